@@ -1,0 +1,36 @@
+# What every run shares. The only file with custom_imports: a second one would replace it.
+custom_imports = dict(imports=['depthda'], allow_failed_imports=False)
+default_scope = 'mmseg'
+
+# Everything random is a function of this seed and of the position in the run.
+randomness = dict(seed=0)
+
+env_cfg = dict(
+    cudnn_benchmark=True,  # crops have one size, so the fastest convolution is found once
+    mp_cfg=dict(mp_start_method='fork', opencv_num_threads=0),
+    dist_cfg=dict(backend='nccl'),
+)
+default_hooks = dict(
+    timer=dict(type='IterTimerHook'),
+    logger=dict(type='LoggerHook', interval=50, log_metric_by_epoch=False),
+    param_scheduler=dict(type='ParamSchedulerHook'),
+    checkpoint=dict(
+        type='PlainCheckpointHook',
+        by_epoch=False,
+        interval=4000,
+        max_keep_ckpts=2,
+        save_best='mIoU',  # on the config's validation split; without one, the last iteration
+    ),
+    sampler_seed=dict(type='DistSamplerSeedHook'),
+    iteration_seed=dict(type='IterationSeedHook'),
+)
+# Curves in TensorBoard or W&B: add dict(type='TensorboardVisBackend') or
+# dict(type='WandbVisBackend') to this list.
+vis_backends = [dict(type='LocalVisBackend')]
+visualizer = dict(type='SegLocalVisualizer', vis_backends=vis_backends, name='visualizer')
+log_processor = dict(by_epoch=False)
+log_level = 'INFO'
+load_from = None
+resume = False
+
+tta_model = dict(type='SegTTAModel')

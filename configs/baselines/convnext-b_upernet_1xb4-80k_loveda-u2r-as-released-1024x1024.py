@@ -1,0 +1,12 @@
+# ConvNeXt-B + UPerNet, RGB only, LoveDA Urban -> Rural, the authors' own recipe.
+_base_ = [
+    '../_base_/models/upernet_convnext-b.py',
+    '../_base_/datasets/loveda-u2r-as-released-1024x1024.py',
+    '../_base_/schedules/adamw_80k.py',
+    '../_base_/default_runtime.py',
+]
+# No depth map is read, so none needs to exist.
+train_dataloader = dict(dataset=dict(depth=None))
+val_dataloader = dict(dataset=dict(depth=None))
+test_dataloader = dict(dataset=dict(depth=None))
+model = dict(data_preprocessor=dict(size=(1024, 1024)), test_cfg=dict(_delete_=True, mode='whole'))

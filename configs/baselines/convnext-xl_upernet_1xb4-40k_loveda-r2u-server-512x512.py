@@ -1,0 +1,10 @@
+# ConvNeXt-XL + UPerNet, RGB only, LoveDA Rural -> Urban, server protocol.
+_base_ = [
+    '../_base_/models/upernet_convnext-xl.py',
+    '../_base_/datasets/loveda-r2u-server-512x512.py',
+    '../_base_/schedules/adamw_40k.py',
+    '../_base_/default_runtime.py',
+]
+# No depth map is read, so none needs to exist.
+train_dataloader = dict(dataset=dict(depth=None))
+test_dataloader = dict(dataset=dict(depth=None))

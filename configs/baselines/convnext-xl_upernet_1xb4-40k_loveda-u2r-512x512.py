@@ -1,0 +1,11 @@
+# ConvNeXt-XL + UPerNet, RGB only, LoveDA Urban -> Rural, local protocol.
+_base_ = [
+    '../_base_/models/upernet_convnext-xl.py',
+    '../_base_/datasets/loveda-u2r-512x512.py',
+    '../_base_/schedules/adamw_40k.py',
+    '../_base_/default_runtime.py',
+]
+# No depth map is read, so none needs to exist.
+train_dataloader = dict(dataset=dict(depth=None))
+val_dataloader = dict(dataset=dict(depth=None))
+test_dataloader = dict(dataset=dict(depth=None))

@@ -1,0 +1,11 @@
+# DeepLabV3, ResNet-50, RGB only, LoveDA Rural -> Urban, local protocol.
+_base_ = [
+    '../_base_/models/deeplabv3_r50.py',
+    '../_base_/datasets/loveda-r2u-512x512.py',
+    '../_base_/schedules/sgd_40k.py',
+    '../_base_/default_runtime.py',
+]
+# No depth map is read, so none needs to exist.
+train_dataloader = dict(dataset=dict(depth=None))
+val_dataloader = dict(dataset=dict(depth=None))
+test_dataloader = dict(dataset=dict(depth=None))

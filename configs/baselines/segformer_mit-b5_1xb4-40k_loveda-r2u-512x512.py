@@ -1,0 +1,11 @@
+# SegFormer, MiT-B5, RGB only, LoveDA Rural -> Urban, local protocol.
+_base_ = [
+    '../_base_/models/segformer_mit-b5.py',
+    '../_base_/datasets/loveda-r2u-512x512.py',
+    '../_base_/schedules/adamw-segformer_40k.py',
+    '../_base_/default_runtime.py',
+]
+# No depth map is read, so none needs to exist.
+train_dataloader = dict(dataset=dict(depth=None))
+val_dataloader = dict(dataset=dict(depth=None))
+test_dataloader = dict(dataset=dict(depth=None))

@@ -1,0 +1,10 @@
+# SegFormer, MiT-B5, RGB only, LoveDA Rural -> Urban, server protocol.
+_base_ = [
+    '../_base_/models/segformer_mit-b5.py',
+    '../_base_/datasets/loveda-r2u-server-512x512.py',
+    '../_base_/schedules/adamw-segformer_40k.py',
+    '../_base_/default_runtime.py',
+]
+# No depth map is read, so none needs to exist.
+train_dataloader = dict(dataset=dict(depth=None))
+test_dataloader = dict(dataset=dict(depth=None))

@@ -1,0 +1,7 @@
+# DepthDA ConvNeXt-XL+B, LoveDA Urban -> Rural, local protocol.
+_base_ = [
+    '../_base_/models/depthda_convnext-xl-b.py',
+    '../_base_/datasets/loveda-u2r-512x512.py',
+    '../_base_/schedules/adamw_40k.py',
+    '../_base_/default_runtime.py',
+]

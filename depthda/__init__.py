@@ -1,0 +1,15 @@
+"""Depth-guided cross-domain semantic segmentation of satellite and aerial images.
+
+Importing the package registers its datasets, models, metrics and hooks with MMSegmentation, and
+makes every checkpoint be read as data (see :mod:`depthda.engine.checkpoints`).
+"""
+
+from depthda.dependencies import check_dependencies
+
+__version__ = '0.1.0'
+
+check_dependencies()
+
+from depthda.register import register_all  # noqa: E402
+
+register_all()

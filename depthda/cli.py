@@ -1,0 +1,67 @@
+"""What every tool does around its one call: the shared arguments, and one line for a mistake."""
+
+import argparse
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from mmengine.config import DictAction
+
+from depthda.errors import UserError
+
+_MISTAKE = 'UserError: '
+
+
+@contextmanager
+def user_errors() -> Iterator[None]:
+    """Print a :class:`UserError` as one line and exit with 2; stop quietly on Ctrl-C."""
+    try:
+        yield
+    except UserError as error:
+        # A worker process sends its whole traceback as the message: the sentence comes last.
+        sentence = str(error).rsplit(_MISTAKE, 1)[-1].strip()
+        print(f'error: {sentence}', file=sys.stderr)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        print('interrupted', file=sys.stderr)
+        sys.exit(130)
+
+
+def tool_parser(description: str, example: str) -> argparse.ArgumentParser:
+    """An argument parser whose ``--help`` ends with an example."""
+    return argparse.ArgumentParser(
+        description=description,
+        epilog=f'example:\n  {example}',
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+
+
+def add_run_arguments(parser: argparse.ArgumentParser) -> None:
+    """The arguments that ``train.py`` and ``test.py`` share, as mmseg users know them."""
+    parser.add_argument(
+        '--work-dir', help='where results go (default: work_dirs/<config name>)', metavar='DIR'
+    )
+    parser.add_argument(
+        '--cfg-options',
+        nargs='+',
+        action=DictAction,
+        metavar='KEY=VALUE',
+        help='override keys of the config, e.g. train_cfg.max_iters=1000 or key="[a,b]"; an '
+        'unknown key is an error, +KEY=VALUE adds one',
+    )
+    parser.add_argument(
+        '--launcher',
+        choices=['none', 'pytorch', 'slurm', 'mpi'],
+        default='none',
+        help='how several processes were started (torchrun: pytorch)',
+    )
+    # Passed by torch.distributed.launch; torchrun sets the variable itself.
+    parser.add_argument(
+        '--local_rank', '--local-rank', type=int, default=0, help=argparse.SUPPRESS
+    )
+
+
+def set_local_rank(local_rank: int) -> None:
+    """Tell mmengine the rank that an old launcher gave as an argument."""
+    os.environ.setdefault('LOCAL_RANK', str(local_rank))

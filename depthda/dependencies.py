@@ -1,0 +1,59 @@
+"""Tell at import which library is missing, too old, or installed twice, and how to mend it."""
+
+from importlib.metadata import PackageNotFoundError, requires, version
+
+from packaging.requirements import Requirement
+
+# The maintained distributions import under the names of the originals: with both installed,
+# whichever was unpacked last wins, file by file.
+_ORIGINALS = {
+    'onedl-mmcv': ('mmcv', 'mmcv-lite', 'mmcv-full'),
+    'onedl-mmengine': ('mmengine', 'mmengine-lite'),
+    'onedl-mmsegmentation': ('mmsegmentation',),
+}
+
+
+def check_dependencies() -> None:
+    """Raise ``ImportError`` with the command that mends the environment, if anything is off.
+
+    The bounds are those of the installed package, so they are written once, in
+    ``pyproject.toml``. A bare source tree on the path has none; then only clashes are checked.
+    """
+    try:
+        declared = requires('depthda') or []
+    except PackageNotFoundError:
+        declared = []
+    faults = [fault for line in declared if (fault := _fault(Requirement(line)))]
+    if faults:
+        raise ImportError(
+            f'depthda cannot run here: {"; ".join(faults)}. '
+            "Mend it with: pip install -c constraints.txt -e '.[dev]' (in the project folder)."
+        )
+    for maintained, originals in _ORIGINALS.items():
+        for original in originals:
+            if _installed(original) and _installed(maintained):
+                raise ImportError(
+                    f'{original} {_installed(original)} and {maintained} '
+                    f'{_installed(maintained)} are both installed and overwrite each other (same '
+                    f'import name). Mend it with: pip uninstall -y {original} && pip install '
+                    f'--force-reinstall --no-deps -c constraints.txt {maintained}'
+                )
+
+
+def _fault(requirement: Requirement) -> str | None:
+    if requirement.marker and not requirement.marker.evaluate({'extra': ''}):
+        return None
+    found = _installed(requirement.name)
+    if found is None:
+        return f'{requirement.name} is not installed'
+    # A local build such as 2.13.0+cpu counts as its release.
+    if not requirement.specifier.contains(found, prereleases=True):
+        return f'{requirement.name} {found} does not satisfy {requirement.specifier}'
+    return None
+
+
+def _installed(name: str) -> str | None:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None

@@ -1,0 +1,8 @@
+"""How runs are driven: sampling, seeds, optimisers, checkpoints, the command line's work."""
+
+from depthda.engine import (  # noqa: F401
+    autocast_optim_wrapper,
+    iteration_seed_hook,
+    plain_checkpoint_hook,
+    run_sampler,
+)

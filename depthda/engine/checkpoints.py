@@ -1,0 +1,167 @@
+"""Checkpoints are data: one loader, nothing but tensors and built-ins, whole files only."""
+
+import functools
+import hashlib
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from pickle import UnpicklingError
+from typing import Any
+
+import mmengine.runner.checkpoint as mmengine_checkpoint
+import numpy as np
+import torch
+from mmengine.fileio import LocalBackend, register_backend
+from mmengine.logging import HistoryBuffer
+
+from depthda.errors import UserError
+from depthda.files import atomic_path
+
+
+def load_checkpoint_file(file, map_location=None, weights_only: bool | None = None) -> dict:
+    """Read a checkpoint without ever executing what is in it.
+
+    It takes the arguments of the mmengine function it stands in for (see :func:`install`);
+    ``weights_only`` cannot be switched off.
+    """
+    try:
+        return torch.load(file, map_location=map_location, weights_only=True)
+    except UnpicklingError as error:
+        raise UserError(
+            f'{_name(file)} holds more than tensors and plain values, so opening it could run '
+            "code: refused; if you trust its source, save it again as {'state_dict': ...} with "
+            f'tensors only ({_first_line(error)}).'
+        ) from error
+    except (EOFError, RuntimeError) as error:
+        if 'PytorchStreamReader' not in str(error) and not isinstance(error, EOFError):
+            raise
+        raise UserError(
+            f'{_name(file)} is damaged or was not written to its end; use an earlier checkpoint '
+            f'({_first_line(error)}).'
+        ) from error
+
+
+class AtomicLocalBackend(LocalBackend):
+    """mmengine's local files, written beside and renamed."""
+
+    def put(self, obj: bytes, filepath: str | Path) -> None:
+        with atomic_path(filepath) as beside:
+            super().put(obj, beside)
+
+    def put_text(self, obj: str, filepath: str | Path, encoding: str = 'utf-8') -> None:
+        with atomic_path(filepath) as beside:
+            super().put_text(obj, beside, encoding)
+
+
+def install() -> None:
+    """Make every checkpoint that mmengine or mmseg opens or writes go through this module.
+
+    mmengine has two doors: files, where it falls back to unsafe unpickling by itself, and
+    downloads, where torch's default is unsafe. Both are closed here, for ``Runner``, for
+    ``init_model`` and for backbones with a ``Pretrained`` initialisation alike.
+    """
+    mmengine_checkpoint._safe_torch_load = load_checkpoint_file
+    mmengine_checkpoint.load_url = functools.partial(
+        torch.hub.load_state_dict_from_url, weights_only=True
+    )
+    register_backend('local', AtomicLocalBackend, force=True, prefixes='')
+
+
+def to_plain(value: Any) -> Any:
+    """The same content as tensors and built-ins only, which ``weights_only`` can read back.
+
+    Loss histories become tensors; :func:`restore_histories` undoes that.
+    """
+    if isinstance(value, HistoryBuffer):
+        log, count = value.data
+        return {
+            'log_history': torch.as_tensor(log),
+            'count_history': torch.as_tensor(count),
+            'max_length': value.max_length,
+        }
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, np.ndarray):
+        return torch.from_numpy(value)
+    if isinstance(value, dict):
+        return {key: to_plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        items = [to_plain(item) for item in value]
+        return items if isinstance(value, list) else tuple(items)
+    if value is None or isinstance(value, (bool, int, float, str, bytes, torch.Tensor)):
+        return value
+    raise TypeError(f'a checkpoint holds plain data only, and {type(value)} is not')
+
+
+def restore_histories(message_hub: dict) -> None:
+    """Rebuild the loss histories of a loaded message hub in place."""
+    scalars = message_hub['log_scalars']
+    for key, plain in scalars.items():
+        if isinstance(plain, dict):
+            scalars[key] = HistoryBuffer(
+                plain['log_history'].tolist(), plain['count_history'].tolist(), plain['max_length']
+            )
+
+
+def describe_mismatch(
+    model: torch.nn.Module, state_dict: dict, allowed: Sequence[str] = ()
+) -> str | None:
+    """One line on what keeps ``state_dict`` from filling ``model`` exactly; None if nothing does.
+
+    Args:
+        model: The model to be filled.
+        state_dict: Weights by name, with or without the ``module.`` of a distributed run.
+        allowed: Regular expressions of keys that may be missing or left over.
+    """
+    theirs = {key.removeprefix('module.'): value.shape for key, value in state_dict.items()}
+    ours = {key: value.shape for key, value in model.state_dict().items()}
+
+    def declared(key: str) -> bool:
+        return any(re.search(pattern, key) for pattern in allowed)
+
+    faults = {
+        'missing': [key for key in ours if key not in theirs and not declared(key)],
+        'not known to the model': [k for k in theirs if k not in ours and not declared(k)],
+        'of another shape': [k for k in ours if k in theirs and ours[k] != theirs[k]],
+    }
+    parts = [f'{len(keys)} {what} ({_some(keys)})' for what, keys in faults.items() if keys]
+    return '; '.join(parts) or None
+
+
+def latest_checkpoint(work_dir: str | Path) -> Path | None:
+    """The checkpoint of the last iteration (or epoch) that lies whole in ``work_dir``.
+
+    The files themselves are asked, not mmengine's ``last_checkpoint`` note, which a kill at the
+    wrong moment leaves pointing at a file that is gone.
+    """
+    numbered = {}
+    for path in Path(work_dir).glob('*.pth'):
+        if match := re.fullmatch(r'(?:iter|epoch)_(\d+)', path.stem):
+            numbered[int(match[1])] = path
+    return numbered[max(numbered)] if numbered else None
+
+
+def read_meta(path: str | Path) -> dict:
+    """A checkpoint's ``meta``, without reading its weights into memory."""
+    return torch.load(path, map_location='cpu', mmap=True, weights_only=True).get('meta', {})
+
+
+def file_hash(path: str | Path) -> str:
+    """The first 12 hexadecimal digits of a file's SHA-256: enough to name a checkpoint."""
+    digest = hashlib.sha256()
+    with open(path, 'rb') as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()[:12]
+
+
+def _some(keys: list[str]) -> str:
+    return ', '.join(keys[:3]) + (', …' if len(keys) > 3 else '')
+
+
+def _name(file) -> str:
+    return str(file) if isinstance(file, (str, Path)) else getattr(file, 'name', 'the checkpoint')
+
+
+def _first_line(error: BaseException) -> str:
+    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__

@@ -1,0 +1,59 @@
+"""Where a number comes from: data, versions, commit, machine."""
+
+import platform
+import subprocess
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import torch
+
+import depthda
+
+_DISTRIBUTIONS = (
+    'torch',
+    'onedl-mmengine',
+    'onedl-mmcv',
+    'onedl-mmsegmentation',
+    'transformers',
+    'numpy',
+    'opencv-python',
+)
+
+
+def describe_dataset(dataset: Any) -> dict[str, Any]:
+    """Which images a data set holds, as far as it says: for checkpoints and ``metrics.json``."""
+    known = ('data_root', 'domain', 'split', 'holdout', 'depth')
+    described = {key: getattr(dataset, key) for key in known if hasattr(dataset, key)}
+    return {'type': type(dataset).__name__, **described, 'images': len(dataset)}
+
+
+def versions() -> dict[str, str]:
+    """Versions of the project, Python and every library that a figure depends on."""
+    found = {'depthda': depthda.__version__, 'python': platform.python_version()}
+    for name in _DISTRIBUTIONS:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = 'unknown'
+    return found
+
+
+def device_name() -> str:
+    """The accelerator that computes, or the processor."""
+    if torch.cuda.is_available():
+        return torch.cuda.get_device_name()
+    return f'{platform.processor() or platform.machine()} ({torch.get_num_threads()} threads)'
+
+
+def git_commit() -> str | None:
+    """The commit of the source tree the package runs from, ``-dirty`` if changed; None outside."""
+    root = Path(depthda.__file__).parents[1]
+    if not (root / '.git').exists():
+        return None
+    described = subprocess.run(
+        ['git', '-C', root, 'describe', '--always', '--dirty', '--abbrev=12', '--exclude=*'],
+        capture_output=True,
+        text=True,
+    )
+    return described.stdout.strip() or None

@@ -1,0 +1,62 @@
+"""The training sampler: which sample, and with which seed, at each position of a run."""
+
+from collections.abc import Iterator, Sized
+
+import torch
+from mmengine.dist import get_dist_info, sync_random_seed
+from mmengine.registry import DATA_SAMPLERS
+from torch.utils.data import Sampler
+
+from depthda.engine.randomness import SampleKey, derive_seed
+
+
+@DATA_SAMPLERS.register_module()
+class RunSampler(Sampler):
+    """An endless stream of samples in which position alone decides everything.
+
+    Position ``p`` of the run draws element ``p mod N`` of the permutation of epoch ``p div N``,
+    augmented with the seed of ``(seed, p)``. Rank ``r`` of ``W`` takes the positions
+    ``r, r + W, r + 2W, …``, so one optimiser step sees the same samples however many ranks share
+    its batch. :meth:`skip` jumps to any position without drawing the ones before it.
+
+    Args:
+        dataset: What is sampled.
+        shuffle: Draw a fresh permutation each epoch; otherwise keep the order of the set.
+        seed: Seed of the run; mmengine passes the runner's.
+    """
+
+    def __init__(self, dataset: Sized, shuffle: bool = True, seed: int | None = None) -> None:
+        self.rank, self.world_size = get_dist_info()
+        self.size = len(dataset)
+        self.shuffle = shuffle
+        self.seed = sync_random_seed() if seed is None else seed
+        self.start = 0
+
+    def skip(self, num_samples: int) -> None:
+        """Start at this rank's sample number ``num_samples`` (how mmengine resumes a loop)."""
+        self.start = num_samples
+
+    def __iter__(self) -> Iterator[SampleKey]:
+        position = self.start * self.world_size + self.rank
+        epoch, order = -1, None
+        while True:
+            if position // self.size != epoch:
+                epoch = position // self.size
+                order = self._order(epoch)
+            yield SampleKey(
+                order[position % self.size], derive_seed(self.seed, 'sample', position)
+            )
+            position += self.world_size
+
+    def _order(self, epoch: int) -> list[int]:
+        if not self.shuffle:
+            return list(range(self.size))
+        generator = torch.Generator().manual_seed(derive_seed(self.seed, 'order', epoch))
+        return torch.randperm(self.size, generator=generator).tolist()
+
+    def __len__(self) -> int:
+        """The size of the set: the stream itself has no end."""
+        return self.size
+
+    def set_epoch(self, epoch: int) -> None:
+        """mmengine calls this between epochs; here the position already knows its epoch."""

@@ -1,0 +1,117 @@
+import os
+import pickle
+
+import mmengine.runner.checkpoint as mmengine_checkpoint
+import numpy as np
+import pytest
+import torch
+from mmengine.logging import HistoryBuffer
+from mmengine.runner.checkpoint import CheckpointLoader
+from torch import nn
+
+from depthda.engine.checkpoints import (
+    describe_mismatch,
+    file_hash,
+    latest_checkpoint,
+    load_checkpoint_file,
+    read_meta,
+    restore_histories,
+    to_plain,
+)
+from depthda.errors import UserError
+
+
+class Bomb:
+    """Unpickling this would create a file."""
+
+    def __init__(self, trace):
+        self.trace = trace
+
+    def __reduce__(self):
+        return os.mkdir, (str(self.trace),)
+
+
+@pytest.mark.parametrize('load', [load_checkpoint_file, CheckpointLoader.load_checkpoint])
+def test_a_checkpoint_that_would_run_code_is_refused(tmp_path, load):
+    path, trace = str(tmp_path / 'bomb.pth'), tmp_path / 'it-ran'
+    torch.save({'state_dict': {}, 'meta': Bomb(trace)}, path)
+    with pytest.raises(UserError, match='bomb.pth holds more than tensors'):
+        load(path)
+    assert not trace.exists()
+    # The same file does run code in an unsafe loader, or the test would prove nothing.
+    torch.load(path, weights_only=False)
+    assert trace.exists()
+
+
+def test_downloads_are_read_as_data_too(tmp_path, monkeypatch):
+    path, trace = tmp_path / 'bomb.pth', tmp_path / 'it-ran'
+    torch.save(Bomb(trace), path)
+    with pytest.raises(pickle.UnpicklingError):
+        mmengine_checkpoint.load_url(f'file://{path}', model_dir=str(tmp_path / 'cache'))
+    assert not trace.exists()
+
+
+def test_a_truncated_checkpoint_is_named(tmp_path):
+    path = tmp_path / 'half.pth'
+    torch.save({'state_dict': {'weight': torch.zeros(1000)}}, path)
+    path.write_bytes(path.read_bytes()[:1500])
+    with pytest.raises(UserError, match='half.pth is damaged'):
+        load_checkpoint_file(path)
+    path.write_bytes(b'')
+    with pytest.raises(UserError, match='half.pth is damaged'):
+        load_checkpoint_file(path)
+
+
+def test_plain_content_survives_a_safe_round_trip(tmp_path):
+    content = {
+        'scalar': np.float64(1.5),
+        'array': np.arange(3),
+        'nested': [(np.int64(2), None), {'text': 'ä'}],
+        'log_scalars': {'loss': HistoryBuffer([3.0, 1.0], [1, 2], max_length=5)},
+    }
+    torch.save(to_plain(content), tmp_path / 'plain.pth')
+    loaded = load_checkpoint_file(tmp_path / 'plain.pth')
+    restore_histories(loaded)
+
+    assert loaded['scalar'] == 1.5 and type(loaded['scalar']) is float
+    assert loaded['array'].tolist() == [0, 1, 2]
+    assert loaded['nested'] == [(2, None), {'text': 'ä'}]
+    history = loaded['log_scalars']['loss']
+    assert isinstance(history, HistoryBuffer) and history.max_length == 5
+    assert history.data[0].tolist() == [3.0, 1.0] and history.mean() == pytest.approx(4 / 3)
+
+
+def test_what_is_not_data_is_not_saved():
+    with pytest.raises(TypeError, match='plain data only'):
+        to_plain({'model': nn.Linear(1, 1)})
+
+
+def test_mismatch_names_what_is_missing_left_over_and_misshapen():
+    model = nn.Sequential(nn.Linear(2, 3), nn.Linear(3, 1))
+    weights = model.state_dict()
+    assert describe_mismatch(model, weights) is None
+    assert describe_mismatch(model, {f'module.{k}': v for k, v in weights.items()}) is None
+
+    weights['0.weight'] = torch.zeros(3, 4)
+    weights['old.bias'] = weights.pop('1.bias')
+    fault = describe_mismatch(model, weights)
+    assert '1 missing (1.bias)' in fault
+    assert '1 not known to the model (old.bias)' in fault
+    assert '1 of another shape (0.weight)' in fault
+    assert 'bias' not in describe_mismatch(model, weights, allowed=[r'\.bias$'])
+
+
+def test_latest_checkpoint_goes_by_number_and_ignores_the_rest(tmp_path):
+    assert latest_checkpoint(tmp_path) is None
+    for name in ('iter_900.pth', 'iter_1000.pth', 'best_mIoU_iter_2000.pth', '.iter_3000-x.pth'):
+        (tmp_path / name).touch()
+    assert latest_checkpoint(tmp_path).name == 'iter_1000.pth'
+
+
+def test_meta_and_hash(tmp_path):
+    path = tmp_path / 'a.pth'
+    torch.save({'state_dict': {}, 'meta': {'seed': 3}}, path)
+    assert read_meta(path) == {'seed': 3}
+    import hashlib
+
+    assert file_hash(path) == hashlib.sha256(path.read_bytes()).hexdigest()[:12]

@@ -1,0 +1,56 @@
+from importlib.metadata import PackageNotFoundError
+
+import pytest
+
+from depthda import dependencies
+
+
+@pytest.fixture
+def environment(monkeypatch):
+    """Pretend that other versions are installed than really are (None: not installed)."""
+
+    def pretend(**found: str | None):
+        real = dependencies.version
+        found = {name.replace('_', '-'): version for name, version in found.items()}
+
+        def version(name: str) -> str:
+            if name not in found:
+                return real(name)
+            if found[name] is None:
+                raise PackageNotFoundError(name)
+            return found[name]
+
+        monkeypatch.setattr(dependencies, 'version', version)
+
+    return pretend
+
+
+def test_this_environment_is_fine():
+    dependencies.check_dependencies()
+
+
+def test_a_missing_library_is_named_with_the_mend(environment):
+    environment(rasterio=None)
+    with pytest.raises(ImportError, match='rasterio is not installed.*pip install -c') as error:
+        dependencies.check_dependencies()
+    assert len(str(error.value).splitlines()) == 1
+
+
+def test_an_old_library_is_named_with_the_bound(environment):
+    environment(transformers='4.40.0', numpy='1.26.4')
+    with pytest.raises(ImportError, match=r'transformers 4\.40\.0 does not satisfy >=5') as error:
+        dependencies.check_dependencies()
+    assert 'numpy 1.26.4' in str(error.value)
+
+
+def test_a_local_build_counts_as_its_release(environment):
+    environment(torch='2.13.0+cu130')
+    dependencies.check_dependencies()
+
+
+@pytest.mark.parametrize('original', ['mmcv', 'mmcv_lite', 'mmengine', 'mmsegmentation'])
+def test_originals_beside_the_maintained_ones_are_detected(environment, original):
+    environment(**{original: '1.0.0'})
+    with pytest.raises(ImportError, match='are both installed and overwrite') as error:
+        dependencies.check_dependencies()
+    assert f'pip uninstall -y {original.replace("_", "-")}' in str(error.value)

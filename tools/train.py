@@ -1,0 +1,30 @@
+"""Train a model from a config file."""
+
+from depthda.cli import add_run_arguments, set_local_rank, tool_parser, user_errors
+
+
+def main() -> None:
+    parser = tool_parser(
+        __doc__,
+        'python tools/train.py configs/sample/depthda_tiny_u2r.py --cfg-options '
+        'train_cfg.max_iters=100\n'
+        '  torchrun --nproc-per-node 4 tools/train.py CONFIG --launcher pytorch --amp',
+    )
+    parser.add_argument('config', help='config file')
+    parser.add_argument(
+        '--resume',
+        action='store_true',
+        help='go on from the last whole checkpoint in the work dir',
+    )
+    parser.add_argument('--amp', action='store_true', help='train in mixed precision (bfloat16)')
+    add_run_arguments(parser)
+    args = parser.parse_args()
+    set_local_rank(args.local_rank)
+    with user_errors():
+        from depthda.engine.launch import train
+
+        train(args.config, args.work_dir, args.resume, args.amp, args.cfg_options, args.launcher)
+
+
+if __name__ == '__main__':
+    main()
