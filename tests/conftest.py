@@ -1,6 +1,8 @@
 """What every test shares: one thread, no network, mmseg's scope."""
 
 import os
+from pathlib import Path
+from typing import Any
 
 # Before torch and transformers are imported: tests run side by side on few cores, and nothing may
 # reach for the network.
@@ -13,6 +15,7 @@ import torch  # noqa: E402
 from mmengine.registry import init_default_scope  # noqa: E402
 
 import depthda  # noqa: E402, F401
+from depthda.datasets.synthetic import make_world, write_sample  # noqa: E402
 
 torch.set_num_threads(1)
 
@@ -21,3 +24,30 @@ torch.set_num_threads(1)
 def mmseg_scope() -> None:
     """Resolve type names as in a run, whatever an earlier test left behind."""
     init_default_scope('mmseg')
+
+
+@pytest.fixture(scope='session')
+def sample(tmp_path_factory) -> Path:
+    """A synthetic set just large enough for a few training steps in each direction."""
+    root = tmp_path_factory.mktemp('sample') / 'data'
+    world = make_world('v1', ('urban', 'rural'), seed=0, size=128)
+    write_sample(root, world, {'Train': 12, 'Val': 2, 'Test': 3})
+    return root
+
+
+@pytest.fixture(scope='session')
+def short_run(sample) -> dict[str, Any]:
+    """Overrides that make a config of ``configs/sample`` a run of four steps on that set."""
+    options: dict[str, Any] = {
+        f'{name}_dataloader.dataset.data_root': str(sample) for name in ('train', 'val', 'test')
+    }
+    options |= {
+        'train_dataloader.batch_size': 2,
+        'train_cfg.max_iters': 4,
+        'train_cfg.val_interval': 2,
+        'default_hooks.checkpoint.interval': 2,
+        'param_scheduler.0.end': 2,
+        'param_scheduler.1.begin': 2,
+        'param_scheduler.1.end': 4,
+    }
+    return options

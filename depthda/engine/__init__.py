@@ -5,4 +5,5 @@ from depthda.engine import (  # noqa: F401
     iteration_seed_hook,
     plain_checkpoint_hook,
     run_sampler,
+    stage_decay,
 )

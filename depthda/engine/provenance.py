@@ -23,9 +23,10 @@ _DISTRIBUTIONS = (
 
 def describe_dataset(dataset: Any) -> dict[str, Any]:
     """Which images a data set holds, as far as it says: for checkpoints and ``metrics.json``."""
-    known = ('data_root', 'domain', 'split', 'holdout', 'depth')
-    described = {key: getattr(dataset, key) for key in known if hasattr(dataset, key)}
-    return {'type': type(dataset).__name__, **described, 'images': len(dataset)}
+    known = ('data_root', 'data_prefix', 'domains', 'splits', 'domain', 'split', 'holdout')
+    found = {key: getattr(dataset, key, None) for key in known}
+    said = {key: value for key, value in found.items() if value is not None}
+    return {'type': type(dataset).__name__, **said, 'images': len(dataset)}
 
 
 def versions() -> dict[str, str]:

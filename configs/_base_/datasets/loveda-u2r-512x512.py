@@ -14,13 +14,8 @@ train_pipeline = [
     dict(type='LoadAnnotations'),
     dict(type='LoadDepth', folder=depth),  # from here on depth is the last channel of the image
     dict(type='RandomCrop', crop_size=crop_size, cat_max_ratio=0.75),
-    dict(
-        type='RandomChoice',  # a small turn whose corners are ignored, or a quarter turn
-        transforms=[
-            [dict(type='RandomRotate', prob=0.5, degree=20, pad_val=0, seg_pad_val=255)],
-            [dict(type='RandomQuarterTurn')],
-        ],
-    ),
+    # A turn within ±20°, whose corners are ignored, or quarter turns.
+    dict(type='AlignedRotFlip', rotate_prob=0.5, flip_prob=0.5, degree=20),
     dict(
         type='RandomFlip',
         prob=[0.25, 0.25, 0.25],

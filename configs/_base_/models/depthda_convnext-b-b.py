@@ -7,6 +7,7 @@ model = dict(
             weights='facebook/convnext-base-224',
         )
     ),
+    neck=dict(rgb_channels=[128, 256, 512, 1024], depth_channels=[128, 256, 512, 1024]),
     decode_head=dict(in_channels=[256, 512, 1024, 2048]),
     auxiliary_head=dict(in_channels=1024),
 )

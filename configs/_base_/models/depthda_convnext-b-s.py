@@ -39,7 +39,11 @@ model = dict(
             weights='facebook/convnext-small-224',
         ),
     ),
-    neck=dict(type='ConcatFusion'),  # or GatedFusion, AddFusion
+    neck=dict(
+        type='ConcatFusion',  # or GatedFusion, AddFusion
+        rgb_channels=[128, 256, 512, 1024],
+        depth_channels=[96, 192, 384, 768],
+    ),
     decode_head=dict(
         type='UPerHead',  # any mmseg decode head
         in_channels=[224, 448, 896, 1792],  # optical + depth channels at each stride

@@ -11,6 +11,7 @@ model = dict(
             weights='facebook/convnext-base-224',
         ),
     ),
+    neck=dict(rgb_channels=[256, 512, 1024, 2048], depth_channels=[128, 256, 512, 1024]),
     decode_head=dict(in_channels=[384, 768, 1536, 3072]),
     auxiliary_head=dict(in_channels=1536),
 )

@@ -1,0 +1,5 @@
+# The built-in synthetic set, Rural -> Urban.
+_base_ = './sample-u2r-128x128.py'
+train_dataloader = dict(dataset=dict(domain='Rural'))
+val_dataloader = dict(dataset=dict(domain='Rural'))
+test_dataloader = dict(dataset=dict(domain='Urban'))

@@ -1,0 +1,8 @@
+# RGB and relative depth on the synthetic set, Urban -> Rural: python tools/make_sample.py data/sample --size 256
+_base_ = [
+    '../_base_/models/depthda_tiny.py',
+    '../_base_/datasets/sample-u2r-128x128.py',
+    '../_base_/schedules/adamw-sample.py',
+    '../_base_/default_runtime.py',
+]
+default_hooks = dict(checkpoint=dict(interval=100), logger=dict(interval=25))

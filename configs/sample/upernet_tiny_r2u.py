@@ -1,0 +1,11 @@
+# RGB only on the synthetic set, Rural -> Urban: python tools/make_sample.py data/sample --size 256
+_base_ = [
+    '../_base_/models/upernet_tiny.py',
+    '../_base_/datasets/sample-r2u-128x128.py',
+    '../_base_/schedules/adamw-sample.py',
+    '../_base_/default_runtime.py',
+]
+train_dataloader = dict(dataset=dict(depth=None))
+val_dataloader = dict(dataset=dict(depth=None))
+test_dataloader = dict(dataset=dict(depth=None))
+default_hooks = dict(checkpoint=dict(interval=100), logger=dict(interval=25))

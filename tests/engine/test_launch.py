@@ -1,0 +1,155 @@
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+from depthda.engine.checkpoints import read_meta
+from depthda.engine.launch import load_config, test, train
+from depthda.errors import UserError
+
+test.__test__ = False  # the function under test, not a test
+
+CONFIGS = Path(__file__).parents[2] / 'configs' / 'sample'
+CONFIG = CONFIGS / 'depthda_tiny_u2r.py'
+
+
+@pytest.fixture(scope='module')
+def trained(tmp_path_factory, short_run):
+    """Four uninterrupted steps, with what they were told."""
+    folder = tmp_path_factory.mktemp('trained')
+    train(CONFIG, str(folder), cfg_options=short_run)
+    return folder, short_run
+
+
+def weights(path) -> dict[str, torch.Tensor]:
+    return torch.load(path, weights_only=True)['state_dict']
+
+
+def equal(first: dict, second: dict) -> bool:
+    return first.keys() == second.keys() and all(
+        torch.equal(first[key], second[key]) for key in first
+    )
+
+
+def test_a_resumed_run_equals_an_uninterrupted_one_bit_for_bit(trained, tmp_path):
+    folder, options = trained
+    train(CONFIG, str(tmp_path), cfg_options=options | {'train_cfg.max_iters': 2})
+    (tmp_path / 'iter_3.pth.part').touch()  # what a kill in mid-write may leave
+    # Another number of workers must not matter either.
+    resumed = options | {'train_dataloader.num_workers': 2}
+    train(CONFIG, str(tmp_path), resume=True, cfg_options=resumed)
+
+    whole, again = folder / 'iter_4.pth', tmp_path / 'iter_4.pth'
+    assert equal(weights(whole), weights(again))
+    states = [torch.load(p, weights_only=True)['optimizer']['state'] for p in (whole, again)]
+    assert all(
+        torch.equal(states[0][i][key], states[1][i][key]) for i in states[0] for key in states[0][i]
+    )
+    # The same steps with another seed give other weights, so equality above means something.
+    train(
+        CONFIG,
+        str(tmp_path / 'other'),
+        cfg_options=options | {'randomness.seed': 1, 'train_cfg.max_iters': 2},
+    )
+    assert not equal(weights(tmp_path / 'other' / 'iter_2.pth'), weights(tmp_path / 'iter_2.pth'))
+
+
+def test_a_checkpoint_says_how_it_came_to_be(trained):
+    folder, _ = trained
+    last = read_meta(folder / 'iter_4.pth')
+    assert last['selection'] == {'rule': 'last iteration', 'on': None}
+    assert last['trained_on']['domains'] == ['Urban']
+    assert last['trained_on']['holdout']['part'] == 'fit'
+    (best,) = folder.glob('best_mIoU_iter_*.pth')
+    chosen = read_meta(best)['selection']
+    assert chosen['rule'] == 'best mIoU'
+    assert chosen['on']['domains'] == ['Urban'] and chosen['on']['holdout']['part'] == 'held-out'
+
+
+def test_test_writes_figures_maps_and_a_checked_zip(trained, tmp_path, sample):
+    folder, options = trained
+    images = sample / 'Test' / 'Rural' / 'images_png'
+    results = test(
+        CONFIG,
+        folder / 'iter_4.pth',
+        work_dir=str(tmp_path),
+        out=str(tmp_path / 'maps'),
+        show_dir=str(tmp_path / 'colours'),
+        submission=str(tmp_path / 'u2r.zip'),
+        against=str(images),
+        cfg_options=options,
+    )
+    written = json.loads((tmp_path / 'metrics.json').read_text())
+    assert written == json.loads(json.dumps(results))
+    assert written['seed'] == 0 and written['selection']['rule'] == 'last iteration'
+    assert written['tested_on']['domains'] == ['Rural'] and written['tested_on']['images'] == 3
+    assert written['versions']['torch'] == torch.__version__
+    names = sorted(path.name for path in images.iterdir())
+    assert sorted(p.name for p in (tmp_path / 'maps').iterdir()) == names
+    assert sorted(p.name for p in (tmp_path / 'colours').iterdir()) == names
+    assert (tmp_path / 'u2r.zip').is_file()
+
+    # The figures are those of the maps that were written.
+    import cv2
+    import numpy as np
+    from sklearn.metrics import accuracy_score
+
+    truth, found = [], []
+    for name in names:
+        label = cv2.imread(str(sample / 'Test/Rural/masks_png' / name), cv2.IMREAD_UNCHANGED)
+        counted = label > 0
+        truth.append(label[counted] - 1)
+        found.append(cv2.imread(str(tmp_path / 'maps' / name), cv2.IMREAD_UNCHANGED)[counted])
+    accuracy = accuracy_score(np.concatenate(truth), np.concatenate(found))
+    assert results['scores']['OA'] == pytest.approx(100 * accuracy)
+
+
+def test_test_time_augmentation_averages_the_flips(trained, tmp_path):
+    folder, options = trained
+    plain = test(CONFIG, folder / 'iter_4.pth', str(tmp_path / 'a'), cfg_options=options)
+    flipped = test(
+        CONFIG, folder / 'iter_4.pth', str(tmp_path / 'b'), tta=True, cfg_options=options
+    )
+    assert flipped['tta'] and flipped['scores']['OA'] != plain['scores']['OA']
+    assert flipped['scores']['OA'] == pytest.approx(plain['scores']['OA'], abs=15)
+
+
+def test_a_checkpoint_of_another_model_is_refused(trained, tmp_path):
+    folder, options = trained
+    with pytest.raises(UserError, match='does not fit the model'):
+        test(
+            CONFIGS / 'upernet_tiny_u2r.py',
+            folder / 'iter_4.pth',
+            str(tmp_path),
+            cfg_options=options,
+        )
+
+
+def test_amp_trains_in_bfloat16_on_the_cpu(tmp_path, short_run):
+    runner = train(
+        CONFIG, str(tmp_path), amp=True, cfg_options=short_run | {'train_cfg.max_iters': 1}
+    )
+    assert type(runner.optim_wrapper).__name__ == 'AutocastOptimWrapper'
+    assert {p.dtype for p in runner.model.parameters()} == {torch.float32}
+
+
+def test_rgb_only_and_the_other_direction_train_too(tmp_path, short_run):
+    options = short_run | {'train_cfg.max_iters': 1}
+    runner = train(CONFIGS / 'upernet_tiny_r2u.py', str(tmp_path), cfg_options=options)
+    assert runner.train_dataloader.dataset.domains == ['Rural']
+    assert runner.train_dataloader.dataset[0]['inputs'].shape[0] == 3
+
+
+def test_wrong_paths_are_named_with_what_is_there(tmp_path, trained):
+    with pytest.raises(UserError, match='no config file.*depthda_tiny_u2r.py'):
+        load_config(CONFIGS / 'depthda_tiny.py')
+    folder, options = trained
+    with pytest.raises(UserError, match='no checkpoint.*iter_4.pth'):
+        test(CONFIG, folder / 'iter_5.pth', str(tmp_path), cfg_options=options)
+    with pytest.raises(UserError, match='no/such/place'):
+        train(
+            CONFIG,
+            str(tmp_path),
+            cfg_options=options | {'train_dataloader.dataset.data_root': 'no/such/place'},
+        )

@@ -1,0 +1,111 @@
+"""Every config parses, builds at its real size without memory or network, and says what it is."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from mmengine.config import Config
+from mmseg.registry import MODELS
+
+from depthda.datasets.transforms.load_depth import LoadDepth
+
+ROOT = Path(__file__).parents[1] / 'configs'
+LEAVES = sorted(path for path in ROOT.glob('*/*.py') if not path.parts[-2].startswith('_'))
+NAMES = [str(path.relative_to(ROOT)) for path in LEAVES]
+LOVEDA = [path for path in LEAVES if 'loveda' in path.name]
+
+
+def read(path: Path | str) -> Config:
+    return Config.fromfile(ROOT / path)
+
+
+def build(cfg: Config) -> torch.nn.Module:
+    # mmseg's MiT reads a number off a tensor while it is built, which the meta device cannot.
+    with torch.device('cpu' if 'MixVision' in cfg.model.backbone.type else 'meta'):
+        return MODELS.build(cfg.model)
+
+
+def millions(model: torch.nn.Module) -> float:
+    return sum(parameter.numel() for parameter in model.parameters()) / 1e6
+
+
+def test_there_are_configs():
+    assert len(LEAVES) >= 34
+
+
+@pytest.mark.parametrize('path', LEAVES, ids=NAMES)
+def test_it_builds_and_is_short(path):
+    model = build(read(path))
+    assert model.num_classes == 7
+    assert len(path.read_text().splitlines()) <= 25
+
+
+@pytest.mark.parametrize(
+    'name, expected',
+    [
+        ('depthda/depthda_convnext-b-s_1xb4-40k_loveda-u2r-512x512.py', 177.8),
+        ('depthda/depthda_convnext-xl-b_1xb4-40k_loveda-u2r-512x512.py', 487.1),
+    ],
+)
+def test_depthda_has_the_published_size(name, expected):
+    assert millions(build(read(name))) == pytest.approx(expected, rel=0.01)
+
+
+@pytest.mark.parametrize('path', LOVEDA, ids=[path.name for path in LOVEDA])
+def test_protocols_keep_the_domains_apart(path):
+    cfg = read(path)
+    source, target = ('Urban', 'Rural') if 'u2r' in path.name else ('Rural', 'Urban')
+    training, test = cfg.train_dataloader.dataset, cfg.test_dataloader.dataset
+    assert (training.domain, test.domain) == (source, target)
+    released, server = 'as-released' in path.name, '-server-' in path.name
+    if server:
+        assert (training.split, training.holdout) == (['Train', 'Val'], None)
+        assert cfg.val_dataloader is None and cfg.val_evaluator is None
+    elif released:
+        # The authors chose the checkpoint on labelled target images: the name says so.
+        assert cfg.val_dataloader.dataset.domain == target
+        assert cfg.val_dataloader.dataset.split == ['Train', 'Val']
+    else:
+        val = cfg.val_dataloader.dataset
+        assert (training.split, val.split, val.domain) == ('Train', 'Train', source)
+        assert training.holdout.part == 'fit' and val.holdout.part == 'held-out'
+        assert (training.holdout.every, training.holdout.block) == (val.holdout.every, 20)
+    if server or released:
+        assert (test.split, test.labels, cfg.test_evaluator) == ('Test', False, [])
+    else:
+        assert test.split == ['Val', 'Train'] and cfg.test_evaluator.headline == 'Val'
+
+
+@pytest.mark.parametrize('path', LOVEDA, ids=[path.name for path in LOVEDA])
+def test_the_file_name_tells_the_run(path):
+    cfg = read(path)
+    _, batch_and_length, data = path.stem.rsplit('_', 2)
+    batch, length = batch_and_length.split('-')
+    assert int(batch.removeprefix('1xb')) == cfg.train_dataloader.batch_size
+    assert int(length.removesuffix('k')) * 1000 == cfg.train_cfg.max_iters
+    assert cfg.param_scheduler[-1].end == cfg.train_cfg.max_iters
+    crop = tuple(int(side) for side in data.rsplit('-', 1)[1].split('x'))
+    assert tuple(cfg.model.data_preprocessor['size']) == crop
+    if 'as-released' not in path.name:
+        steps = {step.type: step for step in cfg.train_dataloader.dataset.pipeline}
+        assert tuple(steps['RandomCrop'].crop_size) == crop
+
+
+@pytest.mark.parametrize('path', LEAVES, ids=NAMES)
+def test_rgb_only_models_read_no_depth_and_the_others_do(path):
+    cfg = read(path)
+    loaders = [cfg.train_dataloader, cfg.val_dataloader, cfg.test_dataloader]
+    depths = {loader.dataset.depth for loader in loaders if loader}
+    rgb_only = path.parts[-2] == 'baselines' or path.name.startswith('upernet')
+    assert (depths == {None}) == rgb_only and len(depths) == 1
+    assert (cfg.model.data_preprocessor.get('depth', 'input') == 'drop') == rgb_only
+    if not rgb_only:  # what inference on a bare path looks for is what the set looked for
+        steps = [step for step in cfg.test_pipeline if step['type'] == LoadDepth.__name__]
+        assert {step['folder'] for step in steps} == depths
+
+
+def test_local_directions_differ_in_the_domains_alone():
+    names = [f'baselines/convnext-b_upernet_1xb4-40k_loveda-{d}-512x512.py' for d in ('u2r', 'r2u')]
+    first, second = (read(name).to_dict() for name in names)
+    differing = {key for key in first if first[key] != second[key]}
+    assert differing == {'train_dataloader', 'val_dataloader', 'test_dataloader'}

@@ -1,0 +1,52 @@
+"""What a stock mmseg user types works: Config, Runner, init_model, inference_model."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from mmengine.config import Config
+from mmengine.runner import Runner
+from mmseg.apis import inference_model, init_model
+
+from depthda.errors import UserError
+
+CONFIG = Path(__file__).parents[1] / 'configs' / 'sample' / 'depthda_tiny_u2r.py'
+
+
+@pytest.fixture(scope='module')
+def model(tmp_path_factory, short_run):
+    cfg = Config.fromfile(CONFIG)
+    cfg.merge_from_dict(short_run)
+    cfg.work_dir = str(tmp_path_factory.mktemp('habits'))
+    cfg.train_cfg.max_iters = 2
+    Runner.from_cfg(cfg).train()
+    return init_model(str(CONFIG), f'{cfg.work_dir}/iter_2.pth', device='cpu')
+
+
+def test_a_path_is_predicted_with_the_depth_map_beside_it(model, sample):
+    folder = sample / 'Test' / 'Rural'
+    path = next((folder / 'images_png').iterdir())
+    from_path = inference_model(model, str(path))
+    assert from_path.pred_sem_seg.data.shape == (1, 128, 128)
+
+    # Depth as the array's fourth channel gives the same; other depth gives something else.
+    image = cv2.imread(str(path)).astype(np.float32)
+    depth = cv2.imread(str(folder / 'rdepth/synthetic' / path.name), cv2.IMREAD_UNCHANGED) / 65535
+    stacked = np.dstack([image, depth.astype(np.float32)])
+    from_array = inference_model(model, stacked)
+    assert torch.equal(from_array.seg_logits.data, from_path.seg_logits.data)
+    stacked[..., 3] = 1 - stacked[..., 3]
+    other = inference_model(model, stacked)
+    assert not torch.equal(other.seg_logits.data, from_path.seg_logits.data)
+
+
+def test_an_array_without_depth_is_refused(model):
+    with pytest.raises(UserError, match='depth'):
+        inference_model(model, np.zeros((64, 64, 3), np.uint8))
+
+
+def test_the_checkpoint_carries_classes_and_colours(model):
+    assert model.dataset_meta['classes'][1] == 'building'
+    assert len(model.dataset_meta['palette']) == 7

@@ -1,0 +1,119 @@
+"""The commands as they are typed, in processes of their own."""
+
+import os
+import re
+import runpy
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+ROOT = Path(__file__).parents[1]
+CONFIG = 'configs/sample/depthda_tiny_u2r.py'
+
+
+def command(*arguments: str) -> list[str]:
+    return [sys.executable, str(ROOT / 'tools' / arguments[0]), *arguments[1:]]
+
+
+def run_outside(*arguments: str) -> subprocess.CompletedProcess:
+    """Run a tool in a process of its own."""
+    return subprocess.run(command(*arguments), cwd=ROOT, capture_output=True, text=True)
+
+
+@pytest.fixture
+def run(monkeypatch, capfd):
+    """Run a tool's ``main`` here, which spares an import of torch; its status and last error."""
+
+    def run_here(*arguments: str) -> tuple[int, str, str]:
+        monkeypatch.chdir(ROOT)
+        monkeypatch.setattr(sys, 'argv', list(arguments))
+        try:
+            runpy.run_path(str(ROOT / 'tools' / arguments[0]), run_name='__main__')
+            status = 0
+        except SystemExit as stopped:
+            status = stopped.code
+        out, err = capfd.readouterr()
+        return status, out, (err.strip().splitlines() or [''])[-1]
+
+    return run_here
+
+
+def as_options(options: dict) -> list[str]:
+    return ['--cfg-options', *(f'{key}={value}' for key, value in options.items())]
+
+
+class Bomb:
+    def __init__(self, trace: Path) -> None:
+        self.trace = trace
+
+    def __reduce__(self):
+        return os.mkdir, (str(self.trace),)
+
+
+def test_killed_and_resumed_equals_uninterrupted(tmp_path, short_run):
+    options = short_run | {'train_cfg.max_iters': 6, 'default_hooks.logger.interval': 1}
+    whole, killed = tmp_path / 'whole', tmp_path / 'killed'
+    done = run_outside('train.py', CONFIG, '--work-dir', str(whole), *as_options(options))
+    assert done.returncode == 0, done.stderr
+
+    arguments = command('train.py', CONFIG, '--work-dir', str(killed), *as_options(options))
+    process = subprocess.Popen(arguments, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    for line in process.stdout:
+        if re.search(r'Iter\(train\) \[3/6\]', line):
+            process.send_signal(signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL
+    assert not (killed / 'iter_6.pth').exists()
+    again = run_outside(
+        'train.py', CONFIG, '--work-dir', str(killed), '--resume', *as_options(options)
+    )
+    assert again.returncode == 0 and 'resumed epoch: 0, iter: 2' in again.stdout, again.stderr
+
+    first, second = (
+        torch.load(folder / 'iter_6.pth', weights_only=True)['state_dict']
+        for folder in (whole, killed)
+    )
+    assert first.keys() == second.keys()
+    assert all(torch.equal(first[key], second[key]) for key in first)
+
+
+@pytest.mark.parametrize('use', ['load_from', 'resume', 'test'])
+def test_a_checkpoint_that_would_run_code_is_refused(tmp_path, short_run, run, use):
+    trace = tmp_path / 'it-ran'
+    bomb = tmp_path / 'iter_2.pth'
+    torch.save({'state_dict': {}, 'meta': {'epoch': 0, 'iter': 2, 'x': Bomb(trace)}}, bomb)
+    common = ['--work-dir', str(tmp_path), *as_options(short_run)]
+    if use == 'test':
+        status, _, error = run('test.py', CONFIG, str(bomb), *common)
+    elif use == 'resume':
+        status, _, error = run('train.py', CONFIG, '--resume', *common)
+    else:
+        status, _, error = run('train.py', CONFIG, *common, f'load_from={bomb}')
+    assert status == 2 and not trace.exists()
+    assert error.startswith('error: ') and 'iter_2.pth holds more than tensors' in error
+
+
+@pytest.mark.parametrize(
+    'arguments, expected',
+    [
+        (['train.py', 'configs/sample/depthda_tiny.py'], 'error: there is no config file'),
+        (
+            ['train.py', CONFIG, '--cfg-options', 'train_cfg.max_iter=3'],
+            "error: 'train_cfg.max_iter' is not in the config: did you mean 'train_cfg.max_iters'",
+        ),
+        (['test.py', CONFIG, 'missing.pth'], 'error: there is no checkpoint missing.pth'),
+    ],
+)
+def test_a_mistake_is_one_line_and_status_2(run, arguments, expected):
+    status, _, error = run(*arguments)
+    assert status == 2 and error.startswith(expected)
+
+
+@pytest.mark.parametrize('tool', sorted(path.name for path in (ROOT / 'tools').glob('*.py')))
+def test_help_has_an_example(run, tool):
+    status, out, _ = run(tool, '--help')
+    assert status == 0
+    assert re.search(rf'(?i)example.*\n.*{tool}', out)
