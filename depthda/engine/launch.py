@@ -9,6 +9,7 @@ import torch
 from mmengine.config import Config
 from mmengine.dist import is_main_process
 from mmengine.logging import print_log
+from mmengine.model import is_model_wrapper
 from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
@@ -56,6 +57,10 @@ def train(
     if cfg.get('load_from'):
         _check_checkpoint(cfg.load_from)
     runner = _build_runner(cfg)
+    if cfg.resume:
+        # Every weight comes from the checkpoint: the pretrained ones need not be found again.
+        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        model.is_init = True
     runner.train()
     return runner
 

@@ -126,10 +126,9 @@ def test_a_checkpoint_of_another_model_is_refused(trained, tmp_path):
         )
 
 
-def test_amp_trains_in_bfloat16_on_the_cpu(tmp_path, short_run):
-    runner = train(
-        CONFIG, str(tmp_path), amp=True, cfg_options=short_run | {'train_cfg.max_iters': 1}
-    )
+def test_amp_names_the_wrapper_and_keeps_weights_in_fp32(tmp_path, short_run):
+    options = short_run | {'train_cfg.max_iters': 1}
+    runner = train(CONFIG, str(tmp_path), amp=True, cfg_options=options)
     assert type(runner.optim_wrapper).__name__ == 'AutocastOptimWrapper'
     assert {p.dtype for p in runner.model.parameters()} == {torch.float32}
 

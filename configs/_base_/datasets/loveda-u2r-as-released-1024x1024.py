@@ -3,9 +3,7 @@
 # their figures; the split that chose the checkpoint stands in every result.
 _base_ = './loveda-u2r-512x512.py'
 train_dataloader = dict(
-    dataset=dict(
-        split=['Train', 'Val'], holdout=None, pipeline={{_base_.uncropped_pipeline}}
-    )
+    dataset=dict(split=['Train', 'Val'], holdout=None, pipeline={{_base_.uncropped_pipeline}})
 )
 val_dataloader = dict(dataset=dict(domain='Rural', split=['Train', 'Val'], holdout=None))
 test_pipeline = {{_base_.unlabelled_pipeline}}

@@ -54,7 +54,7 @@ model = dict(
         num_classes=7,
         norm_cfg=norm_cfg,
         align_corners=False,
-        loss_decode=dict(type='CrossEntropyLoss', loss_weight=1.0),
+        loss_decode=dict(type='CrossEntropyLoss', avg_non_ignore=True, loss_weight=1.0),
     ),
     auxiliary_head=dict(
         type='FCNHead',  # deep supervision at stride 16, dropped at test
@@ -67,7 +67,7 @@ model = dict(
         num_classes=7,
         norm_cfg=norm_cfg,
         align_corners=False,
-        loss_decode=dict(type='CrossEntropyLoss', loss_weight=0.4),
+        loss_decode=dict(type='CrossEntropyLoss', avg_non_ignore=True, loss_weight=0.4),
     ),
     train_cfg=dict(),
     # A 1024² image is four windows, which go through the network as one batch.

@@ -1,0 +1,124 @@
+"""Learning rates that fall from the last stage of a backbone to its stem."""
+
+import re
+
+from mmengine.logging import print_log
+from mmengine.optim import DefaultOptimWrapperConstructor
+from mmseg.registry import OPTIM_WRAPPER_CONSTRUCTORS
+from torch import nn
+
+from depthda.errors import UserError
+
+# Parameter names inside a backbone, after what a wrapper puts before them. A plain ViT's blocks
+# count as stages.
+_PREFIX = re.compile(r'^(model\.)*(swin\.|beit\.)?')
+_STEM = re.compile(
+    r'embeddings\.|embedder\.|patch_embed\.|(absolute_)?pos_embed$|cls_token$|mask_token$'
+    r'|stem\.|(conv|bn|gn)1\.|downsample_layers\.'
+    # downsamplers between stages; of MiT, the patch embedding that opens a stage
+    r'|(encoder\.)?(stages|layers)\.\d+\.(downsampling_layer|downsample(_layers)?)\.'
+    r'|layers\.\d+\.0\.'
+)
+_STAGE = re.compile(
+    r'(?:encoder\.)?(?:stages|layers)\.(\d+)\.(?:layers|blocks)\.'
+    r'|stages\.(\d+)\.\d+\.|layers\.(\d+)\.1\.'
+    r'|(?:encoder\.)?layer\.(\d+)\.'
+    r'|layers\.(\d+)\.(?:ln|attn|ffn|attention|mlp|layernorm|lambda)'
+)
+_RESNET_STAGE = re.compile(r'layer([1-4])\.')
+# Norms of the returned features, as in mmseg's rule for ConvNeXt (`norm0` to `norm3`).
+_OUTPUT = re.compile(r'hidden_states_norms\.|(layer_?)?norm\d?\.|ln1\.|layers\.\d+\.2\.')
+
+_NO_WEIGHT_DECAY = re.compile(
+    r'(\.bias|pos_embed|position_embeddings|cls_token|mask_token|register_tokens'
+    r'|relative_position_bias_table|grn\.weight)$'
+)
+
+
+@OPTIM_WRAPPER_CONSTRUCTORS.register_module()
+class StageDecayOptimWrapperConstructor(DefaultOptimWrapperConstructor):
+    """Stage-wise decay of the learning rate, in as few parameter groups as there are rates.
+
+    A parameter of stage i (1 for the first) learns at lr * decay_rate^(num_layers + 1 - i), the
+    stem and all downsamplers count as i = 0, everything outside the stages (heads, necks, the norms
+    of the returned features) learns at lr. With 12 layers and .9 the stages of a ConvNeXt get
+    .9^12, .9^11, .9^10, .9^9 and its stem .9^13; with ``num_layers`` equal to its depth, a plain
+    ViT decays block by block. Biases, norms, embeddings and scalars have no weight decay. Frozen
+    parameters are left out.
+
+    ``paramwise_cfg`` may set:
+
+    - ``decay_rate`` (.9): 1 for equal rates, with which any backbone will do.
+    - ``num_layers`` (12).
+    - ``depth_decay`` (True): whether the depth encoder of a ``DualBackbone`` decays as well.
+    """
+
+    def __init__(self, optim_wrapper_cfg: dict, paramwise_cfg: dict | None = None) -> None:
+        settings = dict(decay_rate=0.9, num_layers=12, depth_decay=True)
+        unknown = sorted(set(paramwise_cfg or {}) - set(settings))
+        if unknown:
+            raise UserError(
+                f'paramwise_cfg of StageDecayOptimWrapperConstructor has unknown keys {unknown}; '
+                f'it knows {sorted(settings)}.'
+            )
+        settings.update(paramwise_cfg or {})
+        super().__init__(optim_wrapper_cfg, settings)
+        if self.base_lr is None:
+            raise UserError('optim_wrapper.optimizer has no lr: stage decay needs one to scale.')
+
+    def add_params(self, params: list[dict], module: nn.Module, **kwargs) -> None:
+        """Append the parameter groups of a model, merged by learning rate and weight decay."""
+        num_layers, rate = self.paramwise_cfg['num_layers'], self.paramwise_cfg['decay_rate']
+        groups: dict[tuple[int, bool], dict] = {}
+        for name, parameter in module.named_parameters():
+            if not parameter.requires_grad:
+                continue
+            stage = self._stage(name)
+            decays = parameter.ndim > 1 and not _NO_WEIGHT_DECAY.search(name)
+            if (stage, decays) not in groups:
+                scale = rate ** (num_layers + 1 - stage)
+                label = {0: 'stem', num_layers + 1: 'rest'}.get(stage, f'stage{stage}')
+                group = dict(params=[], name=label if decays else f'{label}_no_weight_decay')
+                group.update(lr=self.base_lr * scale, lr_scale=scale)
+                if self.base_wd is not None:
+                    group['weight_decay'] = self.base_wd if decays else 0.0
+                groups[stage, decays] = group
+            groups[stage, decays]['params'].append(parameter)
+        for group in groups.values():
+            size = sum(parameter.numel() for parameter in group['params'])
+            print_log(
+                f'{group["name"]}: {len(group["params"])} tensors, {size / 1e6:.2f} M values, '
+                f'lr x{group["lr_scale"]:.4f}, weight decay {group.get("weight_decay")}',
+                logger='current',
+            )
+        params.extend(groups.values())
+
+    def _stage(self, name: str) -> int:
+        """The stage a parameter belongs to: 0 for the stem, num_layers + 1 outside the stages."""
+        outside = self.paramwise_cfg['num_layers'] + 1
+        parts = re.match(r'backbone\.((?:rgb|depth)\.)?(.*)', name)
+        if parts is None or self.paramwise_cfg['decay_rate'] == 1:
+            return outside
+        if parts[1] == 'depth.' and not self.paramwise_cfg['depth_decay']:
+            return outside
+        inner = _PREFIX.sub('', parts[2])
+        if _OUTPUT.match(inner):
+            return outside
+        if _STEM.match(inner):
+            return 0
+        if found := _RESNET_STAGE.match(inner):
+            stage = int(found[1])
+        elif found := _STAGE.match(inner):
+            stage = int(next(group for group in found.groups() if group)) + 1
+        else:
+            raise UserError(
+                f'StageDecayOptimWrapperConstructor does not know the stage of {name}: use a '
+                f'backbone it knows (ConvNeXt, Swin, ResNet, MiT, ViT), or set '
+                f'paramwise_cfg.decay_rate=1.'
+            )
+        if stage >= outside:
+            raise UserError(
+                f'{name} lies in layer {stage}, but paramwise_cfg.num_layers is {outside - 1}: set '
+                f'it to the number of layers of the backbone.'
+            )
+        return stage

@@ -1,0 +1,95 @@
+"""Write the predictions of a test run as label maps."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from mmengine.dist import all_gather_object
+from mmengine.evaluator import BaseMetric
+from mmseg.registry import METRICS
+
+from depthda.errors import UserError
+from depthda.files import atomic_path
+
+
+@METRICS.register_module()
+class PredictionWriter(BaseMetric):
+    """Write each prediction to ``<out_dir>/<image stem>.png``: 2-D uint8, the class indices.
+
+    The values are the model's own, 0…C-1, which is what LoveDA's server wants; no shift is applied
+    for ``reduce_zero_label``. It scores nothing and asks for no label, so it runs on a test split
+    without labels; :meth:`evaluate` returns no figure.
+
+    Args:
+        out_dir: folder of the label maps, if they are wanted.
+        color_dir: folder for the same in the palette's colours, to look at, if wanted.
+    """
+
+    default_prefix = ''  # None would make mmengine warn
+
+    def __init__(self, out_dir: str | None = None, color_dir: str | None = None) -> None:
+        super().__init__()
+        if out_dir is None and color_dir is None:
+            raise UserError('PredictionWriter has nowhere to write: give out_dir or color_dir.')
+        self.out_dir = None if out_dir is None else Path(out_dir)
+        self.color_dir = None if color_dir is None else Path(color_dir)
+        if self.color_dir == self.out_dir:
+            raise UserError(f'out_dir and color_dir are both {out_dir}: give two folders.')
+        self._written: dict[str, str] = {}
+
+    def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
+        """Write the predictions of one batch."""
+        num_classes = len(self.dataset_meta['classes'])
+        if num_classes > 256:
+            raise UserError(f'{num_classes} classes do not fit into 8-bit label maps (256).')
+        for sample in data_samples:
+            img_path = str(sample['img_path'])
+            stem = Path(img_path).stem
+            self._claim(stem, img_path)
+            labels = sample['pred_sem_seg']['data'].squeeze().cpu().numpy()
+            if labels.min() < 0 or labels.max() >= num_classes:
+                raise UserError(
+                    f'{img_path}: predictions from {labels.min()} to {labels.max()} where the data '
+                    f"set has {num_classes} classes: make the model's num_classes agree."
+                )
+            labels = labels.astype(np.uint8)
+            if self.out_dir is not None:
+                _write_png(self.out_dir / f'{stem}.png', labels)
+            if self.color_dir is not None:
+                # OpenCV writes BGR; the palette is RGB.
+                palette = np.asarray(self.dataset_meta['palette'], np.uint8)[:, ::-1]
+                _write_png(self.color_dir / f'{stem}.png', palette[labels])
+
+    def evaluate(self, size: int) -> dict:
+        """Check that no two ranks wrote different images under one name; return no figure."""
+        ranks = all_gather_object(self._written)
+        self._written = {}
+        for written in ranks:
+            for stem, img_path in written.items():
+                self._claim(stem, img_path)
+        self._written = {}
+        return {}
+
+    def compute_metrics(self, results: list) -> dict:
+        """Return no figure: there is nothing to score."""
+        return {}
+
+    def _claim(self, stem: str, img_path: str) -> None:
+        # The same image again is the sampler filling up the last round: same name, same content.
+        other = self._written.setdefault(stem, img_path)
+        if other != img_path:
+            folder = self.out_dir or self.color_dir
+            raise UserError(
+                f'{other} and {img_path} would both be written to {folder / stem}.png: '
+                'write one domain or split at a time, each to its own folder.'
+            )
+
+
+def _write_png(path: Path, image: np.ndarray) -> None:
+    done, data = cv2.imencode('.png', image)
+    if not done:
+        raise OSError(f'{path}: OpenCV could not encode the picture')
+    with atomic_path(path) as beside:
+        beside.write_bytes(data.tobytes())

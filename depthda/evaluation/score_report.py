@@ -1,0 +1,110 @@
+"""From counts to a report: groups of (domain, split) cells, plain built-ins, a table to read."""
+
+from io import StringIO
+from typing import Any
+
+from rich.box import SIMPLE
+from rich.console import Console
+from rich.table import Table
+from torch import Tensor
+
+from depthda.errors import UserError
+from depthda.evaluation.confusion import mean, per_batch_scores, scores
+
+POOLED = 'all'
+WIDTH = 100
+
+
+def group_cells(
+    cells: list[tuple[str | None, str | None]],
+) -> dict[str, list[tuple[str | None, str | None]]]:
+    """Name the groups of cells that can be scored: all, each domain, each split, each pair."""
+    domains = sorted({domain for domain, _ in cells if domain is not None})
+    splits = sorted({split for _, split in cells if split is not None})
+    clash = {POOLED, *domains} & {*splits} or {POOLED} & {*domains}
+    if clash:
+        raise UserError(
+            f'{clash.pop()!r} names two things at once among domain, split and {POOLED!r} (the '
+            'pool): rename the domain or the split of the data set.'
+        )
+    groups = {POOLED: list(cells)}
+    groups |= {name: [cell for cell in cells if cell[0] == name] for name in domains}
+    groups |= {name: [cell for cell in cells if cell[1] == name] for name in splits}
+    groups |= {f'{cell[1]}/{cell[0]}': [cell] for cell in cells if None not in cell}
+    return groups
+
+
+def group_report(
+    classes: list[str], images: int, counts: Tensor, batches: Tensor | None
+) -> dict[str, Any]:
+    """Score one group.
+
+    Args:
+        classes: names.
+        images: how many images were counted.
+        counts: pixel counts ``[C + 1, C]``, the ignored in the last row.
+        batches: counts of each batch ``[batches, C + 1, C]`` to average over batches instead of
+            scoring the whole; IoU and F1 alone are defined then.
+    """
+    matrix = counts[:-1]
+    truth = matrix.sum(1).tolist()
+    if batches is None:
+        result = scores(matrix)
+        means = result.means()
+        columns = {
+            'IoU': result.iou,
+            'F1': result.f1,
+            'precision': result.precision,
+            'recall': result.recall,
+        }
+    else:
+        iou, f1 = per_batch_scores(batches)
+        means = {'mIoU': mean(iou), 'mF1': mean(f1)}
+        columns = {'IoU': iou, 'F1': f1}
+    per_class = {
+        name: {**{key: column[i] for key, column in columns.items()}, 'pixels': truth[i]}
+        for i, name in enumerate(classes)
+    }
+    return {
+        'images': images,
+        'pixels': sum(truth),
+        'ignored_pixels': int(counts[-1].sum()),
+        'means': means,
+        'per_class': per_class,
+        'confusion_matrix': matrix.tolist(),
+    }
+
+
+def render(report: dict[str, Any]) -> str:
+    """Draw the headline group class by class, then the means of all groups, for a log."""
+    head = report['groups'][report['headline']]
+    keys = [key for key in next(iter(head['per_class'].values())) if key != 'pixels']
+    per_class = Table(box=SIMPLE)
+    per_class.add_column('class')
+    for key in (*keys, 'share of truth'):
+        per_class.add_column(key, justify='right')
+    for name, row in head['per_class'].items():
+        share = 100 * row['pixels'] / head['pixels'] if head['pixels'] else None
+        cells = [_figure(row[key]) for key in keys]
+        per_class.add_row(name, *cells, _figure(share))
+    summary = Table(box=SIMPLE)
+    summary.add_column('group')
+    for key in (*head['means'], 'images'):
+        summary.add_column(key, justify='right')
+    for name, group in report['groups'].items():
+        summary.add_row(name, *map(_figure, group['means'].values()), str(group['images']))
+    # Written to a string: the logger, not the terminal, decides where it goes.
+    console = Console(width=WIDTH, file=StringIO(), color_system=None)
+    console.print(_title(report, head), per_class, summary, highlight=False)
+    return '\n' + '\n'.join(line.rstrip() for line in console.file.getvalue().splitlines())
+
+
+def _title(report: dict[str, Any], head: dict[str, Any]) -> str:
+    title = f'{report["headline"]}: {head["images"]} images, in per cent'
+    if report['aggregate'] == 'per_batch':
+        title += f', mean over batches of {report["batch_size"]} (absent classes count 100)'
+    return title
+
+
+def _figure(value: float | None) -> str:
+    return '–' if value is None else f'{value:.2f}'

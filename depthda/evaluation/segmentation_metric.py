@@ -1,0 +1,220 @@
+"""One confusion matrix for the whole test set, and everything that is read off it."""
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from mmengine.dist import all_gather_object, all_reduce, get_rank, is_main_process
+from mmengine.evaluator import BaseMetric
+from mmengine.logging import print_log
+from mmseg.registry import METRICS
+from torch import Tensor
+
+from depthda.errors import UserError
+from depthda.evaluation.confusion import joint_counts
+from depthda.evaluation.score_report import POOLED, group_cells, group_report, render
+
+Cell = tuple[str | None, str | None]  # (domain, split)
+
+
+@METRICS.register_module()
+class SegmentationMetric(BaseMetric):
+    """Per-class and mean IoU, F1, precision and recall, OA and Cohen's kappa, in per cent.
+
+    One matrix of pixel counts is kept on the device for each (domain, split) of the samples and
+    summed over the ranks at the end. Where the set has several domains or splits, each is scored
+    beside the pool of all. What "absent" and "undefined" mean is said in
+    :class:`depthda.evaluation.confusion.Scores`; such figures are None in :attr:`report` and left
+    out of the logged ones.
+
+    The logged figures are those of the headline group (``mIoU, mF1, mPrecision, mRecall, OA,
+    Kappa`` and ``IoU.<class>``) and the means of the other groups (``Rural/mIoU``, ``all/mIoU``).
+    :attr:`report` is the whole result as plain built-ins, fit for ``metrics.json``.
+
+    Every sample counts once: a sampler that fills up the last round of the ranks by repeating
+    samples (``round_up=True``, mmengine's default) does no harm, as long as it deals the samples to
+    the ranks in turn; any other miscount is an error.
+
+    Args:
+        ignore_index: label without truth.
+        headline: the group whose figures go without a prefix: a split (``'Val'``), a domain
+            (``'Rural'``) or both (``'Val/Rural'``). Default: all samples pooled.
+        aggregate: ``'global'``, or ``'per_batch'`` for the figures of DRDG's released code: IoU and
+            F1 alone, see :func:`depthda.evaluation.confusion.per_batch_scores`.
+        batch_size: with ``'per_batch'``: samples in a batch, in the order of the data set, group by
+            group, whatever the batch size of the data loader.
+        prefix: goes before every logged name, to tell two metrics of one evaluator apart.
+    """
+
+    default_prefix = ''  # None would make mmengine warn
+
+    def __init__(
+        self,
+        ignore_index: int = 255,
+        headline: str | None = None,
+        aggregate: str = 'global',
+        batch_size: int = 32,
+        prefix: str | None = None,
+    ) -> None:
+        super().__init__(prefix=prefix)
+        if aggregate not in ('global', 'per_batch'):
+            raise UserError(f"aggregate={aggregate!r}: must be 'global' or 'per_batch'.")
+        if batch_size < 1:
+            raise UserError(f'batch_size={batch_size}: must be at least 1.')
+        self.ignore_index = ignore_index
+        self.headline = headline
+        self.aggregate = aggregate
+        self.batch_size = batch_size
+        self.report: dict[str, Any] = {}
+        self._clear()
+
+    def _clear(self) -> None:
+        self._cells: dict[Cell, Tensor] = {}
+        self._images: Counter[Cell] = Counter()
+        self._single: list[tuple[Cell, Tensor]] = []  # per_batch: each sample's own counts
+        self._first: str | None = None
+        self._last: tuple[Cell, Tensor, str] | None = None  # may turn out to be a repetition
+
+    def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
+        """Count the pixels of a batch of predictions."""
+        num_classes = len(self.dataset_meta['classes'])
+        for sample in data_samples:
+            path = str(sample.get('img_path'))
+            if 'gt_sem_seg' not in sample:
+                raise UserError(
+                    f'{path} has no label, so it cannot be scored: this split is for the server '
+                    'protocol; write its predictions and submit them instead.'
+                )
+            try:
+                counts = joint_counts(
+                    sample['pred_sem_seg']['data'].squeeze(),
+                    sample['gt_sem_seg']['data'].squeeze(),
+                    num_classes,
+                    self.ignore_index,
+                )
+            except UserError as error:
+                raise UserError(f'{path}: {error}') from error
+            cell = (sample.get('domain'), sample.get('split'))
+            self._cells[cell] = self._cells[cell] + counts if cell in self._cells else counts
+            self._images[cell] += 1
+            if self.aggregate == 'per_batch':
+                self._single.append((cell, counts))
+            self._first = self._first or path
+            self._last = (cell, counts, path)
+
+    def evaluate(self, size: int) -> dict[str, float]:
+        """Score what has been counted on all ranks; the same result on each of them.
+
+        Args:
+            size: number of samples in the data set.
+        """
+        try:
+            self._drop_repetition(size)
+            cells = self._sum_over_ranks()
+            singles = self._gather_singles() if self.aggregate == 'per_batch' else None
+            self.report = self._make_report(cells, singles)
+        finally:
+            self._clear()
+        if is_main_process():
+            print_log(render(self.report), logger='current')
+        figures = self.compute_metrics(self.report)
+        return {f'{self.prefix}/{k}': v for k, v in figures.items()} if self.prefix else figures
+
+    def compute_metrics(self, results: dict) -> dict[str, float]:
+        """Flatten a report into the figures to log; undefined ones are left out."""
+        groups = dict(results['groups'])
+        head = groups.pop(results['headline'])
+        figures = dict(head['means'])
+        figures |= {f'IoU.{name}': row['IoU'] for name, row in head['per_class'].items()}
+        for name, group in groups.items():
+            figures |= {f'{name}/{key}': value for key, value in group['means'].items()}
+        return {key: value for key, value in figures.items() if value is not None}
+
+    def _drop_repetition(self, size: int) -> None:
+        """Take this rank's last sample back if the sampler added it to fill the round.
+
+        Samples are dealt in turn, so the k-th of rank r has place ``k * world_size + r``, and what
+        was added has a place from ``size`` on: at most one sample a rank, its last.
+        """
+        mine = (sum(self._images.values()), self._first, self._last and self._last[2])
+        ranks = all_gather_object(mine)
+        total = sum(count for count, _, _ in ranks)
+        if not total:
+            raise UserError('no sample was evaluated: check the folder and the data set settings.')
+        places = [(count - 1) * len(ranks) + r for r, (count, _, _) in enumerate(ranks)]
+        added = [r for r, place in enumerate(places) if place >= size] if total > size else []
+        firsts = {first for _, first, _ in ranks}
+        if total - len(added) != size or any(ranks[r][2] not in firsts for r in added):
+            raise UserError(
+                f'{total} predictions arrived for a data set of {size} samples, so some would be '
+                'missed or counted twice: use DefaultSampler and drop_last=False to test.'
+            )
+        if get_rank() in added:
+            cell, counts, _ = self._last
+            self._cells[cell] = self._cells[cell] - counts
+            self._images[cell] -= 1
+            if self._single:
+                self._single.pop()
+
+    def _sum_over_ranks(self) -> dict[Cell, tuple[int, Tensor]]:
+        """Return images and counts of every cell, summed over the ranks."""
+        images: Counter[Cell] = Counter()
+        for each in all_gather_object(dict(self._images)):
+            images.update(each)
+        names = sorted(images, key=str)
+        num_classes = len(self.dataset_meta['classes'])
+        empty = torch.zeros(num_classes + 1, num_classes, dtype=torch.int64)
+        table = torch.stack([self._cells.get(name, empty).to('cpu') for name in names])
+        all_reduce(table)
+        return {name: (images[name], part) for name, part in zip(names, table, strict=True)}
+
+    def _gather_singles(self) -> list[tuple[Cell, Tensor]]:
+        """Return the counts of every sample in the order of the data set."""
+        mine = [(cell, counts.cpu().numpy()) for cell, counts in self._single]
+        ranks = all_gather_object(mine)
+        rounds = max(len(rank) for rank in ranks)
+        dealt = [rank[k] for k in range(rounds) for rank in ranks if k < len(rank)]
+        return [(cell, torch.from_numpy(counts)) for cell, counts in dealt]
+
+    def _make_report(
+        self,
+        cells: dict[Cell, tuple[int, Tensor]],
+        singles: list[tuple[Cell, Tensor]] | None,
+    ) -> dict[str, Any]:
+        classes = [str(name) for name in self.dataset_meta['classes']]
+        groups = group_cells(list(cells))
+        headline = self.headline or POOLED
+        if headline not in groups:
+            raise UserError(
+                f'headline={headline!r} of SegmentationMetric is not in this data set, which has '
+                f'{", ".join(groups)}.'
+            )
+        reports, shown = {}, set()
+        for name in dict.fromkeys((headline, *groups)):
+            members = frozenset(groups[name])
+            if members in shown:  # the only domain of the set repeats the pool, and the like
+                continue
+            shown.add(members)
+            images = sum(cells[cell][0] for cell in members)
+            counts = sum(cells[cell][1] for cell in members)
+            batches = None
+            if singles is not None:
+                own = [part for cell, part in singles if cell in members]
+                starts = range(0, len(own), self.batch_size)
+                batches = torch.stack([sum(own[i : i + self.batch_size]) for i in starts])
+            reports[name] = group_report(classes, images, counts, batches)
+        if reports[headline]['means']['mIoU'] is None:
+            raise UserError(
+                f'every pixel of {headline!r} has the ignored label {self.ignore_index}: '
+                'check the label files and ignore_index.'
+            )
+        return {
+            'aggregate': self.aggregate,
+            'batch_size': self.batch_size if self.aggregate == 'per_batch' else None,
+            'ignore_index': self.ignore_index,
+            'classes': classes,
+            'headline': headline,
+            **reports[headline]['means'],
+            'groups': reports,
+        }

@@ -1,0 +1,275 @@
+"""Zips of predictions for LoveDA's servers: made, and checked as strictly as the servers are."""
+
+import lzma
+import zipfile
+import zlib
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from depthda.errors import UserError
+from depthda.evaluation.label_png import NotALabelMap, read_label_png
+from depthda.evaluation.submission_target import TestSet, find_test_set
+from depthda.files import atomic_path
+
+NUM_CLASSES = 7
+# A 1024² map takes about 0.1 MB and 1.1 MB at worst; larger than this is something else, and is
+# not unpacked into memory to find out what.
+_MOST_BYTES = 64 << 20
+_SHOWN = 3
+_SYSTEM_FILES = ('__macosx', 'thumbs.db', 'desktop.ini')
+
+_UNPACKING = (zlib.error, lzma.LZMAError, EOFError, OSError)
+
+Progress = Callable[[list], Iterable]
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One thing that is wrong, with all the files it is wrong with; ``str()`` is one line."""
+
+    names: tuple[str, ...]
+    reason: str
+    mend: str
+
+    def __str__(self) -> str:
+        shown = ', '.join(self.names[:_SHOWN])
+        more = len(self.names) - _SHOWN
+        return f'{shown}{f" and {more} more" if more > 0 else ""}: {self.reason}; {self.mend}'
+
+
+class SubmissionError(UserError):
+    """A folder of predictions that cannot be submitted; the message has one line per fault."""
+
+    def __init__(self, faults: list[Fault]) -> None:
+        super().__init__('\n'.join(map(str, faults)))
+        self.faults = faults
+
+
+@dataclass(frozen=True)
+class Review:
+    """What a zip or folder was checked against (None: not recognised) and what is wrong with it."""
+
+    test_set: TestSet | None
+    faults: list[Fault]
+
+
+@dataclass(frozen=True)
+class _Entry:
+    name: str
+    bytes: int
+    encrypted: bool
+    read: Callable[[], bytes]
+
+
+def pack(
+    pred_dir: str | Path,
+    out: str | Path,
+    domain: str | None = None,
+    against: str | Path | None = None,
+    track: str = 'uda',
+    progress: Progress = iter,
+) -> TestSet:
+    """Zip a folder of predictions and check the zip; it appears only if there is no fault.
+
+    The same predictions give the same bytes. Arguments as in :func:`review`.
+
+    Raises:
+        SubmissionError: if the folder or the zip has faults.
+    """
+    pred_dir, out = Path(pred_dir), Path(out)
+    if not pred_dir.is_dir():
+        raise UserError(f'{pred_dir} is not a folder: give the folder of the predictions.')
+    if out.suffix != '.zip':
+        raise UserError(f'{out}: the server takes .zip files; give a name that ends with .zip.')
+    if pred_dir.resolve() in out.resolve().parents:
+        raise UserError(f'{out} would lie among the predictions: write the zip somewhere else.')
+    entries = _folder_entries(pred_dir)
+    before = _review(pred_dir, entries, domain, track, against, progress)
+    if before.faults:
+        raise SubmissionError(before.faults)
+    with atomic_path(out) as beside:
+        # Stored: PNGs are compressed already.
+        with zipfile.ZipFile(beside, 'w', zipfile.ZIP_STORED) as archive:
+            for name in sorted(before.test_set.sizes):
+                info = zipfile.ZipInfo(name, date_time=(1980, 1, 1, 0, 0, 0))
+                info.create_system, info.external_attr = 3, 0o100644 << 16
+                archive.writestr(info, (pred_dir / name).read_bytes())
+        after = review(beside, domain, track, against, progress)
+        if after.faults:  # a prediction changed on disk meanwhile
+            raise SubmissionError(after.faults)
+    return after.test_set
+
+
+def check(
+    path: str | Path,
+    domain: str | None = None,
+    track: str = 'uda',
+    against: str | Path | None = None,
+) -> list[Fault]:
+    """Return what is wrong with a submission zip; an empty list if it can be uploaded."""
+    return review(path, domain, track, against).faults
+
+
+def review(
+    path: str | Path,
+    domain: str | None = None,
+    track: str = 'uda',
+    against: str | Path | None = None,
+    progress: Progress = iter,
+) -> Review:
+    """Check a zip, without unpacking it to disk, and say what it was checked against.
+
+    Args:
+        path: the zip file.
+        domain: 'rural' or 'urban'; found from the file names if not given.
+        track: 'uda' (one target domain) or 'seg' (both domains in one zip).
+        against: for a set that is not LoveDA, the folder of its test images: their names and sizes
+            are the official ones then.
+        progress: wraps the list of files whose content is read, for a progress bar.
+    """
+    path = Path(path)
+    try:
+        with zipfile.ZipFile(path) as archive:
+            entries = _zip_entries(archive)
+            return _review(path, entries, domain, track, against, progress)
+    except OSError as error:
+        reason, mend = f'cannot be opened ({error.strerror})', 'give the path of a zip file'
+    except (zipfile.BadZipFile, NotImplementedError, UnicodeDecodeError) as error:
+        reason, mend = f'not a zip file that can be read ({error})', 'make it again'
+    return Review(None, [Fault((str(path),), reason, mend)])
+
+
+def _review(
+    path: Path,
+    entries: list[_Entry],
+    domain: str | None,
+    track: str,
+    against: str | Path | None,
+    progress: Progress,
+) -> Review:
+    names = [entry.name for entry in entries]
+    test_set = find_test_set(names, domain, track, against)
+    if test_set is None:
+        reason = 'holds no file named after a LoveDA test image (4191.png … 5986.png)'
+        mend = "name predictions after their images, or give another set's images (--against)"
+        return Review(None, [Fault((str(path),), reason, mend)])
+    faults = _name_faults(names, test_set)
+    faults += _content_faults([e for e in entries if _readable(e.name)], test_set, progress)
+    return Review(test_set, faults)
+
+
+def _folder_entries(folder: Path) -> list[_Entry]:
+    files = sorted(path for path in folder.rglob('*') if not path.is_dir())
+    return [
+        _Entry(path.relative_to(folder).as_posix(), path.stat().st_size, False, path.read_bytes)
+        for path in files
+    ]
+
+
+def _zip_entries(archive: zipfile.ZipFile) -> list[_Entry]:
+    def reader(info: zipfile.ZipInfo) -> Callable[[], bytes]:
+        def read() -> bytes:
+            # A limit, because what the zip says of the size need not be true.
+            with archive.open(info) as file:
+                return file.read(info.file_size)
+
+        return read
+
+    return [
+        _Entry(info.filename, info.file_size, bool(info.flag_bits & 1), reader(info))
+        for info in archive.infolist()
+    ]
+
+
+def _parts(name: str) -> list[str]:
+    return name.replace('\\', '/').split('/')
+
+
+def _is_system_file(name: str) -> bool:
+    return any(part.startswith('.') or part.lower() in _SYSTEM_FILES for part in _parts(name))
+
+
+def _readable(name: str) -> bool:
+    return not _is_system_file(name) and name.lower().endswith('.png')
+
+
+def _name_faults(names: list[str], test_set: TestSet) -> list[Fault]:
+    """Compare the names with the official ones; a file has one fault, the first that applies."""
+    hidden, folders, suffix, extra, present = [], [], [], [], set()
+    for name in dict.fromkeys(names):
+        base = _parts(name)[-1]
+        official = f'{base.rpartition(".")[0]}.png'
+        if _is_system_file(name):
+            hidden.append(name)
+            continue
+        present.add(official)  # in the wrong place or misnamed, but not missing
+        if len(_parts(name)) > 1:
+            folders.append(name)
+        elif base in test_set.sizes:
+            pass
+        elif official in test_set.sizes:
+            suffix.append(name)
+        else:
+            extra.append(name)
+    missing = sorted(test_set.sizes.keys() - present)
+    twice = [name for name, count in Counter(names).items() if count > 1]
+    title, count = test_set.title, len(test_set.sizes)
+    found = [
+        (hidden, 'hidden system file', 'leave it out of the zip'),
+        (folders, 'in a subfolder', 'put the PNGs at the root: zip the files, not their folder'),
+        (suffix, 'does not end with .png', 'save as PNG and name it .png, in lower case'),
+        (extra, f'not a test image of {title}', test_set.hint(extra)),
+        (twice, 'more than once in the zip', 'keep one of each'),
+        (missing, f'missing ({len(missing)} of the {count} of {title})', 'predict every image'),
+    ]
+    return [Fault(tuple(which), reason, mend) for which, reason, mend in found if which]
+
+
+def _content_faults(entries: list[_Entry], test_set: TestSet, progress: Progress) -> list[Fault]:
+    """Decode every label map; like faults of several files become one."""
+    faults: dict[tuple[str, str], list[str]] = defaultdict(list)
+    outside: dict[str, int] = {}  # file -> its highest value, where that is no class
+    lowest = NUM_CLASSES
+    for entry in progress(entries):
+        size = test_set.sizes.get(f'{_parts(entry.name)[-1].rpartition(".")[0]}.png')
+        if size is None:
+            continue  # an extra file, reported by its name
+        try:
+            labels = read_label_png(_read(entry), size)
+        except NotALabelMap as error:
+            faults[error.reason, error.mend].append(entry.name)
+            continue
+        lowest = min(lowest, int(labels.min()))
+        if labels.max() >= NUM_CLASSES:
+            outside[entry.name] = int(labels.max())
+    result = [Fault(tuple(names), reason, mend) for (reason, mend), names in faults.items()]
+    if outside:
+        result.append(_value_fault(outside, lowest))
+    return result
+
+
+def _read(entry: _Entry) -> bytes:
+    if entry.encrypted:
+        raise NotALabelMap('encrypted', 'make the zip without a password')
+    if entry.bytes > _MOST_BYTES:
+        raise NotALabelMap(f'{entry.bytes >> 20} MB, too large for a label map', 'look into it')
+    try:
+        return entry.read()
+    except (zipfile.BadZipFile, NotImplementedError, *_UNPACKING) as error:
+        raise NotALabelMap(f'cannot be unpacked ({error})', 'make the zip again') from error
+
+
+def _value_fault(outside: dict[str, int], lowest: int) -> Fault:
+    highest = max(outside.values())
+    if highest == NUM_CLASSES:
+        mend = "these are LoveDA's raw codes, where 1 is background: subtract 1"
+    elif highest == 255:
+        mend = 'every pixel needs a class; 255 is no-data in labels, or white in a picture'
+    else:
+        mend = 'write class indices'
+    reason = f'values up to {highest} found (lowest in all: {lowest}), but only 0…6 are classes'
+    if highest == NUM_CLASSES:
+        reason = f'values {lowest}…{highest} found, but only 0…6 are classes'
+    return Fault(tuple(outside), reason, mend)

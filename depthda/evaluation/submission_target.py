@@ -1,0 +1,131 @@
+"""What a submission is checked against: the official file names and sizes."""
+
+import warnings
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import rasterio
+from rasterio.errors import NotGeoreferencedWarning, RasterioIOError
+
+from depthda.errors import UserError
+
+# LoveDA's test images by their file numbers (first, last): 976 and 820.
+_NUMBERS = {'Rural': (4191, 5166), 'Urban': (5167, 5986)}
+_SIZE = (1024, 1024)
+# CodaLab closed to LoveDA on 2025-12-31.
+_SERVERS = {
+    'uda': 'https://www.codabench.org/competitions/13037',
+    'seg': 'https://www.codabench.org/competitions/13030',
+}
+_IMAGE_SUFFIXES = ('.png', '.jpg', '.jpeg', '.tif', '.tiff')
+
+
+@dataclass(frozen=True)
+class TestSet:
+    """The test images that a submission has to cover.
+
+    Attributes:
+        title: for messages.
+        sizes: (width, height) by the name that the prediction must have.
+        server: where to upload; None for a set that has no server.
+    """
+
+    __test__ = False  # not a test, whatever pytest makes of the name
+
+    title: str
+    sizes: dict[str, tuple[int, int]]
+    server: str | None = None
+
+    def hint(self, extra: list[str]) -> str:
+        """Say what to do about files that do not belong to this set."""
+        for domain in _NUMBERS:
+            if self.server and official_names(domain).intersection(extra):
+                return f"LoveDA's {domain} test images go into a zip of their own for this track"
+        return 'leave it out, or name it exactly as its test image'
+
+
+def official_names(domain: str) -> set[str]:
+    """Return the file names of LoveDA's test images of one domain."""
+    first, last = _NUMBERS[parse_domain(domain)]
+    return {f'{number}.png' for number in range(first, last + 1)}
+
+
+def parse_domain(domain: str) -> str:
+    """Return LoveDA's own spelling of a domain."""
+    if domain.capitalize() not in _NUMBERS:
+        raise UserError(f'domain {domain!r} is not one of LoveDA: give rural or urban.')
+    return domain.capitalize()
+
+
+def find_test_set(
+    names: Iterable[str], domain: str | None, track: str, against: str | Path | None
+) -> TestSet | None:
+    """Return the set that files with these names were made for; None if nothing fits.
+
+    Args:
+        names: file names of the submission, from which the domain is found if it is not given.
+        domain: 'rural' or 'urban'.
+        track: 'uda' or 'seg'.
+        against: folder of test images, instead of LoveDA's official list. With a domain also given
+            it is that domain's folder, or the root of a tree like LoveDA's that has it.
+    """
+    if track not in _SERVERS:
+        raise UserError(f"track {track!r} does not exist: give 'uda' or 'seg'.")
+    if track == 'seg' and (domain is not None or against is not None):
+        raise UserError(
+            'the segmentation challenge (--track seg) takes both LoveDA domains in one zip: leave '
+            'out --domain and --against.'
+        )
+    if against is not None:
+        return _image_folder(Path(against), domain)
+    if track == 'seg':
+        domains = list(_NUMBERS)
+    elif domain is not None:
+        domains = [parse_domain(domain)]
+    else:
+        stems = {Path(name.replace('\\', '/')).stem for name in names}
+        bases = {f'{stem}.png' for stem in stems}
+        hits = {each: len(official_names(each) & bases) for each in _NUMBERS}
+        domains = [max(hits, key=hits.__getitem__)]
+        if not hits[domains[0]]:
+            return None
+    title = f'LoveDA Test {" and ".join(domains)}'
+    sizes = {name: _SIZE for each in domains for name in official_names(each)}
+    return TestSet(title, sizes, _SERVERS[track])
+
+
+def _image_folder(folder: Path, domain: str | None) -> TestSet:
+    if domain is not None:
+        folder = _domain_folder(folder, parse_domain(domain))
+    if not folder.is_dir():
+        raise UserError(f'{folder} is not a folder: give the folder of the test images.')
+    images = sorted(p for p in folder.iterdir() if p.suffix.lower() in _IMAGE_SUFFIXES)
+    if not images:
+        raise UserError(f'{folder} holds no image (PNG, JPEG, TIFF): give the test image folder.')
+    sizes = {f'{path.stem}.png': _size(path) for path in images}
+    if len(sizes) < len(images):
+        raise UserError(f'{folder} has several images of one name but for the suffix: keep one.')
+    return TestSet(str(folder), sizes)
+
+
+def _domain_folder(folder: Path, domain: str) -> Path:
+    for inside in (folder / 'Test' / domain, folder / domain):
+        if inside.is_dir():
+            return inside / 'images_png'
+    if domain.lower() in (part.lower() for part in folder.resolve().parts):
+        return folder
+    raise UserError(
+        f'{folder} is not the folder of {domain} images and has no Test/{domain}/images_png: give '
+        "that domain's folder, or leave out --domain."
+    )
+
+
+def _size(path: Path) -> tuple[int, int]:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter('ignore', NotGeoreferencedWarning)
+            with rasterio.open(path) as image:
+                return image.width, image.height
+    except RasterioIOError as error:
+        raise UserError(f'{path} cannot be read as an image ({error}): replace it.') from error

@@ -1,0 +1,52 @@
+"""Two encoders, one for the optical bands and one for depth."""
+
+import torch
+from mmengine.model import BaseModule
+from mmseg.registry import MODELS
+from mmseg.utils import ConfigType
+from torch import Tensor
+
+from depthda.errors import UserError
+from depthda.models.features import PairedFeatures
+
+
+@MODELS.register_module()
+class DualBackbone(BaseModule):
+    """Split the optical bands from depth and encode each with a backbone of its own.
+
+    Any two registered backbones will do, mmseg's own included. Where there is no depth (NaN) the
+    depth encoder sees 0, the mean of normalised depth.
+
+    Args:
+        rgb: Config of the backbone for the optical bands.
+        depth: Config of the backbone for depth.
+        num_optical: Number of optical bands; depth is the channel after them.
+        depth_in_channels: Input channels of the depth backbone. Depth is replicated to that many,
+            three for a backbone pretrained on colour images.
+    """
+
+    def __init__(
+        self,
+        rgb: ConfigType,
+        depth: ConfigType,
+        num_optical: int = 3,
+        depth_in_channels: int = 3,
+        init_cfg: dict | None = None,
+    ) -> None:
+        super().__init__(init_cfg)
+        self.rgb = MODELS.build(rgb)
+        self.depth = MODELS.build(depth)
+        self.num_optical = num_optical
+        self.depth_in_channels = depth_in_channels
+
+    def forward(self, inputs: Tensor) -> PairedFeatures:
+        """Encode images (N, num_optical + 1, H, W) with depth last."""
+        if inputs.shape[1] != self.num_optical + 1:
+            raise UserError(
+                f'DualBackbone got images of {inputs.shape[1]} channels but needs '
+                f'{self.num_optical} optical bands and depth last: give the dataset a depth folder '
+                f"and LoadDepth in the pipeline, and leave data_preprocessor.depth at 'input'."
+            )
+        optical, depth = inputs[:, :-1], inputs[:, -1:]
+        depth = torch.where(depth.isfinite(), depth, 0).expand(-1, self.depth_in_channels, -1, -1)
+        return PairedFeatures(tuple(self.rgb(optical)), tuple(self.depth(depth)))

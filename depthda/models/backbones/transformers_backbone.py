@@ -1,0 +1,164 @@
+"""Any backbone of ``transformers`` as a backbone of mmseg."""
+
+from collections.abc import Sequence
+
+import torch
+from mmengine.model import BaseModule
+from mmseg.registry import MODELS
+from mmseg.utils import ConfigType
+from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
+from transformers import CONFIG_MAPPING, AutoBackbone, PreTrainedConfig
+
+from depthda.errors import UserError
+from depthda.models.backbones.transformers_weights import (
+    ALLOWED_MISSING,
+    config_fields,
+    load_weights,
+)
+
+# Parameters that a backbone carries over from its pretraining and never uses.
+_UNUSED = ('mask_token', 'swin.layernorm.weight', 'swin.layernorm.bias')
+
+
+@MODELS.register_module()
+class TransformersBackbone(BaseModule):
+    """ConvNeXt, Swin, DINOv2, DINOv3 or any other family that ``AutoBackbone`` knows.
+
+    The architecture is spelled out in the config, so that building needs neither network nor
+    files; weights are read in ``init_weights()``, strictly. Returns a tuple of feature maps
+    (N, C_i, H_i, W_i).
+
+    Args:
+        arch: The family as ``model_type`` and the fields of its configuration, such as
+            ``dict(model_type='convnext', depths=[3, 3, 27, 3], hidden_sizes=[128, 256, 512, 1024],
+            drop_path_rate=0.4)``.
+        out_indices: Stages to return. In most families 0 is the stem and 1 the first stage (of a
+            plain ViT: block).
+        weights: Hub id or local folder of a ``transformers`` checkpoint; None for random weights.
+        allowed_missing: Patterns of parameters that the checkpoint may lack.
+        frozen: No gradient, always in eval mode.
+        gradient_checkpointing: Recompute each block in the backward pass: less memory, more time.
+
+    Attributes:
+        channels: Channels of each returned feature map.
+    """
+
+    def __init__(
+        self,
+        arch: ConfigType,
+        out_indices: Sequence[int] = (1, 2, 3, 4),
+        weights: str | None = None,
+        allowed_missing: Sequence[str] = ALLOWED_MISSING,
+        frozen: bool = False,
+        gradient_checkpointing: bool = False,
+    ) -> None:
+        super().__init__()
+        if frozen and gradient_checkpointing:
+            raise UserError('A frozen backbone has no backward pass: drop gradient_checkpointing.')
+        self.model = AutoBackbone.from_config(_build_config(arch, out_indices))
+        self.channels = list(self.model.channels)
+        self.weights = weights
+        self.allowed_missing = allowed_missing
+        self.frozen = frozen
+        # A gradient that never comes would stall distributed training.
+        for name, parameter in self.model.named_parameters():
+            if frozen or name.endswith(_UNUSED):
+                parameter.requires_grad_(False)
+        if gradient_checkpointing:
+            _checkpoint_blocks(self.model)
+        self.train()
+
+    def init_weights(self) -> None:
+        """Read the pretrained weights, if any; random values are there since building."""
+        if self.is_init:
+            return
+        # Does nothing but for modules without values yet, built on the meta device.
+        self.model.init_weights()
+        if self.weights is not None:
+            load_weights(self.model, self.weights, self.allowed_missing)
+        self.is_init = True
+
+    def train(self, mode: bool = True) -> 'TransformersBackbone':
+        """Set the mode; a frozen backbone stays in eval mode."""
+        return super().train(mode and not self.frozen)
+
+    def forward(self, inputs: Tensor) -> tuple[Tensor, ...]:
+        """Encode images (N, C, H, W)."""
+        self._check_size(inputs)
+        with torch.set_grad_enabled(torch.is_grad_enabled() and not self.frozen):
+            return tuple(self.model(inputs).feature_maps)
+
+    def _check_size(self, inputs: Tensor) -> None:
+        """Refuse an image that a plain ViT would cut to whole patches without a word."""
+        config = self.model.config
+        plain_vit = hasattr(config, 'hidden_size') and not hasattr(config, 'depths')
+        if plain_vit and any(side % config.patch_size for side in inputs.shape[2:]):
+            raise UserError(
+                f'Images of {tuple(inputs.shape[2:])} are not whole patches of {config.patch_size} '
+                f'({config.model_type}): crop, resize or pad them to a multiple.'
+            )
+
+
+def _build_config(arch: ConfigType, out_indices: Sequence[int]) -> PreTrainedConfig:
+    """The family's configuration, with every mistake in ``arch`` named."""
+    values = {
+        key: list(value) if isinstance(value, tuple) else value for key, value in arch.items()
+    }
+    family = values.pop('model_type', None)
+    if family not in CONFIG_MAPPING:
+        raise UserError(
+            f"arch.model_type {family!r} is no family of transformers: say 'convnext', 'swin', "
+            f"'dinov2' or another."
+        )
+    config_class = CONFIG_MAPPING[family]
+    if config_class not in AutoBackbone._model_mapping:
+        raise UserError(f'transformers has no backbone class for arch.model_type {family!r}.')
+    try:
+        config = config_class(**values, out_indices=list(out_indices))
+    except ValueError as error:
+        raise UserError(f'The arch of the {family} backbone is refused: {error}.') from error
+    # A configuration takes any key, so that a misspelt one would do nothing.
+    known = config_fields(config) | set(config.attribute_map)
+    unknown = sorted(set(values) - known)
+    if unknown:
+        raise UserError(
+            f'arch of the {family} backbone has unknown keys {unknown}; it knows '
+            f'{sorted(key for key in known if not key.startswith("_"))}.'
+        )
+    # Some defaults are tuples, which the models concatenate with lists.
+    for key in config_fields(config):
+        if isinstance(getattr(config, key), tuple):
+            setattr(config, key, list(getattr(config, key)))
+    return config
+
+
+class _Checkpointed:
+    """Mix-in before a block's own class: its activations are recomputed, not kept."""
+
+    def forward(self, *args, **kwargs):
+        if not (self.training and torch.is_grad_enabled()):
+            return super().forward(*args, **kwargs)
+        return checkpoint(super().forward, *args, use_reentrant=False, **kwargs)
+
+
+def _checkpoint_blocks(model: nn.Module) -> None:
+    """Checkpoint every residual block, whether or not the family supports it by itself.
+
+    The class of each block changes and nothing else, so that parameter names, hooks and copies
+    stay as they were (a ``forward`` set on the instance would stay bound to it in a copy).
+    """
+    if any(isinstance(module, nn.modules.batchnorm._BatchNorm) for module in model.modules()):
+        raise UserError(
+            f'gradient_checkpointing would update the batch statistics of '
+            f'{type(model).__name__} twice a step: switch it off.'
+        )
+    children = [
+        m for parent in model.modules() if isinstance(parent, nn.ModuleList) for m in parent
+    ]
+    blocks = [child for child in children if type(child).__name__.endswith('Layer')]
+    if not blocks:
+        raise UserError(f'{type(model).__name__} has no blocks to checkpoint: switch it off.')
+    for block in blocks:
+        cls = type(block)
+        block.__class__ = type(f'Checkpointed{cls.__name__}', (_Checkpointed, cls), {})

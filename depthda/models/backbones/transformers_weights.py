@@ -1,0 +1,157 @@
+"""Pretrained weights of ``transformers`` backbones, read strictly."""
+
+import logging
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import fields
+from pathlib import Path
+
+import torch
+from mmengine.logging import print_log
+from safetensors import SafetensorError
+from transformers import AutoConfig, PreTrainedConfig, PreTrainedModel
+from transformers.utils import logging as transformers_logging
+
+from depthda.errors import UserError
+
+# A backbone's own output norms: classification checkpoints, which hub ConvNeXt and Swin are, lack
+# them, and they start as identity.
+ALLOWED_MISSING = (r'^hidden_states_norms\.',)
+# What follows the last stage in a checkpoint and has no place in a backbone.
+ALLOWED_UNEXPECTED = (r'^(\w+\.)?(classifier|pooler|layernorm|layer_norm)\.',)
+
+# Fields of a configuration that matter in training or for an output, not to what weights mean.
+# A shape that depends on one of them (position embeddings on image_size) is checked as a shape.
+_FREE_FIELDS = re.compile(
+    r'^_out_|drop|^initializer_range$|^layer_?scale(_init)?_value$|^image_size$|^encoder_stride$'
+    r'|^apply_layernorm$|^reshape_hidden_states$|^use_mask_token$|^pos_embed_(shift|jitter|rescale)$'
+    r'|^auxiliary_|^use_auxiliary_head$|^semantic_loss_|^vocab_size$'
+)
+
+
+def config_fields(config: PreTrainedConfig) -> set[str]:
+    """The fields that this configuration class declares itself."""
+    inherited = {field.name for field in fields(PreTrainedConfig)}
+    return {field.name for field in fields(type(config))} - inherited
+
+
+def load_weights(
+    model: PreTrainedModel, weights: str, allowed_missing: Sequence[str] = ALLOWED_MISSING
+) -> None:
+    """Copy the weights at a hub id or in a local folder into ``model``, or say why not.
+
+    Every parameter of the model must be in the checkpoint and every key of the checkpoint in the
+    model, with equal shapes, but for the declared patterns; the checkpoint's own configuration
+    must describe the same architecture.
+    """
+    _check_config(model.config, weights)
+    with _explained(weights), _quiet_transformers():
+        # The concrete class: AutoBackbone would ask the hub first even for a local folder.
+        loaded, report = type(model).from_pretrained(
+            weights,
+            config=model.config,
+            dtype=torch.float32,
+            ignore_mismatched_sizes=True,
+            output_loading_info=True,
+        )
+
+    faults = []
+    missing = _undeclared(report['missing_keys'], allowed_missing)
+    if missing:
+        faults.append(f'lack {_some(missing)}')
+    unexpected = _undeclared(report['unexpected_keys'], ALLOWED_UNEXPECTED)
+    if unexpected:
+        faults.append(f'have {_some(unexpected)}, which the architecture does not know')
+    if report['mismatched_keys']:
+        shapes = [
+            f'{key} {tuple(found)} instead of {tuple(wanted)}'
+            for key, found, wanted in sorted(report['mismatched_keys'])
+        ]
+        faults.append(f'have other shapes: {_some(shapes)}')
+    if faults:
+        raise UserError(
+            f'The weights {weights!r} do not fit the {model.config.model_type} backbone of the '
+            f'config: they {"; they ".join(faults)}.'
+        )
+    model.load_state_dict(loaded.state_dict())
+    fresh = f', {len(report["missing_keys"])} left fresh' if report['missing_keys'] else ''
+    print_log(
+        f'{type(model).__name__}: {len(model.state_dict()) - len(report["missing_keys"])} tensors '
+        f'from {weights}{fresh}',
+        logger='current',
+    )
+
+
+def _check_config(config: PreTrainedConfig, weights: str) -> None:
+    with _explained(weights), _quiet_transformers():
+        theirs = AutoConfig.from_pretrained(weights)
+    if theirs.model_type != config.model_type:
+        raise UserError(
+            f'The weights {weights!r} are of a {theirs.model_type} model, but arch.model_type is '
+            f'{config.model_type!r}: change one of the two.'
+        )
+    differing = []
+    for name in sorted(config_fields(config)):
+        ours, other = _plain(getattr(config, name)), _plain(getattr(theirs, name))
+        if ours != other and not _FREE_FIELDS.search(name):
+            differing.append(f'{name} (arch {ours}, weights {other})')
+    if differing:
+        raise UserError(
+            f'The weights {weights!r} have another architecture than the config: '
+            f'{", ".join(differing)}.'
+        )
+
+
+def _plain(value: object) -> object:
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _undeclared(keys: Sequence[str], declared: Sequence[str]) -> list[str]:
+    return sorted(key for key in keys if not any(re.search(p, key) for p in declared))
+
+
+def _some(names: Sequence[str], limit: int = 5) -> str:
+    rest = f' and {len(names) - limit} more' if len(names) > limit else ''
+    return ', '.join(names[:limit]) + rest
+
+
+@contextmanager
+def _explained(weights: str) -> Iterator[None]:
+    """Turn what ``transformers`` raises for unreadable weights into one sentence."""
+    folder = Path(weights).expanduser()
+    # A hub id is `owner/name` (or `name`); everything else can only be a path.
+    if not folder.is_dir() and not re.fullmatch(r'[\w][\w.-]*(/[\w][\w.-]*)?', weights):
+        raise UserError(
+            f'The folder of weights {weights!r} does not exist: fetch them with '
+            f'`hf download OWNER/NAME --local-dir {weights}`, or set weights to the right path.'
+        )
+    try:
+        yield
+    except (OSError, ValueError, SafetensorError) as error:
+        reason = str(error).splitlines()[0].rstrip('. ')
+        if folder.is_dir():
+            raise UserError(
+                f'The folder {weights!r} holds no readable transformers checkpoint (config.json '
+                f'with model.safetensors): {reason}.'
+            ) from error
+        raise UserError(
+            f'The weights {weights!r} are neither a local folder nor to be had from the hub '
+            f'({reason}): where there is a network, `hf download {weights} --local-dir DIR`, '
+            f'then set weights=DIR.'
+        ) from error
+
+
+@contextmanager
+def _quiet_transformers() -> Iterator[None]:
+    """No report from ``transformers`` beside our own."""
+    verbosity = transformers_logging.get_verbosity()
+    progress_bar = transformers_logging.is_progress_bar_enabled()
+    transformers_logging.set_verbosity(logging.ERROR)
+    transformers_logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        transformers_logging.set_verbosity(verbosity)
+        if progress_bar:
+            transformers_logging.enable_progress_bar()

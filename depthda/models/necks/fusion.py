@@ -1,0 +1,121 @@
+"""Fusion of optical and depth features, stage by stage."""
+
+from abc import ABCMeta, abstractmethod
+from collections.abc import Sequence
+
+import torch
+from mmengine.model import BaseModule
+from mmseg.registry import MODELS
+from torch import Tensor, nn
+
+from depthda.errors import UserError
+from depthda.models.features import GuidedFeatures, PairedFeatures
+
+
+class PairedFusion(BaseModule, metaclass=ABCMeta):
+    """Turn the paired features of ``DualBackbone`` into one tuple, as every mmseg head takes it.
+
+    The fusions have the same arguments, so that changing ``type`` swaps one for another.
+
+    Args:
+        rgb_channels: Channels of the optical features, one value a stage.
+        depth_channels: Channels of the depth features, one value a stage.
+
+    Attributes:
+        out_channels: Channels of the fused features, what a head's ``in_channels`` must be.
+    """
+
+    out_channels: list[int]
+
+    def __init__(
+        self,
+        rgb_channels: Sequence[int],
+        depth_channels: Sequence[int],
+        init_cfg: dict | None = None,
+    ) -> None:
+        super().__init__(init_cfg)
+        if len(rgb_channels) != len(depth_channels):
+            raise UserError(
+                f'{type(self).__name__} fuses stage by stage but has {len(rgb_channels)} '
+                f'rgb_channels and {len(depth_channels)} depth_channels.'
+            )
+        self.rgb_channels = list(rgb_channels)
+        self.depth_channels = list(depth_channels)
+
+    @abstractmethod
+    def fuse(self, stage: int, rgb: Tensor, depth: Tensor) -> Tensor:
+        """Fuse the (N, C, H, W) features of one stage."""
+
+    def forward(self, features: PairedFeatures) -> GuidedFeatures:
+        """Fuse every stage and keep the depth features in ``.depth``."""
+        self._check(features)
+        pairs = zip(features.rgb, features.depth, strict=True)
+        fused = [self.fuse(stage, rgb, depth) for stage, (rgb, depth) in enumerate(pairs)]
+        return GuidedFeatures(fused, features.depth)
+
+    def _check(self, features: PairedFeatures) -> None:
+        name = type(self).__name__
+        rgb = [tuple(feature.shape[1:]) for feature in features.rgb]
+        depth = [tuple(feature.shape[1:]) for feature in features.depth]
+        if [shape[1:] for shape in rgb] != [shape[1:] for shape in depth]:
+            raise UserError(
+                f'{name} cannot pair optical features {rgb} with depth features {depth} '
+                f'(channels, height, width): give both backbones the same strides and out_indices.'
+            )
+        found = [shape[0] for shape in rgb], [shape[0] for shape in depth]
+        if found != (self.rgb_channels, self.depth_channels):
+            raise UserError(
+                f'{name} got features of {found[0]} (rgb) and {found[1]} (depth) channels but its '
+                f'config says {self.rgb_channels} and {self.depth_channels}.'
+            )
+
+
+@MODELS.register_module()
+class ConcatFusion(PairedFusion):
+    """Fused = [rgb, depth] along the channels; no parameters."""
+
+    def __init__(self, *args, **kwargs) -> None:
+        super().__init__(*args, **kwargs)
+        pairs = zip(self.rgb_channels, self.depth_channels, strict=True)
+        self.out_channels = [rgb + depth for rgb, depth in pairs]
+
+    def fuse(self, stage: int, rgb: Tensor, depth: Tensor) -> Tensor:
+        return torch.cat([rgb, depth], dim=1)
+
+
+@MODELS.register_module()
+class AddFusion(PairedFusion):
+    """Fused = rgb + P(depth), P a 1x1 convolution to the channels of rgb."""
+
+    def __init__(self, *args, **kwargs) -> None:
+        super().__init__(*args, **kwargs)
+        self.out_channels = list(self.rgb_channels)
+        pairs = zip(self.rgb_channels, self.depth_channels, strict=True)
+        self.projections = nn.ModuleList(nn.Conv2d(depth, rgb, 1) for rgb, depth in pairs)
+
+    def fuse(self, stage: int, rgb: Tensor, depth: Tensor) -> Tensor:
+        return rgb + self.projections[stage](depth)
+
+
+@MODELS.register_module()
+class GatedFusion(PairedFusion):
+    """Fused = rgb + MLP(depth * sigmoid(G[rgb, depth])).
+
+    G is a 1x1 convolution to the depth channels; the MLP is two 1x1 convolutions with a GELU
+    between them, both to the channels of rgb.
+    """
+
+    def __init__(self, *args, **kwargs) -> None:
+        super().__init__(*args, **kwargs)
+        self.out_channels = list(self.rgb_channels)
+        self.gates = nn.ModuleList()
+        self.mlps = nn.ModuleList()
+        for rgb, depth in zip(self.rgb_channels, self.depth_channels, strict=True):
+            self.gates.append(nn.Conv2d(rgb + depth, depth, 1))
+            self.mlps.append(
+                nn.Sequential(nn.Conv2d(depth, rgb, 1), nn.GELU(), nn.Conv2d(rgb, rgb, 1))
+            )
+
+    def fuse(self, stage: int, rgb: Tensor, depth: Tensor) -> Tensor:
+        gate = self.gates[stage](torch.cat([rgb, depth], dim=1)).sigmoid()
+        return rgb + self.mlps[stage](depth * gate)

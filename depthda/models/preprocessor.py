@@ -1,0 +1,139 @@
+"""Normalisation and padding of optical bands with depth last."""
+
+from collections.abc import Sequence
+from typing import Literal
+
+import torch
+from mmseg.models.data_preprocessor import SegDataPreProcessor
+from mmseg.registry import MODELS
+from mmseg.utils import stack_batch
+from torch import Tensor
+
+from depthda.errors import UserError
+
+
+@MODELS.register_module()
+class RGBDDataPreprocessor(SegDataPreProcessor):
+    """Normalise optical bands and depth apart, on the model's device.
+
+    An image has B optical bands, or B+1 channels with depth last. The optical bands become
+    (x - mean) / std and are padded with ``pad_val`` after that, as in mmseg. Depth becomes
+    (d - depth_mean) / depth_std where there is a depth (d > 0) and NaN where there is none, the
+    padding included: ``torch.isfinite(inputs[:, -1:])`` is the mask of valid depth.
+
+    The depth defaults are the means of ImageNet's three means and stds, because a depth encoder
+    pretrained there sees the one depth band three times. Replicating first and normalising each
+    copy with its own values differs from this by a shift of less than .2 std.
+
+    Args:
+        mean: Mean of each optical band, in the order after ``bgr_to_rgb``. Its length is B.
+        std: Standard deviation of each optical band.
+        depth: ``'drop'`` removes a depth channel, for models that take optical bands only.
+        bgr_to_rgb: Reverse the first three channels, whatever follows them.
+        size: Pad training images to this (height, width).
+        size_divisor: Pad training images to the largest of the batch, rounded up to a multiple.
+        test_cfg: ``dict(size=...)`` or ``dict(size_divisor=...)``: padding at test. Without it
+            test images keep their size, and all of one batch must have the same.
+    """
+
+    def __init__(
+        self,
+        mean: Sequence[float],
+        std: Sequence[float],
+        depth_mean: float = 0.449,
+        depth_std: float = 0.226,
+        depth: Literal['input', 'drop'] = 'input',
+        bgr_to_rgb: bool = False,
+        size: tuple[int, int] | None = None,
+        size_divisor: int | None = None,
+        pad_val: float = 0,
+        seg_pad_val: int = 255,
+        test_cfg: dict | None = None,
+        non_blocking: bool = True,
+    ) -> None:
+        if len(mean) != len(std) or len(mean) < 3:
+            raise UserError(
+                f'RGBDDataPreprocessor: mean and std need one value for each optical band, three '
+                f'at least, but have {len(mean)} and {len(std)}.'
+            )
+        if depth not in ('input', 'drop'):
+            raise UserError(f"RGBDDataPreprocessor: depth is 'input' or 'drop', not {depth!r}.")
+        if size is not None and size_divisor is not None:
+            raise UserError('RGBDDataPreprocessor: give size or size_divisor, not both.')
+        # The base class accepts one or three means, so the buffers are registered here.
+        super().__init__(
+            size=size,
+            size_divisor=1 if size is None and size_divisor is None else size_divisor,
+            pad_val=pad_val,
+            seg_pad_val=seg_pad_val,
+            bgr_to_rgb=bgr_to_rgb,
+            test_cfg=test_cfg,
+        )
+        self._non_blocking = non_blocking
+        self.register_buffer('mean', torch.tensor(mean).float().view(-1, 1, 1), False)
+        self.register_buffer('std', torch.tensor(std).float().view(-1, 1, 1), False)
+        self.depth = depth
+        self.depth_mean = depth_mean
+        self.depth_std = depth_std
+
+    def forward(self, data: dict, training: bool = False) -> dict:
+        """Return ``inputs`` (N, B or B+1, H, W) and ``data_samples`` with padded labels."""
+        data = self.cast_data(data)
+        samples = data.get('data_samples')
+        images = [self._normalize(image) for image in data['inputs']]
+        if len({image.shape[0] for image in images}) > 1:
+            raise UserError('A batch mixes images with depth and images without: give all or none.')
+        if not training and not self.test_cfg:
+            sizes = sorted({tuple(image.shape[1:]) for image in images})
+            if len(sizes) > 1:
+                raise UserError(
+                    f'Test images of sizes {sizes} cannot share a batch: set the batch size to 1, '
+                    f'or pad them with data_preprocessor.test_cfg=dict(size_divisor=32).'
+                )
+            return dict(inputs=torch.stack(images), data_samples=samples)
+
+        padding = self.test_cfg
+        if training:
+            padding = dict(size=self.size, size_divisor=self.size_divisor)
+        inputs, padded = stack_batch(
+            images,
+            samples if training else None,
+            size=padding.get('size'),
+            size_divisor=padding.get('size_divisor'),
+            pad_val=self.pad_val,
+            seg_pad_val=self.seg_pad_val,
+        )
+        if inputs.shape[1] > len(self.mean):
+            for depth, image in zip(inputs[:, -1], images, strict=True):
+                depth[image.shape[1] :] = torch.nan
+                depth[:, image.shape[2] :] = torch.nan
+        if samples is not None and not training:
+            for sample, info in zip(samples, padded, strict=True):
+                sample.set_metainfo(info)
+        return dict(inputs=inputs, data_samples=samples)
+
+    def _normalize(self, image: Tensor) -> Tensor:
+        """Normalise one image (B or B+1, H, W) of any dtype."""
+        bands = len(self.mean)
+        if image.shape[0] not in (bands, bands + 1):
+            raise UserError(
+                f'An image has {image.shape[0]} channels, but data_preprocessor.mean names {bands} '
+                f'optical bands: it may have {bands}, or {bands + 1} with depth last.'
+            )
+        with_depth = image.shape[0] > bands and self.depth == 'input'
+        if with_depth and not image.is_floating_point():
+            raise UserError(
+                f'The last channel of an image is taken for depth in (0, 1], but its type is '
+                f"{image.dtype}: load depth with LoadDepth, or set data_preprocessor.depth='drop'."
+            )
+        optical = image[:bands].float()
+        if self._channel_conversion:
+            optical = torch.cat([optical[:3].flip(0), optical[3:]])
+        normalized = optical.new_empty(bands + with_depth, *image.shape[1:])
+        torch.sub(optical, self.mean, out=normalized[:bands])
+        normalized[:bands].div_(self.std)
+        if with_depth:
+            depth = image[-1].float()
+            torch.sub(depth, self.depth_mean, out=normalized[-1])
+            normalized[-1].div_(self.depth_std).masked_fill_(depth <= 0, torch.nan)
+        return normalized

@@ -1,0 +1,87 @@
+import cv2
+import numpy as np
+import pytest
+import torch
+from mmseg.registry import METRICS
+from PIL import Image
+
+from depthda.errors import UserError
+from depthda.evaluation import prediction_writer
+from depthda.evaluation.prediction_writer import PredictionWriter
+
+PALETTE = [[255, 255, 255], [255, 0, 0], [255, 255, 0], [0, 0, 255], [159, 129, 183]]
+
+
+def writer(**kwargs):
+    metric = PredictionWriter(**{key: str(value) for key, value in kwargs.items()})
+    metric.dataset_meta = dict(classes=tuple('abcde'), palette=PALETTE)
+    return metric
+
+
+def sample(img_path, seed=0):
+    pred = torch.randint(0, 5, (1, 6, 8), generator=torch.Generator().manual_seed(seed))
+    return dict(img_path=img_path, pred_sem_seg=dict(data=pred), reduce_zero_label=True)
+
+
+def test_writes_the_model_s_own_values_as_8_bit_grey(tmp_path):
+    metric = writer(out_dir=tmp_path / 'maps')
+    one = sample('/set/Test/Rural/images_png/4191.tif')
+    metric.process(None, [one])
+    assert metric.evaluate(1) == {}
+    assert [path.name for path in (tmp_path / 'maps').iterdir()] == ['4191.png']
+    with Image.open(tmp_path / 'maps' / '4191.png') as image:
+        assert image.mode == 'L'
+        np.testing.assert_array_equal(np.asarray(image), one['pred_sem_seg']['data'][0])
+
+
+def test_colours_are_the_palette_s(tmp_path):
+    metric = writer(color_dir=tmp_path)
+    one = sample('4191.png')
+    metric.process(None, [one])
+    with Image.open(tmp_path / '4191.png') as image:
+        colours = np.asarray(image)
+    np.testing.assert_array_equal(colours, np.array(PALETTE)[one['pred_sem_seg']['data'][0]])
+
+
+def test_is_built_from_the_registry():
+    assert isinstance(METRICS.build(dict(type='PredictionWriter', out_dir='x')), PredictionWriter)
+
+
+def test_two_images_of_one_name_are_refused(tmp_path):
+    metric = writer(out_dir=tmp_path)
+    metric.process(None, [sample('/Rural/1.png', 1)])
+    with pytest.raises(UserError, match=r'/Rural/1.png and /Urban/1.png'):
+        metric.process(None, [sample('/Urban/1.png', 2)])
+    # The first stays as it was.
+    kept = cv2.imread(str(tmp_path / '1.png'), cv2.IMREAD_UNCHANGED)
+    np.testing.assert_array_equal(kept, sample('', 1)['pred_sem_seg']['data'][0])
+
+
+def test_the_same_image_again_is_not_a_clash_and_a_new_run_starts_afresh(tmp_path):
+    metric = writer(out_dir=tmp_path)
+    metric.process(None, [sample('/Rural/1.png'), sample('/Rural/1.png')])
+    metric.evaluate(1)
+    metric.process(None, [sample('/Urban/1.png')])
+    metric.evaluate(1)
+
+
+def test_a_clash_between_ranks_is_found_at_the_end(tmp_path, monkeypatch):
+    metric = writer(out_dir=tmp_path)
+    metric.process(None, [sample('/Rural/1.png')])
+    monkeypatch.setattr(
+        prediction_writer, 'all_gather_object', lambda mine: [mine, {'1': '/Urban/1.png'}]
+    )
+    with pytest.raises(UserError, match='/Urban/1.png'):
+        metric.evaluate(2)
+
+
+def test_mistakes_are_explained(tmp_path):
+    with pytest.raises(UserError, match='nowhere'):
+        PredictionWriter()
+    with pytest.raises(UserError, match='two folders'):
+        writer(out_dir=tmp_path, color_dir=tmp_path)
+    one = sample('7.png')
+    one['pred_sem_seg']['data'][0, 0, 0] = 5
+    with pytest.raises(UserError, match='7.png.*num_classes'):
+        writer(out_dir=tmp_path).process(None, [one])
+    assert not list(tmp_path.iterdir())

@@ -1,0 +1,234 @@
+import json
+
+import pytest
+import torch
+from mmengine.dataset import DefaultSampler
+from mmengine.evaluator import Evaluator
+from mmengine.structures import PixelData
+from mmseg.evaluation.metrics import IoUMetric
+from mmseg.registry import METRICS
+from mmseg.structures import SegDataSample
+from sklearn import metrics as sk
+
+from depthda.errors import UserError
+from depthda.evaluation.segmentation_metric import SegmentationMetric
+
+CLASSES = ('background', 'building', 'road', 'water')
+MEANS = ['mIoU', 'mF1', 'mPrecision', 'mRecall', 'OA', 'Kappa']
+
+
+def sample(index, domain='Rural', split='Val', labelled=True):
+    generator = torch.Generator().manual_seed(index)
+    truth = torch.randint(0, 4, (1, 9, 11), generator=generator)
+    noise = torch.randint(0, 4, truth.shape, generator=generator)
+    # Every image is right to another degree, so that no mean equals another by chance.
+    right = torch.rand(truth.shape, generator=generator) < 0.2 + 0.05 * index
+    pred = torch.where(right, truth, noise)
+    truth[:, 0] = 255
+    result = SegDataSample(pred_sem_seg=PixelData(data=pred))
+    if labelled:
+        result.gt_sem_seg = PixelData(data=truth)
+    result.set_metainfo(dict(img_path=f'/set/{index}.png', domain=domain, split=split))
+    return result
+
+
+def evaluate(samples, size=None, batch=2, **kwargs):
+    metric = SegmentationMetric(**kwargs)
+    evaluator = Evaluator(metric)
+    evaluator.dataset_meta = dict(classes=CLASSES)
+    for i in range(0, len(samples), batch):
+        evaluator.process(samples[i : i + batch])
+    return evaluator.evaluate(len(samples) if size is None else size), metric
+
+
+def pixels(samples):
+    truth = torch.cat([s.gt_sem_seg.data.flatten() for s in samples])
+    found = torch.cat([s.pred_sem_seg.data.flatten() for s in samples])
+    return truth[truth != 255].numpy(), found[truth != 255].numpy()
+
+
+def expected(samples):
+    truth, found = pixels(samples)
+    macro = dict(average='macro', zero_division=0)
+    return {
+        'mIoU': 100 * sk.jaccard_score(truth, found, **macro),
+        'mF1': 100 * sk.f1_score(truth, found, **macro),
+        'mPrecision': 100 * sk.precision_score(truth, found, **macro),
+        'mRecall': 100 * sk.recall_score(truth, found, **macro),
+        'OA': 100 * sk.accuracy_score(truth, found),
+        'Kappa': 100 * sk.cohen_kappa_score(truth, found),
+    }
+
+
+def test_one_domain_and_split_gives_unprefixed_figures_only():
+    samples = [sample(i) for i in range(5)]
+    figures, metric = evaluate(samples)
+    truth, found = pixels(samples)
+    per_class = 100 * sk.jaccard_score(truth, found, average=None)
+    classes = {f'IoU.{name}': v for name, v in zip(CLASSES, per_class, strict=True)}
+    assert figures == pytest.approx(expected(samples) | classes)
+    assert all(type(value) is float for value in figures.values())
+    assert metric.report['groups']['all']['confusion_matrix'] == (
+        sk.confusion_matrix(truth, found).tolist()
+    )
+
+
+def test_is_built_from_the_registry_and_agrees_with_mmseg():
+    samples = [sample(i) for i in range(4)]
+    metric = METRICS.build(dict(type='SegmentationMetric'))
+    assert isinstance(metric, SegmentationMetric)
+    evaluator = Evaluator([metric, IoUMetric(prefix='stock')])
+    evaluator.dataset_meta = dict(classes=CLASSES)
+    evaluator.process(samples)
+    figures = evaluator.evaluate(4)
+    assert figures['mIoU'] == pytest.approx(figures['stock/mIoU'], abs=0.006)  # theirs is rounded
+    assert figures['OA'] == pytest.approx(figures['stock/aAcc'], abs=0.006)
+
+
+CELLS = [('Rural', 'Train'), ('Rural', 'Val'), ('Urban', 'Train'), ('Urban', 'Val')]
+
+
+@pytest.mark.parametrize('headline', [None, 'Val', 'Urban', 'Train/Rural'])
+def test_each_domain_split_and_pair_is_scored_apart(headline):
+    samples = [sample(i, *CELLS[i % 4]) for i in range(9)]
+    figures, metric = evaluate(samples, headline=headline)
+    groups = {'all': samples}
+    for name in ('Rural', 'Urban'):
+        groups[name] = [s for s in samples if s.domain == name]
+    for name in ('Train', 'Val'):
+        groups[name] = [s for s in samples if s.split == name]
+    for domain, split in CELLS:
+        groups[f'{split}/{domain}'] = [s for s in samples if (s.domain, s.split) == (domain, split)]
+    head = groups.pop(headline or 'all')
+    assert {key: figures.pop(key) for key in MEANS} == pytest.approx(expected(head))
+    wanted = {f'{n}/{key}': v for n, group in groups.items() for key, v in expected(group).items()}
+    rest = {key: value for key, value in figures.items() if not key.startswith('IoU.')}
+    assert rest == pytest.approx(wanted)
+    assert metric.report['headline'] == (headline or 'all')
+    assert metric.report['groups'][headline or 'all']['images'] == len(head)
+
+
+def test_a_group_that_equals_another_is_scored_once():
+    samples = [sample(i, 'Rural', ('Train', 'Val')[i % 2]) for i in range(4)]
+    _, metric = evaluate(samples, headline='Val')
+    assert list(metric.report['groups']) == ['Val', 'all', 'Train']
+
+
+def test_report_is_json_of_built_ins_with_none_for_the_undefined():
+    one = sample(0)
+    one.pred_sem_seg.data.fill_(1)
+    one.gt_sem_seg.data.fill_(1)
+    figures, metric = evaluate([one])
+    report = json.loads(json.dumps(metric.report, allow_nan=False))
+    assert report == metric.report
+    assert report['Kappa'] is None and report['mIoU'] == 100
+    rows = report['groups']['all']['per_class']
+    assert rows['road'] == dict(IoU=None, F1=None, precision=None, recall=None, pixels=0)
+    assert rows['building']['pixels'] == 99
+    assert figures == {'mIoU': 100, 'mF1': 100, 'mPrecision': 100, 'mRecall': 100, 'OA': 100} | {
+        'IoU.building': 100
+    }
+
+
+def test_per_batch_batches_the_group_in_its_own_order():
+    samples = [sample(i, ('Rural', 'Urban')[i % 2]) for i in range(7)]
+    figures, _ = evaluate(samples, aggregate='per_batch', batch_size=3, prefix='batches')
+
+    def by_loop(group):
+        per_batch = []
+        for start in range(0, len(group), 3):
+            batch = group[start : start + 3]
+            truth = torch.cat([s.gt_sem_seg.data.flatten() for s in batch])
+            found = torch.cat([s.pred_sem_seg.data.flatten() for s in batch])
+            hit = [((truth == c) & (found == c)).sum() for c in range(4)]
+            any_ = [((truth == c) | (found == c)).sum() for c in range(4)]
+            per_batch.append(torch.stack([h / a for h, a in zip(hit, any_, strict=True)]))
+        return 100 * torch.stack(per_batch).mean().item()
+
+    assert figures['batches/mIoU'] == pytest.approx(by_loop(samples))
+    assert figures['batches/Rural/mIoU'] == pytest.approx(by_loop(samples[::2]))
+    assert not any('Kappa' in key or 'OA' in key for key in figures)
+
+
+def test_a_second_evaluation_starts_from_nothing():
+    metric = SegmentationMetric()
+    evaluator = Evaluator(metric)
+    evaluator.dataset_meta = dict(classes=CLASSES)
+    for index in (0, 1):
+        evaluator.process([sample(index)])
+        assert evaluator.evaluate(1)['mIoU'] == pytest.approx(expected([sample(index)])['mIoU'])
+
+
+def test_the_table_in_the_log_fits_100_columns(monkeypatch):
+    lines = []
+    monkeypatch.setattr(
+        'depthda.evaluation.segmentation_metric.print_log',
+        lambda text, logger: lines.extend(text.splitlines()),
+    )
+    samples = [sample(i, *CELLS[i % 4]) for i in range(4)]
+    figures, _ = evaluate(samples)
+    assert max(map(len, lines)) <= 100
+    row = next(line.split() for line in lines if line.split()[:1] == ['road'])
+    assert row[1] == f'{figures["IoU.road"]:.2f}'
+    summary = next(line.split() for line in lines if line.split()[:1] == ['all'])
+    assert summary[1:] == [f'{figures[key]:.2f}' for key in MEANS] + ['4']
+
+
+def test_mistakes_are_explained():
+    with pytest.raises(UserError, match=r'/set/3.png has no label.*server protocol'):
+        evaluate([sample(3, labelled=False)])
+    with pytest.raises(UserError, match='no sample'):
+        evaluate([])
+    with pytest.raises(UserError, match="'Test'.*all, Rural, Val"):
+        evaluate([sample(0)], headline='Test')
+    with pytest.raises(UserError, match='drop_last'):
+        evaluate([sample(0)], size=2)
+    with pytest.raises(UserError, match='aggregate'):
+        SegmentationMetric(aggregate='mean')
+    with pytest.raises(UserError, match='two things'):
+        evaluate([sample(0, 'Val', 'Val')])
+    blank = sample(0)
+    blank.gt_sem_seg.data.fill_(255)
+    with pytest.raises(UserError, match='ignored label 255'):
+        evaluate([blank])
+    wrong = sample(5)
+    wrong.gt_sem_seg.data[0, 4, 4] = 4
+    with pytest.raises(UserError, match='/set/5.png: label values 4 '):
+        evaluate([wrong])
+
+
+def _rank(rank, store, out):
+    torch.distributed.init_process_group(
+        'gloo', init_method=f'file://{store}', rank=rank, world_size=2
+    )
+    results = {}
+    # 7: filled up by repeating one; 1: the second rank sees only the repetition.
+    for size in (7, 6, 1):
+        for round_up in (True, False):
+            for kwargs in ({}, dict(aggregate='per_batch', batch_size=2)):
+                order = DefaultSampler(range(size), shuffle=False, round_up=round_up)
+                samples = [sample(i, *CELLS[i % 3]) for i in order]
+                figures, metric = evaluate(samples, size=size, **kwargs)
+                results[f'{size} {round_up} {kwargs}'] = [figures, metric.report]
+    # Consecutive halves, filled up at the end: which one to leave out cannot be known.
+    halves = [sample(i) for i in ([0, 1], [2, 0])[rank]]
+    halves[-1].set_metainfo(dict(img_path=f'/set/unlike-{rank}.png'))
+    with pytest.raises(UserError, match='DefaultSampler'):
+        evaluate(halves, size=3)
+    torch.distributed.destroy_process_group()
+    (out / f'{rank}.json').write_text(json.dumps(results))
+
+
+def test_two_ranks_equal_one(tmp_path):
+    # Forked: a fresh interpreter would spend ten seconds on imports.
+    torch.multiprocessing.start_processes(
+        _rank, (tmp_path / 'store', tmp_path), nprocs=2, start_method='fork'
+    )
+    first, second = (json.loads((tmp_path / f'{rank}.json').read_text()) for rank in range(2))
+    assert first == second
+    for size in (7, 6, 1):
+        for kwargs in ({}, dict(aggregate='per_batch', batch_size=2)):
+            samples = [sample(i, *CELLS[i % 3]) for i in range(size)]
+            figures, metric = evaluate(samples, **kwargs)
+            for round_up in (True, False):
+                assert first[f'{size} {round_up} {kwargs}'] == [figures, metric.report]

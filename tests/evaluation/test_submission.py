@@ -1,0 +1,291 @@
+import io
+import zipfile
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from depthda.errors import UserError
+from depthda.evaluation import submission_target
+from depthda.evaluation.submission import Fault, SubmissionError, check, pack, review
+
+NAMES = ['4191.png', '4192.png', '4193.png', '4194.png']
+URBAN = ['5167.png', '5168.png', '5169.png']
+
+
+@pytest.fixture
+def small_loveda(monkeypatch):
+    """Make LoveDA's test sets four and three images of 16 × 16: the rules stay, the time goes."""
+    monkeypatch.setattr(
+        submission_target, '_NUMBERS', {'Rural': (4191, 4194), 'Urban': (5167, 5169)}
+    )
+    monkeypatch.setattr(submission_target, '_SIZE', (16, 16))
+
+
+def png(array, mode=None):
+    buffer = io.BytesIO()
+    image = Image.fromarray(array)
+    (image.convert(mode) if mode else image).save(buffer, 'PNG')
+    return buffer.getvalue()
+
+
+def labels(seed=0, low=0, size=16):
+    array = np.random.default_rng(seed).integers(low, low + 7, (size, size), np.uint8)
+    array[0, :7] = np.arange(low, low + 7)
+    return array
+
+
+def good():
+    return {name: png(labels(i)) for i, name in enumerate(NAMES)}
+
+
+def write_zip(path, files, **kwargs):
+    with zipfile.ZipFile(path, 'w', **kwargs) as archive:
+        for name, data in files.items():
+            archive.writestr(name, data)
+    return path
+
+
+def replaced(name, data):
+    return {**good(), name: data}
+
+
+def renamed(old, new):
+    return {new if name == old else name: data for name, data in good().items()}
+
+
+PLANTED = {
+    'subfolder': (
+        {f'pred/{name}': data for name, data in good().items()},
+        'pred/4191.png, pred/4192.png, pred/4193.png and 1 more: in a subfolder; '
+        'put the PNGs at the root: zip the files, not their folder',
+    ),
+    'subfolder with its own entry': (
+        {'pred/': b'', **{f'pred/{name}': data for name, data in good().items()}},
+        'pred/, pred/4191.png, pred/4192.png and 2 more: in a subfolder; '
+        'put the PNGs at the root: zip the files, not their folder',
+    ),
+    'windows subfolder': (renamed('4191.png', 'p\\4191.png'), 'p\\4191.png: in a subfolder'),
+    'rgb': (replaced('4192.png', png(labels(), 'RGB')), '4192.png: RGB colour PNG'),
+    'palette': (replaced('4192.png', png(labels(), 'P')), '4192.png: palette colour PNG'),
+    'values 1-7': (
+        {name: png(labels(i, low=1)) for i, name in enumerate(NAMES)},
+        '4191.png, 4192.png, 4193.png and 1 more: values 1…7 found, but only 0…6 are classes; '
+        "these are LoveDA's raw codes, where 1 is background: subtract 1",
+    ),
+    'no-data': (
+        replaced('4194.png', png(np.full((16, 16), 255, np.uint8))),
+        '4194.png: values up to 255 found',
+    ),
+    '16-bit': (
+        replaced('4191.png', png(labels().astype(np.uint16))),
+        '4191.png: 16-bit PNG instead of 8-bit; convert the array to uint8 first',
+    ),
+    'wrong size': (
+        replaced('4193.png', png(labels(size=8))),
+        '4193.png: 8×8 pixels instead of 16×16',
+    ),
+    'missing': (
+        {name: data for name, data in good().items() if name != '4193.png'},
+        '4193.png: missing (1 of the 4 of LoveDA Test Rural)',
+    ),
+    'extra': (
+        {**good(), '1.png': png(labels())},
+        '1.png: not a test image of LoveDA Test Rural',
+    ),
+    'extra text': ({**good(), 'README.txt': b'hello'}, 'README.txt: not a test image'),
+    'other domain': (
+        {**good(), '5167.png': png(labels())},
+        '5167.png: not a test image of LoveDA Test Rural; '
+        "LoveDA's Urban test images go into a zip of their own",
+    ),
+    'upper case': (
+        renamed('4194.png', '4194.PNG'),
+        '4194.PNG: does not end with .png; save as PNG and name it .png, in lower case',
+    ),
+    'other format': (renamed('4194.png', '4194.tif'), '4194.tif: does not end with .png'),
+    'macOS file': (
+        {**good(), '.DS_Store': b'\0', '__MACOSX/._4191.png': b'\0'},
+        '.DS_Store, __MACOSX/._4191.png: hidden system file; leave it out of the zip',
+    ),
+    'Windows file': ({**good(), 'Thumbs.db': b'\0'}, 'Thumbs.db: hidden system file'),
+    'empty file': (replaced('4191.png', b''), '4191.png: empty file (0 bytes)'),
+    'corrupt': (
+        replaced('4191.png', good()['4191.png'][:-30]),
+        '4191.png: corrupt PNG (cut short)',
+    ),
+    'jpeg inside': (replaced('4191.png', b'\xff\xd8\xff\xe0JFIF'), '4191.png: not a PNG file'),
+}
+
+
+@pytest.mark.parametrize('planted', PLANTED)
+def test_a_planted_fault_is_one_line_with_its_reason(small_loveda, tmp_path, planted):
+    files, expected = PLANTED[planted]
+    faults = check(write_zip(tmp_path / 'u2r.zip', files))
+    assert len(faults) == 1
+    assert str(faults[0]).startswith(expected)
+    assert '\n' not in str(faults[0]) and '; ' in str(faults[0])
+
+
+def test_several_faults_are_all_said(small_loveda, tmp_path):
+    files = {'sub/4191.png': b'', '4192.PNG': png(labels(low=1)), '4193.png': png(labels(), 'RGBA')}
+    faults = check(write_zip(tmp_path / 'u2r.zip', files))
+    assert [fault.reason.split(' (')[0] for fault in faults] == [
+        'in a subfolder',
+        'does not end with .png',
+        'missing',
+        'empty file',
+        'RGBA colour PNG',
+        'values 1…7 found, but only 0…6 are classes',
+    ]
+
+
+def test_a_name_twice(small_loveda, tmp_path):
+    path = write_zip(tmp_path / 'u2r.zip', good())
+    with zipfile.ZipFile(path, 'a') as archive, pytest.warns(UserWarning, match='Duplicate'):
+        archive.writestr('4191.png', good()['4191.png'])
+    assert [str(fault) for fault in check(path)] == [
+        '4191.png: more than once in the zip; keep one of each'
+    ]
+
+
+def test_files_that_cannot_be_unpacked(small_loveda, tmp_path):
+    path = write_zip(tmp_path / 'u2r.zip', good())
+    data = bytearray(path.read_bytes())
+    with zipfile.ZipFile(path) as archive:
+        offset = archive.getinfo('4192.png').header_offset
+    encrypted, changed = bytearray(data), bytearray(data)
+    start = data.index(b'PK\x01\x02')  # the directory's entry of 4191.png
+    encrypted[start + 8] |= 1
+    (tmp_path / 'encrypted.zip').write_bytes(encrypted)
+    changed[offset + 30 + len('4192.png') + 20] ^= 1
+    (tmp_path / 'changed.zip').write_bytes(changed)
+    assert [f.reason for f in check(tmp_path / 'encrypted.zip')] == ['encrypted']
+    (fault,) = check(tmp_path / 'changed.zip')
+    assert fault.names == ('4192.png',) and 'Bad CRC-32' in fault.reason
+
+
+def test_a_file_too_large_to_be_a_label_map_is_not_read(small_loveda, tmp_path):
+    files = replaced('4191.png', bytes(80 << 20))
+    path = write_zip(tmp_path / 'u2r.zip', files, compression=zipfile.ZIP_DEFLATED)
+    (fault,) = check(path)
+    assert str(fault).startswith('4191.png: 80 MB, too large')
+
+
+def test_what_is_no_zip(tmp_path):
+    (tmp_path / 'text.zip').write_text('not a zip')
+    (tmp_path / 'cut.zip').write_bytes(write_zip(tmp_path / 'a.zip', good()).read_bytes()[:-30])
+    for name, reason in [
+        ('none.zip', 'cannot be opened (No such file or directory)'),
+        ('', 'cannot be opened (Is a directory)'),
+        ('text.zip', 'not a zip file that can be read'),
+        ('cut.zip', 'not a zip file that can be read'),
+    ]:
+        (fault,) = check(tmp_path / name)
+        assert fault.reason.startswith(reason) and fault.names == (str(tmp_path / name),)
+    (fault,) = check(write_zip(tmp_path / 'names.zip', {'0.png': png(labels())}))
+    assert 'no file named after a LoveDA test image' in fault.reason
+
+
+def test_the_wrong_domain_names_the_right_one(small_loveda, tmp_path):
+    path = write_zip(tmp_path / 'r2u.zip', {name: png(labels()) for name in URBAN})
+    assert check(path) == [] and check(path, domain='urban') == []
+    extra, missing = check(path, domain='rural')
+    assert extra.names == tuple(URBAN) and "LoveDA's Urban test images" in extra.mend
+    assert missing.names == tuple(NAMES)
+
+
+def test_both_domains_only_for_the_segmentation_track(small_loveda, tmp_path):
+    path = write_zip(tmp_path / 'both.zip', {name: png(labels()) for name in NAMES + URBAN})
+    assert check(path, track='seg') == []
+    assert [fault.names for fault in check(path)] == [tuple(URBAN)]
+    (missing,) = check(write_zip(tmp_path / 'u2r.zip', good()), track='seg')
+    assert missing.names == tuple(URBAN)
+
+
+def test_another_set_is_checked_against_its_own_images(tmp_path):
+    images = tmp_path / 'images_png'
+    images.mkdir()
+    for name in ('x.png', 'y.png'):
+        Image.fromarray(np.zeros((9, 5, 3), np.uint8)).save(images / name)
+    fits = png(np.full((9, 5), 6, np.uint8))
+    path = write_zip(tmp_path / 'a.zip', {'x.png': fits, 'y.png': fits})
+    assert check(path, against=images) == []
+    path = write_zip(tmp_path / 'b.zip', {'x.png': png(labels()), 'z.png': fits})
+    assert [(f.names, f.reason.split(' (')[0]) for f in check(path, against=images)] == [
+        (('z.png',), f'not a test image of {images}'),
+        (('y.png',), 'missing'),
+        (('x.png',), '16×16 pixels instead of 5×9'),
+    ]
+
+
+def test_a_long_list_of_files_is_cut():
+    fault = Fault(tuple(f'{i}.png' for i in range(976)), 'wrong', 'mend it')
+    assert str(fault) == '0.png, 1.png, 2.png and 973 more: wrong; mend it'
+
+
+def write_folder(folder, files):
+    folder.mkdir()
+    for name, data in files.items():
+        (folder / name).write_bytes(data)
+    return folder
+
+
+def test_pack_makes_a_zip_that_passes_and_holds_the_same_files(small_loveda, tmp_path):
+    folder = write_folder(tmp_path / 'pred', good())
+    found = pack(folder, tmp_path / 'new' / 'u2r.zip', domain='rural')
+    assert found.title == 'LoveDA Test Rural'
+    assert check(tmp_path / 'new' / 'u2r.zip') == []
+    with zipfile.ZipFile(tmp_path / 'new' / 'u2r.zip') as archive:
+        assert {name: archive.read(name) for name in archive.namelist()} == good()
+    (folder / '4191.png').touch()
+    pack(folder, tmp_path / 'again.zip')
+    assert (tmp_path / 'again.zip').read_bytes() == (tmp_path / 'new/u2r.zip').read_bytes()
+
+
+def test_pack_refuses_a_wrong_folder_with_the_same_lines_and_writes_nothing(small_loveda, tmp_path):
+    files = {**replaced('4191.png', png(labels(), 'RGB')), '.DS_Store': b'\0'}
+    del files['4194.png']
+    folder = write_folder(tmp_path / 'pred', files)
+    (folder / 'colour').mkdir()
+    (folder / 'colour' / '4191.png').write_bytes(png(labels()))
+    with pytest.raises(SubmissionError) as caught:
+        pack(folder, tmp_path / 'u2r.zip')
+    zipped = write_zip(
+        tmp_path / 'same.zip',
+        {p.relative_to(folder).as_posix(): p.read_bytes() for p in sorted(folder.rglob('*.*'))},
+    )
+    assert caught.value.faults == check(zipped) and len(caught.value.faults) == 4
+    assert str(caught.value).splitlines() == [str(fault) for fault in caught.value.faults]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ['pred', 'same.zip']
+
+
+def test_pack_leaves_an_older_zip_alone_when_a_file_changes_meanwhile(small_loveda, tmp_path):
+    folder = write_folder(tmp_path / 'pred', good())
+    (tmp_path / 'u2r.zip').write_text('older')
+
+    def spoil(entries):
+        yield from entries
+        (folder / '4191.png').write_bytes(b'')
+
+    with pytest.raises(SubmissionError, match='empty file'):
+        pack(folder, tmp_path / 'u2r.zip', progress=spoil)
+    assert (tmp_path / 'u2r.zip').read_text() == 'older'
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_pack_s_mistakes_are_explained(small_loveda, tmp_path):
+    folder = write_folder(tmp_path / 'pred', good())
+    with pytest.raises(UserError, match='not a folder'):
+        pack(tmp_path / 'none', tmp_path / 'a.zip')
+    with pytest.raises(UserError, match=r'\.zip'):
+        pack(folder, tmp_path / 'a.tar')
+    with pytest.raises(UserError, match='somewhere else'):
+        pack(folder, folder / 'a.zip')
+
+
+def test_the_real_list_at_the_real_size(tmp_path):
+    data = png(np.tile(labels(), (64, 64)))
+    files = dict.fromkeys((f'{n}.png' for n in range(4191, 5167)), data)
+    result = review(write_zip(tmp_path / 'u2r.zip', files))
+    assert result.faults == [] and result.test_set.server.endswith('13037')

@@ -1,0 +1,64 @@
+import pytest
+import torch
+from mmengine.config import Config
+
+TINY = dict(model_type='convnext', depths=[1, 1, 1, 1], hidden_sizes=[8, 16, 24, 32])
+
+
+@pytest.fixture(autouse=True)
+def _seed():
+    torch.manual_seed(0)
+
+
+@pytest.fixture
+def tiny_backbone():
+    """Config of a ConvNeXt that runs in milliseconds; its layer scale lets gradients through."""
+
+    def config(**arch):
+        arch = {**TINY, 'layer_scale_init_value': 1.0, **arch}
+        return dict(type='TransformersBackbone', arch=arch)
+
+    return config
+
+
+@pytest.fixture
+def tiny_model(tiny_backbone):
+    """Config of DepthDA with tiny encoders: RGB of 8 to 32 channels, depth of 4 to 16."""
+
+    def config(**test_cfg):
+        channels = [12, 24, 36, 48]
+        head = dict(
+            num_classes=5,
+            norm_cfg=dict(type='BN'),
+            align_corners=False,
+            loss_decode=dict(type='CrossEntropyLoss', avg_non_ignore=True),
+        )
+        model = dict(
+            type='DepthGuidedEncoderDecoder',
+            data_preprocessor=dict(
+                type='RGBDDataPreprocessor',
+                mean=[120, 110, 100],
+                std=[50, 55, 60],
+                bgr_to_rgb=True,
+                size=(64, 64),
+            ),
+            backbone=dict(
+                type='DualBackbone',
+                rgb=tiny_backbone(),
+                depth=tiny_backbone(hidden_sizes=[4, 8, 12, 16]),
+            ),
+            neck=dict(
+                type='ConcatFusion', rgb_channels=[8, 16, 24, 32], depth_channels=[4, 8, 12, 16]
+            ),
+            decode_head=dict(
+                type='UPerHead', in_channels=channels, in_index=[0, 1, 2, 3], channels=8, **head
+            ),
+            auxiliary_head=dict(
+                type='FCNHead', in_channels=36, in_index=2, channels=8, num_convs=1, **head
+            ),
+            train_cfg=None,
+            test_cfg=dict(dict(mode='whole'), **test_cfg),
+        )
+        return Config(model)  # mmseg reads test_cfg by attribute
+
+    return config

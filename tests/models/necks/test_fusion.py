@@ -1,0 +1,67 @@
+import numpy as np
+import pytest
+import torch
+
+from depthda.errors import UserError
+from depthda.models.features import GuidedFeatures, PairedFeatures
+from depthda.models.necks.fusion import AddFusion, ConcatFusion, GatedFusion
+
+RGB, DEPTH = [3, 4], [2, 5]
+
+
+def paired():
+    rgb = tuple(torch.randn(2, c, size, size) for c, size in zip(RGB, (6, 3), strict=True))
+    depth = tuple(torch.randn(2, c, size, size) for c, size in zip(DEPTH, (6, 3), strict=True))
+    return PairedFeatures(rgb, depth)
+
+
+def linear(convolution, pixel):
+    """A 1x1 convolution at one pixel, in numpy."""
+    weight = convolution.weight.detach().numpy()[:, :, 0, 0]
+    return weight @ pixel + convolution.bias.detach().numpy()
+
+
+def gated_pixel(neck, stage, rgb, depth):
+    gate = 1 / (1 + np.exp(-linear(neck.gates[stage], np.concatenate([rgb, depth]))))
+    first, _, second = neck.mlps[stage]
+    hidden = torch.nn.functional.gelu(torch.tensor(linear(first, depth * gate))).numpy()
+    return rgb + linear(second, hidden)
+
+
+FORMULAS = {
+    ConcatFusion: lambda neck, stage, rgb, depth: np.concatenate([rgb, depth]),
+    AddFusion: lambda neck, stage, rgb, depth: rgb + linear(neck.projections[stage], depth),
+    GatedFusion: gated_pixel,
+}
+
+
+@pytest.mark.parametrize('fusion', FORMULAS)
+def test_fusion_follows_its_formula_at_every_pixel(fusion):
+    torch.manual_seed(0)
+    neck, features = fusion(RGB, DEPTH), paired()
+    fused = neck(features)
+    assert isinstance(fused, GuidedFeatures)
+    assert all(kept is own for kept, own in zip(fused.depth, features.depth, strict=True))
+    for stage, (out, rgb, depth) in enumerate(zip(fused, *features, strict=True)):
+        assert out.shape[1] == neck.out_channels[stage]
+        for n, y, x in np.ndindex(out.shape[0], *out.shape[2:]):
+            pixels = rgb[n, :, y, x].numpy(), depth[n, :, y, x].numpy()
+            expected = FORMULAS[fusion](neck, stage, *pixels)
+            np.testing.assert_allclose(out[n, :, y, x].detach(), expected, rtol=1e-4, atol=1e-5)
+
+
+def test_concatenation_has_no_parameters():
+    assert not list(ConcatFusion(RGB, DEPTH).parameters())
+
+
+def test_features_that_do_not_pair_are_named():
+    rgb, depth = paired()
+    other = (depth[0][..., :4], depth[1])
+    with pytest.raises(UserError, match=r'\(2, 6, 4\).*same strides'):
+        ConcatFusion(RGB, DEPTH)(PairedFeatures(rgb, other))
+    with pytest.raises(UserError, match='same strides and out_indices'):
+        ConcatFusion(RGB, DEPTH)(PairedFeatures(rgb, depth[:1]))
+    with pytest.raises(UserError, match=r'\[2, 5\] \(depth\).*\[2, 6\]'):
+        ConcatFusion(RGB, [2, 6])(PairedFeatures(rgb, depth))
+    with pytest.raises(UserError, match='2 rgb_channels and 1 depth_channels'):
+        GatedFusion(RGB, [2])

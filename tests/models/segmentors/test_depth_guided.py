@@ -1,0 +1,156 @@
+import copy
+
+import numpy as np
+import pytest
+import torch
+from mmengine.config import Config
+from mmengine.structures import PixelData
+from mmseg.apis import inference_model, init_model
+from mmseg.models import EncoderDecoder, SegTTAModel
+from mmseg.registry import MODELS
+from mmseg.structures import SegDataSample
+
+import depthda.models.backbones.dual_backbone
+import depthda.models.backbones.transformers_backbone
+import depthda.models.necks.fusion
+import depthda.models.preprocessor  # noqa: F401  all four register
+from depthda.errors import UserError
+from depthda.models.segmentors import depth_guided
+from depthda.models.segmentors.depth_guided import DepthGuidedEncoderDecoder
+
+
+def batch(num, height, width, channels=4):
+    inputs = [torch.rand(channels, height, width) for _ in range(num)]
+    for image in inputs:
+        image[:3] *= 255
+        image[3:, 5:9, 5:9] = 0  # no depth here
+    samples = []
+    for _ in range(num):
+        label = torch.randint(0, 5, (1, height, width))
+        label[0, :3] = 255
+        sample = SegDataSample(gt_sem_seg=PixelData(data=label))
+        shape = (height, width)
+        sample.set_metainfo(dict(ori_shape=shape, img_shape=shape, pad_shape=shape, img_path='i'))
+        samples.append(sample)
+    return dict(inputs=inputs, data_samples=samples)
+
+
+def test_every_parameter_gets_a_finite_gradient_where_depth_is_missing(tiny_model):
+    model = MODELS.build(tiny_model())
+    model.init_weights()
+    data = model.data_preprocessor(batch(2, 64, 60), training=True)
+    assert torch.isnan(data['inputs'][:, 3]).any()
+    losses = model(**data, mode='loss')
+    assert set(losses) == {'decode.loss_ce', 'decode.acc_seg', 'aux.loss_ce', 'aux.acc_seg'}
+    (losses['decode.loss_ce'] + losses['aux.loss_ce']).backward()
+    for name, parameter in model.named_parameters():
+        assert parameter.grad is not None, name
+        assert parameter.grad.isfinite().all() and parameter.grad.abs().sum() > 0, name
+
+
+def test_depth_guides_the_prediction(tiny_model):
+    model = MODELS.build(tiny_model()).eval()
+    data = batch(1, 64, 64)
+    other = copy.deepcopy(data)
+    other['inputs'][0][3] = other['inputs'][0][3].flip(0)
+    first, second = (model.test_step(d)[0].seg_logits.data for d in (data, other))
+    assert (first - second).abs().max() > 1e-3
+
+
+@torch.no_grad()
+def test_it_predicts_what_mmseg_predicts(tiny_model, monkeypatch):
+    config = tiny_model(mode='slide', crop_size=(48, 48), stride=(32, 40), window_batch=3)
+    model = MODELS.build(config).eval()
+    model.decode_head.conv_seg.weight.data *= 50  # logits of about unit size
+    stock = EncoderDecoder(**{k: v for k, v in config.items() if k != 'type'}).eval()
+    stock.load_state_dict(model.state_dict())
+    passes = []
+    encode_decode = model.encode_decode
+    monkeypatch.setattr(
+        model, 'encode_decode', lambda x, metas: passes.append(len(x)) or encode_decode(x, metas)
+    )
+    for mode in ('slide', 'whole'):
+        model.test_cfg.mode = stock.test_cfg.mode = mode
+        passes.clear()
+        data = batch(2, 70, 81)
+        ours, theirs = (m.test_step(copy.deepcopy(data)) for m in (model, stock))
+        assert passes == ([3, 3, 2] if mode == 'slide' else [2])
+        for one, two in zip(ours, theirs, strict=True):
+            assert one.seg_logits.data.std() > 0.1
+            torch.testing.assert_close(
+                one.seg_logits.data, two.seg_logits.data, rtol=1e-5, atol=1e-5
+            )
+        torch.testing.assert_close(
+            model(**model.data_preprocessor(data)), stock(**stock.data_preprocessor(data))
+        )
+
+
+def test_without_window_batch_four_windows_go_at_a_time(tiny_model, monkeypatch):
+    model = MODELS.build(tiny_model(mode='slide', crop_size=(48, 48), stride=(48, 48)))
+    seen = []
+    monkeypatch.setattr(depth_guided, 'slide_inference', lambda *a, **kw: seen.append(kw))
+    model.slide_inference(None, [])
+    assert seen[0]['window_batch'] == 4 and seen[0]['out_channels'] == 5
+    del model.test_cfg['stride']
+    with pytest.raises(UserError, match='no stride'):
+        model.slide_inference(None, [])
+
+
+def test_flip_augmentation_averages_both_views(tiny_model):
+    config = tiny_model(mode='slide', crop_size=(48, 48), stride=(32, 32))
+    model = MODELS.build(config).eval()
+    plain = batch(1, 64, 64)
+    flipped = copy.deepcopy(plain)
+    flipped['inputs'][0] = flipped['inputs'][0].flip(2)
+    flipped['data_samples'][0].set_metainfo(dict(flip=True, flip_direction='horizontal'))
+    views = [model.test_step(copy.deepcopy(view))[0].seg_logits.data for view in (plain, flipped)]
+    expected = (views[0].softmax(0) + views[1].softmax(0)).argmax(0)
+    data = dict(
+        inputs=[plain['inputs'], flipped['inputs']],
+        data_samples=[plain['data_samples'], flipped['data_samples']],
+    )
+    result = SegTTAModel(module=model).test_step(data)[0]
+    assert torch.equal(result.pred_sem_seg.data.squeeze(), expected)
+    assert len(expected.unique()) > 1
+
+
+def test_rgb_only_without_neck_ignores_depth_and_serves_mmsegs_api(tiny_backbone, tmp_path):
+    model = dict(
+        type='DepthGuidedEncoderDecoder',
+        data_preprocessor=dict(
+            type='RGBDDataPreprocessor',
+            mean=[120, 110, 100],
+            std=[50, 55, 60],
+            bgr_to_rgb=True,
+            depth='drop',
+        ),
+        backbone=tiny_backbone(),
+        decode_head=dict(
+            type='FCNHead', in_channels=32, in_index=3, channels=8, num_classes=3, num_convs=1
+        ),
+        test_cfg=dict(mode='slide', crop_size=(32, 32), stride=(32, 32)),
+    )
+    config = Config(
+        dict(
+            model=model,
+            default_scope='mmseg',
+            test_pipeline=[dict(type='LoadImageFromFile'), dict(type='PackSegInputs')],
+            test_dataloader=dict(dataset=dict(type='BaseSegDataset')),
+        )
+    )
+    trained = MODELS.build(config.model)
+    assert isinstance(trained, DepthGuidedEncoderDecoder)
+    meta = dict(dataset_meta=dict(classes=('a', 'b', 'c'), palette=[[0] * 3, [1] * 3, [2] * 3]))
+    torch.save(dict(state_dict=trained.state_dict(), meta=meta), tmp_path / 'last.pth')
+    loaded = init_model(config, str(tmp_path / 'last.pth'), device='cpu')
+
+    image = np.random.default_rng(0).integers(0, 256, (40, 56, 3), dtype=np.uint8)
+    logits = inference_model(loaded, image).seg_logits.data
+    assert logits.shape == (3, 40, 56)
+    trained.eval()
+    bare = [torch.tensor(image).permute(2, 0, 1).float()]
+    with_depth = [torch.cat([bare[0], torch.rand(1, 40, 56)])]
+    samples = batch(1, 40, 56)['data_samples']
+    for inputs in (bare, with_depth):
+        result = trained.test_step(dict(inputs=inputs, data_samples=samples))[0]
+        torch.testing.assert_close(result.seg_logits.data, logits)

@@ -1,0 +1,107 @@
+import pytest
+import torch
+from mmengine.config import ConfigDict
+from mmseg.models import EncoderDecoder
+from torch import nn
+
+from depthda.errors import UserError
+from depthda.models.segmentors.sliding_window import slide_inference, window_starts
+
+
+@pytest.fixture(scope='module')
+def stock():
+    """mmseg's own model, whose ``slide_inference`` is the reference."""
+    torch.manual_seed(0)
+    model = EncoderDecoder(
+        backbone=dict(
+            type='ResNetV1c', depth=18, base_channels=8, stem_channels=8, norm_cfg=dict(type='BN')
+        ),
+        decode_head=dict(
+            type='PSPHead',
+            in_channels=64,
+            in_index=3,
+            channels=8,
+            num_classes=5,
+            norm_cfg=dict(type='BN'),
+            align_corners=False,
+        ),
+        test_cfg=dict(mode='slide'),
+    )
+    for module in model.modules():
+        if isinstance(module, nn.Conv2d):
+            nn.init.kaiming_normal_(module.weight)
+    model.decode_head.conv_seg.weight.data /= 8  # logits of about unit size
+    return model.eval()
+
+
+def metas(num, height, width):
+    shape = (height, width)
+    return [dict(ori_shape=shape, img_shape=shape, pad_shape=shape) for _ in range(num)]
+
+
+@pytest.mark.parametrize('window_batch', [1, 3, 16])
+@pytest.mark.parametrize(
+    ('size', 'crop', 'stride', 'num'),
+    [
+        ((96, 96), (48, 48), (32, 32), 1),
+        ((97, 131), (64, 48), (43, 31), 2),
+        ((96, 128), (48, 64), (48, 64), 1),
+        ((65, 40), (64, 64), (64, 64), 3),
+        ((33, 50), (64, 64), (21, 21), 2),
+    ],
+)
+@torch.no_grad()
+def test_equals_mmseg(stock, size, crop, stride, num, window_batch):
+    inputs = torch.randn(num, 3, *size)
+    stock.test_cfg = ConfigDict(crop_size=crop, stride=stride)
+    expected = stock.slide_inference(inputs, metas(num, *size))
+    found = slide_inference(
+        stock.encode_decode, inputs, metas(num, *size), crop, stride, 5, window_batch
+    )
+    assert expected.std() > 0.01
+    torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-5)
+
+
+def test_metas_stay_with_their_images_and_are_not_changed():
+    given = metas(2, 6, 6)
+    for i, meta in enumerate(given):
+        meta['name'] = i
+    sizes = []
+
+    def model(windows, window_metas):
+        sizes.append(len(windows))
+        for window, meta in zip(windows, window_metas, strict=True):
+            assert (window == meta['name']).all()
+            assert isinstance(meta['img_shape'], torch.Size) and meta['img_shape'] == (4, 4)
+        return windows
+
+    inputs = torch.arange(2.0).view(2, 1, 1, 1).expand(2, 1, 6, 6)
+    out = slide_inference(model, inputs, given, (4, 4), (2, 2), 1, window_batch=3)
+    assert torch.equal(out, inputs)
+    assert sizes == [3, 3, 2]
+    assert [meta['img_shape'] for meta in given] == [(6, 6), (6, 6)]
+
+
+def test_half_precision_logits_are_summed_in_fp32():
+    step = 1 / 512  # 1 + step is lost in bf16 sums, exact in fp32
+    values = iter([1.0, step])
+
+    def model(windows, _):
+        return torch.full((1, 1, 4, 4), next(values), dtype=torch.bfloat16)
+
+    inputs = torch.zeros(1, 3, 4, 6, dtype=torch.bfloat16)
+    out = slide_inference(model, inputs, metas(1, 4, 6), (4, 4), (2, 2), 1, window_batch=1)
+    assert out.dtype == torch.float32
+    assert out[0, 0, 0].tolist() == [1, 1, (1 + step) / 2, (1 + step) / 2, step, step]
+
+
+def test_the_last_window_ends_with_the_image():
+    assert window_starts(1024, 512, 341) == [0, 341, 512]
+    assert window_starts(1024, 512, 512) == [0, 512]
+    assert window_starts(300, 512, 341) == [0]
+
+
+@pytest.mark.parametrize(('stride', 'window_batch'), [((5, 4), 1), ((0, 4), 1), ((4, 4), 0)])
+def test_windows_that_leave_gaps_are_refused(stride, window_batch):
+    with pytest.raises(UserError, match='do not cover an image'):
+        slide_inference(None, torch.rand(1, 3, 8, 8), [{}], (4, 4), stride, 1, window_batch)

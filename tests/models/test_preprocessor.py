@@ -1,0 +1,135 @@
+import numpy as np
+import pytest
+import torch
+from mmengine.structures import PixelData
+from mmseg.models import SegDataPreProcessor
+from mmseg.structures import SegDataSample
+
+from depthda.errors import UserError
+from depthda.models.preprocessor import RGBDDataPreprocessor
+
+MEAN, STD = [123.7, 116.3, 103.5], [58.4, 57.1, 57.4]
+
+
+def image_with_depth(height, width, bands=3):
+    optical = np.random.default_rng(0).integers(0, 256, (bands, height, width))
+    depth = np.random.default_rng(1).uniform(0.1, 1, (1, height, width))
+    depth[0, 0, :3] = 0
+    return np.concatenate([optical, depth]).astype(np.float32)
+
+
+def labelled(height, width):
+    sample = SegDataSample(gt_sem_seg=PixelData(data=torch.ones(1, height, width).long()))
+    sample.set_metainfo(dict(img_shape=(height, width), ori_shape=(height, width)))
+    return sample
+
+
+def normalized(image, mean=MEAN, std=STD):
+    """The expected result, band by band in numpy, of an image in BGR(N)D order."""
+    bands = [image[2], image[1], image[0], *image[3:-1]]
+    bands = [(band - m) / s for band, m, s in zip(bands, mean, std, strict=True)]
+    depth = np.where(image[-1] > 0, (image[-1] - 0.449) / 0.226, np.nan)
+    return np.stack([*bands, depth])
+
+
+def test_bands_and_depth_are_normalized_apart():
+    image = image_with_depth(6, 5)
+    out = RGBDDataPreprocessor(MEAN, STD, bgr_to_rgb=True)(dict(inputs=[torch.tensor(image)]))
+    np.testing.assert_allclose(out['inputs'][0], normalized(image), rtol=1e-5)
+    assert torch.isnan(out['inputs'][0, 3, 0, :3]).all()
+    assert torch.isfinite(out['inputs']).sum() == 4 * 30 - 3
+
+
+def test_near_infrared_stays_the_fourth_band():
+    image = image_with_depth(6, 5, bands=4)
+    mean, std = [*MEAN, 90.0], [*STD, 40.0]
+    out = RGBDDataPreprocessor(mean, std, bgr_to_rgb=True)(dict(inputs=[torch.tensor(image)]))
+    np.testing.assert_allclose(out['inputs'][0], normalized(image, mean, std), rtol=1e-5)
+
+
+@pytest.mark.parametrize('dtype', [torch.uint8, torch.float32])
+@pytest.mark.parametrize('stacked', [True, False])
+def test_without_depth_it_equals_mmseg(dtype, stacked):
+    images = [torch.randint(0, 256, (3, 7, 9)).to(dtype) for _ in range(2)]
+    ours = RGBDDataPreprocessor(MEAN, STD, bgr_to_rgb=True)
+    theirs = SegDataPreProcessor(MEAN, STD, bgr_to_rgb=True)
+    inputs = torch.stack(images) if stacked else images
+    assert torch.equal(ours(dict(inputs=inputs))['inputs'], theirs(dict(inputs=images))['inputs'])
+
+
+def test_training_pads_bands_with_zero_depth_with_nan_and_labels_with_255():
+    data = dict(
+        inputs=[torch.tensor(image_with_depth(6, 5)), torch.tensor(image_with_depth(4, 8))],
+        data_samples=[labelled(6, 5), labelled(4, 8)],
+    )
+    out = RGBDDataPreprocessor(MEAN, STD, bgr_to_rgb=True, size=(8, 8))(data, training=True)
+    for i, (height, width) in enumerate([(6, 5), (4, 8)]):
+        inside = torch.zeros(8, 8, dtype=torch.bool)
+        inside[:height, :width] = True
+        expected = normalized(image_with_depth(height, width))
+        np.testing.assert_allclose(out['inputs'][i, :, :height, :width], expected, rtol=1e-5)
+        assert (out['inputs'][i, :3, ~inside] == 0).all()
+        assert torch.isnan(out['inputs'][i, 3, ~inside]).all()
+        label = out['data_samples'][i].gt_sem_seg.data[0]
+        assert (label[inside] == 1).all() and (label[~inside] == 255).all()
+
+
+def test_without_a_size_training_pads_to_the_largest():
+    data = dict(
+        inputs=[torch.rand(3, 6, 5), torch.rand(3, 4, 8)],
+        data_samples=[labelled(6, 5), labelled(4, 8)],
+    )
+    assert RGBDDataPreprocessor(MEAN, STD)(data, training=True)['inputs'].shape == (2, 3, 6, 8)
+
+
+def test_drop_ignores_a_depth_channel():
+    image = torch.tensor(image_with_depth(6, 5))
+    drop = RGBDDataPreprocessor(MEAN, STD, depth='drop')
+    with_depth, without = drop(dict(inputs=[image])), drop(dict(inputs=[image[:3]]))
+    assert torch.equal(with_depth['inputs'], without['inputs'])
+    assert drop(dict(inputs=[image.byte()]))['inputs'].shape == (1, 3, 6, 5)
+
+
+def test_unequal_test_images_need_padding():
+    images = [torch.tensor(image_with_depth(6, 5)), torch.tensor(image_with_depth(4, 8))]
+    with pytest.raises(UserError, match=r'\(4, 8\), \(6, 5\).*batch size to 1'):
+        RGBDDataPreprocessor(MEAN, STD)(dict(inputs=images))
+    samples = [labelled(6, 5), labelled(4, 8)]
+    padding = RGBDDataPreprocessor(MEAN, STD, test_cfg=dict(size_divisor=8))
+    out = padding(dict(inputs=images, data_samples=samples))
+    assert out['inputs'].shape == (2, 4, 8, 8)
+    assert (
+        torch.isnan(out['inputs'][0, 3, 6:]).all() and torch.isnan(out['inputs'][0, 3, :, 5:]).all()
+    )
+    assert out['data_samples'][0].img_padding_size == (0, 3, 0, 2)
+    assert out['data_samples'][1].img_padding_size == (0, 0, 0, 4)
+
+
+@pytest.mark.parametrize(
+    ('image', 'message'),
+    [
+        (torch.rand(6, 4, 4), 'has 6 channels'),
+        (torch.ones(4, 4, 4, dtype=torch.uint8), 'load depth with LoadDepth'),
+    ],
+)
+def test_wrong_channels_are_explained(image, message):
+    with pytest.raises(UserError, match=message):
+        RGBDDataPreprocessor(MEAN, STD)(dict(inputs=[image]))
+
+
+def test_a_batch_has_depth_or_has_none():
+    with pytest.raises(UserError, match='mixes images'):
+        RGBDDataPreprocessor(MEAN, STD)(dict(inputs=[torch.rand(3, 4, 4), torch.rand(4, 4, 4)]))
+
+
+@pytest.mark.parametrize(
+    'settings',
+    [
+        dict(mean=MEAN, std=STD[:2]),
+        dict(mean=MEAN, std=STD, depth='ignore'),
+        dict(mean=MEAN, std=STD, size=(8, 8), size_divisor=8),
+    ],
+)
+def test_wrong_settings_are_refused(settings):
+    with pytest.raises(UserError):
+        RGBDDataPreprocessor(**settings)
