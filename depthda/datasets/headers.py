@@ -1,0 +1,80 @@
+"""Size and band count of an image file, from its header alone.
+
+A set of thousands of files is checked before every run, so nothing is decoded here.
+"""
+
+import os
+import struct
+import warnings
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
+
+import rasterio
+from PIL import Image, UnidentifiedImageError
+from rasterio.errors import NotGeoreferencedWarning, RasterioError
+
+IMAGE_SUFFIXES = ('.png', '.jpg', '.jpeg', '.tif', '.tiff')
+
+# Reading waits for the disk, most of all for a network disk, so more threads than cores.
+_THREADS = 16
+_PNG_START = b'\x89PNG\r\n\x1a\n'
+_PNG_END = b'IEND\xaeB`\x82'
+_PNG_TAIL = 1024  # some writers append a few bytes after the end
+_PNG_BANDS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # by colour type; a palette (3) is an index
+
+
+class Header(NamedTuple):
+    """What the header of an image file says."""
+
+    width: int
+    height: int
+    bands: int
+
+
+def read_header(path: str | os.PathLike) -> Header | None:
+    """The header of a PNG, JPEG or TIFF file; None for a file that cannot be one."""
+    suffix = os.path.splitext(path)[1].lower()
+    if suffix == '.png':
+        return _png(path)
+    return _tiff(path) if suffix in ('.tif', '.tiff') else _other(path)
+
+
+def read_headers(paths: Iterable[str | os.PathLike]) -> list[Header | None]:
+    """The headers of many files, in their order."""
+    # The warning is silenced out here, for filters are not each thread's own.
+    with warnings.catch_warnings(), ThreadPoolExecutor(_THREADS) as pool:
+        warnings.simplefilter('ignore', NotGeoreferencedWarning)
+        return list(pool.map(read_header, paths))
+
+
+def _png(path: str | os.PathLike) -> Header | None:
+    with open(path, 'rb') as file:
+        start = file.read(26)
+        if len(start) < 26 or not start.startswith(_PNG_START):
+            return None
+        # A copy that broke off has a good beginning and no end.
+        file.seek(-min(_PNG_TAIL, file.seek(0, os.SEEK_END)), os.SEEK_END)
+        if _PNG_END not in file.read():
+            return None
+    width, height, _, colour_type = struct.unpack('>IIBB', start[16:26])
+    bands = _PNG_BANDS.get(colour_type)
+    return None if bands is None else Header(width, height, bands)
+
+
+def _tiff(path: str | os.PathLike) -> Header | None:
+    # GDAL lists the whole folder at each open unless told not to.
+    with rasterio.Env(GDAL_DISABLE_READDIR_ON_OPEN='EMPTY_DIR'):
+        try:
+            with rasterio.open(path) as raster:
+                return Header(raster.width, raster.height, raster.count)
+        except RasterioError:
+            return None
+
+
+def _other(path: str | os.PathLike) -> Header | None:
+    try:
+        with Image.open(path) as image:
+            return Header(*image.size, len(image.getbands()))
+    except (UnidentifiedImageError, SyntaxError):
+        return None

@@ -1,0 +1,221 @@
+"""Transforms that would alter depth, or part it from its image, are refused when a set is built.
+
+Depth is the last channel of ``img``. What moves all channels alike and fills with 0 ("no depth") is
+safe; what computes with channel values is not.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+import mmcv.transforms as mmcv_transforms
+import mmseg.datasets.transforms as mmseg_transforms
+from mmengine.dataset import Compose
+from mmseg.registry import TRANSFORMS
+
+from depthda.datasets.transforms.aligned_rot_flip import AlignedRotFlip
+from depthda.datasets.transforms.depth_jitter import DepthJitter
+from depthda.datasets.transforms.load_depth import LoadDepth
+from depthda.errors import UserError
+
+
+class _Set(NamedTuple):
+    """What a rule needs to know of the dataset and of the image after ``LoadDepth``."""
+
+    has_labels: bool
+    has_depth: bool
+    ignore_index: int
+    optical_bands: int
+
+    @property
+    def channels(self) -> int:
+        return self.optical_bands + self.has_depth
+
+
+Rule = Callable[[Any, _Set], str | None]
+
+
+def check_pipeline(
+    transforms: Sequence[Callable],
+    has_labels: bool = True,
+    has_depth: bool = True,
+    ignore_index: int = 255,
+) -> None:
+    """Raise a ``UserError`` that names the first transform which is not safe, and the mend.
+
+    The rules hold for a set without depth too, wherever its pipeline has ``LoadDepth``, so that
+    turning depth on does not turn a config wrong.
+    """
+    leaves = list(_leaves(transforms))
+    loader = next((t for t in leaves if isinstance(t, LoadDepth)), None)
+    bands = loader.optical_bands if loader else 3
+    info = _Set(has_labels, has_depth, ignore_index, bands)
+    loaded = False
+    for transform in leaves:
+        loaded = loaded or transform is loader
+        fault = _fault(transform, loaded, loader is not None, info)
+        if fault:
+            name = getattr(transform, '__name__', type(transform).__name__)
+            raise UserError(f'{name} {fault}')
+
+
+def _fault(transform: Callable, loaded: bool, has_loader: bool, info: _Set) -> str | None:
+    kind = type(transform)
+    if kind in _LABEL_LOADERS and not info.has_labels:
+        return 'finds no labels in this set: remove it from the pipeline'
+    if isinstance(transform, DepthJitter) and not loaded:
+        return 'has no depth to alter: put it after LoadDepth'
+    if not has_loader:
+        return None
+    if not loaded:
+        if kind in _GEOMETRIC:
+            return 'would part the image from its depth: put it after LoadDepth'
+        if kind is mmcv_transforms.LoadImageFromFile and info.optical_bands > 3:
+            return 'may drop or alter the fourth band: use LoadMultibandImage'
+        return None
+    if kind in _GEOMETRIC:
+        return _GEOMETRIC[kind](transform, info)
+    if kind in _HARMLESS or getattr(transform, 'keeps_depth', False):
+        return None
+    return f'would alter the depth channel: {_ALTERNATIVES.get(kind.__name__, _OTHERWISE)}'
+
+
+def _leaves(transforms: Iterable[Callable]) -> Iterator[Callable]:
+    """The transforms in order, containers opened."""
+    for transform in transforms:
+        if isinstance(transform, mmcv_transforms.TestTimeAug):
+            yield from _leaves(transform.subroutines)
+        elif isinstance(transform, _CONTAINERS):
+            inner = transform.transforms
+            yield from _leaves(inner if isinstance(inner, (list, tuple)) else [inner])
+        else:
+            yield transform
+
+
+def _safe(transform: Any, info: _Set) -> None:
+    return None
+
+
+def _resize(transform: Any, info: _Set) -> str | None:
+    if getattr(transform, 'backend', 'cv2') != 'cv2':
+        return "cannot resize float images with Pillow: set backend='cv2'"
+    interpolation = transform.interpolation or 'bilinear'
+    if interpolation not in ('nearest', 'bilinear', 'area'):
+        return f"overshoots the range of depth with {interpolation}: use 'bilinear'"
+    if interpolation == 'area' and info.channels > 4:
+        return f"cannot average {info.channels} channels: use 'bilinear'"
+    return None
+
+
+def _resize_inside(transform: Any, info: _Set) -> str | None:
+    return _fault(transform.resize, True, True, info)
+
+
+def _is_zero(fill: Any) -> bool:
+    return all(v == 0 for v in fill) if isinstance(fill, Sequence) else fill == 0
+
+
+def _fills(image_fill: Any, label_fill: Any, info: _Set) -> str | None:
+    # OpenCV takes up to four fill values, first to first: with one of them not 0 it depends on the
+    # number of bands whether depth is filled too.
+    if not _is_zero(image_fill):
+        return f'fills the image with {image_fill}: fill with 0, which is "no depth"'
+    if label_fill != info.ignore_index:
+        return (
+            f'fills labels with {label_fill}, which is then a class: fill with the ignored '
+            f'{info.ignore_index}'
+        )
+    return None
+
+
+def _rotate(transform: Any, info: _Set) -> str | None:
+    return _fills(transform.pal_val, transform.seg_pad_val, info)  # mmseg's own spelling
+
+
+def _mosaic(transform: Any, info: _Set) -> str | None:
+    return _fills(transform.pad_val, transform.seg_pad_val, info)
+
+
+def _aligned_rot_flip(transform: Any, info: _Set) -> str | None:
+    return _fills(0, transform.seg_pad_val, info)
+
+
+def _pad(transform: Any, info: _Set) -> str | None:
+    image_fill = transform.pad_val.get('img', 0)
+    if transform.padding_mode != 'constant':
+        return None
+    if info.channels > 4 and not isinstance(image_fill, float):
+        return f'takes {info.channels} channels only with pad_val=dict(img=0.0, seg=255)'
+    return _fills(image_fill, transform.pad_val.get('seg', 255), info)
+
+
+def _centre_crop(transform: Any, info: _Set) -> str | None:
+    if not transform.auto_pad:
+        return None
+    return _fault(TRANSFORMS.build(transform.pad_cfg | dict(size=(1, 1))), True, True, info)
+
+
+def _cut_out(transform: Any, info: _Set) -> str | None:
+    fill = transform.fill_in
+    if not isinstance(fill, Sequence):
+        return None if fill == 0 else f'fills depth with {fill}: set fill_in=0'
+    if len(fill) != info.channels:
+        return f'fills {len(fill)} channels where there are {info.channels}: set fill_in=0'
+    if info.has_depth and fill[-1] != 0:
+        return f'fills depth with {fill[-1]}: let fill_in end with 0, which is "no depth"'
+    return None
+
+
+def _rot_flip(transform: Any, info: _Set) -> str | None:
+    if transform.rotate_prob > 0:
+        return (
+            'interpolates labels and fills their corners with class 0 when it rotates: use '
+            'AlignedRotFlip, or rotate_prob=0'
+        )
+    return None
+
+
+_GEOMETRIC: dict[type, Rule] = {
+    mmcv_transforms.Resize: _resize,
+    mmseg_transforms.Resize: _resize,
+    mmseg_transforms.ResizeToMultiple: _resize,
+    mmcv_transforms.RandomResize: _resize_inside,
+    mmcv_transforms.RandomChoiceResize: _resize_inside,
+    mmseg_transforms.ResizeShortestEdge: _resize_inside,
+    mmseg_transforms.RandomCrop: _safe,
+    mmcv_transforms.CenterCrop: _centre_crop,
+    mmcv_transforms.RandomFlip: _safe,
+    mmseg_transforms.RandomFlip: _safe,
+    mmseg_transforms.RandomRotate: _rotate,
+    mmseg_transforms.RandomRotFlip: _rot_flip,
+    AlignedRotFlip: _aligned_rot_flip,
+    mmcv_transforms.Pad: _pad,
+    mmseg_transforms.RandomCutOut: _cut_out,
+    mmseg_transforms.RandomMosaic: _mosaic,
+}
+_LABEL_LOADERS = (mmcv_transforms.LoadAnnotations, mmseg_transforms.LoadAnnotations)
+_HARMLESS = (
+    *_LABEL_LOADERS,
+    mmseg_transforms.GenerateEdge,
+    mmseg_transforms.SegRescale,
+    mmseg_transforms.PackSegInputs,
+)
+_CONTAINERS = (
+    Compose,
+    mmcv_transforms.Compose,
+    mmcv_transforms.KeyMapper,
+    mmcv_transforms.TransformBroadcaster,
+    mmcv_transforms.RandomApply,
+    mmcv_transforms.RandomChoice,
+)
+_BEFORE = 'put it before LoadDepth, where the image has optical bands only'
+_ALTERNATIVES = {
+    'PhotoMetricDistortion': 'use OpticalDistortion',
+    'Normalize': 'remove it, RGBDDataPreprocessor normalises',
+    'LoadImageFromFile': 'put it first',
+    'RandomDepthMix': 'remove it',
+    **dict.fromkeys(('CLAHE', 'AdjustGamma', 'Rerange', 'RGB2Gray', 'RandomGrayscale'), _BEFORE),
+}
+_OTHERWISE = (
+    f'{_BEFORE}, or, if it moves all channels alike and fills with 0, give its class the attribute '
+    'keeps_depth = True'
+)

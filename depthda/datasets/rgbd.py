@@ -1,0 +1,144 @@
+"""Any folder of images with labels and depth maps of the same stems."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from mmengine.dataset import Compose
+from mmseg.datasets import BaseSegDataset
+from mmseg.registry import DATASETS
+
+from depthda.datasets.pairing import Source, pair_by_stem
+from depthda.datasets.pipeline_check import check_pipeline
+from depthda.engine.randomness import seeded
+from depthda.errors import UserError
+
+_KINDS = {'img_path': 'image', 'seg_map_path': 'label', 'depth_path': 'depth map'}
+
+
+@DATASETS.register_module()
+class RGBDSegDataset(BaseSegDataset):
+    """Images, labels and depth maps paired by stem; the pairing is checked when the set is built.
+
+    Each sample carries ``img_path``, ``depth_path`` (None: the set has no depth), ``domain``,
+    ``split``, and ``seg_map_path`` unless the set has no labels. An index that carries a seed
+    (``SampleKey``) runs the pipeline under that seed alone, so the sample is the same whatever ran
+    before and in whichever worker.
+
+    Args:
+        data_prefix: Folders ``img_path``, ``seg_map_path`` and ``depth_path``, below
+            ``data_root`` unless absolute. Without ``seg_map_path`` (or with None) the set has no
+            labels, without ``depth_path`` no depth.
+        domain: Goes with each sample, for figures per domain.
+        split: Goes with each sample.
+        img_suffix, seg_map_suffix, depth_suffix: End of the file names (``'_RGBIR.tif'``); what
+            stands before it is the stem. None takes any suffix that such a file may have.
+        check: ``'full'`` reads the header of every file, ``'names'`` compares the names alone.
+        **kwargs: As ``BaseSegDataset`` has them (``ann_file`` lists the stems to use).
+    """
+
+    def __init__(
+        self,
+        data_prefix: Mapping[str, str | None],
+        domain: str | None = None,
+        split: str | None = None,
+        img_suffix: str | None = None,
+        seg_map_suffix: str | None = None,
+        depth_suffix: str | None = None,
+        check: str = 'full',
+        **kwargs,
+    ) -> None:
+        # None is left out, for mmengine joins strings only.
+        folders = {key: folder for key, folder in data_prefix.items() if folder is not None}
+        if 'img_path' not in folders or not set(folders) <= set(_KINDS):
+            raise UserError(
+                f'data_prefix of {type(self).__name__} has the keys {sorted(folders)}: '
+                f'it takes img_path and, where the set has them, seg_map_path and depth_path'
+            )
+        self.domain = domain
+        self.split = split
+        self.depth_suffix = depth_suffix
+        self.check = check
+        super().__init__(
+            data_prefix=folders, img_suffix=img_suffix, seg_map_suffix=seg_map_suffix, **kwargs
+        )
+
+    @property
+    def has_labels(self) -> bool:
+        return 'seg_map_path' in self.data_prefix
+
+    @property
+    def has_depth(self) -> bool:
+        return 'depth_path' in self.data_prefix
+
+    @property
+    def pipeline(self) -> Compose:
+        """The transforms; whoever sets them (a hook may, in mid-training) has them checked."""
+        return self._pipeline
+
+    @pipeline.setter
+    def pipeline(self, pipeline: Compose) -> None:
+        check_pipeline(
+            pipeline.transforms,
+            has_labels=self.has_labels,
+            has_depth=self.has_depth,
+            ignore_index=self.ignore_index,
+        )
+        self._pipeline = pipeline
+
+    def load_data_list(self) -> list[dict]:
+        return self.load_folder(self.data_prefix, self.domain, self.split)
+
+    def load_folder(
+        self, folders: Mapping[str, str], domain: str | None, split: str | None
+    ) -> list[dict]:
+        """The samples of one triple of folders (keys as in ``data_prefix``), paired and checked."""
+        suffixes = (self.img_suffix, self.seg_map_suffix, self.depth_suffix)
+        sources = [
+            Source(kind, folders[key], suffix) if key in folders else None
+            for (key, kind), suffix in zip(_KINDS.items(), suffixes, strict=True)
+        ]
+        pairs = pair_by_stem(*sources, only=self._listed_stems(), check=self.check)
+        common = dict(
+            domain=domain,
+            split=split,
+            label_map=self.label_map,
+            reduce_zero_label=self.reduce_zero_label,
+            depth_path=None,
+        )
+        return [
+            {**common, 'seg_fields': []}
+            | {key: pair[kind] for key, kind in _KINDS.items() if kind in pair}
+            for pair in pairs
+        ]
+
+    def __getitem__(self, idx: int) -> dict:
+        seed = getattr(idx, 'seed', None)
+        if seed is None:
+            return super().__getitem__(idx)
+        with seeded(seed):
+            return super().__getitem__(idx)
+
+    def _listed_stems(self) -> list[str] | None:
+        if not self.ann_file:
+            return None
+        if not Path(self.ann_file).is_file():
+            raise UserError(f'the list of stems {self.ann_file} (ann_file) does not exist')
+        lines = Path(self.ann_file).read_text().splitlines()
+        return [line.strip() for line in lines if line.strip()]
+
+    @classmethod
+    def _load_metainfo(cls, metainfo: Mapping | None = None) -> dict:
+        # It ends up in checkpoints, and these hold plain built-ins only.
+        return _plain(super()._load_metainfo(metainfo))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    if isinstance(value, (np.ndarray, np.generic)):
+        return value.tolist()
+    return value

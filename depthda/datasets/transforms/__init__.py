@@ -1,0 +1,9 @@
+"""The transforms that look at channels, or that stock ones get wrong."""
+
+from depthda.datasets.transforms import (  # noqa: F401
+    aligned_rot_flip,
+    depth_jitter,
+    load_depth,
+    load_multiband_image,
+    optical_distortion,
+)

@@ -1,0 +1,90 @@
+"""Photometric distortion that leaves depth alone."""
+
+import cv2
+import numpy as np
+from mmcv.transforms import BaseTransform
+from mmseg.registry import TRANSFORMS
+
+from depthda.errors import UserError
+
+
+@TRANSFORMS.register_module()
+class OpticalDistortion(BaseTransform):
+    """mmseg's ``PhotoMetricDistortion`` for optical bands only, in floating point.
+
+    Each step is taken with probability 0.5, in this order: brightness, contrast (or last),
+    saturation, hue, contrast (if not before); values are clipped to [0, ``value_max``] after each.
+    Brightness and contrast change all optical bands by the same amount, saturation and hue the
+    first three (B, G, R). Depth comes out bit for bit as it went in.
+
+    Args:
+        brightness_delta: Largest addition, in the image's own values.
+        contrast_range: Factor on all optical bands.
+        saturation_range: Factor on the saturation, which stays in [0, 1].
+        hue_delta: Largest turn of the hue in OpenCV's half degrees (18 = 36°).
+        value_max: Largest value the sensor delivers.
+    """
+
+    keeps_depth = True
+
+    def __init__(
+        self,
+        brightness_delta: float = 32,
+        contrast_range: tuple[float, float] = (0.5, 1.5),
+        saturation_range: tuple[float, float] = (0.5, 1.5),
+        hue_delta: float = 18,
+        value_max: float = 255,
+    ) -> None:
+        for name, (low, high) in dict(contrast=contrast_range, saturation=saturation_range).items():
+            if not 0 <= low <= high:
+                raise UserError(
+                    f'{name}_range={(low, high)} of OpticalDistortion: give 0 ≤ low ≤ high'
+                )
+        if min(brightness_delta, hue_delta) < 0 or value_max <= 0:
+            raise UserError('OpticalDistortion takes deltas ≥ 0 and value_max > 0')
+        self.brightness_delta = brightness_delta
+        self.contrast_range = contrast_range
+        self.saturation_range = saturation_range
+        self.hue_delta = hue_delta
+        self.value_max = value_max
+
+    def transform(self, results: dict) -> dict:
+        image = results['img'].astype(np.float32)
+        optical = image[..., : results.get('num_optical', image.shape[2])]
+        # Every draw is made each time, so that one step's outcome does not shift the next draw.
+        taken = np.random.rand(4) < 0.5
+        contrast_last = np.random.rand() < 0.5
+        brightness = np.random.uniform(-self.brightness_delta, self.brightness_delta)
+        contrast = np.random.uniform(*self.contrast_range)
+        saturation = np.random.uniform(*self.saturation_range)
+        hue = np.random.uniform(-self.hue_delta, self.hue_delta)
+
+        if taken[0]:
+            self._set(optical, optical + np.float32(brightness))
+        if taken[1] and not contrast_last:
+            self._set(optical, optical * np.float32(contrast))
+        if taken[2] or taken[3]:
+            self._shift_colour(
+                optical[..., :3], saturation if taken[2] else 1, hue if taken[3] else 0
+            )
+        if taken[1] and contrast_last:
+            self._set(optical, optical * np.float32(contrast))
+        results['img'] = image
+        return results
+
+    def _set(self, view: np.ndarray, values: np.ndarray) -> None:
+        np.clip(values, 0, self.value_max, out=view)
+
+    def _shift_colour(self, bgr: np.ndarray, saturation: float, hue: float) -> None:
+        # With float input in [0, 1], OpenCV has hue in degrees and saturation in [0, 1].
+        hsv = cv2.cvtColor(np.ascontiguousarray(bgr / self.value_max), cv2.COLOR_BGR2HSV)
+        hsv[..., 0] = (hsv[..., 0] + 2 * hue) % 360
+        hsv[..., 1] = np.clip(hsv[..., 1] * saturation, 0, 1)
+        self._set(bgr, cv2.cvtColor(hsv, cv2.COLOR_HSV2BGR) * np.float32(self.value_max))
+
+    def __repr__(self) -> str:
+        return (
+            f'{type(self).__name__}(brightness_delta={self.brightness_delta}, '
+            f'contrast_range={self.contrast_range}, saturation_range={self.saturation_range}, '
+            f'hue_delta={self.hue_delta}, value_max={self.value_max})'
+        )

@@ -1,0 +1,62 @@
+"""A tiny RGB-D set in LoveDA's tree, and a pattern that tells where each pixel came from."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+_CELL = 8
+
+
+def _write_png(path: Path, array: np.ndarray) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    assert cv2.imwrite(str(path), array)
+
+
+def _label_at(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Label codes 1…7 in cells of 8 pixels, different from cell to cell."""
+    return (np.floor(x / _CELL) + 3 * np.floor(y / _CELL)).astype(np.int64) % 7 + 1
+
+
+def _depth_at(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Depth that is linear in the position, so that bilinear interpolation keeps it."""
+    return (100 * x + 37 * y + 20000) / 65535
+
+
+def _pattern(height: int, width: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Image (B = x, G = y, R = 200), label codes and 16-bit depth codes of one tile."""
+    y, x = np.mgrid[:height, :width].astype(np.float64)
+    image = np.stack([x, y, np.full_like(x, 200)], axis=-1).astype(np.uint8)
+    depth = np.rint(_depth_at(x, y) * 65535).astype(np.uint16)
+    return image, _label_at(x, y).astype(np.uint8), depth
+
+
+@pytest.fixture
+def write_png():
+    return _write_png
+
+
+@pytest.fixture
+def pattern():
+    """``pattern(height, width)``; ``pattern.depth_at(x, y)`` and ``.label_at(x, y)``."""
+    _pattern.depth_at, _pattern.label_at, _pattern.cell = _depth_at, _label_at, _CELL
+    return _pattern
+
+
+@pytest.fixture
+def make_tree(tmp_path):
+    """Write ``{split}/{domain}`` folders of pattern tiles named by number; give the root."""
+
+    def make(numbers=range(4), split='Train', domain='Urban', size=(48, 64), depth='rdepth/test'):
+        folder = tmp_path / split / domain
+        for number in numbers:
+            image, label, codes = _pattern(*size)
+            image[0, 0] = number  # tells the tiles apart
+            _write_png(folder / 'images_png' / f'{number}.png', image)
+            _write_png(folder / 'masks_png' / f'{number}.png', label)
+            if depth:
+                _write_png(folder / depth / f'{number}.png', codes)
+        return tmp_path
+
+    return make

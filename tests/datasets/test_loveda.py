@@ -1,0 +1,96 @@
+import pytest
+from mmseg.datasets import LoveDADataset
+
+from depthda.datasets.loveda import LoveDARGBD
+from depthda.errors import UserError
+
+
+def numbers(dataset):
+    paths = [dataset.get_data_info(i)['img_path'] for i in range(len(dataset))]
+    return {int(path.rsplit('/', 1)[1][:-4]) for path in paths}
+
+
+@pytest.fixture
+def root(make_tree):
+    make_tree(range(0, 3), 'Train', 'Rural', size=(8, 8))
+    make_tree(range(3, 7), 'Train', 'Urban', size=(8, 8))
+    return make_tree(range(7, 9), 'Val', 'Urban', size=(8, 8))
+
+
+def test_classes_and_palette_are_loveda_s():
+    meta = LoveDARGBD.METAINFO
+    assert list(meta['classes']) == list(LoveDADataset.METAINFO['classes'])
+    assert meta['palette'] == LoveDADataset.METAINFO['palette']
+
+
+def test_domains_and_splits_stay_apart(root):
+    def build(domain, split):
+        return LoveDARGBD(str(root), domain, split, depth='rdepth/test')
+
+    assert numbers(build('urban', 'TRAIN')) == {3, 4, 5, 6}
+    assert numbers(build('Rural', 'Train')) == {0, 1, 2}
+    assert numbers(build(['Rural', 'urban', 'Urban'], 'train')) == set(range(7))
+    both = build('Urban', ['Train', 'val'])
+    infos = [both.get_data_info(i) for i in range(len(both))]
+    assert [(i['split'], i['domain']) for i in infos] == [('Train', 'Urban')] * 4 + [
+        ('Val', 'Urban')
+    ] * 2
+    assert all(f'/{i["split"]}/{i["domain"]}/rdepth/test/' in i['depth_path'] for i in infos)
+    assert all(f'/{i["split"]}/{i["domain"]}/masks_png/' in i['seg_map_path'] for i in infos)
+    assert both.metainfo['reduce_zero_label'] is True
+
+
+def test_no_depth_and_no_labels(root):
+    info = LoveDARGBD(str(root), 'Urban', 'Val', depth=None, labels=False).get_data_info(0)
+    assert info['depth_path'] is None and 'seg_map_path' not in info
+
+
+def test_absent_folders_say_what_to_set(root):
+    with pytest.raises(UserError, match=r'rdepth/none does not exist: .*LoveDARGBD: depth=None'):
+        LoveDARGBD(str(root), 'Urban', 'Val', depth='rdepth/none')
+    for path in (root / 'Val/Urban/masks_png').iterdir():
+        path.unlink()
+    (root / 'Val/Urban/masks_png').rmdir()
+    with pytest.raises(UserError, match=r'masks_png does not exist: .*LoveDARGBD: labels=False'):
+        LoveDARGBD(str(root), 'Urban', 'Val', depth='rdepth/test')
+
+
+@pytest.mark.parametrize(
+    ('change', 'message'),
+    [
+        (dict(domain='City'), "domain='City' .* use Urban, Rural"),
+        (dict(domain=[]), 'use Urban, Rural'),
+        (dict(split=['Train', 'Trian']), 'use Train, Val, Test'),
+        (dict(holdout=dict(part='rest')), "part='fit' or 'held-out'"),
+        (dict(holdout=dict(part='fit', evry=3)), "part='fit' or 'held-out'"),
+        (dict(holdout=dict(part='fit'), split='Val'), "set split='Train'"),
+        (dict(holdout=dict(part='fit', every=1)), 'every ≥ 2'),
+        (dict(holdout=dict(part='held-out', every=10, block=1)), 'part of the 4 images .* empty'),
+    ],
+)
+def test_mistakes_name_the_choices(root, change, message):
+    settings = dict(domain='Urban', split='Train', depth='rdepth/test') | change
+    with pytest.raises(UserError, match=message):
+        LoveDARGBD(str(root), **settings)
+
+
+def test_holdout_takes_whole_blocks_of_numbers(make_tree):
+    root = make_tree(range(5, 65), size=(2, 2), depth=None)
+
+    def part(name, **kwargs):
+        holdout = dict(part=name, **kwargs)
+        return numbers(LoveDARGBD(str(root), 'Urban', 'Train', depth=None, holdout=holdout))
+
+    fit, held_out = part('fit', every=3, block=10), part('held-out', every=3, block=10)
+    assert held_out == {*range(5, 10), *range(30, 40), *range(60, 65)}
+    assert not fit & held_out and fit | held_out == set(range(5, 65))
+    # The defaults: 20 numbers of every 200.
+    assert part('held-out') == set(range(5, 20))
+
+
+def test_holdout_needs_numbers(make_tree):
+    root = make_tree(range(2), size=(2, 2), depth=None)
+    for folder in ('images_png', 'masks_png'):
+        (root / f'Train/Urban/{folder}/1.png').rename(root / f'Train/Urban/{folder}/one.png')
+    with pytest.raises(UserError, match=r'one\.png is not named by a number'):
+        LoveDARGBD(str(root), 'Urban', 'Train', depth=None, holdout=dict(part='fit', block=1))

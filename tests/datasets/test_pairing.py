@@ -1,0 +1,119 @@
+import numpy as np
+import pytest
+
+from depthda.datasets.pairing import Source, pair_by_stem
+from depthda.errors import UserError
+
+
+@pytest.fixture
+def folders(make_tree):
+    root = make_tree(range(5)) / 'Train' / 'Urban'
+    return (
+        Source('image', str(root / 'images_png')),
+        Source('label', str(root / 'masks_png')),
+        Source('depth map', str(root / 'rdepth/test')),
+    )
+
+
+def fault(folders, **kwargs):
+    with pytest.raises(UserError) as raised:
+        pair_by_stem(*folders, **kwargs)
+    return str(raised.value)
+
+
+def test_pairs_share_their_stem_whatever_the_suffix(folders, tmp_path):
+    depth = tmp_path / 'Train/Urban/rdepth/test'
+    (depth / '3.png').rename(depth / '3.PNG')
+    samples = pair_by_stem(*folders)
+    names = [[path.rsplit('/', 1)[1] for path in sample.values()] for sample in samples]
+    assert names[0] == ['0.png'] * 3 and names[3] == ['3.png', '3.png', '3.PNG'] and len(names) == 5
+
+
+def test_suffixes_of_its_own_leave_the_stem(write_png, tmp_path):
+    for kind, suffix in (('image', '_RGB.png'), ('label', '_label.png')):
+        bands = (4, 4, 3) if kind == 'image' else (4, 4)
+        write_png(tmp_path / kind / f'top_2_10{suffix}', np.ones(bands, np.uint8))
+    samples = pair_by_stem(
+        Source('image', str(tmp_path / 'image'), '_RGB.png'),
+        Source('label', str(tmp_path / 'label'), '_label.png'),
+    )
+    assert [list(sample) for sample in samples] == [['image', 'label']]
+
+
+def test_hidden_and_foreign_files_are_no_files_of_the_set(folders, tmp_path):
+    (tmp_path / 'Train/Urban/images_png/._1.png').write_bytes(b'macOS')
+    (tmp_path / 'Train/Urban/rdepth/test/1.png.aux.xml').write_text('<GDAL/>')
+    assert len(pair_by_stem(*folders)) == 5
+
+
+@pytest.mark.parametrize(('kind', 'folder'), [('depth map', 'rdepth/test'), ('label', 'masks_png')])
+def test_missing_files_are_counted_and_named(folders, tmp_path, kind, folder):
+    for number in (1, 3):
+        (tmp_path / 'Train/Urban' / folder / f'{number}.png').unlink()
+    message = fault(folders, check='names')
+    assert message.startswith('2 of 5 images in ')
+    assert f'have no {kind} in {tmp_path}/Train/Urban/{folder} (1.png, 3.png): add' in message
+
+
+def test_extra_files_are_counted_and_named(folders, tmp_path):
+    (tmp_path / 'Train/Urban/images_png/2.png').unlink()
+    (tmp_path / 'Train/Urban/masks_png/2.png').unlink()
+    message = fault(folders)
+    assert message.startswith('1 extra depth maps in ') and '(2.png): remove' in message
+
+
+def test_misnamed_files_show_both_sides(folders, tmp_path):
+    folder = tmp_path / 'Train/Urban/rdepth/test'
+    for path in list(folder.iterdir()):
+        path.rename(folder / f'{path.stem}_depth.png')
+    message = fault(folders)
+    assert '5 of 5 images' in message and '(0.png, 1.png, 2.png, …)' in message
+    assert '5 depth maps there belong to no image (0_depth.png, 1_depth.png' in message
+
+
+def test_unreadable_files_are_named(folders, tmp_path):
+    (tmp_path / 'Train/Urban/rdepth/test/4.png').write_bytes(b'')
+    assert '1 depth maps in' in fault(folders) and '(4.png)' in fault(folders)
+    assert len(pair_by_stem(*folders, check='names')) == 5
+
+
+@pytest.mark.parametrize(('kind', 'folder'), [('depth map', 'rdepth/test'), ('label', 'masks_png')])
+def test_another_size_is_named_with_both_sizes(write_png, folders, tmp_path, kind, folder):
+    write_png(tmp_path / 'Train/Urban' / folder / '2.png', np.ones((32, 30), np.uint8))
+    message = fault(folders)
+    assert f'1 {kind}s in' in message and '(2.png: 30×32, image 64×48)' in message
+
+
+def test_colour_labels_and_colour_depth_are_refused(write_png, folders, tmp_path):
+    colours = np.arange(48 * 64 * 3, dtype=np.uint8).reshape(48, 64, 3)
+    write_png(tmp_path / 'Train/Urban/rdepth/test/0.png', colours)
+    assert '0.png is a colour picture' in fault(folders)
+    write_png(tmp_path / 'Train/Urban/masks_png/1.png', colours)
+    assert '1 labels in' in fault(folders) and 'have several bands (1.png)' in fault(folders)
+
+
+def test_two_files_of_one_stem_are_refused(folders, tmp_path):
+    folder = tmp_path / 'Train/Urban/rdepth/test'
+    (folder / '1.tif').write_bytes((folder / '1.png').read_bytes())
+    assert 'have the same stem' in fault(folders)
+
+
+def test_a_wrong_folder_is_named(folders, tmp_path):
+    image, label, depth = folders
+    assert fault([Source('image', '/no/where')]) == 'the image folder /no/where does not exist'
+    assert 'the depth map folder /no/where does not exist: add' in fault(
+        [image, label, Source('depth map', '/no/where')]
+    )
+    (tmp_path / 'none').mkdir()
+    assert f'{tmp_path}/none holds no image' in fault([Source('image', f'{tmp_path}/none')])
+
+
+def test_a_list_takes_its_stems_alone(folders, tmp_path):
+    (tmp_path / 'Train/Urban/rdepth/test/0.png').unlink()
+    samples = pair_by_stem(*folders, only=['3', '1'])
+    assert [s['image'].rsplit('/')[-1] for s in samples] == ['1.png', '3.png']
+    assert '1 listed images are not in' in fault(folders, only=['77'])
+
+
+def test_unknown_check(folders):
+    assert "use 'full' or 'names'" in fault(folders, check='some')

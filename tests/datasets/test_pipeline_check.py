@@ -1,0 +1,204 @@
+import mmcv.transforms
+import numpy as np
+import pytest
+from mmcv.transforms import BaseTransform
+from mmengine.dataset import Compose
+from mmengine.registry import init_default_scope
+from mmseg.registry import TRANSFORMS
+
+import depthda.datasets.transforms.aligned_rot_flip
+import depthda.datasets.transforms.load_multiband_image
+import depthda.datasets.transforms.optical_distortion  # noqa: F401
+from depthda.datasets.pipeline_check import check_pipeline
+from depthda.errors import UserError
+
+CUT = dict(type='RandomCutOut', prob=1.0, n_holes=3, cutout_shape=(5, 5))
+
+
+def check(*after, before=(), bands=3, **kwargs):
+    init_default_scope('mmseg')
+    pipeline = [
+        dict(type='LoadImageFromFile' if bands == 3 else 'LoadMultibandImage'),
+        dict(type='LoadAnnotations'),
+        *before,
+        dict(type='LoadDepth', optical_bands=bands),
+        *after,
+        dict(type='PackSegInputs'),
+    ]
+    check_pipeline(Compose(pipeline).transforms, **kwargs)
+
+
+def nest(transform):
+    return [
+        dict(type='RandomApply', transforms=[transform]),
+        dict(type='RandomChoice', transforms=[[dict(type='RandomFlip', prob=0.5)], [transform]]),
+        dict(type='Compose', transforms=[transform]),
+        dict(type='KeyMapper', transforms=[transform]),
+        dict(type='TransformBroadcaster', transforms=[transform]),
+        dict(type='TestTimeAug', transforms=[[transform], [dict(type='PackSegInputs')]]),
+    ]
+
+
+SAFE = [
+    dict(type='Resize', scale=(64, 64)),
+    dict(type='mmcv.Resize', scale=(64, 64), interpolation='nearest'),
+    dict(type='RandomResize', scale=(64, 64), ratio_range=(0.5, 2.0), keep_ratio=True),
+    dict(type='RandomChoiceResize', scales=[(64, 64), (32, 32)]),
+    dict(type='ResizeShortestEdge', scale=64, max_size=128),
+    dict(type='ResizeToMultiple', size_divisor=32),
+    dict(type='RandomCrop', crop_size=(32, 32), cat_max_ratio=0.75),
+    dict(type='CenterCrop', crop_size=(32, 32)),
+    dict(type='RandomFlip', prob=0.5),
+    dict(type='mmcv.RandomFlip', prob=0.5),
+    dict(type='RandomRotate', prob=0.5, degree=20),
+    dict(type='RandomRotFlip', rotate_prob=0.0),
+    dict(type='AlignedRotFlip'),
+    dict(type='Pad', size=(64, 64)),
+    CUT | dict(fill_in=0),
+    CUT | dict(fill_in=(9, 9, 9, 0)),
+    dict(type='RandomMosaic', prob=0.5, img_scale=(32, 32)),
+    dict(type='GenerateEdge'),
+    dict(type='OpticalDistortion'),
+    dict(type='DepthJitter'),
+]
+
+
+@pytest.mark.parametrize('transform', SAFE, ids=lambda t: t['type'])
+def test_safe_transforms_pass_alone_and_nested(transform):
+    check(transform)
+    for nested in nest(transform):
+        check(nested)
+
+
+UNSAFE = [
+    (dict(type='PhotoMetricDistortion'), 'use OpticalDistortion'),
+    (dict(type='CLAHE'), 'put it before LoadDepth'),
+    (dict(type='AdjustGamma'), 'put it before LoadDepth'),
+    (dict(type='Rerange'), 'put it before LoadDepth'),
+    (dict(type='RGB2Gray'), 'put it before LoadDepth'),
+    (dict(type='RandomGrayscale'), 'put it before LoadDepth'),
+    (dict(type='RandomDepthMix'), 'remove it'),
+    (dict(type='Normalize', mean=[0] * 4, std=[1] * 4), 'RGBDDataPreprocessor normalises'),
+    (dict(type='LoadImageFromFile'), 'put it first'),
+    (dict(type='BioMedicalGaussianNoise'), 'keeps_depth = True'),
+    (dict(type='RandomRotFlip'), 'use AlignedRotFlip, or rotate_prob=0'),
+    (dict(type='Resize', scale=(9, 9), backend='pillow'), "backend='cv2'"),
+    (dict(type='Resize', scale=(9, 9), interpolation='bicubic'), "use 'bilinear'"),
+    (
+        dict(type='RandomResize', scale=(9, 9), ratio_range=(1, 2), interpolation='lanczos'),
+        "use 'bilinear'",
+    ),
+    (dict(type='ResizeToMultiple', interpolation='bicubic'), "use 'bilinear'"),
+    (dict(type='RandomRotate', prob=0.5, degree=20, pad_val=114), 'fill with 0'),
+    (dict(type='RandomRotate', prob=0.5, degree=20, seg_pad_val=0), 'fill with the ignored 255'),
+    (dict(type='AlignedRotFlip', seg_pad_val=3), 'fill with the ignored 255'),
+    (dict(type='Pad', size=(9, 9), pad_val=7), 'fill with 0'),
+    (dict(type='Pad', size=(9, 9), pad_val=dict(img=(0, 0, 0, 1), seg=255)), 'fill with 0'),
+    (dict(type='Pad', size=(9, 9), pad_val=dict(img=0, seg=0)), 'fill with the ignored 255'),
+    (
+        dict(type='CenterCrop', crop_size=9, auto_pad=True, pad_cfg=dict(type='Pad', pad_val=7)),
+        'fill with 0',
+    ),
+    (dict(type='RandomMosaic', prob=0.5, pad_val=114), 'fill with 0'),
+    (CUT, 'fills 3 channels where there are 4'),
+    (CUT | dict(fill_in=114), 'set fill_in=0'),
+    (CUT | dict(fill_in=(0, 0, 0, 5)), 'end with 0'),
+]
+
+
+@pytest.mark.parametrize(('transform', 'mend'), UNSAFE, ids=lambda t: str(t)[:60])
+def test_unsafe_transforms_are_named_with_the_mend(transform, mend):
+    for config in (transform, *nest(transform)):
+        with pytest.raises(UserError) as raised:
+            check(config)
+        message = str(raised.value)
+        assert message.startswith(f'{transform["type"]} ') and mend in message
+
+
+@pytest.mark.parametrize(
+    'transform',
+    [dict(type='PhotoMetricDistortion'), dict(type='CLAHE'), dict(type='AdjustGamma')],
+    ids=lambda t: t['type'],
+)
+def test_photometric_transforms_may_stand_before(transform):
+    check(before=[transform])
+
+
+@pytest.mark.parametrize('transform', [t for t in SAFE[:13]], ids=lambda t: t['type'])
+def test_geometric_transforms_may_not_stand_before(transform):
+    for config in (transform, dict(type='RandomApply', transforms=[transform])):
+        with pytest.raises(UserError, match=f'{transform["type"].split(".")[-1]} would part'):
+            check(before=[config])
+
+
+class Custom(BaseTransform):
+    def transform(self, results):
+        return results
+
+
+class Declared(Custom):
+    keeps_depth = True
+
+
+def test_own_transforms_declare_themselves():
+    check(Declared())
+    with pytest.raises(UserError, match='Custom would alter the depth channel: .* keeps_depth'):
+        check(Custom())
+
+    class Flip(mmcv.transforms.RandomFlip):  # who knows what it does
+        pass
+
+    with pytest.raises(UserError, match='Flip would alter'):
+        check(Flip(prob=0.5))
+    with pytest.raises(UserError, match='mirror would alter'):
+
+        def mirror(results):
+            return results
+
+        check(mirror)
+
+
+def test_without_load_depth_anything_goes_but_jitter():
+    init_default_scope('mmseg')
+    check_pipeline([TRANSFORMS.build(dict(type='PhotoMetricDistortion'))])
+    with pytest.raises(UserError, match='DepthJitter has no depth to alter'):
+        check_pipeline([TRANSFORMS.build(dict(type='DepthJitter'))])
+    with pytest.raises(UserError, match='DepthJitter has no depth to alter'):
+        check(before=[dict(type='DepthJitter')])
+
+
+def test_four_optical_bands():
+    check(dict(type='Resize', scale=(9, 9)), bands=4)
+    check(dict(type='Pad', size=(9, 9), pad_val=dict(img=0.0, seg=255)), bands=4)
+    with pytest.raises(UserError, match=r'Pad takes 5 channels only with pad_val=dict\(img=0.0'):
+        check(dict(type='Pad', size=(9, 9)), bands=4)
+    with pytest.raises(UserError, match='cannot average 5 channels'):
+        check(dict(type='Resize', scale=(9, 9), interpolation='area'), bands=4)
+    with pytest.raises(UserError, match='use LoadMultibandImage'):
+        check(before=[dict(type='LoadImageFromFile')], bands=4)
+    check(CUT | dict(fill_in=(0, 0, 0, 0)), bands=4, has_depth=False)
+
+
+@pytest.mark.parametrize('bands', [3, 4])
+def test_what_passes_runs_on_as_many_channels(bands):
+    """The rules are not guessed: each transform let through moves depth and keeps it in range."""
+    init_default_scope('mmseg')
+    mend = {'Pad': dict(pad_val=dict(img=0.0, seg=255)), 'RandomCutOut': dict(fill_in=0)}
+    for config in SAFE:
+        image = np.dstack([np.full((64, 64, bands), 90), np.full((64, 64), 0.5)])
+        results = dict(
+            img=image.astype(np.float32),
+            num_optical=bands,
+            gt_seg_map=np.ones((64, 64), np.uint8),
+            seg_fields=['gt_seg_map'],
+            img_shape=(64, 64),
+        )
+        results['mix_results'] = [dict(results)] * 3
+        np.random.seed(0)
+        after = TRANSFORMS.build(config | mend.get(config['type'], {}))(results)['img']
+        assert after.shape[2] == bands + 1 and after.dtype == np.float32
+        if config['type'] not in ('OpticalDistortion', 'DepthJitter'):
+            # One value everywhere, or a mixture with 0 along a rim, in the same ratio as the bands.
+            np.testing.assert_allclose(after[..., 0] / 180, after[..., bands], atol=0.26)
+            assert set(np.unique(after[..., bands][after[..., 0] == 90])) == {0.5}
+            assert set(np.unique(after[..., bands][after[..., 0] == 0])) <= {0}

@@ -1,0 +1,187 @@
+import pickle
+
+import numpy as np
+import pytest
+import torch
+from mmengine.config import ConfigDict
+from mmengine.dataset import Compose, pseudo_collate
+from mmseg.registry import DATASETS
+from torch.utils.data import DataLoader
+
+import depthda.datasets.transforms.depth_jitter
+import depthda.datasets.transforms.load_depth
+import depthda.datasets.transforms.optical_distortion  # noqa: F401
+from depthda.datasets.rgbd import RGBDSegDataset
+from depthda.engine.randomness import SampleKey, derive_seed
+from depthda.errors import UserError
+
+META = ('img_path', 'seg_map_path', 'depth_path', 'domain', 'split', 'num_optical')
+PACK = dict(type='PackSegInputs', meta_keys=META)
+PLAIN = [
+    dict(type='LoadImageFromFile'),
+    dict(type='LoadAnnotations'),
+    dict(type='LoadDepth'),
+    PACK,
+]
+RANDOM = [
+    *PLAIN[:3],
+    dict(type='RandomResize', scale=(64, 48), ratio_range=(0.8, 1.5), keep_ratio=True),
+    dict(type='RandomCrop', crop_size=(24, 24), cat_max_ratio=0.75),
+    dict(type='RandomFlip', prob=[0.3, 0.3, 0.3], direction=['horizontal', 'vertical', 'diagonal']),
+    dict(type='OpticalDistortion'),
+    dict(type='DepthJitter', noise=0.01, drop_prob=0.2),
+    PACK,
+]
+
+
+def build(root, pipeline=PLAIN, **kwargs):
+    folders = dict(img_path='images_png', seg_map_path='masks_png', depth_path='rdepth/test')
+    settings = dict(
+        type='RGBDSegDataset',
+        data_root=str(root / 'Train/Urban'),
+        data_prefix=folders | kwargs.pop('folders', {}),
+        pipeline=pipeline,
+        reduce_zero_label=True,
+    )
+    return DATASETS.build(ConfigDict(settings | kwargs, _scope_='mmseg'))
+
+
+def test_a_sample_has_optical_bands_then_depth_and_its_meta(make_tree):
+    sample = build(make_tree(), domain='Urban', split='Train')[2]
+    inputs, truth = sample['inputs'], sample['data_samples']
+    assert inputs.dtype == torch.float32 and inputs.shape == (4, 48, 64)
+    # B = x, G = y, R = 200 of the pattern; depth codes are 100 x + 37 y + 20000.
+    assert inputs[:3, 5, 9].tolist() == [9, 5, 200]
+    assert inputs[3, 5, 9].item() == pytest.approx((900 + 185 + 20000) / 65535, rel=1e-6)
+    assert truth.gt_sem_seg.data[0, 5, 9] == 1  # cell (1, 0) has code 2 on disk
+    assert truth.domain == 'Urban' and truth.split == 'Train' and truth.num_optical == 3
+    assert truth.depth_path.endswith('rdepth/test/2.png') and truth.img_path.endswith('/2.png')
+
+
+def test_unknown_folders_are_refused(make_tree):
+    with pytest.raises(UserError, match=r"has the keys .*'depth'.*: it takes img_path and"):
+        build(make_tree(), folders={'depth': 'rdepth/test'})
+    with pytest.raises(UserError, match='it takes img_path and'):
+        build(make_tree(), folders={'img_path': None})
+
+
+def test_a_set_declares_that_it_has_no_depth(make_tree):
+    dataset = build(make_tree(depth=None), folders={'depth_path': None})
+    sample = dataset[0]
+    assert not dataset.has_depth and sample['data_samples'].depth_path is None
+    assert sample['inputs'].shape == (3, 48, 64) and sample['inputs'].dtype == torch.float32
+
+
+def test_a_set_without_labels(make_tree):
+    dataset = build(make_tree(), pipeline=[*PLAIN[:1], *PLAIN[2:]], folders={'seg_map_path': None})
+    assert 'gt_sem_seg' not in dataset[0]['data_samples']
+    with pytest.raises(UserError, match='LoadAnnotations finds no labels'):
+        build(make_tree(), folders={'seg_map_path': None})
+
+
+def test_a_wrong_root_is_one_sentence_with_the_folder(tmp_path):
+    with pytest.raises(UserError, match=f'{tmp_path}/Train/Urban/images_png does not exist$'):
+        build(tmp_path)
+
+
+def test_lazy_set_is_checked_when_it_is_initialised(tmp_path):
+    dataset = build(tmp_path, lazy_init=True)
+    with pytest.raises(UserError):
+        dataset.full_init()
+
+
+def test_metainfo_is_plain(make_tree):
+    meta = ConfigDict(classes=('a', 'b'), palette=np.array([[1, 2, 3], [4, 5, 6]]), x=dict(y=(1,)))
+    metainfo = build(make_tree(), metainfo=meta).metainfo
+    assert metainfo['classes'] == ['a', 'b'] and metainfo['palette'] == [[1, 2, 3], [4, 5, 6]]
+
+    def types(value):
+        inner = value.values() if isinstance(value, dict) else value
+        yield type(value)
+        if isinstance(value, (dict, list, tuple)):
+            for item in inner:
+                yield from types(item)
+
+    assert set(types(metainfo)) <= {dict, list, str, int, bool, type(None)}
+
+
+@pytest.mark.parametrize('serialize', [True, False])
+def test_indices_and_subsets(make_tree, serialize):
+    root = make_tree(range(6))
+    dataset = build(root, serialize_data=serialize, indices=[1, 4])
+    assert [dataset.get_data_info(i)['img_path'][-6:] for i in range(2)] == ['/1.png', '/4.png']
+    subset = build(root, serialize_data=serialize).get_subset([5, 0])
+    assert subset[0]['data_samples'].img_path.endswith('/5.png') and len(subset) == 2
+    assert len(pickle.loads(pickle.dumps(subset))) == 2
+
+
+def test_a_list_of_stems(make_tree, tmp_path):
+    root = make_tree(range(6))
+    (tmp_path / 'list.txt').write_text('4\n\n2\n')
+    dataset = build(root, ann_file=str(tmp_path / 'list.txt'))
+    assert [dataset.get_data_info(i)['img_path'][-6:] for i in range(2)] == ['/2.png', '/4.png']
+    with pytest.raises(UserError, match=r'absent\.txt \(ann_file\) does not exist'):
+        build(root, ann_file='absent.txt')
+
+
+def test_a_pipeline_set_later_is_checked_too(make_tree):
+    dataset = build(make_tree())
+    with pytest.raises(UserError, match='PhotoMetricDistortion would alter'):
+        dataset.pipeline = Compose([*PLAIN[:3], dict(type='mmseg.PhotoMetricDistortion')])
+    assert len(dataset.pipeline.transforms) == 4
+
+
+def equal(left, right):
+    meta = [s['data_samples'].metainfo for s in (left, right)]
+    return (
+        torch.equal(left['inputs'], right['inputs'])
+        and torch.equal(left['data_samples'].gt_sem_seg.data, right['data_samples'].gt_sem_seg.data)
+        and meta[0] == meta[1]
+    )
+
+
+def test_a_key_gives_its_sample_whatever_ran_before(make_tree):
+    dataset = build(make_tree(), RANDOM)
+    first = dataset[SampleKey(2, seed=77)]
+    for index in range(4):
+        dataset[index]
+    np.random.seed(9)
+    assert equal(first, dataset[SampleKey(2, seed=77)])
+    assert not equal(first, dataset[SampleKey(2, seed=78)])
+    # ... and it leaves the global state as it found it.
+    np.random.seed(1)
+    expected = np.random.rand()
+    np.random.seed(1)
+    dataset[SampleKey(2, seed=77)]
+    assert np.random.rand() == expected
+
+
+def test_depth_changes_nothing_in_the_optical_bands(make_tree):
+    root = make_tree()
+    with_depth = build(root, RANDOM)[SampleKey(1, seed=5)]['inputs']
+    without = build(root, RANDOM, folders={'depth_path': None})[SampleKey(1, seed=5)]['inputs']
+    assert with_depth.shape[0] == 4 and torch.equal(with_depth[:3], without)
+
+
+def test_any_number_of_workers_gives_the_same_batches(make_tree):
+    dataset = build(make_tree(), RANDOM)
+    keys = [SampleKey(i % 4, derive_seed(3, i)) for i in range(12)]
+
+    def batches(workers):
+        loader = DataLoader(
+            dataset, batch_size=2, sampler=keys, num_workers=workers, collate_fn=pseudo_collate
+        )
+        return list(loader)
+
+    reference = batches(0)
+    assert not torch.equal(reference[0]['inputs'][0], reference[2]['inputs'][0])
+    for workers in (1, 3):
+        for ours, theirs in zip(batches(workers), reference, strict=True):
+            for i in range(2):
+                assert equal(*({k: b[k][i] for k in b} for b in (ours, theirs)))
+
+
+def test_plain_index_stays_random(make_tree):
+    dataset = build(make_tree(), RANDOM)
+    assert isinstance(dataset, RGBDSegDataset)
+    assert not equal(dataset[0], dataset[0])

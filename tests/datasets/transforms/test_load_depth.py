@@ -1,0 +1,141 @@
+import cv2
+import numpy as np
+import pytest
+import rasterio
+from mmengine.config import Config
+from mmengine.registry import init_default_scope
+
+from depthda.datasets.transforms.load_depth import LoadDepth
+from depthda.errors import UserError
+
+
+def image(bands=3, size=(48, 64)):
+    rng = np.random.default_rng(0)
+    return rng.integers(0, 256, (*size, bands), np.uint8)
+
+
+def test_depth_stands_last_and_the_bands_are_untouched(make_tree, pattern):
+    path = make_tree() / 'Train/Urban/rdepth/test/1.png'
+    picture = image()
+    results = LoadDepth()(dict(img=picture, img_path='x.png', depth_path=str(path)))
+    stacked = results['img']
+    assert stacked.dtype == np.float32 and stacked.shape == (48, 64, 4)
+    np.testing.assert_array_equal(stacked[..., :3], picture)
+    np.testing.assert_allclose(stacked[..., 3] * 65535, pattern(48, 64)[2], rtol=1e-6)
+    assert results['num_optical'] == 3
+
+
+def test_depth_path_none_leaves_the_bands(make_tree):
+    results = LoadDepth('rdepth/test')(dict(img=image(), img_path='x.png', depth_path=None))
+    np.testing.assert_array_equal(results['img'], image().astype(np.float32))
+    assert results['img'].dtype == np.float32 and results['num_optical'] == 3
+
+
+@pytest.mark.parametrize('image_folder', ['images_png', 'Urban/images_png'])
+def test_the_path_follows_from_the_image_s(make_tree, image_folder):
+    folder = make_tree() / 'Train/Urban'
+    depth = 'rdepth/test' if image_folder == 'images_png' else 'Urban/rdepth/test'
+    load = LoadDepth(folder=depth, image_folder=image_folder)
+    results = load(dict(img=image(), img_path=str(folder / 'images_png/2.png')))
+    assert results['depth_path'] == str(folder / 'rdepth/test/2.png')
+
+
+def test_a_relative_image_path_will_do(make_tree, monkeypatch):
+    monkeypatch.chdir(make_tree() / 'Train/Urban/images_png')
+    assert LoadDepth('rdepth/test')(dict(img=image(), img_path='2.png'))['img'].shape[2] == 4
+
+
+def test_a_geotiff_is_found_and_mapped(make_tree, tmp_path):
+    root = make_tree(depth=None) / 'Train/Urban'
+    (root / 'dsm').mkdir()
+    with rasterio.open(
+        root / 'dsm/0.tif', 'w', driver='GTiff', width=64, height=48, count=1, dtype='float32'
+    ) as raster:
+        raster.write(np.full((1, 48, 64), 10, np.float32))
+    load = LoadDepth('dsm', value_range=(0, 40))
+    results = load(dict(img=image(), img_path=str(root / 'images_png/0.png')))
+    np.testing.assert_array_equal(results['img'][..., 3], np.full((48, 64), 0.25))
+
+
+@pytest.mark.parametrize('bands', [3, 4])
+def test_an_array_with_depth_passes(bands):
+    array = np.dstack([image(bands).astype(np.float64), np.full((48, 64), 0.4)])
+    results = LoadDepth(optical_bands=bands)(dict(img=array, img_path=None))
+    assert results['img'].dtype == np.float32 and results['num_optical'] == bands
+    np.testing.assert_array_equal(results['img'], array.astype(np.float32))
+
+
+@pytest.mark.parametrize('bad', [128, -0.1, np.nan])
+def test_an_array_with_something_else_last_is_refused(bad):
+    array = np.dstack([image(), np.full((48, 64), bad)])
+    with pytest.raises(UserError, match=r'should be depth in \(0, 1\]'):
+        LoadDepth()(dict(img=array, img_path=None))
+
+
+def test_an_array_without_depth_is_told_what_the_pipeline_wants():
+    with pytest.raises(UserError, match='pipeline wants depth as the last channel: give an H×W×4'):
+        LoadDepth('rdepth/test')(dict(img=image(), img_path=None))
+
+
+@pytest.mark.parametrize(
+    ('bands', 'depth_path', 'message'),
+    [
+        (4, 'a.png', r'x.png has 4 bands .* set optical_bands=4'),
+        (1, 'a.png', r'x.png has 1 bands .* LoadMultibandImage'),
+        (5, None, r'has 5 bands'),
+    ],
+)
+def test_another_number_of_bands_is_refused(bands, depth_path, message):
+    with pytest.raises(UserError, match=message):
+        LoadDepth()(dict(img=image(bands), img_path='x.png', depth_path=depth_path))
+
+
+def test_faults_name_the_file(make_tree, write_png):
+    folder = make_tree() / 'Train/Urban'
+    path = str(folder / 'images_png/2.png')
+    write_png(folder / 'rdepth/test/2.png', np.ones((30, 20), np.uint16))
+    with pytest.raises(UserError, match=r'2.png is 20×30 and its image 64×48'):
+        LoadDepth('rdepth/test')(dict(img=image(), img_path=path))
+    (folder / 'rdepth/test/2.png').unlink()
+    with pytest.raises(UserError, match=r'has no depth map .*rdepth/test/2.png \(or .tif\)'):
+        LoadDepth('rdepth/test')(dict(img=image(), img_path=path))
+    with pytest.raises(UserError, match='is in no folder tiles'):
+        LoadDepth('rdepth/test', image_folder='tiles')(dict(img=image(), img_path=path))
+    with pytest.raises(UserError, match='set folder= of LoadDepth'):
+        LoadDepth()(dict(img=image(), img_path=path))
+
+
+def test_wrong_settings():
+    with pytest.raises(UserError, match='optical_bands=5'):
+        LoadDepth(optical_bands=5)
+    with pytest.raises(UserError, match='low < high'):
+        LoadDepth(value_range=(40, 0))
+
+
+def test_inference_model_s_way_with_a_path_and_with_an_array(make_tree):
+    """mmseg drops LoadAnnotations, renames the first transform for arrays, and packs the rest."""
+    from mmseg.apis.utils import _preprare_data
+
+    init_default_scope('mmseg')
+    path = make_tree() / 'Train/Urban/images_png/3.png'
+
+    class Model:
+        cfg = Config(
+            dict(
+                test_pipeline=[
+                    dict(type='LoadImageFromFile'),
+                    dict(type='LoadAnnotations'),
+                    dict(type='LoadDepth', folder='rdepth/test'),
+                    dict(type='Resize', scale=(32, 24)),
+                    dict(type='PackSegInputs'),
+                ]
+            )
+        )
+
+    data, is_batch = _preprare_data(str(path), Model)
+    assert not is_batch and data['inputs'][0].shape == (4, 24, 32)
+    array = np.dstack([cv2.imread(str(path)), np.full((48, 64), 0.5)]).astype(np.float32)
+    data, _ = _preprare_data([array, array], Model)
+    assert len(data['inputs']) == 2 and (data['inputs'][1][3] == 0.5).all()
+    with pytest.raises(UserError, match='give an H×W×4 array'):
+        _preprare_data(array[..., :3], Model)

@@ -1,0 +1,115 @@
+import colorsys
+
+import numpy as np
+import pytest
+from mmseg.datasets.transforms import PhotoMetricDistortion
+
+from depthda.datasets.transforms.optical_distortion import OpticalDistortion
+from depthda.engine.randomness import seeded
+from depthda.errors import UserError
+
+RNG = np.random.default_rng(0)
+
+
+def sample(bands=3, value_max=255, depth=True):
+    image = RNG.uniform(0.2, 0.8, (9, 11, bands)) * value_max
+    if depth:
+        image = np.dstack([image, RNG.uniform(0, 1, (9, 11))])
+    return dict(img=image.astype(np.float32), num_optical=bands)
+
+
+def fixed(monkeypatch, taken, last, *values):
+    """Let the draws be: steps taken, contrast last, brightness, contrast, saturation, hue."""
+    draws, flags = iter(values), iter([1.0 - np.array(taken), 0.0 if last else 1.0])
+    monkeypatch.setattr(np.random, 'rand', lambda *shape: next(flags))
+    monkeypatch.setattr(np.random, 'uniform', lambda low, high: next(draws))
+
+
+@pytest.mark.parametrize('bands', [3, 4])
+@pytest.mark.parametrize('seed', range(16))
+def test_depth_is_bit_identical_and_the_input_kept(bands, seed):
+    results = sample(bands)
+    before = results['img'].copy()
+    original = results['img']
+    with seeded(seed):
+        after = OpticalDistortion()(results)['img']
+    assert after[..., bands].tobytes() == before[..., bands].tobytes()
+    np.testing.assert_array_equal(original, before)
+    assert after.dtype == np.float32 and after[..., :bands].min() >= 0
+    assert after[..., :bands].max() <= 255
+
+
+def test_brightness_and_contrast_change_all_optical_bands(monkeypatch):
+    results = sample(4)
+    before = results['img'].astype(np.float64)
+    fixed(monkeypatch, [1, 1, 0, 0], False, -20.5, 1.4, 0.7, 9)
+    after = OpticalDistortion()(results)['img']
+    expected = ((before[..., :4] - 20.5).clip(0, 255) * 1.4).clip(0, 255)
+    np.testing.assert_allclose(after[..., :4], expected, rtol=1e-5)
+
+
+def test_saturation_and_hue_by_colorsys_on_the_first_three_bands(monkeypatch):
+    results = sample(4)
+    before = results['img'].astype(np.float64)
+    fixed(monkeypatch, [0, 0, 1, 1], False, 5, 1.4, 1.3, -10)
+    after = OpticalDistortion()(results)['img']
+    np.testing.assert_array_equal(after[..., 3:], before[..., 3:].astype(np.float32))
+    for i in range(9):
+        for j in range(11):
+            h, s, v = colorsys.rgb_to_hsv(*(before[i, j, 2::-1] / 255))
+            rgb = colorsys.hsv_to_rgb((h - 20 / 360) % 1, min(s * 1.3, 1), v)
+            np.testing.assert_allclose(after[i, j, 2::-1], np.array(rgb) * 255, atol=0.01)
+
+
+@pytest.mark.parametrize('last', [True, False])
+@pytest.mark.parametrize('taken', [[1, 0, 0, 0], [0, 1, 0, 0], [1, 1, 1, 0], [1, 1, 1, 1]])
+def test_equal_to_mmseg_up_to_its_rounding(monkeypatch, taken, last):
+    stock = PhotoMetricDistortion(32, (0.5, 1.4), (0.5, 1.6), 18)
+    image = RNG.uniform(60, 180, (20, 20, 3)).astype(np.uint8)
+    values = dict(brightness=14.0, contrast=1.2, saturation=0.8, hue=7)
+    # mmseg asks at each step, and after brightness whether contrast comes now (1) or last (0).
+    first, contrast, saturation, hue = taken
+    order = [saturation, hue, contrast] if last else [contrast, saturation, hue]
+    asked = iter([first, int(not last), *order])
+    by_upper_end = {32: values['brightness'], 1.4: values['contrast'], 1.6: values['saturation']}
+    monkeypatch.setattr(
+        np.random, 'randint', lambda *a: values['hue'] if len(a) == 2 else next(asked)
+    )
+    monkeypatch.setattr(np.random, 'uniform', lambda low, high: by_upper_end[high])
+    theirs = stock(dict(img=image.copy()))['img'].astype(np.float64)
+    monkeypatch.undo()
+    fixed(monkeypatch, taken, last, *values.values())
+    ours = OpticalDistortion()(dict(img=image, num_optical=3))['img']
+    # Stock has 8-bit values and 180 hues: one or two grey levels a step, hue up to one degree.
+    assert np.abs(ours - theirs).max() < 8 and np.abs(ours - theirs).mean() < 2
+    assert np.abs(ours - image).mean() > 4
+
+
+def test_values_of_the_sensor(monkeypatch):
+    results = sample(3, value_max=2047)
+    before = results['img'].astype(np.float64)
+    fixed(monkeypatch, [0, 1, 0, 0], False, 0, 1.5, 1, 0)
+    after = OpticalDistortion(value_max=2047)(results)['img']
+    np.testing.assert_allclose(after[..., :3], (before[..., :3] * 1.5).clip(0, 2047), rtol=1e-5)
+
+
+def test_integer_images_without_depth_become_float():
+    with seeded(1):
+        after = OpticalDistortion()(dict(img=np.full((4, 4, 3), 100, np.uint8)))['img']
+    assert after.dtype == np.float32 and after.shape == (4, 4, 3)
+
+
+def test_each_step_is_taken_half_of_the_time():
+    grey = np.full((1, 1, 3), 128, np.uint8)  # saturation and hue leave grey as it is
+    changed = 0
+    for seed in range(400):
+        with seeded(seed):
+            changed += abs(OpticalDistortion()(dict(img=grey))['img'][0, 0, 0] - 128) > 1e-3
+    assert 260 < changed < 340  # 1 - 0.5² = 3/4
+
+
+def test_wrong_settings():
+    with pytest.raises(UserError, match='contrast_range'):
+        OpticalDistortion(contrast_range=(1.5, 0.5))
+    with pytest.raises(UserError, match='deltas'):
+        OpticalDistortion(hue_delta=-1)

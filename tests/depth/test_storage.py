@@ -1,0 +1,114 @@
+import cv2
+import numpy as np
+import pytest
+import rasterio
+
+from depthda.depth.storage import read_depth, write_depth
+from depthda.errors import UserError
+
+
+def write_raster(path, heights, nodata=None, count=1):
+    heights = np.asarray(heights)
+    height, width = heights.shape
+    with rasterio.open(
+        path,
+        'w',
+        driver='GTiff',
+        width=width,
+        height=height,
+        count=count,
+        dtype=heights.dtype,
+        nodata=nodata,
+        transform=rasterio.Affine(0.2, 0, 792000, 0, -0.2, 6271271),
+    ) as raster:
+        for band in range(1, count + 1):
+            raster.write(heights, band)
+
+
+def test_sixteen_bit_codes_are_v_over_65535_and_zero_is_no_depth(tmp_path):
+    codes = np.array([[0, 1, 2], [32768, 65534, 65535]], np.uint16)
+    cv2.imwrite(str(tmp_path / 'a.png'), codes)
+    depth = read_depth(tmp_path / 'a.png')
+    assert depth.dtype == np.float32
+    expected = [[0, 1 / 65535, 2 / 65535], [32768 / 65535, 65534 / 65535, 1]]
+    np.testing.assert_allclose(depth, expected, rtol=1e-6)
+    assert depth[0, 0] == 0 and depth[1, 2] == 1
+
+
+def test_eight_bit_codes_are_all_valid(tmp_path):
+    cv2.imwrite(str(tmp_path / 'a.png'), np.arange(256, dtype=np.uint8).reshape(16, 16))
+    depth = read_depth(tmp_path / 'a.png')
+    np.testing.assert_array_equal(depth.ravel(), np.arange(1, 257) / 256)
+
+
+def test_three_equal_bands_count_as_one_and_a_colour_map_is_refused(tmp_path):
+    grey = np.arange(12, dtype=np.uint8).reshape(3, 4)
+    cv2.imwrite(str(tmp_path / 'grey.png'), np.dstack([grey] * 3))
+    np.testing.assert_array_equal(read_depth(tmp_path / 'grey.png'), (grey + 1.0) / 256)
+    cv2.imwrite(str(tmp_path / 'colour.png'), cv2.applyColorMap(grey * 20, cv2.COLORMAP_INFERNO))
+    with pytest.raises(UserError, match='colour.png is a colour picture'):
+        read_depth(tmp_path / 'colour.png')
+
+
+def test_every_sixteen_bit_code_survives_reading_and_writing(tmp_path):
+    codes = np.arange(65536, dtype=np.uint16).reshape(256, 256)
+    cv2.imwrite(str(tmp_path / 'a.png'), codes)
+    write_depth(tmp_path / 'b.png', read_depth(tmp_path / 'a.png'))
+    np.testing.assert_array_equal(cv2.imread(str(tmp_path / 'b.png'), cv2.IMREAD_UNCHANGED), codes)
+
+
+def test_small_valid_depth_is_not_written_as_no_depth(tmp_path):
+    write_depth(tmp_path / 'a.png', np.array([[1e-9, 0.0]]))
+    np.testing.assert_array_equal(
+        cv2.imread(str(tmp_path / 'a.png'), cv2.IMREAD_UNCHANGED), [[1, 0]]
+    )
+
+
+@pytest.mark.parametrize('bad', [np.nan, -0.1, 1.1])
+def test_depth_out_of_range_is_not_written(tmp_path, bad):
+    with pytest.raises(ValueError, match='must be H×W in'):
+        write_depth(tmp_path / 'a.png', np.array([[0.5, bad]]))
+    assert not (tmp_path / 'a.png').exists()
+
+
+def test_raster_is_mapped_by_its_own_valid_range(tmp_path):
+    heights = np.array([[100.0, 110, 120], [-9999, np.nan, 105]], np.float32)
+    write_raster(tmp_path / 'a.tif', heights, nodata=-9999)
+    expected = [[1 / 65535, 0.5, 1], [0, 0, 0.25]]
+    np.testing.assert_allclose(read_depth(tmp_path / 'a.tif'), expected, rtol=1e-6)
+
+
+def test_raster_is_mapped_by_value_range_and_clipped(tmp_path):
+    write_raster(tmp_path / 'a.tif', np.array([[-5.0, 0, 10, 40, 55]]))
+    depth = read_depth(tmp_path / 'a.tif', value_range=(0, 40))
+    np.testing.assert_allclose(depth, [[1 / 65535, 1 / 65535, 0.25, 1, 1]], rtol=1e-6)
+
+
+def test_integer_raster_has_physical_units_too(tmp_path):
+    write_raster(tmp_path / 'a.tif', np.array([[0, 200, 400]], np.int16), nodata=0)
+    depth = read_depth(tmp_path / 'a.tif', value_range=(0, 400))
+    np.testing.assert_allclose(depth, [[0, 0.5, 1]], rtol=1e-6)
+
+
+def test_raster_without_relief_or_without_any_height(tmp_path):
+    write_raster(tmp_path / 'flat.tif', np.full((2, 2), 7.0))
+    np.testing.assert_array_equal(read_depth(tmp_path / 'flat.tif'), np.full((2, 2), 0.5))
+    write_raster(tmp_path / 'void.tif', np.full((2, 2), np.nan))
+    np.testing.assert_array_equal(read_depth(tmp_path / 'void.tif'), np.zeros((2, 2)))
+
+
+def test_unreadable_depth_names_the_file(tmp_path):
+    cv2.imwrite(
+        str(tmp_path / 'a.png'), np.random.default_rng(0).integers(0, 9, (64, 64), 'uint16')
+    )
+    whole = (tmp_path / 'a.png').read_bytes()
+    (tmp_path / 'half.png').write_bytes(whole[: len(whole) // 2])
+    (tmp_path / 'empty.png').write_bytes(b'')
+    (tmp_path / 'text.tif').write_text('no raster')
+    write_raster(tmp_path / 'rgb.tif', np.zeros((2, 2)), count=3)
+    for name in ('half.png', 'empty.png', 'text.tif', 'rgb.tif', 'absent.png'):
+        with pytest.raises(UserError, match=name):
+            read_depth(tmp_path / name)
+    (tmp_path / 'a.npy').write_bytes(b'')
+    with pytest.raises(UserError, match=r'a\.npy is no depth map: use \.png'):
+        read_depth(tmp_path / 'a.npy')
