@@ -48,6 +48,12 @@ class PlainCheckpointHook(CheckpointHook):
         super()._save_best_checkpoint(runner, metrics)
         self._saving_best = False
 
+    def _save_checkpoint_with_step(self, runner, step, meta) -> None:
+        # mmengine writes the regular checkpoint once more after a new best one.
+        saving_best, self._saving_best = self._saving_best, False
+        super()._save_checkpoint_with_step(runner, step, meta)
+        self._saving_best = saving_best
+
     def after_load_checkpoint(self, runner, checkpoint: dict) -> None:
         model = runner.model
         while is_model_wrapper(model) or isinstance(model, BaseTTAModel):

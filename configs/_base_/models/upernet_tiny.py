@@ -1,4 +1,4 @@
-# An RGB-only ConvNeXt small enough for a laptop, with random weights.
+# An RGB-only ResNet-18, a quarter as wide, small enough for a laptop, with random weights.
 norm_cfg = dict(type='BN', requires_grad=True)
 model = dict(
     type='DepthGuidedEncoderDecoder',
@@ -11,18 +11,18 @@ model = dict(
         depth='drop',
     ),
     backbone=dict(
-        type='TransformersBackbone',
-        arch=dict(
-            model_type='convnext',
-            depths=[2, 2, 4, 2],
-            hidden_sizes=[24, 48, 96, 192],
-            layer_scale_init_value=1.0,
-        ),
-        out_indices=(1, 2, 3, 4),
+        type='ResNetV1c',  # with batch norm: learns from nothing in a few hundred steps
+        depth=18,
+        base_channels=16,
+        stem_channels=16,
+        num_stages=4,
+        out_indices=(0, 1, 2, 3),
+        norm_cfg=norm_cfg,
+        norm_eval=False,
     ),
     decode_head=dict(
         type='UPerHead',
-        in_channels=[24, 48, 96, 192],
+        in_channels=[16, 32, 64, 128],
         in_index=[0, 1, 2, 3],
         pool_scales=(1, 2, 3, 6),
         channels=32,
@@ -33,5 +33,5 @@ model = dict(
         loss_decode=dict(type='CrossEntropyLoss', avg_non_ignore=True, loss_weight=1.0),
     ),
     train_cfg=dict(),
-    test_cfg=dict(mode='slide', crop_size=(128, 128), stride=(128, 128), window_batch=8),
+    test_cfg=dict(mode='slide', crop_size=(128, 128), stride=(64, 64), window_batch=9),
 )

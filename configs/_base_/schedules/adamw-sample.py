@@ -3,7 +3,7 @@ train_cfg = dict(type='IterBasedTrainLoop', max_iters=300, val_interval=100)
 
 optim_wrapper = dict(
     type='OptimWrapper',
-    optimizer=dict(type='AdamW', lr=1e-3, betas=(0.9, 0.999), weight_decay=0.05, fused=True),
+    optimizer=dict(type='AdamW', lr=3e-3, betas=(0.9, 0.999), weight_decay=0.05, fused=True),
     constructor='StageDecayOptimWrapperConstructor',
     # No decay over the stages: nothing is pretrained.
     paramwise_cfg=dict(decay_rate=1.0, num_layers=12, depth_decay=True),

@@ -1,0 +1,1 @@
+"""Runs that belong together, and what is shown of them."""
