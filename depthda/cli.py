@@ -57,9 +57,7 @@ def add_run_arguments(parser: argparse.ArgumentParser) -> None:
         help='how several processes were started (torchrun: pytorch)',
     )
     # Passed by torch.distributed.launch; torchrun sets the variable itself.
-    parser.add_argument(
-        '--local_rank', '--local-rank', type=int, default=0, help=argparse.SUPPRESS
-    )
+    parser.add_argument('--local_rank', '--local-rank', type=int, default=0, help=argparse.SUPPRESS)
 
 
 def set_local_rank(local_rank: int) -> None:

@@ -43,9 +43,7 @@ class RunSampler(Sampler):
             if position // self.size != epoch:
                 epoch = position // self.size
                 order = self._order(epoch)
-            yield SampleKey(
-                order[position % self.size], derive_seed(self.seed, 'sample', position)
-            )
+            yield SampleKey(order[position % self.size], derive_seed(self.seed, 'sample', position))
             position += self.world_size
 
     def _order(self, epoch: int) -> list[int]:

@@ -1,0 +1,19 @@
+"""The built-in two-domain world: images, masks, heights and relative depth, by seed."""
+
+from .config import PARTS, SPLITS, WORLDS, WorldConfig, make_world
+from .materials import CLASS_COLOURS, CLASSES
+from .world import Tile, generate_tile
+from .writer import write_sample
+
+__all__ = [
+    'CLASSES',
+    'CLASS_COLOURS',
+    'PARTS',
+    'SPLITS',
+    'WORLDS',
+    'Tile',
+    'WorldConfig',
+    'generate_tile',
+    'make_world',
+    'write_sample',
+]

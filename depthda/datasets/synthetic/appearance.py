@@ -1,0 +1,144 @@
+"""Appearance: colour, texture, light and sensor."""
+
+import math
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from .config import AppearanceConfig
+from .fields import between, noise
+from .geometry import Sun, Surface, cast_shadow
+from .layout import Layout
+from .materials import AUTUMN, SUMMER, TEXTURE, Material, is_any
+
+_SKY = np.array([184, 192, 200], np.float32)
+_ROWS = (Material.GREEN_CROP, Material.RIPE_CROP, Material.PLOUGHED, Material.PADDY)
+_CAR_PAINT = np.array([225, 205, 60, 110, 160], np.float32)
+
+
+@dataclass
+class Light:
+    """The sun of a tile and the shadow (H×W, in [0, 1]) that its objects cast."""
+
+    sun: Sun
+    shadow: np.ndarray
+
+
+def make_light(
+    config: AppearanceConfig, surface: Surface, gsd: float, rng: np.random.Generator
+) -> Light:
+    """Draw the sun of a tile and cast the shadows."""
+    sun = Sun(between(rng, config.sun_azimuth_deg), between(rng, config.sun_elevation_deg))
+    return Light(sun, cast_shadow(surface.height, gsd, sun))
+
+
+def render(
+    config: AppearanceConfig,
+    layout: Layout,
+    surface: Surface,
+    light: Light,
+    rng: np.random.Generator,
+) -> np.ndarray:
+    """The image as the sensor delivers it, H×W×3 uint8 RGB."""
+    colour = _colours(config, layout, surface, rng)
+    texture = _texture(layout, rng)
+    _mark_lanes(layout, texture)
+    colour *= texture[..., None]
+    colour *= _illumination(layout, surface, light)
+    return _sense(config, colour, layout.no_data, rng)
+
+
+def _colours(
+    config: AppearanceConfig, layout: Layout, surface: Surface, rng: np.random.Generator
+) -> np.ndarray:
+    """Material colours, varied from object to object."""
+    autumn = np.float32(between(rng, config.autumn))
+    palette = SUMMER + (AUTUMN - SUMMER) * autumn
+    # One table of tints serves parcels, blocks, buildings and crowns: number modulo its length.
+    count = 4096
+    tint = np.exp(config.variety * rng.standard_normal((count, 1), dtype=np.float32))
+    tint = tint * np.exp(config.variety / 4 * rng.standard_normal((count, 3), dtype=np.float32))
+    number = layout.buildings.number
+    key = np.where(number > 0, 1024 + number % 1024, layout.region % 1024)
+    colour = np.take(palette, layout.material, 0) * np.take(tint, key, 0)
+    # Crowns of one wood differ less than fields do.
+    crowns = np.sqrt(tint[2048:])
+    crowns[0] = 1
+    colour *= np.take(crowns, surface.plant % 2048, 0)
+    cars = layout.material == Material.CAR
+    if cars.any():
+        spots = noise(rng, layout.frame.size, 7.0)
+        paint = _CAR_PAINT[(np.abs(spots[cars]) * 9).astype(int) % len(_CAR_PAINT)]
+        colour[cars] = paint[:, None]
+    return colour
+
+
+def _texture(layout: Layout, rng: np.random.Generator) -> np.ndarray:
+    """Brightness factor: mottling of the ground, and the rows of fields."""
+    size, gsd = layout.frame.size, layout.frame.gsd
+    mottle = 0.05 * noise(rng, size, 14 / gsd) + 0.05 * noise(rng, size, 3.5 / gsd)
+    mottle += 0.05 * noise(rng, size, max(1.0 / gsd, 1.3))
+    texture = 1 + mottle * TEXTURE[layout.material]
+    rows, columns = np.nonzero(is_any(layout.material, *_ROWS))
+    if len(rows):
+        parcel = layout.region[rows, columns] % 1024
+        frequency = (2 * math.pi / (2.2 + 3 * rng.random(1024))).astype(np.float32)
+        strength = (0.03 + 0.11 * rng.random(1024)).astype(np.float32)
+        phase = layout.row[rows, columns] * frequency[parcel]
+        texture[rows, columns] += strength[parcel] * np.sin(phase)
+    return texture
+
+
+def _mark_lanes(layout: Layout, texture: np.ndarray) -> None:
+    """A pale centre line on asphalt, worn darker wheel tracks beside it."""
+    asphalt = layout.material == Material.ASPHALT
+    lane = layout.lane
+    half_pixel = layout.frame.gsd / 2
+    texture[asphalt & (lane < max(0.2, half_pixel))] *= 1.35
+    texture[asphalt & (np.abs(lane - 2.0) < 0.5)] *= 0.95
+
+
+def _illumination(layout: Layout, surface: Surface, light: Light) -> np.ndarray:
+    """Lambert's law on the surface, ambient light in the shade; 1 on lit level ground."""
+    gsd, sun = layout.frame.gsd, light.sun
+    smooth = cv2.GaussianBlur(surface.height, (0, 0), 0.6)
+    scale = 1 / (8 * gsd)
+    gx = np.clip(cv2.Sobel(smooth, cv2.CV_32F, 1, 0, scale=scale), -1.0, 1.0)
+    gy = np.clip(cv2.Sobel(smooth, cv2.CV_32F, 0, 1, scale=scale), -1.0, 1.0)
+    (sx, sy), slope = sun.towards, sun.slope
+    facing = (1 - (gx * np.float32(sx) + gy * np.float32(sy)) / np.float32(slope)) / np.sqrt(
+        1 + gx * gx + gy * gy
+    )
+    facing = np.clip(facing, 0.1, 1.6)
+    facing[layout.material == Material.WATER] = 1
+    direct = facing * (1 - light.shadow)
+    ambient = np.array([0.30, 0.34, 0.40], np.float32)
+    return ambient + (1 - ambient) * direct[..., None]
+
+
+def _sense(
+    config: AppearanceConfig,
+    colour: np.ndarray,
+    no_data: np.ndarray | None,
+    rng: np.random.Generator,
+) -> np.ndarray:
+    """Air, optics and sensor."""
+    size = colour.shape[0]
+    haze = np.float32(between(rng, config.haze))
+    jitter = 1 + config.gain_jitter * rng.standard_normal(3)
+    gain = (np.array(config.gain) * jitter).astype(np.float32)
+    gamma, blur = between(rng, config.gamma), between(rng, config.blur_px)
+    image = (colour * (1 - haze) + haze * _SKY) * gain
+    image = cv2.GaussianBlur(image, (0, 0), blur)
+    # Grain of one sensor: three bands share most of it, so one draw and small differences do.
+    grain = rng.standard_normal((size, size), dtype=np.float32) * np.float32(config.noise)
+    image += grain[..., None]
+    image[..., 0] += np.roll(grain, 7, 0) * np.float32(0.5)
+    image[..., 2] += np.roll(grain, 7, 1) * np.float32(0.5)
+    levels = 255 * (np.arange(256) / 255) ** gamma
+    image = np.clip(image, 0, 255).astype(np.uint8)
+    image = cv2.LUT(image, np.rint(levels).astype(np.uint8))
+    if no_data is not None:
+        image[no_data] = 0
+    return image

@@ -1,0 +1,279 @@
+"""The settings of a synthetic world, one dataclass a part, and the frozen world ``v1``.
+
+Lengths are metres on the ground; a pair ``(low, high)`` is a range from which each tile, block or
+object draws.
+"""
+
+from dataclasses import asdict, dataclass, replace
+
+from depthda.errors import UserError
+
+PARTS = ('layout', 'geometry', 'resolution', 'appearance', 'depth')
+SPLITS = ('Train', 'Val', 'Test')
+Range = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class LayoutConfig:
+    """What stands where: the class priors and shapes of a domain."""
+
+    built_up: Range  # share of the street grid's cells that are blocks; the rest is countryside
+    blocks: tuple[tuple[str, float], ...]  # kinds of blocks and their weights
+    block_m: Range
+    street_m: Range
+    asphalt: float  # share of streets that are asphalt, the others are concrete
+    through_road: float  # chance that a grid line crosses the countryside as a road
+    meander_m: float  # how far streets and field borders wander from straight lines
+    fields: tuple[tuple[str, float], ...]  # materials of the parcels and their weights
+    field_m: Range
+    track: float  # chance that a border between field strips is a dirt track
+    forest: Range  # share of a tile under patches of forest (countryside only)
+    river: float  # chance of a river
+    pond: float  # chance of each of two ponds
+    no_data: float  # chance of a strip without annotation along one border
+
+
+@dataclass(frozen=True)
+class GeometryConfig:
+    """How high things are."""
+
+    building_m: Range  # eaves height of the lowest and the tallest kind of building
+    tree_m: Range
+    crown_m: Range  # radius of tree crowns
+    crop_m: Range
+    relief_m: Range  # peak-to-peak height of the terrain
+    relief_length_m: float
+
+
+@dataclass(frozen=True)
+class ResolutionConfig:
+    """Ground sampling distance: the scale of everything."""
+
+    gsd_m: float
+
+
+@dataclass(frozen=True)
+class AppearanceConfig:
+    """Season, light, air and sensor."""
+
+    autumn: Range  # 0: summer colours, 1: autumn colours
+    sun_azimuth_deg: Range  # clockwise from north (up)
+    sun_elevation_deg: Range
+    gain: tuple[float, float, float]  # sensor gain per band, red first
+    gain_jitter: float
+    gamma: Range
+    haze: Range
+    blur_px: Range
+    noise: float  # standard deviation, of 255
+    variety: float  # spread of brightness and tint between objects of one material
+
+
+@dataclass(frozen=True)
+class DepthConfig:
+    """Relative depth as a monocular estimator would give it."""
+
+    fidelity: float  # 1: the true height, normalised; 0: smooth noise
+    blur_m: float  # standard deviation of the blur at fidelity 0
+    drift: float  # strength of low-frequency drift at fidelity 0
+    appearance_error: float  # strength of the errors tied to shadow, water and flat roofs
+
+
+@dataclass(frozen=True)
+class DomainConfig:
+    """The parts of one domain."""
+
+    layout: LayoutConfig
+    geometry: GeometryConfig
+    resolution: ResolutionConfig
+    appearance: AppearanceConfig
+    depth: DepthConfig
+
+
+@dataclass(frozen=True)
+class WorldConfig:
+    """Everything that a tile depends on beside its split, domain and index."""
+
+    version: str
+    seed: int
+    size: int
+    null: bool
+    domains: tuple[tuple[str, DomainConfig], ...]
+
+    def domain(self, name: str) -> DomainConfig:
+        """The settings of one domain."""
+        for known, config in self.domains:
+            if known == name:
+                return config
+        raise UserError(
+            f'this world has no domain {name!r}: choose from {", ".join(self.domain_names)}'
+        )
+
+    @property
+    def domain_names(self) -> tuple[str, ...]:
+        return tuple(name for name, _ in self.domains)
+
+    def settings(self) -> dict:
+        """The settings as plain built-ins."""
+        content = asdict(self)
+        content['domains'] = dict(content['domains'])
+        return content
+
+
+_DEPTH_V1 = DepthConfig(fidelity=0.7, blur_m=5.0, drift=1.0, appearance_error=1.5)
+
+_URBAN_V1 = DomainConfig(
+    layout=LayoutConfig(
+        built_up=(0.6, 0.95),
+        blocks=(
+            ('houses', 0.25),
+            ('slabs', 0.2),
+            ('towers', 0.08),
+            ('halls', 0.16),
+            ('quarter', 0.15),
+            ('park', 0.06),
+            ('lot', 0.06),
+            ('parking', 0.04),
+        ),
+        block_m=(48.0, 90.0),
+        street_m=(5.0, 8.5),
+        asphalt=0.75,
+        through_road=0.5,
+        meander_m=0.0,
+        fields=(
+            ('GREEN_CROP', 0.22),
+            ('ORCHARD', 0.12),
+            ('RIPE_CROP', 0.1),
+            ('PLOUGHED', 0.12),
+            ('PADDY', 0.04),
+            ('MEADOW', 0.15),
+            ('SOIL', 0.15),
+            ('RUBBLE', 0.1),
+        ),
+        field_m=(25.0, 50.0),
+        track=0.15,
+        forest=(0.0, 0.3),
+        river=0.25,
+        pond=0.15,
+        no_data=0.05,
+    ),
+    geometry=GeometryConfig(
+        building_m=(4.0, 45.0),
+        tree_m=(5.0, 12.0),
+        crown_m=(2.0, 3.0),
+        crop_m=(0.1, 1.2),
+        relief_m=(0.5, 4.0),
+        relief_length_m=180.0,
+    ),
+    resolution=ResolutionConfig(gsd_m=0.5),
+    appearance=AppearanceConfig(
+        autumn=(0.0, 0.35),
+        sun_azimuth_deg=(120.0, 165.0),
+        sun_elevation_deg=(42.0, 58.0),
+        gain=(1.0, 1.0, 1.0),
+        gain_jitter=0.05,
+        gamma=(0.92, 1.1),
+        haze=(0.0, 0.12),
+        blur_px=(0.5, 0.8),
+        noise=2.0,
+        variety=0.1,
+    ),
+    depth=_DEPTH_V1,
+)
+
+_RURAL_V1 = DomainConfig(
+    layout=LayoutConfig(
+        built_up=(0.05, 0.4),
+        blocks=(('farm', 0.6), ('houses', 0.3), ('lot', 0.1)),
+        block_m=(45.0, 80.0),
+        street_m=(4.0, 6.5),
+        asphalt=0.25,
+        through_road=0.2,
+        meander_m=9.0,
+        fields=(
+            ('GREEN_CROP', 0.28),
+            ('ORCHARD', 0.14),
+            ('RIPE_CROP', 0.12),
+            ('PLOUGHED', 0.16),
+            ('PADDY', 0.06),
+            ('MEADOW', 0.14),
+            ('SOIL', 0.1),
+        ),
+        field_m=(18.0, 55.0),
+        track=0.2,
+        forest=(0.0, 0.5),
+        river=0.3,
+        pond=0.3,
+        no_data=0.05,
+    ),
+    geometry=GeometryConfig(
+        building_m=(3.0, 11.0),
+        tree_m=(6.0, 15.0),
+        crown_m=(2.2, 3.6),
+        crop_m=(0.1, 1.2),
+        relief_m=(1.0, 10.0),
+        relief_length_m=220.0,
+    ),
+    resolution=ResolutionConfig(gsd_m=0.65),
+    appearance=AppearanceConfig(
+        autumn=(0.15, 0.55),
+        sun_azimuth_deg=(195.0, 240.0),
+        sun_elevation_deg=(37.0, 50.0),
+        gain=(1.03, 1.0, 0.96),
+        gain_jitter=0.05,
+        gamma=(0.86, 1.02),
+        haze=(0.02, 0.14),
+        blur_px=(0.6, 1.0),
+        noise=3.0,
+        variety=0.1,
+    ),
+    depth=_DEPTH_V1,
+)
+
+WORLDS = {'v1': {'urban': _URBAN_V1, 'rural': _RURAL_V1}}
+
+
+def make_world(
+    version: str = 'v1',
+    domains: tuple[str, ...] = ('urban', 'rural'),
+    seed: int = 0,
+    size: int = 256,
+    gap: tuple[str, ...] = PARTS,
+    fidelity: float | None = None,
+    null: bool = False,
+) -> WorldConfig:
+    """The settings of a world.
+
+    Args:
+        domains: The first one is the reference of ``gap``.
+        gap: The parts in which the domains differ. In all other parts every domain is set like
+            the first one (its tiles are still drawn from its own random streams).
+        fidelity: Fidelity of the relative depth of all domains; the version's own if None.
+        null: Take height and depth from an independent tile (see ``world.py``).
+    """
+    if version not in WORLDS:
+        raise UserError(f'no synthetic world {version!r}: choose from {", ".join(WORLDS)}')
+    presets = WORLDS[version]
+    for name in domains:
+        if name not in presets:
+            raise UserError(
+                f'world {version} has no domain {name!r}: choose from {", ".join(presets)}'
+            )
+    if not domains or len(set(domains)) != len(domains):
+        raise UserError(f'domains must be named once each, not {" ".join(domains) or "not at all"}')
+    for part in gap:
+        if part not in PARTS:
+            raise UserError(f'a world has no part {part!r}: choose from {", ".join(PARTS)}')
+    if size < 64:
+        raise UserError(f'tiles of {size} pixels are too small for a scene: take 64 or more')
+    if seed < 0:
+        raise UserError(f'the seed is {seed}: take 0 or more')
+    if fidelity is not None and not 0 <= fidelity <= 1:
+        raise UserError(f'the depth fidelity is {fidelity}: take a number from 0 to 1')
+    shared = {part: getattr(presets[domains[0]], part) for part in PARTS if part not in gap}
+    chosen = []
+    for name in domains:
+        config = replace(presets[name], **shared)
+        if fidelity is not None:
+            config = replace(config, depth=replace(config.depth, fidelity=float(fidelity)))
+        chosen.append((name, config))
+    return WorldConfig(version, seed, size, null, tuple(chosen))

@@ -1,0 +1,117 @@
+"""Random streams, coordinates and noise: what every part of the world is drawn with.
+
+Whatever decides a class uses element-wise arithmetic and integer drawing only, so that masks are
+the same on every processor; noise that only tints or raises pixels may go through OpenCV.
+"""
+
+import hashlib
+import math
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+
+def stream(*key: int | str) -> np.random.Generator:
+    """A generator that depends on every part of the key and on nothing else."""
+    digest = hashlib.blake2b('/'.join(map(str, key)).encode(), digest_size=16).digest()
+    return np.random.Generator(np.random.PCG64(int.from_bytes(digest, 'little')))
+
+
+def between(rng: np.random.Generator, limits: tuple[float, float]) -> float:
+    """A uniform draw from a range."""
+    return limits[0] + (limits[1] - limits[0]) * rng.random()
+
+
+@dataclass(frozen=True)
+class Frame:
+    """Ground coordinates of a tile, metres from its centre; x to the right, y downwards."""
+
+    size: int
+    gsd: float
+
+    @property
+    def reach(self) -> float:
+        """Distance from the centre to a corner, plus a margin for warped coordinates."""
+        return self.size * self.gsd * math.sqrt(0.5) + 20.0
+
+    def rotated(self, angle: float, warp: np.ndarray | None = None) -> tuple[np.ndarray, ...]:
+        """Coordinates (u, v) in a frame turned by ``angle``, ``warp`` (2×H×W, metres) added."""
+        axis = ((np.arange(self.size) + 0.5 - self.size / 2) * self.gsd).astype(np.float32)
+        cos, sin = np.float32(math.cos(angle)), np.float32(math.sin(angle))
+        u = (axis * cos)[None, :] + (axis * sin)[:, None]
+        v = (axis * -sin)[None, :] + (axis * cos)[:, None]
+        return (u, v) if warp is None else (u + warp[0], v + warp[1])
+
+    def to_pixels(self, metres: np.ndarray) -> np.ndarray:
+        """Pixel coordinates (pixel centres are whole numbers) of ground coordinates."""
+        return metres / self.gsd + (self.size / 2 - 0.5)
+
+
+class Bands:
+    """A line cut into bands of random width, with a table for fast look-up per pixel."""
+
+    def __init__(
+        self, rng: np.random.Generator, frame: Frame, width_m: tuple[float, float], step: float
+    ) -> None:
+        reach = frame.reach
+        count = int((2 * reach + width_m[1]) / width_m[0]) + 2
+        widths = width_m[0] + (width_m[1] - width_m[0]) * rng.random(count)
+        edges = -reach - width_m[1] * rng.random() + np.concatenate([[0.0], np.cumsum(widths)])
+        self.edges = edges[: np.searchsorted(edges, reach) + 1]
+        self.reach, self.step = reach, step
+        positions = -reach + step * (np.arange(int(2 * reach / step) + 2) + 0.5)
+        band = np.searchsorted(self.edges, positions, side='right') - 1
+        self.band = np.clip(band, 0, len(self) - 1)
+        low, high = positions - self.edges[self.band], self.edges[self.band + 1] - positions
+        self.nearest = self.band + (high < low)
+        self.offset = (positions - self.edges[self.nearest]).astype(np.float32)
+
+    def __len__(self) -> int:
+        return len(self.edges) - 1
+
+    def index(self, coordinate: np.ndarray) -> np.ndarray:
+        """Row of the tables ``band``, ``nearest`` and ``offset`` for each coordinate."""
+        rows = ((coordinate + np.float32(self.reach)) * np.float32(1 / self.step)).astype(np.intp)
+        return np.clip(rows, 0, len(self.band) - 1, out=rows)
+
+
+def exact_noise(
+    rng: np.random.Generator, size: int, length_px: float, octaves: int = 1
+) -> np.ndarray:
+    """Smooth noise in about [-1, 1] whose bits do not depend on the processor."""
+    total = np.zeros((size, size), np.float32)
+    weight, weights = 1.0, 0.0
+    for _ in range(octaves):
+        count = int(size / length_px) + 3
+        lattice = rng.random((count, count), dtype=np.float32) * 2 - 1
+        shift = rng.random(2)
+        rows, columns = (np.arange(size) / length_px + s for s in shift)
+        # Columns first: the second, full-size step then copies whole rows, which is fast.
+        for axis, position in ((1, columns), (0, rows)):
+            low = position.astype(np.intp)
+            t = (position - low).astype(np.float32)
+            t = t * t * (3 - 2 * t)
+            t = t[:, None] if axis == 0 else t[None, :]
+            first = np.take(lattice, low, axis)
+            lattice = first + (np.take(lattice, low + 1, axis) - first) * t
+        total += np.float32(weight) * lattice
+        weights += weight
+        weight, length_px = weight / 2, max(length_px / 2, 2.0)
+    return total / np.float32(weights)
+
+
+def noise(rng: np.random.Generator, size: int, length_px: float) -> np.ndarray:
+    """Smooth noise of about zero mean and unit variance, one length scale, through OpenCV."""
+    # Long waves are drawn small and enlarged: cubic sampling costs by the pixel.
+    shrink = 1 if length_px < 8 else 4
+    small, length = -(-size // shrink), length_px / shrink
+    count = int(small / length) + 5
+    lattice = rng.random((count, count), dtype=np.float32) * 2 - 1
+    shift = rng.random(2) + 1
+    matrix = np.array([[1 / length, 0, shift[0]], [0, 1 / length, shift[1]]])
+    flags = cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP
+    waves = cv2.warpAffine(lattice, matrix, (small, small), flags=flags)
+    if shrink > 1:
+        waves = cv2.resize(waves, (size, size), interpolation=cv2.INTER_LINEAR)
+    return waves * np.float32(2.2)

@@ -1,0 +1,105 @@
+"""The street grid: streets, and between them blocks or countryside."""
+
+import math
+
+import numpy as np
+
+from .config import LayoutConfig
+from .fields import Bands, Frame, between
+from .materials import Material
+
+# Kinds of blocks and the ground they have. A cell's code is the kind's position + 1; 0 is
+# countryside.
+GROUND = {
+    'farm': Material.PAVED,
+    'houses': Material.LAWN,
+    'slabs': Material.LAWN,
+    'towers': Material.PAVED,
+    'halls': Material.PAVED,
+    'quarter': Material.PAVED,
+    'park': Material.LAWN,
+    'lot': Material.SOIL,
+    'parking': Material.PAVED,
+}
+KINDS = tuple(GROUND)
+
+
+class StreetGrid:
+    """A rotated grid of streets; its cells are blocks or countryside."""
+
+    def __init__(
+        self,
+        config: LayoutConfig,
+        frame: Frame,
+        rng: np.random.Generator,
+        angle: float,
+        warp: np.ndarray | None,
+    ) -> None:
+        self.angle, self.warp, self.frame = angle, warp, frame
+        u, v = frame.rotated(angle, warp)
+        self.axes = tuple(Bands(rng, frame, config.block_m, frame.gsd / 4) for _ in range(2))
+        self.at = tuple(axis.index(c) for axis, c in zip(self.axes, (u, v), strict=True))
+        self.cell = tuple(axis.band[at] for axis, at in zip(self.axes, self.at, strict=True))
+        self.table = self._draw_kinds(config, rng)
+        self.kind = self.table[self.cell]
+        self.half, self.through, self.surface = [], [], []
+        for axis in self.axes:
+            count = len(axis) + 1
+            low, high = config.street_m
+            self.half.append((low + (high - low) * rng.random(count)) / 2)
+            self.through.append(rng.random(count) < config.through_road)
+            is_asphalt = rng.random(count) < config.asphalt
+            self.surface.append(np.where(is_asphalt, Material.ASPHALT, Material.CONCRETE_ROAD))
+
+    def _draw_kinds(self, config: LayoutConfig, rng: np.random.Generator) -> np.ndarray:
+        """Kind of each cell: the built-up share forms clusters, not salt and pepper."""
+        shape = tuple(len(axis) for axis in self.axes)
+        centres = [(axis.edges[:-1] + axis.edges[1:]) / 2 for axis in self.axes]
+        waves = rng.random((3, 3))
+        field = 0.5 * rng.random(shape)
+        for fu, fv, phase in waves:
+            wave = (fu - 0.5) * centres[0][:, None] + (fv - 0.5) * centres[1][None, :]
+            field += np.cos(wave / 25.0 + 2 * math.pi * phase)
+        share = between(rng, config.built_up)
+        names, weights = zip(*config.blocks, strict=True)
+        codes = np.array([KINDS.index(name) + 1 for name in names], np.uint8)
+        cumulative = np.cumsum(weights) / np.sum(weights)
+        drawn = np.searchsorted(cumulative, rng.random(shape)).clip(max=len(codes) - 1)
+        return np.where(field >= np.quantile(field, 1 - share), codes[drawn], 0).astype(np.uint8)
+
+    def street(self, axis: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Per pixel: distance to the nearest street line of an axis, its half width (0 where
+        there is no street) and its surface."""
+        table = np.moveaxis(self.table, axis, 0) > 0
+        empty = np.zeros((1, table.shape[1]), bool)
+        beside = np.concatenate([empty, table]) | np.concatenate([table, empty])
+        present = beside | self.through[axis][:, None]
+        half = np.where(present, self.half[axis][:, None], 0).astype(np.float32)
+        at = self.at[axis]
+        nearest = self.axes[axis].nearest[at]
+        offset = np.abs(self.axes[axis].offset)[at]
+        return offset, half[nearest, self.cell[1 - axis]], self.surface[axis][nearest]
+
+    def paint_streets(self, material: np.ndarray) -> np.ndarray:
+        """Streets with pavements in built-up cells; gives the distance from a street's axis."""
+        lane = np.full(material.shape, 99.0, np.float32)
+        streets = [self.street(axis) for axis in range(2)]
+        for offset, half, _ in streets:
+            pavement = (offset < half + 2.2) & (half > 0) & (self.kind > 0)
+            material[pavement & (material != Material.WATER)] = Material.PAVED
+        for offset, half, surface in streets:
+            on = offset < half
+            material[on] = surface[on].astype(np.uint8)
+            lane[on] = np.minimum(offset, lane)[on]
+        return lane
+
+    def to_ground(self, uv: np.ndarray) -> np.ndarray:
+        """Ground coordinates (N×2) of grid coordinates (N×2), the warp undone."""
+        cos, sin = math.cos(self.angle), math.sin(self.angle)
+        turn = np.array([[cos, sin], [-sin, cos]])
+        ground = uv @ turn
+        if self.warp is None:
+            return ground
+        # The warp is gentle, so one step of fixed-point iteration undoes it well enough.
+        pixel = np.rint(self.frame.to_pixels(ground)).astype(int).clip(0, self.frame.size - 1)
+        return (uv - self.warp[:, pixel[:, 1], pixel[:, 0]].T) @ turn

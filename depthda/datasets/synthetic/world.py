@@ -1,0 +1,78 @@
+"""A tile of a synthetic world: a pure function of (world, domain, split, index).
+
+Each part draws from its own random stream, so that changing one part's settings leaves the
+others' arrays as they are as far as they do not depend on it: appearance touches the image (and
+the shadows that mislead the relative depth), depth only the relative depth, geometry all but the
+mask.
+
+**The null world.** Image and mask are those of the normal world, bit for bit. Height, DSM and
+relative depth are those of a decoy: another tile of the same domain and split, drawn with its own
+streams. Depth is thus independent of the image and of the classes given the domain, while its own
+statistics are unchanged, so that whatever a model gains from depth there is not information about
+the scene. Cast shadows stay those of the tile's own objects. Had they been cast by the decoy's
+heights, depth would explain the shadows in the image away, and help without saying anything about
+the classes; this way shadows speak to RGB-only and depth-guided models alike, and depth holds
+nothing about them.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from depthda.errors import UserError
+
+from .appearance import make_light, render
+from .config import SPLITS, WorldConfig
+from .depth import estimate_depth
+from .fields import Frame, stream
+from .geometry import make_surface
+from .layout import make_layout
+
+
+@dataclass
+class Tile:
+    """One sample.
+
+    ``image`` H×W×3 uint8 RGB; ``mask`` H×W uint8 in LoveDA's raw codes (0 no-data, 1…7);
+    ``height`` H×W float32, metres, of the surface terrain included (the DSM); ``depth`` H×W
+    uint16, relative, larger = higher, never 0.
+    """
+
+    image: np.ndarray
+    mask: np.ndarray
+    height: np.ndarray
+    depth: np.ndarray
+
+
+def generate_tile(world: WorldConfig, domain: str, split: str, index: int) -> Tile:
+    """Generate tile ``index`` (0, 1, …) of a domain and split."""
+    if split not in SPLITS:
+        raise UserError(f'no split {split!r}: choose from {", ".join(SPLITS)}')
+    scene = _Scene(world, domain, split, index)
+    seen = _Scene(world, domain, split, index, 'decoy') if world.null else scene
+    return Tile(scene.image(), scene.layout.mask, seen.surface.height, seen.depth())
+
+
+class _Scene:
+    """All parts of one tile, or of the decoy that lends its heights in the null world."""
+
+    def __init__(self, world: WorldConfig, domain: str, split: str, index: int, *role: str):
+        self._key = (world.version, world.seed, split, domain, index, *role)
+        self._config = world.domain(domain)
+        gsd = self._config.resolution.gsd_m
+        frame = Frame(world.size, gsd)
+        self.layout = make_layout(self._config.layout, frame, self._stream('layout'))
+        self.surface = make_surface(self._config.geometry, self.layout, self._stream('geometry'))
+        sun = self._stream('sun')
+        self._light = make_light(self._config.appearance, self.surface, gsd, sun)
+
+    def _stream(self, part: str) -> np.random.Generator:
+        return stream(*self._key, part)
+
+    def image(self) -> np.ndarray:
+        rng = self._stream('appearance')
+        return render(self._config.appearance, self.layout, self.surface, self._light, rng)
+
+    def depth(self) -> np.ndarray:
+        rng = self._stream('depth')
+        return estimate_depth(self._config.depth, self.layout, self.surface, self._light, rng)

@@ -1,0 +1,165 @@
+"""Writing a world to disk, in LoveDA's tree."""
+
+import functools
+import json
+import multiprocessing
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+
+import cv2
+import numpy as np
+import rasterio
+from rasterio import Affine
+
+from depthda.errors import UserError
+from depthda.files import write_json
+
+from .config import SPLITS, WorldConfig
+from .world import generate_tile
+
+# Several times faster than the default, and the files are hardly larger.
+_PNG = [
+    cv2.IMWRITE_PNG_COMPRESSION,
+    1,
+    cv2.IMWRITE_PNG_STRATEGY,
+    cv2.IMWRITE_PNG_STRATEGY_RLE,
+    cv2.IMWRITE_PNG_FILTER,
+    cv2.IMWRITE_PNG_FILTER_SUB,
+]
+Job = tuple[str, str, int, int]
+
+
+def plan(world: WorldConfig, counts: dict[str, int]) -> list[Job]:
+    """Every tile as (split, domain, index, file number).
+
+    Numbers run on as in LoveDA: Train before Val before Test, Rural before Urban in each, so every
+    domain and split has its own range and no number occurs twice.
+    """
+    jobs: list[Job] = []
+    for split in SPLITS:
+        for domain in sorted(world.domain_names):
+            first = len(jobs)
+            jobs += [(split, domain, i, first + i) for i in range(counts[split])]
+    return jobs
+
+
+def write_sample(
+    out: str | os.PathLike,
+    world: WorldConfig,
+    counts: dict[str, int],
+    jobs: int = 1,
+    progress: Callable[[int], None] | None = None,
+) -> int:
+    """Write ``counts[split]`` tiles a domain below ``out``; gives how many were written.
+
+    The set appears whole or not at all. A set that is there already with the same settings is left
+    alone (0 is returned); anything else that is there is the user's and is an error. ``progress``
+    is called with the number of tiles done so far.
+    """
+    out = Path(out).absolute()
+    for split in SPLITS:
+        if counts.get(split, -1) < 0:
+            raise UserError(f'the number of {split} tiles must be 0 or more')
+    if jobs < 1:
+        raise UserError(f'{jobs} jobs cannot write anything: take 1 or more')
+    tiles = plan(world, counts)
+    if not tiles:
+        raise UserError('a set without tiles is no set: ask for at least one tile')
+    content = _describe(world, counts, tiles)
+    if out.exists() and not out.is_dir():
+        raise UserError(f'{out} is a file: name a folder')
+    if out.is_dir() and any(out.iterdir()):
+        if _is_same(out / 'world.json', content):
+            return 0
+        raise UserError(f'{out} holds something else already: name another folder or remove it')
+    beside = out.with_name(f'.{out.name}-{os.getpid()}')
+    beside.mkdir(parents=True)
+    try:
+        for folder in {_folder(beside, job) for job in tiles}:
+            for name in ('images_png', 'masks_png', 'rdepth/synthetic', 'dsm'):
+                (folder / name).mkdir(parents=True)
+        for done in _write_all(beside, world, tiles, jobs):
+            if progress is not None:
+                progress(done)
+        write_json(beside / 'world.json', content)
+        if out.exists():
+            out.rmdir()
+        beside.rename(out)
+    finally:
+        if beside.exists():
+            shutil.rmtree(beside)
+    return len(tiles)
+
+
+def _write_all(root: Path, world: WorldConfig, tiles: list[Job], jobs: int) -> Iterator[int]:
+    write = functools.partial(_write_tile, root, world)
+    if jobs == 1:
+        for done, job in enumerate(tiles, 1):
+            write(job)
+            yield done
+        return
+    # Spawned, not forked: a forked child may hang in a lock of a library's thread pool.
+    context = multiprocessing.get_context('spawn')
+    with ProcessPoolExecutor(jobs, mp_context=context, initializer=_one_thread) as pool:
+        for done, _ in enumerate(pool.map(write, tiles, chunksize=8), 1):
+            yield done
+
+
+def _one_thread() -> None:
+    # The processes are the parallelism.
+    cv2.setNumThreads(1)
+
+
+def _folder(root: Path, job: Job) -> Path:
+    split, domain, _, _ = job
+    return root / split / domain.capitalize()
+
+
+def _write_tile(root: Path, world: WorldConfig, job: Job) -> None:
+    split, domain, index, number = job
+    folder = _folder(root, job)
+    tile = generate_tile(world, domain, split, index)
+    pictures = {
+        'images_png': tile.image[..., ::-1],
+        'masks_png': tile.mask,
+        'rdepth/synthetic': tile.depth,
+    }
+    for name, picture in pictures.items():
+        path = folder / name / f'{number}.png'
+        if not cv2.imwrite(str(path), picture, _PNG):
+            raise OSError(f'OpenCV could not write {path}')
+    _write_dsm(folder / 'dsm' / f'{number}.tif', tile.height, world, domain, number)
+
+
+def _write_dsm(
+    path: Path, height: np.ndarray, world: WorldConfig, domain: str, number: int
+) -> None:
+    """Metres, with the pixel size as geotransform; tiles lie in a row, nowhere on Earth."""
+    gsd = world.domain(domain).resolution.gsd_m
+    size = world.size
+    transform = Affine(gsd, 0, number * size * gsd, 0, -gsd, size * gsd)
+    kind = {'driver': 'GTiff', 'count': 1, 'dtype': 'float32'}
+    with rasterio.open(path, 'w', width=size, height=size, transform=transform, **kind) as file:
+        file.write(height, 1)
+
+
+def _describe(world: WorldConfig, counts: dict[str, int], tiles: list[Job]) -> dict:
+    ranges: dict[str, dict[str, list[int]]] = {}
+    for split, domain, _, number in tiles:
+        span = ranges.setdefault(split, {}).setdefault(domain.capitalize(), [number, number])
+        span[1] = number
+    content = {
+        'world': world.version,
+        'seed': world.seed,
+        'tiles_per_domain': {split: counts[split] for split in SPLITS},
+        'file_numbers': ranges,
+        'settings': world.settings(),
+    }
+    return json.loads(json.dumps(content))
+
+
+def _is_same(path: Path, content: dict) -> bool:
+    return path.is_file() and json.loads(path.read_text()) == content

@@ -1,0 +1,147 @@
+"""The real command, and what it leaves on disk."""
+
+import hashlib
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import rasterio
+
+from depthda.datasets.synthetic import generate_tile, make_world, write_sample
+from depthda.errors import UserError
+
+TOOL = Path(__file__).parents[2] / 'tools' / 'make_sample.py'
+COUNTS = {'Train': 2, 'Val': 1, 'Test': 1}
+
+
+def _run(*args):
+    command = [sys.executable, str(TOOL), *map(str, args)]
+    return subprocess.run(command, capture_output=True, text=True)
+
+
+def _digests(root):
+    files = [path for path in sorted(root.rglob('*')) if path.is_file()]
+    return {
+        str(path.relative_to(root)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files
+    }
+
+
+def test_the_bytes_do_not_depend_on_the_jobs(tmp_path):
+    options = ('--train', 10, '--val', 1, '--test', 1, '--size', 64, '--seed', 3)
+    for jobs in (1, 2):
+        result = _run(tmp_path / str(jobs), *options, '--jobs', jobs)
+        assert result.returncode == 0, result.stderr
+        assert '24 tiles written' in result.stdout
+    one, two = _digests(tmp_path / '1'), _digests(tmp_path / '2')
+    assert len(one) == 24 * 4 + 1
+    assert one == two
+    assert sorted(path.name for path in tmp_path.iterdir()) == ['1', '2']
+
+
+@pytest.fixture(scope='module')
+def sample(tmp_path_factory):
+    root = tmp_path_factory.mktemp('sample') / 'set'
+    world = make_world(size=64, seed=7)
+    seen = []
+    assert write_sample(root, world, COUNTS, progress=seen.append) == 8
+    assert seen == list(range(1, 9))
+    return root, world
+
+
+def test_the_tree_is_lovedas_and_numbers_run_on(sample):
+    root, _ = sample
+    numbers = {
+        'Train/Rural': [0, 1],
+        'Train/Urban': [2, 3],
+        'Val/Rural': [4],
+        'Val/Urban': [5],
+        'Test/Rural': [6],
+        'Test/Urban': [7],
+    }
+    expected = {'world.json'}
+    for folder, stems in numbers.items():
+        for stem in stems:
+            expected |= {
+                f'{folder}/images_png/{stem}.png',
+                f'{folder}/masks_png/{stem}.png',
+                f'{folder}/rdepth/synthetic/{stem}.png',
+                f'{folder}/dsm/{stem}.tif',
+            }
+    found = {str(path.relative_to(root)) for path in root.rglob('*') if path.is_file()}
+    assert found == expected
+
+
+def test_files_hold_what_the_generator_gives(sample):
+    root, world = sample
+    tile = generate_tile(world, 'urban', 'Train', 1)
+    folder = root / 'Train' / 'Urban'
+    image = cv2.imread(str(folder / 'images_png' / '3.png'), cv2.IMREAD_UNCHANGED)
+    np.testing.assert_array_equal(image[..., ::-1], tile.image)
+    for name, array in (('masks_png', tile.mask), ('rdepth/synthetic', tile.depth)):
+        stored = cv2.imread(str(folder / name / '3.png'), cv2.IMREAD_UNCHANGED)
+        assert stored.dtype == array.dtype
+        np.testing.assert_array_equal(stored, array)
+    with rasterio.open(folder / 'dsm' / '3.tif') as file:
+        assert file.dtypes == ('float32',) and file.res == (0.5, 0.5)
+        np.testing.assert_array_equal(file.read(1), tile.height)
+
+
+def test_world_json_names_every_setting(sample):
+    root, _ = sample
+    content = json.loads((root / 'world.json').read_text())
+    assert (content['world'], content['seed']) == ('v1', 7)
+    assert content['tiles_per_domain'] == COUNTS
+    assert content['file_numbers']['Val'] == {'Rural': [4, 4], 'Urban': [5, 5]}
+    assert content['settings']['domains']['rural']['resolution'] == {'gsd_m': 0.65}
+
+
+def test_another_seed_is_another_set(sample, tmp_path):
+    root, _ = sample
+    write_sample(tmp_path / 'other', make_world(size=64, seed=8), COUNTS)
+    first, second = _digests(root), _digests(tmp_path / 'other')
+    assert first.keys() == second.keys()
+    assert not any(first[name] == second[name] for name in first)
+
+
+def test_a_set_that_is_there_is_not_touched(sample):
+    root, world = sample
+    before = _digests(root)
+    assert write_sample(root, world, COUNTS) == 0
+    for settings, counts in (({'seed': 8}, COUNTS), ({'seed': 7}, {**COUNTS, 'Val': 2})):
+        with pytest.raises(UserError, match='holds something else already: name another folder'):
+            write_sample(root, make_world(size=64, **settings), counts)
+    assert _digests(root) == before
+
+
+def test_an_interrupted_set_leaves_nothing(tmp_path):
+    def stop(done):
+        if done == 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write_sample(tmp_path / 'set', make_world(size=64), COUNTS, progress=stop)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ('counts', 'jobs', 'said'),
+    [
+        ({**COUNTS, 'Val': -1}, 1, 'the number of Val tiles must be 0 or more'),
+        (dict.fromkeys(COUNTS, 0), 1, 'at least one tile'),
+        (COUNTS, 0, '0 jobs cannot write anything'),
+    ],
+)
+def test_a_wrong_request_is_explained(tmp_path, counts, jobs, said):
+    with pytest.raises(UserError, match=said):
+        write_sample(tmp_path / 'set', make_world(size=64), counts, jobs)
+
+
+def test_a_file_in_the_place_of_the_set_is_explained(tmp_path):
+    (tmp_path / 'set').write_text('mine')
+    with pytest.raises(UserError, match='set is a file: name a folder'):
+        write_sample(tmp_path / 'set', make_world(size=64), COUNTS)
+    assert (tmp_path / 'set').read_text() == 'mine'
