@@ -76,7 +76,7 @@ def write(args) -> None:
             lambda done: progress.update(task, completed=done),
         )
     said = f'{written} tiles written' if written else 'this very set is there already'
-    console.print(f'{args.out}: {said}', markup=False, highlight=False, soft_wrap=True)
+    print(f'{args.out}: {said}')
 
 
 if __name__ == '__main__':
