@@ -88,7 +88,7 @@ def test_the_file_name_tells_the_run(path):
     assert tuple(cfg.model.data_preprocessor['size']) == crop
     if 'as-released' not in path.name:
         steps = {step.type: step for step in cfg.train_dataloader.dataset.pipeline}
-        assert tuple(steps['RandomCrop'].crop_size) == crop
+        assert tuple(steps['BalancedCrop'].crop_size) == crop
 
 
 @pytest.mark.parametrize('path', LEAVES, ids=NAMES)

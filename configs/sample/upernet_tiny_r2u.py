@@ -1,4 +1,5 @@
-# RGB only on the synthetic set, Rural -> Urban: python tools/make_sample.py data/sample --size 256
+# RGB only on the synthetic set, Rural -> Urban.
+# Make the set first: python tools/make_sample.py data/sample
 _base_ = [
     '../_base_/models/upernet_tiny.py',
     '../_base_/datasets/sample-r2u-128x128.py',

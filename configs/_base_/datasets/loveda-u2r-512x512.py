@@ -13,7 +13,7 @@ train_pipeline = [
     dict(type='LoadImageFromFile'),
     dict(type='LoadAnnotations'),
     dict(type='LoadDepth', folder=depth),  # from here on depth is the last channel of the image
-    dict(type='RandomCrop', crop_size=crop_size, cat_max_ratio=0.75),
+    dict(type='BalancedCrop', crop_size=crop_size, cat_max_ratio=0.75),
     # A turn within ±20°, whose corners are ignored, or quarter turns.
     dict(type='AlignedRotFlip', rotate_prob=0.5, flip_prob=0.5, degree=20),
     dict(
@@ -23,7 +23,7 @@ train_pipeline = [
     ),
     dict(type='PackSegInputs', meta_keys=meta_keys),
 ]
-uncropped_pipeline = [step for step in train_pipeline if step['type'] != 'RandomCrop']
+uncropped_pipeline = [step for step in train_pipeline if step['type'] != 'BalancedCrop']
 test_pipeline = [
     dict(type='LoadImageFromFile'),
     dict(type='LoadDepth', folder=depth),

@@ -12,7 +12,7 @@ train_pipeline = [
     dict(type='LoadImageFromFile'),
     dict(type='LoadAnnotations'),
     dict(type='LoadDepth', folder=depth),
-    dict(type='RandomCrop', crop_size=crop_size, cat_max_ratio=0.75),
+    dict(type='BalancedCrop', crop_size=crop_size, cat_max_ratio=0.75),
     dict(
         type='RandomFlip',
         prob=[0.25, 0.25, 0.25],

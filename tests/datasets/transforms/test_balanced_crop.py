@@ -1,0 +1,56 @@
+import time
+
+import numpy as np
+import pytest
+from mmseg.datasets.transforms import RandomCrop
+
+from depthda.datasets.transforms.balanced_crop import BalancedCrop
+from depthda.engine.randomness import seeded
+
+
+def sample(labels: np.ndarray) -> dict:
+    image = np.arange(labels.size * 4, dtype=np.float32).reshape(*labels.shape, 4)
+    return dict(img=image, gt_seg_map=labels, seg_fields=['gt_seg_map'])
+
+
+def patches(seed: int, ignored: bool) -> np.ndarray:
+    """Large patches, so that many crops hold one class only and are drawn again."""
+    rng = np.random.default_rng(seed)
+    labels = np.kron(rng.choice(4, (4, 4), p=(0.7, 0.1, 0.1, 0.1)), np.ones((16, 16), int))
+    if ignored:
+        labels[rng.random(labels.shape) < 0.3] = 255
+    return labels.astype(np.uint8)
+
+
+@pytest.mark.parametrize('ignored', [False, True])
+@pytest.mark.parametrize('ratio', [1.0, 0.75, 0.5])
+def test_it_crops_what_the_original_crops(ratio, ignored):
+    settings = dict(crop_size=(20, 28), cat_max_ratio=ratio)
+    for seed in range(40):
+        results = []
+        for crop in (RandomCrop(**settings), BalancedCrop(**settings)):
+            with seeded(seed):
+                results.append(crop(sample(patches(seed, ignored))))
+        stock, ours = results
+        assert ours['img_shape'] == stock['img_shape'] == (20, 28)
+        assert np.array_equal(ours['img'], stock['img'])
+        assert np.array_equal(ours['gt_seg_map'], stock['gt_seg_map'])
+
+
+def test_all_ignored_and_smaller_than_the_crop():
+    labels = np.full((12, 40), 255, np.uint8)
+    out = BalancedCrop(crop_size=(20, 28), cat_max_ratio=0.75)(sample(labels))
+    assert out['gt_seg_map'].shape == (12, 28)
+
+
+def test_it_is_faster_than_the_original():
+    labels = np.kron(np.random.default_rng(0).integers(0, 7, (8, 8)), np.ones((128, 128), int))
+    seconds = {}
+    for kind in (RandomCrop, BalancedCrop):
+        crop = kind(crop_size=(512, 512), cat_max_ratio=0.75)
+        started = time.perf_counter()
+        for seed in range(10):
+            with seeded(seed):
+                crop.crop_bbox(sample(labels.astype(np.uint8)))
+        seconds[kind] = time.perf_counter() - started
+    assert seconds[BalancedCrop] < 0.7 * seconds[RandomCrop], seconds
