@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 import torch
 from mmseg.evaluation.metrics import IoUMetric
-from sklearn import metrics as sk
 
 from depthda.errors import UserError
 from depthda.evaluation.confusion import (
@@ -13,6 +12,13 @@ from depthda.evaluation.confusion import (
     per_batch_scores,
     scores,
 )
+
+
+def sk():
+    """scikit-learn's metrics, imported when a test runs: a second less before the first one."""
+    from sklearn import metrics
+
+    return metrics
 
 
 def random_maps(num_classes, ignore_index=255, seed=0, size=(61, 53), dtype=np.int64):
@@ -45,7 +51,7 @@ def test_matrix_is_scikit_learns(num_classes, ignore_index, dtype):
     pred, target = random_maps(num_classes, ignore_index, dtype=dtype)
     before = pred.clone(), target.clone()
     kept = (target != ignore_index).numpy()
-    expected = sk.confusion_matrix(
+    expected = sk().confusion_matrix(
         target.numpy()[kept], pred.numpy()[kept], labels=range(num_classes)
     )
     counts = joint_counts(pred, target, num_classes, ignore_index)
@@ -94,7 +100,7 @@ def test_different_shapes_are_an_error():
 
 
 def matrix_of(truth, found, num_classes):
-    return sk.confusion_matrix(truth, found, labels=range(num_classes))
+    return sk().confusion_matrix(truth, found, labels=range(num_classes))
 
 
 CASES = {
@@ -120,7 +126,7 @@ def test_scores_are_scikit_learns(case):
         (result.precision, 'precision_score'),
         (result.recall, 'recall_score'),
     ]:
-        theirs = getattr(sk, name)(truth, found, average=None, labels=present, zero_division=0)
+        theirs = getattr(sk(), name)(truth, found, average=None, labels=present, zero_division=0)
         assert [ours[c] for c in present] == pytest.approx((100 * theirs).tolist())
         assert all(ours[c] is None for c in range(7) if c not in present)
     means = result.means()
@@ -128,12 +134,12 @@ def test_scores_are_scikit_learns(case):
     macro = dict(average='macro', zero_division=0)
     assert means == pytest.approx(
         {
-            'mIoU': 100 * sk.jaccard_score(truth, found, **macro),
-            'mF1': 100 * sk.f1_score(truth, found, **macro),
-            'mPrecision': 100 * sk.precision_score(truth, found, **macro),
-            'mRecall': 100 * sk.recall_score(truth, found, **macro),
-            'OA': 100 * sk.accuracy_score(truth, found),
-            'Kappa': 100 * sk.cohen_kappa_score(truth, found),
+            'mIoU': 100 * sk().jaccard_score(truth, found, **macro),
+            'mF1': 100 * sk().f1_score(truth, found, **macro),
+            'mPrecision': 100 * sk().precision_score(truth, found, **macro),
+            'mRecall': 100 * sk().recall_score(truth, found, **macro),
+            'OA': 100 * sk().accuracy_score(truth, found),
+            'Kappa': 100 * sk().cohen_kappa_score(truth, found),
         }
     )
 
