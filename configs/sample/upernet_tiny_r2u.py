@@ -8,5 +8,6 @@ _base_ = [
 ]
 train_dataloader = dict(dataset=dict(depth=None))
 val_dataloader = dict(dataset=dict(depth=None))
-test_dataloader = dict(dataset=dict(depth=None))
+test_pipeline = {{_base_.rgb_test_pipeline}}
+test_dataloader = dict(dataset=dict(depth=None, pipeline={{_base_.rgb_test_pipeline}}))
 default_hooks = dict(checkpoint=dict(interval=100), logger=dict(interval=25))

@@ -19,6 +19,8 @@ from depthda.engine.provenance import describe_dataset, device_name, git_commit,
 from depthda.errors import UserError
 from depthda.evaluation.segmentation_metric import SegmentationMetric
 from depthda.evaluation.submission import pack
+from depthda.evaluation.tile_counts import FILE as TILES
+from depthda.evaluation.tile_counts import TileCounts, save_tiles
 from depthda.files import write_json
 
 
@@ -122,6 +124,8 @@ def test(
     }
     if is_main_process():
         write_json(os.path.join(cfg.work_dir, 'metrics.json'), results)
+        if (tiles := _tiles(runner)) is not None:
+            save_tiles(os.path.join(cfg.work_dir, TILES), tiles)
         print_log(f'scores: {os.path.join(cfg.work_dir, "metrics.json")}', 'current')
         if submission:
             domain = getattr(runner.test_dataloader.dataset, 'domain', None)
@@ -192,10 +196,18 @@ def _build_runner(cfg: Config) -> Runner:
 
 
 def _report(runner: Runner) -> dict[str, Any] | None:
-    for metric in runner.test_loop.evaluator.metrics:
-        if isinstance(metric, SegmentationMetric):
-            return metric.report
-    return None
+    metric = _metric(runner)
+    return None if metric is None else metric.report
+
+
+def _tiles(runner: Runner) -> TileCounts | None:
+    metric = _metric(runner)
+    return None if metric is None else metric.tiles
+
+
+def _metric(runner: Runner) -> SegmentationMetric | None:
+    metrics = runner.test_loop.evaluator.metrics
+    return next((m for m in metrics if isinstance(m, SegmentationMetric)), None)
 
 
 def _one(domain: Any) -> str | None:

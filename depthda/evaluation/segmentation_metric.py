@@ -1,11 +1,11 @@
 """One confusion matrix for the whole test set, and everything that is read off it."""
 
-from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import torch
-from mmengine.dist import all_gather_object, all_reduce, get_rank, is_main_process
+from mmengine.dist import all_gather_object, get_rank, is_main_process
 from mmengine.evaluator import BaseMetric
 from mmengine.logging import print_log
 from mmseg.registry import METRICS
@@ -14,23 +14,25 @@ from torch import Tensor
 from depthda.errors import UserError
 from depthda.evaluation.confusion import joint_counts
 from depthda.evaluation.score_report import POOLED, group_cells, group_report, render
+from depthda.evaluation.tile_counts import TileCounts
 
-Cell = tuple[str | None, str | None]  # (domain, split)
+Tile = tuple[str, str, str]  # image path, domain, split ('' where there is none)
 
 
 @METRICS.register_module()
 class SegmentationMetric(BaseMetric):
     """Per-class and mean IoU, F1, precision and recall, OA and Cohen's kappa, in per cent.
 
-    One matrix of pixel counts is kept on the device for each (domain, split) of the samples and
-    summed over the ranks at the end. Where the set has several domains or splits, each is scored
-    beside the pool of all. What "absent" and "undefined" mean is said in
-    :class:`depthda.evaluation.confusion.Scores`; such figures are None in :attr:`report` and left
-    out of the logged ones.
+    The pixel counts of each sample stay on the device; at the end they are gathered from the ranks
+    and summed to one matrix for each (domain, split) of the samples. Where the set has several
+    domains or splits, each is scored beside the pool of all. What "absent" and "undefined" mean is
+    said in :class:`depthda.evaluation.confusion.Scores`; such figures are None in :attr:`report`
+    and left out of the logged ones.
 
     The logged figures are those of the headline group (``mIoU, mF1, mPrecision, mRecall, OA,
     Kappa`` and ``IoU.<class>``) and the means of the other groups (``Rural/mIoU``, ``all/mIoU``).
-    :attr:`report` is the whole result as plain built-ins, fit for ``metrics.json``.
+    :attr:`report` is the whole result of the last evaluation as plain built-ins, fit for
+    ``metrics.json``; :attr:`tiles` are its counts image by image, the same on every rank.
 
     Every sample counts once: a sampler that fills up the last round of the ranks by repeating
     samples (``round_up=True``, mmengine's default) does no harm, as long as it deals the samples to
@@ -67,14 +69,12 @@ class SegmentationMetric(BaseMetric):
         self.aggregate = aggregate
         self.batch_size = batch_size
         self.report: dict[str, Any] = {}
+        self.tiles: TileCounts | None = None
         self._clear()
 
     def _clear(self) -> None:
-        self._cells: dict[Cell, Tensor] = {}
-        self._images: Counter[Cell] = Counter()
-        self._single: list[tuple[Cell, Tensor]] = []  # per_batch: each sample's own counts
-        self._first: str | None = None
-        self._last: tuple[Cell, Tensor, str] | None = None  # may turn out to be a repetition
+        self._seen: list[Tile] = []
+        self._counts: list[Tensor] = []  # on the device, one for each that was seen
 
     def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
         """Count the pixels of a batch of predictions."""
@@ -95,13 +95,8 @@ class SegmentationMetric(BaseMetric):
                 )
             except UserError as error:
                 raise UserError(f'{path}: {error}') from error
-            cell = (sample.get('domain'), sample.get('split'))
-            self._cells[cell] = self._cells[cell] + counts if cell in self._cells else counts
-            self._images[cell] += 1
-            if self.aggregate == 'per_batch':
-                self._single.append((cell, counts))
-            self._first = self._first or path
-            self._last = (cell, counts, path)
+            self._seen.append((path, sample.get('domain') or '', sample.get('split') or ''))
+            self._counts.append(counts)
 
     def evaluate(self, size: int) -> dict[str, float]:
         """Score what has been counted on all ranks; the same result on each of them.
@@ -111,9 +106,9 @@ class SegmentationMetric(BaseMetric):
         """
         try:
             self._drop_repetition(size)
-            cells = self._sum_over_ranks()
-            singles = self._gather_singles() if self.aggregate == 'per_batch' else None
-            self.report = self._make_report(cells, singles)
+            tiles = self._gather()
+            self.report = self._make_report(tiles)
+            self.tiles = tiles
         finally:
             self._clear()
         if is_main_process():
@@ -137,7 +132,8 @@ class SegmentationMetric(BaseMetric):
         Samples are dealt in turn, so the k-th of rank r has place ``k * world_size + r``, and what
         was added has a place from ``size`` on: at most one sample a rank, its last.
         """
-        mine = (sum(self._images.values()), self._first, self._last and self._last[2])
+        paths = [path for path, _, _ in self._seen]
+        mine = (len(paths), *((paths[0], paths[-1]) if paths else (None, None)))
         ranks = all_gather_object(mine)
         total = sum(count for count, _, _ in ranks)
         if not total:
@@ -151,39 +147,25 @@ class SegmentationMetric(BaseMetric):
                 'missed or counted twice: use DefaultSampler and drop_last=False to test.'
             )
         if get_rank() in added:
-            cell, counts, _ = self._last
-            self._cells[cell] = self._cells[cell] - counts
-            self._images[cell] -= 1
-            if self._single:
-                self._single.pop()
+            self._seen.pop()
+            self._counts.pop()
 
-    def _sum_over_ranks(self) -> dict[Cell, tuple[int, Tensor]]:
-        """Return images and counts of every cell, summed over the ranks."""
-        images: Counter[Cell] = Counter()
-        for each in all_gather_object(dict(self._images)):
-            images.update(each)
-        names = sorted(images, key=str)
-        num_classes = len(self.dataset_meta['classes'])
-        empty = torch.zeros(num_classes + 1, num_classes, dtype=torch.int64)
-        table = torch.stack([self._cells.get(name, empty).to('cpu') for name in names])
-        all_reduce(table)
-        return {name: (images[name], part) for name, part in zip(names, table, strict=True)}
-
-    def _gather_singles(self) -> list[tuple[Cell, Tensor]]:
-        """Return the counts of every sample in the order of the data set."""
-        mine = [(cell, counts.cpu().numpy()) for cell, counts in self._single]
-        ranks = all_gather_object(mine)
+    def _gather(self) -> TileCounts:
+        """Return the counts of every sample on all ranks, in the order of the data set."""
+        classes = [str(name) for name in self.dataset_meta['classes']]
+        # One transfer for all samples.
+        mine = torch.stack(self._counts).cpu().numpy() if self._counts else ()
+        ranks = all_gather_object(list(zip(self._seen, mine, strict=True)))
         rounds = max(len(rank) for rank in ranks)
         dealt = [rank[k] for k in range(rounds) for rank in ranks if k < len(rank)]
-        return [(cell, torch.from_numpy(counts)) for cell, counts in dealt]
+        seen, counts = zip(*dealt, strict=True)
+        paths, domains, splits = (np.array(column) for column in zip(*seen, strict=True))
+        return TileCounts(paths, domains, splits, np.array(classes), np.stack(counts))
 
-    def _make_report(
-        self,
-        cells: dict[Cell, tuple[int, Tensor]],
-        singles: list[tuple[Cell, Tensor]] | None,
-    ) -> dict[str, Any]:
-        classes = [str(name) for name in self.dataset_meta['classes']]
-        groups = group_cells(list(cells))
+    def _make_report(self, tiles: TileCounts) -> dict[str, Any]:
+        classes = tiles.classes.tolist()
+        cells = tiles.cells()
+        groups = group_cells(sorted(set(cells), key=str))
         headline = self.headline or POOLED
         if headline not in groups:
             raise UserError(
@@ -196,14 +178,13 @@ class SegmentationMetric(BaseMetric):
             if members in shown:  # the only domain of the set repeats the pool, and the like
                 continue
             shown.add(members)
-            images = sum(cells[cell][0] for cell in members)
-            counts = sum(cells[cell][1] for cell in members)
+            own = tiles.counts[[cell in members for cell in cells]]
             batches = None
-            if singles is not None:
-                own = [part for cell, part in singles if cell in members]
-                starts = range(0, len(own), self.batch_size)
-                batches = torch.stack([sum(own[i : i + self.batch_size]) for i in starts])
-            reports[name] = group_report(classes, images, counts, batches)
+            if self.aggregate == 'per_batch':
+                starts = np.arange(0, len(own), self.batch_size)
+                batches = torch.from_numpy(np.add.reduceat(own, starts))
+            counts = torch.from_numpy(own.sum(0))
+            reports[name] = group_report(classes, len(own), counts, batches)
         if reports[headline]['means']['mIoU'] is None:
             raise UserError(
                 f'every pixel of {headline!r} has the ignored label {self.ignore_index}: '

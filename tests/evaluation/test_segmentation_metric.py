@@ -166,6 +166,43 @@ def test_a_second_evaluation_starts_from_nothing():
         assert evaluator.evaluate(1)['mIoU'] == pytest.approx(expected([sample(index)])['mIoU'])
 
 
+def count_images(samples):
+    """The counts of each image by scikit-learn, the ignored pixels last."""
+    counts = []
+    for s in samples:
+        truth, found = s.gt_sem_seg.data.flatten(), s.pred_sem_seg.data.flatten()
+        matrix = sk().confusion_matrix(truth.where(truth != 255, 4), found, labels=range(5))
+        assert not matrix[:, 4].any()
+        counts.append(matrix[:, :4].tolist())
+    return counts
+
+
+@pytest.mark.parametrize('aggregate', ['global', 'per_batch'])
+def test_tiles_are_the_counts_of_each_image_in_order(aggregate):
+    samples = [sample(i, *CELLS[i % 3]) for i in range(5)]
+    samples[3].set_metainfo(dict(domain=None, split=None))
+    _, metric = evaluate(samples, aggregate=aggregate)
+    tiles = metric.tiles
+    assert tiles.counts.tolist() == count_images(samples)
+    assert tiles.names.tolist() == [f'/set/{i}.png' for i in range(5)]
+    assert tiles.domains.tolist() == ['Rural', 'Rural', 'Urban', '', 'Rural']
+    assert tiles.splits.tolist() == ['Train', 'Val', 'Train', '', 'Val']
+    assert tiles.classes.tolist() == list(CLASSES)
+    whole = tiles.counts.sum(0)[:-1]
+    assert whole.tolist() == metric.report['groups']['all']['confusion_matrix']
+
+
+def test_tiles_are_those_of_the_last_evaluation():
+    metric = SegmentationMetric()
+    assert metric.tiles is None
+    evaluator = Evaluator(metric)
+    evaluator.dataset_meta = dict(classes=CLASSES)
+    for index in (0, 1):
+        evaluator.process([sample(index)])
+        evaluator.evaluate(1)
+        assert metric.tiles.counts.tolist() == count_images([sample(index)])
+
+
 def test_the_table_in_the_log_fits_100_columns(monkeypatch):
     lines = []
     monkeypatch.setattr(
@@ -216,7 +253,8 @@ def _rank(rank, store, out):
                 order = DefaultSampler(range(size), shuffle=False, round_up=round_up)
                 samples = [sample(i, *CELLS[i % 3]) for i in order]
                 figures, metric = evaluate(samples, size=size, **kwargs)
-                results[f'{size} {round_up} {kwargs}'] = [figures, metric.report]
+                tiles = [metric.tiles.names.tolist(), metric.tiles.counts.tolist()]
+                results[f'{size} {round_up} {kwargs}'] = [figures, metric.report, tiles]
     # Consecutive halves, filled up at the end: which one to leave out cannot be known.
     halves = [sample(i) for i in ([0, 1], [2, 0])[rank]]
     halves[-1].set_metainfo(dict(img_path=f'/set/unlike-{rank}.png'))
@@ -237,5 +275,6 @@ def test_two_ranks_equal_one(tmp_path):
         for kwargs in ({}, dict(aggregate='per_batch', batch_size=2)):
             samples = [sample(i, *CELLS[i % 3]) for i in range(size)]
             figures, metric = evaluate(samples, **kwargs)
+            tiles = [[f'/set/{i}.png' for i in range(size)], count_images(samples)]
             for round_up in (True, False):
-                assert first[f'{size} {round_up} {kwargs}'] == [figures, metric.report]
+                assert first[f'{size} {round_up} {kwargs}'] == [figures, metric.report, tiles]

@@ -26,6 +26,10 @@ test_pipeline = [
     dict(type='LoadAnnotations'),
     dict(type='PackSegInputs', meta_keys=meta_keys),
 ]
+# The tests of models without depth: an image of one's own then needs no depth map beside it.
+rgb_test_pipeline = [
+    dict(type='LoadDepth') if step['type'] == 'LoadDepth' else step for step in test_pipeline
+]
 tta_pipeline = [
     dict(type='LoadImageFromFile'),
     dict(type='LoadDepth', folder=depth),

@@ -1,0 +1,63 @@
+"""What the depth encoder is given when the question is whether depth itself helps."""
+
+from pathlib import Path
+
+import numpy as np
+from mmseg.registry import TRANSFORMS
+
+from depthda.datasets.transforms.load_depth import LoadDepth
+from depthda.depth.storage import LOWEST
+from depthda.errors import UserError
+
+# ITU-R BT.601, for mmcv's order of bands (BGR, or BGR and near infrared).
+_LUMA = np.array([0.114, 0.587, 0.299], np.float32)
+
+
+@TRANSFORMS.register_module()
+class LoadControlDepth(LoadDepth):
+    """``LoadDepth``, with something else in the place of depth: the capacity controls.
+
+    A dual model trained and tested so has every parameter of the depth-guided one and no depth of
+    its scene; what it gains over an RGB-only model is due to its size.
+
+    Args:
+        by: ``'grey'``: the image's own luminance; ``'constant'``: 0.5 everywhere;
+            ``'other-tile'``: the depth map of another tile of the same folder, the one half a
+            folder further on, so that every map is used once and no tile has its own.
+        **kwargs: As ``LoadDepth`` has them.
+    """
+
+    def __init__(self, by: str, **kwargs) -> None:
+        super().__init__(**kwargs)
+        if by not in ('grey', 'constant', 'other-tile'):
+            raise UserError(f"by={by!r} of LoadControlDepth: use 'grey', 'constant', 'other-tile'")
+        self.by = by
+
+    def transform(self, results: dict) -> dict:
+        if self.by == 'other-tile':
+            if 'depth_path' not in results:
+                results['depth_path'] = self._find(results.get('img_path'))
+            if results['depth_path'] is not None:
+                results['depth_path'] = _other(results['depth_path'])
+            return super().transform(results)
+        results = super().transform(results)
+        image = results['img']
+        if image.shape[2] == self.optical_bands + 1:
+            if self.by == 'grey':
+                image[..., -1] = np.clip(image[..., :3] @ _LUMA / 255, LOWEST, 1)
+            else:
+                image[..., -1] = 0.5
+        return results
+
+
+def _other(path: str) -> str:
+    """The map half a folder further on; folders are listed anew, for they may grow."""
+    own = Path(path)
+    maps = sorted(
+        each.name
+        for each in own.parent.iterdir()
+        if each.suffix == own.suffix and each.name[0] != '.'
+    )
+    if len(maps) < 2:
+        raise UserError(f'{own.parent} holds one depth map, and another tile has none to lend')
+    return str(own.with_name(maps[(maps.index(own.name) + len(maps) // 2) % len(maps)]))

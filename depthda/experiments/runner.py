@@ -1,0 +1,156 @@
+"""``tools/run_experiments.py``: from a table file to the filled table."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from depthda.errors import UserError
+from depthda.experiments.execute import execute
+from depthda.experiments.figures import collect
+from depthda.experiments.plan import Run, plan_runs
+from depthda.experiments.samples import make_samples
+from depthda.experiments.smoke import check_real_configs
+from depthda.experiments.table import Table, load_table
+from depthda.experiments.table_text import FORMATS, terminal
+from depthda.files import atomic_path
+
+
+def run_table(
+    path: str | Path,
+    out: str | Path,
+    seeds: Sequence[int] | None = None,
+    worlds: Sequence[int] | None = None,
+    only: Sequence[str] | None = None,
+    vary: Sequence[str] = (),
+    gpus: Sequence[str] = (),
+    jobs: int | None = None,
+    dry_run: bool = False,
+    smoke: bool = False,
+    report: bool = False,
+) -> int:
+    """Do what is left of a table and write it; gives the number of runs that failed.
+
+    Args:
+        path: A table, or a config (with ``vary``: a row for each combination of values).
+        out: Where runs and tables go.
+        seeds, worlds: Instead of the table's own.
+        only: Rows to run, by name.
+        vary: ``KEY=VALUE,VALUE`` for a config.
+        gpus: Devices that the runs take in turn.
+        jobs: Runs at a time: by default one a device.
+        dry_run: Only list what would run.
+        smoke: Tiny stand-ins on a tiny synthetic set; real configs are built without memory.
+        report: Only write the table from what has been run.
+    """
+    # Paths are for copying: a terminal may wrap them, this does not.
+    console = Console(soft_wrap=True)
+    table = load_table(path, vary)
+    if smoke:
+        seeds = seeds or table.seeds[:1]
+        worlds = worlds or [0]
+    runs = plan_runs(table, out, seeds, worlds, only, smoke)
+    todo = [run for run in runs if run.result is None and run.missing is None]
+    if dry_run:
+        _list(console, table, runs)
+        return 0
+    failed = []
+    if not report:
+        if smoke:
+            check_real_configs(table, only, console)
+        _make_data(console, todo, jobs or os.cpu_count() or 1)
+        jobs = jobs or max(len(gpus), 1)
+        # A smoke run takes seconds, most of them spent on imports.
+        together = -(-len(todo) // jobs) if smoke and todo else 1
+        failed = _work(console, todo, jobs, gpus, together)
+    lines = collect(table, plan_runs(table, out, seeds, worlds, None, smoke))
+    for drawn in terminal(table, lines):
+        console.print(drawn, soft_wrap=False)
+    if table.caption:
+        console.print(table.caption)
+    folder = Path(out) / table.name
+    for suffix, write in FORMATS.items():
+        with atomic_path(folder / f'table.{suffix}') as beside:
+            beside.write_text(write(table, lines), encoding='utf-8')
+    console.print(f'written: {folder}/table.{{{",".join(FORMATS)}}}')
+    for run, error in failed:
+        console.print(f'failed: {run.title}: {error} (log: {run.folder}/output.log)', markup=False)
+    return len(failed)
+
+
+def _list(console: Console, table: Table, runs: Sequence[Run]) -> None:
+    for row in table.rows:
+        if row.absent:
+            console.print(f'not here   {row.name}: {row.absent}', markup=False)
+    for run in runs:
+        result = run.result
+        if result:
+            state = 'finished' if result['state'] == 'done' else 'waits'
+        else:
+            state = f'needs {run.missing}' if run.missing else 'would run'
+        console.print(f'{state:10} {run.title}: {run.folder}', markup=False)
+    todo = sum(run.result is None and run.missing is None for run in runs)
+    console.print(f'{todo} of {len(runs)} runs would be done')
+
+
+def _make_data(console: Console, runs: Sequence[Run], jobs: int) -> None:
+    wanted = [(run.data, run.world, run.row.sample) for run in runs if run.data is not None]
+    if not wanted:
+        return
+    columns = (TextColumn('synthetic images'), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, console=console, transient=True) as progress:
+        task = progress.add_task('', total=None)
+        make_samples(
+            wanted, jobs, lambda done, total: progress.update(task, completed=done, total=total)
+        )
+
+
+def _work(
+    console: Console, runs: Sequence[Run], jobs: int, gpus: Sequence[str], together: int
+) -> list[tuple[Run, str]]:
+    if not runs:
+        return []
+    columns = (
+        TextColumn('{task.description}'),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn('{task.fields[state]}'),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=console) as progress:
+        whole = progress.add_task('runs', total=len(runs), state='')
+        bars: dict[Path, int] = {}
+
+        def follow(at) -> None:
+            bar = bars.get(at.run.folder)
+            if bar is None:
+                bar = bars[at.run.folder] = progress.add_task(at.run.title, state='')
+            loss = '' if at.loss is None else f', loss {at.loss:.3f}'
+            progress.update(bar, completed=at.step, total=at.of, state=f'{at.phase}{loss}')
+
+        def ended(run: Run, error: str | None) -> None:
+            if (bar := bars.pop(run.folder, None)) is not None:
+                progress.remove_task(bar)
+            result = run.result
+            if error is not None:
+                said = f'failed: {error}'
+            elif result is None:
+                said = 'is being done by another process'
+            else:
+                score = result['scores'].get('mIoU')
+                said = result['state'] if score is None else f'mIoU {score:.2f}'
+                said += f' ({result["seconds"]:.0f} s)'
+            progress.console.print(f'{run.title}: {said}', markup=False, highlight=False)
+            progress.advance(whole)
+
+        return execute(runs, jobs, gpus, together, follow, ended).failed
+
+
+def check_arguments(jobs: int | None, seeds: Sequence[int] | None) -> None:
+    """Refuse what cannot mean anything."""
+    if jobs is not None and jobs < 1:
+        raise UserError(f'--jobs {jobs}: take 1 or more.')
+    if seeds and min(seeds) < 0:
+        raise UserError(f'--seeds {min(seeds)}: take 0 or more.')

@@ -1,0 +1,79 @@
+"""The synthetic sets of a table: made once, shared by its runs."""
+
+import hashlib
+import json
+import subprocess
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import depthda
+from depthda.datasets.synthetic import PARTS, make_world, write_sample
+from depthda.datasets.synthetic.writer import plan
+from depthda.errors import UserError
+
+SMOKE_SAMPLE = {'train': 12, 'test': 2, 'size': 128}
+_DEFAULTS = {
+    'version': 'v1',
+    'train': 100,
+    'val': 0,
+    'test': 20,
+    'size': 256,
+    'gap': PARTS,
+    'fidelity': None,
+    'null': False,
+}
+
+
+def sample_folder(out: Path, world: int, sample: Mapping[str, Any]) -> Path:
+    """Where a set lies: a name to read, and a hash of its settings."""
+    settings = _settings(sample)
+    content = json.dumps(settings, sort_keys=True)
+    said = ['null'] if settings['null'] else []
+    said += [] if settings['fidelity'] is None else [f'fidelity-{settings["fidelity"]:g}']
+    if tuple(settings['gap']) != PARTS:
+        said.append('gap-' + ('-'.join(settings['gap']) or 'none'))
+    name = '_'.join([f'world-{world}', *said])
+    return out / 'samples' / f'{name}-{hashlib.sha256(content.encode()).hexdigest()[:6]}'
+
+
+def make_samples(
+    wanted: Iterable[tuple[Path, int, Mapping[str, Any]]], jobs: int, progress
+) -> None:
+    """Write the sets that are not there yet; ``progress(done, total)`` counts tiles."""
+    todo = []
+    for folder, world, sample in dict((str(item[0]), item) for item in wanted).values():
+        settings = _settings(sample)
+        chosen = make_world(
+            settings['version'],
+            ('urban', 'rural'),
+            world,
+            settings['size'],
+            tuple(settings['gap']),
+            settings['fidelity'],
+            settings['null'],
+        )
+        counts = {name.capitalize(): settings[name] for name in ('train', 'val', 'test')}
+        todo.append((folder, chosen, counts))
+    total, before = sum(len(plan(world, counts)) for _, world, counts in todo), 0
+    for folder, world, counts in todo:
+        write_sample(
+            folder, world, counts, jobs, lambda done, at=before: progress(at + done, total)
+        )
+        before += len(plan(world, counts))
+        progress(before, total)
+
+
+def generator_commit() -> str | None:
+    """The last commit that touched the generator: it is frozen, and a table says as of when."""
+    root = Path(depthda.__file__).parent
+    command = ['git', '-C', root, 'log', '-1', '--format=%h', '--', 'datasets/synthetic']
+    found = subprocess.run(command, capture_output=True, text=True)
+    return found.stdout.strip() or None
+
+
+def _settings(sample: Mapping[str, Any]) -> dict[str, Any]:
+    if unknown := set(sample) - set(_DEFAULTS):
+        raise UserError(f'a sample has no setting {unknown.pop()!r}: use {", ".join(_DEFAULTS)}.')
+    settings = _DEFAULTS | dict(sample)
+    return settings | {'gap': list(settings['gap'])}

@@ -1,0 +1,171 @@
+"""Do runs: ``python -m depthda.experiments.worker RUN_FOLDER…``, started by the runner.
+
+Each folder holds ``run.json``; what its steps say goes to ``output.log``, and when the last step is
+done ``result.json`` appears. A run that was stopped goes on where it was: a finished step is not
+repeated, a training resumes.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+import traceback
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+from depthda.errors import UserError
+from depthda.experiments.lock import locked
+from depthda.experiments.plan import read_json, resolve
+from depthda.experiments.protocol import judge
+from depthda.files import write_json
+
+ROOT = Path(__file__).parents[2]
+
+
+def main(folders: list[str]) -> int:
+    """Do the runs one after another; 1 if any of them failed."""
+    threading.Thread(target=_stop_with_the_runner, daemon=True).start()
+    return max([_do(Path(folder)) for folder in folders], default=0)
+
+
+def _stop_with_the_runner() -> None:
+    # The runner holds the other end, and loses it however it ends.
+    while os.read(0, 4096):
+        pass
+    os._exit(3)
+
+
+def _do(folder: Path) -> int:
+    with locked(folder) as mine:
+        if not mine or (folder / 'result.json').is_file():
+            return 0
+        (folder / 'failed.json').unlink(missing_ok=True)
+        with open(folder / 'output.log', 'a', encoding='utf-8') as log:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os.dup2(log.fileno(), 1)
+            os.dup2(log.fileno(), 2)
+        try:
+            _run(folder)
+        # The one place where any error is caught: it ends this run and must not end the others.
+        except Exception as error:
+            traceback.print_exc()
+            kind = '' if isinstance(error, UserError) else f'{type(error).__name__}: '
+            sentence = ' '.join(f'{kind}{error}'.split())
+            write_json(folder / 'failed.json', {'error': sentence})
+            return 1
+        finally:
+            sys.stdout.flush()
+            sys.stderr.flush()
+    return 0
+
+
+def _run(folder: Path) -> None:
+    from depthda.engine.provenance import device_name, git_commit, versions
+
+    plan = json.loads((folder / 'run.json').read_text())
+    state = read_json(folder / 'steps.json') or {'done': 0, 'seconds': 0.0, 'started': _now()}
+    for number, step in enumerate(plan['steps']):
+        if number < state['done']:
+            continue
+        begun = time.monotonic()
+        _step(folder, plan, step)
+        state['done'] = number + 1
+        state['seconds'] += time.monotonic() - begun
+        write_json(folder / 'steps.json', state)
+    metrics = read_json(folder / 'metrics.json')
+    if metrics is None:
+        raise UserError(f'the steps of {plan["row"]} end without a test: the table needs one.')
+    verdict = judge(metrics)
+    if verdict['protocol'] != plan['protocol']:
+        raise UserError(
+            f'row {plan["row"]} is declared {plan["protocol"]!r}, and its test is of the '
+            f'{verdict["protocol"]!r} protocol: correct the row, or its config.'
+        )
+    zips = sorted(folder.glob('*.zip'))
+    result = {key: plan[key] for key in ('table', 'row', 'world', 'seed', 'hash', 'sample')}
+    result |= {
+        'state': 'done' if metrics['report'] else 'awaiting score',
+        'scores': metrics['scores'],
+        'headline': (metrics['report'] or {}).get('headline'),
+        'checkpoint': metrics['checkpoint'],
+        'selection': metrics['selection'],
+        'trained_on': metrics['trained_on'],
+        'tested_on': metrics['tested_on'],
+        **verdict,
+        'submission': zips[-1].name if zips else None,
+        'versions': versions(),
+        'commit': git_commit(),
+        'hardware': {'device': device_name(), 'cores': os.cpu_count()},
+        'started': state['started'],
+        'finished': _now(),
+        'seconds': round(state['seconds'], 1),
+    }
+    write_json(folder / 'result.json', result)
+
+
+def _step(folder: Path, plan: dict[str, Any], step: dict[str, Any]) -> None:
+    values = {'run': folder, 'data': plan['data'], 'seed': plan['seed']}
+    if step['tool']:
+        words = [str(resolve({'': word}, values)['']) for word in step['tool']]
+        subprocess.run([sys.executable, str(ROOT / words[0]), *words[1:]], check=True)
+        return
+    from depthda.engine.launch import test, train
+
+    options = resolve(step['options'], values)
+    if step['train']:
+        work_dir = folder / step['name']
+        train(step['train'], work_dir=str(work_dir), resume=True, cfg_options=options)
+        return
+    checkpoint = _checkpoint(folder / step['of'], step)
+    arguments: dict[str, Any] = {}
+    if _is_unlabelled(step['test'], options):
+        # The zip says which run and which weights it holds.
+        name = f'{plan["row"]}_{folder.name}_{_file_hash(checkpoint)}.zip'
+        arguments['submission'] = str(folder / name)
+        if step['against']:
+            arguments['against'] = resolve({'': step['against']}, values)['']
+    test(
+        step['test'],
+        checkpoint,
+        work_dir=str(folder),
+        out=str(folder / 'predictions'),
+        cfg_options=options,
+        **arguments,
+    )
+
+
+def _checkpoint(folder: Path, step: dict[str, Any]) -> Path:
+    """The best checkpoint where the training kept one, unless the last is asked for."""
+    from depthda.engine.checkpoints import latest_checkpoint
+
+    best = sorted(folder.glob('best_*.pth'), key=lambda path: path.stat().st_mtime)
+    if step['checkpoint'] == 'best' and not best:
+        raise UserError(f'no best checkpoint in {folder}: set default_hooks.checkpoint.save_best.')
+    found = best[-1] if best and step['checkpoint'] != 'last' else latest_checkpoint(folder)
+    if found is None:
+        raise UserError(f'no checkpoint in {folder}: the training before it left none.')
+    return found
+
+
+def _is_unlabelled(config: str, options: dict[str, Any]) -> bool:
+    from depthda.engine.launch import load_config
+
+    return not load_config(config, options).test_evaluator
+
+
+def _file_hash(path: Path) -> str:
+    from depthda.engine.checkpoints import file_hash
+
+    return file_hash(path)
+
+
+def _now() -> str:
+    return datetime.now(timezone.utc).isoformat(timespec='seconds')
+
+
+if __name__ == '__main__':
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,66 @@
+"""The controls keep the image, and put in the place of depth what they say."""
+
+import numpy as np
+import pytest
+
+from depthda.datasets.transforms.load_control_depth import LoadControlDepth
+from depthda.depth.storage import read_depth, write_depth
+from depthda.errors import UserError
+
+
+@pytest.fixture
+def folder(tmp_path):
+    for number in range(5):
+        write_depth(tmp_path / f'{number}.png', np.full((4, 6), (number + 1) / 10))
+    return tmp_path
+
+
+def load(by: str, path, image: np.ndarray) -> np.ndarray:
+    sample = {'img': image.copy(), 'depth_path': path and str(path)}
+    return LoadControlDepth(by=by).transform(sample)['img']
+
+
+@pytest.fixture
+def image() -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 256, (4, 6, 3), dtype=np.uint8)
+
+
+def test_grey_is_the_luminance_of_bgr(folder, image):
+    out = load('grey', folder / '1.png', image)
+    blue, green, red = (image[..., band] / 255 for band in range(3))
+    np.testing.assert_allclose(out[..., 3], 0.299 * red + 0.587 * green + 0.114 * blue, atol=1e-6)
+    np.testing.assert_array_equal(out[..., :3], image)
+
+
+def test_black_is_a_value_and_not_a_hole(folder):
+    assert (load('grey', folder / '1.png', np.zeros((4, 6, 3), np.uint8))[..., 3] > 0).all()
+
+
+def test_constant_says_nothing(folder, image):
+    assert (load('constant', folder / '1.png', image)[..., 3] == 0.5).all()
+
+
+def test_every_tile_lends_its_depth_once_and_never_to_itself(folder, image):
+    lent = []
+    for number in range(5):
+        depth = load('other-tile', folder / f'{number}.png', image)[..., 3]
+        lender = next(n for n in range(5) if (depth == read_depth(folder / f'{n}.png')).all())
+        assert lender != number
+        lent.append(lender)
+    assert sorted(lent) == list(range(5))
+
+
+@pytest.mark.parametrize('by', ['grey', 'constant', 'other-tile'])
+def test_a_set_without_depth_stays_without(image, by):
+    np.testing.assert_array_equal(load(by, None, image), image)
+
+
+def test_one_map_has_no_other(tmp_path, image):
+    write_depth(tmp_path / '0.png', np.full((4, 6), 0.5))
+    with pytest.raises(UserError, match='none to lend'):
+        load('other-tile', tmp_path / '0.png', image)
+
+
+def test_an_unknown_control_is_refused():
+    with pytest.raises(UserError, match='other-tile'):
+        LoadControlDepth(by='noise')
