@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/installed
 
-.PHONY: help setup demo test lint format clean
+.PHONY: help setup demo test smoke lint format clean
 
 help:  ## show this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -21,6 +21,9 @@ demo: $(INSTALLED)  ## train, test and compare with and without depth, in minute
 
 test: $(INSTALLED)  ## run the tests
 	$(BIN)/python -m pytest
+
+smoke: $(INSTALLED)  ## run every table of configs/tables/ with tiny stand-ins
+	$(BIN)/python tools/run_experiments.py configs/tables/*.py --smoke --jobs 2
 
 lint: $(INSTALLED)  ## check style
 	$(BIN)/ruff check .

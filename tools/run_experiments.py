@@ -1,4 +1,4 @@
-"""Run a table of experiments: the rows that are not finished, then the table beside the paper's.
+"""Run tables of experiments: the rows that are not finished, then the table beside the paper's.
 
 Stop it whenever you like and start it again: finished runs are not repeated, a stopped one goes on
 where it was. Given a config instead of a table, --vary makes a sweep of it.
@@ -12,11 +12,17 @@ def main() -> int:
         __doc__,
         'python tools/run_experiments.py configs/tables/synthetic.py --seeds 0 1 2\n'
         '  python tools/run_experiments.py configs/tables/loveda-u2r.py --dry-run\n'
+        '  python tools/run_experiments.py configs/tables/*.py --smoke --jobs 2\n'
         '  python tools/run_experiments.py configs/tables/loveda-u2r.py --gpus 0 1 --seeds 0 1 2\n'
         '  python tools/run_experiments.py configs/sample/depthda_tiny_u2r.py '
         '--vary optim_wrapper.optimizer.lr=1e-3,3e-3',
     )
-    parser.add_argument('table', help='table file (configs/tables/*.py), or a config to vary')
+    parser.add_argument(
+        'tables',
+        nargs='+',
+        metavar='TABLE',
+        help='table files (configs/tables/*.py), or a config to vary',
+    )
     parser.add_argument(
         '--out', default=None, help='where runs go (default: work_dirs/tables, or …-smoke)'
     )
@@ -48,19 +54,21 @@ def main() -> int:
         from depthda.experiments.runner import check_arguments, run_table
 
         check_arguments(args.jobs, args.seeds)
-        failed = run_table(
-            args.table,
-            args.out or ('work_dirs/tables-smoke' if args.smoke else 'work_dirs/tables'),
-            seeds=args.seeds,
-            worlds=args.worlds,
-            only=args.only,
-            vary=args.vary,
-            gpus=args.gpus,
-            jobs=args.jobs,
-            dry_run=args.dry_run,
-            smoke=args.smoke,
-            report=args.report,
-        )
+        failed = 0
+        for table in args.tables:
+            failed += run_table(
+                table,
+                args.out or ('work_dirs/tables-smoke' if args.smoke else 'work_dirs/tables'),
+                seeds=args.seeds,
+                worlds=args.worlds,
+                only=args.only,
+                vary=args.vary,
+                gpus=args.gpus,
+                jobs=args.jobs,
+                dry_run=args.dry_run,
+                smoke=args.smoke,
+                report=args.report,
+            )
         return 1 if failed else 0
 
 

@@ -19,6 +19,7 @@ class Cell:
     std: float | None = None
     interval: tuple[float, float] | None = None
     count: int = 0
+    is_gain: bool = False
 
 
 @dataclass(frozen=True)
@@ -53,12 +54,13 @@ def collect(table: Table, runs: Sequence[Run]) -> list[Line]:
 
 
 def figure(result: Mapping[str, Any], key: str) -> float | None:
-    """A score; that of the headline group goes without the group's name."""
+    """A score; that of the headline group, or of the only domain, goes without its name."""
     scores = result['scores']
     if key in scores:
         return scores[key]
     group, _, name = key.rpartition('/')
-    return scores.get(name) if group and group == result.get('headline') else None
+    unnamed = group == result['headline'] or result['tested_on'].get('domains') == [group]
+    return scores.get(name) if unnamed else None
 
 
 def _cell(table: Table, row: Row, column: Column, results: Mapping[str, dict]) -> Cell:
@@ -77,7 +79,7 @@ def _cell(table: Table, row: Row, column: Column, results: Mapping[str, dict]) -
         return Cell()
     units = _units(pairs)
     mean, low, high = t_interval(units)
-    return Cell(mean, None, None if low is None else (low, high), len(pairs))
+    return Cell(mean, None, None if low is None else (low, high), len(pairs), True)
 
 
 def _values(table: Table, row: Row, column: Column, results: Mapping[str, dict]) -> dict:

@@ -100,14 +100,23 @@ def plan_runs(
         names = {table.figures_of(row).name for row in chosen}
         rows = [row for row in rows if row.name in names]
     runs = []
+    finished = {path.parent.name: path.parent for path in Path(out).glob('*/*/*/result.json')}
     for row in rows:
         for world in (worlds or table.worlds) if row.sample is not None else (None,):
             for seed in seeds if seeds is not None else table.seeds:
-                runs.append(_plan(table, row, world, seed, Path(out), smoke))
+                runs.append(_plan(table, row, world, seed, Path(out), smoke, finished))
     return runs
 
 
-def _plan(table: Table, row: Row, world: int | None, seed: int, out: Path, smoke: bool) -> Run:
+def _plan(
+    table: Table,
+    row: Row,
+    world: int | None,
+    seed: int,
+    out: Path,
+    smoke: bool,
+    finished: Mapping[str, Path],
+) -> Run:
     if row.sample is not None and world is None:
         raise UserError(f'row {row.name!r} is on a synthetic set: give the table its worlds.')
     if smoke:
@@ -118,7 +127,8 @@ def _plan(table: Table, row: Row, world: int | None, seed: int, out: Path, smoke
     content = json.dumps([world, seed, row.sample, configs], sort_keys=True, default=repr)
     digest = hashlib.sha256(content.encode()).hexdigest()[:8]
     place = f'seed-{seed}' if world is None else f'world-{world}_seed-{seed}'
-    folder = out / table.name / row.name / f'{place}-{digest}'
+    # The same run, finished for another table, is this one.
+    folder = finished.get(f'{place}-{digest}', out / table.name / row.name / f'{place}-{digest}')
     data = None
     if row.sample is not None:
         data = sample_folder(out, world, row.sample)

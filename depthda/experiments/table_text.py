@@ -95,7 +95,8 @@ def latex(table: Table, lines: Sequence[Line]) -> str:
                 if not (line.row.paper and line.row.absent):
                     title = '' if line.row.paper else _tex(_title(line))
                     cells = ' & '.join(_tex(show(cell)) for cell in line.cells)
-                    body.append(rf'{title} & here & {cells} \\')
+                    marks = f' ({", ".join(line.marks)})' if line.marks else ''
+                    body.append(rf'{title} & here{marks} & {cells} \\')
         heads = ' & '.join(_tex(column.title) for column in table.columns)
         caption = _tex(f'{table.title} ({protocol} protocol). {table.caption}'.strip())
         parts.append(
@@ -161,9 +162,9 @@ def show(cell: Cell) -> str:
     """``47.13 ± 0.42``, or a gain ``+1.85 [0.90, 2.80]``."""
     if cell.mean is None:
         return '–'
-    if cell.interval is not None:
-        low, high = cell.interval
-        return f'{cell.mean:+.2f} [{low:.2f}, {high:.2f}]'
+    if cell.is_gain:
+        interval = '' if cell.interval is None else ' [{:.2f}, {:.2f}]'.format(*cell.interval)
+        return f'{cell.mean:+.2f}{interval}'
     return number(cell.mean) if cell.std is None else f'{cell.mean:.2f} ± {cell.std:.2f}'
 
 

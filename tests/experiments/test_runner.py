@@ -1,0 +1,180 @@
+"""The runner through its real commands: failures, kills, restarts, locks, the screen."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from small_tables import SHORT, finish, tiny
+
+from depthda.experiments.execute import execute
+from depthda.experiments.lock import locked
+from depthda.experiments.plan import plan_runs, read_json
+from depthda.experiments.runner import run_table
+from depthda.experiments.table import load_table
+from depthda.files import write_json
+
+ROOT = Path(__file__).parents[2]
+
+
+def in_smoke(name: str, config: str, options: dict | None = None, **rest) -> dict:
+    options = SHORT | (options or {})
+    stand_in = dict(config=f'configs/sample/{config}.py', options=options)
+    return tiny(name, config, smoke=stand_in, **rest)
+
+
+@pytest.fixture
+def two_rows(write_table) -> Path:
+    return write_table(
+        [in_smoke('rgb', 'upernet_tiny_u2r'), in_smoke('dual', 'depthda_tiny_u2r')],
+    )
+
+
+def results(out: Path) -> dict[str, Path]:
+    return {path.parents[1].name: path for path in out.glob('small/*/*/result.json')}
+
+
+def test_killed_and_started_again_repeats_no_finished_row(two_rows, tmp_path):
+    out = tmp_path / 'out'
+    tool = str(ROOT / 'tools' / 'run_experiments.py')
+    command = [sys.executable, tool, str(two_rows), '--smoke', '--out', str(out)]
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL)
+    deadline = time.monotonic() + 240
+    while not results(out) and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.05)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    first = results(out)
+    assert list(first) == ['rgb'], 'the kill came too late to show anything'
+    before = first['rgb'].stat().st_mtime_ns
+
+    again = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert again.returncode == 0, again.stderr
+    assert set(results(out)) == {'rgb', 'dual'}
+    assert first['rgb'].stat().st_mtime_ns == before
+    assert 'rgb, world 0' not in again.stdout and 'dual, world 0, seed 0: mIoU' in again.stdout
+
+    run = read_json(results(out)['dual'])
+    assert run['seed'] == 0 and run['world'] == 0 and run['state'] == 'done'
+    assert run['tested_on']['domains'] == ['Rural'] and not run['target_selected']
+    folder = results(out)['dual'].parent
+    for name in ('run.json', 'metrics.json', 'tiles.npz', 'output.log', 'depthda_tiny_u2r.py'):
+        assert (folder / name).is_file()
+    assert len(list((folder / 'predictions').iterdir())) == run['tested_on']['images'] == 2
+    for suffix in ('md', 'csv', 'tex'):
+        figure = f'{run["scores"]["mIoU"]:.{4 if suffix == "csv" else 2}f}'[:-1]
+        assert figure in (out / f'small/table.{suffix}').read_text()
+
+
+def test_a_failing_row_is_reported_and_the_others_go_on(write_table, tmp_path, capsys):
+    table = write_table(
+        [
+            in_smoke('odd', 'upernet_tiny_u2r', {'train_dataloader.dataset.split': 'Val'}),
+            in_smoke('wrong', 'upernet_tiny_u2r', protocol='server'),
+            in_smoke('rgb', 'upernet_tiny_u2r'),
+        ],
+    )
+    assert run_table(table, tmp_path / 'out', smoke=True) == 2
+    out = capsys.readouterr().out
+    assert 'failed: odd, world 0, seed 0:' in out and 'output.log' in out
+    assert list(results(tmp_path / 'out')) == ['rgb']
+    errors = {
+        row: read_json(next((tmp_path / 'out').glob(f'small/{row}/*/failed.json')))['error']
+        for row in ('odd', 'wrong')
+    }
+    assert 'Val' in errors['odd'] and "declared 'server'" in errors['wrong']
+
+
+@pytest.fixture
+def run(write_table, tmp_path):
+    table = load_table(write_table([tiny()], worlds=(1,)))
+    return plan_runs(table, tmp_path / 'out')[0]
+
+
+def stand_in_worker(monkeypatch, script: str) -> None:
+    """Replace the worker's process by a short script; ``sys.argv`` holds the run's folders."""
+    start = subprocess.Popen
+
+    def popen(command, **rest):
+        assert command[1:3] == ['-m', 'depthda.experiments.worker']
+        return start([command[0], '-c', script, *command[3:]], **rest)
+
+    monkeypatch.setattr(subprocess, 'Popen', popen)
+
+
+def test_a_worker_that_dies_is_a_failure_with_its_last_words(run, monkeypatch):
+    stand_in_worker(
+        monkeypatch, 'import os; print("out of memory", flush=True); os.kill(os.getpid(), 9)'
+    )
+    outcome = execute([run])
+    assert [(failed, error) for failed, error in outcome.failed] == [(run, 'out of memory')]
+
+
+def test_jobs_take_the_devices_in_turn_and_share_the_cores(write_table, tmp_path, monkeypatch):
+    table = load_table(write_table([tiny()], worlds=(1,), seeds=range(4)))
+    runs = plan_runs(table, tmp_path / 'out')
+    monkeypatch.delenv('OMP_NUM_THREADS', raising=False)
+    monkeypatch.setattr(os, 'cpu_count', lambda: 8)
+    script = (
+        'import json, os, sys, time; time.sleep(0.3)\n'
+        'keys = ("CUDA_VISIBLE_DEVICES", "OMP_NUM_THREADS")\n'
+        'json.dump({"scores": {k: os.environ[k] for k in keys}}, '
+        'open(sys.argv[1] + "/result.json", "w"))'
+    )
+    stand_in_worker(monkeypatch, script)
+    outcome = execute(runs, jobs=2, gpus=['4', '7'])
+    assert len(outcome.done) == 4
+    seen = [run.result['scores'] for run in runs]
+    assert {each['CUDA_VISIBLE_DEVICES'] for each in seen} == {'4', '7'}
+    assert {each['OMP_NUM_THREADS'] for each in seen} == {'4'}
+
+
+def test_progress_is_read_off_the_log(run, monkeypatch):
+    line = '11/21 00:59:54 - mmengine - INFO - Iter(train) [250/300]  lr: 5e-04  loss: 0.5449  x: 1'
+    script = (
+        'import sys, time\n'
+        f'with open(sys.argv[1] + "/output.log", "w") as log: log.write({line!r} + "\\n")\n'
+        'time.sleep(1.2)\n'
+        'open(sys.argv[1] + "/result.json", "w").write("{}")'
+    )
+    stand_in_worker(monkeypatch, script)
+    seen = []
+    execute([run], follow=seen.append)
+    assert [(at.phase, at.step, at.of, at.loss) for at in seen] == [('train', 250, 300, 0.5449)]
+
+
+def test_a_run_that_another_process_does_is_left_to_it(tmp_path):
+    hold = 'import fcntl, sys; f = open(sys.argv[1] + "/.lock", "w"); fcntl.flock(f, fcntl.LOCK_EX)'
+    script = f'{hold}; print("held", flush=True); sys.stdin.read()'
+    command = [sys.executable, '-c', script, str(tmp_path)]
+    other = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert other.stdout.readline() == 'held\n'
+    with locked(tmp_path) as mine:
+        assert not mine
+    other.kill()
+    other.wait()
+    with locked(tmp_path) as mine:
+        assert mine
+
+
+def test_a_dry_run_lists_and_does_nothing(write_table, tmp_path, capsys):
+    path = write_table([tiny(), dict(name='x', title='X', absent='no data')], worlds=(1, 2))
+    first, _ = plan_runs(load_table(path), tmp_path / 'out')
+    finish(first, {'mIoU': 1.0})
+    assert run_table(path, tmp_path / 'out', dry_run=True) == 0
+    out = capsys.readouterr().out
+    assert 'not here   x: no data' in out and '1 of 2 runs would be done' in out
+    assert 'finished   rgb, world 1' in out and 'would run  rgb, world 2' in out
+    assert not (tmp_path / 'out' / 'samples').exists()
+
+
+def test_report_writes_the_table_and_runs_nothing(write_table, tmp_path):
+    path = write_table([tiny()], worlds=(1,))
+    (only,) = plan_runs(load_table(path), tmp_path / 'out')
+    finish(only, {'mIoU': 12.34})
+    write_json(only.folder / 'run.json', {})
+    assert run_table(path, tmp_path / 'out', report=True) == 0
+    assert '12.34' in (tmp_path / 'out/small/table.md').read_text()

@@ -1,0 +1,67 @@
+"""One table, four ways to show it; protocols stay apart in each."""
+
+import csv
+import io
+
+import pytest
+from rich.console import Console
+from small_tables import finish, tiny
+
+from depthda.experiments.figures import collect
+from depthda.experiments.plan import plan_runs
+from depthda.experiments.table import load_table
+from depthda.experiments.table_text import comma_separated, latex, markdown, terminal
+
+
+@pytest.fixture
+def shown(write_table, tmp_path):
+    rows = [
+        dict(name='x', title='Other & co', absent='not here', protocol='server', paper=[24.62]),
+        tiny('server', protocol='server', paper=[48.98], note='printed 48.99'),
+        tiny('local', 'depthda_tiny_u2r'),
+    ]
+    table = load_table(write_table(rows, seeds=(0, 1), worlds=(1,), caption='What it is.'))
+    runs = plan_runs(table, tmp_path / 'out')
+    for run in runs:
+        selected = run.row.name == 'local'
+        finish(run, {'mIoU': 40.0 + run.seed + 10 * selected}, target_selected=selected)
+    return table, collect(table, runs)
+
+
+def test_markdown_has_a_table_for_each_protocol(shown):
+    text = markdown(*shown)
+    server, local = text.split('## Local protocol')
+    assert '| Other & co | paper | 24.62 |  | not here |' in server
+    assert '| server* | paper | 48.98 |  |  |\n|  | here | 40.50 ± 0.71 | 2 |  |' in server
+    assert '| local | here | 50.50 ± 0.71 | 2 | target-selected |' in local
+    assert '48.98' not in local and '50.50' not in server
+    assert r'\* server: printed 48.99' in text and 'What it is.' in text
+    assert 'labelled images of the target domain chose the checkpoint' in text
+
+
+def test_csv_keeps_full_precision_and_one_figure_a_line(shown):
+    lines = list(csv.DictReader(io.StringIO(comma_separated(*shown))))
+    here = next(line for line in lines if line['row'] == 'local')
+    assert float(here['mean']) == 50.5 and float(here['std']) == pytest.approx(0.5**0.5)
+    assert (here['protocol'], here['marks'], here['n']) == ('local', 'target-selected', '2')
+    assert [line['from'] for line in lines if line['row'] == 'server'] == ['paper', 'here']
+
+
+def test_latex_escapes_and_stays_in_its_columns(shown):
+    text = latex(*shown)
+    assert text.count(r'\begin{table}') == text.count(r'\end{table}') == 2
+    assert r'Other \& co & paper & 24.62 \\' in text
+    assert r' & here & 40.50 $\pm$ 0.71 \\' in text
+    assert r'local & here (target-selected) & 50.50 $\pm$ 0.71 \\' in text
+    rows = [
+        line for line in text.splitlines() if line.endswith(r'\\') and 'multicolumn' not in line
+    ]
+    assert {line.replace(r'\&', '').count('&') for line in rows} == {2}
+
+
+def test_the_screen_shows_the_same(shown):
+    console = Console(width=120, file=io.StringIO())
+    console.print(*terminal(*shown))
+    text = console.file.getvalue()
+    for figure in ('24.62', '48.98', '40.50 ± 0.71', '50.50 ± 0.71', 'target-selected'):
+        assert figure in text
