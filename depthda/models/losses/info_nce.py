@@ -1,0 +1,143 @@
+"""InfoNCE between two sets of features of one image, with hard negatives of the same image."""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from depthda.errors import UserError
+
+# Elements of the similarity that exist at a time: 8 MiB in float32, which caches hold best.
+_AT_ONCE = 1 << 21
+
+
+def info_nce(
+    anchors: Tensor,
+    keys: Tensor,
+    valid: Tensor | None = None,
+    temperature: float = 0.07,
+    num_negatives: int = 128,
+    negatives: Tensor | None = None,
+) -> Tensor:
+    r"""Pull each anchor to the key of its own position, away from others of the same image.
+
+    With the cosine mapped to [0, 1], :math:`s_{ij} = (\cos(a_i, k_j) + 1) / 2`, and negatives
+    :math:`n` drawn with replacement in proportion to :math:`\exp(s_{ij} / T), j \ne i`,
+
+    .. math:: L = -\frac 1 {|V|} \sum_{i \in V} \log \frac {\exp(s_{ii} / T)}
+        {\exp(s_{ii} / T) + \sum_{n} \exp(s_{in} / T)}.
+
+    Only valid places are anchors or keys, so what is elsewhere changes nothing. An image with
+    fewer than two of them has no negatives and no part in the mean; without any such image the loss
+    is 0. The gradient does not go through the drawing.
+
+    Args:
+        anchors: (N, L, D) features of L places, of any length.
+        keys: (N, L, D).
+        valid: (N, L) bool, the set V; None: all.
+        temperature: T, at least .02: below it, exponentials of single precision vanish.
+        num_negatives: Draws an anchor.
+        negatives: (N, L, K) places instead of draws, for tests.
+    """
+    if temperature < 0.02:
+        raise UserError(f'temperature={temperature} of InfoNCE: take .02 or more.')
+    if valid is None:
+        valid = anchors.new_ones(anchors.shape[:2], dtype=torch.bool)
+    valid = valid & (valid.sum(1, keepdim=True) > 1)
+    return _InfoNCE.apply(anchors, keys, valid, temperature, num_negatives, negatives)
+
+
+class _InfoNCE(torch.autograd.Function):
+    """The similarity is built once, a block of rows at a time, and its gradient with it.
+
+    The loss is a scalar, so its gradient is known up to a factor when it is computed: what
+    autograd would have to keep (the similarity of all places, twice) never exists whole.
+    """
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        anchors: Tensor,
+        keys: Tensor,
+        valid: Tensor,
+        temperature: float,
+        num_negatives: int,
+        negatives: Tensor | None,
+    ) -> Tensor:
+        with torch.autocast(anchors.device.type, enabled=False):
+            # Products of half-precision features are too coarse for differences divided by T.
+            wide = torch.promote_types(anchors.dtype, torch.float32)
+            a, a_norm = _normalized(anchors.to(wide))
+            k, k_norm = _normalized(keys.to(wide))
+            images, places, _ = a.shape
+            # s / T less the most it can be, so that its exponential is at most 1.
+            scale = 0.5 / temperature
+            bias = a.new_full((images, 1, places), -scale)
+            bias.masked_fill_(~valid.unsqueeze(1), -torch.inf)
+            positive = (a * k).sum(2).mul_(scale).sub_(scale)
+            rows = max(1, min(places, _AT_ONCE // max(images * places, 1)))
+            total = torch.empty_like(positive)
+            share = valid / valid.sum().clamp(min=1)
+            a_grad, k_grad = torch.empty_like(a), torch.zeros_like(k)
+            for first in range(0, places, rows):
+                block = slice(first, first + rows)
+                others = torch.baddbmm(bias, a[:, block], k.mT, alpha=scale).exp_()
+                others.diagonal(first, 1, 2).zero_()  # an anchor's own key is no negative
+                chosen = None if negatives is None else negatives[:, block]
+                pull, total[:, block] = _pull(
+                    others, positive[:, block].exp(), share[:, block], first, num_negatives, chosen
+                )
+                a_grad[:, block] = pull @ k
+                k_grad.baddbmm_(pull.mT, a[:, block])
+            ctx.save_for_backward(
+                _through_norm(a_grad, a, a_norm).mul_(scale).to(anchors.dtype),
+                _through_norm(k_grad, k, k_norm).mul_(scale).to(keys.dtype),
+            )
+            return ((total.log() - positive).masked_fill(~valid, 0) * share).sum()
+
+    @staticmethod
+    def backward(ctx: Any, factor: Tensor) -> tuple[Tensor | None, ...]:
+        a_grad, k_grad = ctx.saved_tensors
+        return factor * a_grad, factor * k_grad, None, None, None, None
+
+
+def _pull(
+    others: Tensor,
+    positive: Tensor,
+    share: Tensor,
+    first: int,
+    num_negatives: int,
+    negatives: Tensor | None,
+) -> tuple[Tensor, Tensor]:
+    """The gradient of a block by s / T, (N, rows, L), and the denominators, (N, rows).
+
+    ``others`` holds exp(s / T) of all keys but the anchor's own, from row ``first`` on, 0 where
+    there is none to draw; ``share`` what an anchor counts in the mean.
+    """
+    reach = others.cumsum(2)
+    if negatives is None:
+        negatives = _draw(reach, num_negatives)
+    drawn = others.gather(2, negatives)
+    total = positive + drawn.sum(2)
+    # Draws of one key have one value, so the order in which they are added does not matter.
+    pull = reach.zero_().scatter_add_(2, negatives, drawn.mul_((share / total).unsqueeze(2)))
+    pull.diagonal(first, 1, 2).copy_((positive / total - 1) * share)
+    return pull, total
+
+
+def _draw(reach: Tensor, number: int) -> Tensor:
+    """(N, rows, number) places drawn with replacement, by the cumulated weights of all places."""
+    draws = torch.rand(*reach.shape[:2], number, device=reach.device, dtype=reach.dtype)
+    # Rounding may put a draw at the very end, and it must still be a place.
+    places = torch.searchsorted(reach, draws.mul_(reach[..., -1:]), right=True)
+    return places.clamp_(max=reach.shape[2] - 1)
+
+
+def _normalized(features: Tensor) -> tuple[Tensor, Tensor]:
+    norm = features.norm(dim=2, keepdim=True).clamp(min=1e-12)
+    return features / norm, norm
+
+
+def _through_norm(grad: Tensor, unit: Tensor, norm: Tensor) -> Tensor:
+    """The gradient by x of a function of x / |x|."""
+    return (grad - (grad * unit).sum(2, keepdim=True) * unit) / norm

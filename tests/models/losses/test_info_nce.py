@@ -1,0 +1,159 @@
+"""The loss against the paper's formula, written as a loop."""
+
+import math
+
+import pytest
+import torch
+
+from depthda.errors import UserError
+from depthda.models.losses.info_nce import _draw, info_nce
+
+
+def by_loop(anchors, keys, valid, temperature, negatives):
+    """Mean over valid anchors of -log(e^(s_ii/T) / (e^(s_ii/T) + sum of e^(s_in/T)))."""
+    anchors, keys = anchors.double(), keys.double()
+    terms = []
+    for image in range(len(anchors)):
+        if valid[image].sum() < 2:
+            continue
+        for i in range(anchors.shape[1]):
+            if not valid[image, i]:
+                continue
+
+            def s(j, a=anchors[image, i], image=image):
+                cosine = torch.dot(a, keys[image, j]) / (a.norm() * keys[image, j].norm())
+                return (cosine + 1) / 2
+
+            pushed = [(s(int(n)) / temperature).exp() for n in negatives[image, i]]
+            pulled = (s(i) / temperature).exp()
+            terms.append(-(pulled / (pulled + sum(pushed))).log())
+    return torch.stack(terms).mean() if terms else anchors.sum() * 0
+
+
+def case(images=2, places=7, length=5, draws=6, dtype=torch.float32, share=1.0, seed=0):
+    """Features, a mask, and negatives that are valid places other than the anchor's own."""
+    g = torch.Generator().manual_seed(seed)
+    anchors = torch.randn(images, places, length, generator=g, dtype=dtype).requires_grad_()
+    keys = torch.randn(images, places, length, generator=g, dtype=dtype).requires_grad_()
+    valid = torch.rand(images, places, generator=g) < share
+    negatives = torch.zeros(images, places, draws, dtype=torch.int64)
+    for image in range(images):
+        for i in range(places):
+            pool = [j for j in range(places) if valid[image, j] and j != i]
+            if pool:
+                picks = torch.randint(len(pool), (draws,), generator=g)
+                negatives[image, i] = torch.tensor(pool)[picks]
+    return anchors, keys, valid, negatives
+
+
+@pytest.mark.parametrize('share', [1.0, 0.6])
+@pytest.mark.parametrize('temperature', [0.07, 0.02, 1.0])
+def test_it_equals_the_formula_and_so_does_its_gradient(share, temperature):
+    anchors, keys, valid, negatives = case(share=share)
+    expected = by_loop(anchors, keys, valid, temperature, negatives)
+    found = info_nce(anchors, keys, valid, temperature, negatives=negatives)
+    torch.testing.assert_close(found, expected.float(), rtol=1e-5, atol=1e-5)
+    for one, other in zip(
+        torch.autograd.grad(found, (anchors, keys)),
+        torch.autograd.grad(expected, (anchors, keys)),
+        strict=True,
+    ):
+        torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-5)
+
+
+def test_gradcheck():
+    anchors, keys, valid, negatives = case(dtype=torch.float64, share=0.7)
+    assert torch.autograd.gradcheck(
+        lambda a, k: info_nce(a, k, valid, 0.07, negatives=negatives) * 3, (anchors, keys)
+    )
+
+
+def test_blocks_of_rows_change_nothing(monkeypatch):
+    anchors, keys, valid, negatives = case(places=11, share=0.8)
+    whole = info_nce(anchors, keys, valid, negatives=negatives)
+    monkeypatch.setattr('depthda.models.losses.info_nce._AT_ONCE', 2 * 11 * 3)
+    parts = info_nce(anchors, keys, valid, negatives=negatives)
+    torch.testing.assert_close(parts, whole)
+    for one, other in zip(
+        torch.autograd.grad(parts, (anchors, keys)),
+        torch.autograd.grad(whole, (anchors, keys)),
+        strict=True,
+    ):
+        torch.testing.assert_close(one, other)
+
+
+def test_places_that_are_not_valid_have_no_part():
+    anchors, keys, valid, _ = case(places=40, share=0.5)
+    torch.manual_seed(0)
+    before = info_nce(anchors, keys, valid, num_negatives=16)
+    grads = torch.autograd.grad(before, (anchors, keys))
+    assert all((grad[~valid] == 0).all() and (grad[valid] != 0).any() for grad in grads)
+    with torch.no_grad():
+        anchors[~valid], keys[~valid] = 5.0, -3.0
+    torch.manual_seed(0)
+    assert info_nce(anchors, keys, valid, num_negatives=16) == before
+
+
+@pytest.mark.parametrize('count', [0, 1])
+def test_fewer_than_two_places_have_no_negatives(count):
+    anchors, keys, valid, negatives = case()
+    valid[:] = False
+    valid[:, :count] = True
+    loss = info_nce(anchors, keys, valid)
+    assert loss == 0
+    assert all((grad == 0).all() for grad in torch.autograd.grad(loss, (anchors, keys)))
+
+
+def test_an_image_with_one_place_does_not_dilute_the_mean():
+    anchors, keys, valid, negatives = case()
+    alone = info_nce(anchors[:1], keys[:1], valid[:1], negatives=negatives[:1])
+    valid[1] = False
+    valid[1, 0] = True
+    torch.testing.assert_close(info_nce(anchors, keys, valid, negatives=negatives), alone)
+
+
+def test_negatives_are_drawn_in_proportion_and_never_the_anchor():
+    torch.manual_seed(0)
+    weights = torch.tensor([[[0.0, 1.0, 3.0, 0.0, 6.0]]])
+    drawn = _draw(weights.cumsum(2), 200_000).flatten()
+    share = torch.bincount(drawn, minlength=5) / len(drawn)
+    torch.testing.assert_close(share, weights.flatten() / 10, atol=5e-3, rtol=0)
+
+
+def test_the_draw_follows_the_similarity():
+    """With one hard negative, the loss is that of drawing it with the softmax's probability."""
+    keys = torch.eye(3).unsqueeze(0)
+    anchors = torch.tensor([[[1.0, 1.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]]])
+    valid, temperature, draws = torch.ones(1, 3, dtype=torch.bool), 0.2, 5
+    torch.manual_seed(0)
+    found = torch.stack(
+        [info_nce(anchors, keys, valid, temperature, draws) for _ in range(4000)]
+    ).mean()
+
+    s = (torch.nn.functional.normalize(anchors[0], dim=1) @ keys[0].T + 1) / 2
+    expected = 0.0
+    for i in range(3):
+        j, k = [place for place in range(3) if place != i]
+        p = (s[i] / temperature)[[j, k]].softmax(0)
+        e = (s[i] / temperature).exp()
+        for hard in range(draws + 1):
+            chance = math.comb(draws, hard) * p[0] ** hard * p[1] ** (draws - hard)
+            expected += chance * -(e[i] / (e[i] + hard * e[j] + (draws - hard) * e[k])).log() / 3
+    assert found.item() == pytest.approx(float(expected), abs=0.01)
+
+
+def test_a_temperature_that_single_precision_cannot_hold_is_refused():
+    anchors, keys, *_ = case()
+    with pytest.raises(UserError, match='.02 or more'):
+        info_nce(anchors, keys, temperature=0.01)
+
+
+def test_half_precision_features_are_compared_in_single():
+    anchors, keys, valid, negatives = case(length=64, places=30)
+    half = [each.detach().bfloat16().requires_grad_() for each in (anchors, keys)]
+    with torch.autocast('cpu', dtype=torch.bfloat16):
+        loss = info_nce(*half, valid, negatives=negatives)
+    exact = info_nce(*(each.float() for each in half), valid, negatives=negatives)
+    assert loss.dtype == torch.float32
+    torch.testing.assert_close(loss, exact)
+    assert all(grad.dtype == torch.bfloat16 for grad in torch.autograd.grad(loss, half))
