@@ -1,0 +1,52 @@
+"""What the documents show, tried."""
+
+import inspect
+import json
+import re
+from pathlib import Path
+
+import pytest
+from mmengine.registry import VISUALIZERS
+
+from depthda.engine.launch import load_config
+
+ROOT = Path(__file__).parents[1]
+LINES = re.findall(r'```python\n(visualizer = .*)\n```', (ROOT / 'docs/logging.md').read_text())
+
+
+def build(line, folder):
+    """The visualizer of a config that has this line, as the runner builds it."""
+    config = folder / 'mine.py'
+    base = ROOT / 'configs' / 'sample' / 'depthda_tiny_u2r.py'
+    config.write_text(f'_base_ = [{str(base)!r}]\n{line}\n')
+    settings = dict(load_config(config).visualizer, name=folder.name, save_dir=str(folder / 'run'))
+    return VISUALIZERS.build(settings)
+
+
+def test_there_is_a_line_for_each_backend():
+    assert [re.findall(r"type='(\w+)'", line)[1] for line in LINES] == [
+        'TensorboardVisBackend',
+        'WandbVisBackend',
+    ]
+
+
+@pytest.mark.parametrize('line', LINES, ids=['tensorboard', 'wandb'])
+def test_a_line_is_what_mmengine_takes_and_keeps_the_local_log(line, tmp_path):
+    visualizer = build(line, tmp_path)
+    kept, added = visualizer._vis_backends.values()
+    kept.add_scalars({'loss': 2.0}, step=1)
+    (path,) = tmp_path.glob('run/vis_data/scalars.json')
+    assert json.loads(path.read_text()) == {'loss': 2.0, 'step': 1}
+    assert type(added).__name__ in line
+
+
+def test_tensorboard_writes_events(tmp_path):
+    pytest.importorskip('tensorboard')
+    build(LINES[0], tmp_path).add_scalars({'loss': 2.0}, step=1)
+    assert list(tmp_path.glob('run/vis_data/events.out.tfevents.*'))
+
+
+def test_wandb_takes_the_arguments(tmp_path):
+    wandb = pytest.importorskip('wandb')
+    backend = list(build(LINES[1], tmp_path)._vis_backends.values())[1]
+    assert set(backend._init_kwargs) <= set(inspect.signature(wandb.init).parameters)

@@ -1,0 +1,55 @@
+import runpy
+import sys
+from pathlib import Path
+
+import cv2
+import pytest
+
+TOOL = Path(__file__).parents[2] / 'tools' / 'browse_dataset.py'
+CONFIG = str(TOOL.parents[1] / 'configs' / 'sample' / 'depthda_tiny_u2r.py')
+
+
+@pytest.fixture
+def run(monkeypatch, capsys, tmp_path):
+    """Run the script in this process and in ``tmp_path``: status, output, errors."""
+
+    def call(*args):
+        monkeypatch.chdir(tmp_path)
+        monkeypatch.setattr(sys, 'argv', [str(TOOL), *args])
+        try:
+            runpy.run_path(str(TOOL), run_name='__main__')
+            status = 0
+        except SystemExit as stopped:
+            status = stopped.code
+        return status, *capsys.readouterr()
+
+    return call
+
+
+def test_ends_with_where_the_sheets_lie(run, sample):
+    root = ('--cfg-options', f'val_dataloader.dataset.data_root={sample}')
+    # The held-out part of Train has four images of the first block.
+    status, out, err = run(CONFIG, '--split', 'val', '--number', '3', '--repeat', '3', *root)
+    assert status == 0, err
+    folder = 'work_dirs/browse/depthda_tiny_u2r'
+    assert out.splitlines()[-2:] == [f'{folder}/val-1.png', f'{folder}/val-2.png']
+    assert cv2.imread(f'{folder}/val-1.png').shape[0] > 1000
+    again = run(CONFIG, '--split', 'val', '--number', '1', '--out', 'here', *root)
+    assert again[1].splitlines()[-1] == 'here/val-1.png' and Path('here/val-1.png').is_file()
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'sentence'),
+    [
+        (('none.py',), 'error: there is no config file none.py'),
+        ((CONFIG,), 'error: the image folder data/sample/Train/Urban/images_png does not exist'),
+        ((CONFIG, '--number', '0'), 'error: --number 0 --repeat 1: both must be at least 1.'),
+        (
+            (CONFIG, '--cfg-options', 'train_dataloader.dataset.data_rot=x'),
+            "error: 'train_dataloader.dataset.data_rot' is not in the config: did you mean",
+        ),
+    ],
+)
+def test_a_mistake_is_one_sentence_and_status_2(run, arguments, sentence):
+    status, _, err = run(*arguments)
+    assert status == 2 and err.splitlines()[-1].startswith(sentence)

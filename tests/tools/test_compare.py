@@ -1,0 +1,104 @@
+import json
+import runpy
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from depthda.evaluation.segmentation_metric import SegmentationMetric
+from depthda.evaluation.tile_counts import TileCounts, save_tiles
+from depthda.files import write_json
+
+TOOL = Path(__file__).parents[2] / 'tools' / 'compare.py'
+
+
+@pytest.fixture
+def run(monkeypatch, capsys, tmp_path):
+    """Run the script in this process and in ``tmp_path``: status, output, errors."""
+
+    def call(*args):
+        monkeypatch.chdir(tmp_path)
+        monkeypatch.setenv('COLUMNS', '100')
+        monkeypatch.setattr(sys, 'argv', [str(TOOL), *args])
+        try:
+            runpy.run_path(str(TOOL), run_name='__main__')
+            status = 0
+        except SystemExit as stopped:
+            status = stopped.code
+        return status, *capsys.readouterr()
+
+    return call
+
+
+@pytest.fixture(autouse=True)
+def runs(tmp_path):
+    """A and B, two seeds each, on four images in which one class has 6 pixels and the other 4."""
+    # Right pixels of both classes, image by image.
+    right = {('a', 0): (3, 2), ('a', 1): (4, 2), ('b', 0): (5, 2), ('b', 1): (5, 3)}
+    for (name, seed), (first, second) in right.items():
+        one = np.array([[first, 6 - first], [4 - second, second], [0, 1]], np.int64)
+        tiles = TileCounts(
+            np.array([f'{i}.png' for i in range(4)]),
+            np.array(['Rural'] * 4),
+            np.array(['Test'] * 4),
+            np.array(['ground', 'road']),
+            np.stack([one] * 4),
+        )
+        folder = tmp_path / name / f'seed-{seed}'
+        save_tiles(folder / 'tiles.npz', tiles)
+        content = dict(report=SegmentationMetric()._make_report(tiles), seed=seed, tta=False)
+        data = {'data_root': 'data', 'domains': ['Rural']}
+        content |= dict(tested_on=data, trained_on=None, selection=None)
+        write_json(folder / 'metrics.json', content)
+
+
+# By hand: ground 3/8, 4/8 and 5/8, 5/7; road 2/7, 2/6 and 2/5, 3/5; the images are all alike.
+# mIoU 33.04, 41.67 and 51.25, 65.71: gains 18.21 and 24.05, mean 21.13 ± 12.706 · 2.917.
+PRINTED = """\
+A  a
+B  b
+IoU in % on all: 2 pairs of runs, 4 images
+
+             A       B    B − A   95 % over seeds   95 % over tiles
+ ───────────────────────────────────────────────────────────────────
+  mIoU   37.35   58.48   +21.13   -15.93 … +58.19   +21.13 … +21.13
+"""
+
+
+def test_prints_the_table_and_what_it_covers(run):
+    status, out, err = run('a', 'b', '--resamples', '50')
+    assert (status, err) == (0, '')
+    lines = [line.rstrip() for line in out.splitlines()]
+    assert '\n'.join(lines[:7]) + '\n' == PRINTED
+    text = ' '.join(' '.join(lines[7:]).split())
+    assert text.startswith('Over seeds: paired t interval of 2 seeds. It covers the randomness of')
+    assert 'bootstrap of 4 images, 50 resamples' in text and '(--block)' in text
+    assert 'Fewer than 20 images' in text
+
+
+def test_writes_markdown_and_json(run):
+    assert run('a', 'b', '--per-class', '--block', '2', '--out', 'gain.md')[0] == 0
+    text = Path('gain.md').read_text(encoding='utf-8')
+    assert '# IoU in % on all: 2 pairs of runs, 4 images\n\nA: `a`\\\nB: `b`\n' in text
+    assert '| ground | 43.75 | 66.96 | +23.21 |' in text
+    assert '| road | 30.95 | 50.00 | +19.05 |' in text
+    assert '2 blocks of 2 neighbouring images, 10,000 resamples' in text
+    assert run('a', 'b', '--out', 'gain.json', '--seed', '3')[0] == 0
+    found = json.loads(Path('gain.json').read_text())
+    assert found['mIoU']['difference'] == pytest.approx(21.13, abs=0.005)
+    assert (found['bootstrap_seed'], found['block'], len(found['pairs'])) == (3, 1, 2)
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'sentence'),
+    [
+        (('a', 'c'), 'error: there is no folder c: give a run, or a folder of runs.\n'),
+        (('a', 'b', '--out', 'x.txt'), 'error: --out x.txt: give a name that ends with .md'),
+        (('a', 'b', '--resamples', '0'), 'error: 0 resamples of blocks of 1: both must be'),
+        (('a/seed-0', 'b/seed-1'), 'error: no run of A (seed 0) has the world and seed'),
+    ],
+)
+def test_a_mistake_is_one_sentence_and_status_2(run, arguments, sentence):
+    status, out, err = run(*arguments)
+    assert status == 2 and out == '' and err.startswith(sentence) and err.count('\n') == 1

@@ -1,0 +1,60 @@
+import json
+import runpy
+import sys
+from pathlib import Path
+
+import pytest
+
+TOOL = Path(__file__).parents[2] / 'tools' / 'plot_logs.py'
+
+
+@pytest.fixture
+def run(monkeypatch, capsys, tmp_path):
+    """Run the script in this process and in ``tmp_path``: status, output, errors."""
+
+    def call(*args):
+        monkeypatch.chdir(tmp_path)
+        monkeypatch.setattr(sys, 'argv', [str(TOOL), *args])
+        try:
+            runpy.run_path(str(TOOL), run_name='__main__')
+            status = 0
+        except SystemExit as stopped:
+            status = stopped.code
+        return status, *capsys.readouterr()
+
+    return call
+
+
+@pytest.fixture(autouse=True)
+def runs(tmp_path):
+    for name, key in (('rgb', 'mIoU'), ('dual', 'mF1')):
+        folder = tmp_path / name / '20260101_000000' / 'vis_data'
+        folder.mkdir(parents=True)
+        lines = [{'loss': 1.0, 'step': 1}, {key: 50.0, 'step': 1}]
+        (folder / 'scalars.json').write_text('\n'.join(map(json.dumps, lines)))
+
+
+def test_draws_what_there_is_and_says_what_is_missing(run):
+    status, out, err = run('rgb', 'dual', '--out', 'a/curves.svg')
+    assert (status, err) == (0, '')
+    assert out.splitlines() == [
+        'dual has no mIoU (did you mean one of loss, mF1?).',
+        'curves of 2 runs: a/curves.svg',
+    ]
+    text = Path('a/curves.svg').read_text()
+    assert text.startswith('<?xml') and '<!-- loss -->' in text and '<!-- mIoU -->' in text
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'sentence'),
+    [
+        (('rgb', 'none'), 'error: there is no folder none'),
+        (('rgb', '--out', 'a.gif'), 'error: --out a.gif: give a name that ends with'),
+        (('rgb', '--smooth', '1'), 'error: --smooth 1.0: give a number from 0'),
+        (('rgb', '--keys', 'lr'), 'error: there is nothing to draw: rgb has no lr'),
+    ],
+)
+def test_a_mistake_is_one_sentence_and_status_2(run, arguments, sentence):
+    status, out, err = run(*arguments)
+    assert status == 2 and out == '' and err.startswith(sentence) and err.count('\n') == 1
+    assert not Path('curves.png').exists()
