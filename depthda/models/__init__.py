@@ -1,6 +1,11 @@
 """Two encoders, their fusion, and mmseg's encoder-decoder around them."""
 
 from depthda.models import preprocessor  # noqa: F401
-from depthda.models.backbones import dual_backbone, transformers_backbone  # noqa: F401
-from depthda.models.necks import fusion  # noqa: F401
+from depthda.models.backbones import (  # noqa: F401
+    dual_backbone,
+    necked_backbone,
+    transformers_backbone,
+)
+from depthda.models.decode_heads import depth_refined_head  # noqa: F401
+from depthda.models.necks import fusion, multi_scale_contrast  # noqa: F401
 from depthda.models.segmentors import depth_guided  # noqa: F401

@@ -1,0 +1,109 @@
+"""Refinement of any head's logits by the shallow features of the depth encoder."""
+
+import torch
+from mmcv.cnn import ConvModule
+from mmengine.model import BaseModule
+from mmseg.models.utils import resize
+from mmseg.registry import MODELS
+from mmseg.utils import ConfigType, SampleList, add_prefix
+from torch import Tensor, nn
+
+from depthda.errors import UserError
+from depthda.models.features import GuidedFeatures
+
+_NORM = dict(type='SyncBN', requires_grad=True)  # plain BN where one process trains
+
+
+@MODELS.register_module()
+class DepthRefinedHead(BaseModule):
+    r"""A decode head whose logits z are corrected by the depth features of the first stage, d.
+
+    .. math:: z' = z + \sigma(p) \, C_1(C_3[\phi(z), \psi(d)])
+
+    φ, ψ and C₃ are 3×3 convolutions with norm and ReLU, C₁ a plain 1×1 convolution to the classes,
+    p is learned. Logits and depth features meet at the finer of their two sizes. The head's own
+    losses are computed on both z and z'; inference uses z'.
+
+    Args:
+        head: Config of any decode head that returns logits; all its keys keep their meaning.
+        depth_channels: Channels of the depth features of the first stage.
+        channels: Of the branches.
+        step: p at the start: the factor starts at σ(p).
+        raw_weight, refined_weight: Of the losses on z and on z'.
+        norm_cfg: Norm of the branches.
+    """
+
+    def __init__(
+        self,
+        head: ConfigType,
+        depth_channels: int,
+        channels: int = 64,
+        step: float = 0.3,
+        raw_weight: float = 1.0,
+        refined_weight: float = 1.0,
+        norm_cfg: ConfigType = _NORM,
+        init_cfg: dict | None = None,
+    ) -> None:
+        super().__init__(init_cfg)
+        self.head = MODELS.build(head)
+        # What the segmentor reads off its decode head.
+        self.num_classes = self.head.num_classes
+        self.out_channels = self.head.out_channels
+        self.align_corners = self.head.align_corners
+        self.threshold = self.head.threshold
+        self.ignore_index = self.head.ignore_index
+        self.raw_weight = raw_weight
+        self.refined_weight = refined_weight
+        branch = dict(kernel_size=3, padding=1, norm_cfg=norm_cfg)
+        self.logits_branch = ConvModule(self.out_channels, channels, **branch)
+        self.depth_branch = ConvModule(depth_channels, channels, **branch)
+        self.merge = ConvModule(2 * channels, channels, **branch)
+        self.residual = nn.Conv2d(channels, self.out_channels, 1)
+        self.step = nn.Parameter(torch.tensor(float(step)))
+
+    def forward(self, inputs: GuidedFeatures) -> Tensor:
+        """The refined logits."""
+        return self.refine(self._raw(inputs), inputs)
+
+    def refine(self, logits: Tensor, inputs: GuidedFeatures) -> Tensor:
+        """Correct the head's logits (N, K, h, w) by the depth that comes with ``inputs``."""
+        depth = inputs.depth[0]
+        size = max(logits.shape[2:], depth.shape[2:])
+        logits, depth = (
+            resize(each, size, mode='bilinear', align_corners=self.align_corners)
+            for each in (logits, depth)
+        )
+        branches = torch.cat([self.logits_branch(logits), self.depth_branch(depth)], dim=1)
+        return logits + self.step.sigmoid() * self.residual(self.merge(branches))
+
+    def loss(
+        self, inputs: GuidedFeatures, batch_data_samples: SampleList, train_cfg: ConfigType
+    ) -> dict[str, Tensor]:
+        """The head's losses on its own logits, and under ``refined.`` on the refined ones."""
+        raw = self._raw(inputs)
+        refined = self.refine(raw, inputs)
+        losses = _weighted(self.head.loss_by_feat(raw, batch_data_samples), self.raw_weight)
+        more = _weighted(self.head.loss_by_feat(refined, batch_data_samples), self.refined_weight)
+        return losses | add_prefix(more, 'refined') | {'step': self.step.detach().sigmoid()}
+
+    def predict(
+        self, inputs: GuidedFeatures, batch_img_metas: list[dict], test_cfg: ConfigType
+    ) -> Tensor:
+        """The refined logits at the size of the images."""
+        return self.head.predict_by_feat(self.forward(inputs), batch_img_metas)
+
+    def _raw(self, inputs: GuidedFeatures) -> Tensor:
+        name = type(self.head).__name__
+        if not isinstance(inputs, GuidedFeatures):
+            raise UserError(
+                'DepthRefinedHead needs the depth features of DualBackbone and a fusion neck, and '
+                f'got {type(inputs).__name__}: give the model both.'
+            )
+        logits = self.head(inputs)
+        if not isinstance(logits, Tensor):
+            raise UserError(f'{name} returns more than logits, which cannot be refined.')
+        return logits
+
+
+def _weighted(losses: dict[str, Tensor], weight: float) -> dict[str, Tensor]:
+    return {key: weight * value if 'loss' in key else value for key, value in losses.items()}

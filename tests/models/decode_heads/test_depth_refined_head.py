@@ -1,0 +1,144 @@
+"""The refinement against its formula, and the wrapped head's own keys."""
+
+import pytest
+import torch
+import torch.nn.functional as F
+from mmengine.registry import DefaultScope
+from mmengine.structures import PixelData
+from mmseg.registry import MODELS
+from mmseg.structures import SegDataSample
+
+from depthda.errors import UserError
+from depthda.models.features import GuidedFeatures
+
+BN = dict(type='BN', requires_grad=True)
+CE = dict(type='CrossEntropyLoss', avg_non_ignore=True)
+FCN = dict(
+    type='FCNHead', in_channels=6, in_index=0, channels=5, num_convs=1, concat_input=False,
+    dropout_ratio=0, num_classes=3, norm_cfg=BN, loss_decode=CE,
+)  # fmt: skip
+
+
+def build(head=FCN, **rest):
+    torch.manual_seed(0)
+    given = dict(head=head, depth_channels=4, channels=8, norm_cfg=BN) | rest
+    with DefaultScope.overwrite_default_scope('mmseg'):
+        return MODELS.build(dict(type='DepthRefinedHead', **given))
+
+
+def inputs(size=8, depth_size=8, images=2):
+    g = torch.Generator().manual_seed(1)
+    fused = torch.randn(images, 6, size, size, generator=g)
+    depth = torch.randn(images, 4, depth_size, depth_size, generator=g)
+    return GuidedFeatures([fused], [depth])
+
+
+def samples(images=2, size=32, ignored_from=None):
+    g = torch.Generator().manual_seed(2)
+    found = []
+    for _ in range(images):
+        label = torch.randint(3, (1, size, size), generator=g)
+        if ignored_from is not None:
+            label[:, ignored_from:] = 255
+        meta = dict(img_shape=(size, size), pad_shape=(size, size))
+        found.append(SegDataSample(gt_sem_seg=PixelData(data=label), metainfo=meta))
+    return found
+
+
+def conv(module, x):
+    """Convolution, norm by the batch's own statistics, ReLU."""
+    x = F.conv2d(x, module.conv.weight, module.conv.bias, padding=1)
+    mean, var = x.mean((0, 2, 3), keepdim=True), x.var((0, 2, 3), unbiased=False, keepdim=True)
+    x = (x - mean) / (var + 1e-5).sqrt()
+    return (x * module.bn.weight.view(1, -1, 1, 1) + module.bn.bias.view(1, -1, 1, 1)).relu()
+
+
+@pytest.mark.parametrize('size, depth_size, at', [(8, 8, 8), (4, 8, 8), (8, 4, 8)])
+def test_it_equals_the_formula(size, depth_size, at):
+    model, given = build(), inputs(size, depth_size)
+    z = model.head(given)
+    found = model.refine(z, given)
+    z, d = (F.interpolate(x, (at, at), mode='bilinear') for x in (z, given.depth[0]))
+    both = torch.cat([conv(model.logits_branch, z), conv(model.depth_branch, d)], 1)
+    residual = F.conv2d(conv(model.merge, both), model.residual.weight, model.residual.bias)
+    expected = z + 1 / (1 + torch.exp(torch.tensor(-0.3))) * residual
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
+
+
+def test_the_step_starts_at_its_sigmoid():
+    losses = build().loss(inputs(), samples(), {})
+    assert float(losses['step']) == pytest.approx(0.5744, abs=1e-4)
+
+
+def test_both_logits_have_the_heads_own_losses():
+    model, given, labels = build(), inputs(), samples()
+    losses = model.loss(given, labels, {})
+    truth = torch.cat([sample.gt_sem_seg.data for sample in labels])
+    for key, logits in (
+        ('loss_ce', model.head(given)),
+        ('refined.loss_ce', model(given)),
+    ):
+        expected = F.cross_entropy(F.interpolate(logits, (32, 32), mode='bilinear'), truth)
+        torch.testing.assert_close(losses[key], expected, rtol=1e-4, atol=1e-5)
+
+
+def test_weights_scale_the_losses_and_nothing_else():
+    one = build().loss(inputs(), samples(), {})
+    other = build(raw_weight=2.0, refined_weight=0.5).loss(inputs(), samples(), {})
+    torch.testing.assert_close(other['loss_ce'], 2 * one['loss_ce'])
+    torch.testing.assert_close(other['refined.loss_ce'], 0.5 * one['refined.loss_ce'])
+    torch.testing.assert_close(other['refined.acc_seg'], one['refined.acc_seg'])
+
+
+def test_a_list_of_losses_and_a_sampler_keep_working():
+    head = dict(
+        FCN,
+        loss_decode=[
+            dict(CE, loss_name='loss_ce'),
+            dict(CE, loss_name='loss_two', loss_weight=3.0),
+        ],
+        sampler=dict(type='OHEMPixelSampler', thresh=0.3, min_kept=10),
+    )
+    losses = build(head).loss(inputs(), samples(), {})
+    torch.testing.assert_close(losses['refined.loss_two'], 3 * losses['refined.loss_ce'])
+    plain = build().loss(inputs(), samples(), {})
+    assert losses['loss_ce'] != plain['loss_ce']  # the sampler chose
+
+
+def test_ignored_pixels_change_nothing():
+    """In eval mode, where the norm does not mix places: beyond the kernels' reach, nothing."""
+    model, labels = build().eval(), samples(size=64, ignored_from=32)
+    given = inputs(16, 16)
+    before = model.loss(given, labels, {})
+    # Labels end at row 8 of the features; three kernels and the interpolation reach 4 rows more.
+    given[0][:, :, 13:] = 100.0
+    given.depth[0][:, :, 13:] = -100.0
+    after = model.loss(given, labels, {})
+    for key in ('loss_ce', 'refined.loss_ce'):
+        torch.testing.assert_close(after[key], before[key])
+
+
+def test_inference_uses_the_refined_logits():
+    model, given = build().eval(), inputs()
+    metas = [sample.metainfo for sample in samples()]
+    expected = F.interpolate(model(given), (32, 32), mode='bilinear')
+    torch.testing.assert_close(model.predict(given, metas, {}), expected)
+    assert not torch.allclose(model(given), model.head(given))
+
+
+def test_every_parameter_learns():
+    model = build()
+    losses = model.loss(inputs(), samples(), {})
+    (losses['loss_ce'] + losses['refined.loss_ce']).backward()
+    assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in model.parameters())
+
+
+def test_features_without_depth_are_refused():
+    with pytest.raises(UserError, match='DualBackbone and a fusion neck'):
+        build().loss(tuple(inputs()), samples(), {})
+
+
+def test_it_looks_like_its_head():
+    model = build()
+    for key in ('num_classes', 'out_channels', 'align_corners', 'threshold', 'ignore_index'):
+        assert getattr(model, key) == getattr(model.head, key)

@@ -1,0 +1,180 @@
+"""The contrastive neck against a computation written position by position."""
+
+import math
+
+import pytest
+import torch
+from mmengine.registry import DefaultScope
+from mmseg.registry import MODELS
+
+import depthda.models.necks.multi_scale_contrast as module
+from depthda.errors import UserError
+from depthda.models.features import PairedFeatures
+
+BN = dict(type='BN', requires_grad=True)
+
+
+def neck(**rest):
+    torch.manual_seed(0)
+    fusion = dict(type='ConcatFusion', rgb_channels=[6, 8], depth_channels=[4, 5])
+    given = dict(fusion=fusion, scale_weights=[0.2, 0.5], channels=7, norm_cfg=BN) | rest
+    with DefaultScope.overwrite_default_scope('mmseg'):
+        return MODELS.build(dict(type='MultiScaleContrastiveNeck', **given))
+
+
+def sizes(channels):
+    return zip(channels, (1, 2), strict=True)
+
+
+def features(size=16, images=2, seed=1):
+    g = torch.Generator().manual_seed(seed)
+    maps = [
+        [torch.randn(images, c, size // s, size // s, generator=g) for c, s in sizes(cs)]
+        for cs in ((6, 8), (4, 5))
+    ]
+    return PairedFeatures(*(tuple(each) for each in maps))
+
+
+def everywhere(size=64, images=2):
+    return torch.ones(images, size, size, dtype=torch.bool)
+
+
+def test_the_loss_is_the_weighted_mean_of_enhanced_against_rgb(monkeypatch):
+    """Every step again by hand, with the contrast itself replaced by a plain sum."""
+    model, maps = neck(), features()
+    seen = []
+
+    def stand_in(anchors, keys, valid, temperature, num_negatives):
+        seen.append((anchors, keys))
+        assert valid.all() and (temperature, num_negatives) == (0.07, 128)
+        return (anchors * keys).sum()
+
+    monkeypatch.setattr(module, 'info_nce', stand_in)
+    found = model.loss(maps, everywhere())
+    expected = 0.0
+    for scale in (0, 1):
+        r, d = (
+            projections[scale](torch.nn.functional.avg_pool2d(each[scale], 4))
+            for projections, each in zip(
+                (model.rgb_projections, model.depth_projections), maps, strict=True
+            )
+        )
+        enhanced = 0.7 * r + 0.3 * d
+        for image in range(2):
+            for y in range(r.shape[2]):
+                for x in range(r.shape[3]):
+                    row = y * r.shape[3] + x
+                    torch.testing.assert_close(seen[scale][0][image, row], enhanced[image, :, y, x])
+                    torch.testing.assert_close(seen[scale][1][image, row], r[image, :, y, x])
+        expected += (0.2, 0.5)[scale] * (enhanced * r).sum() / 2
+    torch.testing.assert_close(found['loss_contrast'], expected)
+
+
+def test_depth_rgb_goes_both_ways(monkeypatch):
+    model, maps = neck(pair='depth-rgb'), features()
+    pairs = []
+    monkeypatch.setattr(
+        module,
+        'info_nce',
+        lambda a, k, *rest: pairs.append((a, k)) or torch.tensor(len(pairs) * 1.0),
+    )
+    found = model.loss(maps, everywhere())
+    assert pairs[0][0] is pairs[1][1] and pairs[0][1] is pairs[1][0]
+    assert found['loss_contrast'].item() == pytest.approx((0.2 * 1.5 + 0.5 * 3.5) / 2)
+    assert not hasattr(model, 'mix')
+
+
+def test_only_the_loss_has_loss_in_its_name_and_the_share_starts_as_set():
+    found = neck(depth_share=0.4).loss(features(), everywhere())
+    assert [key for key in found if 'loss' in key] == ['loss_contrast']
+    assert float(found['depth_share_1']) == pytest.approx(0.4)
+    assert not found['scale_0'].requires_grad
+
+
+def test_every_parameter_learns():
+    for pair in ('enhanced-rgb', 'depth-rgb'):
+        model = neck(pair=pair)
+        model.loss(features(), everywhere())['loss_contrast'].backward()
+        for name, parameter in model.named_parameters():
+            # A shift before the norm has no effect; there is none.
+            assert parameter.grad is not None and parameter.grad.abs().sum() > 0, name
+
+
+def test_places_without_label_or_depth_change_nothing():
+    """The lower half is left out: other features there, NaN among them, give the same loss."""
+    model, maps, valid = neck(), features(32), everywhere(128)
+    valid[:, 64:] = False
+    torch.manual_seed(3)
+    before = model.loss(maps, valid)['loss_contrast']
+    for each in (*maps.rgb, *maps.depth):
+        each[:, :, each.shape[2] // 2 :] = torch.nan
+    torch.manual_seed(3)
+    after = model.loss(maps, valid)['loss_contrast']
+    assert after == before and before > 0
+
+
+def test_a_place_averages_its_valid_positions_alone():
+    model, maps, valid = neck(), features(8, images=1), everywhere(8, images=1)
+    valid[0, 0, :4] = False  # the first row of the first place at scale 0
+    r, d, places = model._pool(maps.rgb[0], maps.depth[0], valid)
+    torch.testing.assert_close(r[0, :, 0, 0], maps.rgb[0][0, :, 1:4, :4].mean((1, 2)))
+    torch.testing.assert_close(d[0, :, 1, 1], maps.depth[0][0, :, 4:, 4:].mean((1, 2)))
+    assert places.all()
+    valid[0, :3, :4] = False  # a quarter is left of it
+    assert model._pool(maps.rgb[0], maps.depth[0], valid)[2].tolist() == [
+        [[False, True], [True, True]]
+    ]
+
+
+def test_sizes_that_four_does_not_divide_keep_their_rim():
+    model = neck()
+    r, _, places = model._pool(torch.ones(1, 6, 9, 9), torch.ones(1, 4, 9, 9), everywhere(36, 1))
+    assert r.shape[2:] == (3, 3) and places.all()
+    torch.testing.assert_close(r, torch.ones_like(r))
+
+
+def test_a_scale_of_one_place_is_skipped():
+    model, maps = neck(), features(4, images=1)  # scales of 1×1 places
+    found = model.loss(maps, everywhere(16, 1))
+    assert found['loss_contrast'] == 0 and 'scale_0' not in found
+    maps = features(8, images=1)  # 2×2 places, and one
+    found = model.loss(maps, everywhere(32, 1))
+    assert found['loss_contrast'] > 0 and 'scale_0' in found and 'scale_1' not in found
+
+
+def test_nothing_valid_is_no_loss():
+    assert neck().loss(features(), ~everywhere())['loss_contrast'] == 0
+
+
+def test_at_test_it_is_its_fusion():
+    model, maps = neck(), features()
+    out = model(maps)
+    for fused, rgb, depth in zip(out, *maps, strict=True):
+        assert torch.equal(fused, torch.cat([rgb, depth], 1))
+    assert out.depth == maps.depth and model.out_channels == [10, 13]
+
+
+def test_the_contrast_falls_when_features_agree():
+    """Where depth says what RGB says, anchors equal keys: the loss is the least it can be."""
+    model, maps = neck(pair='depth-rgb'), features(16)
+    unlike = model.loss(maps, everywhere())['loss_contrast']
+    model.depth_projections = model.rgb_projections
+    alike = model.loss(PairedFeatures(maps.rgb, maps.rgb), everywhere())['loss_contrast']
+    assert alike < unlike
+
+
+@pytest.mark.parametrize(
+    'wrong, said',
+    [
+        (dict(scale_weights=[1.0]), '1 scale_weights for the 2 scales'),
+        (dict(pair='rgb'), 'enhanced-rgb'),
+        (dict(depth_share=1.0), 'between 0 and 1'),
+    ],
+)
+def test_wrong_settings_are_said(wrong, said):
+    with pytest.raises(UserError, match=said):
+        neck(**wrong)
+
+
+def test_the_released_start_of_the_share():
+    assert math.isclose(neck().mix[0].sigmoid().item(), 0.3, rel_tol=1e-6)
