@@ -60,11 +60,11 @@ def run_table(
     if not report:
         if smoke:
             check_real_configs(table, only, console)
-        _make_data(console, todo, jobs or os.cpu_count() or 1)
+        make_data(console, todo, jobs or os.cpu_count() or 1)
         jobs = jobs or max(len(gpus), 1)
         # A smoke run takes seconds, most of them spent on imports.
         together = -(-len(todo) // jobs) if smoke and todo else 1
-        failed = _work(console, todo, jobs, gpus, together)
+        failed = do_runs(console, todo, jobs, gpus, together)
     lines = collect(table, plan_runs(table, out, seeds, worlds, None, smoke))
     for drawn in terminal(table, lines):
         console.print(drawn, soft_wrap=False)
@@ -95,7 +95,8 @@ def _list(console: Console, table: Table, runs: Sequence[Run]) -> None:
     console.print(f'{todo} of {len(runs)} runs would be done')
 
 
-def _make_data(console: Console, runs: Sequence[Run], jobs: int) -> None:
+def make_data(console: Console, runs: Sequence[Run], jobs: int) -> None:
+    """Write the synthetic sets of these runs that are not there yet."""
     wanted = [(run.data, run.world, run.row.sample) for run in runs if run.data is not None]
     if not wanted:
         return
@@ -107,9 +108,14 @@ def _make_data(console: Console, runs: Sequence[Run], jobs: int) -> None:
         )
 
 
-def _work(
-    console: Console, runs: Sequence[Run], jobs: int, gpus: Sequence[str], together: int
+def do_runs(
+    console: Console,
+    runs: Sequence[Run],
+    jobs: int,
+    gpus: Sequence[str] = (),
+    together: int = 1,
 ) -> list[tuple[Run, str]]:
+    """Do these runs with a progress bar each; gives those that failed, and why."""
     if not runs:
         return []
     columns = (

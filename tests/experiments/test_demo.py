@@ -1,20 +1,25 @@
-import json
-
 from depthda.experiments import demo
+from depthda.experiments.plan import read_json
 
 
 def test_the_demo_ends_with_a_table_a_picture_and_a_checked_zip(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(demo, 'TILES', {'Train': 12, 'Val': 0, 'Test': 2})
+    monkeypatch.setattr(demo, 'SAMPLE', {'train': 12, 'test': 2, 'size': 128})
     monkeypatch.setattr(demo, 'DIRECTIONS', {'u2r': ('Urban', 'Rural')})
-    monkeypatch.setattr(demo, 'RUNS', [run for run in demo.RUNS if run.direction == 'u2r'])
     demo.run_demo(tmp_path, iterations=2, seed=0)
     out = capsys.readouterr().out
 
     assert (tmp_path / 'predictions.png').stat().st_size > 10_000
     assert f'{tmp_path}/u2r.zip (checked, no fault)' in out
-    for run in demo.RUNS:
-        scores = json.loads((tmp_path / run.name / 'metrics.json').read_text())
-        assert f'{scores["scores"]["mIoU"]:.2f}' in out
-        assert scores['trained_on']['domains'] == ['Urban']
-        assert scores['tested_on']['domains'] == ['Rural']
-        assert scores['tested_on']['images'] == 2
+    assert 'RGB + depth' in (tmp_path / 'u2r.html').read_text()
+    results = [read_json(path) for path in tmp_path.glob('demo/*/*/result.json')]
+    assert {result['row'] for result in results} == {'upernet-u2r', 'depthda-u2r'}
+    for result in results:
+        assert f'{result["scores"]["mIoU"]:.2f}' in out
+        assert result['trained_on']['domains'] == ['Urban']
+        assert result['tested_on']['domains'] == ['Rural']
+        assert result['tested_on']['images'] == 2
+
+    # Stopped and started again, it does nothing twice.
+    demo.run_demo(tmp_path, iterations=2, seed=0)
+    assert 'mIoU' in capsys.readouterr().out
+    assert len(list(tmp_path.glob('demo/*/*/2*'))) == 4  # a training and a test of each

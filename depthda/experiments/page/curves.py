@@ -1,0 +1,131 @@
+"""Training curves as inline SVG: readable without the script, which adds values on hover."""
+
+import json
+import math
+from collections.abc import Sequence
+
+from depthda.experiments.page.head import key_mark
+from depthda.experiments.page.html import Markup, join, note, number, section, tag
+from depthda.experiments.page.runs import Run, describe_set
+
+WIDTH, HEIGHT = 560, 250
+LEFT, RIGHT, TOP, BOTTOM = 46, 14, 12, 34
+MOST_POINTS = 1000  # more are not seen on that width
+Curve = list[tuple[int, float]]
+
+
+def curve_section(runs: Sequence[Run]) -> Markup:
+    """Loss and validation mIoU over the training steps, all runs on one axis."""
+    charts, missing = [], []
+    for name, title in (('loss', 'Training loss'), ('mIoU', _validation_title(runs))):
+        curves = [run.curves.get(name, []) for run in runs]
+        absent = [run.name for run, curve in zip(runs, curves, strict=True) if not curve]
+        if len(absent) < len(runs):
+            charts.append(_figure(title, [run.name for run in runs], curves))
+        if absent:
+            missing.append(f'No {title[0].lower()}{title[1:]} is logged for {", ".join(absent)}.')
+    body = tag('div', charts, class_='charts') if charts else None
+    hint = ' A training log is */vis_data/scalars.json in the folder of the run.'
+    return section('Training curves', 'curves', body, note(*missing, hint) if missing else None)
+
+
+def _validation_title(runs: Sequence[Run]) -> str:
+    chosen = {describe_set(run.validated_on) for run in runs if run.validated_on}
+    return f'Validation mIoU, {chosen.pop()}' if len(chosen) == 1 else 'Validation mIoU'
+
+
+def _figure(title: str, names: Sequence[str], curves: Sequence[Curve]) -> Markup:
+    shown = [_thin(curve) for curve in curves]
+    finite = [point for curve in shown for point in curve if math.isfinite(point[1])]
+    if not finite:
+        return tag('figure', tag('figcaption', title), note('No value is a finite number.'))
+    steps, values = zip(*finite, strict=True)
+    xs = ticks(0, max(steps), 6)
+    ys = ticks(min(values), max(values), 5)
+    x_range, y_range = (0, max(steps) or 1), (ys[0], ys[-1])
+    drawn = [_series(i, curve, x_range, y_range) for i, curve in enumerate(shown) if curve]
+    chart = tag(
+        'svg',
+        _axes(xs, ys, x_range, y_range),
+        drawn,
+        tag('text', 'step', x=(LEFT + WIDTH - RIGHT) / 2, y=HEIGHT - 2, class_='axis mid'),
+        viewBox=f'0 0 {WIDTH} {HEIGHT}',
+        role='img',
+        aria_label=f'{title} over steps: {_in_words(names, curves)}',
+        data_frame=json.dumps([LEFT, WIDTH - RIGHT, TOP, HEIGHT - BOTTOM, *x_range, *y_range]),
+    )
+    legend = [
+        tag('li', key_mark(i), name, tag('span', f' last {number(curve[-1][1])}', class_='quiet'))
+        for i, (name, curve) in enumerate(zip(names, curves, strict=True))
+        if curve
+    ]
+    return tag(
+        'figure',
+        tag('figcaption', title),
+        tag('div', chart, class_='chart', data_names=json.dumps(list(names))),
+        tag('ul', legend, class_='legend'),
+    )
+
+
+def _series(place: int, curve: Curve, x_range: Sequence, y_range: Sequence) -> Markup:
+    """The line of a run, broken where a value is not finite, with a dot for each lone point."""
+    pieces: list[list[str]] = [[]]
+    for step, value in curve:
+        if math.isfinite(value):
+            pieces[-1].append(f'{_x(step, x_range):.1f},{_y(value, y_range):.1f}')
+        elif pieces[-1]:
+            pieces.append([])
+    colour = f's{place % 6 + 1}'
+    lines = [tag('polyline', points=' '.join(p), class_='line') for p in pieces if len(p) > 1]
+    few = sum(map(len, pieces)) <= 12
+    dots = [point for piece in pieces for point in piece if few or len(piece) == 1]
+    marks = [
+        tag('circle', cx=dot.split(',')[0], cy=dot.split(',')[1], r=3, class_='dot') for dot in dots
+    ]
+    points = json.dumps([[s, round(v, 5) if math.isfinite(v) else None] for s, v in curve])
+    return tag('g', lines, marks, class_=f'series {colour}', data_place=place, data_points=points)
+
+
+def _axes(xs: list[float], ys: list[float], x_range: Sequence, y_range: Sequence) -> Markup:
+    out = []
+    for value in ys:
+        y = f'{_y(value, y_range):.1f}'
+        out.append(tag('line', x1=LEFT, x2=WIDTH - RIGHT, y1=y, y2=y, class_='grid'))
+        out.append(tag('text', f'{value:g}', x=LEFT - 6, y=y, dy='.32em', class_='axis end'))
+    for value in xs:
+        if value <= x_range[1]:
+            x = f'{_x(value, x_range):.1f}'
+            out.append(tag('text', f'{value:g}', x=x, y=HEIGHT - BOTTOM + 15, class_='axis mid'))
+    return join(out)
+
+
+def ticks(low: float, high: float, wanted: int) -> list[float]:
+    """Round figures from at or below ``low`` to at or above ``high``, about ``wanted`` of them."""
+    if high <= low:
+        low, high = low - max(abs(low) * 0.05, 0.5), high + max(abs(high) * 0.05, 0.5)
+    raw = (high - low) / wanted
+    power = 10 ** math.floor(math.log10(raw))
+    step = next(power * m for m in (1, 2, 2.5, 5, 10) if power * m >= raw * 0.999)
+    first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
+    return [round(i * step, 10) for i in range(first, last + 1)]
+
+
+def _thin(curve: Curve) -> Curve:
+    every = -(-len(curve) // MOST_POINTS)
+    return curve if every <= 1 else [*curve[:-1:every], curve[-1]]
+
+
+def _x(step: float, limits: Sequence) -> float:
+    return LEFT + (step - limits[0]) / (limits[1] - limits[0]) * (WIDTH - RIGHT - LEFT)
+
+
+def _y(value: float, limits: Sequence) -> float:
+    return HEIGHT - BOTTOM - (value - limits[0]) / (limits[1] - limits[0]) * (HEIGHT - BOTTOM - TOP)
+
+
+def _in_words(names: Sequence[str], curves: Sequence[Curve]) -> str:
+    return '; '.join(
+        f'{name} from {number(curve[0][1])} to {number(curve[-1][1])} at step {curve[-1][0]}'
+        for name, curve in zip(names, curves, strict=True)
+        if curve
+    )

@@ -1,0 +1,90 @@
+import json
+import shutil
+from datetime import datetime, timezone
+
+import cv2
+import numpy as np
+import pytest
+from page_runs import write_data, write_run
+
+from depthda.errors import UserError
+from depthda.experiments.page.runs import describe_set, open_runs
+
+
+def test_runs_are_found_one_level_down_and_named_after_their_folders(made):
+    assert [run.name for run in open_runs([made / 'work'])] == ['rgb', 'rgbd']
+    assert [run.name for run in open_runs([made / 'work/rgbd', made / 'work'])] == ['rgbd', 'rgb']
+    assert [run.name for run in open_runs([made / 'work'], ['a', 'b'])] == ['a', 'b']
+    with pytest.raises(UserError, match='1 names for 2 runs'):
+        open_runs([made / 'work'], ['a'])
+
+
+def test_the_time_of_the_test_is_its_own_not_the_files(made):
+    (run,) = open_runs([made / 'work/rgb'])
+    assert run.tested.timestamp() == datetime(2026, 1, 2, 12, tzinfo=timezone.utc).timestamp()
+
+
+def test_equal_folder_names_get_what_tells_them_apart(tmp_path, made):
+    for row in ('one', 'two'):
+        shutil.copytree(made / 'work/rgb', tmp_path / row / 'seed0')
+    names = [run.name for run in open_runs([tmp_path / 'one/seed0', tmp_path / 'two/seed0'])]
+    assert names == ['one/seed0', 'two/seed0']
+
+
+def test_a_folder_without_a_test_is_refused(tmp_path):
+    with pytest.raises(UserError, match='test the run first'):
+        open_runs([tmp_path])
+    with pytest.raises(UserError, match='there is no folder'):
+        open_runs([tmp_path / 'nothing'])
+
+
+def test_tile_scores_are_over_the_classes_in_truth_or_prediction(made):
+    (run,) = open_runs([made / 'work/rgb'])
+    assert len(run.tile_scores) == 6
+    for name, key in zip(run.tiles.names, run.keys, strict=True):
+        truth = cv2.imread(str(made / name).replace('images_png', 'masks_png'), 0).astype(int) - 1
+        made_of = cv2.imread(str(run.prediction(key.split('/')[-1][:-4])), 0)
+        counted = truth >= 0
+        ious = []
+        for c in range(7):
+            either = ((truth == c) | (made_of == c)) & counted
+            if either.any():
+                ious.append(((truth == c) & (made_of == c) & counted).sum() / either.sum())
+        assert run.tile_scores[key] == pytest.approx(100 * np.mean(ious))
+
+
+def test_runs_on_other_images_are_not_compared(tmp_path, made):
+    write_data(tmp_path / 'data', seed=5)
+    other = write_run(tmp_path, 'rgb', wrong=0.5, depth=None)
+    # The same names and other labels, as in two synthetic worlds.
+    with pytest.raises(UserError, match='different labels'):
+        open_runs([made / 'work/rgb', other])
+    found = json.loads((other / 'metrics.json').read_text())
+    found['tested_on'] |= dict(domains=['Rural'], images=3)
+    (other / 'metrics.json').write_text(json.dumps(found))
+    with pytest.raises(UserError, match='not tested on the same images.*Rural, Test'):
+        open_runs([made / 'work/rgb', other])
+
+
+def test_figures_of_other_images_are_not_compared(tmp_path, made):
+    write_data(tmp_path / 'data')
+    other = write_run(tmp_path, 'rgb', wrong=0.5, depth=None, headline='Rural')
+    with pytest.raises(UserError, match="are 'all' and those of .* 'Rural'.*same headline="):
+        open_runs([made / 'work/rgb', other])
+
+
+def test_a_server_test_has_no_page(tmp_path, made):
+    folder = shutil.copytree(made / 'work/rgb', tmp_path / 'run')
+    found = json.loads((folder / 'metrics.json').read_text())
+    (folder / 'metrics.json').write_text(json.dumps(found | dict(report=None)))
+    with pytest.raises(UserError, match='no labels'):
+        open_runs([folder])
+
+
+def test_sets_in_words():
+    described = dict(type='LoveDARGBD', domains=['Urban'], splits=['Train', 'Val'], images=7)
+    assert describe_set(described) == 'Urban, Train + Val (7 images)'
+    held = dict(type='LoveDARGBD', domain='Urban', split='Train', holdout=dict(part='held-out'))
+    assert describe_set(held) == 'Urban, Train, held-out part'
+    assert describe_set(dict(type='X', data_root='data/x', images=3)) == 'data/x (3 images)'
+    assert describe_set(None) == 'not recorded'
