@@ -127,8 +127,10 @@ def _plan(
     content = json.dumps([world, seed, row.sample, configs], sort_keys=True, default=repr)
     digest = hashlib.sha256(content.encode()).hexdigest()[:8]
     place = f'seed-{seed}' if world is None else f'world-{world}_seed-{seed}'
-    # The same run, finished for another table, is this one.
-    folder = finished.get(f'{place}-{digest}', out / table.name / row.name / f'{place}-{digest}')
+    folder = out / table.name / row.name / f'{place}-{digest}'
+    if not (folder / 'result.json').is_file():
+        # The same run, finished for another table, is this one.
+        folder = finished.get(folder.name, folder)
     data = None
     if row.sample is not None:
         data = sample_folder(out, world, row.sample)

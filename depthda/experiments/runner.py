@@ -66,7 +66,7 @@ def run_table(
         together = -(-len(todo) // jobs) if smoke and todo else 1
         failed = do_runs(console, todo, jobs, gpus, together)
     lines = collect(table, plan_runs(table, out, seeds, worlds, None, smoke))
-    for drawn in terminal(table, lines):
+    for drawn in terminal(table, lines, console.width):
         console.print(drawn, soft_wrap=False)
     if table.caption:
         console.print(table.caption)

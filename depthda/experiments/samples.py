@@ -13,6 +13,7 @@ from depthda.datasets.synthetic.writer import plan
 from depthda.errors import UserError
 
 SMOKE_SAMPLE = {'train': 12, 'test': 2, 'size': 128}
+_FEW = 200
 _DEFAULTS = {
     'version': 'v1',
     'train': 100,
@@ -56,6 +57,8 @@ def make_samples(
         counts = {name.capitalize(): settings[name] for name in ('train', 'val', 'test')}
         todo.append((folder, chosen, counts))
     total, before = sum(len(plan(world, counts)) for _, world, counts in todo), 0
+    # Processes take longer to start than a few tiles to draw.
+    jobs = jobs if total > _FEW else 1
     for folder, world, counts in todo:
         write_sample(
             folder, world, counts, jobs, lambda done, at=before: progress(at + done, total)

@@ -4,6 +4,7 @@ import csv
 import io
 import itertools
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 
 from rich.table import Table as RichTable
 
@@ -119,8 +120,12 @@ def latex(table: Table, lines: Sequence[Line]) -> str:
     return '\n\n'.join(parts) + '\n'
 
 
-def terminal(table: Table, lines: Sequence[Line]) -> Iterator[RichTable]:
-    """One table a protocol, for a screen."""
+def terminal(table: Table, lines: Sequence[Line], width: int) -> Iterator[RichTable]:
+    """One table a protocol, for a screen; one too narrow for the classes gets the means alone."""
+    if len(table.columns) * 14 + 40 > width:
+        kept = [i for i, c in enumerate(table.columns) if not c.key.startswith(('IoU.', 'F1.'))]
+        table = replace(table, columns=tuple(table.columns[i] for i in kept))
+        lines = [_only(line, kept) for line in lines]
     several = len(blocks(lines)) > 1
     for protocol, block in blocks(lines):
         title = f'{table.title} ({protocol} protocol)' if several else table.title
@@ -128,7 +133,7 @@ def terminal(table: Table, lines: Sequence[Line]) -> Iterator[RichTable]:
         drawn.add_column('')
         drawn.add_column('')
         for column in table.columns:
-            drawn.add_column(column.title, justify='right')
+            drawn.add_column(column.title, justify='right', no_wrap=True)
         drawn.add_column('runs', justify='right')
         drawn.add_column('')
         for section, members in _sections(block):
@@ -145,6 +150,12 @@ def terminal(table: Table, lines: Sequence[Line]) -> Iterator[RichTable]:
                     drawn.add_row(title, 'here', *cells, str(count(line) or ''), _remark(line))
             drawn.add_section()
         yield drawn
+
+
+def _only(line: Line, kept: Sequence[int]) -> Line:
+    paper = tuple(line.row.paper[i] for i in kept) if line.row.paper else ()
+    row = replace(line.row, paper=paper)
+    return replace(line, row=row, cells=tuple(line.cells[i] for i in kept))
 
 
 FORMATS: dict[str, Callable[[Table, Sequence[Line]], str]] = {

@@ -97,6 +97,7 @@ def _run(folder: Path) -> None:
         'tested_on': metrics['tested_on'],
         **verdict,
         'submission': zips[-1].name if zips else None,
+        'submission_sha256': _file_hash(zips[-1]) if zips else None,
         'versions': versions(),
         'commit': git_commit(),
         'hardware': {'device': device_name(), 'cores': os.cpu_count()},

@@ -62,6 +62,10 @@ def test_a_run_finished_for_another_table_is_not_repeated(plan):
     finish(first, {'mIoU': 40.0})
     second = plan(tiny('other'), name='two')[0]
     assert second.folder == first.folder and second.result['scores'] == {'mIoU': 40.0}
+    own = first.folder.parents[2] / 'two' / 'other' / first.folder.name
+    own.mkdir(parents=True)
+    (own / 'result.json').write_text('{}')
+    assert plan(tiny('other'), name='two')[0].folder == own
 
 
 def test_the_sample_and_the_seed_reach_the_config(plan):

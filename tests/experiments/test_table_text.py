@@ -61,7 +61,23 @@ def test_latex_escapes_and_stays_in_its_columns(shown):
 
 def test_the_screen_shows_the_same(shown):
     console = Console(width=120, file=io.StringIO())
-    console.print(*terminal(*shown))
+    console.print(*terminal(*shown, console.width))
     text = console.file.getvalue()
     for figure in ('24.62', '48.98', '40.50 ± 0.71', '50.50 ± 0.71', 'target-selected'):
         assert figure in text
+
+
+def test_a_narrow_screen_drops_the_classes_and_keeps_the_means(write_table, tmp_path):
+    columns = [dict(key=f'IoU.{name}', title=name) for name in 'abcdefg']
+    columns.append(dict(key='mIoU', title='mean'))
+    paper = [float(value) for value in range(8)]
+    table = load_table(
+        write_table([dict(name='x', title='X', absent='no', paper=paper)], columns=columns)
+    )
+    shown = {}
+    for width in (80, 160):
+        console = Console(width=width, file=io.StringIO())
+        console.print(*terminal(table, collect(table, []), width))
+        shown[width] = console.file.getvalue()
+    assert '7.00' in shown[80] and '3.00' not in shown[80] and '…' not in shown[80]
+    assert '7.00' in shown[160] and '3.00' in shown[160]

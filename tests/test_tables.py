@@ -1,0 +1,219 @@
+"""The tables of the project: what they name exists, what they print is the papers'."""
+
+import csv
+import re
+from pathlib import Path
+
+import pytest
+
+from depthda.experiments.plan import plan_runs, read_json, resolved_config
+from depthda.experiments.record_score import record_score
+from depthda.experiments.runner import run_table
+from depthda.experiments.table import Row, Table, load_table
+
+ROOT = Path(__file__).parents[1]
+NAMES = sorted(path.stem for path in (ROOT / 'configs' / 'tables').glob('*.py'))
+LOVEDA = {'loveda-u2r': 'Rural', 'loveda-r2u': 'Urban'}
+PAPERS = [*LOVEDA, 'depthseg-1', 'depthseg-2', 'drdg-1', 'drdg-2']
+MEAN_TOLERANCE = 0.02
+
+
+@pytest.fixture(autouse=True)
+def without_data(tmp_path, monkeypatch) -> None:
+    """A folder with the configs and nothing else: LoveDA may or may not lie in the real one."""
+    here = tmp_path / 'here'
+    here.mkdir()
+    (here / 'configs').symlink_to(ROOT / 'configs')
+    monkeypatch.chdir(here)
+
+
+def read(name: str) -> Table:
+    return load_table(f'configs/tables/{name}.py')
+
+
+def paper(table: Table, row: str) -> dict[str, float]:
+    """The figures that a paper prints in a row, by the keys of their columns."""
+    keys = [('gain ' if column.gain else '') + column.key for column in table.columns]
+    printed = zip(keys, table.row(row).paper, strict=True)
+    return {key: value for key, value in printed if value is not None}
+
+
+def test_every_table_of_the_papers_is_here():
+    assert {*PAPERS, 'synthetic', 'synthetic-controls'} <= set(NAMES)
+    counts = {name: sum(bool(row.paper) for row in read(name).rows) for name in PAPERS}
+    assert counts == dict(zip(PAPERS, (16, 16, 6, 12, 6, 4), strict=True))
+
+
+@pytest.mark.parametrize('name', NAMES)
+def test_the_real_configs_take_the_overrides_and_every_row_has_a_smoke_run(name):
+    table = read(name)
+    worlds = table.worlds[:1]
+    runs = plan_runs(table, 'out', [0], worlds)
+    small = plan_runs(table, 'out', [0], [0], smoke=True)
+    names = [row.name for row in table.rows if not (row.absent or row.same_as)]
+    assert [run.row.name for run in runs] == [run.row.name for run in small] == names
+    for run in runs:
+        needs_data = run.row.sample is None
+        assert run.missing == ('data/loveda' if needs_data else None)
+    for run in small:
+        # A stand-in is tiny: a real model would be told by its width.
+        assert run.missing is None and run.steps[0].train.startswith('configs/sample/')
+        for step in run.steps:
+            assert resolved_config(step).train_cfg.max_iters <= 2
+
+
+@pytest.mark.parametrize('name, target', LOVEDA.items())
+def test_protocols_of_the_rows_are_those_of_their_configs(name, target):
+    runs = {run.row.name: run for run in plan_runs(read(name), 'out', [0])}
+    for smoke in (False, True):
+        for run in plan_runs(read(name), 'out', [0], [0], smoke=smoke):
+            training, test = (resolved_config(step) for step in run.steps)
+            unlabelled = not test.test_evaluator
+            assert unlabelled == (run.row.protocol == 'server')
+            assert test.test_dataloader.dataset.domain == target
+            assert training.train_dataloader.dataset.domain != target
+            selects = training.val_dataloader and training.val_dataloader.dataset.domain
+            released = run.row.name.endswith('-as-released')
+            assert (selects == target) == released == run.row.title.endswith('as released')
+            if unlabelled and smoke:
+                assert run.row.against == f'{{data}}/Test/{target}/images_png'
+    configs = {run.steps[0].train for run in runs.values()}
+    short = name.removeprefix('loveda-')
+    there = {
+        f'configs/{p.parent.name}/{p.name}' for p in ROOT.glob(f'configs/*/*_loveda-{short}-*')
+    }
+    assert configs == there and len(configs) == len(runs)
+
+
+@pytest.mark.parametrize('name', LOVEDA)
+def test_loveda_means_are_those_of_the_classes_or_flagged(name):
+    table = read(name)
+    assert [column.key for column in table.columns][-1] == 'mIoU' and len(table.columns) == 8
+    for row in table.rows:
+        if row.paper:
+            check_mean(row, row.paper[:-1], row.paper[-1])
+
+
+def check_mean(row: Row, values: tuple[float, ...], printed: float) -> None:
+    mean = sum(values) / len(values)
+    wrong = abs(mean - printed) > MEAN_TOLERANCE
+    flag = f'classes average {mean:.2f}, its mIoU is printed as {printed:.2f}'
+    assert wrong == ('misprint' in row.note) == (flag in row.note), (row.name, mean, printed)
+
+
+def test_the_papers_gains_of_depth_can_be_read_off():
+    u2r, r2u = read('loveda-u2r'), read('loveda-r2u')
+    means = [paper(u2r, row)['mIoU'] for row in ('convnext-b', 'convnext-b-s', 'convnext-xl-b')]
+    assert means == [47.13, 48.98, 49.71]
+    means = [paper(r2u, row)['mIoU'] for row in ('convnext-b', 'convnext-b-b', 'convnext-xl-b')]
+    assert means == [44.11, 46.73, 47.68]
+
+
+def test_rows_of_one_name_are_told_apart():
+    twins = [row for row in read('loveda-u2r').rows if 'ST-DASegNet (SegFormer' in row.title]
+    assert len(twins) == 2 and twins[0].title != twins[1].title
+    assert all('two rows of this name' in row.note for row in twins)
+
+
+def test_depthseg_differences_are_those_of_the_figures():
+    table = read('depthseg-2')
+    compared = 0
+    for row in table.rows:
+        printed = paper(table, row.name)
+        gains = {key: value for key, value in printed.items() if key.startswith('gain ')}
+        assert len(gains) == (4 if row.baseline else 0)
+        base = paper(table, row.baseline) if row.baseline else {}
+        for key, gain in gains.items():
+            metric = key.removeprefix('gain ')
+            assert round(printed[metric] - base[metric], 2) == gain, (row.name, metric)
+            compared += 1
+    assert compared == 36
+
+
+@pytest.mark.parametrize('encoder', 'sbl')
+def test_depthseg_tables_agree(encoder):
+    first = paper(read('depthseg-1'), f'depthseg-{encoder}')
+    second = paper(read('depthseg-2'), f'{encoder}-both')
+    shared = ('mF1', 'mIoU', 'OA', 'Kappa')
+    assert [first[key] for key in shared] == [second[key] for key in shared]
+
+
+def test_drdg_means_are_those_of_the_classes():
+    table = read('drdg-1')
+    for row in table.rows:
+        printed = paper(table, row.name)
+        for score in ('IoU', 'F1'):
+            values = [value for key, value in printed.items() if key.startswith(f'{score}.')]
+            assert len(values) == 6
+            assert abs(sum(values) / 6 - printed[f'm{score}']) <= MEAN_TOLERANCE, row.name
+        for key, iou in printed.items():
+            if key.startswith('IoU.'):
+                # F1 is concave in IoU: its mean over batches is below the F1 of the mean.
+                of_the_mean = 200 * iou / (100 + iou)
+                assert printed[key.replace('IoU', 'F1')] <= of_the_mean + 0.01, (row.name, key)
+
+
+def test_drdg_tables_agree():
+    first, second = read('drdg-1'), read('drdg-2')
+    for row in ('rdg', 'drdg'):
+        means = {key: paper(first, row)[key] for key in ('mIoU', 'mF1')}
+        assert paper(second, row) == means
+
+
+def test_synthetic_rows_are_the_same_runs_as_in_the_controls():
+    rows = [row.name for row in read('synthetic').rows]
+    mine, controls = (
+        {(r.row.name, r.world, r.seed): r.hash for r in plan_runs(read(name), 'out', only=rows)}
+        for name in ('synthetic', 'synthetic-controls')
+    )
+    assert len(mine) == 4 * 3 * 3
+    assert mine == controls
+
+
+def test_smoke_runs_end_awaiting_a_score_and_a_recorded_one_fills_the_table(tmp_path, monkeypatch):
+    # tests/test_configs.py builds the real models.
+    monkeypatch.setattr('depthda.experiments.runner.check_real_configs', lambda *_: None)
+    path = 'configs/tables/loveda-u2r.py'
+    only = ['convnext-b-s', 'convnext-b-as-released', 'convnext-b-local']
+    out = tmp_path / 'out'
+    assert run_table(path, out, only=only, jobs=1, smoke=True) == 0
+    results = {file.parents[1].name: file for file in out.glob('loveda-u2r/*/*/result.json')}
+    assert set(results) == set(only)
+    states = {name: read_json(file)['state'] for name, file in results.items()}
+    assert states == dict(zip(only, ('awaiting score', 'awaiting score', 'done'), strict=True))
+    chosen = {name: read_json(file)['target_selected'] for name, file in results.items()}
+    assert chosen == dict(zip(only, (False, True, False), strict=True))
+    assert list(results['convnext-b-s'].parent.glob('convnext-b-s_*seed-0-*.zip'))
+    before = {name: file.stat().st_mtime_ns for name, file in results.items()}
+
+    assert run_table(path, out, only=only, jobs=1, smoke=True) == 0
+    assert {name: file.stat().st_mtime_ns for name, file in results.items()} == before
+
+    scores = ['36.79', '59.27', '46.97', '71.31', '19.87', '41.62', '67.05']
+    record_score(path, 'convnext-b-s', 0, scores, out, miou=48.98, smoke=True)
+    assert run_table(path, out, only=only, smoke=True, report=True) == 0
+    with open(out / 'loveda-u2r' / 'table.csv', newline='') as file:
+        lines = [line for line in csv.DictReader(file) if line['from'] == 'here']
+    here = {row: [line for line in lines if line['row'] == row] for row in only}
+    assert [float(line['mean']) for line in here[only[0]]] == [*map(float, scores), 48.98]
+    assert {row: [line['marks'] for line in here[row]][-1] for row in only} == dict(
+        zip(only, ('', 'target-selected', ''), strict=True)
+    )
+    assert {row: here[row][-1]['state'] for row in only} == dict(
+        zip(only, ('', '1 awaiting score', ''), strict=True)
+    )
+
+
+def test_the_example_of_the_page_is_a_table(tmp_path):
+    page = (ROOT / 'configs' / 'tables' / 'README.md').read_text(encoding='utf-8')
+    example = tmp_path / 'example.py'
+    example.write_text(re.search(r'```python\n(.*?)```', page, re.DOTALL)[1], encoding='utf-8')
+    table = load_table(example)
+    runs = plan_runs(table, tmp_path)
+    assert len(runs) == len(plan_runs(table, tmp_path, smoke=True)) > 0
+    assert any(row.absent for row in table.rows) and any(row.paper for row in table.rows)
+
+
+def test_the_page_names_every_table():
+    page = (ROOT / 'configs' / 'tables' / 'README.md').read_text(encoding='utf-8')
+    assert re.findall(r'^\| \[([\w-]+)\]\(\1\.py\)', page, re.MULTILINE) == sorted(NAMES)

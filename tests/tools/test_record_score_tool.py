@@ -1,0 +1,66 @@
+import json
+import runpy
+import sys
+from pathlib import Path
+
+import pytest
+
+from depthda.engine.checkpoints import file_hash
+from depthda.experiments.plan import plan_runs
+from depthda.experiments.table import load_table
+from depthda.files import write_json
+
+ROOT = Path(__file__).parents[2]
+TOOL = ROOT / 'tools' / 'record_score.py'
+TABLE = 'configs/tables/loveda-r2u.py'
+SCORES = ['50', '40', '30', '20', '10', '60', '70']
+
+
+@pytest.fixture
+def record(monkeypatch, capsys, tmp_path):
+    """Run the script in this process: a fresh one would spend its time on imports."""
+
+    def call(*arguments: str) -> tuple[int, str, str]:
+        monkeypatch.chdir(ROOT)
+        where = ['--out', str(tmp_path), '--smoke']
+        monkeypatch.setattr(sys, 'argv', [str(TOOL), TABLE, *arguments, *where])
+        with pytest.raises(SystemExit) as done:
+            runpy.run_path(str(TOOL), run_name='__main__')
+        return done.value.code, *capsys.readouterr()
+
+    return call
+
+
+def test_a_score_of_a_smoke_run_is_recorded(record, tmp_path, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    run = plan_runs(load_table(TABLE), tmp_path, [0], [0], ['convnext-b-b'], smoke=True)[0]
+    run.folder.mkdir(parents=True)
+    (run.folder / 'a.zip').write_bytes(b'zip')
+    result = {
+        'state': 'awaiting score',
+        'scores': {},
+        'submission': 'a.zip',
+        'submission_sha256': file_hash(run.folder / 'a.zip'),
+        'checkpoint': {'sha256': 'abc'},
+        'target_selected': False,
+        'commit': None,
+    }
+    write_json(run.folder / 'result.json', result)
+
+    code, out, err = record('convnext-b-b', '0', '--scores', *SCORES, '--miou', '40.01')
+    assert (code, err) == (0, '')
+    assert out.splitlines()[-1] == f'recorded: {run.folder}/score.json'
+    # The paper's line, and ours below it.
+    assert '46.73' in out and '40.01' in out
+    scores = json.loads((run.folder / 'score.json').read_text())['scores']
+    assert scores['IoU.agricultural'] == 70 and scores['mIoU'] == 40.01
+    code, _, err = record('convnext-b-b', '0', '--scores', *SCORES)
+    assert code == 2 and '--replace takes the new one' in err
+    assert record('convnext-b-b', '0', '--scores', *SCORES, '--replace')[0] == 0
+
+
+def test_a_mistake_is_one_line_and_status_2(record):
+    code, out, err = record('daformer', '0', '--scores', *SCORES)
+    assert (code, out) == (2, '')
+    assert err == "error: row 'daformer' cannot be run: method not in this project.\n"
+    assert record('convnext', '0', '--scores', *SCORES)[2].startswith("error: no row 'convnext'")
