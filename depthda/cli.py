@@ -37,6 +37,18 @@ def tool_parser(description: str, example: str) -> argparse.ArgumentParser:
     )
 
 
+class OptionsAction(DictAction):
+    """mmengine's ``KEY=VALUE …``, whose mistakes are usage errors instead of tracebacks."""
+
+    def __call__(self, parser, namespace, values, option_string=None) -> None:
+        for value in values:
+            if '=' not in value.lstrip('='):
+                parser.error(f'{option_string} {value}: write KEY=VALUE, without blanks around =')
+            if any(value.count(a) != value.count(b) for a, b in ('()', '[]')):
+                parser.error(f'{option_string} {value}: a bracket is missing')
+        super().__call__(parser, namespace, values, option_string)
+
+
 def add_run_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments that ``train.py`` and ``test.py`` share, as mmseg users know them."""
     parser.add_argument(
@@ -45,7 +57,7 @@ def add_run_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--cfg-options',
         nargs='+',
-        action=DictAction,
+        action=OptionsAction,
         metavar='KEY=VALUE',
         help='override keys of the config, e.g. train_cfg.max_iters=1000 or key="[a,b]"; an '
         'unknown key is an error, +KEY=VALUE adds one',

@@ -1,6 +1,6 @@
 import pytest
 
-from depthda.cli import tool_parser, user_errors
+from depthda.cli import add_run_arguments, tool_parser, user_errors
 from depthda.errors import UserError
 
 
@@ -30,3 +30,15 @@ def test_help_ends_with_the_example(capsys):
     with pytest.raises(SystemExit):
         parser.parse_args(['--help'])
     assert capsys.readouterr().out.rstrip().endswith('example:\n  python tools/x.py A')
+
+
+@pytest.mark.parametrize(
+    'option, fault', [('lr', 'write KEY=VALUE'), ('=3', 'write KEY=VALUE'), ('a=(1,2', 'bracket')]
+)
+def test_an_option_without_key_or_value_is_a_usage_error(capsys, option, fault):
+    parser = tool_parser('What it does.', 'python tools/x.py A')
+    add_run_arguments(parser)
+    with pytest.raises(SystemExit) as stopped:
+        parser.parse_args(['--cfg-options', 'lr=1', option])
+    assert stopped.value.code == 2 and fault in capsys.readouterr().err
+    assert parser.parse_args(['--cfg-options', 'a=(1,2)']).cfg_options == {'a': (1, 2)}

@@ -13,16 +13,22 @@ from mmseg.apis import inference_model, init_model
 from depthda.errors import UserError
 
 CONFIG = Path(__file__).parents[1] / 'configs' / 'sample' / 'depthda_tiny_u2r.py'
+RGB_ONLY = CONFIG.with_name('upernet_tiny_u2r.py')
 
 
 @pytest.fixture(scope='module')
-def model(tmp_path_factory, short_run):
+def checkpoint(tmp_path_factory, short_run):
     cfg = Config.fromfile(CONFIG)
     cfg.merge_from_dict(short_run)
     cfg.work_dir = str(tmp_path_factory.mktemp('habits'))
     cfg.train_cfg.max_iters = 2
     Runner.from_cfg(cfg).train()
-    return init_model(str(CONFIG), f'{cfg.work_dir}/iter_2.pth', device='cpu')
+    return f'{cfg.work_dir}/iter_2.pth'
+
+
+@pytest.fixture(scope='module')
+def model(checkpoint):
+    return init_model(str(CONFIG), checkpoint, device='cpu')
 
 
 def test_a_path_is_predicted_with_the_depth_map_beside_it(model, sample):
@@ -50,3 +56,23 @@ def test_an_array_without_depth_is_refused(model):
 def test_the_checkpoint_carries_classes_and_colours(model):
     assert model.dataset_meta['classes'][1] == 'building'
     assert len(model.dataset_meta['palette']) == 7
+
+
+def test_an_rgb_only_model_takes_any_image(tmp_path, sample):
+    model = init_model(str(RGB_ONLY), device='cpu')
+    path = next((sample / 'Test' / 'Rural' / 'images_png').iterdir())
+    # Outside the tree, no depth map beside it.
+    image = cv2.imread(str(path))
+    cv2.imwrite(str(tmp_path / 'mine.png'), image)
+    from_path = inference_model(model, str(tmp_path / 'mine.png'))
+    from_array = inference_model(model, image)
+    assert torch.equal(from_array.seg_logits.data, from_path.seg_logits.data)
+    # With depth as the last channel too, which such a model leaves out.
+    stacked = np.dstack([image, np.full(image.shape[:2], 0.5)]).astype(np.float32)
+    with_depth = inference_model(model, stacked)
+    assert torch.equal(with_depth.seg_logits.data, from_path.seg_logits.data)
+
+
+def test_the_checkpoint_of_another_model_is_refused(checkpoint):
+    with pytest.raises(UserError, match='does not fit the model.*missing.*backbone'):
+        init_model(str(RGB_ONLY), checkpoint, device='cpu')

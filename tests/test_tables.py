@@ -161,7 +161,8 @@ def test_drdg_tables_agree():
 
 
 def test_synthetic_rows_are_the_same_runs_as_in_the_controls():
-    rows = [row.name for row in read('synthetic').rows]
+    controls = {row.name for row in read('synthetic-controls').rows}
+    rows = [row.name for row in read('synthetic').rows if row.name in controls]
     mine, controls = (
         {(r.row.name, r.world, r.seed): r.hash for r in plan_runs(read(name), 'out', only=rows)}
         for name in ('synthetic', 'synthetic-controls')

@@ -14,7 +14,7 @@ def main() -> None:
     parser.add_argument(
         '--resume',
         action='store_true',
-        help='go on from the last whole checkpoint in the work dir',
+        help='go on from the last checkpoint that the last run in the work dir wrote',
     )
     parser.add_argument('--amp', action='store_true', help='train in mixed precision (bfloat16)')
     add_run_arguments(parser)

@@ -27,7 +27,9 @@ default_hooks = dict(
 # Curves in TensorBoard or W&B: add dict(type='TensorboardVisBackend') or
 # dict(type='WandbVisBackend') to this list.
 vis_backends = [dict(type='LocalVisBackend')]
-visualizer = dict(type='SegLocalVisualizer', vis_backends=vis_backends, name='visualizer')
+# Without a name of its own it takes the run's: two runs of one process would share a named one, and
+# the second would log into the folder of the first.
+visualizer = dict(type='SegLocalVisualizer', vis_backends=vis_backends)
 log_processor = dict(by_epoch=False)
 log_level = 'INFO'
 load_from = None

@@ -8,4 +8,5 @@ _base_ = [
 # No depth map is read, so none needs to exist.
 train_dataloader = dict(dataset=dict(depth=None))
 val_dataloader = dict(dataset=dict(depth=None))
-test_dataloader = dict(dataset=dict(depth=None))
+test_pipeline = {{_base_.rgb_test_pipeline}}
+test_dataloader = dict(dataset=dict(depth=None, pipeline={{_base_.rgb_test_pipeline}}))

@@ -8,5 +8,6 @@ _base_ = [
 # No depth map is read, so none needs to exist.
 train_dataloader = dict(dataset=dict(depth=None))
 val_dataloader = dict(dataset=dict(depth=None))
-test_dataloader = dict(dataset=dict(depth=None))
+test_pipeline = {{_base_.rgb_unlabelled_pipeline}}
+test_dataloader = dict(dataset=dict(depth=None, pipeline={{_base_.rgb_unlabelled_pipeline}}))
 model = dict(data_preprocessor=dict(size=(1024, 1024)), test_cfg=dict(_delete_=True, mode='whole'))

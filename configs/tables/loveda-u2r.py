@@ -60,7 +60,8 @@ def absent(name, title, paper, note=''):
 
 
 def tiny(config):
-    model = 'depthda_tiny' if config.startswith('depthda/') else 'upernet_tiny'
+    system = config.split('/')[0]
+    model = {'baselines': 'upernet_tiny'}.get(system, f'{system}_tiny')
     return f'configs/sample/{model}_u2r'
 
 
@@ -167,13 +168,45 @@ rows = [
         'baselines/convnext-xl_upernet',
         section='Not in the paper',
     ),
+    server(
+        'guided-convnext-b-s',
+        'Depth-guided framework, ConvNeXt-B + S',
+        'depth_guided/depth_guided_convnext-b-s',
+        section='Not in the paper',
+    ),
+    server(
+        'guided-convnext-xl-b',
+        'Depth-guided framework, ConvNeXt-XL + B',
+        'depth_guided/depth_guided_convnext-xl-b',
+        section='Not in the paper',
+    ),
     released('convnext-b', 'ConvNeXt-B, RGB only', 'baselines/convnext-b_upernet_1xb4'),
     released('convnext-b-s', 'ConvNeXt-B + S', 'depthda/depthda_convnext-b-s_1xb4'),
     released('convnext-xl-b', 'ConvNeXt-XL + B', 'depthda/depthda_convnext-xl-b_1xb3'),
+    released(
+        'guided-convnext-b-s',
+        'Depth-guided framework, ConvNeXt-B + S',
+        'depth_guided/depth_guided_convnext-b-s_1xb4',
+    ),
+    released(
+        'guided-convnext-xl-b',
+        'Depth-guided framework, ConvNeXt-XL + B',
+        'depth_guided/depth_guided_convnext-xl-b_1xb3',
+    ),
     local('deeplabv3', 'DeepLabV3', 'baselines/deeplabv3_r50'),
     local('segformer', 'SegFormer', 'baselines/segformer_mit-b5'),
     local('convnext-b', 'ConvNeXt-B, RGB only', 'baselines/convnext-b_upernet'),
     local('convnext-xl', 'ConvNeXt-XL, RGB only', 'baselines/convnext-xl_upernet'),
     local('convnext-b-s', 'ConvNeXt-B + S', 'depthda/depthda_convnext-b-s'),
     local('convnext-xl-b', 'ConvNeXt-XL + B', 'depthda/depthda_convnext-xl-b'),
+    local(
+        'guided-convnext-b-s',
+        'Depth-guided framework, ConvNeXt-B + S',
+        'depth_guided/depth_guided_convnext-b-s',
+    ),
+    local(
+        'guided-convnext-xl-b',
+        'Depth-guided framework, ConvNeXt-XL + B',
+        'depth_guided/depth_guided_convnext-xl-b',
+    ),
 ]

@@ -58,4 +58,11 @@ for direction in DIRECTIONS:
     rows += [
         row('rgb', 'RGB only', 'upernet_tiny', direction),
         row('dual', 'RGB + depth', 'depthda_tiny', direction, baseline=f'rgb-{direction}'),
+        row(
+            'guided',
+            'RGB + depth, contrast and refinement',
+            'depth_guided_tiny',
+            direction,
+            baseline=f'rgb-{direction}',
+        ),
     ]

@@ -68,6 +68,11 @@ class LoveDARGBD(RGBDSegDataset):
             **kwargs,
         )
 
+    @property
+    def depth_source(self) -> str | None:
+        """The folder beside ``images_png``, which every domain and split has of its own."""
+        return self.data_prefix.get('depth_path')
+
     def _join_prefix(self) -> None:
         """Leave the folders relative: each domain of each split has its own."""
 

@@ -61,7 +61,10 @@ def check_pipeline(
 def _fault(transform: Callable, loaded: bool, has_loader: bool, info: _Set) -> str | None:
     kind = type(transform)
     if kind in _LABEL_LOADERS and not info.has_labels:
-        return 'finds no labels in this set: remove it from the pipeline'
+        return (
+            'finds no labels in this set: remove it from the pipeline (the LoveDA configs have '
+            'such a pipeline: pipeline={{_base_.unlabelled_pipeline}})'
+        )
     if isinstance(transform, DepthJitter) and not loaded:
         return 'has no depth to alter: put it after LoadDepth'
     if not has_loader:

@@ -1,6 +1,7 @@
 """Any folder of images with labels and depth maps of the same stems."""
 
 from collections.abc import Mapping
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +74,12 @@ class RGBDSegDataset(BaseSegDataset):
         return 'depth_path' in self.data_prefix
 
     @property
+    def depth_source(self) -> str | None:
+        """Where depth comes from, as far as sets can be compared by it; None: no depth."""
+        # The folder's name tells the split as often as the source.
+        return 'a depth folder' if self.has_depth else None
+
+    @property
     def pipeline(self) -> Compose:
         """The transforms; whoever sets them (a hook may, in mid-training) has them checked."""
         return self._pipeline
@@ -115,10 +122,30 @@ class RGBDSegDataset(BaseSegDataset):
 
     def __getitem__(self, idx: int) -> dict:
         seed = getattr(idx, 'seed', None)
-        if seed is None:
-            return super().__getitem__(idx)
-        with seeded(seed):
-            return super().__getitem__(idx)
+        with nullcontext() if seed is None else seeded(seed):
+            sample = super().__getitem__(idx)
+        self._check_labels(sample)
+        return sample
+
+    def _check_labels(self, sample: dict) -> None:
+        """Refuse a value that is no class: the loss would read past its weights, or crash a GPU."""
+        classes = self._metainfo.get('classes')
+        views = sample.get('data_samples')
+        if classes is None or views is None:
+            return
+        for view in views if isinstance(views, (list, tuple)) else [views]:
+            if 'gt_sem_seg' not in view:
+                continue
+            labels = view.gt_sem_seg.data
+            odd = labels[(labels >= len(classes)) & (labels != self.ignore_index)]
+            if len(odd):
+                shift = int(self.reduce_zero_label)
+                raise UserError(
+                    f'{view.get("seg_map_path") or view.get("img_path") or "a label map"} has the '
+                    f'value {int(odd.max()) + shift}, and the {len(classes)} classes are '
+                    f'{shift} to {len(classes) - 1 + shift}: correct the mask, or set classes= '
+                    'and reduce_zero_label= of the data set.'
+                )
 
     def _listed_stems(self) -> list[str] | None:
         if not self.ann_file:

@@ -3,6 +3,7 @@
 import functools
 import hashlib
 import re
+import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 from pickle import UnpicklingError
@@ -18,26 +19,31 @@ from depthda.errors import UserError
 from depthda.files import atomic_path
 
 
-def load_checkpoint_file(file, map_location=None, weights_only: bool | None = None) -> dict:
+def load_checkpoint_file(
+    file, map_location=None, weights_only: bool | None = None, mmap: bool = False
+) -> dict:
     """Read a checkpoint without ever executing what is in it.
 
     It takes the arguments of the mmengine function it stands in for (see :func:`install`);
-    ``weights_only`` cannot be switched off.
+    ``weights_only`` cannot be switched off. ``mmap`` reads weights only where they are looked at.
     """
+    if isinstance(file, (str, Path)) and not _may_be_checkpoint(file):
+        raise UserError(f'{file} is no checkpoint: give a .pth file that a training wrote.')
     try:
-        return torch.load(file, map_location=map_location, weights_only=True)
+        # Files of torch before 1.6 are no zips and cannot be mapped.
+        mmap = mmap and zipfile.is_zipfile(file)
+        return torch.load(file, map_location=map_location, mmap=mmap, weights_only=True)
     except UnpicklingError as error:
         raise UserError(
-            f'{_name(file)} holds more than tensors and plain values, so opening it could run '
-            "code: refused; if you trust its source, save it again as {'state_dict': ...} with "
-            f'tensors only ({_first_line(error)}).'
+            f'{_name(file)} holds more than tensors and plain values{_global_of(error)}, '
+            'so opening it could run code: refused; if you trust its source, '
+            "save it again as {'state_dict': ...} with tensors only."
         ) from error
     except (EOFError, RuntimeError) as error:
         if 'PytorchStreamReader' not in str(error) and not isinstance(error, EOFError):
             raise
         raise UserError(
-            f'{_name(file)} is damaged or was not written to its end; use an earlier checkpoint '
-            f'({_first_line(error)}).'
+            f'{_name(file)} is damaged or was not written to its end; use an earlier checkpoint.'
         ) from error
 
 
@@ -129,21 +135,42 @@ def describe_mismatch(
 
 
 def latest_checkpoint(work_dir: str | Path) -> Path | None:
-    """The checkpoint of the last iteration (or epoch) that lies whole in ``work_dir``.
+    """The checkpoint that the last run in ``work_dir`` wrote last; None if there is none.
 
-    The files themselves are asked, not mmengine's ``last_checkpoint`` note, which a kill at the
-    wrong moment leaves pointing at a file that is gone.
+    mmengine notes it in ``last_checkpoint``. A kill at the wrong moment leaves that pointing at a
+    file that is gone; then the youngest file counts, not the highest number, which an earlier and
+    longer run in the same folder may have left.
     """
-    numbered = {}
-    for path in Path(work_dir).glob('*.pth'):
+    work_dir = Path(work_dir)
+    note = work_dir / 'last_checkpoint'
+    if note.is_file():
+        # By its name alone, for the folder may have been moved.
+        noted = work_dir / Path(note.read_text().strip()).name
+        if noted.is_file():
+            return noted
+    found = []
+    for path in work_dir.glob('*.pth'):
         if match := re.fullmatch(r'(?:iter|epoch)_(\d+)', path.stem):
-            numbered[int(match[1])] = path
-    return numbered[max(numbered)] if numbered else None
+            found.append((path.stat().st_mtime_ns, int(match[1]), path))
+    return max(found)[-1] if found else None
+
+
+def check_is_checkpoint(path: str | Path) -> None:
+    """Raise a ``UserError`` that lists what is there, if ``path`` is no file."""
+    path, address = Path(path), '://' in str(path)
+    if address or path.is_file():
+        return
+    folder = path if path.is_dir() else path.parent
+    near = sorted(p.name for p in folder.glob('*.pth'))[-5:]
+    hint = f'; in {folder} there are {", ".join(near)}' if near else ''
+    if path.is_dir():
+        raise UserError(f'{path} is a folder: give one of its .pth files{hint}.')
+    raise UserError(f'there is no checkpoint {path}{hint}.')
 
 
 def read_meta(path: str | Path) -> dict:
     """A checkpoint's ``meta``, without reading its weights into memory."""
-    return torch.load(path, map_location='cpu', mmap=True, weights_only=True).get('meta', {})
+    return load_checkpoint_file(path, map_location='cpu', mmap=True).get('meta', {})
 
 
 def file_hash(path: str | Path) -> str:
@@ -163,5 +190,14 @@ def _name(file) -> str:
     return str(file) if isinstance(file, (str, Path)) else getattr(file, 'name', 'the checkpoint')
 
 
-def _first_line(error: BaseException) -> str:
-    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+def _may_be_checkpoint(file: str | Path) -> bool:
+    """Whether it begins as a zip, as a pickle (before torch 1.6), or not at all (broken off)."""
+    with open(file, 'rb') as stream:
+        start = stream.read(2)
+    return start in (b'PK', b'') or start.startswith(b'\x80')
+
+
+def _global_of(error: UnpicklingError) -> str:
+    """What was refused, out of torch's advice on how to switch the check off."""
+    found = re.search(r'GLOBAL ([\w.]+)', str(error))
+    return f' ({found[1]})' if found else ''

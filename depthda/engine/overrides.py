@@ -4,44 +4,55 @@ import difflib
 import inspect
 from typing import Any
 
-from mmengine.config import Config
+from mmengine.config import Config, ConfigDict
 from mmengine.runner import Runner
 
 from depthda.errors import UserError
 
 # What somebody reads after the file has been parsed. Any other top-level name (a crop size, a
 # pipeline) has already been copied to where it is used, and overriding it would do nothing.
-_READ = {*inspect.signature(Runner.__init__).parameters} - {'self', 'cfg'}
-_READ |= {'tta_model', 'runner_type', 'model_wrapper_cfg', 'compile'}
+READ = {*inspect.signature(Runner.__init__).parameters} - {'self', 'cfg'}
+READ |= {'tta_model', 'tta_pipeline', 'runner_type', 'model_wrapper_cfg', 'compile'}
+READ |= {'custom_imports', 'activation_checkpointing', 'efficient_conv_bn_eval'}
 
 
 def apply_overrides(cfg: Config, options: dict[str, Any]) -> None:
     """Merge dotted ``options`` into ``cfg`` in place.
 
     A key that the config does not have is an error that names the nearest one; a leading ``+``
-    adds a key on purpose. A number or a list is not replaced by text.
+    adds a key on purpose. A number or a list is not replaced by text; a list takes the place of a
+    tuple as a tuple, ``1e3`` that of a whole number as a whole number.
     """
     for key, value in options.items():
         added = key.startswith('+')
         key = key.removeprefix('+')
         if not added:
-            _check_type(key, _lookup(cfg, key), value)
+            old = _lookup(cfg, key)
+            _check_type(key, old, value)
+            value = _like(old, value)
         _check_read(cfg, key)
         _assign(cfg, key.split('.'), value)
 
 
 def _check_read(cfg: Config, key: str) -> None:
     top = key.split('.')[0]
-    if top in _READ:
+    if top in READ:
         return
     if top not in cfg:
         raise UserError(f"nothing reads '{top}', so adding it would change nothing.")
-    uses = [path for path, value in _leaves(cfg) if value == cfg[top]]
-    where = f': override {", ".join(uses[:4])}' if uses else ''
+    uses = [path for path, value in read_nodes(cfg) if value == cfg[top]]
     raise UserError(
         f"'{top}' is only a name inside the config file, and overriding it would change nothing"
-        f'{where or "; override the key that uses it"}.'
+        f'{sentence_of_uses(uses, "override")}.'
     )
+
+
+def sentence_of_uses(uses: list[str], verb: str) -> str:
+    """What to do instead of changing a name whose value was copied to ``uses``."""
+    if not uses:
+        return f'; {verb} the key that uses it'
+    uses = sorted(uses, key=lambda path: path.count('.'))  # the whole before its parts
+    return f': {verb} {", ".join(uses[:4])}{", …" if len(uses) > 4 else ""}'
 
 
 def _lookup(cfg: Config, key: str) -> Any:
@@ -63,15 +74,28 @@ def _lookup(cfg: Config, key: str) -> Any:
     return node
 
 
-def _assign(node: Any, parts: list[str], value: Any) -> None:
-    for part in parts[:-1]:
-        if isinstance(node, list):
-            node = node[int(part)]
-        else:
-            if not isinstance(node.get(part), (dict, list)):
-                node[part] = {}
-            node = node[part]
-    node[int(parts[-1]) if isinstance(node, list) else parts[-1]] = value
+def _assign(node: Any, parts: list[str], value: Any) -> Any:
+    """Set the value below ``node``; returns what stands in its place (a tuple is a new one)."""
+    inside_list = isinstance(node, (list, tuple))
+    part = int(parts[0]) if inside_list else parts[0]
+    if len(parts) > 1:
+        inner = node[part] if inside_list else node.get(part)
+        if not isinstance(inner, (dict, list, tuple)):
+            inner = ConfigDict()
+        value = _assign(inner, parts[1:], value)
+    if isinstance(node, tuple):
+        return (*node[:part], value, *node[part + 1 :])
+    node[part] = value
+    return node
+
+
+def _like(old: Any, new: Any) -> Any:
+    """The new value as the kind that was there, where only the command line's spelling differs."""
+    if isinstance(old, tuple) and isinstance(new, list):
+        return tuple(new)
+    if type(old) is int and isinstance(new, float) and new.is_integer():
+        return int(new)
+    return new
 
 
 def _unknown(cfg: Config, node: Any, key: str, parents: list[str], part: str) -> UserError:
@@ -85,7 +109,7 @@ def _nearest(cfg: Config, node: Any, key: str, parents: list[str], part: str) ->
     siblings = list(node) if isinstance(node, (dict, Config)) else []
     if near := difflib.get_close_matches(part, siblings, n=1, cutoff=0.75):
         return '.'.join([*parents, *near])
-    every = [path for path, _ in _leaves(cfg)]
+    every = [path for path, _ in read_nodes(cfg)]
     last = key.rsplit('.', 1)[-1]
     namesakes = [path for path in every if path.rsplit('.', 1)[-1] == last]
     near = difflib.get_close_matches(key, namesakes or every, n=1, cutoff=0.3)
@@ -116,6 +140,6 @@ def _nodes(node: Any, path: str = '') -> list[tuple[str, Any]]:
     return found
 
 
-def _leaves(cfg: Config) -> list[tuple[str, Any]]:
+def read_nodes(cfg: Config | dict) -> list[tuple[str, Any]]:
     """What is read after parsing, with its dotted key."""
-    return [(path, value) for path, value in _nodes(cfg) if path.split('.')[0] in _READ]
+    return [(path, value) for path, value in _nodes(cfg) if path.split('.')[0] in READ]

@@ -65,5 +65,7 @@ class PlainCheckpointHook(CheckpointHook):
                 'with the config it was trained with, or declare the keys in '
                 'default_hooks.checkpoint.allowed_keys.'
             )
+        # Some models look for themselves, too.
+        model.allowed_keys = self.allowed_keys
         if 'message_hub' in checkpoint:
             restore_histories(checkpoint['message_hub'])

@@ -3,13 +3,14 @@
 import lzma
 import zipfile
 import zlib
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from depthda.errors import UserError
 from depthda.evaluation.label_png import NotALabelMap, read_label_png
+from depthda.evaluation.submission_names import Fault, is_system_file, name_faults, parts_of
 from depthda.evaluation.submission_target import TestSet, find_test_set
 from depthda.files import atomic_path
 
@@ -17,26 +18,10 @@ NUM_CLASSES = 7
 # A 1024² map takes about 0.1 MB and 1.1 MB at worst; larger than this is something else, and is
 # not unpacked into memory to find out what.
 _MOST_BYTES = 64 << 20
-_SHOWN = 3
-_SYSTEM_FILES = ('__macosx', 'thumbs.db', 'desktop.ini')
 
 _UNPACKING = (zlib.error, lzma.LZMAError, EOFError, OSError)
 
 Progress = Callable[[list], Iterable]
-
-
-@dataclass(frozen=True)
-class Fault:
-    """One thing that is wrong, with all the files it is wrong with; ``str()`` is one line."""
-
-    names: tuple[str, ...]
-    reason: str
-    mend: str
-
-    def __str__(self) -> str:
-        shown = ', '.join(self.names[:_SHOWN])
-        more = len(self.names) - _SHOWN
-        return f'{shown}{f" and {more} more" if more > 0 else ""}: {self.reason}; {self.mend}'
 
 
 class SubmissionError(UserError):
@@ -81,10 +66,7 @@ def pack(
     pred_dir, out = Path(pred_dir), Path(out)
     if not pred_dir.is_dir():
         raise UserError(f'{pred_dir} is not a folder: give the folder of the predictions.')
-    if out.suffix != '.zip':
-        raise UserError(f'{out}: the server takes .zip files; give a name that ends with .zip.')
-    if pred_dir.resolve() in out.resolve().parents:
-        raise UserError(f'{out} would lie among the predictions: write the zip somewhere else.')
+    _check_out(pred_dir, out)
     entries = _folder_entries(pred_dir)
     before = _review(pred_dir, entries, domain, track, against, progress)
     if before.faults:
@@ -100,6 +82,31 @@ def pack(
         if after.faults:  # a prediction changed on disk meanwhile
             raise SubmissionError(after.faults)
     return after.test_set
+
+
+def foresee(
+    names: Iterable[str],
+    pred_dir: str | Path,
+    out: str | Path,
+    domain: str | None = None,
+    against: str | Path | None = None,
+) -> None:
+    """Raise what :func:`pack` would raise for names alone, before there are predictions.
+
+    Args:
+        names: File names that the predictions will have.
+        pred_dir: Where they will lie; what lies there already counts too.
+        out: The zip to be written.
+        domain: As in :func:`review`.
+        against: As in :func:`review`.
+    """
+    pred_dir, out = Path(pred_dir), Path(out)
+    _check_out(pred_dir, out)
+    there = [entry.name for entry in _folder_entries(pred_dir)] if pred_dir.is_dir() else []
+    entries = [_Entry(name, 0, False, bytes) for name in dict.fromkeys([*names, *there])]
+    faults = _review(pred_dir, entries, domain, 'uda', against, progress=lambda every: []).faults
+    if faults:
+        raise SubmissionError(faults)
 
 
 def check(
@@ -155,9 +162,16 @@ def _review(
         reason = 'holds no file named after a LoveDA test image (4191.png … 5986.png)'
         mend = "name predictions after their images, or give another set's images (--against)"
         return Review(None, [Fault((str(path),), reason, mend)])
-    faults = _name_faults(names, test_set)
+    faults = name_faults(names, test_set)
     faults += _content_faults([e for e in entries if _readable(e.name)], test_set, progress)
     return Review(test_set, faults)
+
+
+def _check_out(pred_dir: Path, out: Path) -> None:
+    if out.suffix != '.zip':
+        raise UserError(f'{out}: the server takes .zip files; give a name that ends with .zip.')
+    if pred_dir.resolve() in out.resolve().parents:
+        raise UserError(f'{out} would lie among the predictions: write the zip somewhere else.')
 
 
 def _folder_entries(folder: Path) -> list[_Entry]:
@@ -183,48 +197,8 @@ def _zip_entries(archive: zipfile.ZipFile) -> list[_Entry]:
     ]
 
 
-def _parts(name: str) -> list[str]:
-    return name.replace('\\', '/').split('/')
-
-
-def _is_system_file(name: str) -> bool:
-    return any(part.startswith('.') or part.lower() in _SYSTEM_FILES for part in _parts(name))
-
-
 def _readable(name: str) -> bool:
-    return not _is_system_file(name) and name.lower().endswith('.png')
-
-
-def _name_faults(names: list[str], test_set: TestSet) -> list[Fault]:
-    """Compare the names with the official ones; a file has one fault, the first that applies."""
-    hidden, folders, suffix, extra, present = [], [], [], [], set()
-    for name in dict.fromkeys(names):
-        base = _parts(name)[-1]
-        official = f'{base.rpartition(".")[0]}.png'
-        if _is_system_file(name):
-            hidden.append(name)
-            continue
-        present.add(official)  # in the wrong place or misnamed, but not missing
-        if len(_parts(name)) > 1:
-            folders.append(name)
-        elif base in test_set.sizes:
-            pass
-        elif official in test_set.sizes:
-            suffix.append(name)
-        else:
-            extra.append(name)
-    missing = sorted(test_set.sizes.keys() - present)
-    twice = [name for name, count in Counter(names).items() if count > 1]
-    title, count = test_set.title, len(test_set.sizes)
-    found = [
-        (hidden, 'hidden system file', 'leave it out of the zip'),
-        (folders, 'in a subfolder', 'put the PNGs at the root: zip the files, not their folder'),
-        (suffix, 'does not end with .png', 'save as PNG and name it .png, in lower case'),
-        (extra, f'not a test image of {title}', test_set.hint(extra)),
-        (twice, 'more than once in the zip', 'keep one of each'),
-        (missing, f'missing ({len(missing)} of the {count} of {title})', 'predict every image'),
-    ]
-    return [Fault(tuple(which), reason, mend) for which, reason, mend in found if which]
+    return not is_system_file(name) and name.lower().endswith('.png')
 
 
 def _content_faults(entries: list[_Entry], test_set: TestSet, progress: Progress) -> list[Fault]:
@@ -233,7 +207,7 @@ def _content_faults(entries: list[_Entry], test_set: TestSet, progress: Progress
     outside: dict[str, int] = {}  # file -> its highest value, where that is no class
     lowest = NUM_CLASSES
     for entry in progress(entries):
-        size = test_set.sizes.get(f'{_parts(entry.name)[-1].rpartition(".")[0]}.png')
+        size = test_set.sizes.get(f'{parts_of(entry.name)[-1].rpartition(".")[0]}.png')
         if size is None:
             continue  # an extra file, reported by its name
         try:

@@ -94,3 +94,8 @@ def test_holdout_needs_numbers(make_tree):
         (root / f'Train/Urban/{folder}/1.png').rename(root / f'Train/Urban/{folder}/one.png')
     with pytest.raises(UserError, match=r'one\.png is not named by a number'):
         LoveDARGBD(str(root), 'Urban', 'Train', depth=None, holdout=dict(part='fit', block=1))
+
+
+def test_the_depth_folder_is_the_source(root):
+    assert LoveDARGBD(str(root), 'Urban', 'Val', depth='rdepth/test').depth_source == 'rdepth/test'
+    assert LoveDARGBD(str(root), 'Urban', 'Val', depth=None).depth_source is None

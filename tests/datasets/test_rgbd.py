@@ -75,7 +75,7 @@ def test_a_set_declares_that_it_has_no_depth(make_tree):
 def test_a_set_without_labels(make_tree):
     dataset = build(make_tree(), pipeline=[*PLAIN[:1], *PLAIN[2:]], folders={'seg_map_path': None})
     assert 'gt_sem_seg' not in dataset[0]['data_samples']
-    with pytest.raises(UserError, match='LoadAnnotations finds no labels'):
+    with pytest.raises(UserError, match='LoadAnnotations finds no labels.*unlabelled_pipeline'):
         build(make_tree(), folders={'seg_map_path': None})
 
 
@@ -185,3 +185,27 @@ def test_plain_index_stays_random(make_tree):
     dataset = build(make_tree(), RANDOM)
     assert isinstance(dataset, RGBDSegDataset)
     assert not equal(dataset[0], dataset[0])
+
+
+def test_a_value_that_is_no_class_is_told_with_its_file(make_tree, write_png, pattern):
+    root = make_tree()
+    mask = pattern(48, 64)[1]
+    mask[:4] = 0  # no data
+    mask[5, 5] = 9
+    write_png(root / 'Train/Urban/masks_png/2.png', mask)
+    dataset = build(root, metainfo=dict(classes=tuple('abcdefg')))
+    assert 255 not in dataset[1]['data_samples'].gt_sem_seg.data
+    for key in (2, SampleKey(2, seed=1)):
+        with pytest.raises(UserError, match=r'masks_png/2\.png has the value 9, .* 7 .* 1 to 7:'):
+            dataset[key]
+    mask[5, 5] = 255  # mmseg reads this as ignored
+    write_png(root / 'Train/Urban/masks_png/2.png', mask)
+    assert dataset[2]['data_samples'].gt_sem_seg.data[0, 5, 5] == 255
+    # Raw codes 1…7 taken as classes 0…6.
+    with pytest.raises(UserError, match=r'has the value 7, and the 7 classes are 0 to 6'):
+        build(root, reduce_zero_label=False, metainfo=dict(classes=tuple('abcdefg')))[1]
+
+
+def test_sources_of_depth_compare_by_folder_where_each_set_has_its_own(make_tree):
+    assert build(make_tree()).depth_source
+    assert build(make_tree(), folders={'depth_path': None}).depth_source is None

@@ -10,6 +10,7 @@ from mmengine.runner.checkpoint import CheckpointLoader
 from torch import nn
 
 from depthda.engine.checkpoints import (
+    check_is_checkpoint,
     describe_mismatch,
     file_hash,
     latest_checkpoint,
@@ -101,11 +102,59 @@ def test_mismatch_names_what_is_missing_left_over_and_misshapen():
     assert 'bias' not in describe_mismatch(model, weights, allowed=[r'\.bias$'])
 
 
-def test_latest_checkpoint_goes_by_number_and_ignores_the_rest(tmp_path):
+def write(folder, name, age):
+    (folder / name).touch()
+    os.utime(folder / name, ns=(0, (100 - age) * 10**9))
+
+
+def test_latest_checkpoint_is_the_youngest_and_the_rest_is_ignored(tmp_path):
     assert latest_checkpoint(tmp_path) is None
-    for name in ('iter_900.pth', 'iter_1000.pth', 'best_mIoU_iter_2000.pth', '.iter_3000-x.pth'):
-        (tmp_path / name).touch()
+    write(tmp_path, 'iter_900.pth', age=1)
+    write(tmp_path, 'iter_1000.pth', age=1)  # as young: the number decides
+    write(tmp_path, 'iter_4000.pth', age=9)  # of an earlier, longer run
+    for name in ('best_mIoU_iter_2000.pth', '.iter_3000-x.pth'):
+        write(tmp_path, name, age=0)
     assert latest_checkpoint(tmp_path).name == 'iter_1000.pth'
+
+
+def test_latest_checkpoint_follows_the_note_while_its_file_is_there(tmp_path):
+    write(tmp_path, 'iter_900.pth', age=5)
+    write(tmp_path, 'iter_1000.pth', age=0)
+    (tmp_path / 'last_checkpoint').write_text('/where/it/was/before/iter_900.pth')
+    assert latest_checkpoint(tmp_path) == tmp_path / 'iter_900.pth'
+    (tmp_path / 'iter_900.pth').unlink()
+    assert latest_checkpoint(tmp_path) == tmp_path / 'iter_1000.pth'
+
+
+def test_a_folder_in_place_of_a_checkpoint_is_told_with_what_is_in_it(tmp_path):
+    (tmp_path / 'iter_7.pth').touch()
+    check_is_checkpoint(tmp_path / 'iter_7.pth')
+    with pytest.raises(UserError, match='is a folder: give one of its .pth.*iter_7.pth'):
+        check_is_checkpoint(tmp_path)
+    with pytest.raises(UserError, match='no checkpoint .*iter_8.pth; in .*iter_7.pth'):
+        check_is_checkpoint(tmp_path / 'iter_8.pth')
+
+
+def test_torch_s_advice_to_switch_the_check_off_is_not_passed_on(tmp_path):
+    path = tmp_path / 'bomb.pth'
+    torch.save({'meta': Bomb(tmp_path / 'it-ran')}, path)
+    for load in (load_checkpoint_file, read_meta):
+        with pytest.raises(UserError, match=r'plain values \(posix.mkdir\)') as error:
+            load(path)
+        assert 'weights_only' not in str(error.value) and '\x1b' not in str(error.value)
+        assert len(str(error.value).splitlines()) == 1
+
+
+def test_any_other_file_is_no_checkpoint(tmp_path):
+    (tmp_path / 'a.pth').write_text('not found')
+    with pytest.raises(UserError, match='a.pth is no checkpoint'):
+        load_checkpoint_file(tmp_path / 'a.pth')
+
+
+def test_the_format_before_torch_1_6_is_read(tmp_path):
+    content = {'state_dict': {'w': torch.ones(3)}, 'meta': {'iter': 5}}
+    torch.save(content, tmp_path / 'old.pth', _use_new_zipfile_serialization=False)
+    assert read_meta(tmp_path / 'old.pth') == {'iter': 5}
 
 
 def test_meta_and_hash(tmp_path):

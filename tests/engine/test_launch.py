@@ -1,4 +1,6 @@
 import json
+import os
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -7,6 +9,7 @@ import torch
 from depthda.engine.checkpoints import read_meta
 from depthda.engine.launch import load_config, test, train
 from depthda.errors import UserError
+from depthda.evaluation.tile_counts import load_tiles
 
 test.__test__ = False  # the function under test, not a test
 
@@ -80,15 +83,25 @@ def test_test_writes_figures_maps_and_a_checked_zip(trained, tmp_path, sample):
         against=str(images),
         cfg_options=options,
     )
+    names = sorted(path.name for path in images.iterdir())
     written = json.loads((tmp_path / 'metrics.json').read_text())
     assert written == json.loads(json.dumps(results))
     assert written['seed'] == 0 and written['selection']['rule'] == 'last iteration'
     assert written['tested_on']['domains'] == ['Rural'] and written['tested_on']['images'] == 3
     assert written['versions']['torch'] == torch.__version__
-    names = sorted(path.name for path in images.iterdir())
     assert sorted(p.name for p in (tmp_path / 'maps').iterdir()) == names
     assert sorted(p.name for p in (tmp_path / 'colours').iterdir()) == names
     assert (tmp_path / 'u2r.zip').is_file()
+    # What was run, when, and image by image.
+    assert written['cfg_options'] == options
+    assert datetime.fromisoformat(written['finished']).utcoffset() == timedelta(0)
+    (own,) = tmp_path.glob('2*/metrics.json')
+    assert json.loads(own.read_text()) == written
+    tiles = load_tiles(tmp_path / 'tiles.npz')
+    assert [Path(name).name for name in tiles.names] == names
+    assert (
+        tiles.counts.sum(0)[:-1].tolist() == written['report']['groups']['all']['confusion_matrix']
+    )
 
     # The figures are those of the maps that were written.
     import cv2
@@ -152,3 +165,58 @@ def test_wrong_paths_are_named_with_what_is_there(tmp_path, trained):
             str(tmp_path),
             cfg_options=options | {'train_dataloader.dataset.data_root': 'no/such/place'},
         )
+
+
+def test_the_config_s_own_resume_in_an_empty_folder_starts_as_without(trained, tmp_path):
+    folder, options = trained
+    options = options | {'train_cfg.max_iters': 2, 'resume': True}
+    leak = {'test_dataloader.dataset.domain': 'Urban', 'test_dataloader.dataset.split': 'Train'}
+    train(CONFIG, str(tmp_path), cfg_options=options | leak)
+    assert equal(weights(folder / 'iter_2.pth'), weights(tmp_path / 'iter_2.pth'))
+    # What the user should know stands in the log.
+    log = next(tmp_path.glob('2*/*.log')).read_text()
+    assert 'nothing to resume' in log and 'test images are training images too' in log
+
+
+def test_resume_goes_on_with_the_last_run_and_keeps_a_config_that_repeats_it(trained, tmp_path):
+    folder, options = trained
+    for name in ('iter_4.pth', 'iter_2.pth'):
+        os.link(folder / name, tmp_path / name)
+    (tmp_path / 'last_checkpoint').write_text(str(tmp_path / 'iter_2.pth'))
+    options = options | {'train_cfg.max_iters': 3}
+    assert train(CONFIG, str(tmp_path), resume=True, cfg_options=options).iter == 3
+    log = next(tmp_path.glob('2*/*.log')).read_text()
+    assert 'resumed epoch: 0, iter: 2' in log
+    assert 'more than once' not in log  # the weights are not initialised before they are read
+    for kept in (tmp_path / CONFIG.name, next(tmp_path.glob('2*/vis_data/config.py'))):
+        cfg = load_config(kept)
+        assert cfg.resume is False and cfg.load_from is None
+
+
+def test_a_finished_run_has_nothing_to_do(trained):
+    folder, options = trained
+    before = sorted(folder.iterdir())
+    assert train(CONFIG, str(folder), resume=True, cfg_options=options) is None
+    assert sorted(folder.iterdir()) == before
+
+
+def test_a_submission_that_cannot_be_is_refused_before_the_images_are_predicted(
+    trained, tmp_path, sample
+):
+    folder, options = trained
+    images, checkpoint = sample / 'Test' / 'Rural' / 'images_png', folder / 'iter_4.pth'
+
+    def submit(**kwargs):
+        test(CONFIG, checkpoint, str(tmp_path), cfg_options=options, **kwargs)
+
+    with pytest.raises(UserError, match='--against says.*add --submission'):
+        submit(against=str(images))
+    with pytest.raises(UserError, match='ends with .zip'):
+        submit(submission=str(tmp_path / 'u2r.rar'), against=str(images))
+    with pytest.raises(UserError, match='no/folder is not a folder'):
+        submit(submission=str(tmp_path / 'u2r.zip'), against='no/folder')
+    with pytest.raises(UserError, match='missing'):
+        submit(submission=str(tmp_path / 'u2r.zip'), against=str(sample / 'Train/Rural/images_png'))
+    with pytest.raises(UserError, match='missing .*of LoveDA Test Rural'):
+        submit(submission=str(tmp_path / 'u2r.zip'))
+    assert not (tmp_path / 'predictions').exists()

@@ -80,3 +80,19 @@ def test_text_does_not_replace_a_number_or_a_list():
         apply_overrides(config(), {'train_cfg.max_iters': '100k'})
     with pytest.raises(UserError, match='is text'):
         apply_overrides(config(), {'train_dataloader.dataset.pipeline': 'fast'})
+
+
+def test_a_value_takes_the_kind_of_the_one_it_replaces():
+    cfg = config()
+    apply_overrides(cfg, {'model.data_preprocessor.size': [256, 128], 'train_cfg.max_iters': 1e3})
+    assert cfg.model.data_preprocessor['size'] == (256, 128)
+    assert type(cfg.train_cfg.max_iters) is int and cfg.train_cfg.max_iters == 1000
+    apply_overrides(cfg, {'optim_wrapper.optimizer.lr': 2.0, 'model.data_preprocessor.size.1': 64})
+    assert type(cfg.optim_wrapper.optimizer.lr) is float
+    assert cfg.model.data_preprocessor['size'] == (256, 64)
+
+
+def test_the_transforms_of_test_time_augmentation_are_read():
+    cfg = Config(dict(tta_pipeline=[dict(type='Load')]))
+    apply_overrides(cfg, {'tta_pipeline.0.type': 'Stack'})
+    assert cfg.tta_pipeline[0].type == 'Stack'

@@ -7,7 +7,7 @@ from PIL import Image
 
 from depthda.errors import UserError
 from depthda.evaluation import submission_target
-from depthda.evaluation.submission import Fault, SubmissionError, check, pack, review
+from depthda.evaluation.submission import Fault, SubmissionError, check, foresee, pack, review
 
 NAMES = ['4191.png', '4192.png', '4193.png', '4194.png']
 URBAN = ['5167.png', '5168.png', '5169.png']
@@ -289,3 +289,21 @@ def test_the_real_list_at_the_real_size(tmp_path):
     files = dict.fromkeys((f'{n}.png' for n in range(4191, 5167)), data)
     result = review(write_zip(tmp_path / 'u2r.zip', files))
     assert result.faults == [] and result.test_set.server.endswith('13037')
+
+
+def test_names_are_checked_before_there_are_predictions(tmp_path, small_loveda):
+    folder, out = tmp_path / 'predictions', tmp_path / 'u2r.zip'
+    foresee(NAMES, folder, out, domain='Rural')
+    with pytest.raises(SubmissionError, match=r'4194\.png: missing \(1 of the 4'):
+        foresee(NAMES[:3], folder, out, domain='Rural')
+    with pytest.raises(UserError, match='ends with .zip'):
+        foresee(NAMES, folder, tmp_path / 'u2r.tar', domain='Rural')
+    with pytest.raises(UserError, match='among the predictions'):
+        foresee(NAMES, folder, folder / 'u2r.zip', domain='Rural')
+    # What an earlier test left among them would go into the zip as well.
+    folder.mkdir()
+    (folder / '4191.png').touch()
+    foresee(NAMES, folder, out, domain='Rural')
+    (folder / '5167.png').touch()
+    with pytest.raises(SubmissionError, match=r'5167\.png: not a test image'):
+        foresee(NAMES, folder, out, domain='Rural')

@@ -57,6 +57,11 @@ unlabelled_tta_pipeline = [
         transforms=[flips, [dict(type='PackSegInputs', meta_keys=meta_keys)]],
     ),
 ]
+# The tests of models without depth: an image of one's own then needs no depth map beside it.
+rgb_test_pipeline = [
+    dict(type='LoadDepth') if step['type'] == 'LoadDepth' else step for step in test_pipeline
+]
+rgb_unlabelled_pipeline = [step for step in rgb_test_pipeline if step['type'] != 'LoadAnnotations']
 
 train_dataloader = dict(
     batch_size=4,

@@ -25,7 +25,8 @@ class LoadDepth(BaseTransform):
     Bilinear resizing blends valid depth with the 0 of a hole along the hole's rim.
 
     Args:
-        folder: Folder of the depth maps beside ``image_folder``; None: only 1 and 2 apply.
+        folder: Folder of the depth maps beside ``image_folder``. None: nothing is looked for, an
+            image that 1 and 2 do not give a depth has none, as RGB-only models want it.
         image_folder: Folder of the images.
         optical_bands: 3, or 4 for RGB+NIR.
         value_range: (low, high) in metres that a GeoTIFF is mapped from; None: the map's own
@@ -81,16 +82,14 @@ class LoadDepth(BaseTransform):
         results['img'] = stacked
         return results
 
-    def _find(self, image_path: str | None) -> str:
+    def _find(self, image_path: str | None) -> str | None:
+        if self.folder is None:
+            return None
         wanted = f'an H×W×{self.optical_bands + 1} array with depth in (0, 1] as its last channel'
         if image_path is None:
             raise UserError(
                 f"this model's pipeline wants depth as the last channel: give {wanted}, or the "
                 'path of an image that has a depth map'
-            )
-        if self.folder is None:
-            raise UserError(
-                f'no depth is known for {image_path}: set folder= of LoadDepth, or give {wanted}'
             )
         image = Path(image_path).absolute()
         parts = Path(self.image_folder).parts
@@ -127,4 +126,6 @@ def _with_valid_depth(image: np.ndarray) -> np.ndarray:
 def _hint(bands: int, wanted: int) -> str:
     if bands < wanted:
         return ': load the image with LoadMultibandImage, which drops no band'
+    if bands not in (3, 4):
+        return ': an image is an H×W×bands array of 3 or 4 bands, with depth after them if at all'
     return f": set optical_bands={bands}, or load the image with color_type='color'"

@@ -109,9 +109,13 @@ class MultiScaleContrastiveNeck(BaseModule):
                 )
                 terms.append(self.scale_weights[scale] * term)
                 said[f'scale_{scale}'] = term.detach()
+            else:
+                # Distributed training waits for the gradient of every parameter.
+                unused = self.rgb_projections[scale], self.depth_projections[scale]
+                terms.append(sum(0 * p.sum() for each in unused for p in each.parameters()))
         if self.pair == 'enhanced-rgb':
             said |= {f'depth_share_{s}': w for s, w in enumerate(self.mix.detach().sigmoid())}
-        total = sum(terms) / len(self.scale_weights) if terms else features.rgb[0].sum() * 0
+        total = sum(terms) / len(self.scale_weights)
         # mmengine sums whatever has "loss" in its name; the rest is for the log.
         return {'loss_contrast': total, **said}
 

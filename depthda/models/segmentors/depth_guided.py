@@ -1,9 +1,14 @@
-"""mmseg's encoder-decoder with windows in batches."""
+"""mmseg's encoder-decoder with windows in batches, filled by its own checkpoints alone."""
 
+from typing import Any
+
+import torch
 from mmseg.models.segmentors import EncoderDecoder
 from mmseg.registry import MODELS
+from mmseg.utils import SampleList, add_prefix
 from torch import Tensor
 
+from depthda.engine.checkpoints import describe_mismatch
 from depthda.errors import UserError
 from depthda.models.segmentors.sliding_window import slide_inference
 
@@ -13,12 +18,61 @@ class DepthGuidedEncoderDecoder(EncoderDecoder):
     """mmseg's ``EncoderDecoder``; sliding windows go through the model in batches.
 
     With ``DualBackbone`` and a fusion neck it is DepthDA; with any other backbone and no neck it
-    is that RGB-only model.
+    is that RGB-only model. A neck with a ``loss(features, valid)`` of its own adds it in training.
 
     ``test_cfg=dict(mode='slide', crop_size=(h, w), stride=(h, w), window_batch=4)``. Without
     ``window_batch`` four windows go at a time: the memory of a training step at batch 4 without
     its activations, so what trains also tests. ``mode='whole'`` is mmseg's.
+
+    A checkpoint of another model is refused, also by mmseg's ``init_model``, which would take what
+    fits and leave the rest random; ``torch``'s own ``load_state_dict(..., strict=False)`` is not.
+
+    Attributes:
+        allowed_keys: Regular expressions of weights that may be missing or left over.
     """
+
+    allowed_keys: tuple[str, ...] = ()
+    _told = False
+
+    def init_weights(self) -> None:
+        """Initialise once; a resumed model has its weights from the checkpoint."""
+        if not self.is_init:
+            super().init_weights()
+
+    def load_state_dict(self, state_dict: dict, *args, **kwargs) -> Any:
+        """As torch does it, which tells of every mismatch, or is told not to."""
+        self._told = True
+        try:
+            return super().load_state_dict(state_dict, *args, **kwargs)
+        finally:
+            self._told = False
+
+    def _load_from_state_dict(self, state_dict: dict, prefix: str, *args) -> None:
+        # mmengine comes here directly and only logs what does not fit. A prefix means that this
+        # model is part of another module, whose loader sees all keys.
+        if not (prefix or self._told):
+            if fault := describe_mismatch(self, state_dict, self.allowed_keys):
+                raise UserError(
+                    f'the checkpoint does not fit the model of this config: weights {fault}; load '
+                    'it with the config it was trained with.'
+                )
+        super()._load_from_state_dict(state_dict, prefix, *args)
+
+    def loss(self, inputs: Tensor, data_samples: SampleList) -> dict[str, Tensor]:
+        """The heads' losses, and the neck's own if it has one."""
+        encoded = self.backbone(inputs)
+        features = self.neck(encoded) if self.with_neck else encoded
+        losses = self._decode_head_forward_train(features, data_samples)
+        if self.with_auxiliary_head:
+            losses |= self._auxiliary_head_forward_train(features, data_samples)
+        if self.with_neck and hasattr(self.neck, 'loss'):
+            losses |= add_prefix(self.neck.loss(encoded, self._valid(inputs, data_samples)), 'neck')
+        return losses
+
+    def _valid(self, inputs: Tensor, data_samples: SampleList) -> Tensor:
+        """(N, H, W) the pixels that have a label and depth."""
+        labels = torch.cat([sample.gt_sem_seg.data for sample in data_samples])
+        return (labels != self.decode_head.ignore_index) & inputs[:, -1].isfinite()
 
     def slide_inference(self, inputs: Tensor, batch_img_metas: list[dict]) -> Tensor:
         """Return the logits (N, K, H, W) averaged over overlapping windows."""

@@ -101,8 +101,16 @@ def test_faults_name_the_file(make_tree, write_png):
         LoadDepth('rdepth/test')(dict(img=image(), img_path=path))
     with pytest.raises(UserError, match='is in no folder tiles'):
         LoadDepth('rdepth/test', image_folder='tiles')(dict(img=image(), img_path=path))
-    with pytest.raises(UserError, match='set folder= of LoadDepth'):
-        LoadDepth()(dict(img=image(), img_path=path))
+    with pytest.raises(UserError, match='is an H×W×bands array'):
+        LoadDepth()(dict(img=np.zeros((3, 64, 128), np.uint8), img_path=None))
+
+
+def test_without_a_folder_a_bare_image_has_no_depth(make_tree):
+    path = str(make_tree() / 'Train/Urban/images_png/2.png')
+    for given in (path, None):
+        results = LoadDepth()(dict(img=image(), img_path=given))
+        assert results['img'].dtype == np.float32 and np.array_equal(results['img'], image())
+        assert results['depth_path'] is None
 
 
 def test_wrong_settings():

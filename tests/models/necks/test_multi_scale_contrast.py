@@ -140,6 +140,9 @@ def test_a_scale_of_one_place_is_skipped():
     maps = features(8, images=1)  # 2×2 places, and one
     found = model.loss(maps, everywhere(32, 1))
     assert found['loss_contrast'] > 0 and 'scale_0' in found and 'scale_1' not in found
+    found['loss_contrast'].backward()
+    skipped = model.rgb_projections[1].conv.weight.grad
+    assert skipped is not None and (skipped == 0).all()  # distributed training waits for it
 
 
 def test_nothing_valid_is_no_loss():

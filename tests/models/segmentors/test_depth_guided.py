@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 import torch
 from mmengine.config import Config
+from mmengine.model import ExponentialMovingAverage
+from mmengine.runner.checkpoint import load_state_dict as load_by_mmengine
 from mmengine.structures import PixelData
 from mmseg.apis import inference_model, init_model
 from mmseg.models import EncoderDecoder, SegTTAModel
@@ -154,3 +156,32 @@ def test_rgb_only_without_neck_ignores_depth_and_serves_mmsegs_api(tiny_backbone
     for inputs in (bare, with_depth):
         result = trained.test_step(dict(inputs=inputs, data_samples=samples))[0]
         torch.testing.assert_close(result.seg_logits.data, logits)
+
+
+def test_weights_of_another_model_are_refused_and_declared_ones_not(tiny_model):
+    model = MODELS.build(tiny_model())
+    weights = model.state_dict()
+    load_by_mmengine(model, weights)
+    lacking = {key: value for key, value in weights.items() if not key.startswith('auxiliary')}
+    with pytest.raises(UserError, match='does not fit the model.*missing \\(auxiliary'):
+        load_by_mmengine(model, lacking)
+    # torch's own way of saying that some may be missing.
+    assert model.load_state_dict(lacking, strict=False).missing_keys
+    model.allowed_keys = ('^auxiliary_head',)
+    load_by_mmengine(model, lacking)
+
+
+def test_parts_wrappers_and_averages_load_as_ever(tiny_model):
+    model = MODELS.build(tiny_model())
+    weights = {key: torch.ones_like(value) for key, value in model.state_dict().items()}
+    load_by_mmengine(SegTTAModel(module=model), weights)
+    assert all((value == 1).all() for value in model.state_dict().values())
+    load_by_mmengine(model.neck, model.neck.state_dict())
+    average = ExponentialMovingAverage(model)
+    load_by_mmengine(average, average.state_dict())
+    average.load_state_dict(average.state_dict())
+    pair = torch.nn.ModuleDict(dict(student=model))
+    load_by_mmengine(pair, pair.state_dict())
+    # A copy, as averaging makes, looks as well.
+    with pytest.raises(UserError):
+        load_by_mmengine(average.module, {})

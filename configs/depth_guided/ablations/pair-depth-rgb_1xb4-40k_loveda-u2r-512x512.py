@@ -1,0 +1,4 @@
+# ablates: model.neck.pair
+# Plain cross-modal InfoNCE, both ways, without enhanced features.
+_base_ = '../depth_guided_convnext-b-s_1xb4-40k_loveda-u2r-512x512.py'
+model = dict(neck=dict(pair='depth-rgb'))

@@ -1,0 +1,72 @@
+"""Do training, validation and test fit together? Said before a run, in one line each."""
+
+import os
+from collections.abc import Iterator
+from typing import Any
+
+from mmengine.config import Config
+from mmseg.registry import DATASETS
+
+from depthda.datasets.rgbd import RGBDSegDataset
+from depthda.errors import UserError
+
+
+def data_warnings(cfg: Config) -> list[str]:
+    """What looks like a mistake across the data sets of one config.
+
+    Only folders are listed, and sets of other types are left out. Sets that are not on this
+    machine (the training images where a model is only tested) are no mistake.
+    """
+    sets = {}
+    for name in ('train', 'val', 'test'):
+        loader = cfg.get(f'{name}_dataloader') or {}
+        sets[name] = list(_sets(loader.get('dataset')))
+    lines = []
+    sources = {name: {dataset.depth_source for dataset in found} for name, found in sets.items()}
+    said = {name: found for name, found in sources.items() if found}
+    if len({frozenset(found) for found in said.values()}) > 1:
+        told = ', '.join(f'{name} from {_spell(found)}' for name, found in said.items())
+        lines.append(f'depth differs between the data sets of this config: {told}')
+    images = {name: _images(found) for name, found in sets.items()}
+    for name, what in (('val', 'validation'), ('test', 'test')):
+        if shared := len(images['train'] & images[name]):
+            lines.append(
+                f'{shared} of the {len(images[name])} {what} images are training images too: '
+                'scores on them do not tell what the model does on new ones'
+            )
+    return lines
+
+
+def _sets(cfg: Any) -> Iterator[RGBDSegDataset]:
+    """Our data sets in ``cfg``, wrappers opened; nothing is read yet, no pipeline built."""
+    if isinstance(cfg, (list, tuple)):
+        for item in cfg:
+            yield from _sets(item)
+    elif isinstance(cfg, dict):
+        kind = DATASETS.get(cfg['type']) if isinstance(cfg.get('type'), str) else cfg.get('type')
+        if isinstance(kind, type) and issubclass(kind, RGBDSegDataset):
+            yield DATASETS.build({**cfg, 'pipeline': [], 'lazy_init': True, 'check': 'names'})
+        else:
+            yield from _sets(list(cfg.values()))
+
+
+def _images(sets: list[RGBDSegDataset]) -> set[str]:
+    found = set()
+    for dataset in sets:
+        # Labels and depth need not be listed to compare the images.
+        dataset.data_prefix = {'img_path': dataset.data_prefix['img_path']}
+        try:
+            samples = dataset.load_data_list()
+        except UserError:
+            # The set is not here, or faulty: whoever uses it is told so when it is built.
+            continue
+        folders = {os.path.dirname(sample['img_path']) for sample in samples}
+        real = {folder: os.path.realpath(folder) for folder in folders}
+        for sample in samples:
+            folder, name = os.path.split(sample['img_path'])
+            found.add(os.path.join(real[folder], name))
+    return found
+
+
+def _spell(sources: set[str | None]) -> str:
+    return ' and '.join(sorted(source or 'none' for source in sources))

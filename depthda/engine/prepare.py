@@ -1,0 +1,100 @@
+"""A config file made into the config of one run: what the command line and the machine add."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from mmengine.config import Config
+
+from depthda.engine.config_check import check_names, check_numbers
+from depthda.engine.overrides import apply_overrides
+from depthda.engine.processes import check_launcher
+from depthda.errors import UserError
+
+_LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
+
+
+def load_config(path: str | Path, options: dict[str, Any] | None = None) -> Config:
+    """Read a config file and apply ``--cfg-options`` strictly."""
+    path = Path(path)
+    if not path.is_file():
+        near = sorted(p.name for p in path.parent.glob('*.py'))[:5] if path.parent.is_dir() else []
+        hint = f'; in {path.parent} there are {", ".join(near)}' if near else ''
+        raise UserError(f'there is no config file {path}{hint}.')
+    if path.suffix not in ('.py', '.json', '.yaml', '.yml'):
+        raise UserError(
+            f'{path} is no config file: give the .py config first, and a checkpoint after it.'
+        )
+    cfg = Config.fromfile(path)
+    check_names(path)
+    apply_overrides(cfg, options or {})
+    check_numbers(cfg)
+    return cfg
+
+
+def prepare(cfg: Config, config: str | Path, work_dir: str | None, launcher: str) -> None:
+    """Set in ``cfg`` where the run writes and what this machine can do."""
+    check_launcher(launcher)
+    cfg.launcher = launcher
+    cfg.work_dir = work_dir or cfg.get('work_dir') or f'work_dirs/{Path(config).stem}'
+    check_folder('--work-dir', cfg.work_dir)
+    for name in _LOADERS:
+        # torch refuses workers that persist where there are none.
+        if cfg.get(name) and not cfg[name].get('num_workers'):
+            cfg[name].persistent_workers = False
+    if not torch.cuda.is_available():
+        _use_cpu(cfg)
+
+
+def check_folder(option: str, path: str | None) -> None:
+    """Refuse a file where a folder is to be written."""
+    if path is not None and Path(path).exists() and not Path(path).is_dir():
+        raise UserError(f'{option} {path} is a file: give a folder.')
+
+
+def use_amp(cfg: Config) -> None:
+    """Train in mixed precision."""
+    kind = cfg.optim_wrapper.get('type', 'OptimWrapper')
+    if kind == 'OptimWrapper':
+        cfg.optim_wrapper.type = 'AutocastOptimWrapper'
+    elif kind not in ('AutocastOptimWrapper', 'AmpOptimWrapper'):
+        raise UserError(
+            f"--amp knows how to change optim_wrapper type 'OptimWrapper', not '{kind}'; name the "
+            'mixed-precision wrapper in the config instead.'
+        )
+
+
+def use_tta(cfg: Config) -> None:
+    """Test through the transforms of ``tta_pipeline``."""
+    if 'tta_pipeline' not in cfg or 'tta_model' not in cfg:
+        raise UserError("--tta needs 'tta_model' and 'tta_pipeline', and the config has no such.")
+    cfg.test_dataloader.dataset.pipeline = cfg.tta_pipeline
+    cfg.tta_model.module = cfg.model
+    cfg.model = cfg.tta_model
+
+
+def add_writer(cfg: Config, out: str | None, show_dir: str | None) -> None:
+    """Write the predicted maps that are wanted; refuse a test that would tell nothing."""
+    check_folder('--out', out)
+    check_folder('--show-dir', show_dir)
+    evaluators = cfg.test_evaluator
+    evaluators = list(evaluators) if isinstance(evaluators, (list, tuple)) else [evaluators]
+    if out or show_dir:
+        evaluators.append(dict(type='PredictionWriter', out_dir=out, color_dir=show_dir))
+    if not evaluators:
+        raise UserError(
+            'the test images of this config have no labels to score: give --submission FILE.zip, '
+            '--out DIR or --show-dir DIR.'
+        )
+    cfg.test_evaluator = evaluators
+
+
+def _use_cpu(cfg: Config) -> None:
+    """Let several processes train on processors, which mmengine's launcher does not foresee."""
+    # Pinned memory serves transfers to a GPU; without one torch only warns about it.
+    for name in _LOADERS:
+        if cfg.get(name):
+            cfg[name].pin_memory = False
+    if cfg.launcher == 'pytorch' and not torch.distributed.is_initialized():
+        torch.distributed.init_process_group('gloo')
+        cfg.model_wrapper_cfg = dict(type='MMDistributedDataParallel', device_ids=None)

@@ -1,0 +1,63 @@
+"""What can be wrong with the names of the files in a submission."""
+
+from collections import Counter
+from dataclasses import dataclass
+
+from depthda.evaluation.submission_target import TestSet
+
+_SHOWN = 3
+_SYSTEM_FILES = ('__macosx', 'thumbs.db', 'desktop.ini')
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One thing that is wrong, with all the files it is wrong with; ``str()`` is one line."""
+
+    names: tuple[str, ...]
+    reason: str
+    mend: str
+
+    def __str__(self) -> str:
+        shown = ', '.join(self.names[:_SHOWN])
+        more = len(self.names) - _SHOWN
+        return f'{shown}{f" and {more} more" if more > 0 else ""}: {self.reason}; {self.mend}'
+
+
+def name_faults(names: list[str], test_set: TestSet) -> list[Fault]:
+    """Compare the names with the official ones; a file has one fault, the first that applies."""
+    hidden, folders, suffix, extra, present = [], [], [], [], set()
+    for name in dict.fromkeys(names):
+        base = parts_of(name)[-1]
+        official = f'{base.rpartition(".")[0]}.png'
+        if is_system_file(name):
+            hidden.append(name)
+            continue
+        present.add(official)  # in the wrong place or misnamed, but not missing
+        if len(parts_of(name)) > 1:
+            folders.append(name)
+        elif base in test_set.sizes:
+            pass
+        elif official in test_set.sizes:
+            suffix.append(name)
+        else:
+            extra.append(name)
+    missing = sorted(test_set.sizes.keys() - present)
+    twice = [name for name, count in Counter(names).items() if count > 1]
+    title, count = test_set.title, len(test_set.sizes)
+    found = [
+        (hidden, 'hidden system file', 'leave it out of the zip'),
+        (folders, 'in a subfolder', 'put the PNGs at the root: zip the files, not their folder'),
+        (suffix, 'does not end with .png', 'save as PNG and name it .png, in lower case'),
+        (extra, f'not a test image of {title}', test_set.hint(extra)),
+        (twice, 'more than once in the zip', 'keep one of each'),
+        (missing, f'missing ({len(missing)} of the {count} of {title})', 'predict every image'),
+    ]
+    return [Fault(tuple(which), reason, mend) for which, reason, mend in found if which]
+
+
+def parts_of(name: str) -> list[str]:
+    return name.replace('\\', '/').split('/')
+
+
+def is_system_file(name: str) -> bool:
+    return any(part.startswith('.') or part.lower() in _SYSTEM_FILES for part in parts_of(name))

@@ -1,0 +1,63 @@
+import pytest
+from mmengine.config import Config
+
+from depthda.engine.data_check import data_warnings
+
+
+@pytest.fixture
+def config(sample):
+    """Two sets of LoveDA's tree; keyword arguments replace what a set says of itself."""
+
+    def make(train=None, val=None, test=None) -> Config:
+        source = dict(type='LoveDARGBD', data_root=str(sample), depth='rdepth/synthetic')
+        source |= dict(domain='Urban', split='Train')
+        sets = dict(
+            train=source | dict(holdout=dict(part='fit', every=5, block=4)) | (train or {}),
+            val=source | dict(holdout=dict(part='held-out', every=5, block=4)) | (val or {}),
+            test=source | dict(domain='Rural', split='Test') | (test or {}),
+        )
+        return Config({f'{name}_dataloader': dict(dataset=each) for name, each in sets.items()})
+
+    return make
+
+
+def test_sets_that_fit_together_are_passed_over(config):
+    assert data_warnings(config()) == []
+    assert data_warnings(Config(dict(train_dataloader=None))) == []
+
+
+def test_sources_of_depth_that_differ_are_told(config):
+    (line,) = data_warnings(config(test=dict(depth='dsm')))
+    assert 'train from rdepth/synthetic' in line and 'test from dsm' in line
+    (line,) = data_warnings(config(train=dict(depth=None)))
+    assert 'train from none' in line
+
+
+def test_shared_images_are_counted(config, sample):
+    (line,) = data_warnings(config(train=dict(holdout=None)))
+    numbers = [int(path.stem) for path in (sample / 'Train/Urban/images_png').iterdir()]
+    held_out = sum(number // 4 % 5 == 0 for number in numbers)
+    assert 0 < held_out < len(numbers)
+    assert line.startswith(f'{held_out} of the {held_out} validation images are training images')
+    (line,) = data_warnings(config(train=dict(domain='Rural', split='Test', holdout=None)))
+    assert line.startswith('3 of the 3 test images')
+
+
+def test_the_same_files_under_another_path_are_the_same(config, sample, tmp_path):
+    (tmp_path / 'link').symlink_to(sample)
+    other = dict(data_root=str(tmp_path / 'link'), domain='Urban', split='Train')
+    (line,) = data_warnings(config(test=other))
+    assert 'test images are training images too' in line
+
+
+def test_wrappers_are_opened_and_absent_sets_passed_over(config, tmp_path):
+    cfg = config(test=dict(data_root=str(tmp_path / 'not-here')))
+    assert data_warnings(cfg) == []
+    inner = cfg.train_dataloader.dataset
+    wrapped = dict(
+        type='RepeatDataset', times=2, dataset=dict(type='ConcatDataset', datasets=[inner])
+    )
+    cfg.val_dataloader.dataset = inner
+    cfg.train_dataloader.dataset = wrapped
+    (line,) = data_warnings(cfg)
+    assert 'validation images are training images too' in line

@@ -1,0 +1,88 @@
+import os
+
+import pytest
+import torch
+from mmengine.config import Config
+
+from depthda.engine.resume import Start, find_start
+from depthda.errors import UserError
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A work dir with the checkpoint of iteration 4 of a run with seed 0."""
+    save(tmp_path / 'iter_4.pth', 4)
+    return tmp_path
+
+
+def save(path, iteration, seed=0, **kwargs):
+    content = {'state_dict': {}, 'optimizer': {}, 'meta': dict(epoch=0, iter=iteration, seed=seed)}
+    torch.save(content | kwargs, path)
+    return str(path)
+
+
+def config(work_dir, **kwargs) -> Config:
+    settings = dict(
+        work_dir=str(work_dir),
+        randomness=dict(seed=0),
+        train_cfg=dict(type='IterBasedTrainLoop', max_iters=10),
+        load_from=None,
+        resume=False,
+    )
+    return Config(settings | kwargs)
+
+
+def begins(cfg, resume=False):
+    start = find_start(cfg, resume)
+    return start.checkpoint and os.path.basename(start.checkpoint), start.resumed
+
+
+def test_an_empty_folder_starts_anew_whoever_asks_for_resume(tmp_path):
+    assert find_start(config(tmp_path), resume=False) == Start()
+    for cfg, resume in ((config(tmp_path), True), (config(tmp_path, resume=True), False)):
+        start = find_start(cfg, resume)
+        assert (start.checkpoint, start.resumed) == (None, False)
+        assert 'nothing to resume' in start.note and 'iteration 0' in start.note
+
+
+def test_resume_on_the_command_line_takes_the_folder_before_load_from(folder, tmp_path):
+    other = save(tmp_path / 'pretrained.pth', 900)
+    assert begins(config(folder, load_from=other), resume=True) == ('iter_4.pth', True)
+    empty = config(tmp_path / 'empty', load_from=other)
+    assert begins(empty, resume=True) == ('pretrained.pth', False)
+    assert begins(empty) == ('pretrained.pth', False)
+
+
+def test_resume_in_the_config_resumes_the_file_it_names(folder):
+    earlier = save(folder / 'iter_2.pth', 2)
+    os.utime(earlier, ns=(0, 0))
+    assert begins(config(folder, resume=True)) == ('iter_4.pth', True)
+    assert begins(config(folder, resume=True, load_from=earlier)) == ('iter_2.pth', True)
+
+
+def test_a_fresh_start_beside_an_earlier_run_is_told(folder):
+    start = find_start(config(folder), resume=False)
+    assert start.checkpoint is None and 'iter_4.pth of an earlier run' in start.note
+
+
+def test_another_seed_is_refused(folder):
+    with pytest.raises(UserError, match=r'seed 0, and this one has randomness\.seed=1'):
+        find_start(config(folder, randomness=dict(seed=1)), resume=True)
+    # No fixed seed: the interrupted run's own is taken over.
+    assert begins(config(folder, randomness=dict()), resume=True) == ('iter_4.pth', True)
+
+
+def test_a_finished_run_is_recognised_and_one_beyond_the_end_refused(folder):
+    def last(iterations):
+        return find_start(config(folder, train_cfg=dict(max_iters=iterations)), resume=True)
+
+    assert not last(5).finished and last(4).finished
+    with pytest.raises(UserError, match='at iter 4, beyond train_cfg.max_iters=3'):
+        last(3)
+
+
+def test_weights_alone_cannot_be_resumed(tmp_path):
+    path = tmp_path / 'best_mIoU_iter_4.pth'
+    torch.save({'state_dict': {}, 'meta': {'iter': 4}}, path)
+    with pytest.raises(UserError, match='holds weights alone'):
+        find_start(config(tmp_path, resume=True, load_from=str(path)), resume=False)

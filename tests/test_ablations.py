@@ -1,0 +1,75 @@
+"""An ablation changes what its first lines say, and nothing else."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from mmengine.config import Config
+from mmseg.registry import MODELS
+
+from depthda.engine.overrides import READ
+
+ROOT = Path(__file__).parents[1] / 'configs'
+MAIN = 'depth_guided/depth_guided_convnext-b-s_1xb4-40k_loveda-u2r-512x512.py'
+ABLATIONS = sorted(ROOT.glob('depth_guided/ablations/*.py'))
+
+
+def flat(node: Any, path: str = '') -> dict[str, Any]:
+    """What a run reads, by dotted key; lists are one value."""
+    if isinstance(node, dict):
+        found = {}
+        for key, value in node.items():
+            if path or key in READ:
+                found |= flat(value, f'{path}.{key}' if path else key)
+        return found
+    return {path: node}
+
+
+def differences(one: Config, other: Config) -> set[str]:
+    first, second = flat(one.to_dict()), flat(other.to_dict())
+    missing = object()
+    return {
+        key
+        for key in first.keys() | second.keys()
+        if first.get(key, missing) != second.get(key, missing)
+    }
+
+
+def declared(path: Path) -> list[str]:
+    mark = '# ablates: '
+    lines = [line for line in path.read_text().splitlines() if line.startswith(mark)]
+    assert lines, f'{path.name} does not say what it ablates'
+    return [key for line in lines for key in line.removeprefix(mark).split(', ')]
+
+
+def undeclared(keys: set[str], allowed: list[str]) -> set[str]:
+    return {k for k in keys if not any(k == a or k.startswith(f'{a}.') for a in allowed)}
+
+
+@pytest.mark.parametrize('path', ABLATIONS, ids=[path.stem for path in ABLATIONS])
+def test_it_ablates_what_it_declares(path):
+    found = differences(Config.fromfile(ROOT / MAIN), Config.fromfile(path))
+    allowed = declared(path)
+    assert not undeclared(found, allowed)
+    for key in allowed:
+        assert undeclared({key}, []) and any(
+            each == key or each.startswith(f'{key}.') for each in found
+        ), f'{key} is declared and not changed'
+
+
+@pytest.mark.parametrize('path', ABLATIONS, ids=[path.stem for path in ABLATIONS])
+def test_it_builds(path):
+    with torch.device('meta'):
+        model = MODELS.build(Config.fromfile(path).model)
+    assert model.decode_head.num_classes == 7
+
+
+def test_a_change_that_is_not_declared_is_found():
+    main = Config.fromfile(ROOT / MAIN)
+    other = Config.fromfile(ROOT / MAIN)
+    other.model.neck.temperature = 0.1
+    other.train_dataloader.batch_size = 2
+    found = differences(main, other)
+    assert found == {'model.neck.temperature', 'train_dataloader.batch_size'}
+    assert undeclared(found, ['model.neck']) == {'train_dataloader.batch_size'}
