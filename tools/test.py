@@ -7,7 +7,8 @@ def main() -> None:
     parser = tool_parser(
         __doc__,
         'python tools/test.py CONFIG work_dirs/NAME/iter_40000.pth\n'
-        '  python tools/test.py SERVER_CONFIG CHECKPOINT --tta --submission u2r.zip',
+        '  python tools/test.py SERVER_CONFIG CHECKPOINT --tta --submission u2r.zip\n'
+        '  python tools/test.py CONFIG CHECKPOINT --depth as-is zero flat shuffle',
     )
     parser.add_argument('config', help='config file the checkpoint was trained with')
     parser.add_argument('checkpoint', help='checkpoint file (.pth)')
@@ -22,10 +23,20 @@ def main() -> None:
         help='test images that the zip must match, for a set that is not LoveDA',
     )
     parser.add_argument('--tta', action='store_true', help='average over flips')
+    parser.add_argument(
+        '--depth',
+        nargs='+',
+        choices=('as-is', 'zero', 'flat', 'shuffle'),
+        metavar='KIND',
+        help='does the model use depth? Test with the map as it is, with no depth (zero), with '
+        "the same depth everywhere (flat), with another tile's (shuffle), and show one table",
+    )
     add_run_arguments(parser)
     args = parser.parse_args()
     set_local_rank(args.local_rank)
     with user_errors():
+        if args.depth:
+            return test_depth(args)
         from depthda.engine.launch import test
 
         test(
@@ -40,6 +51,24 @@ def main() -> None:
             cfg_options=args.cfg_options,
             launcher=args.launcher,
         )
+
+
+def test_depth(args) -> None:
+    """The same test for each kind of depth."""
+    from depthda.errors import UserError
+    from depthda.evaluation.depth_use import test_depth_use
+
+    if args.out or args.show_dir or args.submission:
+        raise UserError('--depth tests several times: leave out --out, --show-dir, --submission.')
+    test_depth_use(
+        args.config,
+        args.checkpoint,
+        args.depth,
+        work_dir=args.work_dir,
+        tta=args.tta,
+        cfg_options=args.cfg_options,
+        launcher=args.launcher,
+    )
 
 
 if __name__ == '__main__':

@@ -24,8 +24,7 @@ default_hooks = dict(
     sampler_seed=dict(type='DistSamplerSeedHook'),
     iteration_seed=dict(type='IterationSeedHook'),
 )
-# Curves in TensorBoard or W&B: add dict(type='TensorboardVisBackend') or
-# dict(type='WandbVisBackend') to this list.
+# Curves in TensorBoard or W&B: docs/logging.md has the line for your own config.
 vis_backends = [dict(type='LocalVisBackend')]
 # Without a name of its own it takes the run's: two runs of one process would share a named one, and
 # the second would log into the folder of the first.

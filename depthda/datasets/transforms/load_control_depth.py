@@ -9,6 +9,7 @@ from depthda.datasets.transforms.load_depth import LoadDepth
 from depthda.depth.storage import LOWEST
 from depthda.errors import UserError
 
+CONTROLS = ('grey', 'constant', 'none', 'other-tile')
 # ITU-R BT.601, for mmcv's order of bands (BGR, or BGR and near infrared).
 _LUMA = np.array([0.114, 0.587, 0.299], np.float32)
 
@@ -21,16 +22,16 @@ class LoadControlDepth(LoadDepth):
     its scene; what it gains over an RGB-only model is due to its size.
 
     Args:
-        by: ``'grey'``: the image's own luminance; ``'constant'``: 0.5 everywhere;
-            ``'other-tile'``: the depth map of another tile of the same folder, the one half a
-            folder further on, so that every map is used once and no tile has its own.
+        by: ``'grey'``: the image's own luminance; ``'constant'``: 0.5 everywhere; ``'none'``: no
+            depth anywhere; ``'other-tile'``: the depth map of another tile of the same folder, the
+            one half a folder further on, so that every map is used once and no tile has its own.
         **kwargs: As ``LoadDepth`` has them.
     """
 
     def __init__(self, by: str, **kwargs) -> None:
         super().__init__(**kwargs)
-        if by not in ('grey', 'constant', 'other-tile'):
-            raise UserError(f"by={by!r} of LoadControlDepth: use 'grey', 'constant', 'other-tile'")
+        if by not in CONTROLS:
+            raise UserError(f'by={by!r} of LoadControlDepth: use {", ".join(map(repr, CONTROLS))}')
         self.by = by
 
     def transform(self, results: dict) -> dict:
@@ -46,7 +47,7 @@ class LoadControlDepth(LoadDepth):
             if self.by == 'grey':
                 image[..., -1] = np.clip(image[..., :3] @ _LUMA / 255, LOWEST, 1)
             else:
-                image[..., -1] = 0.5
+                image[..., -1] = 0.5 if self.by == 'constant' else 0
         return results
 
 

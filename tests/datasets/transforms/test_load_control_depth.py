@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from depthda.datasets.transforms.load_control_depth import LoadControlDepth
+from depthda.datasets.transforms.load_control_depth import CONTROLS, LoadControlDepth
 from depthda.depth.storage import read_depth, write_depth
 from depthda.errors import UserError
 
@@ -40,6 +40,10 @@ def test_constant_says_nothing(folder, image):
     assert (load('constant', folder / '1.png', image)[..., 3] == 0.5).all()
 
 
+def test_none_is_no_depth(folder, image):
+    assert (load('none', folder / '1.png', image)[..., 3] == 0).all()
+
+
 def test_every_tile_lends_its_depth_once_and_never_to_itself(folder, image):
     lent = []
     for number in range(5):
@@ -50,7 +54,7 @@ def test_every_tile_lends_its_depth_once_and_never_to_itself(folder, image):
     assert sorted(lent) == list(range(5))
 
 
-@pytest.mark.parametrize('by', ['grey', 'constant', 'other-tile'])
+@pytest.mark.parametrize('by', CONTROLS)
 def test_a_set_without_depth_stays_without(image, by):
     np.testing.assert_array_equal(load(by, None, image), image)
 

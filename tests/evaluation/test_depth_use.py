@@ -1,0 +1,61 @@
+"""The diagnostics of depth use, on a model whose use of depth is known."""
+
+import json
+
+import pytest
+import torch
+
+from depthda.engine.launch import train
+from depthda.errors import UserError
+from depthda.evaluation.depth_use import test_depth_use as run_depth_use
+
+CONFIG = 'configs/sample/depthda_tiny_u2r.py'
+
+
+@pytest.fixture(scope='module')
+def trained(tmp_path_factory, short_run):
+    folder = tmp_path_factory.mktemp('depth-use')
+    train(CONFIG, work_dir=str(folder), cfg_options=short_run)
+    return folder
+
+
+def test_a_model_that_uses_depth_changes_with_it(trained, short_run, capsys):
+    kinds = ['as-is', 'zero', 'flat', 'shuffle']
+    scores = run_depth_use(
+        CONFIG, trained / 'iter_4.pth', kinds, work_dir=str(trained), cfg_options=short_run
+    )
+    assert list(scores) == kinds
+    assert len({round(found['OA'], 6) for found in scores.values()}) == 4
+    assert json.loads((trained / 'depth-use.json').read_text()) == scores
+    out = capsys.readouterr().out
+    difference = scores['zero']['mIoU'] - scores['as-is']['mIoU']
+    assert f'{scores["as-is"]["mIoU"]:.2f}' in out and f'{difference:+.2f}' in out
+    metrics = json.loads((trained / 'depth-flat' / 'metrics.json').read_text())
+    assert metrics['scores'] == scores['flat']
+
+
+def test_a_model_that_ignores_depth_does_not_change(trained, short_run):
+    """The same weights, with every way from the depth encoder to the head cut."""
+    checkpoint = torch.load(trained / 'iter_4.pth', weights_only=True)
+    for name, weight in checkpoint['state_dict'].items():
+        if name.startswith('backbone.depth') and name.endswith(('weight', 'bias')):
+            weight.zero_()
+    torch.save(checkpoint, trained / 'blind.pth')
+    scores = run_depth_use(
+        CONFIG,
+        trained / 'blind.pth',
+        ['as-is', 'shuffle'],
+        work_dir=str(trained / 'blind'),
+        cfg_options=short_run,
+    )
+    assert scores['as-is'] == scores['shuffle']
+
+
+def test_a_model_without_depth_is_not_asked(trained, short_run):
+    with pytest.raises(UserError, match='has none'):
+        run_depth_use(
+            'configs/sample/upernet_tiny_u2r.py',
+            trained / 'iter_4.pth',
+            ['zero'],
+            cfg_options=short_run,
+        )
