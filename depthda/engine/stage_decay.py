@@ -29,6 +29,9 @@ _RESNET_STAGE = re.compile(r'layer([1-4])\.')
 # Norms of the returned features, as in mmseg's rule for ConvNeXt (`norm0` to `norm3`).
 _OUTPUT = re.compile(r'hidden_states_norms\.|(layer_?)?norm\d?\.|ln1\.|layers\.\d+\.2\.')
 
+# What a wrapper of a backbone adds, and nothing has pretrained.
+_ADDED = ('neck.', 'depth_stem.')
+
 _NO_WEIGHT_DECAY = re.compile(
     r'(\.bias|pos_embed|position_embeddings|cls_token|mask_token|register_tokens'
     r'|relative_position_bias_table|grn\.weight)$'
@@ -96,8 +99,10 @@ class StageDecayOptimWrapperConstructor(DefaultOptimWrapperConstructor):
     def _stage(self, name: str) -> int:
         """The stage a parameter belongs to: 0 for the stem, num_layers + 1 outside the stages."""
         outside = self.paramwise_cfg['num_layers'] + 1
-        parts = re.match(r'backbone\.((?:rgb|depth)\.)?(.*)', name)
+        parts = re.match(r'backbone\.((?:rgb|depth)\.)?(?:backbone\.)?(.*)', name)
         if parts is None or self.paramwise_cfg['decay_rate'] == 1:
+            return outside
+        if parts[2].startswith(_ADDED):
             return outside
         if parts[1] == 'depth.' and not self.paramwise_cfg['depth_decay']:
             return outside

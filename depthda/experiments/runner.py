@@ -53,6 +53,8 @@ def run_table(
         worlds = worlds or [0]
     runs = plan_runs(table, out, seeds, worlds, only, smoke)
     todo = [run for run in runs if run.result is None and run.missing is None]
+    # Rows may be the same run, which is then done once and found by content.
+    todo = list({run.folder.name: run for run in reversed(todo)}.values())[::-1]
     if dry_run:
         _list(console, table, runs)
         return 0

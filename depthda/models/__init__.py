@@ -2,7 +2,9 @@
 
 from depthda.models import preprocessor  # noqa: F401
 from depthda.models.backbones import (  # noqa: F401
+    depth_backbone,
     dual_backbone,
+    early_fusion,
     necked_backbone,
     transformers_backbone,
 )

@@ -266,3 +266,17 @@ def test_mistakes_are_explained():
 def test_it_is_registered():
     name = 'StageDecayOptimWrapperConstructor'
     assert OPTIM_WRAPPER_CONSTRUCTORS.get(name) is StageDecayOptimWrapperConstructor
+
+
+@pytest.mark.parametrize(
+    'name, scale',
+    [
+        ('backbone.backbone.model.encoder.stages.1.layers.0.dwconv.weight', 0.9**11),
+        ('backbone.rgb.backbone.model.encoder.stages.3.layers.0.dwconv.weight', 0.9**9),
+        ('backbone.rgb.neck.ops.0.weight', 1.0),
+        ('backbone.depth_stem.weight', 1.0),
+    ],
+)
+def test_wrapped_backbones_decay_and_what_wraps_them_does_not(name, scale):
+    constructor = StageDecayOptimWrapperConstructor(dict(optimizer=dict(type='AdamW', lr=1.0)))
+    assert 0.9 ** (13 - constructor._stage(name)) == pytest.approx(scale)

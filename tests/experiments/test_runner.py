@@ -171,6 +171,23 @@ def test_a_dry_run_lists_and_does_nothing(write_table, tmp_path, capsys):
     assert not (tmp_path / 'out' / 'samples').exists()
 
 
+def test_rows_that_are_the_same_run_are_done_once(write_table, tmp_path, monkeypatch):
+    path = write_table([tiny('one'), tiny('two')], worlds=(1,))
+    done = []
+
+    def stand_in(console, runs, jobs, gpus, together):
+        done.extend(runs)
+        for run in runs:
+            finish(run, {'mIoU': 12.34})
+        return []
+
+    monkeypatch.setattr('depthda.experiments.runner.make_data', lambda *_: None)
+    monkeypatch.setattr('depthda.experiments.runner.do_runs', stand_in)
+    assert run_table(path, tmp_path / 'out') == 0
+    assert [run.row.name for run in done] == ['one']
+    assert (tmp_path / 'out/small/table.md').read_text().count('12.34') == 2
+
+
 def test_report_writes_the_table_and_runs_nothing(write_table, tmp_path):
     path = write_table([tiny()], worlds=(1,))
     (only,) = plan_runs(load_table(path), tmp_path / 'out')

@@ -1,0 +1,12 @@
+# ablates: train_dataloader.dataset.pipeline
+# Photometric augmentation of the optical bands, which the recipe does without.
+_base_ = '../depth_guided_convnext-b-s_1xb4-40k_loveda-u2r-512x512.py'
+train_dataloader = dict(
+    dataset=dict(
+        pipeline=[
+            *_base_.train_pipeline[:-1],
+            dict(type='OpticalDistortion'),
+            _base_.train_pipeline[-1],
+        ]
+    )
+)

@@ -1,0 +1,66 @@
+"""Early fusion is a convolution of four channels, and depth alone is depth alone."""
+
+import pytest
+import torch
+import torch.nn.functional as F
+from mmseg.registry import MODELS
+
+from depthda.errors import UserError
+
+
+@pytest.fixture
+def fused(tiny_backbone):
+    return MODELS.build(dict(type='EarlyFusionBackbone', backbone=tiny_backbone()))
+
+
+def stem(model):
+    return next(m for m in model.backbone.modules() if isinstance(m, torch.nn.Conv2d))
+
+
+def test_it_starts_as_the_rgb_only_backbone(fused):
+    images = torch.randn(2, 4, 64, 64)
+    shuffled = images.clone()
+    shuffled[:, 3] = torch.randn(2, 64, 64)
+    assert all(torch.equal(a, b) for a, b in zip(fused(images), fused(shuffled), strict=True))
+    fused(images)[-1].sum().backward()
+    assert fused.depth_stem.weight.grad.abs().sum() > 0  # and learns at once
+
+
+def test_its_stem_is_one_of_four_channels(fused):
+    torch.nn.init.normal_(fused.depth_stem.weight)
+    images = torch.randn(2, 4, 64, 64)
+    first = stem(fused)
+    seen = []
+    handle = first.register_forward_hook(lambda module, given, output: seen.append(output))
+    fused(images)
+    handle.remove()
+    weight = torch.cat([first.weight, fused.depth_stem.weight], dim=1)
+    expected = F.conv2d(images, weight, first.bias, stride=first.stride, padding=first.padding)
+    torch.testing.assert_close(seen[0], expected, rtol=1e-4, atol=1e-4)
+
+
+def test_no_depth_is_the_mean(fused):
+    torch.nn.init.normal_(fused.depth_stem.weight)
+    images = torch.randn(1, 4, 64, 64)
+    images[:, 3] = torch.nan
+    absent = fused(images)
+    images[:, 3] = 0
+    assert all(torch.equal(a, b) for a, b in zip(absent, fused(images), strict=True))
+
+
+def test_a_stem_of_other_bands_is_refused(tiny_backbone):
+    with pytest.raises(UserError, match='4 bands'):
+        MODELS.build(dict(type='EarlyFusionBackbone', backbone=tiny_backbone(), num_optical=4))
+
+
+def test_depth_alone_sees_no_colour(tiny_backbone):
+    model = MODELS.build(dict(type='DepthBackbone', backbone=tiny_backbone()))
+    images = torch.randn(1, 4, 64, 64)
+    images[:, 3, :8] = torch.nan
+    other = images.clone()
+    other[:, :3] = 7.0
+    other[:, 3, :8] = 0
+    found = model(images)
+    assert all(torch.equal(a, b) for a, b in zip(found, model(other), strict=True))
+    other[:, 3, 8:] += 1
+    assert not torch.equal(found[-1], model(other)[-1])
