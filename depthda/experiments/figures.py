@@ -39,7 +39,9 @@ def collect(table: Table, runs: Sequence[Run]) -> list[Line]:
     of_row: dict[str, list[Run]] = {}
     for run in runs:
         of_row.setdefault(run.row.name, []).append(run)
-        if (result := run.result) is not None:
+        result = run.result
+        # A row that was declared wrongly must not show another's figures.
+        if result is not None and result['protocol'] == run.row.protocol:
             results.setdefault(run.row.name, {})[run.world, run.seed] = result
     lines = []
     for row in table.rows:

@@ -40,6 +40,7 @@ def finish(run: Run, scores: dict[str, float], **rest) -> None:
         'headline': 'Rural',
         'tested_on': {'domains': ['Rural']},
         'target_selected': False,
+        'protocol': run.row.protocol,
         'commit': 'abc',
         'seconds': 1.0,
     }

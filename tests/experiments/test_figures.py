@@ -88,6 +88,15 @@ def test_unfinished_failed_and_waiting_runs_are_counted(filled):
     assert line.state == '5 of 6 runs, 1 failed, 1 awaiting score' and line.cells[0].count == 4
 
 
+def test_figures_of_another_protocol_are_not_shown(filled):
+    table, runs, _ = filled
+    for run in runs:
+        if run.row.name == 'rgb':
+            finish(run, {'mIoU': 99.0}, protocol='server')
+    line = collect(table, runs)[0]
+    assert line.cells[0].mean is None and line.state == '0 of 6 runs'
+
+
 def test_a_recorded_score_fills_the_row(filled):
     table, runs, _ = filled
     for run in runs:

@@ -73,7 +73,12 @@ def test_a_failing_row_is_reported_and_the_others_go_on(write_table, tmp_path, c
     table = write_table(
         [
             in_smoke('odd', 'upernet_tiny_u2r', {'train_dataloader.dataset.split': 'Val'}),
-            in_smoke('wrong', 'upernet_tiny_u2r', protocol='server'),
+            in_smoke(
+                'wrong',
+                'upernet_tiny_u2r',
+                {'optim_wrapper.optimizer.lr': 1e-3},
+                protocol='server',
+            ),
             in_smoke('rgb', 'upernet_tiny_u2r'),
         ],
     )
