@@ -112,7 +112,9 @@ def _step(folder: Path, plan: dict[str, Any], step: dict[str, Any]) -> None:
     values = {'run': folder, 'data': plan['data'], 'seed': plan['seed']}
     if step['tool']:
         words = [str(resolve({'': word}, values)['']) for word in step['tool']]
-        subprocess.run([sys.executable, str(ROOT / words[0]), *words[1:]], check=True)
+        done = subprocess.run([sys.executable, str(ROOT / words[0]), *words[1:]])
+        if done.returncode:
+            raise UserError(f'{" ".join(words)} ended with status {done.returncode}.')
         return
     from depthda.engine.launch import test, train
 
