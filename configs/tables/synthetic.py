@@ -58,11 +58,12 @@ for direction in DIRECTIONS:
     rows += [
         row('rgb', 'RGB only', 'upernet_tiny', direction),
         row('dual', 'RGB + depth', 'depthda_tiny', direction, baseline=f'rgb-{direction}'),
-        row(
-            'guided',
-            'RGB + depth, contrast and refinement',
-            'depth_guided_tiny',
-            direction,
-            baseline=f'rgb-{direction}',
+        *(
+            row(name, title, f'{model}_tiny', direction, baseline=f'rgb-{direction}')
+            for name, title, model in (
+                ('contrast', 'RGB + depth, contrast', 'contrast'),
+                ('refinement', 'RGB + depth, refinement', 'refinement'),
+                ('guided', 'RGB + depth, both', 'depth_guided'),
+            )
         ),
     ]

@@ -32,7 +32,8 @@ def test_depth_use(
 
     Each test has a folder of its own, ``<work_dir>/depth-<kind>``, and the table of all is printed
     and written to ``<work_dir>/depth-use.json``. A model that scores the same without depth does
-    not use it; one that scores worse with another tile's depth than with none trusts it.
+    not use it; one that scores worse with another tile's depth than with none trusts it. One that
+    reads no depth at all scores the same to the last digit.
 
     Args:
         config, checkpoint, work_dir, tta, cfg_options, launcher: As :func:`test` has them.
@@ -66,10 +67,8 @@ def _instead(cfg: Config, pipeline: str, by: str | None) -> dict[str, str]:
     for key in pipeline.split('.'):
         steps = steps[key]
     place = next((i for i, step in enumerate(steps) if step['type'] == 'LoadDepth'), None)
-    if place is None or cfg.test_dataloader.dataset.get('depth', '') is None:
-        raise UserError(
-            '--depth asks what depth is good for, and the test of this config has none.'
-        )
+    if place is None:
+        raise UserError(f'--depth replaces LoadDepth in {pipeline}, and there is none.')
     if by is None:
         return {}
     return {f'{pipeline}.{place}.type': 'LoadControlDepth', f'+{pipeline}.{place}.by': by}

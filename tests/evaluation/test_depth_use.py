@@ -51,11 +51,17 @@ def test_a_model_that_ignores_depth_does_not_change(trained, short_run):
     assert scores['as-is'] == scores['shuffle']
 
 
-def test_a_model_without_depth_is_not_asked(trained, short_run):
-    with pytest.raises(UserError, match='has none'):
-        run_depth_use(
-            'configs/sample/upernet_tiny_u2r.py',
-            trained / 'iter_4.pth',
-            ['zero'],
-            cfg_options=short_run,
-        )
+def test_a_model_without_depth_does_not_change_in_the_last_digit(tmp_path, short_run):
+    config = 'configs/sample/upernet_tiny_u2r.py'
+    train(config, work_dir=str(tmp_path), cfg_options=short_run)
+    kinds = ['as-is', 'zero', 'flat', 'shuffle']
+    scores = run_depth_use(
+        config, tmp_path / 'iter_4.pth', kinds, work_dir=str(tmp_path), cfg_options=short_run
+    )
+    assert all(found == scores['as-is'] for found in scores.values())
+
+
+def test_a_pipeline_without_depth_is_said(trained, short_run):
+    options = short_run | {'test_dataloader.dataset.pipeline': [dict(type='LoadImageFromFile')]}
+    with pytest.raises(UserError, match='LoadDepth'):
+        run_depth_use(CONFIG, trained / 'iter_4.pth', ['zero'], cfg_options=options)
