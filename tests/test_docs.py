@@ -11,7 +11,8 @@ from mmengine.registry import VISUALIZERS
 from depthda.engine.launch import load_config
 
 ROOT = Path(__file__).parents[1]
-LINES = re.findall(r'```python\n(visualizer = .*)\n```', (ROOT / 'docs/logging.md').read_text())
+PAGE = (ROOT / 'docs/logging.md').read_text()
+LINES = re.findall(r'```python\n(visualizer = .*?)\n```', PAGE, re.DOTALL)
 
 
 def build(line, folder):
