@@ -1,5 +1,6 @@
 """A config file made into the config of one run: what the command line and the machine add."""
 
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,8 @@ def load_config(path: str | Path, options: dict[str, Any] | None = None) -> Conf
     """Read a config file and apply ``--cfg-options`` strictly."""
     path = Path(path)
     if not path.is_file():
-        near = sorted(p.name for p in path.parent.glob('*.py'))[:5] if path.parent.is_dir() else []
+        there = sorted(p.name for p in path.parent.glob('*.py')) if path.parent.is_dir() else []
+        near = get_close_matches(path.name, there, n=5, cutoff=0)
         hint = f'; in {path.parent} there are {", ".join(near)}' if near else ''
         raise UserError(f'there is no config file {path}{hint}.')
     if path.suffix not in ('.py', '.json', '.yaml', '.yml'):

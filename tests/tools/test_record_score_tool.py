@@ -38,6 +38,7 @@ def test_a_score_of_a_smoke_run_is_recorded(record, tmp_path, monkeypatch):
     (run.folder / 'a.zip').write_bytes(b'zip')
     result = {
         'state': 'awaiting score',
+        'protocol': run.row.protocol,
         'scores': {},
         'submission': 'a.zip',
         'submission_sha256': file_hash(run.folder / 'a.zip'),

@@ -16,6 +16,7 @@ def run(monkeypatch, capsys, tmp_path):
     def call(*args):
         monkeypatch.chdir(tmp_path)
         monkeypatch.setattr(sys, 'argv', ['tools/report.py', *map(str, args)])
+        capsys.readouterr()  # what the fixtures said
         status = 0
         try:
             runpy.run_path(str(TOOL), run_name='__main__')
