@@ -86,6 +86,9 @@ def test_the_file_name_tells_the_run(path):
     assert int(batch.removeprefix('1xb')) == cfg.train_dataloader.batch_size
     assert int(length.removesuffix('k')) * 1000 == cfg.train_cfg.max_iters
     assert cfg.param_scheduler[-1].end == cfg.train_cfg.max_iters
+    if cfg.param_scheduler[-1].type == 'MultiStepLR':
+        share = [0.3 * cfg.train_cfg.max_iters, 0.6 * cfg.train_cfg.max_iters]
+        assert cfg.param_scheduler[-1].milestones == pytest.approx(share)
     crop = tuple(int(side) for side in data.rsplit('-', 1)[1].split('x'))
     assert tuple(cfg.model.data_preprocessor['size']) == crop
     if 'as-released' not in path.name:
@@ -99,7 +102,14 @@ def test_rgb_only_models_read_no_depth_and_the_others_do(path):
     loaders = [cfg.train_dataloader, cfg.val_dataloader, cfg.test_dataloader]
     depths = {loader.dataset.depth for loader in loaders if loader}
     rgb_only = path.parts[-2] == 'baselines' or path.name.startswith('upernet')
-    assert (depths == {None}) == rgb_only and len(depths) == 1
+    if cfg.model.type == 'DepthSeg':
+        # Depth is learned, not read: a test finds none.
+        assert loaders[0].dataset.depth and {
+            each.dataset.depth for each in loaders[1:] if each
+        } == {None}
+        depths = {None}
+    else:
+        assert (depths == {None}) == rgb_only and len(depths) == 1
     assert (cfg.model.data_preprocessor.get('depth', 'input') == 'drop') == rgb_only
     # What inference on a bare path looks for is what the set looked for.
     steps = [step for step in cfg.test_pipeline if step['type'] == LoadDepth.__name__]

@@ -15,6 +15,11 @@ def main() -> None:
     parser.add_argument('--out', metavar='DIR', help='write predicted index maps (PNG) there')
     parser.add_argument('--show-dir', metavar='DIR', help='write predictions in colour there')
     parser.add_argument(
+        '--save-depth',
+        metavar='DIR',
+        help='write the depth that the model predicts (DepthSeg) there: 16-bit maps and pictures',
+    )
+    parser.add_argument(
         '--submission', metavar='ZIP', help='pack the predictions for the challenge server'
     )
     parser.add_argument(
@@ -45,6 +50,7 @@ def main() -> None:
             work_dir=args.work_dir,
             out=args.out,
             show_dir=args.show_dir,
+            save_depth=args.save_depth,
             submission=args.submission,
             against=args.against,
             tta=args.tta,
@@ -58,8 +64,10 @@ def test_depth(args) -> None:
     from depthda.errors import UserError
     from depthda.evaluation.depth_use import test_depth_use
 
-    if args.out or args.show_dir or args.submission:
-        raise UserError('--depth tests several times: leave out --out, --show-dir, --submission.')
+    if args.out or args.show_dir or args.save_depth or args.submission:
+        raise UserError(
+            '--depth tests several times: leave out --out, --show-dir, --save-depth, --submission.'
+        )
     test_depth_use(
         args.config,
         args.checkpoint,

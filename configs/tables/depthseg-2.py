@@ -32,15 +32,43 @@ PAPER = {
         both='81.42 70.52 91.05 87.65 2.57 3.40 1.64 2.20',
     ),
 }
+BATCH = {'s': 8, 'b': 4, 'l': 2}
+ABLATION = {'neither': 'wo-both', 'adapter': 'wo-prompter', 'prompter': 'wo-adapter'}
+# Tiny models, two steps, on the synthetic set: does the row run?
+NO_ADAPTER = {'model.adapter': None}
+NO_PROMPTER = {
+    'model.depth_decoder': None,
+    'model.prompter': None,
+    'model.loss_depth': None,
+    'model.decode_head.prompt_channels': 0,
+}
+WITHOUT = {
+    'neither': NO_ADAPTER | NO_PROMPTER,
+    'adapter': NO_PROMPTER,
+    'prompter': NO_ADAPTER,
+    'both': {},
+}
+SMOKE = {
+    'train_cfg.max_iters': 2,
+    'train_cfg.val_interval': 2,
+    'default_hooks.checkpoint.interval': 2,
+    'train_dataloader.batch_size': 2,
+    'param_scheduler.0.end': 1,
+    'param_scheduler.1.begin': 1,
+    'param_scheduler.1.end': 2,
+}
 
 
 def row(encoder, modules, paper):
     printed = [float(word) for word in paper.split()]
+    model = 'depthseg' if modules == 'both' else f'ablations/{ABLATION[modules]}'
     return dict(
         name=f'{encoder}-{modules}',
         title=MODULES[modules],
         section=f'ViT-{encoder.upper()}',
-        absent='DepthSeg is not in this project yet; LiuZhou tiles are not public',
+        config=f'configs/depthseg/{model}_dinov2-{encoder}_1xb{BATCH[encoder]}-50e_'
+        'liuzhou-512x512.py',
+        smoke=dict(config='configs/sample/depthseg_tiny_u2r.py', options=WITHOUT[modules] | SMOKE),
         baseline='' if modules == 'neither' else f'{encoder}-neither',
         paper=(*printed, *[None] * (len(columns) - len(printed))),
     )

@@ -65,12 +65,12 @@ def tiny(config):
     return f'configs/sample/{model}_u2r'
 
 
-def server(name, title, config, paper='', **rest):
+def server(name, title, config, paper='', batch=4, **rest):
     return dict(
         name=name,
         title=title,
         protocol='server',
-        config=f'configs/{config}_1xb4-40k_loveda-u2r-server-512x512.py',
+        config=f'configs/{config}_1xb{batch}-40k_loveda-u2r-server-512x512.py',
         paper=figures(paper),
         smoke=dict(config=f'{tiny(config)}-server.py', options=SMOKE, against=AGAINST),
         **rest,
@@ -88,11 +88,11 @@ def released(name, title, config):
     )
 
 
-def local(name, title, config):
+def local(name, title, config, batch=4):
     return dict(
         name=f'{name}-local',
         title=title,
-        config=f'configs/{config}_1xb4-40k_loveda-u2r-512x512.py',
+        config=f'configs/{config}_1xb{batch}-40k_loveda-u2r-512x512.py',
         smoke=dict(config=f'{tiny(config)}.py', options=SMOKE),
     )
 
@@ -180,6 +180,13 @@ rows = [
         'depth_guided/depth_guided_convnext-xl-b',
         section='Not in the paper',
     ),
+    server(
+        'depthseg-s',
+        'DepthSeg ViT-S, no depth at test',
+        'depthseg/depthseg_dinov2-s',
+        batch=8,
+        section='Not in the paper',
+    ),
     released('convnext-b', 'ConvNeXt-B, RGB only', 'baselines/convnext-b_upernet_1xb4'),
     released('convnext-b-s', 'ConvNeXt-B + S', 'depthda/depthda_convnext-b-s_1xb4'),
     released('convnext-xl-b', 'ConvNeXt-XL + B', 'depthda/depthda_convnext-xl-b_1xb3'),
@@ -209,4 +216,5 @@ rows = [
         'Depth-guided framework, ConvNeXt-XL + B',
         'depth_guided/depth_guided_convnext-xl-b',
     ),
+    local('depthseg-s', 'DepthSeg ViT-S, no depth at test', 'depthseg/depthseg_dinov2-s', batch=8),
 ]

@@ -24,6 +24,9 @@ def data_warnings(cfg: Config) -> list[str]:
     lines = []
     sources = {name: {dataset.depth_source for dataset in found} for name, found in sets.items()}
     said = {name: found for name, found in sources.items() if found}
+    if cfg.get('model', {}).get('depth_decoder'):
+        # Depth is what it learns, in training, and no input: without it elsewhere nothing is amiss.
+        said = {name: found for name, found in said.items() if found != {None}}
     if len({frozenset(found) for found in said.values()}) > 1:
         told = ', '.join(f'{name} from {_spell(found)}' for name, found in said.items())
         lines.append(f'depth differs between the data sets of this config: {told}')

@@ -18,7 +18,7 @@ from mmengine.runner import Runner
 from depthda.engine.checkpoints import check_is_checkpoint, file_hash, read_meta
 from depthda.engine.config_check import merge_mistakes
 from depthda.engine.data_check import data_warnings
-from depthda.engine.prepare import add_writer, load_config, prepare, use_amp, use_tta
+from depthda.engine.prepare import add_writer, keep_depth, load_config, prepare, use_amp, use_tta
 from depthda.engine.provenance import describe_dataset, device_name, git_commit, versions
 from depthda.engine.resume import Start, find_start
 from depthda.errors import UserError
@@ -65,6 +65,7 @@ def test(
     work_dir: str | None = None,
     out: str | None = None,
     show_dir: str | None = None,
+    save_depth: str | None = None,
     submission: str | None = None,
     against: str | None = None,
     tta: bool = False,
@@ -82,6 +83,7 @@ def test(
         work_dir: Where results go (default: ``work_dirs/<config name>``).
         out: Folder for the predicted index maps, if they are wanted.
         show_dir: Folder for the predictions in the classes' colours, if they are wanted.
+        save_depth: Folder for the depth that the model predicts, as maps and as pictures.
         submission: Zip for the challenge server, packed and checked.
         against: Folder of test images that the zip is checked against, for a set that is not
             LoveDA.
@@ -96,9 +98,11 @@ def test(
     check_is_checkpoint(checkpoint)
     if submission and not out:
         out = os.path.join(cfg.work_dir, 'predictions')
+    if save_depth:
+        keep_depth(cfg, tta)
     if tta:
         use_tta(cfg)
-    add_writer(cfg, out, show_dir)
+    add_writer(cfg, out, show_dir, save_depth)
 
     started = time.time()
     with merge_mistakes(cfg):

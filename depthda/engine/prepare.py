@@ -75,18 +75,34 @@ def use_tta(cfg: Config) -> None:
     cfg.model = cfg.tta_model
 
 
-def add_writer(cfg: Config, out: str | None, show_dir: str | None) -> None:
+def keep_depth(cfg: Config, tta: bool) -> None:
+    """Have the model return the depth that it predicts."""
+    if cfg.model.get('depth_decoder') is None:
+        raise UserError(
+            f'--save-depth: {cfg.model.type} of this config predicts no depth; it takes a DepthSeg '
+            'with a depth_decoder.'
+        )
+    if tta:
+        raise UserError('--tta averages class scores alone: leave it out, or --save-depth.')
+    cfg.model.keep_depth = True
+
+
+def add_writer(
+    cfg: Config, out: str | None, show_dir: str | None, save_depth: str | None = None
+) -> None:
     """Write the predicted maps that are wanted; refuse a test that would tell nothing."""
     check_folder('--out', out)
     check_folder('--show-dir', show_dir)
+    check_folder('--save-depth', save_depth)
     evaluators = cfg.test_evaluator
     evaluators = list(evaluators) if isinstance(evaluators, (list, tuple)) else [evaluators]
-    if out or show_dir:
-        evaluators.append(dict(type='PredictionWriter', out_dir=out, color_dir=show_dir))
+    if out or show_dir or save_depth:
+        folders = dict(out_dir=out, color_dir=show_dir, depth_dir=save_depth)
+        evaluators.append(dict(type='PredictionWriter', **folders))
     if not evaluators:
         raise UserError(
             'the test images of this config have no labels to score: give --submission FILE.zip, '
-            '--out DIR or --show-dir DIR.'
+            '--out DIR, --show-dir DIR or --save-depth DIR.'
         )
     cfg.test_evaluator = evaluators
 

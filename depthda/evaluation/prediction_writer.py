@@ -10,6 +10,7 @@ from mmengine.dist import all_gather_object
 from mmengine.evaluator import BaseMetric
 from mmseg.registry import METRICS
 
+from depthda.depth.storage import write_depth
 from depthda.errors import UserError
 from depthda.files import atomic_path
 
@@ -25,17 +26,27 @@ class PredictionWriter(BaseMetric):
     Args:
         out_dir: folder of the label maps, if they are wanted.
         color_dir: folder for the same in the palette's colours, to look at, if wanted.
+        depth_dir: folder for the depth that the model predicts, if wanted: ``maps`` of 16 bits, a
+            depth folder as any data set takes it, and ``pictures`` to look at.
     """
 
     default_prefix = ''  # None would make mmengine warn
 
-    def __init__(self, out_dir: str | None = None, color_dir: str | None = None) -> None:
+    def __init__(
+        self,
+        out_dir: str | None = None,
+        color_dir: str | None = None,
+        depth_dir: str | None = None,
+    ) -> None:
         super().__init__()
-        if out_dir is None and color_dir is None:
-            raise UserError('PredictionWriter has nowhere to write: give out_dir or color_dir.')
+        if out_dir is None and color_dir is None and depth_dir is None:
+            raise UserError(
+                'PredictionWriter has nowhere to write: give out_dir, color_dir or depth_dir.'
+            )
         self.out_dir = None if out_dir is None else Path(out_dir)
         self.color_dir = None if color_dir is None else Path(color_dir)
-        if self.color_dir == self.out_dir:
+        self.depth_dir = None if depth_dir is None else Path(depth_dir)
+        if self.color_dir is not None and self.color_dir == self.out_dir:
             raise UserError(f'out_dir and color_dir are both {out_dir}: give two folders.')
         self._written: dict[str, str] = {}
 
@@ -61,6 +72,10 @@ class PredictionWriter(BaseMetric):
                 # OpenCV writes BGR; the palette is RGB.
                 palette = np.asarray(self.dataset_meta['palette'], np.uint8)[:, ::-1]
                 _write_png(self.color_dir / f'{stem}.png', palette[labels])
+            if self.depth_dir is not None:
+                depth = sample['pred_depth']['data'].squeeze().float().cpu().numpy()
+                write_depth(self.depth_dir / 'maps' / f'{stem}.png', depth)
+                _write_png(self.depth_dir / 'pictures' / f'{stem}.png', _picture(depth))
 
     def evaluate(self, size: int) -> dict:
         """Check that no two ranks wrote different images under one name; return no figure."""
@@ -80,11 +95,17 @@ class PredictionWriter(BaseMetric):
         # The same image again is the sampler filling up the last round: same name, same content.
         other = self._written.setdefault(stem, img_path)
         if other != img_path:
-            folder = self.out_dir or self.color_dir
+            folder = self.out_dir or self.color_dir or self.depth_dir
             raise UserError(
                 f'{other} and {img_path} would both be written to {folder / stem}.png: '
                 'write one domain or split at a time, each to its own folder.'
             )
+
+
+def _picture(depth: np.ndarray) -> np.ndarray:
+    """Depth from its lowest to its highest value in colour, what is high bright."""
+    scaled = cv2.normalize(depth, None, 0, 255, cv2.NORM_MINMAX, cv2.CV_8U)
+    return cv2.applyColorMap(scaled, cv2.COLORMAP_MAGMA)
 
 
 def _write_png(path: Path, image: np.ndarray) -> None:

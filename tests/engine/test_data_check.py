@@ -33,6 +33,13 @@ def test_sources_of_depth_that_differ_are_told(config):
     assert 'train from none' in line
 
 
+def test_a_model_that_learns_depth_and_reads_none_is_no_mistake(config):
+    cfg = config(val=dict(depth=None), test=dict(depth=None))
+    assert data_warnings(cfg)
+    cfg.model = dict(type='DepthSeg', depth_decoder=dict(type='DepthDecoder'))
+    assert data_warnings(cfg) == []
+
+
 def test_shared_images_are_counted(config, sample):
     (line,) = data_warnings(config(train=dict(holdout=None)))
     numbers = [int(path.stem) for path in (sample / 'Train/Urban/images_png').iterdir()]

@@ -1,5 +1,6 @@
 """Any backbone of ``transformers`` as a backbone of mmseg."""
 
+import hashlib
 from collections.abc import Sequence
 
 import torch
@@ -37,7 +38,9 @@ class TransformersBackbone(BaseModule):
             plain ViT: block).
         weights: Hub id or local folder of a ``transformers`` checkpoint; None for random weights.
         allowed_missing: Patterns of parameters that the checkpoint may lack.
-        frozen: No gradient, always in eval mode.
+        frozen: No gradient, always in eval mode. With ``weights``, checkpoints name the encoder by
+            its fingerprint and do not copy it: loading one reads ``weights`` and refuses others.
+        in_checkpoint: Copy a frozen encoder into checkpoints all the same.
         gradient_checkpointing: Recompute each block in the backward pass: less memory, more time.
 
     Attributes:
@@ -51,6 +54,7 @@ class TransformersBackbone(BaseModule):
         weights: str | None = None,
         allowed_missing: Sequence[str] = ALLOWED_MISSING,
         frozen: bool = False,
+        in_checkpoint: bool = False,
         gradient_checkpointing: bool = False,
     ) -> None:
         super().__init__()
@@ -67,6 +71,10 @@ class TransformersBackbone(BaseModule):
                 parameter.requires_grad_(False)
         if gradient_checkpointing:
             _checkpoint_blocks(self.model)
+        if frozen and weights is not None and not in_checkpoint:
+            self.register_buffer('fingerprint', torch.zeros(32, dtype=torch.uint8))
+            self.register_state_dict_post_hook(_leave_out_encoder)
+            self.register_load_state_dict_pre_hook(_put_in_encoder)
         self.train()
 
     def init_weights(self) -> None:
@@ -77,6 +85,8 @@ class TransformersBackbone(BaseModule):
         self.model.init_weights()
         if self.weights is not None:
             load_weights(self.model, self.weights, self.allowed_missing)
+        if hasattr(self, 'fingerprint'):
+            self.fingerprint.copy_(_fingerprint(self.model))
         self.is_init = True
 
     def train(self, mode: bool = True) -> 'TransformersBackbone':
@@ -98,6 +108,35 @@ class TransformersBackbone(BaseModule):
                 f'Images of {tuple(inputs.shape[2:])} are not whole patches of {config.patch_size} '
                 f'({config.model_type}): crop, resize or pad them to a multiple.'
             )
+
+
+def _fingerprint(model: nn.Module) -> Tensor:
+    """The SHA-256 of all weights, as 32 bytes: the same weights from another folder are equal."""
+    digest = hashlib.sha256()
+    for name, value in sorted(model.state_dict().items()):
+        digest.update(name.encode())
+        digest.update(value.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy())
+    return torch.frombuffer(bytearray(digest.digest()), dtype=torch.uint8)
+
+
+def _leave_out_encoder(
+    backbone: TransformersBackbone, state_dict: dict, prefix: str, metadata: dict
+) -> None:
+    for key in [key for key in state_dict if key.startswith(f'{prefix}model.')]:
+        del state_dict[key]
+
+
+def _put_in_encoder(backbone: TransformersBackbone, state_dict: dict, prefix: str, *args) -> None:
+    """Give the loader the encoder's own weights for those that the checkpoint names only."""
+    backbone.init_weights()
+    named = state_dict.get(f'{prefix}fingerprint')
+    if named is not None and not torch.equal(named.cpu(), backbone.fingerprint.cpu()):
+        raise UserError(
+            f'the checkpoint was trained on a frozen encoder with other weights than those of '
+            f'weights={backbone.weights!r}: set weights to the ones it was trained on.'
+        )
+    own = backbone.model.state_dict()
+    state_dict.update({f'{prefix}model.{key}': value for key, value in own.items()})
 
 
 def _build_config(arch: ConfigType, out_indices: Sequence[int]) -> PreTrainedConfig:

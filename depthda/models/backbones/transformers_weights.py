@@ -1,19 +1,15 @@
 """Pretrained weights of ``transformers`` backbones, read strictly."""
 
-import logging
 import re
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import fields
-from pathlib import Path
 
 import torch
 from mmengine.logging import print_log
-from safetensors import SafetensorError
 from transformers import AutoConfig, PreTrainedConfig, PreTrainedModel
-from transformers.utils import logging as transformers_logging
 
 from depthda.errors import UserError
+from depthda.hub import explained, quiet_transformers
 
 # A backbone's own output norms: classification checkpoints, which hub ConvNeXt and Swin are, lack
 # them, and they start as identity.
@@ -46,7 +42,7 @@ def load_weights(
     must describe the same architecture.
     """
     _check_config(model.config, weights)
-    with _explained(weights), _quiet_transformers():
+    with explained(weights), quiet_transformers():
         # The concrete class: AutoBackbone would ask the hub first even for a local folder.
         loaded, report = type(model).from_pretrained(
             weights,
@@ -84,7 +80,7 @@ def load_weights(
 
 
 def _check_config(config: PreTrainedConfig, weights: str) -> None:
-    with _explained(weights), _quiet_transformers():
+    with explained(weights), quiet_transformers():
         theirs = AutoConfig.from_pretrained(weights)
     if theirs.model_type != config.model_type:
         raise UserError(
@@ -114,44 +110,3 @@ def _undeclared(keys: Sequence[str], declared: Sequence[str]) -> list[str]:
 def _some(names: Sequence[str], limit: int = 5) -> str:
     rest = f' and {len(names) - limit} more' if len(names) > limit else ''
     return ', '.join(names[:limit]) + rest
-
-
-@contextmanager
-def _explained(weights: str) -> Iterator[None]:
-    """Turn what ``transformers`` raises for unreadable weights into one sentence."""
-    folder = Path(weights).expanduser()
-    # A hub id is `owner/name` (or `name`); everything else can only be a path.
-    if not folder.is_dir() and not re.fullmatch(r'[\w][\w.-]*(/[\w][\w.-]*)?', weights):
-        raise UserError(
-            f'The folder of weights {weights!r} does not exist: fetch them with '
-            f'`hf download OWNER/NAME --local-dir {weights}`, or set weights to the right path.'
-        )
-    try:
-        yield
-    except (OSError, ValueError, SafetensorError) as error:
-        reason = str(error).splitlines()[0].rstrip('. ')
-        if folder.is_dir():
-            raise UserError(
-                f'The folder {weights!r} holds no readable transformers checkpoint (config.json '
-                f'with model.safetensors): {reason}.'
-            ) from error
-        raise UserError(
-            f'The weights {weights!r} are neither a local folder nor to be had from the hub '
-            f'({reason}): where there is a network, `hf download {weights} --local-dir DIR`, '
-            f'then set weights=DIR.'
-        ) from error
-
-
-@contextmanager
-def _quiet_transformers() -> Iterator[None]:
-    """No report from ``transformers`` beside our own."""
-    verbosity = transformers_logging.get_verbosity()
-    progress_bar = transformers_logging.is_progress_bar_enabled()
-    transformers_logging.set_verbosity(logging.ERROR)
-    transformers_logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        transformers_logging.set_verbosity(verbosity)
-        if progress_bar:
-            transformers_logging.enable_progress_bar()

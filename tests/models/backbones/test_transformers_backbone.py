@@ -160,3 +160,30 @@ def test_a_new_family_needs_no_change_here():
         model = TransformersBackbone(arch).model
         assert type(model) is AutoBackbone._model_mapping[type(model.config)]
         assert model.config.model_type == family
+
+
+def test_a_frozen_encoder_is_named_by_its_content(tmp_path):
+    """The same weights in another folder are the same encoder; one weight apart is another."""
+    first = TransformersBackbone(CONVNEXT)
+    first.model.save_pretrained(tmp_path / 'a')
+    first.model.save_pretrained(tmp_path / 'b')
+    with torch.no_grad():
+        next(first.model.parameters()).view(-1)[0] += 1e-3
+    first.model.save_pretrained(tmp_path / 'c')
+    a, b, c = (
+        TransformersBackbone(CONVNEXT, weights=str(tmp_path / name), frozen=True) for name in 'abc'
+    )
+    a.init_weights()
+    state = a.state_dict()
+    assert list(state) == ['fingerprint']
+    # Whoever loads it has its weights, read when they are needed.
+    assert not b.load_state_dict(state).missing_keys
+    images = torch.randn(1, 3, 64, 64)
+    for one, other in zip(a(images), b(images), strict=True):
+        assert torch.equal(one, other)
+    with pytest.raises(UserError, match='frozen encoder with other weights'):
+        c.load_state_dict(state)
+    kept = TransformersBackbone(
+        CONVNEXT, weights=str(tmp_path / 'a'), frozen=True, in_checkpoint=True
+    )
+    assert len(kept.state_dict()) == len(a.model.state_dict())

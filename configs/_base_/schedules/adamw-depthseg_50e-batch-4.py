@@ -1,0 +1,12 @@
+# DepthSeg's recipe over 50 epochs of the 7,047 tiles of LiuZhou, 1,762 batches of 4 each.
+_base_ = './adamw-depthseg_40k.py'
+train_cfg = dict(max_iters=88100, val_interval=8810)
+param_scheduler = [
+    dict(
+        type='MultiStepLR',
+        gamma=0.2,
+        by_epoch=False,
+        milestones=[26430, 52860],
+        end=88100,
+    ),
+]

@@ -1,0 +1,12 @@
+# ablates: model.adapter, model.depth_decoder, model.prompter, model.loss_depth
+# ablates: model.decode_head.prompt_channels
+# of: depthseg/depthseg_dinov2-s_1xb8-50e_liuzhou-512x512.py
+# Neither adapter nor depth prompter.
+_base_ = '../depthseg_dinov2-s_1xb8-50e_liuzhou-512x512.py'
+model = dict(
+    adapter=None,
+    depth_decoder=None,
+    prompter=None,
+    loss_depth=None,
+    decode_head=dict(prompt_channels=0),
+)

@@ -1,0 +1,11 @@
+# DepthSeg with DINOv2-S, LoveDA Urban -> Rural, server protocol.
+_base_ = [
+    '../_base_/models/depthseg_dinov2-s.py',
+    '../_base_/datasets/loveda-u2r-server-512x512.py',
+    '../_base_/schedules/adamw-depthseg_40k.py',
+    '../_base_/default_runtime.py',
+]
+train_dataloader = dict(batch_size=8)
+# Depth is learned in training; a test needs no map.
+test_pipeline = {{_base_.rgb_unlabelled_pipeline}}
+test_dataloader = dict(dataset=dict(depth=None, pipeline={{_base_.rgb_unlabelled_pipeline}}))

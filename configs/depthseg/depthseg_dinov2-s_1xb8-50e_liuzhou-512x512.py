@@ -1,0 +1,8 @@
+# DepthSeg with DINOv2-S on LiuZhou.
+_base_ = [
+    '../_base_/models/depthseg_dinov2-s.py',
+    '../_base_/datasets/liuzhou-512x512.py',
+    '../_base_/schedules/adamw-depthseg_50e-batch-8.py',
+    '../_base_/default_runtime.py',
+]
+train_dataloader = dict(batch_size=8)

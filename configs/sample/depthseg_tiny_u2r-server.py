@@ -1,0 +1,12 @@
+# DepthSeg on the synthetic set, Urban -> Rural, server protocol.
+# Make the set first: python tools/make_sample.py data/sample
+_base_ = [
+    '../_base_/models/depthseg_tiny.py',
+    '../_base_/datasets/sample-u2r-server-128x128.py',
+    '../_base_/schedules/adamw-sample.py',
+    '../_base_/default_runtime.py',
+]
+# Depth is learned in training; a test needs no map.
+test_pipeline = {{_base_.rgb_unlabelled_pipeline}}
+test_dataloader = dict(dataset=dict(depth=None, pipeline={{_base_.rgb_unlabelled_pipeline}}))
+default_hooks = dict(checkpoint=dict(interval=100), logger=dict(interval=25))

@@ -1,0 +1,38 @@
+"""Depth Anything, as published for ``transformers``."""
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+from transformers import AutoConfig, DepthAnythingForDepthEstimation
+
+from depthda.errors import UserError
+from depthda.hub import explained, quiet_transformers
+
+
+def load_depth_anything(weights: str) -> DepthAnythingForDepthEstimation:
+    """Read a Depth Anything model from a hub id or a local folder, whole or not at all."""
+    with explained(weights), quiet_transformers():
+        config = AutoConfig.from_pretrained(weights)
+        if config.model_type != 'depth_anything':
+            raise UserError(
+                f'The weights {weights!r} are of a {config.model_type} model, not of Depth '
+                'Anything: take depth-anything/Depth-Anything-V2-Small-hf or a relative of it.'
+            )
+        model, report = DepthAnythingForDepthEstimation.from_pretrained(
+            weights, dtype=torch.float32, output_loading_info=True
+        )
+    if report['missing_keys'] or report['mismatched_keys']:
+        keys = sorted(map(str, [*report['missing_keys'], *report['mismatched_keys']]))
+        raise UserError(
+            f'The Depth Anything checkpoint {weights!r} lacks {len(keys)} tensors of its own '
+            f'configuration, {keys[0]} among them: fetch it again.'
+        )
+    return model.eval().requires_grad_(False)
+
+
+def whole_patches(images: Tensor, patch: int) -> Tensor:
+    """Enlarge images (N, C, H, W) to the next whole patches on each side, bilinearly."""
+    size = [-(-side // patch) * patch for side in images.shape[2:]]
+    if size == list(images.shape[2:]):
+        return images
+    return F.interpolate(images, size, mode='bilinear', align_corners=False)

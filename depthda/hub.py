@@ -1,0 +1,53 @@
+"""Models of ``transformers``, from the hub or a local folder: their mistakes in one sentence."""
+
+import logging
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from safetensors import SafetensorError
+from transformers.utils import logging as transformers_logging
+
+from depthda.errors import UserError
+
+
+@contextmanager
+def explained(weights: str) -> Iterator[None]:
+    """Turn what ``transformers`` raises for unreadable weights into one sentence."""
+    folder = Path(weights).expanduser()
+    # A hub id is `owner/name` (or `name`); everything else can only be a path.
+    if not folder.is_dir() and not re.fullmatch(r'[\w][\w.-]*(/[\w][\w.-]*)?', weights):
+        raise UserError(
+            f'The folder of weights {weights!r} does not exist: fetch them with '
+            f'`hf download OWNER/NAME --local-dir {weights}`, or set weights to the right path.'
+        )
+    try:
+        yield
+    except (OSError, ValueError, SafetensorError) as error:
+        reason = str(error).splitlines()[0].rstrip('. ')
+        if folder.is_dir():
+            raise UserError(
+                f'The folder {weights!r} holds no readable transformers checkpoint (config.json '
+                f'with model.safetensors): {reason}.'
+            ) from error
+        raise UserError(
+            f'The weights {weights!r} are neither a local folder nor to be had from the hub '
+            f'({reason}): where there is a network, `hf download {weights} --local-dir DIR`, '
+            f'then set weights=DIR.'
+        ) from error
+
+
+@contextmanager
+def quiet_transformers() -> Iterator[None]:
+    """No report from ``transformers`` beside our own."""
+    verbosity = transformers_logging.get_verbosity()
+    progress_bar = transformers_logging.is_progress_bar_enabled()
+    transformers_logging.set_verbosity(logging.ERROR)
+    transformers_logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        transformers_logging.set_verbosity(verbosity)
+        if progress_bar:
+            transformers_logging.enable_progress_bar()

@@ -1,0 +1,36 @@
+"""DepthSeg's adapter: what is trained of the encoder's features."""
+
+from collections.abc import Sequence
+
+from mmcv.cnn import ConvModule
+from mmengine.model import BaseModule
+from mmseg.registry import MODELS
+from mmseg.utils import ConfigType
+from torch import Tensor, nn
+
+_NORM = dict(type='SyncBN', requires_grad=True)  # plain BN where one process trains
+
+
+@MODELS.register_module()
+class LightweightAdapter(BaseModule):
+    """One 1×1 convolution with batch norm and ReLU a scale; channels and sizes stay.
+
+    Args:
+        channels: Of each feature map of the encoder.
+        norm_cfg: Norm after each convolution.
+    """
+
+    def __init__(
+        self,
+        channels: Sequence[int],
+        norm_cfg: ConfigType = _NORM,
+        init_cfg: dict | None = None,
+    ) -> None:
+        super().__init__(init_cfg)
+        self.blocks = nn.ModuleList(
+            ConvModule(width, width, kernel_size=1, norm_cfg=norm_cfg) for width in channels
+        )
+
+    def forward(self, features: Sequence[Tensor]) -> tuple[Tensor, ...]:
+        """Adapt feature maps (N, C_i, H_i, W_i)."""
+        return tuple(block(each) for block, each in zip(self.blocks, features, strict=True))

@@ -1,0 +1,110 @@
+"""1 − SSIM between two depth maps, over the windows that hold valid depth alone."""
+
+import torch
+import torch.nn.functional as F
+from mmseg.registry import MODELS
+from torch import Tensor, nn
+
+from depthda.errors import UserError
+
+
+def ssim_loss(
+    predicted: Tensor,
+    teacher: Tensor,
+    valid: Tensor | None = None,
+    window: int = 11,
+    sigma: float = 1.5,
+    k1: float = 0.01,
+    k2: float = 0.03,
+) -> Tensor:
+    r"""1 − SSIM (Wang et al., "Image quality assessment", IEEE TIP 2004) of maps in [0, 1].
+
+    With means :math:`\mu`, variances :math:`\sigma^2` and the covariance :math:`\sigma_{xy}` under
+    a Gaussian window, :math:`C_1 = k_1^2` and :math:`C_2 = k_2^2` (the range of the data is 1),
+
+    .. math:: L = 1 - \frac 1 {|W|} \sum_{w \in W}
+        \frac {2 \mu_x \mu_y + C_1} {\mu_x^2 + \mu_y^2 + C_1} \cdot
+        \frac {2 \sigma_{xy} + C_2} {\sigma_x^2 + \sigma_y^2 + C_2},
+
+    where W are the windows inside an image all of whose pixels are valid. The mean is over those of
+    the whole batch, so an image with few of them counts little; what is at other places, NaN too,
+    changes nothing. Without any such window the loss is 0. Computed in single precision at least.
+
+    Args:
+        predicted: (N, H, W), as the next two.
+        teacher: The map to be like; the loss is symmetric.
+        valid: bool, where both are depth; None: everywhere.
+        window: Side of the window.
+        sigma: Of the Gaussian, in pixels.
+        k1, k2: Of the constants.
+    """
+    if predicted.ndim != 3 or any(m.shape != predicted.shape for m in _given(teacher, valid)):
+        shapes = ', '.join(str(tuple(m.shape)) for m in (predicted, *_given(teacher, valid)))
+        raise UserError(f'SSIM takes maps of one shape (N, H, W), and these are {shapes}.')
+    height, width = predicted.shape[1:]
+    if min(height, width) < window:
+        raise UserError(
+            f'a map of {width}×{height} is smaller than the {window}×{window} window of SSIM: '
+            'use larger images or a smaller window.'
+        )
+    with torch.autocast(predicted.device.type, enabled=False):
+        wide = torch.promote_types(predicted.dtype, torch.float32)
+        # The variances are small differences of squares: less is lost where values centre on 0.
+        x, y = predicted.to(wide) - 0.5, teacher.to(wide) - 0.5
+        if valid is not None:
+            x, y = x.masked_fill(~valid, 0), y.masked_fill(~valid, 0)
+        # σx² + σy² − 2 σxy is the variance of x − y: four moments are enough, and a loss near 0
+        # is not lost in rounding.
+        moments = torch.stack([x, y, x.square() + y.square(), (x - y).square()], 1)
+        mean_x, mean_y, squares, apart = _blur(moments, window, sigma).unbind(1)
+        gap = (mean_x - mean_y).square()
+        # Rounding can take variances below 0, and a divisor must not follow them there.
+        variances = (squares - mean_x.square() - mean_y.square()).clamp(min=0)
+        luminance = gap / ((mean_x + 0.5).square() + (mean_y + 0.5).square() + k1**2)
+        structure = (apart - gap) / (variances + k2**2)
+        # 1 − (1 − luminance) (1 − structure)
+        loss = luminance + structure - luminance * structure
+        if valid is None:
+            return loss.mean()
+        whole = _whole_windows(valid, window)
+        return loss.masked_fill(~whole, 0).sum() / whole.sum().clamp(min=1)
+
+
+@MODELS.register_module()
+class SSIMLoss(nn.Module):
+    """``loss_weight`` × :func:`ssim_loss`, whose ``window`` and ``sigma`` the others are."""
+
+    def __init__(self, window: int = 11, sigma: float = 1.5, loss_weight: float = 1.0) -> None:
+        super().__init__()
+        if window < 1 or sigma <= 0:
+            raise UserError(f'SSIMLoss(window={window}, sigma={sigma}): both must be above 0.')
+        self.window = window
+        self.sigma = sigma
+        self.loss_weight = loss_weight
+
+    def forward(self, predicted: Tensor, teacher: Tensor, valid: Tensor | None = None) -> Tensor:
+        return self.loss_weight * ssim_loss(predicted, teacher, valid, self.window, self.sigma)
+
+
+def _given(*maps: Tensor | None) -> list[Tensor]:
+    return [each for each in maps if each is not None]
+
+
+def _blur(maps: Tensor, window: int, sigma: float) -> Tensor:
+    """(N, C, H, W) under a Gaussian window that adds up to 1, where it is inside the map."""
+    place = torch.arange(window, device=maps.device, dtype=maps.dtype) - (window - 1) / 2
+    weights = (-place.square() / (2 * sigma**2)).softmax(0)
+    channels = maps.shape[1]
+    # One group a channel: PyTorch's own kernel does these on a GPU, cuDNN's might round to TF32.
+    for shape in ((window, 1), (1, window)):
+        kernel = weights.view(1, 1, *shape).expand(channels, 1, *shape)
+        maps = F.conv2d(maps, kernel.contiguous(), groups=channels)
+    return maps
+
+
+def _whole_windows(valid: Tensor, window: int) -> Tensor:
+    """Which windows hold valid places alone, (N, H − window + 1, W − window + 1)."""
+    holes = (~valid).float()
+    for shape in ((window, 1), (1, window)):
+        holes = F.max_pool2d(holes, shape, stride=1)
+    return holes == 0

@@ -1,0 +1,138 @@
+"""DepthSeg: a frozen ViT, an adapter, depth prompts, and a decoder that couples them."""
+
+from collections.abc import Sequence
+
+import torch
+from mmengine.structures import PixelData
+from mmseg.registry import MODELS
+from mmseg.utils import ConfigType, OptConfigType, SampleList
+from torch import Tensor
+from torch.nn import functional as F
+
+from depthda.depth.depth_anything import whole_patches
+from depthda.errors import UserError
+from depthda.models.depthseg.depth_decoder import DepthPrediction
+from depthda.models.features import GuidedFeatures
+from depthda.models.segmentors.depth_guided import DepthGuidedEncoderDecoder
+
+
+@MODELS.register_module()
+class DepthSeg(DepthGuidedEncoderDecoder):
+    """Land cover from optical bands alone, with depth as a task of the training.
+
+    The depth decoder works on the encoder's own features, the semantic decoder on adapted ones.
+    Images of any size are enlarged to whole patches; logits and depth come back at theirs.
+
+    Args:
+        backbone: Config of a plain ViT, frozen.
+        decode_head: Config of the semantic decoder.
+        adapter: Config of the adapter; None: the head takes the encoder's features as they are.
+        depth_decoder, prompter: Configs, both or neither; neither: no depth anywhere.
+        loss_depth: Config of the loss between predicted and teacher depth.
+        teacher: Config of a model that makes teacher depth in training; None: the last channel of
+            the images is the teacher's map.
+        keep_depth: Predictions carry the depth map as ``pred_depth``.
+        **kwargs: As ``DepthGuidedEncoderDecoder`` has them.
+    """
+
+    def __init__(
+        self,
+        backbone: ConfigType,
+        decode_head: ConfigType,
+        adapter: OptConfigType = None,
+        depth_decoder: OptConfigType = None,
+        prompter: OptConfigType = None,
+        loss_depth: OptConfigType = None,
+        teacher: OptConfigType = None,
+        keep_depth: bool = False,
+        **kwargs,
+    ) -> None:
+        parts = dict(depth_decoder=depth_decoder, prompter=prompter, loss_depth=loss_depth)
+        missing = [name for name, part in parts.items() if part is None]
+        if 0 < len(missing) < 3:
+            raise UserError(
+                f'DepthSeg has no {" and no ".join(missing)}: depth_decoder, prompter and '
+                'loss_depth go together, all three or none.'
+            )
+        self.prompted = not missing
+        if not self.prompted and (teacher or keep_depth):
+            raise UserError('DepthSeg without a depth_decoder: drop teacher and keep_depth.')
+        super().__init__(backbone=backbone, decode_head=decode_head, neck=adapter, **kwargs)
+        if self.prompted:
+            self.depth_decoder = MODELS.build(depth_decoder)
+            self.prompter = MODELS.build(prompter)
+            self.loss_depth = MODELS.build(loss_depth)
+        self.teacher = MODELS.build(teacher) if teacher else None
+        self.keep_depth = keep_depth
+        self.out_channels += keep_depth  # of the windows that are averaged
+
+    def extract_feat(self, inputs: Tensor) -> tuple[Tensor, ...]:
+        return self._encode(inputs)[0]
+
+    def loss(self, inputs: Tensor, data_samples: SampleList) -> dict[str, Tensor]:
+        """The heads' losses, and 1 − SSIM of predicted and teacher depth."""
+        features, predicted = self._encode(inputs)
+        losses = self._decode_head_forward_train(features, data_samples)
+        if self.with_auxiliary_head:
+            losses |= self._auxiliary_head_forward_train(features, data_samples)
+        if self.prompted:
+            teacher, valid = self._teach(inputs)
+            depth = _resized(predicted.depth, inputs)
+            losses['loss_depth'] = self.loss_depth(depth[:, 0], teacher, valid)
+        return losses
+
+    def encode_decode(self, inputs: Tensor, batch_img_metas: list[dict]) -> Tensor:
+        """Logits at the size of the images; with ``keep_depth``, depth as one channel more."""
+        features, predicted = self._encode(inputs)
+        logits = self.decode_head.predict(features, batch_img_metas, self.test_cfg)
+        if not self.keep_depth:
+            return logits
+        depth = F.interpolate(predicted.depth, logits.shape[2:], mode='bilinear')
+        return torch.cat([logits, depth.to(logits.dtype)], dim=1)
+
+    def postprocess_result(
+        self, seg_logits: Tensor, data_samples: SampleList | None = None
+    ) -> SampleList:
+        """As mmseg does it; depth takes the same way back to the image as the logits."""
+        samples = super().postprocess_result(seg_logits, data_samples)
+        if self.keep_depth:
+            for sample in samples:
+                logits, depth = sample.seg_logits.data[:-1], sample.seg_logits.data[-1:]
+                sample.seg_logits = PixelData(data=logits)
+                sample.pred_sem_seg = PixelData(data=logits.argmax(dim=0, keepdim=True))
+                sample.pred_depth = PixelData(data=depth.clamp(0, 1))
+        return samples
+
+    def _encode(self, inputs: Tensor) -> tuple[Sequence[Tensor], DepthPrediction | None]:
+        """What the head takes, and predicted depth where there is a depth decoder."""
+        config = self.backbone.model.config
+        optical = whole_patches(inputs[:, : config.num_channels], config.patch_size)
+        encoded = self.backbone(optical)
+        features = self.neck(encoded) if self.with_neck else encoded
+        if not self.prompted:
+            return features, None
+        predicted = self.depth_decoder(encoded)
+        return GuidedFeatures(features, self.prompter(predicted.features)), predicted
+
+    def _teach(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
+        """Teacher depth in [0, 1] and where it is valid, both (N, H, W)."""
+        bands = self.backbone.model.config.num_channels
+        optical, depth = inputs[:, :bands], inputs[:, bands:]
+        if self.teacher is None:
+            if not depth.shape[1]:
+                raise UserError(
+                    'DepthSeg learns depth from the maps beside the images, and these have none: '
+                    'give the data set depth=..., or the model teacher=dict(type='
+                    "'DepthAnythingTeacher', weights=...)."
+                )
+            process = self.data_preprocessor
+            return depth[:, 0] * process.depth_std + process.depth_mean, depth[:, 0].isfinite()
+        # Corners of rotations and padding have no depth on disk either.
+        valid = (depth[:, 0] if depth.shape[1] else optical[:, 0]).isfinite()
+        return self.teacher(optical), valid
+
+
+def _resized(depth: Tensor, inputs: Tensor) -> Tensor:
+    if depth.shape[2:] == inputs.shape[2:]:
+        return depth
+    return F.interpolate(depth, inputs.shape[2:], mode='bilinear', align_corners=False)

@@ -1,0 +1,194 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from mmengine.config import Config
+from mmseg.registry import DATASETS
+
+from depthda.datasets.liuzhou import LiuZhou
+from depthda.engine.data_check import data_warnings
+from depthda.errors import UserError
+
+CONFIG = Path(__file__).parents[2] / 'configs/_base_/datasets/liuzhou-512x512.py'
+LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
+
+
+@pytest.fixture
+def write_tiles(write_png):
+    """``write_tiles(folder, stems)``: images, labels 0…6 by column (1…7: first=1), and depth."""
+
+    def write(folder, stems, first=0, depth='rdepth/depth-anything-large'):
+        for stem in stems:
+            columns = np.tile(np.arange(7, dtype=np.uint8), (6, 1))
+            write_png(folder / 'images' / f'{stem}.png', np.dstack([columns * 10] * 3))
+            label = columns + np.uint8(first)
+            label[0] = 0 if first else 255
+            write_png(folder / 'labels' / f'{stem}.png', label)
+            if depth:
+                codes = columns.astype(np.uint16) * 1000 + 1
+                write_png(folder / depth / f'{stem}.png', codes)
+
+    return write
+
+
+@pytest.fixture
+def lists(tmp_path, write_tiles):
+    """Six tiles in one place, parted by lists."""
+    write_tiles(tmp_path, 'abcdef')
+    for name, stems in dict(train='abc', val='d', test='ef').items():
+        (tmp_path / f'{name}.txt').write_text('\n'.join(stems))
+    return tmp_path
+
+
+@pytest.fixture
+def folders(tmp_path, write_tiles):
+    """The same, parted by folders."""
+    for name, stems in dict(train='abc', val='d', test='ef').items():
+        write_tiles(tmp_path / name, stems)
+    return tmp_path
+
+
+def infos(dataset):
+    return [dataset.get_data_info(i) for i in range(len(dataset))]
+
+
+def stems(dataset):
+    return ''.join(Path(info['img_path']).stem for info in infos(dataset))
+
+
+def settings(root, **changes):
+    """The config, its sets in ``root``."""
+    cfg = Config.fromfile(CONFIG)
+    for name in LOADERS:
+        cfg[name].dataset.update(data_root=str(root), **changes)
+    return cfg
+
+
+def test_seven_classes_in_the_order_of_the_paper_with_distinct_colours():
+    meta = LiuZhou.METAINFO
+    assert ', '.join(meta['classes']) == (
+        'cropland, forest, buildings, roads, impervious surfaces, bare land, water'
+    )
+    colours = np.array(meta['palette'])
+    assert colours.shape == (7, 3) and colours.min() >= 0 and colours.max() <= 255
+    apart = np.abs(colours[:, None] - colours[None]).sum(2)
+    assert (apart + 999 * np.eye(7) > 100).all()
+
+
+def test_lists_part_tiles_of_one_place(lists):
+    for name, found in dict(train='abc', val='d', test='ef').items():
+        dataset = LiuZhou(str(lists), ann_file=f'{name}.txt')
+        assert stems(dataset) == found
+        for info in infos(dataset):
+            stem = Path(info['img_path']).stem
+            assert info['seg_map_path'] == f'{lists}/labels/{stem}.png'
+            assert info['depth_path'] == f'{lists}/rdepth/depth-anything-large/{stem}.png'
+            assert info['split'] is None
+
+
+def test_folders_part_them_too_with_a_list_or_without(folders):
+    for name, found in dict(train='abc', val='d', test='ef').items():
+        dataset = LiuZhou(str(folders), split=name)
+        assert stems(dataset) == found
+        for info in infos(dataset):
+            stem, root = Path(info['img_path']).stem, f'{folders}/{name}'
+            assert info['seg_map_path'] == f'{root}/labels/{stem}.png'
+            assert info['depth_path'] == f'{root}/rdepth/depth-anything-large/{stem}.png'
+            assert info['split'] == name
+    (folders / 'few.txt').write_text('c\na\n')
+    assert stems(LiuZhou(str(folders), split='train', ann_file='few.txt')) == 'ac'
+
+
+@pytest.mark.parametrize('first', [0, 1])
+def test_labels_start_at_0_or_at_1_with_0_for_none(tmp_path, write_tiles, first):
+    write_tiles(tmp_path, 'a', first)
+    pipeline = Config.fromfile(CONFIG).train_pipeline[:3] + [dict(type='PackSegInputs')]
+    dataset = LiuZhou(str(tmp_path), reduce_zero_label=bool(first), pipeline=pipeline)
+    labels = dataset[0]['data_samples'].gt_sem_seg.data[0]
+    assert (labels[0] == 255).all() and (labels[1:] == torch.arange(7)).all()
+
+
+def test_labels_from_1_read_as_from_0_are_refused(tmp_path, write_tiles):
+    write_tiles(tmp_path, 'a', first=1)
+    pipeline = Config.fromfile(CONFIG).train_pipeline[:3] + [dict(type='PackSegInputs')]
+    with pytest.raises(UserError, match='has the value 7, .* reduce_zero_label='):
+        LiuZhou(str(tmp_path), pipeline=pipeline)[0]
+
+
+def test_no_depth_and_no_labels(folders):
+    dataset = LiuZhou(str(folders), 'val', depth=None, labels=False)
+    (info,) = infos(dataset)
+    assert info['depth_path'] is None and 'seg_map_path' not in info
+    assert not dataset.has_depth and not dataset.has_labels
+
+
+@pytest.mark.parametrize(
+    ('change', 'message'),
+    [
+        (dict(ann_file='absent.txt'), r'absent\.txt \(ann_file\) does not exist$'),
+        (dict(split='tarin'), r'image folder \S*tarin/images does not exist$'),
+        (dict(ann_file='typo.txt'), r'1 listed images are not in \S*images \(x\): mend the list'),
+        (dict(depth='rdepth/none'), r'folder \S*rdepth/none does not exist: .*depth=None'),
+    ],
+)
+def test_mistakes_are_told_in_a_sentence(lists, change, message):
+    (lists / 'typo.txt').write_text('a\nx\n')
+    with pytest.raises(UserError, match=message):
+        LiuZhou(str(lists), **change)
+
+
+def test_absent_labels_say_what_to_set(tmp_path, write_tiles):
+    write_tiles(tmp_path, 'a')
+    (tmp_path / 'labels/a.png').unlink()
+    with pytest.raises(UserError, match=r'have no label in \S*labels \(a.png\): .*labels=False'):
+        LiuZhou(str(tmp_path))
+
+
+@pytest.mark.parametrize('split', [None, 'train'])
+def test_the_depth_folder_is_the_source_whatever_the_split(tmp_path, split):
+    dataset = LiuZhou(str(tmp_path), split, 'rdepth/x', lazy_init=True)
+    assert dataset.depth_source == 'rdepth/x'
+    assert LiuZhou(str(tmp_path), split, None, lazy_init=True).depth_source is None
+
+
+def test_the_config_trains_with_depth_and_tests_without(lists):
+    cfg = settings(lists)
+    train, val, test = (DATASETS.build(cfg[name].dataset) for name in LOADERS)
+    assert [stems(each) for each in (train, val, test)] == ['abc', 'd', 'ef']
+    shapes = [each[0]['inputs'].shape for each in (train, val, test)]
+    assert shapes == [(4, 6, 7), (3, 6, 7), (3, 6, 7)]
+    assert all('gt_sem_seg' in each[0]['data_samples'] for each in (train, val, test))
+    assert cfg.test_dataloader.dataset.pipeline == cfg.test_pipeline
+    assert not [line for line in data_warnings(cfg) if 'training images' in line]
+
+
+def test_the_config_takes_folders_by_one_change_a_set(folders):
+    cfg = settings(folders, ann_file='')
+    for name in LOADERS:
+        cfg[name].dataset.split = name.split('_')[0]
+    assert [stems(DATASETS.build(cfg[name].dataset)) for name in LOADERS] == ['abc', 'd', 'ef']
+
+
+def test_training_flips_image_label_and_depth_together(lists):
+    cfg = settings(lists)
+    train = DATASETS.build(cfg.train_dataloader.dataset)
+    seen = set()
+    for _ in range(60):
+        sample = train[0]
+        truth = sample['data_samples']
+        seen.add(truth.flip_direction)
+        column = sample['inputs'][0] / 10
+        depth = (sample['inputs'][3] * 65535 - 1) / 1000
+        labels = truth.gt_sem_seg.data[0]
+        torch.testing.assert_close(depth, column, atol=1e-3, rtol=0)
+        assert (labels[labels != 255] == column[labels != 255]).all()
+    assert seen == {None, 'horizontal', 'vertical', 'diagonal'}
+
+
+def test_test_time_augmentation_needs_no_depth_either(lists):
+    cfg = settings(lists)
+    dataset = DATASETS.build({**cfg.test_dataloader.dataset, 'pipeline': cfg.tta_pipeline})
+    views = dataset[0]['inputs']
+    assert [view.shape for view in views] == [(3, 6, 7)] * 3
+    assert torch.equal(views[1], views[0].flip(2)) and torch.equal(views[2], views[0].flip(1))

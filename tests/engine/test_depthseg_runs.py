@@ -1,0 +1,111 @@
+"""DepthSeg through the commands: its checkpoints name the frozen encoder and do not hold it."""
+
+from pathlib import Path
+
+import cv2
+import pytest
+import torch
+from transformers import Dinov2Backbone, Dinov2Config
+
+from depthda.depth.storage import read_depth
+from depthda.engine.launch import test, train
+from depthda.errors import UserError
+
+test.__test__ = False  # the function under test, not a test
+
+CONFIG = Path(__file__).parents[2] / 'configs/sample/depthseg_tiny_u2r.py'
+
+
+def save_encoder(folder: Path, seed: int) -> str:
+    """A tiny DINOv2 of the config's architecture, as the published ones are saved."""
+    torch.manual_seed(seed)
+    settings = dict(
+        hidden_size=64, num_hidden_layers=4, num_attention_heads=2, patch_size=8, image_size=128
+    )
+    Dinov2Backbone(Dinov2Config(**settings)).save_pretrained(folder)
+    return str(folder)
+
+
+@pytest.fixture(scope='module')
+def trained(tmp_path_factory, short_run):
+    """Four steps on a saved encoder, with what they were told."""
+    folder = tmp_path_factory.mktemp('depthseg')
+    options = short_run | {
+        'model.backbone.weights': save_encoder(folder / 'encoder', seed=0),
+        'default_hooks.logger.interval': 1,
+    }
+    train(CONFIG, str(folder / 'run'), cfg_options=options)
+    return folder / 'run', options
+
+
+def read(path: Path) -> dict[str, torch.Tensor]:
+    return torch.load(path, weights_only=True)['state_dict']
+
+
+def test_a_checkpoint_names_the_encoder_and_a_test_finds_it(trained, tmp_path):
+    folder, options = trained
+    state = read(folder / 'iter_4.pth')
+    assert [key for key in state if key.startswith('backbone.')] == ['backbone.fingerprint']
+    assert any(key.startswith('depth_decoder.') for key in state)
+    scores = test(CONFIG, folder / 'iter_4.pth', str(tmp_path), cfg_options=options)['scores']
+    # The same with the encoder inside, by another way to the same weights.
+    whole = options | {'+model.backbone.in_checkpoint': True}
+    train(CONFIG, str(tmp_path / 'whole'), cfg_options=whole)
+    own = read(tmp_path / 'whole/iter_4.pth')
+    assert all(torch.equal(own[key], state[key]) for key in state if key in own)
+    assert 'backbone.fingerprint' not in own and len(own) > len(state)
+    again = test(CONFIG, tmp_path / 'whole/iter_4.pth', str(tmp_path / 'whole'), cfg_options=whole)
+    assert again['scores'] == scores
+
+
+def test_a_resumed_run_equals_an_uninterrupted_one(trained, tmp_path):
+    folder, options = trained
+    train(CONFIG, str(tmp_path), cfg_options=options | {'train_cfg.max_iters': 2})
+    train(CONFIG, str(tmp_path), resume=True, cfg_options=options)
+    first, second = read(folder / 'iter_4.pth'), read(tmp_path / 'iter_4.pth')
+    assert first.keys() == second.keys()
+    assert all(torch.equal(first[key], second[key]) for key in first)
+
+
+def test_another_encoder_is_refused(trained, tmp_path):
+    folder, options = trained
+    other = options | {'model.backbone.weights': save_encoder(tmp_path / 'other', seed=1)}
+    with pytest.raises(UserError, match='trained on a frozen encoder with other weights'):
+        test(CONFIG, folder / 'iter_4.pth', str(tmp_path), cfg_options=other)
+    gone = options | {'model.backbone.weights': str(tmp_path / 'gone')}
+    with pytest.raises(UserError, match='gone.* does not exist'):
+        test(CONFIG, folder / 'iter_4.pth', str(tmp_path), cfg_options=gone)
+
+
+def test_depth_is_saved_beside_the_mask(trained, tmp_path):
+    folder, options = trained
+    keep = dict(out=str(tmp_path / 'masks'), save_depth=str(tmp_path / 'depth'))
+    plain = test(CONFIG, folder / 'iter_4.pth', str(tmp_path), cfg_options=options)
+    kept = test(CONFIG, folder / 'iter_4.pth', str(tmp_path), cfg_options=options, **keep)
+    assert kept['scores'] == plain['scores']
+    names = {path.name for path in (tmp_path / 'masks').iterdir()}
+    assert len(names) == 3
+    for kind in ('maps', 'pictures'):
+        assert {path.name for path in (tmp_path / 'depth' / kind).iterdir()} == names
+    for name in names:
+        depth = read_depth(tmp_path / 'depth/maps' / name)
+        picture = cv2.imread(str(tmp_path / 'depth/pictures' / name))
+        assert depth.shape == (128, 128) and depth.min() > 0 and depth.std() > 0
+        # What is high is bright.
+        assert picture.sum(2)[depth.argmax() // 128, depth.argmax() % 128] == picture.sum(2).max()
+
+
+def test_depth_of_a_model_that_predicts_none_is_refused(trained, tmp_path):
+    folder, options = trained
+    keep = dict(save_depth=str(tmp_path / 'depth'), cfg_options=options)
+    with pytest.raises(UserError, match='--tta averages class scores alone'):
+        test(CONFIG, folder / 'iter_4.pth', str(tmp_path), tta=True, **keep)
+    without = {key: value for key, value in options.items() if 'weights' not in key}
+    with pytest.raises(UserError, match='EncoderDecoder of this config predicts no depth'):
+        test(
+            CONFIG.with_name('depthda_tiny_u2r.py'),
+            folder / 'iter_4.pth',
+            str(tmp_path),
+            save_depth=str(tmp_path / 'depth'),
+            cfg_options=without,
+        )

@@ -1,0 +1,71 @@
+import pytest
+import torch
+from torch.nn import functional as F
+
+from depthda.errors import UserError
+from depthda.models.decode_heads.depthseg_head import DepthSegHead
+from depthda.models.features import GuidedFeatures
+
+SETTINGS = dict(
+    in_channels=[6] * 4,
+    channels=5,
+    num_classes=3,
+    norm_cfg=dict(type='BN'),
+    align_corners=False,
+    dropout_ratio=0,
+)
+
+
+def inputs(height: int, width: int) -> GuidedFeatures:
+    prompts = [torch.randn(2, 4, -(-height * n // 2), -(-width * n // 2)) for n in (8, 4, 2, 1)]
+    return GuidedFeatures([torch.randn(2, 6, height, width) for _ in range(4)], prompts)
+
+
+def test_prompts_and_features_are_coupled_from_coarse_to_fine():
+    """The computation once more, step by step, with plain functions."""
+    head = DepthSegHead(**SETTINGS, prompt_channels=4).eval()
+    found = inputs(3, 4)
+
+    def convolve(block, each):
+        each = F.conv2d(each, block.conv.weight, padding=block.conv.kernel_size[0] // 2)
+        norm = block.bn
+        each = F.batch_norm(each, norm.running_mean, norm.running_var, norm.weight, norm.bias)
+        return each.relu()
+
+    def couple(layer, *parts):
+        return convolve(layer[1], convolve(layer[0], torch.cat(parts, 1)))
+
+    def enlarge(each, like):
+        return F.interpolate(each, like.shape[2:], mode='bilinear')
+
+    f1, f2, f3, f4 = (
+        layer[1](F.conv2d(each, layer[0].weight, layer[0].bias))
+        for layer, each in zip(head.reassemble, found, strict=True)
+    )
+    p1, p2, p3, p4 = found.depth
+    assert [each.shape[2] for each in (f1, f2, f3, f4)] == [12, 6, 3, 2]
+    passed = couple(head.input_layer, f4, p4)
+    for layer, feature, prompt in zip(
+        head.intermediate_layers, (f3, f2, f1), (p3, p2, p1), strict=True
+    ):
+        passed = couple(layer, enlarge(passed, feature), feature, prompt)
+    passed = convolve(head.output_layer, F.interpolate(passed, scale_factor=2, mode='bilinear'))
+    logits = head.conv_seg(passed)
+    assert logits.shape == (2, 3, 24, 32)
+    torch.testing.assert_close(head(found), logits, rtol=1e-5, atol=1e-5)
+
+
+def test_without_prompts_nothing_is_built_for_them():
+    with_prompts = DepthSegHead(**SETTINGS, prompt_channels=4)
+    without = DepthSegHead(**SETTINGS)
+    count = [sum(p.numel() for p in head.parameters()) for head in (with_prompts, without)]
+    assert count[0] - count[1] == 4 * 4 * 5  # four layers read four channels more
+    assert without(tuple(inputs(3, 4))).shape == (2, 3, 24, 32)
+
+
+def test_mistakes_are_explained_to_the_user():
+    head = DepthSegHead(**SETTINGS, prompt_channels=4)
+    with pytest.raises(UserError, match='got no prompts'):
+        head([torch.randn(2, 6, 3, 4)] * 4)
+    with pytest.raises(UserError, match='four feature maps, not 3'):
+        DepthSegHead(**SETTINGS | dict(in_channels=[6] * 3, in_index=(0, 1, 2)))

@@ -1,0 +1,36 @@
+import pytest
+import torch
+from transformers import DepthAnythingConfig, DepthAnythingForDepthEstimation
+
+BACKBONE = dict(
+    model_type='dinov2',
+    hidden_size=24,
+    num_hidden_layers=4,
+    num_attention_heads=2,
+    patch_size=4,
+    image_size=32,
+)
+
+
+@pytest.fixture(scope='session')
+def depth_anything(tmp_path_factory):
+    """A tiny Depth Anything and the folder it was saved in, as the published ones are."""
+    torch.manual_seed(3)
+    stages = dict(out_features=[f'stage{i}' for i in (1, 2, 3, 4)], reshape_hidden_states=False)
+    config = DepthAnythingConfig(
+        backbone_config=dict(BACKBONE, apply_layernorm=True, **stages),
+        patch_size=4,
+        reassemble_hidden_size=24,
+        neck_hidden_sizes=[6, 8, 10, 12],
+        fusion_hidden_size=8,
+        head_hidden_size=6,
+    )
+    model = DepthAnythingForDepthEstimation(config).eval()
+    # A fresh one is nearly constant; the bias keeps the map off 0.
+    for weight in [*model.neck.parameters(), *model.head.parameters()]:
+        if weight.ndim > 1:
+            torch.nn.init.kaiming_normal_(weight)
+    torch.nn.init.constant_(model.head.conv3.bias, 5)
+    folder = tmp_path_factory.mktemp('depth-anything')
+    model.save_pretrained(folder)
+    return model, str(folder)

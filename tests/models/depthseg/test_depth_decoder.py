@@ -1,0 +1,83 @@
+import pytest
+import torch
+from transformers import Dinov2Config, Dinov2Model
+
+from depthda.errors import UserError
+from depthda.models.depthseg.depth_decoder import DepthDecoder
+
+SIZES = dict(
+    in_channels=24, patch_size=4, channels=8, reassemble_channels=(6, 8, 10, 12), head_channels=6
+)
+
+
+def test_a_depth_anything_checkpoint_gives_the_same_depth(depth_anything, caplog):
+    model, folder = depth_anything
+    decoder = DepthDecoder(**SIZES, weights=folder)
+    images = torch.randn(2, 3, 32, 24)
+    tokens = model.backbone(images).feature_maps
+    maps = [each[:, 1:].mT.unflatten(2, (8, 6)) for each in tokens]
+    expected = model(images).predicted_depth
+    assert not torch.allclose(decoder(maps).depth[:, 0], expected, atol=1)
+    decoder.init_weights()
+    depth, features = decoder(maps)
+    assert expected.std() > 0.1
+    torch.testing.assert_close(depth[:, 0], expected, rtol=0, atol=1e-4)
+    assert [tuple(each.shape) for each in features] == [
+        (2, 8, 16, 12),
+        (2, 8, 32, 24),
+        (2, 8, 64, 48),
+    ]
+    halved = DepthDecoder(**SIZES, weights=folder, scale=0.5)
+    halved.init_weights()
+    torch.testing.assert_close(halved(maps).depth, depth / 2)
+
+
+def test_what_was_loaded_is_told(depth_anything, monkeypatch):
+    said = []
+    monkeypatch.setattr(
+        'depthda.models.depthseg.depth_decoder.print_log', lambda line, *_: said.append(line)
+    )
+    model, folder = depth_anything
+    DepthDecoder(**SIZES, weights=folder).init_weights()
+    necks, heads = len(model.neck.state_dict()), len(model.head.state_dict())
+    assert said[0] == f'DepthDecoder: {necks} tensors of neck from {folder}'
+    assert said[1] == f'DepthDecoder: {heads} tensors of head from {folder}'
+    assert 'encoder not taken' in said[2]
+
+
+def test_weights_that_do_not_fit_are_refused(depth_anything, tmp_path):
+    _, folder = depth_anything
+    with pytest.raises(UserError, match='tensors differ, neck.convs.0.weight among them'):
+        DepthDecoder(**SIZES | dict(channels=16), weights=folder).init_weights()
+    Dinov2Model(
+        Dinov2Config(hidden_size=8, num_hidden_layers=1, num_attention_heads=1)
+    ).save_pretrained(tmp_path)
+    with pytest.raises(UserError, match='are of a dinov2 model, not of Depth Anything'):
+        DepthDecoder(**SIZES, weights=str(tmp_path)).init_weights()
+    with pytest.raises(UserError, match='does not exist'):
+        DepthDecoder(**SIZES, weights='./nowhere').init_weights()
+
+
+def test_it_starts_with_depth_to_learn_from_and_trains_all_it_has():
+    decoder = DepthDecoder(**SIZES)
+    decoder.init_weights()
+    depth, features = decoder([torch.randn(2, 24, 5, 7) for _ in range(4)])
+    assert depth.shape == (2, 1, 20, 28) and 0.2 < depth.mean() < 0.8
+    (depth.sum() + sum(each.sum() for each in features)).backward()
+    trained = [p for p in decoder.parameters() if p.requires_grad]
+    assert all(p.grad is not None for p in trained)
+
+
+@pytest.mark.parametrize(
+    'encoder, width, channels, reassembled, millions',
+    [
+        ('s', 384, 64, (48, 96, 192, 384), 2.7),
+        ('b', 768, 128, (96, 192, 384, 768), 10.9),
+        ('l', 1024, 256, (256, 512, 1024, 1024), 30.9),
+    ],
+)
+def test_it_has_the_size_of_depth_anything_s(encoder, width, channels, reassembled, millions):
+    with torch.device('meta'):
+        decoder = DepthDecoder(width, 14, channels, reassembled)
+    found = sum(p.numel() for p in decoder.parameters()) / 1e6
+    assert found == pytest.approx(millions, abs=0.1)

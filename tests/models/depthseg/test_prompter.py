@@ -1,0 +1,55 @@
+import torch
+from torch.nn import functional as F
+
+from depthda.models.depthseg.prompter import DepthPrompter
+
+
+def features(height: int, width: int, channels: int = 6) -> list[torch.Tensor]:
+    """Depth features at 2, 4 and 8 times a grid."""
+    return [torch.randn(2, channels, s * height, s * width) for s in (2, 4, 8)]
+
+
+def test_four_prompts_at_4_2_1_and_half_of_the_grid():
+    prompter = DepthPrompter(6, 5, norm_cfg=dict(type='BN'))
+    prompts = prompter(features(3, 4))
+    sizes = [tuple(each.shape) for each in prompts]
+    assert sizes == [(2, 5, 12, 16), (2, 5, 6, 8), (2, 5, 3, 4), (2, 5, 2, 2)]
+
+
+def test_a_block_adds_to_what_it_was_passed():
+    """The computation once more, step by step, with plain functions."""
+    prompter = DepthPrompter(6, 5, norm_cfg=dict(type='BN')).eval()
+    for module in prompter.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            torch.nn.init.uniform_(module.running_mean)
+            torch.nn.init.uniform_(module.weight)
+
+    def convolve(block, inputs, **how):
+        norm = block.bn
+        out = F.conv2d(inputs, block.conv.weight, **how)
+        return F.batch_norm(out, norm.running_mean, norm.running_var, norm.weight, norm.bias)
+
+    double, fourfold, finest = features(3, 3)
+    passed = convolve(prompter.shallow, finest, stride=2, padding=1).relu()
+    expected = []
+    for i, skipped in enumerate((fourfold, double, None, None)):
+        block, stride = prompter.deep[i], 1 if i == 0 else 2
+        encoded = convolve(block.passed, passed, stride=stride, padding=1).relu()
+        if skipped is not None:
+            encoded = encoded + convolve(block.skipped, skipped).relu()
+        if stride == 2:
+            odd = (0, passed.shape[3] % 2, 0, passed.shape[2] % 2)
+            # The mean of what there is, at an odd border too.
+            ones = F.pad(torch.ones_like(passed), odd)
+            passed = F.avg_pool2d(F.pad(passed, odd), 2) / F.avg_pool2d(ones, 2)
+        passed = (passed + convolve(block.second, encoded, padding=1)).relu()
+        expected.append(passed)
+    for found, wanted in zip(prompter([double, fourfold, finest]), expected, strict=True):
+        torch.testing.assert_close(found, wanted, rtol=1e-5, atol=1e-5)
+
+
+def test_every_depth_feature_reaches_the_coarsest_prompt():
+    prompter = DepthPrompter(6, 5, norm_cfg=dict(type='BN'))
+    inputs = [each.requires_grad_() for each in features(3, 3)]
+    prompter(inputs)[-1].square().sum().backward()
+    assert all(each.grad.abs().sum() > 0 for each in inputs)

@@ -1,0 +1,19 @@
+import torch
+
+from depthda.models.depthseg.teacher import DepthAnythingTeacher
+
+
+def test_it_scales_depth_anything_s_depth_image_by_image(depth_anything):
+    model, folder = depth_anything
+    teacher = DepthAnythingTeacher(folder)
+    images = torch.randn(2, 3, 32, 24)
+    depth = teacher(images)
+    expected = model(images).predicted_depth.detach()
+    low, high = expected.amin((1, 2), keepdim=True), expected.amax((1, 2), keepdim=True)
+    torch.testing.assert_close(depth, (expected - low) / (high - low), rtol=1e-4, atol=1e-4)
+    assert depth.amin() == 0 and depth.amax() == 1 and not depth.requires_grad
+
+
+def test_any_size_of_image_will_do(depth_anything):
+    depth = DepthAnythingTeacher(depth_anything[1])(torch.randn(1, 3, 30, 41))
+    assert depth.shape == (1, 30, 41) and depth.isfinite().all()

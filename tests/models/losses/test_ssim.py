@@ -1,0 +1,216 @@
+"""The loss against the formula of Wang et al., as a loop over windows, and against scikit-image."""
+
+import numpy as np
+import pytest
+import torch
+from mmseg.registry import MODELS
+from skimage.metrics import structural_similarity
+
+from depthda.errors import UserError
+from depthda.models.losses.ssim import ssim_loss
+
+
+def windows_by_loop(x, y, valid, side=11, sigma=1.5, k1=0.01, k2=0.03):
+    """1 − SSIM of each window all of whose pixels are valid, moments as central sums."""
+    centre = (side - 1) / 2
+    weight = np.array(
+        [
+            [np.exp(-((i - centre) ** 2 + (j - centre) ** 2) / (2 * sigma**2)) for j in range(side)]
+            for i in range(side)
+        ]
+    )
+    weight /= weight.sum()
+    found = []
+    for image in range(len(x)):
+        for top in range(x.shape[1] - side + 1):
+            for left in range(x.shape[2] - side + 1):
+                part = (image, slice(top, top + side), slice(left, left + side))
+                if not valid[part].all():
+                    continue
+                a, b = x[part], y[part]
+                mean_a, mean_b = (weight * a).sum(), (weight * b).sum()
+                var_a = (weight * (a - mean_a) ** 2).sum()
+                var_b = (weight * (b - mean_b) ** 2).sum()
+                covariance = (weight * (a - mean_a) * (b - mean_b)).sum()
+                luminance = (2 * mean_a * mean_b + k1**2) / (mean_a**2 + mean_b**2 + k1**2)
+                found.append(1 - luminance * (2 * covariance + k2**2) / (var_a + var_b + k2**2))
+    return found
+
+
+def case(images=2, height=18, width=16, dtype=torch.float64, holes=True, seed=0):
+    """Two maps that are neither alike nor unrelated, and a mask that leaves some windows whole."""
+    g = torch.Generator().manual_seed(seed)
+    x = torch.rand(images, height, width, generator=g, dtype=dtype)
+    y = (0.6 * x + 0.4 * torch.rand(images, height, width, generator=g, dtype=dtype)).square()
+    valid = torch.ones(images, height, width, dtype=torch.bool)
+    if holes:
+        valid[0, 2, 3] = valid[-1, -1, -4:] = False
+    return x, y, valid
+
+
+def grads(loss, *inputs):
+    return torch.autograd.grad(loss, inputs)
+
+
+@pytest.mark.parametrize(
+    'options', [{}, dict(window=7, sigma=0.8, k1=0.05, k2=0.2), dict(window=4, sigma=2.0)]
+)
+@pytest.mark.parametrize('dtype, atol', [(torch.float64, 1e-12), (torch.float32, 1e-5)])
+@pytest.mark.parametrize('holes', [False, True])
+def test_it_equals_the_formula(options, dtype, atol, holes):
+    x, y, valid = case(holes=holes)
+    renamed = {{'window': 'side'}.get(key, key): value for key, value in options.items()}
+    terms = windows_by_loop(x.numpy(), y.numpy(), valid.numpy(), **renamed)
+    loss = ssim_loss(x.to(dtype), y.to(dtype), valid if holes else None, **options)
+    assert loss.dtype == dtype
+    assert loss.item() == pytest.approx(np.mean(terms), abs=atol)
+
+
+@pytest.mark.parametrize('dtype, atol', [(torch.float64, 1e-12), (torch.float32, 1e-5)])
+@pytest.mark.parametrize('smooth', [False, True])
+def test_it_equals_scikit_image(dtype, atol, smooth):
+    x, y, _ = case(images=1, height=60, width=70)
+    if smooth:  # variances far below C2, means far from each other
+        slope = torch.linspace(0, 1, 70, dtype=x.dtype).expand(1, 60, 70)
+        x, y = slope + 0.01 * (x - 0.5), 0.8 * slope + 0.005 * y
+    expected = structural_similarity(
+        x[0].numpy(),
+        y[0].numpy(),
+        gaussian_weights=True,
+        sigma=1.5,
+        use_sample_covariance=False,
+        data_range=1,
+    )
+    assert ssim_loss(x.to(dtype), y.to(dtype)).item() == pytest.approx(1 - expected, abs=atol)
+
+
+def test_gradcheck():
+    x, y, valid = case(images=2, height=12, width=13)
+    valid[0, 0, 0] = False
+    assert torch.autograd.gradcheck(
+        lambda a, b: ssim_loss(a, b, valid) * 3, (x.requires_grad_(), y.requires_grad_())
+    )
+
+
+def test_the_mean_is_over_the_windows_of_the_batch():
+    x, y, valid = case()
+    valid[1, :7] = False  # a row of windows is left of the second image
+    first, second = (
+        windows_by_loop(x[[i]].numpy(), y[[i]].numpy(), valid[[i]].numpy()) for i in (0, 1)
+    )
+    assert len(first) > 2 * len(second) > 0
+    assert ssim_loss(x, y, valid).item() == pytest.approx(np.mean(first + second), abs=1e-12)
+
+
+@pytest.mark.parametrize('rubbish', [float('nan'), float('inf'), 7.0])
+def test_masked_places_change_nothing(rubbish):
+    x, y, valid = (t.requires_grad_() if t.is_floating_point() else t for t in case())
+    loss = ssim_loss(x, y, valid)
+    before = grads(loss, x, y)
+    with torch.no_grad():
+        x[~valid] = rubbish
+        y[~valid] = rubbish
+    again = ssim_loss(x, y, valid)
+    assert again == loss
+    for one, other in zip(before, grads(again, x, y), strict=True):
+        assert torch.equal(one, other) and (one[~valid] == 0).all() and (one[valid] != 0).any()
+
+
+def test_without_a_whole_window_the_loss_is_0_and_still_connected():
+    x, y, valid = case()
+    valid[:, ::11] = False  # each window has one of these rows
+    x[~valid], y[~valid] = float('nan'), float('nan')
+    x.requires_grad_()
+    loss = ssim_loss(x, y, valid)
+    assert loss == 0 and (grads(loss, x)[0] == 0).all()
+
+
+def test_alike_maps_lose_exactly_nothing():
+    x, _, valid = case(dtype=torch.float32)
+    x.requires_grad_()
+    loss = ssim_loss(x, x.detach().clone(), valid)
+    assert loss == 0 and (grads(loss, x)[0] == 0).all()
+
+
+def test_small_differences_are_not_lost_in_rounding():
+    x, y, _ = case()
+    near = x + 1e-4 * (y - x)
+    exact = ssim_loss(near, x).item()
+    found = ssim_loss(near.float(), x.float()).item()
+    assert 0 < exact < 1e-6 and found == pytest.approx(exact, rel=1e-2)
+
+
+@pytest.mark.parametrize('level', [100.0, 3000.0])
+def test_a_prediction_far_out_of_range_is_bounded_and_pulled_back(level):
+    x, y, _ = case(dtype=torch.float32)
+    x = (level + 1e-3 * x).requires_grad_()
+    loss = ssim_loss(x, y)
+    (pull,) = grads(loss, x)
+    assert 0.9 < loss < 2 and pull.isfinite().all() and pull.mean() > 0
+
+
+def test_luminance_contrast_and_structure_each_count():
+    # Stripes of one pixel: under the window their mean is 0 and their variance 1, nearly.
+    stripes = (torch.arange(40) % 2 * 2 - 1).double().expand(1, 40, 40)
+    x, variance, c1, c2 = 0.4 + 0.2 * stripes, 0.04, 1e-4, 9e-4
+
+    def loss(y):
+        return ssim_loss(x, y).item()
+
+    assert loss(0.3 + x) == pytest.approx(0.09 / (0.4**2 + 0.7**2 + c1), abs=1e-3)
+    assert loss(x - 0.1) == pytest.approx(0.01 / (0.4**2 + 0.3**2 + c1), abs=1e-3)
+    halved = (variance + c2) / (1.25 * variance + c2)
+    assert loss(0.4 + 0.1 * stripes) == pytest.approx(1 - halved, abs=1e-3)
+    opposed = (c2 - 2 * variance) / (2 * variance + c2)
+    assert loss(0.4 - 0.2 * stripes) == pytest.approx(1 - opposed, abs=1e-3)
+    unrelated = c2 / (2 * variance + c2)
+    assert loss(0.4 + 0.2 * stripes.mT) == pytest.approx(1 - unrelated, abs=1e-3)
+    # All at once: the product of the terms.
+    both = (2 * 0.4 * 0.7 + c1) / (0.4**2 + 0.7**2 + c1) * halved
+    assert loss(0.7 + 0.1 * stripes) == pytest.approx(1 - both, abs=1e-3)
+
+
+def test_autocast_and_half_precision_are_computed_in_single():
+    x, y, valid = case(dtype=torch.float32)
+    half = x.bfloat16().requires_grad_()
+    exact = x.bfloat16().float().requires_grad_()
+    with torch.autocast('cpu', dtype=torch.bfloat16):
+        loss = ssim_loss(half, y, valid)
+    expected = ssim_loss(exact, y, valid)
+    assert loss.dtype == torch.float32 and loss == expected
+    assert torch.equal(grads(loss, half)[0], grads(expected, exact)[0].bfloat16())
+
+
+def test_the_registered_loss_is_the_function_with_a_weight():
+    x, y, valid = case()
+    loss = MODELS.build(dict(type='SSIMLoss', window=5, sigma=1.0, loss_weight=0.25))
+    assert loss(x, y, valid) == 0.25 * ssim_loss(x, y, valid, window=5, sigma=1.0)
+    assert MODELS.build(dict(type='SSIMLoss'))(x, y) == ssim_loss(x, y)
+
+
+def test_mistakes_are_told_in_a_sentence():
+    x, y, valid = case(height=10, width=30)
+    with pytest.raises(UserError, match='30×10 is smaller than the 11×11 window'):
+        ssim_loss(x, y, valid)
+    assert ssim_loss(x, y, valid, window=10).isfinite()
+    with pytest.raises(UserError, match=r'\(N, H, W\).*\(2, 1, 10, 30\), \(2, 10, 30\)'):
+        ssim_loss(x.unsqueeze(1), y)
+    with pytest.raises(UserError, match=r'\(2, 10, 30\), \(1, 10, 30\)'):
+        ssim_loss(x, y[:1])
+    with pytest.raises(UserError, match=r'\(2, 10, 30\), \(2, 10, 30\), \(1, 10, 30\)'):
+        ssim_loss(x, y, valid[:1])
+    with pytest.raises(UserError, match='sigma=0'):
+        MODELS.build(dict(type='SSIMLoss', sigma=0))
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason='needs a GPU')
+def test_a_gpu_does_not_round_to_tf32():
+    x, y, valid = case(height=64, width=64)
+    exact, near = x.requires_grad_(), x.detach().float().cuda().requires_grad_()
+    expected = ssim_loss(exact, y, valid)
+    loss = ssim_loss(near, y.float().cuda(), valid.cuda())
+    assert loss.item() == pytest.approx(expected.item(), abs=1e-5)
+    (pull,) = grads(expected, exact)
+    torch.testing.assert_close(
+        grads(loss, near)[0].cpu().double(), pull, rtol=0, atol=1e-4 * pull.abs().max().item()
+    )

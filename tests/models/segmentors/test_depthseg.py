@@ -1,0 +1,249 @@
+import pytest
+import torch
+from mmengine.config import Config
+from mmengine.structures import PixelData
+from mmseg.registry import MODELS
+from mmseg.structures import SegDataSample
+from transformers import Dinov2Backbone, Dinov2Config
+
+from depthda.datasets.synthetic import generate_tile, make_world
+from depthda.engine.stage_decay import StageDecayOptimWrapperConstructor
+from depthda.errors import UserError
+from depthda.models.losses.ssim import ssim_loss
+
+ARCH = dict(hidden_size=32, num_hidden_layers=4, num_attention_heads=2, patch_size=4, image_size=32)
+WITHOUT_DEPTH = dict(depth_decoder=None, prompter=None, loss_depth=None)
+
+
+@pytest.fixture
+def encoder(tmp_path):
+    """Folder of a tiny DINOv2."""
+    torch.manual_seed(7)
+    stages = [f'stage{i}' for i in range(1, 5)]
+    Dinov2Backbone(Dinov2Config(**ARCH, out_features=stages)).save_pretrained(tmp_path)
+    return str(tmp_path)
+
+
+def build(prompted: bool = True, weights: str | None = None, **settings):
+    norm = dict(norm_cfg=dict(type='BN'))
+    config = dict(
+        type='DepthSeg',
+        data_preprocessor=dict(
+            type='RGBDDataPreprocessor', mean=[120, 110, 100], std=[50, 55, 60], bgr_to_rgb=True
+        ),
+        backbone=dict(
+            type='TransformersBackbone',
+            arch=dict(ARCH, model_type='dinov2'),
+            out_indices=(1, 2, 3, 4),
+            weights=weights,
+            frozen=True,
+        ),
+        adapter=dict(type='LightweightAdapter', channels=[32] * 4, **norm),
+        depth_decoder=dict(
+            type='DepthDecoder',
+            in_channels=32,
+            patch_size=4,
+            channels=12,
+            reassemble_channels=(8, 12, 16, 16),
+            head_channels=8,
+        ),
+        prompter=dict(type='DepthPrompter', in_channels=12, channels=12, **norm),
+        loss_depth=dict(type='SSIMLoss'),
+        decode_head=dict(
+            type='DepthSegHead',
+            in_channels=[32] * 4,
+            channels=24,
+            prompt_channels=12 if prompted else 0,
+            num_classes=7,
+            dropout_ratio=0,
+            align_corners=False,
+            loss_decode=dict(type='CrossEntropyLoss', avg_non_ignore=True),
+            **norm,
+        ),
+        train_cfg=None,
+        test_cfg=dict(mode='whole'),
+    )
+    config |= settings if prompted else WITHOUT_DEPTH | settings
+    model = MODELS.build(Config(config))
+    model.init_weights()
+    return model
+
+
+def batch(height: int = 30, width: int = 41, num: int = 2):
+    """Normalised images with depth, and samples with labels."""
+    images = torch.randn(num, 4, height, width)
+    samples = []
+    for _ in range(num):
+        sample = SegDataSample(gt_sem_seg=PixelData(data=torch.randint(7, (1, height, width))))
+        sizes = ('img_shape', 'ori_shape', 'pad_shape')
+        sample.set_metainfo(dict.fromkeys(sizes, (height, width)))
+        samples.append(sample)
+    return images, samples
+
+
+def optimizer(model):
+    settings = dict(optimizer=dict(type='AdamW', lr=3e-3, weight_decay=1e-3))
+    return StageDecayOptimWrapperConstructor(settings, dict(decay_rate=1.0))(model)
+
+
+def total(losses: dict) -> torch.Tensor:
+    return sum(value for key, value in losses.items() if 'loss' in key)
+
+
+def test_the_encoder_stays_as_it_is_and_everything_else_learns(encoder):
+    model = build(weights=encoder).train()
+    before = {key: value.clone() for key, value in model.named_parameters()}
+    wrapper = optimizer(model)
+    held = {id(p) for group in wrapper.optimizer.param_groups for p in group['params']}
+    assert not model.backbone.training
+    for _ in range(2):
+        wrapper.update_params(total(model.loss(*batch())))
+    total(model.loss(*batch())).backward()
+    for name, parameter in model.named_parameters():
+        frozen = not parameter.requires_grad
+        assert frozen == (name.startswith('backbone.') or 'layers.0.residual_layer1' in name)
+        assert (id(parameter) in held) != frozen
+        assert torch.equal(parameter, before[name]) == frozen, name
+        assert (parameter.grad is None) == frozen
+
+
+def test_depth_learns_from_the_band_of_the_image():
+    model = build().eval()
+    images, samples = batch()
+    images[0, 3, :20, 5:9] = torch.nan
+    losses = model.loss(images, samples)
+    assert set(losses) == {'decode.loss_ce', 'decode.acc_seg', 'loss_depth'}
+    grown = torch.nn.functional.interpolate(images[:, :3], (32, 44), mode='bilinear')
+    depth = model.depth_decoder(model.backbone(grown)).depth
+    depth = torch.nn.functional.interpolate(depth, (30, 41), mode='bilinear')[:, 0]
+    process = model.data_preprocessor
+    teacher = images[:, 3] * process.depth_std + process.depth_mean
+    expected = ssim_loss(depth, teacher, images[:, 3].isfinite())
+    torch.testing.assert_close(losses['loss_depth'], expected)
+    # What has no depth counts for nothing, and pixels without a label have no part either.
+    for sample in samples:
+        sample.gt_sem_seg.data[:] = 255
+    blank = model.loss(images, samples)
+    assert blank['decode.loss_ce'] == 0
+    assert torch.equal(blank['loss_depth'], losses['loss_depth'])
+    images[:, 3] = torch.nan
+    assert model.loss(images, samples)['loss_depth'] == 0
+
+
+def test_adapter_and_prompter_leave_nothing_behind():
+    def count(**settings):
+        return sum(p.numel() for p in build(**settings).parameters())
+
+    parts = {name: sum(p.numel() for p in m.parameters()) for name, m in build().named_children()}
+    read = 4 * 12 * 24  # what four layers of the head make of the prompts
+    depth = parts['depth_decoder'] + parts['prompter'] + read
+    whole = count()
+    assert whole == sum(parts.values())
+    assert count(adapter=None) == whole - parts['neck']
+    assert count(prompted=False) == whole - depth
+    assert count(prompted=False, adapter=None) == whole - depth - parts['neck']
+    model = build(prompted=False, adapter=None)
+    assert {name for name, _ in model.named_children()} == {
+        'data_preprocessor',
+        'backbone',
+        'decode_head',
+    }
+    images, samples = batch()
+    assert set(model.loss(images[:, :3], samples)) == {'decode.loss_ce', 'decode.acc_seg'}
+
+
+@pytest.mark.parametrize('size', [(32, 40), (30, 41), (13, 50)])
+def test_logits_have_the_size_of_the_image_and_need_no_depth(size):
+    model = build().eval()
+    images, samples = batch(*size)
+    predicted = model.predict(images[:, :3], samples)
+    assert predicted[0].seg_logits.shape == size
+    logits = predicted[0].seg_logits.data
+    images[:, 3] = torch.nan
+    assert torch.equal(model.predict(images, samples)[0].seg_logits.data, logits)
+
+
+@pytest.mark.parametrize(
+    'test_cfg', [dict(mode='whole'), dict(mode='slide', crop_size=(24, 24), stride=(16, 16))]
+)
+def test_depth_that_is_kept_changes_no_class_and_goes_with_the_image(test_cfg):
+    model = build(test_cfg=test_cfg).eval()
+    images, samples = batch(30, 40)
+    for sample in samples:
+        sample.set_metainfo(dict(flip=True, flip_direction='horizontal', ori_shape=(60, 80)))
+    plain = [each.seg_logits.data.clone() for each in model.predict(images[:, :3], samples)]
+    classes = [each.pred_sem_seg.data.clone() for each in samples]
+    kept = build(test_cfg=test_cfg, keep_depth=True).eval()
+    kept.load_state_dict(model.state_dict())
+    found = kept.predict(images[:, :3], samples)
+    for one, logits, labels in zip(found, plain, classes, strict=True):
+        assert torch.equal(one.seg_logits.data, logits)
+        assert torch.equal(one.pred_sem_seg.data, labels)
+        assert one.pred_depth.shape == (60, 80)
+    if test_cfg['mode'] == 'whole':
+        depth = model.depth_decoder(model.backbone(images[:, :3].nan_to_num()[..., :28, :])).depth
+        assert depth.shape[2:] == (28, 40)
+        whole = torch.nn.functional.interpolate(images[:, :3], (32, 40), mode='bilinear')
+        depth = model.depth_decoder(model.backbone(whole)).depth
+        depth = torch.nn.functional.interpolate(depth, (30, 40), mode='bilinear').flip(3)
+        depth = torch.nn.functional.interpolate(depth, (60, 80), mode='bilinear').clamp(0, 1)
+        torch.testing.assert_close(found[0].pred_depth.data, depth[0])
+
+
+def test_a_teacher_that_runs_along_takes_the_place_of_the_band():
+    @MODELS.register_module(force=True)
+    class Brightness:
+        def __call__(self, images):
+            return images.mean(1).sigmoid()
+
+    model = build().eval()
+    taught = build(teacher=dict(type='Brightness')).eval()
+    taught.load_state_dict(model.state_dict())
+    images, samples = batch()
+    process = model.data_preprocessor
+    depth = images[:, :3].mean(1).sigmoid()
+    images[:, 3] = (depth - process.depth_mean) / process.depth_std
+    wanted = model.loss(images, samples)['loss_depth']
+    images[:, 3] = 0
+    torch.testing.assert_close(taught.loss(images, samples)['loss_depth'], wanted)
+    torch.testing.assert_close(taught.loss(images[:, :3], samples)['loss_depth'], wanted)
+    # Padding and the corners of rotations have no depth: nothing is learned there.
+    images[:, 3] = torch.nan
+    assert taught.loss(images, samples)['loss_depth'] == 0
+
+
+def test_mistakes_are_explained_to_the_user():
+    images, samples = batch()
+    with pytest.raises(UserError, match='these have none'):
+        build().loss(images[:, :3], samples)
+    with pytest.raises(UserError, match='has no prompter: depth_decoder, prompter and loss_depth'):
+        build(prompter=None)
+    with pytest.raises(UserError, match='drop teacher and keep_depth'):
+        build(prompted=False, keep_depth=True)
+
+
+def test_it_learns_four_tiles_by_heart():
+    torch.manual_seed(0)
+    model = build().train()
+    settings = dict(optimizer=dict(type='AdamW', lr=5e-3, weight_decay=1e-3))
+    wrapper = StageDecayOptimWrapperConstructor(settings, dict(decay_rate=1.0))(model)
+    world = make_world('v1', ('urban', 'rural'), seed=0, size=64)
+    tiles = [generate_tile(world, 'urban', 'Train', index) for index in range(4)]
+    labels = torch.stack([torch.from_numpy(tile.mask.astype(int)) for tile in tiles]) - 1
+    labels[labels < 0] = 255
+    _, samples = batch(64, 64, num=4)
+    for sample, each in zip(samples, labels, strict=True):
+        sample.gt_sem_seg.data = each[None]
+    depth = torch.stack([torch.from_numpy(tile.depth / 65535)[None] for tile in tiles]).float()
+    optical = torch.stack([torch.from_numpy(tile.image.copy()).movedim(2, 0) for tile in tiles])
+    inputs = [torch.cat([image.float(), d]) for image, d in zip(optical, depth, strict=True)]
+    data = model.data_preprocessor(dict(inputs=inputs, data_samples=samples), training=True)
+    for _ in range(60):
+        wrapper.update_params(total(model.loss(**data)))
+    model.eval()
+    predicted = model.predict(data['inputs'][:, :3], samples)
+    found = torch.cat([each.pred_sem_seg.data for each in predicted])
+    known = labels != 255
+    accuracy = (found == labels)[known].float().mean()
+    assert accuracy > 0.95
+    assert model.loss(**data)['loss_depth'] < 0.3
