@@ -53,6 +53,22 @@ def test_depthda_has_the_published_size(name, expected):
     assert millions(build(read(name))) == pytest.approx(expected, rel=0.01)
 
 
+@pytest.mark.parametrize(
+    'name, whole, trained',
+    [
+        ('depthseg_dinov2-s_1xb8', 26.17, 4.04),
+        ('depthseg_dinov2-b_1xb4', 102.99, 16.11),
+        ('depthseg_dinov2-l_1xb2', 351.59, 46.04),
+    ],
+)
+def test_depthseg_trains_what_its_page_says(name, whole, trained):
+    model = build(read(f'depthseg/{name}-50e_liuzhou-512x512.py'))
+    learns = sum(p.numel() for p in model.parameters() if p.requires_grad) / 1e6
+    assert (round(millions(model), 2), round(learns, 2)) == (whole, trained)
+    page = (ROOT.parent / 'docs/depthseg.md').read_text()
+    assert f'| {whole} M | {trained} M |' in page
+
+
 @pytest.mark.parametrize('path', LOVEDA, ids=[path.name for path in LOVEDA])
 def test_protocols_keep_the_domains_apart(path):
     cfg = read(path)

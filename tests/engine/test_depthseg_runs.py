@@ -5,7 +5,12 @@ from pathlib import Path
 import cv2
 import pytest
 import torch
-from transformers import Dinov2Backbone, Dinov2Config
+from transformers import (
+    DepthAnythingConfig,
+    DepthAnythingForDepthEstimation,
+    Dinov2Backbone,
+    Dinov2Config,
+)
 
 from depthda.depth.storage import read_depth
 from depthda.engine.launch import test, train
@@ -109,3 +114,36 @@ def test_depth_of_a_model_that_predicts_none_is_refused(trained, tmp_path):
             save_depth=str(tmp_path / 'depth'),
             cfg_options=without,
         )
+
+
+def test_a_teacher_runs_along_where_the_images_have_no_maps(trained, tmp_path):
+    _, options = trained
+    backbone = dict(
+        model_type='dinov2',
+        hidden_size=12,
+        num_hidden_layers=4,
+        num_attention_heads=2,
+        patch_size=14,
+        out_features=['stage1', 'stage2', 'stage3', 'stage4'],
+        reshape_hidden_states=False,
+    )
+    config = DepthAnythingConfig(
+        backbone_config=backbone,
+        reassemble_hidden_size=12,
+        neck_hidden_sizes=[4] * 4,
+        fusion_hidden_size=4,
+        head_hidden_size=4,
+    )
+    teacher = DepthAnythingForDepthEstimation(config)
+    torch.nn.init.constant_(teacher.head.conv3.bias, 1)
+    teacher.save_pretrained(tmp_path / 'teacher')
+    without = options | {'train_dataloader.dataset.depth': None, 'train_cfg.max_iters': 2}
+    with pytest.raises(UserError, match='these have none: give the data set depth=.*or the model'):
+        train(CONFIG, str(tmp_path / 'none'), cfg_options=without)
+    along = without | {
+        '+model.teacher.type': 'DepthAnythingTeacher',
+        '+model.teacher.weights': str(tmp_path / 'teacher'),
+    }
+    train(CONFIG, str(tmp_path / 'run'), cfg_options=along)
+    state = read(tmp_path / 'run/iter_2.pth')
+    assert not [key for key in state if 'teacher' in key]
