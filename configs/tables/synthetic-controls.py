@@ -23,7 +23,8 @@ CONTROLS = {
     'constant': 'RGB + constant',
     'other-tile': "RGB + another tile's depth",
 }
-FIDELITIES = (0.0, 0.35, 1.0)  # and .7, the world's own
+FIDELITIES = (0.0, 0.35, 1.0)
+DEFAULT = 0.7  # the world's own
 GAPS = ('layout', 'geometry', 'resolution', 'appearance', 'depth')
 LOAD_DEPTH = {'train': 2, 'val': 1, 'test': 1}  # its place in each pipeline
 SMOKE = {
@@ -123,3 +124,12 @@ for direction in DIRECTIONS:
             rgb(f'rgb-gap-{gap}', direction, **only),
             dual(f'dual-gap-{gap}', direction, **only, baseline=f'rgb-gap-{gap}-{direction}'),
         ]
+curve = dict(
+    x='fidelity of the depth',
+    column='gain',
+    lines={
+        f'{source} → {target}': {DEFAULT: f'dual-{direction}'}
+        | {fidelity: f'fidelity-{fidelity:g}-{direction}' for fidelity in FIDELITIES}
+        for direction, (source, target) in DIRECTIONS.items()
+    },
+)

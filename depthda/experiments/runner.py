@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
@@ -11,9 +12,10 @@ from depthda.errors import UserError
 from depthda.experiments.execute import execute
 from depthda.experiments.figures import collect
 from depthda.experiments.plan import Run, plan_runs
-from depthda.experiments.samples import make_samples
+from depthda.experiments.samples import describe_generator, make_samples
 from depthda.experiments.smoke import check_real_configs
 from depthda.experiments.table import Table, load_table
+from depthda.experiments.table_curve import draw_curve
 from depthda.experiments.table_text import FORMATS, terminal
 from depthda.files import atomic_path
 
@@ -68,6 +70,8 @@ def run_table(
         together = -(-len(todo) // jobs) if smoke and todo else 1
         failed = do_runs(console, todo, jobs, gpus, together)
     lines = collect(table, plan_runs(table, out, seeds, worlds, None, smoke))
+    if samples := [row.sample for row in table.rows if row.sample is not None]:
+        table = replace(table, caption=f'{table.caption} {describe_generator(samples)}'.strip())
     for drawn in terminal(table, lines, console.width):
         console.print(drawn, soft_wrap=False)
     if table.caption:
@@ -77,6 +81,8 @@ def run_table(
         with atomic_path(folder / f'table.{suffix}') as beside:
             beside.write_text(write(table, lines), encoding='utf-8')
     console.print(f'written: {folder}/table.{{{",".join(FORMATS)}}}')
+    if table.curve and draw_curve(table, lines, folder / 'curve.png'):
+        console.print(f'written: {folder}/curve.png')
     for run, error in failed:
         console.print(f'failed: {run.title}: {error} (log: {run.folder}/output.log)', markup=False)
     return len(failed)

@@ -67,12 +67,15 @@ def make_samples(
         progress(before, total)
 
 
-def generator_commit() -> str | None:
-    """The last commit that touched the generator: it is frozen, and a table says as of when."""
+def describe_generator(samples: Iterable[Mapping[str, Any]]) -> str:
+    """One sentence on what drew the images: it is frozen, and a table says as of when."""
+    versions = ', '.join(sorted({_settings(sample)['version'] for sample in samples}))
     root = Path(depthda.__file__).parent
     command = ['git', '-C', root, 'log', '-1', '--format=%h', '--', 'datasets/synthetic']
-    found = subprocess.run(command, capture_output=True, text=True)
-    return found.stdout.strip() or None
+    commit = subprocess.run(command, capture_output=True, text=True).stdout.strip()
+    return f'Synthetic world {versions}' + (
+        f', generator as of commit {commit}.' if commit else '.'
+    )
 
 
 def _settings(sample: Mapping[str, Any]) -> dict[str, Any]:

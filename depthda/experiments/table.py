@@ -101,6 +101,21 @@ class Step:
 
 
 @dataclass(frozen=True)
+class Curve:
+    """Some figures of a table once more, as lines over a quantity that its rows vary.
+
+    Attributes:
+        x: What the quantity is called.
+        column: Title of the column that is drawn.
+        lines: Of each line, by its name: the row of each value of the quantity.
+    """
+
+    x: str
+    column: str
+    lines: Mapping[str, Mapping[float, str]]
+
+
+@dataclass(frozen=True)
 class Table:
     """A table file, read and checked."""
 
@@ -111,6 +126,7 @@ class Table:
     caption: str = ''
     seeds: tuple[int, ...] = (0, 1, 2)
     worlds: tuple[int | None, ...] = (None,)
+    curve: Curve | None = None
 
     def row(self, name: str) -> Row:
         for row in self.rows:
@@ -166,12 +182,20 @@ def _read(path: Path, found: dict[str, Any]) -> Table:
         found.get('caption', ''),
         tuple(found.get('seeds', (0, 1, 2))),
         tuple(found.get('worlds', (None,))),
+        Curve(**found['curve']) if 'curve' in found else None,
     )
     for row in rows:
         if row.baseline:
             table.row(row.baseline)
         if row.same_as and table.row(row.same_as).same_as:
             raise UserError(f'row {row.name!r} of {path} takes figures from a row without runs.')
+    if table.curve:
+        titles = [column.title for column in columns]
+        if table.curve.column not in titles:
+            raise unknown('column', table.curve.column, titles)
+        for rows_of_line in table.curve.lines.values():
+            for name in rows_of_line.values():
+                table.row(name)
     return table
 
 
