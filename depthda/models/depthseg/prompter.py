@@ -73,5 +73,5 @@ class _DeepBlock(BaseModule):
             encoded = encoded + self.skipped(skipped)
         if self.halve:
             # Sizes round up, as those of a convolution of stride 2 do.
-            passed = nn.functional.avg_pool2d(passed, 2, ceil_mode=True, count_include_pad=False)
+            passed = nn.functional.avg_pool2d(passed, 2, ceil_mode=True)
         return self.activate(passed + self.second(encoded))

@@ -30,7 +30,8 @@ def depth_anything(tmp_path_factory):
     for weight in [*model.neck.parameters(), *model.head.parameters()]:
         if weight.ndim > 1:
             torch.nn.init.kaiming_normal_(weight)
-    torch.nn.init.constant_(model.head.conv3.bias, 5)
+    model.head.conv3.weight.data.mul_(0.02)
+    torch.nn.init.constant_(model.head.conv3.bias, 10)
     folder = tmp_path_factory.mktemp('depth-anything')
     model.save_pretrained(folder)
     return model, str(folder)
