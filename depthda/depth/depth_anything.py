@@ -1,8 +1,8 @@
 """Depth Anything, as published for ``transformers``."""
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
-from torch.nn import functional as F
 from transformers import AutoConfig, DepthAnythingForDepthEstimation
 
 from depthda.errors import UserError

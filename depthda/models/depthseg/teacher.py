@@ -1,9 +1,9 @@
 """DepthSeg's teacher as a model that runs along with the training."""
 
 import torch
+import torch.nn.functional as F
 from mmseg.registry import MODELS
 from torch import Tensor
-from torch.nn import functional as F
 
 from depthda.depth.depth_anything import load_depth_anything, whole_patches
 

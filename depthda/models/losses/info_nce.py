@@ -3,6 +3,7 @@
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from depthda.errors import UserError
@@ -83,11 +84,15 @@ class _InfoNCE(torch.autograd.Function):
                 block = slice(first, first + rows)
                 others = torch.baddbmm(bias, a[:, block], k.mT, alpha=scale).exp_()
                 others.diagonal(first, 1, 2).zero_()  # an anchor's own key is no negative
-                chosen = None if negatives is None else negatives[:, block]
-                pull, total[:, block] = _pull(
-                    others, positive[:, block].exp(), share[:, block], first, num_negatives, chosen
+                chosen = _draw(others, num_negatives) if negatives is None else negatives[:, block]
+                own, away, total[:, block] = _pull(
+                    others.gather(2, chosen), positive[:, block].exp(), share[:, block]
                 )
-                a_grad[:, block] = pull @ k
+                a_grad[:, block] = _weighted_sum(k, chosen, away)
+                a_grad[:, block].addcmul_(own.unsqueeze(2), k[:, block])
+                # Towards the keys a product is faster than a sum of what each was drawn for.
+                pull = others.zero_().scatter_add_(2, chosen, away)
+                pull.diagonal(first, 1, 2).copy_(own)
                 k_grad.baddbmm_(pull.mT, a[:, block])
             ctx.save_for_backward(
                 _through_norm(a_grad, a, a_norm).mul_(scale).to(anchors.dtype),
@@ -101,36 +106,36 @@ class _InfoNCE(torch.autograd.Function):
         return factor * a_grad, factor * k_grad, None, None, None, None
 
 
-def _pull(
-    others: Tensor,
-    positive: Tensor,
-    share: Tensor,
-    first: int,
-    num_negatives: int,
-    negatives: Tensor | None,
-) -> tuple[Tensor, Tensor]:
-    """The gradient of a block by s / T, (N, rows, L), and the denominators, (N, rows).
+def _pull(drawn: Tensor, positive: Tensor, share: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """The gradient by s / T of an anchor's own key and of its draws, and the denominators.
 
-    ``others`` holds exp(s / T) of all keys but the anchor's own, from row ``first`` on, 0 where
-    there is none to draw; ``share`` what an anchor counts in the mean.
+    ``drawn`` (N, rows, draws) and ``positive`` (N, rows) hold exp(s / T); ``share`` is what an
+    anchor counts in the mean.
     """
-    reach = others.cumsum(2)
-    if negatives is None:
-        negatives = _draw(reach, num_negatives)
-    drawn = others.gather(2, negatives)
     total = positive + drawn.sum(2)
-    # Draws of one key have one value, so the order in which they are added does not matter.
-    pull = reach.zero_().scatter_add_(2, negatives, drawn.mul_((share / total).unsqueeze(2)))
-    pull.diagonal(first, 1, 2).copy_((positive / total - 1) * share)
-    return pull, total
+    return (positive / total - 1) * share, drawn * (share / total).unsqueeze(2), total
 
 
-def _draw(reach: Tensor, number: int) -> Tensor:
-    """(N, rows, number) places drawn with replacement, by the cumulated weights of all places."""
+def _draw(weights: Tensor, number: int) -> Tensor:
+    """(N, rows, number) places drawn with replacement in proportion to ``weights`` (N, rows, L)."""
+    reach = weights.cumsum(2)
     draws = torch.rand(*reach.shape[:2], number, device=reach.device, dtype=reach.dtype)
     # Rounding may put a draw at the very end, and it must still be a place.
     places = torch.searchsorted(reach, draws.mul_(reach[..., -1:]), right=True)
     return places.clamp_(max=reach.shape[2] - 1)
+
+
+def _weighted_sum(keys: Tensor, places: Tensor, weights: Tensor) -> Tensor:
+    """(N, rows, D) sums of the keys (N, L, D) at the places (N, rows, n), none of them copied."""
+    images, length, _ = keys.shape
+    image = torch.arange(images, device=keys.device).view(-1, 1, 1)
+    sums = F.embedding_bag(
+        (places + length * image).flatten(0, 1),
+        keys.flatten(0, 1),
+        per_sample_weights=weights.flatten(0, 1),
+        mode='sum',
+    )
+    return sums.unflatten(0, (images, -1))
 
 
 def _normalized(features: Tensor) -> tuple[Tensor, Tensor]:

@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 
 import torch
+import torch.nn.functional as F
 from mmengine.structures import PixelData
 from mmseg.registry import MODELS
 from mmseg.utils import ConfigType, OptConfigType, SampleList
 from torch import Tensor
-from torch.nn import functional as F
 
 from depthda.depth.depth_anything import whole_patches
 from depthda.errors import UserError
