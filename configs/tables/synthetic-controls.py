@@ -60,7 +60,7 @@ def row(name, title, model, direction, part='', options=None, **rest):
         title=title,
         section=f'{source} → {target}{part}',
         config=config,
-        options=options | {'default_hooks.checkpoint.interval': 300},
+        options={'default_hooks.checkpoint.interval': 300} | options,
         checkpoint='last',  # no label chooses it
         test_options=both_domains,
         source=source,
@@ -124,6 +124,22 @@ for direction in DIRECTIONS:
             rgb(f'rgb-gap-{gap}', direction, **only),
             dual(f'dual-gap-{gap}', direction, **only, baseline=f'rgb-gap-{gap}-{direction}'),
         ]
+# Is 300 iterations enough to tell? Rare classes may not have been found by then.
+LONGER = {
+    'train_cfg.max_iters': 900,
+    'train_cfg.val_interval': 900,
+    'default_hooks.checkpoint.interval': 900,
+    'param_scheduler.1.end': 900,
+}
+for direction in DIRECTIONS:
+    base = f'rgb-longer-{direction}'
+    longer = dict(part=', three times as long', options=LONGER)
+    grey = longer | dict(options=LONGER | instead_of_depth('grey'))
+    rows += [
+        rgb('rgb-longer', direction, **longer),
+        dual('dual-longer', direction, **longer, baseline=base),
+        dual('grey-longer', direction, CONTROLS['grey'], **grey, baseline=base),
+    ]
 curve = dict(
     x='fidelity of the depth',
     column='gain',
