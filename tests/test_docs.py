@@ -51,3 +51,23 @@ def test_wandb_takes_the_arguments(tmp_path):
     wandb = pytest.importorskip('wandb')
     backend = list(build(LINES[1], tmp_path)._vis_backends.values())[1]
     assert set(backend._init_kwargs) <= set(inspect.signature(wandb.init).parameters)
+
+
+def test_every_link_of_the_pages_leads_somewhere():
+    pages = [ROOT / 'README.md', *ROOT.glob('docs/**/*.md'), *ROOT.glob('configs/**/README.md')]
+    pages += [ROOT / 'data/README.md', ROOT / 'CONTRIBUTING.md']
+    for page in pages:
+        for link in re.findall(r'\]\(([^)#\s]+)', page.read_text()):
+            if '://' not in link:
+                assert (page.parent / link).exists(), f'{page}: {link}'
+
+
+def test_every_figure_of_the_benchmark_is_in_a_table():
+    """Numbers of two decimals in its text, with their signs, stand in docs/tables."""
+    page = (ROOT / 'docs/synthetic-benchmark.md').read_text().split('## What came out')[1]
+    tables = ' '.join(path.read_text() for path in (ROOT / 'docs/tables').iterdir())
+    said = set(re.findall(r'[+−]?\d+\.\d\d', page))
+    assert len(said) > 30
+    # In JSON 12.5 is 12.50.
+    known = {float(value) for value in re.findall(r'-?\d+\.\d+', tables)}
+    assert not {each for each in said if float(each.replace('−', '-')) not in known}
