@@ -23,6 +23,7 @@ model = dict(
     cyc_weight=10.0,
     dsl_weight=2.0,  # depth of an image, predicted from it
     dccl_weight=1.0,  # depth of an image, predicted from its translation
+    adversarial='wasserstein',  # or 'least-squares'
     gp_weight=1.0,  # of the gradient penalty in the critics' loss
     n_critic=5,  # updates of the critics for one of the generators
     depth_resize='bilinear',  # 'nearest': as released

@@ -14,8 +14,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from depthda.errors import UserError
+from depthda.models.losses import least_squares, wasserstein
 from depthda.models.losses.berhu import berhu_loss
-from depthda.models.losses.wasserstein import critic_loss, generator_loss, gradient_penalty
+
+_ADVERSARIAL = {'wasserstein': wasserstein, 'least-squares': least_squares}
 
 
 class DomainBatch(NamedTuple):
@@ -49,7 +51,8 @@ class DRDG(BaseModel):
         critic: Config of both critics.
         adv_weight, cyc_weight, dsl_weight, dccl_weight: The λ of eq. (7). A depth loss of weight
             0 is not computed; the others need depth as the last channel of the images.
-        gp_weight: λ of the gradient penalty in the critics' loss.
+        adversarial: ``'wasserstein'``, eq. (2), or ``'least-squares'``, CycleGAN's.
+        gp_weight: λ of the gradient penalty in the critics' loss; 0 for none.
         n_critic: Updates of the critics for one of the generators.
         depth_resize: How depth is brought to another size, for DCCL; a resized value that a place
             without depth has part in is none.
@@ -71,6 +74,7 @@ class DRDG(BaseModel):
         cyc_weight: float = 10.0,
         dsl_weight: float = 2.0,
         dccl_weight: float = 1.0,
+        adversarial: Literal['wasserstein', 'least-squares'] = 'wasserstein',
         gp_weight: float = 1.0,
         n_critic: int = 5,
         depth_resize: Literal['bilinear', 'nearest'] = 'bilinear',
@@ -81,6 +85,10 @@ class DRDG(BaseModel):
         super().__init__(data_preprocessor or dict(type='DomainPairPreprocessor'), init_cfg)
         if n_critic < 1:
             raise UserError(f'DRDG: n_critic={n_critic}: give 1 or more.')
+        if adversarial not in _ADVERSARIAL:
+            raise UserError(
+                f'DRDG: adversarial is one of {sorted(_ADVERSARIAL)}, not {adversarial!r}.'
+            )
         if depth_resize not in ('bilinear', 'nearest'):
             raise UserError(f"DRDG: depth_resize is 'bilinear' or 'nearest', not {depth_resize!r}.")
         if not (dsl_weight or dccl_weight):
@@ -97,6 +105,7 @@ class DRDG(BaseModel):
         self.weights = dict(
             loss_adv=adv_weight, loss_cyc=cyc_weight, loss_dsl=dsl_weight, loss_dccl=dccl_weight
         )
+        self.adversarial = adversarial
         self.gp_weight = gp_weight
         self.n_critic = n_critic
         self.depth_resize = depth_resize
@@ -131,22 +140,25 @@ class DRDG(BaseModel):
         pairs = dict(
             s=(self.critic_s, source.image, fake_s), t=(self.critic_t, target.image, fake_t)
         )
-        losses = {
-            domain: critic_loss(critic(real), critic(fake))
-            for domain, (critic, real, fake) in pairs.items()
-        }
-        logs = {f'distance_{domain}': -loss for domain, loss in losses.items()}
-        total = sum(losses.values())
+        adversarial = _ADVERSARIAL[self.adversarial]
+        total, logs = 0, {}
+        for domain, (critic, real, fake) in pairs.items():
+            real_scores, fake_scores = critic(real), critic(fake)
+            total = total + adversarial.critic_loss(real_scores, fake_scores)
+            logs[f'distance_{domain}'] = -wasserstein.critic_loss(real_scores, fake_scores)
         if self.gp_weight:
-            logs['gradient_penalty'] = sum(gradient_penalty(*pair) for pair in pairs.values())
+            logs['gradient_penalty'] = sum(
+                wasserstein.gradient_penalty(*pair) for pair in pairs.values()
+            )
             total = total + self.gp_weight * logs['gradient_penalty']
         return dict(loss_critic=total, **logs)
 
     def generator_losses(self, source: DomainBatch, target: DomainBatch) -> dict[str, Tensor]:
         """``loss``, eq. (7), and its parts before they are weighed.
 
-        The adversarial part lacks E[D(real)], which is a constant here.
+        The adversarial part of eq. (2) lacks E[D(real)], which is a constant here.
         """
+        adversarial = _ADVERSARIAL[self.adversarial]
         supervise, cycle = bool(self.weights['loss_dsl']), bool(self.weights['loss_dccl'])
         there_s = self.generator_s2t(source.image, target.size, depth=supervise)
         there_t = self.generator_t2s(target.image, source.size, depth=supervise)
@@ -154,8 +166,8 @@ class DRDG(BaseModel):
         back_s = self.generator_t2s(there_s.image, source.size, depth=cycle)
         back_t = self.generator_s2t(there_t.image, target.size, depth=cycle)
         losses = dict(
-            loss_adv=generator_loss(self.critic_t(there_s.image))
-            + generator_loss(self.critic_s(there_t.image)),
+            loss_adv=adversarial.generator_loss(self.critic_t(there_s.image))
+            + adversarial.generator_loss(self.critic_s(there_t.image)),
             loss_cyc=F.l1_loss(back_s.image, source.image) + F.l1_loss(back_t.image, target.image),
         )
         if supervise:

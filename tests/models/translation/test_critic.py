@@ -57,8 +57,9 @@ def test_batch_norm_alone_couples_the_images_of_a_batch(norm, coupled):
     assert torch.allclose(alone, together, atol=1e-6) != coupled
 
 
-def test_it_scores_alike_in_training_and_evaluation_and_remembers_nothing():
-    model, images = build(), torch.rand(2, 3, 32, 32)
+@pytest.mark.parametrize('norm', ['batch', 'instance', 'none'])
+def test_it_scores_alike_in_training_and_evaluation_and_remembers_nothing(norm):
+    model, images = build(norm), torch.rand(2, 3, 32, 32)
     assert not list(model.buffers())
     first = model(images)
     assert torch.equal(first, model.eval()(images))

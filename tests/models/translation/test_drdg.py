@@ -114,6 +114,23 @@ def test_the_critics_maximise_equation_2_with_the_penalty(drdg, pairs):
     assert without['loss_critic'] == -without['distance_s'] - without['distance_t']
 
 
+def test_least_squares_take_the_place_of_equation_2(drdg, pairs):
+    model = build(drdg(adversarial='least-squares', gp_weight=0.0))
+    source, target = domains(model, pairs())
+    found = model.generator_losses(source, target) | model.critic_losses(source, target)
+    fake_t = model.generator_s2t(source.image, (24, 32)).image
+    fake_s = model.generator_t2s(target.image, (32, 48)).image
+    scores = [
+        (model.critic_s(source.image), model.critic_s(fake_s)),
+        (model.critic_t(target.image), model.critic_t(fake_t)),
+    ]
+    critics = sum((r - 1).square().mean() / 2 + f.square().mean() / 2 for r, f in scores)
+    torch.testing.assert_close(found['loss_critic'], critics)
+    generators = sum((f - 1).square().mean() for _, f in scores)
+    torch.testing.assert_close(found['loss_adv'], generators)
+    torch.testing.assert_close(found['distance_t'], scores[1][0].mean() - scores[1][1].mean())
+
+
 def test_what_is_logged_is_what_was_minimised(drdg, pairs):
     model = build(drdg())
     logs = step(model, pairs(), 4)
@@ -316,6 +333,8 @@ def test_mistakes_are_told_in_a_sentence(drdg, pairs):
         MODELS.build(drdg(generator=dict(depth_decoder=None)))
     with pytest.raises(UserError, match='n_critic=0'):
         MODELS.build(drdg(n_critic=0))
+    with pytest.raises(UserError, match="adversarial is one of .*not 'hinge'"):
+        MODELS.build(drdg(adversarial='hinge'))
     with pytest.raises(UserError, match="depth_resize is .* not 'cubic'"):
         MODELS.build(drdg(depth_resize='cubic'))
     source = dict(inputs=dict(source=pairs()['inputs']['source']))
