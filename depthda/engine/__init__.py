@@ -3,6 +3,7 @@
 from depthda.engine import (  # noqa: F401
     autocast_optim_wrapper,
     iteration_seed_hook,
+    parts_optim_wrapper,
     plain_checkpoint_hook,
     run_sampler,
     stage_decay,

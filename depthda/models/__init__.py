@@ -1,4 +1,4 @@
-"""Two encoders, their fusion, and mmseg's encoder-decoder around them."""
+"""Two encoders, their fusion, mmseg's encoder-decoder around them; translation of domains."""
 
 from depthda.models import preprocessor  # noqa: F401
 from depthda.models.backbones import (  # noqa: F401
@@ -14,3 +14,9 @@ from depthda.models.losses import ssim  # noqa: F401
 from depthda.models.necks import fusion, multi_scale_contrast  # noqa: F401
 from depthda.models.segmentors import depth_guided  # noqa: F401
 from depthda.models.segmentors.depthseg import DepthSeg  # noqa: F401
+from depthda.models.translation import (  # noqa: F401
+    critic,
+    domain_pair_preprocessor,
+    drdg,
+    generator,
+)

@@ -1,0 +1,66 @@
+"""One optimiser for each part of a model, as adversaries need them."""
+
+from mmengine.model import is_model_wrapper
+from mmengine.optim import OptimWrapperDict, build_optim_wrapper
+from mmseg.registry import OPTIM_WRAPPER_CONSTRUCTORS
+from torch import nn
+
+from depthda.errors import UserError
+
+
+@OPTIM_WRAPPER_CONSTRUCTORS.register_module()
+class PartsOptimWrapperConstructor:
+    """Build an ``OptimWrapperDict`` of the parts that a model names.
+
+    ``model.parts`` maps the name of each part to the names of its modules. The config gives one
+    optimiser under each of these names; what it says beside them (``type``, ``clip_grad``, …) holds
+    for every part that does not say otherwise, so that ``--amp`` changes all of them:
+
+    .. code-block:: python
+
+        optim_wrapper = dict(
+            constructor='PartsOptimWrapperConstructor',
+            type='OptimWrapper',
+            generators=dict(optimizer=dict(type='Adam', lr=5e-4, betas=(0.5, 0.999))),
+            critics=dict(optimizer=dict(type='RMSprop', lr=5e-4)),
+        )
+
+    A part is a config of ``optim_wrapper`` in its own right, with ``paramwise_cfg`` if it likes.
+    """
+
+    def __init__(self, optim_wrapper_cfg: dict, paramwise_cfg: dict | None = None) -> None:
+        if paramwise_cfg:
+            raise UserError(
+                'optim_wrapper.paramwise_cfg beside PartsOptimWrapperConstructor: give it to the '
+                'part that it is meant for.'
+            )
+        self.config = optim_wrapper_cfg
+
+    def __call__(self, model: nn.Module) -> OptimWrapperDict:
+        model = model.module if is_model_wrapper(model) else model
+        parts = getattr(model, 'parts', None)
+        if parts is None:
+            raise UserError(
+                f'{type(model).__name__} has no parts to be optimised apart: leave '
+                'PartsOptimWrapperConstructor out of optim_wrapper.'
+            )
+        given = {name for name, value in self.config.items() if _is_part(value)}
+        if given != set(parts):
+            raise UserError(
+                f'optim_wrapper has optimisers for {sorted(given)}, and {type(model).__name__} has '
+                f'the parts {sorted(parts)}: give one for each, part=dict(optimizer=...).'
+            )
+        shared = {name: value for name, value in self.config.items() if name not in parts}
+        return OptimWrapperDict(
+            **{
+                part: build_optim_wrapper(
+                    nn.ModuleDict({name: getattr(model, name) for name in names}),
+                    {**shared, **self.config[part]},
+                )
+                for part, names in parts.items()
+            }
+        )
+
+
+def _is_part(value: object) -> bool:
+    return isinstance(value, dict) and 'optimizer' in value

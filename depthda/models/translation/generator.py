@@ -1,0 +1,170 @@
+"""ResiDualGAN's generator: a U-net that adds to its image, a resize, and depth on the side."""
+
+from collections.abc import Sequence
+from typing import Literal, NamedTuple
+
+import torch
+from mmengine.model import BaseModule
+from mmseg.registry import MODELS
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from depthda.errors import UserError
+
+# Every convolution of the U halves or doubles.
+_STEP = dict(kernel_size=4, stride=2, padding=1)
+_NORMAL = dict(type='Normal', layer=['Conv2d', 'ConvTranspose2d'], std=0.02)
+
+
+class Translation(NamedTuple):
+    """Images in the other domain's style and size, and the depth (N, 1, H, W) of those given."""
+
+    image: Tensor
+    depth: Tensor | None
+
+
+@MODELS.register_module()
+class ResiGenerator(BaseModule):
+    r"""Translate images as residuals, eq. (1), and predict their depth out of the same encoder.
+
+    .. math:: x_{S \to T} = \text{Resize}(\tanh(D(E(x))) + k x)
+
+    Convolutions of stride 2 down, transposed ones up, and what each of the former makes beside
+    what the latter of its size makes. Affine instance norm, on the first and last down none;
+    dropout on the four deepest downs and the first three ups. Translated images go a little beyond
+    [-1, 1], as the sum does. Sides must be multiples of 2 to the number of ``channels``.
+
+    Args:
+        channels: Of the convolutions down.
+        bands: Of the images.
+        k: Weight of the image in the sum; 0 for no residual.
+        resize: ``'post'`` translates at the size of the images and resizes the result;
+            ``'pre'`` resizes the images first.
+        depth_decoder: ``'separate'``: a decoder of its own, like that of the image; ``'shared'``:
+            the decoder of the image with a last layer of its own; None: no depth.
+        dropout: Rate.
+    """
+
+    def __init__(
+        self,
+        channels: Sequence[int] = (64, 128, 256, 512, 512, 512, 512),
+        bands: int = 3,
+        k: float = 1.0,
+        resize: Literal['post', 'pre'] = 'post',
+        depth_decoder: Literal['separate', 'shared'] | None = 'separate',
+        dropout: float = 0.5,
+        init_cfg: dict | None = _NORMAL,
+    ) -> None:
+        super().__init__(init_cfg)
+        if len(channels) < 2:
+            raise UserError(f'ResiGenerator: channels={tuple(channels)}: give two or more.')
+        if resize not in ('post', 'pre'):
+            raise UserError(f"ResiGenerator: resize is 'post' or 'pre', not {resize!r}.")
+        if depth_decoder not in ('separate', 'shared', None):
+            raise UserError(
+                f"ResiGenerator: depth_decoder is 'separate', 'shared' or None, not "
+                f'{depth_decoder!r}.'
+            )
+        self.k = k
+        self.resize = resize
+        last = len(channels) - 1
+        self.downs = nn.ModuleList(
+            _down(
+                channels[i - 1] if i else bands,
+                width,
+                norm=0 < i < last,
+                dropout=dropout if i > last - 4 else 0,
+            )
+            for i, width in enumerate(channels)
+        )
+        self.decoder = _Decoder(channels, bands, dropout)
+        self.depth_decoder = self.depth_last = None
+        if depth_decoder == 'separate':
+            self.depth_decoder = _Decoder(channels, 1, dropout)
+        elif depth_decoder == 'shared':
+            self.depth_last = nn.ConvTranspose2d(2 * channels[0], 1, **_STEP)
+
+    def forward(self, images: Tensor, size: tuple[int, int], depth: bool = False) -> Translation:
+        """Translate images (N, B, H, W) to ``size`` (height, width).
+
+        Depth, where it is asked for, is in [0, 1] and has the size at which the U worked: that of
+        the images for ``resize='post'``, ``size`` for ``'pre'``. Not asked for, it costs nothing.
+        """
+        if depth and self.depth_decoder is None and self.depth_last is None:
+            raise UserError('this ResiGenerator has depth_decoder=None, and predicts no depth.')
+        if self.resize == 'pre':
+            images = _resized(images, size)
+        encoded = self._encode(images)
+        decoded = self.decoder.features(encoded)
+        translated = torch.tanh(self.decoder.last(decoded)) + self.k * images
+        predicted = None
+        if depth and self.depth_decoder is not None:
+            predicted = self.depth_decoder(encoded).sigmoid()
+        elif depth:
+            predicted = self.depth_last(decoded).sigmoid()
+        return Translation(_resized(translated, size), predicted)
+
+    def _encode(self, images: Tensor) -> list[Tensor]:
+        height, width = images.shape[2:]
+        unit = 2 ** len(self.downs)
+        if height % unit or width % unit:
+            raise UserError(
+                f'ResiGenerator halves images {len(self.downs)} times, and one of {width}×{height} '
+                f'cannot be: use sides that are multiples of {unit}, or fewer channels.'
+            )
+        encoded = []
+        for down in self.downs:
+            images = down(images)
+            encoded.append(images)
+        return encoded
+
+
+class _Decoder(nn.Module):
+    """From the deepest features up to the size of the image."""
+
+    def __init__(self, channels: Sequence[int], out_channels: int, dropout: float) -> None:
+        super().__init__()
+        widths = list(reversed(channels))
+        self.ups = nn.ModuleList(
+            # Those after the first take the skipped features, too.
+            _up(width * (2 if i else 1), widths[i + 1], dropout=dropout if i < 3 else 0)
+            for i, width in enumerate(widths[:-1])
+        )
+        self.last = nn.ConvTranspose2d(2 * channels[0], out_channels, **_STEP)
+
+    def features(self, encoded: Sequence[Tensor]) -> Tensor:
+        """What the last layer takes, at half the size of the image."""
+        features, *skipped = reversed(encoded)
+        for up, beside in zip(self.ups, skipped, strict=True):
+            features = torch.cat([up(features), beside], dim=1)
+        return features
+
+    def forward(self, encoded: Sequence[Tensor]) -> Tensor:
+        return self.last(self.features(encoded))
+
+
+def _down(in_channels: int, out_channels: int, norm: bool, dropout: float) -> nn.Sequential:
+    layers: list[nn.Module] = [nn.Conv2d(in_channels, out_channels, bias=False, **_STEP)]
+    if norm:
+        layers.append(nn.InstanceNorm2d(out_channels, affine=True))
+    layers.append(nn.LeakyReLU(0.2, inplace=True))
+    if dropout:
+        layers.append(nn.Dropout(dropout))
+    return nn.Sequential(*layers)
+
+
+def _up(in_channels: int, out_channels: int, dropout: float) -> nn.Sequential:
+    layers: list[nn.Module] = [
+        nn.ConvTranspose2d(in_channels, out_channels, bias=False, **_STEP),
+        nn.InstanceNorm2d(out_channels, affine=True),
+        nn.ReLU(inplace=True),
+    ]
+    if dropout:
+        layers.append(nn.Dropout(dropout))
+    return nn.Sequential(*layers)
+
+
+def _resized(images: Tensor, size: tuple[int, int]) -> Tensor:
+    if tuple(images.shape[2:]) == tuple(size):
+        return images
+    return F.interpolate(images, tuple(size), mode='bilinear', align_corners=False)

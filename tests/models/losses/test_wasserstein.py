@@ -1,0 +1,84 @@
+"""The losses against critics whose slope is known."""
+
+import pytest
+import torch
+from torch import nn
+
+from depthda.models.losses.wasserstein import critic_loss, generator_loss, gradient_penalty
+
+
+def images(number=3, seed=0):
+    g = torch.Generator().manual_seed(seed)
+    return torch.rand(number, 2, 4, 3, generator=g, dtype=torch.float64)
+
+
+def test_signs_are_those_of_equation_2():
+    real, fake = torch.tensor([[3.0, 5.0]]), torch.tensor([[1.0, -2.0], [0.0, 3.0]])
+    assert critic_loss(real, fake).item() == -(4.0 - 0.5)
+    assert generator_loss(fake).item() == -0.5
+
+
+def test_bfloat16_scores_are_averaged_in_single_precision():
+    scores = torch.tensor([256.0, 1.0, 1.0, 1.0]).bfloat16()
+    assert generator_loss(scores).item() == -64.75 and scores.mean().item() == 65
+    assert critic_loss(torch.zeros(1).bfloat16(), scores).item() == 64.75
+
+
+@pytest.mark.parametrize('factor', [0.01, 1.0, 7.0])
+def test_of_a_linear_critic_it_is_known_with_its_gradient(factor):
+    weight = (factor * images(1, seed=2)[0]).requires_grad_()
+    penalty = gradient_penalty(lambda x: (x * weight).sum((1, 2, 3)), images(), images(seed=1))
+    size = weight.detach().norm()
+    assert penalty.item() == pytest.approx((size.item() - 1) ** 2)
+    (grad,) = torch.autograd.grad(penalty, weight)
+    torch.testing.assert_close(grad, 2 * (size - 1) * weight.detach() / size)
+
+
+def test_it_looks_between_real_and_fake_at_one_place_an_image():
+    real, fake = images(), images(seed=1)
+    torch.manual_seed(5)
+    found = gradient_penalty(lambda x: x.square().sum((1, 2, 3)) / 2, real, fake)
+    torch.manual_seed(5)
+    share = torch.rand(3, 1, 1, 1, dtype=torch.float64)
+    between = share * real + (1 - share) * fake  # the slope of this critic is the place itself
+    expected = sum((each.norm().item() - 1) ** 2 for each in between) / 3
+    assert found.item() == pytest.approx(expected)
+    assert len(share.unique()) == 3
+
+
+def test_a_map_of_scores_counts_as_their_sum():
+    weights = images(5, seed=3)
+    found = gradient_penalty(
+        lambda x: torch.einsum('nchw,pchw->np', x, weights), images(), images(seed=1)
+    )
+    assert found.item() == pytest.approx((weights.sum(0).norm().item() - 1) ** 2)
+
+
+def test_a_flat_critic_is_pulled_without_nan():
+    weight = torch.zeros(2, 4, 3, dtype=torch.float64, requires_grad=True)
+    penalty = gradient_penalty(lambda x: (x * weight).sum((1, 2, 3)), images(), images(seed=1))
+    assert penalty == 1 and torch.autograd.grad(penalty, weight)[0].isfinite().all()
+
+
+def test_no_gradient_goes_into_the_images():
+    real, fake = images().requires_grad_(), images(seed=1).requires_grad_()
+    weight = torch.ones((), dtype=torch.float64, requires_grad=True)
+    gradient_penalty(lambda x: (x.square() * weight).sum((1, 2, 3)), real, fake).backward()
+    assert weight.grad is not None and real.grad is None and fake.grad is None
+
+
+def test_autocast_does_not_reach_it():
+    critic = nn.Conv2d(2, 1, 3)
+    real, fake = images().float(), images(seed=1).bfloat16()
+
+    def penalty():
+        torch.manual_seed(0)
+        seen = []
+        critic.register_forward_hook(lambda *args: seen.append(args[2].dtype))
+        return gradient_penalty(critic, real, fake), seen
+
+    expected, _ = penalty()
+    with torch.autocast('cpu', dtype=torch.bfloat16):
+        found, seen = penalty()
+    assert found == expected and found.dtype == torch.float32
+    assert set(seen) == {torch.float32}

@@ -1,0 +1,33 @@
+import pytest
+import torch
+
+
+@pytest.fixture
+def drdg():
+    """Config of a DRDG of a few thousand weights; its data: source 32×48, target 24×32."""
+
+    def config(**options):
+        generator = dict(
+            type='ResiGenerator', channels=(4, 6, 8), dropout=0.0, **options.pop('generator', {})
+        )
+        critic = dict(type='PatchCritic', channels=(4, 6), **options.pop('critic', {}))
+        return dict(type='DRDG', generator=generator, critic=critic, **options)
+
+    return config
+
+
+@pytest.fixture
+def pairs():
+    """A batch of two pairs as a data loader gives it: bands in 0…255, depth last, 0 for none."""
+
+    def batch(seed=0, bands=4):
+        g = torch.Generator().manual_seed(seed)
+        inputs = {}
+        for domain, size in dict(source=(32, 48), target=(24, 32)).items():
+            images = torch.rand(2, 4, *size, generator=g)
+            images[:, :3] = (images[:, :3] * 255).round()
+            images[0, 3, :9, 5:14] = 0  # a hole
+            inputs[domain] = list(images[:, :bands])
+        return dict(inputs=inputs, data_samples=None)
+
+    return batch

@@ -1,0 +1,85 @@
+"""The critic against its layers written out, and against the published size."""
+
+import pytest
+import torch
+from mmseg.registry import MODELS
+from torch import nn
+from torch.nn import functional as F
+
+from depthda.errors import UserError
+
+
+def build(norm='batch', channels=(4, 6, 8)):
+    model = MODELS.build(dict(type='PatchCritic', channels=channels, norm=norm))
+    for parameter in model.parameters():
+        nn.init.normal_(parameter, std=0.3)
+    return model
+
+
+def by_hand(model, images, eps, axes):
+    """Scores of a critic of three scales; ``axes``: over which its norm averages."""
+    parameters = list(model.parameters())
+    x = images
+    for i in range(3):
+        x = F.conv2d(x, parameters.pop(0), parameters.pop(0), stride=2, padding=1)
+        if i and axes:
+            mean = x.mean(axes, keepdim=True)
+            x = (x - mean) / ((x - mean).square().mean(axes, keepdim=True) + eps).sqrt()
+            x = x * parameters.pop(0).view(1, -1, 1, 1) + parameters.pop(0).view(1, -1, 1, 1)
+        x = x.clamp(min=0) + 0.2 * x.clamp(max=0)
+    n, c, h, w = x.shape
+    padded = torch.zeros(n, c, h + 1, w + 1)
+    padded[:, :, 1:, 1:] = x
+    return F.conv2d(padded, *parameters)
+
+
+@pytest.mark.parametrize(
+    'norm, eps, axes', [('batch', 0.8, (0, 2, 3)), ('instance', 1e-5, (2, 3)), ('none', 0, ())]
+)
+def test_it_is_the_critic_of_the_released_code(norm, eps, axes):
+    model, images = build(norm), torch.rand(2, 3, 40, 32)
+    scores = model(images)
+    assert scores.shape == (2, 1, 3, 2)
+    torch.testing.assert_close(scores, by_hand(model, images, eps, axes))
+
+
+def test_it_has_the_published_size_and_map():
+    with torch.device('meta'):
+        model = MODELS.build(dict(type='PatchCritic'))
+        assert model(torch.empty(1, 3, 512, 512)).shape == (1, 1, 14, 14)
+    assert sum(parameter.numel() for parameter in model.parameters()) == 6_962_369
+
+
+@pytest.mark.parametrize('norm, coupled', [('batch', True), ('instance', False), ('none', False)])
+def test_batch_norm_alone_couples_the_images_of_a_batch(norm, coupled):
+    model, images = build(norm), torch.rand(2, 3, 32, 32)
+    alone, together = model(images[:1]), model(images)[:1]
+    assert torch.allclose(alone, together, atol=1e-6) != coupled
+
+
+@pytest.mark.parametrize('norm', ['batch', 'instance', 'none'])
+def test_it_scores_alike_in_training_and_evaluation_and_remembers_nothing(norm):
+    model, images = build(norm), torch.rand(2, 3, 32, 32)
+    assert not list(model.buffers())
+    first = model(images)
+    assert torch.equal(first, model.eval()(images))
+
+
+def test_weights_start_as_in_the_released_code():
+    model = MODELS.build(dict(type='PatchCritic', channels=(16, 32, 64)))
+    model.init_weights()
+    weights = [layer.weight for layer in model.modules() if isinstance(layer, nn.Conv2d)]
+    assert len(weights) == 4
+    for weight in weights:
+        assert weight.std().item() == pytest.approx(0.02, rel=0.1)
+
+
+def test_mistakes_are_told_in_a_sentence():
+    model = build()
+    assert model(torch.rand(1, 3, 24, 24)).numel() == 1
+    with pytest.raises(UserError, match='images of 24×24 and more, and this one is 40×23'):
+        model(torch.rand(1, 3, 23, 40))
+    with pytest.raises(UserError, match="'instance', 'none'.*not 'layer'"):
+        build('layer')
+    with pytest.raises(UserError, match='channels is empty'):
+        build(channels=())

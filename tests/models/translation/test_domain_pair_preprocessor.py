@@ -1,0 +1,51 @@
+import pytest
+import torch
+from mmseg.registry import MODELS
+
+from depthda.errors import UserError
+
+
+def build(**options):
+    return MODELS.build(dict(type='DomainPairPreprocessor', **options))
+
+
+def test_bands_go_to_minus_1_to_1_and_depth_stays_with_nan_for_none():
+    image = torch.tensor([0.0, 51.0, 255.0, 0.25]).view(4, 1, 1).expand(4, 2, 2).clone()
+    image[3, 0, 1] = 0
+    data = dict(inputs=dict(source=[image, image], target=[image[:3], image[:3]]))
+    batches = build()(data)['inputs']
+    assert batches['source'].shape == (2, 4, 2, 2) and batches['target'].shape == (2, 3, 2, 2)
+    torch.testing.assert_close(batches['source'][0, :3, 0, 0], torch.tensor([-1, -0.6, 1]))
+    depth = batches['source'][1, 3]
+    assert depth[0, 1].isnan() and depth.isfinite().sum() == 3
+    assert depth[1, 1] == 0.25
+    assert torch.equal(batches['target'], batches['source'][:, :3])
+
+
+@pytest.mark.parametrize('bgr_to_rgb', [False, True])
+def test_bands_come_back_as_they_were(bgr_to_rgb):
+    process = build(bgr_to_rgb=bgr_to_rgb, bands=4)
+    images = torch.arange(256, dtype=torch.uint8).view(1, 4, 8, 8).expand(2, 4, 8, 8)
+    batch = process(dict(inputs=dict(source=list(images))))['inputs']['source']
+    order = [2, 1, 0, 3] if bgr_to_rgb else [0, 1, 2, 3]
+    torch.testing.assert_close(batch, images[:, order].float() / 127.5 - 1)
+    assert torch.equal(process.restore(batch), images)
+    assert process.restore(torch.tensor([-1.7, 1.2]).view(1, 1, 1, 2)).flatten().tolist() == [
+        0,
+        255,
+    ]
+
+
+def test_mistakes_are_told_in_a_sentence():
+    def inputs(**domains):
+        return dict(inputs=domains)
+
+    small, large = torch.rand(4, 8, 8), torch.rand(4, 8, 9)
+    with pytest.raises(UserError, match=r'target images of shapes .*\(4, 8, 8\), \(4, 8, 9\)'):
+        build()(inputs(source=[small], target=[small, large]))
+    with pytest.raises(UserError, match='as many images of either domain, and not 1 of the source'):
+        build()(inputs(source=[small], target=[small, small]))
+    with pytest.raises(UserError, match=r'4 channels: .*bands=5\) takes 5, or 6 with'):
+        build(bands=5)(inputs(source=[small]))
+    with pytest.raises(UserError, match='its type is torch.uint8'):
+        build()(inputs(source=[small.to(torch.uint8)]))

@@ -1,0 +1,73 @@
+"""DRDG in mmengine's loop: two optimisers in a checkpoint, and a run that goes on as it was."""
+
+import torch
+from mmengine.config import Config
+from mmengine.runner import Runner
+from torch.utils.data import Dataset
+
+ROOT = __file__.split('/tests/')[0]
+
+
+class Pairs(Dataset):
+    """Eight pairs of noise."""
+
+    def __len__(self):
+        return 8
+
+    def __getitem__(self, index):
+        g = torch.Generator().manual_seed(int(index))
+        sizes = dict(source=(32, 48), target=(24, 32))
+        inputs = {name: torch.rand(4, *size, generator=g) for name, size in sizes.items()}
+        return dict(inputs=inputs)
+
+
+def run(model, folder, max_iters, resume=False):
+    cfg = Config.fromfile(f'{ROOT}/configs/_base_/default_runtime.py')
+    schedule = Config.fromfile(f'{ROOT}/configs/_base_/schedules/adam-rmsprop-drdg.py')
+    hooks = cfg.default_hooks | dict(
+        checkpoint=dict(type='PlainCheckpointHook', by_epoch=False, interval=2),
+        logger=dict(type='LoggerHook', interval=1, log_metric_by_epoch=False),
+    )
+    runner = Runner(
+        model=model,
+        work_dir=str(folder),
+        train_dataloader=dict(
+            dataset=Pairs(), batch_size=1, num_workers=0, sampler=dict(type='RunSampler')
+        ),
+        train_cfg=dict(type='IterBasedTrainLoop', max_iters=max_iters),
+        optim_wrapper=schedule.optim_wrapper,
+        default_hooks=hooks,
+        randomness=dict(seed=3),
+        default_scope='mmseg',
+        log_level='ERROR',
+        log_processor=dict(by_epoch=False),
+        experiment_name=f'drdg-{folder.name}-{max_iters}',
+        resume=resume,
+    )
+    runner.train()
+    return runner
+
+
+def test_a_resumed_run_equals_an_uninterrupted_one(drdg, tmp_path):
+    config = drdg(n_critic=3)
+    config['generator']['dropout'] = 0.5
+    whole = run(config, tmp_path / 'whole', 6)
+    run(config, tmp_path / 'parts', 4)
+    run(config, tmp_path / 'parts', 6, resume=True)
+    first, second = (
+        torch.load(tmp_path / folder / 'iter_6.pth', weights_only=True)
+        for folder in ('whole', 'parts')
+    )
+    assert first['optimizer'].keys() == {'generators', 'critics'}
+    for key, value in first['state_dict'].items():
+        assert torch.equal(value, second['state_dict'][key])
+    begun = torch.load(tmp_path / 'parts' / 'iter_4.pth', weights_only=True)['state_dict']
+    weight = 'generator_s2t.downs.0.0.weight'
+    assert not torch.equal(begun[weight], first['state_dict'][weight])
+    # Two updates of the generators and six of the critics.
+    states = first['optimizer']
+    assert {float(s['step']) for s in states['generators']['state'].values()} == {2}
+    assert {float(s['step']) for s in states['critics']['state'].values()} == {6}
+    logged = whole.message_hub.log_scalars
+    assert len(logged['train/distance_t'].data[0]) == 6
+    assert len(logged['train/loss_dccl'].data[0]) == 2

@@ -1,0 +1,169 @@
+"""The generator against its layers written out, and against the published sizes."""
+
+import pytest
+import torch
+from mmseg.registry import MODELS
+from torch import nn
+from torch.nn import functional as F
+
+from depthda.errors import UserError
+
+WIDTHS = (4, 6, 8)
+
+
+def build(**options):
+    options = {'channels': WIDTHS, 'dropout': 0.0, **options}
+    model = MODELS.build(dict(type='ResiGenerator', **options))
+    for parameter in model.parameters():
+        nn.init.normal_(parameter, std=0.3)
+    return model
+
+
+def by_hand(model, images, prefix='decoder', last=None):
+    """What the last layer gives of a U of three scales, layer after layer."""
+    w = model.state_dict()
+    last = last or f'{prefix}.last'
+
+    def norm(x, name):
+        mean = x.mean((2, 3), keepdim=True)
+        variance = (x - mean).square().mean((2, 3), keepdim=True)
+        scale, shift = (w[f'{name}.{key}'].view(1, -1, 1, 1) for key in ('weight', 'bias'))
+        return (x - mean) / (variance + 1e-5).sqrt() * scale + shift
+
+    def leak(x):
+        return x.clamp(min=0) + 0.2 * x.clamp(max=0)
+
+    first = leak(F.conv2d(images, w['downs.0.0.weight'], stride=2, padding=1))
+    second = leak(norm(F.conv2d(first, w['downs.1.0.weight'], stride=2, padding=1), 'downs.1.1'))
+    deepest = leak(F.conv2d(second, w['downs.2.0.weight'], stride=2, padding=1))
+    up = deepest
+    for i, beside in enumerate((second, first)):
+        name = f'{prefix}.ups.{i}'
+        up = F.conv_transpose2d(up, w[f'{name}.0.weight'], stride=2, padding=1)
+        up = torch.cat([norm(up, f'{name}.1').clamp(min=0), beside], 1)
+    weight, bias = w[f'{last}.weight'], w[f'{last}.bias']
+    return F.conv_transpose2d(up, weight, bias, stride=2, padding=1)
+
+
+def test_it_is_the_u_of_the_released_code_with_its_residual():
+    model, images = build(k=0.7), torch.rand(2, 3, 32, 24) * 2 - 1
+    found = model(images, (20, 28), depth=True)
+    whole = by_hand(model, images).tanh() + 0.7 * images
+    expected = F.interpolate(whole, (20, 28), mode='bilinear', align_corners=False)
+    torch.testing.assert_close(found.image, expected)
+    assert found.image.abs().max() > 1  # not clamped
+    depth = by_hand(model, images, 'depth_decoder').sigmoid()
+    torch.testing.assert_close(found.depth, depth)
+    assert depth.shape == (2, 1, 32, 24) and depth.std() > 0.01
+
+
+def test_resized_first_it_works_at_the_size_of_the_target():
+    model, images = build(resize='pre'), torch.rand(2, 3, 30, 20) * 2 - 1
+    found = model(images, (16, 24), depth=True)
+    resized = F.interpolate(images, (16, 24), mode='bilinear', align_corners=False)
+    torch.testing.assert_close(found.image, by_hand(model, resized).tanh() + resized)
+    assert found.depth.shape == (2, 1, 16, 24)
+
+
+def test_a_shared_decoder_has_a_last_layer_of_its_own_alone():
+    model, images = build(depth_decoder='shared'), torch.rand(1, 3, 16, 16)
+    depth = by_hand(model, images, last='depth_last').sigmoid()
+    torch.testing.assert_close(model(images, (16, 16), depth=True).depth, depth)
+
+
+def test_depth_does_not_change_the_image_and_costs_nothing_unasked():
+    model, images = build(), torch.rand(1, 3, 16, 16)
+    asked = model(images, (16, 16), depth=True)
+
+    def refuse(*_):
+        raise AssertionError('the depth decoder ran')
+
+    model.depth_decoder.register_forward_pre_hook(refuse)
+    unasked = model(images, (16, 16))
+    assert unasked.depth is None and torch.equal(unasked.image, asked.image)
+
+
+# The released code counts its fixed factor k as one more parameter of each generator.
+@pytest.mark.parametrize(
+    'decoder, expected',
+    [
+        ('separate', 68_311_557 - 1),
+        (None, 41_828_996 - 1),
+        ('shared', 41_828_996 - 1 + 128 * 16 + 1),
+    ],
+)
+def test_it_has_the_published_size(decoder, expected):
+    with torch.device('meta'):
+        model = MODELS.build(dict(type='ResiGenerator', depth_decoder=decoder))
+    assert sum(parameter.numel() for parameter in model.parameters()) == expected
+
+
+@pytest.mark.parametrize('here, there', [(896, 512), (512, 896)])
+def test_it_takes_the_tiles_of_the_paper_to_the_size_of_the_others(here, there):
+    with torch.device('meta'):
+        model = MODELS.build(dict(type='ResiGenerator'))
+        found = model(torch.empty(1, 3, here, here), (there, there), depth=True)
+    assert found.image.shape == (1, 3, there, there)
+    assert found.depth.shape == (1, 1, here, here)
+
+
+def test_norm_and_dropout_are_where_the_released_code_has_them():
+    with torch.device('meta'):
+        model = MODELS.build(dict(type='ResiGenerator'))
+
+    def which(blocks, kind):
+        return [any(isinstance(layer, kind) for layer in block) for block in blocks]
+
+    assert which(model.downs, nn.InstanceNorm2d) == [False] + [True] * 5 + [False]
+    assert which(model.downs, nn.Dropout) == [False] * 3 + [True] * 4
+    for decoder in (model.decoder, model.depth_decoder):
+        assert which(decoder.ups, nn.InstanceNorm2d) == [True] * 6
+        assert which(decoder.ups, nn.Dropout) == [True] * 3 + [False] * 3
+    rates = {layer.p for layer in model.modules() if isinstance(layer, nn.Dropout)}
+    assert rates == {0.5}
+
+
+def test_the_six_convolutions_of_the_paper_are_a_variant():
+    widths = (64, 128, 256, 512, 512, 512)
+    with torch.device('meta'):
+        model = MODELS.build(dict(type='ResiGenerator', channels=widths))
+        found = model(torch.empty(1, 3, 64, 192), (64, 64))
+    assert len(model.downs) == 6 and found.image.shape == (1, 3, 64, 64)
+
+
+def test_dropout_is_a_function_of_the_seed_and_only_in_training():
+    model, images = build(dropout=0.5), torch.rand(1, 3, 32, 32)
+
+    def translate(seed):
+        torch.manual_seed(seed)
+        return model(images, (32, 32)).image
+
+    assert torch.equal(translate(1), translate(1)) and not torch.equal(translate(1), translate(2))
+    model.eval()
+    assert torch.equal(translate(1), translate(2))
+
+
+def test_weights_start_as_in_the_released_code():
+    model = MODELS.build(dict(type='ResiGenerator', channels=(32, 64, 64)))
+    model.init_weights()
+    for layer in model.modules():
+        if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d):
+            assert layer.weight.std().item() == pytest.approx(0.02, rel=0.1)
+            assert layer.bias is None or not layer.bias.any()
+        elif isinstance(layer, nn.InstanceNorm2d):
+            assert (layer.weight == 1).all() and not layer.bias.any()
+
+
+def test_mistakes_are_told_in_a_sentence():
+    with pytest.raises(UserError, match='3 times, and one of 32×20 .* multiples of 8'):
+        build()(torch.rand(1, 3, 20, 32), (16, 16))
+    with pytest.raises(UserError, match='one of 20×32'):
+        build()(torch.rand(1, 3, 32, 20), (16, 16))
+    with pytest.raises(UserError, match='predicts no depth'):
+        build(depth_decoder=None)(torch.rand(1, 3, 16, 16), (16, 16), depth=True)
+    with pytest.raises(UserError, match="resize is 'post' or 'pre', not 'mid'"):
+        build(resize='mid')
+    with pytest.raises(UserError, match="depth_decoder is .* not 'own'"):
+        build(depth_decoder='own')
+    with pytest.raises(UserError, match=r'channels=\(4,\)'):
+        build(channels=(4,))
