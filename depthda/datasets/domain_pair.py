@@ -6,7 +6,6 @@ from mmseg.registry import DATASETS
 
 from depthda.datasets.rgbd import RGBDSegDataset
 from depthda.engine.randomness import SampleKey, derive_seed
-from depthda.errors import UserError
 
 
 @DATASETS.register_module()
@@ -30,9 +29,6 @@ class DomainPairDataset:
             name: DATASETS.build(dict(item)) if isinstance(item, Mapping) else item
             for name, item in (('source', source), ('target', target))
         }
-        for name, dataset in self.sets.items():
-            if not len(dataset):
-                raise UserError(f'the {name} set of DomainPairDataset holds no tile')
         # max() takes the first of equals.
         self.larger = max(self.sets, key=lambda name: len(self.sets[name]))
 

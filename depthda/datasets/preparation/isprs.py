@@ -7,7 +7,8 @@ import multiprocessing
 import os
 from collections import Counter
 from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import Executor, ProcessPoolExecutor, as_completed
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -72,29 +73,34 @@ def prepare_isprs(
     files = list_files(source)
     found = _find(layout, settings, files, source)
     manifest = _begin(layout, settings, source, out)
-    if 'dsm' in settings.depth:
-        dsms = find_areas(layout, 'dsm', files, source)
-        manifest['dsm_range'] = _dsm_range(settings, dsms, manifest, workers, progress)
-    areas = _left_to_do(out, found, manifest)
-    write_json(out / 'manifest.json', manifest)
-    cut = functools.partial(
-        cut_area,
-        out=out,
-        tile=manifest['tile'],
-        stride=manifest['stride'],
-        dsm_range=manifest['dsm_range'] and manifest['dsm_range']['metres'],
-        nearest_colour=settings.nearest_colour,
-    )
-    progress('areas', 0, len(areas))
-    for done, (area, entry) in enumerate(_map(cut, areas, workers), 1):
-        known = manifest['areas'].setdefault(area.name, {'products': {}})
-        known['size'], known['tiles'] = entry['size'], entry['tiles']
-        for product, facts in entry['products'].items():
-            file = _identity(area.files[area.products[product]])
-            known['products'][product] = file | facts
+    with _pool(workers) as pool:
+        if 'dsm' in settings.depth:
+            dsms = find_areas(layout, 'dsm', files, source)
+            manifest['dsm_range'] = _dsm_range(settings, dsms, manifest, pool, progress)
+        areas = _left_to_do(out, found, manifest)
         write_json(out / 'manifest.json', manifest)
-        progress('areas', done, len(areas))
+        cut = functools.partial(
+            cut_area,
+            out=out,
+            tile=manifest['tile'],
+            stride=manifest['stride'],
+            dsm_range=manifest['dsm_range'] and manifest['dsm_range']['metres'],
+            nearest_colour=settings.nearest_colour,
+        )
+        progress('areas', 0, len(areas))
+        for done, (area, entry) in enumerate(_map(cut, areas, pool), 1):
+            _enter(manifest, area, entry)
+            write_json(out / 'manifest.json', manifest)
+            progress('areas', done, len(areas))
     return manifest
+
+
+def _enter(manifest: dict[str, Any], area: Area, entry: dict[str, Any]) -> None:
+    """Say in the manifest what was cut of ``area``, beside what it says of it already."""
+    known = manifest['areas'].setdefault(area.name, {'products': {}})
+    known['size'], known['tiles'] = entry['size'], entry['tiles']
+    for product, facts in entry['products'].items():
+        known['products'][product] = _identity(area.files[area.products[product]]) | facts
 
 
 def _check(settings: Settings, workers: int) -> Layout:
@@ -183,7 +189,7 @@ def _dsm_range(
     settings: Settings,
     dsms: dict[str, Path],
     manifest: dict[str, Any],
-    workers: int,
+    pool: Executor | None,
     progress: Progress,
 ) -> dict[str, Any]:
     """The one range of all heights: with one for each area, equal heights would differ."""
@@ -196,7 +202,7 @@ def _dsm_range(
             return before
         progress('heights', 0, len(dsms))
         ranges = []
-        for done, (_, span) in enumerate(_map(height_range, list(dsms.values()), workers), 1):
+        for done, (_, span) in enumerate(_map(height_range, list(dsms.values()), pool), 1):
             ranges.append(span)
             progress('heights', done, len(dsms))
         metres = [min(low for low, _ in ranges), max(high for _, high in ranges)]
@@ -239,24 +245,31 @@ def _identity(path: Path) -> dict[str, Any]:
     return dict(file=path.name, bytes=path.stat().st_size)
 
 
-def _map(function: Callable, items: list, workers: int) -> Iterator[tuple[Any, Any]]:
-    """``(item, function(item))`` of all, as they are ready."""
-    if workers == 1 or len(items) < 2:
-        for item in items:
-            yield item, function(item)
+@contextmanager
+def _pool(workers: int) -> Iterator[Executor | None]:
+    """Processes for all that is to do; None: one worker is this process."""
+    if workers == 1:
+        yield None
         return
     # Spawned, not forked: a forked child may hang in a lock of a library's thread pool.
     context = multiprocessing.get_context('spawn')
-    pool = ProcessPoolExecutor(
-        min(workers, len(items)), mp_context=context, initializer=_one_thread
-    )
+    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_one_thread)
     try:
-        futures = {pool.submit(function, item): item for item in items}
-        for future in as_completed(futures):
-            yield futures[future], future.result()
+        yield pool
     finally:
         # After a mistake in one file nobody wants to wait for all the others.
         pool.shutdown(cancel_futures=True)
+
+
+def _map(function: Callable, items: list, pool: Executor | None) -> Iterator[tuple[Any, Any]]:
+    """``(item, function(item))`` of all, as they are ready."""
+    if pool is None:
+        for item in items:
+            yield item, function(item)
+        return
+    futures = {pool.submit(function, item): item for item in items}
+    for future in as_completed(futures):
+        yield futures[future], future.result()
 
 
 def _one_thread() -> None:
