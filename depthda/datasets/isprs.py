@@ -1,0 +1,176 @@
+"""ISPRS Potsdam and Vaihingen as tiles, parted by the areas that the tiles were cut from."""
+
+import json
+import os
+import re
+from collections import Counter
+from collections.abc import Sequence
+
+from mmseg.registry import DATASETS
+
+from depthda.datasets.pairing import Source
+from depthda.datasets.rgbd import RGBDSegDataset
+from depthda.errors import UserError
+
+CLASSES = ('impervious_surface', 'building', 'low_vegetation', 'tree', 'car', 'clutter')
+PALETTE = [
+    [255, 255, 255],
+    [0, 0, 255],
+    [0, 255, 255],
+    [0, 255, 0],
+    [255, 255, 0],
+    [255, 0, 0],
+]
+
+
+class ISPRSDataset(RGBDSegDataset):
+    """``images_<bands>``, ``labels`` and depth folders, whose file names begin with the area.
+
+    A split is a list of areas. Every area of it has to be there; where the folder has a
+    ``manifest.json`` of ``tools/prepare_dataset.py``, with all its tiles. Labels are 0…5 in the
+    order of the classes, and 255 where none counts.
+
+    Args:
+        data_root: The folder that holds the others.
+        split: One of ``SPLITS``.
+        bands: Which images: ``'irrg'`` is the folder ``images_irrg``.
+        depth: Folder of the depth maps beside the images (``'dsm'``, ``'ndsm'``); None: the set
+            has no depth.
+        labels: False for tiles without labels, or to leave them out.
+        areas: Take these areas of the split alone; None: all.
+        **kwargs: As ``RGBDSegDataset`` has them; with ``ann_file``, a list of stems, the listed
+            tiles of the split are taken, and none has to be complete.
+    """
+
+    METAINFO = dict(classes=CLASSES, palette=PALETTE)
+    # Of each data set: its areas by split, 'all' among them, and how a file name tells the area.
+    SPLITS: dict[str, tuple[str, ...]]
+    AREA: re.Pattern
+
+    def __init__(
+        self,
+        data_root: str,
+        split: str = 'all',
+        bands: str = 'irrg',
+        depth: str | None = 'dsm',
+        labels: bool = True,
+        areas: Sequence[str] | None = None,
+        **kwargs,
+    ) -> None:
+        name = type(self).__name__
+        if split not in self.SPLITS:
+            raise UserError(f'split={split!r} of {name} is unknown: use {", ".join(self.SPLITS)}')
+        self.areas = self.SPLITS[split]
+        if areas is not None:
+            odd = [area for area in areas if area not in self.areas]
+            if odd or not areas or isinstance(areas, str):
+                raise UserError(
+                    f'areas={areas!r} of {name} are not all in split {split!r}: give a list of '
+                    f'some of {", ".join(self.areas)}'
+                )
+            self.areas = tuple(area for area in self.areas if area in areas)
+        self.depth = depth
+        super().__init__(
+            data_prefix=dict(
+                img_path=f'images_{bands}',
+                seg_map_path='labels' if labels else None,
+                depth_path=depth,
+            ),
+            data_root=data_root,
+            domain=name,
+            split=split,
+            **kwargs,
+        )
+
+    @property
+    def depth_source(self) -> str | None:
+        """The folder beside the images, which all splits share."""
+        return self.depth
+
+    def _listed_stems(self) -> list[str]:
+        """The tiles of the wanted areas: the listed ones, or all."""
+        listed = super()._listed_stems()
+        folder = self.data_prefix['img_path']
+        stems = Source('image', folder, self.img_suffix).files() if listed is None else listed
+        areas = {stem: self._area(stem) for stem in stems}
+        chosen = [stem for stem, area in areas.items() if area in self.areas]
+        if listed is None:
+            self._check_complete(Counter(areas[stem] for stem in chosen), folder)
+        elif not chosen:
+            raise UserError(f'{self.ann_file} lists no tile of split {self.split!r}')
+        return chosen
+
+    def _area(self, stem: str) -> str:
+        found = self.AREA.match(os.path.basename(stem))
+        if found is None or found[1] not in self.SPLITS['all']:
+            raise UserError(
+                f'{stem} in {self.data_prefix["img_path"]} does not begin with an area of '
+                f'{type(self).__name__} (as {self.SPLITS["all"][0]}_0_0 does): rename or remove it'
+            )
+        return found[1]
+
+    def _check_complete(self, counts: Counter, folder: str) -> None:
+        missing = [area for area in self.areas if not counts[area]]
+        if missing:
+            raise UserError(
+                f'{len(missing)} of the {len(self.areas)} areas of split {self.split!r} have no '
+                f'tile in {folder} ({", ".join(missing)}): prepare them, or name the areas to use '
+                'with areas=[…]'
+            )
+        path = os.path.join(self.data_root, 'manifest.json')
+        if not os.path.isfile(path):
+            return
+        with open(path) as file:
+            prepared = json.load(file)['areas']
+        for area in self.areas:
+            wanted = prepared.get(area, {}).get('tiles', 0)
+            if counts[area] != wanted:
+                raise UserError(
+                    f'{folder} has {counts[area]} tiles of area {area} and {path} says {wanted}: '
+                    'run tools/prepare_dataset.py again, it ends what was interrupted'
+                )
+
+
+@DATASETS.register_module()
+class Potsdam(ISPRSDataset):
+    """ISPRS Potsdam; ``split`` is ``'all'`` (38 areas) or the benchmark's own: 24 and 14.
+
+    See ``ISPRSDataset`` for the arguments.
+    """
+
+    AREA = re.compile(r'(\d+_\d+)(?![^_])')
+    _TRAIN = (
+        '2_10 2_11 2_12 3_10 3_11 3_12 4_10 4_11 4_12 5_10 5_11 5_12 '
+        '6_7 6_8 6_9 6_10 6_11 6_12 7_7 7_8 7_9 7_10 7_11 7_12'
+    ).split()
+    _TEST = '2_13 2_14 3_13 3_14 4_13 4_14 4_15 5_13 5_14 5_15 6_13 6_14 6_15 7_13'.split()
+    SPLITS = {
+        'all': (*_TRAIN, *_TEST),
+        'official-train': tuple(_TRAIN),
+        'official-test': tuple(_TEST),
+    }
+
+
+def _areas(*numbers: int) -> tuple[str, ...]:
+    return tuple(f'area{number}' for number in numbers)
+
+
+@DATASETS.register_module()
+class Vaihingen(ISPRSDataset):
+    """ISPRS Vaihingen; ``split`` is ``'all'`` (33 areas) or a part of them.
+
+    ``'val'`` (8) and ``'test'`` (25) part the areas as DRDG does, ``'official-train'`` (16) and
+    ``'official-test'`` (17) as the benchmark does. See ``ISPRSDataset`` for the arguments.
+    """
+
+    AREA = re.compile(r'(area\d+)(?![^_])')
+    _ALL = (*range(1, 9), *range(10, 18), *range(20, 25), *range(26, 36), 37, 38)
+    _VAL = (2, 5, 7, 8, 13, 20, 22, 24)
+    _TRAIN = (1, 3, 5, 7, 11, 13, 15, 17, 21, 23, 26, 28, 30, 32, 34, 37)
+    SPLITS = {
+        'all': _areas(*_ALL),
+        'val': _areas(*_VAL),
+        'test': _areas(*sorted({*_ALL} - {*_VAL})),
+        'official-train': _areas(*_TRAIN),
+        'official-test': _areas(*sorted({*_ALL} - {*_TRAIN})),
+    }

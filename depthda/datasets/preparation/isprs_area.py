@@ -1,0 +1,136 @@
+"""One area of an ISPRS set, cut into tiles."""
+
+import functools
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import rasterio
+
+from depthda.datasets.isprs import CLASSES, PALETTE
+from depthda.datasets.preparation.cutting import (
+    Placed,
+    open_raster,
+    place,
+    read_colours,
+    starts,
+    write_png,
+)
+from depthda.depth.storage import normalize_heights, write_depth
+from depthda.errors import UserError
+
+IGNORED = 255
+DEPTHS = ('dsm', 'ndsm')
+# Black is the boundary between objects, where the benchmark does not count.
+INDICES = {tuple(colour): index for index, colour in enumerate(PALETTE)} | {(0, 0, 0): IGNORED}
+
+Range = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Area:
+    """The work on one area: what to write (folder: kind of file) and from which files."""
+
+    name: str
+    products: dict[str, str]
+    files: dict[str, Path]
+    reference: Path  # the orthophoto whose grid all share
+
+
+def height_range(path: Path) -> Range:
+    with open_raster(path) as raster:
+        band = raster.read(1, masked=True)
+    known = band.data[~np.ma.getmaskarray(band) & np.isfinite(band.data)]
+    if not known.size:
+        raise UserError(f'{path} holds no height at all: unpack it again')
+    return float(known.min()), float(known.max())
+
+
+def cut_area(
+    area: Area,
+    out: Path,
+    tile: int,
+    stride: int,
+    dsm_range: Range | None,
+    nearest_colour: bool,
+) -> dict[str, Any]:
+    """Write the tiles of one area; gives what the manifest says of it."""
+    with open_raster(area.reference) as image, ExitStack() as opened:
+        width, height = image.width, image.height
+        columns, rows = starts(width, tile, stride), starts(height, tile, stride)
+        if not (columns and rows):
+            raise UserError(
+                f'{area.reference} is {width}×{height}, smaller than a tile of {tile}: choose a '
+                'smaller --tile'
+            )
+        facts: dict[str, dict] = {product: {} for product in area.products}
+        readers = {}
+        for product, kind in area.products.items():
+            path = area.files[kind]
+            if product == 'labels':
+                labels, odd = read_colours(path, INDICES, nearest_colour)
+                _same_size(path, labels.shape[::-1], image)
+                facts[product] = dict(recoloured=odd, pixels=_count(labels))
+                readers[product] = functools.partial(_label_rows, labels)
+                continue
+            raster = opened.enter_context(open_raster(path))
+            if kind in DEPTHS:
+                placed = place(raster, image)
+                facts[product] = dict(size=[raster.width, raster.height])
+                facts[product]['first'] = [placed.column, placed.row]
+                readers[product] = functools.partial(
+                    _depth_rows, placed, None if kind == 'ndsm' else dsm_range
+                )
+            else:
+                _same_size(path, (raster.width, raster.height), image)
+                readers[product] = functools.partial(_image_rows, raster)
+        # One row of tiles at a time is in memory: all that is there of a scene but its labels.
+        for top in rows:
+            for product, read in readers.items():
+                strip = read(top, tile, width)
+                write = write_depth if area.products[product] in DEPTHS else write_png
+                for left in columns:
+                    name = f'{area.name}_{left}_{top}_{left + tile}_{top + tile}.png'
+                    write(out / product / name, strip[:, left : left + tile])
+    return dict(size=[width, height], tiles=len(columns) * len(rows), products=facts)
+
+
+def _same_size(path: Path, size: tuple[int, int], image: rasterio.DatasetReader) -> None:
+    if size != (image.width, image.height):
+        raise UserError(
+            f'{path} is {size[0]}×{size[1]} and {image.name} {image.width}×{image.height}: '
+            'unpack both again'
+        )
+
+
+def _label_rows(labels: np.ndarray, first: int, rows: int, width: int) -> np.ndarray:
+    return labels[first : first + rows]
+
+
+def _image_rows(raster: rasterio.DatasetReader, first: int, rows: int, width: int) -> np.ndarray:
+    if raster.count != 3 or raster.dtypes[0] != 'uint8':
+        raise UserError(
+            f'{raster.name} has {raster.count} bands of {raster.dtypes[0]}: an orthophoto has '
+            'three of 8 bits'
+        )
+    return np.moveaxis(raster.read(window=((first, first + rows), (0, width))), 0, -1)
+
+
+def _depth_rows(
+    placed: Placed, metres: Range | None, first: int, rows: int, width: int
+) -> np.ndarray:
+    values, valid = placed.read_rows(first, rows, width)
+    if metres is not None:
+        return normalize_heights(values, valid, metres)
+    if values.dtype != np.uint8:
+        raise UserError(f'{placed.raster.name} is {values.dtype}: an nDSM of ISPRS has 8 bits')
+    # As 8-bit maps are read everywhere here: the lowest is height 0, not "no depth".
+    return np.where(valid, (values.astype(np.float32) + 1) / 256, 0)
+
+
+def _count(labels: np.ndarray) -> dict[str, int]:
+    numbers = np.bincount(labels.ravel(), minlength=IGNORED + 1)
+    counts = {name: int(numbers[index]) for index, name in enumerate(CLASSES)}
+    return counts | dict(ignored=int(numbers[IGNORED]))

@@ -1,0 +1,153 @@
+from itertools import islice
+
+import numpy as np
+import pytest
+import torch
+from mmengine.runner import Runner
+from mmseg.registry import DATASETS
+
+from depthda.datasets.domain_pair import DomainPairDataset
+from depthda.datasets.rgbd import RGBDSegDataset
+from depthda.engine.randomness import SampleKey
+from depthda.engine.run_sampler import RunSampler
+
+SIDES = dict(source=12, target=8)
+PIPELINE = [
+    dict(type='LoadImageFromFile'),
+    dict(type='LoadDepth'),
+    dict(type='RandomFlip', prob=0.5, direction='horizontal'),
+    dict(type='PackSegInputs'),
+]
+
+
+@pytest.fixture
+def make_pairs(tmp_path, write_png):
+    """``make_pairs(source=3, target=7)``: tiles of 12² and 8² that say their number and flip."""
+
+    def make(**sizes):
+        sets = {}
+        for name, size in sizes.items():
+            side = SIDES[name]
+            folder = tmp_path / f'{name}-{size}'
+            for number in range(size):
+                image = np.zeros((side, side, 3), np.uint8)
+                image[..., 0] = number
+                image[:, 0, 1] = 255  # the left edge, unless flipped
+                write_png(folder / 'images' / f'{number:03}.png', image)
+                write_png(folder / 'depth' / f'{number:03}.png', np.full((side, side), 9, np.uint8))
+            sets[name] = dict(
+                type='RGBDSegDataset',
+                data_root=str(folder),
+                data_prefix=dict(img_path='images', depth_path='depth'),
+                domain=name,
+                pipeline=PIPELINE,
+            )
+        return dict(type='DomainPairDataset', **sets)
+
+    return make
+
+
+def seen(pair):
+    """(number, flipped) of both tiles of a pair."""
+    return tuple(
+        (int(pair['inputs'][name][0, 0, 0]), not bool(pair['inputs'][name][1, 0, 0]))
+        for name in SIDES
+    )
+
+
+def draw(dataset, count, seed=0):
+    return [seen(dataset[key]) for key in islice(RunSampler(dataset, seed=seed), count)]
+
+
+@pytest.mark.parametrize(('larger', 'smaller'), [('source', 'target'), ('target', 'source')])
+def test_an_epoch_shows_the_larger_set_once_and_draws_from_the_other(make_pairs, larger, smaller):
+    dataset = DATASETS.build(make_pairs(**{larger: 60, smaller: 5}))
+    assert isinstance(dataset, DomainPairDataset) and len(dataset) == 60
+    drawn = draw(dataset, 120)
+    for epoch in (drawn[:60], drawn[60:]):
+        numbers = {name: [pair[i][0] for pair in epoch] for i, name in enumerate(SIDES)}
+        assert sorted(numbers[larger]) == list(range(60))
+        counts = np.bincount(numbers[smaller], minlength=5)
+        assert (counts > 3).all() and len(set(counts)) > 1  # at random, not in turn
+    pairs = [{(source[0], target[0]) for source, target in drawn[i : i + 60]} for i in (0, 60)]
+    assert pairs[0] != pairs[1]
+
+
+def test_sets_of_one_size_are_paired_at_random_too(make_pairs):
+    drawn = draw(DATASETS.build(make_pairs(source=20, target=20)), 20)
+    assert sorted(source[0] for source, _ in drawn) == list(range(20))
+    assert any(source[0] != target[0] for source, target in drawn)
+    assert len({target[0] for _, target in drawn}) < 20
+
+
+def test_each_domain_flips_by_itself(make_pairs):
+    drawn = draw(DATASETS.build(make_pairs(source=30, target=30)), 60)
+    assert {(source[1], target[1]) for source, target in drawn} == {
+        (a, b) for a in (False, True) for b in (False, True)
+    }
+
+
+def test_the_seed_of_the_key_alone_decides(make_pairs):
+    dataset = DATASETS.build(make_pairs(source=30, target=20))
+    first = draw(dataset, 30, seed=5)
+    dataset[SampleKey(3, 1)]
+    np.random.rand()
+    assert draw(dataset, 30, seed=5) == first
+    assert draw(dataset, 30, seed=6) != first
+    # The same tile at another place of the run has another partner.
+    partners = {seen(dataset[SampleKey(0, seed)])[1][0] for seed in range(20)}
+    assert len(partners) > 5
+
+
+def test_without_a_seed_the_smaller_set_goes_round(make_pairs):
+    dataset = DATASETS.build(make_pairs(source=5, target=2))
+    numbers = [tuple(number for number, _ in seen(pair)) for pair in dataset]
+    assert numbers == [(0, 0), (1, 1), (2, 0), (3, 1), (4, 0)]
+    with pytest.raises(IndexError, match='no pair 5 among 5'):
+        dataset[5]
+
+
+def load(make_pairs, workers, collate='pseudo_collate', skipped=0, batch=2):
+    """Batches of a loader that the runner builds, as in a run."""
+    loader = Runner.build_dataloader(
+        dict(
+            batch_size=batch,
+            num_workers=workers,
+            sampler=dict(type='RunSampler', seed=3),
+            dataset=make_pairs(source=7, target=5),
+            collate_fn=dict(type=collate),
+        )
+    )
+    loader.sampler.skip(skipped)
+    return list(islice(loader, 6))
+
+
+def test_workers_and_resuming_change_nothing(make_pairs):
+    alone, shared = (load(make_pairs, workers) for workers in (0, 2))
+    resumed = load(make_pairs, 0, skipped=4)
+    assert len({str(batch['inputs']) for batch in alone}) == 6
+    same = [*zip(alone, shared, strict=True), *zip(alone[2:], resumed[:4], strict=True)]
+    for expected, batch in same:
+        for name in SIDES:
+            for one, other in zip(expected['inputs'][name], batch['inputs'][name], strict=True):
+                assert torch.equal(one, other)
+
+
+def test_batches_keep_the_domains_apart(make_pairs):
+    (batch, *_) = load(make_pairs, 0, 'default_collate')
+    shapes = {name: tuple(each.shape) for name, each in batch['inputs'].items()}
+    assert shapes == dict(source=(2, 4, 12, 12), target=(2, 4, 8, 8))
+    (batch, *_) = load(make_pairs, 0, 'pseudo_collate')
+    for name, side in SIDES.items():
+        assert [tuple(each.shape) for each in batch['inputs'][name]] == [(4, side, side)] * 2
+        stems = [each.img_path[-7:-4] for each in batch['data_samples'][name]]
+        assert stems == [f'{int(each[0, 0, 0]):03}' for each in batch['inputs'][name]]
+
+
+def test_sets_that_are_built_already_are_taken(make_pairs):
+    cfg = make_pairs(source=2, target=3)
+    built = DATASETS.build(cfg['source'])
+    dataset = DomainPairDataset(built, cfg['target'])
+    assert dataset.sets['source'] is built and len(dataset) == 3
+    assert isinstance(dataset.sets['target'], RGBDSegDataset)
+    assert dataset.metainfo == built.metainfo

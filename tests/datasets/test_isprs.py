@@ -1,0 +1,225 @@
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from mmengine.config import Config
+from mmseg.datasets import PotsdamDataset
+from mmseg.registry import DATASETS
+
+from depthda.datasets.isprs import Potsdam, Vaihingen
+from depthda.engine.data_check import data_warnings
+from depthda.engine.randomness import SampleKey
+from depthda.errors import UserError
+
+CONFIGS = Path(__file__).parents[2] / 'configs/_base_/datasets'
+
+
+def write_set(root, areas, places=('0_0_8_8', '8_0_16_8'), side=8):
+    """Tiles of ``side``² at the same places of every area."""
+    columns = np.tile(np.arange(side, dtype=np.uint8), (side, 1))
+    kinds = dict(
+        images_irrg=np.dstack([columns] * 3),
+        labels=columns % 6,
+        dsm=columns.astype(np.uint16) * 100 + 1,
+    )
+    for folder, picture in kinds.items():
+        (root / folder).mkdir(parents=True, exist_ok=True)
+        content = cv2.imencode('.png', picture)[1].tobytes()
+        for area in areas:
+            for place in places:
+                (root / folder / f'{area}_{place}.png').write_bytes(content)
+    return root
+
+
+@pytest.fixture
+def write_tiles(tmp_path):
+    """``write_tiles(areas)``: two tiles of 8² an area."""
+    return lambda areas, root=tmp_path: write_set(root, areas)
+
+
+def areas_of(dataset):
+    names = [Path(dataset.get_data_info(i)['img_path']).name for i in range(len(dataset))]
+    return {name.rsplit('_', 4)[0] for name in names}
+
+
+def test_classes_and_palette_are_mmsegs():
+    for kind in (Potsdam, Vaihingen):
+        assert tuple(kind.METAINFO['classes']) == PotsdamDataset.METAINFO['classes']
+        assert kind.METAINFO['palette'] == PotsdamDataset.METAINFO['palette']
+
+
+@pytest.mark.parametrize(
+    ('kind', 'parts', 'numbers'),
+    [
+        (Vaihingen, ('val', 'test'), (8, 25, 33)),
+        (Vaihingen, ('official-train', 'official-test'), (16, 17, 33)),
+        (Potsdam, ('official-train', 'official-test'), (24, 14, 38)),
+    ],
+)
+def test_splits_are_disjoint_and_complete(kind, parts, numbers):
+    first, second = (kind.SPLITS[part] for part in parts)
+    assert (len(first), len(second), len(set(kind.SPLITS['all']))) == numbers
+    assert not set(first) & set(second)
+    assert sorted(first + second) == sorted(kind.SPLITS['all'])
+
+
+def test_the_validation_areas_are_the_papers():
+    assert ' '.join(Vaihingen.SPLITS['val']) == (
+        'area2 area5 area7 area8 area13 area20 area22 area24'
+    )
+    # The numbers that Vaihingen does not have.
+    assert {f'area{n}' for n in range(1, 39)} - set(Vaihingen.SPLITS['all']) == {
+        f'area{n}' for n in (9, 18, 19, 25, 36)
+    }
+
+
+def test_a_split_takes_the_tiles_of_its_areas_alone(write_tiles):
+    root = str(write_tiles(Vaihingen.SPLITS['all']))
+    for split, areas in Vaihingen.SPLITS.items():
+        dataset = Vaihingen(root, split)
+        assert areas_of(dataset) == set(areas) and len(dataset) == 2 * len(areas)
+        info = dataset.get_data_info(0)
+        assert (info['split'], info['domain']) == (split, 'Vaihingen')
+        name = Path(info['img_path']).name
+        assert info['seg_map_path'] == f'{root}/labels/{name}'
+        assert info['depth_path'] == f'{root}/dsm/{name}'
+
+
+def test_an_area_is_not_mistaken_for_one_that_begins_alike(write_tiles, tmp_path):
+    root = str(write_tiles(['area2', 'area20', 'area22'], root=tmp_path / 'v'))
+    assert areas_of(Vaihingen(root, areas=['area2'])) == {'area2'}
+    root = str(write_tiles(['6_1', '6_12'], root=tmp_path / 'p'))
+    with pytest.raises(UserError, match=r'^6_1_\S+ in .* does not begin with an area of Potsdam'):
+        Potsdam(root, areas=['6_12'])
+
+
+def test_labels_bands_and_depth_are_chosen(write_tiles, tmp_path):
+    write_tiles(['2_10'])
+    dataset = Potsdam(str(tmp_path), areas=['2_10'], labels=False, depth=None)
+    assert not dataset.has_labels and not dataset.has_depth and dataset.depth_source is None
+    (tmp_path / 'images_irrg').rename(tmp_path / 'images_rgb')
+    (tmp_path / 'dsm').rename(tmp_path / 'ndsm')
+    dataset = Potsdam(str(tmp_path), areas=['2_10'], bands='rgb', depth='ndsm')
+    assert len(dataset) == 2 and dataset.depth_source == 'ndsm'
+    assert '/images_rgb/' in dataset.get_data_info(0)['img_path']
+
+
+def test_missing_areas_are_named(write_tiles):
+    root = str(write_tiles(set(Vaihingen.SPLITS['val']) - {'area13', 'area7'}))
+    with pytest.raises(UserError, match=r'2 of the 8 areas .*\(area7, area13\): .*areas='):
+        Vaihingen(root, 'val')
+    assert len(Vaihingen(root, 'val', areas=['area8', 'area2'])) == 4
+
+
+def test_an_interrupted_area_is_refused(write_tiles):
+    root = write_tiles(['area1', 'area3'])
+    tiles = dict(area1=dict(tiles=2), area3=dict(tiles=3))
+    (root / 'manifest.json').write_text(json.dumps(dict(areas=tiles)))
+    assert len(Vaihingen(str(root), areas=['area1'])) == 2
+    with pytest.raises(UserError, match='has 2 tiles of area area3 and .*manifest.json says 3'):
+        Vaihingen(str(root), areas=['area3'])
+
+
+def test_a_list_of_stems_is_taken_within_the_split(write_tiles):
+    root = write_tiles(['area1', 'area2'])
+    (root / 'few.txt').write_text('area2_0_0_8_8\narea1_8_0_16_8\n')
+    assert len(Vaihingen(str(root), ann_file='few.txt')) == 2
+    assert areas_of(Vaihingen(str(root), 'val', ann_file='few.txt')) == {'area2'}
+    (root / 'few.txt').write_text('area1_0_0_8_8\n')
+    with pytest.raises(UserError, match=r"few.txt lists no tile of split 'val'"):
+        Vaihingen(str(root), 'val', ann_file='few.txt')
+
+
+@pytest.mark.parametrize(
+    ('kind', 'change', 'message'),
+    [
+        (Potsdam, dict(split='val'), "split='val' of Potsdam is unknown: use all, official-train"),
+        (Vaihingen, dict(split='val', areas=['area1']), r"\['area1'\] .* not all in split 'val'"),
+        (Vaihingen, dict(areas=[]), r'areas=\[\] of Vaihingen'),
+        (Vaihingen, dict(areas='area1'), "areas='area1' of Vaihingen .* give a list"),
+        (Vaihingen, dict(bands='rgb'), r'image folder \S*images_rgb does not exist'),
+    ],
+)
+def test_mistakes_in_the_arguments_are_sentences(tmp_path, kind, change, message):
+    with pytest.raises(UserError, match=message):
+        kind(str(tmp_path), **change)
+
+
+@pytest.fixture(scope='module')
+def roots(tmp_path_factory):
+    """Both sets, and a translated one, with a tile an area, larger than the crop or as large."""
+    root = tmp_path_factory.mktemp('isprs')
+    return dict(
+        potsdam=write_set(root / 'p', Potsdam.SPLITS['all'], ['0_0_1_1'], 600),
+        translated=write_set(root / 't', Potsdam.SPLITS['all'], ['0_0_1_1'], 512),
+        vaihingen=write_set(root / 'v', Vaihingen.SPLITS['all'], ['0_0_1_1'], 512),
+    )
+
+
+def in_place(name, roots):
+    """A config whose sets are in ``roots``."""
+    cfg = Config.fromfile(CONFIGS / name)
+    translated = 'translated' in name
+    for loader in ('train_dataloader', 'val_dataloader', 'test_dataloader'):
+        if loader in cfg:
+            dataset = cfg[loader].dataset
+            for each in (dataset, dataset.get('source'), dataset.get('target')):
+                if each and 'data_root' in each:
+                    source = 'translated' if translated else 'potsdam'
+                    each.data_root = str(roots['vaihingen' if each.type == 'Vaihingen' else source])
+    return cfg
+
+
+@pytest.mark.parametrize('name', ['', '-translated', '-reversed', '-translated-reversed'])
+def test_segmentation_configs_train_on_potsdam_and_part_vaihingen(roots, name):
+    cfg = in_place(f'potsdam-irrg2vaihingen-irrg{name}-512x512.py', roots)
+    loaders = [cfg[f'{part}_dataloader'] for part in ('train', 'val', 'test')]
+    sets = [DATASETS.build(loader.dataset) for loader in loaders]
+    assert [len(each) for each in sets] == ([38, 25, 8] if 'reversed' in name else [38, 8, 25])
+    assert [type(each) for each in sets] == [Potsdam, Vaihingen, Vaihingen]
+    for each in sets:
+        sample = each[0]
+        assert sample['inputs'].shape == (3, 512, 512)
+        assert sample['data_samples'].gt_sem_seg.shape == (512, 512)
+        assert sample['data_samples'].domain == type(each).__name__
+    assert not data_warnings(cfg)
+    root = Config.fromfile(CONFIGS / f'potsdam-irrg2vaihingen-irrg{name}-512x512.py')
+    assert ('translated' in root.train_dataloader.dataset.data_root) == ('translated' in name)
+
+
+def test_segmentation_turns_image_and_label_together_into_all_eight_positions(roots):
+    cfg = in_place('potsdam-irrg2vaihingen-irrg-512x512.py', roots)
+    # Red grows to the right and green downwards.
+    y, x = np.mgrid[:600, :600]
+    picture = np.dstack([y * 0, y / 3, x / 3]).astype(np.uint8)
+    name = '2_10_0_0_1_1.png'
+    assert cv2.imwrite(str(roots['potsdam'] / 'images_irrg' / name), picture)
+    label = (picture.sum(2) % 6).astype(np.uint8)
+    assert cv2.imwrite(str(roots['potsdam'] / 'labels' / name), label)
+    train = DATASETS.build(dict(cfg.train_dataloader.dataset, areas=['2_10']))
+    positions = set()
+    for seed in range(60):
+        sample = train[SampleKey(0, seed)]
+        image, label = sample['inputs'], sample['data_samples'].gt_sem_seg.data[0]
+        assert (image.sum(0) % 6 == label).all()
+        red = image[2]
+        corners = [float(c) for c in (red[0, -1] - red[0, 0], red[-1, 0] - red[0, 0])]
+        green = image[1]
+        corners += [float(c) for c in (green[0, -1] - green[0, 0], green[-1, 0] - green[0, 0])]
+        positions.add(tuple(np.sign(corners)))
+    assert len(positions) == 8
+
+
+def test_the_pairs_are_unlabelled_and_have_depth(roots):
+    cfg = in_place('potsdam-irrg2vaihingen-irrg-pairs-896x896-512x512.py', roots)
+    pairs = DATASETS.build(cfg.train_dataloader.dataset)
+    assert len(pairs) == 38
+    sample = pairs[37]
+    shapes = {name: tuple(each.shape) for name, each in sample['inputs'].items()}
+    assert shapes == dict(source=(4, 600, 600), target=(4, 512, 512))
+    for name, domain in (('source', 'Potsdam'), ('target', 'Vaihingen')):
+        assert sample['data_samples'][name].domain == domain
+        assert 'gt_sem_seg' not in sample['data_samples'][name]
+    assert not data_warnings(cfg)

@@ -1,0 +1,99 @@
+"""A tiny ISPRS download whose every pixel tells the area and the place it came from."""
+
+from pathlib import Path
+
+import numpy as np
+import rasterio
+from rasterio import Affine
+
+COLOURS = [
+    (255, 255, 255),
+    (0, 0, 255),
+    (0, 255, 255),
+    (0, 255, 0),
+    (255, 255, 0),
+    (255, 0, 0),
+    (0, 0, 0),
+]
+HEIGHT, WIDTH = 21, 26
+
+
+def write_tif(path: Path, array: np.ndarray, transform=None, nodata=None) -> None:
+    """H×W or H×W×bands, as GeoTIFF."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    bands = array[None] if array.ndim == 2 else np.moveaxis(array, -1, 0)
+    profile = dict(
+        driver='GTiff', count=len(bands), dtype=array.dtype, width=array.shape[1], nodata=nodata
+    )
+    if transform is not None:
+        profile['transform'] = transform
+    with rasterio.open(path, 'w', height=array.shape[0], **profile) as file:
+        file.write(bands)
+
+
+def image_at(number: int, y: np.ndarray, x: np.ndarray) -> np.ndarray:
+    """Infrared = the area's number, red = x, green = y."""
+    return np.stack([np.full_like(x, number), x, y], -1).astype(np.uint8)
+
+
+def label_at(number: int, y: np.ndarray, x: np.ndarray) -> np.ndarray:
+    """0…6, where 6 stands for the black boundary."""
+    return (x + 3 * y + number) % 7
+
+
+def height_at(number: int, y: np.ndarray, x: np.ndarray) -> np.ndarray:
+    """Metres: each area on a level of its own."""
+    return (number * 100 + x + 30 * (y % 3)).astype(np.float32)
+
+
+def write_jpg(path: Path, array: np.ndarray) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    profile = dict(driver='JPEG', count=1, dtype='uint8', quality=100)
+    height, width = array.shape
+    with rasterio.open(path, 'w', height=height, width=width, **profile) as file:
+        file.write(array, 1)
+
+
+class Download:
+    """``Download(root).potsdam({'2_10': 1})`` writes areas, each with a number of its own."""
+
+    def __init__(self, root: Path, height: int = HEIGHT, width: int = WIDTH) -> None:
+        self.root = root
+        self.y, self.x = np.mgrid[:height, :width]
+
+    def colours(self, number: int) -> np.ndarray:
+        return np.array(COLOURS, np.uint8)[label_at(number, self.y, self.x)]
+
+    def heights(self, number: int) -> np.ndarray:
+        return height_at(number, self.y, self.x)
+
+    def above_ground(self, number: int) -> np.ndarray:
+        return np.where(self.x < 13, 0, number * 10).astype(np.uint8)
+
+    def potsdam(self, areas: dict[str, int]) -> Path:
+        for area, number in areas.items():
+            first, second = map(int, area.split('_'))
+            image = image_at(number, self.y, self.x)
+            top, dsm = f'top_potsdam_{area}', f'dsm_potsdam_{first:02}_{second:02}'
+            write_tif(self.root / f'3_Ortho_IRRG/{top}_IRRG.tif', image)
+            write_tif(self.root / f'2_Ortho_RGB/{top}_RGB.tif', image[..., ::-1])
+            write_tif(self.root / f'5_Labels_all/{top}_label.tif', self.colours(number))
+            write_tif(self.root / f'1_DSM/{dsm}.tif', self.heights(number))
+            write_jpg(
+                self.root / f'1_DSM_normalisation/{dsm}_normalized_lastools.jpg',
+                self.above_ground(number),
+            )
+        return self.root
+
+    def vaihingen(self, numbers) -> Path:
+        for number in numbers:
+            name = f'top_mosaic_09cm_area{number}'
+            place = Affine(0.09, 0, 1000 + number * 100, 0, -0.09, 5000)
+            write_tif(self.root / f'ISPRS/top/{name}.tif', image_at(number, self.y, self.x), place)
+            write_tif(self.root / f'ISPRS/gts/{name}.tif', self.colours(number))
+            write_tif(
+                self.root / f'ISPRS/dsm/dsm_09cm_matching_area{number}.tif',
+                self.heights(number),
+                place,
+            )
+        return self.root

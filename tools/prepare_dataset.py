@@ -1,0 +1,126 @@
+"""Make a data set as downloaded into the tiles that are trained on."""
+
+import argparse
+from typing import Any
+
+from depthda.cli import tool_parser, user_errors
+
+EXAMPLE = (
+    'python tools/prepare_dataset.py isprs potsdam downloads/Potsdam data/potsdam --workers 4\n'
+    '  python tools/prepare_dataset.py isprs vaihingen downloads/Vaihingen data/vaihingen'
+)
+
+
+def main() -> None:
+    parser = tool_parser(__doc__, EXAMPLE)
+    sets = parser.add_subparsers(dest='set', required=True, metavar='SET')
+    add_isprs(sets)
+    args = parser.parse_args()
+    with user_errors():
+        args.call(args)
+
+
+def add_isprs(sets) -> None:
+    parser = sets.add_parser(
+        'isprs',
+        help='ISPRS Potsdam and Vaihingen',
+        description='Cut orthophotos, label pictures and surface models of ISPRS Potsdam or '
+        'Vaihingen into aligned tiles. A run that was interrupted goes on where it was.',
+        epilog=f'example:\n  {EXAMPLE}',
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument('dataset', choices=['potsdam', 'vaihingen'])
+    parser.add_argument('source', help='folder of the unpacked downloads, whatever is below it')
+    parser.add_argument('out', help='folder to write (data/potsdam)')
+    parser.add_argument('--tile', type=int, help='side of a tile (default: 896; Vaihingen 512)')
+    parser.add_argument(
+        '--stride',
+        type=int,
+        help='from tile to tile (default: the tile); the last one of a row '
+        'is moved back to end with the image',
+    )
+    parser.add_argument(
+        '--bands',
+        nargs='+',
+        choices=['irrg', 'rgb'],
+        default=['irrg'],
+        help='orthophotos to cut; Vaihingen has irrg alone (default: irrg)',
+    )
+    parser.add_argument(
+        '--labels',
+        choices=['full', 'no-boundary', 'none'],
+        default='full',
+        help='label pictures: full, those with the borders of objects ignored, or none '
+        '(default: full)',
+    )
+    parser.add_argument(
+        '--depth',
+        nargs='*',
+        choices=['dsm', 'ndsm'],
+        default=['dsm'],
+        help='surface models: heights above the sea, above the ground; --depth alone: none '
+        '(default: dsm)',
+    )
+    parser.add_argument('--areas', nargs='+', metavar='AREA', help='2_10 or area1 (default: all)')
+    parser.add_argument(
+        '--dsm-range',
+        nargs=2,
+        type=float,
+        metavar=('LOW', 'HIGH'),
+        help='metres that become depth 0 and 1 (default: lowest and highest of all areas)',
+    )
+    parser.add_argument(
+        '--nearest-colour',
+        action='store_true',
+        help='give labels in a colour of no class the class of the nearest colour; otherwise they '
+        'are an error',
+    )
+    parser.add_argument('--workers', type=int, default=1, help='processes (default: 1)')
+    parser.set_defaults(call=cut_isprs)
+
+
+def cut_isprs(args: argparse.Namespace) -> None:
+    """Cut with a progress bar and print what there is now."""
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+
+    from depthda.datasets.preparation.isprs import Settings, prepare_isprs
+    from depthda.datasets.preparation.isprs_report import describe
+
+    settings = Settings(
+        dataset=args.dataset,
+        tile=args.tile,
+        stride=args.stride,
+        bands=tuple(dict.fromkeys(args.bands)),
+        labels=None if args.labels == 'none' else args.labels,
+        depth=tuple(dict.fromkeys(args.depth)),
+        areas=tuple(dict.fromkeys(args.areas)) if args.areas else None,
+        dsm_range=tuple(args.dsm_range) if args.dsm_range else None,
+        nearest_colour=args.nearest_colour,
+    )
+    columns = (
+        TextColumn('{task.description}'),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
+        tasks: dict[str, Any] = {}
+
+        def show(stage: str, done: int, total: int) -> None:
+            if stage not in tasks:
+                tasks[stage] = bars.add_task(stage, total=total)
+            bars.update(tasks[stage], completed=done)
+
+        manifest = prepare_isprs(args.source, args.out, settings, args.workers, show)
+    print('\n'.join(describe(manifest, args.out)))
+
+
+if __name__ == '__main__':
+    main()
