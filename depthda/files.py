@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 
 @contextmanager
@@ -35,6 +36,12 @@ def write_json(path: str | os.PathLike, content: object) -> None:
     """Write ``content`` as indented JSON, whole or not at all."""
     with atomic_path(path) as beside:
         beside.write_text(json.dumps(content, indent=2, allow_nan=False) + '\n')
+
+
+def read_json(path: str | os.PathLike) -> Any:
+    """What a JSON file holds; None if there is no such file."""
+    path = Path(path)
+    return json.loads(path.read_text()) if path.is_file() else None
 
 
 def _umask() -> int:

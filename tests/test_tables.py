@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from depthda.experiments.plan import plan_runs, read_json, resolved_config
+from depthda.experiments.plan import plan_runs, resolved_config
 from depthda.experiments.record_score import record_score
 from depthda.experiments.runner import run_table
 from depthda.experiments.table import Row, Table, load_table
+from depthda.files import read_json
 
 ROOT = Path(__file__).parents[1]
 NAMES = sorted(path.stem for path in (ROOT / 'configs' / 'tables').glob('*.py'))

@@ -5,6 +5,8 @@ from depthda.engine import (  # noqa: F401
     iteration_seed_hook,
     parts_optim_wrapper,
     plain_checkpoint_hook,
+    plateau_hook,
     run_sampler,
     stage_decay,
+    translation_hook,
 )

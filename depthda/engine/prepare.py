@@ -9,9 +9,10 @@ from mmengine.config import Config
 
 from depthda.engine.config_check import check_names, check_numbers
 from depthda.engine.overrides import apply_overrides
-from depthda.engine.processes import check_launcher
+from depthda.engine.processes import check_launcher, start_processes
 from depthda.errors import UserError
 
+_PARTS = 'PartsOptimWrapperConstructor'
 _LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
 
 
@@ -44,6 +45,9 @@ def prepare(cfg: Config, config: str | Path, work_dir: str | None, launcher: str
         # torch refuses workers that persist where there are none.
         if cfg.get(name) and not cfg[name].get('num_workers'):
             cfg[name].persistent_workers = False
+    if launcher != 'none' and cfg.get('optim_wrapper', {}).get('constructor') == _PARTS:
+        # Each part is updated apart, so its gradients are exchanged apart.
+        cfg.setdefault('model_wrapper_cfg', dict(type='MMSeparateDistributedDataParallel'))
     if not torch.cuda.is_available():
         _use_cpu(cfg)
 
@@ -56,14 +60,18 @@ def check_folder(option: str, path: str | None) -> None:
 
 def use_amp(cfg: Config) -> None:
     """Train in mixed precision."""
-    kind = cfg.optim_wrapper.get('type', 'OptimWrapper')
-    if kind == 'OptimWrapper':
-        cfg.optim_wrapper.type = 'AutocastOptimWrapper'
-    elif kind not in ('AutocastOptimWrapper', 'AmpOptimWrapper'):
-        raise UserError(
-            f"--amp knows how to change optim_wrapper type 'OptimWrapper', not '{kind}'; name the "
-            'mixed-precision wrapper in the config instead.'
-        )
+    wrapper = cfg.optim_wrapper
+    # Of several parts, those that do not say so for themselves are of the common type.
+    parts = [part for part in wrapper.values() if isinstance(part, dict) and 'optimizer' in part]
+    for each in (wrapper, *(part for part in parts if 'type' in part)):
+        kind = each.get('type', 'OptimWrapper')
+        if kind == 'OptimWrapper':
+            each.type = 'AutocastOptimWrapper'
+        elif kind not in ('AutocastOptimWrapper', 'AmpOptimWrapper'):
+            raise UserError(
+                f"--amp knows how to change optim_wrapper type 'OptimWrapper', not '{kind}'; name "
+                'the mixed-precision wrapper in the config instead.'
+            )
 
 
 def use_tta(cfg: Config) -> None:
@@ -113,6 +121,6 @@ def _use_cpu(cfg: Config) -> None:
     for name in _LOADERS:
         if cfg.get(name):
             cfg[name].pin_memory = False
-    if cfg.launcher == 'pytorch' and not torch.distributed.is_initialized():
-        torch.distributed.init_process_group('gloo')
-        cfg.model_wrapper_cfg = dict(type='MMDistributedDataParallel', device_ids=None)
+    if cfg.launcher == 'pytorch':
+        start_processes(cfg.launcher)
+        cfg.setdefault('model_wrapper_cfg', dict(type='MMDistributedDataParallel', device_ids=None))

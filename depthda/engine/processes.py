@@ -2,6 +2,9 @@
 
 import os
 
+import torch
+from mmengine.dist import init_dist
+
 from depthda.errors import UserError
 
 # What the launchers set for each process, as mmengine reads it.
@@ -32,6 +35,20 @@ def check_launcher(launcher: str) -> None:
             f'--launcher {launcher} finds no {", ".join(missing)} in the environment: start it '
             f'with {_STARTERS[launcher]}, or leave out --launcher for one process.'
         )
+
+
+def start_processes(launcher: str) -> None:
+    """Let the processes of a tool that is not run by mmengine's ``Runner`` know of each other."""
+    check_launcher(launcher)
+    if launcher == 'none' or torch.distributed.is_initialized():
+        return
+    if torch.cuda.is_available():
+        init_dist(launcher)
+    elif launcher == 'pytorch':
+        # mmengine takes it for granted that each process has a GPU.
+        torch.distributed.init_process_group('gloo')
+    else:
+        raise UserError(f'--launcher {launcher} needs a GPU: without one use torchrun and pytorch.')
 
 
 def _number(name: str) -> int:

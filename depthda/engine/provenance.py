@@ -9,6 +9,10 @@ from typing import Any
 import torch
 
 import depthda
+from depthda.files import read_json
+
+# Beside the tiles of a translated set: what they were made of, and by what.
+TRANSLATION = 'translation.json'
 
 _DISTRIBUTIONS = (
     'torch',
@@ -26,6 +30,11 @@ def describe_dataset(dataset: Any) -> dict[str, Any]:
     known = ('data_root', 'data_prefix', 'domains', 'splits', 'domain', 'split', 'holdout')
     found = {key: getattr(dataset, key, None) for key in known}
     said = {key: value for key, value in found.items() if value is not None}
+    # Of a pair of domains, both.
+    for name, part in getattr(dataset, 'sets', {}).items():
+        said[name] = describe_dataset(part)
+    if 'data_root' in said and (made := read_json(Path(said['data_root'] or '.') / TRANSLATION)):
+        said['translation'] = {key: made[key] for key in ('config', 'checkpoint', 'trained_on')}
     return {'type': type(dataset).__name__, **said, 'images': len(dataset)}
 
 

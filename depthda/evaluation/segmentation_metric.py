@@ -30,7 +30,7 @@ class SegmentationMetric(BaseMetric):
     and left out of the logged ones.
 
     The logged figures are those of the headline group (``mIoU, mF1, mPrecision, mRecall, OA,
-    Kappa`` and ``IoU.<class>``) and the means of the other groups (``Rural/mIoU``, ``all/mIoU``).
+    Kappa``, ``IoU.<class>`` and ``F1.<class>``) and the means of the other groups (``Rural/mIoU``, ``all/mIoU``).
     :attr:`report` is the whole result of the last evaluation as plain built-ins, fit for
     ``metrics.json``; :attr:`tiles` are its counts image by image, the same on every rank.
 
@@ -121,7 +121,8 @@ class SegmentationMetric(BaseMetric):
         groups = dict(results['groups'])
         head = groups.pop(results['headline'])
         figures = dict(head['means'])
-        figures |= {f'IoU.{name}': row['IoU'] for name, row in head['per_class'].items()}
+        for score in ('IoU', 'F1'):
+            figures |= {f'{score}.{name}': row[score] for name, row in head['per_class'].items()}
         for name, group in groups.items():
             figures |= {f'{name}/{key}': value for key, value in group['means'].items()}
         return {key: value for key, value in figures.items() if value is not None}

@@ -12,8 +12,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from depthda.experiments.plan import Run, read_json
-from depthda.files import write_json
+from depthda.experiments.plan import Run
+from depthda.files import read_json, write_json
 
 _POLL_S = 0.5
 # mmengine's line of a training step: iteration, of how many, and the loss.

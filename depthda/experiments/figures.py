@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from depthda.experiments.intervals import t_interval
-from depthda.experiments.plan import Run, read_json
+from depthda.experiments.plan import Run
 from depthda.experiments.table import Column, Row, Table
+from depthda.files import read_json
 
 
 @dataclass(frozen=True)

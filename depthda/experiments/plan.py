@@ -15,6 +15,7 @@ from depthda.engine.overrides import apply_overrides
 from depthda.errors import UserError
 from depthda.experiments.samples import SMOKE_SAMPLE, sample_folder
 from depthda.experiments.table import Row, Step, Table, unknown
+from depthda.files import read_json
 
 LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
 # What decides a result. Logging, and where a run is done, do not.
@@ -245,7 +246,3 @@ def find_run(runs: Sequence[Run], row: str, seed: int, world: int | None = None)
     if len(found) != 1:
         raise UserError(f'row {row!r} has {len(found)} runs of seed {seed}: name the world too.')
     return found[0]
-
-
-def read_json(path: Path) -> Any:
-    return json.loads(path.read_text()) if path.is_file() else None

@@ -1,6 +1,6 @@
 """What a figure may be compared with: who chose the checkpoint, and on which images."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 
@@ -10,21 +10,32 @@ def judge(metrics: Mapping[str, Any]) -> dict[str, Any]:
     ``protocol`` is ``'server'`` if the test had no labels. ``target_selected`` tells whether the
     checkpoint was chosen by a score on labelled images of a tested domain; a figure chosen so is
     marked wherever it is shown. ``target_images_seen`` are the training images of a tested domain,
-    labelled or not. A set that does not name its domains is told by its folder. Where several
-    domains were tested, the headline's counts.
+    labelled or not, and if training images were translated, those that the translation was learned
+    from. A set that does not name its domains is told by its folder. Where several domains were
+    tested, the headline's counts.
     """
     tested = dict(metrics['tested_on'])
     headline = (metrics.get('report') or {}).get('headline', '').split('/')[-1]
     if headline in _domains(tested):
         tested['domains'] = [headline]
     selected_on = (metrics.get('selection') or {}).get('on')
-    trained_on = metrics.get('trained_on')
+    seen = [each for each in _learned_from(metrics.get('trained_on')) if _share(each, tested)]
     return {
         'protocol': 'local' if metrics.get('report') else 'server',
         'target_selected': bool(selected_on) and _share(selected_on, tested),
         'selected_on': selected_on,
-        'target_images_seen': trained_on if trained_on and _share(trained_on, tested) else None,
+        'target_images_seen': seen[0] if seen else None,
     }
+
+
+def _learned_from(trained_on: Mapping[str, Any] | None) -> Iterator[Mapping[str, Any]]:
+    """A training set, those it is made of, and those that its translation was learned from."""
+    if not trained_on:
+        return
+    yield trained_on
+    translation = trained_on.get('translation') or {}
+    for part in (trained_on.get('source'), trained_on.get('target'), translation.get('trained_on')):
+        yield from _learned_from(part)
 
 
 def _share(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:

@@ -13,10 +13,10 @@ from rich.console import Console
 from depthda.engine.checkpoints import file_hash
 from depthda.errors import UserError
 from depthda.experiments.figures import collect, why_failed
-from depthda.experiments.plan import Run, find_run, plan_runs, read_json, resolved_config
+from depthda.experiments.plan import Run, find_run, plan_runs, resolved_config
 from depthda.experiments.table import Table, load_table, unknown
 from depthda.experiments.table_text import terminal
-from depthda.files import write_json
+from depthda.files import read_json, write_json
 
 # Two decimals are printed: the mean of rounded figures is this near to the rounded mean.
 TOLERANCE = 0.02

@@ -18,9 +18,9 @@ from typing import Any
 
 from depthda.errors import UserError
 from depthda.experiments.lock import locked
-from depthda.experiments.plan import read_json, resolve
+from depthda.experiments.plan import resolve
 from depthda.experiments.protocol import judge
-from depthda.files import write_json
+from depthda.files import read_json, write_json
 
 ROOT = Path(__file__).parents[2]
 

@@ -71,8 +71,10 @@ def test_one_domain_and_split_gives_unprefixed_figures_only():
     samples = [sample(i) for i in range(5)]
     figures, metric = evaluate(samples)
     truth, found = pixels(samples)
-    per_class = 100 * sk().jaccard_score(truth, found, average=None)
-    classes = {f'IoU.{name}': v for name, v in zip(CLASSES, per_class, strict=True)}
+    classes = {}
+    for score, function in (('IoU', sk().jaccard_score), ('F1', sk().f1_score)):
+        per_class = 100 * function(truth, found, average=None)
+        classes |= {f'{score}.{name}': v for name, v in zip(CLASSES, per_class, strict=True)}
     assert figures == pytest.approx(expected(samples) | classes)
     assert all(type(value) is float for value in figures.values())
     assert metric.report['groups']['all']['confusion_matrix'] == (
@@ -109,7 +111,7 @@ def test_each_domain_split_and_pair_is_scored_apart(headline):
     head = groups.pop(headline or 'all')
     assert {key: figures.pop(key) for key in MEANS} == pytest.approx(expected(head))
     wanted = {f'{n}/{key}': v for n, group in groups.items() for key, v in expected(group).items()}
-    rest = {key: value for key, value in figures.items() if not key.startswith('IoU.')}
+    rest = {key: value for key, value in figures.items() if not key.startswith(('IoU.', 'F1.'))}
     assert rest == pytest.approx(wanted)
     assert metric.report['headline'] == (headline or 'all')
     assert metric.report['groups'][headline or 'all']['images'] == len(head)
@@ -132,9 +134,8 @@ def test_report_is_json_of_built_ins_with_none_for_the_undefined():
     rows = report['groups']['all']['per_class']
     assert rows['road'] == dict(IoU=None, F1=None, precision=None, recall=None, pixels=0)
     assert rows['building']['pixels'] == 99
-    assert figures == {'mIoU': 100, 'mF1': 100, 'mPrecision': 100, 'mRecall': 100, 'OA': 100} | {
-        'IoU.building': 100
-    }
+    means = ('mIoU', 'mF1', 'mPrecision', 'mRecall', 'OA')
+    assert figures == dict.fromkeys((*means, 'IoU.building', 'F1.building'), 100)
 
 
 def test_per_batch_batches_the_group_in_its_own_order():

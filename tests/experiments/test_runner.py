@@ -12,10 +12,10 @@ from small_tables import SHORT, finish, tiny
 
 from depthda.experiments.execute import execute
 from depthda.experiments.lock import locked
-from depthda.experiments.plan import plan_runs, read_json
+from depthda.experiments.plan import plan_runs
 from depthda.experiments.runner import run_table
 from depthda.experiments.table import load_table
-from depthda.files import write_json
+from depthda.files import read_json, write_json
 
 ROOT = Path(__file__).parents[2]
 

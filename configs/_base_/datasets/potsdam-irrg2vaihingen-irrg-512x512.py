@@ -93,6 +93,10 @@ test_dataloader = dict(
     ),
 )
 val_evaluator = dict(type='SegmentationMetric')
-test_evaluator = dict(type='SegmentationMetric')
+test_evaluator = [
+    dict(type='SegmentationMetric'),
+    # As the released code of DRDG scores: means over batches of 32, see docs/differences.md.
+    dict(type='SegmentationMetric', aggregate='per_batch', prefix='released'),
+]
 val_cfg = dict(type='ValLoop')
 test_cfg = dict(type='TestLoop')

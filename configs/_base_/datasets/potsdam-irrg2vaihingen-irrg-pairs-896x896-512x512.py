@@ -40,3 +40,11 @@ train_dataloader = dict(
         ),
     ),
 )
+# What tools/translate.py translates: every tile of the source, its labels and DSM resized with it.
+translate_dataset = dict(
+    type='Potsdam',
+    data_root=source_root,
+    split='all',
+    depth=depth,
+    pipeline=[dict(type='LoadImageFromFile'), dict(type='PackSegInputs', meta_keys=meta_keys)],
+)

@@ -1,12 +1,12 @@
 """DRDG: translation between two domains, held by residuals, cycles and depth."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Literal, NamedTuple
 
 import torch
 from mmengine.logging import MessageHub
-from mmengine.model import BaseModel
+from mmengine.model import BaseModel, is_model_wrapper
 from mmengine.optim import OptimWrapper, OptimWrapperDict
 from mmseg.registry import MODELS
 from mmseg.utils import ConfigType, OptConfigType
@@ -117,7 +117,7 @@ class DRDG(BaseModel):
         Returns what is logged: :meth:`critic_losses` and, after an update of the generators,
         :meth:`generator_losses`.
         """
-        batch = self._domains(self.data_preprocessor(data, True)['inputs'])
+        batch = self.domains(self.data_preprocessor(data, True)['inputs'])
         logs = self._update(optim_wrapper['critics'], 'loss_critic', self.critic_losses, *batch)
         # The runner's iteration, so that a resumed run keeps step.
         iteration = MessageHub.get_current_instance().get_info('iter')
@@ -200,7 +200,8 @@ class DRDG(BaseModel):
         translated = self.generator_s2t(images, tuple(size)).image
         return translated if mode == 'tensor' else list(self.data_preprocessor.restore(translated))
 
-    def _domains(self, inputs: dict[str, Tensor]) -> tuple[DomainBatch, DomainBatch]:
+    def domains(self, inputs: dict[str, Tensor]) -> tuple[DomainBatch, DomainBatch]:
+        """Source and target of a batch: images, and depth if it is learned from."""
         bands = self.data_preprocessor.bands
         wanted = self.weights['loss_dsl'] or self.weights['loss_dccl']
         batches = []
@@ -251,7 +252,11 @@ def _frozen(*modules: nn.Module) -> Iterator[None]:
     for parameter in trained:
         parameter.requires_grad_(False)
     try:
-        yield
+        with ExitStack() as stack:
+            for module in filter(is_model_wrapper, modules):
+                # Nor are there any to wait for from the other processes.
+                stack.enter_context(module.no_sync())
+            yield
     finally:
         for parameter in trained:
             parameter.requires_grad_(True)

@@ -46,7 +46,7 @@ def step(model, data, iteration, wrappers=None, seed=0):
 
 
 def domains(model, data):
-    return model._domains(model.data_preprocessor(data, True)['inputs'])
+    return model.domains(model.data_preprocessor(data, True)['inputs'])
 
 
 def weights(module):

@@ -1,0 +1,55 @@
+# Random pairs of an Urban and a Rural image of the built-in synthetic set (tools/make_sample.py), to
+# learn the translation of one into the looks of the other. No label is read, and no test image.
+# A pixel of Urban is .5 m and one of Rural .65 m, so that the crops show areas of nearly one size.
+data_root = 'data/sample'
+depth = 'rdepth/synthetic'  # None for RGB only
+source_crop, target_crop = (160, 160), (128, 128)
+meta_keys = (
+    'img_path', 'depth_path', 'domain', 'split', 'ori_shape', 'img_shape',
+)  # fmt: skip
+
+source_pipeline = [
+    dict(type='LoadImageFromFile'),
+    dict(type='LoadDepth', folder=depth),
+    dict(type='RandomCrop', crop_size=source_crop),
+    dict(type='PackSegInputs', meta_keys=meta_keys),
+]
+target_pipeline = [
+    dict(type='LoadImageFromFile'),
+    dict(type='LoadDepth', folder=depth),
+    dict(type='RandomCrop', crop_size=target_crop),
+    dict(type='PackSegInputs', meta_keys=meta_keys),
+]
+train_dataloader = dict(
+    batch_size=1,
+    num_workers=0,
+    sampler=dict(type='RunSampler'),
+    dataset=dict(
+        type='DomainPairDataset',
+        source=dict(
+            type='LoveDARGBD',
+            data_root=data_root,
+            domain='Urban',
+            split='Train',
+            depth=depth,
+            pipeline=source_pipeline,
+        ),
+        target=dict(
+            type='LoveDARGBD',
+            data_root=data_root,
+            domain='Rural',
+            split='Train',
+            depth=depth,
+            pipeline=target_pipeline,
+        ),
+    ),
+)
+# What tools/translate.py translates, whole; labels and depth are resized with the images.
+translate_dataset = dict(
+    type='LoveDARGBD',
+    data_root=data_root,
+    domain='Urban',
+    split='Train',
+    depth=depth,
+    pipeline=[dict(type='LoadImageFromFile'), dict(type='PackSegInputs', meta_keys=meta_keys)],
+)

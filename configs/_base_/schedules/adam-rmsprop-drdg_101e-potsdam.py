@@ -1,0 +1,11 @@
+# DRDG's recipe: 101 epochs of as many pairs as Potsdam has tiles of 896² (49 of each of 38 areas).
+_base_ = './adam-rmsprop-drdg.py'
+train_cfg = dict(type='IterBasedTrainLoop', max_iters=188062)
+custom_hooks = [
+    # Rates halve when the mean loss of the generators has had no new low in 25 epochs.
+    dict(type='PlateauHook', monitor='loss', factor=0.5, patience=25),
+    # Pictures of both directions; a training that breaks down is stopped.
+    dict(type='TranslationHook', interval=2000),
+]
+# Nothing is validated: the last iteration counts.
+default_hooks = dict(checkpoint=dict(interval=9310, save_best=None))

@@ -1,0 +1,13 @@
+# DRDG on the synthetic set, Urban -> Rural: translate Urban with tools/translate.py, then train
+# upernet_tiny_u2r.py on what it wrote.
+# Make the set first: python tools/make_sample.py data/sample
+_base_ = [
+    '../_base_/models/drdg_tiny.py',
+    '../_base_/datasets/sample-pairs-u2r-160x160-128x128.py',
+    '../_base_/schedules/adam-rmsprop-drdg.py',
+    '../_base_/default_runtime.py',
+]
+model = dict(target_size=(208, 208))  # of a whole tile of 256²
+train_cfg = dict(type='IterBasedTrainLoop', max_iters=2000)
+default_hooks = dict(checkpoint=dict(interval=500, save_best=None), logger=dict(interval=50))
+custom_hooks = [dict(type='TranslationHook', interval=500)]

@@ -1,0 +1,114 @@
+"""What a translation looks like while it is trained, and the end of one that has gone wrong."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from mmengine.dist import is_main_process
+from mmengine.hooks import Hook
+from mmengine.model import is_model_wrapper
+from mmengine.registry import HOOKS
+from torch import Tensor
+
+from depthda.engine.finite_losses import check_finite
+from depthda.errors import UserError
+from depthda.files import atomic_path
+from depthda.models.translation.drdg import DRDG, DomainBatch
+
+_COLUMNS = ('image', 'translated', 'reconstructed', 'depth', 'predicted depth')
+
+
+@HOOKS.register_module()
+class TranslationHook(Hook):
+    """Write a picture of both directions; stop when losses are no numbers or images are flat.
+
+    ``<log dir>/translation/iter_<n>.png``: one row a direction, of an image, its translation, its
+    reconstruction, its depth, and the depth that is predicted of it (with a depth decoder).
+
+    Args:
+        interval: Iterations from picture to picture.
+        check_interval: Iterations from check to check.
+    """
+
+    def __init__(self, interval: int = 1000, check_interval: int = 50) -> None:
+        if min(interval, check_interval) < 1:
+            raise UserError('TranslationHook: give intervals of 1 or more.')
+        self.interval = interval
+        self.check_interval = check_interval
+
+    def after_train_iter(self, runner, batch_idx: int, data_batch=None, outputs=None) -> None:
+        if self.every_n_train_iters(runner, self.check_interval):
+            check_finite(outputs or {}, runner.iter + 1)
+        if self.every_n_train_iters(runner, self.interval) and is_main_process():
+            self._picture(runner, data_batch)
+
+    def _picture(self, runner, data_batch: dict) -> None:
+        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        source, target = model.domains(model.data_preprocessor(data_batch)['inputs'])
+        model.eval()
+        with torch.no_grad():
+            rows = [
+                _row(model, model.generator_s2t, model.generator_t2s, source, target.size),
+                _row(model, model.generator_t2s, model.generator_s2t, target, source.size),
+            ]
+        model.train()
+        check_images([row[1] for row in rows], runner.iter + 1)
+        path = Path(runner.log_dir) / 'translation' / f'iter_{runner.iter + 1}.png'
+        with atomic_path(path) as beside:
+            beside.write_bytes(cv2.imencode('.png', _grid(rows))[1].tobytes())
+
+
+def check_images(images: list[np.ndarray], iteration: int) -> None:
+    """Stop a training that translates every place to one colour."""
+    if any(image.std(axis=(0, 1)).max() < 1 for image in images):
+        raise UserError(
+            f'the translation collapsed before iteration {iteration}: every pixel of it has one '
+            'colour; go on from an earlier checkpoint with lower learning rates or a smaller '
+            'adv_weight.'
+        )
+
+
+def _row(
+    model: DRDG,
+    there: torch.nn.Module,
+    back: torch.nn.Module,
+    batch: DomainBatch,
+    size: tuple[int, int],
+) -> list[np.ndarray]:
+    """The first image of a batch and what is made of it, as H×W×3 uint8, BGR."""
+    predicts = batch.depth is not None
+    translated = there(batch.image[:1], size, depth=predicts)
+    restored = back(translated.image, batch.size).image
+    row = [_picture(model, image) for image in (batch.image[:1], translated.image, restored)]
+    if predicts:
+        row += [_depth_picture(batch.depth[0, 0]), _depth_picture(translated.depth[0, 0])]
+    return row
+
+
+def _picture(model: DRDG, image: Tensor) -> np.ndarray:
+    restored = model.data_preprocessor.restore(image)[0, :3].movedim(0, 2).cpu().numpy()
+    return np.ascontiguousarray(restored)
+
+
+def _depth_picture(depth: Tensor) -> np.ndarray:
+    """Depth from 0 to 1, what is high bright; black where there is none."""
+    codes = (depth.nan_to_num(0).clamp(0, 1) * 255).byte().cpu().numpy()
+    return cv2.applyColorMap(codes, cv2.COLORMAP_MAGMA)
+
+
+def _grid(rows: list[list[np.ndarray]], gap: int = 6, head: int = 20) -> np.ndarray:
+    """Pictures of several sizes on white, under what they are, each column as wide as its widest."""
+    widths = [max(picture.shape[1] for picture in column) for column in zip(*rows, strict=True)]
+    heights = [max(picture.shape[0] for picture in row) for row in rows]
+    shape = (head + sum(heights) + gap * (len(rows) + 1), sum(widths) + gap * (len(widths) + 1), 3)
+    sheet = np.full(shape, 255, np.uint8)
+    lefts = [gap + sum(widths[:n]) + gap * n for n in range(len(widths))]
+    for name, left in zip(_COLUMNS, lefts, strict=False):
+        cv2.putText(sheet, name, (left, head - 2), cv2.FONT_HERSHEY_SIMPLEX, 0.45, (0, 0, 0), 1, 16)
+    top = head + gap
+    for row, height in zip(rows, heights, strict=True):
+        for picture, left in zip(row, lefts, strict=True):
+            sheet[top : top + picture.shape[0], left : left + picture.shape[1]] = picture
+        top += height + gap
+    return sheet

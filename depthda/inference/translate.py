@@ -1,0 +1,239 @@
+"""A labelled set of one domain, in the looks and the size of another."""
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+import torch.nn.functional as F
+from mmengine.dist import barrier, get_dist_info
+from mmengine.registry import init_default_scope
+from mmseg.registry import DATASETS, MODELS
+from torch import Tensor
+
+from depthda.depth.storage import read_depth, write_depth
+from depthda.engine.checkpoints import (
+    check_is_checkpoint,
+    describe_mismatch,
+    file_hash,
+    latest_checkpoint,
+    load_checkpoint_file,
+)
+from depthda.engine.prepare import check_folder, load_config
+from depthda.engine.processes import start_processes
+from depthda.engine.provenance import TRANSLATION, git_commit
+from depthda.errors import UserError
+from depthda.files import atomic_path, read_json, write_json
+from depthda.models.translation.drdg import resize_depth
+
+_NEAREST = dict(mode='nearest-exact')  # of the place that bilinear resizing has, too
+
+
+def translate(
+    config: str | Path,
+    checkpoint: str | Path,
+    out: str | Path,
+    batch_size: int = 4,
+    cfg_options: dict[str, Any] | None = None,
+    launcher: str = 'none',
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> dict[str, Any]:
+    """Translate ``translate_dataset`` of a config to the target's style and size.
+
+    Images, labels and depth maps keep their places below ``data_root``, so that the result is a
+    set of the same class: images as PNG without loss, labels by nearest neighbour, depth
+    bilinearly (none where a place without depth has part in it). Tiles that are there are not made
+    again. Several processes share the tiles.
+
+    Args:
+        config: The config file of the translation.
+        checkpoint: A ``.pth`` file that its training wrote, or its work dir: the last one.
+        out: Folder of the new set.
+        batch_size: Tiles at a time.
+        cfg_options: Overrides by dotted key.
+        launcher: As in mmengine: ``none``, ``pytorch``, ``slurm``, ``mpi``.
+        progress: Called with the tiles that this process has done and has to do.
+
+    Returns:
+        What is written to ``<out>/translation.json``.
+    """
+    cfg = load_config(config, cfg_options)
+    checkpoint = _checkpoint(checkpoint)
+    check_folder('--out', str(out))
+    if batch_size < 1:
+        raise UserError(f'--batch-size {batch_size}: give 1 or more.')
+    if 'translate_dataset' not in cfg:
+        raise UserError(
+            f'{config} has no translate_dataset, the set to translate: give the config of a '
+            'translation (configs/drdg).'
+        )
+    start_processes(launcher)
+    init_default_scope(cfg.get('default_scope', 'mmseg'))
+    dataset = DATASETS.build(cfg.translate_dataset)
+    manifest = _manifest(config, cfg_options, checkpoint, cfg.model.get('target_size'), dataset)
+    rank, processes = get_dist_info()
+    if rank == 0:
+        _check_same(Path(out), manifest)
+        write_json(Path(out) / TRANSLATION, manifest)
+    barrier()
+    model = _load(cfg.model, checkpoint)
+    mine = range(rank, len(dataset), processes)
+    done = 0
+    for tiles in _batches(dataset, mine, Path(out), batch_size):
+        done += _translate_batch(model, tiles)
+        progress(done, len(mine))
+    barrier()
+    if rank == 0:
+        manifest |= {'finished': True}
+        write_json(Path(out) / TRANSLATION, manifest)
+    return manifest
+
+
+class _Tile:
+    """One sample, and where its files go; the image is read when it is asked for."""
+
+    def __init__(self, dataset: Any, index: int, out: Path) -> None:
+        self._dataset, self._index = dataset, index
+        info = dataset.get_data_info(index)
+        paths = {key: info.get(key) for key in ('img_path', 'seg_map_path', 'depth_path')}
+        root = Path(dataset.data_root)
+        self.source = {key: Path(path) for key, path in paths.items() if path}
+        self.target = {
+            # Lossless, whatever the source was.
+            key: (out / os.path.relpath(path, root)).with_suffix('.png')
+            for key, path in self.source.items()
+        }
+
+    @property
+    def is_there(self) -> bool:
+        return all(path.is_file() for path in self.target.values())
+
+    @property
+    def image(self) -> Tensor:
+        return self._dataset[self._index]['inputs']
+
+
+def _batches(dataset: Any, indices: Sequence[int], out: Path, size: int) -> Iterator[list[_Tile]]:
+    """Tiles ``size`` at a time; those that are there come alone, to be counted."""
+    waiting = []
+    for index in indices:
+        tile = _Tile(dataset, index, out)
+        if tile.is_there:
+            yield [tile]
+            continue
+        waiting.append(tile)
+        if len(waiting) == size:
+            yield waiting
+            waiting = []
+    if waiting:
+        yield waiting
+
+
+@torch.inference_mode()
+def _translate_batch(model: torch.nn.Module, tiles: Sequence[_Tile]) -> int:
+    if not tiles[0].is_there:
+        data = dict(inputs=dict(source=[tile.image for tile in tiles]))
+        images = model.test_step(data)
+        for tile, image in zip(tiles, images, strict=True):
+            _write(tile, image.movedim(0, 2).cpu().numpy())
+    return len(tiles)
+
+
+def _write(tile: _Tile, image: np.ndarray) -> None:
+    """Labels and depth first: an image that is there has them."""
+    size = image.shape[:2]
+    if 'seg_map_path' in tile.source:
+        labels = _read_labels(tile.source['seg_map_path'])
+        resized = F.interpolate(torch.from_numpy(labels)[None, None], size, **_NEAREST)
+        _write_png(tile.target['seg_map_path'], resized[0, 0].numpy())
+    if 'depth_path' in tile.source:
+        depth = torch.from_numpy(read_depth(tile.source['depth_path']))[None, None]
+        depth, valid = resize_depth(depth.masked_fill(depth <= 0, torch.nan), size, 'bilinear')
+        depth = depth.masked_fill(~valid, 0).clamp(0, 1)
+        write_depth(tile.target['depth_path'], depth[0, 0].numpy())
+    _write_png(tile.target['img_path'], image)
+
+
+def _read_labels(path: Path) -> np.ndarray:
+    labels = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+    if labels is None or labels.ndim != 2 or labels.dtype != np.uint8:
+        raise UserError(f'{path} is no label map: it must be an 8-bit image of one band.')
+    return labels
+
+
+def _write_png(path: Path, image: np.ndarray) -> None:
+    done, data = cv2.imencode('.png', image)
+    if not done:
+        raise OSError(f'{path}: OpenCV could not encode the picture')
+    with atomic_path(path) as beside:
+        beside.write_bytes(data.tobytes())
+
+
+def _checkpoint(path: str | Path) -> Path:
+    if not Path(path).is_dir():
+        check_is_checkpoint(path)
+        return Path(path)
+    found = latest_checkpoint(path)
+    if found is None:
+        raise UserError(f'{path} holds no checkpoint: train the translation first.')
+    return found
+
+
+def _load(config: dict, checkpoint: str | Path) -> torch.nn.Module:
+    model = MODELS.build(config)
+    loaded = load_checkpoint_file(checkpoint, map_location='cpu')
+    weights = loaded.get('state_dict', loaded)
+    if fault := describe_mismatch(model, weights):
+        raise UserError(
+            f'the checkpoint {checkpoint} does not fit the model of this config: weights {fault}; '
+            'translate with the config that it was trained with.'
+        )
+    model.load_state_dict({key.removeprefix('module.'): value for key, value in weights.items()})
+    device = 'cuda' if torch.cuda.is_available() else 'cpu'
+    return model.to(device).eval()
+
+
+def _manifest(
+    config: str | Path,
+    cfg_options: dict | None,
+    checkpoint: str | Path,
+    size: Sequence[int] | None,
+    dataset: Any,
+) -> dict[str, Any]:
+    meta = load_checkpoint_file(checkpoint, map_location='cpu', mmap=True).get('meta', {})
+    return {
+        'config': str(config),
+        'cfg_options': {key: str(value) for key, value in (cfg_options or {}).items()},
+        'checkpoint': {'file': str(checkpoint), 'sha256': file_hash(checkpoint)},
+        'seed': meta.get('seed'),
+        'trained_on': meta.get('trained_on'),
+        'source': str(dataset.data_root),
+        'size': list(size) if size else None,
+        'tiles': len(dataset),
+        'commit': git_commit(),
+        'finished': False,
+    }
+
+
+def _check_same(out: Path, manifest: dict[str, Any]) -> None:
+    """Refuse to mix two translations, or to write among files of another origin."""
+    before = read_json(out / TRANSLATION)
+    if before is None:
+        if out.is_dir() and any(out.iterdir()):
+            raise UserError(f'{out} holds other files: give --out an empty or a new folder.')
+        return
+    for key in ('source', 'size', 'tiles'):
+        if before[key] != manifest[key]:
+            raise UserError(
+                f'{out} holds a translation with {key} {before[key]}, and this one has '
+                f'{manifest[key]}: give another --out.'
+            )
+    ours, theirs = manifest['checkpoint']['sha256'], before['checkpoint']['sha256']
+    if ours != theirs:
+        raise UserError(
+            f'{out} holds a translation by another checkpoint ({before["checkpoint"]["file"]}): '
+            'give another --out, or remove the folder.'
+        )

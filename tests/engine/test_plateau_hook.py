@@ -1,0 +1,103 @@
+"""Rates against torch's own scheduler, fed with the same epoch means."""
+
+from types import SimpleNamespace
+
+import pytest
+import torch
+from mmengine.logging import MMLogger
+from mmengine.optim import OptimWrapper, OptimWrapperDict
+
+from depthda.engine.plateau_hook import PlateauHook
+from depthda.errors import UserError
+
+
+def make_runner(rates=(1.0, 0.1), dataset=6, batch=2):
+    weights = [torch.nn.Parameter(torch.zeros(1)) for _ in rates]
+    wrappers = [
+        OptimWrapper(torch.optim.SGD([weight], lr=rate))
+        for weight, rate in zip(weights, rates, strict=True)
+    ]
+    return SimpleNamespace(
+        optim_wrapper=OptimWrapperDict(a=wrappers[0], b=wrappers[1]),
+        train_dataloader=SimpleNamespace(dataset=range(dataset), batch_size=batch),
+        world_size=1,
+        iter=0,
+        logger=MMLogger.get_instance('plateau', log_level='ERROR'),
+        _resume=True,
+    )
+
+
+def rates(runner):
+    wrapper = runner.optim_wrapper
+    wrappers = wrapper.values() if isinstance(wrapper, OptimWrapperDict) else [wrapper]
+    return [group['lr'] for each in wrappers for group in each.param_groups]
+
+
+def train(hook, runner, losses):
+    """One iteration a loss; the rates after each."""
+    seen = []
+    for loss in losses:
+        outputs = {} if loss is None else dict(loss=torch.tensor(loss))
+        hook.after_train_iter(runner, 0, outputs=outputs)
+        runner.iter += 1
+        seen.append(rates(runner)[0])
+    return seen
+
+
+def test_the_rates_are_those_of_torch():
+    generator = torch.Generator().manual_seed(0)
+    means = (3 * torch.rand(60, generator=generator) + 1).tolist()
+    parameter = torch.nn.Parameter(torch.zeros(1))
+    optimizer = torch.optim.SGD([parameter], lr=1.0)
+    theirs = torch.optim.lr_scheduler.ReduceLROnPlateau(optimizer, factor=0.5, patience=3)
+    expected = []
+    for mean in means:
+        theirs.step(mean)
+        expected.append(optimizer.param_groups[0]['lr'])
+    assert len(set(expected)) > 3
+
+    runner = make_runner()
+    hook = PlateauHook(factor=0.5, patience=3)
+    hook.before_train(runner)
+    assert hook.epoch_length == 3
+    # Of three iterations two log a loss, and their mean is the epoch's.
+    losses = [value for mean in means for value in (mean - 0.5, None, mean + 0.5)]
+    assert train(hook, runner, losses)[2::3] == expected
+    assert rates(runner)[1] == pytest.approx(expected[-1] / 10)
+
+
+def test_losses_below_zero_may_fall_too():
+    runner = make_runner()
+    hook = PlateauHook(patience=0, epoch_length=1)
+    assert train(hook, runner, [-1.0, -2.0, -3.0]) == [1.0] * 3
+    assert train(hook, runner, [-3.0]) == [0.5]
+
+
+def test_it_goes_on_where_it_was():
+    losses = [3.0, 2.0, 2.5, 2.6, 2.7, 2.8, 1.0, 2.0, 2.1, 2.2]
+    runner = make_runner()
+    whole = train(PlateauHook(patience=1, epoch_length=2), runner, losses)
+    assert len(set(whole)) > 1
+    for cut in range(1, len(losses)):
+        runner, first = make_runner(), PlateauHook(patience=1, epoch_length=2)
+        before = train(first, runner, losses[:cut])
+        checkpoint = {}
+        first.before_save_checkpoint(runner, checkpoint)
+        second = PlateauHook(patience=1, epoch_length=2)
+        second.after_load_checkpoint(runner, checkpoint)
+        assert before + train(second, runner, losses[cut:]) == whole
+
+
+def test_weights_alone_are_a_new_start():
+    runner, hook = make_runner(), PlateauHook(epoch_length=1)
+    runner._resume = False
+    hook.after_load_checkpoint(runner, dict(plateau=dict(sum=1, count=1, lowest=0, waited=9)))
+    assert hook._waited == 0
+
+
+def test_mistakes():
+    with pytest.raises(UserError, match='factor=1'):
+        PlateauHook(factor=1)
+    hook = PlateauHook(monitor='losss', epoch_length=2)
+    with pytest.raises(UserError, match="no 'losss'"):
+        train(hook, make_runner(), [1.0, 2.0])
