@@ -72,6 +72,8 @@ def test_it_builds_and_every_weight_has_a_rate(path):
     # mmseg's MiT reads a number off a tensor while it is built, which the meta device cannot.
     with torch.device('cpu' if 'mit-' in path.name else 'meta'):
         model = MODELS.build(cfg.model)
+    if 'decode_head' not in cfg.model:  # a translation
+        return
     assert model.decode_head.num_classes == 7
     optimizer = dict(optimizer=cfg.optim_wrapper.optimizer)
     groups: list[dict] = []

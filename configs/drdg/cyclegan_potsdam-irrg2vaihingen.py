@@ -5,6 +5,8 @@ _base_ = [
     '../_base_/schedules/adam-rmsprop-drdg_101e-potsdam.py',
     '../_base_/default_runtime.py',
 ]
+# Every five epochs. Nothing is validated: the last iteration counts.
+default_hooks = dict(checkpoint=dict(interval=9310, save_best=None))
 # CycleGAN has Adam at this rate for both.
 optim_wrapper = dict(
     generators=dict(optimizer=dict(lr=2e-4)),

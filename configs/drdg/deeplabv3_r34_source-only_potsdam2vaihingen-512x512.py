@@ -5,3 +5,4 @@ _base_ = [
     '../_base_/schedules/adam-deeplabv3-isprs_101e.py',
     '../_base_/default_runtime.py',
 ]
+default_hooks = dict(checkpoint=dict(interval=291))

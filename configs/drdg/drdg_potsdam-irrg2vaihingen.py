@@ -8,3 +8,5 @@ _base_ = [
     '../_base_/schedules/adam-rmsprop-drdg_101e-potsdam.py',
     '../_base_/default_runtime.py',
 ]
+# Every five epochs. Nothing is validated: the last iteration counts.
+default_hooks = dict(checkpoint=dict(interval=9310, save_best=None))

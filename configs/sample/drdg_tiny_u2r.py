@@ -1,5 +1,5 @@
-# DRDG on the synthetic set, Urban -> Rural: translate Urban with tools/translate.py, then train
-# upernet_tiny_u2r.py on what it wrote.
+# DRDG on the synthetic set, Urban -> Rural: tools/translate.py then translates Urban, and
+# upernet_tiny_u2r.py is trained on what it wrote (README.md).
 # Make the set first: python tools/make_sample.py data/sample
 _base_ = [
     '../_base_/models/drdg_tiny.py',

@@ -98,7 +98,7 @@ def _depth_picture(depth: Tensor) -> np.ndarray:
 
 
 def _grid(rows: list[list[np.ndarray]], gap: int = 6, head: int = 20) -> np.ndarray:
-    """Pictures of several sizes on white, under what they are, each column as wide as its widest."""
+    """Pictures of several sizes on white, under their names; a column is as wide as its widest."""
     widths = [max(picture.shape[1] for picture in column) for column in zip(*rows, strict=True)]
     heights = [max(picture.shape[0] for picture in row) for row in rows]
     shape = (head + sum(heights) + gap * (len(rows) + 1), sum(widths) + gap * (len(widths) + 1), 3)

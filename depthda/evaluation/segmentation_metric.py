@@ -30,7 +30,7 @@ class SegmentationMetric(BaseMetric):
     and left out of the logged ones.
 
     The logged figures are those of the headline group (``mIoU, mF1, mPrecision, mRecall, OA,
-    Kappa``, ``IoU.<class>`` and ``F1.<class>``) and the means of the other groups (``Rural/mIoU``, ``all/mIoU``).
+    Kappa``, ``IoU.<class>``, ``F1.<class>``) and the means of the others (``Rural/mIoU``).
     :attr:`report` is the whole result of the last evaluation as plain built-ins, fit for
     ``metrics.json``; :attr:`tiles` are its counts image by image, the same on every rank.
 

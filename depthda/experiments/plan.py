@@ -11,7 +11,7 @@ from typing import Any
 
 from mmengine.config import Config
 
-from depthda.engine.overrides import apply_overrides
+from depthda.engine.overrides import apply_overrides, read_nodes
 from depthda.errors import UserError
 from depthda.experiments.samples import SMOKE_SAMPLE, sample_folder
 from depthda.experiments.table import Row, Step, Table, unknown
@@ -34,6 +34,7 @@ DECIDING = (
     'custom_hooks',
     'randomness',
     'load_from',
+    'translate_dataset',
     'runner_type',
 )
 
@@ -169,8 +170,7 @@ def _with_row(row: Row, step: Step) -> Step:
     options = {**row.options, **step.options}
     if row.sample is not None:
         cfg = read_config(step.train or step.test)
-        loaders = [name for name in LOADERS if cfg.get(name)]
-        options = {f'{name}.dataset.data_root': '{data}' for name in loaders} | options
+        options = dict.fromkeys(_data_roots(cfg), '{data}') | options
     if step.train:
         options['randomness.seed'] = '{seed}'
     return replace(step, options=options)
@@ -231,11 +231,17 @@ def _missing(steps: Sequence[Step]) -> str | None:
         if step.tool:
             continue
         cfg = resolved_config(step)
-        for name in LOADERS:
-            root = cfg.get(name) and cfg[name].dataset.get('data_root')
-            if root and '{' not in root and not Path(root).is_dir():
+        for root in _data_roots(cfg).values():
+            if '{' not in root and not Path(root).is_dir():
                 return root
     return None
+
+
+def _data_roots(cfg: Config) -> dict[str, str]:
+    """Folders of the data sets by dotted key, those inside of pairs and wrappers too."""
+    loaders = {name: cfg[name] for name in LOADERS if cfg.get(name)}
+    nodes = read_nodes(loaders)
+    return {key: value for key, value in nodes if key.endswith('.data_root') and value}
 
 
 def find_run(runs: Sequence[Run], row: str, seed: int, world: int | None = None) -> Run:

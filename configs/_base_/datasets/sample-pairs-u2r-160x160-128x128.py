@@ -1,5 +1,5 @@
-# Random pairs of an Urban and a Rural image of the built-in synthetic set (tools/make_sample.py), to
-# learn the translation of one into the looks of the other. No label is read, and no test image.
+# Random pairs of an Urban and a Rural image of the synthetic set (tools/make_sample.py), to learn
+# the translation of one into the looks of the other. No label is read, and no test image.
 # A pixel of Urban is .5 m and one of Rural .65 m, so that the crops show areas of nearly one size.
 data_root = 'data/sample'
 depth = 'rdepth/synthetic'  # None for RGB only

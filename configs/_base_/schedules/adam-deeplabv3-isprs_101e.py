@@ -2,4 +2,3 @@
 train_cfg = dict(type='IterBasedTrainLoop', max_iters=5877, val_interval=291)
 optim_wrapper = dict(type='OptimWrapper', optimizer=dict(type='Adam', lr=2e-4))
 param_scheduler = []
-default_hooks = dict(checkpoint=dict(interval=291))

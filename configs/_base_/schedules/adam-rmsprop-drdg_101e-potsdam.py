@@ -7,5 +7,3 @@ custom_hooks = [
     # Pictures of both directions; a training that breaks down is stopped.
     dict(type='TranslationHook', interval=2000),
 ]
-# Nothing is validated: the last iteration counts.
-default_hooks = dict(checkpoint=dict(interval=9310, save_best=None))

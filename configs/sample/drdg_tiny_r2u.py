@@ -1,0 +1,13 @@
+# DRDG on the synthetic set, Rural -> Urban: tools/translate.py then translates Rural, and
+# upernet_tiny_r2u.py is trained on what it wrote (README.md).
+# Make the set first: python tools/make_sample.py data/sample
+_base_ = [
+    '../_base_/models/drdg_tiny.py',
+    '../_base_/datasets/sample-pairs-r2u-128x128-160x160.py',
+    '../_base_/schedules/adam-rmsprop-drdg.py',
+    '../_base_/default_runtime.py',
+]
+model = dict(target_size=(320, 320))  # of a whole tile of 256²
+train_cfg = dict(type='IterBasedTrainLoop', max_iters=2000)
+default_hooks = dict(checkpoint=dict(interval=500, save_best=None), logger=dict(interval=50))
+custom_hooks = [dict(type='TranslationHook', interval=500)]
