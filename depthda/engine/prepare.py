@@ -123,4 +123,5 @@ def _use_cpu(cfg: Config) -> None:
             cfg[name].pin_memory = False
     if cfg.launcher == 'pytorch':
         start_processes(cfg.launcher)
-        cfg.setdefault('model_wrapper_cfg', dict(type='MMDistributedDataParallel', device_ids=None))
+        cfg.setdefault('model_wrapper_cfg', dict(type='MMDistributedDataParallel'))
+        cfg.model_wrapper_cfg.device_ids = None

@@ -46,6 +46,17 @@ def test_which_target_images_were_seen():
     assert both['target_images_seen']['domains'] == ['Urban', 'Rural']
 
 
+def test_what_a_translation_has_seen_counts():
+    pair = {'type': 'DomainPairDataset', 'source': described(['Urban']), 'images': 9}
+    found = metrics(None)
+    found['trained_on'] = described(['Urban'], 'translated') | {
+        'translation': {'trained_on': pair | {'target': described(['Rural'], split='Train')}}
+    }
+    assert judge(found)['target_images_seen'] == described(['Rural'], split='Train')
+    found['trained_on']['translation']['trained_on']['target'] = described(['Elsewhere'])
+    assert judge(found)['target_images_seen'] is None
+
+
 def test_a_test_without_labels_is_the_servers():
     assert judge(metrics(None))['protocol'] == 'local'
     assert judge(metrics(None, report=False))['protocol'] == 'server'

@@ -1,12 +1,12 @@
 """DRDG: translation between two domains, held by residuals, cycles and depth."""
 
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from typing import Literal, NamedTuple
 
 import torch
 from mmengine.logging import MessageHub
-from mmengine.model import BaseModel, is_model_wrapper
+from mmengine.model import BaseModel
 from mmengine.optim import OptimWrapper, OptimWrapperDict
 from mmseg.registry import MODELS
 from mmseg.utils import ConfigType, OptConfigType
@@ -252,11 +252,7 @@ def _frozen(*modules: nn.Module) -> Iterator[None]:
     for parameter in trained:
         parameter.requires_grad_(False)
     try:
-        with ExitStack() as stack:
-            for module in filter(is_model_wrapper, modules):
-                # Nor are there any to wait for from the other processes.
-                stack.enter_context(module.no_sync())
-            yield
+        yield
     finally:
         for parameter in trained:
             parameter.requires_grad_(True)

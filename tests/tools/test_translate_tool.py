@@ -1,0 +1,148 @@
+"""DRDG through the real commands: train, kill, resume, translate, train a segmentation, test it."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+ROOT = Path(__file__).parents[2]
+CONFIG = 'configs/sample/drdg_tiny_u2r.py'
+# Small crops and short cycles: 150 updates of the generators in some seconds.
+SHORT = (
+    'model.n_critic=2 model.target_size=(96,96) train_cfg.max_iters=300 '
+    'default_hooks.checkpoint.interval=100 custom_hooks.0.interval=100 '
+    'train_dataloader.dataset.source.pipeline.2.crop_size=(64,64) '
+    'train_dataloader.dataset.target.pipeline.2.crop_size=(48,48)'
+).split()
+
+
+def command(tool, *args):
+    return [sys.executable, str(ROOT / 'tools' / tool), *map(str, args)]
+
+
+def call(tool, *args, **kwargs):
+    done = subprocess.run(command(tool, *args), capture_output=True, text=True, cwd=ROOT, **kwargs)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def data(sample):
+    pair = 'train_dataloader.dataset.{}.data_root={}'
+    return [pair.format(domain, sample) for domain in ('source', 'target')] + [
+        f'translate_dataset.data_root={sample}'
+    ]
+
+
+@pytest.fixture(scope='module')
+def run(sample, tmp_path_factory):
+    """A translation that was killed, resumed, and used."""
+    folder = tmp_path_factory.mktemp('run')
+    train = command('train.py', CONFIG, '--work-dir', folder / 'drdg', '--cfg-options')
+    train += [*SHORT, *data(sample)]
+    with open(folder / 'first.log', 'w') as log:
+        process = subprocess.Popen(train, cwd=ROOT, stdout=log, stderr=log)
+        for _ in range(1200):
+            if (folder / 'drdg/iter_100.pth').is_file() or process.poll() is not None:
+                break
+            time.sleep(0.1)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    assert not (folder / 'drdg/iter_300.pth').exists(), 'killed too late'
+    resumed = call('train.py', '--resume', *train[2:])
+    assert 'resumed' in resumed.lower()
+    options = ['--cfg-options', *SHORT, *data(sample)]
+    said = call('translate.py', CONFIG, folder / 'drdg', '--out', folder / 'set', *options)
+    assert f'12 tiles: {folder / "set"}' in said
+    return folder
+
+
+def pixels(folder):
+    return np.concatenate([cv2.imread(str(p)).reshape(-1, 3) for p in sorted(folder.glob('*.png'))])
+
+
+def test_colours_move_to_the_target_by_half_at_least(run, sample):
+    source, target, made = (
+        pixels(root / 'images_png')
+        for root in (sample / 'Train/Urban', sample / 'Train/Rural', run / 'set/Train/Urban')
+    )
+    for statistic in (np.mean, np.std):
+        of_source, of_target, of_made = (statistic(x, axis=0) for x in (source, target, made))
+        before = np.linalg.norm(of_source - of_target)
+        assert np.linalg.norm(of_made - of_target) < before / 2
+
+
+def test_labels_stay_on_their_objects(run):
+    """The edges of the classes are those of the images, and less so when they are shifted."""
+    strength = dict.fromkeys((0, 4, 8), 0.0)
+    for path in (run / 'set/Train/Urban/images_png').glob('*.png'):
+        grey = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE).astype(np.float32)
+        edges = np.hypot(cv2.Sobel(grey, -1, 1, 0), cv2.Sobel(grey, -1, 0, 1))
+        labels = cv2.imread(str(path.parents[1] / 'masks_png' / path.name), cv2.IMREAD_UNCHANGED)
+        assert labels.shape == grey.shape == (96, 96)
+        borders = np.zeros(labels.shape, bool)
+        borders[1:] |= labels[1:] != labels[:-1]
+        borders[:, 1:] |= labels[:, 1:] != labels[:, :-1]
+        for shift in strength:
+            strength[shift] += edges[np.roll(borders, (shift, shift), (0, 1))].mean()
+    assert strength[0] > 1.3 * max(strength[4], strength[8])
+
+
+def test_a_segmentation_is_trained_on_it_and_says_so(run, sample, short_run):
+    config = 'configs/sample/upernet_tiny_u2r.py'
+    options = {**short_run, 'train_dataloader.dataset.data_root': run / 'set'}
+    words = ['--cfg-options', *(f'{key}={value}' for key, value in options.items())]
+    folder = run / 'segmentation'
+    call('train.py', config, '--work-dir', folder, *words)
+    call('test.py', config, folder / 'iter_4.pth', '--work-dir', folder, *words)
+    trained_on = json.loads((folder / 'metrics.json').read_text())['trained_on']
+    translation = trained_on['translation']
+    assert translation['config'] == CONFIG
+    assert translation['trained_on']['target']['domains'] == ['Rural']
+    assert translation['trained_on']['source']['data_root'] == str(sample)
+
+
+def test_there_are_pictures_and_the_distances_of_the_critics(run):
+    names = [path.name for path in run.glob('drdg/*/translation/*.png')]
+    assert {'iter_100.png', 'iter_200.png', 'iter_300.png'} == set(names)
+    logged = [
+        json.loads(line)
+        for path in run.glob('drdg/*/vis_data/scalars.json')
+        for line in path.read_text().splitlines()
+    ]
+    assert all({'distance_s', 'distance_t', 'loss_critic'} <= entry.keys() for entry in logged)
+
+
+def test_processes_share_training_and_tiles(run, sample, tmp_path):
+    """Two processes learn one model, and translate to the bytes of one process."""
+    torchrun = [sys.executable, '-m', 'torch.distributed.run', '--standalone']
+    torchrun += ['--nproc-per-node', '2']
+    options = ['--launcher', 'pytorch', '--cfg-options', *SHORT, *data(sample)]
+    environment = {**os.environ, 'OMP_NUM_THREADS': '1'}
+
+    def both(tool, *args):
+        done = subprocess.run(
+            [*torchrun, str(ROOT / 'tools' / tool), *map(str, args), *options],
+            capture_output=True,
+            text=True,
+            cwd=ROOT,
+            env=environment,
+        )
+        assert done.returncode == 0, done.stderr[-3000:]
+
+    options.append('train_cfg.max_iters=4')
+    both('train.py', CONFIG, '--work-dir', tmp_path / 'two')
+    assert (tmp_path / 'two/iter_4.pth').is_file()
+    both('translate.py', CONFIG, run / 'drdg', '--out', tmp_path / 'set')
+    made, alone = (
+        {p.relative_to(root): p.read_bytes() for p in root.rglob('*_png/*.png')}
+        for root in (tmp_path / 'set', run / 'set')
+    )
+    assert made.keys() == alone.keys() and len(made) == 24
+    assert sum(made[name] == alone[name] for name in made) >= 22
