@@ -56,6 +56,13 @@ class DomainPairDataset:
                 domains[name] = sample[field]
         return pair
 
+    def get_data_info(self, idx: int) -> dict[str, dict]:
+        """The records of both files of a pair."""
+        return {
+            name: dataset.get_data_info(int(self._key(name, idx)))
+            for name, dataset in self.sets.items()
+        }
+
     def _key(self, name: str, idx: int) -> int:
         """The index of one set's tile, with a seed of its own where ``idx`` has one."""
         size = len(self.sets[name])

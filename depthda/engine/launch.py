@@ -94,6 +94,11 @@ def test(
     if against and not submission:
         raise UserError('--against says what a zip is checked against: add --submission FILE.zip.')
     cfg = load_config(config, cfg_options)
+    if cfg.get('test_dataloader') is None:
+        raise UserError(
+            f'{config} has no test_dataloader: it trains what is used otherwise (a translation by '
+            'tools/translate.py).'
+        )
     prepare(cfg, config, work_dir, launcher)
     check_is_checkpoint(checkpoint)
     if submission and not out:

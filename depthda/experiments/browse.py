@@ -11,6 +11,7 @@ import numpy as np
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmseg.registry import DATASETS
+from mmseg.structures import SegDataSample
 
 from depthda.engine.randomness import SampleKey, derive_seed
 from depthda.engine.run_sampler import RunSampler
@@ -76,24 +77,27 @@ def open_source(cfg: Config, name: str, split: str) -> Source:
     init_default_scope(cfg.get('default_scope', 'mmseg'))
     dataset = DATASETS.build(loader.dataset)
     preprocessor = cfg.model.get('data_preprocessor') or {}
+    # A translation learns from depth as far as its losses have weights.
+    learns = any(cfg.model.get(key, 1) for key in ('dsl_weight', 'dccl_weight'))
     return Source(
         dataset,
-        len(preprocessor.get('mean') or (0, 0, 0)),
-        preprocessor.get('depth') == 'drop',
-        f'{name}, {split}: {len(dataset)} images',
+        preprocessor.get('bands') or len(preprocessor.get('mean') or (0, 0, 0)),
+        preprocessor.get('depth') == 'drop' or not learns,
+        f'{name}, {split}: {len(dataset)} {"pairs" if hasattr(dataset, "sets") else "images"}',
     )
 
 
 def deal(source: Source, number: int, repeat: int, seed: int) -> Iterator[Seen]:
     """The first samples of a run with this seed; or each of fewer, ``repeat`` times over.
 
-    A repetition has the sample's augmentation at another position of the run.
+    Of a pair, the source and then the target. A repetition has the sample's augmentation at
+    another position of the run.
     """
     sampler = RunSampler(source.dataset, seed=seed)
     for place, key in enumerate(islice(iter(sampler), min(number, sampler.size))):
         for again in range(repeat):
             position = place + again * sampler.size
-            yield _look(source, SampleKey(int(key), derive_seed(seed, 'sample', position)))
+            yield from _look(source, SampleKey(int(key), derive_seed(seed, 'sample', position)))
 
 
 def draw_sheets(
@@ -111,18 +115,24 @@ def draw_sheets(
     return paths
 
 
-def _look(source: Source, key: SampleKey) -> Seen:
+def _look(source: Source, key: SampleKey) -> Iterator[Seen]:
     packed = source.dataset[key]
-    inputs = packed['inputs'].numpy()
-    sample = packed['data_samples']
     # The file's own record: a pipeline need not pack what it does not use.
-    info = source.dataset.get_data_info(int(key))
+    info = source.dataset.get_data_info(key)
+    if not hasattr(source.dataset, 'sets'):
+        yield _see(source, packed['inputs'].numpy(), packed['data_samples'], info)
+        return
+    for domain, inputs in packed['inputs'].items():
+        yield _see(source, inputs.numpy(), packed['data_samples'][domain], info[domain])
+
+
+def _see(source: Source, inputs: np.ndarray, sample: SegDataSample, info: dict) -> Seen:
     path = info['img_path']
     channels, height, width = inputs.shape
     if channels not in (source.bands, source.bands + 1):
         raise UserError(
-            f'{path} has {channels} channels after the pipeline, but model.data_preprocessor.mean '
-            f'names {source.bands} optical bands: correct one of them.'
+            f'{path} has {channels} channels after the pipeline, but model.data_preprocessor '
+            f'takes {source.bands} optical bands: correct one of them.'
         )
     has_depth = channels > source.bands and not source.drops_depth
     words = [Path(path).stem, info.get('split'), info.get('domain'), f'{width}×{height}']

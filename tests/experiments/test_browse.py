@@ -115,7 +115,7 @@ def test_mistakes_are_explained(sample):
     with pytest.raises(UserError, match='x has no val_dataloader'):
         open_source(cfg, 'x', 'val')
     cfg.model.data_preprocessor.mean = [0] * 5
-    with pytest.raises(UserError, match='has 4 channels .* names 5 optical bands'):
+    with pytest.raises(UserError, match='has 4 channels .* takes 5 optical bands'):
         next(deal(open_source(cfg, 'x', 'test'), 1, 1, seed=0))
 
 

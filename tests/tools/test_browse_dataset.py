@@ -38,6 +38,17 @@ def test_ends_with_where_the_sheets_lie(run, sample):
     assert again[1].splitlines()[-1] == 'here/val-1.png' and Path('here/val-1.png').is_file()
 
 
+def test_a_pair_is_shown_as_its_two_images(run, sample):
+    pair = 'train_dataloader.dataset'
+    roots = [f'{pair}.{domain}.data_root={sample}' for domain in ('source', 'target')]
+    roots.append(f'{pair}.source.pipeline.2.crop_size=(96,96)')
+    config = CONFIG.replace('depthda', 'drdg')
+    status, out, err = run(config, '--number', '5', '--out', 'here', '--cfg-options', *roots)
+    assert status == 0, err
+    # Ten images, eight on a sheet.
+    assert out.splitlines()[-2:] == ['here/train-1.png', 'here/train-2.png']
+
+
 @pytest.mark.parametrize(
     ('arguments', 'sentence'),
     [
