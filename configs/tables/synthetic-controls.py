@@ -124,6 +124,20 @@ for direction in DIRECTIONS:
             rgb(f'rgb-gap-{gap}', direction, **only),
             dual(f'dual-gap-{gap}', direction, **only, baseline=f'rgb-gap-{gap}-{direction}'),
         ]
+# Refinement gains much (synthetic.py): of depth, or of a second loss on a second map of logits?
+for direction in DIRECTIONS:
+    part = dict(part=', refinement', baseline=f'rgb-{direction}')
+    grey = dict(part, options=instead_of_depth('grey'))
+    rows += [
+        row('refinement', 'RGB + depth, refinement', 'refinement_tiny', direction, **part),
+        row(
+            'grey-refinement',
+            f'{CONTROLS["grey"]}, refinement',
+            'refinement_tiny',
+            direction,
+            **grey,
+        ),
+    ]
 # Is 300 iterations enough to tell? Rare classes may not have been found by then.
 LONGER = {
     'train_cfg.max_iters': 900,
