@@ -156,7 +156,10 @@ def test_translations_learn_from_pairs_and_translate_the_labelled_source(path):
         assert cfg.model.target_size[0] / 256 == pytest.approx(crops[1][0] / crops[0][0], rel=0.02)
     else:
         assert cfg.train_cfg.max_iters == 101 * 38 * 7**2
-        assert cfg.model.target_size == (512, 512)
+        forth = path.stem.endswith('vaihingen')
+        assert cfg.model.target_size == ((512, 512) if forth else (896, 896))
+        types = ('Potsdam', 'Vaihingen') if forth else ('Vaihingen', 'Potsdam')
+        assert (pair.source.type, pair.target.type) == types
 
 
 @pytest.mark.parametrize(
