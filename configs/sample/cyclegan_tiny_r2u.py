@@ -7,11 +7,11 @@ _base_ = [
     '../_base_/default_runtime.py',
 ]
 model = dict(target_size=(320, 320))
-train_cfg = dict(type='IterBasedTrainLoop', max_iters=2000)
+train_cfg = dict(type='IterBasedTrainLoop', max_iters=800)
 # CycleGAN has Adam at this rate for both.
 optim_wrapper = dict(
     generators=dict(optimizer=dict(lr=2e-4)),
     critics=dict(optimizer=dict(_delete_=True, type='Adam', lr=2e-4, betas=(0.5, 0.999))),
 )
-default_hooks = dict(checkpoint=dict(interval=500, save_best=None), logger=dict(interval=50))
-custom_hooks = [dict(type='TranslationHook', interval=500)]
+default_hooks = dict(checkpoint=dict(interval=400, save_best=None), logger=dict(interval=50))
+custom_hooks = [dict(type='TranslationHook', interval=400)]

@@ -8,6 +8,6 @@ _base_ = [
     '../_base_/default_runtime.py',
 ]
 model = dict(target_size=(208, 208))  # of a whole tile of 256²
-train_cfg = dict(type='IterBasedTrainLoop', max_iters=2000)
-default_hooks = dict(checkpoint=dict(interval=500, save_best=None), logger=dict(interval=50))
-custom_hooks = [dict(type='TranslationHook', interval=500)]
+train_cfg = dict(type='IterBasedTrainLoop', max_iters=800)
+default_hooks = dict(checkpoint=dict(interval=400, save_best=None), logger=dict(interval=50))
+custom_hooks = [dict(type='TranslationHook', interval=400)]

@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[2]
 CONFIG = 'configs/sample/drdg_tiny_u2r.py'
 # Small crops and short cycles: 150 updates of the generators in some seconds.
 SHORT = (
-    'model.n_critic=2 model.target_size=(96,96) train_cfg.max_iters=300 '
+    'model.target_size=(96,96) train_cfg.max_iters=300 '
     'default_hooks.checkpoint.interval=100 custom_hooks.0.interval=100 '
     'train_dataloader.dataset.source.pipeline.2.crop_size=(64,64) '
     'train_dataloader.dataset.target.pipeline.2.crop_size=(48,48)'
