@@ -151,3 +151,11 @@ def test_sets_that_are_built_already_are_taken(make_pairs):
     assert dataset.sets['source'] is built and len(dataset) == 3
     assert isinstance(dataset.sets['target'], RGBDSegDataset)
     assert dataset.metainfo == built.metainfo
+
+
+def test_the_records_are_of_the_files_that_are_dealt(make_pairs):
+    dataset = DATASETS.build(make_pairs(source=3, target=7))
+    for key in islice(RunSampler(dataset, seed=4), 7):
+        records = dataset.get_data_info(key)
+        numbers = tuple(int(records[name]['img_path'][-7:-4]) for name in SIDES)
+        assert numbers == tuple(number for number, _ in seen(dataset[key]))

@@ -167,6 +167,11 @@ def test_wrong_paths_are_named_with_what_is_there(tmp_path, trained):
         )
 
 
+def test_a_translation_is_not_tested():
+    with pytest.raises(UserError, match='no test_dataloader: .* tools/translate.py'):
+        test('configs/sample/drdg_tiny_u2r.py', 'iter_800.pth')
+
+
 def test_the_config_s_own_resume_in_an_empty_folder_starts_as_without(trained, tmp_path):
     folder, options = trained
     options = options | {'train_cfg.max_iters': 2, 'resume': True}
