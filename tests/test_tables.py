@@ -230,7 +230,7 @@ def test_synthetic_rows_are_the_same_runs_as_in_the_controls():
         {(r.row.name, r.world, r.seed): r.hash for r in plan_runs(read(name), 'out', only=rows)}
         for name in ('synthetic', 'synthetic-controls')
     )
-    assert len(mine) == 6 * 3 * 3
+    assert len(mine) == 8 * 3 * 3
     assert mine == controls
 
 

@@ -1,12 +1,16 @@
 """Make a data set as downloaded into the tiles that are trained on."""
 
 import argparse
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from depthda.cli import tool_parser, user_errors
 
 EXAMPLE = (
-    'python tools/prepare_dataset.py isprs potsdam downloads/Potsdam data/potsdam --workers 4\n'
+    'python tools/prepare_dataset.py loveda Train.zip Val.zip Test.zip --out data/loveda\n'
+    '  python tools/prepare_dataset.py isprs potsdam downloads/Potsdam data/potsdam --workers 4\n'
     '  python tools/prepare_dataset.py isprs vaihingen downloads/Vaihingen data/vaihingen'
 )
 
@@ -14,10 +18,54 @@ EXAMPLE = (
 def main() -> None:
     parser = tool_parser(__doc__, EXAMPLE)
     sets = parser.add_subparsers(dest='set', required=True, metavar='SET')
+    add_loveda(sets)
     add_isprs(sets)
     args = parser.parse_args()
     with user_errors():
-        args.call(args)
+        sys.exit(args.call(args))
+
+
+def add_loveda(sets) -> None:
+    parser = sets.add_parser(
+        'loveda',
+        help='LoveDA',
+        description='Unpack and check LoveDA: counts, sizes and codes; Urban and Rural stay apart, '
+        'also where a converter has merged them. A run that was interrupted goes on where it was. '
+        'Exit status 1: something is missing.',
+        epilog=f'example:\n  {EXAMPLE}',
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        'sources', nargs='+', help='the zips, or folders with them or what they hold'
+    )
+    parser.add_argument('--out', required=True, metavar='DIR', help='folder to write (data/loveda)')
+    parser.add_argument(
+        '--partial',
+        action='store_true',
+        help='a part of the set will do, and pictures of other sizes than 1024²',
+    )
+    parser.add_argument('--workers', type=int, default=4, help='threads (default: 4)')
+    parser.set_defaults(call=unpack_loveda)
+
+
+def unpack_loveda(args: argparse.Namespace) -> int:
+    """Unpack with a progress bar and print what there is now; 1 if something is missing."""
+    from depthda.datasets.preparation.loveda import counts, prepare_loveda
+
+    with progress_bars() as show:
+        absent = prepare_loveda(
+            args.sources,
+            args.out,
+            args.partial,
+            args.workers,
+            lambda done, total: show('pictures', done, total),
+        )
+    print(f'{args.out}:')
+    for (split, domain), (images, masks, whole) in counts(args.out).items():
+        print(f'  {split:<5} {domain:<5} {images:>5,} of {whole:,} images, {masks:>5,} masks')
+    for line in absent:
+        print(line)
+    return 1 if absent and not args.partial else 0
 
 
 def add_isprs(sets) -> None:
@@ -79,17 +127,8 @@ def add_isprs(sets) -> None:
     parser.set_defaults(call=cut_isprs)
 
 
-def cut_isprs(args: argparse.Namespace) -> None:
+def cut_isprs(args: argparse.Namespace) -> int:
     """Cut with a progress bar and print what there is now."""
-    from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeRemainingColumn,
-    )
-
     from depthda.datasets.preparation.isprs import Settings, prepare_isprs
     from depthda.datasets.preparation.isprs_report import describe
 
@@ -104,6 +143,24 @@ def cut_isprs(args: argparse.Namespace) -> None:
         dsm_range=tuple(args.dsm_range) if args.dsm_range else None,
         nearest_colour=args.nearest_colour,
     )
+    with progress_bars() as show:
+        manifest = prepare_isprs(args.source, args.out, settings, args.workers, show)
+    print('\n'.join(describe(manifest, args.out)))
+    return 0
+
+
+@contextmanager
+def progress_bars() -> Iterator[Callable[[str, int, int], None]]:
+    """A bar a stage, on the error stream: ``show(stage, done, total)``."""
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+
     columns = (
         TextColumn('{task.description}'),
         BarColumn(),
@@ -118,8 +175,7 @@ def cut_isprs(args: argparse.Namespace) -> None:
                 tasks[stage] = bars.add_task(stage, total=total)
             bars.update(tasks[stage], completed=done)
 
-        manifest = prepare_isprs(args.source, args.out, settings, args.workers, show)
-    print('\n'.join(describe(manifest, args.out)))
+        yield show
 
 
 if __name__ == '__main__':

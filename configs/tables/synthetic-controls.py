@@ -138,6 +138,16 @@ for direction in DIRECTIONS:
             **grey,
         ),
     ]
+# Contrast gains nothing beyond depth: for want of weight, or for too much of it?
+for direction in DIRECTIONS:
+    part = dict(part=', weight of contrast', baseline=f'rgb-{direction}')
+    rows += [row('contrast', 'RGB + depth, contrast', 'contrast_tiny', direction, **part)]
+    for factor in (0.2, 5):
+        weights = tuple(round(factor * weight, 4) for weight in (0.02, 0.02, 0.03, 0.03))
+        more = dict(part, options={'+model.neck.scale_weights': weights})
+        rows += [
+            row(f'contrast-x{factor}', f'contrast × {factor}', 'contrast_tiny', direction, **more)
+        ]
 # Is 300 iterations enough to tell? Rare classes may not have been found by then.
 LONGER = {
     'train_cfg.max_iters': 900,

@@ -1,0 +1,116 @@
+"""Zips that would do harm are refused before anything is written."""
+
+import os
+import stat
+import zipfile
+import zlib
+
+import pytest
+
+from depthda.datasets.preparation.archives import open_archive, read_member
+from depthda.errors import UserError
+
+
+def make(path, *members, **options):
+    """A zip of (name or ZipInfo, content)."""
+    with zipfile.ZipFile(path, 'w', **options) as archive:
+        for name, content in members:
+            archive.writestr(name, content)
+    return path
+
+
+def link(name):
+    info = zipfile.ZipInfo(name)
+    info.external_attr = (stat.S_IFLNK | 0o777) << 16
+    return info
+
+
+def refused(path, why):
+    with pytest.raises(UserError, match=why), open_archive(path):
+        pass
+
+
+def test_files_are_listed_and_folders_are_not(tmp_path):
+    path = make(tmp_path / 'a.zip', ('a/', b''), ('a/b.png', b'content'), ('a/..c', b''))
+    with open_archive(path) as (archive, names):
+        assert names == ['a/b.png', 'a/..c']
+        assert read_member(archive, 'a/b.png') == b'content'
+
+
+@pytest.mark.parametrize(
+    'name, why',
+    [
+        ('../out.png', 'climbs out'),
+        ('a/../../out.png', 'climbs out'),
+        ('a\\..\\..\\out.png', 'climbs out'),
+        ('/etc/passwd', 'absolute'),
+        ('\\\\server\\x', 'absolute'),
+        ('C:\\x.png', 'absolute'),
+        ('c:x.png', 'absolute'),
+        (link('a/link.png'), 'is a link'),
+    ],
+)
+def test_what_would_leave_its_folder_is_refused(tmp_path, name, why):
+    refused(make(tmp_path / 'a.zip', ('good.png', b'x'), (name, b'/etc/passwd')), why)
+
+
+def test_absurd_expansion_is_refused(tmp_path, monkeypatch):
+    zeros = ('zeros', b'\0' * 3_000_000)
+    path = make(tmp_path / 'a.zip', zeros, compression=zipfile.ZIP_DEFLATED)
+    assert 3_000_000 / os.path.getsize(path) > 500
+    with open_archive(path):
+        pass  # as small as this it does no harm
+    monkeypatch.setattr('depthda.datasets.preparation.archives._SMALL', 1_000_000)
+    refused(path, '3,000,000 bytes, which no data set does')
+    # Flat label pictures do shrink a lot.
+    flat = b''.join(bytes([n % 7]) * 400 for n in range(7500))
+    path = make(tmp_path / 'b.zip', ('flat', flat), compression=zipfile.ZIP_DEFLATED)
+    with open_archive(path):
+        pass
+
+
+def test_members_on_top_of_each_other_are_refused(tmp_path):
+    path = make(tmp_path / 'a.zip', ('a', b'x' * 1000), ('b', b'x' * 1000))
+    content = path.read_bytes()
+    # Both entries of the directory point at the first member.
+    start = content.index(b'PK\x01\x02', content.index(b'PK\x01\x02') + 1)
+    short = content[1000 + 31 : 2 * (1000 + 31)]
+    assert short in content and start
+    path.write_bytes(content[: 1000 + 31] + content[2 * (1000 + 31) :])
+    with pytest.raises(UserError):
+        with open_archive(path) as (archive, names):
+            for name in names:
+                read_member(archive, name)
+
+
+def test_broken_encrypted_and_repeated_are_told(tmp_path):
+    path = make(tmp_path / 'a.zip', ('a.png', b'x' * 1000))
+    content = bytearray(path.read_bytes())
+    (tmp_path / 'short.zip').write_bytes(content[:500])
+    refused(tmp_path / 'short.zip', 'no whole zip')
+    (tmp_path / 'rar.zip').write_bytes(b'Rar!' + bytes(100))
+    refused(tmp_path / 'rar.zip', 'no whole zip')
+    content[500] ^= 1
+    path.write_bytes(content)
+    with open_archive(path) as (archive, _), pytest.raises(UserError, match=r'a\.png in .* broken'):
+        read_member(archive, 'a.png')
+
+    content = bytearray(make(path, ('a.png', b'x')).read_bytes())
+    content[content.index(b'PK\x01\x02') + 8] |= 1
+    path.write_bytes(content)
+    refused(path, 'is encrypted')
+    with pytest.warns(UserWarning, match='Duplicate'):
+        make(path, ('a.png', b'x'), ('a.png', b'y'))
+    refused(path, 'twice')
+
+
+def test_a_broken_deflate_stream_is_told(tmp_path):
+    path = make(
+        tmp_path / 'a.zip', ('a.png', os.urandom(99) * 99), compression=zipfile.ZIP_DEFLATED
+    )
+    content = bytearray(path.read_bytes())
+    content[60:80] = bytes(20)
+    path.write_bytes(content)
+    with open_archive(path) as (archive, _), pytest.raises(UserError, match='broken'):
+        read_member(archive, 'a.png')
+    assert zlib.error

@@ -1,0 +1,201 @@
+"""LoveDA from its zips: what arrives, what is refused, what is missing."""
+
+import zipfile
+
+import cv2
+import numpy as np
+import pytest
+
+from depthda.datasets.loveda import LoveDARGBD
+from depthda.datasets.preparation import loveda
+from depthda.datasets.preparation.loveda import NUMBERS, counts, prepare_loveda
+from depthda.errors import UserError
+
+SMALL = {
+    ('Train', 'Rural'): (0, 2),
+    ('Train', 'Urban'): (3, 4),
+    ('Val', 'Rural'): (5, 5),
+    ('Val', 'Urban'): (6, 6),
+    ('Test', 'Rural'): (7, 8),
+    ('Test', 'Urban'): (9, 9),
+}
+
+
+@pytest.fixture(autouse=True)
+def small(monkeypatch):
+    """A LoveDA of ten images of 8²."""
+    monkeypatch.setattr(loveda, 'NUMBERS', SMALL)
+    monkeypatch.setattr(loveda, 'SIDE', 8)
+
+
+def png(shape=(8, 8, 3), value=1):
+    return cv2.imencode('.png', np.full(shape, value, np.uint8))[1].tobytes()
+
+
+def members(split):
+    """Names and contents of one official zip."""
+    found = {}
+    for (name, domain), (first, last) in SMALL.items():
+        for number in range(first, last + 1) if name == split else ():
+            found[f'{split}/{domain}/images_png/{number}.png'] = png(value=number)
+            if split != 'Test':
+                found[f'{split}/{domain}/masks_png/{number}.png'] = png((8, 8), number % 8)
+    return found
+
+
+def make_zip(path, content):
+    with zipfile.ZipFile(path, 'w') as archive:
+        for name, data in content.items():
+            archive.writestr(name, data)
+    return path
+
+
+@pytest.fixture
+def zips(tmp_path):
+    return [
+        make_zip(tmp_path / f'{split}.zip', members(split)) for split in ('Train', 'Val', 'Test')
+    ]
+
+
+def files(root):
+    return {p.relative_to(root).as_posix(): p.read_bytes() for p in root.rglob('*.png')}
+
+
+def wanted():
+    return members('Train') | members('Val') | members('Test')
+
+
+def test_the_numbers_are_those_of_the_owners():
+    sizes = {part: last - first + 1 for part, (first, last) in NUMBERS.items()}
+    assert sum(sizes.values()) == 5987
+    starts = sorted(NUMBERS.values())
+    assert all(one[1] + 1 == two[0] for one, two in zip(starts, starts[1:], strict=False))
+    assert [sizes[s, d] for s in ('Train', 'Val', 'Test') for d in ('Rural', 'Urban')] == [
+        1366,
+        1156,
+        992,
+        677,
+        976,
+        820,
+    ]
+
+
+def test_zips_folders_and_a_folder_of_zips_give_the_same_tree(zips, tmp_path):
+    assert prepare_loveda(zips, tmp_path / 'a') == []
+    assert files(tmp_path / 'a') == wanted()
+    for path in zips:
+        zipfile.ZipFile(path).extractall(tmp_path / 'unpacked' / 'LoveDA')
+    assert prepare_loveda([tmp_path / 'unpacked'], tmp_path / 'b') == []
+    assert prepare_loveda([tmp_path / 'unpacked/LoveDA/Train/Urban'], tmp_path / 'c')
+    assert prepare_loveda([tmp_path], tmp_path / 'elsewhere/d', workers=1) == []
+    assert files(tmp_path / 'b') == files(tmp_path / 'elsewhere/d') == wanted()
+    assert set(files(tmp_path / 'c')) == {n for n in wanted() if n.startswith('Train/Urban')}
+    assert counts(tmp_path / 'a')['Train', 'Rural'] == (3, 3, 3)
+
+
+def test_the_data_set_reads_it(zips, tmp_path):
+    prepare_loveda(zips, tmp_path / 'a')
+    dataset = LoveDARGBD(str(tmp_path / 'a'), 'Urban', 'Train', depth=None, pipeline=[])
+    assert len(dataset) == 2
+
+
+def test_domains_that_were_merged_are_parted_by_number(tmp_path):
+    for name, content in wanted().items():
+        split, _, folder, file = name.split('/')
+        kind = 'img_dir' if folder == 'images_png' else 'ann_dir'
+        path = tmp_path / 'merged' / kind / split.lower() / file
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    assert prepare_loveda([tmp_path / 'merged'], tmp_path / 'out') == []
+    assert files(tmp_path / 'out') == wanted()
+
+
+@pytest.mark.parametrize('stop', [1, 4, 9])
+def test_an_interrupted_run_is_ended_by_the_next(zips, tmp_path, monkeypatch, stop):
+    out, written, bring = tmp_path / 'out', [], loveda._bring
+
+    def broken(picture, *rest):
+        if len(written) == stop:
+            raise KeyboardInterrupt
+        written.append(picture)
+        bring(picture, *rest)
+
+    monkeypatch.setattr(loveda, '_bring', broken)
+    with pytest.raises(KeyboardInterrupt):
+        prepare_loveda(zips, out, workers=1)
+    monkeypatch.setattr(loveda, '_bring', bring)
+    assert len(files(out)) == stop
+    before = {p: p.stat().st_mtime_ns for p in out.rglob('*.png')}
+    # One was broken off by something that does not write as this does.
+    first = next(iter(before))
+    content = first.read_bytes()
+    first.write_bytes(content[:-9])
+    assert prepare_loveda(zips, out) == []
+    assert files(out) == wanted()
+    assert all(p.stat().st_mtime_ns == t for p, t in before.items() if p != first)
+
+
+def test_what_is_missing_is_said(zips, tmp_path):
+    train = members('Train')
+    del train['Train/Rural/images_png/1.png'], train['Train/Urban/masks_png/3.png']
+    make_zip(zips[0], train)
+    assert prepare_loveda(zips[:1], tmp_path / 'out') == [
+        'Train/Rural: 1 (1) of 3 images missing',
+        'Train/Urban: 1 (3) of 2 images lack a mask',
+        'Val/Rural: nothing of its 1 images',
+        'Val/Urban: nothing of its 1 images',
+        'Test/Rural: nothing of its 2 images',
+        'Test/Urban: nothing of its 1 images',
+    ]
+
+
+@pytest.mark.parametrize(
+    'name, content, said',
+    [
+        (
+            'Train/Urban/images_png/3.png',
+            png((9, 8, 3)),
+            '9×8×3 of uint8: an image of LoveDA is 8×8×3',
+        ),
+        ('Train/Urban/images_png/3.png', png((8, 8)), '8×8 of uint8: an image'),
+        ('Train/Urban/masks_png/3.png', png((8, 8, 3)), '8×8×3 of uint8: a mask'),
+        ('Train/Urban/masks_png/3.png', png((8, 8), 8), 'has the code 8'),
+        ('Train/Urban/masks_png/3.png', png((8, 8))[:-30], 'no whole PNG'),
+        ('../3.png', b'', 'climbs out'),
+    ],
+)
+def test_what_is_no_loveda_is_refused_by_name(tmp_path, name, content, said):
+    path = make_zip(tmp_path / 'Train.zip', members('Train') | {name: content})
+    with pytest.raises(UserError, match=said) as refused:
+        prepare_loveda([path], tmp_path / 'out', workers=1)
+    assert name in str(refused.value)
+    assert f'Train/Urban/{name.split("/")[-2]}/3.png' not in files(tmp_path / 'out')
+    if name.startswith('..'):
+        assert not (tmp_path / 'out').exists()
+
+
+def test_other_sizes_are_taken_if_asked_for(tmp_path):
+    content = {
+        'Val/Urban/images_png/x.png': png((3, 5, 3)),
+        'Val/Urban/masks_png/x.png': png((3, 5)),
+    }
+    path = make_zip(tmp_path / 'a.zip', content)
+    assert prepare_loveda([path], tmp_path / 'out', partial=True)
+    assert files(tmp_path / 'out') == content
+
+
+def test_mistakes_are_one_sentence(zips, tmp_path, monkeypatch):
+    with pytest.raises(UserError, match='Train/Rural/images_png/0.png is there 2 times'):
+        prepare_loveda([zips[0], zips[0]], tmp_path / 'out')
+    with pytest.raises(UserError, match='there is no nothing.zip'):
+        prepare_loveda(['nothing.zip'], tmp_path / 'out')
+    (tmp_path / 'empty').mkdir()
+    with pytest.raises(UserError, match='empty holds nothing of LoveDA'):
+        prepare_loveda([tmp_path / 'empty'], tmp_path / 'out')
+    with pytest.raises(UserError, match='is a file: name a folder'):
+        prepare_loveda(zips, zips[0])
+    with pytest.raises(UserError, match='0 workers'):
+        prepare_loveda(zips, tmp_path / 'out', workers=0)
+    monkeypatch.setattr(loveda.shutil, 'disk_usage', lambda _: type('Usage', (), dict(free=9)))
+    with pytest.raises(UserError, match='its disk has 0.0 GB left'):
+        prepare_loveda(zips, tmp_path / 'out')
