@@ -4,6 +4,7 @@ import os
 import re
 import stat
 import zipfile
+import zlib
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -32,7 +33,7 @@ def read_member(archive: zipfile.ZipFile, name: str) -> bytes:
     """The content of one file; broken content is an error that names it."""
     try:
         return archive.read(name)
-    except (zipfile.BadZipFile, zipfile.zlib.error, EOFError) as error:
+    except (zipfile.BadZipFile, zlib.error, EOFError) as error:
         raise UserError(
             f'{name} in {archive.filename} is broken ({error}): download the zip again.'
         ) from error

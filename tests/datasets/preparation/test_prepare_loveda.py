@@ -52,9 +52,10 @@ def make_zip(path, content):
 
 @pytest.fixture
 def zips(tmp_path):
-    return [
-        make_zip(tmp_path / f'{split}.zip', members(split)) for split in ('Train', 'Val', 'Test')
-    ]
+    folder = tmp_path / 'zips'
+    folder.mkdir()
+    splits = ('Train', 'Val', 'Test')
+    return [make_zip(folder / f'{split}.zip', members(split)) for split in splits]
 
 
 def files(root):
@@ -87,7 +88,7 @@ def test_zips_folders_and_a_folder_of_zips_give_the_same_tree(zips, tmp_path):
         zipfile.ZipFile(path).extractall(tmp_path / 'unpacked' / 'LoveDA')
     assert prepare_loveda([tmp_path / 'unpacked'], tmp_path / 'b') == []
     assert prepare_loveda([tmp_path / 'unpacked/LoveDA/Train/Urban'], tmp_path / 'c')
-    assert prepare_loveda([tmp_path], tmp_path / 'elsewhere/d', workers=1) == []
+    assert prepare_loveda([tmp_path / 'zips'], tmp_path / 'elsewhere/d', workers=1) == []
     assert files(tmp_path / 'b') == files(tmp_path / 'elsewhere/d') == wanted()
     assert set(files(tmp_path / 'c')) == {n for n in wanted() if n.startswith('Train/Urban')}
     assert counts(tmp_path / 'a')['Train', 'Rural'] == (3, 3, 3)
