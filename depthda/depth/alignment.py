@@ -13,7 +13,7 @@ def align_tiles(
     tiles: Sequence[np.ndarray],
     boxes: Sequence[Box],
     coarse: np.ndarray,
-    tie: float = 0.01,
+    tie: float = 0.1,
     valid: np.ndarray | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     r"""Scales a and shifts b of the tiles p_i, by one linear least squares over the whole scene:
@@ -24,7 +24,7 @@ def align_tiles(
 
     The overlaps make neighbours agree. Alone they leave the whole free to drift from tile to tile
     (and a = 0 would fit best); the coarse pass c, which has seen the scene at once, holds it. With
-    overlaps of a quarter of a tile and the default ``tie`` it does so over some five tiles: closer
+    overlaps of a quarter of a tile and the default ``tie`` it does so over one or two tiles: closer
     by, the tiles have the say. A tile that would have to be turned upside down becomes flat.
 
     Args:

@@ -90,8 +90,9 @@ def test_no_tile_is_turned_upside_down():
     np.testing.assert_allclose(shifts, expected[1::2], rtol=1e-6, atol=1e-9)
 
 
-def test_the_coarse_pass_keeps_a_long_chain_from_drifting():
-    # Each tile leans a little, so the overlaps alone ask for a step down from tile to tile.
+def test_the_coarse_pass_keeps_the_whole_from_drifting():
+    # Each tile leans a little: the overlaps alone ask for a step down from tile to tile, and for
+    # flat tiles, which fit best.
     scene = np.tile(3 * np.sin(np.arange(1000) / 2), (20, 1))
     boxes = Grid(20, 1000, tile=20, overlap=5).boxes
     parts = cut(scene, boxes)
@@ -99,10 +100,10 @@ def test_the_coarse_pass_keeps_a_long_chain_from_drifting():
 
     def largest_error(tie):
         solved = zip(tiles, *align_tiles(tiles, boxes, scene, tie), parts, strict=True)
-        return max(abs((a * tile + b - part).mean()) for tile, a, b, part in solved)
+        return max(np.abs(a * tile + b - part).max() for tile, a, b, part in solved)
 
-    assert largest_error(0.01) < 1
-    assert largest_error(1e-9) > 8
+    assert largest_error(0.1) < 0.7
+    assert largest_error(1e-9) > 3.5
 
 
 def test_tiles_without_relief_or_data_are_no_trouble():
