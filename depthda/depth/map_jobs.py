@@ -40,7 +40,7 @@ def find_jobs(images: Sequence[str], out: str | None, name: str) -> list[Job]:
         path = Path(given).absolute()
         folder = path if path.is_dir() else path.parent
         root = Path(out).absolute() if out else folder.parent / 'rdepth' / name
-        _check_root(root, folder)
+        _check_root(root, path)
         for image in _images(path):
             target = root / image.relative_to(folder).with_suffix('.png')
             job = Job(image, target, root)
@@ -88,12 +88,12 @@ def _walk(top: Path) -> Iterator[Path]:
                 yield Path(folder, name)
 
 
-def _check_root(root: Path, folder: Path) -> None:
+def _check_root(root: Path, given: Path) -> None:
     occupied = next(path for path in (root, *root.parents) if path.exists())
     if not occupied.is_dir():
         raise UserError(f'{occupied} is a file, and depth maps go below it: name another folder.')
-    if root.is_relative_to(folder):
+    if given.is_dir() and root.is_relative_to(given):
         raise UserError(
-            f'{root} lies in the folder of the images, {folder}, where maps would be taken for '
+            f'{root} lies in the folder of the images, {given}, where maps would be taken for '
             'images: name a folder beside it.'
         )

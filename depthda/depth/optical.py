@@ -10,7 +10,7 @@ from typing import Any
 import cv2
 import numpy as np
 import rasterio
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps
 from rasterio.errors import RasterioError
 
 from depthda.datasets.headers import read_headers
@@ -125,7 +125,7 @@ def _read_jpeg(path: Path) -> np.ndarray:
         with Image.open(path) as image:
             return np.atleast_3d(np.asarray(ImageOps.exif_transpose(image)))
     # Pillow raises OSError for a file that broke off.
-    except (UnidentifiedImageError, SyntaxError, OSError) as error:
+    except (SyntaxError, OSError) as error:
         raise _unreadable(path, error) from error
 
 
