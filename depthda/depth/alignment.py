@@ -6,6 +6,7 @@ import numpy as np
 from scipy.sparse import coo_matrix
 from scipy.sparse.linalg import spsolve
 
+_BLOCKS = 8
 Box = tuple[int, int, int, int]  # top, left, bottom, right; the last two are outside
 
 
@@ -20,12 +21,14 @@ def align_tiles(
 
     .. math::
         \min_{a, b} \sum_{i<j} \sum_{x \in i \cap j} (a_i p_i + b_i - a_j p_j - b_j)^2
-        + tie \sum_i \sum_{x \in i} (a_i p_i + b_i - c)^2, \quad a_i \ge 0
+        + tie \sum_i \sum_{x \in i} (a_i \bar p_i + b_i - \bar c)^2, \quad a_i \ge 0
 
     The overlaps make neighbours agree. Alone they leave the whole free to drift from tile to tile
     (and a = 0 would fit best); the coarse pass c, which has seen the scene at once, holds it. With
     overlaps of a quarter of a tile and the default ``tie`` it does so over one or two tiles: closer
-    by, the tiles have the say. A tile that would have to be turned upside down becomes flat.
+    by, the tiles have the say. The bars are means over blocks of an eighth of a tile: pixel by
+    pixel, the detail that the coarse pass has not seen would count as noise and flatten the tile. A
+    tile that would have to be turned upside down becomes flat.
 
     Args:
         tiles: H_i×W_i each, on the grid of the scene.
@@ -52,10 +55,12 @@ def align_tiles(
 
     equations = _Equations(len(tiles))
     for i, j, box in _overlaps(boxes):
-        equations.add(1, {i: part(i, box), j: part(j, box)})
+        equations.add(1.0, {i: part(i, box), j: part(j, box)})
     for i, box in enumerate(boxes):
-        target = coarse[_slices(box)][known[_slices(box)]].astype(np.float64)
-        equations.add(tie, {i: part(i, box)}, (target - middle) / spread)
+        there = known[_slices(box)]
+        values, counts = _block_means((tiles[i] - middles[i]) / spreads[i], there)
+        target, _ = _block_means((coarse[_slices(box)] - middle) / spread, there)
+        equations.add(tie * counts, {i: values}, target)
     scales, shifts = equations.solve()
     scales = scales * spread / spreads
     return scales, shifts * spread + middle - scales * middles
@@ -72,9 +77,12 @@ class _Equations:
         self._right = np.zeros(self._size)
 
     def add(
-        self, weight: float, tiles: dict[int, np.ndarray], target: np.ndarray | float = 0.0
+        self,
+        weight: np.ndarray | float,
+        tiles: dict[int, np.ndarray],
+        target: np.ndarray | float = 0.0,
     ) -> None:
-        """Add ``weight · Σ (scale · values + shift − target)²`` of one tile over its values.
+        """Add ``Σ weight · (scale · values + shift − target)²`` of one tile over its values.
 
         With a second tile, its ``scale · values + shift`` is taken off.
         """
@@ -85,8 +93,8 @@ class _Equations:
         place = np.array([2 * tile + k for tile in tiles for k in (0, 1)])
         self._rows.append(np.repeat(place, len(place)))
         self._columns.append(np.tile(place, len(place)))
-        self._values.append(weight * (design @ design.T).ravel())
-        self._right[place] += weight * (design * target).sum(1)
+        self._values.append((weight * design @ design.T).ravel())
+        self._right[place] += (weight * design * target).sum(1)
 
     def solve(self) -> tuple[np.ndarray, np.ndarray]:
         """Scales and shifts. A scale that comes out below 0 is held at 0, the rest solved again."""
@@ -125,6 +133,20 @@ def _overlaps(boxes: Sequence[Box]) -> Iterator[tuple[int, int, Box]]:
 def _slices(box: Box) -> tuple[slice, slice]:
     top, left, bottom, right = box
     return slice(top, bottom), slice(left, right)
+
+
+def _block_means(values: np.ndarray, known: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The means of the known pixels of each block that has any, and how many these are."""
+    rows, columns = (
+        np.unique(np.linspace(0, side, _BLOCKS, False, dtype=int)) for side in values.shape
+    )
+
+    def sums(of: np.ndarray) -> np.ndarray:
+        return np.add.reduceat(np.add.reduceat(of, rows, 0), columns, 1)
+
+    counts = sums(known.astype(np.float64))
+    total = sums(np.where(known, values, 0).astype(np.float64))
+    return total[counts > 0] / counts[counts > 0], counts[counts > 0]
 
 
 def _standard(values: np.ndarray) -> tuple[float, float]:

@@ -1,5 +1,7 @@
 """Tiles that are affine copies of one field, and what the solution is among others."""
 
+from itertools import product
+
 import numpy as np
 import pytest
 from scipy.optimize import lsq_linear
@@ -45,8 +47,16 @@ def some_tiles(seed=1):
 
 
 def dense(tiles, boxes, coarse, tie, valid):
-    """The same sum of squares, a row of a plain matrix for each of its pixels."""
+    """The same sum of squares, a row of a plain matrix for each pixel and block."""
     rows, right = [], []
+
+    def row(i, p, j=None, q=0):
+        rows.append(np.zeros(2 * len(tiles)))
+        rows[-1][2 * i : 2 * i + 2] = p, 1
+        if j is not None:
+            rows[-1][2 * j : 2 * j + 2] = -q, -1
+        right.append(0)
+
     for y, x in np.argwhere(valid):
         here = [
             (index, tiles[index][y - top, x - left])
@@ -54,15 +64,17 @@ def dense(tiles, boxes, coarse, tie, valid):
             if top <= y < bottom and left <= x < right_
         ]
         for k, (i, p) in enumerate(here):
-            row = np.zeros(2 * len(tiles))
-            row[2 * i : 2 * i + 2] = p, 1
-            rows.append(row * tie**0.5)
-            right.append(coarse[y, x] * tie**0.5)
             for j, q in here[k + 1 :]:
-                pair = row.copy()
-                pair[2 * j : 2 * j + 2] = -q, -1
-                rows.append(pair)
-                right.append(0)
+                row(i, p, j, q)
+    # Tiles of 16² have blocks of 2².
+    for i, (top, left, _, _) in enumerate(boxes):
+        for y, x in product(range(0, 16, 2), range(0, 16, 2)):
+            block = slice(top + y, top + y + 2), slice(left + x, left + x + 2)
+            known = valid[block]
+            if known.any():
+                row(i, tiles[i][y : y + 2, x : x + 2][known].mean())
+                right[-1] = coarse[block][known].mean() * (weight := (tie * known.sum()) ** 0.5)
+                rows[-1] *= weight
     return np.array(rows), np.array(right)
 
 
@@ -118,3 +130,12 @@ def test_tiles_without_relief_or_data_are_no_trouble():
     assert align_tiles(tiles, boxes, scene, valid=valid & False)[0].tolist() == [0] * len(boxes)
     flat = align_tiles([np.full((16, 16), 7.0)] * len(boxes), boxes, np.full((24, 40), 2.0))
     assert flat[0].tolist() == [0] * len(boxes) and flat[1] == pytest.approx([2] * len(boxes))
+
+
+def test_detail_that_the_coarse_pass_has_not_seen_does_not_flatten_tiles():
+    rng = np.random.default_rng(0)
+    scene = field(160, 160) - field(160, 160).mean()
+    boxes = Grid(160, 160, tile=64, overlap=16).boxes
+    detailed = scene + rng.normal(0, scene.std(), scene.shape)
+    scales, _ = align_tiles(cut(detailed, boxes), boxes, scene)
+    assert scales.min() > 0.9  # each is 1; pixel by pixel they would be about a half
