@@ -2,6 +2,7 @@
 
 import json
 import threading
+import time
 from dataclasses import replace
 
 import numpy as np
@@ -182,6 +183,7 @@ def test_memory_holds_one_batch_ahead_one_in_the_network_and_one_to_write(
         return read(self, job)
 
     def counted_write(self, job, *args):
+        time.sleep(0.02)  # slower than the network
         write(self, job, *args)
         count(-1)
 
