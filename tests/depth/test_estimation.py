@@ -11,7 +11,6 @@ import rasterio
 from PIL import Image
 from tiny_depth_anything import save_tiny
 
-from depthda.depth import map_pipeline
 from depthda.depth.estimation import Settings, estimate_depth
 from depthda.depth.estimator import DepthEstimator
 from depthda.depth.map_folder import MANIFEST
@@ -170,7 +169,7 @@ def test_memory_holds_one_batch_ahead_one_in_the_network_and_one_to_write(
 ):
     # Count images between the beginning of their reading and the end of their writing.
     alive, most, lock = 0, 0, threading.Lock()
-    read, write = map_pipeline.Pipeline._read, map_pipeline.Pipeline._write
+    read, write = Pipeline._read, Pipeline._write
 
     def count(change):
         nonlocal alive, most
@@ -187,14 +186,34 @@ def test_memory_holds_one_batch_ahead_one_in_the_network_and_one_to_write(
         write(self, job, *args)
         count(-1)
 
-    monkeypatch.setattr(map_pipeline.Pipeline, '_read', counted_read)
-    monkeypatch.setattr(map_pipeline.Pipeline, '_write', counted_write)
+    monkeypatch.setattr(Pipeline, '_read', counted_read)
+    monkeypatch.setattr(Pipeline, '_write', counted_write)
     many = tmp_path / 'many'
     many.mkdir()
     for index in range(40):
         Image.new('RGB', (70, 70), (index, 0, 0)).save(many / f'{index}.png')
     run(estimator, many, tmp_path / 'out', Settings(batch_size=4))
     assert alive == 0 and 8 <= most <= 12
+
+
+def test_reading_network_and_writing_overlap(estimator, images, tmp_path, monkeypatch):
+    def slowly(function, at):
+        def slow(*args):
+            # As a disk or a GPU keeps a thread waiting.
+            time.sleep(0.02 * (len(args[1]) if at == 'whole' else 1))
+            return function(*args)
+
+        return slow
+
+    for owner, at in [(Pipeline, '_read'), (Pipeline, '_write'), (DepthEstimator, 'whole')]:
+        monkeypatch.setattr(owner, at, slowly(getattr(owner, at), at))
+    many = tmp_path / 'many'
+    many.mkdir()
+    for index in range(40):
+        Image.new('RGB', (70, 70), (index, 0, 0)).save(many / f'{index}.png')
+    summary = run(estimator, many, tmp_path / 'out', Settings(batch_size=4, workers=1))
+    # One after the other it would be 2.4 seconds.
+    assert 0.8 < summary.seconds < 1.8
 
 
 def test_places_without_data_have_no_depth(estimator, tmp_path):
