@@ -16,7 +16,7 @@ import numpy as np
 
 from depthda.datasets.headers import read_header
 from depthda.depth import png_notes
-from depthda.depth.storage import write_depth
+from depthda.depth.storage import write_codes
 from depthda.errors import UserError
 from depthda.files import write_json
 
@@ -62,16 +62,17 @@ class MapFolder:
         """Write H×W depth as a map: the codes 1…65535 span its range; 0 where not ``valid``."""
         known = depth if valid is None else depth[valid]
         low, high = (float(known.min()), float(known.max())) if known.size else (0.0, 0.0)
-        span = high - low
-        codes = np.full(depth.shape, 32768.0)
-        if span > 0:
-            codes = (1 + (depth.astype(np.float64) - low) * (65534 / span)).clip(1, 65535)
+        scale = (high - low) / 65534
+        shift = low - scale if scale else low
+        codes = np.full(depth.shape, 32768, np.uint16)
+        if scale:
+            # Row by row: a whole scene in float64 would be larger than all its tiles.
+            for row, values in zip(codes, depth, strict=True):
+                row[:] = np.rint((values.astype(np.float64) - shift) / scale).clip(1, 65535)
         if valid is not None:
-            codes = np.where(valid, codes, 0)
-        scale = span / 65534
-        shift = low - scale if span > 0 else low
+            codes[~valid] = 0
         note = json.dumps({'settings': self._key, 'scale': scale, 'shift': shift})
-        write_depth(path, codes / 65535, note)
+        write_codes(path, codes, note)
 
     def is_done(self, path: Path, size: tuple[int, int]) -> bool:
         """Whether the map is there, whole, of this size (height, width) and of these settings."""

@@ -37,9 +37,10 @@ def find_jobs(images: Sequence[str], out: str | None, name: str) -> list[Job]:
     """
     jobs: dict[Path, Job] = {}
     for given in images:
-        path = Path(given).absolute()
+        # Not resolved: maps lie beside the link to a folder, where the data set looks.
+        path = Path(os.path.abspath(given))
         folder = path if path.is_dir() else path.parent
-        root = Path(out).absolute() if out else folder.parent / 'rdepth' / name
+        root = Path(os.path.abspath(out)) if out else folder.parent / 'rdepth' / name
         _check_root(root, path)
         for image in _images(path):
             target = root / image.relative_to(folder).with_suffix('.png')

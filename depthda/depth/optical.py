@@ -69,19 +69,30 @@ class OpticalReader:
         path = Path(path)
         valid = None
         if path.suffix.lower() in ('.tif', '.tiff'):
-            values, valid = _read_tiff(path)
+            values, valid = self._read_tiff(path)
         else:
             values = _read_jpeg(path) if path.suffix.lower() != '.png' else _read_png(path)
-        self._check_bands(path, values.shape[2])
-        if self.bands is not None:
-            values = values[..., [band - 1 for band in self.bands]]
-        elif values.shape[2] == 1:
+            self._check_bands(path, values.shape[2])
+            if self.bands is not None:
+                values = values[..., [band - 1 for band in self.bands]]
+        if values.shape[2] == 1:
             values = values.repeat(3, axis=2)
         return np.ascontiguousarray(self._to_8_bits(path, values)), valid
 
     def described(self) -> dict[str, Any]:
         """Plain values, as they come back from JSON."""
         return {key: value and list(value) for key, value in asdict(self).items()}
+
+    def _read_tiff(self, path: Path) -> tuple[np.ndarray, np.ndarray | None]:
+        try:
+            with rasterio.open(path) as raster:
+                self._check_bands(path, raster.count)
+                values, valid = raster.read(self.bands), raster.dataset_mask() > 0
+        except RasterioError as error:
+            raise _unreadable(path, error) from error
+        if np.issubdtype(values.dtype, np.floating):
+            valid &= np.isfinite(values).all(0)
+        return values.transpose(1, 2, 0), None if valid.all() else valid
 
     def _check_bands(self, path: str | os.PathLike, count: int) -> None:
         if self.bands is None and count not in (1, 3):
@@ -127,17 +138,6 @@ def _read_jpeg(path: Path) -> np.ndarray:
     # Pillow raises OSError for a file that broke off.
     except (SyntaxError, OSError) as error:
         raise _unreadable(path, error) from error
-
-
-def _read_tiff(path: Path) -> tuple[np.ndarray, np.ndarray | None]:
-    try:
-        with rasterio.open(path) as raster:
-            values, valid = raster.read(), raster.dataset_mask() > 0
-    except RasterioError as error:
-        raise _unreadable(path, error) from error
-    if np.issubdtype(values.dtype, np.floating):
-        valid &= np.isfinite(values).all(0)
-    return values.transpose(1, 2, 0), None if valid.all() else valid
 
 
 def _is_turned(path: str | os.PathLike) -> bool:

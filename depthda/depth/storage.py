@@ -44,15 +44,20 @@ def read_depth(
     raise UserError(f'{path} is no depth map: use {", ".join(DEPTH_SUFFIXES)}')
 
 
-def write_depth(path: str | os.PathLike, depth: np.ndarray, note: str | None = None) -> None:
+def write_depth(path: str | os.PathLike, depth: np.ndarray) -> None:
     """Write H×W depth in [0, 1] (0 = no depth) as 16-bit PNG, whole or not at all.
 
-    Valid depth never becomes code 0, however small it is. ``note`` (ASCII) goes into the file.
+    Valid depth never becomes code 0, however small it is.
     """
     depth = np.asarray(depth, np.float64)
     if depth.ndim != 2 or not (depth >= 0).all() or not (depth <= 1).all():
         raise ValueError(f'depth for {path} must be H×W in [0, 1] without NaN, got {depth.shape}')
     codes = np.where(depth > 0, np.maximum(np.rint(depth * 65535), 1), 0).astype(np.uint16)
+    write_codes(path, codes)
+
+
+def write_codes(path: str | os.PathLike, codes: np.ndarray, note: str | None = None) -> None:
+    """Write H×W uint16 codes as they are, with a ``note`` (ASCII) inside the file."""
     content = cv2.imencode('.png', codes)[1].tobytes()
     with atomic_path(path) as beside:
         beside.write_bytes(content if note is None else png_notes.put(content, note))
