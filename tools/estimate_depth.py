@@ -161,23 +161,18 @@ def choose_device(name: str | None):
 
 def progress_bar(shard):
     """Maps, maps a second and the time left, of the first process, on a terminal."""
+    import time
     from contextlib import contextmanager
+    from datetime import timedelta
 
     from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeRemainingColumn,
-    )
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
     columns = (
         TextColumn('depth maps'),
         BarColumn(),
         MofNCompleteColumn(),
-        TextColumn('{task.fields[speed]}'),
-        TimeRemainingColumn(),
+        TextColumn('{task.fields[pace]}'),
     )
 
     @contextmanager
@@ -185,12 +180,20 @@ def progress_bar(shard):
         console = Console(stderr=True)
         quiet = shard.rank > 0 or not console.is_terminal
         with Progress(*columns, console=console, transient=True, disable=quiet) as bar:
-            task = bar.add_task('', total=None, speed='')
+            task = bar.add_task('', total=None, pace='')
+            began = time.monotonic()
 
             def show(done: int, total: int) -> None:
-                speed = bar.tasks[task].speed
-                said = f'{speed:.1f} images/s' if speed else ''
-                bar.update(task, completed=done, total=total, speed=said)
+                nonlocal began
+                if not done:
+                    began = time.monotonic()
+                    pace = ''
+                else:
+                    # Maps come in bursts, a batch at a time, which rich's own estimate falls for.
+                    speed = done / (time.monotonic() - began)
+                    left = timedelta(seconds=round((total - done) / speed))
+                    pace = f'{speed:.1f} images/s, {left} left'
+                bar.update(task, completed=done, total=total, pace=pace)
 
             yield show
 

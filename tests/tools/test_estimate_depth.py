@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import runpy
 import signal
 import subprocess
@@ -53,7 +54,7 @@ def model(tmp_path_factory):
 def images(tmp_path_factory):
     """Enough of them that a kill falls into the middle."""
     folder = tmp_path_factory.mktemp('images')
-    for index in range(120):
+    for index in range(60):
         height, width = SIZES[index % 4]
         pixels = np.random.default_rng(index).integers(0, 256, (height // 5, width // 5, 3))
         picture = Image.fromarray(pixels.astype(np.uint8)).resize((width, height))
@@ -77,12 +78,12 @@ def test_killed_at_any_time_and_started_again_gives_the_same_bytes(model, images
     out = tmp_path / 'out'
     args = arguments('tiled', model, images, out)
     process = subprocess.Popen(command(*args), stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-    while len(list(out.rglob('[0-9]*.png'))) < 10 and process.poll() is None:
+    while len(list(out.rglob('[0-9]*.png'))) < 6 and process.poll() is None:
         time.sleep(0.02)
     process.send_signal(signal.SIGKILL)
     assert process.wait() == -signal.SIGKILL
     there = len(list(out.rglob('[0-9]*.png')))
-    assert 10 <= there < 120
+    assert 6 <= there < 60
     # What a kill in the middle of a write leaves.
     (out / '0/.7-abcd1234.png').write_bytes(b'half')
     code, said, _ = call(*args)
@@ -95,7 +96,7 @@ def test_processes_of_torchrun_write_the_same_bytes(model, images, tmp_path, cal
     assert code == 0
     lines = said.splitlines()
     assert lines[0] == f'{model}: licence of the weights: apache-2.0, as its README.md says'
-    assert lines[1].startswith('120 maps written, ') and lines[2] == str(tmp_path / 'clean')
+    assert lines[1].startswith('60 maps written, ') and lines[2] == str(tmp_path / 'clean')
     # Quiet where it is no terminal.
     assert err == ''
     out = tmp_path / 'out'
@@ -103,8 +104,8 @@ def test_processes_of_torchrun_write_the_same_bytes(model, images, tmp_path, cal
     torchrun += ['--standalone', *command(*arguments('whole', model, images, out))[1:]]
     done = subprocess.run([*torchrun, '--launcher', 'pytorch'], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    assert 'process 0: 60 maps written' in done.stdout
-    assert 'process 1: 60 maps written' in done.stdout
+    assert 'process 0: 30 maps written' in done.stdout
+    assert 'process 1: 30 maps written' in done.stdout
     assert done.stdout.count('licence of the weights') == 1
     assert contents(out) == contents(tmp_path / 'clean')
 
@@ -157,6 +158,14 @@ def test_the_manifest_says_how_the_maps_were_made(model, images, tmp_path, call)
     entry = manifest['maps']['0']
     codes = np.asarray(Image.open(tmp_path / 'out/0.png'))
     assert entry['size'] == list(codes.shape[::-1]) and entry['scale'] > 0
+
+
+def test_a_terminal_is_told_the_pace_and_the_time_left(model, images, tmp_path, call, monkeypatch):
+    monkeypatch.setattr('rich.console.Console.is_terminal', True)
+    monkeypatch.setenv('COLUMNS', '120')
+    code, _, err = call(images / '0', '--model', model, '--out', tmp_path / 'out')
+    assert code == 0 and '20/20' in err
+    assert re.search(r'\d+\.\d images/s, \d:\d\d:\d\d left', err)
 
 
 def broken(folder: Path) -> Path:
