@@ -1,10 +1,10 @@
 """A Depth Anything of a few thousand weights, as ``transformers`` saves one."""
 
+import json
 from pathlib import Path
 
 import torch
 from transformers import DepthAnythingConfig, DepthAnythingForDepthEstimation
-from transformers.models.dpt.image_processing_pil_dpt import DPTImageProcessorPil
 
 
 def tiny_model(seed: int = 0, **config) -> DepthAnythingForDepthEstimation:
@@ -41,12 +41,20 @@ def tiny_model(seed: int = 0, **config) -> DepthAnythingForDepthEstimation:
 def save_tiny(folder: Path, seed: int = 0, size: int = 70, **config) -> Path:
     """Save model and image processor; images of ``size``² go through as they are."""
     tiny_model(seed, **config).save_pretrained(folder)
-    DPTImageProcessorPil(
-        size={'height': size, 'width': size},
-        ensure_multiple_of=14,
-        keep_aspect_ratio=True,
-        resample=3,
-        image_mean=[0.485, 0.456, 0.406],
-        image_std=[0.229, 0.224, 0.225],
-    ).save_pretrained(folder)
+    processor = {
+        'image_processor_type': 'DPTImageProcessor',
+        'do_resize': True,
+        'size': {'height': size, 'width': size},
+        'ensure_multiple_of': 14,
+        'keep_aspect_ratio': True,
+        'resample': 3,
+        'do_rescale': True,
+        'rescale_factor': 1 / 255,
+        'do_normalize': True,
+        'image_mean': [0.485, 0.456, 0.406],
+        'image_std': [0.229, 0.224, 0.225],
+        'do_pad': False,
+        'size_divisor': None,
+    }
+    (folder / 'preprocessor_config.json').write_text(json.dumps(processor, indent=2))
     return folder

@@ -46,7 +46,14 @@ class MapFolder:
         """Check or begin the manifest, and remove what a killed run left half written."""
         path = self.root / MANIFEST
         if path.is_file():
-            self._check(json.loads(path.read_text()))
+            try:
+                found = json.loads(path.read_text())
+            except ValueError as error:
+                raise UserError(
+                    f'{path} is not readable ({error}), so how the maps there were made is not '
+                    'known: name another folder with --out or --name.'
+                ) from error
+            self._check(found)
         elif self.root.is_dir() and (other := next(self._pngs(), None)):
             raise UserError(
                 f'{self.root} holds pictures of unknown making ({other.name}) and no {MANIFEST}: '

@@ -104,6 +104,28 @@ def test_a_run_that_is_stopped_again_and_again_ends_with_the_same_bytes(
     assert contents(tmp_path) == expected
 
 
+def test_where_images_go_through_together_a_restart_repeats_the_batches(
+    estimator, images, tmp_path, monkeypatch
+):
+    # As on a GPU, where depth has a trace of what else was in the batch; here a plain one.
+    alone = DepthEstimator.whole
+
+    def together(self, inputs, sizes):
+        trace = np.float32(sum(float(each.mean()) for each in inputs))
+        return [depth + trace for depth in alone(self, inputs, sizes)]
+
+    monkeypatch.setattr(DepthEstimator, 'batched', True)
+    monkeypatch.setattr(DepthEstimator, 'whole', together)
+    settings = Settings(batch_size=3)
+    run(estimator, images, tmp_path / 'clean', settings)
+    expected = contents(tmp_path / 'clean')
+    run(estimator, images, tmp_path / 'killed', settings)
+    for name in ('a/0.png', 'b/3.png', 'b/7.png'):
+        (tmp_path / 'killed' / name).unlink()
+    assert run(estimator, images, tmp_path / 'killed', settings).written == 3
+    assert contents(tmp_path / 'killed') == expected
+
+
 def test_truncated_and_foreign_maps_are_made_again_and_good_ones_left(
     clean, estimator, images, tmp_path
 ):

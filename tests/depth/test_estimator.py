@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 from scipy.stats import spearmanr
 from tiny_depth_anything import save_tiny, tiny_model
-from transformers import pipeline
+from transformers import AutoImageProcessor, pipeline
 
 from depthda.depth import estimator as module
 from depthda.depth.estimator import DepthEstimator
@@ -49,7 +49,9 @@ def noise(height, width, seed=0):
 @pytest.mark.parametrize('size', [(70, 70), (96, 96), (60, 100), (140, 90)])
 def test_whole_images_are_as_the_pipeline_of_transformers_gives_them(folder, tiny, size):
     image = noise(*size)
-    theirs = pipeline('depth-estimation', model=str(folder))(Image.fromarray(image))
+    processor = AutoImageProcessor.from_pretrained(str(folder), backend='pil')
+    network = pipeline('depth-estimation', model=str(folder), image_processor=processor)
+    theirs = network(Image.fromarray(image))
     expected = theirs['predicted_depth'].numpy()
     (found,) = tiny.whole([tiny.preprocessing(image)], [size])
     assert found.shape == size and expected.std() > 0.1

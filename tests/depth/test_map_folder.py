@@ -84,6 +84,13 @@ def test_maps_of_other_settings_or_unknown_making_are_refused(tmp_path):
         folder(tmp_path / 'b').open()
 
 
+def test_a_manifest_that_was_damaged_is_named(tmp_path):
+    folder(tmp_path).open()
+    (tmp_path / MANIFEST).write_text('{"settings"')
+    with pytest.raises(UserError, match=f'{MANIFEST} is not readable .* name another folder'):
+        folder(tmp_path).open()
+
+
 def test_who_goes_on_keeps_what_was_said_and_adds_versions(tmp_path):
     folder(tmp_path).open()
     again = folder(tmp_path, about={'model': '/a/copy', 'versions': [{'torch': '2'}]})
