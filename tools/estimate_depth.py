@@ -40,7 +40,7 @@ def parse() -> argparse.Namespace:
         required=True,
         help='hub id of a Depth Anything, or a folder that holds one (no network is needed then)',
     )
-    parser.add_argument('--name', help="instead of the model's name in rdepth/<model>")
+    parser.add_argument('--name', help="without --out: instead of the model's, in rdepth/<model>")
     parser.add_argument(
         '--mode',
         choices=['whole', 'tiled'],
@@ -56,7 +56,7 @@ def parse() -> argparse.Namespace:
         'twice that: tiles are halved)',
     )
     parser.add_argument(
-        '--overlap', type=float, default=0.25, help='part of a tile shared (default: 0.25)'
+        '--overlap', type=float, metavar='PART', help='part of a tile shared (default: 0.25)'
     )
     parser.add_argument(
         '--size', type=int, help="network size (default: the checkpoint's, 518 for Depth Anything)"
@@ -107,9 +107,12 @@ def run(args: argparse.Namespace) -> None:
     from depthda.depth.optical import OpticalReader
     from depthda.depth.shards import joined
     from depthda.engine.processes import check_launcher
+    from depthda.errors import UserError
 
     set_local_rank(args.local_rank)
     check_launcher(args.launcher)
+    if args.out and args.name:
+        raise UserError('--out names the folder of the maps, so --name is for nothing: drop one.')
     reader = OpticalReader(
         args.bands and tuple(args.bands), args.value_range and tuple(args.value_range)
     )

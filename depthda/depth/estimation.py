@@ -32,12 +32,13 @@ class Settings:
     """How maps are made.
 
     ``tiled`` takes an image that is larger than a tile in tiles of ``tile`` pixels a side (default:
-    the network size), which share ``overlap`` of a side at least; ``whole`` takes each at once.
+    the network size), which share ``overlap`` of a side at least (default: a quarter); ``whole``
+    takes each at once.
     """
 
     mode: str = 'whole'
     tile: int | None = None
-    overlap: float = 0.25
+    overlap: float | None = None
     batch_size: int = 8
     workers: int = 2
     reader: OpticalReader = OpticalReader()
@@ -48,12 +49,20 @@ class Settings:
                 raise UserError(f'the {name} is {value}: take 1 or more.')
         if self.mode not in MODES:
             raise UserError(f'the mode {self.mode!r} is unknown: use {" or ".join(MODES)}.')
-        if self.mode != 'tiled' and self.tile is not None:
-            raise UserError('--tile is about tiles: add --mode tiled.')
+        for option, value in (('--tile', self.tile), ('--overlap', self.overlap)):
+            if self.mode != 'tiled' and value is not None:
+                raise UserError(f'{option} is about tiles: add --mode tiled.')
         if self.tile is not None and self.tile < 32:
             raise UserError(f'tiles of {self.tile} pixels show no scene: take 32 or more.')
-        if not 0.05 <= self.overlap <= 0.5:
+        if self.overlap is not None and not 0.05 <= self.overlap <= 0.5:
             raise UserError(f'an overlap of {self.overlap} of a tile is not in 0.05…0.5.')
+
+    def tiling(self, network: int) -> tuple[int, int] | None:
+        """Side of a tile and the overlap in pixels; None: images are taken whole."""
+        if self.mode != 'tiled':
+            return None
+        tile = self.tile or network
+        return tile, round(tile * (0.25 if self.overlap is None else self.overlap))
 
 
 @dataclass(frozen=True)
@@ -89,7 +98,8 @@ def estimate_depth(
         # Pictures without coordinates are none the worse. Out here: filters are not each thread's.
         warnings.simplefilter('ignore', NotGeoreferencedWarning)
         sizes = dict(zip(jobs, settings.reader.sizes([job.image for job in jobs]), strict=True))
-        grids = {job: _grid(size, settings, estimator) for job, size in sizes.items()}
+        tiling = settings.tiling(estimator.preprocessing.height)
+        grids = {job: _grid(size, tiling) for job, size in sizes.items()}
         folders = _folders(jobs, estimator, settings, model)
         if shard.rank == 0:
             for folder in folders.values():
@@ -111,25 +121,20 @@ def estimate_depth(
     return Summary(len(todo), len(mine) - len(todo), seconds)
 
 
-def _grid(size: Size, settings: Settings, estimator: DepthEstimator) -> Grid | None:
-    if settings.mode == 'whole':
-        return None
-    tile = settings.tile or estimator.preprocessing.height
-    if max(size) <= tile:
-        return None
-    return Grid(*size, tile, round(tile * settings.overlap))
+def _grid(size: Size, tiling: tuple[int, int] | None) -> Grid | None:
+    return Grid(*size, *tiling) if tiling is not None and max(size) > tiling[0] else None
 
 
 def _folders(
     jobs: Sequence[Job], estimator: DepthEstimator, settings: Settings, model: dict[str, Any]
 ) -> dict[Path, MapFolder]:
-    tiled = settings.mode == 'tiled'
+    tile, overlap = settings.tiling(estimator.preprocessing.height) or (None, None)
     decisive = {
         'weights': estimator.fingerprint,
         'preprocessing': estimator.preprocessing.described(),
         'mode': settings.mode,
-        'tile': (settings.tile or estimator.preprocessing.height) if tiled else None,
-        'overlap': settings.overlap if tiled else None,
+        'tile': tile,
+        'overlap': overlap,
         'precision': 'bfloat16' if estimator.bf16 else 'float32',
         **settings.reader.described(),
     }
@@ -137,7 +142,7 @@ def _folders(
         'depthda': depthda.__version__,
         'transformers': transformers.__version__,
         'torch': torch.__version__,
-        'device': estimator.device.type,
+        'device': estimator.device_name,
     }
     about = {**model, 'versions': [versions]}
     return {root: MapFolder(root, decisive, about) for root in {job.root: None for job in jobs}}

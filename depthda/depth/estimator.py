@@ -81,6 +81,11 @@ class DepthEstimator:
         """Whether images of one batch go through the network together."""
         return self.device.type != 'cpu'
 
+    @property
+    def device_name(self) -> str:
+        """``'cpu'``, or which GPU."""
+        return 'cpu' if self.device.type == 'cpu' else torch.cuda.get_device_name(self.device)
+
     def whole(self, inputs: Sequence[Tensor], sizes: Sequence[Size]) -> list[np.ndarray]:
         """Depth of preprocessed images (3, h, w) of one size, each as H×W of its own image.
 
@@ -137,8 +142,14 @@ class DepthEstimator:
     def _network(self, inputs: Tensor) -> Tensor:
         """(N, 3, h, w) to (N, h, w), float32."""
         parts = [inputs] if self.batched else inputs.split(1)
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16):
-            depth = [self.model(part.to(self.device)).predicted_depth for part in parts]
+        try:
+            with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16):
+                depth = [self.model(part.to(self.device)).predicted_depth for part in parts]
+        except torch.OutOfMemoryError as error:
+            raise UserError(
+                f'a batch of {len(inputs)} images of {inputs.shape[2]}×{inputs.shape[3]} does not '
+                'fit into the memory of the GPU: lower --batch-size, or --size.'
+            ) from error
         return torch.cat(depth).float()
 
 

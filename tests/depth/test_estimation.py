@@ -275,7 +275,8 @@ def test_depth_that_is_not_finite_is_an_error(estimator, images, tmp_path, monke
         ({'mode': 'half'}, "mode 'half' is unknown: use whole or tiled"),
         ({'tile': 500}, 'add --mode tiled'),
         ({'mode': 'tiled', 'tile': 3}, 'take 32 or more'),
-        ({'overlap': 0.7}, 'overlap of 0.7'),
+        ({'overlap': 0.3}, '--overlap is about tiles: add --mode tiled'),
+        ({'mode': 'tiled', 'overlap': 0.7}, 'overlap of 0.7'),
     ],
 )
 def test_settings_that_mean_nothing_are_refused(settings, said):

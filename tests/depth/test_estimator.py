@@ -89,6 +89,29 @@ def test_bfloat16_does_not_leave_steps_in_the_depth(folder, tiny):
     assert len(plain.unique()) < 0.6 * (plain > 0).sum()  # what the head would leave of it
 
 
+@pytest.mark.skipif(not torch.cuda.is_available(), reason='needs a GPU')
+def test_the_gpu_gives_the_depth_of_the_cpu(folder, tiny):
+    images = [tiny.preprocessing(noise(70, 70, seed)) for seed in range(5)]
+    sizes = [(70, 70)] * 5
+    exact = np.stack(tiny.whole(images, sizes))
+    for bf16, error in ((False, 0.01), (True, 0.2)):
+        gpu = DepthEstimator.load(str(folder), 'cuda', bf16)
+        found = np.stack(gpu.whole(images, sizes))
+        assert np.abs(found - exact).max() < error * np.ptp(exact)
+        np.testing.assert_array_equal(found, np.stack(gpu.whole(images, sizes)))
+
+
+def test_a_batch_that_does_not_fit_says_what_to_lower(folder, monkeypatch):
+    estimator = DepthEstimator.load(str(folder))
+
+    def full(*args, **kwargs):
+        raise torch.OutOfMemoryError
+
+    monkeypatch.setattr(estimator.model, 'forward', full)
+    with pytest.raises(UserError, match='batch of 1 images of 70×70 does not fit .*--batch-size'):
+        estimator.whole([estimator.preprocessing(noise(70, 70))], [(70, 70)])
+
+
 def test_the_size_of_the_network_can_be_chosen(folder):
     larger = DepthEstimator.load(str(folder), size=98)
     assert larger.preprocessing(noise(200, 200)).shape == (3, 98, 98)
