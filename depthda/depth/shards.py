@@ -10,6 +10,8 @@ from typing import TypeVar
 import torch
 import torch.distributed as dist
 
+from depthda.errors import UserError
+
 Item = TypeVar('Item')
 # The last process of a long run may be hours behind the first.
 _PATIENCE = datetime.timedelta(days=7)
@@ -27,8 +29,15 @@ class Shard:
 
     def wait(self) -> None:
         """Until all processes are here."""
-        if self.size > 1:
+        if self.size == 1:
+            return
+        try:
             dist.barrier()
+        except RuntimeError as error:
+            # What gloo raises when a process is gone.
+            raise UserError(
+                'another process of this run has stopped: its message says why.'
+            ) from error
 
 
 @contextmanager
