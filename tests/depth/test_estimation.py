@@ -235,7 +235,7 @@ def test_reading_network_and_writing_overlap(estimator, images, tmp_path, monkey
         Image.new('RGB', (70, 70), (index, 0, 0)).save(many / f'{index}.png')
     summary = run(estimator, many, tmp_path / 'out', Settings(batch_size=4, workers=1))
     # One after the other it would be 2.4 seconds.
-    assert 0.8 < summary.seconds < 1.8
+    assert 0.8 < summary.seconds < 2
 
 
 def test_places_without_data_have_no_depth(estimator, tmp_path):
