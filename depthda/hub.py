@@ -1,29 +1,38 @@
 """Models of ``transformers``, from the hub or a local folder: their mistakes in one sentence."""
 
+import hashlib
 import logging
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import torch
 from safetensors import SafetensorError
+from torch import nn
 from transformers.utils import logging as transformers_logging
 
 from depthda.errors import UserError
 
 
 @contextmanager
-def explained(weights: str) -> Iterator[None]:
-    """Turn what ``transformers`` raises for unreadable weights into one sentence."""
+def explained(weights: str, option: str = 'weights=') -> Iterator[None]:
+    """Turn what ``transformers`` raises for unreadable weights into one sentence.
+
+    ``option`` is how whoever mends it names them.
+    """
     folder = Path(weights).expanduser()
     # A hub id is `owner/name` (or `name`); everything else can only be a path.
     if not folder.is_dir() and not re.fullmatch(r'[\w][\w.-]*(/[\w][\w.-]*)?', weights):
         raise UserError(
             f'The folder of weights {weights!r} does not exist: fetch them with '
-            f'`hf download OWNER/NAME --local-dir {weights}`, or set weights to the right path.'
+            f'`hf download OWNER/NAME --local-dir {weights}`, or set {option.rstrip("= ")} to the '
+            'right path.'
         )
     try:
         yield
+    except UserError:
+        raise
     except (OSError, ValueError, SafetensorError) as error:
         reason = str(error).splitlines()[0].rstrip('. ')
         if folder.is_dir():
@@ -34,7 +43,7 @@ def explained(weights: str) -> Iterator[None]:
         raise UserError(
             f'The weights {weights!r} are neither a local folder nor to be had from the hub '
             f'({reason}): where there is a network, `hf download {weights} --local-dir DIR`, '
-            f'then set weights=DIR.'
+            f'then set {option}DIR.'
         ) from error
 
 
@@ -51,3 +60,12 @@ def quiet_transformers() -> Iterator[None]:
         transformers_logging.set_verbosity(verbosity)
         if progress_bar:
             transformers_logging.enable_progress_bar()
+
+
+def fingerprint(model: nn.Module) -> bytes:
+    """The SHA-256 of all weights: the same weights from another folder are equal."""
+    digest = hashlib.sha256()
+    for name, value in sorted(model.state_dict().items()):
+        digest.update(name.encode())
+        digest.update(value.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy())
+    return digest.digest()

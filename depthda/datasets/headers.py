@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 import rasterio
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
 
 IMAGE_SUFFIXES = ('.png', '.jpg', '.jpeg', '.tif', '.tiff')
@@ -76,5 +76,10 @@ def _other(path: str | os.PathLike) -> Header | None:
     try:
         with Image.open(path) as image:
             return Header(*image.size, len(image.getbands()))
-    except (UnidentifiedImageError, SyntaxError):
+    except SyntaxError:
+        return None
+    except OSError as error:
+        # Pillow's own, for a file of another format or one that broke off, has no number.
+        if error.errno is not None:
+            raise
         return None

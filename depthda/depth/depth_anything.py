@@ -9,14 +9,23 @@ from depthda.errors import UserError
 from depthda.hub import explained, quiet_transformers
 
 
-def load_depth_anything(weights: str) -> DepthAnythingForDepthEstimation:
-    """Read a Depth Anything model from a hub id or a local folder, whole or not at all."""
-    with explained(weights), quiet_transformers():
+def load_depth_anything(weights: str, option: str = 'weights=') -> DepthAnythingForDepthEstimation:
+    """Read a Depth Anything model from a hub id or a local folder, whole or not at all.
+
+    ``option`` is what a message tells the user to set.
+    """
+    with explained(weights, option), quiet_transformers():
         config = AutoConfig.from_pretrained(weights)
         if config.model_type != 'depth_anything':
             raise UserError(
                 f'The weights {weights!r} are of a {config.model_type} model, not of Depth '
                 'Anything: take depth-anything/Depth-Anything-V2-Small-hf or a relative of it.'
+            )
+        if config.depth_estimation_type != 'relative':
+            raise UserError(
+                f'The weights {weights!r} are of a metric Depth Anything, whose output grows with '
+                'the distance: take a relative one, such as '
+                'depth-anything/Depth-Anything-V2-Small-hf.'
             )
         model, report = DepthAnythingForDepthEstimation.from_pretrained(
             weights, dtype=torch.float32, output_loading_info=True

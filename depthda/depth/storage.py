@@ -13,6 +13,7 @@ import numpy as np
 import rasterio
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
 
+from depthda.depth import png_notes
 from depthda.errors import UserError
 from depthda.files import atomic_path
 
@@ -52,8 +53,14 @@ def write_depth(path: str | os.PathLike, depth: np.ndarray) -> None:
     if depth.ndim != 2 or not (depth >= 0).all() or not (depth <= 1).all():
         raise ValueError(f'depth for {path} must be H×W in [0, 1] without NaN, got {depth.shape}')
     codes = np.where(depth > 0, np.maximum(np.rint(depth * 65535), 1), 0).astype(np.uint16)
+    write_codes(path, codes)
+
+
+def write_codes(path: str | os.PathLike, codes: np.ndarray, note: str | None = None) -> None:
+    """Write H×W uint16 codes as they are, with a ``note`` (ASCII) inside the file."""
+    content = cv2.imencode('.png', codes)[1].tobytes()
     with atomic_path(path) as beside:
-        beside.write_bytes(cv2.imencode('.png', codes)[1].tobytes())
+        beside.write_bytes(content if note is None else png_notes.put(content, note))
 
 
 def normalize_heights(

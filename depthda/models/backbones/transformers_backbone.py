@@ -1,6 +1,5 @@
 """Any backbone of ``transformers`` as a backbone of mmseg."""
 
-import hashlib
 from collections.abc import Sequence
 
 import torch
@@ -12,6 +11,7 @@ from torch.utils.checkpoint import checkpoint
 from transformers import CONFIG_MAPPING, AutoBackbone, PreTrainedConfig
 
 from depthda.errors import UserError
+from depthda.hub import fingerprint
 from depthda.models.backbones.transformers_weights import (
     ALLOWED_MISSING,
     config_fields,
@@ -86,7 +86,8 @@ class TransformersBackbone(BaseModule):
         if self.weights is not None:
             load_weights(self.model, self.weights, self.allowed_missing)
         if hasattr(self, 'fingerprint'):
-            self.fingerprint.copy_(_fingerprint(self.model))
+            named = bytearray(fingerprint(self.model))
+            self.fingerprint.copy_(torch.frombuffer(named, dtype=torch.uint8))
         self.is_init = True
 
     def train(self, mode: bool = True) -> 'TransformersBackbone':
@@ -108,15 +109,6 @@ class TransformersBackbone(BaseModule):
                 f'Images of {tuple(inputs.shape[2:])} are not whole patches of {config.patch_size} '
                 f'({config.model_type}): crop, resize or pad them to a multiple.'
             )
-
-
-def _fingerprint(model: nn.Module) -> Tensor:
-    """The SHA-256 of all weights, as 32 bytes: the same weights from another folder are equal."""
-    digest = hashlib.sha256()
-    for name, value in sorted(model.state_dict().items()):
-        digest.update(name.encode())
-        digest.update(value.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy())
-    return torch.frombuffer(bytearray(digest.digest()), dtype=torch.uint8)
 
 
 def _leave_out_encoder(

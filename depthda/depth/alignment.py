@@ -1,0 +1,158 @@
+"""One scale and one shift for each tile, so that the tiles of a scene agree with each other."""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from scipy.sparse import coo_matrix
+from scipy.sparse.linalg import spsolve
+
+_BLOCKS = 8
+Box = tuple[int, int, int, int]  # top, left, bottom, right; the last two are outside
+
+
+def align_tiles(
+    tiles: Sequence[np.ndarray],
+    boxes: Sequence[Box],
+    coarse: np.ndarray,
+    tie: float = 0.1,
+    valid: np.ndarray | None = None,
+) -> tuple[np.ndarray, np.ndarray]:
+    r"""Scales a and shifts b of the tiles p_i, by one linear least squares over the whole scene:
+
+    .. math::
+        \min_{a, b} \sum_{i<j} \sum_{x \in i \cap j} (a_i p_i + b_i - a_j p_j - b_j)^2
+        + tie \sum_i \sum_{x \in i} (a_i \bar p_i + b_i - \bar c)^2, \quad a_i \ge 0
+
+    The overlaps make neighbours agree. Alone they leave the whole free to drift from tile to tile
+    (and a = 0 would fit best); the coarse pass c, which has seen the scene at once, holds it. With
+    overlaps of a quarter of a tile and the default ``tie`` it does so over one or two tiles: closer
+    by, the tiles have the say. The bars are means over blocks of an eighth of a tile: pixel by
+    pixel, the detail that the coarse pass has not seen would count as noise and flatten the tile. A
+    tile that would have to be turned upside down becomes flat.
+
+    Args:
+        tiles: H_i×W_i each, on the grid of the scene.
+        boxes: Where each lies.
+        coarse: H×W, of the whole scene.
+        tie: Weight of a pixel of the coarse pass against a pixel of an overlap.
+        valid: H×W, where the scene has data; the rest has no say.
+    """
+    known = np.ones(coarse.shape, bool) if valid is None else valid
+    if not known.any():
+        return np.zeros(len(tiles)), np.zeros(len(tiles))
+    # Numbers of order 1 keep the normal equations accurate.
+    middle, spread = _standard(coarse[known])
+    standards = [
+        _standard(tile[known[_slices(box)]]) for tile, box in zip(tiles, boxes, strict=True)
+    ]
+    middles, spreads = np.array(standards).T
+
+    def part(index: int, box: Box) -> np.ndarray:
+        top, left, _, _ = boxes[index]
+        inside = _slices((box[0] - top, box[1] - left, box[2] - top, box[3] - left))
+        values = tiles[index][inside][known[_slices(box)]].astype(np.float64)
+        return (values - middles[index]) / spreads[index]
+
+    equations = _Equations(len(tiles))
+    for i, j, box in _overlaps(boxes):
+        equations.add(1.0, {i: part(i, box), j: part(j, box)})
+    for i, box in enumerate(boxes):
+        there = known[_slices(box)]
+        values, counts = _block_means((tiles[i] - middles[i]) / spreads[i], there)
+        target, _ = _block_means((coarse[_slices(box)] - middle) / spread, there)
+        equations.add(tie * counts, {i: values}, target)
+    scales, shifts = equations.solve()
+    scales = scales * spread / spreads
+    return scales, shifts * spread + middle - scales * middles
+
+
+class _Equations:
+    """Normal equations of the unknowns (scale, shift) of each tile, summed up term by term."""
+
+    def __init__(self, tiles: int) -> None:
+        self._size = 2 * tiles
+        self._rows: list[np.ndarray] = []
+        self._columns: list[np.ndarray] = []
+        self._values: list[np.ndarray] = []
+        self._right = np.zeros(self._size)
+
+    def add(
+        self,
+        weight: np.ndarray | float,
+        tiles: dict[int, np.ndarray],
+        target: np.ndarray | float = 0.0,
+    ) -> None:
+        """Add ``Σ weight · (scale · values + shift − target)²`` of one tile over its values.
+
+        With a second tile, its ``scale · values + shift`` is taken off.
+        """
+        design = []
+        for sign, values in zip((1, -1), tiles.values(), strict=False):
+            design += [sign * values, np.full(len(values), float(sign))]
+        design = np.stack(design)
+        place = np.array([2 * tile + k for tile in tiles for k in (0, 1)])
+        self._rows.append(np.repeat(place, len(place)))
+        self._columns.append(np.tile(place, len(place)))
+        self._values.append((weight * design @ design.T).ravel())
+        self._right[place] += (weight * design * target).sum(1)
+
+    def solve(self) -> tuple[np.ndarray, np.ndarray]:
+        """Scales and shifts. A scale that comes out below 0 is held at 0, the rest solved again."""
+        entries = (np.concatenate(each) for each in (self._rows, self._columns))
+        normal = coo_matrix(
+            (np.concatenate(self._values), tuple(entries)), (self._size, self._size)
+        ).tocsc()
+        # A tile without relief says nothing of its scale, one without data nothing at all.
+        held = normal.diagonal() <= 1e-9 * normal.diagonal().max()
+        solution = np.zeros(self._size)
+        while not held.all():
+            free = np.flatnonzero(~held)
+            solution[:] = 0
+            solution[free] = np.atleast_1d(spsolve(normal[free][:, free], self._right[free]))
+            below = np.zeros(self._size, bool)
+            below[::2] = solution[::2] < 0
+            if not below.any():
+                break
+            held |= below
+        return solution[::2], solution[1::2]
+
+
+def _overlaps(boxes: Sequence[Box]) -> Iterator[tuple[int, int, Box]]:
+    """Every two boxes that share pixels, and which."""
+    corners = np.array(boxes)
+    for i in range(len(boxes) - 1):
+        rest = corners[i + 1 :]
+        starts, stops = (
+            np.maximum(corners[i, :2], rest[:, :2]),
+            np.minimum(corners[i, 2:], rest[:, 2:]),
+        )
+        for j in np.flatnonzero((starts < stops).all(1)):
+            yield i, i + 1 + int(j), (*starts[j].tolist(), *stops[j].tolist())
+
+
+def _slices(box: Box) -> tuple[slice, slice]:
+    top, left, bottom, right = box
+    return slice(top, bottom), slice(left, right)
+
+
+def _block_means(values: np.ndarray, known: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The means of the known pixels of each block that has any, and how many these are."""
+    rows, columns = (
+        np.unique(np.linspace(0, side, _BLOCKS, False, dtype=int)) for side in values.shape
+    )
+
+    def sums(of: np.ndarray) -> np.ndarray:
+        return np.add.reduceat(np.add.reduceat(of, rows, 0), columns, 1)
+
+    counts = sums(known.astype(np.float64))
+    total = sums(np.where(known, values, 0).astype(np.float64))
+    return total[counts > 0] / counts[counts > 0], counts[counts > 0]
+
+
+def _standard(values: np.ndarray) -> tuple[float, float]:
+    """Mean and deviation; the latter 1 where there is none but rounding."""
+    if not values.size:
+        return 0.0, 1.0
+    middle = float(values.mean(dtype=np.float64))
+    spread = float(values.std(dtype=np.float64))
+    return middle, spread if spread > 1e-6 * abs(middle) else 1.0

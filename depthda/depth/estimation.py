@@ -1,0 +1,157 @@
+"""What ``tools/estimate_depth.py`` does: images in, maps out, whatever happens in between."""
+
+import time
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+import transformers
+from rasterio.errors import NotGeoreferencedWarning
+
+import depthda
+from depthda.depth.estimator import DepthEstimator
+from depthda.depth.map_folder import MapFolder
+from depthda.depth.map_jobs import Job
+from depthda.depth.map_pipeline import Pipeline, Plan, Progress
+from depthda.depth.optical import OpticalReader, Size
+from depthda.depth.shards import Shard
+from depthda.depth.tiling import Grid
+from depthda.errors import UserError
+from depthda.experiments.lock import locked
+
+_ALONE = Shard()
+MODES = ('whole', 'tiled')
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How maps are made.
+
+    ``tiled`` takes an image that is larger than a tile in tiles of ``tile`` pixels a side (default:
+    the network size), which share ``overlap`` of a side at least (default: a quarter); ``whole``
+    takes each at once.
+    """
+
+    mode: str = 'whole'
+    tile: int | None = None
+    overlap: float | None = None
+    batch_size: int = 8
+    workers: int = 2
+    reader: OpticalReader = OpticalReader()
+
+    def __post_init__(self) -> None:
+        for name, value in (('batch size', self.batch_size), ('number of workers', self.workers)):
+            if value < 1:
+                raise UserError(f'the {name} is {value}: take 1 or more.')
+        if self.mode not in MODES:
+            raise UserError(f'the mode {self.mode!r} is unknown: use {" or ".join(MODES)}.')
+        for option, value in (('--tile', self.tile), ('--overlap', self.overlap)):
+            if self.mode != 'tiled' and value is not None:
+                raise UserError(f'{option} is about tiles: add --mode tiled.')
+        if self.tile is not None and self.tile < 32:
+            raise UserError(f'tiles of {self.tile} pixels show no scene: take 32 or more.')
+        if self.overlap is not None and not 0.05 <= self.overlap <= 0.5:
+            raise UserError(f'an overlap of {self.overlap} of a tile is not in 0.05…0.5.')
+
+    def tiling(self, network: int) -> tuple[int, int] | None:
+        """Side of a tile and the overlap in pixels; None: images are taken whole."""
+        if self.mode != 'tiled':
+            return None
+        tile = self.tile or network
+        return tile, round(tile * (0.25 if self.overlap is None else self.overlap))
+
+
+@dataclass(frozen=True)
+class Summary:
+    """Of the maps of this process: how many were written, how many there, and how fast."""
+
+    written: int
+    kept: int
+    seconds: float
+
+
+def estimate_depth(
+    estimator: DepthEstimator,
+    jobs: Sequence[Job],
+    settings: Settings,
+    model: dict[str, Any],
+    shard: Shard = _ALONE,
+    progress: Progress | None = None,
+) -> Summary:
+    """Write the map of every job that has none yet, and the manifest of each folder of maps.
+
+    Reading, network and writing overlap. Memory holds one batch that is being read, one in the
+    network and one whose maps are being written, however many images there are. A map is there
+    whole or not at all; a run that was killed and started again ends with the bytes of one that was
+    not (see :class:`DepthEstimator` for what they depend on).
+
+    Args:
+        model: What the manifest says of the model beside its weights' hash.
+        shard: Which of the jobs are this process's.
+        progress: Called with the number of maps written and to be written.
+    """
+    with warnings.catch_warnings(), ExitStack() as stack:
+        # Pictures without coordinates are none the worse. Out here: filters are not each thread's.
+        warnings.simplefilter('ignore', NotGeoreferencedWarning)
+        sizes = dict(zip(jobs, settings.reader.sizes([job.image for job in jobs]), strict=True))
+        tiling = settings.tiling(estimator.preprocessing.height)
+        grids = {job: _grid(size, tiling) for job, size in sizes.items()}
+        folders = _folders(jobs, estimator, settings, model)
+        if shard.rank == 0:
+            for folder in folders.values():
+                stack.enter_context(_held(folder.root))
+                folder.open()
+        shard.wait()
+        mine = shard.part(jobs)
+        todo = {job for job in mine if not folders[job.root].is_done(job.map, sizes[job])}
+        started = time.monotonic()
+        plan = Plan(mine, todo, sizes, grids, folders)
+        Pipeline(estimator, settings.reader, plan, settings.batch_size, settings.workers).run(
+            progress
+        )
+        seconds = time.monotonic() - started
+        shard.wait()
+        if shard.rank == 0:
+            for folder in folders.values():
+                folder.finish()
+    return Summary(len(todo), len(mine) - len(todo), seconds)
+
+
+def _grid(size: Size, tiling: tuple[int, int] | None) -> Grid | None:
+    return Grid(*size, *tiling) if tiling is not None and max(size) > tiling[0] else None
+
+
+def _folders(
+    jobs: Sequence[Job], estimator: DepthEstimator, settings: Settings, model: dict[str, Any]
+) -> dict[Path, MapFolder]:
+    tile, overlap = settings.tiling(estimator.preprocessing.height) or (None, None)
+    decisive = {
+        'weights': estimator.fingerprint,
+        'preprocessing': estimator.preprocessing.described(),
+        'mode': settings.mode,
+        'tile': tile,
+        'overlap': overlap,
+        'precision': 'bfloat16' if estimator.bf16 else 'float32',
+        **settings.reader.described(),
+    }
+    versions = {
+        'depthda': depthda.__version__,
+        'transformers': transformers.__version__,
+        'torch': torch.__version__,
+        'device': estimator.device_name,
+    }
+    about = {**model, 'versions': [versions]}
+    return {root: MapFolder(root, decisive, about) for root in {job.root: None for job in jobs}}
+
+
+@contextmanager
+def _held(root: Path) -> Iterator[None]:
+    root.mkdir(parents=True, exist_ok=True)
+    with locked(root) as mine:
+        if not mine:
+            raise UserError(f'another run is writing to {root}: wait for it to end.')
+        yield

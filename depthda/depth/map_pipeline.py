@@ -1,0 +1,133 @@
+"""Reading, network and writing side by side, with a fixed number of images in memory."""
+
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from depthda.depth.estimator import DepthEstimator
+from depthda.depth.map_folder import MapFolder
+from depthda.depth.map_jobs import Job
+from depthda.depth.optical import OpticalReader, Size
+from depthda.depth.tiling import Grid
+from depthda.errors import UserError
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The jobs of this process, those of them that have no map yet, and what is known of each.
+
+    ``grids`` has the tiles of an image; None: it is taken whole.
+    """
+
+    jobs: Sequence[Job]
+    todo: set[Job]
+    sizes: dict[Job, Size]
+    grids: dict[Job, Grid | None]
+    folders: dict[Path, MapFolder]
+
+
+class Pipeline:
+    """One batch is being read, one is in the network, the maps of one are being written.
+
+    An image in tiles is a batch of its own.
+    """
+
+    def __init__(
+        self,
+        estimator: DepthEstimator,
+        reader: OpticalReader,
+        plan: Plan,
+        batch_size: int,
+        workers: int,
+    ) -> None:
+        self.estimator, self.reader, self.plan = estimator, reader, plan
+        self.batch_size, self.workers = batch_size, workers
+
+    def run(self, progress: Progress | None = None) -> None:
+        """Write the maps; ``progress`` is called with the number of those written and of all."""
+        report = progress or (lambda done, total: None)
+        readers, writers = (ThreadPoolExecutor(self.workers) for _ in range(2))
+        writing: deque[Future] = deque()
+        written, total = 0, len(self.plan.todo)
+
+        def wait(most: int) -> None:
+            """Until no more than ``most`` maps are waiting to be written."""
+            nonlocal written
+            while len(writing) > most:
+                writing.popleft().result()
+                written += 1
+                report(written, total)
+
+        report(written, total)
+        batches = self.batches()
+        try:
+            ahead: list[Future] = []
+            for batch, after in zip([[], *batches], [*batches, []], strict=True):
+                inputs = [each.result() for each in ahead]
+                ahead = [readers.submit(self._read, job) for job in after]
+                for job, depth, valid in self._depth(batch, inputs, readers):
+                    if job in self.plan.todo:
+                        wait(self.batch_size - 1)
+                        writing.append(writers.submit(self._write, job, depth, valid))
+            wait(0)
+        finally:
+            for pool in (readers, writers):
+                pool.shutdown(cancel_futures=True)
+
+    def batches(self) -> list[list[Job]]:
+        """Jobs of one network size, ``batch_size`` at a time.
+
+        Where a batch goes through the network together, all images are planned and a batch in
+        which a map is missing is run as it was planned: a run that was killed repeats its batches.
+        """
+        together, todo = self.estimator.batched, self.plan.todo
+        alone: list[list[Job]] = []
+        groups: dict[Size, list[Job]] = {}
+        for job in self.plan.jobs:
+            if not together and job not in todo:
+                continue
+            if self.plan.grids[job] is not None:
+                alone.append([job])
+            else:
+                size = self.estimator.preprocessing.network_size(*self.plan.sizes[job])
+                groups.setdefault(size, []).append(job)
+        grouped = [
+            group[start : start + self.batch_size]
+            for _, group in sorted(groups.items())
+            for start in range(0, len(group), self.batch_size)
+        ]
+        return [batch for batch in grouped + alone if not todo.isdisjoint(batch)]
+
+    def _read(self, job: Job) -> tuple[Any, np.ndarray | None]:
+        image, valid = self.reader.read(job.image)
+        if self.plan.grids[job] is not None:
+            return image, valid
+        return self.estimator.preprocessing(image), valid
+
+    def _depth(
+        self, batch: list[Job], inputs: list[tuple], workers: ThreadPoolExecutor
+    ) -> Iterator[tuple[Job, np.ndarray, np.ndarray | None]]:
+        if not batch:
+            return
+        images, valid = zip(*inputs, strict=True)
+        grid = self.plan.grids[batch[0]]
+        if grid is None:
+            maps = self.estimator.whole(images, [self.plan.sizes[job] for job in batch])
+        else:
+            maps = [self.estimator.tiled(images[0], grid, self.batch_size, workers, valid[0])]
+        yield from zip(batch, maps, valid, strict=True)
+
+    def _write(self, job: Job, depth: np.ndarray, valid: np.ndarray | None) -> None:
+        if not np.isfinite(depth).all():
+            raise UserError(
+                f'the network gives no finite depth for {job.image}: try --amp off, and if that '
+                'does not help, fetch the weights again.'
+            )
+        self.plan.folders[job.root].write(job.map, depth, valid)

@@ -1,0 +1,152 @@
+"""Images of any make as the three bands of 8 bits that a depth network takes."""
+
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import rasterio
+from PIL import Image, ImageOps
+from rasterio.errors import RasterioError
+
+from depthda.datasets.headers import read_headers
+from depthda.errors import UserError
+
+Size = tuple[int, int]  # height, width
+_EXIF_ORIENTATION = 0x0112
+_THREADS = 16
+
+
+@dataclass(frozen=True)
+class OpticalReader:
+    """Reads PNG, JPEG and TIFF as H×W×3 uint8 RGB.
+
+    Args:
+        bands: Which three bands are red, green and blue for the network, from 1. None: all three of
+            an image, or its only one three times; an image of other bands is refused.
+        value_range: The values that become 0 and 255. None: 8 bits as they are, others are refused.
+    """
+
+    bands: tuple[int, int, int] | None = None
+    value_range: tuple[float, float] | None = None
+
+    def __post_init__(self) -> None:
+        if self.bands is not None and min(self.bands) < 1:
+            raise UserError(f'bands {self.bands} are counted from 1: correct --bands.')
+        if self.value_range is not None and not self.value_range[0] < self.value_range[1]:
+            raise UserError(
+                f'the value range {self.value_range} is empty: give --value-range LOW HIGH, '
+                'LOW < HIGH.'
+            )
+
+    def sizes(self, paths: Sequence[str | os.PathLike]) -> list[Size]:
+        """The sizes of many images from their headers; refuses those that cannot be read."""
+        headers = read_headers(paths)
+        for path, header in zip(paths, headers, strict=True):
+            if header is None:
+                raise UserError(
+                    f'{path} cannot be read as an image (empty, broken off or of another format): '
+                    'replace or remove it.'
+                )
+            self._check_bands(path, header.bands)
+        with ThreadPoolExecutor(_THREADS) as pool:
+            turned = pool.map(_is_turned, paths)
+            return [
+                (h.width, h.height) if turn else (h.height, h.width)
+                for h, turn in zip(headers, turned, strict=True)
+            ]
+
+    def read(self, path: str | os.PathLike) -> tuple[np.ndarray, np.ndarray | None]:
+        """The image and where it has data, H×W; None: everywhere.
+
+        A GeoTIFF says where by its no-data tag, mask or alpha band. JPEGs are turned as their EXIF
+        says, as OpenCV does when they are trained on.
+        """
+        path = Path(path)
+        valid = None
+        if path.suffix.lower() in ('.tif', '.tiff'):
+            values, valid = self._read_tiff(path)
+        else:
+            values = _read_jpeg(path) if path.suffix.lower() != '.png' else _read_png(path)
+            self._check_bands(path, values.shape[2])
+            if self.bands is not None:
+                values = values[..., [band - 1 for band in self.bands]]
+        if values.shape[2] == 1:
+            values = values.repeat(3, axis=2)
+        return np.ascontiguousarray(self._to_8_bits(path, values)), valid
+
+    def described(self) -> dict[str, Any]:
+        """Plain values, as they come back from JSON."""
+        return {key: value and list(value) for key, value in asdict(self).items()}
+
+    def _read_tiff(self, path: Path) -> tuple[np.ndarray, np.ndarray | None]:
+        try:
+            with rasterio.open(path) as raster:
+                self._check_bands(path, raster.count)
+                values, valid = raster.read(self.bands), raster.dataset_mask() > 0
+        except RasterioError as error:
+            raise _unreadable(path, error) from error
+        if np.issubdtype(values.dtype, np.floating):
+            valid &= np.isfinite(values).all(0)
+        return values.transpose(1, 2, 0), None if valid.all() else valid
+
+    def _check_bands(self, path: str | os.PathLike, count: int) -> None:
+        if self.bands is None and count not in (1, 3):
+            raise UserError(
+                f'{path} has {count} bands, and the network takes three: say which, as red, green '
+                'and blue, with --bands 1 2 3.'
+            )
+        if self.bands is not None and count < max(self.bands):
+            raise UserError(
+                f'{path} has {count} bands and no band {max(self.bands)}: correct --bands, or '
+                'give images of other bands in a run of their own.'
+            )
+
+    def _to_8_bits(self, path: Path, values: np.ndarray) -> np.ndarray:
+        if self.value_range is None:
+            if values.dtype != np.uint8:
+                raise UserError(
+                    f'{path} has values of type {values.dtype}, and the network takes 8 bits: say '
+                    'which values become black and white with --value-range LOW HIGH.'
+                )
+            return values
+        low, high = self.value_range
+        # NaN is no data, and becomes black.
+        known = np.nan_to_num(values.astype(np.float32), nan=low)
+        return np.rint(((known - low) * (255 / (high - low))).clip(0, 255)).astype(np.uint8)
+
+
+def _read_png(path: Path) -> np.ndarray:
+    content = np.fromfile(path, np.uint8)
+    values = cv2.imdecode(content, cv2.IMREAD_UNCHANGED) if content.size else None
+    if values is None:
+        raise _unreadable(path, 'no PNG')
+    values = np.atleast_3d(values)
+    if values.shape[2] >= 3:
+        values = values[..., [2, 1, 0, 3][: values.shape[2]]]
+    return values
+
+
+def _read_jpeg(path: Path) -> np.ndarray:
+    try:
+        with Image.open(path) as image:
+            return np.atleast_3d(np.asarray(ImageOps.exif_transpose(image)))
+    # Pillow raises OSError for a file that broke off.
+    except (SyntaxError, OSError) as error:
+        raise _unreadable(path, error) from error
+
+
+def _is_turned(path: str | os.PathLike) -> bool:
+    """Whether EXIF swaps the sides of an image."""
+    if Path(path).suffix.lower() not in ('.jpg', '.jpeg'):
+        return False
+    with Image.open(path) as image:
+        return image.getexif().get(_EXIF_ORIENTATION, 1) >= 5
+
+
+def _unreadable(path: Path, reason: object) -> UserError:
+    return UserError(f'{path} cannot be read as an image ({reason}): replace or remove it.')

@@ -1,0 +1,73 @@
+"""Overlapping tiles of a scene, and their blend."""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise, product
+
+import numpy as np
+
+from depthda.depth.alignment import Box
+
+Span = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Tiles of equal size that cover a scene, evenly spread.
+
+    A tile is ``tile`` pixels a side, or as long as the scene where that is shorter. Neighbours
+    share ``overlap`` pixels at least.
+    """
+
+    height: int
+    width: int
+    tile: int
+    overlap: int
+
+    @property
+    def boxes(self) -> list[Box]:
+        """Row by row."""
+        return [
+            (top, left, bottom, right)
+            for top, bottom in self._spans(self.height)
+            for left, right in self._spans(self.width)
+        ]
+
+    def blend(
+        self, tiles: Sequence[np.ndarray], scales: np.ndarray, shifts: np.ndarray
+    ) -> np.ndarray:
+        """The scene of the tiles ``scale · tile + shift``, H×W float32.
+
+        Each tile's weight rises from its edge over the overlap as sin² and the weights of a place
+        sum to 1: where tiles differ, one turns into the other without a step or a kink.
+        """
+        scene = np.zeros((self.height, self.width), np.float32)
+        rows, columns = (list(self._weights(length)) for length in (self.height, self.width))
+        for box, tile, (row, column), scale, shift in zip(
+            self.boxes, tiles, product(rows, columns), scales, shifts, strict=True
+        ):
+            top, left, bottom, right = box
+            aligned = np.float32(scale) * tile + np.float32(shift)
+            scene[top:bottom, left:right] += np.outer(row, column) * aligned
+        return scene
+
+    def _spans(self, length: int) -> list[Span]:
+        side = min(self.tile, length)
+        count = math.ceil((length - side) / (self.tile - self.overlap)) + 1
+        starts = np.rint(np.linspace(0, length - side, count)).astype(int).tolist()
+        return [(start, start + side) for start in starts]
+
+    def _weights(self, length: int) -> Iterator[np.ndarray]:
+        """The weights of each tile along one axis."""
+        spans = self._spans(length)
+        raised = np.ones((len(spans), length))
+        for index, ((_, stop), (start, _)) in enumerate(pairwise(spans)):
+            ramp = np.sin((np.arange(stop - start) + 0.5) / (stop - start) * math.pi / 2) ** 2
+            raised[index, start:stop] *= ramp[::-1]
+            raised[index + 1, start:stop] *= ramp
+        for index, (start, stop) in enumerate(spans):
+            raised[index, :start] = raised[index, stop:] = 0
+        total = raised.sum(0)
+        for index, (start, stop) in enumerate(spans):
+            yield (raised[index, start:stop] / total[start:stop]).astype(np.float32)

@@ -1,0 +1,97 @@
+"""Draw the pictures of docs/depth.md from the synthetic world: python docs/draw_depth.py"""
+
+from pathlib import Path
+
+import cv2
+import matplotlib
+import numpy as np
+
+matplotlib.use('Agg')
+import matplotlib.pyplot as plt  # noqa: E402
+
+from depthda.datasets.synthetic import generate_tile, make_world  # noqa: E402
+from depthda.depth.alignment import align_tiles  # noqa: E402
+from depthda.depth.tiling import Grid  # noqa: E402
+
+OUT = Path(__file__).parent / 'images'
+SIZE = 256
+Panel = tuple[str, np.ndarray, dict]
+
+
+def main() -> None:
+    draw('depth-fidelity.jpg', [fidelity('urban', 1), fidelity('rural', 3)])
+    draw('depth-per-image.jpg', [per_image(1), per_image(0)])
+    draw('depth-tiles.jpg', [tiles()])
+
+
+def tile(domain: str, index: int, **world):
+    return generate_tile(
+        make_world('v1', ('urban', 'rural'), 0, SIZE, **world), domain, 'Train', index
+    )
+
+
+def fidelity(domain: str, index: int) -> list[Panel]:
+    """From the true height to noise."""
+    panels = [
+        picture('image', tile(domain, index).image),
+        depth('height', tile(domain, index).height),
+    ]
+    for value in (0.7, 0.3, 0.0):
+        panels.append(depth(f'fidelity {value}', tile(domain, index, fidelity=value).depth))
+    return panels
+
+
+def per_image(index: int) -> list[Panel]:
+    """One scale for all images, one for each, and upside down."""
+    here = tile('urban', index)
+    return [
+        picture('image', here.image),
+        depth('height, 0…30 m', here.height - here.height.min(), vmin=0, vmax=30),
+        depth('its own minimum to maximum', here.height),
+        depth('distance: the wrong sign', -here.height),
+    ]
+
+
+def tiles() -> list[Panel]:
+    """A scene in tiles that each lost their scale and shift."""
+    rng = np.random.default_rng(0)
+    scene = cv2.GaussianBlur(tile('urban', 1).height, (0, 0), 1)
+    grid = Grid(SIZE, SIZE, SIZE // 4, SIZE // 16)
+    parts = [scene[t:b, left:r] for t, left, b, r in grid.boxes]
+    lost = [(p * rng.uniform(0.3, 3) + rng.normal(0, 20)).astype(np.float32) for p in parts]
+    low, high = np.array([(p.min(), p.max()) for p in lost]).T
+    count = len(lost)
+    return [
+        depth('height', scene),
+        depth('tiles as they come', grid.blend(lost, np.ones(count), np.zeros(count))),
+        depth(
+            'each from minimum to maximum', grid.blend(lost, 1 / (high - low), -low / (high - low))
+        ),
+        depth('aligned', grid.blend(lost, *align_tiles(lost, grid.boxes, scene))),
+    ]
+
+
+def picture(title: str, image: np.ndarray) -> Panel:
+    return title, image, {}
+
+
+def depth(title: str, values: np.ndarray, **limits: float) -> Panel:
+    return title, values, {'cmap': 'gray', **limits}
+
+
+def draw(name: str, rows: list[list[Panel]]) -> None:
+    width, height = len(rows[0]), len(rows)
+    figure, axes = plt.subplots(
+        height, width, figsize=(2 * width, 2.2 * height), squeeze=False, layout='constrained'
+    )
+    for line, row in zip(axes, rows, strict=True):
+        for axis, (title, values, style) in zip(line, row, strict=True):
+            axis.imshow(values, **style)
+            axis.set_axis_off()
+            axis.set_title(title, fontsize=8)
+    figure.savefig(OUT / name, dpi=100, pil_kwargs={'quality': 85})
+    plt.close(figure)
+
+
+if __name__ == '__main__':
+    main()

@@ -1,0 +1,141 @@
+"""Tiles that are affine copies of one field, and what the solution is among others."""
+
+from itertools import product
+
+import numpy as np
+import pytest
+from scipy.optimize import lsq_linear
+
+from depthda.depth.alignment import align_tiles
+from depthda.depth.tiling import Grid
+
+
+def field(height, width):
+    y, x = np.mgrid[:height, :width]
+    return np.sin(x / 17) + np.cos(y / 13) + x * y / 5000
+
+
+def cut(scene, boxes):
+    return [scene[top:bottom, left:right] for top, left, bottom, right in boxes]
+
+
+@pytest.mark.parametrize('size', [(90, 130), (40, 200), (32, 32)])
+def test_affine_copies_of_one_field_are_recovered(size):
+    rng = np.random.default_rng(0)
+    scene = field(*size)
+    boxes = Grid(*size, tile=32, overlap=8).boxes
+    scales, shifts = rng.uniform(0.1, 9, len(boxes)), rng.normal(0, 100, len(boxes))
+    parts = cut(scene, boxes)
+    tiles = [(p - t) / s for p, s, t in zip(parts, scales, shifts, strict=True)]
+    found_scales, found_shifts = align_tiles(tiles, boxes, scene)
+    np.testing.assert_allclose(found_scales, scales, rtol=1e-6)
+    for tile, scale, shift, part in zip(tiles, found_scales, found_shifts, parts, strict=True):
+        assert np.abs(scale * tile + shift - part).max() < 1e-6
+
+
+def some_tiles(seed=1):
+    """Tiles that nothing can reconcile, a coarse pass, and a hole in the data."""
+    rng = np.random.default_rng(seed)
+    scene = field(24, 40)
+    boxes = Grid(24, 40, tile=16, overlap=6).boxes
+    tiles = [
+        part * rng.uniform(0.5, 2) + rng.normal(0, 0.5, part.shape) for part in cut(scene, boxes)
+    ]
+    valid = np.ones(scene.shape, bool)
+    valid[5:12, 8:20] = False
+    return tiles, boxes, scene + rng.normal(0, 0.2, scene.shape), valid
+
+
+def dense(tiles, boxes, coarse, tie, valid):
+    """The same sum of squares, a row of a plain matrix for each pixel and block."""
+    rows, right = [], []
+
+    def row(i, p, j=None, q=0):
+        rows.append(np.zeros(2 * len(tiles)))
+        rows[-1][2 * i : 2 * i + 2] = p, 1
+        if j is not None:
+            rows[-1][2 * j : 2 * j + 2] = -q, -1
+        right.append(0)
+
+    for y, x in np.argwhere(valid):
+        here = [
+            (index, tiles[index][y - top, x - left])
+            for index, (top, left, bottom, right_) in enumerate(boxes)
+            if top <= y < bottom and left <= x < right_
+        ]
+        for k, (i, p) in enumerate(here):
+            for j, q in here[k + 1 :]:
+                row(i, p, j, q)
+    # Tiles of 16² have blocks of 2².
+    for i, (top, left, _, _) in enumerate(boxes):
+        for y, x in product(range(0, 16, 2), range(0, 16, 2)):
+            block = slice(top + y, top + y + 2), slice(left + x, left + x + 2)
+            known = valid[block]
+            if known.any():
+                row(i, tiles[i][y : y + 2, x : x + 2][known].mean())
+                right[-1] = coarse[block][known].mean() * (weight := (tie * known.sum()) ** 0.5)
+                rows[-1] *= weight
+    return np.array(rows), np.array(right)
+
+
+@pytest.mark.parametrize('tie', [0.01, 1.0])
+def test_the_solution_is_that_of_the_plain_least_squares(tie):
+    tiles, boxes, coarse, valid = some_tiles()
+    matrix, right = dense(tiles, boxes, coarse, tie, valid)
+    expected = np.linalg.lstsq(matrix, right, rcond=None)[0]
+    assert (expected[::2] > 0).all()
+    scales, shifts = align_tiles(tiles, boxes, coarse, tie, valid)
+    np.testing.assert_allclose(scales, expected[::2], rtol=1e-6)
+    np.testing.assert_allclose(shifts, expected[1::2], rtol=1e-6, atol=1e-9)
+
+
+def test_no_tile_is_turned_upside_down():
+    tiles, boxes, coarse, valid = some_tiles()
+    tiles[2] = -tiles[2]
+    matrix, right = dense(tiles, boxes, coarse, 0.01, valid)
+    assert np.linalg.lstsq(matrix, right, rcond=None)[0][4] < 0
+    low = np.tile([0, -np.inf], len(tiles))
+    expected = lsq_linear(matrix, right, (low, np.inf), method='bvls').x
+    scales, shifts = align_tiles(tiles, boxes, coarse, 0.01, valid)
+    assert scales[2] == 0
+    np.testing.assert_allclose(scales, expected[::2], rtol=1e-6, atol=1e-9)
+    np.testing.assert_allclose(shifts, expected[1::2], rtol=1e-6, atol=1e-9)
+
+
+def test_the_coarse_pass_keeps_the_whole_from_drifting():
+    # Each tile leans a little: the overlaps alone ask for a step down from tile to tile, and for
+    # flat tiles, which fit best.
+    scene = np.tile(3 * np.sin(np.arange(1000) / 2), (20, 1))
+    boxes = Grid(20, 1000, tile=20, overlap=5).boxes
+    parts = cut(scene, boxes)
+    tiles = [part + np.linspace(0, 0.5, 20) for part in parts]
+
+    def largest_error(tie):
+        solved = zip(tiles, *align_tiles(tiles, boxes, scene, tie), parts, strict=True)
+        return max(np.abs(a * tile + b - part).max() for tile, a, b, part in solved)
+
+    assert largest_error(0.1) < 0.7
+    assert largest_error(1e-9) > 3.5
+
+
+def test_tiles_without_relief_or_data_are_no_trouble():
+    scene = field(24, 40)
+    boxes = Grid(24, 40, tile=16, overlap=6).boxes
+    tiles = cut(scene * 3 - 1, boxes)
+    tiles[1] = np.full_like(tiles[1], 0.1, np.float32)
+    valid = np.ones(scene.shape, bool)
+    valid[:, :16] = False
+    scales, shifts = align_tiles(tiles, boxes, scene, valid=valid)
+    assert np.isfinite(scales).all() and np.isfinite(shifts).all() and scales[1] == 0
+    assert align_tiles(tiles, boxes, scene, valid=valid & False)[0].tolist() == [0] * len(boxes)
+    flat = align_tiles([np.full((16, 16), 7.0)] * len(boxes), boxes, np.full((24, 40), 2.0))
+    assert flat[0].tolist() == [0] * len(boxes) and flat[1] == pytest.approx([2] * len(boxes))
+
+
+def test_detail_that_the_coarse_pass_has_not_seen_does_not_flatten_tiles():
+    rng = np.random.default_rng(0)
+    scene = field(160, 160) - field(160, 160).mean()
+    boxes = Grid(160, 160, tile=64, overlap=16).boxes
+    detailed = scene + rng.normal(0, scene.std(), scene.shape)
+    scales, _ = align_tiles(cut(detailed, boxes), boxes, scene)
+    assert scales.min() > 0.9  # each is 1; pixel by pixel they would be about a half

@@ -1,0 +1,261 @@
+"""Against the pipeline of transformers, and scenes in tiles that must show no seam."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from scipy.stats import spearmanr
+from tiny_depth_anything import save_tiny, tiny_model
+from transformers import AutoImageProcessor, pipeline
+
+from depthda.depth import estimator as module
+from depthda.depth.estimator import DepthEstimator
+from depthda.depth.preprocessing import Preprocessing, load_preprocessing
+from depthda.depth.tiling import Grid
+from depthda.errors import UserError
+
+SIDE = 70  # what goes through the tiny network
+
+
+@pytest.fixture(scope='module')
+def folder(tmp_path_factory):
+    return save_tiny(tmp_path_factory.mktemp('tiny'))
+
+
+@pytest.fixture(scope='module')
+def tiny(folder):
+    return DepthEstimator.load(str(folder))
+
+
+@pytest.fixture
+def workers():
+    with ThreadPoolExecutor(2) as pool:
+        yield pool
+
+
+def noise(height, width, seed=0):
+    """An image with structure at several scales."""
+    rng = np.random.default_rng(seed)
+    layers = [
+        Image.fromarray(rng.integers(0, 256, (height // n + 1, width // n + 1, 3), np.uint8))
+        for n in (2, 7, 20)
+    ]
+    sized = [np.asarray(layer.resize((width, height), Image.BICUBIC), float) for layer in layers]
+    return np.rint(np.mean(sized, 0)).astype(np.uint8)
+
+
+@pytest.mark.parametrize('size', [(70, 70), (96, 96), (60, 100), (140, 90)])
+def test_whole_images_are_as_the_pipeline_of_transformers_gives_them(folder, tiny, size):
+    image = noise(*size)
+    processor = AutoImageProcessor.from_pretrained(str(folder), backend='pil')
+    network = pipeline('depth-estimation', model=str(folder), image_processor=processor)
+    theirs = network(Image.fromarray(image))
+    expected = theirs['predicted_depth'].numpy()
+    (found,) = tiny.whole([tiny.preprocessing(image)], [size])
+    assert found.shape == size and expected.std() > 0.1
+    assert spearmanr(found.ravel(), expected.ravel()).statistic > 0.9999
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+    # And as they make a picture of it, min to max.
+    picture = np.asarray(theirs['depth'], float)
+    scaled = (found - found.min()) / (found.max() - found.min()) * 255
+    assert np.abs(scaled - picture).max() < 1.01
+
+
+def test_company_in_a_batch_changes_no_bit_on_the_cpu(tiny):
+    images = [tiny.preprocessing(noise(70, 70, seed)) for seed in range(5)]
+    sizes = [(70, 70)] * 5
+    together = tiny.whole(images, sizes)
+    alone = [tiny.whole([image], [(70, 70)])[0] for image in images]
+    for a, b in zip(together, alone, strict=True):
+        np.testing.assert_array_equal(a, b)
+    # This is no matter of course: one batch gives other bits.
+    with torch.inference_mode():
+        batch = tiny.model(torch.stack(images)).predicted_depth.numpy()
+    assert any((a != b).any() for a, b in zip(batch, alone, strict=True))
+    np.testing.assert_allclose(batch, alone, atol=1e-4)
+
+
+def test_bfloat16_does_not_leave_steps_in_the_depth(folder, tiny):
+    image = tiny.preprocessing(noise(70, 70))
+    (exact,) = tiny.whole([image], [(70, 70)])
+    (found,) = DepthEstimator.load(str(folder), bf16=True).whole([image], [(70, 70)])
+    assert 0 < np.abs(found - exact).max() < 0.2 * np.ptp(exact)
+    # As many levels as pixels, but for those that the last activation cut off.
+    assert len(np.unique(found)) > 0.95 * (found > 0).sum() > 1000
+    with torch.inference_mode(), torch.autocast('cpu', torch.bfloat16):
+        plain = tiny.model(image[None]).predicted_depth
+    assert len(plain.unique()) < 0.6 * (plain > 0).sum()  # what the head would leave of it
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason='needs a GPU')
+def test_the_gpu_gives_the_depth_of_the_cpu(folder, tiny):
+    images = [tiny.preprocessing(noise(70, 70, seed)) for seed in range(5)]
+    sizes = [(70, 70)] * 5
+    exact = np.stack(tiny.whole(images, sizes))
+    for bf16, error in ((False, 0.01), (True, 0.2)):
+        gpu = DepthEstimator.load(str(folder), 'cuda', bf16)
+        found = np.stack(gpu.whole(images, sizes))
+        assert np.abs(found - exact).max() < error * np.ptp(exact)
+        np.testing.assert_array_equal(found, np.stack(gpu.whole(images, sizes)))
+
+
+def test_a_batch_that_does_not_fit_says_what_to_lower(folder, monkeypatch):
+    estimator = DepthEstimator.load(str(folder))
+
+    def full(*args, **kwargs):
+        raise torch.OutOfMemoryError
+
+    monkeypatch.setattr(estimator.model, 'forward', full)
+    with pytest.raises(UserError, match='batch of 1 images of 70×70 does not fit .*--batch-size'):
+        estimator.whole([estimator.preprocessing(noise(70, 70))], [(70, 70)])
+
+
+def test_the_size_of_the_network_can_be_chosen(folder):
+    larger = DepthEstimator.load(str(folder), size=98)
+    assert larger.preprocessing(noise(200, 200)).shape == (3, 98, 98)
+    with pytest.raises(UserError, match='size 100 is not made of whole patches'):
+        DepthEstimator.load(str(folder), size=100)
+
+
+class Field:
+    """Stands in for the network: the true field, of which each view has another scale and shift.
+
+    The image carries the field in its red and green band, so that a view's pixels say it. Blue is
+    a place of which each view says something else.
+    """
+
+    def __init__(self, lean=0.0, seed=0):
+        self.rng = np.random.default_rng(seed)
+        self.lean = lean
+
+    def __call__(self, inputs):
+        views = []
+        for view in inputs:
+            field = view[0] * 256 + view[1]
+            height, width = field.shape
+            across = torch.linspace(-1, 1, width) ** 2 * torch.linspace(-1, 1, height)[:, None]
+            bias = self.lean * float(self.rng.normal()) * across
+            field = torch.where(view[2] > 0, float(self.rng.normal(0, 1e5)), field)
+            views.append((field + bias) * self.rng.uniform(0.3, 3) + self.rng.normal(0, 40000))
+        return torch.stack(views).float()
+
+
+def field_estimator(monkeypatch, **kwargs):
+    plain = Preprocessing(SIDE, SIDE, 14, True, Image.BICUBIC, 1.0, (0, 0, 0), (1, 1, 1))
+    estimator = DepthEstimator(tiny_model(), plain)
+    monkeypatch.setattr(estimator, '_network', Field(**kwargs))
+    return estimator
+
+
+def smooth(size):
+    y, x = np.mgrid[:size, :size] / size
+    return (np.sin(5 * x + 2 * y) + np.cos(4 * y - x) + x) / 6 + 0.4
+
+
+def as_image(field):
+    codes = np.rint(field * 60000).astype(int)
+    return np.dstack([codes // 256, codes % 256, 0 * codes]).astype(np.uint8)
+
+
+def seam(depth, grid):
+    """The largest step where tiles begin, end and pass into each other against that elsewhere."""
+    inside, outside = [], []
+    for axis, ends in ((0, (0, 2)), (1, (1, 3))):
+        steps = np.abs(np.diff(depth, axis=axis)).max(1 - axis)
+        spans = sorted({(box[ends[0]], box[ends[1]]) for box in grid.boxes})
+        shared = np.zeros(len(steps), bool)
+        for (_, stop), (start, _) in zip(spans, spans[1:], strict=False):
+            shared[start - 1 : stop] = True
+        inside.append(steps[shared].max())
+        outside.append(steps[~shared].max())
+    return max(inside) / max(outside)
+
+
+def as_they_are(tiles, boxes, coarse, valid=None):
+    return np.ones(len(tiles)), np.zeros(len(tiles))
+
+
+def min_to_max(tiles, boxes, coarse, valid=None):
+    low, high = np.array([(tile.min(), tile.max()) for tile in tiles]).T
+    return 1 / (high - low), -low / (high - low)
+
+
+@pytest.mark.parametrize('lean', [0, 300])
+def test_a_smooth_scene_of_four_times_the_size_shows_no_seam(monkeypatch, workers, lean):
+    field = smooth(4 * SIDE)
+    grid = Grid(*field.shape, SIDE, 18)
+    estimator = field_estimator(monkeypatch, lean=lean)
+    depth = estimator.tiled(as_image(field), grid, 4, workers)
+    assert len(grid.boxes) == 36 and depth.shape == field.shape
+    assert seam(field, grid) < 1.2
+    assert seam(depth, grid) < 1.5
+    assert np.corrcoef(depth.ravel(), field.ravel())[0, 1] > 0.999
+    # The test can fail: without alignment there are seams, or no scene.
+    monkeypatch.setattr(module, 'align_tiles', as_they_are)
+    assert seam(estimator.tiled(as_image(field), grid, 4, workers), grid) > 3
+    monkeypatch.setattr(module, 'align_tiles', min_to_max)
+    patchwork = estimator.tiled(as_image(field), grid, 4, workers)
+    assert np.corrcoef(patchwork.ravel(), field.ravel())[0, 1] < 0.9
+
+
+def test_a_network_itself_leaves_no_seam_in_a_smooth_scene(tiny, workers, monkeypatch):
+    y, x = np.mgrid[: 4 * SIDE, : 4 * SIDE] / SIDE
+    image = np.dstack([127 + 100 * np.sin(x + k) * np.cos(y / 2 + k) for k in range(3)])
+    grid = Grid(4 * SIDE, 4 * SIDE, SIDE, 18)
+    depth = tiny.tiled(np.rint(image).astype(np.uint8), grid, 5, workers)
+    assert depth.std() > 0.01 and seam(depth, grid) < 1.5
+
+
+def test_places_without_data_do_not_spoil_the_rest(monkeypatch, workers):
+    field = smooth(4 * SIDE)
+    image = as_image(field)
+    valid = np.ones(field.shape, bool)
+    valid[60:200, 90:230] = False
+    image[~valid] = 0, 0, 255
+    grid = Grid(*field.shape, SIDE, 18)
+    estimator = field_estimator(monkeypatch)
+    depth = estimator.tiled(image, grid, 4, workers, valid)
+    assert np.corrcoef(depth[valid], field[valid])[0, 1] > 0.995
+    misled = estimator.tiled(image, grid, 4, workers)
+    assert np.corrcoef(misled[valid], field[valid])[0, 1] < 0.9
+
+
+def test_tiles_in_batches_of_any_size_give_the_same(tiny, workers):
+    image = noise(150, 220)
+    grid = Grid(150, 220, SIDE, 18)
+    first, second = (tiny.tiled(image, grid, batch, workers) for batch in (1, 7))
+    np.testing.assert_array_equal(first, second)
+
+
+def test_larger_tiles_are_made_as_small_as_the_network_takes_them(tiny, workers):
+    # Twice the side: each tile is halved, so structure of two pixels is lost and the rest stays.
+    image = noise(280, 280).repeat(2, 0).repeat(2, 1)[:280, :280]
+    halved = np.asarray(Image.fromarray(image).resize((140, 140), Image.BICUBIC))
+    large = tiny.tiled(image, Grid(280, 280, 2 * SIDE, 36), 4, workers)
+    small = tiny.tiled(halved, Grid(140, 140, SIDE, 18), 4, workers)
+    shrunk = np.asarray(Image.fromarray(large).resize((140, 140), Image.BOX))
+    assert np.corrcoef(shrunk.ravel(), small.ravel())[0, 1] > 0.95
+
+
+def test_a_metric_model_is_refused_and_one_that_is_no_depth_anything(tmp_path):
+    save_tiny(tmp_path / 'metric', depth_estimation_type='metric')
+    with pytest.raises(UserError, match='metric Depth Anything, whose output grows with'):
+        DepthEstimator.load(str(tmp_path / 'metric'))
+    save_tiny(tmp_path / 'other')
+    config = (tmp_path / 'other/config.json').read_text()
+    (tmp_path / 'other/config.json').write_text(
+        config.replace('"model_type": "depth_anything"', '"model_type": "dpt"')
+    )
+    with pytest.raises(UserError, match="^The weights '.*other' are of a dpt model, not of Depth"):
+        DepthEstimator.load(str(tmp_path / 'other'))
+
+
+def test_a_multiple_that_is_no_patch_is_refused(tmp_path):
+    save_tiny(tmp_path)
+    path = tmp_path / 'preprocessor_config.json'
+    path.write_text(path.read_text().replace('"ensure_multiple_of": 14', '"ensure_multiple_of": 8'))
+    assert load_preprocessing(str(tmp_path)).multiple == 8
+    with pytest.raises(UserError, match='correct ensure_multiple_of'):
+        DepthEstimator.load(str(tmp_path))

@@ -1,0 +1,127 @@
+import json
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+
+from depthda.depth import png_notes
+from depthda.depth.map_folder import MANIFEST, MapFolder
+from depthda.depth.storage import read_depth
+from depthda.errors import UserError
+
+SETTINGS = {'weights': 'abc', 'mode': 'whole', 'tile': None}
+
+
+def folder(root, about=(), **changes):
+    said = {'model': 'owner/name', 'versions': [{'torch': '1'}]} | dict(about)
+    return MapFolder(root, SETTINGS | changes, said)
+
+
+def depth(seed=0, size=(20, 30)):
+    return np.random.default_rng(seed).normal(3, 5, size).astype(np.float32)
+
+
+def test_codes_and_the_manifest_give_the_depth_back(tmp_path):
+    maps = folder(tmp_path)
+    maps.open()
+    values = depth()
+    valid = np.ones(values.shape, bool)
+    valid[3:5, 6:9] = False
+    values[4, 7] = -1000  # not valid, so no part of the range
+    maps.write(tmp_path / 'a/x.png', values, valid)
+    maps.finish()
+    codes = cv2.imread(str(tmp_path / 'a/x.png'), cv2.IMREAD_UNCHANGED)
+    assert codes.dtype == np.uint16
+    np.testing.assert_array_equal(codes == 0, ~valid)
+    assert codes[valid].min() == 1 and codes.max() == 65535
+    entry = json.loads((tmp_path / MANIFEST).read_text())['maps']['a/x']
+    assert entry['size'] == [30, 20]
+    back = entry['shift'] + entry['scale'] * codes
+    assert np.abs(back - values)[valid].max() <= 0.51 * entry['scale']
+    # Higher is nearer, on disk and as the data sets read it.
+    assert np.corrcoef(read_depth(tmp_path / 'a/x.png')[valid], values[valid])[0, 1] > 0.9999
+
+
+def test_a_map_without_relief_and_one_without_data(tmp_path):
+    maps = folder(tmp_path)
+    maps.open()
+    maps.write(tmp_path / 'flat.png', np.full((4, 5), 2.5, np.float32))
+    maps.write(tmp_path / 'none.png', depth(size=(4, 5)), np.zeros((4, 5), bool))
+    maps.finish()
+    said = json.loads((tmp_path / MANIFEST).read_text())['maps']
+    assert (read_depth(tmp_path / 'flat.png') == np.float32(32768 / 65535)).all()
+    assert (said['flat']['scale'], said['flat']['shift']) == (0, 2.5)
+    assert (read_depth(tmp_path / 'none.png') == 0).all()
+
+
+def test_a_finished_map_is_known_and_any_other_is_not(tmp_path):
+    maps = folder(tmp_path)
+    maps.open()
+    path = tmp_path / 'x.png'
+    assert not maps.is_done(path, (20, 30))
+    maps.write(path, depth())
+    assert maps.is_done(path, (20, 30))
+    assert not maps.is_done(path, (30, 20))
+    assert not folder(tmp_path, mode='tiled').is_done(path, (20, 30))
+    content = path.read_bytes()
+    for cut in (0, 20, 40, 60, len(content) // 2, len(content) - 1):
+        path.write_bytes(content[:cut])
+        assert not maps.is_done(path, (20, 30))
+    cv2.imwrite(str(path), np.ones((20, 30), np.uint16))
+    assert not maps.is_done(path, (20, 30))
+
+
+def test_maps_of_other_settings_or_unknown_making_are_refused(tmp_path):
+    folder(tmp_path / 'a').open()
+    with pytest.raises(UserError, match='mode "whole", and "tiled" is asked for: name another'):
+        folder(tmp_path / 'a', mode='tiled').open()
+    with pytest.raises(UserError, match=r'other weights \(owner/name\)'):
+        folder(tmp_path / 'a', weights='other', about={'model': 'mine'}).open()
+    (tmp_path / 'b/deep').mkdir(parents=True)
+    cv2.imwrite(str(tmp_path / 'b/deep/x.png'), np.ones((2, 2), np.uint16))
+    with pytest.raises(UserError, match=r'unknown making \(x.png\)'):
+        folder(tmp_path / 'b').open()
+
+
+def test_a_manifest_that_was_damaged_is_named(tmp_path):
+    folder(tmp_path).open()
+    (tmp_path / MANIFEST).write_text('{"settings"')
+    with pytest.raises(UserError, match=f'{MANIFEST} is not readable .* name another folder'):
+        folder(tmp_path).open()
+
+
+def test_who_goes_on_keeps_what_was_said_and_adds_versions(tmp_path):
+    folder(tmp_path).open()
+    again = folder(tmp_path, about={'model': '/a/copy', 'versions': [{'torch': '2'}]})
+    again.open()
+    again.finish()
+    about = json.loads((tmp_path / MANIFEST).read_text())['about']
+    assert about == {'model': 'owner/name', 'versions': [{'torch': '1'}, {'torch': '2'}]}
+
+
+def test_half_written_files_go_and_others_stay(tmp_path):
+    folder(tmp_path).open()
+    (tmp_path / 'a').mkdir()
+    left = [tmp_path / 'a/.x-abcd1234.png', tmp_path / '.depth_maps-abcd1234.json']
+    kept = [tmp_path / 'a/.notes.txt', tmp_path / '.DS_Store', tmp_path / 'a/.x-abcd1234.txt']
+    for path in left + kept:
+        path.touch()
+    folder(tmp_path).open()
+    assert not any(path.exists() for path in left) and all(path.exists() for path in kept)
+
+
+def test_a_note_leaves_the_picture_as_it_is(tmp_path):
+    codes = np.arange(600, dtype=np.uint16).reshape(20, 30)
+    plain = cv2.imencode('.png', codes)[1].tobytes()
+    (tmp_path / 'x.png').write_bytes(png_notes.put(plain, 'a note'))
+    assert png_notes.get(tmp_path / 'x.png') == 'a note'
+    with Image.open(tmp_path / 'x.png') as picture:
+        assert picture.info['depthda'] == 'a note'
+        np.testing.assert_array_equal(np.asarray(picture), codes)
+    np.testing.assert_array_equal(cv2.imread(str(tmp_path / 'x.png'), cv2.IMREAD_UNCHANGED), codes)
+    (tmp_path / 'y.png').write_bytes(plain)
+    assert png_notes.get(tmp_path / 'y.png') is None
+    damaged = png_notes.put(plain, 'a note').replace(b'a note', b'a nope')
+    (tmp_path / 'z.png').write_bytes(damaged)
+    assert png_notes.get(tmp_path / 'z.png') is None

@@ -1,0 +1,100 @@
+from pathlib import Path
+
+import pytest
+
+from depthda.datasets.loveda import LoveDARGBD
+from depthda.depth.map_jobs import find_jobs, map_name
+from depthda.errors import UserError
+
+
+def touch(root: Path, *names: str) -> Path:
+    for name in names:
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    return root
+
+
+def maps(jobs, root):
+    return [job.map.relative_to(root).as_posix() for job in jobs]
+
+
+def test_without_out_maps_lie_where_the_data_sets_look(tmp_path):
+    images = ['Train/Urban/images_png/1.png', 'Train/Rural/images_png/2.png']
+    touch(tmp_path, *images, 'Train/Urban/masks_png/1.png', 'Train/Rural/masks_png/2.png')
+    folders = sorted(map(str, tmp_path.glob('*/*/images_png')))
+    jobs = find_jobs(folders, None, 'some-model')
+    found = ['Train/Rural/rdepth/some-model/2.png', 'Train/Urban/rdepth/some-model/1.png']
+    assert maps(jobs, tmp_path) == found
+    for job in jobs:
+        touch(tmp_path, job.map)
+    data = LoveDARGBD(
+        str(tmp_path),
+        ['Urban', 'Rural'],
+        'Train',
+        depth='rdepth/some-model',
+        check='names',
+        pipeline=[],
+    )
+    assert {data.get_data_info(i)['depth_path'] for i in range(2)} == {str(job.map) for job in jobs}
+
+
+def test_out_keeps_the_tree_below_each_folder(tmp_path):
+    touch(tmp_path / 'in', 'a/x.tif', 'b/x.JPG', 'b/y.v2.png', '.hidden.png', 'b/notes.txt')
+    jobs = find_jobs([str(tmp_path / 'in')], str(tmp_path / 'out'), 'm')
+    assert maps(jobs, tmp_path / 'out') == ['a/x.png', 'b/x.png', 'b/y.v2.png']
+    assert {job.root for job in jobs} == {tmp_path / 'out'}
+    one = find_jobs([str(tmp_path / 'in/a/x.tif')], str(tmp_path / 'out'), 'm')
+    assert maps(one, tmp_path / 'out') == ['x.png']
+    beside = find_jobs([str(tmp_path / 'in/a/x.tif')], None, 'm')
+    assert maps(beside, tmp_path) == ['in/rdepth/m/x.png']
+
+
+def test_an_image_given_twice_counts_once(tmp_path):
+    touch(tmp_path / 'in', 'x.png', 'y.png')
+    given = [str(tmp_path / 'in'), str(tmp_path / 'in/../in/x.png')]
+    assert len(find_jobs(given, None, 'm')) == 2
+
+
+@pytest.mark.parametrize(
+    'model, name',
+    [
+        ('depth-anything/Depth-Anything-V2-Small-hf', 'depth-anything-v2-small'),
+        ('LiheYoung/depth-anything-large-hf', 'depth-anything-large'),
+        ('weights/Mine/', 'mine'),
+    ],
+)
+def test_maps_are_named_as_the_configs_name_them(model, name):
+    assert map_name(model) == name
+
+
+@pytest.mark.parametrize(
+    'files, given, out, said',
+    [
+        (['in/x.tif', 'in/x.png'], ['in'], 'out', 'x.png and .*x.tif would both write'),
+        (['a/x.png', 'b/x.png'], ['a', 'b'], 'out', 'would both write'),
+        (['in/x.png'], ['in'], 'in', 'lies in the folder of the images'),
+        (['in/x.png'], ['in'], 'in/deep', 'lies in the folder of the images'),
+        (['in/x.png', 'out'], ['in'], 'out', 'out is a file'),
+        (['in/x.png', 'out'], ['in'], 'out/deep', 'out is a file'),
+        (['in/notes.txt'], ['in'], 'out', 'in holds no image'),
+        ([], ['in'], 'out', 'there is no image or folder .*in'),
+        (['notes.txt'], ['notes.txt'], 'out', 'notes.txt is no image'),
+        (['in/masks_png/x.png'], ['in'], 'out', 'masks_png holds labels or depth'),
+        (['in/depth_maps.json', 'in/x.png'], ['in'], 'out', 'holds depth maps, not images'),
+        (['a/x.tif', 'b/x.png'], ['a/x.tif', 'b'], 'b/../b', 'lies in the folder'),
+    ],
+)
+def test_what_would_go_wrong_is_said_first(tmp_path, monkeypatch, files, given, out, said):
+    touch(tmp_path, *files)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError, match=said):
+        find_jobs(given, out, 'm')
+
+
+def test_a_map_never_overwrites_an_image(tmp_path):
+    touch(tmp_path, 'a/deep/x.png', 'out/y.png', 'out/deep/x.png')
+    with pytest.raises(UserError, match='would overwrite an image'):
+        find_jobs(
+            [str(tmp_path / 'a'), str(tmp_path / 'out/deep/x.png')], str(tmp_path / 'out'), 'm'
+        )

@@ -1,0 +1,26 @@
+import pytest
+import torch.distributed as dist
+
+from depthda.depth.shards import Shard, joined
+from depthda.errors import UserError
+
+
+def test_parts_are_disjoint_and_complete():
+    items = list(range(11))
+    parts = [Shard(rank, 3).part(items) for rank in range(3)]
+    assert sorted(sum(parts, [])) == items and max(map(len, parts)) - min(map(len, parts)) == 1
+
+
+def test_one_process_waits_for_nobody():
+    with joined('none') as shard:
+        shard.wait()
+        assert shard.part([1, 2]) == [1, 2]
+
+
+def test_a_process_that_is_gone_leaves_no_traceback(monkeypatch):
+    def closed():
+        raise RuntimeError('Connection closed by peer')
+
+    monkeypatch.setattr(dist, 'barrier', closed)
+    with pytest.raises(UserError, match='another process of this run has stopped'):
+        Shard(1, 2).wait()

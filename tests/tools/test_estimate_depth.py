@@ -1,0 +1,227 @@
+"""The real command, killed and shared among processes too."""
+
+import json
+import os
+import re
+import runpy
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from tiny_depth_anything import save_tiny
+
+from depthda.datasets.loveda import LoveDARGBD
+from depthda.depth.map_folder import MANIFEST
+
+TOOL = Path(__file__).parents[2] / 'tools' / 'estimate_depth.py'
+SIZES = [(70, 70), (56, 90), (100, 180), (150, 160)]
+
+
+def command(*args):
+    return [sys.executable, str(TOOL), *map(str, args)]
+
+
+@pytest.fixture
+def call(monkeypatch, capsys):
+    """The command without a process of its own, which takes seconds to import."""
+
+    def run(*args):
+        monkeypatch.setattr(sys, 'argv', ['estimate_depth.py', *map(str, args)])
+        try:
+            runpy.run_path(str(TOOL), run_name='__main__')
+            code = 0
+        except SystemExit as stopped:
+            code = stopped.code
+        return code, *capsys.readouterr()
+
+    return run
+
+
+@pytest.fixture(scope='module')
+def model(tmp_path_factory):
+    folder = save_tiny(tmp_path_factory.mktemp('models') / 'Tiny-Depth-hf')
+    (folder / 'README.md').write_text('---\nlicense: apache-2.0\n---\n')
+    return folder
+
+
+@pytest.fixture(scope='module')
+def images(tmp_path_factory):
+    """Enough of them that a kill falls into the middle."""
+    folder = tmp_path_factory.mktemp('images')
+    for index in range(60):
+        height, width = SIZES[index % 4]
+        pixels = np.random.default_rng(index).integers(0, 256, (height // 5, width // 5, 3))
+        picture = Image.fromarray(pixels.astype(np.uint8)).resize((width, height))
+        path = folder / f'{index % 3}/{index}.png'
+        path.parent.mkdir(exist_ok=True)
+        picture.save(path)
+    return folder
+
+
+def contents(out):
+    return {path.relative_to(out): path.read_bytes() for path in out.rglob('*') if path.is_file()}
+
+
+def arguments(mode, model, images, out):
+    return [images, '--model', model, '--mode', mode, '--batch-size', 4, '--out', out]
+
+
+def test_killed_at_any_time_and_started_again_gives_the_same_bytes(model, images, tmp_path, call):
+    code, _, _ = call(*arguments('tiled', model, images, tmp_path / 'clean'))
+    assert code == 0
+    out = tmp_path / 'out'
+    args = arguments('tiled', model, images, out)
+    process = subprocess.Popen(command(*args), stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    while len(list(out.rglob('[0-9]*.png'))) < 6 and process.poll() is None:
+        time.sleep(0.02)
+    process.send_signal(signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL
+    there = len(list(out.rglob('[0-9]*.png')))
+    assert 6 <= there < 60
+    # What a kill in the middle of a write leaves.
+    (out / '0/.7-abcd1234.png').write_bytes(b'half')
+    code, said, _ = call(*args)
+    assert code == 0 and f'; {there} were there already' in said
+    assert contents(out) == contents(tmp_path / 'clean')
+
+
+def test_processes_of_torchrun_write_the_same_bytes(model, images, tmp_path, call):
+    code, said, err = call(*arguments('whole', model, images, tmp_path / 'clean'))
+    assert code == 0
+    lines = said.splitlines()
+    assert lines[0] == f'{model}: licence of the weights: apache-2.0, as its README.md says'
+    assert lines[1].startswith('60 maps written, ') and lines[2] == str(tmp_path / 'clean')
+    # Quiet where it is no terminal.
+    assert err == ''
+    out = tmp_path / 'out'
+    torchrun = [sys.executable, '-m', 'torch.distributed.run', '--nproc-per-node', '2']
+    torchrun += ['--standalone', *command(*arguments('whole', model, images, out))[1:]]
+    done = subprocess.run([*torchrun, '--launcher', 'pytorch'], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert 'process 0: 30 maps written' in done.stdout
+    assert 'process 1: 30 maps written' in done.stdout
+    assert done.stdout.count('licence of the weights') == 1
+    assert contents(out) == contents(tmp_path / 'clean')
+
+
+def test_maps_made_in_place_are_read_by_the_data_set(sample, model, tmp_path, call):
+    data = tmp_path / 'data'
+    for domain in ('Urban', 'Rural'):
+        for kind in ('images_png', 'masks_png'):
+            (data / 'Train' / domain).mkdir(parents=True, exist_ok=True)
+            os.symlink(sample / 'Train' / domain / kind, data / 'Train' / domain / kind)
+    code, out, err = call(*sorted(data.glob('*/*/images_png')), '--model', model)
+    assert code == 0, err
+    assert out.splitlines()[-2:] == [
+        f'{data}/Train/{d}/rdepth/tiny-depth' for d in ('Rural', 'Urban')
+    ]
+    load = [dict(type='LoadImageFromFile'), dict(type='LoadDepth')]
+    dataset = LoveDARGBD(
+        str(data), ['Urban', 'Rural'], 'Train', depth='rdepth/tiny-depth', pipeline=load
+    )
+    for index in range(len(dataset)):
+        depth = dataset[index]['img'][..., 3]
+        assert depth.min() == pytest.approx(1 / 65535) and depth.max() == 1
+
+
+def test_a_folder_of_other_maps_is_refused(model, images, tmp_path, call):
+    first = [images / '0/0.png', '--model', model, '--out', tmp_path / 'out']
+    assert call(*first)[0] == 0
+    before = contents(tmp_path / 'out')
+    other = save_tiny(tmp_path / 'other', seed=1)
+    for change, said in [
+        (['--mode', 'tiled'], 'mode "whole", and "tiled" is asked for'),
+        (['--size', '84'], 'holds maps with preprocessing'),
+        (['--amp', 'bf16'], 'precision "float32", and "bfloat16" is asked for'),
+        (['--model', other], f'holds maps by other weights ({model})'),
+    ]:
+        code, _, err = call(*first, *change)
+        assert code == 2 and said in err and 'name another folder' in err
+    assert contents(tmp_path / 'out') == before
+    # The same weights from another folder are the same.
+    code, out, _ = call(*first, '--model', save_tiny(tmp_path / 'copy'))
+    assert code == 0 and '0 maps written; 1 were there already' in out
+
+
+def test_the_manifest_says_how_the_maps_were_made(model, images, tmp_path, call):
+    assert call(images / '0/0.png', '--model', model, '--out', tmp_path / 'out')[0] == 0
+    manifest = json.loads((tmp_path / 'out' / MANIFEST).read_text())
+    assert manifest['about']['model'] == str(model)
+    assert manifest['about']['versions'][0]['torch'] == torch.__version__
+    assert manifest['settings']['preprocessing']['height'] == 70
+    entry = manifest['maps']['0']
+    codes = np.asarray(Image.open(tmp_path / 'out/0.png'))
+    assert entry['size'] == list(codes.shape[::-1]) and entry['scale'] > 0
+
+
+def test_a_terminal_is_told_the_pace_and_the_time_left(model, images, tmp_path, call, monkeypatch):
+    monkeypatch.setattr('rich.console.Console.is_terminal', True)
+    monkeypatch.setenv('COLUMNS', '120')
+    code, _, err = call(images / '0', '--model', model, '--out', tmp_path / 'out')
+    assert code == 0 and '20/20' in err
+    assert re.search(r'\d+\.\d images/s, \d:\d\d:\d\d left', err)
+
+
+def broken(folder: Path) -> Path:
+    (folder / 'broken.png').write_bytes(b'nothing')
+    return folder
+
+
+def four_bands(folder: Path) -> Path:
+    Image.new('RGBA', (20, 20)).save(folder / 'four.png')
+    return folder
+
+
+@pytest.mark.parametrize(
+    'prepare, options, said',
+    [
+        (lambda folder: folder, [], 'holds no image'),
+        (lambda folder: folder / 'nothing', [], 'there is no image or folder'),
+        (broken, [], 'broken.png cannot be read as an image'),
+        (four_bands, [], 'has 4 bands, and the network takes three'),
+        (four_bands, ['--bands', '1', '2', '9'], 'no band 9'),
+        (four_bands, ['--bands', '1', '2', '3', '--batch-size', '0'], 'the batch size is 0'),
+        (four_bands, ['--bands', '1', '2', '3', '--workers', '0'], 'the number of workers is 0'),
+        (four_bands, ['--bands', '1', '2', '3', '--device', 'gpu'], "there is no device 'gpu'"),
+        (four_bands, ['--bands', '1', '2', '3', '--device', 'cuda:77'], 'use --device cpu'),
+        (four_bands, ['--bands', '1', '2', '3', '--launcher', 'pytorch'], 'torchrun'),
+        (four_bands, ['--bands', '1', '2', '3', '--size', '71'], 'network size 71'),
+        (four_bands, ['--bands', '1', '2', '3', '--tile', '64'], 'add --mode tiled'),
+        (four_bands, ['--bands', '1', '2', '3', '--name', 'mine'], 'drop one'),
+    ],
+)
+def test_a_mistake_is_one_sentence(model, tmp_path, call, prepare, options, said):
+    (tmp_path / 'in').mkdir()
+    given = prepare(tmp_path / 'in')
+    code, _, err = call(given, '--model', model, '--out', tmp_path / 'out', *options)
+    (line,) = [line for line in err.splitlines() if line.strip()]
+    assert code == 2 and line.startswith('error: ') and said in line
+    assert not list(tmp_path.rglob('out/**/*.png'))
+
+
+@pytest.mark.parametrize(
+    'weights, said',
+    [
+        ('empty', 'holds no readable transformers checkpoint'),
+        ('no/such/folder', 'does not exist: fetch them with `hf download OWNER/NAME'),
+        ('owner/name', '`hf download owner/name --local-dir DIR`, then set --model DIR'),
+    ],
+)
+def test_weights_that_are_not_there(images, tmp_path, call, monkeypatch, weights, said):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / 'empty').mkdir()
+    code, _, err = call(images, '--model', weights, '--out', 'out')
+    (line,) = [line for line in err.splitlines() if line.strip()]
+    assert code == 2 and said in line
+
+
+def test_out_that_is_a_file(images, model, tmp_path, call):
+    (tmp_path / 'out').touch()
+    code, _, err = call(images, '--model', model, '--out', tmp_path / 'out')
+    assert code == 2 and 'out is a file' in err
