@@ -16,8 +16,8 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
+from depthda.engine.lock import locked
 from depthda.errors import UserError
-from depthda.experiments.lock import locked
 from depthda.experiments.plan import resolve
 from depthda.experiments.protocol import judge
 from depthda.files import read_json, write_json

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from small_tables import SHORT, finish, tiny
 
+from depthda.engine.lock import locked
 from depthda.experiments.execute import execute
-from depthda.experiments.lock import locked
 from depthda.experiments.plan import plan_runs
 from depthda.experiments.runner import run_table
 from depthda.experiments.table import load_table
