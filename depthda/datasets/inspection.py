@@ -1,0 +1,168 @@
+"""Every sample of a data set looked at: labels, depth, and what the pipeline makes of it."""
+
+import multiprocessing
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+
+from depthda.datasets.rgbd import RGBDSegDataset
+from depthda.datasets.transforms.load_depth import LoadDepth
+from depthda.engine.randomness import SampleKey, derive_seed
+from depthda.errors import UserError
+
+# Classes that stand above the ground, whatever a set calls them.
+RAISED = ('building', 'buildings', 'tree', 'trees', 'forest')
+_FEW = 64  # processes take longer to start than that many samples to read
+_dataset: RGBDSegDataset | None = None  # of a worker process
+
+
+@dataclass(frozen=True)
+class DepthFacts:
+    """A depth map: the share of places with depth, its range there, and its polarity.
+
+    ``raised`` is the mean depth of buildings and trees less that of the rest, in standard
+    deviations of the map; None if there is not a twentieth of each.
+    """
+
+    valid: float
+    low: float
+    high: float
+    spread: float
+    raised: float | None
+
+
+@dataclass(frozen=True)
+class SampleFacts:
+    """What one sample holds.
+
+    Attributes:
+        pixels: Of each class; None where the pipeline loads no label.
+        ignored: Pixels that are of none.
+        odd: Label values that are no class.
+        depth: None for a set without depth.
+        fault: Why the sample could not be read, or what its pipeline makes of it.
+    """
+
+    path: str
+    domain: str
+    size: tuple[int, int]
+    pixels: np.ndarray | None = None
+    ignored: int = 0
+    odd: tuple[int, ...] = ()
+    depth: DepthFacts | None = None
+    fault: str | None = field(default=None)
+
+
+def inspect(
+    dataset: RGBDSegDataset,
+    workers: int = 1,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> list[SampleFacts]:
+    """Read every sample as it lies on disk, and once through its pipeline, in the set's order."""
+    found = []
+    for facts in _map(dataset, workers):
+        found.append(facts)
+        progress(len(found), len(dataset))
+    return found
+
+
+def _map(dataset: RGBDSegDataset, workers: int) -> Iterator[SampleFacts]:
+    if workers == 1 or len(dataset) < _FEW:
+        for index in range(len(dataset)):
+            yield look(dataset, index)
+        return
+    # Spawned, not forked: a forked child may hang in a lock of a library's thread pool.
+    context = multiprocessing.get_context('spawn')
+    with ProcessPoolExecutor(workers, context, _start, (dataset,)) as pool:
+        yield from pool.map(_look, range(len(dataset)), chunksize=8)
+
+
+def _start(dataset: RGBDSegDataset) -> None:
+    global _dataset
+    _dataset = dataset
+    cv2.setNumThreads(1)
+    torch.set_num_threads(1)
+
+
+def _look(index: int) -> SampleFacts:
+    return look(_dataset, index)
+
+
+def look(dataset: RGBDSegDataset, index: int) -> SampleFacts:
+    """One sample; whatever is wrong with it is told, not raised."""
+    info = dataset.get_data_info(index)
+    classes = dataset.metainfo['classes']
+    place = dict(path=info['img_path'], domain=info.get('domain') or '')
+    try:
+        loaded = _load(dataset, info)
+    # Any library may fail on a broken file, each in its own way.
+    except Exception as error:
+        return SampleFacts(**place, size=(0, 0), fault=_sentence(error))
+    facts: dict[str, Any] = dict(size=loaded['img'].shape[:2])
+    labels = loaded.get('gt_seg_map')
+    if labels is not None:
+        facts |= _count(labels, len(classes), dataset.ignore_index)
+    if dataset.has_depth and loaded['img'].shape[2] > loaded['num_optical']:
+        raised = [n for n, name in enumerate(classes) if name.lower() in RAISED]
+        facts['depth'] = _depth_facts(loaded['img'][..., -1], labels, raised)
+    return SampleFacts(**place, **facts, fault=_pipeline_fault(dataset, index))
+
+
+def _load(dataset: RGBDSegDataset, info: dict) -> dict:
+    """The whole sample, before anything is cropped or turned."""
+    steps = dataset.pipeline.transforms
+    loaders = [step for step in steps if type(step).__name__.startswith('Load')]
+    if not any(isinstance(step, LoadDepth) for step in loaders):
+        loaders.append(LoadDepth())
+    for step in loaders:
+        info = step(info)
+    return info
+
+
+def _count(labels: np.ndarray, classes: int, ignored: int) -> dict[str, Any]:
+    numbers = np.bincount(labels.ravel(), minlength=256)
+    odd = [value for value in np.flatnonzero(numbers) if value >= classes and value != ignored]
+    return dict(
+        pixels=numbers[:classes],
+        ignored=int(numbers[ignored]),
+        odd=tuple(int(value) for value in odd),
+    )
+
+
+def _depth_facts(depth: np.ndarray, labels: np.ndarray | None, raised: Sequence[int]) -> DepthFacts:
+    valid = depth > 0
+    if not valid.any():
+        return DepthFacts(0.0, 0.0, 0.0, 0.0, None)
+    known = depth[valid].astype(np.float64)
+    spread = float(known.std())
+    difference = None
+    if labels is not None and raised and spread > 0:
+        is_raised = np.isin(labels, raised)
+        two = [depth[valid & is_raised], depth[valid & ~is_raised & (labels != 255)]]
+        if min(map(len, two)) >= 0.05 * known.size:
+            means = [values.mean(dtype=np.float64) for values in two]
+            difference = float((means[0] - means[1]) / spread)
+    return DepthFacts(
+        float(valid.mean()), float(known.min()), float(known.max()), spread, difference
+    )
+
+
+def _pipeline_fault(dataset: RGBDSegDataset, index: int) -> str | None:
+    try:
+        sample = dataset[SampleKey(index, derive_seed(0, 'inspection', index))]
+    except Exception as error:
+        return _sentence(error)
+    views = sample['inputs'] if isinstance(sample['inputs'], list) else [sample['inputs']]
+    if not all(torch.isfinite(view.float()).all() for view in views):
+        return 'its pipeline gives values that are no numbers'
+    return None
+
+
+def _sentence(error: Exception) -> str:
+    said = ' '.join(str(error).split())
+    return said if isinstance(error, UserError) else f'{type(error).__name__}: {said}'

@@ -1,0 +1,85 @@
+"""Is a data set fit for training? What speaks against it, from the facts of its samples."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from depthda.datasets.inspection import SampleFacts
+
+_FEW_MAPS = 0.1  # a larger share of useless depth maps is no accident
+_ENOUGH = 5  # maps that tell their polarity
+_TURNED = -0.2  # standard deviations
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something to know; ``serious`` if nobody should train on the set as it is."""
+
+    serious: bool
+    text: str
+
+
+def judge(samples: Sequence[SampleFacts], classes: Sequence[str]) -> list[Finding]:
+    """Everything that speaks against a set, the serious first."""
+    found = [*_unreadable(samples), *_labels(samples, classes), *_depth(samples)]
+    return sorted(found, key=lambda finding: not finding.serious)
+
+
+def _unreadable(samples: Sequence[SampleFacts]) -> list[Finding]:
+    broken = [sample for sample in samples if sample.fault]
+    if not broken:
+        return []
+    text = f'{_many(len(broken), "sample")} cannot be used: {broken[0].path}: {broken[0].fault}'
+    return [Finding(True, text)]
+
+
+def _labels(samples: Sequence[SampleFacts], classes: Sequence[str]) -> list[Finding]:
+    found = []
+    labelled = [sample for sample in samples if sample.pixels is not None]
+    if not labelled:
+        return []
+    if odd := [sample for sample in labelled if sample.odd]:
+        values = sorted({value for sample in odd for value in sample.odd})
+        found.append(
+            Finding(
+                True,
+                f'{_many(len(odd), "label")} hold values that are no class '
+                f'({", ".join(map(str, values[:5]))}), {odd[0].path} first: see reduce_zero_label',
+            )
+        )
+    pixels = sum(sample.pixels for sample in labelled)
+    if not pixels.sum():
+        found.append(Finding(True, 'no pixel of the set has a class'))
+    elif absent := [name for name, count in zip(classes, pixels, strict=True) if not count]:
+        found.append(Finding(False, f'no pixel of {", ".join(absent)}'))
+    empty = [sample for sample in labelled if not sample.pixels.sum()]
+    if empty and pixels.sum():
+        text = f'{_many(len(empty), "label")} without any class, {empty[0].path} first'
+        found.append(Finding(False, text))
+    return found
+
+
+def _depth(samples: Sequence[SampleFacts]) -> list[Finding]:
+    maps = [sample for sample in samples if sample.depth is not None]
+    found = []
+    for name, useless in (
+        ('empty', [sample for sample in maps if not sample.depth.valid]),
+        ('constant', [s for s in maps if s.depth.valid and not s.depth.spread > 1e-4]),
+    ):
+        if useless:
+            serious = len(useless) > _FEW_MAPS * len(maps)
+            text = f'{_many(len(useless), f"{name} depth map")}, of {useless[0].path} first'
+            found.append(Finding(serious, text))
+    told = [sample.depth.raised for sample in maps if sample.depth.raised is not None]
+    if len(told) >= _ENOUGH and (mean := float(np.mean(told))) < _TURNED:
+        text = (
+            f'depth may be upside down: in {len(told)} images buildings and trees lie '
+            f'{-mean:.2f} standard deviations below the rest; larger must mean higher'
+        )
+        found.append(Finding(True, text))
+    return found
+
+
+def _many(count: int, name: str) -> str:
+    return f'{count:,} {name}{"" if count == 1 else "s"}'

@@ -1,0 +1,144 @@
+"""The data sets of a config checked: findings, a table and a picture of the classes, samples."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from mmengine.config import Config
+from mmengine.registry import init_default_scope
+from mmseg.registry import DATASETS
+from rich.table import Table
+
+from depthda.datasets.inspection import SampleFacts, inspect
+from depthda.datasets.rgbd import RGBDSegDataset
+from depthda.datasets.verdict import Finding, judge
+from depthda.errors import UserError
+from depthda.experiments.browse import plt
+from depthda.files import atomic_path
+
+SPLITS = ('train', 'val', 'test')
+
+
+@dataclass(frozen=True)
+class Checked:
+    """One data set: its samples (None: headers alone were read) and what speaks against it."""
+
+    name: str
+    dataset: RGBDSegDataset
+    samples: list[SampleFacts] | None
+    findings: list[Finding]
+
+
+def check_sets(
+    cfg: Config,
+    splits: Sequence[str] = SPLITS,
+    fast: bool = False,
+    workers: int = 1,
+    progress: Callable[[str, int, int], None] = lambda name, done, total: None,
+) -> list[Checked]:
+    """Check the sets of the config's data loaders; a set that cannot be built is a ``UserError``.
+
+    With ``fast`` the files are paired and their headers read, and no more.
+    """
+    if workers < 1:
+        raise UserError(f'--workers {workers}: take 1 or more.')
+    loaders = {name: cfg.get(f'{name}_dataloader') for name in splits}
+    if not any(loaders.values()):
+        raise UserError(f'the config has no data loader for {", ".join(splits)}.')
+    init_default_scope(cfg.get('default_scope', 'mmseg'))
+    checked = []
+    for split, loader in loaders.items():
+        for name, dataset in _parts(split, DATASETS.build(loader.dataset)) if loader else ():
+            samples, findings = None, []
+            if not fast:
+                samples = inspect(
+                    dataset, workers, lambda done, total, name=name: progress(name, done, total)
+                )
+                findings = judge(samples, dataset.metainfo['classes'])
+            checked.append(Checked(name, dataset, samples, findings))
+    return checked
+
+
+def _parts(name: str, dataset: Any) -> Iterator[tuple[str, RGBDSegDataset]]:
+    """The sets inside of pairs and wrappers, each under a name."""
+    if isinstance(dataset, RGBDSegDataset):
+        yield name, dataset
+    elif hasattr(dataset, 'sets'):
+        for part, inner in dataset.sets.items():
+            yield from _parts(f'{name} {part}', inner)
+    elif hasattr(dataset, 'datasets'):
+        for number, inner in enumerate(dataset.datasets, 1):
+            yield from _parts(f'{name} {number}', inner)
+    elif hasattr(dataset, 'dataset'):
+        yield from _parts(name, dataset.dataset)
+    else:
+        raise UserError(
+            f'{type(dataset).__name__} of {name} is no set of this project: check those inside.'
+        )
+
+
+def describe(checked: Checked) -> str:
+    """A line: how many images of which size and domains, with labels and depth or without."""
+    dataset = checked.dataset
+    words = [f'{len(dataset):,} images']
+    if checked.samples:
+        sizes = sorted({sample.size[::-1] for sample in checked.samples if sample.size != (0, 0)})
+        shown = ', '.join(f'{width}×{height}' for width, height in sizes[:3])
+        words.append(f'{shown}, …' if len(sizes) > 3 else shown)
+        words.append(' and '.join(filter(None, sorted({s.domain for s in checked.samples}))))
+        maps = [sample.depth for sample in checked.samples if sample.depth]
+        if maps:
+            words.append(
+                f'depth at {100 * np.mean([facts.valid for facts in maps]):.1f} % of pixels'
+            )
+    labelled = dataset.has_labels
+    if checked.samples:
+        labelled = any(sample.pixels is not None for sample in checked.samples)
+    words.append('labels' if labelled else 'no labels')
+    if not dataset.has_depth:
+        words.append('no depth')
+    return f'{checked.name}: {", ".join(filter(None, words))}'
+
+
+def histogram(checked: Sequence[Checked]) -> dict[str, dict[str, float]]:
+    """Per cent of the labelled pixels in each class, for each set and domain."""
+    shares = {}
+    for each in checked:
+        for domain in sorted({sample.domain for sample in each.samples or ()}):
+            chosen = [s for s in each.samples if s.domain == domain and s.pixels is not None]
+            counts = sum((s.pixels for s in chosen), np.zeros(1, np.int64))
+            if counts.sum():
+                values = 100 * counts / counts.sum()
+                names = each.dataset.metainfo['classes']
+                key = f'{each.name} {domain}'.strip()
+                shares[key] = dict(zip(names, values.tolist(), strict=True))
+    return shares
+
+
+def histogram_table(shares: dict[str, dict[str, float]]) -> Table:
+    """Classes down, sets and domains across."""
+    table = Table('class', *shares, title='labelled pixels in %')
+    for column in table.columns[1:]:
+        column.justify = 'right'
+    for name in next(iter(shares.values())):
+        table.add_row(name, *(f'{values.get(name, 0):.2f}' for values in shares.values()))
+    return table
+
+
+def draw_histogram(path: Path, shares: dict[str, dict[str, float]]) -> None:
+    """Bars side by side for each class."""
+    names = list(next(iter(shares.values())))
+    figure, axes = plt.subplots(figsize=(max(6, 1.2 * len(names)), 3.6), layout='constrained')
+    width = 0.8 / len(shares)
+    for number, (key, values) in enumerate(shares.items()):
+        places = np.arange(len(names)) + (number - (len(shares) - 1) / 2) * width
+        axes.bar(places, [values.get(name, 0) for name in names], width, label=key)
+    axes.set_xticks(range(len(names)), names)
+    axes.set_ylabel('labelled pixels in %')
+    axes.spines[['top', 'right']].set_visible(False)
+    axes.legend(frameon=False)
+    with atomic_path(path) as beside:
+        figure.savefig(beside, dpi=130)
+    plt.close(figure)

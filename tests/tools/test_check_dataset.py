@@ -1,0 +1,168 @@
+"""Planted faults, each found and named; a good set passes."""
+
+import json
+import runpy
+import shutil
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from depthda.datasets.inspection import inspect
+from depthda.datasets.loveda import LoveDARGBD
+from depthda.experiments.dataset_report import histogram
+
+TOOL = Path(__file__).parents[2] / 'tools' / 'check_dataset.py'
+CONFIG = str(TOOL.parents[1] / 'configs' / 'sample' / 'depthda_tiny_u2r.py')
+
+
+@pytest.fixture
+def data(sample, tmp_path):
+    return shutil.copytree(sample, tmp_path / 'data')
+
+
+@pytest.fixture
+def check(monkeypatch, capsys, tmp_path, data):
+    """Run the script in this process on the copy: status, output, errors."""
+
+    def call(*args, options=(), config=CONFIG, out=tmp_path / 'out'):
+        loaders = ('train', 'val', 'test')
+        roots = [f'{name}_dataloader.dataset.data_root={data}' for name in loaders]
+        options = [*(roots if config == CONFIG else ()), *options]
+        arguments = [config, '--workers', '1', '--out', str(out), *args]
+        arguments += ['--cfg-options', *options] if options else []
+        monkeypatch.setattr(sys, 'argv', [str(TOOL), *arguments])
+        with pytest.raises(SystemExit) as stopped:
+            runpy.run_path(str(TOOL), run_name='__main__')
+        return stopped.value.code, *capsys.readouterr()
+
+    return call
+
+
+def depth_maps(data, edit):
+    """Change the codes of every depth map of Urban Train."""
+    for path in (data / 'Train/Urban/rdepth/synthetic').glob('*.png'):
+        codes = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+        cv2.imwrite(str(path), edit(codes))
+
+
+def test_a_good_set_passes_with_its_pictures(check, tmp_path):
+    status, out, err = check()
+    assert status == 0, err
+    assert 'train: 8 images, 128×128, Urban, depth at' in out
+    assert out.splitlines()[-1] == 'fit for training (every sample)'
+    for name in ('classes', 'train-1', 'val-1', 'test-1'):
+        assert cv2.imread(str(tmp_path / 'out' / f'{name}.png')).shape[0] > 300
+
+
+def test_shares_are_those_of_the_label_files(data):
+    dataset = LoveDARGBD(str(data), 'Rural', 'Test', depth=None, pipeline=STEPS)
+    samples = inspect(dataset)
+
+    class Set:
+        name = 'test'
+
+    Set.dataset, Set.samples = dataset, samples
+    codes = np.concatenate(
+        [cv2.imread(str(p), -1).ravel() for p in (data / 'Test/Rural/masks_png').glob('*.png')]
+    )
+    counts = np.bincount(codes, minlength=8)[1:]
+    (shares,) = histogram([Set]).values()
+    assert [*shares.values()] == pytest.approx(100 * counts / counts.sum())
+    assert sum(sample.ignored for sample in samples) == (codes == 0).sum()
+
+
+STEPS = [
+    dict(type='LoadImageFromFile'),
+    dict(type='LoadAnnotations'),
+    dict(type='LoadDepth'),
+    dict(type='PackSegInputs'),
+]
+
+
+def test_processes_find_what_one_finds(data, monkeypatch):
+    monkeypatch.setattr('depthda.datasets.inspection._FEW', 1)
+    dataset = LoveDARGBD(str(data), 'Urban', 'Train', 'rdepth/synthetic', pipeline=STEPS)
+    one, two = inspect(dataset), inspect(dataset, workers=2)
+    assert [s.path for s in one] == [s.path for s in two]
+    assert [s.depth for s in one] == [s.depth for s in two]
+    assert all((a.pixels == b.pixels).all() for a, b in zip(one, two, strict=True))
+
+
+@pytest.mark.parametrize(
+    'edit, said',
+    [
+        (lambda codes: np.where(codes > 0, 65535 - codes + 1, 0).astype(np.uint16), 'upside down'),
+        (lambda codes: np.full_like(codes, 30000), '8 constant depth maps'),
+        (np.zeros_like, '8 empty depth maps'),
+    ],
+)
+def test_useless_depth_is_found(check, data, edit, said):
+    depth_maps(data, edit)
+    status, out, _ = check('--split', 'train')
+    assert status == 1
+    assert f'✗ {said}' in out or f'✗ depth may be {said}' in out
+    assert out.splitlines()[-1] == 'not fit for training (every sample)'
+
+
+def test_one_empty_map_among_many_is_told_and_no_fault(check, data):
+    path = next((data / 'Train/Urban/rdepth/synthetic').glob('*.png'))
+    cv2.imwrite(str(path), np.zeros((128, 128), np.uint16))
+    status, out, _ = check('--split', 'train', options=['train_dataloader.dataset.holdout=None'])
+    assert status == 0 and '! 1 empty depth map, of' in out and path.stem in out
+
+
+def test_a_label_that_is_no_class_is_found(check, data):
+    path = data / 'Train/Urban/masks_png' / next((data / 'Train/Urban/masks_png').iterdir()).name
+    labels = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+    labels[:3] = 9
+    cv2.imwrite(str(path), labels)
+    status, out, _ = check('--split', 'train', options=['train_dataloader.dataset.holdout=None'])
+    assert status == 1
+    assert '✗ 1 label hold values that are no class (8)' in out
+
+
+def test_a_broken_image_is_found_and_named(check, data):
+    path = next((data / 'Train/Urban/images_png').iterdir())
+    content = bytearray(path.read_bytes())
+    middle = len(content) // 2
+    content[middle : middle + 400] = bytes(400)
+    path.write_bytes(content)
+    options = ['train_dataloader.dataset.holdout=None']
+    status, out, _ = check('--split', 'train', options=options)
+    assert status == 1 and f'cannot be used: {path}' in out
+    # Names and headers are as they were.
+    assert check('--split', 'train', '--fast', options=options)[0] == 0
+
+
+def test_a_class_that_never_occurs_is_told(check, data):
+    for path in (data / 'Train/Urban/masks_png').glob('*.png'):
+        labels = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+        cv2.imwrite(str(path), np.where(labels == 4, 1, labels))  # water
+    status, out, _ = check('--split', 'train')
+    assert status == 0 and '! no pixel of water' in out
+
+
+def test_a_missing_map_and_shared_images_are_found(check, data):
+    options = ['test_dataloader.dataset.domain=Urban', 'test_dataloader.dataset.split=Train']
+    status, out, _ = check('--fast', options=options)
+    assert status == 0 and 'test images are training images too' in out
+    next((data / 'Train/Urban/rdepth/synthetic').glob('*.png')).unlink()
+    status, _, err = check('--fast')
+    assert status == 2 and 'depth map' in err
+
+
+def test_pairs_are_checked_part_by_part(check, data):
+    roots = [f'train_dataloader.dataset.{name}.data_root={data}' for name in ('source', 'target')]
+    roots.append('train_dataloader.dataset.source.pipeline.2.crop_size=(96,96)')
+    config = CONFIG.replace('depthda', 'drdg')
+    status, out, err = check(options=roots, config=config)
+    assert status == 0, err
+    assert 'train source: 12 images' in out and 'train target: 12 images' in out
+
+
+def test_mistakes(check):
+    assert 'take 1 or more' in check('--workers', '0')[2]
+    assert json.dumps(check('--split', 'train', config='none.py')[0]) == '2'

@@ -1,0 +1,101 @@
+"""Is the data of a config fit for training? Reads every sample and says what speaks against it.
+
+Pairing and sizes, unreadable files, label values that are no class, empty, constant or upside-down
+depth maps, classes that never occur, test images among the training images; with a table and a
+picture of the classes per domain, and sheets of samples. Exit status: 0 fit, 1 not, 2 a mistake.
+"""
+
+import sys
+
+from depthda.cli import OptionsAction, tool_parser, user_errors
+
+
+def main() -> None:
+    parser = tool_parser(
+        __doc__,
+        'python tools/check_dataset.py configs/sample/depthda_tiny_u2r.py\n'
+        '  python tools/check_dataset.py CONFIG --split train --workers 8\n'
+        '  python tools/check_dataset.py CONFIG --fast',
+    )
+    parser.add_argument('config', help='config file')
+    parser.add_argument(
+        '--split',
+        nargs='+',
+        choices=['train', 'val', 'test'],
+        default=['train', 'val', 'test'],
+        help='data loaders to check (default: all)',
+    )
+    parser.add_argument('--fast', action='store_true', help='names and headers alone')
+    parser.add_argument(
+        '--out', metavar='DIR', help='where pictures go (default: work_dirs/check/<config name>)'
+    )
+    parser.add_argument('--workers', type=int, default=4, help='processes (default: 4)')
+    parser.add_argument(
+        '--cfg-options',
+        nargs='+',
+        action=OptionsAction,
+        metavar='KEY=VALUE',
+        help='override keys of the config; an unknown key is an error, +KEY=VALUE adds one',
+    )
+    args = parser.parse_args()
+    with user_errors():
+        sys.exit(run(args))
+
+
+def run(args) -> int:
+    """Check, print, draw; 1 if nobody should train on this."""
+    from pathlib import Path
+
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from depthda.engine.data_check import data_warnings
+    from depthda.engine.launch import load_config
+    from depthda.experiments.browse import deal, draw_sheets, open_source
+    from depthda.experiments.dataset_report import (
+        check_sets,
+        describe,
+        draw_histogram,
+        histogram,
+        histogram_table,
+    )
+
+    cfg = load_config(args.config, args.cfg_options)
+    name = Path(args.config).stem
+    with Progress(console=Console(stderr=True), transient=True) as bars:
+        tasks = {}
+
+        def show(split: str, done: int, total: int) -> None:
+            if split not in tasks:
+                tasks[split] = bars.add_task(split, total=total)
+            bars.update(tasks[split], completed=done)
+
+        checked = check_sets(cfg, args.split, args.fast, args.workers, show)
+    console = Console(width=None, highlight=False, soft_wrap=True)
+    serious = 0
+    for each in checked:
+        console.print(describe(each), markup=False)
+        for finding in each.findings:
+            serious += finding.serious
+            console.print(f'  {"✗" if finding.serious else "!"} {finding.text}', markup=False)
+    for line in data_warnings(cfg):
+        console.print(f'! {line}', markup=False)
+    out = Path(args.out or f'work_dirs/check/{name}')
+    if shares := histogram(checked):
+        console.print(histogram_table(shares))
+        draw_histogram(out / 'classes.png', shares)
+        console.print(str(out / 'classes.png'), markup=False)
+    if not args.fast and not serious:
+        for split in args.split:
+            if cfg.get(f'{split}_dataloader'):
+                source = open_source(cfg, name, split)
+                samples = list(deal(source, 8, 1, seed=0))
+                for path in draw_sheets(out, source, samples, split):
+                    console.print(str(path), markup=False)
+    looked = 'names and headers' if args.fast else 'every sample'
+    console.print(f'not fit for training ({looked})' if serious else f'fit for training ({looked})')
+    return 1 if serious else 0
+
+
+if __name__ == '__main__':
+    main()
