@@ -2,8 +2,11 @@ from pathlib import Path
 
 import pytest
 from mmengine.config import Config
+from mmengine.optim import build_optim_wrapper
+from mmseg.registry import MODELS
 
-from depthda.engine.prepare import add_writer, load_config, prepare
+from depthda.engine.autocast_optim_wrapper import AutocastOptimWrapper
+from depthda.engine.prepare import add_writer, load_config, prepare, use_amp
 from depthda.errors import UserError
 
 ROOT = Path(__file__).parents[2] / 'configs'
@@ -44,3 +47,30 @@ def test_a_name_that_does_nothing_is_refused_when_the_config_is_read(tmp_path):
     path.write_text(f"_base_ = '{base}'\ndepth = 'dsm'\n")
     with pytest.raises(UserError, match=r"'depth' in .*mine.py .*train_dataloader\.dataset\.depth"):
         load_config(path)
+
+
+def test_amp_reaches_every_part_of_a_model():
+    cfg = load_config('configs/sample/drdg_tiny_u2r.py')
+    use_amp(cfg)
+    parts = build_optim_wrapper(MODELS.build(cfg.model), cfg.optim_wrapper)
+    assert {type(part) for part in parts.values()} == {AutocastOptimWrapper}
+    # One that says so for itself is changed as well; another kind is the user's own affair.
+    cfg.optim_wrapper.critics.type = 'OptimWrapper'
+    use_amp(cfg)
+    assert cfg.optim_wrapper.critics.type == 'AutocastOptimWrapper'
+    cfg.optim_wrapper.critics.type = 'Other'
+    with pytest.raises(UserError, match="not 'Other'"):
+        use_amp(cfg)
+
+
+def test_a_model_of_parts_is_wrapped_part_by_part_in_several_processes(monkeypatch):
+    monkeypatch.setattr('depthda.engine.prepare.check_launcher', lambda launcher: None)
+    monkeypatch.setattr('depthda.engine.prepare.start_processes', lambda launcher: None)
+    for name, wrapper in (
+        ('drdg_tiny_u2r', 'MMSeparateDistributedDataParallel'),
+        ('upernet_tiny_u2r', 'MMDistributedDataParallel'),
+    ):
+        config = f'configs/sample/{name}.py'
+        cfg = load_config(config)
+        prepare(cfg, config, None, 'pytorch')
+        assert cfg.get('model_wrapper_cfg', {}).get('type', 'MMDistributedDataParallel') == wrapper
