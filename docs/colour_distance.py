@@ -33,7 +33,6 @@ def main(table: str, out: str) -> None:
         }
         source, target = (statistics(domains[name]) for name in ('source', 'target'))
         ours = manifest.parent / 'Train' / pair['source']['domains'][0] / 'images_png'
-        translated = statistics(ours)
         distances = [np.linalg.norm(each - target, axis=1) for each in (source, statistics(ours))]
         found[manifest.parts[-4]].append(np.stack(distances))
     result = {}
