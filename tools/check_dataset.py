@@ -7,7 +7,7 @@ picture of the classes per domain, and sheets of samples. Exit status: 0 fit, 1 
 
 import sys
 
-from depthda.cli import OptionsAction, tool_parser, user_errors
+from depthda.cli import OptionsAction, progress_bars, tool_parser, user_errors
 
 
 def main() -> None:
@@ -47,7 +47,6 @@ def run(args) -> int:
     from pathlib import Path
 
     from rich.console import Console
-    from rich.progress import Progress
 
     from depthda.engine.data_check import data_warnings
     from depthda.engine.launch import load_config
@@ -62,14 +61,7 @@ def run(args) -> int:
 
     cfg = load_config(args.config, args.cfg_options)
     name = Path(args.config).stem
-    with Progress(console=Console(stderr=True), transient=True) as bars:
-        tasks = {}
-
-        def show(split: str, done: int, total: int) -> None:
-            if split not in tasks:
-                tasks[split] = bars.add_task(split, total=total)
-            bars.update(tasks[split], completed=done)
-
+    with progress_bars() as show:
         checked = check_sets(cfg, args.split, args.fast, args.workers, show)
     console = Console(width=None, highlight=False, soft_wrap=True)
     serious = 0

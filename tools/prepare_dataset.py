@@ -2,11 +2,8 @@
 
 import argparse
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import Any
 
-from depthda.cli import tool_parser, user_errors
+from depthda.cli import progress_bars, tool_parser, user_errors
 
 EXAMPLE = (
     'python tools/prepare_dataset.py loveda Train.zip Val.zip Test.zip --out data/loveda\n'
@@ -147,35 +144,6 @@ def cut_isprs(args: argparse.Namespace) -> int:
         manifest = prepare_isprs(args.source, args.out, settings, args.workers, show)
     print('\n'.join(describe(manifest, args.out)))
     return 0
-
-
-@contextmanager
-def progress_bars() -> Iterator[Callable[[str, int, int], None]]:
-    """A bar a stage, on the error stream: ``show(stage, done, total)``."""
-    from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeRemainingColumn,
-    )
-
-    columns = (
-        TextColumn('{task.description}'),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
-        tasks: dict[str, Any] = {}
-
-        def show(stage: str, done: int, total: int) -> None:
-            if stage not in tasks:
-                tasks[stage] = bars.add_task(stage, total=total)
-            bars.update(tasks[stage], completed=done)
-
-        yield show
 
 
 if __name__ == '__main__':

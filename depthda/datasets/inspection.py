@@ -100,7 +100,7 @@ def look(dataset: RGBDSegDataset, index: int) -> SampleFacts:
     place = dict(path=info['img_path'], domain=info.get('domain') or '')
     try:
         loaded = _load(dataset, info)
-    # Any library may fail on a broken file, each in its own way.
+    # Any library may fail on a broken file, each in its own way: that is the finding.
     except Exception as error:
         return SampleFacts(**place, size=(0, 0), fault=_sentence(error))
     facts: dict[str, Any] = dict(size=loaded['img'].shape[:2])
@@ -155,6 +155,7 @@ def _depth_facts(depth: np.ndarray, labels: np.ndarray | None, raised: Sequence[
 def _pipeline_fault(dataset: RGBDSegDataset, index: int) -> str | None:
     try:
         sample = dataset[SampleKey(index, derive_seed(0, 'inspection', index))]
+    # A pipeline may hold anybody's transforms: what one of them says is the finding.
     except Exception as error:
         return _sentence(error)
     views = sample['inputs'] if isinstance(sample['inputs'], list) else [sample['inputs']]

@@ -14,6 +14,7 @@ from mmengine.registry import init_default_scope
 from mmseg.registry import DATASETS, MODELS
 from torch import Tensor
 
+from depthda.datasets.preparation.cutting import write_png
 from depthda.depth.storage import read_depth, write_depth
 from depthda.engine.checkpoints import (
     check_is_checkpoint,
@@ -26,7 +27,7 @@ from depthda.engine.prepare import check_folder, load_config
 from depthda.engine.processes import start_processes
 from depthda.engine.provenance import TRANSLATION, git_commit
 from depthda.errors import UserError
-from depthda.files import atomic_path, read_json, write_json
+from depthda.files import read_json, write_json
 from depthda.models.translation.drdg import resize_depth
 
 _NEAREST = dict(mode='nearest-exact')  # of the place that bilinear resizing has, too
@@ -148,13 +149,14 @@ def _write(tile: _Tile, image: np.ndarray) -> None:
     if 'seg_map_path' in tile.source:
         labels = _read_labels(tile.source['seg_map_path'])
         resized = F.interpolate(torch.from_numpy(labels)[None, None], size, **_NEAREST)
-        _write_png(tile.target['seg_map_path'], resized[0, 0].numpy())
+        write_png(tile.target['seg_map_path'], resized[0, 0].numpy())
     if 'depth_path' in tile.source:
         depth = torch.from_numpy(read_depth(tile.source['depth_path']))[None, None]
         depth, valid = resize_depth(depth.masked_fill(depth <= 0, torch.nan), size, 'bilinear')
         depth = depth.masked_fill(~valid, 0).clamp(0, 1)
         write_depth(tile.target['depth_path'], depth[0, 0].numpy())
-    _write_png(tile.target['img_path'], image)
+    # It came as blue, green, red.
+    write_png(tile.target['img_path'], image[..., ::-1])
 
 
 def _read_labels(path: Path) -> np.ndarray:
@@ -162,14 +164,6 @@ def _read_labels(path: Path) -> np.ndarray:
     if labels is None or labels.ndim != 2 or labels.dtype != np.uint8:
         raise UserError(f'{path} is no label map: it must be an 8-bit image of one band.')
     return labels
-
-
-def _write_png(path: Path, image: np.ndarray) -> None:
-    done, data = cv2.imencode('.png', image)
-    if not done:
-        raise OSError(f'{path}: OpenCV could not encode the picture')
-    with atomic_path(path) as beside:
-        beside.write_bytes(data.tobytes())
 
 
 def _checkpoint(path: str | Path) -> Path:
