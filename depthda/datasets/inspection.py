@@ -109,7 +109,7 @@ def look(dataset: RGBDSegDataset, index: int) -> SampleFacts:
         facts |= _count(labels, len(classes), dataset.ignore_index)
     if dataset.has_depth and loaded['img'].shape[2] > loaded['num_optical']:
         raised = [n for n, name in enumerate(classes) if name.lower() in RAISED]
-        facts['depth'] = _depth_facts(loaded['img'][..., -1], labels, raised)
+        facts['depth'] = _depth_facts(loaded['img'][..., -1], labels, raised, dataset.ignore_index)
     return SampleFacts(**place, **facts, fault=_pipeline_fault(dataset, index))
 
 
@@ -134,7 +134,9 @@ def _count(labels: np.ndarray, classes: int, ignored: int) -> dict[str, Any]:
     )
 
 
-def _depth_facts(depth: np.ndarray, labels: np.ndarray | None, raised: Sequence[int]) -> DepthFacts:
+def _depth_facts(
+    depth: np.ndarray, labels: np.ndarray | None, raised: Sequence[int], ignored: int
+) -> DepthFacts:
     valid = depth > 0
     if not valid.any():
         return DepthFacts(0.0, 0.0, 0.0, 0.0, None)
@@ -143,7 +145,7 @@ def _depth_facts(depth: np.ndarray, labels: np.ndarray | None, raised: Sequence[
     difference = None
     if labels is not None and raised and spread > 0:
         is_raised = np.isin(labels, raised)
-        two = [depth[valid & is_raised], depth[valid & ~is_raised & (labels != 255)]]
+        two = [depth[valid & is_raised], depth[valid & ~is_raised & (labels != ignored)]]
         if min(map(len, two)) >= 0.05 * known.size:
             means = [values.mean(dtype=np.float64) for values in two]
             difference = float((means[0] - means[1]) / spread)

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import pytest
 
-from depthda.datasets.inspection import inspect
+from depthda.datasets.inspection import _depth_facts, inspect
 from depthda.datasets.loveda import LoveDARGBD
 from depthda.experiments.dataset_report import histogram
 
@@ -46,6 +46,16 @@ def depth_maps(data, edit):
     for path in (data / 'Train/Urban/rdepth/synthetic').glob('*.png'):
         codes = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
         cv2.imwrite(str(path), edit(codes))
+
+
+def test_depth_of_ignored_pixels_says_nothing_of_polarity():
+    depth = np.full((10, 10), 0.5, np.float32)
+    labels = np.zeros((10, 10), np.uint8)
+    depth[:2], labels[:2] = 0.6, 1  # raised
+    depth[8:], labels[8:] = 0.9, 7  # ignored
+    facts = _depth_facts(depth, labels, [1], ignored=7)
+    assert facts.raised == pytest.approx(0.1 / depth.std(), rel=1e-4)
+    assert _depth_facts(depth, labels, [1], ignored=255).raised < 0
 
 
 def test_a_good_set_passes_with_its_pictures(check, tmp_path):
