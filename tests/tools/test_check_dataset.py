@@ -52,7 +52,7 @@ def test_depth_of_ignored_pixels_says_nothing_of_polarity():
     depth = np.full((10, 10), 0.5, np.float32)
     labels = np.zeros((10, 10), np.uint8)
     depth[:2], labels[:2] = 0.6, 1  # raised
-    depth[8:], labels[8:] = 0.9, 7  # ignored
+    depth[8:], labels[8:] = 1.0, 7  # ignored
     facts = _depth_facts(depth, labels, [1], ignored=7)
     assert facts.raised == pytest.approx(0.1 / depth.std(), rel=1e-4)
     assert _depth_facts(depth, labels, [1], ignored=255).raised < 0
