@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -30,6 +31,22 @@ def atomic_path(path: str | os.PathLike) -> Iterator[Path]:
         os.replace(beside, path)
     finally:
         beside.unlink(missing_ok=True)
+
+
+def remove_strays(folder: str | os.PathLike, name: str | None = None) -> None:
+    """Remove what killed runs left half written in ``folder`` (not below it), if it is there.
+
+    Only for a folder whose files one tool writes, and one run at a time: what another is writing at
+    the moment looks the same. With ``name``, only what was to become the file of that name.
+    """
+    folder = Path(folder)
+    stem = '.{1,40}' if name is None else re.escape(Path(name).stem[:40])
+    suffix = r'(\.[^.]*)?' if name is None else re.escape(Path(name).suffix)
+    # As atomic_path names them.
+    stray = re.compile(rf'\.{stem}-[a-z0-9_]{{8}}{suffix}', re.DOTALL)
+    for entry in os.listdir(folder) if folder.is_dir() else ():
+        if stray.fullmatch(entry):
+            (folder / entry).unlink(missing_ok=True)
 
 
 def write_json(path: str | os.PathLike, content: object) -> None:

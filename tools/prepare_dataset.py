@@ -8,7 +8,9 @@ from depthda.cli import progress_bars, tool_parser, user_errors
 EXAMPLE = (
     'python tools/prepare_dataset.py loveda Train.zip Val.zip Test.zip --out data/loveda\n'
     '  python tools/prepare_dataset.py isprs potsdam downloads/Potsdam data/potsdam --workers 4\n'
-    '  python tools/prepare_dataset.py isprs vaihingen downloads/Vaihingen data/vaihingen'
+    '  python tools/prepare_dataset.py isprs vaihingen downloads/Vaihingen data/vaihingen\n'
+    '  python tools/prepare_dataset.py folder --images rgb --labels masks --classes classes.txt '
+    '--out data/mine --tile 512 --split train=0.7 val=0.1 test=0.2'
 )
 
 
@@ -17,6 +19,8 @@ def main() -> None:
     sets = parser.add_subparsers(dest='set', required=True, metavar='SET')
     add_loveda(sets)
     add_isprs(sets)
+    for add in (add_folder, add_liuzhou, add_arctic):
+        add(sets)
     args = parser.parse_args()
     with user_errors():
         sys.exit(args.call(args))
@@ -142,6 +146,195 @@ def cut_isprs(args: argparse.Namespace) -> int:
     )
     with progress_bars() as show:
         manifest = prepare_isprs(args.source, args.out, settings, args.workers, show)
+    print('\n'.join(describe(manifest, args.out)))
+    return 0
+
+
+def add_folder(sets) -> None:
+    parser = _own_images(
+        sets,
+        'folder',
+        'any folder of images',
+        'Bring images of your own, with labels and depth or without, into one set: names paired '
+        'and checked, labels as indices, depth as 16-bit maps, in tiles or whole, parted into '
+        'train, val and test. A run that was interrupted goes on where it was.',
+    )
+    parser.add_argument(
+        '--classes',
+        metavar='FILE',
+        help='what the labels mean, a line a class: name; name VALUE; or name RED GREEN BLUE. The '
+        'name ignore is for what does not count',
+    )
+    parser.add_argument('--domain', help='name of the city, sensor or season, for figures of each')
+    parser.set_defaults(call=lambda args: cut_folder(args, _listed_classes(args)))
+
+
+def add_liuzhou(sets) -> None:
+    parser = _own_images(
+        sets,
+        'liuzhou',
+        'LiuZhou, as whoever holds it has it',
+        'As folder, with the seven classes of LiuZhou; read by the configs in configs/depthseg.',
+    )
+    parser.add_argument(
+        '--first-label',
+        type=int,
+        choices=[0, 1],
+        default=0,
+        help='value of cropland, the first class; with 1, 0 is none (default: 0)',
+    )
+    parser.set_defaults(call=cut_liuzhou)
+
+
+def cut_liuzhou(args: argparse.Namespace) -> int:
+    from depthda.datasets.liuzhou import LiuZhou
+    from depthda.datasets.preparation.class_list import numbered
+
+    args.domain = None
+    names = LiuZhou.METAINFO['classes']
+    return cut_folder(args, numbered(names, args.first_label) if args.labels else None)
+
+
+def add_arctic(sets) -> None:
+    parser = _own_images(
+        sets,
+        'arctic',
+        'Arctic scenes, season by season',
+        'As folder, a season at a time, into folders side by side (--out data/arctic/winter). The '
+        'classes are not published, so the list of them is yours; all seasons have the same.',
+    )
+    parser.add_argument(
+        '--classes', metavar='FILE', required=True, help='what the labels mean, as for folder'
+    )
+    parser.add_argument('--season', dest='domain', required=True, help='the domain: winter')
+    parser.set_defaults(call=lambda args: cut_folder(args, _listed_classes(args)))
+
+
+def _own_images(sets, name: str, title: str, description: str) -> argparse.ArgumentParser:
+    """The arguments of a set that is somebody's own."""
+    parser = sets.add_parser(
+        name,
+        help=title,
+        description=description,
+        epilog=f'example:\n  {EXAMPLE}',
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        '--images', required=True, metavar='DIR', help='PNG, JPEG or TIFF; sub-folders too'
+    )
+    parser.add_argument('--labels', metavar='DIR', help='label pictures of the same names')
+    parser.add_argument(
+        '--depth',
+        metavar='DIR',
+        help='depth maps (PNG) or heights (TIFF) of the same names; without: tools/'
+        'estimate_depth.py can make them of the images that are written',
+    )
+    parser.add_argument('--out', required=True, metavar='DIR', help='folder to write')
+    for kind, sample in (('image', '_RGB.tif'), ('label', '_label.tif'), ('depth', '_dsm.tif')):
+        parser.add_argument(
+            f'--{kind}-suffix',
+            metavar='END',
+            help=f'how the file names end where names differ ({sample}, or =-rgb.tif for one that '
+            'begins with -); the rest pairs them',
+        )
+    parser.add_argument('--tile', type=int, help='side of a tile (default: images stay whole)')
+    parser.add_argument(
+        '--stride',
+        type=int,
+        help='from tile to tile (default: the tile); the last one of a row is moved back to end '
+        'with the image',
+    )
+    parser.add_argument(
+        '--bands',
+        nargs='+',
+        type=int,
+        metavar='N',
+        help='bands that become red, green and blue, from 1 (4 1 2: IRRG of RGBIR)',
+    )
+    parser.add_argument(
+        '--stretch',
+        nargs=2,
+        type=float,
+        metavar=('LOW', 'HIGH'),
+        help='values that become black and white, of images with more than 8 bits',
+    )
+    parser.add_argument(
+        '--nearest-colour',
+        action='store_true',
+        help='give labels in a colour of no class the class of the nearest colour; otherwise they '
+        'are an error',
+    )
+    parser.add_argument(
+        '--depth-range',
+        nargs=2,
+        type=float,
+        metavar=('LOW', 'HIGH'),
+        help='heights that become depth 0 and 1 (default: lowest and highest of all)',
+    )
+    parser.add_argument(
+        '--warp-depth',
+        action='store_true',
+        help='bring heights on another grid to that of their image, by the georeferences',
+    )
+    parser.add_argument(
+        '--depth-name', default='depth', metavar='NAME', help='folder of the maps (default: depth)'
+    )
+    parser.add_argument(
+        '--split',
+        nargs='+',
+        metavar='NAME=PART',
+        help='train=0.7 val=0.1 test=0.2, or train=train.txt val=val.txt with a name a line',
+    )
+    parser.add_argument(
+        '--split-by',
+        choices=['image', 'block'],
+        default='image',
+        help='image: by lot, the tiles of an image together; block: the ground is cut across, by '
+        'the map where all images have a place on it (default: image)',
+    )
+    parser.add_argument('--seed', type=int, default=0, help='of the lot (default: 0)')
+    parser.add_argument('--workers', type=int, default=1, help='processes (default: 1)')
+    return parser
+
+
+def _listed_classes(args: argparse.Namespace):
+    from depthda.datasets.preparation.class_list import read_classes
+
+    return read_classes(args.classes) if args.classes else None
+
+
+def cut_folder(args: argparse.Namespace, classes) -> int:
+    """Cut with a progress bar and print what there is now."""
+    from pathlib import Path
+
+    from depthda.datasets.preparation.folder import Settings, prepare_folder, read_splits
+    from depthda.datasets.preparation.folder_report import describe
+    from depthda.datasets.preparation.folder_rows import Cut
+
+    cut = Cut(
+        tile=args.tile,
+        stride=args.tile if args.stride is None else args.stride,
+        bands=args.bands and tuple(args.bands),
+        stretch=args.stretch and tuple(args.stretch),
+        classes=classes,
+        nearest_colour=args.nearest_colour,
+        depth_range=args.depth_range and tuple(args.depth_range),
+        warp=args.warp_depth,
+        depth_name=args.depth_name,
+    )
+    settings = Settings(
+        images=Path(args.images),
+        labels=args.labels and Path(args.labels),
+        depth=args.depth and Path(args.depth),
+        image_suffix=args.image_suffix,
+        label_suffix=args.label_suffix,
+        depth_suffix=args.depth_suffix,
+        cut=cut,
+        splits=read_splits(args.split, args.split_by, args.seed),
+        domain=args.domain,
+    )
+    with progress_bars() as show:
+        manifest = prepare_folder(args.out, settings, args.workers, show)
     print('\n'.join(describe(manifest, args.out)))
     return 0
 

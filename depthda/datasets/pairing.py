@@ -10,15 +10,18 @@ from depthda.errors import UserError
 
 _MENDS = {
     'label': 'add an index mask of the same stem for each, or declare the set as one without '
-    'labels (seg_map_path=None; LoveDARGBD: labels=False)',
+    'labels (labels=False; of RGBDSegDataset: seg_map_path=None)',
     'depth map': 'add a 16-bit PNG or a GeoTIFF of the same stem for each, or declare the set as '
-    'one without depth (depth_path=None; LoveDARGBD: depth=None)',
+    'one without depth (depth=None; of RGBDSegDataset: depth_path=None)',
 }
 
 
 @dataclass(frozen=True)
 class Source:
-    """A folder of one kind of file; ``suffix`` None takes every suffix that the kind may have."""
+    """A folder of one kind of file; ``suffix`` None takes every suffix that the kind may have.
+
+    A suffix that begins with ``/`` is a whole file name (``/dsm.tif`` of a folder a scene).
+    """
 
     kind: str
     folder: str
@@ -35,11 +38,11 @@ class Source:
         for folder, _, names in os.walk(self.folder, followlinks=True):
             for name in names:
                 # Hidden files are an operating system's own (macOS zips are full of them).
-                suffix = next((s for s in suffixes if name.lower().endswith(s.lower())), None)
+                suffix = next((s for s in suffixes if f'/{name}'.lower().endswith(s.lower())), None)
                 if suffix is None or name.startswith('.'):
                     continue
                 path = os.path.join(folder, name)
-                stem = os.path.relpath(path, self.folder)[: -len(suffix)]
+                stem = f'/{os.path.relpath(path, self.folder)}'[: -len(suffix)].strip('/')
                 if stem in found:
                     raise UserError(
                         f'{found[stem]} and {path} have the same stem: remove one of them'

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 from mmengine.config import Config
@@ -48,7 +49,9 @@ def _sets(cfg: Any) -> Iterator[RGBDSegDataset]:
     elif isinstance(cfg, dict):
         kind = DATASETS.get(cfg['type']) if isinstance(cfg.get('type'), str) else cfg.get('type')
         if isinstance(kind, type) and issubclass(kind, RGBDSegDataset):
-            yield DATASETS.build({**cfg, 'pipeline': [], 'lazy_init': True, 'check': 'names'})
+            # A set that is not here, or faulty: whoever uses it is told so when it is built.
+            with suppress(UserError):
+                yield DATASETS.build({**cfg, 'pipeline': [], 'lazy_init': True, 'check': 'names'})
         else:
             yield from _sets(list(cfg.values()))
 

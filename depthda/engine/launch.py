@@ -27,6 +27,8 @@ from depthda.evaluation.submission import foresee, pack
 from depthda.evaluation.tile_counts import FILE, save_tiles
 from depthda.files import write_json
 
+_last_second = 0  # in which a run was begun
+
 
 def train(
     config: str | Path,
@@ -155,9 +157,22 @@ def _build_runner(cfg: Config, start: Start) -> Runner:
     if start.resumed and cfg.get('load_from') == start.checkpoint:
         cfg.load_from = None
     cfg.resume = False
+    _begin_a_new_second()
     runner = RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)
     runner._load_from, runner._resume = start.checkpoint, start.resumed
     return runner
+
+
+def _begin_a_new_second() -> None:
+    """Wait for it if this process has begun a run in the present one.
+
+    mmengine names a run by the second, and hands a run of a known name the log and the records of
+    the one before.
+    """
+    global _last_second
+    while (second := int(time.time())) == _last_second:
+        time.sleep(0.05)
+    _last_second = second
 
 
 def _warn(lines: Iterable[str | None]) -> None:

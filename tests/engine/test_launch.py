@@ -1,11 +1,13 @@
 import json
 import os
+import time
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 import torch
 
+from depthda.engine import launch
 from depthda.engine.checkpoints import read_meta
 from depthda.engine.launch import load_config, test, train
 from depthda.errors import UserError
@@ -144,6 +146,15 @@ def test_amp_names_the_wrapper_and_keeps_weights_in_fp32(tmp_path, short_run):
     runner = train(CONFIG, str(tmp_path), amp=True, cfg_options=options)
     assert type(runner.optim_wrapper).__name__ == 'AutocastOptimWrapper'
     assert {p.dtype for p in runner.model.parameters()} == {torch.float32}
+
+
+def test_two_runs_of_one_process_have_a_second_each():
+    # mmengine names their logs by it.
+    begun = []
+    for _ in range(2):
+        launch._begin_a_new_second()
+        begun.append(int(time.time()))
+    assert begun[0] < begun[1]
 
 
 def test_rgb_only_and_the_other_direction_train_too(tmp_path, short_run):

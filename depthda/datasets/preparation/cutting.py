@@ -1,11 +1,11 @@
-"""What cutting a scene into aligned tiles is made of: places, colours, grids, files."""
+"""What cutting a scene into aligned tiles is made of: places, colours, files."""
 
+import functools
 import os
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -15,9 +15,9 @@ from rasterio.errors import NotGeoreferencedWarning, RasterioError
 from depthda.errors import UserError
 from depthda.files import atomic_path
 
-# A depth raster may begin or end this many pixels beside its image; more is another place.
-_TOLERANCE = 8
 _UNKNOWN = 254
+
+Colour = tuple[int, int, int]
 
 
 def starts(length: int, tile: int, stride: int) -> list[int]:
@@ -48,7 +48,7 @@ def write_png(path: Path, picture: np.ndarray) -> None:
 
 
 def read_colours(
-    path: str | os.PathLike, indices: dict[tuple[int, int, int], int], nearest: bool = False
+    path: str | os.PathLike, indices: Mapping[Colour, int], nearest: bool = False
 ) -> tuple[np.ndarray, int]:
     """A label picture as uint8 H×W indices, and how many pixels had a colour of no class.
 
@@ -60,12 +60,16 @@ def read_colours(
                 f'{path} has {raster.count} bands of {raster.dtypes[0]}: a label picture has '
                 'red, green and blue of 8 bits'
             )
-        red, green, blue = raster.read([1, 2, 3])
+        return index_colours(raster.read([1, 2, 3]), indices, str(path), nearest)
+
+
+def index_colours(
+    colours: np.ndarray, indices: Mapping[Colour, int], name: str, nearest: bool = False
+) -> tuple[np.ndarray, int]:
+    """``read_colours`` for 3×H×W ``colours`` of the file ``name``."""
+    red, green, blue = colours
     codes = red.astype(np.uint32) << 16 | green.astype(np.uint32) << 8 | blue
-    table = np.full(1 << 24, _UNKNOWN, np.uint8)
-    for colour, index in indices.items():
-        table[_code(colour)] = index
-    labels = table[codes]
+    labels = _table(tuple(indices.items()))[codes]
     odd = labels == _UNKNOWN
     count = int(odd.sum())
     if count:
@@ -73,11 +77,12 @@ def read_colours(
         if not nearest:
             most = found[numbers.argmax()]
             raise UserError(
-                f'{path} has {count} pixels in {len(found)} colours of no class (most of them '
+                f'{name} has {count} pixels in {len(found)} colours of no class (most of them '
                 f'{_colour(most)}): correct them, or give them the nearest colour by '
                 '--nearest-colour'
             )
         known = np.array(list(indices))
+        table = np.zeros(1 << 24, np.uint8)
         for code in found:
             distances = ((known - _colour(code)) ** 2).sum(1)
             table[code] = indices[tuple(known[distances.argmin()].tolist())]
@@ -85,62 +90,19 @@ def read_colours(
     return labels, count
 
 
-def _code(colour: tuple[int, int, int]) -> int:
+@functools.lru_cache(maxsize=2)
+def _table(indices: tuple[tuple[Colour, int], ...]) -> np.ndarray:
+    """The index of each of the 2²⁴ colours: one look-up a pixel."""
+    table = np.full(1 << 24, _UNKNOWN, np.uint8)
+    for colour, index in indices:
+        table[_code(colour)] = index
+    return table
+
+
+def _code(colour: Colour) -> int:
     red, green, blue = colour
     return red << 16 | green << 8 | blue
 
 
-def _colour(code: int) -> tuple[int, int, int]:
+def _colour(code: int) -> Colour:
     return int(code) >> 16, int(code) >> 8 & 255, int(code) & 255
-
-
-class Placed(NamedTuple):
-    """A one-band raster on the grid of an image: where its first pixel lies there."""
-
-    raster: rasterio.DatasetReader
-    column: int
-    row: int
-
-    def read_rows(self, first: int, rows: int, width: int) -> tuple[np.ndarray, np.ndarray]:
-        """Rows of the image's grid: values, and where there are any; both ``rows``×``width``."""
-        low, high = max(first, self.row), min(first + rows, self.row + self.raster.height)
-        left, right = max(0, self.column), min(width, self.column + self.raster.width)
-        values = np.zeros((rows, width), self.raster.dtypes[0])
-        valid = np.zeros((rows, width), bool)
-        if low < high and left < right:
-            window = (
-                (low - self.row, high - self.row),
-                (left - self.column, right - self.column),
-            )
-            band = self.raster.read(1, window=window, masked=True)
-            inside = np.s_[low - first : high - first, left:right]
-            values[inside] = band.data
-            valid[inside] = ~np.ma.getmaskarray(band) & np.isfinite(band.data)
-        return values, valid
-
-
-def place(raster: rasterio.DatasetReader, image: rasterio.DatasetReader) -> Placed:
-    """Find ``raster`` on the grid of ``image``: by its georeference, or first pixel on first.
-
-    It may be a few pixels larger, smaller or beside the image (one DSM of Potsdam lacks a line).
-    """
-    if raster.count != 1:
-        raise UserError(f'{raster.name} has {raster.count} bands: heights are one')
-    column = row = 0
-    if not (raster.transform.is_identity or image.transform.is_identity):
-        pixel, theirs = image.transform, raster.transform
-        if not np.allclose((pixel.a, pixel.e), (theirs.a, theirs.e), rtol=0.01):
-            raise UserError(
-                f'{raster.name} has pixels of {theirs.a:g} and {image.name} of {pixel.a:g}: '
-                'bring it to the grid of the image'
-            )
-        column = round((theirs.c - pixel.c) / pixel.a)
-        row = round((theirs.f - pixel.f) / pixel.e)
-    ends = (column + raster.width - image.width, row + raster.height - image.height)
-    if max(map(abs, (column, row, *ends))) > _TOLERANCE:
-        raise UserError(
-            f'{raster.name} ({raster.width}×{raster.height}, from column {column}, row {row}) '
-            f'does not cover {image.name} ({image.width}×{image.height}): check both files and '
-            'their world files (.tfw)'
-        )
-    return Placed(raster, column, row)

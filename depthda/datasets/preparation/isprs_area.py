@@ -10,14 +10,8 @@ import numpy as np
 import rasterio
 
 from depthda.datasets.isprs import CLASSES, PALETTE
-from depthda.datasets.preparation.cutting import (
-    Placed,
-    open_raster,
-    place,
-    read_colours,
-    starts,
-    write_png,
-)
+from depthda.datasets.preparation.cutting import open_raster, read_colours, starts, write_png
+from depthda.datasets.preparation.grids import Placed, place
 from depthda.depth.storage import normalize_heights, write_depth
 from depthda.errors import UserError
 

@@ -1,0 +1,290 @@
+"""Any folder of images, with labels and heights or without, made into a set that is trained on."""
+
+import functools
+import math
+import os
+import re
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Executor
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from depthda.datasets.headers import IMAGE_SUFFIXES
+from depthda.datasets.pairing import Source, pair_by_stem
+from depthda.datasets.preparation import splits as parting
+from depthda.datasets.preparation.class_list import IGNORED
+from depthda.datasets.preparation.folder_manifest import FolderManifest
+from depthda.datasets.preparation.folder_rows import Cut, height_range
+from depthda.datasets.preparation.folder_scene import Grid, Scene, cut_scene, find_grid
+from depthda.datasets.preparation.workers import each_done, worker_pool
+from depthda.engine.lock import locked
+from depthda.errors import UserError
+
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True)
+class Splits:
+    """How tiles are shared out.
+
+    Args:
+        shares: Share of each split; None: ``lists``.
+        lists: Names of the images of each split; images in no list are left out.
+        by: ``'image'``: an image's tiles stay together; ``'block'``: ground is cut across.
+        seed: Draws the images.
+    """
+
+    shares: Mapping[str, float] | None = None
+    lists: Mapping[str, Sequence[str]] | None = None
+    by: str = 'image'
+    seed: int = 0
+
+    @property
+    def names(self) -> list[str]:
+        return list(self.shares if self.lists is None else self.lists)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What to make of a folder.
+
+    Args:
+        images: Folder of images; sub-folders belong to the names.
+        labels, depth: Folders of the files that go with them; None: there are none.
+        image_suffix, label_suffix, depth_suffix: Ends of the file names, the rest is what pairs
+            them (``_RGB.tif``); None: any picture's.
+        cut: How each is cut.
+        splits: None: the set is not parted.
+        domain: Written into the manifest, for figures per domain.
+    """
+
+    images: Path
+    labels: Path | None = None
+    depth: Path | None = None
+    image_suffix: str | None = None
+    label_suffix: str | None = None
+    depth_suffix: str | None = None
+    cut: Cut = field(default_factory=Cut)
+    splits: Splits | None = None
+    domain: str | None = None
+
+
+def read_splits(parts: Sequence[str] | None, by: str, seed: int) -> Splits | None:
+    """``NAME=SHARE`` or ``NAME=FILE`` of each split, as they are typed."""
+    if not parts:
+        return None
+    named: dict[str, str] = {}
+    for part in parts:
+        name, sign, value = part.partition('=')
+        if not sign or not re.fullmatch(r'[\w-]+', name) or name in named:
+            raise UserError(f'--split {part}: write NAME=SHARE or NAME=FILE, each name once')
+        named[name] = value
+    try:
+        return Splits({name: float(value) for name, value in named.items()}, None, by, seed)
+    except ValueError:
+        pass
+    if by == 'block':
+        raise UserError('--split-by block takes shares (train=0.7), not lists')
+    return Splits(None, {name: _read_list(Path(value)) for name, value in named.items()})
+
+
+def _read_list(path: Path) -> list[str]:
+    if not path.is_file():
+        raise UserError(f'{path} of --split is neither a share nor a file with a name a line')
+    lines = [line.strip() for line in path.read_text(encoding='utf-8').splitlines()]
+    return [_name(line, None) for line in lines if line]
+
+
+def prepare_folder(
+    out: str | os.PathLike,
+    settings: Settings,
+    workers: int = 1,
+    progress: Progress = lambda stage, done, total: None,
+) -> dict[str, Any]:
+    """Write ``images``, ``labels`` and depth of a set below ``out``; gives ``manifest.json``.
+
+    Tiles of one place have one name, ``<image>_<left>_<top>_<right>_<bottom>``, in all folders;
+    ``<split>.txt`` lists those of a split. An image is entered into the manifest when its last tile
+    is written, and is not cut again while its files stay as they are; so a run that was interrupted
+    is ended by the next one. ``progress`` is called with the stage, and how many of how many steps
+    are done.
+    """
+    out = Path(out)
+    _check(settings, workers)
+    scenes = _find(settings)
+    if out.exists() and not out.is_dir():
+        raise UserError(f'{out} is a file: name a folder')
+    with worker_pool(workers) as pool:
+        cut = _with_range(settings.cut, scenes, pool, progress)
+        grids = _look(scenes, cut, progress)
+        splits = _part(scenes, grids, settings.splits)
+        out.mkdir(parents=True, exist_ok=True)
+        with locked(out) as alone:
+            if not alone:
+                raise UserError(f'another process is writing to {out}: wait for it')
+            manifest = FolderManifest(out, _about(settings, cut))
+            manifest.begin()
+            manifest.forget({scene.name for scene in scenes}, splits)
+            jobs = [(scene, _boxes(grids[scene.name], splits)) for scene in scenes]
+            left = [job for job in jobs if job[1] and not manifest.is_done(*job)]
+            progress('images', 0, len(left))
+            work = functools.partial(_cut, out=out, cut=cut)
+            for done, ((scene, _), facts) in enumerate(each_done(work, left, pool), 1):
+                manifest.enter(scene, facts)
+                progress('images', done, len(left))
+            manifest.finish(splits, settings.splits.names if settings.splits else ())
+    return manifest.content
+
+
+def _cut(job: tuple[Scene, dict[str, tuple]], out: Path, cut: Cut) -> dict[str, Any]:
+    scene, boxes = job
+    return cut_scene(scene, out, cut, boxes)
+
+
+def _check(settings: Settings, workers: int) -> None:
+    """Refuse what no folder could make true."""
+    cut = settings.cut
+    if (settings.labels is None) != (cut.classes is None):
+        raise UserError(
+            '--labels and --classes belong together: the list says what the labels mean'
+        )
+    if cut.tile is not None and not (cut.tile >= 1 and 1 <= cut.stride <= cut.tile):
+        raise UserError(
+            f'tiles of {cut.tile} every {cut.stride} pixels: the stride has to be between 1 and '
+            'the tile, or places would be left out'
+        )
+    if cut.tile is None and cut.stride is not None:
+        raise UserError('--stride is about tiles: add --tile')
+    for option, span in (('--depth-range', cut.depth_range), ('--stretch', cut.stretch)):
+        if span is not None and not (all(map(math.isfinite, span)) and span[0] < span[1]):
+            raise UserError(f'{option} {span[0]:g} {span[1]:g} is no range: give LOW HIGH')
+    if settings.depth is None and (cut.depth_range or cut.warp):
+        raise UserError('--depth-range and --warp-depth are about heights: add --depth')
+    if cut.nearest_colour and not (cut.classes and cut.classes.coloured):
+        raise UserError('--nearest-colour is about labels in colours, and there are none')
+    if cut.bands and (min(cut.bands) < 1 or len(cut.bands) not in (1, 3)):
+        raise UserError('--bands takes one or three bands, counted from 1')
+    if Path(cut.depth_name).is_absolute() or cut.depth_name.split('/')[0] in (
+        '', '.', '..', 'images', 'labels'
+    ):  # fmt: skip
+        raise UserError(f'--depth-name {cut.depth_name!r} cannot be a folder beside images')
+    splits = settings.splits
+    if splits is not None and splits.shares is not None:
+        parting.check_shares(splits.shares)
+    if workers < 1:
+        raise UserError(f'{workers} workers cannot cut anything: take 1 or more')
+
+
+def _find(settings: Settings) -> list[Scene]:
+    """Every image with all that was asked for; what is missing is an error."""
+    kinds = {'label': settings.labels, 'depth map': settings.depth}
+    suffixes = {'label': settings.label_suffix, 'depth map': settings.depth_suffix}
+    image = Source('image', str(settings.images), settings.image_suffix)
+    others = [
+        None if folder is None else Source(kind, str(folder), suffixes[kind])
+        for kind, folder in kinds.items()
+    ]
+    scenes = []
+    for pair in pair_by_stem(image, *others, check='names'):
+        scenes.append(
+            Scene(
+                _name(os.path.relpath(pair['image'], settings.images), settings.image_suffix),
+                *(Path(pair[kind]) if kind in pair else None for kind in ('image', *kinds)),
+            )
+        )
+    names = [scene.name for scene in scenes]
+    if twice := [name for name, count in Counter(names).items() if count > 1]:
+        raise UserError(f'two images would both be called {twice[0]}: rename one of them')
+    return scenes
+
+
+def _name(path: str, suffix: str | None) -> str:
+    stem, end = os.path.splitext(path)
+    if suffix:
+        stem = path[: -len(suffix)]
+    elif end.lower() not in IMAGE_SUFFIXES:
+        stem = path  # no ending: a name with a dot in it
+    # A folder a scene (a/rgb.tif, a/dsm.tif) leaves the folder's name.
+    return stem.replace(os.sep, '/').rstrip('/_-. ') or 'image'
+
+
+def _with_range(
+    cut: Cut, scenes: Sequence[Scene], pool: Executor | None, progress: Progress
+) -> Cut:
+    """One range for all heights: with one for each image, equal heights would differ."""
+    rasters = [
+        scene.depth for scene in scenes if scene.depth and scene.depth.suffix.lower() != '.png'
+    ]
+    if cut.depth_range is not None or not rasters:
+        return cut
+    progress('heights', 0, len(rasters))
+    ranges = []
+    for done, (_, span) in enumerate(each_done(height_range, rasters, pool), 1):
+        ranges += [span] if span else []
+        progress('heights', done, len(rasters))
+    if not ranges:
+        raise UserError(f'none of the {len(rasters)} height files holds a height: write them again')
+    low, high = min(low for low, _ in ranges), max(high for _, high in ranges)
+    return replace(cut, depth_range=(low, high))
+
+
+def _look(scenes: Sequence[Scene], cut: Cut, progress: Progress) -> dict[str, Grid]:
+    grids = {}
+    for done, scene in enumerate(scenes, 1):
+        grids[scene.name] = find_grid(scene, cut)
+        progress('headers', done, len(scenes))
+    return grids
+
+
+def _part(
+    scenes: Sequence[Scene], grids: Mapping[str, Grid], splits: Splits | None
+) -> dict[str, str | None]:
+    """The split of each tile that is written; '' where the set is not parted."""
+    names = [scene.name for scene in scenes]
+    if splits is None:
+        return {tile: '' for grid in grids.values() for tile in grid.boxes}
+    if splits.lists is not None:
+        of_image = parting.by_list(names, splits.lists)
+    elif splits.by == 'image':
+        of_image = parting.by_image(names, splits.shares, splits.seed)
+    else:
+        return parting.by_block(_regions(grids), splits.shares)
+    return {tile: split for name, split in of_image.items() for tile in grids[name].boxes}
+
+
+def _regions(grids: Mapping[str, Grid]) -> list[Mapping[str, tuple]]:
+    """The whole map where all images are on one, else each image by itself."""
+    if all(grid.map_boxes for grid in grids.values()) and len({g.crs for g in grids.values()}) == 1:
+        return [{name: box for grid in grids.values() for name, box in grid.map_boxes.items()}]
+    return [
+        {name: parting.Box(*box) for name, box in grid.boxes.items()} for grid in grids.values()
+    ]
+
+
+def _about(settings: Settings, cut: Cut) -> dict[str, Any]:
+    """What the manifest says of the whole; folders are left out, for data sets are moved."""
+    classes = cut.classes
+    plain = asdict(cut) | dict(splits=settings.splits and asdict(settings.splits))
+    plain['classes'] = classes and [
+        ['ignore' if index == IGNORED else classes.names[index], key]
+        for key, index in classes.values.items()
+    ]
+    return dict(
+        domain=settings.domain,
+        classes=classes and list(classes.names),
+        palette=classes and classes.palette,
+        depth=cut.depth_name if settings.depth else None,
+        settings=_as_json(plain),
+    )
+
+
+def _as_json(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _as_json(item) for key, item in value.items()}
+    return [_as_json(item) for item in value] if isinstance(value, (list, tuple)) else value
+
+
+def _boxes(grid: Grid, splits: Mapping[str, str | None]) -> dict[str, tuple]:
+    return {tile: box for tile, box in grid.boxes.items() if splits.get(tile) is not None}

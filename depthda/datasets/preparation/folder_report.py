@@ -1,0 +1,67 @@
+"""What a prepared folder holds, in lines."""
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+
+def describe(manifest: Mapping[str, Any], out: str | os.PathLike) -> list[str]:
+    """What is in ``out``: images, splits, depth, oddities, and pixels by class."""
+    scenes, settings = manifest['scenes'], manifest['settings']
+    tiles = sum(len(entry['tiles']) for entry in scenes.values())
+    tile = settings['tile']
+    domain = f', domain {manifest["domain"]}' if manifest['domain'] else ''
+    lines = [f'{out}: {_tiles(tiles, tile)} of {len(scenes):,} images{domain}']
+    if manifest['splits']:
+        told = ', '.join(f'{name} {count:,}' for name, count in manifest['splits'].items())
+        lines.append(f'splits: {told}')
+    if manifest['crossing']:
+        lines.append(f'left out: {manifest["crossing"]:,} tiles that lie on both sides of a cut')
+    if empty := sum(entry['empty'] for entry in scenes.values()):
+        lines.append(f'left out: {empty:,} tiles without a pixel of an image')
+    small = [
+        name for name, entry in scenes.items() if tile is not None and min(entry['size']) < tile
+    ]
+    if small:
+        lines.append(
+            f'{len(small):,} images are smaller than a tile and stay so ({_some(small)}): training '
+            'crops are padded'
+        )
+    if manifest['depth']:
+        lines += _depth(manifest)
+    if recoloured := sum(entry.get('recoloured', 0) for entry in scenes.values()):
+        lines.append(f'{recoloured:,} pixels got the class of the nearest colour')
+    if manifest['classes']:
+        lines += _classes(manifest)
+    return lines
+
+
+def _tiles(count: int, tile: int | None) -> str:
+    return f'{count:,} pictures' if tile is None else f'{count:,} tiles of {tile}²'
+
+
+def _depth(manifest: Mapping[str, Any]) -> list[str]:
+    lines, scenes = [], manifest['scenes']
+    if span := manifest['settings']['depth_range']:
+        lines.append(f'heights: {span[0]:g} is depth 0, {span[1]:g} is depth 1')
+    valid = sum(entry['depth_pixels'][0] for entry in scenes.values() if entry['tiles'])
+    seen = sum(entry['depth_pixels'][1] for entry in scenes.values() if entry['tiles'])
+    lines.append(f'depth in {manifest["depth"]}: {valid / seen:.2%} of the pixels have one')
+    if bare := [name for name, entry in scenes.items() if not entry['depth_pixels'][0]]:
+        lines.append(f'{len(bare):,} images have no depth at all ({_some(bare)})')
+    return lines
+
+
+def _classes(manifest: Mapping[str, Any]) -> list[str]:
+    numbers = [entry['pixels'] for entry in manifest['scenes'].values()]
+    totals = [sum(column) for column in zip(*numbers, strict=True)]
+    names = [*manifest['classes'], 'ignored']
+    width, whole = max(20, *map(len, names)), max(sum(totals), 1)
+    rows = zip(names, totals, strict=True)
+    return ['pixels by class:'] + [
+        f'  {name:<{width}} {count:>15,} {count / whole:7.2%}' for name, count in rows
+    ]
+
+
+def _some(names: list[str]) -> str:
+    return ', '.join(names[:3]) + (', …' if len(names) > 3 else '')

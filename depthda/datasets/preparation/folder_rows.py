@@ -1,0 +1,199 @@
+"""Rows of an image, its label and its heights, as they are written: what a tile is cut from."""
+
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import rasterio
+from rasterio.enums import ColorInterp
+
+from depthda.datasets.preparation.class_list import IGNORED, ClassList
+from depthda.datasets.preparation.cutting import index_colours, open_raster
+from depthda.datasets.preparation.grids import Placed, has_place, other_grid, place, warp
+from depthda.depth.storage import normalize_heights, read_depth
+from depthda.errors import UserError
+
+Range = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Cut:
+    """How all images of a set are cut.
+
+    Args:
+        tile: Side of a tile; None: images stay whole.
+        stride: From one tile to the next.
+        bands: Bands of an image that become red, green and blue, from 1; None: all there are.
+        stretch: Values that become 0 and 255; None: images have 8 bits.
+        classes: None: no labels.
+        nearest_colour: Give a label of no class colour the nearest one's class.
+        depth_range: Heights that become depth 0 and 1, what is outside is clipped.
+        warp: Bring heights to the grid of their image.
+        depth_name: Folder of the depth maps.
+    """
+
+    tile: int | None = None
+    stride: int | None = None
+    bands: tuple[int, ...] | None = None
+    stretch: Range | None = None
+    classes: ClassList | None = None
+    nearest_colour: bool = False
+    depth_range: Range | None = None
+    warp: bool = False
+    depth_name: str = 'depth'
+
+
+def height_range(path: Path) -> Range | None:
+    """Lowest and highest of a raster, read a strip at a time; None: it holds no height."""
+    low, high = np.inf, -np.inf
+    with open_raster(path) as raster:
+        if raster.count != 1:
+            raise UserError(f'{path} has {raster.count} bands: heights are one')
+        placed = Placed(raster, 0, 0)
+        for first in range(0, raster.height, 1024):
+            values, valid = placed.read_rows(first, min(1024, raster.height - first), raster.width)
+            if valid.any():
+                low = min(low, float(values[valid].min()))
+                high = max(high, float(values[valid].max()))
+    return (low, high) if low <= high else None
+
+
+class ImageRows:
+    """An image as red, green, blue (or grey) of 8 bits."""
+
+    def __init__(self, image: rasterio.DatasetReader, cut: Cut):
+        self.image, self.stretch = image, cut.stretch
+        self.bands = cut.bands or tuple(
+            n for n, meaning in enumerate(image.colorinterp, 1) if meaning != ColorInterp.alpha
+        )
+        if max(self.bands) > image.count or len(self.bands) not in (1, 3):
+            raise UserError(
+                f'{image.name} has {image.count} bands: name the three that are to be red, green '
+                'and blue with --bands (1 2 3)'
+            )
+        if ColorInterp.palette in image.colorinterp:
+            raise UserError(
+                f'{image.name} is a picture with a palette: save it as red, green, blue'
+            )
+        if self.stretch is None and set(image.dtypes) != {'uint8'}:
+            raise UserError(
+                f'{image.name} is {image.dtypes[0]}: say with --stretch LOW HIGH which values are '
+                'to be black and white (the same for all images)'
+            )
+
+    def __call__(self, first: int, rows: int) -> np.ndarray:
+        window = ((first, first + rows), (0, self.image.width))
+        pixels = self.image.read(list(self.bands), window=window)
+        if self.stretch is not None:
+            low, high = self.stretch
+            shades = (pixels.astype(np.float32) - low) * (255 / (high - low))
+            pixels = np.rint(np.nan_to_num(shades).clip(0, 255)).astype(np.uint8)
+        return pixels[0] if len(pixels) == 1 else np.moveaxis(pixels, 0, -1)
+
+
+class LabelRows:
+    """A label file as indices, and what of them has been read."""
+
+    def __init__(self, raster: rasterio.DatasetReader, image: rasterio.DatasetReader, cut: Cut):
+        self.raster, self.classes, self.nearest = raster, cut.classes, cut.nearest_colour
+        self.counts = np.zeros(len(cut.classes.names) + 1, np.int64)  # the last: ignored
+        self.recoloured = 0
+        if fault := _not_beside(raster, image):
+            raise UserError(
+                f'{raster.name} and {image.name} {fault}: a label has the grid of its image'
+            )
+        if raster.driver == 'JPEG':
+            raise UserError(f'{raster.name} is JPEG, which blends labels: save it as PNG or TIFF')
+        kind = np.dtype(raster.dtypes[0])
+        found = f'{raster.name} has {raster.count} bands of {kind}'
+        if self.classes.coloured and (raster.count not in (3, 4) or kind != np.uint8):
+            raise UserError(f'{found}, and the list of classes has colours: red, green and blue')
+        if not self.classes.coloured and (raster.count != 1 or kind.kind not in 'iu'):
+            raise UserError(
+                f'{found}, and the list of classes has values, which are one band of whole '
+                'numbers (for labels in colours write name RED GREEN BLUE)'
+            )
+
+    def __call__(self, first: int, rows: int) -> np.ndarray:
+        window = ((first, first + rows), (0, self.raster.width))
+        if self.classes.coloured:
+            labels, odd = index_colours(
+                self.raster.read([1, 2, 3], window=window),
+                self.classes.values,
+                self.raster.name,
+                self.nearest,
+            )
+            self.recoloured += odd
+        else:
+            labels = self._indices(self.raster.read(1, window=window))
+        numbers = np.bincount(labels.ravel(), minlength=IGNORED + 1)
+        self.counts += np.append(numbers[: len(self.counts) - 1], numbers[IGNORED])
+        return labels
+
+    def _indices(self, values: np.ndarray) -> np.ndarray:
+        inside = (values >= 0) & (values <= 255)
+        labels = np.where(inside, self.classes.table()[np.where(inside, values, 0)], -1)
+        if len(odd := np.unique(values[labels < 0])):
+            known = ', '.join(str(value) for value in sorted(self.classes.values))
+            raise UserError(
+                f'{self.raster.name} has {"the values" if len(odd) > 1 else "the value"} '
+                f'{", ".join(map(str, odd[:5]))}{", …" if len(odd) > 5 else ""} of no class (there '
+                f'are {known}): add a line for each to the list of classes, ignore VALUE for what '
+                'does not count'
+            )
+        return labels.astype(np.uint8)
+
+
+class DepthRows:
+    """A depth map (PNG) or heights (TIFF) on the grid of the image."""
+
+    def __init__(self, path: Path, image: rasterio.DatasetReader, cut: Cut, opened: ExitStack):
+        self.width, self.range = image.width, cut.depth_range
+        self.valid = self.seen = 0
+        self.whole = self.placed = None
+        if path.suffix.lower() == '.png':
+            self.whole = read_depth(path)
+            if self.whole.shape != (image.height, image.width):
+                size = '×'.join(map(str, self.whole.shape[::-1]))
+                raise UserError(
+                    f'{path} is {size} and {image.name} {_size(image)}: bring it to its grid'
+                )
+            return
+        raster = opened.enter_context(open_raster(path))
+        if not cut.warp:
+            try:
+                self.placed = place(raster, image)
+            except UserError as error:
+                raise UserError(f'{error}, or let --warp-depth do it') from error
+            return
+        self.placed = opened.enter_context(warp(raster, image))
+
+    def __call__(self, first: int, rows: int) -> np.ndarray:
+        if self.whole is not None:
+            depth = self.whole[first : first + rows]
+        else:
+            values, valid = self.placed.read_rows(first, rows, self.width)
+            depth = normalize_heights(values, valid, self.range)
+        self.valid += int(cv2.countNonZero(depth))
+        self.seen += depth.size
+        return depth
+
+
+def _not_beside(raster: rasterio.DatasetReader, image: rasterio.DatasetReader) -> str | None:
+    """Why a label is not pixel for pixel of the image; None if it is, as far as files tell."""
+    if (raster.width, raster.height) != (image.width, image.height):
+        return f'are {_size(raster)} and {_size(image)}'
+    if not (has_place(raster) and has_place(image)):
+        return None
+    if fault := other_grid(raster, image):
+        return fault
+    column, row = ~image.transform * (raster.transform.c, raster.transform.f)
+    if max(abs(column), abs(row)) > 0.5:
+        return f'lie {column:.1f} columns and {row:.1f} rows apart'
+    return None
+
+
+def _size(raster: rasterio.DatasetReader) -> str:
+    return f'{raster.width}×{raster.height}'

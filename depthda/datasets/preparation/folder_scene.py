@@ -1,0 +1,127 @@
+"""One image of somebody's own set, with its label and heights, cut into tiles or kept whole."""
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import rasterio
+from rasterio.enums import MaskFlags
+from rasterio.errors import RasterioError
+
+from depthda.datasets.preparation.cutting import open_raster, starts, write_png
+from depthda.datasets.preparation.folder_rows import Cut, DepthRows, ImageRows, LabelRows
+from depthda.datasets.preparation.grids import has_place
+from depthda.datasets.preparation.splits import Box
+from depthda.depth.storage import write_depth
+from depthda.errors import UserError
+
+Rows = Callable[[int, int], np.ndarray]  # first row, how many
+
+
+@dataclass(frozen=True)
+class Scene:
+    """The files of one image, by the folder that their tiles go to."""
+
+    name: str
+    image: Path
+    label: Path | None = None
+    depth: Path | None = None
+
+    @property
+    def files(self) -> dict[str, Path]:
+        every = dict(images=self.image, labels=self.label, depth=self.depth)
+        return {product: path for product, path in every.items() if path is not None}
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Where the tiles of an image lie: pixels, by name; and on the map, if it has a place there."""
+
+    boxes: dict[str, tuple[int, int, int, int]]
+    map_boxes: dict[str, Box] | None
+    crs: str | None
+
+
+def find_grid(scene: Scene, cut: Cut) -> Grid:
+    """The tiles that an image gives; from its header alone."""
+    with open_raster(scene.image) as image:
+        boxes = {}
+        for top, bottom in _spans(image.height, cut):
+            for left, right in _spans(image.width, cut):
+                name = (
+                    scene.name
+                    if cut.tile is None
+                    else f'{scene.name}_{left}_{top}_{right}_{bottom}'
+                )
+                boxes[name] = (left, top, right, bottom)
+        if not has_place(image) or image.crs is None:
+            return Grid(boxes, None, None)
+        on_map = {name: _on_map(image.transform, box) for name, box in boxes.items()}
+        return Grid(boxes, on_map, image.crs.to_string())
+
+
+def cut_scene(scene: Scene, out: Path, cut: Cut, boxes: dict[str, tuple]) -> dict[str, Any]:
+    """Write the tiles in ``boxes``; gives what the manifest says of the image.
+
+    Tiles that the image has no pixel for (the black corners of a mosaic) are left out.
+    """
+    with ExitStack() as opened:
+        image = opened.enter_context(open_raster(scene.image))
+        readers: dict[str, Rows] = {'images': ImageRows(image, cut)}
+        label = depth = None
+        if scene.label is not None:
+            raster = opened.enter_context(open_raster(scene.label))
+            label = readers['labels'] = LabelRows(raster, image, cut)
+        if scene.depth is not None:
+            depth = readers[cut.depth_name] = DepthRows(scene.depth, image, cut, opened)
+        tiles = []
+        # One row of tiles at a time is in memory: all there is of a scene.
+        for top, bottom in sorted({box[1::2] for box in boxes.values()}):
+            row = {name: box for name, box in boxes.items() if box[1::2] == (top, bottom)}
+            if cut.tile is not None and _may_be_empty(image):
+                filled = image.dataset_mask(window=((top, bottom), (0, image.width))).astype(bool)
+                row = {name: box for name, box in row.items() if filled[:, box[0] : box[2]].any()}
+            if not row:
+                continue
+            strips = {
+                product: _read(read, top, bottom, path)
+                for (product, read), path in zip(readers.items(), scene.files.values(), strict=True)
+            }
+            for name, (left, _, right, _) in row.items():
+                for product, strip in strips.items():
+                    write = write_depth if product == cut.depth_name else write_png
+                    write(out / product / f'{name}.png', strip[:, left:right])
+                tiles.append(name)
+    facts: dict[str, Any] = dict(
+        size=[image.width, image.height], tiles=tiles, empty=len(boxes) - len(tiles)
+    )
+    if label is not None:
+        facts |= dict(pixels=label.counts.tolist(), recoloured=label.recoloured)
+    if depth is not None:
+        facts |= dict(depth_pixels=[depth.valid, depth.seen])
+    return facts
+
+
+def _spans(length: int, cut: Cut) -> list[tuple[int, int]]:
+    if cut.tile is None or length <= cut.tile:
+        return [(0, length)]
+    return [(first, first + cut.tile) for first in starts(length, cut.tile, cut.stride)]
+
+
+def _on_map(transform: rasterio.Affine, box: tuple[int, int, int, int]) -> Box:
+    (left, top), (right, bottom) = transform * box[:2], transform * box[2:]
+    return Box(min(left, right), min(top, bottom), max(left, right), max(top, bottom))
+
+
+def _may_be_empty(image: rasterio.DatasetReader) -> bool:
+    return any(MaskFlags.all_valid not in flags for flags in image.mask_flag_enums)
+
+
+def _read(read: Rows, top: int, bottom: int, path: Path) -> np.ndarray:
+    try:
+        return read(top, bottom - top)
+    except RasterioError as error:
+        raise UserError(f'{path} cannot be read ({error}): write or copy it again') from error

@@ -1,0 +1,69 @@
+"""Somebody's own set, as ``tools/prepare_dataset.py folder`` writes it."""
+
+import os
+
+from mmseg.registry import DATASETS
+
+from depthda.datasets.rgbd import RGBDSegDataset
+from depthda.errors import UserError
+from depthda.files import read_json
+
+
+@DATASETS.register_module()
+class PreparedDataset(RGBDSegDataset):
+    """``images``, ``labels`` and depth folders; classes, colours and domain are the manifest's.
+
+    Args:
+        data_root: The folder that holds ``manifest.json``.
+        split: One of those that the set was parted into (``'train'``); None: all of it.
+        depth: Folder of the depth maps beside ``images``; None: the set has no depth.
+        labels: False to leave the labels out.
+        **kwargs: As ``RGBDSegDataset`` has them.
+    """
+
+    def __init__(
+        self,
+        data_root: str,
+        split: str | None = None,
+        depth: str | None = 'depth',
+        labels: bool = True,
+        **kwargs,
+    ) -> None:
+        path = os.path.join(data_root, 'manifest.json')
+        manifest = read_json(path)
+        if manifest is None:
+            raise UserError(
+                f'{path} does not exist: make the set with tools/prepare_dataset.py folder, or '
+                'correct data_root'
+            )
+        if not manifest.get('complete'):
+            raise UserError(
+                f'{path} is of a set that is not complete: run tools/prepare_dataset.py again, it '
+                'ends what was interrupted'
+            )
+        if split is not None and split not in manifest['splits']:
+            raise UserError(
+                f'split={split!r} is none of {data_root}: use '
+                f'{", ".join(manifest["splits"]) or "None, for it was not parted"}'
+            )
+        self.depth = depth
+        if manifest['classes']:
+            own = dict(classes=manifest['classes'], palette=manifest['palette'])
+            kwargs['metainfo'] = own | (kwargs.get('metainfo') or {})
+        super().__init__(
+            data_prefix=dict(
+                img_path='images',
+                seg_map_path='labels' if labels and manifest['classes'] else None,
+                depth_path=depth,
+            ),
+            data_root=data_root,
+            ann_file='' if split is None else f'{split}.txt',
+            domain=manifest['domain'],
+            split=split,
+            **kwargs,
+        )
+
+    @property
+    def depth_source(self) -> str | None:
+        """The folder beside ``images``, which all splits share."""
+        return self.depth
