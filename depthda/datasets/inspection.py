@@ -1,12 +1,9 @@
 """Every sample of a data set looked at: labels, depth, and what the pipeline makes of it."""
 
-import multiprocessing
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
-import cv2
 import numpy as np
 import torch
 
@@ -14,6 +11,7 @@ from depthda.datasets.rgbd import RGBDSegDataset
 from depthda.datasets.transforms.load_depth import LoadDepth
 from depthda.engine.randomness import SampleKey, derive_seed
 from depthda.errors import UserError
+from depthda.workers import worker_pool
 
 # Classes that stand above the ground, whatever a set calls them.
 RAISED = ('building', 'buildings', 'tree', 'trees', 'forest')
@@ -76,16 +74,13 @@ def _map(dataset: RGBDSegDataset, workers: int) -> Iterator[SampleFacts]:
         for index in range(len(dataset)):
             yield look(dataset, index)
         return
-    # Spawned, not forked: a forked child may hang in a lock of a library's thread pool.
-    context = multiprocessing.get_context('spawn')
-    with ProcessPoolExecutor(workers, context, _start, (dataset,)) as pool:
+    with worker_pool(workers, _start, dataset) as pool:
         yield from pool.map(_look, range(len(dataset)), chunksize=8)
 
 
 def _start(dataset: RGBDSegDataset) -> None:
     global _dataset
     _dataset = dataset
-    cv2.setNumThreads(1)
     torch.set_num_threads(1)
 
 

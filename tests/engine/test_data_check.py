@@ -60,6 +60,9 @@ def test_the_same_files_under_another_path_are_the_same(config, sample, tmp_path
 def test_wrappers_are_opened_and_absent_sets_passed_over(config, tmp_path):
     cfg = config(test=dict(data_root=str(tmp_path / 'not-here')))
     assert data_warnings(cfg) == []
+    # One that cannot even be described without its folder.
+    cfg.test_dataloader.dataset = dict(type='PreparedDataset', data_root=str(tmp_path / 'not-here'))
+    assert data_warnings(cfg) == []
     inner = cfg.train_dataloader.dataset
     wrapped = dict(
         type='RepeatDataset', times=2, dataset=dict(type='ConcatDataset', datasets=[inner])

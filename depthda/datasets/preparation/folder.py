@@ -18,9 +18,9 @@ from depthda.datasets.preparation.class_list import IGNORED
 from depthda.datasets.preparation.folder_manifest import FolderManifest
 from depthda.datasets.preparation.folder_rows import Cut, height_range
 from depthda.datasets.preparation.folder_scene import Grid, Scene, cut_scene, find_grid
-from depthda.datasets.preparation.workers import each_done, worker_pool
 from depthda.engine.lock import locked
 from depthda.errors import UserError
+from depthda.workers import each_done, worker_pool
 
 Progress = Callable[[str, int, int], None]
 

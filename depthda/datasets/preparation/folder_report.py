@@ -29,8 +29,11 @@ def describe(manifest: Mapping[str, Any], out: str | os.PathLike) -> list[str]:
         )
     if manifest['depth']:
         lines += _depth(manifest)
-    if recoloured := sum(entry.get('recoloured', 0) for entry in scenes.values()):
-        lines.append(f'{recoloured:,} pixels got the class of the nearest colour')
+    if odd := [name for name, entry in scenes.items() if entry.get('recoloured')]:
+        lines.append(
+            f'{len(odd):,} images had labels in colours of no class, which got the nearest '
+            f'({_some(odd)})'
+        )
     if manifest['classes']:
         lines += _classes(manifest)
     return lines

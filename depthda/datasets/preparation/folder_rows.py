@@ -4,12 +4,11 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
 import rasterio
 from rasterio.enums import ColorInterp
 
-from depthda.datasets.preparation.class_list import IGNORED, ClassList
+from depthda.datasets.preparation.class_list import ClassList
 from depthda.datasets.preparation.cutting import index_colours, open_raster
 from depthda.datasets.preparation.grids import Placed, has_place, other_grid, place, warp
 from depthda.depth.storage import normalize_heights, read_depth
@@ -98,8 +97,7 @@ class LabelRows:
 
     def __init__(self, raster: rasterio.DatasetReader, image: rasterio.DatasetReader, cut: Cut):
         self.raster, self.classes, self.nearest = raster, cut.classes, cut.nearest_colour
-        self.counts = np.zeros(len(cut.classes.names) + 1, np.int64)  # the last: ignored
-        self.recoloured = 0
+        self.recoloured = False
         if fault := _not_beside(raster, image):
             raise UserError(
                 f'{raster.name} and {image.name} {fault}: a label has the grid of its image'
@@ -125,12 +123,9 @@ class LabelRows:
                 self.raster.name,
                 self.nearest,
             )
-            self.recoloured += odd
-        else:
-            labels = self._indices(self.raster.read(1, window=window))
-        numbers = np.bincount(labels.ravel(), minlength=IGNORED + 1)
-        self.counts += np.append(numbers[: len(self.counts) - 1], numbers[IGNORED])
-        return labels
+            self.recoloured |= odd > 0
+            return labels
+        return self._indices(self.raster.read(1, window=window))
 
     def _indices(self, values: np.ndarray) -> np.ndarray:
         inside = (values >= 0) & (values <= 255)
@@ -151,7 +146,6 @@ class DepthRows:
 
     def __init__(self, path: Path, image: rasterio.DatasetReader, cut: Cut, opened: ExitStack):
         self.width, self.range = image.width, cut.depth_range
-        self.valid = self.seen = 0
         self.whole = self.placed = None
         if path.suffix.lower() == '.png':
             self.whole = read_depth(path)
@@ -172,13 +166,9 @@ class DepthRows:
 
     def __call__(self, first: int, rows: int) -> np.ndarray:
         if self.whole is not None:
-            depth = self.whole[first : first + rows]
-        else:
-            values, valid = self.placed.read_rows(first, rows, self.width)
-            depth = normalize_heights(values, valid, self.range)
-        self.valid += int(cv2.countNonZero(depth))
-        self.seen += depth.size
-        return depth
+            return self.whole[first : first + rows]
+        values, valid = self.placed.read_rows(first, rows, self.width)
+        return normalize_heights(values, valid, self.range)
 
 
 def _not_beside(raster: rasterio.DatasetReader, image: rasterio.DatasetReader) -> str | None:
@@ -189,7 +179,7 @@ def _not_beside(raster: rasterio.DatasetReader, image: rasterio.DatasetReader) -
         return None
     if fault := other_grid(raster, image):
         return fault
-    column, row = ~image.transform * (raster.transform.c, raster.transform.f)
+    column, row = ~image.transform @ (raster.transform.c, raster.transform.f)
     if max(abs(column), abs(row)) > 0.5:
         return f'lie {column:.1f} columns and {row:.1f} rows apart'
     return None

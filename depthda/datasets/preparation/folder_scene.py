@@ -11,6 +11,7 @@ import rasterio
 from rasterio.enums import MaskFlags
 from rasterio.errors import RasterioError
 
+from depthda.datasets.preparation.class_list import IGNORED
 from depthda.datasets.preparation.cutting import open_raster, starts, write_png
 from depthda.datasets.preparation.folder_rows import Cut, DepthRows, ImageRows, LabelRows
 from depthda.datasets.preparation.grids import has_place
@@ -71,13 +72,13 @@ def cut_scene(scene: Scene, out: Path, cut: Cut, boxes: dict[str, tuple]) -> dic
     with ExitStack() as opened:
         image = opened.enter_context(open_raster(scene.image))
         readers: dict[str, Rows] = {'images': ImageRows(image, cut)}
-        label = depth = None
+        label = None
         if scene.label is not None:
             raster = opened.enter_context(open_raster(scene.label))
             label = readers['labels'] = LabelRows(raster, image, cut)
         if scene.depth is not None:
-            depth = readers[cut.depth_name] = DepthRows(scene.depth, image, cut, opened)
-        tiles = []
+            readers[cut.depth_name] = DepthRows(scene.depth, image, cut, opened)
+        tiles, counts, depths = [], np.zeros(IGNORED + 1, np.int64), np.zeros(2, np.int64)
         # One row of tiles at a time is in memory: all there is of a scene.
         for top, bottom in sorted({box[1::2] for box in boxes.values()}):
             row = {name: box for name, box in boxes.items() if box[1::2] == (top, bottom)}
@@ -92,16 +93,23 @@ def cut_scene(scene: Scene, out: Path, cut: Cut, boxes: dict[str, tuple]) -> dic
             }
             for name, (left, _, right, _) in row.items():
                 for product, strip in strips.items():
+                    pixels = strip[:, left:right]
                     write = write_depth if product == cut.depth_name else write_png
-                    write(out / product / f'{name}.png', strip[:, left:right])
+                    write(out / product / f'{name}.png', pixels)
+                    if product == 'labels':
+                        counts += np.bincount(pixels.ravel(), minlength=IGNORED + 1)
+                    elif product == cut.depth_name:
+                        depths += (np.count_nonzero(pixels), pixels.size)
                 tiles.append(name)
     facts: dict[str, Any] = dict(
         size=[image.width, image.height], tiles=tiles, empty=len(boxes) - len(tiles)
     )
     if label is not None:
-        facts |= dict(pixels=label.counts.tolist(), recoloured=label.recoloured)
-    if depth is not None:
-        facts |= dict(depth_pixels=[depth.valid, depth.seen])
+        of_classes = counts[: len(cut.classes.names)]
+        facts |= dict(pixels=[*of_classes.tolist(), int(counts[IGNORED])])
+        facts |= dict(recoloured=label.recoloured)
+    if scene.depth is not None:
+        facts |= dict(depth_pixels=depths.tolist())
     return facts
 
 
@@ -112,7 +120,7 @@ def _spans(length: int, cut: Cut) -> list[tuple[int, int]]:
 
 
 def _on_map(transform: rasterio.Affine, box: tuple[int, int, int, int]) -> Box:
-    (left, top), (right, bottom) = transform * box[:2], transform * box[2:]
+    (left, top), (right, bottom) = transform @ box[:2], transform @ box[2:]
     return Box(min(left, right), min(top, bottom), max(left, right), max(top, bottom))
 
 

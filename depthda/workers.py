@@ -1,6 +1,8 @@
-"""The images of a set worked on side by side."""
+"""Work shared out among processes that end with the one that began them."""
 
 import multiprocessing
+import os
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
@@ -10,14 +12,19 @@ import cv2
 
 
 @contextmanager
-def worker_pool(workers: int) -> Iterator[Executor | None]:
-    """Processes for all that is to do; None: one worker is this process."""
+def worker_pool(
+    workers: int, start: Callable | None = None, *arguments: Any
+) -> Iterator[Executor | None]:
+    """Processes for all that is to do, each begun with ``start(*arguments)``.
+
+    None where ``workers`` is one: that is this process.
+    """
     if workers == 1:
         yield None
         return
     # Spawned, not forked: a forked child may hang in a lock of a library's thread pool.
     context = multiprocessing.get_context('spawn')
-    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_one_thread)
+    pool = ProcessPoolExecutor(workers, context, _begin, (start, arguments))
     try:
         yield pool
     finally:
@@ -38,6 +45,15 @@ def each_done(
         yield futures[future], future.result()
 
 
-def _one_thread() -> None:
+def _begin(start: Callable | None, arguments: tuple) -> None:
+    # A process that is killed leaves its workers waiting for work, for ever.
+    threading.Thread(target=_end_with_the_parent, daemon=True).start()
     # The processes are the parallelism.
     cv2.setNumThreads(1)
+    if start is not None:
+        start(*arguments)
+
+
+def _end_with_the_parent() -> None:
+    multiprocessing.parent_process().join()
+    os._exit(1)

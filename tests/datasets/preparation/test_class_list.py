@@ -1,0 +1,65 @@
+import numpy as np
+import pytest
+
+from depthda.datasets.preparation.class_list import numbered, read_classes
+from depthda.errors import UserError
+
+
+def read(tmp_path, text):
+    (tmp_path / 'classes.txt').write_text(text)
+    return read_classes(tmp_path / 'classes.txt')
+
+
+def test_names_alone_are_numbered_in_their_order(tmp_path):
+    found = read(tmp_path, '# comment\n\nbare land\nwater\n')
+    assert found.names == ('bare land', 'water')
+    assert found.values == {0: 0, 1: 1, 255: 255} and not found.coloured
+    table = found.table()
+    assert (
+        table[[0, 1, 255]].tolist() == [0, 1, 255] and (np.delete(table, [0, 1, 255]) == -1).all()
+    )
+
+
+def test_a_name_may_have_several_values_and_ignore_is_no_class(tmp_path):
+    found = read(tmp_path, 'wood 3\nwater: 7\nwood, 4\nignore 0\n')
+    assert found.names == ('wood', 'water')
+    assert found.values == {3: 0, 4: 0, 7: 1, 0: 255, 255: 255}
+
+
+def test_colours_are_the_palette_too(tmp_path):
+    found = read(tmp_path, 'wood 0 90 0\nwater 0,0,255\nwood 0 120 0\nignore 0 0 0')
+    assert found.coloured and found.names == ('wood', 'water')
+    assert found.values == {(0, 90, 0): 0, (0, 0, 255): 1, (0, 120, 0): 0, (0, 0, 0): 255}
+    assert found.palette == [[0, 90, 0], [0, 0, 255]]
+
+
+def test_classes_without_colours_get_some_that_differ():
+    palette = numbered([str(n) for n in range(40)]).palette
+    assert len({tuple(colour) for colour in palette}) == 40
+    assert np.min(palette) >= 0 and np.max(palette) <= 255
+
+
+def test_labels_from_one_on_leave_zero_for_none():
+    assert numbered(['a', 'b'], 1).values == {0: 255, 1: 0, 2: 1, 255: 255}
+
+
+@pytest.mark.parametrize(
+    ('text', 'fault'),
+    [
+        ('', 'names 0 classes'),
+        ('wood 1\nwater', '0 and 1 numbers'),
+        ('wood 1\nwater 1', '1 stands for two classes'),
+        ('wood 1 2', "cannot read 'wood 1 2'"),
+        ('wood 256', "cannot read 'wood 256'"),
+        ('wood\nwood', 'names a class twice'),
+        ('wood\nignore', 'ignore without its value'),
+    ],
+)
+def test_what_cannot_be_meant_is_said(tmp_path, text, fault):
+    with pytest.raises(UserError, match=fault):
+        read(tmp_path, text)
+
+
+def test_a_list_that_is_not_there_is_named(tmp_path):
+    with pytest.raises(UserError, match='no list of classes.*none.txt'):
+        read_classes(tmp_path / 'none.txt')

@@ -1,0 +1,125 @@
+import numpy as np
+import pytest
+import rasterio
+from tiny_scenes import write
+
+from depthda.datasets.preparation.grids import place, warp
+from depthda.errors import UserError
+
+EAST, NORTH = 500000.0, 5000000.0
+
+
+@pytest.fixture
+def image(tmp_path):
+    write(tmp_path / 'image.tif', np.zeros((20, 30, 3), np.uint8), (EAST, NORTH))
+    with rasterio.open(tmp_path / 'image.tif') as raster:
+        yield raster
+
+
+def heights_of(x, y):
+    """A slope: bilinear interpolation keeps it exactly."""
+    return 3 * (x - EAST) - 2 * (y - NORTH) + 50
+
+
+def slope(path, rows, columns, east, north, pixel, **more):
+    y, x = np.mgrid[:rows, :columns]
+    x, y = east + (x + 0.5) * pixel, north - (y + 0.5) * pixel
+    write(path, heights_of(x, y).astype(np.float32), (east, north), pixel=pixel, **more)
+
+
+def test_heights_are_found_by_their_place(tmp_path, image):
+    # Half a pixel's worth of metres is 1 pixel of 0.5 m: two columns west, one row south.
+    slope(tmp_path / 'dsm.tif', 20, 33, EAST - 1.0, NORTH - 0.5, 0.5)
+    with rasterio.open(tmp_path / 'dsm.tif') as raster:
+        placed = place(raster, image)
+        assert (placed.column, placed.row) == (-2, 1)
+        values, valid = placed.read_rows(0, 20, 30)
+        assert not valid[0].any() and valid[1:].all()
+        assert np.array_equal(values[1:], raster.read(1)[:19, 2:32])
+
+
+@pytest.mark.parametrize(
+    ('place_of_it', 'fault'),
+    [
+        (dict(east=EAST, north=NORTH, pixel=0.6), 'have pixels of 0.6×0.6 and 0.5×0.5'),
+        (dict(east=EAST + 10, north=NORTH, pixel=0.5), 'from column 20, row 0.* does not cover'),
+        (dict(east=5.0, north=45.0, pixel=0.000005, crs='EPSG:4326'), 'have pixels of 5e-06'),
+    ],
+)
+def test_heights_on_another_grid_are_refused(tmp_path, image, place_of_it, fault):
+    slope(tmp_path / 'dsm.tif', 20, 30, **place_of_it)
+    with rasterio.open(tmp_path / 'dsm.tif') as raster, pytest.raises(UserError, match=fault):
+        place(raster, image)
+
+
+def test_warped_heights_are_those_of_each_pixel_s_place(tmp_path, image):
+    slope(tmp_path / 'dsm.tif', 9, 12, EAST + 2.0, NORTH - 1.0, 1.0)
+    with rasterio.open(tmp_path / 'dsm.tif') as raster, warp(raster, image) as placed:
+        values, valid = placed.read_rows(0, 20, 30)
+        strips = [placed.read_rows(first, 5, 30) for first in range(0, 20, 5)]
+    y, x = np.mgrid[:20, :30]
+    x, y = EAST + (x + 0.5) * 0.5, NORTH - (y + 0.5) * 0.5
+    covered = (x > EAST + 2) & (x < EAST + 14) & (y < NORTH - 1) & (y > NORTH - 10)
+    assert np.array_equal(valid, covered)
+    # Within half of its pixel from the edge there is nothing to interpolate with.
+    inside = (x > EAST + 2.5) & (x < EAST + 13.5) & (y < NORTH - 1.5) & (y > NORTH - 9.5)
+    assert np.abs(values - heights_of(x, y))[inside].max() < 1e-3
+    again = np.concatenate([strip[0] for strip in strips])
+    assert np.array_equal(again, values, equal_nan=True)
+
+
+def test_warping_leaves_holes_and_leaks_none_of_them(tmp_path, image):
+    heights = np.full((10, 15), 80, np.float32)
+    heights[3:6, 4:8] = -32768
+    write(tmp_path / 'dsm.tif', heights, (EAST, NORTH), pixel=1.0, nodata=-32768)
+    with rasterio.open(tmp_path / 'dsm.tif') as raster, warp(raster, image) as placed:
+        values, valid = placed.read_rows(0, 20, 30)
+    assert not valid[7:11, 9:15].any() and valid[:5].all() and valid[:, :7].all()
+    assert np.unique(values[valid]).tolist() == [80]
+
+
+def test_other_coordinates_are_brought_over(tmp_path, image):
+    from rasterio.warp import transform
+
+    # A grid in degrees over the same ground, flat but for what proves it is the right ground.
+    lon, lat = transform('EPSG:32632', 'EPSG:4326', [EAST, EAST + 15], [NORTH, NORTH - 10])
+    west, north, pixel = lon[0] - 0.0001, lat[0] + 0.0001, 0.000005
+    rows, columns = (int((b - a) / pixel) + 40 for a, b in ((lat[1], lat[0]), (lon[0], lon[1])))
+    y, x = np.mgrid[:rows, :columns]
+    east, norths = transform(
+        'EPSG:4326',
+        'EPSG:32632',
+        (west + (x.ravel() + 0.5) * pixel).tolist(),
+        (north - (y.ravel() + 0.5) * pixel).tolist(),
+    )
+    heights = heights_of(np.array(east), np.array(norths)).reshape(rows, columns)
+    write(
+        tmp_path / 'dsm.tif',
+        heights.astype(np.float32),
+        (west, north),
+        crs='EPSG:4326',
+        pixel=pixel,
+    )
+    with rasterio.open(tmp_path / 'dsm.tif') as raster, warp(raster, image) as placed:
+        values, valid = placed.read_rows(0, 20, 30)
+    y, x = np.mgrid[:20, :30]
+    truth = heights_of(EAST + (x + 0.5) * 0.5, NORTH - (y + 0.5) * 0.5)
+    # The way between two systems is interpolated, to an eighth of a pixel.
+    assert valid.all() and np.abs(values - truth).max() < (3 + 2) * 0.5 / 8
+
+
+def test_what_lies_elsewhere_or_nowhere_is_refused(tmp_path, image):
+    slope(tmp_path / 'far.tif', 9, 9, EAST + 900, NORTH, 1.0)
+    with (
+        rasterio.open(tmp_path / 'far.tif') as raster,
+        pytest.raises(UserError, match='far.tif has no height where .*image.tif lies'),
+        warp(raster, image),
+    ):
+        pass
+    write(tmp_path / 'bare.tif', np.zeros((20, 30), np.float32))
+    with (
+        rasterio.open(tmp_path / 'bare.tif') as raster,
+        pytest.raises(UserError, match='bare.tif has no georeference'),
+        warp(raster, image),
+    ):
+        pass

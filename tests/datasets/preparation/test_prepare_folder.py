@@ -1,0 +1,340 @@
+import json
+import os
+
+import cv2
+import numpy as np
+import pytest
+from tiny_scenes import NO_HEIGHT, Scenes, write
+
+from depthda.datasets.preparation.class_list import numbered
+from depthda.datasets.preparation.folder import Splits, prepare_folder, read_splits
+from depthda.datasets.preparation.folder_report import describe
+from depthda.errors import UserError
+
+
+def read(path):
+    picture = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+    assert picture is not None, path
+    return picture[..., ::-1] if picture.ndim == 3 else picture
+
+
+def every_file(root):
+    found = (path for path in sorted(root.rglob('*')) if path.is_file())
+    return {str(path.relative_to(root)): path.read_bytes() for path in found}
+
+
+def test_tiles_are_the_pixels_of_their_place(tmp_path):
+    scenes, out = Scenes(tmp_path), tmp_path / 'out'
+    manifest = prepare_folder(out, scenes.settings())
+    low = min(each[each != NO_HEIGHT].min() for each in scenes.heights)
+    high = max(each[each != NO_HEIGHT].max() for each in scenes.heights)
+    assert manifest['settings']['depth_range'] == [low, high]
+    classes = np.array([0, 1, 255])
+    seen = 0
+    for n, (height, width) in enumerate(scenes.sizes):
+        tops = [0, 8] if height == 20 else [0, 4] if height == 16 else [0, 8, 16, 21]
+        lefts = [0, 8, 14] if width == 26 else [0, 4]
+        for top in tops:
+            for left in lefts:
+                name = f'town_{n}_{left}_{top}_{left + 12}_{top + 12}'
+                at = np.s_[top : top + 12, left : left + 12]
+                assert np.array_equal(read(out / f'images/{name}.png'), scenes.images[n][at])
+                labels = read(out / f'labels/{name}.png')
+                assert np.array_equal(labels, classes[scenes.labels[n][at]])
+                codes = read(out / f'depth/{name}.png')
+                heights = scenes.heights[n][at].astype(float)
+                wanted = np.maximum(np.rint((heights - low) / (high - low) * 65535), 1)
+                assert codes.dtype == np.uint16
+                assert np.abs(codes - np.where(heights == NO_HEIGHT, 0, wanted)).max() <= 1
+                assert np.array_equal(codes == 0, heights == NO_HEIGHT)
+                seen += 1
+    assert seen == len(list((out / 'images').iterdir())) == 18
+    assert manifest['scenes']['town_1']['size'] == [16, 16]
+    for n in range(3):
+        facts = manifest['scenes'][f'town_{n}']
+        tiles = [read(out / f'labels/{tile}.png') for tile in facts['tiles']]
+        assert facts['pixels'] == [sum(int((t == c).sum()) for t in tiles) for c in classes]
+        maps = np.stack([read(out / f'depth/{tile}.png') for tile in facts['tiles']])
+        assert facts['depth_pixels'] == [int((maps > 0).sum()), maps.size]
+
+
+def test_whole_images_without_labels_or_heights(tmp_path):
+    scenes, out = Scenes(tmp_path), tmp_path / 'out'
+    cut = dict(tile=None, stride=None, classes=None)
+    manifest = prepare_folder(out, scenes.settings(labels=None, depth=None, cut=cut))
+    assert sorted(os.listdir(out)) == ['.lock', 'images', 'manifest.json']
+    for n, image in enumerate(scenes.images):
+        assert np.array_equal(read(out / f'images/town_{n}.png'), image)
+    assert manifest['classes'] is None and manifest['depth'] is None
+    assert describe(manifest, 'x') == ['x: 3 pictures of 3 images']
+
+
+def test_values_grey_images_and_maps_of_8_and_16_bits(tmp_path):
+    rng = np.random.default_rng(1)
+    grey = rng.integers(0, 256, (8, 9), np.uint8)
+    values = rng.choice([0, 1, 2, 255], (8, 9)).astype(np.uint8)
+    codes = rng.integers(0, 65536, (8, 9), np.uint16)
+    bytes_ = rng.integers(0, 256, (8, 9), np.uint8)
+    for name, depth in (('a', codes), ('b', bytes_)):
+        write(tmp_path / f'images/sub/{name}.png', grey)
+        write(tmp_path / f'labels/sub/{name}.png', values)
+        write(tmp_path / f'depth/sub/{name}.png', depth)
+    settings = Scenes(tmp_path / 'other', ()).settings(
+        images=tmp_path / 'images',
+        labels=tmp_path / 'labels',
+        depth=tmp_path / 'depth',
+        image_suffix=None,
+        depth_suffix=None,
+        cut=dict(
+            tile=None, stride=None, classes=numbered(['x', 'y'], 1), depth_name='rdepth/given'
+        ),
+    )
+    prepare_folder(tmp_path / 'out', settings)
+    assert np.array_equal(read(tmp_path / 'out/images/sub/a.png'), grey)
+    wanted = np.select([values == 1, values == 2], [0, 1], 255)
+    assert np.array_equal(read(tmp_path / 'out/labels/sub/b.png'), wanted)
+    assert np.array_equal(read(tmp_path / 'out/rdepth/given/sub/a.png'), codes)
+    as_16 = np.rint((bytes_ + 1.0) / 256 * 65535)
+    assert np.abs(read(tmp_path / 'out/rdepth/given/sub/b.png') - as_16).max() <= 1
+
+
+def test_bands_are_chosen_and_values_stretched(tmp_path):
+    scenes = Scenes(tmp_path, ())
+    pixels = np.random.default_rng(2).integers(0, 4000, (12, 12, 4)).astype(np.uint16)
+    write(tmp_path / 'rgb/a_RGB.tif', pixels)
+    only = dict(labels=None, depth=None)
+    with pytest.raises(UserError, match='a_RGB.tif has 4 bands: name the three .* --bands'):
+        prepare_folder(tmp_path / 'out', scenes.settings(**only, cut=dict(classes=None)))
+    cut = dict(classes=None, bands=(4, 1, 2))
+    with pytest.raises(UserError, match='is uint16: say with --stretch'):
+        prepare_folder(tmp_path / 'out', scenes.settings(**only, cut=cut))
+    # A run that wrote no tile does not bind the next one to its settings.
+    cut |= dict(stretch=(500.0, 3500.0))
+    prepare_folder(tmp_path / 'out', scenes.settings(**only, cut=cut))
+    shades = np.rint(np.clip((pixels[..., [3, 0, 1]] - 500.0) / 3000 * 255, 0, 255))
+    assert np.abs(read(tmp_path / 'out/images/a_0_0_12_12.png') - shades).max() <= 1
+
+
+def test_places_without_image_are_left_out_and_small_images_kept(tmp_path):
+    scenes = Scenes(tmp_path, ())
+    image = np.full((24, 24, 3), 9, np.uint8)
+    image[:, :12] = 0
+    image[20, 3] = (0, 0, 1)  # one pixel of an image
+    write(tmp_path / 'rgb/a_RGB.tif', image, nodata=0)
+    write(tmp_path / 'rgb/b_RGB.tif', image[:7, 12:])
+    cut = dict(classes=None, stride=12)
+    manifest = prepare_folder(tmp_path / 'out', scenes.settings(labels=None, depth=None, cut=cut))
+    assert manifest['scenes']['a']['tiles'] == ['a_12_0_24_12', 'a_0_12_12_24', 'a_12_12_24_24']
+    assert read(tmp_path / 'out/images/b_0_0_12_7.png').shape == (7, 12, 3)
+    said = '\n'.join(describe(manifest, 'x'))
+    assert '1 tiles without a pixel' in said and '1 images are smaller than a tile' in said
+    again = prepare_folder(tmp_path / 'out', scenes.settings(labels=None, depth=None, cut=cut))
+    assert again == manifest
+
+
+def test_splits_are_lists_that_part_the_tiles(tmp_path):
+    scenes, out = Scenes(tmp_path), tmp_path / 'out'
+    splits = Splits({'train': 0.5, 'test': 0.5}, by='block')
+    manifest = prepare_folder(out, scenes.settings(splits=splits))
+    lists = {name: (out / f'{name}.txt').read_text().split() for name in ('train', 'test')}
+    tiles = {path.stem for path in (out / 'images').iterdir()}
+    assert set(lists['train']) | set(lists['test']) == tiles
+    assert not set(lists['train']) & set(lists['test'])
+    assert manifest['splits'] == {name: len(listed) for name, listed in lists.items()}
+    assert len(tiles) + manifest['crossing'] == 18 and manifest['crossing'] > 0
+    # They lie side by side on the map from west to east, and are cut there.
+    east = {name: n * 100 + int(name.split('_')[2]) for name in tiles for n in [int(name[5])]}
+    assert max(east[name] for name in lists['train']) < min(east[name] for name in lists['test'])
+
+
+def test_lists_leave_out_whom_they_do_not_name(tmp_path):
+    scenes, out = Scenes(tmp_path), tmp_path / 'out'
+    (tmp_path / 'a.txt').write_text('town_2\n\n')
+    (tmp_path / 'b.txt').write_text('town_0.tif\n')
+    splits = read_splits([f'train={tmp_path / "a.txt"}', f'val={tmp_path / "b.txt"}'], 'image', 0)
+    prepare_folder(out, scenes.settings(splits=splits))
+    assert {name[:6] for name in (out / 'train.txt').read_text().split()} == {'town_2'}
+    assert {path.name[:6] for path in (out / 'images').iterdir()} == {'town_0', 'town_2'}
+
+
+@pytest.mark.parametrize(
+    ('parts', 'by', 'fault'),
+    [
+        (['train'], 'image', 'write NAME=SHARE'),
+        (['a=0.5', 'a=0.5'], 'image', 'each name once'),
+        (['../a=1'], 'image', 'write NAME=SHARE'),
+        (['a=none.txt'], 'image', 'none.txt of --split is neither a share nor a file'),
+        (['a=none.txt'], 'block', 'takes shares'),
+    ],
+)
+def test_splits_that_cannot_be_read_are_told(parts, by, fault):
+    with pytest.raises(UserError, match=fault):
+        read_splits(parts, by, 0)
+
+
+def test_heights_on_another_grid_are_refused_or_warped(tmp_path):
+    scenes, out = Scenes(tmp_path, [(20, 26)]), tmp_path / 'out'
+    east, north = scenes.places[0]
+    y, x = np.mgrid[:14, :17]
+    slope = (2.0 * x + 100).astype(np.float32)  # of pixels of 1 m, from 2 m west and north
+    write(tmp_path / 'dsm/town_0_dsm.tif', slope, (east - 2, north + 2), pixel=1.0)
+    with pytest.raises(UserError, match='town_0_dsm.tif .* pixels of 1×1 .* --warp-depth'):
+        prepare_folder(out, scenes.settings())
+    assert not list(out.glob('*/*'))
+    prepare_folder(out, scenes.settings(cut=dict(warp=True, depth_range=(100.0, 132.0))))
+    column = (np.arange(12) + 0.5) * 0.5 + 2 - 0.5
+    wanted = np.rint(2.0 * column / 32 * 65535)
+    assert np.abs(read(out / 'depth/town_0_0_0_12_12.png') - wanted).max() <= 2
+
+
+@pytest.mark.parametrize(
+    ('spoil', 'fault'),
+    [
+        (
+            lambda root: write(root / 'mask/town_0.png', np.full((20, 26, 3), 7, np.uint8)),
+            r'town_0.png has 312 pixels in 1 colours of no class \(most of them \(7, 7, 7\)\)',
+        ),
+        (
+            lambda root: write(root / 'mask/town_0.png', np.zeros((20, 25, 3), np.uint8)),
+            'are 25×20 and 26×20: a label has the grid of its image',
+        ),
+        (
+            lambda root: write(root / 'mask/town_0.png', np.zeros((20, 26), np.uint8)),
+            'town_0.png has 1 bands of uint8, and the list of classes has colours',
+        ),
+        (lambda root: (root / 'mask/town_0.png').unlink(), '1 of 3 images .* have no label'),
+        (
+            lambda root: (root / 'dsm/town_9_dsm.tif').write_bytes(b''),
+            '1 extra depth maps .*town_9_dsm.tif',
+        ),
+        (
+            lambda root: (root / 'rgb/town_1_RGB.tif').write_bytes(
+                (root / 'rgb/town_1_RGB.tif').read_bytes()[:500]
+            ),
+            'town_1_RGB.tif cannot be read',
+        ),
+    ],
+)
+def test_what_is_wrong_with_a_file_is_said_with_its_name(tmp_path, spoil, fault):
+    scenes = Scenes(tmp_path)
+    spoil(tmp_path)
+    with pytest.raises(UserError, match=fault):
+        prepare_folder(tmp_path / 'out', scenes.settings())
+
+
+def test_values_of_no_class_and_blended_labels_are_refused(tmp_path):
+    scenes = Scenes(tmp_path, [(16, 16)])
+    write(tmp_path / 'mask/town_0.png', np.full((16, 16), 9, np.uint8))
+    with pytest.raises(UserError, match='has the value 9 of no class .there are 0, 1, 255.'):
+        prepare_folder(tmp_path / 'out', scenes.settings(cut=dict(classes=numbered(['a', 'b']))))
+    (tmp_path / 'mask/town_0.png').unlink()
+    write(tmp_path / 'mask/town_0.jpg', np.zeros((16, 16, 3), np.uint8))
+    with pytest.raises(UserError, match='town_0.jpg is JPEG, which blends labels'):
+        prepare_folder(tmp_path / 'out', scenes.settings())
+
+
+@pytest.mark.parametrize(
+    ('change', 'fault'),
+    [
+        (dict(labels=None), '--labels and --classes belong together'),
+        (dict(cut=dict(stride=13)), 'tiles of 12 every 13 pixels'),
+        (dict(cut=dict(tile=None)), '--stride is about tiles'),
+        (dict(cut=dict(depth_range=(3.0, 1.0))), '--depth-range 3 1 is no range'),
+        (dict(depth=None, cut=dict(warp=True)), 'are about heights: add --depth'),
+        (dict(cut=dict(classes=numbered('ab'), nearest_colour=True)), 'about labels in colours'),
+        (dict(cut=dict(bands=(0, 1, 2))), 'counted from 1'),
+        (dict(cut=dict(depth_name='images')), "'images' cannot be a folder"),
+        (dict(cut=dict(depth_name='../x')), "'../x' cannot be a folder"),
+        (dict(splits=Splits({'train': 0.5})), 'add up to 1'),
+    ],
+)
+def test_settings_that_contradict_are_refused(tmp_path, change, fault):
+    scenes = Scenes(tmp_path, [(16, 16)])
+    with pytest.raises(UserError, match=fault):
+        prepare_folder(tmp_path / 'out', scenes.settings(**change))
+    assert not (tmp_path / 'out').exists()
+
+
+def test_the_next_run_does_what_is_left_alone(tmp_path):
+    scenes, out = Scenes(tmp_path), tmp_path / 'out'
+    prepare_folder(out, scenes.settings())
+    whole = every_file(out)
+    (out / 'depth/town_0_0_0_12_12.png').unlink()
+    (out / 'images/.town_0_0_0_12_12-abcd1234.png').write_bytes(b'half')
+    before = {path: path.stat().st_mtime_ns for path in out.rglob('town_[12]*')}
+    prepare_folder(out, scenes.settings())
+    assert every_file(out) == whole
+    assert {path: path.stat().st_mtime_ns for path in out.rglob('town_[12]*')} == before
+
+
+def test_files_that_change_or_go_are_followed(tmp_path):
+    scenes, out = Scenes(tmp_path), tmp_path / 'out'
+    prepare_folder(out, scenes.settings(cut=dict(depth_range=(90.0, 300.0))))
+    image = 255 - scenes.images[1]
+    write(tmp_path / 'rgb/town_1_RGB.tif', image, scenes.places[1])
+    for path in ('rgb/town_0_RGB.tif', 'mask/town_0.png', 'dsm/town_0_dsm.tif'):
+        (tmp_path / path).unlink()
+    manifest = prepare_folder(out, scenes.settings(cut=dict(depth_range=(90.0, 300.0))))
+    assert np.array_equal(read(out / 'images/town_1_0_0_12_12.png'), image[:12, :12])
+    assert not list(out.glob('*/town_0*')) and 'town_0' not in manifest['scenes']
+
+
+def test_other_settings_and_other_folders_are_refused(tmp_path):
+    scenes, out = Scenes(tmp_path), tmp_path / 'out'
+    prepare_folder(out, scenes.settings())
+    with pytest.raises(UserError, match='was made with tile 12, and 10 is asked for'):
+        prepare_folder(out, scenes.settings(cut=dict(tile=10)))
+    with pytest.raises(UserError, match='holds something else already'):
+        prepare_folder(tmp_path / 'rgb', scenes.settings())
+
+
+def test_domains_side_by_side_have_one_list_of_classes(tmp_path):
+    scenes = Scenes(tmp_path)
+    prepare_folder(tmp_path / 'set/winter', scenes.settings(domain='winter'))
+    prepare_folder(tmp_path / 'set/summer', scenes.settings(domain='summer'))
+    (tmp_path / 'classes.txt').write_text('wood 255 255 0\nfield 0 90 0\nignore 0 0 0\n')
+    with pytest.raises(UserError, match='domain summer in .* has the classes field, old wood'):
+        prepare_folder(tmp_path / 'set/autumn', scenes.settings(domain='autumn'))
+
+
+def test_the_report_names_what_is_odd(tmp_path):
+    scenes = Scenes(tmp_path)
+    bare = np.full((16, 16), NO_HEIGHT, np.float32)
+    write(tmp_path / 'dsm/town_1_dsm.tif', bare, scenes.places[1], nodata=NO_HEIGHT)
+    mask = np.full((16, 16, 3), (250, 250, 9), np.uint8)
+    write(tmp_path / 'mask/town_1.png', mask)
+    manifest = prepare_folder(
+        tmp_path / 'out', scenes.settings(domain='south', cut=dict(nearest_colour=True))
+    )
+    said = describe(manifest, 'data/x')
+    assert said[0] == 'data/x: 18 tiles of 12² of 3 images, domain south'
+    assert '1 images have no depth at all (town_1)' in said
+    assert '1 images had labels in colours of no class, which got the nearest (town_1)' in said
+    rows = [line.rsplit(maxsplit=2) for line in said[said.index('pixels by class:') + 1 :]]
+    assert [row[0].strip() for row in rows] == ['field', 'old wood', 'ignored']
+    assert sum(int(row[1].replace(',', '')) for row in rows) == 18 * 144
+    assert json.loads((tmp_path / 'out/manifest.json').read_text()) == manifest
+
+
+def test_stopped_after_any_file_and_run_again_gives_the_same_bytes(tmp_path, monkeypatch):
+    scenes = Scenes(tmp_path)
+    splits = Splits({'train': 0.67, 'test': 0.33})
+    prepare_folder(tmp_path / 'clean', scenes.settings(splits=splits))
+    clean, out = every_file(tmp_path / 'clean'), tmp_path / 'out'
+    replace, left = os.replace, 0
+
+    def stop_in_time(source, target):
+        nonlocal left
+        left -= 1
+        if left < 0:
+            raise KeyboardInterrupt
+        replace(source, target)
+
+    monkeypatch.setattr(os, 'replace', stop_in_time)
+    for files in (0, 1, 5, 30, 40):
+        left = files
+        with pytest.raises(KeyboardInterrupt):
+            prepare_folder(out, scenes.settings(splits=splits))
+    left = 1000
+    prepare_folder(out, scenes.settings(splits=splits))
+    assert every_file(out) == clean

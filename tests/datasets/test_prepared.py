@@ -1,0 +1,54 @@
+import json
+
+import numpy as np
+import pytest
+from mmseg.registry import DATASETS
+from tiny_scenes import Scenes
+
+from depthda.datasets.preparation.folder import Splits, prepare_folder
+from depthda.datasets.prepared import PreparedDataset
+from depthda.errors import UserError
+
+PIPELINE = [
+    dict(type='LoadImageFromFile'),
+    dict(type='LoadAnnotations'),
+    dict(type='LoadDepth', folder='depth'),
+    dict(type='PackSegInputs'),
+]
+
+
+@pytest.fixture
+def root(tmp_path):
+    scenes = Scenes(tmp_path)
+    splits = Splits({'train': 0.67, 'test': 0.33})
+    prepare_folder(tmp_path / 'set', scenes.settings(domain='north', splits=splits))
+    return tmp_path / 'set'
+
+
+def test_classes_colours_domain_and_split_come_from_the_manifest(root):
+    dataset = DATASETS.build(
+        dict(type='PreparedDataset', data_root=str(root), split='train', pipeline=PIPELINE)
+    )
+    listed = (root / 'train.txt').read_text().split()
+    assert len(dataset) == len(listed)
+    assert dataset.metainfo['classes'] == ['field', 'old wood']
+    assert dataset.metainfo['palette'] == [[255, 255, 0], [0, 90, 0]]
+    sample = dataset[0]
+    assert sample['inputs'].shape == (4, 12, 12)
+    assert set(np.unique(sample['data_samples'].gt_sem_seg.data)) <= {0, 1, 255}
+    info = dataset.get_data_info(0)
+    assert (info['domain'], info['split']) == ('north', 'train')
+    assert dataset.depth_source == 'depth'
+    whole = PreparedDataset(str(root), depth=None, labels=False)
+    assert len(whole) == 18 and not whole.has_labels and not whole.has_depth
+
+
+def test_what_is_not_there_is_said(root):
+    with pytest.raises(UserError, match="split='val' is none of .*: use train, test"):
+        PreparedDataset(str(root), split='val')
+    with pytest.raises(UserError, match='manifest.json does not exist: make the set with'):
+        PreparedDataset(str(root / 'images'))
+    path = root / 'manifest.json'
+    path.write_text(json.dumps(json.loads(path.read_text()) | {'complete': False}))
+    with pytest.raises(UserError, match='is not complete: run tools/prepare_dataset.py again'):
+        PreparedDataset(str(root))

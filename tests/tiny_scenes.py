@@ -1,0 +1,74 @@
+"""A folder of small scenes with labels in colours and heights, as people have them."""
+
+from pathlib import Path
+
+import numpy as np
+import rasterio
+from rasterio.transform import from_origin
+
+COLOURS = {(255, 255, 0): 0, (0, 90, 0): 1, (0, 0, 0): 255}
+CLASSES = '# two\nfield 255 255 0\nold wood 0 90 0\nignore 0 0 0\n'
+NO_HEIGHT = -9999.0
+
+
+def write(path, pixels, place=None, nodata=None, crs='EPSG:32632', pixel=0.5, **more):
+    """``pixels`` (H×W or H×W×B) as TIFF or PNG; ``place`` is the upper left corner on the map."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    bands = pixels[None] if pixels.ndim == 2 else np.moveaxis(pixels, -1, 0)
+    where = {} if place is None else dict(crs=crs, transform=from_origin(*place, pixel, pixel))
+    drivers = {'.png': 'PNG', '.jpg': 'JPEG'}
+    with rasterio.open(
+        path,
+        'w',
+        driver=drivers.get(path.suffix, 'GTiff'),
+        count=len(bands),
+        height=bands.shape[1],
+        width=bands.shape[2],
+        dtype=bands.dtype,
+        nodata=nodata,
+        **where,
+        **more,
+    ) as raster:
+        raster.write(bands)
+
+
+class Scenes:
+    """Random scenes below ``root``: ``rgb``, ``mask`` and ``dsm``, side by side on the map."""
+
+    def __init__(self, root: Path, sizes=((20, 26), (16, 16), (33, 16)), seed=0):
+        self.root, self.sizes = root, sizes
+        rng = np.random.default_rng(seed)
+        self.images, self.labels, self.heights, self.places = [], [], [], []
+        east = 500000.0
+        for height, width in sizes:
+            self.images.append(rng.integers(0, 256, (height, width, 3), np.uint8))
+            self.labels.append(rng.integers(0, len(COLOURS), (height, width)))
+            heights = rng.uniform(90, 300, (height, width)).astype(np.float32)
+            heights[rng.random((height, width)) < 0.1] = NO_HEIGHT
+            self.heights.append(heights)
+            self.places.append((east, 5000000.0))
+            east += width * 0.5
+        palette = np.array(list(COLOURS), np.uint8)
+        for n, place in enumerate(self.places):
+            write(root / f'rgb/town_{n}_RGB.tif', self.images[n], place)
+            write(root / f'mask/town_{n}.png', palette[self.labels[n]])
+            write(root / f'dsm/town_{n}_dsm.tif', self.heights[n], place, nodata=NO_HEIGHT)
+        root.mkdir(exist_ok=True)
+        (root / 'classes.txt').write_text(CLASSES)
+
+    def settings(self, **more):
+        from depthda.datasets.preparation.class_list import read_classes
+        from depthda.datasets.preparation.folder import Settings
+        from depthda.datasets.preparation.folder_rows import Cut
+
+        cut = dict(tile=12, stride=8, classes=read_classes(self.root / 'classes.txt'))
+        cut |= more.pop('cut', {})
+        found = dict(
+            images=self.root / 'rgb',
+            labels=self.root / 'mask',
+            depth=self.root / 'dsm',
+            image_suffix='_RGB.tif',
+            depth_suffix='_dsm.tif',
+        )
+        return Settings(**found | more, cut=Cut(**cut))

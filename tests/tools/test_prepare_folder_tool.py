@@ -1,0 +1,99 @@
+"""Sets of people's own by the real command; what the tiles hold is tested beside the library."""
+
+import runpy
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tiny_scenes import Scenes, write
+
+TOOL = Path(__file__).parents[2] / 'tools' / 'prepare_dataset.py'
+
+
+@pytest.fixture
+def call(monkeypatch, capsys):
+    """The command without a process of its own, which takes seconds to import."""
+
+    def run(*args):
+        monkeypatch.setattr(sys, 'argv', ['prepare_dataset.py', *map(str, args)])
+        with pytest.raises(SystemExit) as stopped:
+            runpy.run_path(str(TOOL), run_name='__main__')
+        return stopped.value.code, *capsys.readouterr()
+
+    return run
+
+
+def arguments(root, out, *more):
+    folders = ['--images', root / 'rgb', '--labels', root / 'mask', '--depth', root / 'dsm']
+    suffixes = ['--image-suffix', '_RGB.tif', '--depth-suffix', '_dsm.tif']
+    rest = ['--classes', root / 'classes.txt', '--tile', 16, '--stride', 12, '--out', out]
+    return ['folder', *folders, *suffixes, *rest, *more]
+
+
+def every_file(root):
+    found = (path for path in root.rglob('*') if path.is_file())
+    return {str(path.relative_to(root)): path.read_bytes() for path in found}
+
+
+def test_killed_and_started_again_with_more_workers_gives_the_same_bytes(tmp_path, call):
+    Scenes(tmp_path, [(88, 100)] * 8)
+    split = ['--split', 'train=0.5', 'test=0.5', '--split-by', 'block']
+    code, said, err = call(*arguments(tmp_path, tmp_path / 'clean', *split))
+    assert code == 0, err
+    assert said.splitlines()[0].endswith('/clean: 448 tiles of 16² of 8 images')
+    out = tmp_path / 'out'
+    args = arguments(tmp_path, out, *split, '--workers', '2')
+    process = subprocess.Popen([sys.executable, str(TOOL), *map(str, args)])
+    while not (there := len(list(out.glob('*/*.png')))) and process.poll() is None:
+        time.sleep(0.02)
+    process.send_signal(signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL and there < 3 * 448
+    assert call(*args[:-2])[0] == 0
+    assert every_file(out) == every_file(tmp_path / 'clean')
+
+
+def test_liuzhou_is_read_by_its_own_class(tmp_path, call):
+    from depthda.datasets.liuzhou import LiuZhou
+
+    rng = np.random.default_rng(0)
+    for name in 'ab':
+        write(tmp_path / f'i/{name}.tif', rng.integers(0, 255, (32, 32, 3), np.uint8))
+        write(tmp_path / f'l/{name}.tif', rng.integers(0, 8, (32, 32)).astype(np.uint8))
+    sources = ['--images', tmp_path / 'i', '--labels', tmp_path / 'l', '--first-label', 1]
+    split = ['--split', 'train=0.5', 'test=0.5', '--tile', 16]
+    code, said, err = call('liuzhou', *sources, *split, '--out', tmp_path / 'out')
+    assert code == 0, err
+    assert 'cropland' in said and 'water' in said
+    steps = [dict(type='LoadImageFromFile'), dict(type='LoadAnnotations')]
+    dataset = LiuZhou(
+        str(tmp_path / 'out'), ann_file='train.txt', depth=None, pipeline=steps, test_mode=True
+    )
+    assert len(dataset) == 4
+    assert set(np.unique(dataset[0]['gt_seg_map'])) <= {*range(7), 255}
+    # Of eight values the one for "none" is 255 now.
+    whole = LiuZhou(str(tmp_path / 'out'), depth=None, pipeline=steps, test_mode=True)
+    held = np.stack([whole[n]['gt_seg_map'] for n in range(len(whole))])
+    assert np.bincount(held.ravel(), minlength=256)[255] > 0 and (held != 7).all()
+
+
+def test_seasons_lie_side_by_side(tmp_path, call):
+    scenes = Scenes(tmp_path)
+    sources = arguments(scenes.root, tmp_path / 'arctic/winter')[1:]
+    code, said, _ = call('arctic', *sources, '--season', 'winter')
+    assert code == 0 and said.splitlines()[0].endswith('of 3 images, domain winter')
+    without = [each for each in sources if each not in ('--classes', tmp_path / 'classes.txt')]
+    code, _, err = call('arctic', *without, '--season', 'winter')
+    assert code == 2 and '--classes' in err
+
+
+def test_a_mistake_is_one_sentence(tmp_path, call):
+    scenes = Scenes(tmp_path)
+    (tmp_path / 'mask/town_1.png').unlink()
+    code, out, err = call(*arguments(scenes.root, tmp_path / 'out'))
+    (said,) = [line for line in err.splitlines() if line.strip()]
+    assert (code, out.strip()) == (2, '')
+    assert said.startswith('error: 1 of 3 images in') and 'have no label' in said
