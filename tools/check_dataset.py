@@ -48,7 +48,7 @@ def run(args) -> int:
 
     from rich.console import Console
 
-    from depthda.engine.data_check import data_warnings
+    from depthda.engine.data_check import check_classes, data_warnings
     from depthda.engine.launch import load_config
     from depthda.experiments.browse import deal, draw_sheets, open_source
     from depthda.experiments.dataset_report import (
@@ -60,6 +60,7 @@ def run(args) -> int:
     )
 
     cfg = load_config(args.config, args.cfg_options)
+    check_classes(cfg)
     name = Path(args.config).stem
     with progress_bars() as show:
         checked = check_sets(cfg, args.split, args.fast, args.workers, show)

@@ -47,13 +47,18 @@ class PreparedDataset(RGBDSegDataset):
                 f'{", ".join(manifest["splits"]) or "None, for it was not parted"}'
             )
         self.depth = depth
+        if not manifest['classes'] and kwargs.get('test_mode'):
+            raise UserError(
+                f'{path} names no classes, so nobody knows what is predicted: make the set with '
+                '--classes FILE, labels or not'
+            )
         if manifest['classes']:
             own = dict(classes=manifest['classes'], palette=manifest['palette'])
             kwargs['metainfo'] = own | (kwargs.get('metainfo') or {})
         super().__init__(
             data_prefix=dict(
                 img_path='images',
-                seg_map_path='labels' if labels and manifest['classes'] else None,
+                seg_map_path='labels' if labels and manifest['labels'] else None,
                 depth_path=depth,
             ),
             data_root=data_root,

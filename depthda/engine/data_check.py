@@ -41,6 +41,35 @@ def data_warnings(cfg: Config) -> list[str]:
     return lines
 
 
+def check_classes(cfg: Config) -> None:
+    """Refuse a model whose number of classes is not that of a data set.
+
+    A label beyond the model's classes would crash a GPU, one class too many would never be learnt.
+    """
+    wanted = dict(_class_numbers(cfg.get('model') or {}, 'model'))
+    for name in ('train', 'val', 'test'):
+        for dataset in _sets((cfg.get(f'{name}_dataloader') or {}).get('dataset')):
+            classes = dataset.metainfo.get('classes') or ()
+            for key, number in wanted.items():
+                if classes and number != len(classes):
+                    raise UserError(
+                        f'{key} is {number} and the {name} set has {len(classes)} classes '
+                        f'({", ".join(classes)}): make them agree.'
+                    )
+
+
+def _class_numbers(cfg: Any, key: str) -> Iterator[tuple[str, int]]:
+    """``num_classes`` of every head, with its key."""
+    if isinstance(cfg, (list, tuple)):
+        for number, item in enumerate(cfg):
+            yield from _class_numbers(item, f'{key}.{number}')
+    elif isinstance(cfg, dict):
+        if cfg.get('num_classes') is not None:
+            yield f'{key}.num_classes', cfg['num_classes']
+        for name, item in cfg.items():
+            yield from _class_numbers(item, f'{key}.{name}')
+
+
 def _sets(cfg: Any) -> Iterator[RGBDSegDataset]:
     """Our data sets in ``cfg``, wrappers opened; nothing is read yet, no pipeline built."""
     if isinstance(cfg, (list, tuple)):

@@ -17,7 +17,7 @@ from mmengine.runner import Runner
 
 from depthda.engine.checkpoints import check_is_checkpoint, file_hash, read_meta
 from depthda.engine.config_check import merge_mistakes
-from depthda.engine.data_check import data_warnings
+from depthda.engine.data_check import check_classes, data_warnings
 from depthda.engine.prepare import add_writer, keep_depth, load_config, prepare, use_amp, use_tta
 from depthda.engine.provenance import describe_dataset, device_name, git_commit, versions
 from depthda.engine.resume import Start, find_start
@@ -46,6 +46,7 @@ def train(
     prepare(cfg, config, work_dir, launcher)
     if amp:
         use_amp(cfg)
+    check_classes(cfg)
     start = find_start(cfg, resume)
     if start.finished:
         print_log(f'nothing to do: {start.checkpoint} is at the last iteration', 'current')
@@ -102,6 +103,7 @@ def test(
             'tools/translate.py).'
         )
     prepare(cfg, config, work_dir, launcher)
+    check_classes(cfg)
     check_is_checkpoint(checkpoint)
     if submission and not out:
         out = os.path.join(cfg.work_dir, 'predictions')

@@ -49,6 +49,10 @@ def test_what_is_not_there_is_said(root):
     with pytest.raises(UserError, match='manifest.json does not exist: make the set with'):
         PreparedDataset(str(root / 'images'))
     path = root / 'manifest.json'
-    path.write_text(json.dumps(json.loads(path.read_text()) | {'complete': False}))
+    manifest = json.loads(path.read_text())
+    path.write_text(json.dumps(manifest | {'classes': None, 'labels': False}))
+    with pytest.raises(UserError, match='names no classes'):
+        PreparedDataset(str(root), test_mode=True)
+    path.write_text(json.dumps(manifest | {'complete': False}))
     with pytest.raises(UserError, match='is not complete: run tools/prepare_dataset.py again'):
         PreparedDataset(str(root))

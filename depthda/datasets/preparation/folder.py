@@ -146,10 +146,8 @@ def _cut(job: tuple[Scene, dict[str, tuple]], out: Path, cut: Cut) -> dict[str, 
 def _check(settings: Settings, workers: int) -> None:
     """Refuse what no folder could make true."""
     cut = settings.cut
-    if (settings.labels is None) != (cut.classes is None):
-        raise UserError(
-            '--labels and --classes belong together: the list says what the labels mean'
-        )
+    if settings.labels is not None and cut.classes is None:
+        raise UserError('--labels needs --classes FILE, the list that says what they mean')
     if cut.tile is not None and not (cut.tile >= 1 and 1 <= cut.stride <= cut.tile):
         raise UserError(
             f'tiles of {cut.tile} every {cut.stride} pixels: the stride has to be between 1 and '
@@ -162,7 +160,7 @@ def _check(settings: Settings, workers: int) -> None:
             raise UserError(f'{option} {span[0]:g} {span[1]:g} is no range: give LOW HIGH')
     if settings.depth is None and (cut.depth_range or cut.warp):
         raise UserError('--depth-range and --warp-depth are about heights: add --depth')
-    if cut.nearest_colour and not (cut.classes and cut.classes.coloured):
+    if cut.nearest_colour and not (settings.labels and cut.classes.coloured):
         raise UserError('--nearest-colour is about labels in colours, and there are none')
     if cut.bands and (min(cut.bands) < 1 or len(cut.bands) not in (1, 3)):
         raise UserError('--bands takes one or three bands, counted from 1')
@@ -275,6 +273,7 @@ def _about(settings: Settings, cut: Cut) -> dict[str, Any]:
         domain=settings.domain,
         classes=classes and list(classes.names),
         palette=classes and classes.palette,
+        labels=settings.labels is not None,
         depth=cut.depth_name if settings.depth else None,
         settings=_as_json(plain),
     )

@@ -20,14 +20,14 @@ class FolderManifest:
 
     Args:
         out: The folder that one run at a time writes to.
-        about: ``classes``, ``palette``, ``domain``, ``depth`` (its folder) and ``settings``, by
-            which tiles of one making are known.
+        about: ``classes``, ``palette``, ``domain``, ``labels`` (whether there are any), ``depth``
+            (its folder) and ``settings``, by which tiles of one making are known.
     """
 
     def __init__(self, out: Path, about: Mapping[str, Any]) -> None:
         self.out, self._path = out, out / MANIFEST
         _check_siblings(out, about)
-        labels = ['labels'] if about['classes'] else []
+        labels = ['labels'] if about['labels'] else []
         self.products = ['images', *labels, *([about['depth']] if about['depth'] else [])]
         content = read_json(self._path)
         if content is not None and any(each.is_dir() for each in out.iterdir()):

@@ -34,7 +34,7 @@ def describe(manifest: Mapping[str, Any], out: str | os.PathLike) -> list[str]:
             f'{len(odd):,} images had labels in colours of no class, which got the nearest '
             f'({_some(odd)})'
         )
-    if manifest['classes']:
+    if manifest['labels']:
         lines += _classes(manifest)
     return lines
 

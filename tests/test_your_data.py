@@ -1,0 +1,102 @@
+"""docs/your-data.md: two places of one's own, from folders to scores, with a small model."""
+
+import re
+import runpy
+import shutil
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from tiny_scenes import write
+
+from depthda.engine.launch import load_config, test, train
+from depthda.errors import UserError
+
+test.__test__ = False  # the function under test, not a test
+
+ROOT = Path(__file__).parents[1]
+BASES = ROOT / 'configs/_base_'
+
+
+@pytest.fixture(scope='module')
+def places(tmp_path_factory):
+    """Two prepared domains; the south has no labels."""
+    root = tmp_path_factory.mktemp('mine')
+    rng = np.random.default_rng(0)
+    (root / 'classes.txt').write_text('field 255 255 0\nwood 0 90 0\nignore 0 0 0\n')
+    for name, shift in (('north', 0), ('south', 60)):
+        for n in range(3):
+            wood = rng.random((12, 16)) < 0.4
+            wood = np.kron(wood, np.ones((8, 8))).astype(bool)
+            image = np.where(wood[..., None], (20, 90, 30), (150, 140, 60)) + shift
+            write(root / name / f'rgb/{n}.png', (image % 256).astype(np.uint8))
+            colours = np.where(wood[..., None], (0, 90, 0), (255, 255, 0)).astype(np.uint8)
+            write(root / name / f'mask/{n}.png', colours)
+            write(root / name / f'dsm/{n}.tif', np.where(wood, 120.0, 100.0).astype(np.float32))
+    labelled = ['--labels', root / '{}/mask', '--classes', root / 'classes.txt']
+    prepare(root, 'north', *labelled, '--split', 'train=0.67', 'val=0.33')
+    prepare(root, 'south', *labelled)
+    prepare(root, 'south', *labelled[2:], out='bare')
+    return root
+
+
+def prepare(root, name, *more, out=None):
+    args = ['folder', '--images', root / '{}/rgb', '--depth', root / '{}/dsm', '--tile', 64, *more]
+    args += ['--domain', name, '--out', root / 'data' / (out or name)]
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(SystemExit) as stopped:
+        patch.setattr(sys, 'argv', ['', *(str(each).replace('{}', name) for each in args)])
+        runpy.run_path(str(ROOT / 'tools/prepare_dataset.py'), run_name='__main__')
+    assert stopped.value.code == 0
+
+
+def config(places, data_file, target, classes=2):
+    """The copies that the page tells to make, with a small model."""
+    text = (BASES / 'datasets/prepared-512x512.py').read_text()
+    for name, place in (('source', 'north'), ('target', target)):
+        root = str(places / 'data' / place)
+        text, count = re.subn(rf'(?m)^{name}_root = .*$', f'{name}_root = {root!r}', text)
+        assert count == 1
+    text = text.replace('crop_size = (512, 512)', 'crop_size = (64, 64)')
+    text = text.replace('num_workers=4', 'num_workers=0')
+    text = text.replace('persistent_workers=True', 'persistent_workers=False')
+    (places / 'prepared-512x512.py').write_text(text)
+    shutil.copy(BASES / 'datasets/prepared-unlabelled-512x512.py', places)
+    path = places / f'mine-{data_file}'
+    path.write_text(
+        f"_base_ = ['{BASES}/models/depthda_tiny.py', './{data_file}', "
+        f"'{BASES}/schedules/adamw-sample.py', '{BASES}/default_runtime.py']\n"
+        f'train_cfg = dict(max_iters=2, val_interval=2)\n'
+        f'model = dict(decode_head=dict(num_classes={classes}))\n'
+    )
+    return path
+
+
+def test_from_two_folders_to_scores_and_maps(places, tmp_path):
+    path = config(places, 'prepared-unlabelled-512x512.py', 'bare')
+    train(path, str(tmp_path / 'run'))
+    checkpoint = tmp_path / 'run/iter_2.pth'
+    test(path, checkpoint, str(tmp_path / 'test'), out=str(tmp_path / 'maps'))
+    maps = sorted((tmp_path / 'maps').rglob('*.png'))
+    tiles = sorted((places / 'data/bare/images').iterdir())
+    assert [each.stem for each in maps] == [each.stem for each in tiles]
+    assert set(np.unique(cv2.imread(str(maps[0]), cv2.IMREAD_UNCHANGED))) <= {0, 1}
+    # Scored, where the south has labels.
+    path = config(places, 'prepared-512x512.py', 'south')
+    scores = test(path, checkpoint, str(tmp_path / 'test'))
+    assert {'IoU.field', 'IoU.wood', 'mIoU'} <= set(scores['scores'])
+
+
+def test_a_model_of_other_classes_is_refused_before_it_starts(places, tmp_path):
+    path = config(places, 'prepared-512x512.py', 'south', classes=6)
+    with pytest.raises(UserError, match=r'decode_head.num_classes is 6 and the train set has 2'):
+        train(path, str(tmp_path))
+    with pytest.raises(UserError, match=r'num_classes is 6 and .* 2 classes \(field, wood\)'):
+        test(path, 'none.pth', str(tmp_path))
+
+
+def test_the_config_of_the_page_is_the_one_there_is():
+    cfg = load_config(ROOT / 'configs/depthda/depthda_convnext-b-s_1xb4-40k_prepared-512x512.py')
+    assert cfg.model.decode_head.num_classes == cfg.model.auxiliary_head.num_classes == 6
+    assert cfg.test_dataloader.dataset.data_root == 'data/mine/south'
