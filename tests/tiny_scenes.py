@@ -41,10 +41,10 @@ class Scenes:
         rng = np.random.default_rng(seed)
         self.images, self.labels, self.heights, self.places = [], [], [], []
         east = 500000.0
-        for height, width in sizes:
+        for n, (height, width) in enumerate(sizes):
             self.images.append(rng.integers(0, 256, (height, width, 3), np.uint8))
             self.labels.append(rng.integers(0, len(COLOURS), (height, width)))
-            heights = rng.uniform(90, 300, (height, width)).astype(np.float32)
+            heights = rng.uniform(150 - 30 * n, 250 + 20 * n, (height, width)).astype(np.float32)
             heights[rng.random((height, width)) < 0.1] = NO_HEIGHT
             self.heights.append(heights)
             self.places.append((east, 5000000.0))

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from tiny_scenes import NO_HEIGHT, Scenes, write
 
+from depthda.datasets.preparation import folder
 from depthda.datasets.preparation.class_list import numbered
 from depthda.datasets.preparation.folder import Splits, prepare_folder, read_splits
 from depthda.datasets.preparation.folder_report import describe
@@ -265,6 +266,15 @@ def test_the_next_run_does_what_is_left_alone(tmp_path):
     prepare_folder(out, scenes.settings())
     assert every_file(out) == whole
     assert {path: path.stat().st_mtime_ns for path in out.rglob('town_[12]*')} == before
+
+
+def test_the_order_in_which_images_are_done_leaves_no_trace(tmp_path, monkeypatch):
+    scenes = Scenes(tmp_path)
+    prepare_folder(tmp_path / 'one', scenes.settings())
+    in_order = folder.each_done
+    monkeypatch.setattr(folder, 'each_done', lambda *args: reversed(list(in_order(*args))))
+    prepare_folder(tmp_path / 'other', scenes.settings())
+    assert every_file(tmp_path / 'one') == every_file(tmp_path / 'other')
 
 
 def test_files_that_change_or_go_are_followed(tmp_path):
