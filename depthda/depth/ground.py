@@ -62,6 +62,7 @@ def _with_halo(strips: Iterable[Strip], half: int) -> Iterator[Strip]:
             held = tuple(map(np.concatenate, zip(held, (values, valid), strict=True)))
         waiting.append(len(values))
         stop += len(values)
+        del values, valid  # held already
         while waiting and start + waiting[0] + half <= stop:
             yield give(start, waiting[0])
             start += waiting.popleft()
@@ -79,18 +80,18 @@ def _append(array: np.ndarray, rows: int) -> np.ndarray:
 
 
 def _lowest(values: np.ndarray, valid: np.ndarray, half: tuple[int, int]) -> Strip:
-    return _windows(np.minimum, np.where(valid, values, np.inf), half), _inner(valid, half)
+    return _windows(np.minimum, np.inf, values, valid, half), _inner(valid, half)
 
 
 def _highest(values: np.ndarray, valid: np.ndarray, half: tuple[int, int]) -> Strip:
-    return _windows(np.maximum, np.where(valid, values, -np.inf), half), _inner(valid, half)
+    return _windows(np.maximum, -np.inf, values, valid, half), _inner(valid, half)
 
 
 def _mean(values: np.ndarray, valid: np.ndarray, half: tuple[int, int]) -> Strip:
     # In double precision: the sum over a window of 600² of heights of 3000 m has 10 digits.
-    total = _windows(np.add, np.where(valid, values, 0), half, np.float64)
-    count = _windows(np.add, valid.astype(np.float32), half)
-    return (total / np.maximum(count, 1)).astype(np.float32), _inner(valid, half)
+    mean = _windows(np.add, 0, values, valid, half, np.float64)
+    mean /= np.maximum(_windows(np.add, 0, valid, valid, half), 1)
+    return mean.astype(np.float32), _inner(valid, half)
 
 
 def _inner(valid: np.ndarray, half: tuple[int, int]) -> np.ndarray:
@@ -98,15 +99,23 @@ def _inner(valid: np.ndarray, half: tuple[int, int]) -> np.ndarray:
 
 
 def _windows(
-    combine: Combine, values: np.ndarray, half: tuple[int, int], dtype: type = np.float32
+    combine: Combine,
+    beyond: float,
+    values: np.ndarray,
+    valid: np.ndarray,
+    half: tuple[int, int],
+    dtype: type = np.float32,
 ) -> np.ndarray:
-    """``combine`` over each pixel's window; ``values`` has ``half`` rows more on both sides."""
+    """``combine`` over each pixel's window; what is not valid, or beyond the edge, is ``beyond``.
+
+    ``values`` has ``half`` rows more above and below.
+    """
     rows, width = len(values) - 2 * half[0], values.shape[1]
     upright = np.empty((rows, width), dtype)
     for left in range(0, width, _CHUNK):
         part = np.s_[:, left : left + _CHUNK]
-        upright[part] = _runs(combine, values[part].astype(dtype), 2 * half[0] + 1)
-    beyond = {np.minimum: np.inf, np.maximum: -np.inf, np.add: 0}[combine]
+        known = np.where(valid[part], values[part], beyond).astype(dtype)
+        upright[part] = _runs(combine, known, 2 * half[0] + 1)
     result = np.empty((rows, width), dtype)
     for top in range(0, rows, _CHUNK):
         part = np.s_[top : top + _CHUNK]

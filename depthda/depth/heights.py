@@ -69,7 +69,8 @@ def _height(ordered: int) -> float:
 
 
 def _position(coarse: np.ndarray, percentile: float) -> float:
-    return (int(coarse.sum()) - 1) * percentile / 100
+    # In numpy's order: between heights far apart the last bit of the position tells.
+    return percentile / 100 * (int(coarse.sum()) - 1)
 
 
 def _ranks(coarse: np.ndarray, percentiles: Sequence[float]) -> list[int]:

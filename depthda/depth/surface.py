@@ -77,7 +77,8 @@ class Surface:
         """The heights from top to bottom; reads the file twice at once if there is an opening."""
         grid = read_grid(self.path)
         half = self._half(grid)
-        rows = max(_STRIP // grid.width, 1, half[0] * 2 if half else 0)
+        # Strips lower than their halo would mean more work for the halo than for the strip.
+        rows = max(_STRIP // grid.width, 1, half[0] if half else 0)
         surface = _read(self.path, grid, rows, self.nodata)
         if self.terrain is not None:
             ground = _read(self.terrain, grid, rows, self.nodata)
