@@ -35,12 +35,12 @@ def find_surfaces(heights: Sequence[str], out: Path, terrain: Path | None) -> li
     for given in heights:
         path = Path(os.path.abspath(given))
         folder = path if path.is_dir() else path.parent
+        if terrain is not None and Path(os.path.abspath(terrain)).is_relative_to(path):
+            raise UserError(
+                f'the terrain models of {terrain} would be taken for surface models, because they '
+                f'lie in {path}: put them elsewhere.'
+            )
         for source in _surfaces(path):
-            if terrain is not None and source.is_relative_to(os.path.abspath(terrain)):
-                raise UserError(
-                    f'the terrain models of {terrain} would be taken for surface models: name '
-                    'folders of their own.'
-                )
             stem = source.relative_to(folder).with_suffix('')
             # Appended, not with_suffix: 12.5.tif is not 12.tif.
             target = out / f'{stem}.png'
