@@ -36,10 +36,11 @@ class Grid(NamedTuple):
 class Relief(NamedTuple):
     """A strip of a surface model."""
 
-    raw: np.ndarray  # as they are on disk, in metres; float32 rows×width
+    raw: np.ndarray  # heights as they are on disk; float32 rows×width
     heights: np.ndarray  # above the ground, where that is asked for
     valid: np.ndarray
-    below: int  # how many valid ones were below the ground, and are 0 now
+    below: int = 0  # how many valid ones were below the ground, and are 0 now
+    terrain: np.ndarray | None = None  # the terrain model, where there is one
 
 
 @dataclass(frozen=True)
@@ -85,13 +86,14 @@ class Surface:
         elif half:
             ground = ground_strips(_read(self.path, grid, rows, self.nodata), half)
         else:
-            yield from (Relief(raw, raw, valid, 0) for raw, valid in surface)
+            yield from (Relief(raw, raw, valid) for raw, valid in surface)
             return
         for (raw, valid), (level, known) in zip(surface, ground, strict=True):
             valid = valid & known
             above = np.subtract(raw, level, where=valid, out=np.zeros_like(raw))
             below = int(np.count_nonzero(above < 0))
-            yield Relief(raw, np.maximum(above, 0), valid, below)
+            terrain = level if self.terrain is not None else None
+            yield Relief(raw, np.maximum(above, 0), valid, below, terrain)
 
     def _half(self, grid: Grid) -> tuple[int, int] | None:
         """Half the window of the opening, in rows and columns; None: there is none."""
@@ -101,13 +103,14 @@ class Surface:
             sides = tuple(self.window / metres for metres in _pixel(self.path, grid))
         else:
             return None
-        half = tuple(round((side - 1) / 2) for side in sides)
-        if min(half) < 1:
+        if min(sides) < 3:
             raise UserError(
                 f'the window of the opening is {min(sides):.2g} pixels of {self.path}, and it has '
                 'to be larger than the largest building: give a larger one.'
             )
-        return half
+        # A window that is larger than the raster is cut at its edges anyway.
+        size = (grid.height, grid.width)
+        return tuple(round((min(s, 2 * n + 1) - 1) / 2) for s, n in zip(sides, size, strict=True))
 
 
 def read_grid(path: Path) -> Grid:

@@ -35,6 +35,11 @@ def find_surfaces(heights: Sequence[str], out: Path, terrain: Path | None) -> li
     for given in heights:
         path = Path(os.path.abspath(given))
         folder = path if path.is_dir() else path.parent
+        if out == folder or path.is_dir() and out.is_relative_to(path):
+            raise UserError(
+                f'{out} lies among the surface models of {folder}, where a data set would find two '
+                'files of one stem: name a folder beside it with --out.'
+            )
         if terrain is not None and Path(os.path.abspath(terrain)).is_relative_to(path):
             raise UserError(
                 f'the terrain models of {terrain} would be taken for surface models, because they '

@@ -78,6 +78,7 @@ class Tally:
         )
         self._raw = 0  # of heights as they are on disk, so of the suspect ones too
         self._ends: list[float] = []
+        self._terrain: set[float] = set()
         self._codes: list[int] = []
 
     def add(self, strip: Relief, codes: np.ndarray) -> None:
@@ -94,6 +95,9 @@ class Tally:
         if known.size:
             self._raw += count_coarse(raw)
             self._ends = [*self._ends, float(raw.min()), float(raw.max())]
+            if strip.terrain is not None:
+                level = strip.terrain[strip.valid]
+                self._terrain |= {float(level.min()), float(level.max())}
             seen = codes[strip.valid]
             self._codes = [*self._codes, int(seen.min()), int(seen.max())]
 
@@ -109,7 +113,8 @@ class Tally:
         middle, top = (rough_percentile(self._raw, percent) for percent in (50, 99))
         if lowest in _TYPICAL or lowest < middle - max(_FAR_AT_LEAST, _FAR * (top - middle)):
             return lowest
-        return highest if highest in _TYPICAL else None
+        # Of a terrain model too: a house above -9999 is 10 km high.
+        return next((value for value in (highest, *self._terrain) if value in _TYPICAL), None)
 
 
 def _codes(strips: Iterator[Relief], tally: Tally) -> Iterator[np.ndarray]:

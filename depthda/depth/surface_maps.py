@@ -186,6 +186,10 @@ def _check(settings: Settings, workers: int) -> None:
         low, high = settings.value_range
         if not (math.isfinite(low) and math.isfinite(high) and low < high):
             raise UserError(f'the range {low:g} to {high:g} is none: give LOW HIGH in metres.')
+    if not all(map(math.isfinite, settings.nodata)):
+        raise UserError('NaN and infinity are no heights anyway: leave them out of --nodata.')
+    if settings.window is not None and not math.isfinite(settings.window):
+        raise UserError(f'a window of {settings.window:g} m is none: give metres.')
     windows = [w for w in (settings.window, settings.window_pixels) if w is not None]
     if settings.ground != 'opening' and windows:
         raise UserError('a window is for --ground opening: leave it out, or ask for that.')

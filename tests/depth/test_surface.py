@@ -154,6 +154,11 @@ def test_a_window_that_says_nothing_is_refused(tmp_path):
     with pytest.raises(UserError, match='d.tif has pixels in degrees.* --window-pixels'):
         Surface(degrees, window=9).check()
     Surface(degrees, window_pixels=9).check()
+    # One that is larger than the raster sees all of it.
+    heights = hills(0)
+    found, _, _ = whole(Surface(write_surface(tmp_path / 'y.tif', heights), window=1e9))
+    everything = heights - ground_below(heights, np.ones(heights.shape, bool), (99, 99))
+    np.testing.assert_allclose(found, np.maximum(everything, 0), atol=1e-4)
     with pytest.raises(UserError, match='1.2 pixels of .*larger than the largest building'):
         Surface(write_surface(tmp_path / 'y.tif', hills(0)), window=0.6).check()
 

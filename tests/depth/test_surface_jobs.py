@@ -63,6 +63,13 @@ def test_two_of_one_stem_are_refused(tree):
         find_surfaces([str(tree / 'other'), str(tree / 'dsm/'), str(tree / 'dsm')], OUT, None)
 
 
+def test_maps_among_the_surface_models_are_refused(tree):
+    for given, out in [('dsm', 'dsm'), ('dsm', 'dsm/maps'), ('dsm/b/2.tif', 'dsm/b')]:
+        with pytest.raises(UserError, match='lies among the surface models of'):
+            find_surfaces([str(tree / given)], tree / out, None)
+    assert find_surfaces([str(tree / 'dsm/b/2.tif')], tree / 'dsm/b/maps', None)
+
+
 def test_what_is_no_surface_model_is_named(tree):
     with pytest.raises(UserError, match='there is no file or folder .*nothing'):
         find_surfaces([str(tree / 'nothing')], OUT, None)

@@ -111,6 +111,17 @@ def test_what_looks_like_no_data_is_told(tmp_path, value, share, suspect):
     assert found == (pytest.approx(value) if suspect else None)
 
 
+def test_no_data_of_a_terrain_model_is_told_too(tmp_path):
+    terrain = hills(1) - 20
+    path = write_surface(tmp_path / 'dtm.tif', terrain)
+    surface = Surface(write_surface(tmp_path / 'x.tif', hills(0)), terrain=path)
+    for suspect in (None, -9999):
+        write_map(surface, surface.check(), {}, tmp_path / 'x.png', Recipe((0, 30), False, 'key'))
+        assert json.loads(png_notes.get(tmp_path / 'x.png'))['suspect'] == suspect
+        terrain[3, 4:7] = -9999
+        write_surface(path, terrain)
+
+
 def test_a_mountain_and_a_lake_are_not_suspect(tmp_path):
     for heights in (
         np.linspace(300, 4000, 2000).reshape(40, 50),

@@ -242,6 +242,8 @@ def test_folders_of_other_making_are_refused(source, tmp_path):
         ({'window': 9}, 'a window is for --ground opening'),
         ({'ground': 'opening'}, 'larger than the largest building'),
         ({'ground': 'opening', 'window': 9, 'window_pixels': 9}, 'needs one window'),
+        ({'ground': 'opening', 'window': float('inf')}, 'window of inf m'),
+        ({'nodata': (float('nan'),)}, 'NaN and infinity'),
         ({'workers': 0}, '0 workers'),
     ],
 )
