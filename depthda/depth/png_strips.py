@@ -14,7 +14,7 @@ from depthda.files import atomic_path
 # As long for every note, which is known only when the last strip is.
 _ROOM = 1024
 _UP = 2  # filter of a row: its difference to the row above
-_LEVEL = 4
+_LEVEL = 1  # twice as fast as 4, and files are a tenth larger at most
 _ROWS = 64  # worked on at once
 
 
