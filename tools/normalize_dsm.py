@@ -60,7 +60,7 @@ def parse() -> argparse.Namespace:
         '--fill',
         action='store_true',
         help='give pixels without height the nearest height; otherwise they are "no depth". Takes '
-        'about 14 bytes a pixel, where strips would do',
+        'about 15 bytes a pixel, where strips would do',
     )
     parser.add_argument(
         '--ground',
