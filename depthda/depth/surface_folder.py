@@ -64,7 +64,6 @@ class SurfaceFolder:
                 f'{self.root} holds pictures of unknown making ({other.name}) and no {MANIFEST}: '
                 'name another folder with --out.'
             )
-        remove_strays(self.root)
 
     def settle(self, found: dict[str, Any]) -> None:
         """Take this range, and begin the manifest; maps of another range are refused."""
@@ -94,7 +93,7 @@ class SurfaceFolder:
         return (world.read_text() if world.is_file() else None) == world_file(grid)
 
     def finish(self) -> dict[str, Any]:
-        """Enter every map into the manifest; gives the entries by name, sorted."""
+        """Enter every map into the manifest, clear up; gives the entries by name, sorted."""
         entries = {
             path.relative_to(self.root).as_posix()[: -len('.png')]: self._entry(path)
             for path in self._pngs()
