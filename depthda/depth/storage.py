@@ -45,15 +45,17 @@ def read_depth(
 
 
 def write_depth(path: str | os.PathLike, depth: np.ndarray) -> None:
-    """Write H×W depth in [0, 1] (0 = no depth) as 16-bit PNG, whole or not at all.
-
-    Valid depth never becomes code 0, however small it is.
-    """
+    """Write H×W depth in [0, 1] (0 = no depth) as 16-bit PNG, whole or not at all."""
     depth = np.asarray(depth, np.float64)
     if depth.ndim != 2 or not (depth >= 0).all() or not (depth <= 1).all():
         raise ValueError(f'depth for {path} must be H×W in [0, 1] without NaN, got {depth.shape}')
-    codes = np.where(depth > 0, np.maximum(np.rint(depth * 65535), 1), 0).astype(np.uint16)
-    write_codes(path, codes)
+    write_codes(path, to_codes(depth))
+
+
+def to_codes(depth: np.ndarray) -> np.ndarray:
+    """The uint16 codes of depth in [0, 1]; valid depth never becomes 0, however small it is."""
+    codes = np.maximum(np.rint(np.asarray(depth, np.float64) * 65535), 1)
+    return np.where(depth > 0, codes, 0).astype(np.uint16)
 
 
 def write_codes(path: str | os.PathLike, codes: np.ndarray, note: str | None = None) -> None:

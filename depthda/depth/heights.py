@@ -1,0 +1,86 @@
+"""Percentiles of more heights than memory holds, exactly, in two passes over them.
+
+The bits of a float32, read as a whole number, are in the order of the values (once negative ones
+are turned over). The first pass counts the upper 16 bits of every height; that tells which bins
+hold the percentiles. The second counts the lower 16 bits of the heights in those bins alone, and
+then the values are known, bit for bit. So no outlier, however far, makes the bins coarse, as it
+would if they were laid between the lowest and the highest height.
+"""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+_BINS = 1 << 16
+
+
+def count_coarse(heights: np.ndarray) -> np.ndarray:
+    """First pass: how many of the finite ``heights`` fall into each of 65,536 bins (int64)."""
+    return np.bincount(_ordered(heights) >> 16, minlength=_BINS)
+
+
+def coarse_bins(coarse: np.ndarray, percentiles: Sequence[float]) -> list[int]:
+    """The bins that the second pass has to look into, from the sum of the first pass."""
+    return sorted({_locate(coarse, rank)[0] for rank in _ranks(coarse, percentiles)})
+
+
+def count_fine(heights: np.ndarray, bins: Sequence[int]) -> np.ndarray:
+    """Second pass: the same inside the ``bins`` of the first; ``len(bins)``×65,536."""
+    ordered = _ordered(heights)
+    coarse = ordered >> 16
+    fine = [np.bincount(ordered[coarse == each] & (_BINS - 1), minlength=_BINS) for each in bins]
+    return np.array(fine)
+
+
+def percentiles_of(
+    coarse: np.ndarray, fine: np.ndarray, bins: Sequence[int], percentiles: Sequence[float]
+) -> list[float]:
+    """The percentiles, as ``numpy.percentile`` has them: linear between the two nearest heights."""
+    found = {}
+    for rank in _ranks(coarse, percentiles):
+        upper, before = _locate(coarse, rank)
+        lower, _ = _locate(fine[list(bins).index(upper)], rank - before)
+        found[rank] = _height(upper << 16 | lower)
+    values = []
+    for percentile in percentiles:
+        position = _position(coarse, percentile)
+        low, high = found[math.floor(position)], found[math.ceil(position)]
+        values.append(low + (high - low) * (position - math.floor(position)))
+    return values
+
+
+def rough_percentile(coarse: np.ndarray, percentile: float) -> float:
+    """A percentile from the first pass alone: the lower end of its bin, less than 1 % off."""
+    upper, _ = _locate(coarse, math.floor(_position(coarse, percentile)))
+    edge = upper << 16
+    # Below zero the bits were turned over, so the end nearer to zero has them all set.
+    return _height(edge if edge >> 31 else edge | _BINS - 1)
+
+
+def _ordered(heights: np.ndarray) -> np.ndarray:
+    bits = np.ascontiguousarray(heights, np.float32).reshape(-1).view(np.uint32)
+    return np.where(bits >> 31, ~bits, bits | np.uint32(1 << 31))
+
+
+def _height(ordered: int) -> float:
+    bits = ordered ^ (1 << 31) if ordered >> 31 else ~ordered & 0xFFFFFFFF
+    return float(np.array(bits, np.uint32).view(np.float32))
+
+
+def _position(coarse: np.ndarray, percentile: float) -> float:
+    # In numpy's order: between heights far apart the last bit of the position tells.
+    return percentile / 100 * (int(coarse.sum()) - 1)
+
+
+def _ranks(coarse: np.ndarray, percentiles: Sequence[float]) -> list[int]:
+    """The places, in the sorted heights, of those that the percentiles lie between."""
+    positions = [_position(coarse, percentile) for percentile in percentiles]
+    return sorted({place for each in positions for place in (math.floor(each), math.ceil(each))})
+
+
+def _locate(counts: np.ndarray, rank: int) -> tuple[int, int]:
+    """The bin that holds the height of this place, and how many come before the bin."""
+    ends = counts.cumsum()
+    found = int(np.searchsorted(ends, rank, side='right'))
+    return found, int(ends[found] - counts[found])

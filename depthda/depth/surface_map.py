@@ -1,0 +1,138 @@
+"""One surface model made into one depth map, and what was counted on the way."""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from scipy.ndimage import distance_transform_edt
+
+from depthda.depth.heights import count_coarse, rough_percentile
+from depthda.depth.png_strips import png_strips
+from depthda.depth.storage import normalize_heights, to_codes
+from depthda.depth.surface import Grid, Relief, Surface, world_file
+from depthda.files import atomic_path
+
+Range = tuple[float, float]
+
+_ROWS = 64  # normalised at once: in double precision they take four times the room
+# What writers of rasters put where they know nothing, when a file does not say so.
+_TYPICAL = (-9999.0, -99999.0, -32767.0, -32768.0, 9999.0, 99999.0, 32767.0, 65535.0)
+_TYPICAL += (float(np.finfo(np.float32).min), float(np.finfo(np.float32).max))
+# A lowest height so much farther below the median than 99 of 100 are above it is no terrain.
+_FAR, _FAR_AT_LEAST = 10, 100
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What decides a map, besides its surface model.
+
+    Args:
+        value_range: Heights that become depth 0 and 1; what lies outside is clipped.
+        fill: Give "no depth" the nearest valid height. The whole map is in memory for that.
+        key: Stands for all settings, in the note of each map.
+    """
+
+    value_range: Range
+    fill: bool
+    key: str
+
+
+def write_map(
+    surface: Surface, grid: Grid, identity: Mapping[str, object], path: Path, recipe: Recipe
+) -> None:
+    """Write the map and, for a surface model that has a place, the world file (.pgw) beside it."""
+    _write_world(path, world_file(grid))
+    tally = Tally(recipe.value_range)
+    with png_strips(path, grid.width, grid.height) as picture:
+        strips = _codes(surface.strips(), tally)
+        if recipe.fill:
+            strips = iter([fill_nearest(np.concatenate(list(strips)))])
+        for codes in strips:
+            picture.write(codes)
+        said = {'settings': recipe.key, 'input': dict(identity), **tally.counts()}
+        picture.note = json.dumps(said)
+
+
+def world_path(path: Path) -> Path:
+    return path.with_suffix('.pgw')
+
+
+def fill_nearest(codes: np.ndarray) -> np.ndarray:
+    """Give each code 0 the nearest other one; a map of nothing but 0 stays as it is."""
+    empty = codes == 0
+    if empty.all() or not empty.any():
+        return codes
+    row, column = distance_transform_edt(empty, return_distances=False, return_indices=True)
+    return codes[row, column]
+
+
+class Tally:
+    """Counts over the strips of one surface model."""
+
+    def __init__(self, value_range: Range) -> None:
+        self.range = value_range
+        self._sums = dict.fromkeys(
+            ('pixels', 'no_height', 'clipped_low', 'clipped_high', 'below_ground'), 0
+        )
+        self._raw = 0  # of heights as they are on disk, so of the suspect ones too
+        self._ends: list[float] = []
+        self._terrain: set[float] = set()
+        self._codes: list[int] = []
+
+    def add(self, strip: Relief, codes: np.ndarray) -> None:
+        known, raw = strip.heights[strip.valid], strip.raw[strip.valid]
+        low, high = self.range
+        for key, count in (
+            ('pixels', codes.size),
+            ('no_height', codes.size - known.size),
+            ('clipped_low', np.count_nonzero(known < low)),
+            ('clipped_high', np.count_nonzero(known > high)),
+            ('below_ground', strip.below),
+        ):
+            self._sums[key] += int(count)
+        if known.size:
+            self._raw += count_coarse(raw)
+            self._ends = [*self._ends, float(raw.min()), float(raw.max())]
+            if strip.terrain is not None:
+                level = strip.terrain[strip.valid]
+                self._terrain |= {float(level.min()), float(level.max())}
+            seen = codes[strip.valid]
+            self._codes = [*self._codes, int(seen.min()), int(seen.max())]
+
+    def counts(self) -> dict[str, object]:
+        """The sums; whether all codes are one; a height that looks like no-data, or None."""
+        relief = bool(self._codes) and min(self._codes) < max(self._codes)
+        return {**self._sums, 'relief': relief, 'suspect': self._suspect()}
+
+    def _suspect(self) -> float | None:
+        if not self._ends:
+            return None
+        lowest, highest = min(self._ends), max(self._ends)
+        middle, top = (rough_percentile(self._raw, percent) for percent in (50, 99))
+        if lowest in _TYPICAL or lowest < middle - max(_FAR_AT_LEAST, _FAR * (top - middle)):
+            return lowest
+        # Of a terrain model too: a house above -9999 is 10 km high.
+        return next((value for value in (highest, *self._terrain) if value in _TYPICAL), None)
+
+
+def _codes(strips: Iterator[Relief], tally: Tally) -> Iterator[np.ndarray]:
+    for strip in strips:
+        codes = np.empty(strip.heights.shape, np.uint16)
+        for top in range(0, len(codes), _ROWS):
+            part = np.s_[top : top + _ROWS]
+            codes[part] = to_codes(
+                normalize_heights(strip.heights[part], strip.valid[part], tally.range)
+            )
+        tally.add(strip, codes)
+        yield codes
+
+
+def _write_world(path: Path, content: str | None) -> None:
+    world = world_path(path)
+    if content is None:
+        world.unlink(missing_ok=True)
+        return
+    with atomic_path(world) as beside:
+        beside.write_text(content)

@@ -1,0 +1,70 @@
+"""What a run over surface models ends with: range, shares, and what is worth a look."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from depthda.depth.surface_maps import Done
+
+_NAMED = 5  # files that are named before the rest is a number
+
+
+def describe(done: Done, out: str | Path, filled: bool = False) -> list[str]:
+    """The lines of the report, and one for each warning."""
+    maps, low, high = done.maps, done.range['low'], done.range['high']
+    lines = [
+        f'{out}: {len(maps):,} depth maps, {done.written:,} of them made now',
+        f'range: {low:.2f} is depth 0 and {high:.2f} is depth 1{_origin(done.range)}',
+        *_shares(maps, filled),
+    ]
+    flat = [name for name, each in maps.items() if not each['relief']]
+    if flat:
+        lines.append(f'without relief: {_names(flat)}')
+    lines += _warnings(maps)
+    return lines
+
+
+def _origin(found: Mapping[str, Any]) -> str:
+    if found['percentiles'] is None:
+        return ''
+    low, high = found['percentiles']
+    return f' (percentiles {low:g} and {high:g} of all heights)'
+
+
+def _shares(maps: Mapping[str, Mapping[str, Any]], filled: bool) -> Iterator[str]:
+    pixels = _sum(maps, 'pixels')
+    absent = _sum(maps, 'no_height')
+    concerned = sum(each['no_height'] > 0 for each in maps.values())
+    now = f': {"the nearest height" if filled else "no depth"} now' if absent else ''
+    yield f'no height: {_share(absent, pixels)} of all pixels, in {concerned:,} files{now}'
+    known = pixels - absent
+    below, above = (_share(_sum(maps, f'clipped_{end}'), known) for end in ('low', 'high'))
+    yield f'clipped: {below} of the heights were below the range and {above} above it'
+    if under := _sum(maps, 'below_ground'):
+        yield f'below the ground: {_share(under, known)} of the heights, which are 0 now'
+
+
+def _warnings(maps: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+    """One for each value that looks like no-data."""
+    suspects: dict[float, list[str]] = {}
+    for name, each in maps.items():
+        if each['suspect'] is not None:
+            suspects.setdefault(each['suspect'], []).append(name)
+    for value, names in sorted(suspects.items()):
+        yield (
+            f'warning: {value:g} counts as a height in {_names(names)}: if it means no-data, run '
+            f'again with --nodata={value!r} and another --out'
+        )
+
+
+def _sum(maps: Mapping[str, Mapping[str, Any]], key: str) -> int:
+    return sum(each[key] for each in maps.values())
+
+
+def _share(part: int, whole: int) -> str:
+    return f'{100 * part / whole:.2f} %' if whole else 'none'
+
+
+def _names(names: Sequence[str]) -> str:
+    more = f' and {len(names) - _NAMED:,} more' if len(names) > _NAMED else ''
+    return ', '.join(names[:_NAMED]) + more

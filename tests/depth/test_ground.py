@@ -1,0 +1,109 @@
+import numpy as np
+import pytest
+
+from depthda.depth.ground import ground_below, ground_strips
+
+
+def noisy(seed=0, size=(57, 43), known=0.8):
+    rng = np.random.default_rng(seed)
+    return rng.normal(100, 5, size).astype(np.float32), rng.random(size) < known
+
+
+def slowly(heights, valid, half):
+    """Lowest, highest, mean: each over the valid pixels of the window, pixel by pixel."""
+    result = heights.astype(np.float64)
+    for summary in (np.min, np.max, np.mean):
+        before, result = result, np.zeros(heights.shape)
+        for row, column in zip(*np.nonzero(valid), strict=True):
+            window = np.s_[
+                max(0, row - half[0]) : row + half[0] + 1,
+                max(0, column - half[1]) : column + half[1] + 1,
+            ]
+            result[row, column] = summary(before[window][valid[window]])
+    return result
+
+
+@pytest.mark.parametrize('half', [(1, 1), (3, 2), (4, 7), (30, 5), (60, 60)])
+@pytest.mark.parametrize('known', [1.0, 0.6, 0.02])
+def test_it_is_an_opening_and_a_mean(half, known):
+    heights, valid = noisy(size=(30, 24), known=known)
+    found = ground_below(heights, valid, half)
+    np.testing.assert_allclose(found[valid], slowly(heights, valid, half)[valid], rtol=1e-6)
+
+
+@pytest.mark.parametrize('half', [(1, 1), (3, 2), (10, 15), (40, 40)])
+@pytest.mark.parametrize('rows', [1, 5, 20, 56])
+def test_strips_give_the_bits_of_the_whole(half, rows):
+    heights, valid = noisy()
+    strips = [(heights[top : top + rows], valid[top : top + rows]) for top in range(0, 57, rows)]
+    found = list(ground_strips(iter(strips), half))
+    assert [len(ground) for ground, _ in found] == [len(part) for part, _ in strips]
+    ground, known = (np.concatenate(parts) for parts in zip(*found, strict=True))
+    np.testing.assert_array_equal(ground[valid], ground_below(heights, valid, half)[valid])
+    np.testing.assert_array_equal(known, valid)
+
+
+def test_more_columns_than_are_worked_on_at_once():
+    heights, valid = noisy(size=(20, 700))
+    found = ground_below(heights, valid, (2, 9))
+    part = np.s_[:, 230:290]
+    alone = ground_below(heights[:, 200:320], valid[:, 200:320], (2, 9))[:, 30:90]
+    np.testing.assert_array_equal(found[part][valid[part]], alone[valid[part]])
+
+
+def test_no_data_does_not_leak():
+    heights, valid = noisy()
+    ground = ground_below(heights, valid, (4, 4))
+    for value in (-9999, 1e30, np.nan):
+        other = np.where(valid, heights, np.float32(value))
+        np.testing.assert_array_equal(ground_below(other, valid, (4, 4))[valid], ground[valid])
+    # A frame without data is like no frame.
+    framed = ground_below(np.pad(heights, 6), np.pad(valid, 6), (4, 4))
+    np.testing.assert_array_equal(framed[6:-6, 6:-6][valid], ground[valid])
+
+
+SLOPE = 0.04
+BOXES = [(20, 15, 12, 14), (60, 30, 14, 8), (30, 70, 6, 14), (90, 90, 14, 14), (75, 60, 3, 3)]
+
+
+def slope_with_boxes():
+    rows, columns = np.indices((120, 130))
+    ground = (300 + SLOPE * columns + SLOPE / 2 * rows).astype(np.float32)
+    boxes = np.zeros(ground.shape, np.float32)
+    for number, (top, left, height, width) in enumerate(BOXES):
+        boxes[top : top + height, left : left + width] = 4 + 3 * number
+    return ground, boxes
+
+
+def test_boxes_go_and_the_slope_stays():
+    ground, boxes = slope_with_boxes()
+    half = 8  # a window of 17, and boxes of 14 at most
+    found = ground_below(ground + boxes, np.ones(ground.shape, bool), (half, half))
+    error = np.abs(found - ground)
+    # Below a box the opening is as high as the box's upper end; at the edge, half a window short.
+    across = SLOPE * 14 + SLOPE / 2 * 14
+    assert error[20:-20, 20:-20].max() <= across and error.max() <= 2 * across
+    assert error.mean() < 0.1
+    above = ground + boxes - found
+    np.testing.assert_allclose(above[boxes > 0], boxes[boxes > 0], atol=2 * across)
+
+
+def test_what_is_wider_than_the_window_is_taken_for_ground():
+    ground, boxes = slope_with_boxes()
+    found = ground_below(ground + boxes, np.ones(ground.shape, bool), (2, 2))
+    above = ground + boxes - found
+    # A window of 5: the box of 3 is found, the others are not.
+    for top, left, height, width in BOXES:
+        middle = above[top + height // 2, left + width // 2]
+        assert middle > 15 if height == 3 else middle < 0.5
+
+
+def test_there_is_no_staircase():
+    """An opening follows a hill in steps; its mean over the window does not."""
+    rows, columns = np.indices((90, 90))
+    hill = (20 * np.exp(-((rows - 45) ** 2 + (columns - 45) ** 2) / 800)).astype(np.float32)
+    hill += np.random.default_rng(0).uniform(0, 0.6, hill.shape).astype(np.float32)
+    found = ground_below(hill, np.ones(hill.shape, bool), (5, 5))
+    steps = max(np.abs(np.diff(found, axis=axis)).max() for axis in (0, 1))
+    # 0.61 is the steepest rise from pixel to pixel of the hill itself, without its noise.
+    assert steps < 0.75

@@ -1,0 +1,206 @@
+import shutil
+import warnings
+
+import numpy as np
+import pytest
+import rasterio
+from affine import Affine
+from rasterio.errors import NotGeoreferencedWarning
+from tiny_surface import PLACE, hills, write_surface
+
+from depthda.depth import surface as module
+from depthda.depth.ground import ground_below
+from depthda.depth.surface import Surface, read_grid, world_file
+from depthda.errors import UserError
+
+
+@pytest.fixture(autouse=True)
+def without_a_place():
+    with warnings.catch_warnings():
+        warnings.simplefilter('ignore', NotGeoreferencedWarning)
+        yield
+
+
+def whole(surface):
+    strips = list(surface.strips())
+    heights, valid = (np.concatenate([getattr(s, k) for s in strips]) for k in ('heights', 'valid'))
+    return heights, valid, sum(strip.below for strip in strips)
+
+
+@pytest.mark.parametrize(
+    'dtype', ['uint8', 'int16', 'uint16', 'int32', 'uint32', 'float32', 'float64']
+)
+def test_any_type_of_number(tmp_path, dtype):
+    heights = hills(0, dtype=dtype)
+    found, valid, below = whole(Surface(write_surface(tmp_path / 'x.tif', heights)))
+    assert found.dtype == np.float32 and valid.all() and below == 0
+    np.testing.assert_array_equal(found, heights.astype(np.float32))
+
+
+@pytest.mark.parametrize('rows', [1, 7, 39, 40, 1000])
+def test_strips_are_the_whole(tmp_path, monkeypatch, rows):
+    heights = hills(0)
+    path = write_surface(tmp_path / 'x.tif', heights)
+    monkeypatch.setattr(module, '_STRIP', rows * 50)
+    np.testing.assert_array_equal(whole(Surface(path))[0], heights)
+    found, valid, below = whole(Surface(path, window_pixels=7))
+    expected = heights - ground_below(heights, np.ones(heights.shape, bool), (3, 3))
+    np.testing.assert_array_equal(found, np.maximum(expected, 0))
+    assert below == (expected < 0).sum() > 0
+
+
+def test_all_that_says_no_data(tmp_path):
+    heights = hills(0)
+    heights[0, 0], heights[0, 1], heights[0, 2], heights[0, 3] = -9999, np.nan, np.inf, -32767
+    heights[0, 4] = -3.4028234663852886e38
+    path = write_surface(tmp_path / 'x.tif', heights, nodata=-9999)
+    nodata = (-32767.0, -3.4028234663852886e38)
+    for given, invalid in ((), 3), (nodata[:1], 4), (nodata, 5):
+        _, valid, _ = whole(Surface(path, given))
+        assert not valid[0, [0, 1, 2, 3, 4][:invalid]].any()
+        assert valid.sum() == heights.size - invalid
+
+
+def test_no_data_of_whole_numbers_that_their_type_does_not_hold(tmp_path):
+    heights = hills(0, dtype='uint8')
+    heights[0, 0] = 0
+    path = write_surface(tmp_path / 'x.tif', heights)
+    assert whole(Surface(path, (-9999.0, 0.5)))[1].all()
+    assert whole(Surface(path, (-9999.0, 0.0)))[1].sum() == heights.size - 1
+
+
+def test_a_mask_and_a_scale(tmp_path):
+    heights = hills(0, dtype='int16')
+    path = write_surface(tmp_path / 'x.tif', heights)
+    mask = np.full(heights.shape, 255, np.uint8)
+    mask[3:9, 4:6] = 0
+    with rasterio.open(path, 'r+') as raster:
+        raster.write_mask(mask)
+        raster.scales, raster.offsets = (0.01,), (5.0,)
+    found, valid, _ = whole(Surface(path))
+    np.testing.assert_array_equal(valid, mask > 0)
+    np.testing.assert_allclose(found[valid], heights[valid] * 0.01 + 5, rtol=1e-6)
+
+
+def test_terrain_is_subtracted_and_what_lies_below_it_is_0(tmp_path):
+    heights, terrain = hills(0), hills(1) - 3
+    heights[5, 5], terrain[6, 6] = -9999, -9999
+    surface = Surface(
+        write_surface(tmp_path / 'dsm.tif', heights, nodata=-9999),
+        nodata=(-9999.0,),
+        terrain=write_surface(tmp_path / 'dtm.tif', terrain),
+    )
+    surface.check()
+    found, valid, below = whole(surface)
+    assert not valid[5, 5] and not valid[6, 6] and valid.sum() == heights.size - 2
+    above = heights - terrain
+    np.testing.assert_array_equal(found[valid], np.maximum(above, 0)[valid])
+    assert below == (above[valid] < 0).sum() > 0
+
+
+@pytest.mark.parametrize(
+    'change, said',
+    [
+        ({'crs': 'EPSG:32633'}, 'reference systems EPSG:32632 and EPSG:32633'),
+        ({'transform': Affine(0.4, 0, 400_000, 0, -0.4, 5_000_000)}, r'pixels \(0.5, -0.5\)'),
+        ({'transform': Affine(0.5, 0.1, 400_000, 0.1, -0.5, 5_000_000)}, 'pixels'),
+        ({'transform': Affine(0.5, 0, 400_000.5, 0, -0.5, 5_000_000)}, r'at \(400000.0, 5000000.0'),
+        ({'transform': None}, 'the other has none'),
+        ({'size': (40, 51)}, 'sizes 50×40 and 51×40'),
+    ],
+)
+def test_terrain_on_another_grid_is_refused(tmp_path, change, said):
+    path = write_surface(tmp_path / 'dsm.tif', hills(0))
+    size = change.pop('size', (40, 50))
+    other = write_surface(tmp_path / 'dtm.tif', hills(1, size), **change)
+    with pytest.raises(UserError, match=f'different grids .*{said}.*: warp the terrain'):
+        Surface(path, terrain=other).check()
+
+
+def test_terrain_on_the_same_grid_is_not_refused_for_a_rounded_place(tmp_path):
+    path = write_surface(tmp_path / 'dsm.tif', hills(0))
+    rounded = Affine(0.5, 0, 400_000.001, 0, -0.5, 4_999_999.999)
+    Surface(path, terrain=write_surface(tmp_path / 'a.tif', hills(1), rounded)).check()
+    # A world file tells the place, not the reference system.
+    Surface(path, terrain=write_surface(tmp_path / 'b.tif', hills(1), crs=None)).check()
+
+
+@pytest.mark.parametrize(
+    'transform, crs, half',
+    [
+        (PLACE, 'EPSG:32632', (9, 9)),
+        (PLACE, None, (9, 9)),
+        # Rows of half a metre, columns of one.
+        (Affine(1, 0, 0, 0, -0.5, 9), 'EPSG:32632', (9, 4)),
+        # Turned by a right angle: a row is a step of one metre.
+        (Affine(0, 1, 0, 0.5, 0, 9), 'EPSG:32632', (4, 9)),
+        # US feet, of .3048 m: half a foot is .1524 m.
+        (PLACE, 'EPSG:2263', (31, 31)),
+    ],
+)
+def test_a_window_in_metres(tmp_path, transform, crs, half):
+    heights = hills(0)
+    path = write_surface(tmp_path / 'x.tif', heights, transform, crs)
+    found, _, _ = whole(Surface(path, window=9.5))
+    expected = heights - ground_below(heights, np.ones(heights.shape, bool), half)
+    np.testing.assert_array_equal(found, np.maximum(expected, 0))
+
+
+def test_a_window_that_says_nothing_is_refused(tmp_path):
+    path = write_surface(tmp_path / 'x.tif', hills(0), None)
+    with pytest.raises(UserError, match='x.tif has no georeference.* --window-pixels'):
+        Surface(path, window=9).check()
+    degrees = write_surface(tmp_path / 'd.tif', hills(0), Affine(1e-5, 0, 7, 0, -1e-5, 50), 4326)
+    with pytest.raises(UserError, match='d.tif has pixels in degrees.* --window-pixels'):
+        Surface(degrees, window=9).check()
+    Surface(degrees, window_pixels=9).check()
+    # One that is larger than the raster sees all of it.
+    heights = hills(0)
+    found, _, _ = whole(Surface(write_surface(tmp_path / 'y.tif', heights), window=1e9))
+    everything = heights - ground_below(heights, np.ones(heights.shape, bool), (99, 99))
+    np.testing.assert_allclose(found, np.maximum(everything, 0), atol=1e-4)
+    with pytest.raises(UserError, match='1.2 pixels of .*larger than the largest building'):
+        Surface(write_surface(tmp_path / 'y.tif', hills(0)), window=0.6).check()
+
+
+def test_files_that_are_no_surface_model_are_refused(tmp_path):
+    with rasterio.open(
+        tmp_path / 'rgb.tif', 'w', driver='GTiff', width=3, height=3, count=3, dtype='uint8'
+    ) as raster:
+        raster.write(np.zeros((3, 3, 3), np.uint8))
+    with pytest.raises(UserError, match='rgb.tif has 3 bands of uint8'):
+        read_grid(tmp_path / 'rgb.tif')
+    wave = write_surface(tmp_path / 'wave.tif', np.zeros((3, 3), np.complex64))
+    with pytest.raises(UserError, match='wave.tif has 1 bands of complex64'):
+        read_grid(wave)
+    path = write_surface(tmp_path / 'cut.tif', hills(0))
+    path.write_bytes(path.read_bytes()[:3000])
+    with pytest.raises(UserError, match='cut.tif is not readable as GeoTIFF'):
+        whole(Surface(path))
+
+
+def test_the_identity_is_the_content_of_all_that_belongs_to_a_file(tmp_path):
+    path = write_surface(tmp_path / 'a/x.tif', hills(0))
+    before = Surface(path).identity()
+    (tmp_path / 'b').mkdir()
+    assert Surface(shutil.copy(path, tmp_path / 'b/y.tif')).identity() == before
+    with rasterio.Env(GDAL_TIFF_INTERNAL_MASK=False), rasterio.open(path, 'r+') as raster:
+        raster.write_mask(np.zeros((40, 50), np.uint8))
+    assert (tmp_path / 'a/x.tif.msk').is_file()
+    masked = Surface(path).identity()
+    assert masked != before
+    other = Surface(path, terrain=tmp_path / 'b/y.tif').identity()
+    assert other == masked | {'terrain': before}
+
+
+@pytest.mark.parametrize('transform', [PLACE, Affine(0.5, 0.1, 3, 0.2, -0.4, 7.123456789)])
+def test_a_world_file_puts_the_map_where_the_surface_model_is(tmp_path, transform):
+    grid = read_grid(write_surface(tmp_path / 'x.tif', hills(0), transform))
+    (tmp_path / 'm.pgw').write_text(world_file(grid))
+    with rasterio.open(
+        tmp_path / 'm.png', 'w', driver='PNG', width=50, height=40, count=1, dtype='uint16'
+    ) as picture:
+        picture.write(np.zeros((40, 50), np.uint16), 1)
+    with rasterio.open(tmp_path / 'm.png') as picture:
+        assert picture.transform.almost_equals(transform, 1e-9)
+    assert world_file(read_grid(write_surface(tmp_path / 'y.tif', hills(0), None))) is None

@@ -1,0 +1,80 @@
+from pathlib import Path
+
+import pytest
+
+from depthda.depth.surface_jobs import find_surfaces
+from depthda.errors import UserError
+
+OUT = Path('/out')
+
+
+@pytest.fixture
+def tree(tmp_path):
+    for name in ('dsm/b/2.tif', 'dsm/a/1.tiff', 'dsm/a/1.5.TIF', 'dsm/.hidden/3.tif', 'dsm/.4.tif'):
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    (tmp_path / 'dsm/a/notes.txt').touch()
+    return tmp_path
+
+
+def test_maps_have_the_stem_and_the_place_of_their_surface_models(tree):
+    jobs = find_surfaces([str(tree / 'dsm')], OUT, None)
+    assert [(job.name, str(job.map)) for job in jobs] == [
+        ('a/1', '/out/a/1.png'),
+        ('a/1.5', '/out/a/1.5.png'),
+        ('b/2', '/out/b/2.png'),
+    ]
+    assert jobs[0].path == tree / 'dsm/a/1.tiff' and jobs[0].terrain is None
+    # A file counts as given by its folder; given twice it is one.
+    both = find_surfaces([str(tree / 'dsm/b/2.tif'), str(tree / 'dsm/b')], OUT, None)
+    assert [job.name for job in both] == ['2']
+
+
+def test_terrain_models_are_found_by_stem(tree):
+    terrain = tree / 'dtm'
+    for name in ('b/2.tiff', 'a/1.tif', 'a/1.5.tif'):
+        (terrain / name).parent.mkdir(parents=True, exist_ok=True)
+        (terrain / name).touch()
+    jobs = find_surfaces([str(tree / 'dsm')], OUT, terrain)
+    assert [job.terrain for job in jobs] == [
+        terrain / name for name in ('a/1.tif', 'a/1.5.tif', 'b/2.tiff')
+    ]
+    (terrain / 'b/2.tiff').unlink()
+    with pytest.raises(UserError, match=r'2.tif has no terrain model in .*: put one .* b/2.tif'):
+        find_surfaces([str(tree / 'dsm')], OUT, terrain)
+    (terrain / 'a/1.tiff').touch()
+    with pytest.raises(UserError, match='1.tiff has 2 terrain models'):
+        find_surfaces([str(tree / 'dsm')], OUT, terrain)
+    with pytest.raises(UserError, match='no folder .*opened of terrain models'):
+        find_surfaces([str(tree / 'dsm')], OUT, tree / 'opened')
+    with pytest.raises(UserError, match='would be taken for surface models'):
+        find_surfaces([str(tree)], OUT, terrain)
+
+
+def test_two_of_one_stem_are_refused(tree):
+    (tree / 'dsm/a/1.tif').touch()
+    with pytest.raises(UserError, match=r'1.tif and .*1.tiff would both write /out/a/1.png'):
+        find_surfaces([str(tree / 'dsm')], OUT, None)
+    (tree / 'dsm/a/1.tif').unlink()
+    (tree / 'other/b').mkdir(parents=True)
+    (tree / 'other/b/2.tif').touch()
+    with pytest.raises(UserError, match='would both write /out/b/2.png'):
+        find_surfaces([str(tree / 'other'), str(tree / 'dsm/'), str(tree / 'dsm')], OUT, None)
+
+
+def test_maps_among_the_surface_models_are_refused(tree):
+    for given, out in [('dsm', 'dsm'), ('dsm', 'dsm/maps'), ('dsm/b/2.tif', 'dsm/b')]:
+        with pytest.raises(UserError, match='lies among the surface models of'):
+            find_surfaces([str(tree / given)], tree / out, None)
+    assert find_surfaces([str(tree / 'dsm/b/2.tif')], tree / 'dsm/b/maps', None)
+
+
+def test_what_is_no_surface_model_is_named(tree):
+    with pytest.raises(UserError, match='there is no file or folder .*nothing'):
+        find_surfaces([str(tree / 'nothing')], OUT, None)
+    with pytest.raises(UserError, match='notes.txt is no surface model'):
+        find_surfaces([str(tree / 'dsm/a/notes.txt')], OUT, None)
+    with pytest.raises(UserError, match='.hidden/none holds no surface model'):
+        (tree / 'dsm/.hidden/none').mkdir()
+        find_surfaces([str(tree / 'dsm/.hidden/none')], OUT, None)

@@ -1,0 +1,130 @@
+import json
+
+import cv2
+import numpy as np
+import pytest
+import rasterio
+from tiny_surface import PLACE, hills, write_surface
+
+from depthda.depth import png_notes
+from depthda.depth import surface as surface_module
+from depthda.depth.storage import normalize_heights, read_depth, write_depth
+from depthda.depth.surface import Surface
+from depthda.depth.surface_map import Recipe, fill_nearest, write_map
+
+
+def made(tmp_path, heights, value_range=(100, 120), fill=False, name='x', **said):
+    """The codes of the map of these heights, and what its note says."""
+    surface = Surface(write_surface(tmp_path / f'{name}.tif', heights, **said), (-1.0,))
+    path = tmp_path / f'{name}.png'
+    write_map(surface, surface.check(), {'a': 1}, path, Recipe(value_range, fill, 'key'))
+    return cv2.imread(str(path), cv2.IMREAD_UNCHANGED), json.loads(png_notes.get(path))
+
+
+@pytest.mark.parametrize('rows', [1, 30, 1000])
+def test_strips_hold_what_the_whole_written_by_storage_would(tmp_path, monkeypatch, rows):
+    monkeypatch.setattr(surface_module, '_STRIP', rows * 50)
+    heights = hills(0, (150, 50))
+    heights[3, 5:9], heights[140, 1] = np.nan, 50
+    codes, note = made(tmp_path, heights)
+    write_depth(
+        tmp_path / 'whole.png', normalize_heights(heights, np.isfinite(heights), (100, 120))
+    )
+    expected = cv2.imread(str(tmp_path / 'whole.png'), cv2.IMREAD_UNCHANGED)
+    np.testing.assert_array_equal(codes, expected)
+    assert (codes[3, 5:9] == 0).all() and codes[140, 1] == 1
+    np.testing.assert_array_equal(read_depth(tmp_path / 'x.png'), expected / np.float32(65535))
+    assert note == {
+        'settings': 'key',
+        'input': {'a': 1},
+        'pixels': 7500,
+        'no_height': 4,
+        'clipped_low': int((heights < 100).sum()),
+        'clipped_high': int((heights > 120).sum()),
+        'below_ground': 0,
+        'relief': True,
+        'suspect': None,
+    }
+
+
+def test_the_map_lies_where_its_surface_model_does(tmp_path):
+    made(tmp_path, hills(0))
+    with rasterio.open(tmp_path / 'x.png') as picture:
+        assert picture.transform.almost_equals(PLACE)
+    # Without a place there is no world file, not one of before either.
+    made(tmp_path, hills(0), transform=None)
+    assert not (tmp_path / 'x.pgw').exists()
+
+
+def test_filled_is_the_nearest_height():
+    rng = np.random.default_rng(0)
+    codes = rng.integers(1, 65536, (30, 40)).astype(np.uint16)
+    codes[rng.random(codes.shape) < 0.5] = 0
+    codes[10:20, 10:25] = 0
+    filled = fill_nearest(codes)
+    known = np.argwhere(codes > 0)
+    np.testing.assert_array_equal(filled[codes > 0], codes[codes > 0])
+    for row, column in np.argwhere(codes == 0):
+        far = ((known - (row, column)) ** 2).sum(1)
+        nearest = known[far == far.min()]
+        assert filled[row, column] in codes[tuple(nearest.T)]
+
+
+def test_filling_is_counted_and_what_is_empty_stays_so(tmp_path):
+    heights = hills(0)
+    heights[:, 20:] = -1
+    codes, note = made(tmp_path, heights, fill=True)
+    assert (codes > 0).all() and note['no_height'] == 40 * 30
+    np.testing.assert_array_equal(codes[:, 30], codes[:, 19])
+    codes, note = made(tmp_path, np.full((4, 5), -1, np.float32), fill=True)
+    assert (codes == 0).all() and note['no_height'] == 20 and not note['relief']
+
+
+def test_a_map_without_relief_is_known(tmp_path):
+    flat = np.full((4, 5), 110, np.float32)
+    assert made(tmp_path, flat)[1]['relief'] is False
+    flat[0, 0] = np.nan
+    assert made(tmp_path, flat)[1]['relief'] is False
+    flat[0, 0] = 111
+    assert made(tmp_path, flat)[1]['relief'] is True
+    # Heights that differ, all of them above the range.
+    assert made(tmp_path, hills(0) + 50)[1]['relief'] is False
+
+
+@pytest.mark.parametrize(
+    'value, share, suspect',
+    [
+        (-9999, 0.001, True),
+        (-9999, 0.7, True),  # most of the map, so what is usual tells nothing
+        (-1000, 0.1, True),
+        (0, 0.1, True),  # 0 where all else is at 500
+        (3.4028234663852886e38, 0.1, True),
+        (450, 0.1, False),  # a quarry
+        (600, 0.01, False),  # a tower
+    ],
+)
+def test_what_looks_like_no_data_is_told(tmp_path, value, share, suspect):
+    heights = hills(0) + 400
+    some = np.random.default_rng(0).random(heights.shape) < share
+    heights[some] = value
+    found = made(tmp_path, heights)[1]['suspect']
+    assert found == (pytest.approx(value) if suspect else None)
+
+
+def test_no_data_of_a_terrain_model_is_told_too(tmp_path):
+    terrain = hills(1) - 20
+    path = write_surface(tmp_path / 'dtm.tif', terrain)
+    surface = Surface(write_surface(tmp_path / 'x.tif', hills(0)), terrain=path)
+    for suspect in (None, -9999):
+        write_map(surface, surface.check(), {}, tmp_path / 'x.png', Recipe((0, 30), False, 'key'))
+        assert json.loads(png_notes.get(tmp_path / 'x.png'))['suspect'] == suspect
+        terrain[3, 4:7] = -9999
+        write_surface(path, terrain)
+
+
+def test_a_mountain_and_a_lake_are_not_suspect(tmp_path):
+    for heights in (
+        np.linspace(300, 4000, 2000).reshape(40, 50),
+        np.where(np.random.default_rng(0).random((40, 50)) < 0.01, -0.4, 0.0),
+    ):
+        assert made(tmp_path, heights.astype(np.float32))[1]['suspect'] is None

@@ -1,0 +1,296 @@
+"""A whole set: its range, and what becomes of it when a run is stopped and given again."""
+
+import fcntl
+import json
+import re
+import signal
+import subprocess
+import sys
+
+import cv2
+import numpy as np
+import pytest
+from tiny_surface import hills, write_surface
+
+from depthda.depth.ground import ground_below
+from depthda.depth.storage import normalize_heights, to_codes
+from depthda.depth.surface_folder import MANIFEST
+from depthda.depth.surface_maps import Settings, map_surfaces
+from depthda.depth.surface_report import describe
+from depthda.errors import UserError
+
+NAMES = ['a/0', 'a/1', 'b/2', 'b/3', '4']
+
+
+@pytest.fixture
+def heights():
+    """Five surface models of three types; some no-data, one outlier."""
+    types = (np.float32, np.float64, np.int16)
+    found = {name: hills(i, (30 + i, 50), types[i % 3]) for i, name in enumerate(NAMES)}
+    found['a/0'][:4, :9] = -9999
+    found['b/3'][5, 5] = 5000
+    return found
+
+
+@pytest.fixture
+def source(tmp_path, heights):
+    for name, values in heights.items():
+        write_surface(tmp_path / f'dsm/{name}.tif', values, nodata=-9999)
+    return tmp_path / 'dsm'
+
+
+def contents(out):
+    return {str(path.relative_to(out)): path.read_bytes() for path in out.rglob('*.*')}
+
+
+def codes(out, name):
+    return cv2.imread(str(out / f'{name}.png'), cv2.IMREAD_UNCHANGED)
+
+
+def run(source, out, workers=1, **settings):
+    return map_surfaces([str(source)], out, Settings(**settings), workers)
+
+
+@pytest.mark.parametrize('percentiles', [(0.5, 99.5), (0, 100), (10, 60)])
+def test_one_range_for_all_from_all_heights(source, heights, tmp_path, percentiles):
+    done = run(source, tmp_path / 'out', percentiles=percentiles)
+    everything = np.concatenate(
+        [values[values != -9999].astype(np.float32) for values in heights.values()]
+    )
+    expected = np.percentile(everything.astype(np.float64), percentiles)
+    np.testing.assert_allclose((done.range['low'], done.range['high']), expected, rtol=1e-12)
+    assert list(done.maps) == sorted(NAMES) and done.written == 5
+    for name, values in heights.items():
+        valid = values != -9999
+        depth = normalize_heights(values, valid, expected)
+        assert np.abs(codes(tmp_path / 'out', name) - to_codes(depth).astype(int)).max() <= 1
+    low = sum((values[values != -9999] < expected[0]).sum() for values in heights.values())
+    assert sum(each['clipped_low'] for each in done.maps.values()) == low
+
+
+def test_the_range_with_the_ground_removed_is_of_heights_above_it(source, heights, tmp_path):
+    done = run(source, tmp_path / 'out', ground='opening', window=4.5)
+    above = []
+    for values in heights.values():
+        valid = values != -9999
+        ground = ground_below(values.astype(np.float32), valid, (4, 4))
+        above.append(np.maximum(values.astype(np.float32) - ground, 0)[valid])
+    expected = np.percentile(np.concatenate(above).astype(np.float64), (0.5, 99.5))
+    np.testing.assert_allclose((done.range['low'], done.range['high']), expected, rtol=1e-9)
+    assert done.range['high'] < 10
+    assert all(each['below_ground'] > 0 for each in done.maps.values())
+
+
+def test_terrain_models_of_the_same_tree(source, heights, tmp_path):
+    for name, values in heights.items():
+        write_surface(tmp_path / f'dtm/{name}.tif', (values * 0 + 101).astype(np.float32))
+    done = run(source, tmp_path / 'out', ground=str(tmp_path / 'dtm'), value_range=(0, 20))
+    for name, values in heights.items():
+        valid = values != -9999
+        above = np.maximum(values.astype(np.float32) - 101, 0)
+        expected = to_codes(normalize_heights(above, valid, (0, 20)))
+        np.testing.assert_array_equal(codes(tmp_path / 'out', name), expected)
+    # The terrain models are inputs too.
+    write_surface(tmp_path / 'dtm/4.tif', np.full_like(heights['4'], 105, np.float32))
+    assert (
+        run(source, tmp_path / 'out', ground=str(tmp_path / 'dtm'), value_range=(0, 20)).written
+        == 1
+    )
+    assert (
+        done.maps['4']['input']
+        != json.loads((tmp_path / 'out' / MANIFEST).read_text())['maps']['4']['input']
+    )
+
+
+def test_workers_change_nothing(source, tmp_path):
+    stages = []
+    run(source, tmp_path / 'one', fill=True)
+    map_surfaces(
+        [str(source)], tmp_path / 'three', Settings(fill=True), 3, lambda *each: stages.append(each)
+    )
+    assert contents(tmp_path / 'one') == contents(tmp_path / 'three')
+    maps = {f'{name}{end}' for name in NAMES for end in ('.png', '.pgw')}
+    # The lock is the system's to give, not the file's; it stays.
+    assert contents(tmp_path / 'one').keys() == maps | {MANIFEST, '.lock'}
+    for stage in ('files', 'heights', 'percentiles', 'maps'):
+        assert [each[1:] for each in stages if each[0] == stage] == [(i, 5) for i in range(6)]
+
+
+# A process for all kills, because importing takes seconds; forked where no thread has run yet.
+KILLS = """
+import os, signal, sys
+from depthda.depth.surface_maps import Settings, map_surfaces
+
+def run(out, moment):
+    rename, count = os.replace, iter(range(1000))
+    def replace(*args):
+        if next(count) == moment:
+            os.kill(os.getpid(), signal.SIGKILL)
+        rename(*args)
+    os.replace = replace
+    settings = Settings(ground='opening', window=4.5, fill=True)
+    map_surfaces([sys.argv[1]], out, settings, workers=2)
+
+for moment, out in enumerate(sys.argv[2:]):
+    child = os.fork()
+    if not child:
+        status = 1
+        try:
+            run(out, moment)
+            status = 0
+        finally:
+            os._exit(status)
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+
+
+def test_killed_at_any_file_and_started_again_gives_the_same_bytes(source, tmp_path):
+    clean, source = tmp_path / 'clean', source / 'a'
+    settings = {'ground': 'opening', 'window': 4.5, 'fill': True}
+    run(source, clean, **settings)
+    # Killed at each renaming: two maps, their world files, the manifest before and after.
+    outs = [tmp_path / f'out{moment}' for moment in range(7)]
+    command = [sys.executable, '-c', KILLS, source, *outs]
+    said = subprocess.run(command, capture_output=True, text=True, timeout=100, check=True).stdout
+    assert list(map(int, said.split())) == [-signal.SIGKILL] * 6 + [0]
+    half_written = 0
+    for out in outs:
+        half_written += any(path.name.startswith('.') and path.suffix for path in out.rglob('*'))
+        run(source, out, **settings)
+        assert contents(out) == contents(clean)
+    assert half_written == 6
+
+
+def test_what_is_whole_stays_and_what_is_not_is_made_again(source, heights, tmp_path):
+    out = tmp_path / 'out'
+    run(source, out)
+    before = contents(out)
+    times = {path: path.stat().st_mtime_ns for path in out.rglob('*.png')}
+
+    def made():
+        now = {path for path in out.rglob('*.png') if path.stat().st_mtime_ns != times[path]}
+        return sorted(path.relative_to(out).as_posix() for path in now)
+
+    assert run(source, out).written == 0 and made() == []
+    damaged = out / 'a/1.png'
+    damaged.write_bytes(damaged.read_bytes()[:-30])
+    (out / 'b/2.pgw').write_text('elsewhere')
+    (out / '4.pgw').unlink()
+    (out / 'a/0.png').unlink()
+    cv2.imwrite(str(out / 'b/3.png'), codes(out, 'b/3'))
+    (out / 'a/.1-abcd1234.png').touch()
+    assert run(source, out).written == 5 and contents(out) == before
+    # Another surface model of the same size in bytes and pixels, the same range.
+    low, high = (json.loads(before[MANIFEST])['range'][end] for end in ('low', 'high'))
+    changed = heights['b/2'] + 1
+    write_surface(source / 'b/2.tif', changed, nodata=-9999)
+    times = {path: path.stat().st_mtime_ns for path in out.rglob('*.png')}
+    assert run(source, out, value_range=(low, high)).written == 1 and made() == ['b/2.png']
+    expected = to_codes(normalize_heights(changed, changed != -9999, (low, high)))
+    np.testing.assert_array_equal(codes(out, 'b/2'), expected)
+
+
+def test_another_range_is_refused_and_the_mend_works(source, heights, tmp_path):
+    out = tmp_path / 'out'
+    first = run(source, out)
+    write_surface(source / 'new.tif', hills(9) + 50)
+    with pytest.raises(UserError, match='keep to --range .*, or name another') as refused:
+        run(source, out)
+    low, high = map(float, re.search(r'--range (\S+) (\S+),', str(refused.value)).groups())
+    done = run(source, out, value_range=(low, high))
+    assert done.written == 1 and done.range == first.range and len(done.maps) == 6
+    with pytest.raises(UserError, match='keep to --range'):
+        run(source, out, value_range=(0, 10))
+    # Without maps there is nothing to keep to.
+    for path in out.rglob('*.png'):
+        path.unlink()
+    assert run(source, out).written == 6
+
+
+@pytest.mark.parametrize(
+    'settings, said',
+    [
+        ({'nodata': (1.0, -5.0)}, r'nodata \[\], and \[-5.0, 1.0\] is asked for'),
+        ({'fill': True}, 'fill false, and true'),
+        ({'ground': 'opening', 'window': 9}, 'ground "none", and "opening"'),
+        ({'percentiles': (1, 99)}, r'percentiles \[0.5, 99.5\], and \[1, 99\]'),
+    ],
+)
+def test_other_settings_are_refused(source, tmp_path, settings, said):
+    run(source, tmp_path / 'out')
+    before = contents(tmp_path / 'out')
+    with pytest.raises(UserError, match=f'{said}.*: name another folder with --out'):
+        run(source, tmp_path / 'out', **settings)
+    assert contents(tmp_path / 'out') == before
+
+
+def test_folders_of_other_making_are_refused(source, tmp_path):
+    (tmp_path / 'images').mkdir()
+    cv2.imwrite(str(tmp_path / 'images/4.png'), np.zeros((3, 3), np.uint8))
+    with pytest.raises(UserError, match=r'unknown making \(4.png\)'):
+        run(source, tmp_path / 'images')
+    for content in ('{"settings"', '{"dataset": "potsdam"}', '[]'):
+        (tmp_path / 'images' / MANIFEST).write_text(content)
+        with pytest.raises(UserError, match='is not the manifest of maps of surface models'):
+            run(source, tmp_path / 'images')
+    (tmp_path / 'file').touch()
+    with pytest.raises(UserError, match='file is a file'):
+        run(source, tmp_path / 'file/out')
+    (tmp_path / 'held').mkdir()
+    with open(tmp_path / 'held/.lock', 'w') as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        with pytest.raises(UserError, match='another run is writing'):
+            run(source, tmp_path / 'held')
+
+
+@pytest.mark.parametrize(
+    'settings, said',
+    [
+        ({'percentiles': (99, 1)}, 'percentiles 99 and 1'),
+        ({'percentiles': (-1, 50)}, 'percentiles -1 and 50'),
+        ({'value_range': (3, 3)}, 'range 3 to 3'),
+        ({'window': 9}, 'a window is for --ground opening'),
+        ({'ground': 'opening'}, 'larger than the largest building'),
+        ({'ground': 'opening', 'window': 9, 'window_pixels': 9}, 'needs one window'),
+        ({'ground': 'opening', 'window': float('inf')}, 'window of inf m'),
+        ({'nodata': (float('nan'),)}, 'NaN and infinity'),
+        ({'workers': 0}, '0 workers'),
+    ],
+)
+def test_settings_that_mean_nothing_are_refused(source, tmp_path, settings, said):
+    with pytest.raises(UserError, match=said):
+        run(source, tmp_path / 'out', **settings)
+    assert not (tmp_path / 'out').exists()
+
+
+def test_a_set_without_heights_or_with_one_height(tmp_path):
+    write_surface(tmp_path / 'none/0.tif', np.full((3, 4), -9999, np.float32), nodata=-9999)
+    with pytest.raises(UserError, match='none of the 1 surface models holds a height'):
+        run(tmp_path / 'none', tmp_path / 'a')
+    write_surface(tmp_path / 'flat/0.tif', np.full((3, 4), 7, np.float32))
+    done = run(tmp_path / 'flat', tmp_path / 'b')
+    assert done.range['low'] == done.range['high'] == 7 and not done.maps['0']['relief']
+    assert (codes(tmp_path / 'b', '0') == 32768).all()
+
+
+def test_the_report(source, heights, tmp_path):
+    write_surface(source / 'flat.tif', np.full((30, 50), 110, np.float32))
+    odd = hills(7)
+    odd[:2] = -32767
+    write_surface(source / 'odd.tif', odd)
+    done = run(source, tmp_path / 'out', value_range=(100, 120))
+    pixels = sum(values.size for values in heights.values()) + 1500 + 2000
+    known = pixels - 36
+    every = [*heights.values(), odd]
+    low = sum((values < 100).sum() for values in every) - 36
+    high = sum((values > 120).sum() for values in every)
+    assert describe(done, 'there') == [
+        'there: 7 depth maps, 7 of them made now',
+        'range: 100.00 is depth 0 and 120.00 is depth 1',
+        f'no height: {3600 / pixels:.2f} % of all pixels, in 1 files: no depth now',
+        f'clipped: {100 * low / known:.2f} % of the heights were below the range and '
+        f'{100 * high / known:.2f} % above it',
+        'without relief: flat',
+        'warning: -32767 counts as a height in odd: if it means no-data, run again with '
+        '--nodata=-32767.0 and another --out',
+    ]

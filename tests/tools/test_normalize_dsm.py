@@ -1,0 +1,93 @@
+"""The real command, killed too; what the maps hold is tested beside the library."""
+
+import json
+import runpy
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from tiny_surface import hills, write_surface
+
+from depthda.depth.storage import read_depth
+
+TOOL = Path(__file__).parents[2] / 'tools' / 'normalize_dsm.py'
+
+
+@pytest.fixture
+def call(monkeypatch, capsys):
+    """The command without a process of its own, which takes seconds to import."""
+
+    def run(*args):
+        monkeypatch.setattr(sys, 'argv', ['normalize_dsm.py', *map(str, args)])
+        try:
+            runpy.run_path(str(TOOL), run_name='__main__')
+            code = 0
+        except SystemExit as stopped:
+            code = stopped.code
+        return code, *capsys.readouterr()
+
+    return run
+
+
+@pytest.fixture
+def surfaces(tmp_path):
+    for index in range(30):
+        write_surface(tmp_path / f'dsm/{index % 3}/{index}.tif', hills(index, (160, 160)))
+    return tmp_path / 'dsm'
+
+
+def contents(out):
+    return {path.relative_to(out): path.read_bytes() for path in out.rglob('*') if path.is_file()}
+
+
+def test_killed_and_started_again_gives_the_same_bytes(surfaces, tmp_path, call):
+    options = '--ground opening --window 15 --range 0 9 --workers 2'.split()
+    assert call(surfaces, '--out', tmp_path / 'clean', *options)[0] == 0
+    out = tmp_path / 'out'
+    process = subprocess.Popen([sys.executable, TOOL, surfaces, '--out', out, *options])
+    while len(list(out.rglob('[0-9]*.png'))) < 4 and process.poll() is None:
+        time.sleep(0.005)
+    process.send_signal(signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL
+    there = len(list(out.rglob('[0-9]*.png')))
+    assert 4 <= there < 30
+    code, said, _ = call(surfaces, '--out', out, *options)
+    assert code == 0 and f'30 depth maps, {30 - there} of them made now' in said
+    assert contents(out) == contents(tmp_path / 'clean')
+
+
+def test_every_option_arrives(surfaces, tmp_path, call):
+    folder, out = surfaces / '0', tmp_path / 'out'
+    code, said, err = call(
+        *(folder, '--out', out, '--range', -3, 30, '--nodata', -9999, 105),
+        *('--ground', 'opening', '--window-pixels', 31, '--fill', '--workers', 1),
+    )
+    assert code == 0, err
+    assert 'range: -3.00 is depth 0 and 30.00 is depth 1\n' in said
+    manifest = json.loads((out / 'manifest.json').read_text())
+    assert manifest['settings'] == {
+        'nodata': [-9999.0, 105.0],
+        'fill': True,
+        'ground': 'opening',
+        'window': None,
+        'window_pixels': 31,
+    }
+    # Height 0 is a tenth of the range.
+    assert read_depth(out / '0.png').min() == pytest.approx(3 / 33, abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    'options, said',
+    [
+        ('--ground opening', 'larger than the largest building'),
+        ('--range 0 3 --percentiles 0 1', 'not allowed with'),
+        ('--ground terrain', 'there is no folder terrain of terrain models'),
+    ],
+)
+def test_a_mistake_is_told_in_a_line_and_exit_code_2(surfaces, tmp_path, call, options, said):
+    code, out, err = call(surfaces, '--out', tmp_path / 'out', *options.split())
+    assert (code, out) == (2, '') and said in err.strip().splitlines()[-1]
+    assert not (tmp_path / 'out').exists()
