@@ -17,7 +17,7 @@ from depthda.depth import png_notes
 from depthda.depth.surface import Grid, world_file
 from depthda.depth.surface_map import world_path
 from depthda.errors import UserError
-from depthda.files import write_json
+from depthda.files import remove_strays, write_json
 
 MANIFEST = 'manifest.json'
 _ENCODING = 'height = low + (high - low) * code / 65535; code 0 = no depth'
@@ -100,7 +100,8 @@ class SurfaceFolder:
         }
         maps = {name: entries[name] for name in sorted(entries) if entries[name] is not None}
         self._write(maps)
-        remove_strays(self.root)
+        for folder, _, _ in os.walk(self.root):
+            remove_strays(folder)
         return maps
 
     def _entry(self, path: Path) -> dict[str, Any] | None:
@@ -134,10 +135,3 @@ class SurfaceFolder:
             for name in names:
                 if name.endswith('.png') and not name.startswith('.'):
                     yield Path(folder, name)
-
-
-def remove_strays(folder: Path) -> None:
-    """Remove what killed runs left half written."""
-    for left in folder.rglob('.*-????????.*'):
-        if left.suffix in ('.png', '.pgw', '.json'):
-            left.unlink()
