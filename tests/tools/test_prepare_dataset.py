@@ -27,7 +27,7 @@ def test_workers_write_the_same_and_the_command_says_what_there_is(tmp_path):
     source = Download(tmp_path / 'in').potsdam({'2_10': 1, '7_12': 2})
     out = tmp_path / 'out'
     options = '--tile 8 --stride 6 --bands irrg rgb --depth dsm ndsm --dsm-range 90 300'
-    result = _run('isprs', 'potsdam', source, out, *options.split(), '--workers', 2)
+    result = _run('isprs', 'potsdam', source, '--out', out, *options.split(), '--workers', 2)
     assert result.returncode == 0, result.stderr
     lines = result.stdout.splitlines()
     assert lines[0] == f'{out}: 32 tiles of 2 areas, each 8²'
@@ -36,7 +36,7 @@ def test_workers_write_the_same_and_the_command_says_what_there_is(tmp_path):
     settings = Settings(
         'potsdam', 8, 6, ('irrg', 'rgb'), depth=('dsm', 'ndsm'), dsm_range=(90.0, 300.0)
     )
-    alone = prepare_isprs(source, tmp_path / 'alone', settings)
+    alone = prepare_isprs([source], tmp_path / 'alone', settings)
     assert _contents(out) == _contents(tmp_path / 'alone')
     assert len(_contents(out)) == 5 * 32
     written = json.loads((out / 'manifest.json').read_text())
@@ -59,7 +59,7 @@ def call(monkeypatch, capsys):
 
 def test_a_mistake_is_one_sentence_and_exit_code_2(tmp_path, call):
     source = Download(tmp_path / 'in').potsdam({'2_10': 1})
-    code, out, err = call('isprs', 'potsdam', source, tmp_path / 'out')
+    code, out, err = call('isprs', 'potsdam', source, '--out', tmp_path / 'out')
     (said,) = [line for line in err.splitlines() if line.strip()]
     assert (code, out.strip()) == (2, '')
     assert said.startswith('error: ') and said.endswith('choose a smaller --tile')
@@ -68,7 +68,7 @@ def test_a_mistake_is_one_sentence_and_exit_code_2(tmp_path, call):
 def test_none_leaves_labels_and_depth_out(tmp_path, call):
     source = Download(tmp_path / 'in').potsdam({'2_10': 1})
     options = '--labels none --depth --nearest-colour --tile 8'
-    code, _, err = call('isprs', 'potsdam', source, tmp_path / 'out', *options.split())
+    code, _, err = call('isprs', 'potsdam', source, '--out', tmp_path / 'out', *options.split())
     assert code == 2 and '--nearest-colour is about labels' in err
 
 
@@ -76,4 +76,4 @@ def test_the_help_has_an_example(call):
     for arguments in (['--help'], ['isprs', '--help']):
         code, out, _ = call(*arguments)
         assert code == 0
-        assert 'prepare_dataset.py isprs potsdam downloads/Potsdam data/potsdam' in out
+        assert 'prepare_dataset.py isprs potsdam Potsdam.zip --out data/potsdam' in out

@@ -16,7 +16,7 @@ import numpy as np
 
 from depthda.datasets.preparation.archives import open_archive, read_member
 from depthda.errors import UserError
-from depthda.files import atomic_path
+from depthda.files import atomic_path, remove_strays
 
 Progress = Callable[[int, int], None]
 Part = tuple[str, str]  # split, domain
@@ -88,6 +88,8 @@ def prepare_loveda(
         pictures = [each for source in sources for each in _open(Path(source), opened)]
         _check_once(pictures)
         _check_room(pictures, out)
+        for folder in {(out / picture.path).parent for picture in pictures}:
+            remove_strays(folder)
         with ThreadPoolExecutor(workers) as pool:
             done = pool.map(lambda picture: _bring(picture, out, partial), pictures)
             for number, _ in enumerate(done, 1):
