@@ -1,7 +1,6 @@
 import json
 import shutil
 import zipfile
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -528,27 +527,22 @@ def test_the_manifest_tells_nothing_of_when_and_in_which_order(potsdam, tmp_path
     assert whole(tmp_path / 'bits') == whole(tmp_path / 'once')
 
 
-LAYOUTS = Path(__file__).parents[4] / 'shared/data/layouts_torchgeo'
-
-
-@pytest.mark.skipif(not LAYOUTS.is_dir(), reason='needs a copy of the layouts of torchgeo')
-@pytest.mark.parametrize(
-    ('dataset', 'parts'),
-    [
-        ('potsdam', ['4_Ortho_RGBIR', '5_Labels_all']),
-        (
-            'vaihingen',
-            [
-                'ISPRS_semantic_labeling_Vaihingen',
-                'ISPRS_semantic_labeling_Vaihingen_ground_truth_COMPLETE',
-            ],
-        ),
-    ],
-)
-def test_official_names_and_archives(dataset, parts, tmp_path):
-    settings = Settings(dataset, tile=2, depth=())
-    folder = LAYOUTS / dataset
-    prepare_isprs([folder], tmp_path / 'folder', settings)
-    prepare_isprs([folder / f'{part}.zip' for part in parts], tmp_path / 'zips', settings)
-    assert whole(tmp_path / 'folder') == whole(tmp_path / 'zips')
-    assert len(contents(tmp_path / 'zips')) >= 8
+def test_other_libraries_layouts(tmp_path):
+    """Zips without a folder inside, beside what was unpacked of them, and areas of 2²."""
+    small = Download(tmp_path / 'vaihingen', 2, 2).vaihingen([1, 38])
+    shutil.move(small / 'ISPRS/top', small / 'top')
+    for path in (small / 'ISPRS/gts').iterdir():
+        shutil.move(path, small)
+    with zipfile.ZipFile(small / 'ground_truth_COMPLETE.zip', 'w') as archive:
+        for path in sorted(small.glob('*.tif')):
+            archive.write(path, path.name)
+    pack(small / 'top', small / 'images.zip')
+    settings = Settings('vaihingen', tile=2, depth=())
+    prepare_isprs([small], tmp_path / 'both', settings)
+    prepare_isprs(sorted(small.glob('*.zip')), tmp_path / 'zips', settings)
+    assert whole(tmp_path / 'both') == whole(tmp_path / 'zips')
+    y, x = np.mgrid[:2, :2]
+    label = read(tmp_path / 'zips/labels/area38_0_0_2_2.png')
+    expected = label_at(38, y, x)
+    np.testing.assert_array_equal(label, np.where(expected == 6, 255, expected))
+    assert len(contents(tmp_path / 'zips')) == 4
