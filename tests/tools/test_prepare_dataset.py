@@ -45,7 +45,7 @@ def test_workers_write_the_same_and_the_command_says_what_there_is(tmp_path):
     )
     alone = prepare_isprs([source], tmp_path / 'alone', settings)
     assert _contents(out) == _contents(tmp_path / 'alone')
-    assert len(_contents(out)) == 5 * 48 + 1
+    assert len(_contents(out)) == 5 * 48 + 2  # manifest.json, .lock
     assert json.loads((out / 'manifest.json').read_text()) == alone
 
 

@@ -2,23 +2,20 @@
 
 import functools
 import math
-import multiprocessing
 import os
-import threading
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Executor, ProcessPoolExecutor, as_completed
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-
-import cv2
 
 from depthda.datasets.preparation import isprs_manifest
 from depthda.datasets.preparation.isprs_area import Area, Range, cut_area, height_range
 from depthda.datasets.preparation.isprs_files import LAYOUTS, Layout, find_areas, packed_twice
 from depthda.datasets.preparation.sources import SourceFile, list_files
+from depthda.engine.lock import locked
 from depthda.errors import UserError
+from depthda.workers import each_done, worker_pool
 
 Progress = Callable[[str, int, int], None]
 
@@ -74,8 +71,12 @@ def prepare_isprs(
     found = _find(layout, settings, files, shown)
     tile = settings.tile or layout.tile
     fixed = dict(dataset=settings.dataset, tile=tile, stride=settings.stride or tile)
-    manifest = isprs_manifest.begin(out, fixed, settings.labels)
-    with _pool(workers) as pool:
+    isprs_manifest.refuse_other(out)
+    out.mkdir(parents=True, exist_ok=True)
+    with locked(out) as alone, worker_pool(workers) as pool:
+        if not alone:
+            raise UserError(f'another process is writing to {out}: wait for it')
+        manifest = isprs_manifest.begin(out, fixed, settings.labels)
         if 'dsm' in settings.depth:
             pieces = find_areas(layout, 'dsm', files, shown)
             dsms = [piece.file for piece in pieces.values()]
@@ -91,7 +92,7 @@ def prepare_isprs(
             nearest_colour=settings.nearest_colour,
         )
         progress('areas', 0, len(areas))
-        for done, (area, entry) in enumerate(_map(cut, areas, pool), 1):
+        for done, (area, entry) in enumerate(each_done(cut, areas, pool), 1):
             isprs_manifest.enter(manifest, area, entry)
             isprs_manifest.write(out, manifest)
             progress('areas', done, len(areas))
@@ -180,7 +181,7 @@ def _dsm_range(
             return before
         progress('heights', 0, len(dsms))
         ranges = []
-        for done, (_, span) in enumerate(_map(height_range, dsms, pool), 1):
+        for done, (_, span) in enumerate(each_done(height_range, dsms, pool), 1):
             ranges.append(span)
             progress('heights', done, len(dsms))
         metres = [min(low for low, _ in ranges), max(high for _, high in ranges)]
@@ -193,42 +194,3 @@ def _dsm_range(
             f'to {new_high!r} m: keep to --dsm-range {low!r} {high!r}, or name another folder'
         )
     return now
-
-
-@contextmanager
-def _pool(workers: int) -> Iterator[Executor | None]:
-    """Processes for all that is to do; None: one worker is this process."""
-    if workers == 1:
-        yield None
-        return
-    # Spawned, not forked: a forked child may hang in a lock of a library's thread pool.
-    context = multiprocessing.get_context('spawn')
-    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_begin_worker)
-    try:
-        yield pool
-    finally:
-        # After a mistake in one file nobody wants to wait for all the others.
-        pool.shutdown(cancel_futures=True)
-
-
-def _map(function: Callable, items: Sequence, pool: Executor | None) -> Iterator[tuple[Any, Any]]:
-    """``(item, function(item))`` of all, as they are ready."""
-    if pool is None:
-        for item in items:
-            yield item, function(item)
-        return
-    futures = {pool.submit(function, item): item for item in items}
-    for future in as_completed(futures):
-        yield futures[future], future.result()
-
-
-def _begin_worker() -> None:
-    # The processes are the parallelism.
-    cv2.setNumThreads(1)
-    # If the parent is killed, what it has queued must not be cut beside the run that comes next.
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-
-
-def _end_with_parent() -> None:
-    multiprocessing.parent_process().join()
-    os._exit(1)

@@ -19,12 +19,21 @@ NAME = 'manifest.json'
 PRODUCTS = ('images_irrg', 'images_rgb', 'labels', 'dsm', 'ndsm')
 
 
+def refuse_other(out: Path) -> None:
+    """Refuse to write beside what is no set; nothing is written to find out."""
+    if out.exists() and not out.is_dir():
+        raise UserError(f'{out} is a file: name a folder')
+    names = os.listdir(out) if out.exists() else []
+    # Hidden ones are of file managers, or of a run that was killed before it had a manifest.
+    if NAME not in names and not all(name.startswith('.') for name in names):
+        raise UserError(f'{out} holds something else already: name another folder')
+
+
 def begin(out: Path, fixed: dict[str, Any], labels: str | None) -> dict[str, Any]:
     """The manifest that is there, or a new one; refuses a folder of other tiles.
 
-    What a killed run left half written in the folders of the set is removed.
+    What killed runs left half written in the folders of the set is removed.
     """
-    # Before there is a manifest, this is all of it that may be there.
     remove_strays(out, NAME)
     manifest = read_json(out / NAME)
     if manifest is not None:
@@ -36,8 +45,6 @@ def begin(out: Path, fixed: dict[str, Any], labels: str | None) -> dict[str, Any
                     f'{out} holds tiles with {key} {manifest[key]}, and {value} is asked for: '
                     'name another folder, or remove this one'
                 )
-    elif out.is_file() or out.is_dir() and any(out.iterdir()):
-        raise UserError(f'{out} holds something else already: name another folder')
     else:
         manifest = dict(fixed, labels=None, classes=list(CLASSES), dsm_range=None, areas={})
     for product in PRODUCTS:

@@ -1,4 +1,5 @@
 import json
+import os
 import shutil
 import zipfile
 
@@ -24,6 +25,7 @@ from depthda.datasets.preparation import isprs
 from depthda.datasets.preparation.cutting import read_colours, starts
 from depthda.datasets.preparation.isprs import Settings, prepare_isprs
 from depthda.datasets.preparation.isprs_report import describe
+from depthda.engine.lock import locked
 from depthda.errors import UserError
 
 TILE = 8
@@ -255,7 +257,7 @@ def test_an_interrupted_run_is_ended_by_the_next(potsdam, tmp_path, monkeypatch)
     assert steps == [('areas', 0, 2), ('areas', 1, 2), ('areas', 2, 2)]  # heights are known
     assert first.stat().st_mtime_ns == before
     assert contents(out) == contents(whole)
-    assert not [path for path in out.rglob('.*')]
+    assert [path.name for path in out.rglob('.*')] == ['.lock']
 
 
 def test_only_what_is_missing_or_changed_is_cut(potsdam, download, tmp_path):
@@ -359,6 +361,9 @@ def test_a_folder_of_something_else_is_left_alone(potsdam, tmp_path):
     (tmp_path / 'out/mine.txt').touch()
     with pytest.raises(UserError, match='out holds something else already'):
         prepare(potsdam, tmp_path / 'out')
+    assert os.listdir(tmp_path / 'out') == ['mine.txt']
+    with pytest.raises(UserError, match='mine.txt is a file: name a folder'):
+        prepare(potsdam, tmp_path / 'out/mine.txt')
     with pytest.raises(UserError, match=r'there is no \S+nowhere: give the zips'):
         prepare(tmp_path / 'nowhere', tmp_path / 'new')
 
@@ -546,3 +551,12 @@ def test_other_libraries_layouts(tmp_path):
     expected = label_at(38, y, x)
     np.testing.assert_array_equal(label, np.where(expected == 6, 255, expected))
     assert len(contents(tmp_path / 'zips')) == 4
+
+
+def test_two_runs_do_not_write_into_one_folder(potsdam, tmp_path):
+    out = tmp_path / 'out'
+    out.mkdir()
+    with locked(out), pytest.raises(UserError, match='another process is writing to'):
+        prepare(potsdam, out)
+    assert os.listdir(out) == ['.lock']
+    prepare(potsdam, out)
