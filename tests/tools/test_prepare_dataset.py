@@ -2,7 +2,9 @@
 
 import json
 import os
+import re
 import runpy
+import shlex
 import signal
 import subprocess
 import sys
@@ -106,3 +108,20 @@ def test_the_help_has_an_example(call):
         code, out, _ = call(*arguments)
         assert code == 0
         assert 'prepare_dataset.py isprs potsdam Potsdam.zip --out data/potsdam' in out
+
+
+ROOT = TOOL.parents[1]
+PAGES = ['README.md', 'docs/loveda.md', 'docs/isprs.md', 'configs/drdg/README.md']
+
+
+@pytest.mark.parametrize('page', PAGES)
+def test_the_commands_of_the_pages_are_understood(page, tmp_path, call, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    text = (ROOT / page).read_text().replace('\\\n', ' ')
+    lines = re.findall(r'^python tools/prepare_dataset.py (\S.*?)(?:  #.*)?$', text, re.MULTILINE)
+    assert lines
+    for line in lines:
+        code, _, err = call(*shlex.split(line))
+        assert code == 2 and err.strip().startswith('error: there is no '), err
+    for config in re.findall(r'configs/\S+?\.py', text):
+        assert '…' in config or (ROOT / config).is_file(), config
