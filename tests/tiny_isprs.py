@@ -1,5 +1,6 @@
 """A tiny ISPRS download whose every pixel tells the area and the place it came from."""
 
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -36,6 +37,12 @@ def image_at(number: int, y: np.ndarray, x: np.ndarray) -> np.ndarray:
     return np.stack([np.full_like(x, number), x, y], -1).astype(np.uint8)
 
 
+def rgbir_at(number: int, y: np.ndarray, x: np.ndarray) -> np.ndarray:
+    """Red, green, blue and infrared of the same place; blue tells x, y and area at once."""
+    infrared, red, green = np.moveaxis(image_at(number, y, x), -1, 0)
+    return np.stack([red, green, (3 * red + 5 * green + number).astype(np.uint8), infrared], -1)
+
+
 def label_at(number: int, y: np.ndarray, x: np.ndarray) -> np.ndarray:
     """0…6, where 6 stands for the black boundary."""
     return (x + 3 * y + number) % 7
@@ -54,6 +61,15 @@ def write_jpg(path: Path, array: np.ndarray) -> None:
         file.write(array, 1)
 
 
+def pack(folder: Path, path: Path, compression: int = zipfile.ZIP_DEFLATED) -> Path:
+    """All files of ``folder`` in a zip, with the folder's own name, as downloads have it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with zipfile.ZipFile(path, 'w', compression=compression) as archive:
+        for file in sorted(folder.rglob('*')):
+            archive.write(file, file.relative_to(folder.parent).as_posix())
+    return path
+
+
 class Download:
     """``Download(root).potsdam({'2_10': 1})`` writes areas, each with a number of its own."""
 
@@ -70,13 +86,16 @@ class Download:
     def above_ground(self, number: int) -> np.ndarray:
         return np.where(self.x < 13, 0, number * 10).astype(np.uint8)
 
-    def potsdam(self, areas: dict[str, int]) -> Path:
+    def potsdam(self, areas: dict[str, int], with_rgbir: bool = False) -> Path:
         for area, number in areas.items():
             first, second = map(int, area.split('_'))
             image = image_at(number, self.y, self.x)
             top, dsm = f'top_potsdam_{area}', f'dsm_potsdam_{first:02}_{second:02}'
             write_tif(self.root / f'3_Ortho_IRRG/{top}_IRRG.tif', image)
-            write_tif(self.root / f'2_Ortho_RGB/{top}_RGB.tif', image[..., ::-1])
+            rgbir = rgbir_at(number, self.y, self.x)
+            write_tif(self.root / f'2_Ortho_RGB/{top}_RGB.tif', rgbir[..., :3])
+            if with_rgbir:
+                write_tif(self.root / f'4_Ortho_RGBIR/{top}_RGBIR.tif', rgbir)
             write_tif(self.root / f'5_Labels_all/{top}_label.tif', self.colours(number))
             write_tif(self.root / f'1_DSM/{dsm}.tif', self.heights(number))
             write_jpg(

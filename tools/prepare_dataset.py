@@ -7,8 +7,8 @@ from depthda.cli import progress_bars, tool_parser, user_errors
 
 EXAMPLE = (
     'python tools/prepare_dataset.py loveda Train.zip Val.zip Test.zip --out data/loveda\n'
-    '  python tools/prepare_dataset.py isprs potsdam downloads/Potsdam data/potsdam --workers 4\n'
-    '  python tools/prepare_dataset.py isprs vaihingen downloads/Vaihingen data/vaihingen\n'
+    '  python tools/prepare_dataset.py isprs potsdam Potsdam.zip --out data/potsdam --workers 4\n'
+    '  python tools/prepare_dataset.py isprs vaihingen downloads/Vaihingen --out data/vaihingen\n'
     '  python tools/prepare_dataset.py folder --images rgb --labels masks --classes classes.txt '
     '--out data/mine --tile 512 --split train=0.7 val=0.1 test=0.2'
 )
@@ -74,13 +74,18 @@ def add_isprs(sets) -> None:
         'isprs',
         help='ISPRS Potsdam and Vaihingen',
         description='Cut orthophotos, label pictures and surface models of ISPRS Potsdam or '
-        'Vaihingen into aligned tiles. A run that was interrupted goes on where it was.',
+        'Vaihingen into aligned tiles, straight from the zips. A run that was interrupted goes on '
+        'where it was.',
         epilog=f'example:\n  {EXAMPLE}',
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument('dataset', choices=['potsdam', 'vaihingen'])
-    parser.add_argument('source', help='folder of the unpacked downloads, whatever is below it')
-    parser.add_argument('out', help='folder to write (data/potsdam)')
+    parser.add_argument(
+        'sources', nargs='+', help='the zips, or folders with them or what they hold'
+    )
+    parser.add_argument(
+        '--out', required=True, metavar='DIR', help='folder to write (data/potsdam)'
+    )
     parser.add_argument('--tile', type=int, help='side of a tile (default: 896; Vaihingen 512)')
     parser.add_argument(
         '--stride',
@@ -93,7 +98,8 @@ def add_isprs(sets) -> None:
         nargs='+',
         choices=['irrg', 'rgb'],
         default=['irrg'],
-        help='orthophotos to cut; Vaihingen has irrg alone (default: irrg)',
+        help='orthophotos to cut; of Potsdam also from its RGBIR; Vaihingen has irrg alone '
+        '(default: irrg)',
     )
     parser.add_argument(
         '--labels',
@@ -145,7 +151,7 @@ def cut_isprs(args: argparse.Namespace) -> int:
         nearest_colour=args.nearest_colour,
     )
     with progress_bars() as show:
-        manifest = prepare_isprs(args.source, args.out, settings, args.workers, show)
+        manifest = prepare_isprs(args.sources, args.out, settings, args.workers, show)
     print('\n'.join(describe(manifest, args.out)))
     return 0
 

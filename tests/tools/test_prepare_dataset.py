@@ -1,13 +1,18 @@
 """The real command; what the tiles hold is tested beside the library."""
 
 import json
+import os
+import re
 import runpy
+import shlex
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
-from tiny_isprs import Download
+from tiny_isprs import Download, pack
 
 from depthda.datasets.preparation.isprs import Settings, prepare_isprs
 
@@ -20,28 +25,54 @@ def _run(*args):
 
 
 def _contents(root):
-    return {str(path.relative_to(root)): path.read_bytes() for path in root.rglob('*.png')}
+    """Every file below, hidden ones too."""
+    names = [os.path.join(folder, name) for folder, _, names in os.walk(root) for name in names]
+    return {os.path.relpath(name, root): Path(name).read_bytes() for name in names}
 
 
 def test_workers_write_the_same_and_the_command_says_what_there_is(tmp_path):
-    source = Download(tmp_path / 'in').potsdam({'2_10': 1, '7_12': 2})
+    source = Download(tmp_path / 'in').potsdam({'2_10': 1, '6_7': 3, '7_12': 2})
+    zips = [pack(folder, tmp_path / f'{folder.name}.zip') for folder in source.iterdir()]
     out = tmp_path / 'out'
     options = '--tile 8 --stride 6 --bands irrg rgb --depth dsm ndsm --dsm-range 90 300'
-    result = _run('isprs', 'potsdam', source, out, *options.split(), '--workers', 2)
+    arguments = ['isprs', 'potsdam', *zips, '--out', out, *options.split(), '--workers', 2]
+    result = _run(*arguments)
     assert result.returncode == 0, result.stderr
     lines = result.stdout.splitlines()
-    assert lines[0] == f'{out}: 32 tiles of 2 areas, each 8²'
+    assert lines[0] == f'{out}: 48 tiles of 3 areas, each 8²'
     assert lines[2] == 'DSM: 90.00 m is depth 0, 300.00 m is depth 1'
-    assert sum(int(line.split()[1].replace(',', '')) for line in lines[4:]) == 2 * 21 * 26
+    assert sum(int(line.split()[1].replace(',', '')) for line in lines[4:]) == 3 * 21 * 26
     settings = Settings(
         'potsdam', 8, 6, ('irrg', 'rgb'), depth=('dsm', 'ndsm'), dsm_range=(90.0, 300.0)
     )
-    alone = prepare_isprs(source, tmp_path / 'alone', settings)
+    alone = prepare_isprs([source], tmp_path / 'alone', settings)
     assert _contents(out) == _contents(tmp_path / 'alone')
-    assert len(_contents(out)) == 5 * 32
-    written = json.loads((out / 'manifest.json').read_text())
-    assert written == alone | dict(areas=written['areas'])
-    assert dict(written['areas']) == alone['areas']
+    assert len(_contents(out)) == 5 * 48 + 2  # manifest.json, .lock
+    assert json.loads((out / 'manifest.json').read_text()) == alone
+
+
+def test_workers_end_with_the_run_that_is_killed(tmp_path):
+    """Or they would go on with what they have been given, beside the run that comes next."""
+    large = Download(tmp_path / 'in', 300, 300)
+    source = large.potsdam({'2_10': 1, '2_11': 2, '2_12': 3, '3_10': 4})
+    out = tmp_path / 'out'
+    settings = Settings('potsdam', 20, 15, depth=())
+    command = [sys.executable, str(TOOL), 'isprs', 'potsdam', str(source), '--out', str(out)]
+    command += ['--tile', '20', '--stride', '15', '--workers', '2', '--depth']
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        while process.poll() is None and sum(1 for _ in out.rglob('*.png')) < 100:
+            time.sleep(0.02)
+        process.kill()
+        # The workers hold the other end of the pipes: it ends when the last of them has.
+        process.communicate(timeout=60)
+    assert process.returncode == -signal.SIGKILL
+    before = _contents(out)
+    time.sleep(0.5)
+    assert _contents(out) == before
+    prepare_isprs([source], tmp_path / 'alone', settings)
+    assert 100 <= len(before) < len(_contents(tmp_path / 'alone'))
+    prepare_isprs([source], out, settings)
+    assert _contents(out) == _contents(tmp_path / 'alone')
 
 
 @pytest.fixture
@@ -59,7 +90,7 @@ def call(monkeypatch, capsys):
 
 def test_a_mistake_is_one_sentence_and_exit_code_2(tmp_path, call):
     source = Download(tmp_path / 'in').potsdam({'2_10': 1})
-    code, out, err = call('isprs', 'potsdam', source, tmp_path / 'out')
+    code, out, err = call('isprs', 'potsdam', source, '--out', tmp_path / 'out')
     (said,) = [line for line in err.splitlines() if line.strip()]
     assert (code, out.strip()) == (2, '')
     assert said.startswith('error: ') and said.endswith('choose a smaller --tile')
@@ -68,7 +99,7 @@ def test_a_mistake_is_one_sentence_and_exit_code_2(tmp_path, call):
 def test_none_leaves_labels_and_depth_out(tmp_path, call):
     source = Download(tmp_path / 'in').potsdam({'2_10': 1})
     options = '--labels none --depth --nearest-colour --tile 8'
-    code, _, err = call('isprs', 'potsdam', source, tmp_path / 'out', *options.split())
+    code, _, err = call('isprs', 'potsdam', source, '--out', tmp_path / 'out', *options.split())
     assert code == 2 and '--nearest-colour is about labels' in err
 
 
@@ -76,4 +107,21 @@ def test_the_help_has_an_example(call):
     for arguments in (['--help'], ['isprs', '--help']):
         code, out, _ = call(*arguments)
         assert code == 0
-        assert 'prepare_dataset.py isprs potsdam downloads/Potsdam data/potsdam' in out
+        assert 'prepare_dataset.py isprs potsdam Potsdam.zip --out data/potsdam' in out
+
+
+ROOT = TOOL.parents[1]
+PAGES = ['README.md', 'docs/loveda.md', 'docs/isprs.md', 'configs/drdg/README.md']
+
+
+@pytest.mark.parametrize('page', PAGES)
+def test_the_commands_of_the_pages_are_understood(page, tmp_path, call, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    text = (ROOT / page).read_text().replace('\\\n', ' ')
+    lines = re.findall(r'^python tools/prepare_dataset.py (\S.*?)(?:  #.*)?$', text, re.MULTILINE)
+    assert lines
+    for line in lines:
+        code, _, err = call(*shlex.split(line))
+        assert code == 2 and err.strip().startswith('error: there is no '), err
+    for config in re.findall(r'configs/\S+?\.py', text):
+        assert '…' in config or (ROOT / config).is_file(), config

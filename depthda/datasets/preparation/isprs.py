@@ -1,26 +1,21 @@
 """ISPRS Potsdam and Vaihingen: orthophotos, label pictures and surface models made into tiles."""
 
 import functools
-import json
 import math
-import multiprocessing
 import os
-from collections import Counter
-from collections.abc import Callable, Iterator
-from concurrent.futures import Executor, ProcessPoolExecutor, as_completed
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import cv2
-
-import depthda
-from depthda.datasets.isprs import CLASSES
+from depthda.datasets.preparation import isprs_manifest
 from depthda.datasets.preparation.isprs_area import Area, Range, cut_area, height_range
-from depthda.datasets.preparation.isprs_files import LAYOUTS, Layout, find_areas, list_files
+from depthda.datasets.preparation.isprs_files import LAYOUTS, Layout, find_areas, packed_twice
+from depthda.datasets.preparation.sources import SourceFile, list_files
+from depthda.engine.lock import locked
 from depthda.errors import UserError
-from depthda.files import write_json
+from depthda.workers import each_done, worker_pool
 
 Progress = Callable[[str, int, int], None]
 
@@ -54,13 +49,13 @@ class Settings:
 
 
 def prepare_isprs(
-    source: str | os.PathLike,
+    sources: Sequence[str | os.PathLike],
     out: str | os.PathLike,
     settings: Settings,
     workers: int = 1,
     progress: Progress = lambda stage, done, total: None,
 ) -> dict[str, Any]:
-    """Cut the download below ``source`` into tiles below ``out``; gives ``manifest.json``.
+    """Cut what the zips and folders hold into tiles below ``out``; gives ``manifest.json``.
 
     Tiles of one place have one name, ``<area>_<left>_<top>_<right>_<bottom>``, in the folders
     ``images_<bands>``, ``labels``, ``dsm`` and ``ndsm``. An area is entered into the manifest when
@@ -69,16 +64,25 @@ def prepare_isprs(
     ``progress`` is called with the stage, and how many of how many steps are done.
     """
     layout = _check(settings, workers)
-    source, out = Path(source), Path(out)
-    files = list_files(source)
-    found = _find(layout, settings, files, source)
-    manifest = _begin(layout, settings, source, out)
-    with _pool(workers) as pool:
+    out = Path(out)
+    # Every zip is looked at before the first byte is written.
+    files = list_files(sources)
+    shown = _shown(sources)
+    found = _find(layout, settings, files, shown)
+    tile = settings.tile or layout.tile
+    fixed = dict(dataset=settings.dataset, tile=tile, stride=settings.stride or tile)
+    isprs_manifest.refuse_other(out)
+    out.mkdir(parents=True, exist_ok=True)
+    with locked(out) as alone, worker_pool(workers) as pool:
+        if not alone:
+            raise UserError(f'another process is writing to {out}: wait for it')
+        manifest = isprs_manifest.begin(out, fixed, settings.labels)
         if 'dsm' in settings.depth:
-            dsms = find_areas(layout, 'dsm', files, source)
+            pieces = find_areas(layout, 'dsm', files, shown)
+            dsms = [piece.file for piece in pieces.values()]
             manifest['dsm_range'] = _dsm_range(settings, dsms, manifest, pool, progress)
-        areas = _left_to_do(out, found, manifest)
-        write_json(out / 'manifest.json', manifest)
+        areas = isprs_manifest.left_to_do(out, found, manifest)
+        isprs_manifest.write(out, manifest)
         cut = functools.partial(
             cut_area,
             out=out,
@@ -88,19 +92,16 @@ def prepare_isprs(
             nearest_colour=settings.nearest_colour,
         )
         progress('areas', 0, len(areas))
-        for done, (area, entry) in enumerate(_map(cut, areas, pool), 1):
-            _enter(manifest, area, entry)
-            write_json(out / 'manifest.json', manifest)
+        for done, (area, entry) in enumerate(each_done(cut, areas, pool), 1):
+            isprs_manifest.enter(manifest, area, entry)
+            isprs_manifest.write(out, manifest)
             progress('areas', done, len(areas))
     return manifest
 
 
-def _enter(manifest: dict[str, Any], area: Area, entry: dict[str, Any]) -> None:
-    """Say in the manifest what was cut of ``area``, beside what it says of it already."""
-    known = manifest['areas'].setdefault(area.name, {'products': {}})
-    known['size'], known['tiles'] = entry['size'], entry['tiles']
-    for product, facts in entry['products'].items():
-        known['products'][product] = _identity(area.files[area.products[product]]) | facts
+def _shown(sources: Sequence[str | os.PathLike]) -> str:
+    more = len(sources) - 1
+    return f'{sources[0]}' + (f' (and {more} more)' if more else '')
 
 
 def _check(settings: Settings, workers: int) -> Layout:
@@ -138,56 +139,34 @@ def _check(settings: Settings, workers: int) -> Layout:
     return layout
 
 
-def _find(layout: Layout, settings: Settings, files: list[Path], source: Path) -> list[Area]:
+def _find(
+    layout: Layout, settings: Settings, files: Sequence[SourceFile], sources: str
+) -> list[Area]:
     """Every area to be had with all that was asked for; what is missing is an error."""
-    products = {f'images_{band}': band for band in settings.bands}
+    kinds = {f'images_{band}': band for band in settings.bands}
     if settings.labels is not None:
-        products['labels'] = settings.labels
-    products |= {depth: depth for depth in settings.depth}
-    found = {kind: find_areas(layout, kind, files, source) for kind in products.values()}
-    photos = found[settings.bands[0]]
+        kinds['labels'] = settings.labels
+    kinds |= {depth: depth for depth in settings.depth}
+    found = {product: find_areas(layout, kind, files, sources) for product, kind in kinds.items()}
+    photos = found[f'images_{settings.bands[0]}']
     names = list(photos) if settings.areas is None else list(settings.areas)
-    for kind, by_area in found.items():
+    for product, by_area in found.items():
         missing = [name for name in names if name not in by_area]
         if missing:
             raise UserError(
-                f'{len(missing)} of {len(names)} areas have no {layout.kinds[kind].title} below '
-                f'{source} ({", ".join(missing)}): unpack it, or name the areas to cut by --areas'
+                f'{len(missing)} of {len(names)} areas have no '
+                f'{layout.kinds[kinds[product]].title} in {sources} ({", ".join(missing)}): give '
+                f'it too, or name the areas to cut by --areas{packed_twice(files)}'
             )
     return [
-        Area(name, products, {kind: found[kind][name] for kind in found}, photos[name])
+        Area(name, {product: found[product][name] for product in found}, photos[name].file)
         for name in names
     ]
 
 
-def _begin(layout: Layout, settings: Settings, source: Path, out: Path) -> dict[str, Any]:
-    """The manifest that is there, or a new one; refuses a folder of other tiles."""
-    tile = settings.tile or layout.tile
-    fixed = dict(dataset=settings.dataset, tile=tile, stride=settings.stride or tile)
-    path = out / 'manifest.json'
-    if path.is_file():
-        manifest = json.loads(path.read_text())
-        has_labels = any('labels' in entry['products'] for entry in manifest['areas'].values())
-        if has_labels and settings.labels is not None:
-            fixed['labels'] = settings.labels
-        for key, value in fixed.items():
-            if manifest[key] != value:
-                raise UserError(
-                    f'{out} holds tiles with {key} {manifest[key]}, and {value} is asked for: '
-                    'name another folder, or remove this one'
-                )
-    elif out.is_file() or out.is_dir() and any(out.iterdir()):
-        raise UserError(f'{out} holds something else already: name another folder')
-    else:
-        manifest = dict(fixed, labels=None, classes=list(CLASSES), dsm_range=None, areas={})
-    manifest['source'], manifest['version'] = str(source.absolute()), depthda.__version__
-    manifest['labels'] = settings.labels or manifest['labels']
-    return manifest
-
-
 def _dsm_range(
     settings: Settings,
-    dsms: dict[str, Path],
+    dsms: Sequence[SourceFile],
     manifest: dict[str, Any],
     pool: Executor | None,
     progress: Progress,
@@ -197,12 +176,12 @@ def _dsm_range(
     if settings.dsm_range is not None:
         now = dict(metres=list(settings.dsm_range), of=None)
     else:
-        files = [_identity(path) for path in dsms.values()]
+        files = [isprs_manifest.identity(file) for file in dsms]
         if before and before['of'] == files:
             return before
         progress('heights', 0, len(dsms))
         ranges = []
-        for done, (_, span) in enumerate(_map(height_range, list(dsms.values()), pool), 1):
+        for done, (_, span) in enumerate(each_done(height_range, dsms, pool), 1):
             ranges.append(span)
             progress('heights', done, len(dsms))
         metres = [min(low for low, _ in ranges), max(high for _, high in ranges)]
@@ -215,63 +194,3 @@ def _dsm_range(
             f'to {new_high!r} m: keep to --dsm-range {low!r} {high!r}, or name another folder'
         )
     return now
-
-
-def _left_to_do(out: Path, areas: list[Area], manifest: dict[str, Any]) -> list[Area]:
-    """The areas with what is not written yet, was from other files, or has been removed since."""
-    left = []
-    on_disk = {product: _tiles_on_disk(out / product) for product in areas[0].products}
-    for area in areas:
-        entry = manifest['areas'].get(area.name, {'products': {}, 'tiles': 0})
-        products = {}
-        for product, kind in area.products.items():
-            facts = entry['products'].get(product, {})
-            known = {key: facts.get(key) for key in ('file', 'bytes')}
-            whole = on_disk[product][area.name] == entry['tiles']
-            if not whole or known != _identity(area.files[kind]):
-                products[product] = kind
-        if products:
-            left.append(replace(area, products=products))
-    return left
-
-
-def _tiles_on_disk(folder: Path) -> Counter:
-    """Tiles by area; hidden files are what an interrupted run left."""
-    names = os.listdir(folder) if folder.is_dir() else []
-    return Counter(name.rsplit('_', 4)[0] for name in names if not name.startswith('.'))
-
-
-def _identity(path: Path) -> dict[str, Any]:
-    return dict(file=path.name, bytes=path.stat().st_size)
-
-
-@contextmanager
-def _pool(workers: int) -> Iterator[Executor | None]:
-    """Processes for all that is to do; None: one worker is this process."""
-    if workers == 1:
-        yield None
-        return
-    # Spawned, not forked: a forked child may hang in a lock of a library's thread pool.
-    context = multiprocessing.get_context('spawn')
-    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_one_thread)
-    try:
-        yield pool
-    finally:
-        # After a mistake in one file nobody wants to wait for all the others.
-        pool.shutdown(cancel_futures=True)
-
-
-def _map(function: Callable, items: list, pool: Executor | None) -> Iterator[tuple[Any, Any]]:
-    """``(item, function(item))`` of all, as they are ready."""
-    if pool is None:
-        for item in items:
-            yield item, function(item)
-        return
-    futures = {pool.submit(function, item): item for item in items}
-    for future in as_completed(futures):
-        yield futures[future], future.result()
-
-
-def _one_thread() -> None:
-    # The processes are the parallelism.
-    cv2.setNumThreads(1)

@@ -1,13 +1,16 @@
-"""Where the files of the two ISPRS sets are, by area, however the zips were unpacked."""
+"""Where the files of the two ISPRS sets are, by area, in zips or however they were unpacked."""
 
-import os
 import re
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from depthda.datasets.isprs import ISPRSDataset, Potsdam, Vaihingen
+from depthda.datasets.preparation.sources import SourceFile
 from depthda.errors import UserError
+
+RGB = (1, 2, 3)
 
 
 class Kind(NamedTuple):
@@ -18,6 +21,14 @@ class Kind(NamedTuple):
     in_top: bool | None = None  # True: its folder is called top; False: it is not; None: any
 
 
+class Piece(NamedTuple):
+    """One thing to be had of an area: what kind of file has it, which file, and in which bands."""
+
+    kind: str
+    file: SourceFile
+    bands: tuple[int, ...] = RGB
+
+
 class Layout(NamedTuple):
     """What a download of one set holds."""
 
@@ -25,6 +36,8 @@ class Layout(NamedTuple):
     tile: int
     prefix: str  # of the area, before its numbers
     kinds: dict[str, Kind]
+    # Kinds that are in another one too: which, and in which of its bands.
+    also_in: dict[str, tuple[str, tuple[int, ...]]]
 
     @property
     def bands(self) -> list[str]:
@@ -40,11 +53,13 @@ LAYOUTS = {
         {
             'irrg': Kind('IRRG orthophoto', r'top_potsdam_(\d+)_(\d+)_IRRG\.tif'),
             'rgb': Kind('RGB orthophoto', r'top_potsdam_(\d+)_(\d+)_RGB\.tif'),
+            'rgbir': Kind('RGBIR orthophoto', r'top_potsdam_(\d+)_(\d+)_RGBIR\.tif'),
             'full': Kind('label', r'top_potsdam_(\d+)_(\d+)_label\.tif'),
             'no-boundary': Kind('label', r'top_potsdam_(\d+)_(\d+)_label_noBoundary\.tif'),
             'dsm': Kind('DSM', r'dsm_potsdam_(\d+)_(\d+)\.tif'),
             'ndsm': Kind('nDSM', r'dsm_potsdam_(\d+)_(\d+)_normalized_lastools\.jpg'),
         },
+        also_in={'irrg': ('rgbir', (4, 1, 2)), 'rgb': ('rgbir', RGB)},
     ),
     'vaihingen': Layout(
         Vaihingen,
@@ -58,48 +73,65 @@ LAYOUTS = {
             'dsm': Kind('DSM', r'dsm_09cm_matching_area(\d+)\.tif'),
             'ndsm': Kind('nDSM', r'dsm_09cm_matching_area(\d+)_normalized\.jpg'),
         },
+        also_in={},
     ),
 }
 
 
-def list_files(source: str | os.PathLike) -> list[Path]:
-    """Every file below ``source`` but hidden ones (macOS zips are full of them)."""
-    source = Path(source)
-    if not source.is_dir():
-        raise UserError(f'{source} is not a folder: give the one that the downloads are in')
-    found = []
-    for folder, _, names in os.walk(source, followlinks=True):
-        found += [Path(folder, name) for name in names if not name.startswith('.')]
-    return sorted(found)
+def find_areas(
+    layout: Layout, kind: str, files: Sequence[SourceFile], sources: str
+) -> dict[str, Piece]:
+    """What there is of one kind by area, in the data set's order.
 
-
-def find_areas(layout: Layout, kind: str, files: list[Path], source: Path) -> dict[str, Path]:
-    """The files of one kind by area, in the data set's order.
-
-    Where an area is there twice (the labels "for participants" and the complete ones), the folder
-    that holds more areas has it. Files of areas without orthophoto (Vaihingen has labels of an
-    area 9) are left out.
+    Where an area is there twice, an unpacked file has it before one in a zip, and then (the labels
+    "for participants" and the complete ones) the folder that holds more areas; an orthophoto of
+    the bands asked for before one of more bands. Files of areas without orthophoto (Vaihingen has
+    labels of an area 9) are left out. ``sources`` is what a message calls the download.
     """
-    title, name, in_top = layout.kinds[kind]
-    folders: dict[Path, dict[str, Path]] = {}
-    for path in files:
-        match = re.fullmatch(name, path.name, re.IGNORECASE)
-        if match and in_top in (None, path.parent.name.lower() == 'top'):
-            # Potsdam numbers its DSMs 02_10 and its orthophotos 2_10.
-            area = layout.prefix + '_'.join(str(int(number)) for number in match.groups())
-            folders.setdefault(path.parent, {})[area] = path
-    found: dict[str, Path] = {}
-    for folder in sorted(folders, key=lambda folder: (len(folders[folder]), folder)):
-        found |= folders[folder]
+    found: dict[str, Piece] = {}
+    if kind in layout.also_in:
+        wider, bands = layout.also_in[kind]
+        found = {
+            area: Piece(wider, file, bands) for area, file in _find(layout, wider, files).items()
+        }
+    found |= {area: Piece(kind, file) for area, file in _find(layout, kind, files).items()}
     areas = {area: found[area] for area in layout.dataset.SPLITS['all'] if area in found}
     if not areas:
-        where = {True: 'in a folder top', False: 'outside of folders top', None: 'in any folder'}
-        suffixes = Counter(path.suffix.lower() or 'no suffix' for path in files)
-        told = ', '.join(f'{count} {suffix}' for suffix, count in suffixes.most_common(4))
-        zips = ': unpack the zips' if '.zip' in suffixes else ''
-        wanted = name.replace(r'(\d+)', '*').replace('\\', '')
-        raise UserError(
-            f'{source} holds no {title} of {layout.dataset.__name__}: looked for {wanted} '
-            f'{where[in_top]} below it, found {told or "nothing"}{zips}'
-        )
+        raise UserError(_nothing(layout, kind, files, sources))
     return areas
+
+
+def packed_twice(files: Sequence[SourceFile]) -> str:
+    """What to do about zips that lie compressed in zips, the end of a sentence; '' without any."""
+    zips = [file for file in files if file.suffix == '.zip']
+    return f' ({zips[0]} is packed twice: unpack the outer zip)' if zips else ''
+
+
+def _find(layout: Layout, kind: str, files: Sequence[SourceFile]) -> dict[str, SourceFile]:
+    _, name, in_top = layout.kinds[kind]
+    folders: dict[tuple[bool, Path], dict[str, SourceFile]] = {}
+    for file in files:
+        match = re.fullmatch(name, file.name, re.IGNORECASE)
+        if match and in_top in (None, file.folder.name.lower() == 'top'):
+            # Potsdam numbers its DSMs 02_10 and its orthophotos 2_10.
+            area = layout.prefix + '_'.join(str(int(number)) for number in match.groups())
+            folders.setdefault((file.zip is None, file.folder), {})[area] = file
+    found: dict[str, SourceFile] = {}
+    for unpacked, folder in sorted(folders, key=lambda key: (key[0], len(folders[key]), key[1])):
+        found |= folders[unpacked, folder]
+    return found
+
+
+def _nothing(layout: Layout, kind: str, files: Sequence[SourceFile], sources: str) -> str:
+    title, name, in_top = layout.kinds[kind]
+    where = {True: 'in a folder top', False: 'outside of folders top', None: 'in any folder'}
+    suffixes = Counter(file.suffix or 'no suffix' for file in files)
+    told = ', '.join(f'{count} {suffix}' for suffix, count in suffixes.most_common(4))
+    names = [name]
+    if kind in layout.also_in:
+        names.append(layout.kinds[layout.also_in[kind][0]].name)
+    wanted = ' or '.join(each.replace(r'(\d+)', '*').replace('\\', '') for each in names)
+    return (
+        f'{sources} holds no {title} of {layout.dataset.__name__}: looked for {wanted} '
+        f'{where[in_top]}, found {told or "nothing"}{packed_twice(files)}'
+    )

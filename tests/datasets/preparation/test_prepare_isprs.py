@@ -1,16 +1,31 @@
 import json
+import os
+import shutil
+import zipfile
 
 import cv2
 import numpy as np
 import pytest
 from rasterio import Affine
-from tiny_isprs import COLOURS, HEIGHT, WIDTH, Download, height_at, image_at, label_at, write_tif
+from tiny_isprs import (
+    COLOURS,
+    HEIGHT,
+    WIDTH,
+    Download,
+    height_at,
+    image_at,
+    label_at,
+    pack,
+    rgbir_at,
+    write_tif,
+)
 
 from depthda.datasets.isprs import Potsdam, Vaihingen
 from depthda.datasets.preparation import isprs
 from depthda.datasets.preparation.cutting import read_colours, starts
 from depthda.datasets.preparation.isprs import Settings, prepare_isprs
 from depthda.datasets.preparation.isprs_report import describe
+from depthda.engine.lock import locked
 from depthda.errors import UserError
 
 TILE = 8
@@ -31,7 +46,7 @@ def potsdam(download):
 
 
 def prepare(source, out, dataset='potsdam', **settings):
-    return prepare_isprs(source, out, Settings(dataset, **dict(tile=TILE) | settings))
+    return prepare_isprs([source], out, Settings(dataset, **dict(tile=TILE) | settings))
 
 
 def read(path):
@@ -75,7 +90,7 @@ def test_image_label_and_heights_are_of_the_place_in_the_name(potsdam, tmp_path)
     for area, y, x, tile in tiles(out, 'images_irrg'):
         np.testing.assert_array_equal(tile, image_at(AREAS[area], y, x))
     for area, y, x, tile in tiles(out, 'images_rgb'):
-        np.testing.assert_array_equal(tile, image_at(AREAS[area], y, x)[..., ::-1])
+        np.testing.assert_array_equal(tile, rgbir_at(AREAS[area], y, x)[..., :3])
     for area, y, x, tile in tiles(out, 'labels'):
         expected = label_at(AREAS[area], y, x)
         np.testing.assert_array_equal(tile, np.where(expected == 6, 255, expected))
@@ -115,7 +130,7 @@ def test_the_stride_and_the_default_tiles(potsdam, tmp_path):
     for dataset, side in (('potsdam', 896), ('vaihingen', 512)):
         with pytest.raises(UserError, match=f'smaller than a tile of {side}'):
             source = potsdam if dataset == 'potsdam' else Download(tmp_path / 'v').vaihingen([1])
-            prepare_isprs(source, tmp_path / dataset, Settings(dataset))
+            prepare_isprs([source], tmp_path / dataset, Settings(dataset))
 
 
 def test_the_manifest_counts_each_pixel_once(potsdam, tmp_path):
@@ -238,18 +253,18 @@ def test_an_interrupted_run_is_ended_by_the_next(potsdam, tmp_path, monkeypatch)
     first = out / 'labels/2_10_0_0_8_8.png'
     before = first.stat().st_mtime_ns
     steps = []
-    prepare_isprs(potsdam, out, Settings('potsdam', TILE), 1, lambda *step: steps.append(step))
+    prepare_isprs([potsdam], out, Settings('potsdam', TILE), 1, lambda *step: steps.append(step))
     assert steps == [('areas', 0, 2), ('areas', 1, 2), ('areas', 2, 2)]  # heights are known
     assert first.stat().st_mtime_ns == before
     assert contents(out) == contents(whole)
-    assert not [path for path in out.rglob('.*')]
+    assert [path.name for path in out.rglob('.*')] == ['.lock']
 
 
 def test_only_what_is_missing_or_changed_is_cut(potsdam, download, tmp_path):
     def cut(**settings):
         steps = []
         prepare_isprs(
-            potsdam, tmp_path / 'out', Settings('potsdam', TILE, **settings), 1,
+            [potsdam], tmp_path / 'out', Settings('potsdam', TILE, **settings), 1,
             lambda *step: steps.append(step),
         )  # fmt: skip
         return [total for stage, done, total in steps if stage == 'areas'][0]
@@ -333,11 +348,11 @@ def test_files_that_do_not_fit_are_named(potsdam, download, tmp_path):
     with pytest.raises(UserError, match=r'6_7_label.tif cannot be read'):
         prepare(potsdam, tmp_path / 'out')
     label.unlink()
-    with pytest.raises(UserError, match=r'1 of 3 areas have no label below \S+ \(6_7\)'):
+    with pytest.raises(UserError, match=r'1 of 3 areas have no label in \S+ \(6_7\)'):
         prepare(potsdam, tmp_path / 'out')
     photo = potsdam / '3_Ortho_IRRG/top_potsdam_6_7_IRRG.tif'
     write_tif(photo, download.heights(3))
-    with pytest.raises(UserError, match=r'6_7_IRRG.tif has 1 bands of float32: an orthophoto has'):
+    with pytest.raises(UserError, match=r'6_7_IRRG.tif has 1 bands of float32: an orthoph'):
         prepare(potsdam, tmp_path / 'out', labels=None)
 
 
@@ -346,12 +361,202 @@ def test_a_folder_of_something_else_is_left_alone(potsdam, tmp_path):
     (tmp_path / 'out/mine.txt').touch()
     with pytest.raises(UserError, match='out holds something else already'):
         prepare(potsdam, tmp_path / 'out')
-    with pytest.raises(UserError, match='nowhere is not a folder'):
+    assert os.listdir(tmp_path / 'out') == ['mine.txt']
+    with pytest.raises(UserError, match='mine.txt is a file: name a folder'):
+        prepare(potsdam, tmp_path / 'out/mine.txt')
+    with pytest.raises(UserError, match=r'there is no \S+nowhere: give the zips'):
         prepare(tmp_path / 'nowhere', tmp_path / 'new')
 
 
-def test_zips_that_wait_are_mentioned(tmp_path):
-    (tmp_path / 'in').mkdir()
-    (tmp_path / 'in/3_Ortho_IRRG.zip').touch()
-    with pytest.raises(UserError, match='found 1 .zip: unpack the zips'):
-        prepare(tmp_path / 'in', tmp_path / 'out')
+def zipped(source, target, compression=zipfile.ZIP_DEFLATED):
+    """Each folder of the download as a zip, as the owners give it."""
+    for folder in sorted(source.iterdir()):
+        pack(folder, target / f'{folder.name}.zip', compression)
+    return target
+
+
+def whole(out):
+    """Every file, hidden ones too."""
+    return {
+        path.relative_to(out).as_posix(): path.read_bytes()
+        for path in out.rglob('*')
+        if path.is_file()
+    }
+
+
+EVERYTHING = dict(bands=('irrg', 'rgb'), depth=('dsm', 'ndsm'), tile=TILE)
+
+
+def test_zips_and_folders_give_the_same_bytes(potsdam, tmp_path):
+    settings = Settings('potsdam', **EVERYTHING)
+    prepare_isprs([potsdam], tmp_path / 'a', settings)
+    wanted = whole(tmp_path / 'a')
+    zips = zipped(potsdam, tmp_path / 'zips')
+    outer = pack(zips, tmp_path / 'Potsdam.zip', zipfile.ZIP_STORED)
+    # Some still packed, some not.
+    mixed = tmp_path / 'mixed'
+    shutil.copytree(potsdam / '1_DSM', mixed / '1_DSM')
+    for path in zips.iterdir():
+        if path.stem != '1_DSM':
+            (mixed / 'below').mkdir(exist_ok=True)
+            shutil.copy(path, mixed / 'below')
+    for number, sources in enumerate(
+        [[zips], sorted(zips.iterdir()), [outer], [mixed], [potsdam / '1_DSM', zips]]
+    ):
+        prepare_isprs(sources, tmp_path / f'{number}', settings)
+        assert whole(tmp_path / f'{number}') == wanted, sources
+
+
+def test_what_is_packed_twice_is_told(potsdam, tmp_path):
+    zips = zipped(potsdam, tmp_path / 'zips')
+    outer = pack(zips, tmp_path / 'Potsdam.zip')
+    with pytest.raises(
+        UserError, match=r'found 5 \.zip \(\S+/Potsdam.zip/zips/1_DSM.zip is packed'
+    ):
+        prepare(outer, tmp_path / 'out')
+    with pytest.raises(UserError, match=r'no DSM of .*1_DSM.zip is packed twice: unpack the outer'):
+        prepare_isprs(
+            [outer, potsdam / '3_Ortho_IRRG', potsdam / '5_Labels_all'],
+            tmp_path / 'out',
+            Settings('potsdam', TILE),
+        )
+    assert not (tmp_path / 'out').exists()
+
+
+def test_the_unpacked_file_counts(potsdam, download, tmp_path):
+    """And of one area alone: what is in the zip and nowhere else is taken from there."""
+    pack(potsdam / '5_Labels_all', potsdam / '5_Labels_all.zip')
+    shutil.rmtree(potsdam / '5_Labels_all')
+    picture = np.full((HEIGHT, WIDTH, 3), COLOURS[4], np.uint8)
+    write_tif(potsdam / 'mended/top_potsdam_2_10_label.tif', picture)
+    prepare(potsdam, tmp_path / 'out', depth=())
+    for area, y, x, tile in tiles(tmp_path / 'out', 'labels'):
+        expected = label_at(AREAS[area], y, x)
+        expected = np.where(expected == 6, 255, expected)
+        np.testing.assert_array_equal(tile, 4 if area == '2_10' else expected)
+
+
+def test_a_world_file_in_the_zip_counts(download, tmp_path):
+    source = download.potsdam({'2_10': 1})
+    worlds = {
+        source / '3_Ortho_IRRG/top_potsdam_2_10_IRRG.tfw': (1000, 5000),
+        source / '1_DSM/dsm_potsdam_02_10.tfw': (1000 + 3 * 0.05, 5000 - 2 * 0.05),
+    }
+    for path, (x, y) in worlds.items():
+        path.write_text(f'0.05\n0\n0\n-0.05\n{x + 0.025}\n{y - 0.025}\n')
+    zips = zipped(source, tmp_path / 'zips')
+    manifest = prepare(zips, tmp_path / 'out', dsm_range=(0.0, 400.0))
+    assert manifest['areas']['2_10']['products']['dsm']['first'] == [3, 2]
+    for _, y, x, tile in tiles(tmp_path / 'out', 'dsm'):
+        expected = np.where((y < 2) | (x < 3), 0, height_at(1, y - 2, x - 3) / 400)
+        np.testing.assert_allclose(tile / 65535, expected, atol=1e-5)
+
+
+def test_colour_bands_are_also_those_of_rgbir(download, tmp_path):
+    source = download.potsdam(AREAS, with_rgbir=True)
+    settings = Settings('potsdam', **EVERYTHING)
+    prepare_isprs([source], tmp_path / 'three', settings)
+    (source / '3_Ortho_IRRG/top_potsdam_3_13_IRRG.tif').unlink()
+    manifest = prepare_isprs([source], tmp_path / 'mixed', settings)
+    named = [
+        manifest['areas'][area]['products']['images_irrg']['file'] for area in ('2_10', '3_13')
+    ]
+    assert named == ['top_potsdam_2_10_IRRG.tif', 'top_potsdam_3_13_RGBIR.tif']
+    for folder in ('2_Ortho_RGB', '3_Ortho_IRRG'):
+        shutil.rmtree(source / folder)
+    manifest = prepare_isprs([source], tmp_path / 'four', settings)
+    files = {entry['products']['images_rgb']['file'] for entry in manifest['areas'].values()}
+    assert files == {f'top_potsdam_{area}_RGBIR.tif' for area in AREAS}
+    assert (
+        contents(tmp_path / 'three') == contents(tmp_path / 'mixed') == contents(tmp_path / 'four')
+    )
+    for area, y, x, tile in tiles(tmp_path / 'four', 'images_irrg'):
+        np.testing.assert_array_equal(tile, image_at(AREAS[area], y, x))
+
+
+def test_a_rgbir_of_three_bands_is_refused(download, tmp_path):
+    source = download.potsdam({'2_10': 1}, with_rgbir=True)
+    shutil.rmtree(source / '3_Ortho_IRRG')
+    write_tif(source / '4_Ortho_RGBIR/top_potsdam_2_10_RGBIR.tif', download.colours(1))
+    with pytest.raises(UserError, match=r'RGBIR.tif has 3 bands .* of RGBIR has four of 8 bits'):
+        prepare(source, tmp_path / 'out')
+    shutil.rmtree(source / '4_Ortho_RGBIR')
+    with pytest.raises(UserError, match=r'\*_\*_IRRG.tif or top_potsdam_\*_\*_RGBIR.tif in any'):
+        prepare(source, tmp_path / 'out')
+
+
+def test_broken_content_of_a_zip_is_told_and_not_cut(potsdam, tmp_path):
+    """GDAL reads a member whose checksum is wrong and says nothing."""
+    zips = zipped(potsdam, tmp_path / 'zips', zipfile.ZIP_STORED)
+    with zipfile.ZipFile(zips / '3_Ortho_IRRG.zip') as archive:
+        info = archive.getinfo('3_Ortho_IRRG/top_potsdam_3_13_IRRG.tif')
+    content = bytearray((zips / '3_Ortho_IRRG.zip').read_bytes())
+    content[info.header_offset + 30 + len(info.filename) + info.file_size - 9] ^= 1
+    (zips / '3_Ortho_IRRG.zip').write_bytes(content)
+    with pytest.raises(UserError, match=r'3_13_IRRG.tif in \S+IRRG.zip is broken .*: download'):
+        prepare(zips, tmp_path / 'out')
+    assert not any('3_13' in name for name in contents(tmp_path / 'out'))
+
+
+@pytest.mark.parametrize('kept', [0.2, 0.6, 0.95])
+@pytest.mark.parametrize('pattern', ['3_Ortho_IRRG/*_6_7_*', '1_DSM/*06_07*', '5_*/*_6_7_*'])
+def test_a_file_that_was_cut_short_is_named(download, tmp_path, pattern, kept):
+    """Before it was packed: its checksum is right."""
+    source = Download(tmp_path / 'large', 300, 300).potsdam({'2_10': 1, '6_7': 2})
+    (path,) = source.glob(pattern)
+    path.write_bytes(path.read_bytes()[: int(path.stat().st_size * kept)])
+    zips = zipped(source, tmp_path / 'zips')
+    for number, given in enumerate((source, zips)):
+        with pytest.raises(UserError, match=rf'{path.name} cannot be read .*: unpack it again'):
+            prepare(given, tmp_path / f'{number}', tile=100)
+
+
+def test_an_unsafe_zip_is_refused_before_anything_is_written(potsdam, tmp_path):
+    zips = zipped(potsdam, tmp_path / 'zips')
+    with zipfile.ZipFile(zips / '2_Ortho_RGB.zip', 'a') as archive:
+        archive.writestr('../../outside.tif', b'')
+    with pytest.raises(UserError, match=r'2_Ortho_RGB.zip is not safe to unpack'):
+        prepare(zips, tmp_path / 'out')
+    assert not (tmp_path / 'out').exists() and not list(tmp_path.rglob('outside.tif'))
+
+
+def test_the_manifest_tells_nothing_of_when_and_in_which_order(potsdam, tmp_path):
+    settings = Settings('potsdam', **EVERYTHING)
+    prepare_isprs([potsdam], tmp_path / 'once', settings)
+    moved = tmp_path / 'elsewhere'
+    shutil.copytree(potsdam, moved)
+    given = dict(tile=TILE, dsm_range=None)
+    prepare(moved, tmp_path / 'bits', areas=('6_7',), depth=('ndsm',), **given)
+    prepare(moved, tmp_path / 'bits', areas=('3_13', '2_10'), depth=('ndsm',), **given)
+    prepare(moved, tmp_path / 'bits', bands=('rgb',), labels=None, depth=('dsm',), **given)
+    assert whole(tmp_path / 'bits') == whole(tmp_path / 'once')
+
+
+def test_other_libraries_layouts(tmp_path):
+    """Zips without a folder inside, beside what was unpacked of them, and areas of 2²."""
+    small = Download(tmp_path / 'vaihingen', 2, 2).vaihingen([1, 38])
+    shutil.move(small / 'ISPRS/top', small / 'top')
+    for path in (small / 'ISPRS/gts').iterdir():
+        shutil.move(path, small)
+    with zipfile.ZipFile(small / 'ground_truth_COMPLETE.zip', 'w') as archive:
+        for path in sorted(small.glob('*.tif')):
+            archive.write(path, path.name)
+    pack(small / 'top', small / 'images.zip')
+    settings = Settings('vaihingen', tile=2, depth=())
+    prepare_isprs([small], tmp_path / 'both', settings)
+    prepare_isprs(sorted(small.glob('*.zip')), tmp_path / 'zips', settings)
+    assert whole(tmp_path / 'both') == whole(tmp_path / 'zips')
+    y, x = np.mgrid[:2, :2]
+    label = read(tmp_path / 'zips/labels/area38_0_0_2_2.png')
+    expected = label_at(38, y, x)
+    np.testing.assert_array_equal(label, np.where(expected == 6, 255, expected))
+    assert len(contents(tmp_path / 'zips')) == 4
+
+
+def test_two_runs_do_not_write_into_one_folder(potsdam, tmp_path):
+    out = tmp_path / 'out'
+    out.mkdir()
+    with locked(out), pytest.raises(UserError, match='another process is writing to'):
+        prepare(potsdam, out)
+    assert os.listdir(out) == ['.lock']
+    prepare(potsdam, out)

@@ -9,6 +9,7 @@ import pytest
 from depthda.datasets.loveda import LoveDARGBD
 from depthda.datasets.preparation import loveda
 from depthda.datasets.preparation.loveda import NUMBERS, counts, prepare_loveda
+from depthda.engine.lock import locked
 from depthda.errors import UserError
 
 SMALL = {
@@ -195,6 +196,9 @@ def test_mistakes_are_one_sentence(zips, tmp_path, monkeypatch):
         prepare_loveda([tmp_path / 'empty'], tmp_path / 'out')
     with pytest.raises(UserError, match='is a file: name a folder'):
         prepare_loveda(zips, zips[0])
+    (tmp_path / 'busy').mkdir()
+    with locked(tmp_path / 'busy'), pytest.raises(UserError, match='another process is writing'):
+        prepare_loveda(zips, tmp_path / 'busy')
     with pytest.raises(UserError, match='0 workers'):
         prepare_loveda(zips, tmp_path / 'out', workers=0)
     monkeypatch.setattr(loveda.shutil, 'disk_usage', lambda _: type('Usage', (), dict(free=9)))

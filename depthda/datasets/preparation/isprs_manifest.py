@@ -1,0 +1,103 @@
+"""``manifest.json`` of a prepared ISPRS set: what is cut of which areas, from which files."""
+
+import os
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import depthda
+from depthda.datasets.isprs import CLASSES
+from depthda.datasets.preparation.isprs_area import Area
+from depthda.datasets.preparation.isprs_files import LAYOUTS
+from depthda.datasets.preparation.sources import SourceFile
+from depthda.errors import UserError
+from depthda.files import read_json, remove_strays, write_json
+
+NAME = 'manifest.json'
+PRODUCTS = ('images_irrg', 'images_rgb', 'labels', 'dsm', 'ndsm')
+
+
+def refuse_other(out: Path) -> None:
+    """Refuse to write beside what is no set; nothing is written to find out."""
+    if out.exists() and not out.is_dir():
+        raise UserError(f'{out} is a file: name a folder')
+    names = os.listdir(out) if out.exists() else []
+    # Hidden ones are of file managers, or of a run that was killed before it had a manifest.
+    if NAME not in names and not all(name.startswith('.') for name in names):
+        raise UserError(f'{out} holds something else already: name another folder')
+
+
+def begin(out: Path, fixed: dict[str, Any], labels: str | None) -> dict[str, Any]:
+    """The manifest that is there, or a new one; refuses a folder of other tiles.
+
+    What killed runs left half written in the folders of the set is removed.
+    """
+    remove_strays(out, NAME)
+    manifest = read_json(out / NAME)
+    if manifest is not None:
+        has_labels = any('labels' in entry['products'] for entry in manifest['areas'].values())
+        asked = fixed | (dict(labels=labels) if has_labels and labels is not None else {})
+        for key, value in asked.items():
+            if manifest[key] != value:
+                raise UserError(
+                    f'{out} holds tiles with {key} {manifest[key]}, and {value} is asked for: '
+                    'name another folder, or remove this one'
+                )
+    else:
+        manifest = dict(fixed, labels=None, classes=list(CLASSES), dsm_range=None, areas={})
+    for product in PRODUCTS:
+        remove_strays(out / product)
+    manifest['version'] = depthda.__version__
+    manifest['labels'] = labels or manifest['labels']
+    return manifest
+
+
+def left_to_do(out: Path, areas: Sequence[Area], manifest: dict[str, Any]) -> list[Area]:
+    """The areas with what is not written yet, was from other files, or has been removed since."""
+    left = []
+    on_disk = {product: _tiles_on_disk(out / product) for product in areas[0].pieces}
+    for area in areas:
+        entry = manifest['areas'].get(area.name, {'products': {}, 'tiles': 0})
+        pieces = {}
+        for product, piece in area.pieces.items():
+            facts = entry['products'].get(product, {})
+            known = {key: facts.get(key) for key in ('file', 'bytes')}
+            whole = on_disk[product][area.name] == entry['tiles']
+            if not whole or known != identity(piece.file):
+                pieces[product] = piece
+        if pieces:
+            left.append(replace(area, pieces=pieces))
+    return left
+
+
+def enter(manifest: dict[str, Any], area: Area, entry: dict[str, Any]) -> None:
+    """Say what was cut of ``area``, beside what the manifest says of it already."""
+    known = manifest['areas'].setdefault(area.name, {'products': {}})
+    known['size'], known['tiles'] = entry['size'], entry['tiles']
+    for product, facts in entry['products'].items():
+        known['products'][product] = identity(area.pieces[product].file) | facts
+    # In one order, whichever worker or run was first.
+    known['products'] = {
+        product: known['products'][product] for product in PRODUCTS if product in known['products']
+    }
+    every = LAYOUTS[manifest['dataset']].dataset.SPLITS['all']
+    entries = manifest['areas']
+    manifest['areas'] = {name: entries[name] for name in every if name in entries}
+
+
+def write(out: Path, manifest: dict[str, Any]) -> None:
+    """Write it below ``out``."""
+    write_json(out / NAME, manifest)
+
+
+def identity(file: SourceFile) -> dict[str, Any]:
+    """What tells a file from another version of it, wherever the download is."""
+    return dict(file=file.name, bytes=file.size)
+
+
+def _tiles_on_disk(folder: Path) -> Counter:
+    """Tiles by area."""
+    names = os.listdir(folder) if folder.is_dir() else []
+    return Counter(name.rsplit('_', 4)[0] for name in names if not name.startswith('.'))

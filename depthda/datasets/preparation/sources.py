@@ -1,0 +1,116 @@
+"""What a download holds: files in folders, in zips, and in zips within a zip."""
+
+import os
+import zipfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from depthda.datasets.preparation.archives import (
+    InnerZip,
+    Zip,
+    check_member,
+    inner_zip,
+    open_archive,
+)
+from depthda.errors import UserError
+
+
+@dataclass(frozen=True)
+class SourceFile:
+    """A file in a folder or a zip: ``os.fspath`` of it is the path that rasterio opens.
+
+    Args:
+        name: Its file name.
+        folder: The folder that it is in. A zip counts as the folder that is called as it is,
+            without the suffix.
+        size: Bytes, unpacked.
+        zip: The zip that holds it; None: it is unpacked.
+        member: Its name in the zip.
+    """
+
+    name: str
+    folder: Path
+    size: int
+    zip: Zip | None = None
+    member: str = ''
+
+    @property
+    def suffix(self) -> str:
+        return os.path.splitext(self.name)[1].lower()
+
+    def __str__(self) -> str:
+        return str(self.folder / self.name) if self.zip is None else f'{self.zip}/{self.member}'
+
+    def __fspath__(self) -> str:
+        if self.zip is None:
+            return str(self.folder / self.name)
+        inside = self.member.replace('\\', '/')  # as GDAL does, in the zips of some tools
+        if isinstance(self.zip, InnerZip):
+            outer = f'{self.zip.start}_{self.zip.size},{os.path.abspath(self.zip.outer)}'
+            return f'/vsizip/{{/vsisubfile/{outer}}}/{inside}'
+        return f'/vsizip/{{{os.path.abspath(self.zip)}}}/{inside}'
+
+    def check(self) -> None:
+        """Refuse what is broken in its zip: GDAL would read it and say nothing.
+
+        With the files of the same stem beside it, which may tell its place.
+        """
+        if self.zip is None:
+            return
+        stem = os.path.splitext(self.member)[0]
+        with open_archive(self.zip) as (archive, names):
+            for name in names:
+                if os.path.splitext(name)[0] == stem:
+                    check_member(archive, self.zip, name)
+
+
+def list_files(sources: Sequence[str | os.PathLike]) -> list[SourceFile]:
+    """Every file of the zips and folders but hidden ones (macOS zips are full of them).
+
+    Zips are looked into wherever they are, below a folder or uncompressed in a zip; all of one is
+    checked before any of it counts. What stays a zip in the list could not be looked into.
+    """
+    found: list[SourceFile] = []
+    for source in map(Path, sources):
+        if source.is_dir():
+            found += _below(source)
+        elif not source.exists():
+            raise UserError(f'there is no {source}: give the zips of the download, or a folder')
+        elif source.suffix.lower() == '.zip' or zipfile.is_zipfile(source):
+            found += _packed(source)
+        else:
+            raise UserError(f'{source} is neither a zip nor a folder: give those of the download')
+    return sorted(found, key=str)
+
+
+def _below(source: Path) -> Iterator[SourceFile]:
+    for folder, _, names in os.walk(source, followlinks=True):
+        for name in names:
+            path = Path(folder, name)
+            if name.startswith('.') or not path.is_file():
+                continue
+            if path.suffix.lower() == '.zip':
+                yield from _packed(path)
+            else:
+                yield SourceFile(name, path.parent, path.stat().st_size)
+
+
+def _packed(path: Zip) -> Iterator[SourceFile]:
+    within = isinstance(path, InnerZip)
+    if set('{}') & set(os.path.abspath(path.outer if within else path)):
+        raise UserError(f'{path} has a brace in its path, which GDAL does not read: rename it')
+    with open_archive(path) as (archive, names):
+        for member in names:
+            place = PurePosixPath(member.replace('\\', '/'))
+            if place.name.startswith('.') or '__MACOSX' in place.parts:
+                continue
+            inner = None
+            if place.suffix.lower() == '.zip' and not within:
+                inner = inner_zip(archive, path, member)
+            if inner is not None:
+                yield from _packed(inner)
+                continue
+            folder = Path(str(path)).with_suffix('') / place.parent
+            size = archive.getinfo(member).file_size
+            yield SourceFile(place.name, folder, size, path, member)

@@ -1,0 +1,124 @@
+"""SIGKILL at any moment and a second run: every file as of one run that nothing happened to."""
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import zipfile
+
+import cv2
+import numpy as np
+import pytest
+from tiny_isprs import Download, pack
+
+pytestmark = pytest.mark.skipif(not hasattr(os, 'fork'), reason='needs fork')
+
+# Imports once; each run is a process of its own, which dies as it is about to give the n-th file
+# its name (the file is written, under its hidden name), or as it is about to write it.
+DRIVER = textwrap.dedent("""
+    import os, signal, sys
+    from pathlib import Path
+
+    import depthda.files
+
+    {setup}
+
+    def kill_at(call, number):
+        real, seen = getattr(os, call), []
+        def counted(*args, **kwargs):
+            seen.append(args)
+            if len(seen) == number:
+                os.kill(os.getpid(), signal.SIGKILL)
+            return real(*args, **kwargs)
+        setattr(os, call, counted)
+
+    clean, killed, *moments = sys.argv[1:]
+    for out, call, number in [(clean, 'replace', 0)] + [
+        (killed, *moment.split(':')) for moment in moments
+    ]:
+        child = os.fork()
+        if child == 0:
+            kill_at(call, int(number))
+            prepare(out)
+            os._exit(0)
+        status = os.waitpid(child, 0)[1]
+        hidden = [path.name for path in Path(out).rglob('.*') if path.name != '.lock']
+        print(os.WTERMSIG(status) if os.WIFSIGNALED(status) else 'ended', len(hidden))
+""")
+
+ISPRS = """
+from depthda.datasets.preparation.isprs import Settings, prepare_isprs
+
+def prepare(out):
+    settings = Settings('potsdam', 8, bands=('irrg', 'rgb'), depth=('dsm', 'ndsm'))
+    prepare_isprs([{source!r}], out, settings)
+"""
+
+LOVEDA = """
+from depthda.datasets.preparation.loveda import prepare_loveda
+
+def prepare(out):
+    prepare_loveda([{source!r}], out, partial=True, workers=3)
+"""
+
+
+def drive(setup, folder, moments):
+    """What became of each run: 'ended' or the signal, and how many hidden files it left."""
+    command = [
+        sys.executable,
+        '-c',
+        DRIVER.format(setup=setup),
+        folder / 'clean',
+        folder / 'killed',
+    ]
+    done = subprocess.run([*map(str, command), *moments], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return [tuple(line.split()) for line in done.stdout.splitlines()]
+
+
+def whole(folder):
+    """Every file below, hidden ones too."""
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in folder.rglob('*')
+        if path.is_file()
+    }
+
+
+KILLED = str(int(signal.SIGKILL))
+
+
+def test_isprs(tmp_path):
+    source = Download(tmp_path / 'in').potsdam({'2_10': 1, '3_13': 2, '6_7': 3})
+    for folder in sorted(source.iterdir()):
+        pack(folder, tmp_path / f'zips/{folder.name}.zip')
+    # An area is 5 files at each of 12 places, then the manifest: the first time at the manifest
+    # with which all begins, then in an area, at its last file, and at the manifest behind it.
+    moments = ['replace:1', 'chmod:1', 'replace:30', 'replace:61', 'replace:62', 'replace:2']
+    setup = ISPRS.format(source=str(tmp_path / 'zips'))
+    said = drive(setup, tmp_path, [*moments, 'replace:0'])
+    assert said == [('ended', '0'), *[(KILLED, '1')] * len(moments), ('ended', '0')]
+    assert whole(tmp_path / 'killed') == whole(tmp_path / 'clean')
+    assert len(whole(tmp_path / 'clean')) == 3 * 12 * 5 + 2  # manifest.json, .lock
+
+
+def test_loveda(tmp_path):
+    path = tmp_path / 'Train.zip'
+    with zipfile.ZipFile(path, 'w') as archive:
+        for number in range(12):
+            for folder, picture in [
+                ('images_png', np.full((8, 8, 3), number, np.uint8)),
+                ('masks_png', np.full((8, 8), number % 8, np.uint8)),
+            ]:
+                domain = 'Rural' if number < 7 else 'Urban'
+                content = cv2.imencode('.png', picture)[1].tobytes()
+                archive.writestr(f'Train/{domain}/{folder}/{number}.png', content)
+    moments = ['replace:1', 'chmod:5', 'replace:6']
+    setup = LOVEDA.format(source=str(path))
+    said = drive(setup, tmp_path, [*moments, 'replace:0'])
+    assert [state for state, _ in said] == ['ended', *[KILLED] * len(moments), 'ended']
+    assert all(int(hidden) >= 1 for _, hidden in said[1:-1])
+    assert said[-1] == ('ended', '0')
+    assert whole(tmp_path / 'killed') == whole(tmp_path / 'clean')
+    assert len(whole(tmp_path / 'clean')) == 24 + 1  # .lock
