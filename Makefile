@@ -20,7 +20,7 @@ demo: $(INSTALLED)  ## train, test and compare with and without depth, in minute
 	$(BIN)/python tools/demo.py
 
 test: $(INSTALLED)  ## run the tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
 
 smoke: $(INSTALLED)  ## run every table of configs/tables/ with tiny stand-ins
 	$(BIN)/python tools/run_experiments.py configs/tables/*.py --smoke --jobs 2
