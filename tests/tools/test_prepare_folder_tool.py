@@ -1,10 +1,7 @@
-"""Sets of people's own by the real command; what the tiles hold is tested beside the library."""
+"""Sets of people's own by the command; what the tiles hold is tested beside the library."""
 
 import runpy
-import signal
-import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -32,28 +29,6 @@ def arguments(root, out, *more):
     suffixes = ['--image-suffix', '_RGB.tif', '--depth-suffix', '_dsm.tif']
     rest = ['--classes', root / 'classes.txt', '--tile', 16, '--stride', 12, '--out', out]
     return ['folder', *folders, *suffixes, *rest, *more]
-
-
-def every_file(root):
-    found = (path for path in root.rglob('*') if path.is_file())
-    return {str(path.relative_to(root)): path.read_bytes() for path in found}
-
-
-def test_killed_and_started_again_with_more_workers_gives_the_same_bytes(tmp_path, call):
-    Scenes(tmp_path, [(88, 100)] * 8)
-    split = ['--split', 'train=0.5', 'test=0.5', '--split-by', 'block']
-    code, said, err = call(*arguments(tmp_path, tmp_path / 'clean', *split))
-    assert code == 0, err
-    assert said.splitlines()[0].endswith('/clean: 448 tiles of 16² of 8 images')
-    out = tmp_path / 'out'
-    args = arguments(tmp_path, out, *split, '--workers', '2')
-    process = subprocess.Popen([sys.executable, str(TOOL), *map(str, args)])
-    while not (there := len(list(out.glob('*/*.png')))) and process.poll() is None:
-        time.sleep(0.02)
-    process.send_signal(signal.SIGKILL)
-    assert process.wait() == -signal.SIGKILL and there < 3 * 448
-    assert call(*args[:-2])[0] == 0
-    assert every_file(out) == every_file(tmp_path / 'clean')
 
 
 def test_liuzhou_is_read_by_its_own_class(tmp_path, call):

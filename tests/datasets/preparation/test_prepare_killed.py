@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 import pytest
 from tiny_isprs import Download, pack
+from tiny_scenes import Scenes
 
 pytestmark = pytest.mark.skipif(not hasattr(os, 'fork'), reason='needs fork')
 
@@ -62,6 +63,18 @@ def prepare(out):
     prepare_loveda([{source!r}], out, partial=True, workers=3)
 """
 
+FOLDER = """
+from tiny_scenes import Scenes
+
+from depthda.datasets.preparation.folder import Splits, prepare_folder
+
+def prepare(out):
+    scenes = Scenes.__new__(Scenes)
+    scenes.root = Path({source!r})
+    splits = Splits(dict(train=0.5, test=0.5), by='block')
+    prepare_folder(out, scenes.settings(splits=splits))
+"""
+
 
 def drive(setup, folder, moments):
     """What became of each run: 'ended' or the signal, and how many hidden files it left."""
@@ -72,7 +85,12 @@ def drive(setup, folder, moments):
         folder / 'clean',
         folder / 'killed',
     ]
-    done = subprocess.run([*map(str, command), *moments], capture_output=True, text=True)
+    done = subprocess.run(
+        [*map(str, command), *moments],
+        capture_output=True,
+        text=True,
+        env=os.environ | {'PYTHONPATH': os.pathsep.join(sys.path)},
+    )
     assert done.returncode == 0, done.stderr
     return [tuple(line.split()) for line in done.stdout.splitlines()]
 
@@ -122,3 +140,14 @@ def test_loveda(tmp_path):
     assert said[-1] == ('ended', '0')
     assert whole(tmp_path / 'killed') == whole(tmp_path / 'clean')
     assert len(whole(tmp_path / 'clean')) == 24 + 1  # .lock
+
+
+def test_folder(tmp_path):
+    Scenes(tmp_path / 'in')
+    # The manifest, 15 tiles of three files each, two lists of splits, and the manifest again.
+    moments = ['replace:1', 'chmod:1', 'replace:20', 'replace:40', 'replace:48', 'replace:2']
+    said = drive(FOLDER.format(source=str(tmp_path / 'in')), tmp_path, [*moments, 'replace:0'])
+    assert said[0] == said[-1] == ('ended', '0')
+    assert [state for state, _ in said[1:-1]].count(KILLED) >= 5
+    assert whole(tmp_path / 'killed') == whole(tmp_path / 'clean')
+    assert {'train.txt', 'test.txt', 'manifest.json'} < set(whole(tmp_path / 'clean'))
