@@ -132,4 +132,4 @@ def _read(read: Rows, top: int, bottom: int, path: Path) -> np.ndarray:
     try:
         return read(top, bottom - top)
     except RasterioError as error:
-        raise UserError(f'{path} cannot be read ({error}): write or copy it again') from error
+        raise UserError(f'{path} cannot be read ({error}): write it again') from error

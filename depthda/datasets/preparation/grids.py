@@ -1,5 +1,6 @@
 """A raster of heights found on the grid of an image, or brought to it."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
@@ -51,8 +52,8 @@ def place(raster: rasterio.DatasetReader, image: rasterio.DatasetReader) -> Plac
     if has_place(raster) and has_place(image):
         if fault := other_grid(raster, image):
             raise UserError(
-                f'{raster.name} and {image.name} {fault}: bring the heights to the grid of the '
-                'image'
+                f'{_title(raster)} and {_title(image)} {fault}: bring the heights to the grid of '
+                'the image'
             )
         pixel, theirs = image.transform, raster.transform
         column = round((theirs.c - pixel.c) / pixel.a)
@@ -60,8 +61,8 @@ def place(raster: rasterio.DatasetReader, image: rasterio.DatasetReader) -> Plac
     ends = (column + raster.width - image.width, row + raster.height - image.height)
     if max(map(abs, (column, row, *ends))) > _TOLERANCE:
         raise UserError(
-            f'{raster.name} ({raster.width}×{raster.height}, from column {column}, row {row}) '
-            f'does not cover {image.name} ({image.width}×{image.height}): check both files and '
+            f'{_title(raster)} ({raster.width}×{raster.height}, from column {column}, row {row}) '
+            f'does not cover {_title(image)} ({image.width}×{image.height}): check both files and '
             'their georeferences'
         )
     return Placed(raster, column, row)
@@ -77,13 +78,14 @@ def warp(raster: rasterio.DatasetReader, image: rasterio.DatasetReader) -> Itera
     for each in (raster, image):
         if each.crs is None or not has_place(each):
             raise UserError(
-                f'{each.name} has no georeference, so nobody knows where it lies: give both files '
-                'one, or heights with the pixels of the image'
+                f'{_title(each)} has no georeference, so nobody knows where it lies: give both '
+                'files one, or heights with the pixels of the image'
             )
     bounds = transform_bounds(raster.crs, image.crs, *raster.bounds)
     if rasterio.coords.disjoint_bounds(bounds, image.bounds):
         raise UserError(
-            f'{raster.name} has no height where {image.name} lies: check which belong together'
+            f'{_title(raster)} has no height where {_title(image)} lies: check which belong '
+            'together'
         )
     # A tag that the values cannot take would count places outside as height 0.
     nodata = {'nodata': _unused(raster)} if raster.nodata is None else {}
@@ -120,7 +122,12 @@ def other_grid(raster: rasterio.DatasetReader, image: rasterio.DatasetReader) ->
 
 def _check_one_band(raster: rasterio.DatasetReader) -> None:
     if raster.count != 1:
-        raise UserError(f'{raster.name} has {raster.count} bands: heights are one')
+        raise UserError(f'{_title(raster)} has {raster.count} bands: heights are one')
+
+
+def _title(raster: rasterio.DatasetReader) -> str:
+    """The name of a file, as people have it: GDAL's own for one in a zip is full of signs."""
+    return re.sub(r'^/vsizip/\{(?:/vsisubfile/[^,]*,)?(.*)\}/', r'\1/', raster.name)
 
 
 def _unused(raster: rasterio.DatasetReader) -> float:

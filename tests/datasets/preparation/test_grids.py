@@ -1,3 +1,5 @@
+import zipfile
+
 import numpy as np
 import pytest
 import rasterio
@@ -106,6 +108,17 @@ def test_other_coordinates_are_brought_over(tmp_path, image):
     truth = heights_of(EAST + (x + 0.5) * 0.5, NORTH - (y + 0.5) * 0.5)
     # The way between two systems is interpolated, to an eighth of a pixel.
     assert valid.all() and np.abs(values - truth).max() < (3 + 2) * 0.5 / 8
+
+
+def test_a_file_in_a_zip_is_named_as_people_have_it(tmp_path, image):
+    slope(tmp_path / 'dsm.tif', 20, 30, EAST + 10, NORTH, 0.5)
+    with zipfile.ZipFile(tmp_path / 'all.zip', 'w') as archive:
+        archive.write(tmp_path / 'dsm.tif', 'DSM/dsm.tif')
+    with (
+        rasterio.open(f'/vsizip/{{{tmp_path}/all.zip}}/DSM/dsm.tif') as raster,
+        pytest.raises(UserError, match=f'^{tmp_path}/all.zip/DSM/dsm.tif .*does not cover'),
+    ):
+        place(raster, image)
 
 
 def test_what_lies_elsewhere_or_nowhere_is_refused(tmp_path, image):
