@@ -37,9 +37,7 @@ def open_raster(path: str | os.PathLike) -> Iterator[rasterio.DatasetReader]:
             with rasterio.open(path) as raster:
                 yield raster
         except RasterioError as error:
-            raise UserError(
-                f'{path} cannot be read ({error}): unpack it again'
-            ) from error
+            raise UserError(f'{path} cannot be read ({error}): write or unpack it again') from error
 
 
 def write_png(path: Path, picture: np.ndarray) -> None:

@@ -94,7 +94,9 @@ def cut_area(
                 except RasterioError as error:
                     # Here, where it is known which of the open files it was.
                     file = area.pieces[product].file
-                    raise UserError(f'{file} cannot be read ({error}): unpack it again') from error
+                    raise UserError(
+                        f'{file} cannot be read ({error}): write or unpack it again'
+                    ) from error
                 write = write_depth if product in DEPTHS else write_png
                 for left in columns:
                     name = f'{area.name}_{left}_{top}_{left + tile}_{top + tile}.png'
