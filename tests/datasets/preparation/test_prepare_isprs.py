@@ -507,9 +507,7 @@ def test_a_file_that_was_cut_short_is_named(download, tmp_path, pattern, kept):
     path.write_bytes(path.read_bytes()[: int(path.stat().st_size * kept)])
     zips = zipped(source, tmp_path / 'zips')
     for number, given in enumerate((source, zips)):
-        with pytest.raises(
-            UserError, match=rf'{path.name} cannot be read .*: write or unpack it again'
-        ):
+        with pytest.raises(UserError, match=rf'{path.name} cannot be read .*unpack it again'):
             prepare(given, tmp_path / f'{number}', tile=100)
 
 
