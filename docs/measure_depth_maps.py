@@ -1,0 +1,95 @@
+"""What tools/estimate_depth.py holds in memory, and whether its three parts work side by side.
+
+python docs/measure_depth_maps.py
+
+Random images of seven sizes and a Depth Anything of a few thousand weights, on the processor. First
+the real command on 100 and on 1,000 images: peak memory must not grow with their number. Then 300
+of them with a wait of 40 ms a map in the network, as a GPU would keep its thread waiting, and 30 ms
+in reading and in writing, as a disk would: the time of each part alone, and of all together.
+"""
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+ROOT = Path(__file__).resolve().parents[1]
+SIZES = [(512, 512), (600, 800), (800, 600), (1024, 1024), (384, 512), (700, 500), (640, 640)]
+WAITS = {'read': 0.03, 'network': 0.04, 'write': 0.03}
+
+
+def make(folder: Path, count: int) -> None:
+    folder.mkdir()
+    for number in range(count):
+        height, width = SIZES[number % len(SIZES)]
+        rng = np.random.default_rng(number)
+        coarse = rng.integers(0, 256, (height // 8, width // 8, 3), np.uint8)
+        image = Image.fromarray(coarse).resize((width, height), Image.Resampling.BICUBIC)
+        image.save(folder / f'{number}.{"png" if number % 2 else "jpg"}')
+
+
+def peak_memory(images: Path, model: Path, out: Path) -> float:
+    """MiB that the command held at most."""
+    tool = ROOT / 'tools/estimate_depth.py'
+    command = [sys.executable, tool, images, '--out', out, '--model', model, '--batch-size', '8']
+    process = subprocess.Popen(list(map(str, command)), stdout=subprocess.DEVNULL)
+    _, status, used = os.wait4(process.pid, 0)
+    assert status == 0
+    return used.ru_maxrss / 1024
+
+
+def overlap(images: Path, model: Path, out: Path, workers: int) -> dict[str, float]:
+    """Seconds of each part alone (summed over its threads), and of the whole."""
+    from depthda.depth.estimation import Settings, estimate_depth
+    from depthda.depth.estimator import DepthEstimator
+    from depthda.depth.map_jobs import find_jobs
+    from depthda.depth.map_pipeline import Pipeline
+
+    spent = dict.fromkeys(WAITS, 0.0)
+
+    def waiting(part, function, count):
+        def wrapped(*args):
+            start = time.perf_counter()
+            time.sleep(WAITS[part] * count(args))
+            result = function(*args)
+            spent[part] += time.perf_counter() - start
+            return result
+
+        return wrapped
+
+    kept = Pipeline._read, Pipeline._write, DepthEstimator.whole
+    Pipeline._read = waiting('read', kept[0], lambda args: 1)
+    Pipeline._write = waiting('write', kept[1], lambda args: 1)
+    DepthEstimator.whole = waiting('network', kept[2], lambda args: len(args[1]))
+    made = {'model': str(model), 'revision': None, 'licence': 'none'}
+    jobs = find_jobs([str(images)], str(out), 'tiny')[:300]
+    estimator = DepthEstimator.load(str(model))
+    done = estimate_depth(estimator, jobs, Settings(workers=workers), made)
+    Pipeline._read, Pipeline._write, DepthEstimator.whole = kept
+    return spent | {'together': done.seconds}
+
+
+def main() -> None:
+    sys.path.insert(0, str(ROOT / 'tests'))
+    from tiny_depth_anything import save_tiny
+
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder)
+        model = save_tiny(root / 'model')
+        for count in (100, 1000):
+            make(root / f'{count}', count)
+            peak = peak_memory(root / f'{count}', model, root / f'out-{count}')
+            print(f'{count:>5} images: at most {peak:,.0f} MiB', flush=True)
+        for workers in (1, 2):
+            seconds = overlap(root / '1000', model, root / f'waits-{workers}', workers)
+            told = ', '.join(f'{part} {value:.1f} s' for part, value in seconds.items())
+            print(f'{workers} workers: {told}', flush=True)
+
+
+if __name__ == '__main__':
+    main()
