@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from depthda.errors import UserError
+
 
 @contextmanager
 def atomic_path(path: str | os.PathLike) -> Iterator[Path]:
@@ -59,6 +61,15 @@ def read_json(path: str | os.PathLike) -> Any:
     """What a JSON file holds; None if there is no such file."""
     path = Path(path)
     return json.loads(path.read_text()) if path.is_file() else None
+
+
+def read_lines(path: str | os.PathLike) -> list[str]:
+    """The lines of a text file that hold something, without the blanks around them."""
+    try:
+        lines = Path(path).read_text(encoding='utf-8').splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f'{path} is no readable text ({error}): name a text file') from error
+    return [line.strip() for line in lines if line.strip()]
 
 
 def _umask() -> int:

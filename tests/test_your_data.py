@@ -96,6 +96,13 @@ def test_a_model_of_other_classes_is_refused_before_it_starts(places, tmp_path):
         test(path, 'none.pth', str(tmp_path))
 
 
+def test_a_head_that_the_model_does_not_have_is_named(places, tmp_path):
+    path = config(places, 'prepared-512x512.py', 'south')
+    path.write_text(path.read_text() + 'model["auxiliary_head"] = dict(num_classes=2)\n')
+    with pytest.raises(UserError, match='auxiliary_head has num_classes and no type'):
+        train(path, str(tmp_path))
+
+
 def test_the_config_of_the_page_is_the_one_there_is():
     cfg = load_config(ROOT / 'configs/depthda/depthda_convnext-b-s_1xb4-40k_prepared-512x512.py')
     assert cfg.model.decode_head.num_classes == cfg.model.auxiliary_head.num_classes == 6

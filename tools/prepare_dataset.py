@@ -10,8 +10,17 @@ EXAMPLE = (
     '  python tools/prepare_dataset.py isprs potsdam Potsdam.zip --out data/potsdam --workers 4\n'
     '  python tools/prepare_dataset.py isprs vaihingen downloads/Vaihingen --out data/vaihingen\n'
     '  python tools/prepare_dataset.py folder --images rgb --labels masks --classes classes.txt '
-    '--out data/mine --tile 512 --split train=0.7 val=0.1 test=0.2'
+    '--out data/mine --tile 512'
 )
+
+OWN_EXAMPLES = {
+    'folder': '--images rgb --labels masks --classes classes.txt --out data/mine --tile 512 '
+    '--split train=0.7 val=0.1 test=0.2',
+    'liuzhou': '--images tiles --labels masks --first-label 1 --out data/liuzhou '
+    '--split train=train.txt val=val.txt test=test.txt',
+    'arctic': '--images winter/rgb --labels winter/masks --classes classes.txt --season winter '
+    '--out data/arctic/winter --tile 512 --split train=0.8 val=0.2',
+}
 
 
 def main() -> None:
@@ -222,7 +231,7 @@ def _own_images(sets, name: str, title: str, description: str) -> argparse.Argum
         name,
         help=title,
         description=description,
-        epilog=f'example:\n  {EXAMPLE}',
+        epilog=f'example:\n  python tools/prepare_dataset.py {name} {OWN_EXAMPLES[name]}',
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(

@@ -21,6 +21,7 @@ _THREADS = 16
 _PNG_START = b'\x89PNG\r\n\x1a\n'
 _PNG_END = b'IEND\xaeB`\x82'
 _PNG_TAIL = 1024  # some writers append a few bytes after the end
+_JPEG_TAIL = 4096
 _PNG_BANDS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # by colour type; a palette (3) is an index
 
 
@@ -38,6 +39,21 @@ def read_header(path: str | os.PathLike) -> Header | None:
     if suffix == '.png':
         return _png(path)
     return _tiff(path) if suffix in ('.tif', '.tiff') else _other(path)
+
+
+def is_whole(path: str | os.PathLike) -> bool:
+    """Whether a PNG or JPEG file has its end; GDAL fills what is missing, and says nothing.
+
+    Of a TIFF that broke off it does say so, when it comes to the place.
+    """
+    suffix = os.path.splitext(path)[1].lower()
+    if suffix == '.png':
+        return read_header(path) is not None
+    if suffix not in ('.jpg', '.jpeg'):
+        return True
+    with open(path, 'rb') as file:
+        file.seek(-min(_JPEG_TAIL, file.seek(0, os.SEEK_END)), os.SEEK_END)
+        return b'\xff\xd9' in file.read()
 
 
 def read_headers(paths: Iterable[str | os.PathLike]) -> list[Header | None]:

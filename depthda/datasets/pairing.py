@@ -9,10 +9,11 @@ from depthda.depth.storage import DEPTH_SUFFIXES, read_depth
 from depthda.errors import UserError
 
 _MENDS = {
-    'label': 'add an index mask of the same stem for each, or declare the set as one without '
-    'labels (labels=False; of RGBDSegDataset: seg_map_path=None)',
-    'depth map': 'add a 16-bit PNG or a GeoTIFF of the same stem for each, or declare the set as '
-    'one without depth (depth=None; of RGBDSegDataset: depth_path=None)',
+    'label': 'add an index mask of the same stem for each, or take the set without labels (a tool: '
+    'leave --labels out; a config: labels=False, of RGBDSegDataset seg_map_path=None)',
+    'depth map': 'add a 16-bit PNG or a GeoTIFF of the same stem for each (tools/estimate_depth.py '
+    'makes them), or take the set without depth (a tool: leave --depth out; a config: depth=None, '
+    'of RGBDSegDataset depth_path=None)',
 }
 
 
@@ -31,7 +32,8 @@ class Source:
         """Paths by stem (with the sub-folder, without the suffix), sub-folders included."""
         if not os.path.isdir(self.folder):
             mend = f': {_MENDS[self.kind]}' if self.kind in _MENDS else ''
-            raise UserError(f'the {self.kind} folder {self.folder} does not exist{mend}')
+            state = 'is a file' if os.path.isfile(self.folder) else 'does not exist'
+            raise UserError(f'the {self.kind} folder {self.folder} {state}{mend}')
         known = DEPTH_SUFFIXES if self.kind == 'depth map' else IMAGE_SUFFIXES
         suffixes = known if self.suffix is None else (self.suffix,)
         found: dict[str, str] = {}

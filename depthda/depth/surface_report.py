@@ -20,6 +20,9 @@ def describe(done: Done, out: str | Path, filled: bool = False) -> list[str]:
     flat = [name for name, each in maps.items() if not each['relief']]
     if flat:
         lines.append(f'without relief: {_names(flat)}')
+    known = _sum(maps, 'pixels') - _sum(maps, 'no_height')
+    if 2 * (_sum(maps, 'clipped_low') + _sum(maps, 'clipped_high')) > known:
+        lines.append('warning: most heights are outside the range, and clipped: choose another')
     lines += _warnings(maps)
     return lines
 

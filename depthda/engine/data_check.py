@@ -65,6 +65,11 @@ def _class_numbers(cfg: Any, key: str) -> Iterator[tuple[str, int]]:
             yield from _class_numbers(item, f'{key}.{number}')
     elif isinstance(cfg, dict):
         if cfg.get('num_classes') is not None:
+            if 'type' not in cfg:
+                raise UserError(
+                    f'{key} has num_classes and no type: the model that this config is built on '
+                    'has no such part, so leave it out.'
+                )
             yield f'{key}.num_classes', cfg['num_classes']
         for name, item in cfg.items():
             yield from _class_numbers(item, f'{key}.{name}')

@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from depthda.errors import UserError
+
 
 @contextmanager
 def locked(folder: Path) -> Iterator[bool]:
@@ -19,3 +21,19 @@ def locked(folder: Path) -> Iterator[bool]:
             yield False
             return
         yield True
+
+
+@contextmanager
+def own_folder(folder: Path) -> Iterator[None]:
+    """Make a folder if need be, and hold its lock; a ``UserError`` where either cannot be."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / '.lock').touch()
+    except OSError as error:
+        raise UserError(
+            f'nothing can be written to {folder} ({error.strerror}): name another folder'
+        ) from error
+    with locked(folder) as alone:
+        if not alone:
+            raise UserError(f'another process is writing to {folder}: wait for it')
+        yield

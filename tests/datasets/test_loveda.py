@@ -46,12 +46,12 @@ def test_no_depth_and_no_labels(root):
 
 
 def test_absent_folders_say_what_to_set(root):
-    with pytest.raises(UserError, match=r'rdepth/none does not exist: .*\(depth=None'):
+    with pytest.raises(UserError, match=r'rdepth/none does not exist: .*.*config: depth=None'):
         LoveDARGBD(str(root), 'Urban', 'Val', depth='rdepth/none')
     for path in (root / 'Val/Urban/masks_png').iterdir():
         path.unlink()
     (root / 'Val/Urban/masks_png').rmdir()
-    with pytest.raises(UserError, match=r'masks_png does not exist: .*\(labels=False'):
+    with pytest.raises(UserError, match=r'masks_png does not exist: .*.*config: labels=False'):
         LoveDARGBD(str(root), 'Urban', 'Val', depth='rdepth/test')
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from depthda.errors import UserError
+from depthda.files import read_lines
 
 IGNORED = 255
 _NO_CLASS = 'ignore'
@@ -67,8 +68,7 @@ def read_classes(path: str | os.PathLike) -> ClassList:
             f'there is no list of classes {path}: write one, a line a class, name and value or '
             'name and colour (cropland 255 211 127)'
         )
-    lines = [line.strip() for line in path.read_text(encoding='utf-8').splitlines()]
-    entries = [_entry(line, path) for line in lines if line and not line.startswith('#')]
+    entries = [_entry(line, path) for line in read_lines(path) if not line.startswith('#')]
     lengths = {len(numbers) for _, numbers in entries}
     names = tuple(dict.fromkeys(name for name, _ in entries if name != _NO_CLASS))
     if not names or len(names) >= IGNORED:
@@ -96,7 +96,8 @@ def read_classes(path: str | os.PathLike) -> ClassList:
 def _entry(line: str, path: Path) -> tuple[str, tuple[int, ...]]:
     name, rest = _LINE.match(line).groups()
     name, numbers = name.rstrip(' ,:\t'), tuple(map(int, re.findall(r'\d+', rest)))
-    if not name or len(numbers) not in (0, 1, 3) or any(number > 255 for number in numbers):
+    odd = re.search(r'(?:^|\s)[-+.]?\d[\d.]*$', name)
+    if not name or odd or len(numbers) not in (0, 1, 3) or any(number > 255 for number in numbers):
         raise UserError(
             f'{path}: cannot read {line!r}: write name, name VALUE or name RED GREEN BLUE, with '
             'numbers from 0 to 255'

@@ -11,15 +11,16 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from depthda.datasets.headers import IMAGE_SUFFIXES
+from depthda.datasets.headers import IMAGE_SUFFIXES, is_whole
 from depthda.datasets.pairing import Source, pair_by_stem
 from depthda.datasets.preparation import splits as parting
 from depthda.datasets.preparation.class_list import IGNORED
 from depthda.datasets.preparation.folder_manifest import FolderManifest
 from depthda.datasets.preparation.folder_rows import Cut, height_range
 from depthda.datasets.preparation.folder_scene import Grid, Scene, cut_scene, find_grid
-from depthda.engine.lock import locked
+from depthda.engine.lock import own_folder
 from depthda.errors import UserError
+from depthda.files import read_lines
 from depthda.workers import each_done, worker_pool
 
 Progress = Callable[[str, int, int], None]
@@ -74,6 +75,8 @@ class Settings:
 def read_splits(parts: Sequence[str] | None, by: str, seed: int) -> Splits | None:
     """``NAME=SHARE`` or ``NAME=FILE`` of each split, as they are typed."""
     if not parts:
+        if by == 'block':
+            raise UserError('--split-by block is about splits: add --split')
         return None
     named: dict[str, str] = {}
     for part in parts:
@@ -93,8 +96,7 @@ def read_splits(parts: Sequence[str] | None, by: str, seed: int) -> Splits | Non
 def _read_list(path: Path) -> list[str]:
     if not path.is_file():
         raise UserError(f'{path} of --split is neither a share nor a file with a name a line')
-    lines = [line.strip() for line in path.read_text(encoding='utf-8').splitlines()]
-    return [_name(line, None) for line in lines if line]
+    return [_name(line, None) for line in read_lines(path)]
 
 
 def prepare_folder(
@@ -112,7 +114,7 @@ def prepare_folder(
     are done.
     """
     out = Path(out)
-    _check(settings, workers)
+    _check(out, settings, workers)
     scenes = _find(settings)
     if out.exists() and not out.is_dir():
         raise UserError(f'{out} is a file: name a folder')
@@ -120,10 +122,7 @@ def prepare_folder(
         cut = _with_range(settings.cut, scenes, pool, progress)
         grids = _look(scenes, cut, progress)
         splits = _part(scenes, grids, settings.splits)
-        out.mkdir(parents=True, exist_ok=True)
-        with locked(out) as alone:
-            if not alone:
-                raise UserError(f'another process is writing to {out}: wait for it')
+        with own_folder(out):
             manifest = FolderManifest(out, _about(settings, cut))
             manifest.begin()
             manifest.forget({scene.name for scene in scenes}, splits)
@@ -134,7 +133,15 @@ def prepare_folder(
             for done, ((scene, _), facts) in enumerate(each_done(work, left, pool), 1):
                 manifest.enter(scene, facts)
                 progress('images', done, len(left))
-            manifest.finish(splits, settings.splits.names if settings.splits else ())
+            manifest.finish(
+                splits,
+                settings.splits.names if settings.splits else (),
+                dict(
+                    crossing=sum(split is None for split in splits.values()),
+                    unlisted=sum(splits.keys().isdisjoint(grid.boxes) for grid in grids.values()),
+                    shared=parting.shared_ground(_on_map(grids), splits),
+                ),
+            )
     return manifest.content
 
 
@@ -143,7 +150,7 @@ def _cut(job: tuple[Scene, dict[str, tuple]], out: Path, cut: Cut) -> dict[str, 
     return cut_scene(scene, out, cut, boxes)
 
 
-def _check(settings: Settings, workers: int) -> None:
+def _check(out: Path, settings: Settings, workers: int) -> None:
     """Refuse what no folder could make true."""
     cut = settings.cut
     if settings.labels is not None and cut.classes is None:
@@ -171,6 +178,13 @@ def _check(settings: Settings, workers: int) -> None:
     splits = settings.splits
     if splits is not None and splits.shares is not None:
         parting.check_shares(splits.shares)
+    for given in filter(None, (settings.images, settings.labels, settings.depth)):
+        one, other = given.resolve(), out.resolve()
+        if one == other or one in other.parents or other in one.parents:
+            raise UserError(
+                f'{given} and {out} lie in each other, so the next run would take tiles for '
+                'images: name another folder'
+            )
     if workers < 1:
         raise UserError(f'{workers} workers cannot cut anything: take 1 or more')
 
@@ -231,6 +245,8 @@ def _with_range(
 def _look(scenes: Sequence[Scene], cut: Cut, progress: Progress) -> dict[str, Grid]:
     grids = {}
     for done, scene in enumerate(scenes, 1):
+        if broken := [path for path in scene.files.values() if not is_whole(path)]:
+            raise UserError(f'{broken[0]} is cut short, or no picture at all: write it again')
         grids[scene.name] = find_grid(scene, cut)
         progress('headers', done, len(scenes))
     return grids
@@ -250,6 +266,15 @@ def _part(
     else:
         return parting.by_block(_regions(grids), splits.shares)
     return {tile: split for name, split in of_image.items() for tile in grids[name].boxes}
+
+
+def _on_map(grids: Mapping[str, Grid]) -> dict[str, dict[str, parting.Box]]:
+    """The tiles that have a place on a map, by its coordinates."""
+    found: dict[str, dict[str, parting.Box]] = {}
+    for grid in grids.values():
+        if grid.map_boxes:
+            found.setdefault(grid.crs, {}).update(grid.map_boxes)
+    return found
 
 
 def _regions(grids: Mapping[str, Grid]) -> list[Mapping[str, tuple]]:

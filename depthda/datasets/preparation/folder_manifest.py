@@ -44,7 +44,9 @@ class FolderManifest:
             version=depthda.__version__,
             complete=False,
             splits={},
-            crossing=0,
+            crossing=0,  # tiles on both sides of a cut
+            unlisted=0,  # images in no list
+            shared=0,  # pairs of tiles of different splits that show the same ground
             scenes=(content or {}).get('scenes', {}),
         )
 
@@ -82,7 +84,9 @@ class FolderManifest:
         if time.monotonic() - self._written > _SECONDS:
             self._write()
 
-    def finish(self, splits: Mapping[str, str | None], named: Sequence[str]) -> None:
+    def finish(
+        self, splits: Mapping[str, str | None], named: Sequence[str], about: Mapping[str, int]
+    ) -> None:
         """Write the list of each split, and the manifest in the order of the names."""
         scenes = self.content['scenes'] = dict(sorted(self.content['scenes'].items()))
         tiles = sorted(tile for entry in scenes.values() for tile in entry['tiles'])
@@ -93,8 +97,7 @@ class FolderManifest:
             with atomic_path(self.out / f'{split}.txt') as beside:
                 beside.write_text(''.join(f'{tile}\n' for tile in listed), encoding='utf-8')
             self.content['splits'][split] = len(listed)
-        self.content['crossing'] = sum(split is None for split in splits.values())
-        self.content['complete'] = True
+        self.content |= dict(about, complete=True)
         self._write()
 
     def _write(self) -> None:

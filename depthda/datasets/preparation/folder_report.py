@@ -17,6 +17,13 @@ def describe(manifest: Mapping[str, Any], out: str | os.PathLike) -> list[str]:
         lines.append(f'splits: {told}')
     if manifest['crossing']:
         lines.append(f'left out: {manifest["crossing"]:,} tiles that lie on both sides of a cut')
+    if manifest['unlisted']:
+        lines.append(f'left out: {manifest["unlisted"]:,} images that are in no list')
+    if manifest['shared']:
+        lines.append(
+            f'warning: {manifest["shared"]:,} pairs of pictures in different splits show the same '
+            'ground, so that scores would flatter: --split-by block parts the ground'
+        )
     if empty := sum(entry['empty'] for entry in scenes.values()):
         lines.append(f'left out: {empty:,} tiles without a pixel of an image')
     small = [
@@ -47,6 +54,8 @@ def _depth(manifest: Mapping[str, Any]) -> list[str]:
     lines, scenes = [], manifest['scenes']
     if span := manifest['settings']['depth_range']:
         lines.append(f'heights: {span[0]:g} is depth 0, {span[1]:g} is depth 1')
+        if span[0] == span[1]:
+            lines.append('warning: all heights are the same, so they tell nothing')
     valid = sum(entry['depth_pixels'][0] for entry in scenes.values() if entry['tiles'])
     seen = sum(entry['depth_pixels'][1] for entry in scenes.values() if entry['tiles'])
     lines.append(f'depth in {manifest["depth"]}: {valid / seen:.2%} of the pixels have one')

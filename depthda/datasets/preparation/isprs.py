@@ -13,7 +13,7 @@ from depthda.datasets.preparation import isprs_manifest
 from depthda.datasets.preparation.isprs_area import Area, Range, cut_area, height_range
 from depthda.datasets.preparation.isprs_files import LAYOUTS, Layout, find_areas, packed_twice
 from depthda.datasets.preparation.sources import SourceFile, list_files
-from depthda.engine.lock import locked
+from depthda.engine.lock import own_folder
 from depthda.errors import UserError
 from depthda.workers import each_done, worker_pool
 
@@ -72,10 +72,7 @@ def prepare_isprs(
     tile = settings.tile or layout.tile
     fixed = dict(dataset=settings.dataset, tile=tile, stride=settings.stride or tile)
     isprs_manifest.refuse_other(out)
-    out.mkdir(parents=True, exist_ok=True)
-    with locked(out) as alone, worker_pool(workers) as pool:
-        if not alone:
-            raise UserError(f'another process is writing to {out}: wait for it')
+    with own_folder(out), worker_pool(workers) as pool:
         manifest = isprs_manifest.begin(out, fixed, settings.labels)
         if 'dsm' in settings.depth:
             pieces = find_areas(layout, 'dsm', files, shown)

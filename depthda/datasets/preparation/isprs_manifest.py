@@ -36,7 +36,8 @@ def begin(out: Path, fixed: dict[str, Any], labels: str | None) -> dict[str, Any
     """
     remove_strays(out, NAME)
     manifest = read_json(out / NAME)
-    if manifest is not None:
+    # A run that failed before its first tile binds nobody to its settings.
+    if manifest is not None and any((out / product).is_dir() for product in PRODUCTS):
         has_labels = any('labels' in entry['products'] for entry in manifest['areas'].values())
         asked = fixed | (dict(labels=labels) if has_labels and labels is not None else {})
         for key, value in asked.items():

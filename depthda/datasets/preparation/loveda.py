@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 
 from depthda.datasets.preparation.archives import open_archive, read_member
-from depthda.engine.lock import locked
+from depthda.engine.lock import own_folder
 from depthda.errors import UserError
 from depthda.files import atomic_path, remove_strays
 
@@ -89,10 +89,7 @@ def prepare_loveda(
         pictures = [each for source in sources for each in _open(Path(source), opened)]
         _check_once(pictures)
         _check_room(pictures, out)
-        out.mkdir(parents=True, exist_ok=True)
-        with locked(out) as alone, ThreadPoolExecutor(workers) as pool:
-            if not alone:
-                raise UserError(f'another process is writing to {out}: wait for it.')
+        with own_folder(out), ThreadPoolExecutor(workers) as pool:
             for folder in {(out / picture.path).parent for picture in pictures}:
                 remove_strays(folder)
             done = pool.map(lambda picture: _bring(picture, out, partial), pictures)

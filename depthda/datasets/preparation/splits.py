@@ -5,6 +5,8 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
+import numpy as np
+
 from depthda.errors import UserError
 
 Shares = Mapping[str, float]
@@ -47,6 +49,8 @@ def by_list(names: Sequence[str], lists: Mapping[str, Sequence[str]]) -> dict[st
     known = set(names)
     listed = Counter(name for members in lists.values() for name in members)
     for split, members in lists.items():
+        if not members:
+            raise UserError(f'the list of {split} is empty: name an image a line')
         if absent := [name for name in members if name not in known]:
             raise UserError(
                 f'the list of {split} names {len(absent)} images that are not there '
@@ -56,6 +60,26 @@ def by_list(names: Sequence[str], lists: Mapping[str, Sequence[str]]) -> dict[st
     if twice := [name for name, count in listed.items() if count > 1]:
         raise UserError(f'{twice[0]} is in the lists more than once: an image has one split')
     return {name: split for split, members in lists.items() for name in members}
+
+
+def shared_ground(maps: Mapping[str, Mapping[str, Box]], splits: Mapping[str, str | None]) -> int:
+    """Pairs of tiles in different splits that overlap, of those on one map."""
+    pairs = 0
+    for boxes in maps.values():
+        kept = [name for name in boxes if splits.get(name)]
+        if not kept:
+            continue
+        kept.sort(key=lambda name: boxes[name].left)
+        of = np.array([splits[name] for name in kept])
+        left, top, right, bottom = np.array([boxes[name] for name in kept]).T
+        # Neighbours meet at an edge, give or take the rounding of coordinates.
+        slack = 1e-3 * (right - left).min()
+        ends = np.searchsorted(left, right - slack)
+        for n, end in enumerate(ends):
+            beside = np.s_[n + 1 : end]  # those that begin before this one ends
+            meets = (top[beside] < bottom[n] - slack) & (top[n] < bottom[beside] - slack)
+            pairs += int((meets & (of[beside] != of[n])).sum())
+    return pairs
 
 
 def by_block(regions: Iterable[Mapping[str, Box]], shares: Shares) -> dict[str, str | None]:

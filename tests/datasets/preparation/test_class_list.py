@@ -50,6 +50,8 @@ def test_labels_from_one_on_leave_zero_for_none():
         ('wood 1\nwater', '0 and 1 numbers'),
         ('wood 1\nwater 1', '1 stands for two classes'),
         ('wood 1 2', "cannot read 'wood 1 2'"),
+        ('wood -1', "cannot read 'wood -1'"),
+        ('wood 1.5', "cannot read 'wood 1.5'"),
         ('wood 256', "cannot read 'wood 256'"),
         ('wood\nwood', 'names a class twice'),
         ('wood\nignore', 'ignore without its value'),
@@ -63,3 +65,6 @@ def test_what_cannot_be_meant_is_said(tmp_path, text, fault):
 def test_a_list_that_is_not_there_is_named(tmp_path):
     with pytest.raises(UserError, match='no list of classes.*none.txt'):
         read_classes(tmp_path / 'none.txt')
+    (tmp_path / 'a.png').write_bytes(b'\x89PNG\r\n')
+    with pytest.raises(UserError, match='a.png is no readable text'):
+        read_classes(tmp_path / 'a.png')

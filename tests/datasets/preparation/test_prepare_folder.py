@@ -1,5 +1,6 @@
 import json
 import os
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -153,9 +154,15 @@ def test_lists_leave_out_whom_they_do_not_name(tmp_path):
     (tmp_path / 'a.txt').write_text('town_2\n\n')
     (tmp_path / 'b.txt').write_text('town_0.tif\n')
     splits = read_splits([f'train={tmp_path / "a.txt"}', f'val={tmp_path / "b.txt"}'], 'image', 0)
-    prepare_folder(out, scenes.settings(splits=splits))
+    manifest = prepare_folder(out, scenes.settings(splits=splits))
     assert {name[:6] for name in (out / 'train.txt').read_text().split()} == {'town_2'}
     assert {path.name[:6] for path in (out / 'images').iterdir()} == {'town_0', 'town_2'}
+    assert manifest['unlisted'] == 1
+    assert 'left out: 1 images that are in no list' in describe(manifest, 'x')
+    (tmp_path / 'b.txt').write_text('\n')
+    splits = read_splits([f'train={tmp_path / "a.txt"}', f'val={tmp_path / "b.txt"}'], 'image', 0)
+    with pytest.raises(UserError, match='list of val is empty'):
+        prepare_folder(tmp_path / 'other', scenes.settings(splits=splits))
 
 
 @pytest.mark.parametrize(
@@ -166,6 +173,7 @@ def test_lists_leave_out_whom_they_do_not_name(tmp_path):
         (['../a=1'], 'image', 'write NAME=SHARE'),
         (['a=none.txt'], 'image', 'none.txt of --split is neither a share nor a file'),
         (['a=none.txt'], 'block', 'takes shares'),
+        (None, 'block', 'is about splits: add --split'),
     ],
 )
 def test_splits_that_cannot_be_read_are_told(parts, by, fault):
@@ -247,10 +255,15 @@ def test_values_of_no_class_and_blended_labels_are_refused(tmp_path):
         (dict(cut=dict(depth_name='images')), "'images' cannot be a folder"),
         (dict(cut=dict(depth_name='../x')), "'../x' cannot be a folder"),
         (dict(splits=Splits({'train': 0.5})), 'add up to 1'),
+        (dict(images=Path('out')), 'lie in each other'),
+        (dict(images=Path('out/images')), 'lie in each other'),
+        (dict(images=Path('.')), 'lie in each other'),
     ],
 )
 def test_settings_that_contradict_are_refused(tmp_path, change, fault):
     scenes = Scenes(tmp_path, [(16, 16)])
+    if 'images' in change:
+        change = dict(images=tmp_path / change['images'])
     with pytest.raises(UserError, match=fault):
         prepare_folder(tmp_path / 'out', scenes.settings(**change))
     assert not (tmp_path / 'out').exists()
@@ -294,8 +307,10 @@ def test_other_settings_and_other_folders_are_refused(tmp_path):
     prepare_folder(out, scenes.settings())
     with pytest.raises(UserError, match='was made with tile 12, and 10 is asked for'):
         prepare_folder(out, scenes.settings(cut=dict(tile=10)))
+    (tmp_path / 'mine').mkdir()
+    (tmp_path / 'mine/thesis.txt').write_text('')
     with pytest.raises(UserError, match='holds something else already'):
-        prepare_folder(tmp_path / 'rgb', scenes.settings())
+        prepare_folder(tmp_path / 'mine', scenes.settings())
 
 
 def test_domains_side_by_side_have_one_list_of_classes(tmp_path):
@@ -348,3 +363,49 @@ def test_stopped_after_any_file_and_run_again_gives_the_same_bytes(tmp_path, mon
     left = 1000
     prepare_folder(out, scenes.settings(splits=splits))
     assert every_file(out) == clean
+
+
+@pytest.mark.parametrize(
+    'kind', ['rgb/town_1.png', 'rgb/town_1.jpg', 'mask/town_1.png', 'dsm/a.png']
+)
+def test_a_picture_that_is_cut_short_is_refused(tmp_path, kind):
+    rng = np.random.default_rng(0)
+    for name in ('rgb/town_1.png', 'mask/town_1.png', 'dsm/town_1.png'):
+        write(tmp_path / name, rng.integers(0, 2, (64, 64), np.uint8))
+    if kind.startswith('rgb/') and kind.endswith('jpg'):
+        (tmp_path / 'rgb/town_1.png').unlink()
+        write(tmp_path / kind, rng.integers(0, 255, (64, 64, 3), np.uint8))
+    settings = Scenes(tmp_path / 'other', ()).settings(
+        images=tmp_path / 'rgb',
+        labels=tmp_path / 'mask',
+        depth=tmp_path / 'dsm',
+        image_suffix=None,
+        depth_suffix=None,
+        cut=dict(classes=numbered(['a', 'b'])),
+    )
+    prepare_folder(tmp_path / 'whole', settings)
+    path = tmp_path / kind
+    path.write_bytes(path.read_bytes()[:-200])
+    with pytest.raises(UserError, match=f'{path.name} is cut short'):
+        prepare_folder(tmp_path / 'out', settings)
+
+
+def test_images_of_one_ground_in_two_splits_are_told(tmp_path):
+    scenes = Scenes(tmp_path)
+    lists = {'train': ['town_0', 'town_2'], 'test': ['town_1']}
+    settings = scenes.settings(splits=Splits(lists=lists), cut=dict(tile=None, stride=None))
+    assert prepare_folder(tmp_path / 'apart', settings)['shared'] == 0
+    # The second town moved a pixel west, into the first; the third begins where it ended.
+    east, north = scenes.places[1]
+    write(tmp_path / 'rgb/town_1_RGB.tif', scenes.images[1], (east - 0.5, north))
+    write(tmp_path / 'dsm/town_1_dsm.tif', scenes.heights[1], (east - 0.5, north), NO_HEIGHT)
+    manifest = prepare_folder(tmp_path / 'out', settings)
+    assert manifest['shared'] == 1
+    assert any('1 pairs of pictures in different splits' in line for line in describe(manifest, ''))
+
+
+def test_a_folder_that_cannot_be_written_is_named(tmp_path):
+    scenes = Scenes(tmp_path)
+    (tmp_path / 'file').write_text('')
+    with pytest.raises(UserError, match='nothing can be written to .*file/out .Not a directory'):
+        prepare_folder(tmp_path / 'file/out', scenes.settings())

@@ -368,6 +368,14 @@ def test_a_folder_of_something_else_is_left_alone(potsdam, tmp_path):
         prepare(tmp_path / 'nowhere', tmp_path / 'new')
 
 
+def test_a_run_that_cut_nothing_binds_nobody(potsdam, tmp_path):
+    with pytest.raises(UserError, match='choose a smaller --tile'):
+        prepare(potsdam, tmp_path / 'out', tile=500)
+    prepare(potsdam, tmp_path / 'out')
+    with pytest.raises(UserError, match='holds tiles with tile'):
+        prepare(potsdam, tmp_path / 'out', tile=TILE - 1)
+
+
 def zipped(source, target, compression=zipfile.ZIP_DEFLATED):
     """Each folder of the download as a zip, as the owners give it."""
     for folder in sorted(source.iterdir()):

@@ -3,7 +3,14 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from depthda.datasets.preparation.splits import Box, by_block, by_image, by_list, check_shares
+from depthda.datasets.preparation.splits import (
+    Box,
+    by_block,
+    by_image,
+    by_list,
+    check_shares,
+    shared_ground,
+)
 from depthda.errors import UserError
 
 SHARES = {'train': 0.6, 'val': 0.15, 'test': 0.25}
@@ -75,6 +82,19 @@ def test_images_on_one_map_are_cut_as_one():
     assert Counter((name[0], split) for name, split in apart.items()) == {
         ('a', 'train'): 25, ('a', 'test'): 25, ('b', 'train'): 25, ('b', 'test'): 25,
     }  # fmt: skip
+
+
+def test_shared_ground_is_counted_by_pairs():
+    boxes = {
+        'a': Box(0, 0, 10, 10),
+        'b': Box(10, 0, 20, 10),  # beside a
+        'c': Box(9, 5, 19, 15),  # on both
+        'd': Box(9, 10, 19, 20),  # on c alone
+        'e': Box(0, 0, 10, 10),
+    }
+    splits = {'a': 'train', 'b': 'train', 'c': 'test', 'd': 'train', 'e': None}
+    assert shared_ground({'one': boxes}, splits) == 3
+    assert shared_ground({'one': {'a': boxes['a']}, 'other': {'c': boxes['c']}}, splits) == 0
 
 
 def test_an_image_too_small_to_be_cut_is_refused():
