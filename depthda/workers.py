@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor, as_completed
@@ -48,6 +49,8 @@ def each_done(
 def _begin(start: Callable | None, arguments: tuple) -> None:
     # A process that is killed leaves its workers waiting for work, for ever.
     threading.Thread(target=_end_with_the_parent, daemon=True).start()
+    # Ctrl-C reaches every process of a terminal; the parent says so, once, and ends the others.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     # The processes are the parallelism.
     cv2.setNumThreads(1)
     if start is not None:

@@ -366,7 +366,7 @@ def test_stopped_after_any_file_and_run_again_gives_the_same_bytes(tmp_path, mon
 
 
 @pytest.mark.parametrize(
-    'kind', ['rgb/town_1.png', 'rgb/town_1.jpg', 'mask/town_1.png', 'dsm/a.png']
+    'kind', ['rgb/town_1.png', 'rgb/town_1.jpg', 'mask/town_1.png', 'dsm/town_1.png']
 )
 def test_a_picture_that_is_cut_short_is_refused(tmp_path, kind):
     rng = np.random.default_rng(0)
