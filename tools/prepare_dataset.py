@@ -322,9 +322,10 @@ def cut_folder(args: argparse.Namespace, classes) -> int:
     """Cut with a progress bar and print what there is now."""
     from pathlib import Path
 
-    from depthda.datasets.preparation.folder import Settings, prepare_folder, read_splits
+    from depthda.datasets.preparation.folder import Settings, prepare_folder
     from depthda.datasets.preparation.folder_report import describe
     from depthda.datasets.preparation.folder_rows import Cut
+    from depthda.datasets.preparation.folder_splits import read_splits
 
     cut = Cut(
         tile=args.tile,

@@ -5,7 +5,8 @@ import pytest
 from mmseg.registry import DATASETS
 from tiny_scenes import Scenes
 
-from depthda.datasets.preparation.folder import Splits, prepare_folder
+from depthda.datasets.preparation.folder import prepare_folder
+from depthda.datasets.preparation.folder_splits import Splits
 from depthda.datasets.prepared import PreparedDataset
 from depthda.errors import UserError
 

@@ -3,7 +3,6 @@
 import functools
 import math
 import os
-import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
@@ -11,40 +10,25 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from depthda.datasets.headers import IMAGE_SUFFIXES, is_whole
+from depthda.datasets.headers import is_whole
 from depthda.datasets.pairing import Source, pair_by_stem
 from depthda.datasets.preparation import splits as parting
 from depthda.datasets.preparation.class_list import IGNORED
 from depthda.datasets.preparation.folder_manifest import FolderManifest
 from depthda.datasets.preparation.folder_rows import Cut, height_range
-from depthda.datasets.preparation.folder_scene import Grid, Scene, cut_scene, find_grid
+from depthda.datasets.preparation.folder_scene import (
+    Grid,
+    Scene,
+    cut_scene,
+    find_grid,
+    scene_name,
+)
+from depthda.datasets.preparation.folder_splits import Splits, on_map, part_tiles
 from depthda.engine.lock import own_folder
 from depthda.errors import UserError
-from depthda.files import read_lines
 from depthda.workers import each_done, worker_pool
 
 Progress = Callable[[str, int, int], None]
-
-
-@dataclass(frozen=True)
-class Splits:
-    """How tiles are shared out.
-
-    Args:
-        shares: Share of each split; None: ``lists``.
-        lists: Names of the images of each split; images in no list are left out.
-        by: ``'image'``: an image's tiles stay together; ``'block'``: ground is cut across.
-        seed: Draws the images.
-    """
-
-    shares: Mapping[str, float] | None = None
-    lists: Mapping[str, Sequence[str]] | None = None
-    by: str = 'image'
-    seed: int = 0
-
-    @property
-    def names(self) -> list[str]:
-        return list(self.shares if self.lists is None else self.lists)
 
 
 @dataclass(frozen=True)
@@ -72,33 +56,6 @@ class Settings:
     domain: str | None = None
 
 
-def read_splits(parts: Sequence[str] | None, by: str, seed: int) -> Splits | None:
-    """``NAME=SHARE`` or ``NAME=FILE`` of each split, as they are typed."""
-    if not parts:
-        if by == 'block':
-            raise UserError('--split-by block is about splits: add --split')
-        return None
-    named: dict[str, str] = {}
-    for part in parts:
-        name, sign, value = part.partition('=')
-        if not sign or not re.fullmatch(r'[\w-]+', name) or name in named:
-            raise UserError(f'--split {part}: write NAME=SHARE or NAME=FILE, each name once')
-        named[name] = value
-    try:
-        return Splits({name: float(value) for name, value in named.items()}, None, by, seed)
-    except ValueError:
-        pass
-    if by == 'block':
-        raise UserError('--split-by block takes shares (train=0.7), not lists')
-    return Splits(None, {name: _read_list(Path(value)) for name, value in named.items()})
-
-
-def _read_list(path: Path) -> list[str]:
-    if not path.is_file():
-        raise UserError(f'{path} of --split is neither a share nor a file with a name a line')
-    return [_name(line, None) for line in read_lines(path)]
-
-
 def prepare_folder(
     out: str | os.PathLike,
     settings: Settings,
@@ -121,7 +78,7 @@ def prepare_folder(
     with worker_pool(workers) as pool:
         cut = _with_range(settings.cut, scenes, pool, progress)
         grids = _look(scenes, cut, progress)
-        splits = _part(scenes, grids, settings.splits)
+        splits = part_tiles(grids, settings.splits)
         with own_folder(out):
             manifest = FolderManifest(out, _about(settings, cut))
             manifest.begin()
@@ -139,7 +96,7 @@ def prepare_folder(
                 dict(
                     crossing=sum(split is None for split in splits.values()),
                     unlisted=sum(splits.keys().isdisjoint(grid.boxes) for grid in grids.values()),
-                    shared=parting.shared_ground(_on_map(grids), splits),
+                    shared=parting.shared_ground(on_map(grids), splits),
                 ),
             )
     return manifest.content
@@ -202,7 +159,7 @@ def _find(settings: Settings) -> list[Scene]:
     for pair in pair_by_stem(image, *others, check='names'):
         scenes.append(
             Scene(
-                _name(os.path.relpath(pair['image'], settings.images), settings.image_suffix),
+                scene_name(os.path.relpath(pair['image'], settings.images), settings.image_suffix),
                 *(Path(pair[kind]) if kind in pair else None for kind in ('image', *kinds)),
             )
         )
@@ -210,16 +167,6 @@ def _find(settings: Settings) -> list[Scene]:
     if twice := [name for name, count in Counter(names).items() if count > 1]:
         raise UserError(f'two images would both be called {twice[0]}: rename one of them')
     return scenes
-
-
-def _name(path: str, suffix: str | None) -> str:
-    stem, end = os.path.splitext(path)
-    if suffix:
-        stem = path[: -len(suffix)]
-    elif end.lower() not in IMAGE_SUFFIXES:
-        stem = path  # no ending: a name with a dot in it
-    # A folder a scene (a/rgb.tif, a/dsm.tif) leaves the folder's name.
-    return stem.replace(os.sep, '/').rstrip('/_-. ') or 'image'
 
 
 def _with_range(
@@ -250,40 +197,6 @@ def _look(scenes: Sequence[Scene], cut: Cut, progress: Progress) -> dict[str, Gr
         grids[scene.name] = find_grid(scene, cut)
         progress('headers', done, len(scenes))
     return grids
-
-
-def _part(
-    scenes: Sequence[Scene], grids: Mapping[str, Grid], splits: Splits | None
-) -> dict[str, str | None]:
-    """The split of each tile that is written; '' where the set is not parted."""
-    names = [scene.name for scene in scenes]
-    if splits is None:
-        return {tile: '' for grid in grids.values() for tile in grid.boxes}
-    if splits.lists is not None:
-        of_image = parting.by_list(names, splits.lists)
-    elif splits.by == 'image':
-        of_image = parting.by_image(names, splits.shares, splits.seed)
-    else:
-        return parting.by_block(_regions(grids), splits.shares)
-    return {tile: split for name, split in of_image.items() for tile in grids[name].boxes}
-
-
-def _on_map(grids: Mapping[str, Grid]) -> dict[str, dict[str, parting.Box]]:
-    """The tiles that have a place on a map, by its coordinates."""
-    found: dict[str, dict[str, parting.Box]] = {}
-    for grid in grids.values():
-        if grid.map_boxes:
-            found.setdefault(grid.crs, {}).update(grid.map_boxes)
-    return found
-
-
-def _regions(grids: Mapping[str, Grid]) -> list[Mapping[str, tuple]]:
-    """The whole map where all images are on one, else each image by itself."""
-    if all(grid.map_boxes for grid in grids.values()) and len({g.crs for g in grids.values()}) == 1:
-        return [{name: box for grid in grids.values() for name, box in grid.map_boxes.items()}]
-    return [
-        {name: parting.Box(*box) for name, box in grid.boxes.items()} for grid in grids.values()
-    ]
 
 
 def _about(settings: Settings, cut: Cut) -> dict[str, Any]:

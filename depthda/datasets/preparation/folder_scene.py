@@ -1,5 +1,6 @@
 """One image of somebody's own set, with its label and heights, cut into tiles or kept whole."""
 
+import os
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ import rasterio
 from rasterio.enums import MaskFlags
 from rasterio.errors import RasterioError
 
+from depthda.datasets.headers import IMAGE_SUFFIXES
 from depthda.datasets.preparation.class_list import IGNORED
 from depthda.datasets.preparation.cutting import open_raster, starts, write_png
 from depthda.datasets.preparation.folder_rows import Cut, DepthRows, ImageRows, LabelRows
@@ -44,6 +46,17 @@ class Grid:
     boxes: dict[str, tuple[int, int, int, int]]
     map_boxes: dict[str, Box] | None
     crs: str | None
+
+
+def scene_name(path: str, suffix: str | None = None) -> str:
+    """What the tiles of an image are called by: its path without ``suffix``, or any picture's."""
+    stem, end = os.path.splitext(path)
+    if suffix:
+        stem = path[: -len(suffix)]
+    elif end.lower() not in IMAGE_SUFFIXES:
+        stem = path  # no ending: a name with a dot in it
+    # A folder a scene (a/rgb.tif, a/dsm.tif) leaves the folder's name.
+    return stem.replace(os.sep, '/').rstrip('/_-. ') or 'image'
 
 
 def find_grid(scene: Scene, cut: Cut) -> Grid:

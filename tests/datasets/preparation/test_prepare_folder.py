@@ -9,8 +9,9 @@ from tiny_scenes import NO_HEIGHT, Scenes, write
 
 from depthda.datasets.preparation import folder
 from depthda.datasets.preparation.class_list import numbered
-from depthda.datasets.preparation.folder import Splits, prepare_folder, read_splits
+from depthda.datasets.preparation.folder import prepare_folder
 from depthda.datasets.preparation.folder_report import describe
+from depthda.datasets.preparation.folder_splits import Splits, read_splits
 from depthda.errors import UserError
 
 

@@ -66,7 +66,8 @@ def prepare(out):
 FOLDER = """
 from tiny_scenes import Scenes
 
-from depthda.datasets.preparation.folder import Splits, prepare_folder
+from depthda.datasets.preparation.folder import prepare_folder
+from depthda.datasets.preparation.folder_splits import Splits
 
 def prepare(out):
     scenes = Scenes.__new__(Scenes)

@@ -1,0 +1,88 @@
+"""The splits of a folder of images: as they are typed, and which tile belongs to which."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from depthda.datasets.preparation import splits as parting
+from depthda.datasets.preparation.folder_scene import Grid, scene_name
+from depthda.errors import UserError
+from depthda.files import read_lines
+
+
+@dataclass(frozen=True)
+class Splits:
+    """How tiles are shared out.
+
+    Args:
+        shares: Share of each split; None: ``lists``.
+        lists: Names of the images of each split; images in no list are left out.
+        by: ``'image'``: an image's tiles stay together; ``'block'``: ground is cut across.
+        seed: Draws the images.
+    """
+
+    shares: Mapping[str, float] | None = None
+    lists: Mapping[str, Sequence[str]] | None = None
+    by: str = 'image'
+    seed: int = 0
+
+    @property
+    def names(self) -> list[str]:
+        return list(self.shares if self.lists is None else self.lists)
+
+
+def read_splits(parts: Sequence[str] | None, by: str, seed: int) -> Splits | None:
+    """``NAME=SHARE`` or ``NAME=FILE`` of each split, as they are typed."""
+    if not parts:
+        if by == 'block':
+            raise UserError('--split-by block is about splits: add --split')
+        return None
+    named: dict[str, str] = {}
+    for part in parts:
+        name, sign, value = part.partition('=')
+        if not sign or not re.fullmatch(r'[\w-]+', name) or name in named:
+            raise UserError(f'--split {part}: write NAME=SHARE or NAME=FILE, each name once')
+        named[name] = value
+    try:
+        return Splits({name: float(value) for name, value in named.items()}, None, by, seed)
+    except ValueError:
+        pass
+    if by == 'block':
+        raise UserError('--split-by block takes shares (train=0.7), not lists')
+    return Splits(None, {name: _read_list(Path(value)) for name, value in named.items()})
+
+
+def _read_list(path: Path) -> list[str]:
+    if not path.is_file():
+        raise UserError(f'{path} of --split is neither a share nor a file with a name a line')
+    return [scene_name(line) for line in read_lines(path)]
+
+
+def part_tiles(grids: Mapping[str, Grid], splits: Splits | None) -> dict[str, str | None]:
+    """The split of each tile that is written; '' where the set is not parted."""
+    if splits is None:
+        return {tile: '' for grid in grids.values() for tile in grid.boxes}
+    if splits.lists is not None:
+        of_image = parting.by_list(list(grids), splits.lists)
+    elif splits.by == 'image':
+        of_image = parting.by_image(grids, splits.shares, splits.seed)
+    else:
+        maps = on_map(grids)
+        if len(maps) > 1 or not all(grid.map_boxes for grid in grids.values()):
+            # Not all on one map: each image is a region by itself.
+            maps = {
+                name: {tile: parting.Box(*box) for tile, box in grid.boxes.items()}
+                for name, grid in grids.items()
+            }
+        return parting.by_block(maps.values(), splits.shares)
+    return {tile: split for name, split in of_image.items() for tile in grids[name].boxes}
+
+
+def on_map(grids: Mapping[str, Grid]) -> dict[str, dict[str, parting.Box]]:
+    """The tiles that have a place on a map, by its coordinates."""
+    found: dict[str, dict[str, parting.Box]] = {}
+    for grid in grids.values():
+        if grid.map_boxes:
+            found.setdefault(grid.crs, {}).update(grid.map_boxes)
+    return found
