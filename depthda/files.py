@@ -3,7 +3,7 @@
 import json
 import os
 import re
-import tempfile
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,15 +21,11 @@ def atomic_path(path: str | os.PathLike) -> Iterator[Path]:
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(
-        dir=path.parent, prefix=f'.{path.stem[:40]}-', suffix=path.suffix
-    )
-    os.close(handle)
-    beside = Path(name)
+    beside = path.with_name(f'.{path.stem[:40]}-{secrets.token_hex(4)}{path.suffix}')
+    # Not tempfile's: those are private, and results are meant to be read by the group as usual.
+    beside.touch(exist_ok=False)
     try:
         yield beside
-        # mkstemp makes private files; results are meant to be read by the group as usual.
-        beside.chmod(0o666 & ~_umask())
         os.replace(beside, path)
     finally:
         beside.unlink(missing_ok=True)
@@ -45,7 +41,7 @@ def remove_strays(folder: str | os.PathLike, name: str | None = None) -> None:
     stem = '.{1,40}' if name is None else re.escape(Path(name).stem[:40])
     suffix = r'(\.[^.]*)?' if name is None else re.escape(Path(name).suffix)
     # As atomic_path names them.
-    stray = re.compile(rf'\.{stem}-[a-z0-9_]{{8}}{suffix}', re.DOTALL)
+    stray = re.compile(rf'\.{stem}-[0-9a-f]{{8}}{suffix}', re.DOTALL)
     for entry in os.listdir(folder) if folder.is_dir() else ():
         if stray.fullmatch(entry):
             (folder / entry).unlink(missing_ok=True)
@@ -70,9 +66,3 @@ def read_lines(path: str | os.PathLike) -> list[str]:
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f'{path} is no readable text ({error}): name a text file') from error
     return [line.strip() for line in lines if line.strip()]
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

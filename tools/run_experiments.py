@@ -51,10 +51,10 @@ def main() -> int:
     )
     args = parser.parse_args()
     with user_errors():
-        from depthda.experiments.runner import check_arguments, run_table
+        from depthda.experiments.runner import check_arguments, run_table, say_failed
 
         check_arguments(args.jobs, args.seeds)
-        failed = 0
+        failed = []
         for table in args.tables:
             failed += run_table(
                 table,
@@ -69,6 +69,7 @@ def main() -> int:
                 smoke=args.smoke,
                 report=args.report,
             )
+        say_failed(failed)
         return 1 if failed else 0
 
 

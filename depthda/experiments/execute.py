@@ -137,8 +137,8 @@ def _do(
     for run in waiting:
         error = _error(run)
         if error is None and process.returncode and not run.result:
-            last = said.splitlines()[-1] if said else f'ended with status {process.returncode}'
-            error = logs[run].last() or last
+            last = [*said.splitlines(), *last_lines(run.folder / 'output.log', 1)][-1:]
+            error = ' '.join([f'its process ended with status {process.returncode}.', *last])
         yield run, error
 
 
@@ -171,8 +171,10 @@ class _Tail:
                 loss = float(found[4]) if found[4] else None
                 yield found[1], int(found[2]), int(found[3]), loss
 
-    def last(self) -> str:
-        if not self._path.is_file():
-            return ''
-        lines = self._path.read_text(encoding='utf-8', errors='replace').strip().splitlines()
-        return lines[-1] if lines else ''
+
+def last_lines(path: Path, count: int) -> list[str]:
+    """The end of a log, without its blank lines."""
+    if not path.is_file():
+        return []
+    lines = path.read_text(encoding='utf-8', errors='replace').splitlines()
+    return [line for line in lines if line.strip()][-count:]

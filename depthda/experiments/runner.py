@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from depthda.errors import UserError
-from depthda.experiments.execute import execute
+from depthda.experiments.execute import execute, last_lines
 from depthda.experiments.figures import collect
 from depthda.experiments.plan import Run, plan_runs
 from depthda.experiments.samples import describe_generator, make_samples
@@ -32,8 +32,8 @@ def run_table(
     dry_run: bool = False,
     smoke: bool = False,
     report: bool = False,
-) -> int:
-    """Do what is left of a table and write it; gives the number of runs that failed.
+) -> list[tuple[Run, str]]:
+    """Do what is left of a table and write it; gives the runs that failed, and why.
 
     Args:
         path: A table, or a config (with ``vary``: a row for each combination of values).
@@ -59,7 +59,7 @@ def run_table(
     todo = list({run.folder.name: run for run in reversed(todo)}.values())[::-1]
     if dry_run:
         _list(console, table, runs)
-        return 0
+        return []
     failed = []
     if not report:
         if smoke:
@@ -83,9 +83,17 @@ def run_table(
     console.print(f'written: {folder}/table.{{{",".join(FORMATS)}}}')
     if table.curve and draw_curve(table, lines, folder / 'curve.png'):
         console.print(f'written: {folder}/curve.png')
+    return failed
+
+
+def say_failed(failed: Sequence[tuple[Run, str]]) -> None:
+    """Which runs failed, and the end of what each one said."""
+    console = Console(soft_wrap=True, highlight=False)
     for run, error in failed:
-        console.print(f'failed: {run.title}: {error} (log: {run.folder}/output.log)', markup=False)
-    return len(failed)
+        log = run.folder / 'output.log'
+        console.print(f'failed: {run.table}, {run.title}: {error} (log: {log})', markup=False)
+        for line in last_lines(log, 12):
+            console.print(f'    {line}', markup=False)
 
 
 def _list(console: Console, table: Table, runs: Sequence[Run]) -> None:

@@ -13,7 +13,7 @@ from small_tables import SHORT, finish, tiny
 from depthda.engine.lock import locked
 from depthda.experiments.execute import execute
 from depthda.experiments.plan import plan_runs
-from depthda.experiments.runner import run_table
+from depthda.experiments.runner import run_table, say_failed
 from depthda.experiments.table import load_table
 from depthda.files import read_json, write_json
 
@@ -82,9 +82,13 @@ def test_a_failing_row_is_reported_and_the_others_go_on(write_table, tmp_path, c
             in_smoke('rgb', 'upernet_tiny_u2r'),
         ],
     )
-    assert run_table(table, tmp_path / 'out', smoke=True) == 2
+    failed = run_table(table, tmp_path / 'out', smoke=True)
+    assert {run.row.name for run, _ in failed} == {'odd', 'wrong'}
+    capsys.readouterr()
+    say_failed(failed)
     out = capsys.readouterr().out
-    assert 'failed: odd, world 0, seed 0:' in out and 'output.log' in out
+    assert 'failed: small, odd, world 0, seed 0:' in out and 'output.log' in out
+    assert '    Traceback' in out or '    depthda.errors.UserError' in out
     assert list(results(tmp_path / 'out')) == ['rgb']
     errors = {
         row: read_json(next((tmp_path / 'out').glob(f'small/{row}/*/failed.json')))['error']
@@ -115,7 +119,7 @@ def test_a_worker_that_dies_is_a_failure_with_its_last_words(run, monkeypatch):
         monkeypatch, 'import os; print("out of memory", flush=True); os.kill(os.getpid(), 9)'
     )
     outcome = execute([run])
-    assert [(failed, error) for failed, error in outcome.failed] == [(run, 'out of memory')]
+    assert outcome.failed == [(run, 'its process ended with status -9. out of memory')]
 
 
 def test_jobs_take_the_devices_in_turn_and_share_the_cores(write_table, tmp_path, monkeypatch):
@@ -169,7 +173,7 @@ def test_a_dry_run_lists_and_does_nothing(write_table, tmp_path, capsys):
     path = write_table([tiny(), dict(name='x', title='X', absent='no data')], worlds=(1, 2))
     first, _ = plan_runs(load_table(path), tmp_path / 'out')
     finish(first, {'mIoU': 1.0})
-    assert run_table(path, tmp_path / 'out', dry_run=True) == 0
+    assert not run_table(path, tmp_path / 'out', dry_run=True)
     out = capsys.readouterr().out
     assert 'not here   x: no data' in out and '1 of 2 runs would be done' in out
     assert 'finished   rgb, world 1' in out and 'would run  rgb, world 2' in out
@@ -188,7 +192,7 @@ def test_rows_that_are_the_same_run_are_done_once(write_table, tmp_path, monkeyp
 
     monkeypatch.setattr('depthda.experiments.runner.make_data', lambda *_: None)
     monkeypatch.setattr('depthda.experiments.runner.do_runs', stand_in)
-    assert run_table(path, tmp_path / 'out') == 0
+    assert not run_table(path, tmp_path / 'out')
     assert [run.row.name for run in done] == ['one']
     assert (tmp_path / 'out/small/table.md').read_text().count('12.34') == 2
 
@@ -198,5 +202,5 @@ def test_report_writes_the_table_and_runs_nothing(write_table, tmp_path):
     (only,) = plan_runs(load_table(path), tmp_path / 'out')
     finish(only, {'mIoU': 12.34})
     write_json(only.folder / 'run.json', {})
-    assert run_table(path, tmp_path / 'out', report=True) == 0
+    assert not run_table(path, tmp_path / 'out', report=True)
     assert '12.34' in (tmp_path / 'out/small/table.md').read_text()
