@@ -33,9 +33,10 @@ class FolderManifest:
         if content is not None and any(each.is_dir() for each in out.iterdir()):
             before, now = content.get('settings') or {}, about['settings']
             if odd := [key for key in now if before.get(key) != now[key]]:
+                was, asked = (_say(odd[0], each.get(odd[0])) for each in (before, now))
                 raise UserError(
-                    f'{out} was made with {odd[0]} {before.get(odd[0])}, and {now[odd[0]]} is '
-                    'asked for: name another folder, or remove this one'
+                    f'{out} was made with {was}, and {asked} is asked for: name another folder, '
+                    'or remove this one'
                 )
         elif any(each.name != MANIFEST and each.name[0] != '.' for each in out.iterdir()):
             raise UserError(f'{out} holds something else already: name another folder')
@@ -108,6 +109,10 @@ class FolderManifest:
         for tile in tiles:
             for product in self.products:
                 (self.out / product / f'{tile}.png').unlink(missing_ok=True)
+
+
+def _say(key: str, value: Any) -> str:
+    return f'no {key}' if value is None else f'{key} {value}'
 
 
 def _check_siblings(out: Path, about: Mapping[str, Any]) -> None:

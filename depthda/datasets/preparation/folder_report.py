@@ -11,7 +11,8 @@ def describe(manifest: Mapping[str, Any], out: str | os.PathLike) -> list[str]:
     tiles = sum(len(entry['tiles']) for entry in scenes.values())
     tile = settings['tile']
     domain = f', domain {manifest["domain"]}' if manifest['domain'] else ''
-    lines = [f'{out}: {_tiles(tiles, tile)} of {len(scenes):,} images{domain}']
+    images = 'image' if len(scenes) == 1 else 'images'
+    lines = [f'{out}: {_tiles(tiles, tile)} of {len(scenes):,} {images}{domain}']
     if manifest['splits']:
         told = ', '.join(f'{name} {count:,}' for name, count in manifest['splits'].items())
         lines.append(f'splits: {told}')
@@ -47,7 +48,8 @@ def describe(manifest: Mapping[str, Any], out: str | os.PathLike) -> list[str]:
 
 
 def _tiles(count: int, tile: int | None) -> str:
-    return f'{count:,} pictures' if tile is None else f'{count:,} tiles of {tile}²'
+    many = '' if count == 1 else 's'
+    return f'{count:,} picture{many}' if tile is None else f'{count:,} tile{many} of {tile}²'
 
 
 def _depth(manifest: Mapping[str, Any]) -> list[str]:

@@ -306,8 +306,10 @@ def test_files_that_change_or_go_are_followed(tmp_path):
 def test_other_settings_and_other_folders_are_refused(tmp_path):
     scenes, out = Scenes(tmp_path), tmp_path / 'out'
     prepare_folder(out, scenes.settings())
-    with pytest.raises(UserError, match='was made with tile 12, and 10 is asked for'):
+    with pytest.raises(UserError, match='was made with tile 12, and tile 10 is asked for'):
         prepare_folder(out, scenes.settings(cut=dict(tile=10)))
+    with pytest.raises(UserError, match='was made with tile 12, and no tile is asked for'):
+        prepare_folder(out, scenes.settings(cut=dict(tile=None, stride=None)))
     (tmp_path / 'mine').mkdir()
     (tmp_path / 'mine/thesis.txt').write_text('')
     with pytest.raises(UserError, match='holds something else already'):
