@@ -74,6 +74,7 @@ def execute(
             for run in batch:
                 run.folder.mkdir(parents=True, exist_ok=True)
                 write_json(run.folder / 'run.json', run.describe())
+                (run.folder / 'failed.json').unlink(missing_ok=True)  # of an earlier try
             gpu = gpus[slot % len(gpus)] if gpus else None
             for run, error in _do(batch, _environment(jobs, gpu), stop, follow):
                 with note:
@@ -108,38 +109,44 @@ def _do(
     stop: threading.Event,
     follow: Callable[[Progress], None],
 ) -> Iterator[tuple[Run, str | None]]:
-    """Start the worker for a batch; give each run as it ends, with its error."""
+    """Start a worker for a batch; give each run as it ends, with its error.
+
+    A worker that dies takes the run with it that it is at; another one does the rest.
+    """
     logs = {run: _Tail(run.folder / 'output.log') for run in batch}
-    command = [sys.executable, '-m', 'depthda.experiments.worker']
-    # The worker stops when this pipe closes, which it does however this process ends.
-    process = subprocess.Popen(
-        [*command, *(str(run.folder) for run in batch)],
-        env=environment,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
     waiting = list(batch)
-    with process:
-        while process.poll() is None:
-            if stop.is_set():
-                process.terminate()
-                return
-            for run in waiting:
-                for phase, step, of, loss in logs[run].steps():
-                    follow(Progress(run, phase, step, of, loss))
-            while len(waiting) > 1 and _has_ended(waiting[0]):
-                run = waiting.pop(0)
-                yield run, _error(run)
-            time.sleep(_POLL_S)
-        said = process.stdout.read().strip()
-    for run in waiting:
-        error = _error(run)
-        if error is None and process.returncode and not run.result:
-            last = [*said.splitlines(), *last_lines(run.folder / 'output.log', 1)][-1:]
-            error = ' '.join([f'its process ended with status {process.returncode}.', *last])
-        yield run, error
+    while waiting:
+        command = [sys.executable, '-m', 'depthda.experiments.worker']
+        # The worker stops when this pipe closes, which it does however this process ends.
+        process = subprocess.Popen(
+            [*command, *(str(run.folder) for run in waiting)],
+            env=environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        with process:
+            while process.poll() is None:
+                if stop.is_set():
+                    process.terminate()
+                    return
+                for run in waiting:
+                    for phase, step, of, loss in logs[run].steps():
+                        follow(Progress(run, phase, step, of, loss))
+                while len(waiting) > 1 and _has_ended(waiting[0]):
+                    run = waiting.pop(0)
+                    yield run, _error(run)
+                time.sleep(_POLL_S)
+            said = process.stdout.read().strip()
+        died = process.returncode != 0
+        while waiting:
+            run = waiting.pop(0)
+            if died and not _has_ended(run):
+                last = [*said.splitlines(), *last_lines(run.folder / 'output.log', 1)][-1:]
+                yield run, ' '.join([f'its process died (status {process.returncode}).', *last])
+                break
+            yield run, _error(run)
 
 
 def _has_ended(run: Run) -> bool:

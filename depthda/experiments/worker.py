@@ -1,8 +1,8 @@
 """Do runs: ``python -m depthda.experiments.worker RUN_FOLDER…``, started by the runner.
 
-Each folder holds ``run.json``; what its steps say goes to ``output.log``, and when the last step is
-done ``result.json`` appears. A run that was stopped goes on where it was: a finished step is not
-repeated, a training resumes.
+Each folder holds ``run.json``; what its steps say goes to ``output.log``. When the last step is
+done ``result.json`` appears, or ``failed.json`` when one fails. A run that was stopped goes on
+where it was: a finished step is not repeated, a training resumes.
 """
 
 import json
@@ -25,10 +25,11 @@ from depthda.files import read_json, write_json
 ROOT = Path(__file__).parents[2]
 
 
-def main(folders: list[str]) -> int:
-    """Do the runs one after another; 1 if any of them failed."""
+def main(folders: list[str]) -> None:
+    """Do the runs one after another; what became of each is in its folder."""
     threading.Thread(target=_stop_with_the_runner, daemon=True).start()
-    return max([_do(Path(folder)) for folder in folders], default=0)
+    for folder in folders:
+        _do(Path(folder))
 
 
 def _stop_with_the_runner() -> None:
@@ -38,11 +39,10 @@ def _stop_with_the_runner() -> None:
     os._exit(3)
 
 
-def _do(folder: Path) -> int:
+def _do(folder: Path) -> None:
     with locked(folder) as mine:
         if not mine or (folder / 'result.json').is_file():
-            return 0
-        (folder / 'failed.json').unlink(missing_ok=True)
+            return
         with open(folder / 'output.log', 'a', encoding='utf-8') as log:
             sys.stdout.flush()
             sys.stderr.flush()
@@ -56,11 +56,9 @@ def _do(folder: Path) -> int:
             kind = '' if isinstance(error, UserError) else f'{type(error).__name__}: '
             sentence = ' '.join(f'{kind}{error}'.split())
             write_json(folder / 'failed.json', {'error': sentence})
-            return 1
         finally:
             sys.stdout.flush()
             sys.stderr.flush()
-    return 0
 
 
 def _run(folder: Path) -> None:
@@ -171,4 +169,4 @@ def _now() -> str:
 
 
 if __name__ == '__main__':
-    sys.exit(main(sys.argv[1:]))
+    main(sys.argv[1:])

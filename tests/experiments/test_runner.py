@@ -119,7 +119,41 @@ def test_a_worker_that_dies_is_a_failure_with_its_last_words(run, monkeypatch):
         monkeypatch, 'import os; print("out of memory", flush=True); os.kill(os.getpid(), 9)'
     )
     outcome = execute([run])
-    assert outcome.failed == [(run, 'its process ended with status -9. out of memory')]
+    assert outcome.failed == [(run, 'its process died (status -9). out of memory')]
+
+
+def test_a_worker_that_dies_takes_one_run_with_it(write_table, tmp_path, monkeypatch):
+    table = load_table(write_table([tiny()], worlds=(1,), seeds=range(4)))
+    runs = plan_runs(table, tmp_path / 'out')
+    script = (
+        'import os, sys\n'
+        'for folder in sys.argv[1:]:\n'
+        '    open(folder + "/output.log", "a").write("at it\\n")\n'
+        '    "_seed-1-" in folder and os.kill(os.getpid(), 11)\n'
+        '    open(folder + "/result.json", "w").write(\'{"state": "done"}\')\n'
+    )
+    stand_in_worker(monkeypatch, script)
+    ended = []
+    outcome = execute(runs, together=4, ended=lambda run, error: ended.append((run.seed, error)))
+    died = 'its process died (status -11). at it'
+    assert ended == [(0, None), (1, died), (2, None), (3, None)]
+    assert outcome.done == [runs[0], *runs[2:]] and outcome.failed == [(runs[1], died)]
+    for run in runs:
+        assert (run.folder / 'output.log').read_text() == 'at it\n'
+
+
+def test_a_failure_of_an_earlier_try_is_not_one_of_this(write_table, tmp_path, monkeypatch):
+    table = load_table(write_table([tiny()], worlds=(1,), seeds=range(2)))
+    runs = plan_runs(table, tmp_path / 'out')
+    for run in runs:
+        write_json(run.folder / 'failed.json', {'error': 'out of memory'})
+    script = (
+        'import sys, time; time.sleep(1.2)\n'
+        'for folder in sys.argv[1:]: open(folder + "/result.json", "w").write(\'{"a": 1}\')'
+    )
+    stand_in_worker(monkeypatch, script)
+    outcome = execute(runs, together=2)
+    assert outcome.done == runs and not outcome.failed
 
 
 def test_jobs_take_the_devices_in_turn_and_share_the_cores(write_table, tmp_path, monkeypatch):
