@@ -27,7 +27,7 @@ from depthda.evaluation.submission import foresee, pack
 from depthda.evaluation.tile_counts import FILE, save_tiles
 from depthda.files import write_json
 
-_last_second = 0  # in which a run was begun
+_last_name = ''  # that mmengine gave a run of this process
 
 
 def train(
@@ -159,22 +159,22 @@ def _build_runner(cfg: Config, start: Start) -> Runner:
     if start.resumed and cfg.get('load_from') == start.checkpoint:
         cfg.load_from = None
     cfg.resume = False
-    _begin_a_new_second()
+    _await_a_new_name()
     runner = RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)
+    global _last_name
+    _last_name = runner.timestamp
     runner._load_from, runner._resume = start.checkpoint, start.resumed
     return runner
 
 
-def _begin_a_new_second() -> None:
-    """Wait for it if this process has begun a run in the present one.
+def _await_a_new_name() -> None:
+    """Wait for the next second if the last run of this process was begun in the present one.
 
     mmengine names a run by the second, and hands a run of a known name the log and the records of
     the one before.
     """
-    global _last_second
-    while (second := int(time.time())) == _last_second:
+    while time.strftime('%Y%m%d_%H%M%S') == _last_name:
         time.sleep(0.05)
-    _last_second = second
 
 
 def _warn(lines: Iterable[str | None]) -> None:

@@ -148,13 +148,14 @@ def test_amp_names_the_wrapper_and_keeps_weights_in_fp32(tmp_path, short_run):
     assert {p.dtype for p in runner.model.parameters()} == {torch.float32}
 
 
-def test_two_runs_of_one_process_have_a_second_each():
-    # mmengine names their logs by it.
-    begun = []
-    for _ in range(2):
-        launch._begin_a_new_second()
-        begun.append(int(time.time()))
-    assert begun[0] < begun[1]
+def test_two_runs_of_one_process_have_names_of_their_own(tmp_path, short_run, monkeypatch):
+    runner = train(CONFIG, str(tmp_path), cfg_options=short_run | {'train_cfg.max_iters': 1})
+    assert launch._last_name == runner.timestamp
+    # mmengine names the next by the second in which it is begun.
+    now = time.strftime('%Y%m%d_%H%M%S')
+    monkeypatch.setattr(launch, '_last_name', now)
+    launch._await_a_new_name()
+    assert time.strftime('%Y%m%d_%H%M%S') > now
 
 
 def test_rgb_only_and_the_other_direction_train_too(tmp_path, short_run):
