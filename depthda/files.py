@@ -66,3 +66,10 @@ def read_lines(path: str | os.PathLike) -> list[str]:
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f'{path} is no readable text ({error}): name a text file') from error
     return [line.strip() for line in lines if line.strip()]
+
+
+def last_lines(path: str | os.PathLike, count: int) -> list[str]:
+    """The end of a log, if there is one, without blank lines."""
+    path = Path(path)
+    text = path.read_text(encoding='utf-8', errors='replace') if path.is_file() else ''
+    return [line for line in text.splitlines() if line.strip()][-count:]

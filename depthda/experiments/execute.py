@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from depthda.experiments.plan import Run
-from depthda.files import read_json, write_json
+from depthda.files import last_lines, read_json, write_json
 
 _POLL_S = 0.5
 # mmengine's line of a training step: iteration, of how many, and the loss.
@@ -143,8 +143,10 @@ def _do(
         while waiting:
             run = waiting.pop(0)
             if died and not _has_ended(run):
-                last = [*said.splitlines(), *last_lines(run.folder / 'output.log', 1)][-1:]
-                yield run, ' '.join([f'its process died (status {process.returncode}).', *last])
+                error = f'its process died (status {process.returncode})'
+                said = '\n'.join(last_lines(run.folder / 'output.log', 12)) or said
+                write_json(run.folder / 'failed.json', {'error': error, 'said': said})
+                yield run, error
                 break
             yield run, _error(run)
 
@@ -177,11 +179,3 @@ class _Tail:
             if found := _STEP.search(line):
                 loss = float(found[4]) if found[4] else None
                 yield found[1], int(found[2]), int(found[3]), loss
-
-
-def last_lines(path: Path, count: int) -> list[str]:
-    """The end of a log, without its blank lines."""
-    if not path.is_file():
-        return []
-    lines = path.read_text(encoding='utf-8', errors='replace').splitlines()
-    return [line for line in lines if line.strip()][-count:]

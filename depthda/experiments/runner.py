@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from depthda.errors import UserError
-from depthda.experiments.execute import execute, last_lines
+from depthda.experiments.execute import execute
 from depthda.experiments.figures import collect
 from depthda.experiments.plan import Run, plan_runs
 from depthda.experiments.samples import describe_generator, make_samples
@@ -17,7 +17,7 @@ from depthda.experiments.smoke import check_real_configs
 from depthda.experiments.table import Table, load_table
 from depthda.experiments.table_curve import draw_curve
 from depthda.experiments.table_text import FORMATS, terminal
-from depthda.files import atomic_path
+from depthda.files import atomic_path, read_json
 
 
 def run_table(
@@ -87,12 +87,13 @@ def run_table(
 
 
 def say_failed(failed: Sequence[tuple[Run, str]]) -> None:
-    """Which runs failed, and the end of what each one said."""
+    """Which runs failed, why, and where it happened if that was no user's mistake."""
     console = Console(soft_wrap=True, highlight=False)
     for run, error in failed:
         log = run.folder / 'output.log'
         console.print(f'failed: {run.table}, {run.title}: {error} (log: {log})', markup=False)
-        for line in last_lines(log, 12):
+        said = read_json(run.folder / 'failed.json')['said'] or ''
+        for line in said.splitlines()[-12:]:
             console.print(f'    {line}', markup=False)
 
 

@@ -20,7 +20,7 @@ from depthda.engine.lock import locked
 from depthda.errors import UserError
 from depthda.experiments.plan import resolve
 from depthda.experiments.protocol import judge
-from depthda.files import read_json, write_json
+from depthda.files import last_lines, read_json, write_json
 
 ROOT = Path(__file__).parents[2]
 
@@ -52,10 +52,12 @@ def _do(folder: Path) -> None:
             _run(folder)
         # The one place where any error is caught: it ends this run and must not end the others.
         except Exception as error:
-            traceback.print_exc()
-            kind = '' if isinstance(error, UserError) else f'{type(error).__name__}: '
+            # A user's mistake is said in its sentence; where it was noticed does not matter.
+            trace = None if isinstance(error, UserError) else traceback.format_exc()
+            kind = '' if trace is None else f'{type(error).__name__}: '
             sentence = ' '.join(f'{kind}{error}'.split())
-            write_json(folder / 'failed.json', {'error': sentence})
+            print(trace or f'error: {sentence}')
+            write_json(folder / 'failed.json', {'error': sentence, 'said': trace})
         finally:
             sys.stdout.flush()
             sys.stderr.flush()
@@ -112,7 +114,8 @@ def _step(folder: Path, plan: dict[str, Any], step: dict[str, Any]) -> None:
         words = [str(resolve({'': word}, values)['']) for word in step['tool']]
         done = subprocess.run([sys.executable, str(ROOT / words[0]), *words[1:]])
         if done.returncode:
-            raise UserError(f'{" ".join(words)} ended with status {done.returncode}.')
+            said = ''.join(last_lines(folder / 'output.log', 1))
+            raise UserError(f'{" ".join(words)} ended with status {done.returncode}: {said}')
         return
     from depthda.engine.launch import test, train
 

@@ -1,11 +1,13 @@
 """A chain of steps is a row like any other: each step once, the next on what the last left."""
 
 import json
+from dataclasses import replace
 
 import pytest
 from small_tables import SHORT
 
 from depthda.errors import UserError
+from depthda.experiments.execute import execute
 from depthda.experiments.plan import plan_runs
 from depthda.experiments.samples import make_samples
 from depthda.experiments.table import load_table
@@ -68,11 +70,12 @@ def test_a_chain_runs_and_a_finished_step_is_not_repeated(run, monkeypatch):
 
 
 def test_a_tool_that_fails_ends_the_chain(run):
-    described = run.describe()
-    described['steps'][0]['tool'] = ['tools/make_sample.py', str(run.folder / 'run.json')]
-    write_json(run.folder / 'run.json', described)
-    with pytest.raises(UserError, match='make_sample.py .* ended with status 2'):
-        _run(run.folder)
+    first, *rest = run.steps
+    first = replace(first, tool=('tools/make_sample.py', str(run.data / 'world.json')))
+    run = replace(run, steps=(first, *rest))
+    ((_, error),) = execute([run]).failed
+    assert 'make_sample.py' in error and 'ended with status 2: error: ' in error
+    assert error.endswith('world.json is a file: name a folder'), error
     assert not (run.folder / 'result.json').exists()
     assert not (run.folder / 'model').exists()
 
