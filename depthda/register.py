@@ -4,9 +4,12 @@ import contextlib
 import io
 import warnings
 
+from depthda.yapf_cache import import_yapf
+
 
 def register_all() -> None:
     """Fill mmseg's registries with this package, after mmseg has filled them with its own."""
+    import_yapf()
     with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
         # mmseg mentions an optional service, and mmcv the compiled ops that nothing here needs.
         warnings.simplefilter('ignore', UserWarning)
