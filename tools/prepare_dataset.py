@@ -249,8 +249,8 @@ def _own_images(sets, name: str, title: str, description: str) -> argparse.Argum
         parser.add_argument(
             f'--{kind}-suffix',
             metavar='END',
-            help=f'how the file names end where names differ ({sample}, or =-rgb.tif for one that '
-            'begins with -); the rest pairs them',
+            help=f'how the file names end where names differ ({sample}; one that begins with - '
+            f'needs an equals sign, --{kind}-suffix=-x.tif); the rest pairs them',
         )
     parser.add_argument('--tile', type=int, help='side of a tile (default: images stay whole)')
     parser.add_argument(
