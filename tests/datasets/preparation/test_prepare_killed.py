@@ -16,7 +16,8 @@ from tiny_scenes import Scenes
 pytestmark = pytest.mark.skipif(not hasattr(os, 'fork'), reason='needs fork')
 
 # Imports once; each run is a process of its own, which dies as it is about to give the n-th file
-# its name (the file is written, under its hidden name), or as it is about to write it.
+# its name (replace: the file is written, under its hidden name), or as it is about to write it
+# (close: the hidden file is there, and empty).
 DRIVER = textwrap.dedent("""
     import os, signal, sys
     from pathlib import Path
@@ -114,7 +115,7 @@ def test_isprs(tmp_path):
         pack(folder, tmp_path / f'zips/{folder.name}.zip')
     # An area is 5 files at each of 12 places, then the manifest: the first time at the manifest
     # with which all begins, then in an area, at its last file, and at the manifest behind it.
-    moments = ['replace:1', 'chmod:1', 'replace:30', 'replace:61', 'replace:62', 'replace:2']
+    moments = ['replace:1', 'close:1', 'replace:30', 'replace:61', 'replace:62', 'replace:2']
     setup = ISPRS.format(source=str(tmp_path / 'zips'))
     said = drive(setup, tmp_path, [*moments, 'replace:0'])
     assert said == [('ended', '0'), *[(KILLED, '1')] * len(moments), ('ended', '0')]
@@ -133,7 +134,7 @@ def test_loveda(tmp_path):
                 domain = 'Rural' if number < 7 else 'Urban'
                 content = cv2.imencode('.png', picture)[1].tobytes()
                 archive.writestr(f'Train/{domain}/{folder}/{number}.png', content)
-    moments = ['replace:1', 'chmod:5', 'replace:6']
+    moments = ['replace:1', 'close:5', 'replace:6']
     setup = LOVEDA.format(source=str(path))
     said = drive(setup, tmp_path, [*moments, 'replace:0'])
     assert [state for state, _ in said] == ['ended', *[KILLED] * len(moments), 'ended']
@@ -146,7 +147,7 @@ def test_loveda(tmp_path):
 def test_folder(tmp_path):
     Scenes(tmp_path / 'in')
     # The manifest, 15 tiles of three files each, two lists of splits, and the manifest again.
-    moments = ['replace:1', 'chmod:1', 'replace:20', 'replace:40', 'replace:48', 'replace:2']
+    moments = ['replace:1', 'close:1', 'replace:20', 'replace:40', 'replace:48', 'replace:2']
     said = drive(FOLDER.format(source=str(tmp_path / 'in')), tmp_path, [*moments, 'replace:0'])
     assert said[0] == said[-1] == ('ended', '0')
     assert [state for state, _ in said[1:-1]].count(KILLED) >= 5
