@@ -55,21 +55,23 @@ def main() -> int:
 
         check_arguments(args.jobs, args.seeds)
         failed = []
-        for table in args.tables:
-            failed += run_table(
-                table,
-                args.out or ('work_dirs/tables-smoke' if args.smoke else 'work_dirs/tables'),
-                seeds=args.seeds,
-                worlds=args.worlds,
-                only=args.only,
-                vary=args.vary,
-                gpus=args.gpus,
-                jobs=args.jobs,
-                dry_run=args.dry_run,
-                smoke=args.smoke,
-                report=args.report,
-            )
-        say_failed(failed)
+        try:
+            for table in args.tables:
+                failed += run_table(
+                    table,
+                    args.out or ('work_dirs/tables-smoke' if args.smoke else 'work_dirs/tables'),
+                    seeds=args.seeds,
+                    worlds=args.worlds,
+                    only=args.only,
+                    vary=args.vary,
+                    gpus=args.gpus,
+                    jobs=args.jobs,
+                    dry_run=args.dry_run,
+                    smoke=args.smoke,
+                    report=args.report,
+                )
+        finally:  # also where a later table is faulty
+            say_failed(failed)
         return 1 if failed else 0
 
 
