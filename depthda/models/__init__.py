@@ -10,7 +10,7 @@ from depthda.models.backbones import (  # noqa: F401
 )
 from depthda.models.decode_heads import depth_refined_head, depthseg_head  # noqa: F401
 from depthda.models.depthseg import adapter, depth_decoder, prompter, teacher  # noqa: F401
-from depthda.models.losses import ssim  # noqa: F401
+from depthda.models.losses import berhu, ssim  # noqa: F401
 from depthda.models.necks import fusion, multi_scale_contrast  # noqa: F401
 from depthda.models.segmentors import depth_guided  # noqa: F401
 from depthda.models.segmentors.depthseg import DepthSeg  # noqa: F401

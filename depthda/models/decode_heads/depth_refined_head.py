@@ -31,6 +31,8 @@ class DepthRefinedHead(BaseModule):
         step: p at the start: the factor starts at σ(p).
         raw_weight, refined_weight: Of the losses on z and on z'.
         norm_cfg: Norm of the branches.
+        init_cfg: The released code starts C₁ about seven times larger than PyTorch does:
+            ``dict(type='Kaiming', override=dict(name='residual'))``.
     """
 
     def __init__(

@@ -15,7 +15,6 @@ from torch.nn import functional as F
 
 from depthda.errors import UserError
 from depthda.models.losses import least_squares, wasserstein
-from depthda.models.losses.berhu import berhu_loss
 
 _ADVERSARIAL = {'wasserstein': wasserstein, 'least-squares': least_squares}
 
@@ -38,10 +37,10 @@ class DRDG(BaseModel):
     .. math:: L = \lambda_{adv} L_{adv} + \lambda_{cyc} L_{cyc} + \lambda_{DSL} L_{DSL}
         + \lambda_{DCCL} L_{DCCL}
 
-    each the sum of both directions. DSL is BerHu between the depth that a generator predicts of
-    its image and the image's; DCCL is BerHu between the depth that the other generator predicts
-    of the translated image and that of the image it was made of. Both weights 0 is ResiDualGAN
-    (RDG), and no depth decoder is built.
+    each the sum of both directions. DSL compares the depth that a generator predicts
+    of its image with the image's own (BerHu, eq. 5); DCCL compares the depth that the other
+    generator predicts of the translated image with that of the image it was made of. Both weights
+    0 is ResiDualGAN (RDG), and no depth decoder is built.
 
     An iteration of the runner updates the critics; each ``n_critic``-th updates the generators
     after them.
@@ -54,6 +53,8 @@ class DRDG(BaseModel):
         adversarial: ``'wasserstein'``, eq. (2), or ``'least-squares'``, CycleGAN's.
         gp_weight: λ of the gradient penalty in the critics' loss; 0 for none.
         n_critic: Updates of the critics for one of the generators.
+        depth_loss: Config of the loss of both depth terms, called with (predicted, target, valid);
+            None: ``BerHuLoss``, eq. (5).
         depth_resize: How depth is brought to another size, for DCCL; a resized value that a place
             without depth has part in is none.
         target_size: (height, width) of translated images where there is no target image to take
@@ -77,6 +78,7 @@ class DRDG(BaseModel):
         adversarial: Literal['wasserstein', 'least-squares'] = 'wasserstein',
         gp_weight: float = 1.0,
         n_critic: int = 5,
+        depth_loss: ConfigType | None = None,
         depth_resize: Literal['bilinear', 'nearest'] = 'bilinear',
         target_size: tuple[int, int] | None = None,
         data_preprocessor: OptConfigType = None,
@@ -108,6 +110,7 @@ class DRDG(BaseModel):
         self.adversarial = adversarial
         self.gp_weight = gp_weight
         self.n_critic = n_critic
+        self.depth_loss = MODELS.build(depth_loss or dict(type='BerHuLoss'))
         self.depth_resize = depth_resize
         self.target_size = target_size
 
@@ -224,7 +227,7 @@ class DRDG(BaseModel):
 
     def _depth_loss(self, predicted: Tensor, batch: DomainBatch) -> Tensor:
         depth, valid = resize_depth(batch.depth, tuple(predicted.shape[2:]), self.depth_resize)
-        return berhu_loss(predicted, depth, valid)
+        return self.depth_loss(predicted, depth, valid)
 
 
 def resize_depth(

@@ -142,3 +142,19 @@ def test_it_looks_like_its_head():
     model = build()
     for key in ('num_classes', 'out_channels', 'align_corners', 'threshold', 'ignore_index'):
         assert getattr(model, key) == getattr(model.head, key)
+
+
+def test_the_released_start_of_the_last_convolution():
+    """Kaiming over the fan-out: std sqrt(2 / classes), where PyTorch's is 1 / sqrt(3 · inputs)."""
+    wide = dict(FCN, num_classes=7)
+    stock = build(wide, channels=64)
+    released = build(
+        wide, channels=64, init_cfg=dict(type='Kaiming', override=dict(name='residual'))
+    )
+    for model in (stock, released):
+        model.init_weights()
+    assert stock.residual.weight.std().item() == pytest.approx(1 / (3 * 64) ** 0.5, rel=0.1)
+    assert released.residual.weight.std().item() == pytest.approx((2 / 7) ** 0.5, rel=0.1)
+    assert not released.residual.bias.any()
+    # The wrapped head keeps its own start.
+    assert released.head.conv_seg.weight.std().item() == pytest.approx(0.01, rel=0.5)

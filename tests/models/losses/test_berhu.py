@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from depthda.errors import UserError
-from depthda.models.losses.berhu import berhu_loss
+from depthda.models.losses.berhu import BerHuLoss, berhu_loss
 
 
 def by_loop(predicted, target, valid, share=0.2):
@@ -104,3 +104,38 @@ def test_mistakes_are_told_in_a_sentence():
         berhu_loss(predicted, target, valid[:, 0])
     with pytest.raises(UserError, match='threshold=0'):
         berhu_loss(predicted, target, threshold=0)
+
+
+def test_the_released_way_differentiates_the_threshold_and_adds_an_eps():
+    """Against the derivative by hand: L = .2 e_max has a slope at the largest error alone."""
+    predicted, target, valid = case()
+    loss = BerHuLoss(through_threshold=True, eps=1e-4)(predicted, target, valid)
+    (grad,) = torch.autograd.grad(loss, predicted)
+
+    pairs = predicted[valid].tolist(), target[valid].tolist()
+    errors = [p - t for p, t in zip(*pairs, strict=True)]
+    largest = max(range(len(errors)), key=lambda i: abs(errors[i]))
+    limit, sign = 0.2 * abs(errors[largest]), math.copysign(1, errors[largest])
+    divisor = 2 * limit + 1e-4
+    total, slopes, slope_of_limit = 0.0, [], 0.0
+    for e in errors:
+        if abs(e) <= limit:
+            total += abs(e)
+            slopes.append(math.copysign(1, e))
+        else:
+            total += (e * e + limit * limit) / divisor
+            slopes.append(2 * e / divisor)
+            slope_of_limit += 2 * limit / divisor - 2 * (e * e + limit * limit) / divisor**2
+    slopes[largest] += slope_of_limit * 0.2 * sign
+    assert loss.item() == pytest.approx(total / len(errors), abs=1e-12)
+    assert grad[valid].tolist() == pytest.approx([s / len(errors) for s in slopes], abs=1e-12)
+    # The wrong way: less of the largest error costs more.
+    assert grad[valid][largest] * sign < 0
+
+
+def test_the_released_eps_makes_small_errors_cost_less():
+    error = torch.tensor([1.0, 0.4], dtype=torch.float64)
+    for scale, ratio in ((1.0, 0.99975), (1e-2, 0.9756), (1e-3, 0.8)):
+        pair = scale * error, torch.zeros_like(error)
+        share = berhu_loss(*pair, eps=1e-4) / berhu_loss(*pair)
+        assert share.item() == pytest.approx(ratio, abs=1e-4)

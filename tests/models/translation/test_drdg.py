@@ -57,6 +57,23 @@ def same(one, other):
     return all(torch.equal(one[key], other[key]) for key in one.keys() | other.keys())
 
 
+def test_both_depth_terms_use_the_depth_loss_of_the_config(drdg, pairs):
+    model = build(drdg())
+    released = build(drdg(depth_loss=dict(type='BerHuLoss', through_threshold=True, eps=1e-4)))
+    released.load_state_dict(model.state_dict())
+    found = []
+    for each in (model, released):
+        losses = each.generator_losses(*domains(each, pairs()))
+        slope = torch.autograd.grad(losses['loss'], next(each.generator_s2t.parameters()))[0]
+        found.append((losses, slope))
+    (ours, slope), (theirs, their_slope) = found
+    for key in ('loss_dsl', 'loss_dccl'):  # smaller by the eps alone
+        assert 0.99 < (theirs[key] / ours[key]).item() < 1
+    for key in ('loss_adv', 'loss_cyc'):
+        assert torch.equal(theirs[key], ours[key])
+    assert (their_slope - slope).norm() > 0.01 * slope.norm()
+
+
 def test_the_generators_minimise_equation_7(drdg, pairs):
     model = build(drdg(adv_weight=3.0, cyc_weight=7.0, dsl_weight=2.5, dccl_weight=1.5))
     source, target = domains(model, pairs())
