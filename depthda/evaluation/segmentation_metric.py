@@ -13,6 +13,7 @@ from torch import Tensor
 
 from depthda.errors import UserError
 from depthda.evaluation.confusion import joint_counts
+from depthda.evaluation.printed_scores import check_printed, printed_scores
 from depthda.evaluation.score_report import POOLED, group_cells, group_report, render
 from depthda.evaluation.tile_counts import TileCounts
 
@@ -46,6 +47,9 @@ class SegmentationMetric(BaseMetric):
             F1 alone, see :func:`depthda.evaluation.confusion.per_batch_scores`.
         batch_size: with ``'per_batch'``: samples in a batch, in the order of the data set, group by
             group, whatever the batch size of the data loader.
+        printed: any of ``'OA'`` and ``'Kappa'``: also report them by the formulas printed in the
+            DepthSeg paper, as ``OA_printed`` and ``Kappa_printed``, see
+            :func:`depthda.evaluation.printed_scores.printed_scores`.
         prefix: goes before every logged name, to tell two metrics of one evaluator apart.
     """
 
@@ -57,6 +61,7 @@ class SegmentationMetric(BaseMetric):
         headline: str | None = None,
         aggregate: str = 'global',
         batch_size: int = 32,
+        printed: Sequence[str] = (),
         prefix: str | None = None,
     ) -> None:
         super().__init__(prefix=prefix)
@@ -68,6 +73,7 @@ class SegmentationMetric(BaseMetric):
         self.headline = headline
         self.aggregate = aggregate
         self.batch_size = batch_size
+        self.printed = check_printed(printed, aggregate)
         self.report: dict[str, Any] = {}
         self.tiles: TileCounts | None = None
         self._clear()
@@ -186,6 +192,8 @@ class SegmentationMetric(BaseMetric):
                 batches = torch.from_numpy(np.add.reduceat(own, starts))
             counts = torch.from_numpy(own.sum(0))
             reports[name] = group_report(classes, len(own), counts, batches)
+            more = printed_scores(counts[:-1]) if self.printed else {}
+            reports[name]['means'] |= {f'{key}_printed': more[key] for key in self.printed}
         if reports[headline]['means']['mIoU'] is None:
             raise UserError(
                 f'every pixel of {headline!r} has the ignored label {self.ignore_index}: '

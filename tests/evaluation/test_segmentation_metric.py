@@ -158,6 +158,21 @@ def test_per_batch_batches_the_group_in_its_own_order():
     assert not any('Kappa' in key or 'OA' in key for key in figures)
 
 
+def test_printed_formulas_stand_beside_the_usual_scores():
+    samples = [sample(i, ('Rural', 'Urban')[i % 2]) for i in range(4)]
+    usual, _ = evaluate(samples)
+    figures, metric = evaluate(samples, printed=['OA', 'Kappa'])
+    more = {key for key in figures if key.endswith('_printed')}
+    names = {f'{score}_printed' for score in ('OA', 'Kappa')}
+    assert more == names | {f'{domain}/{n}' for domain in ('Rural', 'Urban') for n in names}
+    assert {key: value for key, value in figures.items() if key not in more} == usual
+    # Of four classes, an error counts for two.
+    assert figures['OA_printed'] == pytest.approx(100 - (100 - usual['OA']) / 2)
+    assert metric.report['groups']['Rural']['means']['OA_printed'] == figures['Rural/OA_printed']
+    assert metric.report['Kappa_printed'] == figures['Kappa_printed']
+    assert 'Kappa_printed' not in evaluate(samples, printed=['OA'])[0]
+
+
 def test_a_second_evaluation_starts_from_nothing():
     metric = SegmentationMetric()
     evaluator = Evaluator(metric)
@@ -230,6 +245,11 @@ def test_mistakes_are_explained():
         evaluate([sample(0)], size=2)
     with pytest.raises(UserError, match='aggregate'):
         SegmentationMetric(aggregate='mean')
+    for wrong in (['mIoU'], 'OA'):
+        with pytest.raises(UserError, match=r"name any of \['OA', 'Kappa'\]"):
+            SegmentationMetric(printed=wrong)
+    with pytest.raises(UserError, match="printed=.*use aggregate='global'"):
+        SegmentationMetric(printed=['OA'], aggregate='per_batch')
     with pytest.raises(UserError, match='two things'):
         evaluate([sample(0, 'Val', 'Val')])
     blank = sample(0)

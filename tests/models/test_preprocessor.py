@@ -133,3 +133,16 @@ def test_a_batch_has_depth_or_has_none():
 def test_wrong_settings_are_refused(settings):
     with pytest.raises(UserError):
         RGBDDataPreprocessor(**settings)
+
+
+def test_the_released_copies_of_depth_differ_from_the_one_band_as_documented():
+    depth = np.linspace(1 / 256, 1, 256, dtype=np.float32)[None]
+    image = np.concatenate([np.zeros((3, 1, 256), np.float32), depth[None]])
+    ours = RGBDDataPreprocessor(MEAN, STD)(dict(inputs=[torch.tensor(image)]))['inputs'][0, 3, 0]
+    # ImageNet's means and stds of red, green and blue.
+    pairs = ((0.485, 0.229), (0.456, 0.224), (0.406, 0.225))
+    released = np.stack([(depth[0] - mean) / std for mean, std in pairs])
+    apart = released - ours.numpy()
+    assert apart.mean(1) == pytest.approx([-0.160, -0.029, 0.192], abs=2e-3)
+    assert np.abs(apart).max() == pytest.approx(0.202, abs=1e-3)
+    assert (released.max(0) - released.min(0)).max() == pytest.approx(0.391, abs=1e-3)

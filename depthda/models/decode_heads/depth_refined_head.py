@@ -54,6 +54,7 @@ class DepthRefinedHead(BaseModule):
         self.align_corners = self.head.align_corners
         self.threshold = self.head.threshold
         self.ignore_index = self.head.ignore_index
+        self.depth_channels = depth_channels
         self.raw_weight = raw_weight
         self.refined_weight = refined_weight
         branch = dict(kernel_size=3, padding=1, norm_cfg=norm_cfg)
@@ -70,6 +71,11 @@ class DepthRefinedHead(BaseModule):
     def refine(self, logits: Tensor, inputs: GuidedFeatures) -> Tensor:
         """Correct the head's logits (N, K, h, w) by the depth that comes with ``inputs``."""
         depth = inputs.depth[0]
+        if depth.shape[1] != self.depth_channels:
+            raise UserError(
+                f'DepthRefinedHead has depth_channels={self.depth_channels}, but the first stage '
+                f'of the depth backbone has {depth.shape[1]} channels: make them agree.'
+            )
         size = max(logits.shape[2:], depth.shape[2:])
         logits, depth = (
             resize(each, size, mode='bilinear', align_corners=self.align_corners)

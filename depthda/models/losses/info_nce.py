@@ -94,16 +94,19 @@ class _InfoNCE(torch.autograd.Function):
                 pull = others.zero_().scatter_add_(2, chosen, away)
                 pull.diagonal(first, 1, 2).copy_(own)
                 k_grad.baddbmm_(pull.mT, a[:, block])
+            # Of single precision until the factor is in: half precision flushes what a loss scale
+            # is there to keep.
             ctx.save_for_backward(
-                _through_norm(a_grad, a, a_norm).mul_(scale).to(anchors.dtype),
-                _through_norm(k_grad, k, k_norm).mul_(scale).to(keys.dtype),
+                _through_norm(a_grad, a, a_norm).mul_(scale),
+                _through_norm(k_grad, k, k_norm).mul_(scale),
             )
+            ctx.dtypes = anchors.dtype, keys.dtype
             return ((total.log() - positive).masked_fill(~valid, 0) * share).sum()
 
     @staticmethod
     def backward(ctx: Any, factor: Tensor) -> tuple[Tensor | None, ...]:
-        a_grad, k_grad = ctx.saved_tensors
-        return factor * a_grad, factor * k_grad, None, None, None, None
+        grads = zip(ctx.saved_tensors, ctx.dtypes, strict=True)
+        return *((factor * grad).to(dtype) for grad, dtype in grads), None, None, None, None
 
 
 def _pull(drawn: Tensor, positive: Tensor, share: Tensor) -> tuple[Tensor, Tensor, Tensor]:

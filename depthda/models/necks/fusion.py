@@ -34,6 +34,13 @@ class PairedFusion(BaseModule, metaclass=ABCMeta):
         init_cfg: dict | None = None,
     ) -> None:
         super().__init__(init_cfg)
+        for key, channels in dict(rgb=rgb_channels, depth=depth_channels).items():
+            listed = isinstance(channels, list | tuple)
+            if not (listed and all(isinstance(each, int) and each > 0 for each in channels)):
+                raise UserError(
+                    f'{type(self).__name__}: {key}_channels={channels!r}: give the channels of '
+                    f'the {key} backbone as a list of whole numbers, one a stage.'
+                )
         if len(rgb_channels) != len(depth_channels):
             raise UserError(
                 f'{type(self).__name__} fuses stage by stage but has {len(rgb_channels)} '
@@ -111,11 +118,30 @@ class GatedFusion(PairedFusion):
         self.gates = nn.ModuleList()
         self.mlps = nn.ModuleList()
         for rgb, depth in zip(self.rgb_channels, self.depth_channels, strict=True):
-            self.gates.append(nn.Conv2d(rgb + depth, depth, 1))
-            self.mlps.append(
-                nn.Sequential(nn.Conv2d(depth, rgb, 1), nn.GELU(), nn.Conv2d(rgb, rgb, 1))
-            )
+            gate, mlp = self._layers(rgb, depth)
+            self.gates.append(gate)
+            self.mlps.append(mlp)
+
+    @staticmethod
+    def _layers(rgb: int, depth: int) -> tuple[nn.Module, nn.Module]:
+        """The gate and the MLP of one stage."""
+        mlp = nn.Sequential(nn.Conv2d(depth, rgb, 1), nn.GELU(), nn.Conv2d(rgb, rgb, 1))
+        return nn.Conv2d(rgb + depth, depth, 1), mlp
 
     def fuse(self, stage: int, rgb: Tensor, depth: Tensor) -> Tensor:
         gate = self.gates[stage](torch.cat([rgb, depth], dim=1)).sigmoid()
         return rgb + self.mlps[stage](depth * gate)
+
+
+@MODELS.register_module()
+class SpatialGatedFusion(GatedFusion):
+    """The gated fusion of the released code: one gate for all channels of a position.
+
+    G is a 1x1 convolution to one map, without bias; the MLP is two 1x1 convolutions with a GELU
+    between them, the first to the channels of depth and the second to those of rgb.
+    """
+
+    @staticmethod
+    def _layers(rgb: int, depth: int) -> tuple[nn.Module, nn.Module]:
+        mlp = nn.Sequential(nn.Conv2d(depth, depth, 1), nn.GELU(), nn.Conv2d(depth, rgb, 1))
+        return nn.Conv2d(rgb + depth, 1, 1, bias=False), mlp

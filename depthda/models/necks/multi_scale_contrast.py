@@ -10,10 +10,12 @@ from mmengine.model import BaseModule
 from mmseg.registry import MODELS
 from mmseg.utils import ConfigType
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from depthda.errors import UserError
 from depthda.models.features import GuidedFeatures, PairedFeatures
 from depthda.models.losses.info_nce import info_nce
+from depthda.models.necks.places import norm_places, pool_places
 
 _NORM = dict(type='SyncBN', requires_grad=True)  # plain BN where one process trains
 
@@ -31,7 +33,8 @@ class MultiScaleContrastiveNeck(BaseModule):
     - ``pair='depth-rgb'``: the mean of d against r and r against d.
 
     A place counts where at least half of its pixels have both a label and depth; features of other
-    positions do not enter the average. At test the neck is its fusion, at no cost.
+    positions do not enter the average, and other places do not enter the statistics of the norm.
+    At test the neck is its fusion, at no cost.
 
     Args:
         fusion: Config of the fusion, whose channels are those of the encoders.
@@ -41,7 +44,7 @@ class MultiScaleContrastiveNeck(BaseModule):
         channels: Of the projections.
         temperature, num_negatives: As :func:`info_nce` has them.
         depth_share: w at the start.
-        norm_cfg: Norm of the projections.
+        norm_cfg: Norm of the projections: a batch norm, synchronised or not, or None.
     """
 
     def __init__(
@@ -82,6 +85,12 @@ class MultiScaleContrastiveNeck(BaseModule):
         self.depth_projections = nn.ModuleList(
             ConvModule(width, channels, **project) for width in self.fusion.depth_channels
         )
+        norm = self.rgb_projections[0].norm
+        if not isinstance(norm, _BatchNorm | None):
+            raise UserError(
+                f'MultiScaleContrastiveNeck: norm_cfg builds {type(norm).__name__}, which cannot '
+                "leave places out of its statistics: use dict(type='SyncBN') or dict(type='BN')."
+            )
         if pair == 'enhanced-rgb':
             start = math.log(depth_share / (1 - depth_share))
             self.mix = nn.Parameter(torch.full((scales,), start))
@@ -103,8 +112,8 @@ class MultiScaleContrastiveNeck(BaseModule):
             if places[0].numel() > 1:
                 term = self._contrast(
                     scale,
-                    _as_rows(self.rgb_projections[scale](rgb)),
-                    _as_rows(self.depth_projections[scale](depth)),
+                    _project(self.rgb_projections[scale], rgb, places),
+                    _project(self.depth_projections[scale], depth, places),
                     places.flatten(1),
                 )
                 terms.append(self.scale_weights[scale] * term)
@@ -130,15 +139,14 @@ class MultiScaleContrastiveNeck(BaseModule):
         """Means of the valid positions, and which places count: (N, C, h, w) twice, (N, h, w)."""
         share = F.adaptive_avg_pool2d(valid.unsqueeze(1).float(), rgb.shape[2:])
         inside = (share >= 0.5).to(rgb.dtype)
-        count = self._mean(inside).clamp(min=1e-6)
-        # A product would keep a NaN of a place that is left out.
-        rgb, depth = (self._mean(each.masked_fill(inside == 0, 0)) / count for each in (rgb, depth))
-        return rgb, depth, (self._mean(share) >= 0.5).squeeze(1)
-
-    def _mean(self, features: Tensor) -> Tensor:
-        return F.avg_pool2d(features, self.pool, ceil_mode=True, count_include_pad=False)
+        count = F.avg_pool2d(share, self.pool, ceil_mode=True, count_include_pad=False) >= 0.5
+        rgb, depth = (pool_places(each, inside, self.pool) for each in (rgb, depth))
+        return rgb, depth, count.squeeze(1)
 
 
-def _as_rows(features: Tensor) -> Tensor:
-    """(N, C, h, w) to (N, h · w, C)."""
-    return features.flatten(2).mT
+def _project(projection: ConvModule, features: Tensor, places: Tensor) -> Tensor:
+    """Project the places (N, C, h, w) to rows (N, h · w, D)."""
+    projected = projection.conv(features)
+    if projection.with_norm:
+        projected = norm_places(projected, places, projection.norm)
+    return projected.flatten(2).mT

@@ -6,10 +6,11 @@ import torch
 from mmseg.models.segmentors import EncoderDecoder
 from mmseg.registry import MODELS
 from mmseg.utils import SampleList, add_prefix
-from torch import Tensor
+from torch import Tensor, nn
 
 from depthda.engine.checkpoints import describe_mismatch
 from depthda.errors import UserError
+from depthda.models.segmentors.head_channels import check_channels
 from depthda.models.segmentors.sliding_window import slide_inference
 
 
@@ -33,6 +34,16 @@ class DepthGuidedEncoderDecoder(EncoderDecoder):
 
     allowed_keys: tuple[str, ...] = ()
     _told = False
+
+    def __init__(self, *args, **kwargs) -> None:
+        super().__init__(*args, **kwargs)
+        channels = getattr(self.neck, 'out_channels', None) if self.with_neck else None
+        if isinstance(channels, list):  # a fusion's, stage by stage
+            check_channels('decode_head', self.decode_head, self.neck, channels)
+            if self.with_auxiliary_head:
+                more = self.auxiliary_head
+                for head in more if isinstance(more, nn.ModuleList) else (more,):
+                    check_channels('auxiliary_head', head, self.neck, channels)
 
     def init_weights(self) -> None:
         """Initialise once; a resumed model has its weights from the checkpoint."""

@@ -158,3 +158,9 @@ def test_the_released_start_of_the_last_convolution():
     assert not released.residual.bias.any()
     # The wrapped head keeps its own start.
     assert released.head.conv_seg.weight.std().item() == pytest.approx(0.01, rel=0.5)
+
+
+def test_depth_features_of_other_channels_are_named():
+    model = build(depth_channels=6)
+    with pytest.raises(UserError, match='depth_channels=6, but the first stage .* has 4 channels'):
+        model(inputs())

@@ -4,7 +4,12 @@ import torch
 
 from depthda.errors import UserError
 from depthda.models.features import GuidedFeatures, PairedFeatures
-from depthda.models.necks.fusion import AddFusion, ConcatFusion, GatedFusion
+from depthda.models.necks.fusion import (
+    AddFusion,
+    ConcatFusion,
+    GatedFusion,
+    SpatialGatedFusion,
+)
 
 RGB, DEPTH = [3, 4], [2, 5]
 
@@ -18,7 +23,8 @@ def paired():
 def linear(convolution, pixel):
     """A 1x1 convolution at one pixel, in numpy."""
     weight = convolution.weight.detach().numpy()[:, :, 0, 0]
-    return weight @ pixel + convolution.bias.detach().numpy()
+    bias = 0 if convolution.bias is None else convolution.bias.detach().numpy()
+    return weight @ pixel + bias
 
 
 def gated_pixel(neck, stage, rgb, depth):
@@ -32,6 +38,7 @@ FORMULAS = {
     ConcatFusion: lambda neck, stage, rgb, depth: np.concatenate([rgb, depth]),
     AddFusion: lambda neck, stage, rgb, depth: rgb + linear(neck.projections[stage], depth),
     GatedFusion: gated_pixel,
+    SpatialGatedFusion: gated_pixel,
 }
 
 
@@ -52,6 +59,27 @@ def test_fusion_follows_its_formula_at_every_pixel(fusion):
 
 def test_concatenation_has_no_parameters():
     assert not list(ConcatFusion(RGB, DEPTH).parameters())
+
+
+def parameters(fusion):
+    widths = [128, 256, 512, 1024], [96, 192, 384, 768]  # ConvNeXt-B and -S
+    return sum(each.numel() for each in fusion(*widths).parameters())
+
+
+def test_the_released_gate_is_one_map_and_its_size_the_published_one():
+    assert parameters(SpatialGatedFusion) == 1_834_560
+    assert parameters(GatedFusion) == 4_270_240
+    for gate in SpatialGatedFusion(RGB, DEPTH).gates:
+        assert gate.out_channels == 1 and gate.bias is None
+
+
+@pytest.mark.parametrize('fusion', FORMULAS)
+def test_channels_are_lists_of_whole_numbers(fusion):
+    for wrong in (128, [128, 0], [128, 2.5], ['128', 256]):
+        with pytest.raises(UserError, match=r'rgb_channels=.*as a list of whole numbers'):
+            fusion(wrong, DEPTH)
+        with pytest.raises(UserError, match=r'the depth backbone as a list of whole numbers'):
+            fusion(RGB, wrong)
 
 
 def test_features_that_do_not_pair_are_named():

@@ -113,6 +113,26 @@ def test_places_without_label_or_depth_change_nothing():
     assert after == before and before > 0
 
 
+@pytest.mark.parametrize('share', [0.15, 0.3])
+def test_the_level_of_the_features_changes_nothing_where_places_are_left_out(share):
+    """Batch norm takes a level away; places that are left out must not bring one back."""
+    losses = []
+    for level in (0, 1, 2, 4):  # of the pooled features, in their standard deviations
+        model, maps = neck(), features(64, images=4)
+        valid = everywhere(256, images=4)
+        valid[:, :, : round(share * 256)] = False
+        signs = [torch.arange(each.shape[1]) % 2 * 2 - 1 for each in (*maps.rgb, *maps.depth)]
+        shifted = [
+            each + level / 4 * sign.view(-1, 1, 1)
+            for each, sign in zip((*maps.rgb, *maps.depth), signs, strict=True)
+        ]
+        torch.manual_seed(3)
+        found = model.loss(PairedFeatures(tuple(shifted[:2]), tuple(shifted[2:])), valid)
+        losses.append([found['scale_0'].item(), found['scale_1'].item()])
+    for each in losses[1:]:
+        assert each == pytest.approx(losses[0], rel=0.01)
+
+
 def test_a_place_averages_its_valid_positions_alone():
     model, maps, valid = neck(), features(8, images=1), everywhere(8, images=1)
     valid[0, 0, :4] = False  # the first row of the first place at scale 0
@@ -146,7 +166,15 @@ def test_a_scale_of_one_place_is_skipped():
 
 
 def test_nothing_valid_is_no_loss():
-    assert neck().loss(features(), ~everywhere())['loss_contrast'] == 0
+    model = neck()
+    loss = model.loss(features(), ~everywhere())['loss_contrast']
+    loss.backward()
+    assert loss == 0
+    assert all(each.grad.isfinite().all() for each in model.parameters())
+
+
+def test_projections_without_a_norm_have_no_statistics():
+    assert neck(norm_cfg=None).loss(features(), everywhere())['loss_contrast'] > 0
 
 
 def test_at_test_it_is_its_fusion():
@@ -172,6 +200,7 @@ def test_the_contrast_falls_when_features_agree():
         (dict(scale_weights=[1.0]), '1 scale_weights for the 2 scales'),
         (dict(pair='rgb'), 'enhanced-rgb'),
         (dict(depth_share=1.0), 'between 0 and 1'),
+        (dict(norm_cfg=dict(type='GN', num_groups=7)), "GroupNorm, which cannot.*type='BN'"),
     ],
 )
 def test_wrong_settings_are_said(wrong, said):

@@ -1,0 +1,146 @@
+"""Pooling and batch norm over the places that count, against loops and plain batch norm on them."""
+
+import copy
+
+import pytest
+import torch
+from mmengine.model import revert_sync_batchnorm
+from torch import nn
+
+from depthda.models.necks.places import norm_places, pool_places
+
+
+def case(size=(9, 6), images=2, channels=3, share=0.7, seed=0):
+    g = torch.Generator().manual_seed(seed)
+    features = torch.randn(images, channels, *size, generator=g, dtype=torch.float64) + 2
+    return features, torch.rand(images, *size, generator=g) < share
+
+
+@pytest.mark.parametrize('size', [(8, 12), (9, 6), (3, 5)])
+def test_pooling_averages_the_valid_positions_of_each_place(size):
+    features, valid = case(size)
+    valid[0, :4, :4] = False  # a place without any
+    spoiled = features.masked_fill(~valid.unsqueeze(1), torch.nan)
+    found = pool_places(spoiled, valid.unsqueeze(1).double(), 4)
+    assert found.shape[2:] == tuple(-(-side // 4) for side in size)
+    for n, c, y, x in torch.cartesian_prod(*map(torch.arange, found.shape)).tolist():
+        cell = slice(4 * y, 4 * y + 4), slice(4 * x, 4 * x + 4)
+        kept = features[n, c][cell][valid[n][cell]]
+        expected = kept.mean() if len(kept) else torch.tensor(0.0).double()
+        torch.testing.assert_close(found[n, c, y, x], expected)
+    assert (found[0, :, 0, 0] == 0).all()
+
+
+@pytest.mark.parametrize('size', [(8, 4), (7, 5)])
+def test_the_gradient_of_the_pooling(size):
+    features, valid = case(size)
+    inside = valid.unsqueeze(1).double()
+    assert torch.autograd.gradcheck(
+        lambda x: pool_places(x, inside, 4), features.requires_grad_(), atol=1e-9
+    )
+
+
+def norm_of(channels=3, **settings):
+    norm = nn.BatchNorm2d(channels, **settings).double()
+    if norm.affine:
+        nn.init.normal_(norm.weight), nn.init.normal_(norm.bias)
+    return norm
+
+
+def state(norm):
+    return [buffer.clone() for buffer in norm.buffers()]
+
+
+@pytest.mark.parametrize('share', [0.6, 1.0])
+@pytest.mark.parametrize('settings', [{}, dict(momentum=None), dict(affine=False)])
+def test_it_is_batch_norm_of_the_places_that_count(share, settings):
+    """Values, gradients and running statistics, over two steps."""
+    norm = norm_of(**settings)
+    rows = nn.BatchNorm1d(3, **settings).double()
+    rows.load_state_dict(norm.state_dict())
+    for seed in (1, 2):
+        features, places = case(share=share, seed=seed)
+        slope = torch.randn_like(features)
+        one, other = (features.clone().requires_grad_() for _ in range(2))
+        found = norm_places(one, places, norm).movedim(1, 3)[places]
+        expected = rows(other.movedim(1, 3)[places])
+        torch.testing.assert_close(found, expected)
+        for result in (found, expected):
+            (result * slope.movedim(1, 3)[places]).sum().backward()
+        torch.testing.assert_close(one.grad, other.grad)
+        assert (one.grad.movedim(1, 3)[~places] == 0).all()
+        for mine, plain in zip(norm.parameters(), rows.parameters(), strict=True):
+            torch.testing.assert_close(mine.grad, plain.grad)
+        torch.testing.assert_close(state(norm), state(rows))
+
+
+@pytest.mark.parametrize('dtype', [torch.float32, torch.bfloat16])
+def test_where_all_places_count_it_is_the_norm_itself(dtype):
+    features, places = case(size=(16, 16), share=1.1)
+    one = norm_of().float()
+    other = copy.deepcopy(one)
+    found = norm_places(features.to(dtype), places, one)
+    assert found.dtype == dtype
+    torch.testing.assert_close(found, other(features.to(dtype)))
+    torch.testing.assert_close(state(one), state(other))
+    assert torch.equal(norm_places(features.float(), places, one.eval()), one(features.float()))
+
+
+@pytest.mark.parametrize('count', [0, 1])
+def test_without_two_places_nothing_is_learned_about_their_spread(count):
+    features, places = case()
+    places[:] = False
+    places.view(-1)[:count] = True
+    norm = norm_of()
+    before = state(norm)[:2]
+    normed = norm_places(features.requires_grad_(), places, norm)
+    normed.sum().backward()
+    assert normed.isfinite().all() and features.grad.isfinite().all()
+    for statistic, start in zip(state(norm), before, strict=False):
+        assert torch.equal(statistic, start)
+
+
+def _rank(rank, store, out):
+    torch.distributed.init_process_group(
+        'gloo', init_method=f'file://{store}', rank=rank, world_size=2
+    )
+    features, places = case(images=4)
+    places[:2, :5] = False  # the processes count unlike numbers of places
+    slope = torch.randn(features.shape, generator=torch.Generator().manual_seed(3)).double()
+    own = slice(2 * rank, 2 * rank + 2)
+    norm = nn.SyncBatchNorm(3).double()
+    features = features[own].clone().requires_grad_()
+    normed = norm_places(features, places[own], norm)
+    (normed * slope[own]).sum().backward()
+    kept = [normed.detach(), features.grad, norm.weight.grad, norm.bias.grad, *state(norm)]
+    torch.save(kept, out / f'{rank}.pt')
+    torch.distributed.destroy_process_group()
+
+
+def test_synchronised_norm_counts_the_places_of_all_processes(tmp_path):
+    # Forked: a fresh interpreter would spend ten seconds on imports.
+    torch.multiprocessing.start_processes(
+        _rank, (tmp_path / 'store', tmp_path), nprocs=2, start_method='fork'
+    )
+    first, second = (torch.load(tmp_path / f'{rank}.pt') for rank in range(2))
+    features, places = case(images=4)
+    places[:2, :5] = False
+    slope = torch.randn(features.shape, generator=torch.Generator().manual_seed(3)).double()
+    norm = nn.BatchNorm2d(3).double()
+    normed = norm_places(features.requires_grad_(), places, norm)
+    (normed * slope).sum().backward()
+    torch.testing.assert_close(torch.cat([first[0], second[0]]), normed.detach())
+    torch.testing.assert_close(torch.cat([first[1], second[1]]), features.grad)
+    for index, parameter in ((2, norm.weight), (3, norm.bias)):
+        torch.testing.assert_close(first[index] + second[index], parameter.grad)
+    for each in (first, second):
+        torch.testing.assert_close(each[4:], state(norm))
+
+
+def test_a_synchronised_norm_of_one_process_is_a_plain_one():
+    features, places = case()
+    sync = nn.SyncBatchNorm(3).double()
+    plain = revert_sync_batchnorm(copy.deepcopy(sync))
+    torch.testing.assert_close(
+        norm_places(features, places, sync), norm_places(features, places, plain)
+    )

@@ -1,0 +1,57 @@
+"""Heads whose channels do not fit the neck are refused when the model is built."""
+
+import pytest
+from mmseg.registry import MODELS
+
+from depthda.errors import UserError
+
+UPER = r'model.decode_head takes in_channels=\[12, 24, 36, 48\], but {} gives \[{}\] channels at '
+
+
+@pytest.mark.parametrize(
+    'change, sentence',
+    [
+        # The channels of a concatenation, left as they were for a gated fusion.
+        (
+            dict(neck=dict(type='GatedFusion')),
+            UPER.format('GatedFusion', '8, 16, 24, 32')
+            + r'in_index=\[0, 1, 2, 3\]: set model.decode_head.in_channels=\[8, 16, 24, 32\]',
+        ),
+        (
+            dict(auxiliary_head=dict(in_channels=24)),
+            r'model.auxiliary_head takes in_channels=24, but ConcatFusion gives 36 channels at '
+            r'in_index=2: set model.auxiliary_head.in_channels=36\.',
+        ),
+        (
+            dict(auxiliary_head=dict(in_index=4)),
+            r'model.auxiliary_head.in_index=4, but ConcatFusion gives 4 stages, numbered from 0',
+        ),
+    ],
+)
+def test_the_sentence_names_the_head_and_the_channels_it_should_have(tiny_model, change, sentence):
+    model = tiny_model()
+    model.merge_from_dict(change)
+    with pytest.raises(UserError, match=sentence):
+        MODELS.build(model)
+
+
+def test_a_wrapped_head_is_named_with_its_key(tiny_model):
+    model = tiny_model()
+    head = dict(model.decode_head, in_channels=[12, 24, 36, 40])
+    model.decode_head = dict(type='DepthRefinedHead', depth_channels=4, channels=8, head=head)
+    model.neck = dict(
+        type='MultiScaleContrastiveNeck', channels=8, norm_cfg=dict(type='BN'), fusion=model.neck
+    )
+    with pytest.raises(UserError, match=r'model.decode_head.head takes.*40\], but ConcatFusion'):
+        MODELS.build(model)
+
+
+def test_concatenated_stages_count_together(tiny_model):
+    model = tiny_model()
+    model.auxiliary_head.update(
+        in_channels=[12, 24], in_index=[0, 1], input_transform='resize_concat'
+    )
+    MODELS.build(model)
+    model.auxiliary_head.update(in_channels=[12, 12])
+    with pytest.raises(UserError, match=r'model.auxiliary_head takes in_channels=24, but.*12, 24'):
+        MODELS.build(model)
