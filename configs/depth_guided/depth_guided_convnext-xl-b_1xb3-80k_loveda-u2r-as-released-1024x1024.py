@@ -8,6 +8,7 @@ _base_ = [
 model = dict(
     data_preprocessor=dict(size=(1024, 1024), test_cfg=dict(size_divisor=32)),
     backbone=dict(depth=dict(arch=dict(drop_path_rate=0.4))),
+    decode_head=dict(init_cfg=dict(type='Kaiming', override=dict(name='residual'))),
     test_cfg=dict(_delete_=True, mode='whole'),
 )
 train_dataloader = dict(batch_size=3)

@@ -146,7 +146,7 @@ def smoke_row(row: Row) -> Row:
         raise UserError(f"row {row.name!r} has no 'smoke' override with a config.")
     given = dict(row.smoke)
     if 'config' in given:
-        given['options'] = short_run(given['config']) | given.get('options', {})
+        given['options'] = given.get('options', {}) | short_run(given['config'])
     steps = tuple(Step(**step) for step in given.pop('steps', ()))
     stand_in = dict(config=None, options={}, test_options={}, against=None, checkpoint=None)
     sample = {**(row.sample or {}), **SMOKE_SAMPLE}
