@@ -36,7 +36,7 @@ def parse_args() -> argparse.Namespace:
         '--against',
         metavar='DIR',
         help='for a set that is not LoveDA: the folder of its test images, whose names and sizes '
-        'count instead of the official ones',
+        "count instead of the official ones; with --track seg the root of a tree like LoveDA's",
     )
     parser = tool_parser(__doc__, EXAMPLES)
     commands = parser.add_subparsers(dest='command', required=True)

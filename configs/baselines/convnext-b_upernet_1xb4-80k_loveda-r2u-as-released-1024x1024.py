@@ -1,13 +1,5 @@
 # ConvNeXt-B + UPerNet, RGB only, LoveDA Rural -> Urban, the authors' own recipe.
-_base_ = [
-    '../_base_/models/upernet_convnext-b.py',
-    '../_base_/datasets/loveda-r2u-as-released-1024x1024.py',
-    '../_base_/schedules/adamw_80k.py',
-    '../_base_/default_runtime.py',
-]
-# No depth map is read, so none needs to exist.
-train_dataloader = dict(dataset=dict(depth=None))
-val_dataloader = dict(dataset=dict(depth=None))
-test_pipeline = {{_base_.rgb_unlabelled_pipeline}}
-test_dataloader = dict(dataset=dict(depth=None, pipeline={{_base_.rgb_unlabelled_pipeline}}))
-model = dict(data_preprocessor=dict(size=(1024, 1024)), test_cfg=dict(_delete_=True, mode='whole'))
+_base_ = './convnext-b_upernet_1xb4-80k_loveda-u2r-as-released-1024x1024.py'
+train_dataloader = dict(dataset=dict(domain='Rural'))
+val_dataloader = dict(dataset=dict(domain='Urban'))
+test_dataloader = dict(dataset=dict(domain='Urban'))

@@ -2,9 +2,12 @@
 _base_ = [
     '../_base_/models/depth_guided_convnext-b-s.py',
     '../_base_/datasets/loveda-u2r-as-released-1024x1024.py',
-    '../_base_/schedules/adamw_80k.py',
-    '../_base_/default_runtime.py',
+    '../_base_/schedules/adamw-as-released_80k.py',
+    '../_base_/as-released_runtime.py',
 ]
-# The released rule for decaying rates does not match the names of its depth backbone.
-optim_wrapper = dict(paramwise_cfg=dict(depth_decay=False))
-model = dict(data_preprocessor=dict(size=(1024, 1024)), test_cfg=dict(_delete_=True, mode='whole'))
+model = dict(
+    data_preprocessor=dict(size=(1024, 1024), test_cfg=dict(size_divisor=32)),
+    backbone=dict(depth=dict(arch=dict(drop_path_rate=0.4))),
+    decode_head=dict(init_cfg=dict(type='Kaiming', override=dict(name='residual'))),
+    test_cfg=dict(_delete_=True, mode='whole'),
+)

@@ -1,6 +1,7 @@
-# The ablations of the relative-depth-guided framework, LoveDA Urban -> Rural, local protocol. No
-# paper prints these figures: they are this project's to measure.
-title = 'Depth-guided framework: ablations (LoveDA, Urban → Rural)'
+# The ablations of the relative-depth-guided framework, LoveDA in both directions, local protocol. No
+# paper prints these figures: they are this project's to measure. One config file serves both
+# directions: they differ in the domains alone.
+title = 'Depth-guided framework: ablations (LoveDA)'
 caption = (
     'IoU in % on target Val, mean ± standard deviation over seeds; gain: over the RGB-only '
     'ConvNeXt-B of the same seed, with its 95 % interval over seeds.'
@@ -9,32 +10,38 @@ seeds = (0, 1, 2)
 CLASSES = ('background', 'building', 'road', 'water', 'barren', 'forest', 'agricultural')
 columns = [dict(key=f'IoU.{name}', title=name.capitalize()) for name in CLASSES]
 columns += [dict(key='mIoU', title='mIoU'), dict(key='mIoU', title='gain', gain=True)]
-SMOKE = {
-    'train_cfg.max_iters': 2,
-    'train_cfg.val_interval': 2,
-    'default_hooks.checkpoint.interval': 2,
-    'train_dataloader.batch_size': 2,
-    'param_scheduler.0.end': 1,
-    'param_scheduler.1.begin': 1,
-    'param_scheduler.1.end': 2,
-}
-DATA = '1xb4-40k_loveda-u2r-512x512.py'
+SOURCE_KEYS = ('train_dataloader.dataset.domain', 'val_dataloader.dataset.domain')
+DIRECTIONS = {'u2r': ('Urban', 'Rural'), 'r2u': ('Rural', 'Urban')}
 
 
-def row(name, title, config, section, model='depth_guided_tiny', **rest):
+def row(name, title, config, section, model='depth_guided_tiny', options=None, **rest):
     return dict(
         name=name,
         title=title,
         section=section,
-        config=f'configs/{config}_{DATA}',
-        baseline='rgb',
-        smoke=dict(config=f'configs/sample/{model}_u2r.py', options=SMOKE),
+        config=f'configs/{config}_1xb4-40k_loveda-u2r-512x512.py',
+        options=options or {},
+        baseline='' if name == 'rgb' else 'rgb',
+        smoke=f'configs/sample/{model}',
         **rest,
     )
 
 
 def ablation(name, title, section, **rest):
     return row(name, title, f'depth_guided/ablations/{name}', section, **rest)
+
+
+def turned(row, direction):
+    """The row in one direction."""
+    source, target = DIRECTIONS[direction]
+    domains = dict.fromkeys(SOURCE_KEYS, source) | {'test_dataloader.dataset.domain': target}
+    return row | dict(
+        name=f'{row["name"]}-{direction}',
+        section=f'{source} → {target}: {row["section"]}',
+        options=row['options'] | ({} if direction == 'u2r' else domains),
+        baseline=row['baseline'] and f'{row["baseline"]}-{direction}',
+        smoke=dict(config=f'{row["smoke"]}_{direction}.py'),
+    )
 
 
 ENCODERS = {
@@ -53,11 +60,15 @@ SOURCES = {
     'v2-base': 'V2 Base',
     'v2-large': 'V2 Large',
 }
-PARTS, MORE, CONTROL = 'Contributions', 'Choices', 'Is it depth?'
-rgb = row('rgb', 'RGB only', 'baselines/convnext-b_upernet', PARTS, model='upernet_tiny')
-del rgb['baseline']
+PARTS, MORE, CONTROL = 'contributions', 'choices', 'is it depth?'
+# The released configs of Swin and MiT have rates of their own.
+RELEASED_RATES = {
+    'optim_wrapper.optimizer.lr': 6e-5,
+    'optim_wrapper.paramwise_cfg.decay_rate': 1.0,
+    'train_dataloader.batch_size': 3,
+}
 rows = [
-    rgb,
+    row('rgb', 'RGB only', 'baselines/convnext-b_upernet', PARTS, model='upernet_tiny'),
     ablation('depth-only', '+ depth', PARTS, model='depthda_tiny'),
     ablation('wo-refinement', '+ depth + contrast', PARTS),
     ablation('wo-contrast', '+ depth + refinement', PARTS),
@@ -69,7 +80,18 @@ rows = [
         ablation(f'contrast-x{factor}', f'contrast × {factor}', MORE)
         for factor in ('0.5', '2', '3', '4', '5')
     ),
-    *(ablation(name, title, 'Encoders') for name, title in ENCODERS.items()),
+    *(ablation(name, title, 'encoders') for name, title in ENCODERS.items()),
+    *(
+        row(
+            f'{name}-released-rates',
+            f'{ENCODERS[name]}, released rates',
+            f'depth_guided/ablations/{name}',
+            'encoders',
+            options=RELEASED_RATES,
+            note='rate 6e-5 in all stages, batch 3',
+        )
+        for name in ('swin-b-s', 'swin-l-s', 'mit-b5-b1')
+    ),
     ablation('control-grey', 'second encoder fed the grey image', CONTROL),
     ablation('control-constant', 'second encoder fed a constant', CONTROL),
     ablation('control-other-tile', "second encoder fed another tile's depth", CONTROL),
@@ -80,7 +102,8 @@ rows = [
         'photometric-rgb', 'photometric augmentation, RGB only', CONTROL, model='upernet_tiny'
     ),
     *(
-        ablation(f'depth-{name}', f'Depth Anything {title}', 'Source of the depth maps')
+        ablation(f'depth-{name}', f'Depth Anything {title}', 'source of the depth maps')
         for name, title in SOURCES.items()
     ),
 ]
+rows = [turned(each, direction) for direction in DIRECTIONS for each in rows]

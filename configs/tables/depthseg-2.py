@@ -34,7 +34,6 @@ PAPER = {
 }
 BATCH = {'s': 8, 'b': 4, 'l': 2}
 ABLATION = {'neither': 'wo-both', 'adapter': 'wo-prompter', 'prompter': 'wo-adapter'}
-# Tiny models, two steps, on the synthetic set: does the row run?
 NO_ADAPTER = {'model.adapter': None}
 NO_PROMPTER = {
     'model.depth_decoder': None,
@@ -48,15 +47,6 @@ WITHOUT = {
     'prompter': NO_ADAPTER,
     'both': {},
 }
-SMOKE = {
-    'train_cfg.max_iters': 2,
-    'train_cfg.val_interval': 2,
-    'default_hooks.checkpoint.interval': 2,
-    'train_dataloader.batch_size': 2,
-    'param_scheduler.0.end': 1,
-    'param_scheduler.1.begin': 1,
-    'param_scheduler.1.end': 2,
-}
 
 
 def row(encoder, modules, paper):
@@ -68,7 +58,7 @@ def row(encoder, modules, paper):
         section=f'ViT-{encoder.upper()}',
         config=f'configs/depthseg/{model}_dinov2-{encoder}_1xb{BATCH[encoder]}-50e_'
         'liuzhou-512x512.py',
-        smoke=dict(config='configs/sample/depthseg_tiny_u2r.py', options=WITHOUT[modules] | SMOKE),
+        smoke=dict(config='configs/sample/depthseg_tiny_u2r.py', options=WITHOUT[modules]),
         baseline='' if modules == 'neither' else f'{encoder}-neither',
         paper=(*printed, *[None] * (len(columns) - len(printed))),
     )

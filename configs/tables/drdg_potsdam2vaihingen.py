@@ -1,5 +1,7 @@
 # DRDG, Tables I and II: Potsdam IRRG -> Vaihingen IRRG. A row trains a translation, translates
 # Potsdam, trains DeepLabV3 on the result and tests it on the 25 areas of Vaihingen.
+from depthda.experiments.plan import short_run
+
 title = 'DRDG, Tables I and II: Potsdam IRRG → Vaihingen'
 caption = (
     'All figures in %. The paper averages three seeds; its F1 does not follow from its IoU as '
@@ -30,24 +32,14 @@ columns += [
 NO_METHOD = 'method not in this project'
 SEGMENTATION = 'configs/drdg/deeplabv3_r34_{}potsdam2vaihingen-512x512.py'
 # A smoke run has the synthetic set, and both stages of a few steps on it.
-SMOKE = dict(
-    translation={
-        'train_cfg.max_iters': 2,
-        'default_hooks.checkpoint.interval': 2,
-        'model.target_size': (96, 96),
-        'train_dataloader.dataset.source.pipeline.2.crop_size': (64, 64),
-        'train_dataloader.dataset.target.pipeline.2.crop_size': (48, 48),
-    },
-    segmentation={
-        'train_cfg.max_iters': 2,
-        'train_cfg.val_interval': 2,
-        'default_hooks.checkpoint.interval': 2,
-        'train_dataloader.batch_size': 2,
-        'param_scheduler.0.end': 1,
-        'param_scheduler.1.begin': 1,
-        'param_scheduler.1.end': 2,
-    },
-)
+NETWORK = 'configs/sample/upernet_tiny_u2r.py'
+SMOKE_TRANSLATION = {
+    'train_cfg.max_iters': 2,
+    'default_hooks.checkpoint.interval': 2,
+    'model.target_size': (96, 96),
+    'train_dataloader.dataset.source.pipeline.2.crop_size': (64, 64),
+    'train_dataloader.dataset.target.pipeline.2.crop_size': (48, 48),
+}
 
 
 def figures(classes, means):
@@ -84,28 +76,30 @@ def chain(translation, segmentation, options=(), translation_options=()):
 
 def smoke(translation):
     """The same steps on the synthetic set."""
-    config = 'configs/sample/upernet_tiny_u2r.py'
     steps = chain(
         f'configs/sample/{translation}_tiny_u2r.py',
-        config,
-        SMOKE['segmentation'],
-        {**SMOKE['translation'], 'translate_dataset.data_root': '{data}'},
+        NETWORK,
+        short_run(NETWORK),
+        {**SMOKE_TRANSLATION, 'translate_dataset.data_root': '{data}'},
     )
     return dict(steps=steps)
 
 
-def row(name, title, classes, means, **rest):
+def row(name, title, classes='', means='', config='', segmentation='', **rest):
     return dict(
         name=name,
         title=title,
-        steps=chain(f'configs/drdg/{rest.pop("config", name)}_potsdam-irrg2vaihingen.py',
-                    SEGMENTATION.format('')),
-        paper=figures(classes, means),
+        steps=chain(
+            f'configs/drdg/{config or name}_potsdam-irrg2vaihingen.py',
+            segmentation or SEGMENTATION.format(''),
+        ),
+        paper=figures(classes, means) if means else (),
         smoke=smoke('cyclegan' if name == 'benjdira' else 'drdg'),
         **rest,
-    )  # fmt: skip
+    )
 
 
+NETWORKS = 'DeepLabV3 in the text of the paper, DeepLabV3+ in the caption of its Fig. 3'
 ONE, TWO = 'Table I', 'Table II: the two depth losses'
 rows = [
     dict(
@@ -115,8 +109,8 @@ rows = [
         paper=figures(
             '2.65 4.41 43.82 60.56 12.99 22.47 49.89 66.35 24.92 39.59 57.10 72.38', '31.90 44.29'
         ),
-        note='DeepLabV3 in the text of the paper, DeepLabV3+ in the caption of its Fig. 3',
-        smoke=dict(config='configs/sample/upernet_tiny_u2r.py', options=SMOKE['segmentation']),
+        note=NETWORKS,
+        smoke=dict(config=NETWORK),
     ),
     row(
         'benjdira',
@@ -171,3 +165,31 @@ rows += [
     dict(name='drdg-2', title='DRDG', same_as='drdg', paper=figures('', '53.26 65.75')),
 ]
 rows = [{'section': TWO, **each} for each in rows]
+rows += [
+    {'section': 'What the paper leaves open', **each}
+    for each in (
+        row(
+            'text-channels',
+            'DRDG, channels of the text',
+            config='ablations/drdg_text-channels',
+            note='the text of the paper has the channels 64, 128, 256, 512, 512, 512; its released '
+            'code has a seventh convolution of 512, and so have the other rows',
+        ),
+        row(
+            'deeplabv3plus',
+            'DRDG, DeepLabV3+',
+            config='drdg',
+            segmentation='configs/drdg/deeplabv3plus_r34_potsdam2vaihingen-512x512.py',
+            note=NETWORKS,
+        ),
+        *(
+            row(
+                f'{name}-as-released',
+                f'{name.upper()}, as released',
+                config=f'{name}_as-released',
+                segmentation=SEGMENTATION.format('as-released_'),
+            )
+            for name in ('rdg', 'drdg')
+        ),
+    )
+]

@@ -27,15 +27,6 @@ FIDELITIES = (0.0, 0.35, 1.0)
 DEFAULT = 0.7  # the world's own
 GAPS = ('layout', 'geometry', 'resolution', 'appearance', 'depth')
 LOAD_DEPTH = {'train': 2, 'val': 1, 'test': 1}  # its place in each pipeline
-SMOKE = {
-    'train_cfg.max_iters': 2,
-    'train_cfg.val_interval': 2,
-    'default_hooks.checkpoint.interval': 2,
-    'train_dataloader.batch_size': 2,
-    'param_scheduler.0.end': 1,
-    'param_scheduler.1.begin': 1,
-    'param_scheduler.1.end': 2,
-}
 
 
 def instead_of_depth(by):
@@ -65,7 +56,7 @@ def row(name, title, model, direction, part='', options=None, **rest):
         test_options=both_domains,
         source=source,
         target=target,
-        smoke=dict(config=config, options=options | SMOKE, test_options=both_domains),
+        smoke=dict(config=config, options=options, test_options=both_domains),
         **rest,
     )
 

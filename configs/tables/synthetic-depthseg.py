@@ -29,15 +29,6 @@ MODELS = {
     'both': ('adapter and depth prompter', {}),
 }
 DIRECTIONS = {'u2r': ('Urban', 'Rural'), 'r2u': ('Rural', 'Urban')}
-SMOKE = {
-    'train_cfg.max_iters': 2,
-    'train_cfg.val_interval': 2,
-    'default_hooks.checkpoint.interval': 2,
-    'train_dataloader.batch_size': 2,
-    'param_scheduler.0.end': 1,
-    'param_scheduler.1.begin': 1,
-    'param_scheduler.1.end': 2,
-}
 
 
 def row(name, title, options, direction):
@@ -58,7 +49,7 @@ def row(name, title, options, direction):
         source=source,
         target=target,
         baseline='' if name == 'neither' else f'neither-{direction}',
-        smoke=dict(config=config, options=options | SMOKE, test_options=both_domains),
+        smoke=dict(config=config, options=options, test_options=both_domains),
     )
 
 

@@ -1,5 +1,7 @@
 # Translation on the synthetic worlds: images of one domain in the looks, and at the pixel size, of
 # the other, and a model without depth that is trained on them.
+from depthda.experiments.plan import short_run
+
 title = 'DRDG on the synthetic worlds'
 caption = (
     'IoU in % on the target, mean ± standard deviation over worlds and seeds; gain: over the model '
@@ -21,21 +23,13 @@ columns += [
 
 # Domains, and the size of a whole source tile at the target's pixel size.
 DIRECTIONS = {'u2r': ('Urban', 'Rural'), 'r2u': ('Rural', 'Urban')}
+SMOKE = short_run('configs/sample/upernet_tiny_u2r.py')
 SMOKE_TRANSLATION = {
     'train_cfg.max_iters': 2,
     'default_hooks.checkpoint.interval': 2,
     'model.target_size': (96, 96),
     'train_dataloader.dataset.source.pipeline.2.crop_size': (64, 64),
     'train_dataloader.dataset.target.pipeline.2.crop_size': (48, 48),
-}
-SMOKE = {
-    'train_cfg.max_iters': 2,
-    'train_cfg.val_interval': 2,
-    'default_hooks.checkpoint.interval': 2,
-    'train_dataloader.batch_size': 2,
-    'param_scheduler.0.end': 1,
-    'param_scheduler.1.begin': 1,
-    'param_scheduler.1.end': 2,
 }
 
 
@@ -100,7 +94,6 @@ for direction, (source, target) in DIRECTIONS.items():
             target=target,
             smoke=dict(
                 config=f'configs/sample/upernet_tiny_{direction}.py',
-                options=SMOKE,
                 test_options=both_domains(direction),
             ),
         ),

@@ -19,15 +19,6 @@ columns += [
 ]
 
 DIRECTIONS = {'u2r': ('Urban', 'Rural'), 'r2u': ('Rural', 'Urban')}
-SMOKE = {
-    'train_cfg.max_iters': 2,
-    'train_cfg.val_interval': 2,
-    'default_hooks.checkpoint.interval': 2,
-    'train_dataloader.batch_size': 2,
-    'param_scheduler.0.end': 1,
-    'param_scheduler.1.begin': 1,
-    'param_scheduler.1.end': 2,
-}
 
 
 def row(system, title, model, direction, **rest):
@@ -48,7 +39,7 @@ def row(system, title, model, direction, **rest):
         test_options=both_domains,
         source=source,
         target=target,
-        smoke=dict(config=config, options=SMOKE, test_options=both_domains),
+        smoke=dict(config=config, test_options=both_domains),
         **rest,
     )
 

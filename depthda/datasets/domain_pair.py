@@ -22,9 +22,17 @@ class DomainPairDataset:
 
     Args:
         source, target: The two sets, or their configs.
+        replacement: Draw the tiles of both sets at random with replacement, as the released code of
+            DRDG does: an epoch then shows about 63 % of the larger set.
     """
 
-    def __init__(self, source: Mapping | RGBDSegDataset, target: Mapping | RGBDSegDataset) -> None:
+    def __init__(
+        self,
+        source: Mapping | RGBDSegDataset,
+        target: Mapping | RGBDSegDataset,
+        replacement: bool = False,
+    ) -> None:
+        self.replacement = replacement
         self.sets: dict[str, RGBDSegDataset] = {
             name: DATASETS.build(dict(item)) if isinstance(item, Mapping) else item
             for name, item in (('source', source), ('target', target))
@@ -69,5 +77,6 @@ class DomainPairDataset:
         seed = getattr(idx, 'seed', None)
         if seed is None:
             return int(idx) % size
-        tile = int(idx) if name == self.larger else derive_seed(seed, name, 'tile') % size
+        in_turn = name == self.larger and not self.replacement
+        tile = int(idx) if in_turn else derive_seed(seed, name, 'tile') % size
         return SampleKey(tile, derive_seed(seed, name, 'sample'))

@@ -89,7 +89,7 @@ def test(
         save_depth: Folder for the depth that the model predicts, as maps and as pictures.
         submission: Zip for the challenge server, packed and checked.
         against: Folder of test images that the zip is checked against, for a set that is not
-            LoveDA.
+            LoveDA; where the test has both domains, the root of their tree.
         tta: Average over the transforms of the config's ``tta_pipeline``.
         cfg_options: Overrides by dotted key.
         launcher: As in mmengine: ``none``, ``pytorch``, ``slurm``, ``mpi``.
@@ -117,10 +117,9 @@ def test(
     with merge_mistakes(cfg):
         runner = _build_runner(cfg, Start(str(checkpoint)))
         dataset = runner.test_loop.dataloader.dataset
-        target = None
         if submission:
-            target = None if against else _one(dataset)
-            foresee(_file_names(dataset), out, submission, target, against)
+            target, track = _challenge(dataset, against)
+            foresee(_file_names(dataset), out, submission, target, against, track)
         _warn(data_warnings(cfg))
         scores = runner.test()
     metric = _metric(runner)
@@ -145,7 +144,7 @@ def test(
     if is_main_process():
         _write(results, metric, cfg.work_dir, runner.log_dir)
         if submission:
-            pack(out, submission, domain=target, against=against)
+            pack(out, submission, target, against, track)
             print_log(f'checked submission: {submission}', 'current')
     return results
 
@@ -208,7 +207,9 @@ def _file_names(dataset: Any) -> list[str]:
     return [f'{Path(path).stem}.png' for path in paths]
 
 
-def _one(dataset: Any) -> str | None:
-    """The single target domain of a test set, for the official list of names."""
+def _challenge(dataset: Any, against: str | None) -> tuple[str | None, str]:
+    """The domain and the track of a submission: both domains are the segmentation challenge."""
     domains = getattr(dataset, 'domains', None) or [getattr(dataset, 'domain', None)]
-    return domains[0] if len(domains) == 1 else None
+    if len(domains) > 1:
+        return None, 'seg'
+    return (None if against else domains[0]), 'uda'

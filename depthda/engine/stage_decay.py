@@ -38,6 +38,10 @@ _NO_WEIGHT_DECAY = re.compile(
 )
 
 
+# Scalars that a model learns: mixing weights of the contrast, step of the refinement.
+_SCALARS = re.compile(r'(^|\.)(mix|step)$')
+
+
 @OPTIM_WRAPPER_CONSTRUCTORS.register_module()
 class StageDecayOptimWrapperConstructor(DefaultOptimWrapperConstructor):
     """Stage-wise decay of the learning rate, in as few parameter groups as there are rates.
@@ -54,10 +58,11 @@ class StageDecayOptimWrapperConstructor(DefaultOptimWrapperConstructor):
     - ``decay_rate`` (.9): 1 for equal rates, with which any backbone will do.
     - ``num_layers`` (12).
     - ``depth_decay`` (True): whether the depth encoder of a ``DualBackbone`` decays as well.
+    - ``scalar_decay`` (False): whether learned scalars have weight decay, as in the released code.
     """
 
     def __init__(self, optim_wrapper_cfg: dict, paramwise_cfg: dict | None = None) -> None:
-        settings = dict(decay_rate=0.9, num_layers=12, depth_decay=True)
+        settings = dict(decay_rate=0.9, num_layers=12, depth_decay=True, scalar_decay=False)
         unknown = sorted(set(paramwise_cfg or {}) - set(settings))
         if unknown:
             raise UserError(
@@ -78,6 +83,7 @@ class StageDecayOptimWrapperConstructor(DefaultOptimWrapperConstructor):
                 continue
             stage = self._stage(name)
             decays = parameter.ndim > 1 and not _NO_WEIGHT_DECAY.search(name)
+            decays |= self.paramwise_cfg['scalar_decay'] and bool(_SCALARS.search(name))
             if (stage, decays) not in groups:
                 scale = rate ** (num_layers + 1 - stage)
                 label = {0: 'stem', num_layers + 1: 'rest'}.get(stage, f'stage{stage}')

@@ -90,6 +90,7 @@ def foresee(
     out: str | Path,
     domain: str | None = None,
     against: str | Path | None = None,
+    track: str = 'uda',
 ) -> None:
     """Raise what :func:`pack` would raise for names alone, before there are predictions.
 
@@ -99,12 +100,13 @@ def foresee(
         out: The zip to be written.
         domain: As in :func:`review`.
         against: As in :func:`review`.
+        track: As in :func:`review`.
     """
     pred_dir, out = Path(pred_dir), Path(out)
     _check_out(pred_dir, out)
     there = [entry.name for entry in _folder_entries(pred_dir)] if pred_dir.is_dir() else []
     entries = [_Entry(name, 0, False, bytes) for name in dict.fromkeys([*names, *there])]
-    faults = _review(pred_dir, entries, domain, 'uda', against, progress=lambda every: []).faults
+    faults = _review(pred_dir, entries, domain, track, against, progress=lambda every: []).faults
     if faults:
         raise SubmissionError(faults)
 
@@ -133,7 +135,7 @@ def review(
         domain: 'rural' or 'urban'; found from the file names if not given.
         track: 'uda' (one target domain) or 'seg' (both domains in one zip).
         against: for a set that is not LoveDA, the folder of its test images: their names and sizes
-            are the official ones then.
+            are the official ones then. For track 'seg' it is the root of a tree like LoveDA's.
         progress: wraps the list of files whose content is read, for a progress bar.
     """
     path = Path(path)

@@ -68,15 +68,19 @@ def find_test_set(
         domain: 'rural' or 'urban'.
         track: 'uda' or 'seg'.
         against: folder of test images, instead of LoveDA's official list. With a domain also given
-            it is that domain's folder, or the root of a tree like LoveDA's that has it.
+            it is that domain's folder, or the root of a tree like LoveDA's that has it. For track
+            'seg' it is the root of such a tree, whose two test folders count together.
     """
     if track not in _SERVERS:
         raise UserError(f"track {track!r} does not exist: give 'uda' or 'seg'.")
-    if track == 'seg' and (domain is not None or against is not None):
+    if track == 'seg' and domain is not None:
         raise UserError(
             'the segmentation challenge (--track seg) takes both LoveDA domains in one zip: leave '
-            'out --domain and --against.'
+            'out --domain.'
         )
+    if against is not None and track == 'seg':
+        parts = [_image_folder(Path(against), each) for each in _NUMBERS]
+        return TestSet(str(against), {**parts[0].sizes, **parts[1].sizes})
     if against is not None:
         return _image_folder(Path(against), domain)
     if track == 'seg':

@@ -108,7 +108,7 @@ def _state(runs: Sequence[Run], results: Mapping[tuple, dict]) -> str:
         return 'not chosen'
     if missing := next((run.missing for run in runs if run.missing), None):
         if not results:
-            return f'needs {missing}'
+            return f'data must lie in {missing}'
     awaiting = sum(result['state'] == 'awaiting score' for result in results.values())
     failed = sum((run.folder / 'failed.json').is_file() and not run.result for run in runs)
     said = []

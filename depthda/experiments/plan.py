@@ -145,10 +145,27 @@ def smoke_row(row: Row) -> Row:
     if not row.smoke or 'config' not in row.smoke and 'steps' not in row.smoke:
         raise UserError(f"row {row.name!r} has no 'smoke' override with a config.")
     given = dict(row.smoke)
+    if 'config' in given:
+        given['options'] = given.get('options', {}) | short_run(given['config'])
     steps = tuple(Step(**step) for step in given.pop('steps', ()))
     stand_in = dict(config=None, options={}, test_options={}, against=None, checkpoint=None)
     sample = {**(row.sample or {}), **SMOKE_SAMPLE}
     return replace(row, **{**stand_in, **given, 'steps': steps, 'sample': sample})
+
+
+def short_run(config: str) -> dict[str, Any]:
+    """Overrides that end the training of a config after two iterations."""
+    options: dict[str, Any] = {
+        'train_cfg.max_iters': 2,
+        'train_cfg.val_interval': 2,
+        'default_hooks.checkpoint.interval': 2,
+        'train_dataloader.batch_size': 2,
+    }
+    schedulers = read_config(config).get('param_scheduler') or []
+    for place in range(len(schedulers)):
+        options |= {f'param_scheduler.{place}.begin': 1} if place else {}
+        options[f'param_scheduler.{place}.end'] = 2 if place == len(schedulers) - 1 else 1
+    return options
 
 
 def _steps(row: Row) -> tuple[Step, ...]:
@@ -159,6 +176,7 @@ def _steps(row: Row) -> tuple[Step, ...]:
         options=row.test_options,
         checkpoint=row.checkpoint,
         against=row.against,
+        tta=row.tta,
     )
     return Step(train=row.config), test
 
@@ -211,6 +229,7 @@ def _identity(step: Step) -> Any:
     # When checkpoints are kept, and which of them is best.
     content['checkpoint'] = cfg.get('default_hooks', {}).get('checkpoint')
     rest = [step.name, step.of, step.checkpoint, step.against]
+    rest += ['tta'] if step.tta else []
     return ['test' if step.test else 'train', content, *rest]
 
 

@@ -106,7 +106,7 @@ def _list(console: Console, table: Table, runs: Sequence[Run]) -> None:
         if result:
             state = 'finished' if result['state'] == 'done' else 'waits'
         else:
-            state = f'needs {run.missing}' if run.missing else 'would run'
+            state = f'data must lie in {run.missing}:' if run.missing else 'would run'
         console.print(f'{state:10} {run.title}: {run.folder}', markup=False)
     todo = sum(run.result is None and run.missing is None for run in runs)
     console.print(f'{todo} of {len(runs)} runs would be done')

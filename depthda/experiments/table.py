@@ -55,9 +55,11 @@ class Row:
         protocol: ``'local'`` or ``'server'``; figures of the two never share a table.
         baseline: The row that gains are over.
         sample: Settings of the synthetic set, over those of the table.
+        tta: Test through the config's ``tta_pipeline``.
         paper: The paper's figures in the order of the columns; None where it has none.
         note: A footnote (a misprint, an assumption).
-        smoke: What stands in for the row in a smoke run: ``config`` and ``options``.
+        smoke: What stands in for the row in a smoke run: ``config``, made short, and ``options``;
+            or ``steps``.
     """
 
     name: str
@@ -76,6 +78,7 @@ class Row:
     protocol: str = 'local'
     baseline: str = ''
     sample: Mapping[str, Any] | None = None
+    tta: bool = False
     paper: tuple[float | None, ...] = ()
     note: str = ''
     smoke: Mapping[str, Any] | None = None
@@ -98,6 +101,7 @@ class Step:
     of: str = ''
     checkpoint: str | None = None
     against: str | None = None
+    tta: bool = False
 
 
 @dataclass(frozen=True)

@@ -138,6 +138,7 @@ def _step(folder: Path, plan: dict[str, Any], step: dict[str, Any]) -> None:
         work_dir=str(folder),
         out=str(folder / 'predictions'),
         cfg_options=options,
+        tta=step['tta'],
         **arguments,
     )
 

@@ -7,7 +7,15 @@ train_dataloader = dict(
 )
 val_dataloader = dict(dataset=dict(domain='Rural', split=['Train', 'Val'], holdout=None))
 test_pipeline = {{_base_.unlabelled_pipeline}}
-tta_pipeline = {{_base_.unlabelled_tta_pipeline}}
+# The image as it is stands twice in the released list: weights of 1/2, 1/4 and 1/4.
+flips = [dict(type='RandomFlip', prob=0.0), *_base_.flips]
+tta_pipeline = [
+    *_base_.unlabelled_tta_pipeline[:-1],
+    dict(
+        type='TestTimeAug',
+        transforms=[flips, [dict(type='PackSegInputs', meta_keys=_base_.meta_keys)]],
+    ),
+]
 test_dataloader = dict(
     dataset=dict(split='Test', labels=False, pipeline={{_base_.unlabelled_pipeline}})
 )

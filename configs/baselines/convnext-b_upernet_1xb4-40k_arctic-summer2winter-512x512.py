@@ -1,0 +1,16 @@
+# ConvNeXt-B + UPerNet, RGB only, Arctic scenes, summer -> winter.
+_base_ = [
+    '../_base_/models/upernet_convnext-b.py',
+    '../_base_/datasets/arctic-summer2winter-512x512.py',
+    '../_base_/schedules/adamw_40k.py',
+    '../_base_/default_runtime.py',
+]
+num_classes = 6  # as many as your list of classes names
+model = dict(
+    decode_head=dict(num_classes=num_classes), auxiliary_head=dict(num_classes=num_classes)
+)
+# No depth map is read, so none needs to exist.
+train_dataloader = dict(dataset=dict(depth=None))
+val_dataloader = dict(dataset=dict(depth=None))
+test_pipeline = {{_base_.rgb_test_pipeline}}
+test_dataloader = dict(dataset=dict(depth=None, pipeline={{_base_.rgb_test_pipeline}}))

@@ -1,0 +1,11 @@
+# ConvNeXt-B + UPerNet, RGB only, LoveDA's segmentation challenge (both domains).
+_base_ = [
+    '../_base_/models/upernet_convnext-b.py',
+    '../_base_/datasets/loveda-seg-server-512x512.py',
+    '../_base_/schedules/adamw_40k.py',
+    '../_base_/default_runtime.py',
+]
+# No depth map is read, so none needs to exist.
+train_dataloader = dict(dataset=dict(depth=None))
+test_pipeline = {{_base_.rgb_unlabelled_pipeline}}
+test_dataloader = dict(dataset=dict(depth=None, pipeline={{_base_.rgb_unlabelled_pipeline}}))

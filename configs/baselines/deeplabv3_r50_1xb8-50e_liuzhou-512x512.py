@@ -1,0 +1,10 @@
+# DeepLabV3, ResNet-50, RGB only, on LiuZhou.
+_base_ = [
+    '../_base_/models/deeplabv3_r50.py',
+    '../_base_/datasets/liuzhou-512x512.py',
+    '../_base_/schedules/sgd_50e-batch-8.py',
+    '../_base_/default_runtime.py',
+]
+# No depth map is read, so none needs to exist.
+rgb = [dict(type='LoadDepth') if s.type == 'LoadDepth' else s for s in _base_.train_pipeline]
+train_dataloader = dict(batch_size=8, dataset=dict(depth=None, pipeline=rgb))

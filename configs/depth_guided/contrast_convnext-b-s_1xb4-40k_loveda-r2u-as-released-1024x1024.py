@@ -1,0 +1,7 @@
+# Contrast without refinement, ConvNeXt-B+S, LoveDA Rural -> Urban, the authors' own recipe:
+# these models have weights of their own for the contrast, the same for both pairs of encoders.
+_base_ = './depth_guided_convnext-b-s_1xb4-40k_loveda-r2u-as-released-1024x1024.py'
+model = dict(
+    neck=dict(scale_weights=[0.03, 0.03, 0.04, 0.04]),
+    decode_head=dict(_delete_=True, **_base_.model.decode_head.head),
+)

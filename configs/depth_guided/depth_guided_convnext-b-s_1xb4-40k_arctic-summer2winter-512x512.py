@@ -1,0 +1,12 @@
+# Relative-depth-guided framework, ConvNeXt-B+S, Arctic scenes, summer -> winter.
+_base_ = [
+    '../_base_/models/depth_guided_convnext-b-s.py',
+    '../_base_/datasets/arctic-summer2winter-512x512.py',
+    '../_base_/schedules/adamw_40k.py',
+    '../_base_/default_runtime.py',
+]
+num_classes = 6  # as many as your list of classes names
+model = dict(
+    decode_head=dict(head=dict(num_classes=num_classes)),
+    auxiliary_head=dict(num_classes=num_classes),
+)

@@ -1,0 +1,15 @@
+# DepthDA ConvNeXt-B+B, LoveDA Rural -> Urban, the authors' own recipe (2 of README.md).
+# No released config has this pair of encoders: it is the recipe of B+S.
+_base_ = [
+    '../_base_/models/depthda_convnext-b-b.py',
+    '../_base_/datasets/loveda-r2u-as-released-1024x1024.py',
+    '../_base_/schedules/adamw-as-released_80k.py',
+    '../_base_/as-released_runtime.py',
+]
+model = dict(
+    data_preprocessor=dict(size=(1024, 1024), test_cfg=dict(size_divisor=32)),
+    backbone=dict(depth=dict(arch=dict(drop_path_rate=0.4))),
+    test_cfg=dict(_delete_=True, mode='whole'),
+)
+# Half of a schedule of 80,000: the rate ends at 5.1e-5.
+train_cfg = dict(max_iters=40000)

@@ -1,0 +1,16 @@
+# DepthDA ConvNeXt-XL+B, LoveDA Urban -> Rural, the authors' own recipe (6 of README.md).
+_base_ = [
+    '../_base_/models/depthda_convnext-xl-b.py',
+    '../_base_/datasets/loveda-u2r-as-released-1024x1024.py',
+    '../_base_/schedules/adamw-as-released_80k.py',
+    '../_base_/as-released_runtime.py',
+]
+model = dict(
+    data_preprocessor=dict(size=(1024, 1024), test_cfg=dict(size_divisor=32)),
+    backbone=dict(depth=dict(arch=dict(drop_path_rate=0.4))),
+)
+# All stages learn at one rate; tested in windows of 512².
+optim_wrapper = dict(paramwise_cfg=dict(decay_rate=1.0))
+train_dataloader = dict(batch_size=12)
+train_cfg = dict(val_interval=1000)
+default_hooks = dict(checkpoint=dict(interval=1000))

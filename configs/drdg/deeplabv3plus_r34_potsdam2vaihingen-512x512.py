@@ -1,0 +1,8 @@
+# DeepLabV3+ on Potsdam in the looks of Vaihingen (tools/translate.py), tested on Vaihingen.
+_base_ = [
+    '../_base_/models/deeplabv3plus_r34.py',
+    '../_base_/datasets/potsdam-irrg2vaihingen-irrg-translated-512x512.py',
+    '../_base_/schedules/adam-deeplabv3-isprs_101e.py',
+    '../_base_/default_runtime.py',
+]
+default_hooks = dict(checkpoint=dict(interval=291))
