@@ -241,15 +241,15 @@ def test_an_interrupted_run_is_ended_by_the_next(potsdam, tmp_path, monkeypatch)
         written.append(path)
         return write(path, picture)
 
-    write = isprs.cut_area.__globals__['write_png']
-    monkeypatch.setitem(isprs.cut_area.__globals__, 'write_png', break_off)
+    write = isprs.cut_area.__globals__['write_image']
+    monkeypatch.setitem(isprs.cut_area.__globals__, 'write_image', break_off)
     with pytest.raises(KeyboardInterrupt):
         prepare(potsdam, out)
     assert list(json.loads((out / 'manifest.json').read_text())['areas']) == ['2_10']
     assert len(Potsdam(str(out), areas=['2_10'], depth=None, labels=False)) == 12
     with pytest.raises(UserError, match=r'has \d tiles of area 6_7 .* says 0: run'):
         Potsdam(str(out), areas=['6_7'], depth=None, labels=False)
-    monkeypatch.setitem(isprs.cut_area.__globals__, 'write_png', write)
+    monkeypatch.setitem(isprs.cut_area.__globals__, 'write_image', write)
     first = out / 'labels/2_10_0_0_8_8.png'
     before = first.stat().st_mtime_ns
     steps = []
