@@ -139,6 +139,12 @@ def add_isprs(sets) -> None:
         help='give labels in a colour of no class the class of the nearest colour; otherwise they '
         'are an error',
     )
+    parser.add_argument(
+        '--replace',
+        action='store_true',
+        help='cut areas again whose files have changed, and remove the depth maps made of them; '
+        'without it such a folder is left as it is',
+    )
     parser.add_argument('--workers', type=int, default=1, help='processes (default: 1)')
     parser.set_defaults(call=cut_isprs)
 
@@ -160,7 +166,9 @@ def cut_isprs(args: argparse.Namespace) -> int:
         nearest_colour=args.nearest_colour,
     )
     with progress_bars() as show:
-        manifest = prepare_isprs(args.sources, args.out, settings, args.workers, show)
+        manifest = prepare_isprs(
+            args.sources, args.out, settings, args.workers, show, args.replace, print
+        )
     print('\n'.join(describe(manifest, args.out)))
     return 0
 

@@ -1,7 +1,7 @@
 """The manifest of a prepared dataset: ``manifest.json`` once it is complete, another name before.
 
-A run that was interrupted or failed leaves ``manifest.unfinished.json`` alone, so that nothing takes
-a part of a dataset for the whole.
+A run that was interrupted or failed leaves ``manifest.unfinished.json`` alone, so that nothing
+takes a part of a dataset for the whole.
 """
 
 from pathlib import Path
@@ -14,25 +14,23 @@ NAME = 'manifest.json'
 UNFINISHED = 'manifest.unfinished.json'
 
 
+def manifest_path(folder: Path) -> Path:
+    """The manifest of ``folder``, or where it would be; of a run that did not end, its own."""
+    unfinished = folder / UNFINISHED
+    return unfinished if unfinished.is_file() else folder / NAME
+
+
 def read_manifest(folder: Path) -> dict[str, Any] | None:
-    """Read the manifest of ``folder``, an unfinished one first; None if there is none."""
-    for path in (folder / UNFINISHED, folder / NAME):
-        try:
-            content = read_json(path)
-        except ValueError as error:
-            raise UserError(
-                f'{path} is not readable as JSON ({error}): prepare the dataset again, into another '
-                'folder'
-            ) from error
-        if content is not None:
-            # Any other JSON is somebody else's file: no key of ours is in it.
-            return content if isinstance(content, dict) else {}
-    return None
-
-
-def is_unfinished(folder: Path) -> bool:
-    """Whether the last run that prepared ``folder`` did not reach its end."""
-    return (folder / UNFINISHED).is_file()
+    """Read the manifest of ``folder``; None if there is none."""
+    path = manifest_path(folder)
+    try:
+        content = read_json(path)
+    except ValueError as error:
+        raise UserError(
+            f'{path} is not readable as JSON ({error}): prepare the dataset again elsewhere'
+        ) from error
+    # Any other JSON is not of this project: it has no key that anything here asks for.
+    return content if content is None or isinstance(content, dict) else {}
 
 
 def write_manifest(folder: Path, content: dict[str, Any], complete: bool) -> None:

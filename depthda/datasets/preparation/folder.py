@@ -78,8 +78,8 @@ def prepare_folder(
         settings: What to make of which images.
         workers: Processes that cut.
         progress: Called with the stage, and how many of how many steps are done.
-        replace: Remove what an earlier run left that does not belong to this dataset: tiles of other
-            images or settings, and depth maps made of them. Without it such a folder is refused.
+        replace: Remove what an earlier run left and this one would not write: tiles of other images
+            or settings, and depth maps made of them. Without it such a folder is refused.
         report: Called with a sentence on what was removed.
     """
     out = Path(out)

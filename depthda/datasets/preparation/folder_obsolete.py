@@ -87,7 +87,7 @@ def find_obsolete(
     }
     lists = [out / f'{name}.txt' for name in before.get('splits', {}) if name not in splits]
     return Obsolete(
-        tiles, [path for path in lists if path.is_file()], _stale_maps(out, stale, folders)
+        tiles, [path for path in lists if path.is_file()], stale_maps(out, stale, folders)
     )
 
 
@@ -109,7 +109,7 @@ def refuse(out: Path, obsolete: Obsolete, before: Mapping[str, Any], settings: M
     )
 
 
-def _stale_maps(out: Path, tiles: set[str], products: Iterable[str]) -> Files:
+def stale_maps(out: Path, tiles: set[str], products: Iterable[str]) -> Files:
     """Depth maps of ``tiles`` in any other folder of the dataset (``rdepth/<model>``)."""
     found: Files = {}
     for stem, path in _below(out, DEPTH_SUFFIXES) if tiles else ():
