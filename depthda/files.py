@@ -5,7 +5,7 @@ import os
 import re
 import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +45,14 @@ def remove_strays(folder: str | os.PathLike, name: str | None = None) -> None:
     for entry in os.listdir(folder) if folder.is_dir() else ():
         if stray.fullmatch(entry):
             (folder / entry).unlink(missing_ok=True)
+
+
+def remove_empty(folder: str | os.PathLike) -> None:
+    """Remove the empty folders below ``folder``, which itself stays."""
+    for parent, folders, _ in os.walk(folder, topdown=False):
+        for name in folders:
+            with suppress(OSError):  # it holds something
+                os.rmdir(os.path.join(parent, name))
 
 
 def write_json(path: str | os.PathLike, content: object) -> None:

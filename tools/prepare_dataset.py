@@ -139,6 +139,12 @@ def add_isprs(sets) -> None:
         help='give labels in a colour of no class the class of the nearest colour; otherwise they '
         'are an error',
     )
+    parser.add_argument(
+        '--replace',
+        action='store_true',
+        help='cut areas again whose files have changed, and remove the depth maps made of them; '
+        'without it such a folder is left as it is',
+    )
     parser.add_argument('--workers', type=int, default=1, help='processes (default: 1)')
     parser.set_defaults(call=cut_isprs)
 
@@ -160,7 +166,9 @@ def cut_isprs(args: argparse.Namespace) -> int:
         nearest_colour=args.nearest_colour,
     )
     with progress_bars() as show:
-        manifest = prepare_isprs(args.sources, args.out, settings, args.workers, show)
+        manifest = prepare_isprs(
+            args.sources, args.out, settings, args.workers, show, args.replace, print
+        )
     print('\n'.join(describe(manifest, args.out)))
     return 0
 
@@ -264,14 +272,21 @@ def _own_images(sets, name: str, title: str, description: str) -> argparse.Argum
         nargs='+',
         type=int,
         metavar='N',
-        help='bands that become red, green and blue, from 1 (4 1 2: IRRG of RGBIR)',
+        help='bands to keep, from 1: red, green and blue first (4 1 2: IRRG of RGBIR; 1 2 3 4: all '
+        'four, written as GeoTIFF); needed where an image has not one or three',
     )
     parser.add_argument(
         '--stretch',
         nargs=2,
         type=float,
         metavar=('LOW', 'HIGH'),
-        help='values that become black and white, of images with more than 8 bits',
+        help='values that become 0 and 255, of images with more than 8 bits',
+    )
+    parser.add_argument(
+        '--keep-values',
+        action='store_true',
+        help='keep images of 16 bits as they are, as GeoTIFF; mean and std of the model are then '
+        'in their values',
     )
     parser.add_argument(
         '--nearest-colour',
@@ -308,6 +323,12 @@ def _own_images(sets, name: str, title: str, description: str) -> argparse.Argum
         'the map where all images have a place on it (default: image)',
     )
     parser.add_argument('--seed', type=int, default=0, help='of the lot (default: 0)')
+    parser.add_argument(
+        '--replace',
+        action='store_true',
+        help='remove from --out the tiles of other images or settings, and the depth maps made of '
+        'them; without it such a folder is left as it is',
+    )
     parser.add_argument('--workers', type=int, default=1, help='processes (default: 1)')
     return parser
 
@@ -332,6 +353,7 @@ def cut_folder(args: argparse.Namespace, classes) -> int:
         stride=args.tile if args.stride is None else args.stride,
         bands=args.bands and tuple(args.bands),
         stretch=args.stretch and tuple(args.stretch),
+        keep_values=args.keep_values,
         classes=classes,
         nearest_colour=args.nearest_colour,
         depth_range=args.depth_range and tuple(args.depth_range),
@@ -350,7 +372,7 @@ def cut_folder(args: argparse.Namespace, classes) -> int:
         domain=args.domain,
     )
     with progress_bars() as show:
-        manifest = prepare_folder(args.out, settings, args.workers, show)
+        manifest = prepare_folder(args.out, settings, args.workers, show, args.replace, print)
     print('\n'.join(describe(manifest, args.out)))
     return 0
 

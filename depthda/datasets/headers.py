@@ -14,6 +14,8 @@ import rasterio
 from PIL import Image
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
 
+# More than any optical sensor of these resolutions has.
+MAX_BANDS = 32
 IMAGE_SUFFIXES = ('.png', '.jpg', '.jpeg', '.tif', '.tiff')
 
 # Reading waits for the disk, most of all for a network disk, so more threads than cores.

@@ -1,16 +1,18 @@
 """ISPRS Potsdam and Vaihingen as tiles, parted by the areas that the tiles were cut from."""
 
-import json
 import os
 import re
 from collections import Counter
 from collections.abc import Sequence
+from pathlib import Path
 
 from mmseg.registry import DATASETS
 
+from depthda.datasets.manifest import manifest_path, read_manifest
 from depthda.datasets.pairing import Source
 from depthda.datasets.rgbd import RGBDSegDataset
 from depthda.errors import UserError
+from depthda.wording import many
 
 CLASSES = ('impervious_surface', 'building', 'low_vegetation', 'tree', 'car', 'clutter')
 PALETTE = [
@@ -62,11 +64,19 @@ class ISPRSDataset(RGBDSegDataset):
             raise UserError(f'split={split!r} of {name} is unknown: use {", ".join(self.SPLITS)}')
         self.areas = self.SPLITS[split]
         if areas is not None:
-            odd = [area for area in areas if area not in self.areas]
-            if odd or not areas or isinstance(areas, str):
+            if not areas or isinstance(areas, str):
                 raise UserError(
-                    f'areas={areas!r} of {name} are not all in split {split!r}: give a list of '
-                    f'some of {", ".join(self.areas)}'
+                    f'areas={areas!r} of {name}: give a list of some of {", ".join(self.areas)}'
+                )
+            if unknown := [str(area) for area in areas if area not in self.SPLITS['all']]:
+                raise UserError(
+                    f'areas={list(areas)} of {name}: there is no area {", ".join(unknown)}, the '
+                    f'areas are {", ".join(self.SPLITS["all"])}'
+                )
+            if others := [area for area in areas if area not in self.areas]:
+                raise UserError(
+                    f'areas={list(areas)} of {name}: {", ".join(others)} is not in split '
+                    f'{split!r}, which has {", ".join(self.areas)}'
                 )
             self.areas = tuple(area for area in self.areas if area in areas)
         self.depth = depth
@@ -104,8 +114,9 @@ class ISPRSDataset(RGBDSegDataset):
         found = self.AREA.match(os.path.basename(stem))
         if found is None or found[1] not in self.SPLITS['all']:
             raise UserError(
-                f'{stem} in {self.data_prefix["img_path"]} does not begin with an area of '
-                f'{type(self).__name__} (as {self.SPLITS["all"][0]}_0_0 does): rename or remove it'
+                f'{stem} in {self.data_prefix["img_path"]} begins with an unknown area: '
+                f'{type(self).__name__} has {", ".join(self.SPLITS["all"])}; correct the name '
+                f'({self.SPLITS["all"][0]}_0_0_512_512) or remove the file'
             )
         return found[1]
 
@@ -113,21 +124,21 @@ class ISPRSDataset(RGBDSegDataset):
         missing = [area for area in self.areas if not counts[area]]
         if missing:
             raise UserError(
-                f'{len(missing)} of the {len(self.areas)} areas of split {self.split!r} have no '
-                f'tile in {folder} ({", ".join(missing)}): prepare them, or name the areas to use '
+                f'{folder} has no tile of {len(missing)} of the {len(self.areas)} areas of split '
+                f'{self.split!r} ({", ".join(missing)}): prepare them, or name the areas to use '
                 'with areas=[…]'
             )
-        path = os.path.join(self.data_root, 'manifest.json')
-        if not os.path.isfile(path):
+        root = Path(self.data_root)
+        manifest = read_manifest(root)
+        if manifest is None:
             return
-        with open(path) as file:
-            prepared = json.load(file)['areas']
         for area in self.areas:
-            wanted = prepared.get(area, {}).get('tiles', 0)
-            if counts[area] != wanted:
+            expected = manifest.get('areas', {}).get(area, {}).get('tiles', 0)
+            if counts[area] != expected:
                 raise UserError(
-                    f'{folder} has {counts[area]} tiles of area {area} and {path} says {wanted}: '
-                    'run tools/prepare_dataset.py again, it ends what was interrupted'
+                    f'{folder} has {many(counts[area], "tile")} of area {area} and '
+                    f'{manifest_path(root)} says {expected}: run tools/prepare_dataset.py again, '
+                    'it continues what was interrupted'
                 )
 
 

@@ -1,12 +1,13 @@
 """Somebody's own set, as ``tools/prepare_dataset.py folder`` writes it."""
 
 import os
+from pathlib import Path
 
 from mmseg.registry import DATASETS
 
+from depthda.datasets.manifest import NAME, read_manifest
 from depthda.datasets.rgbd import RGBDSegDataset
 from depthda.errors import UserError
-from depthda.files import read_json
 
 
 @DATASETS.register_module()
@@ -29,17 +30,22 @@ class PreparedDataset(RGBDSegDataset):
         labels: bool = True,
         **kwargs,
     ) -> None:
-        path = os.path.join(data_root, 'manifest.json')
-        manifest = read_json(path)
+        path = os.path.join(data_root, NAME)
+        manifest = read_manifest(Path(data_root))
         if manifest is None:
             raise UserError(
                 f'{path} does not exist: make the set with tools/prepare_dataset.py folder, or '
                 'correct data_root'
             )
+        if not {'splits', 'classes', 'labels', 'domain'} <= set(manifest):
+            raise UserError(
+                f'{path} is not of tools/prepare_dataset.py folder: correct data_root, or take the '
+                'dataset class of its files (data/README.md)'
+            )
         if not manifest.get('complete'):
             raise UserError(
-                f'{path} is of a set that is not complete: run tools/prepare_dataset.py again, it '
-                'ends what was interrupted'
+                f'{data_root} is not complete: run the same tools/prepare_dataset.py again, it '
+                'continues what was interrupted'
             )
         if split is not None and split not in manifest['splits']:
             raise UserError(

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from depthda.datasets.inspection import SampleFacts
+from depthda.wording import many
 
 _FEW_MAPS = 0.1  # a larger share of useless depth maps is no accident
 _ENOUGH = 5  # maps that tell their polarity
@@ -30,7 +31,7 @@ def _unreadable(samples: Sequence[SampleFacts]) -> list[Finding]:
     broken = [sample for sample in samples if sample.fault]
     if not broken:
         return []
-    text = f'{_many(len(broken), "sample")} cannot be used: {broken[0].path}: {broken[0].fault}'
+    text = f'{many(len(broken), "sample")} cannot be used: {broken[0].path}: {broken[0].fault}'
     return [Finding(True, text)]
 
 
@@ -44,7 +45,7 @@ def _labels(samples: Sequence[SampleFacts], classes: Sequence[str]) -> list[Find
         found.append(
             Finding(
                 True,
-                f'{_many(len(odd), "label")} hold values that are no class '
+                f'{many(len(odd), "label")} hold values that are no class '
                 f'({", ".join(map(str, values[:5]))}), {odd[0].path} first: see reduce_zero_label',
             )
         )
@@ -55,7 +56,7 @@ def _labels(samples: Sequence[SampleFacts], classes: Sequence[str]) -> list[Find
         found.append(Finding(False, f'no pixel of {", ".join(absent)}'))
     empty = [sample for sample in labelled if not sample.pixels.sum()]
     if empty and pixels.sum():
-        text = f'{_many(len(empty), "label")} without any class, {empty[0].path} first'
+        text = f'{many(len(empty), "label")} without any class, {empty[0].path} first'
         found.append(Finding(False, text))
     return found
 
@@ -69,7 +70,7 @@ def _depth(samples: Sequence[SampleFacts]) -> list[Finding]:
     ):
         if useless:
             serious = len(useless) > _FEW_MAPS * len(maps)
-            text = f'{_many(len(useless), f"{name} depth map")}, of {useless[0].path} first'
+            text = f'{many(len(useless), f"{name} depth map")}, of {useless[0].path} first'
             found.append(Finding(serious, text))
     told = [sample.depth.raised for sample in maps if sample.depth.raised is not None]
     if len(told) >= _ENOUGH and (mean := float(np.mean(told))) < _TURNED:
@@ -79,7 +80,3 @@ def _depth(samples: Sequence[SampleFacts]) -> list[Finding]:
         )
         found.append(Finding(True, text))
     return found
-
-
-def _many(count: int, name: str) -> str:
-    return f'{count:,} {name}{"" if count == 1 else "s"}'

@@ -2,7 +2,7 @@
 
 import fcntl
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from depthda.errors import UserError
@@ -25,10 +25,16 @@ def locked(folder: Path) -> Iterator[bool]:
 
 @contextmanager
 def own_folder(folder: Path) -> Iterator[None]:
-    """Make a folder if need be, and hold its lock; a ``UserError`` where either cannot be."""
+    """Make a folder if need be, and hold its lock; a ``UserError`` where either cannot be.
+
+    What it made is removed again if the work fails and leaves nothing else in the folder.
+    """
+    lock = folder / '.lock'
+    made = [path for path in (folder, *folder.parents) if not path.exists()]
+    locks = not lock.exists()
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / '.lock').touch()
+        lock.touch()
     except OSError as error:
         raise UserError(
             f'nothing can be written to {folder} ({error.strerror}): name another folder'
@@ -36,4 +42,12 @@ def own_folder(folder: Path) -> Iterator[None]:
     with locked(folder) as alone:
         if not alone:
             raise UserError(f'another process is writing to {folder}: wait for it')
-        yield
+        try:
+            yield
+        except BaseException:
+            if locks and [path.name for path in folder.iterdir()] == [lock.name]:
+                lock.unlink()
+                with suppress(OSError):  # something else was put there meanwhile
+                    for path in made:
+                        path.rmdir()
+            raise

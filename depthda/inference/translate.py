@@ -14,7 +14,7 @@ from mmengine.registry import init_default_scope
 from mmseg.registry import DATASETS, MODELS
 from torch import Tensor
 
-from depthda.datasets.preparation.cutting import write_png
+from depthda.datasets.preparation.cutting import write_image
 from depthda.depth.storage import read_depth, write_depth
 from depthda.engine.checkpoints import (
     check_is_checkpoint,
@@ -149,14 +149,14 @@ def _write(tile: _Tile, image: np.ndarray) -> None:
     if 'seg_map_path' in tile.source:
         labels = _read_labels(tile.source['seg_map_path'])
         resized = F.interpolate(torch.from_numpy(labels)[None, None], size, **_NEAREST)
-        write_png(tile.target['seg_map_path'], resized[0, 0].numpy())
+        write_image(tile.target['seg_map_path'], resized[0, 0].numpy())
     if 'depth_path' in tile.source:
         depth = torch.from_numpy(read_depth(tile.source['depth_path']))[None, None]
         depth, valid = resize_depth(depth.masked_fill(depth <= 0, torch.nan), size, 'bilinear')
         depth = depth.masked_fill(~valid, 0).clamp(0, 1)
         write_depth(tile.target['depth_path'], depth[0, 0].numpy())
     # It came as blue, green, red.
-    write_png(tile.target['img_path'], image[..., ::-1])
+    write_image(tile.target['img_path'], image[..., ::-1])
 
 
 def _read_labels(path: Path) -> np.ndarray:

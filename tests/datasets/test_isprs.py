@@ -92,7 +92,9 @@ def test_an_area_is_not_mistaken_for_one_that_begins_alike(write_tiles, tmp_path
     root = str(write_tiles(['area2', 'area20', 'area22'], root=tmp_path / 'v'))
     assert areas_of(Vaihingen(root, areas=['area2'])) == {'area2'}
     root = str(write_tiles(['6_1', '6_12'], root=tmp_path / 'p'))
-    with pytest.raises(UserError, match=r'^6_1_\S+ in .* does not begin with an area of Potsdam'):
+    with pytest.raises(
+        UserError, match=r'^6_1_\S+ in .* begins with an unknown area: Potsdam has 2_10, '
+    ):
         Potsdam(root, areas=['6_12'])
 
 
@@ -137,9 +139,14 @@ def test_a_list_of_stems_is_taken_within_the_split(write_tiles):
     ('kind', 'change', 'message'),
     [
         (Potsdam, dict(split='val'), "split='val' of Potsdam is unknown: use all, official-train"),
-        (Vaihingen, dict(split='val', areas=['area1']), r"\['area1'\] .* not all in split 'val'"),
+        (
+            Vaihingen,
+            dict(split='val', areas=['area1']),
+            r"\['area1'\] .* area1 is not in split 'val', which has area2, ",
+        ),
         (Vaihingen, dict(areas=[]), r'areas=\[\] of Vaihingen'),
-        (Vaihingen, dict(areas='area1'), "areas='area1' of Vaihingen .* give a list"),
+        (Potsdam, dict(areas=['9_9']), r'of Potsdam: there is no area 9_9, the areas are 2_10, '),
+        (Vaihingen, dict(areas='area1'), "areas='area1' of Vaihingen: give a list"),
         (Vaihingen, dict(bands='rgb'), r'image folder \S*images_rgb does not exist'),
     ],
 )

@@ -55,5 +55,5 @@ def test_what_is_not_there_is_said(root):
     with pytest.raises(UserError, match='names no classes'):
         PreparedDataset(str(root), test_mode=True)
     path.write_text(json.dumps(manifest | {'complete': False}))
-    with pytest.raises(UserError, match='is not complete: run tools/prepare_dataset.py again'):
+    with pytest.raises(UserError, match='set is not complete: run the same tools/prepare'):
         PreparedDataset(str(root))

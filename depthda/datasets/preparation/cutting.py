@@ -40,11 +40,38 @@ def open_raster(path: str | os.PathLike) -> Iterator[rasterio.DatasetReader]:
             raise UserError(f'{path} cannot be read ({error}): write or unpack it again') from error
 
 
-def write_png(path: Path, picture: np.ndarray) -> None:
-    """Write an 8-bit picture (H×W, or H×W×3 as red, green, blue), whole or not at all."""
-    encoded = cv2.imencode('.png', picture[..., ::-1] if picture.ndim == 3 else picture)[1]
+def tile_suffix(bands: int, dtype: str) -> str:
+    """The kind of file for such images: PNG where any tool reads it as it is, else GeoTIFF."""
+    return '.png' if bands in (1, 3) and dtype == 'uint8' else '.tif'
+
+
+def write_image(path: Path, picture: np.ndarray) -> None:
+    """Write H×W, or H×W×B with red, green, blue first, by the suffix of ``path``; whole or not."""
     with atomic_path(path) as beside:
-        beside.write_bytes(encoded.tobytes())
+        if path.suffix == '.png':
+            encoded = cv2.imencode('.png', picture[..., ::-1] if picture.ndim == 3 else picture)[1]
+            beside.write_bytes(encoded.tobytes())
+        else:
+            _write_tiff(beside, np.atleast_3d(picture))
+
+
+def _write_tiff(path: Path, picture: np.ndarray) -> None:
+    height, width, count = picture.shape
+    # GDAL would tag the fourth band as opacity.
+    options = dict(compress='deflate', predictor=2, photometric='MINISBLACK', alpha='unspecified')
+    with warnings.catch_warnings():
+        warnings.simplefilter('ignore', NotGeoreferencedWarning)
+        with rasterio.open(
+            path,
+            'w',
+            driver='GTiff',
+            width=width,
+            height=height,
+            count=count,
+            dtype=picture.dtype,
+            **options,
+        ) as raster:
+            raster.write(picture.transpose(2, 0, 1))
 
 
 def read_colours(

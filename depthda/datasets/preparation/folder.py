@@ -1,6 +1,7 @@
 """Any folder of images, with labels and heights or without, made into a set that is trained on."""
 
 import functools
+import itertools
 import math
 import os
 from collections import Counter
@@ -10,7 +11,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from depthda.datasets.headers import is_whole
+from depthda.datasets.headers import MAX_BANDS, is_whole
 from depthda.datasets.pairing import Source, pair_by_stem
 from depthda.datasets.preparation import splits as parting
 from depthda.datasets.preparation.class_list import IGNORED
@@ -21,6 +22,7 @@ from depthda.datasets.preparation.folder_scene import (
     Scene,
     cut_scene,
     find_grid,
+    image_suffix,
     scene_name,
 )
 from depthda.datasets.preparation.folder_splits import Splits, on_map, part_tiles
@@ -61,14 +63,24 @@ def prepare_folder(
     settings: Settings,
     workers: int = 1,
     progress: Progress = lambda stage, done, total: None,
+    replace: bool = False,
+    report: Callable[[str], None] = lambda line: None,
 ) -> dict[str, Any]:
     """Write ``images``, ``labels`` and depth of a set below ``out``; gives ``manifest.json``.
 
     Tiles of one place have one name, ``<image>_<left>_<top>_<right>_<bottom>``, in all folders;
     ``<split>.txt`` lists those of a split. An image is entered into the manifest when its last tile
     is written, and is not cut again while its files stay as they are; so a run that was interrupted
-    is ended by the next one. ``progress`` is called with the stage, and how many of how many steps
-    are done.
+    is ended by the next one.
+
+    Args:
+        out: The folder of the dataset.
+        settings: What to make of which images.
+        workers: Processes that cut.
+        progress: Called with the stage, and how many of how many steps are done.
+        replace: Remove what an earlier run left and this one would not write: tiles of other images
+            or settings, and depth maps made of them. Without it such a folder is refused.
+        report: Called with a sentence on what was removed.
     """
     out = Path(out)
     _check(out, settings, workers)
@@ -79,32 +91,38 @@ def prepare_folder(
         cut = _with_range(settings.cut, scenes, pool, progress)
         grids = _look(scenes, cut, progress)
         splits = part_tiles(grids, settings.splits)
+        jobs = [(scene, _boxes(grids[scene.name], splits)) for scene in scenes]
+        names = settings.splits.names if settings.splits else []
+        manifest = FolderManifest(out, _about(settings, cut, image_suffix(grids)))
+        obsolete = manifest.compare(jobs, names, replace)
         with own_folder(out):
-            manifest = FolderManifest(out, _about(settings, cut))
-            manifest.begin()
-            manifest.forget({scene.name for scene in scenes}, splits)
-            jobs = [(scene, _boxes(grids[scene.name], splits)) for scene in scenes]
-            left = [job for job in jobs if job[1] and not manifest.is_done(*job)]
-            progress('images', 0, len(left))
-            work = functools.partial(_cut, out=out, cut=cut)
-            for done, ((scene, _), facts) in enumerate(each_done(work, left, pool), 1):
-                manifest.enter(scene, facts)
-                progress('images', done, len(left))
-            manifest.finish(
-                splits,
-                settings.splits.names if settings.splits else (),
-                dict(
-                    crossing=sum(split is None for split in splits.values()),
-                    unlisted=sum(splits.keys().isdisjoint(grid.boxes) for grid in grids.values()),
-                    shared=parting.shared_ground(on_map(grids), splits),
-                ),
-            )
+            manifest.begin(obsolete)
+            if obsolete:
+                report(f'removed from {out}: {obsolete}')
+            try:
+                left = [job for job in jobs if job[1] and not manifest.is_done(*job)]
+                progress('images', 0, len(left))
+                work = functools.partial(_cut, out=out, cut=cut)
+                for done, ((scene, _), facts) in enumerate(each_done(work, left, pool), 1):
+                    manifest.enter(scene, facts)
+                    progress('images', done, len(left))
+                manifest.finish(splits, names, _about_splits(grids, splits))
+            except BaseException:
+                manifest.abandon()
+                raise
     return manifest.content
 
 
 def _cut(job: tuple[Scene, dict[str, tuple]], out: Path, cut: Cut) -> dict[str, Any]:
     scene, boxes = job
-    return cut_scene(scene, out, cut, boxes)
+    try:
+        return cut_scene(scene, out, cut, boxes)
+    except BaseException:
+        # No manifest knows of them yet.
+        for tile, product in itertools.product(boxes, ('images', 'labels', cut.depth_name)):
+            for suffix in ('.png', '.tif'):
+                (out / product / f'{tile}{suffix}').unlink(missing_ok=True)
+        raise
 
 
 def _check(out: Path, settings: Settings, workers: int) -> None:
@@ -126,8 +144,10 @@ def _check(out: Path, settings: Settings, workers: int) -> None:
         raise UserError('--depth-range and --warp-depth are about heights: add --depth')
     if cut.nearest_colour and not (settings.labels and cut.classes.coloured):
         raise UserError('--nearest-colour is about labels in colours, and there are none')
-    if cut.bands and (min(cut.bands) < 1 or len(cut.bands) not in (1, 3)):
-        raise UserError('--bands takes one or three bands, counted from 1')
+    if cut.bands and not (min(cut.bands) >= 1 and len(cut.bands) <= MAX_BANDS):
+        raise UserError(f'--bands takes 1 to {MAX_BANDS} bands, counted from 1')
+    if cut.stretch and cut.keep_values:
+        raise UserError('--stretch makes 8 bits of the values that --keep-values keeps: drop one')
     if Path(cut.depth_name).is_absolute() or cut.depth_name.split('/')[0] in (
         '', '.', '..', 'images', 'labels'
     ):  # fmt: skip
@@ -199,7 +219,15 @@ def _look(scenes: Sequence[Scene], cut: Cut, progress: Progress) -> dict[str, Gr
     return grids
 
 
-def _about(settings: Settings, cut: Cut) -> dict[str, Any]:
+def _about_splits(grids: Mapping[str, Grid], splits: Mapping[str, str | None]) -> dict[str, int]:
+    return dict(
+        crossing=sum(split is None for split in splits.values()),
+        unlisted=sum(splits.keys().isdisjoint(grid.boxes) for grid in grids.values()),
+        shared=parting.shared_ground(on_map(grids), splits),
+    )
+
+
+def _about(settings: Settings, cut: Cut, suffix: str) -> dict[str, Any]:
     """What the manifest says of the whole; folders are left out, for data sets are moved."""
     classes = cut.classes
     plain = asdict(cut) | dict(splits=settings.splits and asdict(settings.splits))
@@ -213,6 +241,7 @@ def _about(settings: Settings, cut: Cut) -> dict[str, Any]:
         palette=classes and classes.palette,
         labels=settings.labels is not None,
         depth=cut.depth_name if settings.depth else None,
+        image_suffix=suffix,
         settings=_as_json(plain),
     )
 

@@ -3,42 +3,43 @@
 import os
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import depthda
+from depthda.datasets.manifest import NAME, UNFINISHED, read_manifest, write_manifest
+from depthda.datasets.preparation.folder_obsolete import (
+    Obsolete,
+    changed_settings,
+    find_obsolete,
+    refuse,
+)
 from depthda.datasets.preparation.folder_scene import Scene
 from depthda.errors import UserError
-from depthda.files import atomic_path, read_json, remove_strays, write_json
+from depthda.files import atomic_path, remove_empty, remove_strays
 
-MANIFEST = 'manifest.json'
 _SECONDS = 5  # of work that a killed run may lose
 
 
 class FolderManifest:
-    """The manifest that is there, or a new one; a folder of other tiles is refused.
+    """The manifest that is there, or a new one; a folder of anything else is refused.
 
     Args:
         out: The folder that one run at a time writes to.
         about: ``classes``, ``palette``, ``domain``, ``labels`` (whether there are any), ``depth``
-            (its folder) and ``settings``, by which tiles of one making are known.
+            (its folder), ``image_suffix`` and ``settings``, by which tiles of one making are known.
     """
 
     def __init__(self, out: Path, about: Mapping[str, Any]) -> None:
-        self.out, self._path = out, out / MANIFEST
+        self.out = out
         _check_siblings(out, about)
         labels = ['labels'] if about['labels'] else []
         self.products = ['images', *labels, *([about['depth']] if about['depth'] else [])]
-        content = read_json(self._path)
-        if content is not None and any(each.is_dir() for each in out.iterdir()):
-            before, now = content.get('settings') or {}, about['settings']
-            if odd := [key for key in now if before.get(key) != now[key]]:
-                was, asked = (_say(odd[0], each.get(odd[0])) for each in (before, now))
-                raise UserError(
-                    f'{out} was made with {was}, and {asked} is asked for: name another folder, '
-                    'or remove this one'
-                )
-        elif any(each.name != MANIFEST and each.name[0] != '.' for each in out.iterdir()):
+        self._before = read_manifest(out)
+        others = [each.name for each in out.iterdir()] if out.exists() else []
+        ours = self._before is not None and {'settings', 'scenes'} <= set(self._before)
+        if not ours and any(name[0] != '.' for name in others):
             raise UserError(f'{out} holds something else already: name another folder')
         self.content = dict(
             about,
@@ -48,21 +49,44 @@ class FolderManifest:
             crossing=0,  # tiles on both sides of a cut
             unlisted=0,  # images in no list
             shared=0,  # pairs of tiles of different splits that show the same ground
-            scenes=(content or {}).get('scenes', {}),
+            scenes={},
         )
 
-    def begin(self) -> None:
-        """Write it, and remove what killed runs left half written."""
+    def compare(
+        self, jobs: Iterable[tuple[Scene, Iterable[str]]], splits: Sequence[str], replace: bool
+    ) -> Obsolete:
+        """Find what has to be removed before these tiles are cut; refuse it without ``replace``."""
+        planned = {scene.name: (_identities(scene), set(tiles)) for scene, tiles in jobs}
+        settings, before = self.content['settings'], self._before or {}
+        obsolete = find_obsolete(self.out, before, settings, planned, self.products, splits)
+        if obsolete and not replace:
+            refuse(self.out, obsolete, before, settings)
+        if not changed_settings(before.get('settings') or {}, settings):
+            self.content['scenes'] = {
+                name: entry
+                for name, entry in before.get('scenes', {}).items()
+                if name in planned and entry['files'] == planned[name][0]
+            }
+        return obsolete
+
+    def begin(self, obsolete: Obsolete) -> None:
+        """Remove what is obsolete, and what killed runs left half written; then write it."""
+        if obsolete and self._before:
+            # With its old content, so that a run which is killed here is repeated, not continued.
+            write_manifest(self.out, self._before | dict(complete=False), complete=False)
+        obsolete.remove()
         for folder, _, _ in os.walk(self.out):
             remove_strays(folder)
         self._write()
 
-    def forget(self, names: set[str], splits: Mapping[str, str | None]) -> None:
-        """Remove the tiles of images that are gone, and those that are in no split now."""
-        for name in sorted(set(self.content['scenes']) - names):
-            self._remove(self.content['scenes'].pop(name)['tiles'])
-        for entry in self.content['scenes'].values():
-            self._remove(tile for tile in entry['tiles'] if splits.get(tile) is None)
+    def abandon(self) -> None:
+        """Keep what a failed run has done; leave nothing where it has done nothing."""
+        remove_empty(self.out)
+        if any(entry['tiles'] for entry in self.content['scenes'].values()):
+            with suppress(OSError):  # a full disk: the images since the last time are cut again
+                self._write()
+        else:
+            (self.out / UNFINISHED).unlink(missing_ok=True)
 
     def is_done(self, scene: Scene, tiles: Iterable[str]) -> bool:
         """Whether these tiles of the image are all there, and of its files as they are."""
@@ -73,7 +97,7 @@ class FolderManifest:
             wanted
         )
         return whole and all(
-            (self.out / product / f'{tile}.png').is_file()
+            (self.out / product / f'{tile}{self._suffix(product)}').is_file()
             for tile in entry['tiles']
             for product in self.products
         )
@@ -101,31 +125,26 @@ class FolderManifest:
         self.content |= dict(about, complete=True)
         self._write()
 
+    def _suffix(self, product: str) -> str:
+        return self.content['image_suffix'] if product == 'images' else '.png'
+
     def _write(self) -> None:
-        write_json(self._path, self.content)
+        write_manifest(self.out, self.content, self.content['complete'])
         self._written = time.monotonic()
-
-    def _remove(self, tiles: Iterable[str]) -> None:
-        for tile in tiles:
-            for product in self.products:
-                (self.out / product / f'{tile}.png').unlink(missing_ok=True)
-
-
-def _say(key: str, value: Any) -> str:
-    return f'no {key}' if value is None else f'{key} {value}'
 
 
 def _check_siblings(out: Path, about: Mapping[str, Any]) -> None:
     """Domains of one set lie side by side, and have one list of classes."""
     if about['domain'] is None or not about['classes']:
         return
-    for path in sorted(out.absolute().parent.glob(f'*/{MANIFEST}')):
-        other = read_json(path)
-        if path.parent.name == out.name or not (other.get('domain') and other.get('classes')):
+    found = out.absolute().parent.glob('*/manifest*.json')
+    for folder in sorted({path.parent for path in found if path.name in (NAME, UNFINISHED)}):
+        other = read_manifest(folder)
+        if folder.name == out.name or not (other.get('domain') and other.get('classes')):
             continue
         if other['classes'] != about['classes']:
             raise UserError(
-                f'the domain {other["domain"]} in {path.parent} has the classes '
+                f'the domain {other["domain"]} in {folder} has the classes '
                 f'{", ".join(other["classes"])}: domains of one set have the same, in one order'
             )
 

@@ -4,6 +4,8 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
+from depthda.wording import few, many
+
 
 def describe(manifest: Mapping[str, Any], out: str | os.PathLike) -> list[str]:
     """What is in ``out``: images, splits, depth, oddities, and pixels by class."""
@@ -11,45 +13,44 @@ def describe(manifest: Mapping[str, Any], out: str | os.PathLike) -> list[str]:
     tiles = sum(len(entry['tiles']) for entry in scenes.values())
     tile = settings['tile']
     domain = f', domain {manifest["domain"]}' if manifest['domain'] else ''
-    images = 'image' if len(scenes) == 1 else 'images'
-    lines = [f'{out}: {_tiles(tiles, tile)} of {len(scenes):,} {images}{domain}']
+    written = many(tiles, 'picture') if tile is None else f'{many(tiles, "tile")} of {tile}²'
+    lines = [f'{out}: {written} of {many(len(scenes), "image")}{domain}']
+    folders = ['images', 'labels'] if manifest['labels'] else ['images']
+    folders += [manifest['depth']] if manifest['depth'] else []
+    files = ', '.join(f'{folder} ({many(tiles, "file")})' for folder in folders)
+    lines.append(f'written: {files}')
     if manifest['splits']:
-        told = ', '.join(f'{name} {count:,}' for name, count in manifest['splits'].items())
-        lines.append(f'splits: {told}')
-    if manifest['crossing']:
-        lines.append(f'left out: {manifest["crossing"]:,} tiles that lie on both sides of a cut')
-    if manifest['unlisted']:
-        lines.append(f'left out: {manifest["unlisted"]:,} images that are in no list')
-    if manifest['shared']:
+        counts = ', '.join(f'{name} {count:,}' for name, count in manifest['splits'].items())
+        lines.append(f'splits: {counts}')
+    if crossing := manifest['crossing']:
+        lines.append(f'left out, on both sides of a cut: {many(crossing, "tile")}')
+    if unlisted := manifest['unlisted']:
+        lines.append(f'left out, in no list: {many(unlisted, "image")}')
+    if shared := manifest['shared']:
         lines.append(
-            f'warning: {manifest["shared"]:,} pairs of pictures in different splits show the same '
-            'ground, so that scores would flatter: --split-by block parts the ground'
+            f'warning: {many(shared, "pair")} of pictures in different splits with the same '
+            'ground, so scores would be too good: --split-by block splits the ground'
         )
     if empty := sum(entry['empty'] for entry in scenes.values()):
-        lines.append(f'left out: {empty:,} tiles without a pixel of an image')
+        lines.append(f'left out, without a pixel of an image: {many(empty, "tile")}')
     small = [
         name for name, entry in scenes.items() if tile is not None and min(entry['size']) < tile
     ]
     if small:
         lines.append(
-            f'{len(small):,} images are smaller than a tile and stay so ({_some(small)}): training '
-            'crops are padded'
+            f'smaller than a tile, and kept whole: {many(len(small), "image")} ({few(small)}); '
+            'training crops are padded'
         )
     if manifest['depth']:
         lines += _depth(manifest)
     if odd := [name for name, entry in scenes.items() if entry.get('recoloured')]:
         lines.append(
-            f'{len(odd):,} images had labels in colours of no class, which got the nearest '
-            f'({_some(odd)})'
+            f'labels with colours of no class, which got the nearest: {many(len(odd), "image")} '
+            f'({few(odd)})'
         )
     if manifest['labels']:
         lines += _classes(manifest)
     return lines
-
-
-def _tiles(count: int, tile: int | None) -> str:
-    many = '' if count == 1 else 's'
-    return f'{count:,} picture{many}' if tile is None else f'{count:,} tile{many} of {tile}²'
 
 
 def _depth(manifest: Mapping[str, Any]) -> list[str]:
@@ -62,7 +63,7 @@ def _depth(manifest: Mapping[str, Any]) -> list[str]:
     seen = sum(entry['depth_pixels'][1] for entry in scenes.values() if entry['tiles'])
     lines.append(f'depth in {manifest["depth"]}: {valid / seen:.2%} of the pixels have one')
     if bare := [name for name, entry in scenes.items() if not entry['depth_pixels'][0]]:
-        lines.append(f'{len(bare):,} images have no depth at all ({_some(bare)})')
+        lines.append(f'without any depth: {many(len(bare), "image")} ({few(bare)})')
     return lines
 
 
@@ -75,7 +76,3 @@ def _classes(manifest: Mapping[str, Any]) -> list[str]:
     return ['pixels by class:'] + [
         f'  {name:<{width}} {count:>15,} {count / whole:7.2%}' for name, count in rows
     ]
-
-
-def _some(names: list[str]) -> str:
-    return ', '.join(names[:3]) + (', …' if len(names) > 3 else '')

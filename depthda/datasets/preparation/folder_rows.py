@@ -24,8 +24,10 @@ class Cut:
     Args:
         tile: Side of a tile; None: images stay whole.
         stride: From one tile to the next.
-        bands: Bands of an image that become red, green and blue, from 1; None: all there are.
+        bands: Bands of an image to keep, in their order, from 1 (of three: red, green, blue);
+            None: the only one, or all three.
         stretch: Values that become 0 and 255; None: images have 8 bits.
+        keep_values: Keep 16 bits as they are.
         classes: None: no labels.
         nearest_colour: Give a label of no class colour the nearest one's class.
         depth_range: Heights that become depth 0 and 1, what is outside is clipped.
@@ -37,6 +39,7 @@ class Cut:
     stride: int | None = None
     bands: tuple[int, ...] | None = None
     stretch: Range | None = None
+    keep_values: bool = False
     classes: ClassList | None = None
     nearest_colour: bool = False
     depth_range: Range | None = None
@@ -59,28 +62,44 @@ def height_range(path: Path) -> Range | None:
     return (low, high) if low <= high else None
 
 
+def chosen_bands(image: rasterio.DatasetReader, cut: Cut) -> tuple[tuple[int, ...], str]:
+    """The bands of an image that are kept, and the type of the values that are written."""
+    bands = cut.bands or tuple(range(1, image.count + 1))
+    # A fourth band may be near infrared or opacity, and its tag tells neither: GDAL tags any.
+    if cut.bands is None and len(bands) not in (1, 3):
+        every = ' '.join(map(str, bands[:4])) + (' …' if len(bands) > 4 else '')
+        raise UserError(
+            f'{image.name} has {image.count} bands: name those to keep with --bands '
+            f'({every} for all; red, green and blue first)'
+        )
+    if max(bands) > image.count:
+        raise UserError(
+            f'{image.name} has no band {max(bands)}, it has {image.count}: correct --bands'
+        )
+    if ColorInterp.palette in image.colorinterp:
+        raise UserError(f'{image.name} is a picture with a palette: save it as red, green, blue')
+    kinds = {image.dtypes[band - 1] for band in bands}
+    if cut.stretch is not None or kinds == {'uint8'}:
+        return bands, 'uint8'
+    if not cut.keep_values:
+        raise UserError(
+            f'{image.name} is {image.dtypes[0]}: give --stretch LOW HIGH, the values that become 0 '
+            'and 255 in all images, or --keep-values, which keeps 16 bits'
+        )
+    if kinds != {'uint16'}:
+        raise UserError(
+            f'{image.name} is {image.dtypes[0]}, and --keep-values keeps uint16: give --stretch '
+            'LOW HIGH'
+        )
+    return bands, 'uint16'
+
+
 class ImageRows:
-    """An image as red, green, blue (or grey) of 8 bits."""
+    """The chosen bands of an image."""
 
     def __init__(self, image: rasterio.DatasetReader, cut: Cut):
         self.image, self.stretch = image, cut.stretch
-        self.bands = cut.bands or tuple(
-            n for n, meaning in enumerate(image.colorinterp, 1) if meaning != ColorInterp.alpha
-        )
-        if max(self.bands) > image.count or len(self.bands) not in (1, 3):
-            raise UserError(
-                f'{image.name} has {image.count} bands: name the three that are to be red, green '
-                'and blue with --bands (1 2 3)'
-            )
-        if ColorInterp.palette in image.colorinterp:
-            raise UserError(
-                f'{image.name} is a picture with a palette: save it as red, green, blue'
-            )
-        if self.stretch is None and set(image.dtypes) != {'uint8'}:
-            raise UserError(
-                f'{image.name} is {image.dtypes[0]}: say with --stretch LOW HIGH which values are '
-                'to be black and white (the same for all images)'
-            )
+        self.bands, _ = chosen_bands(image, cut)
 
     def __call__(self, first: int, rows: int) -> np.ndarray:
         window = ((first, first + rows), (0, self.image.width))

@@ -1,7 +1,7 @@
 """One image of somebody's own set, with its label and heights, cut into tiles or kept whole."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,8 +14,14 @@ from rasterio.errors import RasterioError
 
 from depthda.datasets.headers import IMAGE_SUFFIXES
 from depthda.datasets.preparation.class_list import IGNORED
-from depthda.datasets.preparation.cutting import open_raster, starts, write_png
-from depthda.datasets.preparation.folder_rows import Cut, DepthRows, ImageRows, LabelRows
+from depthda.datasets.preparation.cutting import open_raster, starts, tile_suffix, write_image
+from depthda.datasets.preparation.folder_rows import (
+    Cut,
+    DepthRows,
+    ImageRows,
+    LabelRows,
+    chosen_bands,
+)
 from depthda.datasets.preparation.grids import has_place
 from depthda.datasets.preparation.splits import Box
 from depthda.depth.storage import write_depth
@@ -41,8 +47,13 @@ class Scene:
 
 @dataclass(frozen=True)
 class Grid:
-    """Where the tiles of an image lie: pixels, by name; and on the map, if it has a place there."""
+    """Where the tiles of an image lie: pixels, by name; and on the map, if it has a place there.
 
+    ``bands`` and ``dtype`` are those of its tiles.
+    """
+
+    bands: int
+    dtype: str
     boxes: dict[str, tuple[int, int, int, int]]
     map_boxes: dict[str, Box] | None
     crs: str | None
@@ -62,6 +73,7 @@ def scene_name(path: str, suffix: str | None = None) -> str:
 def find_grid(scene: Scene, cut: Cut) -> Grid:
     """The tiles that an image gives; from its header alone."""
     with open_raster(scene.image) as image:
+        bands, dtype = chosen_bands(image, cut)
         boxes = {}
         for top, bottom in _spans(image.height, cut):
             for left, right in _spans(image.width, cut):
@@ -72,9 +84,27 @@ def find_grid(scene: Scene, cut: Cut) -> Grid:
                 )
                 boxes[name] = (left, top, right, bottom)
         if not has_place(image) or image.crs is None:
-            return Grid(boxes, None, None)
+            return Grid(len(bands), dtype, boxes, None, None)
         on_map = {name: _on_map(image.transform, box) for name, box in boxes.items()}
-        return Grid(boxes, on_map, image.crs.to_string())
+        return Grid(len(bands), dtype, boxes, on_map, image.crs.to_string())
+
+
+def image_suffix(grids: Mapping[str, Grid]) -> str:
+    """``'.png'`` for grey and colour images of 8 bits, ``'.tif'`` for all others.
+
+    Grey and colour may be mixed, since both are read as three bands; nothing else may.
+    """
+    kinds: dict[tuple[int, str], str] = {}
+    for name, grid in grids.items():
+        kinds.setdefault((grid.bands, grid.dtype), name)
+    suffixes = {tile_suffix(*kind) for kind in kinds}
+    if len(kinds) > 1 and suffixes != {'.png'}:
+        (one, first), (other, second) = list(kinds.items())[:2]
+        raise UserError(
+            f'{first} has {one[0]} bands of {one[1]}, {second} has {other[0]} of {other[1]}: '
+            'prepare them as two datasets, or choose the same with --bands and --stretch'
+        )
+    return suffixes.pop()
 
 
 def cut_scene(scene: Scene, out: Path, cut: Cut, boxes: dict[str, tuple]) -> dict[str, Any]:
@@ -85,6 +115,8 @@ def cut_scene(scene: Scene, out: Path, cut: Cut, boxes: dict[str, tuple]) -> dic
     with ExitStack() as opened:
         image = opened.enter_context(open_raster(scene.image))
         readers: dict[str, Rows] = {'images': ImageRows(image, cut)}
+        bands, dtype = chosen_bands(image, cut)
+        suffix = tile_suffix(len(bands), dtype)
         label = None
         if scene.label is not None:
             raster = opened.enter_context(open_raster(scene.label))
@@ -107,8 +139,9 @@ def cut_scene(scene: Scene, out: Path, cut: Cut, boxes: dict[str, tuple]) -> dic
             for name, (left, _, right, _) in row.items():
                 for product, strip in strips.items():
                     pixels = strip[:, left:right]
-                    write = write_depth if product == cut.depth_name else write_png
-                    write(out / product / f'{name}.png', pixels)
+                    end = suffix if product == 'images' else '.png'
+                    write = write_depth if product == cut.depth_name else write_image
+                    write(out / product / f'{name}{end}', pixels)
                     if product == 'labels':
                         counts += np.bincount(pixels.ravel(), minlength=IGNORED + 1)
                     elif product == cut.depth_name:

@@ -9,9 +9,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from depthda.datasets.manifest import write_manifest
 from depthda.datasets.preparation import isprs_manifest
 from depthda.datasets.preparation.isprs_area import Area, Range, cut_area, height_range
-from depthda.datasets.preparation.isprs_files import LAYOUTS, Layout, find_areas, packed_twice
+from depthda.datasets.preparation.isprs_files import (
+    LAYOUTS,
+    Layout,
+    every_area,
+    find_areas,
+    packed_twice,
+)
 from depthda.datasets.preparation.sources import SourceFile, list_files
 from depthda.engine.lock import own_folder
 from depthda.errors import UserError
@@ -54,6 +61,8 @@ def prepare_isprs(
     settings: Settings,
     workers: int = 1,
     progress: Progress = lambda stage, done, total: None,
+    replace: bool = False,
+    report: Callable[[str], None] = lambda line: None,
 ) -> dict[str, Any]:
     """Cut what the zips and folders hold into tiles below ``out``; gives ``manifest.json``.
 
@@ -61,7 +70,8 @@ def prepare_isprs(
     ``images_<bands>``, ``labels``, ``dsm`` and ``ndsm``. An area is entered into the manifest when
     its last tile is written, and is not cut again while its files stay as they are; so a run that
     was interrupted is ended by the next one, which may also add bands or a surface model.
-    ``progress`` is called with the stage, and how many of how many steps are done.
+    ``progress`` is called with the stage, and how many of how many steps are done. Tiles that were
+    cut from other files are replaced only with ``replace``; ``report`` is called with what goes.
     """
     layout = _check(settings, workers)
     out = Path(out)
@@ -71,29 +81,61 @@ def prepare_isprs(
     found = _find(layout, settings, files, shown)
     tile = settings.tile or layout.tile
     fixed = dict(dataset=settings.dataset, tile=tile, stride=settings.stride or tile)
-    isprs_manifest.refuse_other(out)
+    manifest = isprs_manifest.read(out, fixed, settings.labels)
+    areas = isprs_manifest.left_to_do(out, found, manifest)
+    obsolete = isprs_manifest.find_obsolete(out, areas, manifest, replace)
     with own_folder(out), worker_pool(workers) as pool:
-        manifest = isprs_manifest.begin(out, fixed, settings.labels)
-        if 'dsm' in settings.depth:
-            pieces = find_areas(layout, 'dsm', files, shown)
-            dsms = [piece.file for piece in pieces.values()]
-            manifest['dsm_range'] = _dsm_range(settings, dsms, manifest, pool, progress)
-        areas = isprs_manifest.left_to_do(out, found, manifest)
-        isprs_manifest.write(out, manifest)
-        cut = functools.partial(
-            cut_area,
-            out=out,
-            tile=manifest['tile'],
-            stride=manifest['stride'],
-            dsm_range=manifest['dsm_range'] and manifest['dsm_range']['metres'],
-            nearest_colour=settings.nearest_colour,
-        )
-        progress('areas', 0, len(areas))
-        for done, (area, entry) in enumerate(each_done(cut, areas, pool), 1):
-            isprs_manifest.enter(manifest, area, entry)
-            isprs_manifest.write(out, manifest)
-            progress('areas', done, len(areas))
+        isprs_manifest.remove_leftovers(out)
+        try:
+            if 'dsm' in settings.depth:
+                pieces = find_areas(layout, 'dsm', files, shown)
+                dsms = [piece.file for piece in pieces.values()]
+                manifest['dsm_range'] = _dsm_range(settings, dsms, manifest, pool, progress)
+            write_manifest(out, manifest, complete=False)
+            obsolete.remove()
+            if obsolete:
+                report(f'removed from {out}: {obsolete}')
+            _cut_areas(areas, out, settings, manifest, pool, progress)
+        except BaseException:
+            isprs_manifest.abandon(out, manifest)
+            raise
+        write_manifest(out, manifest, complete=True)
     return manifest
+
+
+def _cut_areas(
+    areas: Sequence[Area],
+    out: Path,
+    settings: Settings,
+    manifest: dict[str, Any],
+    pool: Executor | None,
+    progress: Progress,
+) -> None:
+    """Cut areas, and enter each into the manifest when its last tile is written."""
+    cut = functools.partial(
+        _cut_area,
+        out=out,
+        tile=manifest['tile'],
+        stride=manifest['stride'],
+        dsm_range=manifest['dsm_range'] and manifest['dsm_range']['metres'],
+        nearest_colour=settings.nearest_colour,
+    )
+    progress('areas', 0, len(areas))
+    for done, (area, entry) in enumerate(each_done(cut, areas, pool), 1):
+        isprs_manifest.enter(manifest, area, entry)
+        write_manifest(out, manifest, complete=False)
+        progress('areas', done, len(areas))
+
+
+def _cut_area(area: Area, out: Path, **settings) -> dict[str, Any]:
+    try:
+        return cut_area(area, out, **settings)
+    except BaseException:
+        # No manifest knows of them yet.
+        for product in area.pieces:
+            for path in (out / product).glob(f'{area.name}_*_*_*_*.png'):
+                path.unlink()
+        raise
 
 
 def _shown(sources: Sequence[str | os.PathLike]) -> str:
@@ -144,6 +186,7 @@ def _find(
     if settings.labels is not None:
         kinds['labels'] = settings.labels
     kinds |= {depth: depth for depth in settings.depth}
+    _refuse_unknown(layout, settings.bands, files)
     found = {product: find_areas(layout, kind, files, sources) for product, kind in kinds.items()}
     photos = found[f'images_{settings.bands[0]}']
     names = list(photos) if settings.areas is None else list(settings.areas)
@@ -159,6 +202,19 @@ def _find(
         Area(name, {product: found[product][name] for product in found}, photos[name].file)
         for name in names
     ]
+
+
+def _refuse_unknown(layout: Layout, bands: Sequence[str], files: Sequence[SourceFile]) -> None:
+    """Refuse an orthophoto of an area that the dataset does not have: it would be left out."""
+    every = layout.dataset.SPLITS['all']
+    kinds = {kind for band in bands for kind in (band, *layout.also_in.get(band, ())[:1])}
+    for kind in sorted(kinds):
+        for area, file in every_area(layout, kind, files).items():
+            if area not in every:
+                raise UserError(
+                    f'{file} is of the unknown area {area}: {layout.dataset.__name__} has '
+                    f'{", ".join(every)}; correct its name or take it out'
+                )
 
 
 def _dsm_range(

@@ -12,7 +12,7 @@ import rasterio
 from rasterio.errors import RasterioError
 
 from depthda.datasets.isprs import CLASSES, PALETTE
-from depthda.datasets.preparation.cutting import open_raster, read_colours, starts, write_png
+from depthda.datasets.preparation.cutting import open_raster, read_colours, starts, write_image
 from depthda.datasets.preparation.grids import Placed, place
 from depthda.datasets.preparation.isprs_files import Piece
 from depthda.datasets.preparation.sources import SourceFile
@@ -97,7 +97,7 @@ def cut_area(
                     raise UserError(
                         f'{file} cannot be read ({error}): write or unpack it again'
                     ) from error
-                write = write_depth if product in DEPTHS else write_png
+                write = write_depth if product in DEPTHS else write_image
                 for left in columns:
                     name = f'{area.name}_{left}_{top}_{left + tile}_{top + tile}.png'
                     write(out / product / name, strip[:, left : left + tile])

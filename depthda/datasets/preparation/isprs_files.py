@@ -91,10 +91,9 @@ def find_areas(
     found: dict[str, Piece] = {}
     if kind in layout.also_in:
         wider, bands = layout.also_in[kind]
-        found = {
-            area: Piece(wider, file, bands) for area, file in _find(layout, wider, files).items()
-        }
-    found |= {area: Piece(kind, file) for area, file in _find(layout, kind, files).items()}
+        files_of_area = every_area(layout, wider, files)
+        found = {area: Piece(wider, file, bands) for area, file in files_of_area.items()}
+    found |= {area: Piece(kind, file) for area, file in every_area(layout, kind, files).items()}
     areas = {area: found[area] for area in layout.dataset.SPLITS['all'] if area in found}
     if not areas:
         raise UserError(_nothing(layout, kind, files, sources))
@@ -107,7 +106,8 @@ def packed_twice(files: Sequence[SourceFile]) -> str:
     return f' ({zips[0]} is packed twice: unpack the outer zip)' if zips else ''
 
 
-def _find(layout: Layout, kind: str, files: Sequence[SourceFile]) -> dict[str, SourceFile]:
+def every_area(layout: Layout, kind: str, files: Sequence[SourceFile]) -> dict[str, SourceFile]:
+    """The file of each area that a file name tells, be it one of the dataset or not."""
     _, name, in_top = layout.kinds[kind]
     folders: dict[tuple[bool, Path], dict[str, SourceFile]] = {}
     for file in files:

@@ -9,35 +9,32 @@ from typing import Any
 
 import depthda
 from depthda.datasets.isprs import CLASSES
+from depthda.datasets.manifest import NAME, UNFINISHED, read_manifest
+from depthda.datasets.preparation.folder_obsolete import Obsolete, stale_maps
 from depthda.datasets.preparation.isprs_area import Area
 from depthda.datasets.preparation.isprs_files import LAYOUTS
 from depthda.datasets.preparation.sources import SourceFile
 from depthda.errors import UserError
-from depthda.files import read_json, remove_strays, write_json
+from depthda.files import remove_empty, remove_strays
 
-NAME = 'manifest.json'
 PRODUCTS = ('images_irrg', 'images_rgb', 'labels', 'dsm', 'ndsm')
 
 
-def refuse_other(out: Path) -> None:
-    """Refuse to write beside what is no set; nothing is written to find out."""
+def read(out: Path, fixed: dict[str, Any], labels: str | None) -> dict[str, Any]:
+    """Read the manifest that is there, or begin a new one; nothing is written to find out.
+
+    A folder of something else, or of other tiles, is refused.
+    """
     if out.exists() and not out.is_dir():
         raise UserError(f'{out} is a file: name a folder')
+    manifest = read_manifest(out)
     names = os.listdir(out) if out.exists() else []
+    ours = manifest is not None and {'dataset', 'areas'} <= set(manifest)
     # Hidden ones are of file managers, or of a run that was killed before it had a manifest.
-    if NAME not in names and not all(name.startswith('.') for name in names):
+    if not ours and not all(name.startswith('.') for name in names):
         raise UserError(f'{out} holds something else already: name another folder')
-
-
-def begin(out: Path, fixed: dict[str, Any], labels: str | None) -> dict[str, Any]:
-    """The manifest that is there, or a new one; refuses a folder of other tiles.
-
-    What killed runs left half written in the folders of the set is removed.
-    """
-    remove_strays(out, NAME)
-    manifest = read_json(out / NAME)
     # A run that failed before its first tile binds nobody to its settings.
-    if manifest is not None and any((out / product).is_dir() for product in PRODUCTS):
+    if ours and any((out / product).is_dir() for product in PRODUCTS):
         has_labels = any('labels' in entry['products'] for entry in manifest['areas'].values())
         asked = fixed | (dict(labels=labels) if has_labels and labels is not None else {})
         for key, value in asked.items():
@@ -48,11 +45,50 @@ def begin(out: Path, fixed: dict[str, Any], labels: str | None) -> dict[str, Any
                 )
     else:
         manifest = dict(fixed, labels=None, classes=list(CLASSES), dsm_range=None, areas={})
-    for product in PRODUCTS:
-        remove_strays(out / product)
     manifest['version'] = depthda.__version__
     manifest['labels'] = labels or manifest['labels']
     return manifest
+
+
+def remove_leftovers(out: Path) -> None:
+    """Remove what killed runs left half written in the folders of the dataset."""
+    for name in (NAME, UNFINISHED):
+        remove_strays(out, name)
+    for product in PRODUCTS:
+        remove_strays(out / product)
+
+
+def find_obsolete(
+    out: Path, areas: Sequence[Area], manifest: dict[str, Any], replace: bool
+) -> Obsolete:
+    """Find tiles of ``areas`` that were cut from other files; refuse them without ``replace``."""
+    tiles: dict[str, list[Path]] = {}
+    stale: set[str] = set()
+    first = None
+    for area in areas:
+        products = manifest['areas'].get(area.name, {}).get('products', {})
+        for product, piece in area.pieces.items():
+            facts = products.get(product, {})
+            old = sorted((out / product).glob(f'{area.name}_*_*_*_*.png'))
+            if not facts or not old or identity(piece.file).items() <= facts.items():
+                continue
+            first = first or f'{product} of area {area.name} from {facts["file"]}'
+            tiles.setdefault(product, []).extend(old)
+            stale |= {path.stem for path in old} if product.startswith('images') else set()
+    obsolete = Obsolete(tiles, [], stale_maps(out, stale, PRODUCTS))
+    if obsolete and not replace:
+        raise UserError(
+            f'{out} holds {first}, and that file is another one now: name another folder with '
+            f'--out, or add --replace, which removes {obsolete}'
+        )
+    return obsolete
+
+
+def abandon(out: Path, manifest: dict[str, Any]) -> None:
+    """Leave nothing of a run that failed before its first area was done."""
+    remove_empty(out)
+    if not manifest['areas']:
+        (out / UNFINISHED).unlink(missing_ok=True)
 
 
 def left_to_do(out: Path, areas: Sequence[Area], manifest: dict[str, Any]) -> list[Area]:
@@ -86,11 +122,6 @@ def enter(manifest: dict[str, Any], area: Area, entry: dict[str, Any]) -> None:
     every = LAYOUTS[manifest['dataset']].dataset.SPLITS['all']
     entries = manifest['areas']
     manifest['areas'] = {name: entries[name] for name in every if name in entries}
-
-
-def write(out: Path, manifest: dict[str, Any]) -> None:
-    """Write it below ``out``."""
-    write_json(out / NAME, manifest)
 
 
 def identity(file: SourceFile) -> dict[str, Any]:

@@ -14,10 +14,14 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from depthda.datasets.headers import is_whole
+from depthda.datasets.manifest import NAME, UNFINISHED
 from depthda.datasets.preparation.archives import open_archive, read_member
 from depthda.engine.lock import own_folder
+from depthda.engine.provenance import TRANSLATION
 from depthda.errors import UserError
 from depthda.files import atomic_path, remove_strays
+from depthda.wording import few, many
 
 Progress = Callable[[int, int], None]
 Part = tuple[str, str]  # split, domain
@@ -38,6 +42,8 @@ _OFFICIAL = re.compile(
 )
 # What mmseg's converter makes: domains merged, numbers kept.
 _MERGED = re.compile(r'(?:^|/)(img|ann)_dir/(?:train/|val/|test/)?((\d+)\.png)$')
+# Files that the other preparations, the synthetic world and translations leave beside their tiles.
+_OF_OTHERS = (NAME, UNFINISHED, 'world.json', TRANSLATION)
 _FOLDERS = {'img': 'images_png', 'ann': 'masks_png'}
 
 
@@ -88,6 +94,7 @@ def prepare_loveda(
         # Every archive is looked at before the first byte is written.
         pictures = [each for source in sources for each in _open(Path(source), opened)]
         _check_once(pictures)
+        _refuse_other(pictures, out)
         _check_room(pictures, out)
         with own_folder(out), ThreadPoolExecutor(workers) as pool:
             for folder in {(out / picture.path).parent for picture in pictures}:
@@ -182,6 +189,22 @@ def _check_once(pictures: Sequence[Picture]) -> None:
         if count > 1:
             both = [picture.source for picture in pictures if picture.path == path]
             raise UserError(f'{path} is there {count} times, in {both[0]} and {both[1]}: give one.')
+
+
+def _refuse_other(pictures: Sequence[Picture], out: Path) -> None:
+    """Refuse to write among the files of another dataset, or over other pictures.
+
+    One that is cut short is brought again.
+    """
+    if markers := [name for name in _OF_OTHERS if (out / name).exists()]:
+        raise UserError(f'{out} holds another dataset already ({markers[0]}): name another folder')
+    there = [each for each in pictures if (out / each.path).is_file()]
+    if others := [p.path for p in there if not _is_there(p, out) and is_whole(out / p.path)]:
+        raise UserError(
+            f'{out} holds {many(len(others), "other picture")} under the same name '
+            f'({few(map(str, others))}): name another folder, or remove them and the depth maps '
+            'made of them'
+        )
 
 
 def _check_room(pictures: Sequence[Picture], out: Path) -> None:

@@ -69,7 +69,10 @@ def test_whole_images_without_labels_or_heights(tmp_path):
     for n, image in enumerate(scenes.images):
         assert np.array_equal(read(out / f'images/town_{n}.png'), image)
     assert manifest['classes'] is None and manifest['depth'] is None
-    assert describe(manifest, 'x') == ['x: 3 pictures of 3 images']
+    assert describe(manifest, 'x') == [
+        'x: 3 pictures of 3 images',
+        'written: images (3 files)',
+    ]
 
 
 def test_values_grey_images_and_maps_of_8_and_16_bits(tmp_path):
@@ -106,10 +109,12 @@ def test_bands_are_chosen_and_values_stretched(tmp_path):
     pixels = np.random.default_rng(2).integers(0, 4000, (12, 12, 4)).astype(np.uint16)
     write(tmp_path / 'rgb/a_RGB.tif', pixels)
     only = dict(labels=None, depth=None)
-    with pytest.raises(UserError, match='a_RGB.tif has 4 bands: name the three .* --bands'):
+    with pytest.raises(
+        UserError, match=r'a_RGB.tif has 4 bands: name those to keep .* \(1 2 3 4 for all;'
+    ):
         prepare_folder(tmp_path / 'out', scenes.settings(**only, cut=dict(classes=None)))
     cut = dict(classes=None, bands=(4, 1, 2))
-    with pytest.raises(UserError, match='is uint16: say with --stretch'):
+    with pytest.raises(UserError, match='is uint16: give --stretch LOW HIGH'):
         prepare_folder(tmp_path / 'out', scenes.settings(**only, cut=cut))
     # A run that wrote no tile does not bind the next one to its settings.
     cut |= dict(stretch=(500.0, 3500.0))
@@ -130,7 +135,8 @@ def test_places_without_image_are_left_out_and_small_images_kept(tmp_path):
     assert manifest['scenes']['a']['tiles'] == ['a_12_0_24_12', 'a_0_12_12_24', 'a_12_12_24_24']
     assert read(tmp_path / 'out/images/b_0_0_12_7.png').shape == (7, 12, 3)
     said = '\n'.join(describe(manifest, 'x'))
-    assert '1 tiles without a pixel' in said and '1 images are smaller than a tile' in said
+    assert 'left out, without a pixel of an image: 1 tile\n' in said
+    assert 'smaller than a tile, and kept whole: 1 image (b)' in said
     again = prepare_folder(tmp_path / 'out', scenes.settings(labels=None, depth=None, cut=cut))
     assert again == manifest
 
@@ -159,7 +165,7 @@ def test_lists_leave_out_whom_they_do_not_name(tmp_path):
     assert {name[:6] for name in (out / 'train.txt').read_text().split()} == {'town_2'}
     assert {path.name[:6] for path in (out / 'images').iterdir()} == {'town_0', 'town_2'}
     assert manifest['unlisted'] == 1
-    assert 'left out: 1 images that are in no list' in describe(manifest, 'x')
+    assert 'left out, in no list: 1 image' in describe(manifest, 'x')
     (tmp_path / 'b.txt').write_text('\n')
     splits = read_splits([f'train={tmp_path / "a.txt"}', f'val={tmp_path / "b.txt"}'], 'image', 0)
     with pytest.raises(UserError, match='list of val is empty'):
@@ -252,7 +258,9 @@ def test_values_of_no_class_and_blended_labels_are_refused(tmp_path):
         (dict(cut=dict(depth_range=(3.0, 1.0))), '--depth-range 3 1 is no range'),
         (dict(depth=None, cut=dict(warp=True)), 'are about heights: add --depth'),
         (dict(cut=dict(classes=numbered('ab'), nearest_colour=True)), 'about labels in colours'),
-        (dict(cut=dict(bands=(0, 1, 2))), 'counted from 1'),
+        (dict(cut=dict(bands=(0, 1, 2))), 'takes 1 to 32 bands, counted from 1'),
+        (dict(cut=dict(bands=(1,) * 33)), 'takes 1 to 32 bands'),
+        (dict(cut=dict(stretch=(0.0, 9.0), keep_values=True)), 'that --keep-values keeps'),
         (dict(cut=dict(depth_name='images')), "'images' cannot be a folder"),
         (dict(cut=dict(depth_name='../x')), "'../x' cannot be a folder"),
         (dict(splits=Splits({'train': 0.5})), 'add up to 1'),
@@ -298,7 +306,8 @@ def test_files_that_change_or_go_are_followed(tmp_path):
     write(tmp_path / 'rgb/town_1_RGB.tif', image, scenes.places[1])
     for path in ('rgb/town_0_RGB.tif', 'mask/town_0.png', 'dsm/town_0_dsm.tif'):
         (tmp_path / path).unlink()
-    manifest = prepare_folder(out, scenes.settings(cut=dict(depth_range=(90.0, 300.0))))
+    settings = scenes.settings(cut=dict(depth_range=(90.0, 300.0)))
+    manifest = prepare_folder(out, settings, replace=True)
     assert np.array_equal(read(out / 'images/town_1_0_0_12_12.png'), image[:12, :12])
     assert not list(out.glob('*/town_0*')) and 'town_0' not in manifest['scenes']
 
@@ -336,8 +345,8 @@ def test_the_report_names_what_is_odd(tmp_path):
     )
     said = describe(manifest, 'data/x')
     assert said[0] == 'data/x: 18 tiles of 12² of 3 images, domain south'
-    assert '1 images have no depth at all (town_1)' in said
-    assert '1 images had labels in colours of no class, which got the nearest (town_1)' in said
+    assert 'without any depth: 1 image (town_1)' in said
+    assert 'labels with colours of no class, which got the nearest: 1 image (town_1)' in said
     rows = [line.rsplit(maxsplit=2) for line in said[said.index('pixels by class:') + 1 :]]
     assert [row[0].strip() for row in rows] == ['field', 'old wood', 'ignored']
     assert sum(int(row[1].replace(',', '')) for row in rows) == 18 * 144
@@ -404,7 +413,7 @@ def test_images_of_one_ground_in_two_splits_are_told(tmp_path):
     write(tmp_path / 'dsm/town_1_dsm.tif', scenes.heights[1], (east - 0.5, north), NO_HEIGHT)
     manifest = prepare_folder(tmp_path / 'out', settings)
     assert manifest['shared'] == 1
-    assert any('1 pairs of pictures in different splits' in line for line in describe(manifest, ''))
+    assert any('1 pair of pictures in different splits' in line for line in describe(manifest, ''))
 
 
 def test_a_folder_that_cannot_be_written_is_named(tmp_path):

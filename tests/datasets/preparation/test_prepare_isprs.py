@@ -25,6 +25,7 @@ from depthda.datasets.preparation import isprs
 from depthda.datasets.preparation.cutting import read_colours, starts
 from depthda.datasets.preparation.isprs import Settings, prepare_isprs
 from depthda.datasets.preparation.isprs_report import describe
+from depthda.depth.storage import write_codes
 from depthda.engine.lock import locked
 from depthda.errors import UserError
 
@@ -241,15 +242,20 @@ def test_an_interrupted_run_is_ended_by_the_next(potsdam, tmp_path, monkeypatch)
         written.append(path)
         return write(path, picture)
 
-    write = isprs.cut_area.__globals__['write_png']
-    monkeypatch.setitem(isprs.cut_area.__globals__, 'write_png', break_off)
+    write = isprs.cut_area.__globals__['write_image']
+    monkeypatch.setitem(isprs.cut_area.__globals__, 'write_image', break_off)
     with pytest.raises(KeyboardInterrupt):
         prepare(potsdam, out)
-    assert list(json.loads((out / 'manifest.json').read_text())['areas']) == ['2_10']
+    assert not (out / 'manifest.json').exists()
+    unfinished = json.loads((out / 'manifest.unfinished.json').read_text())
+    assert list(unfinished['areas']) == ['2_10']
     assert len(Potsdam(str(out), areas=['2_10'], depth=None, labels=False)) == 12
-    with pytest.raises(UserError, match=r'has \d tiles of area 6_7 .* says 0: run'):
+    assert {path.name[:5] for path in out.glob('*/*')} == {'2_10_'}
+    # A killed one would leave some.
+    (out / 'images_irrg/6_7_0_0_8_8.png').write_bytes(b'')
+    with pytest.raises(UserError, match=r'has 1 tile of area 6_7 .*unfinished.json says 0: run'):
         Potsdam(str(out), areas=['6_7'], depth=None, labels=False)
-    monkeypatch.setitem(isprs.cut_area.__globals__, 'write_png', write)
+    monkeypatch.setitem(isprs.cut_area.__globals__, 'write_image', write)
     first = out / 'labels/2_10_0_0_8_8.png'
     before = first.stat().st_mtime_ns
     steps = []
@@ -278,7 +284,35 @@ def test_only_what_is_missing_or_changed_is_cut(potsdam, download, tmp_path):
     assert [cut(), cut()] == [1, 0]
     longer = np.dstack([download.colours(1), np.full((HEIGHT, WIDTH), 255, np.uint8)])
     write_tif(potsdam / '5_Labels_all/top_potsdam_2_10_label.tif', longer)
-    assert [cut(), cut()] == [1, 0]
+    rdepth = tmp_path / 'out/rdepth/model/2_10_0_0_8_8.png'
+    write_codes(rdepth, np.ones((8, 8), np.uint16))
+    before = contents(tmp_path / 'out')
+    sentence = (
+        r'labels of area 2_10 from top_potsdam_2_10_label.tif, .* removes labels \(12 files\)$'
+    )
+    with pytest.raises(UserError, match=sentence):
+        cut()
+    assert contents(tmp_path / 'out') == before
+    lines = []
+    kept = Settings('potsdam', TILE)
+    prepare_isprs([potsdam], tmp_path / 'out', kept, replace=True, report=lines.append)
+    assert lines == [f'removed from {tmp_path / "out"}: labels (12 files)'] and rdepth.exists()
+    # With another image, its depth maps go, too.
+    photo = potsdam / '3_Ortho_IRRG/top_potsdam_2_10_IRRG.tif'
+    photo.write_bytes(photo.read_bytes() + bytes(8))
+    prepare_isprs([potsdam], tmp_path / 'out', kept, replace=True, report=lines.append)
+    assert lines[1].endswith('change: rdepth/model (1 file)') and not rdepth.exists()
+    assert cut() == 0
+
+
+def test_an_orthophoto_of_an_unknown_area_is_reported(potsdam, tmp_path):
+    folder = potsdam / '3_Ortho_IRRG'
+    shutil.copy(folder / 'top_potsdam_2_10_IRRG.tif', folder / 'top_potsdam_9_9_IRRG.tif')
+    with pytest.raises(UserError, match=r'9_9_IRRG.tif is of the unknown area 9_9: Potsdam has'):
+        prepare(potsdam, tmp_path / 'out')
+    with pytest.raises(UserError, match='potsdam has no area 9_9: name them as 2_10'):
+        prepare(potsdam, tmp_path / 'out', areas=('9_9',))
+    assert not (tmp_path / 'out').exists()
 
 
 @pytest.mark.parametrize(
@@ -362,6 +396,12 @@ def test_a_folder_of_something_else_is_left_alone(potsdam, tmp_path):
     with pytest.raises(UserError, match='out holds something else already'):
         prepare(potsdam, tmp_path / 'out')
     assert os.listdir(tmp_path / 'out') == ['mine.txt']
+    (tmp_path / 'out/mine.txt').rename(tmp_path / 'out/manifest.json')
+    (tmp_path / 'out/manifest.json').write_text('{"settings": {}, "scenes": {}}')
+    (tmp_path / 'out/labels').mkdir()
+    with pytest.raises(UserError, match='out holds something else already'):
+        prepare(potsdam, tmp_path / 'out')
+    (tmp_path / 'out/mine.txt').touch()
     with pytest.raises(UserError, match='mine.txt is a file: name a folder'):
         prepare(potsdam, tmp_path / 'out/mine.txt')
     with pytest.raises(UserError, match=r'there is no \S+nowhere: give the zips'):
@@ -371,6 +411,7 @@ def test_a_folder_of_something_else_is_left_alone(potsdam, tmp_path):
 def test_a_run_that_cut_nothing_binds_nobody(potsdam, tmp_path):
     with pytest.raises(UserError, match='choose a smaller --tile'):
         prepare(potsdam, tmp_path / 'out', tile=500)
+    assert not (tmp_path / 'out').exists()
     prepare(potsdam, tmp_path / 'out')
     with pytest.raises(UserError, match='holds tiles with tile'):
         prepare(potsdam, tmp_path / 'out', tile=TILE - 1)

@@ -204,3 +204,23 @@ def test_mistakes_are_one_sentence(zips, tmp_path, monkeypatch):
     monkeypatch.setattr(loveda.shutil, 'disk_usage', lambda _: type('Usage', (), dict(free=9)))
     with pytest.raises(UserError, match='its disk has 0.0 GB left'):
         prepare_loveda(zips, tmp_path / 'out')
+
+
+def test_another_dataset_in_the_folder_is_left_as_it_is(zips, tmp_path):
+    out = tmp_path / 'out'
+    for marker in ('manifest.json', 'manifest.unfinished.json', 'world.json', 'translation.json'):
+        out.mkdir()
+        (out / marker).write_text('{}')
+        sentence = rf'out holds another dataset already \({marker}\): name another folder$'
+        with pytest.raises(UserError, match=sentence):
+            prepare_loveda(zips, out)
+        assert [path.name for path in out.iterdir()] == [marker]
+        (out / marker).unlink()
+        out.rmdir()
+    prepare_loveda(zips, out)
+    other = make_zip(tmp_path / 'a.zip', {'Train/Rural/images_png/0.png': png((9, 9, 3), 77)})
+    before = files(out)
+    sentence = r'holds 1 other picture under the same name \(Train/Rural/images_png/0.png\): name '
+    with pytest.raises(UserError, match=sentence):
+        prepare_loveda([other], out, partial=True)
+    assert files(out) == before

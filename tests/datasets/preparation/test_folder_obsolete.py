@@ -1,0 +1,203 @@
+"""A prepared folder keeps what is in it unless ``--replace`` is given, and then says what goes."""
+
+import shutil
+
+import numpy as np
+import pytest
+from tiny_scenes import Scenes, write
+
+from depthda.cli import user_errors
+from depthda.datasets.pairing import Source, pair_by_stem
+from depthda.datasets.preparation import folder
+from depthda.datasets.preparation.folder import prepare_folder
+from depthda.datasets.preparation.folder_splits import Splits
+from depthda.errors import UserError
+
+RANGE = dict(depth_range=(50.0, 400.0))  # else the range of other heights would differ first
+
+
+def contents(root):
+    """Every file below, hidden ones too, with the time at which it was written."""
+    found = (path for path in sorted(root.rglob('*')) if path.is_file())
+    return {
+        path.relative_to(root).as_posix(): (path.read_bytes(), path.stat().st_mtime_ns)
+        for path in found
+    }
+
+
+def names(root):
+    return {name for name in contents(root) if name != '.lock'}
+
+
+def add_maps(out, model='rdepth/model'):
+    """A depth map beside each image tile, as tools/estimate_depth.py writes it."""
+    for image in (out / 'images').iterdir():
+        write(out / model / f'{image.stem}.png', np.full((12, 12), 9, np.uint16))
+    (out / model / 'depth_maps.json').write_text('{}')
+
+
+@pytest.fixture
+def prepared(tmp_path):
+    """A prepared folder of 18 tiles with estimated depth, and the images of another dataset."""
+    first, out = Scenes(tmp_path / 'first'), tmp_path / 'out'
+    prepare_folder(out, first.settings(cut=RANGE))
+    add_maps(out)
+    other = Scenes(tmp_path / 'other', [(16, 16)], seed=7)
+    for name, end in (('rgb', '_RGB.tif'), ('mask', '.png'), ('dsm', '_dsm.tif')):
+        (other.root / name / f'town_0{end}').rename(other.root / name / f'village{end}')
+    return out, first, other
+
+
+def refused(out, settings, sentence, capsys):
+    """The sentence and the status of the tool; nothing in ``out`` is touched."""
+    before = contents(out)
+    with pytest.raises(SystemExit) as stop, user_errors():
+        prepare_folder(out, settings)
+    assert stop.value.code == 2
+    assert capsys.readouterr().err == f'error: {sentence}\n'
+    assert contents(out) == before
+
+
+COUNTS = 'images (18 files), labels (18 files), depth (18 files)'
+MAPS = 'and the depth maps of images that change: rdepth/model (18 files)'
+
+
+def test_another_dataset_is_refused_and_replaces_when_asked_to(prepared, capsys):
+    out, _, other = prepared
+    settings, lines = other.settings(cut=RANGE), []
+    refused(
+        out,
+        settings,
+        f'{out} holds tiles of other images, or of images that have changed since: name another '
+        f'folder with --out, or add --replace, which removes {COUNTS}; {MAPS}',
+        capsys,
+    )
+    prepare_folder(out, settings, replace=True, report=lines.append)
+    assert lines == [f'removed from {out}: {COUNTS}; {MAPS}']
+    prepare_folder(out.with_name('alone'), settings)
+    # How maps are made may stay: the tool that makes them goes on from it.
+    assert names(out) == names(out.with_name('alone')) | {'rdepth/model/depth_maps.json'}
+    assert (out / 'manifest.json').read_text() == (out / '../alone/manifest.json').read_text()
+
+
+def test_other_settings_are_refused_and_replace_when_asked_to(prepared, capsys):
+    out, first, _ = prepared
+    settings = first.settings(cut=RANGE | dict(tile=10))
+    refused(
+        out,
+        settings,
+        f'{out} was made with tile 12, and tile 10 is asked for: name another folder with --out, '
+        f'or add --replace, which removes {COUNTS}; {MAPS}',
+        capsys,
+    )
+    prepare_folder(out, settings, replace=True)
+    assert not list(out.rglob('*_12_12.png')) and list(out.rglob('*_10_10.png'))
+
+
+def test_maps_stay_as_long_as_their_image_does(prepared):
+    out, first, _ = prepared
+    maps = {path.name for path in (out / 'rdepth/model').glob('*.png')}
+    # Other splits: the tiles are written anew, but no pixel of an image changes.
+    splits = Splits(lists={'train': ['town_0', 'town_2']})
+    lines = []
+    settings = first.settings(cut=RANGE, splits=splits)
+    prepare_folder(out, settings, replace=True, report=lines.append)
+    assert lines[0].endswith(f'{COUNTS}; {MAPS.replace("18", "4")}')
+    left = {path.name for path in (out / 'rdepth/model').glob('*.png')}
+    assert left == {name for name in maps if not name.startswith('town_1')}
+    assert left == {path.name for path in (out / 'images').iterdir()}
+    # One image changes: its tiles and maps go, no other.
+    write(first.root / 'rgb/town_0_RGB.tif', 255 - first.images[0], first.places[0])
+    prepare_folder(out, settings, replace=True, report=lines.append)
+    counts = COUNTS.replace('18', '6')
+    assert lines[1] == f'removed from {out}: {counts}; {MAPS.replace("18", "6")}'
+    left = {path.name for path in (out / 'rdepth/model').glob('*.png')}
+    assert {name[:6] for name in left} == {'town_2'}
+    # A list of a split that there is no more goes, too.
+    prepare_folder(out, first.settings(cut=RANGE), replace=True, report=lines.append)
+    assert lines[2].endswith('depth (14 files), train.txt') and not (out / 'train.txt').exists()
+
+
+def test_tiles_of_no_image_are_refused(prepared, capsys):
+    """As a killed run leaves them, of which the manifest knows nothing."""
+    out, first, _ = prepared
+    shutil.copy(out / 'images/town_0_0_0_12_12.png', out / 'images/city_0_0_12_12.png')
+    refused(
+        out,
+        first.settings(cut=RANGE),
+        f'{out} holds tiles of other images, or of images that have changed since: name another '
+        'folder with --out, or add --replace, which removes images (1 file)',
+        capsys,
+    )
+
+
+def test_what_is_no_folder_of_this_tool_is_never_replaced(prepared, capsys, tmp_path):
+    out, first, _ = prepared
+    for name, content in (('thesis.txt', 'mine'), ('manifest.json', '{"areas": {}}')):
+        folder_of_others = tmp_path / name.partition('.')[0]
+        folder_of_others.mkdir()
+        (folder_of_others / name).write_text(content)
+        with pytest.raises(UserError, match='holds something else already: name another folder'):
+            prepare_folder(folder_of_others, first.settings(), replace=True)
+        assert [path.name for path in folder_of_others.iterdir()] == [name]
+    (out / 'manifest.json').write_text('{"settings"')
+    with pytest.raises(UserError, match='manifest.json is not readable as JSON'):
+        prepare_folder(out, first.settings(), replace=True)
+
+
+@pytest.mark.parametrize('stop', [KeyboardInterrupt, UserError('town_2 is broken')])
+def test_an_aborted_run_leaves_no_manifest_and_no_half_image(tmp_path, monkeypatch, stop):
+    scenes, out = Scenes(tmp_path / 'in'), tmp_path / 'data/out'
+    real, calls = folder.cut_scene.__globals__['write_image'], []
+
+    def break_off(path, pixels):
+        calls.append(path)
+        if len(calls) == limit:
+            raise stop
+        real(path, pixels)
+
+    monkeypatch.setitem(folder.cut_scene.__globals__, 'write_image', break_off)
+    limit = 5  # in the first image: nothing is left, not even the folders
+    with pytest.raises(type(stop) if isinstance(stop, Exception) else stop):
+        prepare_folder(out, scenes.settings())
+    assert not (tmp_path / 'data').exists()
+    calls.clear()
+    limit = 25  # in the third: the first two are kept, under a name that nothing reads
+    with pytest.raises(type(stop) if isinstance(stop, Exception) else stop):
+        prepare_folder(out, scenes.settings())
+    assert not (out / 'manifest.json').exists() and (out / 'manifest.unfinished.json').is_file()
+    assert {path.name[:6] for path in out.glob('*/*')} == {'town_0', 'town_1'}
+    calls.clear()
+    limit = 0
+    prepare_folder(out, scenes.settings())  # the same settings go on without --replace
+    assert {path.name[:6] for path in calls} == {'town_2'}
+    assert not (out / 'manifest.unfinished.json').exists()
+    whole = tmp_path / 'whole'
+    prepare_folder(whole, scenes.settings())
+    assert {n: c for n, (c, _) in contents(out).items()} == {
+        n: c for n, (c, _) in contents(whole).items()
+    }
+
+
+def test_a_replacement_that_is_killed_is_asked_for_again(prepared, monkeypatch):
+    """While it removes: neither the old nor the new manifest may be taken for the folder's."""
+    out, first, other = prepared
+    settings = other.settings(cut=RANGE)
+
+    class Killed(BaseException):
+        pass
+
+    def kill(self):
+        (out / 'images/town_0_0_0_12_12.png').unlink()
+        raise Killed
+
+    with monkeypatch.context() as patch, pytest.raises(Killed):
+        patch.setattr('depthda.datasets.preparation.folder_obsolete.Obsolete.remove', kill)
+        prepare_folder(out, settings, replace=True)
+    assert not (out / 'manifest.json').exists()
+    with pytest.raises(UserError, match=r'add --replace, which removes images \(17 files\)'):
+        prepare_folder(out, settings)
+    prepare_folder(out, settings, replace=True)
+    assert {path.stem[:7] for path in (out / 'images').iterdir()} == {'village'}
+    # And the pairs are whole again.
+    pair_by_stem(Source('image', str(out / 'images')), Source('depth map', str(out / 'depth')))
