@@ -15,9 +15,11 @@ from depthda.console import quiet_console, runner_class, show
 from depthda.engine.checkpoints import check_is_checkpoint, file_hash, read_meta
 from depthda.engine.config_check import merge_mistakes
 from depthda.engine.data_check import check_classes, data_warnings
+from depthda.engine.non_finite_hook import NonFiniteHook
 from depthda.engine.prepare import add_writer, keep_depth, load_config, prepare, use_amp, use_tta
 from depthda.engine.provenance import describe_dataset, device_name, git_commit, versions
 from depthda.engine.resume import Start, find_start
+from depthda.engine.run_end import logged_end, logged_errors
 from depthda.engine.summary import SummaryHook
 from depthda.errors import UserError
 from depthda.evaluation.segmentation_metric import SegmentationMetric
@@ -51,14 +53,18 @@ def train(
         return None
     # What the summary ends with; a later check may add to it until the first iteration.
     notes = [*data_warnings(cfg), *([start.note] if start.note else [])]
-    with quiet_console(), merge_mistakes(cfg):
+    with quiet_console(), logged_errors(), merge_mistakes(cfg):
         runner = _build_runner(cfg, start)
         runner.register_hook(SummaryHook(start, notes))
+        if not any(isinstance(hook, NonFiniteHook) for hook in runner.hooks):
+            # A config of the user's own may have other default_hooks.
+            runner.register_hook(NonFiniteHook())
         if start.resumed:
             # Every weight comes from the checkpoint: the pretrained ones need not be found again.
             model = runner.model.module if is_model_wrapper(runner.model) else runner.model
             model.is_init = True
-        runner.train()
+        with logged_end(runner):
+            runner.train()
     return runner
 
 
@@ -115,7 +121,7 @@ def test(
 
     started = time.time()
     start = Start(str(checkpoint))
-    with quiet_console(), merge_mistakes(cfg):
+    with quiet_console(), logged_errors(), merge_mistakes(cfg):
         runner = _build_runner(cfg, start)
         runner.register_hook(SummaryHook(start, data_warnings(cfg)))
         dataset = runner.test_loop.dataloader.dataset
