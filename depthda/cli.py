@@ -1,12 +1,15 @@
 """What every tool does around its one call: the shared arguments, and one line for a mistake."""
 
 import argparse
+import atexit
 import os
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from mmengine.config import DictAction
+from mmengine.dist import is_main_process
 
 from depthda.errors import UserError
 
@@ -15,17 +18,74 @@ _MISTAKE = 'UserError: '
 
 @contextmanager
 def user_errors() -> Iterator[None]:
-    """Print a :class:`UserError` as one line and exit with 2; stop quietly on Ctrl-C."""
+    """Print a :class:`UserError` as one line and exit with 2; an interrupt as one line, too."""
     try:
         yield
     except UserError as error:
         # A worker process sends its whole traceback as the message: the sentence comes last.
         sentence = str(error).rsplit(_MISTAKE, 1)[-1].strip()
-        print(f'error: {sentence}', file=sys.stderr)
+        _print_last(f'error: {sentence}')
         sys.exit(2)
-    except KeyboardInterrupt:
-        print('interrupted', file=sys.stderr)
-        sys.exit(130)
+    except KeyboardInterrupt as interrupt:
+        if is_main_process():
+            _print_last(str(interrupt) or 'interrupted')
+        sys.exit(128 + getattr(interrupt, 'signal', signal.SIGINT))
+
+
+class Stopped(KeyboardInterrupt):
+    """A signal that ends the process.
+
+    Attributes:
+        signal: Its number; the exit status is 128 more.
+    """
+
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        self.signal = number
+
+
+@contextmanager
+def stopped_by_signals() -> Iterator[None]:
+    """Let Ctrl-C and SIGTERM (a cluster's time limit) raise :class:`Stopped`, once."""
+    process = os.getpid()
+
+    def stop(number: int, frame: object) -> None:
+        # Data-loader workers inherit this; the main process ends them.
+        if os.getpid() == process:
+            for each in (signal.SIGINT, signal.SIGTERM):
+                signal.signal(each, signal.SIG_IGN)
+            # torch's own handler would report the workers that the same signal has ended.
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            raise Stopped(number)
+
+    before = {each: signal.signal(each, stop) for each in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    except Stopped:
+        raise  # still deaf to further signals, so that the process ends in order
+    except BaseException:
+        _restore(before)
+        raise
+    _restore(before)
+
+
+def _restore(handlers: dict) -> None:
+    for number, handler in handlers.items():
+        signal.signal(number, handler)
+
+
+def _print_last(line: str) -> None:
+    """Print a line that nothing follows: what libraries print at exit would bury it."""
+    sys.stdout.flush()
+    print(line, file=sys.stderr, flush=True)
+    # Registered last, so it runs before the functions that the libraries have registered.
+    atexit.register(_silence)
+
+
+def _silence() -> None:
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for stream in (1, 2):
+        os.dup2(nowhere, stream)
 
 
 def tool_parser(description: str, example: str) -> argparse.ArgumentParser:

@@ -70,7 +70,7 @@ def test_killed_and_resumed_equals_uninterrupted(tmp_path, short_run):
     again = run_outside(
         'train.py', CONFIG, '--work-dir', str(killed), '--resume', *as_options(options)
     )
-    assert again.returncode == 0 and 'resumed epoch: 0, iter: 2' in again.stdout, again.stderr
+    assert again.returncode == 0 and 'resumed at iteration 2' in again.stdout, again.stderr
 
     first, second = (
         torch.load(folder / 'iter_6.pth', weights_only=True)['state_dict']

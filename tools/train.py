@@ -1,6 +1,12 @@
 """Train a model from a config file."""
 
-from depthda.cli import add_run_arguments, set_local_rank, tool_parser, user_errors
+from depthda.cli import (
+    add_run_arguments,
+    set_local_rank,
+    stopped_by_signals,
+    tool_parser,
+    user_errors,
+)
 
 
 def main() -> None:
@@ -20,7 +26,7 @@ def main() -> None:
     add_run_arguments(parser)
     args = parser.parse_args()
     set_local_rank(args.local_rank)
-    with user_errors():
+    with user_errors(), stopped_by_signals():
         from depthda.engine.launch import train
 
         train(args.config, args.work_dir, args.resume, args.amp, args.cfg_options, args.launcher)

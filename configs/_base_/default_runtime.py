@@ -23,6 +23,8 @@ default_hooks = dict(
     ),
     sampler_seed=dict(type='DistSamplerSeedHook'),
     iteration_seed=dict(type='IterationSeedHook'),
+    # Ends a training after so many iterations in a row with a loss that is nan or inf.
+    non_finite=dict(type='NonFiniteHook', patience=10),
 )
 # Curves in TensorBoard or W&B: docs/logging.md has the line for your own config.
 vis_backends = [dict(type='LocalVisBackend')]

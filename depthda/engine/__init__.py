@@ -3,6 +3,7 @@
 from depthda.engine import (  # noqa: F401
     autocast_optim_wrapper,
     iteration_seed_hook,
+    non_finite_hook,
     parts_optim_wrapper,
     plain_checkpoint_hook,
     plateau_hook,

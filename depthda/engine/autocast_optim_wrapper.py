@@ -25,14 +25,17 @@ class AutocastOptimWrapper(OptimWrapper):
     def __init__(self, devices: Sequence[str] = ('cuda',), **kwargs) -> None:
         super().__init__(**kwargs)
         self.devices = tuple(devices)
-        device = self._device()
-        if device not in self.devices:
-            print_log(f'training in fp32: no mixed precision on {device}', logger='current')
+        if not self.is_active:
+            print_log(f'training in fp32: no mixed precision on {self._device()}', logger='current')
+
+    @property
+    def is_active(self) -> bool:
+        """Whether the device of the weights computes in mixed precision."""
+        return self._device() in self.devices
 
     @contextmanager
     def optim_context(self, model: torch.nn.Module) -> Iterator[None]:
-        device = self._device()
-        autocast = torch.autocast(device, torch.bfloat16, enabled=device in self.devices)
+        autocast = torch.autocast(self._device(), torch.bfloat16, enabled=self.is_active)
         with super().optim_context(model), autocast:
             yield
 

@@ -1,26 +1,26 @@
 """What ``tools/train.py`` and ``tools/test.py`` do: from a config file to weights and figures."""
 
-import logging
 import os
 import time
-from collections.abc import Iterable
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config
 from mmengine.dist import is_main_process
-from mmengine.logging import print_log
 from mmengine.model import is_model_wrapper
-from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
+from depthda.console import quiet_console, runner_class, show
 from depthda.engine.checkpoints import check_is_checkpoint, file_hash, read_meta
 from depthda.engine.config_check import merge_mistakes
 from depthda.engine.data_check import check_classes, data_warnings
+from depthda.engine.non_finite_hook import NonFiniteHook
 from depthda.engine.prepare import add_writer, keep_depth, load_config, prepare, use_amp, use_tta
 from depthda.engine.provenance import describe_dataset, device_name, git_commit, versions
 from depthda.engine.resume import Start, find_start
+from depthda.engine.run_end import logged_end, logged_errors
+from depthda.engine.summary import SummaryHook
 from depthda.errors import UserError
 from depthda.evaluation.segmentation_metric import SegmentationMetric
 from depthda.evaluation.submission import foresee, pack
@@ -49,16 +49,22 @@ def train(
     check_classes(cfg)
     start = find_start(cfg, resume)
     if start.finished:
-        print_log(f'nothing to do: {start.checkpoint} is at the last iteration', 'current')
+        show(f'nothing to do: {start.checkpoint} is at the last iteration')
         return None
-    with merge_mistakes(cfg):
+    # What the summary ends with; a later check may add to it until the first iteration.
+    notes = [*data_warnings(cfg), *([start.note] if start.note else [])]
+    with quiet_console(), logged_errors(), merge_mistakes(cfg):
         runner = _build_runner(cfg, start)
-        _warn([start.note, *data_warnings(cfg)])
+        runner.register_hook(SummaryHook(start, notes))
+        if not any(isinstance(hook, NonFiniteHook) for hook in runner.hooks):
+            # A config of the user's own may have other default_hooks.
+            runner.register_hook(NonFiniteHook())
         if start.resumed:
             # Every weight comes from the checkpoint: the pretrained ones need not be found again.
             model = runner.model.module if is_model_wrapper(runner.model) else runner.model
             model.is_init = True
-        runner.train()
+        with logged_end(runner):
+            runner.train()
     return runner
 
 
@@ -114,13 +120,14 @@ def test(
     add_writer(cfg, out, show_dir, save_depth)
 
     started = time.time()
-    with merge_mistakes(cfg):
-        runner = _build_runner(cfg, Start(str(checkpoint)))
+    start = Start(str(checkpoint))
+    with quiet_console(), logged_errors(), merge_mistakes(cfg):
+        runner = _build_runner(cfg, start)
+        runner.register_hook(SummaryHook(start, data_warnings(cfg)))
         dataset = runner.test_loop.dataloader.dataset
         if submission:
             target, track = _challenge(dataset, against)
             foresee(_file_names(dataset), out, submission, target, against, track)
-        _warn(data_warnings(cfg))
         scores = runner.test()
     metric = _metric(runner)
     meta = read_meta(checkpoint)
@@ -145,7 +152,7 @@ def test(
         _write(results, metric, cfg.work_dir, runner.log_dir)
         if submission:
             pack(out, submission, target, against, track)
-            print_log(f'checked submission: {submission}', 'current')
+            show(f'checked submission: {submission}')
     return results
 
 
@@ -159,7 +166,7 @@ def _build_runner(cfg: Config, start: Start) -> Runner:
         cfg.load_from = None
     cfg.resume = False
     _await_a_new_name()
-    runner = RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)
+    runner = runner_class(cfg).from_cfg(cfg)
     global _last_name
     _last_name = runner.timestamp
     runner._load_from, runner._resume = start.checkpoint, start.resumed
@@ -174,12 +181,6 @@ def _await_a_new_name() -> None:
     """
     while time.strftime('%Y%m%d_%H%M%S') == _last_name:
         time.sleep(0.05)
-
-
-def _warn(lines: Iterable[str | None]) -> None:
-    for line in lines:
-        if line:
-            print_log(line, 'current', logging.WARNING)
 
 
 def _metric(runner: Runner) -> SegmentationMetric | None:
@@ -198,7 +199,7 @@ def _write(
         tiles.unlink(missing_ok=True)
     write_json(Path(log_dir) / 'metrics.json', results)
     write_json(Path(work_dir) / 'metrics.json', results)
-    print_log(f'scores: {os.path.join(work_dir, "metrics.json")}', 'current')
+    show(f'scores: {os.path.join(work_dir, "metrics.json")}')
 
 
 def _file_names(dataset: Any) -> list[str]:

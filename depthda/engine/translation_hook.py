@@ -1,4 +1,4 @@
-"""What a translation looks like while it is trained, and the end of one that has gone wrong."""
+"""What a translation looks like while it is trained, and the end of one that is flat."""
 
 from pathlib import Path
 
@@ -11,7 +11,6 @@ from mmengine.model import is_model_wrapper
 from mmengine.registry import HOOKS
 from torch import Tensor
 
-from depthda.engine.finite_losses import check_finite
 from depthda.errors import UserError
 from depthda.files import atomic_path
 from depthda.models.translation.drdg import DRDG, DomainBatch
@@ -21,25 +20,21 @@ _COLUMNS = ('image', 'translated', 'reconstructed', 'depth', 'predicted depth')
 
 @HOOKS.register_module()
 class TranslationHook(Hook):
-    """Write a picture of both directions; stop when losses are no numbers or images are flat.
+    """Write a picture of both directions; stop when images are flat.
 
     ``<log dir>/translation/iter_<n>.png``: one row a direction, of an image, its translation, its
     reconstruction, its depth, and the depth that is predicted of it (with a depth decoder).
 
     Args:
         interval: Iterations from picture to picture.
-        check_interval: Iterations from check to check.
     """
 
-    def __init__(self, interval: int = 1000, check_interval: int = 50) -> None:
-        if min(interval, check_interval) < 1:
-            raise UserError('TranslationHook: give intervals of 1 or more.')
+    def __init__(self, interval: int = 1000) -> None:
+        if interval < 1:
+            raise UserError(f'TranslationHook(interval={interval}): give 1 or more.')
         self.interval = interval
-        self.check_interval = check_interval
 
     def after_train_iter(self, runner, batch_idx: int, data_batch=None, outputs=None) -> None:
-        if self.every_n_train_iters(runner, self.check_interval):
-            check_finite(outputs or {}, runner.iter + 1)
         if self.every_n_train_iters(runner, self.interval) and is_main_process():
             self._picture(runner, data_batch)
 

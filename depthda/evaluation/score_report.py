@@ -1,9 +1,10 @@
 """From counts to a report: groups of (domain, split) cells, plain built-ins, a table to read."""
 
+from collections.abc import Iterator
 from io import StringIO
 from typing import Any
 
-from rich.box import SIMPLE
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 from torch import Tensor
@@ -76,34 +77,34 @@ def group_report(
 
 
 def render(report: dict[str, Any]) -> str:
-    """Draw the headline group class by class, then the means of all groups, for a log."""
+    """Draw the headline group class by class in a table, then a line for each group's means."""
     head = report['groups'][report['headline']]
     keys = [key for key in next(iter(head['per_class'].values())) if key != 'pixels']
-    per_class = Table(box=SIMPLE)
-    per_class.add_column('class')
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    table.add_column(report['headline'])
     for key in (*keys, 'share of truth'):
-        per_class.add_column(key, justify='right')
+        table.add_column(key, justify='right')
     for name, row in head['per_class'].items():
         share = 100 * row['pixels'] / head['pixels'] if head['pixels'] else None
-        cells = [_figure(row[key]) for key in keys]
-        per_class.add_row(name, *cells, _figure(share))
-    summary = Table(box=SIMPLE)
-    summary.add_column('group')
-    for key in (*head['means'], 'images'):
-        summary.add_column(key, justify='right')
-    for name, group in report['groups'].items():
-        summary.add_row(name, *map(_figure, group['means'].values()), str(group['images']))
+        table.add_row(name, *(_figure(row[key]) for key in keys), _figure(share))
     # Written to a string: the logger, not the terminal, decides where it goes.
     console = Console(width=WIDTH, file=StringIO(), color_system=None)
-    console.print(_title(report, head), per_class, summary, highlight=False)
-    return '\n' + '\n'.join(line.rstrip() for line in console.file.getvalue().splitlines())
+    console.print(table, highlight=False)
+    drawn = [line.rstrip() for line in console.file.getvalue().splitlines() if line.strip()]
+    return '\n'.join(['in per cent' + _averaging(report), *drawn, *_means(report['groups'])])
 
 
-def _title(report: dict[str, Any], head: dict[str, Any]) -> str:
-    title = f'{report["headline"]}: {head["images"]} images, in per cent'
-    if report['aggregate'] == 'per_batch':
-        title += f', mean over batches of {report["batch_size"]} (absent classes count 100)'
-    return title
+def _averaging(report: dict[str, Any]) -> str:
+    if report['aggregate'] != 'per_batch':
+        return ''
+    return f', mean over batches of {report["batch_size"]} (absent classes count 100)'
+
+
+def _means(groups: dict[str, Any]) -> Iterator[str]:
+    for name, group in groups.items():
+        means = (f'{key} {_figure(value)}' for key, value in group['means'].items())
+        images = group['images']
+        yield f'{name} ({images} image{"" if images == 1 else "s"}): {", ".join(means)}'
 
 
 def _figure(value: float | None) -> str:

@@ -7,10 +7,10 @@ import numpy as np
 import torch
 from mmengine.dist import all_gather_object, get_rank, is_main_process
 from mmengine.evaluator import BaseMetric
-from mmengine.logging import print_log
 from mmseg.registry import METRICS
 from torch import Tensor
 
+from depthda.console import show
 from depthda.errors import UserError
 from depthda.evaluation.confusion import joint_counts
 from depthda.evaluation.printed_scores import check_printed, printed_scores
@@ -118,7 +118,7 @@ class SegmentationMetric(BaseMetric):
         finally:
             self._clear()
         if is_main_process():
-            print_log(render(self.report), logger='current')
+            show(render(self.report))
         figures = self.compute_metrics(self.report)
         return {f'{self.prefix}/{k}': v for k, v in figures.items()} if self.prefix else figures
 

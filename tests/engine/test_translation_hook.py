@@ -1,6 +1,5 @@
 """The picture of a translation, and the end of one that has gone wrong."""
 
-import math
 from types import SimpleNamespace
 
 import cv2
@@ -77,13 +76,9 @@ def test_without_depth_there_are_three_columns(batch, tmp_path):
     assert sheet.shape[1] == 3 * 48 + 4 * 6
 
 
-def test_it_draws_and_checks_at_its_intervals_alone(batch, tmp_path):
-    hook = TranslationHook(interval=10, check_interval=5)
-    broken = dict(loss=torch.tensor(math.nan))
-    hook.after_train_iter(make_runner(tmp_path, iteration=8), 0, batch, broken)
+def test_it_draws_at_its_interval_alone(batch, tmp_path):
+    TranslationHook(interval=10).after_train_iter(make_runner(tmp_path, iteration=8), 0, batch, {})
     assert not list(tmp_path.iterdir())
-    with pytest.raises(UserError, match='iteration 5: loss=nan'):
-        hook.after_train_iter(make_runner(tmp_path, iteration=4), 0, batch, broken)
 
 
 def test_a_flat_translation_ends_the_training(batch, tmp_path):
@@ -96,7 +91,6 @@ def test_a_flat_translation_ends_the_training(batch, tmp_path):
         TranslationHook(interval=10).after_train_iter(runner, 0, batch, {})
 
 
-@pytest.mark.parametrize('wrong', [dict(interval=0), dict(check_interval=0)])
-def test_mistakes(wrong):
-    with pytest.raises(UserError, match='intervals of 1 or more'):
-        TranslationHook(**wrong)
+def test_mistakes():
+    with pytest.raises(UserError, match=r'TranslationHook\(interval=0\): give 1 or more'):
+        TranslationHook(interval=0)

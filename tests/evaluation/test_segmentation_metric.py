@@ -222,16 +222,17 @@ def test_tiles_are_those_of_the_last_evaluation():
 def test_the_table_in_the_log_fits_100_columns(monkeypatch):
     lines = []
     monkeypatch.setattr(
-        'depthda.evaluation.segmentation_metric.print_log',
-        lambda text, logger: lines.extend(text.splitlines()),
+        'depthda.evaluation.segmentation_metric.show',
+        lambda text: lines.extend(text.splitlines()),
     )
     samples = [sample(i, *CELLS[i % 4]) for i in range(4)]
     figures, _ = evaluate(samples)
     assert max(map(len, lines)) <= 100
     row = next(line.split() for line in lines if line.split()[:1] == ['road'])
     assert row[1] == f'{figures["IoU.road"]:.2f}'
-    summary = next(line.split() for line in lines if line.split()[:1] == ['all'])
-    assert summary[1:] == [f'{figures[key]:.2f}' for key in MEANS] + ['4']
+    means = ', '.join(f'{key} {figures[key]:.2f}' for key in MEANS)
+    assert f'all (4 images): {means}' in lines
+    assert any(line.startswith('Val (') for line in lines)
 
 
 def test_mistakes_are_explained():

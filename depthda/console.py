@@ -1,0 +1,143 @@
+"""What a run prints: a summary, its progress, warnings and errors; the log file keeps the rest."""
+
+import logging
+import os
+import re
+import sys
+import sysconfig
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+
+import mmengine.runner.checkpoint as mmengine_checkpoint
+from mmengine.config import Config
+from mmengine.dist import is_main_process
+from mmengine.logging import MMLogger, print_log
+from mmengine.registry import RUNNERS
+from mmengine.runner import Runner
+
+_PACKAGE = str(Path(__file__).parent) + os.sep
+# Installed packages, and the libraries below a run where they are checked out from source.
+_LIBRARIES = tuple(
+    {sysconfig.get_path(name) + os.sep for name in ('purelib', 'platlib', 'stdlib')}
+    | {str(Path(find_spec(n).origin).parent) + os.sep for n in ('mmengine', 'mmcv', 'mmseg')}
+)
+# The lines of mmengine that tell how a run proceeds, by file and function.
+_PROGRESS = {
+    ('logger_hook.py', 'after_train_iter'),
+    ('logger_hook.py', 'after_val_iter'),
+    ('logger_hook.py', 'after_test_iter'),
+    ('logger_hook.py', 'after_val_epoch'),
+    ('logger_hook.py', 'after_test_epoch'),
+    ('checkpoint_hook.py', 'after_train_iter'),
+    ('checkpoint_hook.py', 'after_train_epoch'),
+    ('checkpoint_hook.py', '_save_best_checkpoint'),
+}
+# The name of the run, every 1000 iterations; scores that SegmentationMetric shows as a table.
+_REPEATED = re.compile(r'^Exp name: |  IoU\.')
+# What the log file has for those who look for it, and a terminal has no room for.
+_DETAILS = re.compile(r'base_lr: \S+ |data_time: \S+  ')
+
+
+def show(text: str) -> None:
+    """Log a text that the console shows, whatever else it hides."""
+    MMLogger.get_current_instance().info(text, extra={'console': True})
+
+
+def warn(text: str) -> None:
+    """Log a warning that the console shows."""
+    MMLogger.get_current_instance().warning(text, extra={'console': True})
+
+
+@contextmanager
+def quiet_console() -> Iterator[None]:
+    """Within it, warnings of libraries go to the log file; those of the user's code are shown."""
+    quiet(MMLogger.get_current_instance())
+    before = warnings.showwarning, mmengine_checkpoint.print_log
+
+    def log_warning(message, category, filename, lineno, file=None, line=None) -> None:
+        text = f'{filename}:{lineno}: {category.__name__}: {message}'
+        shown = not _is_library(filename)
+        MMLogger.get_current_instance().warning(text, extra={'console': shown})
+
+    def log_without_logger(text, logger=None, level=logging.INFO) -> None:
+        # mmengine prints the path of a checkpoint past every logger.
+        print_log(text, logger or 'current', level)
+
+    warnings.showwarning, mmengine_checkpoint.print_log = log_warning, log_without_logger
+    try:
+        yield
+    finally:
+        warnings.showwarning, mmengine_checkpoint.print_log = before
+
+
+def quiet(logger: MMLogger) -> None:
+    """Let a logger's console show what a user reads; its file still gets every line."""
+    for handler in logger.handlers:
+        if isinstance(handler, logging.FileHandler):
+            continue
+        if not any(isinstance(each, _ForTheConsole) for each in handler.filters):
+            handler.addFilter(_ForTheConsole())
+            handler.setFormatter(_Line())
+
+
+def runner_class(cfg: Config) -> type[Runner]:
+    """The class of a config's runner, with a quiet console unless ``log_level`` is ``'DEBUG'``."""
+    base = RUNNERS.get(cfg.get('runner_type', 'Runner'))
+
+    class QuietRunner(base):
+        def build_logger(self, log_level='INFO', **kwargs) -> MMLogger:
+            logger = super().build_logger(log_level=log_level, **kwargs)
+            if log_level not in ('DEBUG', logging.DEBUG):
+                quiet(logger)
+            return logger
+
+    return QuietRunner
+
+
+class _ForTheConsole(logging.Filter):
+    """Pass what is marked (:func:`show`), errors, progress, and what the user's own code logs."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        marked = getattr(record, 'console', None)
+        if marked is not None:
+            return marked and is_main_process()
+        if record.levelno >= logging.ERROR:
+            return True
+        file, function = _origin(record)
+        if file.startswith(_PACKAGE):
+            return record.levelno >= logging.WARNING
+        if not _is_library(file):
+            return True
+        if (Path(file).name, function) in _PROGRESS:
+            return not _REPEATED.search(record.getMessage())
+        return False
+
+
+class _Line(logging.Formatter):
+    """The text, after the time where the line is of a running run."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        text = record.getMessage()
+        if record.levelno >= logging.WARNING:
+            return f'{record.levelname.lower()}: {text}'
+        if getattr(record, 'console', False):
+            return text
+        return f'{self.formatTime(record, "%H:%M:%S")} {_DETAILS.sub("", text).rstrip()}'
+
+
+def _origin(record: logging.LogRecord) -> tuple[str, str]:
+    """File and function that logged a record, also where it went through ``print_log``."""
+    if record.pathname != print_log.__code__.co_filename:
+        return record.pathname, record.funcName or ''
+    frame = sys._getframe()
+    while frame and frame.f_code is not print_log.__code__:
+        frame = frame.f_back
+    caller = frame and frame.f_back
+    return (caller.f_code.co_filename, caller.f_code.co_name) if caller else (record.pathname, '')
+
+
+def _is_library(file: str) -> bool:
+    return file.startswith(_LIBRARIES) and not file.startswith(_PACKAGE)

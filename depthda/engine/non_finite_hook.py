@@ -1,0 +1,201 @@
+"""The end of a training whose losses or weights are no longer finite numbers."""
+
+from collections import deque
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from mmengine.dist import all_gather_object, all_reduce, is_main_process
+from mmengine.hooks import CheckpointHook, Hook, LoggerHook
+from mmengine.model import is_model_wrapper
+from mmengine.registry import HOOKS
+from torch import Tensor, nn
+
+from depthda.engine.run_end import last_good_checkpoint
+from depthda.errors import UserError
+
+_STATISTICS = ('running_mean', 'running_var')
+
+
+@dataclass
+class Step:
+    """What is kept of an iteration to explain it later; the losses stay on the device."""
+
+    iteration: int
+    names: list[str]
+    losses: Tensor
+    files: list[str]
+
+    def describe(self) -> tuple[int, str, list[str]]:
+        """The iteration, its non-finite losses, and its samples."""
+        values = dict(zip(self.names, self.losses.tolist(), strict=True))
+        bad = {name: value for name, value in values.items() if not abs(value) < float('inf')}
+        if len(bad) > 1:
+            bad.pop('loss', None)  # the sum of the others
+        return self.iteration, ', '.join(f'{n} = {value}' for n, value in bad.items()), self.files
+
+
+@HOOKS.register_module()
+class NonFiniteHook(Hook):
+    """Stop a training that has gone bad, and keep its last good checkpoint.
+
+    No iteration waits for the device. A count of the bad iterations in a row is kept there and
+    read at each logging interval. Training stops if the count has reached ``patience``, or sooner
+    if the weights are not finite either: no later iteration repairs them. The weights are also
+    checked before each checkpoint and each validation, so that none of them is written, chosen as
+    the best, or takes the place of a good one. All processes of a distributed run stop together.
+
+    Args:
+        patience: Bad iterations in a row. A single one is no reason to stop where a loss scaler
+            (fp16) skips its update.
+        interval: Iterations from one look at the count to the next; None: as ``LoggerHook``.
+    """
+
+    # After the line of the iteration is logged, before its checkpoint is written.
+    priority = 'LOW'
+
+    def __init__(self, patience: int = 10, interval: int | None = None) -> None:
+        if min(patience, 1 if interval is None else interval) < 1:
+            raise UserError(
+                f'NonFiniteHook(patience={patience}, interval={interval}): give 1 or more.'
+            )
+        self.patience = patience
+        self.interval = interval
+        self._bad_in_a_row: Tensor | int = 0
+        self._steps: deque[Step] = deque()
+        self._checked = 0
+
+    def before_train(self, runner) -> None:
+        if self.interval is None:
+            found = [hook.interval for hook in runner.hooks if isinstance(hook, LoggerHook)]
+            self.interval = found[0] if found else 50
+        # Long enough for the first bad one when the count is read.
+        self._steps = deque(maxlen=self.interval + self.patience)
+        if name := _first_bad(runner.model):
+            origin = runner._load_from or 'the initialisation of the model'
+            raise UserError(
+                f'the weights of {origin} are not finite ({name}), so no training can start from '
+                'them: name an earlier checkpoint with load_from (and resume=True to go on).'
+            )
+
+    def after_train_iter(self, runner, batch_idx: int, data_batch=None, outputs=None) -> None:
+        losses = _losses(outputs or {})
+        if losses:
+            stacked = torch.stack(list(losses.values()))
+            self._bad_in_a_row = (self._bad_in_a_row + 1) * ~stacked.isfinite().all()
+            files = list(_files(data_batch))
+            self._steps.append(Step(runner.iter + 1, list(losses), stacked, files))
+        if self.every_n_train_iters(runner, self.interval):
+            self._check_losses(runner)
+        if any(_saves_now(hook, runner) for hook in runner.hooks):
+            self._check_weights(runner)
+
+    def before_val(self, runner) -> None:
+        self._check_weights(runner)
+
+    def after_train_epoch(self, runner) -> None:
+        self._check_weights(runner)
+
+    def after_train(self, runner) -> None:
+        # A later validation of this runner may be of other weights.
+        self._steps.clear()
+
+    def _check_losses(self, runner) -> None:
+        highest = torch.as_tensor(self._bad_in_a_row).clone()
+        all_reduce(highest, 'max')
+        count = int(highest)
+        if count >= self.patience:
+            self._stop(runner)
+        if count:
+            self._check_weights(runner)
+
+    def _check_weights(self, runner) -> None:
+        if not self._steps or self._checked == self._steps[-1].iteration:
+            return
+        self._checked = self._steps[-1].iteration
+        name = _first_bad(runner.model)
+        # Statistics of batch norm differ from process to process.
+        if any(all_gather_object(name)):
+            self._stop(runner, name)
+
+    def _stop(self, runner, name: str | None = None) -> None:
+        """End all processes; the main one says why."""
+        count = int(self._bad_in_a_row)
+        step = self._steps[-max(count, 1)]
+        found = [each for each in all_gather_object((*step.describe(), name)) if each[1] or each[3]]
+        if not is_main_process():
+            raise SystemExit(2)
+        iteration, losses, files, _ = min(found, key=lambda each: (not each[1], each[0]))
+        cause = f'{losses} in iteration {iteration}'
+        if not losses:
+            broken = next(each[3] for each in found if each[3])
+            cause = f'after iteration {iteration} the weights are not finite ({broken})'
+        good = last_good_checkpoint(runner)
+        advice = 'no checkpoint was written before; lower the learning rate, or correct the samples'
+        if good:
+            advice = (
+                f'the last good checkpoint is {good}: train from its weights (load_from) at a '
+                'lower learning rate, or correct the samples and add --resume'
+            )
+        raise UserError(
+            f'training stopped at iteration {self._steps[-1].iteration}: {cause}, with the samples '
+            f'{_by_folder(files) or "unknown"}; {advice}.'
+        )
+
+
+def _by_folder(files: list[str], limit: int = 8) -> str:
+    folders: dict[str, list[str]] = {}
+    for file in files:
+        folders.setdefault(str(Path(file).parent), []).append(Path(file).name)
+    return ' and '.join(
+        f'{", ".join(names[:limit])}{", …" if len(names) > limit else ""} of {folder}'
+        for folder, names in folders.items()
+    )
+
+
+def _losses(outputs: Mapping[str, Any]) -> dict[str, Tensor]:
+    """The scalars that were logged as losses, on one device; all scalars if none is called so."""
+    scalars = {
+        name: value
+        for name, value in outputs.items()
+        if isinstance(value, (int, float)) or (isinstance(value, Tensor) and value.numel() == 1)
+    }
+    named = {name: value for name, value in scalars.items() if 'loss' in name} or scalars
+    device = next((value.device for value in named.values() if isinstance(value, Tensor)), None)
+    return {
+        name: torch.as_tensor(value, device=device).detach().reshape(())
+        for name, value in named.items()
+    }
+
+
+def _files(node: Any) -> Iterator[str]:
+    """The image files of a batch, however its samples are nested."""
+    if path := getattr(node, 'metainfo', {}).get('img_path'):
+        yield str(path)
+    elif isinstance(node, Mapping):
+        for value in node.values():
+            yield from _files(value)
+    elif isinstance(node, (list, tuple)):
+        for value in node:
+            yield from _files(value)
+
+
+def _first_bad(model: nn.Module) -> str | None:
+    """The first weight or norm statistic that is not finite; it waits for the device once."""
+    model = model.module if is_model_wrapper(model) else model
+    tensors = dict(model.named_parameters())
+    tensors |= {n: value for n, value in model.named_buffers() if n.endswith(_STATISTICS)}
+    if not tensors:
+        return None
+    finite = torch.stack([value.detach().isfinite().all() for value in tensors.values()])
+    return next((n for n, good in zip(tensors, finite.tolist(), strict=True) if not good), None)
+
+
+def _saves_now(hook: Hook, runner) -> bool:
+    """Whether a hook writes a checkpoint after this iteration."""
+    if not isinstance(hook, CheckpointHook) or hook.by_epoch:
+        return False
+    last = hook.save_last and hook.is_last_train_iter(runner)
+    return last or hook.every_n_train_iters(runner, hook.interval, hook.save_begin)

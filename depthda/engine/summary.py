@@ -1,0 +1,142 @@
+"""What a run is about to do, in about ten lines, before its first iteration."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from mmengine.hooks import Hook
+from mmengine.model import is_model_wrapper
+from mmengine.optim import AmpOptimWrapper, OptimWrapper, OptimWrapperDict
+from mmengine.runner import EpochBasedTrainLoop
+from torch import nn
+
+import depthda
+from depthda.console import show, warn
+from depthda.engine.autocast_optim_wrapper import AutocastOptimWrapper
+from depthda.engine.overrides import read_nodes
+from depthda.engine.provenance import describe_dataset, device_name
+from depthda.engine.resume import Start
+
+
+class SummaryHook(Hook):
+    """Show the summary of a run, and what looks like a mistake as its last lines.
+
+    Args:
+        start: What the run begins with.
+        notes: Warnings. The list is read just before the first iteration, so a check that runs
+            until then may add to it.
+    """
+
+    # After every other hook, so that it tells what they have found and set.
+    priority = 'LOWEST'
+
+    def __init__(self, start: Start, notes: list[str]) -> None:
+        self.start = start
+        self.notes = notes
+
+    def before_train(self, runner) -> None:
+        self._show(runner, _training(runner))
+
+    def before_test(self, runner) -> None:
+        loader = runner.test_loop.dataloader
+        lines = {'test data': _data(loader.dataset), 'model': _model(runner.model)}
+        self._show(runner, lines | {'device': _device(runner)})
+
+    def _show(self, runner, lines: dict[str, str]) -> None:
+        lines |= {'starts from': _origin(runner, self.start), 'results': runner.work_dir}
+        lines['full log'] = f'{runner.log_dir}/{runner.timestamp}.log'
+        title = f'depthda {depthda.__version__}, {runner.cfg.filename or runner.experiment_name}'
+        show('\n'.join([title, *(f'  {name:12} {text}' for name, text in lines.items())]))
+        for note in self.notes:
+            warn(note)
+
+
+def _training(runner) -> dict[str, str]:
+    lines = {'train data': _data(runner.train_dataloader.dataset)}
+    if runner.val_loop is not None:
+        lines['validation'] = _data(runner.val_dataloader.dataset)
+    lines |= {'model': _model(runner.model), 'schedule': _schedule(runner)}
+    lines['optimiser'] = ', '.join(_optimisers(runner.optim_wrapper))
+    return lines | {'device': f'{_device(runner)}, {_precision(runner.optim_wrapper)}'}
+
+
+def _data(dataset: Any) -> str:
+    """How many images of which folder, domains and splits."""
+    found = describe_dataset(dataset)
+    parts = [f'{name} {_data(part)}' for name, part in getattr(dataset, 'sets', {}).items()]
+    if parts:
+        return '; '.join(parts)
+    names: list[str] = []
+    for key in ('domains', 'domain', 'splits', 'split'):
+        value = found.get(key) or []
+        names += [value] if isinstance(value, str) else value
+    if found.get('holdout'):
+        names.append(f'part {found["holdout"].get("part")}')
+    places = f' ({", ".join(dict.fromkeys(names))})' if names else ''
+    return f'{found["images"]} images of {found.get("data_root") or found["type"]}{places}'
+
+
+def _model(model: nn.Module) -> str:
+    model = model.module if is_model_wrapper(model) else model
+    sizes = [(parameter.numel(), parameter.requires_grad) for parameter in model.parameters()]
+    trainable = sum(size for size, learns in sizes if learns)
+    frozen = sum(size for size, learns in sizes if not learns)
+    text = f'{type(model).__name__}, {_millions(trainable + frozen)} parameters'
+    return f'{text}, {_millions(trainable)} of them trainable' if frozen else text
+
+
+def _millions(count: int) -> str:
+    return f'{count / 1e6:.2f} M' if count >= 10_000 else str(count)
+
+
+def _schedule(runner) -> str:
+    by_epoch = isinstance(runner.train_loop, EpochBasedTrainLoop)
+    text = f'{runner.max_iters} iterations with batches of {runner.train_dataloader.batch_size}'
+    if by_epoch:
+        text = f'{runner.max_epochs} epochs, {text}'
+    if runner.world_size > 1:
+        text += f' in each of {runner.world_size} processes'
+    if runner.val_loop is not None:
+        unit = 'epochs' if by_epoch else 'iterations'
+        text += f', validation every {runner.train_loop.val_interval} {unit}'
+    return text
+
+
+def _optimisers(wrapper: OptimWrapper | OptimWrapperDict) -> Iterator[str]:
+    """Each optimiser with its highest learning rate, of the time after a warm-up."""
+    parts = wrapper.items() if isinstance(wrapper, OptimWrapperDict) else [('', wrapper)]
+    for name, part in parts:
+        rates = [group.get('initial_lr', group['lr']) for group in part.param_groups]
+        text = f'{name} {type(part.optimizer).__name__}, learning rate {max(rates):g}'.strip()
+        if min(rates) < max(rates):
+            text += f' (lowest {min(rates):.3g})'
+        steps = part._accumulative_counts
+        yield f'{text}, gradients of {steps} iterations' if steps > 1 else text
+
+
+def _device(runner) -> str:
+    processes = f'{runner.world_size} processes on ' if runner.world_size > 1 else ''
+    return f'{processes}{device_name()}'
+
+
+def _precision(wrapper: OptimWrapper | OptimWrapperDict) -> str:
+    part = next(iter(wrapper.values())) if isinstance(wrapper, OptimWrapperDict) else wrapper
+    if isinstance(part, AutocastOptimWrapper):
+        return 'bfloat16 (mixed)' if part.is_active else 'fp32: no mixed precision on this device'
+    if isinstance(part, AmpOptimWrapper):
+        return f'{str(part.cast_dtype or "float16").removeprefix("torch.")} (mixed)'
+    return 'fp32'
+
+
+def _origin(runner, start: Start) -> str:
+    """The checkpoint, or the pretrained weights that the config names."""
+    if start.resumed:
+        return f'{start.checkpoint}, resumed at iteration {runner.iter}'
+    if start.checkpoint:
+        return f'the weights of {start.checkpoint}'
+    named = {
+        value
+        for key, value in read_nodes(runner.cfg)
+        if re.match(r'model\..*(weights|checkpoint)$', key) and isinstance(value, str)
+    }
+    return f'pretrained {", ".join(sorted(named))}' if named else 'random weights'
