@@ -11,7 +11,6 @@ from torch import nn
 
 from depthda.engine.checkpoints import (
     check_is_checkpoint,
-    describe_mismatch,
     file_hash,
     latest_checkpoint,
     load_checkpoint_file,
@@ -85,21 +84,6 @@ def test_plain_content_survives_a_safe_round_trip(tmp_path):
 def test_what_is_not_data_is_not_saved():
     with pytest.raises(TypeError, match='plain data only'):
         to_plain({'model': nn.Linear(1, 1)})
-
-
-def test_mismatch_names_what_is_missing_left_over_and_misshapen():
-    model = nn.Sequential(nn.Linear(2, 3), nn.Linear(3, 1))
-    weights = model.state_dict()
-    assert describe_mismatch(model, weights) is None
-    assert describe_mismatch(model, {f'module.{k}': v for k, v in weights.items()}) is None
-
-    weights['0.weight'] = torch.zeros(3, 4)
-    weights['old.bias'] = weights.pop('1.bias')
-    fault = describe_mismatch(model, weights)
-    assert '1 missing (1.bias)' in fault
-    assert '1 not known to the model (old.bias)' in fault
-    assert '1 of another shape (0.weight)' in fault
-    assert 'bias' not in describe_mismatch(model, weights, allowed=[r'\.bias$'])
 
 
 def write(folder, name, age):
