@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 from mmengine.config import Config
+from mmengine.registry import init_default_scope
 from mmseg.apis import init_model
 from mmseg.registry import MODELS
 from torch import nn
@@ -113,6 +114,7 @@ def test_a_start_that_would_be_a_random_one_is_refused():
 @pytest.fixture(scope='module')
 def of_five_classes(tmp_path_factory):
     """A checkpoint of the sample's model with heads of five classes."""
+    init_default_scope('mmseg')  # before the fixture of each test does so
     cfg = Config.fromfile(CONFIG)
     torch.manual_seed(1)
     cfg.model.decode_head.num_classes = 5

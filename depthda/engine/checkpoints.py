@@ -17,10 +17,19 @@ from mmengine.logging import HistoryBuffer
 from depthda.errors import UserError
 from depthda.files import atomic_path
 
+
+def _empty(cls: type, *args) -> object:
+    return object.__new__(cls)
+
+
+def _ignore(self: object, state: object) -> None:
+    pass
+
+
 # A checkpoint of mmengine's own hook also holds loss histories as Python objects. They are read as
 # empty objects: nothing of them runs, and a start from the weights does not need them.
 _INERT = [
-    type(name, (), {'__module__': module, '__new__': lambda cls, *args: object.__new__(cls)})
+    type(name, (), {'__module__': module, '__new__': _empty, '__setstate__': _ignore})
     for module, name in (
         ('mmengine.logging.history_buffer', 'HistoryBuffer'),
         ('numpy', 'ndarray'),

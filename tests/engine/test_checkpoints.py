@@ -43,6 +43,28 @@ def test_a_checkpoint_that_would_run_code_is_refused(tmp_path, load):
     assert trace.exists()
 
 
+def test_the_weights_of_mmengine_s_own_checkpoints_are_read_and_nothing_of_it_runs(tmp_path):
+    histories = {'loss': HistoryBuffer([3.0, 1.0], [1, 2])}
+    content = {
+        'state_dict': {'w': torch.ones(3)},
+        'message_hub': {'log_scalars': histories, 'runtime_info': {'iter': np.int64(4)}},
+        'meta': {'iter': 4},
+    }
+    torch.save(content, tmp_path / 'iter_4.pth')
+    loaded = load_checkpoint_file(tmp_path / 'iter_4.pth')
+    assert loaded['state_dict']['w'].tolist() == [1, 1, 1] and loaded['meta'] == {'iter': 4}
+    assert not isinstance(loaded['message_hub']['log_scalars']['loss'], HistoryBuffer)
+    # getattr is how such a file names HistoryBuffer.min, and how another could reach os.system.
+    torch.save({'found': GetsAttribute()}, tmp_path / 'reach.pth')
+    assert not callable(load_checkpoint_file(tmp_path / 'reach.pth')['found'])
+    assert callable(torch.load(tmp_path / 'reach.pth', weights_only=False)['found'])
+
+
+class GetsAttribute:
+    def __reduce__(self):
+        return getattr, ('text', 'upper')
+
+
 def test_downloads_are_read_as_data_too(tmp_path, monkeypatch):
     path, trace = tmp_path / 'bomb.pth', tmp_path / 'it-ran'
     torch.save(Bomb(trace), path)
