@@ -20,6 +20,8 @@ def register_all() -> None:
     import depthda.engine  # noqa: F401
     import depthda.evaluation  # noqa: F401
     import depthda.models  # noqa: F401
-    from depthda.engine.checkpoints import install
+    from depthda.engine import checkpoints
+    from depthda.inference import images
 
-    install()
+    checkpoints.install()
+    images.install()

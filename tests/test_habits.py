@@ -74,5 +74,7 @@ def test_an_rgb_only_model_takes_any_image(tmp_path, sample):
 
 
 def test_the_checkpoint_of_another_model_is_refused(checkpoint):
-    with pytest.raises(UserError, match='does not fit the model.*missing.*backbone'):
+    with pytest.raises(
+        UserError, match='does not fit the model.*not known to the model .backbone.depth'
+    ):
         init_model(str(RGB_ONLY), checkpoint, device='cpu')

@@ -34,6 +34,7 @@ visualizer = dict(type='SegLocalVisualizer', vis_backends=vis_backends)
 log_processor = dict(by_epoch=False)
 log_level = 'INFO'
 load_from = None
+load_partial = False  # True: start from what fits of load_from, and list what does not
 resume = False
 
 tta_model = dict(type='SegTTAModel')

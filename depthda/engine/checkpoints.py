@@ -4,7 +4,6 @@ import functools
 import hashlib
 import re
 import zipfile
-from collections.abc import Sequence
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
@@ -17,6 +16,31 @@ from mmengine.logging import HistoryBuffer
 
 from depthda.errors import UserError
 from depthda.files import atomic_path
+
+
+def _empty(cls: type, *args) -> object:
+    return object.__new__(cls)
+
+
+def _ignore(self: object, state: object) -> None:
+    pass
+
+
+# A checkpoint of mmengine's own hook also holds loss histories as Python objects. They are read as
+# empty objects: nothing of them runs, and a start from the weights does not need them.
+_INERT = [
+    type(name, (), {'__module__': module, '__new__': _empty, '__setstate__': _ignore})
+    for module, name in (
+        ('mmengine.logging.history_buffer', 'HistoryBuffer'),
+        ('numpy', 'ndarray'),
+        ('numpy', 'dtype'),
+        ('numpy._core.multiarray', '_reconstruct'),
+        ('numpy._core.multiarray', 'scalar'),
+        ('numpy.core.multiarray', '_reconstruct'),
+        ('numpy.core.multiarray', 'scalar'),
+        ('builtins', 'getattr'),
+    )
+]
 
 
 def load_checkpoint_file(
@@ -32,7 +56,8 @@ def load_checkpoint_file(
     try:
         # Files of torch before 1.6 are no zips and cannot be mapped.
         mmap = mmap and zipfile.is_zipfile(file)
-        return torch.load(file, map_location=map_location, mmap=mmap, weights_only=True)
+        with torch.serialization.safe_globals(_INERT):
+            return torch.load(file, map_location=map_location, mmap=mmap, weights_only=True)
     except UnpicklingError as error:
         raise UserError(
             f'{_name(file)} holds more than tensors and plain values{_global_of(error)}, '
@@ -109,31 +134,6 @@ def restore_histories(message_hub: dict) -> None:
             )
 
 
-def describe_mismatch(
-    model: torch.nn.Module, state_dict: dict, allowed: Sequence[str] = ()
-) -> str | None:
-    """One line on what keeps ``state_dict`` from filling ``model`` exactly; None if nothing does.
-
-    Args:
-        model: The model to be filled.
-        state_dict: Weights by name, with or without the ``module.`` of a distributed run.
-        allowed: Regular expressions of keys that may be missing or left over.
-    """
-    theirs = {key.removeprefix('module.'): value.shape for key, value in state_dict.items()}
-    ours = {key: value.shape for key, value in model.state_dict().items()}
-
-    def declared(key: str) -> bool:
-        return any(re.search(pattern, key) for pattern in allowed)
-
-    faults = {
-        'missing': [key for key in ours if key not in theirs and not declared(key)],
-        'not known to the model': [k for k in theirs if k not in ours and not declared(k)],
-        'of another shape': [k for k in ours if k in theirs and ours[k] != theirs[k]],
-    }
-    parts = [f'{len(keys)} {what} ({_some(keys)})' for what, keys in faults.items() if keys]
-    return '; '.join(parts) or None
-
-
 def latest_checkpoint(work_dir: str | Path) -> Path | None:
     """The checkpoint that the last run in ``work_dir`` wrote last; None if there is none.
 
@@ -180,10 +180,6 @@ def file_hash(path: str | Path) -> str:
         while block := file.read(1 << 20):
             digest.update(block)
     return digest.hexdigest()[:12]
-
-
-def _some(keys: list[str]) -> str:
-    return ', '.join(keys[:3]) + (', …' if len(keys) > 3 else '')
 
 
 def _name(file) -> str:

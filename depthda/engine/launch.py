@@ -137,6 +137,7 @@ def test(
         'checkpoint': {'file': str(checkpoint), 'sha256': file_hash(checkpoint)},
         'selection': meta.get('selection'),
         'trained_on': meta.get('trained_on'),
+        'initialised_from': meta.get('initialised_from'),
         'tested_on': describe_dataset(dataset),
         'tta': tta,
         'seed': meta.get('seed'),

@@ -12,7 +12,7 @@ from depthda.errors import UserError
 # What somebody reads after the file has been parsed. Any other top-level name (a crop size, a
 # pipeline) has already been copied to where it is used, and overriding it would do nothing.
 READ = {*inspect.signature(Runner.__init__).parameters} - {'self', 'cfg'}
-READ |= {'tta_model', 'tta_pipeline', 'translate_dataset'}
+READ |= {'tta_model', 'tta_pipeline', 'translate_dataset', 'load_partial'}
 READ |= {'runner_type', 'model_wrapper_cfg', 'compile'}
 READ |= {'custom_imports', 'activation_checkpointing', 'efficient_conv_bn_eval'}
 

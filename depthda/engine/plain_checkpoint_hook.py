@@ -1,14 +1,14 @@
 """Checkpoints that hold data only and say how they came to be."""
 
-from collections.abc import Sequence
-
+from mmengine.config import Config
 from mmengine.hooks import CheckpointHook
 from mmengine.model import BaseTTAModel, is_model_wrapper
 from mmengine.registry import HOOKS
+from mmengine.runner import BaseLoop
 
-from depthda.engine.checkpoints import describe_mismatch, restore_histories, to_plain
+from depthda.engine.checkpoints import file_hash, restore_histories, to_plain
 from depthda.engine.provenance import describe_dataset
-from depthda.errors import UserError
+from depthda.weights import complete_weights, partial_weights
 
 
 @HOOKS.register_module()
@@ -16,24 +16,25 @@ class PlainCheckpointHook(CheckpointHook):
     """mmengine's ``CheckpointHook`` for checkpoints as data.
 
     Before saving, everything but tensors and built-ins is turned into these, and the split that
-    chose the checkpoint is written into its ``meta``. After loading, a key that is missing, left
-    over or of another shape is an error, because mmengine would only warn and go on with random
-    weights.
+    chose the checkpoint and the weights that the training started from are written into its
+    ``meta``. On loading, a key that is missing, left over or of another shape is an error, because
+    mmengine would only warn and go on with random weights. A training whose config has
+    ``load_partial=True`` starts from what fits of ``load_from``; a test and a resumed run never do.
 
     Args:
-        allowed_keys: Regular expressions of weights that may be missing or left over on load
-            (a fine-tuned head, say).
         **kwargs: As for ``CheckpointHook``.
     """
 
-    def __init__(self, allowed_keys: Sequence[str] = (), **kwargs) -> None:
+    def __init__(self, **kwargs) -> None:
         super().__init__(**kwargs)
-        self.allowed_keys = tuple(allowed_keys)
         self._saving_best = False
+        self._initialised_from: dict | None = None
 
     def before_save_checkpoint(self, runner, checkpoint: dict) -> None:
         meta = checkpoint['meta']
         meta['trained_on'] = describe_dataset(runner.train_dataloader.dataset)
+        if self._initialised_from:
+            meta['initialised_from'] = self._initialised_from
         meta['selection'] = {'rule': 'last iteration', 'on': None}
         if self._saving_best:
             meta['selection'] = {
@@ -58,14 +59,32 @@ class PlainCheckpointHook(CheckpointHook):
         model = runner.model
         while is_model_wrapper(model) or isinstance(model, BaseTTAModel):
             model = model.module
-        weights = checkpoint.get('state_dict', checkpoint)
-        if fault := describe_mismatch(model, weights, self.allowed_keys):
-            raise UserError(
-                f'the checkpoint does not fit the model of this config: weights {fault}; test it '
-                'with the config it was trained with, or declare the keys in '
-                'default_hooks.checkpoint.allowed_keys.'
-            )
-        # Some models look for themselves, too.
-        model.allowed_keys = self.allowed_keys
+        # Only a training has a built loop here, and it starts or goes on.
+        starts = isinstance(runner._train_loop, BaseLoop) and not runner._resume
+        if starts and runner.cfg.get('load_partial'):
+            weights, record = partial_weights(model, checkpoint, runner._load_from)
+        else:
+            weights, record = complete_weights(model, checkpoint, _advice(starts, runner.cfg)), {}
+        if 'state_dict' in checkpoint:
+            checkpoint['state_dict'] = weights
+        else:
+            checkpoint.clear()
+            checkpoint.update(weights)
+        if starts:
+            self._initialised_from = _name_file(runner._load_from) | record
+        else:
+            self._initialised_from = checkpoint.get('meta', {}).get('initialised_from')
         if 'message_hub' in checkpoint:
             restore_histories(checkpoint['message_hub'])
+
+
+def _advice(starts: bool, cfg: Config) -> str:
+    """What to do about a checkpoint that does not fit."""
+    if not starts:
+        return 'use the config it was trained with'
+    option = 'load_partial=True' if 'load_partial' in cfg else '+load_partial=True'
+    return f'to start from what fits, add --cfg-options {option}'
+
+
+def _name_file(path: str) -> dict[str, str]:
+    return {'file': path} | ({} if '://' in path else {'sha256': file_hash(path)})

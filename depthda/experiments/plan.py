@@ -226,6 +226,8 @@ def _identity(step: Step) -> Any:
         return list(step.tool)
     cfg = resolved_config(step).to_dict()
     content = {key: cfg[key] for key in DECIDING if key in cfg}
+    if cfg.get('load_partial'):
+        content['load_partial'] = True
     # When checkpoints are kept, and which of them is best.
     content['checkpoint'] = cfg.get('default_hooks', {}).get('checkpoint')
     rest = [step.name, step.of, step.checkpoint, step.against]

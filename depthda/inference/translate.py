@@ -18,7 +18,6 @@ from depthda.datasets.preparation.cutting import write_image
 from depthda.depth.storage import read_depth, write_depth
 from depthda.engine.checkpoints import (
     check_is_checkpoint,
-    describe_mismatch,
     file_hash,
     latest_checkpoint,
     load_checkpoint_file,
@@ -29,6 +28,7 @@ from depthda.engine.provenance import TRANSLATION, git_commit
 from depthda.errors import UserError
 from depthda.files import read_json, write_json
 from depthda.models.translation.drdg import resize_depth
+from depthda.weights import complete_weights
 
 _NEAREST = dict(mode='nearest-exact')  # of the place that bilinear resizing has, too
 
@@ -179,13 +179,7 @@ def _checkpoint(path: str | Path) -> Path:
 def _load(config: dict, checkpoint: str | Path) -> torch.nn.Module:
     model = MODELS.build(config)
     loaded = load_checkpoint_file(checkpoint, map_location='cpu')
-    weights = loaded.get('state_dict', loaded)
-    if fault := describe_mismatch(model, weights):
-        raise UserError(
-            f'the checkpoint {checkpoint} does not fit the model of this config: weights {fault}; '
-            'translate with the config that it was trained with.'
-        )
-    model.load_state_dict({key.removeprefix('module.'): value for key, value in weights.items()})
+    model.load_state_dict(complete_weights(model, loaded, 'use the config it was trained with'))
     device = 'cuda' if torch.cuda.is_available() else 'cpu'
     return model.to(device).eval()
 

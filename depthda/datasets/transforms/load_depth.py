@@ -20,14 +20,15 @@ class LoadDepth(BaseTransform):
        bands (as float32 too, so that what follows treats both kinds of set alike).
     2. An array that already has depth as its last channel passes through.
     3. Otherwise (an image path given to ``inference_model``) the path follows from the image's:
-       ``…/<image_folder>/12.png`` has its depth in ``…/<folder>/12.png`` (or ``.tif``).
+       ``…/images/12.png`` has its depth in ``…/<folder>/12.png`` (or ``.tif``).
 
     Bilinear resizing blends valid depth with the 0 of a hole along the hole's rim.
 
     Args:
-        folder: Folder of the depth maps beside ``image_folder``. None: nothing is looked for, an
-            image that 1 and 2 do not give a depth has none, as RGB-only models want it.
-        image_folder: Folder of the images.
+        folder: Folder of the depth maps beside the folder of the images. None: nothing is looked
+            for, an image that 1 and 2 do not give a depth has none, as RGB-only models want it.
+        image_folder: Folder of the images, if ``folder`` lies more than one level above them; by
+            default the folder that an image is in, whatever its name.
         optical_bands: 3, or 4 for RGB+NIR.
         value_range: (low, high) in metres that a GeoTIFF is mapped from; None: the map's own
             minimum and maximum. PNG maps are relative depth and never rescaled.
@@ -38,7 +39,7 @@ class LoadDepth(BaseTransform):
     def __init__(
         self,
         folder: str | None = None,
-        image_folder: str = 'images_png',
+        image_folder: str | None = None,
         optical_bands: int = 3,
         value_range: tuple[float, float] | None = None,
     ) -> None:
@@ -92,7 +93,7 @@ class LoadDepth(BaseTransform):
                 'path of an image that has a depth map'
             )
         image = Path(image_path).absolute()
-        parts = Path(self.image_folder).parts
+        parts = Path(self.image_folder or image.parent.name).parts
         if image.parent.parts[-len(parts) :] != parts:
             raise UserError(
                 f'{image_path} is in no folder {self.image_folder}, so its depth map in '

@@ -8,10 +8,10 @@ from mmseg.registry import MODELS
 from mmseg.utils import SampleList, add_prefix
 from torch import Tensor, nn
 
-from depthda.engine.checkpoints import describe_mismatch
 from depthda.errors import UserError
 from depthda.models.segmentors.head_channels import check_channels
 from depthda.models.segmentors.sliding_window import slide_inference
+from depthda.weights import complete_weights
 
 
 @MODELS.register_module()
@@ -27,12 +27,8 @@ class DepthGuidedEncoderDecoder(EncoderDecoder):
 
     A checkpoint of another model is refused, also by mmseg's ``init_model``, which would take what
     fits and leave the rest random; ``torch``'s own ``load_state_dict(..., strict=False)`` is not.
-
-    Attributes:
-        allowed_keys: Regular expressions of weights that may be missing or left over.
     """
 
-    allowed_keys: tuple[str, ...] = ()
     _told = False
 
     def __init__(self, *args, **kwargs) -> None:
@@ -62,11 +58,10 @@ class DepthGuidedEncoderDecoder(EncoderDecoder):
         # mmengine comes here directly and only logs what does not fit. A prefix means that this
         # model is part of another module, whose loader sees all keys.
         if not (prefix or self._told):
-            if fault := describe_mismatch(self, state_dict, self.allowed_keys):
-                raise UserError(
-                    f'the checkpoint does not fit the model of this config: weights {fault}; load '
-                    'it with the config it was trained with.'
-                )
+            weights = complete_weights(self, state_dict, 'use the config it was trained with')
+            # In place: the loader goes on to the children with this dict.
+            state_dict.clear()
+            state_dict.update(weights)
         super()._load_from_state_dict(state_dict, prefix, *args)
 
     def loss(self, inputs: Tensor, data_samples: SampleList) -> dict[str, Tensor]:

@@ -31,10 +31,10 @@ def test_depth_path_none_leaves_the_bands(make_tree):
     assert results['img'].dtype == np.float32 and results['num_optical'] == 3
 
 
-@pytest.mark.parametrize('image_folder', ['images_png', 'Urban/images_png'])
+@pytest.mark.parametrize('image_folder', [None, 'images_png', 'Urban/images_png'])
 def test_the_path_follows_from_the_image_s(make_tree, image_folder):
     folder = make_tree() / 'Train/Urban'
-    depth = 'rdepth/test' if image_folder == 'images_png' else 'Urban/rdepth/test'
+    depth = 'Urban/rdepth/test' if image_folder == 'Urban/images_png' else 'rdepth/test'
     load = LoadDepth(folder=depth, image_folder=image_folder)
     results = load(dict(img=image(), img_path=str(folder / 'images_png/2.png')))
     assert results['depth_path'] == str(folder / 'rdepth/test/2.png')
@@ -121,8 +121,8 @@ def test_wrong_settings():
 
 
 def test_inference_model_s_way_with_a_path_and_with_an_array(make_tree):
-    """mmseg drops LoadAnnotations, renames the first transform for arrays, and packs the rest."""
-    from mmseg.apis.utils import _preprare_data
+    """LoadAnnotations is dropped, the first transform replaced for arrays, the rest packed."""
+    from depthda.inference.images import prepare_images
 
     init_default_scope('mmseg')
     path = make_tree() / 'Train/Urban/images_png/3.png'
@@ -140,10 +140,10 @@ def test_inference_model_s_way_with_a_path_and_with_an_array(make_tree):
             )
         )
 
-    data, is_batch = _preprare_data(str(path), Model)
+    data, is_batch = prepare_images(str(path), Model)
     assert not is_batch and data['inputs'][0].shape == (4, 24, 32)
     array = np.dstack([cv2.imread(str(path)), np.full((48, 64), 0.5)]).astype(np.float32)
-    data, _ = _preprare_data([array, array], Model)
+    data, _ = prepare_images([array, array], Model)
     assert len(data['inputs']) == 2 and (data['inputs'][1][3] == 0.5).all()
     with pytest.raises(UserError, match='give an H×W×4 array'):
-        _preprare_data(array[..., :3], Model)
+        prepare_images(array[..., :3], Model)

@@ -1,0 +1,101 @@
+"""Names of weights in other layouts: mmseg's own models, mmpretrain's ConvNeXt, the release."""
+
+import re
+from collections.abc import Collection, Mapping
+
+import torch
+from torch import Tensor
+
+MMPRETRAIN = "mmpretrain's ConvNeXt names"
+RELEASE = 'the names of the released depth-guided code'
+ONE_ENCODER = 'a single encoder for the optical bands'
+WRAPPED = 'a head or a fusion that is wrapped on one side only'
+
+_ENCODER = r'^(backbone\.(?:depth\.)?)'
+_STEM = r'\1model.embeddings.'
+_STAGE = r'\1model.encoder.stages.\2.'
+_BLOCK = rf'{_STAGE}layers.\3.'
+_CONTRAST = r'^decode_head\.contrast_losses\.(\d)\.'
+_MIX = re.compile(rf'{_CONTRAST}fusion_weight_logit$')
+
+# (layout, pattern, replacement), applied in this order. They lead from every layout to one common
+# name, so that two names of the same tensor meet there, whichever of the two the model has.
+_RULES = [
+    (layout, re.compile(pattern), replacement)
+    for layout, pattern, replacement in [
+        (RELEASE, r'^backbone2\.', 'backbone.depth.'),
+        (RELEASE, r'^neck\.down_channel\.', 'neck.gates.'),
+        (RELEASE, r'^neck\.soft_ffn\.', 'neck.mlps.'),
+        (RELEASE, rf'{_CONTRAST}proj_head1\.', r'neck.rgb_projections.\1.'),
+        (RELEASE, rf'{_CONTRAST}proj_head2\.', r'neck.depth_projections.\1.'),
+        (RELEASE, r'^(neck\.\w+_projections\.\d)\.0\.', r'\1.conv.'),
+        (RELEASE, r'^(neck\.\w+_projections\.\d)\.1\.', r'\1.bn.'),
+        (RELEASE, r'^decode_head\.mask_refiner\.refine_weight$', 'decode_head.step'),
+        (RELEASE, r'^decode_head\.mask_refiner\.fusion_branch\.3\.', 'decode_head.residual.'),
+        (RELEASE, r'^decode_head\.mask_refiner\.fusion_branch\.', 'decode_head.merge.'),
+        (RELEASE, r'^decode_head\.mask_refiner\.logit_branch\.', 'decode_head.logits_branch.'),
+        (RELEASE, r'^decode_head\.mask_refiner\.depth_branch\.', 'decode_head.depth_branch.'),
+        (RELEASE, r'^(decode_head\.(?:logits_branch|depth_branch|merge))\.0\.', r'\1.conv.'),
+        (RELEASE, r'^(decode_head\.(?:logits_branch|depth_branch|merge))\.1\.', r'\1.bn.'),
+        (ONE_ENCODER, r'^backbone\.rgb\.', 'backbone.'),
+        (WRAPPED, r'^decode_head\.head\.', 'decode_head.'),
+        (WRAPPED, r'^neck\.fusion\.', 'neck.'),
+        (MMPRETRAIN, rf'{_ENCODER}downsample_layers\.0\.0\.', rf'{_STEM}patch_embeddings.'),
+        (MMPRETRAIN, rf'{_ENCODER}downsample_layers\.0\.1\.', rf'{_STEM}layernorm.'),
+        (MMPRETRAIN, rf'{_ENCODER}downsample_layers\.(\d)\.', rf'{_STAGE}downsampling_layer.'),
+        (MMPRETRAIN, rf'{_ENCODER}stages\.(\d)\.(\d+)\.depthwise_conv\.', rf'{_BLOCK}dwconv.'),
+        (MMPRETRAIN, rf'{_ENCODER}stages\.(\d)\.(\d+)\.norm\.', rf'{_BLOCK}layernorm.'),
+        (MMPRETRAIN, rf'{_ENCODER}stages\.(\d)\.(\d+)\.pointwise_conv', rf'{_BLOCK}pwconv'),
+        (MMPRETRAIN, rf'{_ENCODER}stages\.(\d)\.(\d+)\.gamma$', rf'{_BLOCK}layer_scale_parameter'),
+        *(
+            (MMPRETRAIN, rf'{_ENCODER}norm{i}\.', rf'\1model.hidden_states_norms.stage{i + 1}.')
+            for i in range(4)
+        ),
+    ]
+]  # fmt: skip
+
+
+def translate_keys(
+    weights: Mapping[str, Tensor], known: Collection[str]
+) -> tuple[dict[str, Tensor], list[str]]:
+    """Give the tensors of a checkpoint the names that a model has for them.
+
+    A key that the model knows keeps its name, and so does one that no layout explains. Values are
+    not touched, but for the mixing weights of the contrast: the release has one a scale, and here
+    they are one tensor.
+
+    Args:
+        weights: Tensors by name, with or without the ``module.`` of a distributed run.
+        known: The model's names.
+
+    Returns:
+        The tensors by their new names, and the layouts that were recognised, for a log.
+    """
+    weights = {key.removeprefix('module.'): value for key, value in weights.items()}
+    mixing = sorted(key for key in weights if _MIX.match(key))
+    if mixing and 'neck.mix' in known:
+        weights['neck.mix'] = torch.stack([weights.pop(key) for key in mixing])
+    own = {}
+    for key in known:
+        common, layouts = _common_name(key)
+        own[common] = None if common in own else (key, layouts)  # ambiguous: not translated
+    translated, found = {}, set()
+    for key, value in weights.items():
+        common, layouts = _common_name(key)
+        match = None if key in known else own.get(common)
+        if match is None or match[0] in weights:
+            translated[key] = value
+            continue
+        translated[match[0]] = value
+        found |= layouts ^ match[1]
+    return translated, sorted(found | ({RELEASE} if mixing and 'neck.mix' in known else set()))
+
+
+def _common_name(key: str) -> tuple[str, frozenset[str]]:
+    """The name that all layouts share, and the layouts that had another."""
+    layouts = set()
+    for layout, pattern, replacement in _RULES:
+        key, count = pattern.subn(replacement, key)
+        if count:
+            layouts.add(layout)
+    return key, frozenset(layouts)

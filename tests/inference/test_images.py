@@ -1,0 +1,126 @@
+"""mmseg's ``inference_model`` with paths and arrays, one at a time, in lists, and in any order."""
+
+import shutil
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from mmseg.apis import inference_model, init_model
+
+from depthda.errors import UserError
+
+CONFIGS = Path(__file__).parents[2] / 'configs' / 'sample'
+
+
+@pytest.fixture(scope='module')
+def models():
+    torch.manual_seed(0)
+    names = ('depthda', 'upernet', 'depthseg')
+    return {name: init_model(str(CONFIGS / f'{name}_tiny_u2r.py'), device='cpu') for name in names}
+
+
+@pytest.fixture(scope='module')
+def loveda(sample):
+    """A tile in LoveDA's layout, and the array of it with depth last."""
+    path = sorted((sample / 'Test/Rural/images_png').iterdir())[0]
+    return path, stacked(path, path.parents[1] / 'rdepth/synthetic' / path.name)
+
+
+def stacked(image, depth):
+    depth = cv2.imread(str(depth), cv2.IMREAD_UNCHANGED) / 65535
+    return np.dstack([cv2.imread(str(image)), depth]).astype(np.float32)
+
+
+def logits(model, image):
+    return inference_model(model, image).seg_logits.data
+
+
+def test_paths_and_arrays_in_any_order_and_number(models, loveda):
+    """The first call decides nothing for the next."""
+    path, array = loveda
+    model = models['depthda']
+    pipeline = [dict(step) for step in model.cfg.test_pipeline]
+    expected = logits(model, str(path))
+    assert expected.shape == (7, 128, 128) and expected.std() > 0
+    for image in (array, str(path), path, array, str(path)):
+        assert torch.equal(logits(model, image), expected)
+    for several in ([array, array], [str(path), path], [path, array], (array, str(path))):
+        found = inference_model(model, several)
+        assert len(found) == 2
+        for each in found:
+            torch.testing.assert_close(each.seg_logits.data, expected, rtol=1e-4, atol=1e-5)
+    assert [dict(step) for step in model.cfg.test_pipeline] == pipeline
+
+
+@pytest.mark.parametrize('images, depth', [('images', 'rdepth/synthetic'), ('rgb', 'depth')])
+def test_depth_stands_beside_the_images_whatever_their_folder_is_called(
+    models, loveda, tmp_path, images, depth
+):
+    """A prepared dataset has its images in ``images`` and its maps in ``depth``."""
+    path, _ = loveda
+    image, map_path = tmp_path / images / 'a.png', tmp_path / depth / 'a.png'
+    for source, target in ((path, image), (path.parents[1] / 'rdepth/synthetic', map_path)):
+        target.parent.mkdir(parents=True)
+        shutil.copy(source if source.is_file() else source / path.name, target)
+    model = models['depthda']
+    steps = {step['type']: step for step in model.cfg.test_pipeline}
+    before, steps['LoadDepth']['folder'] = steps['LoadDepth']['folder'], depth
+    try:
+        assert torch.equal(logits(model, str(image)), logits(model, loveda[1]))
+    finally:
+        steps['LoadDepth']['folder'] = before
+    map_path.unlink()
+    if depth == before:
+        with pytest.raises(UserError) as error:
+            inference_model(model, str(image))
+        assert str(error.value) == f'{image} has no depth map {map_path} (or .tif): add it'
+
+
+@pytest.mark.parametrize('name', ['upernet', 'depthseg'])
+def test_models_of_the_optical_bands_take_images_with_and_without_depth(models, loveda, name):
+    path, array = loveda
+    expected = logits(models[name], array[..., :3].astype(np.uint8))
+    for image in (str(path), array, array[..., :3]):
+        assert torch.equal(logits(models[name], image), expected)
+
+
+def test_mistakes_are_one_sentence(models, loveda, tmp_path):
+    path, array = loveda
+    for image, message in (
+        (tmp_path / 'no.png', f'there is no image {tmp_path}/no.png: give the path of a file, or'),
+        ([], 'inference_model got an empty list: give one image or more.'),
+        (array[..., :3], "this model's pipeline wants depth as the last channel: give an H×W×4"),
+        ([array, array[:64]], r'sizes .* cannot share a batch'),
+    ):
+        with pytest.raises(UserError, match=message):
+            inference_model(models['depthda'], image)
+    # A mistake leaves the next call as it was.
+    assert torch.equal(logits(models['depthda'], path), logits(models['depthda'], array))
+
+
+def test_four_bands_are_read_with_all_of_them_after_an_array(tmp_path):
+    """The loader of the config stays, where mmseg would have put its own of three bands."""
+    from mmengine.config import Config
+
+    from depthda.inference.images import prepare_images
+
+    bands = np.random.default_rng(0).integers(1, 256, (8, 8, 4), dtype=np.uint8)
+    cv2.imwrite(str(tmp_path / 'a.png'), bands)
+
+    class Model:
+        cfg = Config(
+            dict(
+                test_pipeline=[
+                    dict(type='LoadMultibandImage'),
+                    dict(type='LoadDepth', optical_bands=4),
+                    dict(type='PackSegInputs'),
+                ]
+            )
+        )
+
+    batch, is_list = prepare_images([bands, str(tmp_path / 'a.png')], Model)
+    assert is_list and len(batch['inputs']) == 2
+    for image in batch['inputs']:
+        assert np.array_equal(image.numpy().transpose(1, 2, 0), bands)

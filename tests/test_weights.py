@@ -1,0 +1,211 @@
+"""The check between a checkpoint and a model, and partial starts."""
+
+import re
+import shlex
+from argparse import ArgumentParser
+from pathlib import Path
+
+import pytest
+import torch
+from mmengine.config import Config
+from mmengine.registry import init_default_scope
+from mmseg.apis import init_model
+from mmseg.registry import MODELS
+from torch import nn
+
+from depthda.cli import OptionsAction
+from depthda.engine.launch import load_config, test, train
+from depthda.errors import UserError
+from depthda.files import read_json
+from depthda.weights import complete_weights, match_weights, partial_weights
+
+test.__test__ = False  # the function under test, not a test
+
+SAMPLES = Path(__file__).parents[1] / 'configs' / 'sample'
+CONFIG = SAMPLES / 'depthda_tiny_u2r.py'
+ADVICE = 'use the config it was trained with'
+
+
+def two_layers():
+    return nn.Sequential(nn.Linear(2, 3), nn.Linear(3, 1))
+
+
+def test_what_keeps_a_checkpoint_from_filling_a_model_is_named():
+    model = two_layers()
+    weights = model.state_dict()
+    assert match_weights(model, weights).fault() is None
+    distributed = {f'module.{key}': value for key, value in weights.items()}
+    assert complete_weights(model, {'state_dict': distributed}, ADVICE).keys() == weights.keys()
+
+    weights['0.weight'] = torch.zeros(3, 4)
+    weights['old.bias'] = weights.pop('1.bias')
+    with pytest.raises(UserError) as error:
+        complete_weights(model, weights, ADVICE)
+    assert str(error.value) == (
+        'the checkpoint does not fit the model of this config: weights 1 missing (1.bias); '
+        '1 not known to the model (old.bias); 1 of another shape (0.weight 3×4 instead of 3×2); '
+        'use the config it was trained with.'
+    )
+
+
+def test_a_checkpoint_without_tensors_is_named():
+    with pytest.raises(UserError) as error:
+        match_weights(two_layers(), {'model': {}, 'epoch': 3})
+    assert str(error.value) == (
+        'the checkpoint has no tensor under model, epoch: save it again as '
+        "{'state_dict': ...} with tensors by their names in the model."
+    )
+
+
+class Segmentor(nn.Module):
+    def __init__(self, bands=3, classes=7):
+        super().__init__()
+        self.backbone = nn.Sequential(nn.Conv2d(bands, 8, 3), nn.Conv2d(8, 8, 3))
+        self.decode_head = nn.Sequential(nn.Conv2d(8, classes, 1))
+        self.extra = nn.Linear(2, 2)
+
+
+def test_what_fits_is_taken_and_the_rest_keeps_its_start(capsys):
+    source, model = Segmentor(bands=4, classes=5), Segmentor()
+    stored = source.state_dict()
+    del stored['extra.bias']
+    stored['teacher.weight'] = torch.zeros(1)
+    before = {key: value.clone() for key, value in model.state_dict().items()}
+    weights, record = partial_weights(model, {'state_dict': stored}, 'other.pth')
+    assert weights.keys() == before.keys()
+    taken = {key for key in before if weights[key] is stored.get(key)}
+    assert taken == {'backbone.0.bias', 'backbone.1.weight', 'backbone.1.bias', 'extra.weight'}
+    assert all(torch.equal(weights[key], before[key]) for key in before.keys() - taken)
+    assert record == {
+        'loaded': 4,
+        'of': 8,
+        'skipped': {
+            'of another shape': [
+                'backbone.0.weight 8×4×3×3 instead of 8×3×3×3',
+                'decode_head.0.weight 5×8×1×1 instead of 7×8×1×1',
+                'decode_head.0.bias 5 instead of 7',
+            ],
+            'missing in the checkpoint': ['extra.bias (1)'],
+            'left over': ['teacher.weight (1)'],
+        },
+    }
+    printed = capsys.readouterr().out
+    assert 'load_partial: 4 of 8 tensors from other.pth\n' in printed
+    assert '  of another shape: backbone.0.weight 8×4×3×3 instead of 8×3×3×3, decode_' in printed
+    assert '  missing in the checkpoint: extra.bias (1)\n  left over: teacher.weight (1)' in printed
+
+
+def test_a_start_that_would_be_a_random_one_is_refused():
+    """A few numbers fit any model: its biases, say."""
+    model, stored = Segmentor(), Segmentor().state_dict()
+    for key in ('backbone.0.weight', 'backbone.1.weight'):
+        stored[key] = torch.zeros(1)
+    with pytest.raises(UserError) as error:
+        partial_weights(model, stored, 'other.pth')
+    assert str(error.value) == (
+        'load_partial: 2% of the encoder of this config would come from other.pth (weights 2 of '
+        'another shape (backbone.0.weight 1 instead of 8×3×3×3, backbone.1.weight 1 instead of '
+        '8×8×3×3)): give load_from a checkpoint with the same encoder, or leave it out.'
+    )
+    with pytest.raises(UserError, match='^load_partial: 0% of the model of this config would'):
+        partial_weights(two_layers(), {'a': torch.zeros(1)}, 'other.pth')
+
+
+@pytest.fixture(scope='module')
+def of_five_classes(tmp_path_factory):
+    """A checkpoint of the sample's model with heads of five classes."""
+    init_default_scope('mmseg')  # before the fixture of each test does so
+    cfg = Config.fromfile(CONFIG)
+    torch.manual_seed(1)
+    cfg.model.decode_head.num_classes = 5
+    path = tmp_path_factory.mktemp('weights') / 'five.pth'
+    content = {'state_dict': MODELS.build(cfg.model).state_dict(), 'meta': {}}
+    torch.save(content, path)
+    return path
+
+
+@pytest.fixture
+def short(short_run, of_five_classes):
+    return short_run | {'load_from': str(of_five_classes)}
+
+
+def test_the_advice_is_what_to_type(short, tmp_path, of_five_classes):
+    """From the error to a trained, resumed and tested run, with the words that it prints."""
+    with pytest.raises(UserError) as error:
+        train(CONFIG, str(tmp_path / 'run'), cfg_options=short)
+    said = str(error.value)
+    assert re.fullmatch(
+        r'the checkpoint does not fit the model of this config: weights 2 of another shape '
+        r'\(decode_head.conv_seg.weight 5×(\d+)×1×1 instead of 7×\1×1×1, '
+        r'decode_head.conv_seg.bias 5 instead of 7\); to start from what fits, add '
+        r'--cfg-options load_partial=True\.',
+        said,
+    )
+    parser = ArgumentParser()
+    parser.add_argument('--cfg-options', nargs='+', action=OptionsAction)
+    typed = re.search(r'--cfg-options .*(?=\.$)', said)[0]
+    options = short | parser.parse_args(shlex.split(typed)).cfg_options
+
+    runner = train(CONFIG, str(tmp_path / 'run'), cfg_options=options | {'train_cfg.max_iters': 2})
+    stored = torch.load(of_five_classes, weights_only=True)['state_dict']
+    record = read_meta(tmp_path / 'run/iter_2.pth')
+    assert record['file'] == str(of_five_classes) and len(record['sha256']) == 12
+    assert (record['loaded'], record['of']) == (len(stored) - 2, len(stored))
+    assert record['skipped']['of another shape'][1] == 'decode_head.conv_seg.bias 5 instead of 7'
+    log = next((tmp_path / 'run').glob('*/*.log')).read_text()
+    assert f'load_partial: {len(stored) - 2} of {len(stored)} tensors from' in log
+    assert runner.iter == 2
+
+    # A resumed run reads its own checkpoint whole, and keeps the record.
+    train(CONFIG, str(tmp_path / 'run'), resume=True, cfg_options=options)
+    assert read_meta(tmp_path / 'run/iter_4.pth') == record
+    results = test(CONFIG, tmp_path / 'run/iter_4.pth', str(tmp_path / 'test'), cfg_options=short)
+    assert results['initialised_from'] == record
+    assert read_json(tmp_path / 'test/metrics.json')['initialised_from'] == record
+
+
+def read_meta(path):
+    return torch.load(path, weights_only=True, map_location='cpu')['meta']['initialised_from']
+
+
+def test_a_test_never_takes_a_part(of_five_classes, short, tmp_path):
+    options = short | {'load_partial': True}
+    with pytest.raises(UserError, match=rf'conv_seg.bias 5 instead of 7\); {ADVICE}\.$'):
+        test(CONFIG, of_five_classes, str(tmp_path), cfg_options=options)
+    with pytest.raises(UserError, match=rf'conv_seg.bias 5 instead of 7\); {ADVICE}\.$'):
+        init_model(str(CONFIG), str(of_five_classes), device='cpu')
+
+
+def test_a_config_without_the_key_is_told_to_add_it(of_five_classes, short, tmp_path):
+    cfg = load_config(CONFIG, short)
+    del cfg._cfg_dict['load_partial']
+    cfg.dump(tmp_path / 'mine.py')
+    with pytest.raises(UserError, match=r'add --cfg-options \+load_partial=True\.$'):
+        train(tmp_path / 'mine.py', str(tmp_path / 'run'))
+    added = {'+load_partial': True, 'train_cfg.max_iters': 1}
+    train(tmp_path / 'mine.py', str(tmp_path / 'run'), cfg_options=added)
+
+
+def test_a_model_that_fits_needs_no_option_and_is_recorded(short_run, tmp_path):
+    path = tmp_path / 'seven.pth'
+    torch.save({'state_dict': MODELS.build(Config.fromfile(CONFIG).model).state_dict()}, path)
+    options = short_run | {'load_from': str(path), 'train_cfg.max_iters': 2}
+    train(CONFIG, str(tmp_path / 'run'), cfg_options=options)
+    assert read_meta(tmp_path / 'run/iter_2.pth').keys() == {'file', 'sha256'}
+
+
+def test_a_model_of_mmseg_starts_the_optical_encoder(short_run, tmp_path, capsys):
+    """The RGB-only model of the sample, saved by mmengine's own hook, under mmseg's names."""
+    rgb = Config.fromfile(SAMPLES / 'upernet_tiny_u2r.py').model
+    single = MODELS.build(dict(rgb, type='EncoderDecoder'))
+    torch.save({'state_dict': single.state_dict(), 'meta': {}}, tmp_path / 'rgb.pth')
+    options = short_run | {'load_from': str(tmp_path / 'rgb.pth'), 'train_cfg.max_iters': 2}
+    with pytest.raises(UserError, match=r'missing \(backbone.depth\..*load_partial=True\.$'):
+        train(CONFIG, str(tmp_path / 'run'), cfg_options=options)
+    train(CONFIG, str(tmp_path / 'run'), cfg_options=options | {'load_partial': True})
+    assert 'the checkpoint was read as a single encoder for the optical bands' in (
+        capsys.readouterr().out
+    )
+    skipped = read_meta(tmp_path / 'run/iter_2.pth')['skipped']
+    assert skipped['missing in the checkpoint'][0].startswith('backbone.depth (')
+    assert not any('backbone.rgb' in key for found in skipped.values() for key in found)
