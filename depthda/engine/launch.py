@@ -10,6 +10,7 @@ from mmengine.config import Config
 from mmengine.dist import is_main_process
 from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
+from mmseg.registry import METRICS
 
 from depthda.console import quiet_console, runner_class, show
 from depthda.engine.checkpoints import check_is_checkpoint, file_hash, read_meta
@@ -26,6 +27,7 @@ from depthda.evaluation.segmentation_metric import SegmentationMetric
 from depthda.evaluation.submission import foresee, pack
 from depthda.evaluation.tile_counts import FILE, save_tiles
 from depthda.files import write_json
+from depthda.models.segmentors.depth_guided import DepthGuidedEncoderDecoder
 
 _last_name = ''  # that mmengine gave a run of this process
 
@@ -168,10 +170,22 @@ def _build_runner(cfg: Config, start: Start) -> Runner:
     cfg.resume = False
     _await_a_new_name()
     runner = runner_class(cfg).from_cfg(cfg)
+    _spare_logits(runner, cfg)
     global _last_name
     _last_name = runner.timestamp
     runner._load_from, runner._resume = start.checkpoint, start.resumed
     return runner
+
+
+def _spare_logits(runner: Runner, cfg: Config) -> None:
+    """Tell the model to predict maps alone where every metric counts on these alone."""
+    model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+    metrics = [cfg.get('val_evaluator') or [], cfg.get('test_evaluator') or []]
+    metrics = [m for each in metrics for m in (each if isinstance(each, list) else [each])]
+    if isinstance(model, DepthGuidedEncoderDecoder):
+        model.keep_logits = not all(
+            getattr(METRICS.get(metric['type']), 'labels_suffice', False) for metric in metrics
+        )
 
 
 def _await_a_new_name() -> None:

@@ -31,6 +31,7 @@ class PredictionWriter(BaseMetric):
     """
 
     default_prefix = ''  # None would make mmengine warn
+    labels_suffice = True  # it takes the predicted map, no logits
 
     def __init__(
         self,

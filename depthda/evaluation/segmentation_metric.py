@@ -54,6 +54,7 @@ class SegmentationMetric(BaseMetric):
     """
 
     default_prefix = ''  # None would make mmengine warn
+    labels_suffice = True  # it takes the predicted map, no logits
 
     def __init__(
         self,

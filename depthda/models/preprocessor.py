@@ -91,7 +91,9 @@ class RGBDDataPreprocessor(SegDataPreProcessor):
                     f'Test images of sizes {sizes} cannot share a batch: set the batch size to 1, '
                     f'or pad them with data_preprocessor.test_cfg=dict(size_divisor=32).'
                 )
-            return dict(inputs=torch.stack(images), data_samples=samples)
+            # A large scene comes alone, and twice would be a lot.
+            inputs = images[0][None] if len(images) == 1 else torch.stack(images)
+            return dict(inputs=inputs, data_samples=samples)
 
         padding = self.test_cfg
         if training:

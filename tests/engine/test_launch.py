@@ -3,15 +3,18 @@ import os
 import time
 from datetime import datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
+from mmengine.config import Config
 
 from depthda.engine import launch
 from depthda.engine.checkpoints import read_meta
-from depthda.engine.launch import load_config, test, train
+from depthda.engine.launch import _spare_logits, load_config, test, train
 from depthda.errors import UserError
 from depthda.evaluation.tile_counts import load_tiles
+from depthda.models.segmentors.depth_guided import DepthGuidedEncoderDecoder
 
 test.__test__ = False  # the function under test, not a test
 
@@ -128,6 +131,23 @@ def test_test_time_augmentation_averages_the_flips(trained, tmp_path):
     )
     assert flipped['tta'] and flipped['scores']['OA'] != plain['scores']['OA']
     assert flipped['scores']['OA'] == pytest.approx(plain['scores']['OA'], abs=15)
+
+
+@pytest.mark.parametrize(
+    'val, test, kept',
+    [
+        (dict(type='SegmentationMetric'), [dict(type='PredictionWriter', out_dir='x')], False),
+        (None, None, False),  # the server protocol, before its writer is added
+        (dict(type='IoUMetric'), dict(type='SegmentationMetric'), True),
+        (dict(type='SegmentationMetric'), [dict(type='IoUMetric')], True),
+    ],
+)
+def test_logits_are_kept_for_metrics_that_may_want_them(val, test, kept):
+    model = DepthGuidedEncoderDecoder.__new__(DepthGuidedEncoderDecoder)
+    _spare_logits(
+        SimpleNamespace(model=model), Config(dict(val_evaluator=val, test_evaluator=test))
+    )
+    assert model.keep_logits is kept
 
 
 def test_a_checkpoint_of_another_model_is_refused(trained, tmp_path):

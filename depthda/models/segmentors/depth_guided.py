@@ -3,6 +3,7 @@
 from typing import Any
 
 import torch
+from mmengine.structures import PixelData
 from mmseg.models.segmentors import EncoderDecoder
 from mmseg.registry import MODELS
 from mmseg.utils import SampleList, add_prefix
@@ -10,7 +11,7 @@ from torch import Tensor, nn
 
 from depthda.errors import UserError
 from depthda.models.segmentors.head_channels import check_channels
-from depthda.models.segmentors.sliding_window import slide_inference
+from depthda.models.segmentors.sliding_window import slide_inference, slide_labels
 from depthda.weights import complete_weights
 
 
@@ -27,8 +28,13 @@ class DepthGuidedEncoderDecoder(EncoderDecoder):
 
     A checkpoint of another model is refused, also by mmseg's ``init_model``, which would take what
     fits and leave the rest random; ``torch``'s own ``load_state_dict(..., strict=False)`` is not.
+
+    Attributes:
+        keep_logits: Predictions carry ``seg_logits``. Where only the predicted map is used, False
+            spares the logits of the whole image; what is predicted is the same.
     """
 
+    keep_logits = True
     _told = False
 
     def __init__(self, *args, **kwargs) -> None:
@@ -80,17 +86,44 @@ class DepthGuidedEncoderDecoder(EncoderDecoder):
         labels = torch.cat([sample.gt_sem_seg.data for sample in data_samples])
         return (labels != self.decode_head.ignore_index) & inputs[:, -1].isfinite()
 
+    def predict(self, inputs: Tensor, data_samples: SampleList | None = None) -> SampleList:
+        """As mmseg does it; without ``keep_logits`` windows become labels row by row."""
+        if self.keep_logits or not self._labels_suffice(inputs, data_samples):
+            return super().predict(inputs, data_samples)
+        metas = [sample.metainfo for sample in data_samples]
+        labels = slide_labels(self.encode_decode, inputs, metas, **self._windows())
+        for sample, meta, label in zip(data_samples, metas, labels, strict=True):
+            rows, columns = _inside(meta, inputs)
+            sample.set_data({'pred_sem_seg': PixelData(data=label[:, rows, columns])})
+        return data_samples
+
+    def _labels_suffice(self, inputs: Tensor, data_samples: SampleList | None) -> bool:
+        """Whether logits are neither turned nor resized on their way to the predicted map."""
+        if self.test_cfg.mode != 'slide' or self.out_channels == 1 or data_samples is None:
+            return False
+        for meta in (sample.metainfo for sample in data_samples):
+            size = tuple(part.stop - part.start for part in _inside(meta, inputs))
+            if meta.get('flip') or size != tuple(meta['ori_shape']):
+                return False
+        return True
+
     def slide_inference(self, inputs: Tensor, batch_img_metas: list[dict]) -> Tensor:
         """Return the logits (N, K, H, W) averaged over overlapping windows."""
+        return slide_inference(self.encode_decode, inputs, batch_img_metas, **self._windows())
+
+    def _windows(self) -> dict[str, Any]:
         for key in ('crop_size', 'stride'):
             if key not in self.test_cfg:
                 raise UserError(f"model.test_cfg has mode='slide' but no {key}: add {key}=(h, w).")
-        return slide_inference(
-            self.encode_decode,
-            inputs,
-            batch_img_metas,
+        return dict(
             crop=self.test_cfg['crop_size'],
             stride=self.test_cfg['stride'],
             out_channels=self.out_channels,
             window_batch=self.test_cfg.get('window_batch', 4),
         )
+
+
+def _inside(meta: dict, inputs: Tensor) -> tuple[slice, slice]:
+    """Rows and columns of the image without its padding."""
+    left, right, top, bottom = meta.get('img_padding_size', meta.get('padding_size', [0] * 4))
+    return slice(top, inputs.shape[2] - bottom), slice(left, inputs.shape[3] - right)

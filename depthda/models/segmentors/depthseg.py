@@ -103,6 +103,10 @@ class DepthSeg(DepthGuidedEncoderDecoder):
                 sample.pred_depth = PixelData(data=depth.clamp(0, 1))
         return samples
 
+    def _labels_suffice(self, inputs: Tensor, data_samples: SampleList | None) -> bool:
+        # The depth of the windows is averaged as one more channel of the logits.
+        return not self.keep_depth and super()._labels_suffice(inputs, data_samples)
+
     def _encode(self, inputs: Tensor) -> tuple[Sequence[Tensor], DepthPrediction | None]:
         """What the head takes, and predicted depth where there is a depth decoder."""
         config = self.backbone.model.config

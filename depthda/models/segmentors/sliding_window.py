@@ -1,11 +1,12 @@
 """Sliding-window inference with windows in batches."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import torch
 from torch import Tensor
 
 from depthda.errors import UserError
+from depthda.progress import show_progress
 
 
 def window_starts(length: int, crop: int, stride: int) -> list[int]:
@@ -46,6 +47,47 @@ def slide_inference(
     Returns:
         Logits (N, K, H, W), in fp32 even where the model computes in bf16.
     """
+    whole = None
+    for top, band in slide_bands(
+        encode_decode, inputs, metas, crop, stride, out_channels, window_batch
+    ):
+        if whole is None:
+            whole = band.new_empty((len(inputs), out_channels, *inputs.shape[2:]))
+        whole[:, :, top : top + band.shape[2]] = band
+    return whole
+
+
+def slide_labels(*args, **kwargs) -> Tensor:
+    """Label each pixel with the class of the largest averaged logit.
+
+    Takes the arguments of :func:`slide_inference` and equals the ``argmax`` of its result. Each
+    band of rows is reduced as soon as it is complete, so the logits of the image never exist as a
+    whole: a scene of 6000 × 5600 pixels and 7 classes would need 0.9 GB for them, and as much
+    again wherever they are resized.
+
+    Returns:
+        Labels (N, 1, H, W), uint8 up to 256 classes.
+    """
+    bands = [
+        band.argmax(1, keepdim=True).to(torch.uint8 if band.shape[1] <= 256 else torch.int64)
+        for _, band in slide_bands(*args, **kwargs)
+    ]
+    return torch.cat(bands, dim=2)
+
+
+def slide_bands(
+    encode_decode: Callable[[Tensor, list[dict]], Tensor],
+    inputs: Tensor,
+    metas: list[dict],
+    crop: tuple[int, int],
+    stride: tuple[int, int],
+    out_channels: int,
+    window_batch: int = 4,
+) -> Iterator[tuple[int, Tensor]]:
+    """Yield (first row, averaged logits (N, K, rows, W)) from top to bottom, each row once.
+
+    See :func:`slide_inference` for the arguments.
+    """
     if window_batch < 1 or min(stride) < 1 or stride[0] > crop[0] or stride[1] > crop[1]:
         raise UserError(
             f'test_cfg: windows of {tuple(crop)} every {tuple(stride)}, {window_batch} at a time, '
@@ -55,26 +97,36 @@ def slide_inference(
     h, w = min(crop[0], height), min(crop[1], width)
     rows = window_starts(height, crop[0], stride[0])
     columns = window_starts(width, crop[1], stride[1])
+    windows = [(i, y, x) for y in rows for x in columns for i in range(num)]
 
     dtype = torch.promote_types(inputs.dtype, torch.float32)
-    logits = inputs.new_zeros((num, out_channels, height, width), dtype=dtype)
-    windows = [(i, y, x) for y in rows for x in columns for i in range(num)]
-    for start in range(0, len(windows), window_batch):
-        batch = windows[start : start + window_batch]
-        crops = torch.stack([inputs[i, :, y : y + h, x : x + w] for i, y, x in batch])
-        # Heads resize to an ``img_shape`` of type torch.Size, and to ``pad_shape`` otherwise.
-        crop_metas = [{**metas[i], 'img_shape': crops.shape[2:]} for i, _, _ in batch]
-        for (i, y, x), crop_logits in zip(batch, encode_decode(crops, crop_metas), strict=True):
-            logits[i, :, y : y + h, x : x + w] += crop_logits
+    row_cover = _cover(rows, h, height).to(inputs.device, dtype)
+    column_cover = _cover(columns, w, width).to(inputs.device, dtype)
+    # The rows from ``top`` on that a window has reached and a later one may still reach.
+    top, sums = 0, inputs.new_zeros((num, out_channels, 0, width), dtype=dtype)
+    with show_progress('windows', len(windows)) as show:
+        for start in range(0, len(windows), window_batch):
+            batch = windows[start : start + window_batch]
+            if (missing := batch[-1][1] + h - top - sums.shape[2]) > 0:
+                sums = torch.cat([sums, sums.new_zeros((num, out_channels, missing, width))], 2)
+            crops = torch.stack([inputs[i, :, y : y + h, x : x + w] for i, y, x in batch])
+            # Heads resize to an ``img_shape`` of type torch.Size, and to ``pad_shape`` otherwise.
+            crop_metas = [{**metas[i], 'img_shape': crops.shape[2:]} for i, _, _ in batch]
+            for (i, y, x), crop_logits in zip(batch, encode_decode(crops, crop_metas), strict=True):
+                sums[i, :, y - top : y - top + h, x : x + w] += crop_logits
+            end = start + len(batch)
+            show(end)
+            # Windows come row by row: above the next one nothing changes any more.
+            complete = (windows[end][1] if end < len(windows) else height) - top
+            if complete:
+                cover = torch.outer(row_cover[top : top + complete], column_cover)
+                yield top, sums[:, :, :complete].div_(cover)
+                top, sums = top + complete, sums[:, :, complete:]
 
-    row_cover = _cover(rows, h, height, logits)
-    column_cover = _cover(columns, w, width, logits)
-    return logits.div_(torch.outer(row_cover, column_cover))
 
-
-def _cover(starts: list[int], window: int, length: int, like: Tensor) -> Tensor:
+def _cover(starts: list[int], window: int, length: int) -> Tensor:
     """How many windows cover each position along one side."""
-    cover = torch.zeros(length, dtype=like.dtype)
+    cover = torch.zeros(length)
     for start in starts:
         cover[start : start + window] += 1
-    return cover.to(like.device)
+    return cover

@@ -87,6 +87,37 @@ def test_it_predicts_what_mmseg_predicts(tiny_model, monkeypatch):
         )
 
 
+@torch.no_grad()
+def test_without_logits_it_predicts_the_same_map(tiny_model):
+    config = tiny_model(mode='slide', crop_size=(48, 48), stride=(32, 40), window_batch=3)
+    model = MODELS.build(config).eval()
+    model.decode_head.conv_seg.weight.data *= 50
+    data = batch(2, 70, 81)
+
+    def predict(keep_logits):
+        model.keep_logits = keep_logits
+        return model.test_step(copy.deepcopy(data))
+
+    def equal():
+        maps, alone = predict(True), predict(False)
+        for one, two in zip(maps, alone, strict=True):
+            assert torch.equal(one.pred_sem_seg.data, two.pred_sem_seg.data.long())
+            assert len(one.pred_sem_seg.data.unique()) > 1
+        return ['seg_logits' in sample for sample in alone]
+
+    assert equal() == [False, False]
+    for sample in data['data_samples']:  # two columns left, one right, three rows above, four below
+        sample.set_metainfo(dict(img_padding_size=[2, 1, 3, 4], ori_shape=(63, 78)))
+    assert equal() == [False, False]
+    # Logits are resized, or turned, on the way back to the image.
+    for change in (dict(ori_shape=(126, 156)), dict(flip=True, flip_direction='vertical')):
+        data['data_samples'][1].set_metainfo(change)
+        assert equal() == [True, True]
+        data['data_samples'][1].set_metainfo(dict(ori_shape=(63, 78)))
+    model.test_cfg.mode = 'whole'
+    assert equal() == [True, True]
+
+
 def test_without_window_batch_four_windows_go_at_a_time(tiny_model, monkeypatch):
     model = MODELS.build(tiny_model(mode='slide', crop_size=(48, 48), stride=(48, 48)))
     seen = []

@@ -1,3 +1,5 @@
+import gc
+
 import pytest
 import torch
 from mmengine.config import ConfigDict
@@ -5,7 +7,12 @@ from mmseg.models import EncoderDecoder
 from torch import nn
 
 from depthda.errors import UserError
-from depthda.models.segmentors.sliding_window import slide_inference, window_starts
+from depthda.models.segmentors.sliding_window import (
+    slide_bands,
+    slide_inference,
+    slide_labels,
+    window_starts,
+)
 
 
 @pytest.fixture(scope='module')
@@ -61,6 +68,14 @@ def test_equals_mmseg(stock, size, crop, stride, num, window_batch):
     assert expected.std() > 0.01
     torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-5)
 
+    def centred(windows, window_metas):  # else one class is the largest everywhere
+        return stock.encode_decode(windows, window_metas) - found.mean((0, 2, 3)).view(1, 5, 1, 1)
+
+    arguments = (centred, inputs, metas(num, *size), crop, stride, 5, window_batch)
+    labels = slide_labels(*arguments)
+    assert labels.dtype == torch.uint8 and len(labels.unique()) > 1
+    assert torch.equal(labels.long(), slide_inference(*arguments).argmax(1, keepdim=True))
+
 
 def test_metas_stay_with_their_images_and_are_not_changed():
     given = metas(2, 6, 6)
@@ -93,6 +108,32 @@ def test_half_precision_logits_are_summed_in_fp32():
     out = slide_inference(model, inputs, metas(1, 4, 6), (4, 4), (2, 2), 1, window_batch=1)
     assert out.dtype == torch.float32
     assert out[0, 0, 0].tolist() == [1, 1, (1 + step) / 2, (1 + step) / 2, step, step]
+
+
+def test_a_band_is_given_when_no_later_window_reaches_it():
+    inputs = torch.rand(2, 3, 100, 37)
+    bands = list(slide_bands(lambda x, _: x, inputs, metas(2, 100, 37), (16, 16), (10, 12), 3, 4))
+    assert [top for top, _ in bands] == [*range(0, 81, 10), 84]
+    assert [band.shape[2] for _, band in bands] == [10] * 8 + [4, 16]
+    torch.testing.assert_close(torch.cat([band for _, band in bands], 2), inputs)
+
+
+def test_labels_are_made_without_the_logits_of_the_whole_image():
+    largest = []
+
+    def model(windows, _):
+        own = [t for t in gc.get_objects() if issubclass(type(t), torch.Tensor) and t is not inputs]
+        largest.append(max(t.untyped_storage().nbytes() for t in own))
+        return windows.expand(-1, 9, -1, -1) * torch.arange(9).view(1, 9, 1, 1)
+
+    inputs = torch.randn(1, 1, 640, 48)
+    arguments = (model, inputs, metas(1, 640, 48), (32, 32), (16, 16), 9)
+    labels = slide_labels(*arguments)
+    logits = 9 * inputs.nbytes
+    assert max(largest) < logits / 4
+    assert torch.equal(labels[0, 0] == 8, inputs[0, 0] > 0)
+    slide_inference(*arguments)
+    assert max(largest) >= logits
 
 
 def test_the_last_window_ends_with_the_image():
