@@ -2,6 +2,7 @@
 
 import csv
 import re
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -315,6 +316,24 @@ def test_smoke_runs_end_awaiting_a_score_and_a_recorded_one_fills_the_table(tmp_
     )
     assert {row: here[row][-1]['state'] for row in only} == dict(
         zip(only, ('', '1 awaiting score', ''), strict=True)
+    )
+
+
+def test_the_segmentation_challenge_ends_with_one_zip_of_both_domains(tmp_path, monkeypatch):
+    monkeypatch.setattr('depthda.experiments.runner.check_real_configs', lambda *_: None)
+    out = tmp_path / 'out'
+    path = 'configs/tables/loveda-seg.py'
+    assert not run_table(path, out, only=['convnext-b'], jobs=1, smoke=True)
+    (archive,) = out.glob('loveda-seg/*/*/*.zip')
+    with zipfile.ZipFile(archive) as zipped:
+        names = zipped.namelist()
+    (data,) = (out / 'samples').iterdir()
+    images = {path.name for path in data.glob('Test/*/images_png/*.png')}
+    assert set(names) == images and len(names) == 4
+    result = read_json(archive.parent / 'result.json')
+    assert (result['state'], result['tested_on']['domains']) == (
+        'awaiting score',
+        ['Urban', 'Rural'],
     )
 
 
