@@ -17,6 +17,7 @@ NAMES = [str(path.relative_to(ROOT)) for path in LEAVES]
 TRANSLATIONS = [path for path in LEAVES if path.name.startswith(('drdg', 'rdg', 'cyclegan'))]
 SEGMENTATIONS = [path for path in LEAVES if path not in TRANSLATIONS]
 LOVEDA = [path for path in LEAVES if 'loveda' in path.name]
+DIRECTED = [path for path in LOVEDA if '-seg-' not in path.name]
 
 
 def read(path: Path | str) -> Config:
@@ -41,7 +42,7 @@ def test_there_are_configs():
 def test_it_builds_and_is_short(path):
     model = build(read(path))
     if path not in TRANSLATIONS:
-        six = 'potsdam' in path.name or 'prepared' in path.name
+        six = any(name in path.name for name in ('potsdam', 'prepared', 'arctic'))
         assert model.num_classes == (6 if six else 7)
     assert len(path.read_text().splitlines()) <= 25
 
@@ -73,7 +74,7 @@ def test_depthseg_trains_what_its_page_says(name, whole, trained):
     assert f'| {whole} M | {trained} M |' in page
 
 
-@pytest.mark.parametrize('path', LOVEDA, ids=[path.name for path in LOVEDA])
+@pytest.mark.parametrize('path', DIRECTED, ids=[path.name for path in DIRECTED])
 def test_protocols_keep_the_domains_apart(path):
     cfg = read(path)
     source, target = ('Urban', 'Rural') if 'u2r' in path.name else ('Rural', 'Urban')
@@ -98,6 +99,18 @@ def test_protocols_keep_the_domains_apart(path):
         assert test.split == ['Val', 'Train'] and cfg.test_evaluator.headline == 'Val'
 
 
+def test_the_segmentation_challenge_has_both_domains_and_their_hidden_labels():
+    paths = sorted(set(LOVEDA) - set(DIRECTED))
+    assert len(paths) == 3
+    for path in paths:
+        cfg = read(path)
+        training, test = cfg.train_dataloader.dataset, cfg.test_dataloader.dataset
+        assert training.domain == test.domain == ['Urban', 'Rural']
+        assert (training.split, training.holdout) == (['Train', 'Val'], None)
+        assert (test.split, test.labels, cfg.test_evaluator) == ('Test', False, [])
+        assert cfg.val_dataloader is None
+
+
 @pytest.mark.parametrize('path', LOVEDA, ids=[path.name for path in LOVEDA])
 def test_the_file_name_tells_the_run(path):
     cfg = read(path)
@@ -105,7 +118,8 @@ def test_the_file_name_tells_the_run(path):
     batch, length = batch_and_length.split('-')
     assert int(batch.removeprefix('1xb')) == cfg.train_dataloader.batch_size
     assert int(length.removesuffix('k')) * 1000 == cfg.train_cfg.max_iters
-    assert cfg.param_scheduler[-1].end == cfg.train_cfg.max_iters
+    if 'as-released' not in path.name:
+        assert cfg.param_scheduler[-1].end == cfg.train_cfg.max_iters
     if cfg.param_scheduler[-1].type == 'MultiStepLR':
         share = [0.3 * cfg.train_cfg.max_iters, 0.6 * cfg.train_cfg.max_iters]
         assert cfg.param_scheduler[-1].milestones == pytest.approx(share)
@@ -178,3 +192,45 @@ def test_local_directions_differ_in_the_domains_alone():
     first, second = (read(name).to_dict() for name in names)
     differing = {key for key in first if first[key] != second[key]}
     assert differing == {'train_dataloader', 'val_dataloader', 'test_dataloader'}
+
+
+def test_deeplabv3_on_liuzhou_is_trained_for_50_epochs_without_depth():
+    cfg = read('baselines/deeplabv3_r50_1xb8-50e_liuzhou-512x512.py')
+    assert cfg.train_cfg.max_iters == cfg.param_scheduler[-1].end == -(-7047 // 8) * 50
+    assert cfg.train_dataloader.batch_size == 8
+    loaders = (cfg.train_dataloader, cfg.val_dataloader, cfg.test_dataloader)
+    assert {loader.dataset.depth for loader in loaders} == {None}
+
+
+@pytest.mark.parametrize('path', [path for path in LEAVES if '2winter' in path.name])
+def test_seasons_are_two_prepared_folders(path):
+    cfg = read(path)
+    roots = [
+        cfg[f'{name}_dataloader'].dataset[key]
+        for name in ('train', 'val', 'test')
+        for key in ('type', 'data_root')
+    ]
+    source, target = 'data/arctic/summer', 'data/arctic/winter'
+    assert roots == [
+        'PreparedDataset',
+        source,
+        'PreparedDataset',
+        source,
+        'PreparedDataset',
+        target,
+    ]
+
+
+def test_the_variants_of_drdg_are_those_of_the_paper():
+    channels = [
+        tuple(read(f'drdg/{name}_potsdam-irrg2vaihingen.py').model.generator.channels)
+        for name in ('drdg', 'ablations/drdg_text-channels')
+    ]
+    assert channels == [(64, 128, 256, 512, 512, 512, 512), (64, 128, 256, 512, 512, 512)]
+    plus = build(read('drdg/deeplabv3plus_r34_potsdam2vaihingen-512x512.py'))
+    plain = build(read('drdg/deeplabv3_r34_potsdam2vaihingen-512x512.py'))
+    # The decoder of V3+ sees the first stage of the encoder.
+    assert (
+        plus.decode_head.c1_bottleneck.conv.in_channels
+        == plain.backbone.layer1[-1].conv2.out_channels
+    )

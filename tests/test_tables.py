@@ -2,6 +2,7 @@
 
 import csv
 import re
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ ROOT = Path(__file__).parents[1]
 NAMES = sorted(path.stem for path in (ROOT / 'configs' / 'tables').glob('*.py'))
 LOVEDA = {'loveda-u2r': 'Rural', 'loveda-r2u': 'Urban'}
 DRDG = 'drdg_potsdam2vaihingen'
+ABLATIONS = 'configs/depth_guided/ablations/*.py'
 PAPERS = [*LOVEDA, 'depthseg-1', 'depthseg-2', DRDG]
 MEAN_TOLERANCE = 0.02
 
@@ -57,10 +59,13 @@ def test_the_real_configs_take_the_overrides_and_every_row_has_a_smoke_run(name)
     for run in runs:
         needs = {'depthseg': 'data/liuzhou', 'drdg': 'data/potsdam'}
         needs = needs.get(re.split('[-_]', name)[0], 'data/loveda')
+        if name == 'arctic':
+            needs = f'data/arctic/{re.split("[-2]", run.row.name)[-2]}'
         assert run.missing == (needs if run.row.sample is None else None)
     for run in small:
         # A stand-in is tiny: a real model would be told by its width.
-        assert run.missing is None and run.steps[0].train.startswith('configs/sample/')
+        assert run.missing is None
+        assert all(step.train.startswith('configs/sample/') for step in run.steps if step.train)
         for step in run.steps:
             assert not step.train or resolved_config(step).train_cfg.max_iters <= 2
 
@@ -80,6 +85,9 @@ def test_protocols_of_the_rows_are_those_of_their_configs(name, target):
             assert (selects == target) == released == run.row.title.endswith('as released')
             if unlabelled and smoke:
                 assert run.row.against == f'{{data}}/Test/{target}/images_png'
+    if name == 'loveda-u2r':
+        tta = {run.row.name for run in runs.values() if any(step.tta for step in run.steps)}
+        assert tta == {'tricks'} and 'a guess' in runs['tricks'].row.note
     configs = {run.steps[0].train for run in runs.values()}
     short = name.removeprefix('loveda-')
     there = {
@@ -102,6 +110,49 @@ def check_mean(row: Row, values: tuple[float, ...], printed: float) -> None:
     wrong = abs(mean - printed) > MEAN_TOLERANCE
     flag = f'classes average {mean:.2f}, its mIoU is printed as {printed:.2f}'
     assert wrong == ('misprint' in row.note) == (flag in row.note), (row.name, mean, printed)
+
+
+def test_every_ablation_runs_in_both_directions_from_one_file():
+    table = read('depth-guided')
+    runs = {run.row.name: run for run in plan_runs(table, 'out', [0])}
+    files = {run.steps[0].train for run in runs.values()}
+    ablations = {f'configs/{p.relative_to(ROOT / "configs")}' for p in ROOT.glob(ABLATIONS)}
+    assert ablations < files and len(files - ablations) == 2
+    for name, run in runs.items():
+        stem, direction = name.rsplit('-', 1)
+        source, target = {'u2r': ('Urban', 'Rural'), 'r2u': ('Rural', 'Urban')}[direction]
+        training, test = (resolved_config(step) for step in run.steps)
+        loaders = (training.train_dataloader, training.val_dataloader, test.test_dataloader)
+        assert [each.dataset.domain for each in loaders] == [source, source, target]
+        other = runs[f'{stem}-{"r2u" if direction == "u2r" else "u2r"}']
+        assert other.steps[0].train == run.steps[0].train
+        assert run.row.baseline == ('' if stem == 'rgb' else f'rgb-{direction}')
+
+
+@pytest.mark.parametrize('name, local', [('rgb', 'convnext-b'), ('both', 'guided-convnext-b-s')])
+def test_a_direction_made_by_options_is_the_run_of_its_own_file(name, local):
+    for direction in ('u2r', 'r2u'):
+        (mine,) = plan_runs(read('depth-guided'), 'out', [0], only=[f'{name}-{direction}'])
+        (theirs,) = plan_runs(read(f'loveda-{direction}'), 'out', [0], only=[f'{local}-local'])
+        assert mine.hash == theirs.hash
+
+
+def test_released_rates_stand_in_rows_of_their_own():
+    runs = {run.row.name: run for run in plan_runs(read('depth-guided'), 'out', [0])}
+    for name in ('swin-b-s', 'swin-l-s', 'mit-b5-b1'):
+        cfg = resolved_config(runs[f'{name}-released-rates-u2r'].steps[0])
+        assert cfg.optim_wrapper.optimizer.lr == 6e-5
+        assert cfg.optim_wrapper.paramwise_cfg.decay_rate == 1
+        assert cfg.train_dataloader.batch_size == 3
+    cfg = resolved_config(runs['contrast-alone-released-r2u'].steps[0])
+    assert cfg.model.neck.scale_weights == [0.03, 0.03, 0.04, 0.04]
+    assert cfg.model.decode_head.type == 'UPerHead'
+
+
+def test_a_method_that_exists_is_never_absent():
+    for name in NAMES:
+        for row in read(name).rows:
+            assert row.absent in (None, 'method not in this project'), (name, row.name)
 
 
 def test_the_papers_gains_of_depth_can_be_read_off():
@@ -265,6 +316,24 @@ def test_smoke_runs_end_awaiting_a_score_and_a_recorded_one_fills_the_table(tmp_
     )
     assert {row: here[row][-1]['state'] for row in only} == dict(
         zip(only, ('', '1 awaiting score', ''), strict=True)
+    )
+
+
+def test_the_segmentation_challenge_ends_with_one_zip_of_both_domains(tmp_path, monkeypatch):
+    monkeypatch.setattr('depthda.experiments.runner.check_real_configs', lambda *_: None)
+    out = tmp_path / 'out'
+    path = 'configs/tables/loveda-seg.py'
+    assert not run_table(path, out, only=['convnext-b'], jobs=1, smoke=True)
+    (archive,) = out.glob('loveda-seg/*/*/*.zip')
+    with zipfile.ZipFile(archive) as zipped:
+        names = zipped.namelist()
+    (data,) = (out / 'samples').iterdir()
+    images = {path.name for path in data.glob('Test/*/images_png/*.png')}
+    assert set(names) == images and len(names) == 4
+    result = read_json(archive.parent / 'result.json')
+    assert (result['state'], result['tested_on']['domains']) == (
+        'awaiting score',
+        ['Urban', 'Rural'],
     )
 
 

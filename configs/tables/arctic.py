@@ -1,14 +1,14 @@
 # From one season to another, as the depth-guided framework is tested on scenes of the Arctic. That
-# set is not public: its rows run where it lies in data/arctic. The others run anywhere, on a pair of
-# seasons of the synthetic set (the same kind of place, with other colours, light, air and sensor),
-# which goes through the same preparation and the same data set class.
+# set is not public: its rows run where it lies in data/arctic. The others run on any computer, on a
+# pair of seasons of the synthetic set: the same kind of place in other colours, light and air, seen
+# by another sensor. They go through the same preparation and the same dataset class.
 from depthda.experiments.plan import short_run
 
 title = 'From season to season'
 caption = (
-    'All figures in %, mean ± standard deviation; gain: over the RGB-only model of the same data and '
-    'seed, with its 95 % interval over worlds (synthetic) or seeds. The synthetic rows are a check '
-    'of mechanisms, not evidence about the Arctic.'
+    'All figures in %, mean ± standard deviation; gain: over the RGB-only model of the same data '
+    'and seed, with its 95 % interval over worlds (synthetic) or seeds. The synthetic rows are a '
+    'check of mechanisms, not evidence about the Arctic.'
 )
 worlds = (1, 2, 3)
 seeds = (0, 1, 2)

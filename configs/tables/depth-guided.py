@@ -1,5 +1,5 @@
-# The ablations of the relative-depth-guided framework, LoveDA in both directions, local protocol. No
-# paper prints these figures: they are this project's to measure. One config file serves both
+# The ablations of the relative-depth-guided framework, LoveDA in both directions, local protocol.
+# No paper prints these figures: they are this project's to measure. One config file serves both
 # directions: they differ in the domains alone.
 title = 'Depth-guided framework: ablations (LoveDA)'
 caption = (
@@ -71,6 +71,15 @@ rows = [
     row('rgb', 'RGB only', 'baselines/convnext-b_upernet', PARTS, model='upernet_tiny'),
     ablation('depth-only', '+ depth', PARTS, model='depthda_tiny'),
     ablation('wo-refinement', '+ depth + contrast', PARTS),
+    row(
+        'contrast-alone-released',
+        '+ depth + contrast, released weights',
+        'depth_guided/ablations/wo-refinement',
+        PARTS,
+        options={'model.neck.scale_weights': [0.03, 0.03, 0.04, 0.04]},
+        note='the released models with contrast alone have these weights, the others 0.02, 0.02, '
+        '0.03, 0.03',
+    ),
     ablation('wo-contrast', '+ depth + refinement', PARTS),
     row('both', '+ depth + both', 'depth_guided/depth_guided_convnext-b-s', PARTS),
     ablation('fusion-gated', 'gated fusion', MORE),

@@ -184,8 +184,8 @@ rows = [
         'depthda/depthda_convnext-xl-b-tricks',
         section='Not in the paper',
         tta=True,
-        note='the authors give 50.47 mIoU for their model with "augmentation tricks" on the page of '
-        'their code and do not say which: photometric augmentation and flips at test are a guess',
+        note='the authors give 50.47 mIoU with "augmentation tricks" and name neither the tricks '
+        'nor the encoders: photometric augmentation, flips at test and XL + B are a guess',
     ),
     released('convnext-b', 'ConvNeXt-B, RGB only', 'baselines/convnext-b_upernet_1xb4-80k'),
     released('convnext-b-s', 'ConvNeXt-B + S', 'depthda/depthda_convnext-b-s_1xb4-40k'),

@@ -80,6 +80,16 @@ def test_sets_of_one_size_are_paired_at_random_too(make_pairs):
     assert len({target[0] for _, target in drawn}) < 20
 
 
+def test_with_replacement_both_tiles_are_drawn_as_drdg_was_released(make_pairs):
+    config = make_pairs(source=40, target=5)
+    dataset = DATASETS.build(config | dict(replacement=True))
+    drawn = draw(dataset, 40)
+    assert draw(dataset, 40) == drawn and len(dataset) == 40
+    numbers = [[pair[i][0] for pair in drawn] for i in range(2)]
+    # In turn all 40 would come; with replacement 1 - 1/e of them do.
+    assert 18 <= len(set(numbers[0])) <= 32 and set(numbers[1]) == set(range(5))
+
+
 def test_each_domain_flips_by_itself(make_pairs):
     drawn = draw(DATASETS.build(make_pairs(source=30, target=30)), 60)
     assert {(source[1], target[1]) for source, target in drawn} == {

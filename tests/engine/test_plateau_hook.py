@@ -66,6 +66,43 @@ def test_the_rates_are_those_of_torch():
     assert rates(runner)[1] == pytest.approx(expected[-1] / 10)
 
 
+def test_the_last_batch_the_floor_and_one_optimiser_as_drdg_was_released():
+    """torch's scheduler on each epoch's last loss, for one of two optimisers."""
+    generator = torch.Generator().manual_seed(1)
+    last = (3 * torch.rand(60, generator=generator) + 1).tolist()
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.1)
+    theirs = torch.optim.lr_scheduler.ReduceLROnPlateau(
+        optimizer, factor=0.5, patience=3, min_lr=0.02
+    )
+    expected = []
+    for loss in last:
+        theirs.step(loss)
+        expected.append(optimizer.param_groups[0]['lr'])
+    assert expected[-1] == 0.02 and len(set(expected)) == 4
+
+    runner = make_runner()
+    hook = PlateauHook(patience=3, epoch_length=3, of_epoch='last', min_lr=0.02, part='b')
+    hook.before_train(runner)
+    seen = []
+    for loss in last:
+        # The first loss of an epoch does not count, however low; a batch may have none.
+        train(hook, runner, [-9.0, loss, None])
+        seen.append(rates(runner)[1])
+    assert seen == expected and rates(runner)[0] == 1.0
+
+
+def test_hooks_of_two_losses_keep_two_states():
+    runner, checkpoint = make_runner(), {}
+    hooks = [PlateauHook(name, epoch_length=1) for name in ('loss', 'loss_critic')]
+    for hook, value in zip(hooks, (1.0, 2.0), strict=True):
+        hook.after_train_iter(runner, 0, outputs={hook.monitor: torch.tensor(value)})
+        hook.before_save_checkpoint(runner, checkpoint)
+    again = [PlateauHook(name, epoch_length=1) for name in ('loss', 'loss_critic')]
+    for hook in again:
+        hook.after_load_checkpoint(runner, checkpoint)
+    assert [hook._lowest for hook in again] == [1.0, 2.0]
+
+
 def test_losses_below_zero_may_fall_too():
     runner = make_runner()
     hook = PlateauHook(patience=0, epoch_length=1)
@@ -101,3 +138,7 @@ def test_mistakes():
     hook = PlateauHook(monitor='losss', epoch_length=2)
     with pytest.raises(UserError, match="no 'losss'"):
         train(hook, make_runner(), [1.0, 2.0])
+    with pytest.raises(UserError, match="of_epoch is 'mean' or 'last'"):
+        PlateauHook(of_epoch='first')
+    with pytest.raises(UserError, match="no optimiser is named 'critics': part is one of a, b"):
+        PlateauHook(part='critics', epoch_length=1).before_train(make_runner())

@@ -280,3 +280,15 @@ def test_it_is_registered():
 def test_wrapped_backbones_decay_and_what_wraps_them_does_not(name, scale):
     constructor = StageDecayOptimWrapperConstructor(dict(optimizer=dict(type='AdamW', lr=1.0)))
     assert 0.9 ** (13 - constructor._stage(name)) == pytest.approx(scale)
+
+
+def test_scalars_decay_on_request_as_released():
+    model = dual()
+    scalars = {name: {} for name in ('off', 'on')}
+    for name, kwargs in (('off', {}), ('on', dict(scalar_decay=True))):
+        for group in wrapper(model, **kwargs).optimizer.param_groups:
+            for parameter in group['params']:
+                scalars[name][id(parameter)] = group['weight_decay']
+    changed = [key for key in scalars['off'] if scalars['off'][key] != scalars['on'][key]]
+    assert changed == [id(model.step)]
+    assert (scalars['off'][id(model.step)], scalars['on'][id(model.step)]) == (0, 0.05)

@@ -31,8 +31,17 @@ def test_the_domain_is_recognised_from_names_wherever_they_lie():
 def test_the_segmentation_track_takes_both_domains():
     both = find_test_set([], None, 'seg', None)
     assert len(both.sizes) == 1796 and both.server.endswith('/13030')
-    with pytest.raises(UserError, match='leave out'):
+    with pytest.raises(UserError, match='leave out --domain'):
         find_test_set([], 'rural', 'seg', None)
+
+
+def test_both_domains_of_another_tree_count_together(tmp_path):
+    image(tmp_path / 'Test/Rural/images_png/1.png', (12, 8))
+    with pytest.raises(UserError, match='no Test/Urban/images_png'):
+        find_test_set([], None, 'seg', tmp_path)
+    image(tmp_path / 'Test/Urban/images_png/2.png', (5, 6))
+    found = find_test_set([], None, 'seg', tmp_path)
+    assert found.sizes == {'1.png': (12, 8), '2.png': (5, 6)} and found.server is None
 
 
 def test_another_set_has_its_own_names_and_sizes(tmp_path):

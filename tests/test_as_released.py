@@ -1,0 +1,212 @@
+"""A config named as-released holds what the authors' released code does.
+
+The values are written out here; docs/differences.md says what stays different.
+"""
+
+from pathlib import Path
+
+import pytest
+import torch
+from mmengine.config import Config
+from mmengine.registry import PARAM_SCHEDULERS, DefaultScope
+from mmseg.registry import MODELS
+
+from depthda.engine.prepare import load_config
+from depthda.engine.stage_decay import StageDecayOptimWrapperConstructor
+
+ROOT = Path(__file__).parents[1] / 'configs'
+WHOLE = dict(mode='whole')
+WINDOWS = dict(mode='slide', crop_size=(512, 512), stride=(512, 512), window_batch=4)
+KAIMING = dict(type='Kaiming', override=dict(name='residual'))
+U2R, R2U = 'loveda-u2r-as-released-1024x1024', 'loveda-r2u-as-released-1024x1024'
+
+
+def recipe(batch, iterations, end, every=2000, decay=0.9, test=WHOLE, weights=None, refined=False):
+    return dict(
+        batch=batch,
+        iterations=iterations,
+        end=end,
+        every=every,
+        decay=decay,
+        test=test,
+        weights=weights,
+        refined=refined,
+    )
+
+
+B, XL, ALONE = [0.02, 0.02, 0.03, 0.03], [0.04, 0.04, 0.06, 0.06], [0.03, 0.03, 0.04, 0.04]
+LONG, SHORT = (80000, 80000), (40000, 40000)
+GUIDED, CONTRAST = 'depth_guided/depth_guided_convnext', 'depth_guided/contrast_convnext'
+DEPTHDA = 'depthda/depthda_convnext'
+RECIPES = {
+    f'{GUIDED}-b-s_1xb4-80k_{U2R}': recipe(4, *LONG, weights=B, refined=True),
+    f'{GUIDED}-b-s_1xb4-40k_{R2U}': recipe(4, *SHORT, weights=B, refined=True),
+    f'{GUIDED}-xl-b_1xb3-80k_{U2R}': recipe(3, *LONG, every=1000, weights=XL, refined=True),
+    f'{GUIDED}-xl-b_1xb3-80k_{R2U}': recipe(3, *LONG, every=1000, weights=XL, refined=True),
+    f'{CONTRAST}-b-s_1xb4-80k_{U2R}': recipe(4, *LONG, weights=ALONE),
+    f'{CONTRAST}-b-s_1xb4-40k_{R2U}': recipe(4, *SHORT, weights=ALONE),
+    f'{CONTRAST}-xl-b_1xb3-80k_{U2R}': recipe(3, *LONG, every=1000, weights=ALONE),
+    f'{CONTRAST}-xl-b_1xb3-80k_{R2U}': recipe(3, *LONG, every=1000, weights=ALONE),
+    f'{DEPTHDA}-b-s_1xb4-40k_{U2R}': recipe(4, 40000, 80000),
+    f'{DEPTHDA}-b-b_1xb4-40k_{R2U}': recipe(4, 40000, 80000),
+    f'{DEPTHDA}-xl-b_1xb12-80k_{U2R}': recipe(12, *LONG, every=1000, decay=1, test=WINDOWS),
+    f'{DEPTHDA}-xl-b_1xb12-80k_{R2U}': recipe(12, *LONG, every=1000, decay=1, test=WINDOWS),
+    f'baselines/convnext-b_upernet_1xb4-80k_{U2R}': recipe(4, *LONG),
+    f'baselines/convnext-b_upernet_1xb4-80k_{R2U}': recipe(4, *LONG),
+}
+NAMES = list(RECIPES)
+
+
+def read(name: str) -> Config:
+    return load_config(ROOT / f'{name}.py')
+
+
+def test_every_config_of_this_name_has_its_recipe_here():
+    found = {
+        str(path.relative_to(ROOT).with_suffix('')) for path in ROOT.glob('[!_]*/*as-released*')
+    }
+    drdg = {name for name in found if name.startswith('drdg/')}
+    assert found - drdg == set(RECIPES) and len(drdg) == 3
+
+
+@pytest.mark.parametrize('name', NAMES)
+def test_length_batch_and_checkpoints(name):
+    cfg, told = read(name), RECIPES[name]
+    assert cfg.train_dataloader.batch_size == told['batch']
+    warmup, poly = cfg.param_scheduler
+    assert (warmup.start_factor, warmup.end, poly.power, poly.begin) == (1e-6, 1500, 1, 1500)
+    assert (cfg.train_cfg.max_iters, poly.end) == (told['iterations'], told['end'])
+    checkpoint = cfg.default_hooks.checkpoint
+    assert cfg.train_cfg.val_interval == checkpoint.interval == told['every']
+    assert (checkpoint.save_best, checkpoint.max_keep_ckpts) == ('mIoU', 5)
+
+
+@pytest.mark.parametrize('name', NAMES)
+def test_images_are_whole_and_the_checkpoint_is_chosen_on_the_target(name):
+    cfg = read(name)
+    source, target = ('Urban', 'Rural') if 'u2r' in name else ('Rural', 'Urban')
+    training, val, test = (cfg[f'{part}_dataloader'].dataset for part in ('train', 'val', 'test'))
+    assert (training.domain, training.split, training.holdout) == (source, ['Train', 'Val'], None)
+    assert (val.domain, val.split) == (target, ['Train', 'Val'])
+    assert (test.domain, test.split, test.labels) == (target, 'Test', False)
+    steps = [step.type for step in training.pipeline]
+    assert steps[-3:-1] == ['AlignedRotFlip', 'RandomFlip'] and 'BalancedCrop' not in steps
+    assert tuple(cfg.model.data_preprocessor['size']) == (1024, 1024)
+    assert cfg.model.data_preprocessor.test_cfg == dict(size_divisor=32)
+    assert cfg.model.test_cfg == RECIPES[name]['test']
+
+
+@pytest.mark.parametrize('name', NAMES)
+def test_the_identity_has_half_of_the_weight_at_test(name):
+    views, _ = read(name).tta_pipeline[-1].transforms
+    assert [(view.prob, view.get('direction')) for view in views] == [
+        (0.0, None),
+        (0.0, None),
+        (1.0, 'horizontal'),
+        (1.0, 'vertical'),
+    ]
+
+
+@pytest.mark.parametrize('name', NAMES)
+def test_rates_decay_and_the_model_s_own_values(name):
+    cfg, told = read(name), RECIPES[name]
+    optimizer, rates = cfg.optim_wrapper.optimizer, cfg.optim_wrapper.paramwise_cfg
+    assert (optimizer.type, optimizer.lr, optimizer.weight_decay) == ('AdamW', 1e-4, 0.05)
+    assert (rates.decay_rate, rates.num_layers) == (told['decay'], 12)
+    assert (rates.depth_decay, rates.scalar_decay) == (False, True)
+    model = cfg.model
+    if 'baselines' in name:
+        assert model.backbone.arch.drop_path_rate == 0.4
+        return
+    assert model.backbone.rgb.arch.drop_path_rate == 0.4
+    assert model.backbone.depth.arch.drop_path_rate == 0.4
+    assert model.neck.get('scale_weights') == told['weights']
+    assert (model.decode_head.type == 'DepthRefinedHead') == told['refined']
+    if told['refined']:
+        assert model.decode_head.init_cfg == KAIMING
+
+
+def rate_at(cfg: Config, iterations: set[int]) -> dict[int, float]:
+    """The rate in these iterations, by the schedulers of the config."""
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=1e-4)
+    with DefaultScope.overwrite_default_scope('mmseg'):
+        schedulers = [
+            PARAM_SCHEDULERS.build(dict(each), default_args=dict(optimizer=optimizer))
+            for each in cfg.param_scheduler
+        ]
+    found = {}
+    for iteration in range(max(iterations) + 1):
+        if iteration in iterations:
+            found[iteration] = optimizer.param_groups[0]['lr']
+        for scheduler in schedulers:
+            scheduler.step()
+    return found
+
+
+@pytest.mark.parametrize(
+    'name, half, last',
+    [
+        (f'{GUIDED}-b-s_1xb4-40k_{R2U}', 5.1947e-5, 0),
+        (f'{DEPTHDA}-b-s_1xb4-40k_{U2R}', 7.6431e-5, 5.0956e-5),
+    ],
+)
+def test_the_rate_falls_as_it_did(name, half, last):
+    found = rate_at(read(name), {0, 100, 1500, 20000, 39999})
+    assert found[0] == pytest.approx(1e-10)
+    assert found[100] == pytest.approx(6.6712e-6, rel=1e-4)
+    assert found[1500] == pytest.approx(1e-4, rel=1e-3)
+    assert found[20000] == pytest.approx(half, rel=1e-3)
+    assert found[39999] == pytest.approx(last, rel=1e-3, abs=1e-8)
+
+
+def test_the_depth_encoder_learns_at_the_full_rate_and_scalars_decay():
+    cfg = read(NAMES[0])
+    with torch.device('meta'):
+        model = MODELS.build(cfg.model)
+    groups: list[dict] = []
+    optimizer = dict(optimizer=cfg.optim_wrapper.optimizer)
+    StageDecayOptimWrapperConstructor(optimizer, cfg.optim_wrapper.paramwise_cfg).add_params(
+        groups, model
+    )
+    names = {id(parameter): name for name, parameter in model.named_parameters()}
+    found = {
+        names[id(each)]: (group['lr_scale'], group['weight_decay'])
+        for group in groups
+        for each in group['params']
+    }
+    depth = {scale for name, (scale, _) in found.items() if name.startswith('backbone.depth.')}
+    rgb = {scale for name, (scale, _) in found.items() if name.startswith('backbone.rgb.')}
+    assert depth == {1} and min(rgb) == pytest.approx(0.254187, rel=1e-5)
+    assert found['neck.mix'] == found['decode_head.step'] == (1, 0.05)
+
+
+def test_drdg():
+    translation = read('drdg/drdg_as-released_potsdam-irrg2vaihingen')
+    model = translation.model
+    assert model.generator.depth_decoder == 'shared' and model.depth_resize == 'nearest'
+    assert model.depth_loss == dict(type='BerHuLoss', through_threshold=True, eps=1e-4)
+    assert (model.adv_weight, model.cyc_weight, model.dsl_weight, model.dccl_weight) == (
+        5,
+        10,
+        2,
+        1,
+    )
+    assert translation.train_dataloader.dataset.replacement is True
+    plateaus = translation.custom_hooks[:2]
+    assert [(each.part, each.monitor) for each in plateaus] == [
+        ('generators', 'loss'),
+        ('critics', 'loss_critic'),
+    ]
+    for each in plateaus:
+        settings = (each.type, each.factor, each.patience, each.of_epoch, each.min_lr)
+        assert settings == ('PlateauHook', 0.5, 25, 'last', 1e-6)
+    assert translation.custom_hooks[2].type == 'TranslationHook'
+
+    rdg = read('drdg/rdg_as-released_potsdam-irrg2vaihingen').model
+    assert (rdg.adv_weight, rdg.dsl_weight, rdg.dccl_weight) == (1, 0, 0)
+
+    network = read('drdg/deeplabv3_r34_as-released_potsdam2vaihingen-512x512')
+    assert network.custom_hooks == [
+        dict(type='PlateauHook', monitor='loss', factor=0.5, patience=20, min_lr=2e-5)
+    ]
+    assert network.optim_wrapper.optimizer == dict(type='Adam', lr=2e-4)
