@@ -102,7 +102,7 @@ def look(dataset: RGBDSegDataset, index: int) -> SampleFacts:
     labels = loaded.get('gt_seg_map')
     if labels is not None:
         facts |= _count(labels, len(classes), dataset.ignore_index)
-    if dataset.has_depth and loaded['img'].shape[2] > loaded['num_optical']:
+    if dataset.has_depth and loaded['img'].shape[2] > loaded['optical_bands']:
         raised = [n for n, name in enumerate(classes) if name.lower() in RAISED]
         facts['depth'] = _depth_facts(loaded['img'][..., -1], labels, raised, dataset.ignore_index)
     return SampleFacts(**place, **facts, fault=_pipeline_fault(dataset, index))

@@ -10,6 +10,7 @@ from mmengine.dataset import Compose
 from mmseg.datasets import BaseSegDataset
 from mmseg.registry import DATASETS
 
+from depthda.datasets.image_check import image_check
 from depthda.datasets.pairing import Source, pair_by_stem
 from depthda.datasets.pipeline_check import check_pipeline
 from depthda.engine.randomness import seeded
@@ -106,7 +107,12 @@ class RGBDSegDataset(BaseSegDataset):
             Source(kind, folders[key], suffix) if key in folders else None
             for (key, kind), suffix in zip(_KINDS.items(), suffixes, strict=True)
         ]
-        pairs = pair_by_stem(*sources, only=self._listed_stems(), check=self.check)
+        pairs = pair_by_stem(
+            *sources,
+            only=self._listed_stems(),
+            check=self.check,
+            image_fault=image_check(self.pipeline.transforms),
+        )
         common = dict(
             domain=domain,
             split=split,
