@@ -54,8 +54,8 @@ class RGBDDataPreprocessor(SegDataPreProcessor):
     ) -> None:
         if len(mean) != len(std) or not mean:
             raise UserError(
-                f'RGBDDataPreprocessor: mean and std need one value for each optical band, but have '
-                f'{len(mean)} and {len(std)}.'
+                'RGBDDataPreprocessor: mean and std need one value for each optical band, but '
+                f'have {len(mean)} and {len(std)}.'
             )
         if depth not in ('input', 'drop'):
             raise UserError(f"RGBDDataPreprocessor: depth is 'input' or 'drop', not {depth!r}.")

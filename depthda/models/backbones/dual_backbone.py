@@ -45,7 +45,8 @@ class DualBackbone(BaseModule):
             raise UserError(
                 f'DualBackbone got images of {inputs.shape[1]} channels but needs '
                 f'{self.optical_bands} optical bands and depth last: give the dataset a depth '
-                "folder and LoadDepth in the pipeline, and leave data_preprocessor.depth at 'input'."
+                'folder and LoadDepth in the pipeline, and leave data_preprocessor.depth at '
+                "'input'."
             )
         optical, depth = inputs[:, :-1], inputs[:, -1:]
         depth = torch.where(depth.isfinite(), depth, 0).expand(-1, self.depth_in_channels, -1, -1)

@@ -39,10 +39,10 @@ class TransformersBackbone(BaseModule):
             plain ViT: block).
         weights: Hub id or local folder of a ``transformers`` checkpoint; None for random weights.
         allowed_missing: Patterns of parameters that the checkpoint may lack.
-        extra_bands: Where ``arch`` has more bands (``num_channels``) than ``weights``: how the first
-            convolution sees those after the pretrained ones at the start: ``'zero'``: not at all,
-            so that the encoder starts as the pretrained one; ``'mean'``: by the mean of the
-            pretrained kernels. None: such weights are refused.
+        extra_bands: Start of the first convolution's kernels for the bands that ``arch`` has
+            (``num_channels``) and ``weights`` has not. ``'zero'``: the encoder starts as the
+            pretrained one; ``'mean'``: the mean of the pretrained kernels. None: such weights are
+            refused.
         frozen: No gradient, always in eval mode. With ``weights``, checkpoints name the encoder by
             its fingerprint and do not copy it: loading one reads ``weights`` and refuses others.
         in_checkpoint: Copy a frozen encoder into checkpoints all the same.
