@@ -31,9 +31,7 @@ def row(name, title, config, tiny):
         name=name,
         title=title,
         config=f'configs/{config}_1xb4-40k_loveda-seg-server-512x512.py',
-        smoke=dict(
-            config=f'configs/sample/{tiny}_u2r-server.py', options=BOTH, against='{data}'
-        ),
+        smoke=dict(config=f'configs/sample/{tiny}_u2r-server.py', options=BOTH, against='{data}'),
     )
 
 

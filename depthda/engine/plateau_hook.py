@@ -48,7 +48,7 @@ class PlateauHook(Hook):
             )
         if of_epoch not in ('mean', 'last') or min_lr < 0:
             raise UserError(
-                f'PlateauHook(of_epoch={of_epoch!r}, min_lr={min_lr}): of_epoch is \'mean\' or '
+                f"PlateauHook(of_epoch={of_epoch!r}, min_lr={min_lr}): of_epoch is 'mean' or "
                 "'last', min_lr 0 or more."
             )
         self.of_epoch = of_epoch

@@ -14,7 +14,7 @@ from mmengine.registry import init_default_scope
 from mmseg.registry import DATASETS, MODELS
 from torch import Tensor
 
-from depthda.datasets.preparation.cutting import write_image
+from depthda.datasets.preparation.cutting import tile_suffix, write_image
 from depthda.depth.storage import read_depth, write_depth
 from depthda.engine.checkpoints import (
     check_is_checkpoint,
@@ -83,7 +83,8 @@ def translate(
     model = _load(cfg.model, checkpoint)
     mine = range(rank, len(dataset), processes)
     done = 0
-    for tiles in _batches(dataset, mine, Path(out), batch_size):
+    suffix = tile_suffix(model.data_preprocessor.bands, 'uint8')
+    for tiles in _batches(dataset, mine, Path(out), batch_size, suffix):
         done += _translate_batch(model, tiles)
         progress(done, len(mine))
     barrier()
@@ -96,7 +97,7 @@ def translate(
 class _Tile:
     """One sample, and where its files go; the image is read when it is asked for."""
 
-    def __init__(self, dataset: Any, index: int, out: Path) -> None:
+    def __init__(self, dataset: Any, index: int, out: Path, suffix: str) -> None:
         self._dataset, self._index = dataset, index
         info = dataset.get_data_info(index)
         paths = {key: info.get(key) for key in ('img_path', 'seg_map_path', 'depth_path')}
@@ -104,7 +105,9 @@ class _Tile:
         self.source = {key: Path(path) for key, path in paths.items() if path}
         self.target = {
             # Lossless, whatever the source was.
-            key: (out / os.path.relpath(path, root)).with_suffix('.png')
+            key: (out / os.path.relpath(path, root)).with_suffix(
+                suffix if key == 'img_path' else '.png'
+            )
             for key, path in self.source.items()
         }
 
@@ -117,11 +120,13 @@ class _Tile:
         return self._dataset[self._index]['inputs']
 
 
-def _batches(dataset: Any, indices: Sequence[int], out: Path, size: int) -> Iterator[list[_Tile]]:
+def _batches(
+    dataset: Any, indices: Sequence[int], out: Path, size: int, suffix: str
+) -> Iterator[list[_Tile]]:
     """Tiles ``size`` at a time; those that are there come alone, to be counted."""
     waiting = []
     for index in indices:
-        tile = _Tile(dataset, index, out)
+        tile = _Tile(dataset, index, out, suffix)
         if tile.is_there:
             yield [tile]
             continue
@@ -156,7 +161,7 @@ def _write(tile: _Tile, image: np.ndarray) -> None:
         depth = depth.masked_fill(~valid, 0).clamp(0, 1)
         write_depth(tile.target['depth_path'], depth[0, 0].numpy())
     # It came as blue, green, red.
-    write_image(tile.target['img_path'], image[..., ::-1])
+    write_image(tile.target['img_path'], np.dstack([image[..., 2::-1], image[..., 3:]]))
 
 
 def _read_labels(path: Path) -> np.ndarray:
