@@ -80,6 +80,10 @@ class RGBDSegDataset(BaseSegDataset):
         # The folder's name tells the split as often as the source.
         return 'a depth folder' if self.has_depth else None
 
+    def how_made(self) -> str:
+        """What to do where there is no ``data_root``."""
+        return 'correct the path'
+
     @property
     def pipeline(self) -> Compose:
         """The transforms; whoever sets them (a hook may, in mid-training) has them checked."""
@@ -102,6 +106,8 @@ class RGBDSegDataset(BaseSegDataset):
         self, folders: Mapping[str, str], domain: str | None, split: str | None
     ) -> list[dict]:
         """The samples of one triple of folders (keys as in ``data_prefix``), paired and checked."""
+        if self.data_root and not Path(self.data_root).is_dir():
+            raise UserError(f'there is no folder {self.data_root} (data_root): {self.how_made()}')
         suffixes = (self.img_suffix, self.seg_map_suffix, self.depth_suffix)
         sources = [
             Source(kind, folders[key], suffix) if key in folders else None

@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 import torch
 import torch.nn.functional as F
+from mmengine.config import Config
 from mmengine.dist import barrier, get_dist_info
 from mmengine.registry import init_default_scope
 from mmseg.registry import DATASETS, MODELS
@@ -73,7 +74,7 @@ def translate(
         )
     start_processes(launcher)
     init_default_scope(cfg.get('default_scope', 'mmseg'))
-    dataset = DATASETS.build(cfg.translate_dataset)
+    dataset = DATASETS.build(_described(cfg))
     manifest = _manifest(config, cfg_options, checkpoint, cfg.model.get('target_size'), dataset)
     rank, processes = get_dist_info()
     if rank == 0:
@@ -92,6 +93,16 @@ def translate(
         manifest |= {'finished': True}
         write_json(Path(out) / TRANSLATION, manifest)
     return manifest
+
+
+def _described(cfg: Config) -> dict[str, Any]:
+    """The dataset to translate: the source of the pairs, but for what ``translate_dataset`` says.
+
+    So what is chosen of the source (``areas``) is chosen once.
+    """
+    source = cfg.get('train_dataloader', {}).get('dataset', {}).get('source') or {}
+    chosen = {key: value for key, value in source.items() if key not in ('labels', 'pipeline')}
+    return chosen | cfg.translate_dataset.to_dict()
 
 
 class _Tile:
@@ -206,6 +217,7 @@ def _manifest(
         'source': str(dataset.data_root),
         'size': list(size) if size else None,
         'tiles': len(dataset),
+        'areas': list(getattr(dataset, 'areas', ())),
         'commit': git_commit(),
         'finished': False,
     }

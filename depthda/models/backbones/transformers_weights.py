@@ -112,11 +112,13 @@ def _check_config(
         )
     bands, found = (getattr(each, 'num_channels', None) for each in (config, theirs))
     if bands != found:
-        if extra_bands is None or found is None or bands < found:
+        text = f'The weights {weights!r} are of {found} bands, and arch.num_channels is {bands}'
+        if found is None or bands < found:
+            raise UserError(f'{text}: set weights=None, or as many bands as the weights have.')
+        if extra_bands is None:
             raise UserError(
-                f'The weights {weights!r} are of {found} bands, and arch.num_channels is {bands}: '
-                "add extra_bands='zero' or 'mean' to the backbone, which says how it sees the "
-                'bands after those, or set weights=None.'
+                f"{text}: add extra_bands='zero' or 'mean' to the backbone, which says how it sees "
+                'the bands after those, or set weights=None.'
             )
         config = copy.deepcopy(config)
         config.num_channels = found
