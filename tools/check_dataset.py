@@ -48,10 +48,12 @@ def run(args) -> int:
 
     from rich.console import Console
 
+    from depthda.engine.band_check import check_bands
     from depthda.engine.data_check import check_classes, data_warnings
     from depthda.engine.launch import load_config
     from depthda.experiments.browse import deal, draw_sheets, open_source
     from depthda.experiments.dataset_report import (
+        band_statistics,
         check_sets,
         describe,
         draw_histogram,
@@ -61,6 +63,7 @@ def run(args) -> int:
 
     cfg = load_config(args.config, args.cfg_options)
     check_classes(cfg)
+    check_bands(cfg)
     name = Path(args.config).stem
     with progress_bars() as show:
         checked = check_sets(cfg, args.split, args.fast, args.workers, show)
@@ -68,6 +71,8 @@ def run(args) -> int:
     serious = 0
     for each in checked:
         console.print(describe(each), markup=False)
+        if line := band_statistics(each):
+            console.print(f'  {line}', markup=False)
         for finding in each.findings:
             serious += finding.serious
             console.print(f'  {"✗" if finding.serious else "!"} {finding.text}', markup=False)

@@ -39,6 +39,11 @@ def main() -> None:
     parser.add_argument(
         '--null', action='store_true', help='height and depth from independent tiles'
     )
+    parser.add_argument(
+        '--near-infrared',
+        action='store_true',
+        help='images of four bands, as GeoTIFF: the same three and near infrared',
+    )
     parser.add_argument('--jobs', type=int, default=1, help='processes; the bytes are the same')
     args = parser.parse_args()
     with user_errors():
@@ -58,6 +63,7 @@ def write(args) -> None:
 
     from depthda.datasets.synthetic import PARTS, make_world, write_sample
     from depthda.datasets.synthetic.writer import plan
+    from depthda.wording import many
 
     counts = {'Train': args.train, 'Val': args.val, 'Test': args.test}
     gap = PARTS if args.gap is None else tuple(args.gap)
@@ -74,9 +80,10 @@ def write(args) -> None:
             counts,
             args.jobs,
             lambda done: progress.update(task, completed=done),
+            args.near_infrared,
         )
-    said = f'{written} tiles written' if written else 'this very set is there already'
-    print(f'{args.out}: {said}')
+    done = f'{many(written, "tile")} written' if written else 'this dataset is there already'
+    print(f'{args.out}: {done}')
 
 
 if __name__ == '__main__':

@@ -1,4 +1,4 @@
-"""Size and band count of an image file, from its header alone.
+"""Size, bands and type of an image file, from its header alone.
 
 A set of thousands of files is checked before every run, so nothing is decoded here.
 """
@@ -33,6 +33,7 @@ class Header(NamedTuple):
     width: int
     height: int
     bands: int
+    dtype: str = 'uint8'
 
 
 def read_header(path: str | os.PathLike) -> Header | None:
@@ -75,9 +76,9 @@ def _png(path: str | os.PathLike) -> Header | None:
         file.seek(-min(_PNG_TAIL, file.seek(0, os.SEEK_END)), os.SEEK_END)
         if _PNG_END not in file.read():
             return None
-    width, height, _, colour_type = struct.unpack('>IIBB', start[16:26])
+    width, height, bits, colour_type = struct.unpack('>IIBB', start[16:26])
     bands = _PNG_BANDS.get(colour_type)
-    return None if bands is None else Header(width, height, bands)
+    return None if bands is None else Header(width, height, bands, f'uint{max(bits, 8)}')
 
 
 def _tiff(path: str | os.PathLike) -> Header | None:
@@ -85,7 +86,7 @@ def _tiff(path: str | os.PathLike) -> Header | None:
     with rasterio.Env(GDAL_DISABLE_READDIR_ON_OPEN='EMPTY_DIR'):
         try:
             with rasterio.open(path) as raster:
-                return Header(raster.width, raster.height, raster.count)
+                return Header(raster.width, raster.height, raster.count, raster.dtypes[0])
         except RasterioError:
             return None
 

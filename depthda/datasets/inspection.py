@@ -41,6 +41,7 @@ class SampleFacts:
     Attributes:
         pixels: Of each class; None where the pipeline loads no label.
         ignored: Pixels that are of none.
+        bands: Mean and mean square of each optical band, red, green and blue first.
         odd: Label values that are no class.
         depth: None for a set without depth.
         fault: Why the sample could not be read, or what its pipeline makes of it.
@@ -51,6 +52,7 @@ class SampleFacts:
     size: tuple[int, int]
     pixels: np.ndarray | None = None
     ignored: int = 0
+    bands: np.ndarray | None = None
     odd: tuple[int, ...] = ()
     depth: DepthFacts | None = None
     fault: str | None = field(default=None)
@@ -98,11 +100,12 @@ def look(dataset: RGBDSegDataset, index: int) -> SampleFacts:
     # Any library may fail on a broken file, each in its own way: that is the finding.
     except Exception as error:
         return SampleFacts(**place, size=(0, 0), fault=_sentence(error))
-    facts: dict[str, Any] = dict(size=loaded['img'].shape[:2])
+    optical = loaded['img'][..., : loaded['optical_bands']]
+    facts: dict[str, Any] = dict(size=optical.shape[:2], bands=_moments(optical))
     labels = loaded.get('gt_seg_map')
     if labels is not None:
         facts |= _count(labels, len(classes), dataset.ignore_index)
-    if dataset.has_depth and loaded['img'].shape[2] > loaded['num_optical']:
+    if dataset.has_depth and loaded['img'].shape[2] > loaded['optical_bands']:
         raised = [n for n, name in enumerate(classes) if name.lower() in RAISED]
         facts['depth'] = _depth_facts(loaded['img'][..., -1], labels, raised, dataset.ignore_index)
     return SampleFacts(**place, **facts, fault=_pipeline_fault(dataset, index))
@@ -112,11 +115,18 @@ def _load(dataset: RGBDSegDataset, info: dict) -> dict:
     """The whole sample, before anything is cropped or turned."""
     steps = dataset.pipeline.transforms
     loaders = [step for step in steps if type(step).__name__.startswith('Load')]
-    if not any(isinstance(step, LoadDepth) for step in loaders):
-        loaders.append(LoadDepth())
     for step in loaders:
         info = step(info)
+    if not any(isinstance(step, LoadDepth) for step in loaders):
+        info = LoadDepth(optical_bands=np.atleast_3d(info['img']).shape[2])(info)
     return info
+
+
+def _moments(optical: np.ndarray) -> np.ndarray:
+    # Loaded blue first; mean and std of a config are red first.
+    order = [*range(min(3, optical.shape[2]))][::-1] + [*range(3, optical.shape[2])]
+    values = optical[..., order].astype(np.float64)
+    return np.stack([values.mean((0, 1)), (values**2).mean((0, 1))])
 
 
 def _count(labels: np.ndarray, classes: int, ignored: int) -> dict[str, Any]:

@@ -11,7 +11,9 @@ from mmseg.registry import DATASETS
 from depthda.datasets.manifest import manifest_path, read_manifest
 from depthda.datasets.pairing import Source
 from depthda.datasets.rgbd import RGBDSegDataset
+from depthda.engine.provenance import TRANSLATION
 from depthda.errors import UserError
+from depthda.files import read_json
 from depthda.wording import many
 
 CLASSES = ('impervious_surface', 'building', 'low_vegetation', 'tree', 'car', 'clutter')
@@ -39,7 +41,8 @@ class ISPRSDataset(RGBDSegDataset):
         depth: Folder of the depth maps beside the images (``'dsm'``, ``'ndsm'``); None: the set
             has no depth.
         labels: False for tiles without labels, or to leave them out.
-        areas: Take these areas of the split alone; None: all.
+        areas: Take these areas of the split alone; None: all, or of a translated dataset those that
+            were translated.
         **kwargs: As ``RGBDSegDataset`` has them; with ``ann_file``, a list of stems, the listed
             tiles of the split are taken, and none has to be complete.
     """
@@ -63,6 +66,9 @@ class ISPRSDataset(RGBDSegDataset):
         if split not in self.SPLITS:
             raise UserError(f'split={split!r} of {name} is unknown: use {", ".join(self.SPLITS)}')
         self.areas = self.SPLITS[split]
+        translation = read_json(Path(data_root) / TRANSLATION) or {}
+        if areas is None and translation.get('areas'):
+            self.areas = tuple(area for area in self.areas if area in translation['areas'])
         if areas is not None:
             if not areas or isinstance(areas, str):
                 raise UserError(
@@ -90,6 +96,13 @@ class ISPRSDataset(RGBDSegDataset):
             domain=name,
             split=split,
             **kwargs,
+        )
+
+    def how_made(self) -> str:
+        name = type(self).__name__.lower()
+        return (
+            f'make it with tools/prepare_dataset.py isprs {name} … --out {self.data_root}, or '
+            'correct the path (docs/isprs.md)'
         )
 
     @property

@@ -65,6 +65,12 @@ class LiuZhou(RGBDSegDataset):
             **kwargs,
         )
 
+    def how_made(self) -> str:
+        return (
+            f'make it with tools/prepare_dataset.py liuzhou … --out {self.data_root}, or correct '
+            'the path (data/README.md)'
+        )
+
     @property
     def depth_source(self) -> str | None:
         """The folder beside ``images``, which every split has of its own."""

@@ -73,6 +73,17 @@ class LoveDARGBD(RGBDSegDataset):
         """The folder beside ``images_png``, which every domain and split has of its own."""
         return self.data_prefix.get('depth_path')
 
+    def how_made(self) -> str:
+        # The data_root of the sample configs.
+        samples = {'sample': '', 'sample-4band': ' --near-infrared'}
+        option = samples.get(os.path.basename(os.path.normpath(self.data_root)))
+        if option is not None:
+            return f'make the dataset with: python tools/make_sample.py {self.data_root}{option}'
+        return (
+            f'make it with tools/prepare_dataset.py loveda … --out {self.data_root}, or correct '
+            'the path (docs/loveda.md)'
+        )
+
     def _join_prefix(self) -> None:
         """Leave the folders relative: each domain of each split has its own."""
 

@@ -1,12 +1,13 @@
 """Image, label and depth files paired by stem, and every fault of the pairing named."""
 
 import os
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from depthda.datasets.headers import IMAGE_SUFFIXES, Header, read_headers
 from depthda.depth.storage import DEPTH_SUFFIXES, read_depth
 from depthda.errors import UserError
+from depthda.wording import few, many
 
 _MENDS = {
     'label': 'add an index mask of the same stem for each, or take the set without labels (a tool: '
@@ -59,6 +60,7 @@ def pair_by_stem(
     depth: Source | None = None,
     only: Collection[str] | None = None,
     check: str = 'full',
+    image_fault: Callable[[Header], tuple[str, str] | None] = lambda header: None,
 ) -> list[dict[str, str]]:
     """Samples ``{'image': path, 'label': path, 'depth map': path}``, sorted by stem.
 
@@ -67,6 +69,7 @@ def pair_by_stem(
     Args:
         only: Take these stems alone; files of the other images are then not "extra".
         check: 'full' also reads every header (size, bands); 'names' compares the names alone.
+        image_fault: What is wrong with an image of this header, and what to do.
     """
     if check not in ('full', 'names'):
         raise UserError(f"check={check!r} of the dataset is unknown: use 'full' or 'names'")
@@ -76,8 +79,8 @@ def pair_by_stem(
         raise UserError(f'the image folder {image.folder} holds no image ({wanted})')
     if absent := sorted(set(only or ()) - set(images)):
         raise UserError(
-            f'{len(absent)} listed images are not in {image.folder} ({_few(absent)}): '
-            'mend the list or add the files'
+            f'the list names {many(len(absent), "image")} that {image.folder} does not hold '
+            f'({_few(absent)}): correct the list or add the files'
         )
     stems = sorted(images if only is None else set(only))
     samples = [{'image': images[stem]} for stem in stems]
@@ -88,7 +91,8 @@ def pair_by_stem(
             for sample, stem in zip(samples, stems, strict=True):
                 sample[source.kind] = files[stem]
     if check == 'full':
-        _compare_headers(image, samples, [s for s in (label, depth) if s is not None])
+        others = [source for source in (label, depth) if source is not None]
+        _compare_headers(image, samples, others, image_fault)
     return samples
 
 
@@ -97,21 +101,28 @@ def _compare_names(
 ) -> None:
     missing = [images[stem] for stem in stems if stem not in files]
     extra = [files[stem] for stem in sorted(set(files) - set(images))]
-    others = f'{len(extra)} {source.kind}s there belong to no image ({_few(extra)})'
+    others = f'it holds {many(len(extra), source.kind)} without an image ({_few(extra)})'
     if missing:
+        verb = 'has' if len(missing) == 1 else 'have'
         raise UserError(
-            f'{len(missing)} of {len(stems)} images in {image.folder} have no {source.kind} in '
-            f'{source.folder} ({_few(missing)}){f", and {others}" if extra else ""}: '
+            f'{len(missing)} of {many(len(stems), "image")} in {image.folder} {verb} no '
+            f'{source.kind} in {source.folder} ({_few(missing)})'
+            f'{f", and {others}" if extra else ""}: '
             f'{_MENDS[source.kind]}'
         )
     if extra:
         raise UserError(
-            f'{len(extra)} extra {source.kind}s in {source.folder} belong to no image in '
-            f'{image.folder} ({_few(extra)}): remove them or add their images'
+            f'{source.folder} holds {many(len(extra), source.kind)} without an image in '
+            f'{image.folder} ({_few(extra)}): remove them or add the images'
         )
 
 
-def _compare_headers(image: Source, samples: list[dict], sources: list[Source]) -> None:
+def _compare_headers(
+    image: Source,
+    samples: list[dict],
+    sources: list[Source],
+    image_fault: Callable[[Header], tuple[str, str] | None],
+) -> None:
     headers = {
         source.kind: read_headers(s[source.kind] for s in samples) for source in (image, *sources)
     }
@@ -120,15 +131,21 @@ def _compare_headers(image: Source, samples: list[dict], sources: list[Source]) 
         _refuse(
             source,
             [s[source.kind] for s, h in zip(samples, mine, strict=True) if h is None],
-            'cannot be read (empty, broken off or of another format)',
+            'that cannot be read (empty, broken off or of another format)',
             'write or download them again',
         )
         _refuse(
             source,
             [s[source.kind] for s, h in zip(samples, mine, strict=True) if _odd_bands(source, h)],
-            'have several bands',
+            'with several bands',
             'save them as single-band files (labels as class indices)',
         )
+    found: dict[tuple[str, str], list[str]] = {}
+    for sample, header in zip(samples, headers['image'], strict=True):
+        if fault := image_fault(header):
+            found.setdefault(fault, []).append(sample['image'])
+    for (fault, fix), paths in found.items():
+        _refuse(image, paths, fault, fix)
     for source in sources:
         unequal = [
             f'{_name(s[source.kind])}: {mine.width}×{mine.height}, image '
@@ -136,7 +153,15 @@ def _compare_headers(image: Source, samples: list[dict], sources: list[Source]) 
             for s, mine, theirs in zip(samples, headers[source.kind], headers['image'], strict=True)
             if mine[:2] != theirs[:2]
         ]
-        _refuse(source, unequal, 'have another size than their image', 'bring them to its grid')
+        _refuse(source, unequal, 'of another size than the image', 'bring them to its grid')
+        if source.kind == 'label':
+            wide = [h.dtype != 'uint8' for h in headers['label']]
+            _refuse(
+                source,
+                [s['label'] for s, is_wide in zip(samples, wide, strict=True) if is_wide],
+                'of more than 8 bits, which would be cut to 8',
+                'save class indices as 8-bit PNG (tools/prepare_dataset.py folder does it)',
+            )
         if source.kind == 'depth map':
             # Colour-mapped maps come whole folders at a time: decoding one finds them.
             read_depth(samples[0][source.kind])
@@ -148,16 +173,15 @@ def _odd_bands(source: Source, header: Header) -> bool:
     return header.bands not in allowed
 
 
-def _refuse(source: Source, names: list[str], fault: str, mend: str) -> None:
+def _refuse(source: Source, names: list[str], fault: str, fix: str) -> None:
     if names:
         raise UserError(
-            f'{len(names)} {source.kind}s in {source.folder} {fault} ({_few(names)}): {mend}'
+            f'{source.folder} holds {many(len(names), source.kind)} {fault} ({_few(names)}): {fix}'
         )
 
 
 def _few(names: Iterable[str]) -> str:
-    names = [_name(name) for name in names]
-    return ', '.join(names[:3]) + (', …' if len(names) > 3 else '')
+    return few(map(_name, names))
 
 
 def _name(path: str) -> str:

@@ -72,8 +72,12 @@ def _fault(transform: Callable, loaded: bool, has_loader: bool, info: _Set) -> s
     if not loaded:
         if kind in _GEOMETRIC:
             return 'would part the image from its depth: put it after LoadDepth'
-        if kind is mmcv_transforms.LoadImageFromFile and info.optical_bands > 3:
-            return 'may drop or alter the fourth band: use LoadMultibandImage'
+        if kind is mmcv_transforms.LoadImageFromFile and info.optical_bands != 3:
+            if info.optical_bands != 1 or transform.color_type == 'color':
+                return (
+                    f'makes three bands, and optical_bands is {info.optical_bands}: use '
+                    'LoadMultibandImage'
+                )
         return None
     if kind in _GEOMETRIC:
         return _GEOMETRIC[kind](transform, info)

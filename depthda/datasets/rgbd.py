@@ -10,6 +10,7 @@ from mmengine.dataset import Compose
 from mmseg.datasets import BaseSegDataset
 from mmseg.registry import DATASETS
 
+from depthda.datasets.image_check import image_check
 from depthda.datasets.pairing import Source, pair_by_stem
 from depthda.datasets.pipeline_check import check_pipeline
 from depthda.engine.randomness import seeded
@@ -79,6 +80,10 @@ class RGBDSegDataset(BaseSegDataset):
         # The folder's name tells the split as often as the source.
         return 'a depth folder' if self.has_depth else None
 
+    def how_made(self) -> str:
+        """What to do where there is no ``data_root``."""
+        return 'correct the path'
+
     @property
     def pipeline(self) -> Compose:
         """The transforms; whoever sets them (a hook may, in mid-training) has them checked."""
@@ -101,12 +106,19 @@ class RGBDSegDataset(BaseSegDataset):
         self, folders: Mapping[str, str], domain: str | None, split: str | None
     ) -> list[dict]:
         """The samples of one triple of folders (keys as in ``data_prefix``), paired and checked."""
+        if self.data_root and not Path(self.data_root).is_dir():
+            raise UserError(f'there is no folder {self.data_root} (data_root): {self.how_made()}')
         suffixes = (self.img_suffix, self.seg_map_suffix, self.depth_suffix)
         sources = [
             Source(kind, folders[key], suffix) if key in folders else None
             for (key, kind), suffix in zip(_KINDS.items(), suffixes, strict=True)
         ]
-        pairs = pair_by_stem(*sources, only=self._listed_stems(), check=self.check)
+        pairs = pair_by_stem(
+            *sources,
+            only=self._listed_stems(),
+            check=self.check,
+            image_fault=image_check(self.pipeline.transforms),
+        )
         common = dict(
             domain=domain,
             split=split,

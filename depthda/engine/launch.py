@@ -13,6 +13,7 @@ from mmengine.runner import Runner
 from mmseg.registry import METRICS
 
 from depthda.console import quiet_console, runner_class, show
+from depthda.engine.band_check import check_bands
 from depthda.engine.checkpoints import check_is_checkpoint, file_hash, read_meta
 from depthda.engine.config_check import merge_mistakes
 from depthda.engine.data_check import check_classes, data_warnings
@@ -49,6 +50,7 @@ def train(
     if amp:
         use_amp(cfg)
     check_classes(cfg)
+    check_bands(cfg)
     start = find_start(cfg, resume)
     if start.finished:
         show(f'nothing to do: {start.checkpoint} is at the last iteration')
@@ -112,6 +114,7 @@ def test(
         )
     prepare(cfg, config, work_dir, launcher)
     check_classes(cfg)
+    check_bands(cfg)
     check_is_checkpoint(checkpoint)
     if submission and not out:
         out = os.path.join(cfg.work_dir, 'predictions')

@@ -33,14 +33,14 @@ class Seen:
     Attributes:
         title: file, domain, size.
         image: H×W×3 RGB, uint8.
-        infrared: H×W×3 uint8, where there is a fourth optical band.
+        fourth: H×W×3 uint8, where there is a fourth optical band; later ones are not shown.
         depth: H×W, 0 where there is none; None if the model gets no depth.
         label: H×W class indices and the ignored one; None if the set has no labels.
     """
 
     title: str
     image: np.ndarray
-    infrared: np.ndarray | None
+    fourth: np.ndarray | None
     depth: np.ndarray | None
     label: np.ndarray | None
 
@@ -137,11 +137,12 @@ def _see(source: Source, inputs: np.ndarray, sample: SegDataSample, info: dict) 
     has_depth = channels > source.bands and not source.drops_depth
     words = [Path(path).stem, info.get('split'), info.get('domain'), f'{width}×{height}']
     label = sample.gt_sem_seg.data[0].numpy() if 'gt_sem_seg' in sample else None
-    infrared = _bytes(inputs[3]) if source.bands > 3 else None
+    colours = inputs[2::-1] if source.bands > 2 else inputs[[0, 0, 0]]
+    fourth = _bytes(inputs[3]) if source.bands > 3 else None
     return Seen(
         ' · '.join(filter(None, words)),
-        _bytes(inputs[2::-1].transpose(1, 2, 0)),
-        None if infrared is None else np.repeat(infrared[..., None], 3, -1),
+        _bytes(colours.transpose(1, 2, 0)),
+        None if fourth is None else np.repeat(fourth[..., None], 3, -1),
         inputs[-1] if has_depth else None,
         label,
     )
@@ -184,8 +185,8 @@ def label_picture(
 def _pictures(sample: Seen, palette: Sequence[Sequence[int]]) -> dict[str, tuple[np.ndarray, str]]:
     """The columns of a sample: picture and the line below it."""
     columns = {'image': (sample.image, '')}
-    if sample.infrared is not None:
-        columns['near infrared'] = (sample.infrared, '')
+    if sample.fourth is not None:
+        columns['band 4'] = (sample.fourth, '')
     if sample.depth is not None:
         valid = sample.depth[sample.depth > 0]
         said = f'{valid.min():.2f} to {valid.max():.2f}' if valid.size else ''

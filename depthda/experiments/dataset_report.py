@@ -17,6 +17,7 @@ from depthda.datasets.verdict import Finding, judge
 from depthda.errors import UserError
 from depthda.experiments.browse import plt
 from depthda.files import atomic_path
+from depthda.wording import many
 
 SPLITS = ('train', 'val', 'test')
 
@@ -82,7 +83,7 @@ def _parts(name: str, dataset: Any) -> Iterator[tuple[str, RGBDSegDataset]]:
 def describe(checked: Checked) -> str:
     """A line: how many images of which size and domains, with labels and depth or without."""
     dataset = checked.dataset
-    words = [f'{len(dataset):,} images']
+    words = [many(len(dataset), 'image')]
     if checked.samples:
         sizes = sorted({sample.size[::-1] for sample in checked.samples if sample.size != (0, 0)})
         shown = ', '.join(f'{width}×{height}' for width, height in sizes[:3])
@@ -100,6 +101,20 @@ def describe(checked: Checked) -> str:
     if not dataset.has_depth:
         words.append('no depth')
     return f'{checked.name}: {", ".join(filter(None, words))}'
+
+
+def band_statistics(checked: Checked) -> str | None:
+    """Mean and standard deviation of each optical band of a training set, as a config has them."""
+    known = [s for s in checked.samples or () if s.bands is not None]
+    if not known or not checked.name.startswith('train'):
+        return None
+    if len({sample.bands.shape for sample in known}) > 1:
+        return None  # a finding of its own
+    weights = [sample.size[0] * sample.size[1] for sample in known]
+    mean, square = np.average([sample.bands for sample in known], axis=0, weights=weights)
+    std = np.sqrt(np.maximum(square - mean**2, 0))
+    shown = (', '.join(f'{value:.2f}' for value in values) for values in (mean, std))
+    return 'optical bands, red first: mean=[{}], std=[{}]'.format(*shown)
 
 
 def histogram(checked: Sequence[Checked]) -> dict[str, dict[str, float]]:

@@ -9,12 +9,13 @@ import cv2
 import numpy as np
 import torch
 import torch.nn.functional as F
+from mmengine.config import Config
 from mmengine.dist import barrier, get_dist_info
 from mmengine.registry import init_default_scope
 from mmseg.registry import DATASETS, MODELS
 from torch import Tensor
 
-from depthda.datasets.preparation.cutting import write_image
+from depthda.datasets.preparation.cutting import tile_suffix, write_image
 from depthda.depth.storage import read_depth, write_depth
 from depthda.engine.checkpoints import (
     check_is_checkpoint,
@@ -73,7 +74,7 @@ def translate(
         )
     start_processes(launcher)
     init_default_scope(cfg.get('default_scope', 'mmseg'))
-    dataset = DATASETS.build(cfg.translate_dataset)
+    dataset = DATASETS.build(_described(cfg))
     manifest = _manifest(config, cfg_options, checkpoint, cfg.model.get('target_size'), dataset)
     rank, processes = get_dist_info()
     if rank == 0:
@@ -83,7 +84,8 @@ def translate(
     model = _load(cfg.model, checkpoint)
     mine = range(rank, len(dataset), processes)
     done = 0
-    for tiles in _batches(dataset, mine, Path(out), batch_size):
+    suffix = tile_suffix(model.data_preprocessor.bands, 'uint8')
+    for tiles in _batches(dataset, mine, Path(out), batch_size, suffix):
         done += _translate_batch(model, tiles)
         progress(done, len(mine))
     barrier()
@@ -93,10 +95,20 @@ def translate(
     return manifest
 
 
+def _described(cfg: Config) -> dict[str, Any]:
+    """The dataset to translate: the source of the pairs, but for what ``translate_dataset`` says.
+
+    So what is chosen of the source (``areas``) is chosen once.
+    """
+    source = cfg.get('train_dataloader', {}).get('dataset', {}).get('source') or {}
+    chosen = {key: value for key, value in source.items() if key not in ('labels', 'pipeline')}
+    return chosen | cfg.translate_dataset.to_dict()
+
+
 class _Tile:
     """One sample, and where its files go; the image is read when it is asked for."""
 
-    def __init__(self, dataset: Any, index: int, out: Path) -> None:
+    def __init__(self, dataset: Any, index: int, out: Path, suffix: str) -> None:
         self._dataset, self._index = dataset, index
         info = dataset.get_data_info(index)
         paths = {key: info.get(key) for key in ('img_path', 'seg_map_path', 'depth_path')}
@@ -104,7 +116,9 @@ class _Tile:
         self.source = {key: Path(path) for key, path in paths.items() if path}
         self.target = {
             # Lossless, whatever the source was.
-            key: (out / os.path.relpath(path, root)).with_suffix('.png')
+            key: (out / os.path.relpath(path, root)).with_suffix(
+                suffix if key == 'img_path' else '.png'
+            )
             for key, path in self.source.items()
         }
 
@@ -117,11 +131,13 @@ class _Tile:
         return self._dataset[self._index]['inputs']
 
 
-def _batches(dataset: Any, indices: Sequence[int], out: Path, size: int) -> Iterator[list[_Tile]]:
+def _batches(
+    dataset: Any, indices: Sequence[int], out: Path, size: int, suffix: str
+) -> Iterator[list[_Tile]]:
     """Tiles ``size`` at a time; those that are there come alone, to be counted."""
     waiting = []
     for index in indices:
-        tile = _Tile(dataset, index, out)
+        tile = _Tile(dataset, index, out, suffix)
         if tile.is_there:
             yield [tile]
             continue
@@ -156,7 +172,7 @@ def _write(tile: _Tile, image: np.ndarray) -> None:
         depth = depth.masked_fill(~valid, 0).clamp(0, 1)
         write_depth(tile.target['depth_path'], depth[0, 0].numpy())
     # It came as blue, green, red.
-    write_image(tile.target['img_path'], image[..., ::-1])
+    write_image(tile.target['img_path'], np.dstack([image[..., 2::-1], image[..., 3:]]))
 
 
 def _read_labels(path: Path) -> np.ndarray:
@@ -201,6 +217,7 @@ def _manifest(
         'source': str(dataset.data_root),
         'size': list(size) if size else None,
         'tiles': len(dataset),
+        'areas': list(getattr(dataset, 'areas', ())),
         'commit': git_commit(),
         'finished': False,
     }

@@ -52,10 +52,10 @@ class RGBDDataPreprocessor(SegDataPreProcessor):
         test_cfg: dict | None = None,
         non_blocking: bool = True,
     ) -> None:
-        if len(mean) != len(std) or len(mean) < 3:
+        if len(mean) != len(std) or not mean:
             raise UserError(
-                f'RGBDDataPreprocessor: mean and std need one value for each optical band, three '
-                f'at least, but have {len(mean)} and {len(std)}.'
+                'RGBDDataPreprocessor: mean and std need one value for each optical band, but '
+                f'have {len(mean)} and {len(std)}.'
             )
         if depth not in ('input', 'drop'):
             raise UserError(f"RGBDDataPreprocessor: depth is 'input' or 'drop', not {depth!r}.")

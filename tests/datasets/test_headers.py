@@ -11,26 +11,27 @@ from depthda.datasets.headers import read_header, read_headers
     ('mode', 'bands'), [('L', 1), ('I;16', 1), ('P', 1), ('LA', 2), ('RGB', 3), ('RGBA', 4)]
 )
 def test_png(tmp_path, mode, bands):
+    kind = 'uint16' if mode == 'I;16' else 'uint8'
     Image.new(mode, (31, 17)).save(tmp_path / 'a.png')
-    assert read_header(tmp_path / 'a.png') == (31, 17, bands)
+    assert read_header(tmp_path / 'a.png') == (31, 17, bands, kind)
 
 
 def test_jpeg_and_tiff(tmp_path):
     Image.new('RGB', (31, 17)).save(tmp_path / 'a.JPG', format='JPEG')
-    assert read_header(tmp_path / 'a.JPG') == (31, 17, 3)
+    assert read_header(tmp_path / 'a.JPG') == (31, 17, 3, 'uint8')
     with rasterio.open(
         tmp_path / 'a.tif', 'w', driver='GTiff', width=31, height=17, count=4, dtype='uint16'
     ) as raster:
         raster.write(np.zeros((4, 17, 31), np.uint16))
-    assert read_header(tmp_path / 'a.tif') == (31, 17, 4)
+    assert read_header(tmp_path / 'a.tif') == (31, 17, 4, 'uint16')
 
 
 def test_broken_files_have_no_header(tmp_path):
     cv2.imwrite(str(tmp_path / 'a.png'), np.random.default_rng(0).integers(0, 9, (64, 64, 3)))
     whole = (tmp_path / 'a.png').read_bytes()
-    assert read_header(tmp_path / 'a.png') == (64, 64, 3)
+    assert read_header(tmp_path / 'a.png') == (64, 64, 3, 'uint8')
     (tmp_path / 'a.png').write_bytes(whole + b'\0' * 10)  # harmless
-    assert read_header(tmp_path / 'a.png') == (64, 64, 3)
+    assert read_header(tmp_path / 'a.png') == (64, 64, 3, 'uint8')
     (tmp_path / 'half.png').write_bytes(whole[: len(whole) // 2])
     (tmp_path / 'page.png').write_text('<html>404</html>' * 10)
     (tmp_path / 'page.tif').write_text('<html>404</html>')

@@ -128,7 +128,10 @@ def test_no_depth_and_no_labels(folders):
     [
         (dict(ann_file='absent.txt'), r'absent\.txt \(ann_file\) does not exist$'),
         (dict(split='tarin'), r'image folder \S*tarin/images does not exist$'),
-        (dict(ann_file='typo.txt'), r'1 listed images are not in \S*images \(x\): mend the list'),
+        (
+            dict(ann_file='typo.txt'),
+            r'the list names 1 image that \S*images does not hold \(x\): correct the list',
+        ),
         (dict(depth='rdepth/none'), r'folder \S*rdepth/none does not exist: .*depth=None'),
     ],
 )
@@ -141,7 +144,9 @@ def test_mistakes_are_told_in_a_sentence(lists, change, message):
 def test_absent_labels_say_what_to_set(tmp_path, write_tiles):
     write_tiles(tmp_path, 'a')
     (tmp_path / 'labels/a.png').unlink()
-    with pytest.raises(UserError, match=r'have no label in \S*labels \(a.png\): .*labels=False'):
+    with pytest.raises(
+        UserError, match=r'1 of 1 image in .* has no label in \S*labels \(a.png\): .*labels=False'
+    ):
         LiuZhou(str(tmp_path))
 
 

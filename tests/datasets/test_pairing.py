@@ -59,7 +59,7 @@ def test_extra_files_are_counted_and_named(folders, tmp_path):
     (tmp_path / 'Train/Urban/images_png/2.png').unlink()
     (tmp_path / 'Train/Urban/masks_png/2.png').unlink()
     message = fault(folders)
-    assert message.startswith('1 extra depth maps in ') and '(2.png): remove' in message
+    assert 'rdepth/test holds 1 depth map without an image in ' in message
 
 
 def test_misnamed_files_show_both_sides(folders, tmp_path):
@@ -68,12 +68,12 @@ def test_misnamed_files_show_both_sides(folders, tmp_path):
         path.rename(folder / f'{path.stem}_depth.png')
     message = fault(folders)
     assert '5 of 5 images' in message and '(0.png, 1.png, 2.png, …)' in message
-    assert '5 depth maps there belong to no image (0_depth.png, 1_depth.png' in message
+    assert 'and it holds 5 depth maps without an image (0_depth.png, 1_depth.png' in message
 
 
 def test_unreadable_files_are_named(folders, tmp_path):
     (tmp_path / 'Train/Urban/rdepth/test/4.png').write_bytes(b'')
-    assert '1 depth maps in' in fault(folders) and '(4.png)' in fault(folders)
+    assert 'holds 1 depth map that cannot be read' in fault(folders) and '(4.png)' in fault(folders)
     assert len(pair_by_stem(*folders, check='names')) == 5
 
 
@@ -81,7 +81,10 @@ def test_unreadable_files_are_named(folders, tmp_path):
 def test_another_size_is_named_with_both_sizes(write_png, folders, tmp_path, kind, folder):
     write_png(tmp_path / 'Train/Urban' / folder / '2.png', np.ones((32, 30), np.uint8))
     message = fault(folders)
-    assert f'1 {kind}s in' in message and '(2.png: 30×32, image 64×48)' in message
+    assert (
+        f'holds 1 {kind} of another size than the image ' in message
+        and '(2.png: 30×32, image 64×48)' in message
+    )
 
 
 def test_colour_labels_and_colour_depth_are_refused(write_png, folders, tmp_path):
@@ -89,7 +92,9 @@ def test_colour_labels_and_colour_depth_are_refused(write_png, folders, tmp_path
     write_png(tmp_path / 'Train/Urban/rdepth/test/0.png', colours)
     assert '0.png is a colour picture' in fault(folders)
     write_png(tmp_path / 'Train/Urban/masks_png/1.png', colours)
-    assert '1 labels in' in fault(folders) and 'have several bands (1.png)' in fault(folders)
+    assert 'holds 1 label with several bands (1.png)' in fault(folders) and '(1.png)' in fault(
+        folders
+    )
 
 
 def test_two_files_of_one_stem_are_refused(folders, tmp_path):
@@ -112,7 +117,7 @@ def test_a_list_takes_its_stems_alone(folders, tmp_path):
     (tmp_path / 'Train/Urban/rdepth/test/0.png').unlink()
     samples = pair_by_stem(*folders, only=['3', '1'])
     assert [s['image'].rsplit('/')[-1] for s in samples] == ['1.png', '3.png']
-    assert '1 listed images are not in' in fault(folders, only=['77'])
+    assert 'the list names 1 image that ' in fault(folders, only=['77'])
 
 
 def test_unknown_check(folders):

@@ -174,12 +174,14 @@ def test_four_optical_bands():
         check(dict(type='Pad', size=(9, 9)), bands=4)
     with pytest.raises(UserError, match='cannot average 5 channels'):
         check(dict(type='Resize', scale=(9, 9), interpolation='area'), bands=4)
-    with pytest.raises(UserError, match='use LoadMultibandImage'):
-        check(before=[dict(type='LoadImageFromFile')], bands=4)
+    for bands in (1, 4):
+        with pytest.raises(UserError, match=f'optical_bands is {bands}: use LoadMultibandImage'):
+            check(before=[dict(type='LoadImageFromFile')], bands=bands)
+    check(before=[dict(type='LoadImageFromFile', color_type='grayscale')], bands=1)
     check(CUT | dict(fill_in=(0, 0, 0, 0)), bands=4, has_depth=False)
 
 
-@pytest.mark.parametrize('bands', [3, 4])
+@pytest.mark.parametrize('bands', [1, 3, 4, 32])
 def test_what_passes_runs_on_as_many_channels(bands):
     """The rules are not guessed: each transform let through moves depth and keeps it in range."""
     init_default_scope('mmseg')
@@ -188,7 +190,7 @@ def test_what_passes_runs_on_as_many_channels(bands):
         image = np.dstack([np.full((64, 64, bands), 90), np.full((64, 64), 0.5)])
         results = dict(
             img=image.astype(np.float32),
-            num_optical=bands,
+            optical_bands=bands,
             gt_seg_map=np.ones((64, 64), np.uint8),
             seg_fields=['gt_seg_map'],
             img_shape=(64, 64),

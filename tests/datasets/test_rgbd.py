@@ -15,7 +15,7 @@ from depthda.datasets.rgbd import RGBDSegDataset
 from depthda.engine.randomness import SampleKey, derive_seed
 from depthda.errors import UserError
 
-META = ('img_path', 'seg_map_path', 'depth_path', 'domain', 'split', 'num_optical')
+META = ('img_path', 'seg_map_path', 'depth_path', 'domain', 'split', 'optical_bands')
 PACK = dict(type='PackSegInputs', meta_keys=META)
 PLAIN = [
     dict(type='LoadImageFromFile'),
@@ -54,7 +54,7 @@ def test_a_sample_has_optical_bands_then_depth_and_its_meta(make_tree):
     assert inputs[:3, 5, 9].tolist() == [9, 5, 200]
     assert inputs[3, 5, 9].item() == pytest.approx((900 + 185 + 20000) / 65535, rel=1e-6)
     assert truth.gt_sem_seg.data[0, 5, 9] == 1  # cell (1, 0) has code 2 on disk
-    assert truth.domain == 'Urban' and truth.split == 'Train' and truth.num_optical == 3
+    assert truth.domain == 'Urban' and truth.split == 'Train' and truth.optical_bands == 3
     assert truth.depth_path.endswith('rdepth/test/2.png') and truth.img_path.endswith('/2.png')
 
 

@@ -106,7 +106,7 @@ def test_four_bands_of_another_range_become_a_picture_and_a_grey_one():
     assert one.image[..., 0].max() == 255 and one.image.min() == 0
     middle = one.image[-1, 0].astype(int)
     assert middle[0] / middle[1] == pytest.approx(2, rel=0.05)
-    assert (one.infrared == one.infrared[..., :1]).all() and one.infrared.max() == 255
+    assert (one.fourth == one.fourth[..., :1]).all() and one.fourth.max() == 255
 
 
 def test_mistakes_are_explained(sample):

@@ -53,7 +53,11 @@ def test_a_pair_is_shown_as_its_two_images(run, sample):
     ('arguments', 'sentence'),
     [
         (('none.py',), 'error: there is no config file none.py'),
-        ((CONFIG,), 'error: the image folder data/sample/Train/Urban/images_png does not exist'),
+        (
+            (CONFIG,),
+            'error: there is no folder data/sample (data_root): make the dataset with: python '
+            'tools/make_sample.py data/sample',
+        ),
         ((CONFIG, '--number', '0'), 'error: --number 0 --repeat 1: both must be at least 1.'),
         (
             (CONFIG, '--cfg-options', 'train_dataloader.dataset.data_rot=x'),

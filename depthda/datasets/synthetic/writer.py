@@ -5,6 +5,7 @@ import json
 import multiprocessing
 import os
 import shutil
+import warnings
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
@@ -13,11 +14,14 @@ import cv2
 import numpy as np
 import rasterio
 from rasterio import Affine
+from rasterio.errors import NotGeoreferencedWarning
 
 from depthda.errors import UserError
 from depthda.files import write_json
 
 from .config import SPLITS, WorldConfig
+from .fields import stream
+from .near_infrared import near_infrared
 from .world import generate_tile
 
 # Several times faster than the default, and the files are hardly larger.
@@ -52,12 +56,14 @@ def write_sample(
     counts: dict[str, int],
     jobs: int = 1,
     progress: Callable[[int], None] | None = None,
+    with_infrared: bool = False,
 ) -> int:
     """Write ``counts[split]`` tiles a domain below ``out``; gives how many were written.
 
     The set appears whole or not at all. A set that is there already with the same settings is left
     alone (0 is returned); anything else that is there is the user's and is an error. ``progress``
-    is called with the number of tiles done so far.
+    is called with the number of tiles done so far. With ``with_infrared`` images are GeoTIFFs of
+    four bands instead of PNGs of three.
     """
     out = Path(out).absolute()
     for split in SPLITS:
@@ -68,7 +74,7 @@ def write_sample(
     tiles = plan(world, counts)
     if not tiles:
         raise UserError('a set without tiles is no set: ask for at least one tile')
-    content = _describe(world, counts, tiles)
+    content = _describe(world, counts, tiles) | (dict(near_infrared=True) if with_infrared else {})
     if out.exists() and not out.is_dir():
         raise UserError(f'{out} is a file: name a folder')
     if out.is_dir() and any(out.iterdir()):
@@ -81,7 +87,7 @@ def write_sample(
         for folder in {_folder(beside, job) for job in tiles}:
             for name in ('images_png', 'masks_png', 'rdepth/synthetic', 'dsm'):
                 (folder / name).mkdir(parents=True)
-        for done in _write_all(beside, world, tiles, jobs):
+        for done in _write_all(beside, world, tiles, jobs, with_infrared):
             if progress is not None:
                 progress(done)
         write_json(beside / 'world.json', content)
@@ -94,8 +100,10 @@ def write_sample(
     return len(tiles)
 
 
-def _write_all(root: Path, world: WorldConfig, tiles: list[Job], jobs: int) -> Iterator[int]:
-    write = functools.partial(_write_tile, root, world)
+def _write_all(
+    root: Path, world: WorldConfig, tiles: list[Job], jobs: int, with_infrared: bool
+) -> Iterator[int]:
+    write = functools.partial(_write_tile, root, world, with_infrared)
     if jobs == 1:
         for done, job in enumerate(tiles, 1):
             write(job)
@@ -118,20 +126,32 @@ def _folder(root: Path, job: Job) -> Path:
     return root / split / domain.capitalize()
 
 
-def _write_tile(root: Path, world: WorldConfig, job: Job) -> None:
+def _write_tile(root: Path, world: WorldConfig, with_infrared: bool, job: Job) -> None:
     split, domain, index, number = job
     folder = _folder(root, job)
     tile = generate_tile(world, domain, split, index)
-    pictures = {
-        'images_png': tile.image[..., ::-1],
-        'masks_png': tile.mask,
-        'rdepth/synthetic': tile.depth,
-    }
+    pictures = {'masks_png': tile.mask, 'rdepth/synthetic': tile.depth}
+    if with_infrared:
+        rng = stream(world.version, world.seed, split, domain, index, 'near infrared')
+        band = near_infrared(tile.image, tile.mask, rng)
+        _write_four_bands(folder / f'images_png/{number}.tif', np.dstack([tile.image, band]))
+    else:
+        pictures['images_png'] = tile.image[..., ::-1]
     for name, picture in pictures.items():
         path = folder / name / f'{number}.png'
         if not cv2.imwrite(str(path), picture, _PNG):
             raise OSError(f'OpenCV could not write {path}')
     _write_dsm(folder / 'dsm' / f'{number}.tif', tile.height, world, domain, number)
+
+
+def _write_four_bands(path: Path, image: np.ndarray) -> None:
+    height, width, count = image.shape
+    # GDAL would tag the fourth band as opacity.
+    kind = dict(driver='GTiff', dtype='uint8', photometric='RGB', alpha='unspecified')
+    with warnings.catch_warnings():
+        warnings.simplefilter('ignore', NotGeoreferencedWarning)
+        with rasterio.open(path, 'w', width=width, height=height, count=count, **kind) as file:
+            file.write(np.moveaxis(image, -1, 0))
 
 
 def _write_dsm(

@@ -40,7 +40,7 @@ class AlignedRotFlip(RandomRotFlip):
         angle = np.random.uniform(min(*self.degree), max(*self.degree))
         before = results['img']
         image = mmcv.imrotate(before, angle)
-        index = results.get('num_optical', image.shape[2])
+        index = results.get('optical_bands', image.shape[2])
         if index < image.shape[2]:
             weight = mmcv.imrotate((before[..., index] > 0).astype(np.float32), angle)
             mean = image[..., index] / np.maximum(weight, LOWEST)

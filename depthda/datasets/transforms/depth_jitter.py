@@ -45,7 +45,7 @@ class DepthJitter(BaseTransform):
         # A generator of its own, by one draw: what follows then sees the same random numbers
         # whether or not the image has depth.
         rng = np.random.default_rng(np.random.randint(1 << 31))
-        image, index = results['img'], results['num_optical']
+        image, index = results['img'], results['optical_bands']
         if image.shape[2] == index:
             return results
         depth = image[..., index]

@@ -22,9 +22,10 @@ class LoadControlDepth(LoadDepth):
     its scene; what it gains over an RGB-only model is due to its size.
 
     Args:
-        by: ``'grey'``: the image's own luminance; ``'constant'``: 0.5 everywhere; ``'none'``: no
-            depth anywhere; ``'other-tile'``: the depth map of another tile of the same folder, the
-            one half a folder further on, so that every map is used once and no tile has its own.
+        by: ``'grey'``: the image's own luminance (of one or two bands their mean); ``'constant'``:
+            0.5 everywhere; ``'none'``: no depth anywhere; ``'other-tile'``: the depth map of
+            another tile of the same folder, the one half a folder further on, so that every map is
+            used once and no tile has its own.
         **kwargs: As ``LoadDepth`` has them.
     """
 
@@ -41,11 +42,15 @@ class LoadControlDepth(LoadDepth):
             if results['depth_path'] is not None:
                 results['depth_path'] = _other(results['depth_path'])
             return super().transform(results)
+        kind = results['img'].dtype
         results = super().transform(results)
         image = results['img']
         if image.shape[2] == self.optical_bands + 1:
             if self.by == 'grey':
-                image[..., -1] = np.clip(image[..., :3] @ _LUMA / 255, LOWEST, 1)
+                optical = image[..., : self.optical_bands]
+                grey = optical[..., :3] @ _LUMA if self.optical_bands > 2 else optical.mean(-1)
+                white = np.iinfo(kind).max if kind.kind == 'u' else 255
+                image[..., -1] = np.clip(grey / white, LOWEST, 1)
             else:
                 image[..., -1] = 0.5 if self.by == 'constant' else 0
         return results

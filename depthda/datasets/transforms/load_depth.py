@@ -6,6 +6,7 @@ import numpy as np
 from mmcv.transforms import BaseTransform
 from mmseg.registry import TRANSFORMS
 
+from depthda.datasets.headers import MAX_BANDS
 from depthda.depth.storage import DEPTH_SUFFIXES, read_depth
 from depthda.errors import UserError
 
@@ -29,7 +30,7 @@ class LoadDepth(BaseTransform):
             for, an image that 1 and 2 do not give a depth has none, as RGB-only models want it.
         image_folder: Folder of the images, if ``folder`` lies more than one level above them; by
             default the folder that an image is in, whatever its name.
-        optical_bands: 3, or 4 for RGB+NIR.
+        optical_bands: Bands of an image before depth: 3; 4 for RGB and near infrared; 1 to 32.
         value_range: (low, high) in metres that a GeoTIFF is mapped from; None: the map's own
             minimum and maximum. PNG maps are relative depth and never rescaled.
     """
@@ -43,8 +44,8 @@ class LoadDepth(BaseTransform):
         optical_bands: int = 3,
         value_range: tuple[float, float] | None = None,
     ) -> None:
-        if optical_bands not in (3, 4):
-            raise UserError(f'optical_bands={optical_bands} of LoadDepth: images have 3 or 4')
+        if not 1 <= optical_bands <= MAX_BANDS:
+            raise UserError(f'optical_bands={optical_bands} of LoadDepth: give 1 to {MAX_BANDS}')
         if value_range is not None and not value_range[0] < value_range[1]:
             raise UserError(f'value_range={value_range} of LoadDepth: give (low, high), low < high')
         self.folder = folder
@@ -55,14 +56,14 @@ class LoadDepth(BaseTransform):
     def transform(self, results: dict) -> dict:
         image = np.atleast_3d(results['img'])
         bands = image.shape[2]
-        results['num_optical'] = self.optical_bands
+        results['optical_bands'] = self.optical_bands
         if bands == self.optical_bands + 1 and 'depth_path' not in results:
             results['img'] = _with_valid_depth(image.astype(np.float32))
             return results
         if bands != self.optical_bands:
             raise UserError(
                 f'{results.get("img_path") or "the image array"} has {bands} bands where '
-                f'LoadDepth(optical_bands={self.optical_bands}) wants that many'
+                f'LoadDepth(optical_bands={self.optical_bands}) expects that many'
                 f'{_hint(bands, self.optical_bands)}'
             )
         if 'depth_path' not in results:
@@ -124,9 +125,9 @@ def _with_valid_depth(image: np.ndarray) -> np.ndarray:
     return image
 
 
-def _hint(bands: int, wanted: int) -> str:
-    if bands < wanted:
+def _hint(bands: int, expected: int) -> str:
+    if bands < expected:
         return ': load the image with LoadMultibandImage, which drops no band'
-    if bands not in (3, 4):
-        return ': an image is an H×W×bands array of 3 or 4 bands, with depth after them if at all'
+    if bands > MAX_BANDS:
+        return ': an image is an H×W×bands array, with depth after the bands if at all'
     return f": set optical_bands={bands}, or load the image with color_type='color'"

@@ -1,4 +1,4 @@
-"""Images of more than three bands."""
+"""Images of any number of bands, and of more than 8 bits."""
 
 import warnings
 
@@ -15,10 +15,10 @@ from depthda.errors import UserError
 class LoadMultibandImage(BaseTransform):
     """All bands of a TIFF or PNG as they are, the first three as B, G, R (files have R, G, B).
 
-    Stands in for ``LoadImageFromFile`` where an image has four bands. The backends of mmcv cannot
-    be trusted with these: OpenCV multiplies the colours of a TIFF by its fourth band when that is
-    tagged alpha (the usual tag), or returns the first band alone; Pillow drops the fourth; tifffile
-    gives R, G, B.
+    Stands in for ``LoadImageFromFile`` where an image has not three bands of 8 bits. The backends
+    of mmcv cannot be trusted with these: OpenCV multiplies the colours of a TIFF by its fourth band
+    when that is tagged alpha (the usual tag), or returns the first band alone; Pillow drops the
+    fourth; tifffile gives R, G, B.
 
     Args:
         to_float32: Convert the array, as ``LoadImageFromFile`` does.

@@ -15,14 +15,14 @@ class OpticalDistortion(BaseTransform):
     Each step is taken with probability 0.5, in this order: brightness, contrast (or last),
     saturation, hue, contrast (if not before); values are clipped to [0, ``value_max``] after each.
     Brightness and contrast change all optical bands by the same amount, saturation and hue the
-    first three (B, G, R). Depth comes out bit for bit as it went in.
+    first three (B, G, R), where there are three. Depth comes out bit for bit as it went in.
 
     Args:
         brightness_delta: Largest addition, in the image's own values.
         contrast_range: Factor on all optical bands.
         saturation_range: Factor on the saturation, which stays in [0, 1].
         hue_delta: Largest turn of the hue in OpenCV's half degrees (18 = 36°).
-        value_max: Largest value the sensor delivers.
+        value_max: Largest value of an image; larger ones are an error, for they would be clipped.
     """
 
     keeps_depth = True
@@ -50,7 +50,13 @@ class OpticalDistortion(BaseTransform):
 
     def transform(self, results: dict) -> dict:
         image = results['img'].astype(np.float32)
-        optical = image[..., : results.get('num_optical', image.shape[2])]
+        optical = image[..., : results.get('optical_bands', image.shape[2])]
+        if optical.max() > self.value_max:
+            raise UserError(
+                f'{results.get("img_path") or "an image"} has values up to {optical.max():g}, and '
+                f'OpticalDistortion has value_max={self.value_max:g}: set value_max, and '
+                'brightness_delta with it, to the range of the images'
+            )
         # Every draw is made each time, so that one step's outcome does not shift the next draw.
         taken = np.random.rand(4) < 0.5
         contrast_last = np.random.rand() < 0.5
@@ -63,7 +69,7 @@ class OpticalDistortion(BaseTransform):
             self._set(optical, optical + np.float32(brightness))
         if taken[1] and not contrast_last:
             self._set(optical, optical * np.float32(contrast))
-        if taken[2] or taken[3]:
+        if (taken[2] or taken[3]) and optical.shape[2] >= 3:
             self._shift_colour(
                 optical[..., :3], saturation if taken[2] else 1, hue if taken[3] else 0
             )

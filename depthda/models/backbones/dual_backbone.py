@@ -20,7 +20,7 @@ class DualBackbone(BaseModule):
     Args:
         rgb: Config of the backbone for the optical bands.
         depth: Config of the backbone for depth.
-        num_optical: Number of optical bands; depth is the channel after them.
+        optical_bands: Number of optical bands; depth is the channel after them.
         depth_in_channels: Input channels of the depth backbone. Depth is replicated to that many,
             three for a backbone pretrained on colour images.
     """
@@ -29,23 +29,24 @@ class DualBackbone(BaseModule):
         self,
         rgb: ConfigType,
         depth: ConfigType,
-        num_optical: int = 3,
+        optical_bands: int = 3,
         depth_in_channels: int = 3,
         init_cfg: dict | None = None,
     ) -> None:
         super().__init__(init_cfg)
         self.rgb = MODELS.build(rgb)
         self.depth = MODELS.build(depth)
-        self.num_optical = num_optical
+        self.optical_bands = optical_bands
         self.depth_in_channels = depth_in_channels
 
     def forward(self, inputs: Tensor) -> PairedFeatures:
-        """Encode images (N, num_optical + 1, H, W) with depth last."""
-        if inputs.shape[1] != self.num_optical + 1:
+        """Encode images (N, optical_bands + 1, H, W) with depth last."""
+        if inputs.shape[1] != self.optical_bands + 1:
             raise UserError(
                 f'DualBackbone got images of {inputs.shape[1]} channels but needs '
-                f'{self.num_optical} optical bands and depth last: give the dataset a depth folder '
-                f"and LoadDepth in the pipeline, and leave data_preprocessor.depth at 'input'."
+                f'{self.optical_bands} optical bands and depth last: give the dataset a depth '
+                'folder and LoadDepth in the pipeline, and leave data_preprocessor.depth at '
+                "'input'."
             )
         optical, depth = inputs[:, :-1], inputs[:, -1:]
         depth = torch.where(depth.isfinite(), depth, 0).expand(-1, self.depth_in_channels, -1, -1)

@@ -19,20 +19,20 @@ class EarlyFusionBackbone(BaseModule):
 
     Args:
         backbone: Config of a backbone for the optical bands.
-        num_optical: Number of optical bands; depth is the channel after them.
+        optical_bands: Number of optical bands; depth is the channel after them.
     """
 
     def __init__(
-        self, backbone: ConfigType, num_optical: int = 3, init_cfg: dict | None = None
+        self, backbone: ConfigType, optical_bands: int = 3, init_cfg: dict | None = None
     ) -> None:
         super().__init__(init_cfg)
         self.backbone = MODELS.build(backbone)
-        self.num_optical = num_optical
+        self.optical_bands = optical_bands
         stem = next((m for m in self.backbone.modules() if isinstance(m, nn.Conv2d)), None)
-        if stem is None or stem.in_channels != num_optical:
+        if stem is None or stem.in_channels != optical_bands:
             raise UserError(
                 f'{type(self.backbone).__name__} does not begin with a convolution of '
-                f'{num_optical} bands, so depth cannot be fused early.'
+                f'{optical_bands} bands, so depth cannot be fused early.'
             )
         self.depth_stem = nn.Conv2d(
             1,
@@ -48,11 +48,11 @@ class EarlyFusionBackbone(BaseModule):
         stem.register_forward_hook(self._add_depth)
 
     def forward(self, inputs: Tensor) -> tuple[Tensor, ...]:
-        """Encode images (N, num_optical + 1, H, W) with depth last."""
+        """Encode images (N, optical_bands + 1, H, W) with depth last."""
         depth = inputs[:, -1:]
         self._depth = torch.where(depth.isfinite(), depth, 0)
         try:
-            return tuple(self.backbone(inputs[:, : self.num_optical]))
+            return tuple(self.backbone(inputs[:, : self.optical_bands]))
         finally:
             self._depth = None
 

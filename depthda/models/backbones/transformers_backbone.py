@@ -1,6 +1,7 @@
 """Any backbone of ``transformers`` as a backbone of mmseg."""
 
 from collections.abc import Sequence
+from typing import Literal
 
 import torch
 from mmengine.model import BaseModule
@@ -38,6 +39,10 @@ class TransformersBackbone(BaseModule):
             plain ViT: block).
         weights: Hub id or local folder of a ``transformers`` checkpoint; None for random weights.
         allowed_missing: Patterns of parameters that the checkpoint may lack.
+        extra_bands: Start of the first convolution's kernels for the bands that ``arch`` has
+            (``num_channels``) and ``weights`` has not. ``'zero'``: the encoder starts as the
+            pretrained one; ``'mean'``: the mean of the pretrained kernels. None: such weights are
+            refused.
         frozen: No gradient, always in eval mode. With ``weights``, checkpoints name the encoder by
             its fingerprint and do not copy it: loading one reads ``weights`` and refuses others.
         in_checkpoint: Copy a frozen encoder into checkpoints all the same.
@@ -53,6 +58,7 @@ class TransformersBackbone(BaseModule):
         out_indices: Sequence[int] = (1, 2, 3, 4),
         weights: str | None = None,
         allowed_missing: Sequence[str] = ALLOWED_MISSING,
+        extra_bands: Literal['zero', 'mean'] | None = None,
         frozen: bool = False,
         in_checkpoint: bool = False,
         gradient_checkpointing: bool = False,
@@ -64,6 +70,11 @@ class TransformersBackbone(BaseModule):
         self.channels = list(self.model.channels)
         self.weights = weights
         self.allowed_missing = allowed_missing
+        if extra_bands not in (None, 'zero', 'mean'):
+            raise UserError(
+                f"extra_bands={extra_bands!r} of TransformersBackbone: 'zero' or 'mean'."
+            )
+        self.extra_bands = extra_bands
         self.frozen = frozen
         # A gradient that never comes would stall distributed training.
         for name, parameter in self.model.named_parameters():
@@ -84,7 +95,7 @@ class TransformersBackbone(BaseModule):
         # Does nothing but for modules without values yet, built on the meta device.
         self.model.init_weights()
         if self.weights is not None:
-            load_weights(self.model, self.weights, self.allowed_missing)
+            load_weights(self.model, self.weights, self.allowed_missing, self.extra_bands)
         if hasattr(self, 'fingerprint'):
             named = bytearray(fingerprint(self.model))
             self.fingerprint.copy_(torch.frombuffer(named, dtype=torch.uint8))

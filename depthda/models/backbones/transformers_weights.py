@@ -1,11 +1,13 @@
 """Pretrained weights of ``transformers`` backbones, read strictly."""
 
+import copy
 import re
 from collections.abc import Sequence
 from dataclasses import fields
 
 import torch
 from mmengine.logging import print_log
+from torch import Tensor
 from transformers import AutoConfig, PreTrainedConfig, PreTrainedModel
 
 from depthda.errors import UserError
@@ -33,20 +35,24 @@ def config_fields(config: PreTrainedConfig) -> set[str]:
 
 
 def load_weights(
-    model: PreTrainedModel, weights: str, allowed_missing: Sequence[str] = ALLOWED_MISSING
+    model: PreTrainedModel,
+    weights: str,
+    allowed_missing: Sequence[str] = ALLOWED_MISSING,
+    extra_bands: str | None = None,
 ) -> None:
     """Copy the weights at a hub id or in a local folder into ``model``, or say why not.
 
     Every parameter of the model must be in the checkpoint and every key of the checkpoint in the
     model, with equal shapes, but for the declared patterns; the checkpoint's own configuration
-    must describe the same architecture.
+    must describe the same architecture. With ``extra_bands`` (see ``TransformersBackbone``) it may
+    have fewer bands.
     """
-    _check_config(model.config, weights)
+    config = _check_config(model.config, weights, extra_bands)
     with explained(weights), quiet_transformers():
         # The concrete class: AutoBackbone would ask the hub first even for a local folder.
         loaded, report = type(model).from_pretrained(
             weights,
-            config=model.config,
+            config=config,
             dtype=torch.float32,
             ignore_mismatched_sizes=True,
             output_loading_info=True,
@@ -70,7 +76,10 @@ def load_weights(
             f'The weights {weights!r} do not fit the {model.config.model_type} backbone of the '
             f'config: they {"; they ".join(faults)}.'
         )
-    model.load_state_dict(loaded.state_dict())
+    state = loaded.state_dict()
+    if config is not model.config:
+        _add_bands(model, state, extra_bands)
+    model.load_state_dict(state)
     fresh = f', {len(report["missing_keys"])} left fresh' if report['missing_keys'] else ''
     print_log(
         f'{type(model).__name__}: {len(model.state_dict()) - len(report["missing_keys"])} tensors '
@@ -79,7 +88,21 @@ def load_weights(
     )
 
 
-def _check_config(config: PreTrainedConfig, weights: str) -> None:
+def _add_bands(model: PreTrainedModel, state: dict[str, Tensor], how: str) -> None:
+    """Widen the kernels of the first convolution to the bands of ``model``."""
+    for name, expected in model.state_dict().items():
+        kernels = state[name]
+        if kernels.ndim == 4 and kernels.shape[1] < expected.shape[1]:
+            extra = expected.shape[1] - kernels.shape[1]
+            mean = kernels.mean(1, keepdim=True).expand(-1, extra, -1, -1)
+            added = mean if how == 'mean' else torch.zeros_like(mean)
+            state[name] = torch.cat([kernels, added], 1)
+
+
+def _check_config(
+    config: PreTrainedConfig, weights: str, extra_bands: str | None
+) -> PreTrainedConfig:
+    """Refuse weights of another architecture; gives the configuration to read them with."""
     with explained(weights), quiet_transformers():
         theirs = AutoConfig.from_pretrained(weights)
     if theirs.model_type != config.model_type:
@@ -87,6 +110,18 @@ def _check_config(config: PreTrainedConfig, weights: str) -> None:
             f'The weights {weights!r} are of a {theirs.model_type} model, but arch.model_type is '
             f'{config.model_type!r}: change one of the two.'
         )
+    bands, found = (getattr(each, 'num_channels', None) for each in (config, theirs))
+    if bands != found:
+        text = f'The weights {weights!r} are of {found} bands, and arch.num_channels is {bands}'
+        if found is None or bands < found:
+            raise UserError(f'{text}: set weights=None, or as many bands as the weights have.')
+        if extra_bands is None:
+            raise UserError(
+                f"{text}: add extra_bands='zero' or 'mean' to the backbone, which says how it sees "
+                'the bands after those, or set weights=None.'
+            )
+        config = copy.deepcopy(config)
+        config.num_channels = found
     differing = []
     for name in sorted(config_fields(config)):
         ours, other = _plain(getattr(config, name)), _plain(getattr(theirs, name))
@@ -97,6 +132,7 @@ def _check_config(config: PreTrainedConfig, weights: str) -> None:
             f'The weights {weights!r} have another architecture than the config: '
             f'{", ".join(differing)}.'
         )
+    return config
 
 
 def _plain(value: object) -> object:

@@ -27,7 +27,8 @@ class DepthAnythingTeacher:
 
     @torch.no_grad()
     def __call__(self, images: Tensor) -> Tensor:
-        """(N, 3, H, W) to (N, H, W)."""
+        """(N, B, H, W) to (N, H, W); it sees the first three bands."""
+        images = images[:, :3]
         if self._model is None:
             self._model = load_depth_anything(self.weights)
         self._model.to(images.device)

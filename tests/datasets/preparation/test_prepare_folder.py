@@ -218,10 +218,10 @@ def test_heights_on_another_grid_are_refused_or_warped(tmp_path):
             lambda root: write(root / 'mask/town_0.png', np.zeros((20, 26), np.uint8)),
             'town_0.png has 1 bands of uint8, and the list of classes has colours',
         ),
-        (lambda root: (root / 'mask/town_0.png').unlink(), '1 of 3 images .* have no label'),
+        (lambda root: (root / 'mask/town_0.png').unlink(), '1 of 3 images .* has no label'),
         (
             lambda root: (root / 'dsm/town_9_dsm.tif').write_bytes(b''),
-            '1 extra depth maps .*town_9_dsm.tif',
+            'holds 1 depth map without an image in .*town_9_dsm.tif',
         ),
         (
             lambda root: (root / 'rgb/town_1_RGB.tif').write_bytes(

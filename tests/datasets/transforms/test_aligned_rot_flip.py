@@ -10,7 +10,7 @@ from depthda.engine.randomness import seeded
 def sample(depth, label=None):
     image = np.dstack([np.full((*depth.shape, 3), 90.0), depth]).astype(np.float32)
     label = np.ones(depth.shape, np.uint8) if label is None else label
-    return dict(img=image, num_optical=3, gt_seg_map=label, seg_fields=['gt_seg_map'])
+    return dict(img=image, optical_bands=3, gt_seg_map=label, seg_fields=['gt_seg_map'])
 
 
 def run(transform, results, seed=0):

@@ -26,7 +26,7 @@ def apply(pattern):
         array[..., 3] = depth / np.float32(65535)
         results = dict(
             img=array,
-            num_optical=3,
+            optical_bands=3,
             gt_seg_map=codes - 1,
             seg_fields=['gt_seg_map'],
             img_shape=SIZE,

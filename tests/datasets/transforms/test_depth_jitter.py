@@ -9,7 +9,7 @@ from depthda.errors import UserError
 def sample(depth):
     rng = np.random.default_rng(0)
     image = np.dstack([rng.uniform(0, 255, (*depth.shape, 3)), depth]).astype(np.float32)
-    return dict(img=image, num_optical=3)
+    return dict(img=image, optical_bands=3)
 
 
 DEPTH = np.linspace(0.2, 0.8, 30 * 40).reshape(30, 40)
@@ -57,7 +57,7 @@ def test_the_input_array_is_left_alone_and_no_depth_is_no_fault():
     copy = before.copy()
     DepthJitter(drop_prob=1.0)(results)
     np.testing.assert_array_equal(before, copy)
-    bare = dict(img=before[..., :3], num_optical=3)
+    bare = dict(img=before[..., :3], optical_bands=3)
     np.testing.assert_array_equal(DepthJitter(drop_prob=1.0)(bare)['img'], before[..., :3])
 
 
@@ -65,7 +65,7 @@ def test_what_follows_draws_the_same_with_and_without_depth():
     draws = []
     for bands in (3, 4):
         with seeded(4):
-            DepthJitter(noise=0.1)(dict(img=sample(DEPTH)['img'][..., :bands], num_optical=3))
+            DepthJitter(noise=0.1)(dict(img=sample(DEPTH)['img'][..., :bands], optical_bands=3))
             draws.append(np.random.rand())
     assert draws[0] == draws[1]
 

@@ -22,13 +22,13 @@ def test_depth_stands_last_and_the_bands_are_untouched(make_tree, pattern):
     assert stacked.dtype == np.float32 and stacked.shape == (48, 64, 4)
     np.testing.assert_array_equal(stacked[..., :3], picture)
     np.testing.assert_allclose(stacked[..., 3] * 65535, pattern(48, 64)[2], rtol=1e-6)
-    assert results['num_optical'] == 3
+    assert results['optical_bands'] == 3
 
 
 def test_depth_path_none_leaves_the_bands(make_tree):
     results = LoadDepth('rdepth/test')(dict(img=image(), img_path='x.png', depth_path=None))
     np.testing.assert_array_equal(results['img'], image().astype(np.float32))
-    assert results['img'].dtype == np.float32 and results['num_optical'] == 3
+    assert results['img'].dtype == np.float32 and results['optical_bands'] == 3
 
 
 @pytest.mark.parametrize('image_folder', [None, 'images_png', 'Urban/images_png'])
@@ -57,11 +57,11 @@ def test_a_geotiff_is_found_and_mapped(make_tree, tmp_path):
     np.testing.assert_array_equal(results['img'][..., 3], np.full((48, 64), 0.25))
 
 
-@pytest.mark.parametrize('bands', [3, 4])
+@pytest.mark.parametrize('bands', [1, 3, 4, 32])
 def test_an_array_with_depth_passes(bands):
     array = np.dstack([image(bands).astype(np.float64), np.full((48, 64), 0.4)])
     results = LoadDepth(optical_bands=bands)(dict(img=array, img_path=None))
-    assert results['img'].dtype == np.float32 and results['num_optical'] == bands
+    assert results['img'].dtype == np.float32 and results['optical_bands'] == bands
     np.testing.assert_array_equal(results['img'], array.astype(np.float32))
 
 
@@ -114,8 +114,9 @@ def test_without_a_folder_a_bare_image_has_no_depth(make_tree):
 
 
 def test_wrong_settings():
-    with pytest.raises(UserError, match='optical_bands=5'):
-        LoadDepth(optical_bands=5)
+    for bands in (0, 33):
+        with pytest.raises(UserError, match=f'optical_bands={bands} of LoadDepth: give 1 to 32'):
+            LoadDepth(optical_bands=bands)
     with pytest.raises(UserError, match='low < high'):
         LoadDepth(value_range=(40, 0))
 

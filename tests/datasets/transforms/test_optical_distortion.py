@@ -15,7 +15,7 @@ def sample(bands=3, value_max=255, depth=True):
     image = RNG.uniform(0.2, 0.8, (9, 11, bands)) * value_max
     if depth:
         image = np.dstack([image, RNG.uniform(0, 1, (9, 11))])
-    return dict(img=image.astype(np.float32), num_optical=bands)
+    return dict(img=image.astype(np.float32), optical_bands=bands)
 
 
 def fixed(monkeypatch, taken, last, *values):
@@ -79,7 +79,7 @@ def test_equal_to_mmseg_up_to_its_rounding(monkeypatch, taken, last):
     theirs = stock(dict(img=image.copy()))['img'].astype(np.float64)
     monkeypatch.undo()
     fixed(monkeypatch, taken, last, *values.values())
-    ours = OpticalDistortion()(dict(img=image, num_optical=3))['img']
+    ours = OpticalDistortion()(dict(img=image, optical_bands=3))['img']
     # Stock has 8-bit values and 180 hues: one or two grey levels a step, hue up to one degree.
     assert np.abs(ours - theirs).max() < 8 and np.abs(ours - theirs).mean() < 2
     assert np.abs(ours - image).mean() > 4

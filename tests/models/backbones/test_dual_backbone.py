@@ -29,7 +29,7 @@ class Echo(nn.Module):
 
 
 def test_channels_are_split_and_missing_depth_is_zero():
-    backbone = DualBackbone(channel_sums(4), channel_sums(2), num_optical=4, depth_in_channels=2)
+    backbone = DualBackbone(channel_sums(4), channel_sums(2), optical_bands=4, depth_in_channels=2)
     inputs = torch.randn(2, 5, 3, 3)
     inputs[0, 4, 1, 1] = torch.nan
     rgb, depth = backbone(inputs)

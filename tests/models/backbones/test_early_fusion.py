@@ -50,7 +50,7 @@ def test_no_depth_is_the_mean(fused):
 
 def test_a_stem_of_other_bands_is_refused(tiny_backbone):
     with pytest.raises(UserError, match='4 bands'):
-        MODELS.build(dict(type='EarlyFusionBackbone', backbone=tiny_backbone(), num_optical=4))
+        MODELS.build(dict(type='EarlyFusionBackbone', backbone=tiny_backbone(), optical_bands=4))
 
 
 def test_depth_alone_sees_no_colour(tiny_backbone):

@@ -192,3 +192,28 @@ def test_without_network_the_error_says_how_to_fetch(monkeypatch, tmp_path):
     with pytest.raises(UserError, match=r'hf download nobody/nothing --local-dir DIR') as error:
         loaded('convnext', CONVNEXT, 'nobody/nothing')
     assert '\n' not in str(error.value)
+
+
+@pytest.mark.parametrize(('how', 'share'), [('zero', 0.0), ('mean', 1 / 3)])
+def test_extra_bands_are_explicit(tmp_path, how, share):
+    model = saved(ConvNextModel, ConvNextConfig(**CONVNEXT), tmp_path)
+    wider = dict(CONVNEXT, num_channels=5)
+    with pytest.raises(UserError, match=r'are of 3 bands, and arch.num_channels is 5: add extra_b'):
+        loaded('convnext', wider, tmp_path)
+    backbone = loaded('convnext', wider, tmp_path, extra_bands=how)
+    kernels = backbone.model.embeddings.patch_embeddings.weight
+    pretrained = model.embeddings.patch_embeddings.weight
+    assert torch.equal(kernels[:, :3], pretrained)
+    for band in (3, 4):
+        expected = share * pretrained.sum(1)
+        torch.testing.assert_close(kernels[:, band], expected, rtol=1e-5, atol=1e-6)
+    # All else is the checkpoint's: with 'zero' the features are those of the three bands.
+    if how == 'zero':
+        inputs = torch.randn(1, 5, 64, 64)
+        three = loaded('convnext', CONVNEXT, tmp_path)(inputs[:, :3])
+        for ours, theirs in zip(backbone(inputs), three, strict=True):
+            torch.testing.assert_close(ours, theirs)
+    with pytest.raises(UserError, match="extra_bands='all' of TransformersBackbone: 'zero' or"):
+        TransformersBackbone(dict(model_type='convnext'), extra_bands='all')
+    with pytest.raises(UserError, match='num_channels is 1: set weights=None, or as many'):
+        loaded('convnext', dict(CONVNEXT, num_channels=1), tmp_path, extra_bands=how)

@@ -1,0 +1,18 @@
+# DepthDA ConvNeXt-B+S on a custom dataset of red, green, blue and near infrared: docs/your-data.md.
+_base_ = [
+    '../_base_/models/depthda_convnext-b-s.py',
+    '../_base_/datasets/prepared-4band-512x512.py',
+    '../_base_/schedules/adamw_40k.py',
+    '../_base_/default_runtime.py',
+]
+num_classes = 6  # as many as your list of classes names
+model = dict(
+    # The fourth value of each is yours to set: tools/check_dataset.py prints them.
+    data_preprocessor=dict(
+        mean=[123.675, 116.28, 103.53, 110.0], std=[58.395, 57.12, 57.375, 55.0]
+    ),
+    # The pretrained encoder has three bands: at the start it does not see the fourth.
+    backbone=dict(optical_bands=4, rgb=dict(arch=dict(num_channels=4), extra_bands='zero')),
+    decode_head=dict(num_classes=num_classes),
+    auxiliary_head=dict(num_classes=num_classes),
+)

@@ -1,0 +1,51 @@
+"""Images that the loader of a pipeline would alter without a word: bands left out, bits cut off."""
+
+from collections.abc import Callable, Iterable
+
+import mmcv.transforms as mmcv_transforms
+
+from depthda.datasets.headers import Header
+from depthda.datasets.transforms.load_depth import LoadDepth
+from depthda.datasets.transforms.load_multiband_image import LoadMultibandImage
+
+Fault = tuple[str, str]  # what is wrong, what to do
+
+
+def image_check(transforms: Iterable[Callable]) -> Callable[[Header], Fault | None]:
+    """The check of image headers for a pipeline, as far as its first loader is known."""
+    steps = list(transforms)
+    loaders = (mmcv_transforms.LoadImageFromFile, LoadMultibandImage)
+    loader = next((step for step in steps if isinstance(step, loaders)), None)
+    depth = next((step for step in steps if isinstance(step, LoadDepth)), None)
+    if isinstance(loader, LoadMultibandImage) and depth is not None:
+        return lambda header: _other_bands(header, depth.optical_bands)
+    if isinstance(loader, mmcv_transforms.LoadImageFromFile) and loader.color_type == 'color':
+        return _altered
+    return lambda header: None
+
+
+def _other_bands(header: Header, expected: int) -> Fault | None:
+    if header.bands == expected:
+        return None
+    return (
+        f'of {header.bands} bands where the config reads {expected}',
+        f'set optical_bands={header.bands} in each LoadDepth of the config and in the model '
+        '(docs/your-data.md), or prepare images of other --bands',
+    )
+
+
+def _altered(header: Header) -> Fault | None:
+    if header.bands not in (1, 3):
+        return (
+            f'of {header.bands} bands, and LoadImageFromFile would make three of them',
+            'prepare the dataset with tools/prepare_dataset.py folder --bands 1 2 3, or read all '
+            f'with LoadMultibandImage and LoadDepth(optical_bands={header.bands}) '
+            '(docs/your-data.md)',
+        )
+    if header.dtype != 'uint8':
+        return (
+            f'of type {header.dtype}, and LoadImageFromFile would cut it to 8 bits',
+            'prepare the dataset with tools/prepare_dataset.py folder --stretch LOW HIGH, or read '
+            'them with LoadMultibandImage (docs/your-data.md)',
+        )
+    return None

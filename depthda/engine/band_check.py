@@ -1,0 +1,69 @@
+"""Refuse a config whose loaders, normalisation and encoder disagree on the number of bands.
+
+Some of these would train without an error: the fourth band of an image that is normalised as one of
+three would be taken for depth.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from mmengine.config import Config
+
+from depthda.errors import UserError
+
+_LOADERS = ('LoadDepth', 'LoadControlDepth')
+# Backbones around the one that sees the optical bands, and the key that holds it.
+_INNER = {'DualBackbone': 'rgb', 'EarlyFusionBackbone': 'backbone', 'NeckedBackbone': 'backbone'}
+
+
+def check_bands(cfg: Config) -> None:
+    """Compare ``optical_bands`` of the pipelines with what the model takes."""
+    expected = dict(_model_bands(cfg.get('model') or {}))
+    for name in ('train', 'val', 'test'):
+        dataset = (cfg.get(f'{name}_dataloader') or {}).get('dataset')
+        for bands in _pipeline_bands(dataset):
+            for key, number in expected.items():
+                if number != bands:
+                    raise UserError(
+                        f'the {name} pipeline reads images of {bands} optical bands '
+                        f'(LoadDepth.optical_bands), and {key} {number}: make them agree '
+                        '(docs/your-data.md).'
+                    )
+
+
+def _pipeline_bands(described: Any) -> Iterator[int]:
+    if isinstance(described, (list, tuple)):
+        for item in described:
+            yield from _pipeline_bands(item)
+    elif isinstance(described, dict):
+        if described.get('type') in _LOADERS:
+            yield described.get('optical_bands', 3)
+        yield from _pipeline_bands(list(described.values()))
+
+
+def _model_bands(model: dict) -> Iterator[tuple[str, int]]:
+    """Each place of a model that fixes the number of bands."""
+    preprocessor = model.get('data_preprocessor') or {}
+    if preprocessor.get('mean') is not None:
+        yield 'model.data_preprocessor.mean has', len(preprocessor['mean'])
+    if preprocessor.get('type') == 'DomainPairPreprocessor':
+        yield 'model.data_preprocessor.bands is', preprocessor.get('bands', 3)
+    encoder, key = model.get('backbone') or {}, 'model.backbone'
+    while inner := _INNER.get(encoder.get('type')):
+        if encoder['type'] != 'NeckedBackbone':
+            yield f'{key}.optical_bands is', encoder.get('optical_bands', 3)
+        encoder, key = encoder.get(inner) or {}, f'{key}.{inner}'
+    if encoder.get('type') == 'TransformersBackbone':
+        yield f'{key}.arch.num_channels is', encoder['arch'].get('num_channels', 3)
+        return
+    default = 3 if str(encoder.get('type')).startswith(('ResNet', 'MixVision')) else None
+    if (bands := encoder.get('in_channels', default)) is None:
+        return  # not known: the first step tells
+    yield f'{key}.in_channels is', bands
+    weights = encoder.get('pretrained') or (encoder.get('init_cfg') or {}).get('checkpoint')
+    if bands != 3 and '://' in str(weights):
+        # mmengine would leave out what does not fit, and say so in its log alone.
+        raise UserError(
+            f'{key}.in_channels is {bands}, and the weights {weights} are of three bands: set '
+            'init_cfg=None, or take a TransformersBackbone with extra_bands.'
+        )

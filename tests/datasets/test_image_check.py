@@ -1,0 +1,93 @@
+"""Images that a loader would cut are refused when the dataset is built, by their headers."""
+
+import cv2
+import numpy as np
+import pytest
+import rasterio
+from mmengine.config import Config
+
+from depthda.cli import user_errors
+from depthda.datasets.rgbd import RGBDSegDataset
+
+COLOUR = [dict(type='LoadImageFromFile'), dict(type='LoadDepth')]
+ALL = [dict(type='LoadMultibandImage'), dict(type='LoadDepth', optical_bands=3)]
+
+
+def build(tmp_path, image, pipeline, **more):
+    path = tmp_path / 'images/a.png'
+    path.parent.mkdir()
+    if image.shape[2] > 4:
+        path = path.with_suffix('.tif')
+        profile = dict(width=8, height=8, count=image.shape[2], dtype=image.dtype)
+        with rasterio.open(path, 'w', driver='GTiff', **profile) as raster:
+            raster.write(image.transpose(2, 0, 1))
+    else:
+        assert cv2.imwrite(str(path), image)
+    return RGBDSegDataset(
+        data_prefix=dict(img_path=str(path.parent)), pipeline=pipeline, metainfo={}, **more
+    )
+
+
+@pytest.mark.parametrize(
+    ('bands', 'kind', 'pipeline', 'sentence'),
+    [
+        (
+            4, np.uint8, COLOUR,
+            '1 image of 4 bands, and LoadImageFromFile would make three of them (a.png): prepare '
+            'the dataset with tools/prepare_dataset.py folder --bands 1 2 3, or read all with '
+            'LoadMultibandImage and LoadDepth(optical_bands=4) (docs/your-data.md)',
+        ),
+        (
+            3, np.uint16, COLOUR,
+            '1 image of type uint16, and LoadImageFromFile would cut it to 8 bits (a.png): prepare '
+            'the dataset with tools/prepare_dataset.py folder --stretch LOW HIGH, or read them '
+            'with LoadMultibandImage (docs/your-data.md)',
+        ),
+        (
+            4, np.uint8, ALL,
+            '1 image of 4 bands where the config reads 3 (a.png): set optical_bands=4 in each '
+            'LoadDepth of the config and in the model (docs/your-data.md), or prepare images of '
+            'other --bands',
+        ),
+        (
+            6, np.uint16, ALL,
+            '1 image of 6 bands where the config reads 3 (a.tif): set optical_bands=6 in each '
+            'LoadDepth of the config and in the model (docs/your-data.md), or prepare images of '
+            'other --bands',
+        ),
+    ],
+)  # fmt: skip
+def test_a_sentence_at_the_start(tmp_path, capsys, bands, kind, pipeline, sentence):
+    with pytest.raises(SystemExit) as stop, user_errors():
+        build(tmp_path, np.full((8, 8, bands), 7, kind), pipeline)
+    assert stop.value.code == 2
+    assert capsys.readouterr().err == f'error: {tmp_path}/images holds {sentence}\n'
+
+
+def test_what_is_read_as_it_is_passes(tmp_path):
+    cases = [
+        (3, np.uint8, COLOUR),
+        (3, np.uint16, ALL),
+        (4, np.uint16, [ALL[0], dict(type='LoadDepth', optical_bands=4)]),
+        (4, np.uint8, [dict(type='LoadImageFromFile', color_type='unchanged')]),
+        (4, np.uint8, []),
+    ]
+    for number, (bands, kind, pipeline) in enumerate(cases):
+        (tmp_path / str(number)).mkdir()
+        built = build(tmp_path / str(number), np.full((8, 8, bands), 7, kind), pipeline)
+        assert len(built) == 1
+    (tmp_path / 'names').mkdir()
+    image = np.full((8, 8, 4), 7, np.uint8)
+    assert len(build(tmp_path / 'names', image, Config(dict(p=COLOUR)).p, check='names')) == 1
+
+
+def test_labels_of_16_bits_are_refused(make_tree, write_png):
+    from depthda.datasets.pairing import Source, pair_by_stem
+    from depthda.errors import UserError
+
+    folder = make_tree() / 'Train/Urban'
+    write_png(folder / 'masks_png/2.png', np.full((48, 64), 300, np.uint16))
+    sources = Source('image', f'{folder}/images_png'), Source('label', f'{folder}/masks_png')
+    sentence = r'holds 1 label of more than 8 bits, which would be cut to 8 \(2.png\): save class '
+    with pytest.raises(UserError, match=sentence):
+        pair_by_stem(*sources)
