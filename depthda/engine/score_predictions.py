@@ -1,6 +1,5 @@
 """Score index maps that other code has predicted, as ``tools/test.py`` scores a model."""
 
-import logging
 import time
 from collections.abc import Iterable
 from datetime import datetime, timezone
@@ -10,12 +9,12 @@ from typing import Any
 
 import torch
 from mmengine.config import Config
-from mmengine.logging import print_log
 from mmengine.registry import init_default_scope
 from mmseg.registry import DATASETS, METRICS, TRANSFORMS
 from rich.console import Console
 from rich.progress import track
 
+from depthda.console import quiet_console, warn
 from depthda.datasets.headers import read_header
 from depthda.engine.launch import write_results
 from depthda.engine.overrides import read_nodes
@@ -70,18 +69,17 @@ def score_predictions(
     samples = _Samples(cfg, infos, given)
     for metric in metrics:
         metric.dataset_meta = dataset.metainfo
-    for sample in _shown('scoring', samples):
-        for metric in metrics:
-            metric.process(None, [sample])
     scores: dict[str, float] = {}
-    for metric in metrics:
-        scores |= metric.evaluate(len(infos))
+    with quiet_console():
+        for sample in _shown('scoring', samples):
+            for metric in metrics:
+                metric.process(None, [sample])
+        for metric in metrics:
+            scores |= metric.evaluate(len(infos))
     if given.lowest > 0:
-        print_log(
+        warn(
             f'no pixel of {predictions} is of class 0 ({dataset.metainfo["classes"][0]}): if the '
-            'maps count classes from 1, subtract 1 and score them again',
-            'current',
-            logging.WARNING,
+            'maps count classes from 1, subtract 1 and score them again'
         )
     results = {
         'config': str(config),

@@ -122,9 +122,7 @@ def test_maps_without_the_first_class_are_scored_with_a_warning(
     maps, sample, tmp_path, monkeypatch
 ):
     lines = []
-    monkeypatch.setattr(
-        'depthda.engine.score_predictions.print_log', lambda line, *rest: lines.append(line)
-    )
+    monkeypatch.setattr('depthda.engine.score_predictions.warn', lines.append)
     for path in maps.iterdir():
         cv2.imwrite(str(path), np.full((128, 128), 3, np.uint8))
     score_predictions(CONFIG, maps, str(tmp_path / 'given'), None, options(sample))
