@@ -4,9 +4,9 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from mmengine.logging import print_log
 from torch import Tensor, nn
 
+from depthda.console import show
 from depthda.errors import UserError
 from depthda.key_layouts import translate_keys
 
@@ -105,7 +105,7 @@ def partial_weights(model: nn.Module, checkpoint: Mapping, name: str) -> tuple[d
     }
     lines = [f'load_partial: {len(fit.fitting)} of {len(own)} tensors from {name}']
     lines += [f'  {what}: {", ".join(found)}' for what, found in skipped.items() if found]
-    print_log('\n'.join(lines), 'current')
+    show('\n'.join(lines))
     record = {'loaded': len(fit.fitting), 'of': len(own), 'skipped': skipped}
     own.update(fit.fitting)
     return own, record
@@ -126,7 +126,7 @@ def _check_enough(fit: Fit, own: Mapping[str, Tensor], name: str) -> None:
 
 def _log_layouts(fit: Fit) -> None:
     if fit.layouts:
-        print_log(f'the checkpoint was read as {"; ".join(fit.layouts)}', 'current')
+        show(f'the checkpoint was read as {"; ".join(fit.layouts)}')
 
 
 def _by_module(keys: list[str]) -> list[str]:

@@ -1,4 +1,4 @@
-"""Test a checkpoint: scores, predicted maps, and a checked submission zip."""
+"""Test a checkpoint, or score index maps: scores, predicted maps, a checked submission zip."""
 
 from depthda.cli import add_run_arguments, set_local_rank, tool_parser, user_errors
 
@@ -7,11 +7,18 @@ def main() -> None:
     parser = tool_parser(
         __doc__,
         'python tools/test.py CONFIG work_dirs/NAME/iter_40000.pth\n'
+        '  python tools/test.py CONFIG --predictions DIR\n'
         '  python tools/test.py SERVER_CONFIG CHECKPOINT --tta --submission u2r.zip\n'
         '  python tools/test.py CONFIG CHECKPOINT --depth as-is zero flat shuffle',
     )
     parser.add_argument('config', help='config file the checkpoint was trained with')
-    parser.add_argument('checkpoint', help='checkpoint file (.pth)')
+    parser.add_argument('checkpoint', nargs='?', help='checkpoint file (.pth)')
+    parser.add_argument(
+        '--predictions',
+        metavar='DIR',
+        help='instead of a checkpoint: score the index maps in DIR, made by any other code, each '
+        'with the name of its test image (2-D PNG or TIFF, classes from 0 on)',
+    )
     parser.add_argument('--out', metavar='DIR', help='write predicted index maps (PNG) there')
     parser.add_argument('--show-dir', metavar='DIR', help='write predictions in colour there')
     parser.add_argument(
@@ -40,6 +47,9 @@ def main() -> None:
     args = parser.parse_args()
     set_local_rank(args.local_rank)
     with user_errors():
+        check_what_is_tested(args)
+        if args.predictions:
+            return score_folder(args)
         if args.depth:
             return test_depth(args)
         from depthda.engine.launch import test
@@ -57,6 +67,28 @@ def main() -> None:
             cfg_options=args.cfg_options,
             launcher=args.launcher,
         )
+
+
+def check_what_is_tested(args) -> None:
+    """Refuse a checkpoint and predictions at once, or neither."""
+    from depthda.errors import UserError
+
+    if (args.checkpoint is None) == (args.predictions is None):
+        raise UserError('give a checkpoint to test, or --predictions DIR to score: one of the two.')
+
+
+def score_folder(args) -> None:
+    """Score maps that are there; options that need a model are refused."""
+    from depthda.engine.score_predictions import score_predictions
+    from depthda.errors import UserError
+
+    needs_model = ('out', 'save_depth', 'submission', 'against', 'tta', 'depth')
+    if given := [name for name in needs_model if getattr(args, name)]:
+        options = ', '.join(f'--{name.replace("_", "-")}' for name in given)
+        raise UserError(f'--predictions scores maps that are there: leave out {options}.')
+    if args.launcher != 'none':
+        raise UserError('--predictions runs in one process: leave out --launcher.')
+    score_predictions(args.config, args.predictions, args.work_dir, args.show_dir, args.cfg_options)
 
 
 def test_depth(args) -> None:

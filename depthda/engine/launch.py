@@ -155,7 +155,7 @@ def test(
         'finished': datetime.now(timezone.utc).isoformat(timespec='seconds'),
     }
     if is_main_process():
-        _write(results, metric, cfg.work_dir, runner.log_dir)
+        write_results(results, metric, cfg.work_dir, runner.log_dir)
         if submission:
             pack(out, submission, target, against, track)
             show(f'checked submission: {submission}')
@@ -206,9 +206,10 @@ def _metric(runner: Runner) -> SegmentationMetric | None:
     return next((each for each in metrics if isinstance(each, SegmentationMetric)), None)
 
 
-def _write(
+def write_results(
     results: dict[str, Any], metric: SegmentationMetric | None, work_dir: str, log_dir: str
 ) -> None:
+    """Write ``metrics.json`` of the latest test and of this one, and the counts of each image."""
     tiles = Path(work_dir) / FILE
     if metric is not None and metric.tiles is not None:
         save_tiles(tiles, metric.tiles)

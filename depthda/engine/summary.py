@@ -7,7 +7,7 @@ from typing import Any
 from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
 from mmengine.optim import AmpOptimWrapper, OptimWrapper, OptimWrapperDict
-from mmengine.runner import EpochBasedTrainLoop
+from mmengine.runner import BaseLoop, EpochBasedTrainLoop
 from torch import nn
 
 import depthda
@@ -132,6 +132,12 @@ def _origin(runner, start: Start) -> str:
     """The checkpoint, or the pretrained weights that the config names."""
     if start.resumed:
         return f'{start.checkpoint}, resumed at iteration {runner.iter}'
+    if (
+        start.checkpoint
+        and runner.cfg.get('load_partial')
+        and isinstance(runner._train_loop, BaseLoop)
+    ):
+        return f'what fits of the weights of {start.checkpoint}, listed above'
     if start.checkpoint:
         return f'the weights of {start.checkpoint}'
     named = {

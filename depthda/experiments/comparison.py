@@ -154,10 +154,14 @@ def _warn(pairs: Sequence[Pair], notes: list[str]) -> None:
         'rule by which the checkpoint was chosen': lambda m: (m['selection'] or {}).get('rule'),
         'training images': _training_images,
     }.items():
-        said = [sorted({str(describe(metrics)) for metrics in side}) for side in sides]
+        said = [sorted({_word(describe(metrics)) for metrics in side}) for side in sides]
         if said[0] != said[1]:
             a, b = (' and '.join(each) for each in said)
             notes.append(f'the protocols differ, {what}: A {a}; B {b}.')
+
+
+def _word(recorded: Any) -> str:
+    return 'unknown' if recorded is None else str(recorded)
 
 
 def _training_images(metrics: dict[str, Any]) -> str:

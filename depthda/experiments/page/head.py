@@ -65,7 +65,7 @@ def basis_section(runs: Sequence[Run]) -> Markup:
         ('Tested on', describe),
         ('Checkpoint chosen by', _selection),
         ('Protocol', _protocol),
-        ('Test-time augmentation', lambda run: 'flips averaged' if run.metrics['tta'] else 'none'),
+        ('Test-time augmentation', _augmentation),
         ('Scores', _aggregate),
         ('Seed', lambda run: run.metrics.get('seed')),
         ('Config', lambda run: tag('code', run.metrics['config'])),
@@ -91,7 +91,7 @@ def basis_section(runs: Sequence[Run]) -> Markup:
     top = tag('thead', tag('tr', corner, names)) if len(runs) > 1 else None
     table = tag('table', top, tag('tbody', body), class_='facts')
     missing = [run.name for run in runs if not run.metrics.get('trained_on')]
-    said = f'The checkpoint of {", ".join(missing)} does not say what it was trained on.'
+    said = f'What {", ".join(missing)} was trained on is not recorded.'
     title = 'What the figures rest on'
     return section(title, 'basis', scroll(title, table), note(said) if missing else None)
 
@@ -120,8 +120,16 @@ def _aggregate(run: Run) -> str:
     return f'means over batches of {run.report["batch_size"]} images'
 
 
+def _augmentation(run: Run) -> str | None:
+    averaged = run.metrics['tta']
+    return averaged if averaged is None else 'flips averaged' if averaged else 'none'
+
+
 def _checkpoint(run: Run) -> Markup:
     made = run.metrics['checkpoint']
+    if made is None:
+        given = run.metrics['predictions']
+        return join('none: scored as given, ', tag('code', given['folder']))
     return join(tag('code', made['file']), ' (SHA-256 ', tag('code', made['sha256']), ')')
 
 

@@ -137,9 +137,12 @@ class Run:
     def test_command(self) -> str:
         """What writes ``tiles.npz`` and the predictions of this run."""
         made, options = self.metrics, self.metrics.get('cfg_options') or {}
-        words = ['python', 'tools/test.py', made['config'], made['checkpoint']['file']]
+        given = made.get('predictions')
+        words = ['python', 'tools/test.py', made['config']]
+        words += ['--predictions', given['folder']] if given else [made['checkpoint']['file']]
         words += ['--tta'] if made.get('tta') else []
-        words += ['--work-dir', str(self.folder), '--out', str(self.folder / 'predictions')]
+        words += ['--work-dir', str(self.folder)]
+        words += [] if given else ['--out', str(self.folder / 'predictions')]
         if options:
             words += ['--cfg-options', *(f'{key}={value}' for key, value in options.items())]
         return shlex.join(words)

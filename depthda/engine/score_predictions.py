@@ -1,0 +1,185 @@
+"""Score index maps that other code has predicted, as ``tools/test.py`` scores a model."""
+
+import time
+from collections.abc import Iterable
+from datetime import datetime, timezone
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from mmengine.config import Config
+from mmengine.registry import init_default_scope
+from mmseg.registry import DATASETS, METRICS, TRANSFORMS
+from rich.console import Console
+from rich.progress import track
+
+from depthda.console import quiet_console, warn
+from depthda.datasets.headers import read_header
+from depthda.engine.launch import write_results
+from depthda.engine.overrides import read_nodes
+from depthda.engine.prepare import check_folder, load_config, prepare
+from depthda.engine.provenance import describe_dataset, git_commit, versions
+from depthda.errors import UserError
+from depthda.evaluation.given_predictions import (
+    GivenPredictions,
+    check_predictions,
+    find_predictions,
+    read_prediction,
+)
+from depthda.evaluation.prediction_writer import PredictionWriter
+from depthda.evaluation.segmentation_metric import SegmentationMetric
+
+
+def score_predictions(
+    config: str | Path,
+    predictions: str | Path,
+    work_dir: str | None = None,
+    show_dir: str | None = None,
+    cfg_options: dict[str, Any] | None = None,
+) -> dict[str, Any]:
+    """Score a folder of index maps on the test set of a config, by its metrics and without a model.
+
+    The work dir gets what a test of a model leaves in it (``metrics.json``, ``tiles.npz``, the
+    maps under ``predictions``), so that runs and predictions are compared and shown alike. All
+    maps are checked before anything is written.
+
+    Args:
+        config: The config whose test set was predicted.
+        predictions: Folder of index maps, each with the name of its image.
+        work_dir: Where results go (default: ``work_dirs/<config name>``).
+        show_dir: Folder for the maps in the classes' colours, if they are wanted.
+        cfg_options: Overrides by dotted key.
+    """
+    started = time.time()
+    cfg = load_config(config, cfg_options)
+    prepare(cfg, config, work_dir, 'none')
+    check_folder('--show-dir', show_dir)
+    init_default_scope(cfg.get('default_scope', 'mmseg'))
+    metrics = _metrics(cfg, config)
+    dataset = DATASETS.build(cfg.test_dataloader.dataset)
+    infos = [dataset.get_data_info(i) for i in range(len(dataset))]
+    if any('seg_map_path' not in info for info in infos):
+        raise UserError(_unlabelled(config))
+    paths = find_predictions(predictions, [info['img_path'] for info in infos])
+    sizes = [read_header(info['img_path'])[:2] for info in infos]
+    given = check_predictions(
+        paths, sizes, dataset.metainfo['classes'], partial(_shown, 'checking')
+    )
+    samples = _Samples(cfg, infos, given)
+    for metric in metrics:
+        metric.dataset_meta = dataset.metainfo
+    scores: dict[str, float] = {}
+    with quiet_console():
+        for sample in _shown('scoring', samples):
+            for metric in metrics:
+                metric.process(None, [sample])
+        for metric in metrics:
+            scores |= metric.evaluate(len(infos))
+    if given.lowest > 0:
+        warn(
+            f'no pixel of {predictions} is of class 0 ({dataset.metainfo["classes"][0]}): if the '
+            'maps count classes from 1, subtract 1 and score them again'
+        )
+    results = {
+        'config': str(config),
+        'cfg_options': cfg_options or {},
+        'predictions': {
+            'folder': str(predictions),
+            'files': len(given.paths),
+            'sha256': given.sha256,
+        },
+        # Nobody knows for maps that other code made.
+        **dict.fromkeys(('checkpoint', 'selection', 'trained_on', 'initialised_from')),
+        **dict.fromkeys(('tta', 'seed', 'device')),
+        'tested_on': describe_dataset(dataset),
+        'scores': scores,
+        'report': metrics[0].report,
+        'versions': versions(),
+        'commit': git_commit(),
+        'seconds': round(time.time() - started, 1),
+        'finished': datetime.now(timezone.utc).isoformat(timespec='seconds'),
+    }
+    _write_maps(samples, Path(cfg.work_dir) / 'predictions', predictions, show_dir, dataset)
+    write_results(results, metrics[0], cfg.work_dir, _dump(cfg))
+    return results
+
+
+class _Samples:
+    """What a metric takes of each image; map and labels are read when it is asked for."""
+
+    def __init__(self, cfg: Config, infos: list[dict], given: GivenPredictions) -> None:
+        self._infos, self._given = infos, given
+        steps = {
+            step['type']: dict(step)
+            for _, step in read_nodes(dict(test_dataloader=cfg.test_dataloader))
+            if isinstance(step, dict) and 'type' in step
+        }
+        if 'LoadAnnotations' not in steps:
+            raise UserError(_unlabelled(cfg.filename))
+        self._load = TRANSFORMS.build(steps['LoadAnnotations'])
+        # A tested model's samples carry what the pipeline packs, and no more.
+        self._kept = {'img_path', *steps.get('PackSegInputs', {}).get('meta_keys', ())}
+
+    def __len__(self) -> int:
+        return len(self._infos)
+
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        info = self._infos[index]
+        labels = self._load(dict(info, seg_fields=[]))['gt_seg_map']
+        prediction = read_prediction(self._given.paths[index]).astype('int64')
+        return {key: info[key] for key in self._kept if key in info} | {
+            'gt_sem_seg': {'data': torch.from_numpy(labels.astype('int64'))},
+            'pred_sem_seg': {'data': torch.from_numpy(prediction)},
+        }
+
+
+def _metrics(cfg: Config, config: str | Path) -> list[SegmentationMetric]:
+    if cfg.get('test_dataloader') is None:
+        raise UserError(f'{config} has no test_dataloader, so it names no images to score.')
+    evaluators = cfg.get('test_evaluator') or []
+    evaluators = evaluators if isinstance(evaluators, (list, tuple)) else [evaluators]
+    metrics = [METRICS.build(each) for each in evaluators]
+    metrics = [metric for metric in metrics if isinstance(metric, SegmentationMetric)]
+    if not metrics:
+        raise UserError(_unlabelled(config))
+    return metrics
+
+
+def _unlabelled(config: str | Path) -> str:
+    return (
+        f'the test images of {config} have no labels to score predictions with: give a config of '
+        'the local protocol, or pack them for the server with tools/make_submission.py.'
+    )
+
+
+def _write_maps(
+    samples: '_Samples',
+    out: Path,
+    predictions: str | Path,
+    show_dir: str | None,
+    dataset: Any,
+) -> None:
+    """Keep the maps beside their scores, where a report page looks for them."""
+    kept = None if out.resolve() == Path(predictions).resolve() else str(out)
+    if kept is None and show_dir is None:
+        return
+    writer = PredictionWriter(kept, show_dir)
+    writer.dataset_meta = dataset.metainfo
+    for sample in _shown('writing', samples):
+        writer.process(None, [sample])
+
+
+def _dump(cfg: Config) -> str:
+    """The folder of this test, with the config in it, as mmengine's runner has them."""
+    while (folder := Path(cfg.work_dir) / time.strftime('%Y%m%d_%H%M%S')).exists():
+        time.sleep(0.05)
+    (folder / 'vis_data').mkdir(parents=True)
+    cfg.dump(folder / 'vis_data' / 'config.py')
+    return str(folder)
+
+
+def _shown(what: str, items: Any) -> Iterable:
+    """The items, with a bar on the error stream while they last."""
+    console = Console(stderr=True)
+    return track(items, what, total=len(items), console=console, transient=True)

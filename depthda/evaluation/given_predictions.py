@@ -1,0 +1,141 @@
+"""Index maps that other code has predicted: found by name, checked, read."""
+
+import hashlib
+import warnings
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import rasterio
+from rasterio.errors import NotGeoreferencedWarning, RasterioError
+
+from depthda.errors import UserError
+
+_SUFFIXES = ('.png', '.tif', '.tiff')
+
+
+@dataclass(frozen=True)
+class GivenPredictions:
+    """One index map for each test image, in the order of the images.
+
+    Attributes:
+        paths: The files.
+        lowest: The lowest class in all of them.
+        sha256: The first 12 digits of the hash of their names and contents.
+    """
+
+    paths: list[Path]
+    lowest: int
+    sha256: str
+
+
+def find_predictions(folder: str | Path, images: Sequence[str]) -> list[Path]:
+    """Return the file of each image, by its stem; a ``UserError`` names what does not match."""
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise UserError(f'--predictions {folder} is not a folder: give the folder of index maps.')
+    files: dict[str, Path] = {}
+    for path in sorted(folder.iterdir()):
+        if path.suffix.lower() not in _SUFFIXES or path.name.startswith('.'):
+            continue
+        if path.stem in files:
+            raise UserError(
+                f'{files[path.stem]} and {path} are predictions of one image: keep one of them.'
+            )
+        files[path.stem] = path
+    stems: dict[str, str] = {}
+    for image in images:
+        if (other := stems.setdefault(Path(image).stem, image)) != image:
+            raise UserError(
+                f'{other} and {image} would have predictions of one name: score one domain or '
+                'split at a time.'
+            )
+    missing = [f'{stem}.png' for stem in stems if stem not in files]
+    extra = [path.name for stem, path in files.items() if stem not in stems]
+    if missing or extra:
+        parts = [f'{len(missing)} missing ({_some(missing)})'] if missing else []
+        parts += [f'{len(extra)} of no test image ({_some(extra)})'] if extra else []
+        raise UserError(
+            f'the predictions in {folder} are not those of the {len(stems)} test images of this '
+            f'config: {" and ".join(parts)}; each must have the name of its image.'
+        )
+    return [files[stem] for stem in stems]
+
+
+def check_predictions(
+    paths: Sequence[Path],
+    sizes: Sequence[tuple[int, int]],
+    classes: Sequence[str],
+    progress: Callable[[list], Iterable] = iter,
+) -> GivenPredictions:
+    """Read every map once and refuse what is no index map of the classes.
+
+    Args:
+        paths: Files, one an image.
+        sizes: (width, height) of the images.
+        classes: Names; a map holds their indices from 0 on.
+        progress: Wraps what is gone through, to show how far it is.
+    """
+    faults, outside = defaultdict(list), {}
+    digest, lowest = hashlib.sha256(), len(classes)
+    for path, (width, height) in progress(list(zip(paths, sizes, strict=True))):
+        try:
+            labels = read_prediction(path)
+        except UserError as error:
+            faults[str(error)].append(path.name)
+            continue
+        if labels.shape != (height, width):
+            found = f'{labels.shape[1]}×{labels.shape[0]}'
+            faults[f'{found} pixels, and the image has {width}×{height}'].append(path.name)
+            continue
+        lowest = min(lowest, int(labels.min()))
+        if labels.min() < 0 or labels.max() >= len(classes):
+            outside[path.name] = int(labels.max() if labels.min() >= 0 else labels.min())
+        digest.update(path.name.encode() + path.read_bytes())
+    for reason, names in faults.items():
+        raise UserError(f'{paths[0].parent}: {_some(names)} cannot be scored: {reason}.')
+    if outside:
+        raise UserError(_value_fault(paths[0].parent, outside, classes))
+    return GivenPredictions(list(paths), lowest, digest.hexdigest()[:12])
+
+
+def read_prediction(path: Path) -> np.ndarray:
+    """Read the indices ``[H, W]`` of a greyscale or palette PNG, or of a TIFF."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter('ignore', NotGeoreferencedWarning)
+            with rasterio.open(path) as file:
+                if file.count != 1:
+                    raise UserError(
+                        f'{file.count} bands; write the 2-D array of class indices, not a picture '
+                        'of it in colours'
+                    )
+                labels = file.read(1)
+    except RasterioError as error:
+        raise UserError(f'not to be read as an image ({error})') from error
+    if not np.issubdtype(labels.dtype, np.integer):
+        raise UserError(f'values of type {labels.dtype}; write class indices as 8-bit integers')
+    return labels
+
+
+def _value_fault(folder: Path, outside: dict[str, int], classes: Sequence[str]) -> str:
+    last = len(classes) - 1
+    value = max(outside.values(), key=abs)
+    if value == last + 1:
+        fix = (
+            f'these count the classes from 1, as the label files of LoveDA do (1 is {classes[0]}): '
+            'subtract 1'
+        )
+    elif value == 255:
+        fix = 'every pixel needs a class'
+    else:
+        fix = 'write class indices'
+    names = _some(list(outside))
+    return f'{folder}: {names} hold the value {value}, and the classes are 0…{last}; {fix}.'
+
+
+def _some(names: list[str]) -> str:
+    more = len(names) - 3
+    return ', '.join(names[:3]) + (f' and {more} more' if more > 0 else '')

@@ -1,0 +1,177 @@
+"""Index maps of other code: scored as the model's own, refused in one sentence otherwise."""
+
+import runpy
+import shutil
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from mmengine.config import Config
+from mmengine.registry import init_default_scope
+from mmseg.registry import MODELS
+from PIL import Image
+
+from depthda.engine.launch import test
+from depthda.engine.score_predictions import score_predictions
+from depthda.errors import UserError
+from depthda.evaluation.tile_counts import load_tiles
+from depthda.experiments.comparison import compare
+from depthda.experiments.page import make_page
+from depthda.files import read_json
+
+test.__test__ = False  # the function under test, not a test
+
+ROOT = Path(__file__).parents[2]
+CONFIG = ROOT / 'configs' / 'sample' / 'upernet_tiny_u2r.py'
+
+
+@pytest.fixture(scope='module')
+def tested(sample, tmp_path_factory):
+    """The test of a model, and the maps that it wrote."""
+    init_default_scope('mmseg')
+    folder = tmp_path_factory.mktemp('tested')
+    torch.manual_seed(0)
+    model = MODELS.build(Config.fromfile(CONFIG).model)
+    torch.nn.init.normal_(model.decode_head.conv_seg.weight)  # several classes are predicted
+    torch.save({'state_dict': model.state_dict()}, folder / 'start.pth')
+    work_dir = folder / 'model'
+    results = test(
+        CONFIG,
+        folder / 'start.pth',
+        work_dir=str(work_dir),
+        out=str(work_dir / 'predictions'),
+        cfg_options=options(sample),
+    )
+    return results, work_dir
+
+
+def options(sample):
+    return {
+        f'{name}_dataloader.dataset.data_root': str(sample) for name in ('train', 'val', 'test')
+    }
+
+
+@pytest.fixture
+def maps(tested, tmp_path):
+    """A copy of the maps, to be spoilt."""
+    return Path(shutil.copytree(tested[1] / 'predictions', tmp_path / 'maps'))
+
+
+def test_the_maps_of_a_model_score_as_the_model(tested, maps, sample, tmp_path):
+    """Scores and counts to the last digit, compared and shown on one page."""
+    expected, model = tested
+    results = score_predictions(CONFIG, maps, str(tmp_path / 'given'), None, options(sample))
+    assert results['scores'] == expected['scores'] and results['report'] == expected['report']
+    assert results['tested_on'] == expected['tested_on']
+    assert results['checkpoint'] is None and len(results['scores']) > 6
+    assert results['predictions']['folder'] == str(maps) and results['predictions']['files'] == 3
+    assert read_json(tmp_path / 'given/metrics.json') == results
+    counts, own = load_tiles(tmp_path / 'given/tiles.npz'), load_tiles(model / 'tiles.npz')
+    assert np.array_equal(counts.counts, own.counts)
+    assert counts.names.tolist() == own.names.tolist()
+    assert counts.cells() == own.cells() == [('Rural', 'Test')] * 3
+
+    gain = compare(model, tmp_path / 'given', resamples=10)
+    assert gain['mIoU']['difference'] == 0
+    page = make_page([model, tmp_path / 'given'], out=tmp_path / 'page.html', tiles=1)
+    assert page.missing == []
+    text = (tmp_path / 'page.html').read_text()
+    assert 'errors of given' in text and 'none: scored as given' in text
+
+
+def test_a_page_says_how_to_bring_back_the_pictures(maps, sample, tmp_path):
+    score_predictions(CONFIG, maps, str(tmp_path / 'given'), None, options(sample))
+    shutil.rmtree(tmp_path / 'given/predictions')
+    page = make_page([tmp_path / 'given'], out=tmp_path / 'page.html', tiles=1)
+    (sentence,) = page.missing
+    assert sentence.startswith(
+        f'given kept no predictions: python tools/test.py {CONFIG} --predictions {maps} --work-dir'
+    )
+
+
+def test_palettes_tiffs_and_colours(tested, maps, sample, tmp_path):
+    """Other ways of writing the same indices, and the pictures of --show-dir."""
+    first, second, third = sorted(maps.iterdir())
+    indices = [cv2.imread(str(path), cv2.IMREAD_UNCHANGED) for path in (first, second, third)]
+    palette = Image.fromarray(indices[0], 'P')
+    palette.putpalette([7 * i % 256 for i in range(768)])
+    palette.save(first)
+    second.unlink()
+    cv2.imwrite(str(second.with_suffix('.tif')), indices[1].astype(np.uint16))
+    (maps / 'notes.txt').write_text('not a map')
+    results = score_predictions(
+        CONFIG, maps, str(tmp_path / 'given'), str(tmp_path / 'colours'), options(sample)
+    )
+    assert results['report'] == tested[0]['report']
+    kept = cv2.imread(str(tmp_path / 'given/predictions' / first.name), cv2.IMREAD_UNCHANGED)
+    assert np.array_equal(kept, indices[0])
+    assert len(list((tmp_path / 'colours').iterdir())) == 3
+
+
+def test_faulty_maps_leave_nothing_behind(maps, sample, tmp_path):
+    cv2.imwrite(str(sorted(maps.iterdir())[0]), np.zeros((64, 32), np.uint8))
+    with pytest.raises(UserError, match='cannot be scored: 32×64 pixels, and the image has 128×1'):
+        score_predictions(CONFIG, maps, str(tmp_path / 'given'), None, options(sample))
+    assert [path.name for path in tmp_path.iterdir()] == ['maps']
+
+
+def test_maps_without_the_first_class_are_scored_with_a_warning(
+    maps, sample, tmp_path, monkeypatch
+):
+    lines = []
+    monkeypatch.setattr('depthda.engine.score_predictions.warn', lines.append)
+    for path in maps.iterdir():
+        cv2.imwrite(str(path), np.full((128, 128), 3, np.uint8))
+    score_predictions(CONFIG, maps, str(tmp_path / 'given'), None, options(sample))
+    assert lines == [
+        f'no pixel of {maps} is of class 0 (background): if the maps count classes from 1, '
+        'subtract 1 and score them again'
+    ]
+
+
+def test_images_without_labels_are_for_the_server(maps, sample, tmp_path):
+    server = CONFIG.with_name('upernet_tiny_u2r-server.py')
+    with pytest.raises(UserError) as error:
+        score_predictions(
+            server, maps, str(tmp_path), None, {'test_dataloader.dataset.data_root': str(sample)}
+        )
+    assert str(error.value) == (
+        f'the test images of {server} have no labels to score predictions with: give a config of '
+        'the local protocol, or pack them for the server with tools/make_submission.py.'
+    )
+
+
+@pytest.mark.parametrize(
+    'words, message',
+    [
+        ([], 'give a checkpoint to test, or --predictions DIR to score: one of the two.'),
+        (
+            ['a.pth', '--predictions', 'maps'],
+            'give a checkpoint to test, or --predictions DIR to score: one of the two.',
+        ),
+        (
+            ['--predictions', 'maps', '--tta', '--save-depth', 'x'],
+            '--predictions scores maps that are there: leave out --save-depth, --tta.',
+        ),
+        (
+            ['--predictions', 'maps', '--launcher', 'pytorch'],
+            '--predictions runs in one process: leave out --launcher.',
+        ),
+        (
+            ['--predictions', 'none'],
+            '--predictions none is not a folder: give the folder of index maps.',
+        ),
+    ],
+)
+def test_the_tool_says_what_it_takes(words, message, sample, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    data = [f'{key}={value}' for key, value in options(sample).items()]
+    monkeypatch.setattr(sys, 'argv', ['tools/test.py', str(CONFIG), *words, '--cfg-options', *data])
+    with pytest.raises(SystemExit) as stopped:
+        runpy.run_path(str(ROOT / 'tools/test.py'), run_name='__main__')
+    assert stopped.value.code == 2
+    assert capsys.readouterr().err.splitlines()[-1] == f'error: {message}'
+    assert not list(tmp_path.iterdir())

@@ -1,0 +1,144 @@
+import shutil
+
+import cv2
+import numpy as np
+import pytest
+import rasterio
+from PIL import Image
+
+from depthda.errors import UserError
+from depthda.evaluation.given_predictions import (
+    check_predictions,
+    find_predictions,
+    read_prediction,
+)
+
+CLASSES = ['background', 'building', 'road', 'water', 'barren', 'forest', 'agricultural']
+IMAGES = ['a/1.tif', 'a/2.tif', 'a/3.tif']
+
+
+@pytest.fixture
+def maps(tmp_path):
+    for name in '123':
+        cv2.imwrite(str(tmp_path / f'{name}.png'), np.full((16, 16), int(name), np.uint8))
+    return tmp_path
+
+
+def check(maps, images=IMAGES):
+    return check_predictions(find_predictions(maps, images), [(16, 16)] * len(images), CLASSES)
+
+
+def test_maps_are_found_in_the_order_of_the_images_and_named_by_their_content(maps):
+    (maps / 'notes.txt').write_text('not a map')
+    (maps / '.hidden.png').write_text('nor this')
+    given = check(maps)
+    assert [path.name for path in given.paths] == ['1.png', '2.png', '3.png']
+    assert given.lowest == 1 and len(given.sha256) == 12
+    cv2.imwrite(str(maps / '1.png'), np.zeros((16, 16), np.uint8))
+    other = check(maps)
+    assert other.lowest == 0 and other.sha256 != given.sha256
+    assert [path.stem for path in find_predictions(maps, IMAGES[::-1])] == ['3', '2', '1']
+
+
+def test_a_palette_is_read_by_its_indices(tmp_path):
+    indices = np.arange(64, dtype=np.uint8).reshape(8, 8) % 7
+    picture = Image.fromarray(indices, 'P')
+    picture.putpalette([7 * i % 256 for i in range(768)])
+    picture.save(tmp_path / 'a.png')
+    assert np.array_equal(read_prediction(tmp_path / 'a.png'), indices)
+
+
+def test_two_images_of_one_name(maps):
+    with pytest.raises(UserError) as error:
+        check(maps, ['a/1.png', 'b/1.png'])
+    assert str(error.value) == (
+        'a/1.png and b/1.png would have predictions of one name: score one domain or split at a '
+        'time.'
+    )
+
+
+def test_a_file_that_is_no_image(maps):
+    (maps / '1.png').write_text('nothing')
+    with pytest.raises(UserError, match=r'1.png cannot be scored: not to be read as an image'):
+        check(maps)
+
+
+def spoil_missing(first, second, third):
+    first.unlink()
+    second.rename(second.with_name('x.png'))
+
+
+def spoil_size(first, *others):
+    cv2.imwrite(str(first), np.zeros((8, 4), np.uint8))
+
+
+def spoil_colours(*paths):
+    for path in paths:
+        cv2.imwrite(str(path), np.zeros((16, 16, 3), np.uint8))
+
+
+def spoil_type(first, *others):
+    with rasterio.open(
+        first, 'w', driver='GTiff', width=16, height=16, count=1, dtype='float32'
+    ) as file:
+        file.write(np.zeros((1, 16, 16), np.float32))
+
+
+def count_from_one(*paths):
+    for path in paths:
+        labels = np.arange(16 * 16).reshape(16, 16) % 7
+        cv2.imwrite(str(path), (labels + 1).astype(np.uint8))
+
+
+def no_class(first, *others):
+    cv2.imwrite(str(first), np.full((16, 16), 255, np.uint8))
+
+
+def twice(first, *others):
+    shutil.copy(first, first.with_suffix('.tif'))
+
+
+@pytest.mark.parametrize(
+    'spoil, message',
+    [
+        (
+            spoil_missing,
+            'the predictions in {maps} are not those of the 3 test images of this config: 2 '
+            'missing (1.png, 2.png) and 1 of no test image (x.png); each must have the name of its '
+            'image.',
+        ),
+        (
+            spoil_size,
+            '{maps}: 1.png cannot be scored: 4×8 pixels, and the image has 16×16.',
+        ),
+        (
+            spoil_colours,
+            '{maps}: 1.png, 2.png, 3.png cannot be scored: 3 bands; write the 2-D array of '
+            'class indices, not a picture of it in colours.',
+        ),
+        (
+            spoil_type,
+            '{maps}: 1.png cannot be scored: values of type float32; write class indices as '
+            '8-bit integers.',
+        ),
+        (
+            count_from_one,
+            '{maps}: 1.png, 2.png, 3.png hold the value 7, and the classes are 0…6; these '
+            'count the classes from 1, as the label files of LoveDA do (1 is background): '
+            'subtract 1.',
+        ),
+        (
+            no_class,
+            '{maps}: 1.png hold the value 255, and the classes are 0…6; every pixel needs a class.',
+        ),
+        (
+            twice,
+            '{maps}/1.png and {maps}/1.tif are predictions of one image: keep one of them.',
+        ),
+    ],
+)
+def test_maps_that_cannot_be_scored(spoil, message, maps):
+    spoil(*sorted(maps.iterdir()))
+    with pytest.raises(UserError) as error:
+        check(maps)
+    assert str(error.value) == message.format(maps=maps)

@@ -1,0 +1,71 @@
+"""The page ``docs/python.md`` is run as it stands, code and commands."""
+
+import re
+import runpy
+import shlex
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from mmengine.config import Config
+from mmseg.datasets import LoveDADataset
+from mmseg.registry import MODELS
+
+from depthda.engine.launch import test
+from depthda.files import read_json
+
+test.__test__ = False  # the function under test, not a test
+
+ROOT = Path(__file__).parents[1]
+PAGE = (ROOT / 'docs/python.md').read_text()
+
+
+@pytest.fixture
+def here(sample, tmp_path, monkeypatch):
+    """A folder that looks like the project after the training that the page names."""
+    (tmp_path / 'data').mkdir()
+    (tmp_path / 'data/sample').symlink_to(sample)
+    (tmp_path / 'configs').symlink_to(ROOT / 'configs')
+    monkeypatch.chdir(tmp_path)
+    torch.manual_seed(0)
+    model = MODELS.build(Config.fromfile('configs/sample/depthda_tiny_u2r.py').model)
+    torch.nn.init.normal_(model.decode_head.conv_seg.weight)  # several classes are predicted
+    meta = dict(dataset_meta=dict(LoveDADataset.METAINFO))
+    folder = tmp_path / 'work_dirs/depthda_tiny_u2r'
+    folder.mkdir(parents=True)
+    torch.save(dict(state_dict=model.state_dict(), meta=meta), folder / 'iter_300.pth')
+    return tmp_path
+
+
+def run(command):
+    """A line of the page, in this process."""
+    words = shlex.split(command)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, 'argv', words[1:])
+        runpy.run_path(str(ROOT / words[1]), run_name='__main__')
+
+
+def test_the_page_runs(here, capsys):
+    names: dict = {}
+    for block in re.findall(r'```python\n(.*?)```', PAGE, re.DOTALL):
+        exec(block, names)
+    assert names['labels'].shape == (128, 128) and names['scores'].shape == (7, 128, 128)
+    torch.testing.assert_close(names['scores'].sum(0), torch.ones(128, 128))
+    picture = cv2.imread('picture.png')
+    assert (picture[0, 0, ::-1] == LoveDADataset.METAINFO['palette'][names['labels'][0, 0]]).all()
+
+    # The maps that the page has written score as the model's own.
+    expected = test(names['config'], names['checkpoint'])
+    (here / 'maps').mkdir()
+    for path in sorted(Path('data/sample/Test/Rural/images_png').iterdir()):
+        Path(path.name).rename(here / 'maps' / path.name)
+    (commands,) = re.findall(r'```bash\n(.*?)```', PAGE, re.DOTALL)
+    for command in commands.splitlines():
+        run(command)
+    scored = read_json('work_dirs/other/metrics.json')
+    assert scored['scores'] == expected['scores']
+    assert np.isfinite(list(scored['scores'].values())).all()
+    assert Path('report.html').is_file()
