@@ -71,3 +71,22 @@ def test_every_figure_of_the_benchmark_is_in_a_table():
     # In JSON 12.5 is 12.50.
     known = {float(value) for value in re.findall(r'-?\d+\.\d+', tables)}
     assert not {each for each in said if float(each.replace('−', '-')) not in known}
+
+
+def test_every_test_that_a_difference_names_is_there():
+    page = (ROOT / 'docs/differences.md').read_text()
+    rows = [line.strip('| ').split(' | ') for line in page.splitlines() if line.startswith('| ')]
+    rows = [row for row in rows if row[0] not in ('released', '---')]
+    assert len(rows) > 40 and {len(row) for row in rows} == {5}
+    named = {name for row in rows for name in row[4].split(', ') if name != '–'}
+    assert not [name for name in named if not (ROOT / 'tests' / name).exists()]
+
+
+def test_the_page_of_differences_says_what_is_as_released():
+    """An option that the page gives to as-released is set in such a config."""
+    page = (ROOT / 'docs/differences.md').read_text()
+    configs = [path.read_text() for path in ROOT.glob('configs/**/*as-released*.py')]
+    text = '\n'.join(configs)
+    options = re.findall(r"`(\w+)=[^`]*` in `as-released`", page)
+    assert len(options) >= 6
+    assert not [name for name in options if f'{name}=' not in text]
