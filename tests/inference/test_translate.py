@@ -12,9 +12,10 @@ from mmengine.registry import init_default_scope
 from mmseg.registry import MODELS
 
 from depthda.depth.storage import read_depth
+from depthda.engine.prepare import load_config
 from depthda.engine.provenance import TRANSLATION, describe_dataset
 from depthda.errors import UserError
-from depthda.inference.translate import translate
+from depthda.inference.translate import _described, translate
 
 CONFIG = 'configs/sample/drdg_tiny_u2r.py'
 
@@ -189,3 +190,14 @@ def test_it_does_not_mix_translations_or_write_among_other_files(
     with pytest.raises(UserError, match='does not fit the model'):
         translate(CONFIG, other, tmp_path / 'new', cfg_options=options)
     assert not os.path.exists(tmp_path / 'new/Train')
+
+
+def test_areas_are_chosen_once_for_the_training_and_the_translation():
+    cfg = load_config(
+        'configs/drdg/drdg_potsdam-irrg2vaihingen.py',
+        {'+train_dataloader.dataset.source.areas': ['2_10', '6_7']},
+    )
+    described = _described(cfg)
+    assert described['areas'] == ['2_10', '6_7']
+    expected = cfg.translate_dataset.to_dict()
+    assert {key: value for key, value in described.items() if key != 'areas'} == expected
