@@ -28,7 +28,7 @@ class DomainPairPreprocessor(BaseDataPreprocessor):
         self.bgr_to_rgb = bgr_to_rgb
 
     def forward(self, data: dict, training: bool = False) -> dict:
-        """``inputs``: a batch (N, optical_bands or one more, H, W) for each domain that is there."""
+        """``inputs``: a batch (N, optical_bands or one more, H, W) of each domain there is."""
         data = self.cast_data(data)
         batches = {domain: self._batch(domain, images) for domain, images in data['inputs'].items()}
         if len({len(batch) for batch in batches.values()}) > 1:
