@@ -47,7 +47,8 @@ def _model_bands(model: dict) -> Iterator[tuple[str, int]]:
     if preprocessor.get('mean') is not None:
         yield 'model.data_preprocessor.mean has', len(preprocessor['mean'])
     if preprocessor.get('type') == 'DomainPairPreprocessor':
-        yield 'model.data_preprocessor.bands is', preprocessor.get('bands', 3)
+        for part in ('data_preprocessor', 'generator', 'critic'):
+            yield f'model.{part}.optical_bands is', (model.get(part) or {}).get('optical_bands', 3)
     encoder, key = model.get('backbone') or {}, 'model.backbone'
     while inner := _INNER.get(encoder.get('type')):
         if encoder['type'] != 'NeckedBackbone':

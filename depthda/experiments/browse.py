@@ -81,7 +81,7 @@ def open_source(cfg: Config, name: str, split: str) -> Source:
     learns = any(cfg.model.get(key, 1) for key in ('dsl_weight', 'dccl_weight'))
     return Source(
         dataset,
-        preprocessor.get('bands') or len(preprocessor.get('mean') or (0, 0, 0)),
+        preprocessor.get('optical_bands') or len(preprocessor.get('mean') or (0, 0, 0)),
         preprocessor.get('depth') == 'drop' or not learns,
         f'{name}, {split}: {len(dataset)} {"pairs" if hasattr(dataset, "sets") else "images"}',
     )

@@ -84,7 +84,7 @@ def translate(
     model = _load(cfg.model, checkpoint)
     mine = range(rank, len(dataset), processes)
     done = 0
-    suffix = tile_suffix(model.data_preprocessor.bands, 'uint8')
+    suffix = tile_suffix(model.data_preprocessor.optical_bands, 'uint8')
     for tiles in _batches(dataset, mine, Path(out), batch_size, suffix):
         done += _translate_batch(model, tiles)
         progress(done, len(mine))

@@ -247,3 +247,19 @@ def test_tiles_of_mmsegs_converters_are_read_as_the_page_says(tmp_path):
     (sample,) = DATASETS.build(config)
     labels = sample['data_samples'].gt_sem_seg.data.numpy()[0]
     np.testing.assert_array_equal(labels, np.where(codes == 0, 255, codes.astype(int) - 1))
+
+
+def test_a_dataset_that_is_not_there_says_how_it_is_made(tmp_path):
+    sentence = r'data_root\): make it with tools/prepare_dataset.py isprs potsdam … --out \S*/none,'
+    with pytest.raises(UserError, match=sentence):
+        Potsdam(str(tmp_path / 'none'))
+
+
+def test_a_translated_part_is_what_its_translation_says(write_tiles):
+    root = write_tiles(['2_10', '6_7', '7_12'])
+    (root / 'translation.json').write_text(json.dumps(dict(areas=['2_10', '6_7'])))
+    assert areas_of(Potsdam(str(root))) == {'2_10', '6_7'}
+    assert areas_of(Potsdam(str(root), areas=['7_12'])) == {'7_12'}
+    (root / 'translation.json').write_text(json.dumps(dict(areas=['2_10', '2_11'])))
+    with pytest.raises(UserError, match=r'no tile of 1 of the 2 areas of split .all. \(2_11\)'):
+        Potsdam(str(root))

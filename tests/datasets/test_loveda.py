@@ -1,6 +1,7 @@
 import pytest
 from mmseg.datasets import LoveDADataset
 
+from depthda.cli import user_errors
 from depthda.datasets.loveda import LoveDARGBD
 from depthda.errors import UserError
 
@@ -99,3 +100,28 @@ def test_holdout_needs_numbers(make_tree):
 def test_the_depth_folder_is_the_source(root):
     assert LoveDARGBD(str(root), 'Urban', 'Val', depth='rdepth/test').depth_source == 'rdepth/test'
     assert LoveDARGBD(str(root), 'Urban', 'Val', depth=None).depth_source is None
+
+
+@pytest.mark.parametrize(
+    ('root', 'sentence'),
+    [
+        ('data/sample', 'make the dataset with: python tools/make_sample.py data/sample'),
+        (
+            'data/sample-4band',
+            'make the dataset with: python tools/make_sample.py data/sample-4band --near-infrared',
+        ),
+        (
+            'data/loveda',
+            'make it with tools/prepare_dataset.py loveda … --out data/loveda, or correct the path '
+            '(docs/loveda.md)',
+        ),
+    ],
+)
+def test_a_dataset_that_is_not_there_says_how_it_is_made(
+    tmp_path, monkeypatch, capsys, root, sentence
+):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit) as stop, user_errors():
+        LoveDARGBD(root, 'Urban', 'Train')
+    assert stop.value.code == 2
+    assert capsys.readouterr().err == f'error: there is no folder {root} (data_root): {sentence}\n'

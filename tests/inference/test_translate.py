@@ -2,6 +2,7 @@
 
 import json
 import os
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -11,10 +12,12 @@ from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmseg.registry import MODELS
 
+from depthda.datasets.transforms.load_multiband_image import LoadMultibandImage
 from depthda.depth.storage import read_depth
+from depthda.engine.prepare import load_config
 from depthda.engine.provenance import TRANSLATION, describe_dataset
 from depthda.errors import UserError
-from depthda.inference.translate import translate
+from depthda.inference.translate import _described, _Tile, _write, translate
 
 CONFIG = 'configs/sample/drdg_tiny_u2r.py'
 
@@ -189,3 +192,24 @@ def test_it_does_not_mix_translations_or_write_among_other_files(
     with pytest.raises(UserError, match='does not fit the model'):
         translate(CONFIG, other, tmp_path / 'new', cfg_options=options)
     assert not os.path.exists(tmp_path / 'new/Train')
+
+
+def test_areas_are_chosen_once_for_the_training_and_the_translation():
+    cfg = load_config(
+        'configs/drdg/drdg_potsdam-irrg2vaihingen.py',
+        {'+train_dataloader.dataset.source.areas': ['2_10', '6_7']},
+    )
+    described = _described(cfg)
+    assert described['areas'] == ['2_10', '6_7']
+    expected = cfg.translate_dataset.to_dict()
+    assert {key: value for key, value in described.items() if key != 'areas'} == expected
+
+
+def test_more_than_three_bands_are_written_in_the_order_in_which_they_are_read(tmp_path):
+    image = np.random.default_rng(0).integers(0, 256, (8, 9, 5), np.uint8)
+    info = dict(img_path=str(tmp_path / 'in/a.png'), seg_map_path=None, depth_path=None)
+    dataset = SimpleNamespace(data_root=str(tmp_path / 'in'), get_data_info=lambda index: info)
+    tile = _Tile(dataset, 0, tmp_path / 'out', '.tif')
+    _write(tile, image)
+    read = LoadMultibandImage()(dict(img_path=str(tmp_path / 'out/a.tif')))['img']
+    assert np.array_equal(read, image)

@@ -2,7 +2,7 @@
 model = dict(
     type='DRDG',
     # Optical bands to [-1, 1]; depth in (0, 1], last channel of the images of both domains.
-    data_preprocessor=dict(type='DomainPairPreprocessor', bands=3, bgr_to_rgb=True),
+    data_preprocessor=dict(type='DomainPairPreprocessor', optical_bands=3, bgr_to_rgb=True),
     generator=dict(  # of both directions
         type='ResiGenerator',
         # As released. The text of the paper has (64, 128, 256, 512, 512, 512). Sides of images

@@ -14,6 +14,7 @@ from rasterio.errors import NotGeoreferencedWarning, RasterioError
 
 from depthda.errors import UserError
 from depthda.files import atomic_path
+from depthda.wording import many
 
 _UNKNOWN = 254
 
@@ -104,8 +105,8 @@ def index_colours(
         if not nearest:
             most = found[numbers.argmax()]
             raise UserError(
-                f'{name} has {count} pixels in {len(found)} colours of no class (most of them '
-                f'{_colour(most)}): correct them, or give them the nearest colour by '
+                f'{name} has {many(count, "pixel")} of no class, in {many(len(found), "colour")} '
+                f'(most often {_colour(most)}): correct them, or give them the nearest colour by '
                 '--nearest-colour'
             )
         known = np.array(list(indices))

@@ -22,6 +22,7 @@ from depthda.datasets.preparation.isprs_files import (
 from depthda.datasets.preparation.sources import SourceFile, list_files
 from depthda.engine.lock import own_folder
 from depthda.errors import UserError
+from depthda.wording import many
 from depthda.workers import each_done, worker_pool
 
 Progress = Callable[[str, int, int], None]
@@ -194,7 +195,7 @@ def _find(
         missing = [name for name in names if name not in by_area]
         if missing:
             raise UserError(
-                f'{len(missing)} of {len(names)} areas have no '
+                f'{len(missing)} of {many(len(names), "area")} without '
                 f'{layout.kinds[kinds[product]].title} in {sources} ({", ".join(missing)}): give '
                 f'it too, or name the areas to cut by --areas{packed_twice(files)}'
             )

@@ -6,6 +6,7 @@ from typing import Any
 from depthda.datasets.isprs import CLASSES
 from depthda.datasets.preparation.isprs_area import DEPTHS
 from depthda.datasets.preparation.isprs_files import LAYOUTS
+from depthda.wording import many
 
 
 def describe(manifest: dict[str, Any], out: str | os.PathLike) -> list[str]:
@@ -13,7 +14,9 @@ def describe(manifest: dict[str, Any], out: str | os.PathLike) -> list[str]:
     areas = manifest['areas']
     every = LAYOUTS[manifest['dataset']].dataset.SPLITS['all']
     tiles = sum(entry['tiles'] for entry in areas.values())
-    lines = [f'{out}: {tiles} tiles of {len(areas)} areas, each {manifest["tile"]}²']
+    lines = [
+        f'{out}: {many(tiles, "tile")} of {many(len(areas), "area")}, each {manifest["tile"]}²'
+    ]
     if missing := [area for area in every if area not in areas]:
         lines.append(f'without {len(missing)} of {len(every)} areas: {", ".join(missing)}')
     if manifest['dsm_range']:
@@ -24,7 +27,7 @@ def describe(manifest: dict[str, Any], out: str | os.PathLike) -> list[str]:
         for product, facts in entry['products'].items():
             if facts.get('recoloured'):
                 lines.append(
-                    f'{facts["file"]}: {facts["recoloured"]} pixels got the nearest colour'
+                    f'{facts["file"]}: {many(facts["recoloured"], "pixel")} got the nearest colour'
                 )
             if product in DEPTHS and (facts['size'], facts['first']) != (entry['size'], [0, 0]):
                 size, whole = ('×'.join(map(str, each)) for each in (facts['size'], entry['size']))

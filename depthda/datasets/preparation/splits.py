@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from depthda.errors import UserError
+from depthda.wording import few, many
 
 Shares = Mapping[str, float]
 
@@ -53,8 +54,8 @@ def by_list(names: Sequence[str], lists: Mapping[str, Sequence[str]]) -> dict[st
             raise UserError(f'the list of {split} is empty: name an image a line')
         if absent := [name for name in members if name not in known]:
             raise UserError(
-                f'the list of {split} names {len(absent)} images that are not there '
-                f'({", ".join(absent[:3])}{", …" if len(absent) > 3 else ""}): the images are '
+                f'the list of {split} names {many(len(absent), "image")} that the folder does not '
+                f'hold ({few(absent)}): the images are '
                 f'{", ".join(names[:2])}, …'
             )
     if twice := [name for name, count in listed.items() if count > 1]:

@@ -31,14 +31,14 @@ class PatchCritic(BaseModule):
 
     Args:
         channels: Of the convolutions of stride 2.
-        bands: Of the images.
+        optical_bands: Optical bands of the images.
         norm: After each of them but the first: ``'batch'``, ``'instance'`` or ``'none'``.
     """
 
     def __init__(
         self,
         channels: Sequence[int] = (64, 128, 256, 512, 512),
-        bands: int = 3,
+        optical_bands: int = 3,
         norm: Literal['batch', 'instance', 'none'] = 'batch',
         init_cfg: dict | None = _NORMAL,
     ) -> None:
@@ -50,7 +50,7 @@ class PatchCritic(BaseModule):
         self.halvings = len(channels)
         layers: list[nn.Module] = []
         for i, width in enumerate(channels):
-            before = channels[i - 1] if i else bands
+            before = channels[i - 1] if i else optical_bands
             layers.append(nn.Conv2d(before, width, kernel_size=4, stride=2, padding=1))
             if i and (layer := _NORMS[norm](width)) is not None:
                 layers.append(layer)

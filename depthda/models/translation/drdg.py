@@ -199,13 +199,13 @@ class DRDG(BaseModel):
             size = inputs['target'].shape[2:]
         if size is None:
             raise UserError('DRDG does not know the size to translate to: set model.target_size.')
-        images = inputs['source'][:, : self.data_preprocessor.bands]
+        images = inputs['source'][:, : self.data_preprocessor.optical_bands]
         translated = self.generator_s2t(images, tuple(size)).image
         return translated if mode == 'tensor' else list(self.data_preprocessor.restore(translated))
 
     def domains(self, inputs: dict[str, Tensor]) -> tuple[DomainBatch, DomainBatch]:
         """Source and target of a batch: images, and depth if it is learned from."""
-        bands = self.data_preprocessor.bands
+        bands = self.data_preprocessor.optical_bands
         wanted = self.weights['loss_dsl'] or self.weights['loss_dccl']
         batches = []
         for domain in ('source', 'target'):

@@ -36,7 +36,7 @@ class ResiGenerator(BaseModule):
 
     Args:
         channels: Of the convolutions down.
-        bands: Of the images.
+        optical_bands: Optical bands of the images.
         k: Weight of the image in the sum; 0 for no residual.
         resize: ``'post'`` translates at the size of the images and resizes the result;
             ``'pre'`` resizes the images first.
@@ -48,7 +48,7 @@ class ResiGenerator(BaseModule):
     def __init__(
         self,
         channels: Sequence[int] = (64, 128, 256, 512, 512, 512, 512),
-        bands: int = 3,
+        optical_bands: int = 3,
         k: float = 1.0,
         resize: Literal['post', 'pre'] = 'post',
         depth_decoder: Literal['separate', 'shared'] | None = 'separate',
@@ -70,14 +70,14 @@ class ResiGenerator(BaseModule):
         last = len(channels) - 1
         self.downs = nn.ModuleList(
             _down(
-                channels[i - 1] if i else bands,
+                channels[i - 1] if i else optical_bands,
                 width,
                 norm=0 < i < last,
                 dropout=dropout if i > last - 4 else 0,
             )
             for i, width in enumerate(channels)
         )
-        self.decoder = _Decoder(channels, bands, dropout)
+        self.decoder = _Decoder(channels, optical_bands, dropout)
         self.depth_decoder = self.depth_last = None
         if depth_decoder == 'separate':
             self.depth_decoder = _Decoder(channels, 1, dropout)

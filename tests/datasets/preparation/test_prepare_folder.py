@@ -208,7 +208,7 @@ def test_heights_on_another_grid_are_refused_or_warped(tmp_path):
     [
         (
             lambda root: write(root / 'mask/town_0.png', np.full((20, 26, 3), 7, np.uint8)),
-            r'town_0.png has 312 pixels in 1 colours of no class \(most of them \(7, 7, 7\)\)',
+            r'town_0.png has 312 pixels of no class, in 1 colour \(most often \(7, 7, 7\)\)',
         ),
         (
             lambda root: write(root / 'mask/town_0.png', np.zeros((20, 25, 3), np.uint8)),

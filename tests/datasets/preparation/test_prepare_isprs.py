@@ -359,7 +359,7 @@ def test_labels_without_boundary_and_the_complete_folder(potsdam, tmp_path):
         (dict(stride=9), 'tiles of 8 every 9 pixels: the stride has to be between 1 and the tile'),
         (dict(bands=('rgb',), dataset='vaihingen'), 'vaihingen has no bands rgb: use irrg'),
         (dict(areas=('1_1',)), 'potsdam has no area 1_1: name them as 2_10'),
-        (dict(areas=('2_10', '2_11')), r'1 of 2 areas have no IRRG orthophoto .*\(2_11\)'),
+        (dict(areas=('2_10', '2_11')), r'1 of 2 areas without IRRG orthophoto .*\(2_11\)'),
         (dict(dsm_range=(3.0, 3.0)), 'the DSM range 3 to 3 is none'),
         (dict(dsm_range=(3.0, 4.0), depth=()), 'no DSM asked for'),
         (dict(labels=None, nearest_colour=True), '--nearest-colour is about labels'),
@@ -382,7 +382,7 @@ def test_files_that_do_not_fit_are_named(potsdam, download, tmp_path):
     with pytest.raises(UserError, match=r'6_7_label.tif cannot be read'):
         prepare(potsdam, tmp_path / 'out')
     label.unlink()
-    with pytest.raises(UserError, match=r'1 of 3 areas have no label in \S+ \(6_7\)'):
+    with pytest.raises(UserError, match=r'1 of 3 areas without label in \S+ \(6_7\)'):
         prepare(potsdam, tmp_path / 'out')
     photo = potsdam / '3_Ortho_IRRG/top_potsdam_6_7_IRRG.tif'
     write_tif(photo, download.heights(3))

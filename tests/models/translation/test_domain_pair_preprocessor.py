@@ -24,7 +24,7 @@ def test_bands_go_to_minus_1_to_1_and_depth_stays_with_nan_for_none():
 
 @pytest.mark.parametrize('bgr_to_rgb', [False, True])
 def test_bands_come_back_as_they_were(bgr_to_rgb):
-    process = build(bgr_to_rgb=bgr_to_rgb, bands=4)
+    process = build(bgr_to_rgb=bgr_to_rgb, optical_bands=4)
     images = torch.arange(256, dtype=torch.uint8).view(1, 4, 8, 8).expand(2, 4, 8, 8)
     batch = process(dict(inputs=dict(source=list(images))))['inputs']['source']
     order = [2, 1, 0, 3] if bgr_to_rgb else [0, 1, 2, 3]
@@ -45,7 +45,7 @@ def test_mistakes_are_told_in_a_sentence():
         build()(inputs(source=[small], target=[small, large]))
     with pytest.raises(UserError, match='as many images of either domain, and not 1 of the source'):
         build()(inputs(source=[small], target=[small, small]))
-    with pytest.raises(UserError, match=r'4 channels: .*bands=5\) takes 5, or 6 with'):
-        build(bands=5)(inputs(source=[small]))
+    with pytest.raises(UserError, match=r'4 channels: .*optical_bands=5\) takes 5, or 6 with'):
+        build(optical_bands=5)(inputs(source=[small]))
     with pytest.raises(UserError, match='its type is torch.uint8'):
         build()(inputs(source=[small.to(torch.uint8)]))
