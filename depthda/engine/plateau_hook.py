@@ -6,6 +6,7 @@ from mmengine.hooks import Hook
 from mmengine.optim import OptimWrapperDict
 from mmengine.registry import HOOKS
 
+from depthda.console import show
 from depthda.errors import UserError
 
 
@@ -103,6 +104,6 @@ class PlateauHook(Hook):
         for each in wrappers:
             for group in each.param_groups:
                 group['lr'] *= self.factor
-        runner.logger.info(
+        show(
             f'no lower {self.monitor} in {self.patience + 1} epochs: learning rates × {self.factor}'
         )
