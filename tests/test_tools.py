@@ -88,14 +88,14 @@ def test_killed_and_resumed_equals_uninterrupted(tmp_path, short_run):
 
 
 def test_ctrl_c_says_once_where_resume_continues(tmp_path, short_run):
-    options = short_run | {'train_cfg.max_iters': 400, 'train_cfg.val_interval': 400}
+    options = short_run | {'train_cfg.max_iters': 60, 'train_cfg.val_interval': 60}
     options |= {'default_hooks.logger.interval': 1, 'train_dataloader.num_workers': 2}
     arguments = command('train.py', CONFIG, '--work-dir', str(tmp_path), *as_options(options))
     pipes = dict(stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     # A terminal sends the signal to the workers too: to the whole group.
     with subprocess.Popen(arguments, cwd=ROOT, start_new_session=True, **pipes) as process:
         for line in process.stdout:
-            if '[3/400]' in line:
+            if '[ 3/60]' in line:
                 os.killpg(process.pid, signal.SIGINT)
                 break
         process.stdout.read()
