@@ -1,6 +1,18 @@
+import os
+import signal
+import subprocess
+import sys
+import time
+
 import pytest
 
-from depthda.cli import add_run_arguments, tool_parser, user_errors
+from depthda.cli import (
+    Stopped,
+    add_run_arguments,
+    stopped_by_signals,
+    tool_parser,
+    user_errors,
+)
 from depthda.errors import UserError
 
 
@@ -23,6 +35,52 @@ def test_a_mistake_found_by_a_worker_is_one_line_too(capsys):
 def test_a_bug_keeps_its_traceback():
     with pytest.raises(KeyError), user_errors():
         raise KeyError('x')
+
+
+@pytest.fixture
+def handlers():
+    """What a test changes about signals is undone."""
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGCHLD)
+    before = {number: signal.getsignal(number) for number in numbers}
+    yield before
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+@pytest.mark.parametrize('number, status', [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_ends_a_wait_with_its_status_and_one_line(capsys, handlers, number, status):
+    with pytest.raises(SystemExit) as stopped, user_errors(), stopped_by_signals():
+        try:
+            os.kill(os.getpid(), number)
+            time.sleep(60)
+        except Stopped as interrupt:
+            interrupt.args = ('interrupted at 4',)
+            os.kill(os.getpid(), number)  # an impatient second one changes nothing
+            raise
+    assert stopped.value.code == status
+    assert capsys.readouterr().err == 'interrupted at 4\n'
+
+
+def test_the_handlers_of_signals_come_back(handlers):
+    with pytest.raises(KeyError), stopped_by_signals():
+        raise KeyError
+    with stopped_by_signals():
+        pass
+    assert {number: signal.getsignal(number) for number in handlers} == handlers
+
+
+def test_nothing_is_printed_after_the_error():
+    script = (
+        'import atexit, depthda.cli as cli\n'
+        'from depthda.errors import UserError\n'
+        'atexit.register(print, "goodbye of a library")\n'
+        'with cli.user_errors():\n'
+        '    print("line of a log")\n'
+        '    raise UserError("x is missing.")\n'
+    )
+    pipes = dict(stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    done = subprocess.run([sys.executable, '-c', script], **pipes)
+    assert (done.returncode, done.stdout) == (2, 'line of a log\nerror: x is missing.\n')
 
 
 def test_help_ends_with_the_example(capsys):

@@ -59,6 +59,13 @@ def test_killed_and_resumed_equals_uninterrupted(tmp_path, short_run):
     whole, killed = tmp_path / 'whole', tmp_path / 'killed'
     done = run_outside('train.py', CONFIG, '--work-dir', str(whole), *as_options(options))
     assert done.returncode == 0, done.stderr
+    # From the command to the first iteration, one screen of 24 lines and 100 columns.
+    lines = done.stdout.splitlines()
+    first = next(n for n, line in enumerate(lines) if 'Iter(train) [1/6]' in line)
+    assert sum(1 + len(line) // 100 for line in lines[: first + 1]) <= 24, done.stdout
+    assert done.stderr == '' and lines[0].startswith('depthda ')
+    log = next(whole.glob('2*/*.log')).read_text()
+    assert 'Hooks will be executed' in log and 'train_pipeline = [' in log
 
     arguments = command('train.py', CONFIG, '--work-dir', str(killed), *as_options(options))
     process = subprocess.Popen(arguments, cwd=ROOT, stdout=subprocess.PIPE, text=True)
@@ -78,6 +85,39 @@ def test_killed_and_resumed_equals_uninterrupted(tmp_path, short_run):
     )
     assert first.keys() == second.keys()
     assert all(torch.equal(first[key], second[key]) for key in first)
+
+
+def test_ctrl_c_says_once_where_resume_continues(tmp_path, short_run):
+    options = short_run | {'train_cfg.max_iters': 60, 'train_cfg.val_interval': 60}
+    options |= {'default_hooks.logger.interval': 1, 'train_dataloader.num_workers': 2}
+    arguments = command('train.py', CONFIG, '--work-dir', str(tmp_path), *as_options(options))
+    pipes = dict(stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    # A terminal sends the signal to the workers too: to the whole group.
+    with subprocess.Popen(arguments, cwd=ROOT, start_new_session=True, **pipes) as process:
+        for line in process.stdout:
+            if '[ 3/60]' in line:
+                os.killpg(process.pid, signal.SIGINT)
+                break
+        process.stdout.read()
+        error = process.stderr.read()
+    assert process.returncode == 130
+    told = re.fullmatch(
+        rf'interrupted at (\d+); last checkpoint {tmp_path}/iter_(\d+).pth; --resume continues at '
+        r'(\d+)\n',
+        error,
+    )
+    assert told, error
+    assert int(told[1]) >= int(told[2]) == int(told[3]) >= 2
+    assert error.strip() in next(tmp_path.glob('2*/*.log')).read_text()
+
+
+def test_a_training_that_goes_bad_ends_with_one_sentence_and_status_2(tmp_path, short_run, run):
+    options = as_options(short_run | {'optim_wrapper.optimizer.lr': 1e30})
+    status, out, error = run('train.py', CONFIG, '--work-dir', str(tmp_path), *options)
+    assert status == 2
+    assert re.match(r'error: training stopped at iteration \d: .* in iteration \d, with the', error)
+    assert error.endswith('lower the learning rate, or correct the samples.')
+    assert 'Saving' not in out and not list(tmp_path.glob('*.pth'))
 
 
 @pytest.mark.parametrize('use', ['load_from', 'resume', 'test'])

@@ -156,6 +156,9 @@ def test(
     }
     if is_main_process():
         write_results(results, metric, cfg.work_dir, runner.log_dir)
+        # Without labels there are no scores to look at, but maps.
+        found = f'scores: {os.path.join(cfg.work_dir, "metrics.json")}'
+        show(found if scores else f'predicted maps: {out or show_dir or save_depth}')
         if submission:
             pack(out, submission, target, against, track)
             show(f'checked submission: {submission}')
@@ -218,7 +221,6 @@ def write_results(
         tiles.unlink(missing_ok=True)
     write_json(Path(log_dir) / 'metrics.json', results)
     write_json(Path(work_dir) / 'metrics.json', results)
-    show(f'scores: {os.path.join(work_dir, "metrics.json")}')
 
 
 def _file_names(dataset: Any) -> list[str]:

@@ -8,6 +8,7 @@ from mmengine.hooks import Hook
 from mmengine.optim import OptimWrapperDict
 from mmengine.registry import HOOKS
 
+from depthda.console import show
 from depthda.errors import UserError
 
 
@@ -139,6 +140,6 @@ class PlateauHook(Hook):
             for group in each.param_groups:
                 # As torch has it: a rate that began below the floor stays where it is.
                 group['lr'] = min(group['lr'], max(group['lr'] * self.factor, self.min_lr))
-        runner.logger.info(
+        show(
             f'no lower {self.monitor} in {self.patience + 1} epochs: learning rates × {self.factor}'
         )

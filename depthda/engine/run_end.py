@@ -49,12 +49,10 @@ def _log(text: str) -> None:
 
 
 def _interrupted(runner) -> str:
-    done, found = runner.iter, latest_checkpoint(runner.work_dir)
+    text, found = f'interrupted at {runner.iter}', latest_checkpoint(runner.work_dir)
     if found is None:
-        return f'interrupted at {done}; no checkpoint was written; --resume starts anew'
+        return f'{text}; no checkpoint was written; --resume starts anew'
     there = f'--resume continues at {read_meta(found).get("iter")}'
     if last_good_checkpoint(runner) is None:
-        return (
-            f'interrupted at {done}; no checkpoint was written; {there} of an earlier run, {found}'
-        )
-    return f'interrupted at {done}; last checkpoint {found}; {there}'
+        return f'{text}; no checkpoint was written; {there} of an earlier run ({found})'
+    return f'{text}; last checkpoint {found}; {there}'

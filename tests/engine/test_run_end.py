@@ -1,0 +1,54 @@
+"""What is said of a training that ends before its last iteration."""
+
+from types import SimpleNamespace
+
+import pytest
+import torch
+from mmengine.hooks import CheckpointHook
+from mmengine.logging import MMLogger
+
+from depthda.engine.run_end import logged_end, logged_errors
+from depthda.errors import UserError
+
+
+@pytest.fixture
+def log(tmp_path, request, capsys):
+    MMLogger.get_instance(request.node.name, log_file=str(tmp_path / 'run.log'))
+    return tmp_path / 'run.log'
+
+
+def interrupt(folder, checkpoint=None, origin=None, resumed=False) -> str:
+    hook = CheckpointHook()
+    hook.last_ckpt = checkpoint and str(checkpoint)
+    runner = SimpleNamespace(iter=4, work_dir=str(folder), hooks=[hook], _resume=resumed)
+    runner._load_from = origin
+    with pytest.raises(KeyboardInterrupt) as stopped, logged_end(runner):
+        raise KeyboardInterrupt
+    return str(stopped.value)
+
+
+def test_an_interrupt_says_where_resume_continues(tmp_path, log):
+    assert interrupt(tmp_path) == (
+        'interrupted at 4; no checkpoint was written; --resume starts anew'
+    )
+    path = tmp_path / 'iter_2.pth'
+    torch.save({'meta': {'iter': 2}}, path)
+    expected = f'interrupted at 4; last checkpoint {path}; --resume continues at 2'
+    assert interrupt(tmp_path, path) == expected
+    assert interrupt(tmp_path, None, str(path), resumed=True) == expected
+    # The folder holds one of an earlier run, which --resume would take.
+    assert interrupt(tmp_path) == (
+        'interrupted at 4; no checkpoint was written; --resume continues at 2 of an earlier run '
+        f'({path})'
+    )
+    assert log.read_text().count('interrupted at 4') == 4
+
+
+def test_the_log_file_has_a_bug_s_traceback_and_a_mistake_s_sentence(log, capsys):
+    with pytest.raises(ZeroDivisionError), logged_errors():
+        raise ZeroDivisionError
+    with pytest.raises(UserError), logged_errors():
+        raise UserError('there is no such file.')
+    text = log.read_text()
+    assert 'Traceback (most recent call last)' in text and 'ZeroDivisionError' in text
+    assert 'error: there is no such file.' in text and text.count('Traceback') == 1

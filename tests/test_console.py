@@ -1,0 +1,96 @@
+"""What reaches the terminal and what only the log file has."""
+
+import sysconfig
+import types
+import warnings
+
+import pytest
+from mmengine.config import Config
+from mmengine.logging import MMLogger, print_log
+
+from depthda.console import quiet, quiet_console, runner_class, show, warn
+
+# Code as if it lay in a library; every function logs in its own way.
+CODE = """
+def info(logger): logger.info('library info')
+def warning(logger): logger.warning('library warning')
+def error(logger): logger.error('library error')
+def printed(logger): print_log('library printed', 'current')
+def python(logger): warnings.warn('library python warning')
+def after_train_iter(logger): logger.info('Iter(train) [1/2]  base_lr: 1.0e-03 lr: 1.0e-03  eta: 1')
+def name_of_the_run(logger): logger.info('Exp name: x')
+"""
+
+
+def call(function: str, file: str, logger: MMLogger) -> None:
+    module = types.ModuleType('library')
+    module.warnings, module.print_log = warnings, print_log
+    exec(compile(CODE, file, 'exec'), module.__dict__)
+    getattr(module, function)(logger)
+
+
+@pytest.fixture
+def log(tmp_path, capsys, request):
+    """Make a quiet logger, and a function for what was printed and written to its file."""
+
+    def make():
+        # In the test itself: pytest closes the stream that a fixture sees.
+        logger = MMLogger.get_instance(request.node.name, log_file=str(tmp_path / 'run.log'))
+        quiet(logger)
+        return logger, lambda: (capsys.readouterr().out, (tmp_path / 'run.log').read_text())
+
+    return make
+
+
+SITE = sysconfig.get_path('purelib')
+
+
+@pytest.mark.parametrize(
+    'function, file, shown',
+    [
+        ('info', f'{SITE}/mmseg/models/x.py', ''),
+        ('warning', f'{SITE}/mmseg/models/x.py', ''),
+        ('printed', f'{SITE}/mmseg/models/x.py', ''),
+        ('python', f'{SITE}/torch/x.py', ''),
+        ('error', f'{SITE}/mmseg/models/x.py', 'error: library error\n'),
+        # What a user's own code logs is meant to be seen.
+        ('info', '/home/user/my_hook.py', 'library info\n'),
+        ('printed', '/home/user/my_hook.py', 'library printed\n'),
+        ('python', '/home/user/my_hook.py', 'library python warning\n'),
+        ('after_train_iter', f'{SITE}/mmengine/hooks/logger_hook.py', '[1/2]  lr: 1.0e-03  eta: 1'),
+    ],
+)
+def test_libraries_write_to_the_file_and_the_user_s_code_to_both(log, function, file, shown):
+    logger, read = log()
+    with quiet_console():
+        call(function, file, logger)
+    out, text = read()
+    assert shown in out if shown else out == ''
+    assert 'library' in text or 'base_lr: 1.0e-03' in text  # the file has all of it
+
+
+def test_marked_lines_are_plain_and_a_warning_begins_with_its_kind(log):
+    _, read = log()
+    show('two\nlines')
+    warn('something looks wrong')
+    out, text = read()
+    assert out == 'two\nlines\nwarning: something looks wrong\n'
+    assert 'WARNING - something looks wrong' in text
+
+
+def test_python_s_own_way_of_warning_comes_back():
+    before = warnings.showwarning
+    with pytest.raises(KeyError), quiet_console():
+        raise KeyError
+    assert warnings.showwarning is before
+
+
+@pytest.mark.parametrize('level, quiet_now', [('INFO', True), ('DEBUG', False)])
+def test_a_config_s_log_level_shows_everything(tmp_path, capsys, level, quiet_now):
+    class Stub(runner_class(Config())):
+        def __init__(self) -> None:
+            self._log_dir, self._timestamp = str(tmp_path), f'now-{level}'
+            self._experiment_name = f'run-{level}'
+
+    call('info', f'{SITE}/mmseg/x.py', Stub().build_logger(log_level=level))
+    assert ('library info' in capsys.readouterr().out) != quiet_now
