@@ -50,18 +50,17 @@ def ssim_loss(
     with torch.autocast(predicted.device.type, enabled=False):
         wide = torch.promote_types(predicted.dtype, torch.float32)
         # The variances are small differences of squares: less is lost where values centre on 0.
-        x, y = predicted.to(wide) - 0.5, teacher.to(wide) - 0.5
-        if valid is not None:
-            x, y = x.masked_fill(~valid, 0), y.masked_fill(~valid, 0)
+        (x, level_x), (y, level_y) = (_centred(m.to(wide), valid) for m in (predicted, teacher))
         # σx² + σy² − 2 σxy is the variance of x − y: four moments are enough, and a loss near 0
         # is not lost in rounding.
         moments = torch.stack([x, y, x.square() + y.square(), (x - y).square()], 1)
         mean_x, mean_y, squares, apart = _blur(moments, window, sigma).unbind(1)
-        gap = (mean_x - mean_y).square()
-        # Rounding can take variances below 0, and a divisor must not follow them there.
+        # Rounding can take variances below 0, and neither divisor nor loss must follow them there.
         variances = (squares - mean_x.square() - mean_y.square()).clamp(min=0)
-        luminance = gap / ((mean_x + 0.5).square() + (mean_y + 0.5).square() + k1**2)
-        structure = (apart - gap) / (variances + k2**2)
+        apart = (apart - (mean_x - mean_y).square()).clamp(min=0)
+        gap = (mean_x - mean_y + (level_x - level_y)).square()
+        luminance = gap / ((mean_x + level_x).square() + (mean_y + level_y).square() + k1**2)
+        structure = apart / (variances + k2**2)
         # 1 − (1 − luminance) (1 − structure)
         loss = luminance + structure - luminance * structure
         if valid is None:
@@ -88,6 +87,16 @@ class SSIMLoss(nn.Module):
 
 def _given(*maps: Tensor | None) -> list[Tensor]:
     return [each for each in maps if each is not None]
+
+
+def _centred(maps: Tensor, valid: Tensor | None) -> tuple[Tensor, Tensor]:
+    """Maps (N, H, W) less the mean of each, 0 where they are not valid, and these means."""
+    if valid is None:
+        level = maps.detach().mean((1, 2), keepdim=True)
+        return maps - level, level
+    total = maps.detach().masked_fill(~valid, 0).sum((1, 2), keepdim=True)
+    level = total / valid.sum((1, 2), keepdim=True).clamp(min=1)
+    return (maps - level).masked_fill(~valid, 0), level
 
 
 def _blur(maps: Tensor, window: int, sigma: float) -> Tensor:
