@@ -65,13 +65,19 @@ def test_it_scores_alike_in_training_and_evaluation_and_remembers_nothing(norm):
     assert torch.equal(first, model.eval()(images))
 
 
-def test_weights_start_as_in_the_released_code():
+def test_weights_of_convolutions_start_as_in_the_released_code():
     model = MODELS.build(dict(type='PatchCritic', channels=(16, 32, 64)))
     model.init_weights()
     weights = [layer.weight for layer in model.modules() if isinstance(layer, nn.Conv2d)]
     assert len(weights) == 4
     for weight in weights:
         assert weight.std().item() == pytest.approx(0.02, rel=0.1)
+    # The rest does not: there, biases and batch norm's weights are drawn.
+    for layer in model.modules():
+        if isinstance(layer, nn.Conv2d | nn.BatchNorm2d):
+            assert not layer.bias.any()
+        if isinstance(layer, nn.BatchNorm2d):
+            assert (layer.weight == 1).all()
 
 
 def test_mistakes_are_told_in_a_sentence():
