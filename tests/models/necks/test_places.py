@@ -144,3 +144,12 @@ def test_a_synchronised_norm_of_one_process_is_a_plain_one():
     torch.testing.assert_close(
         norm_places(features, places, sync), norm_places(features, places, plain)
     )
+
+
+def test_pooling_keeps_no_copy_of_the_features_for_the_backward_pass():
+    features, valid = case((8, 8), channels=16)
+    inside = valid.unsqueeze(1).double()
+    kept = []
+    with torch.autograd.graph.saved_tensors_hooks(lambda x: kept.append(x.shape) or x, lambda x: x):
+        pool_places(features.requires_grad_(), inside, 4)
+    assert kept == [inside.shape]
