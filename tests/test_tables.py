@@ -2,7 +2,6 @@
 
 import csv
 import re
-import zipfile
 from pathlib import Path
 
 import pytest
@@ -319,22 +318,14 @@ def test_smoke_runs_end_awaiting_a_score_and_a_recorded_one_fills_the_table(tmp_
     )
 
 
-def test_the_segmentation_challenge_ends_with_one_zip_of_both_domains(tmp_path, monkeypatch):
-    monkeypatch.setattr('depthda.experiments.runner.check_real_configs', lambda *_: None)
-    out = tmp_path / 'out'
-    path = 'configs/tables/loveda-seg.py'
-    assert not run_table(path, out, only=['convnext-b'], jobs=1, smoke=True)
-    (archive,) = out.glob('loveda-seg/*/*/*.zip')
-    with zipfile.ZipFile(archive) as zipped:
-        names = zipped.namelist()
-    (data,) = (out / 'samples').iterdir()
-    images = {path.name for path in data.glob('Test/*/images_png/*.png')}
-    assert set(names) == images and len(names) == 4
-    result = read_json(archive.parent / 'result.json')
-    assert (result['state'], result['tested_on']['domains']) == (
-        'awaiting score',
-        ['Urban', 'Rural'],
-    )
+def test_rows_of_the_segmentation_challenge_have_both_domains():
+    for smoke in (False, True):
+        for run in plan_runs(read('loveda-seg'), 'out', [0], [0], smoke=smoke):
+            training, test = (resolved_config(step) for step in run.steps)
+            for loader in (training.train_dataloader, test.test_dataloader):
+                assert loader.dataset.domain == ['Urban', 'Rural']
+            assert run.row.protocol == 'server' and not test.test_evaluator
+            assert run.row.against == ('{data}' if smoke else None)
 
 
 def test_the_example_of_the_page_is_a_table(tmp_path):

@@ -83,6 +83,7 @@ rows = [
     ablation('wo-contrast', '+ depth + refinement', PARTS),
     row('both', '+ depth + both', 'depth_guided/depth_guided_convnext-b-s', PARTS),
     ablation('fusion-gated', 'gated fusion', MORE),
+    ablation('fusion-spatial-gated', 'gated fusion, released (one gate a position)', MORE),
     ablation('fusion-add', 'added fusion', MORE),
     ablation('pair-depth-rgb', 'cross-modal pairs', MORE),
     *(

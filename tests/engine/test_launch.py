@@ -1,6 +1,7 @@
 import json
 import os
 import time
+import zipfile
 from datetime import datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -257,3 +258,17 @@ def test_a_submission_that_cannot_be_is_refused_before_the_images_are_predicted(
     with pytest.raises(UserError, match='missing .*of LoveDA Test Rural'):
         submit(submission=str(tmp_path / 'u2r.zip'))
     assert not (tmp_path / 'predictions').exists()
+
+
+def test_both_domains_are_one_submission_of_the_segmentation_challenge(trained, tmp_path, sample):
+    folder, options = trained
+    both, archive = {'test_dataloader.dataset.domain': ['Urban', 'Rural']}, tmp_path / 'both.zip'
+    settings = dict(cfg_options=options | both, submission=str(archive))
+    with pytest.raises(UserError, match='missing .*1796 of LoveDA Test Rural and Urban'):
+        test(CONFIG, folder / 'iter_4.pth', str(tmp_path), **settings)
+    assert not (tmp_path / 'predictions').exists() and not archive.exists()
+    test(CONFIG, folder / 'iter_4.pth', str(tmp_path), against=str(sample), **settings)
+    with zipfile.ZipFile(archive) as zipped:
+        names = zipped.namelist()
+    images = {path.name for path in sample.glob('Test/*/images_png/*.png')}
+    assert set(names) == images and len(names) == len(images) > 3
