@@ -71,4 +71,33 @@ def test_a_mistake_is_one_sentence(tmp_path, call):
     code, out, err = call(*arguments(scenes.root, tmp_path / 'out'))
     (said,) = [line for line in err.splitlines() if line.strip()]
     assert (code, out.strip()) == (2, '')
-    assert said.startswith('error: 1 of 3 images in') and 'have no label' in said
+    assert said.startswith('error: 1 of 3 images in') and 'has no label in' in said
+
+
+def test_another_dataset_in_the_folder_goes_with_replace_alone(tmp_path, call):
+    out = tmp_path / 'out'
+    first, other = Scenes(tmp_path / 'a', [(16, 16)]), Scenes(tmp_path / 'b', [(16, 16)], seed=3)
+    (other.root / 'rgb/town_0_RGB.tif').rename(other.root / 'rgb/city_RGB.tif')
+    (other.root / 'mask/town_0.png').rename(other.root / 'mask/city.png')
+    (other.root / 'dsm/town_0_dsm.tif').rename(other.root / 'dsm/city_dsm.tif')
+    heights = ['--depth-range', 0, 400]
+    assert call(*arguments(first.root, out, *heights))[0] == 0
+    before = {path: path.stat().st_mtime_ns for path in out.rglob('*')}
+    code, printed, err = call(*arguments(other.root, out, *heights))
+    counts = 'images (1 file), labels (1 file), depth (1 file)'
+    assert (code, printed) == (2, '')
+    assert err.lstrip() == (
+        f'error: {out} holds tiles of other images, or of images that have changed since: name '
+        f'another folder with --out, or add --replace, which removes {counts}\n'
+    )
+    assert {path: path.stat().st_mtime_ns for path in out.rglob('*')} == before
+    code, printed, err = call(*arguments(other.root, out, *heights, '--replace'))
+    assert code == 0 and printed.splitlines()[:3] == [
+        f'removed from {out}: {counts}',
+        f'{out}: 1 tile of 16² of 1 image',
+        f'written: {counts}',
+    ]
+    assert [path.name for path in (out / 'images').iterdir()] == ['city_0_0_16_16.png']
+    code, printed, err = call(*arguments(other.root, tmp_path / 'new', '--bands', 1, 2, 3, 4))
+    assert (code, printed) == (2, '') and not (tmp_path / 'new').exists()
+    assert err.endswith('city_RGB.tif has no band 4, it has 3: correct --bands\n')

@@ -209,7 +209,9 @@ def test_other_colours_are_an_error_or_the_nearest_class(potsdam, download, tmp_
     labels[0, 0], labels[0, 1], labels[9, 9] = (250, 251, 4), (250, 251, 4), (3, 2, 252)
     path = potsdam / '5_Labels_all/top_potsdam_2_10_label.tif'
     write_tif(path, labels)
-    with pytest.raises(UserError, match=r'_2_10_label.tif has 3 pixels in 2 colours .*\(250, 251'):
+    with pytest.raises(
+        UserError, match=r'_2_10_label.tif has 3 pixels of no class, in 2 colours .*\(250, 251'
+    ):
         prepare(potsdam, tmp_path / 'out')
     # Nothing of that area was written, and nothing has to be removed.
     assert not any('2_10' in name for name in contents(tmp_path / 'out'))
