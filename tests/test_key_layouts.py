@@ -8,6 +8,7 @@ from mmseg.registry import MODELS
 from torch import nn
 
 from depthda.key_layouts import MMPRETRAIN, ONE_ENCODER, RELEASE, WRAPPED, translate_keys
+from depthda.models.features import PairedFeatures
 
 RGB, DEPTH = [8, 16, 24, 32], [4, 8, 12, 16]
 DEPTHS = [1, 2, 1, 1]
@@ -124,6 +125,31 @@ def test_the_release_is_read_whole():
                 project, (loss.proj_head1, loss.proj_head2), (rgb[scale], depth[scale]), strict=True
             ):
                 torch.testing.assert_close(own(feature), theirs(feature))
+
+
+@pytest.mark.parametrize('contrast', [False, True])
+def test_the_release_s_gated_fusion(contrast):
+    gates = nn.ModuleList(
+        nn.Conv2d(rgb + depth, 1, 1, bias=False) for rgb, depth in zip(RGB, DEPTH, strict=True)
+    )
+    mlps = nn.ModuleList(
+        nn.Sequential(nn.Conv2d(depth, depth, 1), nn.GELU(), nn.Conv2d(depth, rgb, 1))
+        for rgb, depth in zip(RGB, DEPTH, strict=True)
+    )
+    released = nn.ModuleDict(dict(neck=nn.ModuleDict(dict(down_channel=gates, soft_ffn=mlps))))
+    fusion = dict(type='SpatialGatedFusion', rgb_channels=RGB, depth_channels=DEPTH)
+    neck = dict(type='MultiScaleContrastiveNeck', fusion=fusion, channels=8, norm_cfg=BN)
+    own = nn.ModuleDict(dict(neck=MODELS.build(neck if contrast else fusion)))
+    weights, layouts = translate_keys(released.state_dict(), own.state_dict().keys())
+    assert layouts == sorted([RELEASE] + [WRAPPED] * contrast)
+    missing, left_over = own.load_state_dict(weights, strict=False)
+    assert not left_over and all('fusion' not in key for key in missing)
+    rgb = [torch.randn(1, width, 8, 8) for width in RGB]
+    depth = [torch.randn(1, width, 8, 8) for width in DEPTH]
+    found = own.neck(PairedFeatures(tuple(rgb), tuple(depth)))
+    for gate, mlp, one, other, fused in zip(gates, mlps, rgb, depth, found, strict=True):
+        weight = gate(torch.cat([one, other], 1)).sigmoid()
+        torch.testing.assert_close(fused, one + mlp(other * weight))
 
 
 def plain(encoder):

@@ -146,7 +146,8 @@ def test_the_advice_is_what_to_type(short, tmp_path, of_five_classes):
         train(CONFIG, str(tmp_path / 'run'), cfg_options=short)
     said = str(error.value)
     assert re.fullmatch(
-        r'the checkpoint does not fit the model of this config: weights 2 of another shape '
+        re.escape(str(of_five_classes))
+        + r' does not fit the model of this config: weights 2 of another shape '
         r'\(decode_head.conv_seg.weight 5×(\d+)×1×1 instead of 7×\1×1×1, '
         r'decode_head.conv_seg.bias 5 instead of 7\); to start from what fits, add '
         r'--cfg-options load_partial=True\.',
