@@ -1,7 +1,9 @@
 """The check between a checkpoint and a model, and partial starts."""
 
 import re
+import runpy
 import shlex
+import sys
 from argparse import ArgumentParser
 from pathlib import Path
 
@@ -140,13 +142,17 @@ def short(one_step, of_five_classes):
     return one_step | {'load_from': str(of_five_classes)}
 
 
-def test_the_advice_is_what_to_type(short, tmp_path, of_five_classes):
+def test_the_advice_is_what_to_type(short, tmp_path, of_five_classes, monkeypatch, capsys):
     """From the error to a trained, resumed and tested run, with the words that it prints."""
-    with pytest.raises(UserError) as error:
-        train(CONFIG, str(tmp_path / 'run'), cfg_options=short)
-    said = str(error.value)
+    words = ['train.py', str(CONFIG), '--work-dir', str(tmp_path / 'run'), '--cfg-options']
+    monkeypatch.setattr(sys, 'argv', [*words, *(f'{key}={value}' for key, value in short.items())])
+    with pytest.raises(SystemExit) as stopped:
+        runpy.run_path(str(SAMPLES.parents[1] / 'tools/train.py'), run_name='__main__')
+    assert stopped.value.code == 2
+    said = capsys.readouterr().err.splitlines()[-1]
     assert re.fullmatch(
-        re.escape(str(of_five_classes))
+        'error: '
+        + re.escape(str(of_five_classes))
         + r' does not fit the model of this config: weights 2 of another shape '
         r'\(decode_head.conv_seg.weight 5×(\d+)×1×1 instead of 7×\1×1×1, '
         r'decode_head.conv_seg.bias 5 instead of 7\); to start from what fits, add '
