@@ -4,6 +4,8 @@ import pytest
 import torch
 from convnext_names import SmallConvNeXt
 from mmengine.config import Config
+from mmengine.logging import HistoryBuffer
+from mmengine.runner import load_checkpoint
 from mmseg.registry import MODELS
 from torch import nn
 
@@ -125,6 +127,18 @@ def test_the_release_is_read_whole():
                 project, (loss.proj_head1, loss.proj_head2), (rgb[scale], depth[scale]), strict=True
             ):
                 torch.testing.assert_close(own(feature), theirs(feature))
+
+
+def test_a_checkpoint_of_the_release_is_loaded_as_its_training_wrote_it(tmp_path):
+    """Through mmengine's loader, with the loss histories that its hook saves."""
+    released, model = Release(), guided()
+    histories = dict(log_scalars=dict(loss=HistoryBuffer([2.0], [1])))
+    content = dict(state_dict=released.state_dict(), message_hub=histories, meta={})
+    torch.save(content, tmp_path / 'iter_40000.pth')
+    load_checkpoint(model, str(tmp_path / 'iter_40000.pth'), map_location='cpu')
+    expected, _ = translate_keys(released.state_dict(), model.state_dict().keys())
+    assert expected.keys() == model.state_dict().keys()
+    assert all(torch.equal(value, expected[key]) for key, value in model.state_dict().items())
 
 
 @pytest.mark.parametrize('contrast', [False, True])

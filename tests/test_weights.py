@@ -214,6 +214,21 @@ def test_a_model_that_fits_needs_no_option_and_is_recorded(one_step, tmp_path):
     assert read_meta(tmp_path / 'run/iter_1.pth').keys() == {'file', 'sha256'}
 
 
+def test_of_other_bands_the_first_layer_alone_is_skipped():
+    three, four = (
+        MODELS.build(Config.fromfile(SAMPLES / f'depthda_tiny_{name}u2r.py').model)
+        for name in ('', '4band_')
+    )
+    own = four.state_dict()['backbone.rgb.stem.0.weight'].clone()
+    weights, record = partial_weights(four, three.state_dict(), 'three.pth')
+    assert record['skipped'] == {
+        'of another shape': ['backbone.rgb.stem.0.weight 8×3×3×3 instead of 8×4×3×3'],
+        'missing in the checkpoint': [],
+        'left over': [],
+    }
+    assert torch.equal(weights['backbone.rgb.stem.0.weight'], own)
+
+
 def test_a_model_of_mmseg_starts_the_optical_encoder(one_step, tmp_path):
     """The RGB-only model of the sample, saved by mmengine's own hook, under mmseg's names."""
     rgb = Config.fromfile(SAMPLES / 'upernet_tiny_u2r.py').model
