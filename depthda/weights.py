@@ -62,19 +62,20 @@ def match_weights(model: nn.Module, checkpoint: Mapping) -> Fit:
     )
 
 
-def complete_weights(model: nn.Module, checkpoint: Mapping, advice: str) -> dict[str, Tensor]:
+def complete_weights(
+    model: nn.Module, checkpoint: Mapping, advice: str, name: str = 'the checkpoint'
+) -> dict[str, Tensor]:
     """Return the weights that fill ``model`` exactly, under its own names, or say why not.
 
     Args:
         model: The model to be filled; it is not changed.
         checkpoint: What a ``.pth`` file holds.
         advice: What to do about a checkpoint that does not fit; ends the sentence.
+        name: The file, for the sentence.
     """
     fit = match_weights(model, checkpoint)
     if fault := fit.fault():
-        raise UserError(
-            f'the checkpoint does not fit the model of this config: weights {fault}; {advice}.'
-        )
+        raise UserError(f'{name} does not fit the model of this config: weights {fault}; {advice}.')
     _log_layouts(fit)
     # With the versions of its modules, which some of them read while they load.
     weights = OrderedDict(fit.fitting)

@@ -4,10 +4,13 @@ import pytest
 import torch
 from convnext_names import SmallConvNeXt
 from mmengine.config import Config
+from mmengine.logging import HistoryBuffer
+from mmengine.runner import load_checkpoint
 from mmseg.registry import MODELS
 from torch import nn
 
 from depthda.key_layouts import MMPRETRAIN, ONE_ENCODER, RELEASE, WRAPPED, translate_keys
+from depthda.models.features import PairedFeatures
 
 RGB, DEPTH = [8, 16, 24, 32], [4, 8, 12, 16]
 DEPTHS = [1, 2, 1, 1]
@@ -124,6 +127,43 @@ def test_the_release_is_read_whole():
                 project, (loss.proj_head1, loss.proj_head2), (rgb[scale], depth[scale]), strict=True
             ):
                 torch.testing.assert_close(own(feature), theirs(feature))
+
+
+def test_a_checkpoint_of_the_release_is_loaded_as_its_training_wrote_it(tmp_path):
+    """Through mmengine's loader, with the loss histories that its hook saves."""
+    released, model = Release(), guided()
+    histories = dict(log_scalars=dict(loss=HistoryBuffer([2.0], [1])))
+    content = dict(state_dict=released.state_dict(), message_hub=histories, meta={})
+    torch.save(content, tmp_path / 'iter_40000.pth')
+    load_checkpoint(model, str(tmp_path / 'iter_40000.pth'), map_location='cpu')
+    expected, _ = translate_keys(released.state_dict(), model.state_dict().keys())
+    assert expected.keys() == model.state_dict().keys()
+    assert all(torch.equal(value, expected[key]) for key, value in model.state_dict().items())
+
+
+@pytest.mark.parametrize('contrast', [False, True])
+def test_the_release_s_gated_fusion(contrast):
+    gates = nn.ModuleList(
+        nn.Conv2d(rgb + depth, 1, 1, bias=False) for rgb, depth in zip(RGB, DEPTH, strict=True)
+    )
+    mlps = nn.ModuleList(
+        nn.Sequential(nn.Conv2d(depth, depth, 1), nn.GELU(), nn.Conv2d(depth, rgb, 1))
+        for rgb, depth in zip(RGB, DEPTH, strict=True)
+    )
+    released = nn.ModuleDict(dict(neck=nn.ModuleDict(dict(down_channel=gates, soft_ffn=mlps))))
+    fusion = dict(type='SpatialGatedFusion', rgb_channels=RGB, depth_channels=DEPTH)
+    neck = dict(type='MultiScaleContrastiveNeck', fusion=fusion, channels=8, norm_cfg=BN)
+    own = nn.ModuleDict(dict(neck=MODELS.build(neck if contrast else fusion)))
+    weights, layouts = translate_keys(released.state_dict(), own.state_dict().keys())
+    assert layouts == sorted([RELEASE] + [WRAPPED] * contrast)
+    missing, left_over = own.load_state_dict(weights, strict=False)
+    assert not left_over and all('fusion' not in key for key in missing)
+    rgb = [torch.randn(1, width, 8, 8) for width in RGB]
+    depth = [torch.randn(1, width, 8, 8) for width in DEPTH]
+    found = own.neck(PairedFeatures(tuple(rgb), tuple(depth)))
+    for gate, mlp, one, other, fused in zip(gates, mlps, rgb, depth, found, strict=True):
+        weight = gate(torch.cat([one, other], 1)).sigmoid()
+        torch.testing.assert_close(fused, one + mlp(other * weight))
 
 
 def plain(encoder):

@@ -1,7 +1,9 @@
 """The check between a checkpoint and a model, and partial starts."""
 
 import re
+import runpy
 import shlex
+import sys
 from argparse import ArgumentParser
 from pathlib import Path
 
@@ -140,13 +142,18 @@ def short(one_step, of_five_classes):
     return one_step | {'load_from': str(of_five_classes)}
 
 
-def test_the_advice_is_what_to_type(short, tmp_path, of_five_classes):
+def test_the_advice_is_what_to_type(short, tmp_path, of_five_classes, monkeypatch, capsys):
     """From the error to a trained, resumed and tested run, with the words that it prints."""
-    with pytest.raises(UserError) as error:
-        train(CONFIG, str(tmp_path / 'run'), cfg_options=short)
-    said = str(error.value)
+    words = ['train.py', str(CONFIG), '--work-dir', str(tmp_path / 'run'), '--cfg-options']
+    monkeypatch.setattr(sys, 'argv', [*words, *(f'{key}={value}' for key, value in short.items())])
+    with pytest.raises(SystemExit) as stopped:
+        runpy.run_path(str(SAMPLES.parents[1] / 'tools/train.py'), run_name='__main__')
+    assert stopped.value.code == 2
+    said = capsys.readouterr().err.splitlines()[-1]
     assert re.fullmatch(
-        r'the checkpoint does not fit the model of this config: weights 2 of another shape '
+        'error: '
+        + re.escape(str(of_five_classes))
+        + r' does not fit the model of this config: weights 2 of another shape '
         r'\(decode_head.conv_seg.weight 5×(\d+)×1×1 instead of 7×\1×1×1, '
         r'decode_head.conv_seg.bias 5 instead of 7\); to start from what fits, add '
         r'--cfg-options load_partial=True\.',
@@ -205,6 +212,21 @@ def test_a_model_that_fits_needs_no_option_and_is_recorded(one_step, tmp_path):
     torch.save({'state_dict': MODELS.build(Config.fromfile(CONFIG).model).state_dict()}, path)
     train(CONFIG, str(tmp_path / 'run'), cfg_options=one_step | {'load_from': str(path)})
     assert read_meta(tmp_path / 'run/iter_1.pth').keys() == {'file', 'sha256'}
+
+
+def test_of_other_bands_the_first_layer_alone_is_skipped():
+    three, four = (
+        MODELS.build(Config.fromfile(SAMPLES / f'depthda_tiny_{name}u2r.py').model)
+        for name in ('', '4band_')
+    )
+    own = four.state_dict()['backbone.rgb.stem.0.weight'].clone()
+    weights, record = partial_weights(four, three.state_dict(), 'three.pth')
+    assert record['skipped'] == {
+        'of another shape': ['backbone.rgb.stem.0.weight 8×3×3×3 instead of 8×4×3×3'],
+        'missing in the checkpoint': [],
+        'left over': [],
+    }
+    assert torch.equal(weights['backbone.rgb.stem.0.weight'], own)
 
 
 def test_a_model_of_mmseg_starts_the_optical_encoder(one_step, tmp_path):

@@ -61,17 +61,19 @@ class PlainCheckpointHook(CheckpointHook):
             model = model.module
         # Only a training has a built loop here, and it starts or goes on.
         starts = isinstance(runner._train_loop, BaseLoop) and not runner._resume
+        name, record = runner._load_from, {}
         if starts and runner.cfg.get('load_partial'):
-            weights, record = partial_weights(model, checkpoint, runner._load_from)
+            weights, record = partial_weights(model, checkpoint, name)
         else:
-            weights, record = complete_weights(model, checkpoint, _advice(starts, runner.cfg)), {}
+            advice = _advice(starts, runner.cfg)
+            weights = complete_weights(model, checkpoint, advice, name or 'the checkpoint')
         if 'state_dict' in checkpoint:
             checkpoint['state_dict'] = weights
         else:
             checkpoint.clear()
             checkpoint.update(weights)
         if starts:
-            self._initialised_from = _name_file(runner._load_from) | record
+            self._initialised_from = _name_file(name) | record
         else:
             self._initialised_from = checkpoint.get('meta', {}).get('initialised_from')
         if 'message_hub' in checkpoint:

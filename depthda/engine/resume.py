@@ -45,6 +45,11 @@ def find_start(cfg: Config, resume: bool) -> Start:
         return _resumed(cfg, given)
     if in_config and own:
         return _resumed(cfg, str(own))
+    if cfg.get('load_partial') and given is None:
+        raise UserError(
+            'load_partial=True takes what fits of load_from, and load_from is not set: name a '
+            'checkpoint there, or leave load_partial out.'
+        )
     if resume or in_config:
         begin = f'with the weights of {given}' if given else 'at iteration 0'
         return Start(given, note=f'nothing to resume in {cfg.work_dir}: starting {begin}')

@@ -195,7 +195,8 @@ def _checkpoint(path: str | Path) -> Path:
 def _load(config: dict, checkpoint: str | Path) -> torch.nn.Module:
     model = MODELS.build(config)
     loaded = load_checkpoint_file(checkpoint, map_location='cpu')
-    model.load_state_dict(complete_weights(model, loaded, 'use the config it was trained with'))
+    advice = 'translate with the config it was trained with'
+    model.load_state_dict(complete_weights(model, loaded, advice, str(checkpoint)))
     device = 'cuda' if torch.cuda.is_available() else 'cpu'
     return model.to(device).eval()
 

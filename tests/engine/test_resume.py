@@ -86,3 +86,13 @@ def test_weights_alone_cannot_be_resumed(tmp_path):
     torch.save({'state_dict': {}, 'meta': {'iter': 4}}, path)
     with pytest.raises(UserError, match='holds weights alone'):
         find_start(config(tmp_path, resume=True, load_from=str(path)), resume=False)
+
+
+def test_a_part_of_nothing_is_refused_and_a_resumed_run_is_whole(folder, tmp_path):
+    with pytest.raises(UserError) as error:
+        find_start(config(tmp_path / 'empty', load_partial=True), resume=True)
+    assert str(error.value) == (
+        'load_partial=True takes what fits of load_from, and load_from is not set: name a '
+        'checkpoint there, or leave load_partial out.'
+    )
+    assert begins(config(folder, load_partial=True), resume=True) == ('iter_4.pth', True)
