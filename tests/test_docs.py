@@ -55,7 +55,7 @@ def test_wandb_takes_the_arguments(tmp_path):
 
 def test_every_link_of_the_pages_leads_somewhere():
     pages = [ROOT / 'README.md', *ROOT.glob('docs/**/*.md'), *ROOT.glob('configs/**/README.md')]
-    pages += [ROOT / 'data/README.md', ROOT / 'CONTRIBUTING.md']
+    pages += [ROOT / 'data/README.md', ROOT / 'CONTRIBUTING.md', ROOT / 'tests/fidelity/README.md']
     for page in pages:
         for link in re.findall(r'\]\(([^)#\s]+)', page.read_text()):
             if '://' not in link:
