@@ -138,7 +138,9 @@ def _configs(cfg: Any) -> Iterator[dict]:
 
 
 def _build(config: dict) -> RGBDSegDataset:
-    return DATASETS.build({**config, 'pipeline': [], 'lazy_init': True, 'check': 'names'})
+    # Packing the records would collect all garbage first.
+    light = dict(pipeline=[], lazy_init=True, serialize_data=False, check='names')
+    return DATASETS.build({**config, **light})
 
 
 def _images(sets: list[RGBDSegDataset]) -> set[str]:
