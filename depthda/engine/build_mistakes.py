@@ -60,9 +60,9 @@ def unknown(kind: str, registry: Registry) -> str:
 def nearest(name: str, names: list[str]) -> str:
     """``; did you mean 'X'?`` for the name that looks most alike, or nothing."""
     lower = {known.lower(): known for known in names}
-    found = difflib.get_close_matches(name.lower(), lower, n=5, cutoff=0.6)
-    # Of names alike, one that only ends differently ('CrossEntropy' of 'CrossEntropyLoss').
-    found.sort(key=lambda known: not known.startswith(name.lower()))
+    # The beginning of a name ('CrossEntropy') is closer to it than to any that looks alike.
+    longer = sorted((known for known in lower if known.startswith(name.lower())), key=len)
+    found = longer or difflib.get_close_matches(name.lower(), lower, n=1, cutoff=0.6)
     return f"; did you mean '{lower[found[0]]}'?" if found else ''
 
 
@@ -121,7 +121,7 @@ def _sentence(error: Exception, built: _Built) -> str:
             return f"{key}: {kind} takes no '{found[1]}'{advice}"
     if found := re.search(r'\.__init__\(\) missing \d+ required .*arguments?: (.*)', text):
         return f'{key}: {kind} needs {found[1]}, which the config does not set: add it.'
-    return f'{key}: {kind} cannot be built from these values: {_reason(error)}.'
+    return f'{key}: {kind} cannot be built from these values: {reason(error)}.'
 
 
 def _arguments(cls: Any) -> list[str]:
@@ -130,10 +130,13 @@ def _arguments(cls: Any) -> list[str]:
     return [name for init in inits for name in inspect.signature(init).parameters if name != 'self']
 
 
-def _reason(error: Exception) -> str:
-    """What a class says of a value, or the condition that it checks, and where."""
+def reason(error: Exception) -> str:
+    """What an error says, or the condition that failed, and the line of code."""
     last = traceback.extract_tb(error.__traceback__)[-1]
-    text = ' '.join(str(error).split()).rstrip('.')
+    text = str(error.args[0]) if error.args else ''
+    if 'Original Traceback' in text:  # of a process that loads data, with its whole traceback
+        text = text.rstrip().splitlines()[-1].partition(': ')[-1]
+    text = ' '.join(text.split())[:400].rstrip('.')
     if isinstance(error, AssertionError) and not text:
         text = f'it needs {(last.line or "").removeprefix("assert ")}'
     elif not isinstance(error, (AssertionError, UserError)):

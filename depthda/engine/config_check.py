@@ -182,10 +182,11 @@ def check_backends(cfg: Config) -> None:
     """Refuse a backend for curves whose package is not installed."""
     backends = (cfg.get('visualizer') or {}).get('vis_backends') or []
     for number, backend in enumerate(backends):
-        packages = _PACKAGES.get(backend.get('type'), ())
+        kind = backend.get('type')
+        packages = _PACKAGES.get(kind, ())
         if packages and not any(find_spec(package) for package in packages):
             raise UserError(
-                f'visualizer.vis_backends.{number}: {backend.type} needs the package '
+                f'visualizer.vis_backends.{number}: {kind} needs the package '
                 f'{packages[0]}, which is not installed: pip install {packages[0]}, or remove it '
                 'from vis_backends.'
             )

@@ -71,7 +71,8 @@ def check_training(
     check, work_dir = StartCheck(only=True), cfg.work_dir
     with TemporaryDirectory() as cfg.work_dir:
         runner = _train(cfg, start, check)
-    return [*check.results, *what_is_written(runner, cfg, work_dir)]
+    notes = [f'warning: {note}' for note in check.notes]
+    return [*check.results, *what_is_written(runner, cfg, work_dir), *notes]
 
 
 def _load(
@@ -92,11 +93,12 @@ def _load(
 
 
 def _train(cfg: Config, start: Start, check: StartCheck) -> Runner:
-    notes = check_config(cfg, start)  # what the summary ends with
+    check.notes = check_config(cfg, start)
     with quiet_console(), check.watch(cfg), logged_errors():
         runner = _build_runner(cfg, start)
         runner.register_hook(check)
-        runner.register_hook(SummaryHook(start, notes))
+        if not check.only:  # which writes to another folder than the summary would name
+            runner.register_hook(SummaryHook(start, check.notes))
         if not any(isinstance(hook, NonFiniteHook) for hook in runner.hooks):
             # A config of the user's own may have other default_hooks.
             runner.register_hook(NonFiniteHook())

@@ -27,7 +27,7 @@ from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 from torch import nn
 
-from depthda.engine.build_mistakes import build_mistakes, nearest
+from depthda.engine.build_mistakes import build_mistakes, nearest, reason
 from depthda.engine.config_check import (
     check_backends,
     check_layers,
@@ -76,6 +76,8 @@ class StartCheck(Hook):
 
     Attributes:
         results: One line for each part that was tried.
+        notes: Warnings of :func:`check_config`.
+        begun: Whether the first iteration is done.
     """
 
     # After the other hooks, so that the model is as they leave it.
@@ -86,7 +88,8 @@ class StartCheck(Hook):
         self.results: list[str] = []
         self._model: nn.Module | None = None
         self._part = 'the start of the run'
-        self.begun = False  # the first iteration is done
+        self.notes: list[str] = []
+        self.begun = False
 
     def before_train(self, runner: Runner) -> None:
         self._model = runner.model.module if is_model_wrapper(runner.model) else runner.model
@@ -122,9 +125,7 @@ def describe_failure(part: str, error: Exception, model: nn.Module | None, cfg: 
     """One sentence on what part of a run fails, in which module, and what to change."""
     module = _failing_module(error, model)
     where = f'{part} fails{f" in {module}" if module else ""}'
-    lines = [line for line in str(error).splitlines() if line.strip()] or ['']
-    # An error in a process that loads data comes with the traceback of that process.
-    text = lines[-1].strip() if 'Original Traceback' in str(error) else ' '.join(lines)
+    text = reason(error)
     if found := re.search(r'to have (\d+) channels, but got (\d+) channels', text):
         return (
             f'{where}, which takes {found[1]} channels and receives {found[2]}: make in_channels '
@@ -142,14 +143,9 @@ def describe_failure(part: str, error: Exception, model: nn.Module | None, cfg: 
             f'{where}: it does not fit into memory: lower the batch size or the crop, or train '
             'with --amp.'
         )
-    if isinstance(error, KeyError) and text == "'inputs'":
+    if isinstance(error, KeyError) and error.args == ('inputs',):
         return f'{where}: the samples have no inputs: end the pipeline with PackSegInputs.'
-    last = traceback.extract_tb(error.__traceback__)[-1]
-    return (
-        f'{where}: {type(error).__name__}: {text[:400].rstrip(".")} '
-        f'({last.filename.rsplit("site-packages/")[-1]}, line {last.lineno}); '
-        "log_level='DEBUG' shows the traceback."
-    )
+    return f"{where}: {text}; log_level='DEBUG' shows the traceback."
 
 
 def _failing_module(error: Exception, model: nn.Module | None) -> str:
@@ -169,7 +165,7 @@ def _train_once(runner: Runner, model: nn.Module) -> str:
     iteration = runner.message_hub.get_info('iter') + getattr(model, 'n_critic', 1) - 1
     runner.message_hub.update_info('iter', iteration)
     losses = runner.model.train_step(batch, optim_wrapper=runner.optim_wrapper)
-    values = {name: float(value) for name, value in losses.items()}
+    values = {name: float(torch.as_tensor(value).detach()) for name, value in losses.items()}
     broken = [f'{name}={value}' for name, value in values.items() if not abs(value) < float('inf')]
     if broken:
         raise UserError(
@@ -248,7 +244,8 @@ def _check_hook(runner: Runner, scores: Mapping[str, Any]) -> None:
         if scores and key != 'auto' and key.rsplit('/')[-1] not in last:
             raise UserError(
                 f'default_hooks.checkpoint.save_best={key!r} is no score of the validation, which '
-                f'gives {", ".join(list(scores)[:6])}, …{nearest(key, list(scores)) or "."}'
+                f'gives {", ".join(list(scores)[:6])}{", …" if len(scores) > 6 else ""}'
+                f'{nearest(key, list(scores)) or "."}'
             )
 
 
