@@ -12,6 +12,7 @@ from mmengine.config import DictAction
 from mmengine.dist import is_main_process
 
 from depthda.errors import UserError
+from depthda.files import DISK_FULL
 
 _MISTAKE = 'UserError: '
 
@@ -25,6 +26,12 @@ def user_errors() -> Iterator[None]:
         # A worker process sends its whole traceback as the message: the sentence comes last.
         sentence = str(error).rsplit(_MISTAKE, 1)[-1].strip()
         _print_last(f'error: {sentence}')
+        sys.exit(2)
+    except OSError as error:
+        if error.errno not in DISK_FULL:
+            raise
+        file = f' {error.filename}' if error.filename else ''
+        _print_last(f'error: {error.strerror} while writing{file}: make room and run again')
         sys.exit(2)
     except KeyboardInterrupt as interrupt:
         if is_main_process():

@@ -1,9 +1,11 @@
 """Files appear whole or not at all: write beside, then rename."""
 
+import errno
 import json
 import os
 import re
 import secrets
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -11,24 +13,58 @@ from typing import Any
 
 from depthda.errors import UserError
 
+# No space left, a quota is used up, a file would be larger than the system lets it be.
+DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
 
 @contextmanager
-def atomic_path(path: str | os.PathLike) -> Iterator[Path]:
+def atomic_path(path: str | os.PathLike, size: int | None = None) -> Iterator[Path]:
     """Give a temporary path in the folder of ``path``; rename it to ``path`` on success.
 
     The temporary name keeps the suffix, because image writers choose the format by it. On an
-    exception the temporary file is removed and ``path`` is left as it was.
+    exception the temporary file is removed and ``path`` is left as it was. A full disk is a
+    ``UserError``; ``size``, where it is known, tells how much is missing.
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    check_file(path)
     beside = path.with_name(f'.{path.stem[:40]}-{secrets.token_hex(4)}{path.suffix}')
-    # Not tempfile's: those are private, and results are meant to be read by the group as usual.
-    beside.touch(exist_ok=False)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # Not tempfile's: those are private, and results are meant to be read by the group as usual.
+        beside.touch(exist_ok=False)
+    except OSError as error:
+        if error.errno in DISK_FULL:
+            raise _full(error, path, 0, size) from error
+        raise UserError(
+            f'{path} cannot be written ({error.strerror}): name another place'
+        ) from error
     try:
         yield beside
         os.replace(beside, path)
+    except OSError as error:
+        if error.errno not in DISK_FULL:
+            raise
+        written = beside.stat().st_size if beside.exists() else 0
+        raise _full(error, path, written, size) from error
     finally:
         beside.unlink(missing_ok=True)
+
+
+def check_file(path: str | os.PathLike) -> None:
+    """Refuse a folder where a file is to be written."""
+    if Path(path).is_dir():
+        raise UserError(f'{path} is a folder: name a file, {Path(path) / "NAME"}')
+
+
+def _full(error: OSError, path: Path, written: int, size: int | None) -> UserError:
+    free = shutil.disk_usage(path.parent).free + written
+    state = f'{free / 1e6:.1f} MB are free'
+    if size is not None:
+        state = f'it has {size / 1e6:.1f} MB and {state}'
+        state += f', {(size - free) / 1e6:.1f} MB too few' if size > free else ''
+    return UserError(
+        f'{path} cannot be written ({error.strerror}): {state}; make room and run again'
+    )
 
 
 def remove_strays(folder: str | os.PathLike, name: str | None = None) -> None:
@@ -64,7 +100,15 @@ def write_json(path: str | os.PathLike, content: object) -> None:
 def read_json(path: str | os.PathLike) -> Any:
     """What a JSON file holds; None if there is no such file."""
     path = Path(path)
-    return json.loads(path.read_text()) if path.is_file() else None
+    if not path.is_file():
+        return None
+    try:
+        return json.loads(path.read_text(encoding='utf-8'))
+    except (ValueError, OSError) as error:
+        raise UserError(
+            f'{path} is not readable as JSON ({error}): restore it, or remove it and make it again '
+            'with the tool that wrote it.'
+        ) from error
 
 
 def read_lines(path: str | os.PathLike) -> list[str]:

@@ -7,7 +7,6 @@ takes a part of a dataset for the whole.
 from pathlib import Path
 from typing import Any
 
-from depthda.errors import UserError
 from depthda.files import read_json, write_json
 
 NAME = 'manifest.json'
@@ -22,13 +21,7 @@ def manifest_path(folder: Path) -> Path:
 
 def read_manifest(folder: Path) -> dict[str, Any] | None:
     """Read the manifest of ``folder``; None if there is none."""
-    path = manifest_path(folder)
-    try:
-        content = read_json(path)
-    except ValueError as error:
-        raise UserError(
-            f'{path} is not readable as JSON ({error}): prepare the dataset again elsewhere'
-        ) from error
+    content = read_json(manifest_path(folder))
     # Any other JSON is not of this project: it has no key that anything here asks for.
     return content if content is None or isinstance(content, dict) else {}
 

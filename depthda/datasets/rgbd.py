@@ -15,6 +15,7 @@ from depthda.datasets.pairing import Source, pair_by_stem
 from depthda.datasets.pipeline_check import check_pipeline
 from depthda.engine.randomness import seeded
 from depthda.errors import UserError
+from depthda.files import read_lines
 
 _KINDS = {'img_path': 'image', 'seg_map_path': 'label', 'depth_path': 'depth map'}
 
@@ -164,8 +165,13 @@ class RGBDSegDataset(BaseSegDataset):
             return None
         if not Path(self.ann_file).is_file():
             raise UserError(f'the list of stems {self.ann_file} (ann_file) does not exist')
-        lines = Path(self.ann_file).read_text().splitlines()
-        return [line.strip() for line in lines if line.strip()]
+        stems = read_lines(self.ann_file)
+        if not stems:
+            raise UserError(
+                f'the list of stems {self.ann_file} (ann_file) is empty: write one stem a line, '
+                'or leave ann_file out to take every image'
+            )
+        return stems
 
     @classmethod
     def _load_metainfo(cls, metainfo: Mapping | None = None) -> dict:

@@ -1,6 +1,5 @@
 """Checkpoints are data: one loader, nothing but tensors and built-ins, whole files only."""
 
-import functools
 import hashlib
 import re
 import zipfile
@@ -76,7 +75,7 @@ class AtomicLocalBackend(LocalBackend):
     """mmengine's local files, written beside and renamed."""
 
     def put(self, obj: bytes, filepath: str | Path) -> None:
-        with atomic_path(filepath) as beside:
+        with atomic_path(filepath, len(obj)) as beside:
             super().put(obj, beside)
 
     def put_text(self, obj: str, filepath: str | Path, encoding: str = 'utf-8') -> None:
@@ -92,10 +91,21 @@ def install() -> None:
     ``init_model`` and for backbones with a ``Pretrained`` initialisation alike.
     """
     mmengine_checkpoint._safe_torch_load = load_checkpoint_file
-    mmengine_checkpoint.load_url = functools.partial(
-        torch.hub.load_state_dict_from_url, weights_only=True
-    )
+    mmengine_checkpoint.load_url = _download
     register_backend('local', AtomicLocalBackend, force=True, prefixes='')
+
+
+def _download(url: str, *args, **kwargs) -> dict:
+    """Load a checkpoint from the network or torch's cache, as data; offline, say where it goes."""
+    try:
+        return torch.hub.load_state_dict_from_url(url, *args, weights_only=True, **kwargs)
+    except OSError as error:  # urllib's errors among them
+        cache = Path(torch.hub.get_dir()) / 'checkpoints'
+        reason = getattr(error, 'reason', None) or error
+        raise UserError(
+            f'{url} cannot be downloaded ({reason}): fetch it where there is a network and put the '
+            f'file into {cache}, or name the file itself in the config in place of its address.'
+        ) from error
 
 
 def to_plain(value: Any) -> Any:

@@ -1,16 +1,30 @@
 """Mistakes in a config that mmengine would take without a word, or answer with a traceback."""
 
 import ast
+import math
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config
+from mmseg.registry import MODELS, OPTIM_WRAPPER_CONSTRUCTORS, OPTIMIZERS
 
+from depthda.engine.build_mistakes import unknown
 from depthda.engine.overrides import READ, read_nodes, sentence_of_uses
 from depthda.errors import UserError
+
+_LEVELS = ('DEBUG', 'INFO', 'WARNING', 'ERROR', 'CRITICAL')
+# What the backends of mmengine import when the run begins; one of the names will do.
+_PACKAGES = {
+    'TensorboardVisBackend': ('tensorboard', 'tensorboardX'),
+    'WandbVisBackend': ('wandb',),
+    'MLflowVisBackend': ('mlflow',),
+    'ClearMLVisBackend': ('clearml',),
+    'NeptuneVisBackend': ('neptune',),
+    'DVCLiveVisBackend': ('dvclive',),
+    'AimVisBackend': ('aim',),
+}
 
 
 def check_names(path: Path, read_by_children: frozenset[str] = frozenset()) -> None:
@@ -75,33 +89,126 @@ def check_numbers(cfg: Config) -> None:
                 f'{section}.{key}={value!r} of the config is not a whole number from {least} on: '
                 'correct it.'
             )
+    seed = (cfg.get('randomness') or {}).get('seed')
+    if seed is not None and not (isinstance(seed, int) and 0 <= seed < 1 << 32):
+        raise UserError(f'randomness.seed={seed!r} is no seed: give a whole number from 0 on.')
 
 
-@contextmanager
-def merge_mistakes(cfg: Config) -> Iterator[None]:
-    """Say in one sentence that a class refuses an argument that ``cfg`` has for it.
-
-    That is what becomes of a child config that changes a ``type`` and inherits the rest.
-    """
-    # Building takes some of these apart.
-    nodes = read_nodes(cfg.to_dict())
-    try:
-        yield
-    except TypeError as error:
-        found = re.search(
-            r"(\w+)\.__init__\(\) got an unexpected keyword argument '(\w+)'", str(error)
-        )
-        kind, argument = found.groups() if found else ('', '')
-        places = [
-            key
-            for key, value in nodes
-            if isinstance(value, dict)
-            and argument in value
-            and str(value.get('type')).rsplit('.', 1)[-1] == kind
-        ]
-        if not places:
-            raise  # not the config's doing
+def check_sizes(cfg: Config) -> None:
+    """Refuse crops and windows that are no sizes, and windows that do not cover an image."""
+    for key, value in read_nodes(cfg):
+        if key.endswith('.crop_size') and value is not None and not _is_size(value):
+            raise UserError(
+                f'{key}={value!r} of the config is no size: give (height, width), whole numbers '
+                'from 1 on.'
+            )
+    window = (cfg.get('model') or {}).get('test_cfg') or {}
+    mode = window.get('mode', 'whole')
+    if mode not in ('whole', 'slide'):
+        raise UserError(f"model.test_cfg.mode={mode!r} is unknown: use 'whole' or 'slide'.")
+    if mode == 'whole':
+        return
+    for key in ('crop_size', 'stride'):
+        if key not in window:
+            raise UserError(f"model.test_cfg has mode='slide' and no {key}: add {key}=(h, w).")
+        if isinstance(window[key], int) or not _is_size(window[key]):
+            raise UserError(
+                f'model.test_cfg.{key}={window[key]!r} is no pair (height, width) of whole numbers '
+                'from 1 on: correct it.'
+            )
+    crop, stride = tuple(window['crop_size']), tuple(window['stride'])
+    if stride[0] > crop[0] or stride[1] > crop[1]:
         raise UserError(
-            f"{places[0]}: {kind} takes no '{argument}'; remove it from the config or, if it comes "
-            f"from the base config, replace the base's dict: dict(_delete_=True, type='{kind}', …)."
-        ) from error
+            f'model.test_cfg: windows of {crop} every {stride} pixels leave gaps in an image: '
+            'stride must not be larger than crop_size.'
+        )
+
+
+def _is_size(value: Any) -> bool:
+    sides = value if isinstance(value, (list, tuple)) else (value, value)
+    whole = all(isinstance(side, int) and not isinstance(side, bool) for side in sides)
+    return len(sides) == 2 and whole and min(sides) >= 1
+
+
+def check_training(cfg: Config) -> None:
+    """Refuse a config that leaves out a part without which nothing trains, or half of a loop."""
+    for key in ('train_dataloader', 'train_cfg', 'optim_wrapper'):
+        if cfg.get(key) is None:
+            raise UserError(f'the config has no {key}, so there is nothing to train: add it.')
+    level = cfg.get('log_level', 'INFO')
+    if level not in _LEVELS:
+        raise UserError(f'log_level={level!r} is unknown: use {", ".join(_LEVELS)}.')
+    for name in ('val', 'test'):
+        keys = [f'{name}_{part}' for part in ('dataloader', 'cfg', 'evaluator')]
+        missing = [key for key in keys if cfg.get(key) is None]
+        if 0 < len(missing) < 3:
+            raise UserError(
+                f'the config has no {" and no ".join(missing)}, and has '
+                f'{" and ".join(key for key in keys if key not in missing)}: set all three, or set '
+                'all three to None.'
+            )
+
+
+def check_optimizers(cfg: Config) -> None:
+    """Refuse an unknown optimiser, and a learning rate that is not above 0."""
+    wrapper = cfg.get('optim_wrapper') or {}
+    # mmengine builds constructors from a dict of its own, and reads an optimiser's signature
+    # before it knows that there is one.
+    constructor = wrapper.get('constructor')
+    if isinstance(constructor, str) and OPTIM_WRAPPER_CONSTRUCTORS.get(constructor) is None:
+        advice = unknown(constructor, OPTIM_WRAPPER_CONSTRUCTORS)
+        raise UserError(f'optim_wrapper.constructor: {advice}')
+    nodes = read_nodes({'optim_wrapper': wrapper})
+    if not any(key.endswith('optimizer') for key, _ in nodes):
+        raise UserError(
+            "optim_wrapper has no optimizer: add optimizer=dict(type='AdamW', lr=6e-5), or the one "
+            'to use.'
+        )
+    for key, value in nodes:
+        if not (key.endswith('optimizer') and isinstance(value, dict)):
+            continue
+        kind, rate = value.get('type'), value.get('lr')
+        if isinstance(kind, str) and OPTIMIZERS.get(kind) is None:
+            raise UserError(f'{key}.type: {unknown(kind, OPTIMIZERS)}')
+        if rate is None:
+            continue
+        if isinstance(rate, bool) or not isinstance(rate, (int, float)) or not 0 < rate < math.inf:
+            raise UserError(
+                f'{key}.lr={rate!r} of the config is no learning rate: give a number above 0.'
+            )
+
+
+def check_backends(cfg: Config) -> None:
+    """Refuse a backend for curves whose package is not installed."""
+    backends = (cfg.get('visualizer') or {}).get('vis_backends') or []
+    for number, backend in enumerate(backends):
+        kind = backend.get('type')
+        packages = _PACKAGES.get(kind, ())
+        if packages and not any(find_spec(package) for package in packages):
+            raise UserError(
+                f'visualizer.vis_backends.{number}: {kind} needs the package '
+                f'{packages[0]}, which is not installed: pip install {packages[0]}, or remove it '
+                'from vis_backends.'
+            )
+
+
+def check_layers(cfg: Config) -> None:
+    """Refuse an unknown type of layer, which mmcv would look up without saying where it stands."""
+    for key, value in read_nodes({'model': cfg.get('model')}):
+        if key.endswith(('.norm_cfg', '.act_cfg', '.conv_cfg')) and isinstance(value, dict):
+            kind = value.get('type')
+            if isinstance(kind, str) and MODELS.get(kind) is None:
+                raise UserError(f'{key}.type: {unknown(kind, MODELS)}')
+
+
+def check_pretrained(cfg: Config) -> None:
+    """Refuse a file of pretrained weights that does not exist."""
+    for key, value in read_nodes({'model': cfg.get('model')}):
+        if not isinstance(value, dict) or value.get('type') != 'Pretrained':
+            continue
+        file = str(value.get('checkpoint'))
+        if '://' not in file and not Path(file).expanduser().is_file():
+            raise UserError(
+                f'{key}.checkpoint: there is no file {file}: correct the path, or remove {key} to '
+                'start without pretrained weights.'
+            )

@@ -6,9 +6,11 @@ from contextlib import suppress
 from typing import Any
 
 from mmengine.config import Config
+from mmengine.registry import DefaultScope
 from mmseg.registry import DATASETS
 
 from depthda.datasets.rgbd import RGBDSegDataset
+from depthda.engine.checkpoints import read_meta
 from depthda.errors import UserError
 
 
@@ -58,6 +60,23 @@ def check_classes(cfg: Config) -> None:
                     )
 
 
+def class_warning(cfg: Config, checkpoint: str) -> str | None:
+    """Whether the weights to start from know as many classes, but others."""
+    if '://' in checkpoint:
+        return None
+    meta = read_meta(checkpoint).get('dataset_meta') or {}
+    before = list(meta.get('classes') or ())
+    for _, dataset in training_sets(cfg):
+        now = list(dataset.metainfo.get('classes') or ())
+        if len(before) == len(now) and before != now:
+            return (
+                f'{checkpoint} was trained on the classes {", ".join(before)}, and this config has '
+                f'{", ".join(now)}: the weights of the last layer stand for the classes in that '
+                'order'
+            )
+    return None
+
+
 def _class_numbers(cfg: Any, key: str) -> Iterator[tuple[str, int]]:
     """``num_classes`` of every head, with its key."""
     if isinstance(cfg, (list, tuple)):
@@ -75,19 +94,53 @@ def _class_numbers(cfg: Any, key: str) -> Iterator[tuple[str, int]]:
             yield from _class_numbers(item, f'{key}.{name}')
 
 
+def training_sets(cfg: Config) -> Iterator[tuple[dict, RGBDSegDataset]]:
+    """Our training sets with their configs, listed but not read, as far as they are here."""
+    for config in _configs((cfg.get('train_dataloader') or {}).get('dataset')):
+        with suppress(UserError):
+            dataset = _build(config)
+            dataset.full_init()
+            yield config, dataset
+
+
+def check_test_set(cfg: Config) -> None:
+    """Refuse a test set that cannot be built; one that is not on this machine may come later."""
+    scope = DefaultScope.overwrite_default_scope(cfg.get('default_scope') or 'mmseg')
+    for config in _configs((cfg.get('test_dataloader') or {}).get('dataset')):
+        if not os.path.isdir(config.get('data_root') or '.'):
+            continue
+        try:
+            with scope:
+                DATASETS.build({**config, 'lazy_init': True})
+        except UserError as error:
+            raise UserError(f'test_dataloader.dataset: {error}') from error
+
+
 def _sets(cfg: Any) -> Iterator[RGBDSegDataset]:
-    """Our data sets in ``cfg``, wrappers opened; nothing is read yet, no pipeline built."""
+    """Our data sets in ``cfg``; nothing is read yet, no pipeline built."""
+    for config in _configs(cfg):
+        # A set that is not here, or faulty: whoever uses it is told so when it is built.
+        with suppress(UserError):
+            yield _build(config)
+
+
+def _configs(cfg: Any) -> Iterator[dict]:
+    """The configs of our data sets in ``cfg``, wrappers opened."""
     if isinstance(cfg, (list, tuple)):
         for item in cfg:
-            yield from _sets(item)
+            yield from _configs(item)
     elif isinstance(cfg, dict):
         kind = DATASETS.get(cfg['type']) if isinstance(cfg.get('type'), str) else cfg.get('type')
         if isinstance(kind, type) and issubclass(kind, RGBDSegDataset):
-            # A set that is not here, or faulty: whoever uses it is told so when it is built.
-            with suppress(UserError):
-                yield DATASETS.build({**cfg, 'pipeline': [], 'lazy_init': True, 'check': 'names'})
+            yield cfg
         else:
-            yield from _sets(list(cfg.values()))
+            yield from _configs(list(cfg.values()))
+
+
+def _build(config: dict) -> RGBDSegDataset:
+    # Packing the records would collect all garbage first.
+    light = dict(pipeline=[], lazy_init=True, serialize_data=False, check='names')
+    return DATASETS.build({**config, **light})
 
 
 def _images(sets: list[RGBDSegDataset]) -> set[str]:

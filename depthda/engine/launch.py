@@ -4,6 +4,7 @@ import os
 import time
 from datetime import datetime, timezone
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from mmengine.config import Config
@@ -14,14 +15,16 @@ from mmseg.registry import METRICS
 
 from depthda.console import quiet_console, runner_class, show
 from depthda.engine.band_check import check_bands
+from depthda.engine.build_mistakes import build_mistakes
 from depthda.engine.checkpoints import check_is_checkpoint, file_hash, read_meta
-from depthda.engine.config_check import merge_mistakes
 from depthda.engine.data_check import check_classes, data_warnings
 from depthda.engine.non_finite_hook import NonFiniteHook
 from depthda.engine.prepare import add_writer, keep_depth, load_config, prepare, use_amp, use_tta
 from depthda.engine.provenance import describe_dataset, device_name, git_commit, versions
 from depthda.engine.resume import Start, find_start
 from depthda.engine.run_end import logged_end, logged_errors
+from depthda.engine.start_check import StartCheck, check_config
+from depthda.engine.start_report import what_is_written
 from depthda.engine.summary import SummaryHook
 from depthda.errors import UserError
 from depthda.evaluation.segmentation_metric import SegmentationMetric
@@ -45,21 +48,57 @@ def train(
 
     Where it starts is said by :func:`depthda.engine.resume.find_start`.
     """
+    cfg, start = _load(config, work_dir, resume, amp, cfg_options, launcher)
+    if start.finished:
+        show(f'nothing to do: {start.checkpoint} is at the last iteration')
+        return None
+    return _train(cfg, start, StartCheck())
+
+
+def check_training(
+    config: str | Path,
+    work_dir: str | None = None,
+    resume: bool = False,
+    amp: bool = False,
+    cfg_options: dict[str, Any] | None = None,
+    launcher: str = 'none',
+) -> list[str]:
+    """Take one training step and validate one sample; returns what came of it, and what is written.
+
+    The arguments are those of :func:`train`. Nothing is left on the disk.
+    """
+    cfg, start = _load(config, work_dir, resume, amp, cfg_options, launcher)
+    check, work_dir = StartCheck(only=True), cfg.work_dir
+    with TemporaryDirectory() as cfg.work_dir:
+        runner = _train(cfg, start, check)
+    notes = [f'warning: {note}' for note in check.notes]
+    return [*check.results, *what_is_written(runner, cfg, work_dir), *notes]
+
+
+def _load(
+    config: str | Path,
+    work_dir: str | None,
+    resume: bool,
+    amp: bool,
+    cfg_options: dict[str, Any] | None,
+    launcher: str,
+) -> tuple[Config, Start]:
     cfg = load_config(config, cfg_options)
     prepare(cfg, config, work_dir, launcher)
     if amp:
         use_amp(cfg)
     check_classes(cfg)
     check_bands(cfg)
-    start = find_start(cfg, resume)
-    if start.finished:
-        show(f'nothing to do: {start.checkpoint} is at the last iteration')
-        return None
-    # What the summary ends with; a later check may add to it until the first iteration.
-    notes = [*data_warnings(cfg), *([start.note] if start.note else [])]
-    with quiet_console(), logged_errors(), merge_mistakes(cfg):
+    return cfg, find_start(cfg, resume)
+
+
+def _train(cfg: Config, start: Start, check: StartCheck) -> Runner:
+    check.notes = check_config(cfg, start)
+    with quiet_console(), check.watch(cfg), logged_errors():
         runner = _build_runner(cfg, start)
-        runner.register_hook(SummaryHook(start, notes))
+        runner.register_hook(check)
+        if not check.only:  # which writes to another folder than the summary would name
+            runner.register_hook(SummaryHook(start, check.notes))
         if not any(isinstance(hook, NonFiniteHook) for hook in runner.hooks):
             # A config of the user's own may have other default_hooks.
             runner.register_hook(NonFiniteHook())
@@ -126,7 +165,7 @@ def test(
 
     started = time.time()
     start = Start(str(checkpoint))
-    with quiet_console(), logged_errors(), merge_mistakes(cfg):
+    with quiet_console(), logged_errors(), build_mistakes(cfg):
         runner = _build_runner(cfg, start)
         runner.register_hook(SummaryHook(start, data_warnings(cfg)))
         dataset = runner.test_loop.dataloader.dataset
@@ -175,10 +214,15 @@ def _build_runner(cfg: Config, start: Start) -> Runner:
         cfg.load_from = None
     cfg.resume = False
     _await_a_new_name()
-    runner = runner_class(cfg).from_cfg(cfg)
-    _spare_logits(runner, cfg)
     global _last_name
-    _last_name = runner.timestamp
+    try:
+        runner = runner_class(cfg).from_cfg(cfg)
+        _last_name = runner.timestamp
+    except Exception:
+        # It has a name, which no later run may have.
+        _last_name = time.strftime('%Y%m%d_%H%M%S')
+        raise
+    _spare_logits(runner, cfg)
     runner._load_from, runner._resume = start.checkpoint, start.resumed
     return runner
 

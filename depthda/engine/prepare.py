@@ -2,12 +2,14 @@
 
 from difflib import get_close_matches
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any
 
 import torch
 from mmengine.config import Config
 
-from depthda.engine.config_check import check_names, check_numbers
+from depthda.engine.config_check import check_names, check_numbers, check_sizes
+from depthda.engine.config_file import read_config
 from depthda.engine.overrides import apply_overrides
 from depthda.engine.processes import check_launcher, start_processes
 from depthda.errors import UserError
@@ -28,10 +30,11 @@ def load_config(path: str | Path, options: dict[str, Any] | None = None) -> Conf
         raise UserError(
             f'{path} is no config file: give the .py config first, and a checkpoint after it.'
         )
-    cfg = Config.fromfile(path)
+    cfg = read_config(path)
     check_names(path)
     apply_overrides(cfg, options or {})
     check_numbers(cfg)
+    check_sizes(cfg)
     return cfg
 
 
@@ -53,9 +56,24 @@ def prepare(cfg: Config, config: str | Path, work_dir: str | None, launcher: str
 
 
 def check_folder(option: str, path: str | None) -> None:
-    """Refuse a file where a folder is to be written."""
-    if path is not None and Path(path).exists() and not Path(path).is_dir():
+    """Refuse a file where a folder is to be written, and a place where nothing can be written."""
+    if path is None:
+        return
+    folder = Path(path)
+    if folder.exists() and not folder.is_dir():
         raise UserError(f'{option} {path} is a file: give a folder.')
+    there = next(parent for parent in (folder, *folder.absolute().parents) if parent.exists())
+    if not there.is_dir():
+        raise UserError(f'{option} {path} cannot be made, for {there} is a file: give a folder.')
+    try:
+        # What the permissions say is not all: the disk may be full, or mounted read-only.
+        with TemporaryFile(dir=there) as file:
+            file.write(b' ')
+    except OSError as error:
+        raise UserError(
+            f'{option} {path}: nothing can be written to {there} ({error.strerror}): give a folder '
+            'of your own.'
+        ) from error
 
 
 def use_amp(cfg: Config) -> None:

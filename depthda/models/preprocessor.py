@@ -57,6 +57,10 @@ class RGBDDataPreprocessor(SegDataPreProcessor):
                 'RGBDDataPreprocessor: mean and std need one value for each optical band, but '
                 f'have {len(mean)} and {len(std)}.'
             )
+        if min(*std, depth_std) <= 0:
+            raise UserError(
+                f'RGBDDataPreprocessor: std={list(std)} and depth_std={depth_std} must be above 0.'
+            )
         if depth not in ('input', 'drop'):
             raise UserError(f"RGBDDataPreprocessor: depth is 'input' or 'drop', not {depth!r}.")
         if size is not None and size_divisor is not None:

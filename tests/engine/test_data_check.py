@@ -1,7 +1,9 @@
 import pytest
+import torch
 from mmengine.config import Config
 
-from depthda.engine.data_check import data_warnings
+from depthda.engine.data_check import check_test_set, class_warning, data_warnings
+from depthda.errors import UserError
 
 
 @pytest.fixture
@@ -71,3 +73,39 @@ def test_wrappers_are_opened_and_absent_sets_passed_over(config, tmp_path):
     cfg.train_dataloader.dataset = wrapped
     (line,) = data_warnings(cfg)
     assert 'validation images are training images too' in line
+
+
+def test_a_test_set_that_cannot_be_built_is_found_before_the_training(config, tmp_path):
+    check_test_set(config())
+    check_test_set(Config(dict(test_dataloader=None)))
+    with pytest.raises(UserError) as caught:
+        check_test_set(config(test=dict(split='all')))
+    assert str(caught.value) == (
+        "test_dataloader.dataset: split='all' of LoveDARGBD is unknown: use Train, Val, Test"
+    )
+    # Its pipeline, too.
+    early = [dict(type='DepthJitter'), dict(type='LoadDepth')]
+    with pytest.raises(UserError, match=r'test_dataloader\.dataset: DepthJitter has no depth'):
+        check_test_set(config(test=dict(pipeline=early)))
+    # One that is not on this machine is for later.
+    check_test_set(config(test=dict(split='all', data_root=str(tmp_path / 'not-here'))))
+
+
+def test_weights_of_as_many_other_classes_are_told(config, tmp_path):
+    cfg, path = config(), tmp_path / 'x.pth'
+    own = ['background', 'building', 'road', 'water', 'barren', 'forest', 'agricultural']
+    for classes, told in (
+        (own, False),
+        (own[::-1], True),
+        (own[:5], False),  # another shape is refused when the weights are loaded
+        (None, False),
+    ):
+        torch.save({'meta': {'dataset_meta': {'classes': classes}}, 'state_dict': {}}, path)
+        line = class_warning(cfg, str(path))
+        assert bool(line) == told
+    torch.save({'meta': {'dataset_meta': {'classes': own[::-1]}}, 'state_dict': {}}, path)
+    assert class_warning(cfg, str(path)) == (
+        f'{path} was trained on the classes {", ".join(own[::-1])}, and this config has '
+        f'{", ".join(own)}: the weights of the last layer stand for the classes in that order'
+    )
+    assert class_warning(cfg, 'https://example.org/x.pth') is None

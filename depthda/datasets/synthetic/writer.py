@@ -17,7 +17,7 @@ from rasterio import Affine
 from rasterio.errors import NotGeoreferencedWarning
 
 from depthda.errors import UserError
-from depthda.files import write_json
+from depthda.files import atomic_path, write_json
 
 from .config import SPLITS, WorldConfig
 from .fields import stream
@@ -138,9 +138,8 @@ def _write_tile(root: Path, world: WorldConfig, with_infrared: bool, job: Job) -
     else:
         pictures['images_png'] = tile.image[..., ::-1]
     for name, picture in pictures.items():
-        path = folder / name / f'{number}.png'
-        if not cv2.imwrite(str(path), picture, _PNG):
-            raise OSError(f'OpenCV could not write {path}')
+        with atomic_path(folder / name / f'{number}.png') as beside:
+            beside.write_bytes(cv2.imencode('.png', picture, _PNG)[1].tobytes())
     _write_dsm(folder / 'dsm' / f'{number}.tif', tile.height, world, domain, number)
 
 

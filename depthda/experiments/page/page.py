@@ -21,7 +21,7 @@ from depthda.experiments.page.images import RunImages
 from depthda.experiments.page.priors import prior_section
 from depthda.experiments.page.runs import Run, open_runs
 from depthda.experiments.page.scores import score_section
-from depthda.files import atomic_path
+from depthda.files import atomic_path, check_file
 
 HEAVY = 30_000_000  # bytes: what most mail servers refuse
 _PARTS = {
@@ -65,6 +65,7 @@ def make_page(
     """
     if tiles < 0:
         raise UserError(f'--tiles {tiles}: give 0 (no gallery of tiles) or more.')
+    check_file(out)
     console = console or Console(stderr=True)
     runs = open_runs(folders, names)
     for run in runs:

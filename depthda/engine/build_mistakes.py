@@ -1,0 +1,144 @@
+"""What cannot be built from a config, in one sentence that names the config's key."""
+
+import difflib
+import inspect
+import re
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import TracebackType
+from typing import Any, NamedTuple
+
+from mmengine.config import Config
+from mmengine.registry import Registry
+from mmengine.registry.build_functions import build_from_cfg
+
+from depthda.engine.overrides import read_nodes
+from depthda.errors import UserError
+
+# What classes raise for values that they cannot use, and mmengine for names that it does not know.
+_ERRORS = (TypeError, ValueError, KeyError, IndexError, AssertionError, FileNotFoundError)
+
+
+class _Built(NamedTuple):
+    """The part of a config that a failed call was to build."""
+
+    key: str
+    config: dict
+    kind: str
+    cls: Any
+    registry: Registry
+
+
+@contextmanager
+def build_mistakes(cfg: Config) -> Iterator[None]:
+    """Turn an error while a part of ``cfg`` is built into one sentence with the part's key."""
+    # Building takes some of these apart.
+    nodes = [(key, value) for key, value in read_nodes(cfg.to_dict()) if isinstance(value, dict)]
+    try:
+        yield
+    except UserError:
+        raise
+    except _ERRORS as error:
+        built = _innermost(error.__traceback__, nodes)
+        if built is None:
+            raise  # not the config's doing
+        raise UserError(_sentence(error, built)) from error
+
+
+def unknown(kind: str, registry: Registry) -> str:
+    """What to say of a type that no registry of its kind holds."""
+    names: list[str] = []
+    known: Registry | None = registry
+    while known is not None:  # the registry's own, then its parents'
+        names += known.module_dict
+        known = known.parent
+    advice = nearest(kind, names) or '; import a class of your own with custom_imports.'
+    return f"there is no {registry.name} '{kind}'{advice}"
+
+
+def nearest(name: str, names: list[str]) -> str:
+    """``; did you mean 'X'?`` for the name that looks most alike, or nothing."""
+    lower = {known.lower(): known for known in names}
+    # The beginning of a name ('CrossEntropy') is closer to it than to any that looks alike.
+    longer = sorted((known for known in lower if known.startswith(name.lower())), key=len)
+    found = longer or difflib.get_close_matches(name.lower(), lower, n=1, cutoff=0.6)
+    return f"; did you mean '{lower[found[0]]}'?" if found else ''
+
+
+def _innermost(trace: TracebackType | None, nodes: list[tuple[str, dict]]) -> _Built | None:
+    found = None
+    for frame, _ in traceback.walk_tb(trace):
+        if frame.f_code is not build_from_cfg.__code__:
+            continue
+        known = frame.f_locals
+        config = dict(known['cfg'])
+        if place := _find(config, nodes):
+            kind = str(config.get('type')).rsplit('.', 1)[-1]
+            found = _Built(*place, kind, known.get('obj_cls'), known['registry'])
+    return found
+
+
+def _find(config: dict, nodes: list[tuple[str, dict]]) -> tuple[str, dict] | None:
+    """The key of a part, which mmengine may have completed, and the part as the config has it."""
+
+    def equal(node: dict) -> int:
+        return sum(name in config and _same(config[name], value) for name, value in node.items())
+
+    alike = [(equal(node), key, node) for key, node in nodes if _alike(node, config)]
+    if not alike:
+        return None
+    _, key, node = max(alike, key=lambda item: item[0])
+    return key, node
+
+
+def _alike(node: dict, config: dict) -> bool:
+    if 'type' in config:
+        return node.get('type') == config['type']
+    return bool(node) and node.keys() <= config.keys() | {'type'} and 'type' not in node
+
+
+def _same(first: Any, second: Any) -> bool:
+    return type(first) is type(second) and repr(first) == repr(second)
+
+
+def _sentence(error: Exception, built: _Built) -> str:
+    key, config, kind, cls, registry = built
+    text = str(error.args[0]) if error.args else ''
+    if isinstance(error, KeyError) and 'must contain the key "type"' in text:
+        return (
+            f'{key} has no type: name the class to build, or remove {key} if the config it is '
+            'built on has no such part.'
+        )
+    if isinstance(error, KeyError) and f'{kind} is not in the' in text:
+        return f'{key}.type: {unknown(kind, registry)}'
+    if found := re.search(r"\.__init__\(\) got an unexpected keyword argument '(\w+)'", text):
+        if found[1] in config:
+            advice = nearest(found[1], _arguments(cls)) or (
+                '; remove it from the config or, if it comes from the base config, replace the '
+                f"base's dict: dict(_delete_=True, type='{kind}', …)."
+            )
+            return f"{key}: {kind} takes no '{found[1]}'{advice}"
+    if found := re.search(r'\.__init__\(\) missing \d+ required .*arguments?: (.*)', text):
+        return f'{key}: {kind} needs {found[1]}, which the config does not set: add it.'
+    return f'{key}: {kind} cannot be built from these values: {reason(error)}.'
+
+
+def _arguments(cls: Any) -> list[str]:
+    bases = cls.__mro__ if inspect.isclass(cls) else [cls]
+    inits = [base.__init__ for base in bases if '__init__' in vars(base)]
+    return [name for init in inits for name in inspect.signature(init).parameters if name != 'self']
+
+
+def reason(error: Exception) -> str:
+    """What an error says, or the condition that failed, and the line of code."""
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    text = str(error.args[0]) if error.args else ''
+    if 'Original Traceback' in text:  # of a process that loads data, with its whole traceback
+        text = text.rstrip().splitlines()[-1].partition(': ')[-1]
+    text = ' '.join(text.split())[:400].rstrip('.')
+    if isinstance(error, AssertionError) and not text:
+        text = f'it needs {(last.line or "").removeprefix("assert ")}'
+    elif not isinstance(error, (AssertionError, UserError)):
+        text = f'{type(error).__name__}: {text}'
+    return f'{text} ({last.filename.rsplit("site-packages/")[-1]}, line {last.lineno})'

@@ -1,0 +1,62 @@
+"""Read a config file; a mistake in it is one sentence with the file and the line."""
+
+import os
+import traceback
+from pathlib import Path
+
+import mmengine
+from mmengine.config import Config
+
+from depthda.errors import UserError
+
+_LIBRARY = str(Path(mmengine.__file__).parent)
+
+
+def read_config(path: str | Path) -> Config:
+    """Read a config file and its bases, as ``Config.fromfile`` does."""
+    try:
+        return Config.fromfile(path)
+    except UserError:
+        raise
+    except Exception as error:  # a config runs the user's own code: anything may come of it
+        file, line = _place(error)
+        where = f'{file or path}{f", line {line}" if line else ""}'
+        raise UserError(f'{where}: {_reason(error)}; correct the config.') from error
+
+
+def _place(error: Exception) -> tuple[str | None, int | None]:
+    """File and line of a mistake: in the config, or in a base or a module that it reads."""
+    read: list[str] = []
+    own: list[tuple[str, int]] = []
+    for frame, line in traceback.walk_tb(_first(error).__traceback__):
+        name, function = frame.f_code.co_filename, frame.f_code.co_name
+        if name.startswith(_LIBRARY):
+            # mmengine reads the bases inside the files that name them.
+            if function in ('_file2dict', '_is_lazy_import'):
+                read.append(os.path.normpath(frame.f_locals['filename']))
+        elif function == '<module>' and 'site-packages' not in name:
+            own.append((name, line))
+    existing = [name for name in read if os.path.exists(name)]
+    file = existing[-1] if existing else None
+    if isinstance(error, SyntaxError):  # of the config itself, Python knows only the text
+        known = error.filename and os.path.exists(error.filename)
+        return (error.filename if known else file), error.lineno
+    return own[-1] if own else (file, None)
+
+
+def _first(error: BaseException) -> BaseException:
+    """The error that a failed custom import began with."""
+    while isinstance(error, ImportError) and (inner := error.__cause__ or error.__context__):
+        error = inner
+    return error
+
+
+def _reason(error: Exception) -> str:
+    first = _first(error)
+    text = first.args[0] if isinstance(first, KeyError) and first.args else first
+    if isinstance(first, FileNotFoundError) and first.filename:
+        text = f'{first.strerror}: {first.filename}'
+    elif isinstance(first, SyntaxError):
+        text = first.msg
+    prefix = 'custom_imports, ' if first is not error else ''
+    return f'{prefix}{type(first).__name__}: {" ".join(str(text).split()).rstrip(".")}'

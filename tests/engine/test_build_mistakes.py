@@ -1,0 +1,99 @@
+import pytest
+import torch
+from mmengine.config import Config
+from mmseg.registry import DATASETS, MODELS, OPTIMIZERS, TRANSFORMS
+
+from depthda.engine.build_mistakes import build_mistakes
+from depthda.errors import UserError
+
+HEAD = dict(type='FCNHead', in_channels=4, channels=2, num_classes=3)
+
+
+def mistake(registry, **config: dict) -> str:
+    """What is said when the last part of a config is built."""
+    cfg = Config(config)
+    part = cfg
+    for name in list(config)[-1:]:
+        part = part[name]
+    with pytest.raises(UserError) as caught, build_mistakes(cfg):
+        registry.build(part)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    'change, sentence',
+    [
+        (dict(type='FCNHaed'), "model.type: there is no model 'FCNHaed'; did you mean 'FCNHead'?"),
+        (dict(type='fcnhead'), "model.type: there is no model 'fcnhead'; did you mean 'FCNHead'?"),
+        (
+            dict(type='Nothing77'),
+            "model.type: there is no model 'Nothing77'; import a class of your own with "
+            'custom_imports.',
+        ),
+        (
+            dict(loss_decode=dict(type='CrossEntropy')),
+            "model.loss_decode.type: there is no model 'CrossEntropy'; did you mean "
+            "'CrossEntropyLoss'?",
+        ),
+        (
+            dict(loss_decode=dict(loss_weight=1.0)),
+            'model.loss_decode has no type: name the class to build, or remove model.loss_decode '
+            'if the config it is built on has no such part.',
+        ),
+        # Of the base class, BaseDecodeHead.
+        (dict(num_class=3), "model: FCNHead takes no 'num_class'; did you mean 'num_classes'?"),
+        (
+            dict(pool=3),
+            "model: FCNHead takes no 'pool'; remove it from the config or, if it comes from the "
+            "base config, replace the base's dict: dict(_delete_=True, type='FCNHead', …).",
+        ),
+    ],
+)
+def test_a_head(change, sentence):
+    assert mistake(MODELS, model=HEAD | change) == sentence
+
+
+def test_an_argument_that_is_missing():
+    short = {key: value for key, value in HEAD.items() if key != 'num_classes'}
+    assert mistake(MODELS, model=short) == (
+        "model: FCNHead needs 'num_classes', which the config does not set: add it."
+    )
+
+
+def test_a_value_that_a_class_refuses():
+    sentence = mistake(MODELS, model=HEAD | dict(dropout_ratio=3.0))
+    assert sentence.startswith(
+        'model: FCNHead cannot be built from these values: ValueError: dropout probability has to '
+        'be between 0 and 1, but got 3.0 (torch/nn/modules/dropout.py, line '
+    )
+    # An assertion without a text says what it asks for.
+    sentence = mistake(TRANSFORMS, tta_pipeline=dict(type='RandomFlip', prob=2.0))
+    assert sentence.startswith(
+        'tta_pipeline: RandomFlip cannot be built from these values: it needs 0 <= prob <= 1 ('
+    )
+
+
+def test_the_innermost_part_that_the_config_has():
+    data = dict(type='RGBDSegDataset', data_prefix=dict(img_path='x'), lazy_init=True)
+    data['pipeline'] = [dict(type='LoadImageFromFile'), dict(type='BalancedCrop', crop_size=None)]
+    data['pipeline'].append(dict(type='PackSegInputs'))
+    sentence = mistake(DATASETS, train_dataloader=dict(dataset=data)['dataset'])
+    assert sentence.startswith('train_dataloader.pipeline.1: BalancedCrop cannot be built')
+
+
+def test_a_part_of_another_type_than_its_base_has():
+    cfg = Config(dict(optim_wrapper=dict(optimizer=dict(type='SGD', lr=0.1, betas=(0.9, 0.999)))))
+    optimizer = cfg.optim_wrapper.optimizer | dict(params=[torch.zeros(1)])
+    with pytest.raises(UserError) as caught, build_mistakes(cfg):
+        OPTIMIZERS.build(optimizer)
+    assert str(caught.value) == (
+        "optim_wrapper.optimizer: SGD takes no 'betas'; remove it from the config or, if it comes "
+        "from the base config, replace the base's dict: dict(_delete_=True, type='SGD', …)."
+    )
+
+
+def test_an_error_of_no_part_of_the_config_keeps_its_traceback():
+    with pytest.raises(TypeError, match='object of type'), build_mistakes(Config(dict(model=HEAD))):
+        len(3)
+    with pytest.raises(KeyError), build_mistakes(Config(dict(model=HEAD))):
+        MODELS.build(dict(type='NotOfTheConfig'))

@@ -1,0 +1,94 @@
+import copy
+
+import cv2
+import numpy as np
+import pytest
+from mmengine.config import Config
+
+from depthda.depth.storage import write_depth
+from depthda.engine import sample_check
+from depthda.engine.sample_check import tile_warnings
+
+PIPELINE = [
+    dict(type='LoadImageFromFile'),
+    dict(type='LoadDepth'),
+    dict(type='BalancedCrop', crop_size=(16, 24)),
+]
+
+
+@pytest.fixture
+def config(tmp_path):
+    """A training set of 40 tiles of 24×16 (width × height) with depth that rises."""
+    for name in ('images', 'depth'):
+        (tmp_path / name).mkdir()
+    for number in range(40):
+        picture = np.zeros((16, 24, 3), np.uint8)
+        cv2.imwrite(str(tmp_path / f'images/{number:02}.png'), picture)
+        write_depth(tmp_path / f'depth/{number:02}.png', np.linspace(0, 1, 384).reshape(16, 24))
+    data = dict(
+        type='RGBDSegDataset',
+        data_root=str(tmp_path),
+        data_prefix=dict(img_path='images', depth_path='depth'),
+        pipeline=PIPELINE,
+    )
+    return Config(dict(model={}, train_dataloader=dict(dataset=data)))
+
+
+def test_sound_tiles_are_passed_over(config, tmp_path):
+    assert tile_warnings(config) == []
+    config.train_dataloader.dataset.data_root = str(tmp_path / 'nowhere')
+    assert tile_warnings(config) == []  # said when the set is built
+    assert tile_warnings(Config(dict(train_dataloader=None))) == []
+
+
+def test_depth_that_says_nothing(config, tmp_path):
+    for number in range(40):
+        depth = np.full((16, 24), 0.25 if number < 20 else 0.0)
+        write_depth(tmp_path / f'depth/{number:02}.png', depth)
+    assert tile_warnings(config) == [
+        '8 of 16 sampled training depth maps hold no depth at all (21.png, 23.png, 26.png, …): the '
+        'model learns nothing from depth there, so make them again',
+        '8 of 16 sampled training depth maps hold one single depth (00.png, 03.png, 05.png, …): '
+        'the model learns nothing from depth there, so make them again',
+    ]
+    # The one valid value of a map with a hole is as little.
+    for number in range(40):
+        depth = np.full((16, 24), 0.25)
+        depth[number % 16] = 0
+        write_depth(tmp_path / f'depth/{number:02}.png', depth)
+    (line,) = tile_warnings(config)
+    assert line.startswith('16 of 16 sampled training depth maps hold one single depth (00.png')
+    # A model that takes optical bands alone reads none of it, nor does a pipeline without depth.
+    config.model = dict(data_preprocessor=dict(depth='drop'))
+    assert tile_warnings(config) == []
+    config.model = {}
+    config.train_dataloader.dataset.pipeline = [PIPELINE[0]]
+    assert tile_warnings(config) == []
+
+
+def test_tiles_below_the_crop(config):
+    crop = config.train_dataloader.dataset.pipeline[2]
+    crop.crop_size = (16, 25)
+    assert tile_warnings(config) == [
+        '16 of 16 sampled training tiles are smaller than the crop of 25×16 (00.png: 24×16, '
+        '03.png: 24×16, 05.png: 24×16, …): give a crop_size that fits them, or what is missing is '
+        'padded or stops the training'
+    ]
+    crop.crop_size = 17
+    assert 'the crop of 17×17' in tile_warnings(config)[0]
+    # What is resized first has another size when it is cropped.
+    config.train_dataloader.dataset.pipeline.insert(1, dict(type='RandomResize', scale=(64, 64)))
+    assert tile_warnings(config) == []
+
+
+def test_a_pair_of_domains_is_opened_and_few_files_are_read(config, monkeypatch):
+    inner = config.train_dataloader.dataset
+    pair = dict(type='DomainPairDataset', source=inner, target=copy.deepcopy(inner))
+    config.train_dataloader = dict(dataset=pair)
+    config.train_dataloader.dataset.target.pipeline[2].crop_size = (99, 99)
+    read = []
+    monkeypatch.setattr(
+        sample_check, 'read_depth', lambda path: read.append(path) or np.array([[0.1, 0.2]])
+    )
+    (line,) = tile_warnings(config)
+    assert 'the crop of 99×99' in line and len(read) == 32

@@ -1,0 +1,298 @@
+import random
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from mmengine.config import Config
+from mmengine.logging import MessageHub
+from mmengine.runner import Runner
+from torch import nn
+
+from depthda.engine import start_check
+from depthda.engine.launch import check_training, train
+from depthda.engine.plain_checkpoint_hook import PlainCheckpointHook
+from depthda.engine.start_check import (
+    StartCheck,
+    _check_headline,
+    _check_hook,
+    _train_once,
+    describe_failure,
+)
+from depthda.errors import UserError
+from depthda.evaluation.segmentation_metric import SegmentationMetric
+
+CONFIGS = Path(__file__).parents[2] / 'configs' / 'sample'
+CONFIG = CONFIGS / 'depthda_tiny_u2r.py'
+
+
+def checkpoint(folder: Path) -> dict:
+    return torch.load(folder / 'iter_3.pth', weights_only=True)
+
+
+def test_the_check_changes_no_bit_of_a_run(short_run, tmp_path, monkeypatch):
+    options = short_run | {
+        'train_cfg.max_iters': 3,
+        'train_cfg.val_interval': 3,
+        'default_hooks.checkpoint.interval': 3,
+        # A validation that draws numbers.
+        'val_dataloader.dataset.pipeline': [
+            dict(type='LoadImageFromFile'),
+            dict(type='LoadDepth', folder='rdepth/synthetic'),
+            dict(type='LoadAnnotations'),
+            dict(type='RandomFlip', prob=0.5),
+            dict(type='PackSegInputs'),
+        ],
+        'model.decode_head.dropout_ratio': 0.5,
+    }
+    states = []
+    original = start_check._validate_one
+
+    def probe(runner):
+        before = state(runner)
+        line = original(runner)
+        states.append((before, state(runner)))
+        return line
+
+    monkeypatch.setattr(start_check, '_validate_one', probe)
+    train(CONFIG, str(tmp_path / 'with'), cfg_options=options)
+    ((before, after),) = states
+    assert before.keys() == after.keys()
+    for key, value in before.items():
+        assert torch.equal(torch.as_tensor(value), torch.as_tensor(after[key])), key
+
+    monkeypatch.setattr(StartCheck, 'before_train', lambda self, runner: None)
+    train(CONFIG, str(tmp_path / 'without'), cfg_options=options)
+    checked, plain = checkpoint(tmp_path / 'with'), checkpoint(tmp_path / 'without')
+    for part in (lambda c: c['state_dict'], lambda c: flat(c['optimizer']['state'])):
+        ours, theirs = part(checked), part(plain)
+        assert ours.keys() == theirs.keys() and ours
+        assert all(torch.equal(ours[key], theirs[key]) for key in ours)
+
+
+def state(runner) -> dict:
+    """Everything that a run goes on from."""
+    found = {f'model.{k}': v.clone() for k, v in runner.model.state_dict().items()}
+    found |= {f'training.{k}': m.training for k, m in runner.model.named_modules()}
+    found |= {'gradients': sum(p.grad is not None for p in runner.model.parameters())}
+    found['torch'] = torch.get_rng_state().clone()
+    found['numpy'] = np.random.get_state()[1].astype(np.int64)
+    found['random'] = random.getstate()[1]
+    loop = runner.val_loop
+    found['scored'] = sum(len(metric._seen) for metric in loop.evaluator.metrics)
+    found['sampler'] = runner.train_dataloader.sampler.start
+    found['log'] = runner.logger.disabled
+    return found
+
+
+def flat(states: dict) -> dict:
+    return {(i, key): value for i, each in states.items() for key, value in each.items()}
+
+
+HEAD = 'model.decode_head.'
+SENTENCES = {
+    # Found when a part is built.
+    'UPerHaed': (
+        {HEAD + 'type': 'UPerHaed'},
+        "model.decode_head.type: there is no model 'UPerHaed'; did you mean 'UPerHead'?",
+    ),
+    'split of validation': (
+        {'val_dataloader.dataset.split': 'all'},
+        "split='all' of LoveDARGBD is unknown: use Train, Val, Test",
+    ),
+    # Before anything is built.
+    'split of test': (
+        {'test_dataloader.dataset.split': 'all'},
+        "test_dataloader.dataset: split='all' of LoveDARGBD is unknown: use Train, Val, Test",
+    ),
+    # By the first iteration.
+    'batch of one': (
+        {'train_dataloader.batch_size': 1},
+        'the first training step fails in decode_head.psp_modules.0.1.bn: batch norm computes '
+        'statistics over a batch, and with train_dataloader.batch_size=1 it gets one value per '
+        'channel: set a batch size of 2 or more.',
+    ),
+}
+
+
+@pytest.mark.parametrize('case', SENTENCES)
+def test_a_mistake_is_one_sentence_and_leaves_nothing(case, short_run, tmp_path):
+    options, sentence = SENTENCES[case]
+    (tmp_path / 'mine.txt').touch()
+    with pytest.raises(UserError) as caught:
+        train(CONFIG, str(tmp_path / 'runs' / 'a'), cfg_options=short_run | options)
+    assert str(caught.value) == sentence
+    assert [path.name for path in tmp_path.iterdir()] == ['mine.txt']
+
+
+def test_a_folder_with_a_run_keeps_it(short_run, tmp_path):
+    options = short_run | {'train_cfg.max_iters': 1}
+    train(CONFIG, str(tmp_path), cfg_options=options)
+    before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob('*') if path.is_file()}
+
+    crop = {'train_dataloader.dataset.pipeline.3.crop_size': (256, 256)}
+    lines = check_training(CONFIG, str(tmp_path), cfg_options=options | crop)
+    assert f'results: {tmp_path} (exists already)' in lines
+    (line,) = (line for line in lines if line.startswith('checkpoints'))
+    size = (tmp_path / 'iter_1.pth').stat().st_size / 1e6
+    assert float(line.split(', ')[-1].split()[0]) == pytest.approx(size, rel=0.1)
+    # What the summary of a run ends with.
+    assert lines[-1].startswith('warning: ') and 'iter_1.pth of an earlier run' in lines[-2]
+    assert 'sampled training tiles are smaller than the crop of 256×256' in lines[-1]
+    unchanged = {path: path.stat().st_mtime_ns for path in tmp_path.rglob('*') if path.is_file()}
+    assert unchanged == before
+
+    with pytest.raises(UserError, match='batch norm'):
+        train(CONFIG, str(tmp_path), cfg_options=options | {'train_dataloader.batch_size': 1})
+    after = {path: path.stat().st_mtime_ns for path in tmp_path.rglob('*') if path.is_file()}
+    # Every run writes its config, under the same name.
+    changed = {path.name for path in before if before[path] != after[path]}
+    assert before.keys() == after.keys() and changed <= {CONFIG.name}
+
+
+def test_an_error_after_the_first_iteration_keeps_its_traceback(tmp_path):
+    check, cfg = StartCheck(), Config(dict(work_dir=str(tmp_path / 'a')))
+    with pytest.raises(UserError, match=r'the start of the run fails: RuntimeError: x \('):
+        with check.watch(cfg):
+            raise RuntimeError('x')
+    with pytest.raises(RuntimeError, match='later'), check.watch(cfg):
+        check.after_train_iter(None, 0)
+        raise RuntimeError('later')
+    with pytest.raises(UserError), check.watch(cfg):
+        (tmp_path / 'a').mkdir()
+        raise UserError('a checkpoint is damaged')
+    assert (tmp_path / 'a').is_dir()
+
+
+@pytest.mark.parametrize('name', ['depthda_tiny_u2r', 'depthseg_tiny_u2r', 'drdg_tiny_u2r'])
+def test_check_tries_both_and_leaves_nothing(name, sample, short_run, tmp_path, monkeypatch):
+    monkeypatch.setattr('tempfile.tempdir', str(tmp_path))
+    options = short_run
+    if name.startswith('drdg'):
+        sets = ('source', 'target')
+        options = {f'train_dataloader.dataset.{key}.data_root': str(sample) for key in sets}
+    config, work_dir = CONFIGS / f'{name}.py', tmp_path / 'runs' / 'x'
+    lines = check_training(config, str(work_dir), cfg_options=options)
+    found = dict(line.split(': ', 1) for line in lines)
+    assert found['training step'].startswith('loss') and found['training step'].endswith(' s)')
+    assert found['results'] == f'{work_dir} (will be made)'
+    assert found['log'].startswith(f'{work_dir}/<date>_<time>/')
+    assert found['curves'] == f'{work_dir}/<date>_<time>/vis_data (LocalVisBackend)'
+    assert ' MB are free' in found['disk']
+    if name.startswith('drdg'):
+        assert 'validation sample' not in found and 'metrics' not in found
+        assert found['best checkpoint'] == 'none, the last one counts'
+        assert '2 in 800 iters (every 400), the last 2 are kept' in found['checkpoints']
+    else:
+        assert '/images_png/' in found['validation sample']
+        assert found['metrics'] == f'{work_dir}/metrics.json and tiles.npz, by tools/test.py'
+        assert found['best checkpoint'] == (
+            'best_mIoU_iter_N.pth, by mIoU of a validation on 4 images every 2 iters'
+        )
+        assert '2 in 4 iters (every 2), the last 2 are kept' in found['checkpoints']
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_losses_that_are_not_finite():
+    model = SimpleNamespace(
+        train=lambda: None,
+        train_step=lambda batch, optim_wrapper: dict(loss=torch.tensor(np.nan), acc=1.0),
+    )
+    runner = SimpleNamespace(
+        train_loop=SimpleNamespace(dataloader=[{}]),
+        model=model,
+        optim_wrapper=None,
+        message_hub=MessageHub('test'),
+    )
+    runner.message_hub.update_info('iter', 0)
+    with pytest.raises(UserError) as caught:
+        _train_once(runner, model)
+    assert str(caught.value) == (
+        'the training step gives loss=nan: check the images, labels and depth of the training set, '
+        'and the weights that it starts from.'
+    )
+
+
+def test_a_group_to_score_is_one_of_the_set():
+    infos = [dict(domain='Urban', split='Val'), dict(domain='Urban', split='Train')]
+
+    class Dataset(list):
+        get_data_info = list.__getitem__
+
+    dataset = Dataset(infos)
+    for headline in (None, 'Val', 'Train/Urban'):
+        metric = SegmentationMetric(headline=headline)
+        _check_headline(SimpleNamespace(metrics=[metric]), dataset)
+    with pytest.raises(UserError) as caught:
+        metric = SegmentationMetric(headline='Rural')
+        _check_headline(SimpleNamespace(metrics=[metric]), dataset)
+    assert str(caught.value) == (
+        "val_evaluator.headline='Rural' is not in the validation set, which has all, Urban, Train, "
+        'Val, Train/Urban, Val/Urban.'
+    )
+
+
+def test_the_checkpoint_hook_can_save_and_choose():
+    dataset = SimpleNamespace(metainfo=dict(classes=['road', 'water']))
+    loop = SimpleNamespace(dataloader=SimpleNamespace(dataset=dataset))
+    scores = {'mIoU': 1.0, 'OA': 2.0, 'IoU.road': 3.0}
+
+    def check(**kwargs) -> None:
+        hook = PlainCheckpointHook(**kwargs)
+        save = Runner.save_checkpoint
+        _check_hook(SimpleNamespace(hooks=[hook], val_loop=loop, save_checkpoint=save), scores)
+
+    # Undefined in one sample, or of another domain than the sample's.
+    check(save_best=['mIoU', 'IoU.water', 'Rural/OA'], rule='greater')
+    check(save_best='auto')
+    check(interval=3, save_optimizer=False)
+    with pytest.raises(UserError) as caught:
+        check(save_best='mIOU', rule='greater')
+    assert str(caught.value) == (
+        "default_hooks.checkpoint.save_best='mIOU' is no score of the validation, which gives "
+        "mIoU, OA, IoU.road; did you mean 'mIoU'?"
+    )
+    with pytest.raises(UserError) as caught:
+        check(intervall=3)
+    assert str(caught.value) == (
+        "default_hooks.checkpoint takes no 'intervall'; did you mean 'interval'?"
+    )
+
+
+def test_what_fails_is_described():
+    model, cfg = nn.Sequential(nn.Linear(2, 2)), Config(dict(train_dataloader=dict(batch_size=1)))
+
+    def sentence(function, where=model) -> str:
+        with pytest.raises((RuntimeError, KeyError)) as caught:
+            function()
+        return describe_failure('the training step', caught.value, where, cfg)
+
+    text = sentence(lambda: model(torch.zeros(1, 3)))
+    assert text.startswith('the training step fails in 0: RuntimeError: mat1 and mat2 shapes')
+    assert text.endswith("); log_level='DEBUG' shows the traceback.") and 'torch/nn/' in text
+
+    conv = nn.Sequential(nn.Conv2d(16, 2, 1))
+    assert sentence(lambda: conv(torch.zeros(1, 32, 4, 4)), nn.ModuleDict(dict(head=conv))) == (
+        'the training step fails in head.0, which takes 16 channels and receives 32: make '
+        'in_channels of model.head agree with what comes before it.'
+    )
+
+    def memory():
+        raise torch.OutOfMemoryError('CUDA out of memory. Tried to allocate 9 GiB.')
+
+    assert sentence(memory) == (
+        'the training step fails: it does not fit into memory: lower the batch size or the crop, '
+        'or train with --amp.'
+    )
+    assert sentence(lambda: {}['inputs'], None) == (
+        'the training step fails: the samples have no inputs: end the pipeline with PackSegInputs.'
+    )
+
+    def worker():
+        raise RuntimeError(
+            'Caught RuntimeError in DataLoader worker process 0.\nOriginal Traceback (most recent '
+            "call last):\n  File 'x.py'\nRuntimeError: no such band\n"
+        )
+
+    assert sentence(worker).startswith('the training step fails: RuntimeError: no such band (')
