@@ -35,7 +35,7 @@ def run(args) -> None:
     """Read, say what is missing, draw."""
     from pathlib import Path
 
-    from depthda.errors import UserError
+    from depthda.errors import UserError, count
     from depthda.experiments.curves import draw_curves, missing, read_runs
 
     if Path(args.out).suffix not in ('.png', '.pdf', '.svg'):
@@ -48,7 +48,7 @@ def run(args) -> None:
         print(sentence)
     drawn = [key for key in keys if any(key in curves for curves in runs.values())]
     draw_curves(args.out, runs, drawn, args.smooth, args.log)
-    print(f'curves of {len(runs)} run{"s" if len(runs) > 1 else ""}: {args.out}')
+    print(f'curves of {count(len(runs), "run")}: {args.out}')
 
 
 if __name__ == '__main__':

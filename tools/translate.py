@@ -44,6 +44,7 @@ def run(args) -> None:
     from rich.progress import TimeRemainingColumn as Remaining
 
     from depthda.engine.provenance import TRANSLATION
+    from depthda.errors import count
     from depthda.inference.translate import translate
 
     columns = (TextColumn('translating'), BarColumn(), MofNCompleteColumn(), Remaining())
@@ -59,7 +60,8 @@ def run(args) -> None:
             progress=lambda done, total: bar.update(task, completed=done, total=total),
         )
     if is_main_process():
-        print(f'{manifest["tiles"]} tiles: {args.out} ({TRANSLATION} says how they were made)')
+        tiles = count(manifest['tiles'], 'tile')
+        print(f'{tiles}: {args.out} ({TRANSLATION} says how they were made)')
 
 
 if __name__ == '__main__':

@@ -2,13 +2,13 @@
 
 import platform
 import subprocess
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 import torch
 
 import depthda
+from depthda.dependencies import installed_version
 from depthda.files import read_json
 
 # Beside the tiles of a translated set: what they were made of, and by what.
@@ -41,12 +41,7 @@ def describe_dataset(dataset: Any) -> dict[str, Any]:
 def versions() -> dict[str, str]:
     """Versions of the project, Python and every library that a figure depends on."""
     found = {'depthda': depthda.__version__, 'python': platform.python_version()}
-    for name in _DISTRIBUTIONS:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            found[name] = 'unknown'
-    return found
+    return found | {name: installed_version(name) or 'unknown' for name in _DISTRIBUTIONS}
 
 
 def device_name() -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from depthda.errors import UserError
+from depthda.errors import UserError, count
 from depthda.experiments.intervals import (
     World,
     bootstrap,
@@ -178,8 +178,9 @@ def _worlds(pairs: Sequence[Pair], block: int) -> list[World]:
         world = World(*stacked, block_ids(own[0][0].tiles, block))
         if (blocks := labelled_blocks(world.first, world.blocks).shape[1]) < 2:
             raise UserError(
-                f'the {len(world.blocks)} images of {own[0][0].folder} make {blocks} labelled '
-                'block(s), and 2 at least are needed to draw from: give a smaller --block.'
+                f'the {count(len(world.blocks), "image")} of {own[0][0].folder} make '
+                f'{count(blocks, "labelled block")}, and 2 at least are needed to draw from: give a '
+                'smaller --block.'
             )
         worlds.append(world)
     return worlds

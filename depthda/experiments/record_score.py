@@ -11,7 +11,7 @@ from mmseg.registry import DATASETS
 from rich.console import Console
 
 from depthda.engine.checkpoints import file_hash
-from depthda.errors import UserError
+from depthda.errors import UserError, count
 from depthda.experiments.figures import collect, why_failed
 from depthda.experiments.plan import Run, find_run, plan_runs, resolved_config
 from depthda.experiments.table import Table, load_table, unknown
@@ -127,7 +127,7 @@ def _read(scores: Sequence[str], names: tuple[str, ...]) -> dict[str, float]:
         raise UserError('--scores takes figures alone, or each as NAME=VALUE, not a mixture.')
     if not named and len(scores) != len(names):
         raise UserError(
-            f'--scores has {len(scores)} figures for {len(names)} classes: give '
+            f'--scores has {count(len(scores), "figure")} for {count(len(names), "class")}: give '
             f'{", ".join(names)}, in this order (their mean goes to --miou).'
         )
     pairs = [item.split('=', 1) for item in scores] if named else zip(names, scores, strict=True)

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
-from depthda.errors import UserError
+from depthda.errors import UserError, count
 
 PROTOCOLS = ('local', 'server')
 
@@ -219,7 +219,8 @@ def _row(path: Path, given: dict, sample: Mapping | None, columns: Sequence[Colu
         raise UserError(f'{label}: protocol is one of {", ".join(PROTOCOLS)}.')
     paper = tuple(given.get('paper') or ())
     if paper and len(paper) != len(columns):
-        raise UserError(f'{label} has {len(paper)} paper figures for {len(columns)} columns.')
+        figures, heads = count(len(paper), 'paper figure'), count(len(columns), 'column')
+        raise UserError(f'{label} has {figures} for {heads}: give one for each.')
     steps = tuple(Step(**step) for step in given.get('steps', ()))
     own = given.get('sample')
     if sample is not None or own is not None:

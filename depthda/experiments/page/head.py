@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from depthda.errors import count
 from depthda.experiments.page.html import DASH, Markup, join, note, number, scroll, section, tag
 from depthda.experiments.page.runs import Run, describe, describe_set
 
@@ -117,7 +118,7 @@ def _protocol(run: Run) -> str:
 def _aggregate(run: Run) -> str:
     if run.report['aggregate'] == 'global':
         return 'from one confusion matrix of all pixels'
-    return f'means over batches of {run.report["batch_size"]} images'
+    return f'means over batches of {count(run.report["batch_size"], "image")}'
 
 
 def _augmentation(run: Run) -> str | None:

@@ -6,7 +6,7 @@ import numpy as np
 from rich.console import Console
 from rich.progress import track
 
-from depthda.errors import UserError
+from depthda.errors import UserError, count
 from depthda.experiments.page.head import key_mark
 from depthda.experiments.page.html import Markup, note, number, scroll, section, tag
 from depthda.experiments.page.images import RunImages
@@ -126,6 +126,6 @@ def _count_training(run: Run, known: dict[tuple, Distribution], console: Console
             if len(found) > 256 or found[len(run.classes) : IGNORED].any():
                 raise UserError(f'{info["seg_map_path"]} has labels that are no class: mend it.')
             counts += found[: len(run.classes)]
-        name = f'training: {domain or "all"}, {len(members)} images'
+        name = f'training: {domain or "all"}, {count(len(members), "image")}'
         taken = any(name == other for other, _ in known.values())
         known[files] = (f'{name} ({run.name})' if taken else name, counts)

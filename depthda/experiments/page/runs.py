@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from mmengine.config import Config
 
-from depthda.errors import UserError
+from depthda.errors import UserError, count
 from depthda.evaluation.confusion import joint_counts, scores
 from depthda.evaluation.tile_counts import FILE, TileCounts, load_tiles
 from depthda.experiments.protocol import judge
@@ -156,7 +156,7 @@ def open_runs(paths: Sequence[str | Path], names: Sequence[str] | None = None) -
         folders += [folder for folder in found if folder not in folders]
     if names and len(names) != len(folders):
         raise UserError(
-            f'{len(names)} names for {len(folders)} runs '
+            f'{count(len(names), "name")} for {count(len(folders), "run")} '
             f'({", ".join(map(str, folders))}): give one name for each.'
         )
     runs = [Run(f, n) for f, n in zip(folders, names or _short_names(folders), strict=True)]
@@ -246,4 +246,4 @@ def describe_set(described: dict[str, Any] | None) -> str:
     holdout = described.get('holdout')
     words.append(f'{holdout["part"]} part' if holdout else '')
     name = ', '.join(filter(None, words)) or str(described.get('data_root') or described['type'])
-    return f'{name} ({described["images"]} images)' if 'images' in described else name
+    return f'{name} ({count(described["images"], "image")})' if 'images' in described else name
