@@ -29,6 +29,7 @@ from depthda.experiments.tested_run import (
     load_run,
     say,
 )
+from depthda.experiments.training import differing_budgets, read_budget, training_config
 
 Pair = tuple[TestedRun, TestedRun]
 
@@ -158,6 +159,11 @@ def _warn(pairs: Sequence[Pair], notes: list[str]) -> None:
         if said[0] != said[1]:
             a, b = (' and '.join(each) for each in said)
             notes.append(f'the protocols differ, {what}: A {a}; B {b}.')
+    budgets = {
+        name: [read_budget(training_config(run.folder, run.metrics)) for run in side]
+        for name, side in zip('AB', zip(*pairs, strict=True), strict=True)
+    }
+    notes += [f'the training budgets differ, {phrase}.' for phrase in differing_budgets(budgets)]
 
 
 def _word(recorded: Any) -> str:
@@ -179,8 +185,8 @@ def _worlds(pairs: Sequence[Pair], block: int) -> list[World]:
         if (blocks := labelled_blocks(world.first, world.blocks).shape[1]) < 2:
             raise UserError(
                 f'the {count(len(world.blocks), "image")} of {own[0][0].folder} make '
-                f'{count(blocks, "labelled block")}, and 2 at least are needed to draw from: give a '
-                'smaller --block.'
+                f'{count(blocks, "labelled block")}, and 2 at least are needed to draw from: '
+                'give a smaller --block.'
             )
         worlds.append(world)
     return worlds

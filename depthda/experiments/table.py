@@ -131,6 +131,7 @@ class Table:
     seeds: tuple[int, ...] = (0, 1, 2)
     worlds: tuple[int | None, ...] = (None,)
     curve: Curve | None = None
+    heading: str = 'row'  # over the titles of the rows
 
     def row(self, name: str) -> Row:
         for row in self.rows:
@@ -245,7 +246,7 @@ def _sweep(path: Path, vary: Sequence[str]) -> Table:
             rows.append(replace(base, name=name, title=title, options=dict(choice)))
     columns = (Column('mIoU', 'mIoU'), Column('mF1', 'mF1'), Column('OA', 'OA'))
     title = f'{path.stem}, varied' if rows else path.stem
-    return Table(path.stem, title, columns, tuple(rows) or (base,), seeds=(0,))
+    return Table(path.stem, title, columns, tuple(rows) or (base,), seeds=(0,), heading='setting')
 
 
 def split_values(text: str) -> list[Any]:
