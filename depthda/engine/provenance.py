@@ -35,7 +35,28 @@ def describe_dataset(dataset: Any) -> dict[str, Any]:
         said[name] = describe_dataset(part)
     if 'data_root' in said and (made := read_json(Path(said['data_root'] or '.') / TRANSLATION)):
         said['translation'] = {key: made[key] for key in ('config', 'checkpoint', 'trained_on')}
+    # Of a concatenation, each.
+    if parts := getattr(dataset, 'datasets', None):
+        said['parts'] = [describe_dataset(part) for part in parts]
     return {'type': type(dataset).__name__, **said, 'images': len(dataset)}
+
+
+def narrowed(described: dict[str, Any], group: str) -> dict[str, Any]:
+    """Return the description of one group of a data set: a domain, a split, or ``SPLIT/DOMAIN``.
+
+    A set that does not have the group is returned as it is. How many images a group has is not
+    described.
+    """
+    found = dict(described)
+    for name in group.split('/'):
+        for key in ('domains', 'splits'):
+            if name in found.get(key, ()) and len(found[key]) > 1:
+                found[key] = [name]
+                found.pop('images', None)
+        parts = [part for part in found.get('parts', ()) if part.get('domain') == name]
+        if parts:
+            found = dict(parts[0]) if len(parts) == 1 else found | {'parts': parts}
+    return found
 
 
 def versions() -> dict[str, str]:

@@ -36,7 +36,7 @@ def training_config(run: Path, metrics: Mapping[str, Any]) -> Config | None:
 
 def read_budget(cfg: Config | None) -> Budget:
     """Read what a training may spend: length, learning rate, batch size and crop."""
-    cfg = cfg or Config()
+    cfg, absent = (Config(), NOT_RECORDED) if cfg is None else (cfg, 'none')
     loader, wrapper = cfg.get('train_dataloader') or {}, cfg.get('optim_wrapper') or {}
     length = cfg.get('train_cfg') or {}
     steps = [f'{length[key]:,}' for key in ('max_iters', 'max_epochs') if length.get(key)]
@@ -51,7 +51,7 @@ def read_budget(cfg: Config | None) -> Budget:
         'batch size': batches,
         'crop': [f'{height} × {width}' for height, width in crops],
     }
-    return {key: ', '.join(map(str, value)) or NOT_RECORDED for key, value in found.items()}
+    return {key: ', '.join(map(str, value)) or absent for key, value in found.items()}
 
 
 def differing_budgets(sides: Mapping[str, Sequence[Budget]]) -> list[str]:

@@ -95,7 +95,8 @@ def basis_section(runs: Sequence[Run]) -> Markup:
     table = tag('table', top, tag('tbody', body), class_='facts')
     notes = []
     if differing := differing_budgets({run.name: [read_budget(run.training)] for run in runs}):
-        notes.append(note('The training budgets differ. ', f'{". ".join(differing)}.'))
+        listed = [f' {phrase[0].upper()}{phrase[1:]}.' for phrase in differing]
+        notes.append(note('The training budgets differ.', listed))
     if missing := [run.name for run in runs if not run.metrics.get('trained_on')]:
         said = f'What {", ".join(missing)} was trained on is not recorded.'
         notes.append(note(said))

@@ -22,6 +22,7 @@ from depthda.experiments.page.paths import with_relative_paths
 from depthda.experiments.page.priors import prior_section
 from depthda.experiments.page.runs import Run, open_runs
 from depthda.experiments.page.scores import score_section
+from depthda.experiments.page.selection import selection_section
 from depthda.files import atomic_path
 
 HEAVY = 30_000_000  # bytes: what most mail servers refuse
@@ -30,6 +31,7 @@ _PARTS = {
     'scores': 'Scores per class',
     'confusion': 'Confusion matrix',
     'curves': 'Training curves',
+    'selection': 'Selection',
     'priors': 'Class distribution',
     'tiles': 'Tiles',
 }
@@ -79,6 +81,7 @@ def make_page(
         score_section(runs, palette),
         confusion_section(runs),
         curve_section(runs),
+        selection_section(runs),
         priors,
     ]
     parts = dict(_PARTS)
@@ -127,8 +130,8 @@ def _foot(command: Sequence[str] | None, runs: Sequence[Run]) -> Markup:
     made = f'Made by depthda {depthda.__version__} on {datetime.now():%Y-%m-%d %H:%M}'
     how = join(' with ', tag('code', shlex.join(command))) if command else None
     static = (
-        'The page is static: it holds all it shows and asks no network for anything. Paths are '
+        'The page is static: it holds all it shows and asks no network for anything. '
+        'Paths are relative to the folder in which it was made.'
     )
-    static += 'relative to the folder in which it was made.'
     where = [tag('li', f'{run.name}: ', tag('code', run.folder)) for run in runs]
     return tag('footer', tag('p', made, how, '. ', static), tag('ul', where))

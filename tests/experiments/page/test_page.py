@@ -243,7 +243,7 @@ def test_curves_and_budget_are_those_of_the_training(made, tmp_path):
     text = make_page(runs, tmp_path / 'p.html', tiles=0).path.read_text()
     loss, _ = re.findall(r'data-points="([^"]*)"', text)[::2]
     assert json.loads(loss) == [[10, 2.0], [20, 1.5], [30, 1.0]]
-    assert 'The training budgets differ. iterations: rgb 40; rgbd not recorded.' in text
+    assert 'The training budgets differ. Iterations: rgb 40; rgbd none.' in text
 
 
 def test_a_resumed_run_has_one_curve(made, tmp_path):
