@@ -1,4 +1,4 @@
-"""The one exception for a user's mistake, and numbers in the sentences that users read."""
+"""The one exception for a user's mistake."""
 
 
 class UserError(ValueError):
@@ -7,9 +7,3 @@ class UserError(ValueError):
     The message is one sentence: what is wrong, where, what to do. The tools print it without a
     traceback and exit with status 2.
     """
-
-
-def count(number: int, noun: str) -> str:
-    """Write a number with its noun: ``1 run``, ``2 runs``, ``1,024 classes``."""
-    ending = 'es' if noun.endswith(('s', 'x', 'ch', 'sh')) else 's'
-    return f'{number:,} {noun}' + ('' if number == 1 else ending)

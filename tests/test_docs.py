@@ -87,6 +87,6 @@ def test_the_page_of_differences_says_what_is_as_released():
     page = (ROOT / 'docs/differences.md').read_text()
     configs = [path.read_text() for path in ROOT.glob('configs/**/*as-released*.py')]
     text = '\n'.join(configs)
-    options = re.findall(r"`(\w+)=[^`]*` in `as-released`", page)
+    options = re.findall(r'`(\w+)=[^`]*` in `as-released`', page)
     assert len(options) >= 6
     assert not [name for name in options if f'{name}=' not in text]

@@ -107,7 +107,8 @@ def run(args: argparse.Namespace) -> None:
     from depthda.depth.optical import OpticalReader
     from depthda.depth.shards import joined
     from depthda.engine.processes import check_launcher
-    from depthda.errors import UserError, count
+    from depthda.errors import UserError
+    from depthda.wording import many
 
     set_local_rank(args.local_rank)
     check_launcher(args.launcher)
@@ -136,7 +137,7 @@ def run(args: argparse.Namespace) -> None:
             summary = estimate_depth(estimator, jobs, settings, model, shard, progress)
         speed = f', {summary.written / summary.seconds:.1f} a second' if summary.written else ''
         process = f'process {shard.rank}: ' if shard.size > 1 else ''
-        written = f'{process}{count(summary.written, "map")} written{speed}'
+        written = f'{process}{many(summary.written, "map")} written{speed}'
         print(f'{written}; {summary.kept} were there already')
         if shard.rank == 0:
             for root in sorted({job.root for job in jobs}):

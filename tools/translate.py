@@ -44,8 +44,8 @@ def run(args) -> None:
     from rich.progress import TimeRemainingColumn as Remaining
 
     from depthda.engine.provenance import TRANSLATION
-    from depthda.errors import count
     from depthda.inference.translate import translate
+    from depthda.wording import many
 
     columns = (TextColumn('translating'), BarColumn(), MofNCompleteColumn(), Remaining())
     with Progress(*columns) as bar:
@@ -60,7 +60,7 @@ def run(args) -> None:
             progress=lambda done, total: bar.update(task, completed=done, total=total),
         )
     if is_main_process():
-        tiles = count(manifest['tiles'], 'tile')
+        tiles = many(manifest['tiles'], 'tile')
         print(f'{tiles}: {args.out} ({TRANSLATION} says how they were made)')
 
 

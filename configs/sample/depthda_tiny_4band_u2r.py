@@ -8,9 +8,7 @@ _base_ = [
 ]
 model = dict(
     # Of the three colours ImageNet's, of the fourth as tools/check_dataset.py prints them.
-    data_preprocessor=dict(
-        mean=[123.675, 116.28, 103.53, 95.0], std=[58.395, 57.12, 57.375, 50.0]
-    ),
+    data_preprocessor=dict(mean=[123.675, 116.28, 103.53, 95.0], std=[58.395, 57.12, 57.375, 50.0]),
     backbone=dict(optical_bands=4, rgb=dict(in_channels=4)),
 )
 default_hooks = dict(checkpoint=dict(interval=100), logger=dict(interval=25))

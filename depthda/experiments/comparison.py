@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from depthda.errors import UserError, count
+from depthda.errors import UserError
 from depthda.experiments.intervals import (
     World,
     bootstrap,
@@ -30,6 +30,7 @@ from depthda.experiments.tested_run import (
     say,
 )
 from depthda.experiments.training import differing_budgets, read_budget, training_config
+from depthda.wording import many
 
 Pair = tuple[TestedRun, TestedRun]
 
@@ -184,8 +185,8 @@ def _worlds(pairs: Sequence[Pair], block: int) -> list[World]:
         world = World(*stacked, block_ids(own[0][0].tiles, block))
         if (blocks := labelled_blocks(world.first, world.blocks).shape[1]) < 2:
             raise UserError(
-                f'the {count(len(world.blocks), "image")} of {own[0][0].folder} make '
-                f'{count(blocks, "labelled block")}, and 2 at least are needed to draw from: '
+                f'the {many(len(world.blocks), "image")} of {own[0][0].folder} make '
+                f'{many(blocks, "labelled block")}, and 2 at least are needed to draw from: '
                 'give a smaller --block.'
             )
         worlds.append(world)

@@ -5,7 +5,7 @@ from typing import Any
 from rich.box import SIMPLE
 from rich.table import Table
 
-from depthda.errors import count
+from depthda.wording import many
 
 _FEW = 20
 
@@ -44,7 +44,7 @@ def title(result: dict[str, Any]) -> str:
     number = ' or '.join(map(str, images))
     noun = 'image' if images == [1] else 'images'
     world = ' a world' if result['unit'] == 'world' else ''
-    return f'IoU in % on {result["group"]}: {count(pairs, "pair")} of runs, {number} {noun}{world}'
+    return f'IoU in % on {result["group"]}: {many(pairs, "pair")} of runs, {number} {noun}{world}'
 
 
 def explain(result: dict[str, Any], per_class: bool) -> list[str]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from depthda.errors import UserError, count
+from depthda.errors import UserError
 from depthda.experiments.execute import execute
 from depthda.experiments.figures import collect
 from depthda.experiments.plan import Run, plan_runs
@@ -18,6 +18,7 @@ from depthda.experiments.table import Table, load_table
 from depthda.experiments.table_curve import draw_curve
 from depthda.experiments.table_text import FORMATS, terminal
 from depthda.files import atomic_path, read_json
+from depthda.wording import many
 
 
 def run_table(
@@ -109,7 +110,7 @@ def _list(console: Console, table: Table, runs: Sequence[Run]) -> None:
             state = f'data must lie in {run.missing}:' if run.missing else 'would run'
         console.print(f'{state:10} {run.title}: {run.folder}', markup=False)
     todo = sum(run.result is None and run.missing is None for run in runs)
-    console.print(f'{todo} of {count(len(runs), "run")} would be done')
+    console.print(f'{todo} of {many(len(runs), "run")} would be done')
 
 
 def make_data(console: Console, runs: Sequence[Run], jobs: int) -> None:

@@ -14,7 +14,8 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
-from depthda.errors import UserError, count
+from depthda.errors import UserError
+from depthda.wording import many
 
 PROTOCOLS = ('local', 'server')
 
@@ -220,7 +221,7 @@ def _row(path: Path, given: dict, sample: Mapping | None, columns: Sequence[Colu
         raise UserError(f'{label}: protocol is one of {", ".join(PROTOCOLS)}.')
     paper = tuple(given.get('paper') or ())
     if paper and len(paper) != len(columns):
-        figures, heads = count(len(paper), 'paper figure'), count(len(columns), 'column')
+        figures, heads = many(len(paper), 'paper figure'), many(len(columns), 'column')
         raise UserError(f'{label} has {figures} for {heads}: give one for each.')
     steps = tuple(Step(**step) for step in given.get('steps', ()))
     own = given.get('sample')

@@ -3,10 +3,10 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from depthda.errors import count
 from depthda.experiments.page.html import DASH, Markup, join, note, number, scroll, section, tag
 from depthda.experiments.page.runs import Run, describe, describe_set
 from depthda.experiments.training import NOT_RECORDED, differing_budgets, read_budget
+from depthda.wording import many
 
 KEY_FIGURES = ('mIoU', 'mF1', 'OA', 'Kappa')
 
@@ -132,7 +132,7 @@ def _protocol(run: Run) -> str:
 def _aggregate(run: Run) -> str:
     if run.report['aggregate'] == 'global':
         return 'from one confusion matrix of all pixels'
-    return f'means over batches of {count(run.report["batch_size"], "image")}'
+    return f'means over batches of {many(run.report["batch_size"], "image")}'
 
 
 def _augmentation(run: Run) -> str | None:

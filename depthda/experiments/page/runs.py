@@ -14,12 +14,13 @@ import numpy as np
 import torch
 from mmengine.config import Config
 
-from depthda.errors import UserError, count
+from depthda.errors import UserError
 from depthda.evaluation.confusion import joint_counts, scores
 from depthda.evaluation.tile_counts import FILE, TileCounts, load_tiles
 from depthda.experiments.protocol import judge
 from depthda.experiments.scalars import read_scalars
 from depthda.experiments.training import training_config, training_folder
+from depthda.wording import many
 
 
 @dataclass
@@ -162,7 +163,7 @@ def open_runs(paths: Sequence[str | Path], names: Sequence[str] | None = None) -
         folders += [folder for folder in found if folder not in folders]
     if names and len(names) != len(folders):
         raise UserError(
-            f'{count(len(names), "name")} for {count(len(folders), "run")} '
+            f'{many(len(names), "name")} for {many(len(folders), "run")} '
             f'({", ".join(map(str, folders))}): give one name for each.'
         )
     runs = [Run(f, n) for f, n in zip(folders, names or _short_names(folders), strict=True)]
@@ -252,4 +253,4 @@ def describe_set(described: dict[str, Any] | None) -> str:
     holdout = described.get('holdout')
     words.append(f'{holdout["part"]} part' if holdout else '')
     name = ', '.join(filter(None, words)) or str(described.get('data_root') or described['type'])
-    return f'{name} ({count(described["images"], "image")})' if 'images' in described else name
+    return f'{name} ({many(described["images"], "image")})' if 'images' in described else name

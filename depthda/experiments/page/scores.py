@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from typing import Any
 
-from depthda.errors import count
 from depthda.experiments.page.head import key_mark
 from depthda.experiments.page.html import (
     Markup,
@@ -16,6 +15,7 @@ from depthda.experiments.page.html import (
     tag,
 )
 from depthda.experiments.page.runs import Run
+from depthda.wording import many
 
 Group = dict[str, Any]
 
@@ -31,8 +31,8 @@ def score_section(runs: Sequence[Run], palette: list[list[int]] | None) -> Marku
     panels = []
     for name in groups:
         members = [run.report['groups'][name] for run in runs]
-        images = count(members[0]['images'], 'image')
-        images = f'{name}: {images}, {count(members[0]["pixels"], "labelled pixel")}'
+        images = many(members[0]['images'], 'image')
+        images = f'{name}: {images}, {many(members[0]["pixels"], "labelled pixel")}'
         panels.append((name, join(tag('h3', images), draw(runs, members, palette))))
     said = 'In per cent. A class that is neither in truth nor in prediction has no score (–).'
     if len(runs) > 1:
