@@ -11,6 +11,15 @@ _ORIGINALS = {
     'onedl-mmengine': ('mmengine', 'mmengine-lite'),
     'onedl-mmsegmentation': ('mmsegmentation',),
 }
+# Builds of OpenCV that all provide cv2; any of them satisfies the requirement.
+_BUILDS = {
+    'opencv-python': (
+        'opencv-python',
+        'opencv-python-headless',
+        'opencv-contrib-python',
+        'opencv-contrib-python-headless',
+    )
+}
 
 
 def check_dependencies() -> None:
@@ -43,13 +52,19 @@ def check_dependencies() -> None:
 def _fault(requirement: Requirement) -> str | None:
     if requirement.marker and not requirement.marker.evaluate({'extra': ''}):
         return None
-    found = _installed(requirement.name)
+    found = installed_version(requirement.name)
     if found is None:
         return f'{requirement.name} is not installed'
     # A local build such as 2.13.0+cpu counts as its release.
     if not requirement.specifier.contains(found, prereleases=True):
         return f'{requirement.name} {found} does not satisfy {requirement.specifier}'
     return None
+
+
+def installed_version(name: str) -> str | None:
+    """Return the version of a distribution, or of another build of it; None without one."""
+    found = (_installed(build) for build in _BUILDS.get(name, (name,)))
+    return next(filter(None, found), None)
 
 
 def _installed(name: str) -> str | None:

@@ -1,4 +1,4 @@
-"""What every test shares: one thread, no network, mmseg's scope."""
+"""What every test shares: one thread, no network, mmseg's scope, skipped tests by reason."""
 
 import os
 from pathlib import Path
@@ -13,6 +13,7 @@ os.environ.setdefault('MPLBACKEND', 'Agg')
 import pytest  # noqa: E402
 import torch  # noqa: E402
 from mmengine.registry import init_default_scope  # noqa: E402
+from skip_summary import pytest_terminal_summary  # noqa: E402, F401
 
 import depthda  # noqa: E402, F401
 from depthda.datasets.synthetic import make_world, write_sample  # noqa: E402

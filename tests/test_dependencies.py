@@ -3,6 +3,7 @@ from importlib.metadata import PackageNotFoundError
 import pytest
 
 from depthda import dependencies
+from depthda.engine.provenance import versions
 
 
 @pytest.fixture
@@ -46,6 +47,22 @@ def test_an_old_library_is_named_with_the_bound(environment):
 def test_a_local_build_counts_as_its_release(environment):
     environment(torch='2.13.0+cu130')
     dependencies.check_dependencies()
+
+
+@pytest.mark.parametrize(
+    'build',
+    ['opencv_python_headless', 'opencv_contrib_python', 'opencv_contrib_python_headless'],
+)
+def test_any_build_of_opencv_will_do(environment, build):
+    environment(**{'opencv_python': None, build: '4.12.0.88'})
+    dependencies.check_dependencies()
+    assert versions()['opencv-python'] == '4.12.0.88'
+    environment(**{'opencv_python': None, build: '4.5.0'})
+    with pytest.raises(ImportError, match='opencv-python 4.5.0 does not satisfy >=4.12'):
+        dependencies.check_dependencies()
+    environment(**{'opencv_python': None, build: None})
+    with pytest.raises(ImportError, match='opencv-python is not installed'):
+        dependencies.check_dependencies()
 
 
 @pytest.mark.parametrize('original', ['mmcv', 'mmcv_lite', 'mmengine', 'mmsegmentation'])

@@ -108,6 +108,7 @@ def run(args: argparse.Namespace) -> None:
     from depthda.depth.shards import joined
     from depthda.engine.processes import check_launcher
     from depthda.errors import UserError
+    from depthda.wording import many
 
     set_local_rank(args.local_rank)
     check_launcher(args.launcher)
@@ -136,7 +137,8 @@ def run(args: argparse.Namespace) -> None:
             summary = estimate_depth(estimator, jobs, settings, model, shard, progress)
         speed = f', {summary.written / summary.seconds:.1f} a second' if summary.written else ''
         process = f'process {shard.rank}: ' if shard.size > 1 else ''
-        print(f'{process}{summary.written} maps written{speed}; {summary.kept} were there already')
+        written = f'{process}{many(summary.written, "map")} written{speed}'
+        print(f'{written}; {summary.kept} were there already')
         if shard.rank == 0:
             for root in sorted({job.root for job in jobs}):
                 print(f'{root}')

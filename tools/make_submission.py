@@ -16,6 +16,7 @@ from rich.progress import track as progress_bar
 
 from depthda.cli import tool_parser, user_errors
 from depthda.evaluation.submission import SubmissionError, pack, review
+from depthda.wording import many
 
 EXAMPLES = """python tools/make_submission.py pack predictions/u2r --domain rural --out u2r.zip
   python tools/make_submission.py check u2r.zip
@@ -73,7 +74,8 @@ def main() -> int:
     if faults:
         print(*faults, sep='\n')
         return 2
-    print(f'{path}: {len(test_set.sizes)} predictions for {test_set.title}, no fault found.')
+    predictions = many(len(test_set.sizes), 'prediction')
+    print(f'{path}: {predictions} for {test_set.title}, no fault found.')
     if test_set.server:
         print(f'Upload it at {test_set.server}')
     return 0

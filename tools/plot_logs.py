@@ -37,6 +37,7 @@ def run(args) -> None:
 
     from depthda.errors import UserError
     from depthda.experiments.curves import draw_curves, missing, read_runs
+    from depthda.wording import many
 
     if Path(args.out).suffix not in ('.png', '.pdf', '.svg'):
         raise UserError(f'--out {args.out}: give a name that ends with .png, .pdf or .svg.')
@@ -48,7 +49,7 @@ def run(args) -> None:
         print(sentence)
     drawn = [key for key in keys if any(key in curves for curves in runs.values())]
     draw_curves(args.out, runs, drawn, args.smooth, args.log)
-    print(f'curves of {len(runs)} run{"s" if len(runs) > 1 else ""}: {args.out}')
+    print(f'curves of {many(len(runs), "run")}: {args.out}')
 
 
 if __name__ == '__main__':

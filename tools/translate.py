@@ -45,6 +45,7 @@ def run(args) -> None:
 
     from depthda.engine.provenance import TRANSLATION
     from depthda.inference.translate import translate
+    from depthda.wording import many
 
     columns = (TextColumn('translating'), BarColumn(), MofNCompleteColumn(), Remaining())
     with Progress(*columns) as bar:
@@ -59,7 +60,8 @@ def run(args) -> None:
             progress=lambda done, total: bar.update(task, completed=done, total=total),
         )
     if is_main_process():
-        print(f'{manifest["tiles"]} tiles: {args.out} ({TRANSLATION} says how they were made)')
+        tiles = many(manifest['tiles'], 'tile')
+        print(f'{tiles}: {args.out} ({TRANSLATION} says how they were made)')
 
 
 if __name__ == '__main__':

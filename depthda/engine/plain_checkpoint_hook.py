@@ -7,7 +7,7 @@ from mmengine.registry import HOOKS
 from mmengine.runner import BaseLoop
 
 from depthda.engine.checkpoints import file_hash, restore_histories, to_plain
-from depthda.engine.provenance import describe_dataset
+from depthda.engine.provenance import describe_dataset, narrowed
 from depthda.weights import complete_weights, partial_weights
 
 
@@ -39,10 +39,20 @@ class PlainCheckpointHook(CheckpointHook):
         if self._saving_best:
             meta['selection'] = {
                 'rule': f'best {", ".join(self.key_indicators)}',
-                'on': describe_dataset(runner.val_dataloader.dataset),
+                'on': self._chosen_on(runner),
             }
         for key in checkpoint.keys() - {'state_dict', 'optimizer'}:
             checkpoint[key] = to_plain(checkpoint[key])
+
+    def _chosen_on(self, runner) -> dict:
+        """Describe the images whose score chose the checkpoint: all, or one group of them."""
+        metrics = runner.val_loop.evaluator.metrics
+        headlines = (getattr(metric, 'headline', None) for metric in metrics)
+        # 'Rural/mIoU' is the score of a group, and 'mIoU' that of the headline.
+        groups = {key.rpartition('/')[0] for key in self.key_indicators}
+        group = groups.pop() if len(groups) == 1 else ''
+        group = group or next(filter(None, headlines), '')
+        return narrowed(describe_dataset(runner.val_dataloader.dataset), group)
 
     def _save_best_checkpoint(self, runner, metrics) -> None:
         self._saving_best = True

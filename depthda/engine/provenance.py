@@ -2,13 +2,13 @@
 
 import platform
 import subprocess
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 import torch
 
 import depthda
+from depthda.dependencies import installed_version
 from depthda.files import read_json
 
 # Beside the tiles of a translated set: what they were made of, and by what.
@@ -35,18 +35,34 @@ def describe_dataset(dataset: Any) -> dict[str, Any]:
         said[name] = describe_dataset(part)
     if 'data_root' in said and (made := read_json(Path(said['data_root'] or '.') / TRANSLATION)):
         said['translation'] = {key: made[key] for key in ('config', 'checkpoint', 'trained_on')}
+    # Of a concatenation, each.
+    if parts := getattr(dataset, 'datasets', None):
+        said['parts'] = [describe_dataset(part) for part in parts]
     return {'type': type(dataset).__name__, **said, 'images': len(dataset)}
+
+
+def narrowed(described: dict[str, Any], group: str) -> dict[str, Any]:
+    """Return the description of one group of a data set: a domain, a split, or ``SPLIT/DOMAIN``.
+
+    A set that does not have the group is returned as it is. How many images a group has is not
+    described.
+    """
+    found = dict(described)
+    for name in group.split('/'):
+        for key in ('domains', 'splits'):
+            if name in found.get(key, ()) and len(found[key]) > 1:
+                found[key] = [name]
+                found.pop('images', None)
+        parts = [part for part in found.get('parts', ()) if part.get('domain') == name]
+        if parts:
+            found = dict(parts[0]) if len(parts) == 1 else found | {'parts': parts}
+    return found
 
 
 def versions() -> dict[str, str]:
     """Versions of the project, Python and every library that a figure depends on."""
     found = {'depthda': depthda.__version__, 'python': platform.python_version()}
-    for name in _DISTRIBUTIONS:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            found[name] = 'unknown'
-    return found
+    return found | {name: installed_version(name) or 'unknown' for name in _DISTRIBUTIONS}
 
 
 def device_name() -> str:

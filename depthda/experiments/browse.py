@@ -17,6 +17,7 @@ from depthda.engine.randomness import SampleKey, derive_seed
 from depthda.engine.run_sampler import RunSampler
 from depthda.errors import UserError
 from depthda.files import atomic_path
+from depthda.wording import many
 
 matplotlib.use('Agg')
 from matplotlib import pyplot as plt  # noqa: E402
@@ -108,7 +109,7 @@ def draw_sheets(
     pages = [samples[start : start + size] for start in range(0, len(samples), size)]
     paths = [Path(out) / f'{name}-{number}.png' for number in range(1, len(pages) + 1)]
     for number, (path, page) in enumerate(zip(paths, pages, strict=True), 1):
-        title = f'{source.title}, {len(samples)} samples as the model gets them'
+        title = f'{source.title}, {many(len(samples), "sample")} as the model gets them'
         if len(pages) > 1:
             title += f' (sheet {number} of {len(pages)})'
         _draw(path, source, page, title)

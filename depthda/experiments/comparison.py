@@ -29,6 +29,8 @@ from depthda.experiments.tested_run import (
     load_run,
     say,
 )
+from depthda.experiments.training import differing_budgets, read_budget, training_config
+from depthda.wording import many
 
 Pair = tuple[TestedRun, TestedRun]
 
@@ -158,6 +160,11 @@ def _warn(pairs: Sequence[Pair], notes: list[str]) -> None:
         if said[0] != said[1]:
             a, b = (' and '.join(each) for each in said)
             notes.append(f'the protocols differ, {what}: A {a}; B {b}.')
+    budgets = {
+        name: [read_budget(training_config(run.folder, run.metrics)) for run in side]
+        for name, side in zip('AB', zip(*pairs, strict=True), strict=True)
+    }
+    notes += [f'the training budgets differ, {phrase}.' for phrase in differing_budgets(budgets)]
 
 
 def _word(recorded: Any) -> str:
@@ -178,8 +185,9 @@ def _worlds(pairs: Sequence[Pair], block: int) -> list[World]:
         world = World(*stacked, block_ids(own[0][0].tiles, block))
         if (blocks := labelled_blocks(world.first, world.blocks).shape[1]) < 2:
             raise UserError(
-                f'the {len(world.blocks)} images of {own[0][0].folder} make {blocks} labelled '
-                'block(s), and 2 at least are needed to draw from: give a smaller --block.'
+                f'the {many(len(world.blocks), "image")} of {own[0][0].folder} make '
+                f'{many(blocks, "labelled block")}, and 2 at least are needed to draw from: '
+                'give a smaller --block.'
             )
         worlds.append(world)
     return worlds

@@ -5,6 +5,8 @@ from typing import Any
 from rich.box import SIMPLE
 from rich.table import Table
 
+from depthda.wording import many
+
 _FEW = 20
 
 
@@ -39,9 +41,10 @@ def markdown(result: dict[str, Any], per_class: bool) -> str:
 def title(result: dict[str, Any]) -> str:
     """What is compared, and on what."""
     pairs, images = len(result['pairs']), sorted(set(result['tiles']))
-    count = ' or '.join(map(str, images))
+    number = ' or '.join(map(str, images))
+    noun = 'image' if images == [1] else 'images'
     world = ' a world' if result['unit'] == 'world' else ''
-    return f'IoU in % on {result["group"]}: {_plural(pairs, "pair")} of runs, {count} images{world}'
+    return f'IoU in % on {result["group"]}: {many(pairs, "pair")} of runs, {number} {noun}{world}'
 
 
 def explain(result: dict[str, Any], per_class: bool) -> list[str]:
@@ -115,7 +118,3 @@ def _cells(row: dict[str, Any] | None) -> list[str]:
 
 def _interval(row: dict[str, Any]) -> str:
     return '–' if row['low'] is None else f'{row["low"]:+.2f} … {row["high"]:+.2f}'
-
-
-def _plural(count: int, word: str) -> str:
-    return f'{count} {word}' + ('' if count == 1 else 's')

@@ -10,6 +10,7 @@ from depthda.experiments.intervals import t_interval
 from depthda.experiments.plan import Run
 from depthda.experiments.table import Column, Row, Table
 from depthda.files import read_json
+from depthda.wording import many
 
 
 @dataclass(frozen=True)
@@ -113,7 +114,7 @@ def _state(runs: Sequence[Run], results: Mapping[tuple, dict]) -> str:
     failed = sum((run.folder / 'failed.json').is_file() and not run.result for run in runs)
     said = []
     if len(results) < len(runs):
-        said.append(f'{len(results)} of {len(runs)} runs')
+        said.append(f'{len(results)} of {many(len(runs), "run")}')
     if failed:
         said.append(f'{failed} failed')
     if awaiting:

@@ -16,6 +16,7 @@ from depthda.errors import UserError
 from depthda.experiments.samples import SMOKE_SAMPLE, sample_folder
 from depthda.experiments.table import Row, Step, Table, unknown
 from depthda.files import read_json
+from depthda.wording import many
 
 LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
 # What decides a result. Logging, and where a run is done, do not.
@@ -271,5 +272,6 @@ def find_run(runs: Sequence[Run], row: str, seed: int, world: int | None = None)
         raise unknown('row', row, sorted({run.row.name for run in runs}))
     found = [r for r in runs if (r.row.name, r.seed) == (row, seed) and world in (None, r.world)]
     if len(found) != 1:
-        raise UserError(f'row {row!r} has {len(found)} runs of seed {seed}: name the world too.')
+        runs = many(len(found), 'run')
+        raise UserError(f'row {row!r} has {runs} of seed {seed}: name the world too.')
     return found[0]

@@ -3,6 +3,8 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from depthda.engine.provenance import narrowed
+
 
 def judge(metrics: Mapping[str, Any]) -> dict[str, Any]:
     """The protocol of a result, from what its checkpoint and test set say of themselves.
@@ -14,15 +16,18 @@ def judge(metrics: Mapping[str, Any]) -> dict[str, Any]:
     from. A set that does not name its domains is told by its folder. Where several domains were
     tested, the headline's counts.
     """
-    tested = dict(metrics['tested_on'])
-    headline = (metrics.get('report') or {}).get('headline', '').split('/')[-1]
-    if headline in _domains(tested):
-        tested['domains'] = [headline]
+    headline = (metrics.get('report') or {}).get('headline', '')
+    tested = [narrowed(part, headline) for part in _parts(metrics['tested_on'])]
     selected_on = (metrics.get('selection') or {}).get('on')
-    seen = [each for each in _learned_from(metrics.get('trained_on')) if _share(each, tested)]
+    seen = [
+        each
+        for each in _learned_from(metrics.get('trained_on'))
+        if any(_share(each, part) for part in tested)
+    ]
     return {
         'protocol': 'local' if metrics.get('report') else 'server',
-        'target_selected': bool(selected_on) and _share(selected_on, tested),
+        'target_selected': bool(selected_on)
+        and any(_share(one, part) for one in _parts(selected_on) for part in tested),
         'selected_on': selected_on,
         'target_images_seen': seen[0] if seen else None,
     }
@@ -32,10 +37,27 @@ def _learned_from(trained_on: Mapping[str, Any] | None) -> Iterator[Mapping[str,
     """A training set, those it is made of, and those that its translation was learned from."""
     if not trained_on:
         return
-    yield trained_on
+    yield from _parts(trained_on)
     translation = trained_on.get('translation') or {}
     for part in (trained_on.get('source'), trained_on.get('target'), translation.get('trained_on')):
         yield from _learned_from(part)
+
+
+def tested_domains(metrics: Mapping[str, Any]) -> set[str]:
+    """The domains that the headline figures of a test are of."""
+    headline = (metrics.get('report') or {}).get('headline', '')
+    return _domains(narrowed(metrics['tested_on'], headline))
+
+
+def source_domains(metrics: Mapping[str, Any]) -> set[str]:
+    """The domains whose labels the model learned from."""
+    trained_on = metrics.get('trained_on') or {}
+    return _domains(trained_on.get('source') or trained_on)
+
+
+def _parts(described: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The data sets of a concatenation; any other set is its only part."""
+    return described.get('parts') or [described]
 
 
 def _share(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
@@ -47,4 +69,5 @@ def _share(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
 
 
 def _domains(described: Mapping[str, Any]) -> set[str]:
-    return set(described.get('domains') or filter(None, [described.get('domain')]))
+    found = (each.get('domains') or [each.get('domain')] for each in _parts(described))
+    return {name for names in found for name in names if name}

@@ -17,6 +17,7 @@ from depthda.experiments.plan import Run, find_run, plan_runs, resolved_config
 from depthda.experiments.table import Table, load_table, unknown
 from depthda.experiments.table_text import terminal
 from depthda.files import read_json, write_json
+from depthda.wording import many
 
 # Two decimals are printed: the mean of rounded figures is this near to the rounded mean.
 TOLERANCE = 0.02
@@ -127,8 +128,8 @@ def _read(scores: Sequence[str], names: tuple[str, ...]) -> dict[str, float]:
         raise UserError('--scores takes figures alone, or each as NAME=VALUE, not a mixture.')
     if not named and len(scores) != len(names):
         raise UserError(
-            f'--scores has {len(scores)} figures for {len(names)} classes: give '
-            f'{", ".join(names)}, in this order (their mean goes to --miou).'
+            f'--scores has {many(len(scores), "figure")} for '
+            f'{many(len(names), "class", "classes")}: give {", ".join(names)}, in this order (their mean goes to --miou).'
         )
     pairs = [item.split('=', 1) for item in scores] if named else zip(names, scores, strict=True)
     values: dict[str, float] = {}

@@ -18,6 +18,7 @@ from depthda.experiments.table import Table, load_table
 from depthda.experiments.table_curve import draw_curve
 from depthda.experiments.table_text import FORMATS, terminal
 from depthda.files import atomic_path, read_json
+from depthda.wording import many
 
 
 def run_table(
@@ -109,7 +110,7 @@ def _list(console: Console, table: Table, runs: Sequence[Run]) -> None:
             state = f'data must lie in {run.missing}:' if run.missing else 'would run'
         console.print(f'{state:10} {run.title}: {run.folder}', markup=False)
     todo = sum(run.result is None and run.missing is None for run in runs)
-    console.print(f'{todo} of {len(runs)} runs would be done')
+    console.print(f'{todo} of {many(len(runs), "run")} would be done')
 
 
 def make_data(console: Console, runs: Sequence[Run], jobs: int) -> None:

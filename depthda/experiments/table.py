@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from depthda.errors import UserError
+from depthda.wording import many
 
 PROTOCOLS = ('local', 'server')
 
@@ -131,6 +132,7 @@ class Table:
     seeds: tuple[int, ...] = (0, 1, 2)
     worlds: tuple[int | None, ...] = (None,)
     curve: Curve | None = None
+    heading: str = 'row'  # over the titles of the rows
 
     def row(self, name: str) -> Row:
         for row in self.rows:
@@ -219,7 +221,8 @@ def _row(path: Path, given: dict, sample: Mapping | None, columns: Sequence[Colu
         raise UserError(f'{label}: protocol is one of {", ".join(PROTOCOLS)}.')
     paper = tuple(given.get('paper') or ())
     if paper and len(paper) != len(columns):
-        raise UserError(f'{label} has {len(paper)} paper figures for {len(columns)} columns.')
+        figures, heads = many(len(paper), 'paper figure'), many(len(columns), 'column')
+        raise UserError(f'{label} has {figures} for {heads}: give one for each.')
     steps = tuple(Step(**step) for step in given.get('steps', ()))
     own = given.get('sample')
     if sample is not None or own is not None:
@@ -244,7 +247,7 @@ def _sweep(path: Path, vary: Sequence[str]) -> Table:
             rows.append(replace(base, name=name, title=title, options=dict(choice)))
     columns = (Column('mIoU', 'mIoU'), Column('mF1', 'mF1'), Column('OA', 'OA'))
     title = f'{path.stem}, varied' if rows else path.stem
-    return Table(path.stem, title, columns, tuple(rows) or (base,), seeds=(0,))
+    return Table(path.stem, title, columns, tuple(rows) or (base,), seeds=(0,), heading='setting')
 
 
 def split_values(text: str) -> list[Any]:

@@ -41,7 +41,8 @@ def markdown(table: Table, lines: Sequence[Line]) -> str:
 
 
 def _grid(table: Table, lines: Sequence[Line]) -> str:
-    heads = ['', '', *(column.title for column in table.columns), 'runs', '']
+    heads = [table.heading, 'figures', *(column.title for column in table.columns)]
+    heads += ['runs', 'notes']
     rule = ['---', '---', *('---:' for _ in table.columns), '---:', '---']
     rows = [heads, rule]
     for line in lines:
@@ -108,7 +109,7 @@ def latex(table: Table, lines: Sequence[Line]) -> str:
                     rf'\caption{{{caption}}}',
                     rf'\begin{{tabular}}{{ll{"r" * len(table.columns)}}}',
                     r'\toprule',
-                    rf' & & {heads} \\',
+                    rf'{table.heading} & figures & {heads} \\',
                     r'\midrule',
                     *body,
                     r'\bottomrule',
@@ -130,12 +131,12 @@ def terminal(table: Table, lines: Sequence[Line], width: int) -> Iterator[RichTa
     for protocol, block in blocks(lines):
         title = f'{table.title} ({protocol} protocol)' if several else table.title
         drawn = RichTable(title=title, title_style='bold')
-        drawn.add_column('')
-        drawn.add_column('')
+        drawn.add_column(table.heading)
+        drawn.add_column('figures')
         for column in table.columns:
             drawn.add_column(column.title, justify='right', no_wrap=True)
         drawn.add_column('runs', justify='right')
-        drawn.add_column('')
+        drawn.add_column('notes')
         for section, members in _sections(block):
             if section:
                 drawn.add_row(f'[bold]{section}[/]')

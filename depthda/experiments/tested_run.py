@@ -10,6 +10,7 @@ import numpy as np
 
 from depthda.errors import UserError
 from depthda.evaluation.tile_counts import FILE, TileCounts, load_tiles
+from depthda.wording import many
 
 Key = tuple[int | None, int | None]  # (world, seed)
 
@@ -105,7 +106,7 @@ def check_same_images(one: TestedRun, other: TestedRun) -> None:
     unlike = (truths[0] != truths[1]).any(1)
     if unlike.any():
         raise UserError(
-            f'{where} were tested with other labels on {int(unlike.sum())} images '
+            f'{where} were tested with other labels on {many(int(unlike.sum()), "image")} '
             f'({one.tiles.names[unlike.argmax()]}, …): test both on one set, under one protocol.'
         )
 

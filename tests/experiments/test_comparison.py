@@ -209,6 +209,18 @@ def test_unlike_protocols_are_said(tmp_path):
     assert notes_of(tmp_path, trained_on=SOURCE | {'data_root': 'elsewhere'}) == []
 
 
+def test_unlike_budgets_are_noted(tmp_path):
+    for name, lines in (
+        ('a', 'train_cfg = dict(max_iters=100)\ntrain_dataloader = dict(batch_size=4)\n'),
+        ('b', 'train_cfg = dict(max_iters=200)\ntrain_dataloader = dict(batch_size=4)\n'),
+    ):
+        folder = tmp_path / name / '20260101_000000' / 'vis_data'
+        folder.mkdir(parents=True)
+        (folder / 'config.py').write_text(lines)
+        (folder / 'scalars.json').write_text('')
+    assert notes_of(tmp_path) == ['the training budgets differ, iterations: A 100; B 200.']
+
+
 def test_runs_without_a_pair_and_unfinished_ones_are_left_out_aloud(tmp_path):
     for seed in (0, 1, 2):
         make_run(tmp_path / 'a' / str(seed), 0.6, seed, world=3, result=seed != 2)

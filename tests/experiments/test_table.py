@@ -24,7 +24,7 @@ def test_rows_take_what_the_table_shares(write_table):
         (dict(name='x', title='x'), 'exactly one of'),
         (dict(name='x', title='x', absent='y', config=SAMPLE), 'exactly one of'),
         (dict(name='x', title='x', absent='y', papers=[1]), "did you mean 'paper'"),
-        (dict(name='x', title='x', absent='y', paper=[1, 2]), '2 paper figures for 1 columns'),
+        (dict(name='x', title='x', absent='y', paper=[1, 2]), '2 paper figures for 1 column: give'),
         (dict(name='x', title='x', absent='y', protocol='odd'), 'local, server'),
         (dict(name='x', title='x', same_as='y'), "no row 'y'"),
         (tiny(baseline='y'), "no row 'y'"),

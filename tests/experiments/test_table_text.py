@@ -31,6 +31,7 @@ def shown(write_table, tmp_path):
 def test_markdown_has_a_table_for_each_protocol(shown):
     text = markdown(*shown)
     server, local = text.split('## Local protocol')
+    assert '| row | figures | mIoU | runs | notes |' in server
     assert '| Other & co | paper | 24.62 |  | not here |' in server
     assert '| server* | paper | 48.98 |  |  |\n|  | here | 40.50 ± 0.71 | 2 |  |' in server
     assert '| local | here | 50.50 ± 0.71 | 2 | target-selected |' in local
@@ -65,6 +66,18 @@ def test_the_screen_shows_the_same(shown):
     text = console.file.getvalue()
     for figure in ('24.62', '48.98', '40.50 ± 0.71', '50.50 ± 0.71', 'target-selected'):
         assert figure in text
+    heads = next(line for line in text.splitlines() if 'mIoU' in line)
+    assert heads.replace('┃', ' ').split() == ['row', 'figures', 'mIoU', 'runs', 'notes']
+
+
+def test_the_settings_of_a_sweep_have_a_heading(at_root):
+    vary = ['optim_wrapper.optimizer.lr=1e-3,3e-3']
+    table = load_table('configs/sample/depthda_tiny_u2r.py', vary)
+    lines = collect(table, [])
+    text = markdown(table, lines)
+    assert '| setting | figures | mIoU | mF1 | OA | runs | notes |' in text
+    assert '| optim_wrapper.optimizer.lr = 0.003 | here |' in text
+    assert r'setting & figures & mIoU & mF1 & OA' in latex(table, lines)
 
 
 def test_a_narrow_screen_drops_the_classes_and_keeps_the_means(write_table, tmp_path):

@@ -5,6 +5,8 @@ from typing import Any
 
 from depthda.experiments.page.html import DASH, Markup, join, note, number, scroll, section, tag
 from depthda.experiments.page.runs import Run, describe, describe_set
+from depthda.experiments.training import NOT_RECORDED, differing_budgets, read_budget
+from depthda.wording import many
 
 KEY_FIGURES = ('mIoU', 'mF1', 'OA', 'Kappa')
 
@@ -63,6 +65,7 @@ def basis_section(runs: Sequence[Run]) -> Markup:
     rows: list[tuple[str, Callable[[Run], Any]]] = [
         ('Trained on', lambda run: describe_set(run.metrics.get('trained_on'))),
         ('Tested on', describe),
+        ('Training', _training),
         ('Checkpoint chosen by', _selection),
         ('Protocol', _protocol),
         ('Test-time augmentation', _augmentation),
@@ -90,10 +93,22 @@ def basis_section(runs: Sequence[Run]) -> Markup:
         body.append(tag('tr', tag('th', label, scope='row'), content))
     top = tag('thead', tag('tr', corner, names)) if len(runs) > 1 else None
     table = tag('table', top, tag('tbody', body), class_='facts')
-    missing = [run.name for run in runs if not run.metrics.get('trained_on')]
-    said = f'What {", ".join(missing)} was trained on is not recorded.'
+    notes = []
+    if differing := differing_budgets({run.name: [read_budget(run.training)] for run in runs}):
+        listed = [f' {phrase[0].upper()}{phrase[1:]}.' for phrase in differing]
+        notes.append(note('The training budgets differ.', listed))
+    if missing := [run.name for run in runs if not run.metrics.get('trained_on')]:
+        said = f'What {", ".join(missing)} was trained on is not recorded.'
+        notes.append(note(said))
     title = 'What the figures rest on'
-    return section(title, 'basis', scroll(title, table), note(said) if missing else None)
+    return section(title, 'basis', notes, scroll(title, table))
+
+
+def _training(run: Run) -> str:
+    budget = read_budget(run.training)
+    if set(budget.values()) == {NOT_RECORDED}:
+        return NOT_RECORDED
+    return ', '.join(f'{name} {value}' for name, value in budget.items())
 
 
 def _selection(run: Run) -> Markup:
@@ -117,7 +132,7 @@ def _protocol(run: Run) -> str:
 def _aggregate(run: Run) -> str:
     if run.report['aggregate'] == 'global':
         return 'from one confusion matrix of all pixels'
-    return f'means over batches of {run.report["batch_size"]} images'
+    return f'means over batches of {many(run.report["batch_size"], "image")}'
 
 
 def _augmentation(run: Run) -> str | None:

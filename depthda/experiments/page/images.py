@@ -16,6 +16,7 @@ from depthda.depth.storage import read_depth
 from depthda.errors import UserError
 from depthda.experiments.page import pictures
 from depthda.experiments.page.runs import Run
+from depthda.wording import many
 
 
 class RunImages:
@@ -83,8 +84,8 @@ class RunImages:
         """The tested samples by :attr:`Run.keys`: the test went through them in this order."""
         if len(self.infos) != len(self.run.keys):
             raise UserError(
-                f'the test set of {self.run.folder} holds {len(self.infos)} images now and held '
-                f'{len(self.run.keys)} when it was tested: test this run again.'
+                f'the test set of {self.run.folder} holds {many(len(self.infos), "image")} now '
+                f'and held {len(self.run.keys)} when it was tested: test this run again.'
             )
         for info, name in zip(self.infos, self.run.tiles.names, strict=True):
             if os.path.basename(info['img_path']) != os.path.basename(str(name)):
@@ -136,8 +137,8 @@ class RunImages:
         found = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_UNCHANGED)
         if found is None or found.shape != truth.shape or found.max() >= len(run.classes):
             raise UserError(
-                f'{path} is no label map of {len(run.classes)} classes and the size of its image: '
-                f'test {run.folder} again.'
+                f'{path} is no label map of {many(len(run.classes), "class", "classes")} and the '
+                f'size of its image: test {run.folder} again.'
             )
         return found
 

@@ -18,9 +18,11 @@ from depthda.experiments.page.gallery import gallery_section
 from depthda.experiments.page.head import basis_section, head
 from depthda.experiments.page.html import Markup, join, tag
 from depthda.experiments.page.images import RunImages
+from depthda.experiments.page.paths import with_relative_paths
 from depthda.experiments.page.priors import prior_section
 from depthda.experiments.page.runs import Run, open_runs
 from depthda.experiments.page.scores import score_section
+from depthda.experiments.page.selection import selection_section
 from depthda.files import atomic_path, check_file
 
 HEAVY = 30_000_000  # bytes: what most mail servers refuse
@@ -29,6 +31,7 @@ _PARTS = {
     'scores': 'Scores per class',
     'confusion': 'Confusion matrix',
     'curves': 'Training curves',
+    'selection': 'Selection',
     'priors': 'Class distribution',
     'tiles': 'Tiles',
 }
@@ -79,6 +82,7 @@ def make_page(
         score_section(runs, palette),
         confusion_section(runs),
         curve_section(runs),
+        selection_section(runs),
         priors,
     ]
     parts = dict(_PARTS)
@@ -88,7 +92,11 @@ def make_page(
         missing += unseen
     else:
         del parts['tiles']
-    text = _fill(title, head(title, runs), parts, body, _foot(command, runs))
+    top, *body, foot = (
+        with_relative_paths(part, Path.cwd())
+        for part in (head(title, runs), *body, _foot(command, runs))
+    )
+    text = _fill(title, top, parts, body, foot)
     with atomic_path(out) as beside:
         beside.write_text(text, encoding='utf-8')
     return Page(Path(out), len(text.encode()), missing)
@@ -122,6 +130,9 @@ def _fill(
 def _foot(command: Sequence[str] | None, runs: Sequence[Run]) -> Markup:
     made = f'Made by depthda {depthda.__version__} on {datetime.now():%Y-%m-%d %H:%M}'
     how = join(' with ', tag('code', shlex.join(command))) if command else None
-    static = 'The page is static: it holds all it shows and asks no network for anything.'
-    where = [tag('li', f'{run.name}: ', tag('code', run.folder.absolute())) for run in runs]
+    static = (
+        'The page is static: it holds all it shows and asks no network for anything. '
+        'Paths are relative to the folder in which it was made.'
+    )
+    where = [tag('li', f'{run.name}: ', tag('code', run.folder)) for run in runs]
     return tag('footer', tag('p', made, how, '. ', static), tag('ul', where))

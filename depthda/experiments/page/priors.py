@@ -13,6 +13,7 @@ from depthda.experiments.page.images import RunImages
 from depthda.experiments.page.pictures import IGNORED
 from depthda.experiments.page.runs import Run
 from depthda.experiments.page.scores import class_name
+from depthda.wording import many
 
 Distribution = tuple[str, np.ndarray]  # what it is of, labelled pixels of each class
 
@@ -126,6 +127,6 @@ def _count_training(run: Run, known: dict[tuple, Distribution], console: Console
             if len(found) > 256 or found[len(run.classes) : IGNORED].any():
                 raise UserError(f'{info["seg_map_path"]} has labels that are no class: mend it.')
             counts += found[: len(run.classes)]
-        name = f'training: {domain or "all"}, {len(members)} images'
+        name = f'training: {domain or "all"}, {many(len(members), "image")}'
         taken = any(name == other for other, _ in known.values())
         known[files] = (f'{name} ({run.name})' if taken else name, counts)

@@ -19,6 +19,8 @@ from depthda.evaluation.confusion import joint_counts, scores
 from depthda.evaluation.tile_counts import FILE, TileCounts, load_tiles
 from depthda.experiments.protocol import judge
 from depthda.experiments.scalars import read_scalars
+from depthda.experiments.training import training_config, training_folder
+from depthda.wording import many
 
 
 @dataclass
@@ -87,7 +89,12 @@ class Run:
 
     @cached_property
     def curves(self) -> dict[str, list[tuple[int, float]]]:
-        return read_scalars(self.folder)
+        return read_scalars(training_folder(self.folder, self.metrics))
+
+    @cached_property
+    def training(self) -> Config | None:
+        """The config that the checkpoint was trained with, where its training left one."""
+        return training_config(self.folder, self.metrics)
 
     @property
     def dumped(self) -> Path | None:
@@ -109,9 +116,9 @@ class Run:
     @property
     def validated_on(self) -> dict[str, Any] | None:
         """The set that scored the run while it trained, as the config has it."""
-        if self.dumped is None or not self.config.get('val_dataloader'):
+        if self.training is None or not self.training.get('val_dataloader'):
             return None
-        described = self.config.val_dataloader.dataset
+        described = self.training.val_dataloader.dataset
         keys = ('type', 'data_root', 'domain', 'split', 'holdout')
         return {key: described[key] for key in keys if described.get(key)}
 
@@ -156,7 +163,7 @@ def open_runs(paths: Sequence[str | Path], names: Sequence[str] | None = None) -
         folders += [folder for folder in found if folder not in folders]
     if names and len(names) != len(folders):
         raise UserError(
-            f'{len(names)} names for {len(folders)} runs '
+            f'{many(len(names), "name")} for {many(len(folders), "run")} '
             f'({", ".join(map(str, folders))}): give one name for each.'
         )
     runs = [Run(f, n) for f, n in zip(folders, names or _short_names(folders), strict=True)]
@@ -246,4 +253,4 @@ def describe_set(described: dict[str, Any] | None) -> str:
     holdout = described.get('holdout')
     words.append(f'{holdout["part"]} part' if holdout else '')
     name = ', '.join(filter(None, words)) or str(described.get('data_root') or described['type'])
-    return f'{name} ({described["images"]} images)' if 'images' in described else name
+    return f'{name} ({many(described["images"], "image")})' if 'images' in described else name

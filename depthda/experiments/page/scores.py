@@ -15,6 +15,7 @@ from depthda.experiments.page.html import (
     tag,
 )
 from depthda.experiments.page.runs import Run
+from depthda.wording import many
 
 Group = dict[str, Any]
 
@@ -30,7 +31,8 @@ def score_section(runs: Sequence[Run], palette: list[list[int]] | None) -> Marku
     panels = []
     for name in groups:
         members = [run.report['groups'][name] for run in runs]
-        images = f'{name}: {members[0]["images"]} images, {members[0]["pixels"]:,} labelled pixels'
+        images = many(members[0]['images'], 'image')
+        images = f'{name}: {images}, {many(members[0]["pixels"], "labelled pixel")}'
         panels.append((name, join(tag('h3', images), draw(runs, members, palette))))
     said = 'In per cent. A class that is neither in truth nor in prediction has no score (–).'
     if len(runs) > 1:

@@ -13,7 +13,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-CHROMIUM = shutil.which('chromium') or shutil.which('chromium-browser')
+_NAMES = ('chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable')
+CHROMIUM = next(filter(None, map(shutil.which, _NAMES)), None)
 _QUIET = (
     '--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-sync '
     '--disable-background-networking --disable-component-update --hide-scrollbars'

@@ -7,7 +7,9 @@ from page_browser import CHROMIUM, browser
 
 from depthda.experiments.page import make_page
 
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason='Chromium is not installed')
+pytestmark = pytest.mark.skipif(
+    CHROMIUM is None, reason='Chromium is not installed (apt-get install chromium)'
+)
 
 
 @pytest.fixture(scope='module')

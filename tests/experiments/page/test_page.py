@@ -1,6 +1,7 @@
 import json
 import re
 import shutil
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -10,6 +11,7 @@ from page_runs import META, write_data, write_run, write_scalars
 
 from depthda.errors import UserError
 from depthda.experiments.page import make_page
+from depthda.experiments.page.paths import with_relative_paths
 
 RGB, RGBD = 'RGB <only>', '<script>alert("depth")</script>'
 
@@ -184,7 +186,7 @@ def test_missing_predictions_name_the_command_that_makes_them(made, tmp_path):
         f'{folder / "predictions"} --cfg-options test_dataloader.batch_size=2'
     )
     text = page.path.read_text()
-    assert command in Reader(text).text
+    assert with_relative_paths(command, Path.cwd()) in Reader(text).text
     assert 'data-kind="image"' in text and 'data-kind="errors"' not in text
     (folder / 'tiles.npz').unlink()
     page = make_page([folder], tmp_path / 'p.html', tiles=1)
@@ -208,7 +210,40 @@ def test_without_the_data_the_figures_are_shown_and_the_rest_is_told(tmp_path):
     reader = Reader(page.path.read_text())
     assert len(page.missing) == 2 and all('not there any more' in s for s in page.missing)
     assert reader.table('class', 'IoU') and reader.table('class', 'test: Urban')
-    assert all(' '.join(sentence.split()) in reader.text for sentence in page.missing)
+    for sentence in page.missing:
+        assert with_relative_paths(' '.join(sentence.split()), Path.cwd()) in reader.text
+
+
+def test_paths_start_where_the_page_was_made(made, tmp_path, monkeypatch):
+    folder = copy_run(made, tmp_path)
+    found = json.loads((folder / 'metrics.json').read_text())
+    found |= dict(config=str(tmp_path / 'configs/rgb.py'))
+    found['checkpoint']['file'] = str(folder / 'iter_40.pth')
+    (folder / 'metrics.json').write_text(json.dumps(found))
+    shutil.rmtree(folder / 'predictions')
+    monkeypatch.chdir(tmp_path)
+    command = ['python', 'tools/report.py', str(folder)]
+    text = make_page([folder], tmp_path / 'out/p.html', tiles=1, command=command).path.read_text()
+    assert str(tmp_path) not in text
+    shown = Reader(text).text
+    assert 'tools/report.py work/rgb.' in shown and 'rgb: work/rgb' in shown
+    assert 'configs/rgb.py work/rgb/iter_40.pth --work-dir work/rgb --out work/rgb/pred' in shown
+
+
+def test_curves_and_budget_are_those_of_the_training(made, tmp_path):
+    tested, trained = copy_run(made, tmp_path), tmp_path / 'work/trained'
+    shutil.copytree(tested, tmp_path / 'work/rgbd')
+    shutil.move(tested / '20260101_000000', trained / '20260101_000000')
+    found = json.loads((tested / 'metrics.json').read_text())
+    found['checkpoint']['file'] = str(trained / 'iter_40.pth')
+    (tested / 'metrics.json').write_text(json.dumps(found))
+    config = trained / '20260101_000000/vis_data/config.py'
+    config.write_text(config.read_text() + 'train_cfg = dict(max_iters=40)\n')
+    runs = [tested, tmp_path / 'work/rgbd']
+    text = make_page(runs, tmp_path / 'p.html', tiles=0).path.read_text()
+    loss, _ = re.findall(r'data-points="([^"]*)"', text)[::2]
+    assert json.loads(loss) == [[10, 2.0], [20, 1.5], [30, 1.0]]
+    assert 'The training budgets differ. Iterations: rgb 40; rgbd none.' in text
 
 
 def test_a_resumed_run_has_one_curve(made, tmp_path):

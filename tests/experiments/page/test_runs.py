@@ -15,7 +15,7 @@ def test_runs_are_found_one_level_down_and_named_after_their_folders(made):
     assert [run.name for run in open_runs([made / 'work'])] == ['rgb', 'rgbd']
     assert [run.name for run in open_runs([made / 'work/rgbd', made / 'work'])] == ['rgbd', 'rgb']
     assert [run.name for run in open_runs([made / 'work'], ['a', 'b'])] == ['a', 'b']
-    with pytest.raises(UserError, match='1 names for 2 runs'):
+    with pytest.raises(UserError, match='1 name for 2 runs'):
         open_runs([made / 'work'], ['a'])
 
 

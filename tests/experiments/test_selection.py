@@ -1,0 +1,127 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from depthda.engine.launch import test, train
+from depthda.experiments.page import make_page
+from depthda.experiments.protocol import judge
+from depthda.experiments.selection import choices
+from depthda.files import write_json
+
+test.__test__ = False  # the function under test, not a test
+
+ROOT = Path(__file__).parents[2]
+SOURCE = dict(type='LoveDARGBD', data_root='data', domains=['Urban'], splits=['Train'])
+TARGET = dict(type='LoveDARGBD', data_root='data', domains=['Rural'], splits=['Test'])
+LAST = dict(rule='last iteration', on=None)
+BEST = 'best mIoU'
+
+
+def metrics(miou=50.0, selection=LAST, **more):
+    return (
+        dict(
+            checkpoint=dict(file='iter_3.pth'),
+            selection=selection,
+            trained_on=SOURCE,
+            tested_on=TARGET,
+            tta=False,
+            seed=0,
+            report=dict(headline='all', mIoU=miou),
+        )
+        | more
+    )
+
+
+def write_history(run, validations, val='', stamp='20260101_000000'):
+    """What a training logs: the scores of its validations, and its config."""
+    folder = run / stamp / 'vis_data'
+    folder.mkdir(parents=True)
+    lines = [dict(loss=1.0, step=1)] + [dict(scores, step=step) for step, scores in validations]
+    (folder / 'scalars.json').write_text(''.join(json.dumps(line) + '\n' for line in lines))
+    (folder / 'config.py').write_text(val)
+
+
+def named(source, target):
+    return {'mIoU': source, 'Rural/mIoU': target, 'all/mIoU': (source + target) / 2}
+
+
+BOTH = "val_evaluator = dict(type='SegmentationMetric', headline='Urban')\n"
+
+
+def test_the_history_gives_the_three_scores(tmp_path):
+    history = [(10, named(60, 40)), (20, named(70, 45)), (30, named(65, 50)), (40, named(66, 42))]
+    write_history(tmp_path, history, BOTH)
+    (found,) = choices(tmp_path, metrics())
+    assert (found.best_on_target, found.last, found.chosen_on_source) == (50, 42, 45)
+    assert found.steps == (30, 40, 20)
+    assert found.optimism == 5
+
+
+def test_of_equal_source_scores_the_first_counts_as_in_training(tmp_path):
+    write_history(tmp_path, [(10, named(60, 40)), (20, named(60, 50))], BOTH)
+    (found,) = choices(tmp_path, metrics())
+    assert (found.chosen_on_source, found.steps[2]) == (40, 10)
+
+
+def test_a_history_of_the_target_alone_is_compared_with_the_last(tmp_path):
+    val = "val_dataloader = dict(dataset=dict(domain='Rural'))\nval_evaluator = dict(type='X')\n"
+    write_history(tmp_path, [(10, dict(mIoU=50.0)), (20, dict(mIoU=47.0))], val)
+    (found,) = choices(tmp_path, metrics())
+    assert (found.best_on_target, found.last, found.chosen_on_source) == (50, 47, None)
+    assert found.optimism == 3
+
+
+@pytest.mark.parametrize(
+    'val', ["val_dataloader = dict(dataset=dict(domain='Urban'))\n", "val_cfg = dict(type='X')\n"]
+)
+def test_a_history_without_the_target_says_nothing_of_it(tmp_path, val):
+    write_history(tmp_path, [(10, dict(mIoU=50.0)), (20, dict(mIoU=47.0))], val)
+    assert choices(tmp_path, metrics()) == []
+
+
+def test_several_tests_of_one_training_say_it_too(tmp_path):
+    source, target = (dict(rule=BEST, on=described) for described in (SOURCE, TARGET))
+    for stamp, content in (
+        ('1', metrics(44.0)),
+        ('2', metrics(46.0, source)),
+        ('3', metrics(49.0, target)),
+        ('4', metrics(99.0, target, tta=True)),
+        ('5', metrics(98.0, target, tested_on=SOURCE)),
+        ('6', metrics(97.0, target, seed=1)),
+    ):
+        write_json(tmp_path / stamp / 'metrics.json', content)
+    (found,) = choices(tmp_path, metrics())
+    assert (found.best_on_target, found.last, found.chosen_on_source) == (49, 44, 46)
+    assert found.optimism == 3
+    # One test of one checkpoint compares nothing.
+    write_json(tmp_path / 'one/1/metrics.json', metrics(44.0))
+    assert choices(tmp_path / 'one', metrics()) == []
+
+
+def test_a_concatenation_is_judged_by_its_parts():
+    both = dict(type='ConcatDataset', parts=[SOURCE, TARGET])
+    assert judge(metrics(selection=dict(rule=BEST, on=both)))['target_selected']
+    only = dict(type='ConcatDataset', parts=[SOURCE])
+    assert not judge(metrics(selection=dict(rule=BEST, on=only)))['target_selected']
+    tested = metrics(selection=dict(rule=BEST, on=TARGET), tested_on=both)
+    assert judge(tested)['target_selected']
+
+
+def test_a_training_that_validates_on_both_domains_selects_on_the_source(tmp_path, short_run):
+    """The whole way: a config that does so, its checkpoints, their tests, and the page."""
+    config = ROOT / 'configs/sample/depthda_tiny_u2r-both-domains.py'
+    train(config, str(tmp_path), cfg_options=short_run)
+    (best,) = tmp_path.glob('best_mIoU_iter_*.pth')
+    for checkpoint in (tmp_path / 'iter_4.pth', best):
+        result = test(config, checkpoint, str(tmp_path), cfg_options=short_run)
+    assert result['selection']['on']['domains'] == ['Urban']
+    assert 'images' not in result['selection']['on']
+    assert not judge(result)['target_selected']
+    history, tests = choices(tmp_path, result)
+    assert history.steps[1] == 4 and history.steps[2] == int(best.stem.rsplit('_')[-1])
+    assert history.best_on_target >= history.chosen_on_source
+    assert tests.best_on_target is None and tests.chosen_on_source == result['report']['mIoU']
+    text = make_page([tmp_path], tmp_path / 'p.html', tiles=0).path.read_text()
+    assert 'best on target <strong class="badge">target-selected' in text
+    assert 'validations while it trained' in text and 'allows to compare' not in text
