@@ -22,7 +22,6 @@ from depthda.engine.prepare import check_folder, load_config, prepare
 from depthda.engine.provenance import describe_dataset, git_commit, versions
 from depthda.errors import UserError
 from depthda.evaluation.given_predictions import (
-    GivenPredictions,
     check_predictions,
     find_predictions,
     read_prediction,
@@ -58,24 +57,10 @@ def score_predictions(
     init_default_scope(cfg.get('default_scope', 'mmseg'))
     metrics = _metrics(cfg, config)
     dataset = DATASETS.build(cfg.test_dataloader.dataset)
-    infos = [dataset.get_data_info(i) for i in range(len(dataset))]
-    if any('seg_map_path' not in info for info in infos):
-        raise UserError(_unlabelled(config))
-    paths = find_predictions(predictions, [info['img_path'] for info in infos])
-    sizes = [read_header(info['img_path'])[:2] for info in infos]
-    given = check_predictions(
-        paths, sizes, dataset.metainfo['classes'], partial(_shown, 'checking')
-    )
-    samples = _Samples(cfg, infos, given)
-    for metric in metrics:
-        metric.dataset_meta = dataset.metainfo
-    scores: dict[str, float] = {}
+    samples = _Samples(cfg, dataset, predictions)
     with quiet_console():
-        for sample in _shown('scoring', samples):
-            for metric in metrics:
-                metric.process(None, [sample])
-        for metric in metrics:
-            scores |= metric.evaluate(len(infos))
+        scores = _score(metrics, samples, dataset.metainfo)
+    given = samples.given
     if given.lowest > 0:
         warn(
             f'no pixel of {predictions} is of class 0 ({dataset.metainfo["classes"][0]}): if the '
@@ -106,17 +91,29 @@ def score_predictions(
 
 
 class _Samples:
-    """What a metric takes of each image; map and labels are read when it is asked for."""
+    """What a metric takes of each image; map and labels are read when it is asked for.
 
-    def __init__(self, cfg: Config, infos: list[dict], given: GivenPredictions) -> None:
-        self._infos, self._given = infos, given
+    Attributes:
+        given: The maps, all of them checked.
+    """
+
+    def __init__(self, cfg: Config, dataset: Any, predictions: str | Path) -> None:
+        self._infos = [dataset.get_data_info(i) for i in range(len(dataset))]
         steps = {
             step['type']: dict(step)
             for _, step in read_nodes(dict(test_dataloader=cfg.test_dataloader))
             if isinstance(step, dict) and 'type' in step
         }
-        if 'LoadAnnotations' not in steps:
+        labelled = all('seg_map_path' in info for info in self._infos)
+        if not labelled or 'LoadAnnotations' not in steps:
             raise UserError(_unlabelled(cfg.filename))
+        images = [info['img_path'] for info in self._infos]
+        self.given = check_predictions(
+            find_predictions(predictions, images),
+            [_size(path) for path in images],
+            dataset.metainfo['classes'],
+            partial(_shown, 'checking'),
+        )
         self._load = TRANSFORMS.build(steps['LoadAnnotations'])
         # A tested model's samples carry what the pipeline packs, and no more.
         self._kept = {'img_path', *steps.get('PackSegInputs', {}).get('meta_keys', ())}
@@ -127,11 +124,32 @@ class _Samples:
     def __getitem__(self, index: int) -> dict[str, Any]:
         info = self._infos[index]
         labels = self._load(dict(info, seg_fields=[]))['gt_seg_map']
-        prediction = read_prediction(self._given.paths[index]).astype('int64')
+        prediction = read_prediction(self.given.paths[index]).astype('int64')
         return {key: info[key] for key in self._kept if key in info} | {
             'gt_sem_seg': {'data': torch.from_numpy(labels.astype('int64'))},
             'pred_sem_seg': {'data': torch.from_numpy(prediction)},
         }
+
+
+def _size(path: str) -> tuple[int, int]:
+    header = read_header(path)
+    if header is None:
+        raise UserError(f'{path} is no whole image: replace it.')
+    return header.width, header.height
+
+
+def _score(
+    metrics: list[SegmentationMetric], samples: _Samples, metainfo: dict[str, Any]
+) -> dict[str, float]:
+    for metric in metrics:
+        metric.dataset_meta = metainfo
+    for sample in _shown('scoring', samples):
+        for metric in metrics:
+            metric.process(None, [sample])
+    scores: dict[str, float] = {}
+    for metric in metrics:
+        scores |= metric.evaluate(len(samples))
+    return scores
 
 
 def _metrics(cfg: Config, config: str | Path) -> list[SegmentationMetric]:
