@@ -129,7 +129,8 @@ def _read(scores: Sequence[str], names: tuple[str, ...]) -> dict[str, float]:
     if not named and len(scores) != len(names):
         raise UserError(
             f'--scores has {many(len(scores), "figure")} for '
-            f'{many(len(names), "class", "classes")}: give {", ".join(names)}, in this order (their mean goes to --miou).'
+            f'{many(len(names), "class", "classes")}: give {", ".join(names)}, in this order '
+            '(their mean goes to --miou).'
         )
     pairs = [item.split('=', 1) for item in scores] if named else zip(names, scores, strict=True)
     values: dict[str, float] = {}
