@@ -32,6 +32,17 @@ def test_a_mistake_found_by_a_worker_is_one_line_too(capsys):
     assert capsys.readouterr().err == 'error: a.png has 2 bands.\n'
 
 
+def test_a_full_disk_is_one_line_wherever_it_is_met(capfd):
+    with pytest.raises(SystemExit) as stopped, user_errors(), open('/dev/full', 'w') as file:
+        file.write('x')
+    assert stopped.value.code == 2
+    assert capfd.readouterr().err == (
+        'error: No space left on device while writing: make room and run again\n'
+    )
+    with pytest.raises(FileNotFoundError), user_errors(), open('/nowhere/x'):
+        pass
+
+
 def test_a_bug_keeps_its_traceback():
     with pytest.raises(KeyError), user_errors():
         raise KeyError('x')

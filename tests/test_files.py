@@ -1,10 +1,14 @@
+import errno
 import json
 import os
 import stat
+from collections import namedtuple
+from pathlib import Path
 
 import pytest
 
-from depthda.files import atomic_path, remove_strays, write_json
+from depthda.errors import UserError
+from depthda.files import atomic_path, read_json, remove_strays, write_json
 
 
 def test_a_file_appears_whole_or_not_at_all(tmp_path):
@@ -51,3 +55,47 @@ def test_what_a_killed_run_left_is_removed_and_nothing_else(tmp_path):
     assert not [name for name in os.listdir(tmp_path / 'below') if name.startswith('.a.b-c')]
     assert len(os.listdir(tmp_path / 'below')) == 4
     remove_strays(tmp_path / 'nowhere')
+
+
+@pytest.mark.parametrize(
+    'size, state',
+    [
+        (85_000_000, 'it has 85.0 MB and 12.0 MB are free, 73.0 MB too few'),
+        (5_000_000, 'it has 5.0 MB and 12.0 MB are free'),  # a quota, perhaps
+        (None, '12.0 MB are free'),
+    ],
+)
+def test_a_full_disk_names_the_file_and_what_is_missing(tmp_path, monkeypatch, size, state):
+    usage = namedtuple('usage', 'free')
+    monkeypatch.setattr('shutil.disk_usage', lambda path: usage(12_000_000))
+    path = tmp_path / 'iter_2.pth'
+    path.write_text('whole')
+    with pytest.raises(UserError) as caught, atomic_path(path, size):
+        raise OSError(errno.ENOSPC, 'No space left on device')
+    assert str(caught.value) == (
+        f'{path} cannot be written (No space left on device): {state}; make room and run again'
+    )
+    assert path.read_text() == 'whole' and os.listdir(tmp_path) == ['iter_2.pth']
+
+
+def test_other_errors_of_the_system_are_not_the_disk_s(tmp_path):
+    with pytest.raises(FileNotFoundError), atomic_path(tmp_path / 'x'):
+        Path(tmp_path / 'absent').read_text()
+
+
+def test_a_place_that_takes_no_file(tmp_path):
+    (tmp_path / 'file').touch()
+    with pytest.raises(UserError, match=r'file/x\.json cannot be written \(.*\): name another'):
+        write_json(tmp_path / 'file' / 'x.json', {})
+    with pytest.raises(UserError) as caught:
+        write_json(tmp_path, {})
+    assert str(caught.value) == f'{tmp_path} is a folder: name a file, {tmp_path}/NAME'
+
+
+def test_json_that_is_damaged_is_named(tmp_path):
+    path = tmp_path / 'manifest.json'
+    assert read_json(path) is None
+    for content in (b'{"classes": [', b'\xff\xfe', b''):
+        path.write_bytes(content)
+        with pytest.raises(UserError, match=r'manifest\.json is not readable as JSON \('):
+            read_json(path)

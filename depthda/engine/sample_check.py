@@ -81,7 +81,8 @@ def _crop(pipeline: list[dict]) -> tuple[int, int] | None:
 
 
 def _loads_depth(pipeline: Any) -> bool:
-    return any(step.get('type') == 'LoadDepth' for step in filter(_is_dict, pipeline or []))
+    kinds = [str(step.get('type')) for step in filter(_is_dict, pipeline or [])]
+    return any(kind.startswith('Load') and kind.endswith('Depth') for kind in kinds)
 
 
 def _is_dict(step: Any) -> bool:

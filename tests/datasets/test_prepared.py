@@ -54,6 +54,16 @@ def test_what_is_not_there_is_said(root):
     path.write_text(json.dumps(manifest | {'classes': None, 'labels': False}))
     with pytest.raises(UserError, match='names no classes'):
         PreparedDataset(str(root), test_mode=True)
+    for content, sentence in (
+        (
+            '{"classes": [',
+            r'manifest\.json is not readable as JSON \(.*\): restore it',
+        ),
+        ('[]', r'manifest\.json is not of tools/prepare_dataset\.py folder'),
+    ):
+        path.write_text(content)
+        with pytest.raises(UserError, match=sentence):
+            PreparedDataset(str(root))
     path.write_text(json.dumps(manifest | {'complete': False}))
     with pytest.raises(UserError, match='set is not complete: run the same tools/prepare'):
         PreparedDataset(str(root))

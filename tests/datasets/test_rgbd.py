@@ -122,6 +122,13 @@ def test_a_list_of_stems(make_tree, tmp_path):
     assert [dataset.get_data_info(i)['img_path'][-6:] for i in range(2)] == ['/2.png', '/4.png']
     with pytest.raises(UserError, match=r'absent\.txt \(ann_file\) does not exist'):
         build(root, ann_file='absent.txt')
+    (tmp_path / 'list.txt').write_text('\n \n')
+    with pytest.raises(UserError) as caught:
+        build(root, ann_file=str(tmp_path / 'list.txt'))
+    assert str(caught.value) == (
+        f'the list of stems {tmp_path}/list.txt (ann_file) is empty: write one stem a line, or '
+        'leave ann_file out to take every image'
+    )
 
 
 def test_a_pipeline_set_later_is_checked_too(make_tree):

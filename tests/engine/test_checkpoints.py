@@ -1,5 +1,6 @@
 import os
 import pickle
+from urllib.error import URLError
 
 import mmengine.runner.checkpoint as mmengine_checkpoint
 import numpy as np
@@ -63,6 +64,24 @@ def test_the_weights_of_mmengine_s_own_checkpoints_are_read_and_nothing_of_it_ru
 class GetsAttribute:
     def __reduce__(self):
         return getattr, ('text', 'upper')
+
+
+def test_a_download_without_a_network_says_what_to_fetch_and_where_to(tmp_path, monkeypatch):
+    monkeypatch.setattr('torch.hub.get_dir', lambda: str(tmp_path))
+
+    def fail(url, *args, **kwargs):
+        raise URLError('Name or service not known')
+
+    monkeypatch.setattr('torch.hub.load_state_dict_from_url', fail)
+    with pytest.raises(UserError) as caught:
+        CheckpointLoader.load_checkpoint('open-mmlab://resnet50_v1c')
+    url, told = str(caught.value).split(' ', 1)
+    assert url.startswith('https://') and 'resnet50_v1c' in url and url.endswith('.pth')
+    assert told == (
+        'cannot be downloaded (Name or service not known): fetch it where there is a network and '
+        f'put the file into {tmp_path}/checkpoints, or name the file itself in the config in place '
+        'of its address.'
+    )
 
 
 def test_downloads_are_read_as_data_too(tmp_path, monkeypatch):

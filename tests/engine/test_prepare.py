@@ -35,6 +35,25 @@ def test_a_file_in_place_of_a_folder_is_refused(tmp_path):
         add_writer(Config(dict(test_evaluator=[])), str(file), None)
 
 
+def test_a_folder_that_cannot_be_made_is_refused(tmp_path, monkeypatch):
+    (tmp_path / 'file').touch()
+    with pytest.raises(UserError) as caught:
+        prepare(Config(dict()), 'x.py', f'{tmp_path}/file/a/b', 'none')
+    assert str(caught.value) == (
+        f'--work-dir {tmp_path}/file/a/b cannot be made, for {tmp_path}/file is a file: give a '
+        'folder.'
+    )
+    # Not even root can write there.
+    with pytest.raises(UserError) as caught:
+        prepare(Config(dict()), 'x.py', '/proc/depthda/a', 'none')
+    assert str(caught.value).startswith(
+        '--work-dir /proc/depthda/a: nothing can be written to /proc ('
+    )
+    monkeypatch.chdir(tmp_path)
+    prepare(Config(dict()), 'x.py', 'new/folder', 'none')
+    assert sorted(path.name for path in tmp_path.iterdir()) == ['file']
+
+
 def test_a_checkpoint_in_place_of_a_config_is_refused(tmp_path):
     (tmp_path / 'iter_1.pth').touch()
     with pytest.raises(UserError, match='no config file: give the .py config first'):

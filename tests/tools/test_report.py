@@ -55,6 +55,9 @@ def test_a_mistake_is_one_sentence_and_status_2(run, work, tmp_path):
     assert status == 2 and not output
     assert errors == 'error: there is no folder nowhere: give the work_dir of a tested run.\n'
     assert run('work', '--tiles', '-1')[0] == 2
+    status, output, errors = run('work', '--out', 'data')
+    assert status == 2 and not output
+    assert errors == 'error: data is a folder: name a file, data/NAME\n'
     assert not (tmp_path / 'report.html').exists()
 
 

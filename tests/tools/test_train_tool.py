@@ -1,0 +1,141 @@
+"""``tools/train.py`` and full disks, by the commands."""
+
+import resource
+import runpy
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from tiny_scenes import Scenes
+
+ROOT = Path(__file__).parents[2]
+CONFIG = 'configs/sample/upernet_tiny_u2r.py'
+
+
+@pytest.fixture
+def run(monkeypatch, capfd):
+    """A tool's ``main`` in this process: its status, its output, and its last error."""
+
+    def call(tool: str, *arguments: str) -> tuple[int, str, str]:
+        monkeypatch.chdir(ROOT)
+        monkeypatch.setattr(sys, 'argv', [tool, *map(str, arguments)])
+        status = 0
+        try:
+            runpy.run_path(str(ROOT / 'tools' / tool), run_name='__main__')
+        except SystemExit as stopped:
+            status = stopped.code or 0
+        out, err = capfd.readouterr()
+        return status, out, (err.strip().splitlines() or [''])[-1]
+
+    return call
+
+
+@contextmanager
+def largest_file(size: int) -> Iterator[None]:
+    """Let the system refuse to write beyond ``size``, as a full disk does."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def options(short_run: dict, **more: object) -> list[str]:
+    return ['--cfg-options', *(f'{key}={value}' for key, value in (short_run | more).items())]
+
+
+def test_check(run, short_run, tmp_path):
+    work_dir = tmp_path / 'a'
+    status, out, _ = run('train.py', CONFIG, '--check', '--work-dir', work_dir, *options(short_run))
+    assert status == 0 and not work_dir.exists()
+    head, *lines = out[out.index('checked ') :].splitlines()
+    assert head == f'checked {CONFIG}: it can be trained'
+    names = [line.strip().split(':')[0] for line in lines]
+    assert names == [
+        'training step',
+        'validation sample',
+        'results',
+        'checkpoints',
+        'best checkpoint',
+        'disk',
+        'log',
+        'curves',
+        'metrics',
+    ]
+
+
+def test_a_mistake_is_one_sentence_and_status_2(run, short_run, tmp_path):
+    work_dir = ['--work-dir', tmp_path / 'a']
+    one = {'train_dataloader.batch_size': 1}
+    status, _, error = run('train.py', CONFIG, '--check', *work_dir, *options(short_run, **one))
+    assert status == 2 and error == (
+        'error: the training step fails in decode_head.psp_modules.0.1.bn: batch norm computes '
+        'statistics over a batch, and with train_dataloader.batch_size=1 it gets one value per '
+        'channel: set a batch size of 2 or more.'
+    )
+    (tmp_path / 'mine.py').write_text(f"_base_ = '{ROOT / CONFIG}'\nmodel = dict(\n")
+    status, _, error = run('train.py', tmp_path / 'mine.py', *work_dir)
+    assert status == 2 and error == (
+        f"error: {tmp_path}/mine.py, line 2: SyntaxError: '(' was never closed; correct the config."
+    )
+    status, _, error = run('train.py', CONFIG, '--work-dir', tmp_path / 'mine.py' / 'a')
+    assert status == 2 and error == (
+        f'error: --work-dir {tmp_path}/mine.py/a cannot be made, for {tmp_path}/mine.py is a file: '
+        'give a folder.'
+    )
+    assert [path.name for path in tmp_path.iterdir()] == ['mine.py']
+
+
+def test_a_checkpoint_on_a_full_disk(run, short_run, tmp_path):
+    work_dir = tmp_path / 'a'
+    with largest_file(2_000_000):
+        status, _, error = run('train.py', CONFIG, '--work-dir', work_dir, *options(short_run))
+    assert status == 2
+    assert error.startswith(
+        f'error: {work_dir}/iter_2.pth cannot be written (File too large): it has '
+    )
+    assert error.endswith(' MB are free; make room and run again')
+    # The run had begun, so its log is kept; nothing is left of the checkpoint.
+    assert list(work_dir.glob('2*/*.log')) and not list(work_dir.glob('**/*.pth'))
+    assert not [path for path in work_dir.iterdir() if path.name.startswith('.')]
+
+
+@pytest.mark.parametrize('workers', [1, 2])
+def test_tiles_on_a_full_disk(run, tmp_path, workers):
+    root, out = Scenes(tmp_path).root, tmp_path / 'out'
+    images = ['--images', root / 'rgb', '--image-suffix', '_RGB.tif', '--tile', 16]
+    # Room for a list of settings, and for no tile.
+    with largest_file(700):
+        status, _, error = run(
+            'prepare_dataset.py', 'folder', *images, '--out', out, '--workers', workers
+        )
+    assert status == 2
+    assert (
+        error.startswith(f'error: {out}/images/')
+        and ' cannot be written (File too large): ' in error
+    )
+    assert not [path for path in out.rglob('*.png')]
+
+
+def test_a_sample_on_a_full_disk(run, tmp_path):
+    with largest_file(300):
+        status, _, error = run(
+            'make_sample.py',
+            tmp_path / 'sample',
+            '--size',
+            64,
+            '--train',
+            1,
+            '--val',
+            1,
+            '--test',
+            1,
+        )
+    assert status == 2
+    assert (
+        error.startswith(f'error: {tmp_path}/') and ' cannot be written (File too large): ' in error
+    )
+    assert list(tmp_path.iterdir()) == []
