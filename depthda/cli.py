@@ -5,16 +5,18 @@ import atexit
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from mmengine.config import DictAction
 from mmengine.dist import is_main_process
 
-from depthda.errors import UserError
+from depthda.errors import UserError, interrupt_in
 from depthda.files import DISK_FULL
 
 _MISTAKE = 'UserError: '
+_IMPATIENCE = 2.0  # seconds in which a repeated signal is the same one
 
 
 @contextmanager
@@ -53,26 +55,30 @@ class Stopped(KeyboardInterrupt):
 
 @contextmanager
 def stopped_by_signals() -> Iterator[None]:
-    """Let Ctrl-C and SIGTERM (a cluster's time limit) raise :class:`Stopped`, once."""
-    process = os.getpid()
+    """Let Ctrl-C and SIGTERM (a cluster's time limit) end a run with :class:`Stopped`, once."""
+    process, received = os.getpid(), -_IMPATIENCE
 
     def stop(number: int, frame: object) -> None:
-        # Data-loader workers inherit this; the main process ends them.
-        if os.getpid() == process:
-            for each in (signal.SIGINT, signal.SIGTERM):
-                signal.signal(each, signal.SIG_IGN)
-            # torch's own handler would report the workers that the same signal has ended.
-            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-            raise Stopped(number)
+        nonlocal received
+        # Data-loader workers inherit this; the main process ends them. A launcher repeats the
+        # signal that the terminal has already sent to all processes.
+        if os.getpid() != process or time.monotonic() - received < _IMPATIENCE:
+            return
+        received = time.monotonic()
+        # torch's own handler would report the workers that the same signal has ended.
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        raise Stopped(number)
 
     before = {each: signal.signal(each, stop) for each in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
-    except Stopped:
-        raise  # still deaf to further signals, so that the process ends in order
-    except BaseException:
-        _restore(before)
-        raise
+    except BaseException as error:
+        interrupt = interrupt_in(error)
+        # No further signal keeps an interrupted process from ending in order.
+        _restore(dict.fromkeys(before, signal.SIG_IGN) if interrupt else before)
+        if interrupt is None:
+            raise
+        raise interrupt from None
     _restore(before)
 
 

@@ -72,6 +72,16 @@ def test_a_signal_ends_a_wait_with_its_status_and_one_line(capsys, handlers, num
     assert capsys.readouterr().err == 'interrupted at 4\n'
 
 
+def test_an_interrupt_that_a_library_replaces_is_one_all_the_same(capsys, handlers):
+    with pytest.raises(SystemExit) as stopped, user_errors(), stopped_by_signals():
+        try:
+            os.kill(os.getpid(), signal.SIGTERM)
+        except BaseException:
+            raise SyntaxError('a library catches everything') from None
+    assert stopped.value.code == 143
+    assert capsys.readouterr().err == 'interrupted\n'
+
+
 def test_the_handlers_of_signals_come_back(handlers):
     with pytest.raises(KeyError), stopped_by_signals():
         raise KeyError

@@ -9,7 +9,7 @@ from mmengine.hooks import CheckpointHook
 from mmengine.logging import MMLogger
 
 from depthda.engine.checkpoints import latest_checkpoint, read_meta
-from depthda.errors import UserError
+from depthda.errors import UserError, interrupt_in
 
 
 def last_good_checkpoint(runner) -> str | None:
@@ -24,10 +24,13 @@ def logged_end(runner) -> Iterator[None]:
     """Log how a training ends early; an interrupt is told what ``--resume`` would do."""
     try:
         yield
-    except KeyboardInterrupt as interrupt:
+    except BaseException as error:
+        interrupt = interrupt_in(error)
+        if interrupt is None:
+            raise
         interrupt.args = (_interrupted(runner),)
         _log(str(interrupt))
-        raise
+        raise interrupt from None
 
 
 @contextmanager

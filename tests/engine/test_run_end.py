@@ -44,6 +44,17 @@ def test_an_interrupt_says_where_resume_continues(tmp_path, log):
     assert log.read_text().count('interrupted at 4') == 4
 
 
+def test_an_interrupt_that_a_library_replaces_is_one_all_the_same(tmp_path, log):
+    runner = SimpleNamespace(iter=4, work_dir=str(tmp_path), hooks=[], _resume=False)
+    with pytest.raises(KeyboardInterrupt, match='interrupted at 4'), logged_end(runner):
+        try:
+            raise KeyboardInterrupt
+        except BaseException:
+            raise SyntaxError('the config cannot be formatted') from None
+    with pytest.raises(ZeroDivisionError), logged_end(runner):
+        raise ZeroDivisionError
+
+
 def test_the_log_file_has_a_bug_s_traceback_and_a_mistake_s_sentence(log, capsys):
     with pytest.raises(ZeroDivisionError), logged_errors():
         raise ZeroDivisionError
