@@ -59,10 +59,11 @@ def check_config(cfg: Config, start: Start) -> list[str]:
         check_pretrained(cfg)
     with build_mistakes(cfg):
         check_test_set(cfg)
-    lines = [start.note, *data_warnings(cfg), *tile_warnings(cfg)]
+    lines = [*data_warnings(cfg), *tile_warnings(cfg)]
     if start.checkpoint and not start.resumed:
         lines.append(class_warning(cfg, start.checkpoint))
-    return [line for line in lines if line]
+    # Last, where it is seen best: a run that was to be resumed and begins anew.
+    return [line for line in (*lines, start.note) if line]
 
 
 class StartCheck(Hook):

@@ -124,6 +124,16 @@ def test_test_writes_figures_maps_and_a_checked_zip(trained, tmp_path, sample):
     assert results['scores']['OA'] == pytest.approx(100 * accuracy)
 
 
+def test_a_set_without_labels_ends_with_the_folder_of_its_maps(trained, tmp_path, capsys):
+    folder, options = trained
+    config, maps = CONFIGS / 'depthda_tiny_u2r-server.py', tmp_path / 'maps'
+    key = 'test_dataloader.dataset.data_root'
+    options = {key: options[key]}
+    test(config, folder / 'iter_4.pth', str(tmp_path), out=str(maps), cfg_options=options)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[-1] == f'predicted maps: {maps}' and not any('scores' in line for line in lines)
+
+
 def test_test_time_augmentation_averages_the_flips(trained, tmp_path):
     folder, options = trained
     plain = test(CONFIG, folder / 'iter_4.pth', str(tmp_path / 'a'), cfg_options=options)

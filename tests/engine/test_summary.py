@@ -98,6 +98,9 @@ def test_a_run_shows_them_before_its_first_iteration_with_the_warnings_last(
     assert f' images of {sample} (Urban, Train, part fit)' in lines[1]
     assert lines[3].endswith('1 iterations with batches of 2')
     assert lines[7].endswith(f' {tmp_path}') and lines[8].endswith('.log')
+    first = next(n for n, line in enumerate(lines) if 'Iter(train) [1/1]' in line)
+    assert all(line.startswith('warning: ') for line in lines[9:first])
     assert 'test images are training images too' in lines[9]
-    assert lines[10] == f'warning: nothing to resume in {tmp_path}: starting at iteration 0'
-    assert 'Iter(train) [1/1]' in lines[11]
+    assert lines[first - 1] == (
+        f'warning: nothing to resume in {tmp_path}: starting at iteration 0'
+    )
