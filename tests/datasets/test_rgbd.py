@@ -80,7 +80,7 @@ def test_a_set_without_labels(make_tree):
 
 
 def test_a_wrong_root_is_one_sentence_with_the_folder(tmp_path):
-    with pytest.raises(UserError, match=f'{tmp_path}/Train/Urban/images_png does not exist$'):
+    with pytest.raises(UserError, match=f'no folder {tmp_path}/Train/Urban .data_root.: correct'):
         build(tmp_path)
 
 
