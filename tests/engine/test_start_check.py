@@ -138,8 +138,8 @@ def test_a_folder_with_a_run_keeps_it(short_run, tmp_path):
     size = (tmp_path / 'iter_1.pth').stat().st_size / 1e6
     assert float(line.split(', ')[-1].split()[0]) == pytest.approx(size, rel=0.1)
     # What the summary of a run ends with.
-    assert lines[-1].startswith('warning: ') and 'iter_1.pth of an earlier run' in lines[-2]
-    assert 'sampled training tiles are smaller than the crop of 256×256' in lines[-1]
+    assert lines[-1].startswith('warning: ') and 'iter_1.pth of an earlier run' in lines[-1]
+    assert 'sampled training tiles are smaller than the crop of 256×256' in lines[-2]
     unchanged = {path: path.stat().st_mtime_ns for path in tmp_path.rglob('*') if path.is_file()}
     assert unchanged == before
 
