@@ -21,7 +21,7 @@ def test_other_programs_read_the_codes_and_the_note_is_there(tmp_path, rows):
     with Image.open(path) as opened:
         np.testing.assert_array_equal(np.asarray(opened), CODES)
     assert png_notes.get(path).strip() == '{"a": 1}'
-    assert tuple(read_header(path)) == (37, 150, 1)
+    assert tuple(read_header(path)) == (37, 150, 1, 'uint16')
 
 
 def test_a_smooth_picture_is_packed_well(tmp_path):

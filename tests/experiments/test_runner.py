@@ -98,9 +98,18 @@ def test_a_failing_row_is_reported_and_the_others_go_on(write_table, tmp_path, c
     assert 'Val' in errors['odd'] and "declared 'server'" in errors['wrong']
 
 
-def test_where_an_error_happened_is_told(write_table, tmp_path, capsys):
-    options = {'model.decode_head.channels': 0}
-    table = write_table([in_smoke('odd', 'upernet_tiny_u2r', options)])
+def test_where_an_error_happened_is_told(write_table, tmp_path, capsys, monkeypatch):
+    script = (
+        'import sys\n'
+        'from mmengine.runner import Runner\n'
+        'from depthda.experiments import worker\n'
+        'def save_checkpoint(self, *rest, **more):\n'
+        '    raise RuntimeError("a bug")\n'
+        'Runner.save_checkpoint = save_checkpoint\n'
+        'worker.main(sys.argv[1:])\n'
+    )
+    stand_in_worker(monkeypatch, script)
+    table = write_table([in_smoke('odd', 'upernet_tiny_u2r')])
     failed = run_table(table, tmp_path / 'out', smoke=True)
     capsys.readouterr()
     say_failed(failed)
@@ -120,7 +129,8 @@ def stand_in_worker(monkeypatch, script: str) -> None:
     start = subprocess.Popen
 
     def popen(command, **rest):
-        assert command[1:3] == ['-m', 'depthda.experiments.worker']
+        if command[1:3] != ['-m', 'depthda.experiments.worker']:
+            return start(command, **rest)  # git, which tells the commit
         return start([command[0], '-c', script, *command[3:]], **rest)
 
     monkeypatch.setattr(subprocess, 'Popen', popen)
