@@ -114,8 +114,11 @@ def read_json(path: str | os.PathLike) -> Any:
 def read_lines(path: str | os.PathLike) -> list[str]:
     """The lines of a text file that hold something, without the blanks around them."""
     try:
-        lines = Path(path).read_text(encoding='utf-8').splitlines()
-    except (OSError, UnicodeDecodeError) as error:
+        # Editors on Windows put a mark at the beginning, which -sig leaves out.
+        lines = Path(path).read_text(encoding='utf-8-sig').splitlines()
+    except UnicodeDecodeError as error:
+        raise UserError(f'{path} is not UTF-8 text: save it as UTF-8') from error
+    except OSError as error:
         raise UserError(f'{path} is no readable text ({error}): name a text file') from error
     return [line.strip() for line in lines if line.strip()]
 

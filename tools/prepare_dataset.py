@@ -186,7 +186,8 @@ def add_folder(sets) -> None:
         '--classes',
         metavar='FILE',
         help='what the labels mean, a line a class: name; name VALUE; or name RED GREEN BLUE. The '
-        'name ignore is for what does not count. Without labels: what will be predicted',
+        'name ignore is for what does not count; the value 255 does not count unless a line has '
+        'it. Without labels: what will be predicted',
     )
     parser.add_argument('--domain', help='name of the city, sensor or season, for figures of each')
     parser.set_defaults(call=lambda args: cut_folder(args, _listed_classes(args)))

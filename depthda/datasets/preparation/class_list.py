@@ -13,7 +13,10 @@ from depthda.files import read_lines
 
 IGNORED = 255
 _NO_CLASS = 'ignore'
-_LINE = re.compile(r'(.*?)((?:[\s,]+\d+)*)$')
+_LINE = re.compile(r'(.*?)((?:[\s,;:=]+\d+)*)$')
+# What lists of other make begin with: a value, the titles of their columns, JSON.
+_VALUE_FIRST = re.compile(r'\d+(?:\s|\s*[,;:=)])')
+_TITLES = {'id', 'index', 'value', 'code', 'label', 'class', 'name', 'colour', 'color', 'rgb'}
 # Colours for classes that bring none: far apart, and no grey.
 _COLOURS = (
     '#4477aa #ee6677 #228833 #ccbb44 #66ccee #aa3377 #ee8866 #99ddff #bbcc33 #882255 #44aa99 '
@@ -59,8 +62,8 @@ def read_classes(path: str | os.PathLike) -> ClassList:
     """Read a list of classes: a line each, ``name``, ``name VALUE`` or ``name RED GREEN BLUE``.
 
     Without values the classes are 0, 1, … in the order of the lines. A name that comes again has
-    several values; the name ``ignore`` is for what does not count, as 255 never does. Lines that
-    begin with # are comments.
+    several values; the name ``ignore`` is for what does not count, as 255 does not unless a line
+    claims it. Lines that begin with # are comments.
     """
     path = Path(path)
     if not path.is_file():
@@ -83,19 +86,32 @@ def read_classes(path: str | os.PathLike) -> ClassList:
         if len(names) < len(entries):
             raise UserError(f'{path} names a class twice, or {_NO_CLASS} without its value')
         return numbered(names)
-    values: dict = {} if length == 3 else {IGNORED: IGNORED}
+    values: dict = {}
     for name, numbers in entries:
         key = numbers[0] if length == 1 else numbers
         index = IGNORED if name == _NO_CLASS else names.index(name)
         if values.get(key, index) != index:
             raise UserError(f'{path}: {" ".join(map(str, numbers))} stands for two classes')
         values[key] = index
-    return ClassList(names, values, coloured=length == 3)
+    # A mask of 0 and 255 is common, so a line may claim 255.
+    unclaimed = {IGNORED: IGNORED} if length == 1 else {}
+    return ClassList(names, unclaimed | values, coloured=length == 3)
 
 
 def _entry(line: str, path: Path) -> tuple[str, tuple[int, ...]]:
+    titles = set(re.split(r'[\s,;]+', line.lower()))
+    for fault, found in (
+        ('begins with a number', _VALUE_FIRST.match(line)),
+        ('is a line of column titles', len(titles) > 1 and titles <= _TITLES),
+        ('is JSON', line[0] in '{['),
+    ):
+        if found:
+            raise UserError(
+                f'{path}: {line!r} {fault}: write a line a class, name VALUE (building 1) or name '
+                'RED GREEN BLUE'
+            )
     name, rest = _LINE.match(line).groups()
-    name, numbers = name.rstrip(' ,:\t'), tuple(map(int, re.findall(r'\d+', rest)))
+    name, numbers = name.rstrip(' ,;:=\t'), tuple(map(int, re.findall(r'\d+', rest)))
     odd = re.search(r'(?:^|\s)[-+.]?\d[\d.]*$', name)
     if not name or odd or len(numbers) not in (0, 1, 3) or any(number > 255 for number in numbers):
         raise UserError(

@@ -4,6 +4,7 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
+from depthda.datasets.preparation.class_list import IGNORED
 from depthda.wording import few, many
 
 
@@ -73,6 +74,15 @@ def _classes(manifest: Mapping[str, Any]) -> list[str]:
     names = [*manifest['classes'], 'ignored']
     width, whole = max(20, *map(len, names)), max(sum(totals), 1)
     rows = zip(names, totals, strict=True)
-    return ['pixels by class:'] + [
+    lines = ['pixels by class:'] + [
         f'  {name:<{width}} {count:>15,} {count / whole:7.2%}' for name, count in rows
     ]
+    absent = [name for name, count in zip(names, totals, strict=True) if not count]
+    of_none = [key for name, key in manifest['settings']['classes'] if name == 'ignore']
+    if absent and totals[-1] and of_none == [IGNORED]:
+        lines.append(
+            f'warning: no pixel of {few(absent)}; {many(totals[-1], "pixel")} have the value '
+            f"{IGNORED}, which counts as ignored: write '{absent[0]} {IGNORED}' in the list of "
+            'classes if it is a class'
+        )
+    return lines

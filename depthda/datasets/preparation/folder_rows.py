@@ -13,6 +13,7 @@ from depthda.datasets.preparation.cutting import index_colours, open_raster
 from depthda.datasets.preparation.grids import Placed, has_place, other_grid, place, warp
 from depthda.depth.storage import normalize_heights, read_depth
 from depthda.errors import UserError
+from depthda.wording import many
 
 Range = tuple[float, float]
 
@@ -124,9 +125,12 @@ class LabelRows:
         if raster.driver == 'JPEG':
             raise UserError(f'{raster.name} is JPEG, which blends labels: save it as PNG or TIFF')
         kind = np.dtype(raster.dtypes[0])
-        found = f'{raster.name} has {raster.count} bands of {kind}'
+        found = f'{raster.name} has {many(raster.count, "band")} of {kind}'
         if self.classes.coloured and (raster.count not in (3, 4) or kind != np.uint8):
-            raise UserError(f'{found}, and the list of classes has colours: red, green and blue')
+            fault = 'the list of classes has colours, which are red, green and blue of 8 bits'
+            if raster.count == 1:
+                fault += f'{_palette(raster)}: write the list as name VALUE, or save masks as RGB'
+            raise UserError(f'{found}, and {fault}')
         if not self.classes.coloured and (raster.count != 1 or kind.kind not in 'iu'):
             raise UserError(
                 f'{found}, and the list of classes has values, which are one band of whole '
@@ -202,6 +206,14 @@ def _not_beside(raster: rasterio.DatasetReader, image: rasterio.DatasetReader) -
     if max(abs(column), abs(row)) > 0.5:
         return f'lie {column:.1f} columns and {row:.1f} rows apart'
     return None
+
+
+def _palette(raster: rasterio.DatasetReader) -> str:
+    if raster.colorinterp[0] != ColorInterp.palette:
+        return ''
+    values = [str(value) for value in np.unique(raster.read(1))]
+    shown = ', '.join(values[:8]) + (', …' if len(values) > 8 else '')
+    return f' (its colours are a palette over the values {shown})'
 
 
 def _size(raster: rasterio.DatasetReader) -> str:

@@ -26,6 +26,20 @@ def test_a_name_may_have_several_values_and_ignore_is_no_class(tmp_path):
     assert found.values == {3: 0, 4: 0, 7: 1, 0: 255, 255: 255}
 
 
+def test_255_is_ignored_unless_a_line_claims_it(tmp_path):
+    found = read(tmp_path, 'ground 0\nbuilding 255\nignore 254\n')
+    assert found.values == {255: 1, 0: 0, 254: 255}
+    assert found.table()[[0, 254, 255]].tolist() == [0, 255, 1]
+    assert read(tmp_path, 'ground 0\nbuilding 1\n').values[255] == 255
+
+
+def test_a_list_from_windows_or_with_other_signs_is_read(tmp_path):
+    (tmp_path / 'classes.txt').write_bytes('ground;0\r\nroad=1\r\nhouse:2\r\n'.encode('utf-8-sig'))
+    found = read_classes(tmp_path / 'classes.txt')
+    assert found.names == ('ground', 'road', 'house')
+    assert found.values == {255: 255, 0: 0, 1: 1, 2: 2}
+
+
 def test_colours_are_the_palette_too(tmp_path):
     found = read(tmp_path, 'wood 0 90 0\nwater 0,0,255\nwood 0 120 0\nignore 0 0 0')
     assert found.coloured and found.names == ('wood', 'water')
@@ -53,6 +67,16 @@ def test_labels_from_one_on_leave_zero_for_none():
         ('wood -1', "cannot read 'wood -1'"),
         ('wood 1.5', "cannot read 'wood 1.5'"),
         ('wood 256', "cannot read 'wood 256'"),
+        (
+            '2: house\n0: ground',
+            "'2: house' begins with a number: write a line a class, name VALUE",
+        ),
+        ('0 ground', "'0 ground' begins with a number"),
+        ('0,ground', "'0,ground' begins with a number"),
+        ('id,name\n0,ground', "'id,name' is a line of column titles: write a line a class, name"),
+        ('{"ground":0,"road":1}', 'is JSON: write a line a class, name VALUE'),
+        ('[\n"ground"\n]', r"'\[' is JSON"),
+        ('wood 1\nwater 255\nignore 255', '255 stands for two classes'),
         ('wood\nwood', 'names a class twice'),
         ('wood\nignore', 'ignore without its value'),
     ],
@@ -65,6 +89,6 @@ def test_what_cannot_be_meant_is_said(tmp_path, text, fault):
 def test_a_list_that_is_not_there_is_named(tmp_path):
     with pytest.raises(UserError, match='no list of classes.*none.txt'):
         read_classes(tmp_path / 'none.txt')
-    (tmp_path / 'a.png').write_bytes(b'\x89PNG\r\n')
-    with pytest.raises(UserError, match='a.png is no readable text'):
-        read_classes(tmp_path / 'a.png')
+    (tmp_path / 'a.txt').write_bytes('wood'.encode('utf-16'))
+    with pytest.raises(UserError, match='a.txt is not UTF-8 text: save it as UTF-8$'):
+        read_classes(tmp_path / 'a.txt')

@@ -5,6 +5,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 from tiny_scenes import NO_HEIGHT, Scenes, write
 
 from depthda.datasets.preparation import folder
@@ -216,7 +217,8 @@ def test_heights_on_another_grid_are_refused_or_warped(tmp_path):
         ),
         (
             lambda root: write(root / 'mask/town_0.png', np.zeros((20, 26), np.uint8)),
-            'town_0.png has 1 bands of uint8, and the list of classes has colours',
+            'town_0.png has 1 band of uint8, and the list of classes has colours, which are red, '
+            'green and blue of 8 bits: write the list as name VALUE, or save masks as RGB$',
         ),
         (lambda root: (root / 'mask/town_0.png').unlink(), '1 of 3 images .* has no label'),
         (
@@ -236,6 +238,37 @@ def test_what_is_wrong_with_a_file_is_said_with_its_name(tmp_path, spoil, fault)
     spoil(tmp_path)
     with pytest.raises(UserError, match=fault):
         prepare_folder(tmp_path / 'out', scenes.settings())
+
+
+def test_colours_of_a_palette_are_listed_by_their_values(tmp_path):
+    scenes = Scenes(tmp_path, [(16, 16)])
+    mask = Image.fromarray(np.tile(np.uint8([0, 1, 2, 1]), (16, 4)), 'P')
+    mask.putpalette([0, 0, 0, 255, 255, 0, 0, 90, 0])
+    mask.save(tmp_path / 'mask/town_0.png')
+    with pytest.raises(UserError, match=r'8 bits \(its colours are a palette over the values 0, 1'):
+        prepare_folder(tmp_path / 'out', scenes.settings())
+
+
+def test_masks_of_0_and_255_get_a_warning_and_then_a_class(tmp_path):
+    scenes, lines = Scenes(tmp_path, [(16, 16)]), 'ground 0\nbuilding {}\n'
+    mask = np.zeros((16, 16), np.uint8)
+    mask[:4] = 255
+    write(tmp_path / 'mask/town_0.png', mask)
+    whole = dict(tile=None, stride=None)
+    for value, last in (
+        (
+            1,
+            'warning: no pixel of building; 64 pixels have the value 255, which counts as ignored: '
+            "write 'building 255' in the list of classes if it is a class",
+        ),
+        (255, f'  {"ignored":<20} {0:>15} {0:7.2%}'),
+    ):
+        (tmp_path / 'classes.txt').write_text(lines.format(value))
+        out = tmp_path / str(value)
+        said = describe(prepare_folder(out, scenes.settings(cut=whole)), 'x')
+        assert said[-1] == last
+        labels = read(out / 'labels/town_0.png')
+        assert np.array_equal(labels, np.where(mask, 255 if value == 1 else 1, 0))
 
 
 def test_values_of_no_class_and_blended_labels_are_refused(tmp_path):
