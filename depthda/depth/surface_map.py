@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 from scipy.ndimage import distance_transform_edt
 
-from depthda.depth.heights import count_coarse, rough_percentile
+from depthda.depth.heights import count_coarse
+from depthda.depth.no_data import suspect_height
 from depthda.depth.png_strips import png_strips
 from depthda.depth.storage import normalize_heights, to_codes
 from depthda.depth.surface import Grid, Relief, Surface, world_file
@@ -17,11 +18,6 @@ from depthda.files import atomic_path
 Range = tuple[float, float]
 
 _ROWS = 64  # normalised at once: in double precision they take four times the room
-# What writers of rasters put where they know nothing, when a file does not say so.
-_TYPICAL = (-9999.0, -99999.0, -32767.0, -32768.0, 9999.0, 99999.0, 32767.0, 65535.0)
-_TYPICAL += (float(np.finfo(np.float32).min), float(np.finfo(np.float32).max))
-# A lowest height so much farther below the median than 99 of 100 are above it is no terrain.
-_FAR, _FAR_AT_LEAST = 10, 100
 
 
 @dataclass(frozen=True)
@@ -78,7 +74,7 @@ class Tally:
         )
         self._raw = 0  # of heights as they are on disk, so of the suspect ones too
         self._ends: list[float] = []
-        self._terrain: set[float] = set()
+        self._terrain: list[float] = []
         self._codes: list[int] = []
 
     def add(self, strip: Relief, codes: np.ndarray) -> None:
@@ -97,7 +93,7 @@ class Tally:
             self._ends = [*self._ends, float(raw.min()), float(raw.max())]
             if strip.terrain is not None:
                 level = strip.terrain[strip.valid]
-                self._terrain |= {float(level.min()), float(level.max())}
+                self._terrain += [float(level.min()), float(level.max())]
             seen = codes[strip.valid]
             self._codes = [*self._codes, int(seen.min()), int(seen.max())]
 
@@ -109,12 +105,7 @@ class Tally:
     def _suspect(self) -> float | None:
         if not self._ends:
             return None
-        lowest, highest = min(self._ends), max(self._ends)
-        middle, top = (rough_percentile(self._raw, percent) for percent in (50, 99))
-        if lowest in _TYPICAL or lowest < middle - max(_FAR_AT_LEAST, _FAR * (top - middle)):
-            return lowest
-        # Of a terrain model too: a house above -9999 is 10 km high.
-        return next((value for value in (highest, *self._terrain) if value in _TYPICAL), None)
+        return suspect_height(self._raw, min(self._ends), max(self._ends), self._terrain)
 
 
 def _codes(strips: Iterator[Relief], tally: Tally) -> Iterator[np.ndarray]:

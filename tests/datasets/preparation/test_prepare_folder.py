@@ -5,6 +5,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+import rasterio
 from PIL import Image
 from tiny_scenes import NO_HEIGHT, Scenes, write
 
@@ -238,6 +239,24 @@ def test_what_is_wrong_with_a_file_is_said_with_its_name(tmp_path, spoil, fault)
     spoil(tmp_path)
     with pytest.raises(UserError, match=fault):
         prepare_folder(tmp_path / 'out', scenes.settings())
+
+
+def test_heights_that_look_like_no_data_are_refused_unless_a_range_is_given(tmp_path):
+    scenes, out = Scenes(tmp_path), tmp_path / 'out'
+    path = tmp_path / 'dsm/town_1_dsm.tif'
+    write(path, scenes.heights[1], scenes.places[1])  # as it is, but without the tag
+    with pytest.raises(UserError) as caught:
+        prepare_folder(out, scenes.settings())
+    assert str(caught.value) == (
+        f'{path} has the height -9999, which looks like no-data that the file does not declare: '
+        'declare it in every such file (rio edit-info --nodata=-9999.0 FILE), or give '
+        '--depth-range LOW HIGH if it is a height'
+    )
+    assert not out.exists()
+    prepare_folder(out, scenes.settings(cut=dict(depth_range=(-9999.0, 300.0))))
+    with rasterio.open(path, 'r+') as raster:
+        raster.nodata = NO_HEIGHT
+    prepare_folder(tmp_path / 'declared', scenes.settings())
 
 
 def test_colours_of_a_palette_are_listed_by_their_values(tmp_path):
