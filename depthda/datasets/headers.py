@@ -21,6 +21,9 @@ IMAGE_SUFFIXES = ('.png', '.jpg', '.jpeg', '.tif', '.tiff')
 # Reading waits for the disk, most of all for a network disk, so more threads than cores.
 _THREADS = 16
 _PNG_START = b'\x89PNG\r\n\x1a\n'
+_STARTS = {_PNG_START: 'PNG', b'\xff\xd8\xff': 'JPEG'}
+_STARTS |= dict.fromkeys((b'II*\0', b'MM\0*', b'II+\0', b'MM\0+'), 'TIFF')
+_EXIF_ORIENTATION = 0x0112
 _PNG_END = b'IEND\xaeB`\x82'
 _PNG_TAIL = 1024  # some writers append a few bytes after the end
 _JPEG_TAIL = 4096
@@ -57,6 +60,21 @@ def is_whole(path: str | os.PathLike) -> bool:
     with open(path, 'rb') as file:
         file.seek(-min(_JPEG_TAIL, file.seek(0, os.SEEK_END)), os.SEEK_END)
         return b'\xff\xd9' in file.read()
+
+
+def file_format(path: str | os.PathLike) -> str | None:
+    """PNG, JPEG or TIFF, by what the file begins with and not by its name; None: another."""
+    with open(path, 'rb') as file:
+        start = file.read(len(_PNG_START))
+    return next((name for begin, name in _STARTS.items() if start.startswith(begin)), None)
+
+
+def orientation(path: str | os.PathLike) -> int:
+    """The EXIF orientation of a JPEG; 1: upright, 5 and more: its sides are swapped."""
+    if os.path.splitext(path)[1].lower() not in ('.jpg', '.jpeg') or file_format(path) != 'JPEG':
+        return 1
+    with Image.open(path) as image:
+        return image.getexif().get(_EXIF_ORIENTATION, 1)
 
 
 def read_headers(paths: Iterable[str | os.PathLike]) -> list[Header | None]:

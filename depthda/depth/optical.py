@@ -13,11 +13,10 @@ import rasterio
 from PIL import Image, ImageOps
 from rasterio.errors import RasterioError
 
-from depthda.datasets.headers import read_headers
+from depthda.datasets.headers import orientation, read_headers
 from depthda.errors import UserError
 
 Size = tuple[int, int]  # height, width
-_EXIF_ORIENTATION = 0x0112
 _THREADS = 16
 
 
@@ -54,9 +53,9 @@ class OpticalReader:
                 )
             self._check_bands(path, header.bands)
         with ThreadPoolExecutor(_THREADS) as pool:
-            turned = pool.map(_is_turned, paths)
+            turned = pool.map(orientation, paths)
             return [
-                (h.width, h.height) if turn else (h.height, h.width)
+                (h.width, h.height) if turn >= 5 else (h.height, h.width)
                 for h, turn in zip(headers, turned, strict=True)
             ]
 
@@ -138,14 +137,6 @@ def _read_jpeg(path: Path) -> np.ndarray:
     # Pillow raises OSError for a file that broke off.
     except (SyntaxError, OSError) as error:
         raise _unreadable(path, error) from error
-
-
-def _is_turned(path: str | os.PathLike) -> bool:
-    """Whether EXIF swaps the sides of an image."""
-    if Path(path).suffix.lower() not in ('.jpg', '.jpeg'):
-        return False
-    with Image.open(path) as image:
-        return image.getexif().get(_EXIF_ORIENTATION, 1) >= 5
 
 
 def _unreadable(path: Path, reason: object) -> UserError:

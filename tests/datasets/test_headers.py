@@ -4,7 +4,7 @@ import pytest
 import rasterio
 from PIL import Image
 
-from depthda.datasets.headers import read_header, read_headers
+from depthda.datasets.headers import file_format, orientation, read_header, read_headers
 
 
 @pytest.mark.parametrize(
@@ -39,3 +39,17 @@ def test_broken_files_have_no_header(tmp_path):
     (tmp_path / 'empty.png').write_bytes(b'')
     names = ['half.png', 'page.png', 'page.tif', 'page.jpg', 'empty.png']
     assert read_headers(tmp_path / name for name in names) == [None] * 5
+
+
+def test_formats_are_told_by_content_and_jpegs_by_how_they_are_turned(tmp_path):
+    picture, exif = Image.new('RGB', (31, 17)), Image.Exif()
+    exif[0x0112] = 6
+    for name, kind in (('a.png', 'PNG'), ('b.jpg', 'JPEG'), ('c.tif', 'TIFF'), ('d.bmp', None)):
+        picture.save(tmp_path / name, exif=exif)
+        assert file_format(tmp_path / name) == kind
+        assert orientation(tmp_path / name) == (6 if kind == 'JPEG' else 1)
+    picture.save(tmp_path / 'e.jpg')
+    picture.save(tmp_path / 'f.jpg', format='PNG')
+    assert [orientation(tmp_path / name) for name in ('e.jpg', 'f.jpg')] == [1, 1]
+    (tmp_path / 'g.png').write_bytes(b'')
+    assert file_format(tmp_path / 'g.png') is None

@@ -11,12 +11,12 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from depthda.datasets.headers import MAX_BANDS, is_whole
+from depthda.datasets.headers import MAX_BANDS, file_format, is_whole, orientation
 from depthda.datasets.pairing import Source, pair_by_stem
 from depthda.datasets.preparation import splits as parting
 from depthda.datasets.preparation.class_list import IGNORED
 from depthda.datasets.preparation.folder_manifest import FolderManifest
-from depthda.datasets.preparation.folder_rows import Cut, height_range
+from depthda.datasets.preparation.folder_rows import BLENDED, Cut, height_range
 from depthda.datasets.preparation.folder_scene import (
     Grid,
     Scene,
@@ -212,11 +212,31 @@ def _with_range(
 def _look(scenes: Sequence[Scene], cut: Cut, progress: Progress) -> dict[str, Grid]:
     grids = {}
     for done, scene in enumerate(scenes, 1):
-        if broken := [path for path in scene.files.values() if not is_whole(path)]:
-            raise UserError(f'{broken[0]} is cut short, or no picture at all: write it again')
+        _check_files(scene)
         grids[scene.name] = find_grid(scene, cut)
         progress('headers', done, len(scenes))
     return grids
+
+
+def _check_files(scene: Scene) -> None:
+    """Refuse what cannot be read as what its name says, or may lie either way."""
+    for product, path in scene.files.items():
+        if is_whole(path):
+            continue
+        found, ending = file_format(path), path.suffix[1:].upper().replace('JPG', 'JPEG')
+        if found in (None, ending):
+            raise UserError(f'{path} is cut short, or no picture at all: write it again')
+        if product == 'labels' and found == 'JPEG':
+            raise UserError(f'{path} {BLENDED}')
+        raise UserError(
+            f'{path} holds a {found}, not a {ending}: rename it, or save it as {ending}'
+        )
+    if (turn := orientation(scene.image)) > 1:
+        raise UserError(
+            f'{scene.image} is turned by its EXIF orientation ({turn}), which some tools follow '
+            'and others do not: save it upright (mogrify -auto-orient FILE) and check that its '
+            'label and depth lie the same way'
+        )
 
 
 def _about_splits(grids: Mapping[str, Grid], splits: Mapping[str, str | None]) -> dict[str, int]:

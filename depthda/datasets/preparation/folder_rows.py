@@ -19,6 +19,8 @@ from depthda.wording import many
 
 Range = tuple[float, float]
 
+BLENDED = 'is JPEG, which blends labels: save it as PNG or TIFF'
+
 
 @dataclass(frozen=True)
 class Cut:
@@ -137,7 +139,7 @@ class LabelRows:
                 f'{raster.name} and {image.name} {fault}: a label has the grid of its image'
             )
         if raster.driver == 'JPEG':
-            raise UserError(f'{raster.name} is JPEG, which blends labels: save it as PNG or TIFF')
+            raise UserError(f'{raster.name} {BLENDED}')
         kind = np.dtype(raster.dtypes[0])
         found = f'{raster.name} has {many(raster.count, "band")} of {kind}'
         if self.classes.coloured and (raster.count not in (3, 4) or kind != np.uint8):

@@ -454,6 +454,46 @@ def test_a_picture_that_is_cut_short_is_refused(tmp_path, kind):
         prepare_folder(tmp_path / 'out', settings)
 
 
+def test_a_picture_of_another_format_than_its_name_is_named(tmp_path):
+    scenes, grey = Scenes(tmp_path, [(16, 16)]), np.zeros((16, 16), np.uint8)
+    settings = scenes.settings(depth=None)
+    path = tmp_path / 'mask/town_0.png'
+    for driver, fault in (
+        ('TIFF', 'holds a TIFF, not a PNG: rename it, or save it as PNG'),
+        ('JPEG', 'is JPEG, which blends labels: save it as PNG or TIFF'),
+        ('BMP', 'is cut short, or no picture at all: write it again'),
+    ):
+        Image.fromarray(grey).save(path, format=driver)
+        with pytest.raises(UserError) as caught:
+            prepare_folder(tmp_path / 'out', settings)
+        assert str(caught.value) == f'{path} {fault}'
+    assert not (tmp_path / 'out').exists()
+
+
+@pytest.mark.parametrize('turn', [3, 6])
+def test_a_jpeg_that_exif_turns_is_refused(tmp_path, turn):
+    exif = Image.Exif()
+    exif[0x0112] = turn
+    (tmp_path / 'rgb').mkdir()
+    path = tmp_path / 'rgb/town_0.jpg'
+    settings = Scenes(tmp_path / 'other', ()).settings(
+        images=tmp_path / 'rgb', labels=None, depth=None, image_suffix=None
+    )
+    picture = Image.new('RGB', (16, 16))
+    picture.save(path, exif=exif)
+    with pytest.raises(UserError) as caught:
+        prepare_folder(tmp_path / 'out', settings)
+    assert str(caught.value) == (
+        f'{path} is turned by its EXIF orientation ({turn}), which some tools follow and others do '
+        'not: save it upright (mogrify -auto-orient FILE) and check that its label and depth lie '
+        'the same way'
+    )
+    assert not (tmp_path / 'out').exists()
+    exif[0x0112] = 1
+    picture.save(path, exif=exif)
+    prepare_folder(tmp_path / 'out', settings)
+
+
 def test_images_of_one_ground_in_two_splits_are_told(tmp_path):
     scenes = Scenes(tmp_path)
     lists = {'train': ['town_0', 'town_2'], 'test': ['town_1']}
