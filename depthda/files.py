@@ -83,6 +83,23 @@ def remove_strays(folder: str | os.PathLike, name: str | None = None) -> None:
             (folder / entry).unlink(missing_ok=True)
 
 
+def walk(top: str | os.PathLike) -> Iterator[tuple[str, list[str], list[str]]]:
+    """``os.walk`` that follows links, but none that leads back to where it came from."""
+    top = os.fspath(top)
+    for folder, folders, names in os.walk(top, followlinks=True):
+        links = [each for each in folders if os.path.islink(os.path.join(folder, each))]
+        if links:
+            places = [folder]
+            while len(places[-1]) > len(top):
+                places.append(os.path.dirname(places[-1]))
+            behind = [os.path.join(os.path.realpath(place), '') for place in places]
+            for link in links:
+                target = os.path.join(os.path.realpath(os.path.join(folder, link)), '')
+                if any(place.startswith(target) for place in behind):
+                    folders.remove(link)
+        yield folder, folders, names
+
+
 def remove_empty(folder: str | os.PathLike) -> None:
     """Remove the empty folders below ``folder``, which itself stays."""
     for parent, folders, _ in os.walk(folder, topdown=False):

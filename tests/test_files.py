@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from depthda.errors import UserError
-from depthda.files import atomic_path, read_json, remove_strays, write_json
+from depthda.files import atomic_path, read_json, remove_strays, walk, write_json
 
 
 def test_a_file_appears_whole_or_not_at_all(tmp_path):
@@ -99,3 +99,23 @@ def test_json_that_is_damaged_is_named(tmp_path):
         path.write_bytes(content)
         with pytest.raises(UserError, match=r'manifest\.json is not readable as JSON \('):
             read_json(path)
+
+
+def test_links_are_followed_but_not_in_circles(tmp_path):
+    for name in ('set/a/x', 'set/b', 'elsewhere/deep'):
+        (tmp_path / name).mkdir(parents=True)
+    for link, target in (
+        ('set/out', 'elsewhere'),
+        ('set/twice', 'elsewhere'),
+        ('set/a/x/up', 'set'),
+        ('set/a/other', 'set/b'),
+        ('set/b/back', 'set/a'),
+        ('elsewhere/deep/home', 'set'),
+        ('set/b/all', '.'),
+    ):
+        (tmp_path / link).symlink_to(tmp_path / target)
+    found = [os.path.relpath(folder, tmp_path / 'set') for folder, _, _ in walk(tmp_path / 'set')]
+    assert sorted(found) == sorted(
+        ['.', 'a', 'a/x', 'a/other', 'b', 'b/back', 'b/back/x']
+        + [f'{link}{below}' for link in ('out', 'twice') for below in ('', '/deep')]
+    )

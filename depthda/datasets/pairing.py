@@ -1,12 +1,16 @@
 """Image, label and depth files paired by stem, and every fault of the pairing named."""
 
 import os
+import unicodedata
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
+from glob import escape, glob
+from itertools import combinations
 
 from depthda.datasets.headers import IMAGE_SUFFIXES, Header, read_headers
 from depthda.depth.storage import DEPTH_SUFFIXES, read_depth
 from depthda.errors import UserError
+from depthda.files import walk
 from depthda.wording import few, many
 
 _MENDS = {
@@ -29,23 +33,31 @@ class Source:
     folder: str
     suffix: str | None = None
 
-    def files(self) -> dict[str, str]:
-        """Paths by stem (with the sub-folder, without the suffix), sub-folders included."""
+    def files(self, others: Iterable[str] = ()) -> dict[str, str]:
+        """Paths by stem (with the sub-folder, without the suffix), sub-folders included.
+
+        Files that end with a suffix in ``others`` are left out: they are of another kind.
+        """
         if not os.path.isdir(self.folder):
             mend = f': {_MENDS[self.kind]}' if self.kind in _MENDS else ''
             state = 'is a file' if os.path.isfile(self.folder) else 'does not exist'
+            if os.path.islink(self.folder) and not os.path.exists(self.folder):
+                state = 'is a link that leads nowhere or to itself'
             raise UserError(f'the {self.kind} folder {self.folder} {state}{mend}')
         known = DEPTH_SUFFIXES if self.kind == 'depth map' else IMAGE_SUFFIXES
         suffixes = known if self.suffix is None else (self.suffix,)
+        foreign = tuple(suffix.lower() for suffix in others)
         found: dict[str, str] = {}
-        for folder, _, names in os.walk(self.folder, followlinks=True):
+        for folder, _, names in walk(self.folder):
             for name in names:
                 # Hidden files are an operating system's own (macOS zips are full of them).
                 suffix = next((s for s in suffixes if f'/{name}'.lower().endswith(s.lower())), None)
-                if suffix is None or name.startswith('.'):
+                if suffix is None or name.startswith('.') or f'/{name}'.lower().endswith(foreign):
                     continue
                 path = os.path.join(folder, name)
                 stem = f'/{os.path.relpath(path, self.folder)}'[: -len(suffix)].strip('/')
+                # macOS writes ü as two characters, others as one.
+                stem = unicodedata.normalize('NFC', stem)
                 if stem in found:
                     raise UserError(
                         f'{found[stem]} and {path} have the same stem: remove one of them'
@@ -73,27 +85,46 @@ def pair_by_stem(
     """
     if check not in ('full', 'names'):
         raise UserError(f"check={check!r} of the dataset is unknown: use 'full' or 'names'")
-    images = image.files()
+    sources = [source for source in (image, label, depth) if source is not None]
+    for one, other in combinations(sources, 2):
+        if os.path.realpath(one.folder) == os.path.realpath(other.folder) and (
+            one.suffix == other.suffix
+        ):
+            raise UserError(
+                f'{one.folder} is the folder of every {one.kind} and of every {other.kind}: give '
+                'each kind a folder or a suffix of its own'
+            )
+    images = image.files(_other_suffixes(image, sources))
     if not images:
         wanted = image.suffix or ', '.join(IMAGE_SUFFIXES)
         raise UserError(f'the image folder {image.folder} holds no image ({wanted})')
-    if absent := sorted(set(only or ()) - set(images)):
+    if only is not None:
+        only = {unicodedata.normalize('NFC', stem) for stem in only}
+    if absent := sorted((only or set()) - set(images)):
         raise UserError(
             f'the list names {many(len(absent), "image")} that {image.folder} does not hold '
             f'({_few(absent)}): correct the list or add the files'
         )
-    stems = sorted(images if only is None else set(only))
+    stems = sorted(images if only is None else only)
     samples = [{'image': images[stem]} for stem in stems]
-    for source in (label, depth):
-        if source is not None:
-            files = source.files()
-            _compare_names(image, source, images, files, stems)
-            for sample, stem in zip(samples, stems, strict=True):
-                sample[source.kind] = files[stem]
+    for source in sources[1:]:
+        files = source.files(_other_suffixes(source, sources))
+        _compare_names(image, source, images, files, stems)
+        for sample, stem in zip(samples, stems, strict=True):
+            sample[source.kind] = files[stem]
     if check == 'full':
-        others = [source for source in (label, depth) if source is not None]
-        _compare_headers(image, samples, others, image_fault)
+        _compare_headers(image, samples, sources[1:], image_fault)
     return samples
+
+
+def _other_suffixes(source: Source, sources: Iterable[Source]) -> list[str]:
+    """Longer suffixes of other kinds in the same folder: ``t0_mask.png`` is no image ``.png``."""
+    place, length = os.path.realpath(source.folder), len(source.suffix or '')
+    return [
+        other.suffix
+        for other in sources
+        if os.path.realpath(other.folder) == place and len(other.suffix or '') > length
+    ]
 
 
 def _compare_names(
@@ -102,12 +133,13 @@ def _compare_names(
     missing = [images[stem] for stem in stems if stem not in files]
     extra = [files[stem] for stem in sorted(set(files) - set(images))]
     others = f'it holds {many(len(extra), source.kind)} without an image ({_few(extra)})'
+    unread = _unread(source, [stem for stem in stems if stem not in files]) if not extra else ''
     if missing:
         verb = 'has' if len(missing) == 1 else 'have'
         raise UserError(
             f'{len(missing)} of {many(len(stems), "image")} in {image.folder} {verb} no '
             f'{source.kind} in {source.folder} ({_few(missing)})'
-            f'{f", and {others}" if extra else ""}: '
+            f'{f", and {others}" if extra else unread}: '
             f'{_MENDS[source.kind]}'
         )
     if extra:
@@ -115,6 +147,16 @@ def _compare_names(
             f'{source.folder} holds {many(len(extra), source.kind)} without an image in '
             f'{image.folder} ({_few(extra)}): remove them or add the images'
         )
+
+
+def _unread(source: Source, stems: Sequence[str]) -> str:
+    """That a missing file is there in a format that is not read."""
+    if source.suffix is None and stems:
+        found = sorted(glob(f'{escape(os.path.join(source.folder, stems[0]))}.*'))
+        if found:
+            read = 'PNG and TIFF' if source.kind == 'depth map' else 'PNG, JPEG and TIFF'
+            return f'; it holds {_name(found[0])}, and {read} are read'
+    return ''
 
 
 def _compare_headers(

@@ -9,6 +9,7 @@ from pathlib import Path
 from depthda.datasets.headers import IMAGE_SUFFIXES
 from depthda.depth.map_folder import MANIFEST
 from depthda.errors import UserError
+from depthda.files import walk
 
 # Folders of this project's data sets that hold pictures, but no images.
 _NOT_IMAGES = ('masks_png', 'labels', 'rdepth', 'dsm', 'ndsm')
@@ -73,7 +74,7 @@ def _images(path: Path) -> list[Path]:
 
 
 def _walk(top: Path) -> Iterator[Path]:
-    for folder, folders, names in os.walk(top, followlinks=True):
+    for folder, folders, names in walk(top):
         folders.sort()
         if MANIFEST in names:
             raise UserError(f'{folder} holds depth maps, not images: name the folders of images.')

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -38,6 +40,55 @@ def test_suffixes_of_its_own_leave_the_stem(write_png, tmp_path):
         Source('label', str(tmp_path / 'label'), '_label.png'),
     )
     assert [list(sample) for sample in samples] == [['image', 'label']]
+
+
+def test_one_folder_for_all_kinds_is_parted_by_the_longer_suffix(write_png, tmp_path):
+    for name in ('t0.png', 't1.png', 't0_mask.png', 't1_MASK.png', 't0_d.png', 't1_d.png'):
+        write_png(tmp_path / name, np.ones((4, 4), np.uint8))
+    for end in (None, '.png'):
+        label, depth = (Source('label', f'{tmp_path}/', '_mask.png'), '_d.png')
+        samples = pair_by_stem(
+            Source('image', str(tmp_path), end), label, Source('depth map', str(tmp_path), depth)
+        )
+        assert [{kind: Path(path).name for kind, path in each.items()} for each in samples] == [
+            {'image': 't0.png', 'label': 't0_mask.png', 'depth map': 't0_d.png'},
+            {'image': 't1.png', 'label': 't1_MASK.png', 'depth map': 't1_d.png'},
+        ]
+    same = fault([Source('image', str(tmp_path)), Source('label', str(tmp_path))])
+    assert same == (
+        f'{tmp_path} is the folder of every image and of every label: give each kind a folder or a '
+        'suffix of its own'
+    )
+
+
+def test_an_umlaut_pairs_however_it_is_written(write_png, tmp_path):
+    one, two = 'M\u00fcnchen', 'Mu\u0308nchen'
+    for path in (f'image/{one}.png', f'label/{two}.png'):
+        write_png(tmp_path / path, np.ones((4, 4), np.uint8))
+    sources = [Source(kind, str(tmp_path / kind)) for kind in ('image', 'label')]
+    for only in (None, [one], [two]):
+        (sample,) = pair_by_stem(*sources, only=only)
+        assert sample['label'].endswith(f'{two}.png')
+
+
+def test_a_format_that_is_not_read_is_named(folders, tmp_path):
+    masks = tmp_path / 'Train/Urban/masks_png'
+    for path in masks.iterdir():
+        path.rename(path.with_suffix('.bmp'))
+    assert (
+        f'have no label in {masks} (0.png, 1.png, 2.png, …); it holds 0.bmp, and PNG, JPEG and '
+        'TIFF are read: add an index mask' in fault(folders)
+    )
+
+
+def test_links_that_lead_back_or_nowhere(folders, tmp_path):
+    images = tmp_path / 'Train/Urban/images_png'
+    (images / 'again').symlink_to(images)
+    assert len(pair_by_stem(*folders)) == 5
+    (tmp_path / 'loop').symlink_to('loop')
+    assert fault([Source('image', f'{tmp_path}/loop')]) == (
+        f'the image folder {tmp_path}/loop is a link that leads nowhere or to itself'
+    )
 
 
 def test_hidden_and_foreign_files_are_no_files_of_the_set(folders, tmp_path):

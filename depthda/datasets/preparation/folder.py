@@ -130,7 +130,9 @@ def _check(out: Path, settings: Settings, workers: int) -> None:
     cut = settings.cut
     if settings.labels is not None and cut.classes is None:
         raise UserError('--labels needs --classes FILE, the list that says what they mean')
-    if cut.tile is not None and not (cut.tile >= 1 and 1 <= cut.stride <= cut.tile):
+    if cut.tile is not None and cut.tile < 1:
+        raise UserError(f'--tile {cut.tile}: a tile has a side of 1 pixel or more')
+    if cut.tile is not None and not 1 <= cut.stride <= cut.tile:
         raise UserError(
             f'tiles of {cut.tile} every {cut.stride} pixels: the stride has to be between 1 and '
             'the tile, or places would be left out'

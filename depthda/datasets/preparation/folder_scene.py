@@ -1,6 +1,7 @@
 """One image of somebody's own set, with its label and heights, cut into tiles or kept whole."""
 
 import os
+import unicodedata
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -67,7 +68,8 @@ def scene_name(path: str, suffix: str | None = None) -> str:
     elif end.lower() not in IMAGE_SUFFIXES:
         stem = path  # no ending: a name with a dot in it
     # A folder a scene (a/rgb.tif, a/dsm.tif) leaves the folder's name.
-    return stem.replace(os.sep, '/').rstrip('/_-. ') or 'image'
+    name = stem.replace(os.sep, '/').rstrip('/_-. ') or 'image'
+    return unicodedata.normalize('NFC', name)
 
 
 def find_grid(scene: Scene, cut: Cut) -> Grid:

@@ -14,6 +14,7 @@ from depthda.datasets.preparation.archives import (
     open_archive,
 )
 from depthda.errors import UserError
+from depthda.files import walk
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,7 @@ def list_files(sources: Sequence[str | os.PathLike]) -> list[SourceFile]:
 
 
 def _below(source: Path) -> Iterator[SourceFile]:
-    for folder, _, names in os.walk(source, followlinks=True):
+    for folder, _, names in walk(source):
         for name in names:
             path = Path(folder, name)
             if name.startswith('.') or not path.is_file():

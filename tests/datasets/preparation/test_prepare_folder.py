@@ -305,6 +305,7 @@ def test_values_of_no_class_and_blended_labels_are_refused(tmp_path):
     ('change', 'fault'),
     [
         (dict(cut=dict(classes=None)), '--labels needs --classes FILE'),
+        (dict(cut=dict(tile=0)), '--tile 0: a tile has a side of 1 pixel or more$'),
         (dict(cut=dict(stride=13)), 'tiles of 12 every 13 pixels'),
         (dict(cut=dict(tile=None)), '--stride is about tiles'),
         (dict(cut=dict(depth_range=(3.0, 1.0))), '--depth-range 3 1 is no range'),
