@@ -8,11 +8,13 @@ import struct
 import warnings
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 import rasterio
 from PIL import Image
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
+
+from depthda.errors import UserError
 
 # More than any optical sensor of these resolutions has.
 MAX_BANDS = 32
@@ -57,14 +59,14 @@ def is_whole(path: str | os.PathLike) -> bool:
         return read_header(path) is not None
     if suffix not in ('.jpg', '.jpeg'):
         return True
-    with open(path, 'rb') as file:
+    with _open(path) as file:
         file.seek(-min(_JPEG_TAIL, file.seek(0, os.SEEK_END)), os.SEEK_END)
         return b'\xff\xd9' in file.read()
 
 
 def file_format(path: str | os.PathLike) -> str | None:
     """PNG, JPEG or TIFF, by what the file begins with and not by its name; None: another."""
-    with open(path, 'rb') as file:
+    with _open(path) as file:
         start = file.read(len(_PNG_START))
     return next((name for begin, name in _STARTS.items() if start.startswith(begin)), None)
 
@@ -86,7 +88,7 @@ def read_headers(paths: Iterable[str | os.PathLike]) -> list[Header | None]:
 
 
 def _png(path: str | os.PathLike) -> Header | None:
-    with open(path, 'rb') as file:
+    with _open(path) as file:
         start = file.read(26)
         if len(start) < 26 or not start.startswith(_PNG_START):
             return None
@@ -118,5 +120,18 @@ def _other(path: str | os.PathLike) -> Header | None:
     except OSError as error:
         # Pillow's own, for a file of another format or one that broke off, has no number.
         if error.errno is not None:
-            raise
+            raise _closed(path, error) from error
         return None
+
+
+def _open(path: str | os.PathLike) -> BinaryIO:
+    try:
+        return open(path, 'rb')
+    except OSError as error:
+        raise _closed(path, error) from error
+
+
+def _closed(path: str | os.PathLike, error: OSError) -> UserError:
+    return UserError(
+        f'{path} cannot be opened ({error.strerror}): correct where it leads to, or its permissions'
+    )

@@ -4,7 +4,8 @@ import pytest
 import rasterio
 from PIL import Image
 
-from depthda.datasets.headers import file_format, orientation, read_header, read_headers
+from depthda.datasets.headers import file_format, is_whole, orientation, read_header, read_headers
+from depthda.errors import UserError
 
 
 @pytest.mark.parametrize(
@@ -53,3 +54,11 @@ def test_formats_are_told_by_content_and_jpegs_by_how_they_are_turned(tmp_path):
     assert [orientation(tmp_path / name) for name in ('e.jpg', 'f.jpg')] == [1, 1]
     (tmp_path / 'g.png').write_bytes(b'')
     assert file_format(tmp_path / 'g.png') is None
+
+
+def test_a_link_that_leads_nowhere_is_named(tmp_path):
+    for name, target in (('a.png', 'gone.png'), ('b.jpg', 'b.jpg')):
+        (tmp_path / name).symlink_to(target)
+        for read in (read_header, is_whole, file_format):
+            with pytest.raises(UserError, match=rf'{name} cannot be opened \(.*\): correct'):
+                read(tmp_path / name)
