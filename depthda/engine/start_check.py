@@ -59,7 +59,7 @@ def check_config(cfg: Config, start: Start) -> list[str]:
         check_pretrained(cfg)
     with build_mistakes(cfg):
         check_test_set(cfg)
-    lines = [*data_warnings(cfg), *tile_warnings(cfg)]
+        lines = [*data_warnings(cfg), *tile_warnings(cfg)]
     if start.checkpoint and not start.resumed:
         lines.append(class_warning(cfg, start.checkpoint))
     # Last, where it is seen best: a run that was to be resumed and begins anew.
