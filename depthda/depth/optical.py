@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -17,8 +16,6 @@ from depthda.datasets.headers import read_headers
 from depthda.errors import UserError
 
 Size = tuple[int, int]  # height, width
-_EXIF_ORIENTATION = 0x0112
-_THREADS = 16
 
 
 @dataclass(frozen=True)
@@ -53,12 +50,7 @@ class OpticalReader:
                     'replace or remove it.'
                 )
             self._check_bands(path, header.bands)
-        with ThreadPoolExecutor(_THREADS) as pool:
-            turned = pool.map(_is_turned, paths)
-            return [
-                (h.width, h.height) if turn else (h.height, h.width)
-                for h, turn in zip(headers, turned, strict=True)
-            ]
+        return [(header.height, header.width) for header in headers]
 
     def read(self, path: str | os.PathLike) -> tuple[np.ndarray, np.ndarray | None]:
         """The image and where it has data, H×W; None: everywhere.
@@ -138,14 +130,6 @@ def _read_jpeg(path: Path) -> np.ndarray:
     # Pillow raises OSError for a file that broke off.
     except (SyntaxError, OSError) as error:
         raise _unreadable(path, error) from error
-
-
-def _is_turned(path: str | os.PathLike) -> bool:
-    """Whether EXIF swaps the sides of an image."""
-    if Path(path).suffix.lower() not in ('.jpg', '.jpeg'):
-        return False
-    with Image.open(path) as image:
-        return image.getexif().get(_EXIF_ORIENTATION, 1) >= 5
 
 
 def _unreadable(path: Path, reason: object) -> UserError:

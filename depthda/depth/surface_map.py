@@ -22,6 +22,7 @@ _TYPICAL = (-9999.0, -99999.0, -32767.0, -32768.0, 9999.0, 99999.0, 32767.0, 655
 _TYPICAL += (float(np.finfo(np.float32).min), float(np.finfo(np.float32).max))
 # A lowest height so much farther below the median than 99 of 100 are above it is no terrain.
 _FAR, _FAR_AT_LEAST = 10, 100
+_RELIEF = 655  # codes, 1 % of the range: a map that spans no more is flat
 
 
 @dataclass(frozen=True)
@@ -102,8 +103,9 @@ class Tally:
             self._codes = [*self._codes, int(seen.min()), int(seen.max())]
 
     def counts(self) -> dict[str, object]:
-        """The sums; whether all codes are one; a height that looks like no-data, or None."""
-        relief = bool(self._codes) and min(self._codes) < max(self._codes)
+        """The sums; whether the codes differ enough; a height that looks like no-data, or None."""
+        spread = max(self._codes) - min(self._codes) if self._codes else 0
+        relief = spread > _RELIEF
         return {**self._sums, 'relief': relief, 'suspect': self._suspect()}
 
     def _suspect(self) -> float | None:
