@@ -56,13 +56,6 @@ def check_file(path: str | os.PathLike) -> None:
         raise UserError(f'{path} is a folder: name a file, {Path(path) / "NAME"}')
 
 
-def check_folder(path: str | os.PathLike, option: str) -> None:
-    """Refuse a file, or a place below one, where files are to be written."""
-    there = next(each for each in (Path(path), *Path(path).absolute().parents) if each.exists())
-    if not there.is_dir():
-        raise UserError(f'{option} {path}: {there} is a file: give a folder')
-
-
 def _full(error: OSError, path: Path, written: int, size: int | None) -> UserError:
     free = shutil.disk_usage(path.parent).free + written
     state = f'{free / 1e6:.1f} MB are free'

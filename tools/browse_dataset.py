@@ -41,15 +41,15 @@ def run(args) -> None:
     from pathlib import Path
 
     from depthda.engine.launch import load_config
+    from depthda.engine.prepare import check_folder
     from depthda.errors import UserError
     from depthda.experiments.browse import deal, draw_sheets, open_source
-    from depthda.files import check_folder
 
     if args.number < 1 or args.repeat < 1:
         raise UserError(f'--number {args.number} --repeat {args.repeat}: both must be at least 1.')
     name = Path(args.config).stem
     out = args.out or f'work_dirs/browse/{name}'
-    check_folder(out, '--out')
+    check_folder('--out', out)
     cfg = load_config(args.config, args.cfg_options)
     source = open_source(cfg, name, args.split)
     samples = list(deal(source, args.number, args.repeat, args.seed))

@@ -52,6 +52,7 @@ def run(args) -> int:
     from depthda.engine.band_check import check_bands
     from depthda.engine.data_check import check_classes, data_warnings
     from depthda.engine.launch import load_config
+    from depthda.engine.prepare import check_folder
     from depthda.experiments.browse import deal, draw_sheets, open_source
     from depthda.experiments.dataset_report import (
         band_statistics,
@@ -62,11 +63,10 @@ def run(args) -> int:
         histogram,
         histogram_table,
     )
-    from depthda.files import check_folder
 
     name = Path(args.config).stem
     out = Path(args.out or f'work_dirs/check/{name}')
-    check_folder(out, '--out')
+    check_folder('--out', str(out))
     cfg = load_config(args.config, args.cfg_options)
     check_classes(cfg)
     check_bands(cfg)

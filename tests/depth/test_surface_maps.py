@@ -271,7 +271,9 @@ def test_a_set_without_heights_or_with_one_height(tmp_path):
     done = run(tmp_path / 'flat', tmp_path / 'b')
     assert done.range['low'] == done.range['high'] == 7 and not done.maps['0']['relief']
     assert (codes(tmp_path / 'b', '0') == 32768).all()
-    said = 'warning: 1 of 1 maps are flat, below 1 % of the range (0): check the files, and whether '
+    said = (
+        'warning: 1 of 1 maps are flat, below 1 % of the range (0): check the files, and whether '
+    )
     assert said + 'all are in the same unit' in describe(done, 'b')
 
 
@@ -279,7 +281,9 @@ def test_a_file_in_another_unit_is_told(tmp_path):
     write_surface(tmp_path / 'dsm/m.tif', hills(0))
     write_surface(tmp_path / 'dsm/mm.tif', hills(1) * 1000)
     done = run(tmp_path / 'dsm', tmp_path / 'out')
-    said = 'warning: 1 of 2 maps are flat, below 1 % of the range (m): check the files, and whether '
+    said = (
+        'warning: 1 of 2 maps are flat, below 1 % of the range (m): check the files, and whether '
+    )
     assert said + 'all are in the same unit' in describe(done, 'out')
 
 

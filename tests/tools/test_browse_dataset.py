@@ -60,7 +60,7 @@ def test_a_pair_is_shown_as_its_two_images(run, sample):
         ),
         (
             (CONFIG, '--out', __file__),
-            f'error: --out {__file__}: {__file__} is a file: give a folder',
+            f'error: --out {__file__} is a file: give a folder.',
         ),
         ((CONFIG, '--number', '0'), 'error: --number 0 --repeat 1: both must be at least 1.'),
         (

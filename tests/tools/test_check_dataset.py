@@ -188,12 +188,15 @@ def test_copies_under_other_names_are_found(check, data):
 
 
 def test_a_file_as_out_is_refused_first(check, tmp_path):
-    (tmp_path / 'file').write_text('mine')
-    for out in (tmp_path / 'file', tmp_path / 'file/below'):
+    file = tmp_path / 'file'
+    file.write_text('mine')
+    for out, sentence in (
+        (file, f'{file} is a file'),
+        (file / 'a', f'{file}/a cannot be made, for {file} is a file'),
+    ):
         status, said, err = check(out=out, config='none.py')
-        sentence = f'error: --out {out}: {tmp_path / "file"} is a file: give a folder\n'
-        assert (status, said, err) == (2, '', sentence)
-    assert (tmp_path / 'file').read_text() == 'mine'
+        assert (status, said, err) == (2, '', f'error: --out {sentence}: give a folder.\n')
+    assert file.read_text() == 'mine'
 
 
 def test_pairs_are_checked_part_by_part(check, data):
