@@ -2,6 +2,7 @@
 
 import argparse
 import atexit
+import errno
 import os
 import signal
 import sys
@@ -16,6 +17,8 @@ from depthda.errors import UserError, interrupt_in
 from depthda.files import DISK_FULL
 
 _MISTAKE = 'UserError: '
+# What a path has that an option or a config names, and hardly ever one that a bug has made up.
+_UNUSABLE = (errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EROFS, errno.ENAMETOOLONG, errno.ELOOP)
 _IMPATIENCE = 2.0  # seconds in which a repeated signal is the same one
 
 
@@ -30,6 +33,12 @@ def user_errors() -> Iterator[None]:
         _print_last(f'error: {sentence}')
         sys.exit(2)
     except OSError as error:
+        if error.errno in _UNUSABLE and error.filename:
+            _print_last(
+                f'error: {error.filename} cannot be read or written ({error.strerror}): name '
+                'another file or folder'
+            )
+            sys.exit(2)
         if error.errno not in DISK_FULL:
             raise
         file = f' {error.filename}' if error.filename else ''

@@ -43,6 +43,21 @@ def test_a_full_disk_is_one_line_wherever_it_is_met(capfd):
         pass
 
 
+def test_a_path_that_cannot_be_used_is_one_line(capsys, tmp_path):
+    (tmp_path / 'file').touch()
+    long = 'x' * 300
+    for path, reason in ((tmp_path / 'file/a', 'Not a directory'), (long, 'File name too long')):
+        with pytest.raises(SystemExit) as stopped, user_errors(), open(path, 'w'):
+            pass
+        assert stopped.value.code == 2
+        assert capsys.readouterr().err == (
+            f'error: {path} cannot be read or written ({reason}): name another file or folder\n'
+        )
+    # Without a file it may be anything.
+    with pytest.raises(PermissionError), user_errors():
+        raise PermissionError(13, 'Permission denied')
+
+
 def test_a_bug_keeps_its_traceback():
     with pytest.raises(KeyError), user_errors():
         raise KeyError('x')

@@ -41,16 +41,18 @@ def run(args) -> None:
     from pathlib import Path
 
     from depthda.engine.launch import load_config
+    from depthda.engine.prepare import check_folder
     from depthda.errors import UserError
     from depthda.experiments.browse import deal, draw_sheets, open_source
 
     if args.number < 1 or args.repeat < 1:
         raise UserError(f'--number {args.number} --repeat {args.repeat}: both must be at least 1.')
-    cfg = load_config(args.config, args.cfg_options)
     name = Path(args.config).stem
+    out = args.out or f'work_dirs/browse/{name}'
+    check_folder('--out', out)
+    cfg = load_config(args.config, args.cfg_options)
     source = open_source(cfg, name, args.split)
     samples = list(deal(source, args.number, args.repeat, args.seed))
-    out = args.out or f'work_dirs/browse/{name}'
     for path in draw_sheets(out, source, samples, args.split):
         print(path)
 

@@ -1,8 +1,9 @@
 """Is the data of a config fit for training? Reads every sample and says what speaks against it.
 
 Pairing and sizes, unreadable files, label values that are no class, empty, constant or upside-down
-depth maps, classes that never occur, test images among the training images; with a table and a
-picture of the classes per domain, and sheets of samples. Exit status: 0 fit, 1 not, 2 a mistake.
+depth maps, classes that never occur, validation and test images among the training images (also
+copies under other names); with a table and a picture of the classes per domain, and sheets of
+samples. Exit status: 0 fit, 1 not, 2 a mistake.
 """
 
 import sys
@@ -51,34 +52,38 @@ def run(args) -> int:
     from depthda.engine.band_check import check_bands
     from depthda.engine.data_check import check_classes, data_warnings
     from depthda.engine.launch import load_config
+    from depthda.engine.prepare import check_folder
     from depthda.experiments.browse import deal, draw_sheets, open_source
     from depthda.experiments.dataset_report import (
         band_statistics,
         check_sets,
+        copies_in,
         describe,
         draw_histogram,
         histogram,
         histogram_table,
     )
 
+    name = Path(args.config).stem
+    out = Path(args.out or f'work_dirs/check/{name}')
+    check_folder('--out', str(out))
     cfg = load_config(args.config, args.cfg_options)
     check_classes(cfg)
     check_bands(cfg)
-    name = Path(args.config).stem
     with progress_bars() as show:
         checked = check_sets(cfg, args.split, args.fast, args.workers, show)
     console = Console(width=None, highlight=False, soft_wrap=True)
-    serious = 0
     for each in checked:
         console.print(describe(each), markup=False)
         if line := band_statistics(each):
             console.print(f'  {line}', markup=False)
         for finding in each.findings:
-            serious += finding.serious
-            console.print(f'  {"✗" if finding.serious else "!"} {finding.text}', markup=False)
-    for line in data_warnings(cfg):
-        console.print(f'! {line}', markup=False)
-    out = Path(args.out or f'work_dirs/check/{name}')
+            console.print(f'  {finding}', markup=False)
+    copies = copies_in(checked)
+    for line in (*copies, *(f'! {warning}' for warning in data_warnings(cfg))):
+        console.print(str(line), markup=False)
+    findings = [*copies, *(finding for each in checked for finding in each.findings)]
+    serious = any(finding.serious for finding in findings)
     if shares := histogram(checked):
         console.print(histogram_table(shares))
         draw_histogram(out / 'classes.png', shares)

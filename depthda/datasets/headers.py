@@ -29,11 +29,12 @@ _EXIF_ORIENTATION = 0x0112
 _PNG_END = b'IEND\xaeB`\x82'
 _PNG_TAIL = 1024  # some writers append a few bytes after the end
 _JPEG_TAIL = 4096
+_ORIENTATION = 0x0112  # of EXIF; from 5 on, the sides of a JPEG are swapped when it is read
 _PNG_BANDS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # by colour type; a palette (3) is an index
 
 
 class Header(NamedTuple):
-    """What the header of an image file says."""
+    """What the header of an image file says; of a JPEG, the size after EXIF has turned it."""
 
     width: int
     height: int
@@ -114,7 +115,9 @@ def _tiff(path: str | os.PathLike) -> Header | None:
 def _other(path: str | os.PathLike) -> Header | None:
     try:
         with Image.open(path) as image:
-            return Header(*image.size, len(image.getbands()))
+            swapped = image.getexif().get(_ORIENTATION, 1) >= 5
+            size = image.size[::-1] if swapped else image.size
+            return Header(*size, len(image.getbands()))
     except SyntaxError:
         return None
     except OSError as error:

@@ -1,12 +1,17 @@
-"""Images that the loader of a pipeline would alter without a word: bands left out, bits cut off."""
+"""Images that the loader of a pipeline would alter without a word, and files that it cannot decode.
 
-from collections.abc import Callable, Iterable
+What would be altered: bands are left out, bits are cut off.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 
 import mmcv.transforms as mmcv_transforms
 
 from depthda.datasets.headers import Header
 from depthda.datasets.transforms.load_depth import LoadDepth
 from depthda.datasets.transforms.load_multiband_image import LoadMultibandImage
+from depthda.errors import UserError
 
 Fault = tuple[str, str]  # what is wrong, what to do
 
@@ -22,6 +27,26 @@ def image_check(transforms: Iterable[Callable]) -> Callable[[Header], Fault | No
     if isinstance(loader, mmcv_transforms.LoadImageFromFile) and loader.color_type == 'color':
         return _altered
     return lambda header: None
+
+
+@contextmanager
+def named_if_damaged(sample: Mapping) -> Iterator[None]:
+    """Name the image or label of ``sample`` that the loaders of mmcv and mmseg cannot decode."""
+    try:
+        yield
+    except AssertionError as error:
+        if not str(error).startswith('failed to load image'):
+            raise
+        raise _damaged(sample['img_path']) from error
+    except OSError as error:
+        # Pillow's own errors have no number, and labels alone are read with Pillow.
+        if error.errno is not None or not sample.get('seg_map_path'):
+            raise
+        raise _damaged(sample['seg_map_path']) from error
+
+
+def _damaged(path: str) -> UserError:
+    return UserError(f'{path} cannot be decoded (damaged): write or download it again')
 
 
 def _other_bands(header: Header, expected: int) -> Fault | None:

@@ -1,5 +1,6 @@
 """Every sample of a data set looked at: labels, depth, and what the pipeline makes of it."""
 
+import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from depthda.datasets.image_check import named_if_damaged
 from depthda.datasets.rgbd import RGBDSegDataset
 from depthda.datasets.transforms.load_depth import LoadDepth
 from depthda.engine.randomness import SampleKey, derive_seed
@@ -42,8 +44,9 @@ class SampleFacts:
         pixels: Of each class; None where the pipeline loads no label.
         ignored: Pixels that are of none.
         bands: Mean and mean square of each optical band, red, green and blue first.
-        odd: Label values that are no class.
+        odd: Label values that are no class, as they are on disk.
         depth: None for a set without depth.
+        digest: Stands for the pixels of the optical bands: equal for equal images.
         fault: Why the sample could not be read, or what its pipeline makes of it.
     """
 
@@ -55,6 +58,7 @@ class SampleFacts:
     bands: np.ndarray | None = None
     odd: tuple[int, ...] = ()
     depth: DepthFacts | None = None
+    digest: bytes | None = None
     fault: str | None = field(default=None)
 
 
@@ -102,9 +106,10 @@ def look(dataset: RGBDSegDataset, index: int) -> SampleFacts:
         return SampleFacts(**place, size=(0, 0), fault=_sentence(error))
     optical = loaded['img'][..., : loaded['optical_bands']]
     facts: dict[str, Any] = dict(size=optical.shape[:2], bands=_moments(optical))
+    facts['digest'] = _digest(optical)
     labels = loaded.get('gt_seg_map')
     if labels is not None:
-        facts |= _count(labels, len(classes), dataset.ignore_index)
+        facts |= _count(labels, len(classes), dataset)
     if dataset.has_depth and loaded['img'].shape[2] > loaded['optical_bands']:
         raised = [n for n, name in enumerate(classes) if name.lower() in RAISED]
         facts['depth'] = _depth_facts(loaded['img'][..., -1], labels, raised, dataset.ignore_index)
@@ -115,11 +120,17 @@ def _load(dataset: RGBDSegDataset, info: dict) -> dict:
     """The whole sample, before anything is cropped or turned."""
     steps = dataset.pipeline.transforms
     loaders = [step for step in steps if type(step).__name__.startswith('Load')]
-    for step in loaders:
-        info = step(info)
+    with named_if_damaged(info):
+        for step in loaders:
+            info = step(info)
     if not any(isinstance(step, LoadDepth) for step in loaders):
         info = LoadDepth(optical_bands=np.atleast_3d(info['img']).shape[2])(info)
     return info
+
+
+def _digest(optical: np.ndarray) -> bytes:
+    content = str(optical.shape).encode() + np.ascontiguousarray(optical).tobytes()
+    return hashlib.blake2b(content, digest_size=16).digest()
 
 
 def _moments(optical: np.ndarray) -> np.ndarray:
@@ -129,13 +140,14 @@ def _moments(optical: np.ndarray) -> np.ndarray:
     return np.stack([values.mean((0, 1)), (values**2).mean((0, 1))])
 
 
-def _count(labels: np.ndarray, classes: int, ignored: int) -> dict[str, Any]:
+def _count(labels: np.ndarray, classes: int, dataset: RGBDSegDataset) -> dict[str, Any]:
+    ignored, shift = dataset.ignore_index, int(dataset.reduce_zero_label)
     numbers = np.bincount(labels.ravel(), minlength=256)
     odd = [value for value in np.flatnonzero(numbers) if value >= classes and value != ignored]
     return dict(
         pixels=numbers[:classes],
         ignored=int(numbers[ignored]),
-        odd=tuple(int(value) for value in odd),
+        odd=tuple(int(value) + shift for value in odd),
     )
 
 

@@ -10,7 +10,7 @@ from mmengine.dataset import Compose
 from mmseg.datasets import BaseSegDataset
 from mmseg.registry import DATASETS
 
-from depthda.datasets.image_check import image_check
+from depthda.datasets.image_check import image_check, named_if_damaged
 from depthda.datasets.pairing import Source, pair_by_stem
 from depthda.datasets.pipeline_check import check_pipeline
 from depthda.engine.randomness import seeded
@@ -139,6 +139,11 @@ class RGBDSegDataset(BaseSegDataset):
             sample = super().__getitem__(idx)
         self._check_labels(sample)
         return sample
+
+    def prepare_data(self, idx: int) -> dict:
+        info = self.get_data_info(idx)
+        with named_if_damaged(info):
+            return self.pipeline(info)
 
     def _check_labels(self, sample: dict) -> None:
         """Refuse a value that is no class: the loss would read past its weights, or crash a GPU."""

@@ -1,14 +1,17 @@
 """Is a data set fit for training? What speaks against it, from the facts of its samples."""
 
-from collections.abc import Sequence
+import os
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from depthda.datasets.inspection import SampleFacts
-from depthda.wording import many
+from depthda.wording import few, many
 
 _FEW_MAPS = 0.1  # a larger share of useless depth maps is no accident
+_FEW_COPIES = 0.1  # the same for copies: a few tiles without data are often equal
 _ENOUGH = 5  # maps that tell their polarity
 _TURNED = -0.2  # standard deviations
 
@@ -20,6 +23,9 @@ class Finding:
     serious: bool
     text: str
 
+    def __str__(self) -> str:
+        return f'{"✗" if self.serious else "!"} {self.text}'
+
 
 def judge(samples: Sequence[SampleFacts], classes: Sequence[str]) -> list[Finding]:
     """Everything that speaks against a set, the serious first."""
@@ -27,12 +33,52 @@ def judge(samples: Sequence[SampleFacts], classes: Sequence[str]) -> list[Findin
     return sorted(found, key=lambda finding: not finding.serious)
 
 
+def find_copies(splits: Mapping[str, Sequence[SampleFacts]]) -> list[Finding]:
+    """Equal images in different files, within each split, and in training and another split.
+
+    One file in two splits is for :func:`depthda.engine.data_check.data_warnings` to report.
+    """
+    files = {name: _files_by_digest(samples) for name, samples in splits.items()}
+    found = []
+    for name, own in files.items():
+        equal = [sorted(paths) for paths in own.values() if len(paths) > 1]
+        pairs = [(path, paths[0]) for paths in equal for path in paths[1:]]
+        found += _copies(name, own, pairs, 'one another', 'keep one file of each image')
+        if name == 'train':
+            continue
+        trained = files.get('train', {})
+        shared = [(own[each] - trained[each], min(trained[each])) for each in own.keys() & trained]
+        pairs = sorted((path, first) for paths, first in shared for path in paths)
+        found += _copies(name, own, pairs, 'training images', 'take them out of one of the two')
+    return sorted(found, key=lambda finding: not finding.serious)
+
+
+def _files_by_digest(samples: Sequence[SampleFacts]) -> dict[bytes, set[str]]:
+    files = defaultdict(set)
+    for sample in samples:
+        if sample.digest is not None:
+            files[sample.digest].add(os.path.realpath(sample.path))
+    return dict(files)
+
+
+def _copies(
+    name: str, files: Mapping[bytes, set[str]], pairs: list[tuple[str, str]], of: str, cure: str
+) -> list[Finding]:
+    if not pairs:
+        return []
+    total = sum(map(len, files.values()))
+    shown = few(f'{copy} = {original}' for copy, original in pairs)
+    text = f'{name}: {many(len(pairs), "copy", "copies")} of {of} among {many(total, "image")}'
+    return [Finding(len(pairs) > _FEW_COPIES * total, f'{text} ({shown}): {cure}')]
+
+
 def _unreadable(samples: Sequence[SampleFacts]) -> list[Finding]:
     broken = [sample for sample in samples if sample.fault]
     if not broken:
         return []
-    text = f'{many(len(broken), "sample")} cannot be used: {broken[0].path}: {broken[0].fault}'
-    return [Finding(True, text)]
+    path, fault = broken[0].path, broken[0].fault
+    first = fault if path in fault else f'{path}: {fault}'
+    return [Finding(True, f'{many(len(broken), "sample")} cannot be used: {first}')]
 
 
 def _labels(samples: Sequence[SampleFacts], classes: Sequence[str]) -> list[Finding]:

@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -13,11 +12,10 @@ import rasterio
 from PIL import Image, ImageOps
 from rasterio.errors import RasterioError
 
-from depthda.datasets.headers import orientation, read_headers
+from depthda.datasets.headers import read_headers
 from depthda.errors import UserError
 
 Size = tuple[int, int]  # height, width
-_THREADS = 16
 
 
 @dataclass(frozen=True)
@@ -52,12 +50,7 @@ class OpticalReader:
                     'replace or remove it.'
                 )
             self._check_bands(path, header.bands)
-        with ThreadPoolExecutor(_THREADS) as pool:
-            turned = pool.map(orientation, paths)
-            return [
-                (h.width, h.height) if turn >= 5 else (h.height, h.width)
-                for h, turn in zip(headers, turned, strict=True)
-            ]
+        return [(header.height, header.width) for header in headers]
 
     def read(self, path: str | os.PathLike) -> tuple[np.ndarray, np.ndarray | None]:
         """The image and where it has data, H×W; None: everywhere.

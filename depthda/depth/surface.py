@@ -95,13 +95,23 @@ class Surface:
             terrain = level if self.terrain is not None else None
             yield Relief(raw, np.maximum(above, 0), valid, below, terrain)
 
-    def _half(self, grid: Grid) -> tuple[int, int] | None:
-        """Half the window of the opening, in rows and columns; None: there is none."""
+    def is_smaller_than_window(self, grid: Grid) -> bool:
+        """Whether the window of the opening is larger than the raster, so that hills go as well."""
+        sides = self._window(grid)
+        return sides is not None and (sides[0] > grid.height or sides[1] > grid.width)
+
+    def _window(self, grid: Grid) -> tuple[float, float] | None:
+        """The window of the opening, in rows and columns; None: there is none."""
         if self.window_pixels is not None:
-            sides = (self.window_pixels, self.window_pixels)
-        elif self.window is not None:
-            sides = tuple(self.window / metres for metres in _pixel(self.path, grid))
-        else:
+            return self.window_pixels, self.window_pixels
+        if self.window is not None:
+            return tuple(self.window / metres for metres in _pixel(self.path, grid))
+        return None
+
+    def _half(self, grid: Grid) -> tuple[int, int] | None:
+        """Half the window, in rows and columns."""
+        sides = self._window(grid)
+        if sides is None:
             return None
         if min(sides) < 3:
             raise UserError(

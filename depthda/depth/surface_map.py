@@ -18,6 +18,7 @@ from depthda.files import atomic_path
 Range = tuple[float, float]
 
 _ROWS = 64  # normalised at once: in double precision they take four times the room
+_RELIEF = 655  # codes, 1 % of the range: a map that spans no more is flat
 
 
 @dataclass(frozen=True)
@@ -98,8 +99,9 @@ class Tally:
             self._codes = [*self._codes, int(seen.min()), int(seen.max())]
 
     def counts(self) -> dict[str, object]:
-        """The sums; whether all codes are one; a height that looks like no-data, or None."""
-        relief = bool(self._codes) and min(self._codes) < max(self._codes)
+        """The sums; whether the codes differ enough; a height that looks like no-data, or None."""
+        spread = max(self._codes) - min(self._codes) if self._codes else 0
+        relief = spread > _RELIEF
         return {**self._sums, 'relief': relief, 'suspect': self._suspect()}
 
     def _suspect(self) -> float | None:

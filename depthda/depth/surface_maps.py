@@ -56,11 +56,15 @@ class Settings:
 
 
 class Done(NamedTuple):
-    """What a run has made: entries of the manifest by name, the range, how many maps are new."""
+    """What a run has made: entries of the manifest by name, the range, how many maps are new.
+
+    ``small`` names the surface models that are smaller than the window of the opening.
+    """
 
     maps: dict[str, dict[str, Any]]
     range: dict[str, Any]
     written: int
+    small: list[str]
 
 
 def map_surfaces(
@@ -111,7 +115,9 @@ def _run(jobs: list[SurfaceJob], out: Path, settings: Settings, crew: '_Crew') -
     ]
     for _ in crew.each('maps', lambda task: write_map(*task, recipe), range(len(left)), left):
         pass
-    return Done(folder.finish(), folder.range, len(left))
+    several = zip(jobs, surfaces, grids, strict=True)
+    small = [job.name for job, each, grid in several if each.is_smaller_than_window(grid)]
+    return Done(folder.finish(), folder.range, len(left), small)
 
 
 def _look(surface: Surface) -> tuple[Grid, dict[str, object]]:

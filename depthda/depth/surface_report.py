@@ -18,8 +18,19 @@ def describe(done: Done, out: str | Path, filled: bool = False) -> list[str]:
         *_shares(maps, filled),
     ]
     flat = [name for name, each in maps.items() if not each['relief']]
-    if flat:
+    if 2 * len(flat) >= len(maps):
+        lines.append(
+            f'warning: {len(flat)} of {len(maps)} maps are flat, below 1 % of the range '
+            f'({_names(flat)}): check the '
+            'files, and whether all are in the same unit'
+        )
+    elif flat:
         lines.append(f'without relief: {_names(flat)}')
+    if done.small:
+        lines.append(
+            f'warning: the window is larger than the picture in {_names(done.small)}, so hills are '
+            'subtracted as well: give a smaller window, or larger pictures'
+        )
     known = _sum(maps, 'pixels') - _sum(maps, 'no_height')
     if 2 * (_sum(maps, 'clipped_low') + _sum(maps, 'clipped_high')) > known:
         lines.append('warning: most heights are outside the range, and clipped: choose another')

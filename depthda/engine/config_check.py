@@ -8,9 +8,15 @@ from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config
+from mmengine.hooks import Hook
+from mmengine.runner.checkpoint import (
+    get_deprecated_model_names,
+    get_external_models,
+    get_mmcls_models,
+)
 from mmseg.registry import MODELS, OPTIM_WRAPPER_CONSTRUCTORS, OPTIMIZERS
 
-from depthda.engine.build_mistakes import unknown
+from depthda.engine.build_mistakes import nearest, unknown
 from depthda.engine.overrides import READ, read_nodes, sentence_of_uses
 from depthda.errors import UserError
 
@@ -24,6 +30,12 @@ _PACKAGES = {
     'NeptuneVisBackend': ('neptune',),
     'DVCLiveVisBackend': ('dvclive',),
     'AimVisBackend': ('aim',),
+}
+
+# What mmengine knows the weights of, by the beginning of a checkpoint's name.
+_MODELS = {
+    'open-mmlab': lambda: get_external_models() | get_deprecated_model_names(),
+    'mmcls': get_mmcls_models,
 }
 
 
@@ -202,7 +214,7 @@ def check_layers(cfg: Config) -> None:
 
 
 def check_pretrained(cfg: Config) -> None:
-    """Refuse a file of pretrained weights that does not exist."""
+    """Refuse a file of pretrained weights that does not exist, and a name that mmengine lacks."""
     for key, value in read_nodes({'model': cfg.get('model')}):
         if not isinstance(value, dict) or value.get('type') != 'Pretrained':
             continue
@@ -211,4 +223,24 @@ def check_pretrained(cfg: Config) -> None:
             raise UserError(
                 f'{key}.checkpoint: there is no file {file}: correct the path, or remove {key} to '
                 'start without pretrained weights.'
+            )
+        scheme, _, name = file.replace('openmmlab://', 'open-mmlab://').partition('://')
+        names = list(_MODELS.get(scheme, dict)())
+        if names and name not in names:
+            raise UserError(
+                f"{key}.checkpoint: {scheme}:// has no model '{name}'"
+                f'{nearest(name, names) or ": correct the name, or give a file."}'
+            )
+
+
+def check_hooks(cfg: Config) -> None:
+    """Refuse hooks that are no list of dicts with a type, which mmengine fails on as it builds."""
+    hooks = cfg.get('custom_hooks') or []
+    if not isinstance(hooks, (list, tuple)):
+        raise UserError("custom_hooks is no list: write custom_hooks=[dict(type='NAME', …)].")
+    for number, hook in enumerate(hooks):
+        if not isinstance(hook, Hook) and not (isinstance(hook, dict) and hook.get('type')):
+            raise UserError(
+                f'custom_hooks.{number} has no type: name the class of the hook, '
+                f"dict(type='NAME', …), or remove it."
             )

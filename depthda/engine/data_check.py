@@ -1,7 +1,7 @@
 """Do training, validation and test fit together? Said before a run, in one line each."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -12,6 +12,7 @@ from mmseg.registry import DATASETS
 from depthda.datasets.rgbd import RGBDSegDataset
 from depthda.engine.checkpoints import read_meta
 from depthda.errors import UserError
+from depthda.evaluation.score_report import group_cells
 
 
 def data_warnings(cfg: Config) -> list[str]:
@@ -116,6 +117,36 @@ def check_test_set(cfg: Config) -> None:
             raise UserError(f'test_dataloader.dataset: {error}') from error
 
 
+def check_headline(
+    name: str, headlines: Iterable[str | None], samples: Iterable[Mapping[str, Any]]
+) -> None:
+    """Refuse to score a group of images that the set of ``name`` (val or test) does not have."""
+    wanted = {headline for headline in headlines if headline}
+    if not wanted:
+        return
+    cells = {(sample.get('domain') or '', sample.get('split') or '') for sample in samples}
+    groups = group_cells(sorted(cells))
+    for headline in sorted(wanted - groups.keys()):
+        raise UserError(
+            f'{name}_evaluator.headline={headline!r} is not in the '
+            f'{dict(val="validation").get(name, name)} set, which has {", ".join(groups)}.'
+        )
+
+
+def check_test_headline(cfg: Config) -> None:
+    """Refuse a headline that the test set lacks, if all of the set is on this machine."""
+    metrics = cfg.get('test_evaluator') or []
+    metrics = metrics if isinstance(metrics, (list, tuple)) else [metrics]
+    samples: list[dict] = []
+    for config in _configs((cfg.get('test_dataloader') or {}).get('dataset')):
+        try:
+            samples += _list_images(_build(config))
+        except UserError:
+            return  # said when the set is built
+    if samples:
+        check_headline('test', [metric.get('headline') for metric in metrics], samples)
+
+
 def _sets(cfg: Any) -> Iterator[RGBDSegDataset]:
     """Our data sets in ``cfg``; nothing is read yet, no pipeline built."""
     for config in _configs(cfg):
@@ -146,10 +177,8 @@ def _build(config: dict) -> RGBDSegDataset:
 def _images(sets: list[RGBDSegDataset]) -> set[str]:
     found = set()
     for dataset in sets:
-        # Labels and depth need not be listed to compare the images.
-        dataset.data_prefix = {'img_path': dataset.data_prefix['img_path']}
         try:
-            samples = dataset.load_data_list()
+            samples = _list_images(dataset)
         except UserError:
             # The set is not here, or faulty: whoever uses it is told so when it is built.
             continue
@@ -159,6 +188,12 @@ def _images(sets: list[RGBDSegDataset]) -> set[str]:
             folder, name = os.path.split(sample['img_path'])
             found.add(os.path.join(real[folder], name))
     return found
+
+
+def _list_images(dataset: RGBDSegDataset) -> list[dict]:
+    # Labels and depth need not be listed for what is asked here.
+    dataset.data_prefix = {'img_path': dataset.data_prefix['img_path']}
+    return dataset.load_data_list()
 
 
 def _spell(sources: set[str | None]) -> str:

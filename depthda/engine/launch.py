@@ -17,7 +17,7 @@ from depthda.console import quiet_console, runner_class, show
 from depthda.engine.band_check import check_bands
 from depthda.engine.build_mistakes import build_mistakes
 from depthda.engine.checkpoints import check_is_checkpoint, file_hash, read_meta
-from depthda.engine.data_check import check_classes, data_warnings
+from depthda.engine.data_check import check_classes, check_test_headline, data_warnings
 from depthda.engine.non_finite_hook import NonFiniteHook
 from depthda.engine.prepare import add_writer, keep_depth, load_config, prepare, use_amp, use_tta
 from depthda.engine.provenance import describe_dataset, device_name, git_commit, versions
@@ -155,6 +155,7 @@ def test(
     check_classes(cfg)
     check_bands(cfg)
     check_is_checkpoint(checkpoint)
+    check_test_headline(cfg)
     if submission and not out:
         out = os.path.join(cfg.work_dir, 'predictions')
     if save_depth:

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from mmengine.config import Config
 
-from depthda.engine.config_check import check_names, check_numbers, check_sizes
+from depthda.engine.config_check import check_hooks, check_names, check_numbers, check_sizes
 from depthda.engine.config_file import read_config
 from depthda.engine.overrides import apply_overrides
 from depthda.engine.processes import check_launcher, start_processes
@@ -35,6 +35,7 @@ def load_config(path: str | Path, options: dict[str, Any] | None = None) -> Conf
     apply_overrides(cfg, options or {})
     check_numbers(cfg)
     check_sizes(cfg)
+    check_hooks(cfg)
     return cfg
 
 

@@ -1,4 +1,4 @@
-"""What a look at a few training tiles shows: depth that says nothing, tiles below the crop."""
+"""What a few training tiles show: labels and depth without content, tiles below the crop."""
 
 import os
 from collections.abc import Iterator
@@ -6,22 +6,29 @@ from typing import Any
 
 import numpy as np
 from mmengine.config import Config
+from mmseg.registry import TRANSFORMS
 
 from depthda.datasets.headers import read_header
+from depthda.datasets.image_check import named_if_damaged
 from depthda.datasets.rgbd import RGBDSegDataset
 from depthda.depth.storage import read_depth
 from depthda.engine.data_check import training_sets
+from depthda.errors import UserError
 
 _TILES = 16  # of each set, evenly spread over it: what is wrong is mostly wrong in whole folders
 
 
 def tile_warnings(cfg: Config) -> list[str]:
-    """What the training would take in silence: a line for each fault, with the tiles."""
+    """What the training would take in silence: a line for each fault, with the tiles.
+
+    Labels of which none holds a class are refused: every loss would be 0.
+    """
     model = cfg.get('model') or {}
     reads_depth = (model.get('data_preprocessor') or {}).get('depth') != 'drop'
     lines: list[str] = []
     for config, dataset in training_sets(cfg):
         samples = _some(dataset)
+        lines += _labels(samples, config.get('pipeline') or [], dataset)
         if reads_depth and _loads_depth(config.get('pipeline')):
             lines += _depth(samples)
         lines += _sizes(samples, config.get('pipeline') or [])
@@ -32,6 +39,30 @@ def _some(dataset: RGBDSegDataset) -> list[dict]:
     number = len(dataset)
     places = sorted({round(i * (number - 1) / (_TILES - 1)) for i in range(_TILES)})
     return [dataset.get_data_info(place) for place in places]
+
+
+def _labels(samples: list[dict], pipeline: list[dict], dataset: RGBDSegDataset) -> Iterator[str]:
+    steps = [step for step in filter(_is_dict, pipeline) if step.get('type') == 'LoadAnnotations']
+    labelled = [sample for sample in samples if sample.get('seg_map_path')]
+    if not steps or not labelled:
+        return
+    load, classes = TRANSFORMS.build(steps[0]), len(dataset.metainfo.get('classes') or range(256))
+
+    def is_empty(sample: dict) -> bool:
+        with named_if_damaged(sample):
+            labels = load({**sample, 'seg_fields': []})['gt_seg_map']
+        return not ((labels < classes) & (labels != dataset.ignore_index)).any()
+
+    empty = [sample['seg_map_path'] for sample in labelled if is_empty(sample)]
+    fault = f'hold no class ({_named(empty)}): check the masks and reduce_zero_label of the dataset'
+    # Sparse labels are no mistake, so all of the set are read before it is refused.
+    if len(empty) == len(labelled) and all(
+        map(is_empty, map(dataset.get_data_info, range(len(dataset))))
+    ):
+        folder = os.path.dirname(empty[0])
+        raise UserError(f'all {len(dataset)} training labels in {folder} {fault}')
+    if 2 * len(empty) > len(labelled):
+        yield f'{len(empty)} of {len(labelled)} sampled training labels {fault}'
 
 
 def _depth(samples: list[dict]) -> Iterator[str]:

@@ -20,7 +20,6 @@ from typing import Any
 import torch
 from mmengine.config import Config
 from mmengine.dist import get_world_size, is_main_process
-from mmengine.evaluator import Evaluator
 from mmengine.hooks import CheckpointHook, Hook
 from mmengine.logging import MMLogger, print_log
 from mmengine.model import is_model_wrapper
@@ -35,12 +34,17 @@ from depthda.engine.config_check import (
     check_pretrained,
     check_training,
 )
-from depthda.engine.data_check import check_test_set, class_warning, data_warnings
+from depthda.engine.data_check import (
+    check_headline,
+    check_test_headline,
+    check_test_set,
+    class_warning,
+    data_warnings,
+)
 from depthda.engine.randomness import seeded
 from depthda.engine.resume import Start
 from depthda.engine.sample_check import tile_warnings
 from depthda.errors import UserError
-from depthda.evaluation.score_report import group_cells
 
 # What torch, mmseg and the readers of files raise when parts of a config do not fit together.
 _ERRORS = (
@@ -59,7 +63,8 @@ def check_config(cfg: Config, start: Start) -> list[str]:
         check_pretrained(cfg)
     with build_mistakes(cfg):
         check_test_set(cfg)
-    lines = [*data_warnings(cfg), *tile_warnings(cfg)]
+        check_test_headline(cfg)
+        lines = [*data_warnings(cfg), *tile_warnings(cfg)]
     if start.checkpoint and not start.resumed:
         lines.append(class_warning(cfg, start.checkpoint))
     # Last, where it is seen best: a run that was to be resumed and begins anew.
@@ -193,7 +198,9 @@ def _validate_one(runner: Runner) -> str:
             scores = {}
     model.train(training)
     _check_hook(runner, scores)
-    _check_headline(evaluator, loop.dataloader.dataset)
+    dataset = loop.dataloader.dataset
+    headlines = [getattr(metric, 'headline', None) for metric in evaluator.metrics]
+    check_headline('val', headlines, map(dataset.get_data_info, range(len(dataset))))
     path = getattr(samples[0], 'img_path', None) or 'the first one'
     return f'{path} ({time.time() - started:.1f} s)'
 
@@ -208,21 +215,6 @@ def _undisturbed(runner: Runner) -> Iterator[None]:
             yield
     finally:
         runner.logger.disabled = False
-
-
-def _check_headline(evaluator: Evaluator, dataset: Any) -> None:
-    """Refuse to score a group of images that the validation set does not have."""
-    named = {metric.headline for metric in evaluator.metrics if getattr(metric, 'headline', None)}
-    if not named:
-        return
-    infos = [dataset.get_data_info(number) for number in range(len(dataset))]
-    cells = {(info.get('domain') or '', info.get('split') or '') for info in infos}
-    groups = group_cells(sorted(cells))
-    for name in named - groups.keys():
-        raise UserError(
-            f'val_evaluator.headline={name!r} is not in the validation set, which has '
-            f'{", ".join(groups)}.'
-        )
 
 
 def _check_hook(runner: Runner, scores: Mapping[str, Any]) -> None:

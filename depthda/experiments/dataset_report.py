@@ -13,7 +13,7 @@ from rich.table import Table
 
 from depthda.datasets.inspection import SampleFacts, inspect
 from depthda.datasets.rgbd import RGBDSegDataset
-from depthda.datasets.verdict import Finding, judge
+from depthda.datasets.verdict import Finding, find_copies, judge
 from depthda.errors import UserError
 from depthda.experiments.browse import plt
 from depthda.files import atomic_path
@@ -60,6 +60,14 @@ def check_sets(
                 findings = judge(samples, dataset.metainfo['classes'])
             checked.append(Checked(name, dataset, samples, findings))
     return checked
+
+
+def copies_in(checked: Sequence[Checked]) -> list[Finding]:
+    """Copies of images within a split and across splits, whichever parts a split has."""
+    splits: dict[str, list[SampleFacts]] = {}
+    for each in checked:
+        splits.setdefault(each.name.split()[0], []).extend(each.samples or ())
+    return find_copies(splits)
 
 
 def _parts(name: str, dataset: Any) -> Iterator[tuple[str, RGBDSegDataset]]:

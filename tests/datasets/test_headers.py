@@ -27,6 +27,17 @@ def test_jpeg_and_tiff(tmp_path):
     assert read_header(tmp_path / 'a.tif') == (31, 17, 4, 'uint16')
 
 
+@pytest.mark.parametrize('orientation', range(1, 9))
+def test_a_jpeg_has_the_size_that_it_is_trained_on(tmp_path, orientation):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    path = tmp_path / 'a.jpg'
+    Image.new('RGB', (31, 17)).save(path, exif=exif)
+    height, width, bands = cv2.imread(str(path)).shape
+    assert read_header(path) == (width, height, bands, 'uint8')
+    assert (width == 17) == (orientation >= 5)
+
+
 def test_broken_files_have_no_header(tmp_path):
     cv2.imwrite(str(tmp_path / 'a.png'), np.random.default_rng(0).integers(0, 9, (64, 64, 3)))
     whole = (tmp_path / 'a.png').read_bytes()

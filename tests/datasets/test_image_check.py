@@ -8,6 +8,7 @@ from mmengine.config import Config
 
 from depthda.cli import user_errors
 from depthda.datasets.rgbd import RGBDSegDataset
+from depthda.errors import UserError
 
 COLOUR = [dict(type='LoadImageFromFile'), dict(type='LoadDepth')]
 ALL = [dict(type='LoadMultibandImage'), dict(type='LoadDepth', optical_bands=3)]
@@ -91,3 +92,29 @@ def test_labels_of_16_bits_are_refused(make_tree, write_png):
     sentence = r'holds 1 label of more than 8 bits, which would be cut to 8 \(2.png\): save class '
     with pytest.raises(UserError, match=sentence):
         pair_by_stem(*sources)
+
+
+@pytest.mark.parametrize('kind', ['images', 'labels'])
+def test_a_file_with_damaged_bytes_is_named(tmp_path, kind):
+    noise = np.random.default_rng(0).integers(0, 9, (64, 64, 3), np.uint8)
+    for folder, array in (('images', noise), ('labels', noise[..., 0])):
+        (tmp_path / folder).mkdir()
+        cv2.imwrite(str(tmp_path / folder / 'a.png'), array)
+    dataset = RGBDSegDataset(
+        data_root=str(tmp_path),
+        data_prefix=dict(img_path='images', seg_map_path='labels'),
+        pipeline=[dict(type='LoadImageFromFile'), dict(type='LoadAnnotations')],
+        metainfo={},
+    )
+    assert dataset[0]['gt_seg_map'].shape == (64, 64)
+    path = tmp_path / kind / 'a.png'
+    content = bytearray(path.read_bytes())
+    content[100:300] = bytes(200)
+    path.write_bytes(content)
+    with pytest.raises(UserError) as caught:
+        dataset[0]
+    assert str(caught.value) == (f'{path} cannot be decoded (damaged): write or download it again')
+    # Another error keeps its kind.
+    path.unlink()
+    with pytest.raises(FileNotFoundError):
+        dataset[0]

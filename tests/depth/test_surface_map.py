@@ -85,7 +85,9 @@ def test_a_map_without_relief_is_known(tmp_path):
     assert made(tmp_path, flat)[1]['relief'] is False
     flat[0, 0] = np.nan
     assert made(tmp_path, flat)[1]['relief'] is False
-    flat[0, 0] = 111
+    flat[0, 0] = 110.1  # 0.5 % of the range
+    assert made(tmp_path, flat)[1]['relief'] is False
+    flat[0, 0] = 110.3
     assert made(tmp_path, flat)[1]['relief'] is True
     # Heights that differ, all of them above the range.
     assert made(tmp_path, hills(0) + 50)[1]['relief'] is False

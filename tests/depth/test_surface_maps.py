@@ -271,6 +271,32 @@ def test_a_set_without_heights_or_with_one_height(tmp_path):
     done = run(tmp_path / 'flat', tmp_path / 'b')
     assert done.range['low'] == done.range['high'] == 7 and not done.maps['0']['relief']
     assert (codes(tmp_path / 'b', '0') == 32768).all()
+    said = (
+        'warning: 1 of 1 maps are flat, below 1 % of the range (0): check the files, and whether '
+    )
+    assert said + 'all are in the same unit' in describe(done, 'b')
+
+
+def test_a_file_in_another_unit_is_told(tmp_path):
+    write_surface(tmp_path / 'dsm/m.tif', hills(0))
+    write_surface(tmp_path / 'dsm/mm.tif', hills(1) * 1000)
+    done = run(tmp_path / 'dsm', tmp_path / 'out')
+    said = (
+        'warning: 1 of 2 maps are flat, below 1 % of the range (m): check the files, and whether '
+    )
+    assert said + 'all are in the same unit' in describe(done, 'out')
+
+
+def test_a_window_larger_than_a_picture_is_told(tmp_path):
+    for name, size in (('large', (60, 60)), ('low', (20, 60)), ('narrow', (60, 20))):
+        write_surface(tmp_path / f'dsm/{name}.tif', hills(0, size))
+    done = run(tmp_path / 'dsm', tmp_path / 'out', ground='opening', window_pixels=21)
+    assert describe(done, 'out')[-1] == (
+        'warning: the window is larger than the picture in low, narrow, so hills are subtracted as '
+        'well: give a smaller window, or larger pictures'
+    )
+    done = run(tmp_path / 'dsm', tmp_path / 'out2', ground='opening', window_pixels=19)
+    assert done.small == []
 
 
 def test_the_report(source, heights, tmp_path):

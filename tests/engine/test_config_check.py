@@ -3,6 +3,7 @@ from mmengine.config import Config
 
 from depthda.engine.config_check import (
     check_backends,
+    check_hooks,
     check_layers,
     check_names,
     check_numbers,
@@ -218,6 +219,41 @@ def test_parts_of_a_model_that_mmcv_would_look_for_in_vain(tmp_path):
     )
     (tmp_path / 'x.pth').touch()
     check_pretrained(cfg)
+
+
+def test_names_of_pretrained_weights_are_known():
+    cfg = Config(dict(model=dict(init_cfg=dict(type='Pretrained'))))
+    for name, sentence in (
+        ('open-mmlab://resnet50_v1cc', "open-mmlab:// has no model 'resnet50_v1cc'; did you mean "),
+        ('openmmlab://resnet50_v1cc', "open-mmlab:// has no model 'resnet50_v1cc'; did you mean "),
+        ('mmcls://?', "mmcls:// has no model '?': correct the name, or give a file."),
+    ):
+        cfg.model.init_cfg.checkpoint = name
+        with pytest.raises(UserError) as caught:
+            check_pretrained(cfg)
+        assert str(caught.value).startswith(f'model.init_cfg.checkpoint: {sentence}')
+    for name in ('open-mmlab://resnet50_v1c', 'https://x.org/a.pth'):
+        cfg.model.init_cfg.checkpoint = name
+        check_pretrained(cfg)
+
+
+def test_hooks_have_a_type():
+    check_hooks(Config(dict(custom_hooks=[dict(type='EMAHook', priority='LOW')])))
+    check_hooks(Config({}))
+    for hooks, sentence in (
+        (
+            [dict(type='EMAHook'), dict(priority='LOW')],
+            "custom_hooks.1 has no type: name the class of the hook, dict(type='NAME', …), or "
+            'remove it.',
+        ),
+        (
+            dict(type='EMAHook'),
+            "custom_hooks is no list: write custom_hooks=[dict(type='NAME', …)].",
+        ),
+    ):
+        with pytest.raises(UserError) as caught:
+            check_hooks(Config(dict(custom_hooks=hooks)))
+        assert str(caught.value) == sentence
 
 
 def test_a_loop_has_all_of_its_parts():

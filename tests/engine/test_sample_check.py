@@ -8,6 +8,7 @@ from mmengine.config import Config
 from depthda.depth.storage import write_depth
 from depthda.engine import sample_check
 from depthda.engine.sample_check import tile_warnings
+from depthda.errors import UserError
 
 PIPELINE = [
     dict(type='LoadImageFromFile'),
@@ -64,6 +65,44 @@ def test_depth_that_says_nothing(config, tmp_path):
     config.model = {}
     config.train_dataloader.dataset.pipeline = [PIPELINE[0]]
     assert tile_warnings(config) == []
+
+
+def test_labels_without_a_class(config, tmp_path):
+    (tmp_path / 'labels').mkdir()
+
+    def write(empty: int) -> None:
+        """The first ``empty`` of 40 labels hold 0 alone, which reduce_zero_label makes ignored."""
+        for number in range(40):
+            label = np.full((16, 24), 0 if number < empty else 2, np.uint8)
+            cv2.imwrite(str(tmp_path / f'labels/{number:02}.png'), label)
+
+    data = config.train_dataloader.dataset
+    data.data_prefix.seg_map_path = 'labels'
+    data.reduce_zero_label = True
+    data.metainfo = dict(classes=['road', 'water'])
+    write(40)
+    assert tile_warnings(config) == []  # a pipeline that loads no label
+    data.pipeline.append(dict(type='LoadAnnotations'))
+    with pytest.raises(UserError) as caught:
+        tile_warnings(config)
+    assert str(caught.value) == (
+        f'all 40 training labels in {tmp_path}/labels hold no class (00.png, 03.png, 05.png, …): '
+        'check the masks and reduce_zero_label of the dataset'
+    )
+    # One that the samples miss.
+    cv2.imwrite(str(tmp_path / 'labels/01.png'), np.full((16, 24), 1, np.uint8))
+    assert tile_warnings(config)[0].startswith('16 of 16 sampled training labels hold no class')
+    write(30)
+    assert tile_warnings(config) == [
+        '12 of 16 sampled training labels hold no class (00.png, 03.png, 05.png, …): check the '
+        'masks and reduce_zero_label of the dataset'
+    ]
+    write(20)
+    assert tile_warnings(config) == []
+    # Values beyond the classes are none either.
+    data.metainfo = dict(classes=['road'])
+    with pytest.raises(UserError, match='all 40 training labels'):
+        tile_warnings(config)
 
 
 def test_tiles_below_the_crop(config):

@@ -11,17 +11,16 @@ from mmengine.runner import Runner
 from torch import nn
 
 from depthda.engine import start_check
+from depthda.engine.data_check import check_headline
 from depthda.engine.launch import check_training, train
 from depthda.engine.plain_checkpoint_hook import PlainCheckpointHook
 from depthda.engine.start_check import (
     StartCheck,
-    _check_headline,
     _check_hook,
     _train_once,
     describe_failure,
 )
 from depthda.errors import UserError
-from depthda.evaluation.segmentation_metric import SegmentationMetric
 
 CONFIGS = Path(__file__).parents[2] / 'configs' / 'sample'
 CONFIG = CONFIGS / 'depthda_tiny_u2r.py'
@@ -105,6 +104,11 @@ SENTENCES = {
     'split of test': (
         {'test_dataloader.dataset.split': 'all'},
         "test_dataloader.dataset: split='all' of LoveDARGBD is unknown: use Train, Val, Test",
+    ),
+    'group of test': (
+        {'+test_evaluator.headline': 'Urbn'},
+        "test_evaluator.headline='Urbn' is not in the test set, which has all, Rural, Test, "
+        'Test/Rural.',
     ),
     # By the first iteration.
     'batch of one': (
@@ -216,21 +220,14 @@ def test_losses_that_are_not_finite():
 
 def test_a_group_to_score_is_one_of_the_set():
     infos = [dict(domain='Urban', split='Val'), dict(domain='Urban', split='Train')]
-
-    class Dataset(list):
-        get_data_info = list.__getitem__
-
-    dataset = Dataset(infos)
-    for headline in (None, 'Val', 'Train/Urban'):
-        metric = SegmentationMetric(headline=headline)
-        _check_headline(SimpleNamespace(metrics=[metric]), dataset)
-    with pytest.raises(UserError) as caught:
-        metric = SegmentationMetric(headline='Rural')
-        _check_headline(SimpleNamespace(metrics=[metric]), dataset)
-    assert str(caught.value) == (
-        "val_evaluator.headline='Rural' is not in the validation set, which has all, Urban, Train, "
-        'Val, Train/Urban, Val/Urban.'
-    )
+    check_headline('val', [None, 'Val', 'Train/Urban'], infos)
+    for name, said in (('val', 'validation'), ('test', 'test')):
+        with pytest.raises(UserError) as caught:
+            check_headline(name, [None, 'Rural'], infos)
+        assert str(caught.value) == (
+            f"{name}_evaluator.headline='Rural' is not in the {said} set, which has all, Urban, "
+            'Train, Val, Train/Urban, Val/Urban.'
+        )
 
 
 def test_the_checkpoint_hook_can_save_and_choose():

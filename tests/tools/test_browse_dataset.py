@@ -58,6 +58,10 @@ def test_a_pair_is_shown_as_its_two_images(run, sample):
             'error: there is no folder data/sample (data_root): make the dataset with: python '
             'tools/make_sample.py data/sample',
         ),
+        (
+            (CONFIG, '--out', __file__),
+            f'error: --out {__file__} is a file: give a folder.',
+        ),
         ((CONFIG, '--number', '0'), 'error: --number 0 --repeat 1: both must be at least 1.'),
         (
             (CONFIG, '--cfg-options', 'train_dataloader.dataset.data_rot=x'),

@@ -131,7 +131,8 @@ def test_a_label_that_is_no_class_is_found(check, data):
     cv2.imwrite(str(path), labels)
     status, out, _ = check('--split', 'train', options=['train_dataloader.dataset.holdout=None'])
     assert status == 1
-    assert '✗ 1 label hold values that are no class (8)' in out
+    # As it is in the file, where 1 is the first class.
+    assert '✗ 1 label hold values that are no class (9)' in out
 
 
 def test_a_broken_image_is_found_and_named(check, data):
@@ -142,7 +143,10 @@ def test_a_broken_image_is_found_and_named(check, data):
     path.write_bytes(content)
     options = ['train_dataloader.dataset.holdout=None']
     status, out, _ = check('--split', 'train', options=options)
-    assert status == 1 and f'cannot be used: {path}' in out
+    assert status == 1
+    assert (
+        f'✗ 1 sample cannot be used: {path} cannot be decoded (damaged): write or download it again'
+    ) in out
     # Names and headers are as they were.
     assert check('--split', 'train', '--fast', options=options)[0] == 0
 
@@ -162,6 +166,37 @@ def test_a_missing_map_and_shared_images_are_found(check, data):
     next((data / 'Train/Urban/rdepth/synthetic').glob('*.png')).unlink()
     status, _, err = check('--fast')
     assert status == 2 and 'depth map' in err
+
+
+def test_copies_under_other_names_are_found(check, data):
+    trained = sorted((data / 'Train/Urban/images_png').iterdir())
+    tested = sorted((data / 'Test/Rural/images_png').iterdir())
+    options = ['train_dataloader.dataset.holdout=None']
+    shutil.copy(trained[2], trained[7])
+    status, out, _ = check('--split', 'train', options=options)
+    said = f'train: 1 copy of one another among 12 images ({trained[7]} = {trained[2]})'
+    assert status == 0 and f'! {said}: keep one file of each image' in out
+    for number, path in enumerate(tested):
+        shutil.copy(trained[number], path)
+    status, out, _ = check('--split', 'train', 'test', options=options)
+    assert status == 1
+    assert (
+        f'✗ test: 3 copies of training images among 3 images ({tested[0]} = {trained[0]}, '
+        f'{tested[1]} = {trained[1]}, {tested[2]} = {trained[2]}): take them out of one of the two'
+    ) in out
+    assert out.splitlines()[-1] == 'not fit for training (every sample)'
+
+
+def test_a_file_as_out_is_refused_first(check, tmp_path):
+    file = tmp_path / 'file'
+    file.write_text('mine')
+    for out, sentence in (
+        (file, f'{file} is a file'),
+        (file / 'a', f'{file}/a cannot be made, for {file} is a file'),
+    ):
+        status, said, err = check(out=out, config='none.py')
+        assert (status, said, err) == (2, '', f'error: --out {sentence}: give a folder.\n')
+    assert file.read_text() == 'mine'
 
 
 def test_pairs_are_checked_part_by_part(check, data):

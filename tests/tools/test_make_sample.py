@@ -144,4 +144,13 @@ def test_a_file_in_the_place_of_the_set_is_explained(tmp_path):
     (tmp_path / 'set').write_text('mine')
     with pytest.raises(UserError, match='set is a file: name a folder'):
         write_sample(tmp_path / 'set', make_world(size=64), COUNTS)
-    assert (tmp_path / 'set').read_text() == 'mine'
+    below = tmp_path / 'set/below/it'
+    with pytest.raises(UserError) as caught:
+        write_sample(below, make_world(size=64), COUNTS)
+    assert str(caught.value) == f'{below} cannot be made (Not a directory): name another folder'
+    with pytest.raises(UserError) as caught:
+        write_sample('/proc/nope', make_world(size=64), COUNTS)
+    assert str(caught.value) == (
+        '/proc/nope cannot be made (No such file or directory): name another folder'
+    )
+    assert (tmp_path / 'set').read_text() == 'mine' and len(list(tmp_path.iterdir())) == 1

@@ -234,7 +234,9 @@ def _bring(picture: Picture, out: Path, partial: bool) -> None:
 
 
 def _check_picture(picture: Picture, content: bytes, partial: bool) -> None:
-    image = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED)
+    data = np.frombuffer(content, np.uint8)
+    # OpenCV raises an error of its own for a file of no bytes.
+    image = cv2.imdecode(data, cv2.IMREAD_UNCHANGED) if data.size else None
     if image is None:
         raise UserError(f'{picture.source} is no whole PNG: download it again.')
     is_mask = picture.folder == 'masks_png'

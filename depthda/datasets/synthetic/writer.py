@@ -17,7 +17,7 @@ from rasterio import Affine
 from rasterio.errors import NotGeoreferencedWarning
 
 from depthda.errors import UserError
-from depthda.files import atomic_path, write_json
+from depthda.files import DISK_FULL, atomic_path, write_json
 
 from .config import SPLITS, WorldConfig
 from .fields import stream
@@ -82,7 +82,12 @@ def write_sample(
             return 0
         raise UserError(f'{out} holds something else already: name another folder or remove it')
     beside = out.with_name(f'.{out.name}-{os.getpid()}')
-    beside.mkdir(parents=True)
+    try:
+        beside.mkdir(parents=True)
+    except OSError as error:
+        if error.errno in DISK_FULL:
+            raise
+        raise UserError(f'{out} cannot be made ({error.strerror}): name another folder') from error
     try:
         for folder in {_folder(beside, job) for job in tiles}:
             for name in ('images_png', 'masks_png', 'rdepth/synthetic', 'dsm'):

@@ -162,7 +162,8 @@ def test_what_is_missing_is_said(zips, tmp_path):
         ('Train/Urban/images_png/3.png', png((8, 8)), '8×8 of uint8: an image'),
         ('Train/Urban/masks_png/3.png', png((8, 8, 3)), '8×8×3 of uint8: a mask'),
         ('Train/Urban/masks_png/3.png', png((8, 8), 8), 'has the code 8'),
-        ('Train/Urban/masks_png/3.png', png((8, 8))[:-30], 'no whole PNG'),
+        ('Train/Urban/masks_png/3.png', png((8, 8))[:-30], 'is no whole PNG: download it again.$'),
+        ('Train/Urban/masks_png/3.png', b'', 'is no whole PNG: download it again.$'),
         ('../3.png', b'', 'climbs out'),
     ],
 )
