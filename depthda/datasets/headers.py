@@ -29,7 +29,6 @@ _EXIF_ORIENTATION = 0x0112
 _PNG_END = b'IEND\xaeB`\x82'
 _PNG_TAIL = 1024  # some writers append a few bytes after the end
 _JPEG_TAIL = 4096
-_ORIENTATION = 0x0112  # of EXIF; from 5 on, the sides of a JPEG are swapped when it is read
 _PNG_BANDS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # by colour type; a palette (3) is an index
 
 
@@ -115,7 +114,7 @@ def _tiff(path: str | os.PathLike) -> Header | None:
 def _other(path: str | os.PathLike) -> Header | None:
     try:
         with Image.open(path) as image:
-            swapped = image.getexif().get(_ORIENTATION, 1) >= 5
+            swapped = image.getexif().get(_EXIF_ORIENTATION, 1) >= 5
             size = image.size[::-1] if swapped else image.size
             return Header(*size, len(image.getbands()))
     except SyntaxError:
