@@ -1,4 +1,5 @@
 import errno
+import itertools
 import json
 import os
 import stat
@@ -114,7 +115,8 @@ def test_links_are_followed_but_not_in_circles(tmp_path):
         ('set/b/all', '.'),
     ):
         (tmp_path / link).symlink_to(tmp_path / target)
-    found = [os.path.relpath(folder, tmp_path / 'set') for folder, _, _ in walk(tmp_path / 'set')]
+    visits = itertools.islice(walk(tmp_path / 'set'), 50)  # circles would take hours
+    found = [os.path.relpath(folder, tmp_path / 'set') for folder, _, _ in visits]
     assert sorted(found) == sorted(
         ['.', 'a', 'a/x', 'a/other', 'b', 'b/back', 'b/back/x']
         + [f'{link}{below}' for link in ('out', 'twice') for below in ('', '/deep')]
