@@ -210,6 +210,18 @@ def test_wrong_paths_are_named_with_what_is_there(tmp_path, trained):
         )
 
 
+def test_a_group_that_the_test_set_lacks_is_refused_first(trained, tmp_path):
+    folder, options = trained
+    headline = {'+test_evaluator.headline': 'Urbn'}
+    with pytest.raises(UserError) as caught:
+        test(CONFIG, folder / 'iter_4.pth', str(tmp_path / 'a'), cfg_options=options | headline)
+    assert str(caught.value) == (
+        "test_evaluator.headline='Urbn' is not in the test set, which has all, Rural, Test, "
+        'Test/Rural.'
+    )
+    assert not (tmp_path / 'a').exists()
+
+
 def test_a_translation_is_not_tested():
     with pytest.raises(UserError, match='no test_dataloader: .* tools/translate.py'):
         test('configs/sample/drdg_tiny_u2r.py', 'iter_800.pth')

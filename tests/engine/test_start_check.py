@@ -105,6 +105,11 @@ SENTENCES = {
         {'test_dataloader.dataset.split': 'all'},
         "test_dataloader.dataset: split='all' of LoveDARGBD is unknown: use Train, Val, Test",
     ),
+    'hook': (
+        {'+custom_hooks': [dict(priority='LOW')]},
+        "custom_hooks.0 has no type: name the class of the hook, dict(type='NAME', …), or remove "
+        'it.',
+    ),
     'group of test': (
         {'+test_evaluator.headline': 'Urbn'},
         "test_evaluator.headline='Urbn' is not in the test set, which has all, Rural, Test, "
