@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import mmengine.runner.checkpoint as mmengine_checkpoint
 from mmengine.config import Config
@@ -17,6 +18,7 @@ from mmengine.dist import is_main_process
 from mmengine.logging import MMLogger, print_log
 from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
+from rich.console import Console
 
 _PACKAGE = str(Path(__file__).parent) + os.sep
 # Installed packages, and the libraries below a run where they are checked out from source.
@@ -95,6 +97,14 @@ def runner_class(cfg: Config) -> type[Runner]:
             return logger
 
     return QuietRunner
+
+
+def wide_console(**settings: Any) -> Console:
+    """A console for tables: where no terminal has a width, it is wide enough for their columns."""
+    console = Console(**settings)
+    if not console.is_terminal and 'COLUMNS' not in os.environ:
+        console.width = 160
+    return console
 
 
 class _ForTheConsole(logging.Filter):

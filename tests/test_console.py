@@ -1,5 +1,6 @@
 """What reaches the terminal and what only the log file has."""
 
+import io
 import sysconfig
 import types
 import warnings
@@ -8,7 +9,7 @@ import pytest
 from mmengine.config import Config
 from mmengine.logging import MMLogger, print_log
 
-from depthda.console import quiet, quiet_console, runner_class, show, warn
+from depthda.console import quiet, quiet_console, runner_class, show, warn, wide_console
 
 # Code as if it lay in a library; every function logs in its own way.
 CODE = """
@@ -40,6 +41,14 @@ def log(tmp_path, capsys, request):
         return logger, lambda: (capsys.readouterr().out, (tmp_path / 'run.log').read_text())
 
     return make
+
+
+def test_a_table_is_not_squeezed_where_no_terminal_has_a_width(monkeypatch):
+    monkeypatch.delenv('COLUMNS', raising=False)
+    assert wide_console(file=io.StringIO()).width == 160
+    monkeypatch.setenv('COLUMNS', '90')
+    assert wide_console(file=io.StringIO()).width == 90
+    assert wide_console(file=io.StringIO(), force_terminal=True, width=70).width == 70
 
 
 SITE = sysconfig.get_path('purelib')

@@ -44,8 +44,7 @@ def run(args) -> None:
     """Compare, print, write."""
     from pathlib import Path
 
-    from rich.console import Console
-
+    from depthda.console import wide_console
     from depthda.errors import UserError
     from depthda.experiments.comparison import compare
     from depthda.experiments.comparison_text import explain, markdown, terminal_table
@@ -54,7 +53,7 @@ def run(args) -> None:
     if args.out and Path(args.out).suffix not in ('.md', '.json'):
         raise UserError(f'--out {args.out}: give a name that ends with .md or .json.')
     result = compare(args.a, args.b, args.group, args.resamples, args.block, args.seed)
-    console = Console(highlight=False)
+    console = wide_console(highlight=False)
     console.print(f'A  {args.a}\nB  {args.b}', soft_wrap=True, markup=False)
     console.print(terminal_table(result, args.per_class))
     for line in explain(result, args.per_class):

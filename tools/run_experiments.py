@@ -4,7 +4,7 @@ Stop it whenever you like and start it again: finished runs are not repeated, a 
 where it was. Given a config instead of a table, --vary makes a sweep of it.
 """
 
-from depthda.cli import tool_parser, user_errors
+from depthda.cli import stopped_by_signals, tool_parser, user_errors
 
 
 def main() -> int:
@@ -50,7 +50,7 @@ def main() -> int:
         '--report', action='store_true', help='write the table from what has been run, and stop'
     )
     args = parser.parse_args()
-    with user_errors():
+    with user_errors(), stopped_by_signals():
         from depthda.experiments.runner import check_arguments, run_table, say_failed
 
         check_arguments(args.jobs, args.seeds)

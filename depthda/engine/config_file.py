@@ -1,8 +1,12 @@
-"""Read a config file; a mistake in it is one sentence with the file and the line."""
+"""Read a config or a table; a mistake in it is one sentence with the file and the line."""
 
 import os
+import runpy
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import mmengine
 from mmengine.config import Config
@@ -14,14 +18,26 @@ _LIBRARY = str(Path(mmengine.__file__).parent)
 
 def read_config(path: str | Path) -> Config:
     """Read a config file and its bases, as ``Config.fromfile`` does."""
-    try:
+    with _mistakes(path, 'config'):
         return Config.fromfile(path)
+
+
+def read_table(path: str | Path) -> dict[str, Any]:
+    """Run a table file; returns what it sets."""
+    with _mistakes(path, 'table'):
+        return runpy.run_path(str(path))
+
+
+@contextmanager
+def _mistakes(path: str | Path, kind: str) -> Iterator[None]:
+    try:
+        yield
     except UserError:
         raise
-    except Exception as error:  # a config runs the user's own code: anything may come of it
+    except Exception as error:  # the file runs the user's own code: anything may come of it
         file, line = _place(error)
         where = f'{file or path}{f", line {line}" if line else ""}'
-        raise UserError(f'{where}: {_reason(error)}; correct the config.') from error
+        raise UserError(f'{where}: {_reason(error)}; correct the {kind}.') from error
 
 
 def _place(error: Exception) -> tuple[str | None, int | None]:

@@ -95,8 +95,12 @@ def use_amp(cfg: Config) -> None:
 
 def use_tta(cfg: Config) -> None:
     """Test through the transforms of ``tta_pipeline``."""
-    if 'tta_pipeline' not in cfg or 'tta_model' not in cfg:
-        raise UserError("--tta needs 'tta_model' and 'tta_pipeline', and the config has no such.")
+    bases = {'tta_model': 'default_runtime.py', 'tta_pipeline': 'datasets/'}
+    for key, base in bases.items():
+        if cfg.get(key) is None:
+            raise UserError(
+                f'--tta needs {key}, and the config does not set it: see configs/_base_/{base}.'
+            )
     cfg.test_dataloader.dataset.pipeline = cfg.tta_pipeline
     cfg.tta_model.module = cfg.model
     cfg.model = cfg.tta_model

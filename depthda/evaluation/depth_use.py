@@ -7,9 +7,9 @@ from typing import Any
 
 from mmengine.config import Config
 from mmengine.dist import is_main_process
-from rich.console import Console
 from rich.table import Table
 
+from depthda.console import wide_console
 from depthda.engine.launch import test
 from depthda.engine.prepare import load_config
 from depthda.errors import UserError
@@ -57,7 +57,12 @@ def test_depth_use(
         scores[kind] = results['scores']
     if is_main_process():
         write_json(os.path.join(root, 'depth-use.json'), scores)
-        Console().print(_table(scores))
+        console = wide_console()
+        console.print(_table(scores))
+        if (cfg.model.get('data_preprocessor') or {}).get('depth') == 'drop':
+            console.print("this model reads no depth: its data_preprocessor has depth='drop'")
+        elif len(scores) > 1 and all(each == results['scores'] for each in scores.values()):
+            console.print('the scores are the same with each: this model does not use depth')
     return scores
 
 

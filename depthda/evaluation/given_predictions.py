@@ -53,6 +53,12 @@ def find_predictions(folder: str | Path, images: Sequence[str]) -> list[Path]:
                 'split at a time.'
             )
     missing = [f'{stem}.png' for stem in stems if stem not in files]
+    others = [path.name for path in sorted(folder.iterdir()) if f'{path.stem}.png' in missing]
+    if others:
+        raise UserError(
+            f'{folder} has {_some(others)} in place of index maps: write .png or .tif files (JPEG '
+            'changes the values).'
+        )
     extra = [path.name for stem, path in files.items() if stem not in stems]
     if missing or extra:
         parts = [f'{len(missing)} missing ({_some(missing)})'] if missing else []

@@ -133,6 +133,8 @@ def _pair(
             notes.append(f'{name} alone has {"; ".join(alone)}: left out, for want of a pair.')
     pairs = [(first[key].on(group), second[key].on(group)) for key in common]
     for one, other in pairs:
+        if one.folder.resolve() == other.folder.resolve():
+            raise UserError(f'A and B are both {one.folder}: give the folders of two runs.')
         check_same_images(one, other)
         check_same_images(next(a for a, _ in pairs if a.world == one.world), one)
         if one.tiles.classes.tolist() != pairs[0][0].tiles.classes.tolist():

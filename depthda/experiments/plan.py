@@ -11,6 +11,7 @@ from typing import Any
 
 from mmengine.config import Config
 
+from depthda.engine import config_file
 from depthda.engine.overrides import apply_overrides, read_nodes
 from depthda.errors import UserError
 from depthda.experiments.samples import SMOKE_SAMPLE, sample_folder
@@ -245,7 +246,7 @@ def read_config(path: str) -> Config:
 
 @functools.lru_cache(maxsize=512)
 def _read(path: str, changed: int) -> Config:
-    return Config.fromfile(path)
+    return config_file.read_config(path)
 
 
 def _missing(steps: Sequence[Step]) -> str | None:

@@ -8,9 +8,9 @@ from typing import Any
 
 from mmengine.registry import DefaultScope
 from mmseg.registry import DATASETS
-from rich.console import Console
 
 from depthda.engine.checkpoints import file_hash
+from depthda.console import wide_console
 from depthda.errors import UserError
 from depthda.experiments.figures import collect, why_failed
 from depthda.experiments.plan import Run, find_run, plan_runs, resolved_config
@@ -183,9 +183,7 @@ def _print_row(table: Table, run: Run, out: str | Path, smoke: bool) -> None:
     lines = collect(
         table, plan_runs(table, out, seeds, _worlds(None, smoke), [run.row.name], smoke)
     )
-    console = Console(soft_wrap=True)
-    if not console.is_terminal:
-        console.width = 160
+    console = wide_console(soft_wrap=True)
     own = [line for line in lines if line.row.name == run.row.name]
     for drawn in terminal(table, own, console.width):
         console.print(drawn, soft_wrap=False)

@@ -5,9 +5,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import torch
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from depthda.console import wide_console
 from depthda.errors import UserError
 from depthda.experiments.execute import execute
 from depthda.experiments.figures import collect
@@ -49,8 +51,10 @@ def run_table(
         report: Only write the table from what has been run.
     """
     # Paths are for copying: a terminal may wrap them, this does not.
-    console = Console(soft_wrap=True)
+    console = wide_console(soft_wrap=True)
     table = load_table(path, vary)
+    if worlds and all(row.sample is None for row in table.rows):
+        raise UserError(f'--worlds: no row of {path} is on a synthetic set; leave it out.')
     if smoke:
         seeds = seeds or table.seeds[:1]
         worlds = worlds or [0]
@@ -63,6 +67,7 @@ def run_table(
         return []
     failed = []
     if not report:
+        check_gpus(gpus)
         if smoke:
             check_real_configs(table, only, console)
         make_data(console, todo, jobs or os.cpu_count() or 1)
@@ -169,7 +174,15 @@ def do_runs(
             progress.console.print(f'{run.title}: {said}', markup=False, highlight=False)
             progress.advance(whole)
 
-        return execute(runs, jobs, gpus, together, follow, ended).failed
+        try:
+            return execute(runs, jobs, gpus, together, follow, ended).failed
+        except KeyboardInterrupt as interrupt:
+            done = sum(run.result is not None for run in runs)
+            interrupt.args = (
+                f'interrupted; {done} of {many(len(runs), "run")} finished; the same command does '
+                'the rest',
+            )
+            raise
 
 
 def check_arguments(jobs: int | None, seeds: Sequence[int] | None) -> None:
@@ -178,3 +191,15 @@ def check_arguments(jobs: int | None, seeds: Sequence[int] | None) -> None:
         raise UserError(f'--jobs {jobs}: take 1 or more.')
     if seeds and min(seeds) < 0:
         raise UserError(f'--seeds {min(seeds)}: take 0 or more.')
+
+
+def check_gpus(ids: Sequence[str]) -> None:
+    """Refuse a GPU that is not there: torch would train on the processor without a word."""
+    if 'CUDA_VISIBLE_DEVICES' in os.environ:  # which counts them anew
+        return
+    there = torch.cuda.device_count()
+    for each in ids:
+        # Others are names, as nvidia-smi -L lists them.
+        if not there or each.isdigit() and int(each) >= there:
+            known = f'has {many(there, "GPU")}, numbered from 0' if there else 'has no GPU'
+            raise UserError(f'--gpus {each}: torch finds that this machine {known}.')

@@ -8,12 +8,13 @@ one.
 import ast
 import difflib
 import itertools
-import runpy
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
+from depthda.engine.config_file import read_table
 from depthda.errors import UserError
 from depthda.wording import many
 
@@ -155,17 +156,18 @@ def load_table(path: str | Path, vary: Sequence[str] = ()) -> Table:
     # A config may hold {{_base_.…}}, which is no Python; a table is.
     if not _is_table(path):
         return _sweep(path, vary)
-    found = runpy.run_path(str(path))
+    found = read_table(path)
     if vary:
         raise UserError(f'--vary is for a config, and {path} is a table: give it rows instead.')
     return _read(path, found)
 
 
 def _is_table(path: Path) -> bool:
+    text = path.read_text(encoding='utf-8')
     try:
-        tree = ast.parse(path.read_text(encoding='utf-8'))
-    except SyntaxError:
-        return False
+        tree = ast.parse(text)
+    except SyntaxError:  # a table all the same: reading it says what is wrong
+        return re.search(r'^rows\s*=', text, re.MULTILINE) is not None
     targets = [t for node in tree.body if isinstance(node, ast.Assign) for t in node.targets]
     return any(isinstance(target, ast.Name) and target.id == 'rows' for target in targets)
 

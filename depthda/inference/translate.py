@@ -79,9 +79,10 @@ def translate(
     rank, processes = get_dist_info()
     if rank == 0:
         _check_same(Path(out), manifest)
+    model = _load(cfg.model, checkpoint)
+    if rank == 0:  # a checkpoint that does not fit leaves nothing in the folder
         write_json(Path(out) / TRANSLATION, manifest)
     barrier()
-    model = _load(cfg.model, checkpoint)
     mine = range(rank, len(dataset), processes)
     done = 0
     suffix = tile_suffix(model.data_preprocessor.optical_bands, 'uint8')

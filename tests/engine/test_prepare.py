@@ -6,7 +6,7 @@ from mmengine.optim import build_optim_wrapper
 from mmseg.registry import MODELS
 
 from depthda.engine.autocast_optim_wrapper import AutocastOptimWrapper
-from depthda.engine.prepare import add_writer, load_config, prepare, use_amp
+from depthda.engine.prepare import add_writer, load_config, prepare, use_amp, use_tta
 from depthda.errors import UserError
 
 ROOT = Path(__file__).parents[2] / 'configs'
@@ -80,6 +80,21 @@ def test_amp_reaches_every_part_of_a_model():
     cfg.optim_wrapper.critics.type = 'Other'
     with pytest.raises(UserError, match="not 'Other'"):
         use_amp(cfg)
+
+
+def test_tta_names_what_the_config_does_not_set():
+    cfg = load_config('configs/sample/upernet_tiny_u2r.py', {'tta_pipeline': None})
+    with pytest.raises(UserError) as caught:
+        use_tta(cfg)
+    assert str(caught.value) == (
+        '--tta needs tta_pipeline, and the config does not set it: see configs/_base_/datasets/.'
+    )
+    with pytest.raises(UserError) as caught:
+        use_tta(Config(dict(tta_pipeline=[])))
+    assert str(caught.value) == (
+        '--tta needs tta_model, and the config does not set it: see '
+        'configs/_base_/default_runtime.py.'
+    )
 
 
 def test_a_model_of_parts_is_wrapped_part_by_part_in_several_processes(monkeypatch):

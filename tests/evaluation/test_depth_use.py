@@ -32,9 +32,10 @@ def test_a_model_that_uses_depth_changes_with_it(trained, short_run, capsys):
     assert f'{scores["as-is"]["mIoU"]:.2f}' in out and f'{difference:+.2f}' in out
     metrics = json.loads((trained / 'depth-flat' / 'metrics.json').read_text())
     assert metrics['scores'] == scores['flat']
+    assert 'this model' not in out
 
 
-def test_a_model_that_ignores_depth_does_not_change(trained, short_run):
+def test_a_model_that_ignores_depth_does_not_change(trained, short_run, capsys):
     """The same weights, with every way from the depth encoder to the head cut."""
     checkpoint = torch.load(trained / 'iter_4.pth', weights_only=True)
     for name, weight in checkpoint['state_dict'].items():
@@ -49,9 +50,12 @@ def test_a_model_that_ignores_depth_does_not_change(trained, short_run):
         cfg_options=short_run,
     )
     assert scores['as-is'] == scores['shuffle']
+    assert 'the scores are the same with each: this model does not use depth\n' in (
+        capsys.readouterr().out
+    )
 
 
-def test_a_model_without_depth_does_not_change_in_the_last_digit(tmp_path, short_run):
+def test_a_model_without_depth_does_not_change_in_the_last_digit(tmp_path, short_run, capsys):
     config = 'configs/sample/upernet_tiny_u2r.py'
     train(config, work_dir=str(tmp_path), cfg_options=short_run)
     kinds = ['as-is', 'zero', 'flat', 'shuffle']
@@ -59,6 +63,9 @@ def test_a_model_without_depth_does_not_change_in_the_last_digit(tmp_path, short
         config, tmp_path / 'iter_4.pth', kinds, work_dir=str(tmp_path), cfg_options=short_run
     )
     assert all(found == scores['as-is'] for found in scores.values())
+    assert "this model reads no depth: its data_preprocessor has depth='drop'\n" in (
+        capsys.readouterr().out
+    )
 
 
 def test_a_pipeline_without_depth_is_said(trained, short_run):

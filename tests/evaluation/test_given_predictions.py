@@ -68,6 +68,11 @@ def spoil_missing(first, second, third):
     second.rename(second.with_name('x.png'))
 
 
+def spoil_kind(*paths):
+    for path in paths:
+        path.rename(path.with_suffix('.jpg'))
+
+
 def spoil_size(first, *others):
     cv2.imwrite(str(first), np.zeros((8, 4), np.uint8))
 
@@ -106,6 +111,11 @@ def twice(first, *others):
             'the predictions in {maps} are not those of the 3 test images of this config: 2 '
             'missing (1.png, 2.png) and 1 of no test image (x.png); each must have the name of its '
             'image.',
+        ),
+        (
+            spoil_kind,
+            '{maps} has 1.jpg, 2.jpg, 3.jpg in place of index maps: write .png or .tif files (JPEG '
+            'changes the values).',
         ),
         (
             spoil_size,

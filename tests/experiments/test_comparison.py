@@ -168,6 +168,8 @@ def test_what_cannot_be_compared_is_refused(tmp_path):
     assert re.search(r'no run of A \(seed 0\).*\(seed 4\)', refusal(a, seed))
     assert 'smaller --block' in refusal(a, make_run(tmp_path / 'b', 0.7), block=6)
     assert 'at least 1' in refusal(a, a, block=0)
+    said = f'A and B are both {a}: give the folders of two runs.'
+    assert refusal(a, tmp_path / 'b' / '..' / 'a') == said
     make_run(tmp_path / 'two' / 'x', 0.6)
     make_run(tmp_path / 'two' / 'y', 0.6)
     assert re.search(r'A has two runs of seed 0, .*/x and .*/y', refusal(tmp_path / 'two', a))

@@ -99,6 +99,24 @@ def test_an_override_that_the_config_lacks_is_refused(plan):
         plan(tiny() | dict(options={'train_cfg.max_iter': 3}))
 
 
+@pytest.mark.parametrize(
+    'text, said',
+    [
+        ('x = (1,\n', ", line 1: SyntaxError: '(' was never closed"),
+        (
+            "_base_ = './no.py'\n",
+            ': FileNotFoundError: No such file or directory: {folder}/./no.py',
+        ),
+    ],
+)
+def test_a_mistake_in_a_config_is_one_sentence(at_root, tmp_path, text, said):
+    config = tmp_path / 'mine.py'
+    config.write_text(text)
+    with pytest.raises(UserError) as caught:
+        plan_runs(load_table(config, ['lr=1,2']), tmp_path / 'out')
+    assert str(caught.value) == f'{config}{said.format(folder=tmp_path)}; correct the config.'
+
+
 def test_a_run_is_found_by_row_and_seed(plan):
     runs = plan(tiny(), seeds=[0, 1])
     assert find_run(runs, 'rgb', 1, world=2).seed == 1

@@ -1,6 +1,7 @@
 """The runner through its real commands: failures, kills, restarts, locks, the screen."""
 
 import os
+import runpy
 import signal
 import subprocess
 import sys
@@ -11,9 +12,10 @@ import pytest
 from small_tables import SHORT, finish, tiny
 
 from depthda.engine.lock import locked
+from depthda.errors import UserError
 from depthda.experiments.execute import execute
 from depthda.experiments.plan import plan_runs
-from depthda.experiments.runner import run_table, say_failed
+from depthda.experiments.runner import check_gpus, run_table, say_failed
 from depthda.experiments.table import load_table
 from depthda.files import read_json, write_json
 
@@ -124,16 +126,21 @@ def run(write_table, tmp_path):
     return plan_runs(table, tmp_path / 'out')[0]
 
 
-def stand_in_worker(monkeypatch, script: str) -> None:
-    """Replace the worker's process by a short script; ``sys.argv`` holds the run's folders."""
-    start = subprocess.Popen
+def stand_in_worker(monkeypatch, script: str) -> list[subprocess.Popen]:
+    """Replace the worker's process by a short script; ``sys.argv`` holds the run's folders.
+
+    The list that it returns gets each process that is started.
+    """
+    start, started = subprocess.Popen, []
 
     def popen(command, **rest):
         if command[1:3] != ['-m', 'depthda.experiments.worker']:
             return start(command, **rest)  # git, which tells the commit
-        return start([command[0], '-c', script, *command[3:]], **rest)
+        started.append(start([command[0], '-c', script, *command[3:]], **rest))
+        return started[-1]
 
     monkeypatch.setattr(subprocess, 'Popen', popen)
+    return started
 
 
 def test_a_worker_that_dies_is_a_failure_with_its_last_words(run, monkeypatch):
@@ -197,6 +204,64 @@ def test_jobs_take_the_devices_in_turn_and_share_the_cores(write_table, tmp_path
     seen = [run.result['scores'] for run in runs]
     assert {each['CUDA_VISIBLE_DEVICES'] for each in seen} == {'4', '7'}
     assert {each['OMP_NUM_THREADS'] for each in seen} == {'4'}
+
+
+@pytest.mark.parametrize(
+    'there, ids, said',
+    [
+        (0, ['0', '1'], '--gpus 0: torch finds that this machine has no GPU.'),
+        (1, ['0', '1'], '--gpus 1: torch finds that this machine has 1 GPU, numbered from 0.'),
+    ],
+)
+def test_a_gpu_that_is_not_there_is_refused(write_table, tmp_path, monkeypatch, there, ids, said):
+    monkeypatch.delenv('CUDA_VISIBLE_DEVICES', raising=False)
+    monkeypatch.setattr('torch.cuda.device_count', lambda: there)
+    out = tmp_path / 'out'
+    with pytest.raises(UserError) as caught:
+        run_table(write_table([tiny()], worlds=(1,)), out, gpus=ids)
+    assert str(caught.value) == said and not out.exists()
+
+
+def test_gpus_that_are_there_or_counted_anew_are_taken(monkeypatch):
+    monkeypatch.delenv('CUDA_VISIBLE_DEVICES', raising=False)
+    monkeypatch.setattr('torch.cuda.device_count', lambda: 2)
+    check_gpus(['0', '1', 'GPU-1f2e'])
+    monkeypatch.setenv('CUDA_VISIBLE_DEVICES', '6,7')
+    check_gpus(['7'])
+
+
+def test_worlds_of_a_table_without_synthetic_rows_are_refused(write_table, tmp_path):
+    path = write_table([tiny() | {'sample': None}])
+    with pytest.raises(UserError) as caught:
+        run_table(path, tmp_path / 'out', worlds=[5], dry_run=True)
+    assert str(caught.value) == (f'--worlds: no row of {path} is on a synthetic set; leave it out.')
+
+
+@pytest.fixture
+def handlers():
+    """What a test changes about signals is undone."""
+    before = {each: signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+def test_a_signal_ends_the_tool_with_a_sentence_and_no_worker(
+    write_table, tmp_path, monkeypatch, capsys, handlers
+):
+    script = 'import os, signal, sys, time; os.kill(os.getppid(), 15); time.sleep(60)'
+    started = stand_in_worker(monkeypatch, script)
+    monkeypatch.setattr('depthda.experiments.runner.make_data', lambda *_: None)
+    path = write_table([tiny()], worlds=(1,), seeds=range(2))
+    out = str(tmp_path / 'out')
+    monkeypatch.setattr(sys, 'argv', ['run_experiments.py', str(path), '--out', out])
+    with pytest.raises(SystemExit) as stopped:
+        runpy.run_path(str(ROOT / 'tools' / 'run_experiments.py'), run_name='__main__')
+    assert stopped.value.code == 143
+    assert capsys.readouterr().err == (
+        'interrupted; 0 of 2 runs finished; the same command does the rest\n'
+    )
+    assert [process.returncode for process in started] == [-15]
 
 
 def test_progress_is_read_off_the_log(run, monkeypatch):

@@ -69,6 +69,21 @@ def test_a_table_is_not_varied(write_table):
         load_table(write_table([tiny()]), ['a=1,2'])
 
 
+@pytest.mark.parametrize(
+    'mistake, said',
+    [
+        ('x = foo', "line 5: NameError: name 'foo' is not defined"),
+        ('x = (1,', "line 5: SyntaxError: '(' was never closed"),
+    ],
+)
+def test_a_mistake_in_a_table_has_its_line(write_table, mistake, said):
+    path = write_table([tiny()])
+    path.write_text(path.read_text() + mistake + '\n')
+    with pytest.raises(UserError) as caught:
+        load_table(path)
+    assert str(caught.value) == f'{path}, {said}; correct the table.'
+
+
 def test_a_wrong_path_names_its_neighbours(at_root):
     with pytest.raises(UserError, match='upernet_tiny_u2r.py'):
         load_table('configs/sample/upernet.py')

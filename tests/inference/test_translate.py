@@ -191,7 +191,7 @@ def test_it_does_not_mix_translations_or_write_among_other_files(
     torch.save(dict(state_dict={'weight': torch.zeros(1)}), other)
     with pytest.raises(UserError, match='does not fit the model'):
         translate(CONFIG, other, tmp_path / 'new', cfg_options=options)
-    assert not os.path.exists(tmp_path / 'new/Train')
+    assert not os.path.exists(tmp_path / 'new'), 'the right checkpoint would be refused there'
 
 
 def test_areas_are_chosen_once_for_the_training_and_the_translation():
