@@ -45,12 +45,14 @@ def test_all_ignored_and_smaller_than_the_crop():
 
 def test_it_is_faster_than_the_original():
     labels = np.kron(np.random.default_rng(0).integers(0, 7, (8, 8)), np.ones((128, 128), int))
-    seconds = {}
-    for kind in (RandomCrop, BalancedCrop):
-        crop = kind(crop_size=(512, 512), cat_max_ratio=0.75)
-        started = time.perf_counter()
-        for seed in range(10):
-            with seeded(seed):
-                crop.crop_bbox(sample(labels.astype(np.uint8)))
-        seconds[kind] = time.perf_counter() - started
+    crops = {k: k(crop_size=(512, 512), cat_max_ratio=0.75) for k in (RandomCrop, BalancedCrop)}
+    seconds = dict.fromkeys(crops, float('inf'))
+    # The least of several tries, taken in turns: other processes may be busy.
+    for _ in range(5):
+        for kind, crop in crops.items():
+            started = time.process_time()
+            for seed in range(5):
+                with seeded(seed):
+                    crop.crop_bbox(sample(labels.astype(np.uint8)))
+            seconds[kind] = min(seconds[kind], time.process_time() - started)
     assert seconds[BalancedCrop] < 0.7 * seconds[RandomCrop], seconds
