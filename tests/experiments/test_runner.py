@@ -320,10 +320,13 @@ def test_rows_that_are_the_same_run_are_done_once(write_table, tmp_path, monkeyp
     assert (tmp_path / 'out/small/table.md').read_text().count('12.34') == 2
 
 
-def test_report_writes_the_table_and_runs_nothing(write_table, tmp_path):
-    path = write_table([tiny()], worlds=(1,))
+def test_report_writes_the_table_and_runs_nothing(write_table, tmp_path, monkeypatch, capsys):
+    columns = [dict(key=f'IoU.{name}', title=name) for name in 'abcdefg']
+    path = write_table([tiny()], columns=[*columns, dict(key='mIoU', title='mIoU')], worlds=(1,))
     (only,) = plan_runs(load_table(path), tmp_path / 'out')
-    finish(only, {'mIoU': 12.34})
+    finish(only, {'mIoU': 12.34, 'IoU.d': 56.78})
     write_json(only.folder / 'run.json', {})
+    monkeypatch.delenv('COLUMNS', raising=False)
     assert not run_table(path, tmp_path / 'out', report=True)
+    assert '56.78' in capsys.readouterr().out, 'a file or a pipe has room for the classes'
     assert '12.34' in (tmp_path / 'out/small/table.md').read_text()
