@@ -9,6 +9,7 @@ from mmseg.registry import MODELS
 
 from depthda.datasets.transforms.load_depth import LoadDepth
 from depthda.engine.prepare import load_config
+from depthda.engine.schedule_check import check_units, schedule_warnings
 
 ROOT = Path(__file__).parents[1] / 'configs'
 # Tables list runs of these; they are no configs themselves.
@@ -40,7 +41,10 @@ def test_there_are_configs():
 
 @pytest.mark.parametrize('path', LEAVES, ids=NAMES)
 def test_it_builds_and_is_short(path):
-    model = build(read(path))
+    cfg = read(path)
+    check_units(cfg)
+    assert schedule_warnings(cfg) == []
+    model = build(cfg)
     if path not in TRANSLATIONS:
         six = any(name in path.name for name in ('potsdam', 'prepared', 'arctic'))
         assert model.num_classes == (6 if six else 7)

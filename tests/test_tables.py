@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from depthda.engine.schedule_check import schedule_warnings
 from depthda.experiments.plan import plan_runs, resolved_config
 from depthda.experiments.record_score import record_score
 from depthda.experiments.runner import run_table
@@ -67,6 +68,8 @@ def test_the_real_configs_take_the_overrides_and_every_row_has_a_smoke_run(name)
         assert all(step.train.startswith('configs/sample/') for step in run.steps if step.train)
         for step in run.steps:
             assert not step.train or resolved_config(step).train_cfg.max_iters <= 2
+    for step in (step for run in (*runs, *small) for step in run.steps if step.train):
+        assert schedule_warnings(resolved_config(step)) == []
 
 
 @pytest.mark.parametrize('name, target', LOVEDA.items())

@@ -13,7 +13,7 @@ def main() -> None:
     parser = tool_parser(
         __doc__,
         'python tools/train.py configs/sample/depthda_tiny_u2r.py --cfg-options '
-        'train_cfg.max_iters=100\n'
+        'train_dataloader.batch_size=4\n'
         '  torchrun --nproc-per-node 4 tools/train.py CONFIG --launcher pytorch --amp',
     )
     parser.add_argument('config', help='config file')

@@ -17,6 +17,10 @@ from depthda.errors import UserError
 from depthda.files import atomic_path
 
 
+class DamagedCheckpointError(UserError):
+    """A checkpoint that was not written to its end, or changed afterwards."""
+
+
 def _empty(cls: type, *args) -> object:
     return object.__new__(cls)
 
@@ -66,7 +70,7 @@ def load_checkpoint_file(
     except (EOFError, RuntimeError) as error:
         if 'PytorchStreamReader' not in str(error) and not isinstance(error, EOFError):
             raise
-        raise UserError(
+        raise DamagedCheckpointError(
             f'{_name(file)} is damaged or was not written to its end; use an earlier checkpoint.'
         ) from error
 
@@ -144,8 +148,10 @@ def restore_histories(message_hub: dict) -> None:
             )
 
 
-def latest_checkpoint(work_dir: str | Path) -> Path | None:
+def latest_checkpoint(work_dir: str | Path, without: str | Path | None = None) -> Path | None:
     """The checkpoint that the last run in ``work_dir`` wrote last; None if there is none.
+
+    ``without`` names a file that counts as gone.
 
     mmengine notes it in ``last_checkpoint``. A kill at the wrong moment leaves that pointing at a
     file that is gone; then the youngest file counts, not the highest number, which an earlier and
@@ -156,10 +162,10 @@ def latest_checkpoint(work_dir: str | Path) -> Path | None:
     if note.is_file():
         # By its name alone, for the folder may have been moved.
         noted = work_dir / Path(note.read_text().strip()).name
-        if noted.is_file():
+        if noted.is_file() and noted != without:
             return noted
     found = []
-    for path in work_dir.glob('*.pth'):
+    for path in set(work_dir.glob('*.pth')) - {without}:
         if match := re.fullmatch(r'(?:iter|epoch)_(\d+)', path.stem):
             found.append((path.stat().st_mtime_ns, int(match[1]), path))
     return max(found)[-1] if found else None

@@ -2,6 +2,7 @@
 
 import os
 import time
+from contextlib import nullcontext
 from datetime import datetime, timezone
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -16,13 +17,21 @@ from mmseg.registry import METRICS
 from depthda.console import quiet_console, runner_class, show
 from depthda.engine.band_check import check_bands
 from depthda.engine.build_mistakes import build_mistakes
-from depthda.engine.checkpoints import check_is_checkpoint, file_hash, read_meta
+from depthda.engine.checkpoints import (
+    check_is_checkpoint,
+    file_hash,
+    latest_checkpoint,
+    read_meta,
+)
 from depthda.engine.data_check import check_classes, check_test_headline, data_warnings
+from depthda.engine.lock import own_folder
 from depthda.engine.non_finite_hook import NonFiniteHook
+from depthda.engine.predicted_maps import challenge, file_names, other_maps
 from depthda.engine.prepare import add_writer, keep_depth, load_config, prepare, use_amp, use_tta
+from depthda.engine.processes import is_first_process
 from depthda.engine.provenance import describe_dataset, device_name, git_commit, versions
 from depthda.engine.resume import Start, find_start
-from depthda.engine.run_end import logged_end, logged_errors
+from depthda.engine.run_end import BegunHook, left_as_it_was, logged_end, logged_errors
 from depthda.engine.start_check import StartCheck, check_config
 from depthda.engine.start_report import what_is_written
 from depthda.engine.summary import SummaryHook
@@ -52,7 +61,13 @@ def train(
     if start.finished:
         show(f'nothing to do: {start.checkpoint} is at the last iteration')
         return None
-    return _train(cfg, start, StartCheck())
+    alone = nullcontext()
+    if is_first_process(launcher):
+        # Not the lock of a table's run, whose worker trains in the folder that it has locked.
+        advice = 'wait until it ends, or give this training a --work-dir of its own'
+        alone = own_folder(Path(cfg.work_dir), '.training.lock', advice)
+    with alone:
+        return _train(cfg, start, StartCheck())
 
 
 def check_training(
@@ -165,14 +180,20 @@ def test(
     add_writer(cfg, out, show_dir, save_depth)
 
     started = time.time()
-    start = Start(str(checkpoint))
-    with quiet_console(), logged_errors(), build_mistakes(cfg):
-        runner = _build_runner(cfg, start)
-        runner.register_hook(SummaryHook(start, data_warnings(cfg)))
+    start, begun = Start(str(checkpoint)), BegunHook()
+    # The config of a training stays beside its checkpoints, whatever is tested in its folder.
+    there = Path(cfg.work_dir, Path(cfg.filename).name).is_file()
+    keeps = there and latest_checkpoint(cfg.work_dir) is not None
+    with quiet_console(), left_as_it_was(cfg, begun), logged_errors(), build_mistakes(cfg):
+        runner = _build_runner(cfg, start, dump=not keeps)
+        runner.register_hook(begun)
         dataset = runner.test_loop.dataloader.dataset
+        names = file_names(dataset)
         if submission:
-            target, track = _challenge(dataset, against)
-            foresee(_file_names(dataset), out, submission, target, against, track)
+            target, track = challenge(config, dataset, names, against)
+            foresee(names, out, submission, target, against, track)
+        notes = [*data_warnings(cfg), *other_maps(out, names)]
+        runner.register_hook(SummaryHook(start, notes))
         scores = runner.test()
     metric = _metric(runner)
     meta = read_meta(checkpoint)
@@ -205,7 +226,7 @@ def test(
     return results
 
 
-def _build_runner(cfg: Config, start: Start) -> Runner:
+def _build_runner(cfg: Config, start: Start, dump: bool = True) -> Runner:
     """Build the runner; how it starts is told to it alone, not to the config that it keeps.
 
     The config is dumped beside the results: with ``load_from`` and ``resume`` of this one start in
@@ -216,8 +237,11 @@ def _build_runner(cfg: Config, start: Start) -> Runner:
     cfg.resume = False
     _await_a_new_name()
     global _last_name
+    kind = runner_class(cfg)
+    if not dump:
+        kind.dump_config = lambda runner: None
     try:
-        runner = runner_class(cfg).from_cfg(cfg)
+        runner = kind.from_cfg(cfg)
         _last_name = runner.timestamp
     except Exception:
         # It has a name, which no later run may have.
@@ -266,17 +290,3 @@ def write_results(
         tiles.unlink(missing_ok=True)
     write_json(Path(log_dir) / 'metrics.json', results)
     write_json(Path(work_dir) / 'metrics.json', results)
-
-
-def _file_names(dataset: Any) -> list[str]:
-    """Names that the predictions of a data set get."""
-    paths = (dataset.get_data_info(i)['img_path'] for i in range(len(dataset)))
-    return [f'{Path(path).stem}.png' for path in paths]
-
-
-def _challenge(dataset: Any, against: str | None) -> tuple[str | None, str]:
-    """The domain and the track of a submission: both domains are the segmentation challenge."""
-    domains = getattr(dataset, 'domains', None) or [getattr(dataset, 'domain', None)]
-    if len(domains) > 1:
-        return None, 'seg'
-    return (None if against else domains[0]), 'uda'

@@ -1,35 +1,68 @@
 """One run is done by one process at a time, whoever else works on the same table."""
 
+import errno
 import fcntl
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import TextIO
 
+from depthda.console import warn
 from depthda.errors import UserError
+
+_held: set[TextIO] = set()
+
+
+def _close_all() -> None:
+    for file in _held:
+        file.close()
+
+
+# A data-loader worker outlives a killed run for some seconds, and would keep its lock.
+os.register_at_fork(after_in_child=_close_all)
 
 
 @contextmanager
-def locked(folder: Path) -> Iterator[bool]:
+def locked(folder: Path, name: str = '.lock') -> Iterator[bool]:
     """Hold the lock of a run's folder; False if another process holds it.
 
     The system gives the lock back when the process ends, however it ends.
     """
-    with open(folder / '.lock', 'w') as file:
+    with open(folder / name, 'w') as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             yield False
             return
-        yield True
+        except OSError as error:
+            if error.errno not in (errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOLCK):
+                raise
+            warn(
+                f'the disk of {folder} keeps no locks ({error.strerror}): start no other process '
+                'that writes there.'
+            )
+        _held.add(file)
+        try:
+            yield True
+        finally:
+            _held.discard(file)
 
 
 @contextmanager
-def own_folder(folder: Path) -> Iterator[None]:
+def own_folder(
+    folder: Path, name: str = '.lock', advice: str = 'wait until it ends'
+) -> Iterator[None]:
     """Make a folder if need be, and hold its lock; a ``UserError`` where either cannot be.
 
     What it made is removed again if the work fails and leaves nothing else in the folder.
+
+    Args:
+        folder: The folder that the work writes to.
+        name: File name of the lock. Work inside of work on the same folder needs one of its own.
+        advice: What to do while another process holds the lock.
     """
-    lock = folder / '.lock'
+    lock = folder / name
     made = [path for path in (folder, *folder.parents) if not path.exists()]
     locks = not lock.exists()
     try:
@@ -39,9 +72,9 @@ def own_folder(folder: Path) -> Iterator[None]:
         raise UserError(
             f'nothing can be written to {folder} ({error.strerror}): name another folder'
         ) from error
-    with locked(folder) as alone:
+    with locked(folder, name) as alone:
         if not alone:
-            raise UserError(f'another process is writing to {folder}: wait for it')
+            raise UserError(f'another process is writing to {folder}: {advice}.')
         try:
             yield
         except BaseException:

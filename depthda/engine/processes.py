@@ -13,6 +13,7 @@ _NEEDED = {
     'slurm': ('SLURM_PROCID', 'SLURM_NTASKS', 'SLURM_NODELIST'),
     'mpi': ('OMPI_COMM_WORLD_LOCAL_RANK', 'OMPI_COMM_WORLD_SIZE', 'OMPI_COMM_WORLD_RANK'),
 }
+_RANK = {'pytorch': 'RANK', 'slurm': 'SLURM_PROCID', 'mpi': 'OMPI_COMM_WORLD_RANK'}
 _STARTERS = {
     'pytorch': 'torchrun --nproc-per-node N tools/…',
     'slurm': 'srun python tools/…',
@@ -35,6 +36,11 @@ def check_launcher(launcher: str) -> None:
             f'--launcher {launcher} finds no {", ".join(missing)} in the environment: start it '
             f'with {_STARTERS[launcher]}, or leave out --launcher for one process.'
         )
+
+
+def is_first_process(launcher: str) -> bool:
+    """Whether this is the process of rank 0, also before the processes know of each other."""
+    return launcher == 'none' or os.environ[_RANK[launcher]] == '0'
 
 
 def start_processes(launcher: str) -> None:

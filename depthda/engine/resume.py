@@ -1,11 +1,20 @@
 """Where a training starts: anew, from given weights, or where an earlier run stopped."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from mmengine.config import Config
+from mmengine.optim import OptimWrapperDict
+from mmengine.runner import Runner
 
-from depthda.engine.checkpoints import check_is_checkpoint, latest_checkpoint, load_checkpoint_file
+from depthda.engine.checkpoints import (
+    DamagedCheckpointError,
+    check_is_checkpoint,
+    latest_checkpoint,
+    load_checkpoint_file,
+)
 from depthda.errors import UserError
 
 
@@ -39,12 +48,17 @@ def find_start(cfg: Config, resume: bool) -> Start:
     if given is not None:
         check_is_checkpoint(given)
     in_config = bool(cfg.get('resume'))
-    if resume and own:
-        return _resumed(cfg, str(own))
-    if in_config and given:
+    if in_config and given and not (resume and own):
         return _resumed(cfg, given)
-    if in_config and own:
-        return _resumed(cfg, str(own))
+    if own and (resume or in_config):
+        try:
+            return _resumed(cfg, str(own))
+        except DamagedCheckpointError as error:
+            rest = latest_checkpoint(cfg.work_dir, without=own)
+            then = f'goes on from {rest.name}' if rest else 'starts at iteration 0'
+            raise UserError(
+                f'{own} is damaged or was not written to its end: remove it, and --resume {then}.'
+            ) from error
     if cfg.get('load_partial') and given is None:
         raise UserError(
             'load_partial=True takes what fits of load_from, and load_from is not set: name a '
@@ -92,3 +106,72 @@ def _check_seed(cfg: Config, path: str, meta: dict) -> None:
             f'resume with --cfg-options randomness.seed={found}, or train seed {wanted} into '
             f'another --work-dir than {Path(cfg.work_dir)}.'
         )
+
+
+def check_resumed(runner: Runner, checkpoint: dict) -> None:
+    """Refuse an optimiser or a schedule other than the checkpoint's.
+
+    mmengine takes both from the checkpoint, and another value in the config would do nothing.
+    """
+    path = runner._load_from
+    changed = [*_optimiser_changes(runner, checkpoint), *_schedule_changes(runner, checkpoint)]
+    for key, new, old in changed:
+        raise UserError(
+            f'{path} is of a run with {key}={old!r}, which a resumed run keeps, and this one has '
+            f'{new!r}: resume with --cfg-options {key}={old!r}, or start from the weights with '
+            f'load_from={path} in another --work-dir.'
+        )
+
+
+def _optimiser_changes(runner: Runner, checkpoint: dict) -> Iterator[tuple[str, Any, Any]]:
+    """Keys of the optimisers with the value of this run and that of the checkpoint."""
+    now, saved, cfg = runner.optim_wrapper, checkpoint['optimizer'], runner.cfg.optim_wrapper
+    if not isinstance(now, OptimWrapperDict):
+        now, saved, cfg = {'': now}, {'': saved}, {'': cfg}
+    # Without a scheduler, nothing keeps the rate that a hook has changed.
+    free = runner.cfg.get('custom_hooks') and not runner.param_schedulers
+    for name, part in now.items():
+        key = f'optim_wrapper.{name}.optimizer' if name else 'optim_wrapper.optimizer'
+        given, groups = cfg.get(name, {}).get('optimizer', {}), part.optimizer.param_groups
+        for option in sorted(given.keys() - {'lr' if free else 'type'}):
+            pairs = [
+                (_began_with(group, option), _began_with(old, option))
+                for group, old in zip(
+                    groups, saved.get(name, {}).get('param_groups', []), strict=False
+                )
+            ]
+            changed = [pair for pair in pairs if not _same(*pair)]
+            # Of a group whose value is not a multiple of what the config gives, if there is one.
+            changed.sort(key=lambda pair: not _same(pair[0], given[option]))
+            yield from ((f'{key}.{option}', *pair) for pair in changed[:1])
+
+
+def _schedule_changes(runner: Runner, checkpoint: dict) -> Iterator[tuple[str, Any, Any]]:
+    """Keys of the schedulers, as :func:`_optimiser_changes` has those of the optimisers."""
+    now, saved = runner.param_schedulers or [], checkpoint.get('param_schedulers') or []
+    if not isinstance(now, dict):
+        now, saved = {'': now}, {'': saved}
+    for name, schedulers in now.items():
+        cfg, key = runner.cfg.param_scheduler, 'param_scheduler'
+        if isinstance(cfg, dict) and 'type' not in cfg:
+            cfg, key = cfg[name], f'{key}.{name}'
+        for number, (scheduler, old) in enumerate(
+            zip(schedulers, saved.get(name, []), strict=False)
+        ):
+            several = isinstance(cfg, (list, tuple))
+            given, place = (cfg[number], f'{key}.{number}') if several else (cfg, key)
+            state = scheduler.state_dict()
+            for option in dict.fromkeys((*given, 'end')):
+                if option in state and option in old and not _same(state[option], old[option]):
+                    yield f'{place}.{option}', state[option], old[option]
+
+
+def _began_with(group: dict, option: str) -> Any:
+    """An optimiser's value before a scheduler changed it."""
+    return group.get(f'initial_{option}', group.get(option))
+
+
+def _same(first: Any, second: Any) -> bool:
+    if isinstance(first, (list, tuple)) and isinstance(second, (list, tuple)):
+        return list(first) == list(second)
+    return first == second

@@ -1,15 +1,61 @@
-"""A training that ends before its last iteration: what is left, and how it goes on."""
+"""A run that ends before its last iteration: what is left, and how a training goes on."""
 
+import logging
+import shutil
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from mmengine.hooks import CheckpointHook
+from mmengine.config import Config
+from mmengine.dist import is_main_process
+from mmengine.hooks import CheckpointHook, Hook
 from mmengine.logging import MMLogger
 
 from depthda.engine.checkpoints import latest_checkpoint, read_meta
 from depthda.errors import UserError, interrupt_in
+
+
+class BegunHook(Hook):
+    """Know whether the first iteration is done.
+
+    Attributes:
+        begun: It is.
+    """
+
+    begun = False
+
+    def after_train_iter(self, runner, batch_idx: int, data_batch=None, outputs=None) -> None:
+        self.begun = True
+
+    def after_test_iter(self, runner, batch_idx: int, data_batch=None, outputs=None) -> None:
+        self.begun = True
+
+
+@contextmanager
+def left_as_it_was(cfg: Config, run: BegunHook) -> Iterator[None]:
+    """Remove what a run wrote if a mistake ended it before its first iteration was done."""
+    folder = Path(cfg.work_dir)
+    dump = folder / Path(cfg.filename or '.').name
+    before, text = set(folder.glob('*')), dump.read_bytes() if dump.is_file() else None
+    made = [path for path in (folder, *folder.parents) if not path.exists()]
+    try:
+        yield
+    except UserError:
+        if not run.begun and is_main_process():
+            # Another run may have begun in the same folder: only what is this one's.
+            handlers = MMLogger.get_current_instance().handlers
+            logs = [h.baseFilename for h in handlers if isinstance(h, logging.FileHandler)]
+            names = {Path(log).parent.name for log in logs} | {dump.name}
+            for path in {folder / name for name in names} & set(folder.glob('*')) - before:
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
+            if text is not None:
+                # The config of the run that was there before.
+                dump.write_bytes(text)
+            for path in made:
+                if path.is_dir() and not any(path.iterdir()):
+                    path.rmdir()
+        raise
 
 
 def last_good_checkpoint(runner) -> str | None:

@@ -9,19 +9,17 @@ import copy
 import inspect
 import logging
 import re
-import shutil
 import time
 import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import torch
 from mmengine.config import Config
-from mmengine.dist import get_world_size, is_main_process
-from mmengine.hooks import CheckpointHook, Hook
-from mmengine.logging import MMLogger, print_log
+from mmengine.dist import get_world_size
+from mmengine.hooks import CheckpointHook
+from mmengine.logging import print_log
 from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 from torch import nn
@@ -42,8 +40,10 @@ from depthda.engine.data_check import (
     data_warnings,
 )
 from depthda.engine.randomness import seeded
-from depthda.engine.resume import Start
+from depthda.engine.resume import Start, check_resumed
+from depthda.engine.run_end import BegunHook, left_as_it_was
 from depthda.engine.sample_check import tile_warnings
+from depthda.engine.schedule_check import check_units, schedule_warnings
 from depthda.errors import UserError
 
 # What torch, mmseg and the readers of files raise when parts of a config do not fit together.
@@ -56,6 +56,7 @@ _ERRORS = (
 def check_config(cfg: Config, start: Start) -> list[str]:
     """Refuse what cannot be trained before anything is built; returns warnings."""
     check_training(cfg)
+    check_units(cfg)
     check_optimizers(cfg)
     check_backends(cfg)
     check_layers(cfg)
@@ -64,14 +65,14 @@ def check_config(cfg: Config, start: Start) -> list[str]:
     with build_mistakes(cfg):
         check_test_set(cfg)
         check_test_headline(cfg)
-        lines = [*data_warnings(cfg), *tile_warnings(cfg)]
+        lines = [*data_warnings(cfg), *schedule_warnings(cfg), *tile_warnings(cfg)]
     if start.checkpoint and not start.resumed:
         lines.append(class_warning(cfg, start.checkpoint))
     # Last, where it is seen best: a run that was to be resumed and begins anew.
     return [line for line in (*lines, start.note) if line]
 
 
-class StartCheck(Hook):
+class StartCheck(BegunHook):
     """Validate one sample before the first iteration.
 
     Nothing that the run depends on is changed: not the weights, the buffers of batch norm, the
@@ -83,7 +84,6 @@ class StartCheck(Hook):
     Attributes:
         results: One line for each part that was tried.
         notes: Warnings of :func:`check_config`.
-        begun: Whether the first iteration is done.
     """
 
     # After the other hooks, so that the model is as they leave it.
@@ -95,7 +95,6 @@ class StartCheck(Hook):
         self._model: nn.Module | None = None
         self._part = 'the start of the run'
         self.notes: list[str] = []
-        self.begun = False
 
     def before_train(self, runner: Runner) -> None:
         self._model = runner.model.module if is_model_wrapper(runner.model) else runner.model
@@ -108,13 +107,14 @@ class StartCheck(Hook):
             self.results.append(f'validation sample: {_validate_one(runner)}')
         self._part = 'the first training step'
 
-    def after_train_iter(self, runner: Runner, batch_idx: int, data_batch=None, outputs=None):
-        self.begun = True
+    def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+        if runner._resume:
+            check_resumed(runner, checkpoint)
 
     @contextmanager
     def watch(self, cfg: Config) -> Iterator['StartCheck']:
         """Give one sentence to what fails up to the end of the first iteration, and tidy up."""
-        with _left_as_it_was(cfg, self):
+        with left_as_it_was(cfg, self):
             try:
                 with build_mistakes(cfg):
                     yield self
@@ -240,25 +240,3 @@ def _check_hook(runner: Runner, scores: Mapping[str, Any]) -> None:
                 f'gives {", ".join(list(scores)[:6])}{", …" if len(scores) > 6 else ""}'
                 f'{nearest(key, list(scores)) or "."}'
             )
-
-
-@contextmanager
-def _left_as_it_was(cfg: Config, check: StartCheck) -> Iterator[None]:
-    """Remove what a run wrote if a mistake ended it before its first iteration was done."""
-    folder = Path(cfg.work_dir)
-    before = set(folder.glob('*'))
-    made = [path for path in (folder, *folder.parents) if not path.exists()]
-    try:
-        yield
-    except UserError:
-        if not check.begun and is_main_process():
-            # Another run may have begun in the same folder: only what is this one's.
-            handlers = MMLogger.get_current_instance().handlers
-            logs = [h.baseFilename for h in handlers if isinstance(h, logging.FileHandler)]
-            names = {Path(log).parent.name for log in logs} | {Path(cfg.filename or '.').name}
-            for path in {folder / name for name in names} & set(folder.glob('*')) - before:
-                shutil.rmtree(path) if path.is_dir() else path.unlink()
-            for path in made:
-                if path.is_dir() and not any(path.iterdir()):
-                    path.rmdir()
-        raise

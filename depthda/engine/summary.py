@@ -39,7 +39,7 @@ class SummaryHook(Hook):
 
     def before_test(self, runner) -> None:
         loader = runner.test_loop.dataloader
-        lines = {'test data': _data(loader.dataset), 'model': _model(runner.model)}
+        lines = {'test data': data_line(loader.dataset), 'model': _model(runner.model)}
         self._show(runner, lines | {'device': _device(runner)})
 
     def _show(self, runner, lines: dict[str, str]) -> None:
@@ -52,18 +52,18 @@ class SummaryHook(Hook):
 
 
 def _training(runner) -> dict[str, str]:
-    lines = {'train data': _data(runner.train_dataloader.dataset)}
+    lines = {'train data': data_line(runner.train_dataloader.dataset)}
     if runner.val_loop is not None:
-        lines['validation'] = _data(runner.val_dataloader.dataset)
+        lines['validation'] = data_line(runner.val_dataloader.dataset)
     lines |= {'model': _model(runner.model), 'schedule': _schedule(runner)}
     lines['optimiser'] = ', '.join(_optimisers(runner.optim_wrapper))
     return lines | {'device': f'{_device(runner)}, {_precision(runner.optim_wrapper)}'}
 
 
-def _data(dataset: Any) -> str:
+def data_line(dataset: Any) -> str:
     """How many images of which folder, domains and splits."""
     found = describe_dataset(dataset)
-    parts = [f'{name} {_data(part)}' for name, part in getattr(dataset, 'sets', {}).items()]
+    parts = [f'{name} {data_line(part)}' for name, part in getattr(dataset, 'sets', {}).items()]
     if parts:
         return '; '.join(parts)
     names: list[str] = []

@@ -102,13 +102,22 @@ def foresee(
         against: As in :func:`review`.
         track: As in :func:`review`.
     """
-    pred_dir, out = Path(pred_dir), Path(out)
+    pred_dir, out, names = Path(pred_dir), Path(out), list(names)
     _check_out(pred_dir, out)
     there = [entry.name for entry in _folder_entries(pred_dir)] if pred_dir.is_dir() else []
     entries = [_Entry(name, 0, False, bytes) for name in dict.fromkeys([*names, *there])]
     faults = _review(pred_dir, entries, domain, track, against, progress=lambda every: []).faults
+    faults = [_in_place(fault, pred_dir, set(there).difference(names)) for fault in faults]
     if faults:
         raise SubmissionError(faults)
+
+
+def _in_place(fault: Fault, pred_dir: Path, old: set[str]) -> Fault:
+    """The fault of files that lay in the folder before, with the folder."""
+    if not old.issuperset(fault.names):
+        return fault
+    reason = f'in {pred_dir} before this test, and {fault.reason}'
+    return Fault(fault.names, reason, 'remove it, or give another folder with --out')
 
 
 def check(

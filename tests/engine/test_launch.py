@@ -1,5 +1,8 @@
 import json
+import multiprocessing
 import os
+import subprocess
+import sys
 import time
 import zipfile
 from datetime import datetime, timedelta
@@ -12,7 +15,8 @@ from mmengine.config import Config
 
 from depthda.engine import launch
 from depthda.engine.checkpoints import read_meta
-from depthda.engine.launch import _spare_logits, load_config, test, train
+from depthda.engine.launch import _spare_logits, check_training, load_config, test, train
+from depthda.engine.lock import locked, own_folder
 from depthda.errors import UserError
 from depthda.evaluation.tile_counts import load_tiles
 from depthda.models.segmentors.depth_guided import DepthGuidedEncoderDecoder
@@ -163,13 +167,95 @@ def test_logits_are_kept_for_metrics_that_may_want_them(val, test, kept):
 
 def test_a_checkpoint_of_another_model_is_refused(trained, tmp_path):
     folder, options = trained
+    work_dir = tmp_path / 'runs' / 'a'
     with pytest.raises(UserError, match='does not fit the model'):
         test(
             CONFIGS / 'upernet_tiny_u2r.py',
             folder / 'iter_4.pth',
-            str(tmp_path),
+            str(work_dir),
             cfg_options=options,
         )
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_test_in_the_folder_of_a_training_leaves_its_config(trained, tmp_path, capsys):
+    folder, options = trained
+    os.link(folder / 'iter_4.pth', tmp_path / 'iter_4.pth')
+    (tmp_path / CONFIG.name).write_text('# of the training')
+    out = tmp_path / 'maps'
+    out.mkdir()
+    for name in 'abcd':
+        (out / f'{name}.png').touch()
+    test(CONFIG, tmp_path / 'iter_4.pth', str(tmp_path), str(out), cfg_options=options)
+    assert (tmp_path / CONFIG.name).read_text() == '# of the training'
+    assert (
+        f'warning: --out {out} holds 4 PNG of images that this test does not predict (a.png, '
+        'b.png, c.png, …): give another folder to keep the maps of this test apart.'
+    ) in capsys.readouterr().out
+
+
+def test_two_trainings_never_write_to_one_folder(trained, tmp_path):
+    _, options = trained
+    held = 'import sys, time; from pathlib import Path; from depthda.engine.lock import own_folder'
+    held += (
+        "\nwith own_folder(Path(sys.argv[1]), '.training.lock'): print(flush=True); time.sleep(60)"
+    )
+    other = subprocess.Popen([sys.executable, '-c', held, str(tmp_path)], stdout=subprocess.PIPE)
+    try:
+        other.stdout.readline()
+        for resume in (False, True):
+            with pytest.raises(UserError) as caught:
+                train(CONFIG, str(tmp_path), resume=resume, cfg_options=options)
+            assert str(caught.value) == (
+                f'another process is writing to {tmp_path}: wait until it ends, or give this '
+                'training a --work-dir of its own.'
+            )
+        assert [path.name for path in tmp_path.iterdir()] == ['.training.lock']
+        # A check writes nothing, and a finished run has nothing to do.
+        assert check_training(CONFIG, str(tmp_path), cfg_options=options)
+    finally:
+        other.kill()
+        other.wait()
+    # The system gives the lock of a killed process back. A table's worker has its own.
+    with locked(tmp_path), own_folder(tmp_path, '.training.lock'):
+        pass
+
+
+def test_a_killed_training_s_workers_do_not_keep_its_lock(tmp_path):
+    with locked(tmp_path) as mine:
+        assert mine
+        child = multiprocessing.get_context('fork').Process(target=time.sleep, args=(60,))
+        child.start()
+        time.sleep(0.2)
+    try:
+        with locked(tmp_path) as again:
+            assert again
+    finally:
+        child.kill()
+        child.join()
+
+
+@pytest.mark.parametrize(
+    'key, value, old',
+    [
+        ('optim_wrapper.optimizer.lr', 1e-5, 0.003),
+        ('param_scheduler.1.end', 5, 4),
+    ],
+)
+def test_a_resumed_run_keeps_its_optimiser_and_schedule(trained, tmp_path, key, value, old):
+    folder, options = trained
+    last = tmp_path / 'iter_2.pth'
+    os.link(folder / 'iter_2.pth', last)
+    (tmp_path / CONFIG.name).write_text('# of the training')
+    with pytest.raises(UserError) as caught:
+        train(CONFIG, str(tmp_path), resume=True, cfg_options=options | {key: value})
+    assert str(caught.value) == (
+        f'{last} is of a run with {key}={old}, which a resumed run keeps, and this one has '
+        f'{value}: resume with --cfg-options {key}={old}, or start from the weights with '
+        f'load_from={last} in another --work-dir.'
+    )
+    assert {path.name for path in tmp_path.iterdir()} == {last.name, CONFIG.name, '.training.lock'}
+    assert (tmp_path / CONFIG.name).read_text() == '# of the training'
 
 
 def test_amp_names_the_wrapper_and_keeps_weights_in_fp32(tmp_path, short_run):
@@ -277,16 +363,22 @@ def test_a_submission_that_cannot_be_is_refused_before_the_images_are_predicted(
         submit(submission=str(tmp_path / 'u2r.zip'), against='no/folder')
     with pytest.raises(UserError, match='missing'):
         submit(submission=str(tmp_path / 'u2r.zip'), against=str(sample / 'Train/Rural/images_png'))
-    with pytest.raises(UserError, match='missing .*of LoveDA Test Rural'):
+    with pytest.raises(UserError) as caught:
         submit(submission=str(tmp_path / 'u2r.zip'))
-    assert not (tmp_path / 'predictions').exists()
+    assert str(caught.value) == (
+        f'--submission: {CONFIG} tests 3 images of {sample} (Rural, Test), and none of them is a '
+        'test image of LoveDA: use a config with -server in its name, or give the folder of the '
+        'test images with --against DIR.'
+    )
+    # No log, no config, no maps.
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_both_domains_are_one_submission_of_the_segmentation_challenge(trained, tmp_path, sample):
     folder, options = trained
     both, archive = {'test_dataloader.dataset.domain': ['Urban', 'Rural']}, tmp_path / 'both.zip'
     settings = dict(cfg_options=options | both, submission=str(archive))
-    with pytest.raises(UserError, match='missing .*1796 of LoveDA Test Rural and Urban'):
+    with pytest.raises(UserError, match=r'\(Urban, Rural, Test\), and none of them is a test'):
         test(CONFIG, folder / 'iter_4.pth', str(tmp_path), **settings)
     assert not (tmp_path / 'predictions').exists() and not archive.exists()
     test(CONFIG, folder / 'iter_4.pth', str(tmp_path), against=str(sample), **settings)

@@ -81,6 +81,21 @@ def test_a_finished_run_is_recognised_and_one_beyond_the_end_refused(folder):
         last(3)
 
 
+def test_a_damaged_checkpoint_is_named_with_what_is_left(folder):
+    last = folder / 'iter_6.pth'
+    save(last, 6)
+    last.write_bytes(last.read_bytes()[:-100])
+    (folder / 'last_checkpoint').write_text(str(last))
+    for left, then in (('iter_4.pth', 'goes on from iter_4.pth'), (None, 'starts at iteration 0')):
+        if left is None:
+            (folder / 'iter_4.pth').unlink()
+        with pytest.raises(UserError) as caught:
+            find_start(config(folder), resume=True)
+        assert str(caught.value) == (
+            f'{last} is damaged or was not written to its end: remove it, and --resume {then}.'
+        )
+
+
 def test_weights_alone_cannot_be_resumed(tmp_path):
     path = tmp_path / 'best_mIoU_iter_4.pth'
     torch.save({'state_dict': {}, 'meta': {'iter': 4}}, path)

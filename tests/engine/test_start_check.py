@@ -152,12 +152,14 @@ def test_a_folder_with_a_run_keeps_it(short_run, tmp_path):
     unchanged = {path: path.stat().st_mtime_ns for path in tmp_path.rglob('*') if path.is_file()}
     assert unchanged == before
 
+    config = (tmp_path / CONFIG.name).read_text()
     with pytest.raises(UserError, match='batch norm'):
         train(CONFIG, str(tmp_path), cfg_options=options | {'train_dataloader.batch_size': 1})
     after = {path: path.stat().st_mtime_ns for path in tmp_path.rglob('*') if path.is_file()}
     # Every run writes its config, under the same name.
     changed = {path.name for path in before if before[path] != after[path]}
-    assert before.keys() == after.keys() and changed <= {CONFIG.name}
+    assert before.keys() == after.keys() and changed <= {CONFIG.name, '.training.lock'}
+    assert (tmp_path / CONFIG.name).read_text() == config
 
 
 def test_an_error_after_the_first_iteration_keeps_its_traceback(tmp_path):

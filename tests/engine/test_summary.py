@@ -11,7 +11,7 @@ from torch import nn
 from depthda.engine.autocast_optim_wrapper import AutocastOptimWrapper
 from depthda.engine.launch import train
 from depthda.engine.resume import Start
-from depthda.engine.summary import _data, _model, _optimisers, _origin, _precision
+from depthda.engine.summary import _model, _optimisers, _origin, _precision, data_line
 
 CONFIG = 'configs/sample/upernet_tiny_u2r.py'
 
@@ -72,7 +72,7 @@ def test_both_domains_of_a_pair_are_counted():
 
     pair = Tiles([1, 2])
     pair.sets = dict(source=Tiles([1]), target=Tiles([1, 2]))
-    assert _data(pair) == 'source 1 images of data/x (Urban); target 2 images of data/x (Urban)'
+    assert data_line(pair) == 'source 1 images of data/x (Urban); target 2 images of data/x (Urban)'
 
 
 def test_a_run_shows_them_before_its_first_iteration_with_the_warnings_last(

@@ -305,5 +305,9 @@ def test_names_are_checked_before_there_are_predictions(tmp_path, small_loveda):
     (folder / '4191.png').touch()
     foresee(NAMES, folder, out, domain='Rural')
     (folder / '5167.png').touch()
-    with pytest.raises(SubmissionError, match=r'5167\.png: not a test image'):
+    sentence = (
+        rf'5167\.png: in {folder} before this test, and not a test image of LoveDA Test Rural; '
+        'remove it, or give another folder with --out'
+    )
+    with pytest.raises(SubmissionError, match=sentence):
         foresee(NAMES, folder, out, domain='Rural')

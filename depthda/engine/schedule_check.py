@@ -1,0 +1,86 @@
+"""A schedule that does not fit the length of a run, or counts epochs where there are none."""
+
+from collections import defaultdict
+from collections.abc import Iterator
+
+from mmengine.config import Config
+
+from depthda.engine.overrides import read_nodes
+from depthda.errors import UserError
+
+# They end at their lowest value; others stay where they are, or go up.
+_DECAYS = ('PolyLR', 'PolyLRRatio', 'CosineAnnealingLR')
+_LOW = 0.01  # of the learning rate: what is trained with less hardly changes
+
+
+def check_units(cfg: Config) -> None:
+    """Refuse to count epochs in a run that has iterations alone: nothing would be done."""
+    if 'max_epochs' in cfg.train_cfg:
+        return
+    reason = 'counts epochs, and a run of train_cfg.max_iters has none'
+    for key, scheduler in _schedulers(cfg):
+        if scheduler.get('by_epoch', True) and not scheduler.get('convert_to_iter_based'):
+            raise UserError(
+                f'{key}.by_epoch=True{_default(scheduler)} {reason}, so {scheduler.type} would '
+                f'never take a step: set {key}.by_epoch=False.'
+            )
+    hook = (cfg.get('default_hooks') or {}).get('checkpoint')
+    if hook is not None and hook.get('by_epoch', True):
+        raise UserError(
+            f'default_hooks.checkpoint.by_epoch=True{_default(hook)} {reason}, so nothing would '
+            'be saved before the end: set default_hooks.checkpoint.by_epoch=False.'
+        )
+
+
+def schedule_warnings(cfg: Config) -> list[str]:
+    """Warnings of learning rates that reach their end long before the run does, or never."""
+    unit = 'max_epochs' if 'max_epochs' in cfg.train_cfg else 'max_iters'
+    last, found = cfg.train_cfg.get(unit), []
+    lists = defaultdict(list)
+    for key, scheduler in _schedulers(cfg):
+        by_epoch = scheduler.get('by_epoch', True)
+        # A warm-up of so many iterations is as good in a run of epochs.
+        if scheduler.type.endswith(('LR', 'LRRatio')) and by_epoch == (unit == 'max_epochs'):
+            lists[key.rpartition('.')[0]].append((scheduler.get('end') or last, key, scheduler))
+    for schedulers in lists.values():
+        end, key, scheduler = max(schedulers, key=lambda each: each[0])
+        if end < last and scheduler.type in _DECAYS and _lowest(cfg, scheduler) <= _LOW:
+            found.append(
+                f'{key}.end={end} is before train_cfg.{unit}={last}, and the learning rate stays '
+                f'at its lowest from there: set {key}.end={last} to learn until the end.'
+            )
+        if end > 2 * last:
+            keys = [
+                f'{key}.{name}'
+                for _, key, each in schedulers
+                for name in ('begin', 'end')
+                if each.get(name)
+            ]
+            found.append(
+                f'train_cfg.{unit}={last} ends the run long before its schedule, which is made '
+                f'for {end}: set {", ".join(keys)} to fit.'
+            )
+    return found
+
+
+def _schedulers(cfg: Config) -> Iterator[tuple[str, dict]]:
+    """Every scheduler with its key: one, a list, or a list for each optimiser."""
+    for key, value in read_nodes({'param_scheduler': cfg.get('param_scheduler')}):
+        if isinstance(value, dict) and 'type' in value:
+            yield key, value
+
+
+def _lowest(cfg: Config, scheduler: dict) -> float:
+    """The value that a decay ends at, as a part of the learning rate."""
+    if (ratio := scheduler.get('eta_min_ratio')) is not None:
+        return ratio
+    rates = [
+        rate
+        for key, rate in read_nodes({'optim_wrapper': cfg.optim_wrapper})
+        if key.endswith('.lr')
+    ]
+    return scheduler.get('eta_min', 0) / max(rates, default=1)
+
+
+def _default(node: dict) -> str:
+    return '' if 'by_epoch' in node else ' (the default)'

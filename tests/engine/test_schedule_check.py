@@ -1,0 +1,111 @@
+"""Schedules that do not fit a run."""
+
+from pathlib import Path
+
+import pytest
+from mmengine.config import Config
+
+from depthda.engine.prepare import load_config
+from depthda.engine.schedule_check import check_units, schedule_warnings
+from depthda.errors import UserError
+
+SAMPLE = Path(__file__).parents[2] / 'configs' / 'sample' / 'upernet_tiny_u2r.py'
+
+
+def config(scheduler, **train_cfg) -> Config:
+    optimizer = dict(type='SGD', lr=0.01)
+    return Config(
+        dict(
+            train_cfg=train_cfg,
+            param_scheduler=scheduler,
+            optim_wrapper=dict(optimizer=optimizer),
+            default_hooks=dict(checkpoint=dict(by_epoch=False)),
+        )
+    )
+
+
+def poly(**kwargs) -> dict:
+    return dict(type='PolyLR', by_epoch=False) | kwargs
+
+
+def test_a_run_is_as_long_as_its_schedule():
+    cfg = load_config(SAMPLE)
+    for length, expected in (
+        (200, []),
+        (300, []),
+        (
+            10000,
+            [
+                'param_scheduler.1.end=300 is before train_cfg.max_iters=10000, and the learning '
+                'rate stays at its lowest from there: set param_scheduler.1.end=10000 to learn '
+                'until the end.'
+            ],
+        ),
+        (
+            4,
+            [
+                'train_cfg.max_iters=4 ends the run long before its schedule, which is made for '
+                '300: set param_scheduler.0.end, param_scheduler.1.begin, param_scheduler.1.end '
+                'to fit.'
+            ],
+        ),
+    ):
+        cfg.train_cfg.max_iters = length
+        assert schedule_warnings(cfg) == expected
+
+
+def test_schedules_that_take_effect_until_the_end():
+    for scheduler in (
+        None,
+        [],
+        [poly()],
+        poly(end=100),
+        [poly(end=50, eta_min=0.002)],
+        [poly(end=50, eta_min_ratio=0.1)],
+        [poly(end=50), poly(begin=50, end=100)],
+        [dict(type='LinearLR', by_epoch=False, end=50)],
+        [dict(type='LinearMomentum', by_epoch=False, end=5000)],
+        {'a': [poly(end=100)], 'b': []},
+    ):
+        assert schedule_warnings(config(scheduler, max_iters=100)) == []
+    for scheduler in ([poly(end=50, eta_min=1e-5)], poly(end=99), {'a': [poly(end=50)]}):
+        assert len(schedule_warnings(config(scheduler, max_iters=100))) == 1
+    # A warm-up in iterations belongs to a run of epochs, too.
+    warm = dict(type='LinearLR', by_epoch=False, end=500)
+    assert schedule_warnings(config([warm, dict(type='PolyLR', end=10)], max_epochs=10)) == []
+    assert schedule_warnings(config([dict(type='PolyLR', end=5)], max_epochs=10))[0].startswith(
+        'param_scheduler.0.end=5 is before train_cfg.max_epochs=10'
+    )
+
+
+@pytest.mark.parametrize(
+    'change, sentence',
+    [
+        (
+            {'param_scheduler': [dict(type='PolyLR', by_epoch=True)]},
+            'param_scheduler.0.by_epoch=True counts epochs, and a run of train_cfg.max_iters has '
+            'none, so PolyLR would never take a step: set param_scheduler.0.by_epoch=False.',
+        ),
+        (
+            {'param_scheduler': dict(type='PolyLR')},
+            'param_scheduler.by_epoch=True (the default) counts epochs, and a run of '
+            'train_cfg.max_iters has none, so PolyLR would never take a step: set '
+            'param_scheduler.by_epoch=False.',
+        ),
+        (
+            {'default_hooks': dict(checkpoint=dict(by_epoch=True))},
+            'default_hooks.checkpoint.by_epoch=True counts epochs, and a run of '
+            'train_cfg.max_iters has none, so nothing would be saved before the end: set '
+            'default_hooks.checkpoint.by_epoch=False.',
+        ),
+    ],
+)
+def test_a_run_of_iterations_has_no_epochs(change, sentence):
+    cfg = config([poly(), poly(by_epoch=True, convert_to_iter_based=True)], max_iters=100)
+    check_units(cfg)
+    cfg.merge_from_dict(change) if 'default_hooks' in change else cfg.update(change)
+    with pytest.raises(UserError) as caught:
+        check_units(cfg)
+    assert str(caught.value) == sentence
+    cfg.train_cfg = dict(max_epochs=10)
+    check_units(cfg)
