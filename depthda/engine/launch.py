@@ -188,7 +188,7 @@ def test(
         runner = _build_runner(cfg, start, dump=not keeps)
         runner.register_hook(begun)
         dataset = runner.test_loop.dataloader.dataset
-        names = file_names(dataset)
+        names = file_names(dataset) if out else []
         if submission:
             target, track = challenge(config, dataset, names, against)
             foresee(names, out, submission, target, against, track)
