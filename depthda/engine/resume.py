@@ -129,7 +129,7 @@ def _optimiser_changes(runner: Runner, checkpoint: dict) -> Iterator[tuple[str, 
     if not isinstance(now, OptimWrapperDict):
         now, saved, cfg = {'': now}, {'': saved}, {'': cfg}
     # Without a scheduler, nothing keeps the rate that a hook has changed.
-    free = runner.cfg.get('custom_hooks') and not runner.param_schedulers
+    free = runner.cfg.get('custom_hooks') and not runner.cfg.get('param_scheduler')
     for name, part in now.items():
         key = f'optim_wrapper.{name}.optimizer' if name else 'optim_wrapper.optimizer'
         given, groups = cfg.get(name, {}).get('optimizer', {}), part.optimizer.param_groups
@@ -148,6 +148,8 @@ def _optimiser_changes(runner: Runner, checkpoint: dict) -> Iterator[tuple[str, 
 
 def _schedule_changes(runner: Runner, checkpoint: dict) -> Iterator[tuple[str, Any, Any]]:
     """Keys of the schedulers, as :func:`_optimiser_changes` has those of the optimisers."""
+    if not runner.cfg.get('param_scheduler'):
+        return
     now, saved = runner.param_schedulers or [], checkpoint.get('param_schedulers') or []
     if not isinstance(now, dict):
         now, saved = {'': now}, {'': saved}

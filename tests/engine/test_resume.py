@@ -1,10 +1,12 @@
 import os
+from types import SimpleNamespace
 
 import pytest
 import torch
 from mmengine.config import Config
+from mmengine.optim import OptimWrapper
 
-from depthda.engine.resume import Start, find_start
+from depthda.engine.resume import Start, check_resumed, find_start
 from depthda.errors import UserError
 
 
@@ -111,3 +113,24 @@ def test_a_part_of_nothing_is_refused_and_a_resumed_run_is_whole(folder, tmp_pat
         'checkpoint there, or leave load_partial out.'
     )
     assert begins(config(folder, load_partial=True), resume=True) == ('iter_4.pth', True)
+
+
+def test_a_rate_that_a_hook_has_lowered_is_no_other_rate():
+    """Without schedulers, a plateau hook may have changed the rate: the run goes on with it."""
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(2))], lr=1.0)
+    saved = optimizer.state_dict()
+    saved['param_groups'][0]['lr'] = 0.5
+    cfg = dict(
+        optim_wrapper=dict(optimizer=dict(type='SGD', lr=1.0)),
+        custom_hooks=[dict(type='PlateauHook', monitor='loss')],
+    )
+    runner = SimpleNamespace(
+        cfg=Config(cfg),
+        optim_wrapper=OptimWrapper(optimizer),
+        param_schedulers=dict(generators=[], critics=[]),  # as mmengine has them with parts
+        _load_from='iter_2.pth',
+    )
+    check_resumed(runner, dict(optimizer=saved))
+    runner.cfg.custom_hooks = None
+    with pytest.raises(UserError, match=r'optimizer\.lr=0\.5, which a resumed run keeps'):
+        check_resumed(runner, dict(optimizer=saved))
