@@ -14,7 +14,7 @@ from mmengine.config import DictAction
 from mmengine.dist import is_main_process
 
 from depthda.errors import UserError, interrupt_in
-from depthda.files import DISK_FULL
+from depthda.io.files import DISK_FULL
 
 _MISTAKE = 'UserError: '
 # What a path has that an option or a config names, and hardly ever one that a bug has made up.

@@ -16,8 +16,8 @@ from depthda.experiments.plan import plan_runs, resolve
 from depthda.experiments.runner import run_table
 from depthda.experiments.samples import make_samples
 from depthda.experiments.table import load_table
-from depthda.files import read_json, write_json
 from depthda.inference.translate import translate
+from depthda.io.files import read_json, write_json
 
 FIXTURES = Path(__file__).parent / 'fixtures'
 KEPT = FIXTURES / 'kept'

@@ -15,7 +15,7 @@ from mmseg.datasets import LoveDADataset
 from mmseg.registry import MODELS
 
 from depthda.engine.launch import test
-from depthda.files import read_json
+from depthda.io.files import read_json
 
 test.__test__ = False  # the function under test, not a test
 

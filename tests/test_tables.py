@@ -11,7 +11,7 @@ from depthda.experiments.plan import plan_runs, resolved_config
 from depthda.experiments.record_score import record_score
 from depthda.experiments.runner import run_table
 from depthda.experiments.table import Row, Table, load_table
-from depthda.files import read_json
+from depthda.io.files import read_json
 
 ROOT = Path(__file__).parents[1]
 NAMES = sorted(path.stem for path in (ROOT / 'configs' / 'tables').glob('*.py'))

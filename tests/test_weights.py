@@ -18,7 +18,7 @@ from torch import nn
 from depthda.cli import OptionsAction
 from depthda.engine.launch import load_config, test, train
 from depthda.errors import UserError
-from depthda.files import read_json
+from depthda.io.files import read_json
 from depthda.weights import complete_weights, match_weights, partial_weights
 
 test.__test__ = False  # the function under test, not a test

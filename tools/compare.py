@@ -48,7 +48,7 @@ def run(args) -> None:
     from depthda.errors import UserError
     from depthda.experiments.comparison import compare
     from depthda.experiments.comparison_text import explain, markdown, terminal_table
-    from depthda.files import atomic_path, write_json
+    from depthda.io.files import atomic_path, write_json
 
     if args.out and Path(args.out).suffix not in ('.md', '.json'):
         raise UserError(f'--out {args.out}: give a name that ends with .md or .json.')

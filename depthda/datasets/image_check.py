@@ -8,10 +8,10 @@ from contextlib import contextmanager
 
 import mmcv.transforms as mmcv_transforms
 
-from depthda.datasets.headers import Header
 from depthda.datasets.transforms.load_depth import LoadDepth
 from depthda.datasets.transforms.load_multiband_image import LoadMultibandImage
 from depthda.errors import UserError
+from depthda.io.headers import Header
 
 Fault = tuple[str, str]  # what is wrong, what to do
 

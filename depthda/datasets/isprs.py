@@ -8,12 +8,12 @@ from pathlib import Path
 
 from mmseg.registry import DATASETS
 
-from depthda.datasets.manifest import manifest_path, read_manifest
 from depthda.datasets.pairing import Source
 from depthda.datasets.rgbd import RGBDSegDataset
 from depthda.engine.provenance import TRANSLATION
 from depthda.errors import UserError
-from depthda.files import read_json
+from depthda.io.files import read_json
+from depthda.io.manifest import manifest_path, read_manifest
 from depthda.wording import many
 
 CLASSES = ('impervious_surface', 'building', 'low_vegetation', 'tree', 'car', 'clutter')

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from glob import escape, glob
 from itertools import combinations
 
-from depthda.datasets.headers import IMAGE_SUFFIXES, Header, read_headers
 from depthda.depth.storage import DEPTH_SUFFIXES, read_depth
 from depthda.errors import UserError
-from depthda.files import walk
+from depthda.io.files import walk
+from depthda.io.headers import IMAGE_SUFFIXES, Header, read_headers
 from depthda.wording import few, many
 
 _MENDS = {

@@ -5,9 +5,9 @@ from pathlib import Path
 
 from mmseg.registry import DATASETS
 
-from depthda.datasets.manifest import NAME, read_manifest
 from depthda.datasets.rgbd import RGBDSegDataset
 from depthda.errors import UserError
+from depthda.io.manifest import NAME, read_manifest
 
 
 @DATASETS.register_module()

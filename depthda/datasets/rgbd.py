@@ -15,7 +15,7 @@ from depthda.datasets.pairing import Source, pair_by_stem
 from depthda.datasets.pipeline_check import check_pipeline
 from depthda.engine.randomness import seeded
 from depthda.errors import UserError
-from depthda.files import read_lines
+from depthda.io.files import read_lines
 
 _KINDS = {'img_path': 'image', 'seg_map_path': 'label', 'depth_path': 'depth map'}
 

@@ -20,8 +20,8 @@ from depthda.depth.map_pipeline import Pipeline, Plan, Progress
 from depthda.depth.optical import OpticalReader, Size
 from depthda.depth.shards import Shard
 from depthda.depth.tiling import Grid
-from depthda.engine.lock import locked
 from depthda.errors import UserError
+from depthda.io.lock import locked
 
 _ALONE = Shard()
 MODES = ('whole', 'tiled')

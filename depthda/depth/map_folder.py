@@ -14,11 +14,11 @@ from typing import Any
 
 import numpy as np
 
-from depthda.datasets.headers import read_header
-from depthda.depth import png_notes
 from depthda.depth.storage import write_codes
 from depthda.errors import UserError
-from depthda.files import write_json
+from depthda.io import png_notes
+from depthda.io.files import write_json
+from depthda.io.headers import read_header
 
 # No data set reads a file of this name.
 MANIFEST = 'depth_maps.json'

@@ -6,10 +6,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from depthda.datasets.headers import IMAGE_SUFFIXES
 from depthda.depth.map_folder import MANIFEST
 from depthda.errors import UserError
-from depthda.files import walk
+from depthda.io.files import walk
+from depthda.io.headers import IMAGE_SUFFIXES
 
 # Folders of this project's data sets that hold pictures, but no images.
 _NOT_IMAGES = ('masks_png', 'labels', 'rdepth', 'dsm', 'ndsm')

@@ -12,8 +12,8 @@ import rasterio
 from PIL import Image, ImageOps
 from rasterio.errors import RasterioError
 
-from depthda.datasets.headers import read_headers
 from depthda.errors import UserError
+from depthda.io.headers import read_headers
 
 Size = tuple[int, int]  # height, width
 

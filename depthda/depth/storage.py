@@ -13,9 +13,9 @@ import numpy as np
 import rasterio
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
 
-from depthda.depth import png_notes
 from depthda.errors import UserError
-from depthda.files import atomic_path
+from depthda.io import png_notes
+from depthda.io.files import atomic_path
 
 DEPTH_SUFFIXES = ('.png', '.tif', '.tiff')
 # The lowest valid depth is the lowest code that a 16-bit map has beside "no depth".

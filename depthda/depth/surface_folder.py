@@ -12,12 +12,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from depthda.datasets.headers import read_header
-from depthda.depth import png_notes
 from depthda.depth.surface import Grid, world_file
 from depthda.depth.surface_map import world_path
 from depthda.errors import UserError
-from depthda.files import remove_strays, write_json
+from depthda.io import png_notes
+from depthda.io.files import remove_strays, write_json
+from depthda.io.headers import read_header
 
 MANIFEST = 'manifest.json'
 _ENCODING = 'height = low + (high - low) * code / 65535; code 0 = no depth'

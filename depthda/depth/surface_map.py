@@ -10,10 +10,10 @@ from scipy.ndimage import distance_transform_edt
 
 from depthda.depth.heights import count_coarse
 from depthda.depth.no_data import suspect_height
-from depthda.depth.png_strips import png_strips
 from depthda.depth.storage import normalize_heights, to_codes
 from depthda.depth.surface import Grid, Relief, Surface, world_file
-from depthda.files import atomic_path
+from depthda.io.files import atomic_path
+from depthda.io.png_strips import png_strips
 
 Range = tuple[float, float]
 

@@ -19,8 +19,8 @@ from depthda.depth.surface import Grid, Surface
 from depthda.depth.surface_folder import SurfaceFolder
 from depthda.depth.surface_jobs import SurfaceJob, find_surfaces
 from depthda.depth.surface_map import Range, Recipe, write_map
-from depthda.engine.lock import locked
 from depthda.errors import UserError
+from depthda.io.lock import locked
 
 Progress = Callable[[str, int, int], None]
 

@@ -14,7 +14,7 @@ from mmengine.fileio import LocalBackend, register_backend
 from mmengine.logging import HistoryBuffer
 
 from depthda.errors import UserError
-from depthda.files import atomic_path
+from depthda.io.files import atomic_path
 
 
 class DamagedCheckpointError(UserError):

@@ -24,7 +24,6 @@ from depthda.engine.checkpoints import (
     read_meta,
 )
 from depthda.engine.data_check import check_classes, check_test_headline, data_warnings
-from depthda.engine.lock import own_folder
 from depthda.engine.non_finite_hook import NonFiniteHook
 from depthda.engine.predicted_maps import challenge, file_names, other_maps
 from depthda.engine.prepare import add_writer, keep_depth, load_config, prepare, use_amp, use_tta
@@ -39,7 +38,8 @@ from depthda.errors import UserError
 from depthda.evaluation.segmentation_metric import SegmentationMetric
 from depthda.evaluation.submission import foresee, pack
 from depthda.evaluation.tile_counts import FILE, save_tiles
-from depthda.files import write_json
+from depthda.io.files import write_json
+from depthda.io.lock import own_folder
 from depthda.models.segmentors.depth_guided import DepthGuidedEncoderDecoder
 
 _last_name = ''  # that mmengine gave a run of this process

@@ -9,7 +9,7 @@ import torch
 
 import depthda
 from depthda.dependencies import installed_version
-from depthda.files import read_json
+from depthda.io.files import read_json
 
 # Beside the tiles of a translated set: what they were made of, and by what.
 TRANSLATION = 'translation.json'

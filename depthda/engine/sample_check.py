@@ -8,12 +8,12 @@ import numpy as np
 from mmengine.config import Config
 from mmseg.registry import TRANSFORMS
 
-from depthda.datasets.headers import read_header
 from depthda.datasets.image_check import named_if_damaged
 from depthda.datasets.rgbd import RGBDSegDataset
 from depthda.depth.storage import read_depth
 from depthda.engine.data_check import training_sets
 from depthda.errors import UserError
+from depthda.io.headers import read_header
 
 _TILES = 16  # of each set, evenly spread over it: what is wrong is mostly wrong in whole folders
 

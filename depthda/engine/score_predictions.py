@@ -15,7 +15,6 @@ from rich.console import Console
 from rich.progress import track
 
 from depthda.console import quiet_console, warn
-from depthda.datasets.headers import read_header
 from depthda.engine.launch import write_results
 from depthda.engine.overrides import read_nodes
 from depthda.engine.prepare import check_folder, load_config, prepare
@@ -28,6 +27,7 @@ from depthda.evaluation.given_predictions import (
 )
 from depthda.evaluation.prediction_writer import PredictionWriter
 from depthda.evaluation.segmentation_metric import SegmentationMetric
+from depthda.io.headers import read_header
 
 
 def score_predictions(

@@ -12,7 +12,7 @@ from mmengine.registry import HOOKS
 from torch import Tensor
 
 from depthda.errors import UserError
-from depthda.files import atomic_path
+from depthda.io.files import atomic_path
 from depthda.models.translation.drdg import DRDG, DomainBatch
 
 _COLUMNS = ('image', 'translated', 'reconstructed', 'depth', 'predicted depth')

@@ -13,7 +13,7 @@ from depthda.console import wide_console
 from depthda.engine.launch import test
 from depthda.engine.prepare import load_config
 from depthda.errors import UserError
-from depthda.files import write_json
+from depthda.io.files import write_json
 
 # What stands in the place of depth, as LoadControlDepth has it.
 KINDS = {'as-is': None, 'zero': 'none', 'flat': 'constant', 'shuffle': 'other-tile'}

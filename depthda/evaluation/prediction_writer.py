@@ -12,7 +12,7 @@ from mmseg.registry import METRICS
 
 from depthda.depth.storage import write_depth
 from depthda.errors import UserError
-from depthda.files import atomic_path
+from depthda.io.files import atomic_path
 
 
 @METRICS.register_module()

@@ -12,7 +12,7 @@ from depthda.errors import UserError
 from depthda.evaluation.label_png import NotALabelMap, read_label_png
 from depthda.evaluation.submission_names import Fault, is_system_file, name_faults, parts_of
 from depthda.evaluation.submission_target import TestSet, find_test_set
-from depthda.files import atomic_path
+from depthda.io.files import atomic_path
 
 NUM_CLASSES = 7
 # A 1024² map takes about 0.1 MB and 1.1 MB at worst; larger than this is something else, and is

@@ -9,7 +9,7 @@ import numpy as np
 
 from depthda.errors import UserError
 from depthda.evaluation.score_report import group_cells
-from depthda.files import atomic_path
+from depthda.io.files import atomic_path
 
 FILE = 'tiles.npz'
 

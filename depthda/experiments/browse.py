@@ -16,7 +16,7 @@ from mmseg.structures import SegDataSample
 from depthda.engine.randomness import SampleKey, derive_seed
 from depthda.engine.run_sampler import RunSampler
 from depthda.errors import UserError
-from depthda.files import atomic_path
+from depthda.io.files import atomic_path
 from depthda.wording import many
 
 matplotlib.use('Agg')

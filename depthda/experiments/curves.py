@@ -11,7 +11,7 @@ import numpy as np
 
 from depthda.errors import UserError
 from depthda.experiments.scalars import read_scalars
-from depthda.files import atomic_path
+from depthda.io.files import atomic_path
 
 matplotlib.use('Agg')
 from matplotlib import pyplot as plt  # noqa: E402

@@ -16,7 +16,7 @@ from depthda.datasets.rgbd import RGBDSegDataset
 from depthda.datasets.verdict import Finding, find_copies, judge
 from depthda.errors import UserError
 from depthda.experiments.browse import plt
-from depthda.files import atomic_path
+from depthda.io.files import atomic_path
 from depthda.wording import many
 
 SPLITS = ('train', 'val', 'test')

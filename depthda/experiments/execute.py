@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from depthda.experiments.plan import Run
-from depthda.files import last_lines, read_json, write_json
+from depthda.io.files import last_lines, read_json, write_json
 
 _POLL_S = 0.5
 # mmengine's line of a training step: iteration, of how many, and the loss.

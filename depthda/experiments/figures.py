@@ -9,7 +9,7 @@ from typing import Any
 from depthda.experiments.intervals import t_interval
 from depthda.experiments.plan import Run
 from depthda.experiments.table import Column, Row, Table
-from depthda.files import read_json
+from depthda.io.files import read_json
 from depthda.wording import many
 
 

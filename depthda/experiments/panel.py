@@ -7,7 +7,7 @@ from pathlib import Path
 import matplotlib
 import numpy as np
 
-from depthda.files import atomic_path
+from depthda.io.files import atomic_path
 
 matplotlib.use('Agg')
 from matplotlib import pyplot as plt  # noqa: E402

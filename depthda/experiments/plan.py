@@ -16,7 +16,7 @@ from depthda.engine.overrides import apply_overrides, read_nodes
 from depthda.errors import UserError
 from depthda.experiments.samples import SMOKE_SAMPLE, sample_folder
 from depthda.experiments.table import Row, Step, Table, unknown
-from depthda.files import read_json
+from depthda.io.files import read_json
 from depthda.wording import many
 
 LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')

@@ -16,7 +16,7 @@ from depthda.experiments.figures import collect, why_failed
 from depthda.experiments.plan import Run, find_run, plan_runs, resolved_config
 from depthda.experiments.table import Table, load_table, unknown
 from depthda.experiments.table_text import terminal
-from depthda.files import read_json, write_json
+from depthda.io.files import read_json, write_json
 from depthda.wording import many
 
 # Two decimals are printed: the mean of rounded figures is this near to the rounded mean.

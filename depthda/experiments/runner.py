@@ -19,7 +19,7 @@ from depthda.experiments.smoke import check_real_configs
 from depthda.experiments.table import Table, load_table
 from depthda.experiments.table_curve import draw_curve
 from depthda.experiments.table_text import FORMATS, terminal
-from depthda.files import atomic_path, read_json
+from depthda.io.files import atomic_path, read_json
 from depthda.wording import many
 
 

@@ -7,7 +7,7 @@ import matplotlib
 
 from depthda.experiments.figures import Cell, Line
 from depthda.experiments.table import Table
-from depthda.files import atomic_path
+from depthda.io.files import atomic_path
 
 matplotlib.use('Agg')
 from matplotlib import pyplot as plt  # noqa: E402

@@ -16,11 +16,11 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from depthda.engine.lock import locked
 from depthda.errors import UserError
 from depthda.experiments.plan import resolve
 from depthda.experiments.protocol import judge
-from depthda.files import last_lines, read_json, write_json
+from depthda.io.files import last_lines, read_json, write_json
+from depthda.io.lock import locked
 
 ROOT = Path(__file__).parents[2]
 

@@ -27,7 +27,7 @@ from depthda.engine.prepare import check_folder, load_config
 from depthda.engine.processes import start_processes
 from depthda.engine.provenance import TRANSLATION, git_commit
 from depthda.errors import UserError
-from depthda.files import read_json, write_json
+from depthda.io.files import read_json, write_json
 from depthda.models.translation.drdg import resize_depth
 from depthda.weights import complete_weights
 

@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from depthda.depth import png_notes
 from depthda.depth.map_folder import MANIFEST, MapFolder
 from depthda.depth.storage import read_depth
 from depthda.errors import UserError
+from depthda.io import png_notes
 
 SETTINGS = {'weights': 'abc', 'mode': 'whole', 'tile': None}
 

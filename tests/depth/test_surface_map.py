@@ -6,11 +6,11 @@ import pytest
 import rasterio
 from tiny_surface import PLACE, hills, write_surface
 
-from depthda.depth import png_notes
 from depthda.depth import surface as surface_module
 from depthda.depth.storage import normalize_heights, read_depth, write_depth
 from depthda.depth.surface import Surface
 from depthda.depth.surface_map import Recipe, fill_nearest, write_map
+from depthda.io import png_notes
 
 
 def made(tmp_path, heights, value_range=(100, 120), fill=False, name='x', **said):

@@ -16,9 +16,9 @@ from mmengine.config import Config
 from depthda.engine import launch
 from depthda.engine.checkpoints import read_meta
 from depthda.engine.launch import _spare_logits, check_training, load_config, test, train
-from depthda.engine.lock import locked, own_folder
 from depthda.errors import UserError
 from depthda.evaluation.tile_counts import load_tiles
+from depthda.io.lock import locked, own_folder
 from depthda.models.segmentors.depth_guided import DepthGuidedEncoderDecoder
 
 test.__test__ = False  # the function under test, not a test
@@ -196,7 +196,7 @@ def test_a_test_in_the_folder_of_a_training_leaves_its_config(trained, tmp_path,
 
 def test_two_trainings_never_write_to_one_folder(trained, tmp_path):
     _, options = trained
-    held = 'import sys, time; from pathlib import Path; from depthda.engine.lock import own_folder'
+    held = 'import sys, time; from pathlib import Path; from depthda.io.lock import own_folder'
     held += (
         "\nwith own_folder(Path(sys.argv[1]), '.training.lock'): print(flush=True); time.sleep(60)"
     )

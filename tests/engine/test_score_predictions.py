@@ -20,7 +20,7 @@ from depthda.errors import UserError
 from depthda.evaluation.tile_counts import load_tiles
 from depthda.experiments.comparison import compare
 from depthda.experiments.page import make_page
-from depthda.files import read_json
+from depthda.io.files import read_json
 
 test.__test__ = False  # the function under test, not a test
 

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 from depthda.experiments.plan import Run
-from depthda.files import write_json
+from depthda.io.files import write_json
 
 SHORT = {
     'train_cfg.max_iters': 2,

@@ -10,7 +10,7 @@ from depthda.evaluation.tile_counts import TileCounts, save_tiles
 from depthda.experiments.comparison import compare
 from depthda.experiments.comparison_text import explain, markdown, title
 from depthda.experiments.tested_run import block_ids, find_runs
-from depthda.files import write_json
+from depthda.io.files import write_json
 
 CLASSES = ['background', 'road', 'water']
 SOURCE = {'data_root': 'data', 'domains': ['Urban'], 'splits': ['Train'], 'images': 40}

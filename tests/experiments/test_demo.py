@@ -1,5 +1,5 @@
 from depthda.experiments import demo
-from depthda.files import read_json
+from depthda.io.files import read_json
 
 
 def test_the_demo_ends_with_a_table_a_picture_and_a_checked_zip(tmp_path, monkeypatch, capsys):

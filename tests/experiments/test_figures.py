@@ -8,7 +8,7 @@ from small_tables import finish, tiny
 from depthda.experiments.figures import collect, figure
 from depthda.experiments.plan import plan_runs
 from depthda.experiments.table import load_table
-from depthda.files import write_json
+from depthda.io.files import write_json
 
 COLUMNS = [
     dict(key='{target}/mIoU', title='target'),

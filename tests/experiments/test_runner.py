@@ -11,13 +11,13 @@ from pathlib import Path
 import pytest
 from small_tables import SHORT, finish, tiny
 
-from depthda.engine.lock import locked
 from depthda.errors import UserError
 from depthda.experiments.execute import execute
 from depthda.experiments.plan import plan_runs
 from depthda.experiments.runner import check_gpus, run_table, say_failed
 from depthda.experiments.table import load_table
-from depthda.files import read_json, write_json
+from depthda.io.files import read_json, write_json
+from depthda.io.lock import locked
 
 ROOT = Path(__file__).parents[2]
 

@@ -7,7 +7,7 @@ from depthda.engine.launch import test, train
 from depthda.experiments.page import make_page
 from depthda.experiments.protocol import judge
 from depthda.experiments.selection import choices
-from depthda.files import write_json
+from depthda.io.files import write_json
 
 test.__test__ = False  # the function under test, not a test
 

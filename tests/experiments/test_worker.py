@@ -12,7 +12,7 @@ from depthda.experiments.plan import plan_runs
 from depthda.experiments.samples import make_samples
 from depthda.experiments.table import load_table
 from depthda.experiments.worker import _run
-from depthda.files import read_json, write_json
+from depthda.io.files import read_json, write_json
 
 CONFIG = 'configs/sample/upernet_tiny_u2r.py'
 # As translation does: a tool makes a new source set, and a model is trained on it.

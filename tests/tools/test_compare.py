@@ -8,7 +8,7 @@ import pytest
 
 from depthda.evaluation.segmentation_metric import SegmentationMetric
 from depthda.evaluation.tile_counts import TileCounts, save_tiles
-from depthda.files import write_json
+from depthda.io.files import write_json
 
 TOOL = Path(__file__).parents[2] / 'tools' / 'compare.py'
 

@@ -8,7 +8,7 @@ import pytest
 from depthda.engine.checkpoints import file_hash
 from depthda.experiments.plan import plan_runs
 from depthda.experiments.table import load_table
-from depthda.files import write_json
+from depthda.io.files import write_json
 
 ROOT = Path(__file__).parents[2]
 TOOL = ROOT / 'tools' / 'record_score.py'

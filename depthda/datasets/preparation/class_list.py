@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from depthda.errors import UserError
-from depthda.files import read_lines
+from depthda.io.files import read_lines
 
 IGNORED = 255
 _NO_CLASS = 'ignore'

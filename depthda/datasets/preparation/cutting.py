@@ -13,7 +13,7 @@ import rasterio
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
 
 from depthda.errors import UserError
-from depthda.files import atomic_path
+from depthda.io.files import atomic_path
 from depthda.wording import many
 
 _UNKNOWN = 254

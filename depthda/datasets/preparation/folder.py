@@ -11,7 +11,6 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from depthda.datasets.headers import MAX_BANDS, file_format, is_whole, orientation
 from depthda.datasets.pairing import Source, pair_by_stem
 from depthda.datasets.preparation import splits as parting
 from depthda.datasets.preparation.class_list import IGNORED
@@ -26,8 +25,9 @@ from depthda.datasets.preparation.folder_scene import (
     scene_name,
 )
 from depthda.datasets.preparation.folder_splits import Splits, on_map, part_tiles
-from depthda.engine.lock import own_folder
 from depthda.errors import UserError
+from depthda.io.headers import MAX_BANDS, file_format, is_whole, orientation
+from depthda.io.lock import own_folder
 from depthda.workers import each_done, worker_pool
 
 Progress = Callable[[str, int, int], None]

@@ -13,7 +13,6 @@ import rasterio
 from rasterio.enums import MaskFlags
 from rasterio.errors import RasterioError
 
-from depthda.datasets.headers import IMAGE_SUFFIXES
 from depthda.datasets.preparation.class_list import IGNORED
 from depthda.datasets.preparation.cutting import open_raster, starts, tile_suffix, write_image
 from depthda.datasets.preparation.folder_rows import (
@@ -27,6 +26,7 @@ from depthda.datasets.preparation.grids import has_place
 from depthda.datasets.preparation.splits import Box
 from depthda.depth.storage import write_depth
 from depthda.errors import UserError
+from depthda.io.headers import IMAGE_SUFFIXES
 
 Rows = Callable[[int, int], np.ndarray]  # first row, how many
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from depthda.datasets.preparation import splits as parting
 from depthda.datasets.preparation.folder_scene import Grid, scene_name
 from depthda.errors import UserError
-from depthda.files import read_lines
+from depthda.io.files import read_lines
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from depthda.datasets.manifest import write_manifest
 from depthda.datasets.preparation import isprs_manifest
 from depthda.datasets.preparation.isprs_area import Area, Range, cut_area, height_range
 from depthda.datasets.preparation.isprs_files import (
@@ -20,8 +19,9 @@ from depthda.datasets.preparation.isprs_files import (
     packed_twice,
 )
 from depthda.datasets.preparation.sources import SourceFile, list_files
-from depthda.engine.lock import own_folder
 from depthda.errors import UserError
+from depthda.io.lock import own_folder
+from depthda.io.manifest import write_manifest
 from depthda.wording import many
 from depthda.workers import each_done, worker_pool
 

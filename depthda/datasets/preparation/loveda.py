@@ -14,13 +14,13 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from depthda.datasets.headers import is_whole
-from depthda.datasets.manifest import NAME, UNFINISHED
 from depthda.datasets.preparation.archives import open_archive, read_member
-from depthda.engine.lock import own_folder
 from depthda.engine.provenance import TRANSLATION
 from depthda.errors import UserError
-from depthda.files import atomic_path, remove_strays
+from depthda.io.files import atomic_path, remove_strays
+from depthda.io.headers import is_whole
+from depthda.io.lock import own_folder
+from depthda.io.manifest import NAME, UNFINISHED
 from depthda.wording import few, many
 
 Progress = Callable[[int, int], None]

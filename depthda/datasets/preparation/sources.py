@@ -14,7 +14,7 @@ from depthda.datasets.preparation.archives import (
     open_archive,
 )
 from depthda.errors import UserError
-from depthda.files import walk
+from depthda.io.files import walk
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from rasterio import Affine
 from rasterio.errors import NotGeoreferencedWarning
 
 from depthda.errors import UserError
-from depthda.files import DISK_FULL, atomic_path, write_json
+from depthda.io.files import DISK_FULL, atomic_path, write_json
 
 from .config import SPLITS, WorldConfig
 from .fields import stream

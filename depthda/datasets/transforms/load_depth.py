@@ -6,9 +6,9 @@ import numpy as np
 from mmcv.transforms import BaseTransform
 from mmseg.registry import TRANSFORMS
 
-from depthda.datasets.headers import MAX_BANDS
 from depthda.depth.storage import DEPTH_SUFFIXES, read_depth
 from depthda.errors import UserError
+from depthda.io.headers import MAX_BANDS
 
 
 @TRANSFORMS.register_module()

@@ -23,7 +23,7 @@ from depthda.experiments.page.priors import prior_section
 from depthda.experiments.page.runs import Run, open_runs
 from depthda.experiments.page.scores import score_section
 from depthda.experiments.page.selection import selection_section
-from depthda.files import atomic_path, check_file
+from depthda.io.files import atomic_path, check_file
 
 HEAVY = 30_000_000  # bytes: what most mail servers refuse
 _PARTS = {

@@ -26,8 +26,8 @@ from depthda.datasets.preparation.cutting import read_colours, starts
 from depthda.datasets.preparation.isprs import Settings, prepare_isprs
 from depthda.datasets.preparation.isprs_report import describe
 from depthda.depth.storage import write_codes
-from depthda.engine.lock import locked
 from depthda.errors import UserError
+from depthda.io.lock import locked
 
 TILE = 8
 AREAS = {'2_10': 1, '3_13': 2, '6_7': 3}

@@ -22,7 +22,7 @@ DRIVER = textwrap.dedent("""
     import os, signal, sys
     from pathlib import Path
 
-    import depthda.files
+    import depthda.io.files
 
     {setup}
 

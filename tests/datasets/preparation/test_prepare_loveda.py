@@ -9,8 +9,8 @@ import pytest
 from depthda.datasets.loveda import LoveDARGBD
 from depthda.datasets.preparation import loveda
 from depthda.datasets.preparation.loveda import NUMBERS, counts, prepare_loveda
-from depthda.engine.lock import locked
 from depthda.errors import UserError
+from depthda.io.lock import locked
 
 SMALL = {
     ('Train', 'Rural'): (0, 2),

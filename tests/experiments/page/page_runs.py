@@ -12,7 +12,7 @@ from depthda.evaluation.confusion import joint_counts
 from depthda.evaluation.prediction_writer import PredictionWriter
 from depthda.evaluation.segmentation_metric import SegmentationMetric
 from depthda.evaluation.tile_counts import TileCounts, save_tiles
-from depthda.files import write_json
+from depthda.io.files import write_json
 
 META = dict(
     classes=('background', 'building', 'road', 'water', 'barren', 'forest', 'agricultural'),

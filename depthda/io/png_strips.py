@@ -8,8 +8,8 @@ from contextlib import contextmanager
 
 import numpy as np
 
-from depthda.depth import png_notes
-from depthda.files import atomic_path
+from depthda.io import png_notes
+from depthda.io.files import atomic_path
 
 # As long for every note, which is known only when the last strip is.
 _ROOM = 1024

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from depthda.errors import UserError
-from depthda.files import atomic_path, read_json, remove_strays, walk, write_json
+from depthda.io.files import atomic_path, read_json, remove_strays, walk, write_json
 
 
 def test_a_file_appears_whole_or_not_at_all(tmp_path):

@@ -7,7 +7,7 @@ takes a part of a dataset for the whole.
 from pathlib import Path
 from typing import Any
 
-from depthda.files import read_json, write_json
+from depthda.io.files import read_json, write_json
 
 NAME = 'manifest.json'
 UNFINISHED = 'manifest.unfinished.json'

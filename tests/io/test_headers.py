@@ -4,8 +4,8 @@ import pytest
 import rasterio
 from PIL import Image
 
-from depthda.datasets.headers import file_format, is_whole, orientation, read_header, read_headers
 from depthda.errors import UserError
+from depthda.io.headers import file_format, is_whole, orientation, read_header, read_headers
 
 
 @pytest.mark.parametrize(

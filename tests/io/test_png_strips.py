@@ -3,9 +3,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from depthda.datasets.headers import read_header
-from depthda.depth import png_notes
-from depthda.depth.png_strips import png_strips
+from depthda.io import png_notes
+from depthda.io.headers import read_header
+from depthda.io.png_strips import png_strips
 
 CODES = np.random.default_rng(0).integers(0, 65536, (150, 37)).astype(np.uint16)
 
