@@ -1,7 +1,7 @@
 """Depth-guided cross-domain semantic segmentation of satellite and aerial images.
 
 Importing the package registers its datasets, models, metrics and hooks with MMSegmentation, and
-makes every checkpoint be read as data (see :mod:`depthda.engine.checkpoints`).
+makes every checkpoint be read as data (see :mod:`depthda.checkpoints.loading`).
 """
 
 from depthda.dependencies import check_dependencies

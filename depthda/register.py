@@ -20,7 +20,7 @@ def register_all() -> None:
     import depthda.engine  # noqa: F401
     import depthda.evaluation  # noqa: F401
     import depthda.models  # noqa: F401
-    from depthda.engine import checkpoints
+    from depthda.checkpoints import loading as checkpoints
     from depthda.inference import images
 
     checkpoints.install()

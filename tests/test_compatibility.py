@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import torch
 
+from depthda.checkpoints.loading import read_meta
 from depthda.engine import launch
-from depthda.engine.checkpoints import read_meta
 from depthda.evaluation.score_report import group_report
 from depthda.experiments.plan import plan_runs, resolve
 from depthda.experiments.runner import run_table

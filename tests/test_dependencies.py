@@ -3,7 +3,7 @@ from importlib.metadata import PackageNotFoundError
 import pytest
 
 from depthda import dependencies
-from depthda.engine.provenance import versions
+from depthda.provenance import versions
 
 
 @pytest.fixture

@@ -105,9 +105,9 @@ def run(args: argparse.Namespace) -> None:
     from depthda.depth.licences import licence_of
     from depthda.depth.map_jobs import find_jobs, map_name
     from depthda.depth.optical import OpticalReader
-    from depthda.depth.shards import joined
-    from depthda.engine.processes import check_launcher
     from depthda.errors import UserError
+    from depthda.processes import check_launcher
+    from depthda.shards import joined
     from depthda.wording import many
 
     set_local_rank(args.local_rank)

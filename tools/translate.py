@@ -43,8 +43,8 @@ def run(args) -> None:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
     from rich.progress import TimeRemainingColumn as Remaining
 
-    from depthda.engine.provenance import TRANSLATION
     from depthda.inference.translate import translate
+    from depthda.provenance import TRANSLATION
     from depthda.wording import many
 
     columns = (TextColumn('translating'), BarColumn(), MofNCompleteColumn(), Remaining())

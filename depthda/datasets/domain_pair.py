@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from mmseg.registry import DATASETS
 
 from depthda.datasets.rgbd import RGBDSegDataset
-from depthda.engine.randomness import SampleKey, derive_seed
+from depthda.randomness import SampleKey, derive_seed
 
 
 @DATASETS.register_module()

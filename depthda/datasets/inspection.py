@@ -11,8 +11,8 @@ import torch
 from depthda.datasets.image_check import named_if_damaged
 from depthda.datasets.rgbd import RGBDSegDataset
 from depthda.datasets.transforms.load_depth import LoadDepth
-from depthda.engine.randomness import SampleKey, derive_seed
 from depthda.errors import UserError
+from depthda.randomness import SampleKey, derive_seed
 from depthda.workers import worker_pool
 
 # Classes that stand above the ground, whatever a set calls them.

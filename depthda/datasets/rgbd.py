@@ -13,9 +13,9 @@ from mmseg.registry import DATASETS
 from depthda.datasets.image_check import image_check, named_if_damaged
 from depthda.datasets.pairing import Source, pair_by_stem
 from depthda.datasets.pipeline_check import check_pipeline
-from depthda.engine.randomness import seeded
 from depthda.errors import UserError
 from depthda.io.files import read_lines
+from depthda.randomness import seeded
 
 _KINDS = {'img_path': 'image', 'seg_map_path': 'label', 'depth_path': 'depth map'}
 

@@ -18,10 +18,10 @@ from depthda.depth.map_folder import MapFolder
 from depthda.depth.map_jobs import Job
 from depthda.depth.map_pipeline import Pipeline, Plan, Progress
 from depthda.depth.optical import OpticalReader, Size
-from depthda.depth.shards import Shard
 from depthda.depth.tiling import Grid
 from depthda.errors import UserError
 from depthda.io.lock import locked
+from depthda.shards import Shard
 
 _ALONE = Shard()
 MODES = ('whole', 'tiled')

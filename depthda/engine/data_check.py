@@ -9,8 +9,8 @@ from mmengine.config import Config
 from mmengine.registry import DefaultScope
 from mmseg.registry import DATASETS
 
+from depthda.checkpoints.loading import read_meta
 from depthda.datasets.rgbd import RGBDSegDataset
-from depthda.engine.checkpoints import read_meta
 from depthda.errors import UserError
 from depthda.evaluation.score_report import group_cells
 

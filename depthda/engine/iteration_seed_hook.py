@@ -5,8 +5,8 @@ from mmengine.dist import get_rank
 from mmengine.hooks import Hook
 from mmengine.registry import HOOKS
 
-from depthda.engine.randomness import derive_seed
 from depthda.engine.run_sampler import RunSampler
+from depthda.randomness import derive_seed
 
 
 @HOOKS.register_module()

@@ -14,21 +14,19 @@ from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 from mmseg.registry import METRICS
 
-from depthda.console import quiet_console, runner_class, show
-from depthda.engine.band_check import check_bands
-from depthda.engine.build_mistakes import build_mistakes
-from depthda.engine.checkpoints import (
+from depthda.checkpoints.loading import (
     check_is_checkpoint,
     file_hash,
     latest_checkpoint,
     read_meta,
 )
+from depthda.console import quiet_console, runner_class, show
+from depthda.engine.band_check import check_bands
+from depthda.engine.build_mistakes import build_mistakes
 from depthda.engine.data_check import check_classes, check_test_headline, data_warnings
 from depthda.engine.non_finite_hook import NonFiniteHook
 from depthda.engine.predicted_maps import challenge, file_names, other_maps
 from depthda.engine.prepare import add_writer, keep_depth, load_config, prepare, use_amp, use_tta
-from depthda.engine.processes import is_first_process
-from depthda.engine.provenance import describe_dataset, device_name, git_commit, versions
 from depthda.engine.resume import Start, find_start
 from depthda.engine.run_end import BegunHook, left_as_it_was, logged_end, logged_errors
 from depthda.engine.start_check import StartCheck, check_config
@@ -41,6 +39,8 @@ from depthda.evaluation.tile_counts import FILE, save_tiles
 from depthda.io.files import write_json
 from depthda.io.lock import own_folder
 from depthda.models.segmentors.depth_guided import DepthGuidedEncoderDecoder
+from depthda.processes import is_first_process
+from depthda.provenance import describe_dataset, device_name, git_commit, versions
 
 _last_name = ''  # that mmengine gave a run of this process
 

@@ -6,9 +6,9 @@ from mmengine.model import BaseTTAModel, is_model_wrapper
 from mmengine.registry import HOOKS
 from mmengine.runner import BaseLoop
 
-from depthda.engine.checkpoints import file_hash, restore_histories, to_plain
-from depthda.engine.provenance import describe_dataset, narrowed
-from depthda.weights import complete_weights, partial_weights
+from depthda.checkpoints.fit import complete_weights, partial_weights
+from depthda.checkpoints.loading import file_hash, restore_histories, to_plain
+from depthda.provenance import describe_dataset, narrowed
 
 
 @HOOKS.register_module()

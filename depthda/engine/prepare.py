@@ -11,8 +11,8 @@ from mmengine.config import Config
 from depthda.engine.config_check import check_hooks, check_names, check_numbers, check_sizes
 from depthda.engine.config_file import read_config
 from depthda.engine.overrides import apply_overrides
-from depthda.engine.processes import check_launcher, start_processes
 from depthda.errors import UserError
+from depthda.processes import check_launcher, start_processes
 
 _PARTS = 'PartsOptimWrapperConstructor'
 _LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')

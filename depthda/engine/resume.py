@@ -9,7 +9,7 @@ from mmengine.config import Config
 from mmengine.optim import OptimWrapperDict
 from mmengine.runner import Runner
 
-from depthda.engine.checkpoints import (
+from depthda.checkpoints.loading import (
     DamagedCheckpointError,
     check_is_checkpoint,
     latest_checkpoint,

@@ -12,7 +12,7 @@ from mmengine.dist import is_main_process
 from mmengine.hooks import CheckpointHook, Hook
 from mmengine.logging import MMLogger
 
-from depthda.engine.checkpoints import latest_checkpoint, read_meta
+from depthda.checkpoints.loading import latest_checkpoint, read_meta
 from depthda.errors import UserError, interrupt_in
 
 

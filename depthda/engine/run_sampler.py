@@ -7,7 +7,7 @@ from mmengine.dist import get_dist_info, sync_random_seed
 from mmengine.registry import DATA_SAMPLERS
 from torch.utils.data import Sampler
 
-from depthda.engine.randomness import SampleKey, derive_seed
+from depthda.randomness import SampleKey, derive_seed
 
 
 @DATA_SAMPLERS.register_module()

@@ -18,7 +18,6 @@ from depthda.console import quiet_console, warn
 from depthda.engine.launch import write_results
 from depthda.engine.overrides import read_nodes
 from depthda.engine.prepare import check_folder, load_config, prepare
-from depthda.engine.provenance import describe_dataset, git_commit, versions
 from depthda.errors import UserError
 from depthda.evaluation.given_predictions import (
     check_predictions,
@@ -28,6 +27,7 @@ from depthda.evaluation.given_predictions import (
 from depthda.evaluation.prediction_writer import PredictionWriter
 from depthda.evaluation.segmentation_metric import SegmentationMetric
 from depthda.io.headers import read_header
+from depthda.provenance import describe_dataset, git_commit, versions
 
 
 def score_predictions(

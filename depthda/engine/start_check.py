@@ -39,12 +39,12 @@ from depthda.engine.data_check import (
     class_warning,
     data_warnings,
 )
-from depthda.engine.randomness import seeded
 from depthda.engine.resume import Start, check_resumed
 from depthda.engine.run_end import BegunHook, left_as_it_was
 from depthda.engine.sample_check import tile_warnings
 from depthda.engine.schedule_check import check_units, schedule_warnings
 from depthda.errors import UserError
+from depthda.randomness import seeded
 
 # What torch, mmseg and the readers of files raise when parts of a config do not fit together.
 _ERRORS = (

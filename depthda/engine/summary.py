@@ -14,8 +14,8 @@ import depthda
 from depthda.console import show, warn
 from depthda.engine.autocast_optim_wrapper import AutocastOptimWrapper
 from depthda.engine.overrides import read_nodes
-from depthda.engine.provenance import describe_dataset, device_name
 from depthda.engine.resume import Start
+from depthda.provenance import describe_dataset, device_name
 
 
 class SummaryHook(Hook):

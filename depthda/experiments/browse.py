@@ -13,10 +13,10 @@ from mmengine.registry import init_default_scope
 from mmseg.registry import DATASETS
 from mmseg.structures import SegDataSample
 
-from depthda.engine.randomness import SampleKey, derive_seed
 from depthda.engine.run_sampler import RunSampler
 from depthda.errors import UserError
 from depthda.io.files import atomic_path
+from depthda.randomness import SampleKey, derive_seed
 from depthda.wording import many
 
 matplotlib.use('Agg')

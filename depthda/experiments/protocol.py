@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from depthda.engine.provenance import narrowed
+from depthda.provenance import narrowed
 
 
 def judge(metrics: Mapping[str, Any]) -> dict[str, Any]:

@@ -9,8 +9,8 @@ from typing import Any
 from mmengine.registry import DefaultScope
 from mmseg.registry import DATASETS
 
+from depthda.checkpoints.loading import file_hash
 from depthda.console import wide_console
-from depthda.engine.checkpoints import file_hash
 from depthda.errors import UserError
 from depthda.experiments.figures import collect, why_failed
 from depthda.experiments.plan import Run, find_run, plan_runs, resolved_config

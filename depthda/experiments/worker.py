@@ -64,7 +64,7 @@ def _do(folder: Path) -> None:
 
 
 def _run(folder: Path) -> None:
-    from depthda.engine.provenance import device_name, git_commit, versions
+    from depthda.provenance import device_name, git_commit, versions
 
     plan = json.loads((folder / 'run.json').read_text())
     state = read_json(folder / 'steps.json') or {'done': 0, 'seconds': 0.0, 'started': _now()}
@@ -145,7 +145,7 @@ def _step(folder: Path, plan: dict[str, Any], step: dict[str, Any]) -> None:
 
 def _checkpoint(folder: Path, step: dict[str, Any]) -> Path:
     """The best checkpoint where the training kept one, unless the last is asked for."""
-    from depthda.engine.checkpoints import latest_checkpoint
+    from depthda.checkpoints.loading import latest_checkpoint
 
     best = sorted(folder.glob('best_*.pth'), key=lambda path: path.stat().st_mtime)
     if step['checkpoint'] == 'best' and not best:
@@ -163,7 +163,7 @@ def _is_unlabelled(config: str, options: dict[str, Any]) -> bool:
 
 
 def _file_hash(path: Path) -> str:
-    from depthda.engine.checkpoints import file_hash
+    from depthda.checkpoints.loading import file_hash
 
     return file_hash(path)
 

@@ -15,21 +15,21 @@ from mmengine.registry import init_default_scope
 from mmseg.registry import DATASETS, MODELS
 from torch import Tensor
 
-from depthda.datasets.preparation.cutting import tile_suffix, write_image
-from depthda.depth.storage import read_depth, write_depth
-from depthda.engine.checkpoints import (
+from depthda.checkpoints.fit import complete_weights
+from depthda.checkpoints.loading import (
     check_is_checkpoint,
     file_hash,
     latest_checkpoint,
     load_checkpoint_file,
 )
+from depthda.datasets.preparation.cutting import tile_suffix, write_image
+from depthda.depth.storage import read_depth, write_depth
 from depthda.engine.prepare import check_folder, load_config
-from depthda.engine.processes import start_processes
-from depthda.engine.provenance import TRANSLATION, git_commit
 from depthda.errors import UserError
 from depthda.io.files import read_json, write_json
 from depthda.models.translation.drdg import resize_depth
-from depthda.weights import complete_weights
+from depthda.processes import start_processes
+from depthda.provenance import TRANSLATION, git_commit
 
 _NEAREST = dict(mode='nearest-exact')  # of the place that bilinear resizing has, too
 

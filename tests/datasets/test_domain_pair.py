@@ -8,8 +8,8 @@ from mmseg.registry import DATASETS
 
 from depthda.datasets.domain_pair import DomainPairDataset
 from depthda.datasets.rgbd import RGBDSegDataset
-from depthda.engine.randomness import SampleKey
 from depthda.engine.run_sampler import RunSampler
+from depthda.randomness import SampleKey
 
 SIDES = dict(source=12, target=8)
 PIPELINE = [

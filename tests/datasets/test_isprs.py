@@ -11,8 +11,8 @@ from mmseg.registry import DATASETS
 
 from depthda.datasets.isprs import Potsdam, Vaihingen
 from depthda.engine.data_check import data_warnings
-from depthda.engine.randomness import SampleKey
 from depthda.errors import UserError
+from depthda.randomness import SampleKey
 
 CONFIGS = Path(__file__).parents[2] / 'configs/_base_/datasets'
 

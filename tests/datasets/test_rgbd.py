@@ -12,8 +12,8 @@ import depthda.datasets.transforms.depth_jitter
 import depthda.datasets.transforms.load_depth
 import depthda.datasets.transforms.optical_distortion  # noqa: F401
 from depthda.datasets.rgbd import RGBDSegDataset
-from depthda.engine.randomness import SampleKey, derive_seed
 from depthda.errors import UserError
+from depthda.randomness import SampleKey, derive_seed
 
 META = ('img_path', 'seg_map_path', 'depth_path', 'domain', 'split', 'optical_bands')
 PACK = dict(type='PackSegInputs', meta_keys=META)

@@ -17,9 +17,9 @@ from depthda.depth.map_folder import MANIFEST
 from depthda.depth.map_jobs import find_jobs
 from depthda.depth.map_pipeline import Pipeline, Plan
 from depthda.depth.optical import OpticalReader
-from depthda.depth.shards import Shard
 from depthda.errors import UserError
 from depthda.io.lock import locked
+from depthda.shards import Shard
 
 SIZES = [(70, 70), (50, 90), (90, 50), (70, 70), (100, 180), (70, 70), (150, 160), (70, 70)]
 MODEL = {'model': 'tiny', 'revision': None, 'licence': 'ours'}

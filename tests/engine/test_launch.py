@@ -13,8 +13,8 @@ import pytest
 import torch
 from mmengine.config import Config
 
+from depthda.checkpoints.loading import read_meta
 from depthda.engine import launch
-from depthda.engine.checkpoints import read_meta
 from depthda.engine.launch import _spare_logits, check_training, load_config, test, train
 from depthda.errors import UserError
 from depthda.evaluation.tile_counts import load_tiles

@@ -12,7 +12,7 @@ from mmengine.registry import HOOKS
 from mmengine.structures import BaseDataElement
 from torch import nn
 
-from depthda.engine.checkpoints import latest_checkpoint
+from depthda.checkpoints.loading import latest_checkpoint
 from depthda.engine.launch import train
 from depthda.engine.non_finite_hook import NonFiniteHook
 from depthda.errors import UserError

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from small_tables import finish, tiny
 
-from depthda.engine.checkpoints import file_hash
+from depthda.checkpoints.loading import file_hash
 from depthda.errors import UserError
 from depthda.experiments.figures import collect
 from depthda.experiments.plan import Run, plan_runs

@@ -15,9 +15,9 @@ from mmseg.registry import MODELS
 from depthda.datasets.transforms.load_multiband_image import LoadMultibandImage
 from depthda.depth.storage import read_depth
 from depthda.engine.prepare import load_config
-from depthda.engine.provenance import TRANSLATION, describe_dataset
 from depthda.errors import UserError
 from depthda.inference.translate import _described, _Tile, _write, translate
+from depthda.provenance import TRANSLATION, describe_dataset
 
 CONFIG = 'configs/sample/drdg_tiny_u2r.py'
 

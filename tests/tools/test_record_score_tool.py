@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from depthda.engine.checkpoints import file_hash
+from depthda.checkpoints.loading import file_hash
 from depthda.experiments.plan import plan_runs
 from depthda.experiments.table import load_table
 from depthda.io.files import write_json

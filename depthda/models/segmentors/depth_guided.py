@@ -9,10 +9,10 @@ from mmseg.registry import MODELS
 from mmseg.utils import SampleList, add_prefix
 from torch import Tensor, nn
 
+from depthda.checkpoints.fit import complete_weights
 from depthda.errors import UserError
 from depthda.models.segmentors.head_channels import check_channels
 from depthda.models.segmentors.sliding_window import slide_inference, slide_labels
-from depthda.weights import complete_weights
 
 
 @MODELS.register_module()

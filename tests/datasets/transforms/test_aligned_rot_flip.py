@@ -4,7 +4,7 @@ import pytest
 from mmseg.datasets.transforms import RandomRotFlip
 
 from depthda.datasets.transforms.aligned_rot_flip import AlignedRotFlip
-from depthda.engine.randomness import seeded
+from depthda.randomness import seeded
 
 
 def sample(depth, label=None):

@@ -10,7 +10,7 @@ from mmengine.registry import init_default_scope
 from mmseg.registry import TRANSFORMS
 
 import depthda.datasets.transforms.aligned_rot_flip  # noqa: F401
-from depthda.engine.randomness import seeded
+from depthda.randomness import seeded
 
 SEEDS = range(12)
 SIZE = (120, 200)

@@ -5,7 +5,7 @@ import pytest
 from mmseg.datasets.transforms import RandomCrop
 
 from depthda.datasets.transforms.balanced_crop import BalancedCrop
-from depthda.engine.randomness import seeded
+from depthda.randomness import seeded
 
 
 def sample(labels: np.ndarray) -> dict:

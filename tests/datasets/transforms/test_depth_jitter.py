@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from depthda.datasets.transforms.depth_jitter import DepthJitter
-from depthda.engine.randomness import seeded
 from depthda.errors import UserError
+from depthda.randomness import seeded
 
 
 def sample(depth):

@@ -5,8 +5,8 @@ import pytest
 from mmseg.datasets.transforms import PhotoMetricDistortion
 
 from depthda.datasets.transforms.optical_distortion import OpticalDistortion
-from depthda.engine.randomness import seeded
 from depthda.errors import UserError
+from depthda.randomness import seeded
 
 RNG = np.random.default_rng(0)
 

@@ -9,7 +9,13 @@ from mmengine.runner import load_checkpoint
 from mmseg.registry import MODELS
 from torch import nn
 
-from depthda.key_layouts import MMPRETRAIN, ONE_ENCODER, RELEASE, WRAPPED, translate_keys
+from depthda.checkpoints.key_layouts import (
+    MMPRETRAIN,
+    ONE_ENCODER,
+    RELEASE,
+    WRAPPED,
+    translate_keys,
+)
 from depthda.models.features import PairedFeatures
 
 RGB, DEPTH = [8, 16, 24, 32], [4, 8, 12, 16]

@@ -10,7 +10,7 @@ from mmengine.logging import HistoryBuffer
 from mmengine.runner.checkpoint import CheckpointLoader
 from torch import nn
 
-from depthda.engine.checkpoints import (
+from depthda.checkpoints.loading import (
     check_is_checkpoint,
     file_hash,
     latest_checkpoint,

@@ -1,8 +1,8 @@
 import pytest
 import torch.distributed as dist
 
-from depthda.depth.shards import Shard, joined
 from depthda.errors import UserError
+from depthda.shards import Shard, joined
 
 
 def test_parts_are_disjoint_and_complete():

@@ -15,15 +15,15 @@ from mmseg.apis import init_model
 from mmseg.registry import MODELS
 from torch import nn
 
+from depthda.checkpoints.fit import complete_weights, match_weights, partial_weights
 from depthda.cli import OptionsAction
 from depthda.engine.launch import load_config, test, train
 from depthda.errors import UserError
 from depthda.io.files import read_json
-from depthda.weights import complete_weights, match_weights, partial_weights
 
 test.__test__ = False  # the function under test, not a test
 
-SAMPLES = Path(__file__).parents[1] / 'configs' / 'sample'
+SAMPLES = Path(__file__).parents[2] / 'configs' / 'sample'
 CONFIG = SAMPLES / 'depthda_tiny_u2r.py'
 ADVICE = 'use the config it was trained with'
 
@@ -69,7 +69,7 @@ class Segmentor(nn.Module):
 
 def test_what_fits_is_taken_and_the_rest_keeps_its_start(monkeypatch):
     lines = []
-    monkeypatch.setattr('depthda.weights.show', lines.append)
+    monkeypatch.setattr('depthda.checkpoints.fit.show', lines.append)
     source, model = Segmentor(bands=4, classes=5), Segmentor()
     stored = source.state_dict()
     del stored['extra.bias']

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
+from depthda.checkpoints.key_layouts import translate_keys
 from depthda.console import show
 from depthda.errors import UserError
-from depthda.key_layouts import translate_keys
 
 # Below this share of the encoder's values a partial start would be a random one in disguise.
 _LEAST = 0.1

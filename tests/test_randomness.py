@@ -4,7 +4,7 @@ import random
 import numpy as np
 import torch
 
-from depthda.engine.randomness import SampleKey, derive_seed, seeded
+from depthda.randomness import SampleKey, derive_seed, seeded
 
 
 def test_derived_seeds_differ_where_sums_would_collide():

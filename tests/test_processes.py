@@ -1,7 +1,7 @@
 import pytest
 
-from depthda.engine.processes import check_launcher
 from depthda.errors import UserError
+from depthda.processes import check_launcher
 
 
 @pytest.fixture(autouse=True)
