@@ -10,8 +10,8 @@ matplotlib.use('Agg')
 import matplotlib.pyplot as plt  # noqa: E402
 
 from depthda.datasets.synthetic import generate_tile, make_world  # noqa: E402
-from depthda.depth.alignment import align_tiles  # noqa: E402
-from depthda.depth.tiling import Grid  # noqa: E402
+from depthda.depth.monocular.alignment import align_tiles  # noqa: E402
+from depthda.depth.monocular.tiling import Grid  # noqa: E402
 
 OUT = Path(__file__).parent / 'images'
 SIZE = 256

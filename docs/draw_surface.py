@@ -3,9 +3,9 @@
 import numpy as np
 from draw_depth import SIZE, Panel, depth, draw, picture, tile
 
-from depthda.depth.ground import ground_below
-from depthda.depth.storage import normalize_heights, to_codes
-from depthda.depth.surface_map import fill_nearest
+from depthda.depth.maps import normalize_heights, to_codes
+from depthda.depth.surface.ground import ground_below
+from depthda.depth.surface.write import fill_nearest
 
 SLOPE = 0.12  # metres, up from column to column
 

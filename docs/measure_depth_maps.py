@@ -45,10 +45,10 @@ def peak_memory(images: Path, model: Path, out: Path) -> float:
 
 def overlap(images: Path, model: Path, out: Path, workers: int) -> dict[str, float]:
     """Seconds of each part alone (summed over its threads), and of the whole."""
-    from depthda.depth.estimation import Settings, estimate_depth
-    from depthda.depth.estimator import DepthEstimator
-    from depthda.depth.map_jobs import find_jobs
-    from depthda.depth.map_pipeline import Pipeline
+    from depthda.depth.monocular.estimate import Settings, estimate_depth
+    from depthda.depth.monocular.estimator import DepthEstimator
+    from depthda.depth.monocular.jobs import find_jobs
+    from depthda.depth.monocular.pipeline import Pipeline
 
     spent = dict.fromkeys(WAITS, 0.0)
 

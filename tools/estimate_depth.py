@@ -100,11 +100,11 @@ def parse() -> argparse.Namespace:
 def run(args: argparse.Namespace) -> None:
     from pathlib import Path
 
-    from depthda.depth.estimation import Settings, estimate_depth
-    from depthda.depth.estimator import DepthEstimator
-    from depthda.depth.licences import licence_of
-    from depthda.depth.map_jobs import find_jobs, map_name
-    from depthda.depth.optical import OpticalReader
+    from depthda.depth.monocular.estimate import Settings, estimate_depth
+    from depthda.depth.monocular.estimator import DepthEstimator
+    from depthda.depth.monocular.images import OpticalReader
+    from depthda.depth.monocular.jobs import find_jobs, map_name
+    from depthda.depth.monocular.licences import licence_of
     from depthda.errors import UserError
     from depthda.processes import check_launcher
     from depthda.shards import joined

@@ -84,8 +84,8 @@ def parse() -> argparse.Namespace:
 
 
 def run(args: argparse.Namespace) -> None:
-    from depthda.depth.surface_maps import Settings, map_surfaces
-    from depthda.depth.surface_report import describe
+    from depthda.depth.surface.normalize import Settings, map_surfaces
+    from depthda.depth.surface.report import describe
 
     settings = Settings(
         percentiles=tuple(args.percentiles) if args.percentiles else Settings.percentiles,

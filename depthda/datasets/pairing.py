@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from glob import escape, glob
 from itertools import combinations
 
-from depthda.depth.storage import DEPTH_SUFFIXES, read_depth
+from depthda.depth.maps import DEPTH_SUFFIXES, read_depth
 from depthda.errors import UserError
 from depthda.io.files import walk
 from depthda.io.headers import IMAGE_SUFFIXES, Header, read_headers

@@ -10,7 +10,7 @@ from mmengine.dist import all_gather_object
 from mmengine.evaluator import BaseMetric
 from mmseg.registry import METRICS
 
-from depthda.depth.storage import write_depth
+from depthda.depth.maps import write_depth
 from depthda.errors import UserError
 from depthda.io.files import atomic_path
 

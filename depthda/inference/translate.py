@@ -23,7 +23,7 @@ from depthda.checkpoints.loading import (
     load_checkpoint_file,
 )
 from depthda.datasets.preparation.cutting import tile_suffix, write_image
-from depthda.depth.storage import read_depth, write_depth
+from depthda.depth.maps import read_depth, write_depth
 from depthda.engine.prepare import check_folder, load_config
 from depthda.errors import UserError
 from depthda.io.files import read_json, write_json

@@ -12,7 +12,7 @@ from transformers import (
     Dinov2Config,
 )
 
-from depthda.depth.storage import read_depth
+from depthda.depth.maps import read_depth
 from depthda.engine.launch import test, train
 from depthda.errors import UserError
 

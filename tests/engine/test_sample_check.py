@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from mmengine.config import Config
 
-from depthda.depth.storage import write_depth
+from depthda.depth.maps import write_depth
 from depthda.engine import sample_check
 from depthda.engine.sample_check import tile_warnings
 from depthda.errors import UserError

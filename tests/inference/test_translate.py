@@ -13,7 +13,7 @@ from mmengine.registry import init_default_scope
 from mmseg.registry import MODELS
 
 from depthda.datasets.transforms.load_multiband_image import LoadMultibandImage
-from depthda.depth.storage import read_depth
+from depthda.depth.maps import read_depth
 from depthda.engine.prepare import load_config
 from depthda.errors import UserError
 from depthda.inference.translate import _described, _Tile, _write, translate

@@ -17,7 +17,7 @@ from PIL import Image
 from tiny_depth_anything import save_tiny
 
 from depthda.datasets.loveda import LoveDARGBD
-from depthda.depth.map_folder import MANIFEST
+from depthda.depth.monocular.folder import MANIFEST
 
 TOOL = Path(__file__).parents[2] / 'tools' / 'estimate_depth.py'
 SIZES = [(70, 70), (56, 90), (100, 180), (150, 160)]

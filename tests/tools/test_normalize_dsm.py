@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from tiny_surface import hills, write_surface
 
-from depthda.depth.storage import read_depth
+from depthda.depth.maps import read_depth
 
 TOOL = Path(__file__).parents[2] / 'tools' / 'normalize_dsm.py'
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from depthda.depth.storage import DEPTH_SUFFIXES
+from depthda.depth.maps import DEPTH_SUFFIXES
 from depthda.errors import UserError
 from depthda.wording import many
 

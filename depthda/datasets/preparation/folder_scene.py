@@ -24,7 +24,7 @@ from depthda.datasets.preparation.folder_rows import (
 )
 from depthda.datasets.preparation.grids import has_place
 from depthda.datasets.preparation.splits import Box
-from depthda.depth.storage import write_depth
+from depthda.depth.maps import write_depth
 from depthda.errors import UserError
 from depthda.io.headers import IMAGE_SUFFIXES
 

@@ -16,7 +16,7 @@ from depthda.datasets.preparation.cutting import open_raster, read_colours, star
 from depthda.datasets.preparation.grids import Placed, place
 from depthda.datasets.preparation.isprs_files import Piece
 from depthda.datasets.preparation.sources import SourceFile
-from depthda.depth.storage import normalize_heights, write_depth
+from depthda.depth.maps import normalize_heights, write_depth
 from depthda.errors import UserError
 
 IGNORED = 255

@@ -5,7 +5,7 @@ import numpy as np
 from mmseg.datasets.transforms import RandomRotFlip
 from mmseg.registry import TRANSFORMS
 
-from depthda.depth.storage import LOWEST
+from depthda.depth.maps import LOWEST
 
 
 @TRANSFORMS.register_module()

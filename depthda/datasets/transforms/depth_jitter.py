@@ -4,7 +4,7 @@ import numpy as np
 from mmcv.transforms import BaseTransform
 from mmseg.registry import TRANSFORMS
 
-from depthda.depth.storage import LOWEST
+from depthda.depth.maps import LOWEST
 from depthda.errors import UserError
 
 

@@ -6,7 +6,7 @@ import numpy as np
 from mmseg.registry import TRANSFORMS
 
 from depthda.datasets.transforms.load_depth import LoadDepth
-from depthda.depth.storage import LOWEST
+from depthda.depth.maps import LOWEST
 from depthda.errors import UserError
 
 CONTROLS = ('grey', 'constant', 'none', 'other-tile')

@@ -6,7 +6,7 @@ import numpy as np
 from mmcv.transforms import BaseTransform
 from mmseg.registry import TRANSFORMS
 
-from depthda.depth.storage import DEPTH_SUFFIXES, read_depth
+from depthda.depth.maps import DEPTH_SUFFIXES, read_depth
 from depthda.errors import UserError
 from depthda.io.headers import MAX_BANDS
 

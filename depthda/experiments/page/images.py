@@ -12,7 +12,7 @@ import numpy as np
 from mmengine.registry import init_default_scope
 from mmseg.registry import DATASETS, TRANSFORMS
 
-from depthda.depth.storage import read_depth
+from depthda.depth.maps import read_depth
 from depthda.errors import UserError
 from depthda.experiments.page import pictures
 from depthda.experiments.page.runs import Run

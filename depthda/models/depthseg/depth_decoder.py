@@ -13,7 +13,7 @@ from transformers.models.depth_anything.modeling_depth_anything import (
     DepthAnythingNeck,
 )
 
-from depthda.depth.depth_anything import load_depth_anything
+from depthda.depth.monocular.depth_anything import load_depth_anything
 from depthda.errors import UserError
 
 

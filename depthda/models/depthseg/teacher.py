@@ -5,7 +5,7 @@ import torch.nn.functional as F
 from mmseg.registry import MODELS
 from torch import Tensor
 
-from depthda.depth.depth_anything import load_depth_anything, whole_patches
+from depthda.depth.monocular.depth_anything import load_depth_anything, whole_patches
 
 
 @MODELS.register_module()

@@ -9,7 +9,7 @@ from mmseg.registry import MODELS
 from mmseg.utils import ConfigType, OptConfigType, SampleList
 from torch import Tensor
 
-from depthda.depth.depth_anything import whole_patches
+from depthda.depth.monocular.depth_anything import whole_patches
 from depthda.errors import UserError
 from depthda.models.depthseg.depth_decoder import DepthPrediction
 from depthda.models.features import GuidedFeatures

@@ -25,7 +25,7 @@ from depthda.datasets.preparation import isprs
 from depthda.datasets.preparation.cutting import read_colours, starts
 from depthda.datasets.preparation.isprs import Settings, prepare_isprs
 from depthda.datasets.preparation.isprs_report import describe
-from depthda.depth.storage import write_codes
+from depthda.depth.maps import write_codes
 from depthda.errors import UserError
 from depthda.io.lock import locked
 

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import torch
 
-from depthda.depth.storage import write_depth
+from depthda.depth.maps import write_depth
 from depthda.evaluation.confusion import joint_counts
 from depthda.evaluation.prediction_writer import PredictionWriter
 from depthda.evaluation.segmentation_metric import SegmentationMetric

@@ -11,12 +11,12 @@ import rasterio
 from PIL import Image
 from tiny_depth_anything import save_tiny
 
-from depthda.depth.estimation import Settings, estimate_depth
-from depthda.depth.estimator import DepthEstimator
-from depthda.depth.map_folder import MANIFEST
-from depthda.depth.map_jobs import find_jobs
-from depthda.depth.map_pipeline import Pipeline, Plan
-from depthda.depth.optical import OpticalReader
+from depthda.depth.monocular.estimate import Settings, estimate_depth
+from depthda.depth.monocular.estimator import DepthEstimator
+from depthda.depth.monocular.folder import MANIFEST
+from depthda.depth.monocular.images import OpticalReader
+from depthda.depth.monocular.jobs import find_jobs
+from depthda.depth.monocular.pipeline import Pipeline, Plan
 from depthda.errors import UserError
 from depthda.io.lock import locked
 from depthda.shards import Shard

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from depthda.depth.map_folder import MANIFEST, MapFolder
-from depthda.depth.storage import read_depth
+from depthda.depth.maps import read_depth
+from depthda.depth.monocular.folder import MANIFEST, MapFolder
 from depthda.errors import UserError
 from depthda.io import png_notes
 

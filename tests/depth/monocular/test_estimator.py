@@ -10,10 +10,10 @@ from scipy.stats import spearmanr
 from tiny_depth_anything import save_tiny, tiny_model
 from transformers import AutoImageProcessor, pipeline
 
-from depthda.depth import estimator as module
-from depthda.depth.estimator import DepthEstimator
-from depthda.depth.preprocessing import Preprocessing, load_preprocessing
-from depthda.depth.tiling import Grid
+from depthda.depth.monocular import estimator as module
+from depthda.depth.monocular.estimator import DepthEstimator
+from depthda.depth.monocular.preprocessing import Preprocessing, load_preprocessing
+from depthda.depth.monocular.tiling import Grid
 from depthda.errors import UserError
 
 SIDE = 70  # what goes through the tiny network

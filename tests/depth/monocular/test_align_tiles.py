@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy.optimize import lsq_linear
 
-from depthda.depth.alignment import align_tiles
-from depthda.depth.tiling import Grid
+from depthda.depth.monocular.alignment import align_tiles
+from depthda.depth.monocular.tiling import Grid
 
 
 def field(height, width):

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from depthda.depth.tiling import Grid
+from depthda.depth.monocular.tiling import Grid
 
 SIZES = [(100, 100), (100, 333), (7, 50), (51, 20), (20, 20), (41, 77)]
 

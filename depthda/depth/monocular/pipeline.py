@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from depthda.depth.estimator import DepthEstimator
-from depthda.depth.map_folder import MapFolder
-from depthda.depth.map_jobs import Job
-from depthda.depth.optical import OpticalReader, Size
-from depthda.depth.tiling import Grid
+from depthda.depth.monocular.estimator import DepthEstimator
+from depthda.depth.monocular.folder import MapFolder
+from depthda.depth.monocular.images import OpticalReader, Size
+from depthda.depth.monocular.jobs import Job
+from depthda.depth.monocular.tiling import Grid
 from depthda.errors import UserError
 
 Progress = Callable[[int, int], None]

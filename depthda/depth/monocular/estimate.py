@@ -13,12 +13,12 @@ import transformers
 from rasterio.errors import NotGeoreferencedWarning
 
 import depthda
-from depthda.depth.estimator import DepthEstimator
-from depthda.depth.map_folder import MapFolder
-from depthda.depth.map_jobs import Job
-from depthda.depth.map_pipeline import Pipeline, Plan, Progress
-from depthda.depth.optical import OpticalReader, Size
-from depthda.depth.tiling import Grid
+from depthda.depth.monocular.estimator import DepthEstimator
+from depthda.depth.monocular.folder import MapFolder
+from depthda.depth.monocular.images import OpticalReader, Size
+from depthda.depth.monocular.jobs import Job
+from depthda.depth.monocular.pipeline import Pipeline, Plan, Progress
+from depthda.depth.monocular.tiling import Grid
 from depthda.errors import UserError
 from depthda.io.lock import locked
 from depthda.shards import Shard

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from depthda.datasets.loveda import LoveDARGBD
-from depthda.depth.map_jobs import find_jobs, map_name
+from depthda.depth.monocular.jobs import find_jobs, map_name
 from depthda.errors import UserError
 
 

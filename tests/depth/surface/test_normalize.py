@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 from tiny_surface import hills, write_surface
 
-from depthda.depth.ground import ground_below
-from depthda.depth.storage import normalize_heights, to_codes
-from depthda.depth.surface_folder import MANIFEST
-from depthda.depth.surface_maps import Settings, map_surfaces
-from depthda.depth.surface_report import describe
+from depthda.depth.maps import normalize_heights, to_codes
+from depthda.depth.surface.folder import MANIFEST
+from depthda.depth.surface.ground import ground_below
+from depthda.depth.surface.normalize import Settings, map_surfaces
+from depthda.depth.surface.report import describe
 from depthda.errors import UserError
 
 NAMES = ['a/0', 'a/1', 'b/2', 'b/3', '4']
@@ -119,7 +119,7 @@ def test_workers_change_nothing(source, tmp_path):
 # A process for all kills, because importing takes seconds; forked where no thread has run yet.
 KILLS = """
 import os, signal, sys
-from depthda.depth.surface_maps import Settings, map_surfaces
+from depthda.depth.surface.normalize import Settings, map_surfaces
 
 def run(out, moment):
     rename, count = os.replace, iter(range(1000))

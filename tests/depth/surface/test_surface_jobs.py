@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from depthda.depth.surface_jobs import find_surfaces
+from depthda.depth.surface.jobs import find_surfaces
 from depthda.errors import UserError
 
 OUT = Path('/out')

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from depthda.depth.surface_maps import Done
+from depthda.depth.surface.normalize import Done
 
 _NAMED = 5  # files that are named before the rest is a number
 

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 import rasterio
 
-from depthda.depth.storage import read_depth, write_depth
+from depthda.depth.maps import read_depth, write_depth
 from depthda.errors import UserError
 
 

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 from scipy.ndimage import distance_transform_edt
 
-from depthda.depth.heights import count_coarse
-from depthda.depth.no_data import suspect_height
-from depthda.depth.storage import normalize_heights, to_codes
-from depthda.depth.surface import Grid, Relief, Surface, world_file
+from depthda.depth.maps import normalize_heights, to_codes
+from depthda.depth.surface.model import Grid, Relief, Surface, world_file
+from depthda.depth.surface.no_data import suspect_height
+from depthda.depth.surface.percentiles import count_coarse
 from depthda.io.files import atomic_path
 from depthda.io.png_strips import png_strips
 

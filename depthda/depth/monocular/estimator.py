@@ -10,11 +10,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from transformers import DepthAnythingForDepthEstimation
 
-from depthda.depth.alignment import Box, align_tiles
-from depthda.depth.depth_anything import load_depth_anything
-from depthda.depth.optical import Size
-from depthda.depth.preprocessing import Preprocessing, load_preprocessing
-from depthda.depth.tiling import Grid
+from depthda.depth.monocular.alignment import Box, align_tiles
+from depthda.depth.monocular.depth_anything import load_depth_anything
+from depthda.depth.monocular.images import Size
+from depthda.depth.monocular.preprocessing import Preprocessing, load_preprocessing
+from depthda.depth.monocular.tiling import Grid
 from depthda.errors import UserError
 from depthda.hub import fingerprint
 

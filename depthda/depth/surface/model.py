@@ -16,7 +16,7 @@ from affine import Affine
 from rasterio.crs import CRS
 from rasterio.errors import RasterioError
 
-from depthda.depth.ground import Strip, ground_strips
+from depthda.depth.surface.ground import Strip, ground_strips
 from depthda.errors import UserError
 
 # Pixels read at once: 8 MB of heights, of which some copies are needed.

@@ -8,7 +8,7 @@ import torch
 from tiny_depth_anything import save_tiny
 from transformers import AutoImageProcessor
 
-from depthda.depth.preprocessing import load_preprocessing
+from depthda.depth.monocular.preprocessing import load_preprocessing
 from depthda.errors import UserError
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from depthda.depth.map_folder import MANIFEST
+from depthda.depth.monocular.folder import MANIFEST
 from depthda.errors import UserError
 from depthda.io.files import walk
 from depthda.io.headers import IMAGE_SUFFIXES

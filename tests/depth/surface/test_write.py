@@ -6,10 +6,10 @@ import pytest
 import rasterio
 from tiny_surface import PLACE, hills, write_surface
 
-from depthda.depth import surface as surface_module
-from depthda.depth.storage import normalize_heights, read_depth, write_depth
-from depthda.depth.surface import Surface
-from depthda.depth.surface_map import Recipe, fill_nearest, write_map
+from depthda.depth.maps import normalize_heights, read_depth, write_depth
+from depthda.depth.surface import model as surface_module
+from depthda.depth.surface.model import Surface
+from depthda.depth.surface.write import Recipe, fill_nearest, write_map
 from depthda.io import png_notes
 
 

@@ -8,9 +8,9 @@ from affine import Affine
 from rasterio.errors import NotGeoreferencedWarning
 from tiny_surface import PLACE, hills, write_surface
 
-from depthda.depth import surface as module
-from depthda.depth.ground import ground_below
-from depthda.depth.surface import Surface, read_grid, world_file
+from depthda.depth.surface import model as module
+from depthda.depth.surface.ground import ground_below
+from depthda.depth.surface.model import Surface, read_grid, world_file
 from depthda.errors import UserError
 
 

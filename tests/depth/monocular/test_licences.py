@@ -1,6 +1,6 @@
 import pytest
 
-from depthda.depth.licences import licence_of
+from depthda.depth.monocular.licences import licence_of
 
 
 @pytest.mark.parametrize(

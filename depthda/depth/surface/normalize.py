@@ -14,11 +14,11 @@ import numpy as np
 import rasterio
 from rasterio.errors import NotGeoreferencedWarning
 
-from depthda.depth.heights import coarse_bins, count_coarse, count_fine, percentiles_of
-from depthda.depth.surface import Grid, Surface
-from depthda.depth.surface_folder import SurfaceFolder
-from depthda.depth.surface_jobs import SurfaceJob, find_surfaces
-from depthda.depth.surface_map import Range, Recipe, write_map
+from depthda.depth.surface.folder import SurfaceFolder
+from depthda.depth.surface.jobs import SurfaceJob, find_surfaces
+from depthda.depth.surface.model import Grid, Surface
+from depthda.depth.surface.percentiles import coarse_bins, count_coarse, count_fine, percentiles_of
+from depthda.depth.surface.write import Range, Recipe, write_map
 from depthda.errors import UserError
 from depthda.io.lock import locked
 

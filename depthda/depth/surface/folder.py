@@ -12,8 +12,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from depthda.depth.surface import Grid, world_file
-from depthda.depth.surface_map import world_path
+from depthda.depth.surface.model import Grid, world_file
+from depthda.depth.surface.write import world_path
 from depthda.errors import UserError
 from depthda.io import png_notes
 from depthda.io.files import remove_strays, write_json

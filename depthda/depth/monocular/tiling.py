@@ -7,7 +7,7 @@ from itertools import pairwise, product
 
 import numpy as np
 
-from depthda.depth.alignment import Box
+from depthda.depth.monocular.alignment import Box
 
 Span = tuple[int, int]
 

@@ -4,7 +4,7 @@ import pytest
 import rasterio
 from PIL import Image
 
-from depthda.depth.optical import OpticalReader
+from depthda.depth.monocular.images import OpticalReader
 from depthda.errors import UserError
 
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from depthda.depth.heights import (
+from depthda.depth.surface.percentiles import (
     coarse_bins,
     count_coarse,
     count_fine,

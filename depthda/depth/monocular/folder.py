@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from depthda.depth.storage import write_codes
+from depthda.depth.maps import write_codes
 from depthda.errors import UserError
 from depthda.io import png_notes
 from depthda.io.files import write_json

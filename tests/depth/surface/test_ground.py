@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from depthda.depth.ground import ground_below, ground_strips
+from depthda.depth.surface.ground import ground_below, ground_strips
 
 
 def noisy(seed=0, size=(57, 43), known=0.8):

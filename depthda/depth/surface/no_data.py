@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from depthda.depth.heights import rough_percentile
+from depthda.depth.surface.percentiles import rough_percentile
 
 # What writers of rasters put where they know nothing, when a file does not say so.
 _TYPICAL = (-9999.0, -99999.0, -32767.0, -32768.0, 9999.0, 99999.0, 32767.0, 65535.0)
