@@ -8,6 +8,7 @@ import pytest
 import rasterio
 from mmengine.config import Config
 
+from depthda.datasets.checks.report import band_statistics, check_sets
 from depthda.datasets.preparation.class_list import numbered
 from depthda.datasets.preparation.folder import Settings, prepare_folder
 from depthda.datasets.preparation.folder_rows import Cut
@@ -19,7 +20,6 @@ from depthda.engine.launch import train
 from depthda.engine.prepare import load_config
 from depthda.errors import UserError
 from depthda.experiments.browse import deal, open_source
-from depthda.experiments.dataset_report import band_statistics, check_sets
 
 CONFIGS = Path(__file__).parents[1] / 'configs'
 SAMPLE = CONFIGS / 'sample/depthda_tiny_4band_u2r.py'

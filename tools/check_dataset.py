@@ -49,12 +49,7 @@ def run(args) -> int:
 
     from rich.console import Console
 
-    from depthda.engine.band_check import check_bands
-    from depthda.engine.data_check import check_classes, data_warnings
-    from depthda.engine.launch import load_config
-    from depthda.engine.prepare import check_folder
-    from depthda.experiments.browse import deal, draw_sheets, open_source
-    from depthda.experiments.dataset_report import (
+    from depthda.datasets.checks.report import (
         band_statistics,
         check_sets,
         copies_in,
@@ -63,6 +58,11 @@ def run(args) -> int:
         histogram,
         histogram_table,
     )
+    from depthda.engine.band_check import check_bands
+    from depthda.engine.data_check import check_classes, data_warnings
+    from depthda.engine.launch import load_config
+    from depthda.engine.prepare import check_folder
+    from depthda.experiments.browse import deal, draw_sheets, open_source
 
     name = Path(args.config).stem
     out = Path(args.out or f'work_dirs/check/{name}')

@@ -10,7 +10,7 @@ from mmengine.dataset import Compose
 from mmseg.datasets import BaseSegDataset
 from mmseg.registry import DATASETS
 
-from depthda.datasets.image_check import image_check, named_if_damaged
+from depthda.datasets.checks.image_check import image_check, named_if_damaged
 from depthda.datasets.pairing import Source, pair_by_stem
 from depthda.datasets.pipeline_check import check_pipeline
 from depthda.errors import UserError

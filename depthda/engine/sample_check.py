@@ -8,7 +8,7 @@ import numpy as np
 from mmengine.config import Config
 from mmseg.registry import TRANSFORMS
 
-from depthda.datasets.image_check import named_if_damaged
+from depthda.datasets.checks.image_check import named_if_damaged
 from depthda.datasets.rgbd import RGBDSegDataset
 from depthda.depth.maps import read_depth
 from depthda.engine.data_check import training_sets

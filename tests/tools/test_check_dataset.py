@@ -10,9 +10,9 @@ import cv2
 import numpy as np
 import pytest
 
-from depthda.datasets.inspection import _depth_facts, inspect
+from depthda.datasets.checks.inspection import _depth_facts, inspect
+from depthda.datasets.checks.report import histogram
 from depthda.datasets.loveda import LoveDARGBD
-from depthda.experiments.dataset_report import histogram
 
 TOOL = Path(__file__).parents[2] / 'tools' / 'check_dataset.py'
 CONFIG = str(TOOL.parents[1] / 'configs' / 'sample' / 'depthda_tiny_u2r.py')
@@ -93,7 +93,7 @@ STEPS = [
 
 
 def test_processes_find_what_one_finds(data, monkeypatch):
-    monkeypatch.setattr('depthda.datasets.inspection._FEW', 1)
+    monkeypatch.setattr('depthda.datasets.checks.inspection._FEW', 1)
     dataset = LoveDARGBD(str(data), 'Urban', 'Train', 'rdepth/synthetic', pipeline=STEPS)
     one, two = inspect(dataset), inspect(dataset, workers=2)
     assert [s.path for s in one] == [s.path for s in two]

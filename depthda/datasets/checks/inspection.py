@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from depthda.datasets.image_check import named_if_damaged
+from depthda.datasets.checks.image_check import named_if_damaged
 from depthda.datasets.rgbd import RGBDSegDataset
 from depthda.datasets.transforms.load_depth import LoadDepth
 from depthda.errors import UserError

@@ -11,9 +11,9 @@ from mmengine.registry import init_default_scope
 from mmseg.registry import DATASETS
 from rich.table import Table
 
-from depthda.datasets.inspection import SampleFacts, inspect
+from depthda.datasets.checks.inspection import SampleFacts, inspect
+from depthda.datasets.checks.verdict import Finding, find_copies, judge
 from depthda.datasets.rgbd import RGBDSegDataset
-from depthda.datasets.verdict import Finding, find_copies, judge
 from depthda.errors import UserError
 from depthda.experiments.browse import plt
 from depthda.io.files import atomic_path

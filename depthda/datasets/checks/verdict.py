@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from depthda.datasets.inspection import SampleFacts
+from depthda.datasets.checks.inspection import SampleFacts
 from depthda.wording import few, many
 
 _FEW_MAPS = 0.1  # a larger share of useless depth maps is no accident
