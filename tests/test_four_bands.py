@@ -9,10 +9,6 @@ import rasterio
 from mmengine.config import Config
 
 from depthda.datasets.checks.report import band_statistics, check_sets
-from depthda.datasets.preparation.class_list import numbered
-from depthda.datasets.preparation.folder import Settings, prepare_folder
-from depthda.datasets.preparation.folder_rows import Cut
-from depthda.datasets.preparation.folder_splits import Splits
 from depthda.datasets.prepared import PreparedDataset
 from depthda.datasets.synthetic import make_world, write_sample
 from depthda.engine.launch import test as run_test
@@ -20,6 +16,10 @@ from depthda.engine.launch import train
 from depthda.engine.prepare import load_config
 from depthda.errors import UserError
 from depthda.experiments.browse import deal, open_source
+from depthda.preparation.class_list import numbered
+from depthda.preparation.folder import Settings, prepare_folder
+from depthda.preparation.folder_rows import Cut
+from depthda.preparation.folder_splits import Splits
 
 CONFIGS = Path(__file__).parents[1] / 'configs'
 SAMPLE = CONFIGS / 'sample/depthda_tiny_4band_u2r.py'

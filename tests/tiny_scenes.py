@@ -58,9 +58,9 @@ class Scenes:
         (root / 'classes.txt').write_text(CLASSES)
 
     def settings(self, **more):
-        from depthda.datasets.preparation.class_list import read_classes
-        from depthda.datasets.preparation.folder import Settings
-        from depthda.datasets.preparation.folder_rows import Cut
+        from depthda.preparation.class_list import read_classes
+        from depthda.preparation.folder import Settings
+        from depthda.preparation.folder_rows import Cut
 
         cut = dict(tile=12, stride=8, classes=read_classes(self.root / 'classes.txt'))
         cut |= more.pop('cut', {})

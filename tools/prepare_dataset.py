@@ -60,7 +60,7 @@ def add_loveda(sets) -> None:
 
 def unpack_loveda(args: argparse.Namespace) -> int:
     """Unpack with a progress bar and print what there is now; 1 if something is missing."""
-    from depthda.datasets.preparation.loveda import counts, prepare_loveda
+    from depthda.preparation.loveda import counts, prepare_loveda
 
     with progress_bars() as show:
         absent = prepare_loveda(
@@ -151,8 +151,8 @@ def add_isprs(sets) -> None:
 
 def cut_isprs(args: argparse.Namespace) -> int:
     """Cut with a progress bar and print what there is now."""
-    from depthda.datasets.preparation.isprs import Settings, prepare_isprs
-    from depthda.datasets.preparation.isprs_report import describe
+    from depthda.preparation.isprs import Settings, prepare_isprs
+    from depthda.preparation.isprs_report import describe
 
     settings = Settings(
         dataset=args.dataset,
@@ -212,7 +212,7 @@ def add_liuzhou(sets) -> None:
 
 def cut_liuzhou(args: argparse.Namespace) -> int:
     from depthda.datasets.liuzhou import LiuZhou
-    from depthda.datasets.preparation.class_list import numbered
+    from depthda.preparation.class_list import numbered
 
     args.domain = None
     names = LiuZhou.METAINFO['classes']
@@ -335,7 +335,7 @@ def _own_images(sets, name: str, title: str, description: str) -> argparse.Argum
 
 
 def _listed_classes(args: argparse.Namespace):
-    from depthda.datasets.preparation.class_list import read_classes
+    from depthda.preparation.class_list import read_classes
 
     return read_classes(args.classes) if args.classes else None
 
@@ -344,10 +344,10 @@ def cut_folder(args: argparse.Namespace, classes) -> int:
     """Cut with a progress bar and print what there is now."""
     from pathlib import Path
 
-    from depthda.datasets.preparation.folder import Settings, prepare_folder
-    from depthda.datasets.preparation.folder_report import describe
-    from depthda.datasets.preparation.folder_rows import Cut
-    from depthda.datasets.preparation.folder_splits import read_splits
+    from depthda.preparation.folder import Settings, prepare_folder
+    from depthda.preparation.folder_report import describe
+    from depthda.preparation.folder_rows import Cut
+    from depthda.preparation.folder_splits import read_splits
 
     cut = Cut(
         tile=args.tile,

@@ -5,10 +5,10 @@ import pytest
 from mmseg.registry import DATASETS
 from tiny_scenes import Scenes
 
-from depthda.datasets.preparation.folder import prepare_folder
-from depthda.datasets.preparation.folder_splits import Splits
 from depthda.datasets.prepared import PreparedDataset
 from depthda.errors import UserError
+from depthda.preparation.folder import prepare_folder
+from depthda.preparation.folder_splits import Splits
 
 PIPELINE = [
     dict(type='LoadImageFromFile'),

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from tiny_isprs import Download, pack
 
-from depthda.datasets.preparation.isprs import Settings, prepare_isprs
+from depthda.preparation.isprs import Settings, prepare_isprs
 
 TOOL = Path(__file__).parents[2] / 'tools' / 'prepare_dataset.py'
 

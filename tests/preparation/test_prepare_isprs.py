@@ -21,13 +21,13 @@ from tiny_isprs import (
 )
 
 from depthda.datasets.isprs import Potsdam, Vaihingen
-from depthda.datasets.preparation import isprs
-from depthda.datasets.preparation.cutting import read_colours, starts
-from depthda.datasets.preparation.isprs import Settings, prepare_isprs
-from depthda.datasets.preparation.isprs_report import describe
 from depthda.depth.maps import write_codes
 from depthda.errors import UserError
 from depthda.io.lock import locked
+from depthda.preparation import isprs
+from depthda.preparation.cutting import read_colours, starts
+from depthda.preparation.isprs import Settings, prepare_isprs
+from depthda.preparation.isprs_report import describe
 
 TILE = 8
 AREAS = {'2_10': 1, '3_13': 2, '6_7': 3}

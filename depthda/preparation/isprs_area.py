@@ -12,12 +12,12 @@ import rasterio
 from rasterio.errors import RasterioError
 
 from depthda.datasets.isprs import CLASSES, PALETTE
-from depthda.datasets.preparation.cutting import open_raster, read_colours, starts, write_image
-from depthda.datasets.preparation.grids import Placed, place
-from depthda.datasets.preparation.isprs_files import Piece
-from depthda.datasets.preparation.sources import SourceFile
 from depthda.depth.maps import normalize_heights, write_depth
 from depthda.errors import UserError
+from depthda.preparation.cutting import open_raster, read_colours, starts, write_image
+from depthda.preparation.grids import Placed, place
+from depthda.preparation.isprs_files import Piece
+from depthda.preparation.sources import SourceFile
 
 IGNORED = 255
 DEPTHS = ('dsm', 'ndsm')

@@ -8,13 +8,13 @@ import numpy as np
 import rasterio
 from rasterio.enums import ColorInterp
 
-from depthda.datasets.preparation.class_list import ClassList
-from depthda.datasets.preparation.cutting import index_colours, open_raster
-from depthda.datasets.preparation.grids import Placed, has_place, other_grid, place, warp
 from depthda.depth.maps import normalize_heights, read_depth
 from depthda.depth.surface.no_data import suspect_height
 from depthda.depth.surface.percentiles import count_coarse
 from depthda.errors import UserError
+from depthda.preparation.class_list import ClassList
+from depthda.preparation.cutting import index_colours, open_raster
+from depthda.preparation.grids import Placed, has_place, other_grid, place, warp
 from depthda.wording import many
 
 Range = tuple[float, float]

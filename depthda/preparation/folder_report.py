@@ -4,7 +4,7 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from depthda.datasets.preparation.class_list import IGNORED
+from depthda.preparation.class_list import IGNORED
 from depthda.wording import few, many
 
 

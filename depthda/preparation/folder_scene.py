@@ -13,20 +13,20 @@ import rasterio
 from rasterio.enums import MaskFlags
 from rasterio.errors import RasterioError
 
-from depthda.datasets.preparation.class_list import IGNORED
-from depthda.datasets.preparation.cutting import open_raster, starts, tile_suffix, write_image
-from depthda.datasets.preparation.folder_rows import (
+from depthda.depth.maps import write_depth
+from depthda.errors import UserError
+from depthda.io.headers import IMAGE_SUFFIXES
+from depthda.preparation.class_list import IGNORED
+from depthda.preparation.cutting import open_raster, starts, tile_suffix, write_image
+from depthda.preparation.folder_rows import (
     Cut,
     DepthRows,
     ImageRows,
     LabelRows,
     chosen_bands,
 )
-from depthda.datasets.preparation.grids import has_place
-from depthda.datasets.preparation.splits import Box
-from depthda.depth.maps import write_depth
-from depthda.errors import UserError
-from depthda.io.headers import IMAGE_SUFFIXES
+from depthda.preparation.grids import has_place
+from depthda.preparation.splits import Box
 
 Rows = Callable[[int, int], np.ndarray]  # first row, how many
 

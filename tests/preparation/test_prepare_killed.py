@@ -50,7 +50,7 @@ DRIVER = textwrap.dedent("""
 """)
 
 ISPRS = """
-from depthda.datasets.preparation.isprs import Settings, prepare_isprs
+from depthda.preparation.isprs import Settings, prepare_isprs
 
 def prepare(out):
     settings = Settings('potsdam', 8, bands=('irrg', 'rgb'), depth=('dsm', 'ndsm'))
@@ -58,7 +58,7 @@ def prepare(out):
 """
 
 LOVEDA = """
-from depthda.datasets.preparation.loveda import prepare_loveda
+from depthda.preparation.loveda import prepare_loveda
 
 def prepare(out):
     prepare_loveda([{source!r}], out, partial=True, workers=3)
@@ -67,8 +67,8 @@ def prepare(out):
 FOLDER = """
 from tiny_scenes import Scenes
 
-from depthda.datasets.preparation.folder import prepare_folder
-from depthda.datasets.preparation.folder_splits import Splits
+from depthda.preparation.folder import prepare_folder
+from depthda.preparation.folder_splits import Splits
 
 def prepare(out):
     scenes = Scenes.__new__(Scenes)

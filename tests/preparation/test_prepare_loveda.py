@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from depthda.datasets.loveda import LoveDARGBD
-from depthda.datasets.preparation import loveda
-from depthda.datasets.preparation.loveda import NUMBERS, counts, prepare_loveda
 from depthda.errors import UserError
 from depthda.io.lock import locked
+from depthda.preparation import loveda
+from depthda.preparation.loveda import NUMBERS, counts, prepare_loveda
 
 SMALL = {
     ('Train', 'Rural'): (0, 2),

@@ -6,15 +6,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from depthda.datasets.preparation.archives import (
+from depthda.errors import UserError
+from depthda.io.files import walk
+from depthda.preparation.archives import (
     InnerZip,
     Zip,
     check_member,
     inner_zip,
     open_archive,
 )
-from depthda.errors import UserError
-from depthda.io.files import walk
 
 
 @dataclass(frozen=True)

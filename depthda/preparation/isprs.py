@@ -9,19 +9,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from depthda.datasets.preparation import isprs_manifest
-from depthda.datasets.preparation.isprs_area import Area, Range, cut_area, height_range
-from depthda.datasets.preparation.isprs_files import (
+from depthda.errors import UserError
+from depthda.io.lock import own_folder
+from depthda.io.manifest import write_manifest
+from depthda.preparation import isprs_manifest
+from depthda.preparation.isprs_area import Area, Range, cut_area, height_range
+from depthda.preparation.isprs_files import (
     LAYOUTS,
     Layout,
     every_area,
     find_areas,
     packed_twice,
 )
-from depthda.datasets.preparation.sources import SourceFile, list_files
-from depthda.errors import UserError
-from depthda.io.lock import own_folder
-from depthda.io.manifest import write_manifest
+from depthda.preparation.sources import SourceFile, list_files
 from depthda.wording import many
 from depthda.workers import each_done, worker_pool
 

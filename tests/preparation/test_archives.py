@@ -6,8 +6,8 @@ import zipfile
 
 import pytest
 
-from depthda.datasets.preparation.archives import open_archive, read_member
 from depthda.errors import UserError
+from depthda.preparation.archives import open_archive, read_member
 
 
 def make(path, *members, **options):
@@ -59,7 +59,7 @@ def test_absurd_expansion_is_refused(tmp_path, monkeypatch):
     assert 3_000_000 / os.path.getsize(path) > 500
     with open_archive(path):
         pass  # as small as this it does no harm
-    monkeypatch.setattr('depthda.datasets.preparation.archives._SMALL', 1_000_000)
+    monkeypatch.setattr('depthda.preparation.archives._SMALL', 1_000_000)
     refused(path, '3,000,000 bytes, which no data set does')
     # Flat label pictures do shrink a lot.
     flat = b''.join(bytes([n % 7]) * 400 for n in range(7500))

@@ -9,13 +9,13 @@ from typing import Any
 
 import depthda
 from depthda.datasets.isprs import CLASSES
-from depthda.datasets.preparation.folder_obsolete import Obsolete, stale_maps
-from depthda.datasets.preparation.isprs_area import Area
-from depthda.datasets.preparation.isprs_files import LAYOUTS
-from depthda.datasets.preparation.sources import SourceFile
 from depthda.errors import UserError
 from depthda.io.files import remove_empty, remove_strays
 from depthda.io.manifest import NAME, UNFINISHED, read_manifest
+from depthda.preparation.folder_obsolete import Obsolete, stale_maps
+from depthda.preparation.isprs_area import Area
+from depthda.preparation.isprs_files import LAYOUTS
+from depthda.preparation.sources import SourceFile
 
 PRODUCTS = ('images_irrg', 'images_rgb', 'labels', 'dsm', 'ndsm')
 

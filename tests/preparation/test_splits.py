@@ -3,7 +3,8 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from depthda.datasets.preparation.splits import (
+from depthda.errors import UserError
+from depthda.preparation.splits import (
     Box,
     by_block,
     by_image,
@@ -11,7 +12,6 @@ from depthda.datasets.preparation.splits import (
     check_shares,
     shared_ground,
 )
-from depthda.errors import UserError
 
 SHARES = {'train': 0.6, 'val': 0.15, 'test': 0.25}
 

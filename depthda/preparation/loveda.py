@@ -14,12 +14,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from depthda.datasets.preparation.archives import open_archive, read_member
 from depthda.errors import UserError
 from depthda.io.files import atomic_path, remove_strays
 from depthda.io.headers import is_whole
 from depthda.io.lock import own_folder
 from depthda.io.manifest import NAME, UNFINISHED
+from depthda.preparation.archives import open_archive, read_member
 from depthda.provenance import TRANSLATION
 from depthda.wording import few, many
 

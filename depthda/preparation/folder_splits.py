@@ -5,10 +5,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from depthda.datasets.preparation import splits as parting
-from depthda.datasets.preparation.folder_scene import Grid, scene_name
 from depthda.errors import UserError
 from depthda.io.files import read_lines
+from depthda.preparation import splits as parting
+from depthda.preparation.folder_scene import Grid, scene_name
 
 
 @dataclass(frozen=True)

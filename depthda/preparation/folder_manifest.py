@@ -8,16 +8,16 @@ from pathlib import Path
 from typing import Any
 
 import depthda
-from depthda.datasets.preparation.folder_obsolete import (
+from depthda.errors import UserError
+from depthda.io.files import atomic_path, remove_empty, remove_strays
+from depthda.io.manifest import NAME, UNFINISHED, read_manifest, write_manifest
+from depthda.preparation.folder_obsolete import (
     Obsolete,
     changed_settings,
     find_obsolete,
     refuse,
 )
-from depthda.datasets.preparation.folder_scene import Scene
-from depthda.errors import UserError
-from depthda.io.files import atomic_path, remove_empty, remove_strays
-from depthda.io.manifest import NAME, UNFINISHED, read_manifest, write_manifest
+from depthda.preparation.folder_scene import Scene
 
 _SECONDS = 5  # of work that a killed run may lose
 

@@ -8,10 +8,10 @@ from tiny_scenes import Scenes, write
 
 from depthda.cli import user_errors
 from depthda.datasets.pairing import Source, pair_by_stem
-from depthda.datasets.preparation import folder
-from depthda.datasets.preparation.folder import prepare_folder
-from depthda.datasets.preparation.folder_splits import Splits
 from depthda.errors import UserError
+from depthda.preparation import folder
+from depthda.preparation.folder import prepare_folder
+from depthda.preparation.folder_splits import Splits
 
 RANGE = dict(depth_range=(50.0, 400.0))  # else the range of other heights would differ first
 
@@ -192,7 +192,7 @@ def test_a_replacement_that_is_killed_is_asked_for_again(prepared, monkeypatch):
         raise Killed
 
     with monkeypatch.context() as patch, pytest.raises(Killed):
-        patch.setattr('depthda.datasets.preparation.folder_obsolete.Obsolete.remove', kill)
+        patch.setattr('depthda.preparation.folder_obsolete.Obsolete.remove', kill)
         prepare_folder(out, settings, replace=True)
     assert not (out / 'manifest.json').exists()
     with pytest.raises(UserError, match=r'add --replace, which removes images \(17 files\)'):

@@ -12,11 +12,14 @@ from pathlib import Path
 from typing import Any
 
 from depthda.datasets.pairing import Source, pair_by_stem
-from depthda.datasets.preparation import splits as parting
-from depthda.datasets.preparation.class_list import IGNORED
-from depthda.datasets.preparation.folder_manifest import FolderManifest
-from depthda.datasets.preparation.folder_rows import BLENDED, Cut, height_range
-from depthda.datasets.preparation.folder_scene import (
+from depthda.errors import UserError
+from depthda.io.headers import MAX_BANDS, file_format, is_whole, orientation
+from depthda.io.lock import own_folder
+from depthda.preparation import splits as parting
+from depthda.preparation.class_list import IGNORED
+from depthda.preparation.folder_manifest import FolderManifest
+from depthda.preparation.folder_rows import BLENDED, Cut, height_range
+from depthda.preparation.folder_scene import (
     Grid,
     Scene,
     cut_scene,
@@ -24,10 +27,7 @@ from depthda.datasets.preparation.folder_scene import (
     image_suffix,
     scene_name,
 )
-from depthda.datasets.preparation.folder_splits import Splits, on_map, part_tiles
-from depthda.errors import UserError
-from depthda.io.headers import MAX_BANDS, file_format, is_whole, orientation
-from depthda.io.lock import own_folder
+from depthda.preparation.folder_splits import Splits, on_map, part_tiles
 from depthda.workers import each_done, worker_pool
 
 Progress = Callable[[str, int, int], None]

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from depthda.datasets.isprs import ISPRSDataset, Potsdam, Vaihingen
-from depthda.datasets.preparation.sources import SourceFile
 from depthda.errors import UserError
+from depthda.preparation.sources import SourceFile
 
 RGB = (1, 2, 3)
 

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from depthda.datasets.preparation.class_list import numbered, read_classes
 from depthda.errors import UserError
+from depthda.preparation.class_list import numbered, read_classes
 
 
 def read(tmp_path, text):

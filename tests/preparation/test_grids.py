@@ -5,8 +5,8 @@ import pytest
 import rasterio
 from tiny_scenes import write
 
-from depthda.datasets.preparation.grids import place, warp
 from depthda.errors import UserError
+from depthda.preparation.grids import place, warp
 
 EAST, NORTH = 500000.0, 5000000.0
 

@@ -4,8 +4,8 @@ import os
 from typing import Any
 
 from depthda.datasets.isprs import CLASSES
-from depthda.datasets.preparation.isprs_area import DEPTHS
-from depthda.datasets.preparation.isprs_files import LAYOUTS
+from depthda.preparation.isprs_area import DEPTHS
+from depthda.preparation.isprs_files import LAYOUTS
 from depthda.wording import many
 
 

@@ -9,12 +9,12 @@ import rasterio
 from PIL import Image
 from tiny_scenes import NO_HEIGHT, Scenes, write
 
-from depthda.datasets.preparation import folder
-from depthda.datasets.preparation.class_list import numbered
-from depthda.datasets.preparation.folder import prepare_folder
-from depthda.datasets.preparation.folder_report import describe
-from depthda.datasets.preparation.folder_splits import Splits, read_splits
 from depthda.errors import UserError
+from depthda.preparation import folder
+from depthda.preparation.class_list import numbered
+from depthda.preparation.folder import prepare_folder
+from depthda.preparation.folder_report import describe
+from depthda.preparation.folder_splits import Splits, read_splits
 
 
 def read(path):
