@@ -8,9 +8,9 @@ import torch
 from mmengine.config import Config
 from mmseg.registry import MODELS
 
+from depthda.engine.optimizers.stage_decay import StageDecayOptimWrapperConstructor
 from depthda.engine.overrides import READ
 from depthda.engine.prepare import load_config
-from depthda.engine.stage_decay import StageDecayOptimWrapperConstructor
 
 ROOT = Path(__file__).parents[1] / 'configs'
 MAIN = 'depth_guided/depth_guided_convnext-b-s_1xb4-40k_loveda-u2r-512x512.py'

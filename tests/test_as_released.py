@@ -11,8 +11,8 @@ from mmengine.config import Config
 from mmengine.registry import PARAM_SCHEDULERS, DefaultScope
 from mmseg.registry import MODELS
 
+from depthda.engine.optimizers.stage_decay import StageDecayOptimWrapperConstructor
 from depthda.engine.prepare import load_config
-from depthda.engine.stage_decay import StageDecayOptimWrapperConstructor
 
 ROOT = Path(__file__).parents[1] / 'configs'
 WHOLE = dict(mode='whole')

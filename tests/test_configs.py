@@ -8,8 +8,8 @@ from mmengine.config import Config
 from mmseg.registry import MODELS
 
 from depthda.datasets.transforms.load_depth import LoadDepth
+from depthda.engine.checks.schedule_check import check_units, schedule_warnings
 from depthda.engine.prepare import load_config
-from depthda.engine.schedule_check import check_units, schedule_warnings
 
 ROOT = Path(__file__).parents[1] / 'configs'
 # Tables list runs of these; they are no configs themselves.

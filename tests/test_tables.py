@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from depthda.engine.schedule_check import schedule_warnings
+from depthda.engine.checks.schedule_check import schedule_warnings
 from depthda.experiments.plan import plan_runs, resolved_config
 from depthda.experiments.record_score import record_score
 from depthda.experiments.runner import run_table

@@ -58,8 +58,8 @@ def run(args) -> int:
         histogram,
         histogram_table,
     )
-    from depthda.engine.band_check import check_bands
-    from depthda.engine.data_check import check_classes, data_warnings
+    from depthda.engine.checks.band_check import check_bands
+    from depthda.engine.checks.data_check import check_classes, data_warnings
     from depthda.engine.launch import load_config
     from depthda.engine.prepare import check_folder
     from depthda.experiments.browse import deal, draw_sheets, open_source

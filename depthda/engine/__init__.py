@@ -1,13 +1,15 @@
 """How runs are driven: sampling, seeds, optimisers, checkpoints, the command line's work."""
 
-from depthda.engine import (  # noqa: F401
-    autocast_optim_wrapper,
-    iteration_seed_hook,
-    non_finite_hook,
-    parts_optim_wrapper,
-    plain_checkpoint_hook,
-    plateau_hook,
-    run_sampler,
-    stage_decay,
-    translation_hook,
+from depthda.engine import run_sampler  # noqa: F401
+from depthda.engine.hooks import (
+    iteration_seed_hook,  # noqa: F401
+    non_finite_hook,  # noqa: F401
+    plain_checkpoint_hook,  # noqa: F401
+    plateau_hook,  # noqa: F401
+    translation_hook,  # noqa: F401
+)
+from depthda.engine.optimizers import (
+    autocast_optim_wrapper,  # noqa: F401
+    parts_optim_wrapper,  # noqa: F401
+    stage_decay,  # noqa: F401
 )

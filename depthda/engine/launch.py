@@ -21,16 +21,16 @@ from depthda.checkpoints.loading import (
     read_meta,
 )
 from depthda.console import quiet_console, runner_class, show
-from depthda.engine.band_check import check_bands
-from depthda.engine.build_mistakes import build_mistakes
-from depthda.engine.data_check import check_classes, check_test_headline, data_warnings
-from depthda.engine.non_finite_hook import NonFiniteHook
+from depthda.engine.checks.band_check import check_bands
+from depthda.engine.checks.build_mistakes import build_mistakes
+from depthda.engine.checks.data_check import check_classes, check_test_headline, data_warnings
+from depthda.engine.checks.start_check import StartCheck, check_config
+from depthda.engine.checks.start_report import what_is_written
+from depthda.engine.hooks.non_finite_hook import NonFiniteHook
 from depthda.engine.predicted_maps import challenge, file_names, other_maps
 from depthda.engine.prepare import add_writer, keep_depth, load_config, prepare, use_amp, use_tta
 from depthda.engine.resume import Start, find_start
 from depthda.engine.run_end import BegunHook, left_as_it_was, logged_end, logged_errors
-from depthda.engine.start_check import StartCheck, check_config
-from depthda.engine.start_report import what_is_written
 from depthda.engine.summary import SummaryHook
 from depthda.errors import UserError
 from depthda.evaluation.segmentation_metric import SegmentationMetric

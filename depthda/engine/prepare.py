@@ -8,8 +8,8 @@ from typing import Any
 import torch
 from mmengine.config import Config
 
-from depthda.engine.config_check import check_hooks, check_names, check_numbers, check_sizes
-from depthda.engine.config_file import read_config
+from depthda.engine.checks.config_check import check_hooks, check_names, check_numbers, check_sizes
+from depthda.engine.checks.config_file import read_config
 from depthda.engine.overrides import apply_overrides
 from depthda.errors import UserError
 from depthda.processes import check_launcher, start_processes

@@ -12,7 +12,7 @@ from torch import nn
 
 import depthda
 from depthda.console import show, warn
-from depthda.engine.autocast_optim_wrapper import AutocastOptimWrapper
+from depthda.engine.optimizers.autocast_optim_wrapper import AutocastOptimWrapper
 from depthda.engine.overrides import read_nodes
 from depthda.engine.resume import Start
 from depthda.provenance import describe_dataset, device_name

@@ -11,7 +11,7 @@ from typing import Any
 
 from mmengine.config import Config
 
-from depthda.engine import config_file
+from depthda.engine.checks import config_file
 from depthda.engine.overrides import apply_overrides, read_nodes
 from depthda.errors import UserError
 from depthda.experiments.samples import SMOKE_SAMPLE, sample_folder

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
-from depthda.engine.config_file import read_table
+from depthda.engine.checks.config_file import read_table
 from depthda.errors import UserError
 from depthda.wording import many
 

@@ -10,7 +10,7 @@ from mmseg.datasets import PotsdamDataset
 from mmseg.registry import DATASETS
 
 from depthda.datasets.isprs import Potsdam, Vaihingen
-from depthda.engine.data_check import data_warnings
+from depthda.engine.checks.data_check import data_warnings
 from depthda.errors import UserError
 from depthda.randomness import SampleKey
 

@@ -7,7 +7,7 @@ from mmengine.config import Config
 from mmseg.registry import DATASETS
 
 from depthda.datasets.liuzhou import LiuZhou
-from depthda.engine.data_check import data_warnings
+from depthda.engine.checks.data_check import data_warnings
 from depthda.errors import UserError
 
 CONFIG = Path(__file__).parents[2] / 'configs/_base_/datasets/liuzhou-512x512.py'

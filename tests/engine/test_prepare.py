@@ -5,7 +5,7 @@ from mmengine.config import Config
 from mmengine.optim import build_optim_wrapper
 from mmseg.registry import MODELS
 
-from depthda.engine.autocast_optim_wrapper import AutocastOptimWrapper
+from depthda.engine.optimizers.autocast_optim_wrapper import AutocastOptimWrapper
 from depthda.engine.prepare import add_writer, load_config, prepare, use_amp, use_tta
 from depthda.errors import UserError
 

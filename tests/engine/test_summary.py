@@ -8,8 +8,8 @@ from mmengine.config import Config
 from mmengine.optim import AmpOptimWrapper, OptimWrapper, OptimWrapperDict
 from torch import nn
 
-from depthda.engine.autocast_optim_wrapper import AutocastOptimWrapper
 from depthda.engine.launch import train
+from depthda.engine.optimizers.autocast_optim_wrapper import AutocastOptimWrapper
 from depthda.engine.resume import Start
 from depthda.engine.summary import _model, _optimisers, _origin, _precision, data_line
 

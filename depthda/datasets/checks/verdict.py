@@ -36,7 +36,7 @@ def judge(samples: Sequence[SampleFacts], classes: Sequence[str]) -> list[Findin
 def find_copies(splits: Mapping[str, Sequence[SampleFacts]]) -> list[Finding]:
     """Equal images in different files, within each split, and in training and another split.
 
-    One file in two splits is for :func:`depthda.engine.data_check.data_warnings` to report.
+    One file in two splits is for :func:`depthda.engine.checks.data_check.data_warnings` to report.
     """
     files = {name: _files_by_digest(samples) for name, samples in splits.items()}
     found = []

@@ -7,7 +7,7 @@ from mmseg.structures import SegDataSample
 from transformers import Dinov2Backbone, Dinov2Config
 
 from depthda.datasets.synthetic import generate_tile, make_world
-from depthda.engine.stage_decay import StageDecayOptimWrapperConstructor
+from depthda.engine.optimizers.stage_decay import StageDecayOptimWrapperConstructor
 from depthda.errors import UserError
 from depthda.models.losses.ssim import ssim_loss
 

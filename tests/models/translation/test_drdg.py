@@ -10,7 +10,7 @@ from mmseg.registry import MODELS
 from torch import nn
 from torch.nn import functional as F
 
-from depthda.engine.autocast_optim_wrapper import AutocastOptimWrapper
+from depthda.engine.optimizers.autocast_optim_wrapper import AutocastOptimWrapper
 from depthda.errors import UserError
 from depthda.models.losses.berhu import berhu_loss
 from depthda.models.losses.wasserstein import gradient_penalty

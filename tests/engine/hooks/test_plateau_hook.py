@@ -7,7 +7,7 @@ import torch
 from mmengine.logging import MMLogger
 from mmengine.optim import OptimWrapper, OptimWrapperDict
 
-from depthda.engine.plateau_hook import PlateauHook
+from depthda.engine.hooks.plateau_hook import PlateauHook
 from depthda.errors import UserError
 
 

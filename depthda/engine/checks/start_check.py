@@ -24,25 +24,25 @@ from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 from torch import nn
 
-from depthda.engine.build_mistakes import build_mistakes, nearest, reason
-from depthda.engine.config_check import (
+from depthda.engine.checks.build_mistakes import build_mistakes, nearest, reason
+from depthda.engine.checks.config_check import (
     check_backends,
     check_layers,
     check_optimizers,
     check_pretrained,
     check_training,
 )
-from depthda.engine.data_check import (
+from depthda.engine.checks.data_check import (
     check_headline,
     check_test_headline,
     check_test_set,
     class_warning,
     data_warnings,
 )
+from depthda.engine.checks.sample_check import tile_warnings
+from depthda.engine.checks.schedule_check import check_units, schedule_warnings
 from depthda.engine.resume import Start, check_resumed
 from depthda.engine.run_end import BegunHook, left_as_it_was
-from depthda.engine.sample_check import tile_warnings
-from depthda.engine.schedule_check import check_units, schedule_warnings
 from depthda.errors import UserError
 from depthda.randomness import seeded
 

@@ -11,7 +11,7 @@ from mmseg.registry import TRANSFORMS
 from depthda.datasets.checks.image_check import named_if_damaged
 from depthda.datasets.rgbd import RGBDSegDataset
 from depthda.depth.maps import read_depth
-from depthda.engine.data_check import training_sets
+from depthda.engine.checks.data_check import training_sets
 from depthda.errors import UserError
 from depthda.io.headers import read_header
 

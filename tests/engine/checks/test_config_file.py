@@ -1,6 +1,6 @@
 import pytest
 
-from depthda.engine.config_file import read_config
+from depthda.engine.checks.config_file import read_config
 from depthda.engine.prepare import load_config
 from depthda.errors import UserError
 

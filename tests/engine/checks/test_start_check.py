@@ -10,19 +10,19 @@ from mmengine.logging import MessageHub
 from mmengine.runner import Runner
 from torch import nn
 
-from depthda.engine import start_check
-from depthda.engine.data_check import check_headline
-from depthda.engine.launch import check_training, train
-from depthda.engine.plain_checkpoint_hook import PlainCheckpointHook
-from depthda.engine.start_check import (
+from depthda.engine.checks import start_check
+from depthda.engine.checks.data_check import check_headline
+from depthda.engine.checks.start_check import (
     StartCheck,
     _check_hook,
     _train_once,
     describe_failure,
 )
+from depthda.engine.hooks.plain_checkpoint_hook import PlainCheckpointHook
+from depthda.engine.launch import check_training, train
 from depthda.errors import UserError
 
-CONFIGS = Path(__file__).parents[2] / 'configs' / 'sample'
+CONFIGS = Path(__file__).parents[3] / 'configs' / 'sample'
 CONFIG = CONFIGS / 'depthda_tiny_u2r.py'
 
 

@@ -1,7 +1,7 @@
 import pytest
 from mmengine.config import Config
 
-from depthda.engine.config_check import (
+from depthda.engine.checks.config_check import (
     check_backends,
     check_hooks,
     check_layers,
@@ -185,7 +185,7 @@ def test_a_backend_whose_package_is_missing_is_refused(monkeypatch):
     cfg = Config(dict(visualizer=dict(vis_backends=[dict(type='LocalVisBackend')])))
     check_backends(cfg)
     cfg.visualizer.vis_backends.append(dict(type='TensorboardVisBackend'))
-    monkeypatch.setattr('depthda.engine.config_check.find_spec', lambda name: None)
+    monkeypatch.setattr('depthda.engine.checks.config_check.find_spec', lambda name: None)
     with pytest.raises(UserError) as caught:
         check_backends(cfg)
     assert str(caught.value) == (
@@ -194,7 +194,7 @@ def test_a_backend_whose_package_is_missing_is_refused(monkeypatch):
     )
     # Any of the packages that can write the files will do.
     monkeypatch.setattr(
-        'depthda.engine.config_check.find_spec', lambda name: name == 'tensorboardX' or None
+        'depthda.engine.checks.config_check.find_spec', lambda name: name == 'tensorboardX' or None
     )
     check_backends(cfg)
 

@@ -6,8 +6,8 @@ import pytest
 from mmengine.config import Config
 
 from depthda.depth.maps import write_depth
-from depthda.engine import sample_check
-from depthda.engine.sample_check import tile_warnings
+from depthda.engine.checks import sample_check
+from depthda.engine.checks.sample_check import tile_warnings
 from depthda.errors import UserError
 
 PIPELINE = [

@@ -9,7 +9,7 @@ from torch import nn
 
 import depthda.models.backbones.dual_backbone
 import depthda.models.backbones.transformers_backbone  # noqa: F401  both register
-from depthda.engine.stage_decay import StageDecayOptimWrapperConstructor
+from depthda.engine.optimizers.stage_decay import StageDecayOptimWrapperConstructor
 from depthda.errors import UserError
 
 DIMS = dict(depths=[1, 2, 1, 1], hidden_sizes=[8, 16, 24, 32])

@@ -2,7 +2,7 @@ import pytest
 import torch
 from mmengine.config import Config
 
-from depthda.engine.data_check import check_test_set, class_warning, data_warnings
+from depthda.engine.checks.data_check import check_test_set, class_warning, data_warnings
 from depthda.errors import UserError
 
 

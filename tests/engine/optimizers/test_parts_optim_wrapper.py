@@ -6,7 +6,7 @@ from mmengine.config import Config
 from mmengine.optim import OptimWrapperDict, build_optim_wrapper
 from torch import nn
 
-from depthda.engine.autocast_optim_wrapper import AutocastOptimWrapper
+from depthda.engine.optimizers.autocast_optim_wrapper import AutocastOptimWrapper
 from depthda.engine.prepare import use_amp
 from depthda.errors import UserError
 
@@ -55,7 +55,7 @@ def test_what_stands_beside_the_parts_holds_for_all_that_do_not_say_otherwise():
 
 
 def test_amp_changes_all_parts_of_the_schedule():
-    schedule = Path(__file__).parents[2] / 'configs/_base_/schedules/adam-rmsprop-drdg.py'
+    schedule = Path(__file__).parents[3] / 'configs/_base_/schedules/adam-rmsprop-drdg.py'
     cfg = Config.fromfile(schedule)
     use_amp(cfg)
     model = Pair()

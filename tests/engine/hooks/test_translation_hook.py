@@ -8,7 +8,7 @@ import pytest
 import torch
 from mmseg.registry import MODELS
 
-from depthda.engine.translation_hook import TranslationHook
+from depthda.engine.hooks.translation_hook import TranslationHook
 from depthda.errors import UserError
 
 CONFIG = dict(

@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import nn
 
-from depthda.engine.autocast_optim_wrapper import AutocastOptimWrapper
+from depthda.engine.optimizers.autocast_optim_wrapper import AutocastOptimWrapper
 
 
 def output_dtype(devices: tuple[str, ...], device: str = 'cpu') -> torch.dtype:

@@ -16,7 +16,7 @@ from mmengine.runner.checkpoint import (
 )
 from mmseg.registry import MODELS, OPTIM_WRAPPER_CONSTRUCTORS, OPTIMIZERS
 
-from depthda.engine.build_mistakes import nearest, unknown
+from depthda.engine.checks.build_mistakes import nearest, unknown
 from depthda.engine.overrides import READ, read_nodes, sentence_of_uses
 from depthda.errors import UserError
 

@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 from mmengine.config import Config
 
+from depthda.engine.checks.schedule_check import check_units, schedule_warnings
 from depthda.engine.prepare import load_config
-from depthda.engine.schedule_check import check_units, schedule_warnings
 from depthda.errors import UserError
 
-SAMPLE = Path(__file__).parents[2] / 'configs' / 'sample' / 'upernet_tiny_u2r.py'
+SAMPLE = Path(__file__).parents[3] / 'configs' / 'sample' / 'upernet_tiny_u2r.py'
 
 
 def config(scheduler, **train_cfg) -> Config:

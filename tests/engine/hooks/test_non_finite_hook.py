@@ -13,11 +13,11 @@ from mmengine.structures import BaseDataElement
 from torch import nn
 
 from depthda.checkpoints.loading import latest_checkpoint
+from depthda.engine.hooks.non_finite_hook import NonFiniteHook
 from depthda.engine.launch import train
-from depthda.engine.non_finite_hook import NonFiniteHook
 from depthda.errors import UserError
 
-CONFIG = Path(__file__).parents[2] / 'configs' / 'sample' / 'upernet_tiny_u2r.py'
+CONFIG = Path(__file__).parents[3] / 'configs' / 'sample' / 'upernet_tiny_u2r.py'
 
 
 def make_runner(**options) -> SimpleNamespace:

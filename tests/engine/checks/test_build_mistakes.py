@@ -3,7 +3,7 @@ import torch
 from mmengine.config import Config
 from mmseg.registry import DATASETS, MODELS, OPTIMIZERS, TRANSFORMS
 
-from depthda.engine.build_mistakes import build_mistakes
+from depthda.engine.checks.build_mistakes import build_mistakes
 from depthda.errors import UserError
 
 HEAD = dict(type='FCNHead', in_channels=4, channels=2, num_classes=3)
