@@ -12,10 +12,10 @@ import torch
 from depthda.checkpoints.loading import read_meta
 from depthda.engine import launch
 from depthda.evaluation.score_report import group_report
-from depthda.experiments.plan import plan_runs, resolve
-from depthda.experiments.runner import run_table
-from depthda.experiments.samples import make_samples
-from depthda.experiments.table import load_table
+from depthda.experiments.tables.plan import plan_runs, resolve
+from depthda.experiments.tables.runner import run_table
+from depthda.experiments.tables.samples import make_samples
+from depthda.experiments.tables.table import load_table
 from depthda.inference.translate import translate
 from depthda.io.files import read_json, write_json
 

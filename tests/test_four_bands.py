@@ -15,7 +15,7 @@ from depthda.engine.launch import test as run_test
 from depthda.engine.launch import train
 from depthda.engine.prepare import load_config
 from depthda.errors import UserError
-from depthda.experiments.browse import deal, open_source
+from depthda.experiments.pictures.browse import deal, open_source
 from depthda.preparation.class_list import numbered
 from depthda.preparation.folder import Settings, prepare_folder
 from depthda.preparation.folder_rows import Cut

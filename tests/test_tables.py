@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from depthda.engine.checks.schedule_check import schedule_warnings
-from depthda.experiments.plan import plan_runs, resolved_config
-from depthda.experiments.record_score import record_score
-from depthda.experiments.runner import run_table
-from depthda.experiments.table import Row, Table, load_table
+from depthda.experiments.tables.plan import plan_runs, resolved_config
+from depthda.experiments.tables.record_score import record_score
+from depthda.experiments.tables.runner import run_table
+from depthda.experiments.tables.table import Row, Table, load_table
 from depthda.io.files import read_json
 
 ROOT = Path(__file__).parents[1]
@@ -289,7 +289,7 @@ def test_synthetic_rows_are_the_same_runs_as_in_the_controls():
 
 def test_smoke_runs_end_awaiting_a_score_and_a_recorded_one_fills_the_table(tmp_path, monkeypatch):
     # tests/test_configs.py builds the real models.
-    monkeypatch.setattr('depthda.experiments.runner.check_real_configs', lambda *_: None)
+    monkeypatch.setattr('depthda.experiments.tables.runner.check_real_configs', lambda *_: None)
     path = 'configs/tables/loveda-u2r.py'
     only = ['convnext-b-s', 'convnext-b-as-released', 'convnext-b-local']
     out = tmp_path / 'out'

@@ -43,7 +43,7 @@ def run(args) -> None:
     from depthda.engine.launch import load_config
     from depthda.engine.prepare import check_folder
     from depthda.errors import UserError
-    from depthda.experiments.browse import deal, draw_sheets, open_source
+    from depthda.experiments.pictures.browse import deal, draw_sheets, open_source
 
     if args.number < 1 or args.repeat < 1:
         raise UserError(f'--number {args.number} --repeat {args.repeat}: both must be at least 1.')

@@ -62,7 +62,7 @@ def run(args) -> int:
     from depthda.engine.checks.data_check import check_classes, data_warnings
     from depthda.engine.launch import load_config
     from depthda.engine.prepare import check_folder
-    from depthda.experiments.browse import deal, draw_sheets, open_source
+    from depthda.experiments.pictures.browse import deal, draw_sheets, open_source
 
     name = Path(args.config).stem
     out = Path(args.out or f'work_dirs/check/{name}')

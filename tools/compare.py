@@ -46,8 +46,8 @@ def run(args) -> None:
 
     from depthda.console import wide_console
     from depthda.errors import UserError
-    from depthda.experiments.comparison import compare
-    from depthda.experiments.comparison_text import explain, markdown, terminal_table
+    from depthda.experiments.comparison.compare import compare
+    from depthda.experiments.comparison.text import explain, markdown, terminal_table
     from depthda.io.files import atomic_path, write_json
 
     if args.out and Path(args.out).suffix not in ('.md', '.json'):

@@ -36,7 +36,7 @@ def run(args) -> None:
     from pathlib import Path
 
     from depthda.errors import UserError
-    from depthda.experiments.curves import draw_curves, missing, read_runs
+    from depthda.experiments.pictures.curves import draw_curves, missing, read_runs
     from depthda.wording import many
 
     if Path(args.out).suffix not in ('.png', '.pdf', '.svg'):

@@ -35,7 +35,7 @@ def main() -> int:
     parser.add_argument('--smoke', action='store_true', help='the run is one of --smoke')
     args = parser.parse_args()
     with user_errors():
-        from depthda.experiments.record_score import record_score
+        from depthda.experiments.tables.record_score import record_score
 
         path = record_score(
             args.table,

@@ -51,7 +51,7 @@ def main() -> int:
     )
     args = parser.parse_args()
     with user_errors(), stopped_by_signals():
-        from depthda.experiments.runner import check_arguments, run_table, say_failed
+        from depthda.experiments.tables.runner import check_arguments, run_table, say_failed
 
         check_arguments(args.jobs, args.seeds)
         failed = []

@@ -94,7 +94,7 @@ def score_folder(args) -> None:
 def test_depth(args) -> None:
     """The same test for each kind of depth."""
     from depthda.errors import UserError
-    from depthda.evaluation.depth_use import test_depth_use
+    from depthda.experiments.comparison.depth_use import test_depth_use
 
     if args.out or args.show_dir or args.save_depth or args.submission:
         raise UserError(

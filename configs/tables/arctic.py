@@ -2,7 +2,7 @@
 # set is not public: its rows run where it lies in data/arctic. The others run on any computer, on a
 # pair of seasons of the synthetic set: the same kind of place in other colours, light and air, seen
 # by another sensor. They go through the same preparation and the same dataset class.
-from depthda.experiments.plan import short_run
+from depthda.experiments.tables.plan import short_run
 
 title = 'From season to season'
 caption = (

@@ -1,6 +1,6 @@
 # DRDG, Tables I and II: Potsdam IRRG -> Vaihingen IRRG. A row trains a translation, translates
 # Potsdam, trains DeepLabV3 on the result and tests it on the 25 areas of Vaihingen.
-from depthda.experiments.plan import short_run
+from depthda.experiments.tables.plan import short_run
 
 title = 'DRDG, Tables I and II: Potsdam IRRG → Vaihingen'
 caption = (

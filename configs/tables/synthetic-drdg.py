@@ -1,6 +1,6 @@
 # Translation on the synthetic worlds: images of one domain in the looks, and at the pixel size, of
 # the other, and a model without depth that is trained on them.
-from depthda.experiments.plan import short_run
+from depthda.experiments.tables.plan import short_run
 
 title = 'DRDG on the synthetic worlds'
 caption = (

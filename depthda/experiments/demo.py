@@ -17,10 +17,10 @@ from depthda.datasets.loveda import LoveDARGBD
 from depthda.errors import UserError
 from depthda.evaluation.submission import pack
 from depthda.experiments.page import make_page
-from depthda.experiments.panel import PanelRow, draw_panel
-from depthda.experiments.plan import Run, plan_runs
-from depthda.experiments.runner import do_runs, make_data
-from depthda.experiments.table import Column, Row, Table
+from depthda.experiments.pictures.panel import PanelRow, draw_panel
+from depthda.experiments.tables.plan import Run, plan_runs
+from depthda.experiments.tables.runner import do_runs, make_data
+from depthda.experiments.tables.table import Column, Row, Table
 
 ROOT = Path(__file__).parents[2]
 SAMPLE = {'train': 100, 'test': 20, 'size': 256}

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from depthda.experiments.pictures.scalars import read_scalars
 from depthda.experiments.protocol import judge, source_domains, tested_domains
-from depthda.experiments.scalars import read_scalars
-from depthda.experiments.training import training_config, training_folder
+from depthda.experiments.tables.training import training_config, training_folder
 
 Curve = Mapping[int, float]
 

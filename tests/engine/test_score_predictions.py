@@ -18,7 +18,7 @@ from depthda.engine.launch import test
 from depthda.engine.score_predictions import score_predictions
 from depthda.errors import UserError
 from depthda.evaluation.tile_counts import load_tiles
-from depthda.experiments.comparison import compare
+from depthda.experiments.comparison.compare import compare
 from depthda.experiments.page import make_page
 from depthda.io.files import read_json
 

@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from depthda.experiments.plan import Run
+from depthda.experiments.tables.plan import Run
 from depthda.io.files import write_json
 
 SHORT = {

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from depthda.checkpoints.loading import file_hash
-from depthda.experiments.plan import plan_runs
-from depthda.experiments.table import load_table
+from depthda.experiments.tables.plan import plan_runs
+from depthda.experiments.tables.table import load_table
 from depthda.io.files import write_json
 
 ROOT = Path(__file__).parents[2]

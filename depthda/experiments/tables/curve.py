@@ -1,0 +1,63 @@
+"""The curve of a table: its figures over a quantity that the rows vary."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import matplotlib
+
+from depthda.experiments.tables.results import Cell, Line
+from depthda.experiments.tables.table import Table
+from depthda.io.files import atomic_path
+
+matplotlib.use('Agg')
+from matplotlib import pyplot as plt  # noqa: E402
+
+
+def draw_curve(table: Table, lines: Sequence[Line], path: Path) -> bool:
+    """Draw ``table.curve`` with intervals (of gains) or deviations; False: nothing has been run."""
+    place = [column.title for column in table.columns].index(table.curve.column)
+    cells = {line.row.name: line.cells[place] for line in lines}
+    drawn = {}
+    for name, rows in table.curve.lines.items():
+        known = {x: cells[row] for x, row in sorted(rows.items()) if cells[row].mean is not None}
+        if known:
+            drawn[name] = known
+    if not drawn:
+        return False
+    figure, axis = plt.subplots(figsize=(6.4, 4), layout='constrained')
+    xs = [x for known in drawn.values() for x in known]
+    # Side by side, for intervals of one place would hide one another.
+    step = 0.012 * (max(xs) - min(xs) or 1)
+    for i, (name, known) in enumerate(drawn.items()):
+        shift = step * (i - (len(drawn) - 1) / 2)
+        axis.errorbar(
+            [x + shift for x in known],
+            [cell.mean for cell in known.values()],
+            yerr=list(zip(*map(_reach, known.values()), strict=True)),
+            marker='o',
+            markersize=4,
+            capsize=3,
+            label=name,
+        )
+    if any(cell.is_gain for known in drawn.values() for cell in known.values()):
+        axis.axhline(0, color='grey', linewidth=0.8)
+    axis.set_xticks(sorted(set(xs)))
+    axis.margins(x=0.1)
+    axis.set_xlabel(table.curve.x)
+    axis.set_ylabel(table.curve.column)
+    axis.set_title(table.title, fontsize=11)
+    axis.grid(alpha=0.3)
+    axis.spines[['top', 'right']].set_visible(False)
+    axis.legend(frameon=False)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with atomic_path(path) as beside:
+        figure.savefig(beside, dpi=120)
+    plt.close(figure)
+    return True
+
+
+def _reach(cell: Cell) -> tuple[float, float]:
+    """How far the bar goes down and up."""
+    if cell.interval is not None:
+        return cell.mean - cell.interval[0], cell.interval[1] - cell.mean
+    return cell.std or 0, cell.std or 0

@@ -1,0 +1,176 @@
+"""Do runs: ``python -m depthda.experiments.tables.worker RUN_FOLDER…``, started by the runner.
+
+Each folder holds ``run.json``; what its steps say goes to ``output.log``. When the last step is
+done ``result.json`` appears, or ``failed.json`` when one fails. A run that was stopped goes on
+where it was: a finished step is not repeated, a training resumes.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+import traceback
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+from depthda.errors import UserError
+from depthda.experiments.protocol import judge
+from depthda.experiments.tables.plan import resolve
+from depthda.io.files import last_lines, read_json, write_json
+from depthda.io.lock import locked
+
+ROOT = Path(__file__).parents[3]
+
+
+def main(folders: list[str]) -> None:
+    """Do the runs one after another; what became of each is in its folder."""
+    threading.Thread(target=_stop_with_the_runner, daemon=True).start()
+    for folder in folders:
+        _do(Path(folder))
+
+
+def _stop_with_the_runner() -> None:
+    # The runner holds the other end, and loses it however it ends.
+    while os.read(0, 4096):
+        pass
+    os._exit(3)
+
+
+def _do(folder: Path) -> None:
+    with locked(folder) as mine:
+        if not mine or (folder / 'result.json').is_file():
+            return
+        with open(folder / 'output.log', 'a', encoding='utf-8') as log:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os.dup2(log.fileno(), 1)
+            os.dup2(log.fileno(), 2)
+        try:
+            _run(folder)
+        # The one place where any error is caught: it ends this run and must not end the others.
+        except Exception as error:
+            # A user's mistake is said in its sentence; where it was noticed does not matter.
+            trace = None if isinstance(error, UserError) else traceback.format_exc()
+            kind = '' if trace is None else f'{type(error).__name__}: '
+            sentence = ' '.join(f'{kind}{error}'.split())
+            print(trace or f'error: {sentence}')
+            write_json(folder / 'failed.json', {'error': sentence, 'said': trace})
+        finally:
+            sys.stdout.flush()
+            sys.stderr.flush()
+
+
+def _run(folder: Path) -> None:
+    from depthda.provenance import device_name, git_commit, versions
+
+    plan = json.loads((folder / 'run.json').read_text())
+    state = read_json(folder / 'steps.json') or {'done': 0, 'seconds': 0.0, 'started': _now()}
+    for number, step in enumerate(plan['steps']):
+        if number < state['done']:
+            continue
+        begun = time.monotonic()
+        _step(folder, plan, step)
+        state['done'] = number + 1
+        state['seconds'] += time.monotonic() - begun
+        write_json(folder / 'steps.json', state)
+    metrics = read_json(folder / 'metrics.json')
+    if metrics is None:
+        raise UserError(f'the steps of {plan["row"]} end without a test: the table needs one.')
+    verdict = judge(metrics)
+    if verdict['protocol'] != plan['protocol']:
+        raise UserError(
+            f'row {plan["row"]} is declared {plan["protocol"]!r}, and its test is of the '
+            f'{verdict["protocol"]!r} protocol: correct the row, or its config.'
+        )
+    zips = sorted(folder.glob('*.zip'))
+    result = {key: plan[key] for key in ('table', 'row', 'world', 'seed', 'hash', 'sample')}
+    result |= {
+        'state': 'done' if metrics['report'] else 'awaiting score',
+        'scores': metrics['scores'],
+        'headline': (metrics['report'] or {}).get('headline'),
+        'checkpoint': metrics['checkpoint'],
+        'selection': metrics['selection'],
+        'trained_on': metrics['trained_on'],
+        'tested_on': metrics['tested_on'],
+        **verdict,
+        'submission': zips[-1].name if zips else None,
+        'submission_sha256': _file_hash(zips[-1]) if zips else None,
+        'versions': versions(),
+        'commit': git_commit(),
+        'hardware': {'device': device_name(), 'cores': os.cpu_count()},
+        'started': state['started'],
+        'finished': _now(),
+        'seconds': round(state['seconds'], 1),
+    }
+    write_json(folder / 'result.json', result)
+
+
+def _step(folder: Path, plan: dict[str, Any], step: dict[str, Any]) -> None:
+    values = {'run': folder, 'data': plan['data'], 'seed': plan['seed']}
+    if step['tool']:
+        words = [str(resolve({'': word}, values)['']) for word in step['tool']]
+        done = subprocess.run([sys.executable, str(ROOT / words[0]), *words[1:]])
+        if done.returncode:
+            said = ''.join(last_lines(folder / 'output.log', 1))
+            raise UserError(f'{" ".join(words)} ended with status {done.returncode}: {said}')
+        return
+    from depthda.engine.launch import test, train
+
+    options = resolve(step['options'], values)
+    if step['train']:
+        work_dir = folder / step['name']
+        train(step['train'], work_dir=str(work_dir), resume=True, cfg_options=options)
+        return
+    checkpoint = _checkpoint(folder / step['of'], step)
+    arguments: dict[str, Any] = {}
+    if _is_unlabelled(step['test'], options):
+        # The zip says which run and which weights it holds.
+        name = f'{plan["row"]}_{folder.name}_{_file_hash(checkpoint)}.zip'
+        arguments['submission'] = str(folder / name)
+        if step['against']:
+            arguments['against'] = resolve({'': step['against']}, values)['']
+    test(
+        step['test'],
+        checkpoint,
+        work_dir=str(folder),
+        out=str(folder / 'predictions'),
+        cfg_options=options,
+        tta=step['tta'],
+        **arguments,
+    )
+
+
+def _checkpoint(folder: Path, step: dict[str, Any]) -> Path:
+    """The best checkpoint where the training kept one, unless the last is asked for."""
+    from depthda.checkpoints.loading import latest_checkpoint
+
+    best = sorted(folder.glob('best_*.pth'), key=lambda path: path.stat().st_mtime)
+    if step['checkpoint'] == 'best' and not best:
+        raise UserError(f'no best checkpoint in {folder}: set default_hooks.checkpoint.save_best.')
+    found = best[-1] if best and step['checkpoint'] != 'last' else latest_checkpoint(folder)
+    if found is None:
+        raise UserError(f'no checkpoint in {folder}: the training before it left none.')
+    return found
+
+
+def _is_unlabelled(config: str, options: dict[str, Any]) -> bool:
+    from depthda.engine.launch import load_config
+
+    return not load_config(config, options).test_evaluator
+
+
+def _file_hash(path: Path) -> str:
+    from depthda.checkpoints.loading import file_hash
+
+    return file_hash(path)
+
+
+def _now() -> str:
+    return datetime.now(timezone.utc).isoformat(timespec='seconds')
+
+
+if __name__ == '__main__':
+    main(sys.argv[1:])

@@ -1,0 +1,178 @@
+import numpy as np
+import pytest
+import torch
+
+from depthda.evaluation.confusion import scores
+from depthda.experiments.comparison.intervals import (
+    World,
+    bootstrap,
+    difference,
+    iou,
+    percentile_interval,
+    resample_weights,
+    t_interval,
+    t_quantile,
+)
+
+
+def counts(*shape, classes=3, seed=0, absent=False):
+    """Random pixel counts ``[*shape, C + 1, C]``; with ``absent`` many classes do not occur."""
+    rng = np.random.default_rng(seed)
+    drawn = rng.integers(0, 50, (*shape, classes + 1, classes))
+    if absent:
+        kept = rng.random((*shape, classes)) < 0.4
+        kept[..., 0] = True
+        drawn[..., :-1, :] *= kept[..., :, None] & kept[..., None, :]
+    return drawn
+
+
+def world(seeds, tiles, seed=0, block=1, absent=False):
+    first = counts(seeds, tiles, seed=seed, absent=absent)
+    second = counts(seeds, tiles, seed=seed + 1, absent=absent)
+    # One truth for all runs: the pixels of each class are redealt among the predictions.
+    for run in (*first, *second):
+        run[:] = _redealt(first[0], run)
+    return World(first, second, np.arange(tiles) // block)
+
+
+def _redealt(truth, noise):
+    total = truth.sum(-1, keepdims=True)
+    share = np.floor(total * noise / np.maximum(noise.sum(-1, keepdims=True), 1)).astype(int)
+    share[..., :1] += total - share.sum(-1, keepdims=True)
+    return share
+
+
+@pytest.mark.parametrize('freedom', [1, 2, 3, 4, 5, 8, 9, 30, 31, 200])
+@pytest.mark.parametrize('probability', [0.5, 0.6, 0.975, 0.9995, 0.025])
+def test_t_quantile_is_scipys(freedom, probability):
+    stats = pytest.importorskip('scipy.stats')
+    expected = stats.t.ppf(probability, freedom)
+    assert t_quantile(probability, freedom) == pytest.approx(expected, rel=1e-8, abs=1e-8)
+
+
+def test_t_quantiles_of_the_printed_tables():
+    # Any statistics textbook, two-sided 95 %.
+    printed = {1: 12.706, 2: 4.303, 3: 3.182, 4: 2.776, 9: 2.262, 30: 2.042, 120: 1.980}
+    found = {freedom: round(t_quantile(0.975, freedom), 3) for freedom in printed}
+    assert found == printed
+    for wrong in ((0.975, 0), (0, 3), (1, 3)):
+        with pytest.raises(ValueError):
+            t_quantile(*wrong)
+
+
+def test_t_interval_by_hand():
+    # Mean 2, standard deviation 1, so ± 4.303 / sqrt(3).
+    mean, low, high = t_interval([1, 2, 3])
+    assert mean == 2
+    assert (low, high) == pytest.approx((2 - 2.4841, 2 + 2.4841), abs=1e-4)
+    assert t_interval([1.5]) == (1.5, None, None)
+
+
+@pytest.mark.parametrize('n', [3, 5])
+def test_t_interval_covers_the_truth_at_its_nominal_rate(n):
+    rng = np.random.default_rng(n)
+    covered = 0
+    for _ in range(2000):
+        _, low, high = t_interval(rng.normal(0.7, 1.3, n))
+        covered += low < 0.7 < high
+    assert covered / 2000 == pytest.approx(0.95, abs=0.015)
+
+
+@pytest.mark.parametrize('absent', [False, True])
+def test_iou_is_that_of_the_score(absent):
+    table = counts(6, absent=absent, seed=3)
+    for row, matrix in zip(iou(table), table, strict=True):
+        expected = scores(torch.from_numpy(matrix[:-1]))
+        values = [expected.means()['mIoU'], *expected.iou]
+        np.testing.assert_allclose(row, [np.nan if v is None else v for v in values])
+    assert np.isnan(iou(table)).any() == absent
+    assert np.isnan(iou(0 * table[0])).all()
+
+
+def direct(worlds, weights):
+    """One resample by a loop: tiles repeated, matrices added one by one, the metric's own score."""
+    per_world = []
+    for each, weight in zip(worlds, weights, strict=True):
+        gains = []
+        for pair in zip(each.first, each.second, strict=True):
+            sides = []
+            for tiles in pair:
+                total = np.zeros(tiles.shape[1:], int)
+                for block, times in zip(np.unique(each.blocks), weight, strict=True):
+                    for _ in range(int(times)):
+                        for tile in tiles[each.blocks == block]:
+                            total += tile
+                result = scores(torch.from_numpy(total[:-1]))
+                sides.append([result.means()['mIoU'], *result.iou])
+            gain = [np.nan if None in ab else ab[1] - ab[0] for ab in zip(*sides, strict=True)]
+            gains.append(gain)
+        per_world.append(np.nanmean(gains, 0))
+    return np.nanmean(per_world, 0)
+
+
+@pytest.mark.filterwarnings('ignore:Mean of empty slice')
+@pytest.mark.parametrize('absent', [False, True])
+@pytest.mark.parametrize(
+    'worlds',
+    [
+        pytest.param([(1, 4, 0, 1)], id='one run'),
+        pytest.param([(3, 5, 0, 1)], id='seeds'),
+        pytest.param([(2, 7, 0, 3)], id='blocks'),
+        pytest.param([(2, 4, 0, 1), (1, 6, 9, 2)], id='worlds'),
+    ],
+)
+def test_bootstrap_equals_a_direct_computation(worlds, absent):
+    worlds = [world(*each, absent=absent) for each in worlds]
+    streams = np.random.default_rng(5).spawn(len(worlds))
+    weights = [
+        np.concatenate(list(resample_weights(len(np.unique(w.blocks)), 300, rng)))
+        for w, rng in zip(worlds, streams, strict=True)
+    ]
+    expected = [direct(worlds, each) for each in zip(*weights, strict=True)]
+    drawn = bootstrap(worlds, 300, seed=5)
+    np.testing.assert_allclose(drawn, expected, atol=1e-9)
+    low, high = percentile_interval(drawn[:, 0])
+    # 2.5 % of 299 steps between 300 ranks: 0.475 of the way from the 8th to the 9th.
+    ranks = np.sort(np.array(expected)[:, 0])
+    assert low == pytest.approx(ranks[7] + 0.475 * (ranks[8] - ranks[7]))
+    assert high == pytest.approx(ranks[292] - 0.475 * (ranks[292] - ranks[291]))
+    once = [np.ones(len(np.unique(w.blocks))) for w in worlds]
+    np.testing.assert_allclose(difference(worlds), direct(worlds, once), atol=1e-9)
+
+
+def test_resamples_are_draws_with_replacement():
+    weights = np.concatenate(list(resample_weights(8, 5000, np.random.default_rng(0))))
+    assert weights.shape == (5000, 8) and (weights.sum(1) == 8).all()
+    # Multinomial: mean 1, variance 1 - 1/8, covariance -1/8.
+    covariance = np.cov(weights.T)
+    np.testing.assert_allclose(weights.mean(0), 1, atol=0.06)
+    np.testing.assert_allclose(covariance, np.eye(8) - 1 / 8, atol=0.06)
+
+
+def test_the_same_tiles_are_drawn_for_both_sides():
+    one = world(2, 6)
+    same = World(one.first, one.first.copy(), one.blocks)
+    assert not bootstrap([same], 50, seed=0).any()
+
+
+def test_a_tile_without_labels_changes_nothing():
+    one = world(2, 6)
+    blank = np.zeros((2, 3, *one.first.shape[2:]), int)
+    blank[..., -1, :] = 7
+    more = [np.concatenate([blank, side], 1) for side in (one.first, one.second)]
+    longer = World(*more, np.arange(9))
+    np.testing.assert_array_equal(bootstrap([one], 40, seed=2), bootstrap([longer], 40, seed=2))
+
+
+def test_bootstrap_covers_the_truth_of_many_tiles():
+    """Tiles drawn from a known population of tiles: the interval covers its difference."""
+    rng = np.random.default_rng(1)
+    population = world(1, 400, seed=11)
+    truth = difference([population])[0]
+    covered = 0
+    for trial in range(150):
+        chosen = rng.integers(0, 400, 60)
+        sample = World(population.first[:, chosen], population.second[:, chosen], np.arange(60))
+        low, high = percentile_interval(bootstrap([sample], 250, seed=trial)[:, 0])
+        covered += low <= truth <= high
+    assert covered / 150 == pytest.approx(0.95, abs=0.05)

@@ -1,0 +1,29 @@
+import cv2
+import numpy as np
+
+from depthda.experiments.pictures.panel import PanelRow, draw_panel
+
+
+def test_the_picture_shows_the_palette_and_ignored_pixels_in_grey(tmp_path):
+    truth = np.zeros((64, 64), np.uint8)
+    truth[:, 32:] = 1
+    truth[:8] = 255
+    row = PanelRow(
+        label='tile',
+        image=np.full((64, 64, 3), (10, 20, 30), np.uint8),
+        depth=np.full((64, 64), 0.5, np.float32),
+        truth=truth,
+        predictions={'model': np.zeros((64, 64), np.uint8)},
+    )
+    palette = [[200, 40, 40], [40, 40, 200]]
+    draw_panel(tmp_path / 'panel.png', [row], ['red', 'blue'], palette, 'title')
+    picture = cv2.imread(str(tmp_path / 'panel.png'))[..., ::-1]
+
+    def pixels(colour) -> int:
+        return int((picture == np.array(colour)).all(-1).sum())
+
+    truth_and_prediction, truth_only, ignored = map(pixels, [*palette, (128, 128, 128)])
+    # The truth is 7/16 red, 7/16 blue and 1/8 ignored; the prediction is red all over.
+    assert truth_and_prediction > 3 * truth_only > 0
+    assert 0 < ignored < truth_only
+    assert pixels((10, 20, 30)) > 0

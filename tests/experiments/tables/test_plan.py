@@ -1,0 +1,138 @@
+"""A run is recognised by what decides its result, and by nothing else."""
+
+import pytest
+from small_tables import finish, tiny
+
+from depthda.errors import UserError
+from depthda.experiments.tables.plan import (
+    find_run,
+    plan_runs,
+    read_config,
+    resolve,
+    resolved_config,
+)
+from depthda.experiments.tables.table import load_table
+
+
+@pytest.fixture
+def plan(write_table, tmp_path):
+    def make(*rows, name='small', seeds=None, **rest):
+        table = load_table(write_table(list(rows), name=name, worlds=(1, 2), **rest))
+        return plan_runs(table, tmp_path / 'out', seeds)
+
+    return make
+
+
+def test_one_run_for_each_world_and_seed(plan):
+    runs = plan(tiny(), dict(name='x', title='X', absent='no'), seeds=[0, 3])
+    assert [(run.world, run.seed) for run in runs] == [(1, 0), (1, 3), (2, 0), (2, 3)]
+    assert len({run.folder for run in runs}) == len({run.hash for run in runs}) == 4
+
+
+@pytest.mark.parametrize(
+    'change',
+    [
+        dict(options={'optim_wrapper.optimizer.lr': 0.5}),
+        dict(test_options={'test_dataloader.dataset.domain': 'Urban'}),
+        dict(sample={'fidelity': 0.5}),
+        dict(checkpoint='last'),
+        dict(config='configs/sample/depthda_tiny_u2r.py'),
+    ],
+)
+def test_what_decides_the_result_changes_the_hash(plan, change):
+    before = plan(tiny())[0]
+    after = plan(tiny() | change)[0]
+    assert before.hash != after.hash and before.folder != after.folder
+
+
+@pytest.mark.parametrize(
+    'change',
+    [
+        dict(title='another'),
+        dict(note='another'),
+        dict(options=tiny()['options'] | {'default_hooks.logger.interval': 3}),
+        dict(options=tiny()['options'] | {'work_dir': 'elsewhere'}),
+    ],
+)
+def test_what_does_not_decide_it_does_not(plan, change):
+    try:
+        after = plan(tiny() | change)[0]
+    except UserError:  # the config has no work_dir to override
+        after = plan(tiny() | dict(options=tiny()['options'] | {'+work_dir': 'elsewhere'}))[0]
+    assert plan(tiny())[0].hash == after.hash
+
+
+def test_a_run_finished_for_another_table_is_not_repeated(plan):
+    first = plan(tiny(), name='one')[0]
+    assert plan(tiny('other'), name='two')[0].result is None
+    finish(first, {'mIoU': 40.0})
+    second = plan(tiny('other'), name='two')[0]
+    assert second.folder == first.folder and second.result['scores'] == {'mIoU': 40.0}
+    own = first.folder.parents[2] / 'two' / 'other' / first.folder.name
+    own.mkdir(parents=True)
+    (own / 'result.json').write_text('{}')
+    assert plan(tiny('other'), name='two')[0].folder == own
+
+
+def test_the_sample_and_the_seed_reach_the_config(plan):
+    run = plan(tiny(), seeds=[7])[0]
+    train, test = run.steps
+    values = {'run': run.folder, 'data': run.data, 'seed': run.seed}
+    assert resolve(train.options, values)['randomness.seed'] == 7
+    for step in run.steps:
+        options = resolve(step.options, values)
+        assert options['train_dataloader.dataset.data_root'] == str(run.data)
+        assert options['test_dataloader.dataset.data_root'] == str(run.data)
+    assert resolved_config(train).train_cfg.max_iters == 2
+    assert read_config(train.train).train_cfg.max_iters == 300  # the cached file is not changed
+
+
+def test_placeholders_are_filled_at_any_depth():
+    filled = resolve({'a': ['{run}/x', {'b': '{data}'}], 'c': '{seed}', 'd': 's{seed}', 'e': 3},
+                     {'run': 'R', 'data': 'D', 'seed': 5})  # fmt: skip
+    assert filled == {'a': ['R/x', {'b': 'D'}], 'c': 5, 'd': 's5', 'e': 3}
+
+
+def test_data_that_is_not_there_is_named(plan):
+    row = dict(name='real', title='real', protocol='server',
+               config='configs/depthda/depthda_convnext-b-s_1xb4-40k_loveda-u2r-server-512x512.py',
+               options={'train_dataloader.dataset.data_root': 'no/such/folder'})  # fmt: skip
+    assert plan(row)[0].missing == 'no/such/folder'
+
+
+def test_an_override_that_the_config_lacks_is_refused(plan):
+    with pytest.raises(UserError, match='max_iters'):
+        plan(tiny() | dict(options={'train_cfg.max_iter': 3}))
+
+
+@pytest.mark.parametrize(
+    'text, said',
+    [
+        ('x = (1,\n', ", line 1: SyntaxError: '(' was never closed"),
+        (
+            "_base_ = './no.py'\n",
+            ': FileNotFoundError: No such file or directory: {folder}/./no.py',
+        ),
+    ],
+)
+def test_a_mistake_in_a_config_is_one_sentence(at_root, tmp_path, text, said):
+    config = tmp_path / 'mine.py'
+    config.write_text(text)
+    with pytest.raises(UserError) as caught:
+        plan_runs(load_table(config, ['lr=1,2']), tmp_path / 'out')
+    assert str(caught.value) == f'{config}{said.format(folder=tmp_path)}; correct the config.'
+
+
+def test_a_run_is_found_by_row_and_seed(plan):
+    runs = plan(tiny(), seeds=[0, 1])
+    assert find_run(runs, 'rgb', 1, world=2).seed == 1
+    with pytest.raises(UserError, match='2 runs of seed 1: name the world'):
+        find_run(runs, 'rgb', 1)
+    with pytest.raises(UserError, match="did you mean 'rgb'"):
+        find_run(runs, 'rbg', 1)
+
+
+def test_a_row_that_is_not_here_cannot_be_chosen(write_table, tmp_path):
+    table = load_table(write_table([dict(name='x', title='X', absent='no data')]))
+    with pytest.raises(UserError, match='no data'):
+        plan_runs(table, tmp_path, only=['x'])
