@@ -5,8 +5,7 @@ makes every checkpoint be read as data (see :mod:`depthda.checkpoints.loading`).
 """
 
 from depthda.dependencies import check_dependencies
-
-__version__ = '0.1.0'
+from depthda.version import __version__  # noqa: F401
 
 check_dependencies()
 

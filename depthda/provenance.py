@@ -10,6 +10,7 @@ import torch
 import depthda
 from depthda.dependencies import installed_version
 from depthda.io.files import read_json
+from depthda.version import __version__
 
 # Beside the tiles of a translated set: what they were made of, and by what.
 TRANSLATION = 'translation.json'
@@ -61,7 +62,7 @@ def narrowed(described: dict[str, Any], group: str) -> dict[str, Any]:
 
 def versions() -> dict[str, str]:
     """Versions of the project, Python and every library that a figure depends on."""
-    found = {'depthda': depthda.__version__, 'python': platform.python_version()}
+    found = {'depthda': __version__, 'python': platform.python_version()}
     return found | {name: installed_version(name) or 'unknown' for name in _DISTRIBUTIONS}
 
 

@@ -10,12 +10,12 @@ from mmengine.optim import AmpOptimWrapper, OptimWrapper, OptimWrapperDict
 from mmengine.runner import BaseLoop, EpochBasedTrainLoop
 from torch import nn
 
-import depthda
 from depthda.console import show, warn
 from depthda.engine.optimizers.autocast_optim_wrapper import AutocastOptimWrapper
 from depthda.engine.overrides import read_nodes
 from depthda.engine.resume import Start
 from depthda.provenance import describe_dataset, device_name
+from depthda.version import __version__
 
 
 class SummaryHook(Hook):
@@ -45,7 +45,7 @@ class SummaryHook(Hook):
     def _show(self, runner, lines: dict[str, str]) -> None:
         lines |= {'starts from': _origin(runner, self.start), 'results': runner.work_dir}
         lines['full log'] = f'{runner.log_dir}/{runner.timestamp}.log'
-        title = f'depthda {depthda.__version__}, {runner.cfg.filename or runner.experiment_name}'
+        title = f'depthda {__version__}, {runner.cfg.filename or runner.experiment_name}'
         show('\n'.join([title, *(f'  {name:12} {text}' for name, text in lines.items())]))
         for note in self.notes:
             warn(note)

@@ -7,7 +7,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import depthda
 from depthda.errors import UserError
 from depthda.io.files import atomic_path, remove_empty, remove_strays
 from depthda.io.manifest import NAME, UNFINISHED, read_manifest, write_manifest
@@ -18,6 +17,7 @@ from depthda.preparation.folder_obsolete import (
     refuse,
 )
 from depthda.preparation.folder_scene import Scene
+from depthda.version import __version__
 
 _SECONDS = 5  # of work that a killed run may lose
 
@@ -43,7 +43,7 @@ class FolderManifest:
             raise UserError(f'{out} holds something else already: name another folder')
         self.content = dict(
             about,
-            version=depthda.__version__,
+            version=__version__,
             complete=False,
             splits={},
             crossing=0,  # tiles on both sides of a cut

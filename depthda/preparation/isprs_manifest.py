@@ -7,7 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import depthda
 from depthda.datasets.isprs import CLASSES
 from depthda.errors import UserError
 from depthda.io.files import remove_empty, remove_strays
@@ -16,6 +15,7 @@ from depthda.preparation.folder_obsolete import Obsolete, stale_maps
 from depthda.preparation.isprs_area import Area
 from depthda.preparation.isprs_files import LAYOUTS
 from depthda.preparation.sources import SourceFile
+from depthda.version import __version__
 
 PRODUCTS = ('images_irrg', 'images_rgb', 'labels', 'dsm', 'ndsm')
 
@@ -45,7 +45,7 @@ def read(out: Path, fixed: dict[str, Any], labels: str | None) -> dict[str, Any]
                 )
     else:
         manifest = dict(fixed, labels=None, classes=list(CLASSES), dsm_range=None, areas={})
-    manifest['version'] = depthda.__version__
+    manifest['version'] = __version__
     manifest['labels'] = labels or manifest['labels']
     return manifest
 

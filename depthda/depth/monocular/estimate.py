@@ -12,7 +12,6 @@ import torch
 import transformers
 from rasterio.errors import NotGeoreferencedWarning
 
-import depthda
 from depthda.depth.monocular.estimator import DepthEstimator
 from depthda.depth.monocular.folder import MapFolder
 from depthda.depth.monocular.images import OpticalReader, Size
@@ -22,6 +21,7 @@ from depthda.depth.monocular.tiling import Grid
 from depthda.errors import UserError
 from depthda.io.lock import locked
 from depthda.shards import Shard
+from depthda.version import __version__
 
 _ALONE = Shard()
 MODES = ('whole', 'tiled')
@@ -139,7 +139,7 @@ def _folders(
         **settings.reader.described(),
     }
     versions = {
-        'depthda': depthda.__version__,
+        'depthda': __version__,
         'transformers': transformers.__version__,
         'torch': torch.__version__,
         'device': estimator.device_name,

@@ -10,7 +10,6 @@ from string import Template
 
 from rich.console import Console
 
-import depthda
 from depthda.errors import UserError
 from depthda.experiments.page.confusion import confusion_section
 from depthda.experiments.page.curves import curve_section
@@ -24,6 +23,7 @@ from depthda.experiments.page.runs import Run, open_runs
 from depthda.experiments.page.scores import score_section
 from depthda.experiments.page.selection import selection_section
 from depthda.io.files import atomic_path, check_file
+from depthda.version import __version__
 
 HEAVY = 30_000_000  # bytes: what most mail servers refuse
 _PARTS = {
@@ -128,7 +128,7 @@ def _fill(
 
 
 def _foot(command: Sequence[str] | None, runs: Sequence[Run]) -> Markup:
-    made = f'Made by depthda {depthda.__version__} on {datetime.now():%Y-%m-%d %H:%M}'
+    made = f'Made by depthda {__version__} on {datetime.now():%Y-%m-%d %H:%M}'
     how = join(' with ', tag('code', shlex.join(command))) if command else None
     static = (
         'The page is static: it holds all it shows and asks no network for anything. '
