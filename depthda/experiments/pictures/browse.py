@@ -6,8 +6,8 @@ from itertools import islice
 from os import PathLike
 from pathlib import Path
 
-import matplotlib
 import numpy as np
+from matplotlib.patches import Patch
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmseg.registry import DATASETS
@@ -16,12 +16,9 @@ from mmseg.structures import SegDataSample
 from depthda.engine.run_sampler import RunSampler
 from depthda.errors import UserError
 from depthda.io.files import atomic_path
+from depthda.io.plotting import plt
 from depthda.randomness import SampleKey, derive_seed
 from depthda.wording import many
-
-matplotlib.use('Agg')
-from matplotlib import pyplot as plt  # noqa: E402
-from matplotlib.patches import Patch  # noqa: E402
 
 _PAGE = (4, 2)  # samples down and across
 _LIGHT, _DARK = 225, 165  # the stripes of what has no value

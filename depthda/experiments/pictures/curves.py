@@ -6,16 +6,13 @@ from itertools import cycle
 from os import PathLike
 from pathlib import Path
 
-import matplotlib
 import numpy as np
+from matplotlib.ticker import MaxNLocator
 
 from depthda.errors import UserError
 from depthda.experiments.pictures.scalars import read_scalars
 from depthda.io.files import atomic_path
-
-matplotlib.use('Agg')
-from matplotlib import pyplot as plt  # noqa: E402
-from matplotlib.ticker import MaxNLocator  # noqa: E402
+from depthda.io.plotting import plt
 
 Curves = Mapping[str, Sequence[tuple[int, float]]]
 _FEW = 40  # points that are marked one by one

@@ -3,14 +3,10 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-import matplotlib
-
 from depthda.experiments.tables.results import Cell, Line
 from depthda.experiments.tables.table import Table
 from depthda.io.files import atomic_path
-
-matplotlib.use('Agg')
-from matplotlib import pyplot as plt  # noqa: E402
+from depthda.io.plotting import plt
 
 
 def draw_curve(table: Table, lines: Sequence[Line], path: Path) -> bool:
