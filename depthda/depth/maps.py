@@ -14,8 +14,8 @@ import rasterio
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
 
 from depthda.errors import UserError
-from depthda.io import png_notes
 from depthda.io.files import atomic_path
+from depthda.io.png import add_note
 
 DEPTH_SUFFIXES = ('.png', '.tif', '.tiff')
 # The lowest valid depth is the lowest code that a 16-bit map has beside "no depth".
@@ -62,7 +62,7 @@ def write_codes(path: str | os.PathLike, codes: np.ndarray, note: str | None = N
     """Write H×W uint16 codes as they are, with a ``note`` (ASCII) inside the file."""
     content = cv2.imencode('.png', codes)[1].tobytes()
     with atomic_path(path) as beside:
-        beside.write_bytes(content if note is None else png_notes.put(content, note))
+        beside.write_bytes(content if note is None else add_note(content, note))
 
 
 def normalize_heights(

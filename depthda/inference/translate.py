@@ -26,8 +26,8 @@ from depthda.depth.maps import read_depth, write_depth
 from depthda.engine.prepare import check_folder, load_config
 from depthda.errors import UserError
 from depthda.io.files import read_json, write_json
+from depthda.io.rasters import tile_suffix, write_image
 from depthda.models.translation.drdg import resize_depth
-from depthda.preparation.cutting import tile_suffix, write_image
 from depthda.processes import start_processes
 from depthda.provenance import TRANSLATION, git_commit
 

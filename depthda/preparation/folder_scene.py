@@ -16,8 +16,9 @@ from rasterio.errors import RasterioError
 from depthda.depth.maps import write_depth
 from depthda.errors import UserError
 from depthda.io.headers import IMAGE_SUFFIXES
+from depthda.io.rasters import open_raster, tile_suffix, write_image
 from depthda.preparation.class_list import IGNORED
-from depthda.preparation.cutting import open_raster, starts, tile_suffix, write_image
+from depthda.preparation.cutting import starts
 from depthda.preparation.folder_rows import (
     Cut,
     DepthRows,

@@ -14,7 +14,8 @@ from rasterio.errors import RasterioError
 from depthda.datasets.isprs import CLASSES, PALETTE
 from depthda.depth.maps import normalize_heights, write_depth
 from depthda.errors import UserError
-from depthda.preparation.cutting import open_raster, read_colours, starts, write_image
+from depthda.io.rasters import open_raster, write_image
+from depthda.preparation.cutting import read_colours, starts
 from depthda.preparation.grids import Placed, place
 from depthda.preparation.isprs_files import Piece
 from depthda.preparation.sources import SourceFile

@@ -16,9 +16,9 @@ import numpy as np
 
 from depthda.depth.maps import write_codes
 from depthda.errors import UserError
-from depthda.io import png_notes
 from depthda.io.files import write_json
 from depthda.io.headers import read_header
+from depthda.io.png import read_note
 
 # No data set reads a file of this name.
 MANIFEST = 'depth_maps.json'
@@ -98,7 +98,7 @@ class MapFolder:
 
     def _entry(self, path: Path) -> dict[str, Any] | None:
         header = read_header(path)
-        note = png_notes.get(path)
+        note = read_note(path)
         if header is None or note is None:
             return None
         said = json.loads(note)

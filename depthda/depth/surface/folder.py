@@ -15,9 +15,9 @@ from typing import Any
 from depthda.depth.surface.model import Grid, world_file
 from depthda.depth.surface.write import world_path
 from depthda.errors import UserError
-from depthda.io import png_notes
 from depthda.io.files import remove_strays, write_json
 from depthda.io.headers import read_header
+from depthda.io.png import read_note
 
 MANIFEST = 'manifest.json'
 _ENCODING = 'height = low + (high - low) * code / 65535; code 0 = no depth'
@@ -106,7 +106,7 @@ class SurfaceFolder:
 
     def _entry(self, path: Path) -> dict[str, Any] | None:
         header = read_header(path)
-        note = png_notes.get(path)
+        note = read_note(path)
         if header is None or not note:
             return None
         said = json.loads(note)

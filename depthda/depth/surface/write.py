@@ -13,7 +13,7 @@ from depthda.depth.surface.model import Grid, Relief, Surface, world_file
 from depthda.depth.surface.no_data import suspect_height
 from depthda.depth.surface.percentiles import count_coarse
 from depthda.io.files import atomic_path
-from depthda.io.png_strips import png_strips
+from depthda.io.png import png_strips
 
 Range = tuple[float, float]
 

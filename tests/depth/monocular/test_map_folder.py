@@ -8,7 +8,7 @@ from PIL import Image
 from depthda.depth.maps import read_depth
 from depthda.depth.monocular.folder import MANIFEST, MapFolder
 from depthda.errors import UserError
-from depthda.io import png_notes
+from depthda.io.png import add_note, read_note
 
 SETTINGS = {'weights': 'abc', 'mode': 'whole', 'tile': None}
 
@@ -114,14 +114,14 @@ def test_half_written_files_go_and_others_stay(tmp_path):
 def test_a_note_leaves_the_picture_as_it_is(tmp_path):
     codes = np.arange(600, dtype=np.uint16).reshape(20, 30)
     plain = cv2.imencode('.png', codes)[1].tobytes()
-    (tmp_path / 'x.png').write_bytes(png_notes.put(plain, 'a note'))
-    assert png_notes.get(tmp_path / 'x.png') == 'a note'
+    (tmp_path / 'x.png').write_bytes(add_note(plain, 'a note'))
+    assert read_note(tmp_path / 'x.png') == 'a note'
     with Image.open(tmp_path / 'x.png') as picture:
         assert picture.info['depthda'] == 'a note'
         np.testing.assert_array_equal(np.asarray(picture), codes)
     np.testing.assert_array_equal(cv2.imread(str(tmp_path / 'x.png'), cv2.IMREAD_UNCHANGED), codes)
     (tmp_path / 'y.png').write_bytes(plain)
-    assert png_notes.get(tmp_path / 'y.png') is None
-    damaged = png_notes.put(plain, 'a note').replace(b'a note', b'a nope')
+    assert read_note(tmp_path / 'y.png') is None
+    damaged = add_note(plain, 'a note').replace(b'a note', b'a nope')
     (tmp_path / 'z.png').write_bytes(damaged)
-    assert png_notes.get(tmp_path / 'z.png') is None
+    assert read_note(tmp_path / 'z.png') is None

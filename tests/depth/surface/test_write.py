@@ -10,7 +10,7 @@ from depthda.depth.maps import normalize_heights, read_depth, write_depth
 from depthda.depth.surface import model as surface_module
 from depthda.depth.surface.model import Surface
 from depthda.depth.surface.write import Recipe, fill_nearest, write_map
-from depthda.io import png_notes
+from depthda.io.png import read_note
 
 
 def made(tmp_path, heights, value_range=(100, 120), fill=False, name='x', **said):
@@ -18,7 +18,7 @@ def made(tmp_path, heights, value_range=(100, 120), fill=False, name='x', **said
     surface = Surface(write_surface(tmp_path / f'{name}.tif', heights, **said), (-1.0,))
     path = tmp_path / f'{name}.png'
     write_map(surface, surface.check(), {'a': 1}, path, Recipe(value_range, fill, 'key'))
-    return cv2.imread(str(path), cv2.IMREAD_UNCHANGED), json.loads(png_notes.get(path))
+    return cv2.imread(str(path), cv2.IMREAD_UNCHANGED), json.loads(read_note(path))
 
 
 @pytest.mark.parametrize('rows', [1, 30, 1000])
@@ -119,7 +119,7 @@ def test_no_data_of_a_terrain_model_is_told_too(tmp_path):
     surface = Surface(write_surface(tmp_path / 'x.tif', hills(0)), terrain=path)
     for suspect in (None, -9999):
         write_map(surface, surface.check(), {}, tmp_path / 'x.png', Recipe((0, 30), False, 'key'))
-        assert json.loads(png_notes.get(tmp_path / 'x.png'))['suspect'] == suspect
+        assert json.loads(read_note(tmp_path / 'x.png'))['suspect'] == suspect
         terrain[3, 4:7] = -9999
         write_surface(path, terrain)
 

@@ -3,9 +3,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from depthda.io import png_notes
 from depthda.io.headers import read_header
-from depthda.io.png_strips import png_strips
+from depthda.io.png import png_strips, read_note
 
 CODES = np.random.default_rng(0).integers(0, 65536, (150, 37)).astype(np.uint16)
 
@@ -20,7 +19,7 @@ def test_other_programs_read_the_codes_and_the_note_is_there(tmp_path, rows):
     np.testing.assert_array_equal(cv2.imread(str(path), cv2.IMREAD_UNCHANGED), CODES)
     with Image.open(path) as opened:
         np.testing.assert_array_equal(np.asarray(opened), CODES)
-    assert png_notes.get(path).strip() == '{"a": 1}'
+    assert read_note(path).strip() == '{"a": 1}'
     assert tuple(read_header(path)) == (37, 150, 1, 'uint16')
 
 
