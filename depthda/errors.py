@@ -1,4 +1,6 @@
-"""The one exception for a user's mistake, and interrupts behind other exceptions."""
+"""The one exception for a user's mistake, and the words of its messages."""
+
+from collections.abc import Iterable
 
 
 class UserError(ValueError):
@@ -14,3 +16,14 @@ def interrupt_in(error: BaseException | None) -> KeyboardInterrupt | None:
     while error is not None and not isinstance(error, KeyboardInterrupt):
         error = error.__context__
     return error
+
+
+def many(count: int, noun: str, plural: str | None = None) -> str:
+    """``'1 image'``, ``'1,200 images'``."""
+    return f'{count:,} {noun if count == 1 else plural or f"{noun}s"}'
+
+
+def few(names: Iterable[str], limit: int = 3) -> str:
+    """The first names of a list, and whether there are more."""
+    names = list(names)
+    return ', '.join(names[:limit]) + (', …' if len(names) > limit else '')

@@ -105,10 +105,8 @@ def run(args: argparse.Namespace) -> None:
     from depthda.depth.monocular.images import OpticalReader
     from depthda.depth.monocular.jobs import find_jobs, map_name
     from depthda.depth.monocular.licences import licence_of
-    from depthda.errors import UserError
-    from depthda.processes import check_launcher
-    from depthda.shards import joined
-    from depthda.wording import many
+    from depthda.errors import UserError, many
+    from depthda.processes import check_launcher, joined
 
     set_local_rank(args.local_rank)
     check_launcher(args.launcher)

@@ -63,7 +63,7 @@ def write(args) -> None:
 
     from depthda.datasets.synthetic import PARTS, make_world, write_sample
     from depthda.datasets.synthetic.writer import plan
-    from depthda.wording import many
+    from depthda.errors import many
 
     counts = {'Train': args.train, 'Val': args.val, 'Test': args.test}
     gap = PARTS if args.gap is None else tuple(args.gap)

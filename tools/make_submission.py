@@ -15,8 +15,8 @@ from rich.console import Console
 from rich.progress import track as progress_bar
 
 from depthda.cli import tool_parser, user_errors
+from depthda.errors import many
 from depthda.evaluation.submission import SubmissionError, pack, review
-from depthda.wording import many
 
 EXAMPLES = """python tools/make_submission.py pack predictions/u2r --domain rural --out u2r.zip
   python tools/make_submission.py check u2r.zip

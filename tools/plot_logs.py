@@ -35,9 +35,8 @@ def run(args) -> None:
     """Read, say what is missing, draw."""
     from pathlib import Path
 
-    from depthda.errors import UserError
+    from depthda.errors import UserError, many
     from depthda.experiments.pictures.curves import draw_curves, missing, read_runs
-    from depthda.wording import many
 
     if Path(args.out).suffix not in ('.png', '.pdf', '.svg'):
         raise UserError(f'--out {args.out}: give a name that ends with .png, .pdf or .svg.')

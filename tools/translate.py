@@ -43,9 +43,9 @@ def run(args) -> None:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
     from rich.progress import TimeRemainingColumn as Remaining
 
+    from depthda.errors import many
     from depthda.inference.translate import translate
     from depthda.provenance import TRANSLATION
-    from depthda.wording import many
 
     columns = (TextColumn('translating'), BarColumn(), MofNCompleteColumn(), Remaining())
     with Progress(*columns) as bar:

@@ -10,11 +10,10 @@ from mmseg.registry import DATASETS
 
 from depthda.datasets.pairing import Source
 from depthda.datasets.rgbd import RGBDSegDataset
-from depthda.errors import UserError
+from depthda.errors import UserError, many
 from depthda.io.files import read_json
 from depthda.io.manifest import manifest_path, read_manifest
 from depthda.provenance import TRANSLATION
-from depthda.wording import many
 
 CLASSES = ('impervious_surface', 'building', 'low_vegetation', 'tree', 'car', 'clutter')
 PALETTE = [

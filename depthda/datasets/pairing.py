@@ -8,10 +8,9 @@ from glob import escape, glob
 from itertools import combinations
 
 from depthda.depth.maps import DEPTH_SUFFIXES, read_depth
-from depthda.errors import UserError
+from depthda.errors import UserError, few, many
 from depthda.io.files import walk
 from depthda.io.headers import IMAGE_SUFFIXES, Header, read_headers
-from depthda.wording import few, many
 
 _MENDS = {
     'label': 'add an index mask of the same stem for each, or take the set without labels (a tool: '

@@ -8,9 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from depthda.errors import UserError
+from depthda.errors import UserError, many
 from depthda.evaluation.tile_counts import FILE, TileCounts, load_tiles
-from depthda.wording import many
 
 Key = tuple[int | None, int | None]  # (world, seed)
 

@@ -6,9 +6,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from depthda.errors import UserError
+from depthda.errors import UserError, many
 from depthda.io.rasters import open_raster
-from depthda.wording import many
 
 _UNKNOWN = 254
 

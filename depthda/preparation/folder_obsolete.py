@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from depthda.depth.maps import DEPTH_SUFFIXES
-from depthda.errors import UserError
-from depthda.wording import many
+from depthda.errors import UserError, many
 
 _SUFFIXES = ('.png', '.tif')  # of tiles
 # Settings that decide the pixels of an image tile; its name has its place.

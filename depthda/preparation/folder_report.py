@@ -4,8 +4,8 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
+from depthda.errors import few, many
 from depthda.preparation.class_list import IGNORED
-from depthda.wording import few, many
 
 
 def describe(manifest: Mapping[str, Any], out: str | os.PathLike) -> list[str]:

@@ -11,12 +11,11 @@ from rasterio.enums import ColorInterp
 from depthda.depth.maps import normalize_heights, read_depth
 from depthda.depth.surface.no_data import suspect_height
 from depthda.depth.surface.percentiles import count_coarse
-from depthda.errors import UserError
+from depthda.errors import UserError, many
 from depthda.io.rasters import open_raster
 from depthda.preparation.class_list import ClassList
 from depthda.preparation.cutting import index_colours
 from depthda.preparation.grids import Placed, has_place, other_grid, place, warp
-from depthda.wording import many
 
 Range = tuple[float, float]
 

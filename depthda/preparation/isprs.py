@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from depthda.errors import UserError
+from depthda.errors import UserError, many
 from depthda.io.lock import own_folder
 from depthda.io.manifest import write_manifest
 from depthda.preparation import isprs_manifest
@@ -22,7 +22,6 @@ from depthda.preparation.isprs_files import (
     packed_twice,
 )
 from depthda.preparation.sources import SourceFile, list_files
-from depthda.wording import many
 from depthda.workers import each_done, worker_pool
 
 Progress = Callable[[str, int, int], None]

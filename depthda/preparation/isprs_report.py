@@ -4,9 +4,9 @@ import os
 from typing import Any
 
 from depthda.datasets.isprs import CLASSES
+from depthda.errors import many
 from depthda.preparation.isprs_area import DEPTHS
 from depthda.preparation.isprs_files import LAYOUTS
-from depthda.wording import many
 
 
 def describe(manifest: dict[str, Any], out: str | os.PathLike) -> list[str]:

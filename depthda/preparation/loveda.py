@@ -14,14 +14,13 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from depthda.errors import UserError
+from depthda.errors import UserError, few, many
 from depthda.io.files import atomic_path, remove_strays
 from depthda.io.headers import is_whole
 from depthda.io.lock import own_folder
 from depthda.io.manifest import NAME, UNFINISHED
 from depthda.preparation.archives import open_archive, read_member
 from depthda.provenance import TRANSLATION
-from depthda.wording import few, many
 
 Progress = Callable[[int, int], None]
 Part = tuple[str, str]  # split, domain

@@ -7,8 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from depthda.errors import UserError
-from depthda.wording import few, many
+from depthda.errors import UserError, few, many
 
 Shares = Mapping[str, float]
 

@@ -14,10 +14,9 @@ from rich.table import Table
 from depthda.datasets.checks.inspection import SampleFacts, inspect
 from depthda.datasets.checks.verdict import Finding, find_copies, judge
 from depthda.datasets.rgbd import RGBDSegDataset
-from depthda.errors import UserError
+from depthda.errors import UserError, many
 from depthda.io.files import atomic_path
 from depthda.io.plotting import plt
-from depthda.wording import many
 
 SPLITS = ('train', 'val', 'test')
 

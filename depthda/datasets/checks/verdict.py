@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from depthda.datasets.checks.inspection import SampleFacts
-from depthda.wording import few, many
+from depthda.errors import few, many
 
 _FEW_MAPS = 0.1  # a larger share of useless depth maps is no accident
 _FEW_COPIES = 0.1  # the same for copies: a few tiles without data are often equal

@@ -20,7 +20,7 @@ from depthda.depth.monocular.pipeline import Pipeline, Plan, Progress
 from depthda.depth.monocular.tiling import Grid
 from depthda.errors import UserError
 from depthda.io.lock import locked
-from depthda.shards import Shard
+from depthda.processes import Shard
 from depthda.version import __version__
 
 _ALONE = Shard()

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from depthda.errors import UserError
+from depthda.errors import UserError, many
 from depthda.experiments.comparison.intervals import (
     World,
     bootstrap,
@@ -30,7 +30,6 @@ from depthda.experiments.tested_run import (
     load_run,
     say,
 )
-from depthda.wording import many
 
 Pair = tuple[TestedRun, TestedRun]
 

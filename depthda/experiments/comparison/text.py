@@ -5,7 +5,7 @@ from typing import Any
 from rich.box import SIMPLE
 from rich.table import Table
 
-from depthda.wording import many
+from depthda.errors import many
 
 _FEW = 20
 

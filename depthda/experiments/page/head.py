@@ -3,10 +3,10 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from depthda.errors import many
 from depthda.experiments.page.html import DASH, Markup, join, note, number, scroll, section, tag
 from depthda.experiments.page.runs import Run, describe, describe_set
 from depthda.experiments.tables.training import NOT_RECORDED, differing_budgets, read_budget
-from depthda.wording import many
 
 KEY_FIGURES = ('mIoU', 'mF1', 'OA', 'Kappa')
 

@@ -13,10 +13,9 @@ from mmengine.registry import init_default_scope
 from mmseg.registry import DATASETS, TRANSFORMS
 
 from depthda.depth.maps import read_depth
-from depthda.errors import UserError
+from depthda.errors import UserError, many
 from depthda.experiments.page import pictures
 from depthda.experiments.page.runs import Run
-from depthda.wording import many
 
 
 class RunImages:

@@ -6,14 +6,13 @@ import numpy as np
 from rich.console import Console
 from rich.progress import track
 
-from depthda.errors import UserError
+from depthda.errors import UserError, many
 from depthda.experiments.page.head import key_mark
 from depthda.experiments.page.html import Markup, note, number, scroll, section, tag
 from depthda.experiments.page.images import RunImages
 from depthda.experiments.page.pictures import IGNORED
 from depthda.experiments.page.runs import Run
 from depthda.experiments.page.scores import class_name
-from depthda.wording import many
 
 Distribution = tuple[str, np.ndarray]  # what it is of, labelled pixels of each class
 

@@ -14,13 +14,12 @@ import numpy as np
 import torch
 from mmengine.config import Config
 
-from depthda.errors import UserError
+from depthda.errors import UserError, many
 from depthda.evaluation.confusion import joint_counts, scores
 from depthda.evaluation.tile_counts import FILE, TileCounts, load_tiles
 from depthda.experiments.pictures.scalars import read_scalars
 from depthda.experiments.protocol import judge
 from depthda.experiments.tables.training import training_config, training_folder
-from depthda.wording import many
 
 
 @dataclass

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from depthda.errors import many
 from depthda.experiments.page.head import key_mark
 from depthda.experiments.page.html import (
     Markup,
@@ -15,7 +16,6 @@ from depthda.experiments.page.html import (
     tag,
 )
 from depthda.experiments.page.runs import Run
-from depthda.wording import many
 
 Group = dict[str, Any]
 

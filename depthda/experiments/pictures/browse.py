@@ -14,11 +14,10 @@ from mmseg.registry import DATASETS
 from mmseg.structures import SegDataSample
 
 from depthda.engine.run_sampler import RunSampler
-from depthda.errors import UserError
+from depthda.errors import UserError, many
 from depthda.io.files import atomic_path
 from depthda.io.plotting import plt
 from depthda.randomness import SampleKey, derive_seed
-from depthda.wording import many
 
 _PAGE = (4, 2)  # samples down and across
 _LIGHT, _DARK = 225, 165  # the stripes of what has no value

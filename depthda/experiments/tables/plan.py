@@ -13,11 +13,10 @@ from mmengine.config import Config
 
 from depthda.engine.checks import config_file
 from depthda.engine.overrides import apply_overrides, read_nodes
-from depthda.errors import UserError
+from depthda.errors import UserError, many
 from depthda.experiments.tables.samples import SMOKE_SAMPLE, sample_folder
 from depthda.experiments.tables.table import Row, Step, Table, unknown
 from depthda.io.files import read_json
-from depthda.wording import many
 
 LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
 # What decides a result. Logging, and where a run is done, do not.

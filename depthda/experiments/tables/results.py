@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from depthda.errors import many
 from depthda.experiments.comparison.intervals import t_interval
 from depthda.experiments.tables.plan import Run
 from depthda.experiments.tables.table import Column, Row, Table
 from depthda.io.files import read_json
-from depthda.wording import many
 
 
 @dataclass(frozen=True)

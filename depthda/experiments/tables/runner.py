@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from depthda.console import wide_console
-from depthda.errors import UserError
+from depthda.errors import UserError, many
 from depthda.experiments.tables.curve import draw_curve
 from depthda.experiments.tables.execute import execute
 from depthda.experiments.tables.plan import Run, plan_runs
@@ -20,7 +20,6 @@ from depthda.experiments.tables.smoke import check_real_configs
 from depthda.experiments.tables.table import Table, load_table
 from depthda.experiments.tables.text import FORMATS, terminal
 from depthda.io.files import atomic_path, read_json
-from depthda.wording import many
 
 
 def run_table(

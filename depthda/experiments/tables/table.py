@@ -15,8 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from depthda.engine.checks.config_file import read_table
-from depthda.errors import UserError
-from depthda.wording import many
+from depthda.errors import UserError, many
 
 PROTOCOLS = ('local', 'server')
 

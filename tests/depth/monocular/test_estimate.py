@@ -19,7 +19,7 @@ from depthda.depth.monocular.jobs import find_jobs
 from depthda.depth.monocular.pipeline import Pipeline, Plan
 from depthda.errors import UserError
 from depthda.io.lock import locked
-from depthda.shards import Shard
+from depthda.processes import Shard
 
 SIZES = [(70, 70), (50, 90), (90, 50), (70, 70), (100, 180), (70, 70), (150, 160), (70, 70)]
 MODEL = {'model': 'tiny', 'revision': None, 'licence': 'ours'}

@@ -1,6 +1,6 @@
 import pytest
 
-from depthda.wording import many
+from depthda.errors import many
 
 
 @pytest.mark.parametrize(

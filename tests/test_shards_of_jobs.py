@@ -2,7 +2,7 @@ import pytest
 import torch.distributed as dist
 
 from depthda.errors import UserError
-from depthda.shards import Shard, joined
+from depthda.processes import Shard, joined
 
 
 def test_parts_are_disjoint_and_complete():
