@@ -25,9 +25,10 @@ test: $(INSTALLED)  ## run the tests
 smoke: $(INSTALLED)  ## run every table of configs/tables/ with tiny stand-ins
 	$(BIN)/python tools/run_experiments.py configs/tables/*.py --smoke --jobs 2
 
-lint: $(INSTALLED)  ## check style
+lint: $(INSTALLED)  ## check style, and that no package imports from a layer above it
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
 
 format: $(INSTALLED)  ## mend style
 	$(BIN)/ruff check --fix .

@@ -7,7 +7,6 @@ from typing import Any
 
 import torch
 
-import depthda
 from depthda.dependencies import installed_version
 from depthda.io.files import read_json
 from depthda.version import __version__
@@ -75,7 +74,7 @@ def device_name() -> str:
 
 def git_commit() -> str | None:
     """The commit of the source tree the package runs from, ``-dirty`` if changed; None outside."""
-    root = Path(depthda.__file__).parents[1]
+    root = Path(__file__).parents[1]
     if not (root / '.git').exists():
         return None
     described = subprocess.run(

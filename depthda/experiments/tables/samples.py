@@ -7,7 +7,6 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-import depthda
 from depthda.datasets.synthetic import PARTS, make_world, write_sample
 from depthda.datasets.synthetic.writer import plan
 from depthda.errors import UserError
@@ -70,7 +69,7 @@ def make_samples(
 def describe_generator(samples: Iterable[Mapping[str, Any]]) -> str:
     """One sentence on what drew the images: it is frozen, and a table says as of when."""
     versions = ', '.join(sorted({_settings(sample)['version'] for sample in samples}))
-    root = Path(depthda.__file__).parent
+    root = Path(__file__).parents[2]
     command = ['git', '-C', root, 'log', '-1', '--format=%h', '--', 'datasets/synthetic']
     commit = subprocess.run(command, capture_output=True, text=True).stdout.strip()
     return f'Synthetic world {versions}' + (
