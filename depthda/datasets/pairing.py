@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from glob import escape, glob
 from itertools import combinations
 
-from depthda.datasets.headers import IMAGE_SUFFIXES, Header, read_headers
+from depthda.datasets.headers import IMAGE_SUFFIXES, Header, misnamed, read_headers
 from depthda.depth.storage import DEPTH_SUFFIXES, read_depth
 from depthda.errors import UserError
 from depthda.files import walk
@@ -172,7 +172,7 @@ def _compare_headers(
         mine = headers[source.kind]
         _refuse(
             source,
-            [s[source.kind] for s, h in zip(samples, mine, strict=True) if h is None],
+            [_as_found(s[source.kind]) for s, h in zip(samples, mine, strict=True) if h is None],
             'that cannot be read (empty, broken off or of another format)',
             'write or download them again',
         )
@@ -207,6 +207,12 @@ def _compare_headers(
         if source.kind == 'depth map':
             # Colour-mapped maps come whole folders at a time: decoding one finds them.
             read_depth(samples[0][source.kind])
+
+
+def _as_found(path: str) -> str:
+    """The path of an unreadable file, with its format if the name says another."""
+    fault = misnamed(path)
+    return path if fault is None else f'{path} is {fault}'
 
 
 def _odd_bands(source: Source, header: Header) -> bool:
