@@ -20,7 +20,7 @@ from depthda.datasets.preparation.archives import open_archive, read_member
 from depthda.engine.lock import own_folder
 from depthda.engine.provenance import TRANSLATION
 from depthda.errors import UserError
-from depthda.files import atomic_path, remove_strays
+from depthda.files import atomic_path, remove_strays, walk
 from depthda.wording import few, many
 
 Progress = Callable[[int, int], None]
@@ -158,7 +158,7 @@ def _packed(path: Path, opened: ExitStack) -> Iterator[Picture]:
 
 
 def _below(source: Path) -> Iterator[Picture]:
-    for folder, folders, names in os.walk(source, followlinks=True):
+    for folder, folders, names in walk(source):
         folders.sort()
         for name in sorted(names):
             path = Path(folder, name)
