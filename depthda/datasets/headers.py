@@ -93,7 +93,8 @@ def orientation(path: str | os.PathLike) -> int:
     which datasets are prepared with, and most readers of masks follow it in none.
     """
     kind = file_format(path)
-    with warnings.catch_warnings(), suppress(SyntaxError, struct.error), _open(path) as file:
+    damaged = suppress(SyntaxError, struct.error, OSError)
+    with warnings.catch_warnings(), damaged, _open(path) as file:
         # A damaged tag turns nothing; Pillow warns of it, or raises these.
         warnings.simplefilter('ignore', UserWarning)
         if kind == 'JPEG':
@@ -109,6 +110,16 @@ def orientation(path: str | os.PathLike) -> int:
             exif.load(_png_exif(file))
             return exif.get(_ORIENTATION, 1)
     return 1
+
+
+def check_upright(path: str | os.PathLike) -> None:
+    """Refuse a file that an orientation tag turns: what goes with it may lie either way."""
+    if (turn := orientation(path)) > 1:
+        raise UserError(
+            f'{path} is turned by its orientation tag ({turn}), which some tools follow and '
+            'others do not: save it upright (mogrify -auto-orient FILE) and check that image, '
+            'label and depth lie the same way'
+        )
 
 
 def _png_exif(file: BinaryIO) -> bytes:

@@ -89,6 +89,8 @@ def test_orientation_where_the_tag_is_rare_or_broken(tmp_path):
         chunk += struct.pack('>I', zlib.crc32(chunk[4:]))
         (tmp_path / 'a.png').write_bytes(whole[:-12] + chunk + whole[-12:])
         assert orientation(tmp_path / 'a.png') == expected
+    (tmp_path / 'a.jpg').write_bytes(b'\xff\xd8\xff\xe1\0')
+    assert orientation(tmp_path / 'a.jpg') == 1
     # Of kinds that Pillow does not open.
     for big in ('NO', 'YES'):
         kind = dict(driver='GTiff', width=8, height=8, count=6, dtype='float32', bigtiff=big)

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from depthda.datasets.headers import MAX_BANDS, file_format, is_whole, misnamed, orientation
+from depthda.datasets.headers import MAX_BANDS, check_upright, file_format, is_whole, misnamed
 from depthda.datasets.pairing import Source, pair_by_stem
 from depthda.datasets.preparation import splits as parting
 from depthda.datasets.preparation.class_list import IGNORED
@@ -215,12 +215,7 @@ def _check_files(scene: Scene) -> None:
                 raise UserError(f'{path} {BLENDED}')
             fault = misnamed(path) or 'cut short, or no picture at all: write it again'
             raise UserError(f'{path} is {fault}')
-        if (turn := orientation(path)) > 1:
-            raise UserError(
-                f'{path} is turned by its orientation tag ({turn}), which some tools follow and '
-                'others do not: save it upright (mogrify -auto-orient FILE) and check that image, '
-                'label and depth lie the same way'
-            )
+        check_upright(path)
 
 
 def _about_splits(grids: Mapping[str, Grid], splits: Mapping[str, str | None]) -> dict[str, int]:
