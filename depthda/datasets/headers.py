@@ -93,10 +93,8 @@ def orientation(path: str | os.PathLike) -> int:
     which datasets are prepared with, and most readers of masks follow it in none.
     """
     kind = file_format(path)
-    damaged = suppress(SyntaxError, struct.error, OSError)
-    with warnings.catch_warnings(), damaged, _open(path) as file:
-        # A damaged tag turns nothing; Pillow warns of it, or raises these.
-        warnings.simplefilter('ignore', UserWarning)
+    # A damaged tag, of which Pillow warns or raises these, turns nothing.
+    with suppress(SyntaxError, struct.error, OSError), _open(path) as file:
         if kind == 'JPEG':
             return Image.open(file).getexif().get(_ORIENTATION, 1)
         if kind == 'TIFF':
