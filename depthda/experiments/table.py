@@ -176,11 +176,10 @@ def _read(path: Path, found: dict[str, Any]) -> Table:
     for key in ('title', 'columns'):
         if key not in found:
             raise UserError(f"the table {path} has no '{key}'.")
-    columns = tuple(
-        _part(Column, column, f'column {number} of {path}')
-        for number, column in enumerate(found['columns'], 1)
-    )
-    common = {key: found[key] for key in ('protocol', 'smoke') if key in found}
+    heads = enumerate(found['columns'], 1)
+    columns = tuple(_part(Column, head, f'column {number} of {path}') for number, head in heads)
+    # A table may have a function of that name.
+    common = {k: found[k] for k in ('protocol', 'smoke') if k in found and not callable(found[k])}
     for number, row in enumerate(found['rows'], 1):
         if not isinstance(row, Mapping):
             raise UserError(f'row {number} of {path} is {row!r}: write dict(name=…, …).')
@@ -236,7 +235,7 @@ def _row(path: Path, given: dict, sample: Mapping | None, columns: Sequence[Colu
 
 def _steps(given: Mapping, label: str) -> tuple[Step, ...]:
     steps = enumerate(given.get('steps', ()), 1)
-    return tuple(_part(Step, step, f'step {number} of {label}') for number, step in steps)
+    return tuple(_part(Step, step, f'step {i} of {label}') for i, step in steps)
 
 
 def _part(kind: type, given: Any, label: str) -> Any:
