@@ -7,7 +7,7 @@ from mmengine.registry import HOOKS
 from mmengine.runner import BaseLoop
 
 from depthda.engine.checkpoints import file_hash, restore_histories, to_plain
-from depthda.engine.provenance import describe_dataset, narrowed
+from depthda.engine.provenance import describe_dataset, narrowed, samples_per_iteration
 from depthda.weights import complete_weights, partial_weights
 
 
@@ -32,6 +32,7 @@ class PlainCheckpointHook(CheckpointHook):
 
     def before_save_checkpoint(self, runner, checkpoint: dict) -> None:
         meta = checkpoint['meta']
+        meta['samples_per_iteration'] = samples_per_iteration(runner)
         meta['trained_on'] = describe_dataset(runner.train_dataloader.dataset)
         if self._initialised_from:
             meta['initialised_from'] = self._initialised_from
