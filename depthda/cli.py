@@ -47,6 +47,9 @@ def user_errors() -> Iterator[None]:
         file = f' {error.filename}' if error.filename else ''
         _print_last(f'error: {error.strerror} while writing{file}: {advice} and run again')
         sys.exit(2)
+    except MemoryError as error:
+        _print_last(f'error: there is not enough memory ({error}): take smaller images or tiles')
+        sys.exit(2)
     except KeyboardInterrupt as interrupt:
         if is_main_process():
             _print_last(str(interrupt) or 'interrupted')

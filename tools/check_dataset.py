@@ -1,9 +1,9 @@
 """Is the data of a config fit for training? Reads every sample and says what speaks against it.
 
 Pairing and sizes, unreadable files, label values that are no class, empty, constant or upside-down
-depth maps, classes that never occur, validation and test images among the training images (also
-copies under other names); with a table and a picture of the classes per domain, and sheets of
-samples. Exit status: 0 fit, 1 not, 2 a mistake.
+depth maps, classes that never occur, one image in two splits (also copies under other names);
+with a table and a picture of the classes per domain, and sheets of samples. Exit status: 0 fit,
+1 not, 2 a mistake.
 """
 
 import sys

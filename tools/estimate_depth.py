@@ -137,6 +137,8 @@ def run(args: argparse.Namespace) -> None:
         process = f'process {shard.rank}: ' if shard.size > 1 else ''
         written = f'{process}{many(summary.written, "map")} written{speed}'
         print(f'{written}; {summary.kept} were there already')
+        for warning in summary.warnings:
+            print(f'{process}{warning}')
         if shard.rank == 0:
             for root in sorted({job.root for job in jobs}):
                 print(f'{root}')

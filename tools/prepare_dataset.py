@@ -323,7 +323,7 @@ def _own_images(sets, name: str, title: str, description: str) -> argparse.Argum
         help='image: by lot, the tiles of an image together; block: the ground is cut across, by '
         'the map where all images have a place on it (default: image)',
     )
-    parser.add_argument('--seed', type=int, default=0, help='of the lot (default: 0)')
+    parser.add_argument('--seed', type=int, help='of the lot of --split (default: 0)')
     parser.add_argument(
         '--replace',
         action='store_true',

@@ -79,6 +79,13 @@ def normalize_heights(
     return np.where(valid, relative.clip(LOWEST, 1), 0).astype(np.float32)
 
 
+def clipping_warning(clipped: int, known: int, values: str, span: str) -> list[str]:
+    """Return a warning if most of the ``known`` values are clipped by ``span``, else nothing."""
+    if 2 * clipped <= known:
+        return []
+    return [f'warning: most {values} are outside {span}, and clipped: choose another']
+
+
 def _decode_png(path: Path) -> np.ndarray:
     content = np.fromfile(path, np.uint8)
     codes = cv2.imdecode(content, cv2.IMREAD_UNCHANGED) if content.size else None

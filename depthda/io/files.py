@@ -84,9 +84,12 @@ def remove_strays(folder: str | os.PathLike, name: str | None = None) -> None:
 
 
 def walk(top: str | os.PathLike) -> Iterator[tuple[str, list[str], list[str]]]:
-    """``os.walk`` that follows links, but none that leads back to where it came from."""
+    """``os.walk`` that follows links, but none that leads back to where it came from.
+
+    A folder that may not be read is a ``UserError``: its files would be missing without a word.
+    """
     top = os.fspath(top)
-    for folder, folders, names in os.walk(top, followlinks=True):
+    for folder, folders, names in os.walk(top, onerror=_refuse_locked, followlinks=True):
         links = [each for each in folders if os.path.islink(os.path.join(folder, each))]
         if links:
             places = [folder]
@@ -98,6 +101,14 @@ def walk(top: str | os.PathLike) -> Iterator[tuple[str, list[str], list[str]]]:
                 if any(place.startswith(target) for place in behind):
                     folders.remove(link)
         yield folder, folders, names
+
+
+def _refuse_locked(error: OSError) -> None:
+    if isinstance(error, PermissionError):
+        raise UserError(
+            f'the folder {error.filename} cannot be read ({error.strerror}): correct its '
+            'permissions'
+        ) from error
 
 
 def remove_empty(folder: str | os.PathLike) -> None:

@@ -10,6 +10,7 @@ from typing import TextIO
 
 from depthda.console import warn
 from depthda.errors import UserError
+from depthda.io.files import remove_empty
 
 _held: set[TextIO] = set()
 
@@ -55,7 +56,7 @@ def own_folder(
 ) -> Iterator[None]:
     """Make a folder if need be, and hold its lock; a ``UserError`` where either cannot be.
 
-    What it made is removed again if the work fails and leaves nothing else in the folder.
+    If the work fails, the lock is removed again, and so is the folder if nothing else is in it.
 
     Args:
         folder: The folder that the work writes to.
@@ -78,9 +79,11 @@ def own_folder(
         try:
             yield
         except BaseException:
-            with suppress(OSError):  # something else was put there meanwhile, or it is gone
-                if locks and [path.name for path in folder.iterdir()] == [lock.name]:
+            if locks:
+                with suppress(OSError):  # something else is in a folder, or it is gone
                     lock.unlink()
+                    if made:
+                        remove_empty(folder)
                     for path in made:
                         path.rmdir()
             raise

@@ -9,6 +9,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import rasterio
+from rasterio.enums import ColorInterp
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
 
 from depthda.errors import UserError
@@ -17,14 +18,34 @@ from depthda.io.files import atomic_path
 
 @contextmanager
 def open_raster(path: str | os.PathLike) -> Iterator[rasterio.DatasetReader]:
-    """Open for reading; a file that cannot be read is a ``UserError`` with its name."""
+    """Open for reading; a file that cannot be read is a ``UserError`` with its name.
+
+    So is a TIFF of several pages, of which rasterio would read the first alone.
+    """
     with warnings.catch_warnings():
         warnings.simplefilter('ignore', NotGeoreferencedWarning)
         try:
             with rasterio.open(path) as raster:
+                if raster.driver == 'GTiff' and raster.subdatasets:
+                    raise UserError(
+                        f'{path} is a TIFF of {len(raster.subdatasets)} pages: save each page as a '
+                        'file of its own (bands of one image as one page)'
+                    )
                 yield raster
         except RasterioError as error:
             raise UserError(f'{path} cannot be read ({error}): write or unpack it again') from error
+
+
+def refuse_indices(raster: rasterio.DatasetReader) -> None:
+    """Refuse an image whose values are not shades: indices into a palette, or white as 0."""
+    if ColorInterp.palette not in raster.colorinterp:
+        return
+    # GDAL presents such a picture with an inverted palette.
+    if raster.tags(ns='IMAGE_STRUCTURE').get('MINISWHITE') == 'YES':
+        fault, cure = 'with white as 0 (MINISWHITE)', 'with black as 0 (MINISBLACK)'
+    else:
+        fault, cure = 'with a palette', 'as red, green, blue'
+    raise UserError(f'{raster.name} is a picture {fault}: save it {cure}')
 
 
 def tile_suffix(bands: int, dtype: str) -> str:

@@ -10,7 +10,10 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from depthda.datasets.pairing import Source, pair_by_stem
+from depthda.depth.maps import clipping_warning
 from depthda.errors import UserError
 from depthda.io.headers import MAX_BANDS, check_upright, file_format, is_whole, misnamed
 from depthda.io.lock import own_folder
@@ -110,9 +113,13 @@ def prepare_folder(
                 left = [job for job in jobs if job[1] and not manifest.is_done(*job)]
                 progress('images', 0, len(left))
                 work = functools.partial(_cut, out=out, cut=cut)
+                clipped = np.zeros(2, np.int64)
                 for done, ((scene, _), facts) in enumerate(each_done(work, left, pool), 1):
+                    clipped += facts.pop('clipped')
                     manifest.enter(scene, facts)
                     progress('images', done, len(left))
+                for line in clipping_warning(*clipped, 'values of the images', '--stretch'):
+                    report(line)
                 manifest.finish(splits, names, _about_splits(grids, splits))
             except BaseException:
                 manifest.abandon()
@@ -151,6 +158,10 @@ def _check(out: Path, settings: Settings, workers: int) -> None:
             raise UserError(f'{option} {span[0]:g} {span[1]:g} is no range: give LOW HIGH')
     if settings.depth is None and (cut.depth_range or cut.warp):
         raise UserError('--depth-range and --warp-depth are about heights: add --depth')
+    if settings.depth is None and (settings.depth_suffix or cut.depth_name != Cut.depth_name):
+        raise UserError('--depth-name and --depth-suffix are about depth maps: add --depth')
+    if settings.labels is None and settings.label_suffix:
+        raise UserError('--label-suffix is about labels: add --labels')
     if cut.nearest_colour and not (settings.labels and cut.classes.coloured):
         raise UserError('--nearest-colour is about labels in colours, and there are none')
     if cut.bands and not (min(cut.bands) >= 1 and len(cut.bands) <= MAX_BANDS):

@@ -10,7 +10,7 @@ from rasterio.enums import ColorInterp
 
 from depthda.depth.maps import normalize_heights, read_depth
 from depthda.errors import UserError, many
-from depthda.io.rasters import open_raster
+from depthda.io.rasters import open_raster, refuse_indices
 from depthda.preparation.class_list import ClassList
 from depthda.preparation.cutting import index_colours
 from depthda.preparation.grids import has_place, other_grid, place, warp
@@ -64,8 +64,7 @@ def chosen_bands(image: rasterio.DatasetReader, cut: Cut) -> tuple[tuple[int, ..
         raise UserError(
             f'{image.name} has no band {max(bands)}, it has {image.count}: correct --bands'
         )
-    if ColorInterp.palette in image.colorinterp:
-        raise UserError(f'{image.name} is a picture with a palette: save it as red, green, blue')
+    refuse_indices(image)
     kinds = {image.dtypes[band - 1] for band in bands}
     if cut.stretch is not None or kinds == {'uint8'}:
         return bands, 'uint8'
@@ -88,12 +87,14 @@ class ImageRows:
     def __init__(self, image: rasterio.DatasetReader, cut: Cut):
         self.image, self.stretch = image, cut.stretch
         self.bands, _ = chosen_bands(image, cut)
+        self.clipped = np.zeros(2, np.int64)  # values outside ``stretch``, and of how many
 
     def __call__(self, first: int, rows: int) -> np.ndarray:
         window = ((first, first + rows), (0, self.image.width))
         pixels = self.image.read(list(self.bands), window=window)
         if self.stretch is not None:
             low, high = self.stretch
+            self.clipped += (np.sum(pixels < low) + np.sum(pixels > high), pixels.size)
             shades = (pixels.astype(np.float32) - low) * (255 / (high - low))
             pixels = np.rint(np.nan_to_num(shades).clip(0, 255)).astype(np.uint8)
         return pixels[0] if len(pixels) == 1 else np.moveaxis(pixels, 0, -1)
@@ -118,6 +119,11 @@ class LabelRows:
             if raster.count == 1:
                 fault += f'{_palette(raster)}: write the list as name VALUE, or save masks as RGB'
             raise UserError(f'{found}, and {fault}')
+        if not self.classes.coloured and raster.count == 1 and kind.kind == 'f':
+            raise UserError(
+                f'{found}, and labels are whole numbers: save it as uint8 (rio convert --dtype '
+                'uint8 FILE NEW)'
+            )
         if not self.classes.coloured and (raster.count != 1 or kind.kind not in 'iu'):
             raise UserError(
                 f'{found}, and the list of classes has values, which are one band of whole '

@@ -111,13 +111,14 @@ def image_suffix(grids: Mapping[str, Grid]) -> str:
 
 
 def cut_scene(scene: Scene, out: Path, cut: Cut, boxes: dict[str, tuple]) -> dict[str, Any]:
-    """Write the tiles in ``boxes``; gives what the manifest says of the image.
+    """Write the tiles in ``boxes``; gives what the manifest says of the image, and ``clipped``.
 
     Tiles that the image has no pixel for (the black corners of a mosaic) are left out.
     """
     with ExitStack() as opened:
         image = opened.enter_context(open_raster(scene.image))
-        readers: dict[str, Rows] = {'images': ImageRows(image, cut)}
+        optical = ImageRows(image, cut)
+        readers: dict[str, Rows] = {'images': optical}
         bands, dtype = chosen_bands(image, cut)
         suffix = tile_suffix(len(bands), dtype)
         label = None
@@ -153,6 +154,7 @@ def cut_scene(scene: Scene, out: Path, cut: Cut, boxes: dict[str, tuple]) -> dic
     facts: dict[str, Any] = dict(
         size=[image.width, image.height], tiles=tiles, empty=len(boxes) - len(tiles)
     )
+    facts |= dict(clipped=optical.clipped)
     if label is not None:
         of_classes = counts[: len(cut.classes.names)]
         facts |= dict(pixels=[*of_classes.tolist(), int(counts[IGNORED])])

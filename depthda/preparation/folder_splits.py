@@ -34,11 +34,13 @@ class Splits:
         return list(self.shares if self.lists is None else self.lists)
 
 
-def read_splits(parts: Sequence[str] | None, by: str, seed: int) -> Splits | None:
+def read_splits(parts: Sequence[str] | None, by: str, seed: int | None) -> Splits | None:
     """``NAME=SHARE`` or ``NAME=FILE`` of each split, as they are typed."""
     if not parts:
         if by == 'block':
             raise UserError('--split-by block is about splits: add --split')
+        if seed is not None:
+            raise UserError('--seed is about splits: add --split')
         return None
     named: dict[str, str] = {}
     for part in parts:
@@ -48,7 +50,7 @@ def read_splits(parts: Sequence[str] | None, by: str, seed: int) -> Splits | Non
         named[name] = value
     shares = {name: share for name, value in named.items() if (share := _share(value)) is not None}
     if len(shares) == len(named):
-        return Splits(shares, None, by, seed)
+        return Splits(shares, None, by, seed or 0)
     if shares:
         raise UserError(
             f'--split {" ".join(parts)} mixes shares and lists: give a share for each (train=0.7) '

@@ -9,7 +9,7 @@ import numpy as np
 import rasterio
 from rasterio.enums import Resampling
 from rasterio.vrt import WarpedVRT
-from rasterio.warp import transform_bounds
+from rasterio.warp import transform, transform_bounds
 
 from depthda.errors import UserError
 
@@ -82,7 +82,7 @@ def warp(raster: rasterio.DatasetReader, image: rasterio.DatasetReader) -> Itera
                 'files one, or heights with the pixels of the image'
             )
     bounds = transform_bounds(raster.crs, image.crs, *raster.bounds)
-    if rasterio.coords.disjoint_bounds(bounds, image.bounds):
+    if rasterio.coords.disjoint_bounds(_upright(bounds), _upright(image.bounds)):
         raise UserError(
             f'{_title(raster)} has no height where {_title(image)} lies: check which belong '
             'together'
@@ -109,15 +109,41 @@ def has_place(raster: rasterio.DatasetReader) -> bool:
 def other_grid(raster: rasterio.DatasetReader, image: rasterio.DatasetReader) -> str | None:
     """How the grids of two georeferenced files differ, their places aside; None if they do not.
 
-    Two spellings of one coordinate system are common, and grids of two systems agree neither in
-    their pixels nor in their places, so the systems themselves are not compared.
+    Two spellings of one coordinate system are common, and so are two systems with the same places
+    (ETRS89 and WGS 84). So two systems differ only if they put the image in different places.
     """
     mine, theirs = raster.transform, image.transform
     if max(map(abs, (mine.b, mine.d, theirs.b, theirs.d))) > 1e-3 * abs(theirs.a):
         return 'do not both lie straight on their axes'
     if not np.allclose((mine.a, mine.e), (theirs.a, theirs.e), rtol=0.01, atol=0):
+        if raster.transform.e * image.transform.e < 0:
+            turned = raster if raster.transform.e > 0 else image
+            return (
+                f'have their rows in opposite orders, for {_title(turned)} is stored bottom-up '
+                '(gdalwarp FILE NEW turns it)'
+            )
         return f'have pixels of {abs(mine.a):g}×{abs(mine.e):g} and {theirs.a:g}×{abs(theirs.e):g}'
+    if _moved(raster, image):
+        one, other = (f'EPSG:{each.crs.to_epsg()}' for each in (raster, image))
+        return f'have different coordinate systems ({one} and {other})'
     return None
+
+
+def _moved(raster: rasterio.DatasetReader, image: rasterio.DatasetReader) -> bool:
+    """Whether the middle of the image is another place in the coordinate system of ``raster``."""
+    codes = [each.crs and each.crs.to_epsg() for each in (raster, image)]
+    if None in codes or codes[0] == codes[1]:
+        return False
+    x, y = image.transform @ (image.width / 2, image.height / 2)
+    (moved_x,), (moved_y,) = transform(raster.crs, image.crs, [x], [y])
+    column, row = ~image.transform @ (moved_x, moved_y)
+    return not max(abs(column - image.width / 2), abs(row - image.height / 2)) < _TOLERANCE
+
+
+def _upright(bounds: tuple[float, float, float, float]) -> tuple[float, float, float, float]:
+    """Return bounds with the lower end first, also those of a raster that is stored bottom-up."""
+    left, bottom, right, top = bounds
+    return min(left, right), min(bottom, top), max(left, right), max(bottom, top)
 
 
 def _check_one_band(raster: rasterio.DatasetReader) -> None:

@@ -13,7 +13,8 @@ from depthda.errors import UserError, many
 from depthda.io.lock import own_folder
 from depthda.io.manifest import write_manifest
 from depthda.preparation import isprs_manifest
-from depthda.preparation.isprs_area import Area, Range, cut_area, height_range
+from depthda.preparation.folder_heights import height_spans
+from depthda.preparation.isprs_area import Area, Range, cut_area
 from depthda.preparation.isprs_files import (
     LAYOUTS,
     Layout,
@@ -90,7 +91,9 @@ def prepare_isprs(
             if 'dsm' in settings.depth:
                 pieces = find_areas(layout, 'dsm', files, shown)
                 dsms = [piece.file for piece in pieces.values()]
-                manifest['dsm_range'] = _dsm_range(settings, dsms, manifest, pool, progress)
+                manifest['dsm_range'] = _dsm_range(
+                    settings.dsm_range, dsms, manifest, pool, progress, report
+                )
             write_manifest(out, manifest, complete=False)
             obsolete.remove()
             if obsolete:
@@ -218,27 +221,24 @@ def _refuse_unknown(layout: Layout, bands: Sequence[str], files: Sequence[Source
 
 
 def _dsm_range(
-    settings: Settings,
+    given: Range | None,
     dsms: Sequence[SourceFile],
     manifest: dict[str, Any],
     pool: Executor | None,
     progress: Progress,
+    report: Callable[[str], None],
 ) -> dict[str, Any]:
     """The one range of all heights: with one for each area, equal heights would differ."""
     before = manifest['dsm_range']
-    if settings.dsm_range is not None:
-        now = dict(metres=list(settings.dsm_range), of=None)
-    else:
-        files = [isprs_manifest.identity(file) for file in dsms]
-        if before and before['of'] == files:
-            return before
-        progress('heights', 0, len(dsms))
-        ranges = []
-        for done, (_, span) in enumerate(each_done(height_range, dsms, pool), 1):
-            ranges.append(span)
-            progress('heights', done, len(dsms))
-        metres = [min(low for low, _ in ranges), max(high for _, high in ranges)]
-        now = dict(metres=metres, of=files)
+    files = None if given else [isprs_manifest.identity(file) for file in dsms]
+    if before and before['of'] == files and given in (None, tuple(before['metres'])):
+        return before
+    spans = height_spans(dsms, given, '--dsm-range', pool, progress, report)
+    if empty := [file for file in dsms if file not in spans]:
+        raise UserError(f'{empty[0]} holds no height at all: unpack it again')
+    every = spans.values()
+    metres = given or (min(span.low for span in every), max(span.high for span in every))
+    now = dict(metres=list(metres), of=files)
     written = any('dsm' in entry['products'] for entry in manifest['areas'].values())
     if written and before['metres'] != now['metres']:
         (low, high), (new_low, new_high) = before['metres'], now['metres']

@@ -37,16 +37,6 @@ class Area:
     reference: SourceFile  # the orthophoto whose grid all share
 
 
-def height_range(file: SourceFile) -> Range:
-    file.check()
-    with open_raster(file) as raster:
-        band = raster.read(1, masked=True)
-    known = band.data[~np.ma.getmaskarray(band) & np.isfinite(band.data)]
-    if not known.size:
-        raise UserError(f'{file} holds no height at all: unpack it again')
-    return float(known.min()), float(known.max())
-
-
 def cut_area(
     area: Area,
     out: Path,

@@ -5,7 +5,7 @@ import os
 import re
 import shutil
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -98,7 +98,8 @@ def prepare_loveda(
         with own_folder(out), ThreadPoolExecutor(workers) as pool:
             for folder in {(out / picture.path).parent for picture in pictures}:
                 remove_strays(folder)
-            done = pool.map(lambda picture: _bring(picture, out, partial), pictures)
+            images = {each.path: each for each in pictures if each.folder == _FOLDERS['img']}
+            done = pool.map(lambda picture: _bring(picture, out, partial, images), pictures)
             for number, _ in enumerate(done, 1):
                 progress(number, len(pictures))
     return missing(out)
@@ -223,13 +224,25 @@ def _is_there(picture: Picture, out: Path) -> bool:
     return path.is_file() and path.stat().st_size == picture.size
 
 
-def _bring(picture: Picture, out: Path, partial: bool) -> None:
+def _bring(picture: Picture, out: Path, partial: bool, images: Mapping[Path, Picture]) -> None:
     if _is_there(picture, out):
         return
     content = picture.read()
     _check_picture(picture, content, partial)
+    image = images.get(Path(*picture.part, _FOLDERS['img'], picture.name))
+    # Only here do the sizes differ: without ``partial`` all pictures have one.
+    if partial and image not in (None, picture) and _size(content) != _size(image.read()):
+        raise UserError(
+            f'{picture.source} has another size than its image, {image.source}: check which '
+            'belong together.'
+        )
     with atomic_path(out / picture.path) as beside:
         beside.write_bytes(content)
+
+
+def _size(png: bytes) -> bytes:
+    """Return width and height as they stand in the header of a PNG."""
+    return png[16:24]
 
 
 def _check_picture(picture: Picture, content: bytes, partial: bool) -> None:
@@ -245,7 +258,7 @@ def _check_picture(picture: Picture, content: bytes, partial: bool) -> None:
         raise UserError(
             f'{picture.source} is {"×".join(map(str, image.shape))} of {image.dtype}: '
             f'{"a mask" if is_mask else "an image"} of LoveDA is {"×".join(map(str, wanted))} of '
-            'uint8 (--partial takes other sizes).'
+            f'uint8{"" if partial else " (--partial takes other sizes)"}.'
         )
     if is_mask and image.max() >= CODES:
         raise UserError(

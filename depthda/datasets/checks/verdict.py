@@ -34,22 +34,23 @@ def judge(samples: Sequence[SampleFacts], classes: Sequence[str]) -> list[Findin
 
 
 def find_copies(splits: Mapping[str, Sequence[SampleFacts]]) -> list[Finding]:
-    """Equal images in different files, within each split, and in training and another split.
+    """Equal images in different files, within each split, and in two splits.
 
     One file in two splits is for :func:`depthda.engine.checks.data_check.data_warnings` to report.
     """
-    files = {name: _files_by_digest(samples) for name, samples in splits.items()}
+    ordered = sorted(splits, key=lambda name: name != 'train')
+    files = {name: _files_by_digest(splits[name]) for name in ordered}
     found = []
-    for name, own in files.items():
+    for place, (name, own) in enumerate(files.items()):
         equal = [sorted(paths) for paths in own.values() if len(paths) > 1]
         pairs = [(path, paths[0]) for paths in equal for path in paths[1:]]
         found += _copies(name, own, pairs, 'one another', 'keep one file of each image')
-        if name == 'train':
-            continue
-        trained = files.get('train', {})
-        shared = [(own[each] - trained[each], min(trained[each])) for each in own.keys() & trained]
-        pairs = sorted((path, first) for paths, first in shared for path in paths)
-        found += _copies(name, own, pairs, 'training images', 'take them out of one of the two')
+        for other in ordered[:place]:
+            first = files[other]
+            shared = [(own[each] - first[each], min(first[each])) for each in own.keys() & first]
+            pairs = sorted((path, original) for paths, original in shared for path in paths)
+            of = 'training images' if other == 'train' else f'{other} images'
+            found += _copies(name, own, pairs, of, 'take them out of one of the two')
     return sorted(found, key=lambda finding: not finding.serious)
 
 

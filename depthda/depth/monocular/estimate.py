@@ -2,8 +2,8 @@
 
 import time
 import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from depthda.depth.monocular.jobs import Job
 from depthda.depth.monocular.pipeline import Pipeline, Plan, Progress
 from depthda.depth.monocular.tiling import Grid
 from depthda.errors import UserError
-from depthda.io.lock import locked
+from depthda.io.lock import own_folder
 from depthda.processes import Shard
 from depthda.version import __version__
 
@@ -67,11 +67,15 @@ class Settings:
 
 @dataclass(frozen=True)
 class Summary:
-    """Of the maps of this process: how many were written, how many there, and how fast."""
+    """Of the maps of this process: how many were written, how many there, and how fast.
+
+    ``warnings`` are sentences about the images and maps.
+    """
 
     written: int
     kept: int
     seconds: float
+    warnings: Sequence[str] = ()
 
 
 def estimate_depth(
@@ -103,22 +107,26 @@ def estimate_depth(
         folders = _folders(jobs, estimator, settings, model)
         if shard.rank == 0:
             for folder in folders.values():
-                stack.enter_context(_held(folder.root))
+                stack.enter_context(own_folder(folder.root))
                 folder.open()
+                # Other processes may still be writing maps, and need the manifest.
+                if shard.size == 1:
+                    stack.enter_context(folder.abandoned_if_empty())
         shard.wait()
         mine = shard.part(jobs)
-        todo = {job for job in mine if not folders[job.root].is_done(job.map, sizes[job])}
+        todo = {
+            job for job in mine if not folders[job.root].is_done(job.map, sizes[job], job.image)
+        }
         started = time.monotonic()
         plan = Plan(mine, todo, sizes, grids, folders)
-        Pipeline(estimator, settings.reader, plan, settings.batch_size, settings.workers).run(
-            progress
-        )
+        pipeline = Pipeline(estimator, settings.reader, plan, settings.batch_size, settings.workers)
+        pipeline.run(progress)
         seconds = time.monotonic() - started
         shard.wait()
         if shard.rank == 0:
             for folder in folders.values():
                 folder.finish()
-    return Summary(len(todo), len(mine) - len(todo), seconds)
+    return Summary(len(todo), len(mine) - len(todo), seconds, pipeline.warnings())
 
 
 def _grid(size: Size, tiling: tuple[int, int] | None) -> Grid | None:
@@ -146,12 +154,3 @@ def _folders(
     }
     about = {**model, 'versions': [versions]}
     return {root: MapFolder(root, decisive, about) for root in {job.root: None for job in jobs}}
-
-
-@contextmanager
-def _held(root: Path) -> Iterator[None]:
-    root.mkdir(parents=True, exist_ok=True)
-    with locked(root) as mine:
-        if not mine:
-            raise UserError(f'another run is writing to {root}: wait for it to end.')
-        yield

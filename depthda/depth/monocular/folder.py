@@ -9,6 +9,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +54,11 @@ class MapFolder:
                     f'{path} is not readable ({error}), so how the maps there were made is not '
                     'known: name another folder with --out or --name.'
                 ) from error
-            self._check(found)
+            # A manifest without a map binds no later run.
+            if next(self._pngs(), None) is None:
+                self._write(path, {})
+            else:
+                self._check(found)
         elif self.root.is_dir() and (other := next(self._pngs(), None)):
             raise UserError(
                 f'{self.root} holds pictures of unknown making ({other.name}) and no {MANIFEST}: '
@@ -65,8 +70,23 @@ class MapFolder:
             if left.suffix in ('.png', '.json'):
                 left.unlink()
 
-    def write(self, path: Path, depth: np.ndarray, valid: np.ndarray | None = None) -> None:
-        """Write H×W depth as a map: the codes 1…65535 span its range; 0 where not ``valid``."""
+    @contextmanager
+    def abandoned_if_empty(self) -> Iterator[None]:
+        """Remove the manifest if the work fails before the first map is written."""
+        try:
+            yield
+        except BaseException:
+            if next(self._pngs(), None) is None:
+                (self.root / MANIFEST).unlink(missing_ok=True)
+            raise
+
+    def write(
+        self, path: Path, depth: np.ndarray, image: Path, valid: np.ndarray | None = None
+    ) -> bool:
+        """Write H×W depth of ``image``: codes 1…65535 span its range; 0 where not ``valid``.
+
+        Returns whether the map has any relief.
+        """
         known = depth if valid is None else depth[valid]
         low, high = (float(known.min()), float(known.max())) if known.size else (0.0, 0.0)
         scale = (high - low) / 65534
@@ -78,13 +98,25 @@ class MapFolder:
                 row[:] = np.rint((values.astype(np.float64) - shift) / scale).clip(1, 65535)
         if valid is not None:
             codes[~valid] = 0
-        note = json.dumps({'settings': self._key, 'scale': scale, 'shift': shift})
-        write_codes(path, codes, note)
+        note = {'settings': self._key, 'image': _identity(image), 'scale': scale, 'shift': shift}
+        write_codes(path, codes, json.dumps(note))
+        return scale > 0
 
-    def is_done(self, path: Path, size: tuple[int, int]) -> bool:
-        """Whether the map is there, whole, of this size (height, width) and of these settings."""
+    def is_done(self, path: Path, size: tuple[int, int], image: Path) -> bool:
+        """Whether the map is there, whole, of this size (height, width) and of these settings.
+
+        The map of another image is refused: it would be taken for the map of this one. Maps of
+        earlier versions do not identify their image, and are kept.
+        """
         entry = self._entry(path) if path.is_file() else None
-        return entry is not None and tuple(entry['size'][::-1]) == size
+        if entry is None or tuple(entry['size'][::-1]) != size:
+            return False
+        if entry.get('image', '') not in ('', _identity(image)):
+            raise UserError(
+                f'{path} is the map of another image than {image}: name another folder with --out '
+                'or --name, or remove the map.'
+            )
+        return True
 
     def finish(self) -> None:
         """Enter every map into the manifest."""
@@ -133,6 +165,12 @@ class MapFolder:
             for name in names:
                 if name.endswith('.png') and not name.startswith('.'):
                     yield Path(folder, name)
+
+
+def _identity(image: Path) -> str:
+    """Return a short hash of the file, which stays the same when a dataset is moved."""
+    with open(image, 'rb') as file:
+        return hashlib.file_digest(file, 'sha256').hexdigest()[:16]
 
 
 def _brief(value: object) -> str:

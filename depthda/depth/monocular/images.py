@@ -8,12 +8,11 @@ from typing import Any
 
 import cv2
 import numpy as np
-import rasterio
 from PIL import Image, ImageOps
-from rasterio.errors import RasterioError
 
 from depthda.errors import UserError
 from depthda.io.headers import check_upright, read_headers
+from depthda.io.rasters import open_raster, refuse_indices
 
 Size = tuple[int, int]  # height, width
 
@@ -52,12 +51,16 @@ class OpticalReader:
             self._check_bands(path, header.bands)
         return [(header.height, header.width) for header in headers]
 
-    def read(self, path: str | os.PathLike) -> tuple[np.ndarray, np.ndarray | None]:
+    def read(
+        self, path: str | os.PathLike, clipped: list[tuple[int, int]] | None = None
+    ) -> tuple[np.ndarray, np.ndarray | None]:
         """The image and where it has data, H×W; None: everywhere.
 
         A GeoTIFF says where by its no-data tag, mask or alpha band. JPEGs are turned as their EXIF
         says, as OpenCV does when they are trained on. PNGs and TIFFs are read as they lie; OpenCV
         would turn them too, so one with an orientation tag is refused.
+
+        How many values were outside the value range, and of how many, is appended to ``clipped``.
         """
         path = Path(path)
         if path.suffix.lower() not in ('.jpg', '.jpeg'):
@@ -72,6 +75,11 @@ class OpticalReader:
                 values = values[..., [band - 1 for band in self.bands]]
         if values.shape[2] == 1:
             values = values.repeat(3, axis=2)
+        if self.value_range is not None and clipped is not None:
+            low, high = self.value_range
+            known = values if valid is None else values[valid]
+            outside = np.count_nonzero(known < low) + np.count_nonzero(known > high)
+            clipped.append((outside, known.size))
         return np.ascontiguousarray(self._to_8_bits(path, values)), valid
 
     def described(self) -> dict[str, Any]:
@@ -79,12 +87,10 @@ class OpticalReader:
         return {key: value and list(value) for key, value in asdict(self).items()}
 
     def _read_tiff(self, path: Path) -> tuple[np.ndarray, np.ndarray | None]:
-        try:
-            with rasterio.open(path) as raster:
-                self._check_bands(path, raster.count)
-                values, valid = raster.read(self.bands), raster.dataset_mask() > 0
-        except RasterioError as error:
-            raise _unreadable(path, error) from error
+        with open_raster(path) as raster:
+            refuse_indices(raster)
+            self._check_bands(path, raster.count)
+            values, valid = raster.read(self.bands), raster.dataset_mask() > 0
         if np.issubdtype(values.dtype, np.floating):
             valid &= np.isfinite(values).all(0)
         return values.transpose(1, 2, 0), None if valid.all() else valid

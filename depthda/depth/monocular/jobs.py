@@ -36,6 +36,8 @@ def find_jobs(images: Sequence[str], out: str | None, name: str) -> list[Job]:
     ``rdepth/<name>/a/12.png`` beside FOLDER, where the data sets look for it. A file counts as
     given by its folder.
     """
+    if name in ('', '.', '..') or Path(name).name != name:
+        raise UserError(f'--name {name!r} is not the name of a folder: give one without slashes.')
     jobs: dict[Path, Job] = {}
     for given in images:
         # Not resolved: maps lie beside the link to a folder, where the data set looks.

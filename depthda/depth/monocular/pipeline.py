@@ -9,12 +9,13 @@ from typing import Any
 
 import numpy as np
 
+from depthda.depth.maps import clipping_warning
 from depthda.depth.monocular.estimator import DepthEstimator
 from depthda.depth.monocular.folder import MapFolder
 from depthda.depth.monocular.images import OpticalReader, Size
 from depthda.depth.monocular.jobs import Job
 from depthda.depth.monocular.tiling import Grid
-from depthda.errors import UserError
+from depthda.errors import UserError, few, many
 
 Progress = Callable[[int, int], None]
 
@@ -49,6 +50,9 @@ class Pipeline:
     ) -> None:
         self.estimator, self.reader, self.plan = estimator, reader, plan
         self.batch_size, self.workers = batch_size, workers
+        self._clipped: list[tuple[int, int]] = []
+        self._plain: list[str] = []
+        self._flat: list[str] = []
 
     def run(self, progress: Progress | None = None) -> None:
         """Write the maps; ``progress`` is called with the number of those written and of all."""
@@ -81,6 +85,21 @@ class Pipeline:
             for pool in (readers, writers):
                 pool.shutdown(cancel_futures=True)
 
+    def warnings(self) -> list[str]:
+        """Return what is suspicious about the images and maps of the run."""
+        clipped, known = (sum(counts) for counts in zip((0, 0), *self._clipped, strict=True))
+        found = clipping_warning(clipped, known, 'values', '--value-range')
+        for names, noun, cure in (
+            (self._plain, 'image of one colour', 'check whether they show anything'),
+            (self._flat, 'map of one depth', 'check the images and the weights'),
+        ):
+            if names:
+                several = noun.replace(' ', 's ', 1)
+                found.append(
+                    f'warning: {many(len(names), noun, several)} ({few(sorted(names))}): {cure}'
+                )
+        return found
+
     def batches(self) -> list[list[Job]]:
         """Jobs of one network size, ``batch_size`` at a time.
 
@@ -106,7 +125,9 @@ class Pipeline:
         return [batch for batch in grouped + alone if not todo.isdisjoint(batch)]
 
     def _read(self, job: Job) -> tuple[Any, np.ndarray | None]:
-        image, valid = self.reader.read(job.image)
+        image, valid = self.reader.read(job.image, self._clipped)
+        if (image == image[:1, :1]).all():
+            self._plain.append(job.image.name)
         if self.plan.grids[job] is not None:
             return image, valid
         return self.estimator.preprocessing(image), valid
@@ -130,4 +151,5 @@ class Pipeline:
                 f'the network gives no finite depth for {job.image}: try --amp off, and if that '
                 'does not help, fetch the weights again.'
             )
-        self.plan.folders[job.root].write(job.map, depth, valid)
+        if not self.plan.folders[job.root].write(job.map, depth, job.image, valid):
+            self._flat.append(job.image.name)

@@ -58,7 +58,10 @@ class SurfaceFolder:
                     f'{path} is not the manifest of maps of surface models: name another folder '
                     'with --out.'
                 ) from error
-            self._check(before)
+            if next(self._pngs(), None) is None:
+                self.range = None  # a manifest without a map binds no later run
+            else:
+                self._check(before)
         elif other := next(self._pngs(), None):
             raise UserError(
                 f'{self.root} holds pictures of unknown making ({other.name}) and no {MANIFEST}: '
@@ -81,6 +84,11 @@ class SurfaceFolder:
             self.range = found
         if self.range != before:
             self._write({})
+
+    def abandon(self) -> None:
+        """Remove the manifest of a run that failed before its first map: it describes nothing."""
+        if not next(self._pngs(), None):
+            (self.root / MANIFEST).unlink(missing_ok=True)
 
     def is_done(self, path: Path, grid: Grid, identity: Mapping[str, Any]) -> bool:
         """Whether the map is there, whole, of these settings, of this very surface model."""

@@ -8,7 +8,7 @@ from depthda.depth.surface.percentiles import rough_percentile
 
 # What writers of rasters put where they know nothing, when a file does not say so.
 _TYPICAL = (-999.0, -9999.0, -99999.0, -32767.0, -32768.0, 9999.0, 99999.0, 32767.0, 65535.0)
-_TYPICAL += (float(np.finfo(np.float32).min), float(np.finfo(np.float32).max))
+_ABSURD = 1e30  # ±3.4e38, the limits of float32, are written in many roundings
 # A lowest height so much farther below the median than 99 of 100 are above it is no terrain.
 _FAR, _FAR_AT_LEAST = 10, 100
 
@@ -24,7 +24,8 @@ def suspect_height(
         terrain: Heights of the terrain model below them, if there is one.
     """
     middle, top = (rough_percentile(counts, percent) for percent in (50, 99))
-    if lowest in _TYPICAL or lowest < middle - max(_FAR_AT_LEAST, _FAR * (top - middle)):
+    is_far = lowest < middle - max(_FAR_AT_LEAST, _FAR * (top - middle))
+    if is_far or typical_no_data([lowest]) is not None:
         return lowest
     # Of a terrain model too: a house above -9999 is 10 km high.
     return typical_no_data((highest, *terrain))
@@ -32,4 +33,4 @@ def suspect_height(
 
 def typical_no_data(heights: Iterable[float]) -> float | None:
     """The first of ``heights`` that writers of rasters use for no-data, or None."""
-    return next((height for height in heights if height in _TYPICAL), None)
+    return next((h for h in heights if h in _TYPICAL or abs(h) > _ABSURD), None)

@@ -20,7 +20,7 @@ from depthda.depth.surface.model import Grid, Surface
 from depthda.depth.surface.percentiles import coarse_bins, count_coarse, count_fine, percentiles_of
 from depthda.depth.surface.write import Range, Recipe, write_map
 from depthda.errors import UserError
-from depthda.io.lock import locked
+from depthda.io.lock import own_folder
 
 Progress = Callable[[str, int, int], None]
 
@@ -86,19 +86,25 @@ def map_surfaces(
     occupied = next(path for path in (out, *out.parents) if path.exists())
     if not occupied.is_dir():
         raise UserError(f'{occupied} is a file, and depth maps go below it: name another --out.')
-    out.mkdir(parents=True, exist_ok=True)
     # Silenced here, for warning filters are not each thread's own.
-    with warnings.catch_warnings(), rasterio.Env(GDAL_CACHEMAX=_CACHE), locked(out) as mine:
+    with warnings.catch_warnings(), rasterio.Env(GDAL_CACHEMAX=_CACHE), own_folder(out):
         warnings.simplefilter('ignore', NotGeoreferencedWarning)
-        if not mine:
-            raise UserError(f'another run is writing to {out}: wait for it to end.')
         return _run(jobs, out, settings, _Crew(workers, progress))
 
 
 def _run(jobs: list[SurfaceJob], out: Path, settings: Settings, crew: '_Crew') -> Done:
-    given = settings.value_range
-    folder = SurfaceFolder(out, _decisive(settings), None if given else settings.percentiles)
+    percentiles = None if settings.value_range else settings.percentiles
+    folder = SurfaceFolder(out, _decisive(settings), percentiles)
     folder.open()
+    try:
+        return _fill(folder, jobs, settings, crew)
+    except BaseException:
+        folder.abandon()
+        raise
+
+
+def _fill(folder: SurfaceFolder, jobs: list[SurfaceJob], settings: Settings, crew: '_Crew') -> Done:
+    given = settings.value_range
     surfaces = [_surface(job, settings) for job in jobs]
     looked = dict(crew.each('files', _look, range(len(jobs)), surfaces))
     grids, identities = zip(*(looked[index] for index in range(len(jobs))), strict=True)

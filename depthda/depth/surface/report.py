@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from depthda.depth.maps import clipping_warning
 from depthda.depth.surface.normalize import Done
 
 _NAMED = 5  # files that are named before the rest is a number
@@ -32,8 +33,8 @@ def describe(done: Done, out: str | Path, filled: bool = False) -> list[str]:
             'subtracted as well: give a smaller window, or larger pictures'
         )
     known = _sum(maps, 'pixels') - _sum(maps, 'no_height')
-    if 2 * (_sum(maps, 'clipped_low') + _sum(maps, 'clipped_high')) > known:
-        lines.append('warning: most heights are outside the range, and clipped: choose another')
+    clipped = _sum(maps, 'clipped_low') + _sum(maps, 'clipped_high')
+    lines += clipping_warning(clipped, known, 'heights', 'the range')
     lines += _warnings(maps)
     return lines
 
@@ -65,8 +66,10 @@ def _warnings(maps: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
         if each['suspect'] is not None:
             suspects.setdefault(each['suspect'], []).append(name)
     for value, names in sorted(suspects.items()):
+        terrain = any('terrain' in maps[name]['input'] for name in names)
+        where = _names(names) + (' or the terrain models below' if terrain else '')
         yield (
-            f'warning: {value:g} counts as a height in {_names(names)}: if it means no-data, run '
+            f'warning: {value:g} counts as a height in {where}: if it means no-data, run '
             f'again with --nodata={value!r} and another --out'
         )
 

@@ -40,7 +40,6 @@ def write_map(
     surface: Surface, grid: Grid, identity: Mapping[str, object], path: Path, recipe: Recipe
 ) -> None:
     """Write the map and, for a surface model that has a place, the world file (.pgw) beside it."""
-    _write_world(path, world_file(grid))
     tally = Tally(recipe.value_range)
     with png_strips(path, grid.width, grid.height) as picture:
         strips = _codes(surface.strips(), tally)
@@ -50,6 +49,8 @@ def write_map(
             picture.write(codes)
         said = {'settings': recipe.key, 'input': dict(identity), **tally.counts()}
         picture.note = json.dumps(said)
+    # Last, so that a map that could not be written leaves none.
+    _write_world(path, world_file(grid))
 
 
 def world_path(path: Path) -> Path:
