@@ -71,4 +71,7 @@ class Scenes:
             image_suffix='_RGB.tif',
             depth_suffix='_dsm.tif',
         )
-        return Settings(**found | more, cut=Cut(**cut))
+        found |= more
+        if found['depth'] is None:
+            found['depth_suffix'] = None
+        return Settings(**found, cut=Cut(**cut))

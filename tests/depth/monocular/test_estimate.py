@@ -254,7 +254,7 @@ def test_places_without_data_have_no_depth(estimator, tmp_path):
 
 
 def test_a_folder_in_use_is_left_alone(estimator, images, tmp_path):
-    with locked(tmp_path), pytest.raises(UserError, match='another run is writing to'):
+    with locked(tmp_path), pytest.raises(UserError, match='another process is writing to'):
         run(estimator, images, tmp_path)
 
 

@@ -124,7 +124,7 @@ def test_a_broken_image_is_named(tmp_path, name):
     Image.fromarray(pixels()).save(tmp_path / name)
     content = (tmp_path / name).read_bytes()
     (tmp_path / name).write_bytes(content[: len(content) // 2])
-    with pytest.raises(UserError, match=f'{name} cannot be read as an image'):
+    with pytest.raises(UserError, match=f'{name} cannot be read.*: (replace|write)'):
         reader = OpticalReader()
         reader.sizes([tmp_path / name])
         reader.read(tmp_path / name)

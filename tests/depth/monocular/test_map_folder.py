@@ -1,4 +1,5 @@
 import json
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -10,12 +11,20 @@ from depthda.depth.monocular.folder import MANIFEST, MapFolder
 from depthda.errors import UserError
 from depthda.io.png import add_note, read_note
 
+IMAGE = Path(__file__)  # any file: what is in it tells images apart
 SETTINGS = {'weights': 'abc', 'mode': 'whole', 'tile': None}
 
 
 def folder(root, about=(), **changes):
     said = {'model': 'owner/name', 'versions': [{'torch': '1'}]} | dict(about)
     return MapFolder(root, SETTINGS | changes, said)
+
+
+def begun(root):
+    """A folder with a map in it."""
+    maps = folder(root)
+    maps.open()
+    maps.write(root / 'x.png', depth(), IMAGE)
 
 
 def depth(seed=0, size=(20, 30)):
@@ -29,7 +38,7 @@ def test_codes_and_the_manifest_give_the_depth_back(tmp_path):
     valid = np.ones(values.shape, bool)
     valid[3:5, 6:9] = False
     values[4, 7] = -1000  # not valid, so no part of the range
-    maps.write(tmp_path / 'a/x.png', values, valid)
+    maps.write(tmp_path / 'a/x.png', values, IMAGE, valid)
     maps.finish()
     codes = cv2.imread(str(tmp_path / 'a/x.png'), cv2.IMREAD_UNCHANGED)
     assert codes.dtype == np.uint16
@@ -46,8 +55,8 @@ def test_codes_and_the_manifest_give_the_depth_back(tmp_path):
 def test_a_map_without_relief_and_one_without_data(tmp_path):
     maps = folder(tmp_path)
     maps.open()
-    maps.write(tmp_path / 'flat.png', np.full((4, 5), 2.5, np.float32))
-    maps.write(tmp_path / 'none.png', depth(size=(4, 5)), np.zeros((4, 5), bool))
+    assert not maps.write(tmp_path / 'flat.png', np.full((4, 5), 2.5, np.float32), IMAGE)
+    maps.write(tmp_path / 'none.png', depth(size=(4, 5)), IMAGE, np.zeros((4, 5), bool))
     maps.finish()
     said = json.loads((tmp_path / MANIFEST).read_text())['maps']
     assert (read_depth(tmp_path / 'flat.png') == np.float32(32768 / 65535)).all()
@@ -59,21 +68,21 @@ def test_a_finished_map_is_known_and_any_other_is_not(tmp_path):
     maps = folder(tmp_path)
     maps.open()
     path = tmp_path / 'x.png'
-    assert not maps.is_done(path, (20, 30))
-    maps.write(path, depth())
-    assert maps.is_done(path, (20, 30))
-    assert not maps.is_done(path, (30, 20))
-    assert not folder(tmp_path, mode='tiled').is_done(path, (20, 30))
+    assert not maps.is_done(path, (20, 30), IMAGE)
+    assert maps.write(path, depth(), IMAGE)
+    assert maps.is_done(path, (20, 30), IMAGE)
+    assert not maps.is_done(path, (30, 20), IMAGE)
+    assert not folder(tmp_path, mode='tiled').is_done(path, (20, 30), IMAGE)
     content = path.read_bytes()
     for cut in (0, 20, 40, 60, len(content) // 2, len(content) - 1):
         path.write_bytes(content[:cut])
-        assert not maps.is_done(path, (20, 30))
+        assert not maps.is_done(path, (20, 30), IMAGE)
     cv2.imwrite(str(path), np.ones((20, 30), np.uint16))
-    assert not maps.is_done(path, (20, 30))
+    assert not maps.is_done(path, (20, 30), IMAGE)
 
 
 def test_maps_of_other_settings_or_unknown_making_are_refused(tmp_path):
-    folder(tmp_path / 'a').open()
+    begun(tmp_path / 'a')
     with pytest.raises(UserError, match='mode "whole", and "tiled" is asked for: name another'):
         folder(tmp_path / 'a', mode='tiled').open()
     with pytest.raises(UserError, match=r'other weights \(owner/name\)'):
@@ -84,6 +93,42 @@ def test_maps_of_other_settings_or_unknown_making_are_refused(tmp_path):
         folder(tmp_path / 'b').open()
 
 
+def test_a_manifest_without_a_map_binds_no_later_run(tmp_path):
+    folder(tmp_path).open()
+    folder(tmp_path, mode='tiled', weights='other').open()
+    assert json.loads((tmp_path / MANIFEST).read_text())['settings']['mode'] == 'tiled'
+
+
+def test_the_map_of_another_image_is_refused(tmp_path):
+    maps, path, other = folder(tmp_path), tmp_path / 'x.png', tmp_path / 'x.jpg'
+    other.write_bytes(b'another image')
+    maps.write(path, depth(), IMAGE)
+    before = path.read_bytes()
+    with pytest.raises(UserError) as caught:
+        maps.is_done(path, (20, 30), other)
+    assert str(caught.value) == (
+        f'{path} is the map of another image than {other}: name another folder with --out or '
+        '--name, or remove the map.'
+    )
+    assert path.read_bytes() == before
+    moved = other.with_name('moved.py')
+    moved.write_bytes(IMAGE.read_bytes())
+    assert maps.is_done(path, (20, 30), moved)
+
+
+def test_a_map_that_does_not_name_its_image_is_kept(tmp_path):
+    maps, path = folder(tmp_path), tmp_path / 'x.png'
+    maps.write(path, depth(), IMAGE)
+    note = json.loads(read_note(path))
+    del note['image']
+    plain = cv2.imencode('.png', cv2.imread(str(path), cv2.IMREAD_UNCHANGED))[1].tobytes()
+    path.write_bytes(add_note(plain, json.dumps(note)))
+    assert maps.is_done(path, (20, 30), IMAGE)
+    maps.finish()
+    entry = json.loads((tmp_path / MANIFEST).read_text())['maps']['x']
+    assert entry.keys() == {'size', 'scale', 'shift'}
+
+
 def test_a_manifest_that_was_damaged_is_named(tmp_path):
     folder(tmp_path).open()
     (tmp_path / MANIFEST).write_text('{"settings"')
@@ -92,7 +137,7 @@ def test_a_manifest_that_was_damaged_is_named(tmp_path):
 
 
 def test_who_goes_on_keeps_what_was_said_and_adds_versions(tmp_path):
-    folder(tmp_path).open()
+    begun(tmp_path)
     again = folder(tmp_path, about={'model': '/a/copy', 'versions': [{'torch': '2'}]})
     again.open()
     again.finish()

@@ -239,7 +239,7 @@ def test_folders_of_other_making_are_refused(source, tmp_path):
     (tmp_path / 'held').mkdir()
     with open(tmp_path / 'held/.lock', 'w') as file:
         fcntl.flock(file, fcntl.LOCK_EX)
-        with pytest.raises(UserError, match='another run is writing'):
+        with pytest.raises(UserError, match='another process is writing'):
             run(source, tmp_path / 'held')
 
 
