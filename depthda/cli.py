@@ -48,7 +48,8 @@ def user_errors() -> Iterator[None]:
         _print_last(f'error: {error.strerror} while writing{file}: {advice} and run again')
         sys.exit(2)
     except MemoryError as error:
-        _print_last(f'error: there is not enough memory ({error}): take smaller images or tiles')
+        reason = f' ({error})' if str(error) else ''
+        _print_last(f'error: there is not enough memory{reason}: take smaller images or tiles')
         sys.exit(2)
     except KeyboardInterrupt as interrupt:
         if is_main_process():

@@ -24,6 +24,16 @@ def test_a_mistake_is_one_line_and_status_2(capsys):
     assert capsys.readouterr().err == 'error: there is no config file x.py.\n'
 
 
+def test_too_little_memory_is_one_line(capsys):
+    with pytest.raises(SystemExit) as stopped, user_errors():
+        raise MemoryError('Unable to allocate 149. GiB')
+    assert stopped.value.code == 2
+    assert capsys.readouterr().err == (
+        'error: there is not enough memory (Unable to allocate 149. GiB): take smaller images or '
+        'tiles\n'
+    )
+
+
 def test_a_mistake_found_by_a_worker_is_one_line_too(capsys):
     with pytest.raises(SystemExit), user_errors():
         raise UserError(

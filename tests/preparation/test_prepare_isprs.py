@@ -323,7 +323,10 @@ def test_an_orthophoto_of_an_unknown_area_is_reported(potsdam, tmp_path):
         (dict(tile=7), 'holds tiles with tile 8, and 7 is asked for'),
         (dict(stride=4), 'holds tiles with stride 8, and 4 is asked for'),
         (dict(labels='no-boundary'), 'holds tiles with labels full, and no-boundary'),
-        (dict(dsm_range=(99.0, 300.0)), r'go from 100.0 to 385.0 m, .* --dsm-range 100.0 385.0, or'),
+        (
+            dict(dsm_range=(99.0, 300.0)),
+            r'go from 100.0 to 385.0 m, .* --dsm-range 100.0 385.0, or',
+        ),
     ],
 )
 def test_other_tiles_are_not_mixed_in(potsdam, tmp_path, change, message):

@@ -1,0 +1,25 @@
+"""Equal images in two splits, whichever they are."""
+
+from depthda.datasets.checks.inspection import SampleFacts
+from depthda.datasets.checks.verdict import find_copies
+
+
+def samples(**digests):
+    return [
+        SampleFacts(f'/{name}.png', '', (8, 8), digest=digest.encode())
+        for name, digest in digests.items()
+    ]
+
+
+def test_copies_in_validation_and_test_are_found():
+    splits = dict(val=samples(c='2', d='3'), test=samples(a='1', b='2'), train=samples(e='3'))
+    assert [str(finding) for finding in find_copies(splits)] == [
+        '✗ val: 1 copy of training images among 2 images (/d.png = /e.png): take them out of one '
+        'of the two',
+        '✗ test: 1 copy of val images among 2 images (/b.png = /c.png): take them out of one of '
+        'the two',
+    ]
+
+
+def test_one_file_in_two_splits_is_no_copy():
+    assert find_copies(dict(val=samples(a='1'), test=samples(a='1'))) == []

@@ -1,0 +1,143 @@
+"""Images that once gave useless maps, and runs that once left something behind."""
+
+import json
+
+import numpy as np
+import pytest
+import tifffile
+from PIL import Image
+from tiny_depth_anything import save_tiny
+
+from depthda.depth.monocular.estimate import Settings, estimate_depth
+from depthda.depth.monocular.estimator import DepthEstimator
+from depthda.depth.monocular.folder import MANIFEST
+from depthda.depth.monocular.images import OpticalReader
+from depthda.depth.monocular.jobs import find_jobs
+from depthda.errors import UserError
+
+
+@pytest.fixture(scope='module')
+def estimator(tmp_path_factory):
+    return DepthEstimator.load(str(save_tiny(tmp_path_factory.mktemp('tiny'))))
+
+
+@pytest.fixture
+def run(estimator, tmp_path):
+    """The warnings of a run on ``in``; relative names keep the sentences short."""
+
+    def estimate(images='in', **reader):
+        jobs = find_jobs([str(tmp_path / images)], str(tmp_path / 'out'), 'm')
+        settings = Settings(reader=OpticalReader(**reader))
+        return list(estimate_depth(estimator, jobs, settings, {'model': 'tiny'}).warnings)
+
+    (tmp_path / 'in').mkdir()
+    return estimate
+
+
+def pixels(seed=0, bits=8):
+    high = 1 << bits
+    return (
+        np.random.default_rng(seed)
+        .integers(0, high, (70, 70, 3))
+        .astype(f'uint{-(-bits // 8) * 8}')
+    )
+
+
+def test_images_of_the_same_names_are_other_images(run, tmp_path):
+    Image.fromarray(pixels(0)).save(tmp_path / 'in/a.png')
+    (tmp_path / 'more').mkdir()
+    Image.fromarray(pixels(1)).save(tmp_path / 'more/a.png')
+    assert run() == []
+    before = {path: path.read_bytes() for path in (tmp_path / 'out').iterdir()}
+    with pytest.raises(UserError) as caught:
+        run('more')
+    assert str(caught.value) == (
+        f'{tmp_path}/out/a.png is the map of another image than {tmp_path}/more/a.png: name '
+        'another folder with --out or --name, or remove the map.'
+    )
+    assert {path: path.read_bytes() for path in (tmp_path / 'out').iterdir()} == before
+    assert run() == []
+
+
+def test_a_refused_run_leaves_nothing_and_the_advised_one_works(run, tmp_path):
+    tifffile.imwrite(tmp_path / 'in/a.tif', pixels(bits=12), photometric='rgb')
+    with pytest.raises(UserError, match='values of type uint16, and the network takes 8 bits'):
+        run()
+    assert not (tmp_path / 'out').exists()
+    assert run(value_range=(0, 4095)) == []
+    settings = json.loads((tmp_path / 'out' / MANIFEST).read_text())['settings']
+    assert settings['value_range'] == [0, 4095]
+
+
+def test_a_folder_that_was_there_stays_as_it_was(run, tmp_path):
+    tifffile.imwrite(tmp_path / 'in/a.tif', pixels(bits=12), photometric='rgb')
+    (tmp_path / 'out/empty').mkdir(parents=True)
+    with pytest.raises(UserError):
+        run()
+    assert [path.name for path in (tmp_path / 'out').iterdir()] == ['empty']
+
+
+@pytest.mark.parametrize('span', [(0, 5), (10000, 20000)])
+def test_a_value_range_that_clips_most_values(run, tmp_path, span):
+    values = pixels(bits=12) // 2 + 1000
+    tifffile.imwrite(tmp_path / 'in/a.tif', values, photometric='rgb')
+    assert run(value_range=span) == [
+        'warning: most values are outside --value-range, and clipped: choose another',
+        'warning: 1 image of one colour (a.tif): check whether they show anything',
+    ]
+
+
+def test_images_of_one_colour(run, tmp_path):
+    for name in 'ab':
+        Image.new('RGB', (70, 70), (9, 8, 7)).save(tmp_path / f'in/{name}.png')
+    assert run() == [
+        'warning: 2 images of one colour (a.png, b.png): check whether they show anything'
+    ]
+
+
+def test_weights_that_give_one_depth(run, tmp_path, monkeypatch):
+    Image.fromarray(pixels()).save(tmp_path / 'in/a.png')
+    monkeypatch.setattr(
+        DepthEstimator, 'whole', lambda self, inputs, sizes: [np.ones(s, np.float32) for s in sizes]
+    )
+    assert run() == ['warning: 1 map of one depth (a.png): check the images and the weights']
+
+
+def test_a_tiff_of_several_pages(run, tmp_path):
+    path = tmp_path / 'in/a.tif'
+    tifffile.imwrite(path, np.stack([pixels(0), pixels(1)]), photometric='rgb')
+    with pytest.raises(UserError) as caught:
+        run()
+    assert str(caught.value) == (
+        f'{path} is a TIFF of 2 pages: save each page as a file of its own (bands of one image as '
+        'one page)'
+    )
+    assert not (tmp_path / 'out').exists()
+
+
+def test_a_tiff_with_a_palette(run, tmp_path):
+    colours = np.zeros((3, 256), np.uint16)
+    path = tmp_path / 'in/a.tif'
+    tifffile.imwrite(path, pixels()[..., 0], photometric='palette', colormap=colours)
+    with pytest.raises(UserError, match='is a picture with a palette: save it as red, green, blue'):
+        run()
+    assert not (tmp_path / 'out').exists()
+
+
+def test_the_map_of_a_turned_jpeg_fits_the_image_that_training_reads(run, tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.fromarray(pixels()[:50]).save(tmp_path / 'in/a.jpg', exif=exif)
+    run()
+    with Image.open(tmp_path / 'out/a.png') as depth:
+        assert depth.size == (50, 70)
+
+
+@pytest.mark.parametrize('name', ['../evil', 'a/b', '..', ''])
+def test_a_name_that_is_a_path(tmp_path, name):
+    Image.new('RGB', (9, 9)).save(tmp_path / 'a.png')
+    with pytest.raises(UserError) as caught:
+        find_jobs([str(tmp_path)], None, name)
+    assert str(caught.value) == (
+        f'--name {name!r} is not the name of a folder: give one without slashes.'
+    )

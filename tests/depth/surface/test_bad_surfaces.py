@@ -1,0 +1,84 @@
+"""Surface models that once gave useless maps, and runs that once left something behind."""
+
+import re
+import resource
+import subprocess
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from tiny_surface import hills, write_surface
+
+from depthda.depth.surface.folder import MANIFEST
+from depthda.depth.surface.normalize import Settings, map_surfaces
+from depthda.depth.surface.report import describe
+from depthda.errors import UserError
+
+TOOL = Path(__file__).parents[3] / 'tools/normalize_dsm.py'
+
+
+@pytest.fixture
+def dsm(tmp_path):
+    for number in range(2):
+        write_surface(tmp_path / f'dsm/a{number}.tif', hills(number))
+    return tmp_path / 'dsm'
+
+
+def warnings(source, out, **settings):
+    done = map_surfaces([str(source)], out, Settings(**settings))
+    return [line for line in describe(done, out) if line.startswith('warning')]
+
+
+@pytest.mark.parametrize('value', [3.4e38, -3.4e38, np.finfo(np.float32).max])
+def test_limits_of_float32_look_like_no_data_in_any_rounding(tmp_path, dsm, value):
+    heights = hills(0)
+    heights[:9] = value
+    write_surface(dsm / 'a0.tif', heights)
+    (line,) = (text for text in warnings(dsm, tmp_path / 'out') if 'counts as a height' in text)
+    assert re.match(r'warning: -?3.40?\d*e\+38 counts as a height in a0: if it means no-data', line)
+
+
+def test_no_data_of_a_terrain_model_is_looked_for_there(tmp_path, dsm):
+    for number in range(2):
+        write_surface(tmp_path / f'dtm/a{number}.tif', np.full((40, 50), -9999, np.float32))
+    assert warnings(dsm, tmp_path / 'out', ground=str(tmp_path / 'dtm')) == [
+        'warning: -9999 counts as a height in a0, a1 or the terrain models below: if it means '
+        'no-data, run again with --nodata=-9999.0 and another --out'
+    ]
+
+
+@pytest.mark.parametrize('out', ['out', 'deep/er/out'])
+def test_a_refused_run_leaves_nothing(tmp_path, dsm, out):
+    write_surface(dsm / 'a1.tif', np.full((40, 50), 1 + 1j, np.complex64))
+    with pytest.raises(UserError, match='a1.tif has 1 bands of complex64'):
+        warnings(dsm, tmp_path / out)
+    assert [path.name for path in tmp_path.iterdir()] == ['dsm']
+
+
+def test_a_refused_run_leaves_no_lock_among_other_files(tmp_path, dsm):
+    (tmp_path / 'empty').mkdir()
+    cv2.imwrite(str(tmp_path / 'x.png'), np.zeros((3, 3), np.uint8))
+    with pytest.raises(UserError, match=r'holds pictures of unknown making \(x.png\)'):
+        warnings(dsm, tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ['dsm', 'empty', 'x.png']
+
+
+def test_a_full_disk_leaves_nothing(tmp_path, dsm):
+    done = subprocess.run(
+        [sys.executable, str(TOOL), str(dsm), '--out', str(tmp_path / 'out/deep')],
+        capture_output=True,
+        text=True,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000)),
+    )
+    assert done.returncode == 2 and 'cannot be written (File too large)' in done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ['dsm']
+
+
+def test_a_manifest_without_a_map_binds_no_later_run(tmp_path, dsm):
+    map_surfaces([str(dsm)], tmp_path / 'out', Settings(value_range=(0, 50)))
+    for path in (tmp_path / 'out').glob('*.png'):
+        path.unlink()
+    map_surfaces([str(dsm)], tmp_path / 'out', Settings(nodata=(-1.0,)))
+    assert '"nodata": [\n      -1.0' in (tmp_path / 'out' / MANIFEST).read_text()

@@ -1,0 +1,234 @@
+"""Input that once became wrong tiles without a word: each is refused, or warned of."""
+
+import os
+
+import cv2
+import numpy as np
+import pytest
+import rasterio
+import tifffile
+from rasterio import Affine
+from tiny_isprs import Download, write_tif
+from tiny_scenes import Scenes, write
+
+from depthda.depth.maps import read_depth
+from depthda.errors import UserError
+from depthda.preparation import loveda
+from depthda.preparation.folder import prepare_folder
+from depthda.preparation.folder_splits import read_splits
+from depthda.preparation.isprs import Settings, prepare_isprs
+
+SMALL = {('Train', 'Rural'): (0, 0)}
+PLACE, UPSIDE_DOWN = (500000.0, 5000000.0), Affine(0.5, 0, 500000.0, 0, 0.5, 4999990.0)
+
+
+@pytest.fixture
+def scenes(tmp_path, monkeypatch):
+    """One scene of 20×26, with its paths relative to the current folder."""
+    monkeypatch.chdir(tmp_path)
+    return Scenes(tmp_path, sizes=((20, 26),))
+
+
+def refused(scenes, **settings):
+    """The sentence, of a run that has left nothing."""
+    with pytest.raises(UserError) as caught:
+        prepare_folder(scenes.root / 'out', scenes.settings(**settings))
+    assert not (scenes.root / 'out').exists()
+    return str(caught.value).replace(f'{scenes.root}/', '')
+
+
+def warnings(scenes, **settings):
+    lines = []
+    prepare_folder(scenes.root / 'out', scenes.settings(**settings), report=lines.append)
+    return lines
+
+
+def test_a_tiff_of_several_pages(scenes):
+    pages = np.stack([scenes.images[0], scenes.images[0]])
+    tifffile.imwrite('rgb/town_0_RGB.tif', pages, photometric='rgb')
+    assert refused(scenes) == (
+        'rgb/town_0_RGB.tif is a TIFF of 2 pages: save each page as a file of its own (bands of '
+        'one image as one page)'
+    )
+
+
+@pytest.mark.parametrize(
+    ('kind', 'message'),
+    [
+        ('miniswhite', 'with white as 0 (MINISWHITE): save it with black as 0 (MINISBLACK)'),
+        ('palette', 'with a palette: save it as red, green, blue'),
+    ],
+)
+def test_values_that_are_no_shades(scenes, kind, message):
+    colours = dict(colormap=np.zeros((3, 256), np.uint16)) if kind == 'palette' else {}
+    tifffile.imwrite('rgb/town_0_RGB.tif', scenes.images[0][..., 0], photometric=kind, **colours)
+    assert refused(scenes) == f'rgb/town_0_RGB.tif is a picture {message}'
+
+
+def test_a_label_of_floats(scenes):
+    (scenes.root / 'classes.txt').write_text('field 0\nwood 1\nwater 2\n')
+    (scenes.root / 'mask/town_0.png').unlink()
+    write('mask/town_0.tif', scenes.labels[0].astype(np.float32))
+    assert refused(scenes) == (
+        'mask/town_0.tif has 1 band of float32, and labels are whole numbers: save it as uint8 '
+        '(rio convert --dtype uint8 FILE NEW)'
+    )
+
+
+def test_heights_in_another_coordinate_system(scenes):
+    write('dsm/town_0_dsm.tif', scenes.heights[0], PLACE, nodata=-9999, crs='EPSG:32633')
+    files = 'dsm/town_0_dsm.tif and rgb/town_0_RGB.tif'
+    assert refused(scenes) == (
+        f'{files} have different coordinate systems (EPSG:32633 and EPSG:32632): bring the heights '
+        'to the grid of the image, or let --warp-depth do it'
+    )
+    # Of two systems with the same places either may be written.
+    write('dsm/town_0_dsm.tif', scenes.heights[0], PLACE, nodata=-9999, crs='EPSG:25832')
+    assert warnings(scenes) == []
+
+
+def test_labels_in_another_coordinate_system(scenes):
+    colours = np.zeros((20, 26, 3), np.uint8)
+    (scenes.root / 'mask/town_0.png').unlink()
+    write('mask/town_0.tif', colours, PLACE, crs='EPSG:32633')
+    assert refused(scenes) == (
+        'mask/town_0.tif and rgb/town_0_RGB.tif have different coordinate systems (EPSG:32633 and '
+        'EPSG:32632): a label has the grid of its image'
+    )
+
+
+def test_heights_that_are_stored_bottom_up(scenes):
+    write('dsm/town_0_dsm.tif', scenes.heights[0][::-1], PLACE, nodata=-9999)
+    with rasterio.open('dsm/town_0_dsm.tif', 'r+') as raster:
+        raster.transform = UPSIDE_DOWN
+    assert refused(scenes) == (
+        'dsm/town_0_dsm.tif and rgb/town_0_RGB.tif have their rows in opposite orders, for '
+        'dsm/town_0_dsm.tif is stored bottom-up (gdalwarp FILE NEW turns it): bring the heights to '
+        'the grid of the image, or let --warp-depth do it'
+    )
+    prepare_folder('turned', scenes.settings(cut=dict(tile=None, stride=None, warp=True)))
+    write('dsm/town_0_dsm.tif', scenes.heights[0], PLACE, nodata=-9999)
+    prepare_folder('upright', scenes.settings(cut=dict(tile=None, stride=None, warp=True)))
+    turned, upright = (read_depth(f'{out}/depth/town_0.png') for out in ('turned', 'upright'))
+    np.testing.assert_array_equal(turned, upright)
+
+
+def test_a_range_that_clips_most_heights(scenes):
+    assert warnings(scenes, cut=dict(depth_range=(240.0, 900.0))) == [
+        'warning: most heights are outside --depth-range, and clipped: choose another'
+    ]
+
+
+@pytest.mark.parametrize('stretch', [(0.0, 10.0), (30000.0, 60000.0)])
+def test_a_stretch_that_clips_most_values(scenes, stretch):
+    write('rgb/town_0_RGB.tif', scenes.images[0].astype(np.uint16) * 16 + 11, PLACE)
+    assert warnings(scenes, cut=dict(stretch=stretch)) == [
+        'warning: most values of the images are outside --stretch, and clipped: choose another'
+    ]
+
+
+def test_a_stretch_of_all_values_needs_no_warning(scenes):
+    write('rgb/town_0_RGB.tif', scenes.images[0].astype(np.uint16) * 16, PLACE)
+    assert warnings(scenes, cut=dict(stretch=(0.0, 4080.0))) == []
+
+
+@pytest.mark.parametrize(
+    ('settings', 'message'),
+    [
+        (
+            dict(depth=None, cut=dict(depth_name='other')),
+            '--depth-name and --depth-suffix are about depth maps: add --depth',
+        ),
+        (dict(labels=None, label_suffix='.png'), '--label-suffix is about labels: add --labels'),
+    ],
+)
+def test_options_about_files_that_are_not_given(scenes, settings, message):
+    assert refused(scenes, **settings) == message
+
+
+def test_a_depth_suffix_without_depth(scenes):
+    settings = scenes.settings()
+    object.__setattr__(settings, 'depth', None)
+    with pytest.raises(UserError, match='^--depth-name and --depth-suffix are about depth maps'):
+        prepare_folder('out', settings)
+
+
+def test_a_seed_without_splits():
+    assert read_splits(None, 'image', None) is None
+    with pytest.raises(UserError) as caught:
+        read_splits(None, 'image', 5)
+    assert str(caught.value) == '--seed is about splits: add --split'
+
+
+def test_a_folder_that_may_not_be_read(scenes, monkeypatch):
+    scan = os.scandir
+
+    def refuse(path):
+        if str(path).endswith('mask'):
+            raise PermissionError(13, 'Permission denied', str(path))
+        return scan(path)
+
+    monkeypatch.setattr(os, 'scandir', refuse)  # root may read every folder
+    assert refused(scenes) == (
+        'the folder mask cannot be read (Permission denied): correct its permissions'
+    )
+
+
+@pytest.fixture
+def potsdam(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return Download(tmp_path / 'download').potsdam({'2_10': 1})
+
+
+def test_no_data_of_potsdam_that_is_not_declared(potsdam):
+    path = potsdam / '1_DSM/dsm_potsdam_02_10.tif'
+    heights = np.full((21, 26), 100, np.float32)
+    heights[:2] = -9999
+    write_tif(path, heights)
+    for given in (None, (90.0, 110.0)):
+        with pytest.raises(UserError) as caught:
+            prepare_isprs([potsdam], 'out', Settings('potsdam', tile=8, dsm_range=given))
+        assert str(caught.value) == (
+            f'{path} has the height -9999, which looks like no-data that the file does not '
+            'declare: declare it in every such file (rio edit-info --nodata=-9999.0 FILE), or give '
+            'a --dsm-range LOW HIGH that includes it if it is a height'
+        )
+        assert not os.path.exists('out')
+
+
+def test_a_range_beside_the_heights_of_potsdam(potsdam):
+    settings = dict(dataset='potsdam', tile=8)
+    with pytest.raises(UserError, match=r'^all heights are .*, so --dsm-range 5000 6000 would'):
+        prepare_isprs([potsdam], 'out', Settings(**settings, dsm_range=(5000.0, 6000.0)))
+    assert not os.path.exists('out')
+    lines = []
+    wide = prepare_isprs([potsdam], 'wide', Settings(**settings))
+    (low, high) = wide['dsm_range']['metres']
+    most = (low + 0.8 * (high - low), 5000.0)
+    prepare_isprs([potsdam], 'out', Settings(**settings, dsm_range=most), report=lines.append)
+    assert lines == ['warning: most heights are outside --dsm-range, and clipped: choose another']
+
+
+def test_masks_of_another_size_than_their_images(tmp_path, monkeypatch):
+    monkeypatch.setattr(loveda, 'NUMBERS', SMALL)
+    image, mask = (tmp_path / f'in/Train/Rural/{kind}_png/0.png' for kind in ('images', 'masks'))
+    for path, shape in ((image, (9, 9, 3)), (mask, (9, 7))):
+        path.parent.mkdir(parents=True)
+        cv2.imwrite(str(path), np.ones(shape, np.uint8))
+    with pytest.raises(UserError) as caught:
+        loveda.prepare_loveda([tmp_path / 'in'], tmp_path / 'out', partial=True)
+    assert str(caught.value) == (
+        f'{mask} has another size than its image, {image}: check which belong together.'
+    )
+    assert not list((tmp_path / 'out').rglob('masks_png/*'))
+
+
+def test_the_advice_is_not_what_was_done(tmp_path, monkeypatch):
+    monkeypatch.setattr(loveda, 'NUMBERS', SMALL)
+    path = tmp_path / 'in/Train/Rural/masks_png/0.png'
+    path.parent.mkdir(parents=True)
+    cv2.imwrite(str(path), np.ones((9, 9, 3), np.uint8))
+    with pytest.raises(UserError) as caught:
+        loveda.prepare_loveda([tmp_path / 'in'], tmp_path / 'out', partial=True)
+    assert str(caught.value) == f'{path} is 9×9×3 of uint8: a mask of LoveDA is 9×9 of uint8.'
+    assert not (tmp_path / 'out').exists()
