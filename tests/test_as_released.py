@@ -181,7 +181,7 @@ def test_the_depth_encoder_learns_at_the_full_rate_and_scalars_decay():
 
 
 def test_drdg():
-    translation = read('drdg/drdg_as-released_potsdam-irrg2vaihingen')
+    translation = read('drdg/drdg_as-released_potsdam2vaihingen')
     model = translation.model
     assert model.generator.depth_decoder == 'shared' and model.depth_resize == 'nearest'
     assert model.depth_loss == dict(type='BerHuLoss', through_threshold=True, eps=1e-4)
@@ -202,7 +202,7 @@ def test_drdg():
         assert settings == ('PlateauHook', 0.5, 25, 'last', 1e-6)
     assert translation.custom_hooks[2].type == 'TranslationHook'
 
-    rdg = read('drdg/rdg_as-released_potsdam-irrg2vaihingen').model
+    rdg = read('drdg/rdg_as-released_potsdam2vaihingen').model
     assert (rdg.adv_weight, rdg.dsl_weight, rdg.dccl_weight) == (1, 0, 0)
 
     network = read('drdg/deeplabv3_r34_as-released_potsdam2vaihingen-512x512')

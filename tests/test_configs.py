@@ -185,7 +185,7 @@ def test_translations_learn_from_pairs_and_translate_the_labelled_source(path):
     'name, separate', [('drdg', 68.31), ('rdg', 41.83), ('ablations/drdg_wo-dsl', 68.31)]
 )
 def test_drdg_has_the_released_size(name, separate):
-    model = build(read(f'drdg/{name}_potsdam-irrg2vaihingen.py'))
+    model = build(read(f'drdg/{name}_potsdam2vaihingen.py'))
     # The released generators count their k, a number here.
     assert round(millions(model.generator_s2t) + 1e-6, 2) == separate
     assert round(millions(model.critic_s), 2) == 6.96
@@ -227,7 +227,7 @@ def test_seasons_are_two_prepared_folders(path):
 
 def test_the_variants_of_drdg_are_those_of_the_paper():
     channels = [
-        tuple(read(f'drdg/{name}_potsdam-irrg2vaihingen.py').model.generator.channels)
+        tuple(read(f'drdg/{name}_potsdam2vaihingen.py').model.generator.channels)
         for name in ('drdg', 'ablations/drdg_text-channels')
     ]
     assert channels == [(64, 128, 256, 512, 512, 512, 512), (64, 128, 256, 512, 512, 512)]

@@ -18,7 +18,7 @@ NAMES = sorted(path.stem for path in (ROOT / 'configs' / 'tables').glob('*.py'))
 LOVEDA = {'loveda-u2r': 'Rural', 'loveda-r2u': 'Urban'}
 DRDG = 'drdg_potsdam2vaihingen'
 ABLATIONS = 'configs/depth_guided/ablations/*.py'
-PAPERS = [*LOVEDA, 'depthseg-1', 'depthseg-2', DRDG]
+PAPERS = [*LOVEDA, 'depthseg-table1', 'depthseg-table2', DRDG]
 MEAN_TOLERANCE = 0.02
 
 
@@ -172,7 +172,7 @@ def test_rows_of_one_name_are_told_apart():
 
 
 def test_depthseg_differences_are_those_of_the_figures():
-    table = read('depthseg-2')
+    table = read('depthseg-table2')
     compared = 0
     for row in table.rows:
         printed = paper(table, row.name)
@@ -188,8 +188,8 @@ def test_depthseg_differences_are_those_of_the_figures():
 
 @pytest.mark.parametrize('encoder', 'sbl')
 def test_depthseg_tables_agree(encoder):
-    first = paper(read('depthseg-1'), f'depthseg-{encoder}')
-    second = paper(read('depthseg-2'), f'{encoder}-both')
+    first = paper(read('depthseg-table1'), f'depthseg-{encoder}')
+    second = paper(read('depthseg-table2'), f'{encoder}-both')
     shared = ('mF1', 'mIoU', 'OA', 'Kappa')
     assert [first[key] for key in shared] == [second[key] for key in shared]
 

@@ -1,7 +1,7 @@
 # DeepLabV3 on Potsdam in the looks of Vaihingen (tools/translate.py), tested on Vaihingen.
 _base_ = [
     '../_base_/models/deeplabv3_r34.py',
-    '../_base_/datasets/potsdam-irrg2vaihingen-irrg-translated-512x512.py',
+    '../_base_/datasets/potsdam2vaihingen-translated-512x512.py',
     '../_base_/schedules/adam-deeplabv3-isprs_101e.py',
     '../_base_/default_runtime.py',
 ]

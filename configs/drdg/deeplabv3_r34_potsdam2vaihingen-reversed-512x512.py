@@ -1,7 +1,7 @@
 # The same, with the parts of Vaihingen the other way round: selected on 25 areas, tested on 8.
 _base_ = [
     '../_base_/models/deeplabv3_r34.py',
-    '../_base_/datasets/potsdam-irrg2vaihingen-irrg-translated-reversed-512x512.py',
+    '../_base_/datasets/potsdam2vaihingen-translated-reversed-512x512.py',
     '../_base_/schedules/adam-deeplabv3-isprs_101e.py',
     '../_base_/default_runtime.py',
 ]

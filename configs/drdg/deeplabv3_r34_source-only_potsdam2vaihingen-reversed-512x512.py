@@ -1,7 +1,7 @@
 # The baseline, with the parts of Vaihingen the other way round.
 _base_ = [
     '../_base_/models/deeplabv3_r34.py',
-    '../_base_/datasets/potsdam-irrg2vaihingen-irrg-reversed-512x512.py',
+    '../_base_/datasets/potsdam2vaihingen-reversed-512x512.py',
     '../_base_/schedules/adam-deeplabv3-isprs_101e.py',
     '../_base_/default_runtime.py',
 ]

@@ -69,7 +69,7 @@ RELEASED_RATES = {
 }
 rows = [
     row('rgb', 'RGB only', 'baselines/convnext-b_upernet', PARTS, model='upernet_tiny'),
-    ablation('depth-only', '+ depth', PARTS, model='depthda_tiny'),
+    ablation('wo-contrast-wo-refinement', '+ depth', PARTS, model='depthda_tiny'),
     ablation('wo-refinement', '+ depth + contrast', PARTS),
     row(
         'contrast-alone-released',
@@ -106,7 +106,7 @@ rows = [
     ablation('control-constant', 'second encoder fed a constant', CONTROL),
     ablation('control-other-tile', "second encoder fed another tile's depth", CONTROL),
     ablation('early-fusion', 'one encoder, stem of four channels', CONTROL, model='depthda_tiny'),
-    ablation('depth-alone', 'depth alone, no optical band', CONTROL, model='depthda_tiny'),
+    ablation('wo-optical', 'depth alone, no optical band', CONTROL, model='depthda_tiny'),
     ablation('photometric', 'photometric augmentation', CONTROL),
     ablation(
         'photometric-rgb', 'photometric augmentation, RGB only', CONTROL, model='upernet_tiny'

@@ -90,7 +90,7 @@ def row(name, title, classes='', means='', config='', segmentation='', **rest):
         name=name,
         title=title,
         steps=chain(
-            f'configs/drdg/{config or name}_potsdam-irrg2vaihingen.py',
+            f'configs/drdg/{config or name}_potsdam2vaihingen.py',
             segmentation or SEGMENTATION.format(''),
         ),
         paper=figures(classes, means) if means else (),

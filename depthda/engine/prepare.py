@@ -10,6 +10,7 @@ from mmengine.config import Config
 
 from depthda.engine.checks.config_check import check_hooks, check_names, check_numbers, check_sizes
 from depthda.engine.checks.config_file import read_config
+from depthda.engine.checks.renamed import current_path, renamed_bases
 from depthda.engine.overrides import apply_overrides
 from depthda.errors import UserError
 from depthda.processes import check_launcher, start_processes
@@ -20,7 +21,7 @@ _LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
 
 def load_config(path: str | Path, options: dict[str, Any] | None = None) -> Config:
     """Read a config file and apply ``--cfg-options`` strictly."""
-    path = Path(path)
+    path = current_path(path)
     if not path.is_file():
         there = sorted(p.name for p in path.parent.glob('*.py')) if path.parent.is_dir() else []
         near = get_close_matches(path.name, there, n=5, cutoff=0)
@@ -31,7 +32,8 @@ def load_config(path: str | Path, options: dict[str, Any] | None = None) -> Conf
             f'{path} is no config file: give the .py config first, and a checkpoint after it.'
         )
     cfg = read_config(path)
-    check_names(path)
+    with renamed_bases():
+        check_names(path)
     apply_overrides(cfg, options or {})
     check_numbers(cfg)
     check_sizes(cfg)

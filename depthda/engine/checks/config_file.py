@@ -11,6 +11,7 @@ from typing import Any
 import mmengine
 from mmengine.config import Config
 
+from depthda.engine.checks.renamed import renamed_bases
 from depthda.errors import UserError
 
 _LIBRARY = str(Path(mmengine.__file__).parent)
@@ -18,7 +19,7 @@ _LIBRARY = str(Path(mmengine.__file__).parent)
 
 def read_config(path: str | Path) -> Config:
     """Read a config file and its bases, as ``Config.fromfile`` does."""
-    with _mistakes(path, 'config'):
+    with _mistakes(path, 'config'), renamed_bases():
         return Config.fromfile(path)
 
 

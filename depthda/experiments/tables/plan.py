@@ -12,6 +12,7 @@ from typing import Any
 from mmengine.config import Config
 
 from depthda.engine.checks import config_file
+from depthda.engine.checks.renamed import first_name, former_names
 from depthda.engine.overrides import apply_overrides, read_nodes
 from depthda.errors import UserError, many
 from depthda.experiments.tables.samples import SMOKE_SAMPLE, sample_folder
@@ -132,8 +133,11 @@ def _plan(
     place = f'seed-{seed}' if world is None else f'world-{world}_seed-{seed}'
     folder = out / table.name / row.name / f'{place}-{digest}'
     if not (folder / 'result.json').is_file():
-        # The same run, finished for another table, is this one.
-        folder = finished.get(folder.name, folder)
+        # The same run, finished for another table, is this one; so is one that was stopped while
+        # the table or the row had its former name.
+        former = out.joinpath(*former_names(table.name, row.name), folder.name)
+        stopped = former if former.is_dir() and not folder.is_dir() else folder
+        folder = finished.get(folder.name, stopped)
     data = None
     if row.sample is not None:
         data = sample_folder(out, world, row.sample)
@@ -224,7 +228,7 @@ def resolved_config(step: Step) -> Config:
 
 def _identity(step: Step) -> Any:
     if step.tool:
-        return list(step.tool)
+        return [first_name(word) for word in step.tool]
     cfg = resolved_config(step).to_dict()
     content = {key: cfg[key] for key in DECIDING if key in cfg}
     if cfg.get('load_partial'):

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from depthda.engine.checks.config_file import read_table
+from depthda.engine.checks.renamed import current_path, current_row
 from depthda.errors import UserError, many
 
 PROTOCOLS = ('local', 'server')
@@ -135,6 +136,7 @@ class Table:
     heading: str = 'row'  # over the titles of the rows
 
     def row(self, name: str) -> Row:
+        name = current_row(self.name, name)
         for row in self.rows:
             if row.name == name:
                 return row
@@ -147,7 +149,7 @@ class Table:
 
 def load_table(path: str | Path, vary: Sequence[str] = ()) -> Table:
     """Read a table file; or make one of a config file, with ``vary`` as its rows."""
-    path = Path(path)
+    path = current_path(path)
     if path.suffix != '.py' or not path.is_file():
         near = sorted(each.name for each in path.parent.glob('*.py'))
         hint = f'; in {path.parent} there are {", ".join(near)}' if near else ''

@@ -1,7 +1,7 @@
 # Translation by CycleGAN's losses, as Benjdira et al. use it, with RDG's networks.
 _base_ = [
     '../_base_/models/cyclegan_unet.py',
-    '../_base_/datasets/potsdam-irrg2vaihingen-irrg-pairs-896x896-512x512.py',
+    '../_base_/datasets/potsdam2vaihingen-pairs-896x896-512x512.py',
     '../_base_/schedules/adam-rmsprop-drdg_101e-potsdam.py',
     '../_base_/default_runtime.py',
 ]

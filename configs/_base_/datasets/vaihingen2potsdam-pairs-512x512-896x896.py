@@ -1,5 +1,5 @@
 # Random pairs of a Vaihingen and a Potsdam tile, to learn the way from Vaihingen to Potsdam.
-_base_ = './potsdam-irrg2vaihingen-irrg-pairs-896x896-512x512.py'
+_base_ = './potsdam2vaihingen-pairs-896x896-512x512.py'
 train_dataloader = dict(
     dataset=dict(
         source=dict(type='Vaihingen', data_root='data/vaihingen'),

@@ -2,7 +2,7 @@
 # Translate to --out data/vaihingen2potsdam.
 _base_ = [
     '../_base_/models/drdg.py',
-    '../_base_/datasets/vaihingen-irrg2potsdam-irrg-pairs-512x512-896x896.py',
+    '../_base_/datasets/vaihingen2potsdam-pairs-512x512-896x896.py',
     '../_base_/schedules/adam-rmsprop-drdg_101e-potsdam.py',
     '../_base_/default_runtime.py',
 ]

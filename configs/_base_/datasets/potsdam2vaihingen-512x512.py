@@ -1,52 +1,24 @@
 # Potsdam IRRG -> Vaihingen IRRG: trained on every area of Potsdam, selected on the areas of
 # Vaihingen that DRDG validates on (8), tested on the others (25). Without depth, as DRDG segments:
 # depth = 'dsm' of each set and LoadDepth(folder='dsm', image_folder='images_irrg') turn it on.
+_base_ = '../pipelines/steps.py'
 source_root = 'data/potsdam'
 target_root = 'data/vaihingen'
 crop_size = (512, 512)
-# What a sample tells about itself, beside mmseg's keys.
-meta_keys = (
-    'img_path', 'seg_map_path', 'depth_path', 'domain', 'split', 'ori_shape', 'img_shape',
-    'pad_shape', 'scale_factor', 'flip', 'flip_direction', 'reduce_zero_label',
-)  # fmt: skip
 
-# The paper tells of no augmentation: crop, flips and quarter turns are of its released code.
+# The paper mentions no augmentation: crop, flips and quarter turns are those of its released code.
 train_pipeline = [
-    dict(type='LoadImageFromFile'),
-    dict(type='LoadAnnotations'),
-    dict(type='LoadDepth'),
+    _base_.load_image,
+    _base_.load_labels,
+    _base_.no_depth,
     dict(type='RandomCrop', crop_size=crop_size),  # tiles of 512² stay whole
     # A quarter turn and a flip, then a flip or none: each of the eight positions as often.
     dict(type='AlignedRotFlip', rotate_prob=0.0, flip_prob=1.0),
-    dict(
-        type='RandomFlip',
-        prob=[0.25, 0.25, 0.25],
-        direction=['horizontal', 'vertical', 'diagonal'],
-    ),
-    dict(type='PackSegInputs', meta_keys=meta_keys),
+    _base_.random_flip,
+    _base_.pack,
 ]
-test_pipeline = [
-    dict(type='LoadImageFromFile'),
-    dict(type='LoadDepth'),
-    dict(type='LoadAnnotations'),
-    dict(type='PackSegInputs', meta_keys=meta_keys),
-]
-tta_pipeline = [
-    dict(type='LoadImageFromFile'),
-    dict(type='LoadDepth'),
-    dict(
-        type='TestTimeAug',
-        transforms=[
-            [
-                dict(type='RandomFlip', prob=0.0),
-                dict(type='RandomFlip', prob=1.0, direction='horizontal'),
-                dict(type='RandomFlip', prob=1.0, direction='vertical'),
-            ],
-            [dict(type='LoadAnnotations')],
-            [dict(type='PackSegInputs', meta_keys=meta_keys)],
-        ],
-    ),
-]
+test_pipeline = [_base_.load_image, _base_.no_depth, _base_.load_labels, _base_.pack]
+tta_pipeline = [_base_.load_image, _base_.no_depth, _base_.average_flips]
 
 train_dataloader = dict(
     batch_size=32,

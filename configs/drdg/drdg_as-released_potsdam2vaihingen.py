@@ -1,5 +1,5 @@
 # DRDG, Potsdam IRRG -> Vaihingen IRRG, as its released code trains it (docs/differences.md).
-_base_ = './drdg_potsdam-irrg2vaihingen.py'
+_base_ = './drdg_potsdam2vaihingen.py'
 model = dict(
     generator=dict(depth_decoder='shared'),
     depth_loss=dict(type='BerHuLoss', through_threshold=True, eps=1e-4),
