@@ -1,4 +1,7 @@
-# DeepLabV3 on Vaihingen as it is, tested on Potsdam.
+# DeepLabV3 with ResNet-34 on Vaihingen as it is, tested on Potsdam.
+# Train it with
+#   python tools/train.py configs/drdg/deeplabv3_r34_source-only_vaihingen2potsdam-512x512.py
+# Written by configs/generate.py: change it there.
 _base_ = [
     '../_base_/models/deeplabv3_r34.py',
     '../_base_/datasets/vaihingen2potsdam-512x512.py',

@@ -1,11 +1,9 @@
-# LiuZhou as DepthSeg parts it: trained on the train list, selected on val, tested on test. The
-# tiles are in data/liuzhou/{images,labels,<depth>}; where each split has folders of its own, give
-# each set its split='train' (…) and ann_file=''.
+# LiuZhou as DepthSeg splits it: trained on the train list, selected on val, tested on test. The
+# tiles are in data/liuzhou/{images,labels,<depth>}. If each split has its own folders, set
+# split='train' (…) and ann_file='' in each dataset.
 _base_ = '../pipelines/steps.py'
 data_root = 'data/liuzhou'
-depth = (
-    'rdepth/depth-anything-large'  # folder beside images: the teacher's maps, for training alone
-)
+depth = 'rdepth/depth-anything-large'  # folder of the teacher's maps, read in training only
 
 # The tiles are 512² and need no crop. The paper mentions no augmentation: the flips are our choice.
 train_pipeline = [

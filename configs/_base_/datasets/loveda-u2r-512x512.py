@@ -2,7 +2,7 @@
 # source Train, tested on labelled target images. No target label is seen before the test.
 _base_ = '../pipelines/steps.py'
 data_root = 'data/loveda'
-depth = 'rdepth/depth-anything-large'  # folder beside images_png; None for RGB only
+depth = 'rdepth/depth-anything-large'  # folder next to images_png; None for RGB only
 crop_size = (512, 512)
 load_depth = dict(type='LoadDepth', folder=depth)
 
@@ -37,7 +37,7 @@ train_dataloader = dict(
         data_root=data_root,
         domain='Urban',
         split='Train',
-        holdout=dict(part='fit', every=10, block=20),  # blocks of neighbouring tiles stay whole
+        holdout=dict(part='fit', every=10, block=20),  # blocks of neighbouring tiles stay together
         depth=depth,
         pipeline=train_pipeline,
     ),
@@ -76,7 +76,7 @@ test_dataloader = dict(
     ),
 )
 val_evaluator = dict(type='SegmentationMetric')
-# Val alone is the figure to quote; Train and both together stand beside it.
+# The figure to quote is that of Val alone; Train, and both together, are reported as well.
 test_evaluator = dict(type='SegmentationMetric', headline='Val')
 val_cfg = dict(type='ValLoop')
 test_cfg = dict(type='TestLoop')

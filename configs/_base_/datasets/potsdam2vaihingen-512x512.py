@@ -1,6 +1,6 @@
 # Potsdam IRRG -> Vaihingen IRRG: trained on every area of Potsdam, selected on the areas of
-# Vaihingen that DRDG validates on (8), tested on the others (25). Without depth, as DRDG segments:
-# depth = 'dsm' of each set and LoadDepth(folder='dsm', image_folder='images_irrg') turn it on.
+# Vaihingen that DRDG validates on (8), tested on the others (25). DRDG segments without depth;
+# depth='dsm' in each dataset and LoadDepth(folder='dsm', image_folder='images_irrg') turn it on.
 _base_ = '../pipelines/steps.py'
 source_root = 'data/potsdam'
 target_root = 'data/vaihingen'
@@ -67,7 +67,7 @@ test_dataloader = dict(
 val_evaluator = dict(type='SegmentationMetric')
 test_evaluator = [
     dict(type='SegmentationMetric'),
-    # As the released code of DRDG scores: means over batches of 32, see docs/differences.md.
+    # As DRDG's released code scores: means over batches of 32, see docs/differences.md.
     dict(type='SegmentationMetric', aggregate='per_batch', prefix='released'),
 ]
 val_cfg = dict(type='ValLoop')

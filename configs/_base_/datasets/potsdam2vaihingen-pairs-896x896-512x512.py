@@ -1,6 +1,6 @@
-# Random pairs of a Potsdam and a Vaihingen tile with their DSMs, to learn the translation of one
-# into the looks of the other. No label is read. Target images of all areas, as nothing says that
-# DRDG left any out; dataset.target.split='val' takes those of the validation areas alone.
+# Random pairs of a Potsdam and a Vaihingen tile with their DSMs, to learn to translate one into the
+# style of the other. No label is read. Target images come from all areas, because nothing says that
+# DRDG left any out; dataset.target.split='val' takes those of the validation areas only.
 source_root = 'data/potsdam'  # tiles of 896², about as large on the ground as
 target_root = 'data/vaihingen'  # tiles of 512²
 depth = 'dsm'  # None for RGB only (ResiDualGAN)
@@ -8,7 +8,7 @@ meta_keys = (
     'img_path', 'depth_path', 'domain', 'split', 'ori_shape', 'img_shape',
 )  # fmt: skip
 
-# Whole tiles, as they are: neither the paper nor its code tells of an augmentation.
+# Whole, unaugmented tiles: neither the paper nor its code mentions an augmentation.
 train_pipeline = [
     dict(type='LoadImageFromFile'),
     dict(type='LoadDepth', folder=depth, image_folder='images_irrg'),

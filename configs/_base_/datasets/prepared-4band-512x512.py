@@ -1,6 +1,6 @@
 # A custom dataset of four optical bands (tools/prepare_dataset.py folder --bands 1 2 3 4): as
-# prepared-512x512.py, except for the loader of images and the number of bands. Copy both files, name
-# your folders in the other one, and set optical_bands here to your number of bands.
+# prepared-512x512.py, except for the loader of images and the number of bands. Copy both files,
+# name your folders in the other one, and set optical_bands here to your number of bands.
 _base_ = './prepared-512x512.py'
 optical_bands = 4
 load = [

@@ -1,10 +1,10 @@
-# A set of your own, as tools/prepare_dataset.py folder writes it: trained on the source's train
-# list, selected on its val list, tested on all of the target. Copy this file and name your folders;
-# classes, colours and domains are read from their manifests. docs/your-data.md goes through it.
+# A custom dataset, as tools/prepare_dataset.py folder writes it: trained on the train list of the
+# source, selected on its val list, tested on all of the target. Copy this file within its folder
+# and name your datasets; their manifests hold classes, colours and domains. See docs/your-data.md.
 _base_ = '../pipelines/steps.py'
 source_root = 'data/mine/north'
 target_root = 'data/mine/south'
-depth = 'depth'  # folder beside images ('rdepth/depth-anything-large'); None for RGB only
+depth = 'depth'  # folder next to images ('rdepth/depth-anything-large'); None for RGB only
 crop_size = (512, 512)
 load_depth = dict(type='LoadDepth', folder=depth)
 

@@ -1,4 +1,4 @@
-# The built-in synthetic set (tools/make_sample.py), Urban -> Rural, in the local protocol:
+# The built-in synthetic dataset (tools/make_sample.py), Urban -> Rural, in the local protocol:
 # trained on source Train, selected on held-out blocks of it, tested on target Test.
 _base_ = '../pipelines/steps.py'
 data_root = 'data/sample'

@@ -1,4 +1,4 @@
-# DRDG with the channels of the paper's text: six halvings where its released code has seven.
+# DRDG with the channels of the paper's text: six halvings instead of the released code's seven.
 # of: drdg/drdg_potsdam2vaihingen.py
 # ablates: model.generator.channels
 _base_ = '../drdg_potsdam2vaihingen.py'
