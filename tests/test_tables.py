@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from depthda.engine.checks.schedule_check import schedule_warnings
-from depthda.experiments.tables.plan import plan_runs, resolved_config
+from depthda.experiments.tables.configs import resolved_config
+from depthda.experiments.tables.plan import plan_runs
 from depthda.experiments.tables.record_score import record_score
 from depthda.experiments.tables.runner import run_table
 from depthda.experiments.tables.table import Row, Table, load_table

@@ -1,5 +1,5 @@
-# DepthSeg, Table I: accuracy on the LiuZhou data set. Its tiles are not public: whoever holds them
-# lays them out as data/README.md says.
+# DepthSeg, Table I: accuracy on the LiuZhou dataset. Its tiles are not public; data/README.md shows
+# where they must be.
 title = 'DepthSeg, Table I: LiuZhou'
 caption = "All figures in %. Here, Kappa is Cohen's; the formula that the paper prints is another."
 columns = [
@@ -27,7 +27,6 @@ def depthseg(encoder, batch, paper):
         name=f'depthseg-{encoder}',
         title=f'DepthSeg ViT-{encoder.upper()}',
         config=f'configs/depthseg/depthseg_dinov2-{encoder}_1xb{batch}-50e_liuzhou-512x512.py',
-        smoke=dict(config='configs/sample/depthseg_tiny_u2r.py'),
         paper=figures(paper),
     )
 
@@ -37,7 +36,6 @@ rows = [
         name='deeplabv3',
         title='DeepLabV3',
         config='configs/baselines/deeplabv3_r50_1xb8-50e_liuzhou-512x512.py',
-        smoke=dict(config='configs/sample/upernet_tiny_u2r.py'),
         paper=figures('57.49 54.64 54.96 42.97 79.95 72.33'),
         note='the paper states neither backbone nor recipe: ResNet-50 and mmseg’s SGD are assumed',
     ),

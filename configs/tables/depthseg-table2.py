@@ -11,7 +11,7 @@ MODULES = {
     'prompter': 'depth prompter alone',
     'both': 'adapter and depth prompter',
 }
-# As printed: four figures, then the differences in brackets.
+# As printed: four figures, then their differences in brackets.
 PAPER = {
     's': dict(
         neither='78.69 67.07 89.47 85.52',
@@ -58,7 +58,7 @@ def row(encoder, modules, paper):
         section=f'ViT-{encoder.upper()}',
         config=f'configs/depthseg/{model}_dinov2-{encoder}_1xb{BATCH[encoder]}-50e_'
         'liuzhou-512x512.py',
-        smoke=dict(config='configs/sample/depthseg_tiny_u2r.py', options=WITHOUT[modules]),
+        smoke=dict(options=WITHOUT[modules]),
         baseline='' if modules == 'neither' else f'{encoder}-neither',
         paper=(*printed, *[None] * (len(columns) - len(printed))),
     )

@@ -1,6 +1,6 @@
 # Choices of the released code against the defaults here, on the synthetic worlds: does a difference
 # that docs/differences.md lists change the score? Urban -> Rural, one seed a world.
-from depthda.experiments.tables.plan import short_run
+from depthda.experiments.tables.stand_in import short_run
 
 title = 'Released choices on the synthetic worlds'
 caption = (

@@ -2,6 +2,7 @@
 
 import os
 import runpy
+import sys
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,9 +25,19 @@ def read_config(path: str | Path) -> Config:
 
 
 def read_table(path: str | Path) -> dict[str, Any]:
-    """Run a table file; returns what it sets."""
-    with _mistakes(path, 'table'):
-        return runpy.run_path(str(path))
+    """Run a table file and return what it sets; it may import from its own folder."""
+    folder, before = os.path.dirname(os.path.abspath(path)), set(sys.modules)
+    sys.path.insert(0, folder)
+    try:
+        with _mistakes(path, 'table'):
+            return runpy.run_path(str(path))
+    finally:
+        sys.path.remove(folder)
+        # Tables of another folder may have files of the same names.
+        for name in set(sys.modules) - before:
+            file = getattr(sys.modules[name], '__file__', None) or ''
+            if name == '_base_' or file.startswith(folder + os.sep):
+                del sys.modules[name]
 
 
 @contextmanager

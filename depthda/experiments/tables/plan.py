@@ -1,7 +1,5 @@
 """From a table to runs: a row, a world and a seed, and whether its result is there already."""
 
-import copy
-import functools
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
@@ -9,17 +7,14 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from mmengine.config import Config
-
-from depthda.engine.checks import config_file
 from depthda.engine.checks.renamed import first_name, former_names
-from depthda.engine.overrides import apply_overrides, read_nodes
 from depthda.errors import UserError, many
-from depthda.experiments.tables.samples import SMOKE_SAMPLE, sample_folder
+from depthda.experiments.tables.configs import LOADERS, data_roots, read_config, resolved_config
+from depthda.experiments.tables.samples import sample_folder
+from depthda.experiments.tables.stand_in import smoke_row
 from depthda.experiments.tables.table import Row, Step, Table, unknown
 from depthda.io.files import read_json
 
-LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
 # What decides a result. Logging, and where a run is done, do not.
 DECIDING = (
     *LOADERS,
@@ -145,34 +140,6 @@ def _plan(
     return Run(table.name, row, world, seed, steps, digest, folder, data, missing)
 
 
-def smoke_row(row: Row) -> Row:
-    """The tiny stand-in that a row names for itself, on a tiny synthetic set."""
-    if not row.smoke or 'config' not in row.smoke and 'steps' not in row.smoke:
-        raise UserError(f"row {row.name!r} has no 'smoke' override with a config.")
-    given = dict(row.smoke)
-    if 'config' in given:
-        given['options'] = given.get('options', {}) | short_run(given['config'])
-    steps = tuple(Step(**step) for step in given.pop('steps', ()))
-    stand_in = dict(config=None, options={}, test_options={}, against=None, checkpoint=None)
-    sample = {**(row.sample or {}), **SMOKE_SAMPLE}
-    return replace(row, **{**stand_in, **given, 'steps': steps, 'sample': sample})
-
-
-def short_run(config: str) -> dict[str, Any]:
-    """Overrides that end the training of a config after two iterations."""
-    options: dict[str, Any] = {
-        'train_cfg.max_iters': 2,
-        'train_cfg.val_interval': 2,
-        'default_hooks.checkpoint.interval': 2,
-        'train_dataloader.batch_size': 2,
-    }
-    schedulers = read_config(config).get('param_scheduler') or []
-    for place in range(len(schedulers)):
-        options |= {f'param_scheduler.{place}.begin': 1} if place else {}
-        options[f'param_scheduler.{place}.end'] = 2 if place == len(schedulers) - 1 else 1
-    return options
-
-
 def _steps(row: Row) -> tuple[Step, ...]:
     if row.steps:
         return row.steps
@@ -193,37 +160,10 @@ def _with_row(row: Row, step: Step) -> Step:
     options = {**row.options, **step.options}
     if row.sample is not None:
         cfg = read_config(step.train or step.test)
-        options = dict.fromkeys(_data_roots(cfg), '{data}') | options
+        options = dict.fromkeys(data_roots(cfg), '{data}') | options
     if step.train:
         options['randomness.seed'] = '{seed}'
     return replace(step, options=options)
-
-
-def resolve(options: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
-    """Overrides with the placeholders filled; ``{seed}`` alone becomes a number."""
-
-    def fill(value: Any) -> Any:
-        if value == '{seed}':
-            return values['seed']
-        if isinstance(value, str):
-            for key in ('run', 'data', 'seed'):
-                value = value.replace('{' + key + '}', str(values.get(key)))
-            return value
-        if isinstance(value, (list, tuple)):
-            return type(value)(fill(item) for item in value)
-        if isinstance(value, Mapping):
-            return {key: fill(item) for key, item in value.items()}
-        return value
-
-    return {key: fill(value) for key, value in options.items()}
-
-
-def resolved_config(step: Step) -> Config:
-    """The config of a step with its overrides, placeholders left as they are."""
-    cfg = read_config(step.train or step.test)
-    # A placeholder is text where a number will stand.
-    apply_overrides(cfg, resolve(step.options, {'seed': 0, 'run': '{run}', 'data': '{data}'}))
-    return cfg
 
 
 def _identity(step: Step) -> Any:
@@ -240,34 +180,15 @@ def _identity(step: Step) -> Any:
     return ['test' if step.test else 'train', content, *rest]
 
 
-def read_config(path: str) -> Config:
-    """A config file; read once, given as a copy."""
-    if not Path(path).is_file():
-        raise UserError(f'the table names the config {path}, which does not exist.')
-    return copy.deepcopy(_read(path, Path(path).stat().st_mtime_ns))
-
-
-@functools.lru_cache(maxsize=512)
-def _read(path: str, changed: int) -> Config:
-    return config_file.read_config(path)
-
-
 def _missing(steps: Sequence[Step]) -> str | None:
     for step in steps:
         if step.tool:
             continue
         cfg = resolved_config(step)
-        for root in _data_roots(cfg).values():
+        for root in data_roots(cfg).values():
             if '{' not in root and not Path(root).is_dir():
                 return root
     return None
-
-
-def _data_roots(cfg: Config) -> dict[str, str]:
-    """Folders of the data sets by dotted key, those inside of pairs and wrappers too."""
-    loaders = {name: cfg[name] for name in LOADERS if cfg.get(name)}
-    nodes = read_nodes(loaders)
-    return {key: value for key, value in nodes if key.endswith('.data_root') and value}
 
 
 def find_run(runs: Sequence[Run], row: str, seed: int, world: int | None = None) -> Run:

@@ -12,7 +12,8 @@ from mmseg.registry import DATASETS
 from depthda.checkpoints.loading import file_hash
 from depthda.console import wide_console
 from depthda.errors import UserError, many
-from depthda.experiments.tables.plan import Run, find_run, plan_runs, resolved_config
+from depthda.experiments.tables.configs import resolved_config
+from depthda.experiments.tables.plan import Run, find_run, plan_runs
 from depthda.experiments.tables.results import collect, why_failed
 from depthda.experiments.tables.table import Table, load_table, unknown
 from depthda.experiments.tables.text import terminal

@@ -8,7 +8,8 @@ from mmseg.registry import MODELS
 from rich.console import Console
 
 from depthda.errors import UserError
-from depthda.experiments.tables.plan import plan_runs, resolved_config
+from depthda.experiments.tables.configs import resolved_config
+from depthda.experiments.tables.plan import plan_runs
 from depthda.experiments.tables.table import Table
 
 

@@ -4,13 +4,8 @@ import pytest
 from small_tables import finish, tiny
 
 from depthda.errors import UserError
-from depthda.experiments.tables.plan import (
-    find_run,
-    plan_runs,
-    read_config,
-    resolve,
-    resolved_config,
-)
+from depthda.experiments.tables.configs import read_config, resolve, resolved_config
+from depthda.experiments.tables.plan import find_run, plan_runs
 from depthda.experiments.tables.table import load_table
 
 
