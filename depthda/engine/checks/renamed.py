@@ -96,7 +96,8 @@ def renamed_bases() -> Iterator[None]:
 
     def find(base: str, file: str) -> tuple[str, str | None]:
         path, scope = before(base, file)
-        return str(current_path(path)), scope
+        found = current_path(path)
+        return (path if found == Path(path) else str(found)), scope
 
     Config._get_cfg_path = staticmethod(find)
     try:
