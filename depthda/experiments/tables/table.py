@@ -60,8 +60,9 @@ class Row:
         tta: Test through the config's ``tta_pipeline``.
         paper: The paper's figures in the order of the columns; None where it has none.
         note: A footnote (a misprint, an assumption).
-        smoke: What stands in for the row in a smoke run: ``config``, made short, and ``options``;
-            or ``steps``.
+        smoke: Parts of the stand-in for a smoke run (``config``, ``options``, ``steps``), which is
+            made short. By default it is the row itself if that is on the synthetic dataset, or else
+            a tiny model of its kind.
     """
 
     name: str
