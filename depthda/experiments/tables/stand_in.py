@@ -7,7 +7,7 @@ from typing import Any
 from mmengine.config import Config
 
 from depthda.engine.overrides import read_nodes
-from depthda.experiments.tables.configs import read_config, resolved_config
+from depthda.experiments.tables.configs import resolved_config
 from depthda.experiments.tables.samples import SMOKE_SAMPLE
 from depthda.experiments.tables.table import Row, Step
 
@@ -26,34 +26,35 @@ def smoke_row(row: Row) -> Row:
     if not given.keys() & {'config', 'steps'}:
         given = (_same(row) if row.sample is not None else _tiny(row)) | given
     if 'config' in given:
-        given['options'] = {**given.get('options', {}), **short_run(given['config'])}
+        options = given.get('options', {})
+        given['options'] = {**options, **short_run(given['config'], options)}
     steps = [step if isinstance(step, Step) else Step(**step) for step in given.pop('steps', ())]
     stand_in = dict(config=None, options={}, test_options={}, against=None, checkpoint=None)
     stand_in |= given | dict(steps=tuple(_short(step) for step in steps))
     return replace(row, **stand_in, sample={**(row.sample or {}), **SMOKE_SAMPLE})
 
 
-def short_run(config: str) -> dict[str, Any]:
-    """Return the overrides that end the training of a config after two iterations."""
-    cfg = read_config(config)
-    options: dict[str, Any] = {'train_cfg.max_iters': 2, 'default_hooks.checkpoint.interval': 2}
+def short_run(config: str, options: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """Return what ends the training of a config with these overrides after two iterations."""
+    cfg = resolved_config(Step(train=config, options=options or {}))
+    short: dict[str, Any] = {'train_cfg.max_iters': 2, 'default_hooks.checkpoint.interval': 2}
     if 'translate_dataset' in cfg:
         sides = {'source': (64, 64), 'target': (48, 48)}
         pair = read_nodes({'train_dataloader': cfg.train_dataloader})
         crops = [key for key, _ in pair if key.endswith('.crop_size')]
-        options |= {key: sides[key.split('.')[2]] for key in crops}
-        return options | {'model.target_size': (96, 96)}
-    options |= {'train_cfg.val_interval': 2, 'train_dataloader.batch_size': 2}
+        short |= {key: sides[key.split('.')[2]] for key in crops}
+        return short | {'model.target_size': (96, 96)}
+    short |= {'train_cfg.val_interval': 2, 'train_dataloader.batch_size': 2}
     schedulers = cfg.get('param_scheduler') or []
     for place in range(len(schedulers)):
-        options |= {f'param_scheduler.{place}.begin': 1} if place else {}
-        options[f'param_scheduler.{place}.end'] = 2 if place == len(schedulers) - 1 else 1
-    return options
+        short |= {f'param_scheduler.{place}.begin': 1} if place else {}
+        short[f'param_scheduler.{place}.end'] = 2 if place == len(schedulers) - 1 else 1
+    return short
 
 
 def _short(step: Step) -> Step:
     if step.train:
-        return replace(step, options={**step.options, **short_run(step.train)})
+        return replace(step, options={**step.options, **short_run(step.train, step.options)})
     if not step.tool or step.tool[0] != _TRANSLATE:
         return step
     # The tool builds the model that was trained, so it takes the same overrides.

@@ -87,6 +87,11 @@ def test_a_row_on_synthetic_data_stands_for_itself_with_its_overrides(smoke):
     assert test.test_dataloader.dataset.domain == 'Rural'
 
 
+def test_schedulers_that_a_row_removes_are_not_shortened(smoke):
+    row = tiny('constant') | dict(options={'param_scheduler': []})
+    assert resolved_config(smoke(row).steps[0]).param_scheduler == []
+
+
 def test_what_a_row_names_comes_before_the_default(smoke):
     config = 'depthseg/depthseg_dinov2-s_1xb8-50e_liuzhou-512x512'
     adapted = smoke(real(config, smoke=dict(options={'model.adapter': None})))
