@@ -91,7 +91,7 @@ def translated(name, title, section, model=None, segmentation=None, **rest):
 REFINED = 'Depth-guided framework: start of the refinement'
 RATES = 'Swin: learning rates, from random weights'
 BERHU = 'DRDG: the threshold of BerHu'
-ADVERSARIAL = 'RDG: adversarial weight, no critic of outputs in either row'
+ADVERSARIAL = 'DRDG: adversarial weight (no critic of outputs in either row)'
 PLATEAU = 'DRDG: rate of the segmentation, 101 epochs'
 HEAD = 'DRDG: head of DeepLabV3, trained on the source as it is'
 DROPPED = 'Drop-path of the depth encoder'
@@ -102,7 +102,6 @@ THROUGH = {
     '+model.depth_loss.through_threshold': True,
     '+model.depth_loss.eps': 1e-4,
 }
-WITHOUT_DEPTH = {'model.dsl_weight': 0.0, 'model.dccl_weight': 0.0}
 # 101 epochs of 10 batches. The tiny model learns at 3e-3; the floor is a tenth of it, as released.
 CONSTANT = {
     'param_scheduler': [],
@@ -135,6 +134,11 @@ SWIN = {
     'model.backbone.rgb.arch': dict(embed_dim=16, drop_path_rate=0.3, **ARCH),
     'model.backbone.depth.arch': dict(embed_dim=16, drop_path_rate=0.3, **ARCH),
     'optim_wrapper.paramwise_cfg.decay_rate': 0.9,
+    'train_cfg.max_iters': 450,
+    'train_cfg.val_interval': 450,
+    'param_scheduler.0.end': 45,
+    'param_scheduler.1.begin': 45,
+    'param_scheduler.1.end': 450,
 }
 # As 6e-5 is to 1e-4, and a batch of 3 to one of 4.
 SWIN_RELEASED = SWIN | {
@@ -155,10 +159,10 @@ rows = [
         'drop-path-released', '.4, as released', 'depthda_convnext-tiny', DROPPED,
         {'model.backbone.depth.arch.drop_path_rate': 0.4}, interval=900, baseline='drop-path',
     ),
-    row('swin', 'decay by stage, batch 8', 'depthda_convnext-tiny', RATES, SWIN, interval=900),
+    row('swin', 'decay by stage, batch 8', 'depthda_convnext-tiny', RATES, SWIN, interval=450),
     row(
         'swin-released', '.6 of it in all stages, batch 6, as released', 'depthda_convnext-tiny',
-        RATES, SWIN_RELEASED, interval=900, baseline='swin',
+        RATES, SWIN_RELEASED, interval=450, baseline='swin',
     ),
     translated('constant', 'constant', PLATEAU, segmentation=CONSTANT),
     translated(
@@ -171,9 +175,9 @@ rows = [
         DEEPLAB | {'model.decode_head': DEEPLAB['model.decode_head'] | AFTER_PROJECTION},
         baseline='deeplabv3',
     ),
-    translated('rdg', '5', ADVERSARIAL, WITHOUT_DEPTH),
+    dict(name='adversarial', title='5', section=ADVERSARIAL, same_as='drdg'),
     translated(
-        'rdg-released', '1, as released', ADVERSARIAL, WITHOUT_DEPTH | {'model.adv_weight': 1.0},
-        baseline='rdg',
+        'adversarial-released', "1, as in the released script of RDG", ADVERSARIAL,
+        {'model.adv_weight': 1.0}, baseline='drdg',
     ),
 ]  # fmt: skip
