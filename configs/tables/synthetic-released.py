@@ -161,8 +161,8 @@ rows = [
     ),
     row('swin', 'decay by stage, batch 8', 'depthda_convnext-tiny', RATES, SWIN, interval=450),
     row(
-        'swin-released', '.6 of it in all stages, batch 6, as released', 'depthda_convnext-tiny',
-        RATES, SWIN_RELEASED, interval=450, baseline='swin',
+        'swin-released', '.6 of the rate in all stages, batch 6, as released',
+        'depthda_convnext-tiny', RATES, SWIN_RELEASED, interval=450, baseline='swin',
     ),
     translated('constant', 'constant', PLATEAU, segmentation=CONSTANT),
     translated(
@@ -175,9 +175,12 @@ rows = [
         DEEPLAB | {'model.decode_head': DEEPLAB['model.decode_head'] | AFTER_PROJECTION},
         baseline='deeplabv3',
     ),
-    dict(name='adversarial', title='5', section=ADVERSARIAL, same_as='drdg'),
+    dict(
+        name='adversarial', title='5', section=ADVERSARIAL, same_as='drdg', source=SOURCE,
+        target=TARGET,
+    ),
     translated(
-        'adversarial-released', "1, as in the released script of RDG", ADVERSARIAL,
+        'adversarial-released', '1, as in the released script of RDG', ADVERSARIAL,
         {'model.adv_weight': 1.0}, baseline='drdg',
     ),
 ]  # fmt: skip

@@ -63,8 +63,10 @@ def test_dropout_is_of_single_values_after_the_projection_and_nowhere_else():
     head.bottleneck[2].register_forward_pre_hook(lambda _, args: seen.update(after=args[0]))
     head([torch.randn(4, CHANNELS, 32, 32)])
     positive = seen['before'] > 0
-    factor = seen['after'][positive] / seen['before'][positive]
-    assert set(factor.unique().round(decimals=4).tolist()) == {0, 2}
-    assert 0.45 < (factor == 0).float().mean() < 0.55
+    factor = seen['after'] / seen['before']
+    assert set(factor[positive].unique().round(decimals=4).tolist()) == {0, 2}
+    # In every channel of every image: whole channels are not dropped.
+    dropped = (positive & (factor == 0)).sum((2, 3)) / positive.sum((2, 3))
+    assert 0.3 < dropped.min() and dropped.max() < 0.7
     dropouts = [part for part in head.modules() if isinstance(part, nn.modules.dropout._DropoutNd)]
     assert dropouts == [head.bottleneck[1]]
