@@ -199,3 +199,5 @@ def test_drdg():
         dict(type='PlateauHook', monitor='loss', factor=0.5, patience=20, min_lr=2e-5)
     ]
     assert network.optim_wrapper.optimizer == dict(type='Adam', lr=2e-4)
+    head = network.model.decode_head
+    assert (head.type, head.dropout_ratio) == ('ProjectedASPPHead', 0.5)
