@@ -1,6 +1,8 @@
 # Choices of the released code against the defaults here, on the synthetic worlds: does a difference
-# that docs/differences.md lists change the score? Urban -> Rural, one seed a world.
-from depthda.experiments.tables.stand_in import short_run
+# that docs/differences.md lists change the score? Urban -> Rural, one seed for each world.
+from _base_.synthetic import ON_BOTH_DOMAINS, SAMPLE, both_domains
+from _base_.synthetic import row as synthetic_row
+from _base_.translation import chain
 
 title = 'Released choices on the synthetic worlds'
 caption = (
@@ -8,82 +10,37 @@ caption = (
     'default of the same world and seed, with its 95 % interval over worlds. A check of mechanisms '
     'on synthetic images, not evidence about real ones.'
 )
-# World 0 is left out: the default fidelity of its depth was chosen by scores on it.
 worlds = (1, 2, 3, 4, 5, 6)
 seeds = (0,)
-sample = dict(train=100, test=20, size=256)
-columns = [
-    dict(key='{target}/mIoU', title='target'),
-    dict(key='{target}/mIoU', title='gain', gain=True),
-    dict(key='{source}/mIoU', title='source'),
-]
+sample = SAMPLE
+columns = ON_BOTH_DOMAINS
 
 SOURCE, TARGET = 'Urban', 'Rural'
-BOTH_DOMAINS = {
-    'test_dataloader.dataset.domain': [TARGET, SOURCE],
-    '+test_evaluator.headline': TARGET,
-}
-SMOKE = short_run('configs/sample/upernet_tiny_u2r.py')
-SMOKE_TRANSLATION = {
-    'train_cfg.max_iters': 2,
-    'default_hooks.checkpoint.interval': 2,
-    'model.target_size': (96, 96),
-    'train_dataloader.dataset.source.pipeline.2.crop_size': (64, 64),
-    'train_dataloader.dataset.target.pipeline.2.crop_size': (48, 48),
-}
 
 
-def row(name, title, config, section, options=None, interval=300, **rest):
-    config, options = f'configs/sample/{config}_u2r.py', options or {}
-    return dict(
-        name=name,
-        title=title,
-        section=section,
-        config=config,
-        options={'default_hooks.checkpoint.interval': interval} | options,
-        checkpoint='last',  # no label chooses it
-        test_options=BOTH_DOMAINS,
-        source=SOURCE,
-        target=TARGET,
-        smoke=dict(config=config, options=options, test_options=BOTH_DOMAINS),
-        **rest,
-    )
-
-
-def chain(model, translation, segmentation):
-    """Train a translation, translate with it, train a segmentation on the result, test that."""
-    config, network = 'configs/sample/drdg_tiny_u2r.py', 'configs/sample/upernet_tiny_u2r.py'
-    words = [f'{key}={value}'.replace(' ', '') for key, value in (model | translation).items()]
-    return [
-        dict(train=config, name='translation', options=model | translation),
-        dict(
-            tool=[
-                *('tools/translate.py', config, '{run}/translation', '--out', '{run}/translated'),
-                *('--cfg-options', *words, 'translate_dataset.data_root={data}'),
-            ]
-        ),
-        dict(
-            train=network,
-            name='segmentation',
-            options={**segmentation, 'train_dataloader.dataset.data_root': '{run}/translated'},
-        ),
-        dict(test=network, of='segmentation', checkpoint='last', options=BOTH_DOMAINS),
-    ]
+def row(name, title, model, section, options=None, interval=300, **rest):
+    """Return a row of a model in ``configs/sample``; ``interval`` is its number of iterations."""
+    options = {'default_hooks.checkpoint.interval': interval} | (options or {})
+    found = synthetic_row(name, title, model, 'u2r', options=options, **rest)
+    return found | dict(name=name, section=section)
 
 
 def translated(name, title, section, model=None, segmentation=None, **rest):
-    model, segmentation = model or {}, segmentation or {}
-    short = segmentation | {
-        key: SMOKE[key] for key in SMOKE if key.split('.')[0] not in segmentation
-    }
+    """Return a row that translates with DRDG, and trains a model without depth on the result."""
     return dict(
         name=name,
         title=title,
         section=section,
-        steps=chain(model, {}, {'default_hooks.checkpoint.interval': 300} | segmentation),
+        steps=chain(
+            'configs/sample/drdg_tiny_u2r.py',
+            'configs/sample/upernet_tiny_u2r.py',
+            model,
+            {'default_hooks.checkpoint.interval': 300} | (segmentation or {}),
+            '{data}',
+            dict(checkpoint='last', options=both_domains('u2r')),
+        ),
         source=SOURCE,
         target=TARGET,
-        smoke=dict(steps=chain(model, SMOKE_TRANSLATION, short)),
         **rest,
     )
 
@@ -96,13 +53,13 @@ PLATEAU = 'DRDG: rate of the segmentation, 101 epochs'
 HEAD = 'DRDG: head of DeepLabV3, trained on the source as it is'
 DROPPED = 'Drop-path of the depth encoder'
 KAIMING = {'+model.decode_head.init_cfg': dict(type='Kaiming', override=dict(name='residual'))}
-# One option a key, because a tool takes them as words on its command line.
+# One option for each key, because a tool takes them as words on its command line.
 THROUGH = {
     '+model.depth_loss.type': 'BerHuLoss',
     '+model.depth_loss.through_threshold': True,
     '+model.depth_loss.eps': 1e-4,
 }
-# 101 epochs of 10 batches. The tiny model learns at 3e-3; the floor is a tenth of it, as released.
+# 101 epochs of 10 batches. The tiny model learns at 3e-3; the floor is a tenth, as released.
 CONSTANT = {
     'param_scheduler': [],
     'train_cfg.max_iters': 1010,
@@ -140,7 +97,7 @@ SWIN = {
     'param_scheduler.1.begin': 45,
     'param_scheduler.1.end': 450,
 }
-# As 6e-5 is to 1e-4, and a batch of 3 to one of 4.
+# In the ratios of 6e-5 to 1e-4, and of a batch of 3 to one of 4.
 SWIN_RELEASED = SWIN | {
     'optim_wrapper.optimizer.lr': 1.8e-3,
     'optim_wrapper.paramwise_cfg.decay_rate': 1.0,
