@@ -4,6 +4,7 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor, nn
 
 from depthda.checkpoints.key_layouts import translate_keys
@@ -76,6 +77,7 @@ def complete_weights(
     fit = match_weights(model, checkpoint)
     if fault := fit.fault():
         raise UserError(f'{name} does not fit the model of this config: weights {fault}; {advice}.')
+    _check_finite(fit.fitting, name)
     _log_layouts(fit)
     # With the versions of its modules, which some of them read while they load.
     weights = OrderedDict(fit.fitting)
@@ -110,6 +112,15 @@ def partial_weights(model: nn.Module, checkpoint: Mapping, name: str) -> tuple[d
     record = {'loaded': len(fit.fitting), 'of': len(own), 'skipped': skipped}
     own.update(fit.fitting)
     return own, record
+
+
+def _check_finite(weights: Mapping[str, Tensor], name: str) -> None:
+    for key, value in weights.items():
+        if not torch.isfinite(value).all():
+            raise UserError(
+                f'{name} holds NaN or infinity in {key}, so the model would predict nothing: use '
+                'an earlier checkpoint.'
+            )
 
 
 def _check_enough(fit: Fit, own: Mapping[str, Tensor], name: str) -> None:
