@@ -17,7 +17,9 @@ _CHECKPOINTS = ('best', 'last')
 def check_table(path: str | Path, found: Mapping[str, Any]) -> None:
     """Refuse misspelt names, a table without rows, and what rows must not set."""
     for name in found.keys() - _KEYS:
-        near = difflib.get_close_matches(name, _KEYS - found.keys(), n=1, cutoff=0.8)
+        # A number may be the variable of a loop over the seeds; several are meant for the table.
+        several = {'seeds', 'worlds'} if isinstance(found[name], (list, tuple)) else set()
+        near = difflib.get_close_matches(name, _KEYS - found.keys() | several, n=1, cutoff=0.8)
         if near and not callable(found[name]):
             raise UserError(f"nothing reads '{name}' of {path}; did you mean '{near[0]}'?")
     if not found['rows']:

@@ -157,10 +157,14 @@ def test_mistakes_of_a_table_are_found_before_it_runs(write_table, rows, rest, s
 
 def test_a_misspelt_name_of_a_table_is_refused(write_table):
     path = write_table([tiny()])
-    path.write_text(path.read_text().replace('seeds', 'seed') + '\nseed = (0, 1)\n')
-    with pytest.raises(UserError) as caught:
-        load_table(path)
-    assert str(caught.value) == f"nothing reads 'seed' of {path}; did you mean 'seeds'?"
+    text = path.read_text()
+    path.write_text(f'{text}\nfor seed in range(3):\n    pass\n')
+    load_table(path)
+    for changed in (text + '\nseed = (0, 1)\n', text.replace('seeds', 'seed') + '\nseed = 1\n'):
+        path.write_text(changed)
+        with pytest.raises(UserError) as caught:
+            load_table(path)
+        assert str(caught.value) == f"nothing reads 'seed' of {path}; did you mean 'seeds'?"
 
 
 def test_vary_leaves_the_seed_and_needs_values_that_differ(at_root):
