@@ -133,7 +133,7 @@ def _values(sample: dict, pipeline: list[dict], model: dict) -> Iterator[str]:
             yield (
                 f'{name} of {sample["img_path"]} has mean {middle:.3g} and deviation {spread:.3g} '
                 'after normalisation, where about 0 and 1 are expected: give '
-                'model.data_preprocessor the mean and std in the units of the file'
+                'model.data_preprocessor the mean and std of the values as they are loaded'
             )
 
 

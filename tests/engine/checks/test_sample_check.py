@@ -142,7 +142,7 @@ def test_values_far_from_the_statistics_of_the_model(config, tmp_path):
     assert tile_warnings(config) == []  # the bands are reversed as the model does it
     end = (
         'after normalisation, where about 0 and 1 are expected: give model.data_preprocessor the '
-        'mean and std in the units of the file'
+        'mean and std of the values as they are loaded'
     )
     config.model.data_preprocessor = usual | dict(depth_mean=120.0)
     (line,) = tile_warnings(config)
