@@ -77,7 +77,6 @@ def complete_weights(
     fit = match_weights(model, checkpoint)
     if fault := fit.fault():
         raise UserError(f'{name} does not fit the model of this config: weights {fault}; {advice}.')
-    _check_finite(fit.fitting, name)
     _log_layouts(fit)
     # With the versions of its modules, which some of them read while they load.
     weights = OrderedDict(fit.fitting)
@@ -114,7 +113,8 @@ def partial_weights(model: nn.Module, checkpoint: Mapping, name: str) -> tuple[d
     return own, record
 
 
-def _check_finite(weights: Mapping[str, Tensor], name: str) -> None:
+def check_finite(weights: Mapping[str, Tensor], name: str) -> None:
+    """Refuse weights with NaN or infinity, of which every prediction would be a constant map."""
     for key, value in weights.items():
         if not torch.isfinite(value).all():
             raise UserError(
