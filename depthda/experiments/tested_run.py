@@ -45,7 +45,8 @@ class TestedRun:
 def say(key: Key) -> str:
     """A world and seed in words."""
     world, seed = key
-    return ('' if world is None else f'world {world}, ') + f'seed {seed}'
+    seed = 'an unknown seed' if seed is None else f'seed {seed}'
+    return ('' if world is None else f'world {world}, ') + seed
 
 
 def find_runs(folder: Path) -> list[Path]:

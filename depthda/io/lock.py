@@ -64,7 +64,7 @@ def own_folder(
     """
     lock = folder / name
     made = [path for path in (folder, *folder.parents) if not path.exists()]
-    locks = not lock.exists()
+    locks, before = not lock.exists(), set(folder.glob('*'))
     try:
         folder.mkdir(parents=True, exist_ok=True)
         lock.touch()
@@ -79,7 +79,7 @@ def own_folder(
             yield
         except BaseException:
             with suppress(OSError):  # something else was put there meanwhile, or it is gone
-                if locks and [path.name for path in folder.iterdir()] == [lock.name]:
+                if locks and set(folder.iterdir()) - before == {lock}:
                     lock.unlink()
                     for path in made:
                         path.rmdir()

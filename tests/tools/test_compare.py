@@ -113,6 +113,8 @@ def test_writes_markdown_and_json(run):
     found = json.loads(Path('gain.json').read_text())
     assert found['mIoU']['difference'] == pytest.approx(21.13, abs=0.005)
     assert (found['bootstrap_seed'], found['block'], len(found['pairs'])) == (3, 1, 2)
+    for name in ('gain.md', 'gain.json'):  # a comparison may be replaced by another
+        assert run('a', 'b', '--out', name, '--resamples', '10')[0] == 0
 
 
 @pytest.mark.parametrize(
@@ -121,7 +123,11 @@ def test_writes_markdown_and_json(run):
         (('a', 'c'), 'error: there is no folder c: give a run, or a folder of runs.\n'),
         (('a', 'b', '--out', 'x.txt'), 'error: --out x.txt: give a name that ends with .md'),
         (('a', 'b', '--resamples', '0'), 'error: 0 resamples of blocks of 1: both must be'),
-        (('a/seed-0', 'b/seed-1'), 'error: no run of A (seed 0) has the world and seed'),
+        (
+            ('a', 'b', '--out', 'a/seed-0/metrics.json'),
+            'error: a/seed-0/metrics.json exists and is not a comparison: give a new name, or '
+            'remove that file.\n',
+        ),
     ],
 )
 def test_a_mistake_is_one_sentence_and_status_2(run, arguments, sentence):

@@ -130,15 +130,20 @@ def _pair(
     first: dict[Key, TestedRun], second: dict[Key, TestedRun], group: str, notes: list[str]
 ) -> list[Pair]:
     common = sorted(first.keys() & second.keys(), key=lambda key: [(k is None, k) for k in key])
-    if not common:
+    alone = len(first) == len(second) == 1
+    if not common and not alone:
         raise UserError(
             f'no run of A ({"; ".join(map(say, first))}) has the world and seed of a run of B '
             f'({"; ".join(map(say, second))}), and pairs are made by these.'
         )
-    for name, side in (('A', first), ('B', second)):
-        if alone := [say(key) for key in side if key not in common]:
-            notes.append(f'{name} alone has {"; ".join(alone)}: left out, for want of a pair.')
-    pairs = [(first[key].on(group), second[key].on(group)) for key in common]
+    keys = [(key, key) for key in common]
+    if not common:  # a run and a run need not be of one seed
+        keys = [(*first, *second)]
+        notes.append(f'A is of {say(keys[0][0])} and B of {say(keys[0][1])}: paired all the same.')
+    for name, side in (('A', first), ('B', second)) if common else ():
+        if single := [say(key) for key in side if key not in common]:
+            notes.append(f'{name} alone has {"; ".join(single)}: left out, for want of a pair.')
+    pairs = [(first[one].on(group), second[other].on(group)) for one, other in keys]
     for one, other in pairs:
         if one.folder.resolve() == other.folder.resolve():
             raise UserError(f'A and B are both {one.folder}: give the folders of two runs.')

@@ -22,7 +22,7 @@ from depthda.experiments.page.priors import prior_section
 from depthda.experiments.page.runs import Run, open_runs
 from depthda.experiments.page.scores import score_section
 from depthda.experiments.page.selection import selection_section
-from depthda.io.files import atomic_path, check_file
+from depthda.io.files import atomic_path, check_not_replaced
 from depthda.version import __version__
 
 HEAVY = 30_000_000  # bytes: what most mail servers refuse
@@ -68,7 +68,7 @@ def make_page(
     """
     if tiles < 0:
         raise UserError(f'--tiles {tiles}: give 0 (no gallery of tiles) or more.')
-    check_file(out)
+    check_not_replaced(out, 'Made by depthda', 'a report page')
     console = console or Console(stderr=True)
     runs = open_runs(folders, names)
     for run in runs:

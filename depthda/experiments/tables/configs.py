@@ -3,6 +3,7 @@
 import copy
 import functools
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config
@@ -20,7 +21,10 @@ def read_config(path: str) -> Config:
     """Return a copy of a config file, which is read only once."""
     found = current_path(path)
     if not found.is_file():
-        raise UserError(f'the table names the config {path}, which does not exist.')
+        raise UserError(
+            f'the table names the config {path}, which does not exist below {Path.cwd()}: run the '
+            'tool from the folder where the paths of the table begin.'
+        )
     return copy.deepcopy(_read(str(found), found.stat().st_mtime_ns))
 
 

@@ -122,6 +122,7 @@ def _plan(
         row = smoke_row(row)
         world = 0 if world is None else world
     steps = tuple(_with_row(row, step) for step in _steps(row))
+    _check_best(row, steps)
     configs = [_identity(step) for step in steps]
     content = json.dumps([world, seed, row.sample, configs], sort_keys=True, default=repr)
     digest = hashlib.sha256(content.encode()).hexdigest()[:8]
@@ -138,6 +139,20 @@ def _plan(
         data = sample_folder(out, world, row.sample)
     missing = None if smoke else _missing(steps)
     return Run(table.name, row, world, seed, steps, digest, folder, data, missing)
+
+
+def _check_best(row: Row, steps: Sequence[Step]) -> None:
+    """Refuse to test a best checkpoint that the training never saves."""
+    trained = {step.name: step for step in steps if step.train}
+    for step in steps:
+        if step.test and step.checkpoint == 'best' and step.of in trained:
+            cfg = resolved_config(trained[step.of])
+            hook = (cfg.get('default_hooks') or {}).get('checkpoint') or {}
+            if not hook.get('save_best') or cfg.get('val_dataloader') is None:
+                raise UserError(
+                    f"row {row.name!r} tests the 'best' checkpoint, and its training saves none: "
+                    'set default_hooks.checkpoint.save_best and a validation, or take the last.'
+                )
 
 
 def _steps(row: Row) -> tuple[Step, ...]:

@@ -18,6 +18,7 @@ from depthda.experiments.tables.results import collect
 from depthda.experiments.tables.samples import describe_generator, make_samples
 from depthda.experiments.tables.smoke import check_real_configs
 from depthda.experiments.tables.table import Table, load_table
+from depthda.experiments.tables.table_check import check_distinct
 from depthda.experiments.tables.text import FORMATS, terminal
 from depthda.io.files import atomic_path, read_json
 
@@ -191,6 +192,7 @@ def check_arguments(jobs: int | None, seeds: Sequence[int] | None) -> None:
         raise UserError(f'--jobs {jobs}: take 1 or more.')
     if seeds and min(seeds) < 0:
         raise UserError(f'--seeds {min(seeds)}: take 0 or more.')
+    check_distinct('--seeds', seeds or ())
 
 
 def split_gpus(words: Sequence[str]) -> list[str]:

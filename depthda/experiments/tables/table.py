@@ -6,7 +6,6 @@ one.
 """
 
 import ast
-import difflib
 import itertools
 import re
 from collections.abc import Mapping, Sequence
@@ -17,6 +16,12 @@ from typing import Any
 from depthda.engine.checks.config_file import read_table
 from depthda.engine.checks.renamed import current_path, current_row
 from depthda.errors import UserError, many
+from depthda.experiments.tables.table_check import (
+    check_distinct,
+    check_no_seed,
+    check_table,
+    unknown,
+)
 
 PROTOCOLS = ('local', 'server')
 
@@ -178,6 +183,7 @@ def _read(path: Path, found: dict[str, Any]) -> Table:
     for key in ('title', 'columns'):
         if key not in found:
             raise UserError(f"the table {path} has no '{key}'.")
+    check_table(path, found)
     heads = enumerate(found['columns'], 1)
     columns = tuple(_part(Column, head, f'column {number} of {path}') for number, head in heads)
     # A table may have a function of that name.
@@ -261,7 +267,9 @@ def _sweep(path: Path, vary: Sequence[str]) -> Table:
         key, equals, values = item.partition('=')
         if not (key and equals and values):
             raise UserError(f'--vary takes KEY=VALUE,VALUE,…, not {item!r}.')
+        check_no_seed('--vary', key)
         axes.append([(key, value) for value in split_values(values)])
+        check_distinct(f'--vary {key}', [value for _, value in axes[-1]])
     base = Row(name='as-is', title=path.stem, config=str(path))
     rows = []
     for choice in itertools.product(*axes):
@@ -292,10 +300,3 @@ def _literal(text: str) -> Any:
 
 def _as_name(value: Any) -> str:
     return ''.join(c if c.isalnum() or c in '.-' else '-' for c in str(value)).strip('-')[:40]
-
-
-def unknown(what: str, name: str, known: Sequence[str]) -> UserError:
-    """The sentence for a name that is not there, with the nearest that is."""
-    near = difflib.get_close_matches(str(name), known, n=1, cutoff=0.4)
-    hint = f'did you mean {near[0]!r}?' if near else f'there are {", ".join(known)}.'
-    return UserError(f'no {what} {name!r}: {hint}')

@@ -36,7 +36,7 @@ def make_tiles(skill, world=0, noise=0, images=6, classes=CLASSES, domains=('Rur
 
 def make_run(folder, skill, seed=0, world=None, result=True, tiles=None, headline=None, **metrics):
     """A run's folder as the real writers leave it; ``tiles`` instead of drawn ones."""
-    tiles = tiles or make_tiles(skill, world or 0, noise=seed)
+    tiles = tiles or make_tiles(skill, world or 0, noise=seed or 0)
     save_tiles(folder / 'tiles.npz', tiles)
     metric = SegmentationMetric(headline=headline)
     report = metric._make_report(tiles)
@@ -164,8 +164,10 @@ def test_what_cannot_be_compared_is_refused(tmp_path):
     assert re.search(r'other labels on 6 images \(/data/.*/10.png', refusal(a, truth))
     classes = make_run(tmp_path / 'classes', 0, tiles=make_tiles(0.7, classes=list('abc')))
     assert 'other classes' in refusal(a, classes)
-    seed = make_run(tmp_path / 'seed', 0.7, seed=4)
-    assert re.search(r'no run of A \(seed 0\).*\(seed 4\)', refusal(a, seed))
+    for seed in (4, 5):
+        make_run(tmp_path / 'seeds' / f'{seed}', 0.7, seed=seed)
+    text = refusal(a, tmp_path / 'seeds')
+    assert re.search(r'no run of A \(seed 0\).*\(seed 4; seed 5\)', text)
     assert 'smaller --block' in refusal(a, make_run(tmp_path / 'b', 0.7), block=6)
     assert 'at least 1' in refusal(a, a, block=0)
     said = f'A and B are both {a}: give the folders of two runs.'
@@ -173,6 +175,15 @@ def test_what_cannot_be_compared_is_refused(tmp_path):
     make_run(tmp_path / 'two' / 'x', 0.6)
     make_run(tmp_path / 'two' / 'y', 0.6)
     assert re.search(r'A has two runs of seed 0, .*/x and .*/y', refusal(tmp_path / 'two', a))
+
+
+def test_one_run_is_compared_with_one_run_of_any_seed(tmp_path):
+    # Maps that other code predicted have no seed.
+    a, b = make_run(tmp_path / 'a', 0.6), make_run(tmp_path / 'b', 0.7, seed=None)
+    result = compare(a, b, resamples=5)
+    assert result['mIoU']['difference'] == pytest.approx(miou(b) - miou(a))
+    note = 'A is of seed 0 and B of an unknown seed: paired all the same.'
+    assert note in result['notes'] and len(result['pairs']) == 1
 
 
 def test_what_is_no_run_is_refused(tmp_path):

@@ -131,3 +131,24 @@ def test_a_row_that_is_not_here_cannot_be_chosen(write_table, tmp_path):
     table = load_table(write_table([dict(name='x', title='X', absent='no data')]))
     with pytest.raises(UserError, match='no data'):
         plan_runs(table, tmp_path, only=['x'])
+
+
+def test_a_best_checkpoint_that_is_never_saved_is_refused_before_training(plan):
+    plan(tiny(checkpoint='best'))
+    options = tiny()['options'] | {'default_hooks.checkpoint.save_best': None}
+    with pytest.raises(UserError) as caught:
+        plan(tiny(checkpoint='best') | dict(options=options))
+    assert str(caught.value) == (
+        "row 'rgb' tests the 'best' checkpoint, and its training saves none: set "
+        'default_hooks.checkpoint.save_best and a validation, or take the last.'
+    )
+
+
+def test_a_table_is_run_from_the_folder_of_its_paths(plan, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError) as caught:
+        plan(tiny(config='x'))
+    assert str(caught.value) == (
+        'the table names the config configs/sample/x.py, which does not exist below '
+        f'{tmp_path}: run the tool from the folder where the paths of the table begin.'
+    )

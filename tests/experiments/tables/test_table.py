@@ -89,12 +89,12 @@ def test_values_are_parted_outside_brackets():
 
 
 def test_vary_makes_a_row_of_each_combination(at_root):
-    vary = ['optim_wrapper.optimizer.lr=1e-3,3e-3', 'randomness.seed=1,2']
+    vary = ['optim_wrapper.optimizer.lr=1e-3,3e-3', 'train_dataloader.batch_size=1,2']
     table = load_table(SAMPLE, vary)
     assert [dict(row.options) for row in table.rows] == [
-        {'optim_wrapper.optimizer.lr': lr, 'randomness.seed': seed}
+        {'optim_wrapper.optimizer.lr': lr, 'train_dataloader.batch_size': size}
         for lr in (1e-3, 3e-3)
-        for seed in (1, 2)
+        for size in (1, 2)
     ]
     assert len({row.name for row in table.rows}) == 4
 
@@ -128,3 +128,54 @@ def test_a_mistake_in_a_table_has_its_line(write_table, mistake, said):
 def test_a_wrong_path_names_its_neighbours(at_root):
     with pytest.raises(UserError, match='upernet_tiny_u2r.py'):
         load_table('configs/sample/upernet.py')
+
+
+@pytest.mark.parametrize(
+    'rows, rest, sentence',
+    [
+        ([], {}, '{path} has no rows: add at least one.'),
+        ([tiny()], dict(seeds=(0, 1, 0)), 'seeds of {path}: 0 is given twice; give each once.'),
+        (
+            [tiny(checkpoint='bets')],
+            {},
+            "row 'rgb' of {path}: no checkpoint 'bets': did you mean 'best'?",
+        ),
+        (
+            [tiny() | dict(options={'randomness.seed': 7})],
+            {},
+            "options of row 'rgb' of {path}: randomness.seed is set by the seeds of the table: "
+            'give seeds in the table, or --seeds.',
+        ),
+    ],
+)
+def test_mistakes_of_a_table_are_found_before_it_runs(write_table, rows, rest, sentence):
+    path = write_table(rows, **rest)
+    with pytest.raises(UserError) as caught:
+        load_table(path)
+    assert str(caught.value) == sentence.format(path=path)
+
+
+def test_a_misspelt_name_of_a_table_is_refused(write_table):
+    path = write_table([tiny()])
+    text = path.read_text()
+    path.write_text(f'{text}\nfor seed in range(3):\n    pass\n')
+    load_table(path)
+    for changed in (text + '\nseed = (0, 1)\n', text.replace('seeds', 'seed') + '\nseed = 1\n'):
+        path.write_text(changed)
+        with pytest.raises(UserError) as caught:
+            load_table(path)
+        assert str(caught.value) == f"nothing reads 'seed' of {path}; did you mean 'seeds'?"
+
+
+def test_vary_leaves_the_seed_and_needs_values_that_differ(at_root):
+    for vary, sentence in (
+        (
+            'randomness.seed=0,1',
+            '--vary: randomness.seed is set by the seeds of the table: give seeds in the table, '
+            'or --seeds.',
+        ),
+        ('a.lr=1e-3,0.001', '--vary a.lr: 0.001 is given twice; give each once.'),
+    ):
+        with pytest.raises(UserError) as caught:
+            load_table(SAMPLE, [vary])
+        assert str(caught.value) == sentence
