@@ -94,7 +94,7 @@ def test_prints_what_each_rule_of_selection_gives(run, tmp_path):
         write_json(path, json.loads(path.read_text()) | {'trained_on': trained})
     status, out, _ = run('a', 'b', '--resamples', '10', '--out', 'gain.json')
     sentence = (
-        'Selection, B, b/seed-1 (validations while it trained): target mIoU best on target 50.00, '
+        'Selection, B, b/seed-1 (validations during training): target mIoU best on target 50.00, '
         'last 42.00, chosen on source 45.00, optimism +5.00.'
     )
     assert status == 0 and ' '.join(out.split()).endswith(sentence) and out.count('Selection') == 1

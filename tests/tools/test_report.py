@@ -53,7 +53,7 @@ def test_what_is_missing_goes_to_the_terminal_too(run, work):
 def test_a_mistake_is_one_sentence_and_status_2(run, work, tmp_path):
     status, output, errors = run('nowhere')
     assert status == 2 and not output
-    assert errors == 'error: there is no folder nowhere: give the work_dir of a tested run.\n'
+    assert errors == 'error: there is no folder nowhere: give a tested run, or a folder of runs.\n'
     assert run('work', '--tiles', '-1')[0] == 2
     status, output, errors = run('work', '--out', 'data')
     assert status == 2 and not output

@@ -1,6 +1,6 @@
 import numpy as np
 
-from depthda.experiments.page.tiles import pick_tiles
+from depthda.experiments.page.gallery import pick_tiles
 
 
 def by_title(picks):
@@ -23,12 +23,12 @@ def test_no_tile_is_best_and_worst_in_a_small_set():
     assert by_title(pick_tiles(np.array([[1.0, 2]]), 4, None)) == {'All tiles': [1, 0]}
 
 
-def test_gain_and_loss_are_of_the_last_run_against_the_first():
+def test_gain_and_loss_compare_the_last_run_with_the_first():
     table = np.array([[50.0, 50, 50, 50, 50], [0, 0, 0, 0, 0], [80.0, 45, 50, 20, 51]])
     picks = by_title(pick_tiles(table, 4, ('A', 'C')))
     assert picks['Largest gain'] == [0, 4]
     assert picks['Largest loss'] == [3, 1]
-    # The others go by the mean of all runs.
+    # The other headings use the mean of all runs.
     assert picks['Best'] == [0] and picks['Worst'] == [3]
 
 

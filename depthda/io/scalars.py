@@ -1,4 +1,4 @@
-"""Read what a run logged while it trained: mmengine's ``<timestamp>/vis_data/scalars.json``."""
+"""Read what a run logged during training: mmengine's ``<timestamp>/vis_data/scalars.json``."""
 
 import json
 import os
@@ -10,11 +10,11 @@ _CLOCKS = ('step', 'iter', 'epoch')
 
 
 def read_scalars(run: str | os.PathLike) -> dict[str, list[tuple[int, float]]]:
-    """The logged curves of a run by name (``'loss'``, ``'lr'``, ``'mIoU'``, …), steps ascending.
+    """Return the curves of a run by name (``'loss'``, ``'lr'``, ``'mIoU'``, …), sorted by step.
 
-    A resumed run has several time-stamped folders. They are joined by step: from the first step
-    that a later folder logs, it alone counts, so the steps that were lost with the interruption
-    and done again appear once. A run without a log has no curves.
+    A resumed run has several folders with a time stamp. They are joined by step: from its first
+    logged step on, a later folder replaces the earlier ones. So steps that were lost in an
+    interruption and done again appear once. A run without a log has no curves.
     """
     joined: dict[str, dict[int, float]] = {}
     for path in sorted(Path(run).glob('*/vis_data/scalars.json')):
@@ -40,7 +40,7 @@ def _lines(path: Path) -> list[dict]:
         try:
             line = json.loads(text)
         except json.JSONDecodeError as error:
-            # A run that was killed leaves its last line half written.
+            # A killed run leaves its last line incomplete.
             if number == len(texts):
                 break
             raise UserError(

@@ -4,7 +4,7 @@ import math
 import pytest
 
 from depthda.errors import UserError
-from depthda.experiments.pictures.scalars import read_scalars
+from depthda.io.scalars import read_scalars
 
 
 def write(run, stamp, lines, tail=''):
