@@ -1,4 +1,4 @@
-"""Rows that take seconds, and results as the worker writes them."""
+"""Rows that run in seconds, and results as the worker writes them."""
 
 import json
 from typing import Any
@@ -18,7 +18,7 @@ SHORT = {
 
 
 def tiny(name: str = 'rgb', config: str = 'upernet_tiny_u2r', **rest) -> dict[str, Any]:
-    """A row that takes seconds."""
+    """Return a row that runs in seconds."""
     return dict(
         name=name,
         title=name,
@@ -32,7 +32,7 @@ def tiny(name: str = 'rgb', config: str = 'upernet_tiny_u2r', **rest) -> dict[st
 
 
 def finish(run: Run, scores: dict[str, float], **rest) -> None:
-    """Leave a result behind, as if the run had been done."""
+    """Write a result as if the run had been done."""
     run.folder.mkdir(parents=True, exist_ok=True)
     result = {
         'state': 'done',

@@ -12,7 +12,7 @@ from depthda.engine.checks import config_file
 from depthda.engine.checks.renamed import current_path
 from depthda.engine.overrides import apply_overrides, read_nodes
 from depthda.errors import UserError
-from depthda.experiments.tables.table import Step
+from depthda.experiments.tables.table import ChainStep
 
 LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
 
@@ -33,7 +33,7 @@ def _read(path: str, changed: int) -> Config:
     return config_file.read_config(path)
 
 
-def resolved_config(step: Step) -> Config:
+def resolved_config(step: ChainStep) -> Config:
     """Return the config of a step with its overrides; placeholders stay as they are."""
     cfg = read_config(step.train or step.test)
     # A placeholder is text where a number will stand.

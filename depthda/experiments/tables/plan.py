@@ -1,4 +1,4 @@
-"""From a table to runs: a row, a world and a seed, and whether its result is there already."""
+"""Plan the runs of a table: one for each row, world and seed, with its folder and result."""
 
 import hashlib
 import json
@@ -12,47 +12,35 @@ from depthda.errors import UserError, many
 from depthda.experiments.tables.configs import LOADERS, data_roots, read_config, resolved_config
 from depthda.experiments.tables.samples import sample_folder
 from depthda.experiments.tables.stand_in import smoke_row
-from depthda.experiments.tables.table import Row, Step, Table, unknown
+from depthda.experiments.tables.table import ChainStep, Row, Table, unknown
 from depthda.io.files import read_json
 
-# What decides a result. Logging, and where a run is done, do not.
+# The keys of a config that decide the result; logging and the work dir do not.
 DECIDING = (
     *LOADERS,
-    'model',
-    'data_preprocessor',
-    'train_cfg',
-    'val_cfg',
-    'test_cfg',
-    'val_evaluator',
-    'test_evaluator',
-    'optim_wrapper',
-    'param_scheduler',
-    'auto_scale_lr',
-    'custom_hooks',
-    'randomness',
-    'load_from',
-    'translate_dataset',
-    'runner_type',
+    *('model', 'data_preprocessor', 'custom_hooks', 'randomness', 'load_from', 'runner_type'),
+    *('train_cfg', 'val_cfg', 'test_cfg', 'val_evaluator', 'test_evaluator'),
+    *('optim_wrapper', 'param_scheduler', 'auto_scale_lr', 'translate_dataset'),
 )
 
 
 @dataclass(frozen=True, eq=False)
 class Run:
-    """One training (or chain) and its test: a row, a world, a seed.
+    """The training (or chain) and test of one row, world and seed.
 
-    The folder's name ends with a hash of everything that decides the result, so a finished run is
-    recognised by content, and a changed one gets a folder of its own beside the old one.
+    The folder's name ends with a hash of everything that decides the result. So a finished run is
+    recognised by its content, and a changed one gets a new folder next to the old one.
     """
 
     table: str
     row: Row
     world: int | None
     seed: int
-    steps: tuple[Step, ...]
+    steps: tuple[ChainStep, ...]
     hash: str
     folder: Path
-    data: Path | None  # the synthetic set, made before the run
-    missing: str | None  # data that is not there
+    data: Path | None  # the synthetic dataset, which is made before the run
+    missing: str | None  # a folder of data that does not exist
 
     @property
     def title(self) -> str:
@@ -61,25 +49,26 @@ class Run:
 
     @property
     def result(self) -> dict[str, Any] | None:
-        """What the run came to, with the server's figures if they have been recorded."""
+        """The result of the run, with the server's scores if they have been recorded."""
         found = read_json(self.folder / 'result.json')
         if found and (score := read_json(self.folder / 'score.json')):
             found |= {'state': 'done', 'scores': score['scores'], 'recorded': score['recorded']}
         return found
 
+    @property
+    def error(self) -> str | None:
+        """The error of a run that failed and has not been repeated."""
+        failed = read_json(self.folder / 'failed.json')
+        return failed['error'] if failed and not self.result else None
+
     def describe(self) -> dict[str, Any]:
-        """What the worker reads: ``run.json``."""
-        return {
-            'table': self.table,
-            'row': self.row.name,
-            'world': self.world,
-            'seed': self.seed,
-            'hash': self.hash,
-            'protocol': self.row.protocol,
-            'sample': self.row.sample,
-            'data': None if self.data is None else str(self.data),
-            'steps': [asdict(step) for step in self.steps],
-        }
+        """Return the content of ``run.json``, which the worker reads."""
+        row, data = self.row, None if self.data is None else str(self.data)
+        name = dict(table=self.table, row=row.name, world=self.world, seed=self.seed)
+        steps = [asdict(step) for step in self.steps]
+        return name | dict(
+            hash=self.hash, protocol=row.protocol, sample=row.sample, data=data, steps=steps
+        )
 
 
 def plan_runs(
@@ -90,7 +79,7 @@ def plan_runs(
     only: Sequence[str] | None = None,
     smoke: bool = False,
 ) -> list[Run]:
-    """Every run of the table, row by row; rows that cannot be run have none."""
+    """Return every run of the table, row by row; rows that cannot be run have none."""
     rows = [row for row in table.rows if not (row.absent or row.same_as)]
     if only:
         chosen = [table.row(name) for name in only]
@@ -117,7 +106,7 @@ def _plan(
     finished: Mapping[str, Path],
 ) -> Run:
     if row.sample is not None and world is None:
-        raise UserError(f'row {row.name!r} is on a synthetic set: give the table its worlds.')
+        raise UserError(f'row {row.name!r} uses a synthetic dataset: give the table its worlds.')
     if smoke:
         row = smoke_row(row)
         world = 0 if world is None else world
@@ -129,20 +118,18 @@ def _plan(
     place = f'seed-{seed}' if world is None else f'world-{world}_seed-{seed}'
     folder = out / table.name / row.name / f'{place}-{digest}'
     if not (folder / 'result.json').is_file():
-        # The same run, finished for another table, is this one; so is one that was stopped while
-        # the table or the row had its former name.
+        # The run may have been finished for another table, or stopped while the table or the row
+        # had its former name.
         former = out.joinpath(*former_names(table.name, row.name), folder.name)
         stopped = former if former.is_dir() and not folder.is_dir() else folder
         folder = finished.get(folder.name, stopped)
-    data = None
-    if row.sample is not None:
-        data = sample_folder(out, world, row.sample)
+    data = None if row.sample is None else sample_folder(out, world, row.sample)
     missing = None if smoke else _missing(steps)
     return Run(table.name, row, world, seed, steps, digest, folder, data, missing)
 
 
-def _check_best(row: Row, steps: Sequence[Step]) -> None:
-    """Refuse to test a best checkpoint that the training never saves."""
+def _check_best(row: Row, steps: Sequence[ChainStep]) -> None:
+    """Refuse to test a best checkpoint if the training does not save one."""
     trained = {step.name: step for step in steps if step.train}
     for step in steps:
         if step.test and step.checkpoint == 'best' and step.of in trained:
@@ -155,21 +142,16 @@ def _check_best(row: Row, steps: Sequence[Step]) -> None:
                 )
 
 
-def _steps(row: Row) -> tuple[Step, ...]:
+def _steps(row: Row) -> tuple[ChainStep, ...]:
     if row.steps:
         return row.steps
-    test = Step(
-        test=row.config,
-        options=row.test_options,
-        checkpoint=row.checkpoint,
-        against=row.against,
-        tta=row.tta,
-    )
-    return Step(train=row.config), test
+    given = dict(checkpoint=row.checkpoint, against=row.against, tta=row.tta)
+    test = ChainStep(test=row.config, options=row.test_options, **given)
+    return ChainStep(train=row.config), test
 
 
-def _with_row(row: Row, step: Step) -> Step:
-    """The step with the row's overrides, the sample's folder and the seed among its own."""
+def _with_row(row: Row, step: ChainStep) -> ChainStep:
+    """Return the step with the overrides of the row, the folder of its dataset, and the seed."""
     if step.tool:
         return step
     options = {**row.options, **step.options}
@@ -181,33 +163,29 @@ def _with_row(row: Row, step: Step) -> Step:
     return replace(step, options=options)
 
 
-def _identity(step: Step) -> Any:
+def _identity(step: ChainStep) -> Any:
     if step.tool:
         return [first_name(word) for word in step.tool]
     cfg = resolved_config(step).to_dict()
     content = {key: cfg[key] for key in DECIDING if key in cfg}
     if cfg.get('load_partial'):
         content['load_partial'] = True
-    # When checkpoints are kept, and which of them is best.
+    # This decides which checkpoints are kept, and which of them is the best.
     content['checkpoint'] = cfg.get('default_hooks', {}).get('checkpoint')
     rest = [step.name, step.of, step.checkpoint, step.against]
     rest += ['tta'] if step.tta else []
     return ['test' if step.test else 'train', content, *rest]
 
 
-def _missing(steps: Sequence[Step]) -> str | None:
-    for step in steps:
-        if step.tool:
-            continue
-        cfg = resolved_config(step)
-        for root in data_roots(cfg).values():
-            if '{' not in root and not Path(root).is_dir():
-                return root
-    return None
+def _missing(steps: Sequence[ChainStep]) -> str | None:
+    """Return the first folder of data that does not exist."""
+    configs = [resolved_config(step) for step in steps if not step.tool]
+    roots = [root for cfg in configs for root in data_roots(cfg).values()]
+    return next((root for root in roots if '{' not in root and not Path(root).is_dir()), None)
 
 
 def find_run(runs: Sequence[Run], row: str, seed: int, world: int | None = None) -> Run:
-    """The one run of a row and seed."""
+    """Return the only run of a row and seed."""
     if row not in {run.row.name for run in runs}:
         raise unknown('row', row, sorted({run.row.name for run in runs}))
     found = [r for r in runs if (r.row.name, r.seed) == (row, seed) and world in (None, r.world)]

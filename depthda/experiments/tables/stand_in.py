@@ -9,7 +9,7 @@ from mmengine.config import Config
 from depthda.engine.overrides import read_nodes
 from depthda.experiments.tables.configs import resolved_config
 from depthda.experiments.tables.samples import SMOKE_SAMPLE
-from depthda.experiments.tables.table import Row, Step
+from depthda.experiments.tables.table import ChainStep, Row
 
 _TRANSLATE = 'tools/translate.py'
 # A stand-in whose test has no labels, in the place of a model that is selected on the target.
@@ -28,7 +28,8 @@ def smoke_row(row: Row) -> Row:
     if 'config' in given:
         options = given.get('options', {})
         given['options'] = {**options, **short_run(given['config'], options)}
-    steps = [step if isinstance(step, Step) else Step(**step) for step in given.pop('steps', ())]
+    given_steps = given.pop('steps', ())
+    steps = [s if isinstance(s, ChainStep) else ChainStep(**s) for s in given_steps]
     stand_in = dict(config=None, options={}, test_options={}, against=None, checkpoint=None)
     stand_in |= given | dict(steps=tuple(_short(step) for step in steps))
     return replace(row, **stand_in, sample={**(row.sample or {}), **SMOKE_SAMPLE})
@@ -36,7 +37,7 @@ def smoke_row(row: Row) -> Row:
 
 def short_run(config: str, options: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """Return what ends the training of a config with these overrides after two iterations."""
-    cfg = resolved_config(Step(train=config, options=options or {}))
+    cfg = resolved_config(ChainStep(train=config, options=options or {}))
     short: dict[str, Any] = {'train_cfg.max_iters': 2, 'default_hooks.checkpoint.interval': 2}
     if 'translate_dataset' in cfg:
         sides = {'source': (64, 64), 'target': (48, 48)}
@@ -52,7 +53,7 @@ def short_run(config: str, options: Mapping[str, Any] | None = None) -> dict[str
     return short
 
 
-def _short(step: Step) -> Step:
+def _short(step: ChainStep) -> ChainStep:
     if step.train:
         return replace(step, options={**step.options, **short_run(step.train, step.options)})
     if not step.tool or step.tool[0] != _TRANSLATE:
@@ -71,7 +72,7 @@ def _same(row: Row) -> dict[str, Any]:
 
 def _tiny(row: Row) -> dict[str, Any]:
     """Return a tiny model of the row's kind, in its direction and protocol."""
-    cfg = resolved_config(Step(train=row.config, options=row.options))
+    cfg = resolved_config(ChainStep(train=row.config, options=row.options))
     domain = cfg.train_dataloader.dataset.get('domain')
     direction, target = ('r2u', 'Urban') if domain == 'Rural' else ('u2r', 'Rural')
     config = f'configs/sample/{_kind(cfg)}_tiny_{direction}'

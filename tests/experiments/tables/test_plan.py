@@ -49,7 +49,7 @@ def test_what_decides_the_result_changes_the_hash(plan, change):
         dict(options=tiny()['options'] | {'work_dir': 'elsewhere'}),
     ],
 )
-def test_what_does_not_decide_it_does_not(plan, change):
+def test_what_does_not_decide_the_result_keeps_the_hash(plan, change):
     try:
         after = plan(tiny() | change)[0]
     except UserError:  # the config has no work_dir to override
@@ -88,7 +88,7 @@ def test_placeholders_are_filled_at_any_depth():
     assert filled == {'a': ['R/x', {'b': 'D'}], 'c': 5, 'd': 's5', 'e': 3}
 
 
-def test_data_that_is_not_there_is_named(plan):
+def test_data_that_does_not_exist_is_named(plan):
     row = dict(name='real', title='real', protocol='server',
                config='configs/depthda/depthda_convnext-b-s_1xb4-40k_loveda-u2r-server-512x512.py',
                options={'train_dataloader.dataset.data_root': 'no/such/folder'})  # fmt: skip
@@ -101,7 +101,7 @@ def test_an_override_that_the_config_lacks_is_refused(plan):
 
 
 @pytest.mark.parametrize(
-    'text, said',
+    'text, message',
     [
         ('x = (1,\n', ", line 1: SyntaxError: '(' was never closed"),
         (
@@ -110,12 +110,12 @@ def test_an_override_that_the_config_lacks_is_refused(plan):
         ),
     ],
 )
-def test_a_mistake_in_a_config_is_one_sentence(at_root, tmp_path, text, said):
-    config = tmp_path / 'mine.py'
+def test_a_mistake_in_a_config_is_one_sentence(at_root, tmp_path, text, message):
+    config = tmp_path / 'custom.py'
     config.write_text(text)
     with pytest.raises(UserError) as caught:
         plan_runs(load_table(config, ['lr=1,2']), tmp_path / 'out')
-    assert str(caught.value) == f'{config}{said.format(folder=tmp_path)}; correct the config.'
+    assert str(caught.value) == f'{config}{message.format(folder=tmp_path)}; correct the config.'
 
 
 def test_a_run_is_found_by_row_and_seed(plan):
@@ -127,7 +127,7 @@ def test_a_run_is_found_by_row_and_seed(plan):
         find_run(runs, 'rbg', 1)
 
 
-def test_a_row_that_is_not_here_cannot_be_chosen(write_table, tmp_path):
+def test_a_row_that_cannot_be_run_cannot_be_chosen(write_table, tmp_path):
     table = load_table(write_table([dict(name='x', title='X', absent='no data')]))
     with pytest.raises(UserError, match='no data'):
         plan_runs(table, tmp_path, only=['x'])

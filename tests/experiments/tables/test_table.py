@@ -1,10 +1,11 @@
-"""A table file says what is wrong with it; a config and values make a table of their own."""
+"""Mistakes in a table file are named; a config with varied values becomes a table."""
 
 import pytest
 from small_tables import tiny
 
 from depthda.errors import UserError
-from depthda.experiments.tables.table import load_table, split_values
+from depthda.experiments.tables.sweep import split_values
+from depthda.experiments.tables.table import load_table
 
 SAMPLE = 'configs/sample/upernet_tiny_u2r.py'
 
@@ -18,20 +19,20 @@ def test_rows_take_what_the_table_shares(write_table):
 
 
 @pytest.mark.parametrize(
-    'row, said',
+    'row, message',
     [
         ({'title': 'x', 'absent': 'y'}, "has no 'name'"),
         (dict(name='x', title='x'), 'exactly one of'),
         (dict(name='x', title='x', absent='y', config=SAMPLE), 'exactly one of'),
         (dict(name='x', title='x', absent='y', papers=[1]), "did you mean 'paper'"),
-        (dict(name='x', title='x', absent='y', paper=[1, 2]), '2 paper figures for 1 column: give'),
-        (dict(name='x', title='x', absent='y', protocol='odd'), 'local, server'),
+        (dict(name='x', title='x', absent='y', paper=[1, 2]), '2 paper scores for 1 column: give'),
+        (dict(name='x', title='x', absent='y', protocol='other'), 'local, server'),
         (dict(name='x', title='x', same_as='y'), "no row 'y'"),
         (tiny(baseline='y'), "no row 'y'"),
     ],
 )
-def test_a_wrong_row_is_named(write_table, row, said):
-    with pytest.raises(UserError, match=said):
+def test_a_wrong_row_is_named(write_table, row, message):
+    with pytest.raises(UserError, match=message):
         load_table(write_table([row]))
 
 
@@ -40,7 +41,7 @@ CURVE = dict(x='dose', column='mIoU', lines={})
 
 
 @pytest.mark.parametrize(
-    'table, said',
+    'table, message',
     [
         (
             {'columns': [dict(key='a', title='b'), dict(key='mIoU', titel='mIoU')]},
@@ -68,12 +69,12 @@ CURVE = dict(x='dose', column='mIoU', lines={})
         ({'rows': ['x']}, "row 1 of {path} is 'x': write dict(name=…, …)."),
     ],
 )
-def test_a_wrong_key_is_named_with_its_place(write_table, table, said):
+def test_a_wrong_key_is_named_with_its_place(write_table, table, message):
     rows = table.get('rows', [tiny()])
     path = write_table(rows, **{key: table[key] for key in table if key != 'rows'})
     with pytest.raises(UserError) as caught:
         load_table(path)
-    assert str(caught.value) == said.format(path=path)
+    assert str(caught.value) == message.format(path=path)
 
 
 def test_names_are_folders_and_must_differ(write_table):
@@ -81,7 +82,7 @@ def test_names_are_folders_and_must_differ(write_table):
         load_table(write_table([tiny(), tiny()]))
 
 
-def test_values_are_parted_outside_brackets():
+def test_values_are_split_outside_brackets():
     assert split_values('0.05,1e-3,2') == [0.05, 1e-3, 2]
     assert split_values('[1,2],[3,4]') == [[1, 2], [3, 4]]
     assert split_values("concat,gated,'add'") == ['concat', 'gated', 'add']
@@ -100,7 +101,7 @@ def test_vary_makes_a_row_of_each_combination(at_root):
 
 
 @pytest.mark.parametrize('vary', ['lr', 'lr=', '=3'])
-def test_vary_wants_a_key_and_values(at_root, vary):
+def test_vary_needs_a_key_and_values(at_root, vary):
     with pytest.raises(UserError, match='KEY=VALUE'):
         load_table(SAMPLE, [vary])
 
@@ -111,18 +112,18 @@ def test_a_table_is_not_varied(write_table):
 
 
 @pytest.mark.parametrize(
-    'mistake, said',
+    'mistake, message',
     [
         ('x = foo', "line 5: NameError: name 'foo' is not defined"),
         ('x = (1,', "line 5: SyntaxError: '(' was never closed"),
     ],
 )
-def test_a_mistake_in_a_table_has_its_line(write_table, mistake, said):
+def test_a_mistake_in_a_table_has_its_line(write_table, mistake, message):
     path = write_table([tiny()])
     path.write_text(path.read_text() + mistake + '\n')
     with pytest.raises(UserError) as caught:
         load_table(path)
-    assert str(caught.value) == f'{path}, {said}; correct the table.'
+    assert str(caught.value) == f'{path}, {message}; correct the table.'
 
 
 def test_a_wrong_path_names_its_neighbours(at_root):
