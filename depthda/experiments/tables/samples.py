@@ -59,9 +59,11 @@ def make_samples(
 def describe_generator(samples: Iterable[Mapping[str, Any]]) -> str:
     """Return a sentence about the generator of the images, which is frozen, and its commit."""
     versions = ', '.join(sorted({_settings(sample)['version'] for sample in samples}))
-    root = Path(__file__).parents[2]
-    command = ['git', '-C', root, 'log', '-1', '--format=%h', '--', 'datasets/synthetic']
-    commit = subprocess.run(command, capture_output=True, text=True).stdout.strip()
+    root, commit = Path(__file__).parents[3], ''
+    if (root / '.git').exists():  # an installed package has none
+        generator = 'depthda/datasets/synthetic'
+        command = ['git', '-C', root, 'log', '-1', '--format=%h', '--', generator]
+        commit = subprocess.run(command, capture_output=True, text=True).stdout.strip()
     return f'Synthetic world {versions}{f", generator as of commit {commit}" if commit else ""}.'
 
 
