@@ -120,7 +120,7 @@ def test_writes_markdown_and_json(run):
 @pytest.mark.parametrize(
     ('arguments', 'sentence'),
     [
-        (('a', 'c'), 'error: there is no folder c: give a run, or a folder of runs.\n'),
+        (('a', 'c'), 'error: there is no folder c: give a tested run, or a folder of runs.\n'),
         (('a', 'b', '--out', 'x.txt'), 'error: --out x.txt: give a name that ends with .md'),
         (('a', 'b', '--resamples', '0'), 'error: 0 resamples of blocks of 1: both must be'),
         (
