@@ -104,11 +104,8 @@ def _images(run: Run) -> Path:
 def _table(runs: Sequence[Run], seed: int) -> RichTable:
     """Return a table with a row per class and a column per run, which fits into 80 columns."""
     classes = LoveDARGBD.METAINFO['classes']
-    table = RichTable(
-        title=f'IoU in % on the domain that was not trained on (training seed {seed})',
-        title_style='bold',
-    )
-    table.add_column('')
+    title = f'IoU in % on the domain that was not trained on (training seed {seed})'
+    table = RichTable('', title=title, title_style='bold')
     for run in runs:
         table.add_column(f'{run.row.section}\n{run.row.title}', justify='right')
     keys = {name: f'IoU.{name}' for name in classes} | {'mIoU': 'mIoU'}

@@ -1,6 +1,7 @@
 """Rows that run in seconds, and results as the worker writes them."""
 
 import json
+import subprocess
 from typing import Any
 
 from depthda.experiments.tables.plan import Run
@@ -45,3 +46,20 @@ def finish(run: Run, scores: dict[str, float], **rest) -> None:
         'seconds': 1.0,
     }
     write_json(run.folder / 'result.json', json.loads(json.dumps(result | rest)))
+
+
+def stand_in_worker(monkeypatch, script: str) -> list[subprocess.Popen]:
+    """Replace the worker's process by a short script; ``sys.argv`` holds the run's folders.
+
+    Return a list that each started process is added to.
+    """
+    start, started = subprocess.Popen, []
+
+    def popen(command, **rest):
+        if command[1:3] != ['-m', 'depthda.experiments.tables.worker']:
+            return start(command, **rest)  # git, which reads the commit
+        started.append(start([command[0], '-c', script, *command[3:]], **rest))
+        return started[-1]
+
+    monkeypatch.setattr(subprocess, 'Popen', popen)
+    return started

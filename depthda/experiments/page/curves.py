@@ -91,9 +91,8 @@ def _series(place: int, curve: Curve, x_range: Sequence, y_range: Sequence) -> M
     dots = [point for piece in pieces for point in piece if few or len(piece) == 1]
     marks = [tag('circle', cx=x, cy=y, r=3, class_='dot') for x, y in (d.split(',') for d in dots)]
     points = json.dumps([[s, round(v, 5) if math.isfinite(v) else None] for s, v in curve])
-    return tag(
-        'g', lines, marks, class_=f'series {colour(place)}', data_place=place, data_points=points
-    )
+    data = dict(data_place=place, data_points=points)
+    return tag('g', lines, marks, class_=f'series {colour(place)}', **data)
 
 
 def _axes(xs: list[float], ys: list[float], x_range: Sequence, y_range: Sequence) -> Markup:

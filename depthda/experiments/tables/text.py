@@ -114,9 +114,7 @@ def terminal(table: Table, lines: Sequence[Line], width: int) -> Iterator[RichTa
     several = len(blocks(lines)) > 1
     for protocol, block in blocks(lines):
         title = f'{table.title} ({protocol} protocol)' if several else table.title
-        drawn = RichTable(title=title, title_style='bold')
-        drawn.add_column(table.heading)
-        drawn.add_column('figures')
+        drawn = RichTable(table.heading, 'figures', title=title, title_style='bold')
         for column in table.columns:
             drawn.add_column(column.title, justify='right', no_wrap=True)
         drawn.add_column('runs', justify='right')
