@@ -1,4 +1,4 @@
-"""An ablation changes what its first lines say, and nothing else."""
+"""An ablation changes the keys that its first lines declare, and no others."""
 
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ ABLATIONS = sorted(ROOT.glob('*/ablations/*.py'))
 
 
 def flat(node: Any, path: str = '') -> dict[str, Any]:
-    """What a run reads, by dotted key; lists are one value."""
+    """Return what a run reads by dotted key; a list is one value."""
     if isinstance(node, dict):
         found = {}
         for key, value in node.items():
@@ -41,12 +41,12 @@ def differences(one: Config, other: Config) -> set[str]:
 def declared(path: Path) -> list[str]:
     mark = '# ablates: '
     lines = [line for line in path.read_text().splitlines() if line.startswith(mark)]
-    assert lines, f'{path.name} does not say what it ablates'
+    assert lines, f'{path.name} does not declare what it ablates'
     return [key for line in lines for key in line.removeprefix(mark).split(', ')]
 
 
 def parent(path: Path) -> Path:
-    """What it is compared with: the main config, or the one it names."""
+    """Return the config that an ablation is compared with: the main one, or the one it names."""
     named = [line for line in path.read_text().splitlines() if line.startswith('# of: ')]
     return ROOT / (named[0].removeprefix('# of: ') if named else MAIN)
 
@@ -62,7 +62,7 @@ def test_it_ablates_what_it_declares(path):
     assert not undeclared(found, allowed)
     for key in allowed:
         assert undeclared({key}, []) and any(
-            each == key or each.startswith(f'{key}.') for each in found
+            changed == key or changed.startswith(f'{key}.') for changed in found
         ), f'{key} is declared and not changed'
 
 
@@ -83,7 +83,7 @@ def test_it_builds_and_every_weight_has_a_rate(path):
     trained = sum(weight.requires_grad for weight in model.parameters())
     assert sum(len(group['params']) for group in groups) == trained
     rates = {group['lr_scale'] for group in groups}
-    if path.parts[-3] == 'depthseg':  # nothing of its encoder is trained
+    if path.parts[-3] == 'depthseg':  # its encoder is frozen
         assert rates == {1}
         return
     assert sorted(rates) == pytest.approx([0.9**n for n in (13, 12, 11, 10, 9, 0)])

@@ -1,6 +1,6 @@
-"""A config named as-released holds what the authors' released code does.
+"""A config named as-released has the values of the authors' released code, written out here.
 
-The values are written out here; docs/differences.md says what stays different.
+docs/differences.md lists what stays different.
 """
 
 from pathlib import Path
@@ -21,17 +21,10 @@ KAIMING = dict(type='Kaiming', override=dict(name='residual'))
 U2R, R2U = 'loveda-u2r-as-released-1024x1024', 'loveda-r2u-as-released-1024x1024'
 
 
-def recipe(batch, iterations, end, every=2000, decay=0.9, test=WHOLE, weights=None, refined=False):
-    return dict(
-        batch=batch,
-        iterations=iterations,
-        end=end,
-        every=every,
-        decay=decay,
-        test=test,
-        weights=weights,
-        refined=refined,
-    )
+def recipe(batch, iterations, end, **rest):
+    """A recipe: of a config without contrast and refinement, unless ``rest`` has more."""
+    default = dict(every=2000, decay=0.9, test=WHOLE, weights=None, refined=False)
+    return default | dict(batch=batch, iterations=iterations, end=end) | rest
 
 
 B, XL, ALONE = [0.02, 0.02, 0.03, 0.03], [0.04, 0.04, 0.06, 0.06], [0.03, 0.03, 0.04, 0.04]
@@ -61,7 +54,7 @@ def read(name: str) -> Config:
     return load_config(ROOT / f'{name}.py')
 
 
-def test_every_config_of_this_name_has_its_recipe_here():
+def test_every_as_released_config_has_its_recipe_here():
     found = {
         str(path.relative_to(ROOT).with_suffix('')) for path in ROOT.glob('[!_]*/*as-released*')
     }
@@ -71,13 +64,13 @@ def test_every_config_of_this_name_has_its_recipe_here():
 
 @pytest.mark.parametrize('name', NAMES)
 def test_length_batch_and_checkpoints(name):
-    cfg, told = read(name), RECIPES[name]
-    assert cfg.train_dataloader.batch_size == told['batch']
+    cfg, expected = read(name), RECIPES[name]
+    assert cfg.train_dataloader.batch_size == expected['batch']
     warmup, poly = cfg.param_scheduler
     assert (warmup.start_factor, warmup.end, poly.power, poly.begin) == (1e-6, 1500, 1, 1500)
-    assert (cfg.train_cfg.max_iters, poly.end) == (told['iterations'], told['end'])
+    assert (cfg.train_cfg.max_iters, poly.end) == (expected['iterations'], expected['end'])
     checkpoint = cfg.default_hooks.checkpoint
-    assert cfg.train_cfg.val_interval == checkpoint.interval == told['every']
+    assert cfg.train_cfg.val_interval == checkpoint.interval == expected['every']
     assert (checkpoint.save_best, checkpoint.max_keep_ckpts) == ('mIoU', 5)
 
 
@@ -97,7 +90,7 @@ def test_images_are_whole_and_the_checkpoint_is_chosen_on_the_target(name):
 
 
 @pytest.mark.parametrize('name', NAMES)
-def test_the_identity_has_half_of_the_weight_at_test(name):
+def test_the_unflipped_view_has_half_of_the_weight(name):
     views, _ = read(name).tta_pipeline[-1].transforms
     assert [(view.prob, view.get('direction')) for view in views] == [
         (0.0, None),
@@ -108,11 +101,11 @@ def test_the_identity_has_half_of_the_weight_at_test(name):
 
 
 @pytest.mark.parametrize('name', NAMES)
-def test_rates_decay_and_the_model_s_own_values(name):
-    cfg, told = read(name), RECIPES[name]
+def test_rates_weight_decay_and_values_of_the_model(name):
+    cfg, expected = read(name), RECIPES[name]
     optimizer, rates = cfg.optim_wrapper.optimizer, cfg.optim_wrapper.paramwise_cfg
     assert (optimizer.type, optimizer.lr, optimizer.weight_decay) == ('AdamW', 1e-4, 0.05)
-    assert (rates.decay_rate, rates.num_layers) == (told['decay'], 12)
+    assert (rates.decay_rate, rates.num_layers) == (expected['decay'], 12)
     assert (rates.depth_decay, rates.scalar_decay) == (False, True)
     model = cfg.model
     if 'baselines' in name:
@@ -120,14 +113,14 @@ def test_rates_decay_and_the_model_s_own_values(name):
         return
     assert model.backbone.rgb.arch.drop_path_rate == 0.4
     assert model.backbone.depth.arch.drop_path_rate == 0.4
-    assert model.neck.get('scale_weights') == told['weights']
-    assert (model.decode_head.type == 'DepthRefinedHead') == told['refined']
-    if told['refined']:
+    assert model.neck.get('scale_weights') == expected['weights']
+    assert (model.decode_head.type == 'DepthRefinedHead') == expected['refined']
+    if expected['refined']:
         assert model.decode_head.init_cfg == KAIMING
 
 
 def rate_at(cfg: Config, iterations: set[int]) -> dict[int, float]:
-    """The rate in these iterations, by the schedulers of the config."""
+    """Return the rate in these iterations, as the config's schedulers set it."""
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=1e-4)
     with DefaultScope.overwrite_default_scope('mmseg'):
         schedulers = [
@@ -150,7 +143,7 @@ def rate_at(cfg: Config, iterations: set[int]) -> dict[int, float]:
         (f'{DEPTHDA}-b-s_1xb4-40k_{U2R}', 7.6431e-5, 5.0956e-5),
     ],
 )
-def test_the_rate_falls_as_it_did(name, half, last):
+def test_the_rate_falls_as_in_the_released_code(name, half, last):
     found = rate_at(read(name), {0, 100, 1500, 20000, 39999})
     assert found[0] == pytest.approx(1e-10)
     assert found[100] == pytest.approx(6.6712e-6, rel=1e-4)
@@ -181,16 +174,12 @@ def test_the_depth_encoder_learns_at_the_full_rate_and_scalars_decay():
 
 
 def test_drdg():
-    translation = read('drdg/drdg_as-released_potsdam-irrg2vaihingen')
+    translation = read('drdg/drdg_as-released_potsdam2vaihingen')
     model = translation.model
     assert model.generator.depth_decoder == 'shared' and model.depth_resize == 'nearest'
     assert model.depth_loss == dict(type='BerHuLoss', through_threshold=True, eps=1e-4)
-    assert (model.adv_weight, model.cyc_weight, model.dsl_weight, model.dccl_weight) == (
-        5,
-        10,
-        2,
-        1,
-    )
+    weights = [model[f'{name}_weight'] for name in ('adv', 'cyc', 'dsl', 'dccl')]
+    assert weights == [5, 10, 2, 1]
     assert translation.train_dataloader.dataset.replacement is True
     plateaus = translation.custom_hooks[:2]
     assert [(each.part, each.monitor) for each in plateaus] == [
@@ -202,7 +191,7 @@ def test_drdg():
         assert settings == ('PlateauHook', 0.5, 25, 'last', 1e-6)
     assert translation.custom_hooks[2].type == 'TranslationHook'
 
-    rdg = read('drdg/rdg_as-released_potsdam-irrg2vaihingen').model
+    rdg = read('drdg/rdg_as-released_potsdam2vaihingen').model
     assert (rdg.adv_weight, rdg.dsl_weight, rdg.dccl_weight) == (1, 0, 0)
 
     network = read('drdg/deeplabv3_r34_as-released_potsdam2vaihingen-512x512')
@@ -210,3 +199,5 @@ def test_drdg():
         dict(type='PlateauHook', monitor='loss', factor=0.5, patience=20, min_lr=2e-5)
     ]
     assert network.optim_wrapper.optimizer == dict(type='Adam', lr=2e-4)
+    head = network.model.decode_head
+    assert (head.type, head.dropout_ratio) == ('ProjectedASPPHead', 0.5)

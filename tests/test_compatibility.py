@@ -12,7 +12,8 @@ import torch
 from depthda.checkpoints.loading import read_meta
 from depthda.engine import launch
 from depthda.evaluation.score_report import group_report
-from depthda.experiments.tables.plan import plan_runs, resolve
+from depthda.experiments.tables.configs import resolve
+from depthda.experiments.tables.plan import plan_runs
 from depthda.experiments.tables.runner import run_table
 from depthda.experiments.tables.samples import make_samples
 from depthda.experiments.tables.table import load_table

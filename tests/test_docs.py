@@ -73,6 +73,14 @@ def test_every_figure_of_the_benchmark_is_in_a_table():
     assert not {each for each in said if float(each.replace('−', '-')) not in known}
 
 
+def test_every_effect_of_a_difference_on_synthetic_worlds_is_in_its_table():
+    page = (ROOT / 'docs/differences.md').read_text().replace('−', '-')
+    table = (ROOT / 'docs/tables/synthetic-released.md').read_text()
+    effects = re.findall(r'mIoU by ([+-]\d+\.\d\d \[[^\]]*\])', page)
+    assert len(effects) == 6
+    assert not [each for each in effects if f'| {each} |' not in table]
+
+
 def test_every_test_that_a_difference_names_is_there():
     page = (ROOT / 'docs/differences.md').read_text()
     rows = [line.strip('| ').split(' | ') for line in page.splitlines() if line.startswith('| ')]

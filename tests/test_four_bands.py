@@ -1,4 +1,4 @@
-"""Four optical bands from preparation to a test, in the shipped configs."""
+"""Four optical bands work from preparation to a test, with the shipped configs."""
 
 import json
 from pathlib import Path
@@ -39,7 +39,7 @@ def read(path):
         return raster.read()
 
 
-def test_the_sample_has_its_three_bands_and_a_fourth(sample_4band, sample):
+def test_the_four_band_sample_adds_a_band_to_the_three(sample_4band, sample):
     four = sorted(sample_4band.rglob('images_png/*.tif'))
     assert len(four) == 34 and not list(sample_4band.rglob('images_png/*.png'))
     with rasterio.open(sample / 'Train/Urban/images_png/20.png') as raster:
@@ -91,7 +91,7 @@ def test_the_sample_config_trains_and_tests(sample_4band, tmp_path):
 
 @pytest.fixture(scope='module')
 def prepared(tmp_path_factory):
-    """Tiles of four bands of 16 bits, which --bands and --keep-values leave as they are."""
+    """Prepare tiles of four 16-bit bands, unchanged by --bands and --keep-values."""
     root = tmp_path_factory.mktemp('prepared')
     rng = np.random.default_rng(0)
     for folder, bands, top, kind in (('rgb', 4, 4000, 'uint16'), ('mask', 1, 3, 'uint8')):

@@ -1,4 +1,4 @@
-"""The tables of the project: what they name exists, what they print is the papers'."""
+"""The runs of the tables: their configs and data, directions, protocols, chains and smoke runs."""
 
 import csv
 import re
@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 
 from depthda.engine.checks.schedule_check import schedule_warnings
-from depthda.experiments.tables.plan import plan_runs, resolved_config
+from depthda.experiments.tables.configs import resolved_config
+from depthda.experiments.tables.plan import plan_runs
 from depthda.experiments.tables.record_score import record_score
 from depthda.experiments.tables.runner import run_table
-from depthda.experiments.tables.table import Row, Table, load_table
+from depthda.experiments.tables.table import Table, load_table
 from depthda.io.files import read_json
 
 ROOT = Path(__file__).parents[1]
@@ -18,13 +19,11 @@ NAMES = sorted(path.stem for path in (ROOT / 'configs' / 'tables').glob('*.py'))
 LOVEDA = {'loveda-u2r': 'Rural', 'loveda-r2u': 'Urban'}
 DRDG = 'drdg_potsdam2vaihingen'
 ABLATIONS = 'configs/depth_guided/ablations/*.py'
-PAPERS = [*LOVEDA, 'depthseg-1', 'depthseg-2', DRDG]
-MEAN_TOLERANCE = 0.02
 
 
 @pytest.fixture(autouse=True)
 def without_data(tmp_path, monkeypatch) -> None:
-    """A folder with the configs and nothing else: LoveDA may or may not lie in the real one."""
+    """Work in a folder that has configs and no data, whatever data the project's folder has."""
     here = tmp_path / 'here'
     here.mkdir()
     (here / 'configs').symlink_to(ROOT / 'configs')
@@ -33,19 +32,6 @@ def without_data(tmp_path, monkeypatch) -> None:
 
 def read(name: str) -> Table:
     return load_table(f'configs/tables/{name}.py')
-
-
-def paper(table: Table, row: str) -> dict[str, float]:
-    """The figures that a paper prints in a row, by the keys of their columns."""
-    keys = [('gain ' if column.gain else '') + column.key for column in table.columns]
-    printed = zip(keys, table.row(row).paper, strict=True)
-    return {key: value for key, value in printed if value is not None}
-
-
-def test_every_table_of_the_papers_is_here():
-    assert {*PAPERS, 'synthetic', 'synthetic-controls'} <= set(NAMES)
-    counts = {name: sum(bool(row.paper) for row in read(name).rows) for name in PAPERS}
-    assert counts == dict(zip(PAPERS, (16, 16, 6, 12, 10), strict=True))
 
 
 @pytest.mark.parametrize('name', NAMES)
@@ -63,7 +49,6 @@ def test_the_real_configs_take_the_overrides_and_every_row_has_a_smoke_run(name)
             needs = f'data/arctic/{re.split("[-2]", run.row.name)[-2]}'
         assert run.missing == (needs if run.row.sample is None else None)
     for run in small:
-        # A stand-in is tiny: a real model would be told by its width.
         assert run.missing is None
         assert all(step.train.startswith('configs/sample/') for step in run.steps if step.train)
         for step in run.steps:
@@ -98,23 +83,7 @@ def test_protocols_of_the_rows_are_those_of_their_configs(name, target):
     assert configs == there and len(configs) == len(runs)
 
 
-@pytest.mark.parametrize('name', LOVEDA)
-def test_loveda_means_are_those_of_the_classes_or_flagged(name):
-    table = read(name)
-    assert [column.key for column in table.columns][-1] == 'mIoU' and len(table.columns) == 8
-    for row in table.rows:
-        if row.paper:
-            check_mean(row, row.paper[:-1], row.paper[-1])
-
-
-def check_mean(row: Row, values: tuple[float, ...], printed: float) -> None:
-    mean = sum(values) / len(values)
-    wrong = abs(mean - printed) > MEAN_TOLERANCE
-    flag = f'classes average {mean:.2f}, its mIoU is printed as {printed:.2f}'
-    assert wrong == ('misprint' in row.note) == (flag in row.note), (row.name, mean, printed)
-
-
-def test_every_ablation_runs_in_both_directions_from_one_file():
+def test_every_ablation_runs_in_both_directions_with_one_config():
     table = read('depth-guided')
     runs = {run.row.name: run for run in plan_runs(table, 'out', [0])}
     files = {run.steps[0].train for run in runs.values()}
@@ -132,14 +101,14 @@ def test_every_ablation_runs_in_both_directions_from_one_file():
 
 
 @pytest.mark.parametrize('name, local', [('rgb', 'convnext-b'), ('both', 'guided-convnext-b-s')])
-def test_a_direction_made_by_options_is_the_run_of_its_own_file(name, local):
+def test_a_direction_set_by_options_is_the_run_of_its_own_config(name, local):
     for direction in ('u2r', 'r2u'):
-        (mine,) = plan_runs(read('depth-guided'), 'out', [0], only=[f'{name}-{direction}'])
-        (theirs,) = plan_runs(read(f'loveda-{direction}'), 'out', [0], only=[f'{local}-local'])
-        assert mine.hash == theirs.hash
+        (by_options,) = plan_runs(read('depth-guided'), 'out', [0], only=[f'{name}-{direction}'])
+        (own,) = plan_runs(read(f'loveda-{direction}'), 'out', [0], only=[f'{local}-local'])
+        assert by_options.hash == own.hash
 
 
-def test_released_rates_stand_in_rows_of_their_own():
+def test_released_rates_have_their_own_rows():
     runs = {run.row.name: run for run in plan_runs(read('depth-guided'), 'out', [0])}
     for name in ('swin-b-s', 'swin-l-s', 'mit-b5-b1'):
         cfg = resolved_config(runs[f'{name}-released-rates-u2r'].steps[0])
@@ -149,75 +118,6 @@ def test_released_rates_stand_in_rows_of_their_own():
     cfg = resolved_config(runs['contrast-alone-released-r2u'].steps[0])
     assert cfg.model.neck.scale_weights == [0.03, 0.03, 0.04, 0.04]
     assert cfg.model.decode_head.type == 'UPerHead'
-
-
-def test_a_method_that_exists_is_never_absent():
-    for name in NAMES:
-        for row in read(name).rows:
-            assert row.absent in (None, 'method not in this project'), (name, row.name)
-
-
-def test_the_papers_gains_of_depth_can_be_read_off():
-    u2r, r2u = read('loveda-u2r'), read('loveda-r2u')
-    means = [paper(u2r, row)['mIoU'] for row in ('convnext-b', 'convnext-b-s', 'convnext-xl-b')]
-    assert means == [47.13, 48.98, 49.71]
-    means = [paper(r2u, row)['mIoU'] for row in ('convnext-b', 'convnext-b-b', 'convnext-xl-b')]
-    assert means == [44.11, 46.73, 47.68]
-
-
-def test_rows_of_one_name_are_told_apart():
-    twins = [row for row in read('loveda-u2r').rows if 'ST-DASegNet (SegFormer' in row.title]
-    assert len(twins) == 2 and twins[0].title != twins[1].title
-    assert all('two rows of this name' in row.note for row in twins)
-
-
-def test_depthseg_differences_are_those_of_the_figures():
-    table = read('depthseg-2')
-    compared = 0
-    for row in table.rows:
-        printed = paper(table, row.name)
-        gains = {key: value for key, value in printed.items() if key.startswith('gain ')}
-        assert len(gains) == (4 if row.baseline else 0)
-        base = paper(table, row.baseline) if row.baseline else {}
-        for key, gain in gains.items():
-            metric = key.removeprefix('gain ')
-            assert round(printed[metric] - base[metric], 2) == gain, (row.name, metric)
-            compared += 1
-    assert compared == 36
-
-
-@pytest.mark.parametrize('encoder', 'sbl')
-def test_depthseg_tables_agree(encoder):
-    first = paper(read('depthseg-1'), f'depthseg-{encoder}')
-    second = paper(read('depthseg-2'), f'{encoder}-both')
-    shared = ('mF1', 'mIoU', 'OA', 'Kappa')
-    assert [first[key] for key in shared] == [second[key] for key in shared]
-
-
-def test_drdg_means_are_those_of_the_classes():
-    table = read(DRDG)
-    first = [row for row in table.rows if row.section == 'Table I']
-    assert len(first) == 6
-    for row in first:
-        printed = paper(table, row.name)
-        for score in ('IoU', 'F1'):
-            values = [value for key, value in printed.items() if key.startswith(f'{score}.')]
-            assert len(values) == 6
-            assert abs(sum(values) / 6 - printed[f'm{score}']) <= MEAN_TOLERANCE, row.name
-        for key, iou in printed.items():
-            if key.startswith('IoU.'):
-                # F1 is concave in IoU: its mean over batches is below the F1 of the mean.
-                of_the_mean = 200 * iou / (100 + iou)
-                assert printed[key.replace('IoU', 'F1')] <= of_the_mean + 0.01, (row.name, key)
-
-
-def test_drdg_tables_agree():
-    table = read(DRDG)
-    for row in ('rdg', 'drdg'):
-        first, second = paper(table, row), paper(table, f'{row}-2')
-        assert second == {key: first[key] for key in second} and len(second) == 4
-        # The paper's means are over batches, and its row here has both.
-        assert [first[f'released/{key}'] for key in ('mIoU', 'mF1')] == [*second.values()][:2]
 
 
 def test_a_drdg_row_trains_translates_trains_and_tests():
@@ -239,26 +139,24 @@ def test_a_drdg_row_trains_translates_trains_and_tests():
         assert aggregates == ['global', 'per_batch']
 
 
-def test_a_synthetic_translation_is_told_what_its_training_was():
+def test_translating_takes_the_overrides_of_the_training():
     for run in plan_runs(read('synthetic-drdg'), 'out', [0], [1]):
         if run.row.name.startswith('rgb'):
             continue
         translation, tool, training, _ = run.steps
         trained = resolved_config(translation)
-        said = dict(word.split('=') for word in tool.tool if '=' in word)
-        assert said.pop('translate_dataset.data_root') == '{data}'
+        given = dict(word.split('=') for word in tool.tool if '=' in word)
+        assert given.pop('translate_dataset.data_root') == '{data}'
         for name in ('dsl_weight', 'dccl_weight'):
             key = f'model.{name}'
-            assert float(said.get(key, translation.options.get(key, -1))) == float(
-                translation.options.get(key, -1)
-            )
+            assert float(given.get(key, -1)) == float(translation.options.get(key, -1))
         weights = [trained.model.dsl_weight, trained.model.dccl_weight]
         expected = dict(cyclegan=[0, 0], rdg=[0, 0], drdg=[2, 1]) | {
             'wo-dsl': [0, 1],
             'wo-dccl': [2, 0],
         }
         assert weights == expected[run.row.name.removesuffix(f'-{run.row.name[-3:]}')]
-        # Labels of the target are nowhere near the training.
+        # The training sees no label of the target.
         source, target = run.row.source, run.row.target
         pair = trained.train_dataloader.dataset
         assert (pair.source.domain, pair.target.domain) == (source, target)
@@ -269,22 +167,22 @@ def test_a_synthetic_translation_is_told_what_its_training_was():
 
 def test_the_source_only_rows_of_drdg_are_the_synthetic_ones():
     rows = ['rgb-u2r', 'rgb-r2u']
-    mine, others = (
+    translated, plain = (
         [run.hash for run in plan_runs(read(name), 'out', only=rows)]
         for name in ('synthetic-drdg', 'synthetic')
     )
-    assert mine == others and len(mine) == 18
+    assert translated == plain and len(plain) == 18
 
 
 def test_synthetic_rows_are_the_same_runs_as_in_the_controls():
     controls = {row.name for row in read('synthetic-controls').rows}
     rows = [row.name for row in read('synthetic').rows if row.name in controls]
-    mine, controls = (
+    plain, controls = (
         {(r.row.name, r.world, r.seed): r.hash for r in plan_runs(read(name), 'out', only=rows)}
         for name in ('synthetic', 'synthetic-controls')
     )
-    assert len(mine) == 8 * 3 * 3
-    assert mine == controls
+    assert len(plain) == 8 * 3 * 3
+    assert plain == controls
 
 
 def test_smoke_runs_end_awaiting_a_score_and_a_recorded_one_fills_the_table(tmp_path, monkeypatch):

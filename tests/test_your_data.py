@@ -58,6 +58,7 @@ def config(places, data_file, target, classes=2):
         root = str(places / 'data' / place)
         text, count = re.subn(rf'(?m)^{name}_root = .*$', f'{name}_root = {root!r}', text)
         assert count == 1
+    text = text.replace("'../pipelines/", f"'{BASES}/pipelines/")
     text = text.replace('crop_size = (512, 512)', 'crop_size = (64, 64)')
     text = text.replace('num_workers=4', 'num_workers=0')
     text = text.replace('persistent_workers=True', 'persistent_workers=False')

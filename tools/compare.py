@@ -48,10 +48,13 @@ def run(args) -> None:
     from depthda.errors import UserError
     from depthda.experiments.comparison.compare import compare
     from depthda.experiments.comparison.text import explain, markdown, terminal_table
-    from depthda.io.files import atomic_path, write_json
+    from depthda.io.files import atomic_path, check_not_replaced, write_json
 
     if args.out and Path(args.out).suffix not in ('.md', '.json'):
         raise UserError(f'--out {args.out}: give a name that ends with .md or .json.')
+    if args.out:
+        part = '"bootstrap_seed"' if args.out.endswith('.json') else '95 %'
+        check_not_replaced(args.out, part, 'a comparison')
     result = compare(args.a, args.b, args.group, args.resamples, args.block, args.seed)
     console = wide_console(highlight=False)
     console.print(f'A  {args.a}\nB  {args.b}', soft_wrap=True, markup=False)

@@ -6,8 +6,8 @@ from depthda.cli import OptionsAction, set_local_rank, tool_parser, user_errors
 def main() -> None:
     parser = tool_parser(
         __doc__,
-        'python tools/translate.py configs/drdg/drdg_potsdam-irrg2vaihingen.py '
-        'work_dirs/drdg_potsdam-irrg2vaihingen --out data/potsdam2vaihingen',
+        'python tools/translate.py configs/drdg/drdg_potsdam2vaihingen.py '
+        'work_dirs/drdg_potsdam2vaihingen --out data/potsdam2vaihingen',
     )
     parser.add_argument('config', help='config file of the translation')
     parser.add_argument(

@@ -1,12 +1,12 @@
-# What every run shares. The only file with custom_imports: a second one would replace it.
+# The settings that every run shares. Set custom_imports here only: a second one would replace it.
 custom_imports = dict(imports=['depthda'], allow_failed_imports=False)
 default_scope = 'mmseg'
 
-# Everything random is a function of this seed and of the position in the run.
+# All randomness is a function of this seed and of the position in the run.
 randomness = dict(seed=0)
 
 env_cfg = dict(
-    cudnn_benchmark=True,  # crops have one size, so the fastest convolution is found once
+    cudnn_benchmark=True,  # crops have one size, so the fastest convolution is sought once
     mp_cfg=dict(mp_start_method='fork', opencv_num_threads=0),
     dist_cfg=dict(backend='nccl'),
 )
@@ -23,18 +23,18 @@ default_hooks = dict(
     ),
     sampler_seed=dict(type='DistSamplerSeedHook'),
     iteration_seed=dict(type='IterationSeedHook'),
-    # Ends a training after so many iterations in a row with a loss that is nan or inf.
+    # Stops the training after this many iterations in a row whose loss is nan or inf.
     non_finite=dict(type='NonFiniteHook', patience=10),
 )
-# Curves in TensorBoard or W&B: docs/logging.md has the line for your own config.
+# Curves in TensorBoard or W&B: docs/logging.md has the line to add.
 vis_backends = [dict(type='LocalVisBackend')]
-# Without a name of its own it takes the run's: two runs of one process would share a named one, and
-# the second would log into the folder of the first.
+# Leave it unnamed, so that it takes the name of the run: two runs in one process would share a
+# visualizer of one name, and the second would log into the folder of the first.
 visualizer = dict(type='SegLocalVisualizer', vis_backends=vis_backends)
 log_processor = dict(by_epoch=False)
 log_level = 'INFO'
 load_from = None
-load_partial = False  # True: start from what fits of load_from, and list what does not
+load_partial = False  # True: start from the weights of load_from that fit, and list the others
 resume = False
 
 tta_model = dict(type='SegTTAModel')

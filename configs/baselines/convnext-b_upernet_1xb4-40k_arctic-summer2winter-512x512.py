@@ -1,4 +1,7 @@
-# ConvNeXt-B + UPerNet, RGB only, Arctic scenes, summer -> winter.
+# ConvNeXt-B + UPerNet, RGB only: Arctic scenes, summer -> winter (not public).
+# Train it with
+#   python tools/train.py \
+#     configs/baselines/convnext-b_upernet_1xb4-40k_arctic-summer2winter-512x512.py
 _base_ = [
     '../_base_/models/upernet_convnext-b.py',
     '../_base_/datasets/arctic-summer2winter-512x512.py',

@@ -1,4 +1,7 @@
-# ConvNeXt-B + UPerNet, RGB only, LoveDA's segmentation challenge (both domains).
+# ConvNeXt-B + UPerNet, RGB only: LoveDA's segmentation challenge (both domains).
+# Train it with
+#   python tools/train.py configs/baselines/convnext-b_upernet_1xb4-40k_loveda-seg-server-512x512.py
+# Written by configs/generate.py: change it there.
 _base_ = [
     '../_base_/models/upernet_convnext-b.py',
     '../_base_/datasets/loveda-seg-server-512x512.py',

@@ -1,4 +1,8 @@
-# ConvNeXt-B + UPerNet, RGB only, LoveDA Urban -> Rural, the authors' own recipe.
+# ConvNeXt-B + UPerNet, RGB only: LoveDA Urban -> Rural, the authors' own recipe (checkpoint chosen
+# on labelled target images).
+# Train it with
+#   python tools/train.py \
+#     configs/baselines/convnext-b_upernet_1xb4-80k_loveda-u2r-as-released-1024x1024.py
 _base_ = [
     '../_base_/models/upernet_convnext-b.py',
     '../_base_/datasets/loveda-u2r-as-released-1024x1024.py',

@@ -1,4 +1,7 @@
-# ConvNeXt-XL + UPerNet, RGB only, LoveDA Rural -> Urban, local protocol.
+# ConvNeXt-XL + UPerNet, RGB only: LoveDA Rural -> Urban, local protocol.
+# Train it with
+#   python tools/train.py configs/baselines/convnext-xl_upernet_1xb4-40k_loveda-r2u-512x512.py
+# Written by configs/generate.py: change it there.
 _base_ = [
     '../_base_/models/upernet_convnext-xl.py',
     '../_base_/datasets/loveda-r2u-512x512.py',

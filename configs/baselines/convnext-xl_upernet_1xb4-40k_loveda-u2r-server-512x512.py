@@ -1,4 +1,8 @@
-# ConvNeXt-XL + UPerNet, RGB only, LoveDA Urban -> Rural, server protocol.
+# ConvNeXt-XL + UPerNet, RGB only: LoveDA Urban -> Rural, server protocol.
+# Train it with
+#   python tools/train.py \
+#     configs/baselines/convnext-xl_upernet_1xb4-40k_loveda-u2r-server-512x512.py
+# Written by configs/generate.py: change it there.
 _base_ = [
     '../_base_/models/upernet_convnext-xl.py',
     '../_base_/datasets/loveda-u2r-server-512x512.py',

@@ -1,4 +1,7 @@
-# DeepLabV3, ResNet-50, RGB only, on LiuZhou.
+# DeepLabV3 with ResNet-50, RGB only: LiuZhou (not public).
+# The paper of DepthSeg has 42.97 mIoU, and names neither backbone nor recipe.
+# Train it with
+#   python tools/train.py configs/baselines/deeplabv3_r50_1xb8-50e_liuzhou-512x512.py
 _base_ = [
     '../_base_/models/deeplabv3_r50.py',
     '../_base_/datasets/liuzhou-512x512.py',

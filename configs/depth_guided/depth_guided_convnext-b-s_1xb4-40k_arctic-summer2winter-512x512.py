@@ -1,4 +1,7 @@
-# Relative-depth-guided framework, ConvNeXt-B+S, Arctic scenes, summer -> winter.
+# Depth-guided framework, ConvNeXt-B + S: Arctic scenes, summer -> winter (not public).
+# Train it with
+#   python tools/train.py \
+#     configs/depth_guided/depth_guided_convnext-b-s_1xb4-40k_arctic-summer2winter-512x512.py
 _base_ = [
     '../_base_/models/depth_guided_convnext-b-s.py',
     '../_base_/datasets/arctic-summer2winter-512x512.py',

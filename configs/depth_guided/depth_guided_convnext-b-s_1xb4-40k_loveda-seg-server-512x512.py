@@ -1,4 +1,8 @@
-# Relative-depth-guided framework, ConvNeXt-B+S, LoveDA's segmentation challenge (both domains).
+# Depth-guided framework, ConvNeXt-B + S: LoveDA's segmentation challenge (both domains).
+# Train it with
+#   python tools/train.py \
+#     configs/depth_guided/depth_guided_convnext-b-s_1xb4-40k_loveda-seg-server-512x512.py
+# Written by configs/generate.py: change it there.
 _base_ = [
     '../_base_/models/depth_guided_convnext-b-s.py',
     '../_base_/datasets/loveda-seg-server-512x512.py',

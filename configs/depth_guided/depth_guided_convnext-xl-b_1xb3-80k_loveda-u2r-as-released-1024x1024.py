@@ -1,4 +1,8 @@
-# Relative-depth-guided framework, ConvNeXt-XL+B, LoveDA Urban -> Rural, the authors' own recipe.
+# Depth-guided framework, ConvNeXt-XL + B: LoveDA Urban -> Rural, the authors' own recipe
+# (checkpoint chosen on labelled target images).
+# Train it with
+#   python tools/train.py \
+#     configs/depth_guided/depth_guided_convnext-xl-b_1xb3-80k_loveda-u2r-as-released-1024x1024.py
 _base_ = [
     '../_base_/models/depth_guided_convnext-xl-b.py',
     '../_base_/datasets/loveda-u2r-as-released-1024x1024.py',

@@ -1,5 +1,9 @@
-# DepthDA ConvNeXt-B+B, LoveDA Rural -> Urban, the authors' own recipe (2 of README.md).
-# No released config has this pair of encoders: it is the recipe of B+S.
+# DepthDA, ConvNeXt-B + B: LoveDA Rural -> Urban, the authors' own recipe (2 of README.md, with the
+# checkpoint chosen on labelled target images).
+# No released config has this pair of encoders; this is the recipe of B+S.
+# Train it with
+#   python tools/train.py \
+#     configs/depthda/depthda_convnext-b-b_1xb4-40k_loveda-r2u-as-released-1024x1024.py
 _base_ = [
     '../_base_/models/depthda_convnext-b-b.py',
     '../_base_/datasets/loveda-r2u-as-released-1024x1024.py',
@@ -11,5 +15,5 @@ model = dict(
     backbone=dict(depth=dict(arch=dict(drop_path_rate=0.4))),
     test_cfg=dict(_delete_=True, mode='whole'),
 )
-# Half of a schedule of 80,000: the rate ends at 5.1e-5.
+# Half of a schedule of 80,000 iterations: the rate ends at 5.1e-5.
 train_cfg = dict(max_iters=40000)

@@ -1,4 +1,7 @@
-# DepthDA ConvNeXt-B+S, Arctic scenes, summer -> winter.
+# DepthDA, ConvNeXt-B + S: Arctic scenes, summer -> winter (not public).
+# Train it with
+#   python tools/train.py \
+#     configs/depthda/depthda_convnext-b-s_1xb4-40k_arctic-summer2winter-512x512.py
 _base_ = [
     '../_base_/models/depthda_convnext-b-s.py',
     '../_base_/datasets/arctic-summer2winter-512x512.py',

@@ -1,4 +1,7 @@
-# DepthDA ConvNeXt-B+S, LoveDA's segmentation challenge (both domains).
+# DepthDA, ConvNeXt-B + S: LoveDA's segmentation challenge (both domains).
+# Train it with
+#   python tools/train.py configs/depthda/depthda_convnext-b-s_1xb4-40k_loveda-seg-server-512x512.py
+# Written by configs/generate.py: change it there.
 _base_ = [
     '../_base_/models/depthda_convnext-b-s.py',
     '../_base_/datasets/loveda-seg-server-512x512.py',

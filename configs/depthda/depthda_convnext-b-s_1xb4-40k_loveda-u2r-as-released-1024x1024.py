@@ -1,4 +1,8 @@
-# DepthDA ConvNeXt-B+S, LoveDA Urban -> Rural, the authors' own recipe (2 of README.md).
+# DepthDA, ConvNeXt-B + S: LoveDA Urban -> Rural, the authors' own recipe (2 of README.md, with the
+# checkpoint chosen on labelled target images).
+# Train it with
+#   python tools/train.py \
+#     configs/depthda/depthda_convnext-b-s_1xb4-40k_loveda-u2r-as-released-1024x1024.py
 _base_ = [
     '../_base_/models/depthda_convnext-b-s.py',
     '../_base_/datasets/loveda-u2r-as-released-1024x1024.py',
@@ -10,5 +14,5 @@ model = dict(
     backbone=dict(depth=dict(arch=dict(drop_path_rate=0.4))),
     test_cfg=dict(_delete_=True, mode='whole'),
 )
-# Half of a schedule of 80,000: the rate ends at 5.1e-5.
+# Half of a schedule of 80,000 iterations: the rate ends at 5.1e-5.
 train_cfg = dict(max_iters=40000)

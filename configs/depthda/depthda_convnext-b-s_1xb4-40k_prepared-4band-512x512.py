@@ -1,4 +1,7 @@
-# DepthDA ConvNeXt-B+S on a custom dataset of red, green, blue and near infrared: docs/your-data.md.
+# DepthDA, ConvNeXt-B + S: a custom dataset of red, green, blue and near infrared
+# (docs/your-data.md).
+# Train it with
+#   python tools/train.py configs/depthda/depthda_convnext-b-s_1xb4-40k_prepared-4band-512x512.py
 _base_ = [
     '../_base_/models/depthda_convnext-b-s.py',
     '../_base_/datasets/prepared-4band-512x512.py',
@@ -7,11 +10,11 @@ _base_ = [
 ]
 num_classes = 6  # as many as your list of classes names
 model = dict(
-    # The fourth value of each is yours to set: tools/check_dataset.py prints them.
+    # Set the fourth value of each to that of your images: tools/check_dataset.py prints them.
     data_preprocessor=dict(
         mean=[123.675, 116.28, 103.53, 110.0], std=[58.395, 57.12, 57.375, 55.0]
     ),
-    # The pretrained encoder has three bands: at the start it does not see the fourth.
+    # The pretrained encoder has three bands; at the start it ignores the fourth.
     backbone=dict(optical_bands=4, rgb=dict(arch=dict(num_channels=4), extra_bands='zero')),
     decode_head=dict(num_classes=num_classes),
     auxiliary_head=dict(num_classes=num_classes),

@@ -1,4 +1,6 @@
-# DepthDA ConvNeXt-B+S on a set of your own: docs/your-data.md.
+# DepthDA, ConvNeXt-B + S: a custom dataset (docs/your-data.md).
+# Train it with
+#   python tools/train.py configs/depthda/depthda_convnext-b-s_1xb4-40k_prepared-512x512.py
 _base_ = [
     '../_base_/models/depthda_convnext-b-s.py',
     '../_base_/datasets/prepared-512x512.py',

@@ -1,4 +1,8 @@
-# DepthDA ConvNeXt-XL+B, LoveDA Urban -> Rural, the authors' own recipe (6 of README.md).
+# DepthDA, ConvNeXt-XL + B: LoveDA Urban -> Rural, the authors' own recipe (6 of README.md, with the
+# checkpoint chosen on labelled target images).
+# Train it with
+#   python tools/train.py \
+#     configs/depthda/depthda_convnext-xl-b_1xb12-80k_loveda-u2r-as-released-1024x1024.py
 _base_ = [
     '../_base_/models/depthda_convnext-xl-b.py',
     '../_base_/datasets/loveda-u2r-as-released-1024x1024.py',

@@ -1,4 +1,7 @@
-# DepthSeg with DINOv2-S, LoveDA Rural -> Urban, server protocol.
+# DepthSeg with DINOv2-S: LoveDA Rural -> Urban, server protocol.
+# Train it with
+#   python tools/train.py configs/depthseg/depthseg_dinov2-s_1xb8-40k_loveda-r2u-server-512x512.py
+# Written by configs/generate.py: change it there.
 _base_ = [
     '../_base_/models/depthseg_dinov2-s.py',
     '../_base_/datasets/loveda-r2u-server-512x512.py',

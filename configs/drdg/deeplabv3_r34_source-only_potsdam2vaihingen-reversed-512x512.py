@@ -1,7 +1,12 @@
-# The baseline, with the parts of Vaihingen the other way round.
+# DeepLabV3 with ResNet-34 on Potsdam as it is, with the parts of Vaihingen exchanged: selected on
+# 25 areas, tested on 8.
+# Train it with
+#   python tools/train.py \
+#     configs/drdg/deeplabv3_r34_source-only_potsdam2vaihingen-reversed-512x512.py
+# Written by configs/generate.py: change it there.
 _base_ = [
     '../_base_/models/deeplabv3_r34.py',
-    '../_base_/datasets/potsdam-irrg2vaihingen-irrg-reversed-512x512.py',
+    '../_base_/datasets/potsdam2vaihingen-reversed-512x512.py',
     '../_base_/schedules/adam-deeplabv3-isprs_101e.py',
     '../_base_/default_runtime.py',
 ]

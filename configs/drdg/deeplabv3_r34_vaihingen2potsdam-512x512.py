@@ -1,7 +1,11 @@
-# DeepLabV3 on Vaihingen in the looks of Potsdam (tools/translate.py), tested on Potsdam.
+# DeepLabV3 with ResNet-34 on Vaihingen in the style of Potsdam, tested on Potsdam.
+# Translate the training images first: README.md.
+# Train it with
+#   python tools/train.py configs/drdg/deeplabv3_r34_vaihingen2potsdam-512x512.py
+# Written by configs/generate.py: change it there.
 _base_ = [
     '../_base_/models/deeplabv3_r34.py',
-    '../_base_/datasets/vaihingen-irrg2potsdam-irrg-translated-512x512.py',
+    '../_base_/datasets/vaihingen2potsdam-translated-512x512.py',
     '../_base_/schedules/adam-deeplabv3-isprs_101e.py',
     '../_base_/default_runtime.py',
 ]

@@ -1,7 +1,8 @@
-# DeepLabV3+ on Potsdam in the looks of Vaihingen (tools/translate.py), tested on Vaihingen.
+# DeepLabV3+ with ResNet-34 on Potsdam in the style of Vaihingen, tested on Vaihingen.
+# Translate the training images first: README.md.
 _base_ = [
     '../_base_/models/deeplabv3plus_r34.py',
-    '../_base_/datasets/potsdam-irrg2vaihingen-irrg-translated-512x512.py',
+    '../_base_/datasets/potsdam2vaihingen-translated-512x512.py',
     '../_base_/schedules/adam-deeplabv3-isprs_101e.py',
     '../_base_/default_runtime.py',
 ]

@@ -1,5 +1,9 @@
-# The relative-depth-guided framework on the synthetic set, Rural -> Urban, server protocol.
-# Make the set first: python tools/make_sample.py data/sample
+# The depth-guided framework (contrast and refinement) on the synthetic dataset, Rural -> Urban,
+# server protocol.
+# Make the dataset first: python tools/make_sample.py data/sample
+# Train it with
+#   python tools/train.py configs/sample/depth_guided_tiny_r2u-server.py
+# Written by configs/generate.py: change it there.
 _base_ = [
     '../_base_/models/depth_guided_tiny.py',
     '../_base_/datasets/sample-r2u-server-128x128.py',

@@ -1,12 +1,14 @@
-# DepthDA with a pair of tiny ConvNeXts on the synthetic set, Urban -> Rural. They learn more slowly
-# from random weights than the quarter ResNet-18 of depthda_tiny_u2r.py: 900 iterations.
-# Make the set first: python tools/make_sample.py data/sample
+# DepthDA with two tiny ConvNeXts on the synthetic dataset, Urban -> Rural.
+# Make the dataset first: python tools/make_sample.py data/sample
+# Train it with
+#   python tools/train.py configs/sample/depthda_convnext-tiny_u2r.py
 _base_ = [
     '../_base_/models/depthda_convnext-tiny.py',
     '../_base_/datasets/sample-u2r-128x128.py',
     '../_base_/schedules/adamw-sample.py',
     '../_base_/default_runtime.py',
 ]
+# They learn more slowly from random weights than the ResNets of depthda_tiny.
 train_cfg = dict(max_iters=900, val_interval=300)
 param_scheduler = [
     dict(type='LinearLR', start_factor=1e-3, by_epoch=False, begin=0, end=90),

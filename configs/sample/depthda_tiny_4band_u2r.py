@@ -1,5 +1,5 @@
-# Four optical bands and relative depth on the synthetic set, Urban -> Rural.
-# Make the set first: python tools/make_sample.py data/sample-4band --near-infrared
+# DepthDA with four optical bands on the synthetic dataset, Urban -> Rural, local protocol.
+# Make the dataset first: python tools/make_sample.py data/sample-4band --near-infrared
 _base_ = [
     '../_base_/models/depthda_tiny.py',
     '../_base_/datasets/sample-4band-u2r-128x128.py',
@@ -7,7 +7,7 @@ _base_ = [
     '../_base_/default_runtime.py',
 ]
 model = dict(
-    # Of the three colours ImageNet's, of the fourth as tools/check_dataset.py prints them.
+    # ImageNet's for the three colours; those of the fourth band are from tools/check_dataset.py.
     data_preprocessor=dict(mean=[123.675, 116.28, 103.53, 95.0], std=[58.395, 57.12, 57.375, 50.0]),
     backbone=dict(optical_bands=4, rgb=dict(in_channels=4)),
 )

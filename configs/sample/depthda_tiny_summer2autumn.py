@@ -1,5 +1,8 @@
-# DepthDA on a pair of seasons of the synthetic set, summer -> autumn.
-# Make the set first: configs/sample/README.md
+# RGB and relative depth (DepthDA) on two seasons of the synthetic dataset, summer -> autumn.
+# Make the dataset first: configs/sample/README.md
+# Train it with
+#   python tools/train.py configs/sample/depthda_tiny_summer2autumn.py
+# Written by configs/generate.py: change it there.
 _base_ = [
     '../_base_/models/depthda_tiny.py',
     '../_base_/datasets/sample-seasons-128x128.py',

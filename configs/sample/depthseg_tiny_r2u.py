@@ -1,5 +1,8 @@
-# DepthSeg on the synthetic set, Rural -> Urban.
-# Make the set first: python tools/make_sample.py data/sample
+# DepthSeg on the synthetic dataset, Rural -> Urban, local protocol.
+# Make the dataset first: python tools/make_sample.py data/sample
+# Train it with
+#   python tools/train.py configs/sample/depthseg_tiny_r2u.py
+# Written by configs/generate.py: change it there.
 _base_ = [
     '../_base_/models/depthseg_tiny.py',
     '../_base_/datasets/sample-r2u-128x128.py',

@@ -1,5 +1,8 @@
-# DepthSeg on the synthetic set, Urban -> Rural, server protocol.
-# Make the set first: python tools/make_sample.py data/sample
+# DepthSeg on the synthetic dataset, Urban -> Rural, server protocol.
+# Make the dataset first: python tools/make_sample.py data/sample
+# Train it with
+#   python tools/train.py configs/sample/depthseg_tiny_u2r-server.py
+# Written by configs/generate.py: change it there.
 _base_ = [
     '../_base_/models/depthseg_tiny.py',
     '../_base_/datasets/sample-u2r-server-128x128.py',

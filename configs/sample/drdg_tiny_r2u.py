@@ -1,6 +1,8 @@
-# DRDG on the synthetic set, Rural -> Urban: tools/translate.py then translates Rural, and
-# upernet_tiny_r2u.py is trained on what it wrote (README.md).
-# Make the set first: python tools/make_sample.py data/sample
+# Translation by DRDG on the synthetic dataset, Rural -> Urban. tools/translate.py then translates
+# Rural, and upernet_tiny_r2u.py is trained on the result (README.md).
+# Make the dataset first: python tools/make_sample.py data/sample
+# Train it with
+#   python tools/train.py configs/sample/drdg_tiny_r2u.py
 _base_ = [
     '../_base_/models/drdg_tiny.py',
     '../_base_/datasets/sample-pairs-r2u-128x128-160x160.py',

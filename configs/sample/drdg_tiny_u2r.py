@@ -1,6 +1,8 @@
-# DRDG on the synthetic set, Urban -> Rural: tools/translate.py then translates Urban, and
-# upernet_tiny_u2r.py is trained on what it wrote (README.md).
-# Make the set first: python tools/make_sample.py data/sample
+# Translation by DRDG on the synthetic dataset, Urban -> Rural. tools/translate.py then translates
+# Urban, and upernet_tiny_u2r.py is trained on the result (README.md).
+# Make the dataset first: python tools/make_sample.py data/sample
+# Train it with
+#   python tools/train.py configs/sample/drdg_tiny_u2r.py
 _base_ = [
     '../_base_/models/drdg_tiny.py',
     '../_base_/datasets/sample-pairs-u2r-160x160-128x128.py',

@@ -1,13 +1,13 @@
 # DRDG, Tables I and II: Potsdam IRRG -> Vaihingen IRRG. A row trains a translation, translates
 # Potsdam, trains DeepLabV3 on the result and tests it on the 25 areas of Vaihingen.
-from depthda.experiments.tables.plan import short_run
+from _base_.translation import chain
 
 title = 'DRDG, Tables I and II: Potsdam IRRG → Vaihingen'
 caption = (
-    'All figures in %. The paper averages three seeds; its F1 does not follow from its IoU as '
-    '2·IoU/(1 + IoU), for its released code averages both over batches of 32: the last two columns '
-    'are of that way. The others come from one confusion matrix of all pixels here, and stand '
-    'beside the figures as the paper prints them.'
+    'All figures in %. The paper averages three seeds. Its F1 does not follow from its IoU as '
+    '2·IoU/(1 + IoU), because its released code averages both over batches of 32; the last two '
+    'columns are computed that way. Here the others come from one confusion matrix of all pixels, '
+    "and stand next to the paper's figures as printed."
 )
 seeds = (0, 1, 2)
 CLASSES = dict(
@@ -31,15 +31,8 @@ columns += [
 
 NO_METHOD = 'method not in this project'
 SEGMENTATION = 'configs/drdg/deeplabv3_r34_{}potsdam2vaihingen-512x512.py'
-# A smoke run has the synthetic set, and both stages of a few steps on it.
+# In a smoke run both stages are on the synthetic dataset.
 NETWORK = 'configs/sample/upernet_tiny_u2r.py'
-SMOKE_TRANSLATION = {
-    'train_cfg.max_iters': 2,
-    'default_hooks.checkpoint.interval': 2,
-    'model.target_size': (96, 96),
-    'train_dataloader.dataset.source.pipeline.2.crop_size': (64, 64),
-    'train_dataloader.dataset.target.pipeline.2.crop_size': (48, 48),
-}
 
 
 def figures(classes, means):
@@ -53,48 +46,17 @@ def absent(name, title, classes, means):
     return dict(name=name, title=title, absent=NO_METHOD, paper=figures(classes, means))
 
 
-def chain(translation, segmentation, options=(), translation_options=()):
-    """Train a translation, translate with it, train a segmentation on the result, test that."""
-    words = [f'{key}={value}'.replace(' ', '') for key, value in dict(translation_options).items()]
-    return [
-        dict(train=translation, name='translation', options=dict(translation_options)),
-        dict(
-            tool=[
-                *('tools/translate.py', translation, '{run}/translation'),
-                *('--out', '{run}/translated'),
-                *(('--cfg-options', *words) if words else ()),
-            ]
-        ),
-        dict(
-            train=segmentation,
-            name='segmentation',
-            options={'train_dataloader.dataset.data_root': '{run}/translated', **dict(options)},
-        ),
-        dict(test=segmentation, of='segmentation'),
-    ]
-
-
-def smoke(translation):
-    """The same steps on the synthetic set."""
-    steps = chain(
-        f'configs/sample/{translation}_tiny_u2r.py',
-        NETWORK,
-        short_run(NETWORK),
-        {**SMOKE_TRANSLATION, 'translate_dataset.data_root': '{data}'},
-    )
-    return dict(steps=steps)
-
-
 def row(name, title, classes='', means='', config='', segmentation='', **rest):
+    tiny = 'cyclegan' if config == 'cyclegan' else 'drdg'
     return dict(
         name=name,
         title=title,
         steps=chain(
-            f'configs/drdg/{config or name}_potsdam-irrg2vaihingen.py',
+            f'configs/drdg/{config or name}_potsdam2vaihingen.py',
             segmentation or SEGMENTATION.format(''),
         ),
         paper=figures(classes, means) if means else (),
-        smoke=smoke('cyclegan' if name == 'benjdira' else 'drdg'),
+        smoke=dict(steps=chain(f'configs/sample/{tiny}_tiny_u2r.py', NETWORK, data='{data}')),
         **rest,
     )
 
@@ -110,7 +72,6 @@ rows = [
             '2.65 4.41 43.82 60.56 12.99 22.47 49.89 66.35 24.92 39.59 57.10 72.38', '31.90 44.29'
         ),
         note=NETWORKS,
-        smoke=dict(config=NETWORK),
     ),
     row(
         'benjdira',
@@ -145,7 +106,7 @@ rows = [
         '53.26 65.75',
     ),
 ]
-rows = [{**each, 'section': ONE} for each in rows]
+rows = [{**entry, 'section': ONE} for entry in rows]
 rows += [
     dict(name='rdg-2', title='RDG', same_as='rdg', paper=figures('', '51.75 64.93')),
     row(
@@ -164,10 +125,10 @@ rows += [
     ),
     dict(name='drdg-2', title='DRDG', same_as='drdg', paper=figures('', '53.26 65.75')),
 ]
-rows = [{'section': TWO, **each} for each in rows]
+rows = [{'section': TWO, **entry} for entry in rows]
 rows += [
-    {'section': 'What the paper leaves open', **each}
-    for each in (
+    {'section': 'What the paper leaves open', **entry}
+    for entry in (
         row(
             'text-channels',
             'DRDG, channels of the text',

@@ -1,92 +1,22 @@
 # LoveDA, Rural -> Urban: the table of "Exploiting Relative Depth for Cross-domain Semantic
-# Segmentation of High-resolution Satellite Remote Sensing Images", row by row, then what it leaves
-# out: the authors' own recipe, and the local protocol, which needs no server.
+# Segmentation of High-resolution Satellite Remote Sensing Images", row by row. Then other systems,
+# the authors' own recipe, and the local protocol, which needs no server.
+from _base_.loveda import (
+    ASSUMED,
+    CAPTION,
+    COLUMNS,
+    absent,
+    as_released,
+    in_direction,
+    in_the_local_protocol,
+    not_in_the_paper,
+    server,
+)
+
 title = 'LoveDA, Rural → Urban'
-caption = (
-    'IoU in %, mean ± standard deviation over seeds. AT: adversarial training, ST: self-training, '
-    'both with unlabelled target images; the other methods see the source alone.'
-)
+caption = CAPTION
 seeds = (0, 1, 2)
-CLASSES = dict(
-    background='Background',
-    building='Building',
-    road='Road',
-    water='Water',
-    barren='Barren',
-    forest='Forest',
-    agricultural='Agriculture',
-)
-columns = [dict(key=f'IoU.{key}', title=head) for key, head in CLASSES.items()]
-columns += [dict(key='mIoU', title='mIoU')]
-
-ASSUMED = 'the paper does not state the backbone of this row: {} is assumed here'
-AGAINST = '{data}/Test/Urban/images_png'
-# The local stand-in, made one whose checkpoint is chosen on labelled target images and whose test
-# has no labels.
-UNLABELLED = [dict(type='LoadImageFromFile'), dict(type='LoadDepth'), dict(type='PackSegInputs')]
-RELEASED = {
-    'train_dataloader.dataset.holdout': None,
-    'val_dataloader.dataset.holdout': None,
-    'val_dataloader.dataset.domain': 'Urban',
-    '+test_dataloader.dataset.labels': False,
-    'test_dataloader.dataset.pipeline': UNLABELLED,
-    'test_evaluator': [],
-}
-
-
-def figures(text):
-    return tuple(float(word) for word in text.split())
-
-
-def absent(name, title, paper, note=''):
-    return dict(
-        name=name,
-        title=title,
-        protocol='server',
-        absent='method not in this project',
-        paper=figures(paper),
-        note=note,
-    )
-
-
-def tiny(config):
-    system = config.split('/')[0]
-    model = {'baselines': 'upernet_tiny'}.get(system, f'{system}_tiny')
-    return f'configs/sample/{model}_r2u'
-
-
-def server(name, title, config, paper='', batch=4, **rest):
-    return dict(
-        name=name,
-        title=title,
-        protocol='server',
-        config=f'configs/{config}_1xb{batch}-40k_loveda-r2u-server-512x512.py',
-        paper=figures(paper),
-        smoke=dict(config=f'{tiny(config)}-server.py', against=AGAINST),
-        **rest,
-    )
-
-
-def released(name, title, config, **rest):
-    return dict(
-        name=f'{name}-as-released',
-        title=f'{title}, as released',
-        section="The authors' own recipe: checkpoint chosen on labelled target images",
-        protocol='server',
-        config=f'configs/{config}_loveda-r2u-as-released-1024x1024.py',
-        smoke=dict(config=f'{tiny(config)}.py', options=RELEASED, against=AGAINST),
-        **rest,
-    )
-
-
-def local(name, title, config, batch=4):
-    return dict(
-        name=f'{name}-local',
-        title=title,
-        config=f'configs/{config}_1xb{batch}-40k_loveda-r2u-512x512.py',
-        smoke=dict(config=f'{tiny(config)}.py'),
-    )
-
+columns = COLUMNS
 
 rows = [
     absent('transnorm', 'TransNorm (AT)', '38.37 5.04 3.75 80.83 14.19 33.99 17.91 27.73'),
@@ -146,66 +76,13 @@ rows = [
         'depthda/depthda_convnext-xl-b',
         '50.56 51.81 42.89 85.11 16.69 42.67 44.00 47.68',
     ),
-    server(
-        'convnext-xl',
-        'ConvNeXt-XL, RGB only',
-        'baselines/convnext-xl_upernet',
-        section='Not in the paper',
-    ),
-    server(
-        'guided-convnext-b-s',
-        'Depth-guided framework, ConvNeXt-B + S',
-        'depth_guided/depth_guided_convnext-b-s',
-        section='Not in the paper',
-    ),
-    server(
-        'guided-convnext-xl-b',
-        'Depth-guided framework, ConvNeXt-XL + B',
-        'depth_guided/depth_guided_convnext-xl-b',
-        section='Not in the paper',
-    ),
-    server(
-        'depthseg-s',
-        'DepthSeg ViT-S, no depth at test',
-        'depthseg/depthseg_dinov2-s',
-        batch=8,
-        section='Not in the paper',
-    ),
-    released('convnext-b', 'ConvNeXt-B, RGB only', 'baselines/convnext-b_upernet_1xb4-80k'),
-    released(
-        'convnext-b-b',
+    *not_in_the_paper(),
+    *as_released(
+        'b-b',
         'ConvNeXt-B + B',
-        'depthda/depthda_convnext-b-b_1xb4-40k',
+        '40k',
         note='no released config has this pair of encoders: it is the recipe of ConvNeXt-B + S',
     ),
-    released('convnext-xl-b', 'ConvNeXt-XL + B', 'depthda/depthda_convnext-xl-b_1xb12-80k'),
-    *(
-        released(
-            f'{name}-{encoders}',
-            f'{title}, ConvNeXt-{encoders.upper().replace("-", " + ")}',
-            f'depth_guided/{model}_convnext-{encoders}_{length}',
-        )
-        for name, title, model in (
-            ('contrast', 'RGB + depth, contrast', 'contrast'),
-            ('guided-convnext', 'Depth-guided framework', 'depth_guided'),
-        )
-        for encoders, length in (('b-s', '1xb4-40k'), ('xl-b', '1xb3-80k'))
-    ),
-    local('deeplabv3', 'DeepLabV3', 'baselines/deeplabv3_r50'),
-    local('segformer', 'SegFormer', 'baselines/segformer_mit-b5'),
-    local('convnext-b', 'ConvNeXt-B, RGB only', 'baselines/convnext-b_upernet'),
-    local('convnext-xl', 'ConvNeXt-XL, RGB only', 'baselines/convnext-xl_upernet'),
-    local('convnext-b-b', 'ConvNeXt-B + B', 'depthda/depthda_convnext-b-b'),
-    local('convnext-xl-b', 'ConvNeXt-XL + B', 'depthda/depthda_convnext-xl-b'),
-    local(
-        'guided-convnext-b-s',
-        'Depth-guided framework, ConvNeXt-B + S',
-        'depth_guided/depth_guided_convnext-b-s',
-    ),
-    local(
-        'guided-convnext-xl-b',
-        'Depth-guided framework, ConvNeXt-XL + B',
-        'depth_guided/depth_guided_convnext-xl-b',
-    ),
-    local('depthseg-s', 'DepthSeg ViT-S, no depth at test', 'depthseg/depthseg_dinov2-s', batch=8),
+    *in_the_local_protocol('b-b', 'ConvNeXt-B + B'),
 ]
+rows = in_direction('r2u', rows)

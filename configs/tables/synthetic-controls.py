@@ -1,22 +1,18 @@
-# What a gain of depth may be put down to, on the synthetic worlds: a check of mechanisms, not
-# evidence about LoveDA. docs/synthetic-benchmark.md says what each row is for.
+# What a gain from depth may be due to, on the synthetic worlds: a check of mechanisms, not evidence
+# about LoveDA. docs/synthetic-benchmark.md explains what each row is for.
+from _base_.synthetic import DIRECTIONS, ON_BOTH_DOMAINS, SAMPLE, SEEDS, WORLDS, row
+
 title = 'Controls of the synthetic benchmark'
 caption = (
     'mIoU in %, mean ± standard deviation over worlds and seeds; gain: over the RGB-only model of '
     'the same world and seed, with its 95 % interval over worlds. A check of mechanisms on '
     'synthetic images, not evidence about real ones.'
 )
-# World 0 is left out: the default fidelity of its depth was chosen by scores on it.
-worlds = (1, 2, 3)
-seeds = (0, 1, 2)
-sample = dict(train=100, test=20, size=256)
-columns = [
-    dict(key='{target}/mIoU', title='target'),
-    dict(key='{target}/mIoU', title='gain', gain=True),
-    dict(key='{source}/mIoU', title='source'),
-]
+worlds = WORLDS
+seeds = SEEDS
+sample = SAMPLE
+columns = ON_BOTH_DOMAINS
 
-DIRECTIONS = {'u2r': ('Urban', 'Rural'), 'r2u': ('Rural', 'Urban')}
 OPPOSITE = {'u2r': 'r2u', 'r2u': 'u2r'}
 CONTROLS = {
     'grey': 'RGB + grey image',
@@ -24,41 +20,18 @@ CONTROLS = {
     'other-tile': "RGB + another tile's depth",
 }
 FIDELITIES = (0.0, 0.35, 1.0)
-DEFAULT = 0.7  # the world's own
+DEFAULT = 0.7  # of the world
 GAPS = ('layout', 'geometry', 'resolution', 'appearance', 'depth')
-LOAD_DEPTH = {'train': 2, 'val': 1, 'test': 1}  # its place in each pipeline
+LOAD_DEPTH = {'train': 2, 'val': 1, 'test': 1}  # position in each pipeline
 
 
 def instead_of_depth(by):
-    """Overrides that put something else in the place of depth, in training and in the tests."""
+    """Return overrides that replace depth by something else, in training and in the tests."""
     options = {}
     for loader, place in LOAD_DEPTH.items():
         step = f'{loader}_dataloader.dataset.pipeline.{place}'
         options |= {f'{step}.type': 'LoadControlDepth', f'+{step}.by': by}
     return options
-
-
-def row(name, title, model, direction, part='', options=None, **rest):
-    source, target = DIRECTIONS[direction]
-    config = f'configs/sample/{model}_{direction}.py'
-    options = options or {}
-    both_domains = {
-        'test_dataloader.dataset.domain': [target, source],
-        '+test_evaluator.headline': target,
-    }
-    return dict(
-        name=f'{name}-{direction}',
-        title=title,
-        section=f'{source} → {target}{part}',
-        config=config,
-        options={'default_hooks.checkpoint.interval': 300} | options,
-        checkpoint='last',  # no label chooses it
-        test_options=both_domains,
-        source=source,
-        target=target,
-        smoke=dict(config=config, options=options, test_options=both_domains),
-        **rest,
-    )
 
 
 def rgb(name, direction, title='RGB only', **rest):
@@ -115,7 +88,7 @@ for direction in DIRECTIONS:
             rgb(f'rgb-gap-{gap}', direction, **only),
             dual(f'dual-gap-{gap}', direction, **only, baseline=f'rgb-gap-{gap}-{direction}'),
         ]
-# Refinement gains much (synthetic.py): of depth, or of a second loss on a second map of logits?
+# Refinement gains much (synthetic.py): from depth, or from a second loss on a second map of logits?
 for direction in DIRECTIONS:
     part = dict(part=', refinement', baseline=f'rgb-{direction}')
     grey = dict(part, options=instead_of_depth('grey'))
@@ -129,7 +102,7 @@ for direction in DIRECTIONS:
             **grey,
         ),
     ]
-# Contrast gains nothing beyond depth: for want of weight, or for too much of it?
+# Contrast gains nothing beyond depth: is its weight too small, or too large?
 for direction in DIRECTIONS:
     part = dict(part=', weight of contrast', baseline=f'rgb-{direction}')
     rows += [row('contrast', 'RGB + depth, contrast', 'contrast_tiny', direction, **part)]
@@ -139,7 +112,7 @@ for direction in DIRECTIONS:
         rows += [
             row(f'contrast-x{factor}', f'contrast × {factor}', 'contrast_tiny', direction, **more)
         ]
-# Is 300 iterations enough to tell? Rare classes may not have been found by then.
+# Are 300 iterations enough? Rare classes may not have been learned by then.
 LONGER = {
     'train_cfg.max_iters': 900,
     'train_cfg.val_interval': 900,

@@ -4,6 +4,7 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor, nn
 
 from depthda.checkpoints.key_layouts import translate_keys
@@ -110,6 +111,16 @@ def partial_weights(model: nn.Module, checkpoint: Mapping, name: str) -> tuple[d
     record = {'loaded': len(fit.fitting), 'of': len(own), 'skipped': skipped}
     own.update(fit.fitting)
     return own, record
+
+
+def check_finite(weights: Mapping[str, Tensor], name: str) -> None:
+    """Refuse weights with NaN or infinity, of which every prediction would be a constant map."""
+    for key, value in weights.items():
+        if not torch.isfinite(value).all():
+            raise UserError(
+                f'{name} holds NaN or infinity in {key}, so the model would predict nothing: use '
+                'an earlier checkpoint.'
+            )
 
 
 def _check_enough(fit: Fit, own: Mapping[str, Tensor], name: str) -> None:

@@ -58,6 +58,17 @@ def check_pipeline(
             raise UserError(f'{name} {fault}')
 
 
+def is_random(step: dict) -> bool:
+    """Whether the config of a transform changes an image in another way each time.
+
+    A flip with probability 0 or 1 does not, and mmseg flips the prediction back.
+    """
+    kind = str(step.get('type'))
+    if kind == 'RandomFlip' and step.get('prob') in (0, 1):
+        return False
+    return kind.startswith('Random') or kind in _RANDOM
+
+
 def _fault(transform: Callable, loaded: bool, has_loader: bool, info: _Set) -> str | None:
     kind = type(transform)
     if kind in _LABEL_LOADERS and not info.has_labels:
@@ -222,6 +233,10 @@ _ALTERNATIVES = {
     'RandomDepthMix': 'remove it',
     **dict.fromkeys(('CLAHE', 'AdjustGamma', 'Rerange', 'RGB2Gray', 'RandomGrayscale'), _BEFORE),
 }
+_RANDOM = (
+    'AlignedRotFlip', 'Albu', 'BalancedCrop', 'DepthJitter', 'OpticalDistortion',
+    'PhotoMetricDistortion',
+)  # fmt: skip
 _OTHERWISE = (
     f'{_BEFORE}, or, if it moves all channels alike and fills with 0, give its class the attribute '
     'keeps_depth = True'

@@ -23,9 +23,12 @@ from depthda.checkpoints.loading import (
 from depthda.console import quiet_console, runner_class, show
 from depthda.engine.checks.band_check import check_bands
 from depthda.engine.checks.build_mistakes import build_mistakes
+from depthda.engine.checks.checkpoint_check import check_tested_classes, test_warnings
 from depthda.engine.checks.data_check import check_classes, check_test_headline, data_warnings
+from depthda.engine.checks.output_check import check_outputs
 from depthda.engine.checks.start_check import StartCheck, check_config
 from depthda.engine.checks.start_report import what_is_written
+from depthda.engine.checks.value_check import check_evaluation
 from depthda.engine.hooks.non_finite_hook import NonFiniteHook
 from depthda.engine.predicted_maps import challenge, file_names, other_maps
 from depthda.engine.prepare import add_writer, keep_depth, load_config, prepare, use_amp, use_tta
@@ -167,10 +170,14 @@ def test(
             'tools/translate.py).'
         )
     prepare(cfg, config, work_dir, launcher)
+    check_outputs(cfg, out=out, show_dir=show_dir, save_depth=save_depth)
     check_classes(cfg)
     check_bands(cfg)
+    check_evaluation(cfg)
     check_is_checkpoint(checkpoint)
+    check_tested_classes(cfg, str(checkpoint))
     check_test_headline(cfg)
+    notes = list(test_warnings(cfg, str(checkpoint)))
     if submission and not out:
         out = os.path.join(cfg.work_dir, 'predictions')
     if save_depth:
@@ -192,7 +199,7 @@ def test(
         if submission:
             target, track = challenge(config, dataset, names, against)
             foresee(names, out, submission, target, against, track)
-        notes = [*data_warnings(cfg), *other_maps(out, names)]
+        notes += [*data_warnings(cfg), *other_maps(out, names)]
         runner.register_hook(SummaryHook(start, notes))
         with lost_files(cfg.work_dir, begun):
             scores = runner.test()

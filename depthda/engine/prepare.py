@@ -2,7 +2,6 @@
 
 from difflib import get_close_matches
 from pathlib import Path
-from tempfile import TemporaryFile
 from typing import Any
 
 import torch
@@ -10,6 +9,9 @@ from mmengine.config import Config
 
 from depthda.engine.checks.config_check import check_hooks, check_names, check_numbers, check_sizes
 from depthda.engine.checks.config_file import read_config
+from depthda.engine.checks.output_check import check_outputs
+from depthda.engine.checks.renamed import current_path, renamed_bases
+from depthda.engine.checks.value_check import check_top_level
 from depthda.engine.overrides import apply_overrides
 from depthda.errors import UserError
 from depthda.processes import check_launcher, start_processes
@@ -20,7 +22,7 @@ _LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
 
 def load_config(path: str | Path, options: dict[str, Any] | None = None) -> Config:
     """Read a config file and apply ``--cfg-options`` strictly."""
-    path = Path(path)
+    path = current_path(path)
     if not path.is_file():
         there = sorted(p.name for p in path.parent.glob('*.py')) if path.parent.is_dir() else []
         near = get_close_matches(path.name, there, n=5, cutoff=0)
@@ -31,8 +33,10 @@ def load_config(path: str | Path, options: dict[str, Any] | None = None) -> Conf
             f'{path} is no config file: give the .py config first, and a checkpoint after it.'
         )
     cfg = read_config(path)
-    check_names(path)
+    with renamed_bases():
+        check_names(path)
     apply_overrides(cfg, options or {})
+    check_top_level(cfg)
     check_numbers(cfg)
     check_sizes(cfg)
     check_hooks(cfg)
@@ -44,7 +48,7 @@ def prepare(cfg: Config, config: str | Path, work_dir: str | None, launcher: str
     check_launcher(launcher)
     cfg.launcher = launcher
     cfg.work_dir = work_dir or cfg.get('work_dir') or f'work_dirs/{Path(config).stem}'
-    check_folder('--work-dir', cfg.work_dir)
+    check_outputs(cfg, work_dir=cfg.work_dir)
     for name in _LOADERS:
         # torch refuses workers that persist where there are none.
         if cfg.get(name) and not cfg[name].get('num_workers'):
@@ -54,27 +58,6 @@ def prepare(cfg: Config, config: str | Path, work_dir: str | None, launcher: str
         cfg.setdefault('model_wrapper_cfg', dict(type='MMSeparateDistributedDataParallel'))
     if not torch.cuda.is_available():
         _use_cpu(cfg)
-
-
-def check_folder(option: str, path: str | None) -> None:
-    """Refuse a file where a folder is to be written, and a place where nothing can be written."""
-    if path is None:
-        return
-    folder = Path(path)
-    if folder.exists() and not folder.is_dir():
-        raise UserError(f'{option} {path} is a file: give a folder.')
-    there = next(parent for parent in (folder, *folder.absolute().parents) if parent.exists())
-    if not there.is_dir():
-        raise UserError(f'{option} {path} cannot be made, for {there} is a file: give a folder.')
-    try:
-        # What the permissions say is not all: the disk may be full, or mounted read-only.
-        with TemporaryFile(dir=there) as file:
-            file.write(b' ')
-    except OSError as error:
-        raise UserError(
-            f'{option} {path}: nothing can be written to {there} ({error.strerror}): give a folder '
-            'of your own.'
-        ) from error
 
 
 def use_amp(cfg: Config) -> None:
@@ -122,9 +105,6 @@ def add_writer(
     cfg: Config, out: str | None, show_dir: str | None, save_depth: str | None = None
 ) -> None:
     """Write the predicted maps that are wanted; refuse a test that would tell nothing."""
-    check_folder('--out', out)
-    check_folder('--show-dir', show_dir)
-    check_folder('--save-depth', save_depth)
     evaluators = cfg.test_evaluator
     evaluators = list(evaluators) if isinstance(evaluators, (list, tuple)) else [evaluators]
     if out or show_dir or save_depth:

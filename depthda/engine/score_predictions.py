@@ -17,9 +17,10 @@ from rich.progress import track
 from depthda.console import quiet_console, warn
 from depthda.engine.checks.build_mistakes import build_mistakes
 from depthda.engine.checks.data_check import check_test_headline
+from depthda.engine.checks.output_check import check_outputs
 from depthda.engine.launch import write_results
 from depthda.engine.overrides import read_nodes
-from depthda.engine.prepare import check_folder, load_config, prepare
+from depthda.engine.prepare import load_config, prepare
 from depthda.errors import UserError
 from depthda.evaluation.given_predictions import (
     check_predictions,
@@ -55,7 +56,7 @@ def score_predictions(
     started = time.time()
     cfg = load_config(config, cfg_options)
     prepare(cfg, config, work_dir, 'none')
-    check_folder('--show-dir', show_dir)
+    check_outputs(cfg, show_dir=show_dir)
     init_default_scope(cfg.get('default_scope', 'mmseg'))
     with build_mistakes(cfg):
         metrics = _metrics(cfg, config)

@@ -1,1 +1,1 @@
-"""Runs that belong together, and what is shown of them."""
+"""Experiments: tables of runs, comparisons, pictures and report pages."""

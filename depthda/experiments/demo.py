@@ -1,11 +1,11 @@
-"""The first run: what relative depth does across domains, in minutes, without a GPU.
+"""The demo: show in minutes, without a GPU, what relative depth does across domains.
 
-It runs the configs of ``configs/sample/`` as ``tools/run_experiments.py`` would: it can be stopped
-and started again.
+It runs the configs of ``configs/sample/`` as ``tools/run_experiments.py`` would, so it can be
+stopped and started again.
 """
 
 import time
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
@@ -28,61 +28,47 @@ MODELS = {'upernet': 'RGB only', 'depthda': 'RGB + depth'}
 DIRECTIONS = {'u2r': ('Urban', 'Rural'), 'r2u': ('Rural', 'Urban')}
 
 
-@dataclass(frozen=True)
-class Trial:
-    """A model in a direction, trained and tested."""
-
-    model: str
-    direction: str
-    run: Run
-
-    @property
-    def title(self) -> str:
-        source, target = DIRECTIONS[self.direction]
-        return f'{source} → {target}, {MODELS[self.model]}'
-
-
 def run_demo(out: str | Path, iterations: int = 300, seed: int = 0, jobs: int = 2) -> None:
-    """Make the set, train and test the four models; show table, picture, zips and report."""
+    """Write the data, train and test four models, and show table, picture, zips and report."""
     started = time.time()
-    # Paths are for copying: a terminal may wrap them, this does not.
+    # Users copy the printed paths: only the terminal may wrap them.
     console = Console(soft_wrap=True)
     out = Path(out)
-    trials = _plan(out, iterations, seed)
-    todo = [trial.run for trial in trials if trial.run.result is None]
+    directions = _plan(out, iterations, seed)
+    runs = [run for pair in directions.values() for run in pair]
+    todo = [run for run in runs if run.result is None]
     make_data(console, todo, jobs)
-    # The longer runs first, so that none is left alone at the end.
+    # The longer runs start first, so that none of them runs alone at the end.
     failed = do_runs(console, sorted(todo, key=lambda run: run.row.name), jobs)
     if failed:
         run, error = failed[0]
         raise UserError(f'{run.title} failed: {error} (log: {run.folder}/output.log)')
 
-    console.print(_table(trials, seed))
+    console.print(_table(runs, seed))
     console.print(
         'Synthetic images, tiny models, random weights: a check of the mechanism and the commands,'
         '\nnot evidence about real images.'
     )
     picture = out / 'predictions.png'
-    _draw(picture, trials)
+    _draw(picture, directions)
     console.print(f'picture     {picture}')
-    for trial in trials:
-        if trial.model == 'depthda':
-            submission = out / f'{trial.direction}.zip'
-            pack(trial.run.folder / 'predictions', submission, against=_images(trial))
-            console.print(f'submission  {submission} (checked, no fault)')
-    for direction, (source, target) in DIRECTIONS.items():
-        own = [trial for trial in trials if trial.direction == direction]
+    for direction, (_, with_depth) in directions.items():
+        submission = out / f'{direction}.zip'
+        pack(with_depth.folder / 'predictions', submission, against=_images(with_depth))
+        console.print(f'submission  {submission} (checked, no fault)')
+    for direction, pair in directions.items():
         page = make_page(
-            [trial.run.folder for trial in own],
+            [run.folder for run in pair],
             out / f'{direction}.html',
-            names=[MODELS[trial.model] for trial in own],
-            title=f'{source} → {target} on synthetic tiles: with and without depth',
+            names=[run.row.title for run in pair],
+            title=f'{pair[0].row.section} on synthetic tiles: with and without depth',
         )
         console.print(f'report      {page.path}')
     console.print(f'done in {time.time() - started:.0f} s')
 
 
-def _plan(out: Path, iterations: int, seed: int) -> list[Trial]:
+def _plan(out: Path, iterations: int, seed: int) -> dict[str, list[Run]]:
+    """Return the runs of each direction, one for each model."""
     warm_up = max(iterations // 10, 1)
     length = {
         'train_cfg.max_iters': iterations,
@@ -92,68 +78,64 @@ def _plan(out: Path, iterations: int, seed: int) -> list[Trial]:
         'param_scheduler.1.begin': warm_up,
         'param_scheduler.1.end': iterations,
     }
-    rows = {
-        (model, direction): Row(
+    rows = [
+        Row(
             name=f'{model}-{direction}',
-            title=MODELS[model],
+            title=title,
+            section=f'{source} → {target}',
+            target=target,
             config=str(ROOT / f'configs/sample/{model}_tiny_{direction}.py'),
             options=length,
             checkpoint='last',
             sample=SAMPLE,
         )
-        for direction in DIRECTIONS
-        for model in MODELS
-    }
-    table = Table('demo', 'Demo', (Column('mIoU', 'mIoU'),), tuple(rows.values()), worlds=(0,))
-    runs = {run.row.name: run for run in plan_runs(table, out, [seed])}
-    return [Trial(*key, runs[row.name]) for key, row in rows.items()]
+        for direction, (source, target) in DIRECTIONS.items()
+        for model, title in MODELS.items()
+    ]
+    table = Table('demo', 'Demo', (Column('mIoU', 'mIoU'),), tuple(rows), worlds=(0,))
+    runs = plan_runs(table, out, [seed])
+    return {name: [run for run in runs if run.row.name.endswith(name)] for name in DIRECTIONS}
 
 
-def _images(trial: Trial) -> Path:
-    return trial.run.data / 'Test' / DIRECTIONS[trial.direction][1] / 'images_png'
+def _images(run: Run) -> Path:
+    return run.data / 'Test' / run.row.target / 'images_png'
 
 
-def _table(trials: list[Trial], seed: int) -> RichTable:
-    """Classes down, runs across: it fits 80 columns."""
+def _table(runs: Sequence[Run], seed: int) -> RichTable:
+    """Return a table with a row per class and a column per run, which fits into 80 columns."""
     classes = LoveDARGBD.METAINFO['classes']
-    table = RichTable(
-        title=f'IoU in % on the domain that was not trained on (training seed {seed})',
-        title_style='bold',
-    )
-    table.add_column('')
-    for trial in trials:
-        table.add_column(trial.title.replace(', ', '\n'), justify='right')
+    title = f'IoU in % on the domain that was not trained on (training seed {seed})'
+    table = RichTable('', title=title, title_style='bold')
+    for run in runs:
+        table.add_column(f'{run.row.section}\n{run.row.title}', justify='right')
     keys = {name: f'IoU.{name}' for name in classes} | {'mIoU': 'mIoU'}
     for name, key in keys.items():
-        figures = [trial.run.result['scores'].get(key) for trial in trials]
+        scores = [run.result['scores'].get(key) for run in runs]
         table.add_row(
             name,
-            *['–' if figure is None else f'{figure:.2f}' for figure in figures],
+            *['–' if score is None else f'{score:.2f}' for score in scores],
             style='bold' if name == 'mIoU' else '',
             end_section=name == classes[-1],
         )
     return table
 
 
-def _draw(path: Path, trials: list[Trial], tiles: int = 2) -> None:
-    """The first tiles of each target test set: not chosen."""
+def _draw(path: Path, directions: dict[str, list[Run]], tiles: int = 2) -> None:
+    """Draw the first tiles of each target test set; they are not chosen."""
     rows = []
-    for direction, (source, target) in DIRECTIONS.items():
-        own = [trial for trial in trials if trial.direction == direction]
-        images = _images(own[0])
+    for pair in directions.values():
+        images = _images(pair[0])
         names = sorted((path.name for path in images.iterdir()), key=lambda n: int(n[:-4]))
         for name in names[:tiles]:
-            # 0 is no-data on disk; one less is the class, and 255 what is not counted.
-            truth = _read(images.parent / 'masks_png' / name) - 1
-            predictions = {
-                MODELS[trial.model]: _read(trial.run.folder / 'predictions' / name) for trial in own
-            }
             image = cv2.imread(str(images / name))[..., ::-1]
             depth = _read(images.parent / 'rdepth/synthetic' / name)
-            label = f'{source} → {target}\ntile {name[:-4]}'
+            # On disk 0 is no-data and classes start at 1; minus one, no-data becomes 255.
+            truth = _read(images.parent / 'masks_png' / name) - 1
+            predictions = {run.row.title: _read(run.folder / 'predictions' / name) for run in pair}
+            label = f'{pair[0].row.section}\ntile {name[:-4]}'
             rows.append(PanelRow(label, image, depth, truth, predictions))
     meta = LoveDARGBD.METAINFO
-    title = 'Trained on one domain, shown the other (first tiles of each test set, not chosen)'
+    title = 'Trained on one domain, tested on the other (first tiles of each test set, not chosen)'
     draw_panel(path, rows, meta['classes'], meta['palette'], title)
 
 

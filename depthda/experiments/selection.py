@@ -1,28 +1,23 @@
-"""How much a choice of the checkpoint by target labels flatters: three scores of one training."""
+"""How much a score gains if target labels choose the checkpoint: three rules, three scores."""
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
-from depthda.experiments.pictures.scalars import read_scalars
 from depthda.experiments.protocol import judge, source_domains, tested_domains
-from depthda.experiments.tables.training import training_config, training_folder
-
-Curve = Mapping[int, float]
+from depthda.experiments.tested_run import TestedRun
+from depthda.io.files import read_json
 
 
 @dataclass(frozen=True)
 class Choice:
-    """Target mIoU of the checkpoints that three rules choose; None where a rule cannot be applied.
+    """Target mIoU of the checkpoints that three rules choose; None if a rule cannot be applied.
 
     Attributes:
-        source: What the scores come from, in words.
-        best_on_target: The best of all, which target labels chose.
-        last: At the end of the training.
-        chosen_on_source: Where the score on labelled source images was best.
-        steps: The iteration of each of the three.
+        source: Where the scores come from, in words.
+        best_on_target: The best score of all, which needs target labels to be found.
+        last: The score at the end of the training.
+        chosen_on_source: The score of the checkpoint with the best score on labelled source images.
+        steps: The iteration of each of the three checkpoints.
     """
 
     source: str
@@ -33,29 +28,29 @@ class Choice:
 
     @property
     def optimism(self) -> float | None:
-        """The best on target minus what a rule without target labels gives."""
+        """The best score on the target minus the score of a rule without target labels."""
         honest = self.last if self.chosen_on_source is None else self.chosen_on_source
         if self.best_on_target is None or honest is None:
             return None
         return self.best_on_target - honest
 
 
-def choices(run: Path, metrics: Mapping[str, Any]) -> list[Choice]:
-    """Return the choice by the validation history, and by the tests of the run, where there are."""
-    found = (_by_history(run, metrics), _by_tests(run, metrics))
-    return [choice for choice in found if choice]
+def choices(run: TestedRun) -> list[Choice]:
+    """Return the choice by the validation history and the choice by the tests of a run, if any."""
+    return [choice for choice in (_by_history(run), _by_tests(run)) if choice]
 
 
-def _by_history(run: Path, metrics: Mapping[str, Any]) -> Choice | None:
-    """From validations that scored source and target images apart."""
-    tested, trained = tested_domains(metrics), source_domains(metrics)
-    curves = dict(read_scalars(training_folder(run, metrics)))
-    if 'mIoU' in curves and (name := _headline(run, metrics)):
+def _by_history(run: TestedRun) -> Choice | None:
+    """Return the choice by validations that scored source and target images separately."""
+    tested, trained = tested_domains(run.metrics), source_domains(run.metrics)
+    curves = dict(run.curves)
+    if 'mIoU' in curves and (name := _headline(run)):
         curves.setdefault(f'{name}/mIoU', curves['mIoU'])
-    target, source = (
-        _one([dict(curves[f'{name}/mIoU']) for name in sorted(names) if f'{name}/mIoU' in curves])
+    found = [
+        [dict(curves[f'{name}/mIoU']) for name in names if f'{name}/mIoU' in curves]
         for names in (tested - trained, trained - tested)
-    )
+    ]
+    target, source = (named[0] if len(named) == 1 else {} for named in found)
     if not target:
         return None
     best = max(target, key=target.__getitem__)
@@ -63,45 +58,34 @@ def _by_history(run: Path, metrics: Mapping[str, Any]) -> Choice | None:
     chosen = max(common, key=lambda step: (source[step], -step), default=None)
     steps = (best, max(target), chosen)
     return Choice(
-        'validations while it trained', *(None if s is None else target[s] for s in steps), steps
+        'validations during training', *(None if s is None else target[s] for s in steps), steps
     )
 
 
-def _headline(run: Path, metrics: Mapping[str, Any]) -> str | None:
-    """The domain whose score a validation logs without a name."""
-    cfg = training_config(run, metrics)
-    evaluator = (cfg and cfg.get('val_evaluator')) or {}
+def _headline(run: TestedRun) -> str | None:
+    """Return the domain whose score a validation logs without the domain's name."""
+    cfg = run.training or {}
+    evaluator = cfg.get('val_evaluator') or {}
     first = evaluator[0] if isinstance(evaluator, Sequence) else evaluator
-    dataset = (cfg and cfg.get('val_dataloader') or {}).get('dataset') or {}
     if headline := first.get('headline'):
         return headline.split('/')[-1]
-    domain = dataset.get('domain')
+    domain = ((cfg.get('val_dataloader') or {}).get('dataset') or {}).get('domain')
     names = [domain] if isinstance(domain, str) else list(domain or ())
     return names[0] if len(names) == 1 else None
 
 
-def _one(curves: list[dict[int, float]]) -> Curve:
-    return curves[0] if len(curves) == 1 else {}
-
-
-def _by_tests(run: Path, metrics: Mapping[str, Any]) -> Choice | None:
-    """From several tests of one training on the same images; each keeps its ``metrics.json``."""
+def _by_tests(run: TestedRun) -> Choice | None:
+    """Return the choice by several tests of one training; each keeps its ``metrics.json``."""
     scores: dict[str, float] = {}
-    for path in sorted(run.glob('*/metrics.json')):
-        found = json.loads(path.read_text(encoding='utf-8'))
+    for path in sorted(run.folder.glob('*/metrics.json')):
+        found = read_json(path)
         report = found.get('report')
         keys = ('tested_on', 'tta', 'trained_on', 'seed')
-        alike = all(found.get(key) == metrics.get(key) for key in keys)
-        if not report or not alike or report['headline'] != metrics['report']['headline']:
-            continue
-        scores[_rule(found)] = report['mIoU']
-    rules = [scores.get(rule) for rule in ('target', 'last', 'source')]
+        alike = all(found.get(key) == run.metrics.get(key) for key in keys)
+        if report and alike and report['headline'] == run.report['headline']:
+            verdict = judge(found)
+            labels = 'target' if verdict['target_selected'] else 'source'
+            scores[labels if verdict['selected_on'] else 'last'] = report['mIoU']
     if len(scores) < 2:
         return None
-    return Choice('tests of this run', *rules)
-
-
-def _rule(metrics: Mapping[str, Any]) -> str:
-    if judge(metrics)['target_selected']:
-        return 'target'
-    return 'source' if judge(metrics)['selected_on'] else 'last'
+    return Choice('tests of this run', *(scores.get(rule) for rule in ('target', 'last', 'source')))

@@ -1,143 +1,203 @@
-"""Tested runs on disk: found, read, and checked to have seen the same images."""
+"""Tested runs on disk: find them, read them, and check that they were tested on the same images."""
 
-import json
-import re
+import os
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import numpy as np
+from mmengine.config import Config
 
-from depthda.errors import UserError, many
+from depthda.errors import UserError, few, many
+from depthda.evaluation.confusion import scores
 from depthda.evaluation.tile_counts import FILE, TileCounts, load_tiles
+from depthda.experiments.protocol import judge
+from depthda.io.files import read_json
+from depthda.io.scalars import read_scalars
 
-Key = tuple[int | None, int | None]  # (world, seed)
 
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class TestedRun:
-    """A run's folder, world and seed, its ``metrics.json``, and the counts of its test images."""
+    """A run that has been tested: what comparisons and report pages are made from.
 
-    __test__ = False  # not a test, whatever pytest makes of the name
+    Attributes:
+        folder: The folder that holds ``metrics.json``.
+        name: What a page calls the run.
+        world: Seed of the synthetic world; None for a run on other data.
+        seed: Seed of the training.
+        metrics: The content of ``metrics.json``.
+        tiles: Pixel counts of each tested image; None if the test did not write any.
+    """
+
+    __test__ = False  # pytest must not collect this class as a test
 
     folder: Path
+    name: str
     world: int | None
     seed: int | None
-    metrics: dict[str, Any]
-    tiles: TileCounts
+    metrics: Mapping[str, Any]
+    tiles: TileCounts | None
 
     @property
-    def key(self) -> Key:
-        return self.world, self.seed
+    def report(self) -> dict[str, Any]:
+        return self.metrics['report']
+
+    @property
+    def classes(self) -> list[str]:
+        return self.report['classes']
+
+    @property
+    def protocol(self) -> dict[str, Any]:
+        return judge(self.metrics)
+
+    @property
+    def tested(self) -> datetime:
+        """When the test ended, in local time. Old results lack it; their file's time stands in."""
+        if finished := self.metrics.get('finished'):
+            return datetime.fromisoformat(finished).astimezone()
+        return datetime.fromtimestamp((self.folder / 'metrics.json').stat().st_mtime)
+
+    @cached_property
+    def training_folder(self) -> Path:
+        """The folder that holds the training log of the tested checkpoint.
+
+        It is the folder of the checkpoint if that holds a log, and the run's own folder otherwise.
+        A relative path in ``metrics.json`` starts in the folder where the test was started, which
+        is one of the folders above the run.
+        """
+        checkpoint = (self.metrics.get('checkpoint') or {}).get('file')
+        # The folders above the run come first: seen from here, the path may name another run.
+        for start in (*self.folder.absolute().parents, Path()) if checkpoint else ():
+            folder = (start / checkpoint).parent
+            if any(folder.glob('*/vis_data/scalars.json')):
+                return folder
+        return self.folder
+
+    @cached_property
+    def training(self) -> Config | None:
+        """The config of the latest training, as mmengine dumped it; None if there is none."""
+        logs = self.training_folder.glob('*/vis_data/scalars.json')
+        configs = [log.with_name('config.py') for log in sorted(logs, reverse=True)]
+        found = next((path for path in configs if path.is_file()), None)
+        return found and Config.fromfile(found, import_custom_modules=False)
+
+    @cached_property
+    def curves(self) -> dict[str, list[tuple[int, float]]]:
+        return read_scalars(self.training_folder)
+
+    @cached_property
+    def config(self) -> Config:
+        """The config of the latest test (or training), as mmengine dumped it."""
+        found = sorted(self.folder.glob('*/vis_data/config.py'), reverse=True)
+        found.append(self.folder / f'{Path(str(self.metrics["config"])).stem}.py')
+        if not found[0].is_file():
+            raise UserError(
+                f'{self.folder} holds no dumped config (*/vis_data/config.py), which says where '
+                'the images are: keep it with the run.'
+            )
+        return Config.fromfile(found[0])
+
+    @cached_property
+    def keys(self) -> list[str]:
+        """The tested images by the part of their paths that does not depend on the machine."""
+        names = [str(name) for name in self.tiles.names]
+        if len(names) == 1:
+            return [os.path.basename(names[0])]
+        shared = os.path.commonpath([os.path.dirname(name) for name in names])
+        return [Path(os.path.relpath(name, shared)).as_posix() for name in names]
+
+    @cached_property
+    def tile_scores(self) -> dict[str, float]:
+        """mIoU of each headline tile over the classes in its truth or prediction; else NaN."""
+        headline = {str(name) for name in self.tiles.group(self.report['headline']).names}
+        found = (scores(counts[:-1]).means()['mIoU'] for counts in self.tiles.counts)
+        return {
+            key: float('nan') if value is None or str(name) not in headline else value
+            for key, name, value in zip(self.keys, self.tiles.names, found, strict=True)
+        }
 
     def on(self, group: str) -> 'TestedRun':
-        """The run with the images of one group, in one order whatever the data set's was."""
+        """Return the run with the images of one group, sorted by domain, split and name."""
         try:
             tiles = self.tiles.group(group)
         except UserError as error:
             raise UserError(f'{self.folder}: {error}') from error
-        identities = _identities(tiles)
-        order = sorted(range(len(tiles)), key=identities.__getitem__)
+        names = identities(tiles)
+        order = sorted(range(len(tiles)), key=names.__getitem__)
         columns = [part[order] for part in (tiles.names, tiles.domains, tiles.splits)]
         return replace(self, tiles=TileCounts(*columns, tiles.classes, tiles.counts[order]))
 
 
-def say(key: Key) -> str:
-    """A world and seed in words."""
-    world, seed = key
-    return ('' if world is None else f'world {world}, ') + f'seed {seed}'
-
-
 def find_runs(folder: Path) -> list[Path]:
-    """The run folders (with ``metrics.json``): ``folder`` itself, or up to two levels below it."""
+    """Return the run folders (with ``metrics.json``): ``folder`` itself, or up to two levels below.
+
+    Folders inside a run belong to that run.
+    """
     if not folder.is_dir():
-        raise UserError(f'there is no folder {folder}: give a run, or a folder of runs.')
+        raise UserError(f'there is no folder {folder}: give a tested run, or a folder of runs.')
     level, found = [folder], []
     for _ in range(3):
-        found += [path for path in level if (path / 'metrics.json').is_file()]
-        # What lies in a run belongs to that run.
-        open_ends = [path for path in level if path not in found]
-        level = [sub for path in open_ends for sub in sorted(path.iterdir()) if sub.is_dir()]
+        tested = [path for path in level if (path / 'metrics.json').is_file()]
+        found += tested
+        others = [path for path in level if path not in tested]
+        level = [sub for path in others for sub in sorted(path.iterdir()) if sub.is_dir()]
     if not found:
-        raise UserError(f'{folder} holds no tested run (no metrics.json): test one first.')
+        raise UserError(
+            f'{folder} holds no tested run (no metrics.json): test the run first (tools/test.py '
+            'writes it).'
+        )
     return found
 
 
-def is_unfinished(folder: Path) -> bool:
-    """Whether an experiment's run has not come to its end."""
-    return (folder / 'run.json').is_file() and not (folder / 'result.json').is_file()
-
-
-def load_run(folder: Path) -> TestedRun:
-    """Read a run; world and seed are those of ``result.json``, where there is one."""
-    metrics = _read(folder / 'metrics.json')
-    if metrics.get('report') is None:
+def load_run(folder: Path, name: str = '') -> TestedRun:
+    """Read a run. World and seed come from ``result.json`` if a table's runner has written it."""
+    metrics = read_json(folder / 'metrics.json')
+    report = metrics.get('report')
+    if report is None:
         raise UserError(
-            f'{folder} was tested on images without labels (the server protocol): there is nothing '
-            'to compare image by image; put the figures of the server beside each other.'
+            f'{folder} was tested on images without labels (the server protocol), so it has no '
+            'scores: give a run that was tested on labelled images.'
         )
-    tiles = load_tiles(folder / FILE)
-    head = metrics['report']['headline']
-    counted = tiles.group(head).counts[:, :-1].sum(0).tolist()
-    if counted != metrics['report']['groups'][head]['confusion_matrix']:
-        raise UserError(f'{FILE} and metrics.json of {folder} are of two tests: test it again.')
-    path = folder / 'result.json'
-    named = _read(path) if path.is_file() else {'world': None, 'seed': metrics.get('seed')}
-    return TestedRun(folder, named['world'], named['seed'], metrics, tiles)
+    tiles = load_tiles(folder / FILE) if (folder / FILE).is_file() else None
+    if tiles is not None:
+        counted = tiles.group(report['headline']).counts[:, :-1].sum(0).tolist()
+        if counted != report['groups'][report['headline']]['confusion_matrix']:
+            raise UserError(
+                f'{FILE} and metrics.json of {folder} are not from the same test: test it again.'
+            )
+    place = read_json(folder / 'result.json') or {'world': None, 'seed': metrics.get('seed')}
+    return TestedRun(folder, name, place['world'], place['seed'], metrics, tiles)
 
 
 def check_same_images(one: TestedRun, other: TestedRun) -> None:
-    """Refuse two runs that were not tested on the same images with the same labels."""
+    """Refuse two runs (as :meth:`TestedRun.on` returns them) with different images or labels."""
     where = f'{one.folder} and {other.folder}'
     classes = [run.tiles.classes.tolist() for run in (one, other)]
     if classes[0] != classes[1]:
-        raise UserError(f'{where} have other classes: {classes[0]} and {classes[1]}.')
-    names = [_identities(run.tiles) for run in (one, other)]
+        raise UserError(f'{where} have different classes: {classes[0]} and {classes[1]}.')
+    names = [identities(run.tiles) for run in (one, other)]
     if names[0] != names[1]:
-        odd = sorted(set(names[0]) ^ set(names[1])) or names[0]
-        shown = ', '.join('/'.join(filter(None, name)) for name in odd[:3])
+        unmatched = sorted(set(names[0]) ^ set(names[1])) or names[0]
+        shown = few('/'.join(filter(None, name)) for name in unmatched)
         raise UserError(
             f'{where} were not tested on the same images ({len(names[0])} and {len(names[1])}; not '
-            f'in both: {shown}{", …" if len(odd) > 3 else ""}): test both on one set.'
+            f'in both: {shown}): test both on the same dataset.'
         )
-    # The truth does not depend on the model: under one name another truth is another image.
+    # The truth does not depend on the model. Datasets made alike (two synthetic worlds) have the
+    # same names, but not the same labels.
     truths = [run.tiles.counts.sum(2) for run in (one, other)]
     unlike = (truths[0] != truths[1]).any(1)
     if unlike.any():
         raise UserError(
-            f'{where} were tested with other labels on {many(int(unlike.sum()), "image")} '
-            f'({one.tiles.names[unlike.argmax()]}, …): test both on one set, under one protocol.'
+            f'{where} were tested with different labels on {many(int(unlike.sum()), "image")} '
+            f'({one.tiles.names[unlike.argmax()]}, …): test both on the same dataset, under the '
+            'same protocol.'
         )
 
 
-def block_ids(tiles: TileCounts, block: int) -> np.ndarray:
-    """Number blocks of ``block`` images that are neighbours by name, within a domain and split.
-
-    Names are ordered as people do, 9 before 10: LoveDA's neighbouring numbers are neighbouring
-    tiles of one scene.
-    """
-    keys = [(cell, _natural(stem)) for *cell, stem in _identities(tiles)]
-    ids, cell, place, last = np.empty(len(keys), int), None, 0, -1
-    for i in sorted(range(len(keys)), key=keys.__getitem__):
-        if keys[i][0] != cell:
-            cell, place = keys[i][0], 0
-        last += place % block == 0
-        ids[i] = last
-        place += 1
-    return ids
-
-
-def _identities(tiles: TileCounts) -> list[tuple[str, str, str]]:
+def identities(tiles: TileCounts) -> list[tuple[str, str, str]]:
+    """Return domain, split and stem of each image: the same wherever the data lies."""
     stems = [Path(name).stem for name in tiles.names]
     return list(zip(tiles.domains.tolist(), tiles.splits.tolist(), stems, strict=True))
-
-
-def _natural(text: str) -> list[tuple[int, int, str]]:
-    return [(0, int(p), '') if p.isdecimal() else (1, 0, p) for p in re.findall(r'\d+|\D+', text)]
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        return json.loads(path.read_text(encoding='utf-8'))
-    except json.JSONDecodeError as error:
-        raise UserError(f'{path} is not JSON ({error.msg}): test this run again.') from error

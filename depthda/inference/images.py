@@ -6,14 +6,19 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import mmseg.apis
 import mmseg.apis.inference as mmseg_inference
 import numpy as np
+import torch
+from mmengine.config import Config
 from mmengine.dataset import Compose
 from torch import nn
 
+from depthda.engine.checks.data_check import datasets_of
 from depthda.errors import UserError
 
 Image = str | Path | np.ndarray
+_init_model, _load_checkpoint = mmseg_inference.init_model, mmseg_inference.load_checkpoint
 
 
 def install() -> None:
@@ -25,6 +30,47 @@ def install() -> None:
     if not hasattr(mmseg_inference, '_preprare_data'):
         raise ImportError('mmseg.apis.inference has no _preprare_data: this mmseg is not supported')
     mmseg_inference._preprare_data = prepare_images
+    mmseg_inference.load_checkpoint = _load_any
+    mmseg_inference.init_model = mmseg.apis.init_model = init_model
+
+
+def init_model(
+    config: str | Path | Config,
+    checkpoint: str | None = None,
+    device: str = 'cuda:0',
+    cfg_options: dict[str, Any] | None = None,
+) -> nn.Module:
+    """Build a model as mmseg's ``init_model`` does.
+
+    A checkpoint that is a plain state dict names no classes, so they are those of the test set of
+    the config; mmseg would guess them from their number.
+    """
+    if str(device).startswith('cuda') and not torch.cuda.is_available():
+        raise UserError(f"init_model: device={device!r}, and torch finds no GPU: use device='cpu'.")
+    model = _init_model(config, checkpoint, device, cfg_options)
+    if checkpoint is not None and model.dataset_meta is None:
+        for dataset in datasets_of((model.cfg.get('test_dataloader') or {}).get('dataset')):
+            model.dataset_meta = dataset.metainfo
+    return model
+
+
+def _load_any(model: nn.Module, *args, **kwargs) -> dict:
+    """Load a checkpoint as mmengine does, with the ``meta`` that a plain state dict lacks."""
+    loaded = _load_checkpoint(model, *args, **kwargs)
+    meta = loaded.get('meta', {})
+    # Without either of them, mmseg guesses the classes from their number.
+    return loaded | {'meta': meta if 'CLASSES' in meta else {'dataset_meta': None} | meta}
+
+
+def _check_range(image: np.ndarray, model: nn.Module) -> None:
+    """Refuse bands between 0 and 1 for a model that is normalised with a mean in other units."""
+    mean = model.cfg.get('model', {}).get('data_preprocessor', {}).get('mean')
+    bands = image[..., : len(mean or ())]
+    if mean and min(mean) > 1 and bands.size and 0 < bands.max() <= 1 and (bands % 1).any():
+        raise UserError(
+            f'the bands of the image array go from {bands.min():g} to {bands.max():g}, and the '
+            f'model expects the units of the files (mean {max(mean):g}): do not rescale them.'
+        )
 
 
 def prepare_images(images: Image | Sequence[Image], model: nn.Module) -> tuple[dict, bool]:
@@ -45,6 +91,7 @@ def prepare_images(images: Image | Sequence[Image], model: nn.Module) -> tuple[d
     batch: dict[str, list[Any]] = defaultdict(list)
     for image in images if is_list else [images]:
         if isinstance(image, np.ndarray):
+            _check_range(image, model)
             sample = from_array(dict(img=image))
         elif not Path(image).is_file():
             raise UserError(f'there is no image {image}: give the path of a file, or an array.')

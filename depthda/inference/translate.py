@@ -23,7 +23,8 @@ from depthda.checkpoints.loading import (
     load_checkpoint_file,
 )
 from depthda.depth.maps import read_depth, write_depth
-from depthda.engine.prepare import check_folder, load_config
+from depthda.engine.checks.output_check import check_folder
+from depthda.engine.prepare import load_config
 from depthda.errors import UserError
 from depthda.io.files import read_json, write_json
 from depthda.io.rasters import tile_suffix, write_image

@@ -56,6 +56,13 @@ def check_file(path: str | os.PathLike) -> None:
         raise UserError(f'{path} is a folder: name a file, {Path(path) / "NAME"}')
 
 
+def check_not_replaced(path: str | os.PathLike, part: str, kind: str) -> None:
+    """Refuse to replace a file of another kind: one that does not hold ``part``."""
+    check_file(path)
+    if Path(path).is_file() and part.encode() not in Path(path).read_bytes():
+        raise UserError(f'{path} exists and is not {kind}: give a new name, or remove that file.')
+
+
 def _full(error: OSError, path: Path, written: int, size: int | None) -> UserError:
     free = shutil.disk_usage(path.parent).free + written
     state = f'{free / 1e6:.1f} MB are free'

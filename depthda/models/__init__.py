@@ -8,7 +8,11 @@ from depthda.models.backbones import (  # noqa: F401
     necked_backbone,
     transformers_backbone,
 )
-from depthda.models.decode_heads import depth_refined_head, depthseg_head  # noqa: F401
+from depthda.models.decode_heads import (  # noqa: F401
+    depth_refined_head,
+    depthseg_head,
+    projected_aspp_head,
+)
 from depthda.models.depthseg import adapter, depth_decoder, prompter, teacher  # noqa: F401
 from depthda.models.losses import berhu, ssim  # noqa: F401
 from depthda.models.necks import fusion, multi_scale_contrast  # noqa: F401

@@ -182,7 +182,7 @@ def in_place(name, roots):
 
 @pytest.mark.parametrize('name', ['', '-translated', '-reversed', '-translated-reversed'])
 def test_segmentation_configs_train_on_potsdam_and_part_vaihingen(roots, name):
-    cfg = in_place(f'potsdam-irrg2vaihingen-irrg{name}-512x512.py', roots)
+    cfg = in_place(f'potsdam2vaihingen{name}-512x512.py', roots)
     loaders = [cfg[f'{part}_dataloader'] for part in ('train', 'val', 'test')]
     sets = [DATASETS.build(loader.dataset) for loader in loaders]
     assert [len(each) for each in sets] == ([38, 25, 8] if 'reversed' in name else [38, 8, 25])
@@ -192,13 +192,13 @@ def test_segmentation_configs_train_on_potsdam_and_part_vaihingen(roots, name):
         assert sample['inputs'].shape == (3, 512, 512)
         assert sample['data_samples'].gt_sem_seg.shape == (512, 512)
     assert not data_warnings(cfg)
-    root = Config.fromfile(CONFIGS / f'potsdam-irrg2vaihingen-irrg{name}-512x512.py')
+    root = Config.fromfile(CONFIGS / f'potsdam2vaihingen{name}-512x512.py')
     folder = 'data/potsdam2vaihingen' if 'translated' in name else 'data/potsdam'
     assert root.train_dataloader.dataset.data_root == folder
 
 
 def test_segmentation_turns_image_and_label_together_into_all_eight_positions(roots):
-    cfg = in_place('potsdam-irrg2vaihingen-irrg-512x512.py', roots)
+    cfg = in_place('potsdam2vaihingen-512x512.py', roots)
     # Red grows to the right and green downwards.
     y, x = np.mgrid[:600, :600]
     picture = np.dstack([y * 0, y / 3, x / 3]).astype(np.uint8)
@@ -221,7 +221,7 @@ def test_segmentation_turns_image_and_label_together_into_all_eight_positions(ro
 
 
 def test_the_pairs_are_unlabelled_and_have_depth(roots):
-    cfg = in_place('potsdam-irrg2vaihingen-irrg-pairs-896x896-512x512.py', roots)
+    cfg = in_place('potsdam2vaihingen-pairs-896x896-512x512.py', roots)
     pairs = DATASETS.build(cfg.train_dataloader.dataset)
     assert len(pairs) == 38
     sample = pairs[37]

@@ -254,7 +254,7 @@ def test_a_resumed_run_keeps_its_optimiser_and_schedule(trained, tmp_path, key, 
         f'{value}: resume with --cfg-options {key}={old}, or start from the weights with '
         f'load_from={last} in another --work-dir.'
     )
-    assert {path.name for path in tmp_path.iterdir()} == {last.name, CONFIG.name, '.training.lock'}
+    assert {path.name for path in tmp_path.iterdir()} == {last.name, CONFIG.name}
     assert (tmp_path / CONFIG.name).read_text() == '# of the training'
 
 

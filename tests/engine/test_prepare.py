@@ -5,8 +5,9 @@ from mmengine.config import Config
 from mmengine.optim import build_optim_wrapper
 from mmseg.registry import MODELS
 
+from depthda.engine.checks.output_check import check_outputs
 from depthda.engine.optimizers.autocast_optim_wrapper import AutocastOptimWrapper
-from depthda.engine.prepare import add_writer, load_config, prepare, use_amp, use_tta
+from depthda.engine.prepare import load_config, prepare, use_amp, use_tta
 from depthda.errors import UserError
 
 ROOT = Path(__file__).parents[2] / 'configs'
@@ -32,7 +33,7 @@ def test_a_file_in_place_of_a_folder_is_refused(tmp_path):
     with pytest.raises(UserError, match='--work-dir .*file is a file'):
         prepare(Config(dict()), 'x.py', str(file), 'none')
     with pytest.raises(UserError, match='--out .*file is a file'):
-        add_writer(Config(dict(test_evaluator=[])), str(file), None)
+        check_outputs(Config({}), out=str(file))
 
 
 def test_a_folder_that_cannot_be_made_is_refused(tmp_path, monkeypatch):

@@ -1,4 +1,4 @@
-"""Tables written for a test."""
+"""Fixtures that write tables."""
 
 from pathlib import Path
 from typing import Any
@@ -10,13 +10,13 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.fixture
 def at_root(monkeypatch) -> None:
-    """Tables name configs from the root of the project."""
+    """Change to the root of the project, because tables name configs from there."""
     monkeypatch.chdir(ROOT)
 
 
 @pytest.fixture
 def write_table(tmp_path, at_root):
-    """Write a table of these rows; gives its path."""
+    """Return a function that writes a table of given rows and returns its path."""
 
     def write(rows: list[dict[str, Any]], name: str = 'small', **rest) -> Path:
         content = {

@@ -1,6 +1,7 @@
-"""Rows that take seconds, and results as the worker writes them."""
+"""Rows that run in seconds, and results as the worker writes them."""
 
 import json
+import subprocess
 from typing import Any
 
 from depthda.experiments.tables.plan import Run
@@ -18,7 +19,7 @@ SHORT = {
 
 
 def tiny(name: str = 'rgb', config: str = 'upernet_tiny_u2r', **rest) -> dict[str, Any]:
-    """A row that takes seconds."""
+    """Return a row that runs in seconds."""
     return dict(
         name=name,
         title=name,
@@ -32,7 +33,7 @@ def tiny(name: str = 'rgb', config: str = 'upernet_tiny_u2r', **rest) -> dict[st
 
 
 def finish(run: Run, scores: dict[str, float], **rest) -> None:
-    """Leave a result behind, as if the run had been done."""
+    """Write a result as if the run had been done."""
     run.folder.mkdir(parents=True, exist_ok=True)
     result = {
         'state': 'done',
@@ -45,3 +46,20 @@ def finish(run: Run, scores: dict[str, float], **rest) -> None:
         'seconds': 1.0,
     }
     write_json(run.folder / 'result.json', json.loads(json.dumps(result | rest)))
+
+
+def stand_in_worker(monkeypatch, script: str) -> list[subprocess.Popen]:
+    """Replace the worker's process by a short script; ``sys.argv`` holds the run's folders.
+
+    Return a list that each started process is added to.
+    """
+    start, started = subprocess.Popen, []
+
+    def popen(command, **rest):
+        if command[1:3] != ['-m', 'depthda.experiments.tables.worker']:
+            return start(command, **rest)  # git, which reads the commit
+        started.append(start([command[0], '-c', script, *command[3:]], **rest))
+        return started[-1]
+
+    monkeypatch.setattr(subprocess, 'Popen', popen)
+    return started

@@ -19,7 +19,7 @@ def test_the_demo_ends_with_a_table_a_picture_and_a_checked_zip(tmp_path, monkey
         assert result['tested_on']['domains'] == ['Rural']
         assert result['tested_on']['images'] == 2
 
-    # Stopped and started again, it does nothing twice.
+    # When it is stopped and started again, it repeats nothing.
     demo.run_demo(tmp_path, iterations=2, seed=0)
     assert 'mIoU' in capsys.readouterr().out
     assert len(list(tmp_path.glob('demo/*/*/2*'))) == 4  # a training and a test of each

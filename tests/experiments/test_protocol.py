@@ -1,4 +1,4 @@
-"""A figure that was chosen on labelled target images is told from one that was not."""
+"""Scores selected on labelled target images are distinguished from others."""
 
 import pytest
 
@@ -31,12 +31,12 @@ def metrics(
         # Two domains were tested; only the headline's is the target.
         (metrics(described(['Urban']), ('Rural', 'Urban'), headline='Rural'), False),
         (metrics(described(['Rural']), ('Rural', 'Urban'), headline='Test/Rural'), True),
-        # Nothing is said of domains: the folder decides.
+        # Without domains, the folder decides.
         (metrics({'data_root': 'data/loveda'}), True),
         (metrics({'data_root': 'data/elsewhere'}), False),
     ],
 )
-def test_who_chose_the_checkpoint(found, expected):
+def test_a_selection_on_the_target_is_recognised(found, expected):
     assert judge(found)['target_selected'] is expected
 
 
@@ -46,7 +46,7 @@ def test_which_target_images_were_seen():
     assert both['target_images_seen']['domains'] == ['Urban', 'Rural']
 
 
-def test_what_a_translation_has_seen_counts():
+def test_the_images_that_a_translation_learned_from_count():
     pair = {'type': 'DomainPairDataset', 'source': described(['Urban']), 'images': 9}
     found = metrics(None)
     found['trained_on'] = described(['Urban'], 'translated') | {
@@ -57,6 +57,6 @@ def test_what_a_translation_has_seen_counts():
     assert judge(found)['target_images_seen'] is None
 
 
-def test_a_test_without_labels_is_the_servers():
+def test_a_test_without_labels_belongs_to_the_server():
     assert judge(metrics(None))['protocol'] == 'local'
     assert judge(metrics(None, report=False))['protocol'] == 'server'

@@ -7,6 +7,7 @@ from depthda.engine.launch import test, train
 from depthda.experiments.page import make_page
 from depthda.experiments.protocol import judge
 from depthda.experiments.selection import choices
+from depthda.experiments.tested_run import TestedRun, load_run
 from depthda.io.files import write_json
 
 test.__test__ = False  # the function under test, not a test
@@ -33,9 +34,14 @@ def metrics(miou=50.0, selection=LAST, **more):
     )
 
 
-def write_history(run, validations, val='', stamp='20260101_000000'):
-    """What a training logs: the scores of its validations, and its config."""
-    folder = run / stamp / 'vis_data'
+def run(folder):
+    """A tested run of this folder, without its files."""
+    return TestedRun(folder, '', None, 0, metrics(), None)
+
+
+def write_history(work_dir, validations, val='', stamp='20260101_000000'):
+    """Write what a training logs: the scores of its validations, and its config."""
+    folder = work_dir / stamp / 'vis_data'
     folder.mkdir(parents=True)
     lines = [dict(loss=1.0, step=1)] + [dict(scores, step=step) for step, scores in validations]
     (folder / 'scalars.json').write_text(''.join(json.dumps(line) + '\n' for line in lines))
@@ -52,22 +58,22 @@ BOTH = "val_evaluator = dict(type='SegmentationMetric', headline='Urban')\n"
 def test_the_history_gives_the_three_scores(tmp_path):
     history = [(10, named(60, 40)), (20, named(70, 45)), (30, named(65, 50)), (40, named(66, 42))]
     write_history(tmp_path, history, BOTH)
-    (found,) = choices(tmp_path, metrics())
+    (found,) = choices(run(tmp_path))
     assert (found.best_on_target, found.last, found.chosen_on_source) == (50, 42, 45)
     assert found.steps == (30, 40, 20)
     assert found.optimism == 5
 
 
-def test_of_equal_source_scores_the_first_counts_as_in_training(tmp_path):
+def test_of_equal_source_scores_the_first_counts_as_it_does_in_training(tmp_path):
     write_history(tmp_path, [(10, named(60, 40)), (20, named(60, 50))], BOTH)
-    (found,) = choices(tmp_path, metrics())
+    (found,) = choices(run(tmp_path))
     assert (found.chosen_on_source, found.steps[2]) == (40, 10)
 
 
 def test_a_history_of_the_target_alone_is_compared_with_the_last(tmp_path):
     val = "val_dataloader = dict(dataset=dict(domain='Rural'))\nval_evaluator = dict(type='X')\n"
     write_history(tmp_path, [(10, dict(mIoU=50.0)), (20, dict(mIoU=47.0))], val)
-    (found,) = choices(tmp_path, metrics())
+    (found,) = choices(run(tmp_path))
     assert (found.best_on_target, found.last, found.chosen_on_source) == (50, 47, None)
     assert found.optimism == 3
 
@@ -75,12 +81,12 @@ def test_a_history_of_the_target_alone_is_compared_with_the_last(tmp_path):
 @pytest.mark.parametrize(
     'val', ["val_dataloader = dict(dataset=dict(domain='Urban'))\n", "val_cfg = dict(type='X')\n"]
 )
-def test_a_history_without_the_target_says_nothing_of_it(tmp_path, val):
+def test_a_history_without_the_target_gives_no_choice(tmp_path, val):
     write_history(tmp_path, [(10, dict(mIoU=50.0)), (20, dict(mIoU=47.0))], val)
-    assert choices(tmp_path, metrics()) == []
+    assert choices(run(tmp_path)) == []
 
 
-def test_several_tests_of_one_training_say_it_too(tmp_path):
+def test_several_tests_of_one_training_give_the_three_scores_as_well(tmp_path):
     source, target = (dict(rule=BEST, on=described) for described in (SOURCE, TARGET))
     for stamp, content in (
         ('1', metrics(44.0)),
@@ -91,12 +97,12 @@ def test_several_tests_of_one_training_say_it_too(tmp_path):
         ('6', metrics(97.0, target, seed=1)),
     ):
         write_json(tmp_path / stamp / 'metrics.json', content)
-    (found,) = choices(tmp_path, metrics())
+    (found,) = choices(run(tmp_path))
     assert (found.best_on_target, found.last, found.chosen_on_source) == (49, 44, 46)
     assert found.optimism == 3
     # One test of one checkpoint compares nothing.
     write_json(tmp_path / 'one/1/metrics.json', metrics(44.0))
-    assert choices(tmp_path / 'one', metrics()) == []
+    assert choices(run(tmp_path / 'one')) == []
 
 
 def test_a_concatenation_is_judged_by_its_parts():
@@ -109,7 +115,7 @@ def test_a_concatenation_is_judged_by_its_parts():
 
 
 def test_a_training_that_validates_on_both_domains_selects_on_the_source(tmp_path, short_run):
-    """The whole way: a config that does so, its checkpoints, their tests, and the page."""
+    """From such a config to its checkpoints, their tests, and the page."""
     config = ROOT / 'configs/sample/depthda_tiny_u2r-both-domains.py'
     train(config, str(tmp_path), cfg_options=short_run)
     (best,) = tmp_path.glob('best_mIoU_iter_*.pth')
@@ -118,10 +124,10 @@ def test_a_training_that_validates_on_both_domains_selects_on_the_source(tmp_pat
     assert result['selection']['on']['domains'] == ['Urban']
     assert 'images' not in result['selection']['on']
     assert not judge(result)['target_selected']
-    history, tests = choices(tmp_path, result)
+    history, tests = choices(load_run(tmp_path))
     assert history.steps[1] == 4 and history.steps[2] == int(best.stem.rsplit('_')[-1])
     assert history.best_on_target >= history.chosen_on_source
     assert tests.best_on_target is None and tests.chosen_on_source == result['report']['mIoU']
     text = make_page([tmp_path], tmp_path / 'p.html', tiles=0).path.read_text()
     assert 'best on target <strong class="badge">target-selected' in text
-    assert 'validations while it trained' in text and 'allows to compare' not in text
+    assert 'validations during training' in text and 'do not allow a comparison' not in text

@@ -4,11 +4,13 @@ import shutil
 from pathlib import Path
 
 import cv2
+import mmseg.apis
 import numpy as np
 import pytest
 import torch
 from mmseg.apis import inference_model, init_model
 
+from depthda.datasets.loveda import LoveDARGBD
 from depthda.errors import UserError
 
 CONFIGS = Path(__file__).parents[2] / 'configs' / 'sample'
@@ -124,3 +126,47 @@ def test_four_bands_are_read_with_all_of_them_after_an_array(tmp_path):
     assert is_list and len(batch['inputs']) == 2
     for image in batch['inputs']:
         assert np.array_equal(image.numpy().transpose(1, 2, 0), bands)
+
+
+def test_a_plain_state_dict_is_taken_with_the_classes_of_the_config(models, tmp_path, loveda):
+    torch.save(models['depthda'].state_dict(), tmp_path / 'plain.pth')
+    model = mmseg.apis.init_model(
+        str(CONFIGS / 'depthda_tiny_u2r.py'), str(tmp_path / 'plain.pth'), device='cpu'
+    )
+    assert list(model.dataset_meta['classes']) == list(LoveDARGBD.METAINFO['classes'])
+    assert torch.equal(logits(model, loveda[0]), logits(models['depthda'], loveda[0]))
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason='a GPU is here')
+def test_a_device_that_is_not_there_is_named():
+    with pytest.raises(UserError) as caught:
+        mmseg.apis.init_model(str(CONFIGS / 'upernet_tiny_u2r.py'))
+    assert str(caught.value) == (
+        "init_model: device='cuda:0', and torch finds no GPU: use device='cpu'."
+    )
+
+
+def test_arrays_in_other_units_are_refused(models, loveda):
+    array = loveda[1]
+    for change, sentence in (
+        (
+            lambda a: a.astype(np.uint8),
+            'the image array is of type uint8, in which depth between 0 and 1 is lost: stack image '
+            'and depth as float32',
+        ),
+        (
+            lambda a: np.dstack([a[..., :3], -a[..., 3:]]),
+            f'the last of the 4 channels goes from {-array[..., 3].max():g} to '
+            f'{-array[..., 3].min():g} and should be depth in (0, 1], 0 where there is none: '
+            'rescale it',
+        ),
+        (
+            lambda a: np.dstack([a[..., :3] / 255, a[..., 3:]]),
+            f'the bands of the image array go from {array[..., :3].min() / 255:g} to '
+            f'{array[..., :3].max() / 255:g}, and the model expects the units of the files (mean '
+            '123.675): do not rescale them.',
+        ),
+    ):
+        with pytest.raises(UserError) as caught:
+            inference_model(models['depthda'], change(array))
+        assert str(caught.value) == sentence

@@ -196,7 +196,7 @@ def test_it_does_not_mix_translations_or_write_among_other_files(
 
 def test_areas_are_chosen_once_for_the_training_and_the_translation():
     cfg = load_config(
-        'configs/drdg/drdg_potsdam-irrg2vaihingen.py',
+        'configs/drdg/drdg_potsdam2vaihingen.py',
         {'+train_dataloader.dataset.source.areas': ['2_10', '6_7']},
     )
     described = _described(cfg)

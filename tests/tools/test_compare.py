@@ -94,7 +94,7 @@ def test_prints_what_each_rule_of_selection_gives(run, tmp_path):
         write_json(path, json.loads(path.read_text()) | {'trained_on': trained})
     status, out, _ = run('a', 'b', '--resamples', '10', '--out', 'gain.json')
     sentence = (
-        'Selection, B, b/seed-1 (validations while it trained): target mIoU best on target 50.00, '
+        'Selection, B, b/seed-1 (validations during training): target mIoU best on target 50.00, '
         'last 42.00, chosen on source 45.00, optimism +5.00.'
     )
     assert status == 0 and ' '.join(out.split()).endswith(sentence) and out.count('Selection') == 1
@@ -113,15 +113,21 @@ def test_writes_markdown_and_json(run):
     found = json.loads(Path('gain.json').read_text())
     assert found['mIoU']['difference'] == pytest.approx(21.13, abs=0.005)
     assert (found['bootstrap_seed'], found['block'], len(found['pairs'])) == (3, 1, 2)
+    for name in ('gain.md', 'gain.json'):  # a comparison may be replaced by another
+        assert run('a', 'b', '--out', name, '--resamples', '10')[0] == 0
 
 
 @pytest.mark.parametrize(
     ('arguments', 'sentence'),
     [
-        (('a', 'c'), 'error: there is no folder c: give a run, or a folder of runs.\n'),
+        (('a', 'c'), 'error: there is no folder c: give a tested run, or a folder of runs.\n'),
         (('a', 'b', '--out', 'x.txt'), 'error: --out x.txt: give a name that ends with .md'),
         (('a', 'b', '--resamples', '0'), 'error: 0 resamples of blocks of 1: both must be'),
-        (('a/seed-0', 'b/seed-1'), 'error: no run of A (seed 0) has the world and seed'),
+        (
+            ('a', 'b', '--out', 'a/seed-0/metrics.json'),
+            'error: a/seed-0/metrics.json exists and is not a comparison: give a new name, or '
+            'remove that file.\n',
+        ),
     ],
 )
 def test_a_mistake_is_one_sentence_and_status_2(run, arguments, sentence):

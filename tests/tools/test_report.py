@@ -53,7 +53,7 @@ def test_what_is_missing_goes_to_the_terminal_too(run, work):
 def test_a_mistake_is_one_sentence_and_status_2(run, work, tmp_path):
     status, output, errors = run('nowhere')
     assert status == 2 and not output
-    assert errors == 'error: there is no folder nowhere: give the work_dir of a tested run.\n'
+    assert errors == 'error: there is no folder nowhere: give a tested run, or a folder of runs.\n'
     assert run('work', '--tiles', '-1')[0] == 2
     status, output, errors = run('work', '--out', 'data')
     assert status == 2 and not output
@@ -66,3 +66,17 @@ def test_a_heavy_page_is_told(run, work, monkeypatch):
 
     monkeypatch.setattr(module, 'HEAVY', 1000)
     assert '--tiles 2 makes it smaller' in run('work')[2]
+
+
+@pytest.mark.parametrize('name', ['work/one/metrics.json', 'iter_1.pth', 'mine.html'])
+def test_only_a_report_page_is_replaced(run, work, tmp_path, name):
+    file = tmp_path / name
+    file.touch()
+    before = file.read_bytes()
+    status, _, errors = run('work', '--out', name)
+    assert (status, errors) == (
+        2,
+        f'error: {name} exists and is not a report page: give a new name, or remove that file.\n',
+    )
+    assert file.read_bytes() == before
+    assert run('work', '--out', 'page.html')[0] == run('work', '--out', 'page.html')[0] == 0

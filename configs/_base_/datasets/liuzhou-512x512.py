@@ -1,51 +1,21 @@
-# LiuZhou as DepthSeg parts it: trained on the train list, selected on val, tested on test. The
-# tiles are in data/liuzhou/{images,labels,<depth>}; where each split has folders of its own, give
-# each set its split='train' (…) and ann_file=''.
+# LiuZhou as DepthSeg splits it: trained on the train list, selected on val, tested on test. The
+# tiles are in data/liuzhou/{images,labels,<depth>}. If each split has its own folders, set
+# split='train' (…) and ann_file='' in each dataset.
+_base_ = '../pipelines/steps.py'
 data_root = 'data/liuzhou'
-depth = (
-    'rdepth/depth-anything-large'  # folder beside images: the teacher's maps, for training alone
-)
-# What a sample tells about itself, beside mmseg's keys.
-meta_keys = (
-    'img_path', 'seg_map_path', 'depth_path', 'domain', 'split', 'ori_shape', 'img_shape',
-    'pad_shape', 'scale_factor', 'flip', 'flip_direction', 'reduce_zero_label',
-)  # fmt: skip
+depth = 'rdepth/depth-anything-large'  # folder of the teacher's maps, read in training only
 
-# The tiles are 512² and need no crop. The paper tells of no augmentation: flips alone are ours.
+# The tiles are 512² and need no crop. The paper mentions no augmentation: the flips are our choice.
 train_pipeline = [
-    dict(type='LoadImageFromFile'),
-    dict(type='LoadAnnotations'),
+    _base_.load_image,
+    _base_.load_labels,
     dict(type='LoadDepth', folder=depth),  # from here on depth is the last channel of the image
-    dict(
-        type='RandomFlip',
-        prob=[0.25, 0.25, 0.25],
-        direction=['horizontal', 'vertical', 'diagonal'],
-    ),
-    dict(type='PackSegInputs', meta_keys=meta_keys),
+    _base_.random_flip,
+    _base_.pack,
 ]
-# Without depth: an image of one's own needs no depth map beside it.
-test_pipeline = [
-    dict(type='LoadImageFromFile'),
-    dict(type='LoadDepth'),
-    dict(type='LoadAnnotations'),
-    dict(type='PackSegInputs', meta_keys=meta_keys),
-]
-tta_pipeline = [
-    dict(type='LoadImageFromFile'),
-    dict(type='LoadDepth'),
-    dict(
-        type='TestTimeAug',
-        transforms=[
-            [
-                dict(type='RandomFlip', prob=0.0),
-                dict(type='RandomFlip', prob=1.0, direction='horizontal'),
-                dict(type='RandomFlip', prob=1.0, direction='vertical'),
-            ],
-            [dict(type='LoadAnnotations')],
-            [dict(type='PackSegInputs', meta_keys=meta_keys)],
-        ],
-    ),
-]
+# No depth at test: DepthSeg predicts it.
+test_pipeline = [_base_.load_image, _base_.no_depth, _base_.load_labels, _base_.pack]
+tta_pipeline = [_base_.load_image, _base_.no_depth, _base_.average_flips]
 
 train_dataloader = dict(
     batch_size=4,

@@ -1,5 +1,5 @@
-# LoveDA's plain segmentation challenge: trained on all labelled images of both domains, predicted
-# on both test sets, whose labels are hidden. Both go into one zip:
+# LoveDA's segmentation challenge, without domain adaptation: trained on all labelled images of both
+# domains, predicted on both test splits, whose labels are hidden. One zip holds both:
 # python tools/test.py CONFIG CHECKPOINT --submission both.zip
 _base_ = './loveda-u2r-server-512x512.py'
 train_dataloader = dict(dataset=dict(domain=['Urban', 'Rural']))

@@ -1,67 +1,30 @@
 # LoveDA Urban -> Rural, local protocol: trained on source Train, selected on a held-out tenth of
 # source Train, tested on labelled target images. No target label is seen before the test.
+_base_ = '../pipelines/steps.py'
 data_root = 'data/loveda'
-depth = 'rdepth/depth-anything-large'  # folder beside images_png; None for RGB only
+depth = 'rdepth/depth-anything-large'  # folder next to images_png; None for RGB only
 crop_size = (512, 512)
-# What a sample tells about itself, beside mmseg's keys.
-meta_keys = (
-    'img_path', 'seg_map_path', 'depth_path', 'domain', 'split', 'ori_shape', 'img_shape',
-    'pad_shape', 'scale_factor', 'flip', 'flip_direction', 'reduce_zero_label',
-)  # fmt: skip
+load_depth = dict(type='LoadDepth', folder=depth)
 
 train_pipeline = [
-    dict(type='LoadImageFromFile'),
-    dict(type='LoadAnnotations'),
-    dict(type='LoadDepth', folder=depth),  # from here on depth is the last channel of the image
+    _base_.load_image,
+    _base_.load_labels,
+    load_depth,  # from here on depth is the last channel of the image
     dict(type='BalancedCrop', crop_size=crop_size, cat_max_ratio=0.75),
     # A turn within ±20°, whose corners are ignored, or quarter turns.
     dict(type='AlignedRotFlip', rotate_prob=0.5, flip_prob=0.5, degree=20),
-    dict(
-        type='RandomFlip',
-        prob=[0.25, 0.25, 0.25],
-        direction=['horizontal', 'vertical', 'diagonal'],
-    ),
-    dict(type='PackSegInputs', meta_keys=meta_keys),
+    _base_.random_flip,
+    _base_.pack,
 ]
 uncropped_pipeline = [step for step in train_pipeline if step['type'] != 'BalancedCrop']
-test_pipeline = [
-    dict(type='LoadImageFromFile'),
-    dict(type='LoadDepth', folder=depth),
-    dict(type='LoadAnnotations'),
-    dict(type='PackSegInputs', meta_keys=meta_keys),
-]
-flips = [
-    dict(type='RandomFlip', prob=0.0),
-    dict(type='RandomFlip', prob=1.0, direction='horizontal'),
-    dict(type='RandomFlip', prob=1.0, direction='vertical'),
-]
-tta_pipeline = [
-    dict(type='LoadImageFromFile'),
-    dict(type='LoadDepth', folder=depth),
-    dict(
-        type='TestTimeAug',
-        transforms=[
-            flips,
-            [dict(type='LoadAnnotations')],
-            [dict(type='PackSegInputs', meta_keys=meta_keys)],
-        ],
-    ),
-]
-# The same for images whose labels only the challenge server has.
-unlabelled_pipeline = [step for step in test_pipeline if step['type'] != 'LoadAnnotations']
-unlabelled_tta_pipeline = [
-    dict(type='LoadImageFromFile'),
-    dict(type='LoadDepth', folder=depth),
-    dict(
-        type='TestTimeAug',
-        transforms=[flips, [dict(type='PackSegInputs', meta_keys=meta_keys)]],
-    ),
-]
-# The tests of models without depth: an image of one's own then needs no depth map beside it.
-rgb_test_pipeline = [
-    dict(type='LoadDepth') if step['type'] == 'LoadDepth' else step for step in test_pipeline
-]
-rgb_unlabelled_pipeline = [step for step in rgb_test_pipeline if step['type'] != 'LoadAnnotations']
+test_pipeline = [_base_.load_image, load_depth, _base_.load_labels, _base_.pack]
+tta_pipeline = [_base_.load_image, load_depth, _base_.average_flips]
+# For images whose labels only the challenge server has.
+unlabelled_pipeline = [_base_.load_image, load_depth, _base_.pack]
+unlabelled_tta_pipeline = [_base_.load_image, load_depth, _base_.average_flips_unlabelled]
+# For models that read no depth.
+rgb_test_pipeline = [_base_.load_image, _base_.no_depth, _base_.load_labels, _base_.pack]
+rgb_unlabelled_pipeline = [_base_.load_image, _base_.no_depth, _base_.pack]
 
 train_dataloader = dict(
     batch_size=4,
@@ -74,7 +37,7 @@ train_dataloader = dict(
         data_root=data_root,
         domain='Urban',
         split='Train',
-        holdout=dict(part='fit', every=10, block=20),  # blocks of neighbouring tiles stay whole
+        holdout=dict(part='fit', every=10, block=20),  # blocks of neighbouring tiles stay together
         depth=depth,
         pipeline=train_pipeline,
     ),
@@ -113,7 +76,7 @@ test_dataloader = dict(
     ),
 )
 val_evaluator = dict(type='SegmentationMetric')
-# Val alone is the figure to quote; Train and both together stand beside it.
+# The figure to quote is that of Val alone; Train, and both together, are reported as well.
 test_evaluator = dict(type='SegmentationMetric', headline='Val')
 val_cfg = dict(type='ValLoop')
 test_cfg = dict(type='TestLoop')

@@ -1,68 +1,31 @@
-# A set of your own, as tools/prepare_dataset.py folder writes it: trained on the source's train
-# list, selected on its val list, tested on all of the target. Copy this file and name your folders;
-# classes, colours and domains are read from their manifests. docs/your-data.md goes through it.
+# A custom dataset, as tools/prepare_dataset.py folder writes it: trained on the train list of the
+# source, selected on its val list, tested on all of the target. Copy this file within its folder
+# and name your datasets; their manifests hold classes, colours and domains. See docs/your-data.md.
+_base_ = '../pipelines/steps.py'
 source_root = 'data/mine/north'
 target_root = 'data/mine/south'
-depth = 'depth'  # folder beside images ('rdepth/depth-anything-large'); None for RGB only
+depth = 'depth'  # folder next to images ('rdepth/depth-anything-large'); None for RGB only
 crop_size = (512, 512)
-# What a sample tells about itself, beside mmseg's keys.
-meta_keys = (
-    'img_path', 'seg_map_path', 'depth_path', 'domain', 'split', 'ori_shape', 'img_shape',
-    'pad_shape', 'scale_factor', 'flip', 'flip_direction', 'reduce_zero_label',
-)  # fmt: skip
+load_depth = dict(type='LoadDepth', folder=depth)
 
 train_pipeline = [
-    dict(type='LoadImageFromFile'),
-    dict(type='LoadAnnotations'),
-    dict(type='LoadDepth', folder=depth),  # from here on depth is the last channel of the image
+    _base_.load_image,
+    _base_.load_labels,
+    load_depth,  # from here on depth is the last channel of the image
     dict(type='BalancedCrop', crop_size=crop_size, cat_max_ratio=0.75),
     # A turn within ±20°, whose corners are ignored, or quarter turns.
     dict(type='AlignedRotFlip', rotate_prob=0.5, flip_prob=0.5, degree=20),
-    dict(
-        type='RandomFlip',
-        prob=[0.25, 0.25, 0.25],
-        direction=['horizontal', 'vertical', 'diagonal'],
-    ),
-    dict(type='PackSegInputs', meta_keys=meta_keys),
+    _base_.random_flip,
+    _base_.pack,
 ]
 uncropped_pipeline = [step for step in train_pipeline if step['type'] != 'BalancedCrop']
-test_pipeline = [
-    dict(type='LoadImageFromFile'),
-    dict(type='LoadDepth', folder=depth),
-    dict(type='LoadAnnotations'),
-    dict(type='PackSegInputs', meta_keys=meta_keys),
-]
-flips = [
-    dict(type='RandomFlip', prob=0.0),
-    dict(type='RandomFlip', prob=1.0, direction='horizontal'),
-    dict(type='RandomFlip', prob=1.0, direction='vertical'),
-]
-tta_pipeline = [
-    dict(type='LoadImageFromFile'),
-    dict(type='LoadDepth', folder=depth),
-    dict(
-        type='TestTimeAug',
-        transforms=[
-            flips,
-            [dict(type='LoadAnnotations')],
-            [dict(type='PackSegInputs', meta_keys=meta_keys)],
-        ],
-    ),
-]
-# The same for images without labels.
-unlabelled_pipeline = [step for step in test_pipeline if step['type'] != 'LoadAnnotations']
-unlabelled_tta_pipeline = [
-    dict(type='LoadImageFromFile'),
-    dict(type='LoadDepth', folder=depth),
-    dict(
-        type='TestTimeAug',
-        transforms=[flips, [dict(type='PackSegInputs', meta_keys=meta_keys)]],
-    ),
-]
-# The tests of models without depth: an image of one's own then needs no depth map beside it.
-rgb_test_pipeline = [
-    dict(type='LoadDepth') if step['type'] == 'LoadDepth' else step for step in test_pipeline
-]
+test_pipeline = [_base_.load_image, load_depth, _base_.load_labels, _base_.pack]
+tta_pipeline = [_base_.load_image, load_depth, _base_.average_flips]
+# For images without labels.
+unlabelled_pipeline = [_base_.load_image, load_depth, _base_.pack]
+unlabelled_tta_pipeline = [_base_.load_image, load_depth, _base_.average_flips_unlabelled]
+# For models that read no depth.
+rgb_test_pipeline = [_base_.load_image, _base_.no_depth, _base_.load_labels, _base_.pack]
 
 train_dataloader = dict(
     batch_size=4,

@@ -1,5 +1,5 @@
-# The same set of your own where the target has no labels: predicted, not scored.
-# Write the maps with: python tools/test.py CONFIG CHECKPOINT --out DIR --show-dir DIR
+# A custom dataset (prepared-512x512.py) whose target has no labels: predicted, not scored.
+# Write the predicted maps with: python tools/test.py CONFIG CHECKPOINT --out DIR --show-dir DIR
 _base_ = './prepared-512x512.py'
 test_pipeline = {{_base_.unlabelled_pipeline}}
 tta_pipeline = {{_base_.unlabelled_tta_pipeline}}

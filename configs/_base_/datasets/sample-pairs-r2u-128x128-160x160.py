@@ -1,4 +1,4 @@
-# Random pairs of a Rural and an Urban image of the synthetic set.
+# Random pairs of a Rural and an Urban image of the synthetic dataset.
 _base_ = './sample-pairs-u2r-160x160-128x128.py'
 train_dataloader = dict(
     dataset=dict(

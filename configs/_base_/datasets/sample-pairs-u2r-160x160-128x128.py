@@ -1,6 +1,6 @@
-# Random pairs of an Urban and a Rural image of the synthetic set (tools/make_sample.py), to learn
-# the translation of one into the looks of the other. No label is read, and no test image.
-# A pixel of Urban is .5 m and one of Rural .65 m, so that the crops show areas of nearly one size.
+# Random pairs of an Urban and a Rural image of the synthetic dataset (tools/make_sample.py), to
+# learn to translate one into the style of the other. Neither labels nor test images are read.
+# A pixel is 0.5 m in Urban and 0.65 m in Rural: crops of both show areas of nearly the same size.
 data_root = 'data/sample'
 depth = 'rdepth/synthetic'  # None for RGB only
 source_crop, target_crop = (160, 160), (128, 128)

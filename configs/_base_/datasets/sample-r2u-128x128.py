@@ -1,4 +1,4 @@
-# The built-in synthetic set, Rural -> Urban.
+# The built-in synthetic dataset, Rural -> Urban.
 _base_ = './sample-u2r-128x128.py'
 train_dataloader = dict(dataset=dict(domain='Rural'))
 val_dataloader = dict(dataset=dict(domain='Rural'))

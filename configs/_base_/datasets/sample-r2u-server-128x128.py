@@ -1,4 +1,4 @@
-# The synthetic set in the server protocol, Rural -> Urban.
+# The synthetic dataset in the server protocol, Rural -> Urban.
 _base_ = './sample-u2r-server-128x128.py'
 train_dataloader = dict(dataset=dict(domain='Rural'))
 test_dataloader = dict(dataset=dict(domain='Urban'))

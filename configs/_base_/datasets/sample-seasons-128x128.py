@@ -1,5 +1,5 @@
-# A pair of seasons of the built-in synthetic set, prepared like the Arctic scenes: trained and
-# selected on summer, tested on autumn. configs/sample/README.md says how the two folders are made.
+# Two seasons of the built-in synthetic dataset, prepared like the Arctic scenes: trained and
+# selected on summer, tested on autumn. configs/sample/README.md shows how to make the two folders.
 _base_ = './sample-u2r-128x128.py'
 source_root = 'data/seasons/summer'
 target_root = 'data/seasons/autumn'

@@ -1,51 +1,27 @@
-# The built-in synthetic set (tools/make_sample.py), Urban -> Rural, in the local protocol:
+# The built-in synthetic dataset (tools/make_sample.py), Urban -> Rural, in the local protocol:
 # trained on source Train, selected on held-out blocks of it, tested on target Test.
+_base_ = '../pipelines/steps.py'
 data_root = 'data/sample'
 depth = 'rdepth/synthetic'
 crop_size = (128, 128)
-meta_keys = (
-    'img_path', 'seg_map_path', 'depth_path', 'domain', 'split', 'ori_shape', 'img_shape',
-    'pad_shape', 'scale_factor', 'flip', 'flip_direction', 'reduce_zero_label',
-)  # fmt: skip
+load_depth = dict(type='LoadDepth', folder=depth)
 
 train_pipeline = [
-    dict(type='LoadImageFromFile'),
-    dict(type='LoadAnnotations'),
-    dict(type='LoadDepth', folder=depth),
+    _base_.load_image,
+    _base_.load_labels,
+    load_depth,
     dict(type='BalancedCrop', crop_size=crop_size, cat_max_ratio=0.75),
-    dict(
-        type='RandomFlip',
-        prob=[0.25, 0.25, 0.25],
-        direction=['horizontal', 'vertical', 'diagonal'],
-    ),
-    dict(type='PackSegInputs', meta_keys=meta_keys),
+    _base_.random_flip,
+    _base_.pack,
 ]
-test_pipeline = [
-    dict(type='LoadImageFromFile'),
-    dict(type='LoadDepth', folder=depth),
-    dict(type='LoadAnnotations'),
-    dict(type='PackSegInputs', meta_keys=meta_keys),
-]
-# The tests of models without depth: an image of one's own then needs no depth map beside it.
-rgb_test_pipeline = [
-    dict(type='LoadDepth') if step['type'] == 'LoadDepth' else step for step in test_pipeline
-]
-tta_pipeline = [
-    dict(type='LoadImageFromFile'),
-    dict(type='LoadDepth', folder=depth),
-    dict(
-        type='TestTimeAug',
-        transforms=[
-            [
-                dict(type='RandomFlip', prob=0.0),
-                dict(type='RandomFlip', prob=1.0, direction='horizontal'),
-                dict(type='RandomFlip', prob=1.0, direction='vertical'),
-            ],
-            [dict(type='LoadAnnotations')],
-            [dict(type='PackSegInputs', meta_keys=meta_keys)],
-        ],
-    ),
-]
+test_pipeline = [_base_.load_image, load_depth, _base_.load_labels, _base_.pack]
+tta_pipeline = [_base_.load_image, load_depth, _base_.average_flips]
+# For images that are treated as if they had no labels.
+unlabelled_pipeline = [_base_.load_image, load_depth, _base_.pack]
+unlabelled_tta_pipeline = [_base_.load_image, load_depth, _base_.average_flips_unlabelled]
+# For models that read no depth.
+rgb_test_pipeline = [_base_.load_image, _base_.no_depth, _base_.load_labels, _base_.pack]
+rgb_unlabelled_pipeline = [_base_.load_image, _base_.no_depth, _base_.pack]
 
 train_dataloader = dict(
     batch_size=8,

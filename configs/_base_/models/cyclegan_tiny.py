@@ -1,4 +1,4 @@
-# The same with networks of a few thousand weights, for the synthetic set.
+# CycleGAN's losses with networks of a few thousand weights, for the synthetic dataset.
 _base_ = './cyclegan_unet.py'
 model = dict(
     generator=dict(channels=(8, 16, 32, 32)),

@@ -1,7 +1,7 @@
 # DRDG's segmentation network: DeepLabV3 with ResNet-34, RGB only.
 _base_ = './deeplabv3_r50.py'
 model = dict(
-    # 0 to 1, without the mean and deviation of ImageNet: as released.
+    # Scaled to 0…1, without ImageNet's mean and deviation: as released.
     data_preprocessor=dict(mean=[0, 0, 0], std=[255, 255, 255]),
     backbone=dict(
         type='ResNet',

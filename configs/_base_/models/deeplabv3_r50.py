@@ -1,4 +1,4 @@
-# RGB-only DeepLabV3. The papers do not say which backbone their row has: ResNet-50 is assumed.
+# RGB-only DeepLabV3. The papers do not name the backbone of their row: ResNet-50 is assumed.
 norm_cfg = dict(type='SyncBN', requires_grad=True)
 model = dict(
     type='DepthGuidedEncoderDecoder',

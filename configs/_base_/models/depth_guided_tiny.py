@@ -1,4 +1,4 @@
-# The tiny dual model with contrast and refinement.
+# The depth-guided framework around the encoders of depthda_tiny.py.
 _base_ = './depthda_tiny.py'
 norm_cfg = dict(type='BN', requires_grad=True)
 model = dict(

@@ -1,6 +1,6 @@
-# DepthDA: one ConvNeXt-B for the optical bands, one ConvNeXt-S for relative depth, features of
-# equal stride concatenated, one decoder for both.
-norm_cfg = dict(type='SyncBN', requires_grad=True)  # plain BN where one process trains
+# DepthDA: a ConvNeXt-B for the optical bands and a ConvNeXt-S for relative depth. Features of equal
+# stride are concatenated and decoded together.
+norm_cfg = dict(type='SyncBN', requires_grad=True)  # acts as plain BN in a single process
 model = dict(
     type='DepthGuidedEncoderDecoder',  # mmseg's EncoderDecoder with batched sliding windows
     data_preprocessor=dict(
@@ -13,7 +13,7 @@ model = dict(
         size=(512, 512),  # training crops smaller than this are padded
     ),
     backbone=dict(
-        type='DualBackbone',  # splits off the last channel: any two backbones will do
+        type='DualBackbone',  # splits off the last channel; takes any two backbones
         rgb=dict(
             type='TransformersBackbone',
             arch=dict(

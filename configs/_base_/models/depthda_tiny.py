@@ -1,4 +1,4 @@
-# The same with a second encoder for depth.
+# DepthDA with two quarter-width ResNet-18s: upernet_tiny.py with a second encoder for depth.
 _base_ = './upernet_tiny.py'
 encoder = dict(
     type='ResNetV1c',

@@ -1,5 +1,5 @@
 # DepthSeg with DINOv2-S: a frozen encoder, an adapter, depth prompts, and a decoder of both.
-norm_cfg = dict(type='SyncBN', requires_grad=True)  # plain BN where one process trains
+norm_cfg = dict(type='SyncBN', requires_grad=True)  # acts as plain BN in a single process
 model = dict(
     type='DepthSeg',
     data_preprocessor=dict(
@@ -18,11 +18,11 @@ model = dict(
             num_hidden_layers=12,
             num_attention_heads=6,
             patch_size=14,
-            image_size=518,  # of the pretraining: position embeddings are interpolated from it
+            image_size=518,  # of pretraining: position embeddings are interpolated from this size
         ),
         out_indices=(3, 6, 9, 12),  # blocks, counted from 1
         weights='facebook/dinov2-small',  # hub id or local folder
-        frozen=True,  # checkpoints name it by its fingerprint and do not copy it
+        frozen=True,  # checkpoints store its fingerprint, not its weights
     ),
     adapter=dict(type='LightweightAdapter', channels=[384] * 4, norm_cfg=norm_cfg),
     depth_decoder=dict(
@@ -31,12 +31,12 @@ model = dict(
         patch_size=14,
         channels=64,
         reassemble_channels=(48, 96, 192, 384),
-        weights=None,  # or a Depth Anything checkpoint, of which neck and head are taken
+        weights=None,  # or a Depth Anything checkpoint, whose neck and head are loaded
     ),
     prompter=dict(type='DepthPrompter', in_channels=64, channels=64, norm_cfg=norm_cfg),
     loss_depth=dict(type='SSIMLoss'),  # 1 - SSIM of predicted depth and the teacher's
-    # None: the maps beside the images. dict(type='DepthAnythingTeacher', weights=...): a model
-    # that runs along, for data without maps.
+    # None: depth maps from disk. dict(type='DepthAnythingTeacher', weights=...): a model that makes
+    # them during training, for data without maps.
     teacher=None,
     decode_head=dict(
         type='DepthSegHead',

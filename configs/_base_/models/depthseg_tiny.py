@@ -1,4 +1,4 @@
-# DepthSeg with a tiny ViT of random weights, for the synthetic set.
+# DepthSeg with a tiny ViT of random weights, for the synthetic dataset.
 _base_ = './depthseg_dinov2-s.py'
 norm_cfg = dict(type='BN', requires_grad=True)
 model = dict(
@@ -8,7 +8,7 @@ model = dict(
             hidden_size=64, num_hidden_layers=4, num_attention_heads=2, patch_size=8, image_size=128
         ),
         out_indices=(1, 2, 3, 4),
-        weights=None,  # random, so that checkpoints hold it
+        weights=None,  # random weights, so checkpoints store them
     ),
     adapter=dict(channels=[64] * 4, norm_cfg=norm_cfg),
     depth_decoder=dict(

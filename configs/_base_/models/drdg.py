@@ -1,31 +1,32 @@
-# DRDG: images of one domain in the style and size of another, held by residuals, cycles and depth.
+# DRDG: translates images to the style and size of another domain; residuals, cycles and depth keep
+# their content.
 model = dict(
     type='DRDG',
-    # Optical bands to [-1, 1]; depth in (0, 1], last channel of the images of both domains.
+    # Optical bands are scaled to [-1, 1]; depth, the last channel in both domains, is in (0, 1].
     data_preprocessor=dict(type='DomainPairPreprocessor', optical_bands=3, bgr_to_rgb=True),
-    generator=dict(  # of both directions
+    generator=dict(  # one for each direction
         type='ResiGenerator',
-        # As released. The text of the paper has (64, 128, 256, 512, 512, 512). Sides of images
-        # must be multiples of 2 ** 7.
+        # As released; the paper's text has (64, 128, 256, 512, 512, 512). The sides of images must
+        # be multiples of 2 ** 7.
         channels=(64, 128, 256, 512, 512, 512, 512),
-        k=1.0,  # weight of the image beside its residual
-        resize='post',  # translate at the size of the source, then resize; or 'pre'
-        depth_decoder='separate',  # as in the paper; 'shared': all but its last layer, as released
+        k=1.0,  # weight of the image to which the residual is added
+        resize='post',  # resize after translating; 'pre': before
+        depth_decoder='separate',  # as in the paper; 'shared': except the last layer, as released
         dropout=0.5,
     ),
-    critic=dict(  # of both domains
+    critic=dict(  # one for each domain
         type='PatchCritic',
         channels=(64, 128, 256, 512, 512),
-        norm='batch',  # as released; 'instance' or 'none' where batches hold several images
+        norm='batch',  # as released; 'instance' or 'none' for batches of several images
     ),
-    # Equation (7). Both depth weights 0: rdg.py.
+    # Weights of equation (7). With both depth weights at 0 this is rdg.py.
     adv_weight=5.0,
     cyc_weight=10.0,
-    dsl_weight=2.0,  # depth of an image, predicted from it
-    dccl_weight=1.0,  # depth of an image, predicted from its translation
+    dsl_weight=2.0,  # depth predicted from the image
+    dccl_weight=1.0,  # depth predicted from its translation
     adversarial='wasserstein',  # or 'least-squares'
-    gp_weight=1.0,  # of the gradient penalty in the critics' loss
-    n_critic=5,  # updates of the critics for one of the generators
+    gp_weight=1.0,  # gradient penalty in the critics' loss
+    n_critic=5,  # updates of the critics for each update of the generators
     depth_resize='bilinear',  # 'nearest': as released
     target_size=(512, 512),  # (height, width) of translated images
 )

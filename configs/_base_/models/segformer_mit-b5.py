@@ -1,4 +1,4 @@
-# RGB-only SegFormer. The papers do not say which size their row has: B5 is assumed.
+# RGB-only SegFormer. The papers do not name the size of their row: B5 is assumed.
 norm_cfg = dict(type='SyncBN', requires_grad=True)
 model = dict(
     type='DepthGuidedEncoderDecoder',

@@ -8,7 +8,7 @@ model = dict(
         std=[58.395, 57.12, 57.375],
         bgr_to_rgb=True,
         size=(512, 512),
-        depth='drop',  # a depth band, where a set has one, is not looked at
+        depth='drop',  # a depth channel, if the dataset has one, is ignored
     ),
     backbone=dict(
         type='TransformersBackbone',

@@ -1,4 +1,4 @@
-# An RGB-only ResNet-18, a quarter as wide, small enough for a laptop, with random weights.
+# RGB-only UPerNet on a ResNet-18 of a quarter of the width and random weights, for a laptop.
 norm_cfg = dict(type='BN', requires_grad=True)
 model = dict(
     type='DepthGuidedEncoderDecoder',
@@ -11,7 +11,7 @@ model = dict(
         depth='drop',
     ),
     backbone=dict(
-        type='ResNetV1c',  # with batch norm: learns from nothing in a few hundred steps
+        type='ResNetV1c',  # with batch norm it learns from random weights in a few hundred steps
         depth=18,
         base_channels=16,
         stem_channels=16,

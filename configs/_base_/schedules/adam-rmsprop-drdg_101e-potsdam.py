@@ -2,8 +2,8 @@
 _base_ = './adam-rmsprop-drdg.py'
 train_cfg = dict(type='IterBasedTrainLoop', max_iters=188062)
 custom_hooks = [
-    # Rates halve when the mean loss of the generators has had no new low in 25 epochs.
+    # Halves the rates when the mean loss of the generators has had no new low for 25 epochs.
     dict(type='PlateauHook', monitor='loss', factor=0.5, patience=25),
-    # Pictures of both directions; a training that breaks down is stopped.
+    # Draws pictures of both directions, and stops a training that has collapsed.
     dict(type='TranslationHook', interval=2000),
 ]

@@ -1,4 +1,4 @@
-# DepthSeg's recipe over 40,000 iterations: AdamW, the rate times 0.2 after 30 % and 60 % of them.
+# DepthSeg's recipe over 40,000 iterations: AdamW, with the rate times 0.2 after 30 % and 60 %.
 train_cfg = dict(type='IterBasedTrainLoop', max_iters=40000, val_interval=4000)
 
 optim_wrapper = dict(
@@ -8,9 +8,9 @@ optim_wrapper = dict(
         lr=1e-4,
         betas=(0.9, 0.999),
         weight_decay=1e-3,
-        fused=True,  # one kernel for all weights: same result, several times faster
+        fused=True,  # one kernel for all weights: the same result, several times faster
     ),
-    # Equal rates everywhere; leaves out what is frozen.
+    # All stages learn at the same rate; frozen weights are left out.
     constructor='StageDecayOptimWrapperConstructor',
     paramwise_cfg=dict(decay_rate=1.0),
 )

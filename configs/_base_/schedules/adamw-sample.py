@@ -5,7 +5,7 @@ optim_wrapper = dict(
     type='OptimWrapper',
     optimizer=dict(type='AdamW', lr=3e-3, betas=(0.9, 0.999), weight_decay=0.05, fused=True),
     constructor='StageDecayOptimWrapperConstructor',
-    # No decay over the stages: nothing is pretrained.
+    # The same rate in all stages, because nothing is pretrained.
     paramwise_cfg=dict(decay_rate=1.0, num_layers=12, depth_decay=True),
 )
 param_scheduler = [

@@ -1,4 +1,4 @@
-# SegFormer's own recipe (no decay of norms and positions, a ten times faster head).
+# SegFormer's own recipe: no weight decay of norms and positions, ten times the rate for the head.
 train_cfg = dict(type='IterBasedTrainLoop', max_iters=40000, val_interval=4000)
 
 optim_wrapper = dict(

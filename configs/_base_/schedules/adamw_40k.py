@@ -1,4 +1,4 @@
-# The published recipe: AdamW, 1,500 iterations of warm-up, then a straight line to zero.
+# The published recipe: AdamW, 1,500 iterations of warm-up, then linear decay to zero.
 train_cfg = dict(type='IterBasedTrainLoop', max_iters=40000, val_interval=4000)
 
 optim_wrapper = dict(
@@ -8,9 +8,9 @@ optim_wrapper = dict(
         lr=1e-4,
         betas=(0.9, 0.999),
         weight_decay=0.05,
-        fused=True,  # one kernel for all weights: same result, several times faster
+        fused=True,  # one kernel for all weights: the same result, several times faster
     ),
-    # Early stages learn more slowly: see the constructor for the table of rates.
+    # Early stages learn more slowly; the constructor has the table of rates.
     constructor='StageDecayOptimWrapperConstructor',
     paramwise_cfg=dict(decay_rate=0.9, num_layers=12, depth_decay=True),
 )

@@ -1,6 +1,6 @@
 # ablates: model.neck.fusion.type, model.decode_head.head.in_channels
 # ablates: model.auxiliary_head.in_channels
-# Fused features have the channels of the optical ones.
+# Gated fusion: the result has as many channels as the optical features.
 _base_ = '../depth_guided_convnext-b-s_1xb4-40k_loveda-u2r-512x512.py'
 model = dict(
     neck=dict(fusion=dict(type='GatedFusion')),

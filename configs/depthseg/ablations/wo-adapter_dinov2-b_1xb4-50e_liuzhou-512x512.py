@@ -1,5 +1,5 @@
 # ablates: model.adapter
 # of: depthseg/depthseg_dinov2-b_1xb4-50e_liuzhou-512x512.py
-# Depth prompter alone: the head takes the encoder's features as they are.
+# Depth prompter only: the head takes the encoder's features unadapted.
 _base_ = '../depthseg_dinov2-b_1xb4-50e_liuzhou-512x512.py'
 model = dict(adapter=None)

@@ -58,7 +58,7 @@ class LoadDepth(BaseTransform):
         bands = image.shape[2]
         results['optical_bands'] = self.optical_bands
         if bands == self.optical_bands + 1 and 'depth_path' not in results:
-            results['img'] = _with_valid_depth(image.astype(np.float32))
+            results['img'] = _with_valid_depth(image).astype(np.float32)
             return results
         if bands != self.optical_bands:
             raise UserError(
@@ -121,6 +121,11 @@ def _with_valid_depth(image: np.ndarray) -> np.ndarray:
         raise UserError(
             f'the last of the {image.shape[2]} channels goes from {depth.min():g} to '
             f'{depth.max():g} and should be depth in (0, 1], 0 where there is none: rescale it'
+        )
+    if not np.issubdtype(image.dtype, np.floating):
+        raise UserError(
+            f'the image array is of type {image.dtype}, in which depth between 0 and 1 is lost: '
+            'stack image and depth as float32'
         )
     return image
 

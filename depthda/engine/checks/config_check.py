@@ -177,6 +177,11 @@ def check_optimizers(cfg: Config) -> None:
             'to use.'
         )
     for key, value in nodes:
+        if key.endswith('clip_grad.max_norm') and not value > 0:
+            raise UserError(
+                f'{key}={value!r} is not above 0, so no step would go the way of its gradient: '
+                'give a number above 0, or leave clip_grad out.'
+            )
         if not (key.endswith('optimizer') and isinstance(value, dict)):
             continue
         kind, rate = value.get('type'), value.get('lr')

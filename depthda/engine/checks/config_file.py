@@ -2,6 +2,7 @@
 
 import os
 import runpy
+import sys
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +12,7 @@ from typing import Any
 import mmengine
 from mmengine.config import Config
 
+from depthda.engine.checks.renamed import renamed_bases
 from depthda.errors import UserError
 
 _LIBRARY = str(Path(mmengine.__file__).parent)
@@ -18,14 +20,24 @@ _LIBRARY = str(Path(mmengine.__file__).parent)
 
 def read_config(path: str | Path) -> Config:
     """Read a config file and its bases, as ``Config.fromfile`` does."""
-    with _mistakes(path, 'config'):
+    with _mistakes(path, 'config'), renamed_bases():
         return Config.fromfile(path)
 
 
 def read_table(path: str | Path) -> dict[str, Any]:
-    """Run a table file; returns what it sets."""
-    with _mistakes(path, 'table'):
-        return runpy.run_path(str(path))
+    """Run a table file and return what it sets; it may import from its own folder."""
+    folder, before = os.path.dirname(os.path.abspath(path)), set(sys.modules)
+    sys.path.insert(0, folder)
+    try:
+        with _mistakes(path, 'table'):
+            return runpy.run_path(str(path))
+    finally:
+        sys.path.remove(folder)
+        # Tables of another folder may have files of the same names.
+        for name in set(sys.modules) - before:
+            file = getattr(sys.modules[name], '__file__', None) or ''
+            if name == '_base_' or file.startswith(folder + os.sep):
+                del sys.modules[name]
 
 
 @contextmanager

@@ -24,7 +24,7 @@ def data_warnings(cfg: Config) -> list[str]:
     sets = {}
     for name in ('train', 'val', 'test'):
         loader = cfg.get(f'{name}_dataloader') or {}
-        sets[name] = list(_sets(loader.get('dataset')))
+        sets[name] = list(datasets_of(loader.get('dataset')))
     lines = []
     sources = {name: {dataset.depth_source for dataset in found} for name, found in sets.items()}
     said = {name: found for name, found in sources.items() if found}
@@ -50,9 +50,17 @@ def check_classes(cfg: Config) -> None:
     A label beyond the model's classes would crash a GPU, one class too many would never be learnt.
     """
     wanted = dict(_class_numbers(cfg.get('model') or {}, 'model'))
+    trained: list[str] = []
     for name in ('train', 'val', 'test'):
-        for dataset in _sets((cfg.get(f'{name}_dataloader') or {}).get('dataset')):
+        for dataset in datasets_of((cfg.get(f'{name}_dataloader') or {}).get('dataset')):
             classes = dataset.metainfo.get('classes') or ()
+            trained = trained or list(classes) if name == 'train' else trained
+            if trained != list(classes) and sorted(trained) == sorted(classes):
+                raise UserError(
+                    f'the {name} set has the classes of the training set in another order '
+                    f'({", ".join(classes)}), so each prediction would count as another class: '
+                    f'use the order {", ".join(trained)}.'
+                )
             for key, number in wanted.items():
                 if classes and number != len(classes):
                     raise UserError(
@@ -147,11 +155,11 @@ def check_test_headline(cfg: Config) -> None:
         check_headline('test', [metric.get('headline') for metric in metrics], samples)
 
 
-def _sets(cfg: Any) -> Iterator[RGBDSegDataset]:
+def datasets_of(cfg: Any) -> Iterator[RGBDSegDataset]:
     """Our data sets in ``cfg``; nothing is read yet, no pipeline built."""
     for config in _configs(cfg):
-        # A set that is not here, or faulty: whoever uses it is told so when it is built.
-        with suppress(UserError):
+        # A dataset that is missing or faulty is reported when it is built to be used.
+        with suppress(ValueError):  # a UserError too
             yield _build(config)
 
 

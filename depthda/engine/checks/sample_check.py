@@ -15,6 +15,7 @@ from depthda.engine.checks.data_check import training_sets
 from depthda.errors import UserError
 from depthda.io.headers import read_header
 
+_FAR = 8  # deviations of the data that the mean and std of the model come from
 _TILES = 16  # of each set, evenly spread over it: what is wrong is mostly wrong in whole folders
 
 
@@ -32,6 +33,7 @@ def tile_warnings(cfg: Config) -> list[str]:
         if reads_depth and _loads_depth(config.get('pipeline')):
             lines += _depth(samples)
         lines += _sizes(samples, config.get('pipeline') or [])
+        lines += _values(samples[0], config.get('pipeline') or [], model)
     return lines
 
 
@@ -98,6 +100,41 @@ def _sizes(samples: list[dict], pipeline: list[dict]) -> Iterator[str]:
             f'{crop[1]}×{crop[0]} ({", ".join(small[:3])}{", …" if len(small) > 3 else ""}): '
             'give a crop_size that fits them, or what is missing is padded or stops the training'
         )
+
+
+def _values(sample: dict, pipeline: list[dict], model: dict) -> Iterator[str]:
+    """Warn of a channel whose normalised values are far from those that a model can learn from."""
+    settings = model.get('data_preprocessor') or {}
+    mean, std = settings.get('mean'), settings.get('std')
+    steps = [
+        step for step in filter(_is_dict, pipeline) if str(step.get('type')).startswith('Load')
+    ]
+    if not mean or not std or not steps:
+        return
+    with named_if_damaged(sample):
+        loaded = dict(sample, seg_fields=[])
+        for step in steps:
+            loaded = TRANSFORMS.build(step)(loaded) if step['type'] != 'LoadAnnotations' else loaded
+    image = np.atleast_3d(loaded['img']).astype(np.float64)
+    if settings.get('bgr_to_rgb'):
+        image[..., :3] = image[..., 2::-1]
+    names = [f'band {number}' for number in range(len(mean))] + ['depth']
+    means = [*mean, settings.get('depth_mean', 0.449)]
+    stds = [*std, settings.get('depth_std', 0.226)]
+    channels = zip(names, means, stds, np.moveaxis(image, 2, 0), strict=False)
+    for name, mean_of, std_of, channel in channels:
+        if name == 'depth' and settings.get('depth') == 'drop':
+            continue
+        values = ((channel[channel > 0] if name == 'depth' else channel) - mean_of) / std_of
+        if not values.size:
+            continue
+        middle, spread = values.mean(), values.std()
+        if max(abs(middle), spread) > _FAR or (spread < 1 / _FAR**2 and abs(middle) > 1):
+            yield (
+                f'{name} of {sample["img_path"]} has mean {middle:.3g} and deviation {spread:.3g} '
+                'after normalisation, where about 0 and 1 are expected: give '
+                'model.data_preprocessor the mean and std of the values as they are loaded'
+            )
 
 
 def _crop(pipeline: list[dict]) -> tuple[int, int] | None:

@@ -52,6 +52,12 @@ def schedule_warnings(cfg: Config) -> list[str]:
     lists = defaultdict(list)
     for key, scheduler in _schedulers(cfg):
         by_epoch = scheduler.get('by_epoch', True)
+        late = [step for step in scheduler.get('milestones') or () if step > last]
+        if late and by_epoch == (unit == 'max_epochs'):
+            found.append(
+                f'{key}.milestones={late} are never reached, because train_cfg.{unit}={last}: set '
+                'milestones within the run.'
+            )
         # A warm-up of so many iterations is as good in a run of epochs.
         if scheduler.type.endswith(('LR', 'LRRatio')) and by_epoch == (unit == 'max_epochs'):
             lists[key.rpartition('.')[0]].append((scheduler.get('end') or last, key, scheduler))

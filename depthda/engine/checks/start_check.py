@@ -18,13 +18,14 @@ from typing import Any
 import torch
 from mmengine.config import Config
 from mmengine.dist import get_world_size
-from mmengine.hooks import CheckpointHook
+from mmengine.hooks import CheckpointHook, EarlyStoppingHook
 from mmengine.logging import print_log
 from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 from torch import nn
 
 from depthda.engine.checks.build_mistakes import build_mistakes, nearest, reason
+from depthda.engine.checks.checkpoint_check import resume_warning
 from depthda.engine.checks.config_check import (
     check_backends,
     check_layers,
@@ -41,6 +42,13 @@ from depthda.engine.checks.data_check import (
 )
 from depthda.engine.checks.sample_check import tile_warnings
 from depthda.engine.checks.schedule_check import check_units, schedule_warnings
+from depthda.engine.checks.value_check import (
+    check_backbone,
+    check_evaluation,
+    check_losses,
+    check_scores,
+    loss_warnings,
+)
 from depthda.engine.resume import Start, check_resumed
 from depthda.engine.run_end import BegunHook, left_as_it_was
 from depthda.errors import UserError
@@ -60,14 +68,18 @@ def check_config(cfg: Config, start: Start) -> list[str]:
     check_optimizers(cfg)
     check_backends(cfg)
     check_layers(cfg)
+    for check in (check_evaluation, check_losses, check_backbone, check_scores):
+        check(cfg)
     if not start.resumed:
         check_pretrained(cfg)
     with build_mistakes(cfg):
         check_test_set(cfg)
         check_test_headline(cfg)
-        lines = [*data_warnings(cfg), *schedule_warnings(cfg), *tile_warnings(cfg)]
-    if start.checkpoint and not start.resumed:
-        lines.append(class_warning(cfg, start.checkpoint))
+        found = (data_warnings, schedule_warnings, loss_warnings, tile_warnings)
+        lines = [line for warnings in found for line in warnings(cfg)]
+    if start.checkpoint:
+        compare = resume_warning if start.resumed else class_warning
+        lines.append(compare(cfg, start.checkpoint))
     # Last, where it is seen best: a run that was to be resumed and begins anew.
     return [line for line in (*lines, start.note) if line]
 
@@ -218,14 +230,30 @@ def _undisturbed(runner: Runner) -> Iterator[None]:
 
 
 def _check_hook(runner: Runner, scores: Mapping[str, Any]) -> None:
-    """Refuse arguments that the checkpoint hook fails on later, such as an unknown score."""
+    """Refuse scores and arguments that a hook fails on later, or skips without an error."""
     hook = next((hook for hook in runner.hooks if isinstance(hook, CheckpointHook)), None)
     classes = (runner.val_loop.dataloader.dataset.metainfo or {}).get('classes') or ()
     # Those of a class that the sample does not show are undefined, and left out.
     known = [*scores, *(f'{score}.{name}' for score in ('IoU', 'F1') for name in classes)]
     last = {name.rsplit('/')[-1] for name in known}
-    if hook is None:
-        return
+    monitored = [
+        ('custom_hooks: EarlyStoppingHook.monitor', each.monitor)
+        for each in runner.hooks
+        if isinstance(each, EarlyStoppingHook)
+    ]
+    if hook is not None:
+        _check_arguments(runner, hook)
+        monitored += [('default_hooks.checkpoint.save_best', key) for key in hook.save_best or ()]
+    for option, key in monitored:
+        if scores and key != 'auto' and key.rsplit('/')[-1] not in last:
+            raise UserError(
+                f'{option}={key!r} is no score of the validation, which '
+                f'gives {", ".join(list(scores)[:6])}{", …" if len(scores) > 6 else ""}'
+                f'{nearest(key, list(scores)) or "."}'
+            )
+
+
+def _check_arguments(runner: Runner, hook: CheckpointHook) -> None:
     # It takes any argument, and hands it on when it writes the first checkpoint.
     taken = inspect.signature(runner.save_checkpoint).parameters
     for name in hook.args.keys() - taken.keys():
@@ -233,10 +261,3 @@ def _check_hook(runner: Runner, scores: Mapping[str, Any]) -> None:
         raise UserError(
             f"default_hooks.checkpoint takes no '{name}'{nearest(name, list(known)) or '.'}"
         )
-    for key in hook.save_best or ():
-        if scores and key != 'auto' and key.rsplit('/')[-1] not in last:
-            raise UserError(
-                f'default_hooks.checkpoint.save_best={key!r} is no score of the validation, which '
-                f'gives {", ".join(list(scores)[:6])}{", …" if len(scores) > 6 else ""}'
-                f'{nearest(key, list(scores)) or "."}'
-            )

@@ -6,7 +6,7 @@ from mmengine.model import BaseTTAModel, is_model_wrapper
 from mmengine.registry import HOOKS
 from mmengine.runner import BaseLoop
 
-from depthda.checkpoints.fit import complete_weights, partial_weights
+from depthda.checkpoints.fit import check_finite, complete_weights, partial_weights
 from depthda.checkpoints.loading import file_hash, restore_histories, to_plain
 from depthda.provenance import describe_dataset, narrowed, samples_per_iteration
 
@@ -78,6 +78,8 @@ class PlainCheckpointHook(CheckpointHook):
         else:
             advice = _advice(starts, runner.cfg)
             weights = complete_weights(model, checkpoint, advice, name or 'the checkpoint')
+        if not (starts or runner._resume):
+            check_finite(weights, name or 'the checkpoint')
         if 'state_dict' in checkpoint:
             checkpoint['state_dict'] = weights
         else:

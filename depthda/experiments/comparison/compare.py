@@ -1,7 +1,9 @@
-"""Whether two models differ: their runs paired, and an interval for each source of chance."""
+"""Compare two models: pair their runs, and give an interval for each source of chance."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import asdict
+from itertools import groupby
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -9,30 +11,19 @@ from typing import Any
 import numpy as np
 
 from depthda.errors import UserError, many
-from depthda.experiments.comparison.intervals import (
-    World,
-    bootstrap,
-    difference,
-    iou,
-    labelled_blocks,
-    mean_of_defined,
-    percentile_interval,
-    t_interval,
-)
-from depthda.experiments.protocol import judge
+from depthda.evaluation.tile_counts import FILE, TileCounts, load_tiles
+from depthda.experiments.budget import differing_budgets, read_budget
+from depthda.experiments.comparison import intervals
 from depthda.experiments.selection import choices
-from depthda.experiments.tables.training import differing_budgets, read_budget, training_config
 from depthda.experiments.tested_run import (
-    Key,
     TestedRun,
-    block_ids,
     check_same_images,
     find_runs,
-    is_unfinished,
+    identities,
     load_run,
-    say,
 )
 
+Key = tuple[int | None, int | None]  # world, seed
 Pair = tuple[TestedRun, TestedRun]
 
 
@@ -44,29 +35,31 @@ def compare(
     block: int = 1,
     seed: int = 0,
 ) -> dict[str, Any]:
-    """Compare ``second`` (B) with ``first`` (A); plain built-ins, fit for JSON.
+    """Compare ``second`` (B) with ``first`` (A); return built-in types only, ready for JSON.
 
     Args:
-        first, second: A run's folder, or one that holds several runs (seeds, worlds).
-        group: The images to compare on, as ``metrics.json`` names them; default: its headline.
-        resamples: Of the bootstrap.
-        block: Neighbouring images that are drawn together.
-        seed: Of the bootstrap.
+        first, second: The folder of a run, or a folder that holds several runs (seeds, worlds).
+        group: Images to compare on, as ``metrics.json`` names them; by default its headline.
+        resamples: Number of resamples of the bootstrap.
+        block: How many neighbouring images are drawn together.
+        seed: Seed of the bootstrap.
     """
     if resamples < 1 or block < 1:
         raise UserError(f'{resamples} resamples of blocks of {block}: both must be at least 1.')
     notes: list[str] = []
-    sides = [
-        _load_side(Path(folder), name, notes) for folder, name in ((first, 'A'), (second, 'B'))
-    ]
-    group = group or _headline([run for side in sides for run in side.values()])
+    sides = [_load_side(first, 'A', notes), _load_side(second, 'B', notes)]
+    headlines = sorted({run.report['headline'] for side in sides for run in side.values()})
+    if not group and len(headlines) > 1:
+        raise UserError(f'the headlines of the runs differ ({", ".join(headlines)}): give --group.')
+    group = group or headlines[0]
     pairs = _pair(*sides, group, notes)
     _warn(pairs, notes)
     worlds = _worlds(pairs, block)
     # [side, pair, mIoU and classes]
-    scored = np.array([[iou(run.tiles.counts.sum(0)) for run in pair] for pair in pairs])
+    scored = np.array([[intervals.iou(run.tiles.counts.sum(0)) for run in pair] for pair in pairs])
     scored = scored.swapaxes(0, 1)
-    gain, drawn, units = difference(worlds), bootstrap(worlds, resamples, seed), _units(pairs)
+    gain, drawn = intervals.difference(worlds), intervals.bootstrap(worlds, resamples, seed)
+    units = intervals.independent_units([a.world for a, _ in pairs])
     names = ['mIoU', *pairs[0][0].tiles.classes.tolist()]
     rows = [_row(scored[..., i], gain[i], drawn[:, i], units) for i in range(len(names))]
     return {
@@ -76,18 +69,12 @@ def compare(
         'mIoU': rows[0],
         'per_class': dict(zip(names[1:], rows[1:], strict=True)),
         'pairs': [
-            {
-                'world': a.world,
-                'seed': a.seed,
-                'a': {'folder': str(a.folder), 'mIoU': one},
-                'b': {'folder': str(b.folder), 'mIoU': other},
-                'difference': other - one,
-            }
-            for (a, b), one, other in zip(pairs, *scored[..., 0].tolist(), strict=True)
+            _describe_pair(*pair, *mious)
+            for pair, *mious in zip(pairs, *scored[..., 0].tolist(), strict=True)
         ],
         'unit': 'world' if len(worlds) > 1 else 'seed',
         'tiles': [len(world.blocks) for world in worlds],
-        'blocks': [labelled_blocks(world.first, world.blocks).shape[1] for world in worlds],
+        'blocks': [world.block_count for world in worlds],
         'block': block,
         'resamples': resamples,
         'bootstrap_seed': seed,
@@ -95,89 +82,95 @@ def compare(
             {'side': name, 'folder': str(run.folder), **asdict(choice), 'optimism': choice.optimism}
             for name, side in zip('AB', zip(*pairs, strict=True), strict=True)
             for run in side
-            for choice in choices(run.folder, run.metrics)
+            for choice in choices(run)
         ],
         'notes': notes,
     }
 
 
-def _load_side(folder: Path, name: str, notes: list[str]) -> dict[Key, TestedRun]:
+def _describe_pair(a: TestedRun, b: TestedRun, one: float, other: float) -> dict[str, Any]:
+    sides = [dict(folder=str(run.folder), mIoU=miou) for run, miou in ((a, one), (b, other))]
+    return dict(world=a.world, seed=a.seed, a=sides[0], b=sides[1], difference=other - one)
+
+
+def _load_side(folder: str | PathLike, name: str, notes: list[str]) -> dict[Key, TestedRun]:
     runs: dict[Key, TestedRun] = {}
-    for path in find_runs(folder):
-        if is_unfinished(path):
+    for path in find_runs(Path(folder)):
+        if (path / 'run.json').is_file() and not (path / 'result.json').is_file():
             notes.append(f'{name}: {path} is not finished (no result.json) and is left out.')
             continue
         run = load_run(path)
-        if other := runs.get(run.key):
+        if run.tiles is None:
+            load_tiles(path / FILE)  # raises the error that says what is missing
+        key = (run.world, run.seed)
+        if other := runs.get(key):
             raise UserError(
-                f'{name} has two runs of {say(run.key)}, {other.folder} and {path}: give a folder '
-                'with one run of each seed.'
+                f'{name} has two runs of {_describe(key)}, {other.folder} and {path}: give a '
+                'folder with one run of each seed.'
             )
-        runs[run.key] = run
+        runs[key] = run
     if not runs:
         raise UserError(f'{folder} holds no finished run.')
     return runs
 
 
-def _headline(runs: Sequence[TestedRun]) -> str:
-    names = sorted({run.metrics['report']['headline'] for run in runs})
-    if len(names) > 1:
-        raise UserError(f'the headlines of the runs differ ({", ".join(names)}): give --group.')
-    return names[0]
+def _describe(key: Key) -> str:
+    world, seed = key
+    seed = 'an unknown seed' if seed is None else f'seed {seed}'
+    return ('' if world is None else f'world {world}, ') + seed
 
 
 def _pair(
     first: dict[Key, TestedRun], second: dict[Key, TestedRun], group: str, notes: list[str]
 ) -> list[Pair]:
     common = sorted(first.keys() & second.keys(), key=lambda key: [(k is None, k) for k in key])
-    if not common:
+    if not common and len(first) + len(second) > 2:
         raise UserError(
-            f'no run of A ({"; ".join(map(say, first))}) has the world and seed of a run of B '
-            f'({"; ".join(map(say, second))}), and pairs are made by these.'
+            f'no run of A ({"; ".join(map(_describe, first))}) has the world and seed of a run of '
+            f'B ({"; ".join(map(_describe, second))}), and runs are paired by world and seed.'
         )
-    for name, side in (('A', first), ('B', second)):
-        if alone := [say(key) for key in side if key not in common]:
-            notes.append(f'{name} alone has {"; ".join(alone)}: left out, for want of a pair.')
-    pairs = [(first[key].on(group), second[key].on(group)) for key in common]
+    keys = [(key, key) for key in common]
+    if not common:  # a single run on each side may have any seed
+        keys = [(*first, *second)]
+        a, b = map(_describe, keys[0])
+        notes.append(f'A has {a} and B has {b}: they are compared as a pair.')
+    for name, side in (('A', first), ('B', second)) if common else ():
+        if unpaired := [_describe(key) for key in side if key not in common]:
+            notes.append(f'only {name} has {"; ".join(unpaired)}: left out without a partner.')
+    pairs = [(first[one].on(group), second[other].on(group)) for one, other in keys]
     for one, other in pairs:
         if one.folder.resolve() == other.folder.resolve():
             raise UserError(f'A and B are both {one.folder}: give the folders of two runs.')
         check_same_images(one, other)
         check_same_images(next(a for a, _ in pairs if a.world == one.world), one)
         if one.tiles.classes.tolist() != pairs[0][0].tiles.classes.tolist():
-            raise UserError(f'{one.folder} and {pairs[0][0].folder} have other classes.')
+            raise UserError(f'{one.folder} and {pairs[0][0].folder} have different classes.')
     return pairs
 
 
 def _warn(pairs: Sequence[Pair], notes: list[str]) -> None:
-    """Say what makes the two sides less alike than a comparison wants them to be."""
-    sides = [[run.metrics for run in side] for side in zip(*pairs, strict=True)]
-    for name, side in zip('AB', sides, strict=True):
-        if any(judge(metrics)['target_selected'] for metrics in side):
+    """Note every difference between the two sides that makes a comparison less fair."""
+    sides = dict(zip('AB', zip(*pairs, strict=True), strict=True))
+    for name, side in sides.items():
+        if any(run.protocol['target_selected'] for run in side):
             notes.append(
                 f"{name}'s checkpoint was chosen on labelled images of the tested domain "
-                '(target-selected): its figures are better than it could do without these labels.'
+                '(target-selected): its scores are better than they could be without these labels.'
             )
-        if any(metrics['report']['aggregate'] != 'global' for metrics in side):
+        if any(run.report['aggregate'] != 'global' for run in side):
             notes.append(f'{name} reports means over batches; here its global mIoU is compared.')
-    for what, describe in {
+    for what, read in {
         'test-time augmentation': lambda metrics: metrics['tta'],
         'rule by which the checkpoint was chosen': lambda m: (m['selection'] or {}).get('rule'),
         'training images': _training_images,
     }.items():
-        said = [sorted({_word(describe(metrics)) for metrics in side}) for side in sides]
-        if said[0] != said[1]:
-            a, b = (' and '.join(each) for each in said)
+        values = [[read(run.metrics) for run in side] for side in sides.values()]
+        known = [{'unknown' if value is None else str(value) for value in side} for side in values]
+        if known[0] != known[1]:
+            a, b = (' and '.join(sorted(words)) for words in known)
             notes.append(f'the protocols differ, {what}: A {a}; B {b}.')
-    budgets = {
-        name: [read_budget(training_config(run.folder, run.metrics)) for run in side]
-        for name, side in zip('AB', zip(*pairs, strict=True), strict=True)
-    }
+    budgets = {name: [read_budget(run.training) for run in side] for name, side in sides.items()}
     notes += [f'the training budgets differ, {phrase}.' for phrase in differing_budgets(budgets)]
-
-
-def _word(recorded: Any) -> str:
-    return 'unknown' if recorded is None else str(recorded)
 
 
 def _training_images(metrics: dict[str, Any]) -> str:
@@ -186,51 +179,63 @@ def _training_images(metrics: dict[str, Any]) -> str:
     return ', '.join(f'{key} {trained_on[key]}' for key in known if key in trained_on) or 'unknown'
 
 
-def _worlds(pairs: Sequence[Pair], block: int) -> list[World]:
+def _worlds(pairs: Sequence[Pair], block: int) -> list[intervals.World]:
     worlds = []
     for name in dict.fromkeys(a.world for a, _ in pairs):
-        own = [pair for pair in pairs if pair[0].world == name]
-        stacked = [np.stack([run.tiles.counts for run in side]) for side in zip(*own, strict=True)]
-        world = World(*stacked, block_ids(own[0][0].tiles, block))
-        if (blocks := labelled_blocks(world.first, world.blocks).shape[1]) < 2:
+        members = [pair for pair in pairs if pair[0].world == name]
+        sides = [
+            np.stack([run.tiles.counts for run in side]) for side in zip(*members, strict=True)
+        ]
+        world = intervals.World(*sides, block_ids(members[0][0].tiles, block))
+        if world.block_count < 2:
             raise UserError(
-                f'the {many(len(world.blocks), "image")} of {own[0][0].folder} make '
-                f'{many(blocks, "labelled block")}, and 2 at least are needed to draw from: '
+                f'the {many(len(world.blocks), "image")} of {members[0][0].folder} make '
+                f'{many(world.block_count, "labelled block")}, but the bootstrap needs at least 2: '
                 'give a smaller --block.'
             )
         worlds.append(world)
     return worlds
 
 
-def _units(pairs: Sequence[Pair]) -> list[list[int]]:
-    """What varies independently: the worlds, or the seeds where there is one world."""
-    worlds = [a.world for a, _ in pairs]
-    if len(set(worlds)) == 1:
-        return [[i] for i in range(len(pairs))]
-    return [[i for i, w in enumerate(worlds) if w == name] for name in dict.fromkeys(worlds)]
+def block_ids(tiles: TileCounts, block: int) -> np.ndarray:
+    """Number blocks of ``block`` images that are neighbours by name, within a domain and split.
+
+    Names are sorted as people sort them, 9 before 10: in LoveDA, neighbouring numbers are
+    neighbouring tiles of one scene.
+    """
+    keys = [(cell, _natural(stem)) for *cell, stem in identities(tiles)]
+    ids, last = np.empty(len(keys), int), -1
+    order = sorted(range(len(keys)), key=keys.__getitem__)
+    for _, members in groupby(order, key=lambda i: keys[i][0]):
+        for place, i in enumerate(members):
+            last += place % block == 0
+            ids[i] = last
+    return ids
+
+
+def _natural(text: str) -> list[tuple[int, int, str]]:
+    return [(0, int(p), '') if p.isdecimal() else (1, 0, p) for p in re.findall(r'\d+|\D+', text)]
 
 
 def _row(
     scored: np.ndarray, gain: float, drawn: np.ndarray, units: Sequence[Sequence[int]]
 ) -> dict[str, Any] | None:
-    """One figure, ``scored`` by side and pair: difference, intervals; None if never defined."""
+    """Return one score with difference and intervals; None if it is never defined.
+
+    ``scored`` is indexed by side and pair, ``drawn`` holds the differences of the resamples.
+    """
     if not np.isfinite(gain):
         return None
-    per_unit = np.array(
-        [mean_of_defined(np.stack([*scored, scored[1] - scored[0]])[:, unit], 1) for unit in units]
-    )
+    scored = np.stack([*scored, scored[1] - scored[0]])
+    per_unit = np.array([intervals.mean_of_defined(scored[:, unit], 1) for unit in units])
     gains = per_unit[np.isfinite(per_unit[:, 2]), 2]
-    _, low, high = t_interval(gains)
-    first, second, _ = mean_of_defined(per_unit, 0).tolist()
-    tile_low, tile_high = percentile_interval(drawn)
+    _, low, high = intervals.t_interval(gains)
+    first, second, _ = intervals.mean_of_defined(per_unit, 0).tolist()
+    tile_low, tile_high = intervals.percentile_interval(drawn)
     return {
         'a': first,
         'b': second,
         'difference': float(gain),
         'over_training': {'n': len(gains), 'low': low, 'high': high},
-        'over_tiles': {
-            'low': tile_low,
-            'high': tile_high,
-            'defined': float(np.isfinite(drawn).mean()),
-        },
+        'over_tiles': dict(low=tile_low, high=tile_high, defined=float(np.isfinite(drawn).mean())),
     }

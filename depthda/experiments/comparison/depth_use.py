@@ -1,4 +1,4 @@
-"""Does a model use depth? The same test with depth as it is, and with depth taken away."""
+"""Find out whether a model uses depth: repeat a test with depth replaced or taken away."""
 
 import os
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ from depthda.engine.prepare import load_config
 from depthda.errors import UserError
 from depthda.io.files import write_json
 
-# What stands in the place of depth, as LoadControlDepth has it.
+# What replaces the depth map: the values of `by` of LoadControlDepth.
 KINDS = {'as-is': None, 'zero': 'none', 'flat': 'constant', 'shuffle': 'other-tile'}
 
 
@@ -28,17 +28,17 @@ def test_depth_use(
     cfg_options: dict[str, Any] | None = None,
     launcher: str = 'none',
 ) -> dict[str, dict[str, float]]:
-    """Test a checkpoint once for each kind of depth; gives the scores by kind.
+    """Test a checkpoint once for each kind of depth; return the scores by kind.
 
-    Each test has a folder of its own, ``<work_dir>/depth-<kind>``, and the table of all is printed
-    and written to ``<work_dir>/depth-use.json``. A model that scores the same without depth does
-    not use it; one that scores worse with another tile's depth than with none trusts it. One that
-    reads no depth at all scores the same to the last digit.
+    Each test writes to its own folder, ``<work_dir>/depth-<kind>``. A table of all scores is
+    printed and written to ``<work_dir>/depth-use.json``. A model that scores the same without depth
+    does not use it. A model that scores worse with another tile's depth than with none relies on
+    it. A model that reads no depth at all scores the same to the last digit.
 
     Args:
-        config, checkpoint, work_dir, tta, cfg_options, launcher: As :func:`test` has them.
-        kinds: Of ``as-is`` (the map), ``zero`` (no depth anywhere), ``flat`` (0.5 everywhere) and
-            ``shuffle`` (another tile's map).
+        config, checkpoint, work_dir, tta, cfg_options, launcher: As in :func:`test`.
+        kinds: Any of ``as-is`` (the map), ``zero`` (no depth anywhere), ``flat`` (0.5 everywhere)
+            and ``shuffle`` (another tile's map).
     """
     options = cfg_options or {}
     cfg = load_config(config, options)
@@ -51,7 +51,7 @@ def test_depth_use(
             checkpoint,
             work_dir=os.path.join(root, f'depth-{kind}'),
             tta=tta,
-            cfg_options={**options, **_instead(cfg, pipeline, KINDS[kind])},
+            cfg_options={**options, **_replace_depth(cfg, pipeline, KINDS[kind])},
             launcher=launcher,
         )
         scores[kind] = results['scores']
@@ -61,41 +61,38 @@ def test_depth_use(
         console.print(_table(scores))
         if (cfg.model.get('data_preprocessor') or {}).get('depth') == 'drop':
             console.print("this model reads no depth: its data_preprocessor has depth='drop'")
-        elif len(scores) > 1 and all(each == results['scores'] for each in scores.values()):
-            console.print('the scores are the same with each: this model does not use depth')
+        elif len(scores) > 1 and all(found == results['scores'] for found in scores.values()):
+            console.print('all scores are the same: this model does not use depth')
     return scores
 
 
-def _instead(cfg: Config, pipeline: str, by: str | None) -> dict[str, str]:
-    """The overrides that put something else in the place of depth."""
+def _replace_depth(cfg: Config, pipeline: str, by: str | None) -> dict[str, str]:
+    """Return the overrides that replace depth."""
     steps = cfg
     for key in pipeline.split('.'):
         steps = steps[key]
     place = next((i for i, step in enumerate(steps) if step['type'] == 'LoadDepth'), None)
     if place is None:
-        raise UserError(f'--depth replaces LoadDepth in {pipeline}, and there is none.')
+        raise UserError(
+            f'--depth replaces LoadDepth in {pipeline}, but that has none: add LoadDepth to it.'
+        )
     if by is None:
         return {}
     return {f'{pipeline}.{place}.type': 'LoadControlDepth', f'+{pipeline}.{place}.by': by}
 
 
 def _table(scores: dict[str, dict[str, float]]) -> Table:
-    first = next(iter(scores))
-    table = Table(title='What the model makes of depth (IoU in %)', title_style='bold')
-    table.add_column('')
-    for kind in scores:
-        table.add_column(kind, justify='right')
-        if kind != first:
-            table.add_column(f'− {first}', justify='right')
+    first, *others = scores
+    table = Table('', title='Use of depth (IoU in %)', title_style='bold')
+    for name in (first, *(name for kind in others for name in (kind, f'− {first}'))):
+        table.add_column(name, justify='right')
     keys = [key for key in scores[first] if key.startswith('IoU.')] + ['mIoU']
     for key in keys:
-        cells, before = [], scores[first].get(key)
-        for kind, found in scores.items():
-            value = found.get(key)
+        base, *values = (found.get(key) for found in scores.values())
+        cells = ['–' if base is None else f'{base:.2f}']
+        for value in values:
             cells.append('–' if value is None else f'{value:.2f}')
-            if kind != first:
-                known = None not in (value, before)
-                cells.append(f'{value - before:+.2f}' if known else '–')
+            cells.append('–' if None in (value, base) else f'{value - base:+.2f}')
         style = 'bold' if key == 'mIoU' else ''
         table.add_row(key.removeprefix('IoU.'), *cells, style=style, end_section=key == keys[-2])
     return table

@@ -1,4 +1,4 @@
-"""A comparison in words: one table and what each interval does and does not cover."""
+"""A comparison as text: a table, and what each interval does and does not cover."""
 
 from typing import Any
 
@@ -11,14 +11,14 @@ _FEW = 20
 
 
 def table_rows(result: dict[str, Any], per_class: bool) -> tuple[list[str], list[list[str]]]:
-    """Return the head and the rows of the table of a comparison."""
+    """Return the heading row and the other rows of the table of a comparison."""
     head = ['', 'A', 'B', 'B − A', f'95 % over {result["unit"]}s', '95 % over tiles']
     figures = {'mIoU': result['mIoU']} | (result['per_class'] if per_class else {})
     return head, [[name, *_cells(row)] for name, row in figures.items()]
 
 
 def terminal_table(result: dict[str, Any], per_class: bool) -> Table:
-    """The table for a terminal."""
+    """Return the table for a terminal."""
     head, rows = table_rows(result, per_class)
     table = Table(box=SIMPLE, title=title(result), title_justify='left', title_style='bold')
     for name in head:
@@ -29,7 +29,7 @@ def terminal_table(result: dict[str, Any], per_class: bool) -> Table:
 
 
 def markdown(result: dict[str, Any], per_class: bool) -> str:
-    """The whole comparison as Markdown."""
+    """Return the whole comparison as Markdown."""
     head, rows = table_rows(result, per_class)
     marks = ['---', *['---:'] * (len(head) - 1)]
     table = ['| ' + ' | '.join(cells) + ' |' for cells in (head, marks, *rows)]
@@ -39,7 +39,7 @@ def markdown(result: dict[str, Any], per_class: bool) -> str:
 
 
 def title(result: dict[str, Any]) -> str:
-    """What is compared, and on what."""
+    """Return a title that says what is compared, and on which images."""
     pairs, images = len(result['pairs']), sorted(set(result['tiles']))
     number = ' or '.join(map(str, images))
     noun = 'image' if images == [1] else 'images'
@@ -48,12 +48,12 @@ def title(result: dict[str, Any]) -> str:
 
 
 def explain(result: dict[str, Any], per_class: bool) -> list[str]:
-    """The warnings, then what each interval covers; a sentence or two each."""
+    """Return the warnings, then what each interval covers, a sentence or two each."""
     lines = [f'Note: {note}' for note in result['notes']]
     n = result['mIoU']['over_training']['n']
     if n < 2:
         lines.append(
-            'Over seeds: one pair says nothing of the randomness of training; train further seeds.'
+            'Over seeds: one pair cannot show the randomness of training: train with more seeds.'
         )
     elif result['unit'] == 'seed':
         lines.append(
@@ -65,25 +65,20 @@ def explain(result: dict[str, Any], per_class: bool) -> list[str]:
             f'Over worlds: paired t interval of {n} worlds, each by the mean of its seeds. It '
             'covers the randomness of worlds (their training and test images) and of training.'
         )
-    blocks = ' + '.join(map(str, result['blocks']))
-    drawn = (
-        f'{blocks} images'
-        if result['block'] == 1
-        else f'{blocks} blocks of {result["block"]} neighbouring images'
-    )
-    width = (
-        'Neighbouring images of one scene are not independent, which makes it too narrow: draw '
-        'them in blocks (--block).'
-        if result['block'] == 1
-        else 'Images of one scene are not independent: blocks should be as long as scenes are.'
-    )
+    drawn, what = ' + '.join(map(str, result['blocks'])), 'images'
+    if result['block'] == 1:
+        width = 'Neighbouring images of one scene are not independent, which makes it too narrow: '
+        width += 'draw them in blocks (--block).'
+    else:
+        width = 'Images of one scene are not independent: blocks should be as long as scenes are.'
+        what = 'blocks'
+        drawn += f' blocks of {result["block"]} neighbouring'
     lines.append(
-        f'Over tiles: paired bootstrap of {drawn}, {result["resamples"]:,} resamples, each the '
-        'same for A and B, its IoU from the summed pixels. It covers which images were tested, not '
-        f'the randomness of training. {width}'
+        f'Over tiles: paired bootstrap of {drawn} images, {result["resamples"]:,} resamples, each '
+        'the same for A and B, its IoU from the summed pixels. It covers which images were tested, '
+        f'not the randomness of training. {width}'
     )
     if min(result['blocks']) < _FEW:
-        what = 'images' if result['block'] == 1 else 'blocks'
         lines.append(f'Fewer than {_FEW} {what} are drawn from: the interval over tiles is rough.')
     lines.append(
         'A class that is neither in the truth nor in the prediction is left out of the mean, in a '
@@ -95,7 +90,7 @@ def explain(result: dict[str, Any], per_class: bool) -> list[str]:
 
 
 def _selection(choice: dict[str, Any]) -> str:
-    """What three rules of choosing the checkpoint give on the tested domain."""
+    """Return the scores on the tested domain of three rules that choose the checkpoint."""
     rules = ('best_on_target', 'last', 'chosen_on_source')
     scores = [
         f'{rule.replace("_", " ")} {choice[rule]:.2f}' for rule in rules if choice[rule] is not None
@@ -112,20 +107,17 @@ def _rare(result: dict[str, Any]) -> list[str]:
         for name, row in result['per_class'].items()
         if row and row['over_tiles']['defined'] < 1
     }
-    said = [f'{name} in {100 * share:.1f} %' for name, share in shares.items()]
-    return [f'Some classes are not in every resample: {", ".join(said)} of them.'] if said else []
+    if not shares:
+        return []
+    listed = ', '.join(f'{name} in {100 * share:.1f} %' for name, share in shares.items())
+    return [f'Some classes are not in every resample: {listed} of them.']
 
 
 def _cells(row: dict[str, Any] | None) -> list[str]:
     if row is None:
         return ['–'] * 5
-    return [
-        f'{row["a"]:.2f}',
-        f'{row["b"]:.2f}',
-        f'{row["difference"]:+.2f}',
-        _interval(row['over_training']),
-        _interval(row['over_tiles']),
-    ]
+    intervals = [_interval(row[key]) for key in ('over_training', 'over_tiles')]
+    return [f'{row["a"]:.2f}', f'{row["b"]:.2f}', f'{row["difference"]:+.2f}', *intervals]
 
 
 def _interval(row: dict[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""The report page: one self-contained HTML file for a run or for a comparison of several."""
+"""The report page: one self-contained HTML file for one run, or for several side by side."""
 
 from depthda.experiments.page.page import Page, make_page
 

@@ -1,21 +1,31 @@
-"""Training curves as inline SVG: readable without the script, which adds values on hover."""
+"""Training curves as inline SVG: readable as they are; the script adds values on hover."""
 
 import json
 import math
 from collections.abc import Sequence
 
-from depthda.experiments.page.head import key_mark
-from depthda.experiments.page.html import Markup, join, note, number, section, tag
-from depthda.experiments.page.runs import Run, describe_set
+from depthda.experiments.page.html import (
+    Markup,
+    Section,
+    colour,
+    join,
+    key_mark,
+    note,
+    number,
+    section,
+    tag,
+)
+from depthda.experiments.page.runs import describe_set
+from depthda.experiments.tested_run import TestedRun
 
 WIDTH, HEIGHT = 560, 250
 LEFT, RIGHT, TOP, BOTTOM = 46, 14, 12, 34
-MOST_POINTS = 1000  # more are not seen on that width
+MOST_POINTS = 1000  # more would not be visible at this width
 Curve = list[tuple[int, float]]
 
 
-def curve_section(runs: Sequence[Run]) -> Markup:
-    """Loss and validation mIoU over the training steps, all runs on one axis."""
+def curve_section(runs: Sequence[TestedRun]) -> Section:
+    """Return charts of loss and validation mIoU over the training steps, with all runs in each."""
     charts, missing = [], []
     for name, title in (('loss', 'Training loss'), ('mIoU', _validation_title(runs))):
         curves = [run.curves.get(name, []) for run in runs]
@@ -29,9 +39,14 @@ def curve_section(runs: Sequence[Run]) -> Markup:
     return section('Training curves', 'curves', body, note(*missing, hint) if missing else None)
 
 
-def _validation_title(runs: Sequence[Run]) -> str:
-    chosen = {describe_set(run.validated_on) for run in runs if run.validated_on}
-    return f'Validation mIoU, {chosen.pop()}' if len(chosen) == 1 else 'Validation mIoU'
+def _validation_title(runs: Sequence[TestedRun]) -> str:
+    keys = ('type', 'data_root', 'domain', 'split', 'holdout')
+    names = set()
+    for run in runs:
+        if run.training and run.training.get('val_dataloader'):
+            dataset = run.training.val_dataloader.dataset
+            names.add(describe_set({key: dataset[key] for key in keys if dataset.get(key)}))
+    return f'Validation mIoU, {names.pop()}' if len(names) == 1 else 'Validation mIoU'
 
 
 def _figure(title: str, names: Sequence[str], curves: Sequence[Curve]) -> Markup:
@@ -59,31 +74,25 @@ def _figure(title: str, names: Sequence[str], curves: Sequence[Curve]) -> Markup
         for i, (name, curve) in enumerate(zip(names, curves, strict=True))
         if curve
     ]
-    return tag(
-        'figure',
-        tag('figcaption', title),
-        tag('div', chart, class_='chart', data_names=json.dumps(list(names))),
-        tag('ul', legend, class_='legend'),
-    )
+    box = tag('div', chart, class_='chart', data_names=json.dumps(list(names)))
+    return tag('figure', tag('figcaption', title), box, tag('ul', legend, class_='legend'))
 
 
 def _series(place: int, curve: Curve, x_range: Sequence, y_range: Sequence) -> Markup:
-    """The line of a run, broken where a value is not finite, with a dot for each lone point."""
+    """Draw the line of a run: broken where a value is not finite, with a dot for a lone point."""
     pieces: list[list[str]] = [[]]
     for step, value in curve:
         if math.isfinite(value):
             pieces[-1].append(f'{_x(step, x_range):.1f},{_y(value, y_range):.1f}')
         elif pieces[-1]:
             pieces.append([])
-    colour = f's{place % 6 + 1}'
     lines = [tag('polyline', points=' '.join(p), class_='line') for p in pieces if len(p) > 1]
     few = sum(map(len, pieces)) <= 12
     dots = [point for piece in pieces for point in piece if few or len(piece) == 1]
-    marks = [
-        tag('circle', cx=dot.split(',')[0], cy=dot.split(',')[1], r=3, class_='dot') for dot in dots
-    ]
+    marks = [tag('circle', cx=x, cy=y, r=3, class_='dot') for x, y in (d.split(',') for d in dots)]
     points = json.dumps([[s, round(v, 5) if math.isfinite(v) else None] for s, v in curve])
-    return tag('g', lines, marks, class_=f'series {colour}', data_place=place, data_points=points)
+    data = dict(data_place=place, data_points=points)
+    return tag('g', lines, marks, class_=f'series {colour(place)}', **data)
 
 
 def _axes(xs: list[float], ys: list[float], x_range: Sequence, y_range: Sequence) -> Markup:
@@ -99,11 +108,11 @@ def _axes(xs: list[float], ys: list[float], x_range: Sequence, y_range: Sequence
     return join(out)
 
 
-def ticks(low: float, high: float, wanted: int) -> list[float]:
-    """Round figures from at or below ``low`` to at or above ``high``, about ``wanted`` of them."""
+def ticks(low: float, high: float, count: int) -> list[float]:
+    """Return about ``count`` round values that enclose ``low`` and ``high``."""
     if high <= low:
         low, high = low - max(abs(low) * 0.05, 0.5), high + max(abs(high) * 0.05, 0.5)
-    raw = (high - low) / wanted
+    raw = (high - low) / count
     power = 10 ** math.floor(math.log10(raw))
     step = next(power * m for m in (1, 2, 2.5, 5, 10) if power * m >= raw * 0.999)
     first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)

@@ -1,7 +1,7 @@
-"""Tiles to look at: image, depth, truth, and what each run made of them."""
+"""The gallery of tiles: image, depth, truth, and the prediction and errors of each run."""
 
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 from rich.console import Console
@@ -9,82 +9,129 @@ from rich.progress import track
 
 from depthda.errors import UserError
 from depthda.experiments.page import pictures
-from depthda.experiments.page.head import key_mark
-from depthda.experiments.page.html import Markup, join, note, number, section, swatch, tag
-from depthda.experiments.page.images import RunImages
-from depthda.experiments.page.runs import Run
-from depthda.experiments.page.tiles import Pick, pick_tiles
+from depthda.experiments.page.html import (
+    Markup,
+    Section,
+    join,
+    key_mark,
+    note,
+    number,
+    section,
+    swatch,
+    tag,
+)
+from depthda.experiments.page.images import RunImages, read_prediction
+from depthda.experiments.page.runs import rerun_command
+from depthda.experiments.tested_run import TestedRun
 
 MOST_COLUMNS = 8
 Panel = tuple[str, str, str]  # kind, caption, data URI
 
 
+@dataclass
+class Pick:
+    """The tiles under one heading: their indices in the order in which they are shown."""
+
+    title: str
+    why: str
+    places: list[int]
+
+
 def gallery_section(
-    runs: Sequence[Run], images: RunImages, count: int, console: Console
-) -> tuple[Markup, list[str]]:
-    """The gallery; also returns in one sentence each what it could not show."""
-    missing = _missing(runs)
+    runs: Sequence[TestedRun], images: RunImages, count: int, console: Console
+) -> tuple[Section, list[str]]:
+    """Return the gallery, and a sentence about everything that it cannot show."""
+    missing = []
+    for run in runs:
+        if run.tiles is None:
+            missing.append(
+                f'{run.name} has no tiles.npz, so its tiles have no scores: {rerun_command(run)}'
+            )
+        elif not (run.folder / 'predictions').is_dir():
+            missing.append(f'{run.name} has no saved predictions: {rerun_command(run)}')
+    body = None
+    if all(run.tiles is not None for run in runs):
+        try:
+            depth_from = _with_depth(runs, images)
+        except UserError as error:
+            missing.insert(0, f'The tiles cannot be shown: {error}')
+        else:
+            body = _cards(runs, images, depth_from, count, console)
     headline = runs[0].report['headline']
-    if any(run.tiles is None for run in runs):
-        return _section(None, missing, headline), missing
-    try:
-        known = images.by_key
-        depth_from = _with_depth(runs, images)
-    except UserError as error:
-        missing.insert(0, f'The tiles cannot be shown: {error}')
-        return _section(None, missing, headline), missing
+    text = '' if headline == 'all' else f'Tiles of {headline}. '
+    text += (
+        'The score of a tile is its mIoU over the classes in its truth or prediction. Click a '
+        'picture to enlarge it, or to compare two with a slider.'
+    )
+    notes = [note(sentence) for sentence in missing]
+    return section('Tiles', 'tiles', tag('p', text) if body else None, notes, body), missing
+
+
+def _cards(
+    runs: Sequence[TestedRun],
+    images: RunImages,
+    depth_from: RunImages | None,
+    count: int,
+    console: Console,
+) -> Markup:
     keys = runs[0].keys
-    table = np.array([[run.tile_scores[key] for key in keys] for run in runs])
+    scores = np.array([[run.tile_scores[key] for key in keys] for run in runs])
     compared = (runs[0].name, runs[-1].name) if len(runs) > 1 else None
-    picks = pick_tiles(table, count, compared)
+    picks = pick_tiles(scores, count, compared)
     chosen = list(dict.fromkeys(place for pick in picks for place in pick.places))
     cards = {}
     for place in track(chosen, 'tiles', console=console, transient=True):
-        key = keys[place]
-        panels = _panels(runs, images, depth_from, key, known[key])
-        cards[place] = _card(place, key, runs, table[:, place], panels)
-    body = join(_legend(runs, images), [_group(pick, keys, cards) for pick in picks])
-    return _section(body, missing, headline), missing
+        panels = _panels(runs, images, depth_from, keys[place])
+        cards[place] = _card(place, keys[place], runs, scores[:, place], panels)
+    return join(_legend(runs, images), [_group(pick, keys, cards) for pick in picks])
 
 
-def _missing(runs: Sequence[Run]) -> list[str]:
-    out = []
+def pick_tiles(table: np.ndarray, count: int, compared: tuple[str, str] | None) -> list[Pick]:
+    """Choose tiles by their scores.
+
+    Args:
+        table: Scores ``[runs, tiles]``; a tile without a labelled pixel has NaN and is left out.
+        count: Tiles under a heading. A small set gets fewer, so that no tile is best and worst.
+        compared: Names of the first and the last run; two more headings show their differences.
+    """
+    mean = table.mean(0)
+    order = np.argsort(-mean, kind='stable')
+    order = order[np.isfinite(mean[order])]
+    by = 'mean mIoU of the runs' if compared else 'mIoU of the tile'
+    if len(order) < 3:
+        picks = [Pick('All tiles', by, order.tolist())]
+    else:
+        some = min(count, len(order) // 3)
+        start = (len(order) - some) // 2
+        picks = [
+            Pick('Best', f'highest {by}', order[:some].tolist()),
+            Pick('Median', f'in the middle by {by}', order[start : start + some].tolist()),
+            Pick('Worst', f'lowest {by}', order[::-1][:some].tolist()),
+        ]
+    if compared:
+        first, last = compared
+        gain = table[-1] - table[0]
+        by_gain = [i for i in np.argsort(-gain, kind='stable') if np.isfinite(gain[i])]
+        gains = [int(i) for i in by_gain[:count] if gain[i] > 0]
+        losses = [int(i) for i in by_gain[::-1][:count] if gain[i] < 0]
+        picks.append(Pick('Largest gain', f'where {last} is most ahead of {first}', gains))
+        picks.append(Pick('Largest loss', f'where {last} is most behind {first}', losses))
+    return [pick for pick in picks if pick.places]
+
+
+def _with_depth(runs: Sequence[TestedRun], images: RunImages) -> RunImages | None:
+    """Return the first run whose test set has depth; its depth is shown for an RGB run as well."""
     for run in runs:
-        if run.tiles is None:
-            out.append(
-                f'{run.name} has no tiles.npz, so its tiles have no scores: {run.test_command}'
-            )
-        elif not run.has_predictions:
-            out.append(f'{run.name} kept no predictions: {run.test_command}')
-    return out
-
-
-def _section(body: Markup | None, missing: Sequence[str], headline: str) -> Markup:
-    said = '' if headline == 'all' else f'Tiles of {headline}. '
-    said += (
-        'A tile’s score is its mIoU over the classes in its truth or prediction. Click a picture '
-        'to look closer, and to wipe between two.'
-    )
-    notes = [note(sentence) for sentence in missing]
-    return section('Tiles', 'tiles', tag('p', said) if body else None, notes, body)
-
-
-def _with_depth(runs: Sequence[Run], images: RunImages) -> RunImages | None:
-    """The first run whose test set has depth: an RGB run is looked at beside another's depth."""
-    for run in runs:
-        own = images if run is images.run else RunImages(run)
-        if any(info.get('depth_path') for info in own.infos):
-            return own
+        candidate = images if run is images.run else RunImages(run)
+        if any(info.get('depth_path') for info in candidate.by_key.values()):
+            return candidate
     return None
 
 
 def _panels(
-    runs: Sequence[Run],
-    images: RunImages,
-    depth_from: RunImages | None,
-    key: str,
-    info: dict[str, Any],
+    runs: Sequence[TestedRun], images: RunImages, depth_from: RunImages | None, key: str
 ) -> list[Panel]:
+    info = images.by_key[key]
     truth = images.truth(info)
     panels = [('image', 'image', pictures.photo(images.image(info)))]
     if depth_from is not None:
@@ -94,16 +141,13 @@ def _panels(
     panels.append(('labels', 'truth', pictures.label_picture(truth, images.palette)))
     found = []
     for run in runs:
-        prediction = images.prediction(run, info, truth)
+        prediction = read_prediction(run, key, info, truth)
         if prediction is None:
             continue
-        run.check_prediction(key, prediction, truth)
         found.append(prediction)
-        shown = pictures.label_picture(prediction, images.palette)
-        panels.append(('labels', run.name, shown))
-        panels.append(
-            ('errors', f'errors of {run.name}', pictures.error_picture(prediction, truth))
-        )
+        errors = pictures.error_picture(prediction, truth)
+        panels.append(('labels', run.name, pictures.label_picture(prediction, images.palette)))
+        panels.append(('errors', f'errors of {run.name}', errors))
     if len(runs) > 1 and len(found) == len(runs):
         change = pictures.change_picture(found[0], found[-1], truth)
         panels.append(('change', f'{runs[0].name} → {runs[-1].name}', change))
@@ -111,77 +155,58 @@ def _panels(
 
 
 def _card(
-    place: int, key: str, runs: Sequence[Run], scores: np.ndarray, panels: Sequence[Panel]
+    place: int, key: str, runs: Sequence[TestedRun], scores: np.ndarray, panels: Sequence[Panel]
 ) -> Markup:
-    figures = [
+    legend = [
         tag('li', key_mark(i), f'{run.name} ', tag('b', number(float(score))))
         for i, (run, score) in enumerate(zip(runs, scores, strict=True))
     ]
-    shown = [
-        tag(
-            'figure',
-            tag(
-                'button',
-                tag('img', src=uri, alt=f'{caption} of tile {key}', class_=kind),
-                type='button',
-                aria_label=f'look closer at {caption} of tile {key}',
-            ),
-            tag('figcaption', caption),
-            data_kind=kind,
-            data_caption=caption,
-        )
-        for kind, caption, uri in panels
-    ]
+    shown = []
+    for kind, caption, uri in panels:
+        what = f'{caption} of tile {key}'
+        picture = tag('img', src=uri, alt=what, class_=kind)
+        button = tag('button', picture, type='button', aria_label=f'enlarge {what}')
+        below = tag('figcaption', caption)
+        shown.append(tag('figure', button, below, data_kind=kind, data_caption=caption))
     rows = -(-len(shown) // MOST_COLUMNS)
     columns = -(-len(shown) // rows)
     on_paper = columns if columns <= 5 else -(-columns // 2)
-    return tag(
-        'article',
-        tag('h4', tag('span', key, class_='file'), tag('ul', figures, class_='legend')),
-        tag('div', shown, class_='panels', style=f'--n:{columns};--p:{on_paper}'),
-        class_='tile',
-        id=f'tile-{place}',
-        data_key=key,
-    )
+    heading = tag('h4', tag('span', key, class_='file'), tag('ul', legend, class_='legend'))
+    figures = tag('div', shown, class_='panels', style=f'--n:{columns};--p:{on_paper}')
+    return tag('article', heading, figures, class_='tile', id=f'tile-{place}', data_key=key)
 
 
 def _group(pick: Pick, keys: Sequence[str], cards: dict[int, Markup]) -> Markup:
-    """The cards of a heading; a tile that stands under an earlier one is only pointed to."""
+    """Return the cards under a heading; a tile that an earlier heading shows is only linked."""
     here, links = [], []
     for place in pick.places:
         if place in cards:
             here.append(cards.pop(place))
         else:
             links.append(tag('li', tag('a', keys[place], href=f'#tile-{place}')))
-    shown = (
-        tag('div', tag('p', 'Shown above:'), tag('ul', links), class_='above') if links else None
-    )
-    return join(
-        tag('h3', pick.title, ' ', tag('span', pick.why, class_='quiet')),
-        here,
-        shown,
-    )
+    heading = tag('h3', pick.title, ' ', tag('span', pick.why, class_='quiet'))
+    above = [tag('p', 'Shown above:'), tag('ul', links)]
+    return join(heading, here, tag('div', above, class_='above') if links else None)
 
 
-def _legend(runs: Sequence[Run], images: RunImages) -> Markup:
-    """What the colours of label, error and change maps mean."""
+def _legend(runs: Sequence[TestedRun], images: RunImages) -> Markup:
+    """Return what the colours of label, error and change maps mean."""
     classes = [
         tag('li', swatch(colour), name, data_rgb=','.join(map(str, colour)))
         for name, colour in zip(runs[0].classes, images.palette, strict=False)
     ]
-    meanings = [(pictures.RIGHT, 'right'), (pictures.WRONG, 'wrong')]
-    rows = [('Classes', classes), ('Errors', _marks(meanings))]
+    classes.append(tag('li', tag('span', class_='swatch hatch'), 'ignored, or no depth'))
+    errors = [('right', pictures.RIGHT), ('wrong', pictures.WRONG)]
+    rows = [('Classes', classes), ('Errors', _marks(errors))]
     if len(runs) > 1:
         first, last = runs[0].name, runs[-1].name
         changes = [
-            (pictures.MENDED, f'right with {last} alone'),
-            (pictures.BROKEN, f'right with {first} alone'),
-            (pictures.BOTH, 'wrong with both'),
-            (pictures.RIGHT, 'right with both'),
+            (f'only {last} is right', pictures.FIXED),
+            (f'only {first} is right', pictures.BROKEN),
+            ('both are wrong', pictures.BOTH),
+            ('both are right', pictures.RIGHT),
         ]
         rows.append((f'{first} → {last}', _marks(changes)))
-    ignored = tag('li', tag('span', class_='swatch hatch'), 'ignored, or no depth')
-    rows[0][1].append(ignored)
     parts = [
         tag('div', tag('span', name, class_='quiet'), tag('ul', items, class_='legend'))
         for name, items in rows
@@ -189,5 +214,5 @@ def _legend(runs: Sequence[Run], images: RunImages) -> Markup:
     return tag('div', parts, class_='legends', id='classes')
 
 
-def _marks(meanings: Sequence[tuple[tuple[int, int, int], str]]) -> list[Markup]:
-    return [tag('li', swatch(list(colour)), meaning) for colour, meaning in meanings]
+def _marks(meanings: Sequence[tuple[str, tuple[int, int, int]]]) -> list[Markup]:
+    return [tag('li', swatch(colour), meaning) for meaning, colour in meanings]

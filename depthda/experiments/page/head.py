@@ -1,126 +1,97 @@
-"""The head of the page: which runs, and what their figures rest on."""
+"""The head of the page, and the section that says where its scores come from."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from depthda.errors import many
-from depthda.experiments.page.html import DASH, Markup, join, note, number, scroll, section, tag
-from depthda.experiments.page.runs import Run, describe, describe_set
-from depthda.experiments.tables.training import NOT_RECORDED, differing_budgets, read_budget
+from depthda.experiments.budget import NOT_RECORDED, differing_budgets, read_budget
+from depthda.experiments.page.html import (
+    DASH,
+    TARGET_SELECTED,
+    Markup,
+    Section,
+    column_heads,
+    join,
+    key_mark,
+    note,
+    number,
+    section,
+    table,
+    tag,
+)
+from depthda.experiments.page.runs import describe_set
+from depthda.experiments.tested_run import TestedRun
 
-KEY_FIGURES = ('mIoU', 'mF1', 'OA', 'Kappa')
+KEY_SCORES = ('mIoU', 'mF1', 'OA', 'Kappa')
 
 
-def head(title: str, runs: Sequence[Run]) -> Markup:
-    """Title and key figures, the runs side by side."""
+def head(title: str, runs: Sequence[TestedRun]) -> Markup:
+    """Return the title and the main scores, the runs side by side."""
     headline = runs[0].report['headline']
-    tested = f'Tested on {describe(runs[0])}.'
+    tested = f'Tested on {describe_set(runs[0].metrics["tested_on"])}.'
     if headline != 'all':
-        tested += f' Headline figures: {headline}.'
-    return tag(
-        'header',
-        tag('h1', title),
-        tag('p', tested, class_='lead'),
-        tag('div', [_card(i, run, runs[0]) for i, run in enumerate(runs)], class_='cards'),
-    )
+        tested += f' Headline scores: {headline}.'
+    cards = tag('div', [_card(i, run, runs[0]) for i, run in enumerate(runs)], class_='cards')
+    return tag('header', tag('h1', title), tag('p', tested, class_='lead'), cards)
 
 
-def _card(place: int, run: Run, first: Run) -> Markup:
+def _card(place: int, run: TestedRun, first: TestedRun) -> Markup:
     report = run.report
     miou, base = report.get('mIoU'), first.report.get('mIoU')
-    difference = None
+    rest = [f'{key} {number(report[key])}' for key in KEY_SCORES[1:] if key in report]
+    lines = [tag('p', ' · '.join(rest), class_='rest')]
     if run is not first and None not in (miou, base):
         difference = f'{number(miou - base, sign=True)} against {first.name}'
-    rest = [f'{key} {number(report[key])}' for key in KEY_FIGURES[1:] if key in report]
-    return tag(
-        'div',
-        tag('p', key_mark(place), run.name, class_='name'),
-        tag('p', number(miou), tag('span', ' mIoU', class_='unit'), class_='big'),
-        tag('p', ' · '.join(rest), class_='rest'),
-        tag('p', difference, class_='rest') if difference else None,
-        _badge(run),
-        class_='card',
-    )
+        lines.append(tag('p', difference, class_='rest'))
+    if run.protocol['target_selected']:
+        warning = (
+            ' the checkpoint was chosen by its score on labelled images of a tested domain: not '
+            'comparable with scores of methods that use no target labels.'
+        )
+        lines.append(tag('p', TARGET_SELECTED, warning, class_='rest'))
+    name = tag('p', key_mark(place), run.name, class_='name')
+    score = tag('p', number(miou), tag('span', ' mIoU', class_='unit'), class_='big')
+    return tag('div', name, score, lines, class_='card')
 
 
-def key_mark(place: int) -> Markup:
-    """The line that stands for a run in the charts."""
-    return tag('span', class_=f'key s{place % 6 + 1}', aria_hidden='true')
-
-
-def _badge(run: Run) -> Markup | None:
-    if not run.protocol['target_selected']:
-        return None
-    return tag(
-        'p',
-        tag('strong', 'target-selected', class_='badge'),
-        ' the checkpoint was chosen by its score on labelled images of a tested domain: not '
-        'comparable with figures that saw no target label.',
-        class_='rest',
-    )
-
-
-def basis_section(runs: Sequence[Run]) -> Markup:
-    """Where the figures come from: data, protocol, checkpoint, versions."""
-    rows: list[tuple[str, Callable[[Run], Any]]] = [
-        ('Trained on', lambda run: describe_set(run.metrics.get('trained_on'))),
-        ('Tested on', describe),
-        ('Training', _training),
-        ('Checkpoint chosen by', _selection),
-        ('Protocol', _protocol),
-        ('Test-time augmentation', _augmentation),
-        ('Scores', _aggregate),
-        ('Seed', lambda run: run.metrics.get('seed')),
-        ('Config', lambda run: tag('code', run.metrics['config'])),
-        ('Checkpoint', _checkpoint),
-        ('Commit', lambda run: run.metrics.get('commit')),
-        ('Device', lambda run: run.metrics.get('device')),
-        ('Test took', lambda run: f'{number(run.metrics.get("seconds"), 1)} s'),
-        ('Tested at', lambda run: run.tested.strftime('%Y-%m-%d %H:%M')),
-        ('Versions', _versions),
-    ]
-    corner = tag('td') if len(runs) > 1 else None
-    names = [tag('th', run.name, scope='col') for run in runs]
+def basis_section(runs: Sequence[TestedRun]) -> Section:
+    """Return a table of what the scores depend on: data, protocol, checkpoint, versions."""
+    several = len(runs) > 1
     body = []
-    for label, read in rows:
+    for label, read in _ROWS.items():
         cells = [read(run) for run in runs]
         shown = [DASH if cell is None else cell for cell in cells]
-        if len(runs) > 1 and len(set(map(str, shown))) == 1:
-            # Said once, what differs stands out.
+        if several and len(set(map(str, shown))) == 1:
+            # What is the same for all runs is written once, so differences stand out.
             content = [tag('td', shown[0], colspan=len(runs), class_='same')]
         else:
             content = [tag('td', cell) for cell in shown]
         body.append(tag('tr', tag('th', label, scope='row'), content))
-    top = tag('thead', tag('tr', corner, names)) if len(runs) > 1 else None
-    table = tag('table', top, tag('tbody', body), class_='facts')
+    heads = column_heads(None, *(run.name for run in runs)) if several else []
     notes = []
     if differing := differing_budgets({run.name: [read_budget(run.training)] for run in runs}):
         listed = [f' {phrase[0].upper()}{phrase[1:]}.' for phrase in differing]
         notes.append(note('The training budgets differ.', listed))
     if missing := [run.name for run in runs if not run.metrics.get('trained_on')]:
-        said = f'What {", ".join(missing)} was trained on is not recorded.'
-        notes.append(note(said))
-    title = 'What the figures rest on'
-    return section(title, 'basis', notes, scroll(title, table))
+        notes.append(note(f'The training data of {", ".join(missing)} is not recorded.'))
+    title = 'Where the scores come from'
+    return section(title, 'basis', notes, table(title, heads, body, class_='facts'))
 
 
-def _training(run: Run) -> str:
-    budget = read_budget(run.training)
-    if set(budget.values()) == {NOT_RECORDED}:
-        return NOT_RECORDED
-    return ', '.join(f'{name} {value}' for name, value in budget.items())
+def _training(run: TestedRun) -> str:
+    budget = ', '.join(map(' '.join, read_budget(run.training).items()))
+    return NOT_RECORDED if run.training is None else budget
 
 
-def _selection(run: Run) -> Markup:
+def _selection(run: TestedRun) -> Markup:
     selection = run.metrics.get('selection') or {}
-    words = selection.get('rule') or 'not recorded'
+    words = selection.get('rule') or NOT_RECORDED
     if selection.get('on'):
         words += f', on {describe_set(selection["on"])}'
-    badge = tag('strong', 'target-selected', class_='badge')
-    return join(words, [' ', badge] if run.protocol['target_selected'] else None)
+    return join(words, [' ', TARGET_SELECTED] if run.protocol['target_selected'] else None)
 
 
-def _protocol(run: Run) -> str:
+def _protocol(run: TestedRun) -> str:
     protocol = run.protocol
     if not run.metrics.get('trained_on'):
         return protocol['protocol']
@@ -129,24 +100,35 @@ def _protocol(run: Run) -> str:
     return f'{protocol["protocol"]}; {words}'
 
 
-def _aggregate(run: Run) -> str:
+def _aggregate(run: TestedRun) -> str:
     if run.report['aggregate'] == 'global':
         return 'from one confusion matrix of all pixels'
     return f'means over batches of {many(run.report["batch_size"], "image")}'
 
 
-def _augmentation(run: Run) -> str | None:
-    averaged = run.metrics['tta']
-    return averaged if averaged is None else 'flips averaged' if averaged else 'none'
-
-
-def _checkpoint(run: Run) -> Markup:
+def _checkpoint(run: TestedRun) -> Markup:
     made = run.metrics['checkpoint']
     if made is None:
         given = run.metrics['predictions']
-        return join('none: scored as given, ', tag('code', given['folder']))
+        return join('none: given predictions were scored, ', tag('code', given['folder']))
     return join(tag('code', made['file']), ' (SHA-256 ', tag('code', made['sha256']), ')')
 
 
-def _versions(run: Run) -> str:
-    return ', '.join(f'{name} {version}' for name, version in run.metrics['versions'].items())
+_TTA = {None: None, False: 'none', True: 'flips averaged'}
+_ROWS: dict[str, Callable[[TestedRun], Any]] = {
+    'Trained on': lambda run: describe_set(run.metrics.get('trained_on')),
+    'Tested on': lambda run: describe_set(run.metrics['tested_on']),
+    'Training': _training,
+    'Checkpoint chosen by': _selection,
+    'Protocol': _protocol,
+    'Test-time augmentation': lambda run: _TTA[run.metrics['tta']],
+    'Scores': _aggregate,
+    'Seed': lambda run: run.metrics.get('seed'),
+    'Config': lambda run: tag('code', run.metrics['config']),
+    'Checkpoint': _checkpoint,
+    'Commit': lambda run: run.metrics.get('commit'),
+    'Device': lambda run: run.metrics.get('device'),
+    'Test took': lambda run: f'{number(run.metrics.get("seconds"), 1)} s',
+    'Tested at': lambda run: run.tested.strftime('%Y-%m-%d %H:%M'),
+    'Versions': lambda run: ', '.join(map(' '.join, run.metrics['versions'].items())),
+}

@@ -1,9 +1,14 @@
-"""HTML by functions: whatever is not markup is escaped."""
+"""Build HTML with functions; everything that is not markup already is escaped."""
 
 import math
+import os
+import re
+from collections.abc import Iterable, Sequence
 from html import escape
 
 DASH = '–'
+# Pictures are data URIs, which contain slashes as well: they are matched first and kept.
+_ABSOLUTE = re.compile(r"""data:[^"\s]*|(?<![\w/.<])/(?:[^\s/<>"'&;:,()=]+/)+[^\s<>"'&;,()]*""")
 
 
 class Markup(str):
@@ -13,9 +18,9 @@ class Markup(str):
 
 
 def tag(name: str, *children: object, **attributes: object) -> Markup:
-    """``<name attributes>children</name>``; None leaves a child or an attribute out.
+    """Return ``<name attributes>children</name>`` without children and attributes that are None.
 
-    A trailing underscore frees Python's own words (``class_``), other underscores become hyphens.
+    A trailing underscore is for Python's own words (``class_``); other underscores become hyphens.
     True writes an attribute without a value.
     """
     parts = [name]
@@ -31,7 +36,7 @@ def tag(name: str, *children: object, **attributes: object) -> Markup:
 
 
 def join(*children: object) -> Markup:
-    """The children one after another; lists are opened, None is left out."""
+    """Return the children one after another; lists are flattened, None is left out."""
     out = []
     for child in children:
         if isinstance(child, (list, tuple)):
@@ -41,36 +46,75 @@ def join(*children: object) -> Markup:
     return Markup(''.join(out))
 
 
-def section(title: str, anchor: str, *children: object) -> Markup:
-    """A part of the page with its heading."""
+Section = tuple[str, str, Markup]  # title, anchor, content
+TARGET_SELECTED = tag('strong', 'target-selected', class_='badge')
+
+
+def section(title: str, anchor: str, *children: object) -> Section:
+    """Return a part of the page with its heading."""
     heading = tag('h2', title, id=f'{anchor}-title')
-    return tag('section', heading, *children, id=anchor, aria_labelledby=f'{anchor}-title')
+    content = tag('section', heading, *children, id=anchor, aria_labelledby=f'{anchor}-title')
+    return title, anchor, content
 
 
 def switch(label: str, panels: list[tuple[str, Markup]]) -> Markup:
-    """Panels of which the script shows one at a time; without it all stand below each other."""
+    """Return panels of which the script shows one at a time; without it they follow one another."""
     if len(panels) == 1:
         return panels[0][1]
-    return tag(
-        'div',
-        [tag('div', body, class_='panel', data_name=name) for name, body in panels],
-        class_='switch',
-        data_label=label,
+    shown = [tag('div', body, class_='panel', data_name=name) for name, body in panels]
+    return tag('div', shown, class_='switch', data_label=label)
+
+
+def table(
+    label: str,
+    heads: Sequence[Markup],
+    rows: Sequence[Markup],
+    foot: object = None,
+    class_: str = 'numbers',
+) -> Markup:
+    """Return a table of heading cells, rows, and the rows of its foot.
+
+    It is in a box that scrolls sideways, also by keyboard, if the table is wider than the page.
+    """
+    body = tag(
+        'table',
+        tag('thead', tag('tr', heads)) if heads else None,
+        tag('tbody', list(rows)),
+        tag('tfoot', foot) if foot else None,
+        class_=class_,
     )
+    return tag('div', body, class_='scroll', tabindex='0', role='region', aria_label=label)
 
 
-def scroll(label: str, *children: object) -> Markup:
-    """A box that scrolls sideways if its table is wider than the page; reached by keyboard too."""
-    return tag('div', *children, class_='scroll', tabindex='0', role='region', aria_label=label)
+def column_heads(*names: object) -> list[Markup]:
+    """Return the heading cells of columns; a column named None has an empty one."""
+    return [tag('td') if name is None else tag('th', name, scope='col') for name in names]
+
+
+def bars(widths: Iterable[tuple[int, float]]) -> Markup:
+    """Return a cell with a bar for each pair of colour number and width in per cent."""
+    pairs = [(f'bar {colour(place)}', f'width:{width:.1f}%') for place, width in widths]
+    drawn = [tag('span', class_=class_, style=style) for class_, style in pairs]
+    return tag('td', drawn, class_='bars', aria_hidden='true')
+
+
+def colour(place: int) -> str:
+    """Return the style of the run at this place, whose colour is the same in the whole page."""
+    return f's{place % 6 + 1}'
+
+
+def key_mark(place: int) -> Markup:
+    """Return the short line that stands for a run in charts and legends."""
+    return tag('span', class_=f'key {colour(place)}', aria_hidden='true')
 
 
 def note(*children: object) -> Markup:
-    """A sentence on what is missing or what to mind."""
+    """Return a sentence about something that is missing or needs attention."""
     return tag('p', *children, class_='note')
 
 
 def number(value: float | None, digits: int = 2, sign: bool = False) -> str:
-    """A figure as it is read, an en dash where there is none."""
+    """Format a value for readers; an en dash stands for a value that is missing or not finite."""
     if value is None or not math.isfinite(value):
         return DASH
     text = f'{value:+.{digits}f}' if sign else f'{value:.{digits}f}'
@@ -79,7 +123,20 @@ def number(value: float | None, digits: int = 2, sign: bool = False) -> str:
     return text.replace('-', '\u2212')
 
 
-def swatch(colour: list[int]) -> Markup:
-    """A small square of a class's colour."""
-    red, green, blue = (int(v) for v in colour)
+def swatch(rgb: Sequence[int]) -> Markup:
+    """Return a small square in the colour of a class."""
+    red, green, blue = (int(v) for v in rgb)
     return tag('span', class_='swatch', style=f'background:rgb({red},{green},{blue})')
+
+
+def with_relative_paths(markup: str, folder: str | os.PathLike) -> Markup:
+    """Make absolute paths in text and attributes relative to ``folder``.
+
+    The commands on the page then work in that folder.
+    """
+
+    def rewrite(found: re.Match) -> str:
+        path = found[0]
+        return path if path.startswith('data:') else os.path.relpath(path, folder)
+
+    return Markup(_ABSOLUTE.sub(rewrite, markup))

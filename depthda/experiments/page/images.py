@@ -1,4 +1,4 @@
-"""The images behind a run, through the data set of its dumped config."""
+"""The images behind a run, read through the dataset of its dumped config."""
 
 import copy
 import os
@@ -9,30 +9,33 @@ from typing import Any
 
 import cv2
 import numpy as np
+import torch
 from mmengine.registry import init_default_scope
 from mmseg.registry import DATASETS, TRANSFORMS
 
 from depthda.depth.maps import read_depth
-from depthda.errors import UserError, many
-from depthda.experiments.page import pictures
-from depthda.experiments.page.runs import Run
+from depthda.errors import UserError, few, many
+from depthda.evaluation.confusion import joint_counts
+from depthda.experiments.page.runs import rerun_command
+from depthda.experiments.pictures.colours import IGNORED, palette_of
+from depthda.experiments.tested_run import TestedRun
 
 
 class RunImages:
-    """Images, depth maps and labels of a data set of a run; the pairing is the data set's own.
+    """Images, depth maps and labels of a dataset of a run, paired as the dataset pairs them.
 
     Args:
         run: The run.
         loader: ``'test_dataloader'`` or ``'train_dataloader'`` of its config.
     """
 
-    def __init__(self, run: Run, loader: str = 'test_dataloader') -> None:
+    def __init__(self, run: TestedRun, loader: str = 'test_dataloader') -> None:
         self.run = run
         self.loader = loader
 
     @cached_property
     def described(self) -> dict[str, Any]:
-        """The data set as the config has it."""
+        """The config of the dataset."""
         loader = self.run.config.get(self.loader)
         if not loader:
             raise UserError(f'the config of {self.run.folder} has no {self.loader}.')
@@ -40,74 +43,68 @@ class RunImages:
 
     @property
     def transforms(self) -> list[dict[str, Any]]:
-        """The transforms that the config gives the (first) data set."""
+        """The transforms of the dataset, or of the first dataset in a wrapper."""
         return next((p['pipeline'] for p in _parts(self.described) if p.get('pipeline')), [])
 
     @cached_property
     def dataset(self) -> Any:
-        """The data set without its pipeline; a ``UserError`` if its files are not to be found."""
+        """The dataset without its pipeline; a ``UserError`` if its files cannot be found."""
         init_default_scope('mmseg')
-        wanted = copy.deepcopy(self.described)
-        for part in _parts(wanted):
+        described = copy.deepcopy(self.described)
+        for part in _parts(described):
             if 'pipeline' in part:
                 part['pipeline'] = []
             if root := part.get('data_root'):
                 part['data_root'] = str(self._locate(root))
-        return DATASETS.build(wanted)
+        return DATASETS.build(described)
 
     def _locate(self, root: str) -> Path:
-        """A folder that is relative to where the run was started, which the run's path tells."""
+        """Find a folder whose path is relative to the folder where the run was started."""
         here, work_dir = self.run.folder.absolute(), Path(self.run.config.get('work_dir') or '.')
         starts = [Path.cwd(), *here.parents]
         depth = len(work_dir.parts)
         if depth and not work_dir.is_absolute() and here.parts[-depth:] == work_dir.parts:
             starts.insert(0, here.parents[depth - 1])
-        # A folder of that name may hold other data: the tested images tell the right one.
+        # A folder of that name may hold other data; the right one holds the tested images.
         image = '' if self.run.tiles is None else str(self.run.tiles.names[0])
         right = (s for s in starts if (s / root).is_dir() and (s / image).exists())
         found = next((start / root for start in right), None)
         if found is None:
             raise UserError(
-                f'{root}, where the config of {self.run.folder} has its images, is not there any '
-                'more: bring the folder back, or link it there.'
+                f'{root}, where the config of {self.run.folder} has its images, does not exist any '
+                'more: restore the folder, or link it there.'
             )
         return found
 
     @cached_property
     def infos(self) -> list[dict[str, Any]]:
-        """What the data set knows of each sample."""
+        """What the dataset knows about each sample."""
         return [self.dataset.get_data_info(i) for i in range(len(self.dataset))]
 
     @cached_property
     def by_key(self) -> dict[str, dict[str, Any]]:
-        """The tested samples by :attr:`Run.keys`: the test went through them in this order."""
-        if len(self.infos) != len(self.run.keys):
+        """The tested samples by :attr:`TestedRun.keys`, which the test visited in this order."""
+        names = [os.path.basename(info['img_path']) for info in self.infos]
+        tested = [os.path.basename(str(name)) for name in self.run.tiles.names]
+        if names != tested:
+            unmatched = few(sorted(set(names) ^ set(tested)) or names)
             raise UserError(
-                f'the test set of {self.run.folder} holds {many(len(self.infos), "image")} now '
-                f'and held {len(self.run.keys)} when it was tested: test this run again.'
+                f'the test set of {self.run.folder} holds {many(len(names), "image")} now and held '
+                f'{len(tested)} when it was tested (changed: {unmatched}): test this run again.'
             )
-        for info, name in zip(self.infos, self.run.tiles.names, strict=True):
-            if os.path.basename(info['img_path']) != os.path.basename(str(name)):
-                raise UserError(
-                    f'the test set of {self.run.folder} has {info["img_path"]} now where {name} '
-                    'was tested: test this run again.'
-                )
         return dict(zip(self.run.keys, self.infos, strict=True))
 
     @property
     def palette(self) -> list[list[int]]:
-        """The classes' colours; greys where a data set names none."""
-        count = len(self.run.classes)
-        found = self.dataset.metainfo.get('palette')
-        if found:
-            return [list(colour) for colour in found]
-        return [[(i + 1) * 255 // (count + 1)] * 3 for i in range(count)]
+        """The colours of the classes."""
+        return palette_of(dict(self.dataset.metainfo) | {'classes': self.run.classes})
 
     def image(self, info: dict[str, Any]) -> np.ndarray:
-        """The optical bands as 8-bit RGB ``[H, W, 3]``; other ranges are stretched (2–98 %)."""
-        loader = next((t for t in self.transforms if t['type'] not in _LATER), None)
-        loader = dict(loader or dict(type='LoadImageFromFile'))
-        bands = np.atleast_3d(TRANSFORMS.build(loader)(dict(info))['img'])[..., :3]
+        """Return the optical bands as 8-bit RGB ``[H, W, 3]``; stretch other ranges (2–98 %)."""
+        later = ('LoadDepth', 'LoadAnnotations', 'PackSegInputs', 'TestTimeAug')
+        given = next((t for t in self.transforms if t['type'] not in later), None)
+        loader = given or dict(type='LoadImageFromFile')
+        bands = np.atleast_3d(TRANSFORMS.build(dict(loader))(dict(info))['img'])[..., :3]
         rgb = bands[..., ::-1] if bands.shape[2] == 3 else np.repeat(bands[..., :1], 3, 2)
         if rgb.dtype != np.uint8 and not (0 <= rgb.min() and 1 < rgb.max() <= 255):
             low, high = np.percentile(rgb, (2, 98))
@@ -115,38 +112,44 @@ class RunImages:
         return rgb.clip(0, 255).astype(np.uint8)
 
     def depth(self, info: dict[str, Any]) -> np.ndarray | None:
-        """Depth ``[H, W]``, 0 = none; None where the set has no depth."""
+        """Return depth ``[H, W]``, 0 = none; None if the dataset has no depth."""
         if not info.get('depth_path'):
             return None
         loader = next((t for t in self.transforms if t['type'] == 'LoadDepth'), {})
         return read_depth(info['depth_path'], loader.get('value_range'))
 
     def truth(self, info: dict[str, Any]) -> np.ndarray:
-        """Labels ``[H, W]`` as the metric saw them: class indices, 255 ignored."""
-        own = next((t for t in self.transforms if t['type'] == 'LoadAnnotations'), None)
-        loader = TRANSFORMS.build(dict(own or dict(type='LoadAnnotations')))
-        labels = loader(dict(info, seg_fields=[]))['gt_seg_map']
-        return np.where(labels == self.run.report['ignore_index'], pictures.IGNORED, labels)
-
-    def prediction(self, run: Run, info: dict[str, Any], truth: np.ndarray) -> np.ndarray | None:
-        """What a run predicted for this sample; None if it was not kept."""
-        path = run.prediction(Path(info['img_path']).stem)
-        if not path.is_file():
-            return None
-        found = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_UNCHANGED)
-        if found is None or found.shape != truth.shape or found.max() >= len(run.classes):
-            raise UserError(
-                f'{path} is no label map of {many(len(run.classes), "class", "classes")} and the '
-                f'size of its image: test {run.folder} again.'
-            )
-        return found
+        """Return the labels ``[H, W]`` that the metric used: class indices, 255 ignored."""
+        given = next((t for t in self.transforms if t['type'] == 'LoadAnnotations'), None)
+        loader = given or dict(type='LoadAnnotations')
+        labels = TRANSFORMS.build(dict(loader))(dict(info, seg_fields=[]))['gt_seg_map']
+        return np.where(labels == self.run.report['ignore_index'], IGNORED, labels)
 
 
-_LATER = ('LoadDepth', 'LoadAnnotations', 'PackSegInputs', 'TestTimeAug')
+def read_prediction(
+    run: TestedRun, key: str, info: dict[str, Any], truth: np.ndarray
+) -> np.ndarray | None:
+    """Read the saved prediction of a run and check it against its scores; None if there is none."""
+    path = run.folder / 'predictions' / f'{Path(info["img_path"]).stem}.png'
+    if not path.is_file():
+        return None
+    found = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_UNCHANGED)
+    if found is None or found.shape != truth.shape or found.max() >= len(run.classes):
+        raise UserError(
+            f'{path} is not a label map of {many(len(run.classes), "class", "classes")} in the '
+            f'size of its image: test {run.folder} again.'
+        )
+    counts = joint_counts(torch.from_numpy(found), torch.from_numpy(truth), len(run.classes))
+    if not np.array_equal(counts.numpy(), run.tiles.counts[run.keys.index(key)]):
+        raise UserError(
+            f'prediction and label of tile {key} are not those that {run.folder} was scored '
+            f'on (tiles.npz): test this run again: {rerun_command(run)}'
+        )
+    return found
 
 
 def _parts(described: Any) -> Iterator[dict[str, Any]]:
-    """The data sets in a config's data set: wrappers hold others."""
+    """Yield the config of a dataset and, if it is a wrapper, of the datasets in it."""
     if isinstance(described, dict):
         yield described
         described = [described.get('dataset'), *(described.get('datasets') or [])]

@@ -1,5 +1,5 @@
 'use strict';
-// The page reads and prints without this: it adds switches, values on hover and the closer look.
+// The page can be read and printed without this script: it adds switches, values on hover and the enlarged view.
 
 for (const box of document.querySelectorAll('.switch')) {
   const panels = [...box.children];
@@ -25,7 +25,7 @@ for (const box of document.querySelectorAll('.switch')) {
   choose(0);
 }
 
-// Curves: the values nearest to the pointer.
+// Curves: show the values nearest to the pointer.
 for (const chart of document.querySelectorAll('.chart')) {
   const svg = chart.querySelector('svg');
   const [left, right, top, bottom, low, high] = JSON.parse(svg.dataset.frame);
@@ -44,10 +44,10 @@ for (const chart of document.querySelectorAll('.chart')) {
     const box = svg.getBoundingClientRect();
     const x = (event.clientX - box.left) / box.width * svg.viewBox.baseVal.width;
     if (x < left - 8 || x > right + 8) { hide(); return; }
-    const wanted = low + (x - left) / (right - left) * (high - low);
+    const step = low + (x - left) / (right - left) * (high - low);
     const near = series.map((s) => s.points.reduce(
-      (a, b) => (Math.abs(b[0] - wanted) < Math.abs(a[0] - wanted) ? b : a)));
-    const closest = near.reduce((a, b) => (Math.abs(b[0] - wanted) < Math.abs(a[0] - wanted) ? b : a));
+      (a, b) => (Math.abs(b[0] - step) < Math.abs(a[0] - step) ? b : a)));
+    const closest = near.reduce((a, b) => (Math.abs(b[0] - step) < Math.abs(a[0] - step) ? b : a));
     const at = left + (closest[0] - low) / (high - low) * (right - left);
     cursor.setAttribute('x1', at);
     cursor.setAttribute('x2', at);
@@ -68,7 +68,7 @@ for (const chart of document.querySelectorAll('.chart')) {
   svg.addEventListener('pointerleave', hide);
 }
 
-// The closer look: all pictures of a tile under one zoom and pan.
+// The enlarged view: all pictures of a tile share one zoom and position.
 const dialog = document.getElementById('zoom');
 const byId = (id) => document.getElementById(id);
 const tiles = [...document.querySelectorAll('.tile')];
@@ -77,7 +77,7 @@ const state = { tile: 0, x: 0, y: 0, z: 1, wipe: 50, wiping: false, panels: [], 
 const clamp = (value, low, high) => Math.min(Math.max(value, low), high);
 
 function place() {
-  // Offsets are parts of a picture's own side, so pictures of any size on the screen agree.
+  // Offsets are fractions of a picture's side, so they hold for every size on the screen.
   state.z = clamp(state.z, 1, 40);
   state.x = clamp(state.x, 1 - state.z, 0);
   state.y = clamp(state.y, 1 - state.z, 0);
@@ -101,7 +101,7 @@ function wipeTo(percent) {
   state.wipe = clamp(percent, 0, 100);
   byId('wipe-range').value = state.wipe;
   byId('wipe-view').style.setProperty('--wipe', `${state.wipe}%`);
-  // The clip is in the picture's own frame, which is moved and scaled; the line is in the view's.
+  // The clip is relative to the picture, which is moved and scaled; the line is relative to the view.
   const cut = clamp((state.wipe / 100 - state.x) / state.z, 0, 1);
   byId('wipe-over').style.clipPath = `inset(0 ${(1 - cut) * 100}% 0 0)`;
 }
@@ -170,7 +170,7 @@ function show(index) {
   }));
   const captions = state.panels.map((p) => p.caption);
   const labels = state.panels.filter((p) => p.kind === 'labels').map((p) => p.caption);
-  // Between two models if there are two, else between the truth and the one.
+  // Compare the first and the last model, or the truth and the only model.
   const [left, right] = labels.length > 2 ? [labels[1], labels[labels.length - 1]] : [labels[0], labels[1] || captions[0]];
   if (!captions.includes(state.left)) state.left = left;
   if (!captions.includes(state.right)) state.right = right;
@@ -184,10 +184,10 @@ function show(index) {
   place();
 }
 
-// What lies under the pointer, in words: label maps hold exact colours.
+// Name the classes under the pointer: label maps hold exact colours.
 const classes = new Map([...document.querySelectorAll('#classes li')].map((li) => [li.dataset.rgb, li.textContent]));
 function readOut(u, v) {
-  const said = [];
+  const texts = [];
   for (const panel of state.panels.filter((p) => p.kind === 'labels')) {
     if (!panel.colours) {
       const canvas = document.createElement('canvas');
@@ -199,9 +199,9 @@ function readOut(u, v) {
     const { width, height } = panel.colours.canvas;
     const [x, y] = [Math.floor(u * width), Math.floor(v * height)];
     const rgb = panel.colours.getImageData(x, y, 1, 1).data.slice(0, 3).join(',');
-    said.push(`${panel.caption}: ${classes.get(rgb) || 'ignored'}`);
+    texts.push(`${panel.caption}: ${classes.get(rgb) || 'ignored'}`);
   }
-  byId('zoom-readout').textContent = said.join(' · ');
+  byId('zoom-readout').textContent = texts.join(' · ');
 }
 
 const viewOf = (event) => event.target.closest('.view');

@@ -1,4 +1,4 @@
-"""How often each class occurs, in training and in test: the shift of class priors."""
+"""The section on class distribution: how often each class occurs in training and in test."""
 
 from collections.abc import Sequence
 
@@ -7,20 +7,33 @@ from rich.console import Console
 from rich.progress import track
 
 from depthda.errors import UserError, many
-from depthda.experiments.page.head import key_mark
-from depthda.experiments.page.html import Markup, note, number, scroll, section, tag
+from depthda.experiments.page.html import (
+    Markup,
+    Section,
+    bars,
+    column_heads,
+    join,
+    key_mark,
+    note,
+    number,
+    section,
+    table,
+    tag,
+)
 from depthda.experiments.page.images import RunImages
-from depthda.experiments.page.pictures import IGNORED
-from depthda.experiments.page.runs import Run
-from depthda.experiments.page.scores import class_name
+from depthda.experiments.page.scores import Palette, class_head
+from depthda.experiments.pictures.colours import IGNORED
+from depthda.experiments.tested_run import TestedRun
 
-Distribution = tuple[str, np.ndarray]  # what it is of, labelled pixels of each class
+# Datasets have the colours of runs in another order.
+_COLOURS = (5, 2, 3, 4, 0, 1)
+Distribution = tuple[str, np.ndarray]  # name, number of labelled pixels of each class
 
 
 def prior_section(
-    runs: Sequence[Run], palette: list[list[int]] | None, console: Console
-) -> tuple[Markup, list[str]]:
-    """Bars of training and test set side by side; also returns what could not be counted."""
+    runs: Sequence[TestedRun], palette: Palette, console: Console
+) -> tuple[Section, list[str]]:
+    """Return the section, and a sentence about each training set that could not be counted."""
     missing: list[str] = []
     training: dict[tuple, Distribution] = {}
     for run in runs:
@@ -29,87 +42,53 @@ def prior_section(
         except UserError as error:
             missing.append(f'Training labels of {run.name} could not be counted: {error}')
     columns = [*training.values(), *_test_counts(runs[0])]
-    shown = [(name, counts) for name, counts in columns if counts.sum()]
-    said = 'Share of the labelled pixels in per cent.'
+    shown = [(name, 100 * counts / counts.sum()) for name, counts in columns if counts.sum()]
+    text = 'Share of the labelled pixels in per cent.'
     if training and len(shown) > 1:
-        said += (
-            ' The shift is that of the last column against the first, in points; all in all the '
-            f'two differ in {_moved(shown)}\u00a0% of the pixels (total variation distance).'
+        moved = 0.5 * float(np.abs(shown[-1][1] - shown[0][1]).sum())
+        text += (
+            ' The shift is the last column minus the first, in percentage points. Overall, the two '
+            f'distributions differ in {number(moved, 1)}\u00a0% of the pixels (total variation '
+            'distance).'
         )
-    return section(
-        'Class distribution',
-        'priors',
-        tag('p', said),
-        scroll('Class distribution', _table(runs[0].classes, shown, palette)),
-        [note(sentence) for sentence in missing],
-    ), missing
+    body = [tag('p', text), _table(runs[0].classes, shown, palette)]
+    notes = [note(sentence) for sentence in missing]
+    return section('Class distribution', 'priors', body, notes), missing
 
 
-def _table(
-    classes: Sequence[str], columns: Sequence[Distribution], palette: list[list[int]] | None
-) -> Markup:
-    shares = [100 * counts / counts.sum() for _, counts in columns]
+def _table(classes: Sequence[str], columns: Sequence[Distribution], palette: Palette) -> Markup:
+    shares = [share for _, share in columns]
     widest = max(share.max() for share in shares)
     shift = len(columns) > 1
-    heads = [
-        tag('th', key_mark(_colour(i)), name, scope='col') for i, (name, _) in enumerate(columns)
-    ]
     body = []
     for i, name in enumerate(classes):
         cells = [tag('td', number(share[i])) for share in shares]
-        bars = [
-            tag(
-                'span',
-                class_=f'bar s{_colour(k) + 1}',
-                style=f'width:{100 * share[i] / widest:.1f}%',
-            )
-            for k, share in enumerate(shares)
-        ]
-        difference = number(shares[-1][i] - shares[0][i], sign=True) if shift else None
-        body.append(
-            tag(
-                'tr',
-                class_name(name, i, palette),
-                cells,
-                tag('td', difference, class_='diff') if shift else None,
-                tag('td', bars, class_='bars', aria_hidden='true'),
-            )
-        )
-    top = tag(
-        'tr',
-        tag('th', 'class', scope='col'),
-        heads,
-        tag('th', 'shift', scope='col') if shift else None,
-        tag('td', aria_hidden='true'),
-    )
-    return tag('table', tag('thead', top), tag('tbody', body), class_='numbers priors')
+        if shift:
+            difference = number(shares[-1][i] - shares[0][i], sign=True)
+            cells.append(tag('td', difference, class_='diff'))
+        drawn = bars((_COLOURS[k % 6], 100 * share[i] / widest) for k, share in enumerate(shares))
+        body.append(tag('tr', class_head(name, i, palette), cells, drawn))
+    names = [join(key_mark(_COLOURS[i % 6]), name) for i, (name, _) in enumerate(columns)]
+    heads = column_heads('class', *names, *(['shift'] if shift else []))
+    heads.append(tag('td', aria_hidden='true'))
+    return table('Class distribution', heads, body, class_='numbers priors')
 
 
-def _colour(place: int) -> int:
-    """Colours in another order than that of the runs, for these are sets."""
-    return (5, 2, 3, 4, 0, 1)[place % 6]
-
-
-def _moved(columns: Sequence[Distribution]) -> str:
-    first, last = (counts / counts.sum() for counts in (columns[0][1], columns[-1][1]))
-    return number(50 * float(np.abs(last - first).sum()), 1)
-
-
-def _test_counts(run: Run) -> list[Distribution]:
+def _test_counts(run: TestedRun) -> list[Distribution]:
+    headline = run.report['headline']
     if run.tiles is None:
-        group = run.report['groups'][run.report['headline']]
-        counts = [row['pixels'] for row in group['per_class'].values()]
-        return [(f'test: {run.report["headline"]}', np.array(counts))]
+        rows = run.report['groups'][headline]['per_class'].values()
+        return [(f'test: {headline}', np.array([row['pixels'] for row in rows]))]
     truth = run.tiles.counts[:, :-1].sum(2)
     domains = run.tiles.domains
-    # The headline's domain comes last, where the shift is taken.
-    headline = run.report['headline'].split('/')[-1]
-    names = sorted(dict.fromkeys(domains.tolist()), key=lambda domain: domain == headline)
+    # The domain of the headline comes last, because the shift compares the last column.
+    last = headline.split('/')[-1]
+    names = sorted(dict.fromkeys(domains.tolist()), key=lambda domain: domain == last)
     return [(f'test: {name or "all"}', truth[domains == name].sum(0)) for name in names]
 
 
-def _count_training(run: Run, known: dict[tuple, Distribution], console: Console) -> None:
-    """Add the label counts of a run's training images, by domain, where not known already."""
+def _count_training(run: TestedRun, known: dict[tuple, Distribution], console: Console) -> None:
+    """Add the label counts of a run's training images to ``known``, by domain."""
     images = RunImages(run, 'train_dataloader')
     infos = [info for info in images.infos if info.get('seg_map_path')]
     if not infos:
@@ -124,7 +103,9 @@ def _count_training(run: Run, known: dict[tuple, Distribution], console: Console
         for info in track(members, task, console=console, transient=True):
             found = np.bincount(images.truth(info).ravel(), minlength=256)
             if len(found) > 256 or found[len(run.classes) : IGNORED].any():
-                raise UserError(f'{info["seg_map_path"]} has labels that are no class: mend it.')
+                raise UserError(
+                    f'{info["seg_map_path"]} has labels that are not a class: correct the file.'
+                )
             counts += found[: len(run.classes)]
         name = f'training: {domain or "all"}, {many(len(members), "image")}'
         taken = any(name == other for other, _ in known.values())

@@ -1,110 +1,116 @@
-"""Scores class by class: one table for a run, a table for each score in a comparison."""
+"""The sections with scores per class and with confusion matrices."""
 
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from depthda.errors import many
-from depthda.experiments.page.head import key_mark
 from depthda.experiments.page.html import (
     Markup,
+    Section,
+    bars,
+    column_heads,
     join,
+    key_mark,
     number,
-    scroll,
     section,
     swatch,
     switch,
+    table,
     tag,
 )
-from depthda.experiments.page.runs import Run
+from depthda.experiments.tested_run import TestedRun
 
 Group = dict[str, Any]
+Palette = list[list[int]] | None
 
 
-def score_section(runs: Sequence[Run], palette: list[list[int]] | None) -> Markup:
-    """Tables for each group of images that all runs were scored on."""
+def score_section(runs: Sequence[TestedRun], palette: Palette) -> Section:
+    """Return tables for each group of images on which all runs were scored."""
     groups = [
         name
         for name in runs[0].report['groups']
         if all(name in run.report['groups'] for run in runs)
     ]
-    draw = _one_run if len(runs) == 1 else _comparison
     panels = []
     for name in groups:
         members = [run.report['groups'][name] for run in runs]
-        images = many(members[0]['images'], 'image')
-        images = f'{name}: {images}, {many(members[0]["pixels"], "labelled pixel")}'
-        panels.append((name, join(tag('h3', images), draw(runs, members, palette))))
-    said = 'In per cent. A class that is neither in truth nor in prediction has no score (–).'
+        images, pixels = many(members[0]['images'], 'image'), members[0]['pixels']
+        heading = tag('h3', f'{name}: {images}, {many(pixels, "labelled pixel")}')
+        one = len(runs) == 1
+        tables = _one_run(members[0], palette) if one else _comparison(runs, members, palette)
+        panels.append((name, join(heading, tables)))
+    text = (
+        'In per cent. A class that is neither in the truth nor in the prediction has no score (–).'
+    )
     if len(runs) > 1:
-        said += f' Best of a row in bold; differences are against {runs[0].name}.'
-    summary = _groups_at_a_glance(runs, groups) if len(groups) > 1 else None
-    return section('Scores per class', 'scores', tag('p', said), summary, switch('Images', panels))
+        text += f' The best score of a row is bold; differences (Δ) are to {runs[0].name}.'
+    summary = _summary(runs, groups) if len(groups) > 1 else None
+    return section('Scores per class', 'scores', tag('p', text), summary, switch('Images', panels))
 
 
-def class_name(name: str, place: int, palette: list[list[int]] | None) -> Markup:
-    """The heading of a row: a class with its colour."""
+def class_head(name: str, place: int, palette: Palette) -> Markup:
+    """Return the heading cell of a row: a class with its colour."""
     return tag('th', swatch(palette[place]) if palette else None, name, scope='row')
 
 
-def _one_run(
-    runs: Sequence[Run], members: Sequence[Group], palette: list[list[int]] | None
-) -> Markup:
-    group = members[0]
-    keys = _score_names(group)
-    top = ['class', *keys, 'share of truth', None]
+def _one_run(group: Group, palette: Palette) -> Markup:
+    keys, means = _score_names(group), group['means']
     body = []
     for i, (name, row) in enumerate(group['per_class'].items()):
         cells = [tag('td', number(row[key])) for key in keys]
-        last = [_share(row, group), _bars([row[keys[0]]])]
-        body.append(tag('tr', class_name(name, i, palette), cells, last))
-    means = [tag('td', number(group['means'].get(_mean_name(key)))) for key in keys]
-    foot = tag('tr', tag('th', 'mean', scope='row'), means, tag('td'))
-    rest = [
-        f'{key} {number(group["means"][key])}' for key in ('OA', 'Kappa') if key in group['means']
-    ]
+        last = [_share(row, group), bars([(0, row[keys[0]] or 0)])]
+        body.append(tag('tr', class_head(name, i, palette), cells, last))
+    cells = [tag('td', number(means.get(_mean_name(key)))) for key in keys]
+    foot = tag('tr', tag('th', 'mean', scope='row'), cells, tag('td'))
+    heads = column_heads('class', *keys, 'share of truth', None)
+    rest = [f'{key} {number(means[key])}' for key in ('OA', 'Kappa') if key in means]
     return join(
-        scroll('Scores per class', _table(top, body, foot)),
+        table('Scores per class', heads, body, foot),
         tag('p', ' · '.join(rest), class_='figures') if rest else None,
     )
 
 
-def _comparison(
-    runs: Sequence[Run], members: Sequence[Group], palette: list[list[int]] | None
-) -> Markup:
+def _comparison(runs: Sequence[TestedRun], members: Sequence[Group], palette: Palette) -> Markup:
     panels = []
     for key in _score_names(members[0]):
         body = []
         for i, name in enumerate(runs[0].classes):
             rows = [group['per_class'][name] for group in members]
             values = [row[key] for row in rows]
-            cells = [_share(rows[0], members[0]), _compared(values), _bars(values)]
-            body.append(tag('tr', class_name(name, i, palette), cells))
-        means = _compared([group['means'].get(_mean_name(key)) for group in members])
-        feet = [tag('tr', tag('th', f'mean ({_mean_name(key)})', scope='row'), tag('td'), means)]
-        for extra in ('OA', 'Kappa') if key == 'IoU' else ():
-            if extra in members[0]['means']:
-                found = _compared([group['means'][extra] for group in members])
-                feet.append(tag('tr', tag('th', extra, scope='row'), tag('td'), found))
-        table = _table(['class', 'share of truth', *_columns(runs), None], body, feet)
-        panels.append((key, join(tag('h4', key), scroll(f'{key} per class', table))))
+            drawn = bars((place, value or 0) for place, value in enumerate(values))
+            cells = [_share(rows[0], members[0]), _compared(values), drawn]
+            body.append(tag('tr', class_head(name, i, palette), cells))
+        means = {f'mean ({_mean_name(key)})': _mean_name(key)}
+        if key == 'IoU':
+            means |= {name: name for name in ('OA', 'Kappa') if name in members[0]['means']}
+        feet = []
+        for title, name in means.items():
+            cells = _compared([group['means'].get(name) for group in members])
+            feet.append(tag('tr', tag('th', title, scope='row'), tag('td'), cells))
+        heads = column_heads('class', 'share of truth', *_columns(runs), None)
+        scores = table(f'{key} per class', heads, body, feet)
+        panels.append((key, join(tag('h4', key), scores)))
     return switch('Score', panels)
 
 
-def _groups_at_a_glance(runs: Sequence[Run], groups: Sequence[str]) -> Markup:
+def _summary(runs: Sequence[TestedRun], groups: Sequence[str]) -> Markup:
+    """Return a table of the mIoU of each group of images."""
     body = []
     for name in groups:
         members = [run.report['groups'][name] for run in runs]
         cells = _compared([group['means']['mIoU'] for group in members])
         images = tag('td', members[0]['images'])
         body.append(tag('tr', tag('th', name, scope='row'), images, cells))
-    top = ['mIoU of', 'images', *_columns(runs)]
-    return scroll('mIoU per group of images', _table(top, body, None))
+    heads = column_heads('mIoU of', 'images', *_columns(runs))
+    return table('mIoU per group of images', heads, body)
 
 
-def _columns(runs: Sequence[Run]) -> list[Markup]:
-    """Each run, and beside all but the first its difference."""
-    names = [join(key_mark(i), run.name) for i, run in enumerate(runs)]
-    return [names[0], *(part for name in names[1:] for part in (name, join('Δ')))]
+def _columns(runs: Sequence[TestedRun]) -> list[Markup]:
+    """Return a column for each run, and after each but the first a column of differences."""
+    first, *others = (join(key_mark(i), run.name) for i, run in enumerate(runs))
+    return [first, *(part for name in others for part in (name, join('Δ')))]
 
 
 def _compared(values: Sequence[float | None]) -> list[Markup]:
@@ -116,30 +122,10 @@ def _compared(values: Sequence[float | None]) -> list[Markup]:
         leads = value is not None and number(value) in best
         cells.append(tag('td', tag('b', number(value)) if leads else number(value)))
         if i:
-            both = value is not None and values[0] is not None
-            difference = value - values[0] if both else None
+            difference = None if None in (value, values[0]) else value - values[0]
             side = '' if not difference else ' up' if difference > 0 else ' down'
             cells.append(tag('td', number(difference, sign=True), class_=f'diff{side}'))
     return cells
-
-
-def _bars(values: Sequence[float | None]) -> Markup:
-    bars = [
-        tag('span', class_=f'bar s{i % 6 + 1}', style=f'width:{value or 0:.1f}%')
-        for i, value in enumerate(values)
-    ]
-    return tag('td', bars, class_='bars', aria_hidden='true')
-
-
-def _table(top: Sequence[object], body: Sequence[Markup], foot: object) -> Markup:
-    heads = [tag('td') if name is None else tag('th', name, scope='col') for name in top]
-    return tag(
-        'table',
-        tag('thead', tag('tr', heads)),
-        tag('tbody', list(body)),
-        tag('tfoot', foot) if foot else None,
-        class_='numbers',
-    )
 
 
 def _share(row: dict[str, Any], group: Group) -> Markup:
@@ -153,3 +139,38 @@ def _score_names(group: Group) -> list[str]:
 
 def _mean_name(key: str) -> str:
     return f'm{key[0].upper()}{key[1:]}'
+
+
+def confusion_section(runs: Sequence[TestedRun]) -> Section:
+    """Return a confusion matrix for each run, over its headline images."""
+    headline = runs[0].report['headline']
+    text = '' if headline == 'all' else f'Images: {headline}. '
+    text += (
+        'Rows are the truth, columns the prediction. Each cell is its share of the row in per '
+        'cent, so the diagonal is the recall. Point at a cell to see the pixel counts.'
+    )
+    matrices = tag('div', [_matrix(i, run) for i, run in enumerate(runs)], class_='matrices')
+    return section('Confusion matrix', 'confusion', tag('p', text), matrices)
+
+
+def _matrix(place: int, run: TestedRun) -> Markup:
+    headline = run.report['groups'][run.report['headline']]
+    counts = np.array(headline['confusion_matrix'], dtype=np.int64)
+    corner = tag('td', 'truth ↓ prediction →', class_='corner')
+    heads = [tag('th', tag('span', name), scope='col', class_='turned') for name in run.classes]
+    body = []
+    for name, row in zip(run.classes, counts.tolist(), strict=True):
+        pairs = zip(run.classes, row, strict=True)
+        cells = [_cell(name, prediction, count, sum(row)) for prediction, count in pairs]
+        body.append(tag('tr', tag('th', name, scope='row'), cells))
+    label = f'Confusion matrix of {run.name}'
+    matrix = table(label, [corner, *heads], body, class_='heat')
+    return tag('figure', tag('figcaption', key_mark(place), run.name), matrix)
+
+
+def _cell(truth: str, prediction: str, count: int, total: int) -> Markup:
+    share = 100 * count / total if total else None
+    strength = 'strong' if (share or 0) >= 70 else 'middle' if (share or 0) >= 55 else None
+    what = f'{truth} predicted as {prediction}' if truth != prediction else f'{truth} recognised'
+    title = f'{what}: {count:,} of {total:,} pixels ({number(share)} %)'
+    return tag('td', number(share, 1), title=title, style=f'--v:{share or 0:.1f}%', class_=strength)

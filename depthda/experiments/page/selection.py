@@ -1,11 +1,21 @@
-"""What a choice of the checkpoint by target labels would gain: three scores of each training."""
+"""The section that shows how much the score gains if target labels choose the checkpoint."""
 
 from collections.abc import Sequence
 
-from depthda.experiments.page.head import key_mark
-from depthda.experiments.page.html import Markup, join, note, number, scroll, section, tag
-from depthda.experiments.page.runs import Run
+from depthda.experiments.page.html import (
+    TARGET_SELECTED,
+    Markup,
+    Section,
+    join,
+    key_mark,
+    note,
+    number,
+    section,
+    table,
+    tag,
+)
 from depthda.experiments.selection import Choice, choices
+from depthda.experiments.tested_run import TestedRun
 
 _HOW = (
     ' Validate on source and target images and let the source choose: give val_dataloader.dataset '
@@ -14,38 +24,30 @@ _HOW = (
 )
 
 
-def selection_section(runs: Sequence[Run]) -> Markup:
-    """Best on target, last, and chosen on source, side by side."""
+def selection_section(runs: Sequence[TestedRun]) -> Section:
+    """Return a table with the best score on the target, the last, and the one chosen on source."""
     rows, missing = [], []
     for place, run in enumerate(runs):
-        found = choices(run.folder, run.metrics)
+        found = choices(run)
         rows += [_row(place, run, choice) for choice in found]
         if not found:
             missing.append(run.name)
-    badge = tag('strong', 'target-selected', class_='badge')
-    heads = ['run', 'from', join('best on target ', badge), 'last', 'chosen on source']
-    heads.append('optimism')
-    table = tag(
-        'table',
-        tag('thead', tag('tr', [_head(place, head) for place, head in enumerate(heads)])),
-        tag('tbody', rows),
-        class_='numbers',
+    names = ['run', 'from', join('best on target ', TARGET_SELECTED), 'last', 'chosen on source']
+    heads = [
+        tag('th', name, scope='col', class_='words' if name == 'from' else None)
+        for name in [*names, 'optimism']
+    ]
+    text = (
+        'mIoU on the tested domain of the checkpoint that each rule chooses, and its iteration. '
+        'Optimism is the best score on the target minus the score chosen on the source, or minus '
+        'the last score if the source was not validated.'
     )
-    words = (
-        'mIoU on images of the tested domain by the checkpoint that each rule chooses, with its '
-        'iteration. Optimism is the best on target minus what is chosen on source (without that, '
-        'the last).'
-    )
-    lead = [tag('p', words), scroll('Selection', table)] if rows else None
-    absent = f'No log of {", ".join(missing)} allows to compare rules of selection.{_HOW}'
+    lead = [tag('p', text), table('Selection', heads, rows)] if rows else None
+    absent = f'The logs of {", ".join(missing)} do not allow a comparison of selection rules.{_HOW}'
     return section('Selection', 'selection', lead, note(absent) if missing else None)
 
 
-def _head(place: int, content: Markup | str) -> Markup:
-    return tag('th', content, scope='col', class_='words' if place == 1 else None)
-
-
-def _row(place: int, run: Run, choice: Choice) -> Markup:
+def _row(place: int, run: TestedRun, choice: Choice) -> Markup:
     values = (choice.best_on_target, choice.last, choice.chosen_on_source)
     cells = [
         tag('td', number(value), tag('span', f' at {step:,}', class_='quiet') if step else None)

@@ -1,4 +1,4 @@
-"""What several runs logged while they trained, in one picture."""
+"""Draw what several runs logged during training in one picture."""
 
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
@@ -10,28 +10,28 @@ import numpy as np
 from matplotlib.ticker import MaxNLocator
 
 from depthda.errors import UserError
-from depthda.experiments.pictures.scalars import read_scalars
 from depthda.io.files import atomic_path
 from depthda.io.plotting import plt
+from depthda.io.scalars import read_scalars
 
 Curves = Mapping[str, Sequence[tuple[int, float]]]
-_FEW = 40  # points that are marked one by one
+_FEW = 40  # up to this number of points, each gets a marker
 
 
 def short_names(runs: Sequence[str | PathLike]) -> list[str]:
-    """Names that tell the runs apart: of each path the parts that not all of them have."""
+    """Return names that distinguish the runs: the parts of each path that not all paths share."""
     parts = [Path(run).resolve().parts for run in runs]
     if len(set(parts)) < len(parts):
-        raise UserError(f'a run is named twice among {", ".join(map(str, runs))}: name it once.')
+        raise UserError(f'a run is given twice among {", ".join(map(str, runs))}: give it once.')
     common = set(parts[0]).intersection(*parts[1:])
     kept = [[part for part in path if part not in common] or [path[-1]] for path in parts]
     names = ['/'.join(path) for path in kept]
-    # Paths of the same parts in another order are told apart by the whole.
+    # Paths with the same parts in a different order need the whole path.
     return names if len(set(names)) == len(names) else [str(run) for run in runs]
 
 
 def read_runs(runs: Sequence[str | PathLike]) -> dict[str, Curves]:
-    """The curves of each run by its short name."""
+    """Read the curves of each run; return them by the short name of the run."""
     found = {}
     for run, name in zip(runs, short_names(runs), strict=True):
         if not Path(run).is_dir():
@@ -46,14 +46,13 @@ def read_runs(runs: Sequence[str | PathLike]) -> dict[str, Curves]:
 
 
 def missing(runs: Mapping[str, Curves], keys: Sequence[str]) -> list[str]:
-    """A sentence for each run that did not log some of the keys; an error if none logged any."""
-    absent = {name: [key for key in keys if key not in each] for name, each in runs.items()}
-    sentences = [
-        f'{name} has no {", ".join(_with_hint(key, runs[name]) for key in lacking)}.'
-        for name, lacking in absent.items()
-        if lacking
-    ]
-    if all(len(lacking) == len(keys) for lacking in absent.values()):
+    """Return a sentence for each run that lacks some of the keys; raise if no run logged any."""
+    sentences = []
+    for name, curves in runs.items():
+        hints = [_with_hint(key, curves) for key in keys if key not in curves]
+        if hints:
+            sentences.append(f'{name} has no {", ".join(hints)}.')
+    if not any(key in curves for curves in runs.values() for key in keys):
         raise UserError(f'there is nothing to draw: {" ".join(sentences)}')
     return sentences
 
@@ -64,11 +63,11 @@ def _with_hint(key: str, curves: Curves) -> str:
 
 
 def smooth(values: Sequence[float], factor: float) -> np.ndarray:
-    """Exponential moving average, free of the pull towards 0 that a start from 0 has.
+    """Return the exponential moving average, without the bias towards 0 of a start from 0.
 
     .. math:: s_t = \\frac{\\sum_i f^{t-i} v_i}{\\sum_i f^{t-i}}
 
-    A value that is not finite is shown where it is and takes no part in what follows.
+    A value that is not finite stays in its place and does not affect the values after it.
     """
     smoothed = np.empty(len(values))
     total = weight = 0.0
@@ -92,20 +91,14 @@ def draw_curves(
     """Write the picture: a panel for each key, a colour for each run.
 
     Args:
-        path: where to; the suffix decides the format.
-        runs: curves by name.
-        keys: what to draw, of what the runs logged.
-        factor: of :func:`smooth`, from 0 (none) to 1; the unsmoothed curve stays behind, pale.
-        log: axes that are logarithmic: '', 'x', 'y' or 'xy'.
+        path: The picture; the suffix decides the format.
+        runs: The curves of each run by its name.
+        keys: Names of the logged values to draw.
+        factor: Smoothing from 0 (none) to 1, see :func:`smooth`; the raw curve stays in pale.
+        log: Which axes are logarithmic: '', 'x', 'y' or 'xy'.
     """
-    figure, axes = plt.subplots(
-        len(keys),
-        1,
-        figsize=(9, 2.9 * len(keys) + 0.4),
-        sharex=True,
-        squeeze=False,
-        layout='constrained',
-    )
+    grid = dict(nrows=len(keys), figsize=(9, 2.9 * len(keys) + 0.4))
+    figure, axes = plt.subplots(**grid, sharex=True, squeeze=False, layout='constrained')
     palette = plt.get_cmap('tab10' if len(runs) <= 10 else 'tab20').colors
     for key, axis in zip(keys, axes[:, 0], strict=True):
         for (name, curves), colour in zip(runs.items(), cycle(palette)):
@@ -122,23 +115,17 @@ def draw_curves(
         if 'y' in log:
             axis.set_yscale('log', nonpositive='mask')
     axes[-1, 0].set_xlabel('iteration')
-    # Not every run is in every panel: the first line of each name stands for it.
+    # Not every run is in every panel: the legend shows the first line of each name.
     handles = {}
     for axis in axes[:, 0]:
         for handle, name in zip(*axis.get_legend_handles_labels(), strict=True):
             handles.setdefault(name, handle)
     names = [name for name in runs if name in handles]
     columns = max(1, min(4, 110 // (max(map(len, names)) + 8)))
-    figure.legend(
-        [handles[name] for name in names],
-        names,
-        loc='outside lower center',
-        ncols=columns,
-        fontsize=9,
-        frameon=False,
-    )
-    with atomic_path(path) as beside:
-        figure.savefig(beside, dpi=120)
+    style = dict(loc='outside lower center', fontsize=9, frameon=False)
+    figure.legend([handles[name] for name in names], names, ncols=columns, **style)
+    with atomic_path(path) as temporary:
+        figure.savefig(temporary, dpi=120)
     plt.close(figure)
 
 

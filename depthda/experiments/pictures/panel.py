@@ -1,12 +1,12 @@
-"""One picture of tiles side by side: image, depth, truth, and each model's prediction."""
+"""Draw tiles in one picture: image, depth, truth, and the prediction of each model."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from matplotlib.patches import Patch
 
+from depthda.experiments.pictures import colours
 from depthda.io.files import atomic_path
 from depthda.io.plotting import plt
 
@@ -15,8 +15,12 @@ from depthda.io.plotting import plt
 class PanelRow:
     """A tile.
 
-    ``label`` says which; ``image`` H×W×3 RGB; ``depth`` H×W with 0 where there is none; ``truth``
-    H×W class indices, 255 ignored; ``predictions`` by model name, H×W class indices.
+    Attributes:
+        label: Text beside the row.
+        image: RGB ``[H, W, 3]``.
+        depth: ``[H, W]``, 0 where there is none.
+        truth: Class indices ``[H, W]``; 255 is ignored.
+        predictions: Class indices ``[H, W]`` by the name of the model.
     """
 
     label: str
@@ -33,9 +37,7 @@ def draw_panel(
     palette: Sequence[Sequence[int]],
     title: str,
 ) -> None:
-    """Write the picture; ignored pixels are grey, wrong ones stand out by their class colour."""
-    colours = np.full((256, 3), 128, np.uint8)
-    colours[: len(palette)] = palette
+    """Write the picture. Pixels that are ignored or have no depth are striped."""
     models = list(rows[0].predictions)
     columns = ['image', 'relative depth', 'truth', *models]
     figure, axes = plt.subplots(
@@ -46,31 +48,21 @@ def draw_panel(
         layout='constrained',
     )
     for row, line in zip(rows, axes, strict=True):
-        depth = np.ma.masked_equal(row.depth, 0)
-        pictures = [row.image, depth, colours[row.truth]]
-        pictures += [colours[row.predictions[model]] for model in models]
+        pictures = [row.image, colours.of_depth(row.depth), colours.of_labels(row.truth, palette)]
+        pictures += [colours.of_labels(row.predictions[model], palette) for model in models]
         for axis, picture in zip(line, pictures, strict=True):
-            axis.imshow(picture, cmap='magma', interpolation='nearest')
-            axis.set_xticks([])
-            axis.set_yticks([])
+            axis.imshow(picture, interpolation='nearest')
+            axis.set(xticks=[], yticks=[])
         line[0].set_ylabel(row.label, fontsize=9)
         for axis, model in zip(line[3:], models, strict=True):
-            axis.set_xlabel(f'{_accuracy(row, model):.1f} % of pixels right', fontsize=8)
+            counted = row.truth != colours.IGNORED
+            right = 100 * float((row.predictions[model] == row.truth)[counted].mean())
+            axis.set_xlabel(f'{right:.1f} % of pixels right', fontsize=8)
     for axis, name in zip(axes[0], columns, strict=True):
         axis.set_title(name, fontsize=10)
-    patches = [
-        Patch(facecolor=np.asarray(colour) / 255, edgecolor='grey', label=name)
-        for name, colour in zip(classes, palette, strict=True)
-    ]
-    figure.legend(
-        handles=patches, loc='outside lower center', ncols=len(patches), fontsize=8, frameon=False
-    )
+    style = dict(loc='outside lower center', fontsize=8, frameon=False)
+    figure.legend(handles=colours.class_patches(classes, palette), ncols=len(classes), **style)
     figure.suptitle(title, fontsize=11)
-    with atomic_path(path) as beside:
-        figure.savefig(beside, dpi=110)
+    with atomic_path(path) as temporary:
+        figure.savefig(temporary, dpi=110)
     plt.close(figure)
-
-
-def _accuracy(row: PanelRow, model: str) -> float:
-    counted = row.truth != 255
-    return 100 * float((row.predictions[model] == row.truth)[counted].mean())

@@ -1,4 +1,4 @@
-"""The curve of a table: its figures over a quantity that the rows vary."""
+"""Draw the curve of a table: its scores over a quantity that the rows vary."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,7 +10,10 @@ from depthda.io.plotting import plt
 
 
 def draw_curve(table: Table, lines: Sequence[Line], path: Path) -> bool:
-    """Draw ``table.curve`` with intervals (of gains) or deviations; False: nothing has been run."""
+    """Draw ``table.curve`` with the intervals of gains or the deviations of scores.
+
+    Return whether there was anything to draw.
+    """
     place = [column.title for column in table.columns].index(table.curve.column)
     cells = {line.row.name: line.cells[place] for line in lines}
     drawn = {}
@@ -22,19 +25,14 @@ def draw_curve(table: Table, lines: Sequence[Line], path: Path) -> bool:
         return False
     figure, axis = plt.subplots(figsize=(6.4, 4), layout='constrained')
     xs = [x for known in drawn.values() for x in known]
-    # Side by side, for intervals of one place would hide one another.
+    # Lines are shifted a little, because intervals at the same place would hide each other.
     step = 0.012 * (max(xs) - min(xs) or 1)
     for i, (name, known) in enumerate(drawn.items()):
         shift = step * (i - (len(drawn) - 1) / 2)
-        axis.errorbar(
-            [x + shift for x in known],
-            [cell.mean for cell in known.values()],
-            yerr=list(zip(*map(_reach, known.values()), strict=True)),
-            marker='o',
-            markersize=4,
-            capsize=3,
-            label=name,
-        )
+        shifted, means = [x + shift for x in known], [cell.mean for cell in known.values()]
+        reach = list(zip(*map(_reach, known.values()), strict=True))
+        style = dict(marker='o', markersize=4, capsize=3)
+        axis.errorbar(shifted, means, yerr=reach, label=name, **style)
     if any(cell.is_gain for known in drawn.values() for cell in known.values()):
         axis.axhline(0, color='grey', linewidth=0.8)
     axis.set_xticks(sorted(set(xs)))
@@ -46,14 +44,14 @@ def draw_curve(table: Table, lines: Sequence[Line], path: Path) -> bool:
     axis.spines[['top', 'right']].set_visible(False)
     axis.legend(frameon=False)
     path.parent.mkdir(parents=True, exist_ok=True)
-    with atomic_path(path) as beside:
-        figure.savefig(beside, dpi=120)
+    with atomic_path(path) as temporary:
+        figure.savefig(temporary, dpi=120)
     plt.close(figure)
     return True
 
 
 def _reach(cell: Cell) -> tuple[float, float]:
-    """How far the bar goes down and up."""
+    """Return how far the error bar reaches down and up."""
     if cell.interval is not None:
         return cell.mean - cell.interval[0], cell.interval[1] - cell.mean
     return cell.std or 0, cell.std or 0

@@ -1,4 +1,4 @@
-"""Do the runs that are not finished, several at a time, and show how they get on."""
+"""Run the unfinished runs of a table, several at a time, and report their progress."""
 
 import os
 import queue
@@ -9,35 +9,19 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from depthda.experiments.tables.plan import Run
-from depthda.io.files import last_lines, read_json, write_json
+from depthda.io.files import last_lines, write_json
 
 _POLL_S = 0.5
-# mmengine's line of a training step: iteration, of how many, and the loss.
+# A line that mmengine logs: iteration, number of iterations, and the loss.
 _STEP = re.compile(r'Iter\((\w+)\) \[\s*(\d+)/(\d+)\](?:.*? loss: ([\d.]+))?')
 
-
-@dataclass
-class Outcome:
-    """What one call of the runner did."""
-
-    done: list[Run] = field(default_factory=list)
-    failed: list[tuple[Run, str]] = field(default_factory=list)
-    elsewhere: list[Run] = field(default_factory=list)  # another process is at them
-
-
-@dataclass(frozen=True)
-class Progress:
-    """A line of a run's log, read."""
-
-    run: Run
-    phase: str  # 'train', 'val', 'test'
-    step: int
-    of: int
-    loss: float | None
+# Called with the run, 'train', 'val' or 'test', the iteration, the last iteration, and the loss.
+Follow = Callable[[Run, str, int, int, float | None], None]
+# Called with a run that has ended, and its error if it failed.
+Ended = Callable[[Run, str | None], None]
 
 
 def execute(
@@ -45,25 +29,25 @@ def execute(
     jobs: int = 1,
     gpus: Sequence[str] = (),
     together: int = 1,
-    follow: Callable[[Progress], None] = lambda progress: None,
-    ended: Callable[[Run, str | None], None] = lambda run, error: None,
-) -> Outcome:
-    """Do ``runs``; a failing one is reported and the rest go on.
+    follow: Follow = lambda *progress: None,
+    ended: Ended = lambda run, error: None,
+) -> list[tuple[Run, str]]:
+    """Run ``runs`` and return those that failed, with their errors; a failure stops no other run.
 
     Args:
-        runs: Those to do; their data must be there.
-        jobs: How many at a time.
-        gpus: Devices that the jobs take in turn; none: as the environment has it.
-        together: Runs of one process. More than one spares the imports, and shares a process.
+        runs: The runs to do; their data must exist.
+        jobs: How many runs at a time.
+        gpus: Devices that the jobs take in turn; by default the environment decides.
+        together: Runs per process. More than one saves imports, but the runs share a process.
         follow: Called with the progress of a run.
-        ended: Called with each run that ended, and its error.
+        ended: Called with each run that has ended.
     """
-    outcome = Outcome()
+    failed: list[tuple[Run, str]] = []
     batches: queue.SimpleQueue[list[Run]] = queue.SimpleQueue()
     for first in range(0, len(runs), together):
         batches.put(list(runs[first : first + together]))
     stop = threading.Event()
-    note = threading.Lock()
+    lock = threading.Lock()
 
     def work(slot: int) -> None:
         while not stop.is_set():
@@ -74,14 +58,12 @@ def execute(
             for run in batch:
                 run.folder.mkdir(parents=True, exist_ok=True)
                 write_json(run.folder / 'run.json', run.describe())
-                (run.folder / 'failed.json').unlink(missing_ok=True)  # of an earlier try
+                (run.folder / 'failed.json').unlink(missing_ok=True)  # from an earlier attempt
             gpu = gpus[slot % len(gpus)] if gpus else None
             for run, error in _do(batch, _environment(jobs, gpu), stop, follow):
-                with note:
+                with lock:
                     if error is not None:
-                        outcome.failed.append((run, error))
-                    else:
-                        (outcome.done if run.result else outcome.elsewhere).append(run)
+                        failed.append((run, error))
                     ended(run, error)
 
     with ThreadPoolExecutor(jobs) as pool:
@@ -90,12 +72,12 @@ def execute(
             for slot in slots:
                 slot.result()
         finally:
-            stop.set()  # Ctrl-C, or an error here: the other slots end their workers
-    return outcome
+            stop.set()  # after Ctrl-C or an error here, the other slots end their workers
+    return failed
 
 
 def _environment(jobs: int, gpu: str | None) -> dict[str, str]:
-    # Two processes with as many threads as cores each are many times slower than with half.
+    # If two processes each use as many threads as there are cores, both are many times slower.
     threads = max((os.cpu_count() or 1) // jobs, 1)
     environment = {'OMP_NUM_THREADS': str(threads), **os.environ, 'PYTHONUNBUFFERED': '1'}
     if gpu is not None:
@@ -104,20 +86,17 @@ def _environment(jobs: int, gpu: str | None) -> dict[str, str]:
 
 
 def _do(
-    batch: list[Run],
-    environment: dict[str, str],
-    stop: threading.Event,
-    follow: Callable[[Progress], None],
+    batch: list[Run], environment: dict[str, str], stop: threading.Event, follow: Follow
 ) -> Iterator[tuple[Run, str | None]]:
-    """Start a worker for a batch; give each run as it ends, with its error.
+    """Start a worker for a batch; yield each run when it ends, with its error.
 
-    A worker that dies takes the run with it that it is at; another one does the rest.
+    If a worker dies, the run that it was doing fails, and another worker does the rest.
     """
     logs = {run: _Tail(run.folder / 'output.log') for run in batch}
     waiting = list(batch)
     while waiting:
         command = [sys.executable, '-m', 'depthda.experiments.tables.worker']
-        # The worker stops when this pipe closes, which it does however this process ends.
+        # The worker stops when this pipe closes, and that happens however this process ends.
         process = subprocess.Popen(
             [*command, *(str(run.folder) for run in waiting)],
             env=environment,
@@ -132,36 +111,31 @@ def _do(
                     process.terminate()
                     return
                 for run in waiting:
-                    for phase, step, of, loss in logs[run].steps():
-                        follow(Progress(run, phase, step, of, loss))
+                    for progress in logs[run].steps():
+                        follow(run, *progress)
                 while len(waiting) > 1 and _has_ended(waiting[0]):
                     run = waiting.pop(0)
-                    yield run, _error(run)
+                    yield run, run.error
                 time.sleep(_POLL_S)
-            said = process.stdout.read().strip()
+            output = process.stdout.read().strip()
         died = process.returncode != 0
         while waiting:
             run = waiting.pop(0)
             if died and not _has_ended(run):
                 error = f'its process died (status {process.returncode})'
-                said = '\n'.join(last_lines(run.folder / 'output.log', 12)) or said
-                write_json(run.folder / 'failed.json', {'error': error, 'said': said})
+                output = '\n'.join(last_lines(run.folder / 'output.log', 12)) or output
+                write_json(run.folder / 'failed.json', {'error': error, 'output': output})
                 yield run, error
                 break
-            yield run, _error(run)
+            yield run, run.error
 
 
 def _has_ended(run: Run) -> bool:
     return any((run.folder / name).is_file() for name in ('result.json', 'failed.json'))
 
 
-def _error(run: Run) -> str | None:
-    failed = read_json(run.folder / 'failed.json')
-    return failed['error'] if failed else None
-
-
 class _Tail:
-    """The lines that a growing log gained since it was last asked."""
+    """Read the progress that a growing log has gained since the last call."""
 
     def __init__(self, path: Path) -> None:
         self._path = path

@@ -1,4 +1,4 @@
-"""``tools/record_score.py``: the challenge server's figures of a run, into its table."""
+"""Record the scores that the challenge server reports for a run (``tools/record_score.py``)."""
 
 import math
 from collections.abc import Sequence
@@ -12,13 +12,14 @@ from mmseg.registry import DATASETS
 from depthda.checkpoints.loading import file_hash
 from depthda.console import wide_console
 from depthda.errors import UserError, many
-from depthda.experiments.tables.plan import Run, find_run, plan_runs, resolved_config
-from depthda.experiments.tables.results import collect, why_failed
+from depthda.experiments.tables.configs import resolved_config
+from depthda.experiments.tables.plan import Run, find_run, plan_runs
+from depthda.experiments.tables.results import collect
 from depthda.experiments.tables.table import Table, load_table, unknown
 from depthda.experiments.tables.text import terminal
 from depthda.io.files import read_json, write_json
 
-# Two decimals are printed: the mean of rounded figures is this near to the rounded mean.
+# The server prints two decimals: the mean of rounded scores is this close to the rounded mean.
 TOLERANCE = 0.02
 
 
@@ -33,21 +34,18 @@ def record_score(
     replace: bool = False,
     smoke: bool = False,
 ) -> Path:
-    """Write the server's figures beside the result they belong to, and print the row.
+    """Write the server's scores next to their result, print the row, and return the new file.
 
     Args:
         table: The table file.
         row: Name of the row.
-        seed: Of the run.
-        scores: IoU in per cent, one a class in the order of the classes, or as ``NAME=VALUE``.
-        out: Where the runs of the table lie.
-        miou: The server's mIoU, which the classes must average to; by default their mean.
-        world: Of the synthetic set, for a row that has several.
-        replace: Figures that were recorded before give way.
-        smoke: The run is one of a smoke run.
-
-    Returns:
-        The file that was written.
+        seed: Seed of the run.
+        scores: IoU in per cent: one per class in the order of the classes, or as ``NAME=VALUE``.
+        out: The folder that holds the runs of the table.
+        miou: The server's mIoU, which must be the mean of the classes; by default their mean.
+        world: Seed of the synthetic world, for a row that has several.
+        replace: Replace scores that were recorded before.
+        smoke: The run belongs to a smoke run.
     """
     read = load_table(table)
     plan = plan_runs(read, out, [seed], _worlds(world, smoke), [row], smoke)
@@ -55,58 +53,54 @@ def record_score(
     result = _awaiting(run, replace)
     archive = _unchanged_zip(run, result)
     names = _class_names(run)
-    values = _read(scores, names)
-    figures = {f'IoU.{name}': values[name] for name in names}
-    figures['mIoU'] = _mean(list(values.values()), miou)
-    content = {
-        'scores': figures,
-        'recorded': {
-            'at': datetime.now(timezone.utc).isoformat(timespec='seconds'),
-            'submission': archive.name,
-            'sha256': result['submission_sha256'],
-            'checkpoint': result['checkpoint']['sha256'],
-        },
+    values = _parse(scores, names)
+    recorded = {
+        'at': datetime.now(timezone.utc).isoformat(timespec='seconds'),
+        'submission': archive.name,
+        'sha256': result['submission_sha256'],
+        'checkpoint': result['checkpoint']['sha256'],
     }
+    by_key = {f'IoU.{name}': values[name] for name in names}
+    by_key['mIoU'] = _mean(list(values.values()), miou)
     path = run.folder / 'score.json'
-    write_json(path, content)
+    write_json(path, {'scores': by_key, 'recorded': recorded})
     _print_row(read, run, out, smoke)
     return path
 
 
 def _awaiting(run: Run, replace: bool) -> dict[str, Any]:
-    """The result, if it is one that the server scores."""
+    """Return the result if it is one that the server scores."""
     result = read_json(run.folder / 'result.json')
     if result is None:
-        why = why_failed(run)
-        said = f'failed ({why})' if why else f'has no result in {run.folder}'
+        state = f'failed ({run.error})' if run.error else f'has no result in {run.folder}'
         raise UserError(
-            f'{run.title} {said}: run it first, with tools/run_experiments.py --only '
+            f'{run.title} {state}: run it first, with tools/run_experiments.py --only '
             f'{run.row.name} --seeds {run.seed}'
         )
     if result['state'] != 'awaiting score':
         raise UserError(
-            f'{run.title} is of the {run.row.protocol} protocol and was scored here: there is no '
-            'figure of the server to record.'
+            f'{run.title} uses the {run.row.protocol} protocol and was scored here: the server '
+            'has no score for it.'
         )
     if (run.folder / 'score.json').is_file() and not replace:
         raise UserError(
-            f'{run.title} has a score already ({run.folder}/score.json): --replace takes the new '
-            'one.'
+            f'{run.title} already has a score ({run.folder}/score.json): --replace takes the '
+            'new one.'
         )
     return result
 
 
 def _unchanged_zip(run: Run, result: dict[str, Any]) -> Path:
-    """The zip of the run, the same as when it was packed: else the score is of something else."""
+    """Return the zip of the run; refuse a changed one, which the score would not belong to."""
     archive = run.folder / result['submission']
     if not archive.is_file():
         raise UserError(
-            f'{archive} is gone, so nobody can tell what was scored: put it back, or delete '
+            f'{archive} is missing, so what was scored is unknown: put it back, or delete '
             f'{run.folder} and run the row again.'
         )
     if file_hash(archive) != result['submission_sha256']:
         raise UserError(
-            f'{archive} is not the zip that the run packed and checked: put that one back, or '
+            f'{archive} is not the zip that the run packed and checked: restore that zip, or '
             f'delete {run.folder} and run the row again.'
         )
     return archive
@@ -120,14 +114,14 @@ def _class_names(run: Run) -> tuple[str, ...]:
         return tuple(DATASETS.get(dataset.type).METAINFO['classes'])
 
 
-def _read(scores: Sequence[str], names: tuple[str, ...]) -> dict[str, float]:
-    """The figures by class."""
+def _parse(scores: Sequence[str], names: tuple[str, ...]) -> dict[str, float]:
+    """Return the scores by class."""
     named = [item for item in scores if '=' in item]
     if named and len(named) != len(scores):
-        raise UserError('--scores takes figures alone, or each as NAME=VALUE, not a mixture.')
+        raise UserError('--scores takes numbers only, or NAME=VALUE only: do not mix them.')
     if not named and len(scores) != len(names):
         raise UserError(
-            f'--scores has {many(len(scores), "figure")} for '
+            f'--scores has {many(len(scores), "value")} for '
             f'{many(len(names), "class", "classes")}: give {", ".join(names)}, in this order '
             '(their mean goes to --miou).'
         )
@@ -142,7 +136,7 @@ def _read(scores: Sequence[str], names: tuple[str, ...]) -> dict[str, float]:
     if missing := [name for name in names if name not in values]:
         raise UserError(f'--scores lacks {", ".join(missing)}: give every class.')
     if max(values.values()) <= 1:
-        raise UserError('--scores looks like fractions: the table is in per cent, multiply by 100.')
+        raise UserError('--scores holds fractions, but the table is in per cent: multiply by 100.')
     return values
 
 
@@ -150,8 +144,8 @@ def _percentage(name: str, text: str) -> float:
     try:
         value = float(text)
     except ValueError as error:
-        raise UserError(f'--scores: {text!r} for {name} is no number: write 36.79.') from error
-    # Written so that NaN fails too.
+        raise UserError(f'--scores: {text!r} for {name} is not a number: write 36.79.') from error
+    # In this form the comparison refuses NaN as well.
     if not 0 <= value <= 100:
         raise UserError(f'--scores: {text} for {name} is not between 0 and 100 per cent.')
     return value
@@ -163,26 +157,22 @@ def _mean(values: Sequence[float], miou: float | None) -> float:
         return mean
     if not abs(mean - miou) <= TOLERANCE:
         raise UserError(
-            f'--miou {miou:g} is not the mean of --scores, {mean:.2f}: one of the figures is '
-            'mistyped, or they stand in another order.'
+            f'--miou {miou:g} is not the mean of --scores, {mean:.2f}: correct the value that is '
+            'mistyped, or the order.'
         )
     return miou
 
 
 def _worlds(world: int | None, smoke: bool) -> list[int] | None:
-    # A smoke run is on world 0 unless told otherwise.
-    if world is None:
-        return [0] if smoke else None
-    return [world]
+    # A smoke run uses world 0 by default.
+    return [world] if world is not None else [0] if smoke else None
 
 
 def _print_row(table: Table, run: Run, out: str | Path, smoke: bool) -> None:
-    """The line of the table as it now stands, over all its seeds."""
+    """Print the row of the table as it now stands, over all its seeds."""
     seeds = [run.seed] if smoke else sorted({*table.seeds, run.seed})
-    lines = collect(
-        table, plan_runs(table, out, seeds, _worlds(None, smoke), [run.row.name], smoke)
-    )
+    runs = plan_runs(table, out, seeds, _worlds(None, smoke), [run.row.name], smoke)
+    lines = [line for line in collect(table, runs) if line.row.name == run.row.name]
     console = wide_console(soft_wrap=True)
-    own = [line for line in lines if line.row.name == run.row.name]
-    for drawn in terminal(table, own, console.width):
+    for drawn in terminal(table, lines, console.width):
         console.print(drawn, soft_wrap=False)

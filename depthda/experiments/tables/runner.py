@@ -1,4 +1,4 @@
-"""``tools/run_experiments.py``: from a table file to the filled table."""
+"""Run a table: from a table file to the finished table (``tools/run_experiments.py``)."""
 
 import os
 from collections.abc import Sequence
@@ -6,18 +6,21 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
+from mmengine.registry import DefaultScope
+from mmseg.registry import MODELS
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from depthda.console import wide_console
 from depthda.errors import UserError, many
+from depthda.experiments.tables.configs import resolved_config
 from depthda.experiments.tables.curve import draw_curve
 from depthda.experiments.tables.execute import execute
 from depthda.experiments.tables.plan import Run, plan_runs
 from depthda.experiments.tables.results import collect
 from depthda.experiments.tables.samples import describe_generator, make_samples
-from depthda.experiments.tables.smoke import check_real_configs
 from depthda.experiments.tables.table import Table, load_table
+from depthda.experiments.tables.table_check import check_distinct
 from depthda.experiments.tables.text import FORMATS, terminal
 from depthda.io.files import atomic_path, read_json
 
@@ -35,31 +38,30 @@ def run_table(
     smoke: bool = False,
     report: bool = False,
 ) -> list[tuple[Run, str]]:
-    """Do what is left of a table and write it; gives the runs that failed, and why.
+    """Do the unfinished runs of a table and write the table; return failed runs with their errors.
 
     Args:
-        path: A table, or a config (with ``vary``: a row for each combination of values).
-        out: Where runs and tables go.
-        seeds, worlds: Instead of the table's own.
-        only: Rows to run, by name.
+        path: A table, or a config (``vary`` makes a row of each combination of values).
+        out: The folder for runs and tables.
+        seeds, worlds: Replace those of the table.
+        only: Names of the rows to run.
         vary: ``KEY=VALUE,VALUE`` for a config.
-        gpus: Devices that the runs take in turn; commas part them, too.
-        jobs: Runs at a time: by default one a device.
+        gpus: Devices that the runs take in turn, also as one text with commas.
+        jobs: Runs at a time; by default one per device.
         dry_run: Only list what would run.
-        smoke: Tiny stand-ins on a tiny synthetic set; real configs are built without memory.
-        report: Only write the table from what has been run.
+        smoke: Run tiny stand-ins on a tiny synthetic dataset; build the real models without memory.
+        report: Only write the table from the finished runs.
     """
-    # Paths are for copying: a terminal may wrap them, this does not.
+    # Users copy the printed paths: only the terminal may wrap them.
     console = wide_console(soft_wrap=True)
     table = load_table(path, vary)
     if worlds and all(row.sample is None for row in table.rows):
-        raise UserError(f'--worlds: no row of {path} is on a synthetic set; leave it out.')
+        raise UserError(f'--worlds: no row of {path} uses a synthetic dataset; leave it out.')
     if smoke:
-        seeds = seeds or table.seeds[:1]
-        worlds = worlds or [0]
+        seeds, worlds = seeds or table.seeds[:1], worlds or [0]
     runs = plan_runs(table, out, seeds, worlds, only, smoke)
     todo = [run for run in runs if run.result is None and run.missing is None]
-    # Rows may be the same run, which is then done once and found by content.
+    # Two rows may have the same run: it has one folder and is done once.
     todo = list({run.folder.name: run for run in reversed(todo)}.values())[::-1]
     if dry_run:
         _list(console, table, runs)
@@ -72,34 +74,39 @@ def run_table(
             check_real_configs(table, only, console)
         make_data(console, todo, jobs or os.cpu_count() or 1)
         jobs = jobs or max(len(gpus), 1)
-        # A smoke run takes seconds, most of them spent on imports.
+        # A smoke run takes seconds, most of them for imports, so a process does several.
         together = -(-len(todo) // jobs) if smoke and todo else 1
         failed = do_runs(console, todo, jobs, gpus, together)
-    lines = collect(table, plan_runs(table, out, seeds, worlds, None, smoke))
+    _write(console, table, plan_runs(table, out, seeds, worlds, None, smoke), Path(out))
+    return failed
+
+
+def _write(console: Console, table: Table, runs: Sequence[Run], out: Path) -> None:
+    """Print the table as it now stands, and write it in every format."""
+    lines = collect(table, runs)
     if samples := [row.sample for row in table.rows if row.sample is not None]:
         table = replace(table, caption=f'{table.caption} {describe_generator(samples)}'.strip())
     for drawn in terminal(table, lines, console.width):
         console.print(drawn, soft_wrap=False)
     if table.caption:
         console.print(table.caption)
-    folder = Path(out) / table.name
+    folder = out / table.name
     for suffix, write in FORMATS.items():
-        with atomic_path(folder / f'table.{suffix}') as beside:
-            beside.write_text(write(table, lines), encoding='utf-8')
+        with atomic_path(folder / f'table.{suffix}') as temporary:
+            temporary.write_text(write(table, lines), encoding='utf-8')
     console.print(f'written: {folder}/table.{{{",".join(FORMATS)}}}')
     if table.curve and draw_curve(table, lines, folder / 'curve.png'):
         console.print(f'written: {folder}/curve.png')
-    return failed
 
 
 def say_failed(failed: Sequence[tuple[Run, str]]) -> None:
-    """Which runs failed, why, and where it happened if that was no user's mistake."""
+    """Print which runs failed and why, with the end of the traceback if there is one."""
     console = Console(soft_wrap=True, highlight=False)
     for run, error in failed:
         log = run.folder / 'output.log'
         console.print(f'failed: {run.table}, {run.title}: {error} (log: {log})', markup=False)
-        said = read_json(run.folder / 'failed.json')['said'] or ''
-        for line in said.splitlines()[-12:]:
+        output = read_json(run.folder / 'failed.json')['output'] or ''
+        for line in output.splitlines()[-12:]:
             console.print(f'    {line}', markup=False)
 
 
@@ -108,8 +115,7 @@ def _list(console: Console, table: Table, runs: Sequence[Run]) -> None:
         if row.absent:
             console.print(f'not here   {row.name}: {row.absent}', markup=False)
     for run in runs:
-        result = run.result
-        if result:
+        if result := run.result:
             state = 'finished' if result['state'] == 'done' else 'waits'
         else:
             state = f'data must lie in {run.missing}:' if run.missing else 'would run'
@@ -118,101 +124,116 @@ def _list(console: Console, table: Table, runs: Sequence[Run]) -> None:
     console.print(f'{todo} of {many(len(runs), "run")} would be done')
 
 
+def check_real_configs(table: Table, only: Sequence[str] | None, console: Console) -> None:
+    """Build every model of the rows on the meta device, with the row's overrides."""
+    built: dict[str, float] = {}
+    for run in plan_runs(table, 'unused', table.seeds[:1], [table.worlds[0] or 0], only):
+        for step in run.steps:
+            if not step.train:
+                continue
+            cfg = resolved_config(step)
+            key = repr(cfg.model.to_dict())
+            if key in built:
+                continue
+            # The first look into the registry may import modules: not under another default device.
+            MODELS.get(cfg.model.type)
+            try:
+                # mmseg's MiT reads a value from a tensor while it is built.
+                device = torch.device('cpu' if 'MixVision' in key else 'meta')
+                with device, DefaultScope.overwrite_default_scope('mmseg'):
+                    model = MODELS.build(cfg.model)
+            except (TypeError, ValueError, KeyError, AssertionError) as error:
+                raise UserError(
+                    f'row {run.row.name!r}: the model of {step.train} cannot be built with its '
+                    f'overrides ({error}).'
+                ) from error
+            built[key] = sum(weight.numel() for weight in model.parameters()) / 1e6
+            console.print(f'builds: {run.row.name} ({built[key]:.1f} M parameters)', markup=False)
+
+
 def make_data(console: Console, runs: Sequence[Run], jobs: int) -> None:
-    """Write the synthetic sets of these runs that are not there yet."""
-    wanted = [(run.data, run.world, run.row.sample) for run in runs if run.data is not None]
-    if not wanted:
+    """Write the synthetic datasets of these runs that do not exist yet."""
+    samples = [(run.data, run.world, run.row.sample) for run in runs if run.data is not None]
+    if not samples:
         return
     columns = (TextColumn('synthetic images'), BarColumn(), MofNCompleteColumn())
     with Progress(*columns, console=console, transient=True) as progress:
         task = progress.add_task('', total=None)
         make_samples(
-            wanted, jobs, lambda done, total: progress.update(task, completed=done, total=total)
+            samples, jobs, lambda done, total: progress.update(task, completed=done, total=total)
         )
 
 
 def do_runs(
-    console: Console,
-    runs: Sequence[Run],
-    jobs: int,
-    gpus: Sequence[str] = (),
-    together: int = 1,
+    console: Console, runs: Sequence[Run], jobs: int, gpus: Sequence[str] = (), together: int = 1
 ) -> list[tuple[Run, str]]:
-    """Do these runs with a progress bar each; gives those that failed, and why."""
+    """Do these runs, each with a progress bar; return those that failed, with their errors."""
     if not runs:
         return []
-    columns = (
-        TextColumn('{task.description}'),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn('{task.fields[state]}'),
-        TimeElapsedColumn(),
-    )
+    columns = (TextColumn('{task.description}'), BarColumn(), MofNCompleteColumn())
+    columns += (TextColumn('{task.fields[state]}'), TimeElapsedColumn())
     with Progress(*columns, console=console) as progress:
         whole = progress.add_task('runs', total=len(runs), state='')
         bars: dict[Path, int] = {}
 
-        def follow(at) -> None:
-            bar = bars.get(at.run.folder)
-            if bar is None:
-                bar = bars[at.run.folder] = progress.add_task(at.run.title, state='')
-            loss = '' if at.loss is None else f', loss {at.loss:.3f}'
-            progress.update(bar, completed=at.step, total=at.of, state=f'{at.phase}{loss}')
+        def follow(run: Run, phase: str, step: int, last: int, loss: float | None) -> None:
+            if run.folder not in bars:
+                bars[run.folder] = progress.add_task(run.title, state='')
+            state = phase if loss is None else f'{phase}, loss {loss:.3f}'
+            progress.update(bars[run.folder], completed=step, total=last, state=state)
 
         def ended(run: Run, error: str | None) -> None:
             if (bar := bars.pop(run.folder, None)) is not None:
                 progress.remove_task(bar)
-            result = run.result
             if error is not None:
-                said = f'failed: {error}'
-            elif result is None:
-                said = 'is being done by another process'
+                state = f'failed: {error}'
+            elif (result := run.result) is None:
+                state = 'is being done by another process'
             else:
                 score = result['scores'].get('mIoU')
-                said = result['state'] if score is None else f'mIoU {score:.2f}'
-                said += f' ({result["seconds"]:.0f} s)'
-            progress.console.print(f'{run.title}: {said}', markup=False, highlight=False)
+                state = result['state'] if score is None else f'mIoU {score:.2f}'
+                state += f' ({result["seconds"]:.0f} s)'
+            progress.console.print(f'{run.title}: {state}', markup=False, highlight=False)
             progress.advance(whole)
 
         try:
-            return execute(runs, jobs, gpus, together, follow, ended).failed
+            return execute(runs, jobs, gpus, together, follow, ended)
         except KeyboardInterrupt as interrupt:
             done = sum(run.result is not None for run in runs)
-            interrupt.args = (
-                f'interrupted; {done} of {many(len(runs), "run")} finished; the same command does '
-                'the rest',
-            )
+            finished = f'{done} of {many(len(runs), "run")} finished'
+            interrupt.args = (f'interrupted; {finished}; the same command does the rest',)
             raise
 
 
 def check_arguments(jobs: int | None, seeds: Sequence[int] | None) -> None:
-    """Refuse what cannot mean anything."""
+    """Refuse values that have no meaning."""
     if jobs is not None and jobs < 1:
         raise UserError(f'--jobs {jobs}: take 1 or more.')
     if seeds and min(seeds) < 0:
         raise UserError(f'--seeds {min(seeds)}: take 0 or more.')
+    check_distinct('--seeds', seeds or ())
 
 
 def split_gpus(words: Sequence[str]) -> list[str]:
-    """The devices of ``--gpus 0 1`` or ``--gpus 0,1``; a run is given one of them."""
-    # '0, 1' comes as two words.
+    """Return the devices of ``--gpus 0 1`` or ``--gpus 0,1``; each run gets one of them."""
+    # '0, 1' arrives as two words.
     ids = ','.join(words).replace(',,', ',').split(',') if words else []
-    for each in ids:
-        if not each.isdigit() and not each.startswith(('GPU-', 'MIG-')):
+    for name in ids:
+        if not name.isdigit() and not name.startswith(('GPU-', 'MIG-')):
             raise UserError(
-                f'--gpus {" ".join(words)}: {each!r} is no device: give numbers from 0 on, as in '
-                '--gpus 0 1, or names as nvidia-smi -L lists them.'
+                f'--gpus {" ".join(words)}: {name!r} is not a device: give numbers from 0 on, as '
+                'in --gpus 0 1, or names as nvidia-smi -L lists them.'
             )
     return ids
 
 
 def check_gpus(ids: Sequence[str]) -> None:
-    """Refuse a GPU that is not there: torch would train on the processor without a word."""
-    if 'CUDA_VISIBLE_DEVICES' in os.environ:  # which counts them anew
+    """Refuse a GPU that does not exist: torch would train on the processor without a warning."""
+    if 'CUDA_VISIBLE_DEVICES' in os.environ:  # it renumbers the devices
         return
-    there = torch.cuda.device_count()
-    for each in ids:
-        # Others are names, as nvidia-smi -L lists them.
-        if not there or each.isdigit() and int(each) >= there:
-            known = f'has {many(there, "GPU")}, numbered from 0' if there else 'has no GPU'
-            raise UserError(f'--gpus {each}: torch finds that this machine {known}.')
+    count = torch.cuda.device_count()
+    for name in ids:
+        # Only numbers can be checked, not names as nvidia-smi -L lists them.
+        if not count or name.isdigit() and int(name) >= count:
+            known = f'has {many(count, "GPU")}, numbered from 0' if count else 'has no GPU'
+            raise UserError(f'--gpus {name}: torch finds that this machine {known}.')

@@ -1,9 +1,9 @@
-"""The synthetic sets of a table: made once, shared by its runs."""
+"""The synthetic datasets of a table: written once, shared by its runs."""
 
 import hashlib
 import json
 import subprocess
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,50 +13,40 @@ from depthda.errors import UserError
 
 SMOKE_SAMPLE = {'train': 12, 'test': 2, 'size': 128}
 _FEW = 200
-_DEFAULTS = {
-    'version': 'v1',
-    'train': 100,
-    'val': 0,
-    'test': 20,
-    'size': 256,
-    'gap': PARTS,
-    'fidelity': None,
-    'null': False,
-}
+_DEFAULTS = dict(version='v1', size=256, gap=PARTS, fidelity=None, null=False)
+_DEFAULTS |= dict(train=100, val=0, test=20)
 
 
 def sample_folder(out: Path, world: int, sample: Mapping[str, Any]) -> Path:
-    """Where a set lies: a name to read, and a hash of its settings."""
+    """Return the folder of a dataset: a readable name, and a hash of its settings."""
     settings = _settings(sample)
     content = json.dumps(settings, sort_keys=True)
-    said = ['null'] if settings['null'] else []
-    said += [] if settings['fidelity'] is None else [f'fidelity-{settings["fidelity"]:g}']
+    words = [f'world-{world}']
+    words += ['null'] if settings['null'] else []
+    words += [] if settings['fidelity'] is None else [f'fidelity-{settings["fidelity"]:g}']
     if tuple(settings['gap']) != PARTS:
-        said.append('gap-' + ('-'.join(settings['gap']) or 'none'))
-    name = '_'.join([f'world-{world}', *said])
+        words.append('gap-' + ('-'.join(settings['gap']) or 'none'))
+    name = '_'.join(words)
     return out / 'samples' / f'{name}-{hashlib.sha256(content.encode()).hexdigest()[:6]}'
 
 
 def make_samples(
-    wanted: Iterable[tuple[Path, int, Mapping[str, Any]]], jobs: int, progress
+    samples: Iterable[tuple[Path, int, Mapping[str, Any]]],
+    jobs: int,
+    progress: Callable[[int, int], None],
 ) -> None:
-    """Write the sets that are not there yet; ``progress(done, total)`` counts tiles."""
+    """Write the datasets that do not exist yet; ``progress(done, total)`` counts tiles."""
     todo = []
-    for folder, world, sample in dict((str(item[0]), item) for item in wanted).values():
+    for folder, world, sample in dict((str(item[0]), item) for item in samples).values():
         settings = _settings(sample)
-        chosen = make_world(
-            settings['version'],
-            ('urban', 'rural'),
-            world,
-            settings['size'],
-            tuple(settings['gap']),
-            settings['fidelity'],
-            settings['null'],
+        version, size, gap, fidelity, null = (
+            settings[key] for key in ('version', 'size', 'gap', 'fidelity', 'null')
         )
+        chosen = make_world(version, ('urban', 'rural'), world, size, tuple(gap), fidelity, null)
         counts = {name.capitalize(): settings[name] for name in ('train', 'val', 'test')}
         todo.append((folder, chosen, counts))
     total, before = sum(len(plan(world, counts)) for _, world, counts in todo), 0
-    # Processes take longer to start than a few tiles to draw.
+    # Starting processes takes longer than drawing a few tiles.
     jobs = jobs if total > _FEW else 1
     for folder, world, counts in todo:
         write_sample(
@@ -67,18 +57,20 @@ def make_samples(
 
 
 def describe_generator(samples: Iterable[Mapping[str, Any]]) -> str:
-    """One sentence on what drew the images: it is frozen, and a table says as of when."""
+    """Return a sentence about the generator of the images, which is frozen, and its commit."""
     versions = ', '.join(sorted({_settings(sample)['version'] for sample in samples}))
-    root = Path(__file__).parents[2]
-    command = ['git', '-C', root, 'log', '-1', '--format=%h', '--', 'datasets/synthetic']
-    commit = subprocess.run(command, capture_output=True, text=True).stdout.strip()
-    return f'Synthetic world {versions}' + (
-        f', generator as of commit {commit}.' if commit else '.'
-    )
+    root, commit = Path(__file__).parents[3], ''
+    if (root / '.git').exists():  # an installed package has none
+        generator = 'depthda/datasets/synthetic'
+        command = ['git', '-C', root, 'log', '-1', '--format=%h', '--', generator]
+        commit = subprocess.run(command, capture_output=True, text=True).stdout.strip()
+    return f'Synthetic world {versions}{f", generator as of commit {commit}" if commit else ""}.'
 
 
 def _settings(sample: Mapping[str, Any]) -> dict[str, Any]:
     if unknown := set(sample) - set(_DEFAULTS):
-        raise UserError(f'a sample has no setting {unknown.pop()!r}: use {", ".join(_DEFAULTS)}.')
+        raise UserError(
+            f'a synthetic dataset has no setting {unknown.pop()!r}: use {", ".join(_DEFAULTS)}.'
+        )
     settings = _DEFAULTS | dict(sample)
     return settings | {'gap': list(settings['gap'])}

@@ -1,4 +1,4 @@
-"""A table as Markdown, CSV, LaTeX, and on the terminal: ours beside the paper's."""
+"""A table as Markdown, CSV and LaTeX, and for the terminal: our scores next to the paper's."""
 
 import csv
 import io
@@ -19,14 +19,16 @@ _NOTES = {
 
 
 def blocks(lines: Sequence[Line]) -> list[tuple[str, list[Line]]]:
-    """Lines by protocol: figures of two protocols never stand in one column."""
+    """Group the lines by protocol: scores of two protocols never share a column."""
     order = list(dict.fromkeys(line.row.protocol for line in lines))
     return [(name, [line for line in lines if line.row.protocol == name]) for name in order]
 
 
 def markdown(table: Table, lines: Sequence[Line]) -> str:
-    """The whole table as a Markdown page."""
+    """Return the whole table as a Markdown page."""
     parts = [f'# {table.title}', *([table.caption] if table.caption else [])]
+    heads = [table.heading, 'figures', *(column.title for column in table.columns), 'runs', 'notes']
+    rule = ['---', '---', *('---:' for _ in table.columns), '---:', '---']
     several = len(blocks(lines)) > 1
     for protocol, block in blocks(lines):
         if several:
@@ -34,32 +36,20 @@ def markdown(table: Table, lines: Sequence[Line]) -> str:
         for section, members in _sections(block):
             if section:
                 parts.append(f'**{section}**')
-            parts.append(_grid(table, members))
-    if notes := _footnotes(lines):
-        parts.append('\n'.join(notes))
-    return '\n\n'.join(parts) + '\n'
-
-
-def _grid(table: Table, lines: Sequence[Line]) -> str:
-    heads = [table.heading, 'figures', *(column.title for column in table.columns)]
-    heads += ['runs', 'notes']
-    rule = ['---', '---', *('---:' for _ in table.columns), '---:', '---']
-    rows = [heads, rule]
-    for line in lines:
-        if line.row.paper:
-            paper = [number(value) for value in line.row.paper]
-            rows.append([_title(line), 'paper', *paper, '', ''])
-        title = '' if line.row.paper else _title(line)
-        if not (line.row.paper and line.row.absent):
-            cells = [show(cell) for cell in line.cells]
-            rows.append([title, 'here', *cells, str(count(line) or ''), _remark(line)])
-        else:
-            rows[-1][-1] = _remark(line)
-    return '\n'.join('| ' + ' | '.join(_escape(cell) for cell in row) + ' |' for row in rows)
+            rows = [heads, rule, *(row for line in members for row in _rows(line))]
+            escaped = [[cell.replace('|', r'\|') for cell in row] for row in rows]
+            parts.append('\n'.join('| ' + ' | '.join(row) + ' |' for row in escaped))
+    notes = [f'- \\* {line.row.title}: {line.row.note}' for line in lines if line.row.note]
+    if any(TARGET_SELECTED in line.marks for line in lines):
+        notes.append(
+            f'- {TARGET_SELECTED}: labelled images of the target domain chose the checkpoint; not '
+            'comparable with figures of methods that see no target label.'
+        )
+    return '\n\n'.join(parts + (['\n'.join(notes)] if notes else [])) + '\n'
 
 
 def comma_separated(table: Table, lines: Sequence[Line]) -> str:
-    """Full precision, one line a figure: for whoever computes on."""
+    """Return the table as CSV in full precision, one score per line, for further computation."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator='\n')
     writer.writerow(
@@ -76,13 +66,14 @@ def comma_separated(table: Table, lines: Sequence[Line]) -> str:
             if paper is not None:
                 writer.writerow([*head, column.title, key, 'paper', paper, *[''] * 7])
             low, high = cell.interval or ('', '')
-            figures = [_blank(cell.mean), _blank(cell.std), low, high, cell.count]
-            writer.writerow([*head, column.title, key, 'here', *figures, *tail])
+            # The writer leaves a cell empty for None.
+            scores = [cell.mean, cell.std, low, high, cell.count]
+            writer.writerow([*head, column.title, key, 'here', *scores, *tail])
     return out.getvalue()
 
 
 def latex(table: Table, lines: Sequence[Line]) -> str:
-    """One ``table`` environment a protocol; needs the package booktabs."""
+    """Return one ``table`` environment per protocol; it needs the package booktabs."""
     parts = []
     for protocol, block in blocks(lines):
         body = []
@@ -91,38 +82,31 @@ def latex(table: Table, lines: Sequence[Line]) -> str:
                 span = len(table.columns) + 2
                 body.append(rf'\multicolumn{{{span}}}{{l}}{{\emph{{{_tex(section)}}}}} \\')
             for line in members:
-                if line.row.paper:
-                    paper = ' & '.join(_tex(number(value)) for value in line.row.paper)
-                    body.append(rf'{_tex(_title(line))} & paper & {paper} \\')
-                if not (line.row.paper and line.row.absent):
-                    title = '' if line.row.paper else _tex(_title(line))
-                    cells = ' & '.join(_tex(show(cell)) for cell in line.cells)
-                    marks = f' ({", ".join(line.marks)})' if line.marks else ''
-                    body.append(rf'{title} & here{marks} & {cells} \\')
+                marks = f' ({", ".join(line.marks)})' if line.marks else ''
+                for title, source, *cells, _, _ in _rows(line):
+                    source += marks if source == 'here' else ''
+                    body.append(' & '.join([_tex(title), source, *map(_tex, cells)]) + r' \\')
         heads = ' & '.join(_tex(column.title) for column in table.columns)
         caption = _tex(f'{table.title} ({protocol} protocol). {table.caption}'.strip())
-        parts.append(
-            '\n'.join(
-                [
-                    r'\begin{table}',
-                    r'\centering',
-                    rf'\caption{{{caption}}}',
-                    rf'\begin{{tabular}}{{ll{"r" * len(table.columns)}}}',
-                    r'\toprule',
-                    rf'{table.heading} & figures & {heads} \\',
-                    r'\midrule',
-                    *body,
-                    r'\bottomrule',
-                    r'\end{tabular}',
-                    r'\end{table}',
-                ]
-            )
-        )
+        lines_of_table = [
+            r'\begin{table}',
+            r'\centering',
+            rf'\caption{{{caption}}}',
+            rf'\begin{{tabular}}{{ll{"r" * len(table.columns)}}}',
+            r'\toprule',
+            rf'{table.heading} & figures & {heads} \\',
+            r'\midrule',
+            *body,
+            r'\bottomrule',
+            r'\end{tabular}',
+            r'\end{table}',
+        ]
+        parts.append('\n'.join(lines_of_table))
     return '\n\n'.join(parts) + '\n'
 
 
 def terminal(table: Table, lines: Sequence[Line], width: int) -> Iterator[RichTable]:
-    """One table a protocol, for a screen; one too narrow for the classes gets the means alone."""
+    """Yield one table per protocol for the terminal; a narrow one shows the means only."""
     if len(table.columns) * 14 + 40 > width:
         kept = [i for i, c in enumerate(table.columns) if not c.key.startswith(('IoU.', 'F1.'))]
         table = replace(table, columns=tuple(table.columns[i] for i in kept))
@@ -130,9 +114,7 @@ def terminal(table: Table, lines: Sequence[Line], width: int) -> Iterator[RichTa
     several = len(blocks(lines)) > 1
     for protocol, block in blocks(lines):
         title = f'{table.title} ({protocol} protocol)' if several else table.title
-        drawn = RichTable(title=title, title_style='bold')
-        drawn.add_column(table.heading)
-        drawn.add_column('figures')
+        drawn = RichTable(table.heading, 'figures', title=title, title_style='bold')
         for column in table.columns:
             drawn.add_column(column.title, justify='right', no_wrap=True)
         drawn.add_column('runs', justify='right')
@@ -140,15 +122,8 @@ def terminal(table: Table, lines: Sequence[Line], width: int) -> Iterator[RichTa
         for section, members in _sections(block):
             if section:
                 drawn.add_row(f'[bold]{section}[/]')
-            for line in members:
-                if line.row.paper:
-                    paper = [number(value) for value in line.row.paper]
-                    remark = _remark(line) if line.row.absent else ''
-                    drawn.add_row(_title(line), 'paper', *paper, '', remark, style='dim')
-                if not (line.row.paper and line.row.absent):
-                    cells = [show(cell) for cell in line.cells]
-                    title = '' if line.row.paper else _title(line)
-                    drawn.add_row(title, 'here', *cells, str(count(line) or ''), _remark(line))
+            for row in (row for line in members for row in _rows(line)):
+                drawn.add_row(*row, style='dim' if row[1] == 'paper' else None)
             drawn.add_section()
         yield drawn
 
@@ -166,49 +141,36 @@ FORMATS: dict[str, Callable[[Table, Sequence[Line]], str]] = {
 }
 
 
-def number(value: float | None) -> str:
+def _rows(line: Line) -> Iterator[list[str]]:
+    """Yield the rows of a line: the paper's scores if it has some, then ours if it can be run."""
+    title = line.row.title + ('*' if line.row.note else '')
+    remark = '; '.join(filter(None, [*line.marks, line.state]))
+    if line.row.paper:
+        paper = [_number(value) for value in line.row.paper]
+        yield [title, 'paper', *paper, '', remark if line.row.absent else '']
+    if not (line.row.paper and line.row.absent):
+        count = max((cell.count for cell in line.cells), default=0)
+        cells = [_show(cell) for cell in line.cells]
+        yield ['' if line.row.paper else title, 'here', *cells, str(count or ''), remark]
+
+
+def _number(value: float | None) -> str:
     return '–' if value is None else f'{value:.2f}'
 
 
-def show(cell: Cell) -> str:
-    """``47.13 ± 0.42``, or a gain ``+1.85 [0.90, 2.80]``."""
+def _show(cell: Cell) -> str:
+    """Format a cell as ``47.13 ± 0.42``, or a gain as ``+1.85 [0.90, 2.80]``."""
     if cell.mean is None:
         return '–'
     if cell.is_gain:
         interval = '' if cell.interval is None else ' [{:.2f}, {:.2f}]'.format(*cell.interval)
         return f'{cell.mean:+.2f}{interval}'
-    return number(cell.mean) if cell.std is None else f'{cell.mean:.2f} ± {cell.std:.2f}'
-
-
-def count(line: Line) -> int:
-    return max((cell.count for cell in line.cells), default=0)
-
-
-def _title(line: Line) -> str:
-    return line.row.title + ('*' if line.row.note else '')
-
-
-def _remark(line: Line) -> str:
-    return '; '.join(filter(None, [*line.marks, line.state]))
+    return _number(cell.mean) if cell.std is None else f'{cell.mean:.2f} ± {cell.std:.2f}'
 
 
 def _sections(lines: Sequence[Line]) -> list[tuple[str, list[Line]]]:
     grouped = itertools.groupby(lines, key=lambda line: line.row.section)
     return [(section, list(members)) for section, members in grouped]
-
-
-def _footnotes(lines: Sequence[Line]) -> list[str]:
-    notes = [f'- \\* {line.row.title}: {line.row.note}' for line in lines if line.row.note]
-    if any(TARGET_SELECTED in line.marks for line in lines):
-        notes.append(
-            f'- {TARGET_SELECTED}: labelled images of the target domain chose the checkpoint; not '
-            'comparable with figures of methods that see no target label.'
-        )
-    return notes
-
-
-def _escape(cell: str) -> str:
-    return cell.replace('|', r'\|')
 
 
 def _tex(text: str) -> str:
@@ -226,7 +188,3 @@ def _tex(text: str) -> str:
     ):
         text = text.replace(plain, code)
     return text
-
-
-def _blank(value: float | None) -> float | str:
-    return '' if value is None else value

@@ -1,6 +1,8 @@
+import sys
+
 import pytest
 
-from depthda.engine.checks.config_file import read_config
+from depthda.engine.checks.config_file import read_config, read_table
 from depthda.engine.prepare import load_config
 from depthda.errors import UserError
 
@@ -76,3 +78,24 @@ def test_json_and_the_tools_way_in(tmp_path):
     path.write_text('{"a": 1,}')
     with pytest.raises(UserError, match=r'a\.json: JSONDecodeError: Expecting property name'):
         load_config(path)
+
+
+def test_a_table_imports_from_its_own_folder_only_for_itself(tmp_path):
+    before = sys.path[:], set(sys.modules)
+    for name in ('one', 'two'):
+        (tmp_path / name / '_base_').mkdir(parents=True)
+        (tmp_path / name / '_base_/shared.py').write_text(f'rows = [{name!r}]\n')
+        (tmp_path / name / 'table.py').write_text('from _base_.shared import rows\n')
+    for name in ('one', 'two'):
+        assert read_table(tmp_path / name / 'table.py')['rows'] == [name]
+    assert (sys.path, set(sys.modules)) == before
+
+
+def test_a_mistake_in_what_a_table_imports_has_its_own_place(tmp_path):
+    (tmp_path / 'shared.py').write_text('x = 1\ny = z\n')
+    (tmp_path / 'table.py').write_text('import shared\n')
+    with pytest.raises(UserError) as caught:
+        read_table(tmp_path / 'table.py')
+    assert str(caught.value) == (
+        f"{tmp_path}/shared.py, line 2: NameError: name 'z' is not defined; correct the table."
+    )

@@ -131,3 +131,28 @@ def test_a_pair_of_domains_is_opened_and_few_files_are_read(config, monkeypatch)
     )
     (line,) = tile_warnings(config)
     assert 'the crop of 99×99' in line and len(read) == 32
+
+
+def test_values_far_from_the_statistics_of_the_model(config, tmp_path):
+    path = tmp_path / 'images' / '00.png'
+    picture = np.random.default_rng(0).normal((60, 120, 180), 40, (16, 24, 3)).clip(0, 255)
+    cv2.imwrite(str(path), picture.astype(np.uint8))
+    usual = dict(mean=[180.0, 120, 60], std=[40.0, 40, 40], bgr_to_rgb=True)
+    config.model = dict(data_preprocessor=usual)
+    assert tile_warnings(config) == []  # the bands are reversed as the model does it
+    end = (
+        'after normalisation, where about 0 and 1 are expected: give model.data_preprocessor the '
+        'mean and std of the values as they are loaded'
+    )
+    config.model.data_preprocessor = usual | dict(depth_mean=120.0)
+    (line,) = tile_warnings(config)
+    assert line == f'depth of {path} has mean -529 and deviation 1.28 {end}'
+    config.model.data_preprocessor.depth = 'drop'
+    assert tile_warnings(config) == []
+    config.model.data_preprocessor = usual | dict(mean=[0.485, 0.456, 0.406], std=[0.229] * 3)
+    lines = tile_warnings(config)
+    assert [line.split(' of ')[0] for line in lines] == ['band 0', 'band 1', 'band 2']
+    # Bands between 0 and 1 for statistics of 0 to 255.
+    cv2.imwrite(str(path), (picture > 120).astype(np.uint8))
+    config.model.data_preprocessor = usual
+    assert len(tile_warnings(config)) == 3

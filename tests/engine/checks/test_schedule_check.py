@@ -132,3 +132,11 @@ def test_a_run_that_saves_nothing_is_reported():
     assert schedule_warnings(cfg) == []
     cfg.default_hooks = dict()
     check_units(cfg)
+
+
+def test_milestones_beyond_the_end_are_reported():
+    steps = dict(type='MultiStepLR', milestones=[100, 27000], by_epoch=False)
+    assert schedule_warnings(config([steps], max_iters=300)) == [
+        'param_scheduler.0.milestones=[27000] are never reached, because '
+        'train_cfg.max_iters=300: set milestones within the run.'
+    ]

@@ -7,9 +7,9 @@ import pytest
 from depthda.errors import UserError
 from depthda.evaluation.segmentation_metric import SegmentationMetric
 from depthda.evaluation.tile_counts import TileCounts, save_tiles
-from depthda.experiments.comparison.compare import compare
+from depthda.experiments.comparison.compare import block_ids, compare
 from depthda.experiments.comparison.text import explain, markdown, title
-from depthda.experiments.tested_run import block_ids, find_runs
+from depthda.experiments.tested_run import find_runs
 from depthda.io.files import write_json
 
 CLASSES = ['background', 'road', 'water']
@@ -18,7 +18,7 @@ TARGET = {'data_root': 'data', 'domains': ['Rural'], 'splits': ['Test'], 'images
 
 
 def make_tiles(skill, world=0, noise=0, images=6, classes=CLASSES, domains=('Rural',), first=8):
-    """Counts of a model that is right with probability ``skill``; the truth hangs on the world."""
+    """Draw counts of a model that is right with probability ``skill``; each world has its truth."""
     size = len(classes)
     truth = np.random.default_rng(100 + world).multinomial(900, [1 / size] * size, images)
     rng = np.random.default_rng([noise, int(1e6 * skill)])
@@ -35,8 +35,8 @@ def make_tiles(skill, world=0, noise=0, images=6, classes=CLASSES, domains=('Rur
 
 
 def make_run(folder, skill, seed=0, world=None, result=True, tiles=None, headline=None, **metrics):
-    """A run's folder as the real writers leave it; ``tiles`` instead of drawn ones."""
-    tiles = tiles or make_tiles(skill, world or 0, noise=seed)
+    """Write a run's folder as the real writers do, with given ``tiles`` or with random ones."""
+    tiles = tiles or make_tiles(skill, world or 0, noise=seed or 0)
     save_tiles(folder / 'tiles.npz', tiles)
     metric = SegmentationMetric(headline=headline)
     report = metric._make_report(tiles)
@@ -61,7 +61,7 @@ def miou(folder, group='all'):
     return report['groups'][group]['means']['mIoU']
 
 
-def test_pairs_by_seed_and_takes_the_scores_of_the_metric(tmp_path):
+def test_runs_are_paired_by_seed_and_have_the_scores_of_the_metric(tmp_path):
     for name, skill in (('a', 0.6), ('b', 0.7)):
         for seed in (2, 0, 1):
             make_run(tmp_path / name / f'seed-{seed}', skill, seed)
@@ -87,7 +87,7 @@ def test_pairs_by_seed_and_takes_the_scores_of_the_metric(tmp_path):
     assert json.loads(json.dumps(result, allow_nan=False)) == result
 
 
-def test_worlds_are_what_varies_where_there_are_several(tmp_path):
+def test_worlds_are_the_units_if_there_are_several(tmp_path):
     for name, skill in (('a', 0.6), ('b', 0.7)):
         for world in (0, 1, 2):
             for seed in (0, 1):
@@ -104,7 +104,7 @@ def test_worlds_are_what_varies_where_there_are_several(tmp_path):
     assert any('3 worlds' in line for line in explain(result, per_class=False))
 
 
-def test_a_class_that_never_occurs_has_no_figure(tmp_path):
+def test_a_class_that_never_occurs_has_no_score(tmp_path):
     for name, skill in (('a', 0.6), ('b', 0.7)):
         tiles = make_tiles(skill)
         counts = np.pad(tiles.counts, ((0, 0), (0, 1), (0, 1)))
@@ -119,10 +119,10 @@ def test_a_class_that_never_occurs_has_no_figure(tmp_path):
     assert '| barren | – | – | – | – | – |' in markdown(result, per_class=True)
 
 
-def test_the_group_is_the_headline_or_the_one_that_is_asked_for(tmp_path):
+def test_the_group_is_the_headline_or_the_one_given(tmp_path):
     tiles = {n: make_tiles(s, domains=('Rural', 'Urban')) for n, s in (('a', 0.6), ('b', 0.7))}
-    for name, each in tiles.items():
-        make_run(tmp_path / name, 0, tiles=each, headline='Urban')
+    for name, counts in tiles.items():
+        make_run(tmp_path / name, 0, tiles=counts, headline='Urban')
     a, b = tmp_path / 'a', tmp_path / 'b'
     for group in ('Urban', 'Rural', 'all'):
         result = compare(a, b, None if group == 'Urban' else group, resamples=5)
@@ -135,10 +135,10 @@ def test_the_group_is_the_headline_or_the_one_that_is_asked_for(tmp_path):
         compare(a, b)
 
 
-def test_the_order_and_the_place_of_the_images_do_not_matter(tmp_path):
+def test_the_order_and_the_folder_of_the_images_do_not_matter(tmp_path):
     tiles = {'a': make_tiles(0.6), 'b': make_tiles(0.7)}
-    for name, each in tiles.items():
-        make_run(tmp_path / name, 0, tiles=each)
+    for name, counts in tiles.items():
+        make_run(tmp_path / name, 0, tiles=counts)
     back = slice(None, None, -1)
     moved = np.array([n.replace('/data', '/elsewhere') for n in tiles['b'].names])[back]
     b = tiles['b']
@@ -161,21 +161,32 @@ def test_what_cannot_be_compared_is_refused(tmp_path):
     domain = make_run(tmp_path / 'urban', 0, tiles=make_tiles(0.7, domains=('Urban',)))
     assert 'same images' in refusal(a, domain)
     truth = make_run(tmp_path / 'truth', 0, tiles=make_tiles(0.7, world=1))
-    assert re.search(r'other labels on 6 images \(/data/.*/10.png', refusal(a, truth))
+    assert re.search(r'different labels on 6 images \(/data/.*/10.png', refusal(a, truth))
     classes = make_run(tmp_path / 'classes', 0, tiles=make_tiles(0.7, classes=list('abc')))
-    assert 'other classes' in refusal(a, classes)
-    seed = make_run(tmp_path / 'seed', 0.7, seed=4)
-    assert re.search(r'no run of A \(seed 0\).*\(seed 4\)', refusal(a, seed))
+    assert 'different classes' in refusal(a, classes)
+    for seed in (4, 5):
+        make_run(tmp_path / 'seeds' / f'{seed}', 0.7, seed=seed)
+    text = refusal(a, tmp_path / 'seeds')
+    assert re.search(r'no run of A \(seed 0\).*\(seed 4; seed 5\)', text)
     assert 'smaller --block' in refusal(a, make_run(tmp_path / 'b', 0.7), block=6)
     assert 'at least 1' in refusal(a, a, block=0)
-    said = f'A and B are both {a}: give the folders of two runs.'
-    assert refusal(a, tmp_path / 'b' / '..' / 'a') == said
+    same = f'A and B are both {a}: give the folders of two runs.'
+    assert refusal(a, tmp_path / 'b' / '..' / 'a') == same
     make_run(tmp_path / 'two' / 'x', 0.6)
     make_run(tmp_path / 'two' / 'y', 0.6)
     assert re.search(r'A has two runs of seed 0, .*/x and .*/y', refusal(tmp_path / 'two', a))
 
 
-def test_what_is_no_run_is_refused(tmp_path):
+def test_a_single_run_is_compared_with_a_single_run_of_any_seed(tmp_path):
+    # Label maps that other code predicted have no seed.
+    a, b = make_run(tmp_path / 'a', 0.6), make_run(tmp_path / 'b', 0.7, seed=None)
+    result = compare(a, b, resamples=5)
+    assert result['mIoU']['difference'] == pytest.approx(miou(b) - miou(a))
+    note = 'A has seed 0 and B has an unknown seed: they are compared as a pair.'
+    assert note in result['notes'] and len(result['pairs']) == 1
+
+
+def test_folders_that_are_not_tested_runs_are_refused(tmp_path):
     a = make_run(tmp_path / 'a', 0.6)
     assert 'there is no folder' in refusal(tmp_path / 'none', a)
     (tmp_path / 'empty').mkdir()
@@ -184,11 +195,11 @@ def test_what_is_no_run_is_refused(tmp_path):
     assert 'server protocol' in refusal(a, server)
     stale = make_run(tmp_path / 'stale', 0.6)
     save_tiles(stale / 'tiles.npz', make_tiles(0.7))
-    assert re.search('of .*stale are of two tests: test it again', refusal(a, stale))
+    assert re.search('of .*stale are not from the same test: test it again', refusal(a, stale))
     (stale / 'tiles.npz').unlink()
     assert re.search('there is no .*stale/tiles.npz', refusal(a, stale))
     (stale / 'metrics.json').write_text('{')
-    assert re.search('stale/metrics.json is not JSON', refusal(a, stale))
+    assert re.search('stale/metrics.json is not readable as JSON', refusal(a, stale))
 
 
 def notes_of(tmp_path, **metrics):
@@ -197,7 +208,7 @@ def notes_of(tmp_path, **metrics):
     return compare(a, b, resamples=5)['notes']
 
 
-def test_unlike_protocols_are_said(tmp_path):
+def test_different_protocols_are_noted(tmp_path):
     chosen = {'rule': 'best mIoU', 'on': TARGET}
     notes = notes_of(tmp_path, selection=chosen)
     assert any("B's checkpoint was chosen on labelled images of the tested" in n for n in notes)
@@ -211,7 +222,7 @@ def test_unlike_protocols_are_said(tmp_path):
     assert notes_of(tmp_path, trained_on=SOURCE | {'data_root': 'elsewhere'}) == []
 
 
-def test_unlike_budgets_are_noted(tmp_path):
+def test_different_budgets_are_noted(tmp_path):
     for name, lines in (
         ('a', 'train_cfg = dict(max_iters=100)\ntrain_dataloader = dict(batch_size=4)\n'),
         ('b', 'train_cfg = dict(max_iters=200)\ntrain_dataloader = dict(batch_size=4)\n'),
@@ -223,18 +234,18 @@ def test_unlike_budgets_are_noted(tmp_path):
     assert notes_of(tmp_path) == ['the training budgets differ, iterations: A 100; B 200.']
 
 
-def test_runs_without_a_pair_and_unfinished_ones_are_left_out_aloud(tmp_path):
+def test_runs_without_a_partner_and_unfinished_runs_are_left_out_with_a_note(tmp_path):
     for seed in (0, 1, 2):
         make_run(tmp_path / 'a' / str(seed), 0.6, seed, world=3, result=seed != 2)
     for seed in (0, 3):
         make_run(tmp_path / 'b' / str(seed), 0.7, seed, world=3)
     result = compare(tmp_path / 'a', tmp_path / 'b', resamples=5)
     assert [(pair['world'], pair['seed']) for pair in result['pairs']] == [(3, 0)]
-    unfinished, alone_a, alone_b = result['notes']
+    unfinished, only_a, only_b = result['notes']
     assert re.search('A: .*/a/2 is not finished', unfinished)
-    assert alone_a.startswith('A alone has world 3, seed 1:')
-    assert alone_b.startswith('B alone has world 3, seed 3:')
-    assert any('one pair says nothing' in line for line in explain(result, per_class=False))
+    assert only_a.startswith('only A has world 3, seed 1:')
+    assert only_b.startswith('only B has world 3, seed 3:')
+    assert any('one pair cannot show' in line for line in explain(result, per_class=False))
 
 
 def test_runs_are_found_two_levels_down_and_not_inside_runs(tmp_path):
@@ -247,7 +258,7 @@ def test_runs_are_found_two_levels_down_and_not_inside_runs(tmp_path):
 
 def test_blocks_are_neighbours_by_number_within_a_domain():
     tiles = make_tiles(0.6, images=6, first=8, domains=('Urban', 'Rural'))
-    # Rural 9, 11, 13 and Urban 8, 10, 12, dealt in turn; 9 comes before 10.
+    # Rural 9, 11, 13 and Urban 8, 10, 12 alternate; 9 comes before 10.
     assert tiles.domains.tolist() == ['Urban', 'Rural'] * 3
     assert block_ids(tiles, 2).tolist() == [2, 0, 2, 0, 3, 1]
     assert block_ids(make_tiles(0.6), 3).tolist() == [0, 0, 0, 1, 1, 1]

@@ -1,4 +1,4 @@
-"""The diagnostics of depth use, on a model whose use of depth is known."""
+"""The test of depth use, on models whose use of depth is known."""
 
 import json
 
@@ -36,7 +36,7 @@ def test_a_model_that_uses_depth_changes_with_it(trained, short_run, capsys):
 
 
 def test_a_model_that_ignores_depth_does_not_change(trained, short_run, capsys):
-    """The same weights, with every way from the depth encoder to the head cut."""
+    """The same weights, with every path from the depth encoder to the head cut."""
     checkpoint = torch.load(trained / 'iter_4.pth', weights_only=True)
     for name, weight in checkpoint['state_dict'].items():
         if name.startswith('backbone.depth') and name.endswith(('weight', 'bias')):
@@ -50,9 +50,7 @@ def test_a_model_that_ignores_depth_does_not_change(trained, short_run, capsys):
         cfg_options=short_run,
     )
     assert scores['as-is'] == scores['shuffle']
-    assert 'the scores are the same with each: this model does not use depth\n' in (
-        capsys.readouterr().out
-    )
+    assert 'all scores are the same: this model does not use depth\n' in (capsys.readouterr().out)
 
 
 def test_a_model_without_depth_does_not_change_in_the_last_digit(tmp_path, short_run, capsys):
@@ -68,7 +66,7 @@ def test_a_model_without_depth_does_not_change_in_the_last_digit(tmp_path, short
     )
 
 
-def test_a_pipeline_without_depth_is_said(trained, short_run):
+def test_a_pipeline_without_depth_is_refused(trained, short_run):
     options = short_run | {'test_dataloader.dataset.pipeline': [dict(type='LoadImageFromFile')]}
     with pytest.raises(UserError, match='LoadDepth'):
         run_depth_use(CONFIG, trained / 'iter_4.pth', ['zero'], cfg_options=options)

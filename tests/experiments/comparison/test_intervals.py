@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 import torch
+from scipy import stats
 
 from depthda.evaluation.confusion import scores
 from depthda.experiments.comparison.intervals import (
@@ -11,7 +12,6 @@ from depthda.experiments.comparison.intervals import (
     percentile_interval,
     resample_weights,
     t_interval,
-    t_quantile,
 )
 
 
@@ -29,35 +29,36 @@ def counts(*shape, classes=3, seed=0, absent=False):
 def world(seeds, tiles, seed=0, block=1, absent=False):
     first = counts(seeds, tiles, seed=seed, absent=absent)
     second = counts(seeds, tiles, seed=seed + 1, absent=absent)
-    # One truth for all runs: the pixels of each class are redealt among the predictions.
+    # One truth for all runs: the pixels of each class are redistributed among the predictions.
     for run in (*first, *second):
-        run[:] = _redealt(first[0], run)
+        run[:] = _redistribute(first[0], run)
     return World(first, second, np.arange(tiles) // block)
 
 
-def _redealt(truth, noise):
+def _redistribute(truth, noise):
     total = truth.sum(-1, keepdims=True)
     share = np.floor(total * noise / np.maximum(noise.sum(-1, keepdims=True), 1)).astype(int)
     share[..., :1] += total - share.sum(-1, keepdims=True)
     return share
 
 
-@pytest.mark.parametrize('freedom', [1, 2, 3, 4, 5, 8, 9, 30, 31, 200])
-@pytest.mark.parametrize('probability', [0.5, 0.6, 0.975, 0.9995, 0.025])
-def test_t_quantile_is_scipys(freedom, probability):
-    stats = pytest.importorskip('scipy.stats')
-    expected = stats.t.ppf(probability, freedom)
-    assert t_quantile(probability, freedom) == pytest.approx(expected, rel=1e-8, abs=1e-8)
-
-
-def test_t_quantiles_of_the_printed_tables():
-    # Any statistics textbook, two-sided 95 %.
+def test_t_intervals_are_those_of_the_printed_tables():
+    # Any statistics textbook, two-sided 95 %, by degrees of freedom.
     printed = {1: 12.706, 2: 4.303, 3: 3.182, 4: 2.776, 9: 2.262, 30: 2.042, 120: 1.980}
-    found = {freedom: round(t_quantile(0.975, freedom), 3) for freedom in printed}
-    assert found == printed
-    for wrong in ((0.975, 0), (0, 3), (1, 3)):
-        with pytest.raises(ValueError):
-            t_quantile(*wrong)
+    for freedom, quantile in printed.items():
+        values = np.random.default_rng(freedom).normal(size=freedom + 1)
+        mean, low, high = t_interval(values)
+        error = np.std(values, ddof=1) / np.sqrt(freedom + 1)
+        assert (high - mean) / error == pytest.approx(quantile, abs=5e-4)
+        assert mean - low == pytest.approx(high - mean)
+
+
+@pytest.mark.parametrize('count', [2, 3, 9, 200])
+@pytest.mark.parametrize('level', [0.5, 0.95, 0.999])
+def test_t_intervals_are_those_of_scipy(count, level):
+    values = np.random.default_rng(count).normal(2, 3, count)
+    expected = stats.t.interval(level, count - 1, values.mean(), stats.sem(values))
+    assert t_interval(values, level)[1:] == pytest.approx(expected)
 
 
 def test_t_interval_by_hand():
@@ -79,7 +80,7 @@ def test_t_interval_covers_the_truth_at_its_nominal_rate(n):
 
 
 @pytest.mark.parametrize('absent', [False, True])
-def test_iou_is_that_of_the_score(absent):
+def test_iou_equals_that_of_the_score(absent):
     table = counts(6, absent=absent, seed=3)
     for row, matrix in zip(iou(table), table, strict=True):
         expected = scores(torch.from_numpy(matrix[:-1]))
@@ -90,17 +91,17 @@ def test_iou_is_that_of_the_score(absent):
 
 
 def direct(worlds, weights):
-    """One resample by a loop: tiles repeated, matrices added one by one, the metric's own score."""
+    """Score one resample with loops: repeat tiles, add their matrices, use the metric's score."""
     per_world = []
-    for each, weight in zip(worlds, weights, strict=True):
+    for world, weight in zip(worlds, weights, strict=True):
         gains = []
-        for pair in zip(each.first, each.second, strict=True):
+        for pair in zip(world.first, world.second, strict=True):
             sides = []
             for tiles in pair:
                 total = np.zeros(tiles.shape[1:], int)
-                for block, times in zip(np.unique(each.blocks), weight, strict=True):
+                for block, times in zip(np.unique(world.blocks), weight, strict=True):
                     for _ in range(int(times)):
-                        for tile in tiles[each.blocks == block]:
+                        for tile in tiles[world.blocks == block]:
                             total += tile
                 result = scores(torch.from_numpy(total[:-1]))
                 sides.append([result.means()['mIoU'], *result.iou])
@@ -122,13 +123,13 @@ def direct(worlds, weights):
     ],
 )
 def test_bootstrap_equals_a_direct_computation(worlds, absent):
-    worlds = [world(*each, absent=absent) for each in worlds]
+    worlds = [world(*arguments, absent=absent) for arguments in worlds]
     streams = np.random.default_rng(5).spawn(len(worlds))
     weights = [
         np.concatenate(list(resample_weights(len(np.unique(w.blocks)), 300, rng)))
         for w, rng in zip(worlds, streams, strict=True)
     ]
-    expected = [direct(worlds, each) for each in zip(*weights, strict=True)]
+    expected = [direct(worlds, weight) for weight in zip(*weights, strict=True)]
     drawn = bootstrap(worlds, 300, seed=5)
     np.testing.assert_allclose(drawn, expected, atol=1e-9)
     low, high = percentile_interval(drawn[:, 0])
@@ -165,7 +166,7 @@ def test_a_tile_without_labels_changes_nothing():
 
 
 def test_bootstrap_covers_the_truth_of_many_tiles():
-    """Tiles drawn from a known population of tiles: the interval covers its difference."""
+    """Tiles come from a known population: the interval covers the truth at its nominal rate."""
     rng = np.random.default_rng(1)
     population = world(1, 400, seed=11)
     truth = difference([population])[0]

@@ -1,4 +1,4 @@
-"""Two tested runs that every test of the page may read."""
+"""Two tested runs for all tests of the page."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ from page_runs import write_data, write_run
 
 @pytest.fixture(scope='session')
 def made(tmp_path_factory) -> Path:
-    """A folder with ``data`` and the runs ``work/rgb`` (worse) and ``work/rgbd``; not changed."""
+    """A folder with ``data`` and the runs ``work/rgb`` (worse) and ``work/rgbd``; never changed."""
     root = tmp_path_factory.mktemp('page')
     write_data(root / 'data')
     write_run(root, 'rgb', wrong=0.5, depth=None, seed=1)

@@ -1,4 +1,4 @@
-"""A headless Chromium on a leash: the DevTools protocol over a pipe, with the standard library."""
+"""Control a headless Chromium: the DevTools protocol over a pipe, with the standard library."""
 
 import base64
 import json
@@ -22,7 +22,7 @@ _QUIET = (
 
 
 class Browser:
-    """One page: commands go out, answers and events come back; every event is kept."""
+    """One page of the browser: send commands, read answers, and keep every event."""
 
     def __init__(self, write: int, read: int) -> None:
         self.events: list[dict[str, Any]] = []
@@ -59,7 +59,7 @@ class Browser:
             self.events.append(self._receive())
 
     def run(self, script: str) -> Any:
-        """The value of an expression in the page; an exception there is one here."""
+        """Return the value of an expression in the page; an exception there is raised here."""
         done = self.call(
             'Runtime.evaluate', expression=script, returnByValue=True, awaitPromise=True
         )
@@ -84,7 +84,7 @@ class Browser:
         path.write_bytes(base64.b64decode(data))
 
     def troubles(self) -> list[str]:
-        """Whatever the console complained of."""
+        """Return everything that the console complained about."""
         return [
             json.dumps(event['params'])
             for event in self.events
@@ -94,7 +94,7 @@ class Browser:
         ]
 
     def requests(self) -> list[str]:
-        """The addresses that the page asked for."""
+        """Return the addresses that the page requested."""
         return [
             event['params']['request']['url']
             for event in self.events
@@ -102,9 +102,9 @@ class Browser:
         ]
 
     def _receive(self) -> dict[str, Any]:
-        until = time.monotonic() + 20
+        deadline = time.monotonic() + 20
         while b'\0' not in self._buffer:
-            if not select.select([self._read], [], [], max(until - time.monotonic(), 0))[0]:
+            if not select.select([self._read], [], [], max(deadline - time.monotonic(), 0))[0]:
                 raise TimeoutError('the browser does not answer')
             part = os.read(self._read, 1 << 20)
             if not part:
@@ -116,7 +116,7 @@ class Browser:
 
 @contextmanager
 def browser(folder: Path) -> Iterator[Browser]:
-    """Start Chromium with its profile in ``folder`` and end it."""
+    """Start Chromium with its profile in ``folder``, and end it afterwards."""
     to_read, to_write = os.pipe()
     from_read, from_write = os.pipe()
     # The browser reads commands from descriptor 3 and answers on 4.

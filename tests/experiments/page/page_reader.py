@@ -1,4 +1,4 @@
-"""The page as a reader finds it: tables by heading, text without tags."""
+"""Read a page as its readers do: tables by heading, text without tags."""
 
 from html.parser import HTMLParser
 
@@ -39,5 +39,5 @@ class Reader(HTMLParser):
             self.tables[-1][-1][-1] += data
 
     def table(self, *headings: str) -> list[list[str]]:
-        """The first table whose first row begins so."""
+        """Return the first table whose first row begins with these headings."""
         return next(t for t in self.tables if tuple(t[0][: len(headings)]) == headings)

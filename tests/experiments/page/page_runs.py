@@ -1,4 +1,4 @@
-"""Two tested runs in miniature: six tiles of 32×32 in two domains, through the real writers."""
+"""Write small tested runs with the real writers: six tiles of 32×32 in two domains."""
 
 import json
 from pathlib import Path
@@ -39,7 +39,7 @@ DESCRIBED = dict(type='LoveDARGBD', data_root='data')
 
 
 def write_data(root: Path, seed: int = 0) -> None:
-    """A LoveDA tree: labels on disk 0 (none) to 7, the first row without label and depth."""
+    """Write a LoveDA tree: labels on disk 0 (none) to 7, the first row without label and depth."""
     rng = np.random.default_rng(seed)
     for split, domain, first, count in (
         ('Train', 'Urban', 0, 3),
@@ -68,7 +68,7 @@ def write_run(
     seed: int = 0,
     headline: str | None = None,
 ) -> Path:
-    """A run folder whose predictions are wrong in about that part of the pixels."""
+    """Write a run folder whose predictions are wrong in the share ``wrong`` of the pixels."""
     rng = np.random.default_rng(seed)
     folder = root / 'work' / name
     metric = SegmentationMetric(headline=headline)
@@ -127,7 +127,7 @@ def write_run(
 
 
 def write_scalars(folder: Path, stamp: str, losses: list[tuple[int, float]]) -> None:
-    """What mmengine logs: a line for each logged step, and one for the last one's validation."""
+    """Write what mmengine logs: a line for each logged step, and one for the last validation."""
     path = folder / stamp / 'vis_data' / 'scalars.json'
     path.parent.mkdir(parents=True, exist_ok=True)
     lines = [dict(lr=0.1, loss=loss, iter=step, step=step) for step, loss in losses]

@@ -2,26 +2,26 @@ from html.parser import HTMLParser
 
 import pytest
 
-from depthda.experiments.page.html import join, number, swatch, tag
+from depthda.experiments.page.html import join, number, swatch, tag, with_relative_paths
 
 
 def test_text_and_attributes_are_escaped_and_markup_is_not_escaped_twice():
     evil = '"><script>alert(1)</script>'
     text = tag('p', evil, tag('b', evil), title=evil)
-    seen = []
+    found = []
 
     class Reader(HTMLParser):
         def handle_starttag(self, name, attributes):
-            seen.append((name, dict(attributes)))
+            found.append((name, dict(attributes)))
 
         def handle_data(self, data):
-            seen.append(data)
+            found.append(data)
 
     Reader().feed(text)
-    assert seen == [('p', {'title': evil}), evil, ('b', {}), evil]
+    assert found == [('p', {'title': evil}), evil, ('b', {}), evil]
 
 
-def test_none_and_false_leave_out_and_true_is_a_bare_attribute():
+def test_none_and_false_are_left_out_and_true_is_a_bare_attribute():
     assert tag('td', None, class_=None, hidden=False) == '<td></td>'
     assert tag('input', checked=True, aria_label='x') == '<input checked aria-label="x">'
     assert join('a', ['<', None, tag('b')], 3) == 'a&lt;<b></b>3'
@@ -40,10 +40,28 @@ def test_none_and_false_leave_out_and_true_is_a_bare_attribute():
         (12.34, dict(digits=1), '12.3'),
     ],
 )
-def test_figures(value, options, text):
+def test_numbers(value, options, text):
     assert number(value, **options) == text
 
 
 def test_a_colour_cannot_carry_anything_else():
     with pytest.raises(ValueError):
         swatch(['1);background:url(x', 0, 0])
+
+
+@pytest.mark.parametrize(
+    'markup, found',
+    [
+        ('<code>/home/me/work/run</code>', '<code>run</code>'),
+        ('<code>/home/me/data/x.png</code>', '<code>../data/x.png</code>'),
+        (
+            '--out=/home/me/work/a/b --x &#x27;/home/me/d e&#x27;',
+            '--out=a/b --x &#x27;../d e&#x27;',
+        ),
+        ('no folder /scratch/set.', 'no folder ../../../scratch/set.'),
+        ('<img src="data:image/jpeg;base64,/9j/4AAQ/home/me">', None),
+        ('../data/x a/b and/or http://127.0.0.1/x/y <br></p>', None),
+    ],
+)
+def test_absolute_paths_become_relative_to_the_page(markup, found):
+    assert with_relative_paths(markup, '/home/me/work') == (found or markup)

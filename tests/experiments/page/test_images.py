@@ -30,7 +30,7 @@ def test_images_labels_and_depth_are_found_from_any_folder(images, made):
     assert (images.depth(info)[0] == 0).all()
 
 
-def test_a_run_without_depth_says_so(made):
+def test_a_run_without_depth_has_none(made):
     (run,) = open_runs([made / 'work/rgb'])
     images = RunImages(run)
     assert images.depth(images.infos[0]) is None
@@ -46,16 +46,16 @@ def test_images_beyond_8_bit_are_stretched(images, made, tmp_path):
     assert 120 < np.median(shown) < 135
 
 
-def test_moved_data_is_told_in_one_sentence(tmp_path):
+def test_moved_data_is_reported_in_one_sentence(tmp_path):
     write_data(tmp_path / 'data')
     folder = write_run(tmp_path, 'rgb', wrong=0.5, depth=None)
     shutil.move(tmp_path / 'data', tmp_path / 'elsewhere')
     (run,) = open_runs([folder])
-    with pytest.raises(UserError, match='data, where the config of .* has its images, is not'):
+    with pytest.raises(UserError, match='data, where the config of .* has its images, does not'):
         _ = RunImages(run).infos
 
 
-def test_a_test_set_that_has_changed_since_is_told(tmp_path):
+def test_a_test_set_that_has_changed_since_is_reported(tmp_path):
     write_data(tmp_path / 'data')
     folder = write_run(tmp_path, 'rgb', wrong=0.5, depth=None)
     (run,) = open_runs([folder])

@@ -1,4 +1,4 @@
-"""The page in a real browser; skipped where there is none."""
+"""The page in a real browser; skipped if there is none."""
 
 import time
 
@@ -59,7 +59,7 @@ def test_in_a_browser(page):
     )
     assert len(visible) == 1 and visible[0].startswith('Rural')
 
-    # The closer look opens by a click on a picture.
+    # A click on a picture opens the enlarged view.
     page.run('document.querySelector("article .panels").scrollIntoView({behavior: "instant"})')
     x, y, width, height = box(page, 'article .panels figure:nth-child(4) img')
     for kind in ('mousePressed', 'mouseReleased'):
@@ -67,7 +67,7 @@ def test_in_a_browser(page):
     until(page, 'document.getElementById("zoom").open')
     assert page.run('document.querySelectorAll("#zoom-grid .view").length') == 8
 
-    # The wheel zooms all panels about the pointer, which keeps its place in the picture.
+    # The wheel zooms all panels about the pointer, which stays at its place in the picture.
     views = '[...document.querySelectorAll("#zoom-grid .view img")]'
     x, y, width, height = box(page, '#zoom-grid .view')
     before = box(page, '#zoom-grid .view img')
@@ -87,7 +87,7 @@ def test_in_a_browser(page):
     assert moved[0] - after[0] == pytest.approx(-10, abs=1)
     assert moved[1] - after[1] == pytest.approx(-5, abs=1)
 
-    # The slider is between the two models, and cuts where it stands, zoomed or not.
+    # The slider is between the two models, and cuts at its position, zoomed or not.
     page.key('s')
     until(page, '!document.getElementById("zoom-wipe").hidden')
     assert page.run('["left", "right"].map(s => document.getElementById("wipe-" + s).value)') == [

@@ -11,14 +11,14 @@ from page_runs import META, write_data, write_run, write_scalars
 
 from depthda.errors import UserError
 from depthda.experiments.page import make_page
-from depthda.experiments.page.paths import with_relative_paths
+from depthda.experiments.page.html import with_relative_paths
 
 RGB, RGBD = 'RGB <only>', '<script>alert("depth")</script>'
 
 
 @pytest.fixture(scope='module')
 def page(made, tmp_path_factory):
-    """The comparison of the two runs, with names that try to be markup."""
+    """The page that compares the two runs, with names that try to be markup."""
     out = tmp_path_factory.mktemp('out') / 'page.html'
     result = make_page(
         [made / 'work'], out, [RGB, RGBD], title='A & B', tiles=1, command=['python', '<x>']
@@ -77,8 +77,8 @@ def test_the_scores_are_those_of_the_metrics(page, made):
             for row, name in zip(table[1:8], META['classes'], strict=True):
                 a, b = (g[group]['per_class'][name][key] for g in (first, last))
                 share = first[group]['per_class'][name]['pixels'] / first[group]['pixels']
-                wanted = [name, f'{100 * share:.2f}', f'{a:.2f}', f'{b:.2f}', f'{b - a:+.2f}']
-                assert row[:5] == [w.replace('-', '−') for w in wanted]
+                expected = [name, f'{100 * share:.2f}', f'{a:.2f}', f'{b:.2f}', f'{b - a:+.2f}']
+                assert row[:5] == [text.replace('-', '−') for text in expected]
             position += 1
 
 
@@ -90,12 +90,12 @@ def test_the_best_of_a_row_is_bold(page, made):
         assert re.findall(r'<b>([^<]*)</b>', row) == [max(a, b, key=float)]
 
 
-def test_the_confusion_matrix_is_of_shares_with_counts_on_hover(page, made):
+def test_the_confusion_matrix_shows_shares_with_counts_on_hover(page, made):
     matrix = np.array(metrics(made, 'rgbd')['report']['groups']['all']['confusion_matrix'])
     table = [t for t in Reader(page).tables if t[0][0].startswith('truth')][1]
     shares = np.array([[float(cell) for cell in row[1:]] for row in table[1:]])
     np.testing.assert_allclose(shares, 100 * matrix / matrix.sum(1, keepdims=True), atol=0.051)
-    assert f'road taken for water: {matrix[2, 3]:,} of {matrix[2].sum():,} pixels' in page
+    assert f'road predicted as water: {matrix[2, 3]:,} of {matrix[2].sum():,} pixels' in page
 
 
 def test_class_distributions_are_counted_from_the_labels(page, made):
@@ -132,20 +132,20 @@ def test_a_single_run_has_one_table_and_no_difference(made, tmp_path):
     assert 'Δ' not in reader.text and 'Largest gain' not in reader.text
 
 
-def test_matrix_tiles_and_shift_are_of_the_headline_images(tmp_path):
+def test_matrix_tiles_and_shift_belong_to_the_headline_images(tmp_path):
     write_data(tmp_path / 'data')
     folder = write_run(tmp_path, 'rgb', wrong=0.5, depth=None, headline='Urban')
     text = make_page([folder], tmp_path / 'p.html', tiles=9).path.read_text()
     reader = Reader(text)
     keys = [a['data-key'] for n, a in reader.tags if n == 'article']
     assert sorted(keys) == [f'Urban/images_png/{n}.png' for n in (10, 11, 12)]
-    assert 'Headline figures: Urban' in reader.text and 'Images: Urban.' in reader.text
+    assert 'Headline scores: Urban' in reader.text and 'Images: Urban.' in reader.text
     matrix = json.loads((folder / 'metrics.json').read_text())['report']['groups']['Urban']
     assert f' of {sum(matrix["confusion_matrix"][1]):,} pixels' in text
     assert reader.table('class', 'training: Urban, 3 images', 'test: Rural', 'test: Urban')
 
 
-def test_what_a_class_does_not_have_is_a_dash(made, tmp_path):
+def test_a_missing_score_is_a_dash(made, tmp_path):
     folder = copy_run(made, tmp_path)
     found = json.loads((folder / 'metrics.json').read_text())
     row = found['report']['groups']['all']['per_class']['water']
@@ -193,7 +193,7 @@ def test_missing_predictions_name_the_command_that_makes_them(made, tmp_path):
     assert 'has no tiles.npz' in page.missing[0] and '<article' not in page.path.read_text()
 
 
-def test_predictions_of_another_test_are_refused(made, tmp_path):
+def test_predictions_of_a_different_test_are_refused(made, tmp_path):
     folder = copy_run(made, tmp_path)
     for path in (folder / 'predictions').iterdir():
         cv2.imwrite(str(path), (cv2.imread(str(path), 0) + 1) % 7)
@@ -202,19 +202,19 @@ def test_predictions_of_another_test_are_refused(made, tmp_path):
     assert not (tmp_path / 'p.html').exists()
 
 
-def test_without_the_data_the_figures_are_shown_and_the_rest_is_told(tmp_path):
+def test_without_the_data_the_scores_are_shown_and_the_rest_is_reported(tmp_path):
     write_data(tmp_path / 'data')
     folder = write_run(tmp_path, 'rgb', wrong=0.5, depth=None)
     shutil.rmtree(tmp_path / 'data')
     page = make_page([folder], tmp_path / 'p.html')
     reader = Reader(page.path.read_text())
-    assert len(page.missing) == 2 and all('not there any more' in s for s in page.missing)
+    assert len(page.missing) == 2 and all('does not exist any more' in s for s in page.missing)
     assert reader.table('class', 'IoU') and reader.table('class', 'test: Urban')
     for sentence in page.missing:
         assert with_relative_paths(' '.join(sentence.split()), Path.cwd()) in reader.text
 
 
-def test_paths_start_where_the_page_was_made(made, tmp_path, monkeypatch):
+def test_paths_are_relative_to_the_folder_where_the_page_was_made(made, tmp_path, monkeypatch):
     folder = copy_run(made, tmp_path)
     found = json.loads((folder / 'metrics.json').read_text())
     found |= dict(config=str(tmp_path / 'configs/rgb.py'))
@@ -230,7 +230,7 @@ def test_paths_start_where_the_page_was_made(made, tmp_path, monkeypatch):
     assert 'configs/rgb.py work/rgb/iter_40.pth --work-dir work/rgb --out work/rgb/pred' in shown
 
 
-def test_curves_and_budget_are_those_of_the_training(made, tmp_path):
+def test_curves_and_budget_come_from_the_training(made, tmp_path):
     tested, trained = copy_run(made, tmp_path), tmp_path / 'work/trained'
     shutil.copytree(tested, tmp_path / 'work/rgbd')
     shutil.move(tested / '20260101_000000', trained / '20260101_000000')

@@ -6,7 +6,7 @@ from depthda.experiments.page.curves import MOST_POINTS, _figure, ticks
 
 
 @pytest.mark.parametrize(
-    'low, high, wanted, found',
+    'low, high, count, found',
     [
         (0, 300, 6, [0, 50, 100, 150, 200, 250, 300]),
         (0.52, 1.94, 5, [0.5, 1, 1.5, 2]),
@@ -14,12 +14,12 @@ from depthda.experiments.page.curves import MOST_POINTS, _figure, ticks
         (-3, 2, 5, [-3, -2, -1, 0, 1, 2]),
     ],
 )
-def test_ticks_are_round_and_enclose_the_values(low, high, wanted, found):
-    assert ticks(low, high, wanted) == pytest.approx(found)
+def test_ticks_are_round_and_enclose_the_values(low, high, count, found):
+    assert ticks(low, high, count) == pytest.approx(found)
 
 
 @pytest.mark.parametrize('value', [0.0, 5.0, -2.0, 1e-6])
-def test_a_single_value_has_an_axis_too(value):
+def test_a_single_value_has_an_axis_as_well(value):
     found = ticks(value, value, 5)
     assert found[0] < value < found[-1]
 

@@ -5,6 +5,7 @@ import numpy as np
 from PIL import Image
 
 from depthda.experiments.page import pictures
+from depthda.experiments.pictures.colours import DARK, LIGHT
 
 PALETTE = [[255, 0, 0], [0, 255, 0], [0, 0, 255]]
 
@@ -15,13 +16,13 @@ def decoded(uri: str) -> np.ndarray:
     return np.array(Image.open(BytesIO(base64.b64decode(data))).convert('RGB'))
 
 
-def test_label_maps_have_the_exact_colours_and_ignored_is_none_of_them():
+def test_label_maps_have_the_exact_colours_and_ignored_has_others():
     labels = np.random.default_rng(0).integers(0, 3, (40, 60)).astype(np.uint8)
     labels[:5] = 255
     shown = decoded(pictures.label_picture(labels, PALETTE))
     assert (shown[5:] == np.array(PALETTE)[labels[5:]]).all()
     ignored = {tuple(pixel) for pixel in shown[:5].reshape(-1, 3)}
-    assert ignored == {pictures.RIGHT, pictures.HATCH}  # hatched: two greys
+    assert ignored == {LIGHT, DARK}  # stripes
 
 
 def test_errors_are_strong_where_wrong_and_muted_where_right():
@@ -31,17 +32,17 @@ def test_errors_are_strong_where_wrong_and_muted_where_right():
     assert [tuple(c) for c in shown[0, :3]] == [pictures.RIGHT] * 3
     assert [tuple(c) for c in shown[1, :3]] == [pictures.WRONG, pictures.RIGHT, pictures.WRONG]
     assert not (shown[:, 3] == pictures.WRONG).all(-1).any()
-    # Told apart without colour too: wrong is much darker.
+    # The two differ without colour as well: wrong is much darker.
     assert np.mean(pictures.WRONG) + 100 < np.mean(pictures.RIGHT)
 
 
-def test_changes_tell_mended_from_broken():
+def test_changes_distinguish_fixed_from_broken():
     truth = np.array([[0, 0, 0, 0]], np.uint8)
     first = np.array([[0, 1, 0, 1]], np.uint8)
     last = np.array([[0, 0, 1, 1]], np.uint8)
     shown = decoded(pictures.change_picture(first, last, truth))
-    wanted = [pictures.RIGHT, pictures.MENDED, pictures.BROKEN, pictures.BOTH]
-    assert [tuple(c) for c in shown[0]] == wanted
+    expected = [pictures.RIGHT, pictures.FIXED, pictures.BROKEN, pictures.BOTH]
+    assert [tuple(c) for c in shown[0]] == expected
 
 
 def test_depth_grows_brighter_upwards_and_holes_are_grey():

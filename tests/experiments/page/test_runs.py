@@ -11,7 +11,7 @@ from depthda.errors import UserError
 from depthda.experiments.page.runs import describe_set, open_runs
 
 
-def test_runs_are_found_one_level_down_and_named_after_their_folders(made):
+def test_runs_are_found_below_a_folder_and_named_after_their_folders(made):
     assert [run.name for run in open_runs([made / 'work'])] == ['rgb', 'rgbd']
     assert [run.name for run in open_runs([made / 'work/rgbd', made / 'work'])] == ['rgbd', 'rgb']
     assert [run.name for run in open_runs([made / 'work'], ['a', 'b'])] == ['a', 'b']
@@ -19,12 +19,12 @@ def test_runs_are_found_one_level_down_and_named_after_their_folders(made):
         open_runs([made / 'work'], ['a'])
 
 
-def test_the_time_of_the_test_is_its_own_not_the_files(made):
+def test_the_time_of_the_test_is_not_that_of_the_file(made):
     (run,) = open_runs([made / 'work/rgb'])
     assert run.tested.timestamp() == datetime(2026, 1, 2, 12, tzinfo=timezone.utc).timestamp()
 
 
-def test_equal_folder_names_get_what_tells_them_apart(tmp_path, made):
+def test_equal_folder_names_get_the_parts_that_differ(tmp_path, made):
     for row in ('one', 'two'):
         shutil.copytree(made / 'work/rgb', tmp_path / row / 'seed0')
     names = [run.name for run in open_runs([tmp_path / 'one/seed0', tmp_path / 'two/seed0'])]
@@ -43,20 +43,21 @@ def test_tile_scores_are_over_the_classes_in_truth_or_prediction(made):
     assert len(run.tile_scores) == 6
     for name, key in zip(run.tiles.names, run.keys, strict=True):
         truth = cv2.imread(str(made / name).replace('images_png', 'masks_png'), 0).astype(int) - 1
-        made_of = cv2.imread(str(run.prediction(key.split('/')[-1][:-4])), 0)
+        path = run.folder / 'predictions' / key.split('/')[-1]
+        predicted = cv2.imread(str(path), 0)
         counted = truth >= 0
         ious = []
         for c in range(7):
-            either = ((truth == c) | (made_of == c)) & counted
+            either = ((truth == c) | (predicted == c)) & counted
             if either.any():
-                ious.append(((truth == c) & (made_of == c) & counted).sum() / either.sum())
+                ious.append(((truth == c) & (predicted == c) & counted).sum() / either.sum())
         assert run.tile_scores[key] == pytest.approx(100 * np.mean(ious))
 
 
-def test_runs_on_other_images_are_not_compared(tmp_path, made):
+def test_runs_on_different_images_are_not_compared(tmp_path, made):
     write_data(tmp_path / 'data', seed=5)
     other = write_run(tmp_path, 'rgb', wrong=0.5, depth=None)
-    # The same names and other labels, as in two synthetic worlds.
+    # The same names with different labels, as in two synthetic worlds.
     with pytest.raises(UserError, match='different labels'):
         open_runs([made / 'work/rgb', other])
     found = json.loads((other / 'metrics.json').read_text())
@@ -66,7 +67,7 @@ def test_runs_on_other_images_are_not_compared(tmp_path, made):
         open_runs([made / 'work/rgb', other])
 
 
-def test_figures_of_other_images_are_not_compared(tmp_path, made):
+def test_scores_of_different_groups_are_not_compared(tmp_path, made):
     write_data(tmp_path / 'data')
     other = write_run(tmp_path, 'rgb', wrong=0.5, depth=None, headline='Rural')
     with pytest.raises(UserError, match="are 'all' and those of .* 'Rural'.*same headline="):
@@ -77,11 +78,11 @@ def test_a_server_test_has_no_page(tmp_path, made):
     folder = shutil.copytree(made / 'work/rgb', tmp_path / 'run')
     found = json.loads((folder / 'metrics.json').read_text())
     (folder / 'metrics.json').write_text(json.dumps(found | dict(report=None)))
-    with pytest.raises(UserError, match='no labels'):
+    with pytest.raises(UserError, match='images without labels'):
         open_runs([folder])
 
 
-def test_sets_in_words():
+def test_datasets_are_described_in_words():
     described = dict(type='LoveDARGBD', domains=['Urban'], splits=['Train', 'Val'], images=7)
     assert describe_set(described) == 'Urban, Train + Val (7 images)'
     held = dict(type='LoveDARGBD', domain='Urban', split='Train', holdout=dict(part='held-out'))

@@ -11,14 +11,13 @@ from mmseg.structures import SegDataSample
 from depthda.engine.run_sampler import RunSampler
 from depthda.errors import UserError
 from depthda.experiments.pictures.browse import (
-    Seen,
-    Source,
+    SampleSource,
+    ShownSample,
     deal,
-    depth_picture,
     draw_sheets,
-    label_picture,
     open_source,
 )
+from depthda.experiments.pictures.colours import of_depth
 
 ROOT = Path(__file__).parents[3]
 
@@ -30,22 +29,22 @@ def config(name, data):
     return cfg
 
 
-def test_samples_are_those_of_a_run_with_this_seed(sample):
+def test_samples_equal_those_of_a_run_with_this_seed(sample):
     cfg = config('depthda_tiny_u2r', sample)
     source = open_source(cfg, 'x', 'train')
-    seen = list(deal(source, 5, 1, seed=3))
+    shown = list(deal(source, 5, 1, seed=3))
     dataset = DATASETS.build(cfg.train_dataloader.dataset)
-    for one, key in zip(seen, RunSampler(dataset, seed=3), strict=False):
+    for one, key in zip(shown, RunSampler(dataset, seed=3), strict=False):
         packed = dataset[key]
         inputs = packed['inputs'].numpy()
-        # From B, G, R, depth on disk's order of mmcv.
+        # mmcv loads B, G, R; depth comes last.
         np.testing.assert_array_equal(one.image[..., 0], inputs[2].astype(np.uint8))
         np.testing.assert_array_equal(one.image[..., 2], inputs[0].astype(np.uint8))
         np.testing.assert_array_equal(one.depth, inputs[3])
         np.testing.assert_array_equal(one.label, packed['data_samples'].gt_sem_seg.data[0])
         stem = Path(dataset.get_data_info(key)['img_path']).stem
         assert one.title == f'{stem} · Train · Urban · 128×128'
-    assert len({one.title for one in seen}) == 5
+    assert len({one.title for one in shown}) == 5
     assert source.title == f'x, train: {len(dataset)} images'
 
 
@@ -60,19 +59,19 @@ def test_the_colours_are_those_of_the_file(sample):
 def test_repetitions_are_other_augmentations_of_the_same_image(sample):
     source = open_source(config('depthda_tiny_u2r', sample), 'x', 'train')
     # At 128² the crop is the whole image, so what differs is the flip: one of four.
-    seen = list(deal(source, 2, 12, seed=0))
-    for group in (seen[:12], seen[12:]):
+    shown = list(deal(source, 2, 12, seed=0))
+    for group in (shown[:12], shown[12:]):
         assert len({one.title for one in group}) == 1
         distinct = {one.image.tobytes(): one for one in group}
         assert len(distinct) > 1
         for one in distinct.values():
             turned = [one.image, one.image[::-1], one.image[:, ::-1], one.image[::-1, ::-1]]
-            assert any(np.array_equal(each, group[0].image) for each in turned)
-    (first, second) = (list(deal(source, 2, 1, seed=0)), [seen[0], seen[12]])
+            assert any(np.array_equal(image, group[0].image) for image in turned)
+    (first, second) = (list(deal(source, 2, 1, seed=0)), [shown[0], shown[12]])
     assert all(np.array_equal(a.image, b.image) for a, b in zip(first, second, strict=True))
 
 
-def test_a_set_or_a_model_without_depth_has_no_depth_column(sample):
+def test_a_dataset_or_a_model_without_depth_has_no_depth_column(sample):
     (one,) = deal(open_source(config('upernet_tiny_u2r', sample), 'x', 'test'), 1, 1, seed=0)
     assert one.depth is None and one.image.shape == (128, 128, 3)
     cfg = config('depthda_tiny_u2r', sample)
@@ -99,7 +98,7 @@ class FourBands:
 
 
 def test_four_bands_of_another_range_become_a_picture_and_a_grey_one():
-    (one,) = deal(Source(FourBands(), 4, False, 'x'), 1, 1, seed=0)
+    (one,) = deal(SampleSource(FourBands(), 4, False, 'x'), 1, 1, seed=0)
     assert one.title == '7_RGBIR · 12×10' and one.label is None
     assert (one.depth == 0.5).all()
     # One stretch for the three colours: red has twice the range of green.
@@ -119,30 +118,10 @@ def test_mistakes_are_explained(sample):
         next(deal(open_source(cfg, 'x', 'test'), 1, 1, seed=0))
 
 
-def test_no_depth_and_no_class_are_grey_stripes():
-    depth = np.full((64, 64), 0.6, np.float32)
-    depth[:, :32] = 0
-    picture = depth_picture(depth)
-    assert set(np.unique(picture[:, :32])) == {165, 225}
-    assert len(np.unique(picture[:, 32:].reshape(-1, 3), axis=0)) == 1
-    label = np.full((64, 64), 1)
-    label[:32] = 255
-    image = np.full((64, 64, 3), 100, np.uint8)
-    picture = label_picture(label, image, [[9, 9, 9], [200, 0, 40]])
-    assert set(np.unique(picture[:32])) == {165, 225}
-    # 65 % class colour, 35 % of the grey image.
-    assert picture[40, 7].tolist() == [165, 35, 61]
-
-
-def test_nearer_is_brighter():
-    picture = depth_picture(np.linspace(0.01, 1, 100)[None].repeat(2, 0)).sum(-1)[0]
-    assert (np.diff(picture) >= 0).all() and picture[-1] > 4 * picture[0]
-
-
 def test_sheets_hold_eight_samples_each(tmp_path, sample):
     source = open_source(config('depthda_tiny_u2r', sample), 'x', 'train')
     image = np.full((32, 32, 3), (10, 200, 30), np.uint8)
-    one = Seen('one', image, None, None, None)
+    one = ShownSample('one', image, None, None, None)
     paths = draw_sheets(tmp_path / 'a', source, [one] * 11, 'train')
     assert [path.name for path in paths] == ['train-1.png', 'train-2.png']
     for path, number in zip(paths, (8, 3), strict=True):
@@ -151,19 +130,19 @@ def test_sheets_hold_eight_samples_each(tmp_path, sample):
         assert cv2.connectedComponents(found)[0] - 1 == number
 
 
-def test_a_sheet_shows_the_columns_that_there_are(tmp_path, sample):
+def test_a_sheet_shows_the_columns_that_exist(tmp_path, sample):
     source = open_source(config('depthda_tiny_u2r', sample), 'x', 'train')
     green, red = (np.full((32, 32, 3), c, np.uint8) for c in ((10, 200, 30), (220, 20, 10)))
     label = np.full((32, 32), 3)  # water: blue, over the grey image
     label[:4] = 255
     depth = np.full((32, 32), 0.5, np.float32)
     blue = (0.35 * green.mean(-1)[0, 0], 0.35 * green.mean(-1)[0, 0], 0.65 * 255 + 28)
-    (path,) = draw_sheets(tmp_path, source, [Seen('one', green, red, depth, label)], 'all')
+    (path,) = draw_sheets(tmp_path, source, [ShownSample('one', green, red, depth, label)], 'all')
     sheet = cv2.imread(str(path))[..., ::-1].astype(int)
 
     def centre(colour):
         return np.argwhere((np.abs(sheet - colour) < 4).all(-1))[:, 1].mean()
 
-    magma = depth_picture(depth)[0, 0]
+    magma = of_depth(depth, (0, 1))[0, 0]
     order = [centre(colour) for colour in ((10, 200, 30), (220, 20, 10), magma, blue)]
     assert order == sorted(order) and np.diff(order).min() > 50

@@ -33,8 +33,8 @@ def test_names_are_the_parts_that_differ(runs, names):
     assert short_names(runs) == names
 
 
-def test_a_run_named_twice_is_refused():
-    with pytest.raises(UserError, match='named twice'):
+def test_a_run_given_twice_is_refused():
+    with pytest.raises(UserError, match='given twice'):
         short_names(['w/a', 'w/x/../a'])
 
 

@@ -1,10 +1,11 @@
 import cv2
 import numpy as np
 
+from depthda.experiments.pictures.colours import DARK, LIGHT
 from depthda.experiments.pictures.panel import PanelRow, draw_panel
 
 
-def test_the_picture_shows_the_palette_and_ignored_pixels_in_grey(tmp_path):
+def test_the_picture_shows_the_palette_and_stripes_over_ignored_pixels(tmp_path):
     truth = np.zeros((64, 64), np.uint8)
     truth[:, 32:] = 1
     truth[:8] = 255
@@ -22,8 +23,8 @@ def test_the_picture_shows_the_palette_and_ignored_pixels_in_grey(tmp_path):
     def pixels(colour) -> int:
         return int((picture == np.array(colour)).all(-1).sum())
 
-    truth_and_prediction, truth_only, ignored = map(pixels, [*palette, (128, 128, 128)])
+    truth_and_prediction, truth_only, *stripes = map(pixels, [*palette, LIGHT, DARK])
     # The truth is 7/16 red, 7/16 blue and 1/8 ignored; the prediction is red all over.
     assert truth_and_prediction > 3 * truth_only > 0
-    assert 0 < ignored < truth_only
+    assert min(stripes) > 0 and sum(stripes) < truth_only
     assert pixels((10, 20, 30)) > 0

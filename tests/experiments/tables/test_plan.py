@@ -4,13 +4,8 @@ import pytest
 from small_tables import finish, tiny
 
 from depthda.errors import UserError
-from depthda.experiments.tables.plan import (
-    find_run,
-    plan_runs,
-    read_config,
-    resolve,
-    resolved_config,
-)
+from depthda.experiments.tables.configs import read_config, resolve, resolved_config
+from depthda.experiments.tables.plan import find_run, plan_runs
 from depthda.experiments.tables.table import load_table
 
 
@@ -54,7 +49,7 @@ def test_what_decides_the_result_changes_the_hash(plan, change):
         dict(options=tiny()['options'] | {'work_dir': 'elsewhere'}),
     ],
 )
-def test_what_does_not_decide_it_does_not(plan, change):
+def test_what_does_not_decide_the_result_keeps_the_hash(plan, change):
     try:
         after = plan(tiny() | change)[0]
     except UserError:  # the config has no work_dir to override
@@ -93,7 +88,7 @@ def test_placeholders_are_filled_at_any_depth():
     assert filled == {'a': ['R/x', {'b': 'D'}], 'c': 5, 'd': 's5', 'e': 3}
 
 
-def test_data_that_is_not_there_is_named(plan):
+def test_data_that_does_not_exist_is_named(plan):
     row = dict(name='real', title='real', protocol='server',
                config='configs/depthda/depthda_convnext-b-s_1xb4-40k_loveda-u2r-server-512x512.py',
                options={'train_dataloader.dataset.data_root': 'no/such/folder'})  # fmt: skip
@@ -106,7 +101,7 @@ def test_an_override_that_the_config_lacks_is_refused(plan):
 
 
 @pytest.mark.parametrize(
-    'text, said',
+    'text, message',
     [
         ('x = (1,\n', ", line 1: SyntaxError: '(' was never closed"),
         (
@@ -115,12 +110,12 @@ def test_an_override_that_the_config_lacks_is_refused(plan):
         ),
     ],
 )
-def test_a_mistake_in_a_config_is_one_sentence(at_root, tmp_path, text, said):
-    config = tmp_path / 'mine.py'
+def test_a_mistake_in_a_config_is_one_sentence(at_root, tmp_path, text, message):
+    config = tmp_path / 'custom.py'
     config.write_text(text)
     with pytest.raises(UserError) as caught:
         plan_runs(load_table(config, ['lr=1,2']), tmp_path / 'out')
-    assert str(caught.value) == f'{config}{said.format(folder=tmp_path)}; correct the config.'
+    assert str(caught.value) == f'{config}{message.format(folder=tmp_path)}; correct the config.'
 
 
 def test_a_run_is_found_by_row_and_seed(plan):
@@ -132,7 +127,28 @@ def test_a_run_is_found_by_row_and_seed(plan):
         find_run(runs, 'rbg', 1)
 
 
-def test_a_row_that_is_not_here_cannot_be_chosen(write_table, tmp_path):
+def test_a_row_that_cannot_be_run_cannot_be_chosen(write_table, tmp_path):
     table = load_table(write_table([dict(name='x', title='X', absent='no data')]))
     with pytest.raises(UserError, match='no data'):
         plan_runs(table, tmp_path, only=['x'])
+
+
+def test_a_best_checkpoint_that_is_never_saved_is_refused_before_training(plan):
+    plan(tiny(checkpoint='best'))
+    options = tiny()['options'] | {'default_hooks.checkpoint.save_best': None}
+    with pytest.raises(UserError) as caught:
+        plan(tiny(checkpoint='best') | dict(options=options))
+    assert str(caught.value) == (
+        "row 'rgb' tests the 'best' checkpoint, and its training saves none: set "
+        'default_hooks.checkpoint.save_best and a validation, or take the last.'
+    )
+
+
+def test_a_table_is_run_from_the_folder_of_its_paths(plan, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError) as caught:
+        plan(tiny(config='x'))
+    assert str(caught.value) == (
+        'the table names the config configs/sample/x.py, which does not exist below '
+        f'{tmp_path}: run the tool from the folder where the paths of the table begin.'
+    )

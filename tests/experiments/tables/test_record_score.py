@@ -1,4 +1,4 @@
-"""What the server says goes into the table, or is refused in one sentence."""
+"""The server's scores go into the table, or are refused in one sentence."""
 
 import json
 import zipfile
@@ -53,7 +53,7 @@ def record(table: Path, run: Run, *, row: str = 'scored', scores=SCORES, **rest)
     return json.loads(record_score(table, row, run.seed, scores, out, **rest).read_text())
 
 
-def test_the_figures_are_written_and_fill_the_table(table, run, capsys):
+def test_the_scores_are_written_and_fill_the_table(table, run, capsys):
     content = record(table, run, miou=48.98)
     assert list(content['scores']) == [*(f'IoU.{name}' for name in NAMES), 'mIoU']
     assert list(content['scores'].values()) == [*map(float, SCORES), 48.98]
@@ -70,11 +70,11 @@ def test_the_figures_are_written_and_fill_the_table(table, run, capsys):
     assert lines[0].state == ''
 
 
-def test_without_a_mean_it_is_that_of_the_classes(table, run):
+def test_the_mean_of_the_classes_is_the_default(table, run):
     assert record(table, run)['scores']['mIoU'] == pytest.approx(342.88 / 7)
 
 
-def test_named_figures_come_in_any_order(table, run):
+def test_named_scores_may_have_any_order(table, run):
     named = [f'{name}={score}' for name, score in zip(NAMES, SCORES, strict=True)]
     content = record(table, run, scores=named[::-1])
     assert content['scores']['IoU.water'] == 71.31
@@ -82,30 +82,30 @@ def test_named_figures_come_in_any_order(table, run):
 
 
 @pytest.mark.parametrize(
-    'scores, said',
+    'scores, message',
     [
-        (SCORES[:6], '6 figures for 7 classes: give background, building'),
+        (SCORES[:6], '6 values for 7 classes: give background, building'),
         ([*SCORES, '48.98'], 'their mean goes to --miou'),
         (['0.3679', '0.5', '0.4', '0.7', '0.1', '0.4', '1.0'], 'multiply by 100'),
         ([*SCORES[:6], '100.01'], '100.01 for agricultural is not between'),
         (['-0.5', *SCORES[1:]], '-0.5 for background is not between'),
         (['nan', *SCORES[1:]], 'nan for background is not between'),
-        (['36,79', *SCORES[1:]], "'36,79' for background is no number"),
-        (['road=1', *SCORES[1:]], 'not a mixture'),
+        (['36,79', *SCORES[1:]], "'36,79' for background is not a number"),
+        (['road=1', *SCORES[1:]], 'do not mix them'),
         (['roads=46.97'], "no class 'roads': did you mean 'road'"),
         (['road=46.97', 'road=46.98'], 'road twice'),
         (['road=46.97'], 'lacks background, building, water'),
     ],
 )
-def test_figures_that_cannot_be_right_are_refused(table, run, scores, said):
+def test_scores_that_cannot_be_right_are_refused(table, run, scores, message):
     with pytest.raises(UserError) as error:
         record(table, run, scores=scores)
-    assert said in str(error.value)
+    assert message in str(error.value)
     assert not (run.folder / 'score.json').exists()
 
 
 @pytest.mark.parametrize('miou, right', [(48.99, True), (49.02, False), (float('nan'), False)])
-def test_a_mean_that_is_none_is_refused(table, run, miou, right):
+def test_a_wrong_mean_is_refused(table, run, miou, right):
     # The classes average 48.983.
     if right:
         assert record(table, run, miou=miou)['scores']['mIoU'] == miou
@@ -114,10 +114,10 @@ def test_a_mean_that_is_none_is_refused(table, run, miou, right):
             record(table, run, miou=miou)
 
 
-def test_recorded_figures_are_replaced_on_purpose_only(table, run):
+def test_recorded_scores_are_replaced_only_on_request(table, run):
     record(table, run)
     other = ['40', *SCORES[1:]]
-    with pytest.raises(UserError, match='has a score already .*--replace'):
+    with pytest.raises(UserError, match='already has a score .*--replace'):
         record(table, run, scores=other)
     assert record(table, run, scores=other, replace=True)['scores']['IoU.background'] == 40
 
@@ -129,7 +129,7 @@ def test_a_zip_that_is_not_the_one_that_was_checked_is_refused(table, run):
     with pytest.raises(UserError, match='is not the zip that the run packed'):
         record(table, run)
     archive.unlink()
-    with pytest.raises(UserError, match='is gone'):
+    with pytest.raises(UserError, match='is missing'):
         record(table, run)
 
 
@@ -140,7 +140,7 @@ def test_runs_that_await_no_score_are_refused(table, run):
         record(table, run, row='here')
     local = plan_runs(load_table(table), run.folder.parents[2], [1], only=['here'])[0]
     finish(local, {'mIoU': 5.0})
-    with pytest.raises(UserError, match='of the local protocol and was scored here'):
+    with pytest.raises(UserError, match='uses the local protocol and was scored here'):
         record(table, run, row='here')
     with pytest.raises(UserError, match="no row 'score': did you mean 'scored'"):
         record(table, run, row='score')
@@ -155,7 +155,7 @@ def test_one_of_several_worlds_must_be_named(write_table, tmp_path):
         record_score(table, 'scored', 0, SCORES, tmp_path, world=2)
 
 
-def test_a_smoke_run_is_on_world_0(write_table, tmp_path):
+def test_a_smoke_run_uses_world_0(write_table, tmp_path):
     small = dict(config='configs/sample/depthda_tiny_u2r-server.py')
     row = tiny('scored', 'depthda_tiny_u2r-server', protocol='server', smoke=small)
     table = write_table([row], columns=COLUMNS, worlds=(1, 2))

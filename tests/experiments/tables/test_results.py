@@ -1,4 +1,4 @@
-"""The figures of a table are those of its runs, and say what they are not."""
+"""The scores of a table are those of its runs, marked where they are not comparable."""
 
 import numpy as np
 import pytest
@@ -18,7 +18,7 @@ COLUMNS = [
 
 @pytest.fixture
 def filled(write_table, tmp_path):
-    """A table of two rows on two worlds and three seeds, with figures that were drawn."""
+    """A table of two rows on two worlds and three seeds, with random scores."""
     rows = [
         tiny(),
         tiny('dual', 'depthda_tiny_u2r', baseline='rgb'),
@@ -66,13 +66,13 @@ def test_one_world_leaves_the_seeds_as_units(filled, tmp_path):
     )
 
 
-def test_a_row_can_show_the_figures_of_another(filled):
+def test_a_row_can_show_the_scores_of_another(filled):
     table, runs, _ = filled
     lines = collect(table, runs)
     assert lines[2].cells == lines[1].cells and lines[2].row.name == 'again'
 
 
-def test_what_is_not_here_says_so(filled):
+def test_a_row_that_cannot_be_run_has_a_reason(filled):
     table, runs, _ = filled
     line = collect(table, runs)[3]
     assert line.state == 'no data' and line.cells[0].mean is None and line.row.paper[0] == 30.0
@@ -80,15 +80,15 @@ def test_what_is_not_here_says_so(filled):
 
 def test_unfinished_failed_and_waiting_runs_are_counted(filled):
     table, runs, _ = filled
-    mine = [run for run in runs if run.row.name == 'rgb']
-    (mine[0].folder / 'result.json').unlink()
-    write_json(mine[0].folder / 'failed.json', {'error': 'x'})
-    finish(mine[1], {}, state='awaiting score')
+    first, second, *_ = (run for run in runs if run.row.name == 'rgb')
+    (first.folder / 'result.json').unlink()
+    write_json(first.folder / 'failed.json', {'error': 'x'})
+    finish(second, {}, state='awaiting score')
     line = collect(table, runs)[0]
     assert line.state == '5 of 6 runs, 1 failed, 1 awaiting score' and line.cells[0].count == 4
 
 
-def test_figures_of_another_protocol_are_not_shown(filled):
+def test_scores_of_another_protocol_are_not_shown(filled):
     table, runs, _ = filled
     for run in runs:
         if run.row.name == 'rgb':
@@ -107,14 +107,14 @@ def test_a_recorded_score_fills_the_row(filled):
     assert (line.cells[0].mean, line.cells[1].mean, line.state) == (50.0, 10.0, '')
 
 
-def test_a_figure_selected_on_the_target_is_marked(filled):
+def test_a_score_selected_on_the_target_is_marked(filled):
     table, runs, _ = filled
     finish(runs[0], {'mIoU': 40.0}, target_selected=True)
     assert collect(table, runs)[0].marks == ('target-selected',)
     assert collect(table, runs)[1].marks == ()
 
 
-def test_the_headline_goes_without_its_groups_name():
+def test_scores_of_the_headline_need_no_group_name():
     tested_on = {'domains': ['Rural', 'Urban']}
     result = {
         'scores': {'mIoU': 1.0, 'Urban/mIoU': 2.0},

@@ -1,6 +1,5 @@
-"""The runner through its real commands: failures, kills, restarts, locks, the screen."""
+"""The runner through its real commands: failures, kills, restarts, locks, output."""
 
-import os
 import runpy
 import signal
 import subprocess
@@ -9,15 +8,13 @@ import time
 from pathlib import Path
 
 import pytest
-from small_tables import SHORT, finish, tiny
+from small_tables import SHORT, finish, stand_in_worker, tiny
 
 from depthda.errors import UserError
-from depthda.experiments.tables.execute import execute
 from depthda.experiments.tables.plan import plan_runs
 from depthda.experiments.tables.runner import check_gpus, run_table, say_failed, split_gpus
 from depthda.experiments.tables.table import load_table
 from depthda.io.files import read_json, write_json
-from depthda.io.lock import locked
 
 ROOT = Path(__file__).parents[3]
 
@@ -39,7 +36,7 @@ def results(out: Path) -> dict[str, Path]:
     return {path.parents[1].name: path for path in out.glob('small/*/*/result.json')}
 
 
-def test_killed_and_started_again_repeats_no_finished_row(two_rows, tmp_path):
+def test_a_killed_runner_that_is_started_again_repeats_no_finished_row(two_rows, tmp_path):
     out = tmp_path / 'out'
     tool = str(ROOT / 'tools' / 'run_experiments.py')
     command = [sys.executable, tool, str(two_rows), '--smoke', '--out', str(out)]
@@ -74,7 +71,7 @@ def test_killed_and_started_again_repeats_no_finished_row(two_rows, tmp_path):
 def test_a_failing_row_is_reported_and_the_others_go_on(write_table, tmp_path, capsys):
     table = write_table(
         [
-            in_smoke('odd', 'upernet_tiny_u2r', {'train_dataloader.dataset.split': 'Val'}),
+            in_smoke('empty', 'upernet_tiny_u2r', {'train_dataloader.dataset.split': 'Val'}),
             in_smoke(
                 'wrong',
                 'upernet_tiny_u2r',
@@ -85,33 +82,33 @@ def test_a_failing_row_is_reported_and_the_others_go_on(write_table, tmp_path, c
         ],
     )
     failed = run_table(table, tmp_path / 'out', smoke=True)
-    assert {run.row.name for run, _ in failed} == {'odd', 'wrong'}
+    assert {run.row.name for run, _ in failed} == {'empty', 'wrong'}
     capsys.readouterr()
     say_failed(failed)
     out = capsys.readouterr().out
-    assert 'failed: small, odd, world 0, seed 0:' in out and 'output.log' in out
-    assert 'Traceback' not in out, "a user's mistake is said in a sentence"
+    assert 'failed: small, empty, world 0, seed 0:' in out and 'output.log' in out
+    assert 'Traceback' not in out, "a user's mistake is reported in a sentence"
 
     assert list(results(tmp_path / 'out')) == ['rgb']
     errors = {
         row: read_json(next((tmp_path / 'out').glob(f'small/{row}/*/failed.json')))['error']
-        for row in ('odd', 'wrong')
+        for row in ('empty', 'wrong')
     }
-    assert 'Val' in errors['odd'] and "declared 'server'" in errors['wrong']
+    assert 'Val' in errors['empty'] and "declared 'server'" in errors['wrong']
 
 
-def test_where_an_error_happened_is_told(write_table, tmp_path, capsys, monkeypatch):
+def test_the_place_of_an_unexpected_error_is_printed(write_table, tmp_path, capsys, monkeypatch):
     script = (
         'import sys\n'
         'from mmengine.runner import Runner\n'
-        'from depthda.experiments import worker\n'
+        'from depthda.experiments.tables import worker\n'
         'def save_checkpoint(self, *rest, **more):\n'
         '    raise RuntimeError("a bug")\n'
         'Runner.save_checkpoint = save_checkpoint\n'
         'worker.main(sys.argv[1:])\n'
     )
     stand_in_worker(monkeypatch, script)
-    table = write_table([in_smoke('odd', 'upernet_tiny_u2r')])
+    table = write_table([in_smoke('broken', 'upernet_tiny_u2r')])
     failed = run_table(table, tmp_path / 'out', smoke=True)
     capsys.readouterr()
     say_failed(failed)
@@ -120,109 +117,25 @@ def test_where_an_error_happened_is_told(write_table, tmp_path, capsys, monkeypa
     assert all(line.startswith('    ') for line in rest) and '    File "' in ''.join(rest)
 
 
-@pytest.fixture
-def run(write_table, tmp_path):
-    table = load_table(write_table([tiny()], worlds=(1,)))
-    return plan_runs(table, tmp_path / 'out')[0]
-
-
-def stand_in_worker(monkeypatch, script: str) -> list[subprocess.Popen]:
-    """Replace the worker's process by a short script; ``sys.argv`` holds the run's folders.
-
-    The list that it returns gets each process that is started.
-    """
-    start, started = subprocess.Popen, []
-
-    def popen(command, **rest):
-        if command[1:3] != ['-m', 'depthda.experiments.tables.worker']:
-            return start(command, **rest)  # git, which tells the commit
-        started.append(start([command[0], '-c', script, *command[3:]], **rest))
-        return started[-1]
-
-    monkeypatch.setattr(subprocess, 'Popen', popen)
-    return started
-
-
-def test_a_worker_that_dies_is_a_failure_with_its_last_words(run, monkeypatch):
-    stand_in_worker(
-        monkeypatch, 'import os; print("out of memory", flush=True); os.kill(os.getpid(), 9)'
-    )
-    outcome = execute([run])
-    assert outcome.failed == [(run, 'its process died (status -9)')]
-    assert read_json(run.folder / 'failed.json')['said'] == 'out of memory'
-
-
-def test_a_worker_that_dies_takes_one_run_with_it(write_table, tmp_path, monkeypatch):
-    table = load_table(write_table([tiny()], worlds=(1,), seeds=range(4)))
-    runs = plan_runs(table, tmp_path / 'out')
-    script = (
-        'import os, sys\n'
-        'for folder in sys.argv[1:]:\n'
-        '    open(folder + "/output.log", "a").write("at it\\n")\n'
-        '    "_seed-1-" in folder and os.kill(os.getpid(), 11)\n'
-        '    open(folder + "/result.json", "w").write(\'{"state": "done"}\')\n'
-    )
-    stand_in_worker(monkeypatch, script)
-    ended = []
-    outcome = execute(runs, together=4, ended=lambda run, error: ended.append((run.seed, error)))
-    died = 'its process died (status -11)'
-    assert ended == [(0, None), (1, died), (2, None), (3, None)]
-    assert outcome.done == [runs[0], *runs[2:]] and outcome.failed == [(runs[1], died)]
-    assert read_json(runs[1].folder / 'failed.json') == {'error': died, 'said': 'at it'}
-    for run in runs:
-        assert (run.folder / 'output.log').read_text() == 'at it\n'
-
-
-def test_a_failure_of_an_earlier_try_is_not_one_of_this(write_table, tmp_path, monkeypatch):
-    table = load_table(write_table([tiny()], worlds=(1,), seeds=range(2)))
-    runs = plan_runs(table, tmp_path / 'out')
-    for run in runs:
-        write_json(run.folder / 'failed.json', {'error': 'out of memory'})
-    script = (
-        'import sys, time; time.sleep(1.2)\n'
-        'for folder in sys.argv[1:]: open(folder + "/result.json", "w").write(\'{"a": 1}\')'
-    )
-    stand_in_worker(monkeypatch, script)
-    outcome = execute(runs, together=2)
-    assert outcome.done == runs and not outcome.failed
-
-
-def test_jobs_take_the_devices_in_turn_and_share_the_cores(write_table, tmp_path, monkeypatch):
-    table = load_table(write_table([tiny()], worlds=(1,), seeds=range(4)))
-    runs = plan_runs(table, tmp_path / 'out')
-    monkeypatch.delenv('OMP_NUM_THREADS', raising=False)
-    monkeypatch.setattr(os, 'cpu_count', lambda: 8)
-    script = (
-        'import json, os, sys, time; time.sleep(0.3)\n'
-        'keys = ("CUDA_VISIBLE_DEVICES", "OMP_NUM_THREADS")\n'
-        'json.dump({"scores": {k: os.environ[k] for k in keys}}, '
-        'open(sys.argv[1] + "/result.json", "w"))'
-    )
-    stand_in_worker(monkeypatch, script)
-    outcome = execute(runs, jobs=2, gpus=['4', '7'])
-    assert len(outcome.done) == 4
-    seen = [run.result['scores'] for run in runs]
-    assert {each['CUDA_VISIBLE_DEVICES'] for each in seen} == {'4', '7'}
-    assert {each['OMP_NUM_THREADS'] for each in seen} == {'4'}
-
-
 @pytest.mark.parametrize(
-    'there, ids, said',
+    'count, ids, message',
     [
         (0, ['0', '1'], '--gpus 0: torch finds that this machine has no GPU.'),
         (1, ['0', '1'], '--gpus 1: torch finds that this machine has 1 GPU, numbered from 0.'),
     ],
 )
-def test_a_gpu_that_is_not_there_is_refused(write_table, tmp_path, monkeypatch, there, ids, said):
+def test_a_gpu_that_does_not_exist_is_refused(
+    write_table, tmp_path, monkeypatch, count, ids, message
+):
     monkeypatch.delenv('CUDA_VISIBLE_DEVICES', raising=False)
-    monkeypatch.setattr('torch.cuda.device_count', lambda: there)
+    monkeypatch.setattr('torch.cuda.device_count', lambda: count)
     out = tmp_path / 'out'
     with pytest.raises(UserError) as caught:
         run_table(write_table([tiny()], worlds=(1,)), out, gpus=ids)
-    assert str(caught.value) == said and not out.exists()
+    assert str(caught.value) == message and not out.exists()
 
 
-def test_gpus_that_are_there_or_counted_anew_are_taken(monkeypatch):
+def test_gpus_that_exist_or_are_renumbered_are_accepted(monkeypatch):
     monkeypatch.delenv('CUDA_VISIBLE_DEVICES', raising=False)
     monkeypatch.setattr('torch.cuda.device_count', lambda: 2)
     check_gpus(['0', '1', 'GPU-1f2e'])
@@ -230,14 +143,16 @@ def test_gpus_that_are_there_or_counted_anew_are_taken(monkeypatch):
     check_gpus(['7'])
 
 
-def test_gpus_are_parted_by_blanks_or_commas():
+def test_gpus_are_separated_by_blanks_or_commas():
     for words in (['0', '1'], ['0,1'], ['0,', '1']):
         assert split_gpus(words) == ['0', '1']
     assert split_gpus([]) == [] and split_gpus(['GPU-1f2e,MIG-3']) == ['GPU-1f2e', 'MIG-3']
 
 
 @pytest.mark.parametrize('words, wrong', [(['0', 'cuda:1'], 'cuda:1'), ([''], ''), (['-1'], '-1')])
-def test_a_word_that_is_no_gpu_is_refused(write_table, tmp_path, monkeypatch, capsys, words, wrong):
+def test_a_word_that_is_not_a_gpu_is_refused(
+    write_table, tmp_path, monkeypatch, capsys, words, wrong
+):
     monkeypatch.setenv('CUDA_VISIBLE_DEVICES', '0,1')
     path, out = write_table([tiny()], worlds=(1,)), tmp_path / 'out'
     arguments = ['run_experiments.py', str(path), '--out', str(out), '--gpus', *words]
@@ -246,8 +161,8 @@ def test_a_word_that_is_no_gpu_is_refused(write_table, tmp_path, monkeypatch, ca
         runpy.run_path(str(ROOT / 'tools' / 'run_experiments.py'), run_name='__main__')
     assert stopped.value.code == 2 and not out.exists()
     assert capsys.readouterr().err == (
-        f'error: --gpus {" ".join(words)}: {wrong!r} is no device: give numbers from 0 on, as in '
-        '--gpus 0 1, or names as nvidia-smi -L lists them.\n'
+        f'error: --gpus {" ".join(words)}: {wrong!r} is not a device: give numbers from 0 on, as '
+        'in --gpus 0 1, or names as nvidia-smi -L lists them.\n'
     )
 
 
@@ -255,28 +170,30 @@ def test_each_job_sees_one_of_the_gpus(write_table, tmp_path, monkeypatch):
     monkeypatch.delenv('CUDA_VISIBLE_DEVICES', raising=False)
     monkeypatch.setattr('torch.cuda.device_count', lambda: 2)
     monkeypatch.setattr('depthda.experiments.tables.runner.make_data', lambda *_: None)
-    seen = []
+    calls = []
 
     def stand_in(console, runs, jobs, gpus, together):
-        seen.append((jobs, gpus))
+        calls.append((jobs, gpus))
         return []
 
     monkeypatch.setattr('depthda.experiments.tables.runner.do_runs', stand_in)
     run_table(write_table([tiny()], worlds=(1,)), tmp_path / 'out', gpus=['0,1'])
-    assert seen == [(2, ['0', '1'])]
+    assert calls == [(2, ['0', '1'])]
 
 
 def test_worlds_of_a_table_without_synthetic_rows_are_refused(write_table, tmp_path):
     path = write_table([tiny() | {'sample': None}])
     with pytest.raises(UserError) as caught:
         run_table(path, tmp_path / 'out', worlds=[5], dry_run=True)
-    assert str(caught.value) == (f'--worlds: no row of {path} is on a synthetic set; leave it out.')
+    assert str(caught.value) == (
+        f'--worlds: no row of {path} uses a synthetic dataset; leave it out.'
+    )
 
 
 @pytest.fixture
 def handlers():
-    """What a test changes about signals is undone."""
-    before = {each: signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)}
+    """Restore the handlers of signals after a test."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     yield
     for number, handler in before.items():
         signal.signal(number, handler)
@@ -298,34 +215,6 @@ def test_a_signal_ends_the_tool_with_a_sentence_and_no_worker(
         'interrupted; 0 of 2 runs finished; the same command does the rest\n'
     )
     assert [process.returncode for process in started] == [-15]
-
-
-def test_progress_is_read_off_the_log(run, monkeypatch):
-    line = '11/21 00:59:54 - mmengine - INFO - Iter(train) [250/300]  lr: 5e-04  loss: 0.5449  x: 1'
-    script = (
-        'import sys, time\n'
-        f'with open(sys.argv[1] + "/output.log", "w") as log: log.write({line!r} + "\\n")\n'
-        'time.sleep(1.2)\n'
-        'open(sys.argv[1] + "/result.json", "w").write("{}")'
-    )
-    stand_in_worker(monkeypatch, script)
-    seen = []
-    execute([run], follow=seen.append)
-    assert [(at.phase, at.step, at.of, at.loss) for at in seen] == [('train', 250, 300, 0.5449)]
-
-
-def test_a_run_that_another_process_does_is_left_to_it(tmp_path):
-    hold = 'import fcntl, sys; f = open(sys.argv[1] + "/.lock", "w"); fcntl.flock(f, fcntl.LOCK_EX)'
-    script = f'{hold}; print("held", flush=True); sys.stdin.read()'
-    command = [sys.executable, '-c', script, str(tmp_path)]
-    other = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    assert other.stdout.readline() == 'held\n'
-    with locked(tmp_path) as mine:
-        assert not mine
-    other.kill()
-    other.wait()
-    with locked(tmp_path) as mine:
-        assert mine
 
 
 def test_a_dry_run_lists_and_does_nothing(write_table, tmp_path, capsys):

@@ -1,10 +1,11 @@
-"""A table file says what is wrong with it; a config and values make a table of their own."""
+"""Mistakes in a table file are named; a config with varied values becomes a table."""
 
 import pytest
 from small_tables import tiny
 
 from depthda.errors import UserError
-from depthda.experiments.tables.table import load_table, split_values
+from depthda.experiments.tables.sweep import split_values
+from depthda.experiments.tables.table import load_table
 
 SAMPLE = 'configs/sample/upernet_tiny_u2r.py'
 
@@ -18,20 +19,20 @@ def test_rows_take_what_the_table_shares(write_table):
 
 
 @pytest.mark.parametrize(
-    'row, said',
+    'row, message',
     [
         ({'title': 'x', 'absent': 'y'}, "has no 'name'"),
         (dict(name='x', title='x'), 'exactly one of'),
         (dict(name='x', title='x', absent='y', config=SAMPLE), 'exactly one of'),
         (dict(name='x', title='x', absent='y', papers=[1]), "did you mean 'paper'"),
-        (dict(name='x', title='x', absent='y', paper=[1, 2]), '2 paper figures for 1 column: give'),
-        (dict(name='x', title='x', absent='y', protocol='odd'), 'local, server'),
+        (dict(name='x', title='x', absent='y', paper=[1, 2]), '2 paper scores for 1 column: give'),
+        (dict(name='x', title='x', absent='y', protocol='other'), 'local, server'),
         (dict(name='x', title='x', same_as='y'), "no row 'y'"),
         (tiny(baseline='y'), "no row 'y'"),
     ],
 )
-def test_a_wrong_row_is_named(write_table, row, said):
-    with pytest.raises(UserError, match=said):
+def test_a_wrong_row_is_named(write_table, row, message):
+    with pytest.raises(UserError, match=message):
         load_table(write_table([row]))
 
 
@@ -40,7 +41,7 @@ CURVE = dict(x='dose', column='mIoU', lines={})
 
 
 @pytest.mark.parametrize(
-    'table, said',
+    'table, message',
     [
         (
             {'columns': [dict(key='a', title='b'), dict(key='mIoU', titel='mIoU')]},
@@ -68,12 +69,12 @@ CURVE = dict(x='dose', column='mIoU', lines={})
         ({'rows': ['x']}, "row 1 of {path} is 'x': write dict(name=…, …)."),
     ],
 )
-def test_a_wrong_key_is_named_with_its_place(write_table, table, said):
+def test_a_wrong_key_is_named_with_its_place(write_table, table, message):
     rows = table.get('rows', [tiny()])
     path = write_table(rows, **{key: table[key] for key in table if key != 'rows'})
     with pytest.raises(UserError) as caught:
         load_table(path)
-    assert str(caught.value) == said.format(path=path)
+    assert str(caught.value) == message.format(path=path)
 
 
 def test_names_are_folders_and_must_differ(write_table):
@@ -81,7 +82,7 @@ def test_names_are_folders_and_must_differ(write_table):
         load_table(write_table([tiny(), tiny()]))
 
 
-def test_values_are_parted_outside_brackets():
+def test_values_are_split_outside_brackets():
     assert split_values('0.05,1e-3,2') == [0.05, 1e-3, 2]
     assert split_values('[1,2],[3,4]') == [[1, 2], [3, 4]]
     assert split_values("concat,gated,'add'") == ['concat', 'gated', 'add']
@@ -89,18 +90,18 @@ def test_values_are_parted_outside_brackets():
 
 
 def test_vary_makes_a_row_of_each_combination(at_root):
-    vary = ['optim_wrapper.optimizer.lr=1e-3,3e-3', 'randomness.seed=1,2']
+    vary = ['optim_wrapper.optimizer.lr=1e-3,3e-3', 'train_dataloader.batch_size=1,2']
     table = load_table(SAMPLE, vary)
     assert [dict(row.options) for row in table.rows] == [
-        {'optim_wrapper.optimizer.lr': lr, 'randomness.seed': seed}
+        {'optim_wrapper.optimizer.lr': lr, 'train_dataloader.batch_size': size}
         for lr in (1e-3, 3e-3)
-        for seed in (1, 2)
+        for size in (1, 2)
     ]
     assert len({row.name for row in table.rows}) == 4
 
 
 @pytest.mark.parametrize('vary', ['lr', 'lr=', '=3'])
-def test_vary_wants_a_key_and_values(at_root, vary):
+def test_vary_needs_a_key_and_values(at_root, vary):
     with pytest.raises(UserError, match='KEY=VALUE'):
         load_table(SAMPLE, [vary])
 
@@ -111,20 +112,71 @@ def test_a_table_is_not_varied(write_table):
 
 
 @pytest.mark.parametrize(
-    'mistake, said',
+    'mistake, message',
     [
         ('x = foo', "line 5: NameError: name 'foo' is not defined"),
         ('x = (1,', "line 5: SyntaxError: '(' was never closed"),
     ],
 )
-def test_a_mistake_in_a_table_has_its_line(write_table, mistake, said):
+def test_a_mistake_in_a_table_has_its_line(write_table, mistake, message):
     path = write_table([tiny()])
     path.write_text(path.read_text() + mistake + '\n')
     with pytest.raises(UserError) as caught:
         load_table(path)
-    assert str(caught.value) == f'{path}, {said}; correct the table.'
+    assert str(caught.value) == f'{path}, {message}; correct the table.'
 
 
 def test_a_wrong_path_names_its_neighbours(at_root):
     with pytest.raises(UserError, match='upernet_tiny_u2r.py'):
         load_table('configs/sample/upernet.py')
+
+
+@pytest.mark.parametrize(
+    'rows, rest, sentence',
+    [
+        ([], {}, '{path} has no rows: add at least one.'),
+        ([tiny()], dict(seeds=(0, 1, 0)), 'seeds of {path}: 0 is given twice; give each once.'),
+        (
+            [tiny(checkpoint='bets')],
+            {},
+            "row 'rgb' of {path}: no checkpoint 'bets': did you mean 'best'?",
+        ),
+        (
+            [tiny() | dict(options={'randomness.seed': 7})],
+            {},
+            "options of row 'rgb' of {path}: randomness.seed is set by the seeds of the table: "
+            'give seeds in the table, or --seeds.',
+        ),
+    ],
+)
+def test_mistakes_of_a_table_are_found_before_it_runs(write_table, rows, rest, sentence):
+    path = write_table(rows, **rest)
+    with pytest.raises(UserError) as caught:
+        load_table(path)
+    assert str(caught.value) == sentence.format(path=path)
+
+
+def test_a_misspelt_name_of_a_table_is_refused(write_table):
+    path = write_table([tiny()])
+    text = path.read_text()
+    path.write_text(f'{text}\nfor seed in range(3):\n    pass\n')
+    load_table(path)
+    for changed in (text + '\nseed = (0, 1)\n', text.replace('seeds', 'seed') + '\nseed = 1\n'):
+        path.write_text(changed)
+        with pytest.raises(UserError) as caught:
+            load_table(path)
+        assert str(caught.value) == f"nothing reads 'seed' of {path}; did you mean 'seeds'?"
+
+
+def test_vary_leaves_the_seed_and_needs_values_that_differ(at_root):
+    for vary, sentence in (
+        (
+            'randomness.seed=0,1',
+            '--vary: randomness.seed is set by the seeds of the table: give seeds in the table, '
+            'or --seeds.',
+        ),
+        ('a.lr=1e-3,0.001', '--vary a.lr: 0.001 is given twice; give each once.'),
+    ):
+        with pytest.raises(UserError) as caught:
+            load_table(SAMPLE, [vary])
+        assert str(caught.value) == sentence

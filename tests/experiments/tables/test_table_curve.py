@@ -21,14 +21,14 @@ def dosed(write_table):
         tiny(name, 'depthda_tiny_u2r', baseline='rgb', note=name)
         for name in ('none', 'some', 'much')
     ]
-    for seed, row in enumerate(rows):
-        row['options'] = row['options'] | {'randomness.seed': seed}  # runs of their own
+    for place, row in enumerate(rows):
+        row['options'] = row['options'] | {'optim_wrapper.optimizer.lr': place + 1}  # separate runs
     return load_table(write_table(rows, columns=COLUMNS, worlds=(1, 2), curve=CURVE))
 
 
 @pytest.fixture
 def drawn(monkeypatch):
-    """The axes that were drawn, kept open."""
+    """Return a function that returns the drawn axes, which stay open."""
     monkeypatch.setattr(plt, 'close', lambda figure: None)
     yield lambda: plt.gcf().axes[0]
     monkeypatch.undo()
@@ -53,7 +53,7 @@ def test_gains_are_drawn_over_the_quantity_with_their_intervals(dosed, tmp_path,
     assert axis.get_xlabel() == 'dose' and axis.get_legend_handles_labels()[1] == ['there']
 
 
-def test_what_has_not_been_run_is_left_out(dosed, tmp_path, drawn):
+def test_rows_that_have_not_been_run_are_left_out(dosed, tmp_path, drawn):
     runs = plan_runs(dosed, tmp_path)
     assert not draw_curve(dosed, collect(dosed, runs), tmp_path / 'curve.png')
     assert not (tmp_path / 'curve.png').exists()
@@ -65,13 +65,13 @@ def test_what_has_not_been_run_is_left_out(dosed, tmp_path, drawn):
 
 
 @pytest.mark.parametrize(
-    'wrong, said',
+    'wrong, message',
     [
         (dict(column='gains'), "no column 'gains': did you mean 'gain'"),
         (dict(lines={'there': {0.0: 'nome'}}), "no row 'nome': did you mean 'none'"),
     ],
 )
-def test_names_that_are_not_in_the_table_are_told(write_table, wrong, said):
+def test_names_that_are_not_in_the_table_are_refused(write_table, wrong, message):
     rows = [tiny('none')]
-    with pytest.raises(UserError, match=said):
+    with pytest.raises(UserError, match=message):
         load_table(write_table(rows, columns=COLUMNS, curve=CURVE | wrong))

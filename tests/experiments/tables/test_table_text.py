@@ -1,4 +1,4 @@
-"""One table, four ways to show it; protocols stay apart in each."""
+"""A table in four formats; protocols stay separate in each."""
 
 import csv
 import io
@@ -40,7 +40,7 @@ def test_markdown_has_a_table_for_each_protocol(shown):
     assert 'labelled images of the target domain chose the checkpoint' in text
 
 
-def test_csv_keeps_full_precision_and_one_figure_a_line(shown):
+def test_csv_keeps_full_precision_and_one_score_per_line(shown):
     lines = list(csv.DictReader(io.StringIO(comma_separated(*shown))))
     here = next(line for line in lines if line['row'] == 'local')
     assert float(here['mean']) == 50.5 and float(here['std']) == pytest.approx(0.5**0.5)
@@ -60,7 +60,7 @@ def test_latex_escapes_and_stays_in_its_columns(shown):
     assert {line.replace(r'\&', '').count('&') for line in rows} == {2}
 
 
-def test_the_screen_shows_the_same(shown):
+def test_the_terminal_shows_the_same(shown):
     console = Console(width=120, file=io.StringIO())
     console.print(*terminal(*shown, console.width))
     text = console.file.getvalue()
@@ -80,7 +80,7 @@ def test_the_settings_of_a_sweep_have_a_heading(at_root):
     assert r'setting & figures & mIoU & mF1 & OA' in latex(table, lines)
 
 
-def test_a_narrow_screen_drops_the_classes_and_keeps_the_means(write_table, tmp_path):
+def test_a_narrow_terminal_shows_the_means_only(write_table, tmp_path):
     columns = [dict(key=f'IoU.{name}', title=name) for name in 'abcdefg']
     columns.append(dict(key='mIoU', title='mean'))
     paper = [float(value) for value in range(8)]

@@ -1,4 +1,4 @@
-"""A chain of steps is a row like any other: each step once, the next on what the last left."""
+"""A chain of steps is a row like any other: each step runs once, on the results of the last."""
 
 import json
 from dataclasses import replace
@@ -15,7 +15,7 @@ from depthda.experiments.tables.worker import _run
 from depthda.io.files import read_json, write_json
 
 CONFIG = 'configs/sample/upernet_tiny_u2r.py'
-# As translation does: a tool makes a new source set, and a model is trained on it.
+# As translation does it: a tool makes a new source dataset, and a model is trained on it.
 CHAIN = [
     dict(
         tool=(
@@ -73,7 +73,7 @@ def test_a_tool_that_fails_ends_the_chain(run):
     first, *rest = run.steps
     first = replace(first, tool=('tools/make_sample.py', str(run.data / 'world.json')))
     run = replace(run, steps=(first, *rest))
-    ((_, error),) = execute([run]).failed
+    ((_, error),) = execute([run])
     assert 'make_sample.py' in error and 'ended with status 2: error: ' in error
     assert error.endswith('world.json is a file: name a folder'), error
     assert not (run.folder / 'result.json').exists()

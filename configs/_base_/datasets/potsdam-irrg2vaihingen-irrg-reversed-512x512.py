@@ -1,4 +1,0 @@
-# The parts of Vaihingen the other way round: selected on the 25 areas, tested on the 8.
-_base_ = './potsdam-irrg2vaihingen-irrg-512x512.py'
-val_dataloader = dict(dataset=dict(split='test'))
-test_dataloader = dict(dataset=dict(split='val'))

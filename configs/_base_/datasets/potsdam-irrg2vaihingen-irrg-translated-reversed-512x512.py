@@ -1,4 +1,0 @@
-# Trained on translated images, the parts of Vaihingen the other way round.
-_base_ = './potsdam-irrg2vaihingen-irrg-translated-512x512.py'
-val_dataloader = dict(dataset=dict(split='test'))
-test_dataloader = dict(dataset=dict(split='val'))

@@ -1,9 +1,0 @@
-# Random pairs of a Vaihingen and a Potsdam tile, to learn the way from Vaihingen to Potsdam.
-_base_ = './potsdam-irrg2vaihingen-irrg-pairs-896x896-512x512.py'
-train_dataloader = dict(
-    dataset=dict(
-        source=dict(type='Vaihingen', data_root='data/vaihingen'),
-        target=dict(type='Potsdam', data_root='data/potsdam'),
-    )
-)
-translate_dataset = dict(type='Vaihingen', data_root='data/vaihingen')

@@ -1,3 +1,0 @@
-# Trained on Vaihingen translated to the looks of Potsdam: tiles of 896² with its file names.
-_base_ = './vaihingen-irrg2potsdam-irrg-512x512.py'
-train_dataloader = dict(dataset=dict(data_root='data/vaihingen2potsdam'))

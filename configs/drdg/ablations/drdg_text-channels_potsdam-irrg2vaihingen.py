@@ -1,5 +1,0 @@
-# DRDG with the channels of the paper's text: six halvings where its released code has seven.
-# of: drdg/drdg_potsdam-irrg2vaihingen.py
-# ablates: model.generator.channels
-_base_ = '../drdg_potsdam-irrg2vaihingen.py'
-model = dict(generator=dict(channels=(64, 128, 256, 512, 512, 512)))

@@ -1,5 +1,0 @@
-# DRDG without the depth cycle consistency loss (Table II).
-# of: drdg/drdg_potsdam-irrg2vaihingen.py
-# ablates: model.dccl_weight
-_base_ = '../drdg_potsdam-irrg2vaihingen.py'
-model = dict(dccl_weight=0.0)

@@ -1,0 +1,16 @@
+# CycleGAN's losses with RDG's networks, after Benjdira et al.: Potsdam IRRG -> Vaihingen IRRG.
+# Train it with
+#   python tools/train.py configs/drdg/cyclegan_potsdam2vaihingen.py --amp
+_base_ = [
+    '../_base_/models/cyclegan_unet.py',
+    '../_base_/datasets/potsdam2vaihingen-pairs-896x896-512x512.py',
+    '../_base_/schedules/adam-rmsprop-drdg_101e-potsdam.py',
+    '../_base_/default_runtime.py',
+]
+# Every five epochs. Nothing is validated: the last iteration is the result.
+default_hooks = dict(checkpoint=dict(interval=9310, save_best=None))
+# CycleGAN uses Adam at this rate for both.
+optim_wrapper = dict(
+    generators=dict(optimizer=dict(lr=2e-4)),
+    critics=dict(optimizer=dict(_delete_=True, type='Adam', lr=2e-4, betas=(0.5, 0.999))),
+)

@@ -1,0 +1,12 @@
+# ResiDualGAN, Potsdam IRRG -> Vaihingen IRRG: DRDG without its depth losses, and so without depth
+# decoders. The paper (Table II) has 51.75 mIoU for the segmentation on its translations.
+# Train it with
+#   python tools/train.py configs/drdg/rdg_potsdam2vaihingen.py --amp
+_base_ = [
+    '../_base_/models/rdg.py',
+    '../_base_/datasets/potsdam2vaihingen-pairs-896x896-512x512.py',
+    '../_base_/schedules/adam-rmsprop-drdg_101e-potsdam.py',
+    '../_base_/default_runtime.py',
+]
+# Every five epochs. Nothing is validated: the last iteration is the result.
+default_hooks = dict(checkpoint=dict(interval=9310, save_best=None))

@@ -1,0 +1,140 @@
+"""What the LoveDA tables of both directions share: columns, and the rows that no paper prints."""
+
+from _base_.classes import class_columns
+
+CAPTION = (
+    'IoU in %, mean ± standard deviation over seeds. AT: adversarial training, ST: self-training, '
+    'both with unlabelled target images; the other methods see the source alone.'
+)
+COLUMNS = [*class_columns(agricultural='Agriculture'), dict(key='mIoU', title='mIoU')]
+
+ASSUMED = 'the paper does not state the backbone of this row: {} is assumed here'
+GUIDED = 'Depth-guided framework'
+
+
+def absent(name, title, paper, note=''):
+    """A row of a method that is not in this project."""
+    return dict(
+        name=name,
+        title=title,
+        protocol='server',
+        absent='method not in this project',
+        paper=_figures(paper),
+        note=note,
+    )
+
+
+def server(name, title, config, paper='', batch=4, **rest):
+    """A row of the server protocol, next to the figures of the paper."""
+    return dict(
+        name=name,
+        title=title,
+        protocol='server',
+        config=f'configs/{config}_1xb{batch}-40k_loveda-DIRECTION-server-512x512.py',
+        paper=_figures(paper),
+        **rest,
+    )
+
+
+def released(name, title, config, **rest):
+    """A row of the authors' own recipe."""
+    return dict(
+        name=f'{name}-as-released',
+        title=f'{title}, as released',
+        section="The authors' own recipe: checkpoint chosen on labelled target images",
+        protocol='server',
+        config=f'configs/{config}_loveda-DIRECTION-as-released-1024x1024.py',
+        **rest,
+    )
+
+
+def in_direction(direction, rows):
+    """Return the rows with the configs of one direction, ``'u2r'`` or ``'r2u'``."""
+    return [
+        row | dict(config=row['config'].replace('DIRECTION', direction)) if 'config' in row else row
+        for row in rows
+    ]
+
+
+# Rows of both directions: name, title, config, batch size.
+RGB_ONLY = [
+    ('deeplabv3', 'DeepLabV3', 'baselines/deeplabv3_r50', 4),
+    ('segformer', 'SegFormer', 'baselines/segformer_mit-b5', 4),
+    ('convnext-b', 'ConvNeXt-B, RGB only', 'baselines/convnext-b_upernet', 4),
+]
+NOT_IN_THE_PAPER = [
+    ('convnext-xl', 'ConvNeXt-XL, RGB only', 'baselines/convnext-xl_upernet', 4),
+    (
+        'guided-convnext-b-s',
+        f'{GUIDED}, ConvNeXt-B + S',
+        'depth_guided/depth_guided_convnext-b-s',
+        4,
+    ),
+    (
+        'guided-convnext-xl-b',
+        f'{GUIDED}, ConvNeXt-XL + B',
+        'depth_guided/depth_guided_convnext-xl-b',
+        4,
+    ),
+    ('depthseg-s', 'DepthSeg ViT-S, no depth at test', 'depthseg/depthseg_dinov2-s', 8),
+]
+
+
+def not_in_the_paper():
+    return [
+        server(*what, batch=batch, section='Not in the paper') for *what, batch in NOT_IN_THE_PAPER
+    ]
+
+
+def as_released(small, small_title, length, note=''):
+    """The authors' own recipes.
+
+    Args:
+        small, small_title: The small DepthDA of the direction, as in ``'b-s'``.
+        length: Of the training of the framework around ConvNeXt-B + S.
+        note: A footnote of the small DepthDA.
+    """
+    rows = [
+        released('convnext-b', 'ConvNeXt-B, RGB only', 'baselines/convnext-b_upernet_1xb4-80k'),
+        released(
+            f'convnext-{small}',
+            small_title,
+            f'depthda/depthda_convnext-{small}_1xb4-40k',
+            note=note,
+        ),
+        released('convnext-xl-b', 'ConvNeXt-XL + B', 'depthda/depthda_convnext-xl-b_1xb12-80k'),
+    ]
+    for name, title, model in (
+        ('contrast', 'RGB + depth, contrast', 'contrast'),
+        ('guided-convnext', GUIDED, 'depth_guided'),
+    ):
+        rows += [
+            released(
+                f'{name}-{encoders}',
+                f'{title}, ConvNeXt-{encoders.upper().replace("-", " + ")}',
+                f'depth_guided/{model}_convnext-{encoders}_{recipe}',
+            )
+            for encoders, recipe in (('b-s', f'1xb4-{length}'), ('xl-b', '1xb3-80k'))
+        ]
+    return rows
+
+
+def in_the_local_protocol(small, small_title):
+    """Every system once more; ``small`` is the small DepthDA of the direction."""
+    depthda = [
+        (f'convnext-{small}', small_title, f'depthda/depthda_convnext-{small}', 4),
+        ('convnext-xl-b', 'ConvNeXt-XL + B', 'depthda/depthda_convnext-xl-b', 4),
+    ]
+    rows = [*RGB_ONLY, NOT_IN_THE_PAPER[0], *depthda, *NOT_IN_THE_PAPER[1:]]
+    return [
+        dict(
+            name=f'{name}-local',
+            title=title,
+            config=f'configs/{config}_1xb{batch}-40k_loveda-DIRECTION-512x512.py',
+        )
+        for name, title, config, batch in rows
+    ]
+
+
+def _figures(text):
+    return tuple(float(word) for word in text.split())

@@ -1,0 +1,158 @@
+"""Compare a config with the one that a checkpoint was trained with, which mmengine stores as text.
+
+The text is parsed and never executed, because a checkpoint is data.
+"""
+
+import ast
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from mmengine.config import Config
+
+from depthda.checkpoints.loading import read_meta
+from depthda.engine.checks.data_check import datasets_of
+from depthda.errors import UserError
+
+Difference = tuple[str, Any, Any]  # the key, the value of the checkpoint's config, and the new one
+
+_UNKNOWN = object()  # a value that only running the config would tell
+_SHOWN = 5
+# What a resumed run takes from its checkpoint, or uses in tests alone.
+_NOT_TRAINED = re.compile(r'\.(init_cfg|pretrained|test_cfg)\b')
+# Settings of a model that have no effect on a prediction; SyncBN predicts as BN does.
+_NOT_PREDICTED = re.compile(
+    r'loss|sampler|drop|auxiliary_head|ignore_index|with_cp|norm_cfg|pretrained'
+    r'|\.(init_cfg|train_cfg|test_cfg|size|size_divisor|seg_pad_val|keep_\w+)\b'
+)
+
+
+def resume_warning(cfg: Config, checkpoint: str) -> str | None:
+    """Describe what a resumed run would do in another way than the run of the checkpoint."""
+    keys = ('model', 'train_dataloader.dataset', 'optim_wrapper', 'data_preprocessor')
+    found = [each for each in _compare(cfg, _meta(checkpoint), keys) if _trained(each[0])]
+    if not found:
+        return None
+    return (
+        f'{checkpoint} was trained with another config, and goes on with this one '
+        f'({_listed(found)}): resume with the old values, or train into another --work-dir'
+    )
+
+
+def test_warnings(cfg: Config, checkpoint: str) -> Iterator[str]:
+    """Describe a model that predicts in another way than the trained one, or a tested source."""
+    meta = _meta(checkpoint)
+    found = [each for each in _compare(cfg, meta, ('model',)) if not _NOT_PREDICTED.search(each[0])]
+    if found:
+        yield (
+            f'{checkpoint} was trained with another model than that of this config '
+            f'({_listed(found)}): its predictions change with that, so test with the old values'
+        )
+    trained = _domains(meta.get('trained_on') or {})
+    described, tested = _config_domains(cfg, 'train'), _config_domains(cfg, 'test')
+    if described and (known := trained & tested) and not described & tested:
+        yield (
+            f'{checkpoint} was trained on {" and ".join(sorted(trained))}, and this config trains '
+            f'on {" and ".join(sorted(described))} and tests on {" and ".join(sorted(known))}: '
+            'the scores are not those of a model that has never seen the tested domain'
+        )
+
+
+def check_tested_classes(cfg: Config, checkpoint: str) -> None:
+    """Refuse a test set whose classes are not those of the checkpoint, in the same order."""
+    trained = list((_meta(checkpoint).get('dataset_meta') or {}).get('classes') or ())
+    for dataset in datasets_of((cfg.get('test_dataloader') or {}).get('dataset')):
+        tested = list(dataset.metainfo.get('classes') or ())
+        if trained and tested and trained != tested:
+            kind = 'another order' if sorted(trained) == sorted(tested) else 'other names'
+            raise UserError(
+                f'{checkpoint} was trained on the classes {", ".join(trained)}, and the test set '
+                f'has {", ".join(tested)} ({kind}), so each prediction would count as another '
+                'class: set test_dataloader.dataset.metainfo to the classes of the training.'
+            )
+
+
+def _meta(checkpoint: str) -> dict:
+    return {} if '://' in checkpoint else read_meta(checkpoint)
+
+
+def _compare(cfg: Config, meta: dict, keys: tuple[str, ...]) -> Iterator[Difference]:
+    try:
+        body = ast.parse(meta.get('cfg') or '').body
+    except SyntaxError:  # a config in another format
+        return
+    stored = {s.targets[0].id: _value(s.value) for s in body if isinstance(s, ast.Assign)}
+    for key in keys if stored else ():
+        old, new = stored, cfg.to_dict()
+        for part in key.split('.'):
+            old, new = (old or {}).get(part), (new or {}).get(part)
+        yield from _differences(key, old, new)
+
+
+def _value(node: ast.expr) -> Any:
+    """The value of an expression, as the dump of a config spells it."""
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == 'dict':
+        return {each.arg: _value(each.value) for each in node.keywords}
+    if isinstance(node, ast.Dict):
+        pairs = zip(node.keys, node.values, strict=True)
+        return {ast.literal_eval(key): _value(value) for key, value in pairs if key}
+    if isinstance(node, (ast.List, ast.Tuple)):
+        return [_value(each) for each in node.elts]
+    try:
+        return ast.literal_eval(node)
+    except ValueError:
+        return _UNKNOWN
+
+
+def _differences(key: str, old: Any, new: Any) -> Iterator[Difference]:
+    if isinstance(new, tuple):
+        new = list(new)
+    if isinstance(old, dict) and isinstance(new, dict):
+        for name in dict.fromkeys((*old, *new)):
+            yield from _differences(f'{key}.{name}', old.get(name), new.get(name))
+    elif isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
+        if any(isinstance(each, (dict, list, tuple)) for each in new):
+            for number, pair in enumerate(zip(old, new, strict=True)):
+                yield from _differences(f'{key}.{number}', *pair)
+        elif old != new and _UNKNOWN not in old:
+            yield key, old, new
+    elif old is not _UNKNOWN and old != new:
+        yield key, old, new
+
+
+def _trained(key: str) -> bool:
+    return not _NOT_TRAINED.search(key)
+
+
+def _listed(found: list[Difference]) -> str:
+    shown = [f'{key}: {_short(old)} → {_short(new)}' for key, old, new in found[:_SHOWN]]
+    rest = [f'and {len(found) - _SHOWN} more'] if len(found) > _SHOWN else []
+    return '; '.join(shown + rest)
+
+
+def _short(value: Any) -> str:
+    text = 'not set' if value is None else repr(value)
+    return text if len(text) <= 60 else f'{text[:59]}…'
+
+
+def _config_domains(cfg: Config, name: str) -> set[str]:
+    loader = cfg.get(f'{name}_dataloader') or {}
+    kinds = ('domain', 'domains')
+    return set().union(
+        *(
+            _domains({kind: getattr(dataset, kind, None) for kind in kinds})
+            for dataset in datasets_of(loader.get('dataset'))
+        )
+    )
+
+
+def _domains(described: dict) -> set[str]:
+    """All domains of a described dataset; of a pair or a concatenation, those of its parts."""
+    found: set[str] = set()
+    for key, value in described.items():
+        if key in ('domain', 'domains') and value:
+            found |= {value} if isinstance(value, str) else set(value)
+        elif key != 'translation':
+            parts = value if isinstance(value, list) else [value]
+            found |= set().union(*(_domains(part) for part in parts if isinstance(part, dict)))
+    return found

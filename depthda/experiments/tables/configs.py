@@ -1,0 +1,67 @@
+"""The configs that the steps of a run name, with the overrides of a row."""
+
+import copy
+import functools
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from mmengine.config import Config
+
+from depthda.engine.checks import config_file
+from depthda.engine.checks.renamed import current_path
+from depthda.engine.overrides import apply_overrides, read_nodes
+from depthda.errors import UserError
+from depthda.experiments.tables.table import ChainStep
+
+LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
+
+
+def read_config(path: str) -> Config:
+    """Return a copy of a config file, which is read only once."""
+    found = current_path(path)
+    if not found.is_file():
+        raise UserError(
+            f'the table names the config {path}, which does not exist below {Path.cwd()}: run the '
+            'tool from the folder where the paths of the table begin.'
+        )
+    return copy.deepcopy(_read(str(found), found.stat().st_mtime_ns))
+
+
+@functools.lru_cache(maxsize=512)
+def _read(path: str, changed: int) -> Config:
+    return config_file.read_config(path)
+
+
+def resolved_config(step: ChainStep) -> Config:
+    """Return the config of a step with its overrides; placeholders stay as they are."""
+    cfg = read_config(step.train or step.test)
+    # A placeholder is text where a number will stand.
+    apply_overrides(cfg, resolve(step.options, {'seed': 0, 'run': '{run}', 'data': '{data}'}))
+    return cfg
+
+
+def resolve(options: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return overrides with their placeholders filled; ``{seed}`` alone becomes a number."""
+
+    def fill(value: Any) -> Any:
+        if value == '{seed}':
+            return values['seed']
+        if isinstance(value, str):
+            for key in ('run', 'data', 'seed'):
+                value = value.replace('{' + key + '}', str(values.get(key)))
+            return value
+        if isinstance(value, (list, tuple)):
+            return type(value)(fill(item) for item in value)
+        if isinstance(value, Mapping):
+            return {key: fill(item) for key, item in value.items()}
+        return value
+
+    return {key: fill(value) for key, value in options.items()}
+
+
+def data_roots(cfg: Config) -> dict[str, str]:
+    """Return the folders of datasets by dotted key, also those inside pairs and wrappers."""
+    loaders = {name: cfg[name] for name in LOADERS if cfg.get(name)}
+    nodes = read_nodes(loaders)
+    return {key: value for key, value in nodes if key.endswith('.data_root') and value}

@@ -1,0 +1,111 @@
+"""What runs in place of a row in a smoke run: tiny models for two iterations on a tiny dataset."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from mmengine.config import Config
+
+from depthda.engine.overrides import read_nodes
+from depthda.experiments.tables.configs import resolved_config
+from depthda.experiments.tables.samples import SMOKE_SAMPLE
+from depthda.experiments.tables.table import ChainStep, Row
+
+_TRANSLATE = 'tools/translate.py'
+# A stand-in whose test has no labels, in the place of a model that is selected on the target.
+_UNLABELLED = [dict(type='LoadImageFromFile'), dict(type='LoadDepth'), dict(type='PackSegInputs')]
+
+
+def smoke_row(row: Row) -> Row:
+    """Return the tiny stand-in of a row, on a tiny synthetic dataset.
+
+    Parts that the row names in ``smoke`` come from there, the rest is the default: the row itself
+    if it is on the synthetic dataset, or else the tiny model of its kind in ``configs/sample``.
+    """
+    given = dict(row.smoke or {})
+    if not given.keys() & {'config', 'steps'}:
+        given = (_same(row) if row.sample is not None else _tiny(row)) | given
+    if 'config' in given:
+        options = given.get('options', {})
+        given['options'] = {**options, **short_run(given['config'], options)}
+    given_steps = given.pop('steps', ())
+    steps = [s if isinstance(s, ChainStep) else ChainStep(**s) for s in given_steps]
+    stand_in = dict(config=None, options={}, test_options={}, against=None, checkpoint=None)
+    stand_in |= given | dict(steps=tuple(_short(step) for step in steps))
+    return replace(row, **stand_in, sample={**(row.sample or {}), **SMOKE_SAMPLE})
+
+
+def short_run(config: str, options: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """Return what ends the training of a config with these overrides after two iterations."""
+    cfg = resolved_config(ChainStep(train=config, options=options or {}))
+    short: dict[str, Any] = {'train_cfg.max_iters': 2, 'default_hooks.checkpoint.interval': 2}
+    if 'translate_dataset' in cfg:
+        sides = {'source': (64, 64), 'target': (48, 48)}
+        pair = read_nodes({'train_dataloader': cfg.train_dataloader})
+        crops = [key for key, _ in pair if key.endswith('.crop_size')]
+        short |= {key: sides[key.split('.')[2]] for key in crops}
+        return short | {'model.target_size': (96, 96)}
+    short |= {'train_cfg.val_interval': 2, 'train_dataloader.batch_size': 2}
+    schedulers = cfg.get('param_scheduler') or []
+    for place in range(len(schedulers)):
+        short |= {f'param_scheduler.{place}.begin': 1} if place else {}
+        short[f'param_scheduler.{place}.end'] = 2 if place == len(schedulers) - 1 else 1
+    return short
+
+
+def _short(step: ChainStep) -> ChainStep:
+    if step.train:
+        return replace(step, options={**step.options, **short_run(step.train, step.options)})
+    if not step.tool or step.tool[0] != _TRANSLATE:
+        return step
+    # The tool builds the model that was trained, so it takes the same overrides.
+    words = [f'{key}={value}'.replace(' ', '') for key, value in short_run(step.tool[1]).items()]
+    option = () if '--cfg-options' in step.tool else ('--cfg-options',)
+    return replace(step, tool=(*step.tool, *option, *words))
+
+
+def _same(row: Row) -> dict[str, Any]:
+    if row.steps:
+        return dict(steps=row.steps, options=row.options)
+    return dict(config=row.config, options=row.options, test_options=row.test_options)
+
+
+def _tiny(row: Row) -> dict[str, Any]:
+    """Return a tiny model of the row's kind, in its direction and protocol."""
+    cfg = resolved_config(ChainStep(train=row.config, options=row.options))
+    domain = cfg.train_dataloader.dataset.get('domain')
+    direction, target = ('r2u', 'Urban') if domain == 'Rural' else ('u2r', 'Rural')
+    config = f'configs/sample/{_kind(cfg)}_tiny_{direction}'
+    if cfg.test_evaluator:
+        return dict(config=f'{config}.py')
+    images = f'{{data}}/Test/{target}/images_png'
+    if cfg.val_dataloader is not None:
+        return dict(config=f'{config}.py', options=_selected_on(target), against=images)
+    if not isinstance(domain, list):
+        return dict(config=f'{config}-server.py', against=images)
+    both = dict.fromkeys(
+        ('train_dataloader.dataset.domain', 'test_dataloader.dataset.domain'), domain
+    )
+    return dict(config=f'{config}-server.py', options=both, against='{data}')
+
+
+def _kind(cfg: Config) -> str:
+    model: Mapping[str, Any] = cfg.model
+    if model['type'] == 'DepthSeg':
+        return 'depthseg'
+    if model['data_preprocessor'].get('depth') == 'drop':
+        return 'upernet'
+    parts = [(model.get(name) or {}).get('type') for name in ('neck', 'decode_head')]
+    guided = parts[0] == 'MultiScaleContrastiveNeck' or parts[1] == 'DepthRefinedHead'
+    return 'depth_guided' if guided else 'depthda'
+
+
+def _selected_on(target: str) -> dict[str, Any]:
+    return {
+        'train_dataloader.dataset.holdout': None,
+        'val_dataloader.dataset.holdout': None,
+        'val_dataloader.dataset.domain': target,
+        '+test_dataloader.dataset.labels': False,
+        'test_dataloader.dataset.pipeline': _UNLABELLED,
+        'test_evaluator': [],
+    }

@@ -1,0 +1,63 @@
+"""Make the content of a table file from a config and the values that vary in it."""
+
+import ast
+import itertools
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from depthda.errors import UserError
+from depthda.experiments.tables.table_check import check_distinct, check_no_seed
+
+
+def sweep(path: Path, vary: Sequence[str]) -> dict[str, Any]:
+    """Return a table with a row for each combination of values, or one row if nothing varies.
+
+    Each item of ``vary`` is ``KEY=VALUE,VALUE,…``.
+    """
+    axes = []
+    for item in vary:
+        key, equals, text = item.partition('=')
+        if not (key and equals and text):
+            raise UserError(f'--vary takes KEY=VALUE,VALUE,…, not {item!r}.')
+        check_no_seed('--vary', key)
+        values = split_values(text)
+        check_distinct(f'--vary {key}', values)
+        axes.append([(key, value) for value in values])
+    rows = [_row(path, choice) for choice in itertools.product(*axes)]
+    return dict(
+        title=f'{path.stem}, varied' if axes else path.stem,
+        columns=[dict(key=key, title=key) for key in ('mIoU', 'mF1', 'OA')],
+        rows=rows,
+        seeds=(0,),
+    )
+
+
+def _row(path: Path, choice: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    names = [f'{key.rsplit(".", 1)[-1]}-{_as_name(value)}' for key, value in choice]
+    titles = [f'{key} = {value}' for key, value in choice]
+    return dict(
+        name='_'.join(names) or 'as-is',
+        title=', '.join(titles) or path.stem,
+        config=str(path),
+        options=dict(choice),
+    )
+
+
+def split_values(text: str) -> list[Any]:
+    """Split values at commas outside brackets and read them as Python; other words are text."""
+    try:
+        return ast.literal_eval(f'[{text}]')
+    except (SyntaxError, ValueError):
+        return [_literal(part.strip()) for part in text.split(',')]
+
+
+def _literal(text: str) -> Any:
+    try:
+        return ast.literal_eval(text)
+    except (SyntaxError, ValueError):
+        return {'true': True, 'false': False}.get(text, text)
+
+
+def _as_name(value: Any) -> str:
+    return ''.join(c if c.isalnum() or c in '.-' else '-' for c in str(value)).strip('-')[:40]

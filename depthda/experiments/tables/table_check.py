@@ -1,0 +1,66 @@
+"""Find mistakes in a table file before any of its rows is run."""
+
+import difflib
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from depthda.errors import UserError
+
+_KEYS = {
+    'title', 'columns', 'rows', 'caption', 'seeds', 'worlds', 'sample', 'protocol', 'smoke', 'curve'
+}  # fmt: skip
+_SEED = 'randomness.seed'
+_CHECKPOINTS = ('best', 'last')
+
+
+def check_table(path: str | Path, found: Mapping[str, Any]) -> None:
+    """Refuse misspelt names, a table without rows, and options that a row must not set."""
+    for name in found.keys() - _KEYS:
+        # One number may be the variable of a loop over the seeds; several are meant as seeds.
+        several = {'seeds', 'worlds'} if isinstance(found[name], (list, tuple)) else set()
+        near = difflib.get_close_matches(name, _KEYS - found.keys() | several, n=1, cutoff=0.8)
+        if near and not callable(found[name]):
+            raise UserError(f"nothing reads '{name}' of {path}; did you mean '{near[0]}'?")
+    if not found['rows']:
+        raise UserError(f'{path} has no rows: add at least one.')
+    for key in ('seeds', 'worlds'):
+        check_distinct(f'{key} of {path}', found.get(key, ()))
+    for label, part in _parts(path, found['rows']):
+        if part.get('checkpoint') not in (None, *_CHECKPOINTS):
+            raise UserError(f'{label}: {unknown("checkpoint", part["checkpoint"], _CHECKPOINTS)}')
+        for options in ('options', 'test_options'):
+            for key in part.get(options) or ():
+                check_no_seed(f'{options} of {label}', key)
+
+
+def check_no_seed(where: str, key: str) -> None:
+    """Refuse a seed among the options, because the seed of the run would replace it."""
+    if key.removeprefix('+') == _SEED:
+        raise UserError(
+            f'{where}: {_SEED} is set by the seeds of the table: give seeds in the table, or '
+            '--seeds.'
+        )
+
+
+def check_distinct(what: str, numbers: Sequence[Any]) -> None:
+    """Refuse values that are given twice: the same run would count as two."""
+    if double := [number for number in numbers if list(numbers).count(number) > 1]:
+        raise UserError(f'{what}: {double[0]} is given twice; give each once.')
+
+
+def unknown(what: str, name: str, known: Sequence[str]) -> UserError:
+    """Return the error for an unknown name, with the nearest name that is known."""
+    near = difflib.get_close_matches(str(name), known, n=1, cutoff=0.4)
+    hint = f'did you mean {near[0]!r}?' if near else f'there are {", ".join(known)}.'
+    return UserError(f'no {what} {name!r}: {hint}')
+
+
+def _parts(path: str | Path, rows: Sequence[Any]) -> Iterator[tuple[str, Mapping]]:
+    """Yield each row and each step of a chain that is a dict, with a label for messages."""
+    for row in rows:
+        if isinstance(row, Mapping):
+            label = f'row {row.get("name", row.get("title", "?"))!r} of {path}'
+            yield label, row
+            steps = row.get('steps') or ()
+            yield from ((label, step) for step in steps if isinstance(step, Mapping))

@@ -1,0 +1,197 @@
+"""Values that each part of a config accepts, and that make a run useless."""
+
+import pytest
+from mmengine.config import Config
+
+from depthda.engine.checks.config_check import check_optimizers
+from depthda.engine.checks.data_check import check_classes
+from depthda.engine.checks.value_check import (
+    check_backbone,
+    check_evaluation,
+    check_losses,
+    check_scores,
+    check_top_level,
+    loss_warnings,
+)
+from depthda.errors import UserError
+
+CE = dict(type='CrossEntropyLoss')
+NAMES = ('background', 'building', 'road', 'water', 'barren', 'forest', 'agricultural')
+DATA = dict(type='LoveDARGBD', data_root='nowhere', domain='Rural', split='Test', depth=None)
+
+
+def head(**kwargs) -> dict:
+    return dict(model=dict(decode_head=dict(num_classes=3, **kwargs)))
+
+
+def steps(*steps, **loader) -> dict:
+    return dict(test_dataloader=dict(dataset=DATA | dict(pipeline=list(steps)), **loader))
+
+
+def hooks(**checkpoint) -> dict:
+    data = dict(train_dataloader=dict(dataset=DATA))
+    return data | dict(default_hooks=dict(checkpoint=checkpoint))
+
+
+def stop(**kwargs) -> dict:
+    return hooks() | dict(custom_hooks=[dict(type='EarlyStoppingHook', **kwargs)])
+
+
+CASES = [
+    (
+        check_top_level,
+        dict(optim_wraper=dict(clip_grad=None)),
+        "nothing reads 'optim_wraper' of the config; did you mean 'optim_wrapper'? Rename it.",
+    ),
+    (
+        check_top_level,
+        dict(train_cgf=dict(max_iters=3)),
+        "nothing reads 'train_cgf' of the config; did you mean 'train_cfg'? Rename it.",
+    ),
+    (
+        check_top_level,
+        dict(resume='iter_2.pth'),
+        "resume='iter_2.pth' of the config must be True or False: to resume a file, set "
+        'resume=True and name the file in load_from.',
+    ),
+    (
+        check_evaluation,
+        steps(batch_size=3, drop_last=True),
+        'test_dataloader.drop_last=True leaves out the images of the last batch, so the scores '
+        'would not be those of the dataset: remove it.',
+    ),
+    *(
+        (
+            check_evaluation,
+            steps(dict(type='LoadImageFromFile'), step),
+            f'test_dataloader.dataset.pipeline.1: {step["type"]} changes images at random, so the '
+            'scores would differ each time: leave random transforms to the training pipeline.',
+        )
+        for step in (
+            dict(type='RandomFlip', prob=0.5),
+            dict(type='RandomCrop', crop_size=8),
+            dict(type='PhotoMetricDistortion'),
+        )
+    ),
+    (
+        check_evaluation,
+        head(ignore_index=1) | dict(test_dataloader=dict(dataset=DATA)),
+        'model.decode_head.ignore_index=1 leaves out the class building: set an index that is not '
+        'a class, such as 255.',
+    ),
+    (
+        check_evaluation,
+        dict(test_evaluator=[dict(ignore_index=0)], test_dataloader=dict(dataset=DATA)),
+        'test_evaluator.0.ignore_index=0 leaves out the class background: set an index that is '
+        'not a class, such as 255.',
+    ),
+    (
+        check_losses,
+        head(loss_decode=[CE, CE | dict(class_weight=[1.0] * 4)]),
+        'model.decode_head.loss_decode: class_weight has 4 values for 3 classes: give one for each '
+        'class.',
+    ),
+    (
+        check_losses,
+        head(loss_decode=CE | dict(class_weight=[1.0] * 3, avg_non_ignore=True)),
+        'model.decode_head.loss_decode: CrossEntropyLoss fails with both class_weight and '
+        'avg_non_ignore=True: set avg_non_ignore=False, which with class_weight leaves out ignored '
+        'pixels too.',
+    ),
+    (
+        check_losses,
+        head(loss_decode=dict(type='DiceLoss', loss_name='dice')),
+        "model.decode_head.loss_decode.loss_name='dice' does not contain 'loss', and mmseg trains "
+        "only with losses whose name does: call it 'loss_dice'.",
+    ),
+    (
+        check_backbone,
+        dict(model=dict(backbone=dict(rgb=dict(type='ResNetV1c', frozen_stages=5)))),
+        'model.backbone.rgb.frozen_stages=5 is more than its 4 stages: give -1 (none) to 4.',
+    ),
+    (
+        check_scores,
+        hooks(save_best='IoU.bulding'),
+        "default_hooks.checkpoint.save_best='IoU.bulding' names no class of the dataset; did you "
+        "mean 'IoU.building'?",
+    ),
+    (
+        check_scores,
+        hooks(save_best=['OA', 'X.zzz']),
+        "default_hooks.checkpoint.save_best='X.zzz' names no class of the dataset: give one of "
+        + ', '.join(NAMES)
+        + '.',
+    ),
+    (
+        check_scores,
+        hooks(save_best='Rural/mIoU', rule='less'),
+        "default_hooks.checkpoint.rule='less' takes the lowest Rural/mIoU for the best: set "
+        "rule='greater'.",
+    ),
+    (
+        check_scores,
+        stop(monitor='mIoU', rule='less'),
+        "custom_hooks.0.rule='less' takes the lowest mIoU for the best: set rule='greater'.",
+    ),
+    *(
+        (
+            check_optimizers,
+            dict(
+                optim_wrapper=dict(optimizer=dict(type='SGD', lr=1), clip_grad=dict(max_norm=norm))
+            ),
+            f'optim_wrapper.clip_grad.max_norm={norm} is not above 0, so no step would go the way '
+            'of its gradient: give a number above 0, or leave clip_grad out.',
+        )
+        for norm in (0, -1)
+    ),
+    (
+        check_classes,
+        dict(
+            train_dataloader=dict(dataset=DATA),
+            val_dataloader=dict(dataset=DATA | dict(metainfo=dict(classes=NAMES[::-1]))),
+        ),
+        f'the val set has the classes of the training set in another order '
+        f'({", ".join(NAMES[::-1])}), so each prediction would count as another class: use the '
+        f'order {", ".join(NAMES)}.',
+    ),
+]
+
+
+@pytest.mark.parametrize('check, cfg, sentence', CASES, ids=range(len(CASES)))
+def test_a_useless_value_is_refused(check, cfg, sentence):
+    with pytest.raises(UserError) as caught:
+        check(Config(cfg))
+    assert str(caught.value) == sentence
+
+
+@pytest.mark.parametrize(
+    'check, cfg',
+    [
+        # A name of the file's own, whose value is used; and one for configs built on this one.
+        (check_top_level, dict(optim_wrappers=dict(a=1), optim_wrapper=dict(a=1))),
+        (check_top_level, dict(test_pipeline=[1], crop_size=(8, 8), lr=1, resume=True)),
+        (check_evaluation, steps(dict(type='RandomFlip', prob=1.0), dict(type='Resize'))),
+        (
+            check_evaluation,
+            steps(dict(type='TestTimeAug', transforms=[[dict(type='RandomFlip', prob=0.5)]])),
+        ),
+        (check_evaluation, head(ignore_index=255) | dict(test_dataloader=dict(dataset=DATA))),
+        (check_losses, head(loss_decode=CE | dict(class_weight=[1.0] * 3))),
+        (check_losses, head(loss_decode=CE | dict(avg_non_ignore=True))),
+        (check_backbone, dict(model=dict(backbone=dict(type='ResNet', frozen_stages=4)))),
+        (check_scores, hooks(save_best=['mIoU', 'Rural/IoU.building'], rule='greater')),
+        (check_scores, hooks(save_best='loss', rule='less')),
+    ],
+)
+def test_what_has_a_use_is_passed_over(check, cfg):
+    check(Config(cfg))
+
+
+def test_losses_without_weight_are_reported():
+    cfg = Config(head(loss_decode=CE | dict(loss_weight=0.0)))
+    assert list(loss_warnings(cfg)) == [
+        'the model learns nothing, because every loss has weight 0: set '
+        'model.decode_head.loss_decode.loss_weight above 0'
+    ]
+    cfg.model.auxiliary_head = dict(loss_decode=CE)
+    assert list(loss_warnings(cfg)) == []

@@ -1,0 +1,108 @@
+"""configs/generate.py writes the configs that differ in little; all begin with what they are."""
+
+import ast
+import re
+import runpy
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+CONFIGS = ROOT / 'configs'
+GENERATE = runpy.run_path(str(CONFIGS / 'generate.py'))
+GENERATED = GENERATE['leaves']()
+FILES = sorted(CONFIGS.rglob('*.py'))
+LEAVES = [
+    path for path in CONFIGS.glob('[!_]*/**/*.py') if path.relative_to(CONFIGS).parts[0] != 'tables'
+]
+
+
+def check(root: Path) -> tuple[int, list[str]]:
+    command = [sys.executable, str(root / 'generate.py'), '--check']
+    done = subprocess.run(command, capture_output=True, text=True)
+    return done.returncode, done.stdout.splitlines()
+
+
+def test_what_is_written_is_up_to_date():
+    assert len(GENERATED) > 60 and check(CONFIGS) == (0, [])
+
+
+def test_a_change_a_missing_file_and_one_too_many_are_found(tmp_path):
+    root = tmp_path / 'configs'
+    shutil.copytree(CONFIGS, root)
+    changed, missing, *_ = GENERATED
+    (root / changed).write_text(GENERATED[changed].replace('Urban', 'Rural'))
+    (root / missing).unlink()
+    extra = root / 'sample/extra.py'
+    extra.write_text(f'# A model.\n{GENERATE["MARK"]}\n')
+    names = sorted([changed, missing, 'sample/extra.py'])
+    assert check(root) == (1, [f'not up to date: configs/{name}' for name in names])
+    subprocess.run([sys.executable, str(root / 'generate.py')], check=True)
+    assert check(root) == (1, ['not up to date: configs/sample/extra.py'])
+
+
+def test_at_most_200_files_are_written_by_hand():
+    assert len(FILES) - len(GENERATED) <= 200
+
+
+def test_no_config_of_bases_alone_is_written_by_hand():
+    for path in LEAVES:
+        if path.relative_to(CONFIGS).as_posix() not in GENERATED:
+            assert len(ast.parse(path.read_text()).body) > 1, path
+
+
+@pytest.mark.parametrize('path', FILES, ids=lambda path: str(path.relative_to(CONFIGS)))
+def test_a_file_begins_with_what_it_is(path):
+    first = path.read_text().splitlines()[0]
+    assert re.match(r'# ([^a-z]|mmseg|ablates: |of: )|"""[A-Z]', first), first
+
+
+@pytest.mark.parametrize('path', LEAVES, ids=lambda path: str(path.relative_to(CONFIGS)))
+def test_a_command_in_a_header_names_its_own_file(path):
+    text = path.read_text()
+    header = text[: text.index('_base_')] if '_base_' in text else text
+    commands = re.findall(r'python tools/train\.py(?: \\\n#)?\s+(\S+)', header)
+    if commands:
+        assert commands[0] == path.relative_to(ROOT).as_posix()
+    else:  # ablations and variants name the config that they are made of
+        assert path.relative_to(CONFIGS).as_posix() not in GENERATED
+
+
+def test_figures_in_headers_are_those_of_the_papers_tables(monkeypatch):
+    from depthda.experiments.tables.table import load_table
+
+    monkeypatch.chdir(ROOT)
+    printed = {}
+    for name in ('loveda-u2r', 'loveda-r2u', 'depthseg-table1', 'drdg_potsdam2vaihingen'):
+        table = load_table(f'configs/tables/{name}.py')
+        place = [column.key for column in table.columns].index('mIoU')
+        for row in table.rows:
+            config = row.config or (row.steps[0].train if row.steps else None)
+            if config and row.paper and row.name not in ('rdg-2', 'drdg-2'):
+                printed.setdefault(config, row.paper[place])
+    found = 0
+    for path in LEAVES:
+        header = path.read_text().split('_base_')[0].replace('\n# ', ' ')
+        for figure in re.findall(
+            r'[Tt]he paper(?: \(Table II\)| of DepthSeg)? has (\d+\.\d+) mIoU', header
+        ):
+            config = path.relative_to(ROOT).as_posix()
+            # The server's figure stands in the config of the local protocol as well.
+            server = re.sub(r'(loveda-\w+)-512', r'\1-server-512', config)
+            assert float(figure) == printed.get(config, printed.get(server)), config
+            found += 1
+    assert found == 10 * 2 + 4 + 2  # LoveDA, LiuZhou, ISPRS
+
+
+def test_the_page_names_files_that_exist():
+    page = (CONFIGS / 'README.md').read_text()
+    table = page.split('## Which')[1].split('## How')[0]
+    names = re.findall(r'`([\w/.-]+\.py)`', table)
+    assert len(names) >= 10 and all((CONFIGS / name).is_file() for name in names)
+    links = re.findall(r'\]\(([\w./-]+)(?:#[\w-]+)?\)', page)
+    assert links and all((CONFIGS / link).exists() for link in links)
+    old = re.findall(r'`(?:tables/)(depthseg-[\w]+)\.py`', page)
+    assert old == ['depthseg-1', 'depthseg-2', 'depthseg-table1', 'depthseg-table2']
