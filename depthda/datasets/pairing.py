@@ -13,11 +13,11 @@ from depthda.io.files import walk
 from depthda.io.headers import IMAGE_SUFFIXES, Header, misnamed, read_headers
 
 _MENDS = {
-    'label': 'add an index mask of the same stem for each, or take the set without labels (a tool: '
-    'leave --labels out; a config: labels=False, of RGBDSegDataset seg_map_path=None)',
+    'label': 'add an index mask of the same stem for each, or use the dataset without labels (a '
+    'tool: leave --labels out; a config: labels=False)',
     'depth map': 'add a 16-bit PNG or a GeoTIFF of the same stem for each (tools/estimate_depth.py '
-    'makes them), or take the set without depth (a tool: leave --depth out; a config: depth=None, '
-    'of RGBDSegDataset depth_path=None)',
+    'makes them), or use the dataset without depth (a tool: leave --depth out; a config: '
+    'depth=None, or depth_path=None in data_prefix)',
 }
 
 

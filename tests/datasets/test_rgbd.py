@@ -58,9 +58,55 @@ def test_a_sample_has_optical_bands_then_depth_and_its_meta(make_tree):
     assert truth.depth_path.endswith('rdepth/test/2.png') and truth.img_path.endswith('/2.png')
 
 
+class Arctic(RGBDSegDataset):
+    METAINFO = dict(classes=('ice', 'water'), palette=[[255, 255, 255], [0, 0, 255]])
+
+
+@pytest.fixture
+def arctic(tmp_path, write_png):
+    """A dataset in the default folders."""
+    for name, code in dict(ice=0, lake=1).items():
+        write_png(tmp_path / f'images/{name}.png', np.full((8, 8, 3), 9, np.uint8))
+        for folder in ('labels', 'masks'):
+            write_png(tmp_path / folder / f'{name}.png', np.full((8, 8), code, np.uint8))
+        write_png(tmp_path / f'rdepth/a/{name}.png', np.full((8, 8), 13107, np.uint16))
+    return tmp_path
+
+
+def test_a_new_dataset_is_its_classes_and_folders(arctic):
+    dataset = Arctic(data_root=str(arctic), depth='rdepth/a', pipeline=PLAIN)
+    lake = dataset[1]
+    assert dataset.metainfo['classes'] == ['ice', 'water']
+    assert lake['inputs'][:, 0, 0].tolist() == pytest.approx([9, 9, 9, 0.2])
+    assert (lake['data_samples'].gt_sem_seg.data == 1).all()
+    assert lake['data_samples'].seg_map_path == f'{arctic}/labels/lake.png'
+    assert dataset.depth_source == 'rdepth/a'
+
+
+def test_a_config_alone_describes_a_dataset(arctic):
+    config = dict(type='RGBDSegDataset', data_root=str(arctic), metainfo=Arctic.METAINFO)
+    info = DATASETS.build(config | dict(labels='masks', depth='rdepth/a')).get_data_info(0)
+    paths = [info[key] for key in ('img_path', 'seg_map_path', 'depth_path')]
+    assert paths == [f'{arctic}/{folder}/ice.png' for folder in ('images', 'masks', 'rdepth/a')]
+    without = DATASETS.build(config | dict(labels=False))
+    assert not without.has_labels and not without.has_depth
+
+
+def test_depth_and_labels_change_single_folders_of_a_prefix(arctic):
+    prefix = dict(img_path='images', seg_map_path='labels', depth_path='none')
+    dataset = RGBDSegDataset(prefix, 'rdepth/a', 'masks', data_root=str(arctic))
+    assert dataset.data_prefix == {
+        'img_path': f'{arctic}/images',
+        'seg_map_path': f'{arctic}/masks',
+        'depth_path': f'{arctic}/rdepth/a',
+    }
+    # What a prefix leaves out, the dataset does not have.
+    assert not RGBDSegDataset(dict(img_path='images'), data_root=str(arctic)).has_labels
+
+
 def test_unknown_folders_are_refused(make_tree):
-    with pytest.raises(UserError, match=r"has the keys .*'depth'.*: it takes img_path and"):
-        build(make_tree(), folders={'depth': 'rdepth/test'})
+    with pytest.raises(UserError, match=r"has the keys .*'dsm'.*: it takes img_path and"):
+        build(make_tree(), folders={'dsm': 'rdepth/test'})
     with pytest.raises(UserError, match='it takes img_path and'):
         build(make_tree(), folders={'img_path': None})
 
