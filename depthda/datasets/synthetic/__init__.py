@@ -1,4 +1,4 @@
-"""The built-in two-domain world: images, masks, heights and relative depth, by seed."""
+"""The built-in synthetic world: two domains of images, masks, heights and relative depth."""
 
 from .config import PARTS, SPLITS, WORLDS, WorldConfig, make_world
 from .materials import CLASS_COLOURS, CLASSES

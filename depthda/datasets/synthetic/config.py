@@ -1,6 +1,6 @@
-"""The settings of a synthetic world, one dataclass a part, and the frozen world ``v1``.
+"""The settings of a synthetic world, one dataclass per part, and the frozen world ``v1``.
 
-Lengths are metres on the ground; a pair ``(low, high)`` is a range from which each tile, block or
+Lengths are metres on the ground. A pair ``(low, high)`` is a range from which each tile, block or
 object draws.
 """
 
@@ -15,16 +15,16 @@ Range = tuple[float, float]
 
 @dataclass(frozen=True)
 class LayoutConfig:
-    """What stands where: the class priors and shapes of a domain."""
+    """The class priors and shapes of a domain."""
 
-    built_up: Range  # share of the street grid's cells that are blocks; the rest is countryside
-    blocks: tuple[tuple[str, float], ...]  # kinds of blocks and their weights
+    built_up: Range  # share of the cells of the street grid that are blocks, not countryside
+    blocks: tuple[tuple[str, float], ...]  # kinds of blocks, with weights
     block_m: Range
     street_m: Range
-    asphalt: float  # share of streets that are asphalt, the others are concrete
+    asphalt: float  # share of asphalt streets; the others are concrete
     through_road: float  # chance that a grid line crosses the countryside as a road
     meander_m: float  # how far streets and field borders wander from straight lines
-    fields: tuple[tuple[str, float], ...]  # materials of the parcels and their weights
+    fields: tuple[tuple[str, float], ...]  # materials of the parcels, with weights
     field_m: Range
     track: float  # chance that a border between field strips is a dirt track
     forest: Range  # share of a tile under patches of forest (countryside only)
@@ -35,7 +35,7 @@ class LayoutConfig:
 
 @dataclass(frozen=True)
 class GeometryConfig:
-    """How high things are."""
+    """The heights of objects and terrain."""
 
     building_m: Range  # eaves height of the lowest and the tallest kind of building
     tree_m: Range
@@ -47,7 +47,7 @@ class GeometryConfig:
 
 @dataclass(frozen=True)
 class ResolutionConfig:
-    """Ground sampling distance: the scale of everything."""
+    """The ground sampling distance, which sets the scale of everything."""
 
     gsd_m: float
 
@@ -70,7 +70,7 @@ class AppearanceConfig:
 
 @dataclass(frozen=True)
 class DepthConfig:
-    """Relative depth as a monocular estimator would give it."""
+    """The errors of relative depth as a monocular estimator makes them."""
 
     fidelity: float  # 1: the true height, normalised; 0: smooth noise
     blur_m: float  # standard deviation of the blur at fidelity 0
@@ -91,7 +91,7 @@ class DomainConfig:
 
 @dataclass(frozen=True)
 class WorldConfig:
-    """Everything that a tile depends on beside its split, domain and index."""
+    """Everything that a tile depends on, except its split, domain and index."""
 
     version: str
     seed: int
@@ -100,7 +100,7 @@ class WorldConfig:
     domains: tuple[tuple[str, DomainConfig], ...]
 
     def domain(self, name: str) -> DomainConfig:
-        """The settings of one domain."""
+        """Return the settings of one domain."""
         for known, config in self.domains:
             if known == name:
                 return config
@@ -113,7 +113,7 @@ class WorldConfig:
         return tuple(name for name, _ in self.domains)
 
     def settings(self) -> dict:
-        """The settings as plain built-ins."""
+        """Return the settings as plain built-ins."""
         content = asdict(self)
         content['domains'] = dict(content['domains'])
         return content
@@ -241,13 +241,16 @@ def make_world(
     fidelity: float | None = None,
     null: bool = False,
 ) -> WorldConfig:
-    """The settings of a world.
+    """Return the settings of a world.
 
     Args:
+        version: Key of ``WORLDS``.
         domains: The first one is the reference of ``gap``.
-        gap: The parts in which the domains differ. In all other parts every domain is set like
-            the first one (its tiles are still drawn from its own random streams).
-        fidelity: Fidelity of the relative depth of all domains; the version's own if None.
+        seed: Seed of all tiles.
+        size: Side of a tile in pixels.
+        gap: The parts in which the domains differ. In all other parts every domain has the settings
+            of the first one (its tiles are still drawn from its own random streams).
+        fidelity: Fidelity of the relative depth of all domains; None: that of the version.
         null: Take height and depth from an independent tile (see ``world.py``).
     """
     if version not in WORLDS:

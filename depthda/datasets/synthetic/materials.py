@@ -1,8 +1,8 @@
-"""What the ground is made of: finer than a class, because spectra belong to materials.
+"""The materials of the ground: finer than classes, because spectra belong to materials.
 
 Several materials of different classes have nearly the same colour on purpose (concrete roofs,
 concrete roads and paved yards; bitumen roofs and asphalt; tiles, soil and ploughed fields; tree
-crowns, orchards and lush crops): colour alone leaves the class open, height closes it.
+crowns, orchards and lush crops). Colour alone leaves their class open, and height decides it.
 """
 
 from enum import IntEnum
@@ -48,8 +48,8 @@ class Material(IntEnum):
     CAR = 20
 
 
-# One row a material, in the order of the codes: class, colour in summer, colour in autumn, and how
-# strongly fine texture modulates it.
+# One row per material, in the order of the codes: class, colour in summer, colour in autumn, and
+# the strength of its fine texture.
 _TABLE = (
     (BACKGROUND, (92, 114, 68), (124, 120, 80), 0.9),
     (BACKGROUND, (152, 148, 140), (152, 148, 140), 0.7),
@@ -81,7 +81,7 @@ TEXTURE = np.array([row[3] for row in _TABLE], np.float32)
 
 
 def is_any(material: np.ndarray, *codes: Material) -> np.ndarray:
-    """Where a material map holds one of the codes (a table look-up: faster than ``np.isin``)."""
+    """Return where a material map holds one of the codes, by table: faster than ``np.isin``."""
     table = np.zeros(len(Material), bool)
     table[list(codes)] = True
     return table[material]
