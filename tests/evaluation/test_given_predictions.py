@@ -59,7 +59,7 @@ def test_two_images_of_one_name(maps):
 
 def test_a_file_that_is_no_image(maps):
     (maps / '1.png').write_text('nothing')
-    with pytest.raises(UserError, match=r'1.png cannot be scored: not to be read as an image'):
+    with pytest.raises(UserError, match=r'1\.png cannot be scored: \S*1\.png cannot be read'):
         check(maps)
 
 
@@ -148,7 +148,8 @@ def twice(first, *others):
         ),
         (
             no_class,
-            '{maps}: 1.png hold the value 255, and the classes are 0…6; every pixel needs a class.',
+            '{maps}: 1.png hold the value 255, and the classes are 0…6; every pixel needs a '
+            'class; 255 is no-data in labels, or white in a picture.',
         ),
         (
             twice,

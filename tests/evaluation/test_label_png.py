@@ -56,7 +56,7 @@ def test_empty_and_other_formats():
     assert reason(b'') == 'empty file (0 bytes)'
     buffer = io.BytesIO()
     Image.fromarray(LABELS).save(buffer, 'JPEG')
-    assert reason(buffer.getvalue()) == 'not a PNG file, whatever its name says'
+    assert reason(buffer.getvalue()) == 'not a PNG file, despite its name'
 
 
 def test_a_file_cut_anywhere_or_with_any_byte_changed_is_corrupt():

@@ -247,11 +247,11 @@ def test_mistakes_are_explained():
     with pytest.raises(UserError, match='aggregate'):
         SegmentationMetric(aggregate='mean')
     for wrong in (['mIoU'], 'OA'):
-        with pytest.raises(UserError, match=r"name any of \['OA', 'Kappa'\]"):
+        with pytest.raises(UserError, match=r"use any of \['OA', 'Kappa'\]"):
             SegmentationMetric(printed=wrong)
     with pytest.raises(UserError, match="printed=.*use aggregate='global'"):
         SegmentationMetric(printed=['OA'], aggregate='per_batch')
-    with pytest.raises(UserError, match='two things'):
+    with pytest.raises(UserError, match="^'Val' names two of domain"):
         evaluate([sample(0, 'Val', 'Val')])
     blank = sample(0)
     blank.gt_sem_seg.data.fill_(255)

@@ -7,10 +7,14 @@ from PIL import Image
 
 from depthda.errors import UserError
 from depthda.evaluation import submission_target
-from depthda.evaluation.submission import Fault, SubmissionError, check, foresee, pack, review
+from depthda.evaluation.submission import Fault, SubmissionError, foresee, pack, review
 
 NAMES = ['4191.png', '4192.png', '4193.png', '4194.png']
 URBAN = ['5167.png', '5168.png', '5169.png']
+
+
+def check(path, **kwargs):
+    return review(path, **kwargs).faults
 
 
 @pytest.fixture
@@ -71,7 +75,8 @@ PLANTED = {
     'values 1-7': (
         {name: png(labels(i, low=1)) for i, name in enumerate(NAMES)},
         '4191.png, 4192.png, 4193.png and 1 more: values 1…7 found, but only 0…6 are classes; '
-        "these are LoveDA's raw codes, where 1 is background: subtract 1",
+        'these count the classes from 1, as the label files of LoveDA do (1 is background): '
+        'subtract 1',
     ),
     'no-data': (
         replaced('4194.png', png(np.full((16, 16), 255, np.uint8))),
@@ -191,7 +196,7 @@ def test_the_wrong_domain_names_the_right_one(small_loveda, tmp_path):
     path = write_zip(tmp_path / 'r2u.zip', {name: png(labels()) for name in URBAN})
     assert check(path) == [] and check(path, domain='urban') == []
     extra, missing = check(path, domain='rural')
-    assert extra.names == tuple(URBAN) and "LoveDA's Urban test images" in extra.mend
+    assert extra.names == tuple(URBAN) and "LoveDA's Urban test images" in extra.fix
     assert missing.names == tuple(NAMES)
 
 
@@ -220,8 +225,8 @@ def test_another_set_is_checked_against_its_own_images(tmp_path):
 
 
 def test_a_long_list_of_files_is_cut():
-    fault = Fault(tuple(f'{i}.png' for i in range(976)), 'wrong', 'mend it')
-    assert str(fault) == '0.png, 1.png, 2.png and 973 more: wrong; mend it'
+    fault = Fault(tuple(f'{i}.png' for i in range(976)), 'wrong', 'fix it')
+    assert str(fault) == '0.png, 1.png, 2.png and 973 more: wrong; fix it'
 
 
 def write_folder(folder, files):

@@ -61,7 +61,7 @@ def test_a_set_without_depth_stays_without(image, by):
 
 def test_one_map_has_no_other(tmp_path, image):
     write_depth(tmp_path / '0.png', np.full((4, 6), 0.5))
-    with pytest.raises(UserError, match='none to lend'):
+    with pytest.raises(UserError, match="by='other-tile' needs two"):
         load('other-tile', tmp_path / '0.png', image)
 
 

@@ -72,8 +72,8 @@ def test_an_array_with_something_else_last_is_refused(bad):
         LoadDepth()(dict(img=array, img_path=None))
 
 
-def test_an_array_without_depth_is_told_what_the_pipeline_wants():
-    with pytest.raises(UserError, match='pipeline wants depth as the last channel: give an H×W×4'):
+def test_an_array_without_depth_is_refused_with_the_expected_shape():
+    with pytest.raises(UserError, match='pipeline needs depth as the last channel: give an H×W×4'):
         LoadDepth('rdepth/test')(dict(img=image(), img_path=None))
 
 
