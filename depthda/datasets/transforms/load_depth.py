@@ -7,7 +7,7 @@ from mmseg.registry import TRANSFORMS
 
 from depthda.datasets.transforms.base import RGBDTransform
 from depthda.depth.maps import DEPTH_SUFFIXES, read_depth
-from depthda.errors import UserError
+from depthda.errors import UserError, many
 from depthda.io.headers import MAX_BANDS
 
 
@@ -60,8 +60,8 @@ class LoadDepth(RGBDTransform):
             return results
         if bands != self.optical_bands:
             raise UserError(
-                f'{results.get("img_path") or "the image array"} has {bands} bands, and LoadDepth '
-                f'expects optical_bands={self.optical_bands}{_hint(bands, self.optical_bands)}'
+                f'{results.get("img_path") or "the image array"} has {many(bands, "band")}, and '
+                f'LoadDepth expects optical_bands={self.optical_bands}{_hint(bands, self.optical_bands)}'
             )
         if 'depth_path' not in results:
             results['depth_path'] = self._find(results.get('img_path'))

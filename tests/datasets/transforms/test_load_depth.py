@@ -80,8 +80,8 @@ def test_an_array_without_depth_is_refused_with_the_expected_shape():
 @pytest.mark.parametrize(
     ('bands', 'depth_path', 'message'),
     [
-        (4, 'a.png', r'x.png has 4 bands .* set optical_bands=4'),
-        (1, 'a.png', r'x.png has 1 bands .* LoadMultibandImage'),
+        (4, 'a.png', r'x.png has 4 bands, .* set optical_bands=4'),
+        (1, 'a.png', r'x.png has 1 band, .* LoadMultibandImage'),
         (5, None, r'has 5 bands'),
     ],
 )
