@@ -28,7 +28,7 @@ def check(maps, images=IMAGES):
     return check_predictions(find_predictions(maps, images), [(16, 16)] * len(images), CLASSES)
 
 
-def test_maps_are_found_in_the_order_of_the_images_and_named_by_their_content(maps):
+def test_maps_are_found_in_the_order_of_the_images_and_hashed(maps):
     (maps / 'notes.txt').write_text('not a map')
     (maps / '.hidden.png').write_text('nor this')
     given = check(maps)
@@ -57,7 +57,7 @@ def test_two_images_of_one_name(maps):
     )
 
 
-def test_a_file_that_is_no_image(maps):
+def test_a_file_that_is_not_an_image(maps):
     (maps / '1.png').write_text('nothing')
     with pytest.raises(UserError, match=r'1\.png cannot be scored: \S*1\.png cannot be read'):
         check(maps)

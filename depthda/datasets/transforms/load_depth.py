@@ -59,9 +59,10 @@ class LoadDepth(RGBDTransform):
             results['img'] = _with_valid_depth(image.astype(np.float32))
             return results
         if bands != self.optical_bands:
+            name, expected = results.get('img_path') or 'the image array', self.optical_bands
             raise UserError(
-                f'{results.get("img_path") or "the image array"} has {many(bands, "band")}, and '
-                f'LoadDepth expects optical_bands={self.optical_bands}{_hint(bands, self.optical_bands)}'
+                f'{name} has {many(bands, "band")}, and LoadDepth expects '
+                f'optical_bands={expected}{_hint(bands, expected)}'
             )
         if 'depth_path' not in results:
             results['depth_path'] = self._find(results.get('img_path'))
