@@ -70,16 +70,6 @@ def joint_counts(pred: Tensor, target: Tensor, num_classes: int, ignore_index: i
     return out
 
 
-def confusion_matrix(
-    pred: Tensor, target: Tensor, num_classes: int, ignore_index: int = 255
-) -> Tensor:
-    """Return the int64 ``[C, C]`` confusion matrix: rows are truth, columns are prediction.
-
-    It is :func:`joint_counts` without the row of the ignored pixels.
-    """
-    return joint_counts(pred, target, num_classes, ignore_index)[:num_classes]
-
-
 def _bad_labels(values: list[int], num_classes: int, ignore_index: int) -> UserError:
     shown = ', '.join(map(str, values[:5])) + (', …' if len(values) > 5 else '')
     return UserError(

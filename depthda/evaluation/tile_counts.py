@@ -53,22 +53,16 @@ class TileCounts:
         """Return the (domain, split) of each image, with None where it has none."""
         return [(d or None, s or None) for d, s in zip(self.domains, self.splits, strict=True)]
 
-    def groups(self) -> list[str]:
-        """Return the names that :meth:`group` takes, as in ``metrics.json``."""
-        return list(group_cells(self._distinct_cells()))
-
     def group(self, name: str) -> 'TileCounts':
         """Return the images of a group: ``'all'``, a domain, a split or ``'<split>/<domain>'``."""
-        groups = group_cells(self._distinct_cells())
+        cells = self.cells()
+        groups = group_cells(list(dict.fromkeys(cells)))
         if name not in groups:
             raise UserError(f'{name!r} is not a group of these images: use {", ".join(groups)}.')
         members = set(groups[name])
-        kept = np.array([cell in members for cell in self.cells()], bool)
+        kept = np.array([cell in members for cell in cells], bool)
         names, domains, splits = self.names[kept], self.domains[kept], self.splits[kept]
         return TileCounts(names, domains, splits, self.classes, self.counts[kept])
-
-    def _distinct_cells(self) -> list[tuple[str | None, str | None]]:
-        return list(dict.fromkeys(self.cells()))
 
 
 def save_tiles(path: str | PathLike, tiles: TileCounts) -> None:

@@ -9,16 +9,7 @@ from enum import IntEnum
 
 import numpy as np
 
-CLASSES = (
-    'no-data',
-    'background',
-    'building',
-    'road',
-    'water',
-    'barren',
-    'forest',
-    'agriculture',
-)
+# LoveDA's raw codes.
 NO_DATA, BACKGROUND, BUILDING, ROAD, WATER, BARREN, FOREST, AGRICULTURE = range(8)
 
 
@@ -61,19 +52,3 @@ def is_any(material: np.ndarray, *codes: Material) -> np.ndarray:
     table = np.zeros(len(Material), bool)
     table[list(codes)] = True
     return table[material]
-
-
-# LoveDA's usual colours, for pictures of masks.
-CLASS_COLOURS = np.array(
-    [
-        (0, 0, 0),
-        (255, 255, 255),
-        (255, 0, 0),
-        (255, 255, 0),
-        (0, 0, 255),
-        (159, 129, 183),
-        (0, 255, 0),
-        (255, 195, 128),
-    ],
-    np.uint8,
-)
