@@ -98,13 +98,6 @@ class ISPRSDataset(RGBDSegDataset):
             )
         return tuple(area for area in in_split if area in areas)
 
-    def how_made(self) -> str:
-        name = type(self).__name__.lower()
-        return (
-            f'make it with tools/prepare_dataset.py isprs {name} … --out {self.data_root}, or '
-            'correct the path (docs/isprs.md)'
-        )
-
     def _listed_stems(self) -> list[str]:
         """Return the tiles of the chosen areas, or those of them that ``ann_file`` lists."""
         listed = super()._listed_stems()
@@ -145,7 +138,7 @@ class ISPRSDataset(RGBDSegDataset):
             if counts[area] != expected:
                 raise UserError(
                     f'{folder} has {many(counts[area], "tile")} of area {area} and '
-                    f'{manifest_path(root)} says {expected}: run tools/prepare_dataset.py again, '
+                    f'{manifest_path(root)} lists {expected}: run tools/prepare_dataset.py again, '
                     'it continues what was interrupted'
                 )
 
@@ -158,6 +151,7 @@ class Potsdam(ISPRSDataset):
     ``'official-test'`` (14). See ``ISPRSDataset`` for the other arguments, citation and terms.
     """
 
+    MADE_BY = ('isprs potsdam', 'docs/isprs.md')
     AREA = re.compile(r'(\d+_\d+)(?![^_])')
     _TRAIN = (
         '2_10 2_11 2_12 3_10 3_11 3_12 4_10 4_11 4_12 5_10 5_11 5_12 '
@@ -184,6 +178,7 @@ class Vaihingen(ISPRSDataset):
     the other arguments, citation and terms.
     """
 
+    MADE_BY = ('isprs vaihingen', 'docs/isprs.md')
     AREA = re.compile(r'(area\d+)(?![^_])')
     _ALL = (*range(1, 9), *range(10, 18), *range(20, 25), *range(26, 36), 37, 38)
     _VAL = (2, 5, 7, 8, 13, 20, 22, 24)

@@ -28,6 +28,7 @@ class LiuZhou(RGBDSegDataset):
             ``data_root``, with ``split`` too.
     """
 
+    MADE_BY = ('liuzhou', 'data/README.md')
     METAINFO = dict(
         # The order of the paper, which does not state its colours: these are this project's.
         classes=(
@@ -67,9 +68,3 @@ class LiuZhou(RGBDSegDataset):
         )
         # Every split has a folder of this name, so it is the source that they are compared by.
         self.depth = depth
-
-    def how_made(self) -> str:
-        return (
-            f'make it with tools/prepare_dataset.py liuzhou … --out {self.data_root}, or correct '
-            'the path (data/README.md)'
-        )

@@ -40,6 +40,7 @@ class LoveDARGBD(RGBDSegDataset):
     """
 
     FOLDERS = dict(img_path='images_png', seg_map_path='masks_png')
+    MADE_BY = ('loveda', 'docs/loveda.md')
     METAINFO = dict(
         classes=('background', 'building', 'road', 'water', 'barren', 'forest', 'agricultural'),
         palette=[
@@ -74,15 +75,12 @@ class LoveDARGBD(RGBDSegDataset):
         )
 
     def how_made(self) -> str:
-        # The data_root of the sample configs.
+        # The synthetic world, by the data_root of the sample configs.
         samples = {'sample': '', 'sample-4band': ' --near-infrared'}
         option = samples.get(os.path.basename(os.path.normpath(self.data_root)))
         if option is not None:
             return f'make the dataset with: python tools/make_sample.py {self.data_root}{option}'
-        return (
-            f'make it with tools/prepare_dataset.py loveda … --out {self.data_root}, or correct '
-            'the path (docs/loveda.md)'
-        )
+        return super().how_made()
 
     def _join_prefix(self) -> None:
         """Keep the folders relative, because each domain of each split has its own."""

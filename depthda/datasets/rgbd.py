@@ -54,6 +54,8 @@ class RGBDSegDataset(BaseSegDataset):
     """
 
     FOLDERS: Mapping[str, str] = dict(img_path='images', seg_map_path='labels')
+    # Command of tools/prepare_dataset.py that makes the dataset, and the page about it.
+    MADE_BY: tuple[str, str] | None = None
 
     def __init__(
         self,
@@ -105,7 +107,13 @@ class RGBDSegDataset(BaseSegDataset):
 
     def how_made(self) -> str:
         """Return what to do when ``data_root`` does not exist."""
-        return 'correct the path'
+        if self.MADE_BY is None:
+            return 'correct the path'
+        command, page = self.MADE_BY
+        return (
+            f'make it with tools/prepare_dataset.py {command} … --out {self.data_root}, or correct '
+            f'the path ({page})'
+        )
 
     @property
     def pipeline(self) -> Compose:

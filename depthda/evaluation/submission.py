@@ -6,6 +6,7 @@ import zlib
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from depthda.errors import UserError
@@ -184,16 +185,13 @@ def _folder_entries(folder: Path) -> list[_Entry]:
 
 
 def _zip_entries(archive: zipfile.ZipFile) -> list[_Entry]:
-    def reader(info: zipfile.ZipInfo) -> Callable[[], bytes]:
-        def read() -> bytes:
-            # With a limit, because the size that the zip states need not be true.
-            with archive.open(info) as file:
-                return file.read(info.file_size)
-
-        return read
+    def read(info: zipfile.ZipInfo) -> bytes:
+        # With a limit, because the size that the zip states need not be true.
+        with archive.open(info) as file:
+            return file.read(info.file_size)
 
     return [
-        _Entry(info.filename, info.file_size, bool(info.flag_bits & 1), reader(info))
+        _Entry(info.filename, info.file_size, bool(info.flag_bits & 1), partial(read, info))
         for info in archive.infolist()
     ]
 

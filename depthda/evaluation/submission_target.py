@@ -38,7 +38,7 @@ class TestSet:
         """Return what to do about files that are not predictions of these images."""
         for domain in _NUMBERS:
             if self.server and official_names(domain).intersection(extra):
-                return f"LoveDA's {domain} test images go into a zip of their own for this track"
+                return f"LoveDA's {domain} test images need a separate zip for this track"
         return 'leave it out, or name it exactly as its test image'
 
 

@@ -121,7 +121,7 @@ def test_an_interrupted_area_is_refused(write_tiles):
     tiles = dict(area1=dict(tiles=2), area3=dict(tiles=3))
     (root / 'manifest.json').write_text(json.dumps(dict(areas=tiles)))
     assert len(Vaihingen(str(root), areas=['area1'])) == 2
-    with pytest.raises(UserError, match='has 2 tiles of area area3 and .*manifest.json says 3'):
+    with pytest.raises(UserError, match='has 2 tiles of area area3 and .*manifest.json lists 3'):
         Vaihingen(str(root), areas=['area3'])
 
 

@@ -56,7 +56,7 @@ PLANTED = {
     'other domain': (
         {**good(), '5167.png': png(labels())},
         '5167.png: not a test image of LoveDA Test Rural; '
-        "LoveDA's Urban test images go into a zip of their own",
+        "LoveDA's Urban test images need a separate zip",
     ),
     'upper case': (
         renamed('4194.png', '4194.PNG'),

@@ -127,35 +127,28 @@ def _write_tile(root: Path, world: WorldConfig, with_infrared: bool, job: Job) -
     if with_infrared:
         rng = stream(world.version, world.seed, split, domain, index, 'near infrared')
         band = near_infrared(tile.image, tile.mask, rng)
-        _write_four_bands(folder / f'images_png/{number}.tif', np.dstack([tile.image, band]))
+        bands = np.moveaxis(np.dstack([tile.image, band]), -1, 0)
+        # GDAL would tag the fourth band as opacity.
+        profile = dict(photometric='RGB', alpha='unspecified')
+        _write_tiff(folder / f'images_png/{number}.tif', bands, **profile)
     else:
         pictures['images_png'] = tile.image[..., ::-1]
     for name, picture in pictures.items():
         with atomic_path(folder / name / f'{number}.png') as temporary:
             temporary.write_bytes(cv2.imencode('.png', picture, _PNG)[1].tobytes())
-    _write_dsm(folder / 'dsm' / f'{number}.tif', tile.height, world, domain, number)
+    # Metres, with the pixel size as geotransform. The tiles form a row, at no real place.
+    gsd, size = world.domain(domain).resolution.gsd_m, world.size
+    transform = Affine(gsd, 0, number * size * gsd, 0, -gsd, size * gsd)
+    _write_tiff(folder / 'dsm' / f'{number}.tif', tile.height[None], transform=transform)
 
 
-def _write_four_bands(path: Path, image: np.ndarray) -> None:
-    height, width, count = image.shape
-    # GDAL would tag the fourth band as opacity.
-    kind = dict(driver='GTiff', dtype='uint8', photometric='RGB', alpha='unspecified')
+def _write_tiff(path: Path, bands: np.ndarray, **profile) -> None:
+    count, height, width = bands.shape
+    profile |= dict(driver='GTiff', dtype=bands.dtype, count=count, width=width, height=height)
     with warnings.catch_warnings():
         warnings.simplefilter('ignore', NotGeoreferencedWarning)
-        with rasterio.open(path, 'w', width=width, height=height, count=count, **kind) as file:
-            file.write(np.moveaxis(image, -1, 0))
-
-
-def _write_dsm(
-    path: Path, height: np.ndarray, world: WorldConfig, domain: str, number: int
-) -> None:
-    """Write metres with the pixel size as geotransform; tiles form a row, at no real place."""
-    gsd = world.domain(domain).resolution.gsd_m
-    size = world.size
-    transform = Affine(gsd, 0, number * size * gsd, 0, -gsd, size * gsd)
-    kind = {'driver': 'GTiff', 'count': 1, 'dtype': 'float32'}
-    with rasterio.open(path, 'w', width=size, height=size, transform=transform, **kind) as file:
-        file.write(height, 1)
+        with rasterio.open(path, 'w', **profile) as file:
+            file.write(bands)
 
 
 def _describe(world: WorldConfig, counts: dict[str, int], tiles: list[Job]) -> dict:
