@@ -175,6 +175,10 @@ class RGBDSegDataset(BaseSegDataset):
         with named_if_damaged(info):
             return self.pipeline(info)
 
+    def unknown_labels(self, labels: Any) -> Any:
+        """Return those of an array or tensor of labels that are neither a class nor ignored."""
+        return labels[(labels >= len(self._metainfo['classes'])) & (labels != self.ignore_index)]
+
     def _check_labels(self, sample: dict) -> None:
         """Refuse unknown label values: the loss would read past its weights, or crash a GPU."""
         classes = self._metainfo.get('classes')
@@ -184,8 +188,7 @@ class RGBDSegDataset(BaseSegDataset):
         for view in views if isinstance(views, (list, tuple)) else [views]:
             if 'gt_sem_seg' not in view:
                 continue
-            labels = view.gt_sem_seg.data
-            unknown = labels[(labels >= len(classes)) & (labels != self.ignore_index)]
+            unknown = self.unknown_labels(view.gt_sem_seg.data)
             if len(unknown):
                 shift = int(self.reduce_zero_label)
                 raise UserError(

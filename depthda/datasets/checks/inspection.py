@@ -11,6 +11,7 @@ import torch
 from depthda.datasets.checks.image_check import named_if_damaged
 from depthda.datasets.rgbd import RGBDSegDataset
 from depthda.datasets.transforms.load_depth import LoadDepth
+from depthda.datasets.transforms.load_multiband_image import swapped_bands
 from depthda.errors import UserError
 from depthda.randomness import SampleKey, derive_seed
 from depthda.workers import worker_pool
@@ -109,7 +110,11 @@ def inspect_sample(dataset: RGBDSegDataset, index: int) -> SampleFacts:
     )
     labels = loaded.get('gt_seg_map')
     if labels is not None:
-        facts |= _count(labels, len(classes), dataset)
+        counts = np.bincount(labels.ravel(), minlength=256)
+        unknown = dataset.unknown_labels(np.flatnonzero(counts))
+        facts['pixels'] = counts[: len(classes)]
+        facts['ignored'] = int(counts[dataset.ignore_index])
+        facts['unknown'] = tuple((unknown + int(dataset.reduce_zero_label)).tolist())
     if dataset.has_depth and loaded['img'].shape[2] > loaded['optical_bands']:
         raised = [n for n, name in enumerate(classes) if name.lower() in RAISED]
         facts['depth'] = _depth_facts(loaded['img'][..., -1], labels, raised, dataset.ignore_index)
@@ -135,21 +140,8 @@ def _digest(optical: np.ndarray) -> bytes:
 
 def _moments(optical: np.ndarray) -> np.ndarray:
     # Images are loaded blue first; mean and std of a config are red first.
-    order = [*range(min(3, optical.shape[2]))][::-1] + [*range(3, optical.shape[2])]
-    values = optical[..., order].astype(np.float64)
+    values = optical[..., swapped_bands(optical.shape[2])].astype(np.float64)
     return np.stack([values.mean((0, 1)), (values**2).mean((0, 1))])
-
-
-def _count(labels: np.ndarray, classes: int, dataset: RGBDSegDataset) -> dict[str, Any]:
-    ignored, shift = dataset.ignore_index, int(dataset.reduce_zero_label)
-    numbers = np.bincount(labels.ravel(), minlength=256)
-    values = np.flatnonzero(numbers)
-    unknown = values[(values >= classes) & (values != ignored)]
-    return dict(
-        pixels=numbers[:classes],
-        ignored=int(numbers[ignored]),
-        unknown=tuple((unknown + shift).tolist()),
-    )
 
 
 def _depth_facts(

@@ -27,10 +27,14 @@ class LoadMultibandImage(RGBDTransform):
     def transform(self, results: dict) -> dict:
         with open_raster(results['img_path']) as raster:
             bands = raster.read()
-        order = [*reversed(range(min(3, len(bands)))), *range(3, len(bands))]
-        image = np.ascontiguousarray(bands[order].transpose(1, 2, 0))
+        image = np.ascontiguousarray(bands[swapped_bands(len(bands))].transpose(1, 2, 0))
         if self.to_float32:
             image = image.astype(np.float32)
         results['img'] = image
         results['img_shape'] = results['ori_shape'] = image.shape[:2]
         return results
+
+
+def swapped_bands(count: int) -> list[int]:
+    """Return the order of bands that turns R, G, B, … into B, G, R, …, and back."""
+    return [*reversed(range(min(3, count))), *range(3, count)]
