@@ -1,4 +1,4 @@
-"""Images, labels and depth, paired and checked; what may be done to them before a model."""
+"""Datasets of images, labels and depth, and the transforms of their pipelines."""
 
 from depthda.datasets import (  # noqa: F401
     domain_pair,

@@ -1,4 +1,4 @@
-"""Random pairs of a source and a target tile, for translation between two domains."""
+"""Random pairs of a source and a target tile, for translation between domains."""
 
 from collections.abc import Mapping
 
@@ -10,20 +10,20 @@ from depthda.randomness import SampleKey, derive_seed
 
 @DATASETS.register_module()
 class DomainPairDataset:
-    """Unpaired tiles of two sets, as many pairs as the larger set has tiles.
+    """Unpaired tiles of two datasets, with as many pairs as the larger one has tiles.
 
-    The index counts through the larger set (the source, if they are equal), so an epoch of
-    ``RunSampler`` shows each of its tiles once; the tile of the other set is drawn at random with
-    the seed that the index carries (``SampleKey``). Each set's pipeline runs under a seed of its
-    own. So a pair depends on the seed of the run and the position in it alone. An index without a
-    seed takes the other set's tiles in turn.
+    The index counts through the larger dataset (the source, if they are equal), so an epoch of
+    ``RunSampler`` shows each of its tiles once. The tile of the other dataset is drawn at random
+    with the seed that the index carries (``SampleKey``), and each pipeline runs under a separate
+    seed. A pair thus depends only on the seed of the run and the position in it. An index without
+    a seed uses the tiles of the other dataset in turn.
 
     A sample is ``dict(inputs=dict(source=…, target=…), data_samples=dict(source=…, target=…))``.
 
     Args:
-        source, target: The two sets, or their configs.
-        replacement: Draw the tiles of both sets at random with replacement, as the released code of
-            DRDG does: an epoch then shows about 63 % of the larger set.
+        source, target: The two datasets, or their configs.
+        replacement: Draw the tiles of both datasets at random with replacement, as the released
+            code of DRDG does. An epoch then shows about 63 % of the larger dataset.
     """
 
     def __init__(
@@ -37,16 +37,16 @@ class DomainPairDataset:
             name: DATASETS.build(dict(item)) if isinstance(item, Mapping) else item
             for name, item in (('source', source), ('target', target))
         }
-        # max() takes the first of equals.
+        # max() returns the first of equals.
         self.larger = max(self.sets, key=lambda name: len(self.sets[name]))
 
     @property
     def metainfo(self) -> dict:
-        """Classes and colours of the source, which is the one with labels."""
+        """Classes and colours of the source, which has the labels."""
         return self.sets['source'].metainfo
 
     def full_init(self) -> None:
-        """mmengine calls this on every set that it builds."""
+        """Initialise both datasets; mmengine calls this on every dataset that it builds."""
         for dataset in self.sets.values():
             dataset.full_init()
 
@@ -55,7 +55,7 @@ class DomainPairDataset:
 
     def __getitem__(self, idx: int) -> dict:
         if not 0 <= idx < len(self):
-            # What ends a plain `for pair in dataset`.
+            # An IndexError ends a plain `for pair in dataset`.
             raise IndexError(f'there is no pair {int(idx)} among {len(self)}')
         pair: dict[str, dict] = dict(inputs={}, data_samples={})
         for name, dataset in self.sets.items():
@@ -65,14 +65,14 @@ class DomainPairDataset:
         return pair
 
     def get_data_info(self, idx: int) -> dict[str, dict]:
-        """The records of both files of a pair."""
+        """Return the records of both samples of a pair."""
         return {
             name: dataset.get_data_info(int(self._key(name, idx)))
             for name, dataset in self.sets.items()
         }
 
     def _key(self, name: str, idx: int) -> int:
-        """The index of one set's tile, with a seed of its own where ``idx`` has one."""
+        """Return the index of one dataset's tile, with a separate seed if ``idx`` has one."""
         size = len(self.sets[name])
         seed = getattr(idx, 'seed', None)
         if seed is None:

@@ -1,4 +1,4 @@
-"""ISPRS Potsdam and Vaihingen as tiles, parted by the areas that the tiles were cut from."""
+"""ISPRS Potsdam and Vaihingen as tiles, split by the areas that the tiles were cut from."""
 
 import os
 import re
@@ -27,27 +27,30 @@ PALETTE = [
 
 
 class ISPRSDataset(RGBDSegDataset):
-    """``images_<bands>``, ``labels`` and depth folders, whose file names begin with the area.
+    """Tiles in ``images_<bands>``, ``labels`` and depth folders; file names begin with the area.
 
-    A split is a list of areas. Every area of it has to be there; where the folder has a
-    ``manifest.json`` of ``tools/prepare_dataset.py``, with all its tiles. Labels are 0…5 in the
-    order of the classes, and 255 where none counts.
+    A split is a list of areas. Every area of it must be there; if the folder has a
+    ``manifest.json`` of ``tools/prepare_dataset.py``, all tiles of the area must be there as well.
+    Labels are 0…5 in the order of the classes, and 255 at boundaries, which do not count.
+
+    Citation: F. Rottensteiner et al., "The ISPRS benchmark on urban object classification and 3D
+    building reconstruction", ISPRS Annals I-3, 2012. Terms: research use under the benchmark's own
+    terms, no redistribution.
 
     Args:
-        data_root: The folder that holds the others.
-        split: One of ``SPLITS``.
-        bands: Which images: ``'irrg'`` is the folder ``images_irrg``.
-        depth: Folder of the depth maps beside the images (``'dsm'``, ``'ndsm'``); None: the set
-            has no depth.
-        labels: False for tiles without labels, or to leave them out.
-        areas: Take these areas of the split alone; None: all, or of a translated dataset those that
-            were translated.
-        **kwargs: As ``RGBDSegDataset`` has them; with ``ann_file``, a list of stems, the listed
-            tiles of the split are taken, and none has to be complete.
+        data_root: Folder that holds the others.
+        split: A key of ``SPLITS``.
+        bands: Suffix of the image folder: ``'irrg'`` reads ``images_irrg``.
+        depth: Folder of the depth maps next to the images (``'dsm'``, ``'ndsm'``); None: no depth.
+        areas: Areas of the split to use. None uses all of them; of a translated dataset, those
+            that were translated.
+        **kwargs: Passed to ``RGBDSegDataset``. With ``ann_file``, a list of stems, the listed tiles
+            of the split are used, and no area has to be complete.
     """
 
     METAINFO = dict(classes=CLASSES, palette=PALETTE)
-    # Of each data set: its areas by split, 'all' among them, and how a file name tells the area.
+    # The areas of each split, with 'all' among the splits, and the pattern of the area at the
+    # beginning of a file name.
     SPLITS: dict[str, tuple[str, ...]]
     AREA: re.Pattern
 
@@ -57,60 +60,46 @@ class ISPRSDataset(RGBDSegDataset):
         split: str = 'all',
         bands: str = 'irrg',
         depth: str | None = 'dsm',
-        labels: bool = True,
         areas: Sequence[str] | None = None,
         **kwargs,
     ) -> None:
-        name = type(self).__name__
-        if split not in self.SPLITS:
-            raise UserError(f'split={split!r} of {name} is unknown: use {", ".join(self.SPLITS)}')
-        self.areas = self.SPLITS[split]
-        translation = read_json(Path(data_root) / TRANSLATION) or {}
-        if areas is None and translation.get('areas'):
-            self.areas = tuple(area for area in self.areas if area in translation['areas'])
-        if areas is not None:
-            if not areas or isinstance(areas, str):
-                raise UserError(
-                    f'areas={areas!r} of {name}: give a list of some of {", ".join(self.areas)}'
-                )
-            if unknown := [str(area) for area in areas if area not in self.SPLITS['all']]:
-                raise UserError(
-                    f'areas={list(areas)} of {name}: there is no area {", ".join(unknown)}, the '
-                    f'areas are {", ".join(self.SPLITS["all"])}'
-                )
-            if others := [area for area in areas if area not in self.areas]:
-                raise UserError(
-                    f'areas={list(areas)} of {name}: {", ".join(others)} is not in split '
-                    f'{split!r}, which has {", ".join(self.areas)}'
-                )
-            self.areas = tuple(area for area in self.areas if area in areas)
-        self.depth = depth
+        self.areas = self._choose_areas(data_root, split, areas)
         super().__init__(
-            data_prefix=dict(
-                img_path=f'images_{bands}',
-                seg_map_path='labels' if labels else None,
-                depth_path=depth,
-            ),
+            data_prefix={**self.FOLDERS, 'img_path': f'images_{bands}'},
+            depth=depth,
             data_root=data_root,
-            domain=name,
+            domain=type(self).__name__,
             split=split,
             **kwargs,
         )
 
-    def how_made(self) -> str:
-        name = type(self).__name__.lower()
-        return (
-            f'make it with tools/prepare_dataset.py isprs {name} … --out {self.data_root}, or '
-            'correct the path (docs/isprs.md)'
-        )
-
-    @property
-    def depth_source(self) -> str | None:
-        """The folder beside the images, which all splits share."""
-        return self.depth
+    def _choose_areas(
+        self, data_root: str, split: str, areas: Sequence[str] | None
+    ) -> tuple[str, ...]:
+        name, every = type(self).__name__, self.SPLITS['all']
+        if split not in self.SPLITS:
+            raise UserError(f'split={split!r} of {name} is unknown: use {", ".join(self.SPLITS)}')
+        in_split = self.SPLITS[split]
+        if areas is None:
+            translation = read_json(Path(data_root) / TRANSLATION) or {}
+            translated = translation.get('areas') or in_split
+            return tuple(area for area in in_split if area in translated)
+        if not areas or isinstance(areas, str):
+            raise UserError(f'areas={areas!r} of {name}: give a list of some of {", ".join(every)}')
+        if unknown := [str(area) for area in areas if area not in every]:
+            raise UserError(
+                f'areas={list(areas)} of {name}: there is no area {", ".join(unknown)}, the '
+                f'areas are {", ".join(every)}'
+            )
+        if others := [area for area in areas if area not in in_split]:
+            raise UserError(
+                f'areas={list(areas)} of {name}: {", ".join(others)} is not in split '
+                f'{split!r}, which has {", ".join(in_split)}'
+            )
+        return tuple(area for area in in_split if area in areas)
 
     def _listed_stems(self) -> list[str]:
-        """The tiles of the wanted areas: the listed ones, or all."""
+        """Return the tiles of the chosen areas, or those of them that ``ann_file`` lists."""
         listed = super()._listed_stems()
         folder = self.data_prefix['img_path']
         stems = Source('image', folder, self.img_suffix).files() if listed is None else listed
@@ -149,18 +138,20 @@ class ISPRSDataset(RGBDSegDataset):
             if counts[area] != expected:
                 raise UserError(
                     f'{folder} has {many(counts[area], "tile")} of area {area} and '
-                    f'{manifest_path(root)} says {expected}: run tools/prepare_dataset.py again, '
+                    f'{manifest_path(root)} lists {expected}: run tools/prepare_dataset.py again, '
                     'it continues what was interrupted'
                 )
 
 
 @DATASETS.register_module()
 class Potsdam(ISPRSDataset):
-    """ISPRS Potsdam; ``split`` is ``'all'`` (38 areas) or the benchmark's own: 24 and 14.
+    """ISPRS Potsdam: 38 orthophotos of 6000², RGB and infrared, 5 cm, 6 classes, with a DSM.
 
-    See ``ISPRSDataset`` for the arguments.
+    ``split`` is ``'all'`` (38 areas), or the benchmark's own ``'official-train'`` (24) or
+    ``'official-test'`` (14). See ``ISPRSDataset`` for the other arguments, citation and terms.
     """
 
+    MADE_BY = ('isprs potsdam', 'docs/isprs.md')
     AREA = re.compile(r'(\d+_\d+)(?![^_])')
     _TRAIN = (
         '2_10 2_11 2_12 3_10 3_11 3_12 4_10 4_11 4_12 5_10 5_11 5_12 '
@@ -180,12 +171,14 @@ def _areas(*numbers: int) -> tuple[str, ...]:
 
 @DATASETS.register_module()
 class Vaihingen(ISPRSDataset):
-    """ISPRS Vaihingen; ``split`` is ``'all'`` (33 areas) or a part of them.
+    """ISPRS Vaihingen: 33 orthophotos of about 2000², IR-R-G, 9 cm, 6 classes, with a DSM.
 
-    ``'val'`` (8) and ``'test'`` (25) part the areas as DRDG does, ``'official-train'`` (16) and
-    ``'official-test'`` (17) as the benchmark does. See ``ISPRSDataset`` for the arguments.
+    ``split`` is ``'all'`` (33 areas), ``'val'`` (8) or ``'test'`` (25) as in DRDG, or the
+    benchmark's own ``'official-train'`` (16) or ``'official-test'`` (17). See ``ISPRSDataset`` for
+    the other arguments, citation and terms.
     """
 
+    MADE_BY = ('isprs vaihingen', 'docs/isprs.md')
     AREA = re.compile(r'(area\d+)(?![^_])')
     _ALL = (*range(1, 9), *range(10, 18), *range(20, 25), *range(26, 36), 37, 38)
     _VAL = (2, 5, 7, 8, 13, 20, 22, 24)

@@ -1,4 +1,4 @@
-"""LoveDA, and every set in its tree (the synthetic one), with domains and splits kept apart."""
+"""LoveDA, and other datasets in its folder tree, such as the synthetic one."""
 
 import os
 from collections.abc import Sequence
@@ -15,21 +15,32 @@ PARTS = ('fit', 'held-out')
 
 @DATASETS.register_module()
 class LoveDARGBD(RGBDSegDataset):
-    """``{Train,Val,Test}/{Urban,Rural}/{images_png,masks_png}`` with depth maps beside them.
+    """LoveDA: 5,987 images of 1024², RGB, 0.3 m, urban and rural scenes of three Chinese cities.
+
+    Train has 1,156 urban and 1,366 rural images, Val 677 and 992, Test 820 and 976, whose labels
+    only the challenge server has. There are 7 land-cover classes; masks hold 0 for no-data and 1…7.
+    Citation: J. Wang et al., "LoveDA: A Remote Sensing Land-Cover Dataset for Domain Adaptive
+    Semantic Segmentation", NeurIPS Datasets and Benchmarks, 2021. Licence: CC BY-NC-SA 4.0.
+
+    Files lie in ``{Train,Val,Test}/{Urban,Rural}/{images_png,masks_png}``, with depth maps next to
+    them. The synthetic world has the same tree.
 
     Args:
-        data_root: The folder that holds ``Train``, ``Val`` and ``Test``.
-        domain: ``'Urban'``, ``'Rural'`` or both as a list, in any case.
-        split: ``'Train'``, ``'Val'``, ``'Test'`` or several as a list, in any case.
-        depth: Folder of the depth maps beside ``images_png`` (``'rdepth/<model>'``, ``'dsm'``);
-            None: the set has no depth.
-        holdout: ``dict(part='fit' | 'held-out', every=10, block=20)`` takes a part of Train.
+        data_root: Folder that holds ``Train``, ``Val`` and ``Test``.
+        domain: ``'Urban'``, ``'Rural'`` or both as a list, in upper or lower case.
+        split: ``'Train'``, ``'Val'``, ``'Test'`` or several as a list, in upper or lower case.
+        depth: Folder of the depth maps next to ``images_png`` (``'rdepth/<model>'``, ``'dsm'``);
+            None: no depth.
+        holdout: ``dict(part='fit' | 'held-out', every=10, block=20)`` selects a part of Train.
             Neighbouring file numbers are neighbouring tiles of one scene, so whole blocks of
-            ``block`` numbers are held out: every ``every``-th one, from the first on.
-        labels: False for a split without masks (the public Test split has none).
-        **kwargs: As ``RGBDSegDataset`` has them.
+            ``block`` numbers are held out: every ``every``-th block, beginning with the first.
+        reduce_zero_label: Read the labels 1…7 as 0…6, and 0 as ignored.
+        **kwargs: Passed to ``RGBDSegDataset``; ``labels=False`` for a split without masks (the
+            public Test split has none).
     """
 
+    FOLDERS = dict(img_path='images_png', seg_map_path='masks_png')
+    MADE_BY = ('loveda', 'docs/loveda.md')
     METAINFO = dict(
         classes=('background', 'building', 'road', 'water', 'barren', 'forest', 'agricultural'),
         palette=[
@@ -50,7 +61,6 @@ class LoveDARGBD(RGBDSegDataset):
         split: str | Sequence[str],
         depth: str | None = 'rdepth/depth-anything-large',
         holdout: dict | None = None,
-        labels: bool = True,
         reduce_zero_label: bool = True,
         **kwargs,
     ) -> None:
@@ -58,34 +68,22 @@ class LoveDARGBD(RGBDSegDataset):
         self.splits = _choose('split', split, SPLITS)
         self.holdout = _read_holdout(holdout, self.splits)
         super().__init__(
-            data_prefix=dict(
-                img_path='images_png',
-                seg_map_path='masks_png' if labels else None,
-                depth_path=depth,
-            ),
+            depth=depth,
             data_root=data_root,
             reduce_zero_label=reduce_zero_label,
             **kwargs,
         )
 
-    @property
-    def depth_source(self) -> str | None:
-        """The folder beside ``images_png``, which every domain and split has of its own."""
-        return self.data_prefix.get('depth_path')
-
     def how_made(self) -> str:
-        # The data_root of the sample configs.
+        # The synthetic world, by the data_root of the sample configs.
         samples = {'sample': '', 'sample-4band': ' --near-infrared'}
         option = samples.get(os.path.basename(os.path.normpath(self.data_root)))
         if option is not None:
             return f'make the dataset with: python tools/make_sample.py {self.data_root}{option}'
-        return (
-            f'make it with tools/prepare_dataset.py loveda … --out {self.data_root}, or correct '
-            'the path (docs/loveda.md)'
-        )
+        return super().how_made()
 
     def _join_prefix(self) -> None:
-        """Leave the folders relative: each domain of each split has its own."""
+        """Keep the folders relative, because each domain of each split has its own."""
 
     def load_data_list(self) -> list[dict]:
         samples = []
@@ -94,7 +92,7 @@ class LoveDARGBD(RGBDSegDataset):
                 root = os.path.join(self.data_root, split, domain)
                 folders = {key: os.path.join(root, name) for key, name in self.data_prefix.items()}
                 found = self.load_folder(folders, domain, split)
-                kept = [s for s in found if self._is_wanted(s['img_path'])]
+                kept = [s for s in found if self._is_selected(s['img_path'])]
                 if not kept:
                     raise UserError(
                         f'the {self.holdout["part"]} part of the {len(found)} images in {root} is '
@@ -103,7 +101,7 @@ class LoveDARGBD(RGBDSegDataset):
                 samples += kept
         return samples
 
-    def _is_wanted(self, path: str) -> bool:
+    def _is_selected(self, path: str) -> bool:
         if self.holdout is None:
             return True
         held_out = _number(path) // self.holdout['block'] % self.holdout['every'] == 0
@@ -111,7 +109,7 @@ class LoveDARGBD(RGBDSegDataset):
 
 
 def _choose(name: str, value: str | Sequence[str], choices: tuple[str, ...]) -> list[str]:
-    """The chosen names as the tree spells them, without repetition."""
+    """Return the chosen names in the spelling of the folder tree, without repetition."""
     spelling = {choice.lower(): choice for choice in choices}
     chosen = [value] if isinstance(value, str) else list(value)
     unknown = [item for item in chosen if str(item).lower() not in spelling]
@@ -140,7 +138,7 @@ def _number(path: str) -> int:
     stem = os.path.splitext(os.path.basename(path))[0]
     if not (stem.isascii() and stem.isdigit()):
         raise UserError(
-            f'{path} is not named by a number, and holdout goes by numbers: rename it as LoveDA '
+            f'{path} is not named by a number, and holdout needs numbers: name files as LoveDA '
             'does (12.png)'
         )
     return int(stem)

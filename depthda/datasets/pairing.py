@@ -1,8 +1,8 @@
-"""Image, label and depth files paired by stem, and every fault of the pairing named."""
+"""Pair image, label and depth files by their stem, and name every fault of the pairing."""
 
 import os
 import unicodedata
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from glob import escape, glob
 from itertools import combinations
@@ -12,20 +12,23 @@ from depthda.errors import UserError, few, many
 from depthda.io.files import walk
 from depthda.io.headers import IMAGE_SUFFIXES, Header, misnamed, read_headers
 
-_MENDS = {
-    'label': 'add an index mask of the same stem for each, or take the set without labels (a tool: '
-    'leave --labels out; a config: labels=False, of RGBDSegDataset seg_map_path=None)',
+_FIXES = {
+    'label': 'add an index mask of the same stem for each, or use the dataset without labels (a '
+    'tool: leave --labels out; a config: labels=False)',
     'depth map': 'add a 16-bit PNG or a GeoTIFF of the same stem for each (tools/estimate_depth.py '
-    'makes them), or take the set without depth (a tool: leave --depth out; a config: depth=None, '
-    'of RGBDSegDataset depth_path=None)',
+    'makes them), or use the dataset without depth (a tool: leave --depth out; a config: '
+    'depth=None, or depth_path=None in data_prefix)',
 }
+
+# A grey PNG saved with three equal bands is a depth map that many tools write.
+_BANDS = {'label': (1,), 'depth map': (1, 3)}
 
 
 @dataclass(frozen=True)
 class Source:
-    """A folder of one kind of file; ``suffix`` None takes every suffix that the kind may have.
+    """A folder of one kind of file. ``suffix`` None accepts every suffix of that kind.
 
-    A suffix that begins with ``/`` is a whole file name (``/dsm.tif`` of a folder a scene).
+    A suffix that begins with ``/`` is a whole file name (``/dsm.tif``, with one folder per scene).
     """
 
     kind: str
@@ -33,29 +36,30 @@ class Source:
     suffix: str | None = None
 
     def files(self, others: Iterable[str] = ()) -> dict[str, str]:
-        """Paths by stem (with the sub-folder, without the suffix), sub-folders included.
+        """Return the paths by stem (with the subfolder, without the suffix), with subfolders.
 
-        Files that end with a suffix in ``others`` are left out: they are of another kind.
+        Files that end with a suffix in ``others`` are of another kind and are left out.
         """
         if not os.path.isdir(self.folder):
-            mend = f': {_MENDS[self.kind]}' if self.kind in _MENDS else ''
+            fix = f': {_FIXES[self.kind]}' if self.kind in _FIXES else ''
             state = 'is a file' if os.path.isfile(self.folder) else 'does not exist'
             if os.path.islink(self.folder) and not os.path.exists(self.folder):
                 state = 'is a link that leads nowhere or to itself'
-            raise UserError(f'the {self.kind} folder {self.folder} {state}{mend}')
+            raise UserError(f'the {self.kind} folder {self.folder} {state}{fix}')
         known = DEPTH_SUFFIXES if self.kind == 'depth map' else IMAGE_SUFFIXES
-        suffixes = known if self.suffix is None else (self.suffix,)
+        suffixes = known if self.suffix is None else (self.suffix.lower(),)
         foreign = tuple(suffix.lower() for suffix in others)
         found: dict[str, str] = {}
         for folder, _, names in walk(self.folder):
             for name in names:
-                # Hidden files are an operating system's own (macOS zips are full of them).
-                suffix = next((s for s in suffixes if f'/{name}'.lower().endswith(s.lower())), None)
-                if suffix is None or name.startswith('.') or f'/{name}'.lower().endswith(foreign):
+                end = f'/{name}'.lower()
+                suffix = next(filter(end.endswith, suffixes), None)
+                # Hidden files belong to the operating system (macOS zips are full of them).
+                if suffix is None or name.startswith('.') or end.endswith(foreign):
                     continue
                 path = os.path.join(folder, name)
                 stem = f'/{os.path.relpath(path, self.folder)}'[: -len(suffix)].strip('/')
-                # macOS writes ü as two characters, others as one.
+                # macOS writes ü as two characters, other systems as one.
                 stem = unicodedata.normalize('NFC', stem)
                 if stem in found:
                     raise UserError(
@@ -73,14 +77,17 @@ def pair_by_stem(
     check: str = 'full',
     image_fault: Callable[[Header], tuple[str, str] | None] = lambda header: None,
 ) -> list[dict[str, str]]:
-    """Samples ``{'image': path, 'label': path, 'depth map': path}``, sorted by stem.
+    """Return samples ``{'image': path, 'label': path, 'depth map': path}``, sorted by stem.
 
     A missing, extra, unreadable or differently sized label or depth map is a ``UserError``.
 
     Args:
-        only: Take these stems alone; files of the other images are then not "extra".
-        check: 'full' also reads every header (size, bands); 'names' compares the names alone.
-        image_fault: What is wrong with an image of this header, and what to do.
+        image: Folder of the images.
+        label: Folder of the label masks; None: no labels.
+        depth: Folder of the depth maps; None: no depth.
+        only: Stems to use; files of other images are then not "extra". None uses all.
+        check: ``'full'`` also reads every header (size, bands); ``'names'`` only compares names.
+        image_fault: Returns what is wrong with an image of this header, and how to fix it.
     """
     if check not in ('full', 'names'):
         raise UserError(f"check={check!r} of the dataset is unknown: use 'full' or 'names'")
@@ -91,12 +98,12 @@ def pair_by_stem(
         ):
             raise UserError(
                 f'{one.folder} is the folder of every {one.kind} and of every {other.kind}: give '
-                'each kind a folder or a suffix of its own'
+                'each kind its own folder or suffix'
             )
     images = image.files(_other_suffixes(image, sources))
     if not images:
-        wanted = image.suffix or ', '.join(IMAGE_SUFFIXES)
-        raise UserError(f'the image folder {image.folder} holds no image ({wanted})')
+        suffixes = image.suffix or ', '.join(IMAGE_SUFFIXES)
+        raise UserError(f'the image folder {image.folder} holds no image ({suffixes})')
     if only is not None:
         only = {unicodedata.normalize('NFC', stem) for stem in only}
     if absent := sorted((only or set()) - set(images)):
@@ -117,7 +124,7 @@ def pair_by_stem(
 
 
 def _other_suffixes(source: Source, sources: Iterable[Source]) -> list[str]:
-    """Longer suffixes of other kinds in the same folder: ``t0_mask.png`` is no image ``.png``."""
+    """Return longer suffixes of other kinds in this folder: ``t0_mask.png`` is not an image."""
     place, length = os.path.realpath(source.folder), len(source.suffix or '')
     return [
         other.suffix
@@ -129,17 +136,18 @@ def _other_suffixes(source: Source, sources: Iterable[Source]) -> list[str]:
 def _compare_names(
     image: Source, source: Source, images: dict, files: dict, stems: Sequence[str]
 ) -> None:
-    missing = [images[stem] for stem in stems if stem not in files]
+    missing = [stem for stem in stems if stem not in files]
     extra = [files[stem] for stem in sorted(set(files) - set(images))]
-    others = f'it holds {many(len(extra), source.kind)} without an image ({_few(extra)})'
-    unread = _unread(source, [stem for stem in stems if stem not in files]) if not extra else ''
     if missing:
         verb = 'has' if len(missing) == 1 else 'have'
+        also = _other_format(source, missing[0])
+        if extra:
+            number = many(len(extra), source.kind)
+            also = f', and it holds {number} without an image ({_few(extra)})'
         raise UserError(
             f'{len(missing)} of {many(len(stems), "image")} in {image.folder} {verb} no '
-            f'{source.kind} in {source.folder} ({_few(missing)})'
-            f'{f", and {others}" if extra else unread}: '
-            f'{_MENDS[source.kind]}'
+            f'{source.kind} in {source.folder} ({_few(images[stem] for stem in missing)}){also}: '
+            f'{_FIXES[source.kind]}'
         )
     if extra:
         raise UserError(
@@ -148,76 +156,68 @@ def _compare_names(
         )
 
 
-def _unread(source: Source, stems: Sequence[str]) -> str:
-    """That a missing file is there in a format that is not read."""
-    if source.suffix is None and stems:
-        found = sorted(glob(f'{escape(os.path.join(source.folder, stems[0]))}.*'))
-        if found:
-            read = 'PNG and TIFF' if source.kind == 'depth map' else 'PNG, JPEG and TIFF'
-            return f'; it holds {_name(found[0])}, and {read} are read'
-    return ''
+def _other_format(source: Source, stem: str) -> str:
+    """Return the end of a message if the file of ``stem`` is there in a format that is not read."""
+    found = sorted(glob(f'{escape(os.path.join(source.folder, stem))}.*'))
+    if source.suffix is not None or not found:
+        return ''
+    read = 'PNG and TIFF' if source.kind == 'depth map' else 'PNG, JPEG and TIFF'
+    return f'; it holds {_name(found[0])}, and {read} are read'
 
 
 def _compare_headers(
     image: Source,
     samples: list[dict],
-    sources: list[Source],
+    others: list[Source],
     image_fault: Callable[[Header], tuple[str, str] | None],
 ) -> None:
-    headers = {
-        source.kind: read_headers(s[source.kind] for s in samples) for source in (image, *sources)
-    }
-    for source in (image, *sources):
-        mine = headers[source.kind]
+    headers: dict[str, Mapping[str, Header]] = {}
+    for source in (image, *others):
+        paths = [sample[source.kind] for sample in samples]
+        found = headers[source.kind] = dict(zip(paths, read_headers(paths), strict=True))
         _refuse(
             source,
-            [_as_found(s[source.kind]) for s, h in zip(samples, mine, strict=True) if h is None],
+            [_with_format(path) for path, header in found.items() if header is None],
             'that cannot be read (empty, broken off or of another format)',
             'write or download them again',
         )
+        bands = _BANDS.get(source.kind)
         _refuse(
             source,
-            [s[source.kind] for s, h in zip(samples, mine, strict=True) if _odd_bands(source, h)],
+            [path for path, header in found.items() if bands and header.bands not in bands],
             'with several bands',
             'save them as single-band files (labels as class indices)',
         )
-    found: dict[tuple[str, str], list[str]] = {}
-    for sample, header in zip(samples, headers['image'], strict=True):
+    faults: dict[tuple[str, str], list[str]] = {}
+    for path, header in headers['image'].items():
         if fault := image_fault(header):
-            found.setdefault(fault, []).append(sample['image'])
-    for (fault, fix), paths in found.items():
+            faults.setdefault(fault, []).append(path)
+    for (fault, fix), paths in faults.items():
         _refuse(image, paths, fault, fix)
-    for source in sources:
+    for source in others:
+        found = headers[source.kind]
         unequal = [
-            f'{_name(s[source.kind])}: {mine.width}×{mine.height}, image '
-            f'{theirs.width}×{theirs.height}'
-            for s, mine, theirs in zip(samples, headers[source.kind], headers['image'], strict=True)
-            if mine[:2] != theirs[:2]
+            f'{_name(path)}: {header.width}×{header.height}, image {size.width}×{size.height}'
+            for (path, header), size in zip(found.items(), headers['image'].values(), strict=True)
+            if header[:2] != size[:2]
         ]
         _refuse(source, unequal, 'of another size than the image', 'bring them to its grid')
         if source.kind == 'label':
-            wide = [h.dtype != 'uint8' for h in headers['label']]
             _refuse(
                 source,
-                [s['label'] for s, is_wide in zip(samples, wide, strict=True) if is_wide],
+                [path for path, header in found.items() if header.dtype != 'uint8'],
                 'of more than 8 bits, which would be cut to 8',
                 'save class indices as 8-bit PNG (tools/prepare_dataset.py folder does it)',
             )
-        if source.kind == 'depth map':
-            # Colour-mapped maps come whole folders at a time: decoding one finds them.
+        else:
+            # Whole folders are colour-mapped, so decoding one map finds them.
             read_depth(samples[0][source.kind])
 
 
-def _as_found(path: str) -> str:
-    """The path of an unreadable file, with its format if the name says another."""
+def _with_format(path: str) -> str:
+    """Return the path of an unreadable file, and its format if that is not the one of its name."""
     fault = misnamed(path)
     return path if fault is None else f'{path} is {fault}'
-
-
-def _odd_bands(source: Source, header: Header) -> bool:
-    # A grey PNG saved with three equal bands is a depth map that many tools write.
-    allowed = {'image': range(1, 1 << 16), 'label': (1,), 'depth map': (1, 3)}[source.kind]
-    return header.bands not in allowed
 
 
 def _refuse(source: Source, names: list[str], fault: str, fix: str) -> None:

@@ -1,7 +1,7 @@
-"""Transforms that would alter depth, or part it from its image, are refused when a set is built.
+"""Refuse transforms that would alter depth, or separate it from its image, in a new dataset.
 
-Depth is the last channel of ``img``. What moves all channels alike and fills with 0 ("no depth") is
-safe; what computes with channel values is not.
+Depth is the last channel of ``img``. A transform is safe if it moves all channels alike and fills
+with 0 ("no depth"). It is not safe if it computes with channel values.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -18,8 +18,8 @@ from depthda.datasets.transforms.load_depth import LoadDepth
 from depthda.errors import UserError
 
 
-class _Set(NamedTuple):
-    """What a rule needs to know of the dataset and of the image after ``LoadDepth``."""
+class _DatasetFacts(NamedTuple):
+    """Facts that a rule needs about the dataset, and about the image after ``LoadDepth``."""
 
     has_labels: bool
     has_depth: bool
@@ -31,7 +31,7 @@ class _Set(NamedTuple):
         return self.optical_bands + self.has_depth
 
 
-Rule = Callable[[Any, _Set], str | None]
+Rule = Callable[[Any, _DatasetFacts], str | None]
 
 
 def check_pipeline(
@@ -40,15 +40,15 @@ def check_pipeline(
     has_depth: bool = True,
     ignore_index: int = 255,
 ) -> None:
-    """Raise a ``UserError`` that names the first transform which is not safe, and the mend.
+    """Raise a ``UserError`` with the first transform that is not safe, and how to fix it.
 
-    The rules hold for a set without depth too, wherever its pipeline has ``LoadDepth``, so that
-    turning depth on does not turn a config wrong.
+    The rules also apply to a dataset without depth if its pipeline has ``LoadDepth``, so that a
+    config stays valid when depth is turned on.
     """
     leaves = list(_leaves(transforms))
     loader = next((t for t in leaves if isinstance(t, LoadDepth)), None)
     bands = loader.optical_bands if loader else 3
-    info = _Set(has_labels, has_depth, ignore_index, bands)
+    info = _DatasetFacts(has_labels, has_depth, ignore_index, bands)
     loaded = False
     for transform in leaves:
         loaded = loaded or transform is loader
@@ -69,11 +69,11 @@ def is_random(step: dict) -> bool:
     return kind.startswith('Random') or kind in _RANDOM
 
 
-def _fault(transform: Callable, loaded: bool, has_loader: bool, info: _Set) -> str | None:
+def _fault(transform: Callable, loaded: bool, has_loader: bool, info: _DatasetFacts) -> str | None:
     kind = type(transform)
     if kind in _LABEL_LOADERS and not info.has_labels:
         return (
-            'finds no labels in this set: remove it from the pipeline (the LoveDA configs have '
+            'finds no labels in this dataset: remove it from the pipeline (the LoveDA configs have '
             'such a pipeline: pipeline={{_base_.unlabelled_pipeline}})'
         )
     if isinstance(transform, DepthJitter) and not loaded:
@@ -82,11 +82,11 @@ def _fault(transform: Callable, loaded: bool, has_loader: bool, info: _Set) -> s
         return None
     if not loaded:
         if kind in _GEOMETRIC:
-            return 'would part the image from its depth: put it after LoadDepth'
+            return 'would separate the image from its depth: put it after LoadDepth'
         if kind is mmcv_transforms.LoadImageFromFile and info.optical_bands != 3:
             if info.optical_bands != 1 or transform.color_type == 'color':
                 return (
-                    f'makes three bands, and optical_bands is {info.optical_bands}: use '
+                    f'loads three bands, and optical_bands is {info.optical_bands}: use '
                     'LoadMultibandImage'
                 )
         return None
@@ -98,7 +98,7 @@ def _fault(transform: Callable, loaded: bool, has_loader: bool, info: _Set) -> s
 
 
 def _leaves(transforms: Iterable[Callable]) -> Iterator[Callable]:
-    """The transforms in order, containers opened."""
+    """Iterate over the transforms in order, with those inside containers."""
     for transform in transforms:
         if isinstance(transform, mmcv_transforms.TestTimeAug):
             yield from _leaves(transform.subroutines)
@@ -109,11 +109,11 @@ def _leaves(transforms: Iterable[Callable]) -> Iterator[Callable]:
             yield transform
 
 
-def _safe(transform: Any, info: _Set) -> None:
+def _safe(transform: Any, info: _DatasetFacts) -> None:
     return None
 
 
-def _resize(transform: Any, info: _Set) -> str | None:
+def _resize(transform: Any, info: _DatasetFacts) -> str | None:
     if getattr(transform, 'backend', 'cv2') != 'cv2':
         return "cannot resize float images with Pillow: set backend='cv2'"
     interpolation = transform.interpolation or 'bilinear'
@@ -124,7 +124,7 @@ def _resize(transform: Any, info: _Set) -> str | None:
     return None
 
 
-def _resize_inside(transform: Any, info: _Set) -> str | None:
+def _resize_inside(transform: Any, info: _DatasetFacts) -> str | None:
     return _fault(transform.resize, True, True, info)
 
 
@@ -132,9 +132,9 @@ def _is_zero(fill: Any) -> bool:
     return all(v == 0 for v in fill) if isinstance(fill, Sequence) else fill == 0
 
 
-def _fills(image_fill: Any, label_fill: Any, info: _Set) -> str | None:
-    # OpenCV takes up to four fill values, first to first: with one of them not 0 it depends on the
-    # number of bands whether depth is filled too.
+def _fills(image_fill: Any, label_fill: Any, info: _DatasetFacts) -> str | None:
+    # OpenCV accepts up to four fill values, one per channel. If one of them is not 0, the number of
+    # bands decides whether depth is filled with it.
     if not _is_zero(image_fill):
         return f'fills the image with {image_fill}: fill with 0, which is "no depth"'
     if label_fill != info.ignore_index:
@@ -145,45 +145,40 @@ def _fills(image_fill: Any, label_fill: Any, info: _Set) -> str | None:
     return None
 
 
-def _rotate(transform: Any, info: _Set) -> str | None:
-    return _fills(transform.pal_val, transform.seg_pad_val, info)  # mmseg's own spelling
+def _fill_rule(image_fill: str) -> Rule:
+    """Return the rule of a transform whose attribute ``image_fill`` fills the image (else 0)."""
+    return lambda transform, info: _fills(
+        getattr(transform, image_fill, 0), transform.seg_pad_val, info
+    )
 
 
-def _mosaic(transform: Any, info: _Set) -> str | None:
-    return _fills(transform.pad_val, transform.seg_pad_val, info)
-
-
-def _aligned_rot_flip(transform: Any, info: _Set) -> str | None:
-    return _fills(0, transform.seg_pad_val, info)
-
-
-def _pad(transform: Any, info: _Set) -> str | None:
+def _pad(transform: Any, info: _DatasetFacts) -> str | None:
     image_fill = transform.pad_val.get('img', 0)
     if transform.padding_mode != 'constant':
         return None
     if info.channels > 4 and not isinstance(image_fill, float):
-        return f'takes {info.channels} channels only with pad_val=dict(img=0.0, seg=255)'
+        return f'accepts {info.channels} channels only with pad_val=dict(img=0.0, seg=255)'
     return _fills(image_fill, transform.pad_val.get('seg', 255), info)
 
 
-def _centre_crop(transform: Any, info: _Set) -> str | None:
+def _centre_crop(transform: Any, info: _DatasetFacts) -> str | None:
     if not transform.auto_pad:
         return None
     return _fault(TRANSFORMS.build(transform.pad_cfg | dict(size=(1, 1))), True, True, info)
 
 
-def _cut_out(transform: Any, info: _Set) -> str | None:
+def _cut_out(transform: Any, info: _DatasetFacts) -> str | None:
     fill = transform.fill_in
     if not isinstance(fill, Sequence):
         return None if fill == 0 else f'fills depth with {fill}: set fill_in=0'
     if len(fill) != info.channels:
         return f'fills {len(fill)} channels where there are {info.channels}: set fill_in=0'
     if info.has_depth and fill[-1] != 0:
-        return f'fills depth with {fill[-1]}: let fill_in end with 0, which is "no depth"'
+        return f'fills depth with {fill[-1]}: end fill_in with 0, which is "no depth"'
     return None
 
 
-def _rot_flip(transform: Any, info: _Set) -> str | None:
+def _rot_flip(transform: Any, info: _DatasetFacts) -> str | None:
     if transform.rotate_prob > 0:
         return (
             'interpolates labels and fills their corners with class 0 when it rotates: use '
@@ -203,12 +198,12 @@ _GEOMETRIC: dict[type, Rule] = {
     mmcv_transforms.CenterCrop: _centre_crop,
     mmcv_transforms.RandomFlip: _safe,
     mmseg_transforms.RandomFlip: _safe,
-    mmseg_transforms.RandomRotate: _rotate,
+    mmseg_transforms.RandomRotate: _fill_rule('pal_val'),  # mmseg's spelling
     mmseg_transforms.RandomRotFlip: _rot_flip,
-    AlignedRotFlip: _aligned_rot_flip,
+    AlignedRotFlip: _fill_rule(''),
     mmcv_transforms.Pad: _pad,
     mmseg_transforms.RandomCutOut: _cut_out,
-    mmseg_transforms.RandomMosaic: _mosaic,
+    mmseg_transforms.RandomMosaic: _fill_rule('pad_val'),
 }
 _LABEL_LOADERS = (mmcv_transforms.LoadAnnotations, mmseg_transforms.LoadAnnotations)
 _HARMLESS = (

@@ -1,4 +1,4 @@
-"""Somebody's own set, as ``tools/prepare_dataset.py folder`` writes it."""
+"""Custom datasets, as written by ``tools/prepare_dataset.py folder``."""
 
 import os
 from pathlib import Path
@@ -12,14 +12,16 @@ from depthda.io.manifest import NAME, read_manifest
 
 @DATASETS.register_module()
 class PreparedDataset(RGBDSegDataset):
-    """``images``, ``labels`` and depth folders; classes, colours and domain are the manifest's.
+    """A custom dataset in ``images``, ``labels`` and depth folders, with a ``manifest.json``.
+
+    Classes, colours and domain are those of the manifest.
 
     Args:
-        data_root: The folder that holds ``manifest.json``.
-        split: One of those that the set was parted into (``'train'``); None: all of it.
-        depth: Folder of the depth maps beside ``images``; None: the set has no depth.
-        labels: False to leave the labels out.
-        **kwargs: As ``RGBDSegDataset`` has them.
+        data_root: Folder that holds ``manifest.json``.
+        split: A split of the dataset (``'train'``); None: all of it.
+        depth: Folder of the depth maps next to ``images``; None: no depth.
+        labels: As in ``RGBDSegDataset``; a dataset that was prepared without labels has none.
+        **kwargs: Passed to ``RGBDSegDataset``.
     """
 
     def __init__(
@@ -27,15 +29,15 @@ class PreparedDataset(RGBDSegDataset):
         data_root: str,
         split: str | None = None,
         depth: str | None = 'depth',
-        labels: bool = True,
+        labels: str | bool | None = True,
         **kwargs,
     ) -> None:
         path = os.path.join(data_root, NAME)
         manifest = read_manifest(Path(data_root))
         if manifest is None:
             raise UserError(
-                f'{path} does not exist: make the set with tools/prepare_dataset.py folder, or '
-                'correct data_root'
+                f'{path} does not exist: make the dataset with tools/prepare_dataset.py folder, '
+                'or correct data_root'
             )
         if not {'splits', 'classes', 'labels', 'domain'} <= set(manifest):
             raise UserError(
@@ -49,32 +51,23 @@ class PreparedDataset(RGBDSegDataset):
             )
         if split is not None and split not in manifest['splits']:
             raise UserError(
-                f'split={split!r} is none of {data_root}: use '
-                f'{", ".join(manifest["splits"]) or "None, for it was not parted"}'
+                f'split={split!r} is not a split of {data_root}: use '
+                f'{", ".join(manifest["splits"]) or "None, because it has no splits"}'
             )
-        self.depth = depth
         if not manifest['classes'] and kwargs.get('test_mode'):
             raise UserError(
-                f'{path} names no classes, so nobody knows what is predicted: make the set with '
-                '--classes FILE, labels or not'
+                f'{path} names no classes, so predictions would have no meaning: make the dataset '
+                'with --classes FILE, with or without labels'
             )
         if manifest['classes']:
-            own = dict(classes=manifest['classes'], palette=manifest['palette'])
-            kwargs['metainfo'] = own | (kwargs.get('metainfo') or {})
+            described = dict(classes=manifest['classes'], palette=manifest['palette'])
+            kwargs['metainfo'] = described | (kwargs.get('metainfo') or {})
         super().__init__(
-            data_prefix=dict(
-                img_path='images',
-                seg_map_path='labels' if labels and manifest['labels'] else None,
-                depth_path=depth,
-            ),
+            depth=depth,
+            labels=labels if manifest['labels'] else False,
             data_root=data_root,
             ann_file='' if split is None else f'{split}.txt',
             domain=manifest['domain'],
             split=split,
             **kwargs,
         )
-
-    @property
-    def depth_source(self) -> str | None:
-        """The folder beside ``images``, which all splits share."""
-        return self.depth

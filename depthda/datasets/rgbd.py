@@ -1,4 +1,4 @@
-"""Any folder of images with labels and depth maps of the same stems."""
+"""Any folder of images, with label masks and depth maps of the same stems."""
 
 from collections.abc import Mapping
 from contextlib import nullcontext
@@ -22,28 +22,46 @@ _KINDS = {'img_path': 'image', 'seg_map_path': 'label', 'depth_path': 'depth map
 
 @DATASETS.register_module()
 class RGBDSegDataset(BaseSegDataset):
-    """Images, labels and depth maps paired by stem; the pairing is checked when the set is built.
+    """Images, label masks and depth maps that are paired by stem, and checked when it is built.
 
-    Each sample carries ``img_path``, ``depth_path`` (None: the set has no depth), ``domain``,
-    ``split``, and ``seg_map_path`` unless the set has no labels. An index that carries a seed
-    (``SampleKey``) runs the pipeline under that seed alone, so the sample is the same whatever ran
-    before and in whichever worker.
+    A dataset in folders named ``images`` and ``labels`` needs a config alone::
+
+        dict(type='RGBDSegDataset', data_root='data/arctic', depth='rdepth/depth-anything-large',
+             metainfo=dict(classes=('ice', 'water'), palette=[[255, 255, 255], [0, 0, 255]]), …)
+
+    or a subclass that holds nothing but ``METAINFO``. ``FOLDERS`` gives the class its own names of
+    the two folders.
+
+    Each sample carries ``img_path``, ``depth_path`` (None without depth), ``domain``, ``split``,
+    and, unless the dataset has no labels, ``seg_map_path``. An index that carries a seed
+    (``SampleKey``) runs the pipeline under that seed, so the sample does not depend on the worker
+    or on what ran before.
 
     Args:
-        data_prefix: Folders ``img_path``, ``seg_map_path`` and ``depth_path``, below
-            ``data_root`` unless absolute. Without ``seg_map_path`` (or with None) the set has no
-            labels, without ``depth_path`` no depth.
-        domain: Goes with each sample, for figures per domain.
-        split: Goes with each sample.
-        img_suffix, seg_map_suffix, depth_suffix: End of the file names (``'_RGBIR.tif'``); what
-            stands before it is the stem. None takes any suffix that such a file may have.
-        check: ``'full'`` reads the header of every file, ``'names'`` compares the names alone.
-        **kwargs: As ``BaseSegDataset`` has them (``ann_file`` lists the stems to use).
+        data_prefix: Folders by mmseg's keys (``img_path``, ``seg_map_path``) and ``depth_path``,
+            relative to ``data_root`` or absolute. None uses ``FOLDERS``. Without ``seg_map_path``
+            (or with None) the dataset has no labels; likewise ``depth_path`` and depth.
+        depth: Folder of the depth maps; it replaces ``depth_path``. None keeps ``depth_path``.
+        labels: Folder of the label masks; it replaces ``seg_map_path``. True keeps
+            ``seg_map_path``, False and None ignore the labels.
+        domain: Name stored in each sample, for scores per domain.
+        split: Name stored in each sample. ``ann_file`` selects the samples.
+        img_suffix, seg_map_suffix, depth_suffix: Ending of the file names (``'_RGBIR.tif'``); the
+            part before it is the stem. None accepts every suffix that such a file may have.
+        check: ``'full'`` reads the header of every file, ``'names'`` compares only the names.
+        **kwargs: Passed to ``BaseSegDataset`` (``data_root``, ``ann_file`` with one stem a line,
+            ``metainfo``, ``pipeline`` …).
     """
+
+    FOLDERS: Mapping[str, str] = dict(img_path='images', seg_map_path='labels')
+    # Command of tools/prepare_dataset.py that makes the dataset, and the page about it.
+    MADE_BY: tuple[str, str] | None = None
 
     def __init__(
         self,
-        data_prefix: Mapping[str, str | None],
+        data_prefix: Mapping[str, str | None] | None = None,
+        depth: str | None = None,
+        labels: str | bool | None = True,
         domain: str | None = None,
         split: str | None = None,
         img_suffix: str | None = None,
@@ -52,13 +70,19 @@ class RGBDSegDataset(BaseSegDataset):
         check: str = 'full',
         **kwargs,
     ) -> None:
-        # None is left out, for mmengine joins strings only.
-        folders = {key: folder for key, folder in data_prefix.items() if folder is not None}
+        folders = dict(self.FOLDERS if data_prefix is None else data_prefix)
+        if depth is not None:
+            folders['depth_path'] = depth
+        if labels is not True:
+            folders['seg_map_path'] = labels or None
+        # mmengine joins strings only, so None has to go.
+        folders = {key: folder for key, folder in folders.items() if folder is not None}
         if 'img_path' not in folders or not set(folders) <= set(_KINDS):
             raise UserError(
                 f'data_prefix of {type(self).__name__} has the keys {sorted(folders)}: '
-                f'it takes img_path and, where the set has them, seg_map_path and depth_path'
+                f'it takes img_path and, where the dataset has them, seg_map_path and depth_path'
             )
+        self.depth = depth
         self.domain = domain
         self.split = split
         self.depth_suffix = depth_suffix
@@ -77,17 +101,23 @@ class RGBDSegDataset(BaseSegDataset):
 
     @property
     def depth_source(self) -> str | None:
-        """Where depth comes from, as far as sets can be compared by it; None: no depth."""
-        # The folder's name tells the split as often as the source.
-        return 'a depth folder' if self.has_depth else None
+        """The source of depth, as far as datasets can be compared by it; None without depth."""
+        # A folder in data_prefix is as often named after its split as after its source.
+        return self.depth or ('a depth folder' if self.has_depth else None)
 
     def how_made(self) -> str:
-        """What to do where there is no ``data_root``."""
-        return 'correct the path'
+        """Return what to do when ``data_root`` does not exist."""
+        if self.MADE_BY is None:
+            return 'correct the path'
+        command, page = self.MADE_BY
+        return (
+            f'make it with tools/prepare_dataset.py {command} … --out {self.data_root}, or correct '
+            f'the path ({page})'
+        )
 
     @property
     def pipeline(self) -> Compose:
-        """The transforms; whoever sets them (a hook may, in mid-training) has them checked."""
+        """The transforms, checked whenever they are set, which a hook may do during training."""
         return self._pipeline
 
     @pipeline.setter
@@ -106,7 +136,7 @@ class RGBDSegDataset(BaseSegDataset):
     def load_folder(
         self, folders: Mapping[str, str], domain: str | None, split: str | None
     ) -> list[dict]:
-        """The samples of one triple of folders (keys as in ``data_prefix``), paired and checked."""
+        """Pair and check the files of one triple of folders (keys as in ``data_prefix``)."""
         if self.data_root and not Path(self.data_root).is_dir():
             raise UserError(f'there is no folder {self.data_root} (data_root): {self.how_made()}')
         suffixes = (self.img_suffix, self.seg_map_suffix, self.depth_suffix)
@@ -145,8 +175,12 @@ class RGBDSegDataset(BaseSegDataset):
         with named_if_damaged(info):
             return self.pipeline(info)
 
+    def unknown_labels(self, labels: Any) -> Any:
+        """Return those of an array or tensor of labels that are neither a class nor ignored."""
+        return labels[(labels >= len(self._metainfo['classes'])) & (labels != self.ignore_index)]
+
     def _check_labels(self, sample: dict) -> None:
-        """Refuse a value that is no class: the loss would read past its weights, or crash a GPU."""
+        """Refuse unknown label values: the loss would read past its weights, or crash a GPU."""
         classes = self._metainfo.get('classes')
         views = sample.get('data_samples')
         if classes is None or views is None:
@@ -154,15 +188,14 @@ class RGBDSegDataset(BaseSegDataset):
         for view in views if isinstance(views, (list, tuple)) else [views]:
             if 'gt_sem_seg' not in view:
                 continue
-            labels = view.gt_sem_seg.data
-            odd = labels[(labels >= len(classes)) & (labels != self.ignore_index)]
-            if len(odd):
+            unknown = self.unknown_labels(view.gt_sem_seg.data)
+            if len(unknown):
                 shift = int(self.reduce_zero_label)
                 raise UserError(
                     f'{view.get("seg_map_path") or view.get("img_path") or "a label map"} has the '
-                    f'value {int(odd.max()) + shift}, and the {len(classes)} classes are '
+                    f'value {int(unknown.max()) + shift}, and the {len(classes)} classes are '
                     f'{shift} to {len(classes) - 1 + shift}: correct the mask, or set classes= '
-                    'and reduce_zero_label= of the data set.'
+                    'and reduce_zero_label= of the dataset.'
                 )
 
     def _listed_stems(self) -> list[str] | None:
@@ -180,7 +213,7 @@ class RGBDSegDataset(BaseSegDataset):
 
     @classmethod
     def _load_metainfo(cls, metainfo: Mapping | None = None) -> dict:
-        # It ends up in checkpoints, and these hold plain built-ins only.
+        # It is stored in checkpoints, which hold plain built-ins only.
         return _plain(super()._load_metainfo(metainfo))
 
 

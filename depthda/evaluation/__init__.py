@@ -1,3 +1,3 @@
-"""From predictions to figures, label maps and submissions."""
+"""Scores, label maps and submissions from predictions."""
 
 from depthda.evaluation import prediction_writer, segmentation_metric  # noqa: F401

@@ -1,4 +1,4 @@
-"""Counting pixels and the scores that follow from the counts: pure functions, no state."""
+"""Pixel counts, and the scores that follow from them: pure functions without state."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,26 +9,26 @@ from torch import Tensor
 
 from depthda.errors import UserError
 
-# Above this many bins the labels are not labels (a float map, a 32-bit identifier); the counting
-# itself would still be right, only wasteful.
+# With more bins than this, the values are not labels (but a float map, or 32-bit identifiers).
+# Counting them would still be right, only wasteful.
 _MOST_BINS = 1 << 20
 
 
 def joint_counts(pred: Tensor, target: Tensor, num_classes: int, ignore_index: int = 255) -> Tensor:
-    """Count (truth, prediction) pairs, the ignored pixels in a row of their own.
+    """Count (truth, prediction) pairs, with a separate row for the ignored pixels.
 
-    Nothing is masked: a boolean mask costs more than the counting. All label values get bins, so
-    one ``bincount`` yields the matrix, the ignored row, and any value that ought not to be there.
+    Nothing is masked, because a boolean mask costs more than the counting. Every label value has a
+    bin, so one ``bincount`` yields the matrix, the row of the ignored, and any unexpected value.
 
     Args:
-        pred: class indices, any integer type and shape.
-        target: labels of the same shape: class indices or ``ignore_index``.
-        num_classes: C.
-        ignore_index: the label that means "no truth here"; any integer.
+        pred: Class indices of any integer type and shape.
+        target: Labels of the same shape: class indices or ``ignore_index``.
+        num_classes: Number of classes C.
+        ignore_index: Label of pixels without truth; any integer.
 
     Returns:
-        int64 ``[C + 1, C]`` on the device of ``pred``: rows truth, columns prediction; the last row
-        holds what was predicted where the label is ignored.
+        int64 ``[C + 1, C]`` on the device of ``pred``: rows are truth, columns are prediction. The
+        last row counts the predictions where the label is ignored.
     """
     if pred.shape != target.shape:
         raise UserError(
@@ -38,13 +38,13 @@ def joint_counts(pred: Tensor, target: Tensor, num_classes: int, ignore_index: i
     pred, target = pred.flatten(), target.to(pred.device).flatten()
     if not pred.numel():
         return torch.zeros(num_classes + 1, num_classes, dtype=torch.int64, device=pred.device)
-    # One transfer for all four limits: on a GPU each .item() would wait for the device.
+    # One transfer for all four limits, because on a GPU each .item() would wait for the device.
     limits = torch.stack([v.long() for v in (*pred.aminmax(), *target.aminmax())]).tolist()
     pred_low, pred_high, low, high = limits
     if pred_low < 0 or pred_high >= num_classes:
         raise UserError(
-            f'predictions from {pred_low} to {pred_high} where the data set has {num_classes} '
-            "classes: make the model's num_classes agree with the data set's."
+            f'predictions from {pred_low} to {pred_high} where the dataset has {num_classes} '
+            "classes: make the model's num_classes agree with the dataset's."
         )
     bins = (high - low + 1) * num_classes
     if bins > _MOST_BINS:
@@ -70,16 +70,6 @@ def joint_counts(pred: Tensor, target: Tensor, num_classes: int, ignore_index: i
     return out
 
 
-def confusion_matrix(
-    pred: Tensor, target: Tensor, num_classes: int, ignore_index: int = 255
-) -> Tensor:
-    """Return the int64 ``[C, C]`` confusion matrix, rows truth, columns prediction.
-
-    See :func:`joint_counts`, whose ignored row it leaves out.
-    """
-    return joint_counts(pred, target, num_classes, ignore_index)[:num_classes]
-
-
 def _bad_labels(values: list[int], num_classes: int, ignore_index: int) -> UserError:
     shown = ', '.join(map(str, values[:5])) + (', …' if len(values) > 5 else '')
     return UserError(
@@ -93,10 +83,10 @@ class Scores:
     """Scores in per cent; None where a score is undefined.
 
     A class is *absent* when it occurs neither in the truth nor in the prediction: its four scores
-    are None and it takes no part in the means. A class that occurs in only one of them is present
-    and scores 0. These are scikit-learn's macro averages with their default labels and
-    ``zero_division=0``. (mmseg's ``IoUMetric`` averages IoU alike, but it leaves a class that is
-    never predicted out of mPrecision and mFscore, which rewards not predicting it.)
+    are None, and it does not count in the means. A class that occurs in only one of them is present
+    and scores 0. These are scikit-learn's macro averages with default labels and
+    ``zero_division=0``. (mmseg's ``IoUMetric`` averages IoU in the same way, but leaves a class
+    that is never predicted out of mPrecision and mFscore, which rewards not predicting it.)
     """
 
     iou: list[float | None]
@@ -107,7 +97,7 @@ class Scores:
     kappa: float | None
 
     def means(self) -> dict[str, float | None]:
-        """Return the six summary figures by the names under which they are logged."""
+        """Return the six summary scores under the names that are logged."""
         return {
             'mIoU': mean(self.iou),
             'mF1': mean(self.f1),
@@ -119,16 +109,14 @@ class Scores:
 
 
 def scores(matrix: Tensor | np.ndarray) -> Scores:
-    r"""Score a confusion matrix ``[C, C]`` (rows truth, columns prediction).
+    r"""Compute the scores of a confusion matrix ``[C, C]`` (rows truth, columns prediction).
 
     With :math:`n` pixels, truth :math:`t_c`, prediction :math:`p_c` and hits :math:`h_c`:
     IoU :math:`h/(t+p-h)`, F1 (Dice) :math:`2h/(t+p)`, precision :math:`h/p`, recall :math:`h/t`,
     OA :math:`\sum h/n`, and Cohen's :math:`\kappa = (n\sum h - \sum tp)/(n^2 - \sum tp)`, undefined
-    where truth and prediction are all one and the same class.
+    where all of truth and prediction is one class.
     """
-    # Python integers: n² of a large test set does not fit into 64 bits.
-    table = np.asarray(torch.as_tensor(matrix).cpu()).astype(object)
-    hits, truth, found = table.diagonal(), table.sum(1), table.sum(0)
+    hits, truth, found = marginals(matrix)
     total, right = sum(truth), sum(hits)
     chance = sum(t * p for t, p in zip(truth, found, strict=True))
     present = [bool(t + p) for t, p in zip(truth, found, strict=True)]
@@ -149,14 +137,23 @@ def scores(matrix: Tensor | np.ndarray) -> Scores:
     )
 
 
-def per_batch_scores(counts: Tensor) -> tuple[list[float], list[float]]:
-    """Mean over batches of each class's IoU and F1 in per cent, as DRDG's released code has it.
+def marginals(matrix: Tensor | np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return hits, truth and prediction of each class, as Python integers.
 
-    Three things differ from :func:`scores`, each of which raises or lowers the figure: every batch
-    weighs the same, the smaller last one too; a class that is absent from a batch counts 1 there;
-    and ignored pixels are not masked, so what is predicted on them counts as predicted in the wrong
-    place. (The release gets the 1 by adding 1e-5 above and below the fraction bar, which moves a
-    present class by less than 1e-5; not repeated here.)
+    n² of a large test set does not fit into 64 bits.
+    """
+    table = np.asarray(torch.as_tensor(matrix).cpu()).astype(object)
+    return table.diagonal(), table.sum(1), table.sum(0)
+
+
+def per_batch_scores(counts: Tensor) -> tuple[list[float], list[float]]:
+    """Return each class's mean IoU and F1 over batches in per cent, as DRDG's released code does.
+
+    Three differences to :func:`scores` raise or lower the result. Every batch has the same weight,
+    also a smaller last one. A class that is absent from a batch counts 1 there. Ignored pixels are
+    not masked, so a prediction there counts as wrong. (The released code gets the 1 by adding 1e-5
+    to numerator and denominator, which changes the score of a present class by less than 1e-5. This
+    is not repeated here.)
 
     Args:
         counts: :func:`joint_counts` of each batch, ``[batches, C + 1, C]``.
@@ -175,7 +172,7 @@ def per_batch_scores(counts: Tensor) -> tuple[list[float], list[float]]:
 
 
 def mean(values: Sequence[float | None]) -> float | None:
-    """Return the mean of the values that are defined; None where none is."""
+    """Return the mean of the defined values; None if there are none."""
     defined = [v for v in values if v is not None]
     return sum(defined) / len(defined) if defined else None
 

@@ -1,29 +1,29 @@
-"""Index maps that other code has predicted: found by name, checked, read."""
+"""Index maps that other code has predicted: find them by name, check and read them."""
 
 import hashlib
-import warnings
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import rasterio
-from rasterio.errors import NotGeoreferencedWarning, RasterioError
 
 from depthda.errors import UserError
+from depthda.evaluation.label_png import value_fix
+from depthda.evaluation.submission_names import first_names
+from depthda.io.rasters import open_raster
 
 _SUFFIXES = ('.png', '.tif', '.tiff')
 
 
 @dataclass(frozen=True)
 class GivenPredictions:
-    """One index map for each test image, in the order of the images.
+    """One index map per test image, in the order of the images.
 
     Attributes:
-        paths: The files.
-        lowest: The lowest class in all of them.
-        sha256: The first 12 digits of the hash of their names and contents.
+        paths: Files of the index maps.
+        lowest: Lowest class in all of them.
+        sha256: First 12 digits of the hash of their names and contents.
     """
 
     paths: list[Path]
@@ -32,7 +32,7 @@ class GivenPredictions:
 
 
 def find_predictions(folder: str | Path, images: Sequence[str]) -> list[Path]:
-    """Return the file of each image, by its stem; a ``UserError`` names what does not match."""
+    """Return the file of each image, by its stem. A ``UserError`` names what does not match."""
     folder = Path(folder)
     if not folder.is_dir():
         raise UserError(f'--predictions {folder} is not a folder: give the folder of index maps.')
@@ -56,13 +56,13 @@ def find_predictions(folder: str | Path, images: Sequence[str]) -> list[Path]:
     others = [path.name for path in sorted(folder.iterdir()) if f'{path.stem}.png' in missing]
     if others:
         raise UserError(
-            f'{folder} has {_some(others)} in place of index maps: write .png or .tif files (JPEG '
-            'changes the values).'
+            f'{folder} has {first_names(others)} in place of index maps: write .png or .tif files '
+            '(JPEG changes the values).'
         )
     extra = [path.name for stem, path in files.items() if stem not in stems]
     if missing or extra:
-        parts = [f'{len(missing)} missing ({_some(missing)})'] if missing else []
-        parts += [f'{len(extra)} of no test image ({_some(extra)})'] if extra else []
+        parts = [f'{len(missing)} missing ({first_names(missing)})'] if missing else []
+        parts += [f'{len(extra)} of no test image ({first_names(extra)})'] if extra else []
         raise UserError(
             f'the predictions in {folder} are not those of the {len(stems)} test images of this '
             f'config: {" and ".join(parts)}; each must have the name of its image.'
@@ -76,13 +76,13 @@ def check_predictions(
     classes: Sequence[str],
     progress: Callable[[list], Iterable] = iter,
 ) -> GivenPredictions:
-    """Read every map once and refuse what is no index map of the classes.
+    """Read every map once, and refuse files that are not index maps of the classes.
 
     Args:
-        paths: Files, one an image.
-        sizes: (width, height) of the images.
-        classes: Names; a map holds their indices from 0 on.
-        progress: Wraps what is gone through, to show how far it is.
+        paths: Files of the maps, one per image.
+        sizes: Sizes of the images, (width, height).
+        classes: Names of the classes. A map holds their indices, from 0.
+        progress: Wrapper of the list of files, for a progress bar.
     """
     faults, outside = defaultdict(list), {}
     digest, lowest = hashlib.sha256(), len(classes)
@@ -93,15 +93,16 @@ def check_predictions(
             faults[str(error)].append(path.name)
             continue
         if labels.shape != (height, width):
-            found = f'{labels.shape[1]}×{labels.shape[0]}'
-            faults[f'{found} pixels, and the image has {width}×{height}'].append(path.name)
+            size = f'{labels.shape[1]}×{labels.shape[0]}'
+            faults[f'{size} pixels, and the image has {width}×{height}'].append(path.name)
             continue
-        lowest = min(lowest, int(labels.min()))
-        if labels.min() < 0 or labels.max() >= len(classes):
-            outside[path.name] = int(labels.max() if labels.min() >= 0 else labels.min())
+        low, high = int(labels.min()), int(labels.max())
+        lowest = min(lowest, low)
+        if low < 0 or high >= len(classes):
+            outside[path.name] = high if low >= 0 else low
         digest.update(path.name.encode() + path.read_bytes())
     for reason, names in faults.items():
-        raise UserError(f'{paths[0].parent}: {_some(names)} cannot be scored: {reason}.')
+        raise UserError(f'{paths[0].parent}: {first_names(names)} cannot be scored: {reason}.')
     if outside:
         raise UserError(_value_fault(paths[0].parent, outside, classes))
     return GivenPredictions(list(paths), lowest, digest.hexdigest()[:12])
@@ -109,44 +110,25 @@ def check_predictions(
 
 def read_prediction(path: Path) -> np.ndarray:
     """Read the indices ``[H, W]`` of a greyscale or palette PNG, or of a TIFF."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter('ignore', NotGeoreferencedWarning)
-            with rasterio.open(path) as file:
-                # GDAL goes by the content: a JPEG of any name would be scored with altered values.
-                if file.driver not in ('PNG', 'GTiff'):
-                    raise UserError(
-                        f'a {file.driver} named {path.suffix}; write class indices as PNG or TIFF'
-                    )
-                if file.count != 1:
-                    raise UserError(
-                        f'{file.count} bands; write the 2-D array of class indices, not a picture '
-                        'of it in colours'
-                    )
-                labels = file.read(1)
-    except RasterioError as error:
-        raise UserError(f'not to be read as an image ({error})') from error
+    with open_raster(path) as file:
+        # GDAL reads by content: a JPEG of any name would be scored with altered values.
+        if file.driver not in ('PNG', 'GTiff'):
+            raise UserError(
+                f'a {file.driver} named {path.suffix}; write class indices as PNG or TIFF'
+            )
+        if file.count != 1:
+            raise UserError(
+                f'{file.count} bands; write the 2-D array of class indices, not a picture of it in '
+                'colours'
+            )
+        labels = file.read(1)
     if not np.issubdtype(labels.dtype, np.integer):
         raise UserError(f'values of type {labels.dtype}; write class indices as 8-bit integers')
     return labels
 
 
 def _value_fault(folder: Path, outside: dict[str, int], classes: Sequence[str]) -> str:
-    last = len(classes) - 1
     value = max(outside.values(), key=abs)
-    if value == last + 1:
-        fix = (
-            f'these count the classes from 1, as the label files of LoveDA do (1 is {classes[0]}): '
-            'subtract 1'
-        )
-    elif value == 255:
-        fix = 'every pixel needs a class'
-    else:
-        fix = 'write class indices'
-    names = _some(list(outside))
+    fix = value_fix(value, len(classes), classes[0])
+    names, last = first_names(outside), len(classes) - 1
     return f'{folder}: {names} hold the value {value}, and the classes are 0…{last}; {fix}.'
-
-
-def _some(names: list[str]) -> str:
-    more = len(names) - 3
-    return ', '.join(names[:3]) + (f' and {more} more' if more > 0 else '')

@@ -1,4 +1,4 @@
-"""Read a label map the way a server will: the file's own header decides, not a lenient decoder."""
+"""Read a label map as strictly as a server: by the header of the file, not a lenient decoder."""
 
 import struct
 import zlib
@@ -19,24 +19,24 @@ _AS_INDICES = 'write the 2-D array of class indices, not a coloured picture of i
 
 
 class NotALabelMap(ValueError):
-    """Why a file is not a label map (``reason``), and what to do (``mend``)."""
+    """Why a file is not a label map (``reason``), and how to fix it (``fix``)."""
 
-    def __init__(self, reason: str, mend: str) -> None:
-        super().__init__(f'{reason}; {mend}')
+    def __init__(self, reason: str, fix: str) -> None:
+        super().__init__(f'{reason}; {fix}')
         self.reason = reason
-        self.mend = mend
+        self.fix = fix
 
 
 def read_label_png(data: bytes, size: tuple[int, int]) -> np.ndarray:
     """Decode an 8-bit greyscale PNG of exactly ``size`` (width, height) to uint8 ``[H, W]``.
 
     Raises:
-        NotALabelMap: for anything else, a decodable picture of another kind included.
+        NotALabelMap: The file is anything else, even a picture of another kind that can be decoded.
     """
     if not data:
         raise NotALabelMap('empty file (0 bytes)', 'write the prediction again')
     if not data.startswith(_SIGNATURE):
-        raise NotALabelMap('not a PNG file, whatever its name says', 'save it as PNG')
+        raise NotALabelMap('not a PNG file, despite its name', 'save it as PNG')
     header, names = None, []
     for name, body in _chunks(data):
         header = body if name == b'IHDR' else header
@@ -44,7 +44,7 @@ def read_label_png(data: bytes, size: tuple[int, int]) -> np.ndarray:
     if names[:1] != [b'IHDR'] or b'IDAT' not in names or len(header) != 13:
         raise _corrupt('parts missing')
     width, height, depth, kind = struct.unpack('>IIBB', header[:10])
-    # The size first: nothing is decoded that could fill the memory.
+    # Check the size first, so that nothing is decoded that could fill the memory.
     if (width, height) != size:
         raise NotALabelMap(
             f'{width}×{height} pixels instead of {size[0]}×{size[1]}',
@@ -62,18 +62,31 @@ def read_label_png(data: bytes, size: tuple[int, int]) -> np.ndarray:
     return labels
 
 
+def value_fix(highest: int, num_classes: int, first_class: str = 'background') -> str:
+    """Return how to fix a label map whose highest value is not a class."""
+    if highest == num_classes:
+        return (
+            'these count the classes from 1, as the label files of LoveDA do '
+            f'(1 is {first_class}): subtract 1'
+        )
+    if highest == 255:
+        return 'every pixel needs a class; 255 is no-data in labels, or white in a picture'
+    return 'write class indices'
+
+
 def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """Walk a PNG's chunks up to IEND, checking that each is whole."""
-    at, name = len(_SIGNATURE), b''
+    """Iterate over the chunks of a PNG up to IEND, and check that each is complete."""
+    start, name = len(_SIGNATURE), b''
     while name != b'IEND':
-        length, name = struct.unpack('>I4s', data[at : at + 8]) if at + 8 <= len(data) else (0, b'')
-        end = at + 12 + length
+        head = data[start : start + 8]
+        length, name = struct.unpack('>I4s', head) if len(head) == 8 else (0, b'')
+        end = start + 12 + length
         if not name or end > len(data):
             raise _corrupt('cut short')
-        if zlib.crc32(data[at + 4 : end - 4]) != struct.unpack('>I', data[end - 4 : end])[0]:
+        if zlib.crc32(data[start + 4 : end - 4]) != struct.unpack('>I', data[end - 4 : end])[0]:
             raise _corrupt('checksum differs')
-        yield name, data[at + 8 : end - 4]
-        at = end
+        yield name, data[start + 8 : end - 4]
+        start = end
 
 
 def _corrupt(how: str) -> NotALabelMap:

@@ -1,4 +1,4 @@
-"""Write the predictions of a test run as label maps."""
+"""Write the predictions of a test run as label maps and pictures."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,26 +12,26 @@ from mmseg.registry import METRICS
 
 from depthda.depth.maps import write_depth
 from depthda.errors import UserError
-from depthda.io.files import atomic_path
+from depthda.io.rasters import write_image
 
 
 @METRICS.register_module()
 class PredictionWriter(BaseMetric):
     """Write each prediction to ``<out_dir>/<image stem>.png``: 2-D uint8, the class indices.
 
-    The values are the model's own, 0…C-1, which is what LoveDA's server wants; no shift is applied
-    for ``reduce_zero_label``. It scores nothing and asks for no label, so it runs on a test split
-    without labels; :meth:`evaluate` returns no figure.
+    The values are the model's own, 0…C-1, as LoveDA's server expects; they are not shifted for
+    ``reduce_zero_label``. The writer computes no scores and reads no labels, so it works on a test
+    split without labels. :meth:`evaluate` returns no scores.
 
     Args:
-        out_dir: folder of the label maps, if they are wanted.
-        color_dir: folder for the same in the palette's colours, to look at, if wanted.
-        depth_dir: folder for the depth that the model predicts, if wanted: ``maps`` of 16 bits, a
-            depth folder as any data set takes it, and ``pictures`` to look at.
+        out_dir: Folder of the label maps; None writes none.
+        color_dir: Folder of the label maps in the colours of the palette; None writes none.
+        depth_dir: Folder of the depth that the model predicts: 16-bit ``maps``, which any dataset
+            can read as its depth folder, and coloured ``pictures``. None writes none.
     """
 
     default_prefix = ''  # None would make mmengine warn
-    labels_suffice = True  # it takes the predicted map, no logits
+    labels_suffice = True  # it reads the predicted map, not the logits
 
     def __init__(
         self,
@@ -44,9 +44,9 @@ class PredictionWriter(BaseMetric):
             raise UserError(
                 'PredictionWriter has nowhere to write: give out_dir, color_dir or depth_dir.'
             )
-        self.out_dir = None if out_dir is None else Path(out_dir)
-        self.color_dir = None if color_dir is None else Path(color_dir)
-        self.depth_dir = None if depth_dir is None else Path(depth_dir)
+        self.out_dir, self.color_dir, self.depth_dir = (
+            None if folder is None else Path(folder) for folder in (out_dir, color_dir, depth_dir)
+        )
         if self.color_dir is not None and self.color_dir == self.out_dir:
             raise UserError(f'out_dir and color_dir are both {out_dir}: give two folders.')
         self._written: dict[str, str] = {}
@@ -63,23 +63,22 @@ class PredictionWriter(BaseMetric):
             labels = sample['pred_sem_seg']['data'].squeeze().cpu().numpy()
             if labels.min() < 0 or labels.max() >= num_classes:
                 raise UserError(
-                    f'{img_path}: predictions from {labels.min()} to {labels.max()} where the data '
-                    f"set has {num_classes} classes: make the model's num_classes agree."
+                    f'{img_path}: predictions from {labels.min()} to {labels.max()} where the '
+                    f"dataset has {num_classes} classes: make the model's num_classes agree."
                 )
             labels = labels.astype(np.uint8)
             if self.out_dir is not None:
-                _write_png(self.out_dir / f'{stem}.png', labels)
+                write_image(self.out_dir / f'{stem}.png', labels)
             if self.color_dir is not None:
-                # OpenCV writes BGR; the palette is RGB.
-                palette = np.asarray(self.dataset_meta['palette'], np.uint8)[:, ::-1]
-                _write_png(self.color_dir / f'{stem}.png', palette[labels])
+                palette = np.asarray(self.dataset_meta['palette'], np.uint8)
+                write_image(self.color_dir / f'{stem}.png', palette[labels])
             if self.depth_dir is not None:
                 depth = sample['pred_depth']['data'].squeeze().float().cpu().numpy()
                 write_depth(self.depth_dir / 'maps' / f'{stem}.png', depth)
-                _write_png(self.depth_dir / 'pictures' / f'{stem}.png', _picture(depth))
+                write_image(self.depth_dir / 'pictures' / f'{stem}.png', _picture(depth))
 
     def evaluate(self, size: int) -> dict:
-        """Check that no two ranks wrote different images under one name; return no figure."""
+        """Check that no two ranks wrote different images to one name; return no scores."""
         ranks = all_gather_object(self._written)
         self._written = {}
         for written in ranks:
@@ -89,11 +88,11 @@ class PredictionWriter(BaseMetric):
         return {}
 
     def compute_metrics(self, results: list) -> dict:
-        """Return no figure: there is nothing to score."""
+        """Return no scores."""
         return {}
 
     def _claim(self, stem: str, img_path: str) -> None:
-        # The same image again is the sampler filling up the last round: same name, same content.
+        # The sampler may repeat an image to fill up the last round: same name, same content.
         other = self._written.setdefault(stem, img_path)
         if other != img_path:
             folder = self.out_dir or self.color_dir or self.depth_dir
@@ -104,14 +103,6 @@ class PredictionWriter(BaseMetric):
 
 
 def _picture(depth: np.ndarray) -> np.ndarray:
-    """Depth from its lowest to its highest value in colour, what is high bright."""
+    """Colour depth from its lowest (dark) to its highest value (bright), in RGB."""
     scaled = cv2.normalize(depth, None, 0, 255, cv2.NORM_MINMAX, cv2.CV_8U)
-    return cv2.applyColorMap(scaled, cv2.COLORMAP_MAGMA)
-
-
-def _write_png(path: Path, image: np.ndarray) -> None:
-    done, data = cv2.imencode('.png', image)
-    if not done:
-        raise OSError(f'{path}: OpenCV could not encode the picture')
-    with atomic_path(path) as beside:
-        beside.write_bytes(data.tobytes())
+    return cv2.applyColorMap(scaled, cv2.COLORMAP_MAGMA)[..., ::-1]

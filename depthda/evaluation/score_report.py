@@ -1,4 +1,4 @@
-"""From counts to a report: groups of (domain, split) cells, plain built-ins, a table to read."""
+"""The report of a test: scores by groups of (domain, split) cells, and a table for the log."""
 
 from collections.abc import Iterator
 from io import StringIO
@@ -6,7 +6,7 @@ from typing import Any
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 from torch import Tensor
 
 from depthda.errors import UserError
@@ -19,14 +19,14 @@ WIDTH = 100
 def group_cells(
     cells: list[tuple[str | None, str | None]],
 ) -> dict[str, list[tuple[str | None, str | None]]]:
-    """Name the groups of cells that can be scored: all, each domain, each split, each pair."""
+    """Return the groups of cells that are scored, by name: all, each domain, split and pair."""
     domains = sorted({domain for domain, _ in cells if domain is not None})
     splits = sorted({split for _, split in cells if split is not None})
     clash = {POOLED, *domains} & {*splits} or {POOLED} & {*domains}
     if clash:
         raise UserError(
-            f'{clash.pop()!r} names two things at once among domain, split and {POOLED!r} (the '
-            'pool): rename the domain or the split of the data set.'
+            f'{str(clash.pop())!r} names two of domain, split and {POOLED!r} (all images): rename '
+            'the domain or the split of the dataset.'
         )
     groups = {POOLED: list(cells)}
     groups |= {name: [cell for cell in cells if cell[0] == name] for name in domains}
@@ -38,14 +38,14 @@ def group_cells(
 def group_report(
     classes: list[str], images: int, counts: Tensor, batches: Tensor | None
 ) -> dict[str, Any]:
-    """Score one group.
+    """Compute the scores of one group, as plain built-ins.
 
     Args:
-        classes: names.
-        images: how many images were counted.
-        counts: pixel counts ``[C + 1, C]``, the ignored in the last row.
-        batches: counts of each batch ``[batches, C + 1, C]`` to average over batches instead of
-            scoring the whole; IoU and F1 alone are defined then.
+        classes: Names of the classes.
+        images: Number of images in the group.
+        counts: Pixel counts ``[C + 1, C]``, with the ignored pixels in the last row.
+        batches: Counts of each batch ``[batches, C + 1, C]``. The scores are then averaged over
+            batches, and only IoU and F1 are defined.
     """
     matrix = counts[:-1]
     truth = matrix.sum(1).tolist()
@@ -77,27 +77,22 @@ def group_report(
 
 
 def render(report: dict[str, Any]) -> str:
-    """Draw the headline group class by class in a table, then a line for each group's means."""
+    """Return a table of the headline group by class, then one line of means per group."""
     head = report['groups'][report['headline']]
     keys = [key for key in next(iter(head['per_class'].values())) if key != 'pixels']
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    table.add_column(report['headline'])
-    for key in (*keys, 'share of truth'):
-        table.add_column(key, justify='right')
+    columns = [Column(key, justify='right') for key in (*keys, 'share of truth')]
+    table = Table(report['headline'], *columns, box=SIMPLE_HEAD, pad_edge=False)
     for name, row in head['per_class'].items():
         share = 100 * row['pixels'] / head['pixels'] if head['pixels'] else None
         table.add_row(name, *(_figure(row[key]) for key in keys), _figure(share))
-    # Written to a string: the logger, not the terminal, decides where it goes.
+    # Printed to a string, because the logger decides where the text goes.
     console = Console(width=WIDTH, file=StringIO(), color_system=None)
     console.print(table, highlight=False)
     drawn = [line.rstrip() for line in console.file.getvalue().splitlines() if line.strip()]
-    return '\n'.join(['in per cent' + _averaging(report), *drawn, *_means(report['groups'])])
-
-
-def _averaging(report: dict[str, Any]) -> str:
-    if report['aggregate'] != 'per_batch':
-        return ''
-    return f', mean over batches of {report["batch_size"]} (absent classes count 100)'
+    title = 'in per cent'
+    if report['aggregate'] == 'per_batch':
+        title += f', mean over batches of {report["batch_size"]} (absent classes count 100)'
+    return '\n'.join([title, *drawn, *_means(report['groups'])])
 
 
 def _means(groups: dict[str, Any]) -> Iterator[str]:

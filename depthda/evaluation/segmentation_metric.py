@@ -1,4 +1,4 @@
-"""One confusion matrix for the whole test set, and everything that is read off it."""
+"""One confusion matrix for the whole test set, and all scores that follow from it."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -25,36 +25,36 @@ class SegmentationMetric(BaseMetric):
     """Per-class and mean IoU, F1, precision and recall, OA and Cohen's kappa, in per cent.
 
     The pixel counts of each sample stay on the device; at the end they are gathered from the ranks
-    and summed to one matrix for each (domain, split) of the samples. Where the set has several
-    domains or splits, each is scored beside the pool of all. What "absent" and "undefined" mean is
-    said in :class:`depthda.evaluation.confusion.Scores`; such figures are None in :attr:`report`
-    and left out of the logged ones.
+    and summed to one matrix for each (domain, split) of the samples. If there are several domains
+    or splits, each is scored as well as all samples together.
+    :class:`depthda.evaluation.confusion.Scores` defines "absent" and "undefined". Undefined scores
+    are None in :attr:`report` and are not logged.
 
-    The logged figures are those of the headline group (``mIoU, mF1, mPrecision, mRecall, OA,
-    Kappa``, ``IoU.<class>``, ``F1.<class>``) and the means of the others (``Rural/mIoU``).
-    :attr:`report` is the whole result of the last evaluation as plain built-ins, fit for
-    ``metrics.json``; :attr:`tiles` are its counts image by image, the same on every rank.
+    The log has the scores of the headline group (``mIoU, mF1, mPrecision, mRecall, OA, Kappa``,
+    ``IoU.<class>``, ``F1.<class>``) and the means of the others (``Rural/mIoU``). :attr:`report` is
+    the complete result of the last evaluation as plain built-ins, ready for ``metrics.json``.
+    :attr:`tiles` are its counts image by image, the same on every rank.
 
-    Every sample counts once: a sampler that fills up the last round of the ranks by repeating
-    samples (``round_up=True``, mmengine's default) does no harm, as long as it deals the samples to
-    the ranks in turn; any other miscount is an error.
+    Every sample counts once. A sampler may repeat samples to fill up the last round of the ranks
+    (``round_up=True``, mmengine's default), if it deals the samples to the ranks in turn. Any other
+    wrong number of samples is an error.
 
     Args:
-        ignore_index: label without truth.
-        headline: the group whose figures go without a prefix: a split (``'Val'``), a domain
-            (``'Rural'``) or both (``'Val/Rural'``). Default: all samples pooled.
-        aggregate: ``'global'``, or ``'per_batch'`` for the figures of DRDG's released code: IoU and
-            F1 alone, see :func:`depthda.evaluation.confusion.per_batch_scores`.
-        batch_size: with ``'per_batch'``: samples in a batch, in the order of the data set, group by
-            group, whatever the batch size of the data loader.
-        printed: any of ``'OA'`` and ``'Kappa'``: also report them by the formulas printed in the
-            DepthSeg paper, as ``OA_printed`` and ``Kappa_printed``, see
+        ignore_index: Label of pixels without truth.
+        headline: Group whose scores are logged without a prefix: a split (``'Val'``), a domain
+            (``'Rural'``) or both (``'Val/Rural'``). None is all samples together.
+        aggregate: ``'global'``, or ``'per_batch'`` for the scores of DRDG's released code: only IoU
+            and F1, see :func:`depthda.evaluation.confusion.per_batch_scores`.
+        batch_size: Samples per batch for ``'per_batch'``, in the order of the dataset, group by
+            group. The batch size of the data loader does not matter.
+        printed: Scores (``'OA'``, ``'Kappa'``) that are also computed by the formulas printed in
+            the DepthSeg paper, as ``OA_printed`` and ``Kappa_printed``, see
             :func:`depthda.evaluation.printed_scores.printed_scores`.
-        prefix: goes before every logged name, to tell two metrics of one evaluator apart.
+        prefix: Prefix of every logged name, to distinguish two metrics of one evaluator.
     """
 
     default_prefix = ''  # None would make mmengine warn
-    labels_suffice = True  # it takes the predicted map, no logits
+    labels_suffice = True  # it reads the predicted map, not the logits
 
     def __init__(
         self,
@@ -81,7 +81,7 @@ class SegmentationMetric(BaseMetric):
 
     def _clear(self) -> None:
         self._seen: list[Tile] = []
-        self._counts: list[Tensor] = []  # on the device, one for each that was seen
+        self._counts: list[Tensor] = []  # on the device, one per sample in _seen
 
     def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
         """Count the pixels of a batch of predictions."""
@@ -106,10 +106,10 @@ class SegmentationMetric(BaseMetric):
             self._counts.append(counts)
 
     def evaluate(self, size: int) -> dict[str, float]:
-        """Score what has been counted on all ranks; the same result on each of them.
+        """Compute the scores from the counts of all ranks. The result is the same on every rank.
 
         Args:
-            size: number of samples in the data set.
+            size: Number of samples in the dataset.
         """
         try:
             self._drop_repetition(size)
@@ -120,38 +120,40 @@ class SegmentationMetric(BaseMetric):
             self._clear()
         if is_main_process():
             show(render(self.report))
-        figures = self.compute_metrics(self.report)
-        return {f'{self.prefix}/{k}': v for k, v in figures.items()} if self.prefix else figures
+        logged = self.compute_metrics(self.report)
+        return {f'{self.prefix}/{k}': v for k, v in logged.items()} if self.prefix else logged
 
     def compute_metrics(self, results: dict) -> dict[str, float]:
-        """Flatten a report into the figures to log; undefined ones are left out."""
+        """Flatten a report into the scores to log, without the undefined ones."""
         groups = dict(results['groups'])
         head = groups.pop(results['headline'])
-        figures = dict(head['means'])
+        logged = dict(head['means'])
         for score in ('IoU', 'F1'):
-            figures |= {f'{score}.{name}': row[score] for name, row in head['per_class'].items()}
+            logged |= {f'{score}.{name}': row[score] for name, row in head['per_class'].items()}
         for name, group in groups.items():
-            figures |= {f'{name}/{key}': value for key, value in group['means'].items()}
-        return {key: value for key, value in figures.items() if value is not None}
+            logged |= {f'{name}/{key}': value for key, value in group['means'].items()}
+        return {key: value for key, value in logged.items() if value is not None}
 
     def _drop_repetition(self, size: int) -> None:
-        """Take this rank's last sample back if the sampler added it to fill the round.
+        """Remove this rank's last sample if the sampler repeated it to fill the round.
 
-        Samples are dealt in turn, so the k-th of rank r has place ``k * world_size + r``, and what
-        was added has a place from ``size`` on: at most one sample a rank, its last.
+        Samples are dealt in turn, so the k-th sample of rank r has place ``k * world_size + r``.
+        Repeated samples have places from ``size`` on: at most one per rank, its last.
         """
         paths = [path for path, _, _ in self._seen]
-        mine = (len(paths), *((paths[0], paths[-1]) if paths else (None, None)))
-        ranks = all_gather_object(mine)
+        first_and_last = (paths[0], paths[-1]) if paths else (None, None)
+        ranks = all_gather_object((len(paths), *first_and_last))
         total = sum(count for count, _, _ in ranks)
         if not total:
-            raise UserError('no sample was evaluated: check the folder and the data set settings.')
+            raise UserError(
+                'no sample was evaluated: check the folder and the settings of the dataset.'
+            )
         places = [(count - 1) * len(ranks) + r for r, (count, _, _) in enumerate(ranks)]
         added = [r for r, place in enumerate(places) if place >= size] if total > size else []
         firsts = {first for _, first, _ in ranks}
         if total - len(added) != size or any(ranks[r][2] not in firsts for r in added):
             raise UserError(
-                f'{total} predictions arrived for a data set of {size} samples, so some would be '
+                f'{total} predictions arrived for a dataset of {size} samples, so some would be '
                 'missed or counted twice: use DefaultSampler and drop_last=False to test.'
             )
         if get_rank() in added:
@@ -159,11 +161,11 @@ class SegmentationMetric(BaseMetric):
             self._counts.pop()
 
     def _gather(self) -> TileCounts:
-        """Return the counts of every sample on all ranks, in the order of the data set."""
+        """Return the counts of the samples of all ranks, in the order of the dataset."""
         classes = [str(name) for name in self.dataset_meta['classes']]
         # One transfer for all samples.
-        mine = torch.stack(self._counts).cpu().numpy() if self._counts else ()
-        ranks = all_gather_object(list(zip(self._seen, mine, strict=True)))
+        local = torch.stack(self._counts).cpu().numpy() if self._counts else ()
+        ranks = all_gather_object(list(zip(self._seen, local, strict=True)))
         rounds = max(len(rank) for rank in ranks)
         dealt = [rank[k] for k in range(rounds) for rank in ranks if k < len(rank)]
         seen, counts = zip(*dealt, strict=True)
@@ -177,13 +179,13 @@ class SegmentationMetric(BaseMetric):
         headline = self.headline or POOLED
         if headline not in groups:
             raise UserError(
-                f'headline={headline!r} of SegmentationMetric is not in this data set, which has '
+                f'headline={headline!r} of SegmentationMetric is not in this dataset, which has '
                 f'{", ".join(groups)}.'
             )
         reports, shown = {}, set()
         for name in dict.fromkeys((headline, *groups)):
             members = frozenset(groups[name])
-            if members in shown:  # the only domain of the set repeats the pool, and the like
+            if members in shown:  # for example, the only domain has the same images as all
                 continue
             shown.add(members)
             own = tiles.counts[[cell in members for cell in cells]]

@@ -1,4 +1,4 @@
-"""Zips of predictions for LoveDA's servers: made, and checked as strictly as the servers are."""
+"""Zips of predictions for LoveDA's servers: make them, and check them as strictly as a server."""
 
 import lzma
 import zipfile
@@ -6,17 +6,18 @@ import zlib
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from depthda.errors import UserError
-from depthda.evaluation.label_png import NotALabelMap, read_label_png
+from depthda.evaluation.label_png import NotALabelMap, read_label_png, value_fix
 from depthda.evaluation.submission_names import Fault, is_system_file, name_faults, parts_of
 from depthda.evaluation.submission_target import TestSet, find_test_set
 from depthda.io.files import atomic_path
 
 NUM_CLASSES = 7
-# A 1024² map takes about 0.1 MB and 1.1 MB at worst; larger than this is something else, and is
-# not unpacked into memory to find out what.
+# A 1024² map takes about 0.1 MB, and 1.1 MB at worst. A larger file is something else, and is not
+# unpacked into memory to find out what.
 _MOST_BYTES = 64 << 20
 
 _UNPACKING = (zlib.error, lzma.LZMAError, EOFError, OSError)
@@ -25,7 +26,7 @@ Progress = Callable[[list], Iterable]
 
 
 class SubmissionError(UserError):
-    """A folder of predictions that cannot be submitted; the message has one line per fault."""
+    """A folder of predictions that cannot be submitted. The message has one line per fault."""
 
     def __init__(self, faults: list[Fault]) -> None:
         super().__init__('\n'.join(map(str, faults)))
@@ -34,7 +35,7 @@ class SubmissionError(UserError):
 
 @dataclass(frozen=True)
 class Review:
-    """What a zip or folder was checked against (None: not recognised) and what is wrong with it."""
+    """The test images that a zip was checked against (None: not recognised), and its faults."""
 
     test_set: TestSet | None
     faults: list[Fault]
@@ -56,12 +57,12 @@ def pack(
     track: str = 'uda',
     progress: Progress = iter,
 ) -> TestSet:
-    """Zip a folder of predictions and check the zip; it appears only if there is no fault.
+    """Zip a folder of predictions and check the zip, which appears only if it has no fault.
 
-    The same predictions give the same bytes. Arguments as in :func:`review`.
+    Equal predictions give equal bytes. See :func:`review` for the arguments.
 
     Raises:
-        SubmissionError: if the folder or the zip has faults.
+        SubmissionError: The folder or the zip has faults.
     """
     pred_dir, out = Path(pred_dir), Path(out)
     if not pred_dir.is_dir():
@@ -71,14 +72,14 @@ def pack(
     before = _review(pred_dir, entries, domain, track, against, progress)
     if before.faults:
         raise SubmissionError(before.faults)
-    with atomic_path(out) as beside:
-        # Stored: PNGs are compressed already.
-        with zipfile.ZipFile(beside, 'w', zipfile.ZIP_STORED) as archive:
+    with atomic_path(out) as temporary:
+        # Not compressed, because PNGs are.
+        with zipfile.ZipFile(temporary, 'w', zipfile.ZIP_STORED) as archive:
             for name in sorted(before.test_set.sizes):
                 info = zipfile.ZipInfo(name, date_time=(1980, 1, 1, 0, 0, 0))
                 info.create_system, info.external_attr = 3, 0o100644 << 16
                 archive.writestr(info, (pred_dir / name).read_bytes())
-        after = review(beside, domain, track, against, progress)
+        after = review(temporary, domain, track, against, progress)
         if after.faults:  # a prediction changed on disk meanwhile
             raise SubmissionError(after.faults)
     return after.test_set
@@ -92,42 +93,32 @@ def foresee(
     against: str | Path | None = None,
     track: str = 'uda',
 ) -> None:
-    """Raise what :func:`pack` would raise for names alone, before there are predictions.
+    """Raise the faults of names that :func:`pack` would raise, before there are predictions.
 
     Args:
         names: File names that the predictions will have.
-        pred_dir: Where they will lie; what lies there already counts too.
-        out: The zip to be written.
+        pred_dir: Folder that they will be written to. Files that it already holds count too.
+        out: Zip that will be written.
         domain: As in :func:`review`.
         against: As in :func:`review`.
         track: As in :func:`review`.
     """
     pred_dir, out, names = Path(pred_dir), Path(out), list(names)
     _check_out(pred_dir, out)
-    there = [entry.name for entry in _folder_entries(pred_dir)] if pred_dir.is_dir() else []
-    entries = [_Entry(name, 0, False, bytes) for name in dict.fromkeys([*names, *there])]
-    faults = _review(pred_dir, entries, domain, track, against, progress=lambda every: []).faults
-    faults = [_in_place(fault, pred_dir, set(there).difference(names)) for fault in faults]
+    present = [entry.name for entry in _folder_entries(pred_dir)] if pred_dir.is_dir() else []
+    entries = [_Entry(name, 0, False, bytes) for name in dict.fromkeys([*names, *present])]
+    faults = _review(pred_dir, entries, domain, track, against, progress=lambda entries: []).faults
+    faults = [_in_place(fault, pred_dir, set(present).difference(names)) for fault in faults]
     if faults:
         raise SubmissionError(faults)
 
 
 def _in_place(fault: Fault, pred_dir: Path, old: set[str]) -> Fault:
-    """The fault of files that lay in the folder before, with the folder."""
+    """Add the folder to a fault of files that were in it before."""
     if not old.issuperset(fault.names):
         return fault
     reason = f'in {pred_dir} before this test, and {fault.reason}'
     return Fault(fault.names, reason, 'remove it, or give another folder with --out')
-
-
-def check(
-    path: str | Path,
-    domain: str | None = None,
-    track: str = 'uda',
-    against: str | Path | None = None,
-) -> list[Fault]:
-    """Return what is wrong with a submission zip; an empty list if it can be uploaded."""
-    return review(path, domain, track, against).faults
 
 
 def review(
@@ -137,15 +128,15 @@ def review(
     against: str | Path | None = None,
     progress: Progress = iter,
 ) -> Review:
-    """Check a zip, without unpacking it to disk, and say what it was checked against.
+    """Check a zip without unpacking it to disk. It can be uploaded if it has no faults.
 
     Args:
-        path: the zip file.
-        domain: 'rural' or 'urban'; found from the file names if not given.
+        path: Zip file.
+        domain: 'rural' or 'urban'; None finds it from the file names.
         track: 'uda' (one target domain) or 'seg' (both domains in one zip).
-        against: for a set that is not LoveDA, the folder of its test images: their names and sizes
-            are the official ones then. For track 'seg' it is the root of a tree like LoveDA's.
-        progress: wraps the list of files whose content is read, for a progress bar.
+        against: Folder of the test images of a dataset other than LoveDA, whose names and sizes
+            are then the official ones. For track 'seg' it is the root of a tree like LoveDA's.
+        progress: Wrapper of the list of files whose content is read, for a progress bar.
     """
     path = Path(path)
     try:
@@ -153,10 +144,10 @@ def review(
             entries = _zip_entries(archive)
             return _review(path, entries, domain, track, against, progress)
     except OSError as error:
-        reason, mend = f'cannot be opened ({error.strerror})', 'give the path of a zip file'
+        reason, fix = f'cannot be opened ({error.strerror})', 'give the path of a zip file'
     except (zipfile.BadZipFile, NotImplementedError, UnicodeDecodeError) as error:
-        reason, mend = f'not a zip file that can be read ({error})', 'make it again'
-    return Review(None, [Fault((str(path),), reason, mend)])
+        reason, fix = f'not a zip file that can be read ({error})', 'make it again'
+    return Review(None, [Fault((str(path),), reason, fix)])
 
 
 def _review(
@@ -171,8 +162,8 @@ def _review(
     test_set = find_test_set(names, domain, track, against)
     if test_set is None:
         reason = 'holds no file named after a LoveDA test image (4191.png … 5986.png)'
-        mend = "name predictions after their images, or give another set's images (--against)"
-        return Review(None, [Fault((str(path),), reason, mend)])
+        fix = 'name predictions after their images, or give the images of a dataset (--against)'
+        return Review(None, [Fault((str(path),), reason, fix)])
     faults = name_faults(names, test_set)
     faults += _content_faults([e for e in entries if _readable(e.name)], test_set, progress)
     return Review(test_set, faults)
@@ -194,16 +185,13 @@ def _folder_entries(folder: Path) -> list[_Entry]:
 
 
 def _zip_entries(archive: zipfile.ZipFile) -> list[_Entry]:
-    def reader(info: zipfile.ZipInfo) -> Callable[[], bytes]:
-        def read() -> bytes:
-            # A limit, because what the zip says of the size need not be true.
-            with archive.open(info) as file:
-                return file.read(info.file_size)
-
-        return read
+    def read(info: zipfile.ZipInfo) -> bytes:
+        # With a limit, because the size that the zip states need not be true.
+        with archive.open(info) as file:
+            return file.read(info.file_size)
 
     return [
-        _Entry(info.filename, info.file_size, bool(info.flag_bits & 1), reader(info))
+        _Entry(info.filename, info.file_size, bool(info.flag_bits & 1), partial(read, info))
         for info in archive.infolist()
     ]
 
@@ -213,23 +201,23 @@ def _readable(name: str) -> bool:
 
 
 def _content_faults(entries: list[_Entry], test_set: TestSet, progress: Progress) -> list[Fault]:
-    """Decode every label map; like faults of several files become one."""
+    """Decode every label map, and join equal faults of several files."""
     faults: dict[tuple[str, str], list[str]] = defaultdict(list)
-    outside: dict[str, int] = {}  # file -> its highest value, where that is no class
+    outside: dict[str, int] = {}  # highest value of each file, if it is not a class
     lowest = NUM_CLASSES
     for entry in progress(entries):
         size = test_set.sizes.get(f'{parts_of(entry.name)[-1].rpartition(".")[0]}.png')
         if size is None:
-            continue  # an extra file, reported by its name
+            continue  # an extra file, which name_faults reports
         try:
             labels = read_label_png(_read(entry), size)
         except NotALabelMap as error:
-            faults[error.reason, error.mend].append(entry.name)
+            faults[error.reason, error.fix].append(entry.name)
             continue
         lowest = min(lowest, int(labels.min()))
         if labels.max() >= NUM_CLASSES:
             outside[entry.name] = int(labels.max())
-    result = [Fault(tuple(names), reason, mend) for (reason, mend), names in faults.items()]
+    result = [Fault(tuple(names), reason, fix) for (reason, fix), names in faults.items()]
     if outside:
         result.append(_value_fault(outside, lowest))
     return result
@@ -239,7 +227,7 @@ def _read(entry: _Entry) -> bytes:
     if entry.encrypted:
         raise NotALabelMap('encrypted', 'make the zip without a password')
     if entry.bytes > _MOST_BYTES:
-        raise NotALabelMap(f'{entry.bytes >> 20} MB, too large for a label map', 'look into it')
+        raise NotALabelMap(f'{entry.bytes >> 20} MB, too large for a label map', 'check what it is')
     try:
         return entry.read()
     except (zipfile.BadZipFile, NotImplementedError, *_UNPACKING) as error:
@@ -248,13 +236,8 @@ def _read(entry: _Entry) -> bytes:
 
 def _value_fault(outside: dict[str, int], lowest: int) -> Fault:
     highest = max(outside.values())
+    values = f'up to {highest} found (lowest in all: {lowest})'
     if highest == NUM_CLASSES:
-        mend = "these are LoveDA's raw codes, where 1 is background: subtract 1"
-    elif highest == 255:
-        mend = 'every pixel needs a class; 255 is no-data in labels, or white in a picture'
-    else:
-        mend = 'write class indices'
-    reason = f'values up to {highest} found (lowest in all: {lowest}), but only 0…6 are classes'
-    if highest == NUM_CLASSES:
-        reason = f'values {lowest}…{highest} found, but only 0…6 are classes'
-    return Fault(tuple(outside), reason, mend)
+        values = f'{lowest}…{highest} found'
+    reason = f'values {values}, but only 0…{NUM_CLASSES - 1} are classes'
+    return Fault(tuple(outside), reason, value_fix(highest, NUM_CLASSES))

@@ -1,30 +1,35 @@
-"""What can be wrong with the names of the files in a submission."""
+"""Faults in the names of the files of a submission."""
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from depthda.evaluation.submission_target import TestSet
 
-_SHOWN = 3
 _SYSTEM_FILES = ('__macosx', 'thumbs.db', 'desktop.ini')
 
 
 @dataclass(frozen=True)
 class Fault:
-    """One thing that is wrong, with all the files it is wrong with; ``str()`` is one line."""
+    """One fault with all files that have it, and how to fix it. ``str()`` is one line."""
 
     names: tuple[str, ...]
     reason: str
-    mend: str
+    fix: str
 
     def __str__(self) -> str:
-        shown = ', '.join(self.names[:_SHOWN])
-        more = len(self.names) - _SHOWN
-        return f'{shown}{f" and {more} more" if more > 0 else ""}: {self.reason}; {self.mend}'
+        return f'{first_names(self.names)}: {self.reason}; {self.fix}'
+
+
+def first_names(names: Iterable[str], limit: int = 3) -> str:
+    """Return the first names of a list, and how many more there are."""
+    names = list(names)
+    more = len(names) - limit
+    return ', '.join(names[:limit]) + (f' and {more} more' if more > 0 else '')
 
 
 def name_faults(names: list[str], test_set: TestSet) -> list[Fault]:
-    """Compare the names with the official ones; a file has one fault, the first that applies."""
+    """Compare the names with the official ones. Each file has the first fault that applies."""
     hidden, folders, suffix, extra, present = [], [], [], [], set()
     for name in dict.fromkeys(names):
         base = parts_of(name)[-1]
@@ -32,7 +37,7 @@ def name_faults(names: list[str], test_set: TestSet) -> list[Fault]:
         if is_system_file(name):
             hidden.append(name)
             continue
-        present.add(official)  # in the wrong place or misnamed, but not missing
+        present.add(official)  # possibly in the wrong place or misnamed, but not missing
         if len(parts_of(name)) > 1:
             folders.append(name)
         elif base in test_set.sizes:
@@ -52,7 +57,7 @@ def name_faults(names: list[str], test_set: TestSet) -> list[Fault]:
         (twice, 'more than once in the zip', 'keep one of each'),
         (missing, f'missing ({len(missing)} of the {count} of {title})', 'predict every image'),
     ]
-    return [Fault(tuple(which), reason, mend) for which, reason, mend in found if which]
+    return [Fault(tuple(which), reason, fix) for which, reason, fix in found if which]
 
 
 def parts_of(name: str) -> list[str]:

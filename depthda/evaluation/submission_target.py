@@ -1,24 +1,21 @@
-"""What a submission is checked against: the official file names and sizes."""
+"""The test images that a submission is checked against: official file names and sizes."""
 
-import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-import rasterio
-from rasterio.errors import NotGeoreferencedWarning, RasterioIOError
-
 from depthda.errors import UserError
+from depthda.io.headers import IMAGE_SUFFIXES
+from depthda.io.rasters import open_raster
 
 # LoveDA's test images by their file numbers (first, last): 976 and 820.
 _NUMBERS = {'Rural': (4191, 5166), 'Urban': (5167, 5986)}
 _SIZE = (1024, 1024)
-# CodaLab closed to LoveDA on 2025-12-31.
+# CodaLab closed its LoveDA challenges on 2025-12-31.
 _SERVERS = {
     'uda': 'https://www.codabench.org/competitions/13037',
     'seg': 'https://www.codabench.org/competitions/13030',
 }
-_IMAGE_SUFFIXES = ('.png', '.jpg', '.jpeg', '.tif', '.tiff')
 
 
 @dataclass(frozen=True)
@@ -26,22 +23,22 @@ class TestSet:
     """The test images that a submission has to cover.
 
     Attributes:
-        title: for messages.
-        sizes: (width, height) by the name that the prediction must have.
-        server: where to upload; None for a set that has no server.
+        title: Name of the test images, for messages.
+        sizes: (width, height) of each image, by the name that its prediction must have.
+        server: Address to upload to; None for a dataset without a server.
     """
 
-    __test__ = False  # not a test, whatever pytest makes of the name
+    __test__ = False  # pytest would collect it as a test because of its name
 
     title: str
     sizes: dict[str, tuple[int, int]]
     server: str | None = None
 
     def hint(self, extra: list[str]) -> str:
-        """Say what to do about files that do not belong to this set."""
+        """Return what to do about files that are not predictions of these images."""
         for domain in _NUMBERS:
             if self.server and official_names(domain).intersection(extra):
-                return f"LoveDA's {domain} test images go into a zip of their own for this track"
+                return f"LoveDA's {domain} test images need a separate zip for this track"
         return 'leave it out, or name it exactly as its test image'
 
 
@@ -61,14 +58,14 @@ def parse_domain(domain: str) -> str:
 def find_test_set(
     names: Iterable[str], domain: str | None, track: str, against: str | Path | None
 ) -> TestSet | None:
-    """Return the set that files with these names were made for; None if nothing fits.
+    """Return the test images that files with these names belong to; None if nothing fits.
 
     Args:
-        names: file names of the submission, from which the domain is found if it is not given.
+        names: File names of the submission. They decide the domain if it is not given.
         domain: 'rural' or 'urban'.
         track: 'uda' or 'seg'.
-        against: folder of test images, instead of LoveDA's official list. With a domain also given
-            it is that domain's folder, or the root of a tree like LoveDA's that has it. For track
+        against: Folder of test images, instead of LoveDA's official list. With a domain, it is the
+            folder of that domain, or the root of a tree like LoveDA's that holds it. For track
             'seg' it is the root of such a tree, whose two test folders count together.
     """
     if track not in _SERVERS:
@@ -79,7 +76,7 @@ def find_test_set(
             'out --domain.'
         )
     if against is not None and track == 'seg':
-        parts = [_image_folder(Path(against), each) for each in _NUMBERS]
+        parts = [_image_folder(Path(against), name) for name in _NUMBERS]
         return TestSet(str(against), {**parts[0].sizes, **parts[1].sizes})
     if against is not None:
         return _image_folder(Path(against), domain)
@@ -90,12 +87,12 @@ def find_test_set(
     else:
         stems = {Path(name.replace('\\', '/')).stem for name in names}
         bases = {f'{stem}.png' for stem in stems}
-        hits = {each: len(official_names(each) & bases) for each in _NUMBERS}
+        hits = {name: len(official_names(name) & bases) for name in _NUMBERS}
         domains = [max(hits, key=hits.__getitem__)]
         if not hits[domains[0]]:
             return None
     title = f'LoveDA Test {" and ".join(domains)}'
-    sizes = {name: _SIZE for each in domains for name in official_names(each)}
+    sizes = dict.fromkeys(set().union(*map(official_names, domains)), _SIZE)
     return TestSet(title, sizes, _SERVERS[track])
 
 
@@ -104,12 +101,17 @@ def _image_folder(folder: Path, domain: str | None) -> TestSet:
         folder = _domain_folder(folder, parse_domain(domain))
     if not folder.is_dir():
         raise UserError(f'{folder} is not a folder: give the folder of the test images.')
-    images = sorted(p for p in folder.iterdir() if p.suffix.lower() in _IMAGE_SUFFIXES)
+    images = sorted(p for p in folder.iterdir() if p.suffix.lower() in IMAGE_SUFFIXES)
     if not images:
         raise UserError(f'{folder} holds no image (PNG, JPEG, TIFF): give the test image folder.')
-    sizes = {f'{path.stem}.png': _size(path) for path in images}
+    sizes = {}
+    for path in images:
+        with open_raster(path) as image:
+            sizes[f'{path.stem}.png'] = (image.width, image.height)
     if len(sizes) < len(images):
-        raise UserError(f'{folder} has several images of one name but for the suffix: keep one.')
+        raise UserError(
+            f'{folder} has several images whose names differ only in the suffix: keep one of them.'
+        )
     return TestSet(str(folder), sizes)
 
 
@@ -123,13 +125,3 @@ def _domain_folder(folder: Path, domain: str) -> Path:
         f'{folder} is not the folder of {domain} images and has no Test/{domain}/images_png: give '
         "that domain's folder, or leave out --domain."
     )
-
-
-def _size(path: Path) -> tuple[int, int]:
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter('ignore', NotGeoreferencedWarning)
-            with rasterio.open(path) as image:
-                return image.width, image.height
-    except RasterioIOError as error:
-        raise UserError(f'{path} cannot be read as an image ({error}): replace it.') from error

@@ -1,7 +1,7 @@
-"""Pixel counts of every test image, kept beside the scores: what a comparison resamples."""
+"""Pixel counts of every test image, stored next to the scores. A comparison resamples them."""
 
 import zipfile
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from os import PathLike
 from pathlib import Path
 
@@ -16,15 +16,15 @@ FILE = 'tiles.npz'
 
 @dataclass(frozen=True)
 class TileCounts:
-    """Counts of N images in the order of the data set.
+    """Pixel counts of N images, in the order of the dataset.
 
     Attributes:
-        names: ``[N]`` str, the image paths of the samples.
-        domains: ``[N]`` str, ``''`` where a sample has none.
-        splits: ``[N]`` str, ``''`` where a sample has none.
-        classes: ``[C]`` str.
-        counts: ``[N, C + 1, C]`` int64, rows truth, columns prediction; the last row holds what was
-            predicted where the truth is ignored.
+        names: Image paths of the samples, str ``[N]``.
+        domains: Domains of the samples, str ``[N]``; ``''`` is none.
+        splits: Splits of the samples, str ``[N]``; ``''`` is none.
+        classes: Names of the classes, str ``[C]``.
+        counts: int64 ``[N, C + 1, C]``: rows are truth, columns are prediction. The last row counts
+            the predictions where the truth is ignored.
     """
 
     names: np.ndarray
@@ -50,58 +50,38 @@ class TileCounts:
         return len(self.names)
 
     def cells(self) -> list[tuple[str | None, str | None]]:
-        """The (domain, split) of each image, None where it has none."""
+        """Return the (domain, split) of each image, with None where it has none."""
         return [(d or None, s or None) for d, s in zip(self.domains, self.splits, strict=True)]
 
-    def groups(self) -> list[str]:
-        """The names that :meth:`group` takes, as ``metrics.json`` has them."""
-        return list(group_cells(self._distinct_cells()))
-
     def group(self, name: str) -> 'TileCounts':
-        """The images of one group: ``'all'``, a domain, a split or ``'<split>/<domain>'``."""
-        groups = group_cells(self._distinct_cells())
+        """Return the images of a group: ``'all'``, a domain, a split or ``'<split>/<domain>'``."""
+        cells = self.cells()
+        groups = group_cells(list(dict.fromkeys(cells)))
         if name not in groups:
-            raise UserError(f'{name!r} is none of the groups of these images: {", ".join(groups)}.')
+            raise UserError(f'{name!r} is not a group of these images: use {", ".join(groups)}.')
         members = set(groups[name])
-        kept = np.array([cell in members for cell in self.cells()], bool)
-        return TileCounts(
-            self.names[kept],
-            self.domains[kept],
-            self.splits[kept],
-            self.classes,
-            self.counts[kept],
-        )
-
-    def _distinct_cells(self) -> list[tuple[str | None, str | None]]:
-        return list(dict.fromkeys(self.cells()))
+        kept = np.array([cell in members for cell in cells], bool)
+        names, domains, splits = self.names[kept], self.domains[kept], self.splits[kept]
+        return TileCounts(names, domains, splits, self.classes, self.counts[kept])
 
 
 def save_tiles(path: str | PathLike, tiles: TileCounts) -> None:
-    """Write ``tiles`` to an ``.npz`` file, whole or not at all; the same counts, the same bytes."""
-    with atomic_path(path) as beside:
-        np.savez_compressed(
-            beside,
-            names=tiles.names,
-            domains=tiles.domains,
-            splits=tiles.splits,
-            classes=tiles.classes,
-            counts=tiles.counts,
-        )
+    """Write ``tiles`` to an ``.npz`` file, whole or not at all. Equal counts give equal bytes."""
+    with atomic_path(path) as temporary:
+        np.savez_compressed(temporary, **vars(tiles))
 
 
 def load_tiles(path: str | PathLike) -> TileCounts:
-    """Read what :func:`save_tiles` wrote."""
+    """Read a file that :func:`save_tiles` wrote."""
     path = Path(path)
     if not path.is_file():
         raise UserError(
             f'there is no {path}, the pixel counts of each tested image: test this run again.'
         )
     try:
-        # Object arrays would be unpickled: refused.
+        # Object arrays are refused, because reading them would unpickle them.
         with np.load(path, allow_pickle=False) as stored:
-            return TileCounts(
-                *(stored[key] for key in ('names', 'domains', 'splits', 'classes', 'counts'))
-            )
+            return TileCounts(*(stored[field.name] for field in fields(TileCounts)))
     except (KeyError, ValueError, EOFError, OSError, zipfile.BadZipFile) as error:
         raise UserError(
             f'{path} does not hold the pixel counts of a test ({error}): test this run again.'

@@ -1,4 +1,4 @@
-"""A tiny RGB-D set in LoveDA's tree, and a pattern that tells where each pixel came from."""
+"""A tiny RGB-D dataset in LoveDA's tree, with a pattern that encodes the position of pixels."""
 
 from pathlib import Path
 
@@ -15,17 +15,17 @@ def _write_png(path: Path, array: np.ndarray) -> None:
 
 
 def _label_at(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Label codes 1…7 in cells of 8 pixels, different from cell to cell."""
+    """Return label codes 1…7 in cells of 8 pixels that differ from their neighbours."""
     return (np.floor(x / _CELL) + 3 * np.floor(y / _CELL)).astype(np.int64) % 7 + 1
 
 
 def _depth_at(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Depth that is linear in the position, so that bilinear interpolation keeps it."""
+    """Return depth that is linear in the position, so that bilinear interpolation keeps it."""
     return (100 * x + 37 * y + 20000) / 65535
 
 
 def _pattern(height: int, width: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Image (B = x, G = y, R = 200), label codes and 16-bit depth codes of one tile."""
+    """Return image (B = x, G = y, R = 200), label codes and 16-bit depth codes of one tile."""
     y, x = np.mgrid[:height, :width].astype(np.float64)
     image = np.stack([x, y, np.full_like(x, 200)], axis=-1).astype(np.uint8)
     depth = np.rint(_depth_at(x, y) * 65535).astype(np.uint16)
@@ -39,20 +39,20 @@ def write_png():
 
 @pytest.fixture
 def pattern():
-    """``pattern(height, width)``; ``pattern.depth_at(x, y)`` and ``.label_at(x, y)``."""
+    """Provide ``pattern(height, width)``, ``pattern.depth_at(x, y)`` and ``.label_at(x, y)``."""
     _pattern.depth_at, _pattern.label_at, _pattern.cell = _depth_at, _label_at, _CELL
     return _pattern
 
 
 @pytest.fixture
 def make_tree(tmp_path):
-    """Write ``{split}/{domain}`` folders of pattern tiles named by number; give the root."""
+    """Write ``{split}/{domain}`` folders of pattern tiles named by number; return the root."""
 
     def make(numbers=range(4), split='Train', domain='Urban', size=(48, 64), depth='rdepth/test'):
         folder = tmp_path / split / domain
         for number in numbers:
             image, label, codes = _pattern(*size)
-            image[0, 0] = number  # tells the tiles apart
+            image[0, 0] = number  # distinguishes the tiles
             _write_png(folder / 'images_png' / f'{number}.png', image)
             _write_png(folder / 'masks_png' / f'{number}.png', label)
             if depth:

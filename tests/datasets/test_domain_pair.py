@@ -22,7 +22,7 @@ PIPELINE = [
 
 @pytest.fixture
 def make_pairs(tmp_path, write_png):
-    """``make_pairs(source=3, target=7)``: tiles of 12² and 8² that say their number and flip."""
+    """``make_pairs(source=3, target=7)`` makes tiles of 12² and 8² that encode number and flip."""
 
     def make(**sizes):
         sets = {}
@@ -48,7 +48,7 @@ def make_pairs(tmp_path, write_png):
 
 
 def seen(pair):
-    """(number, flipped) of both tiles of a pair."""
+    """Return (number, flipped) of both tiles of a pair."""
     return tuple(
         (int(pair['inputs'][name][0, 0, 0]), not bool(pair['inputs'][name][1, 0, 0]))
         for name in SIDES
@@ -60,7 +60,7 @@ def draw(dataset, count, seed=0):
 
 
 @pytest.mark.parametrize(('larger', 'smaller'), [('source', 'target'), ('target', 'source')])
-def test_an_epoch_shows_the_larger_set_once_and_draws_from_the_other(make_pairs, larger, smaller):
+def test_an_epoch_shows_the_larger_dataset_once(make_pairs, larger, smaller):
     dataset = DATASETS.build(make_pairs(**{larger: 60, smaller: 5}))
     assert isinstance(dataset, DomainPairDataset) and len(dataset) == 60
     drawn = draw(dataset, 120)
@@ -73,31 +73,31 @@ def test_an_epoch_shows_the_larger_set_once_and_draws_from_the_other(make_pairs,
     assert pairs[0] != pairs[1]
 
 
-def test_sets_of_one_size_are_paired_at_random_too(make_pairs):
+def test_datasets_of_equal_size_are_paired_at_random_too(make_pairs):
     drawn = draw(DATASETS.build(make_pairs(source=20, target=20)), 20)
     assert sorted(source[0] for source, _ in drawn) == list(range(20))
     assert any(source[0] != target[0] for source, target in drawn)
     assert len({target[0] for _, target in drawn}) < 20
 
 
-def test_with_replacement_both_tiles_are_drawn_as_drdg_was_released(make_pairs):
+def test_with_replacement_both_tiles_are_drawn_as_in_the_code_of_drdg(make_pairs):
     config = make_pairs(source=40, target=5)
     dataset = DATASETS.build(config | dict(replacement=True))
     drawn = draw(dataset, 40)
     assert draw(dataset, 40) == drawn and len(dataset) == 40
     numbers = [[pair[i][0] for pair in drawn] for i in range(2)]
-    # In turn all 40 would come; with replacement 1 - 1/e of them do.
+    # Without replacement all 40 would be drawn, with replacement a share of 1 - 1/e.
     assert 18 <= len(set(numbers[0])) <= 32 and set(numbers[1]) == set(range(5))
 
 
-def test_each_domain_flips_by_itself(make_pairs):
+def test_the_domains_flip_independently(make_pairs):
     drawn = draw(DATASETS.build(make_pairs(source=30, target=30)), 60)
     assert {(source[1], target[1]) for source, target in drawn} == {
         (a, b) for a in (False, True) for b in (False, True)
     }
 
 
-def test_the_seed_of_the_key_alone_decides(make_pairs):
+def test_a_pair_depends_only_on_the_seed_of_its_key(make_pairs):
     dataset = DATASETS.build(make_pairs(source=30, target=20))
     first = draw(dataset, 30, seed=5)
     dataset[SampleKey(3, 1)]
@@ -109,7 +109,7 @@ def test_the_seed_of_the_key_alone_decides(make_pairs):
     assert len(partners) > 5
 
 
-def test_without_a_seed_the_smaller_set_goes_round(make_pairs):
+def test_without_a_seed_the_smaller_dataset_repeats(make_pairs):
     dataset = DATASETS.build(make_pairs(source=5, target=2))
     numbers = [tuple(number for number, _ in seen(pair)) for pair in dataset]
     assert numbers == [(0, 0), (1, 1), (2, 0), (3, 1), (4, 0)]
@@ -118,7 +118,7 @@ def test_without_a_seed_the_smaller_set_goes_round(make_pairs):
 
 
 def load(make_pairs, workers, collate='pseudo_collate', skipped=0, batch=2):
-    """Batches of a loader that the runner builds, as in a run."""
+    """Return batches of a loader that the runner builds, as in a run."""
     loader = Runner.build_dataloader(
         dict(
             batch_size=batch,
@@ -145,16 +145,16 @@ def test_workers_and_resuming_change_nothing(make_pairs):
 
 def test_batches_keep_the_domains_apart(make_pairs):
     (batch, *_) = load(make_pairs, 0, 'default_collate')
-    shapes = {name: tuple(each.shape) for name, each in batch['inputs'].items()}
+    shapes = {name: tuple(tiles.shape) for name, tiles in batch['inputs'].items()}
     assert shapes == dict(source=(2, 4, 12, 12), target=(2, 4, 8, 8))
     (batch, *_) = load(make_pairs, 0, 'pseudo_collate')
     for name, side in SIDES.items():
-        assert [tuple(each.shape) for each in batch['inputs'][name]] == [(4, side, side)] * 2
-        stems = [each.img_path[-7:-4] for each in batch['data_samples'][name]]
-        assert stems == [f'{int(each[0, 0, 0]):03}' for each in batch['inputs'][name]]
+        assert [tuple(tile.shape) for tile in batch['inputs'][name]] == [(4, side, side)] * 2
+        stems = [sample.img_path[-7:-4] for sample in batch['data_samples'][name]]
+        assert stems == [f'{int(tile[0, 0, 0]):03}' for tile in batch['inputs'][name]]
 
 
-def test_sets_that_are_built_already_are_taken(make_pairs):
+def test_built_datasets_are_accepted(make_pairs):
     cfg = make_pairs(source=2, target=3)
     built = DATASETS.build(cfg['source'])
     dataset = DomainPairDataset(built, cfg['target'])
@@ -163,7 +163,7 @@ def test_sets_that_are_built_already_are_taken(make_pairs):
     assert dataset.metainfo == built.metainfo
 
 
-def test_the_records_are_of_the_files_that_are_dealt(make_pairs):
+def test_the_records_are_those_of_the_drawn_files(make_pairs):
     dataset = DATASETS.build(make_pairs(source=3, target=7))
     for key in islice(RunSampler(dataset, seed=4), 7):
         records = dataset.get_data_info(key)

@@ -18,7 +18,7 @@ CONFIGS = Path(__file__).parents[2] / 'configs/_base_/datasets'
 
 
 def write_set(root, areas, places=('0_0_8_8', '8_0_16_8'), side=8):
-    """Tiles of ``side``² at the same places of every area."""
+    """Write tiles of ``side``² at the same places of every area."""
     columns = np.tile(np.arange(side, dtype=np.uint8), (side, 1))
     kinds = dict(
         images_irrg=np.dstack([columns] * 3),
@@ -36,7 +36,7 @@ def write_set(root, areas, places=('0_0_8_8', '8_0_16_8'), side=8):
 
 @pytest.fixture
 def write_tiles(tmp_path):
-    """``write_tiles(areas)``: two tiles of 8² an area."""
+    """``write_tiles(areas)`` writes two tiles of 8² per area."""
     return lambda areas, root=tmp_path: write_set(root, areas)
 
 
@@ -76,7 +76,7 @@ def test_the_validation_areas_are_the_papers():
     }
 
 
-def test_a_split_takes_the_tiles_of_its_areas_alone(write_tiles):
+def test_a_split_has_the_tiles_of_its_areas_only(write_tiles):
     root = str(write_tiles(Vaihingen.SPLITS['all']))
     for split, areas in Vaihingen.SPLITS.items():
         dataset = Vaihingen(root, split)
@@ -88,7 +88,7 @@ def test_a_split_takes_the_tiles_of_its_areas_alone(write_tiles):
         assert info['depth_path'] == f'{root}/dsm/{name}'
 
 
-def test_an_area_is_not_mistaken_for_one_that_begins_alike(write_tiles, tmp_path):
+def test_an_area_is_not_confused_with_one_of_the_same_beginning(write_tiles, tmp_path):
     root = str(write_tiles(['area2', 'area20', 'area22'], root=tmp_path / 'v'))
     assert areas_of(Vaihingen(root, areas=['area2'])) == {'area2'}
     root = str(write_tiles(['6_1', '6_12'], root=tmp_path / 'p'))
@@ -121,11 +121,11 @@ def test_an_interrupted_area_is_refused(write_tiles):
     tiles = dict(area1=dict(tiles=2), area3=dict(tiles=3))
     (root / 'manifest.json').write_text(json.dumps(dict(areas=tiles)))
     assert len(Vaihingen(str(root), areas=['area1'])) == 2
-    with pytest.raises(UserError, match='has 2 tiles of area area3 and .*manifest.json says 3'):
+    with pytest.raises(UserError, match='has 2 tiles of area area3 and .*manifest.json lists 3'):
         Vaihingen(str(root), areas=['area3'])
 
 
-def test_a_list_of_stems_is_taken_within_the_split(write_tiles):
+def test_a_list_of_stems_selects_within_the_split(write_tiles):
     root = write_tiles(['area1', 'area2'])
     (root / 'few.txt').write_text('area2_0_0_8_8\narea1_8_0_16_8\n')
     assert len(Vaihingen(str(root), ann_file='few.txt')) == 2
@@ -150,14 +150,14 @@ def test_a_list_of_stems_is_taken_within_the_split(write_tiles):
         (Vaihingen, dict(bands='rgb'), r'image folder \S*images_rgb does not exist'),
     ],
 )
-def test_mistakes_in_the_arguments_are_sentences(tmp_path, kind, change, message):
+def test_mistakes_in_the_arguments_are_explained(tmp_path, kind, change, message):
     with pytest.raises(UserError, match=message):
         kind(str(tmp_path), **change)
 
 
 @pytest.fixture(scope='module')
 def roots(tmp_path_factory):
-    """Both sets, and a translated one, with a tile an area, larger than the crop or as large."""
+    """Write both datasets and a translated one: one tile per area, no smaller than the crop."""
     root = tmp_path_factory.mktemp('isprs')
     return dict(
         potsdam=write_set(root / 'p', Potsdam.SPLITS['all'], ['0_0_1_1'], 600),
@@ -167,28 +167,30 @@ def roots(tmp_path_factory):
 
 
 def in_place(name, roots):
-    """A config whose sets are in ``roots``."""
+    """Return a config whose datasets are in ``roots``."""
     cfg = Config.fromfile(CONFIGS / name)
     translated = 'translated' in name
     for loader in ('train_dataloader', 'val_dataloader', 'test_dataloader'):
         if loader in cfg:
             dataset = cfg[loader].dataset
-            for each in (dataset, dataset.get('source'), dataset.get('target')):
-                if each and 'data_root' in each:
+            for part in (dataset, dataset.get('source'), dataset.get('target')):
+                if part and 'data_root' in part:
                     source = 'translated' if translated else 'potsdam'
-                    each.data_root = str(roots['vaihingen' if each.type == 'Vaihingen' else source])
+                    part.data_root = str(roots['vaihingen' if part.type == 'Vaihingen' else source])
     return cfg
 
 
 @pytest.mark.parametrize('name', ['', '-translated', '-reversed', '-translated-reversed'])
-def test_segmentation_configs_train_on_potsdam_and_part_vaihingen(roots, name):
+def test_segmentation_configs_train_on_potsdam_and_split_vaihingen(roots, name):
     cfg = in_place(f'potsdam2vaihingen{name}-512x512.py', roots)
     loaders = [cfg[f'{part}_dataloader'] for part in ('train', 'val', 'test')]
     sets = [DATASETS.build(loader.dataset) for loader in loaders]
-    assert [len(each) for each in sets] == ([38, 25, 8] if 'reversed' in name else [38, 8, 25])
-    assert [type(each) for each in sets] == [Potsdam, Vaihingen, Vaihingen]
-    for each in sets:
-        sample = each[0]
+    assert [len(dataset) for dataset in sets] == (
+        [38, 25, 8] if 'reversed' in name else [38, 8, 25]
+    )
+    assert [*map(type, sets)] == [Potsdam, Vaihingen, Vaihingen]
+    for dataset in sets:
+        sample = dataset[0]
         assert sample['inputs'].shape == (3, 512, 512)
         assert sample['data_samples'].gt_sem_seg.shape == (512, 512)
     assert not data_warnings(cfg)
@@ -197,7 +199,7 @@ def test_segmentation_configs_train_on_potsdam_and_part_vaihingen(roots, name):
     assert root.train_dataloader.dataset.data_root == folder
 
 
-def test_segmentation_turns_image_and_label_together_into_all_eight_positions(roots):
+def test_image_and_label_take_all_eight_positions_together(roots):
     cfg = in_place('potsdam2vaihingen-512x512.py', roots)
     # Red grows to the right and green downwards.
     y, x = np.mgrid[:600, :600]
@@ -225,7 +227,7 @@ def test_the_pairs_are_unlabelled_and_have_depth(roots):
     pairs = DATASETS.build(cfg.train_dataloader.dataset)
     assert len(pairs) == 38
     sample = pairs[37]
-    shapes = {name: tuple(each.shape) for name, each in sample['inputs'].items()}
+    shapes = {name: tuple(tile.shape) for name, tile in sample['inputs'].items()}
     assert shapes == dict(source=(4, 600, 600), target=(4, 512, 512))
     for name, domain in (('source', 'Potsdam'), ('target', 'Vaihingen')):
         assert sample['data_samples'][name].domain == domain
@@ -233,7 +235,7 @@ def test_the_pairs_are_unlabelled_and_have_depth(roots):
     assert not data_warnings(cfg)
 
 
-def test_tiles_of_mmsegs_converters_are_read_as_the_page_says(tmp_path):
+def test_tiles_of_mmsegs_converters_are_read_as_documented(tmp_path):
     page = (CONFIGS.parents[2] / 'docs/isprs.md').read_text()
     (lines,) = re.findall(r'```python\ndataset = (dict\(.*?\n\))\n```', page, re.DOTALL)
     pipeline = [dict(type='LoadImageFromFile'), dict(type='LoadAnnotations')]
@@ -249,13 +251,13 @@ def test_tiles_of_mmsegs_converters_are_read_as_the_page_says(tmp_path):
     np.testing.assert_array_equal(labels, np.where(codes == 0, 255, codes.astype(int) - 1))
 
 
-def test_a_dataset_that_is_not_there_says_how_it_is_made(tmp_path):
+def test_a_missing_dataset_names_the_command_that_makes_it(tmp_path):
     sentence = r'data_root\): make it with tools/prepare_dataset.py isprs potsdam … --out \S*/none,'
     with pytest.raises(UserError, match=sentence):
         Potsdam(str(tmp_path / 'none'))
 
 
-def test_a_translated_part_is_what_its_translation_says(write_tiles):
+def test_a_translated_dataset_has_its_translated_areas(write_tiles):
     root = write_tiles(['2_10', '6_7', '7_12'])
     (root / 'translation.json').write_text(json.dumps(dict(areas=['2_10', '6_7'])))
     assert areas_of(Potsdam(str(root))) == {'2_10', '6_7'}

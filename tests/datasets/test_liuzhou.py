@@ -16,7 +16,7 @@ LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
 
 @pytest.fixture
 def write_tiles(write_png):
-    """``write_tiles(folder, stems)``: images, labels 0…6 by column (1…7: first=1), and depth."""
+    """``write_tiles(folder, stems)`` writes images, depth, and labels 0…6 by column (or from 1)."""
 
     def write(folder, stems, first=0, depth='rdepth/depth-anything-large'):
         for stem in stems:
@@ -34,7 +34,7 @@ def write_tiles(write_png):
 
 @pytest.fixture
 def lists(tmp_path, write_tiles):
-    """Six tiles in one place, parted by lists."""
+    """Six tiles in one folder, split by lists."""
     write_tiles(tmp_path, 'abcdef')
     for name, stems in dict(train='abc', val='d', test='ef').items():
         (tmp_path / f'{name}.txt').write_text('\n'.join(stems))
@@ -43,7 +43,7 @@ def lists(tmp_path, write_tiles):
 
 @pytest.fixture
 def folders(tmp_path, write_tiles):
-    """The same, parted by folders."""
+    """The same tiles, split by folders."""
     for name, stems in dict(train='abc', val='d', test='ef').items():
         write_tiles(tmp_path / name, stems)
     return tmp_path
@@ -58,7 +58,7 @@ def stems(dataset):
 
 
 def settings(root, **changes):
-    """The config, its sets in ``root``."""
+    """Return the config with its datasets in ``root``."""
     cfg = Config.fromfile(CONFIG)
     for name in LOADERS:
         cfg[name].dataset.update(data_root=str(root), **changes)
@@ -76,7 +76,7 @@ def test_seven_classes_in_the_order_of_the_paper_with_distinct_colours():
     assert (apart + 999 * np.eye(7) > 100).all()
 
 
-def test_lists_part_tiles_of_one_place(lists):
+def test_lists_split_the_tiles_of_one_folder(lists):
     for name, found in dict(train='abc', val='d', test='ef').items():
         dataset = LiuZhou(str(lists), ann_file=f'{name}.txt')
         assert stems(dataset) == found
@@ -87,7 +87,7 @@ def test_lists_part_tiles_of_one_place(lists):
             assert info['split'] is None
 
 
-def test_folders_part_them_too_with_a_list_or_without(folders):
+def test_folders_split_them_too_with_and_without_a_list(folders):
     for name, found in dict(train='abc', val='d', test='ef').items():
         dataset = LiuZhou(str(folders), split=name)
         assert stems(dataset) == found
@@ -135,13 +135,13 @@ def test_no_depth_and_no_labels(folders):
         (dict(depth='rdepth/none'), r'folder \S*rdepth/none does not exist: .*depth=None'),
     ],
 )
-def test_mistakes_are_told_in_a_sentence(lists, change, message):
+def test_mistakes_are_explained(lists, change, message):
     (lists / 'typo.txt').write_text('a\nx\n')
     with pytest.raises(UserError, match=message):
         LiuZhou(str(lists), **change)
 
 
-def test_absent_labels_say_what_to_set(tmp_path, write_tiles):
+def test_a_message_about_absent_labels_names_the_setting(tmp_path, write_tiles):
     write_tiles(tmp_path, 'a')
     (tmp_path / 'labels/a.png').unlink()
     with pytest.raises(
@@ -151,7 +151,7 @@ def test_absent_labels_say_what_to_set(tmp_path, write_tiles):
 
 
 @pytest.mark.parametrize('split', [None, 'train'])
-def test_the_depth_folder_is_the_source_whatever_the_split(tmp_path, split):
+def test_the_depth_folder_is_the_source_for_any_split(tmp_path, split):
     dataset = LiuZhou(str(tmp_path), split, 'rdepth/x', lazy_init=True)
     assert dataset.depth_source == 'rdepth/x'
     assert LiuZhou(str(tmp_path), split, None, lazy_init=True).depth_source is None
@@ -160,15 +160,15 @@ def test_the_depth_folder_is_the_source_whatever_the_split(tmp_path, split):
 def test_the_config_trains_with_depth_and_tests_without(lists):
     cfg = settings(lists)
     train, val, test = (DATASETS.build(cfg[name].dataset) for name in LOADERS)
-    assert [stems(each) for each in (train, val, test)] == ['abc', 'd', 'ef']
-    shapes = [each[0]['inputs'].shape for each in (train, val, test)]
+    assert [stems(dataset) for dataset in (train, val, test)] == ['abc', 'd', 'ef']
+    shapes = [dataset[0]['inputs'].shape for dataset in (train, val, test)]
     assert shapes == [(4, 6, 7), (3, 6, 7), (3, 6, 7)]
-    assert all('gt_sem_seg' in each[0]['data_samples'] for each in (train, val, test))
+    assert all('gt_sem_seg' in dataset[0]['data_samples'] for dataset in (train, val, test))
     assert cfg.test_dataloader.dataset.pipeline == cfg.test_pipeline
     assert not [line for line in data_warnings(cfg) if 'training images' in line]
 
 
-def test_the_config_takes_folders_by_one_change_a_set(folders):
+def test_one_change_per_dataset_reads_folders(folders):
     cfg = settings(folders, ann_file='')
     for name in LOADERS:
         cfg[name].dataset.split = name.split('_')[0]

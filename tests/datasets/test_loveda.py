@@ -46,7 +46,7 @@ def test_no_depth_and_no_labels(root):
     assert info['depth_path'] is None and 'seg_map_path' not in info
 
 
-def test_absent_folders_say_what_to_set(root):
+def test_a_message_about_absent_folders_names_the_setting(root):
     with pytest.raises(UserError, match=r'rdepth/none does not exist: .*.*config: depth=None'):
         LoveDARGBD(str(root), 'Urban', 'Val', depth='rdepth/none')
     for path in (root / 'Val/Urban/masks_png').iterdir():
@@ -75,7 +75,7 @@ def test_mistakes_name_the_choices(root, change, message):
         LoveDARGBD(str(root), **settings)
 
 
-def test_holdout_takes_whole_blocks_of_numbers(make_tree):
+def test_holdout_selects_whole_blocks_of_numbers(make_tree):
     root = make_tree(range(5, 65), size=(2, 2), depth=None)
 
     def part(name, **kwargs):
@@ -103,7 +103,7 @@ def test_the_depth_folder_is_the_source(root):
 
 
 @pytest.mark.parametrize(
-    ('root', 'sentence'),
+    ('root', 'fix'),
     [
         ('data/sample', 'make the dataset with: python tools/make_sample.py data/sample'),
         (
@@ -117,11 +117,11 @@ def test_the_depth_folder_is_the_source(root):
         ),
     ],
 )
-def test_a_dataset_that_is_not_there_says_how_it_is_made(
-    tmp_path, monkeypatch, capsys, root, sentence
+def test_a_missing_dataset_names_the_command_that_makes_it(
+    tmp_path, monkeypatch, capsys, root, fix
 ):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(SystemExit) as stop, user_errors():
         LoveDARGBD(root, 'Urban', 'Train')
     assert stop.value.code == 2
-    assert capsys.readouterr().err == f'error: there is no folder {root} (data_root): {sentence}\n'
+    assert capsys.readouterr().err == f'error: there is no folder {root} (data_root): {fix}\n'

@@ -24,7 +24,7 @@ def fault(folders, **kwargs):
     return str(raised.value)
 
 
-def test_pairs_share_their_stem_whatever_the_suffix(folders, tmp_path):
+def test_pairs_share_their_stem_and_not_the_suffix(folders, tmp_path):
     depth = tmp_path / 'Train/Urban/rdepth/test'
     (depth / '3.png').rename(depth / '3.PNG')
     samples = pair_by_stem(*folders)
@@ -32,7 +32,7 @@ def test_pairs_share_their_stem_whatever_the_suffix(folders, tmp_path):
     assert names[0] == ['0.png'] * 3 and names[3] == ['3.png', '3.png', '3.PNG'] and len(names) == 5
 
 
-def test_suffixes_of_its_own_leave_the_stem(write_png, tmp_path):
+def test_the_stem_is_the_name_without_the_given_suffix(write_png, tmp_path):
     for kind, suffix in (('image', '_RGB.png'), ('label', '_label.png')):
         bands = (4, 4, 3) if kind == 'image' else (4, 4)
         write_png(tmp_path / kind / f'top_2_10{suffix}', np.ones(bands, np.uint8))
@@ -43,7 +43,7 @@ def test_suffixes_of_its_own_leave_the_stem(write_png, tmp_path):
     assert [list(sample) for sample in samples] == [['image', 'label']]
 
 
-def test_one_folder_for_all_kinds_is_parted_by_the_longer_suffix(write_png, tmp_path):
+def test_the_longer_suffix_decides_in_one_folder_for_all_kinds(write_png, tmp_path):
     for name in ('t0.png', 't1.png', 't0_mask.png', 't1_MASK.png', 't0_d.png', 't1_d.png'):
         write_png(tmp_path / name, np.ones((4, 4), np.uint8))
     for end in (None, '.png'):
@@ -51,18 +51,18 @@ def test_one_folder_for_all_kinds_is_parted_by_the_longer_suffix(write_png, tmp_
         samples = pair_by_stem(
             Source('image', str(tmp_path), end), label, Source('depth map', str(tmp_path), depth)
         )
-        assert [{kind: Path(path).name for kind, path in each.items()} for each in samples] == [
+        assert [{kind: Path(path).name for kind, path in pair.items()} for pair in samples] == [
             {'image': 't0.png', 'label': 't0_mask.png', 'depth map': 't0_d.png'},
             {'image': 't1.png', 'label': 't1_MASK.png', 'depth map': 't1_d.png'},
         ]
     same = fault([Source('image', str(tmp_path)), Source('label', str(tmp_path))])
     assert same == (
-        f'{tmp_path} is the folder of every image and of every label: give each kind a folder or a '
-        'suffix of its own'
+        f'{tmp_path} is the folder of every image and of every label: give each kind its own '
+        'folder or suffix'
     )
 
 
-def test_an_umlaut_pairs_however_it_is_written(write_png, tmp_path):
+def test_both_encodings_of_an_umlaut_are_paired(write_png, tmp_path):
     one, two = 'M\u00fcnchen', 'Mu\u0308nchen'
     for path in (f'image/{one}.png', f'label/{two}.png'):
         write_png(tmp_path / path, np.ones((4, 4), np.uint8))
@@ -92,7 +92,7 @@ def test_links_that_lead_back_or_nowhere(folders, tmp_path):
     )
 
 
-def test_hidden_and_foreign_files_are_no_files_of_the_set(folders, tmp_path):
+def test_hidden_and_foreign_files_are_ignored(folders, tmp_path):
     (tmp_path / 'Train/Urban/images_png/._1.png').write_bytes(b'macOS')
     (tmp_path / 'Train/Urban/rdepth/test/1.png.aux.xml').write_text('<GDAL/>')
     assert len(pair_by_stem(*folders)) == 5
@@ -170,7 +170,7 @@ def test_a_wrong_folder_is_named(folders, tmp_path):
     assert f'{tmp_path}/none holds no image' in fault([Source('image', f'{tmp_path}/none')])
 
 
-def test_a_list_takes_its_stems_alone(folders, tmp_path):
+def test_a_list_selects_its_stems(folders, tmp_path):
     (tmp_path / 'Train/Urban/rdepth/test/0.png').unlink()
     samples = pair_by_stem(*folders, only=['3', '1'])
     assert [s['image'].rsplit('/')[-1] for s in samples] == ['1.png', '3.png']

@@ -102,17 +102,17 @@ UNSAFE = [
     (dict(type='RandomMosaic', prob=0.5, pad_val=114), 'fill with 0'),
     (CUT, 'fills 3 channels where there are 4'),
     (CUT | dict(fill_in=114), 'set fill_in=0'),
-    (CUT | dict(fill_in=(0, 0, 0, 5)), 'end with 0'),
+    (CUT | dict(fill_in=(0, 0, 0, 5)), 'end fill_in with 0'),
 ]
 
 
-@pytest.mark.parametrize(('transform', 'mend'), UNSAFE, ids=lambda t: str(t)[:60])
-def test_unsafe_transforms_are_named_with_the_mend(transform, mend):
+@pytest.mark.parametrize(('transform', 'fix'), UNSAFE, ids=lambda t: str(t)[:60])
+def test_unsafe_transforms_are_named_with_a_fix(transform, fix):
     for config in (transform, *nest(transform)):
         with pytest.raises(UserError) as raised:
             check(config)
         message = str(raised.value)
-        assert message.startswith(f'{transform["type"]} ') and mend in message
+        assert message.startswith(f'{transform["type"]} ') and fix in message
 
 
 @pytest.mark.parametrize(
@@ -120,14 +120,14 @@ def test_unsafe_transforms_are_named_with_the_mend(transform, mend):
     [dict(type='PhotoMetricDistortion'), dict(type='CLAHE'), dict(type='AdjustGamma')],
     ids=lambda t: t['type'],
 )
-def test_photometric_transforms_may_stand_before(transform):
+def test_photometric_transforms_may_come_before_depth(transform):
     check(before=[transform])
 
 
 @pytest.mark.parametrize('transform', [t for t in SAFE[:13]], ids=lambda t: t['type'])
-def test_geometric_transforms_may_not_stand_before(transform):
+def test_geometric_transforms_may_not_come_before_depth(transform):
     for config in (transform, dict(type='RandomApply', transforms=[transform])):
-        with pytest.raises(UserError, match=f'{transform["type"].split(".")[-1]} would part'):
+        with pytest.raises(UserError, match=f'{transform["type"].split(".")[-1]} would separate'):
             check(before=[config])
 
 
@@ -140,12 +140,12 @@ class Declared(Custom):
     keeps_depth = True
 
 
-def test_own_transforms_declare_themselves():
+def test_custom_transforms_declare_that_they_are_safe():
     check(Declared())
     with pytest.raises(UserError, match='Custom would alter the depth channel: .* keeps_depth'):
         check(Custom())
 
-    class Flip(mmcv.transforms.RandomFlip):  # who knows what it does
+    class Flip(mmcv.transforms.RandomFlip):  # a subclass may do anything
         pass
 
     with pytest.raises(UserError, match='Flip would alter'):
@@ -158,7 +158,7 @@ def test_own_transforms_declare_themselves():
         check(mirror)
 
 
-def test_without_load_depth_anything_goes_but_jitter():
+def test_without_load_depth_only_jitter_is_refused():
     init_default_scope('mmseg')
     check_pipeline([TRANSFORMS.build(dict(type='PhotoMetricDistortion'))])
     with pytest.raises(UserError, match='DepthJitter has no depth to alter'):
@@ -170,7 +170,7 @@ def test_without_load_depth_anything_goes_but_jitter():
 def test_four_optical_bands():
     check(dict(type='Resize', scale=(9, 9)), bands=4)
     check(dict(type='Pad', size=(9, 9), pad_val=dict(img=0.0, seg=255)), bands=4)
-    with pytest.raises(UserError, match=r'Pad takes 5 channels only with pad_val=dict\(img=0.0'):
+    with pytest.raises(UserError, match=r'Pad accepts 5 channels only with pad_val=dict\(img=0.0'):
         check(dict(type='Pad', size=(9, 9)), bands=4)
     with pytest.raises(UserError, match='cannot average 5 channels'):
         check(dict(type='Resize', scale=(9, 9), interpolation='area'), bands=4)
@@ -183,9 +183,9 @@ def test_four_optical_bands():
 
 @pytest.mark.parametrize('bands', [1, 3, 4, 32])
 def test_what_passes_runs_on_as_many_channels(bands):
-    """The rules are not guessed: each transform let through moves depth and keeps it in range."""
+    """Each transform that the rules accept moves depth and keeps it in range."""
     init_default_scope('mmseg')
-    mend = {'Pad': dict(pad_val=dict(img=0.0, seg=255)), 'RandomCutOut': dict(fill_in=0)}
+    adapted = {'Pad': dict(pad_val=dict(img=0.0, seg=255)), 'RandomCutOut': dict(fill_in=0)}
     for config in SAFE:
         image = np.dstack([np.full((64, 64, bands), 90), np.full((64, 64), 0.5)])
         results = dict(
@@ -197,10 +197,10 @@ def test_what_passes_runs_on_as_many_channels(bands):
         )
         results['mix_results'] = [dict(results)] * 3
         np.random.seed(0)
-        after = TRANSFORMS.build(config | mend.get(config['type'], {}))(results)['img']
+        after = TRANSFORMS.build(config | adapted.get(config['type'], {}))(results)['img']
         assert after.shape[2] == bands + 1 and after.dtype == np.float32
         if config['type'] not in ('OpticalDistortion', 'DepthJitter'):
-            # One value everywhere, or a mixture with 0 along a rim, in the same ratio as the bands.
+            # One value everywhere, or a blend with 0 along an edge, in the same ratio as the bands.
             np.testing.assert_allclose(after[..., 0] / 180, after[..., bands], atol=0.26)
             assert set(np.unique(after[..., bands][after[..., 0] == 90])) == {0.5}
             assert set(np.unique(after[..., bands][after[..., 0] == 0])) <= {0}

@@ -44,10 +44,10 @@ def test_classes_colours_domain_and_split_come_from_the_manifest(root):
     assert len(whole) == 18 and not whole.has_labels and not whole.has_depth
 
 
-def test_what_is_not_there_is_said(root):
-    with pytest.raises(UserError, match="split='val' is none of .*: use train, test"):
+def test_mistakes_are_explained(root):
+    with pytest.raises(UserError, match="split='val' is not a split of .*: use train, test"):
         PreparedDataset(str(root), split='val')
-    with pytest.raises(UserError, match='manifest.json does not exist: make the set with'):
+    with pytest.raises(UserError, match='manifest.json does not exist: make the dataset with'):
         PreparedDataset(str(root / 'images'))
     path = root / 'manifest.json'
     manifest = json.loads(path.read_text())

@@ -58,21 +58,67 @@ def test_a_sample_has_optical_bands_then_depth_and_its_meta(make_tree):
     assert truth.depth_path.endswith('rdepth/test/2.png') and truth.img_path.endswith('/2.png')
 
 
+class Arctic(RGBDSegDataset):
+    METAINFO = dict(classes=('ice', 'water'), palette=[[255, 255, 255], [0, 0, 255]])
+
+
+@pytest.fixture
+def arctic(tmp_path, write_png):
+    """A dataset in the default folders."""
+    for name, code in dict(ice=0, lake=1).items():
+        write_png(tmp_path / f'images/{name}.png', np.full((8, 8, 3), 9, np.uint8))
+        for folder in ('labels', 'masks'):
+            write_png(tmp_path / folder / f'{name}.png', np.full((8, 8), code, np.uint8))
+        write_png(tmp_path / f'rdepth/a/{name}.png', np.full((8, 8), 13107, np.uint16))
+    return tmp_path
+
+
+def test_a_new_dataset_is_its_classes_and_folders(arctic):
+    dataset = Arctic(data_root=str(arctic), depth='rdepth/a', pipeline=PLAIN)
+    lake = dataset[1]
+    assert dataset.metainfo['classes'] == ['ice', 'water']
+    assert lake['inputs'][:, 0, 0].tolist() == pytest.approx([9, 9, 9, 0.2])
+    assert (lake['data_samples'].gt_sem_seg.data == 1).all()
+    assert lake['data_samples'].seg_map_path == f'{arctic}/labels/lake.png'
+    assert dataset.depth_source == 'rdepth/a'
+
+
+def test_a_config_alone_describes_a_dataset(arctic):
+    config = dict(type='RGBDSegDataset', data_root=str(arctic), metainfo=Arctic.METAINFO)
+    info = DATASETS.build(config | dict(labels='masks', depth='rdepth/a')).get_data_info(0)
+    paths = [info[key] for key in ('img_path', 'seg_map_path', 'depth_path')]
+    assert paths == [f'{arctic}/{folder}/ice.png' for folder in ('images', 'masks', 'rdepth/a')]
+    without = DATASETS.build(config | dict(labels=False))
+    assert not without.has_labels and not without.has_depth
+
+
+def test_depth_and_labels_change_single_folders_of_a_prefix(arctic):
+    prefix = dict(img_path='images', seg_map_path='labels', depth_path='none')
+    dataset = RGBDSegDataset(prefix, 'rdepth/a', 'masks', data_root=str(arctic))
+    assert dataset.data_prefix == {
+        'img_path': f'{arctic}/images',
+        'seg_map_path': f'{arctic}/masks',
+        'depth_path': f'{arctic}/rdepth/a',
+    }
+    # What a prefix leaves out, the dataset does not have.
+    assert not RGBDSegDataset(dict(img_path='images'), data_root=str(arctic)).has_labels
+
+
 def test_unknown_folders_are_refused(make_tree):
-    with pytest.raises(UserError, match=r"has the keys .*'depth'.*: it takes img_path and"):
-        build(make_tree(), folders={'depth': 'rdepth/test'})
+    with pytest.raises(UserError, match=r"has the keys .*'dsm'.*: it takes img_path and"):
+        build(make_tree(), folders={'dsm': 'rdepth/test'})
     with pytest.raises(UserError, match='it takes img_path and'):
         build(make_tree(), folders={'img_path': None})
 
 
-def test_a_set_declares_that_it_has_no_depth(make_tree):
+def test_a_dataset_without_depth(make_tree):
     dataset = build(make_tree(depth=None), folders={'depth_path': None})
     sample = dataset[0]
     assert not dataset.has_depth and sample['data_samples'].depth_path is None
     assert sample['inputs'].shape == (3, 48, 64) and sample['inputs'].dtype == torch.float32
 
 
-def test_a_set_without_labels(make_tree):
+def test_a_dataset_without_labels(make_tree):
     dataset = build(make_tree(), pipeline=[*PLAIN[:1], *PLAIN[2:]], folders={'seg_map_path': None})
     assert 'gt_sem_seg' not in dataset[0]['data_samples']
     with pytest.raises(UserError, match='LoadAnnotations finds no labels.*unlabelled_pipeline'):
@@ -84,7 +130,7 @@ def test_a_wrong_root_is_one_sentence_with_the_folder(tmp_path):
         build(tmp_path)
 
 
-def test_lazy_set_is_checked_when_it_is_initialised(tmp_path):
+def test_a_lazy_dataset_is_checked_when_it_is_initialised(tmp_path):
     dataset = build(tmp_path, lazy_init=True)
     with pytest.raises(UserError):
         dataset.full_init()
@@ -147,7 +193,7 @@ def equal(left, right):
     )
 
 
-def test_a_key_gives_its_sample_whatever_ran_before(make_tree):
+def test_a_seeded_sample_does_not_depend_on_what_ran_before(make_tree):
     dataset = build(make_tree(), RANDOM)
     first = dataset[SampleKey(2, seed=77)]
     for index in range(4):
@@ -155,7 +201,7 @@ def test_a_key_gives_its_sample_whatever_ran_before(make_tree):
     np.random.seed(9)
     assert equal(first, dataset[SampleKey(2, seed=77)])
     assert not equal(first, dataset[SampleKey(2, seed=78)])
-    # ... and it leaves the global state as it found it.
+    # The global state does not change.
     np.random.seed(1)
     expected = np.random.rand()
     np.random.seed(1)
@@ -183,9 +229,9 @@ def test_any_number_of_workers_gives_the_same_batches(make_tree):
     reference = batches(0)
     assert not torch.equal(reference[0]['inputs'][0], reference[2]['inputs'][0])
     for workers in (1, 3):
-        for ours, theirs in zip(batches(workers), reference, strict=True):
+        for batch, expected in zip(batches(workers), reference, strict=True):
             for i in range(2):
-                assert equal(*({k: b[k][i] for k in b} for b in (ours, theirs)))
+                assert equal(*({k: b[k][i] for k in b} for b in (batch, expected)))
 
 
 def test_plain_index_stays_random(make_tree):
@@ -194,7 +240,7 @@ def test_plain_index_stays_random(make_tree):
     assert not equal(dataset[0], dataset[0])
 
 
-def test_a_value_that_is_no_class_is_told_with_its_file(make_tree, write_png, pattern):
+def test_an_unknown_label_value_is_reported_with_its_file(make_tree, write_png, pattern):
     root = make_tree()
     mask = pattern(48, 64)[1]
     mask[:4] = 0  # no data
@@ -213,6 +259,6 @@ def test_a_value_that_is_no_class_is_told_with_its_file(make_tree, write_png, pa
         build(root, reduce_zero_label=False, metainfo=dict(classes=tuple('abcdefg')))[1]
 
 
-def test_sources_of_depth_compare_by_folder_where_each_set_has_its_own(make_tree):
+def test_the_source_of_depth_of_a_prefix_has_no_name(make_tree):
     assert build(make_tree()).depth_source
     assert build(make_tree(), folders={'depth_path': None}).depth_source is None

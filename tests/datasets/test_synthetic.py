@@ -18,7 +18,7 @@ def _tiles(domain, count, **settings):
 
 
 def _local(values):
-    """What stands out of its surroundings."""
+    """Return the difference of each value to its surroundings."""
     values = values.astype(np.float32)
     return values - cv2.blur(values, (41, 41))
 
@@ -30,7 +30,7 @@ def _same(a, b):
 def test_a_tile_is_a_function_of_its_key():
     world = make_world(size=SIZE)
     first = generate_tile(world, 'urban', 'Train', 5)
-    generate_tile(world, 'rural', 'Test', 1)  # what is drawn between must not matter
+    generate_tile(world, 'rural', 'Test', 1)  # drawing another tile must not matter
     assert _same(first, generate_tile(world, 'urban', 'Train', 5)) == [
         'image',
         'mask',
@@ -93,7 +93,7 @@ def test_buildings_and_trees_stand_above_roads_in_metres():
 
 
 def _explained(tiles, field):
-    """Share of the variance of local height or depth that the classes explain (eta squared)."""
+    """Return the share of the variance of local values that classes explain (eta squared)."""
     values = np.concatenate([_local(getattr(tile, field)).ravel() for tile in tiles])
     labels = np.concatenate([tile.mask.ravel() for tile in tiles])
     values, labels = values[labels > 0], labels[labels > 0]
@@ -105,14 +105,14 @@ def _explained(tiles, field):
 
 
 @pytest.mark.parametrize('domain', ['urban', 'rural'])
-def test_null_world_cuts_height_from_class_and_nothing_else(domain):
+def test_the_null_world_only_separates_height_from_class(domain):
     normal, null = _tiles(domain, 60), _tiles(domain, 60, null=True)
     for a, b in zip(normal, null, strict=True):
         assert _same(a, b) == ['image', 'mask']
     for field in ('height', 'depth'):
         assert _explained(normal, field) > 0.2
         assert _explained(null, field) < 0.02
-        # The heights themselves are of the same kind.
+        # The heights themselves have the same spread.
         spread = [np.mean([_local(getattr(t, field)).std() for t in s]) for s in (normal, null)]
         assert spread[1] == pytest.approx(spread[0], rel=0.25)
 
@@ -128,7 +128,7 @@ def test_fidelity_goes_from_noise_to_true_height():
     assert correlation[-1] > 0.9999
 
 
-def test_fidelity_changes_depth_alone():
+def test_fidelity_changes_only_depth():
     for a, b in zip(_tiles('rural', 3), _tiles('rural', 3, fidelity=0.2), strict=True):
         assert _same(a, b) == ['image', 'mask', 'height']
 
@@ -154,7 +154,7 @@ def test_closing_one_gap_leaves_the_other_parts(part, kept):
     ]
 
 
-def test_without_any_gap_both_domains_are_drawn_alike_but_not_twice():
+def test_without_any_gap_the_domains_are_alike_but_not_equal():
     world = make_world(size=SIZE, gap=())
     assert world.domain('urban') == world.domain('rural')
     assert _same(*(generate_tile(world, d, 'Train', 0) for d in ('urban', 'rural'))) == []
@@ -178,12 +178,12 @@ def test_shadow_agrees_with_a_ray_per_pixel():
                     truth[y, x] = max(truth[y, x], min(height[row, column] - ray, 1))
     shadow = cast_shadow(height, gsd, sun)
     np.testing.assert_allclose(shadow, cv2.GaussianBlur(truth, (0, 0), 0.7), atol=1e-4)
-    # The sun stands in the south-east: ground north-west of the block is dark, and none other.
+    # The sun is in the south-east: only the ground north-west of the block is dark.
     assert shadow[12, 18] > 0.9 and shadow[22, 30] == 0 and truth.mean() > 0.03
 
 
 def test_the_image_is_darker_on_the_side_away_from_the_sun():
-    """Urban sun stands in the south-east, rural sun in the south-west."""
+    """The urban sun is in the south-east, the rural sun in the south-west."""
     for domain, east in (('urban', 1), ('rural', -1)):
         away, towards = [], []
         for tile in _tiles(domain, 25):
@@ -196,7 +196,7 @@ def test_the_image_is_darker_on_the_side_away_from_the_sun():
 
 
 @pytest.mark.parametrize(
-    ('settings', 'said'),
+    ('settings', 'message'),
     [
         ({'version': 'v0'}, "no synthetic world 'v0': choose from v1"),
         ({'domains': ('urban', 'polar')}, "no domain 'polar': choose from urban, rural"),
@@ -207,8 +207,8 @@ def test_the_image_is_darker_on_the_side_away_from_the_sun():
         ({'seed': -1}, 'the seed is -1'),
     ],
 )
-def test_a_wrong_setting_is_explained(settings, said):
-    with pytest.raises(UserError, match=said):
+def test_a_wrong_setting_is_explained(settings, message):
+    with pytest.raises(UserError, match=message):
         make_world(**settings)
 
 

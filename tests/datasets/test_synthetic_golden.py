@@ -1,6 +1,6 @@
-"""World v1 is frozen: results are only comparable while its tiles stay as they are.
+"""World v1 is frozen: results are only comparable while its tiles do not change.
 
-If this fails, a change reached v1. Undo it, or give the change a version of its own.
+If this fails, a change affects v1. Undo it, or make it a new version.
 """
 
 import hashlib
@@ -17,7 +17,7 @@ GOLDEN = json.loads((Path(__file__).parent / 'golden_v1.json').read_text())
 
 
 def _coarse(array):
-    """Means over an 8×8 grid: they forgive the last bit, which differs between processors."""
+    """Return means over an 8×8 grid; they tolerate the last bit, which depends on the processor."""
     return cv2.resize(array.astype(np.float64), (8, 8), interpolation=cv2.INTER_AREA)
 
 
@@ -42,7 +42,7 @@ def test_v1_is_frozen(key):
 
 
 def test_settings_of_v1_are_frozen():
-    """A tile cannot show every setting; their digest does."""
+    """A tile cannot show every setting, but the digest of the settings does."""
     settings = json.dumps(make_world('v1').settings(), sort_keys=True)
     assert hashlib.sha256(settings.encode()).hexdigest() == (
         '3f4905e0d5aa5ca8f2957f590b0f06f01a0cefa0b518d3b575c77223a066844e'

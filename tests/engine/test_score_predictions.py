@@ -144,7 +144,7 @@ def test_maps_without_the_first_class_are_scored_with_a_warning(
         (
             'printed',
             ['F1'],
-            "printed=['F1'] of SegmentationMetric: name any of ['OA', 'Kappa'].",
+            "printed=['F1'] of SegmentationMetric: use any of ['OA', 'Kappa'].",
         ),
         (
             'headlin',

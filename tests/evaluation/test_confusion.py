@@ -3,26 +3,19 @@ import time
 import numpy as np
 import pytest
 import torch
+from lazy_sklearn import sk
 from mmseg.evaluation.metrics import IoUMetric
 
 from depthda.errors import UserError
 from depthda.evaluation.confusion import (
-    confusion_matrix,
     joint_counts,
     per_batch_scores,
     scores,
 )
 
 
-def sk():
-    """scikit-learn's metrics, imported when a test runs: a second less before the first one."""
-    from sklearn import metrics
-
-    return metrics
-
-
 def random_maps(num_classes, ignore_index=255, seed=0, size=(61, 53), dtype=np.int64):
-    """Draw a label with a tenth ignored and a prediction that is right half of the time."""
+    """Draw a label with a tenth ignored, and a prediction of which half is right."""
     rng = np.random.default_rng(seed)
     target = rng.integers(0, num_classes, size)
     other = rng.integers(0, num_classes, size)
@@ -60,43 +53,41 @@ def test_matrix_is_scikit_learns(num_classes, ignore_index, dtype):
     np.testing.assert_array_equal(
         counts[-1], np.bincount(pred.numpy()[~kept], minlength=num_classes)
     )
-    assert torch.equal(confusion_matrix(pred, target, num_classes, ignore_index), counts[:-1])
     assert torch.equal(before[0], pred) and torch.equal(before[1], target)
 
 
 def test_a_class_can_be_the_ignored_one():
     pred, target = torch.tensor([0, 1, 2, 1]), torch.tensor([0, 0, 2, 1])
-    matrix = confusion_matrix(pred, target, 3, ignore_index=0)
-    assert matrix.tolist() == [[0, 0, 0], [0, 1, 0], [0, 0, 1]]
-    assert joint_counts(pred, target, 3, ignore_index=0)[-1].tolist() == [1, 1, 0]
+    counts = joint_counts(pred, target, 3, ignore_index=0)
+    assert counts.tolist() == [[0, 0, 0], [0, 1, 0], [0, 0, 1], [1, 1, 0]]
 
 
 def test_all_ignored_and_empty_count_nothing():
     pred = torch.zeros(4, 4, dtype=torch.int64)
-    assert confusion_matrix(pred, torch.full((4, 4), 255), 7).sum() == 0
-    assert confusion_matrix(pred[:0], pred[:0], 7).tolist() == [[0] * 7] * 7
+    assert joint_counts(pred, torch.full((4, 4), 255), 7)[:-1].sum() == 0
+    assert joint_counts(pred[:0], pred[:0], 7).tolist() == [[0] * 7] * 8
 
 
 @pytest.mark.parametrize('label', [7, 254, -1, 256 + 3, 2**31 - 1])
-def test_a_label_that_is_no_class_is_an_error(label):
-    # 256 + 3 would pass for class 3 in eight bits.
+def test_an_unknown_label_is_an_error(label):
+    # In eight bits, 256 + 3 would be class 3.
     target = torch.zeros(8, 8, dtype=torch.int64)
     target[2, 3], target[0, 0] = label, 255
     with pytest.raises(UserError, match=rf' {label}[ ,].*neither a class'):
-        confusion_matrix(torch.zeros_like(target), target, 7)
+        joint_counts(torch.zeros_like(target), target, 7)
 
 
 @pytest.mark.parametrize('value', [7, -1])
-def test_a_prediction_that_is_no_class_is_an_error(value):
+def test_an_unknown_prediction_is_an_error(value):
     pred = torch.zeros(8, 8, dtype=torch.int64)
     pred[5, 5] = value
     with pytest.raises(UserError, match='num_classes'):
-        confusion_matrix(pred, torch.zeros_like(pred), 7)
+        joint_counts(pred, torch.zeros_like(pred), 7)
 
 
 def test_different_shapes_are_an_error():
     with pytest.raises(UserError, match=r'\(4, 6\).*\(6, 4\)'):
-        confusion_matrix(torch.zeros(4, 6).long(), torch.zeros(6, 4).long(), 7)
+        joint_counts(torch.zeros(4, 6).long(), torch.zeros(6, 4).long(), 7)
 
 
 def matrix_of(truth, found, num_classes):
@@ -120,17 +111,17 @@ def test_scores_are_scikit_learns(case):
     truth, found = CASES[case]
     result = scores(matrix_of(truth, found, 7))
     present = sorted({*truth.tolist(), *found.tolist()})
-    for ours, name in [
+    for values, name in [
         (result.iou, 'jaccard_score'),
         (result.f1, 'f1_score'),
         (result.precision, 'precision_score'),
         (result.recall, 'recall_score'),
     ]:
-        theirs = getattr(sk(), name)(truth, found, average=None, labels=present, zero_division=0)
-        assert [ours[c] for c in present] == pytest.approx((100 * theirs).tolist())
-        assert all(ours[c] is None for c in range(7) if c not in present)
+        expected = getattr(sk(), name)(truth, found, average=None, labels=present, zero_division=0)
+        assert [values[c] for c in present] == pytest.approx((100 * expected).tolist())
+        assert all(values[c] is None for c in range(7) if c not in present)
     means = result.means()
-    # Their default labels are those that occur in truth or prediction: our "present".
+    # The default labels occur in truth or prediction, like the classes that are present here.
     macro = dict(average='macro', zero_division=0)
     assert means == pytest.approx(
         {
@@ -165,17 +156,17 @@ def test_counts_whose_squares_leave_64_bits():
 def test_agrees_with_mmseg_on_an_ordinary_map():
     pred, target = random_maps(7, seed=3)
     areas = IoUMetric.intersect_and_union(pred, target, 7, 255)
-    theirs = IoUMetric.total_area_to_metrics(*areas, metrics=['mIoU', 'mFscore'])
-    ours = scores(confusion_matrix(pred, target, 7))
-    np.testing.assert_allclose(ours.iou, 100 * theirs['IoU'], rtol=1e-5)
-    np.testing.assert_allclose(ours.f1, 100 * theirs['Fscore'], rtol=1e-5)
-    np.testing.assert_allclose(ours.recall, 100 * theirs['Acc'], rtol=1e-5)
-    np.testing.assert_allclose(ours.oa, 100 * theirs['aAcc'], rtol=1e-5)
+    stock = IoUMetric.total_area_to_metrics(*areas, metrics=['mIoU', 'mFscore'])
+    result = scores(joint_counts(pred, target, 7)[:-1])
+    np.testing.assert_allclose(result.iou, 100 * stock['IoU'], rtol=1e-5)
+    np.testing.assert_allclose(result.f1, 100 * stock['Fscore'], rtol=1e-5)
+    np.testing.assert_allclose(result.recall, 100 * stock['Acc'], rtol=1e-5)
+    np.testing.assert_allclose(result.oa, 100 * stock['aAcc'], rtol=1e-5)
 
 
 def test_per_batch_scores_against_a_loop_over_pixels():
     num_classes, batches = 4, []
-    for seed, images in enumerate((3, 3, 1)):  # the last one smaller, and just as heavy
+    for seed, images in enumerate((3, 3, 1)):  # the last one is smaller, with the same weight
         pairs = [random_maps(num_classes, seed=10 * seed + i, size=(5, 7)) for i in range(images)]
         # Class 3 is absent from the first batch: neither in truth nor in prediction.
         batches.append(
@@ -197,9 +188,9 @@ def test_per_batch_scores_against_a_loop_over_pixels():
             f1[c] += 2 * both / (truths + founds) if truths + founds else 1
 
     counts = torch.stack([sum(joint_counts(p, t, num_classes) for p, t in b) for b in batches])
-    ours = per_batch_scores(counts)
-    assert ours[0] == pytest.approx((100 * iou / 3).tolist())
-    assert ours[1] == pytest.approx((100 * f1 / 3).tolist())
+    result = per_batch_scores(counts)
+    assert result[0] == pytest.approx((100 * iou / 3).tolist())
+    assert result[1] == pytest.approx((100 * f1 / 3).tolist())
 
 
 def test_counting_is_several_times_faster_than_mmsegs():
@@ -214,7 +205,7 @@ def test_counting_is_several_times_faster_than_mmsegs():
         return min(times)
 
     # Measured: 18 to 35 times.
-    assert fastest(confusion_matrix) * 5 < fastest(IoUMetric.intersect_and_union)
+    assert fastest(joint_counts) * 5 < fastest(IoUMetric.intersect_and_union)
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason='needs a GPU')

@@ -28,7 +28,7 @@ def check(maps, images=IMAGES):
     return check_predictions(find_predictions(maps, images), [(16, 16)] * len(images), CLASSES)
 
 
-def test_maps_are_found_in_the_order_of_the_images_and_named_by_their_content(maps):
+def test_maps_are_found_in_the_order_of_the_images_and_hashed(maps):
     (maps / 'notes.txt').write_text('not a map')
     (maps / '.hidden.png').write_text('nor this')
     given = check(maps)
@@ -57,9 +57,9 @@ def test_two_images_of_one_name(maps):
     )
 
 
-def test_a_file_that_is_no_image(maps):
+def test_a_file_that_is_not_an_image(maps):
     (maps / '1.png').write_text('nothing')
-    with pytest.raises(UserError, match=r'1.png cannot be scored: not to be read as an image'):
+    with pytest.raises(UserError, match=r'1\.png cannot be scored: \S*1\.png cannot be read'):
         check(maps)
 
 
@@ -148,7 +148,8 @@ def twice(first, *others):
         ),
         (
             no_class,
-            '{maps}: 1.png hold the value 255, and the classes are 0…6; every pixel needs a class.',
+            '{maps}: 1.png hold the value 255, and the classes are 0…6; every pixel needs a '
+            'class; 255 is no-data in labels, or white in a picture.',
         ),
         (
             twice,

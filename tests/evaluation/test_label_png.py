@@ -56,10 +56,10 @@ def test_empty_and_other_formats():
     assert reason(b'') == 'empty file (0 bytes)'
     buffer = io.BytesIO()
     Image.fromarray(LABELS).save(buffer, 'JPEG')
-    assert reason(buffer.getvalue()) == 'not a PNG file, whatever its name says'
+    assert reason(buffer.getvalue()) == 'not a PNG file, despite its name'
 
 
-def test_a_file_cut_anywhere_or_with_any_byte_changed_is_corrupt():
+def test_a_file_that_is_cut_or_changed_anywhere_is_corrupt():
     data = png(LABELS)
     for end in range(8, len(data)):
         assert 'corrupt' in reason(data[:end]), end

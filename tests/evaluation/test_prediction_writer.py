@@ -52,7 +52,7 @@ def test_two_images_of_one_name_are_refused(tmp_path):
     metric.process(None, [sample('/Rural/1.png', 1)])
     with pytest.raises(UserError, match=r'/Rural/1.png and /Urban/1.png'):
         metric.process(None, [sample('/Urban/1.png', 2)])
-    # The first stays as it was.
+    # The first does not change.
     kept = cv2.imread(str(tmp_path / '1.png'), cv2.IMREAD_UNCHANGED)
     np.testing.assert_array_equal(kept, sample('', 1)['pred_sem_seg']['data'][0])
 
@@ -69,7 +69,7 @@ def test_a_clash_between_ranks_is_found_at_the_end(tmp_path, monkeypatch):
     metric = writer(out_dir=tmp_path)
     metric.process(None, [sample('/Rural/1.png')])
     monkeypatch.setattr(
-        prediction_writer, 'all_gather_object', lambda mine: [mine, {'1': '/Urban/1.png'}]
+        prediction_writer, 'all_gather_object', lambda written: [written, {'1': '/Urban/1.png'}]
     )
     with pytest.raises(UserError, match='/Urban/1.png'):
         metric.evaluate(2)

@@ -1,4 +1,4 @@
-"""The printed formulas against counts made pixel by pixel, class by class."""
+"""Compare the printed formulas with counts by pixel and class."""
 
 import numpy as np
 import pytest
@@ -40,7 +40,7 @@ def test_they_are_the_printed_formulas(classes):
 
 
 def test_the_printed_oa_of_the_papers_best_score_would_be_far_higher():
-    """An error is one for two classes of seven: 90.2 becomes 97.2."""
+    """An error counts for two of seven classes, so 90.2 becomes 97.2."""
     matrix = np.diag([902] * 7) + 98 * np.roll(np.eye(7, dtype=int), 1, axis=1)
     assert scores(matrix).oa == pytest.approx(90.2)
     assert printed_scores(matrix)['OA'] == pytest.approx(100 - 2 * 9.8 / 7)

@@ -2,6 +2,7 @@ import json
 
 import pytest
 import torch
+from lazy_sklearn import sk
 from mmengine.dataset import DefaultSampler
 from mmengine.evaluator import Evaluator
 from mmengine.structures import PixelData
@@ -12,14 +13,6 @@ from mmseg.structures import SegDataSample
 from depthda.errors import UserError
 from depthda.evaluation.segmentation_metric import SegmentationMetric
 
-
-def sk():
-    """scikit-learn's metrics, imported when a test runs: a second less before the first one."""
-    from sklearn import metrics
-
-    return metrics
-
-
 CLASSES = ('background', 'building', 'road', 'water')
 MEANS = ['mIoU', 'mF1', 'mPrecision', 'mRecall', 'OA', 'Kappa']
 
@@ -28,7 +21,7 @@ def sample(index, domain='Rural', split='Val', labelled=True):
     generator = torch.Generator().manual_seed(index)
     truth = torch.randint(0, 4, (1, 9, 11), generator=generator)
     noise = torch.randint(0, 4, truth.shape, generator=generator)
-    # Every image is right to another degree, so that no mean equals another by chance.
+    # Each image has a different share of right pixels, so that no two means are equal by chance.
     right = torch.rand(truth.shape, generator=generator) < 0.2 + 0.05 * index
     pred = torch.where(right, truth, noise)
     truth[:, 0] = 255
@@ -67,16 +60,16 @@ def expected(samples):
     }
 
 
-def test_one_domain_and_split_gives_unprefixed_figures_only():
+def test_one_domain_and_split_has_only_unprefixed_scores():
     samples = [sample(i) for i in range(5)]
-    figures, metric = evaluate(samples)
+    logged, metric = evaluate(samples)
     truth, found = pixels(samples)
     classes = {}
     for score, function in (('IoU', sk().jaccard_score), ('F1', sk().f1_score)):
         per_class = 100 * function(truth, found, average=None)
         classes |= {f'{score}.{name}': v for name, v in zip(CLASSES, per_class, strict=True)}
-    assert figures == pytest.approx(expected(samples) | classes)
-    assert all(type(value) is float for value in figures.values())
+    assert logged == pytest.approx(expected(samples) | classes)
+    assert all(type(value) is float for value in logged.values())
     assert metric.report['groups']['all']['confusion_matrix'] == (
         sk().confusion_matrix(truth, found).tolist()
     )
@@ -89,18 +82,18 @@ def test_is_built_from_the_registry_and_agrees_with_mmseg():
     evaluator = Evaluator([metric, IoUMetric(prefix='stock')])
     evaluator.dataset_meta = dict(classes=CLASSES)
     evaluator.process(samples)
-    figures = evaluator.evaluate(4)
-    assert figures['mIoU'] == pytest.approx(figures['stock/mIoU'], abs=0.006)  # theirs is rounded
-    assert figures['OA'] == pytest.approx(figures['stock/aAcc'], abs=0.006)
+    logged = evaluator.evaluate(4)
+    assert logged['mIoU'] == pytest.approx(logged['stock/mIoU'], abs=0.006)  # mmseg rounds
+    assert logged['OA'] == pytest.approx(logged['stock/aAcc'], abs=0.006)
 
 
 CELLS = [('Rural', 'Train'), ('Rural', 'Val'), ('Urban', 'Train'), ('Urban', 'Val')]
 
 
 @pytest.mark.parametrize('headline', [None, 'Val', 'Urban', 'Train/Rural'])
-def test_each_domain_split_and_pair_is_scored_apart(headline):
+def test_each_domain_split_and_pair_is_scored_separately(headline):
     samples = [sample(i, *CELLS[i % 4]) for i in range(9)]
-    figures, metric = evaluate(samples, headline=headline)
+    logged, metric = evaluate(samples, headline=headline)
     groups = {'all': samples}
     for name in ('Rural', 'Urban'):
         groups[name] = [s for s in samples if s.domain == name]
@@ -109,10 +102,12 @@ def test_each_domain_split_and_pair_is_scored_apart(headline):
     for domain, split in CELLS:
         groups[f'{split}/{domain}'] = [s for s in samples if (s.domain, s.split) == (domain, split)]
     head = groups.pop(headline or 'all')
-    assert {key: figures.pop(key) for key in MEANS} == pytest.approx(expected(head))
-    wanted = {f'{n}/{key}': v for n, group in groups.items() for key, v in expected(group).items()}
-    rest = {key: value for key, value in figures.items() if not key.startswith(('IoU.', 'F1.'))}
-    assert rest == pytest.approx(wanted)
+    assert {key: logged.pop(key) for key in MEANS} == pytest.approx(expected(head))
+    others = [
+        (name, key, value) for name in groups for key, value in expected(groups[name]).items()
+    ]
+    rest = {key: value for key, value in logged.items() if not key.startswith(('IoU.', 'F1.'))}
+    assert rest == pytest.approx({f'{name}/{key}': value for name, key, value in others})
     assert metric.report['headline'] == (headline or 'all')
     assert metric.report['groups'][headline or 'all']['images'] == len(head)
 
@@ -127,7 +122,7 @@ def test_report_is_json_of_built_ins_with_none_for_the_undefined():
     one = sample(0)
     one.pred_sem_seg.data.fill_(1)
     one.gt_sem_seg.data.fill_(1)
-    figures, metric = evaluate([one])
+    logged, metric = evaluate([one])
     report = json.loads(json.dumps(metric.report, allow_nan=False))
     assert report == metric.report
     assert report['Kappa'] is None and report['mIoU'] == 100
@@ -135,12 +130,12 @@ def test_report_is_json_of_built_ins_with_none_for_the_undefined():
     assert rows['road'] == dict(IoU=None, F1=None, precision=None, recall=None, pixels=0)
     assert rows['building']['pixels'] == 99
     means = ('mIoU', 'mF1', 'mPrecision', 'mRecall', 'OA')
-    assert figures == dict.fromkeys((*means, 'IoU.building', 'F1.building'), 100)
+    assert logged == dict.fromkeys((*means, 'IoU.building', 'F1.building'), 100)
 
 
 def test_per_batch_batches_the_group_in_its_own_order():
     samples = [sample(i, ('Rural', 'Urban')[i % 2]) for i in range(7)]
-    figures, _ = evaluate(samples, aggregate='per_batch', batch_size=3, prefix='batches')
+    logged, _ = evaluate(samples, aggregate='per_batch', batch_size=3, prefix='batches')
 
     def by_loop(group):
         per_batch = []
@@ -153,23 +148,23 @@ def test_per_batch_batches_the_group_in_its_own_order():
             per_batch.append(torch.stack([h / a for h, a in zip(hit, any_, strict=True)]))
         return 100 * torch.stack(per_batch).mean().item()
 
-    assert figures['batches/mIoU'] == pytest.approx(by_loop(samples))
-    assert figures['batches/Rural/mIoU'] == pytest.approx(by_loop(samples[::2]))
-    assert not any('Kappa' in key or 'OA' in key for key in figures)
+    assert logged['batches/mIoU'] == pytest.approx(by_loop(samples))
+    assert logged['batches/Rural/mIoU'] == pytest.approx(by_loop(samples[::2]))
+    assert not any('Kappa' in key or 'OA' in key for key in logged)
 
 
-def test_printed_formulas_stand_beside_the_usual_scores():
+def test_printed_formulas_are_reported_with_the_usual_scores():
     samples = [sample(i, ('Rural', 'Urban')[i % 2]) for i in range(4)]
     usual, _ = evaluate(samples)
-    figures, metric = evaluate(samples, printed=['OA', 'Kappa'])
-    more = {key for key in figures if key.endswith('_printed')}
+    logged, metric = evaluate(samples, printed=['OA', 'Kappa'])
+    more = {key for key in logged if key.endswith('_printed')}
     names = {f'{score}_printed' for score in ('OA', 'Kappa')}
     assert more == names | {f'{domain}/{n}' for domain in ('Rural', 'Urban') for n in names}
-    assert {key: value for key, value in figures.items() if key not in more} == usual
+    assert {key: value for key, value in logged.items() if key not in more} == usual
     # Of four classes, an error counts for two.
-    assert figures['OA_printed'] == pytest.approx(100 - (100 - usual['OA']) / 2)
-    assert metric.report['groups']['Rural']['means']['OA_printed'] == figures['Rural/OA_printed']
-    assert metric.report['Kappa_printed'] == figures['Kappa_printed']
+    assert logged['OA_printed'] == pytest.approx(100 - (100 - usual['OA']) / 2)
+    assert metric.report['groups']['Rural']['means']['OA_printed'] == logged['Rural/OA_printed']
+    assert metric.report['Kappa_printed'] == logged['Kappa_printed']
     assert 'Kappa_printed' not in evaluate(samples, printed=['OA'])[0]
 
 
@@ -183,7 +178,7 @@ def test_a_second_evaluation_starts_from_nothing():
 
 
 def count_images(samples):
-    """The counts of each image by scikit-learn, the ignored pixels last."""
+    """Count the pixels of each image by scikit-learn, the ignored ones last."""
     counts = []
     for s in samples:
         truth, found = s.gt_sem_seg.data.flatten(), s.pred_sem_seg.data.flatten()
@@ -226,11 +221,11 @@ def test_the_table_in_the_log_fits_100_columns(monkeypatch):
         lambda text: lines.extend(text.splitlines()),
     )
     samples = [sample(i, *CELLS[i % 4]) for i in range(4)]
-    figures, _ = evaluate(samples)
+    logged, _ = evaluate(samples)
     assert max(map(len, lines)) <= 100
     row = next(line.split() for line in lines if line.split()[:1] == ['road'])
-    assert row[1] == f'{figures["IoU.road"]:.2f}'
-    means = ', '.join(f'{key} {figures[key]:.2f}' for key in MEANS)
+    assert row[1] == f'{logged["IoU.road"]:.2f}'
+    means = ', '.join(f'{key} {logged[key]:.2f}' for key in MEANS)
     assert f'all (4 images): {means}' in lines
     assert any(line.startswith('Val (') for line in lines)
 
@@ -247,11 +242,11 @@ def test_mistakes_are_explained():
     with pytest.raises(UserError, match='aggregate'):
         SegmentationMetric(aggregate='mean')
     for wrong in (['mIoU'], 'OA'):
-        with pytest.raises(UserError, match=r"name any of \['OA', 'Kappa'\]"):
+        with pytest.raises(UserError, match=r"use any of \['OA', 'Kappa'\]"):
             SegmentationMetric(printed=wrong)
     with pytest.raises(UserError, match="printed=.*use aggregate='global'"):
         SegmentationMetric(printed=['OA'], aggregate='per_batch')
-    with pytest.raises(UserError, match='two things'):
+    with pytest.raises(UserError, match="^'Val' names two of domain"):
         evaluate([sample(0, 'Val', 'Val')])
     blank = sample(0)
     blank.gt_sem_seg.data.fill_(255)
@@ -268,16 +263,16 @@ def _rank(rank, store, out):
         'gloo', init_method=f'file://{store}', rank=rank, world_size=2
     )
     results = {}
-    # 7: filled up by repeating one; 1: the second rank sees only the repetition.
+    # 7 is filled up by repeating one sample. With 1, the second rank sees only the repetition.
     for size in (7, 6, 1):
         for round_up in (True, False):
             for kwargs in ({}, dict(aggregate='per_batch', batch_size=2)):
                 order = DefaultSampler(range(size), shuffle=False, round_up=round_up)
                 samples = [sample(i, *CELLS[i % 3]) for i in order]
-                figures, metric = evaluate(samples, size=size, **kwargs)
+                logged, metric = evaluate(samples, size=size, **kwargs)
                 tiles = [metric.tiles.names.tolist(), metric.tiles.counts.tolist()]
-                results[f'{size} {round_up} {kwargs}'] = [figures, metric.report, tiles]
-    # Consecutive halves, filled up at the end: which one to leave out cannot be known.
+                results[f'{size} {round_up} {kwargs}'] = [logged, metric.report, tiles]
+    # With consecutive halves that are filled up at the end, the repeated sample is unknown.
     halves = [sample(i) for i in ([0, 1], [2, 0])[rank]]
     halves[-1].set_metainfo(dict(img_path=f'/set/unlike-{rank}.png'))
     with pytest.raises(UserError, match='DefaultSampler'):
@@ -287,7 +282,7 @@ def _rank(rank, store, out):
 
 
 def test_two_ranks_equal_one(tmp_path):
-    # Forked: a fresh interpreter would spend ten seconds on imports.
+    # Forked, because a new interpreter would import for ten seconds.
     torch.multiprocessing.start_processes(
         _rank, (tmp_path / 'store', tmp_path), nprocs=2, start_method='fork'
     )
@@ -296,7 +291,7 @@ def test_two_ranks_equal_one(tmp_path):
     for size in (7, 6, 1):
         for kwargs in ({}, dict(aggregate='per_batch', batch_size=2)):
             samples = [sample(i, *CELLS[i % 3]) for i in range(size)]
-            figures, metric = evaluate(samples, **kwargs)
+            logged, metric = evaluate(samples, **kwargs)
             tiles = [[f'/set/{i}.png' for i in range(size)], count_images(samples)]
             for round_up in (True, False):
-                assert first[f'{size} {round_up} {kwargs}'] == [figures, metric.report, tiles]
+                assert first[f'{size} {round_up} {kwargs}'] == [logged, metric.report, tiles]

@@ -1,53 +1,11 @@
-import io
 import zipfile
 
 import numpy as np
 import pytest
 from PIL import Image
+from small_submissions import NAMES, URBAN, check, good, labels, png, replaced, write_zip
 
-from depthda.errors import UserError
-from depthda.evaluation import submission_target
-from depthda.evaluation.submission import Fault, SubmissionError, check, foresee, pack, review
-
-NAMES = ['4191.png', '4192.png', '4193.png', '4194.png']
-URBAN = ['5167.png', '5168.png', '5169.png']
-
-
-@pytest.fixture
-def small_loveda(monkeypatch):
-    """Make LoveDA's test sets four and three images of 16 × 16: the rules stay, the time goes."""
-    monkeypatch.setattr(
-        submission_target, '_NUMBERS', {'Rural': (4191, 4194), 'Urban': (5167, 5169)}
-    )
-    monkeypatch.setattr(submission_target, '_SIZE', (16, 16))
-
-
-def png(array, mode=None):
-    buffer = io.BytesIO()
-    image = Image.fromarray(array)
-    (image.convert(mode) if mode else image).save(buffer, 'PNG')
-    return buffer.getvalue()
-
-
-def labels(seed=0, low=0, size=16):
-    array = np.random.default_rng(seed).integers(low, low + 7, (size, size), np.uint8)
-    array[0, :7] = np.arange(low, low + 7)
-    return array
-
-
-def good():
-    return {name: png(labels(i)) for i, name in enumerate(NAMES)}
-
-
-def write_zip(path, files, **kwargs):
-    with zipfile.ZipFile(path, 'w', **kwargs) as archive:
-        for name, data in files.items():
-            archive.writestr(name, data)
-    return path
-
-
-def replaced(name, data):
-    return {**good(), name: data}
+from depthda.evaluation.submission import Fault, review
 
 
 def renamed(old, new):
@@ -71,7 +29,8 @@ PLANTED = {
     'values 1-7': (
         {name: png(labels(i, low=1)) for i, name in enumerate(NAMES)},
         '4191.png, 4192.png, 4193.png and 1 more: values 1…7 found, but only 0…6 are classes; '
-        "these are LoveDA's raw codes, where 1 is background: subtract 1",
+        'these count the classes from 1, as the label files of LoveDA do (1 is background): '
+        'subtract 1',
     ),
     'no-data': (
         replaced('4194.png', png(np.full((16, 16), 255, np.uint8))),
@@ -97,7 +56,7 @@ PLANTED = {
     'other domain': (
         {**good(), '5167.png': png(labels())},
         '5167.png: not a test image of LoveDA Test Rural; '
-        "LoveDA's Urban test images go into a zip of their own",
+        "LoveDA's Urban test images need a separate zip",
     ),
     'upper case': (
         renamed('4194.png', '4194.PNG'),
@@ -127,7 +86,7 @@ def test_a_planted_fault_is_one_line_with_its_reason(small_loveda, tmp_path, pla
     assert '\n' not in str(faults[0]) and '; ' in str(faults[0])
 
 
-def test_several_faults_are_all_said(small_loveda, tmp_path):
+def test_several_faults_are_all_reported(small_loveda, tmp_path):
     files = {'sub/4191.png': b'', '4192.PNG': png(labels(low=1)), '4193.png': png(labels(), 'RGBA')}
     faults = check(write_zip(tmp_path / 'u2r.zip', files))
     assert [fault.reason.split(' (')[0] for fault in faults] == [
@@ -172,7 +131,7 @@ def test_a_file_too_large_to_be_a_label_map_is_not_read(small_loveda, tmp_path):
     assert str(fault).startswith('4191.png: 80 MB, too large')
 
 
-def test_what_is_no_zip(tmp_path):
+def test_files_that_are_not_zips(tmp_path):
     (tmp_path / 'text.zip').write_text('not a zip')
     (tmp_path / 'cut.zip').write_bytes(write_zip(tmp_path / 'a.zip', good()).read_bytes()[:-30])
     for name, reason in [
@@ -191,7 +150,7 @@ def test_the_wrong_domain_names_the_right_one(small_loveda, tmp_path):
     path = write_zip(tmp_path / 'r2u.zip', {name: png(labels()) for name in URBAN})
     assert check(path) == [] and check(path, domain='urban') == []
     extra, missing = check(path, domain='rural')
-    assert extra.names == tuple(URBAN) and "LoveDA's Urban test images" in extra.mend
+    assert extra.names == tuple(URBAN) and "LoveDA's Urban test images" in extra.fix
     assert missing.names == tuple(NAMES)
 
 
@@ -203,7 +162,7 @@ def test_both_domains_only_for_the_segmentation_track(small_loveda, tmp_path):
     assert missing.names == tuple(URBAN)
 
 
-def test_another_set_is_checked_against_its_own_images(tmp_path):
+def test_another_dataset_is_checked_against_its_own_images(tmp_path):
     images = tmp_path / 'images_png'
     images.mkdir()
     for name in ('x.png', 'y.png'):
@@ -220,68 +179,8 @@ def test_another_set_is_checked_against_its_own_images(tmp_path):
 
 
 def test_a_long_list_of_files_is_cut():
-    fault = Fault(tuple(f'{i}.png' for i in range(976)), 'wrong', 'mend it')
-    assert str(fault) == '0.png, 1.png, 2.png and 973 more: wrong; mend it'
-
-
-def write_folder(folder, files):
-    folder.mkdir()
-    for name, data in files.items():
-        (folder / name).write_bytes(data)
-    return folder
-
-
-def test_pack_makes_a_zip_that_passes_and_holds_the_same_files(small_loveda, tmp_path):
-    folder = write_folder(tmp_path / 'pred', good())
-    found = pack(folder, tmp_path / 'new' / 'u2r.zip', domain='rural')
-    assert found.title == 'LoveDA Test Rural'
-    assert check(tmp_path / 'new' / 'u2r.zip') == []
-    with zipfile.ZipFile(tmp_path / 'new' / 'u2r.zip') as archive:
-        assert {name: archive.read(name) for name in archive.namelist()} == good()
-    (folder / '4191.png').touch()
-    pack(folder, tmp_path / 'again.zip')
-    assert (tmp_path / 'again.zip').read_bytes() == (tmp_path / 'new/u2r.zip').read_bytes()
-
-
-def test_pack_refuses_a_wrong_folder_with_the_same_lines_and_writes_nothing(small_loveda, tmp_path):
-    files = {**replaced('4191.png', png(labels(), 'RGB')), '.DS_Store': b'\0'}
-    del files['4194.png']
-    folder = write_folder(tmp_path / 'pred', files)
-    (folder / 'colour').mkdir()
-    (folder / 'colour' / '4191.png').write_bytes(png(labels()))
-    with pytest.raises(SubmissionError) as caught:
-        pack(folder, tmp_path / 'u2r.zip')
-    zipped = write_zip(
-        tmp_path / 'same.zip',
-        {p.relative_to(folder).as_posix(): p.read_bytes() for p in sorted(folder.rglob('*.*'))},
-    )
-    assert caught.value.faults == check(zipped) and len(caught.value.faults) == 4
-    assert str(caught.value).splitlines() == [str(fault) for fault in caught.value.faults]
-    assert sorted(path.name for path in tmp_path.iterdir()) == ['pred', 'same.zip']
-
-
-def test_pack_leaves_an_older_zip_alone_when_a_file_changes_meanwhile(small_loveda, tmp_path):
-    folder = write_folder(tmp_path / 'pred', good())
-    (tmp_path / 'u2r.zip').write_text('older')
-
-    def spoil(entries):
-        yield from entries
-        (folder / '4191.png').write_bytes(b'')
-
-    with pytest.raises(SubmissionError, match='empty file'):
-        pack(folder, tmp_path / 'u2r.zip', progress=spoil)
-    assert (tmp_path / 'u2r.zip').read_text() == 'older'
-    assert len(list(tmp_path.iterdir())) == 2
-
-
-def test_pack_s_mistakes_are_explained(small_loveda, tmp_path):
-    folder = write_folder(tmp_path / 'pred', good())
-    with pytest.raises(UserError, match='not a folder'):
-        pack(tmp_path / 'none', tmp_path / 'a.zip')
-    with pytest.raises(UserError, match=r'\.zip'):
-        pack(folder, tmp_path / 'a.tar')
-    with pytest.raises(UserError, match='somewhere else'):
-        pack(folder, folder / 'a.zip')
+    fault = Fault(tuple(f'{i}.png' for i in range(976)), 'wrong', 'fix it')
+    assert str(fault) == '0.png, 1.png, 2.png and 973 more: wrong; fix it'
 
 
 def test_the_real_list_at_the_real_size(tmp_path):
@@ -289,25 +188,3 @@ def test_the_real_list_at_the_real_size(tmp_path):
     files = dict.fromkeys((f'{n}.png' for n in range(4191, 5167)), data)
     result = review(write_zip(tmp_path / 'u2r.zip', files))
     assert result.faults == [] and result.test_set.server.endswith('13037')
-
-
-def test_names_are_checked_before_there_are_predictions(tmp_path, small_loveda):
-    folder, out = tmp_path / 'predictions', tmp_path / 'u2r.zip'
-    foresee(NAMES, folder, out, domain='Rural')
-    with pytest.raises(SubmissionError, match=r'4194\.png: missing \(1 of the 4'):
-        foresee(NAMES[:3], folder, out, domain='Rural')
-    with pytest.raises(UserError, match='ends with .zip'):
-        foresee(NAMES, folder, tmp_path / 'u2r.tar', domain='Rural')
-    with pytest.raises(UserError, match='among the predictions'):
-        foresee(NAMES, folder, folder / 'u2r.zip', domain='Rural')
-    # What an earlier test left among them would go into the zip as well.
-    folder.mkdir()
-    (folder / '4191.png').touch()
-    foresee(NAMES, folder, out, domain='Rural')
-    (folder / '5167.png').touch()
-    sentence = (
-        rf'5167\.png: in {folder} before this test, and not a test image of LoveDA Test Rural; '
-        'remove it, or give another folder with --out'
-    )
-    with pytest.raises(SubmissionError, match=sentence):
-        foresee(NAMES, folder, out, domain='Rural')

@@ -20,7 +20,7 @@ def test_the_official_lists():
         official_names('forest')
 
 
-def test_the_domain_is_recognised_from_names_wherever_they_lie():
+def test_the_domain_is_recognised_from_names_in_any_folder():
     rural = find_test_set(['5167.png', '4191.png', 'sub/4192.PNG'], None, 'uda', None)
     assert rural.title == 'LoveDA Test Rural' and rural.server.endswith('/13037')
     assert rural.sizes == dict.fromkeys(official_names('rural'), (1024, 1024))
@@ -44,7 +44,7 @@ def test_both_domains_of_another_tree_count_together(tmp_path):
     assert found.sizes == {'1.png': (12, 8), '2.png': (5, 6)} and found.server is None
 
 
-def test_another_set_has_its_own_names_and_sizes(tmp_path):
+def test_another_dataset_has_its_own_names_and_sizes(tmp_path):
     image(tmp_path / 'a.png', (12, 8))
     image(tmp_path / 'b.tif', (5, 6))
     (tmp_path / 'notes.txt').write_text('')
@@ -53,7 +53,7 @@ def test_another_set_has_its_own_names_and_sizes(tmp_path):
 
 
 @pytest.mark.parametrize('inside', ['Test/Rural/images_png', 'Rural/images_png'])
-def test_with_a_domain_the_folder_is_that_domain_s(tmp_path, inside):
+def test_with_a_domain_the_folder_is_that_of_the_domain(tmp_path, inside):
     image(tmp_path / inside / '7.png')
     for folder in (tmp_path, tmp_path / inside):
         assert list(find_test_set([], 'rural', 'uda', folder).sizes) == ['7.png']

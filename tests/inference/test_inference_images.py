@@ -93,7 +93,7 @@ def test_mistakes_are_one_sentence(models, loveda, tmp_path):
     for image, message in (
         (tmp_path / 'no.png', f'there is no image {tmp_path}/no.png: give the path of a file, or'),
         ([], 'inference_model got an empty list: give one image or more.'),
-        (array[..., :3], "this model's pipeline wants depth as the last channel: give an H×W×4"),
+        (array[..., :3], "this model's pipeline needs depth as the last channel: give an H×W×4"),
         ([array, array[:64]], r'sizes .* cannot share a batch'),
     ):
         with pytest.raises(UserError, match=message):

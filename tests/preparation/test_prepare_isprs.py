@@ -255,7 +255,7 @@ def test_an_interrupted_run_is_ended_by_the_next(potsdam, tmp_path, monkeypatch)
     assert {path.name[:5] for path in out.glob('*/*')} == {'2_10_'}
     # A killed one would leave some.
     (out / 'images_irrg/6_7_0_0_8_8.png').write_bytes(b'')
-    with pytest.raises(UserError, match=r'has 1 tile of area 6_7 .*unfinished.json says 0: run'):
+    with pytest.raises(UserError, match=r'has 1 tile of area 6_7 .*unfinished.json lists 0: run'):
         Potsdam(str(out), areas=['6_7'], depth=None, labels=False)
     monkeypatch.setitem(isprs.cut_area.__globals__, 'write_image', write)
     first = out / 'labels/2_10_0_0_8_8.png'

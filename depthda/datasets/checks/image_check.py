@@ -1,6 +1,6 @@
-"""Images that the loader of a pipeline would alter without a word, and files that it cannot decode.
+"""Find images that the loader of a pipeline would alter silently, and name damaged files.
 
-What would be altered: bands are left out, bits are cut off.
+A loader that does not fit leaves out bands or cuts off bits.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -13,11 +13,11 @@ from depthda.datasets.transforms.load_multiband_image import LoadMultibandImage
 from depthda.errors import UserError
 from depthda.io.headers import Header
 
-Fault = tuple[str, str]  # what is wrong, what to do
+Fault = tuple[str, str]  # (what is wrong, how to fix it)
 
 
 def image_check(transforms: Iterable[Callable]) -> Callable[[Header], Fault | None]:
-    """The check of image headers for a pipeline, as far as its first loader is known."""
+    """Return the check of image headers for a pipeline. An unknown loader accepts every image."""
     steps = list(transforms)
     loaders = (mmcv_transforms.LoadImageFromFile, LoadMultibandImage)
     loader = next((step for step in steps if isinstance(step, loaders)), None)
@@ -31,7 +31,7 @@ def image_check(transforms: Iterable[Callable]) -> Callable[[Header], Fault | No
 
 @contextmanager
 def named_if_damaged(sample: Mapping) -> Iterator[None]:
-    """Name the image or label of ``sample`` that the loaders of mmcv and mmseg cannot decode."""
+    """Raise a ``UserError`` with the file that the loaders of mmcv and mmseg cannot decode."""
     try:
         yield
     except AssertionError as error:
@@ -39,7 +39,7 @@ def named_if_damaged(sample: Mapping) -> Iterator[None]:
             raise
         raise _damaged(sample['img_path']) from error
     except OSError as error:
-        # Pillow's own errors have no number, and labels alone are read with Pillow.
+        # Pillow's own errors have no number, and only labels are read with Pillow.
         if error.errno is not None or not sample.get('seg_map_path'):
             raise
         raise _damaged(sample['seg_map_path']) from error
@@ -53,9 +53,9 @@ def _other_bands(header: Header, expected: int) -> Fault | None:
     if header.bands == expected:
         return None
     return (
-        f'of {header.bands} bands where the config reads {expected}',
+        f'of {header.bands} bands, and the config reads {expected}',
         f'set optical_bands={header.bands} in each LoadDepth of the config and in the model '
-        '(docs/your-data.md), or prepare images of other --bands',
+        '(docs/your-data.md), or prepare the images with other --bands',
     )
 
 
@@ -63,8 +63,8 @@ def _altered(header: Header) -> Fault | None:
     if header.bands not in (1, 3):
         return (
             f'of {header.bands} bands, and LoadImageFromFile would make three of them',
-            'prepare the dataset with tools/prepare_dataset.py folder --bands 1 2 3, or read all '
-            f'with LoadMultibandImage and LoadDepth(optical_bands={header.bands}) '
+            'prepare the dataset with tools/prepare_dataset.py folder --bands 1 2 3, or read '
+            f'them all with LoadMultibandImage and LoadDepth(optical_bands={header.bands}) '
             '(docs/your-data.md)',
         )
     if header.dtype != 'uint8':

@@ -1,4 +1,4 @@
-"""The data sets of a config checked: findings, a table and a picture of the classes, samples."""
+"""Check the datasets of a config: findings, and a table and a picture of their classes."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ import numpy as np
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmseg.registry import DATASETS
-from rich.table import Table
+from rich.table import Column, Table
 
 from depthda.datasets.checks.inspection import SampleFacts, inspect
 from depthda.datasets.checks.verdict import Finding, find_copies, judge
@@ -23,7 +23,7 @@ SPLITS = ('train', 'val', 'test')
 
 @dataclass(frozen=True)
 class Checked:
-    """One data set: its samples (None: headers alone were read) and what speaks against it."""
+    """One dataset with its samples (None if only headers were read) and findings."""
 
     name: str
     dataset: RGBDSegDataset
@@ -38,12 +38,17 @@ def check_sets(
     workers: int = 1,
     progress: Callable[[str, int, int], None] = lambda name, done, total: None,
 ) -> list[Checked]:
-    """Check the sets of the config's data loaders; a set that cannot be built is a ``UserError``.
+    """Check the datasets of a config. One that cannot be built is a ``UserError``.
 
-    With ``fast`` the files are paired and their headers read, and no more.
+    Args:
+        cfg: Config with data loaders.
+        splits: Data loaders to check (``'train'``, ``'val'``, ``'test'``).
+        fast: Pair the files and read their headers, but no samples.
+        workers: Number of processes that read samples.
+        progress: Called with the name of the dataset, and the numbers of samples done and in all.
     """
     if workers < 1:
-        raise UserError(f'--workers {workers}: take 1 or more.')
+        raise UserError(f'--workers {workers}: use 1 or more.')
     loaders = {name: cfg.get(f'{name}_dataloader') for name in splits}
     if not any(loaders.values()):
         raise UserError(f'the config has no data loader for {", ".join(splits)}.')
@@ -62,15 +67,15 @@ def check_sets(
 
 
 def copies_in(checked: Sequence[Checked]) -> list[Finding]:
-    """Copies of images within a split and across splits, whichever parts a split has."""
+    """Find copies of images within a split and across splits, in all datasets of a split."""
     splits: dict[str, list[SampleFacts]] = {}
-    for each in checked:
-        splits.setdefault(each.name.split()[0], []).extend(each.samples or ())
+    for part in checked:
+        splits.setdefault(part.name.split()[0], []).extend(part.samples or ())
     return find_copies(splits)
 
 
 def _parts(name: str, dataset: Any) -> Iterator[tuple[str, RGBDSegDataset]]:
-    """The sets inside of pairs and wrappers, each under a name."""
+    """Iterate over the datasets in pairs and wrappers, with a name for each."""
     if isinstance(dataset, RGBDSegDataset):
         yield name, dataset
     elif hasattr(dataset, 'sets'):
@@ -83,14 +88,16 @@ def _parts(name: str, dataset: Any) -> Iterator[tuple[str, RGBDSegDataset]]:
         yield from _parts(name, dataset.dataset)
     else:
         raise UserError(
-            f'{type(dataset).__name__} of {name} is no set of this project: check those inside.'
+            f'{type(dataset).__name__} of {name} is not a dataset of this project, and cannot be '
+            'checked.'
         )
 
 
 def describe(checked: Checked) -> str:
-    """A line: how many images of which size and domains, with labels and depth or without."""
+    """Return one line: number and size of the images, domains, and presence of labels and depth."""
     dataset = checked.dataset
     words = [many(len(dataset), 'image')]
+    labelled = dataset.has_labels
     if checked.samples:
         sizes = sorted({sample.size[::-1] for sample in checked.samples if sample.size != (0, 0)})
         shown = ', '.join(f'{width}×{height}' for width, height in sizes[:3])
@@ -101,8 +108,6 @@ def describe(checked: Checked) -> str:
             words.append(
                 f'depth at {100 * np.mean([facts.valid for facts in maps]):.1f} % of pixels'
             )
-    labelled = dataset.has_labels
-    if checked.samples:
         labelled = any(sample.pixels is not None for sample in checked.samples)
     words.append('labels' if labelled else 'no labels')
     if not dataset.has_depth:
@@ -111,12 +116,12 @@ def describe(checked: Checked) -> str:
 
 
 def band_statistics(checked: Checked) -> str | None:
-    """Mean and standard deviation of each optical band of a training set, as a config has them."""
+    """Return mean and standard deviation of the bands of a training dataset, as in a config."""
     known = [s for s in checked.samples or () if s.bands is not None]
     if not known or not checked.name.startswith('train'):
         return None
     if len({sample.bands.shape for sample in known}) > 1:
-        return None  # a finding of its own
+        return None  # a separate finding
     weights = [sample.size[0] * sample.size[1] for sample in known]
     mean, square = np.average([sample.bands for sample in known], axis=0, weights=weights)
     std = np.sqrt(np.maximum(square - mean**2, 0))
@@ -125,32 +130,30 @@ def band_statistics(checked: Checked) -> str | None:
 
 
 def histogram(checked: Sequence[Checked]) -> dict[str, dict[str, float]]:
-    """Per cent of the labelled pixels in each class, for each set and domain."""
+    """Return the percentage of labelled pixels in each class, for each dataset and domain."""
     shares = {}
-    for each in checked:
-        for domain in sorted({sample.domain for sample in each.samples or ()}):
-            chosen = [s for s in each.samples if s.domain == domain and s.pixels is not None]
+    for part in checked:
+        for domain in sorted({sample.domain for sample in part.samples or ()}):
+            chosen = [s for s in part.samples if s.domain == domain and s.pixels is not None]
             counts = sum((s.pixels for s in chosen), np.zeros(1, np.int64))
             if counts.sum():
-                values = 100 * counts / counts.sum()
-                names = each.dataset.metainfo['classes']
-                key = f'{each.name} {domain}'.strip()
-                shares[key] = dict(zip(names, values.tolist(), strict=True))
+                values = (100 * counts / counts.sum()).tolist()
+                names = part.dataset.metainfo['classes']
+                shares[f'{part.name} {domain}'.strip()] = dict(zip(names, values, strict=True))
     return shares
 
 
 def histogram_table(shares: dict[str, dict[str, float]]) -> Table:
-    """Classes down, sets and domains across."""
-    table = Table('class', *shares, title='labelled pixels in %')
-    for column in table.columns[1:]:
-        column.justify = 'right'
+    """Return a table with a row per class and a column per dataset and domain."""
+    columns = [Column(name, justify='right') for name in shares]
+    table = Table('class', *columns, title='labelled pixels in %')
     for name in next(iter(shares.values())):
         table.add_row(name, *(f'{values.get(name, 0):.2f}' for values in shares.values()))
     return table
 
 
 def draw_histogram(path: Path, shares: dict[str, dict[str, float]]) -> None:
-    """Bars side by side for each class."""
+    """Draw the bars of all datasets next to each other for each class."""
     names = list(next(iter(shares.values())))
     figure, axes = plt.subplots(figsize=(max(6, 1.2 * len(names)), 3.6), layout='constrained')
     width = 0.8 / len(shares)
@@ -161,6 +164,6 @@ def draw_histogram(path: Path, shares: dict[str, dict[str, float]]) -> None:
     axes.set_ylabel('labelled pixels in %')
     axes.spines[['top', 'right']].set_visible(False)
     axes.legend(frameon=False)
-    with atomic_path(path) as beside:
-        figure.savefig(beside, dpi=130)
+    with atomic_path(path) as temporary:
+        figure.savefig(temporary, dpi=130)
     plt.close(figure)

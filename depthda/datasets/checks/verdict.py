@@ -1,4 +1,4 @@
-"""Is a data set fit for training? What speaks against it, from the facts of its samples."""
+"""Judge from the facts of its samples whether a dataset is fit for training."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -10,15 +10,16 @@ from depthda.datasets.checks.inspection import SampleFacts
 from depthda.datasets.copies import group_equal
 from depthda.errors import few, many
 
-_FEW_MAPS = 0.1  # a larger share of useless depth maps is no accident
-_FEW_COPIES = 0.1  # the same for copies: a few tiles without data are often equal
-_ENOUGH = 5  # maps that tell their polarity
-_TURNED = -0.2  # standard deviations
+# A larger share than this of useless depth maps, or of copies, is serious. (A few tiles without
+# data are often equal.)
+_FEW = 0.1
+_ENOUGH = 5  # maps that show their polarity
+_INVERTED = -0.2  # standard deviations
 
 
 @dataclass(frozen=True)
 class Finding:
-    """Something to know; ``serious`` if nobody should train on the set as it is."""
+    """One finding. It is ``serious`` if the dataset should not be used for training as it is."""
 
     serious: bool
     text: str
@@ -28,29 +29,31 @@ class Finding:
 
 
 def judge(samples: Sequence[SampleFacts], classes: Sequence[str]) -> list[Finding]:
-    """Everything that speaks against a set, the serious first."""
+    """Return all findings about a dataset, the serious ones first."""
     found = [*_unreadable(samples), *_labels(samples, classes), *_depth(samples)]
     return sorted(found, key=lambda finding: not finding.serious)
 
 
 def find_copies(splits: Mapping[str, Sequence[SampleFacts]]) -> list[Finding]:
-    """Equal images in different files, within each split, and in two splits.
+    """Find equal images in different files, within each split and in two splits.
 
-    One file in two splits is for :func:`depthda.engine.checks.data_check.data_warnings` to report.
+    :func:`depthda.engine.checks.data_check.data_warnings` reports one file in two splits.
     """
     ordered = sorted(splits, key=lambda name: name != 'train')
     files = {name: _files_by_digest(splits[name]) for name in ordered}
     found = []
-    for place, (name, own) in enumerate(files.items()):
-        equal = [sorted(paths) for paths in own.values() if len(paths) > 1]
+    for place, (name, in_split) in enumerate(files.items()):
+        equal = [sorted(paths) for paths in in_split.values() if len(paths) > 1]
         pairs = [(path, paths[0]) for paths in equal for path in paths[1:]]
-        found += _copies(name, own, pairs, 'one another', 'keep one file of each image')
+        found += _copies(name, in_split, pairs, 'one another', 'keep one file of each image')
         for other in ordered[:place]:
             first = files[other]
-            shared = [(own[each] - first[each], min(first[each])) for each in own.keys() & first]
+            shared = [
+                (in_split[key] - first[key], min(first[key])) for key in in_split.keys() & first
+            ]
             pairs = sorted((path, original) for paths, original in shared for path in paths)
             of = 'training images' if other == 'train' else f'{other} images'
-            found += _copies(name, own, pairs, of, 'take them out of one of the two')
+            found += _copies(name, in_split, pairs, of, 'remove them from one of the two')
     return sorted(found, key=lambda finding: not finding.serious)
 
 
@@ -60,14 +63,14 @@ def _files_by_digest(samples: Sequence[SampleFacts]) -> dict[bytes, set[str]]:
 
 
 def _copies(
-    name: str, files: Mapping[bytes, set[str]], pairs: list[tuple[str, str]], of: str, cure: str
+    name: str, files: Mapping[bytes, set[str]], pairs: list[tuple[str, str]], of: str, fix: str
 ) -> list[Finding]:
     if not pairs:
         return []
     total = sum(map(len, files.values()))
     shown = few(f'{copy} = {original}' for copy, original in pairs)
     text = f'{name}: {many(len(pairs), "copy", "copies")} of {of} among {many(total, "image")}'
-    return [Finding(len(pairs) > _FEW_COPIES * total, f'{text} ({shown}): {cure}')]
+    return [Finding(len(pairs) > _FEW * total, f'{text} ({shown}): {fix}')]
 
 
 def _unreadable(samples: Sequence[SampleFacts]) -> list[Finding]:
@@ -84,23 +87,24 @@ def _labels(samples: Sequence[SampleFacts], classes: Sequence[str]) -> list[Find
     labelled = [sample for sample in samples if sample.pixels is not None]
     if not labelled:
         return []
-    if odd := [sample for sample in labelled if sample.odd]:
-        values = sorted({value for sample in odd for value in sample.odd})
+    if wrong := [sample for sample in labelled if sample.unknown]:
+        values = sorted({value for sample in wrong for value in sample.unknown})
         found.append(
             Finding(
                 True,
-                f'{many(len(odd), "label")} hold values that are no class '
-                f'({", ".join(map(str, values[:5]))}), {odd[0].path} first: see reduce_zero_label',
+                f'{many(len(wrong), "label")} with values that are not classes '
+                f'({", ".join(map(str, values[:5]))}), first {wrong[0].path}: check '
+                'reduce_zero_label',
             )
         )
     pixels = sum(sample.pixels for sample in labelled)
     if not pixels.sum():
-        found.append(Finding(True, 'no pixel of the set has a class'))
+        found.append(Finding(True, 'no pixel of the dataset has a class'))
     elif absent := [name for name, count in zip(classes, pixels, strict=True) if not count]:
         found.append(Finding(False, f'no pixel of {", ".join(absent)}'))
     empty = [sample for sample in labelled if not sample.pixels.sum()]
     if empty and pixels.sum():
-        text = f'{many(len(empty), "label")} without any class, {empty[0].path} first'
+        text = f'{many(len(empty), "label")} without any class, first {empty[0].path}'
         found.append(Finding(False, text))
     return found
 
@@ -113,13 +117,13 @@ def _depth(samples: Sequence[SampleFacts]) -> list[Finding]:
         ('constant', [s for s in maps if s.depth.valid and not s.depth.spread > 1e-4]),
     ):
         if useless:
-            serious = len(useless) > _FEW_MAPS * len(maps)
-            text = f'{many(len(useless), f"{name} depth map")}, of {useless[0].path} first'
+            serious = len(useless) > _FEW * len(maps)
+            text = f'{many(len(useless), f"{name} depth map")}, first that of {useless[0].path}'
             found.append(Finding(serious, text))
-    told = [sample.depth.raised for sample in maps if sample.depth.raised is not None]
-    if len(told) >= _ENOUGH and (mean := float(np.mean(told))) < _TURNED:
+    raised = [sample.depth.raised for sample in maps if sample.depth.raised is not None]
+    if len(raised) >= _ENOUGH and (mean := float(np.mean(raised))) < _INVERTED:
         text = (
-            f'depth may be upside down: in {len(told)} images buildings and trees lie '
+            f'depth may be upside down: in {len(raised)} images buildings and trees lie '
             f'{-mean:.2f} standard deviations below the rest; larger must mean higher'
         )
         found.append(Finding(True, text))

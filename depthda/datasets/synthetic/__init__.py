@@ -1,19 +1,7 @@
-"""The built-in two-domain world: images, masks, heights and relative depth, by seed."""
+"""The built-in synthetic world: two domains of images, masks, heights and relative depth."""
 
-from .config import PARTS, SPLITS, WORLDS, WorldConfig, make_world
-from .materials import CLASS_COLOURS, CLASSES
-from .world import Tile, generate_tile
+from .config import PARTS, make_world
+from .world import generate_tile
 from .writer import write_sample
 
-__all__ = [
-    'CLASSES',
-    'CLASS_COLOURS',
-    'PARTS',
-    'SPLITS',
-    'WORLDS',
-    'Tile',
-    'WorldConfig',
-    'generate_tile',
-    'make_world',
-    'write_sample',
-]
+__all__ = ['PARTS', 'generate_tile', 'make_world', 'write_sample']

@@ -8,8 +8,8 @@ import numpy as np
 
 from .config import AppearanceConfig
 from .fields import between, noise
-from .geometry import Sun, Surface, cast_shadow
-from .layout import Layout
+from .geometry import Sun, TileHeights, cast_shadow
+from .layout import TilePlan
 from .materials import AUTUMN, SUMMER, TEXTURE, Material, is_any
 
 _SKY = np.array([184, 192, 200], np.float32)
@@ -19,28 +19,28 @@ _CAR_PAINT = np.array([225, 205, 60, 110, 160], np.float32)
 
 @dataclass
 class Light:
-    """The sun of a tile and the shadow (H×W, in [0, 1]) that its objects cast."""
+    """The sun of a tile, and the shadow (H×W, in [0, 1]) that its objects cast."""
 
     sun: Sun
     shadow: np.ndarray
 
 
 def make_light(
-    config: AppearanceConfig, surface: Surface, gsd: float, rng: np.random.Generator
+    config: AppearanceConfig, surface: TileHeights, gsd: float, rng: np.random.Generator
 ) -> Light:
-    """Draw the sun of a tile and cast the shadows."""
+    """Draw the position of the sun, and cast the shadows."""
     sun = Sun(between(rng, config.sun_azimuth_deg), between(rng, config.sun_elevation_deg))
     return Light(sun, cast_shadow(surface.height, gsd, sun))
 
 
 def render(
     config: AppearanceConfig,
-    layout: Layout,
-    surface: Surface,
+    layout: TilePlan,
+    surface: TileHeights,
     light: Light,
     rng: np.random.Generator,
 ) -> np.ndarray:
-    """The image as the sensor delivers it, H×W×3 uint8 RGB."""
+    """Return the image that the sensor delivers, H×W×3 uint8 RGB."""
     colour = _colours(config, layout, surface, rng)
     texture = _texture(layout, rng)
     _mark_lanes(layout, texture)
@@ -50,19 +50,19 @@ def render(
 
 
 def _colours(
-    config: AppearanceConfig, layout: Layout, surface: Surface, rng: np.random.Generator
+    config: AppearanceConfig, layout: TilePlan, surface: TileHeights, rng: np.random.Generator
 ) -> np.ndarray:
-    """Material colours, varied from object to object."""
+    """Return the colours of the materials, varied from object to object."""
     autumn = np.float32(between(rng, config.autumn))
     palette = SUMMER + (AUTUMN - SUMMER) * autumn
-    # One table of tints serves parcels, blocks, buildings and crowns: number modulo its length.
+    # Parcels, blocks, buildings and crowns share one table of tints, indexed modulo its length.
     count = 4096
     tint = np.exp(config.variety * rng.standard_normal((count, 1), dtype=np.float32))
     tint = tint * np.exp(config.variety / 4 * rng.standard_normal((count, 3), dtype=np.float32))
     number = layout.buildings.number
     key = np.where(number > 0, 1024 + number % 1024, layout.region % 1024)
     colour = np.take(palette, layout.material, 0) * np.take(tint, key, 0)
-    # Crowns of one wood differ less than fields do.
+    # The crowns of a forest differ less than fields do.
     crowns = np.sqrt(tint[2048:])
     crowns[0] = 1
     colour *= np.take(crowns, surface.plant % 2048, 0)
@@ -74,8 +74,8 @@ def _colours(
     return colour
 
 
-def _texture(layout: Layout, rng: np.random.Generator) -> np.ndarray:
-    """Brightness factor: mottling of the ground, and the rows of fields."""
+def _texture(layout: TilePlan, rng: np.random.Generator) -> np.ndarray:
+    """Return a brightness factor: mottled ground, and the rows of fields."""
     size, gsd = layout.frame.size, layout.frame.gsd
     mottle = 0.05 * noise(rng, size, 14 / gsd) + 0.05 * noise(rng, size, 3.5 / gsd)
     mottle += 0.05 * noise(rng, size, max(1.0 / gsd, 1.3))
@@ -90,8 +90,8 @@ def _texture(layout: Layout, rng: np.random.Generator) -> np.ndarray:
     return texture
 
 
-def _mark_lanes(layout: Layout, texture: np.ndarray) -> None:
-    """A pale centre line on asphalt, worn darker wheel tracks beside it."""
+def _mark_lanes(layout: TilePlan, texture: np.ndarray) -> None:
+    """Draw a pale centre line on asphalt, and the darker wheel tracks next to it."""
     asphalt = layout.material == Material.ASPHALT
     lane = layout.lane
     half_pixel = layout.frame.gsd / 2
@@ -99,8 +99,8 @@ def _mark_lanes(layout: Layout, texture: np.ndarray) -> None:
     texture[asphalt & (np.abs(lane - 2.0) < 0.5)] *= 0.95
 
 
-def _illumination(layout: Layout, surface: Surface, light: Light) -> np.ndarray:
-    """Lambert's law on the surface, ambient light in the shade; 1 on lit level ground."""
+def _illumination(layout: TilePlan, surface: TileHeights, light: Light) -> np.ndarray:
+    """Apply Lambert's law, with ambient light in the shade; the factor is 1 on lit level ground."""
     gsd, sun = layout.frame.gsd, light.sun
     smooth = cv2.GaussianBlur(surface.height, (0, 0), 0.6)
     scale = 1 / (8 * gsd)
@@ -123,7 +123,7 @@ def _sense(
     no_data: np.ndarray | None,
     rng: np.random.Generator,
 ) -> np.ndarray:
-    """Air, optics and sensor."""
+    """Apply haze, blur, noise and gamma: the air, the optics and the sensor."""
     size = colour.shape[0]
     haze = np.float32(between(rng, config.haze))
     jitter = 1 + config.gain_jitter * rng.standard_normal(3)
@@ -131,7 +131,7 @@ def _sense(
     gamma, blur = between(rng, config.gamma), between(rng, config.blur_px)
     image = (colour * (1 - haze) + haze * _SKY) * gain
     image = cv2.GaussianBlur(image, (0, 0), blur)
-    # Grain of one sensor: three bands share most of it, so one draw and small differences do.
+    # The three bands of a sensor share most of their grain: one draw, shifted a little by band.
     grain = rng.standard_normal((size, size), dtype=np.float32) * np.float32(config.noise)
     image += grain[..., None]
     image[..., 0] += np.roll(grain, 7, 0) * np.float32(0.5)

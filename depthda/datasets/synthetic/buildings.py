@@ -1,4 +1,4 @@
-"""Buildings: rectangles placed block by block, and drawn into the material map."""
+"""Buildings: rectangles that are placed block by block and drawn into the material map."""
 
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -19,15 +19,15 @@ _ROOFS = (
 
 
 class _Style(NamedTuple):
-    """How the blocks of a kind are built up; lengths in metres."""
+    """How the blocks of one kind are built up. Lengths are in metres."""
 
     spacing: tuple[tuple[float, float], float]  # along u (drawn per block) and v
     half_u: tuple[float, float]
     half_v: tuple[float, float]
     chance: float  # of a building at each place
     roofs: tuple[float, float, float, float]  # weights of concrete, bitumen, tile, metal
-    storey: tuple[float, float]  # 0 the lowest and 1 the tallest building of the geometry
-    gabled: float  # chance of a gable under another roof than tile
+    storey: tuple[float, float]  # 0 is the lowest and 1 the tallest building of the geometry
+    gabled: float  # chance of a gabled roof of another material than tile
 
 
 _STYLES = {
@@ -46,10 +46,10 @@ _STYLES = {
 
 @dataclass
 class Buildings:
-    """One row a building. ``number`` is the H×W map of row + 1 (0: no building).
+    """All buildings of a tile, one row each. ``number`` is the H×W map of row + 1; 0 is none.
 
-    Centre ``x, y``, half sides ``a >= b`` (metres), ``angle`` of the long side; ``storey`` in
-    [0, 1]; ``gabled`` roofs have their ridge along the long side.
+    ``x, y`` is the centre and ``a >= b`` are the half sides in metres, ``angle`` is that of the
+    long side, ``storey`` is in [0, 1]. ``gabled`` roofs have their ridge along the long side.
     """
 
     number: np.ndarray
@@ -68,7 +68,7 @@ class Buildings:
 def place_buildings(
     grid: StreetGrid, frame: Frame, rng: np.random.Generator, material: np.ndarray
 ) -> Buildings:
-    """Fill the blocks of a street grid with buildings that keep off streets and water."""
+    """Fill the blocks of a street grid with buildings, away from streets and water."""
     rows = []
     for cell in np.argwhere(grid.table > 0):
         bounds = []
@@ -101,7 +101,7 @@ def place_buildings(
     points = np.rint(corners[keep] * 16).astype(np.int32)
     for index, polygon in enumerate(points, 1):
         cv2.fillConvexPoly(number, polygon, index, shift=4)
-    # A street that bends away from its block may still cut a corner: streets win.
+    # A bent street may still cut the corner of a building. The street wins.
     taken = CLASS_OF[material]
     number[(taken == ROAD) | (taken == WATER)] = 0
     roofs = np.array([0, *table[keep, 6]], np.uint8)
@@ -119,7 +119,7 @@ def _near_tile(bounds: list[float], frame: Frame) -> bool:
 
 
 def _corners(centre: np.ndarray, a: np.ndarray, b: np.ndarray, angle: np.ndarray) -> np.ndarray:
-    """N×4×2 corners."""
+    """Return the corners, N×4×2."""
     along = np.stack([np.cos(angle), np.sin(angle)], 1)
     side = np.stack([-along[:, 1], along[:, 0]], 1)
     along, side = along * a[:, None], side * b[:, None]
@@ -128,7 +128,7 @@ def _corners(centre: np.ndarray, a: np.ndarray, b: np.ndarray, angle: np.ndarray
 
 
 def _fill_block(style: _Style, bounds: list[float], rng: np.random.Generator) -> np.ndarray:
-    """The buildings of one block, on a regular lattice, in grid coordinates."""
+    """Return the buildings of one block, on a regular lattice, in grid coordinates."""
     u0, u1, v0, v1 = bounds
     step_u, step_v = between(rng, style.spacing[0]), style.spacing[1]
     nu, nv = max(int((u1 - u0) / step_u), 1), max(int((v1 - v0) / step_v), 1)
@@ -145,7 +145,7 @@ def _fill_block(style: _Style, bounds: list[float], rng: np.random.Generator) ->
     table[:, 1] = np.tile(v, nu) + shift_v * np.minimum(room_v - half_v, 2.5)
     table[:, 2], table[:, 3] = np.maximum(half_u, half_v), np.minimum(half_u, half_v)
     table[:, 4] = half_v > half_u
-    # Neighbours are of about the same height, one in five stands out.
+    # Neighbours have about the same height; one in five stands out.
     common, own = _scale(style.storey, rng.random()), _scale(style.storey, own)
     table[:, 5] = np.where(outlier < 0.2, own, 0.85 * common + 0.15 * own)
     cumulative = np.cumsum(style.roofs) / np.sum(style.roofs)

@@ -1,6 +1,6 @@
-"""The settings of a synthetic world, one dataclass a part, and the frozen world ``v1``.
+"""The settings of a synthetic world, one dataclass per part, and the frozen world ``v1``.
 
-Lengths are metres on the ground; a pair ``(low, high)`` is a range from which each tile, block or
+Lengths are metres on the ground. A pair ``(low, high)`` is a range from which each tile, block or
 object draws.
 """
 
@@ -15,16 +15,16 @@ Range = tuple[float, float]
 
 @dataclass(frozen=True)
 class LayoutConfig:
-    """What stands where: the class priors and shapes of a domain."""
+    """The class priors and shapes of a domain."""
 
-    built_up: Range  # share of the street grid's cells that are blocks; the rest is countryside
-    blocks: tuple[tuple[str, float], ...]  # kinds of blocks and their weights
+    built_up: Range  # share of the cells of the street grid that are blocks, not countryside
+    blocks: tuple[tuple[str, float], ...]  # kinds of blocks, with weights
     block_m: Range
     street_m: Range
-    asphalt: float  # share of streets that are asphalt, the others are concrete
+    asphalt: float  # share of asphalt streets; the others are concrete
     through_road: float  # chance that a grid line crosses the countryside as a road
     meander_m: float  # how far streets and field borders wander from straight lines
-    fields: tuple[tuple[str, float], ...]  # materials of the parcels and their weights
+    fields: tuple[tuple[str, float], ...]  # materials of the parcels, with weights
     field_m: Range
     track: float  # chance that a border between field strips is a dirt track
     forest: Range  # share of a tile under patches of forest (countryside only)
@@ -35,7 +35,7 @@ class LayoutConfig:
 
 @dataclass(frozen=True)
 class GeometryConfig:
-    """How high things are."""
+    """The heights of objects and terrain."""
 
     building_m: Range  # eaves height of the lowest and the tallest kind of building
     tree_m: Range
@@ -47,7 +47,7 @@ class GeometryConfig:
 
 @dataclass(frozen=True)
 class ResolutionConfig:
-    """Ground sampling distance: the scale of everything."""
+    """The ground sampling distance, which sets the scale of everything."""
 
     gsd_m: float
 
@@ -70,7 +70,7 @@ class AppearanceConfig:
 
 @dataclass(frozen=True)
 class DepthConfig:
-    """Relative depth as a monocular estimator would give it."""
+    """The errors of relative depth as a monocular estimator makes them."""
 
     fidelity: float  # 1: the true height, normalised; 0: smooth noise
     blur_m: float  # standard deviation of the blur at fidelity 0
@@ -91,7 +91,7 @@ class DomainConfig:
 
 @dataclass(frozen=True)
 class WorldConfig:
-    """Everything that a tile depends on beside its split, domain and index."""
+    """Everything that a tile depends on, except its split, domain and index."""
 
     version: str
     seed: int
@@ -100,7 +100,7 @@ class WorldConfig:
     domains: tuple[tuple[str, DomainConfig], ...]
 
     def domain(self, name: str) -> DomainConfig:
-        """The settings of one domain."""
+        """Return the settings of one domain."""
         for known, config in self.domains:
             if known == name:
                 return config
@@ -113,123 +113,88 @@ class WorldConfig:
         return tuple(name for name, _ in self.domains)
 
     def settings(self) -> dict:
-        """The settings as plain built-ins."""
+        """Return the settings as plain built-ins."""
         content = asdict(self)
         content['domains'] = dict(content['domains'])
         return content
 
 
+def _weights(text: str) -> tuple[tuple[str, float], ...]:
+    """Read ``'name weight name weight …'``."""
+    words = text.split()
+    return tuple(zip(words[::2], map(float, words[1::2]), strict=True))
+
+
+# The settings of world v1, each as (urban, rural). The depth of both is _DEPTH_V1.
+_V1 = dict(
+    layout=dict(
+        built_up=((0.6, 0.95), (0.05, 0.4)),
+        blocks=(
+            _weights(
+                'houses 0.25 slabs 0.2 towers 0.08 halls 0.16 quarter 0.15 park 0.06 lot 0.06 '
+                'parking 0.04'
+            ),
+            _weights('farm 0.6 houses 0.3 lot 0.1'),
+        ),
+        block_m=((48.0, 90.0), (45.0, 80.0)),
+        street_m=((5.0, 8.5), (4.0, 6.5)),
+        asphalt=(0.75, 0.25),
+        through_road=(0.5, 0.2),
+        meander_m=(0.0, 9.0),
+        fields=(
+            _weights(
+                'GREEN_CROP 0.22 ORCHARD 0.12 RIPE_CROP 0.1 PLOUGHED 0.12 PADDY 0.04 MEADOW 0.15 '
+                'SOIL 0.15 RUBBLE 0.1'
+            ),
+            _weights(
+                'GREEN_CROP 0.28 ORCHARD 0.14 RIPE_CROP 0.12 PLOUGHED 0.16 PADDY 0.06 MEADOW 0.14 '
+                'SOIL 0.1'
+            ),
+        ),
+        field_m=((25.0, 50.0), (18.0, 55.0)),
+        track=(0.15, 0.2),
+        forest=((0.0, 0.3), (0.0, 0.5)),
+        river=(0.25, 0.3),
+        pond=(0.15, 0.3),
+        no_data=(0.05, 0.05),
+    ),
+    geometry=dict(
+        building_m=((4.0, 45.0), (3.0, 11.0)),
+        tree_m=((5.0, 12.0), (6.0, 15.0)),
+        crown_m=((2.0, 3.0), (2.2, 3.6)),
+        crop_m=((0.1, 1.2), (0.1, 1.2)),
+        relief_m=((0.5, 4.0), (1.0, 10.0)),
+        relief_length_m=(180.0, 220.0),
+    ),
+    resolution=dict(gsd_m=(0.5, 0.65)),
+    appearance=dict(
+        autumn=((0.0, 0.35), (0.15, 0.55)),
+        sun_azimuth_deg=((120.0, 165.0), (195.0, 240.0)),
+        sun_elevation_deg=((42.0, 58.0), (37.0, 50.0)),
+        gain=((1.0, 1.0, 1.0), (1.03, 1.0, 0.96)),
+        gain_jitter=(0.05, 0.05),
+        gamma=((0.92, 1.1), (0.86, 1.02)),
+        haze=((0.0, 0.12), (0.02, 0.14)),
+        blur_px=((0.5, 0.8), (0.6, 1.0)),
+        noise=(2.0, 3.0),
+        variety=(0.1, 0.1),
+    ),
+)
 _DEPTH_V1 = DepthConfig(fidelity=0.7, blur_m=5.0, drift=1.0, appearance_error=1.5)
 
-_URBAN_V1 = DomainConfig(
-    layout=LayoutConfig(
-        built_up=(0.6, 0.95),
-        blocks=(
-            ('houses', 0.25),
-            ('slabs', 0.2),
-            ('towers', 0.08),
-            ('halls', 0.16),
-            ('quarter', 0.15),
-            ('park', 0.06),
-            ('lot', 0.06),
-            ('parking', 0.04),
-        ),
-        block_m=(48.0, 90.0),
-        street_m=(5.0, 8.5),
-        asphalt=0.75,
-        through_road=0.5,
-        meander_m=0.0,
-        fields=(
-            ('GREEN_CROP', 0.22),
-            ('ORCHARD', 0.12),
-            ('RIPE_CROP', 0.1),
-            ('PLOUGHED', 0.12),
-            ('PADDY', 0.04),
-            ('MEADOW', 0.15),
-            ('SOIL', 0.15),
-            ('RUBBLE', 0.1),
-        ),
-        field_m=(25.0, 50.0),
-        track=0.15,
-        forest=(0.0, 0.3),
-        river=0.25,
-        pond=0.15,
-        no_data=0.05,
-    ),
-    geometry=GeometryConfig(
-        building_m=(4.0, 45.0),
-        tree_m=(5.0, 12.0),
-        crown_m=(2.0, 3.0),
-        crop_m=(0.1, 1.2),
-        relief_m=(0.5, 4.0),
-        relief_length_m=180.0,
-    ),
-    resolution=ResolutionConfig(gsd_m=0.5),
-    appearance=AppearanceConfig(
-        autumn=(0.0, 0.35),
-        sun_azimuth_deg=(120.0, 165.0),
-        sun_elevation_deg=(42.0, 58.0),
-        gain=(1.0, 1.0, 1.0),
-        gain_jitter=0.05,
-        gamma=(0.92, 1.1),
-        haze=(0.0, 0.12),
-        blur_px=(0.5, 0.8),
-        noise=2.0,
-        variety=0.1,
-    ),
-    depth=_DEPTH_V1,
-)
 
-_RURAL_V1 = DomainConfig(
-    layout=LayoutConfig(
-        built_up=(0.05, 0.4),
-        blocks=(('farm', 0.6), ('houses', 0.3), ('lot', 0.1)),
-        block_m=(45.0, 80.0),
-        street_m=(4.0, 6.5),
-        asphalt=0.25,
-        through_road=0.2,
-        meander_m=9.0,
-        fields=(
-            ('GREEN_CROP', 0.28),
-            ('ORCHARD', 0.14),
-            ('RIPE_CROP', 0.12),
-            ('PLOUGHED', 0.16),
-            ('PADDY', 0.06),
-            ('MEADOW', 0.14),
-            ('SOIL', 0.1),
-        ),
-        field_m=(18.0, 55.0),
-        track=0.2,
-        forest=(0.0, 0.5),
-        river=0.3,
-        pond=0.3,
-        no_data=0.05,
-    ),
-    geometry=GeometryConfig(
-        building_m=(3.0, 11.0),
-        tree_m=(6.0, 15.0),
-        crown_m=(2.2, 3.6),
-        crop_m=(0.1, 1.2),
-        relief_m=(1.0, 10.0),
-        relief_length_m=220.0,
-    ),
-    resolution=ResolutionConfig(gsd_m=0.65),
-    appearance=AppearanceConfig(
-        autumn=(0.15, 0.55),
-        sun_azimuth_deg=(195.0, 240.0),
-        sun_elevation_deg=(37.0, 50.0),
-        gain=(1.03, 1.0, 0.96),
-        gain_jitter=0.05,
-        gamma=(0.86, 1.02),
-        haze=(0.02, 0.14),
-        blur_px=(0.6, 1.0),
-        noise=3.0,
-        variety=0.1,
-    ),
-    depth=_DEPTH_V1,
-)
+def _domain_v1(column: int) -> DomainConfig:
+    part = {name: {key: pair[column] for key, pair in _V1[name].items()} for name in _V1}
+    return DomainConfig(
+        LayoutConfig(**part['layout']),
+        GeometryConfig(**part['geometry']),
+        ResolutionConfig(**part['resolution']),
+        AppearanceConfig(**part['appearance']),
+        _DEPTH_V1,
+    )
 
-WORLDS = {'v1': {'urban': _URBAN_V1, 'rural': _RURAL_V1}}
+
+WORLDS = {'v1': {'urban': _domain_v1(0), 'rural': _domain_v1(1)}}
 
 
 def make_world(
@@ -241,13 +206,16 @@ def make_world(
     fidelity: float | None = None,
     null: bool = False,
 ) -> WorldConfig:
-    """The settings of a world.
+    """Return the settings of a world.
 
     Args:
+        version: Key of ``WORLDS``.
         domains: The first one is the reference of ``gap``.
-        gap: The parts in which the domains differ. In all other parts every domain is set like
-            the first one (its tiles are still drawn from its own random streams).
-        fidelity: Fidelity of the relative depth of all domains; the version's own if None.
+        seed: Seed of all tiles.
+        size: Side of a tile in pixels.
+        gap: The parts in which the domains differ. In all other parts every domain has the settings
+            of the first one (its tiles are still drawn from its own random streams).
+        fidelity: Fidelity of the relative depth of all domains; None: that of the version.
         null: Take height and depth from an independent tile (see ``world.py``).
     """
     if version not in WORLDS:

@@ -1,4 +1,4 @@
-"""Depth: relative depth as a monocular estimator would give it."""
+"""Relative depth like that of a monocular estimator."""
 
 import cv2
 import numpy as np
@@ -6,8 +6,8 @@ import numpy as np
 from .appearance import Light
 from .config import DepthConfig
 from .fields import noise
-from .geometry import Surface
-from .layout import Layout
+from .geometry import TileHeights
+from .layout import TilePlan
 from .materials import Material, is_any
 
 _FLAT_ROOFS = (Material.ROOF_CONCRETE, Material.ROOF_BITUMEN, Material.ROOF_METAL)
@@ -15,18 +15,18 @@ _FLAT_ROOFS = (Material.ROOF_CONCRETE, Material.ROOF_BITUMEN, Material.ROOF_META
 
 def estimate_depth(
     config: DepthConfig,
-    layout: Layout,
-    surface: Surface,
+    layout: TilePlan,
+    surface: TileHeights,
     light: Light,
     rng: np.random.Generator,
 ) -> np.ndarray:
-    """Relative depth, H×W uint16 in 1…65535, larger = higher.
+    """Return relative depth, H×W uint16 in 1…65535, larger = higher.
 
-    With fidelity f, true height standardised to z, and g a Gaussian of width (1 - f)·blur_m:
-    ``f·g(z + (1 - f)·appearance_error·e) + (1 - f)·drift·n``, where n is smooth noise and e the
+    With fidelity f, true height standardised to z, and a Gaussian g of width (1 - f)·blur_m:
+    ``f·g(z + (1 - f)·appearance_error·e) + (1 - f)·drift·n``, where n is smooth noise and e are
     errors tied to appearance: shadow looks deep, water has bumps, some flat roofs are missed. At
-    f = 1 this is the true height, at f = 0 noise that knows nothing of the scene. Scale and shift
-    are lost: each map is normalised by its own range.
+    f = 1 this is the true height, at f = 0 noise without information about the scene. Scale and
+    shift are lost, because each map is normalised by its own range.
     """
     size, gsd, f = layout.frame.size, layout.frame.gsd, config.fidelity
     spread = max(float(surface.height.std()), 0.5)
@@ -46,7 +46,7 @@ def estimate_depth(
 
 
 def _drift(size: int, gsd: float, rng: np.random.Generator) -> np.ndarray:
-    """Smooth noise of unit scale: a slope, long waves, and bumps of the size of blocks."""
+    """Return smooth noise of unit scale: a slope, long waves, and bumps as large as blocks."""
     axis = np.linspace(-1, 1, size, dtype=np.float32)
     slope = rng.standard_normal(2).astype(np.float32) * np.float32(0.7)
     drift = slope[0] * axis[None, :] + slope[1] * axis[:, None]
@@ -55,14 +55,14 @@ def _drift(size: int, gsd: float, rng: np.random.Generator) -> np.ndarray:
 
 
 def _appearance_errors(
-    layout: Layout, surface: Surface, light: Light, spread: float, rng: np.random.Generator
+    layout: TilePlan, surface: TileHeights, light: Light, spread: float, rng: np.random.Generator
 ) -> np.ndarray:
     size, gsd = layout.frame.size, layout.frame.gsd
     errors = np.float32(-0.7) * light.shadow
     water = layout.material == Material.WATER
     bumps = noise(rng, size, 16 / gsd)
     errors[water] += bumps[water]
-    # Some flat roofs are taken for open ground: part of their height is lost.
+    # Some flat roofs are mistaken for open ground and lose part of their height.
     missed = np.clip(rng.random(4096) * 1.6 - 0.6, 0, 1).astype(np.float32)
     number = layout.buildings.number
     flat = (number > 0) & is_any(layout.material, *_FLAT_ROOFS)

@@ -1,4 +1,4 @@
-"""Small things that stand in a layout: cars, street trees, the strip without annotation."""
+"""Details of a plan: cars, street trees, and the strip without annotation."""
 
 import cv2
 import numpy as np
@@ -11,7 +11,7 @@ from .streets import StreetGrid
 def paint_cars(
     grid: StreetGrid, frame: Frame, rng: np.random.Generator, material: np.ndarray
 ) -> None:
-    """Cars on asphalt, parallel to the street they are on."""
+    """Paint cars on asphalt, parallel to their street."""
     extent = frame.size * frame.gsd / 2
     count = int(extent**2 / 60)
     where = (rng.random((count, 2)) * 2 - 1) * extent
@@ -25,7 +25,7 @@ def paint_cars(
     ]
     turn = np.where(offsets[0] < offsets[1], np.pi / 2, 0.0) + grid.angle
     distance = np.minimum(*offsets)
-    # Nobody drives on the centre line, and crossings are kept clear.
+    # No car is on the centre line or on a crossing.
     chosen = on_asphalt & (distance > 1.3) & (np.maximum(*offsets) > 8) & (heading < 0.8)
     canvas = np.zeros(material.shape, np.uint8)
     for index in np.flatnonzero(chosen):
@@ -41,12 +41,12 @@ def paint_cars(
 def paint_trees(
     kind: np.ndarray, frame: Frame, rng: np.random.Generator, material: np.ndarray
 ) -> None:
-    """Small groups of trees on the lawns and pavements of built-up blocks and on meadows."""
+    """Paint small groups of trees on lawns, meadows and the pavements of built-up blocks."""
     extent = frame.size * frame.gsd / 2
     count = int((2 * extent) ** 2 / 160)
     where = (rng.random((count, 2)) * 2 - 1) * extent
     radius = 1.6 + 1.9 * rng.random(count)
-    # Trees come in groups: every second one stands beside the one before it.
+    # Trees come in groups: every second tree is next to the one before it.
     where[1::2] = where[: count // 2 * 2 : 2] + 4.0 * (rng.random((count // 2, 2)) - 0.5)
     pixel = np.rint(frame.to_pixels(where)).astype(int).clip(0, frame.size - 1)
     column, row = pixel[:, 0], pixel[:, 1]
@@ -64,7 +64,7 @@ def paint_trees(
 
 
 def paint_no_data(size: int, rng: np.random.Generator) -> np.ndarray:
-    """A slightly slanted strip along one border."""
+    """Return a slightly slanted strip along one border."""
     depth = size * (0.03 + 0.07 * rng.random())
     slant = 0.05 * (2 * rng.random() - 1)
     side = int(rng.integers(4))

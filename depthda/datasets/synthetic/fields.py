@@ -1,7 +1,7 @@
-"""Random streams, coordinates and noise: what every part of the world is drawn with.
+"""Random streams, coordinates and noise that every part of the world uses.
 
-Whatever decides a class uses element-wise arithmetic and integer drawing only, so that masks are
-the same on every processor; noise that only tints or raises pixels may go through OpenCV.
+Code that decides classes uses only element-wise arithmetic and integer drawing, so that masks are
+the same on every processor. Noise that only changes colours or heights may use OpenCV.
 """
 
 import hashlib
@@ -13,19 +13,19 @@ import numpy as np
 
 
 def stream(*key: int | str) -> np.random.Generator:
-    """A generator that depends on every part of the key and on nothing else."""
+    """Return a generator that depends on every part of the key and on nothing else."""
     digest = hashlib.blake2b('/'.join(map(str, key)).encode(), digest_size=16).digest()
     return np.random.Generator(np.random.PCG64(int.from_bytes(digest, 'little')))
 
 
 def between(rng: np.random.Generator, limits: tuple[float, float]) -> float:
-    """A uniform draw from a range."""
+    """Draw uniformly from a range."""
     return limits[0] + (limits[1] - limits[0]) * rng.random()
 
 
 @dataclass(frozen=True)
 class Frame:
-    """Ground coordinates of a tile, metres from its centre; x to the right, y downwards."""
+    """Ground coordinates of a tile: metres from its centre, x to the right, y downwards."""
 
     size: int
     gsd: float
@@ -36,7 +36,7 @@ class Frame:
         return self.size * self.gsd * math.sqrt(0.5) + 20.0
 
     def rotated(self, angle: float, warp: np.ndarray | None = None) -> tuple[np.ndarray, ...]:
-        """Coordinates (u, v) in a frame turned by ``angle``, ``warp`` (2×H×W, metres) added."""
+        """Return coordinates (u, v) rotated by ``angle``, plus ``warp`` (2×H×W, metres)."""
         axis = ((np.arange(self.size) + 0.5 - self.size / 2) * self.gsd).astype(np.float32)
         cos, sin = np.float32(math.cos(angle)), np.float32(math.sin(angle))
         u = (axis * cos)[None, :] + (axis * sin)[:, None]
@@ -44,12 +44,12 @@ class Frame:
         return (u, v) if warp is None else (u + warp[0], v + warp[1])
 
     def to_pixels(self, metres: np.ndarray) -> np.ndarray:
-        """Pixel coordinates (pixel centres are whole numbers) of ground coordinates."""
+        """Convert ground to pixel coordinates (pixel centres are whole numbers)."""
         return metres / self.gsd + (self.size / 2 - 0.5)
 
 
 class Bands:
-    """A line cut into bands of random width, with a table for fast look-up per pixel."""
+    """A line divided into bands of random width, with tables for fast look-up per pixel."""
 
     def __init__(
         self, rng: np.random.Generator, frame: Frame, width_m: tuple[float, float], step: float
@@ -71,7 +71,7 @@ class Bands:
         return len(self.edges) - 1
 
     def index(self, coordinate: np.ndarray) -> np.ndarray:
-        """Row of the tables ``band``, ``nearest`` and ``offset`` for each coordinate."""
+        """Return the row of the tables ``band``, ``nearest`` and ``offset`` for each coordinate."""
         rows = ((coordinate + np.float32(self.reach)) * np.float32(1 / self.step)).astype(np.intp)
         return np.clip(rows, 0, len(self.band) - 1, out=rows)
 
@@ -79,7 +79,7 @@ class Bands:
 def exact_noise(
     rng: np.random.Generator, size: int, length_px: float, octaves: int = 1
 ) -> np.ndarray:
-    """Smooth noise in about [-1, 1] whose bits do not depend on the processor."""
+    """Return smooth noise in about [-1, 1] whose bits do not depend on the processor."""
     total = np.zeros((size, size), np.float32)
     weight, weights = 1.0, 0.0
     for _ in range(octaves):
@@ -102,8 +102,8 @@ def exact_noise(
 
 
 def noise(rng: np.random.Generator, size: int, length_px: float) -> np.ndarray:
-    """Smooth noise of about zero mean and unit variance, one length scale, through OpenCV."""
-    # Long waves are drawn small and enlarged: cubic sampling costs by the pixel.
+    """Return smooth noise of about zero mean and unit variance, with one length scale."""
+    # Long waves are drawn small and enlarged, because cubic sampling has a cost per pixel.
     shrink = 1 if length_px < 8 else 4
     small, length = -(-size // shrink), length_px / shrink
     count = int(small / length) + 5

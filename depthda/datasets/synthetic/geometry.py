@@ -1,4 +1,4 @@
-"""Geometry: the height of everything in a layout, and the shadows that it casts."""
+"""Geometry: the heights of everything in the plan of a tile, and the shadows they cast."""
 
 import math
 from dataclasses import dataclass
@@ -8,15 +8,15 @@ import numpy as np
 
 from .config import GeometryConfig
 from .fields import between, noise
-from .layout import Layout
+from .layout import TilePlan
 from .materials import CLASS_OF, FOREST, Material
 
 
 @dataclass
-class Surface:
-    """Heights in metres (H×W): the terrain, and the surface with all that stands on it.
+class TileHeights:
+    """Heights in metres (H×W): of the terrain, and of the surface with everything on it.
 
-    ``plant`` numbers tree crowns and shrubs (0: none).
+    ``plant`` numbers the tree crowns and shrubs; 0 is none.
     """
 
     terrain: np.ndarray
@@ -24,8 +24,8 @@ class Surface:
     plant: np.ndarray
 
 
-def make_surface(config: GeometryConfig, layout: Layout, rng: np.random.Generator) -> Surface:
-    """Raise a layout to its heights."""
+def make_surface(config: GeometryConfig, layout: TilePlan, rng: np.random.Generator) -> TileHeights:
+    """Compute the heights of a plan."""
     frame, material = layout.frame, layout.material
     terrain = _terrain(config, layout, rng)
     above = _crops(config, layout, rng)
@@ -51,10 +51,10 @@ def make_surface(config: GeometryConfig, layout: Layout, rng: np.random.Generato
     above[material == Material.CAR] = 1.5
     height = terrain + above
     _raise_buildings(config, layout, terrain, height, rng)
-    return Surface(terrain, height, plant)
+    return TileHeights(terrain, height, plant)
 
 
-def _terrain(config: GeometryConfig, layout: Layout, rng: np.random.Generator) -> np.ndarray:
+def _terrain(config: GeometryConfig, layout: TilePlan, rng: np.random.Generator) -> np.ndarray:
     size, gsd = layout.frame.size, layout.frame.gsd
     relief, base = between(rng, config.relief_m), 100 * rng.random()
     rolling = noise(rng, size, config.relief_length_m / gsd)
@@ -62,7 +62,7 @@ def _terrain(config: GeometryConfig, layout: Layout, rng: np.random.Generator) -
     terrain = np.float32(relief / 4) * rolling + np.float32(base)
     water = layout.material == Material.WATER
     if water.any():
-        # Water lies level, in a bed below its banks.
+        # Water is level and lies below its banks.
         level = terrain[water].min() - 0.8
         bank = cv2.GaussianBlur(water.astype(np.float32), (0, 0), 3.0 / gsd)
         terrain = terrain + (level - terrain) * np.minimum(bank * 1.4, 1)
@@ -70,8 +70,8 @@ def _terrain(config: GeometryConfig, layout: Layout, rng: np.random.Generator) -
     return terrain
 
 
-def _crops(config: GeometryConfig, layout: Layout, rng: np.random.Generator) -> np.ndarray:
-    """Grass, crops and clods: low things."""
+def _crops(config: GeometryConfig, layout: TilePlan, rng: np.random.Generator) -> np.ndarray:
+    """Return the heights of grass, crops and rubble."""
     tall = np.zeros(len(Material), np.float32)
     for crop in (Material.GREEN_CROP, Material.RIPE_CROP, Material.PADDY):
         tall[crop] = 1.0
@@ -83,7 +83,7 @@ def _crops(config: GeometryConfig, layout: Layout, rng: np.random.Generator) -> 
 def _plants(
     where: np.ndarray, spacing_px: float, jitter: float, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Distance in pixels to the nearest plant of a jittered lattice, and that plant's number."""
+    """Return the distance in pixels to the nearest plant of a jittered lattice, and its number."""
     size = where.shape[0]
     spacing_px = max(spacing_px, 2.0)
     count = int(size / spacing_px) + 2
@@ -99,12 +99,12 @@ def _plants(
 
 def _raise_buildings(
     config: GeometryConfig,
-    layout: Layout,
+    layout: TilePlan,
     terrain: np.ndarray,
     height: np.ndarray,
     rng: np.random.Generator,
 ) -> None:
-    """Flat and gabled buildings, each on the level of the ground at its centre."""
+    """Add flat and gabled buildings; each stands on the height of the ground at its centre."""
     buildings, frame = layout.buildings, layout.frame
     rows, columns = np.nonzero(buildings.number)
     if not len(rows):
@@ -128,7 +128,7 @@ def _raise_buildings(
 
 @dataclass(frozen=True)
 class Sun:
-    """Where the light comes from: ``(x, y)`` points towards the sun, y downwards."""
+    """The direction of the light: ``(x, y)`` points towards the sun, y downwards."""
 
     azimuth_deg: float
     elevation_deg: float
@@ -144,10 +144,10 @@ class Sun:
 
 
 def cast_shadow(height: np.ndarray, gsd: float, sun: Sun) -> np.ndarray:
-    """Depth of shadow in [0, 1]: 0 lit, 1 a metre or more below the shadow's edge.
+    """Return the shadow in [0, 1]: 0 is lit, 1 is a metre or more below the edge of the shadow.
 
-    A pixel lies in shadow if, a distance t towards the sun, something rises above t·slope. What
-    stands outside the tile casts no shadow into it.
+    A pixel is in shadow if, at some distance t towards the sun, something rises above t·slope.
+    Objects outside of the tile cast no shadow into it.
     """
     size = height.shape[0]
     sx, sy = sun.towards

@@ -1,7 +1,7 @@
-"""Layout: which material lies where, and the objects that stand on it.
+"""The plan of a tile: which material lies where, and the objects that stand on it.
 
-Painted like a map: countryside (field parcels, forest), built-up blocks of a street grid, water,
-streets, buildings, cars and street trees. It decides the mask and nothing else does.
+It is painted like a map: countryside (field parcels, forest), built-up blocks of a street grid,
+water, streets, buildings, cars and street trees. The mask depends on the plan alone.
 """
 
 import math
@@ -16,17 +16,17 @@ from .fields import Bands, Frame, between, exact_noise
 from .materials import CLASS_OF, FOREST, ROAD, WATER, Material
 from .streets import GROUND, KINDS, StreetGrid
 
-# First region numbers of field parcels and of blocks; below them what no border divides.
+# First region number of field parcels and of blocks. Lower numbers are regions without borders.
 _PARCELS, _BLOCKS = 8, 600
 
 
 @dataclass
-class Layout:
+class TilePlan:
     """The plan of a tile. Maps are H×W.
 
-    ``region`` numbers parcels and blocks (for variation between neighbours); ``row`` is the
-    coordinate in metres across the rows of a field; ``lane`` the distance in metres from the
-    nearest street's axis; ``no_data`` marks pixels without annotation.
+    ``region`` numbers parcels and blocks, so that neighbours can differ. ``row`` is the coordinate
+    in metres across the rows of a field, ``lane`` the distance in metres from the axis of the
+    nearest street. ``no_data`` marks pixels without annotation.
     """
 
     frame: Frame
@@ -39,14 +39,14 @@ class Layout:
 
     @property
     def mask(self) -> np.ndarray:
-        """LoveDA's raw codes: 0 no-data, 1 background … 7 agriculture."""
+        """The mask in LoveDA's raw codes: 0 no-data, 1 background … 7 agriculture."""
         mask = CLASS_OF[self.material]
         if self.no_data is not None:
             mask[self.no_data] = 0
         return mask
 
 
-def make_layout(config: LayoutConfig, frame: Frame, rng: np.random.Generator) -> Layout:
+def make_layout(config: LayoutConfig, frame: Frame, rng: np.random.Generator) -> TilePlan:
     """Draw the plan of one tile."""
     warp = None
     if config.meander_m > 0:
@@ -65,13 +65,13 @@ def make_layout(config: LayoutConfig, frame: Frame, rng: np.random.Generator) ->
     paint_cars(grid, frame, rng, material)
     paint_trees(grid.kind, frame, rng, material)
     no_data = paint_no_data(frame.size, rng) if rng.random() < config.no_data else None
-    return Layout(frame, material, region, row, lane, buildings, no_data)
+    return TilePlan(frame, material, region, row, lane, buildings, no_data)
 
 
 def _countryside(
     config: LayoutConfig, frame: Frame, rng: np.random.Generator, warp: np.ndarray | None
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Parcels in strips, and patches of forest with natural outlines."""
+    """Draw field parcels in strips, and patches of forest with natural outlines."""
     u, v = frame.rotated(math.pi * rng.random(), warp)
     strips = Bands(rng, frame, config.field_m, frame.gsd / 2)
     at = strips.index(u)
@@ -114,7 +114,7 @@ def _paint_blocks(
     material: np.ndarray,
     region: np.ndarray,
 ) -> None:
-    """Ground of the blocks: lawns, yards, bare lots, groves in parks."""
+    """Paint the ground of the blocks: lawns, yards, bare lots, groves in parks."""
     built = grid.kind > 0
     ground = np.array([Material.MEADOW, *GROUND.values()], np.uint8)
     lots = rng.random(grid.table.shape)
@@ -123,7 +123,7 @@ def _paint_blocks(
     is_lot = grid.table == KINDS.index('lot') + 1
     cover[is_lot & (lots < 0.4)] = Material.RUBBLE
     surface = cover[grid.cell]
-    # Yards between lawns and lawns between yards, in irregular patches.
+    # Irregular patches of yard in the lawns, and of lawn in the yards.
     surface[(surface == Material.LAWN) & (patches > 0.33)] = Material.PAVED
     surface[(surface == Material.PAVED) & (patches < -0.42)] = Material.LAWN
     surface[(surface == Material.SOIL) & (patches < -0.4)] = Material.MEADOW
@@ -134,7 +134,7 @@ def _paint_blocks(
 
 
 def _join_regions(material: np.ndarray, region: np.ndarray) -> None:
-    """Water, woods, streets: one region each, whatever parcels and blocks they cross."""
+    """Make water, forest and streets one region each, across parcels and blocks."""
     classes = CLASS_OF[material]
     for number, joined in enumerate((WATER, FOREST, ROAD), 1):
         region[classes == joined] = number
@@ -147,7 +147,7 @@ def _paint_water(
     grid: StreetGrid,
     material: np.ndarray,
 ) -> None:
-    """A river that winds across the tile, and ponds outside blocks full of buildings."""
+    """Paint a river that winds across the tile, and ponds outside of built-up blocks."""
     half_extent = frame.size * frame.gsd / 2
     has_river, angle = rng.random() < config.river, math.pi * rng.random()
     offset, width = half_extent * (2 * rng.random() - 1), between(rng, (5.0, 14.0))
@@ -170,7 +170,7 @@ def _paint_water(
         u, v = frame.rotated(math.pi * draws[1])
         u = (u - half_extent * (2 * draws[2] - 1)) / (8 + 18 * draws[3])
         v = (v - half_extent * (2 * draws[4] - 1)) / (7 + 10 * draws[5])
-        # A rounded rectangle reads as a fish pond, the ragged edge as a natural one.
+        # A rounded rectangle looks like a fish pond, a ragged edge like a natural pond.
         u, v = u * u, v * v
         radius = u * u + v * v + 0.7 * ragged
         material[open_ground & (radius < 1.25)] = Material.MEADOW

@@ -1,103 +1,54 @@
-"""What the ground is made of: finer than a class, because spectra belong to materials.
+"""The materials of the ground: finer than classes, because spectra belong to materials.
 
 Several materials of different classes have nearly the same colour on purpose (concrete roofs,
 concrete roads and paved yards; bitumen roofs and asphalt; tiles, soil and ploughed fields; tree
-crowns, orchards and lush crops): colour alone leaves the class open, height closes it.
+crowns, orchards and lush crops). Colour alone leaves their class open, and height decides it.
 """
 
 from enum import IntEnum
 
 import numpy as np
 
-CLASSES = (
-    'no-data',
-    'background',
-    'building',
-    'road',
-    'water',
-    'barren',
-    'forest',
-    'agriculture',
-)
+# LoveDA's raw codes.
 NO_DATA, BACKGROUND, BUILDING, ROAD, WATER, BARREN, FOREST, AGRICULTURE = range(8)
 
 
-class Material(IntEnum):
-    """Codes of the material map."""
-
-    LAWN = 0
-    PAVED = 1
-    MEADOW = 2
-    ROOF_CONCRETE = 3
-    ROOF_BITUMEN = 4
-    ROOF_TILE = 5
-    ROOF_METAL = 6
-    ASPHALT = 7
-    CONCRETE_ROAD = 8
-    TRACK = 9
-    WATER = 10
-    SOIL = 11
-    RUBBLE = 12
-    BROADLEAF = 13
-    CONIFER = 14
-    GREEN_CROP = 15
-    RIPE_CROP = 16
-    PLOUGHED = 17
-    ORCHARD = 18
-    PADDY = 19
-    CAR = 20
-
-
-# One row a material, in the order of the codes: class, colour in summer, colour in autumn, and how
-# strongly fine texture modulates it.
+# One row per material: name, class, colour in summer, colour in autumn, and strength of the fine
+# texture. The position of the row is the code of the material.
 _TABLE = (
-    (BACKGROUND, (92, 114, 68), (124, 120, 80), 0.9),
-    (BACKGROUND, (152, 148, 140), (152, 148, 140), 0.7),
-    (BACKGROUND, (112, 122, 78), (138, 126, 86), 1.3),
-    (BUILDING, (154, 150, 143), (154, 150, 143), 0.5),
-    (BUILDING, (94, 94, 95), (94, 94, 95), 0.6),
-    (BUILDING, (142, 102, 82), (142, 102, 82), 0.6),
-    (BUILDING, (112, 136, 168), (112, 136, 168), 0.3),
-    (ROAD, (97, 97, 98), (97, 97, 98), 0.6),
-    (ROAD, (157, 153, 145), (157, 153, 145), 0.5),
-    (ROAD, (150, 126, 102), (148, 124, 100), 0.8),
-    (WATER, (50, 76, 78), (56, 78, 78), 0.25),
-    (BARREN, (156, 124, 96), (154, 124, 97), 1.0),
-    (BARREN, (158, 148, 132), (158, 148, 132), 1.3),
-    (FOREST, (66, 92, 54), (96, 94, 58), 0.9),
-    (FOREST, (52, 76, 52), (56, 74, 50), 0.9),
-    (AGRICULTURE, (72, 102, 56), (84, 100, 56), 0.8),
-    (AGRICULTURE, (150, 140, 90), (154, 132, 90), 0.9),
-    (AGRICULTURE, (134, 110, 90), (138, 114, 93), 1.0),
-    (AGRICULTURE, (68, 94, 54), (92, 96, 58), 0.9),
-    (AGRICULTURE, (70, 90, 72), (86, 90, 72), 0.4),
-    (ROAD, (128, 128, 130), (128, 128, 130), 0.0),
+    ('LAWN', BACKGROUND, (92, 114, 68), (124, 120, 80), 0.9),
+    ('PAVED', BACKGROUND, (152, 148, 140), (152, 148, 140), 0.7),
+    ('MEADOW', BACKGROUND, (112, 122, 78), (138, 126, 86), 1.3),
+    ('ROOF_CONCRETE', BUILDING, (154, 150, 143), (154, 150, 143), 0.5),
+    ('ROOF_BITUMEN', BUILDING, (94, 94, 95), (94, 94, 95), 0.6),
+    ('ROOF_TILE', BUILDING, (142, 102, 82), (142, 102, 82), 0.6),
+    ('ROOF_METAL', BUILDING, (112, 136, 168), (112, 136, 168), 0.3),
+    ('ASPHALT', ROAD, (97, 97, 98), (97, 97, 98), 0.6),
+    ('CONCRETE_ROAD', ROAD, (157, 153, 145), (157, 153, 145), 0.5),
+    ('TRACK', ROAD, (150, 126, 102), (148, 124, 100), 0.8),
+    ('WATER', WATER, (50, 76, 78), (56, 78, 78), 0.25),
+    ('SOIL', BARREN, (156, 124, 96), (154, 124, 97), 1.0),
+    ('RUBBLE', BARREN, (158, 148, 132), (158, 148, 132), 1.3),
+    ('BROADLEAF', FOREST, (66, 92, 54), (96, 94, 58), 0.9),
+    ('CONIFER', FOREST, (52, 76, 52), (56, 74, 50), 0.9),
+    ('GREEN_CROP', AGRICULTURE, (72, 102, 56), (84, 100, 56), 0.8),
+    ('RIPE_CROP', AGRICULTURE, (150, 140, 90), (154, 132, 90), 0.9),
+    ('PLOUGHED', AGRICULTURE, (134, 110, 90), (138, 114, 93), 1.0),
+    ('ORCHARD', AGRICULTURE, (68, 94, 54), (92, 96, 58), 0.9),
+    ('PADDY', AGRICULTURE, (70, 90, 72), (86, 90, 72), 0.4),
+    ('CAR', ROAD, (128, 128, 130), (128, 128, 130), 0.0),
 )
+# Codes of the material map.
+Material = IntEnum('Material', [row[0] for row in _TABLE], start=0)
 
-CLASS_OF = np.array([row[0] for row in _TABLE], np.uint8)
-SUMMER = np.array([row[1] for row in _TABLE], np.float32)
-AUTUMN = np.array([row[2] for row in _TABLE], np.float32)
-TEXTURE = np.array([row[3] for row in _TABLE], np.float32)
+CLASS_OF = np.array([row[1] for row in _TABLE], np.uint8)
+SUMMER = np.array([row[2] for row in _TABLE], np.float32)
+AUTUMN = np.array([row[3] for row in _TABLE], np.float32)
+TEXTURE = np.array([row[4] for row in _TABLE], np.float32)
 
 
 def is_any(material: np.ndarray, *codes: Material) -> np.ndarray:
-    """Where a material map holds one of the codes (a table look-up: faster than ``np.isin``)."""
+    """Return where a material map holds one of the codes, by table: faster than ``np.isin``."""
     table = np.zeros(len(Material), bool)
     table[list(codes)] = True
     return table[material]
-
-
-# LoveDA's usual colours, for pictures of masks.
-CLASS_COLOURS = np.array(
-    [
-        (0, 0, 0),
-        (255, 255, 255),
-        (255, 0, 0),
-        (255, 255, 0),
-        (0, 0, 255),
-        (159, 129, 183),
-        (0, 255, 0),
-        (255, 195, 128),
-    ],
-    np.uint8,
-)

@@ -1,19 +1,19 @@
 """A near-infrared band for the synthetic world, computed from its finished tiles.
 
-The generator is frozen with three bands, and they stay as they are bit for bit. As in real near
-infrared, vegetation is bright, water is dark, and all built or bare ground looks alike; shade and
-texture are those of the three bands.
+The generator is frozen with three bands, whose bits do not change. As in real near infrared,
+vegetation is bright, water is dark, and all built or bare ground looks alike. Shade and texture
+are those of the three bands.
 """
 
 import numpy as np
 
-# By LoveDA's code: no data, background, building, road, water, barren, forest, agriculture.
+# By LoveDA's codes: no data, background, building, road, water, barren, forest, agriculture.
 _REFLECTANCE = np.array([0.35, 0.35, 0.35, 0.35, 0.06, 0.35, 0.75, 0.75], np.float32)
 _NOISE = 0.03
 
 
 def near_infrared(image: np.ndarray, mask: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """The band as uint8 H×W, of an RGB ``image`` H×W×3 and its ``mask`` of raw codes."""
+    """Return the band, uint8 H×W, for an RGB ``image`` H×W×3 and its ``mask`` of raw codes."""
     light = 0.6 + 0.8 * image.mean(-1, dtype=np.float32) / 255
     reflected = _REFLECTANCE[mask] * light + _NOISE * rng.standard_normal(mask.shape, np.float32)
     return np.rint(reflected.clip(0, 1) * 255).astype(np.uint8)

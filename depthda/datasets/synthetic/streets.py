@@ -1,4 +1,4 @@
-"""The street grid: streets, and between them blocks or countryside."""
+"""The street grid: streets, with blocks or countryside between them."""
 
 import math
 
@@ -8,8 +8,8 @@ from .config import LayoutConfig
 from .fields import Bands, Frame, between
 from .materials import Material
 
-# Kinds of blocks and the ground they have. A cell's code is the kind's position + 1; 0 is
-# countryside.
+# The kinds of blocks, each with its ground. The code of a cell is the position of its kind + 1;
+# 0 is countryside.
 GROUND = {
     'farm': Material.PAVED,
     'houses': Material.LAWN,
@@ -25,7 +25,7 @@ KINDS = tuple(GROUND)
 
 
 class StreetGrid:
-    """A rotated grid of streets; its cells are blocks or countryside."""
+    """A rotated grid of streets. Its cells are blocks or countryside."""
 
     def __init__(
         self,
@@ -52,7 +52,7 @@ class StreetGrid:
             self.surface.append(np.where(is_asphalt, Material.ASPHALT, Material.CONCRETE_ROAD))
 
     def _draw_kinds(self, config: LayoutConfig, rng: np.random.Generator) -> np.ndarray:
-        """Kind of each cell: the built-up share forms clusters, not salt and pepper."""
+        """Draw the kind of each cell. Built-up cells form clusters, not salt and pepper."""
         shape = tuple(len(axis) for axis in self.axes)
         centres = [(axis.edges[:-1] + axis.edges[1:]) / 2 for axis in self.axes]
         waves = rng.random((3, 3))
@@ -68,12 +68,12 @@ class StreetGrid:
         return np.where(field >= np.quantile(field, 1 - share), codes[drawn], 0).astype(np.uint8)
 
     def street(self, axis: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Per pixel: distance to the nearest street line of an axis, its half width (0 where
-        there is no street) and its surface."""
+        """Return, per pixel, the distance to the nearest street line of an axis, its half width (0
+        where there is no street) and its surface."""
         table = np.moveaxis(self.table, axis, 0) > 0
         empty = np.zeros((1, table.shape[1]), bool)
-        beside = np.concatenate([empty, table]) | np.concatenate([table, empty])
-        present = beside | self.through[axis][:, None]
+        adjacent = np.concatenate([empty, table]) | np.concatenate([table, empty])
+        present = adjacent | self.through[axis][:, None]
         half = np.where(present, self.half[axis][:, None], 0).astype(np.float32)
         at = self.at[axis]
         nearest = self.axes[axis].nearest[at]
@@ -81,7 +81,7 @@ class StreetGrid:
         return offset, half[nearest, self.cell[1 - axis]], self.surface[axis][nearest]
 
     def paint_streets(self, material: np.ndarray) -> np.ndarray:
-        """Streets with pavements in built-up cells; gives the distance from a street's axis."""
+        """Paint streets, with pavements in built-up cells; return the distance from their axes."""
         lane = np.full(material.shape, 99.0, np.float32)
         streets = [self.street(axis) for axis in range(2)]
         for offset, half, _ in streets:
@@ -94,7 +94,7 @@ class StreetGrid:
         return lane
 
     def to_ground(self, uv: np.ndarray) -> np.ndarray:
-        """Ground coordinates (N×2) of grid coordinates (N×2), the warp undone."""
+        """Return the ground coordinates (N×2) of grid coordinates (N×2), with the warp undone."""
         cos, sin = math.cos(self.angle), math.sin(self.angle)
         turn = np.array([[cos, sin], [-sin, cos]])
         ground = uv @ turn

@@ -1,18 +1,16 @@
 """A tile of a synthetic world: a pure function of (world, domain, split, index).
 
-Each part draws from its own random stream, so that changing one part's settings leaves the
-others' arrays as they are as far as they do not depend on it: appearance touches the image (and
-the shadows that mislead the relative depth), depth only the relative depth, geometry all but the
-mask.
+Each part draws from its own random stream, so that changing the settings of one part does not
+change the arrays that do not depend on it: appearance changes the image (and the shadows that
+mislead the relative depth), depth only the relative depth, geometry everything but the mask.
 
 **The null world.** Image and mask are those of the normal world, bit for bit. Height, DSM and
 relative depth are those of a decoy: another tile of the same domain and split, drawn with its own
-streams. Depth is thus independent of the image and of the classes given the domain, while its own
-statistics are unchanged, so that whatever a model gains from depth there is not information about
-the scene. Cast shadows stay those of the tile's own objects. Had they been cast by the decoy's
-heights, depth would explain the shadows in the image away, and help without saying anything about
-the classes; this way shadows speak to RGB-only and depth-guided models alike, and depth holds
-nothing about them.
+streams. Given the domain, depth is thus independent of the image and of the classes, while its own
+statistics are unchanged. Whatever a model gains from depth there is not information about the
+scene. Shadows are cast by the tile's own objects. If the heights of the decoy cast them, depth
+would explain the shadows in the image and so help without information about the classes. As it is,
+RGB-only and depth-guided models see the same shadows, and depth holds nothing about them.
 """
 
 from dataclasses import dataclass
@@ -33,9 +31,9 @@ from .layout import make_layout
 class Tile:
     """One sample.
 
-    ``image`` H×W×3 uint8 RGB; ``mask`` H×W uint8 in LoveDA's raw codes (0 no-data, 1…7);
-    ``height`` H×W float32, metres, of the surface terrain included (the DSM); ``depth`` H×W
-    uint16, relative, larger = higher, never 0.
+    ``image`` is H×W×3 uint8 RGB, ``mask`` H×W uint8 in LoveDA's raw codes (0 no-data, 1…7),
+    ``height`` H×W float32, the surface model in metres, ``depth`` H×W uint16, relative, larger =
+    higher, never 0.
     """
 
     image: np.ndarray
@@ -49,12 +47,12 @@ def generate_tile(world: WorldConfig, domain: str, split: str, index: int) -> Ti
     if split not in SPLITS:
         raise UserError(f'no split {split!r}: choose from {", ".join(SPLITS)}')
     scene = _Scene(world, domain, split, index)
-    seen = _Scene(world, domain, split, index, 'decoy') if world.null else scene
-    return Tile(scene.image(), scene.layout.mask, seen.surface.height, seen.depth())
+    raised = _Scene(world, domain, split, index, 'decoy') if world.null else scene
+    return Tile(scene.image(), scene.layout.mask, raised.surface.height, raised.depth())
 
 
 class _Scene:
-    """All parts of one tile, or of the decoy that lends its heights in the null world."""
+    """All parts of one tile, or of the decoy that provides the heights of the null world."""
 
     def __init__(self, world: WorldConfig, domain: str, split: str, index: int, *role: str):
         self._key = (world.version, world.seed, split, domain, index, *role)

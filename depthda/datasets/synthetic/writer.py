@@ -1,13 +1,11 @@
-"""Writing a world to disk, in LoveDA's tree."""
+"""Write a synthetic world to disk, in the folder tree of LoveDA."""
 
 import functools
 import json
-import multiprocessing
 import os
 import shutil
 import warnings
 from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import cv2
@@ -18,13 +16,14 @@ from rasterio.errors import NotGeoreferencedWarning
 
 from depthda.errors import UserError
 from depthda.io.files import DISK_FULL, atomic_path, write_json
+from depthda.workers import worker_pool
 
 from .config import SPLITS, WorldConfig
 from .fields import stream
 from .near_infrared import near_infrared
 from .world import generate_tile
 
-# Several times faster than the default, and the files are hardly larger.
+# Several times faster than the default; the files are hardly larger.
 _PNG = [
     cv2.IMWRITE_PNG_COMPRESSION,
     1,
@@ -37,10 +36,10 @@ Job = tuple[str, str, int, int]
 
 
 def plan(world: WorldConfig, counts: dict[str, int]) -> list[Job]:
-    """Every tile as (split, domain, index, file number).
+    """List every tile as (split, domain, index, file number).
 
-    Numbers run on as in LoveDA: Train before Val before Test, Rural before Urban in each, so every
-    domain and split has its own range and no number occurs twice.
+    Numbers increase as in LoveDA: Train, Val, Test, with Rural before Urban in each. Every domain
+    and split has its own range, and no number occurs twice.
     """
     jobs: list[Job] = []
     for split in SPLITS:
@@ -58,22 +57,22 @@ def write_sample(
     progress: Callable[[int], None] | None = None,
     with_infrared: bool = False,
 ) -> int:
-    """Write ``counts[split]`` tiles a domain below ``out``; gives how many were written.
+    """Write ``counts[split]`` tiles per domain below ``out``; return how many were written.
 
-    The set appears whole or not at all. A set that is there already with the same settings is left
-    alone (0 is returned); anything else that is there is the user's and is an error. ``progress``
-    is called with the number of tiles done so far. With ``with_infrared`` images are GeoTIFFs of
-    four bands instead of PNGs of three.
+    The dataset appears whole or not at all. An existing dataset with the same settings is left
+    alone (0 is returned); any other content of the folder belongs to the user and is an error.
+    ``progress`` is called with the number of tiles done so far. With ``with_infrared``, images are
+    GeoTIFFs of four bands instead of PNGs of three.
     """
     out = Path(out).absolute()
     for split in SPLITS:
         if counts.get(split, -1) < 0:
             raise UserError(f'the number of {split} tiles must be 0 or more')
     if jobs < 1:
-        raise UserError(f'{jobs} jobs cannot write anything: take 1 or more')
+        raise UserError(f'{jobs} jobs cannot write anything: use 1 or more')
     tiles = plan(world, counts)
     if not tiles:
-        raise UserError('a set without tiles is no set: ask for at least one tile')
+        raise UserError('a dataset needs at least one tile: ask for one or more')
     content = _describe(world, counts, tiles) | (dict(near_infrared=True) if with_infrared else {})
     if out.exists() and not out.is_dir():
         raise UserError(f'{out} is a file: name a folder')
@@ -81,27 +80,27 @@ def write_sample(
         if _is_same(out / 'world.json', content):
             return 0
         raise UserError(f'{out} holds something else already: name another folder or remove it')
-    beside = out.with_name(f'.{out.name}-{os.getpid()}')
+    temporary = out.with_name(f'.{out.name}-{os.getpid()}')
     try:
-        beside.mkdir(parents=True)
+        temporary.mkdir(parents=True)
     except OSError as error:
         if error.errno in DISK_FULL:
             raise
         raise UserError(f'{out} cannot be made ({error.strerror}): name another folder') from error
     try:
-        for folder in {_folder(beside, job) for job in tiles}:
+        for folder in {_folder(temporary, job) for job in tiles}:
             for name in ('images_png', 'masks_png', 'rdepth/synthetic', 'dsm'):
                 (folder / name).mkdir(parents=True)
-        for done in _write_all(beside, world, tiles, jobs, with_infrared):
+        for done in _write_all(temporary, world, tiles, jobs, with_infrared):
             if progress is not None:
                 progress(done)
-        write_json(beside / 'world.json', content)
+        write_json(temporary / 'world.json', content)
         if out.exists():
             out.rmdir()
-        beside.rename(out)
+        temporary.rename(out)
     finally:
-        if beside.exists():
-            shutil.rmtree(beside)
+        if temporary.exists():
+            shutil.rmtree(temporary)
     return len(tiles)
 
 
@@ -109,21 +108,10 @@ def _write_all(
     root: Path, world: WorldConfig, tiles: list[Job], jobs: int, with_infrared: bool
 ) -> Iterator[int]:
     write = functools.partial(_write_tile, root, world, with_infrared)
-    if jobs == 1:
-        for done, job in enumerate(tiles, 1):
-            write(job)
+    with worker_pool(jobs) as pool:
+        written = map(write, tiles) if pool is None else pool.map(write, tiles, chunksize=8)
+        for done, _ in enumerate(written, 1):
             yield done
-        return
-    # Spawned, not forked: a forked child may hang in a lock of a library's thread pool.
-    context = multiprocessing.get_context('spawn')
-    with ProcessPoolExecutor(jobs, mp_context=context, initializer=_one_thread) as pool:
-        for done, _ in enumerate(pool.map(write, tiles, chunksize=8), 1):
-            yield done
-
-
-def _one_thread() -> None:
-    # The processes are the parallelism.
-    cv2.setNumThreads(1)
 
 
 def _folder(root: Path, job: Job) -> Path:
@@ -139,35 +127,28 @@ def _write_tile(root: Path, world: WorldConfig, with_infrared: bool, job: Job) -
     if with_infrared:
         rng = stream(world.version, world.seed, split, domain, index, 'near infrared')
         band = near_infrared(tile.image, tile.mask, rng)
-        _write_four_bands(folder / f'images_png/{number}.tif', np.dstack([tile.image, band]))
+        bands = np.moveaxis(np.dstack([tile.image, band]), -1, 0)
+        # GDAL would tag the fourth band as opacity.
+        profile = dict(photometric='RGB', alpha='unspecified')
+        _write_tiff(folder / f'images_png/{number}.tif', bands, **profile)
     else:
         pictures['images_png'] = tile.image[..., ::-1]
     for name, picture in pictures.items():
-        with atomic_path(folder / name / f'{number}.png') as beside:
-            beside.write_bytes(cv2.imencode('.png', picture, _PNG)[1].tobytes())
-    _write_dsm(folder / 'dsm' / f'{number}.tif', tile.height, world, domain, number)
+        with atomic_path(folder / name / f'{number}.png') as temporary:
+            temporary.write_bytes(cv2.imencode('.png', picture, _PNG)[1].tobytes())
+    # Metres, with the pixel size as geotransform. The tiles form a row, at no real place.
+    gsd, size = world.domain(domain).resolution.gsd_m, world.size
+    transform = Affine(gsd, 0, number * size * gsd, 0, -gsd, size * gsd)
+    _write_tiff(folder / 'dsm' / f'{number}.tif', tile.height[None], transform=transform)
 
 
-def _write_four_bands(path: Path, image: np.ndarray) -> None:
-    height, width, count = image.shape
-    # GDAL would tag the fourth band as opacity.
-    kind = dict(driver='GTiff', dtype='uint8', photometric='RGB', alpha='unspecified')
+def _write_tiff(path: Path, bands: np.ndarray, **profile) -> None:
+    count, height, width = bands.shape
+    profile |= dict(driver='GTiff', dtype=bands.dtype, count=count, width=width, height=height)
     with warnings.catch_warnings():
         warnings.simplefilter('ignore', NotGeoreferencedWarning)
-        with rasterio.open(path, 'w', width=width, height=height, count=count, **kind) as file:
-            file.write(np.moveaxis(image, -1, 0))
-
-
-def _write_dsm(
-    path: Path, height: np.ndarray, world: WorldConfig, domain: str, number: int
-) -> None:
-    """Metres, with the pixel size as geotransform; tiles lie in a row, nowhere on Earth."""
-    gsd = world.domain(domain).resolution.gsd_m
-    size = world.size
-    transform = Affine(gsd, 0, number * size * gsd, 0, -gsd, size * gsd)
-    kind = {'driver': 'GTiff', 'count': 1, 'dtype': 'float32'}
-    with rasterio.open(path, 'w', width=size, height=size, transform=transform, **kind) as file:
-        file.write(height, 1)
+        with rasterio.open(path, 'w', **profile) as file:
+            file.write(bands)
 
 
 def _describe(world: WorldConfig, counts: dict[str, int], tiles: list[Job]) -> dict:

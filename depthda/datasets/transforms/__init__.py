@@ -1,4 +1,4 @@
-"""The transforms that look at channels, or that stock ones get wrong."""
+"""Transforms that use single channels, or that replace faulty stock transforms."""
 
 from depthda.datasets.transforms import (  # noqa: F401
     aligned_rot_flip,

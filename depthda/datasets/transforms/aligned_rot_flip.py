@@ -1,4 +1,4 @@
-"""Rotation by any angle, or quarter turns with a flip, right for labels and depth."""
+"""Rotation by any angle, or quarter turns with a flip, correct for labels and depth."""
 
 import mmcv
 import numpy as np
@@ -10,18 +10,18 @@ from depthda.depth.maps import LOWEST
 
 @TRANSFORMS.register_module()
 class AlignedRotFlip(RandomRotFlip):
-    """mmseg's ``RandomRotFlip`` with its rotation mended; the same draws, the same angles.
+    """mmseg's ``RandomRotFlip`` with a corrected rotation. It draws the same random angles.
 
     The original rotates labels with bilinear interpolation (a border between classes 1 and 5 gets
-    labels 2, 3 and 4) and fills their corners with 0, which is a class. Here labels take the
-    nearest value, and corners are ``seg_pad_val``. Depth is averaged over its valid neighbours
-    only, so it does not fade towards 0 along corners and holes.
+    labels 2, 3 and 4), and fills their corners with 0, which is a class. Here labels take the
+    nearest value, and corners are ``seg_pad_val``. Depth is averaged over valid neighbours only, so
+    it does not decrease towards 0 along corners and holes.
 
     Args:
         rotate_prob: Probability of a rotation by an angle within ``degree``.
-        flip_prob: Probability of quarter turns and a flip, where there was no rotation.
-        degree: Range of angles; a number d means (-d, d).
-        seg_pad_val: Label of the corners.
+        flip_prob: Probability of quarter turns and a flip, if there was no rotation.
+        degree: Range of the angles. A number d means (-d, d).
+        seg_pad_val: Label of the empty corners.
     """
 
     keeps_depth = True
@@ -54,6 +54,6 @@ class AlignedRotFlip(RandomRotFlip):
 
     def transform(self, results: dict) -> dict:
         results = super().transform(results)
-        # A quarter turn swaps the sides of an oblong image.
+        # A quarter turn swaps height and width.
         results['img_shape'] = results['img'].shape[:2]
         return results

@@ -1,29 +1,27 @@
-"""Augmentation of the depth channel alone."""
+"""Augmentation of the depth channel only."""
 
 import numpy as np
-from mmcv.transforms import BaseTransform
 from mmseg.registry import TRANSFORMS
 
+from depthda.datasets.transforms.base import RGBDTransform
 from depthda.depth.maps import LOWEST
 from depthda.errors import UserError
 
 
 @TRANSFORMS.register_module()
-class DepthJitter(BaseTransform):
-    """Depth d becomes d · scale + shift + noise, or the whole map becomes "no depth".
+class DepthJitter(RGBDTransform):
+    """Change depth d to d · scale + shift + noise, or the whole map to "no depth".
 
-    A monocular estimate is free in scale and shift, image by image: the jitter keeps a model from
-    relying on either. Valid depth stays valid, in [1/65535, 1]; "no depth" (0) stays 0; the optical
-    bands, and images without depth, come out as they went in.
+    A monocular estimate has an unknown scale and shift in each image, and the jitter keeps a model
+    from relying on either. Valid depth stays valid, in [1/65535, 1], and "no depth" (0) stays 0.
+    The optical bands, and images without depth, do not change.
 
     Args:
         scale: Range of the factor.
-        shift: Largest addition, up or down.
-        noise: Standard deviation of the noise, pixel by pixel.
+        shift: Largest value that is added or subtracted.
+        noise: Standard deviation of the noise of each pixel.
         drop_prob: Probability that the whole map becomes "no depth".
     """
-
-    keeps_depth = True
 
     def __init__(
         self,
@@ -42,8 +40,8 @@ class DepthJitter(BaseTransform):
         self.drop_prob = drop_prob
 
     def transform(self, results: dict) -> dict:
-        # A generator of its own, by one draw: what follows then sees the same random numbers
-        # whether or not the image has depth.
+        # A separate generator, seeded by one draw: the next transforms then see the same random
+        # numbers with and without depth.
         rng = np.random.default_rng(np.random.randint(1 << 31))
         image, index = results['img'], results['optical_bands']
         if image.shape[2] == index:
@@ -59,9 +57,3 @@ class DepthJitter(BaseTransform):
             image[..., index] = np.where(depth > 0, jittered.clip(LOWEST, 1), 0)
         results['img'] = image
         return results
-
-    def __repr__(self) -> str:
-        return (
-            f'{type(self).__name__}(scale={self.scale}, shift={self.shift}, noise={self.noise}, '
-            f'drop_prob={self.drop_prob})'
-        )

@@ -1,4 +1,4 @@
-"""What the depth encoder is given when the question is whether depth itself helps."""
+"""Inputs that replace depth, to test whether depth itself helps."""
 
 from pathlib import Path
 
@@ -16,17 +16,17 @@ _LUMA = np.array([0.114, 0.587, 0.299], np.float32)
 
 @TRANSFORMS.register_module()
 class LoadControlDepth(LoadDepth):
-    """``LoadDepth``, with something else in the place of depth: the capacity controls.
+    """``LoadDepth`` with another input in place of depth: the capacity controls.
 
-    A dual model trained and tested so has every parameter of the depth-guided one and no depth of
-    its scene; what it gains over an RGB-only model is due to its size.
+    A dual model that is trained and tested with it has every parameter of the depth-guided model,
+    but no depth of the scene. Its gain over an RGB-only model is due to its size.
 
     Args:
-        by: ``'grey'``: the image's own luminance (of one or two bands their mean); ``'constant'``:
-            0.5 everywhere; ``'none'``: no depth anywhere; ``'other-tile'``: the depth map of
-            another tile of the same folder, the one half a folder further on, so that every map is
-            used once and no tile has its own.
-        **kwargs: As ``LoadDepth`` has them.
+        by: Replacement of depth. ``'grey'``: the luminance of the image (the mean of one or two
+            bands). ``'constant'``: 0.5 everywhere. ``'none'``: no depth anywhere. ``'other-tile'``:
+            the depth map of the tile that is half a folder further on, so that every map is used
+            once and no tile has its own.
+        **kwargs: Passed to ``LoadDepth``.
     """
 
     def __init__(self, by: str, **kwargs) -> None:
@@ -57,13 +57,11 @@ class LoadControlDepth(LoadDepth):
 
 
 def _other(path: str) -> str:
-    """The map half a folder further on; folders are listed anew, for they may grow."""
+    """Return the map half a folder further on. The folder is listed each time, as it may grow."""
     own = Path(path)
-    maps = sorted(
-        each.name
-        for each in own.parent.iterdir()
-        if each.suffix == own.suffix and each.name[0] != '.'
-    )
+    maps = sorted(own.parent.glob(f'[!.]*{own.suffix}'))
     if len(maps) < 2:
-        raise UserError(f'{own.parent} holds one depth map, and another tile has none to lend')
-    return str(own.with_name(maps[(maps.index(own.name) + len(maps) // 2) % len(maps)]))
+        raise UserError(
+            f"{own.parent} holds one depth map, and by='other-tile' needs two: add more depth maps"
+        )
+    return str(maps[(maps.index(own) + len(maps) // 2) % len(maps)])

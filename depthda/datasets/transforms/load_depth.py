@@ -1,41 +1,39 @@
-"""Depth stacked onto the image as its last channel."""
+"""Load depth as the last channel of the image."""
 
 from pathlib import Path
 
 import numpy as np
-from mmcv.transforms import BaseTransform
 from mmseg.registry import TRANSFORMS
 
+from depthda.datasets.transforms.base import RGBDTransform
 from depthda.depth.maps import DEPTH_SUFFIXES, read_depth
-from depthda.errors import UserError
+from depthda.errors import UserError, many
 from depthda.io.headers import MAX_BANDS
 
 
 @TRANSFORMS.register_module()
-class LoadDepth(BaseTransform):
-    """``img`` H×W×B becomes float32 H×W×(B+1): optical bands, then depth, 0 = no depth.
+class LoadDepth(RGBDTransform):
+    """Turn ``img`` H×W×B into float32 H×W×(B+1): optical bands, then depth, where 0 is "no depth".
 
-    Where the depth comes from, in this order:
+    The depth comes from the first of these that applies:
 
-    1. ``depth_path`` of the dataset. None says that the set has no depth: the image keeps its
-       bands (as float32 too, so that what follows treats both kinds of set alike).
-    2. An array that already has depth as its last channel passes through.
-    3. Otherwise (an image path given to ``inference_model``) the path follows from the image's:
-       ``…/images/12.png`` has its depth in ``…/<folder>/12.png`` (or ``.tif``).
+    1. ``depth_path`` of the dataset. None means that the dataset has no depth. The image then keeps
+       its bands (also as float32, so that the next transforms treat both cases alike).
+    2. An array that already has depth as its last channel, which is not changed.
+    3. A path derived from the image path, as given to ``inference_model``: the depth of
+       ``…/images/12.png`` is ``…/<folder>/12.png`` (or ``.tif``).
 
-    Bilinear resizing blends valid depth with the 0 of a hole along the hole's rim.
+    Bilinear resizing blends valid depth with the 0 of a hole along the edge of the hole.
 
     Args:
-        folder: Folder of the depth maps beside the folder of the images. None: nothing is looked
-            for, an image that 1 and 2 do not give a depth has none, as RGB-only models want it.
-        image_folder: Folder of the images, if ``folder`` lies more than one level above them; by
-            default the folder that an image is in, whatever its name.
-        optical_bands: Bands of an image before depth: 3; 4 for RGB and near infrared; 1 to 32.
-        value_range: (low, high) in metres that a GeoTIFF is mapped from; None: the map's own
-            minimum and maximum. PNG maps are relative depth and never rescaled.
+        folder: Folder of the depth maps, next to the folder of the images. None skips step 3: the
+            image then has no depth, as RGB-only models expect.
+        image_folder: Folder of the images, if ``folder`` is more than one level above them. None is
+            the folder of the image.
+        optical_bands: Number of bands before depth, 1 to 32: 3 for RGB, 4 with near infrared.
+        value_range: Metres (low, high) that a GeoTIFF is scaled from; None: the minimum and maximum
+            of each map. PNG maps are relative depth and are never rescaled.
     """
-
-    keeps_depth = True
 
     def __init__(
         self,
@@ -61,10 +59,10 @@ class LoadDepth(BaseTransform):
             results['img'] = _with_valid_depth(image).astype(np.float32)
             return results
         if bands != self.optical_bands:
+            name, expected = results.get('img_path') or 'the image array', self.optical_bands
             raise UserError(
-                f'{results.get("img_path") or "the image array"} has {bands} bands where '
-                f'LoadDepth(optical_bands={self.optical_bands}) expects that many'
-                f'{_hint(bands, self.optical_bands)}'
+                f'{name} has {many(bands, "band")}, and LoadDepth expects '
+                f'optical_bands={expected}{_hint(bands, expected)}'
             )
         if 'depth_path' not in results:
             results['depth_path'] = self._find(results.get('img_path'))
@@ -87,10 +85,10 @@ class LoadDepth(BaseTransform):
     def _find(self, image_path: str | None) -> str | None:
         if self.folder is None:
             return None
-        wanted = f'an H×W×{self.optical_bands + 1} array with depth in (0, 1] as its last channel'
+        array = f'an H×W×{self.optical_bands + 1} array with depth in (0, 1] as its last channel'
         if image_path is None:
             raise UserError(
-                f"this model's pipeline wants depth as the last channel: give {wanted}, or the "
+                f"this model's pipeline needs depth as the last channel: give {array}, or the "
                 'path of an image that has a depth map'
             )
         image = Path(image_path).absolute()
@@ -98,7 +96,7 @@ class LoadDepth(BaseTransform):
         if image.parent.parts[-len(parts) :] != parts:
             raise UserError(
                 f'{image_path} is in no folder {self.image_folder}, so its depth map in '
-                f'{self.folder} cannot be found: set image_folder= of LoadDepth, or give {wanted}'
+                f'{self.folder} cannot be found: set image_folder= of LoadDepth, or give {array}'
             )
         stem = image.parents[len(parts)] / self.folder / image.stem
         candidates = [stem.with_name(stem.name + suffix) for suffix in DEPTH_SUFFIXES]
@@ -107,20 +105,14 @@ class LoadDepth(BaseTransform):
             raise UserError(f'{image_path} has no depth map {candidates[0]} (or .tif): add it')
         return str(found)
 
-    def __repr__(self) -> str:
-        return (
-            f'{type(self).__name__}(folder={self.folder!r}, image_folder={self.image_folder!r}, '
-            f'optical_bands={self.optical_bands}, value_range={self.value_range})'
-        )
-
 
 def _with_valid_depth(image: np.ndarray) -> np.ndarray:
     depth = image[..., -1]
-    # Written so that NaN fails too.
+    # In this form NaN fails too.
     if not ((depth >= 0) & (depth <= 1)).all():
         raise UserError(
             f'the last of the {image.shape[2]} channels goes from {depth.min():g} to '
-            f'{depth.max():g} and should be depth in (0, 1], 0 where there is none: rescale it'
+            f'{depth.max():g} and should be depth in (0, 1], or 0 for no depth: rescale it'
         )
     if not np.issubdtype(image.dtype, np.floating):
         raise UserError(
@@ -132,7 +124,7 @@ def _with_valid_depth(image: np.ndarray) -> np.ndarray:
 
 def _hint(bands: int, expected: int) -> str:
     if bands < expected:
-        return ': load the image with LoadMultibandImage, which drops no band'
+        return ': load the image with LoadMultibandImage, which keeps all bands'
     if bands > MAX_BANDS:
-        return ': an image is an H×W×bands array, with depth after the bands if at all'
+        return ': an image is an H×W×bands array, with any depth after the bands'
     return f": set optical_bands={bands}, or load the image with color_type='color'"

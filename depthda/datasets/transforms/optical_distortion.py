@@ -1,31 +1,29 @@
-"""Photometric distortion that leaves depth alone."""
+"""Photometric distortion that does not change depth."""
 
 import cv2
 import numpy as np
-from mmcv.transforms import BaseTransform
 from mmseg.registry import TRANSFORMS
 
+from depthda.datasets.transforms.base import RGBDTransform
 from depthda.errors import UserError
 
 
 @TRANSFORMS.register_module()
-class OpticalDistortion(BaseTransform):
-    """mmseg's ``PhotoMetricDistortion`` for optical bands only, in floating point.
+class OpticalDistortion(RGBDTransform):
+    """mmseg's ``PhotoMetricDistortion`` for the optical bands only, in floating point.
 
-    Each step is taken with probability 0.5, in this order: brightness, contrast (or last),
-    saturation, hue, contrast (if not before); values are clipped to [0, ``value_max``] after each.
-    Brightness and contrast change all optical bands by the same amount, saturation and hue the
-    first three (B, G, R), where there are three. Depth comes out bit for bit as it went in.
+    Each step has probability 0.5. The order is brightness, contrast (here or last), saturation,
+    hue, contrast (if not before). Values are clipped to [0, ``value_max``] after each step.
+    Brightness and contrast change all optical bands by the same amount; saturation and hue change
+    the first three (B, G, R), if there are three. Depth keeps every bit.
 
     Args:
-        brightness_delta: Largest addition, in the image's own values.
-        contrast_range: Factor on all optical bands.
-        saturation_range: Factor on the saturation, which stays in [0, 1].
-        hue_delta: Largest turn of the hue in OpenCV's half degrees (18 = 36°).
-        value_max: Largest value of an image; larger ones are an error, for they would be clipped.
+        brightness_delta: Largest value that is added, on the scale of the image.
+        contrast_range: Range of the factor on all optical bands.
+        saturation_range: Range of the factor on the saturation, which stays in [0, 1].
+        hue_delta: Largest shift of the hue in OpenCV's half degrees (18 = 36°).
+        value_max: Largest value of an image. Larger values are an error, as they would be clipped.
     """
-
-    keeps_depth = True
 
     def __init__(
         self,
@@ -54,10 +52,10 @@ class OpticalDistortion(BaseTransform):
         if optical.max() > self.value_max:
             raise UserError(
                 f'{results.get("img_path") or "an image"} has values up to {optical.max():g}, and '
-                f'OpticalDistortion has value_max={self.value_max:g}: set value_max, and '
-                'brightness_delta with it, to the range of the images'
+                f'OpticalDistortion has value_max={self.value_max:g}: set value_max and '
+                'brightness_delta to the range of the images'
             )
-        # Every draw is made each time, so that one step's outcome does not shift the next draw.
+        # All values are drawn each time, so that no outcome of a step shifts the next draw.
         taken = np.random.rand(4) < 0.5
         contrast_last = np.random.rand() < 0.5
         brightness = np.random.uniform(-self.brightness_delta, self.brightness_delta)
@@ -87,10 +85,3 @@ class OpticalDistortion(BaseTransform):
         hsv[..., 0] = (hsv[..., 0] + 2 * hue) % 360
         hsv[..., 1] = np.clip(hsv[..., 1] * saturation, 0, 1)
         self._set(bgr, cv2.cvtColor(hsv, cv2.COLOR_HSV2BGR) * np.float32(self.value_max))
-
-    def __repr__(self) -> str:
-        return (
-            f'{type(self).__name__}(brightness_delta={self.brightness_delta}, '
-            f'contrast_range={self.contrast_range}, saturation_range={self.saturation_range}, '
-            f'hue_delta={self.hue_delta}, value_max={self.value_max})'
-        )

@@ -1,4 +1,4 @@
-"""Images that a loader would cut are refused when the dataset is built, by their headers."""
+"""Images that a loader would cut are refused by their headers when the dataset is built."""
 
 import cv2
 import numpy as np
@@ -35,8 +35,8 @@ def build(tmp_path, image, pipeline, **more):
         (
             4, np.uint8, COLOUR,
             '1 image of 4 bands, and LoadImageFromFile would make three of them (a.png): prepare '
-            'the dataset with tools/prepare_dataset.py folder --bands 1 2 3, or read all with '
-            'LoadMultibandImage and LoadDepth(optical_bands=4) (docs/your-data.md)',
+            'the dataset with tools/prepare_dataset.py folder --bands 1 2 3, or read them '
+            'all with LoadMultibandImage and LoadDepth(optical_bands=4) (docs/your-data.md)',
         ),
         (
             3, np.uint16, COLOUR,
@@ -46,26 +46,26 @@ def build(tmp_path, image, pipeline, **more):
         ),
         (
             4, np.uint8, ALL,
-            '1 image of 4 bands where the config reads 3 (a.png): set optical_bands=4 in each '
-            'LoadDepth of the config and in the model (docs/your-data.md), or prepare images of '
-            'other --bands',
+            '1 image of 4 bands, and the config reads 3 (a.png): set optical_bands=4 in each '
+            'LoadDepth of the config and in the model (docs/your-data.md), or prepare the images '
+            'with other --bands',
         ),
         (
             6, np.uint16, ALL,
-            '1 image of 6 bands where the config reads 3 (a.tif): set optical_bands=6 in each '
-            'LoadDepth of the config and in the model (docs/your-data.md), or prepare images of '
-            'other --bands',
+            '1 image of 6 bands, and the config reads 3 (a.tif): set optical_bands=6 in each '
+            'LoadDepth of the config and in the model (docs/your-data.md), or prepare the images '
+            'with other --bands',
         ),
     ],
 )  # fmt: skip
-def test_a_sentence_at_the_start(tmp_path, capsys, bands, kind, pipeline, sentence):
+def test_unsuitable_images_are_refused(tmp_path, capsys, bands, kind, pipeline, sentence):
     with pytest.raises(SystemExit) as stop, user_errors():
         build(tmp_path, np.full((8, 8, bands), 7, kind), pipeline)
     assert stop.value.code == 2
     assert capsys.readouterr().err == f'error: {tmp_path}/images holds {sentence}\n'
 
 
-def test_what_is_read_as_it_is_passes(tmp_path):
+def test_images_that_are_read_unchanged_pass(tmp_path):
     cases = [
         (3, np.uint8, COLOUR),
         (3, np.uint16, ALL),

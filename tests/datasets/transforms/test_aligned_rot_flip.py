@@ -21,9 +21,9 @@ def run(transform, results, seed=0):
 def test_same_draws_as_the_original():
     depth = np.linspace(0.2, 1, 60 * 80).reshape(60, 80)
     for seed in range(20):
-        ours = run(AlignedRotFlip(0.5, 0.5), sample(depth), seed)['img'][..., :3]
-        theirs = run(RandomRotFlip(0.5, 0.5), sample(depth), seed)['img'][..., :3]
-        np.testing.assert_array_equal(ours, theirs)
+        aligned = run(AlignedRotFlip(0.5, 0.5), sample(depth), seed)['img'][..., :3]
+        original = run(RandomRotFlip(0.5, 0.5), sample(depth), seed)['img'][..., :3]
+        np.testing.assert_array_equal(aligned, original)
 
 
 @pytest.mark.parametrize('seed', range(8))
@@ -33,13 +33,13 @@ def test_depth_does_not_fade_along_corners_and_holes(seed):
     after = run(AlignedRotFlip(1.0, 0.0), sample(depth), seed)['img'][..., 3]
     assert set(np.rint(np.unique(after) * 1000)) == {0, 700}
     assert 0.8 * 200 < (after[15:45, 15:65] == 0).sum() < 1.2 * 200
-    # The original lets it fade.
+    # In the original it fades.
     faded = run(RandomRotFlip(1.0, 0.0), sample(depth), seed)['img'][..., 3]
     assert len(np.unique(faded.round(2))) > 10
 
 
 @pytest.mark.parametrize('seed', range(8))
-def test_labels_keep_to_their_classes_and_corners_are_ignored(seed):
+def test_labels_stay_classes_and_corners_are_ignored(seed):
     label = np.where(np.arange(80) < 40, 1, 5).astype(np.uint8) * np.ones((60, 1), np.uint8)
     results = sample(np.full((60, 80), 0.7), label)
     after = run(AlignedRotFlip(1.0, 0.0, degree=(15, 20)), results, seed)

@@ -1,7 +1,7 @@
-"""Image, depth and label stay on each other through every transform that moves them.
+"""Image, depth and label stay aligned in every geometric transform.
 
-Each pixel of the pattern tells where it came from: B = x, G = y. So the depth and the label that
-belong to it are known wherever it went.
+Each pixel of the pattern encodes its original position: B = x, G = y. So its depth and label are
+known wherever it moves.
 """
 
 import numpy as np
@@ -39,16 +39,16 @@ def apply(pattern):
 
 
 def check_alignment(pattern, results):
-    """Compare depth and label with those of the position that each pixel carries."""
+    """Compare depth and label with those of the position that each pixel encodes."""
     image, label = results['img'], results['gt_seg_map']
     assert image.dtype == np.float32 and image.shape[:2] == label.shape
-    # R = 200 inside, less where a corner or its rim is mixed in.
+    # R = 200 inside, and less where a corner or its edge is blended in.
     inside = np.abs(image[..., 2] - 200) < 1e-2
     x, y = image[..., 0][inside], image[..., 1][inside]
     expected = pattern.depth_at(x, y)
-    # OpenCV interpolates at 1/32 of a pixel, which is 100 / 32 codes.
+    # OpenCV interpolates in steps of 1/32 of a pixel, which is 100 / 32 codes.
     np.testing.assert_allclose(image[..., 3][inside], expected, atol=5 / 65535)
-    # Nearest neighbours may be a pixel off, so borders between cells are left out.
+    # Nearest neighbours may be one pixel off, so borders between cells are left out.
     far = [
         np.abs((v + 0.5) % pattern.cell - pattern.cell / 2) < pattern.cell / 2 - 1.5 for v in (x, y)
     ]
@@ -59,7 +59,7 @@ def check_alignment(pattern, results):
     )
     outside = image[..., 2] == 0
     assert (image[..., 3][outside] == 0).all()
-    # A corner pixel's nearest neighbour may be the last pixel inside.
+    # The nearest neighbour of a corner pixel may be the last pixel inside.
     assert (label[_shrunk(outside)] == 255).all()
     return inside, outside
 
@@ -130,7 +130,7 @@ def test_random_crop(apply, pattern, seed):
 
 
 def test_random_crop_with_a_largest_share(apply, pattern):
-    # Cells of 8 pixels: a crop of 12 pixels may hold one class to 44 %.
+    # Cells have 8 pixels, so one class may fill 44 % of a crop of 12 pixels.
     shares = []
     for seed in range(40):
         results = apply(seed, type='RandomCrop', crop_size=(12, 12), cat_max_ratio=0.36)
@@ -164,7 +164,7 @@ def test_random_rotate(apply, pattern, seed, auto_bound):
     assert outside.sum() > 100
     if auto_bound:
         assert results['img'].shape[0] > 120
-    # Only a rim of about a pixel is neither: that is where depth fades.
+    # Only an edge of about a pixel is neither inside nor outside: there depth fades.
     assert (~inside & ~outside).sum() < 4 * (120 + 200)
 
 
@@ -186,7 +186,7 @@ def test_quarter_turns_reach_all_eight_positions_or_four(apply):
 
 
 def test_the_stock_rotation_of_random_rot_flip_spoils_labels(apply, pattern):
-    """Why the pipeline check refuses it: if this fails one day, the check may go."""
+    """The reason that the pipeline check refuses it. If this fails, the check may be removed."""
     results = apply(0, type='RandomRotFlip', rotate_prob=1.0, degree=(20, 21))
     outside = results['img'][..., 2] == 0
     assert (results['gt_seg_map'][_shrunk(outside)] == 0).all()

@@ -14,7 +14,7 @@ def sample(labels: np.ndarray) -> dict:
 
 
 def patches(seed: int, ignored: bool) -> np.ndarray:
-    """Large patches, so that many crops hold one class only and are drawn again."""
+    """Return large patches, so that many crops hold only one class and are drawn again."""
     rng = np.random.default_rng(seed)
     labels = np.kron(rng.choice(4, (4, 4), p=(0.7, 0.1, 0.1, 0.1)), np.ones((16, 16), int))
     if ignored:
@@ -24,17 +24,17 @@ def patches(seed: int, ignored: bool) -> np.ndarray:
 
 @pytest.mark.parametrize('ignored', [False, True])
 @pytest.mark.parametrize('ratio', [1.0, 0.75, 0.5])
-def test_it_crops_what_the_original_crops(ratio, ignored):
+def test_it_crops_like_the_original(ratio, ignored):
     settings = dict(crop_size=(20, 28), cat_max_ratio=ratio)
     for seed in range(40):
         results = []
         for crop in (RandomCrop(**settings), BalancedCrop(**settings)):
             with seeded(seed):
                 results.append(crop(sample(patches(seed, ignored))))
-        stock, ours = results
-        assert ours['img_shape'] == stock['img_shape'] == (20, 28)
-        assert np.array_equal(ours['img'], stock['img'])
-        assert np.array_equal(ours['gt_seg_map'], stock['gt_seg_map'])
+        stock, balanced = results
+        assert balanced['img_shape'] == stock['img_shape'] == (20, 28)
+        assert np.array_equal(balanced['img'], stock['img'])
+        assert np.array_equal(balanced['gt_seg_map'], stock['gt_seg_map'])
 
 
 def test_all_ignored_and_smaller_than_the_crop():
@@ -47,7 +47,7 @@ def test_it_is_faster_than_the_original():
     labels = np.kron(np.random.default_rng(0).integers(0, 7, (8, 8)), np.ones((128, 128), int))
     crops = {k: k(crop_size=(512, 512), cat_max_ratio=0.75) for k in (RandomCrop, BalancedCrop)}
     seconds = dict.fromkeys(crops, float('inf'))
-    # The least of several tries, taken in turns: other processes may be busy.
+    # The minimum of several tries, alternating, because other processes may be busy.
     for _ in range(5):
         for kind, crop in crops.items():
             started = time.process_time()

@@ -22,7 +22,7 @@ def run(seed, depth=DEPTH, **settings):
 
 
 @pytest.mark.parametrize('seed', range(10))
-def test_scale_and_shift_are_one_each_for_the_map(seed):
+def test_a_map_has_one_scale_and_one_shift(seed):
     after = run(seed, scale=(0.9, 1.1), shift=0.05)
     valid = DEPTH > 0
     slope, offset = np.polyfit(DEPTH[valid], after[..., 3][valid], 1)
@@ -51,7 +51,7 @@ def test_a_dropped_map_is_no_depth_anywhere():
     np.testing.assert_array_equal(after[..., :3], sample(DEPTH)['img'][..., :3])
 
 
-def test_the_input_array_is_left_alone_and_no_depth_is_no_fault():
+def test_the_input_array_does_not_change_and_depth_may_be_absent():
     results = sample(DEPTH)
     before = results['img']
     copy = before.copy()
@@ -61,7 +61,7 @@ def test_the_input_array_is_left_alone_and_no_depth_is_no_fault():
     np.testing.assert_array_equal(DepthJitter(drop_prob=1.0)(bare)['img'], before[..., :3])
 
 
-def test_what_follows_draws_the_same_with_and_without_depth():
+def test_later_draws_are_the_same_with_and_without_depth():
     draws = []
     for bands in (3, 4):
         with seeded(4):

@@ -1,4 +1,4 @@
-"""The controls keep the image, and put in the place of depth what they say."""
+"""The controls keep the image and replace depth as described."""
 
 import numpy as np
 import pytest
@@ -36,7 +36,7 @@ def test_black_is_a_value_and_not_a_hole(folder):
     assert (load('grey', folder / '1.png', np.zeros((4, 6, 3), np.uint8))[..., 3] > 0).all()
 
 
-def test_constant_says_nothing(folder, image):
+def test_constant_is_one_half(folder, image):
     assert (load('constant', folder / '1.png', image)[..., 3] == 0.5).all()
 
 
@@ -44,24 +44,24 @@ def test_none_is_no_depth(folder, image):
     assert (load('none', folder / '1.png', image)[..., 3] == 0).all()
 
 
-def test_every_tile_lends_its_depth_once_and_never_to_itself(folder, image):
-    lent = []
+def test_every_map_is_used_once_and_never_for_its_own_tile(folder, image):
+    used = []
     for number in range(5):
         depth = load('other-tile', folder / f'{number}.png', image)[..., 3]
-        lender = next(n for n in range(5) if (depth == read_depth(folder / f'{n}.png')).all())
-        assert lender != number
-        lent.append(lender)
-    assert sorted(lent) == list(range(5))
+        owner = next(n for n in range(5) if (depth == read_depth(folder / f'{n}.png')).all())
+        assert owner != number
+        used.append(owner)
+    assert sorted(used) == list(range(5))
 
 
 @pytest.mark.parametrize('by', CONTROLS)
-def test_a_set_without_depth_stays_without(image, by):
+def test_a_dataset_without_depth_gets_none(image, by):
     np.testing.assert_array_equal(load(by, None, image), image)
 
 
 def test_one_map_has_no_other(tmp_path, image):
     write_depth(tmp_path / '0.png', np.full((4, 6), 0.5))
-    with pytest.raises(UserError, match='none to lend'):
+    with pytest.raises(UserError, match="by='other-tile' needs two"):
         load('other-tile', tmp_path / '0.png', image)
 
 

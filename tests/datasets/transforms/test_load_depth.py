@@ -14,7 +14,7 @@ def image(bands=3, size=(48, 64)):
     return rng.integers(0, 256, (*size, bands), np.uint8)
 
 
-def test_depth_stands_last_and_the_bands_are_untouched(make_tree, pattern):
+def test_depth_is_the_last_channel_and_the_bands_do_not_change(make_tree, pattern):
     path = make_tree() / 'Train/Urban/rdepth/test/1.png'
     picture = image()
     results = LoadDepth()(dict(img=picture, img_path='x.png', depth_path=str(path)))
@@ -32,7 +32,7 @@ def test_depth_path_none_leaves_the_bands(make_tree):
 
 
 @pytest.mark.parametrize('image_folder', [None, 'images_png', 'Urban/images_png'])
-def test_the_path_follows_from_the_image_s(make_tree, image_folder):
+def test_the_depth_path_follows_from_the_image_path(make_tree, image_folder):
     folder = make_tree() / 'Train/Urban'
     depth = 'Urban/rdepth/test' if image_folder == 'Urban/images_png' else 'rdepth/test'
     load = LoadDepth(folder=depth, image_folder=image_folder)
@@ -40,7 +40,7 @@ def test_the_path_follows_from_the_image_s(make_tree, image_folder):
     assert results['depth_path'] == str(folder / 'rdepth/test/2.png')
 
 
-def test_a_relative_image_path_will_do(make_tree, monkeypatch):
+def test_a_relative_image_path_works(make_tree, monkeypatch):
     monkeypatch.chdir(make_tree() / 'Train/Urban/images_png')
     assert LoadDepth('rdepth/test')(dict(img=image(), img_path='2.png'))['img'].shape[2] == 4
 
@@ -72,16 +72,16 @@ def test_an_array_with_something_else_last_is_refused(bad):
         LoadDepth()(dict(img=array, img_path=None))
 
 
-def test_an_array_without_depth_is_told_what_the_pipeline_wants():
-    with pytest.raises(UserError, match='pipeline wants depth as the last channel: give an H×W×4'):
+def test_an_array_without_depth_is_refused_with_the_expected_shape():
+    with pytest.raises(UserError, match='pipeline needs depth as the last channel: give an H×W×4'):
         LoadDepth('rdepth/test')(dict(img=image(), img_path=None))
 
 
 @pytest.mark.parametrize(
     ('bands', 'depth_path', 'message'),
     [
-        (4, 'a.png', r'x.png has 4 bands .* set optical_bands=4'),
-        (1, 'a.png', r'x.png has 1 bands .* LoadMultibandImage'),
+        (4, 'a.png', r'x.png has 4 bands, .* set optical_bands=4'),
+        (1, 'a.png', r'x.png has 1 band, .* LoadMultibandImage'),
         (5, None, r'has 5 bands'),
     ],
 )
@@ -121,7 +121,7 @@ def test_wrong_settings():
         LoadDepth(value_range=(40, 0))
 
 
-def test_inference_model_s_way_with_a_path_and_with_an_array(make_tree):
+def test_inference_model_with_a_path_and_with_an_array(make_tree):
     """LoadAnnotations is dropped, the first transform replaced for arrays, the rest packed."""
     from depthda.inference.images import prepare_images
 

@@ -36,7 +36,7 @@ def check(path, bands=BANDS):
 @pytest.mark.parametrize(
     'profile',
     [
-        {},  # GDAL tags the fourth band alpha, as the official Potsdam RGBIR files have it
+        {},  # GDAL tags the fourth band as alpha, as in the official Potsdam RGBIR files
         dict(photometric='RGB', alpha='unspecified'),
         dict(photometric='MINISBLACK'),
         dict(photometric='RGB', compress='lzw', tiled=True, blockxsize=16, blockysize=16),
@@ -55,13 +55,13 @@ def test_sixteen_bit_and_three_bands(tmp_path):
 def test_rgba_png_agrees_with_mmcv(tmp_path):
     Image.fromarray(BANDS.transpose(1, 2, 0)).save(tmp_path / 'a.png')
     check(str(tmp_path / 'a.png'))
-    ours = LoadMultibandImage(to_float32=True)(dict(img_path=str(tmp_path / 'a.png')))['img']
-    assert ours.dtype == np.float32
-    np.testing.assert_array_equal(ours, mmcv.imread(str(tmp_path / 'a.png'), flag='unchanged'))
+    loaded = LoadMultibandImage(to_float32=True)(dict(img_path=str(tmp_path / 'a.png')))['img']
+    assert loaded.dtype == np.float32
+    np.testing.assert_array_equal(loaded, mmcv.imread(str(tmp_path / 'a.png'), flag='unchanged'))
 
 
-def test_mmcv_cannot_be_trusted_with_four_bands(tmp_path):
-    """Why this loader exists: if this fails one day, it may go."""
+def test_mmcv_reads_four_bands_wrongly(tmp_path):
+    """The reason for this loader. If this fails, the loader may be removed."""
     path = write(tmp_path / 'a.tif')
     expected = BANDS[[2, 1, 0, 3]].transpose(1, 2, 0)
     for backend in ('cv2', 'tifffile'):

@@ -19,7 +19,7 @@ def sample(bands=3, value_max=255, depth=True):
 
 
 def fixed(monkeypatch, taken, last, *values):
-    """Let the draws be: steps taken, contrast last, brightness, contrast, saturation, hue."""
+    """Set the draws: steps taken, contrast last, brightness, contrast, saturation, hue."""
     draws, flags = iter(values), iter([1.0 - np.array(taken), 0.0 if last else 1.0])
     monkeypatch.setattr(np.random, 'rand', lambda *shape: next(flags))
     monkeypatch.setattr(np.random, 'uniform', lambda low, high: next(draws))
@@ -67,7 +67,7 @@ def test_equal_to_mmseg_up_to_its_rounding(monkeypatch, taken, last):
     stock = PhotoMetricDistortion(32, (0.5, 1.4), (0.5, 1.6), 18)
     image = RNG.uniform(60, 180, (20, 20, 3)).astype(np.uint8)
     values = dict(brightness=14.0, contrast=1.2, saturation=0.8, hue=7)
-    # mmseg asks at each step, and after brightness whether contrast comes now (1) or last (0).
+    # mmseg draws at each step, and after brightness whether contrast is next (1) or last (0).
     first, contrast, saturation, hue = taken
     order = [saturation, hue, contrast] if last else [contrast, saturation, hue]
     asked = iter([first, int(not last), *order])
@@ -76,13 +76,16 @@ def test_equal_to_mmseg_up_to_its_rounding(monkeypatch, taken, last):
         np.random, 'randint', lambda *a: values['hue'] if len(a) == 2 else next(asked)
     )
     monkeypatch.setattr(np.random, 'uniform', lambda low, high: by_upper_end[high])
-    theirs = stock(dict(img=image.copy()))['img'].astype(np.float64)
+    stock_result = stock(dict(img=image.copy()))['img'].astype(np.float64)
     monkeypatch.undo()
     fixed(monkeypatch, taken, last, *values.values())
-    ours = OpticalDistortion()(dict(img=image, optical_bands=3))['img']
-    # Stock has 8-bit values and 180 hues: one or two grey levels a step, hue up to one degree.
-    assert np.abs(ours - theirs).max() < 8 and np.abs(ours - theirs).mean() < 2
-    assert np.abs(ours - image).mean() > 4
+    distorted = OpticalDistortion()(dict(img=image, optical_bands=3))['img']
+    # The stock transform has 8-bit values and 180 hues: a step differs by one or two grey levels,
+    # and hue by up to one degree.
+    assert (
+        np.abs(distorted - stock_result).max() < 8 and np.abs(distorted - stock_result).mean() < 2
+    )
+    assert np.abs(distorted - image).mean() > 4
 
 
 def test_values_of_the_sensor(monkeypatch):
@@ -100,12 +103,19 @@ def test_integer_images_without_depth_become_float():
 
 
 def test_each_step_is_taken_half_of_the_time():
-    grey = np.full((1, 1, 3), 128, np.uint8)  # saturation and hue leave grey as it is
+    grey = np.full((1, 1, 3), 128, np.uint8)  # saturation and hue do not change grey
     changed = 0
     for seed in range(400):
         with seeded(seed):
             changed += abs(OpticalDistortion()(dict(img=grey))['img'][0, 0, 0] - 128) > 1e-3
     assert 260 < changed < 340  # 1 - 0.5² = 3/4
+
+
+def test_its_text_has_all_arguments():
+    assert str(OpticalDistortion(hue_delta=9)) == (
+        'OpticalDistortion(brightness_delta=32, contrast_range=(0.5, 1.5), '
+        'saturation_range=(0.5, 1.5), hue_delta=9, value_max=255)'
+    )
 
 
 def test_wrong_settings():

@@ -128,7 +128,7 @@ def test_the_group_is_the_headline_or_the_one_given(tmp_path):
         result = compare(a, b, None if group == 'Urban' else group, resamples=5)
         assert result['group'] == group
         assert result['mIoU']['difference'] == pytest.approx(miou(b, group) - miou(a, group))
-    with pytest.raises(UserError, match="a: 'Val' is none of the groups.*Rural, Urban, Test"):
+    with pytest.raises(UserError, match="a: 'Val' is not a group.*Rural, Urban, Test"):
         compare(a, b, 'Val')
     make_run(tmp_path / 'b', 0, tiles=tiles['b'], headline='Rural')
     with pytest.raises(UserError, match=r'\(Rural, Urban\): give --group'):

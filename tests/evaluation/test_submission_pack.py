@@ -1,0 +1,89 @@
+import zipfile
+
+import pytest
+from small_submissions import NAMES, check, good, labels, png, replaced, write_zip
+
+from depthda.errors import UserError
+from depthda.evaluation.submission import SubmissionError, foresee, pack
+
+
+def write_folder(folder, files):
+    folder.mkdir()
+    for name, data in files.items():
+        (folder / name).write_bytes(data)
+    return folder
+
+
+def test_pack_makes_a_zip_that_passes_and_holds_the_same_files(small_loveda, tmp_path):
+    folder = write_folder(tmp_path / 'pred', good())
+    found = pack(folder, tmp_path / 'new' / 'u2r.zip', domain='rural')
+    assert found.title == 'LoveDA Test Rural'
+    assert check(tmp_path / 'new' / 'u2r.zip') == []
+    with zipfile.ZipFile(tmp_path / 'new' / 'u2r.zip') as archive:
+        assert {name: archive.read(name) for name in archive.namelist()} == good()
+    (folder / '4191.png').touch()
+    pack(folder, tmp_path / 'again.zip')
+    assert (tmp_path / 'again.zip').read_bytes() == (tmp_path / 'new/u2r.zip').read_bytes()
+
+
+def test_pack_refuses_a_wrong_folder_with_the_same_lines_and_writes_nothing(small_loveda, tmp_path):
+    files = {**replaced('4191.png', png(labels(), 'RGB')), '.DS_Store': b'\0'}
+    del files['4194.png']
+    folder = write_folder(tmp_path / 'pred', files)
+    (folder / 'colour').mkdir()
+    (folder / 'colour' / '4191.png').write_bytes(png(labels()))
+    with pytest.raises(SubmissionError) as caught:
+        pack(folder, tmp_path / 'u2r.zip')
+    zipped = write_zip(
+        tmp_path / 'same.zip',
+        {p.relative_to(folder).as_posix(): p.read_bytes() for p in sorted(folder.rglob('*.*'))},
+    )
+    assert caught.value.faults == check(zipped) and len(caught.value.faults) == 4
+    assert str(caught.value).splitlines() == [str(fault) for fault in caught.value.faults]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ['pred', 'same.zip']
+
+
+def test_pack_leaves_an_older_zip_alone_when_a_file_changes_meanwhile(small_loveda, tmp_path):
+    folder = write_folder(tmp_path / 'pred', good())
+    (tmp_path / 'u2r.zip').write_text('older')
+
+    def spoil(entries):
+        yield from entries
+        (folder / '4191.png').write_bytes(b'')
+
+    with pytest.raises(SubmissionError, match='empty file'):
+        pack(folder, tmp_path / 'u2r.zip', progress=spoil)
+    assert (tmp_path / 'u2r.zip').read_text() == 'older'
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_mistakes_in_packing_are_explained(small_loveda, tmp_path):
+    folder = write_folder(tmp_path / 'pred', good())
+    with pytest.raises(UserError, match='not a folder'):
+        pack(tmp_path / 'none', tmp_path / 'a.zip')
+    with pytest.raises(UserError, match=r'\.zip'):
+        pack(folder, tmp_path / 'a.tar')
+    with pytest.raises(UserError, match='somewhere else'):
+        pack(folder, folder / 'a.zip')
+
+
+def test_names_are_checked_before_there_are_predictions(tmp_path, small_loveda):
+    folder, out = tmp_path / 'predictions', tmp_path / 'u2r.zip'
+    foresee(NAMES, folder, out, domain='Rural')
+    with pytest.raises(SubmissionError, match=r'4194\.png: missing \(1 of the 4'):
+        foresee(NAMES[:3], folder, out, domain='Rural')
+    with pytest.raises(UserError, match='ends with .zip'):
+        foresee(NAMES, folder, tmp_path / 'u2r.tar', domain='Rural')
+    with pytest.raises(UserError, match='among the predictions'):
+        foresee(NAMES, folder, folder / 'u2r.zip', domain='Rural')
+    # Files of an earlier test would go into the zip as well.
+    folder.mkdir()
+    (folder / '4191.png').touch()
+    foresee(NAMES, folder, out, domain='Rural')
+    (folder / '5167.png').touch()
+    sentence = (
+        rf'5167\.png: in {folder} before this test, and not a test image of LoveDA Test Rural; '
+        'remove it, or give another folder with --out'
+    )
+    with pytest.raises(SubmissionError, match=sentence):
+        foresee(NAMES, folder, out, domain='Rural')
