@@ -27,7 +27,7 @@ from depthda.engine.prepare import check_folder, load_config
 from depthda.errors import UserError
 from depthda.io.files import read_json, write_json
 from depthda.io.rasters import tile_suffix, write_image
-from depthda.models.translation.drdg import resize_depth
+from depthda.models.missing_depth import resize_depth
 from depthda.processes import start_processes
 from depthda.provenance import TRANSLATION, git_commit
 

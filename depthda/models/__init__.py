@@ -1,6 +1,6 @@
 """Two encoders, their fusion, mmseg's encoder-decoder around them; translation of domains."""
 
-from depthda.models import preprocessor  # noqa: F401
+from depthda.models import pair_preprocessor, preprocessor  # noqa: F401
 from depthda.models.backbones import (  # noqa: F401
     depth_backbone,
     dual_backbone,
@@ -10,7 +10,7 @@ from depthda.models.backbones import (  # noqa: F401
 )
 from depthda.models.decode_heads import depth_refined_head, depthseg_head  # noqa: F401
 from depthda.models.depthseg import adapter, depth_decoder, prompter, teacher  # noqa: F401
-from depthda.models.losses import berhu, ssim  # noqa: F401
+from depthda.models.losses import berhu, info_nce, least_squares, ssim, wasserstein  # noqa: F401
 from depthda.models.necks import fusion, multi_scale_contrast  # noqa: F401
 from depthda.models.segmentors import depth_guided  # noqa: F401
 from depthda.models.segmentors.depthseg import DepthSeg  # noqa: F401
@@ -19,4 +19,5 @@ from depthda.models.translation import (  # noqa: F401
     domain_pair_preprocessor,
     drdg,
     generator,
+    translation_preprocessor,
 )

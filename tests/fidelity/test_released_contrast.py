@@ -7,7 +7,6 @@ import torch.nn.functional as F
 from mmseg.registry import MODELS
 
 import depthda.models.losses.info_nce as info_nce_module
-import depthda.models.necks.multi_scale_contrast as neck_module
 from depthda.models.features import PairedFeatures
 
 RGB, DEPTH, SIDES = (6, 8, 10, 12), (4, 6, 8, 10), (32, 16, 8, 8)
@@ -78,7 +77,9 @@ def test_the_loss_of_four_scales_and_every_gradient_are_the_releases(monkeypatch
 
     given = iter(negatives)
     real = info_nce_module.info_nce
-    monkeypatch.setattr(neck_module, 'info_nce', lambda *args: real(*args, negatives=next(given)))
+    monkeypatch.setattr(
+        info_nce_module, 'info_nce', lambda *args: real(*args, negatives=next(given))
+    )
     everywhere = torch.ones(2, 128, 128, dtype=torch.bool)
     found = neck.loss(PairedFeatures(tuple(rgb), tuple(depth)), everywhere)['loss_contrast']
     assert found.item() == pytest.approx(expected.item(), rel=1e-12)
@@ -116,7 +117,8 @@ def test_negatives_follow_the_released_law_and_are_never_the_own_place(monkeypat
 def test_the_start_and_the_settings_are_the_releases():
     fusion = dict(type='ConcatFusion', rgb_channels=(128,) * 4, depth_channels=(96,) * 4)
     neck = MODELS.build(dict(type='MultiScaleContrastiveNeck', fusion=fusion))
-    assert (neck.scale_weights, neck.temperature) == (WEIGHTS, TEMPERATURE)
-    assert (neck.num_negatives, neck.pool, neck.pair) == (NEGATIVES, 4, 'enhanced-rgb')
+    loss = neck.contrast_loss
+    assert (loss.temperature, loss.num_negatives) == (TEMPERATURE, NEGATIVES)
+    assert (neck.scale_weights, neck.pool, neck.pair) == (WEIGHTS, 4, 'enhanced-rgb')
     assert neck.mix.tolist() == pytest.approx([-0.8472978] * 4, abs=1e-7)
     assert [each.conv.out_channels for each in neck.rgb_projections] == [128] * 4

@@ -9,7 +9,8 @@ import torch.nn.functional as F
 from mmseg.registry import MODELS
 
 from depthda.models.losses.berhu import berhu_loss
-from depthda.models.losses.wasserstein import critic_loss, gradient_penalty
+from depthda.models.losses.gan import gradient_penalty
+from depthda.models.losses.wasserstein import critic_loss
 
 
 @pytest.fixture

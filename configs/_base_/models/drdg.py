@@ -18,13 +18,15 @@ model = dict(
         channels=(64, 128, 256, 512, 512),
         norm='batch',  # as released; 'instance' or 'none' where batches hold several images
     ),
-    # Equation (7). Both depth weights 0: rdg.py.
-    adv_weight=5.0,
+    adversarial=dict(
+        type='WassersteinGANLoss',  # or 'LeastSquaresGANLoss'
+        loss_weight=5.0,  # equation (7), as the next three
+        gp_weight=1.0,  # of the gradient penalty in the critics' loss
+    ),
     cyc_weight=10.0,
+    # Both depth weights 0: rdg.py.
     dsl_weight=2.0,  # depth of an image, predicted from it
     dccl_weight=1.0,  # depth of an image, predicted from its translation
-    adversarial='wasserstein',  # or 'least-squares'
-    gp_weight=1.0,  # of the gradient penalty in the critics' loss
     n_critic=5,  # updates of the critics for one of the generators
     depth_resize='bilinear',  # 'nearest': as released
     target_size=(512, 512),  # (height, width) of translated images

@@ -138,7 +138,7 @@ def test_init_weights_does_not_touch_built_weights_and_fills_meta_ones():
 @pytest.mark.parametrize(
     ('settings', 'message'),
     [
-        (dict(arch=dict(depths=[1])), 'model_type None is no family'),
+        (dict(arch=dict(depths=[1])), 'model_type None is not a family'),
         (dict(arch=dict(model_type='gpt2')), 'no backbone class'),
         (dict(arch=dict(CONVNEXT, hidden_size=8)), r"unknown keys \['hidden_size'\]"),
         (dict(arch=CONVNEXT, out_indices=(1, 9)), 'out_indices must be valid'),
@@ -181,7 +181,7 @@ def test_a_frozen_encoder_is_named_by_its_content(tmp_path):
     images = torch.randn(1, 3, 64, 64)
     for one, other in zip(a(images), b(images), strict=True):
         assert torch.equal(one, other)
-    with pytest.raises(UserError, match='frozen encoder with other weights'):
+    with pytest.raises(UserError, match='frozen encoder whose weights differ from'):
         c.load_state_dict(state)
     kept = TransformersBackbone(
         CONVNEXT, weights=str(tmp_path / 'a'), frozen=True, in_checkpoint=True

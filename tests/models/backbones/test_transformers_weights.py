@@ -198,7 +198,7 @@ def test_without_network_the_error_says_how_to_fetch(monkeypatch, tmp_path):
 def test_extra_bands_are_explicit(tmp_path, how, share):
     model = saved(ConvNextModel, ConvNextConfig(**CONVNEXT), tmp_path)
     wider = dict(CONVNEXT, num_channels=5)
-    with pytest.raises(UserError, match=r'are of 3 bands, and arch.num_channels is 5: add extra_b'):
+    with pytest.raises(UserError, match=r'are of 3 bands, but arch.num_channels is 5: choose k'):
         loaded('convnext', wider, tmp_path)
     backbone = loaded('convnext', wider, tmp_path, extra_bands=how)
     kernels = backbone.model.embeddings.patch_embeddings.weight
@@ -215,5 +215,5 @@ def test_extra_bands_are_explicit(tmp_path, how, share):
             torch.testing.assert_close(ours, theirs)
     with pytest.raises(UserError, match="extra_bands='all' of TransformersBackbone: 'zero' or"):
         TransformersBackbone(dict(model_type='convnext'), extra_bands='all')
-    with pytest.raises(UserError, match='num_channels is 1: set weights=None, or as many'):
+    with pytest.raises(UserError, match='num_channels is 1: set weights=None, or use as many'):
         loaded('convnext', dict(CONVNEXT, num_channels=1), tmp_path, extra_bands=how)

@@ -4,6 +4,7 @@ import math
 
 import pytest
 import torch
+from mmseg.registry import MODELS
 
 from depthda.errors import UserError
 from depthda.models.losses.info_nce import _draw, info_nce
@@ -71,7 +72,7 @@ def test_gradcheck():
 def test_blocks_of_rows_change_nothing(monkeypatch):
     anchors, keys, valid, negatives = case(places=11, share=0.8)
     whole = info_nce(anchors, keys, valid, negatives=negatives)
-    monkeypatch.setattr('depthda.models.losses.info_nce._AT_ONCE', 2 * 11 * 3)
+    monkeypatch.setattr('depthda.models.losses.info_nce._BLOCK_SIZE', 2 * 11 * 3)
     parts = info_nce(anchors, keys, valid, negatives=negatives)
     torch.testing.assert_close(parts, whole)
     for one, other in zip(
@@ -176,3 +177,12 @@ def test_half_precision_rounds_the_gradient_after_the_loss_scale_alone():
         assert ((one.float() - other).norm() / other.norm()).item() < 3e-4
         # Nothing is lost that half precision holds: 3e-8 is half of its least number.
         assert not ((one == 0) & (other.abs() > 3e-8)).any()
+
+
+def test_the_class_hands_its_settings_to_the_function():
+    anchors, keys, valid, _ = case()
+    loss = MODELS.build(dict(type='InfoNCELoss', temperature=0.3, num_negatives=5))
+    torch.manual_seed(0)
+    expected = info_nce(anchors, keys, valid, 0.3, 5)
+    torch.manual_seed(0)
+    assert loss(anchors, keys, valid) == expected

@@ -2,9 +2,11 @@
 
 import pytest
 import torch
+from mmseg.registry import MODELS
 from torch import nn
 
-from depthda.models.losses.wasserstein import critic_loss, generator_loss, gradient_penalty
+from depthda.models.losses.gan import gradient_penalty
+from depthda.models.losses.wasserstein import critic_loss, generator_loss
 
 
 def images(number=3, seed=0):
@@ -82,3 +84,11 @@ def test_autocast_does_not_reach_it():
         found, seen = penalty()
     assert found == expected and found.dtype == torch.float32
     assert set(seen) == {torch.float32}
+
+
+def test_the_class_is_its_functions_with_a_penalty():
+    loss = MODELS.build(dict(type='WassersteinGANLoss', loss_weight=2.0))
+    real, fake = torch.rand(2, 1, 3, 3), torch.rand(2, 1, 4, 4)
+    assert loss.critic(real, fake) == critic_loss(real, fake)
+    assert loss.generator(fake) == generator_loss(fake)  # the caller multiplies by loss_weight
+    assert (loss.loss_weight, loss.gp_weight) == (2, 1)

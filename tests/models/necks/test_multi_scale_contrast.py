@@ -7,7 +7,6 @@ import torch
 from mmengine.registry import DefaultScope
 from mmseg.registry import MODELS
 
-import depthda.models.necks.multi_scale_contrast as module
 from depthda.errors import UserError
 from depthda.models.features import PairedFeatures
 
@@ -44,12 +43,12 @@ def test_the_loss_is_the_weighted_mean_of_enhanced_against_rgb(monkeypatch):
     model, maps = neck(), features()
     seen = []
 
-    def stand_in(anchors, keys, valid, temperature, num_negatives):
+    def stand_in(anchors, keys, valid):
         seen.append((anchors, keys))
-        assert valid.all() and (temperature, num_negatives) == (0.07, 128)
+        assert valid.all()
         return (anchors * keys).sum()
 
-    monkeypatch.setattr(module, 'info_nce', stand_in)
+    monkeypatch.setattr(model.contrast_loss, 'forward', stand_in)
     found = model.loss(maps, everywhere())
     expected = 0.0
     for scale in (0, 1):
@@ -74,9 +73,9 @@ def test_depth_rgb_goes_both_ways(monkeypatch):
     model, maps = neck(pair='depth-rgb'), features()
     pairs = []
     monkeypatch.setattr(
-        module,
-        'info_nce',
-        lambda a, k, *rest: pairs.append((a, k)) or torch.tensor(len(pairs) * 1.0),
+        model.contrast_loss,
+        'forward',
+        lambda a, k, _: pairs.append((a, k)) or torch.tensor(len(pairs) * 1.0),
     )
     found = model.loss(maps, everywhere())
     assert pairs[0][0] is pairs[1][1] and pairs[0][1] is pairs[1][0]

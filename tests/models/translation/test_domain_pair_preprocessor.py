@@ -36,16 +36,18 @@ def test_bands_come_back_as_they_were(bgr_to_rgb):
     ]
 
 
-def test_mistakes_are_told_in_a_sentence():
+def test_a_mistake_names_the_domain():
     def inputs(**domains):
         return dict(inputs=domains)
 
     small, large = torch.rand(4, 8, 8), torch.rand(4, 8, 9)
-    with pytest.raises(UserError, match=r'target images of shapes .*\(4, 8, 8\), \(4, 8, 9\)'):
+    with pytest.raises(UserError, match=r'^target: images of shapes .*\(4, 8, 8\), \(4, 8, 9\)'):
         build()(inputs(source=[small], target=[small, large]))
-    with pytest.raises(UserError, match='as many images of either domain, and not 1 of the source'):
+    with pytest.raises(UserError, match='a batch has 1 source and 2 target images'):
         build()(inputs(source=[small], target=[small, small]))
-    with pytest.raises(UserError, match=r'4 channels: .*optical_bands=5\) takes 5, or 6 with'):
+    with pytest.raises(
+        UserError, match=r'^source: an image has 4 channels, .*=5 takes 5, or 6 with'
+    ):
         build(optical_bands=5)(inputs(source=[small]))
     with pytest.raises(UserError, match='its type is torch.uint8'):
         build()(inputs(source=[small.to(torch.uint8)]))
