@@ -15,7 +15,7 @@ from mmengine.registry import init_default_scope
 from mmseg.registry import DATASETS, MODELS
 from torch import Tensor
 
-from depthda.checkpoints.fit import complete_weights
+from depthda.checkpoints.fit import load_complete
 from depthda.checkpoints.loading import (
     check_is_checkpoint,
     file_hash,
@@ -195,9 +195,7 @@ def _checkpoint(path: str | Path) -> Path:
 
 def _load(config: dict, checkpoint: str | Path) -> torch.nn.Module:
     model = MODELS.build(config)
-    loaded = load_checkpoint_file(checkpoint, map_location='cpu')
-    advice = 'translate with the config it was trained with'
-    model.load_state_dict(complete_weights(model, loaded, advice, str(checkpoint)))
+    load_complete(model, checkpoint, 'translate with the config it was trained with')
     device = 'cuda' if torch.cuda.is_available() else 'cpu'
     return model.to(device).eval()
 

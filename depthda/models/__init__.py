@@ -1,4 +1,4 @@
-"""Two encoders, their fusion, mmseg's encoder-decoder around them; translation of domains."""
+"""Encoders for optical bands and depth, their fusion, heads, segmentors, and translation."""
 
 from depthda.models import pair_preprocessor, preprocessor  # noqa: F401
 from depthda.models.backbones import (  # noqa: F401

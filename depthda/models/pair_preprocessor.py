@@ -31,7 +31,7 @@ class PairPreprocessor(BaseDataPreprocessor):
         return super().to(*args, **kwargs)
 
     def forward(self, data: dict, training: bool = False) -> dict[str, dict]:
-        """Return ``inputs`` and ``data_samples``, each with what its domain's preprocessor returns."""
+        """Return ``inputs`` and ``data_samples`` as dicts of the results for each domain."""
         samples = data.get('data_samples') or {}
         pair: dict[str, dict] = dict(inputs={}, data_samples={})
         for domain, images in data['inputs'].items():

@@ -213,7 +213,7 @@ def test_extra_bands_are_explicit(tmp_path, how, share):
         three = loaded('convnext', CONVNEXT, tmp_path)(inputs[:, :3])
         for ours, theirs in zip(backbone(inputs), three, strict=True):
             torch.testing.assert_close(ours, theirs)
-    with pytest.raises(UserError, match="extra_bands='all' of TransformersBackbone: 'zero' or"):
+    with pytest.raises(UserError, match="extra_bands='all' of TransformersBackbone: use 'zero'"):
         TransformersBackbone(dict(model_type='convnext'), extra_bands='all')
     with pytest.raises(UserError, match='num_channels is 1: set weights=None, or use as many'):
         loaded('convnext', dict(CONVNEXT, num_channels=1), tmp_path, extra_bands=how)

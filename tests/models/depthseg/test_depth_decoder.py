@@ -42,7 +42,7 @@ def test_what_was_loaded_is_told(depth_anything, monkeypatch):
     necks, heads = len(model.neck.state_dict()), len(model.head.state_dict())
     assert said[0] == f'DepthDecoder: {necks} tensors of neck from {folder}'
     assert said[1] == f'DepthDecoder: {heads} tensors of head from {folder}'
-    assert 'encoder not taken' in said[2]
+    assert 'encoder not used' in said[2]
 
 
 def test_weights_that_do_not_fit_are_refused(depth_anything, tmp_path):

@@ -5,7 +5,7 @@ from mmseg.registry import MODELS
 
 from depthda.errors import UserError
 
-UPER = r'model.decode_head takes in_channels=\[12, 24, 36, 48\], but {} gives \[{}\] channels at '
+UPER = r'model.decode_head takes in_channels=\[12, 24, 36, 48\], but {} returns \[{}\] channels at '
 
 
 @pytest.mark.parametrize(
@@ -19,12 +19,12 @@ UPER = r'model.decode_head takes in_channels=\[12, 24, 36, 48\], but {} gives \[
         ),
         (
             dict(auxiliary_head=dict(in_channels=24)),
-            r'model.auxiliary_head takes in_channels=24, but ConcatFusion gives 36 channels at '
+            r'model.auxiliary_head takes in_channels=24, but ConcatFusion returns 36 channels at '
             r'in_index=2: set model.auxiliary_head.in_channels=36\.',
         ),
         (
             dict(auxiliary_head=dict(in_index=4)),
-            r'model.auxiliary_head.in_index=4, but ConcatFusion gives 4 stages, numbered from 0',
+            r'model.auxiliary_head.in_index=4, but ConcatFusion returns 4 stages, numbered from 0',
         ),
     ],
 )

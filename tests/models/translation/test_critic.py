@@ -83,7 +83,7 @@ def test_weights_of_convolutions_start_as_in_the_released_code():
 def test_mistakes_are_told_in_a_sentence():
     model = build()
     assert model(torch.rand(1, 3, 24, 24)).numel() == 1
-    with pytest.raises(UserError, match='images of 24×24 and more, and this one is 40×23'):
+    with pytest.raises(UserError, match='images of 24×24 or larger, but this one is 40×23'):
         model(torch.rand(1, 3, 23, 40))
     with pytest.raises(UserError, match="'instance', 'none'.*not 'layer'"):
         build('layer')

@@ -45,9 +45,7 @@ def test_a_mistake_names_the_domain():
         build()(inputs(source=[small], target=[small, large]))
     with pytest.raises(UserError, match='a batch has 1 source and 2 target images'):
         build()(inputs(source=[small], target=[small, small]))
-    with pytest.raises(
-        UserError, match=r'^source: an image has 4 channels, .*=5 takes 5, or 6 with'
-    ):
+    with pytest.raises(UserError, match='^source: an image has 4 channels, .* 5, or 6 with'):
         build(optical_bands=5)(inputs(source=[small]))
     with pytest.raises(UserError, match='its type is torch.uint8'):
         build()(inputs(source=[small.to(torch.uint8)]))

@@ -155,7 +155,9 @@ def test_weights_start_as_in_the_released_code():
 
 
 def test_mistakes_are_told_in_a_sentence():
-    with pytest.raises(UserError, match='3 times, and one of 32×20 .* multiples of 8'):
+    with pytest.raises(
+        UserError, match='3 times, which is not possible for 32×20: use .* multiples of 8'
+    ):
         build()(torch.rand(1, 3, 20, 32), (16, 16))
     with pytest.raises(UserError, match='one of 20×32'):
         build()(torch.rand(1, 3, 32, 20), (16, 16))
