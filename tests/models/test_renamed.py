@@ -3,11 +3,15 @@
 import logging
 
 import pytest
+from mmengine.config import Config
 from mmengine.logging import MMLogger
 from mmseg.registry import MODELS
 
+from depthda.engine.overrides import apply_overrides
+from depthda.errors import UserError
 from depthda.models.losses.least_squares import LeastSquaresGANLoss
 from depthda.models.losses.wasserstein import WassersteinGANLoss
+from depthda.models.renamed import first_form
 
 DRDG = dict(
     type='DRDG',
@@ -79,3 +83,39 @@ def test_the_new_form_and_the_defaults_do_not_warn(warnings):
 def test_an_unknown_argument_is_still_refused():
     with pytest.raises(TypeError, match=r"__init__\(\) got an unexpected .*'adv_wieght'"):
         MODELS.build(DRDG | dict(adv_wieght=1))
+
+
+def test_an_override_of_an_old_argument_goes_where_it_belongs_now(warnings):
+    cfg = Config(dict(model=dict(DRDG, adversarial=dict(type='WassersteinGANLoss', loss_weight=5))))
+    apply_overrides(cfg, {'model.adv_weight': 1, '+model.gp_weight': 2})
+    assert cfg.model.adversarial == dict(type='WassersteinGANLoss', loss_weight=1, gp_weight=2)
+    assert len(warnings) == 2 and warnings[0].startswith('adv_weight is now adversarial.loss_w')
+    with pytest.raises(UserError, match="'model.cyc_weihgt' is not in the config"):
+        apply_overrides(cfg, {'model.cyc_weihgt': 1})
+    # A config of an earlier release has the old argument itself.
+    old = Config(dict(model=dict(DRDG, adv_weight=5)))
+    apply_overrides(old, {'model.adv_weight': 1})
+    assert old.model.adv_weight == 1 and 'adversarial' not in old.model
+
+
+@pytest.mark.parametrize(
+    'new, old',
+    [
+        (
+            dict(type='DRDG', adversarial=dict(type='LeastSquaresGANLoss', loss_weight=1)),
+            dict(type='DRDG', adversarial='least-squares', adv_weight=1),
+        ),
+        (
+            dict(NECK, contrast_loss=dict(type='InfoNCELoss', temperature=0.1, num_negatives=5)),
+            dict(NECK, temperature=0.1, num_negatives=5),
+        ),
+        # No earlier release could say this.
+        (
+            dict(NECK, contrast_loss=dict(type='InfoNCELoss', more=1)),
+            dict(NECK, contrast_loss=dict(type='InfoNCELoss', more=1)),
+        ),
+    ],
+)
+def test_a_finished_run_is_recognised_by_the_first_form_of_its_config(new, old):
+    assert first_form(dict(model=dict(parts=[new]))) == dict(model=dict(parts=[old]))
+    assert first_form(old) == old

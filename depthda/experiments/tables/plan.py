@@ -17,6 +17,7 @@ from depthda.errors import UserError, many
 from depthda.experiments.tables.samples import SMOKE_SAMPLE, sample_folder
 from depthda.experiments.tables.table import Row, Step, Table, unknown
 from depthda.io.files import read_json
+from depthda.models.renamed import first_form
 
 LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
 # What decides a result. Logging, and where a run is done, do not.
@@ -226,7 +227,7 @@ def _identity(step: Step) -> Any:
     if step.tool:
         return list(step.tool)
     cfg = resolved_config(step).to_dict()
-    content = {key: cfg[key] for key in DECIDING if key in cfg}
+    content = first_form({key: cfg[key] for key in DECIDING if key in cfg})
     if cfg.get('load_partial'):
         content['load_partial'] = True
     # When checkpoints are kept, and which of them is best.

@@ -49,9 +49,7 @@ class MultiScaleContrastiveNeck(BaseModule):
         norm_cfg: Norm of the projections: a batch norm, synchronised or not, or None.
     """
 
-    @accept_moved(
-        dict(temperature='contrast_loss.temperature', num_negatives='contrast_loss.num_negatives')
-    )
+    @accept_moved
     def __init__(
         self,
         fusion: ConfigType,

@@ -83,7 +83,7 @@ class DepthSeg(DepthGuidedEncoderDecoder):
         return losses
 
     def encode_decode(self, inputs: Tensor, batch_img_metas: list[dict]) -> Tensor:
-        """Return logits at the size of the images and, with ``keep_depth``, depth as last channel."""
+        """Return logits at the size of the images, plus a depth channel with ``keep_depth``."""
         features, predicted = self._encode(inputs)
         logits = self.decode_head.predict(features, batch_img_metas, self.test_cfg)
         if not self.keep_depth:

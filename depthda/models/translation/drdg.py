@@ -20,8 +20,6 @@ from depthda.models.missing_depth import resize_depth
 from depthda.models.renamed import accept_moved
 
 _WASSERSTEIN = dict(type='WassersteinGANLoss', loss_weight=5.0, gp_weight=1.0)
-# Names that the adversarial losses had in earlier releases.
-_ADVERSARIAL = {'wasserstein': 'WassersteinGANLoss', 'least-squares': 'LeastSquaresGANLoss'}
 
 
 class DomainBatch(NamedTuple):
@@ -72,10 +70,7 @@ class DRDG(BaseModel):
         critics=('critic_s', 'critic_t'),
     )
 
-    @accept_moved(
-        dict(adv_weight='adversarial.loss_weight', gp_weight='adversarial.gp_weight'),
-        dict(adversarial=_ADVERSARIAL),
-    )
+    @accept_moved
     def __init__(
         self,
         generator: ConfigType,
