@@ -12,12 +12,12 @@ def test_missing_depth_becomes_0_in_every_channel():
     assert torch.equal(fill_missing(depth), filled[:, :1])
 
 
-def test_a_resized_depth_is_valid_where_all_that_made_it_is():
+def test_resized_depth_is_valid_where_all_blended_values_are():
     depth = torch.rand(1, 1, 7, 6) + 0.1
     depth[..., 2, 3] = torch.nan
     for size in ((4, 3), (5, 9), (14, 12), (3, 6)):
         resized, valid = resize_depth(depth, size, 'bilinear')
-        # NaN spreads to all that it is blended into; torch multiplies it even by a weight of 0.
+        # NaN spreads to every value it is blended into; torch even multiplies it by a weight of 0.
         naive = F.interpolate(depth, size, mode='bilinear', align_corners=False)
         weights = F.interpolate(depth.isnan().float(), size, mode='bilinear', align_corners=False)
         assert torch.equal(valid, weights == 0) and valid.any()

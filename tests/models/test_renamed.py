@@ -1,4 +1,4 @@
-"""Configs of the release before still build the same model, with a warning."""
+"""Configs of the previous release still build the same model, with a warning."""
 
 import logging
 
@@ -109,7 +109,7 @@ def test_an_override_of_an_old_argument_goes_where_it_belongs_now(warnings):
             dict(NECK, contrast_loss=dict(type='InfoNCELoss', temperature=0.1, num_negatives=5)),
             dict(NECK, temperature=0.1, num_negatives=5),
         ),
-        # No earlier release could say this.
+        # A config that earlier releases could not express.
         (
             dict(NECK, contrast_loss=dict(type='InfoNCELoss', more=1)),
             dict(NECK, contrast_loss=dict(type='InfoNCELoss', more=1)),

@@ -9,9 +9,9 @@ UPER = r'model.decode_head takes in_channels=\[12, 24, 36, 48\], but {} returns 
 
 
 @pytest.mark.parametrize(
-    'change, sentence',
+    'change, message',
     [
-        # The channels of a concatenation, left as they were for a gated fusion.
+        # A gated fusion with the channels of a concatenation.
         (
             dict(neck=dict(type='GatedFusion')),
             UPER.format('GatedFusion', '8, 16, 24, 32')
@@ -28,10 +28,10 @@ UPER = r'model.decode_head takes in_channels=\[12, 24, 36, 48\], but {} returns 
         ),
     ],
 )
-def test_the_sentence_names_the_head_and_the_channels_it_should_have(tiny_model, change, sentence):
+def test_the_message_names_the_head_and_the_channels_it_should_have(tiny_model, change, message):
     model = tiny_model()
     model.merge_from_dict(change)
-    with pytest.raises(UserError, match=sentence):
+    with pytest.raises(UserError, match=message):
         MODELS.build(model)
 
 
@@ -46,7 +46,7 @@ def test_a_wrapped_head_is_named_with_its_key(tiny_model):
         MODELS.build(model)
 
 
-def test_concatenated_stages_count_together(tiny_model):
+def test_concatenated_stages_are_added_up(tiny_model):
     model = tiny_model()
     model.auxiliary_head.update(
         in_channels=[12, 24], in_index=[0, 1], input_transform='resize_concat'

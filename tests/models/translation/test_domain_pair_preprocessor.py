@@ -9,7 +9,7 @@ def build(**options):
     return MODELS.build(dict(type='DomainPairPreprocessor', **options))
 
 
-def test_bands_go_to_minus_1_to_1_and_depth_stays_with_nan_for_none():
+def test_bands_are_scaled_and_missing_depth_is_nan():
     image = torch.tensor([0.0, 51.0, 255.0, 0.25]).view(4, 1, 1).expand(4, 2, 2).clone()
     image[3, 0, 1] = 0
     data = dict(inputs=dict(source=[image, image], target=[image[:3], image[:3]]))
@@ -23,7 +23,7 @@ def test_bands_go_to_minus_1_to_1_and_depth_stays_with_nan_for_none():
 
 
 @pytest.mark.parametrize('bgr_to_rgb', [False, True])
-def test_bands_come_back_as_they_were(bgr_to_rgb):
+def test_restored_bands_equal_the_original(bgr_to_rgb):
     process = build(bgr_to_rgb=bgr_to_rgb, optical_bands=4)
     images = torch.arange(256, dtype=torch.uint8).view(1, 4, 8, 8).expand(2, 4, 8, 8)
     batch = process(dict(inputs=dict(source=list(images))))['inputs']['source']
