@@ -19,6 +19,8 @@ from depthda.io.files import DISK_FULL
 _MISTAKE = 'UserError: '
 # What a path has that an option or a config names, and hardly ever one that a bug has made up.
 _UNUSABLE = (errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EROFS, errno.ENAMETOOLONG, errno.ELOOP)
+# A disk that fails, or a network's that is gone.
+_FAILING = (errno.EIO, errno.EROFS, errno.ESTALE, errno.ENODEV, errno.ENXIO, errno.ENOTCONN)
 _IMPATIENCE = 2.0  # seconds in which a repeated signal is the same one
 
 
@@ -39,10 +41,11 @@ def user_errors() -> Iterator[None]:
                 'another file or folder'
             )
             sys.exit(2)
-        if error.errno not in DISK_FULL:
+        advice = 'make room' if error.errno in DISK_FULL else 'check the disk'
+        if error.errno not in (*DISK_FULL, *_FAILING):
             raise
         file = f' {error.filename}' if error.filename else ''
-        _print_last(f'error: {error.strerror} while writing{file}: make room and run again')
+        _print_last(f'error: {error.strerror} while writing{file}: {advice} and run again')
         sys.exit(2)
     except KeyboardInterrupt as interrupt:
         if is_main_process():
