@@ -1,11 +1,11 @@
 """DepthSeg's teacher as a model that predicts depth during training."""
 
 import torch
-import torch.nn.functional as F
 from mmseg.registry import MODELS
 from torch import Tensor
 
 from depthda.depth.monocular.depth_anything import load_depth_anything, whole_patches
+from depthda.models.tensors import resized
 
 
 @MODELS.register_module()
@@ -35,7 +35,6 @@ class DepthAnythingTeacher:
         self._model.to(images.device)
         patched = whole_patches(images, self._model.config.patch_size)
         depth = self._model(patched).predicted_depth.unsqueeze(1).float()
-        if patched is not images:
-            depth = F.interpolate(depth, images.shape[2:], mode='bilinear', align_corners=False)
+        depth = resized(depth, images.shape[2:])
         low, high = (pick(depth, (2, 3), keepdim=True) for pick in (torch.amin, torch.amax))
         return ((depth - low) / (high - low).clamp(min=1e-6)).squeeze(1)

@@ -5,7 +5,7 @@ from mmseg.registry import MODELS
 from torch import Tensor, nn
 
 from depthda.errors import UserError
-from depthda.models.precision import at_least_float32
+from depthda.models.tensors import at_least_float32
 
 
 def berhu_loss(

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from depthda.models.precision import at_least_float32
+from depthda.models.tensors import at_least_float32
 
 
 class GANLoss(nn.Module, metaclass=ABCMeta):

@@ -8,7 +8,7 @@ from mmseg.registry import MODELS
 from torch import Tensor, nn
 
 from depthda.errors import UserError
-from depthda.models.precision import at_least_float32
+from depthda.models.tensors import at_least_float32
 
 # Elements of the similarity matrix that exist at a time: 8 MiB in float32, which suits caches.
 _BLOCK_SIZE = 1 << 21

@@ -8,7 +8,7 @@ from mmseg.registry import MODELS
 from torch import Tensor
 
 from depthda.models.losses.gan import GANLoss
-from depthda.models.precision import at_least_float32
+from depthda.models.tensors import at_least_float32
 
 
 def critic_loss(real: Tensor, fake: Tensor) -> Tensor:
@@ -26,8 +26,5 @@ def generator_loss(fake: Tensor) -> Tensor:
 class LeastSquaresGANLoss(GANLoss):
     """:func:`critic_loss` and :func:`generator_loss`, without a gradient penalty by default."""
 
-    def critic(self, real: Tensor, fake: Tensor) -> Tensor:
-        return critic_loss(real, fake)
-
-    def generator(self, fake: Tensor) -> Tensor:
-        return generator_loss(fake)
+    critic = staticmethod(critic_loss)
+    generator = staticmethod(generator_loss)

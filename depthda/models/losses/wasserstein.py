@@ -10,7 +10,7 @@ from mmseg.registry import MODELS
 from torch import Tensor
 
 from depthda.models.losses.gan import GANLoss
-from depthda.models.precision import at_least_float32
+from depthda.models.tensors import at_least_float32
 
 
 def critic_loss(real: Tensor, fake: Tensor) -> Tensor:
@@ -27,11 +27,8 @@ def generator_loss(fake: Tensor) -> Tensor:
 class WassersteinGANLoss(GANLoss):
     """:func:`critic_loss` and :func:`generator_loss`; eq. (2) needs the gradient penalty."""
 
+    critic = staticmethod(critic_loss)
+    generator = staticmethod(generator_loss)
+
     def __init__(self, loss_weight: float = 1.0, gp_weight: float = 1.0) -> None:
         super().__init__(loss_weight, gp_weight)
-
-    def critic(self, real: Tensor, fake: Tensor) -> Tensor:
-        return critic_loss(real, fake)
-
-    def generator(self, fake: Tensor) -> Tensor:
-        return generator_loss(fake)

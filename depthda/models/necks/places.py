@@ -8,7 +8,7 @@ from mmengine.dist import is_distributed
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from depthda.models.precision import at_least_float32
+from depthda.models.tensors import at_least_float32
 
 
 def pool_places(features: Tensor, inside: Tensor, side: int) -> Tensor:

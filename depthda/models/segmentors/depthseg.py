@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 import torch
-import torch.nn.functional as F
 from mmengine.structures import PixelData
 from mmseg.registry import MODELS
 from mmseg.utils import ConfigType, OptConfigType, SampleList
@@ -14,6 +13,7 @@ from depthda.errors import UserError
 from depthda.models.depthseg.depth_decoder import DepthPrediction
 from depthda.models.features import GuidedFeatures
 from depthda.models.segmentors.depth_guided import DepthGuidedEncoderDecoder
+from depthda.models.tensors import resized
 
 
 @MODELS.register_module()
@@ -78,7 +78,7 @@ class DepthSeg(DepthGuidedEncoderDecoder):
             losses |= self._auxiliary_head_forward_train(features, data_samples)
         if self.prompted:
             teacher, valid = self._teach(inputs)
-            depth = _resized(predicted.depth, inputs)
+            depth = resized(predicted.depth, inputs.shape[2:])
             losses['loss_depth'] = self.loss_depth(depth[:, 0], teacher, valid)
         return losses
 
@@ -88,7 +88,7 @@ class DepthSeg(DepthGuidedEncoderDecoder):
         logits = self.decode_head.predict(features, batch_img_metas, self.test_cfg)
         if not self.keep_depth:
             return logits
-        depth = F.interpolate(predicted.depth, logits.shape[2:], mode='bilinear')
+        depth = resized(predicted.depth, logits.shape[2:])
         return torch.cat([logits, depth.to(logits.dtype)], dim=1)
 
     def postprocess_result(
@@ -135,9 +135,3 @@ class DepthSeg(DepthGuidedEncoderDecoder):
         # Corners of rotated images and padding have no depth in a map either.
         valid = (depth[:, 0] if depth.shape[1] else optical[:, 0]).isfinite()
         return self.teacher(optical), valid
-
-
-def _resized(depth: Tensor, inputs: Tensor) -> Tensor:
-    if depth.shape[2:] == inputs.shape[2:]:
-        return depth
-    return F.interpolate(depth, inputs.shape[2:], mode='bilinear', align_corners=False)

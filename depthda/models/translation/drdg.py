@@ -1,6 +1,6 @@
 """DRDG: translation between two domains, constrained by residuals, cycles and depth."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Literal, NamedTuple
 
@@ -18,6 +18,7 @@ from depthda.models.losses.gan import gradient_penalty
 from depthda.models.losses.wasserstein import critic_loss
 from depthda.models.missing_depth import resize_depth
 from depthda.models.renamed import accept_moved
+from depthda.models.translation.generator import Translation
 
 _WASSERSTEIN = dict(type='WassersteinGANLoss', loss_weight=5.0, gp_weight=1.0)
 
@@ -172,14 +173,11 @@ class DRDG(BaseModel):
             loss_cyc=F.l1_loss(cycled_source.image, source.image)
             + F.l1_loss(cycled_target.image, target.image),
         )
+        pair = source, target
         if supervise:
-            losses['loss_dsl'] = self._compare_depth(
-                translated_source.depth, source
-            ) + self._compare_depth(translated_target.depth, target)
+            losses['loss_dsl'] = self._compare_depth(pair, (translated_source, translated_target))
         if cycle:
-            losses['loss_dccl'] = self._compare_depth(
-                cycled_source.depth, source
-            ) + self._compare_depth(cycled_target.depth, target)
+            losses['loss_dccl'] = self._compare_depth(pair, (cycled_source, cycled_target))
         total = sum(self.weights[name] * loss for name, loss in losses.items())
         return dict(loss=total, **losses)
 
@@ -227,9 +225,15 @@ class DRDG(BaseModel):
         wrapper.update_params(logs[key])
         return {name: value.detach() for name, value in logs.items()}
 
-    def _compare_depth(self, predicted: Tensor, batch: DomainBatch) -> Tensor:
-        depth, valid = resize_depth(batch.depth, tuple(predicted.shape[2:]), self.depth_resize)
-        return self.depth_loss(predicted, depth, valid)
+    def _compare_depth(
+        self, pair: Iterable[DomainBatch], translations: Iterable[Translation]
+    ) -> Tensor:
+        """Sum the loss between predicted depth and the depth of the originals over both domains."""
+        total = 0
+        for batch, (_, predicted) in zip(pair, translations, strict=True):
+            depth, valid = resize_depth(batch.depth, tuple(predicted.shape[2:]), self.depth_resize)
+            total = total + self.depth_loss(predicted, depth, valid)
+        return total
 
 
 @contextmanager

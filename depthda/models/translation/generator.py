@@ -7,9 +7,9 @@ import torch
 from mmengine.model import BaseModule
 from mmseg.registry import MODELS
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from depthda.errors import UserError
+from depthda.models.tensors import resized
 
 # Every convolution of the U-net halves or doubles the size.
 _STEP = dict(kernel_size=4, stride=2, padding=1)
@@ -94,7 +94,7 @@ class ResiGenerator(BaseModule):
         if depth and self.depth_decoder is None and self.depth_last is None:
             raise UserError('this ResiGenerator has depth_decoder=None, so it predicts no depth.')
         if self.resize == 'pre':
-            images = _resized(images, size)
+            images = resized(images, size)
         encoded = self._encode(images)
         decoded = self.decoder.features(encoded)
         translated = torch.tanh(self.decoder.last(decoded)) + self.k * images
@@ -103,7 +103,7 @@ class ResiGenerator(BaseModule):
             predicted = self.depth_decoder(encoded).sigmoid()
         elif depth:
             predicted = self.depth_last(decoded).sigmoid()
-        return Translation(_resized(translated, size), predicted)
+        return Translation(resized(translated, size), predicted)
 
     def _encode(self, images: Tensor) -> list[Tensor]:
         """Return the output of every downsampling convolution, fine to coarse."""
@@ -164,9 +164,3 @@ def _up(in_channels: int, out_channels: int, dropout: float) -> nn.Sequential:
     if dropout:
         layers.append(nn.Dropout(dropout))
     return nn.Sequential(*layers)
-
-
-def _resized(images: Tensor, size: tuple[int, int]) -> Tensor:
-    if tuple(images.shape[2:]) == tuple(size):
-        return images
-    return F.interpolate(images, tuple(size), mode='bilinear', align_corners=False)
