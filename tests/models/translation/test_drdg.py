@@ -18,9 +18,9 @@ def test_both_depth_terms_use_the_depth_loss_of_the_config(drdg, pairs):
     released = build(drdg(depth_loss=dict(type='BerHuLoss', through_threshold=True, eps=1e-4)))
     released.load_state_dict(model.state_dict())
     found = []
-    for each in (model, released):
-        losses = each.generator_losses(*domains(each, pairs()))
-        slope = torch.autograd.grad(losses['loss'], next(each.generator_s2t.parameters()))[0]
+    for built in (model, released):
+        losses = built.generator_losses(*domains(built, pairs()))
+        slope = torch.autograd.grad(losses['loss'], next(built.generator_s2t.parameters()))[0]
         found.append((losses, slope))
     (default_losses, slope), (released_losses, released_slope) = found
     for key in ('loss_dsl', 'loss_dccl'):  # smaller only because of eps

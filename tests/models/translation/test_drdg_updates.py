@@ -80,7 +80,7 @@ def test_bfloat16_keeps_weights_losses_and_the_penalty_in_fp32(drdg, pairs):
     model = build(drdg())
     exact = step(copy.deepcopy(model), pairs(), 4)
     wrappers = optimisers(model, type='AutocastOptimWrapper', devices=('cpu',))
-    assert all(isinstance(each, AutocastOptimWrapper) for each in wrappers.values())
+    assert all(isinstance(wrapper, AutocastOptimWrapper) for wrapper in wrappers.values())
     seen = set()
     model.critic_s.register_forward_hook(
         lambda _, args, output: seen.add((torch.is_autocast_enabled('cpu'), output.dtype))
