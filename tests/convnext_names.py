@@ -1,4 +1,4 @@
-"""A small ConvNeXt with the parameter names of mmpretrain, written from the paper."""
+"""A small ConvNeXt, written from the paper, with the parameter names of mmpretrain."""
 
 import torch
 from mmengine.model import BaseModule
@@ -15,6 +15,8 @@ class ChannelNorm(nn.LayerNorm):
 
 
 class Block(nn.Module):
+    """A residual block."""
+
     def __init__(self, width: int) -> None:
         super().__init__()
         self.depthwise_conv = nn.Conv2d(width, width, 7, padding=3, groups=width)
@@ -30,7 +32,7 @@ class Block(nn.Module):
 
 
 class SmallConvNeXt(BaseModule):
-    """Four feature maps of strides 4 to 32, each normalised."""
+    """A ConvNeXt whose four feature maps of strides 4 to 32 are normalised."""
 
     def __init__(self, widths=(8, 16, 24, 32), depths=(1, 2, 1, 1), bands: int = 3) -> None:
         super().__init__()

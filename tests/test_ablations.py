@@ -92,8 +92,8 @@ def test_it_builds_and_every_weight_has_a_rate(path):
 def test_a_change_that_is_not_declared_is_found():
     main = Config.fromfile(ROOT / MAIN)
     other = Config.fromfile(ROOT / MAIN)
-    other.model.neck.temperature = 0.1
+    other.model.neck.contrast_loss.temperature = 0.1
     other.train_dataloader.batch_size = 2
     found = differences(main, other)
-    assert found == {'model.neck.temperature', 'train_dataloader.batch_size'}
+    assert found == {'model.neck.contrast_loss.temperature', 'train_dataloader.batch_size'}
     assert undeclared(found, ['model.neck']) == {'train_dataloader.batch_size'}

@@ -178,8 +178,8 @@ def test_drdg():
     model = translation.model
     assert model.generator.depth_decoder == 'shared' and model.depth_resize == 'nearest'
     assert model.depth_loss == dict(type='BerHuLoss', through_threshold=True, eps=1e-4)
-    weights = [model[f'{name}_weight'] for name in ('adv', 'cyc', 'dsl', 'dccl')]
-    assert weights == [5, 10, 2, 1]
+    assert (model.adversarial.loss_weight, model.cyc_weight) == (5, 10)
+    assert (model.dsl_weight, model.dccl_weight) == (2, 1)
     assert translation.train_dataloader.dataset.replacement is True
     plateaus = translation.custom_hooks[:2]
     assert [(each.part, each.monitor) for each in plateaus] == [
@@ -192,7 +192,7 @@ def test_drdg():
     assert translation.custom_hooks[2].type == 'TranslationHook'
 
     rdg = read('drdg/rdg_as-released_potsdam2vaihingen').model
-    assert (rdg.adv_weight, rdg.dsl_weight, rdg.dccl_weight) == (1, 0, 0)
+    assert (rdg.adversarial.loss_weight, rdg.dsl_weight, rdg.dccl_weight) == (1, 0, 0)
 
     network = read('drdg/deeplabv3_r34_as-released_potsdam2vaihingen-512x512')
     assert network.custom_hooks == [

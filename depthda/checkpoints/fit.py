@@ -1,30 +1,33 @@
-"""The one check between a checkpoint and a model: all of it fits, or a part that is asked for."""
+"""The one check between a checkpoint and a model: all of it fits, or a part does by request."""
 
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from depthda.checkpoints.key_layouts import translate_keys
+from depthda.checkpoints.loading import load_checkpoint_file
 from depthda.console import show
-from depthda.errors import UserError
+from depthda.errors import UserError, few
 
-# Below this share of the encoder's values a partial start would be a random one in disguise.
+# With a smaller share of the encoder's values, a partial start would be close to a random one.
 _LEAST = 0.1
 
 
 @dataclass(frozen=True)
 class Fit:
-    """How the tensors of a checkpoint fit a model, under the model's own names.
+    """How the tensors of a checkpoint fit a model, under the names that the model uses.
 
     Attributes:
-        fitting: Tensors of a name and shape that the model has.
+        fitting: Tensors whose name and shape the model has, too.
         missing: Names that the checkpoint lacks.
         left_over: Names that the model lacks.
-        reshaped: Names in both, with the shapes of checkpoint and model.
-        layouts: Foreign layouts that the names were translated from.
+        reshaped: Names in both whose shapes differ, with the shapes in checkpoint and model.
+        layouts: Other layouts from which names were translated.
     """
 
     fitting: dict[str, Tensor]
@@ -34,22 +37,22 @@ class Fit:
     layouts: list[str]
 
     def fault(self) -> str | None:
-        """One line on what keeps the checkpoint from filling the model exactly, if anything."""
+        """Describe in one line why the checkpoint does not fill the model; None if it does."""
         faults = {
             'missing': self.missing,
             'not known to the model': self.left_over,
             'of another shape': [f'{key} {_shapes(*pair)}' for key, pair in self.reshaped.items()],
         }
-        parts = [f'{len(keys)} {what} ({_some(keys)})' for what, keys in faults.items() if keys]
+        parts = [f'{len(keys)} {what} ({few(keys)})' for what, keys in faults.items() if keys]
         return '; '.join(parts) or None
 
 
 def match_weights(model: nn.Module, checkpoint: Mapping) -> Fit:
-    """Compare a checkpoint (or its ``state_dict`` alone) with a model."""
+    """Compare a checkpoint (or only its ``state_dict``) with a model."""
     found, own = checkpoint.get('state_dict', checkpoint), model.state_dict()
     if other := [key for key, value in found.items() if not isinstance(value, Tensor)]:
         raise UserError(
-            f'the checkpoint has no tensor under {_some(other)}: save it again as '
+            f'the checkpoint has no tensor under {few(other)}: save it again as '
             "{'state_dict': ...} with tensors by their names in the model."
         )
     weights, layouts = translate_keys(found, own.keys())
@@ -66,36 +69,71 @@ def match_weights(model: nn.Module, checkpoint: Mapping) -> Fit:
 def complete_weights(
     model: nn.Module, checkpoint: Mapping, advice: str, name: str = 'the checkpoint'
 ) -> dict[str, Tensor]:
-    """Return the weights that fill ``model`` exactly, under its own names, or say why not.
+    """Return the weights that fill ``model`` exactly, under its names, or explain why none do.
 
     Args:
         model: The model to be filled; it is not changed.
-        checkpoint: What a ``.pth`` file holds.
-        advice: What to do about a checkpoint that does not fit; ends the sentence.
-        name: The file, for the sentence.
+        checkpoint: Content of a ``.pth`` file.
+        advice: What to do about a checkpoint that does not fit; the end of the error message.
+        name: The file, for the error message.
     """
     fit = match_weights(model, checkpoint)
     if fault := fit.fault():
         raise UserError(f'{name} does not fit the model of this config: weights {fault}; {advice}.')
     _log_layouts(fit)
-    # With the versions of its modules, which some of them read while they load.
+    # With the versions of its modules, which some modules read while they load.
     weights = OrderedDict(fit.fitting)
     weights._metadata = getattr(checkpoint.get('state_dict', checkpoint), '_metadata', {})
     return weights
 
 
-def partial_weights(model: nn.Module, checkpoint: Mapping, name: str) -> tuple[dict, dict]:
-    """Return ``model``'s own weights with those of a checkpoint that fit, and what was skipped.
+def load_complete(model: nn.Module, path: str | Path, advice: str) -> None:
+    """Fill ``model`` exactly from a checkpoint file, or explain why that is not possible."""
+    checkpoint = load_checkpoint_file(path, map_location='cpu')
+    model.load_state_dict(complete_weights(model, checkpoint, advice, str(path)))
 
-    Both are listed in the log. A checkpoint of which next to nothing fits is refused.
+
+class FilledCompletely:
+    """A mix-in for models that mmengine must fill completely or not at all.
+
+    mmengine's loader only logs what does not fit and leaves those weights random; it is behind
+    mmseg's ``init_model``. torch's ``load_state_dict`` reports every mismatch itself, unless the
+    caller asks it not to (``strict=False``), and is left alone.
+    """
+
+    _torch_is_loading = False
+
+    def load_state_dict(self, state_dict: dict, *args, **kwargs) -> Any:
+        """Load as torch does."""
+        self._torch_is_loading = True
+        try:
+            return super().load_state_dict(state_dict, *args, **kwargs)
+        finally:
+            self._torch_is_loading = False
+
+    def _load_from_state_dict(self, state_dict: dict, prefix: str, *args) -> None:
+        # mmengine calls this method directly. With a prefix, the model is a part of another module,
+        # whose loader sees all keys.
+        if not (prefix or self._torch_is_loading):
+            weights = complete_weights(self, state_dict, 'use the config it was trained with')
+            # In place, because the loader passes this dict on to the children.
+            state_dict.clear()
+            state_dict.update(weights)
+        super()._load_from_state_dict(state_dict, prefix, *args)
+
+
+def partial_weights(model: nn.Module, checkpoint: Mapping, name: str) -> tuple[dict, dict]:
+    """Return the weights of ``model`` after those that fit are replaced, and what was skipped.
+
+    Both are listed in the log. A checkpoint of which almost nothing fits is refused.
 
     Args:
         model: The initialised model; it is not changed.
-        checkpoint: What a ``.pth`` file holds.
+        checkpoint: Content of a ``.pth`` file.
         name: The file, for messages.
 
     Returns:
-        The weights, and a summary of plain built-ins for the run's record.
+        The weights, and a summary in plain built-ins for the run's record.
     """
     fit, own = match_weights(model, checkpoint), model.state_dict()
     _check_enough(fit, own, name)
@@ -142,7 +180,7 @@ def _log_layouts(fit: Fit) -> None:
 
 
 def _by_module(keys: list[str]) -> list[str]:
-    """Names by the module that they belong to, two levels deep, with their number."""
+    """Count names by their module, two levels deep."""
     modules: dict[str, int] = {}
     for key in keys:
         module = '.'.join(key.split('.')[:2])
@@ -156,7 +194,3 @@ def _shapes(found: tuple[int, ...], own: tuple[int, ...]) -> str:
 
 def _shape(shape: tuple[int, ...]) -> str:
     return '×'.join(map(str, shape)) or 'one value'
-
-
-def _some(keys: list[str]) -> str:
-    return ', '.join(keys[:3]) + (', …' if len(keys) > 3 else '')

@@ -8,6 +8,7 @@ from mmengine.config import Config, ConfigDict
 from mmengine.runner import Runner
 
 from depthda.errors import UserError
+from depthda.models.renamed import current_key
 
 # What somebody reads after the file has been parsed. Any other top-level name (a crop size, a
 # pipeline) has already been copied to where it is used, and overriding it would do nothing.
@@ -26,13 +27,22 @@ def apply_overrides(cfg: Config, options: dict[str, Any]) -> None:
     """
     for key, value in options.items():
         added = key.startswith('+')
-        key = key.removeprefix('+')
+        key = _current(cfg, key.removeprefix('+'))
         if not added:
             old = _lookup(cfg, key)
             _check_type(key, old, value)
             value = _like(old, value)
         _check_read(cfg, key)
         _assign(cfg, key.split('.'), value)
+
+
+def _current(cfg: Config, key: str) -> str:
+    """Return the key that an argument of a model has now, if it has moved."""
+    *parents, last = key.split('.')
+    node: Any = cfg
+    for part in parents:
+        node = node.get(part) if isinstance(node, dict | Config) else None
+    return '.'.join([*parents, current_key(node, last)])
 
 
 def _check_read(cfg: Config, key: str) -> None:

@@ -15,7 +15,7 @@ from mmengine.registry import init_default_scope
 from mmseg.registry import DATASETS, MODELS
 from torch import Tensor
 
-from depthda.checkpoints.fit import complete_weights
+from depthda.checkpoints.fit import load_complete
 from depthda.checkpoints.loading import (
     check_is_checkpoint,
     file_hash,
@@ -28,7 +28,7 @@ from depthda.engine.prepare import load_config
 from depthda.errors import UserError
 from depthda.io.files import read_json, write_json
 from depthda.io.rasters import tile_suffix, write_image
-from depthda.models.translation.drdg import resize_depth
+from depthda.models.missing_depth import resize_depth
 from depthda.processes import start_processes
 from depthda.provenance import TRANSLATION, git_commit
 
@@ -196,9 +196,7 @@ def _checkpoint(path: str | Path) -> Path:
 
 def _load(config: dict, checkpoint: str | Path) -> torch.nn.Module:
     model = MODELS.build(config)
-    loaded = load_checkpoint_file(checkpoint, map_location='cpu')
-    advice = 'translate with the config it was trained with'
-    model.load_state_dict(complete_weights(model, loaded, advice, str(checkpoint)))
+    load_complete(model, checkpoint, 'translate with the config it was trained with')
     device = 'cuda' if torch.cuda.is_available() else 'cpu'
     return model.to(device).eval()
 

@@ -1,4 +1,4 @@
-"""The two shapes in which features of optical bands and depth travel through a model."""
+"""The two containers in which features of optical bands and depth pass through a model."""
 
 from collections.abc import Iterable
 from typing import NamedTuple
@@ -7,9 +7,9 @@ from torch import Tensor
 
 
 class PairedFeatures(NamedTuple):
-    """What ``DualBackbone`` returns: the feature maps of both encoders, fine to coarse.
+    """The feature maps of both encoders of ``DualBackbone``, fine to coarse.
 
-    Each field is a tuple of (N, C_i, H_i, W_i), one entry a stage.
+    Each field is a tuple of maps (N, C_i, H_i, W_i), one per stage.
     """
 
     rgb: tuple[Tensor, ...]
@@ -17,10 +17,10 @@ class PairedFeatures(NamedTuple):
 
 
 class GuidedFeatures(tuple):
-    """Fused feature maps that also carry the depth encoder's as ``.depth``.
+    """Fused feature maps that also carry those of the depth encoder as ``.depth``.
 
-    For a stock head it is the plain tuple of fused maps: the depth maps are an attribute, not
-    elements, so that a head with ``in_index=-1`` cannot pick one up by accident.
+    For mmseg's heads this is the plain tuple of fused maps. The depth maps are an attribute, not
+    elements, so that a head with ``in_index=-1`` cannot read one by accident.
     """
 
     depth: tuple[Tensor, ...]

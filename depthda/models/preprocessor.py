@@ -1,4 +1,4 @@
-"""Normalisation and padding of optical bands with depth last."""
+"""Normalise and pad optical bands with depth last."""
 
 from collections.abc import Sequence
 from typing import Literal
@@ -14,27 +14,32 @@ from depthda.errors import UserError
 
 @MODELS.register_module()
 class RGBDDataPreprocessor(SegDataPreProcessor):
-    """Normalise optical bands and depth apart, on the model's device.
+    """Normalise optical bands and depth separately, on the model's device.
 
     An image has B optical bands, or B+1 channels with depth last. The optical bands become
-    (x - mean) / std and are padded with ``pad_val`` after that, as in mmseg. Depth becomes
-    (d - depth_mean) / depth_std where there is a depth (d > 0) and NaN where there is none, the
-    padding included: ``torch.isfinite(inputs[:, -1:])`` is the mask of valid depth.
+    (x - mean) / std and are then padded with ``pad_val``, as in mmseg. Depth becomes
+    (d - depth_mean) / depth_std where it is known (d > 0), and NaN where it is missing, including
+    the padding: ``torch.isfinite(inputs[:, -1:])`` is the mask of valid depth.
 
-    The depth defaults are the means of ImageNet's three means and stds, because a depth encoder
-    pretrained there sees the one depth band three times. The released code normalises each copy
-    with its own values instead: its copies differ by up to .39 std from each other, and by up to
-    .20 std from this one.
+    The default depth_mean and depth_std are the averages of ImageNet's three means and stds,
+    because a depth encoder pretrained there receives the depth band three times. The released code
+    normalises each copy with its own values instead: its copies differ by up to .39 std from each
+    other, and by up to .20 std from this one.
 
     Args:
-        mean: Mean of each optical band, in the order after ``bgr_to_rgb``. Its length is B.
+        mean: Mean of each of the B optical bands, in the order after ``bgr_to_rgb``.
         std: Standard deviation of each optical band.
+        depth_mean: Mean of depth.
+        depth_std: Standard deviation of depth.
         depth: ``'drop'`` removes a depth channel, for models that take optical bands only.
         bgr_to_rgb: Reverse the first three channels, whatever follows them.
         size: Pad training images to this (height, width).
         size_divisor: Pad training images to the largest of the batch, rounded up to a multiple.
-        test_cfg: ``dict(size=...)`` or ``dict(size_divisor=...)``: padding at test. Without it
-            test images keep their size, and all of one batch must have the same.
+        pad_val: Value of padded optical bands, after normalisation.
+        seg_pad_val: Label of padded pixels.
+        test_cfg: Padding of test images, ``dict(size=...)`` or ``dict(size_divisor=...)``. Without
+            it test images keep their size, and the images of a batch must have the same.
+        non_blocking: Do not wait for the transfer to the device.
     """
 
     def __init__(
@@ -82,7 +87,7 @@ class RGBDDataPreprocessor(SegDataPreProcessor):
         self.depth_std = depth_std
 
     def forward(self, data: dict, training: bool = False) -> dict:
-        """Return ``inputs`` (N, B or B+1, H, W) and ``data_samples`` with padded labels."""
+        """Return ``inputs`` (N, B or B+1, H, W), and ``data_samples`` with padded labels."""
         data = self.cast_data(data)
         samples = data.get('data_samples')
         images = [self._normalize(image) for image in data['inputs']]
@@ -95,7 +100,7 @@ class RGBDDataPreprocessor(SegDataPreProcessor):
                     f'Test images of sizes {sizes} cannot share a batch: set the batch size to 1, '
                     f'or pad them with data_preprocessor.test_cfg=dict(size_divisor=32).'
                 )
-            # A large scene comes alone, and twice would be a lot.
+            # A large scene is alone in its batch, and a copy of it would need much memory.
             inputs = images[0][None] if len(images) == 1 else torch.stack(images)
             return dict(inputs=inputs, data_samples=samples)
 
@@ -124,13 +129,13 @@ class RGBDDataPreprocessor(SegDataPreProcessor):
         bands = len(self.mean)
         if image.shape[0] not in (bands, bands + 1):
             raise UserError(
-                f'An image has {image.shape[0]} channels, but data_preprocessor.mean names {bands} '
-                f'optical bands: it may have {bands}, or {bands + 1} with depth last.'
+                f'An image has {image.shape[0]} channels, but data_preprocessor.mean has {bands} '
+                f'values: use images of {bands} channels, or of {bands + 1} with depth last.'
             )
         with_depth = image.shape[0] > bands and self.depth == 'input'
         if with_depth and not image.is_floating_point():
             raise UserError(
-                f'The last channel of an image is taken for depth in (0, 1], but its type is '
+                f'The last channel of an image must be depth in (0, 1], but its type is '
                 f"{image.dtype}: load depth with LoadDepth, or set data_preprocessor.depth='drop'."
             )
         optical = image[:bands].float()

@@ -1,4 +1,4 @@
-"""The contrast of the release, written from its description: image by image, two similarities."""
+"""The contrast of the released code, written from its description, image by image."""
 
 import pytest
 import scipy.stats
@@ -7,7 +7,6 @@ import torch.nn.functional as F
 from mmseg.registry import MODELS
 
 import depthda.models.losses.info_nce as info_nce_module
-import depthda.models.necks.multi_scale_contrast as neck_module
 from depthda.models.features import PairedFeatures
 
 RGB, DEPTH, SIDES = (6, 8, 10, 12), (4, 6, 8, 10), (32, 16, 8, 8)
@@ -15,25 +14,25 @@ WEIGHTS, TEMPERATURE, NEGATIVES = (0.02, 0.02, 0.03, 0.03), 0.07, 128
 
 
 def similarity(anchors, keys):
-    """Cosines of all pairs of places (L, D), mapped to [0, 1]."""
+    """Compute the cosines of all pairs of places (L, D), mapped to [0, 1]."""
     return (F.cosine_similarity(anchors[:, None], keys[None], dim=2) + 1) / 2
 
 
 def chances(anchors, keys, temperature):
-    """Of each place to be drawn for an anchor: the softmax of the others' similarity over T."""
+    """Compute the probability of each place for an anchor, the softmax of similarity over T."""
     logits = similarity(anchors, keys) / temperature
     return logits.fill_diagonal_(-torch.inf).softmax(1)
 
 
 def released_loss(anchors, keys, negatives):
-    """InfoNCE of the places of one image, against its own keys drawn before."""
+    """Compute InfoNCE for the places of one image, with given negatives."""
     drawn = (similarity(anchors, keys) / TEMPERATURE).exp()
     positive = drawn.diagonal()
     return -(positive / (positive + drawn.gather(1, negatives).sum(1))).log().mean()
 
 
 def project(layer, features):
-    """Means of 4×4 positions, a 1×1 convolution without bias, batch norm; as rows of places."""
+    """Apply 4×4 averages, a 1×1 convolution without bias and batch norm; return rows of places."""
     n, c, h, w = features.shape
     pooled = features.view(n, c, h // 4, 4, w // 4, 4).mean((3, 5))
     out = torch.einsum('nchw,dc->nhwd', pooled, layer.conv.weight[:, :, 0, 0])
@@ -43,12 +42,12 @@ def project(layer, features):
 
 
 def other_places(places, draws):
-    """(L, draws) places, never the anchor's own."""
+    """Draw places (L, draws) other than the anchor's own."""
     step = torch.randint(1, places, (places, draws))
     return (torch.arange(places)[:, None] + step) % places
 
 
-def test_the_loss_of_four_scales_and_every_gradient_are_the_releases(monkeypatch):
+def test_the_loss_of_four_scales_and_every_gradient_are_as_released(monkeypatch):
     torch.manual_seed(0)
     fusion = dict(type='ConcatFusion', rgb_channels=RGB, depth_channels=DEPTH)
     config = dict(type='MultiScaleContrastiveNeck', fusion=fusion, norm_cfg=dict(type='BN'))
@@ -78,18 +77,20 @@ def test_the_loss_of_four_scales_and_every_gradient_are_the_releases(monkeypatch
 
     given = iter(negatives)
     real = info_nce_module.info_nce
-    monkeypatch.setattr(neck_module, 'info_nce', lambda *args: real(*args, negatives=next(given)))
+    monkeypatch.setattr(
+        info_nce_module, 'info_nce', lambda *args: real(*args, negatives=next(given))
+    )
     everywhere = torch.ones(2, 128, 128, dtype=torch.bool)
     found = neck.loss(PairedFeatures(tuple(rgb), tuple(depth)), everywhere)['loss_contrast']
     assert found.item() == pytest.approx(expected.item(), rel=1e-12)
-    slopes, wanted = (
-        torch.autograd.grad(each, inputs, allow_unused=True) for each in (found, expected)
+    slopes, released_slopes = (
+        torch.autograd.grad(loss, inputs, allow_unused=True) for loss in (found, expected)
     )
-    for mine, theirs in zip(slopes, wanted, strict=True):
-        torch.testing.assert_close(mine, theirs, rtol=1e-9, atol=1e-14)
+    for slope, released_slope in zip(slopes, released_slopes, strict=True):
+        torch.testing.assert_close(slope, released_slope, rtol=1e-9, atol=1e-14)
 
 
-def test_negatives_follow_the_released_law_and_are_never_the_own_place(monkeypatch):
+def test_negatives_follow_the_released_distribution_and_exclude_the_anchor(monkeypatch):
     torch.manual_seed(0)
     places, draws = 12, 40_000
     keys = torch.randn(places, 5) * 0.3 + 1
@@ -108,15 +109,16 @@ def test_negatives_follow_the_released_law_and_are_never_the_own_place(monkeypat
 
     expected = draws * chances(anchors.double(), keys.double(), TEMPERATURE)
     others = ~torch.eye(places, dtype=torch.bool)
-    assert expected[others].min() > 5  # else the statistic is no chi-square
+    assert expected[others].min() > 5  # otherwise the statistic does not follow chi-square
     statistic = ((counts - expected).square() / expected)[others].sum().item()
     assert 1e-3 < scipy.stats.chi2.sf(statistic, places * (places - 2)) < 1 - 1e-3
 
 
-def test_the_start_and_the_settings_are_the_releases():
+def test_the_initial_values_and_settings_are_as_released():
     fusion = dict(type='ConcatFusion', rgb_channels=(128,) * 4, depth_channels=(96,) * 4)
     neck = MODELS.build(dict(type='MultiScaleContrastiveNeck', fusion=fusion))
-    assert (neck.scale_weights, neck.temperature) == (WEIGHTS, TEMPERATURE)
-    assert (neck.num_negatives, neck.pool, neck.pair) == (NEGATIVES, 4, 'enhanced-rgb')
+    loss = neck.contrast_loss
+    assert (loss.temperature, loss.num_negatives) == (TEMPERATURE, NEGATIVES)
+    assert (neck.scale_weights, neck.pool, neck.pair) == (WEIGHTS, 4, 'enhanced-rgb')
     assert neck.mix.tolist() == pytest.approx([-0.8472978] * 4, abs=1e-7)
-    assert [each.conv.out_channels for each in neck.rgb_projections] == [128] * 4
+    assert [layer.conv.out_channels for layer in neck.rgb_projections] == [128] * 4

@@ -1,4 +1,4 @@
-"""Learning rates of the release: of each tensor of ConvNeXt-B+S, and of each iteration."""
+"""Learning rates of the released code, for each tensor of ConvNeXt-B+S and each iteration."""
 
 from collections import Counter
 from pathlib import Path
@@ -13,7 +13,7 @@ CONFIGS = Path(__file__).parents[2] / 'configs'
 
 
 def test_every_tensor_has_the_released_rate():
-    """Blocks of 9 tensors, 3/3/27/3 a stage; stem and downsamplers are 4 × 4 tensors.
+    """Check all rates: blocks have 9 tensors, 3/3/27/3 per stage; stem and downsamplers 4 × 4.
 
     The rule of the release does not match the names of its depth encoder, which learns at the full
     rate.
@@ -42,8 +42,8 @@ def test_every_tensor_has_the_released_rate():
         round(0.9**9, 6): 3 * 9,
         1.0: total - 16 - 36 * 9,
     }
-    assert total == 775 + 1  # the mixing weights are one tensor here, and four there
-    assert sum(each.numel() for each in model.parameters()) == 178_355_514
+    assert total == 775 + 1  # the mixing weights are one tensor here and four in the released code
+    assert sum(weight.numel() for weight in model.parameters()) == 178_355_514
     decayed = {group['weight_decay'] for group in groups}
     assert decayed == {0, 0.05}
     optimizer = wrapper['optimizer']
@@ -53,7 +53,7 @@ def test_every_tensor_has_the_released_rate():
 
 
 def released_rate(iteration, last=40_000):
-    """A line from 1e-10 to 1e-4 over 1,500 iterations, and one from there to 0 at the last."""
+    """Interpolate from 1e-10 to 1e-4 over 1,500 iterations, and then to 0 at the last one."""
     if iteration < 1500:
         return 1e-4 * (1e-6 + (1 - 1e-6) * iteration / 1499)
     return 1e-4 * (1 - (iteration - 1500) / (last - 1 - 1500))
@@ -64,8 +64,8 @@ def test_every_iteration_has_the_released_rate():
     assert cfg.train_cfg.max_iters == 40_000
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(()))], lr=1e-4)
     schedulers = [
-        PARAM_SCHEDULERS.build(dict(each), default_args=dict(optimizer=optimizer))
-        for each in cfg.param_scheduler
+        PARAM_SCHEDULERS.build(dict(scheduler), default_args=dict(optimizer=optimizer))
+        for scheduler in cfg.param_scheduler
     ]
     rates = []
     for _ in range(40_000):

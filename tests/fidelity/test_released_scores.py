@@ -1,4 +1,4 @@
-"""Scores of DRDG's release: means over batches of 32, beside those of the whole set."""
+"""Scores of DRDG's released code: means over batches of 32, and those of the whole dataset."""
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ EPS = 1e-5
 
 
 def released_scores(truth, found, batch=32):
-    """IoU and F1 of each class: the mean over batches, ignored pixels left where they are."""
+    """Compute IoU and F1 of each class as means over batches, without removing ignored pixels."""
     scores = []
     for first in range(0, len(truth), batch):
         t, f = truth[first : first + batch], found[first : first + batch]
@@ -24,11 +24,11 @@ def released_scores(truth, found, batch=32):
     return 100 * np.mean(scores, 0)
 
 
-def test_per_batch_scores_are_the_releases():
+def test_per_batch_scores_are_as_released():
     rng = np.random.default_rng(0)
     truth = rng.integers(0, 5, (70, 8, 8))
     truth[64:][rng.random((6, 8, 8)) < 0.2] = 255
-    truth[:32][truth[:32] == 4] = 3  # absent from the first batch; class 5 from all
+    truth[:32][truth[:32] == 4] = 3  # absent from the first batch; class 5 is absent from all
     found = np.where(rng.random(truth.shape) < 0.6, truth % 5, rng.integers(0, 5, truth.shape))
     found[:32][found[:32] == 4] = 0
     metric = SegmentationMetric(aggregate='per_batch')
@@ -45,4 +45,4 @@ def test_per_batch_scores_are_the_releases():
         assert scores[f'F1.{name}'] == pytest.approx(f1, abs=1e-4)
     assert scores['mIoU'] == pytest.approx(expected[:, 0].mean(), abs=1e-4)
     assert scores['mF1'] == pytest.approx(expected[:, 1].mean(), abs=1e-4)
-    assert scores['IoU.f'] == 100  # absent everywhere counts as right
+    assert scores['IoU.f'] == 100  # a class that is absent everywhere counts as correct

@@ -1,4 +1,4 @@
-"""Losses of DRDG's release: the penalty on a real critic, and BerHu with its differentiated L.
+"""Losses of DRDG's released code: the penalty on a critic, and BerHu with differentiated L.
 
 Forward passes and sizes of generator and critic are in ``tests/models/translation``.
 """
@@ -9,7 +9,8 @@ import torch.nn.functional as F
 from mmseg.registry import MODELS
 
 from depthda.models.losses.berhu import berhu_loss
-from depthda.models.losses.wasserstein import critic_loss, gradient_penalty
+from depthda.models.losses.gan import gradient_penalty
+from depthda.models.losses.wasserstein import critic_loss
 
 
 @pytest.fixture
@@ -22,7 +23,7 @@ def critic():
 
 
 def released_scores(weights, images):
-    """Two convolutions of stride 2, batch norm with eps .8 on the second, one to the scores."""
+    """Compute scores with two convolutions of stride 2, batch norm of eps .8, and a last one."""
     w1, b1, w2, b2, scale, shift, w3, b3 = weights
     x = F.leaky_relu(F.conv2d(images, w1, b1, stride=2, padding=1), 0.2)
     x = F.conv2d(x, w2, b2, stride=2, padding=1)
@@ -32,7 +33,7 @@ def released_scores(weights, images):
 
 
 def released_penalty(weights, real, fake, share):
-    """The slope of all scores together by each image; its norm is to be 1."""
+    """Compute the gradient of the sum of scores by each image, whose norm should be 1."""
     mixed = share * real + (1 - share) * fake
     jacobian = torch.autograd.functional.jacobian(
         lambda images: released_scores(weights, images), mixed
@@ -41,12 +42,12 @@ def released_penalty(weights, real, fake, share):
     return (slopes.flatten(1).square().sum(1).sqrt() - 1).square().mean()
 
 
-def test_the_critics_loss_with_its_penalty_is_the_releases(critic):
+def test_the_critics_loss_with_its_penalty_is_as_released(critic):
     real, fake = torch.rand(2, 2, 3, 16, 12).double() * 2 - 1
-    weights = [each.detach().clone() for each in critic.parameters()]
+    weights = [weight.detach().clone() for weight in critic.parameters()]
     torch.testing.assert_close(critic(real), released_scores(weights, real))
 
-    def ours():
+    def current():
         torch.manual_seed(1)
         return critic_loss(critic(real), critic(fake)) + gradient_penalty(critic, real, fake)
 
@@ -58,10 +59,10 @@ def test_the_critics_loss_with_its_penalty_is_the_releases(critic):
         return released_penalty(weights, real, fake, share) - distance
 
     assert released_penalty(weights, real, fake, share) > 0.01
-    assert ours().item() == pytest.approx(released(weights).item(), rel=1e-10)
-    # Its gradient, along a line in the space of all weights.
-    direction = [torch.randn_like(each) for each in weights]
-    slopes = torch.autograd.grad(ours(), list(critic.parameters()), allow_unused=True)
+    assert current().item() == pytest.approx(released(weights).item(), rel=1e-10)
+    # The gradient is compared along a line in the space of all weights.
+    direction = [torch.randn_like(weight) for weight in weights]
+    slopes = torch.autograd.grad(current(), list(critic.parameters()), allow_unused=True)
     found = sum((s * d).sum() for s, d in zip(slopes, direction, strict=True) if s is not None)
     near = [
         released([w + step * d for w, d in zip(weights, direction, strict=True)])
@@ -71,7 +72,7 @@ def test_the_critics_loss_with_its_penalty_is_the_releases(critic):
 
 
 def by_definition(predicted, target, differentiated, eps):
-    """Equation (5) in autograd's hands: L is .2 of the largest error, a constant or not."""
+    """Compute equation (5) with autograd: L is .2 of the largest error, constant or not."""
     error = (predicted - target).abs()
     limit = 0.2 * error.max()
     limit = limit if differentiated else limit.item()
@@ -80,21 +81,21 @@ def by_definition(predicted, target, differentiated, eps):
 
 
 @pytest.mark.parametrize('differentiated, eps', [(False, 0.0), (True, 1e-4)])
-def test_berhu_is_that_of_the_paper_or_of_the_release(differentiated, eps):
+def test_berhu_is_that_of_the_paper_or_of_the_released_code(differentiated, eps):
     torch.manual_seed(0)
     predicted, target = torch.rand(2, 2, 1, 9, 7).double()
     predicted.requires_grad_()
     found = berhu_loss(predicted, target, through_threshold=differentiated, eps=eps)
     expected = by_definition(predicted, target, differentiated, eps)
     assert found.item() == pytest.approx(expected.item(), rel=1e-12)
-    slopes = [torch.autograd.grad(each, predicted)[0] for each in (found, expected)]
+    slopes = [torch.autograd.grad(loss, predicted)[0] for loss in (found, expected)]
     torch.testing.assert_close(*slopes, rtol=1e-10, atol=1e-14)
     by_default = torch.autograd.grad(berhu_loss(predicted, target), predicted)[0]
     assert torch.equal(slopes[0], by_default) != differentiated
 
 
 def test_the_released_berhu_leaves_the_largest_error():
-    """A free map, fitted with BerHu alone: what differentiating L comes to."""
+    """A free map is fitted with BerHu only, which shows the effect of differentiating L."""
     largest = []
     for differentiated in (False, True):
         torch.manual_seed(0)

@@ -12,7 +12,7 @@ def _seed():
 
 @pytest.fixture
 def tiny_backbone():
-    """Config of a ConvNeXt that runs in milliseconds; its layer scale lets gradients through."""
+    """Return the config of a tiny ConvNeXt, with a layer scale that lets gradients through."""
 
     def config(**arch):
         arch = {**TINY, 'layer_scale_init_value': 1.0, **arch}
@@ -23,7 +23,7 @@ def tiny_backbone():
 
 @pytest.fixture
 def tiny_model(tiny_backbone):
-    """Config of DepthDA with tiny encoders: RGB of 8 to 32 channels, depth of 4 to 16."""
+    """Return the config of DepthDA with tiny encoders: RGB with 8 to 32 channels, depth 4 to 16."""
 
     def config(**test_cfg):
         channels = [12, 24, 36, 48]

@@ -7,7 +7,7 @@ from mmseg.models.decode_heads import FCNHead
 from depthda.models.features import GuidedFeatures
 
 
-def test_a_stock_head_takes_the_last_fused_map():
+def test_a_head_of_mmseg_reads_the_last_fused_map():
     fused = [torch.ones(1, 2, 4, 4), torch.full((1, 2, 4, 4), 2.0)]
     features = GuidedFeatures(fused, [torch.zeros(1, 2, 4, 4)])
     head = FCNHead(in_channels=2, channels=2, num_classes=2, num_convs=0, concat_input=False)

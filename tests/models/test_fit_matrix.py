@@ -1,4 +1,4 @@
-"""The framework around other people's models: every backbone, head and contribution together."""
+"""Every backbone, head and contribution of the framework works with every other."""
 
 import itertools
 from typing import Any
@@ -53,7 +53,7 @@ DEPTH = BACKBONES['convnext']
 
 
 def config(backbone: str, head: str, parts: tuple[str, ...]) -> dict[str, Any]:
-    """What ``docs/wrap-your-model.md`` does to a stock config."""
+    """Change a config of mmseg as ``docs/wrap-your-model.md`` describes."""
     fused = [rgb + depth for rgb, depth in zip(CHANNELS[backbone], WIDTHS, strict=True)]
     index = HEADS[head]['in_index']
     inputs = fused if isinstance(index, list) else fused[index]
@@ -129,7 +129,7 @@ def test_it_builds_learns_and_predicts(backbone, head, parts):
 
 
 def _is_unread(name: str, index: int) -> bool:
-    """What a head that reads one scale alone leaves out: norms of other outputs, later stages."""
+    """Return whether a head that reads only one scale leaves this parameter unused."""
     if 'hidden_states_norms' in name:
         return f'stage{index + 1}.' not in name
     if name.startswith('backbone.rgb.layers') and name.split('.')[3] == '2':  # MiT's norms
@@ -139,8 +139,8 @@ def _is_unread(name: str, index: int) -> bool:
 
 
 @pytest.mark.parametrize('backbone', BACKBONES)
-def test_flips_at_test_turn_depth_too(backbone):
-    """Test-time augmentation by mmseg's own model: the mean of an image and its mirror."""
+def test_flips_at_test_time_flip_depth_too(backbone):
+    """mmseg's model for test-time augmentation averages an image and its mirror image."""
     torch.manual_seed(0)
     part = config(backbone, 'uper', PARTS['both'])
     tta = MODELS.build(dict(type='SegTTAModel', module=part)).eval()
@@ -153,8 +153,8 @@ def test_flips_at_test_turn_depth_too(backbone):
     with torch.no_grad():
         merged = tta.test_step(data)[0].pred_sem_seg.data
         one, other = (
-            tta.module.test_step(dict(inputs=[each], data_samples=samples(64)[:1]))[0]
-            for each in (image[0], image[0].flip(-1))
+            tta.module.test_step(dict(inputs=[view], data_samples=samples(64)[:1]))[0]
+            for view in (image[0], image[0].flip(-1))
         )
-    one, other = (each.seg_logits.data.softmax(0) for each in (one, other))
+    one, other = (sample.seg_logits.data.softmax(0) for sample in (one, other))
     assert torch.equal(merged, (one + other.flip(-1)).argmax(0, keepdim=True))

@@ -25,14 +25,14 @@ def labelled(height, width):
 
 
 def normalized(image, mean=MEAN, std=STD):
-    """The expected result, band by band in numpy, of an image in BGR(N)D order."""
+    """Compute the expected result of an image in BGR(N)D order, band by band with NumPy."""
     bands = [image[2], image[1], image[0], *image[3:-1]]
     bands = [(band - m) / s for band, m, s in zip(bands, mean, std, strict=True)]
     depth = np.where(image[-1] > 0, (image[-1] - 0.449) / 0.226, np.nan)
     return np.stack([*bands, depth])
 
 
-def test_bands_and_depth_are_normalized_apart():
+def test_bands_and_depth_are_normalized_separately():
     image = image_with_depth(6, 5)
     out = RGBDDataPreprocessor(MEAN, STD, bgr_to_rgb=True)(dict(inputs=[torch.tensor(image)]))
     np.testing.assert_allclose(out['inputs'][0], normalized(image), rtol=1e-5)
@@ -51,10 +51,10 @@ def test_near_infrared_stays_the_fourth_band():
 @pytest.mark.parametrize('stacked', [True, False])
 def test_without_depth_it_equals_mmseg(dtype, stacked):
     images = [torch.randint(0, 256, (3, 7, 9)).to(dtype) for _ in range(2)]
-    ours = RGBDDataPreprocessor(MEAN, STD, bgr_to_rgb=True)
-    theirs = SegDataPreProcessor(MEAN, STD, bgr_to_rgb=True)
+    rgbd = RGBDDataPreprocessor(MEAN, STD, bgr_to_rgb=True)
+    stock = SegDataPreProcessor(MEAN, STD, bgr_to_rgb=True)
     inputs = torch.stack(images) if stacked else images
-    assert torch.equal(ours(dict(inputs=inputs))['inputs'], theirs(dict(inputs=images))['inputs'])
+    assert torch.equal(rgbd(dict(inputs=inputs))['inputs'], stock(dict(inputs=images))['inputs'])
 
 
 def test_training_pads_bands_with_zero_depth_with_nan_and_labels_with_255():
@@ -117,7 +117,7 @@ def test_wrong_channels_are_explained(image, message):
         RGBDDataPreprocessor(MEAN, STD)(dict(inputs=[image]))
 
 
-def test_a_batch_has_depth_or_has_none():
+def test_a_batch_with_and_without_depth_is_refused():
     with pytest.raises(UserError, match='mixes images'):
         RGBDDataPreprocessor(MEAN, STD)(dict(inputs=[torch.rand(3, 4, 4), torch.rand(4, 4, 4)]))
 
@@ -138,11 +138,11 @@ def test_wrong_settings_are_refused(settings):
 def test_the_released_copies_of_depth_differ_from_the_one_band_as_documented():
     depth = np.linspace(1 / 256, 1, 256, dtype=np.float32)[None]
     image = np.concatenate([np.zeros((3, 1, 256), np.float32), depth[None]])
-    ours = RGBDDataPreprocessor(MEAN, STD)(dict(inputs=[torch.tensor(image)]))['inputs'][0, 3, 0]
+    single = RGBDDataPreprocessor(MEAN, STD)(dict(inputs=[torch.tensor(image)]))['inputs'][0, 3, 0]
     # ImageNet's means and stds of red, green and blue.
     pairs = ((0.485, 0.229), (0.456, 0.224), (0.406, 0.225))
     released = np.stack([(depth[0] - mean) / std for mean, std in pairs])
-    apart = released - ours.numpy()
-    assert apart.mean(1) == pytest.approx([-0.160, -0.029, 0.192], abs=2e-3)
-    assert np.abs(apart).max() == pytest.approx(0.202, abs=1e-3)
+    difference = released - single.numpy()
+    assert difference.mean(1) == pytest.approx([-0.160, -0.029, 0.192], abs=2e-3)
+    assert np.abs(difference).max() == pytest.approx(0.202, abs=1e-3)
     assert (released.max(0) - released.min(0)).max() == pytest.approx(0.391, abs=1e-3)

@@ -4,8 +4,6 @@ _base_ = './rdg.py'
 model = dict(
     generator=dict(k=0.0, resize='pre'),
     critic=dict(norm='instance'),
-    adversarial='least-squares',
-    adv_weight=1.0,
-    gp_weight=0.0,
+    adversarial=dict(type='LeastSquaresGANLoss', loss_weight=1.0, gp_weight=0.0),
     n_critic=1,
 )

@@ -10,8 +10,11 @@ model = dict(
         pair='enhanced-rgb',  # or 'depth-rgb': plain cross-modal, both ways
         pool=4,  # features are compared as means of 4 x 4 positions
         channels=128,
-        temperature=0.07,
-        num_negatives=128,  # drawn from the hard negatives of the same image
+        contrast_loss=dict(
+            type='InfoNCELoss',
+            temperature=0.07,
+            num_negatives=128,  # drawn from the hard negatives of the same image
+        ),
         depth_share=0.3,  # where the learned mixing weight starts
     ),
     decode_head=dict(

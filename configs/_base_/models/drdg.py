@@ -19,13 +19,15 @@ model = dict(
         channels=(64, 128, 256, 512, 512),
         norm='batch',  # as released; 'instance' or 'none' for batches of several images
     ),
-    # Weights of equation (7). With both depth weights at 0 this is rdg.py.
-    adv_weight=5.0,
+    adversarial=dict(
+        type='WassersteinGANLoss',  # or 'LeastSquaresGANLoss'
+        loss_weight=5.0,  # equation (7), as the next three
+        gp_weight=1.0,  # of the gradient penalty in the critics' loss
+    ),
     cyc_weight=10.0,
+    # With both depth weights at 0 this is rdg.py.
     dsl_weight=2.0,  # depth predicted from the image
     dccl_weight=1.0,  # depth predicted from its translation
-    adversarial='wasserstein',  # or 'least-squares'
-    gp_weight=1.0,  # gradient penalty in the critics' loss
     n_critic=5,  # updates of the critics for each update of the generators
     depth_resize='bilinear',  # 'nearest': as released
     target_size=(512, 512),  # (height, width) of translated images

@@ -60,7 +60,7 @@ def check_images(images: list[np.ndarray], iteration: int) -> None:
         raise UserError(
             f'the translation collapsed before iteration {iteration}: every pixel of it has one '
             'colour; go on from an earlier checkpoint with lower learning rates or a smaller '
-            'adv_weight.'
+            'adversarial.loss_weight.'
         )
 
 

@@ -14,6 +14,7 @@ from depthda.experiments.tables.samples import sample_folder
 from depthda.experiments.tables.stand_in import smoke_row
 from depthda.experiments.tables.table import ChainStep, Row, Table, unknown
 from depthda.io.files import read_json
+from depthda.models.renamed import first_form
 
 # The keys of a config that decide the result; logging and the work dir do not.
 DECIDING = (
@@ -167,7 +168,7 @@ def _identity(step: ChainStep) -> Any:
     if step.tool:
         return [first_name(word) for word in step.tool]
     cfg = resolved_config(step).to_dict()
-    content = {key: cfg[key] for key in DECIDING if key in cfg}
+    content = first_form({key: cfg[key] for key in DECIDING if key in cfg})
     if cfg.get('load_partial'):
         content['load_partial'] = True
     # This decides which checkpoints are kept, and which of them is the best.

@@ -1,19 +1,20 @@
-"""An encoder that sees depth alone."""
+"""An encoder that receives depth only."""
 
-import torch
 from mmengine.model import BaseModule
 from mmseg.registry import MODELS
 from mmseg.utils import ConfigType
 from torch import Tensor
 
+from depthda.models.missing_depth import fill_missing
+
 
 @MODELS.register_module()
 class DepthBackbone(BaseModule):
-    """Any backbone fed with depth, the last channel, and no optical band.
+    """Feed any backbone with depth, the last channel, and no optical band.
 
     Args:
         backbone: Config of the backbone.
-        in_channels: Its input channels; depth is replicated to that many.
+        in_channels: Input channels of the backbone, to which depth is replicated.
     """
 
     def __init__(
@@ -24,7 +25,5 @@ class DepthBackbone(BaseModule):
         self.in_channels = in_channels
 
     def forward(self, inputs: Tensor) -> tuple[Tensor, ...]:
-        """Encode images (N, C, H, W) by their last channel; no depth (NaN) is 0, the mean."""
-        depth = inputs[:, -1:]
-        depth = torch.where(depth.isfinite(), depth, 0).expand(-1, self.in_channels, -1, -1)
-        return tuple(self.backbone(depth))
+        """Encode the last channel of images (N, C, H, W); missing depth (NaN) becomes 0."""
+        return tuple(self.backbone(fill_missing(inputs[:, -1:], self.in_channels)))

@@ -1,6 +1,5 @@
 """Two encoders, one for the optical bands and one for depth."""
 
-import torch
 from mmengine.model import BaseModule
 from mmseg.registry import MODELS
 from mmseg.utils import ConfigType
@@ -8,21 +7,22 @@ from torch import Tensor
 
 from depthda.errors import UserError
 from depthda.models.features import PairedFeatures
+from depthda.models.missing_depth import fill_missing
 
 
 @MODELS.register_module()
 class DualBackbone(BaseModule):
-    """Split the optical bands from depth and encode each with a backbone of its own.
+    """Split the optical bands from depth and encode each with its own backbone.
 
-    Any two registered backbones will do, mmseg's own included. Where there is no depth (NaN) the
-    depth encoder sees 0, the mean of normalised depth.
+    Any two registered backbones can be combined, including mmseg's. Where depth is missing (NaN)
+    the depth encoder receives 0, the mean of normalised depth.
 
     Args:
         rgb: Config of the backbone for the optical bands.
         depth: Config of the backbone for depth.
         optical_bands: Number of optical bands; depth is the channel after them.
-        depth_in_channels: Input channels of the depth backbone. Depth is replicated to that many,
-            three for a backbone pretrained on colour images.
+        depth_in_channels: Input channels of the depth backbone, to which depth is replicated; three
+            for a backbone pretrained on colour images.
     """
 
     def __init__(
@@ -48,6 +48,5 @@ class DualBackbone(BaseModule):
                 'folder and LoadDepth in the pipeline, and leave data_preprocessor.depth at '
                 "'input'."
             )
-        optical, depth = inputs[:, :-1], inputs[:, -1:]
-        depth = torch.where(depth.isfinite(), depth, 0).expand(-1, self.depth_in_channels, -1, -1)
-        return PairedFeatures(tuple(self.rgb(optical)), tuple(self.depth(depth)))
+        depth = fill_missing(inputs[:, -1:], self.depth_in_channels)
+        return PairedFeatures(tuple(self.rgb(inputs[:, :-1])), tuple(self.depth(depth)))

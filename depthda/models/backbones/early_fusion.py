@@ -1,21 +1,22 @@
-"""One encoder for optical bands and depth together: the stem has a channel more."""
+"""One encoder for optical bands and depth together, whose stem has one more channel."""
 
-import torch
 from mmengine.model import BaseModule
 from mmseg.registry import MODELS
 from mmseg.utils import ConfigType
 from torch import Tensor, nn
 
 from depthda.errors import UserError
+from depthda.models.missing_depth import fill_missing
 
 
 @MODELS.register_module()
 class EarlyFusionBackbone(BaseModule):
-    """Any backbone, whose first convolution sees depth as a further band.
+    """Give the first convolution of any backbone depth as a further band.
 
-    A convolution of four channels is one of three plus one of one, so the backbone keeps its own
-    stem (and pretrained weights), and a stem for depth is added to its output. It starts at zero:
-    the backbone starts as the RGB-only one. Where there is no depth (NaN) it sees 0, the mean.
+    A convolution over four channels is the sum of one over three and one over one. So the backbone
+    keeps its own stem (and pretrained weights), and the output of a second stem for depth is added
+    to it. The second stem starts at zero: the backbone starts as the RGB-only one. Where depth is
+    missing (NaN) the stem receives 0, the mean.
 
     Args:
         backbone: Config of a backbone for the optical bands.
@@ -49,8 +50,7 @@ class EarlyFusionBackbone(BaseModule):
 
     def forward(self, inputs: Tensor) -> tuple[Tensor, ...]:
         """Encode images (N, optical_bands + 1, H, W) with depth last."""
-        depth = inputs[:, -1:]
-        self._depth = torch.where(depth.isfinite(), depth, 0)
+        self._depth = fill_missing(inputs[:, -1:])
         try:
             return tuple(self.backbone(inputs[:, : self.optical_bands]))
         finally:

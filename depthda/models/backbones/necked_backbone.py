@@ -1,4 +1,4 @@
-"""A backbone with a neck of its own, for encoders that have no pyramid."""
+"""A backbone together with a neck, for encoders without a feature pyramid."""
 
 from mmengine.model import BaseModule
 from mmseg.registry import MODELS
@@ -8,10 +8,10 @@ from torch import Tensor
 
 @MODELS.register_module()
 class NeckedBackbone(BaseModule):
-    """``neck(backbone(x))`` as one backbone, to stand in a ``DualBackbone``.
+    """Use ``neck(backbone(x))`` as one backbone, for example inside a ``DualBackbone``.
 
-    A plain ViT gives maps of one stride, where fusion and heads want strides 4 to 32:
-    ``neck=dict(type='Feature2Pyramid', embed_dim=384, rescales=[4, 2, 1, 0.5])`` makes them.
+    A plain ViT returns maps of one stride, but fusion and heads need strides 4 to 32.
+    ``neck=dict(type='Feature2Pyramid', embed_dim=384, rescales=[4, 2, 1, 0.5])`` provides them.
     """
 
     def __init__(
@@ -22,4 +22,5 @@ class NeckedBackbone(BaseModule):
         self.neck = MODELS.build(neck)
 
     def forward(self, inputs: Tensor) -> tuple[Tensor, ...]:
+        """Encode images (N, C, H, W)."""
         return tuple(self.neck(self.backbone(inputs)))

@@ -1,4 +1,4 @@
-"""Any backbone of ``transformers`` as a backbone of mmseg."""
+"""Use any backbone of ``transformers`` in mmseg."""
 
 from collections.abc import Sequence
 from typing import Literal
@@ -19,37 +19,38 @@ from depthda.models.backbones.transformers_weights import (
     load_weights,
 )
 
-# Parameters that a backbone carries over from its pretraining and never uses.
+# Parameters that a backbone keeps from its pretraining but never uses.
 _UNUSED = ('mask_token', 'swin.layernorm.weight', 'swin.layernorm.bias')
 
 
 @MODELS.register_module()
 class TransformersBackbone(BaseModule):
-    """ConvNeXt, Swin, DINOv2, DINOv3 or any other family that ``AutoBackbone`` knows.
+    """ConvNeXt, Swin, DINOv2, DINOv3 or any other family that ``AutoBackbone`` supports.
 
-    The architecture is spelled out in the config, so that building needs neither network nor
-    files; weights are read in ``init_weights()``, strictly. Returns a tuple of feature maps
-    (N, C_i, H_i, W_i).
+    The config spells out the architecture, so building the backbone needs neither network nor
+    files. Weights are read in ``init_weights()`` and must fit strictly. The output is a tuple of
+    feature maps (N, C_i, H_i, W_i).
 
     Args:
-        arch: The family as ``model_type`` and the fields of its configuration, such as
+        arch: The family as ``model_type``, and the fields of its configuration, such as
             ``dict(model_type='convnext', depths=[3, 3, 27, 3], hidden_sizes=[128, 256, 512, 1024],
             drop_path_rate=0.4)``.
-        out_indices: Stages to return. In most families 0 is the stem and 1 the first stage (of a
-            plain ViT: block).
+        out_indices: Stages to return. In most families 0 is the stem and 1 the first stage (in a
+            plain ViT, the first block).
         weights: Hub id or local folder of a ``transformers`` checkpoint; None for random weights.
         allowed_missing: Patterns of parameters that the checkpoint may lack.
-        extra_bands: Start of the first convolution's kernels for the bands that ``arch`` has
-            (``num_channels``) and ``weights`` has not. ``'zero'``: the encoder starts as the
-            pretrained one; ``'mean'``: the mean of the pretrained kernels. None: such weights are
-            refused.
-        frozen: No gradient, always in eval mode. With ``weights``, checkpoints name the encoder by
-            its fingerprint and do not copy it: loading one reads ``weights`` and refuses others.
-        in_checkpoint: Copy a frozen encoder into checkpoints all the same.
+        extra_bands: Initial kernels of the first convolution for the bands that ``arch``
+            (``num_channels``) has in addition to those of ``weights``. ``'zero'``: the encoder
+            starts as the pretrained one; ``'mean'``: the mean of the pretrained kernels; None: such
+            weights are refused.
+        frozen: Compute no gradient and stay in eval mode. With ``weights``, checkpoints identify
+            the encoder by its fingerprint instead of copying it: loading one reads ``weights`` and
+            refuses any others.
+        in_checkpoint: Copy a frozen encoder into checkpoints anyway.
         gradient_checkpointing: Recompute each block in the backward pass: less memory, more time.
 
     Attributes:
-        channels: Channels of each returned feature map.
+        channels: Number of channels of each returned feature map.
     """
 
     def __init__(
@@ -72,11 +73,11 @@ class TransformersBackbone(BaseModule):
         self.allowed_missing = allowed_missing
         if extra_bands not in (None, 'zero', 'mean'):
             raise UserError(
-                f"extra_bands={extra_bands!r} of TransformersBackbone: 'zero' or 'mean'."
+                f"extra_bands={extra_bands!r} of TransformersBackbone: use 'zero' or 'mean'."
             )
         self.extra_bands = extra_bands
         self.frozen = frozen
-        # A gradient that never comes would stall distributed training.
+        # A parameter that never gets a gradient would stall distributed training.
         for name, parameter in self.model.named_parameters():
             if frozen or name.endswith(_UNUSED):
                 parameter.requires_grad_(False)
@@ -89,10 +90,10 @@ class TransformersBackbone(BaseModule):
         self.train()
 
     def init_weights(self) -> None:
-        """Read the pretrained weights, if any; random values are there since building."""
+        """Read the pretrained weights, if any; building has already drawn random values."""
         if self.is_init:
             return
-        # Does nothing but for modules without values yet, built on the meta device.
+        # This only affects modules that have no values yet because they were built on meta.
         self.model.init_weights()
         if self.weights is not None:
             load_weights(self.model, self.weights, self.allowed_missing, self.extra_bands)
@@ -112,7 +113,7 @@ class TransformersBackbone(BaseModule):
             return tuple(self.model(inputs).feature_maps)
 
     def _check_size(self, inputs: Tensor) -> None:
-        """Refuse an image that a plain ViT would cut to whole patches without a word."""
+        """Refuse an image that a plain ViT would silently cut to whole patches."""
         config = self.model.config
         plain_vit = hasattr(config, 'hidden_size') and not hasattr(config, 'depths')
         if plain_vit and any(side % config.patch_size for side in inputs.shape[2:]):
@@ -130,12 +131,12 @@ def _leave_out_encoder(
 
 
 def _put_in_encoder(backbone: TransformersBackbone, state_dict: dict, prefix: str, *args) -> None:
-    """Give the loader the encoder's own weights for those that the checkpoint names only."""
+    """Hand the loader the weights that the checkpoint identifies but does not contain."""
     backbone.init_weights()
     named = state_dict.get(f'{prefix}fingerprint')
     if named is not None and not torch.equal(named.cpu(), backbone.fingerprint.cpu()):
         raise UserError(
-            f'the checkpoint was trained on a frozen encoder with other weights than those of '
+            f'the checkpoint was trained on a frozen encoder whose weights differ from '
             f'weights={backbone.weights!r}: set weights to the ones it was trained on.'
         )
     own = backbone.model.state_dict()
@@ -143,14 +144,14 @@ def _put_in_encoder(backbone: TransformersBackbone, state_dict: dict, prefix: st
 
 
 def _build_config(arch: ConfigType, out_indices: Sequence[int]) -> PreTrainedConfig:
-    """The family's configuration, with every mistake in ``arch`` named."""
+    """Build the family's configuration and report any mistake in ``arch``."""
     values = {
         key: list(value) if isinstance(value, tuple) else value for key, value in arch.items()
     }
     family = values.pop('model_type', None)
     if family not in CONFIG_MAPPING:
         raise UserError(
-            f"arch.model_type {family!r} is no family of transformers: say 'convnext', 'swin', "
+            f"arch.model_type {family!r} is not a family of transformers: use 'convnext', 'swin', "
             f"'dinov2' or another."
         )
     config_class = CONFIG_MAPPING[family]
@@ -160,7 +161,7 @@ def _build_config(arch: ConfigType, out_indices: Sequence[int]) -> PreTrainedCon
         config = config_class(**values, out_indices=list(out_indices))
     except ValueError as error:
         raise UserError(f'The arch of the {family} backbone is refused: {error}.') from error
-    # A configuration takes any key, so that a misspelt one would do nothing.
+    # A configuration accepts any key, so a misspelt one would have no effect.
     known = config_fields(config) | set(config.attribute_map)
     unknown = sorted(set(values) - known)
     if unknown:
@@ -176,7 +177,7 @@ def _build_config(arch: ConfigType, out_indices: Sequence[int]) -> PreTrainedCon
 
 
 class _Checkpointed:
-    """Mix-in before a block's own class: its activations are recomputed, not kept."""
+    """Mix-in before a block's own class that recomputes activations instead of keeping them."""
 
     def forward(self, *args, **kwargs):
         if not (self.training and torch.is_grad_enabled()):
@@ -185,15 +186,15 @@ class _Checkpointed:
 
 
 def _checkpoint_blocks(model: nn.Module) -> None:
-    """Checkpoint every residual block, whether or not the family supports it by itself.
+    """Checkpoint every residual block, whether or not the family itself supports it.
 
-    The class of each block changes and nothing else, so that parameter names, hooks and copies
-    stay as they were (a ``forward`` set on the instance would stay bound to it in a copy).
+    Only the class of each block changes, so parameter names, hooks and copies remain as they were
+    (a ``forward`` set on the instance would stay bound to the original in a copy).
     """
     if any(isinstance(module, nn.modules.batchnorm._BatchNorm) for module in model.modules()):
         raise UserError(
             f'gradient_checkpointing would update the batch statistics of '
-            f'{type(model).__name__} twice a step: switch it off.'
+            f'{type(model).__name__} twice per step: switch it off.'
         )
     children = [
         m for parent in model.modules() if isinstance(parent, nn.ModuleList) for m in parent

@@ -1,4 +1,4 @@
-"""Pretrained weights of ``transformers`` backbones, read strictly."""
+"""Read pretrained weights of ``transformers`` backbones strictly."""
 
 import copy
 import re
@@ -13,14 +13,14 @@ from transformers import AutoConfig, PreTrainedConfig, PreTrainedModel
 from depthda.errors import UserError
 from depthda.hub import explained, quiet_transformers
 
-# A backbone's own output norms: classification checkpoints, which hub ConvNeXt and Swin are, lack
-# them, and they start as identity.
+# A backbone's output norms. Classification checkpoints, such as ConvNeXt and Swin on the hub, lack
+# them; they start as identity.
 ALLOWED_MISSING = (r'^hidden_states_norms\.',)
-# What follows the last stage in a checkpoint and has no place in a backbone.
+# Parts of a checkpoint after the last stage, which a backbone does not have.
 ALLOWED_UNEXPECTED = (r'^(\w+\.)?(classifier|pooler|layernorm|layer_norm)\.',)
 
-# Fields of a configuration that matter in training or for an output, not to what weights mean.
-# A shape that depends on one of them (position embeddings on image_size) is checked as a shape.
+# Configuration fields that affect training or outputs, but not the meaning of weights. If a shape
+# depends on one of them (position embeddings on image_size), the shape itself is checked.
 _FREE_FIELDS = re.compile(
     r'^_out_|drop|^initializer_range$|^layer_?scale(_init)?_value$|^image_size$|^encoder_stride$'
     r'|^apply_layernorm$|^reshape_hidden_states$|^use_mask_token$|^pos_embed_(shift|jitter|rescale)$'
@@ -29,7 +29,7 @@ _FREE_FIELDS = re.compile(
 
 
 def config_fields(config: PreTrainedConfig) -> set[str]:
-    """The fields that this configuration class declares itself."""
+    """Return the fields that this configuration class itself declares."""
     inherited = {field.name for field in fields(PreTrainedConfig)}
     return {field.name for field in fields(type(config))} - inherited
 
@@ -40,16 +40,16 @@ def load_weights(
     allowed_missing: Sequence[str] = ALLOWED_MISSING,
     extra_bands: str | None = None,
 ) -> None:
-    """Copy the weights at a hub id or in a local folder into ``model``, or say why not.
+    """Copy the weights at a hub id or in a local folder into ``model``, or explain why not.
 
     Every parameter of the model must be in the checkpoint and every key of the checkpoint in the
-    model, with equal shapes, but for the declared patterns; the checkpoint's own configuration
+    model, with equal shapes, except for the declared patterns. The checkpoint's own configuration
     must describe the same architecture. With ``extra_bands`` (see ``TransformersBackbone``) it may
     have fewer bands.
     """
     config = _check_config(model.config, weights, extra_bands)
     with explained(weights), quiet_transformers():
-        # The concrete class: AutoBackbone would ask the hub first even for a local folder.
+        # The concrete class, because AutoBackbone would ask the hub even for a local folder.
         loaded, report = type(model).from_pretrained(
             weights,
             config=config,
@@ -67,8 +67,8 @@ def load_weights(
         faults.append(f'have {_some(unexpected)}, which the architecture does not know')
     if report['mismatched_keys']:
         shapes = [
-            f'{key} {tuple(found)} instead of {tuple(wanted)}'
-            for key, found, wanted in sorted(report['mismatched_keys'])
+            f'{key} {tuple(found)} instead of {tuple(expected)}'
+            for key, found, expected in sorted(report['mismatched_keys'])
         ]
         faults.append(f'have other shapes: {_some(shapes)}')
     if faults:
@@ -102,31 +102,31 @@ def _add_bands(model: PreTrainedModel, state: dict[str, Tensor], how: str) -> No
 def _check_config(
     config: PreTrainedConfig, weights: str, extra_bands: str | None
 ) -> PreTrainedConfig:
-    """Refuse weights of another architecture; gives the configuration to read them with."""
+    """Refuse weights of another architecture; return the configuration to read them with."""
     with explained(weights), quiet_transformers():
-        theirs = AutoConfig.from_pretrained(weights)
-    if theirs.model_type != config.model_type:
+        stored = AutoConfig.from_pretrained(weights)
+    if stored.model_type != config.model_type:
         raise UserError(
-            f'The weights {weights!r} are of a {theirs.model_type} model, but arch.model_type is '
+            f'The weights {weights!r} are of a {stored.model_type} model, but arch.model_type is '
             f'{config.model_type!r}: change one of the two.'
         )
-    bands, found = (getattr(each, 'num_channels', None) for each in (config, theirs))
+    bands, found = (getattr(item, 'num_channels', None) for item in (config, stored))
     if bands != found:
-        text = f'The weights {weights!r} are of {found} bands, and arch.num_channels is {bands}'
+        text = f'The weights {weights!r} are of {found} bands, but arch.num_channels is {bands}'
         if found is None or bands < found:
-            raise UserError(f'{text}: set weights=None, or as many bands as the weights have.')
+            raise UserError(f'{text}: set weights=None, or use as many bands as the weights have.')
         if extra_bands is None:
             raise UserError(
-                f"{text}: add extra_bands='zero' or 'mean' to the backbone, which says how it sees "
-                'the bands after those, or set weights=None.'
+                f"{text}: choose kernels for the further bands with extra_bands='zero' or 'mean' "
+                'of the backbone, or set weights=None.'
             )
         config = copy.deepcopy(config)
         config.num_channels = found
     differing = []
     for name in sorted(config_fields(config)):
-        ours, other = _plain(getattr(config, name)), _plain(getattr(theirs, name))
-        if ours != other and not _FREE_FIELDS.search(name):
-            differing.append(f'{name} (arch {ours}, weights {other})')
+        expected, found = _plain(getattr(config, name)), _plain(getattr(stored, name))
+        if expected != found and not _FREE_FIELDS.search(name):
+            differing.append(f'{name} (arch {expected}, weights {found})')
     if differing:
         raise UserError(
             f'The weights {weights!r} have another architecture than the config: '

@@ -1,4 +1,4 @@
-"""Refinement of any head's logits by the shallow features of the depth encoder."""
+"""Refine the logits of any head with the first-stage features of the depth encoder."""
 
 import torch
 from mmcv.cnn import ConvModule
@@ -20,19 +20,19 @@ class DepthRefinedHead(BaseModule):
 
     .. math:: z' = z + \sigma(p) \, C_1(C_3[\phi(z), \psi(d)])
 
-    φ, ψ and C₃ are 3×3 convolutions with norm and ReLU, C₁ a plain 1×1 convolution to the classes,
-    p is learned. Logits and depth features meet at the finer of their two sizes. The head's own
-    losses are computed on both z and z'; inference uses z'.
+    φ, ψ and C₃ are 3×3 convolutions with norm and ReLU, C₁ is a plain 1×1 convolution to the
+    classes, and p is learned. Logits and depth features are resized to the larger of their sizes.
+    The losses of the head are computed on both z and z'; inference uses z'.
 
     Args:
         head: Config of any decode head that returns logits; all its keys keep their meaning.
         depth_channels: Channels of the depth features of the first stage.
-        channels: Of the branches.
-        step: p at the start: the factor starts at σ(p).
-        raw_weight, refined_weight: Of the losses on z and on z'.
+        channels: Channels of the branches.
+        step: Initial value of p; the factor starts at σ(p).
+        raw_weight, refined_weight: Weights of the losses on z and on z'.
         norm_cfg: Norm of the branches.
-        init_cfg: The released code starts C₁ about seven times larger than PyTorch does:
-            ``dict(type='Kaiming', override=dict(name='residual'))``.
+        init_cfg: Initialisation. The released code starts C₁ about seven times larger than PyTorch
+            does: ``dict(type='Kaiming', override=dict(name='residual'))``.
     """
 
     def __init__(
@@ -48,7 +48,7 @@ class DepthRefinedHead(BaseModule):
     ) -> None:
         super().__init__(init_cfg)
         self.head = MODELS.build(head)
-        # What the segmentor reads off its decode head.
+        # Attributes that the segmentor reads from its decode head.
         self.num_classes = self.head.num_classes
         self.out_channels = self.head.out_channels
         self.align_corners = self.head.align_corners
@@ -65,11 +65,11 @@ class DepthRefinedHead(BaseModule):
         self.step = nn.Parameter(torch.tensor(float(step)))
 
     def forward(self, inputs: GuidedFeatures) -> Tensor:
-        """The refined logits."""
+        """Return the refined logits."""
         return self.refine(self._raw(inputs), inputs)
 
     def refine(self, logits: Tensor, inputs: GuidedFeatures) -> Tensor:
-        """Correct the head's logits (N, K, h, w) by the depth that comes with ``inputs``."""
+        """Correct the head's logits (N, K, h, w) with the depth features of ``inputs``."""
         depth = inputs.depth[0]
         if depth.shape[1] != self.depth_channels:
             raise UserError(
@@ -78,8 +78,8 @@ class DepthRefinedHead(BaseModule):
             )
         size = max(logits.shape[2:], depth.shape[2:])
         logits, depth = (
-            resize(each, size, mode='bilinear', align_corners=self.align_corners)
-            for each in (logits, depth)
+            resize(maps, size, mode='bilinear', align_corners=self.align_corners)
+            for maps in (logits, depth)
         )
         branches = torch.cat([self.logits_branch(logits), self.depth_branch(depth)], dim=1)
         return logits + self.step.sigmoid() * self.residual(self.merge(branches))
@@ -87,28 +87,28 @@ class DepthRefinedHead(BaseModule):
     def loss(
         self, inputs: GuidedFeatures, batch_data_samples: SampleList, train_cfg: ConfigType
     ) -> dict[str, Tensor]:
-        """The head's losses on its own logits, and under ``refined.`` on the refined ones."""
+        """Compute the head's losses on its logits and, under ``refined.``, on the refined ones."""
         raw = self._raw(inputs)
         refined = self.refine(raw, inputs)
         losses = _weighted(self.head.loss_by_feat(raw, batch_data_samples), self.raw_weight)
-        more = _weighted(self.head.loss_by_feat(refined, batch_data_samples), self.refined_weight)
-        return losses | add_prefix(more, 'refined') | {'step': self.step.detach().sigmoid()}
+        after = _weighted(self.head.loss_by_feat(refined, batch_data_samples), self.refined_weight)
+        return losses | add_prefix(after, 'refined') | {'step': self.step.detach().sigmoid()}
 
     def predict(
         self, inputs: GuidedFeatures, batch_img_metas: list[dict], test_cfg: ConfigType
     ) -> Tensor:
-        """The refined logits at the size of the images."""
+        """Return the refined logits at the size of the images."""
         return self.head.predict_by_feat(self.forward(inputs), batch_img_metas)
 
     def _raw(self, inputs: GuidedFeatures) -> Tensor:
-        name = type(self.head).__name__
         if not isinstance(inputs, GuidedFeatures):
             raise UserError(
-                'DepthRefinedHead needs the depth features of DualBackbone and a fusion neck, and '
+                'DepthRefinedHead needs the depth features of DualBackbone and a fusion neck, but '
                 f'got {type(inputs).__name__}: give the model both.'
             )
         logits = self.head(inputs)
         if not isinstance(logits, Tensor):
+            name = type(self.head).__name__
             raise UserError(f'{name} returns more than logits, which cannot be refined.')
         return logits
 

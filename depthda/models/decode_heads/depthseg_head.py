@@ -1,4 +1,4 @@
-"""DepthSeg's semantic decoder: depth prompts and image features, coupled layer by layer."""
+"""DepthSeg's semantic decoder, which combines depth prompts and image features by layers."""
 
 from collections.abc import Sequence
 
@@ -15,18 +15,18 @@ from depthda.models.features import GuidedFeatures
 
 @MODELS.register_module()
 class DepthSegHead(BaseDecodeHead):
-    """Input layer, three intermediate layers, output layer, from coarse to fine.
+    """A decoder of an input layer, three intermediate layers and an output layer, coarse to fine.
 
-    The four feature maps of a plain ViT have one size; they are reassembled at 4, 2, 1 and ½ of
-    it, as a dense prediction transformer does. The input layer couples the coarsest with its
-    prompt; each intermediate layer couples what it was passed, the next finer features and their
-    prompt; the output layer doubles the size once more and makes logits.
+    The four feature maps of a plain ViT have one size. They are resampled to 4, 2, 1 and ½ times
+    that size, as in a dense prediction transformer. The input layer combines the coarsest map with
+    its prompt. Each intermediate layer combines the output of the layer before, the next finer map
+    and its prompt. The output layer doubles the size once more and computes logits.
 
     Args:
-        in_channels: Of the four feature maps.
-        channels: Of all layers.
-        prompt_channels: Of the prompts; 0: there are none, and nothing is built for them.
-        **kwargs: As every decode head of mmseg has them.
+        in_channels: Channels of the four feature maps.
+        channels: Channels of all layers.
+        prompt_channels: Channels of the prompts; with 0 there are none.
+        **kwargs: Further arguments of mmseg's decode heads.
     """
 
     def __init__(
@@ -50,16 +50,16 @@ class DepthSegHead(BaseDecodeHead):
                 strict=True,
             )
         )
-        self.input_layer = self._couple(channels + prompt_channels)
+        self.input_layer = self._combine(channels + prompt_channels)
         self.intermediate_layers = nn.ModuleList(
-            self._couple(2 * channels + prompt_channels) for _ in range(3)
+            self._combine(2 * channels + prompt_channels) for _ in range(3)
         )
         self.output_layer = self._convolve(channels)
 
     def forward(self, inputs: Sequence[Tensor]) -> Tensor:
-        """Logits at eight times the patch grid."""
+        """Return logits at eight times the size of the patch grid."""
         features = self._transform_inputs(inputs)
-        features = [layer(each) for layer, each in zip(self.reassemble, features, strict=True)]
+        features = [layer(maps) for layer, maps in zip(self.reassemble, features, strict=True)]
         prompts = [(), (), (), ()]
         if self.prompt_channels:
             if not isinstance(inputs, GuidedFeatures):
@@ -68,17 +68,17 @@ class DepthSegHead(BaseDecodeHead):
                     'give the model a depth_decoder and a prompter, or drop prompt_channels.'
                 )
             prompts = [(prompt,) for prompt in inputs.depth]
-        passed = self.input_layer(torch.cat([features[3], *prompts[3]], dim=1))
+        decoded = self.input_layer(torch.cat([features[3], *prompts[3]], dim=1))
         for layer, scale in zip(self.intermediate_layers, (2, 1, 0), strict=True):
-            passed = self._resize(passed, features[scale].shape[2:])
-            passed = layer(torch.cat([passed, features[scale], *prompts[scale]], dim=1))
-        height, width = passed.shape[2:]
-        return self.cls_seg(self.output_layer(self._resize(passed, (2 * height, 2 * width))))
+            decoded = self._resize(decoded, features[scale].shape[2:])
+            decoded = layer(torch.cat([decoded, features[scale], *prompts[scale]], dim=1))
+        height, width = decoded.shape[2:]
+        return self.cls_seg(self.output_layer(self._resize(decoded, (2 * height, 2 * width))))
 
     def _resize(self, features: Tensor, size: Sequence[int]) -> Tensor:
         return resize(features, size, mode='bilinear', align_corners=self.align_corners)
 
-    def _couple(self, width: int) -> nn.Sequential:
+    def _combine(self, width: int) -> nn.Sequential:
         return nn.Sequential(self._convolve(width, kernel_size=1), self._convolve(self.channels))
 
     def _convolve(self, width: int, kernel_size: int = 3) -> ConvModule:

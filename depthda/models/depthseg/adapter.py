@@ -1,4 +1,4 @@
-"""DepthSeg's adapter: what is trained of the encoder's features."""
+"""DepthSeg's adapter, the trained layer on top of the frozen encoder."""
 
 from collections.abc import Sequence
 
@@ -13,10 +13,10 @@ _NORM = dict(type='SyncBN', requires_grad=True)  # plain BN where one process tr
 
 @MODELS.register_module()
 class LightweightAdapter(BaseModule):
-    """One 1×1 convolution with batch norm and ReLU a scale; channels and sizes stay.
+    """One 1×1 convolution with batch norm and ReLU per scale; channels and sizes do not change.
 
     Args:
-        channels: Of each feature map of the encoder.
+        channels: Channels of each feature map of the encoder.
         norm_cfg: Norm after each convolution.
     """
 
@@ -33,4 +33,4 @@ class LightweightAdapter(BaseModule):
 
     def forward(self, features: Sequence[Tensor]) -> tuple[Tensor, ...]:
         """Adapt feature maps (N, C_i, H_i, W_i)."""
-        return tuple(block(each) for block, each in zip(self.blocks, features, strict=True))
+        return tuple(block(maps) for block, maps in zip(self.blocks, features, strict=True))

@@ -1,4 +1,4 @@
-"""DepthSeg's depth decoder: the dense prediction transformer of Depth Anything, to be trained."""
+"""DepthSeg's depth decoder, the dense prediction transformer of Depth Anything."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -18,7 +18,7 @@ from depthda.errors import UserError
 
 
 class DepthPrediction(NamedTuple):
-    """A depth map (N, 1, H, W), and the features it was made of: coarse to fine, thrice doubled."""
+    """A depth map (N, 1, H, W) and its features, coarse to fine, each twice the size before."""
 
     depth: Tensor
     features: tuple[Tensor, Tensor, Tensor]
@@ -26,23 +26,23 @@ class DepthPrediction(NamedTuple):
 
 @MODELS.register_module()
 class DepthDecoder(BaseModule):
-    """Depth from the feature maps of a plain ViT, as Depth Anything does it.
+    """Predict depth from the feature maps of a plain ViT, as Depth Anything does.
 
-    Neck and head are those of ``transformers``: four maps of one size are reassembled at 4, 2, 1
-    and ½ of it and fused from coarse to fine; two convolutions make depth of the finest, at the
-    size of the image. The three finest fused maps (2, 4 and 8 times the patch grid) go to the
-    prompter. Depth ends in a ReLU; without ``weights`` its bias starts at .5, the middle of a
-    teacher map, for a ReLU that starts at 0 everywhere learns nothing.
+    Neck and head are those of ``transformers``. Four maps of one size are resampled to 4, 2, 1 and
+    ½ times that size and fused from coarse to fine. Convolutions turn the finest map into depth at
+    the size of the image. The three finest fused maps (2, 4 and 8 times the patch grid) go to the
+    prompter. Depth ends in a ReLU. Without ``weights`` its bias starts at .5, the middle of a
+    teacher map, because a ReLU that starts at 0 everywhere learns nothing.
 
     Args:
-        in_channels: Of the encoder.
-        patch_size: Of the encoder; the depth map has that many pixels a patch.
-        channels: Of the fused maps: 64, 128, 256 in Depth Anything's S, B, L.
-        reassemble_channels: Of the four reassembled maps.
-        head_channels: Of the last convolution before depth.
-        scale: Factor on depth. Depth Anything predicts values far above 1, teacher maps end at 1.
+        in_channels: Channels of the encoder.
+        patch_size: Patch size of the encoder; the depth map has as many pixels per patch.
+        channels: Channels of the fused maps: 64, 128, 256 in Depth Anything's S, B, L.
+        reassemble_channels: Channels of the four resampled maps.
+        head_channels: Channels of the last convolution before depth.
+        scale: Factor on depth. Depth Anything predicts values far above 1; teacher maps end at 1.
         weights: Hub id or local folder of a Depth Anything checkpoint to start from; its encoder
-            is not taken.
+            is not used.
     """
 
     def __init__(
@@ -71,12 +71,13 @@ class DepthDecoder(BaseModule):
         )
         self.neck = DepthAnythingNeck(config)
         self.head = DepthAnythingDepthEstimationHead(config)
-        # It fuses nothing with the coarsest map, so this part would wait for a gradient in vain.
+        # The first fusion has no second input, so this part would never get a gradient.
         self.neck.fusion_stage.layers[0].residual_layer1.requires_grad_(False)
         self.scale = scale
         self.weights = weights
 
     def init_weights(self) -> None:
+        """Read the pretrained weights, if any, or set the last bias."""
         if self.is_init:
             return
         if self.weights is None:
@@ -86,11 +87,11 @@ class DepthDecoder(BaseModule):
         self.is_init = True
 
     def forward(self, features: Sequence[Tensor]) -> DepthPrediction:
-        """Depth from four feature maps (N, C, h, w) of the encoder."""
-        # As the neck does it, but for the class token, which is cut off already.
+        """Predict depth from four feature maps (N, C, h, w) of the encoder."""
+        # As in the neck's own forward, except for the class token, which is already removed.
         maps = [
-            convolution(layer(each))
-            for layer, convolution, each in zip(
+            convolution(layer(feature))
+            for layer, convolution, feature in zip(
                 self.neck.reassemble_stage.layers, self.neck.convs, features, strict=True
             )
         ]
@@ -99,24 +100,23 @@ class DepthDecoder(BaseModule):
         return DepthPrediction(self.scale * depth.unsqueeze(1), tuple(fused[1:]))
 
     def _load(self, weights: str) -> None:
-        """Copy neck and head, key by key, and say what was taken."""
-        theirs = load_depth_anything(weights)
+        """Copy neck and head key by key, and log how many tensors were copied."""
+        pretrained = load_depth_anything(weights)
         for name in ('neck', 'head'):
-            ours, source = getattr(self, name), getattr(theirs, name).state_dict()
-            wanted = ours.state_dict()
-            odd = [
-                f'{name}.{key}'
-                for key in wanted.keys() | source.keys()
-                if key not in source or key not in wanted or source[key].shape != wanted[key].shape
-            ]
-            if odd:
+            part, source = getattr(self, name), getattr(pretrained, name).state_dict()
+            shapes, found = (
+                {key: value.shape for key, value in state.items()}
+                for state in (part.state_dict(), source)
+            )
+            differing = dict(shapes.items() ^ found.items())
+            if differing:
                 raise UserError(
                     f'The neck and head of {weights!r} are not those of this DepthDecoder '
-                    f'({len(odd)} tensors differ, {min(odd)} among them): set channels, '
-                    'reassemble_channels, head_channels and in_channels to those of the '
+                    f'({len(differing)} tensors differ, {name}.{min(differing)} among them): set '
+                    'channels, reassemble_channels, head_channels and in_channels to those of the '
                     'checkpoint.'
                 )
-            ours.load_state_dict(source)
-            print_log(f'DepthDecoder: {len(wanted)} tensors of {name} from {weights}', 'current')
-        encoder = sum(1 for _ in theirs.backbone.parameters())
-        print_log(f'DepthDecoder: {encoder} tensors of its encoder not taken', 'current')
+            part.load_state_dict(source)
+            print_log(f'DepthDecoder: {len(source)} tensors of {name} from {weights}', 'current')
+        encoder = sum(1 for _ in pretrained.backbone.parameters())
+        print_log(f'DepthDecoder: {encoder} tensors of its encoder not used', 'current')

@@ -1,4 +1,4 @@
-"""DepthSeg's prompter: prompts for the semantic decoder out of depth features."""
+"""DepthSeg's prompter, which turns depth features into prompts for the semantic decoder."""
 
 from collections.abc import Sequence
 
@@ -13,16 +13,17 @@ _NORM = dict(type='SyncBN', requires_grad=True)  # plain BN where one process tr
 
 @MODELS.register_module()
 class DepthPrompter(BaseModule):
-    """One shallow block that halves the size, then four deep ones: a prompt ψ a scale.
+    """One shallow block that halves the size, and four deep blocks that return a prompt ψ each.
 
-    The depth features d come at 2, 4 and 8 times the patch grid. The shallow block halves the
-    finest; each deep block adds to what it was passed what two convolutions make of it, and passes
-    the sum, a prompt, on to the next at half its size. The other two depth features enter where
-    their size does, beside what is passed: ψ at 4, 2, 1 and ½ of the grid.
+    The depth features d have 2, 4 and 8 times the size of the patch grid. The shallow block halves
+    the finest. Each deep block adds the result of two convolutions to its input; the sum is a
+    prompt and the input of the next block, which may halve it. The other two depth features are
+    added inside the blocks of their size. The prompts have 4, 2, 1 and ½ times the size of the
+    grid.
 
     Args:
-        in_channels: Of the depth features.
-        channels: Of the prompts.
+        in_channels: Channels of the depth features.
+        channels: Channels of the prompts.
         norm_cfg: Norm of the blocks.
     """
 
@@ -43,35 +44,35 @@ class DepthPrompter(BaseModule):
         )
 
     def forward(self, features: Sequence[Tensor]) -> tuple[Tensor, ...]:
-        """Prompts, fine to coarse, from three depth features (N, C, h, w), coarse to fine."""
+        """Return prompts, fine to coarse, for three depth features (N, C, h, w), coarse to fine."""
         double, fourfold, finest = features
-        passed, prompts = self.shallow(finest), []
+        prompt, prompts = self.shallow(finest), []
         for block, skipped in zip(self.deep, (fourfold, double, None, None), strict=True):
-            passed = block(passed, skipped)
-            prompts.append(passed)
+            prompt = block(prompt, skipped)
+            prompts.append(prompt)
         return tuple(prompts)
 
 
 class _DeepBlock(BaseModule):
-    """Two convolutions over what was passed and skipped, added to what was passed."""
+    """Add two convolutions over the prompt before and a skipped depth feature to that prompt."""
 
     def __init__(self, channels: int, stride: int, skipped: int, norm_cfg: ConfigType) -> None:
         super().__init__()
         first = dict(kernel_size=3, stride=stride, padding=1, norm_cfg=norm_cfg)
         self.halve = stride == 2
         self.passed = ConvModule(channels, channels, **first)
-        # It has the size of what this block returns already.
+        # A skipped feature already has the size of this block's output.
         self.skipped = ConvModule(skipped, channels, 1, norm_cfg=norm_cfg) if skipped else None
         self.second = ConvModule(
             channels, channels, kernel_size=3, padding=1, norm_cfg=norm_cfg, act_cfg=None
         )
         self.activate = nn.ReLU(inplace=True)
 
-    def forward(self, passed: Tensor, skipped: Tensor | None) -> Tensor:
-        encoded = self.passed(passed)
+    def forward(self, prompt: Tensor, skipped: Tensor | None) -> Tensor:
+        encoded = self.passed(prompt)
         if self.skipped is not None:
             encoded = encoded + self.skipped(skipped)
         if self.halve:
-            # Sizes round up, as those of a convolution of stride 2 do.
-            passed = nn.functional.avg_pool2d(passed, 2, ceil_mode=True)
-        return self.activate(passed + self.second(encoded))
+            # Sizes are rounded up, as in a convolution of stride 2.
+            prompt = nn.functional.avg_pool2d(prompt, 2, ceil_mode=True)
+        return self.activate(prompt + self.second(encoded))

@@ -1,22 +1,30 @@
-r"""Adversarial losses of least squares, as CycleGAN has them (Mao et al., ICCV 2017).
+r"""The adversarial losses of least squares, which CycleGAN uses (Mao et al., ICCV 2017).
 
-The critic D pulls its scores of real images to 1 and of translated ones to 0, the generator pulls
-the latter to 1. Scores may be maps: E is the mean over images and patches.
+The critic D pulls its scores of real images to 1 and of translated ones to 0. The generator pulls
+the scores of translated images to 1.
 """
 
-import torch
+from mmseg.registry import MODELS
 from torch import Tensor
+
+from depthda.models.losses.gan import GANLoss
+from depthda.models.tensors import at_least_float32
 
 
 def critic_loss(real: Tensor, fake: Tensor) -> Tensor:
-    r""":math:`(E[(D(x) - 1)^2] + E[D(\tilde x)^2]) / 2`, halved as CycleGAN does."""
-    return ((_wide(real) - 1).square().mean() + _wide(fake).square().mean()) / 2
+    r"""Return :math:`(E[(D(x) - 1)^2] + E[D(\tilde x)^2]) / 2`, halved as CycleGAN does."""
+    real, fake = at_least_float32(real), at_least_float32(fake)
+    return ((real - 1).square().mean() + fake.square().mean()) / 2
 
 
 def generator_loss(fake: Tensor) -> Tensor:
-    r""":math:`E[(D(\tilde x) - 1)^2]`."""
-    return (_wide(fake) - 1).square().mean()
+    r"""Return :math:`E[(D(\tilde x) - 1)^2]`."""
+    return (at_least_float32(fake) - 1).square().mean()
 
 
-def _wide(tensor: Tensor) -> Tensor:
-    return tensor.to(torch.promote_types(tensor.dtype, torch.float32))
+@MODELS.register_module()
+class LeastSquaresGANLoss(GANLoss):
+    """:func:`critic_loss` and :func:`generator_loss`, without a gradient penalty by default."""
+
+    critic = staticmethod(critic_loss)
+    generator = staticmethod(generator_loss)

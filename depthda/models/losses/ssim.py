@@ -1,4 +1,4 @@
-"""1 − SSIM between two depth maps, over the windows that hold valid depth alone."""
+"""1 − SSIM between two depth maps, over the windows that hold only valid depth."""
 
 import torch
 import torch.nn.functional as F
@@ -6,6 +6,7 @@ from mmseg.registry import MODELS
 from torch import Tensor, nn
 
 from depthda.errors import UserError
+from depthda.models.tensors import at_least_float32
 
 
 def ssim_loss(
@@ -17,7 +18,7 @@ def ssim_loss(
     k1: float = 0.01,
     k2: float = 0.03,
 ) -> Tensor:
-    r"""1 − SSIM (Wang et al., "Image quality assessment", IEEE TIP 2004) of maps in [0, 1].
+    r"""Compute 1 − SSIM (Wang et al., "Image quality assessment", IEEE TIP 2004) of maps in [0, 1].
 
     With means :math:`\mu`, variances :math:`\sigma^2` and the covariance :math:`\sigma_{xy}` under
     a Gaussian window, :math:`C_1 = k_1^2` and :math:`C_2 = k_2^2` (the range of the data is 1),
@@ -26,20 +27,22 @@ def ssim_loss(
         \frac {2 \mu_x \mu_y + C_1} {\mu_x^2 + \mu_y^2 + C_1} \cdot
         \frac {2 \sigma_{xy} + C_2} {\sigma_x^2 + \sigma_y^2 + C_2},
 
-    where W are the windows inside an image all of whose pixels are valid. The mean is over those of
-    the whole batch, so an image with few of them counts little; what is at other places, NaN too,
-    changes nothing. Without any such window the loss is 0. Computed in single precision at least.
+    where W are the windows that lie inside an image and have only valid pixels. The mean is over
+    all such windows of the batch, so an image with few of them counts little. Other pixels change
+    nothing, even if they are NaN. The loss is 0 if there is no such window. It is computed in
+    single precision at least.
 
     Args:
-        predicted: (N, H, W), as the next two.
-        teacher: The map to be like; the loss is symmetric.
-        valid: bool, where both are depth; None: everywhere.
-        window: Side of the window.
-        sigma: Of the Gaussian, in pixels.
-        k1, k2: Of the constants.
+        predicted: Predicted maps (N, H, W).
+        teacher: Maps to be predicted (N, H, W); the loss is symmetric in the two.
+        valid: Mask (N, H, W), bool, of the pixels where both maps have depth; None means all.
+        window: Side of the window in pixels.
+        sigma: Standard deviation of the Gaussian in pixels.
+        k1, k2: Square roots of the constants C₁ and C₂.
     """
-    if predicted.ndim != 3 or any(m.shape != predicted.shape for m in _given(teacher, valid)):
-        shapes = ', '.join(str(tuple(m.shape)) for m in (predicted, *_given(teacher, valid)))
+    maps = [predicted, teacher] if valid is None else [predicted, teacher, valid]
+    if predicted.ndim != 3 or any(m.shape != predicted.shape for m in maps):
+        shapes = ', '.join(str(tuple(m.shape)) for m in maps)
         raise UserError(f'SSIM takes maps of one shape (N, H, W), and these are {shapes}.')
     height, width = predicted.shape[1:]
     if min(height, width) < window:
@@ -48,19 +51,20 @@ def ssim_loss(
             'use larger images or a smaller window.'
         )
     with torch.autocast(predicted.device.type, enabled=False):
-        wide = torch.promote_types(predicted.dtype, torch.float32)
-        # The variances are small differences of squares: less is lost where values centre on 0.
-        (x, level_x), (y, level_y) = (_centred(m.to(wide), valid) for m in (predicted, teacher))
+        predicted = at_least_float32(predicted)
+        # The variances are small differences of squares: values centred on 0 lose less precision.
+        x, level_x = _centred(predicted, valid)
+        y, level_y = _centred(teacher.to(predicted.dtype), valid)
         # σx² + σy² − 2 σxy is the variance of x − y: four moments are enough, and a loss near 0
         # is not lost in rounding.
         moments = torch.stack([x, y, x.square() + y.square(), (x - y).square()], 1)
-        mean_x, mean_y, squares, apart = _blur(moments, window, sigma).unbind(1)
-        # Rounding can take variances below 0, and neither divisor nor loss must follow them there.
+        mean_x, mean_y, squares, difference = _blur(moments, window, sigma).unbind(1)
+        # Rounding can make variances negative, which must not reach the divisor or the loss.
         variances = (squares - mean_x.square() - mean_y.square()).clamp(min=0)
-        apart = (apart - (mean_x - mean_y).square()).clamp(min=0)
+        difference = (difference - (mean_x - mean_y).square()).clamp(min=0)
         gap = (mean_x - mean_y + (level_x - level_y)).square()
         luminance = gap / ((mean_x + level_x).square() + (mean_y + level_y).square() + k1**2)
-        structure = apart / (variances + k2**2)
+        structure = difference / (variances + k2**2)
         # 1 − (1 − luminance) (1 − structure)
         loss = luminance + structure - luminance * structure
         if valid is None:
@@ -71,7 +75,13 @@ def ssim_loss(
 
 @MODELS.register_module()
 class SSIMLoss(nn.Module):
-    """``loss_weight`` × :func:`ssim_loss`, whose ``window`` and ``sigma`` the others are."""
+    """:func:`ssim_loss` as part of a config.
+
+    Args:
+        window: Side of the window in pixels.
+        sigma: Standard deviation of the Gaussian in pixels.
+        loss_weight: Factor on the loss.
+    """
 
     def __init__(self, window: int = 11, sigma: float = 1.5, loss_weight: float = 1.0) -> None:
         super().__init__()
@@ -82,15 +92,12 @@ class SSIMLoss(nn.Module):
         self.loss_weight = loss_weight
 
     def forward(self, predicted: Tensor, teacher: Tensor, valid: Tensor | None = None) -> Tensor:
+        """Return the weighted loss of maps (N, H, W)."""
         return self.loss_weight * ssim_loss(predicted, teacher, valid, self.window, self.sigma)
 
 
-def _given(*maps: Tensor | None) -> list[Tensor]:
-    return [each for each in maps if each is not None]
-
-
 def _centred(maps: Tensor, valid: Tensor | None) -> tuple[Tensor, Tensor]:
-    """Maps (N, H, W) less the mean of each, 0 where they are not valid, and these means."""
+    """Subtract each map's mean over its valid pixels, set the others to 0, and return the means."""
     if valid is None:
         level = maps.detach().mean((1, 2), keepdim=True)
         return maps - level, level
@@ -100,11 +107,11 @@ def _centred(maps: Tensor, valid: Tensor | None) -> tuple[Tensor, Tensor]:
 
 
 def _blur(maps: Tensor, window: int, sigma: float) -> Tensor:
-    """(N, C, H, W) under a Gaussian window that adds up to 1, where it is inside the map."""
-    place = torch.arange(window, device=maps.device, dtype=maps.dtype) - (window - 1) / 2
-    weights = (-place.square() / (2 * sigma**2)).softmax(0)
+    """Average maps (N, C, H, W) under a Gaussian, wherever its window lies inside the map."""
+    offsets = torch.arange(window, device=maps.device, dtype=maps.dtype) - (window - 1) / 2
+    weights = (-offsets.square() / (2 * sigma**2)).softmax(0)
     channels = maps.shape[1]
-    # One group a channel: PyTorch's own kernel does these on a GPU, cuDNN's might round to TF32.
+    # One group per channel: on a GPU, PyTorch's own kernel computes these; cuDNN might use TF32.
     for shape in ((window, 1), (1, window)):
         kernel = weights.view(1, 1, *shape).expand(channels, 1, *shape)
         maps = F.conv2d(maps, kernel.contiguous(), groups=channels)
@@ -112,7 +119,7 @@ def _blur(maps: Tensor, window: int, sigma: float) -> Tensor:
 
 
 def _whole_windows(valid: Tensor, window: int) -> Tensor:
-    """Which windows hold valid places alone, (N, H − window + 1, W − window + 1)."""
+    """Mark the windows of valid pixels only, as (N, H − window + 1, W − window + 1)."""
     holes = (~valid).float()
     for shape in ((window, 1), (1, window)):
         holes = F.max_pool2d(holes, shape, stride=1)

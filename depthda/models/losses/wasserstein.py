@@ -1,49 +1,34 @@
-r"""The adversarial losses of DRDG, eq. (2), as Wasserstein GANs with gradient penalty have them.
+r"""The adversarial losses of DRDG, eq. (2), which are those of Wasserstein GANs.
 
 .. math:: L_{adv}(S, T) = E[D_T(x_T)] - E[D_T(G(x_S))]
 
 The critic D maximises it: it estimates the distance between the real and the translated images.
-The generator G minimises it. Scores may be maps: E is the mean over images and patches.
+The generator G minimises it.
 """
 
-from collections.abc import Callable
-
-import torch
+from mmseg.registry import MODELS
 from torch import Tensor
+
+from depthda.models.losses.gan import GANLoss
+from depthda.models.tensors import at_least_float32
 
 
 def critic_loss(real: Tensor, fake: Tensor) -> Tensor:
-    """What the critic minimises: −L_adv, from its scores of real and of translated images."""
-    return _wide(fake).mean() - _wide(real).mean()
+    """Return −L_adv, which the critic minimises, from its scores."""
+    return at_least_float32(fake).mean() - at_least_float32(real).mean()
 
 
 def generator_loss(fake: Tensor) -> Tensor:
-    """What the generator minimises: L_adv without E[D(real)], in which it has no part."""
-    return -_wide(fake).mean()
+    """Return L_adv without E[D(real)], which does not depend on the generator."""
+    return -at_least_float32(fake).mean()
 
 
-def gradient_penalty(critic: Callable[[Tensor], Tensor], real: Tensor, fake: Tensor) -> Tensor:
-    r"""Gulrajani et al., "Improved training of Wasserstein GANs", 2017, without its factor.
+@MODELS.register_module()
+class WassersteinGANLoss(GANLoss):
+    """:func:`critic_loss` and :func:`generator_loss`; eq. (2) needs the gradient penalty."""
 
-    .. math:: E_{\hat x}[(\|\nabla_{\hat x} D(\hat x)\|_2 - 1)^2], \qquad
-        \hat x = \epsilon x + (1 - \epsilon) \tilde x
+    critic = staticmethod(critic_loss)
+    generator = staticmethod(generator_loss)
 
-    with one :math:`\epsilon \sim U(0, 1)` an image. Where a critic gives a map of scores, D is
-    their sum here, as in DRDG's released code: with their mean, on 14² of them, a slope of 1 would
-    be 196 times as steep. Computed in single precision at least, autocast or not: the gradient of a
-    gradient is too much for halves.
-
-    Args:
-        critic: Maps images (N, …) to scores, image by image.
-        real, fake: (N, C, H, W), one shape; no gradient goes into them.
-    """
-    with torch.autocast(real.device.type, enabled=False):
-        real, fake = _wide(real.detach()), _wide(fake.detach())
-        share = torch.rand(len(real), 1, 1, 1, device=real.device, dtype=real.dtype)
-        mixed = (share * real + (1 - share) * fake).requires_grad_()
-        (slope,) = torch.autograd.grad(critic(mixed).sum(), mixed, create_graph=True)
-        return (slope.flatten(1).norm(dim=1) - 1).square().mean()
-
-
-def _wide(tensor: Tensor) -> Tensor:
-    return tensor.to(torch.promote_types(tensor.dtype, torch.float32))
+    def __init__(self, loss_weight: float = 1.0, gp_weight: float = 1.0) -> None:
+        super().__init__(loss_weight, gp_weight)

@@ -1,4 +1,4 @@
-"""Fusion of optical and depth features, stage by stage."""
+"""Fuse optical and depth features, stage by stage."""
 
 from abc import ABCMeta, abstractmethod
 from collections.abc import Sequence
@@ -13,16 +13,16 @@ from depthda.models.features import GuidedFeatures, PairedFeatures
 
 
 class PairedFusion(BaseModule, metaclass=ABCMeta):
-    """Turn the paired features of ``DualBackbone`` into one tuple, as every mmseg head takes it.
+    """Turn the paired features of ``DualBackbone`` into one tuple, as mmseg heads need it.
 
-    The fusions have the same arguments, so that changing ``type`` swaps one for another.
+    All fusions have the same arguments, so one replaces another by changing ``type``.
 
     Args:
-        rgb_channels: Channels of the optical features, one value a stage.
-        depth_channels: Channels of the depth features, one value a stage.
+        rgb_channels: Channels of the optical features, one value per stage.
+        depth_channels: Channels of the depth features, one value per stage.
 
     Attributes:
-        out_channels: Channels of the fused features, what a head's ``in_channels`` must be.
+        out_channels: Channels of the fused features, which a head's ``in_channels`` must equal.
     """
 
     out_channels: list[int]
@@ -36,10 +36,10 @@ class PairedFusion(BaseModule, metaclass=ABCMeta):
         super().__init__(init_cfg)
         for key, channels in dict(rgb=rgb_channels, depth=depth_channels).items():
             listed = isinstance(channels, list | tuple)
-            if not (listed and all(isinstance(each, int) and each > 0 for each in channels)):
+            if not (listed and all(isinstance(width, int) and width > 0 for width in channels)):
                 raise UserError(
                     f'{type(self).__name__}: {key}_channels={channels!r}: give the channels of '
-                    f'the {key} backbone as a list of whole numbers, one a stage.'
+                    f'the {key} backbone as a list of whole numbers, one per stage.'
                 )
         if len(rgb_channels) != len(depth_channels):
             raise UserError(
@@ -54,7 +54,7 @@ class PairedFusion(BaseModule, metaclass=ABCMeta):
         """Fuse the (N, C, H, W) features of one stage."""
 
     def forward(self, features: PairedFeatures) -> GuidedFeatures:
-        """Fuse every stage and keep the depth features in ``.depth``."""
+        """Fuse every stage, and keep the depth features as ``.depth`` of the result."""
         self._check(features)
         pairs = zip(features.rgb, features.depth, strict=True)
         fused = [self.fuse(stage, rgb, depth) for stage, (rgb, depth) in enumerate(pairs)]
@@ -72,14 +72,14 @@ class PairedFusion(BaseModule, metaclass=ABCMeta):
         found = [shape[0] for shape in rgb], [shape[0] for shape in depth]
         if found != (self.rgb_channels, self.depth_channels):
             raise UserError(
-                f'{name} got features of {found[0]} (rgb) and {found[1]} (depth) channels but its '
-                f'config says {self.rgb_channels} and {self.depth_channels}.'
+                f'{name} got features of {found[0]} (rgb) and {found[1]} (depth) channels, but its '
+                f'config has {self.rgb_channels} and {self.depth_channels}: make them equal.'
             )
 
 
 @MODELS.register_module()
 class ConcatFusion(PairedFusion):
-    """Fused = [rgb, depth] along the channels; no parameters."""
+    """Concatenate optical and depth features along the channels, without parameters."""
 
     def __init__(self, *args, **kwargs) -> None:
         super().__init__(*args, **kwargs)
@@ -92,7 +92,7 @@ class ConcatFusion(PairedFusion):
 
 @MODELS.register_module()
 class AddFusion(PairedFusion):
-    """Fused = rgb + P(depth), P a 1x1 convolution to the channels of rgb."""
+    """Compute rgb + P(depth), where P is a 1x1 convolution to the channels of rgb."""
 
     def __init__(self, *args, **kwargs) -> None:
         super().__init__(*args, **kwargs)
@@ -106,7 +106,7 @@ class AddFusion(PairedFusion):
 
 @MODELS.register_module()
 class GatedFusion(PairedFusion):
-    """Fused = rgb + MLP(depth * sigmoid(G[rgb, depth])).
+    """Compute rgb + MLP(depth * sigmoid(G[rgb, depth])).
 
     G is a 1x1 convolution to the depth channels; the MLP is two 1x1 convolutions with a GELU
     between them, both to the channels of rgb.
@@ -124,7 +124,7 @@ class GatedFusion(PairedFusion):
 
     @staticmethod
     def _layers(rgb: int, depth: int) -> tuple[nn.Module, nn.Module]:
-        """The gate and the MLP of one stage."""
+        """Build the gate and the MLP of one stage."""
         mlp = nn.Sequential(nn.Conv2d(depth, rgb, 1), nn.GELU(), nn.Conv2d(rgb, rgb, 1))
         return nn.Conv2d(rgb + depth, depth, 1), mlp
 
@@ -135,7 +135,7 @@ class GatedFusion(PairedFusion):
 
 @MODELS.register_module()
 class SpatialGatedFusion(GatedFusion):
-    """The gated fusion of the released code: one gate for all channels of a position.
+    """The gated fusion of the released code, with one gate for all channels of a position.
 
     G is a 1x1 convolution to one map, without bias; the MLP is two 1x1 convolutions with a GELU
     between them, the first to the channels of depth and the second to those of rgb.
@@ -143,5 +143,6 @@ class SpatialGatedFusion(GatedFusion):
 
     @staticmethod
     def _layers(rgb: int, depth: int) -> tuple[nn.Module, nn.Module]:
+        """Build the gate and the MLP of one stage."""
         mlp = nn.Sequential(nn.Conv2d(depth, depth, 1), nn.GELU(), nn.Conv2d(depth, rgb, 1))
         return nn.Conv2d(rgb + depth, 1, 1, bias=False), mlp

@@ -1,4 +1,4 @@
-"""Contrast between the features of both encoders at every scale, around any fusion."""
+"""A neck that contrasts the features of both encoders at every scale, around any fusion."""
 
 import math
 from collections.abc import Sequence
@@ -14,39 +14,42 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from depthda.errors import UserError
 from depthda.models.features import GuidedFeatures, PairedFeatures
-from depthda.models.losses.info_nce import info_nce
 from depthda.models.necks.places import norm_places, pool_places
+from depthda.models.renamed import accept_moved
 
+_INFO_NCE = dict(type='InfoNCELoss', temperature=0.07, num_negatives=128)
 _NORM = dict(type='SyncBN', requires_grad=True)  # plain BN where one process trains
 
 
 @MODELS.register_module()
 class MultiScaleContrastiveNeck(BaseModule):
-    r"""A fusion that also pulls optical and depth features of one place together in training.
+    r"""A fusion that, in training, also pulls optical and depth features of one place together.
 
-    At scale s both are averaged over ``pool`` × ``pool`` positions and projected to ``channels``
-    (1×1 convolution and norm), r and d. The loss is a weighted mean of InfoNCE over the scales,
-    :math:`L = \frac 1 S \sum_s \lambda_s L_s`, with
+    At scale s the features of both encoders are averaged over places of ``pool`` × ``pool``
+    positions and projected to ``channels`` (1×1 convolution and norm), which gives r and d. The
+    loss is a weighted mean over the S scales, :math:`L = \frac 1 S \sum_s \lambda_s L_s`, with
 
-    - ``pair='enhanced-rgb'``: L_s of the enhanced features (1 − w) r + w d against r at the same
-      place, w = sigmoid(v_s), v_s learned;
-    - ``pair='depth-rgb'``: the mean of d against r and r against d.
+    - ``pair='enhanced-rgb'``: L_s contrasts the enhanced features (1 − w) r + w d with r, where
+      w = sigmoid(v_s) and v_s is learned;
+    - ``pair='depth-rgb'``: L_s is the mean of d against r and r against d.
 
-    A place counts where at least half of its pixels have both a label and depth; features of other
-    positions do not enter the average, and other places do not enter the statistics of the norm.
-    At test the neck is its fusion, at no cost.
+    A place counts if at least half of its pixels have both a label and depth. Features of other
+    positions do not enter the average, and places that do not count do not enter the statistics of
+    the norm. At test time the neck is its fusion and costs nothing more.
 
     Args:
         fusion: Config of the fusion, whose channels are those of the encoders.
-        scale_weights: λ, one a scale.
-        pair: ``'enhanced-rgb'`` (released) or ``'depth-rgb'`` (plain cross-modal).
-        pool: Side of the averages.
-        channels: Of the projections.
-        temperature, num_negatives: As :func:`info_nce` has them.
-        depth_share: w at the start.
+        scale_weights: Weights λ, one per scale.
+        pair: ``'enhanced-rgb'`` (released code) or ``'depth-rgb'`` (plain cross-modal).
+        pool: Side of a place, in positions.
+        channels: Output channels of the projections.
+        contrast_loss: Config of the loss of one scale, called with anchors and keys (N, L, D) and
+            the mask (N, L) of the places that count.
+        depth_share: Initial value of w.
         norm_cfg: Norm of the projections: a batch norm, synchronised or not, or None.
     """
 
+    @accept_moved
     def __init__(
         self,
         fusion: ConfigType,
@@ -54,8 +57,7 @@ class MultiScaleContrastiveNeck(BaseModule):
         pair: str = 'enhanced-rgb',
         pool: int = 4,
         channels: int = 128,
-        temperature: float = 0.07,
-        num_negatives: int = 128,
+        contrast_loss: ConfigType = _INFO_NCE,
         depth_share: float = 0.3,
         norm_cfg: ConfigType = _NORM,
         init_cfg: dict | None = None,
@@ -66,7 +68,7 @@ class MultiScaleContrastiveNeck(BaseModule):
         if len(scale_weights) != scales:
             raise UserError(
                 f'MultiScaleContrastiveNeck has {len(scale_weights)} scale_weights for the '
-                f'{scales} scales of its fusion: give one each.'
+                f'{scales} scales of its fusion: give one per scale.'
             )
         if pair not in ('enhanced-rgb', 'depth-rgb'):
             raise UserError(f"pair={pair!r}: use 'enhanced-rgb' or 'depth-rgb'.")
@@ -76,8 +78,7 @@ class MultiScaleContrastiveNeck(BaseModule):
         self.scale_weights = tuple(scale_weights)
         self.pair = pair
         self.pool = pool
-        self.temperature = temperature
-        self.num_negatives = num_negatives
+        self.contrast_loss = MODELS.build(contrast_loss)
         project = dict(kernel_size=1, norm_cfg=norm_cfg, act_cfg=None)
         self.rgb_projections = nn.ModuleList(
             ConvModule(width, channels, **project) for width in self.fusion.rgb_channels
@@ -99,16 +100,16 @@ class MultiScaleContrastiveNeck(BaseModule):
         return self.fusion(features)
 
     def loss(self, features: PairedFeatures, valid: Tensor) -> dict[str, Tensor]:
-        """The contrast of a batch.
+        """Compute the contrast loss of a batch.
 
         Args:
-            features: Of both encoders, before fusion.
-            valid: (N, H, W) bool, the pixels that have a label and depth.
+            features: Features of both encoders, before fusion.
+            valid: Mask (N, H, W), bool, of the pixels that have a label and depth.
         """
-        terms, said = [], {}
+        terms, logged = [], {}
         for scale, (rgb, depth) in enumerate(zip(*features, strict=True)):
             rgb, depth, places = self._pool(rgb, depth, valid)
-            # A norm of one value is not defined, and one place has no negatives.
+            # A norm of one value is not defined, and a single place has no negatives.
             if places[0].numel() > 1:
                 term = self._contrast(
                     scale,
@@ -117,35 +118,34 @@ class MultiScaleContrastiveNeck(BaseModule):
                     places.flatten(1),
                 )
                 terms.append(self.scale_weights[scale] * term)
-                said[f'scale_{scale}'] = term.detach()
+                logged[f'scale_{scale}'] = term.detach()
             else:
                 # Distributed training waits for the gradient of every parameter.
                 unused = self.rgb_projections[scale], self.depth_projections[scale]
-                terms.append(sum(0 * p.sum() for each in unused for p in each.parameters()))
+                terms.append(sum(0 * p.sum() for module in unused for p in module.parameters()))
         if self.pair == 'enhanced-rgb':
-            said |= {f'depth_share_{s}': w for s, w in enumerate(self.mix.detach().sigmoid())}
-        total = sum(terms) / len(self.scale_weights)
-        # mmengine sums whatever has "loss" in its name; the rest is for the log.
-        return {'loss_contrast': total, **said}
+            logged |= {f'depth_share_{s}': w for s, w in enumerate(self.mix.detach().sigmoid())}
+        # mmengine sums the values with "loss" in their name; the others are only logged.
+        return {'loss_contrast': sum(terms) / len(self.scale_weights), **logged}
 
     def _contrast(self, scale: int, rgb: Tensor, depth: Tensor, places: Tensor) -> Tensor:
-        rest = places, self.temperature, self.num_negatives
+        loss = self.contrast_loss
         if self.pair == 'depth-rgb':
-            return (info_nce(depth, rgb, *rest) + info_nce(rgb, depth, *rest)) / 2
+            return (loss(depth, rgb, places) + loss(rgb, depth, places)) / 2
         share = self.mix[scale].sigmoid()
-        return info_nce(torch.lerp(rgb, depth, share.to(rgb.dtype)), rgb, *rest)
+        return loss(torch.lerp(rgb, depth, share.to(rgb.dtype)), rgb, places)
 
     def _pool(self, rgb: Tensor, depth: Tensor, valid: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Means of the valid positions, and which places count: (N, C, h, w) twice, (N, h, w)."""
+        """Average features (N, C, H, W) over places, and mark those that count, (N, h, w)."""
         share = F.adaptive_avg_pool2d(valid.unsqueeze(1).float(), rgb.shape[2:])
         inside = (share >= 0.5).to(rgb.dtype)
         count = F.avg_pool2d(share, self.pool, ceil_mode=True, count_include_pad=False) >= 0.5
-        rgb, depth = (pool_places(each, inside, self.pool) for each in (rgb, depth))
+        rgb, depth = (pool_places(features, inside, self.pool) for features in (rgb, depth))
         return rgb, depth, count.squeeze(1)
 
 
 def _project(projection: ConvModule, features: Tensor, places: Tensor) -> Tensor:
-    """Project the places (N, C, h, w) to rows (N, h · w, D)."""
+    """Project the features (N, C, h, w) of all places to rows (N, h · w, D)."""
     projected = projection.conv(features)
     if projection.with_norm:
         projected = norm_places(projected, places, projection.norm)

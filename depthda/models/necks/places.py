@@ -1,4 +1,4 @@
-"""Averages over the valid positions of a place, and batch norm over the places that count."""
+"""Average over the valid positions of a place; apply batch norm over the places that count."""
 
 from typing import Any
 
@@ -8,27 +8,31 @@ from mmengine.dist import is_distributed
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from depthda.models.tensors import at_least_float32
+
 
 def pool_places(features: Tensor, inside: Tensor, side: int) -> Tensor:
     """Average (N, C, H, W) over the valid positions of each place of ``side`` × ``side`` positions.
 
-    Places at the lower and right rim are smaller where ``side`` does not divide the size. A place
-    without a valid position becomes 0.
+    If ``side`` does not divide the size, places at the lower and right edge are smaller. The
+    average of a place without a valid position is 0.
 
     Args:
-        inside: (N, 1, H, W), 1 at valid positions and 0 elsewhere, of the type of ``features``.
+        features: Feature map to be averaged.
+        inside: Mask (N, 1, H, W) of the dtype of ``features``, 1 at valid positions, 0 elsewhere.
+        side: Side of a place in positions.
     """
     return _PlacePooling.apply(features, inside, side)
 
 
 class _PlacePooling(torch.autograd.Function):
-    """Autograd would keep the masked copy of each full-size feature map for the backward pass."""
+    """Pool without what autograd would keep: a masked copy of each full-size feature map."""
 
     @staticmethod
     def forward(ctx: Any, features: Tensor, inside: Tensor, side: int) -> Tensor:
         ctx.save_for_backward(inside)
         ctx.side = side
-        # A product would keep a NaN of a position that is left out.
+        # A product would keep NaN at positions that are left out.
         kept = features.masked_fill(inside == 0, 0)
         return _mean(kept, side) / _mean(inside, side).clamp(min=1e-6)
 
@@ -48,19 +52,20 @@ def _mean(features: Tensor, side: int) -> Tensor:
 
 
 def norm_places(features: Tensor, places: Tensor, norm: _BatchNorm) -> Tensor:
-    """Apply batch norm with the statistics of the places that count alone.
+    """Apply batch norm with statistics of only the places that count.
 
-    Where all places count this is ``norm(features)``. The parameters, the running statistics and,
-    for synchronised batch norm, the group of processes are those of ``norm``. Nothing waits for the
-    device, as selecting the places would.
+    If all places count, the result is ``norm(features)``. The parameters, the running statistics
+    and, for synchronised batch norm, the group of processes are those of ``norm``. Unlike a
+    selection of the places, this does not wait for the device.
 
     Args:
-        features: (N, C, h, w), finite everywhere.
-        places: (N, h, w) bool, the places that count.
+        features: Features (N, C, h, w), finite everywhere.
+        places: Mask (N, h, w), bool, of the places that count.
+        norm: The batch norm.
     """
     if not norm.training:
         return norm(features)
-    wide = features.to(torch.promote_types(features.dtype, torch.float32))
+    wide = at_least_float32(features)
     weight = places.unsqueeze(1).to(wide.dtype)
     count = _total(weight, norm)
     mean = _total(wide * weight, norm) / count.clamp(min=1)
@@ -78,7 +83,7 @@ def norm_places(features: Tensor, places: Tensor, norm: _BatchNorm) -> Tensor:
 
 
 def _total(values: Tensor, norm: _BatchNorm) -> Tensor:
-    """Sum each channel over the batch, and over the processes that ``norm`` synchronises."""
+    """Sum each channel over the batch and over the processes that ``norm`` synchronises."""
     sums = values.sum((0, 2, 3))
     if not (isinstance(norm, nn.SyncBatchNorm) and is_distributed()):
         return sums
@@ -92,9 +97,9 @@ def _update_running_statistics(
     norm: _BatchNorm, count: Tensor, mean: Tensor, variance: Tensor
 ) -> None:
     norm.num_batches_tracked.add_(1)
-    # None means the average over all batches so far.
+    # A momentum of None means the average over all batches so far.
     momentum = 1 / norm.num_batches_tracked if norm.momentum is None else norm.momentum
-    rate = momentum * (count > 1)  # one place has no variance
+    rate = momentum * (count > 1)  # a single place has no variance
     norm.running_mean.lerp_(mean.to(norm.running_mean), rate.to(norm.running_mean))
     unbiased = variance * count / (count - 1).clamp(min=1)
     norm.running_var.lerp_(unbiased.to(norm.running_var), rate.to(norm.running_var))

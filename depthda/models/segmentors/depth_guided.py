@@ -1,4 +1,4 @@
-"""mmseg's encoder-decoder with windows in batches, filled by its own checkpoints alone."""
+"""mmseg's encoder-decoder with sliding windows in batches and strictly loaded checkpoints."""
 
 from typing import Any
 
@@ -9,69 +9,53 @@ from mmseg.registry import MODELS
 from mmseg.utils import SampleList, add_prefix
 from torch import Tensor, nn
 
-from depthda.checkpoints.fit import complete_weights
+from depthda.checkpoints.fit import FilledCompletely
 from depthda.errors import UserError
 from depthda.models.segmentors.head_channels import check_channels
 from depthda.models.segmentors.sliding_window import slide_inference, slide_labels
 
 
 @MODELS.register_module()
-class DepthGuidedEncoderDecoder(EncoderDecoder):
-    """mmseg's ``EncoderDecoder``; sliding windows go through the model in batches.
+class DepthGuidedEncoderDecoder(FilledCompletely, EncoderDecoder):
+    """mmseg's ``EncoderDecoder``, whose sliding windows go through the model in batches.
 
     With ``DualBackbone`` and a fusion neck it is DepthDA; with any other backbone and no neck it
-    is that RGB-only model. A neck with a ``loss(features, valid)`` of its own adds it in training.
+    is that RGB-only model. If the neck has a method ``loss(features, valid)``, its losses are added
+    in training.
 
     ``test_cfg=dict(mode='slide', crop_size=(h, w), stride=(h, w), window_batch=4)``. Without
-    ``window_batch`` four windows go at a time: the memory of a training step at batch 4 without
-    its activations, so what trains also tests. ``mode='whole'`` is mmseg's.
+    ``window_batch`` a batch has four windows, which need as much memory as a training step at batch
+    size 4 without its activations: a model that can be trained can also be tested. ``mode='whole'``
+    works as in mmseg.
 
-    A checkpoint of another model is refused, also by mmseg's ``init_model``, which would take what
-    fits and leave the rest random; ``torch``'s own ``load_state_dict(..., strict=False)`` is not.
+    A checkpoint of another model is refused, even by mmseg's ``init_model``, which would otherwise
+    load the weights that fit and leave the rest random. Only ``torch``'s own
+    ``load_state_dict(..., strict=False)`` accepts it.
 
     Attributes:
-        keep_logits: Predictions carry ``seg_logits``. Where only the predicted map is used, False
-            spares the logits of the whole image; what is predicted is the same.
+        keep_logits: Predictions carry ``seg_logits``. If only the predicted map is needed, False
+            saves the memory of the whole image's logits; the predicted map is the same.
     """
 
     keep_logits = True
-    _told = False
 
     def __init__(self, *args, **kwargs) -> None:
         super().__init__(*args, **kwargs)
         channels = getattr(self.neck, 'out_channels', None) if self.with_neck else None
-        if isinstance(channels, list):  # a fusion's, stage by stage
+        if isinstance(channels, list):  # a fusion, with one value per stage
             check_channels('decode_head', self.decode_head, self.neck, channels)
             if self.with_auxiliary_head:
-                more = self.auxiliary_head
-                for head in more if isinstance(more, nn.ModuleList) else (more,):
+                heads = self.auxiliary_head
+                for head in heads if isinstance(heads, nn.ModuleList) else (heads,):
                     check_channels('auxiliary_head', head, self.neck, channels)
 
     def init_weights(self) -> None:
-        """Initialise once; a resumed model has its weights from the checkpoint."""
+        """Initialise only once; a resumed model already has the weights of its checkpoint."""
         if not self.is_init:
             super().init_weights()
 
-    def load_state_dict(self, state_dict: dict, *args, **kwargs) -> Any:
-        """As torch does it, which tells of every mismatch, or is told not to."""
-        self._told = True
-        try:
-            return super().load_state_dict(state_dict, *args, **kwargs)
-        finally:
-            self._told = False
-
-    def _load_from_state_dict(self, state_dict: dict, prefix: str, *args) -> None:
-        # mmengine comes here directly and only logs what does not fit. A prefix means that this
-        # model is part of another module, whose loader sees all keys.
-        if not (prefix or self._told):
-            weights = complete_weights(self, state_dict, 'use the config it was trained with')
-            # In place: the loader goes on to the children with this dict.
-            state_dict.clear()
-            state_dict.update(weights)
-        super()._load_from_state_dict(state_dict, prefix, *args)
-
     def loss(self, inputs: Tensor, data_samples: SampleList) -> dict[str, Tensor]:
-        """The heads' losses, and the neck's own if it has one."""
+        """Compute the losses of the heads and, if it has any, of the neck."""
         encoded = self.backbone(inputs)
         features = self.neck(encoded) if self.with_neck else encoded
         losses = self._decode_head_forward_train(features, data_samples)
@@ -82,12 +66,12 @@ class DepthGuidedEncoderDecoder(EncoderDecoder):
         return losses
 
     def _valid(self, inputs: Tensor, data_samples: SampleList) -> Tensor:
-        """(N, H, W) the pixels that have a label and depth."""
+        """Mark the pixels (N, H, W) that have a label and depth."""
         labels = torch.cat([sample.gt_sem_seg.data for sample in data_samples])
         return (labels != self.decode_head.ignore_index) & inputs[:, -1].isfinite()
 
     def predict(self, inputs: Tensor, data_samples: SampleList | None = None) -> SampleList:
-        """As mmseg does it; without ``keep_logits`` windows become labels row by row."""
+        """Predict as mmseg does; without ``keep_logits``, windows become labels row by row."""
         if self.keep_logits or not self._labels_suffice(inputs, data_samples):
             return super().predict(inputs, data_samples)
         metas = [sample.metainfo for sample in data_samples]
@@ -98,7 +82,7 @@ class DepthGuidedEncoderDecoder(EncoderDecoder):
         return data_samples
 
     def _labels_suffice(self, inputs: Tensor, data_samples: SampleList | None) -> bool:
-        """Whether logits are neither turned nor resized on their way to the predicted map."""
+        """Return whether the predicted map needs no flipping or resizing of the logits."""
         if self.test_cfg.mode != 'slide' or self.out_channels == 1 or data_samples is None:
             return False
         for meta in (sample.metainfo for sample in data_samples):
@@ -124,6 +108,6 @@ class DepthGuidedEncoderDecoder(EncoderDecoder):
 
 
 def _inside(meta: dict, inputs: Tensor) -> tuple[slice, slice]:
-    """Rows and columns of the image without its padding."""
+    """Return the rows and columns of the image without its padding."""
     left, right, top, bottom = meta.get('img_padding_size', meta.get('padding_size', [0] * 4))
     return slice(top, inputs.shape[2] - bottom), slice(left, inputs.shape[3] - right)

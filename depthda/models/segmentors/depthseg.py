@@ -1,9 +1,8 @@
-"""DepthSeg: a frozen ViT, an adapter, depth prompts, and a decoder that couples them."""
+"""DepthSeg: a frozen ViT, an adapter, depth prompts, and a decoder that combines them."""
 
 from collections.abc import Sequence
 
 import torch
-import torch.nn.functional as F
 from mmengine.structures import PixelData
 from mmseg.registry import MODELS
 from mmseg.utils import ConfigType, OptConfigType, SampleList
@@ -14,25 +13,26 @@ from depthda.errors import UserError
 from depthda.models.depthseg.depth_decoder import DepthPrediction
 from depthda.models.features import GuidedFeatures
 from depthda.models.segmentors.depth_guided import DepthGuidedEncoderDecoder
+from depthda.models.tensors import resized
 
 
 @MODELS.register_module()
 class DepthSeg(DepthGuidedEncoderDecoder):
-    """Land cover from optical bands alone, with depth as a task of the training.
+    """Predict land cover from optical bands only, with depth as a second task in training.
 
-    The depth decoder works on the encoder's own features, the semantic decoder on adapted ones.
-    Images of any size are enlarged to whole patches; logits and depth come back at theirs.
+    The depth decoder works on the encoder's features, the semantic decoder on adapted features.
+    Images of any size are enlarged to whole patches; logits and depth have the size of the image.
 
     Args:
         backbone: Config of a plain ViT, frozen.
         decode_head: Config of the semantic decoder.
-        adapter: Config of the adapter; None: the head takes the encoder's features as they are.
-        depth_decoder, prompter: Configs, both or neither; neither: no depth anywhere.
-        loss_depth: Config of the loss between predicted and teacher depth.
-        teacher: Config of a model that makes teacher depth in training; None: the last channel of
-            the images is the teacher's map.
+        adapter: Config of the adapter; with None the head takes the encoder's features unchanged.
+        depth_decoder, prompter: Configs of both, or None for both, which leaves depth out.
+        loss_depth: Config of the loss between predicted depth and the teacher's depth.
+        teacher: Config of a model that predicts the teacher's depth during training; with None it
+            is the last channel of the images.
         keep_depth: Predictions carry the depth map as ``pred_depth``.
-        **kwargs: As ``DepthGuidedEncoderDecoder`` has them.
+        **kwargs: Further arguments of ``DepthGuidedEncoderDecoder``.
     """
 
     def __init__(
@@ -64,36 +64,37 @@ class DepthSeg(DepthGuidedEncoderDecoder):
             self.loss_depth = MODELS.build(loss_depth)
         self.teacher = MODELS.build(teacher) if teacher else None
         self.keep_depth = keep_depth
-        self.out_channels += keep_depth  # of the windows that are averaged
+        self.out_channels += keep_depth  # depth is averaged over windows like one more logit
 
     def extract_feat(self, inputs: Tensor) -> tuple[Tensor, ...]:
+        """Return the features that the semantic decoder takes."""
         return self._encode(inputs)[0]
 
     def loss(self, inputs: Tensor, data_samples: SampleList) -> dict[str, Tensor]:
-        """The heads' losses, and 1 − SSIM of predicted and teacher depth."""
+        """Compute the losses of the heads, and of predicted depth against the teacher's."""
         features, predicted = self._encode(inputs)
         losses = self._decode_head_forward_train(features, data_samples)
         if self.with_auxiliary_head:
             losses |= self._auxiliary_head_forward_train(features, data_samples)
         if self.prompted:
             teacher, valid = self._teach(inputs)
-            depth = _resized(predicted.depth, inputs)
+            depth = resized(predicted.depth, inputs.shape[2:])
             losses['loss_depth'] = self.loss_depth(depth[:, 0], teacher, valid)
         return losses
 
     def encode_decode(self, inputs: Tensor, batch_img_metas: list[dict]) -> Tensor:
-        """Logits at the size of the images; with ``keep_depth``, depth as one channel more."""
+        """Return logits at the size of the images, plus a depth channel with ``keep_depth``."""
         features, predicted = self._encode(inputs)
         logits = self.decode_head.predict(features, batch_img_metas, self.test_cfg)
         if not self.keep_depth:
             return logits
-        depth = F.interpolate(predicted.depth, logits.shape[2:], mode='bilinear')
+        depth = resized(predicted.depth, logits.shape[2:])
         return torch.cat([logits, depth.to(logits.dtype)], dim=1)
 
     def postprocess_result(
         self, seg_logits: Tensor, data_samples: SampleList | None = None
     ) -> SampleList:
-        """As mmseg does it; depth takes the same way back to the image as the logits."""
+        """Postprocess as mmseg does, and resize depth to the image in the same way as logits."""
         samples = super().postprocess_result(seg_logits, data_samples)
         if self.keep_depth:
             for sample in samples:
@@ -104,11 +105,11 @@ class DepthSeg(DepthGuidedEncoderDecoder):
         return samples
 
     def _labels_suffice(self, inputs: Tensor, data_samples: SampleList | None) -> bool:
-        # The depth of the windows is averaged as one more channel of the logits.
+        # Depth is averaged over the windows as one more channel of the logits.
         return not self.keep_depth and super()._labels_suffice(inputs, data_samples)
 
     def _encode(self, inputs: Tensor) -> tuple[Sequence[Tensor], DepthPrediction | None]:
-        """What the head takes, and predicted depth where there is a depth decoder."""
+        """Return the features for the head and, with a depth decoder, the predicted depth."""
         config = self.backbone.model.config
         optical = whole_patches(inputs[:, : config.num_channels], config.patch_size)
         encoded = self.backbone(optical)
@@ -119,24 +120,18 @@ class DepthSeg(DepthGuidedEncoderDecoder):
         return GuidedFeatures(features, self.prompter(predicted.features)), predicted
 
     def _teach(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
-        """Teacher depth in [0, 1] and where it is valid, both (N, H, W)."""
+        """Return the teacher's depth in [0, 1] and where it is valid, both (N, H, W)."""
         bands = self.backbone.model.config.num_channels
         optical, depth = inputs[:, :bands], inputs[:, bands:]
         if self.teacher is None:
             if not depth.shape[1]:
                 raise UserError(
-                    'DepthSeg learns depth from the maps beside the images, and these have none: '
-                    'give the data set depth=..., or the model teacher=dict(type='
-                    "'DepthAnythingTeacher', weights=...)."
+                    'DepthSeg learns depth from maps that are loaded with the images, and there '
+                    'are none: give the dataset depth=..., or the model teacher=dict('
+                    "type='DepthAnythingTeacher', weights=...)."
                 )
-            process = self.data_preprocessor
-            return depth[:, 0] * process.depth_std + process.depth_mean, depth[:, 0].isfinite()
-        # Corners of rotations and padding have no depth on disk either.
+            preprocessor, depth = self.data_preprocessor, depth[:, 0]
+            return depth * preprocessor.depth_std + preprocessor.depth_mean, depth.isfinite()
+        # Corners of rotated images and padding have no depth in a map either.
         valid = (depth[:, 0] if depth.shape[1] else optical[:, 0]).isfinite()
         return self.teacher(optical), valid
-
-
-def _resized(depth: Tensor, inputs: Tensor) -> Tensor:
-    if depth.shape[2:] == inputs.shape[2:]:
-        return depth
-    return F.interpolate(depth, inputs.shape[2:], mode='bilinear', align_corners=False)

@@ -1,4 +1,4 @@
-"""Whether a head takes the channels that the neck before it gives."""
+"""Check that a head takes the channels that the neck before it returns."""
 
 from collections.abc import Sequence
 
@@ -8,13 +8,13 @@ from depthda.errors import UserError
 
 
 def check_channels(key: str, head: nn.Module, neck: nn.Module, channels: Sequence[int]) -> None:
-    """Refuse a head whose ``in_channels`` are not those of the stages that it reads.
+    """Refuse a head whose ``in_channels`` do not match the stages that it reads.
 
     Args:
-        key: Of the head in ``model``.
+        key: Key of the head in ``model``.
         head: A head of mmseg, or one that wraps it as ``head``. Others are not checked.
-        neck: Named in the message.
-        channels: Output channels of the neck, one value a stage.
+        neck: The neck, which is named in the message.
+        channels: Output channels of the neck, one value per stage.
     """
     if hasattr(head, 'head'):
         key, head = f'{key}.head', head.head
@@ -26,15 +26,15 @@ def check_channels(key: str, head: nn.Module, neck: nn.Module, channels: Sequenc
     stages = [index] if isinstance(index, int) else list(index)
     if not all(-len(channels) <= stage < len(channels) for stage in stages):
         raise UserError(
-            f'model.{key}.in_index={index}, but {name} gives {len(channels)} stages, numbered from '
-            '0: name some of these.'
+            f'model.{key}.in_index={index}, but {name} returns {len(channels)} stages, numbered '
+            'from 0: choose among these.'
         )
-    given = [channels[stage] for stage in stages]
-    # mmseg keeps the sum where a head concatenates the stages.
-    whole = [sum(given)] if getattr(head, 'input_transform', None) == 'resize_concat' else given
-    if whole != ([expected] if isinstance(expected, int) else list(expected)):
-        right = given[0] if isinstance(index, int) else given
+    found = [channels[stage] for stage in stages]
+    # If a head concatenates the stages, mmseg replaces its in_channels by their sum.
+    merged = [sum(found)] if getattr(head, 'input_transform', None) == 'resize_concat' else found
+    if merged != ([expected] if isinstance(expected, int) else list(expected)):
+        right = found[0] if isinstance(index, int) else found
         raise UserError(
-            f'model.{key} takes in_channels={expected}, but {name} gives {right} channels at '
+            f'model.{key} takes in_channels={expected}, but {name} returns {right} channels at '
             f'in_index={index}: set model.{key}.in_channels={right}.'
         )

@@ -1,4 +1,4 @@
-"""Sliding-window inference with windows in batches."""
+"""Run sliding-window inference with windows in batches."""
 
 from collections.abc import Callable, Iterator
 
@@ -10,10 +10,10 @@ from depthda.progress import show_progress
 
 
 def window_starts(length: int, crop: int, stride: int) -> list[int]:
-    """First positions of the windows along one side.
+    """Return the first positions of the windows along one side.
 
-    Windows lie ``stride`` apart; the last one is moved back to end with the image. An image
-    shorter than the window has one window, of its own length.
+    Windows are ``stride`` apart; the last one is moved back to end with the image. An image shorter
+    than the window has one window of its own length.
     """
     steps = max(length - crop + stride - 1, 0) // stride + 1
     return [max(min(step * stride, length - crop), 0) for step in range(steps)]
@@ -30,19 +30,19 @@ def slide_inference(
 ) -> Tensor:
     """Average the logits of overlapping windows.
 
-    Equal to mmseg's ``slide_inference``, but the windows of all images go through the model
-    ``window_batch`` at a time, logits are added in place where they belong instead of padded to
-    the full size, and the cover counts come from the two sides (how many windows cover a pixel is
-    the number of rows of windows over it times the number of columns).
+    The result equals that of mmseg's ``slide_inference``, but the windows of all images go through
+    the model ``window_batch`` at a time, and logits are added in place instead of being padded to
+    the full size. The number of windows over a pixel is computed from the two sides: the number of
+    rows of windows over it times the number of columns.
 
     Args:
-        encode_decode: Model: windows (n, C, h, w) and their metas to logits (n, K, h, w).
+        encode_decode: The model, from windows (n, C, h, w) and their metas to logits (n, K, h, w).
         inputs: Images (N, C, H, W).
-        metas: One dict an image; its windows get a copy with their own ``img_shape``.
-        crop: Window (height, width).
-        stride: Step (height, width) from window to window, not larger than ``crop``.
-        out_channels: K.
-        window_batch: Windows in one pass of the model.
+        metas: One dict per image; its windows get a copy with their own ``img_shape``.
+        crop: Size of a window (height, width).
+        stride: Step (height, width) between windows, not larger than ``crop``.
+        out_channels: Number of logits per pixel, K.
+        window_batch: Windows per pass of the model.
 
     Returns:
         Logits (N, K, H, W), in fp32 even where the model computes in bf16.
@@ -60,10 +60,10 @@ def slide_inference(
 def slide_labels(*args, **kwargs) -> Tensor:
     """Label each pixel with the class of the largest averaged logit.
 
-    Takes the arguments of :func:`slide_inference` and equals the ``argmax`` of its result. Each
-    band of rows is reduced as soon as it is complete, so the logits of the image never exist as a
-    whole: a scene of 6000 × 5600 pixels and 7 classes would need 0.9 GB for them, and as much
-    again wherever they are resized.
+    The arguments are those of :func:`slide_inference`, and the labels are the ``argmax`` of its
+    result. Each band of rows is reduced as soon as it is complete, so the logits of the image never
+    exist as a whole: a scene of 6000 × 5600 pixels and 7 classes would need 0.9 GB for them, and
+    the same again wherever they are resized.
 
     Returns:
         Labels (N, 1, H, W), uint8 up to 256 classes.
@@ -91,7 +91,7 @@ def slide_bands(
     if window_batch < 1 or min(stride) < 1 or stride[0] > crop[0] or stride[1] > crop[1]:
         raise UserError(
             f'test_cfg: windows of {tuple(crop)} every {tuple(stride)}, {window_batch} at a time, '
-            f'do not cover an image: stride must be 1 to crop_size, window_batch 1 or more.'
+            'do not cover an image: stride must be 1 to crop_size, window_batch 1 or more.'
         )
     num, _, height, width = inputs.shape
     h, w = min(crop[0], height), min(crop[1], width)
@@ -102,7 +102,7 @@ def slide_bands(
     dtype = torch.promote_types(inputs.dtype, torch.float32)
     row_cover = _cover(rows, h, height).to(inputs.device, dtype)
     column_cover = _cover(columns, w, width).to(inputs.device, dtype)
-    # The rows from ``top`` on that a window has reached and a later one may still reach.
+    # Sums of the rows from ``top`` on, which at least one window has reached and another still may.
     top, sums = 0, inputs.new_zeros((num, out_channels, 0, width), dtype=dtype)
     with show_progress('windows', len(windows)) as show:
         for start in range(0, len(windows), window_batch):
@@ -110,13 +110,13 @@ def slide_bands(
             if (missing := batch[-1][1] + h - top - sums.shape[2]) > 0:
                 sums = torch.cat([sums, sums.new_zeros((num, out_channels, missing, width))], 2)
             crops = torch.stack([inputs[i, :, y : y + h, x : x + w] for i, y, x in batch])
-            # Heads resize to an ``img_shape`` of type torch.Size, and to ``pad_shape`` otherwise.
+            # Heads resize to ``img_shape`` if it is a torch.Size, and to ``pad_shape`` otherwise.
             crop_metas = [{**metas[i], 'img_shape': crops.shape[2:]} for i, _, _ in batch]
             for (i, y, x), crop_logits in zip(batch, encode_decode(crops, crop_metas), strict=True):
                 sums[i, :, y - top : y - top + h, x : x + w] += crop_logits
             end = start + len(batch)
             show(end)
-            # Windows come row by row: above the next one nothing changes any more.
+            # Windows come row by row: the rows above the next window are final.
             complete = (windows[end][1] if end < len(windows) else height) - top
             if complete:
                 cover = torch.outer(row_cover[top : top + complete], column_cover)
@@ -125,7 +125,7 @@ def slide_bands(
 
 
 def _cover(starts: list[int], window: int, length: int) -> Tensor:
-    """How many windows cover each position along one side."""
+    """Count the windows over each position along one side."""
     cover = torch.zeros(length)
     for start in starts:
         cover[start : start + window] += 1

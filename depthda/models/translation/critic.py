@@ -1,4 +1,4 @@
-"""ResiDualGAN's critic: scores of overlapping patches of an image."""
+"""ResiDualGAN's critic, which scores overlapping patches of an image."""
 
 from collections.abc import Sequence
 from typing import Literal
@@ -12,8 +12,8 @@ from depthda.errors import UserError
 
 _NORMAL = dict(type='Normal', layer='Conv2d', std=0.02)
 _NORMS = {
-    # No running statistics: a critic is never used but in training, and what does not exist cannot
-    # move while only the generators learn.
+    # No running statistics: a critic is only used in training, and statistics that do not exist
+    # cannot change while only the generators learn.
     'batch': lambda width: nn.BatchNorm2d(width, eps=0.8, track_running_stats=False),
     'instance': lambda width: nn.InstanceNorm2d(width, affine=True),
     'none': lambda width: None,
@@ -22,17 +22,18 @@ _NORMS = {
 
 @MODELS.register_module()
 class PatchCritic(BaseModule):
-    """Convolutions of stride 2, then one to a map of scores: 512² to 14² with five of them.
+    """Convolutions of stride 2 and one to a map of scores: from 512² to 14² with five of them.
 
-    With batch norm, which is the released code's (its eps of .8 too), the score of an image depends
-    on the others of its batch, and the gradient penalty, meant image by image, with it; at batch
-    size 1 there is no difference. ``'instance'`` and ``'none'`` couple nothing. Batch norm takes
-    the statistics of the batch in training and evaluation alike and keeps no running ones.
+    With batch norm, as in the released code (including its eps of .8), the score of an image
+    depends on the other images of its batch, and so does the gradient penalty, which is defined per
+    image; at batch size 1 there is no difference. ``'instance'`` and ``'none'`` treat images
+    independently. Batch norm uses the statistics of the batch in training and in evaluation, and
+    keeps no running statistics.
 
     Args:
-        channels: Of the convolutions of stride 2.
-        optical_bands: Optical bands of the images.
-        norm: After each of them but the first: ``'batch'``, ``'instance'`` or ``'none'``.
+        channels: Output channels of the convolutions of stride 2.
+        optical_bands: Number of optical bands of the images.
+        norm: Norm after all of these but the first: ``'batch'``, ``'instance'`` or ``'none'``.
     """
 
     def __init__(
@@ -59,13 +60,13 @@ class PatchCritic(BaseModule):
         self.last = nn.Conv2d(channels[-1], 1, kernel_size=4)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Scores (N, 1, h, w) of images (N, B, H, W)."""
+        """Return scores (N, 1, h, w) of images (N, B, H, W)."""
         height, width = images.shape[2:]
         least = 3 * 2**self.halvings
         if min(height, width) < least:
             raise UserError(
-                f'PatchCritic of {self.halvings} halvings scores images of {least}×{least} and '
-                f'more, and this one is {width}×{height}: use larger ones, or fewer channels.'
+                f'PatchCritic of {self.halvings} halvings scores images of {least}×{least} or '
+                f'larger, but this one is {width}×{height}: use larger images or fewer channels.'
             )
-        # A row above and a column to the left, so that the map is two smaller, not three.
+        # One row above and one column to the left make the map smaller by two, not by three.
         return self.last(F.pad(self.layers(images), (1, 0, 1, 0)))

@@ -1,6 +1,6 @@
-"""DRDG: translation between two domains, held by residuals, cycles and depth."""
+"""DRDG: translation between two domains, constrained by residuals, cycles and depth."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Literal, NamedTuple
 
@@ -14,13 +14,17 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from depthda.errors import UserError
-from depthda.models.losses import least_squares, wasserstein
+from depthda.models.losses.gan import gradient_penalty
+from depthda.models.losses.wasserstein import critic_loss
+from depthda.models.missing_depth import resize_depth
+from depthda.models.renamed import accept_moved
+from depthda.models.translation.generator import Translation
 
-_ADVERSARIAL = {'wasserstein': wasserstein, 'least-squares': least_squares}
+_WASSERSTEIN = dict(type='WassersteinGANLoss', loss_weight=5.0, gp_weight=1.0)
 
 
 class DomainBatch(NamedTuple):
-    """Images (N, B, H, W) of one domain, and their depth (N, 1, H, W), NaN where there is none."""
+    """Images (N, B, H, W) of one domain, and their depth (N, 1, H, W), NaN where it is missing."""
 
     image: Tensor
     depth: Tensor | None
@@ -32,51 +36,50 @@ class DomainBatch(NamedTuple):
 
 @MODELS.register_module()
 class DRDG(BaseModel):
-    r"""Depth-assisted ResiDualGAN: two generators, two critics, eq. (2)–(7).
+    r"""Depth-assisted ResiDualGAN: two generators and two critics, eq. (2)–(7).
 
     .. math:: L = \lambda_{adv} L_{adv} + \lambda_{cyc} L_{cyc} + \lambda_{DSL} L_{DSL}
         + \lambda_{DCCL} L_{DCCL}
 
-    each the sum of both directions. DSL compares the depth that a generator predicts
-    of its image with the image's own (BerHu, eq. 5); DCCL compares the depth that the other
-    generator predicts of the translated image with that of the image it was made of. Both weights
-    0 is ResiDualGAN (RDG), and no depth decoder is built.
+    Each term is the sum over both directions. DSL compares the depth that a generator predicts for
+    its input image with the image's own depth (BerHu, eq. 5). DCCL compares the depth that the
+    other generator predicts for the translated image with the depth of the original. With both
+    weights 0 the model is ResiDualGAN (RDG), and no depth decoder is built.
 
-    An iteration of the runner updates the critics; each ``n_critic``-th updates the generators
-    after them.
+    Each iteration of the runner updates the critics; every ``n_critic``-th then updates the
+    generators.
 
     Args:
         generator: Config of both generators.
         critic: Config of both critics.
-        adv_weight, cyc_weight, dsl_weight, dccl_weight: The λ of eq. (7). A depth loss of weight
-            0 is not computed; the others need depth as the last channel of the images.
-        adversarial: ``'wasserstein'``, eq. (2), or ``'least-squares'``, CycleGAN's.
-        gp_weight: λ of the gradient penalty in the critics' loss; 0 for none.
-        n_critic: Updates of the critics for one of the generators.
+        adversarial: Config of the adversarial loss; its ``loss_weight`` is λ_adv, its ``gp_weight``
+            the weight of the gradient penalty in the critics' loss.
+        cyc_weight, dsl_weight, dccl_weight: The other λ of eq. (7). A depth loss of weight 0 is
+            not computed; otherwise depth must be the last channel of the images.
+        n_critic: Updates of the critics per update of the generators.
         depth_loss: Config of the loss of both depth terms, called with (predicted, target, valid);
-            None: ``BerHuLoss``, eq. (5).
-        depth_resize: How depth is brought to another size, for DCCL; a resized value that a place
-            without depth has part in is none.
-        target_size: (height, width) of translated images where there is no target image to take
-            it from.
+            None means ``BerHuLoss``, eq. (5).
+        depth_resize: How DCCL resizes depth. A resized value counts as missing if a pixel without
+            depth contributed to it.
+        target_size: (height, width) of translated images when the batch has no target image to
+            take the size from.
     """
 
-    # What PartsOptimWrapperConstructor gives an optimiser each.
+    # PartsOptimWrapperConstructor builds one optimiser for each of these.
     parts = dict(
         generators=('generator_s2t', 'generator_t2s'),
         critics=('critic_s', 'critic_t'),
     )
 
+    @accept_moved
     def __init__(
         self,
         generator: ConfigType,
         critic: ConfigType,
-        adv_weight: float = 5.0,
+        adversarial: ConfigType = _WASSERSTEIN,
         cyc_weight: float = 10.0,
         dsl_weight: float = 2.0,
         dccl_weight: float = 1.0,
-        adversarial: Literal['wasserstein', 'least-squares'] = 'wasserstein',
-        gp_weight: float = 1.0,
         n_critic: int = 5,
         depth_loss: ConfigType | None = None,
         depth_resize: Literal['bilinear', 'nearest'] = 'bilinear',
@@ -87,10 +90,6 @@ class DRDG(BaseModel):
         super().__init__(data_preprocessor or dict(type='DomainPairPreprocessor'), init_cfg)
         if n_critic < 1:
             raise UserError(f'DRDG: n_critic={n_critic}: give 1 or more.')
-        if adversarial not in _ADVERSARIAL:
-            raise UserError(
-                f'DRDG: adversarial is one of {sorted(_ADVERSARIAL)}, not {adversarial!r}.'
-            )
         if depth_resize not in ('bilinear', 'nearest'):
             raise UserError(f"DRDG: depth_resize is 'bilinear' or 'nearest', not {depth_resize!r}.")
         if not (dsl_weight or dccl_weight):
@@ -104,25 +103,28 @@ class DRDG(BaseModel):
         self.generator_t2s = MODELS.build(generator)
         self.critic_s = MODELS.build(critic)
         self.critic_t = MODELS.build(critic)
+        self.adversarial = MODELS.build(adversarial)
         self.weights = dict(
-            loss_adv=adv_weight, loss_cyc=cyc_weight, loss_dsl=dsl_weight, loss_dccl=dccl_weight
+            loss_adv=self.adversarial.loss_weight,
+            loss_cyc=cyc_weight,
+            loss_dsl=dsl_weight,
+            loss_dccl=dccl_weight,
         )
-        self.adversarial = adversarial
-        self.gp_weight = gp_weight
         self.n_critic = n_critic
         self.depth_loss = MODELS.build(depth_loss or dict(type='BerHuLoss'))
         self.depth_resize = depth_resize
         self.target_size = target_size
 
     def train_step(self, data: dict, optim_wrapper: OptimWrapperDict) -> dict[str, Tensor]:
-        """One update of the critics and, in each ``n_critic``-th iteration, of the generators.
+        """Update the critics and, in every ``n_critic``-th iteration, the generators.
 
-        Returns what is logged: :meth:`critic_losses` and, after an update of the generators,
-        :meth:`generator_losses`.
+        Returns:
+            The values to log: :meth:`critic_losses` and, after an update of the generators,
+            :meth:`generator_losses`.
         """
         batch = self.domains(self.data_preprocessor(data, True)['inputs'])
         logs = self._update(optim_wrapper['critics'], 'loss_critic', self.critic_losses, *batch)
-        # The runner's iteration, so that a resumed run keeps step.
+        # The runner's iteration, so that a resumed run keeps the rhythm.
         iteration = MessageHub.get_current_instance().get_info('iter')
         if (iteration + 1) % self.n_critic == 0:
             with _frozen(self.critic_s, self.critic_t):
@@ -132,65 +134,60 @@ class DRDG(BaseModel):
         return logs
 
     def critic_losses(self, source: DomainBatch, target: DomainBatch) -> dict[str, Tensor]:
-        """``loss_critic``, and what it is made of.
+        """Compute ``loss_critic`` and its parts.
 
-        ``distance_s`` and ``distance_t`` are E[D(real)] − E[D(translated)] of the two domains,
-        ``gradient_penalty`` is the sum of theirs, without its weight.
+        ``distance_s`` and ``distance_t`` are E[D(real)] − E[D(translated)] of the two domains;
+        ``gradient_penalty`` is the sum over the domains, without its weight.
         """
         with torch.no_grad():
-            fake_t = self.generator_s2t(source.image, target.size).image
-            fake_s = self.generator_t2s(target.image, source.size).image
+            fake_target = self.generator_s2t(source.image, target.size).image
+            fake_source = self.generator_t2s(target.image, source.size).image
         pairs = dict(
-            s=(self.critic_s, source.image, fake_s), t=(self.critic_t, target.image, fake_t)
+            s=(self.critic_s, source.image, fake_source),
+            t=(self.critic_t, target.image, fake_target),
         )
-        adversarial = _ADVERSARIAL[self.adversarial]
         total, logs = 0, {}
         for domain, (critic, real, fake) in pairs.items():
             real_scores, fake_scores = critic(real), critic(fake)
-            total = total + adversarial.critic_loss(real_scores, fake_scores)
-            logs[f'distance_{domain}'] = -wasserstein.critic_loss(real_scores, fake_scores)
-        if self.gp_weight:
-            logs['gradient_penalty'] = sum(
-                wasserstein.gradient_penalty(*pair) for pair in pairs.values()
-            )
-            total = total + self.gp_weight * logs['gradient_penalty']
+            total = total + self.adversarial.critic(real_scores, fake_scores)
+            logs[f'distance_{domain}'] = -critic_loss(real_scores, fake_scores)
+        if self.adversarial.gp_weight:
+            logs['gradient_penalty'] = sum(gradient_penalty(*pair) for pair in pairs.values())
+            total = total + self.adversarial.gp_weight * logs['gradient_penalty']
         return dict(loss_critic=total, **logs)
 
     def generator_losses(self, source: DomainBatch, target: DomainBatch) -> dict[str, Tensor]:
-        """``loss``, eq. (7), and its parts before they are weighed.
+        """Compute ``loss``, eq. (7), and its unweighted parts.
 
         The adversarial part of eq. (2) lacks E[D(real)], which is a constant here.
         """
-        adversarial = _ADVERSARIAL[self.adversarial]
         supervise, cycle = bool(self.weights['loss_dsl']), bool(self.weights['loss_dccl'])
-        there_s = self.generator_s2t(source.image, target.size, depth=supervise)
-        there_t = self.generator_t2s(target.image, source.size, depth=supervise)
-        # One pass gives the reconstruction and the depth of the translated image.
-        back_s = self.generator_t2s(there_s.image, source.size, depth=cycle)
-        back_t = self.generator_s2t(there_t.image, target.size, depth=cycle)
+        translated_source = self.generator_s2t(source.image, target.size, depth=supervise)
+        translated_target = self.generator_t2s(target.image, source.size, depth=supervise)
+        # One pass yields both the reconstruction and the depth of the translated image.
+        cycled_source = self.generator_t2s(translated_source.image, source.size, depth=cycle)
+        cycled_target = self.generator_s2t(translated_target.image, target.size, depth=cycle)
         losses = dict(
-            loss_adv=adversarial.generator_loss(self.critic_t(there_s.image))
-            + adversarial.generator_loss(self.critic_s(there_t.image)),
-            loss_cyc=F.l1_loss(back_s.image, source.image) + F.l1_loss(back_t.image, target.image),
+            loss_adv=self.adversarial.generator(self.critic_t(translated_source.image))
+            + self.adversarial.generator(self.critic_s(translated_target.image)),
+            loss_cyc=F.l1_loss(cycled_source.image, source.image)
+            + F.l1_loss(cycled_target.image, target.image),
         )
+        pair = source, target
         if supervise:
-            losses['loss_dsl'] = self._depth_loss(there_s.depth, source) + self._depth_loss(
-                there_t.depth, target
-            )
+            losses['loss_dsl'] = self._compare_depth(pair, (translated_source, translated_target))
         if cycle:
-            losses['loss_dccl'] = self._depth_loss(back_s.depth, source) + self._depth_loss(
-                back_t.depth, target
-            )
+            losses['loss_dccl'] = self._compare_depth(pair, (cycled_source, cycled_target))
         total = sum(self.weights[name] * loss for name, loss in losses.items())
         return dict(loss=total, **losses)
 
     def forward(
         self, inputs: dict[str, Tensor], data_samples: list | None = None, mode: str = 'tensor'
     ) -> Tensor | list[Tensor]:
-        """Translate ``inputs['source']`` to the target's style and size; depth is not looked at.
+        """Translate ``inputs['source']`` to the target's style and size; depth is ignored.
 
-        ``'tensor'``: as the generator gives them; ``'predict'``: as uint8 images (B, h, w) in the
-        order of bands in which they came.
+        Mode ``'tensor'`` returns the generator's output, ``'predict'`` a list of uint8 images
+        (B, h, w) whose bands are in the order of the input.
         """
         if mode not in ('tensor', 'predict'):
             raise NotImplementedError(f'DRDG has two optimisers: train_step, not mode={mode!r}')
@@ -204,54 +201,45 @@ class DRDG(BaseModel):
         return translated if mode == 'tensor' else list(self.data_preprocessor.restore(translated))
 
     def domains(self, inputs: dict[str, Tensor]) -> tuple[DomainBatch, DomainBatch]:
-        """Source and target of a batch: images, and depth if it is learned from."""
+        """Split source and target batches into images and, if a loss needs it, depth."""
         bands = self.data_preprocessor.optical_bands
-        wanted = self.weights['loss_dsl'] or self.weights['loss_dccl']
+        needs_depth = self.weights['loss_dsl'] or self.weights['loss_dccl']
         batches = []
         for domain in ('source', 'target'):
             images = inputs[domain]
-            if wanted and images.shape[1] == bands:
+            if needs_depth and images.shape[1] == bands:
                 raise UserError(
-                    f'DRDG learns from depth, and the {domain} images have none: give the data set '
+                    f'DRDG learns from depth, but the {domain} images have none: give the dataset '
                     'depth=..., or set model.dsl_weight=0 and model.dccl_weight=0, which is RDG.'
                 )
-            depth = images[:, bands:] if wanted else None
+            depth = images[:, bands:] if needs_depth else None
             batches.append(DomainBatch(images[:, :bands], depth))
         return tuple(batches)
 
-    def _update(self, wrapper: OptimWrapper, key: str, losses, *batch) -> dict[str, Tensor]:
+    def _update(
+        self, wrapper: OptimWrapper, key: str, losses: Callable[..., dict], *batch: DomainBatch
+    ) -> dict[str, Tensor]:
+        """Minimise the value under ``key`` of ``losses``, and return all of them for the log."""
         with wrapper.optim_context(self):
             logs = losses(*batch)
         wrapper.update_params(logs[key])
         return {name: value.detach() for name, value in logs.items()}
 
-    def _depth_loss(self, predicted: Tensor, batch: DomainBatch) -> Tensor:
-        depth, valid = resize_depth(batch.depth, tuple(predicted.shape[2:]), self.depth_resize)
-        return self.depth_loss(predicted, depth, valid)
-
-
-def resize_depth(
-    depth: Tensor, size: tuple[int, int], mode: Literal['bilinear', 'nearest']
-) -> tuple[Tensor, Tensor]:
-    """Depth (N, 1, H, W) with NaN for none, at another size, and where it is valid there.
-
-    A value is valid if all that were blended into it are.
-    """
-    valid = depth.isfinite()
-    depth = depth.masked_fill(~valid, 0)
-    if tuple(depth.shape[2:]) == tuple(size):
-        return depth, valid
-    corners = None if mode == 'nearest' else False
-    # Of holes, not of valid places: the least part of one is above 0, whatever is rounded.
-    both = torch.cat([depth, (~valid).to(depth.dtype)], dim=1)
-    depth, holes = F.interpolate(both, size, mode=mode, align_corners=corners).split(1, dim=1)
-    return depth, holes == 0
+    def _compare_depth(
+        self, pair: Iterable[DomainBatch], translations: Iterable[Translation]
+    ) -> Tensor:
+        """Sum the loss between predicted depth and the depth of the originals over both domains."""
+        total = 0
+        for batch, (_, predicted) in zip(pair, translations, strict=True):
+            depth, valid = resize_depth(batch.depth, tuple(predicted.shape[2:]), self.depth_resize)
+            total = total + self.depth_loss(predicted, depth, valid)
+        return total
 
 
 @contextmanager
 def _frozen(*modules: nn.Module) -> Iterator[None]:
-    """Gradients go through these modules, not into them."""
-    trained = [each for part in modules for each in part.parameters() if each.requires_grad]
+    """Let gradients flow through these modules, but not into their parameters."""
+    trained = [p for module in modules for p in module.parameters() if p.requires_grad]
     for parameter in trained:
         parameter.requires_grad_(False)
     try:

@@ -1,4 +1,4 @@
-"""ResiDualGAN's generator: a U-net that adds to its image, a resize, and depth on the side."""
+"""ResiDualGAN's generator: a U-net that adds a residual to its image, and predicts depth."""
 
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
@@ -7,17 +7,17 @@ import torch
 from mmengine.model import BaseModule
 from mmseg.registry import MODELS
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from depthda.errors import UserError
+from depthda.models.tensors import resized
 
-# Every convolution of the U halves or doubles.
+# Every convolution of the U-net halves or doubles the size.
 _STEP = dict(kernel_size=4, stride=2, padding=1)
 _NORMAL = dict(type='Normal', layer=['Conv2d', 'ConvTranspose2d'], std=0.02)
 
 
 class Translation(NamedTuple):
-    """Images in the other domain's style and size, and the depth (N, 1, H, W) of those given."""
+    """Images in the other domain's style and size, and depth (N, 1, H, W) of the originals."""
 
     image: Tensor
     depth: Tensor | None
@@ -25,24 +25,25 @@ class Translation(NamedTuple):
 
 @MODELS.register_module()
 class ResiGenerator(BaseModule):
-    r"""Translate images as residuals, eq. (1), and predict their depth out of the same encoder.
+    r"""Translate images by residuals, eq. (1), and predict their depth from the same encoder.
 
     .. math:: x_{S \to T} = \text{Resize}(\tanh(D(E(x))) + k x)
 
-    Convolutions of stride 2 down, transposed ones up, and what each of the former makes beside
-    what the latter of its size makes. Affine instance norm, on the first and last down none;
-    dropout on the four deepest downs and the first three ups. Translated images go a little beyond
-    [-1, 1], as the sum does. Sides must be multiples of 2 to the number of ``channels``.
+    The U-net has convolutions of stride 2 on the way down, transposed ones on the way up, and skip
+    connections between layers of one size. Affine instance norm follows all of them but the first
+    and the last on the way down; dropout follows the deepest four on the way down and the first
+    three on the way up. Like the sum, translated images exceed [-1, 1] a little. The sides of an
+    image must be multiples of 2 to the power of the number of ``channels``.
 
     Args:
-        channels: Of the convolutions down.
-        optical_bands: Optical bands of the images.
-        k: Weight of the image in the sum; 0 for no residual.
+        channels: Output channels of each downsampling convolution.
+        optical_bands: Number of optical bands of the images.
+        k: Weight of the image in the sum; with 0 the result is not a residual.
         resize: ``'post'`` translates at the size of the images and resizes the result;
             ``'pre'`` resizes the images first.
-        depth_decoder: ``'separate'``: a decoder of its own, like that of the image; ``'shared'``:
-            the decoder of the image with a last layer of its own; None: no depth.
-        dropout: Rate.
+        depth_decoder: ``'separate'``: a second decoder like that of the image; ``'shared'``: the
+            decoder of the image with a second last layer; None: no depth.
+        dropout: Dropout rate.
     """
 
     def __init__(
@@ -87,13 +88,13 @@ class ResiGenerator(BaseModule):
     def forward(self, images: Tensor, size: tuple[int, int], depth: bool = False) -> Translation:
         """Translate images (N, B, H, W) to ``size`` (height, width).
 
-        Depth, where it is asked for, is in [0, 1] and has the size at which the U worked: that of
-        the images for ``resize='post'``, ``size`` for ``'pre'``. Not asked for, it costs nothing.
+        With ``depth``, the result has depth in [0, 1] at the size at which the U-net works: that of
+        the images for ``resize='post'``, ``size`` for ``'pre'``.
         """
         if depth and self.depth_decoder is None and self.depth_last is None:
-            raise UserError('this ResiGenerator has depth_decoder=None, and predicts no depth.')
+            raise UserError('this ResiGenerator has depth_decoder=None, so it predicts no depth.')
         if self.resize == 'pre':
-            images = _resized(images, size)
+            images = resized(images, size)
         encoded = self._encode(images)
         decoded = self.decoder.features(encoded)
         translated = torch.tanh(self.decoder.last(decoded)) + self.k * images
@@ -102,15 +103,16 @@ class ResiGenerator(BaseModule):
             predicted = self.depth_decoder(encoded).sigmoid()
         elif depth:
             predicted = self.depth_last(decoded).sigmoid()
-        return Translation(_resized(translated, size), predicted)
+        return Translation(resized(translated, size), predicted)
 
     def _encode(self, images: Tensor) -> list[Tensor]:
+        """Return the output of every downsampling convolution, fine to coarse."""
         height, width = images.shape[2:]
         unit = 2 ** len(self.downs)
         if height % unit or width % unit:
             raise UserError(
-                f'ResiGenerator halves images {len(self.downs)} times, and one of {width}×{height} '
-                f'cannot be: use sides that are multiples of {unit}, or fewer channels.'
+                f'ResiGenerator halves images {len(self.downs)} times, which is not possible for '
+                f'{width}×{height}: use sides that are multiples of {unit}, or fewer channels.'
             )
         encoded = []
         for down in self.downs:
@@ -120,23 +122,23 @@ class ResiGenerator(BaseModule):
 
 
 class _Decoder(nn.Module):
-    """From the deepest features up to the size of the image."""
+    """Decode the deepest features to the size of the image."""
 
     def __init__(self, channels: Sequence[int], out_channels: int, dropout: float) -> None:
         super().__init__()
         widths = list(reversed(channels))
         self.ups = nn.ModuleList(
-            # Those after the first take the skipped features, too.
+            # All but the first also take skipped features.
             _up(width * (2 if i else 1), widths[i + 1], dropout=dropout if i < 3 else 0)
             for i, width in enumerate(widths[:-1])
         )
         self.last = nn.ConvTranspose2d(2 * channels[0], out_channels, **_STEP)
 
     def features(self, encoded: Sequence[Tensor]) -> Tensor:
-        """What the last layer takes, at half the size of the image."""
+        """Return the input of the last layer, at half the size of the image."""
         features, *skipped = reversed(encoded)
-        for up, beside in zip(self.ups, skipped, strict=True):
-            features = torch.cat([up(features), beside], dim=1)
+        for up, skip in zip(self.ups, skipped, strict=True):
+            features = torch.cat([up(features), skip], dim=1)
         return features
 
     def forward(self, encoded: Sequence[Tensor]) -> Tensor:
@@ -162,9 +164,3 @@ def _up(in_channels: int, out_channels: int, dropout: float) -> nn.Sequential:
     if dropout:
         layers.append(nn.Dropout(dropout))
     return nn.Sequential(*layers)
-
-
-def _resized(images: Tensor, size: tuple[int, int]) -> Tensor:
-    if tuple(images.shape[2:]) == tuple(size):
-        return images
-    return F.interpolate(images, tuple(size), mode='bilinear', align_corners=False)

@@ -9,7 +9,7 @@ from depthda.models.backbones.dual_backbone import DualBackbone
 
 
 def channel_sums(in_channels):
-    """A backbone config whose one feature is the input itself."""
+    """Return the config of a backbone whose only feature is its input."""
     return dict(type='Echo', in_channels=in_channels)
 
 

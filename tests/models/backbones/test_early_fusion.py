@@ -1,4 +1,4 @@
-"""Early fusion is a convolution of four channels, and depth alone is depth alone."""
+"""Early fusion is a convolution of four channels; ``DepthBackbone`` receives depth only."""
 
 import pytest
 import torch
@@ -23,7 +23,7 @@ def test_it_starts_as_the_rgb_only_backbone(fused):
     shuffled[:, 3] = torch.randn(2, 64, 64)
     assert all(torch.equal(a, b) for a, b in zip(fused(images), fused(shuffled), strict=True))
     fused(images)[-1].sum().backward()
-    assert fused.depth_stem.weight.grad.abs().sum() > 0  # and learns at once
+    assert fused.depth_stem.weight.grad.abs().sum() > 0  # and it learns from the first step
 
 
 def test_its_stem_is_one_of_four_channels(fused):
@@ -39,7 +39,7 @@ def test_its_stem_is_one_of_four_channels(fused):
     torch.testing.assert_close(seen[0], expected, rtol=1e-4, atol=1e-4)
 
 
-def test_no_depth_is_the_mean(fused):
+def test_missing_depth_is_the_mean(fused):
     torch.nn.init.normal_(fused.depth_stem.weight)
     images = torch.randn(1, 4, 64, 64)
     images[:, 3] = torch.nan
@@ -53,7 +53,7 @@ def test_a_stem_of_other_bands_is_refused(tiny_backbone):
         MODELS.build(dict(type='EarlyFusionBackbone', backbone=tiny_backbone(), optical_bands=4))
 
 
-def test_depth_alone_sees_no_colour(tiny_backbone):
+def test_a_depth_backbone_ignores_colour(tiny_backbone):
     model = MODELS.build(dict(type='DepthBackbone', backbone=tiny_backbone()))
     images = torch.randn(1, 4, 64, 64)
     images[:, 3, :8] = torch.nan

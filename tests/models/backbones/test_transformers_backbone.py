@@ -23,14 +23,14 @@ FAMILIES = {
 
 
 def gradients(backbone, inputs):
-    torch.manual_seed(1)  # drop-path draws the same
+    torch.manual_seed(1)  # the same draws of drop-path
     backbone.zero_grad()
     sum(feature.square().mean() for feature in backbone(inputs)).backward()
     return {name: p.grad.clone() for name, p in backbone.named_parameters() if p.requires_grad}
 
 
 @pytest.mark.parametrize('family', FAMILIES)
-def test_channels_are_those_of_the_features_and_every_parameter_learns(family):
+def test_channels_match_the_features_and_every_parameter_learns(family):
     backbone = TransformersBackbone(FAMILIES[family])
     inputs = torch.randn(1, 3, 64, 96)
     features = backbone(inputs)
@@ -40,14 +40,14 @@ def test_channels_are_those_of_the_features_and_every_parameter_learns(family):
 
 @pytest.mark.parametrize('family', ['convnext', 'swin'])
 @pytest.mark.parametrize('size', [(32, 32), (33, 47), (75, 101)])
-def test_hierarchical_families_take_any_size(family, size):
+def test_hierarchical_families_accept_any_size(family, size):
     features = TransformersBackbone(FAMILIES[family]).eval()(torch.randn(1, 3, *size))
     for feature, stride in zip(features, (4, 8, 16, 32), strict=True):
         for side, image_side in zip(feature.shape[2:], size, strict=True):
             assert abs(side - image_side / stride) < 1
 
 
-def test_a_plain_vit_refuses_part_patches():
+def test_a_plain_vit_refuses_partial_patches():
     backbone = TransformersBackbone(FAMILIES['dinov2'])
     with pytest.raises(UserError, match=r'\(40, 32\) are not whole patches of 16'):
         backbone(torch.randn(1, 3, 40, 32))
@@ -60,8 +60,8 @@ def test_out_indices_select_the_stages():
     reference = ConvNextBackbone(config).eval()
     reference.load_state_dict(backbone.model.state_dict())
     inputs = torch.randn(1, 3, 32, 32)
-    for ours, theirs in zip(backbone(inputs), reference(inputs).feature_maps, strict=True):
-        assert torch.equal(ours, theirs)
+    for found, expected in zip(backbone(inputs), reference(inputs).feature_maps, strict=True):
+        assert torch.equal(found, expected)
 
 
 def test_tuples_and_defaults_make_a_working_architecture():
@@ -84,7 +84,7 @@ def test_frozen_stays_in_eval_mode_without_gradient():
 
 
 @pytest.mark.parametrize('family', ['convnext', 'swin', 'dinov2'])
-def test_gradient_checkpointing_changes_memory_only(family, monkeypatch):
+def test_gradient_checkpointing_only_changes_memory(family, monkeypatch):
     arch = dict(FAMILIES[family], drop_path_rate=0.3)
     plain = TransformersBackbone(arch)
     saving = TransformersBackbone(arch, gradient_checkpointing=True)
@@ -138,7 +138,7 @@ def test_init_weights_does_not_touch_built_weights_and_fills_meta_ones():
 @pytest.mark.parametrize(
     ('settings', 'message'),
     [
-        (dict(arch=dict(depths=[1])), 'model_type None is no family'),
+        (dict(arch=dict(depths=[1])), 'model_type None is not a family'),
         (dict(arch=dict(model_type='gpt2')), 'no backbone class'),
         (dict(arch=dict(CONVNEXT, hidden_size=8)), r"unknown keys \['hidden_size'\]"),
         (dict(arch=CONVNEXT, out_indices=(1, 9)), 'out_indices must be valid'),
@@ -154,16 +154,16 @@ def test_mistakes_are_explained(settings, message):
         TransformersBackbone(**settings)
 
 
-def test_a_new_family_needs_no_change_here():
-    """Every family above is built through ``AutoBackbone``, by its ``model_type`` alone."""
+def test_families_are_built_by_their_model_type_only():
+    """A new family of ``AutoBackbone`` needs no change of this project."""
     for family, arch in FAMILIES.items():
         model = TransformersBackbone(arch).model
         assert type(model) is AutoBackbone._model_mapping[type(model.config)]
         assert model.config.model_type == family
 
 
-def test_a_frozen_encoder_is_named_by_its_content(tmp_path):
-    """The same weights in another folder are the same encoder; one weight apart is another."""
+def test_a_frozen_encoder_is_identified_by_its_content(tmp_path):
+    """The same weights in another folder are the same encoder; one changed weight makes another."""
     first = TransformersBackbone(CONVNEXT)
     first.model.save_pretrained(tmp_path / 'a')
     first.model.save_pretrained(tmp_path / 'b')
@@ -176,12 +176,12 @@ def test_a_frozen_encoder_is_named_by_its_content(tmp_path):
     a.init_weights()
     state = a.state_dict()
     assert list(state) == ['fingerprint']
-    # Whoever loads it has its weights, read when they are needed.
+    # The encoder's weights are read when the checkpoint is loaded.
     assert not b.load_state_dict(state).missing_keys
     images = torch.randn(1, 3, 64, 64)
     for one, other in zip(a(images), b(images), strict=True):
         assert torch.equal(one, other)
-    with pytest.raises(UserError, match='frozen encoder with other weights'):
+    with pytest.raises(UserError, match='frozen encoder whose weights differ from'):
         c.load_state_dict(state)
     kept = TransformersBackbone(
         CONVNEXT, weights=str(tmp_path / 'a'), frozen=True, in_checkpoint=True

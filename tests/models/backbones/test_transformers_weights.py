@@ -27,7 +27,7 @@ DINOV3 = dict(DINOV2, intermediate_size=32)
 
 
 def randomize(model):
-    """Every value moves away from its initial one, so that nothing fits by luck."""
+    """Change every value, so that no weight is right by chance."""
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.add_(torch.randn_like(parameter), alpha=0.1)
@@ -52,20 +52,20 @@ def test_convnext_features_are_the_checkpoints(model_class, tmp_path):
     backbone = loaded('convnext', CONVNEXT, tmp_path)
     inputs = torch.randn(1, 3, 64, 64)
     stages = getattr(model, 'convnext', model)(inputs, output_hidden_states=True).hidden_states[1:]
-    for ours, theirs in zip(backbone(inputs), stages, strict=True):
-        # the backbone's own output norms, which no checkpoint has, start as plain layer norms
+    for found, stage in zip(backbone(inputs), stages, strict=True):
+        # No checkpoint has the backbone's output norms, which start as plain layer norms.
         normed = torch.nn.functional.layer_norm(
-            theirs.permute(0, 2, 3, 1), theirs.shape[1:2], eps=1e-6
+            stage.permute(0, 2, 3, 1), stage.shape[1:2], eps=1e-6
         )
-        torch.testing.assert_close(ours, normed.permute(0, 3, 1, 2), rtol=1e-4, atol=1e-5)
+        torch.testing.assert_close(found, normed.permute(0, 3, 1, 2), rtol=1e-4, atol=1e-5)
 
 
-def test_swin_takes_every_tensor_of_the_checkpoint(tmp_path):
+def test_swin_loads_every_tensor_of_the_checkpoint(tmp_path):
     model = saved(SwinForImageClassification, SwinConfig(**SWIN), tmp_path)
     state = loaded('swin', SWIN, tmp_path).model.state_dict()
-    theirs = {k: v for k, v in model.state_dict().items() if not k.startswith('classifier')}
-    assert len(theirs) > 100
-    for key, value in theirs.items():
+    stored = {k: v for k, v in model.state_dict().items() if not k.startswith('classifier')}
+    assert len(stored) > 100
+    for key, value in stored.items():
         assert torch.equal(state[key], value)
 
 
@@ -75,19 +75,19 @@ def test_dinov2_features_are_the_checkpoints(tmp_path):
     inputs = torch.randn(1, 3, 48, 64)  # larger than image_size: positions are interpolated
     hidden = model(inputs, output_hidden_states=True).hidden_states
     assert len(hidden) == 5
-    for ours, theirs in zip(backbone(inputs), hidden[1:], strict=True):
-        theirs = model.layernorm(theirs)[:, 1:].transpose(1, 2).reshape(1, 16, 3, 4)
-        torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-5)
+    for found, state in zip(backbone(inputs), hidden[1:], strict=True):
+        expected = model.layernorm(state)[:, 1:].transpose(1, 2).reshape(1, 16, 3, 4)
+        torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
 
 
-def test_dinov3_takes_every_tensor_of_the_checkpoint(tmp_path):
+def test_dinov3_loads_every_tensor_of_the_checkpoint(tmp_path):
     convnext = saved(DINOv3ConvNextModel, DINOv3ConvNextConfig(**CONVNEXT), tmp_path / 'convnext')
     vit = saved(DINOv3ViTModel, DINOv3ViTConfig(**DINOV3), tmp_path / 'vit')
     backbone = loaded('dinov3_convnext', CONVNEXT, tmp_path / 'convnext')
     inputs = torch.randn(1, 3, 64, 64)
     stages = convnext(inputs, output_hidden_states=True).hidden_states[1:]
-    for ours, theirs in zip(backbone(inputs), stages, strict=True):
-        torch.testing.assert_close(ours, theirs)
+    for found, stage in zip(backbone(inputs), stages, strict=True):
+        torch.testing.assert_close(found, stage)
     last = loaded('dinov3_vit', DINOV3, tmp_path / 'vit')(inputs)[-1]
     tokens = vit(inputs).last_hidden_state[:, 1 + vit.config.num_register_tokens :]
     torch.testing.assert_close(last.flatten(2).transpose(1, 2), tokens)
@@ -100,9 +100,9 @@ def test_both_encoders_of_a_dual_backbone_are_loaded_and_stay_loaded(tmp_path):
     backbone = DualBackbone(encoder, encoder)
     backbone.init_weights()
     backbone.init_weights()
-    theirs = load_file(tmp_path / 'model.safetensors')['encoder.stages.2.layers.0.pwconv1.weight']
+    stored = load_file(tmp_path / 'model.safetensors')['encoder.stages.2.layers.0.pwconv1.weight']
     for half in (backbone.rgb, backbone.depth):
-        assert torch.equal(half.model.encoder.stages[2].layers[0].pwconv1.weight, theirs)
+        assert torch.equal(half.model.encoder.stages[2].layers[0].pwconv1.weight, stored)
 
 
 def test_a_backbone_built_on_the_meta_device_is_filled(tmp_path):
@@ -115,8 +115,8 @@ def test_a_backbone_built_on_the_meta_device_is_filled(tmp_path):
         tensor.data.fill_(0)
     backbone.init_weights()
     inputs = torch.randn(1, 3, 64, 64)
-    for ours, theirs in zip(backbone(inputs), expected(inputs), strict=True):
-        assert torch.equal(ours, theirs)
+    for found, reference in zip(backbone(inputs), expected(inputs), strict=True):
+        assert torch.equal(found, reference)
 
 
 def edit(folder, change):
@@ -171,14 +171,14 @@ def test_another_architecture_is_named_key_by_key(tmp_path):
         loaded('convnextv2', CONVNEXT, tmp_path)
 
 
-def test_a_folder_that_is_not_there_or_holds_nothing(tmp_path):
+def test_a_missing_or_empty_folder_is_refused(tmp_path):
     with pytest.raises(UserError, match='does not exist: fetch them with `hf download'):
         loaded('convnext', CONVNEXT, tmp_path / 'none')
     with pytest.raises(UserError, match='holds no readable transformers checkpoint'):
         loaded('convnext', CONVNEXT, tmp_path)
 
 
-def test_a_file_cut_short_is_refused(tmp_path):
+def test_a_truncated_file_is_refused(tmp_path):
     saved(ConvNextModel, ConvNextConfig(**CONVNEXT), tmp_path)
     whole = (tmp_path / 'model.safetensors').read_bytes()
     (tmp_path / 'model.safetensors').write_bytes(whole[: len(whole) // 2])
@@ -186,7 +186,7 @@ def test_a_file_cut_short_is_refused(tmp_path):
         loaded('convnext', CONVNEXT, tmp_path)
 
 
-def test_without_network_the_error_says_how_to_fetch(monkeypatch, tmp_path):
+def test_without_network_the_error_explains_how_to_download(monkeypatch, tmp_path):
     monkeypatch.setattr(huggingface_hub.constants, 'HF_HUB_OFFLINE', True)
     monkeypatch.setattr(huggingface_hub.constants, 'HF_HUB_CACHE', str(tmp_path))
     with pytest.raises(UserError, match=r'hf download nobody/nothing --local-dir DIR') as error:
@@ -198,7 +198,7 @@ def test_without_network_the_error_says_how_to_fetch(monkeypatch, tmp_path):
 def test_extra_bands_are_explicit(tmp_path, how, share):
     model = saved(ConvNextModel, ConvNextConfig(**CONVNEXT), tmp_path)
     wider = dict(CONVNEXT, num_channels=5)
-    with pytest.raises(UserError, match=r'are of 3 bands, and arch.num_channels is 5: add extra_b'):
+    with pytest.raises(UserError, match=r'are of 3 bands, but arch.num_channels is 5: choose k'):
         loaded('convnext', wider, tmp_path)
     backbone = loaded('convnext', wider, tmp_path, extra_bands=how)
     kernels = backbone.model.embeddings.patch_embeddings.weight
@@ -207,13 +207,13 @@ def test_extra_bands_are_explicit(tmp_path, how, share):
     for band in (3, 4):
         expected = share * pretrained.sum(1)
         torch.testing.assert_close(kernels[:, band], expected, rtol=1e-5, atol=1e-6)
-    # All else is the checkpoint's: with 'zero' the features are those of the three bands.
+    # Everything else is from the checkpoint: with 'zero' the features are those of three bands.
     if how == 'zero':
         inputs = torch.randn(1, 5, 64, 64)
         three = loaded('convnext', CONVNEXT, tmp_path)(inputs[:, :3])
-        for ours, theirs in zip(backbone(inputs), three, strict=True):
-            torch.testing.assert_close(ours, theirs)
-    with pytest.raises(UserError, match="extra_bands='all' of TransformersBackbone: 'zero' or"):
+        for found, expected in zip(backbone(inputs), three, strict=True):
+            torch.testing.assert_close(found, expected)
+    with pytest.raises(UserError, match="extra_bands='all' of TransformersBackbone: use 'zero'"):
         TransformersBackbone(dict(model_type='convnext'), extra_bands='all')
-    with pytest.raises(UserError, match='num_channels is 1: set weights=None, or as many'):
+    with pytest.raises(UserError, match='num_channels is 1: set weights=None, or use as many'):
         loaded('convnext', dict(CONVNEXT, num_channels=1), tmp_path, extra_bands=how)

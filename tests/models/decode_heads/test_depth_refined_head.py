@@ -1,4 +1,4 @@
-"""The refinement against its formula, and the wrapped head's own keys."""
+"""The refinement equals its formula, and the wrapped head keeps its keys."""
 
 import pytest
 import torch
@@ -46,7 +46,7 @@ def samples(images=2, size=32, ignored_from=None):
 
 
 def conv(module, x):
-    """Convolution, norm by the batch's own statistics, ReLU."""
+    """Apply convolution, norm with the statistics of the batch, and ReLU."""
     x = F.conv2d(x, module.conv.weight, module.conv.bias, padding=1)
     mean, var = x.mean((0, 2, 3), keepdim=True), x.var((0, 2, 3), unbiased=False, keepdim=True)
     x = (x - mean) / (var + 1e-5).sqrt()
@@ -70,7 +70,7 @@ def test_the_step_starts_at_its_sigmoid():
     assert float(losses['step']) == pytest.approx(0.5744, abs=1e-4)
 
 
-def test_both_logits_have_the_heads_own_losses():
+def test_the_losses_of_the_head_apply_to_both_logits():
     model, given, labels = build(), inputs(), samples()
     losses = model.loss(given, labels, {})
     truth = torch.cat([sample.gt_sem_seg.data for sample in labels])
@@ -82,7 +82,7 @@ def test_both_logits_have_the_heads_own_losses():
         torch.testing.assert_close(losses[key], expected, rtol=1e-4, atol=1e-5)
 
 
-def test_weights_scale_the_losses_and_nothing_else():
+def test_weights_scale_only_the_losses():
     one = build().loss(inputs(), samples(), {})
     other = build(raw_weight=2.0, refined_weight=0.5).loss(inputs(), samples(), {})
     torch.testing.assert_close(other['loss_ce'], 2 * one['loss_ce'])
@@ -106,7 +106,7 @@ def test_a_list_of_losses_and_a_sampler_keep_working():
 
 
 def test_ignored_pixels_change_nothing():
-    """In eval mode, where the norm does not mix places: beyond the kernels' reach, nothing."""
+    """In eval mode the norm does not mix pixels: nothing changes beyond the kernels' reach."""
     model, labels = build().eval(), samples(size=64, ignored_from=32)
     given = inputs(16, 16)
     before = model.loss(given, labels, {})
@@ -138,14 +138,14 @@ def test_features_without_depth_are_refused():
         build().loss(tuple(inputs()), samples(), {})
 
 
-def test_it_looks_like_its_head():
+def test_it_has_the_attributes_of_its_head():
     model = build()
     for key in ('num_classes', 'out_channels', 'align_corners', 'threshold', 'ignore_index'):
         assert getattr(model, key) == getattr(model.head, key)
 
 
 def test_the_released_start_of_the_last_convolution():
-    """Kaiming over the fan-out: std sqrt(2 / classes), where PyTorch's is 1 / sqrt(3 · inputs)."""
+    """Kaiming uses the fan-out: std sqrt(2 / classes); PyTorch's std is 1 / sqrt(3 · inputs)."""
     wide = dict(FCN, num_classes=7)
     stock = build(wide, channels=64)
     released = build(
@@ -156,7 +156,7 @@ def test_the_released_start_of_the_last_convolution():
     assert stock.residual.weight.std().item() == pytest.approx(1 / (3 * 64) ** 0.5, rel=0.1)
     assert released.residual.weight.std().item() == pytest.approx((2 / 7) ** 0.5, rel=0.1)
     assert not released.residual.bias.any()
-    # The wrapped head keeps its own start.
+    # The wrapped head keeps its own initialisation.
     assert released.head.conv_seg.weight.std().item() == pytest.approx(0.01, rel=0.5)
 
 

@@ -21,29 +21,29 @@ def inputs(height: int, width: int) -> GuidedFeatures:
     return GuidedFeatures([torch.randn(2, 6, height, width) for _ in range(4)], prompts)
 
 
-def test_prompts_and_features_are_coupled_from_coarse_to_fine():
-    """The computation once more, step by step, with plain functions."""
+def test_prompts_and_features_are_combined_from_coarse_to_fine():
+    """The result equals the same computation with plain functions."""
     head = DepthSegHead(**SETTINGS, prompt_channels=4).eval()
     found = inputs(3, 4)
 
-    def convolve(block, each):
-        each = F.conv2d(each, block.conv.weight, padding=block.conv.kernel_size[0] // 2)
+    def convolve(block, maps):
+        maps = F.conv2d(maps, block.conv.weight, padding=block.conv.kernel_size[0] // 2)
         norm = block.bn
-        each = F.batch_norm(each, norm.running_mean, norm.running_var, norm.weight, norm.bias)
-        return each.relu()
+        maps = F.batch_norm(maps, norm.running_mean, norm.running_var, norm.weight, norm.bias)
+        return maps.relu()
 
     def couple(layer, *parts):
         return convolve(layer[1], convolve(layer[0], torch.cat(parts, 1)))
 
-    def enlarge(each, like):
-        return F.interpolate(each, like.shape[2:], mode='bilinear')
+    def enlarge(maps, like):
+        return F.interpolate(maps, like.shape[2:], mode='bilinear')
 
     f1, f2, f3, f4 = (
-        layer[1](F.conv2d(each, layer[0].weight, layer[0].bias))
-        for layer, each in zip(head.reassemble, found, strict=True)
+        layer[1](F.conv2d(maps, layer[0].weight, layer[0].bias))
+        for layer, maps in zip(head.reassemble, found, strict=True)
     )
     p1, p2, p3, p4 = found.depth
-    assert [each.shape[2] for each in (f1, f2, f3, f4)] == [12, 6, 3, 2]
+    assert [maps.shape[2] for maps in (f1, f2, f3, f4)] == [12, 6, 3, 2]
     passed = couple(head.input_layer, f4, p4)
     for layer, feature, prompt in zip(
         head.intermediate_layers, (f3, f2, f1), (p3, p2, p1), strict=True
@@ -59,11 +59,11 @@ def test_without_prompts_nothing_is_built_for_them():
     with_prompts = DepthSegHead(**SETTINGS, prompt_channels=4)
     without = DepthSegHead(**SETTINGS)
     count = [sum(p.numel() for p in head.parameters()) for head in (with_prompts, without)]
-    assert count[0] - count[1] == 4 * 4 * 5  # four layers read four channels more
+    assert count[0] - count[1] == 4 * 4 * 5  # four layers have four more input channels
     assert without(tuple(inputs(3, 4))).shape == (2, 3, 24, 32)
 
 
-def test_mistakes_are_explained_to_the_user():
+def test_mistakes_get_a_clear_message():
     head = DepthSegHead(**SETTINGS, prompt_channels=4)
     with pytest.raises(UserError, match='got no prompts'):
         head([torch.randn(2, 6, 3, 4)] * 4)

@@ -14,5 +14,5 @@ def test_each_block_is_a_convolution_a_batch_norm_and_a_relu():
         variance = mixed.var((0, 2, 3), unbiased=False, keepdim=True)
         expected = ((mixed - mean) / (variance + 1e-5).sqrt()).clamp(min=0)
         torch.testing.assert_close(after, expected, rtol=1e-4, atol=1e-5)
-    # Nothing else is in it: a matrix without bias, and scale and shift.
+    # It consists of a matrix without bias, and of scale and shift.
     assert sum(p.numel() for p in adapter.parameters()) == 6 * 6 + 2 * 6 + 8 * 8 + 2 * 8

@@ -10,19 +10,19 @@ SIZES = dict(
 )
 
 
-def test_a_depth_anything_checkpoint_gives_the_same_depth(depth_anything, caplog):
+def test_with_a_depth_anything_checkpoint_it_predicts_the_same_depth(depth_anything, caplog):
     model, folder = depth_anything
     decoder = DepthDecoder(**SIZES, weights=folder)
     images = torch.randn(2, 3, 32, 24)
     tokens = model.backbone(images).feature_maps
-    maps = [each[:, 1:].mT.unflatten(2, (8, 6)) for each in tokens]
+    maps = [stage[:, 1:].mT.unflatten(2, (8, 6)) for stage in tokens]
     expected = model(images).predicted_depth
     assert not torch.allclose(decoder(maps).depth[:, 0], expected, atol=1)
     decoder.init_weights()
     depth, features = decoder(maps)
     assert expected.std() > 0.1
     torch.testing.assert_close(depth[:, 0], expected, rtol=0, atol=1e-4)
-    assert [tuple(each.shape) for each in features] == [
+    assert [tuple(feature.shape) for feature in features] == [
         (2, 8, 16, 12),
         (2, 8, 32, 24),
         (2, 8, 64, 48),
@@ -32,17 +32,17 @@ def test_a_depth_anything_checkpoint_gives_the_same_depth(depth_anything, caplog
     torch.testing.assert_close(halved(maps).depth, depth / 2)
 
 
-def test_what_was_loaded_is_told(depth_anything, monkeypatch):
-    said = []
+def test_it_logs_what_was_loaded(depth_anything, monkeypatch):
+    logged = []
     monkeypatch.setattr(
-        'depthda.models.depthseg.depth_decoder.print_log', lambda line, *_: said.append(line)
+        'depthda.models.depthseg.depth_decoder.print_log', lambda line, *_: logged.append(line)
     )
     model, folder = depth_anything
     DepthDecoder(**SIZES, weights=folder).init_weights()
     necks, heads = len(model.neck.state_dict()), len(model.head.state_dict())
-    assert said[0] == f'DepthDecoder: {necks} tensors of neck from {folder}'
-    assert said[1] == f'DepthDecoder: {heads} tensors of head from {folder}'
-    assert 'encoder not taken' in said[2]
+    assert logged[0] == f'DepthDecoder: {necks} tensors of neck from {folder}'
+    assert logged[1] == f'DepthDecoder: {heads} tensors of head from {folder}'
+    assert 'encoder not used' in logged[2]
 
 
 def test_weights_that_do_not_fit_are_refused(depth_anything, tmp_path):
@@ -58,12 +58,12 @@ def test_weights_that_do_not_fit_are_refused(depth_anything, tmp_path):
         DepthDecoder(**SIZES, weights='./nowhere').init_weights()
 
 
-def test_it_starts_with_depth_to_learn_from_and_trains_all_it_has():
+def test_it_starts_with_depth_above_0_and_every_parameter_learns():
     decoder = DepthDecoder(**SIZES)
     decoder.init_weights()
     depth, features = decoder([torch.randn(2, 24, 5, 7) for _ in range(4)])
     assert depth.shape == (2, 1, 20, 28) and 0.2 < depth.mean() < 0.8
-    (depth.sum() + sum(each.sum() for each in features)).backward()
+    (depth.sum() + sum(feature.sum() for feature in features)).backward()
     trained = [p for p in decoder.parameters() if p.requires_grad]
     assert all(p.grad is not None for p in trained)
 
@@ -76,7 +76,9 @@ def test_it_starts_with_depth_to_learn_from_and_trains_all_it_has():
         ('l', 1024, 256, (256, 512, 1024, 1024), 30.9),
     ],
 )
-def test_it_has_the_size_of_depth_anything_s(encoder, width, channels, reassembled, millions):
+def test_it_has_the_size_of_depth_anythings_decoder(
+    encoder, width, channels, reassembled, millions
+):
     with torch.device('meta'):
         decoder = DepthDecoder(width, 14, channels, reassembled)
     found = sum(p.numel() for p in decoder.parameters()) / 1e6

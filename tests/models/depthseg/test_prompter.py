@@ -5,19 +5,19 @@ from depthda.models.depthseg.prompter import DepthPrompter
 
 
 def features(height: int, width: int, channels: int = 6) -> list[torch.Tensor]:
-    """Depth features at 2, 4 and 8 times a grid."""
+    """Return depth features at 2, 4 and 8 times the size of a grid."""
     return [torch.randn(2, channels, s * height, s * width) for s in (2, 4, 8)]
 
 
 def test_four_prompts_at_4_2_1_and_half_of_the_grid():
     prompter = DepthPrompter(6, 5, norm_cfg=dict(type='BN'))
     prompts = prompter(features(3, 4))
-    sizes = [tuple(each.shape) for each in prompts]
+    sizes = [tuple(prompt.shape) for prompt in prompts]
     assert sizes == [(2, 5, 12, 16), (2, 5, 6, 8), (2, 5, 3, 4), (2, 5, 2, 2)]
 
 
-def test_a_block_adds_to_what_it_was_passed():
-    """The computation once more, step by step, with plain functions."""
+def test_a_block_adds_to_its_input():
+    """The result equals the same computation with plain functions."""
     prompter = DepthPrompter(6, 5, norm_cfg=dict(type='BN')).eval()
     for module in prompter.modules():
         if isinstance(module, torch.nn.BatchNorm2d):
@@ -38,18 +38,18 @@ def test_a_block_adds_to_what_it_was_passed():
         if skipped is not None:
             encoded = encoded + convolve(block.skipped, skipped).relu()
         if stride == 2:
-            odd = (0, passed.shape[3] % 2, 0, passed.shape[2] % 2)
-            # The mean of what there is, at an odd border too.
-            ones = F.pad(torch.ones_like(passed), odd)
-            passed = F.avg_pool2d(F.pad(passed, odd), 2) / F.avg_pool2d(ones, 2)
+            padding = (0, passed.shape[3] % 2, 0, passed.shape[2] % 2)
+            # The mean of the pixels that exist, at an uneven border too.
+            ones = F.pad(torch.ones_like(passed), padding)
+            passed = F.avg_pool2d(F.pad(passed, padding), 2) / F.avg_pool2d(ones, 2)
         passed = (passed + convolve(block.second, encoded, padding=1)).relu()
         expected.append(passed)
-    for found, wanted in zip(prompter([double, fourfold, finest]), expected, strict=True):
-        torch.testing.assert_close(found, wanted, rtol=1e-5, atol=1e-5)
+    for found, prompt in zip(prompter([double, fourfold, finest]), expected, strict=True):
+        torch.testing.assert_close(found, prompt, rtol=1e-5, atol=1e-5)
 
 
 def test_every_depth_feature_reaches_the_coarsest_prompt():
     prompter = DepthPrompter(6, 5, norm_cfg=dict(type='BN'))
-    inputs = [each.requires_grad_() for each in features(3, 3)]
+    inputs = [feature.requires_grad_() for feature in features(3, 3)]
     prompter(inputs)[-1].square().sum().backward()
-    assert all(each.grad.abs().sum() > 0 for each in inputs)
+    assert all(feature.grad.abs().sum() > 0 for feature in inputs)

@@ -3,7 +3,7 @@ import torch
 from depthda.models.depthseg.teacher import DepthAnythingTeacher
 
 
-def test_it_scales_depth_anything_s_depth_image_by_image(depth_anything):
+def test_it_scales_the_depth_of_each_image(depth_anything):
     model, folder = depth_anything
     teacher = DepthAnythingTeacher(folder)
     images = torch.randn(2, 3, 32, 24)
@@ -15,6 +15,6 @@ def test_it_scales_depth_anything_s_depth_image_by_image(depth_anything):
     assert depth.amin() == 0 and depth.amax() == 1 and not depth.requires_grad
 
 
-def test_any_size_of_image_will_do(depth_anything):
+def test_images_of_any_size_work(depth_anything):
     depth = DepthAnythingTeacher(depth_anything[1])(torch.randn(1, 3, 30, 41))
     assert depth.shape == (1, 30, 41) and depth.isfinite().all()

@@ -1,4 +1,4 @@
-"""The loss against eq. (5) of the paper, pixel by pixel."""
+"""The loss equals eq. (5) of the paper, computed pixel by pixel."""
 
 import math
 
@@ -10,7 +10,7 @@ from depthda.models.losses.berhu import BerHuLoss, berhu_loss
 
 
 def by_loop(predicted, target, valid, share=0.2):
-    """The mean over the valid pixels, and its gradient with L a constant."""
+    """Compute the mean over the valid pixels, and its gradient with constant L."""
     errors = [
         p - t
         for p, t, v in zip(
@@ -65,7 +65,7 @@ def test_without_a_mask_every_pixel_counts():
 
 
 @pytest.mark.parametrize('rubbish', [float('nan'), float('inf'), 9.0])
-def test_masked_places_change_nothing(rubbish):
+def test_masked_pixels_change_nothing(rubbish):
     predicted, target, valid = case()
     loss = berhu_loss(predicted, target, valid)
     (before,) = torch.autograd.grad(loss, predicted)
@@ -78,7 +78,7 @@ def test_masked_places_change_nothing(rubbish):
 
 
 @pytest.mark.parametrize('why', ['no error', 'no valid pixel', 'next to no error'])
-def test_nothing_to_learn_is_0_without_nan(why):
+def test_with_nothing_to_learn_the_loss_is_0_without_nan(why):
     predicted, target, valid = case(torch.float32)
     if why == 'no valid pixel':
         valid = torch.zeros_like(valid)
@@ -96,7 +96,7 @@ def test_half_precision_is_computed_in_single():
     assert loss.dtype == torch.float32 and loss == berhu_loss(half.float(), target, valid)
 
 
-def test_mistakes_are_told_in_a_sentence():
+def test_mistakes_get_a_clear_message():
     predicted, target, valid = case()
     with pytest.raises(UserError, match=r'\(2, 1, 6, 5\), \(1, 1, 6, 5\)'):
         berhu_loss(predicted, target[:1])
@@ -106,8 +106,8 @@ def test_mistakes_are_told_in_a_sentence():
         berhu_loss(predicted, target, threshold=0)
 
 
-def test_the_released_way_differentiates_the_threshold_and_adds_an_eps():
-    """Against the derivative by hand: L = .2 e_max has a slope at the largest error alone."""
+def test_the_released_loss_differentiates_the_threshold_and_adds_an_eps():
+    """The gradient equals the derivative: L = .2 e_max has a slope only at the largest error."""
     predicted, target, valid = case()
     loss = BerHuLoss(through_threshold=True, eps=1e-4)(predicted, target, valid)
     (grad,) = torch.autograd.grad(loss, predicted)
@@ -129,7 +129,7 @@ def test_the_released_way_differentiates_the_threshold_and_adds_an_eps():
     slopes[largest] += slope_of_limit * 0.2 * sign
     assert loss.item() == pytest.approx(total / len(errors), abs=1e-12)
     assert grad[valid].tolist() == pytest.approx([s / len(errors) for s in slopes], abs=1e-12)
-    # The wrong way: less of the largest error costs more.
+    # The wrong direction: reducing the largest error increases the loss.
     assert grad[valid][largest] * sign < 0
 
 

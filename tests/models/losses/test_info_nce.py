@@ -1,9 +1,10 @@
-"""The loss against the paper's formula, written as a loop."""
+"""The loss equals the paper's formula, written as a loop."""
 
 import math
 
 import pytest
 import torch
+from mmseg.registry import MODELS
 
 from depthda.errors import UserError
 from depthda.models.losses.info_nce import _draw, info_nce
@@ -31,7 +32,7 @@ def by_loop(anchors, keys, valid, temperature, negatives):
 
 
 def case(images=2, places=7, length=5, draws=6, dtype=torch.float32, share=1.0, seed=0):
-    """Features, a mask, and negatives that are valid places other than the anchor's own."""
+    """Return features, a mask, and negatives at valid positions other than the anchor's own."""
     g = torch.Generator().manual_seed(seed)
     anchors = torch.randn(images, places, length, generator=g, dtype=dtype).requires_grad_()
     keys = torch.randn(images, places, length, generator=g, dtype=dtype).requires_grad_()
@@ -71,7 +72,7 @@ def test_gradcheck():
 def test_blocks_of_rows_change_nothing(monkeypatch):
     anchors, keys, valid, negatives = case(places=11, share=0.8)
     whole = info_nce(anchors, keys, valid, negatives=negatives)
-    monkeypatch.setattr('depthda.models.losses.info_nce._AT_ONCE', 2 * 11 * 3)
+    monkeypatch.setattr('depthda.models.losses.info_nce._BLOCK_SIZE', 2 * 11 * 3)
     parts = info_nce(anchors, keys, valid, negatives=negatives)
     torch.testing.assert_close(parts, whole)
     for one, other in zip(
@@ -82,7 +83,7 @@ def test_blocks_of_rows_change_nothing(monkeypatch):
         torch.testing.assert_close(one, other)
 
 
-def test_places_that_are_not_valid_have_no_part():
+def test_invalid_positions_change_nothing():
     anchors, keys, valid, _ = case(places=40, share=0.5)
     torch.manual_seed(0)
     before = info_nce(anchors, keys, valid, num_negatives=16)
@@ -95,7 +96,7 @@ def test_places_that_are_not_valid_have_no_part():
 
 
 @pytest.mark.parametrize('count', [0, 1])
-def test_fewer_than_two_places_have_no_negatives(count):
+def test_fewer_than_two_positions_have_no_negatives(count):
     anchors, keys, valid, negatives = case()
     valid[:] = False
     valid[:, :count] = True
@@ -104,7 +105,7 @@ def test_fewer_than_two_places_have_no_negatives(count):
     assert all((grad == 0).all() for grad in torch.autograd.grad(loss, (anchors, keys)))
 
 
-def test_an_image_with_one_place_does_not_dilute_the_mean():
+def test_an_image_with_one_position_does_not_dilute_the_mean():
     anchors, keys, valid, negatives = case()
     alone = info_nce(anchors[:1], keys[:1], valid[:1], negatives=negatives[:1])
     valid[1] = False
@@ -121,7 +122,7 @@ def test_negatives_are_drawn_in_proportion_and_never_the_anchor():
 
 
 def test_the_draw_follows_the_similarity():
-    """With one hard negative, the loss is that of drawing it with the softmax's probability."""
+    """With one hard negative, the loss is its expectation under the softmax's probability."""
     keys = torch.eye(3).unsqueeze(0)
     anchors = torch.tensor([[[1.0, 1.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]]])
     valid, temperature, draws = torch.ones(1, 3, dtype=torch.bool), 0.2, 5
@@ -150,29 +151,38 @@ def test_a_temperature_that_single_precision_cannot_hold_is_refused():
 
 def test_half_precision_features_are_compared_in_single():
     anchors, keys, valid, negatives = case(length=64, places=30)
-    half = [each.detach().bfloat16().requires_grad_() for each in (anchors, keys)]
+    half = [tensor.detach().bfloat16().requires_grad_() for tensor in (anchors, keys)]
     with torch.autocast('cpu', dtype=torch.bfloat16):
         loss = info_nce(*half, valid, negatives=negatives)
-    exact = info_nce(*(each.float() for each in half), valid, negatives=negatives)
+    exact = info_nce(*(tensor.float() for tensor in half), valid, negatives=negatives)
     assert loss.dtype == torch.float32
     torch.testing.assert_close(loss, exact)
     assert all(grad.dtype == torch.bfloat16 for grad in torch.autograd.grad(loss, half))
 
 
-def test_half_precision_rounds_the_gradient_after_the_loss_scale_alone():
-    """Its gradient is below what half precision holds, as that of 16,384 places is."""
+def test_half_precision_rounds_the_gradient_only_after_the_loss_scale():
+    """The gradient is too small for half precision, as it is with 16,384 positions."""
     anchors, keys, valid, negatives = case(places=128, length=128, draws=16)
-    half = [32 * each.detach().half() for each in (anchors, keys)]
-    loss_scale = 2.0**16 * 0.02 / 4  # what a scaler starts with, and the weight of a scale
+    half = [32 * tensor.detach().half() for tensor in (anchors, keys)]
+    loss_scale = 2.0**16 * 0.02 / 4  # initial value of a gradient scaler × weight of a scale
     found, exact = (
         torch.autograd.grad(loss_scale * info_nce(*features, valid, negatives=negatives), features)
         for features in (
-            [each.clone().requires_grad_() for each in half],
-            [each.float().requires_grad_() for each in half],
+            [tensor.clone().requires_grad_() for tensor in half],
+            [tensor.float().requires_grad_() for tensor in half],
         )
     )
     for one, other in zip(found, exact, strict=True):
         assert one.dtype == torch.float16
         assert ((one.float() - other).norm() / other.norm()).item() < 3e-4
-        # Nothing is lost that half precision holds: 3e-8 is half of its least number.
+        # Only values too small for half precision become 0: 3e-8 is half of its smallest number.
         assert not ((one == 0) & (other.abs() > 3e-8)).any()
+
+
+def test_the_class_passes_its_settings_to_the_function():
+    anchors, keys, valid, _ = case()
+    loss = MODELS.build(dict(type='InfoNCELoss', temperature=0.3, num_negatives=5))
+    torch.manual_seed(0)
+    expected = info_nce(anchors, keys, valid, 0.3, 5)
+    torch.manual_seed(0)
+    assert loss(anchors, keys, valid) == expected

@@ -1,4 +1,5 @@
 import torch
+from mmseg.registry import MODELS
 
 from depthda.models.losses.least_squares import critic_loss, generator_loss
 
@@ -15,3 +16,11 @@ def test_bfloat16_scores_are_averaged_in_single_precision():
     scores = torch.tensor([17.0, 2.0, 2.0, 2.0]).bfloat16()
     assert generator_loss(scores).item() == 64.75
     assert critic_loss(scores, torch.zeros(1).bfloat16()).item() == 64.75 / 2
+
+
+def test_the_class_is_its_functions_without_a_penalty():
+    loss = MODELS.build(dict(type='LeastSquaresGANLoss', loss_weight=2.0))
+    real, fake = torch.rand(2, 1, 3, 3), torch.rand(2, 1, 4, 4)
+    assert loss.critic(real, fake) == critic_loss(real, fake)
+    assert loss.generator(fake) == generator_loss(fake)  # the caller multiplies by loss_weight
+    assert (loss.loss_weight, loss.gp_weight) == (2, 0)

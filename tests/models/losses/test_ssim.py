@@ -1,4 +1,4 @@
-"""The loss against the formula of Wang et al., as a loop over windows, and against scikit-image."""
+"""The loss equals the formula of Wang et al., as a loop over windows, and scikit-image."""
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ from depthda.models.losses.ssim import ssim_loss
 
 
 def windows_by_loop(x, y, valid, side=11, sigma=1.5, k1=0.01, k2=0.03):
-    """1 − SSIM of each window all of whose pixels are valid, moments as central sums."""
+    """Compute 1 − SSIM of each window of valid pixels only, with moments as central sums."""
     centre = (side - 1) / 2
     weight = np.array(
         [
@@ -38,7 +38,7 @@ def windows_by_loop(x, y, valid, side=11, sigma=1.5, k1=0.01, k2=0.03):
 
 
 def case(images=2, height=18, width=16, dtype=torch.float64, holes=True, seed=0):
-    """Two maps that are neither alike nor unrelated, and a mask that leaves some windows whole."""
+    """Return two maps that are similar but not equal, and a mask that leaves some windows whole."""
     g = torch.Generator().manual_seed(seed)
     x = torch.rand(images, height, width, generator=g, dtype=dtype)
     y = (0.6 * x + 0.4 * torch.rand(images, height, width, generator=g, dtype=dtype)).square()
@@ -94,7 +94,7 @@ def test_gradcheck():
 
 def test_the_mean_is_over_the_windows_of_the_batch():
     x, y, valid = case()
-    valid[1, :7] = False  # a row of windows is left of the second image
+    valid[1, :7] = False  # one row of windows remains in the second image
     first, second = (
         windows_by_loop(x[[i]].numpy(), y[[i]].numpy(), valid[[i]].numpy()) for i in (0, 1)
     )
@@ -103,7 +103,7 @@ def test_the_mean_is_over_the_windows_of_the_batch():
 
 
 @pytest.mark.parametrize('rubbish', [float('nan'), float('inf'), 7.0])
-def test_masked_places_change_nothing(rubbish):
+def test_masked_pixels_change_nothing(rubbish):
     x, y, valid = (t.requires_grad_() if t.is_floating_point() else t for t in case())
     loss = ssim_loss(x, y, valid)
     before = grads(loss, x, y)
@@ -125,7 +125,7 @@ def test_without_a_whole_window_the_loss_is_0_and_still_connected():
     assert loss == 0 and (grads(loss, x)[0] == 0).all()
 
 
-def test_alike_maps_lose_exactly_nothing():
+def test_the_loss_of_equal_maps_is_exactly_0():
     x, _, valid = case(dtype=torch.float32)
     x.requires_grad_()
     loss = ssim_loss(x, x.detach().clone(), valid)
@@ -149,8 +149,8 @@ def test_a_prediction_far_out_of_range_is_bounded_and_pulled_back(level):
     assert 0.9 < loss < 2 and pull.isfinite().all() and pull.mean() > 0
 
 
-def test_luminance_contrast_and_structure_each_count():
-    # Stripes of one pixel: under the window their mean is 0 and their variance 1, nearly.
+def test_luminance_contrast_and_structure_all_count():
+    # Under the window, stripes of one pixel have a mean of about 0 and a variance of about 1.
     stripes = (torch.arange(40) % 2 * 2 - 1).double().expand(1, 40, 40)
     x, variance, c1, c2 = 0.4 + 0.2 * stripes, 0.04, 1e-4, 9e-4
 
@@ -188,7 +188,7 @@ def test_the_registered_loss_is_the_function_with_a_weight():
     assert MODELS.build(dict(type='SSIMLoss'))(x, y) == ssim_loss(x, y)
 
 
-def test_mistakes_are_told_in_a_sentence():
+def test_mistakes_get_a_clear_message():
     x, y, valid = case(height=10, width=30)
     with pytest.raises(UserError, match='30×10 is smaller than the 11×11 window'):
         ssim_loss(x, y, valid)

@@ -1,10 +1,12 @@
-"""The losses against critics whose slope is known."""
+"""The losses and the penalty on critics whose slope is known."""
 
 import pytest
 import torch
+from mmseg.registry import MODELS
 from torch import nn
 
-from depthda.models.losses.wasserstein import critic_loss, generator_loss, gradient_penalty
+from depthda.models.losses.gan import gradient_penalty
+from depthda.models.losses.wasserstein import critic_loss, generator_loss
 
 
 def images(number=3, seed=0):
@@ -25,7 +27,7 @@ def test_bfloat16_scores_are_averaged_in_single_precision():
 
 
 @pytest.mark.parametrize('factor', [0.01, 1.0, 7.0])
-def test_of_a_linear_critic_it_is_known_with_its_gradient(factor):
+def test_the_penalty_of_a_linear_critic_and_its_gradient_are_known(factor):
     weight = (factor * images(1, seed=2)[0]).requires_grad_()
     penalty = gradient_penalty(lambda x: (x * weight).sum((1, 2, 3)), images(), images(seed=1))
     size = weight.detach().norm()
@@ -34,14 +36,14 @@ def test_of_a_linear_critic_it_is_known_with_its_gradient(factor):
     torch.testing.assert_close(grad, 2 * (size - 1) * weight.detach() / size)
 
 
-def test_it_looks_between_real_and_fake_at_one_place_an_image():
+def test_the_penalty_samples_one_point_between_each_real_and_fake_image():
     real, fake = images(), images(seed=1)
     torch.manual_seed(5)
     found = gradient_penalty(lambda x: x.square().sum((1, 2, 3)) / 2, real, fake)
     torch.manual_seed(5)
     share = torch.rand(3, 1, 1, 1, dtype=torch.float64)
-    between = share * real + (1 - share) * fake  # the slope of this critic is the place itself
-    expected = sum((each.norm().item() - 1) ** 2 for each in between) / 3
+    between = share * real + (1 - share) * fake  # the slope of this critic equals its input
+    expected = sum((image.norm().item() - 1) ** 2 for image in between) / 3
     assert found.item() == pytest.approx(expected)
     assert len(share.unique()) == 3
 
@@ -54,7 +56,7 @@ def test_a_map_of_scores_counts_as_their_sum():
     assert found.item() == pytest.approx((weights.sum(0).norm().item() - 1) ** 2)
 
 
-def test_a_flat_critic_is_pulled_without_nan():
+def test_the_gradient_of_a_flat_critic_is_finite():
     weight = torch.zeros(2, 4, 3, dtype=torch.float64, requires_grad=True)
     penalty = gradient_penalty(lambda x: (x * weight).sum((1, 2, 3)), images(), images(seed=1))
     assert penalty == 1 and torch.autograd.grad(penalty, weight)[0].isfinite().all()
@@ -67,7 +69,7 @@ def test_no_gradient_goes_into_the_images():
     assert weight.grad is not None and real.grad is None and fake.grad is None
 
 
-def test_autocast_does_not_reach_it():
+def test_the_penalty_ignores_autocast():
     critic = nn.Conv2d(2, 1, 3)
     real, fake = images().float(), images(seed=1).bfloat16()
 
@@ -82,3 +84,11 @@ def test_autocast_does_not_reach_it():
         found, seen = penalty()
     assert found == expected and found.dtype == torch.float32
     assert set(seen) == {torch.float32}
+
+
+def test_the_class_is_its_functions_with_a_penalty():
+    loss = MODELS.build(dict(type='WassersteinGANLoss', loss_weight=2.0))
+    real, fake = torch.rand(2, 1, 3, 3), torch.rand(2, 1, 4, 4)
+    assert loss.critic(real, fake) == critic_loss(real, fake)
+    assert loss.generator(fake) == generator_loss(fake)  # the caller multiplies by loss_weight
+    assert (loss.loss_weight, loss.gp_weight) == (2, 1)

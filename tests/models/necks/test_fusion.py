@@ -21,7 +21,7 @@ def paired():
 
 
 def linear(convolution, pixel):
-    """A 1x1 convolution at one pixel, in numpy."""
+    """Compute a 1x1 convolution at one pixel with NumPy."""
     weight = convolution.weight.detach().numpy()[:, :, 0, 0]
     bias = 0 if convolution.bias is None else convolution.bias.detach().numpy()
     return weight @ pixel + bias
@@ -63,10 +63,10 @@ def test_concatenation_has_no_parameters():
 
 def parameters(fusion):
     widths = [128, 256, 512, 1024], [96, 192, 384, 768]  # ConvNeXt-B and -S
-    return sum(each.numel() for each in fusion(*widths).parameters())
+    return sum(weight.numel() for weight in fusion(*widths).parameters())
 
 
-def test_the_released_gate_is_one_map_and_its_size_the_published_one():
+def test_the_released_gate_is_one_map_and_has_the_published_size():
     assert parameters(SpatialGatedFusion) == 1_834_560
     assert parameters(GatedFusion) == 4_270_240
     for gate in SpatialGatedFusion(RGB, DEPTH).gates:
@@ -82,7 +82,7 @@ def test_channels_are_lists_of_whole_numbers(fusion):
             fusion(RGB, wrong)
 
 
-def test_features_that_do_not_pair_are_named():
+def test_features_that_do_not_match_are_reported():
     rgb, depth = paired()
     other = (depth[0][..., :4], depth[1])
     with pytest.raises(UserError, match=r'\(2, 6, 4\).*same strides'):

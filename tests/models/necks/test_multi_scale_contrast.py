@@ -1,4 +1,4 @@
-"""The contrastive neck against a computation written position by position."""
+"""The contrastive neck equals a computation position by position."""
 
 import math
 
@@ -7,7 +7,6 @@ import torch
 from mmengine.registry import DefaultScope
 from mmseg.registry import MODELS
 
-import depthda.models.necks.multi_scale_contrast as module
 from depthda.errors import UserError
 from depthda.models.features import PairedFeatures
 
@@ -32,7 +31,7 @@ def features(size=16, images=2, seed=1):
         [torch.randn(images, c, size // s, size // s, generator=g) for c, s in sizes(cs)]
         for cs in ((6, 8), (4, 5))
     ]
-    return PairedFeatures(*(tuple(each) for each in maps))
+    return PairedFeatures(*(tuple(encoder) for encoder in maps))
 
 
 def everywhere(size=64, images=2):
@@ -40,22 +39,22 @@ def everywhere(size=64, images=2):
 
 
 def test_the_loss_is_the_weighted_mean_of_enhanced_against_rgb(monkeypatch):
-    """Every step again by hand, with the contrast itself replaced by a plain sum."""
+    """Every step is repeated by loops, with the contrast itself replaced by a plain sum."""
     model, maps = neck(), features()
     seen = []
 
-    def stand_in(anchors, keys, valid, temperature, num_negatives):
+    def stand_in(anchors, keys, valid):
         seen.append((anchors, keys))
-        assert valid.all() and (temperature, num_negatives) == (0.07, 128)
+        assert valid.all()
         return (anchors * keys).sum()
 
-    monkeypatch.setattr(module, 'info_nce', stand_in)
+    monkeypatch.setattr(model.contrast_loss, 'forward', stand_in)
     found = model.loss(maps, everywhere())
     expected = 0.0
     for scale in (0, 1):
         r, d = (
-            projections[scale](torch.nn.functional.avg_pool2d(each[scale], 4))
-            for projections, each in zip(
+            projections[scale](torch.nn.functional.avg_pool2d(encoder[scale], 4))
+            for projections, encoder in zip(
                 (model.rgb_projections, model.depth_projections), maps, strict=True
             )
         )
@@ -74,9 +73,9 @@ def test_depth_rgb_goes_both_ways(monkeypatch):
     model, maps = neck(pair='depth-rgb'), features()
     pairs = []
     monkeypatch.setattr(
-        module,
-        'info_nce',
-        lambda a, k, *rest: pairs.append((a, k)) or torch.tensor(len(pairs) * 1.0),
+        model.contrast_loss,
+        'forward',
+        lambda a, k, _: pairs.append((a, k)) or torch.tensor(len(pairs) * 1.0),
     )
     found = model.loss(maps, everywhere())
     assert pairs[0][0] is pairs[1][1] and pairs[0][1] is pairs[1][0]
@@ -96,57 +95,57 @@ def test_every_parameter_learns():
         model = neck(pair=pair)
         model.loss(features(), everywhere())['loss_contrast'].backward()
         for name, parameter in model.named_parameters():
-            # A shift before the norm has no effect; there is none.
+            # There is no shift before the norm, where it would have no effect.
             assert parameter.grad is not None and parameter.grad.abs().sum() > 0, name
 
 
 def test_places_without_label_or_depth_change_nothing():
-    """The lower half is left out: other features there, NaN among them, give the same loss."""
+    """With the lower half masked, other features there, even NaN, do not change the loss."""
     model, maps, valid = neck(), features(32), everywhere(128)
     valid[:, 64:] = False
     torch.manual_seed(3)
     before = model.loss(maps, valid)['loss_contrast']
-    for each in (*maps.rgb, *maps.depth):
-        each[:, :, each.shape[2] // 2 :] = torch.nan
+    for feature in (*maps.rgb, *maps.depth):
+        feature[:, :, feature.shape[2] // 2 :] = torch.nan
     torch.manual_seed(3)
     after = model.loss(maps, valid)['loss_contrast']
     assert after == before and before > 0
 
 
 @pytest.mark.parametrize('share', [0.15, 0.3])
-def test_the_level_of_the_features_changes_nothing_where_places_are_left_out(share):
-    """Batch norm takes a level away; places that are left out must not bring one back."""
+def test_the_mean_of_the_features_does_not_matter_when_places_are_left_out(share):
+    """Batch norm removes the mean; places that are left out must not bring it back."""
     losses = []
     for level in (0, 1, 2, 4):  # of the pooled features, in their standard deviations
         model, maps = neck(), features(64, images=4)
         valid = everywhere(256, images=4)
         valid[:, :, : round(share * 256)] = False
-        signs = [torch.arange(each.shape[1]) % 2 * 2 - 1 for each in (*maps.rgb, *maps.depth)]
+        signs = [torch.arange(feature.shape[1]) % 2 * 2 - 1 for feature in (*maps.rgb, *maps.depth)]
         shifted = [
-            each + level / 4 * sign.view(-1, 1, 1)
-            for each, sign in zip((*maps.rgb, *maps.depth), signs, strict=True)
+            feature + level / 4 * sign.view(-1, 1, 1)
+            for feature, sign in zip((*maps.rgb, *maps.depth), signs, strict=True)
         ]
         torch.manual_seed(3)
         found = model.loss(PairedFeatures(tuple(shifted[:2]), tuple(shifted[2:])), valid)
         losses.append([found['scale_0'].item(), found['scale_1'].item()])
-    for each in losses[1:]:
-        assert each == pytest.approx(losses[0], rel=0.01)
+    for loss in losses[1:]:
+        assert loss == pytest.approx(losses[0], rel=0.01)
 
 
-def test_a_place_averages_its_valid_positions_alone():
+def test_a_place_averages_only_its_valid_positions():
     model, maps, valid = neck(), features(8, images=1), everywhere(8, images=1)
     valid[0, 0, :4] = False  # the first row of the first place at scale 0
     r, d, places = model._pool(maps.rgb[0], maps.depth[0], valid)
     torch.testing.assert_close(r[0, :, 0, 0], maps.rgb[0][0, :, 1:4, :4].mean((1, 2)))
     torch.testing.assert_close(d[0, :, 1, 1], maps.depth[0][0, :, 4:, 4:].mean((1, 2)))
     assert places.all()
-    valid[0, :3, :4] = False  # a quarter is left of it
+    valid[0, :3, :4] = False  # a quarter of it remains
     assert model._pool(maps.rgb[0], maps.depth[0], valid)[2].tolist() == [
         [[False, True], [True, True]]
     ]
 
 
-def test_sizes_that_four_does_not_divide_keep_their_rim():
+def test_sizes_that_are_not_multiples_of_four_keep_their_edges():
     model = neck()
     r, _, places = model._pool(torch.ones(1, 6, 9, 9), torch.ones(1, 4, 9, 9), everywhere(36, 1))
     assert r.shape[2:] == (3, 3) and places.all()
@@ -165,19 +164,19 @@ def test_a_scale_of_one_place_is_skipped():
     assert skipped is not None and (skipped == 0).all()  # distributed training waits for it
 
 
-def test_nothing_valid_is_no_loss():
+def test_without_valid_pixels_the_loss_is_0():
     model = neck()
     loss = model.loss(features(), ~everywhere())['loss_contrast']
     loss.backward()
     assert loss == 0
-    assert all(each.grad.isfinite().all() for each in model.parameters())
+    assert all(weight.grad.isfinite().all() for weight in model.parameters())
 
 
 def test_projections_without_a_norm_have_no_statistics():
     assert neck(norm_cfg=None).loss(features(), everywhere())['loss_contrast'] > 0
 
 
-def test_at_test_it_is_its_fusion():
+def test_at_test_time_it_is_its_fusion():
     model, maps = neck(), features()
     out = model(maps)
     for fused, rgb, depth in zip(out, *maps, strict=True):
@@ -186,7 +185,7 @@ def test_at_test_it_is_its_fusion():
 
 
 def test_the_contrast_falls_when_features_agree():
-    """Where depth says what RGB says, anchors equal keys: the loss is the least it can be."""
+    """If depth equals RGB, anchors equal keys, and the loss is minimal."""
     model, maps = neck(pair='depth-rgb'), features(16)
     unlike = model.loss(maps, everywhere())['loss_contrast']
     model.depth_projections = model.rgb_projections
@@ -195,7 +194,7 @@ def test_the_contrast_falls_when_features_agree():
 
 
 @pytest.mark.parametrize(
-    'wrong, said',
+    'wrong, message',
     [
         (dict(scale_weights=[1.0]), '1 scale_weights for the 2 scales'),
         (dict(pair='rgb'), 'enhanced-rgb'),
@@ -203,8 +202,8 @@ def test_the_contrast_falls_when_features_agree():
         (dict(norm_cfg=dict(type='GN', num_groups=7)), "GroupNorm, which cannot.*type='BN'"),
     ],
 )
-def test_wrong_settings_are_said(wrong, said):
-    with pytest.raises(UserError, match=said):
+def test_wrong_settings_are_refused(wrong, message):
+    with pytest.raises(UserError, match=message):
         neck(**wrong)
 
 

@@ -1,4 +1,4 @@
-"""Pooling and batch norm over the places that count, against loops and plain batch norm on them."""
+"""Pooling equals loops, and the norm of places that count equals batch norm of only these."""
 
 import copy
 
@@ -19,7 +19,7 @@ def case(size=(9, 6), images=2, channels=3, share=0.7, seed=0):
 @pytest.mark.parametrize('size', [(8, 12), (9, 6), (3, 5)])
 def test_pooling_averages_the_valid_positions_of_each_place(size):
     features, valid = case(size)
-    valid[0, :4, :4] = False  # a place without any
+    valid[0, :4, :4] = False  # a place without valid positions
     spoiled = features.masked_fill(~valid.unsqueeze(1), torch.nan)
     found = pool_places(spoiled, valid.unsqueeze(1).double(), 4)
     assert found.shape[2:] == tuple(-(-side // 4) for side in size)
@@ -54,7 +54,7 @@ def state(norm):
 @pytest.mark.parametrize('share', [0.6, 1.0])
 @pytest.mark.parametrize('settings', [{}, dict(momentum=None), dict(affine=False)])
 def test_it_is_batch_norm_of_the_places_that_count(share, settings):
-    """Values, gradients and running statistics, over two steps."""
+    """Values, gradients and running statistics are equal over two steps."""
     norm = norm_of(**settings)
     rows = nn.BatchNorm1d(3, **settings).double()
     rows.load_state_dict(norm.state_dict())
@@ -69,8 +69,8 @@ def test_it_is_batch_norm_of_the_places_that_count(share, settings):
             (result * slope.movedim(1, 3)[places]).sum().backward()
         torch.testing.assert_close(one.grad, other.grad)
         assert (one.grad.movedim(1, 3)[~places] == 0).all()
-        for mine, plain in zip(norm.parameters(), rows.parameters(), strict=True):
-            torch.testing.assert_close(mine.grad, plain.grad)
+        for masked, plain in zip(norm.parameters(), rows.parameters(), strict=True):
+            torch.testing.assert_close(masked.grad, plain.grad)
         torch.testing.assert_close(state(norm), state(rows))
 
 
@@ -105,7 +105,7 @@ def _rank(rank, store, out):
         'gloo', init_method=f'file://{store}', rank=rank, world_size=2
     )
     features, places = case(images=4)
-    places[:2, :5] = False  # the processes count unlike numbers of places
+    places[:2, :5] = False  # the processes have different numbers of places
     slope = torch.randn(features.shape, generator=torch.Generator().manual_seed(3)).double()
     own = slice(2 * rank, 2 * rank + 2)
     norm = nn.SyncBatchNorm(3).double()
@@ -118,7 +118,7 @@ def _rank(rank, store, out):
 
 
 def test_synchronised_norm_counts_the_places_of_all_processes(tmp_path):
-    # Forked: a fresh interpreter would spend ten seconds on imports.
+    # Processes are forked, because a new interpreter would spend ten seconds on imports.
     torch.multiprocessing.start_processes(
         _rank, (tmp_path / 'store', tmp_path), nprocs=2, start_method='fork'
     )
@@ -133,8 +133,8 @@ def test_synchronised_norm_counts_the_places_of_all_processes(tmp_path):
     torch.testing.assert_close(torch.cat([first[1], second[1]]), features.grad)
     for index, parameter in ((2, norm.weight), (3, norm.bias)):
         torch.testing.assert_close(first[index] + second[index], parameter.grad)
-    for each in (first, second):
-        torch.testing.assert_close(each[4:], state(norm))
+    for rank in (first, second):
+        torch.testing.assert_close(rank[4:], state(norm))
 
 
 def test_a_synchronised_norm_of_one_process_is_a_plain_one():

@@ -75,9 +75,9 @@ def test_it_predicts_what_mmseg_predicts(tiny_model, monkeypatch):
         model.test_cfg.mode = stock.test_cfg.mode = mode
         passes.clear()
         data = batch(2, 70, 81)
-        ours, theirs = (m.test_step(copy.deepcopy(data)) for m in (model, stock))
+        found, expected = (m.test_step(copy.deepcopy(data)) for m in (model, stock))
         assert passes == ([3, 3, 2] if mode == 'slide' else [2])
-        for one, two in zip(ours, theirs, strict=True):
+        for one, two in zip(found, expected, strict=True):
             assert one.seg_logits.data.std() > 0.1
             torch.testing.assert_close(
                 one.seg_logits.data, two.seg_logits.data, rtol=1e-5, atol=1e-5
@@ -109,7 +109,7 @@ def test_without_logits_it_predicts_the_same_map(tiny_model):
     for sample in data['data_samples']:  # two columns left, one right, three rows above, four below
         sample.set_metainfo(dict(img_padding_size=[2, 1, 3, 4], ori_shape=(63, 78)))
     assert equal() == [False, False]
-    # Logits are resized, or turned, on the way back to the image.
+    # Logits have to be resized or flipped to fit the image.
     for change in (dict(ori_shape=(126, 156)), dict(flip=True, flip_direction='vertical')):
         data['data_samples'][1].set_metainfo(change)
         assert equal() == [True, True]
@@ -118,7 +118,7 @@ def test_without_logits_it_predicts_the_same_map(tiny_model):
     assert equal() == [True, True]
 
 
-def test_without_window_batch_four_windows_go_at_a_time(tiny_model, monkeypatch):
+def test_without_window_batch_a_batch_has_four_windows(tiny_model, monkeypatch):
     model = MODELS.build(tiny_model(mode='slide', crop_size=(48, 48), stride=(48, 48)))
     seen = []
     monkeypatch.setattr(depth_guided, 'slide_inference', lambda *a, **kw: seen.append(kw))
@@ -147,7 +147,7 @@ def test_flip_augmentation_averages_both_views(tiny_model):
     assert len(expected.unique()) > 1
 
 
-def test_rgb_only_without_neck_ignores_depth_and_serves_mmsegs_api(tiny_backbone, tmp_path):
+def test_rgb_only_without_neck_ignores_depth_and_works_with_mmsegs_api(tiny_backbone, tmp_path):
     model = dict(
         type='DepthGuidedEncoderDecoder',
         data_preprocessor=dict(
@@ -196,11 +196,11 @@ def test_weights_of_another_model_are_refused(tiny_model):
     lacking = {key: value for key, value in weights.items() if not key.startswith('auxiliary')}
     with pytest.raises(UserError, match='does not fit the model.*missing \\(auxiliary'):
         load_by_mmengine(model, lacking)
-    # torch's own way of saying that some may be missing.
+    # torch's own option to accept missing weights.
     assert model.load_state_dict(lacking, strict=False).missing_keys
 
 
-def test_parts_wrappers_and_averages_load_as_ever(tiny_model):
+def test_parts_wrappers_and_averages_load_as_in_mmengine(tiny_model):
     model = MODELS.build(tiny_model())
     weights = {key: torch.ones_like(value) for key, value in model.state_dict().items()}
     load_by_mmengine(SegTTAModel(module=model), weights)
@@ -211,6 +211,6 @@ def test_parts_wrappers_and_averages_load_as_ever(tiny_model):
     average.load_state_dict(average.state_dict())
     pair = torch.nn.ModuleDict(dict(student=model))
     load_by_mmengine(pair, pair.state_dict())
-    # A copy, as averaging makes, looks as well.
+    # A copy, which averaging makes, checks its weights, too.
     with pytest.raises(UserError):
         load_by_mmengine(average.module, {})

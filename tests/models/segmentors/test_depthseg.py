@@ -90,7 +90,7 @@ def total(losses: dict) -> torch.Tensor:
     return sum(value for key, value in losses.items() if 'loss' in key)
 
 
-def test_the_encoder_stays_as_it_is_and_everything_else_learns(encoder):
+def test_the_encoder_is_frozen_and_everything_else_learns(encoder):
     model = build(weights=encoder).train()
     before = {key: value.clone() for key, value in model.named_parameters()}
     wrapper = optimizer(model)
@@ -120,7 +120,7 @@ def test_depth_learns_from_the_band_of_the_image():
     teacher = images[:, 3] * process.depth_std + process.depth_mean
     expected = ssim_loss(depth, teacher, images[:, 3].isfinite())
     torch.testing.assert_close(losses['loss_depth'], expected)
-    # What has no depth counts for nothing, and pixels without a label have no part either.
+    # Depth is learned at pixels without a label, too; without any depth the loss is 0.
     for sample in samples:
         sample.gt_sem_seg.data[:] = 255
     blank = model.loss(images, samples)
@@ -130,12 +130,12 @@ def test_depth_learns_from_the_band_of_the_image():
     assert model.loss(images, samples)['loss_depth'] == 0
 
 
-def test_adapter_and_prompter_leave_nothing_behind():
+def test_without_adapter_and_prompter_no_weight_of_them_remains():
     def count(**settings):
         return sum(p.numel() for p in build(**settings).parameters())
 
     parts = {name: sum(p.numel() for p in m.parameters()) for name, m in build().named_children()}
-    read = 4 * 12 * 24  # what four layers of the head make of the prompts
+    read = 4 * 12 * 24  # weights of four layers of the head for the prompts
     depth = parts['depth_decoder'] + parts['prompter'] + read
     whole = count()
     assert whole == sum(parts.values())
@@ -166,13 +166,13 @@ def test_logits_have_the_size_of_the_image_and_need_no_depth(size):
 @pytest.mark.parametrize(
     'test_cfg', [dict(mode='whole'), dict(mode='slide', crop_size=(24, 24), stride=(16, 16))]
 )
-def test_depth_that_is_kept_changes_no_class_and_goes_with_the_image(test_cfg):
+def test_kept_depth_changes_no_class_and_fits_the_image(test_cfg):
     model = build(test_cfg=test_cfg).eval()
     images, samples = batch(30, 40)
     for sample in samples:
         sample.set_metainfo(dict(flip=True, flip_direction='horizontal', ori_shape=(60, 80)))
-    plain = [each.seg_logits.data.clone() for each in model.predict(images[:, :3], samples)]
-    classes = [each.pred_sem_seg.data.clone() for each in samples]
+    plain = [sample.seg_logits.data.clone() for sample in model.predict(images[:, :3], samples)]
+    classes = [sample.pred_sem_seg.data.clone() for sample in samples]
     kept = build(test_cfg=test_cfg, keep_depth=True).eval()
     kept.load_state_dict(model.state_dict())
     found = kept.predict(images[:, :3], samples)
@@ -190,7 +190,7 @@ def test_depth_that_is_kept_changes_no_class_and_goes_with_the_image(test_cfg):
         torch.testing.assert_close(found[0].pred_depth.data, depth[0])
 
 
-def test_a_teacher_that_runs_along_takes_the_place_of_the_band():
+def test_a_teacher_model_replaces_the_depth_band():
     @MODELS.register_module(force=True)
     class Brightness:
         def __call__(self, images):
@@ -203,18 +203,18 @@ def test_a_teacher_that_runs_along_takes_the_place_of_the_band():
     process = model.data_preprocessor
     depth = images[:, :3].mean(1).sigmoid()
     images[:, 3] = (depth - process.depth_mean) / process.depth_std
-    wanted = model.loss(images, samples)['loss_depth']
+    expected = model.loss(images, samples)['loss_depth']
     images[:, 3] = 0
-    torch.testing.assert_close(taught.loss(images, samples)['loss_depth'], wanted)
-    torch.testing.assert_close(taught.loss(images[:, :3], samples)['loss_depth'], wanted)
+    torch.testing.assert_close(taught.loss(images, samples)['loss_depth'], expected)
+    torch.testing.assert_close(taught.loss(images[:, :3], samples)['loss_depth'], expected)
     # Padding and the corners of rotations have no depth: nothing is learned there.
     images[:, 3] = torch.nan
     assert taught.loss(images, samples)['loss_depth'] == 0
 
 
-def test_mistakes_are_explained_to_the_user():
+def test_mistakes_get_a_clear_message():
     images, samples = batch()
-    with pytest.raises(UserError, match='these have none'):
+    with pytest.raises(UserError, match='there are none: give'):
         build().loss(images[:, :3], samples)
     with pytest.raises(UserError, match='has no prompter: depth_decoder, prompter and loss_depth'):
         build(prompter=None)
@@ -222,7 +222,7 @@ def test_mistakes_are_explained_to_the_user():
         build(prompted=False, keep_depth=True)
 
 
-def test_it_learns_four_tiles_by_heart():
+def test_it_overfits_four_tiles():
     torch.manual_seed(0)
     model = build().train()
     settings = dict(optimizer=dict(type='AdamW', lr=5e-3, weight_decay=1e-3))
@@ -232,8 +232,8 @@ def test_it_learns_four_tiles_by_heart():
     labels = torch.stack([torch.from_numpy(tile.mask.astype(int)) for tile in tiles]) - 1
     labels[labels < 0] = 255
     _, samples = batch(64, 64, num=4)
-    for sample, each in zip(samples, labels, strict=True):
-        sample.gt_sem_seg.data = each[None]
+    for sample, label in zip(samples, labels, strict=True):
+        sample.gt_sem_seg.data = label[None]
     depth = torch.stack([torch.from_numpy(tile.depth / 65535)[None] for tile in tiles]).float()
     optical = torch.stack([torch.from_numpy(tile.image.copy()).movedim(2, 0) for tile in tiles])
     inputs = [torch.cat([image.float(), d]) for image, d in zip(optical, depth, strict=True)]
@@ -242,7 +242,7 @@ def test_it_learns_four_tiles_by_heart():
         wrapper.update_params(total(model.loss(**data)))
     model.eval()
     predicted = model.predict(data['inputs'][:, :3], samples)
-    found = torch.cat([each.pred_sem_seg.data for each in predicted])
+    found = torch.cat([sample.pred_sem_seg.data for sample in predicted])
     known = labels != 255
     accuracy = (found == labels)[known].float().mean()
     assert accuracy > 0.95

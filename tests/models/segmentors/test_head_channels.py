@@ -5,13 +5,13 @@ from mmseg.registry import MODELS
 
 from depthda.errors import UserError
 
-UPER = r'model.decode_head takes in_channels=\[12, 24, 36, 48\], but {} gives \[{}\] channels at '
+UPER = r'model.decode_head takes in_channels=\[12, 24, 36, 48\], but {} returns \[{}\] channels at '
 
 
 @pytest.mark.parametrize(
-    'change, sentence',
+    'change, message',
     [
-        # The channels of a concatenation, left as they were for a gated fusion.
+        # A gated fusion with the channels of a concatenation.
         (
             dict(neck=dict(type='GatedFusion')),
             UPER.format('GatedFusion', '8, 16, 24, 32')
@@ -19,19 +19,19 @@ UPER = r'model.decode_head takes in_channels=\[12, 24, 36, 48\], but {} gives \[
         ),
         (
             dict(auxiliary_head=dict(in_channels=24)),
-            r'model.auxiliary_head takes in_channels=24, but ConcatFusion gives 36 channels at '
+            r'model.auxiliary_head takes in_channels=24, but ConcatFusion returns 36 channels at '
             r'in_index=2: set model.auxiliary_head.in_channels=36\.',
         ),
         (
             dict(auxiliary_head=dict(in_index=4)),
-            r'model.auxiliary_head.in_index=4, but ConcatFusion gives 4 stages, numbered from 0',
+            r'model.auxiliary_head.in_index=4, but ConcatFusion returns 4 stages, numbered from 0',
         ),
     ],
 )
-def test_the_sentence_names_the_head_and_the_channels_it_should_have(tiny_model, change, sentence):
+def test_the_message_names_the_head_and_the_channels_it_should_have(tiny_model, change, message):
     model = tiny_model()
     model.merge_from_dict(change)
-    with pytest.raises(UserError, match=sentence):
+    with pytest.raises(UserError, match=message):
         MODELS.build(model)
 
 
@@ -46,7 +46,7 @@ def test_a_wrapped_head_is_named_with_its_key(tiny_model):
         MODELS.build(model)
 
 
-def test_concatenated_stages_count_together(tiny_model):
+def test_concatenated_stages_are_added_up(tiny_model):
     model = tiny_model()
     model.auxiliary_head.update(
         in_channels=[12, 24], in_index=[0, 1], input_transform='resize_concat'

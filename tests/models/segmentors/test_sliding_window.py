@@ -17,7 +17,7 @@ from depthda.models.segmentors.sliding_window import (
 
 @pytest.fixture(scope='module')
 def stock():
-    """mmseg's own model, whose ``slide_inference`` is the reference."""
+    """Return mmseg's model, whose ``slide_inference`` is the reference."""
     torch.manual_seed(0)
     model = EncoderDecoder(
         backbone=dict(
@@ -68,7 +68,7 @@ def test_equals_mmseg(stock, size, crop, stride, num, window_batch):
     assert expected.std() > 0.01
     torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-5)
 
-    def centred(windows, window_metas):  # else one class is the largest everywhere
+    def centred(windows, window_metas):  # otherwise one class has the largest logit everywhere
         return stock.encode_decode(windows, window_metas) - found.mean((0, 2, 3)).view(1, 5, 1, 1)
 
     arguments = (centred, inputs, metas(num, *size), crop, stride, 5, window_batch)
@@ -110,7 +110,7 @@ def test_half_precision_logits_are_summed_in_fp32():
     assert out[0, 0, 0].tolist() == [1, 1, (1 + step) / 2, (1 + step) / 2, step, step]
 
 
-def test_a_band_is_given_when_no_later_window_reaches_it():
+def test_a_band_is_yielded_when_no_later_window_reaches_it():
     inputs = torch.rand(2, 3, 100, 37)
     bands = list(slide_bands(lambda x, _: x, inputs, metas(2, 100, 37), (16, 16), (10, 12), 3, 4))
     assert [top for top, _ in bands] == [*range(0, 81, 10), 84]
@@ -118,20 +118,20 @@ def test_a_band_is_given_when_no_later_window_reaches_it():
     torch.testing.assert_close(torch.cat([band for _, band in bands], 2), inputs)
 
 
-def test_labels_are_made_without_the_logits_of_the_whole_image():
+def test_labels_never_need_the_logits_of_the_whole_image():
     largest = []
 
     def tensors():
-        return [each for each in gc.get_objects() if issubclass(type(each), torch.Tensor)]
+        return [item for item in gc.get_objects() if issubclass(type(item), torch.Tensor)]
 
     def model(windows, _):
-        own = [each for each in tensors() if id(each) not in before]
-        largest.append(max(each.untyped_storage().nbytes() for each in own))
+        new = [tensor for tensor in tensors() if id(tensor) not in before]
+        largest.append(max(tensor.untyped_storage().nbytes() for tensor in new))
         return windows.expand(-1, 9, -1, -1) * torch.arange(9).view(1, 9, 1, 1)
 
     inputs = torch.randn(1, 1, 640, 48)
-    others = tensors()  # of other tests, kept alive so that no new one takes their place
-    before = {id(each) for each in others}
+    others = tensors()  # of other tests; kept alive, so that no new tensor gets the id of one
+    before = {id(tensor) for tensor in others}
     arguments = (model, inputs, metas(1, 640, 48), (32, 32), (16, 16), 9)
     labels = slide_labels(*arguments)
     logits = 9 * inputs.nbytes

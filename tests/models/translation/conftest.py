@@ -4,7 +4,7 @@ import torch
 
 @pytest.fixture
 def drdg():
-    """Config of a DRDG of a few thousand weights; its data: source 32×48, target 24×32."""
+    """Return the config of a DRDG of a few thousand weights for ``pairs``."""
 
     def config(**options):
         generator = dict(
@@ -18,7 +18,10 @@ def drdg():
 
 @pytest.fixture
 def pairs():
-    """A batch of two pairs as a data loader gives it: bands in 0…255, depth last, 0 for none."""
+    """Return a batch of two pairs as a data loader does, source 32×48 and target 24×32.
+
+    Bands are in 0…255, and depth is last, 0 where it is missing.
+    """
 
     def batch(seed=0, bands=4):
         g = torch.Generator().manual_seed(seed)

@@ -1,4 +1,4 @@
-"""The critic against its layers written out, and against the published size."""
+"""The critic equals its layers written out, and has the published size."""
 
 import pytest
 import torch
@@ -17,7 +17,7 @@ def build(norm='batch', channels=(4, 6, 8)):
 
 
 def by_hand(model, images, eps, axes):
-    """Scores of a critic of three scales; ``axes``: over which its norm averages."""
+    """Compute the scores of a critic of three scales whose norm averages over ``axes``."""
     parameters = list(model.parameters())
     x = images
     for i in range(3):
@@ -51,14 +51,14 @@ def test_it_has_the_published_size_and_map():
 
 
 @pytest.mark.parametrize('norm, coupled', [('batch', True), ('instance', False), ('none', False)])
-def test_batch_norm_alone_couples_the_images_of_a_batch(norm, coupled):
+def test_only_batch_norm_makes_scores_depend_on_the_batch(norm, coupled):
     model, images = build(norm), torch.rand(2, 3, 32, 32)
     alone, together = model(images[:1]), model(images)[:1]
     assert torch.allclose(alone, together, atol=1e-6) != coupled
 
 
 @pytest.mark.parametrize('norm', ['batch', 'instance', 'none'])
-def test_it_scores_alike_in_training_and_evaluation_and_remembers_nothing(norm):
+def test_scores_in_training_and_evaluation_are_equal_and_leave_no_state(norm):
     model, images = build(norm), torch.rand(2, 3, 32, 32)
     assert not list(model.buffers())
     first = model(images)
@@ -72,7 +72,7 @@ def test_weights_of_convolutions_start_as_in_the_released_code():
     assert len(weights) == 4
     for weight in weights:
         assert weight.std().item() == pytest.approx(0.02, rel=0.1)
-    # The rest does not: there, biases and batch norm's weights are drawn.
+    # Unlike biases and the weights of batch norm, which the released code draws.
     for layer in model.modules():
         if isinstance(layer, nn.Conv2d | nn.BatchNorm2d):
             assert not layer.bias.any()
@@ -80,10 +80,10 @@ def test_weights_of_convolutions_start_as_in_the_released_code():
             assert (layer.weight == 1).all()
 
 
-def test_mistakes_are_told_in_a_sentence():
+def test_mistakes_get_a_clear_message():
     model = build()
     assert model(torch.rand(1, 3, 24, 24)).numel() == 1
-    with pytest.raises(UserError, match='images of 24×24 and more, and this one is 40×23'):
+    with pytest.raises(UserError, match='images of 24×24 or larger, but this one is 40×23'):
         model(torch.rand(1, 3, 23, 40))
     with pytest.raises(UserError, match="'instance', 'none'.*not 'layer'"):
         build('layer')

@@ -9,7 +9,7 @@ def build(**options):
     return MODELS.build(dict(type='DomainPairPreprocessor', **options))
 
 
-def test_bands_go_to_minus_1_to_1_and_depth_stays_with_nan_for_none():
+def test_bands_are_scaled_and_missing_depth_is_nan():
     image = torch.tensor([0.0, 51.0, 255.0, 0.25]).view(4, 1, 1).expand(4, 2, 2).clone()
     image[3, 0, 1] = 0
     data = dict(inputs=dict(source=[image, image], target=[image[:3], image[:3]]))
@@ -23,7 +23,7 @@ def test_bands_go_to_minus_1_to_1_and_depth_stays_with_nan_for_none():
 
 
 @pytest.mark.parametrize('bgr_to_rgb', [False, True])
-def test_bands_come_back_as_they_were(bgr_to_rgb):
+def test_restored_bands_equal_the_original(bgr_to_rgb):
     process = build(bgr_to_rgb=bgr_to_rgb, optical_bands=4)
     images = torch.arange(256, dtype=torch.uint8).view(1, 4, 8, 8).expand(2, 4, 8, 8)
     batch = process(dict(inputs=dict(source=list(images))))['inputs']['source']
@@ -36,16 +36,16 @@ def test_bands_come_back_as_they_were(bgr_to_rgb):
     ]
 
 
-def test_mistakes_are_told_in_a_sentence():
+def test_a_mistake_names_the_domain():
     def inputs(**domains):
         return dict(inputs=domains)
 
     small, large = torch.rand(4, 8, 8), torch.rand(4, 8, 9)
-    with pytest.raises(UserError, match=r'target images of shapes .*\(4, 8, 8\), \(4, 8, 9\)'):
+    with pytest.raises(UserError, match=r'^target: images of shapes .*\(4, 8, 8\), \(4, 8, 9\)'):
         build()(inputs(source=[small], target=[small, large]))
-    with pytest.raises(UserError, match='as many images of either domain, and not 1 of the source'):
+    with pytest.raises(UserError, match='a batch has 1 source and 2 target images'):
         build()(inputs(source=[small], target=[small, small]))
-    with pytest.raises(UserError, match=r'4 channels: .*optical_bands=5\) takes 5, or 6 with'):
+    with pytest.raises(UserError, match='^source: an image has 4 channels, .* 5, or 6 with'):
         build(optical_bands=5)(inputs(source=[small]))
     with pytest.raises(UserError, match='its type is torch.uint8'):
         build()(inputs(source=[small.to(torch.uint8)]))

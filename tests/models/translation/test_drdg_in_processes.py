@@ -1,4 +1,4 @@
-"""Two processes make the update of the mean gradient, in critics and generators alike."""
+"""Two processes average the gradients of critics and generators."""
 
 import subprocess
 import sys
@@ -6,8 +6,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[3]
 
-# Every process learns from a pair of its own; a second model without any wrapper has its gradients
-# averaged by hand, between backward and step.
+# Each process trains on its own pair. A second model without a wrapper has its gradients averaged
+# explicitly, between backward and step.
 SCRIPT = """
 import copy, torch
 import torch.distributed as dist
@@ -27,8 +27,8 @@ config = dict(
     generator=dict(type='ResiGenerator', channels=(4, 6, 8), dropout=0.0),
     critic=dict(type='PatchCritic', channels=(4, 6)),
 )
-ours = MODELS.build(config)
-by_hand = copy.deepcopy(ours)
+wrapped = MODELS.build(config)
+averaged = copy.deepcopy(wrapped)
 
 class Averaged(OptimWrapper):
     def step(self, **kwargs):
@@ -44,22 +44,22 @@ def wrapper(model, kind):
         return kind(torch.optim.SGD(weights, lr=0.05))
     return OptimWrapperDict(**{part: one(*names) for part, names in model.parts.items()})
 
-theirs = wrapper(by_hand, Averaged)
-mine = wrapper(ours, OptimWrapper)
-ours = MMSeparateDistributedDataParallel(ours, device_ids=None)
-start = copy.deepcopy(by_hand.state_dict())
+averaging_optimisers = wrapper(averaged, Averaged)
+plain_optimisers = wrapper(wrapped, OptimWrapper)
+wrapped = MMSeparateDistributedDataParallel(wrapped, device_ids=None)
+start = copy.deepcopy(averaged.state_dict())
 hub = MessageHub.get_current_instance()
 for step in range(4):
     hub.update_info('iter', step)
     g = torch.Generator().manual_seed(10 * step + rank)
     sizes = dict(source=(32, 48), target=(24, 32))
     inputs = {n: [torch.rand(4, *s, generator=g)] for n, s in sizes.items()}
-    for model, optim in ((by_hand, theirs), (ours, mine)):
+    for model, optim in ((averaged, averaging_optimisers), (wrapped, plain_optimisers)):
         torch.manual_seed(100 * step + rank)  # of the gradient penalty
         model.train_step(dict(inputs=inputs), optim)
-trained = dict(ours.module.named_parameters())
+trained = dict(wrapped.module.named_parameters())
 moved = 0
-for name, parameter in by_hand.named_parameters():
+for name, parameter in averaged.named_parameters():
     part, rest = name.split('.', 1)
     torch.testing.assert_close(trained[f'{part}.module.{rest}'], parameter, rtol=1e-4, atol=1e-6)
     moved += not torch.equal(parameter, start[name])

@@ -1,4 +1,4 @@
-"""DRDG in mmengine's loop: two optimisers in a checkpoint, and a run that goes on as it was."""
+"""DRDG in mmengine's loop: a checkpoint holds two optimisers, and a run resumes exactly."""
 
 import torch
 from mmengine.config import Config

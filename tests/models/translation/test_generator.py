@@ -1,4 +1,4 @@
-"""The generator against its layers written out, and against the published sizes."""
+"""The generator equals its layers written out, and has the published sizes."""
 
 import pytest
 import torch
@@ -20,7 +20,7 @@ def build(**options):
 
 
 def by_hand(model, images, prefix='decoder', last=None):
-    """What the last layer gives of a U of three scales, layer after layer."""
+    """Compute the output of the last layer of a U-net of three scales, layer by layer."""
     w = model.state_dict()
     last = last or f'{prefix}.last'
 
@@ -37,15 +37,15 @@ def by_hand(model, images, prefix='decoder', last=None):
     second = leak(norm(F.conv2d(first, w['downs.1.0.weight'], stride=2, padding=1), 'downs.1.1'))
     deepest = leak(F.conv2d(second, w['downs.2.0.weight'], stride=2, padding=1))
     up = deepest
-    for i, beside in enumerate((second, first)):
+    for i, skip in enumerate((second, first)):
         name = f'{prefix}.ups.{i}'
         up = F.conv_transpose2d(up, w[f'{name}.0.weight'], stride=2, padding=1)
-        up = torch.cat([norm(up, f'{name}.1').clamp(min=0), beside], 1)
+        up = torch.cat([norm(up, f'{name}.1').clamp(min=0), skip], 1)
     weight, bias = w[f'{last}.weight'], w[f'{last}.bias']
     return F.conv_transpose2d(up, weight, bias, stride=2, padding=1)
 
 
-def test_it_is_the_u_of_the_released_code_with_its_residual():
+def test_it_is_the_unet_of_the_released_code_with_its_residual():
     model, images = build(k=0.7), torch.rand(2, 3, 32, 24) * 2 - 1
     found = model(images, (20, 28), depth=True)
     whole = by_hand(model, images).tanh() + 0.7 * images
@@ -57,7 +57,7 @@ def test_it_is_the_u_of_the_released_code_with_its_residual():
     assert depth.shape == (2, 1, 32, 24) and depth.std() > 0.01
 
 
-def test_resized_first_it_works_at_the_size_of_the_target():
+def test_with_resize_pre_it_works_at_the_size_of_the_target():
     model, images = build(resize='pre'), torch.rand(2, 3, 30, 20) * 2 - 1
     found = model(images, (16, 24), depth=True)
     resized = F.interpolate(images, (16, 24), mode='bilinear', align_corners=False)
@@ -65,13 +65,13 @@ def test_resized_first_it_works_at_the_size_of_the_target():
     assert found.depth.shape == (2, 1, 16, 24)
 
 
-def test_a_shared_decoder_has_a_last_layer_of_its_own_alone():
+def test_a_shared_decoder_only_adds_a_last_layer():
     model, images = build(depth_decoder='shared'), torch.rand(1, 3, 16, 16)
     depth = by_hand(model, images, last='depth_last').sigmoid()
     torch.testing.assert_close(model(images, (16, 16), depth=True).depth, depth)
 
 
-def test_depth_does_not_change_the_image_and_costs_nothing_unasked():
+def test_depth_does_not_change_the_image_and_is_only_computed_on_request():
     model, images = build(), torch.rand(1, 3, 16, 16)
     asked = model(images, (16, 16), depth=True)
 
@@ -98,16 +98,16 @@ def test_it_has_the_published_size(decoder, expected):
     assert sum(parameter.numel() for parameter in model.parameters()) == expected
 
 
-@pytest.mark.parametrize('here, there', [(896, 512), (512, 896)])
-def test_it_takes_the_tiles_of_the_paper_to_the_size_of_the_others(here, there):
+@pytest.mark.parametrize('size, other', [(896, 512), (512, 896)])
+def test_it_translates_the_tiles_of_the_paper_to_the_size_of_the_other_domain(size, other):
     with torch.device('meta'):
         model = MODELS.build(dict(type='ResiGenerator'))
-        found = model(torch.empty(1, 3, here, here), (there, there), depth=True)
-    assert found.image.shape == (1, 3, there, there)
-    assert found.depth.shape == (1, 1, here, here)
+        found = model(torch.empty(1, 3, size, size), (other, other), depth=True)
+    assert found.image.shape == (1, 3, other, other)
+    assert found.depth.shape == (1, 1, size, size)
 
 
-def test_norm_and_dropout_are_where_the_released_code_has_them():
+def test_norm_and_dropout_are_placed_as_in_the_released_code():
     with torch.device('meta'):
         model = MODELS.build(dict(type='ResiGenerator'))
 
@@ -123,7 +123,7 @@ def test_norm_and_dropout_are_where_the_released_code_has_them():
     assert rates == {0.5}
 
 
-def test_the_six_convolutions_of_the_paper_are_a_variant():
+def test_the_six_convolutions_of_the_paper_can_be_configured():
     widths = (64, 128, 256, 512, 512, 512)
     with torch.device('meta'):
         model = MODELS.build(dict(type='ResiGenerator', channels=widths))
@@ -154,10 +154,12 @@ def test_weights_start_as_in_the_released_code():
             assert (layer.weight == 1).all() and not layer.bias.any()
 
 
-def test_mistakes_are_told_in_a_sentence():
-    with pytest.raises(UserError, match='3 times, and one of 32×20 .* multiples of 8'):
+def test_mistakes_get_a_clear_message():
+    with pytest.raises(
+        UserError, match='3 times, which is not possible for 32×20: use .* multiples of 8'
+    ):
         build()(torch.rand(1, 3, 20, 32), (16, 16))
-    with pytest.raises(UserError, match='one of 20×32'):
+    with pytest.raises(UserError, match='not possible for 20×32'):
         build()(torch.rand(1, 3, 32, 20), (16, 16))
     with pytest.raises(UserError, match='predicts no depth'):
         build(depth_decoder=None)(torch.rand(1, 3, 16, 16), (16, 16), depth=True)

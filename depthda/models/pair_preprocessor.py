@@ -1,0 +1,51 @@
+"""Preprocessing of batches that hold source and target images."""
+
+from mmengine.model import BaseDataPreprocessor
+from mmseg.registry import MODELS
+from mmseg.utils import ConfigType, OptConfigType
+
+from depthda.errors import UserError
+
+
+@MODELS.register_module()
+class PairPreprocessor(BaseDataPreprocessor):
+    """Apply an ordinary preprocessor to the source images and another to the target images.
+
+    A batch is what ``DomainPairDataset`` yields: ``inputs`` and ``data_samples`` are dicts with the
+    keys ``source`` and ``target``, of which one may be absent. The result has the same keys.
+
+    Args:
+        source: Config of the preprocessor of source images.
+        target: Config of the preprocessor of target images; None means that of the source images.
+    """
+
+    def __init__(self, source: ConfigType, target: OptConfigType = None) -> None:
+        super().__init__()
+        self.source = MODELS.build(source)
+        self.target = MODELS.build(target or source)
+
+    def to(self, *args, **kwargs) -> 'PairPreprocessor':
+        """Move both preprocessors, each of which remembers the device for its data."""
+        self.source.to(*args, **kwargs)
+        self.target.to(*args, **kwargs)
+        return super().to(*args, **kwargs)
+
+    def forward(self, data: dict, training: bool = False) -> dict[str, dict]:
+        """Return ``inputs`` and ``data_samples`` as dicts of the results for each domain."""
+        samples = data.get('data_samples') or {}
+        pair: dict[str, dict] = dict(inputs={}, data_samples={})
+        for domain, images in data['inputs'].items():
+            given = dict(inputs=images, data_samples=samples.get(domain))
+            try:
+                result = getattr(self, domain)(given, training)
+            except UserError as error:
+                raise UserError(f'{domain}: {error}') from error
+            for key, domains in pair.items():
+                domains[domain] = result[key]
+        sizes = {domain: len(batch) for domain, batch in pair['inputs'].items()}
+        if len(set(sizes.values())) > 1:
+            counts = ' and '.join(f'{size} {domain}' for domain, size in sizes.items())
+            raise UserError(
+                f'a batch has {counts} images: give both domains the same number of images.'
+            )
+        return pair

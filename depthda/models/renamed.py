@@ -1,0 +1,89 @@
+"""Arguments of models that moved into the config of a part; the old ones work for one release."""
+
+import functools
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from depthda.console import warn
+
+# Old arguments by class, and the argument and key where their values belong now.
+_MOVED = {
+    'DRDG': {
+        'adv_weight': ('adversarial', 'loss_weight'),
+        'gp_weight': ('adversarial', 'gp_weight'),
+    },
+    'MultiScaleContrastiveNeck': {
+        'temperature': ('contrast_loss', 'temperature'),
+        'num_negatives': ('contrast_loss', 'num_negatives'),
+    },
+}
+# What these arguments were before: the name of a type, or nothing where there was only one.
+_TYPES = {
+    'adversarial': {'WassersteinGANLoss': 'wasserstein', 'LeastSquaresGANLoss': 'least-squares'},
+    'contrast_loss': {'InfoNCELoss': None},
+}
+
+
+def accept_moved(init: Callable) -> Callable:
+    """Decorate an ``__init__`` so that it still takes its old arguments, with a warning.
+
+    An old value wins over a new one: a config that is built on one of this project's sets the old
+    name itself and inherits the new one.
+    """
+    parameters = inspect.signature(init).parameters
+
+    @functools.wraps(init)
+    def wrapper(self, *args: Any, **kwargs: Any) -> None:
+        name = type(self).__name__
+
+        def move(argument: str, key: str, value: Any, old: str) -> None:
+            _warn(f'{name}: {old}', f'{argument}.{key}={value!r}')
+            kwargs[argument] = {**kwargs.get(argument, parameters[argument].default), key: value}
+
+        for argument, names in _TYPES.items():
+            old = kwargs.get(argument)
+            if isinstance(old, str) and old in names.values():
+                del kwargs[argument]
+                kind = next(new for new, before in names.items() if before == old)
+                move(argument, 'type', kind, f'{argument}={old!r}')
+        for old, place in _MOVED[name].items():
+            if old in kwargs:
+                move(*place, kwargs.pop(old), old)
+        init(self, *args, **kwargs)
+
+    return wrapper
+
+
+def current_key(node: Any, key: str) -> str:
+    """Return the dotted key that ``key`` of a part of a config has now, warning if it moved."""
+    moved = _MOVED.get(node.get('type'), {}) if isinstance(node, Mapping) else {}
+    if key not in moved or key in node:
+        return key
+    place = '.'.join(moved[key])
+    _warn(key, place)
+    return place
+
+
+def first_form(node: Any) -> Any:
+    """Return a config with arguments where they were at first, which identifies finished runs."""
+    if isinstance(node, (list, tuple)):
+        return type(node)(first_form(item) for item in node)
+    if not isinstance(node, Mapping):
+        return node
+    node = {key: first_form(value) for key, value in node.items()}
+    for old, (argument, key) in _MOVED.get(node.get('type'), {}).items():
+        part = node.get(argument)
+        if isinstance(part, dict) and key in part:
+            node[old] = part.pop(key)
+    for argument, names in _TYPES.items():
+        part = node.get(argument)
+        if isinstance(part, dict) and part.keys() == {'type'} and part['type'] in names:
+            node[argument] = names[part['type']]
+            if node[argument] is None:
+                del node[argument]
+    return node
+
+
+def _warn(old: str, new: str) -> None:
+    warn(f'{old} is now {new}; the old form works in this release only.')

@@ -1,0 +1,69 @@
+"""Normalisation of the images that a translation reads, and its inverse."""
+
+import torch
+from mmengine.model import BaseDataPreprocessor
+from mmseg.registry import MODELS
+from torch import Tensor
+
+from depthda.errors import UserError
+
+
+@MODELS.register_module()
+class TranslationPreprocessor(BaseDataPreprocessor):
+    """Scale optical bands to [-1, 1], and set missing depth to NaN, on the model's device.
+
+    An image has ``optical_bands`` bands from 0 to 255, or one more channel with depth last, as
+    ``LoadDepth`` returns it: in (0, 1], or 0 where it is missing. The images of a batch have one
+    size.
+
+    Args:
+        optical_bands: Number of optical bands of an image.
+        bgr_to_rgb: Reverse the first three channels.
+        non_blocking: Do not wait for the transfer to the device.
+    """
+
+    def __init__(
+        self, optical_bands: int = 3, bgr_to_rgb: bool = False, non_blocking: bool = True
+    ) -> None:
+        super().__init__(non_blocking)
+        self.optical_bands = optical_bands
+        self.bgr_to_rgb = bgr_to_rgb
+
+    def forward(self, data: dict, training: bool = False) -> dict:
+        """Return ``inputs`` (N, optical_bands or one more, H, W), and ``data_samples``."""
+        data = self.cast_data(data)
+        images = data['inputs']
+        shapes = sorted({tuple(image.shape) for image in images})
+        if len(shapes) > 1:
+            raise UserError(
+                f'images of shapes {shapes} cannot share a batch: crop them to one size, give all '
+                'of them depth or none, or set the batch size to 1.'
+            )
+        channels = shapes[0][0]
+        if channels not in (self.optical_bands, self.optical_bands + 1):
+            raise UserError(
+                f'an image has {channels} channels, but the preprocessor with optical_bands='
+                f'{self.optical_bands} takes {self.optical_bands}, or {self.optical_bands + 1} '
+                'with depth last.'
+            )
+        batch = images if isinstance(images, Tensor) else torch.stack(images)
+        inputs = self._ordered(batch[:, : self.optical_bands].float()) / 127.5 - 1
+        if channels > self.optical_bands:
+            if not batch.is_floating_point():
+                raise UserError(
+                    'the last channel of an image must be depth in (0, 1], but its type is '
+                    f'{batch.dtype}: load depth with LoadDepth.'
+                )
+            depth = batch[:, self.optical_bands :].float()
+            inputs = torch.cat([inputs, depth.masked_fill(depth <= 0, torch.nan)], dim=1)
+        return dict(inputs=inputs, data_samples=data.get('data_samples'))
+
+    def restore(self, images: Tensor) -> Tensor:
+        """Return optical bands as clamped uint8 values, in their original order."""
+        images = self._ordered(images[:, : self.optical_bands].float())
+        return (images * 127.5 + 127.5).round().clamp(0, 255).to(torch.uint8)
+
+    def _ordered(self, optical: Tensor) -> Tensor:
+        if not self.bgr_to_rgb:
+            return optical
+        return torch.cat([optical[:, :3].flip(1), optical[:, 3:]], dim=1)

@@ -1,0 +1,76 @@
+"""Two ordinary preprocessors on the two halves of a batch."""
+
+import copy
+
+import pytest
+import torch
+from mmengine.structures import PixelData
+from mmseg.registry import MODELS
+from mmseg.structures import SegDataSample
+
+from depthda.errors import UserError
+
+SOURCE = dict(type='RGBDDataPreprocessor', mean=[100] * 3, std=[50] * 3, size=(16, 16))
+TARGET = dict(type='RGBDDataPreprocessor', mean=[80] * 3, std=[40] * 3, depth='drop', size=(16, 16))
+
+
+def batch(domains=('source', 'target'), images=2):
+    """Labelled source images, and target images without labels."""
+    data = dict(inputs={}, data_samples={})
+    for seed, domain in enumerate(domains):
+        g = torch.Generator().manual_seed(seed)
+        data['inputs'][domain] = [torch.rand(4, 12, 16, generator=g) for _ in range(images)]
+        samples = [SegDataSample() for _ in range(images)]
+        if domain == 'source':
+            for sample in samples:
+                sample.gt_sem_seg = PixelData(data=torch.ones(1, 12, 16, dtype=torch.int64))
+        data['data_samples'][domain] = samples
+    return data
+
+
+def test_each_domain_has_its_own_preprocessor():
+    pair = MODELS.build(dict(type='PairPreprocessor', source=SOURCE, target=TARGET))
+    found = pair(batch(), training=True)
+    for domain, config in dict(source=SOURCE, target=TARGET).items():
+        alone = {key: value[domain] for key, value in batch().items()}
+        expected = MODELS.build(config)(alone, training=True)
+        torch.testing.assert_close(
+            found['inputs'][domain], expected['inputs'], rtol=0, atol=0, equal_nan=True
+        )
+    assert found['inputs']['source'].shape == (2, 4, 16, 16)
+    assert found['inputs']['target'].shape == (2, 3, 16, 16)  # its depth is dropped
+    labels = [sample.gt_sem_seg.data for sample in found['data_samples']['source']]
+    assert (torch.stack(labels)[:, :, 12:] == 255).all()  # padded with the image
+    assert all('gt_sem_seg' not in sample for sample in found['data_samples']['target'])
+
+
+def test_without_a_target_both_domains_have_that_of_the_source():
+    pair = MODELS.build(dict(type='PairPreprocessor', source=SOURCE))
+    data = batch()
+    data['inputs']['target'] = copy.deepcopy(data['inputs']['source'])
+    source, target = pair(data, training=True)['inputs'].values()
+    assert torch.equal(source.nan_to_num(9), target.nan_to_num(9))
+
+
+def test_a_batch_of_one_domain_stays_one():
+    pair = MODELS.build(dict(type='PairPreprocessor', source=SOURCE, target=TARGET))
+    found = pair(dict(inputs=dict(target=batch()['inputs']['target'])))
+    assert found['inputs'].keys() == {'target'} and found['data_samples'] == dict(target=None)
+
+
+def test_both_preprocessors_move_to_a_device():
+    pair = MODELS.build(dict(type='PairPreprocessor', source=SOURCE, target=TARGET)).to('meta')
+    found = pair(batch(), training=True)['inputs']
+    assert {images.device.type for images in found.values()} == {'meta'}
+
+
+def test_mistakes_name_the_domain():
+    pair = MODELS.build(dict(type='PairPreprocessor', source=SOURCE, target=TARGET))
+    data = batch()
+    data['inputs']['target'][0] = torch.rand(6, 12, 16)
+    with pytest.raises(UserError, match='^target: .*6 channels'):
+        pair(data)
+    data = batch()
+    del data['inputs']['target'][0], data['data_samples']['target'][0]
+    with pytest.raises(UserError, match='^a batch has 2 source and 1 target images: give both'):
+        pair(data, training=True)

@@ -1,0 +1,47 @@
+"""Build a DRDG, split a batch into domains, and take a training step."""
+
+import copy
+
+import torch
+from mmengine.logging import MessageHub
+from mmengine.optim import build_optim_wrapper
+from mmseg.registry import MODELS
+from torch import nn
+
+
+def build(config):
+    model = MODELS.build(config)
+    for parameter in model.parameters():
+        nn.init.normal_(parameter, std=0.2)
+    return model
+
+
+def optimisers(model, **shared):
+    optimizer = dict(type='SGD', lr=1e-3)
+    return build_optim_wrapper(
+        model,
+        dict(
+            constructor='PartsOptimWrapperConstructor',
+            generators=dict(optimizer=optimizer),
+            critics=dict(optimizer=optimizer),
+            **shared,
+        ),
+    )
+
+
+def step(model, data, iteration, wrappers=None, seed=0):
+    MessageHub.get_current_instance().update_info('iter', iteration)
+    torch.manual_seed(seed)
+    return model.train_step(data, wrappers or optimisers(model))
+
+
+def domains(model, data):
+    return model.domains(model.data_preprocessor(data, True)['inputs'])
+
+
+def weights(module):
+    return copy.deepcopy(module.state_dict())
+
+
+def same(one, other):
+    return all(torch.equal(one[key], other[key]) for key in one.keys() | other.keys())

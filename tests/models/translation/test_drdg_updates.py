@@ -1,0 +1,97 @@
+"""An update of DRDG changes only what it should."""
+
+import copy
+
+import pytest
+import torch
+from drdg_helpers import build, optimisers, same, step, weights
+
+from depthda.engine.optimizers.autocast_optim_wrapper import AutocastOptimWrapper
+
+PARTS = ('generator_s2t', 'generator_t2s', 'critic_s', 'critic_t')
+
+
+def test_what_is_logged_is_what_was_minimised(drdg, pairs):
+    model = build(drdg())
+    logs = step(model, pairs(), 4)
+    parts = [logs[f'loss_{name}'].item() for name in ('adv', 'cyc', 'dsl', 'dccl')]
+    total = sum(weight * part for weight, part in zip((5, 10, 2, 1), parts, strict=True))
+    assert logs['loss'].item() == pytest.approx(total, rel=1e-5)
+    assert not any(value.requires_grad or value.numel() > 1 for value in logs.values())
+
+
+def test_an_update_of_the_critics_does_not_change_the_generators(drdg, pairs):
+    model = build(drdg())
+    before = {name: weights(getattr(model, name)) for name in PARTS}
+    logs = step(model, pairs(), 0)
+    assert 'loss' not in logs and 'loss_critic' in logs
+    for name in PARTS:
+        assert same(before[name], weights(getattr(model, name))) == name.startswith('generator')
+    assert all(p.grad is None for p in model.generator_s2t.parameters())
+
+
+def test_an_update_of_the_generators_does_not_change_the_critics(drdg, pairs):
+    model = build(drdg())
+    model.critic_s.last.bias.requires_grad_(False)  # a user's choice
+    wrappers = optimisers(model)
+    before = {name: weights(getattr(model, name)) for name in PARTS}
+    wrappers['critics'].optimizer.param_groups[0]['lr'] = 0.0
+    logs = step(model, pairs(), 4, wrappers)
+    assert 'loss' in logs
+    for name in PARTS:
+        assert same(before[name], weights(getattr(model, name))) == name.startswith('critic')
+    for critic in (model.critic_s, model.critic_t):
+        assert all(parameter.grad is None for parameter in critic.parameters())
+    trained = [parameter.requires_grad for parameter in model.parameters()]
+    assert trained.count(False) == 1 and not model.critic_s.last.bias.requires_grad
+
+
+def test_critics_can_be_trained_again_after_an_error(drdg, pairs, monkeypatch):
+    model = build(drdg())
+    monkeypatch.setattr(model, 'generator_losses', lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        step(model, pairs(), 4)
+    assert all(parameter.requires_grad for parameter in model.parameters())
+
+
+@pytest.mark.parametrize('n_critic, updated', [(1, [0, 1, 2, 3, 4, 5]), (3, [2, 5])])
+def test_generators_learn_in_every_n_th_iteration(drdg, pairs, n_critic, updated):
+    model = build(drdg(n_critic=n_critic))
+    data, wrappers = pairs(), optimisers(model)
+    logs = [step(model, data, i, wrappers) for i in range(6)]
+    assert [i for i, log in enumerate(logs) if 'loss' in log] == updated
+    assert all('loss_critic' in log for log in logs)
+
+
+def test_an_iteration_is_a_function_of_its_seed(drdg, pairs):
+    config = drdg()
+    config['generator']['dropout'] = 0.5
+    start = build(config)
+
+    def trained(seed):
+        model = copy.deepcopy(start)
+        step(model, pairs(), 4, seed=seed)
+        return model.state_dict()
+
+    assert same(trained(0), trained(0)) and not same(trained(0), trained(1))
+
+
+def test_bfloat16_keeps_weights_losses_and_the_penalty_in_fp32(drdg, pairs):
+    model = build(drdg())
+    exact = step(copy.deepcopy(model), pairs(), 4)
+    wrappers = optimisers(model, type='AutocastOptimWrapper', devices=('cpu',))
+    assert all(isinstance(wrapper, AutocastOptimWrapper) for wrapper in wrappers.values())
+    seen = set()
+    model.critic_s.register_forward_hook(
+        lambda _, args, output: seen.add((torch.is_autocast_enabled('cpu'), output.dtype))
+    )
+    before = weights(model)
+    logs = step(model, pairs(), 4, wrappers)
+    assert seen == {(True, torch.bfloat16), (False, torch.float32)}
+    for name, value in logs.items():
+        assert value.dtype == torch.float32
+        assert value.item() == pytest.approx(exact[name].item(), rel=0.05, abs=0.05)
+    after = model.state_dict()
+    assert all(value.dtype == torch.float32 for value in after.values())
+    learnt = [name for name, value in before.items() if value.ndim > 1]
+    assert not any(torch.equal(before[name], after[name]) for name in learnt)
