@@ -10,9 +10,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from mmengine.config import DictAction
-from mmengine.dist import is_main_process
-
 from depthda.errors import UserError, interrupt_in
 from depthda.io.files import DISK_FULL
 
@@ -45,9 +42,15 @@ def user_errors() -> Iterator[None]:
         _print_last(f'error: {error.strerror} while writing{file}: make room and run again')
         sys.exit(2)
     except KeyboardInterrupt as interrupt:
-        if is_main_process():
+        if _is_main_process():
             _print_last(str(interrupt) or 'interrupted')
         sys.exit(128 + getattr(interrupt, 'signal', signal.SIGINT))
+
+
+def _is_main_process() -> bool:
+    """Whether this process speaks for all; before mmengine has been imported, each is alone."""
+    dist = sys.modules.get('mmengine.dist')
+    return dist is None or dist.is_main_process()
 
 
 class Stopped(KeyboardInterrupt):
@@ -119,7 +122,7 @@ def tool_parser(description: str, example: str) -> argparse.ArgumentParser:
     )
 
 
-class OptionsAction(DictAction):
+class OptionsAction(argparse.Action):
     """mmengine's ``KEY=VALUE …``, whose mistakes are usage errors instead of tracebacks."""
 
     def __call__(self, parser, namespace, values, option_string=None) -> None:
@@ -128,7 +131,10 @@ class OptionsAction(DictAction):
                 parser.error(f'{option_string} {value}: write KEY=VALUE, without blanks around =')
             if any(value.count(a) != value.count(b) for a, b in ('()', '[]')):
                 parser.error(f'{option_string} {value}: a bracket is missing')
-        super().__call__(parser, namespace, values, option_string)
+        from mmengine.config import DictAction
+
+        parse = DictAction(self.option_strings, self.dest, nargs='+')
+        parse(parser, namespace, values, option_string)
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Tell at import which library is missing, too old, or installed twice, and how to mend it."""
+"""Tell at import which library is missing, too old, or installed twice, and how to fix it."""
 
 from importlib.metadata import PackageNotFoundError, requires, version
 
@@ -23,7 +23,7 @@ _BUILDS = {
 
 
 def check_dependencies() -> None:
-    """Raise ``ImportError`` with the command that mends the environment, if anything is off.
+    """Raise ``ImportError`` with the command that fixes the environment, if it has a fault.
 
     The bounds are those of the installed package, so they are written once, in
     ``pyproject.toml``. A bare source tree on the path has none; then only clashes are checked.
@@ -36,7 +36,7 @@ def check_dependencies() -> None:
     if faults:
         raise ImportError(
             f'depthda cannot run here: {"; ".join(faults)}. '
-            "Mend it with: pip install -c constraints.txt -e '.[dev]' (in the project folder)."
+            "Fix it with: pip install -c constraints.txt -e '.[dev]' (in the project folder)."
         )
     for maintained, originals in _ORIGINALS.items():
         for original in originals:
@@ -44,7 +44,7 @@ def check_dependencies() -> None:
                 raise ImportError(
                     f'{original} {_installed(original)} and {maintained} '
                     f'{_installed(maintained)} are both installed and overwrite each other (same '
-                    f'import name). Mend it with: pip uninstall -y {original} && pip install '
+                    f'import name). Fix it with: pip uninstall -y {original} && pip install '
                     f'--force-reinstall --no-deps -c constraints.txt {maintained}'
                 )
 

@@ -7,7 +7,6 @@ from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
 
-import mmengine.runner.checkpoint as mmengine_checkpoint
 import numpy as np
 import torch
 from mmengine.fileio import LocalBackend, register_backend
@@ -94,6 +93,9 @@ def install() -> None:
     downloads, where torch's default is unsafe. Both are closed here, for ``Runner``, for
     ``init_model`` and for backbones with a ``Pretrained`` initialisation alike.
     """
+    # Not above: :mod:`depthda.startup` calls this as soon as that module has been imported.
+    import mmengine.runner.checkpoint as mmengine_checkpoint
+
     mmengine_checkpoint._safe_torch_load = load_checkpoint_file
     mmengine_checkpoint.load_url = _download
     register_backend('local', AtomicLocalBackend, force=True, prefixes='')

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import mmseg.apis.inference as mmseg_inference
 import numpy as np
 from mmengine.dataset import Compose
 from torch import nn
@@ -22,6 +21,9 @@ def install() -> None:
     mmseg's own step renames the first transform of the model's config in place, by the kind of the
     first image: after an array no path can be read, and a list holds one kind.
     """
+    # Not above: :mod:`depthda.startup` calls this as soon as that module has been imported.
+    import mmseg.apis.inference as mmseg_inference
+
     if not hasattr(mmseg_inference, '_preprare_data'):
         raise ImportError('mmseg.apis.inference has no _preprare_data: this mmseg is not supported')
     mmseg_inference._preprare_data = prepare_images

@@ -23,6 +23,8 @@ def check_real_configs(table: Table, only: Sequence[str] | None, console: Consol
             key = repr(cfg.model.to_dict())
             if key in built:
                 continue
+            # The first look into the registry imports modules: not under another default device.
+            MODELS.get(cfg.model.type)
             try:
                 # mmseg's MiT reads a number off a tensor while it is built.
                 device = torch.device('cpu' if 'MixVision' in key else 'meta')
