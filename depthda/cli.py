@@ -7,8 +7,9 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 from depthda.errors import UserError, interrupt_in
 from depthda.io.files import DISK_FULL
@@ -113,11 +114,16 @@ def _silence() -> None:
         os.dup2(nowhere, stream)
 
 
-def tool_parser(description: str, example: str) -> argparse.ArgumentParser:
-    """An argument parser whose ``--help`` ends with an example."""
-    return argparse.ArgumentParser(
+def tool_parser(prog: str, description: str, *examples: str) -> argparse.ArgumentParser:
+    """Make an argument parser whose ``--help`` ends with examples; ``%(prog)s`` is the command."""
+    return argparse.ArgumentParser(prog, **help_texts(description, *examples))
+
+
+def help_texts(description: str, *examples: str) -> dict[str, Any]:
+    """Return what makes a parser's ``--help`` show this description and these examples."""
+    return dict(
         description=description,
-        epilog=f'example:\n  {example}',
+        epilog='\n  '.join(('example:', *examples)),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
 
@@ -167,10 +173,16 @@ def progress_bars() -> Iterator[Callable[[str, int, int], None]]:
 
 
 def add_run_arguments(parser: argparse.ArgumentParser) -> None:
-    """The arguments that ``train.py`` and ``test.py`` share, as mmseg users know them."""
+    """Add the arguments that train and test share, as mmseg users know them."""
     parser.add_argument(
         '--work-dir', help='where results go (default: work_dirs/<config name>)', metavar='DIR'
     )
+    add_cfg_options(parser)
+    add_launcher(parser)
+
+
+def add_cfg_options(parser: argparse.ArgumentParser) -> None:
+    """Add ``--cfg-options``."""
     parser.add_argument(
         '--cfg-options',
         nargs='+',
@@ -179,12 +191,15 @@ def add_run_arguments(parser: argparse.ArgumentParser) -> None:
         help='override keys of the config, e.g. train_cfg.max_iters=1000 or key="[a,b]"; an '
         'unknown key is an error, +KEY=VALUE adds one',
     )
-    parser.add_argument(
-        '--launcher',
-        choices=['none', 'pytorch', 'slurm', 'mpi'],
-        default='none',
-        help='how several processes were started (torchrun: pytorch)',
-    )
+
+
+def add_launcher(
+    parser: argparse.ArgumentParser,
+    choices: Sequence[str] = ('none', 'pytorch', 'slurm', 'mpi'),
+    text: str = 'how several processes were started (torchrun: pytorch)',
+) -> None:
+    """Add ``--launcher``, and the rank that old launchers pass as an argument."""
+    parser.add_argument('--launcher', choices=choices, default='none', help=text)
     # Passed by torch.distributed.launch; torchrun sets the variable itself.
     parser.add_argument('--local_rank', '--local-rank', type=int, default=0, help=argparse.SUPPRESS)
 

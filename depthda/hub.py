@@ -47,6 +47,17 @@ def explained(weights: str, option: str = 'weights=') -> Iterator[None]:
         ) from error
 
 
+def fetch_model(weights: str) -> Path:
+    """Download a model into the cache in which ``transformers`` looks; returns its folder."""
+    from huggingface_hub import snapshot_download
+
+    with explained(weights):
+        folder = Path(snapshot_download(weights, allow_patterns=['*.json', '*.safetensors']))
+        if not any(folder.glob('*.safetensors')):  # an older repository
+            snapshot_download(weights, allow_patterns=['*.json', '*.bin'])
+    return folder
+
+
 @contextmanager
 def quiet_transformers() -> Iterator[None]:
     """No report from ``transformers`` beside our own."""

@@ -120,7 +120,7 @@ def test_nothing_is_printed_after_the_error():
 
 
 def test_help_ends_with_the_example(capsys):
-    parser = tool_parser('What it does.', 'python tools/x.py A')
+    parser = tool_parser('python tools/x.py', 'What it does.', '%(prog)s A')
     with pytest.raises(SystemExit):
         parser.parse_args(['--help'])
     assert capsys.readouterr().out.rstrip().endswith('example:\n  python tools/x.py A')
@@ -130,7 +130,7 @@ def test_help_ends_with_the_example(capsys):
     'option, fault', [('lr', 'write KEY=VALUE'), ('=3', 'write KEY=VALUE'), ('a=(1,2', 'bracket')]
 )
 def test_an_option_without_key_or_value_is_a_usage_error(capsys, option, fault):
-    parser = tool_parser('What it does.', 'python tools/x.py A')
+    parser = tool_parser('python tools/x.py', 'What it does.', '%(prog)s A')
     add_run_arguments(parser)
     with pytest.raises(SystemExit) as stopped:
         parser.parse_args(['--cfg-options', 'lr=1', option])

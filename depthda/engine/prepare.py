@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from mmengine.config import Config
 
+from depthda.config_files import find_config
 from depthda.engine.checks.config_check import check_hooks, check_names, check_numbers, check_sizes
 from depthda.engine.checks.config_file import read_config
 from depthda.engine.overrides import apply_overrides
@@ -20,7 +21,7 @@ _LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
 
 def load_config(path: str | Path, options: dict[str, Any] | None = None) -> Config:
     """Read a config file and apply ``--cfg-options`` strictly."""
-    path = Path(path)
+    path = find_config(path)
     if not path.is_file():
         there = sorted(p.name for p in path.parent.glob('*.py')) if path.parent.is_dir() else []
         near = get_close_matches(path.name, there, n=5, cutoff=0)

@@ -11,6 +11,7 @@ from typing import Any
 
 from mmengine.config import Config
 
+from depthda.config_files import find_config
 from depthda.engine.checks import config_file
 from depthda.engine.overrides import apply_overrides, read_nodes
 from depthda.errors import UserError, many
@@ -238,9 +239,10 @@ def _identity(step: Step) -> Any:
 
 def read_config(path: str) -> Config:
     """A config file; read once, given as a copy."""
-    if not Path(path).is_file():
+    found = find_config(path)
+    if not found.is_file():
         raise UserError(f'the table names the config {path}, which does not exist.')
-    return copy.deepcopy(_read(path, Path(path).stat().st_mtime_ns))
+    return copy.deepcopy(_read(str(found), found.stat().st_mtime_ns))
 
 
 @functools.lru_cache(maxsize=512)

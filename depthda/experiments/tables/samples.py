@@ -69,9 +69,11 @@ def make_samples(
 def describe_generator(samples: Iterable[Mapping[str, Any]]) -> str:
     """One sentence on what drew the images: it is frozen, and a table says as of when."""
     versions = ', '.join(sorted({_settings(sample)['version'] for sample in samples}))
-    root = Path(__file__).parents[2]
-    command = ['git', '-C', root, 'log', '-1', '--format=%h', '--', 'datasets/synthetic']
-    commit = subprocess.run(command, capture_output=True, text=True).stdout.strip()
+    root, commit = Path(__file__).parents[3], ''
+    if (root / '.git').exists():  # which an installed package does not have
+        generator = 'depthda/datasets/synthetic'
+        command = ['git', '-C', root, 'log', '-1', '--format=%h', '--', generator]
+        commit = subprocess.run(command, capture_output=True, text=True).stdout.strip()
     return f'Synthetic world {versions}' + (
         f', generator as of commit {commit}.' if commit else '.'
     )

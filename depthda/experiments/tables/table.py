@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
+from depthda.config_files import find_config
 from depthda.engine.checks.config_file import read_table
 from depthda.errors import UserError, many
 
@@ -147,7 +148,7 @@ class Table:
 
 def load_table(path: str | Path, vary: Sequence[str] = ()) -> Table:
     """Read a table file; or make one of a config file, with ``vary`` as its rows."""
-    path = Path(path)
+    path = find_config(path)
     if path.suffix != '.py' or not path.is_file():
         near = sorted(each.name for each in path.parent.glob('*.py'))
         hint = f'; in {path.parent} there are {", ".join(near)}' if near else ''
