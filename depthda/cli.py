@@ -1,4 +1,4 @@
-"""What every tool does around its one call: the shared arguments, and one line for a mistake."""
+"""What every command shares: common arguments, one line for a mistake, signals, progress bars."""
 
 import argparse
 import atexit
@@ -15,18 +15,18 @@ from depthda.errors import UserError, interrupt_in
 from depthda.io.files import DISK_FULL
 
 _MISTAKE = 'UserError: '
-# What a path has that an option or a config names, and hardly ever one that a bug has made up.
+# Faults of paths that users name in an option or a config; a bug hardly ever produces them.
 _UNUSABLE = (errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EROFS, errno.ENAMETOOLONG, errno.ELOOP)
-_IMPATIENCE = 2.0  # seconds in which a repeated signal is the same one
+_IMPATIENCE = 2.0  # seconds within which a repeated signal counts as the same one
 
 
 @contextmanager
 def user_errors() -> Iterator[None]:
-    """Print a :class:`UserError` as one line and exit with 2; an interrupt as one line, too."""
+    """Print a :class:`UserError` or an interrupt as one line, and exit with its status."""
     try:
         yield
     except UserError as error:
-        # A worker process sends its whole traceback as the message: the sentence comes last.
+        # A data-loader worker sends its whole traceback as the message; the sentence comes last.
         sentence = str(error).rsplit(_MISTAKE, 1)[-1].strip()
         _print_last(f'error: {sentence}')
         sys.exit(2)
@@ -49,7 +49,7 @@ def user_errors() -> Iterator[None]:
 
 
 def _is_main_process() -> bool:
-    """Whether this process speaks for all; before mmengine has been imported, each is alone."""
+    """Whether this process prints for all; without mmengine, processes do not know each other."""
     dist = sys.modules.get('mmengine.dist')
     return dist is None or dist.is_main_process()
 
@@ -58,7 +58,7 @@ class Stopped(KeyboardInterrupt):
     """A signal that ends the process.
 
     Attributes:
-        signal: Its number; the exit status is 128 more.
+        signal: Number of the signal; the exit status is 128 more.
     """
 
     def __init__(self, number: int) -> None:
@@ -73,8 +73,8 @@ def stopped_by_signals() -> Iterator[None]:
 
     def stop(number: int, frame: object) -> None:
         nonlocal received
-        # Data-loader workers inherit this; the main process ends them. A launcher repeats the
-        # signal that the terminal has already sent to all processes.
+        # Data-loader workers inherit this handler, but the main process ends them. A launcher
+        # repeats the signal that the terminal has already sent to all processes.
         if os.getpid() != process or time.monotonic() - received < _IMPATIENCE:
             return
         received = time.monotonic()
@@ -82,12 +82,13 @@ def stopped_by_signals() -> Iterator[None]:
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         raise Stopped(number)
 
-    before = {each: signal.signal(each, stop) for each in (signal.SIGINT, signal.SIGTERM)}
+    signals = (signal.SIGINT, signal.SIGTERM)
+    before = {number: signal.signal(number, stop) for number in signals}
     try:
         yield
     except BaseException as error:
         interrupt = interrupt_in(error)
-        # No further signal keeps an interrupted process from ending in order.
+        # A further signal must not keep an interrupted process from ending in order.
         _restore(dict.fromkeys(before, signal.SIG_IGN) if interrupt else before)
         if interrupt is None:
             raise
@@ -101,17 +102,17 @@ def _restore(handlers: dict) -> None:
 
 
 def _print_last(line: str) -> None:
-    """Print a line that nothing follows: what libraries print at exit would bury it."""
+    """Print a line and silence what libraries print at exit, which would bury it."""
     sys.stdout.flush()
     print(line, file=sys.stderr, flush=True)
-    # Registered last, so it runs before the functions that the libraries have registered.
+    # Registered last, it runs before the functions that libraries have registered.
     atexit.register(_silence)
 
 
 def _silence() -> None:
-    nowhere = os.open(os.devnull, os.O_WRONLY)
+    null = os.open(os.devnull, os.O_WRONLY)
     for stream in (1, 2):
-        os.dup2(nowhere, stream)
+        os.dup2(null, stream)
 
 
 def tool_parser(prog: str, description: str, *examples: str) -> argparse.ArgumentParser:
@@ -129,12 +130,12 @@ def help_texts(description: str, *examples: str) -> dict[str, Any]:
 
 
 class OptionsAction(argparse.Action):
-    """mmengine's ``KEY=VALUE …``, whose mistakes are usage errors instead of tracebacks."""
+    """Parse mmengine's ``KEY=VALUE …``; mistakes are usage errors instead of tracebacks."""
 
     def __call__(self, parser, namespace, values, option_string=None) -> None:
         for value in values:
             if '=' not in value.lstrip('='):
-                parser.error(f'{option_string} {value}: write KEY=VALUE, without blanks around =')
+                parser.error(f'{option_string} {value}: write KEY=VALUE without blanks around =')
             if any(value.count(a) != value.count(b) for a, b in ('()', '[]')):
                 parser.error(f'{option_string} {value}: a bracket is missing')
         from mmengine.config import DictAction
@@ -145,7 +146,7 @@ class OptionsAction(argparse.Action):
 
 @contextmanager
 def progress_bars() -> Iterator[Callable[[str, int, int], None]]:
-    """A bar a stage, on the error stream: ``show(stage, done, total)``."""
+    """Show one bar per stage on the error stream: ``show(stage, done, total)``."""
     from rich.console import Console
     from rich.progress import (
         BarColumn,
@@ -205,5 +206,5 @@ def add_launcher(
 
 
 def set_local_rank(local_rank: int) -> None:
-    """Tell mmengine the rank that an old launcher gave as an argument."""
+    """Pass on to mmengine the rank that an old launcher gave as an argument."""
     os.environ.setdefault('LOCAL_RANK', str(local_rank))

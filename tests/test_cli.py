@@ -32,7 +32,7 @@ def test_a_mistake_found_by_a_worker_is_one_line_too(capsys):
     assert capsys.readouterr().err == 'error: a.png has 2 bands.\n'
 
 
-def test_a_full_disk_is_one_line_wherever_it_is_met(capfd):
+def test_a_full_disk_is_one_line_wherever_it_occurs(capfd):
     with pytest.raises(SystemExit) as stopped, user_errors(), open('/dev/full', 'w') as file:
         file.write('x')
     assert stopped.value.code == 2
@@ -65,7 +65,7 @@ def test_a_bug_keeps_its_traceback():
 
 @pytest.fixture
 def handlers():
-    """What a test changes about signals is undone."""
+    """Restore the signal handlers after the test."""
     numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGCHLD)
     before = {number: signal.getsignal(number) for number in numbers}
     yield before
@@ -87,7 +87,7 @@ def test_a_signal_ends_a_wait_with_its_status_and_one_line(capsys, handlers, num
     assert capsys.readouterr().err == 'interrupted at 4\n'
 
 
-def test_an_interrupt_that_a_library_replaces_is_one_all_the_same(capsys, handlers):
+def test_an_interrupt_that_a_library_replaces_still_counts(capsys, handlers):
     with pytest.raises(SystemExit) as stopped, user_errors(), stopped_by_signals():
         try:
             os.kill(os.getpid(), signal.SIGTERM)

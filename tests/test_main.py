@@ -90,7 +90,7 @@ def test_a_config_is_found_by_its_name_unless_such_a_file_exists(name, tmp_path,
 
 
 def test_a_name_without_a_config_stays_as_it_is():
-    # 1.5 is no suffix to be taken off.
+    # .5 is not a suffix.
     for name in ('sample/none', '', '/configs/sample/upernet_tiny_u2r', 'sample/a_1.5'):
         assert find_config(name) == Path(name)
 
