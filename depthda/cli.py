@@ -17,6 +17,8 @@ from depthda.io.files import DISK_FULL
 _MISTAKE = 'UserError: '
 # Faults of paths that users name in an option or a config; a bug hardly ever produces them.
 _UNUSABLE = (errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EROFS, errno.ENAMETOOLONG, errno.ELOOP)
+# Faults of a failing disk, or of a network disk that is gone.
+_FAILING = (errno.EIO, errno.EROFS, errno.ESTALE, errno.ENODEV, errno.ENXIO, errno.ENOTCONN)
 _IMPATIENCE = 2.0  # seconds within which a repeated signal counts as the same one
 
 
@@ -37,10 +39,11 @@ def user_errors() -> Iterator[None]:
                 'another file or folder'
             )
             sys.exit(2)
-        if error.errno not in DISK_FULL:
+        advice = 'make room' if error.errno in DISK_FULL else 'check the disk'
+        if error.errno not in (*DISK_FULL, *_FAILING):
             raise
         file = f' {error.filename}' if error.filename else ''
-        _print_last(f'error: {error.strerror} while writing{file}: make room and run again')
+        _print_last(f'error: {error.strerror} while writing{file}: {advice} and run again')
         sys.exit(2)
     except KeyboardInterrupt as interrupt:
         if _is_main_process():

@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from mmengine.dist import get_world_size
+from mmengine.runner import Runner
 
 from depthda.dependencies import installed_version
 from depthda.io.files import read_json
@@ -60,6 +62,12 @@ def narrowed(described: dict[str, Any], group: str) -> dict[str, Any]:
         if parts:
             found = dict(parts[0]) if len(parts) == 1 else found | {'parts': parts}
     return found
+
+
+def samples_per_iteration(runner: Runner) -> int | None:
+    """Return how many samples all processes take in one iteration, if that is fixed."""
+    size = runner.train_dataloader.batch_size
+    return size and size * get_world_size()
 
 
 def versions() -> dict[str, str]:

@@ -1,3 +1,4 @@
+import errno
 import os
 import signal
 import subprocess
@@ -56,6 +57,24 @@ def test_a_path_that_cannot_be_used_is_one_line(capsys, tmp_path):
     # Without a file it may be anything.
     with pytest.raises(PermissionError), user_errors():
         raise PermissionError(13, 'Permission denied')
+
+
+@pytest.mark.parametrize(
+    'number, file, place',
+    [
+        (errno.EIO, None, ''),
+        (errno.EROFS, None, ''),
+        (errno.ESTALE, '/data/run/iter_4.pth', ' /data/run/iter_4.pth'),
+    ],
+)
+def test_a_disk_that_fails_is_one_line(capsys, number, file, place):
+    text = os.strerror(number)
+    with pytest.raises(SystemExit) as stopped, user_errors():
+        raise OSError(number, text, file)
+    assert stopped.value.code == 2
+    assert capsys.readouterr().err == (
+        f'error: {text} while writing{place}: check the disk and run again\n'
+    )
 
 
 def test_a_bug_keeps_its_traceback():

@@ -44,7 +44,9 @@ def add_arguments(parser: ArgumentParser) -> None:
         metavar='KEY=V,V',
         help='for a config: one row for each combination of these values',
     )
-    parser.add_argument('--gpus', nargs='+', default=[], metavar='ID', help='devices to use')
+    parser.add_argument(
+        '--gpus', nargs='+', default=[], metavar='ID', help='devices to use: 0 1 or 0,1'
+    )
     parser.add_argument('--jobs', type=int, help='runs at a time (default: one for each device)')
     parser.add_argument('--dry-run', action='store_true', help='list what would run, and stop')
     parser.add_argument(

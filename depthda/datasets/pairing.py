@@ -10,7 +10,7 @@ from itertools import combinations
 from depthda.depth.maps import DEPTH_SUFFIXES, read_depth
 from depthda.errors import UserError, few, many
 from depthda.io.files import walk
-from depthda.io.headers import IMAGE_SUFFIXES, Header, read_headers
+from depthda.io.headers import IMAGE_SUFFIXES, Header, misnamed, read_headers
 
 _MENDS = {
     'label': 'add an index mask of the same stem for each, or take the set without labels (a tool: '
@@ -171,7 +171,7 @@ def _compare_headers(
         mine = headers[source.kind]
         _refuse(
             source,
-            [s[source.kind] for s, h in zip(samples, mine, strict=True) if h is None],
+            [_as_found(s[source.kind]) for s, h in zip(samples, mine, strict=True) if h is None],
             'that cannot be read (empty, broken off or of another format)',
             'write or download them again',
         )
@@ -206,6 +206,12 @@ def _compare_headers(
         if source.kind == 'depth map':
             # Colour-mapped maps come whole folders at a time: decoding one finds them.
             read_depth(samples[0][source.kind])
+
+
+def _as_found(path: str) -> str:
+    """The path of an unreadable file, with its format if the name says another."""
+    fault = misnamed(path)
+    return path if fault is None else f'{path} is {fault}'
 
 
 def _odd_bands(source: Source, header: Header) -> bool:

@@ -30,7 +30,7 @@ from depthda.engine.hooks.non_finite_hook import NonFiniteHook
 from depthda.engine.predicted_maps import challenge, file_names, other_maps
 from depthda.engine.prepare import add_writer, keep_depth, load_config, prepare, use_amp, use_tta
 from depthda.engine.resume import Start, find_start
-from depthda.engine.run_end import BegunHook, left_as_it_was, logged_end, logged_errors
+from depthda.engine.run_end import BegunHook, left_as_it_was, logged_end, logged_errors, lost_files
 from depthda.engine.summary import SummaryHook
 from depthda.errors import UserError
 from depthda.evaluation.segmentation_metric import SegmentationMetric
@@ -121,7 +121,7 @@ def _train(cfg: Config, start: Start, check: StartCheck) -> Runner:
             # Every weight comes from the checkpoint: the pretrained ones need not be found again.
             model = runner.model.module if is_model_wrapper(runner.model) else runner.model
             model.is_init = True
-        with logged_end(runner):
+        with logged_end(runner), lost_files(cfg.work_dir, check):
             runner.train()
     return runner
 
@@ -194,7 +194,8 @@ def test(
             foresee(names, out, submission, target, against, track)
         notes = [*data_warnings(cfg), *other_maps(out, names)]
         runner.register_hook(SummaryHook(start, notes))
-        scores = runner.test()
+        with lost_files(cfg.work_dir, begun):
+            scores = runner.test()
     metric = _metric(runner)
     meta = read_meta(checkpoint)
     results = {

@@ -2,10 +2,12 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config
+from mmengine.dist import get_world_size
 from mmengine.optim import OptimWrapperDict
 from mmengine.runner import Runner
 
@@ -15,7 +17,11 @@ from depthda.checkpoints.loading import (
     latest_checkpoint,
     load_checkpoint_file,
 )
-from depthda.errors import UserError
+from depthda.errors import UserError, many
+from depthda.provenance import samples_per_iteration
+
+# What the checkpoint's run had, what this one has, and what to resume with.
+Change = tuple[str, str, str]
 
 
 @dataclass(frozen=True)
@@ -109,22 +115,54 @@ def _check_seed(cfg: Config, path: str, meta: dict) -> None:
 
 
 def check_resumed(runner: Runner, checkpoint: dict) -> None:
-    """Refuse an optimiser or a schedule other than the checkpoint's.
+    """Refuse an optimiser, a schedule or a batch other than the checkpoint's.
 
-    mmengine takes both from the checkpoint, and another value in the config would do nothing.
+    mmengine takes the first two from the checkpoint, and another value in the config would do
+    nothing; another batch would change what a learning rate and an iteration mean.
     """
-    path = runner._load_from
-    changed = [*_optimiser_changes(runner, checkpoint), *_schedule_changes(runner, checkpoint)]
-    for key, new, old in changed:
+    looks = (_batch_changes, _scheduler_changes, _optimiser_changes, _schedule_changes)
+    for was, now, advice in chain.from_iterable(look(runner, checkpoint) for look in looks):
+        path = runner._load_from
         raise UserError(
-            f'{path} is of a run with {key}={old!r}, which a resumed run keeps, and this one has '
-            f'{new!r}: resume with --cfg-options {key}={old!r}, or start from the weights with '
-            f'load_from={path} in another --work-dir.'
+            f'{path} is of a run with {was}, which a resumed run keeps, and this one has {now}: '
+            f'resume with {advice}, or start from the weights with load_from={path} in another '
+            '--work-dir.'
         )
 
 
-def _optimiser_changes(runner: Runner, checkpoint: dict) -> Iterator[tuple[str, Any, Any]]:
-    """Keys of the optimisers with the value of this run and that of the checkpoint."""
+def _batch_changes(runner: Runner, checkpoint: dict) -> Iterator[Change]:
+    """The samples of an iteration, in all processes together."""
+    new, old = samples_per_iteration(runner), checkpoint['meta'].get('samples_per_iteration')
+    if None in (new, old) or new == old:
+        return
+    processes = get_world_size()
+    each, rest = divmod(old, processes)
+    advice = f'--cfg-options train_dataloader.batch_size={each}'
+    if rest:
+        advice = f'as many processes and the batch_size that make {old}'
+    of = f' ({runner.train_dataloader.batch_size} in each of {processes} processes)'
+    yield f'batches of {old} samples', f'{new}{of if processes > 1 else ""}', advice
+
+
+def _scheduler_changes(runner: Runner, checkpoint: dict) -> Iterator[Change]:
+    """Schedulers that have been added, removed or replaced by others."""
+    now, saved = _schedulers(runner, checkpoint)
+    for name in dict.fromkeys((*saved, *now)):
+        new, old = now.get(name, []), saved.get(name, [])
+        key = f'param_scheduler.{name}' if name else 'param_scheduler'
+        if len(new) != len(old):
+            of_run = f'{many(len(old), "scheduler")} in {key}'
+            yield of_run, str(len(new)), f'the {key} of that run'
+        for number, (scheduler, state) in enumerate(zip(new, old, strict=False)):
+            # The type is not saved; each has settings of its own.
+            if scheduler.state_dict().keys() != state.keys():
+                place = f'{key}.{number}'
+                kind = type(scheduler).__name__
+                yield f'another scheduler in {place}', kind, f'the {key} of that run'
+
+
+def _optimiser_changes(runner: Runner, checkpoint: dict) -> Iterator[Change]:
+    """Settings of the optimisers."""
     now, saved, cfg = runner.optim_wrapper, checkpoint['optimizer'], runner.cfg.optim_wrapper
     if not isinstance(now, OptimWrapperDict):
         now, saved, cfg = {'': now}, {'': saved}, {'': cfg}
@@ -143,16 +181,14 @@ def _optimiser_changes(runner: Runner, checkpoint: dict) -> Iterator[tuple[str, 
             changed = [pair for pair in pairs if not _same(*pair)]
             # Of a group whose value is not a multiple of what the config gives, if there is one.
             changed.sort(key=lambda pair: not _same(pair[0], given[option]))
-            yield from ((f'{key}.{option}', *pair) for pair in changed[:1])
+            yield from (_setting(f'{key}.{option}', *pair) for pair in changed[:1])
 
 
-def _schedule_changes(runner: Runner, checkpoint: dict) -> Iterator[tuple[str, Any, Any]]:
-    """Keys of the schedulers, as :func:`_optimiser_changes` has those of the optimisers."""
+def _schedule_changes(runner: Runner, checkpoint: dict) -> Iterator[Change]:
+    """Settings of the schedulers."""
     if not runner.cfg.get('param_scheduler'):
         return
-    now, saved = runner.param_schedulers or [], checkpoint.get('param_schedulers') or []
-    if not isinstance(now, dict):
-        now, saved = {'': now}, {'': saved}
+    now, saved = _schedulers(runner, checkpoint)
     for name, schedulers in now.items():
         cfg, key = runner.cfg.param_scheduler, 'param_scheduler'
         if isinstance(cfg, dict) and 'type' not in cfg:
@@ -165,7 +201,18 @@ def _schedule_changes(runner: Runner, checkpoint: dict) -> Iterator[tuple[str, A
             state = scheduler.state_dict()
             for option in dict.fromkeys((*given, 'end')):
                 if option in state and option in old and not _same(state[option], old[option]):
-                    yield f'{place}.{option}', state[option], old[option]
+                    yield _setting(f'{place}.{option}', state[option], old[option])
+
+
+def _schedulers(runner: Runner, checkpoint: dict) -> tuple[dict[str, list], dict[str, list]]:
+    """The schedulers of this run and the saved ones, by the name of their optimiser ('': one)."""
+    found = (runner.param_schedulers or [], checkpoint.get('param_schedulers') or [])
+    now, saved = (each if isinstance(each, dict) else {'': each} if each else {} for each in found)
+    return now, saved
+
+
+def _setting(key: str, new: Any, old: Any) -> Change:
+    return f'{key}={old!r}', repr(new), f'--cfg-options {key}={old!r}'
 
 
 def _began_with(group: dict, option: str) -> Any:

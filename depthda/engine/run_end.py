@@ -1,6 +1,7 @@
 """A run that ends before its last iteration: what is left, and how a training goes on."""
 
 import logging
+import re
 import shutil
 import traceback
 from collections.abc import Iterator
@@ -77,6 +78,31 @@ def logged_end(runner) -> Iterator[None]:
         interrupt.args = (_interrupted(runner),)
         _log(str(interrupt))
         raise interrupt from None
+
+
+@contextmanager
+def lost_files(work_dir: str, run: BegunHook) -> Iterator[None]:
+    """Report a file or folder that disappears under a run that has begun, in one sentence."""
+    try:
+        yield
+    except (FileNotFoundError, NotADirectoryError) as error:
+        if not run.begun:
+            raise  # the checks of the start say what is wrong
+        # From a worker process, the message alone arrives.
+        found = re.findall(r"\[Errno \d+\] .*: '(.+)'", str(error))
+        path = Path(error.filename or (found or [work_dir])[-1])
+        if path.exists():
+            raise
+        folder = Path(work_dir)
+        if folder in (path, *path.parents):
+            raise UserError(
+                f'{folder} or a file in it was removed while the run wrote to it: start the run '
+                'again, and leave the folder alone until it ends.'
+            ) from error
+        raise UserError(
+            f'{path} was removed while the run needed it: put it back; --resume continues a '
+            'training.'
+        ) from error
 
 
 @contextmanager

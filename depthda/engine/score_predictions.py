@@ -15,6 +15,8 @@ from rich.console import Console
 from rich.progress import track
 
 from depthda.console import quiet_console, warn
+from depthda.engine.checks.build_mistakes import build_mistakes
+from depthda.engine.checks.data_check import check_test_headline
 from depthda.engine.launch import write_results
 from depthda.engine.overrides import read_nodes
 from depthda.engine.prepare import check_folder, load_config, prepare
@@ -55,8 +57,10 @@ def score_predictions(
     prepare(cfg, config, work_dir, 'none')
     check_folder('--show-dir', show_dir)
     init_default_scope(cfg.get('default_scope', 'mmseg'))
-    metrics = _metrics(cfg, config)
-    dataset = DATASETS.build(cfg.test_dataloader.dataset)
+    with build_mistakes(cfg):
+        metrics = _metrics(cfg, config)
+        check_test_headline(cfg)
+        dataset = DATASETS.build(cfg.test_dataloader.dataset)
     samples = _Samples(cfg, dataset, predictions)
     with quiet_console():
         scores = _score(metrics, samples, dataset.metainfo)

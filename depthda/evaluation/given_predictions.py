@@ -113,6 +113,11 @@ def read_prediction(path: Path) -> np.ndarray:
         with warnings.catch_warnings():
             warnings.simplefilter('ignore', NotGeoreferencedWarning)
             with rasterio.open(path) as file:
+                # GDAL goes by the content: a JPEG of any name would be scored with altered values.
+                if file.driver not in ('PNG', 'GTiff'):
+                    raise UserError(
+                        f'a {file.driver} named {path.suffix}; write class indices as PNG or TIFF'
+                    )
                 if file.count != 1:
                     raise UserError(
                         f'{file.count} bands; write the 2-D array of class indices, not a picture '

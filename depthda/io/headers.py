@@ -8,10 +8,12 @@ import struct
 import warnings
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import BinaryIO, NamedTuple
 
 import rasterio
 from PIL import Image
+from PIL.TiffImagePlugin import ImageFileDirectory_v2
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
 
 from depthda.errors import UserError
@@ -19,13 +21,16 @@ from depthda.errors import UserError
 # More than any optical sensor of these resolutions has.
 MAX_BANDS = 32
 IMAGE_SUFFIXES = ('.png', '.jpg', '.jpeg', '.tif', '.tiff')
+_FORMATS = dict(zip(IMAGE_SUFFIXES, ('PNG', 'JPEG', 'JPEG', 'TIFF', 'TIFF'), strict=True))
 
 # Reading waits for the disk, most of all for a network disk, so more threads than cores.
 _THREADS = 16
 _PNG_START = b'\x89PNG\r\n\x1a\n'
 _STARTS = {_PNG_START: 'PNG', b'\xff\xd8\xff': 'JPEG'}
 _STARTS |= dict.fromkeys((b'II*\0', b'MM\0*', b'II+\0', b'MM\0+'), 'TIFF')
-_EXIF_ORIENTATION = 0x0112
+# Formats that are not read, but that are often behind a name that is.
+_STARTS |= {b'BM': 'BMP', b'GIF8': 'GIF', b'RIFF': 'WebP', b'\0\0\0\x0cjP': 'JPEG 2000'}
+_ORIENTATION = 0x0112
 _PNG_END = b'IEND\xaeB`\x82'
 _PNG_TAIL = 1024  # some writers append a few bytes after the end
 _JPEG_TAIL = 4096
@@ -65,18 +70,65 @@ def is_whole(path: str | os.PathLike) -> bool:
 
 
 def file_format(path: str | os.PathLike) -> str | None:
-    """PNG, JPEG or TIFF, by what the file begins with and not by its name; None: another."""
+    """The format by what the file begins with and not by its name; None: no known picture."""
     with _open(path) as file:
         start = file.read(len(_PNG_START))
     return next((name for begin, name in _STARTS.items() if start.startswith(begin)), None)
 
 
+def misnamed(path: str | os.PathLike) -> str | None:
+    """``'a BMP named .png: save it as PNG'`` of such a file; None where the name is right."""
+    ending = os.path.splitext(path)[1]
+    named, found = _FORMATS.get(ending.lower()), file_format(path)
+    if found in (None, named):
+        return None
+    rename = 'rename it, or ' if found in _FORMATS.values() else ''
+    return f'a {found} named {ending}: {rename}save it as {named or "PNG"}'
+
+
 def orientation(path: str | os.PathLike) -> int:
-    """The EXIF orientation of a JPEG; 1: upright, 5 and more: its sides are swapped."""
-    if os.path.splitext(path)[1].lower() not in ('.jpg', '.jpeg') or file_format(path) != 'JPEG':
-        return 1
-    with Image.open(path) as image:
-        return image.getexif().get(_EXIF_ORIENTATION, 1)
+    """The orientation tag of a JPEG, PNG or TIFF; 1: upright, 5 and more: its sides are swapped.
+
+    OpenCV, which mmcv reads training images with, follows the tag in all three formats; rasterio,
+    which datasets are prepared with, and most readers of masks follow it in none.
+    """
+    kind = file_format(path)
+    # A damaged tag, of which Pillow warns or raises these, turns nothing.
+    with suppress(SyntaxError, struct.error, OSError), _open(path) as file:
+        if kind == 'JPEG':
+            return Image.open(file).getexif().get(_ORIENTATION, 1)
+        if kind == 'TIFF':
+            start = file.read(16)
+            tags = ImageFileDirectory_v2(start if 43 in start[2:4] else start[:8])
+            file.seek(tags.next)
+            tags.load(file)
+            return tags.get(_ORIENTATION, 1)
+        if kind == 'PNG':
+            exif = Image.Exif()
+            exif.load(_png_exif(file))
+            return exif.get(_ORIENTATION, 1)
+    return 1
+
+
+def check_upright(path: str | os.PathLike) -> None:
+    """Refuse a file that an orientation tag turns: what goes with it may lie either way."""
+    if (turn := orientation(path)) > 1:
+        raise UserError(
+            f'{path} is turned by its orientation tag ({turn}), which some tools follow and '
+            'others do not: save it upright (mogrify -auto-orient FILE) and check that image, '
+            'label and depth lie the same way'
+        )
+
+
+def _png_exif(file: BinaryIO) -> bytes:
+    """The EXIF chunk; Pillow would decode the whole picture to find it behind the pixels."""
+    file.seek(len(_PNG_START))
+    while len(start := file.read(8)) == 8 and start[4:] != b'IEND':
+        length = int.from_bytes(start[:4], 'big')
+        if start[4:] == b'eXIf':
+            return file.read(length)
+        file.seek(length + 4, os.SEEK_CUR)
+    return b''
 
 
 def read_headers(paths: Iterable[str | os.PathLike]) -> list[Header | None]:
@@ -114,7 +166,7 @@ def _tiff(path: str | os.PathLike) -> Header | None:
 def _other(path: str | os.PathLike) -> Header | None:
     try:
         with Image.open(path) as image:
-            swapped = image.getexif().get(_EXIF_ORIENTATION, 1) >= 5
+            swapped = image.getexif().get(_ORIENTATION, 1) >= 5
             size = image.size[::-1] if swapped else image.size
             return Header(*size, len(image.getbands()))
     except SyntaxError:

@@ -78,9 +78,9 @@ def own_folder(
         try:
             yield
         except BaseException:
-            if locks and [path.name for path in folder.iterdir()] == [lock.name]:
-                lock.unlink()
-                with suppress(OSError):  # something else was put there meanwhile
+            with suppress(OSError):  # something else was put there meanwhile, or it is gone
+                if locks and [path.name for path in folder.iterdir()] == [lock.name]:
+                    lock.unlink()
                     for path in made:
                         path.rmdir()
             raise

@@ -14,6 +14,8 @@ from depthda.io.files import read_lines
 IGNORED = 255
 _NO_CLASS = 'ignore'
 _LINE = re.compile(r'(.*?)((?:[\s,;:=]+\d+)*)$')
+# What belongs to no name: a number, a second class, a colour in brackets or of HTML, marks of YAML.
+_NO_NAME = re.compile(r'(?:^|\s)[-+.]?\d[\d.]*$|[=#]|[(\[,;:]\s*\d|^["\'-]')
 # What lists of other make begin with: a value, the titles of their columns, JSON.
 _VALUE_FIRST = re.compile(r'\d+(?:\s|\s*[,;:=)])')
 _TITLES = {'id', 'index', 'value', 'code', 'label', 'class', 'name', 'colour', 'color', 'rgb'}
@@ -76,6 +78,8 @@ def read_classes(path: str | os.PathLike) -> ClassList:
     names = tuple(dict.fromkeys(name for name, _ in entries if name != _NO_CLASS))
     if not names or len(names) >= IGNORED:
         raise UserError(f'{path} names {len(names)} classes: 1 to {IGNORED - 1} can be told apart')
+    if len({name.lower() for name in names}) < len(names):
+        raise UserError(f'{path} has names that differ in capitals alone: write a class in one way')
     if len(lengths) > 1:
         raise UserError(
             f'{path} has lines with {" and ".join(map(str, sorted(lengths)))} numbers: write all '
@@ -112,13 +116,13 @@ def _entry(line: str, path: Path) -> tuple[str, tuple[int, ...]]:
             )
     name, rest = _LINE.match(line).groups()
     name, numbers = name.rstrip(' ,;:=\t'), tuple(map(int, re.findall(r'\d+', rest)))
-    odd = re.search(r'(?:^|\s)[-+.]?\d[\d.]*$', name)
+    odd = _NO_NAME.search(name)
     if not name or odd or len(numbers) not in (0, 1, 3) or any(number > 255 for number in numbers):
         raise UserError(
             f'{path}: cannot read {line!r}: write name, name VALUE or name RED GREEN BLUE, with '
             'numbers from 0 to 255'
         )
-    return name, numbers
+    return (_NO_CLASS if name.lower() == _NO_CLASS else name), numbers
 
 
 def _colour(index: int) -> list[int]:

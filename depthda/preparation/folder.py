@@ -6,19 +6,19 @@ import math
 import os
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Executor
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from depthda.datasets.pairing import Source, pair_by_stem
 from depthda.errors import UserError
-from depthda.io.headers import MAX_BANDS, file_format, is_whole, orientation
+from depthda.io.headers import MAX_BANDS, check_upright, file_format, is_whole, misnamed
 from depthda.io.lock import own_folder
 from depthda.preparation import splits as parting
 from depthda.preparation.class_list import IGNORED
+from depthda.preparation.folder_heights import with_range
 from depthda.preparation.folder_manifest import FolderManifest
-from depthda.preparation.folder_rows import BLENDED, Cut, height_range
+from depthda.preparation.folder_rows import BLENDED, Cut
 from depthda.preparation.folder_scene import (
     Grid,
     Scene,
@@ -27,7 +27,12 @@ from depthda.preparation.folder_scene import (
     image_suffix,
     scene_name,
 )
-from depthda.preparation.folder_splits import Splits, on_map, part_tiles
+from depthda.preparation.folder_splits import (
+    Splits,
+    on_map,
+    part_tiles,
+    refuse_copies,
+)
 from depthda.workers import each_done, worker_pool
 
 Progress = Callable[[str, int, int], None]
@@ -80,7 +85,7 @@ def prepare_folder(
         progress: Called with the stage, and how many of how many steps are done.
         replace: Remove what an earlier run left and this one would not write: tiles of other images
             or settings, and depth maps made of them. Without it such a folder is refused.
-        report: Called with a sentence on what was removed.
+        report: Called with a sentence on what was removed, or a warning about the heights.
     """
     out = Path(out)
     _check(out, settings, workers)
@@ -88,9 +93,11 @@ def prepare_folder(
     if out.exists() and not out.is_dir():
         raise UserError(f'{out} is a file: name a folder')
     with worker_pool(workers) as pool:
-        cut = _with_range(settings.cut, scenes, pool, progress)
+        depths = [scene.depth for scene in scenes if scene.depth]
+        cut = with_range(settings.cut, depths, pool, progress, report)
         grids = _look(scenes, cut, progress)
         splits = part_tiles(grids, settings.splits)
+        refuse_copies(scenes, grids, splits)
         jobs = [(scene, _boxes(grids[scene.name], splits)) for scene in scenes]
         names = settings.splits.names if settings.splits else []
         manifest = FolderManifest(out, _about(settings, cut, image_suffix(grids)))
@@ -191,26 +198,6 @@ def _find(settings: Settings) -> list[Scene]:
     return scenes
 
 
-def _with_range(
-    cut: Cut, scenes: Sequence[Scene], pool: Executor | None, progress: Progress
-) -> Cut:
-    """One range for all heights: with one for each image, equal heights would differ."""
-    rasters = [
-        scene.depth for scene in scenes if scene.depth and scene.depth.suffix.lower() != '.png'
-    ]
-    if cut.depth_range is not None or not rasters:
-        return cut
-    progress('heights', 0, len(rasters))
-    ranges = []
-    for done, (_, span) in enumerate(each_done(height_range, rasters, pool), 1):
-        ranges += [span] if span else []
-        progress('heights', done, len(rasters))
-    if not ranges:
-        raise UserError(f'none of the {len(rasters)} height files holds a height: write them again')
-    low, high = min(low for low, _ in ranges), max(high for _, high in ranges)
-    return replace(cut, depth_range=(low, high))
-
-
 def _look(scenes: Sequence[Scene], cut: Cut, progress: Progress) -> dict[str, Grid]:
     grids = {}
     for done, scene in enumerate(scenes, 1):
@@ -223,22 +210,12 @@ def _look(scenes: Sequence[Scene], cut: Cut, progress: Progress) -> dict[str, Gr
 def _check_files(scene: Scene) -> None:
     """Refuse what cannot be read as what its name says, or may lie either way."""
     for product, path in scene.files.items():
-        if is_whole(path):
-            continue
-        found, ending = file_format(path), path.suffix[1:].upper().replace('JPG', 'JPEG')
-        if found in (None, ending):
-            raise UserError(f'{path} is cut short, or no picture at all: write it again')
-        if product == 'labels' and found == 'JPEG':
-            raise UserError(f'{path} {BLENDED}')
-        raise UserError(
-            f'{path} holds a {found}, not a {ending}: rename it, or save it as {ending}'
-        )
-    if (turn := orientation(scene.image)) > 1:
-        raise UserError(
-            f'{scene.image} is turned by its EXIF orientation ({turn}), which some tools follow '
-            'and others do not: save it upright (mogrify -auto-orient FILE) and check that its '
-            'label and depth lie the same way'
-        )
+        if not is_whole(path):
+            if product == 'labels' and file_format(path) == 'JPEG':
+                raise UserError(f'{path} {BLENDED}')
+            fault = misnamed(path) or 'cut short, or no picture at all: write it again'
+            raise UserError(f'{path} is {fault}')
+        check_upright(path)
 
 
 def _about_splits(grids: Mapping[str, Grid], splits: Mapping[str, str | None]) -> dict[str, int]:

@@ -63,7 +63,9 @@ def _depth(manifest: Mapping[str, Any]) -> list[str]:
     valid = sum(entry['depth_pixels'][0] for entry in scenes.values() if entry['tiles'])
     seen = sum(entry['depth_pixels'][1] for entry in scenes.values() if entry['tiles'])
     lines.append(f'depth in {manifest["depth"]}: {valid / seen:.2%} of the pixels have one')
-    if bare := [name for name, entry in scenes.items() if not entry['depth_pixels'][0]]:
+    if not valid:
+        lines.append('warning: no pixel has a depth (0 is none): check the depth maps')
+    elif bare := [name for name, entry in scenes.items() if not entry['depth_pixels'][0]]:
         lines.append(f'without any depth: {many(len(bare), "image")} ({few(bare)})')
     return lines
 

@@ -9,13 +9,11 @@ import rasterio
 from rasterio.enums import ColorInterp
 
 from depthda.depth.maps import normalize_heights, read_depth
-from depthda.depth.surface.no_data import suspect_height
-from depthda.depth.surface.percentiles import count_coarse
 from depthda.errors import UserError, many
 from depthda.io.rasters import open_raster
 from depthda.preparation.class_list import ClassList
 from depthda.preparation.cutting import index_colours
-from depthda.preparation.grids import Placed, has_place, other_grid, place, warp
+from depthda.preparation.grids import has_place, other_grid, place, warp
 
 Range = tuple[float, float]
 
@@ -50,33 +48,6 @@ class Cut:
     depth_range: Range | None = None
     warp: bool = False
     depth_name: str = 'depth'
-
-
-def height_range(path: Path) -> Range | None:
-    """Lowest and highest of a raster, read a strip at a time; None: it holds no height.
-
-    What looks like no-data that was not declared is refused: it would squeeze all other heights.
-    """
-    low, high, counts = np.inf, -np.inf, 0
-    with open_raster(path) as raster:
-        if raster.count != 1:
-            raise UserError(f'{path} has {raster.count} bands: heights are one')
-        placed = Placed(raster, 0, 0)
-        for first in range(0, raster.height, 1024):
-            values, valid = placed.read_rows(first, min(1024, raster.height - first), raster.width)
-            if valid.any():
-                low = min(low, float(values[valid].min()))
-                high = max(high, float(values[valid].max()))
-                counts = counts + count_coarse(values[valid])
-    if low > high:
-        return None
-    if (suspect := suspect_height(counts, low, high)) is not None:
-        raise UserError(
-            f'{path} has the height {suspect:g}, which looks like no-data that the file does not '
-            f'declare: declare it in every such file (rio edit-info --nodata={suspect!r} FILE), '
-            'or give --depth-range LOW HIGH if it is a height'
-        )
-    return low, high
 
 
 def chosen_bands(image: rasterio.DatasetReader, cut: Cut) -> tuple[tuple[int, ...], str]:

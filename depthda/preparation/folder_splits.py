@@ -1,14 +1,16 @@
 """The splits of a folder of images: as they are typed, and which tile belongs to which."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from depthda.errors import UserError
+from depthda.datasets.copies import equal_files
+from depthda.errors import UserError, few, many
 from depthda.io.files import read_lines
+from depthda.io.rasters import open_raster
 from depthda.preparation import splits as parting
-from depthda.preparation.folder_scene import Grid, scene_name
+from depthda.preparation.folder_scene import Grid, Scene, scene_name
 
 
 @dataclass(frozen=True)
@@ -44,19 +46,33 @@ def read_splits(parts: Sequence[str] | None, by: str, seed: int) -> Splits | Non
         if not sign or not re.fullmatch(r'[\w-]+', name) or name in named:
             raise UserError(f'--split {part}: write NAME=SHARE or NAME=FILE, each name once')
         named[name] = value
-    try:
-        return Splits({name: float(value) for name, value in named.items()}, None, by, seed)
-    except ValueError:
-        pass
+    shares = {name: share for name, value in named.items() if (share := _share(value)) is not None}
+    if len(shares) == len(named):
+        return Splits(shares, None, by, seed)
+    if shares:
+        raise UserError(
+            f'--split {" ".join(parts)} mixes shares and lists: give a share for each (train=0.7) '
+            'or a file for each (train=train.txt)'
+        )
     if by == 'block':
         raise UserError('--split-by block takes shares (train=0.7), not lists')
-    return Splits(None, {name: _read_list(Path(value)) for name, value in named.items()})
+    return Splits(None, {name: _read_list(name, value) for name, value in named.items()})
 
 
-def _read_list(path: Path) -> list[str]:
-    if not path.is_file():
-        raise UserError(f'{path} of --split is neither a share nor a file with a name a line')
-    return [scene_name(line) for line in read_lines(path)]
+def _share(value: str) -> float | None:
+    try:
+        return float(value)
+    except ValueError:
+        return None
+
+
+def _read_list(name: str, value: str) -> list[str]:
+    if not Path(value).is_file():
+        raise UserError(
+            f'--split {name}={value}: {value or "nothing"} is neither a share (0.7) nor a file '
+            'with a name a line'
+        )
+    return [scene_name(line) for line in read_lines(value)]
 
 
 def part_tiles(grids: Mapping[str, Grid], splits: Splits | None) -> dict[str, str | None]:
@@ -86,3 +102,43 @@ def on_map(grids: Mapping[str, Grid]) -> dict[str, dict[str, parting.Box]]:
         if grid.map_boxes:
             found.setdefault(grid.crs, {}).update(grid.map_boxes)
     return found
+
+
+def refuse_copies(
+    scenes: Iterable[Scene], grids: Mapping[str, Grid], splits: Mapping[str, str | None]
+) -> None:
+    """Refuse files of the same bytes in different splits: scores on them would be too good.
+
+    Images of one colour may be in several: most are places without data, and nothing is learned
+    from them.
+    """
+    used = {
+        str(scene.image): grids[scene.name]
+        for scene in scenes
+        if any(splits.get(tile) for tile in grids[scene.name].boxes)
+    }
+    pairs: list[str] = []
+    for paths in equal_files(used):
+        # The file and split of each place in the image, whichever copy comes first.
+        places: dict[tuple, tuple[str, str]] = {}
+        apart = {}
+        for path in paths:
+            for tile, box in used[path].boxes.items():
+                if split := splits[tile]:
+                    first, other = places.setdefault(box, (path, split))
+                    if split != other:
+                        apart[path] = f'{path} in {split} = {first} in {other}'
+        if apart and not _is_plain(paths[0]):
+            pairs += apart.values()
+    if pairs:
+        raise UserError(
+            f'{many(len(pairs), "copy", "copies")} of images would be in another split than the '
+            f'original ({few(pairs)}): keep one file of each image, or name all copies of an image '
+            'in one list (--split NAME=FILE)'
+        )
+
+
+def _is_plain(path: str) -> bool:
+    with open_raster(path) as raster:
+        pixels = raster.read()
+    return bool((pixels == pixels[:, :1, :1]).all())

@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 
 from depthda.errors import UserError, few, many
-from depthda.io.files import atomic_path, remove_strays
+from depthda.io.files import atomic_path, remove_strays, walk
 from depthda.io.headers import is_whole
 from depthda.io.lock import own_folder
 from depthda.io.manifest import NAME, UNFINISHED
@@ -157,7 +157,7 @@ def _packed(path: Path, opened: ExitStack) -> Iterator[Picture]:
 
 
 def _below(source: Path) -> Iterator[Picture]:
-    for folder, folders, names in os.walk(source, followlinks=True):
+    for folder, folders, names in walk(source):
         folders.sort()
         for name in sorted(names):
             path = Path(folder, name)

@@ -2,6 +2,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from depthda.datasets.pairing import Source, pair_by_stem
 from depthda.errors import UserError
@@ -126,6 +127,11 @@ def test_unreadable_files_are_named(folders, tmp_path):
     (tmp_path / 'Train/Urban/rdepth/test/4.png').write_bytes(b'')
     assert 'holds 1 depth map that cannot be read' in fault(folders) and '(4.png)' in fault(folders)
     assert len(pair_by_stem(*folders, check='names')) == 5
+    Image.new('L', (8, 8)).save(tmp_path / 'Train/Urban/images_png/2.png', format='BMP')
+    assert fault(folders) == (
+        f'{folders[0].folder} holds 1 image that cannot be read (empty, broken off or of another '
+        'format) (2.png is a BMP named .png: save it as PNG): write or download them again'
+    )
 
 
 @pytest.mark.parametrize(('kind', 'folder'), [('depth map', 'rdepth/test'), ('label', 'masks_png')])

@@ -1,13 +1,18 @@
 import os
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 import torch
 from mmengine.config import Config
-from mmengine.optim import OptimWrapper
+from mmengine.optim import CosineAnnealingLR, LinearLR, OptimWrapper, PolyLR
+from mmengine.registry import init_default_scope
 
+from depthda.engine.launch import train
 from depthda.engine.resume import Start, check_resumed, find_start
 from depthda.errors import UserError
+
+SAMPLE = Path(__file__).parents[2] / 'configs' / 'sample' / 'upernet_tiny_u2r.py'
 
 
 @pytest.fixture
@@ -118,8 +123,8 @@ def test_a_part_of_nothing_is_refused_and_a_resumed_run_is_whole(folder, tmp_pat
 def test_a_rate_that_a_hook_has_lowered_is_no_other_rate():
     """Without schedulers, a plateau hook may have changed the rate: the run goes on with it."""
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(2))], lr=1.0)
-    saved = optimizer.state_dict()
-    saved['param_groups'][0]['lr'] = 0.5
+    saved = dict(optimizer=optimizer.state_dict(), meta={})
+    saved['optimizer']['param_groups'][0]['lr'] = 0.5
     cfg = dict(
         optim_wrapper=dict(optimizer=dict(type='SGD', lr=1.0)),
         custom_hooks=[dict(type='PlateauHook', monitor='loss')],
@@ -128,9 +133,121 @@ def test_a_rate_that_a_hook_has_lowered_is_no_other_rate():
         cfg=Config(cfg),
         optim_wrapper=OptimWrapper(optimizer),
         param_schedulers=dict(generators=[], critics=[]),  # as mmengine has them with parts
+        train_dataloader=SimpleNamespace(batch_size=2),
         _load_from='iter_2.pth',
     )
-    check_resumed(runner, dict(optimizer=saved))
+    check_resumed(runner, saved)
     runner.cfg.custom_hooks = None
     with pytest.raises(UserError, match=r'optimizer\.lr=0\.5, which a resumed run keeps'):
-        check_resumed(runner, dict(optimizer=saved))
+        check_resumed(runner, saved)
+
+
+@pytest.fixture(scope='module')
+def trained(tmp_path_factory, short_run):
+    """The checkpoint of two iterations with batches of 2, and the options of that run."""
+    init_default_scope('mmseg')
+    folder = tmp_path_factory.mktemp('trained')
+    options = short_run | {'train_cfg.max_iters': 2}
+    train(SAMPLE, str(folder), cfg_options=options)
+    return folder / 'iter_2.pth', short_run
+
+
+def refusal(path, was, now, advice) -> str:
+    return (
+        f'{path} is of a run with {was}, which a resumed run keeps, and this one has {now}: resume '
+        f'with {advice}, or start from the weights with load_from={path} in another --work-dir.'
+    )
+
+
+SAME = 'the param_scheduler of that run'
+
+
+@pytest.mark.parametrize(
+    'change, sentence',
+    [
+        (
+            {'train_dataloader.batch_size': 4},
+            ('batches of 2 samples', '4', '--cfg-options train_dataloader.batch_size=2'),
+        ),
+        ({'param_scheduler': None}, ('2 schedulers in param_scheduler', '0', SAME)),
+    ],
+)
+def test_another_batch_or_schedule_is_refused(trained, tmp_path, change, sentence):
+    checkpoint, options = trained
+    last = tmp_path / checkpoint.name
+    os.link(checkpoint, last)
+    if 'param_scheduler' in change:
+        options = {key: options[key] for key in options if 'param_scheduler' not in key}
+    with pytest.raises(UserError) as caught:
+        train(SAMPLE, str(tmp_path), resume=True, cfg_options=options | change)
+    assert str(caught.value) == refusal(last, *sentence)
+    assert {path.name for path in tmp_path.iterdir()} == {last.name, '.training.lock'}
+
+
+@pytest.mark.parametrize(
+    'processes, sentence',
+    [
+        (2, ('4 (2 in each of 2 processes)', '--cfg-options train_dataloader.batch_size=1')),
+        (
+            3,
+            (
+                '6 (2 in each of 3 processes)',
+                'as many processes and the batch_size that make 2',
+            ),
+        ),
+    ],
+)
+def test_another_number_of_processes_is_another_batch(monkeypatch, processes, sentence):
+    for module in ('resume', 'provenance'):
+        monkeypatch.setattr(f'depthda.engine.{module}.get_world_size', lambda: processes)
+    runner = SimpleNamespace(
+        train_dataloader=SimpleNamespace(batch_size=2), _load_from='iter_2.pth'
+    )
+    with pytest.raises(UserError) as caught:
+        check_resumed(runner, dict(meta=dict(samples_per_iteration=2)))
+    assert str(caught.value) == refusal('iter_2.pth', 'batches of 2 samples', *sentence)
+
+
+def test_schedulers_that_are_added_or_replaced_are_refused():
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(2))], lr=1.0)
+    linear, poly, cosine = LinearLR(optimizer), PolyLR(optimizer), CosineAnnealingLR(optimizer, 4)
+    runner = SimpleNamespace(
+        cfg=Config(dict(optim_wrapper=dict(optimizer=dict(type='SGD', lr=1.0)))),
+        optim_wrapper=OptimWrapper(optimizer),
+        train_dataloader=SimpleNamespace(batch_size=2),
+        _load_from='iter_2.pth',
+    )
+
+    def refused(now, saved):
+        runner.param_schedulers = now
+        states = [each.state_dict() for each in saved]
+        names = now if isinstance(now, dict) else None
+        saved = dict.fromkeys(names, states) if names else states
+        with pytest.raises(UserError) as caught:
+            check_resumed(
+                runner, dict(optimizer=optimizer.state_dict(), meta={}, param_schedulers=saved)
+            )
+        return str(caught.value)
+
+    added = ('1 scheduler in param_scheduler', '2', SAME)
+    assert refused([linear, poly], [linear]) == refusal('iter_2.pth', *added)
+    replaced = ('another scheduler in param_scheduler.1', 'CosineAnnealingLR', SAME)
+    assert refused([linear, cosine], [linear, poly]) == refusal('iter_2.pth', *replaced)
+    of_part = (
+        '1 scheduler in param_scheduler.critics',
+        '0',
+        'the param_scheduler.critics of that run',
+    )
+    found = refused({'generators': [poly], 'critics': []}, [poly])
+    assert found == refusal('iter_2.pth', *of_part)
+
+
+def test_fewer_processes_with_larger_batches_go_on(trained, tmp_path, monkeypatch):
+    """As many samples an iteration as before, dealt in another way."""
+    checkpoint, options = trained
+    content = torch.load(checkpoint, weights_only=True)
+    assert content['meta']['samples_per_iteration'] == 2
+    content['meta']['samples_per_iteration'] = 4  # of 2 processes
+    torch.save(content, tmp_path / checkpoint.name)
+    options = options | {'train_dataloader.batch_size': 4}
+    assert train(SAMPLE, str(tmp_path), resume=True, cfg_options=options).iter == 4

@@ -1,14 +1,20 @@
 """What is said of a training that ends before its last iteration."""
 
+import shutil
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 import torch
-from mmengine.hooks import CheckpointHook
+from mmengine.hooks import CheckpointHook, Hook
 from mmengine.logging import MMLogger
+from mmengine.registry import HOOKS
 
-from depthda.engine.run_end import logged_end, logged_errors
+from depthda.engine.launch import train
+from depthda.engine.run_end import BegunHook, logged_end, logged_errors, lost_files
 from depthda.errors import UserError
+
+SAMPLE = Path(__file__).parents[2] / 'configs' / 'sample' / 'upernet_tiny_u2r.py'
 
 
 @pytest.fixture
@@ -63,3 +69,53 @@ def test_the_log_file_has_a_bug_s_traceback_and_a_mistake_s_sentence(log, capsys
     text = log.read_text()
     assert 'Traceback (most recent call last)' in text and 'ZeroDivisionError' in text
     assert 'error: there is no such file.' in text and text.count('Traceback') == 1
+
+
+@HOOKS.register_module()
+class RemoveWorkDirHook(Hook):
+    def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None):
+        shutil.rmtree(runner.work_dir, ignore_errors=True)
+
+
+def test_a_work_dir_that_disappears_under_a_training_is_one_sentence(tmp_path, short_run):
+    folder = tmp_path / 'run'
+    options = short_run | {'+custom_hooks': [dict(type='RemoveWorkDirHook')]}
+    with pytest.raises(UserError) as caught:
+        train(SAMPLE, str(folder), cfg_options=options)
+    assert str(caught.value) == (
+        f'{folder} or a file in it was removed while the run wrote to it: start the run again, and '
+        'leave the folder alone until it ends.'
+    )
+
+
+def test_a_file_that_disappears_under_a_run_is_one_sentence(tmp_path):
+    run, gone = BegunHook(), tmp_path / 'a.png'
+
+    def read(work_dir, kind=None):
+        with lost_files(str(work_dir), run):
+            try:
+                gone.read_bytes()
+            except FileNotFoundError as error:
+                # As torch raises again what a worker process met.
+                raise (kind(f'In worker process 0.\n{error!s}\n') if kind else error) from None
+
+    work_dir = tmp_path / 'run'
+    with pytest.raises(FileNotFoundError):
+        read(work_dir)
+    run.begun = True
+    for kind in (None, FileNotFoundError):
+        with pytest.raises(UserError) as caught:
+            read(work_dir, kind)
+        assert str(caught.value) == (
+            f'{gone} was removed while the run needed it: put it back; --resume continues a '
+            'training.'
+        )
+    with pytest.raises(UserError) as caught:
+        read(gone)
+    assert str(caught.value) == (
+        f'{gone} or a file in it was removed while the run wrote to it: start the run again, and '
+        'leave the folder alone until it ends.'
+    )
+    # Another failure than that stays what it is.
+    with pytest.raises(PermissionError), lost_files(str(work_dir), run):
+        raise PermissionError(13, 'Permission denied', str(gone))

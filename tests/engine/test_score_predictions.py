@@ -132,6 +132,44 @@ def test_maps_without_the_first_class_are_scored_with_a_warning(
     ]
 
 
+@pytest.mark.parametrize(
+    'key, value, message',
+    [
+        (
+            'headline',
+            'Rurall',
+            "test_evaluator.headline='Rurall' is not in the test set, which has all, Rural, Test, "
+            'Test/Rural.',
+        ),
+        ('aggregate', 'batch', "aggregate='batch': must be 'global' or 'per_batch'."),
+        (
+            'printed',
+            ['F1'],
+            "printed=['F1'] of SegmentationMetric: name any of ['OA', 'Kappa'].",
+        ),
+        (
+            'headlin',
+            'Rural',
+            "test_evaluator: SegmentationMetric takes no 'headlin'; did you mean 'headline'?",
+        ),
+    ],
+)
+def test_a_metric_that_cannot_score_is_refused_before_an_image_is_read(
+    maps, sample, tmp_path, monkeypatch, key, value, message
+):
+    monkeypatch.setattr('depthda.engine.score_predictions.check_predictions', None)  # not reached
+    with pytest.raises(UserError) as error:
+        score_predictions(
+            CONFIG,
+            maps,
+            str(tmp_path / 'given'),
+            None,
+            options(sample) | {f'+test_evaluator.{key}': value},
+        )
+    assert str(error.value) == message
+    assert [path.name for path in tmp_path.iterdir()] == ['maps']
+
+
 def test_images_without_labels_are_for_the_server(maps, sample, tmp_path):
     server = CONFIG.with_name('upernet_tiny_u2r-server.py')
     with pytest.raises(UserError) as error:

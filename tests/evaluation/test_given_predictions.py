@@ -73,6 +73,11 @@ def spoil_kind(*paths):
         path.rename(path.with_suffix('.jpg'))
 
 
+def spoil_format(first, second, *others):
+    for path, kind in ((first, 'BMP'), (second, 'JPEG')):
+        Image.fromarray(np.zeros((16, 16), np.uint8)).save(path, format=kind)
+
+
 def spoil_size(first, *others):
     cv2.imwrite(str(first), np.zeros((8, 4), np.uint8))
 
@@ -116,6 +121,10 @@ def twice(first, *others):
             spoil_kind,
             '{maps} has 1.jpg, 2.jpg, 3.jpg in place of index maps: write .png or .tif files (JPEG '
             'changes the values).',
+        ),
+        (
+            spoil_format,
+            '{maps}: 1.png cannot be scored: a BMP named .png; write class indices as PNG or TIFF.',
         ),
         (
             spoil_size,

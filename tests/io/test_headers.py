@@ -1,3 +1,6 @@
+import struct
+import zlib
+
 import cv2
 import numpy as np
 import pytest
@@ -5,7 +8,14 @@ import rasterio
 from PIL import Image
 
 from depthda.errors import UserError
-from depthda.io.headers import file_format, is_whole, orientation, read_header, read_headers
+from depthda.io.headers import (
+    file_format,
+    is_whole,
+    misnamed,
+    orientation,
+    read_header,
+    read_headers,
+)
 
 
 @pytest.mark.parametrize(
@@ -53,16 +63,57 @@ def test_broken_files_have_no_header(tmp_path):
     assert read_headers(tmp_path / name for name in names) == [None] * 5
 
 
-def test_formats_are_told_by_content_and_jpegs_by_how_they_are_turned(tmp_path):
-    picture, exif = Image.new('RGB', (31, 17)), Image.Exif()
-    exif[0x0112] = 6
-    for name, kind in (('a.png', 'PNG'), ('b.jpg', 'JPEG'), ('c.tif', 'TIFF'), ('d.bmp', None)):
-        picture.save(tmp_path / name, exif=exif)
-        assert file_format(tmp_path / name) == kind
-        assert orientation(tmp_path / name) == (6 if kind == 'JPEG' else 1)
-    picture.save(tmp_path / 'e.jpg')
-    picture.save(tmp_path / 'f.jpg', format='PNG')
-    assert [orientation(tmp_path / name) for name in ('e.jpg', 'f.jpg')] == [1, 1]
+@pytest.mark.parametrize('kind', ['png', 'jpg', 'tif'])
+def test_the_orientation_is_the_one_that_opencv_follows(tmp_path, kind):
+    path, pixels = tmp_path / f'a.{kind}', np.zeros((32, 16, 3), np.uint8)
+    pixels[:16, :8] = 255
+    Image.fromarray(pixels).save(path)
+    assert orientation(path) == 1
+    for turn, corner in ((1, (0, 0)), (2, (0, 15)), (3, (31, 15)), (4, (31, 0))):
+        exif = Image.Exif()
+        exif[0x0112] = turn
+        Image.fromarray(pixels).save(path, exif=exif)
+        assert orientation(path) == turn
+        assert cv2.imread(str(path))[corner].min() > 200
+        with rasterio.open(path) as raster:
+            assert raster.read()[:, 0, 0].min() > 200
+
+
+def test_orientation_where_the_tag_is_rare_or_broken(tmp_path):
+    # Behind the pixels, as some editors write it.
+    Image.new('L', (8, 8)).save(tmp_path / 'a.png')
+    whole = (tmp_path / 'a.png').read_bytes()
+    tag = b'MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0'
+    for content, expected in ((tag, 6), (b'nothing', 1), (tag[:12], 1)):
+        chunk = struct.pack('>I', len(content)) + b'eXIf' + content
+        chunk += struct.pack('>I', zlib.crc32(chunk[4:]))
+        (tmp_path / 'a.png').write_bytes(whole[:-12] + chunk + whole[-12:])
+        assert orientation(tmp_path / 'a.png') == expected
+    (tmp_path / 'a.jpg').write_bytes(b'\xff\xd8\xff\xe1\0')
+    assert orientation(tmp_path / 'a.jpg') == 1
+    # Of kinds that Pillow does not open.
+    for big in ('NO', 'YES'):
+        kind = dict(driver='GTiff', width=8, height=8, count=6, dtype='float32', bigtiff=big)
+        with rasterio.open(tmp_path / 'a.tif', 'w', **kind) as raster:
+            raster.write(np.zeros((6, 8, 8), np.float32))
+        assert orientation(tmp_path / 'a.tif') == 1
+
+
+def test_formats_are_told_by_content(tmp_path):
+    picture = Image.new('RGB', (31, 17))
+    for kind, format_ in (
+        ('png', 'PNG'), ('jpg', 'JPEG'), ('tif', 'TIFF'), ('bmp', 'BMP'), ('gif', 'GIF'),
+        ('webp', 'WebP'), ('jp2', 'JPEG 2000'), ('pcx', None),
+    ):  # fmt: skip
+        path = tmp_path / f'a.{kind}'
+        picture.save(path)
+        assert file_format(path) == format_
+        path = path.rename(tmp_path / f'{kind}.png')
+        rename = 'rename it, or ' if kind in ('jpg', 'tif') else ''
+        same = kind in ('png', 'pcx')
+        assert misnamed(path) == (
+            None if same else f'a {format_} named .png: {rename}save it as PNG'
+        )
     (tmp_path / 'g.png').write_bytes(b'')
     assert file_format(tmp_path / 'g.png') is None
 

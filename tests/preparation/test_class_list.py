@@ -26,6 +26,12 @@ def test_a_name_may_have_several_values_and_ignore_is_no_class(tmp_path):
     assert found.values == {3: 0, 4: 0, 7: 1, 0: 255, 255: 255}
 
 
+def test_names_of_more_than_one_word_and_ignore_in_any_capitals(tmp_path):
+    found = read(tmp_path, "Trees, shrubs (low) 1\nshepherd's hut/yard: 2\nIgnore 0\nIGNORE 9")
+    assert found.names == ('Trees, shrubs (low)', "shepherd's hut/yard")
+    assert found.values == {1: 0, 2: 1, 0: 255, 9: 255, 255: 255}
+
+
 def test_255_is_ignored_unless_a_line_claims_it(tmp_path):
     found = read(tmp_path, 'ground 0\nbuilding 255\nignore 254\n')
     assert found.values == {255: 1, 0: 0, 254: 255}
@@ -79,6 +85,15 @@ def test_labels_from_one_on_leave_zero_for_none():
         ('wood 1\nwater 255\nignore 255', '255 stands for two classes'),
         ('wood\nwood', 'names a class twice'),
         ('wood\nignore', 'ignore without its value'),
+        ('wood #00ff00', "cannot read 'wood #00ff00': write name, name VALUE or name RED GREEN"),
+        ('wood (0, 255, 0)', "cannot read 'wood .0, 255, 0.'"),
+        ('wood [1]', "cannot read 'wood .1.'"),
+        ('wood 1 # trees\nwater 2', "cannot read 'wood 1 # trees'"),
+        ('wood = 0, water = 1', "cannot read 'wood = 0, water = 1'"),
+        ('wood,0;water,1', "cannot read 'wood,0;water,1'"),
+        ('- wood: 0\n- water: 1', "cannot read '- wood: 0'"),
+        ('"wood" 0', 'cannot read \'"wood" 0\''),
+        ('Wood 0\nwood 1', 'has names that differ in capitals alone: write a class in one way'),
     ],
 )
 def test_what_cannot_be_meant_is_said(tmp_path, text, fault):

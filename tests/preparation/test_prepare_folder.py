@@ -180,7 +180,20 @@ def test_lists_leave_out_whom_they_do_not_name(tmp_path):
         (['train'], 'image', 'write NAME=SHARE'),
         (['a=0.5', 'a=0.5'], 'image', 'each name once'),
         (['../a=1'], 'image', 'write NAME=SHARE'),
-        (['a=none.txt'], 'image', 'none.txt of --split is neither a share nor a file'),
+        (
+            ['a=none.txt'],
+            'image',
+            r'--split a=none.txt: none.txt is neither a share \(0.7\) nor a file '
+            'with a name a line$',
+        ),
+        (['a=70%'], 'image', 'a=70%: 70% is neither a share'),
+        (['a='], 'image', '--split a=: nothing is neither a share'),
+        (
+            ['a=0.5', 'b=b.txt'],
+            'image',
+            r'--split a=0.5 b=b.txt mixes shares and lists: give a share for each \(train=0.7\) or '
+            r'a file for each \(train=train.txt\)$',
+        ),
         (['a=none.txt'], 'block', 'takes shares'),
         (None, 'block', 'is about splits: add --split'),
     ],
@@ -241,22 +254,43 @@ def test_what_is_wrong_with_a_file_is_said_with_its_name(tmp_path, spoil, fault)
         prepare_folder(tmp_path / 'out', scenes.settings())
 
 
-def test_heights_that_look_like_no_data_are_refused_unless_a_range_is_given(tmp_path):
+@pytest.mark.parametrize('span', [None, (100.0, 300.0)])
+def test_heights_that_look_like_no_data_are_refused_unless_the_range_has_them(tmp_path, span):
     scenes, out = Scenes(tmp_path), tmp_path / 'out'
     path = tmp_path / 'dsm/town_1_dsm.tif'
     write(path, scenes.heights[1], scenes.places[1])  # as it is, but without the tag
+    settings = scenes.settings(cut=dict(depth_range=span))
     with pytest.raises(UserError) as caught:
-        prepare_folder(out, scenes.settings())
+        prepare_folder(out, settings)
     assert str(caught.value) == (
         f'{path} has the height -9999, which looks like no-data that the file does not declare: '
-        'declare it in every such file (rio edit-info --nodata=-9999.0 FILE), or give '
-        '--depth-range LOW HIGH if it is a height'
+        'declare it in every such file (rio edit-info --nodata=-9999.0 FILE), or give a '
+        '--depth-range LOW HIGH that includes it if it is a height'
     )
     assert not out.exists()
     prepare_folder(out, scenes.settings(cut=dict(depth_range=(-9999.0, 300.0))))
     with rasterio.open(path, 'r+') as raster:
         raster.nodata = NO_HEIGHT
-    prepare_folder(tmp_path / 'declared', scenes.settings())
+    prepare_folder(tmp_path / 'declared', settings)
+
+
+def test_a_range_clips_outliers_and_holds_a_part_of_the_heights(tmp_path):
+    scenes = Scenes(tmp_path, [(16, 16)])
+    scenes.heights[0][scenes.heights[0] == NO_HEIGHT] = 200
+    scenes.heights[0][0, 0] = -5000.5  # far below, but no typical no-data
+    write(tmp_path / 'dsm/town_0_dsm.tif', scenes.heights[0], scenes.places[0])
+    prepare_folder(tmp_path / 'out', scenes.settings(cut=dict(depth_range=(150.0, 250.0))))
+    assert read(tmp_path / 'out/depth/town_0_0_0_12_12.png')[0, 0] == 1
+    scenes.heights[0][0, 0] = 200
+    write(tmp_path / 'dsm/town_0_dsm.tif', scenes.heights[0], scenes.places[0])
+    with pytest.raises(UserError) as caught:
+        prepare_folder(tmp_path / 'new', scenes.settings(cut=dict(depth_range=(0.0, 30.0))))
+    low, high = scenes.heights[0].min(), scenes.heights[0].max()
+    assert str(caught.value) == (
+        f'all heights are {low:g} to {high:g}, so --depth-range 0 30 would make one depth of them: '
+        'give a range in the unit of the files'
+    )
+    assert not (tmp_path / 'new').exists()
 
 
 def test_colours_of_a_palette_are_listed_by_their_values(tmp_path):
@@ -460,9 +494,10 @@ def test_a_picture_of_another_format_than_its_name_is_named(tmp_path):
     settings = scenes.settings(depth=None)
     path = tmp_path / 'mask/town_0.png'
     for driver, fault in (
-        ('TIFF', 'holds a TIFF, not a PNG: rename it, or save it as PNG'),
+        ('TIFF', 'is a TIFF named .png: rename it, or save it as PNG'),
         ('JPEG', 'is JPEG, which blends labels: save it as PNG or TIFF'),
-        ('BMP', 'is cut short, or no picture at all: write it again'),
+        ('BMP', 'is a BMP named .png: save it as PNG'),
+        ('PCX', 'is cut short, or no picture at all: write it again'),
     ):
         Image.fromarray(grey).save(path, format=driver)
         with pytest.raises(UserError) as caught:
@@ -471,27 +506,35 @@ def test_a_picture_of_another_format_than_its_name_is_named(tmp_path):
     assert not (tmp_path / 'out').exists()
 
 
-@pytest.mark.parametrize('turn', [3, 6])
-def test_a_jpeg_that_exif_turns_is_refused(tmp_path, turn):
-    exif = Image.Exif()
-    exif[0x0112] = turn
-    (tmp_path / 'rgb').mkdir()
-    path = tmp_path / 'rgb/town_0.jpg'
+@pytest.mark.parametrize(
+    ('name', 'turn'),
+    [('rgb/a.jpg', 3), ('rgb/a.png', 6), ('rgb/a.tif', 3), ('mask/a.png', 3), ('dsm/a.tif', 4)],
+)
+def test_what_an_orientation_tag_turns_is_refused(tmp_path, name, turn):
+    folders = dict(images=tmp_path / 'rgb', labels=tmp_path / 'mask', depth=tmp_path / 'dsm')
+    suffixes = dict(image_suffix=None, depth_suffix=None)
     settings = Scenes(tmp_path / 'other', ()).settings(
-        images=tmp_path / 'rgb', labels=None, depth=None, image_suffix=None
+        **folders, **suffixes, cut=dict(classes=numbered(['a', 'b']))
     )
-    picture = Image.new('RGB', (16, 16))
-    picture.save(path, exif=exif)
-    with pytest.raises(UserError) as caught:
-        prepare_folder(tmp_path / 'out', settings)
-    assert str(caught.value) == (
-        f'{path} is turned by its EXIF orientation ({turn}), which some tools follow and others do '
-        'not: save it upright (mogrify -auto-orient FILE) and check that its label and depth lie '
-        'the same way'
-    )
-    assert not (tmp_path / 'out').exists()
-    exif[0x0112] = 1
-    picture.save(path, exif=exif)
+    path, kinds = tmp_path / name, {'rgb': 'a.tif', 'mask': 'a.png', 'dsm': 'a.tif'}
+    for kind, file in kinds.items():
+        place = path if path.parent.name == kind else tmp_path / kind / file
+        pixels = np.arange(256, dtype=np.float32 if kind == 'dsm' else np.uint8).reshape(16, 16)
+        write(place, pixels % 2 if kind == 'mask' else pixels)
+    picture, exif = Image.open(path), Image.Exif()
+    for number in (turn, 1):
+        exif[0x0112] = number
+        picture.save(path, exif=exif)
+        if number == 1:
+            break
+        with pytest.raises(UserError) as caught:
+            prepare_folder(tmp_path / 'out', settings)
+        assert str(caught.value) == (
+            f'{path} is turned by its orientation tag ({turn}), which some tools follow and others '
+            'do not: save it upright (mogrify -auto-orient FILE) and check that image, label and '
+            'depth lie the same way'
+        )
+        assert not (tmp_path / 'out').exists()
     prepare_folder(tmp_path / 'out', settings)
 
 

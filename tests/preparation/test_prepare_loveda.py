@@ -101,6 +101,15 @@ def test_the_data_set_reads_it(zips, tmp_path):
     assert len(dataset) == 2
 
 
+def test_links_in_a_circle_are_followed_once(zips, tmp_path):
+    source = tmp_path / 'unpacked'
+    for path in zips:
+        with zipfile.ZipFile(path) as archive:
+            archive.extractall(source)
+    (source / 'Train/all').symlink_to(source)
+    assert not prepare_loveda([source], tmp_path / 'out')
+
+
 def test_domains_that_were_merged_are_parted_by_number(tmp_path):
     for name, content in wanted().items():
         split, _, folder, file = name.split('/')

@@ -64,6 +64,31 @@ def test_it_prints_the_table_and_what_it_covers(run):
     assert 'Fewer than 20 images' in text
 
 
+def test_it_prints_the_score_by_every_rule_of_selection(run, tmp_path):
+    """B was validated on source and target during training; A was not."""
+    history = [(60, 40), (70, 45), (65, 50), (66, 42)]
+    folder = tmp_path / 'b' / 'seed-1' / '20260101_000000' / 'vis_data'
+    folder.mkdir(parents=True)
+    (folder / 'scalars.json').write_text(
+        ''.join(
+            json.dumps({'mIoU': source, 'Rural/mIoU': target, 'step': 10 * step}) + '\n'
+            for step, (source, target) in enumerate(history, 1)
+        )
+    )
+    (folder / 'config.py').write_text("val_evaluator = dict(headline='Urban')\n")
+    for path in tmp_path.glob('*/*/metrics.json'):
+        trained = {'data_root': 'data', 'domains': ['Urban']}
+        write_json(path, json.loads(path.read_text()) | {'trained_on': trained})
+    status, out, _ = run('a', 'b', '--resamples', '10', '--out', 'gain.json')
+    sentence = (
+        'Selection, B, b/seed-1 (validations while it trained): target mIoU best on target 50.00, '
+        'last 42.00, chosen on source 45.00, optimism +5.00.'
+    )
+    assert status == 0 and ' '.join(out.split()).endswith(sentence) and out.count('Selection') == 1
+    (found,) = json.loads(Path('gain.json').read_text())['selection']
+    assert (found['folder'], found['steps'], found['optimism']) == ('b/seed-1', [30, 40, 20], 5)
+
+
 def test_it_writes_markdown_and_json(run):
     assert run('a', 'b', '--per-class', '--block', '2', '--out', 'gain.md')[0] == 0
     text = Path('gain.md').read_text(encoding='utf-8')

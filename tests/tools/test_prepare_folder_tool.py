@@ -4,6 +4,7 @@ from functools import partial
 
 import numpy as np
 import pytest
+from PIL import Image
 from tiny_scenes import Scenes, write
 
 
@@ -89,3 +90,46 @@ def test_another_dataset_in_the_folder_is_removed_only_with_replace(tmp_path, ca
     code, printed, err = call(*arguments(other.root, tmp_path / 'new', '--bands', 1, 2, 3, 4))
     assert (code, printed) == (2, '') and not (tmp_path / 'new').exists()
     assert err.endswith('city_RGB.tif has no band 4, it has 3: correct --bands\n')
+
+
+def picture(path, kind=None, **more):
+    path.parent.mkdir(exist_ok=True)
+    Image.fromarray(np.arange(64, dtype=np.uint8).reshape(8, 8)).save(path, format=kind, **more)
+
+
+def test_pictures_that_mislead_are_refused_and_leave_nothing(tmp_path, call):
+    exif = Image.Exif()
+    exif[0x0112] = 3
+    images, out = tmp_path / 'images', tmp_path / 'out'
+    asked = ('folder', '--images', images, '--out', out, '--split', 'train=0.5', 'val=0.5')
+    for spoil, sentence in (
+        (
+            lambda path: picture(path),
+            f'1 copy of images would be in another split than the original ({images}/b.png in '
+            f'train = {images}/a.png in val): keep one file of each image, or name all copies of '
+            'an image in one list (--split NAME=FILE)',
+        ),
+        (
+            lambda path: picture(path, 'BMP'),
+            f'{images}/b.png is a BMP named .png: save it as PNG',
+        ),
+        (
+            lambda path: picture(path, exif=exif),
+            f'{images}/b.png is turned by its orientation tag (3), which some tools follow and '
+            'others do not: save it upright (mogrify -auto-orient FILE) and check that image, '
+            'label and depth lie the same way',
+        ),
+    ):
+        picture(images / 'a.png')
+        spoil(images / 'b.png')
+        code, printed, err = call(*asked)
+        assert (code, printed) == (2, '')
+        assert err.lstrip() == f'error: {sentence}\n'
+        assert not out.exists()
+    for name in ('a', 'c'):
+        picture(images / f'{name}.png')
+    (tmp_path / 'train.txt').write_text('a\nc\n')
+    Image.new('L', (8, 8), 7).save(images / 'b.png')
+    (tmp_path / 'val.txt').write_text('b\n')
+    lists = [f'{name}={tmp_path / name}.txt' for name in ('train', 'val')]
+    assert call(*asked[:-2], *lists)[0] == 0

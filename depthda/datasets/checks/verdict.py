@@ -1,13 +1,13 @@
 """Is a data set fit for training? What speaks against it, from the facts of its samples."""
 
 import os
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from depthda.datasets.checks.inspection import SampleFacts
+from depthda.datasets.copies import group_equal
 from depthda.errors import few, many
 
 _FEW_MAPS = 0.1  # a larger share of useless depth maps is no accident
@@ -54,11 +54,8 @@ def find_copies(splits: Mapping[str, Sequence[SampleFacts]]) -> list[Finding]:
 
 
 def _files_by_digest(samples: Sequence[SampleFacts]) -> dict[bytes, set[str]]:
-    files = defaultdict(set)
-    for sample in samples:
-        if sample.digest is not None:
-            files[sample.digest].add(os.path.realpath(sample.path))
-    return dict(files)
+    known = (sample for sample in samples if sample.digest is not None)
+    return group_equal((os.path.realpath(sample.path), sample.digest) for sample in known)
 
 
 def _copies(

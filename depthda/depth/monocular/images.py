@@ -13,7 +13,7 @@ from PIL import Image, ImageOps
 from rasterio.errors import RasterioError
 
 from depthda.errors import UserError
-from depthda.io.headers import read_headers
+from depthda.io.headers import check_upright, read_headers
 
 Size = tuple[int, int]  # height, width
 
@@ -56,9 +56,12 @@ class OpticalReader:
         """The image and where it has data, H×W; None: everywhere.
 
         A GeoTIFF says where by its no-data tag, mask or alpha band. JPEGs are turned as their EXIF
-        says, as OpenCV does when they are trained on.
+        says, as OpenCV does when they are trained on. PNGs and TIFFs are read as they lie; OpenCV
+        would turn them too, so one with an orientation tag is refused.
         """
         path = Path(path)
+        if path.suffix.lower() not in ('.jpg', '.jpeg'):
+            check_upright(path)
         valid = None
         if path.suffix.lower() in ('.tif', '.tiff'):
             values, valid = self._read_tiff(path)

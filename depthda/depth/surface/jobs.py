@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from depthda.errors import UserError
+from depthda.io.files import walk
 
 SUFFIXES = ('.tif', '.tiff')
 
@@ -85,7 +86,7 @@ def _surfaces(path: Path) -> list[Path]:
 
 
 def _walk(top: Path) -> Iterator[Path]:
-    for folder, folders, names in os.walk(top, followlinks=True):
+    for folder, folders, names in walk(top):
         # Hidden files are an operating system's own.
         folders[:] = sorted(each for each in folders if not each.startswith('.'))
         for name in sorted(names):

@@ -24,18 +24,31 @@ def check_units(cfg: Config) -> None:
                 f'{key}.by_epoch=True{_default(scheduler)} {reason}, so {scheduler.type} would '
                 f'never take a step: set {key}.by_epoch=False.'
             )
-    hook = (cfg.get('default_hooks') or {}).get('checkpoint')
+    hooks, nothing = cfg.get('default_hooks') or {}, 'so nothing would be saved before the end'
+    if 'checkpoint' not in hooks and not _saves(cfg):
+        raise UserError(
+            f"without default_hooks.checkpoint, mmengine's own hook {reason}, {nothing}: "
+            "set default_hooks.checkpoint=dict(type='PlainCheckpointHook', by_epoch=False, "
+            'interval=4000).'
+        )
+    hook = hooks.get('checkpoint')
     if hook is not None and hook.get('by_epoch', True):
         raise UserError(
-            f'default_hooks.checkpoint.by_epoch=True{_default(hook)} {reason}, so nothing would '
-            'be saved before the end: set default_hooks.checkpoint.by_epoch=False.'
+            f'default_hooks.checkpoint.by_epoch=True{_default(hook)} {reason}, {nothing}: set '
+            'default_hooks.checkpoint.by_epoch=False.'
         )
 
 
 def schedule_warnings(cfg: Config) -> list[str]:
-    """Warnings of learning rates that reach their end long before the run does, or never."""
+    """Warnings of learning rates that end long before the run or never, and of no checkpoints."""
     unit = 'max_epochs' if 'max_epochs' in cfg.train_cfg else 'max_iters'
     last, found = cfg.train_cfg.get(unit), []
+    hooks = cfg.get('default_hooks') or {}
+    if hooks.get('checkpoint', hooks) is None and not _saves(cfg):
+        found.append(
+            'default_hooks.checkpoint is None, so no checkpoint will be saved: leave that out to '
+            'keep what is trained.'
+        )
     lists = defaultdict(list)
     for key, scheduler in _schedulers(cfg):
         by_epoch = scheduler.get('by_epoch', True)
@@ -61,6 +74,12 @@ def schedule_warnings(cfg: Config) -> list[str]:
                 f'for {end}: set {", ".join(keys)} to fit.'
             )
     return found
+
+
+def _saves(cfg: Config) -> bool:
+    """Whether one of the custom hooks writes checkpoints."""
+    # By its name alone: it may be a class of the user's own, given by name, class or instance.
+    return any('CheckpointHook' in str(hook) for hook in cfg.get('custom_hooks') or ())
 
 
 def _schedulers(cfg: Config) -> Iterator[tuple[str, dict]]:

@@ -8,7 +8,7 @@ from mmengine.runner import BaseLoop
 
 from depthda.checkpoints.fit import complete_weights, partial_weights
 from depthda.checkpoints.loading import file_hash, restore_histories, to_plain
-from depthda.provenance import describe_dataset, narrowed
+from depthda.provenance import describe_dataset, narrowed, samples_per_iteration
 
 
 @HOOKS.register_module()
@@ -32,6 +32,7 @@ class PlainCheckpointHook(CheckpointHook):
 
     def before_save_checkpoint(self, runner, checkpoint: dict) -> None:
         meta = checkpoint['meta']
+        meta['samples_per_iteration'] = samples_per_iteration(runner)
         meta['trained_on'] = describe_dataset(runner.train_dataloader.dataset)
         if self._initialised_from:
             meta['initialised_from'] = self._initialised_from

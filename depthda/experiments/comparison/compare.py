@@ -1,6 +1,7 @@
 """Whether two models differ: their runs paired, and an interval for each source of chance."""
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from depthda.experiments.comparison.intervals import (
     t_interval,
 )
 from depthda.experiments.protocol import judge
+from depthda.experiments.selection import choices
 from depthda.experiments.tables.training import differing_budgets, read_budget, training_config
 from depthda.experiments.tested_run import (
     Key,
@@ -89,6 +91,12 @@ def compare(
         'block': block,
         'resamples': resamples,
         'bootstrap_seed': seed,
+        'selection': [
+            {'side': name, 'folder': str(run.folder), **asdict(choice), 'optimism': choice.optimism}
+            for name, side in zip('AB', zip(*pairs, strict=True), strict=True)
+            for run in side
+            for choice in choices(run.folder, run.metrics)
+        ],
         'notes': notes,
     }
 

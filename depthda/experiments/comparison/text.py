@@ -91,7 +91,19 @@ def explain(result: dict[str, Any], per_class: bool) -> list[str]:
     )
     if per_class:
         lines += _rare(result)
-    return lines
+    return lines + [_selection(choice) for choice in result['selection']]
+
+
+def _selection(choice: dict[str, Any]) -> str:
+    """What three rules of choosing the checkpoint give on the tested domain."""
+    rules = ('best_on_target', 'last', 'chosen_on_source')
+    scores = [
+        f'{rule.replace("_", " ")} {choice[rule]:.2f}' for rule in rules if choice[rule] is not None
+    ]
+    if choice['optimism'] is not None:
+        scores.append(f'optimism {choice["optimism"]:+.2f}')
+    where = f'{choice["side"]}, {choice["folder"]} ({choice["source"]})'
+    return f'Selection, {where}: target mIoU {", ".join(scores)}.'
 
 
 def _rare(result: dict[str, Any]) -> list[str]:

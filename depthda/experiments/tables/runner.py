@@ -43,7 +43,7 @@ def run_table(
         seeds, worlds: Instead of the table's own.
         only: Rows to run, by name.
         vary: ``KEY=VALUE,VALUE`` for a config.
-        gpus: Devices that the runs take in turn.
+        gpus: Devices that the runs take in turn; commas part them, too.
         jobs: Runs at a time: by default one a device.
         dry_run: Only list what would run.
         smoke: Tiny stand-ins on a tiny synthetic set; real configs are built without memory.
@@ -66,6 +66,7 @@ def run_table(
         return []
     failed = []
     if not report:
+        gpus = split_gpus(gpus)
         check_gpus(gpus)
         if smoke:
             check_real_configs(table, only, console)
@@ -190,6 +191,19 @@ def check_arguments(jobs: int | None, seeds: Sequence[int] | None) -> None:
         raise UserError(f'--jobs {jobs}: take 1 or more.')
     if seeds and min(seeds) < 0:
         raise UserError(f'--seeds {min(seeds)}: take 0 or more.')
+
+
+def split_gpus(words: Sequence[str]) -> list[str]:
+    """The devices of ``--gpus 0 1`` or ``--gpus 0,1``; a run is given one of them."""
+    # '0, 1' comes as two words.
+    ids = ','.join(words).replace(',,', ',').split(',') if words else []
+    for each in ids:
+        if not each.isdigit() and not each.startswith(('GPU-', 'MIG-')):
+            raise UserError(
+                f'--gpus {" ".join(words)}: {each!r} is no device: give numbers from 0 on, as in '
+                '--gpus 0 1, or names as nvidia-smi -L lists them.'
+            )
+    return ids
 
 
 def check_gpus(ids: Sequence[str]) -> None:

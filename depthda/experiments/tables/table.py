@@ -10,7 +10,7 @@ import difflib
 import itertools
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import MISSING, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -176,8 +176,13 @@ def _read(path: Path, found: dict[str, Any]) -> Table:
     for key in ('title', 'columns'):
         if key not in found:
             raise UserError(f"the table {path} has no '{key}'.")
-    columns = tuple(Column(**dict(column)) for column in found['columns'])
-    common = {key: found[key] for key in ('protocol', 'smoke') if key in found}
+    heads = enumerate(found['columns'], 1)
+    columns = tuple(_part(Column, head, f'column {number} of {path}') for number, head in heads)
+    # A table may have a function of that name.
+    common = {k: found[k] for k in ('protocol', 'smoke') if k in found and not callable(found[k])}
+    for number, row in enumerate(found['rows'], 1):
+        if not isinstance(row, Mapping):
+            raise UserError(f'row {number} of {path} is {row!r}: write dict(name=…, …).')
     rows = tuple(_row(path, common | row, found.get('sample'), columns) for row in found['rows'])
     names = [row.name for row in rows]
     if double := {name for name in names if names.count(name) > 1}:
@@ -190,7 +195,7 @@ def _read(path: Path, found: dict[str, Any]) -> Table:
         found.get('caption', ''),
         tuple(found.get('seeds', (0, 1, 2))),
         tuple(found.get('worlds', (None,))),
-        Curve(**found['curve']) if 'curve' in found else None,
+        _part(Curve, found['curve'], f'the curve of {path}') if 'curve' in found else None,
     )
     for row in rows:
         if row.baseline:
@@ -208,14 +213,8 @@ def _read(path: Path, found: dict[str, Any]) -> Table:
 
 
 def _row(path: Path, given: dict, sample: Mapping | None, columns: Sequence[Column]) -> Row:
-    known = [each.name for each in fields(Row)]
     label = f'row {given.get("name", given.get("title", "?"))!r} of {path}'
-    for key in given:
-        if key not in known:
-            raise UserError(f'{label}: {unknown("key", key, known)}')
-    for key in ('name', 'title'):
-        if key not in given:
-            raise UserError(f'{label} has no {key!r}.')
+    row = _part(Row, given, label)
     sources = [key for key in ('config', 'steps', 'absent', 'same_as') if given.get(key)]
     if len(sources) != 1:
         raise UserError(f'{label} needs exactly one of config, steps, absent, same_as.')
@@ -225,11 +224,32 @@ def _row(path: Path, given: dict, sample: Mapping | None, columns: Sequence[Colu
     if paper and len(paper) != len(columns):
         figures, heads = many(len(paper), 'paper figure'), many(len(columns), 'column')
         raise UserError(f'{label} has {figures} for {heads}: give one for each.')
-    steps = tuple(Step(**step) for step in given.get('steps', ()))
+    smoke = row.smoke or {}
+    _part(Row, {'name': '', 'title': '', **smoke}, f'smoke of {label}')
+    _steps(smoke, f'smoke of {label}')
     own = given.get('sample')
     if sample is not None or own is not None:
         own = dict(sample or {}) | dict(own or {})
-    return Row(**given | {'paper': paper, 'steps': steps, 'sample': own})
+    return replace(row, paper=paper, steps=_steps(given, label), sample=own)
+
+
+def _steps(given: Mapping, label: str) -> tuple[Step, ...]:
+    steps = enumerate(given.get('steps', ()), 1)
+    return tuple(_part(Step, step, f'step {i} of {label}') for i, step in steps)
+
+
+def _part(kind: type, given: Any, label: str) -> Any:
+    """A dict of a table file as ``kind``; an unknown or a missing key is a mistake."""
+    known = [each.name for each in fields(kind)]
+    if not isinstance(given, Mapping):
+        raise UserError(f'{label} is {given!r}: write dict({known[0]}=…, …).')
+    for key in given:
+        if key not in known:
+            raise UserError(f'{label}: {unknown("key", key, known)}')
+    for each in fields(kind):
+        if each.name not in given and each.default is MISSING and each.default_factory is MISSING:
+            raise UserError(f'{label} has no {each.name!r}.')
+    return kind(**given)
 
 
 def _sweep(path: Path, vary: Sequence[str]) -> Table:

@@ -105,6 +105,20 @@ def test_a_turned_jpeg_is_read_as_it_is_trained_on(tmp_path):
     assert np.abs(read.astype(int) - trained_on).mean() < 1
 
 
+@pytest.mark.parametrize('kind', ['png', 'tif'])
+def test_another_file_with_an_orientation_tag_is_refused(tmp_path, kind):
+    exif, path = Image.Exif(), tmp_path / f'a.{kind}'
+    exif[0x0112] = 3
+    Image.new('RGB', (8, 6)).save(path, exif=exif)
+    with pytest.raises(UserError) as caught:
+        OpticalReader().read(path)
+    assert str(caught.value) == (
+        f'{path} is turned by its orientation tag (3), which some tools follow and others do not: '
+        'save it upright (mogrify -auto-orient FILE) and check that image, label and depth lie the '
+        'same way'
+    )
+
+
 @pytest.mark.parametrize('name', ['a.png', 'a.jpg', 'a.tif'])
 def test_a_broken_image_is_named(tmp_path, name):
     Image.fromarray(pixels()).save(tmp_path / name)

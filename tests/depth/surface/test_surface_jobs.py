@@ -78,3 +78,9 @@ def test_what_is_no_surface_model_is_named(tree):
     with pytest.raises(UserError, match='.hidden/none holds no surface model'):
         (tree / 'dsm/.hidden/none').mkdir()
         find_surfaces([str(tree / 'dsm/.hidden/none')], OUT, None)
+
+
+def test_links_in_a_circle_are_followed_once(tree):
+    before = [job.name for job in find_surfaces([str(tree / 'dsm')], OUT, None)]
+    (tree / 'dsm/a/back').symlink_to(tree / 'dsm')
+    assert [job.name for job in find_surfaces([str(tree / 'dsm')], OUT, None)] == before

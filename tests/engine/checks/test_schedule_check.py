@@ -98,14 +98,37 @@ def test_schedules_that_take_effect_until_the_end():
             'train_cfg.max_iters has none, so nothing would be saved before the end: set '
             'default_hooks.checkpoint.by_epoch=False.',
         ),
+        (
+            {'default_hooks': dict(timer=dict(type='IterTimerHook'))},
+            "without default_hooks.checkpoint, mmengine's own hook counts epochs, and a run of "
+            'train_cfg.max_iters has none, so nothing would be saved before the end: set '
+            "default_hooks.checkpoint=dict(type='PlainCheckpointHook', by_epoch=False, "
+            'interval=4000).',
+        ),
     ],
 )
 def test_a_run_of_iterations_has_no_epochs(change, sentence):
     cfg = config([poly(), poly(by_epoch=True, convert_to_iter_based=True)], max_iters=100)
     check_units(cfg)
-    cfg.merge_from_dict(change) if 'default_hooks' in change else cfg.update(change)
+    for key, value in change.items():
+        cfg[key] = value
     with pytest.raises(UserError) as caught:
         check_units(cfg)
     assert str(caught.value) == sentence
     cfg.train_cfg = dict(max_epochs=10)
+    check_units(cfg)
+
+
+def test_a_run_that_saves_nothing_is_reported():
+    cfg = config(None, max_iters=100)
+    cfg.default_hooks = dict(checkpoint=None)
+    check_units(cfg)
+    assert schedule_warnings(cfg) == [
+        'default_hooks.checkpoint is None, so no checkpoint will be saved: leave that out to keep '
+        'what is trained.'
+    ]
+    # A hook of the user's own saves.
+    cfg.custom_hooks = [dict(type='PlainCheckpointHook', by_epoch=False)]
+    assert schedule_warnings(cfg) == []
+    cfg.default_hooks = dict()
     check_units(cfg)

@@ -14,7 +14,7 @@ from small_tables import SHORT, finish, tiny
 from depthda.errors import UserError
 from depthda.experiments.tables.execute import execute
 from depthda.experiments.tables.plan import plan_runs
-from depthda.experiments.tables.runner import check_gpus, run_table, say_failed
+from depthda.experiments.tables.runner import check_gpus, run_table, say_failed, split_gpus
 from depthda.experiments.tables.table import load_table
 from depthda.io.files import read_json, write_json
 from depthda.io.lock import locked
@@ -228,6 +228,42 @@ def test_gpus_that_are_there_or_counted_anew_are_taken(monkeypatch):
     check_gpus(['0', '1', 'GPU-1f2e'])
     monkeypatch.setenv('CUDA_VISIBLE_DEVICES', '6,7')
     check_gpus(['7'])
+
+
+def test_gpus_are_parted_by_blanks_or_commas():
+    for words in (['0', '1'], ['0,1'], ['0,', '1']):
+        assert split_gpus(words) == ['0', '1']
+    assert split_gpus([]) == [] and split_gpus(['GPU-1f2e,MIG-3']) == ['GPU-1f2e', 'MIG-3']
+
+
+@pytest.mark.parametrize('words, wrong', [(['0', 'cuda:1'], 'cuda:1'), ([''], ''), (['-1'], '-1')])
+def test_a_word_that_is_no_gpu_is_refused(write_table, tmp_path, monkeypatch, capsys, words, wrong):
+    monkeypatch.setenv('CUDA_VISIBLE_DEVICES', '0,1')
+    path, out = write_table([tiny()], worlds=(1,)), tmp_path / 'out'
+    arguments = ['run_experiments.py', str(path), '--out', str(out), '--gpus', *words]
+    monkeypatch.setattr(sys, 'argv', arguments)
+    with pytest.raises(SystemExit) as stopped:
+        runpy.run_path(str(ROOT / 'tools' / 'run_experiments.py'), run_name='__main__')
+    assert stopped.value.code == 2 and not out.exists()
+    assert capsys.readouterr().err == (
+        f'error: --gpus {" ".join(words)}: {wrong!r} is no device: give numbers from 0 on, as in '
+        '--gpus 0 1, or names as nvidia-smi -L lists them.\n'
+    )
+
+
+def test_each_job_sees_one_of_the_gpus(write_table, tmp_path, monkeypatch):
+    monkeypatch.delenv('CUDA_VISIBLE_DEVICES', raising=False)
+    monkeypatch.setattr('torch.cuda.device_count', lambda: 2)
+    monkeypatch.setattr('depthda.experiments.tables.runner.make_data', lambda *_: None)
+    seen = []
+
+    def stand_in(console, runs, jobs, gpus, together):
+        seen.append((jobs, gpus))
+        return []
+
+    monkeypatch.setattr('depthda.experiments.tables.runner.do_runs', stand_in)
+    run_table(write_table([tiny()], worlds=(1,)), tmp_path / 'out', gpus=['0,1'])
+    assert seen == [(2, ['0', '1'])]
 
 
 def test_worlds_of_a_table_without_synthetic_rows_are_refused(write_table, tmp_path):

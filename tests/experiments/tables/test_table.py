@@ -35,6 +35,47 @@ def test_a_wrong_row_is_named(write_table, row, said):
         load_table(write_table([row]))
 
 
+STEP = dict(train=SAMPLE)
+CURVE = dict(x='dose', column='mIoU', lines={})
+
+
+@pytest.mark.parametrize(
+    'table, said',
+    [
+        (
+            {'columns': [dict(key='a', title='b'), dict(key='mIoU', titel='mIoU')]},
+            "column 2 of {path}: no key 'titel': did you mean 'title'?",
+        ),
+        ({'columns': [dict(key='mIoU')]}, "column 1 of {path} has no 'title'."),
+        ({'columns': ['mIoU']}, "column 1 of {path} is 'mIoU': write dict(key=…, …)."),
+        (
+            {'curve': dict(CURVE, colum='mIoU')},
+            "the curve of {path}: no key 'colum': did you mean 'column'?",
+        ),
+        ({'curve': dict(x='dose', column='mIoU')}, "the curve of {path} has no 'lines'."),
+        (
+            {'rows': [dict(name='x', title='X', steps=[STEP, dict(tset=SAMPLE)])]},
+            "step 2 of row 'x' of {path}: no key 'tset': did you mean 'test'?",
+        ),
+        (
+            {'rows': [dict(name='x', title='X', absent='y', smoke=dict(steps=[dict(trian='z')]))]},
+            "step 1 of smoke of row 'x' of {path}: no key 'trian': did you mean 'train'?",
+        ),
+        (
+            {'rows': [dict(name='x', title='X', absent='y', smoke=dict(optoins={}))]},
+            "smoke of row 'x' of {path}: no key 'optoins': did you mean 'options'?",
+        ),
+        ({'rows': ['x']}, "row 1 of {path} is 'x': write dict(name=…, …)."),
+    ],
+)
+def test_a_wrong_key_is_named_with_its_place(write_table, table, said):
+    rows = table.get('rows', [tiny()])
+    path = write_table(rows, **{key: table[key] for key in table if key != 'rows'})
+    with pytest.raises(UserError) as caught:
+        load_table(path)
+    assert str(caught.value) == said.format(path=path)
+
+
 def test_names_are_folders_and_must_differ(write_table):
     with pytest.raises(UserError, match="named 'rgb'"):
         load_table(write_table([tiny(), tiny()]))

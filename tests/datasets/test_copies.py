@@ -1,0 +1,26 @@
+import builtins
+
+from depthda.datasets.copies import equal_files
+
+
+def test_only_files_of_one_size_are_read(tmp_path, monkeypatch):
+    contents = {'a': b'one', 'b': b'two', 'c': b'one', 'd': b'one more', 'e': b'one'}
+    for name, content in contents.items():
+        (tmp_path / name).write_bytes(content)
+    (tmp_path / 'f').symlink_to('d')
+    read, opened = builtins.open, []
+    monkeypatch.setattr(builtins, 'open', lambda path, *a: opened.append(path) or read(path, *a))
+    found = equal_files(tmp_path / name for name in 'dcbae')
+    assert found == [[str(tmp_path / name) for name in 'ace']]
+    assert sorted(opened) == [str(tmp_path / name) for name in 'abce']
+    # A link is another name of the image.
+    assert equal_files([tmp_path / 'd', tmp_path / 'f']) == [[str(tmp_path / n) for n in 'df']]
+    assert equal_files([]) == equal_files([tmp_path / 'd']) == []
+
+
+def test_files_that_differ_at_the_end_alone_are_different(tmp_path, monkeypatch):
+    monkeypatch.setattr('depthda.datasets.copies._BLOCK', 4)
+    for name, end in (('a', b'x'), ('b', b'y'), ('c', b'x')):
+        (tmp_path / name).write_bytes(b'0123456789' + end)
+    found = equal_files(tmp_path / name for name in 'abc')
+    assert found == [[str(tmp_path / 'a'), str(tmp_path / 'c')]]
