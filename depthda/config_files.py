@@ -35,9 +35,9 @@ def described_configs() -> Iterator[tuple[str, str]]:
     """Yield the name of every config and table with the first sentence of its comment."""
     folder = config_folder()
     for path in sorted(folder.rglob('*.py')):
-        name = path.relative_to(folder).with_suffix('')
-        if name.parts[0] != '_base_':
-            yield str(name), _description(path)
+        name = path.relative_to(folder)
+        if len(name.parts) > 1 and '_base_' not in name.parts:
+            yield str(name.with_suffix('')), _description(path)
 
 
 def _description(path: Path) -> str:
