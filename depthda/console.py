@@ -10,15 +10,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import mmengine.runner.checkpoint as mmengine_checkpoint
 from mmengine.config import Config
-from mmengine.dist import is_main_process
 from mmengine.logging import MMLogger, print_log
-from mmengine.registry import RUNNERS
-from mmengine.runner import Runner
 from rich.console import Console
+
+if TYPE_CHECKING:  # it imports torch, which preparing data does without
+    from mmengine.runner import Runner
 
 _PACKAGE = str(Path(__file__).parent) + os.sep
 # Installed packages, and the libraries of a run where they are checked out from source.
@@ -56,6 +55,8 @@ def warn(text: str) -> None:
 @contextmanager
 def quiet_console() -> Iterator[None]:
     """Send warnings of libraries to the log file only; those of the user's code are shown too."""
+    import mmengine.runner.checkpoint as mmengine_checkpoint
+
     quiet(MMLogger.get_current_instance())
     before = warnings.showwarning, mmengine_checkpoint.print_log
 
@@ -85,8 +86,10 @@ def quiet(logger: MMLogger) -> None:
             handler.setFormatter(_Line())
 
 
-def runner_class(cfg: Config) -> type[Runner]:
+def runner_class(cfg: Config) -> type['Runner']:
     """Return a config's runner class, with a quiet console unless ``log_level`` is ``'DEBUG'``."""
+    from mmengine.registry import RUNNERS
+
     base = RUNNERS.get(cfg.get('runner_type', 'Runner'))
 
     class QuietRunner(base):
@@ -113,6 +116,8 @@ class _ForTheConsole(logging.Filter):
     def filter(self, record: logging.LogRecord) -> bool:
         marked = getattr(record, 'console', None)
         if marked is not None:
+            from mmengine.dist import is_main_process
+
             return marked and is_main_process()
         if record.levelno >= logging.ERROR:
             return True

@@ -3,15 +3,14 @@
 import platform
 import subprocess
 from pathlib import Path
-from typing import Any
-
-import torch
-from mmengine.dist import get_world_size
-from mmengine.runner import Runner
+from typing import TYPE_CHECKING, Any
 
 from depthda.dependencies import installed_version
 from depthda.io.files import read_json
 from depthda.version import __version__
+
+if TYPE_CHECKING:  # it imports torch, which preparing data does without
+    from mmengine.runner import Runner
 
 # Next to the tiles of a translated dataset: what they were made from, and by which model.
 TRANSLATION = 'translation.json'
@@ -64,8 +63,10 @@ def narrowed(described: dict[str, Any], group: str) -> dict[str, Any]:
     return found
 
 
-def samples_per_iteration(runner: Runner) -> int | None:
+def samples_per_iteration(runner: 'Runner') -> int | None:
     """Return how many samples all processes take in one iteration, if that is fixed."""
+    from mmengine.dist import get_world_size
+
     size = runner.train_dataloader.batch_size
     return size and size * get_world_size()
 
@@ -78,6 +79,8 @@ def versions() -> dict[str, str]:
 
 def device_name() -> str:
     """Return the name of the GPU that computes, or of the processor."""
+    import torch
+
     if torch.cuda.is_available():
         return torch.cuda.get_device_name()
     return f'{platform.processor() or platform.machine()} ({torch.get_num_threads()} threads)'

@@ -36,7 +36,8 @@ class _Watch:
     def find_spec(cls, name: str, path=None, target=None) -> ModuleSpec | None:
         if name not in _AROUND:
             return None
-        finders = [finder for finder in sys.meta_path if finder is not cls]
+        others = (finder for finder in sys.meta_path if finder is not cls)
+        finders = (finder for finder in others if hasattr(finder, 'find_spec'))
         specs = (finder.find_spec(name, path, target) for finder in finders)
         spec = next(filter(None, specs), None)
         if spec is not None:
