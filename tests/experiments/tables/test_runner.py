@@ -104,7 +104,7 @@ def test_where_an_error_happened_is_told(write_table, tmp_path, capsys, monkeypa
     script = (
         'import sys\n'
         'from mmengine.runner import Runner\n'
-        'from depthda.experiments import worker\n'
+        'from depthda.experiments.tables import worker\n'
         'def save_checkpoint(self, *rest, **more):\n'
         '    raise RuntimeError("a bug")\n'
         'Runner.save_checkpoint = save_checkpoint\n'
