@@ -89,6 +89,11 @@ def test_a_config_is_found_by_its_name_unless_such_a_file_exists(name, tmp_path,
     assert find_config(name) == Path(name)
 
 
+def test_a_list_of_classes_is_found_like_a_config(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert find_config('configs/sample/classes.txt') == config_folder() / 'sample/classes.txt'
+
+
 def test_a_name_without_a_config_stays_as_it_is():
     # .5 is not a suffix.
     for name in ('sample/none', '', '/configs/sample/upernet_tiny_u2r', 'sample/a_1.5'):

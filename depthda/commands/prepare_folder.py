@@ -4,6 +4,7 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
 from depthda.cli import help_texts, progress_bars
+from depthda.config_files import find_config
 
 _TEXTS = {
     'folder': 'Bring your own images, with labels and depth or without, into one dataset: names '
@@ -181,7 +182,8 @@ def _add_split_options(parser: ArgumentParser) -> None:
 def _listed_classes(args: Namespace):
     from depthda.preparation.class_list import read_classes
 
-    return read_classes(args.classes) if args.classes else None
+    # The list of the synthetic classes comes with the configs.
+    return read_classes(find_config(args.classes)) if args.classes else None
 
 
 def _cut_liuzhou(args: Namespace) -> int:
