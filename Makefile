@@ -11,7 +11,7 @@ help:  ## show this list
 setup: $(INSTALLED)  ## build .venv with the tested versions
 
 # Rebuilt when the dependencies change, not when the code does: the install is editable.
-$(INSTALLED): pyproject.toml constraints.txt
+$(INSTALLED): pyproject.toml setup.py constraints.txt
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --upgrade-strategy only-if-needed -c constraints.txt -e '.[dev]'
 	@touch $@

@@ -1,4 +1,4 @@
-"""What every tool does around its one call: the shared arguments, and one line for a mistake."""
+"""What every command shares: common arguments, one line for a mistake, signals, progress bars."""
 
 import argparse
 import atexit
@@ -7,30 +7,28 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-
-from mmengine.config import DictAction
-from mmengine.dist import is_main_process
+from typing import Any
 
 from depthda.errors import UserError, interrupt_in
 from depthda.io.files import DISK_FULL
 
 _MISTAKE = 'UserError: '
-# What a path has that an option or a config names, and hardly ever one that a bug has made up.
+# Faults of paths that users name in an option or a config; a bug hardly ever produces them.
 _UNUSABLE = (errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EROFS, errno.ENAMETOOLONG, errno.ELOOP)
-# A disk that fails, or a network's that is gone.
+# Faults of a failing disk, or of a network disk that is gone.
 _FAILING = (errno.EIO, errno.EROFS, errno.ESTALE, errno.ENODEV, errno.ENXIO, errno.ENOTCONN)
-_IMPATIENCE = 2.0  # seconds in which a repeated signal is the same one
+_IMPATIENCE = 2.0  # seconds within which a repeated signal counts as the same one
 
 
 @contextmanager
 def user_errors() -> Iterator[None]:
-    """Print a :class:`UserError` as one line and exit with 2; an interrupt as one line, too."""
+    """Print a :class:`UserError` or an interrupt as one line, and exit with its status."""
     try:
         yield
     except UserError as error:
-        # A worker process sends its whole traceback as the message: the sentence comes last.
+        # A data-loader worker sends its whole traceback as the message; the sentence comes last.
         sentence = str(error).rsplit(_MISTAKE, 1)[-1].strip()
         _print_last(f'error: {sentence}')
         sys.exit(2)
@@ -52,16 +50,22 @@ def user_errors() -> Iterator[None]:
         _print_last(f'error: there is not enough memory{reason}: take smaller images or tiles')
         sys.exit(2)
     except KeyboardInterrupt as interrupt:
-        if is_main_process():
+        if _is_main_process():
             _print_last(str(interrupt) or 'interrupted')
         sys.exit(128 + getattr(interrupt, 'signal', signal.SIGINT))
+
+
+def _is_main_process() -> bool:
+    """Whether this process prints for all; without mmengine, processes do not know each other."""
+    dist = sys.modules.get('mmengine.dist')
+    return dist is None or dist.is_main_process()
 
 
 class Stopped(KeyboardInterrupt):
     """A signal that ends the process.
 
     Attributes:
-        signal: Its number; the exit status is 128 more.
+        signal: Number of the signal; the exit status is 128 more.
     """
 
     def __init__(self, number: int) -> None:
@@ -76,8 +80,8 @@ def stopped_by_signals() -> Iterator[None]:
 
     def stop(number: int, frame: object) -> None:
         nonlocal received
-        # Data-loader workers inherit this; the main process ends them. A launcher repeats the
-        # signal that the terminal has already sent to all processes.
+        # Data-loader workers inherit this handler, but the main process ends them. A launcher
+        # repeats the signal that the terminal has already sent to all processes.
         if os.getpid() != process or time.monotonic() - received < _IMPATIENCE:
             return
         received = time.monotonic()
@@ -85,12 +89,13 @@ def stopped_by_signals() -> Iterator[None]:
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         raise Stopped(number)
 
-    before = {each: signal.signal(each, stop) for each in (signal.SIGINT, signal.SIGTERM)}
+    signals = (signal.SIGINT, signal.SIGTERM)
+    before = {number: signal.signal(number, stop) for number in signals}
     try:
         yield
     except BaseException as error:
         interrupt = interrupt_in(error)
-        # No further signal keeps an interrupted process from ending in order.
+        # A further signal must not keep an interrupted process from ending in order.
         _restore(dict.fromkeys(before, signal.SIG_IGN) if interrupt else before)
         if interrupt is None:
             raise
@@ -104,43 +109,51 @@ def _restore(handlers: dict) -> None:
 
 
 def _print_last(line: str) -> None:
-    """Print a line that nothing follows: what libraries print at exit would bury it."""
+    """Print a line and silence what libraries print at exit, which would bury it."""
     sys.stdout.flush()
     print(line, file=sys.stderr, flush=True)
-    # Registered last, so it runs before the functions that the libraries have registered.
+    # Registered last, it runs before the functions that libraries have registered.
     atexit.register(_silence)
 
 
 def _silence() -> None:
-    nowhere = os.open(os.devnull, os.O_WRONLY)
+    null = os.open(os.devnull, os.O_WRONLY)
     for stream in (1, 2):
-        os.dup2(nowhere, stream)
+        os.dup2(null, stream)
 
 
-def tool_parser(description: str, example: str) -> argparse.ArgumentParser:
-    """An argument parser whose ``--help`` ends with an example."""
-    return argparse.ArgumentParser(
+def tool_parser(prog: str, description: str, *examples: str) -> argparse.ArgumentParser:
+    """Make an argument parser whose ``--help`` ends with examples; ``%(prog)s`` is the command."""
+    return argparse.ArgumentParser(prog, **help_texts(description, *examples))
+
+
+def help_texts(description: str, *examples: str) -> dict[str, Any]:
+    """Return what makes a parser's ``--help`` show this description and these examples."""
+    return dict(
         description=description,
-        epilog=f'example:\n  {example}',
+        epilog='\n  '.join(('example:', *examples)),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
 
 
-class OptionsAction(DictAction):
-    """mmengine's ``KEY=VALUE …``, whose mistakes are usage errors instead of tracebacks."""
+class OptionsAction(argparse.Action):
+    """Parse mmengine's ``KEY=VALUE …``; mistakes are usage errors instead of tracebacks."""
 
     def __call__(self, parser, namespace, values, option_string=None) -> None:
         for value in values:
             if '=' not in value.lstrip('='):
-                parser.error(f'{option_string} {value}: write KEY=VALUE, without blanks around =')
+                parser.error(f'{option_string} {value}: write KEY=VALUE without blanks around =')
             if any(value.count(a) != value.count(b) for a, b in ('()', '[]')):
                 parser.error(f'{option_string} {value}: a bracket is missing')
-        super().__call__(parser, namespace, values, option_string)
+        from mmengine.config import DictAction
+
+        parse = DictAction(self.option_strings, self.dest, nargs='+')
+        parse(parser, namespace, values, option_string)
 
 
 @contextmanager
 def progress_bars() -> Iterator[Callable[[str, int, int], None]]:
-    """A bar a stage, on the error stream: ``show(stage, done, total)``."""
+    """Show one bar per stage on the error stream: ``show(stage, done, total)``."""
     from rich.console import Console
     from rich.progress import (
         BarColumn,
@@ -168,10 +181,16 @@ def progress_bars() -> Iterator[Callable[[str, int, int], None]]:
 
 
 def add_run_arguments(parser: argparse.ArgumentParser) -> None:
-    """The arguments that ``train.py`` and ``test.py`` share, as mmseg users know them."""
+    """Add the arguments that train and test share, as mmseg users know them."""
     parser.add_argument(
         '--work-dir', help='where results go (default: work_dirs/<config name>)', metavar='DIR'
     )
+    add_cfg_options(parser)
+    add_launcher(parser)
+
+
+def add_cfg_options(parser: argparse.ArgumentParser) -> None:
+    """Add ``--cfg-options``."""
     parser.add_argument(
         '--cfg-options',
         nargs='+',
@@ -180,16 +199,19 @@ def add_run_arguments(parser: argparse.ArgumentParser) -> None:
         help='override keys of the config, e.g. train_cfg.max_iters=1000 or key="[a,b]"; an '
         'unknown key is an error, +KEY=VALUE adds one',
     )
-    parser.add_argument(
-        '--launcher',
-        choices=['none', 'pytorch', 'slurm', 'mpi'],
-        default='none',
-        help='how several processes were started (torchrun: pytorch)',
-    )
+
+
+def add_launcher(
+    parser: argparse.ArgumentParser,
+    choices: Sequence[str] = ('none', 'pytorch', 'slurm', 'mpi'),
+    text: str = 'how several processes were started (torchrun: pytorch)',
+) -> None:
+    """Add ``--launcher``, and the rank that old launchers pass as an argument."""
+    parser.add_argument('--launcher', choices=choices, default='none', help=text)
     # Passed by torch.distributed.launch; torchrun sets the variable itself.
     parser.add_argument('--local_rank', '--local-rank', type=int, default=0, help=argparse.SUPPRESS)
 
 
 def set_local_rank(local_rank: int) -> None:
-    """Tell mmengine the rank that an old launcher gave as an argument."""
+    """Pass on to mmengine the rank that an old launcher gave as an argument."""
     os.environ.setdefault('LOCAL_RANK', str(local_rank))

@@ -1,4 +1,4 @@
-"""What a run prints: a summary, its progress, warnings and errors; the log file keeps the rest."""
+"""What a run shows: a summary, its progress, warnings and errors; the log file keeps the rest."""
 
 import logging
 import os
@@ -10,23 +10,22 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import mmengine.runner.checkpoint as mmengine_checkpoint
 from mmengine.config import Config
-from mmengine.dist import is_main_process
 from mmengine.logging import MMLogger, print_log
-from mmengine.registry import RUNNERS
-from mmengine.runner import Runner
 from rich.console import Console
 
+if TYPE_CHECKING:  # it imports torch, which preparing data does without
+    from mmengine.runner import Runner
+
 _PACKAGE = str(Path(__file__).parent) + os.sep
-# Installed packages, and the libraries below a run where they are checked out from source.
+# Installed packages, and the libraries of a run where they are checked out from source.
 _LIBRARIES = tuple(
     {sysconfig.get_path(name) + os.sep for name in ('purelib', 'platlib', 'stdlib')}
     | {str(Path(find_spec(n).origin).parent) + os.sep for n in ('mmengine', 'mmcv', 'mmseg')}
 )
-# The lines of mmengine that tell how a run proceeds, by file and function.
+# The lines of mmengine that report the progress of a run, by file and function.
 _PROGRESS = {
     ('logger_hook.py', 'after_train_iter'),
     ('logger_hook.py', 'after_val_iter'),
@@ -39,23 +38,25 @@ _PROGRESS = {
 }
 # The name of the run, every 1000 iterations; scores that SegmentationMetric shows as a table.
 _REPEATED = re.compile(r'^Exp name: |  IoU\.')
-# What the log file has for those who look for it, and a terminal has no room for.
+# Details for which a terminal has no room; the log file has them.
 _DETAILS = re.compile(r'base_lr: \S+ |data_time: \S+  ')
 
 
 def show(text: str) -> None:
-    """Log a text that the console shows, whatever else it hides."""
+    """Log a text that the console always shows."""
     MMLogger.get_current_instance().info(text, extra={'console': True})
 
 
 def warn(text: str) -> None:
-    """Log a warning that the console shows."""
+    """Log a warning that the console always shows."""
     MMLogger.get_current_instance().warning(text, extra={'console': True})
 
 
 @contextmanager
 def quiet_console() -> Iterator[None]:
-    """Within it, warnings of libraries go to the log file; those of the user's code are shown."""
+    """Send warnings of libraries to the log file only; those of the user's code are shown too."""
+    import mmengine.runner.checkpoint as mmengine_checkpoint
+
     quiet(MMLogger.get_current_instance())
     before = warnings.showwarning, mmengine_checkpoint.print_log
 
@@ -65,7 +66,7 @@ def quiet_console() -> Iterator[None]:
         MMLogger.get_current_instance().warning(text, extra={'console': shown})
 
     def log_without_logger(text, logger=None, level=logging.INFO) -> None:
-        # mmengine prints the path of a checkpoint past every logger.
+        # mmengine prints the path of a checkpoint without any logger.
         print_log(text, logger or 'current', level)
 
     warnings.showwarning, mmengine_checkpoint.print_log = log_warning, log_without_logger
@@ -76,17 +77,19 @@ def quiet_console() -> Iterator[None]:
 
 
 def quiet(logger: MMLogger) -> None:
-    """Let a logger's console show what a user reads; its file still gets every line."""
+    """Let a logger's console show only what a user needs; its file still gets every line."""
     for handler in logger.handlers:
         if isinstance(handler, logging.FileHandler):
             continue
-        if not any(isinstance(each, _ForTheConsole) for each in handler.filters):
+        if not any(isinstance(known, _ForTheConsole) for known in handler.filters):
             handler.addFilter(_ForTheConsole())
             handler.setFormatter(_Line())
 
 
-def runner_class(cfg: Config) -> type[Runner]:
-    """The class of a config's runner, with a quiet console unless ``log_level`` is ``'DEBUG'``."""
+def runner_class(cfg: Config) -> type['Runner']:
+    """Return a config's runner class, with a quiet console unless ``log_level`` is ``'DEBUG'``."""
+    from mmengine.registry import RUNNERS
+
     base = RUNNERS.get(cfg.get('runner_type', 'Runner'))
 
     class QuietRunner(base):
@@ -100,7 +103,7 @@ def runner_class(cfg: Config) -> type[Runner]:
 
 
 def wide_console(**settings: Any) -> Console:
-    """A console for tables: where no terminal has a width, it is wide enough for their columns."""
+    """Return a console for tables; without a terminal it is wide enough for their columns."""
     console = Console(**settings)
     if not console.is_terminal and 'COLUMNS' not in os.environ:
         console.width = 160
@@ -108,11 +111,13 @@ def wide_console(**settings: Any) -> Console:
 
 
 class _ForTheConsole(logging.Filter):
-    """Pass what is marked (:func:`show`), errors, progress, and what the user's own code logs."""
+    """Pass marked records (:func:`show`), errors, progress, and what the user's own code logs."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         marked = getattr(record, 'console', None)
         if marked is not None:
+            from mmengine.dist import is_main_process
+
             return marked and is_main_process()
         if record.levelno >= logging.ERROR:
             return True
@@ -127,7 +132,7 @@ class _ForTheConsole(logging.Filter):
 
 
 class _Line(logging.Formatter):
-    """The text, after the time where the line is of a running run."""
+    """Format a record as its text; the time stands before lines about the progress of a run."""
 
     def format(self, record: logging.LogRecord) -> str:
         text = record.getMessage()
@@ -139,7 +144,7 @@ class _Line(logging.Formatter):
 
 
 def _origin(record: logging.LogRecord) -> tuple[str, str]:
-    """File and function that logged a record, also where it went through ``print_log``."""
+    """Return the file and function that logged a record, also through ``print_log``."""
     if record.pathname != print_log.__code__.co_filename:
         return record.pathname, record.funcName or ''
     frame = sys._getframe()

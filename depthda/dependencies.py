@@ -1,11 +1,11 @@
-"""Tell at import which library is missing, too old, or installed twice, and how to mend it."""
+"""Check at import that no library is missing, too old, or installed twice."""
 
 from importlib.metadata import PackageNotFoundError, requires, version
 
 from packaging.requirements import Requirement
 
-# The maintained distributions import under the names of the originals: with both installed,
-# whichever was unpacked last wins, file by file.
+# The maintained distributions have the import names of the originals: with both installed, the
+# files of whichever was unpacked last overwrite those of the other.
 _ORIGINALS = {
     'onedl-mmcv': ('mmcv', 'mmcv-lite', 'mmcv-full'),
     'onedl-mmengine': ('mmengine', 'mmengine-lite'),
@@ -23,9 +23,9 @@ _BUILDS = {
 
 
 def check_dependencies() -> None:
-    """Raise ``ImportError`` with the command that mends the environment, if anything is off.
+    """Raise ``ImportError`` with the command that fixes the environment, if it has a fault.
 
-    The bounds are those of the installed package, so they are written once, in
+    The bounds are read from the installed package, so they are written only once, in
     ``pyproject.toml``. A bare source tree on the path has none; then only clashes are checked.
     """
     try:
@@ -36,7 +36,7 @@ def check_dependencies() -> None:
     if faults:
         raise ImportError(
             f'depthda cannot run here: {"; ".join(faults)}. '
-            "Mend it with: pip install -c constraints.txt -e '.[dev]' (in the project folder)."
+            "Fix it with: pip install -c constraints.txt -e '.[dev]' (in the project folder)."
         )
     for maintained, originals in _ORIGINALS.items():
         for original in originals:
@@ -44,7 +44,7 @@ def check_dependencies() -> None:
                 raise ImportError(
                     f'{original} {_installed(original)} and {maintained} '
                     f'{_installed(maintained)} are both installed and overwrite each other (same '
-                    f'import name). Mend it with: pip uninstall -y {original} && pip install '
+                    f'import name). Fix it with: pip uninstall -y {original} && pip install '
                     f'--force-reinstall --no-deps -c constraints.txt {maintained}'
                 )
 
@@ -62,7 +62,7 @@ def _fault(requirement: Requirement) -> str | None:
 
 
 def installed_version(name: str) -> str | None:
-    """Return the version of a distribution, or of another build of it; None without one."""
+    """Return the version of a distribution, or of another build of it; None if there is none."""
     found = (_installed(build) for build in _BUILDS.get(name, (name,)))
     return next(filter(None, found), None)
 

@@ -1,4 +1,4 @@
-"""Models of ``transformers``, from the hub or a local folder: their mistakes in one sentence."""
+"""Models of ``transformers``, from the hub or a local folder, with errors in one sentence."""
 
 import hashlib
 import logging
@@ -19,10 +19,10 @@ from depthda.errors import UserError
 def explained(weights: str, option: str = 'weights=') -> Iterator[None]:
     """Turn what ``transformers`` raises for unreadable weights into one sentence.
 
-    ``option`` is how whoever mends it names them.
+    ``option`` is the setting that names the weights, for the advice in the message.
     """
     folder = Path(weights).expanduser()
-    # A hub id is `owner/name` (or `name`); everything else can only be a path.
+    # A hub id is `owner/name` (or `name`); anything else can only be a path.
     if not folder.is_dir() and not re.fullmatch(r'[\w][\w.-]*(/[\w][\w.-]*)?', weights):
         raise UserError(
             f'The folder of weights {weights!r} does not exist: fetch them with '
@@ -47,9 +47,20 @@ def explained(weights: str, option: str = 'weights=') -> Iterator[None]:
         ) from error
 
 
+def fetch_model(weights: str) -> Path:
+    """Download a model into the cache in which ``transformers`` looks; returns its folder."""
+    from huggingface_hub import snapshot_download
+
+    with explained(weights):
+        folder = Path(snapshot_download(weights, allow_patterns=['*.json', '*.safetensors']))
+        if not any(folder.glob('*.safetensors')):  # an older repository
+            snapshot_download(weights, allow_patterns=['*.json', '*.bin'])
+    return folder
+
+
 @contextmanager
 def quiet_transformers() -> Iterator[None]:
-    """No report from ``transformers`` beside our own."""
+    """Silence the reports and progress bars of ``transformers``; callers report themselves."""
     verbosity = transformers_logging.get_verbosity()
     progress_bar = transformers_logging.is_progress_bar_enabled()
     transformers_logging.set_verbosity(logging.ERROR)
@@ -63,7 +74,7 @@ def quiet_transformers() -> Iterator[None]:
 
 
 def fingerprint(model: nn.Module) -> bytes:
-    """The SHA-256 of all weights: the same weights from another folder are equal."""
+    """Return the SHA-256 of all weights; it does not depend on the folder they came from."""
     digest = hashlib.sha256()
     for name, value in sorted(model.state_dict().items()):
         digest.update(name.encode())

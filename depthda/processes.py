@@ -1,4 +1,4 @@
-"""Several processes must know of each other, or each trains alone into the same folder."""
+"""Join the processes of a launcher; otherwise each would train alone in one folder."""
 
 import datetime
 import os
@@ -13,7 +13,7 @@ from mmengine.dist import init_dist
 
 from depthda.errors import UserError
 
-# What the launchers set for each process, as mmengine reads it.
+# Variables that the launchers set for each process and mmengine reads.
 _NEEDED = {
     'pytorch': ('RANK', 'WORLD_SIZE', 'LOCAL_RANK', 'MASTER_ADDR', 'MASTER_PORT'),
     'slurm': ('SLURM_PROCID', 'SLURM_NTASKS', 'SLURM_NODELIST'),
@@ -28,11 +28,11 @@ _STARTERS = {
 
 
 def check_launcher(launcher: str) -> None:
-    """Raise a ``UserError`` if ``--launcher`` does not say how this process was started."""
+    """Raise a ``UserError`` if ``--launcher`` does not match how this process was started."""
     if launcher == 'none':
         if _number('WORLD_SIZE') > 1:
             _refuse('WORLD_SIZE', 'pytorch')
-        # In a step of srun; a batch script is one process, whatever it asked for.
+        # Only in a step of srun; a batch script is one process, whatever it asked for.
         if _number('SLURM_NTASKS') > 1 and 'SLURM_STEP_ID' in os.environ:
             _refuse('SLURM_NTASKS', 'slurm')
         return
@@ -45,19 +45,19 @@ def check_launcher(launcher: str) -> None:
 
 
 def is_first_process(launcher: str) -> bool:
-    """Whether this is the process of rank 0, also before the processes know of each other."""
+    """Whether this is the process of rank 0, even before the processes have been joined."""
     return launcher == 'none' or os.environ[_RANK[launcher]] == '0'
 
 
 def start_processes(launcher: str) -> None:
-    """Let the processes of a tool that is not run by mmengine's ``Runner`` know of each other."""
+    """Join the processes of a command that does not use mmengine's ``Runner``."""
     check_launcher(launcher)
     if launcher == 'none' or torch.distributed.is_initialized():
         return
     if torch.cuda.is_available():
         init_dist(launcher)
     elif launcher == 'pytorch':
-        # mmengine takes it for granted that each process has a GPU.
+        # mmengine assumes that each process has a GPU.
         torch.distributed.init_process_group('gloo')
     else:
         raise UserError(f'--launcher {launcher} needs a GPU: without one use torchrun and pytorch.')
@@ -82,7 +82,7 @@ _PATIENCE = datetime.timedelta(days=7)
 
 @dataclass(frozen=True)
 class Shard:
-    """Every ``size``-th item, from ``rank`` on."""
+    """The share of one process: every ``size``-th item, starting at ``rank``."""
 
     rank: int = 0
     size: int = 1
@@ -91,13 +91,13 @@ class Shard:
         return items[self.rank :: self.size]
 
     def wait(self) -> None:
-        """Until all processes are here."""
+        """Wait until all processes have arrived here."""
         if self.size == 1:
             return
         try:
             dist.barrier()
         except RuntimeError as error:
-            # What gloo raises when a process is gone.
+            # gloo raises this when a process is gone.
             raise UserError(
                 'another process of this run has stopped: its message says why.'
             ) from error
@@ -105,13 +105,13 @@ class Shard:
 
 @contextmanager
 def joined(launcher: str) -> Iterator[Shard]:
-    """Join the processes of ``torchrun`` (``launcher='pytorch'``), each with a GPU of its own."""
+    """Join the processes of ``torchrun`` (``launcher='pytorch'``), each with its own GPU."""
     if launcher == 'none':
         yield Shard()
         return
     if torch.cuda.is_available():
         torch.cuda.set_device(int(os.environ['LOCAL_RANK']) % torch.cuda.device_count())
-    # Nothing but waiting for each other goes through it.
+    # The group serves only for barriers, hence gloo on GPUs too.
     dist.init_process_group('gloo', timeout=_PATIENCE)
     try:
         yield Shard(dist.get_rank(), dist.get_world_size())

@@ -1,4 +1,4 @@
-"""How long work inside one step takes: a bar on a terminal, a line now and then in a log."""
+"""Show the progress of long work: a bar on a terminal, a line every 30 s in a log."""
 
 import sys
 import time
@@ -18,12 +18,12 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-FEW = 50  # this many are done before anybody wonders
+FEW = 50  # so many items are done before anyone needs a progress bar
 _LOG_EVERY_S = 30.0
 
 
 class _Rate(ProgressColumn):
-    """Items per second."""
+    """A column with the items per second."""
 
     def render(self, task: Task) -> str:
         rate = task.finished_speed or task.speed
@@ -32,10 +32,10 @@ class _Rate(ProgressColumn):
 
 @contextmanager
 def show_progress(what: str, total: int) -> Iterator[Callable[[int], None]]:
-    """Give a function that takes how many of ``total`` are done.
+    """Yield a function that is called with how many of ``total`` items are done.
 
-    On a terminal a bar with the rate stands on the error stream until the work is done. Elsewhere
-    the log gets a line every 30 s. Few items and other ranks than the first show nothing.
+    A terminal shows a bar with the rate on the error stream until the work is done. Otherwise the
+    log gets a line every 30 s. Few items, and ranks other than the first, show nothing.
     """
     if total <= FEW or not is_main_process():
         yield lambda done: None

@@ -15,7 +15,7 @@ import torch
 
 
 def derive_seed(*parts: int | str) -> int:
-    """A 32-bit seed that depends on every part and on nothing else.
+    """Return a 32-bit seed that depends on every part and on nothing else.
 
     ``hash()`` differs between processes and adding numbers collides (seed 0, position 1 would be
     seed 1, position 0), hence a digest of the parts.
@@ -27,7 +27,7 @@ def derive_seed(*parts: int | str) -> int:
 class SampleKey(int):
     """A dataset index that carries the seed of the sample drawn at it.
 
-    It is an ``int`` for everyone else, and crosses into worker processes like one.
+    Everything else treats it as an ``int``, and it is sent to worker processes like one.
     """
 
     seed: int
@@ -43,7 +43,7 @@ class SampleKey(int):
 
 @contextmanager
 def seeded(seed: int) -> Iterator[None]:
-    """Seed ``random``, ``numpy.random`` and torch's CPU generator inside, restore them after."""
+    """Seed ``random``, ``numpy.random`` and torch's CPU generator inside; restore them after."""
     states = random.getstate(), np.random.get_state(), torch.get_rng_state()
     random.seed(seed)
     np.random.seed(seed)

@@ -1,27 +1,64 @@
-"""Import every module that registers something; the list a newcomer reads first."""
+"""Every module that registers something: the list to read first, and to extend with a new module.
 
-import contextlib
-import io
-import warnings
+mmseg's registries import this module when something is first looked up in one of them. What mmseg
+registers comes before, because these modules build on it.
+"""
 
-from depthda.yapf_cache import import_yapf
+import mmseg.datasets
+import mmseg.models  # noqa: F401
 
-
-def register_all() -> None:
-    """Fill mmseg's registries with this package, after mmseg has filled them with its own."""
-    import_yapf()
-    with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
-        # mmseg mentions an optional service, and mmcv the compiled ops that nothing here needs.
-        warnings.simplefilter('ignore', UserWarning)
-        import mmseg.datasets  # noqa: F401
-        import mmseg.models  # noqa: F401
-
-    import depthda.datasets  # noqa: F401
-    import depthda.engine  # noqa: F401
-    import depthda.evaluation  # noqa: F401
-    import depthda.models  # noqa: F401
-    from depthda.checkpoints import loading as checkpoints
-    from depthda.inference import images
-
-    checkpoints.install()
-    images.install()
+from depthda.datasets import (  # noqa: F401
+    domain_pair,
+    isprs,
+    liuzhou,
+    loveda,
+    prepared,
+    rgbd,
+)
+from depthda.datasets.transforms import (  # noqa: F401
+    aligned_rot_flip,
+    balanced_crop,
+    depth_jitter,
+    load_control_depth,
+    load_depth,
+    load_multiband_image,
+    optical_distortion,
+)
+from depthda.engine import run_sampler  # noqa: F401
+from depthda.engine.hooks import (  # noqa: F401
+    iteration_seed_hook,
+    non_finite_hook,
+    plain_checkpoint_hook,
+    plateau_hook,
+    translation_hook,
+)
+from depthda.engine.optimizers import (  # noqa: F401
+    autocast_optim_wrapper,
+    parts_optim_wrapper,
+    stage_decay,
+)
+from depthda.evaluation import prediction_writer, segmentation_metric  # noqa: F401
+from depthda.models import pair_preprocessor, preprocessor  # noqa: F401
+from depthda.models.backbones import (  # noqa: F401
+    depth_backbone,
+    dual_backbone,
+    early_fusion,
+    necked_backbone,
+    transformers_backbone,
+)
+from depthda.models.decode_heads import (  # noqa: F401
+    depth_refined_head,
+    depthseg_head,
+    projected_aspp_head,
+)
+from depthda.models.depthseg import adapter, depth_decoder, prompter, teacher  # noqa: F401
+from depthda.models.losses import berhu, info_nce, least_squares, ssim, wasserstein  # noqa: F401
+from depthda.models.necks import fusion, multi_scale_contrast  # noqa: F401
+from depthda.models.segmentors import depth_guided, depthseg  # noqa: F401
+from depthda.models.translation import (  # noqa: F401
+    critic,
+    domain_pair_preprocessor,
+    drdg,
+    generator,
+    translation_preprocessor,
+)

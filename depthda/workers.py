@@ -1,4 +1,4 @@
-"""Work shared out among processes that end with the one that began them."""
+"""Share work among processes that end together with the process that started them."""
 
 import multiprocessing
 import os
@@ -16,9 +16,9 @@ import cv2
 def worker_pool(
     workers: int, start: Callable | None = None, *arguments: Any
 ) -> Iterator[Executor | None]:
-    """Processes for all that is to do, each begun with ``start(*arguments)``.
+    """Start processes that first call ``start(*arguments)`` and then take work.
 
-    None where ``workers`` is one: that is this process.
+    Yields None if ``workers`` is 1: then this process does the work.
     """
     if workers == 1:
         yield None
@@ -29,14 +29,14 @@ def worker_pool(
     try:
         yield pool
     finally:
-        # After a mistake in one file nobody wants to wait for all the others.
+        # After a mistake in one file the others need not be waited for.
         pool.shutdown(cancel_futures=True)
 
 
 def each_done(
     function: Callable, items: Sequence, pool: Executor | None
 ) -> Iterator[tuple[Any, Any]]:
-    """``(item, function(item))`` of all, as they are ready."""
+    """Yield ``(item, function(item))`` of all items, in the order in which they are finished."""
     if pool is None:
         for item in items:
             yield item, function(item)
@@ -47,11 +47,11 @@ def each_done(
 
 
 def _begin(start: Callable | None, arguments: tuple) -> None:
-    # A process that is killed leaves its workers waiting for work, for ever.
+    # Without this, the workers of a killed process would wait for work for ever.
     threading.Thread(target=_end_with_the_parent, daemon=True).start()
-    # Ctrl-C reaches every process of a terminal; the parent says so, once, and ends the others.
+    # Ctrl-C reaches every process of a terminal; the parent reports it once and ends the others.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    # The processes are the parallelism.
+    # The processes run in parallel already: OpenCV need not start threads as well.
     cv2.setNumThreads(1)
     if start is not None:
         start(*arguments)

@@ -1,4 +1,4 @@
-"""The layers of the package hold, and the check that says so finds what breaks them."""
+"""The layers of the package hold, and the check of them finds what breaks them."""
 
 import ast
 import re

@@ -43,7 +43,7 @@ def test_a_mistake_found_by_a_worker_is_one_line_too(capsys):
     assert capsys.readouterr().err == 'error: a.png has 2 bands.\n'
 
 
-def test_a_full_disk_is_one_line_wherever_it_is_met(capfd):
+def test_a_full_disk_is_one_line_wherever_it_occurs(capfd):
     with pytest.raises(SystemExit) as stopped, user_errors(), open('/dev/full', 'w') as file:
         file.write('x')
     assert stopped.value.code == 2
@@ -94,7 +94,7 @@ def test_a_bug_keeps_its_traceback():
 
 @pytest.fixture
 def handlers():
-    """What a test changes about signals is undone."""
+    """Restore the signal handlers after the test."""
     numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGCHLD)
     before = {number: signal.getsignal(number) for number in numbers}
     yield before
@@ -116,7 +116,7 @@ def test_a_signal_ends_a_wait_with_its_status_and_one_line(capsys, handlers, num
     assert capsys.readouterr().err == 'interrupted at 4\n'
 
 
-def test_an_interrupt_that_a_library_replaces_is_one_all_the_same(capsys, handlers):
+def test_an_interrupt_that_a_library_replaces_still_counts(capsys, handlers):
     with pytest.raises(SystemExit) as stopped, user_errors(), stopped_by_signals():
         try:
             os.kill(os.getpid(), signal.SIGTERM)
@@ -149,7 +149,7 @@ def test_nothing_is_printed_after_the_error():
 
 
 def test_help_ends_with_the_example(capsys):
-    parser = tool_parser('What it does.', 'python tools/x.py A')
+    parser = tool_parser('python tools/x.py', 'What it does.', '%(prog)s A')
     with pytest.raises(SystemExit):
         parser.parse_args(['--help'])
     assert capsys.readouterr().out.rstrip().endswith('example:\n  python tools/x.py A')
@@ -159,7 +159,7 @@ def test_help_ends_with_the_example(capsys):
     'option, fault', [('lr', 'write KEY=VALUE'), ('=3', 'write KEY=VALUE'), ('a=(1,2', 'bracket')]
 )
 def test_an_option_without_key_or_value_is_a_usage_error(capsys, option, fault):
-    parser = tool_parser('What it does.', 'python tools/x.py A')
+    parser = tool_parser('python tools/x.py', 'What it does.', '%(prog)s A')
     add_run_arguments(parser)
     with pytest.raises(SystemExit) as stopped:
         parser.parse_args(['--cfg-options', 'lr=1', option])

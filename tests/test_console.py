@@ -1,4 +1,4 @@
-"""What reaches the terminal and what only the log file has."""
+"""What reaches the terminal, and what goes to the log file only."""
 
 import io
 import sysconfig
@@ -32,7 +32,7 @@ def call(function: str, file: str, logger: MMLogger) -> None:
 
 @pytest.fixture
 def log(tmp_path, capsys, request):
-    """Make a quiet logger, and a function for what was printed and written to its file."""
+    """Make a quiet logger, and a function that returns what it printed and wrote to its file."""
 
     def make():
         # In the test itself: pytest closes the stream that a fixture sees.
@@ -43,7 +43,7 @@ def log(tmp_path, capsys, request):
     return make
 
 
-def test_a_table_is_not_squeezed_where_no_terminal_has_a_width(monkeypatch):
+def test_a_table_is_not_squeezed_without_a_terminal(monkeypatch):
     monkeypatch.delenv('COLUMNS', raising=False)
     assert wide_console(file=io.StringIO()).width == 160
     monkeypatch.setenv('COLUMNS', '90')
@@ -87,7 +87,7 @@ def test_marked_lines_are_plain_and_a_warning_begins_with_its_kind(log):
     assert 'WARNING - something looks wrong' in text
 
 
-def test_python_s_own_way_of_warning_comes_back():
+def test_python_s_own_warnings_are_restored():
     before = warnings.showwarning
     with pytest.raises(KeyError), quiet_console():
         raise KeyError

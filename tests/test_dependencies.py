@@ -26,11 +26,11 @@ def environment(monkeypatch):
     return pretend
 
 
-def test_this_environment_is_fine():
+def test_this_environment_passes():
     dependencies.check_dependencies()
 
 
-def test_a_missing_library_is_named_with_the_mend(environment):
+def test_a_missing_library_is_named_with_the_command_that_installs_it(environment):
     environment(rasterio=None)
     with pytest.raises(ImportError, match='rasterio is not installed.*pip install -c') as error:
         dependencies.check_dependencies()
@@ -53,7 +53,7 @@ def test_a_local_build_counts_as_its_release(environment):
     'build',
     ['opencv_python_headless', 'opencv_contrib_python', 'opencv_contrib_python_headless'],
 )
-def test_any_build_of_opencv_will_do(environment, build):
+def test_any_build_of_opencv_is_accepted(environment, build):
     environment(**{'opencv_python': None, build: '4.12.0.88'})
     dependencies.check_dependencies()
     assert versions()['opencv-python'] == '4.12.0.88'
@@ -66,7 +66,7 @@ def test_any_build_of_opencv_will_do(environment, build):
 
 
 @pytest.mark.parametrize('original', ['mmcv', 'mmcv_lite', 'mmengine', 'mmsegmentation'])
-def test_originals_beside_the_maintained_ones_are_detected(environment, original):
+def test_originals_installed_next_to_the_maintained_ones_are_found(environment, original):
     environment(**{original: '1.0.0'})
     with pytest.raises(ImportError, match='are both installed and overwrite') as error:
         dependencies.check_dependencies()

@@ -13,7 +13,7 @@ class Terminal(io.StringIO):
 
 @pytest.fixture
 def lines(monkeypatch):
-    """What goes to the log; the clock advances by ten seconds with each look at it."""
+    """Collect the lines of the log; the clock advances by ten seconds at every call."""
     logged, clock = [], iter(range(0, 10_000, 10))
     monkeypatch.setattr(progress, 'print_log', lambda text, logger: logged.append(text))
     monkeypatch.setattr(progress.time, 'monotonic', lambda: next(clock))

@@ -43,9 +43,10 @@ def here(sample, tmp_path, monkeypatch):
 def run(command):
     """A line of the page, in this process."""
     words = shlex.split(command)
-    with pytest.MonkeyPatch.context() as patch:
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(SystemExit) as stopped:
         patch.setattr(sys, 'argv', words[1:])
         runpy.run_path(str(ROOT / words[1]), run_name='__main__')
+    assert stopped.value.code == 0
 
 
 def test_the_page_runs(here, capsys):

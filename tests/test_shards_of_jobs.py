@@ -11,7 +11,7 @@ def test_parts_are_disjoint_and_complete():
     assert sorted(sum(parts, [])) == items and max(map(len, parts)) - min(map(len, parts)) == 1
 
 
-def test_one_process_waits_for_nobody():
+def test_one_process_does_not_wait():
     with joined('none') as shard:
         shard.wait()
         assert shard.part([1, 2]) == [1, 2]

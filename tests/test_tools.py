@@ -1,4 +1,4 @@
-"""The commands as they are typed, in processes of their own."""
+"""The commands as they are typed."""
 
 import os
 import re
@@ -26,7 +26,7 @@ def run_outside(*arguments: str) -> subprocess.CompletedProcess:
 
 @pytest.fixture
 def run(monkeypatch, capfd):
-    """Run a tool's ``main`` here, which spares an import of torch; its status and last error."""
+    """Run a tool in this process, which saves an import of torch: status, output, last error."""
 
     def run_here(*arguments: str) -> tuple[int, str, str]:
         monkeypatch.chdir(ROOT)
@@ -87,7 +87,7 @@ def test_killed_and_resumed_equals_uninterrupted(tmp_path, short_run):
     assert all(torch.equal(first[key], second[key]) for key in first)
 
 
-def test_ctrl_c_says_once_where_resume_continues(tmp_path, short_run):
+def test_ctrl_c_reports_once_where_resume_continues(tmp_path, short_run):
     options = short_run | {'train_cfg.max_iters': 60, 'train_cfg.val_interval': 60}
     options |= {'default_hooks.logger.interval': 1, 'train_dataloader.num_workers': 2}
     arguments = command('train.py', CONFIG, '--work-dir', str(tmp_path), *as_options(options))
@@ -101,13 +101,13 @@ def test_ctrl_c_says_once_where_resume_continues(tmp_path, short_run):
         process.stdout.read()
         error = process.stderr.read()
     assert process.returncode == 130
-    told = re.fullmatch(
+    message = re.fullmatch(
         rf'interrupted at (\d+); last checkpoint {tmp_path}/iter_(\d+).pth; --resume continues at '
         r'(\d+)\n',
         error,
     )
-    assert told, error
-    assert int(told[1]) >= int(told[2]) == int(told[3]) >= 2
+    assert message, error
+    assert int(message[1]) >= int(message[2]) == int(message[3]) >= 2
     assert error.strip() in next(tmp_path.glob('2*/*.log')).read_text()
 
 
@@ -150,10 +150,3 @@ def test_a_checkpoint_that_would_run_code_is_refused(tmp_path, short_run, run, u
 def test_a_mistake_is_one_line_and_status_2(run, arguments, expected):
     status, _, error = run(*arguments)
     assert status == 2 and error.startswith(expected)
-
-
-@pytest.mark.parametrize('tool', sorted(path.name for path in (ROOT / 'tools').glob('*.py')))
-def test_help_has_an_example(run, tool):
-    status, out, _ = run(tool, '--help')
-    assert status == 0
-    assert re.search(rf'(?i)example.*\n.*{tool}', out)

@@ -1,61 +1,6 @@
-"""Show what the model really sees: samples after the config's pipeline, on contact sheets.
+"""Run ``depthda browse-dataset``."""
 
-Image, depth (bright = near, striped = none) and label as they reach the model, augmented as in a
-run with this seed.
-"""
-
-from depthda.cli import OptionsAction, tool_parser, user_errors
-
-
-def main() -> None:
-    parser = tool_parser(
-        __doc__,
-        'python tools/browse_dataset.py configs/sample/depthda_tiny_u2r.py --number 8\n'
-        '  python tools/browse_dataset.py CONFIG --number 2 --repeat 4 --cfg-options '
-        'train_dataloader.dataset.data_root=data/mine',
-    )
-    parser.add_argument('config', help='config file')
-    parser.add_argument('--split', choices=['train', 'val', 'test'], default='train')
-    parser.add_argument(
-        '--out', metavar='DIR', help='where sheets go (default: work_dirs/browse/<config name>)'
-    )
-    parser.add_argument('--number', type=int, default=16, help='images to show (16)')
-    parser.add_argument(
-        '--repeat', type=int, default=1, metavar='K', help='show K augmentations of each image'
-    )
-    parser.add_argument('--seed', type=int, default=0, help='seed of the run (0)')
-    parser.add_argument(
-        '--cfg-options',
-        nargs='+',
-        action=OptionsAction,
-        metavar='KEY=VALUE',
-        help='override keys of the config; an unknown key is an error, +KEY=VALUE adds one',
-    )
-    args = parser.parse_args()
-    with user_errors():
-        run(args)
-
-
-def run(args) -> None:
-    """Build the set, draw, say where the sheets lie."""
-    from pathlib import Path
-
-    from depthda.engine.launch import load_config
-    from depthda.engine.prepare import check_folder
-    from depthda.errors import UserError
-    from depthda.experiments.pictures.browse import deal, draw_sheets, open_source
-
-    if args.number < 1 or args.repeat < 1:
-        raise UserError(f'--number {args.number} --repeat {args.repeat}: both must be at least 1.')
-    name = Path(args.config).stem
-    out = args.out or f'work_dirs/browse/{name}'
-    check_folder('--out', out)
-    cfg = load_config(args.config, args.cfg_options)
-    source = open_source(cfg, name, args.split)
-    samples = list(deal(source, args.number, args.repeat, args.seed))
-    for path in draw_sheets(out, source, samples, args.split):
-        print(path)
-
+from depthda.main import run_tool
 
 if __name__ == '__main__':
-    main()
+    run_tool(__file__)

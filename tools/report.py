@@ -1,51 +1,6 @@
-"""Make one HTML page of a tested run, or of several side by side: scores, curves, tiles."""
+"""Run ``depthda report``."""
 
-import sys
-
-from depthda.cli import tool_parser, user_errors
-
-
-def main() -> None:
-    parser = tool_parser(
-        __doc__,
-        'python tools/report.py work_dirs/NAME --out report.html\n'
-        '  python tools/report.py work_dirs/A work_dirs/B --names "RGB only" "RGB + depth"',
-    )
-    parser.add_argument(
-        'runs',
-        nargs='+',
-        metavar='RUN',
-        help='folder with metrics.json (written by tools/test.py), or a folder of such folders',
-    )
-    parser.add_argument('--names', nargs='+', metavar='NAME', help='what to call the runs')
-    parser.add_argument('--out', default='report.html', metavar='FILE', help='the page')
-    parser.add_argument(
-        '--tiles', type=int, default=4, metavar='N', help='tiles under each heading (default: 4)'
-    )
-    parser.add_argument('--title', help='heading of the page (default: the names of the runs)')
-    args = parser.parse_args()
-    with user_errors():
-        from depthda.experiments.page import make_page
-        from depthda.experiments.page.page import HEAVY
-
-        page = make_page(
-            args.runs,
-            out=args.out,
-            names=args.names,
-            title=args.title,
-            tiles=args.tiles,
-            command=['python', *sys.argv],
-        )
-        for sentence in page.missing:
-            print(f'note: {sentence}', file=sys.stderr)
-        print(f'{page.path} ({page.size / 1e6:.1f} MB)')
-        if page.size > HEAVY:
-            print(
-                f'note: {page.path} is larger than {HEAVY / 1e6:.0f} MB, too much for most mail '
-                f'servers: --tiles {max(args.tiles // 2, 0)} makes it smaller.',
-                file=sys.stderr,
-            )
-
+from depthda.main import run_tool
 
 if __name__ == '__main__':
-    main()
+    run_tool(__file__)

@@ -138,6 +138,6 @@ rows = [
     ),
     translated(
         'adversarial-released', '1, as in the released script of RDG', ADVERSARIAL,
-        {'model.adv_weight': 1.0}, baseline='drdg',
+        {'model.adversarial.loss_weight': 1.0}, baseline='drdg',
     ),
 ]  # fmt: skip

@@ -1,4 +1,4 @@
-"""Names of weights in other layouts: mmseg's own models, mmpretrain's ConvNeXt, the release."""
+"""Translate the names of weights from mmseg's models, mmpretrain's ConvNeXt and the release."""
 
 import re
 from collections.abc import Collection, Mapping
@@ -18,8 +18,8 @@ _BLOCK = rf'{_STAGE}layers.\3.'
 _CONTRAST = r'^decode_head\.contrast_losses\.(\d)\.'
 _MIX = re.compile(rf'{_CONTRAST}fusion_weight_logit$')
 
-# (layout, pattern, replacement), applied in this order. They lead from every layout to one common
-# name, so that two names of the same tensor meet there, whichever of the two the model has.
+# (layout, pattern, replacement), applied in this order. They translate every layout to one common
+# name, so two names of the same tensor end as one, whichever of the two the model has.
 _RULES = [
     (layout, re.compile(pattern), replacement)
     for layout, pattern, replacement in [
@@ -60,16 +60,16 @@ def translate_keys(
 ) -> tuple[dict[str, Tensor], list[str]]:
     """Give the tensors of a checkpoint the names that a model has for them.
 
-    A key that the model knows keeps its name, and so does one that no layout explains. Values are
-    not touched, but for the mixing weights of the contrast: the release has one a scale, and here
-    they are one tensor.
+    A key that the model knows keeps its name, and so does a key that no layout explains. Values
+    stay as they are, except for the mixing weights of the contrast: the release has one tensor per
+    scale, which become a single tensor here.
 
     Args:
         weights: Tensors by name, with or without the ``module.`` of a distributed run.
-        known: The model's names.
+        known: Names of the model's tensors.
 
     Returns:
-        The tensors by their new names, and the layouts that were recognised, for a log.
+        The tensors by their new names, and the recognised layouts, for a log.
     """
     weights = {key.removeprefix('module.'): value for key, value in weights.items()}
     mixing = sorted(key for key in weights if _MIX.match(key))
@@ -92,7 +92,7 @@ def translate_keys(
 
 
 def _common_name(key: str) -> tuple[str, frozenset[str]]:
-    """The name that all layouts share, and the layouts that had another."""
+    """Return the name that all layouts share, and the layouts whose rules changed the key."""
     layouts = set()
     for layout, pattern, replacement in _RULES:
         key, count = pattern.subn(replacement, key)

@@ -1,4 +1,4 @@
-"""Checkpoints are data: one loader, nothing but tensors and built-ins, whole files only."""
+"""Read checkpoints as data: one loader, only tensors and built-ins, only complete files."""
 
 import hashlib
 import re
@@ -7,7 +7,6 @@ from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
 
-import mmengine.runner.checkpoint as mmengine_checkpoint
 import numpy as np
 import torch
 from mmengine.fileio import LocalBackend, register_backend
@@ -18,7 +17,7 @@ from depthda.io.files import atomic_path
 
 
 class DamagedCheckpointError(UserError):
-    """A checkpoint that was not written to its end, or changed afterwards."""
+    """A checkpoint that was not written to its end, or was changed afterwards."""
 
 
 def _empty(cls: type, *args) -> object:
@@ -29,8 +28,8 @@ def _ignore(self: object, state: object) -> None:
     pass
 
 
-# A checkpoint of mmengine's own hook also holds loss histories as Python objects. They are read as
-# empty objects: nothing of them runs, and a start from the weights does not need them.
+# Checkpoints of mmengine's own hook also hold loss histories as Python objects. They are read as
+# empty objects: none of their code runs, and a start from the weights does not need them.
 _INERT = [
     type(name, (), {'__module__': module, '__new__': _empty, '__setstate__': _ignore})
     for module, name in (
@@ -49,15 +48,15 @@ _INERT = [
 def load_checkpoint_file(
     file, map_location=None, weights_only: bool | None = None, mmap: bool = False
 ) -> dict:
-    """Read a checkpoint without ever executing what is in it.
+    """Read a checkpoint without ever executing code that is in it.
 
-    It takes the arguments of the mmengine function it stands in for (see :func:`install`);
-    ``weights_only`` cannot be switched off. ``mmap`` reads weights only where they are looked at.
+    The arguments are those of the mmengine function that this one replaces (see :func:`install`),
+    but ``weights_only`` cannot be switched off. With ``mmap`` weights are only read when used.
     """
     if isinstance(file, (str, Path)) and not _may_be_checkpoint(file):
-        raise UserError(f'{file} is no checkpoint: give a .pth file that a training wrote.')
+        raise UserError(f'{file} is not a checkpoint: give a .pth file that a training wrote.')
     try:
-        # Files of torch before 1.6 are no zips and cannot be mapped.
+        # Files of torch before 1.6 are not zips and cannot be mapped.
         mmap = mmap and zipfile.is_zipfile(file)
         with torch.serialization.safe_globals(_INERT):
             return torch.load(file, map_location=map_location, mmap=mmap, weights_only=True)
@@ -76,31 +75,34 @@ def load_checkpoint_file(
 
 
 class AtomicLocalBackend(LocalBackend):
-    """mmengine's local files, written beside and renamed."""
+    """mmengine's local files, written under a temporary name and renamed."""
 
     def put(self, obj: bytes, filepath: str | Path) -> None:
-        with atomic_path(filepath, len(obj)) as beside:
-            super().put(obj, beside)
+        with atomic_path(filepath, len(obj)) as temporary:
+            super().put(obj, temporary)
 
     def put_text(self, obj: str, filepath: str | Path, encoding: str = 'utf-8') -> None:
-        with atomic_path(filepath) as beside:
-            super().put_text(obj, beside, encoding)
+        with atomic_path(filepath) as temporary:
+            super().put_text(obj, temporary, encoding)
 
 
 def install() -> None:
     """Make every checkpoint that mmengine or mmseg opens or writes go through this module.
 
-    mmengine has two doors: files, where it falls back to unsafe unpickling by itself, and
-    downloads, where torch's default is unsafe. Both are closed here, for ``Runner``, for
-    ``init_model`` and for backbones with a ``Pretrained`` initialisation alike.
+    mmengine reads checkpoints in two places: from files, where it falls back to unsafe unpickling
+    by itself, and from downloads, where torch's default is unsafe. Both are replaced here, which
+    covers ``Runner``, ``init_model`` and backbones with a ``Pretrained`` initialisation.
     """
+    # Not above: :mod:`depthda.startup` calls this as soon as that module has been imported.
+    import mmengine.runner.checkpoint as mmengine_checkpoint
+
     mmengine_checkpoint._safe_torch_load = load_checkpoint_file
     mmengine_checkpoint.load_url = _download
     register_backend('local', AtomicLocalBackend, force=True, prefixes='')
 
 
 def _download(url: str, *args, **kwargs) -> dict:
-    """Load a checkpoint from the network or torch's cache, as data; offline, say where it goes."""
+    """Load a download, or its copy in torch's cache, as data; offline, advise where to put it."""
     try:
         return torch.hub.load_state_dict_from_url(url, *args, weights_only=True, **kwargs)
     except OSError as error:  # urllib's errors among them
@@ -113,9 +115,9 @@ def _download(url: str, *args, **kwargs) -> dict:
 
 
 def to_plain(value: Any) -> Any:
-    """The same content as tensors and built-ins only, which ``weights_only`` can read back.
+    """Return the same content as tensors and built-ins, which ``weights_only`` can read back.
 
-    Loss histories become tensors; :func:`restore_histories` undoes that.
+    Loss histories become tensors; :func:`restore_histories` turns them back.
     """
     if isinstance(value, HistoryBuffer):
         log, count = value.data
@@ -149,21 +151,21 @@ def restore_histories(message_hub: dict) -> None:
 
 
 def latest_checkpoint(work_dir: str | Path, without: str | Path | None = None) -> Path | None:
-    """The checkpoint that the last run in ``work_dir`` wrote last; None if there is none.
+    """Return the checkpoint that the last run in ``work_dir`` wrote last; None if there is none.
 
-    ``without`` names a file that counts as gone.
+    ``without`` names a file that is treated as missing.
 
-    mmengine notes it in ``last_checkpoint``. A kill at the wrong moment leaves that pointing at a
-    file that is gone; then the youngest file counts, not the highest number, which an earlier and
-    longer run in the same folder may have left.
+    mmengine records the name in ``last_checkpoint``. A kill at the wrong moment leaves there the
+    name of a file that is gone; then the newest file counts, not the one with the highest number,
+    which an earlier and longer run in the same folder may have left.
     """
     work_dir = Path(work_dir)
-    note = work_dir / 'last_checkpoint'
-    if note.is_file():
-        # By its name alone, for the folder may have been moved.
-        noted = work_dir / Path(note.read_text().strip()).name
-        if noted.is_file() and noted != without:
-            return noted
+    record = work_dir / 'last_checkpoint'
+    if record.is_file():
+        # Only the name counts, because the folder may have been moved.
+        recorded = work_dir / Path(record.read_text().strip()).name
+        if recorded.is_file() and recorded != without:
+            return recorded
     found = []
     for path in set(work_dir.glob('*.pth')) - {without}:
         if match := re.fullmatch(r'(?:iter|epoch)_(\d+)', path.stem):
@@ -172,7 +174,7 @@ def latest_checkpoint(work_dir: str | Path, without: str | Path | None = None) -
 
 
 def check_is_checkpoint(path: str | Path) -> None:
-    """Raise a ``UserError`` that lists what is there, if ``path`` is no file."""
+    """Raise a ``UserError`` that lists the checkpoints nearby, if ``path`` is not a file."""
     path, address = Path(path), '://' in str(path)
     if address or path.is_file():
         return
@@ -185,12 +187,12 @@ def check_is_checkpoint(path: str | Path) -> None:
 
 
 def read_meta(path: str | Path) -> dict:
-    """A checkpoint's ``meta``, without reading its weights into memory."""
+    """Read the ``meta`` of a checkpoint without reading its weights into memory."""
     return load_checkpoint_file(path, map_location='cpu', mmap=True).get('meta', {})
 
 
 def file_hash(path: str | Path) -> str:
-    """The first 12 hexadecimal digits of a file's SHA-256: enough to name a checkpoint."""
+    """Return the first 12 hexadecimal digits of a file's SHA-256: enough to name a checkpoint."""
     digest = hashlib.sha256()
     with open(path, 'rb') as file:
         while block := file.read(1 << 20):
@@ -203,13 +205,13 @@ def _name(file) -> str:
 
 
 def _may_be_checkpoint(file: str | Path) -> bool:
-    """Whether it begins as a zip, as a pickle (before torch 1.6), or not at all (broken off)."""
+    """Whether a file begins like a zip or a pickle (torch before 1.6), or is empty (cut off)."""
     with open(file, 'rb') as stream:
         start = stream.read(2)
     return start in (b'PK', b'') or start.startswith(b'\x80')
 
 
 def _global_of(error: UnpicklingError) -> str:
-    """What was refused, out of torch's advice on how to switch the check off."""
+    """Extract what was refused from torch's message, without its advice to disable the check."""
     found = re.search(r'GLOBAL ([\w.]+)', str(error))
     return f' ({found[1]})' if found else ''

@@ -13,6 +13,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table as RichTable
 
+from depthda.config_files import config_folder
 from depthda.datasets.loveda import LoveDARGBD
 from depthda.errors import UserError
 from depthda.evaluation.submission import pack
@@ -22,7 +23,6 @@ from depthda.experiments.tables.plan import Run, plan_runs
 from depthda.experiments.tables.runner import do_runs, make_data
 from depthda.experiments.tables.table import Column, Row, Table
 
-ROOT = Path(__file__).parents[2]
 SAMPLE = {'train': 100, 'test': 20, 'size': 256}
 MODELS = {'upernet': 'RGB only', 'depthda': 'RGB + depth'}
 DIRECTIONS = {'u2r': ('Urban', 'Rural'), 'r2u': ('Rural', 'Urban')}
@@ -84,7 +84,7 @@ def _plan(out: Path, iterations: int, seed: int) -> dict[str, list[Run]]:
             title=title,
             section=f'{source} → {target}',
             target=target,
-            config=str(ROOT / f'configs/sample/{model}_tiny_{direction}.py'),
+            config=str(config_folder() / f'sample/{model}_tiny_{direction}.py'),
             options=length,
             checkpoint='last',
             sample=SAMPLE,

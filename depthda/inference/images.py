@@ -1,24 +1,22 @@
 """Images for mmseg's ``inference_model``: paths, arrays or a list of both, call after call."""
 
 import copy
+import sys
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import mmseg.apis
-import mmseg.apis.inference as mmseg_inference
 import numpy as np
 import torch
 from mmengine.config import Config
 from mmengine.dataset import Compose
 from torch import nn
 
-from depthda.engine.checks.data_check import datasets_of
 from depthda.errors import UserError
 
 Image = str | Path | np.ndarray
-_init_model, _load_checkpoint = mmseg_inference.init_model, mmseg_inference.load_checkpoint
+_mmseg: dict[str, Any] = {}  # its own functions, by name
 
 
 def install() -> None:
@@ -27,11 +25,19 @@ def install() -> None:
     mmseg's own step renames the first transform of the model's config in place, by the kind of the
     first image: after an array no path can be read, and a list holds one kind.
     """
+    # Not above: :mod:`depthda.startup` calls this as soon as that module has been imported.
+    import mmseg.apis.inference as mmseg_inference
+
     if not hasattr(mmseg_inference, '_preprare_data'):
         raise ImportError('mmseg.apis.inference has no _preprare_data: this mmseg is not supported')
+    for name in ('init_model', 'load_checkpoint'):
+        _mmseg.setdefault(name, getattr(mmseg_inference, name))
     mmseg_inference._preprare_data = prepare_images
     mmseg_inference.load_checkpoint = _load_any
-    mmseg_inference.init_model = mmseg.apis.init_model = init_model
+    mmseg_inference.init_model = init_model
+    package = sys.modules['mmseg.apis']
+    if hasattr(package, 'init_model'):  # imported before depthda: it has the name already
+        package.init_model = init_model
 
 
 def init_model(
@@ -47,8 +53,10 @@ def init_model(
     """
     if str(device).startswith('cuda') and not torch.cuda.is_available():
         raise UserError(f"init_model: device={device!r}, and torch finds no GPU: use device='cpu'.")
-    model = _init_model(config, checkpoint, device, cfg_options)
+    model = _mmseg['init_model'](config, checkpoint, device, cfg_options)
     if checkpoint is not None and model.dataset_meta is None:
+        from depthda.engine.checks.data_check import datasets_of
+
         for dataset in datasets_of((model.cfg.get('test_dataloader') or {}).get('dataset')):
             model.dataset_meta = dataset.metainfo
     return model
@@ -56,7 +64,7 @@ def init_model(
 
 def _load_any(model: nn.Module, *args, **kwargs) -> dict:
     """Load a checkpoint as mmengine does, with the ``meta`` that a plain state dict lacks."""
-    loaded = _load_checkpoint(model, *args, **kwargs)
+    loaded = _mmseg['load_checkpoint'](model, *args, **kwargs)
     meta = loaded.get('meta', {})
     # Without either of them, mmseg guesses the classes from their number.
     return loaded | {'meta': meta if 'CLASSES' in meta else {'dataset_meta': None} | meta}

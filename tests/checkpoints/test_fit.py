@@ -100,7 +100,7 @@ def test_what_fits_is_taken_and_the_rest_keeps_its_start(monkeypatch):
 
 
 def test_a_start_that_would_be_a_random_one_is_refused():
-    """A few numbers fit any model: its biases, say."""
+    """A few numbers, such as biases, fit any model."""
     model, stored = Segmentor(), Segmentor().state_dict()
     for key in ('backbone.0.weight', 'backbone.1.weight'):
         stored[key] = torch.zeros(1)
@@ -118,7 +118,7 @@ def test_a_start_that_would_be_a_random_one_is_refused():
 @pytest.fixture(scope='module')
 def of_five_classes(tmp_path_factory):
     """A checkpoint of the sample's model with heads of five classes."""
-    init_default_scope('mmseg')  # before the fixture of each test does so
+    init_default_scope('mmseg')  # before the fixture of every test does so
     cfg = Config.fromfile(CONFIG)
     torch.manual_seed(1)
     cfg.model.decode_head.num_classes = 5
@@ -142,14 +142,14 @@ def short(one_step, of_five_classes):
     return one_step | {'load_from': str(of_five_classes)}
 
 
-def test_the_advice_is_what_to_type(short, tmp_path, of_five_classes, monkeypatch, capsys):
+def test_the_advice_can_be_typed(short, tmp_path, of_five_classes, monkeypatch, capsys):
     """From the error to a trained, resumed and tested run, with the words that it prints."""
     words = ['train.py', str(CONFIG), '--work-dir', str(tmp_path / 'run'), '--cfg-options']
     monkeypatch.setattr(sys, 'argv', [*words, *(f'{key}={value}' for key, value in short.items())])
     with pytest.raises(SystemExit) as stopped:
         runpy.run_path(str(SAMPLES.parents[1] / 'tools/train.py'), run_name='__main__')
     assert stopped.value.code == 2
-    said = capsys.readouterr().err.splitlines()[-1]
+    message = capsys.readouterr().err.splitlines()[-1]
     assert re.fullmatch(
         'error: '
         + re.escape(str(of_five_classes))
@@ -157,11 +157,11 @@ def test_the_advice_is_what_to_type(short, tmp_path, of_five_classes, monkeypatc
         r'\(decode_head.conv_seg.weight 5×(\d+)×1×1 instead of 7×\1×1×1, '
         r'decode_head.conv_seg.bias 5 instead of 7\); to start from what fits, add '
         r'--cfg-options load_partial=True\.',
-        said,
+        message,
     )
     parser = ArgumentParser()
     parser.add_argument('--cfg-options', nargs='+', action=OptionsAction)
-    typed = re.search(r'--cfg-options .*(?=\.$)', said)[0]
+    typed = re.search(r'--cfg-options .*(?=\.$)', message)[0]
     options = short | parser.parse_args(shlex.split(typed)).cfg_options
 
     runner = train(CONFIG, str(tmp_path / 'run'), cfg_options=options)
@@ -198,13 +198,13 @@ def test_a_test_never_takes_a_part(of_five_classes, short, tmp_path):
         init_model(str(CONFIG), str(of_five_classes), device='cpu')
 
 
-def test_a_config_without_the_key_is_told_to_add_it(of_five_classes, short, tmp_path):
+def test_a_config_without_the_key_is_advised_to_add_it(of_five_classes, short, tmp_path):
     cfg = load_config(CONFIG, short)
     del cfg._cfg_dict['load_partial']
-    cfg.dump(tmp_path / 'mine.py')
+    cfg.dump(tmp_path / 'own.py')
     with pytest.raises(UserError, match=r'add --cfg-options \+load_partial=True\.$'):
-        train(tmp_path / 'mine.py', str(tmp_path / 'run'))
-    assert load_config(tmp_path / 'mine.py', {'+load_partial': True}).load_partial is True
+        train(tmp_path / 'own.py', str(tmp_path / 'run'))
+    assert load_config(tmp_path / 'own.py', {'+load_partial': True}).load_partial is True
 
 
 def test_a_model_that_fits_needs_no_option_and_is_recorded(one_step, tmp_path):
@@ -214,7 +214,7 @@ def test_a_model_that_fits_needs_no_option_and_is_recorded(one_step, tmp_path):
     assert read_meta(tmp_path / 'run/iter_1.pth').keys() == {'file', 'sha256'}
 
 
-def test_of_other_bands_the_first_layer_alone_is_skipped():
+def test_with_other_bands_only_the_first_layer_is_skipped():
     three, four = (
         MODELS.build(Config.fromfile(SAMPLES / f'depthda_tiny_{name}u2r.py').model)
         for name in ('', '4band_')

@@ -48,7 +48,7 @@ def uper_head(widths):
 
 
 def guided(contrast=True, refined=True):
-    """The framework around two tiny encoders of transformers."""
+    """Build the framework around two tiny encoders of transformers."""
     fusion = dict(type='ConcatFusion', rgb_channels=RGB, depth_channels=DEPTH)
     neck = dict(type='MultiScaleContrastiveNeck', fusion=fusion, channels=8, norm_cfg=BN)
     head = uper_head([a + b for a, b in zip(RGB, DEPTH, strict=True)])
@@ -68,7 +68,7 @@ def guided(contrast=True, refined=True):
 
 
 def shuffled(config):
-    """A built model, each of whose values is another."""
+    """Build a model in which no two values are equal."""
     model = MODELS.build(Config(config)).eval()
     for value in model.state_dict().values():
         if value.is_floating_point():
@@ -77,7 +77,7 @@ def shuffled(config):
 
 
 class Release(nn.Module):
-    """Modules by the names that the released code has for them; only the names count."""
+    """Modules under the names of the released code; only the names count."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -116,7 +116,7 @@ def test_the_release_is_read_whole():
     model.load_state_dict(weights)  # strict: none missing, none left over
 
     losses = released.decode_head.contrast_losses
-    assert model.neck.mix.tolist() == [each.fusion_weight_logit.item() for each in losses]
+    assert model.neck.mix.tolist() == [loss.fusion_weight_logit.item() for loss in losses]
     inputs = torch.randn(1, 4, 64, 64)
     with torch.no_grad():
         rgb = released.backbone(inputs[:, :3])
@@ -129,10 +129,10 @@ def test_the_release_is_read_whole():
         torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
         for scale, loss in enumerate(losses):
             project = model.neck.rgb_projections[scale], model.neck.depth_projections[scale]
-            for own, theirs, feature in zip(
+            for own, released, feature in zip(
                 project, (loss.proj_head1, loss.proj_head2), (rgb[scale], depth[scale]), strict=True
             ):
-                torch.testing.assert_close(own(feature), theirs(feature))
+                torch.testing.assert_close(own(feature), released(feature))
 
 
 def test_a_checkpoint_of_the_release_is_loaded_as_its_training_wrote_it(tmp_path):
@@ -193,7 +193,7 @@ def test_a_convnext_is_read_under_either_name(read_by_transformers):
 
 
 @pytest.mark.parametrize('prefix', ['', 'module.'])
-def test_a_model_of_one_encoder_gives_the_optical_one(prefix):
+def test_a_model_of_one_encoder_fills_the_optical_one(prefix):
     single, model = plain(dict(type='SmallConvNeXt', widths=RGB, depths=DEPTHS)), guided()
     stored = {prefix + key: value for key, value in single.state_dict().items()}
     known = model.state_dict()
@@ -203,10 +203,10 @@ def test_a_model_of_one_encoder_gives_the_optical_one(prefix):
     model.load_state_dict(encoder, strict=False)
     inputs = torch.randn(1, 4, 64, 64)
     with torch.no_grad():
-        for own, theirs in zip(
+        for own, released in zip(
             model.backbone(inputs).rgb, single.backbone(inputs[:, :3]), strict=True
         ):
-            torch.testing.assert_close(own, theirs, rtol=1e-4, atol=1e-5)
+            torch.testing.assert_close(own, released, rtol=1e-4, atol=1e-5)
 
 
 def test_a_head_is_found_with_and_without_refinement():
@@ -220,7 +220,7 @@ def test_a_head_is_found_with_and_without_refinement():
         )
 
 
-def test_own_checkpoints_and_unknown_names_are_left_alone():
+def test_checkpoints_of_this_package_and_unknown_names_stay_as_they_are():
     model = guided()
     weights = model.state_dict()
     assert translate_keys(weights, weights.keys()) == (dict(weights), [])

@@ -66,7 +66,7 @@ class GetsAttribute:
         return getattr, ('text', 'upper')
 
 
-def test_a_download_without_a_network_says_what_to_fetch_and_where_to(tmp_path, monkeypatch):
+def test_a_download_without_a_network_names_what_to_fetch_and_where_to(tmp_path, monkeypatch):
     monkeypatch.setattr('torch.hub.get_dir', lambda: str(tmp_path))
 
     def fail(url, *args, **kwargs):
@@ -75,9 +75,9 @@ def test_a_download_without_a_network_says_what_to_fetch_and_where_to(tmp_path, 
     monkeypatch.setattr('torch.hub.load_state_dict_from_url', fail)
     with pytest.raises(UserError) as caught:
         CheckpointLoader.load_checkpoint('open-mmlab://resnet50_v1c')
-    url, told = str(caught.value).split(' ', 1)
+    url, advice = str(caught.value).split(' ', 1)
     assert url.startswith('https://') and 'resnet50_v1c' in url and url.endswith('.pth')
-    assert told == (
+    assert advice == (
         'cannot be downloaded (Name or service not known): fetch it where there is a network and '
         f'put the file into {tmp_path}/checkpoints, or name the file itself in the config in place '
         'of its address.'
@@ -132,7 +132,7 @@ def write(folder, name, age):
     os.utime(folder / name, ns=(0, (100 - age) * 10**9))
 
 
-def test_latest_checkpoint_is_the_youngest_and_the_rest_is_ignored(tmp_path):
+def test_latest_checkpoint_is_the_newest_and_the_rest_is_ignored(tmp_path):
     assert latest_checkpoint(tmp_path) is None
     write(tmp_path, 'iter_900.pth', age=1)
     write(tmp_path, 'iter_1000.pth', age=1)  # as young: the number decides
@@ -142,7 +142,7 @@ def test_latest_checkpoint_is_the_youngest_and_the_rest_is_ignored(tmp_path):
     assert latest_checkpoint(tmp_path).name == 'iter_1000.pth'
 
 
-def test_latest_checkpoint_follows_the_note_while_its_file_is_there(tmp_path):
+def test_latest_checkpoint_follows_the_record_while_its_file_is_there(tmp_path):
     write(tmp_path, 'iter_900.pth', age=5)
     write(tmp_path, 'iter_1000.pth', age=0)
     (tmp_path / 'last_checkpoint').write_text('/where/it/was/before/iter_900.pth')
@@ -151,7 +151,7 @@ def test_latest_checkpoint_follows_the_note_while_its_file_is_there(tmp_path):
     assert latest_checkpoint(tmp_path) == tmp_path / 'iter_1000.pth'
 
 
-def test_a_folder_in_place_of_a_checkpoint_is_told_with_what_is_in_it(tmp_path):
+def test_a_folder_in_place_of_a_checkpoint_is_reported_with_its_content(tmp_path):
     (tmp_path / 'iter_7.pth').touch()
     check_is_checkpoint(tmp_path / 'iter_7.pth')
     with pytest.raises(UserError, match='is a folder: give one of its .pth.*iter_7.pth'):
@@ -170,9 +170,9 @@ def test_torch_s_advice_to_switch_the_check_off_is_not_passed_on(tmp_path):
         assert len(str(error.value).splitlines()) == 1
 
 
-def test_any_other_file_is_no_checkpoint(tmp_path):
+def test_any_other_file_is_not_a_checkpoint(tmp_path):
     (tmp_path / 'a.pth').write_text('not found')
-    with pytest.raises(UserError, match='a.pth is no checkpoint'):
+    with pytest.raises(UserError, match='a.pth is not a checkpoint'):
         load_checkpoint_file(tmp_path / 'a.pth')
 
 

@@ -198,8 +198,8 @@ def test_another_batch_or_schedule_is_refused(trained, tmp_path, change, sentenc
     ],
 )
 def test_another_number_of_processes_is_another_batch(monkeypatch, processes, sentence):
-    for module in ('engine.resume', 'provenance'):
-        monkeypatch.setattr(f'depthda.{module}.get_world_size', lambda: processes)
+    for module in ('depthda.engine.resume', 'mmengine.dist'):
+        monkeypatch.setattr(f'{module}.get_world_size', lambda: processes)
     runner = SimpleNamespace(
         train_dataloader=SimpleNamespace(batch_size=2), _load_from='iter_2.pth'
     )

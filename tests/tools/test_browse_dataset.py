@@ -1,32 +1,20 @@
-import runpy
-import sys
+from functools import partial
 from pathlib import Path
 
 import cv2
 import pytest
 
-TOOL = Path(__file__).parents[2] / 'tools' / 'browse_dataset.py'
-CONFIG = str(TOOL.parents[1] / 'configs' / 'sample' / 'depthda_tiny_u2r.py')
+CONFIG = str(Path(__file__).parents[2] / 'configs' / 'sample' / 'depthda_tiny_u2r.py')
 
 
 @pytest.fixture
-def run(monkeypatch, capsys, tmp_path):
-    """Run the script in this process and in ``tmp_path``: status, output, errors."""
-
-    def call(*args):
-        monkeypatch.chdir(tmp_path)
-        monkeypatch.setattr(sys, 'argv', [str(TOOL), *args])
-        try:
-            runpy.run_path(str(TOOL), run_name='__main__')
-            status = 0
-        except SystemExit as stopped:
-            status = stopped.code
-        return status, *capsys.readouterr()
-
-    return call
+def run(run_tool, monkeypatch, tmp_path):
+    """Run the tool in ``tmp_path``: status, output, errors."""
+    monkeypatch.chdir(tmp_path)
+    return partial(run_tool, 'browse_dataset')
 
 
-def test_ends_with_where_the_sheets_lie(run, sample):
+def test_it_ends_with_the_paths_of_the_sheets(run, sample):
     root = ('--cfg-options', f'val_dataloader.dataset.data_root={sample}')
     # The held-out part of Train has four images of the first block.
     status, out, err = run(CONFIG, '--split', 'val', '--number', '3', '--repeat', '3', *root)
@@ -38,7 +26,7 @@ def test_ends_with_where_the_sheets_lie(run, sample):
     assert again[1].splitlines()[-1] == 'here/val-1.png' and Path('here/val-1.png').is_file()
 
 
-def test_a_pair_is_shown_as_its_two_images(run, sample):
+def test_a_pair_is_shown_as_two_images(run, sample):
     pair = 'train_dataloader.dataset'
     roots = [f'{pair}.{domain}.data_root={sample}' for domain in ('source', 'target')]
     roots.append(f'{pair}.source.pipeline.2.crop_size=(96,96)')

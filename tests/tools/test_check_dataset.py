@@ -1,9 +1,7 @@
 """Planted faults are found and named, and a good dataset passes."""
 
 import json
-import runpy
 import shutil
-import sys
 from pathlib import Path
 
 import cv2
@@ -14,8 +12,7 @@ from depthda.datasets.checks.inspection import _depth_facts, inspect
 from depthda.datasets.checks.report import histogram
 from depthda.datasets.loveda import LoveDARGBD
 
-TOOL = Path(__file__).parents[2] / 'tools' / 'check_dataset.py'
-CONFIG = str(TOOL.parents[1] / 'configs' / 'sample' / 'depthda_tiny_u2r.py')
+CONFIG = str(Path(__file__).parents[2] / 'configs' / 'sample' / 'depthda_tiny_u2r.py')
 
 
 @pytest.fixture
@@ -24,19 +21,16 @@ def data(sample, tmp_path):
 
 
 @pytest.fixture
-def check(monkeypatch, capsys, tmp_path, data):
-    """Run the script in this process on the copy: status, output, errors."""
+def check(run_tool, tmp_path, data):
+    """Run the tool on the copy: status, output, errors."""
 
     def call(*args, options=(), config=CONFIG, out=tmp_path / 'out'):
         loaders = ('train', 'val', 'test')
         roots = [f'{name}_dataloader.dataset.data_root={data}' for name in loaders]
         options = [*(roots if config == CONFIG else ()), *options]
-        arguments = [config, '--workers', '1', '--out', str(out), *args]
+        arguments = [config, '--workers', '1', '--out', out, *args]
         arguments += ['--cfg-options', *options] if options else []
-        monkeypatch.setattr(sys, 'argv', [str(TOOL), *arguments])
-        with pytest.raises(SystemExit) as stopped:
-            runpy.run_path(str(TOOL), run_name='__main__')
-        return stopped.value.code, *capsys.readouterr()
+        return run_tool('check_dataset', *arguments)
 
     return call
 
@@ -48,7 +42,7 @@ def depth_maps(data, edit):
         cv2.imwrite(str(path), edit(codes))
 
 
-def test_ignored_pixels_do_not_count_for_polarity():
+def test_depth_of_ignored_pixels_does_not_count_for_polarity():
     depth = np.full((10, 10), 0.5, np.float32)
     labels = np.zeros((10, 10), np.uint8)
     depth[:2], labels[:2] = 0.6, 1  # raised
@@ -58,7 +52,7 @@ def test_ignored_pixels_do_not_count_for_polarity():
     assert _depth_facts(depth, labels, [1], ignored=255).raised < 0
 
 
-def test_a_good_dataset_passes_and_gets_its_pictures(check, tmp_path):
+def test_a_good_dataset_passes_with_its_pictures(check, tmp_path):
     status, out, err = check()
     assert status == 0, err
     assert 'train: 8 images, 128×128, Urban, depth at' in out
@@ -102,29 +96,29 @@ def test_several_processes_find_the_same_as_one(data, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    'edit, finding',
+    'edit, message',
     [
         (lambda codes: np.where(codes > 0, 65535 - codes + 1, 0).astype(np.uint16), 'upside down'),
         (lambda codes: np.full_like(codes, 30000), '8 constant depth maps'),
         (np.zeros_like, '8 empty depth maps'),
     ],
 )
-def test_useless_depth_is_found(check, data, edit, finding):
+def test_useless_depth_is_found(check, data, edit, message):
     depth_maps(data, edit)
     status, out, _ = check('--split', 'train')
     assert status == 1
-    assert f'✗ {finding}' in out or f'✗ depth may be {finding}' in out
+    assert f'✗ {message}' in out or f'✗ depth may be {message}' in out
     assert out.splitlines()[-1] == 'not fit for training (every sample)'
 
 
-def test_one_empty_map_among_many_is_not_serious(check, data):
+def test_one_empty_map_among_many_is_reported_but_not_a_fault(check, data):
     path = next((data / 'Train/Urban/rdepth/synthetic').glob('*.png'))
     cv2.imwrite(str(path), np.zeros((128, 128), np.uint16))
     status, out, _ = check('--split', 'train', options=['train_dataloader.dataset.holdout=None'])
     assert status == 0 and '! 1 empty depth map, first that of' in out and path.stem in out
 
 
-def test_unknown_label_values_are_found(check, data):
+def test_a_label_without_a_class_is_found(check, data):
     path = data / 'Train/Urban/masks_png' / next((data / 'Train/Urban/masks_png').iterdir()).name
     labels = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
     labels[:3] = 9
@@ -174,8 +168,8 @@ def test_copies_under_other_names_are_found(check, data):
     options = ['train_dataloader.dataset.holdout=None']
     shutil.copy(trained[2], trained[7])
     status, out, _ = check('--split', 'train', options=options)
-    finding = f'train: 1 copy of one another among 12 images ({trained[7]} = {trained[2]})'
-    assert status == 0 and f'! {finding}: keep one file of each image' in out
+    message = f'train: 1 copy of one another among 12 images ({trained[7]} = {trained[2]})'
+    assert status == 0 and f'! {message}: keep one file of each image' in out
     for number, path in enumerate(tested):
         shutil.copy(trained[number], path)
     status, out, _ = check('--split', 'train', 'test', options=options)
@@ -194,8 +188,8 @@ def test_a_file_as_out_is_refused_first(check, tmp_path):
         (file, f'{file} is a file'),
         (file / 'a', f'{file}/a cannot be made, for {file} is a file'),
     ):
-        status, printed, err = check(out=out, config='none.py')
-        assert (status, printed, err) == (2, '', f'error: --out {sentence}: give a folder.\n')
+        status, message, err = check(out=out, config='none.py')
+        assert (status, message, err) == (2, '', f'error: --out {sentence}: give a folder.\n')
     assert file.read_text() == 'mine'
 
 

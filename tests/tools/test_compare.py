@@ -1,6 +1,5 @@
 import json
-import runpy
-import sys
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -10,30 +9,18 @@ from depthda.evaluation.segmentation_metric import SegmentationMetric
 from depthda.evaluation.tile_counts import TileCounts, save_tiles
 from depthda.io.files import write_json
 
-TOOL = Path(__file__).parents[2] / 'tools' / 'compare.py'
-
 
 @pytest.fixture
-def run(monkeypatch, capsys, tmp_path):
-    """Run the script in this process and in ``tmp_path``: status, output, errors."""
-
-    def call(*args):
-        monkeypatch.chdir(tmp_path)
-        monkeypatch.setenv('COLUMNS', '100')
-        monkeypatch.setattr(sys, 'argv', [str(TOOL), *args])
-        try:
-            runpy.run_path(str(TOOL), run_name='__main__')
-            status = 0
-        except SystemExit as stopped:
-            status = stopped.code
-        return status, *capsys.readouterr()
-
-    return call
+def run(run_tool, monkeypatch, tmp_path):
+    """Run the tool in ``tmp_path``: status, output, errors."""
+    monkeypatch.setenv('COLUMNS', '100')
+    monkeypatch.chdir(tmp_path)
+    return partial(run_tool, 'compare')
 
 
 @pytest.fixture(autouse=True)
 def runs(tmp_path):
-    """A and B, two seeds each, on four images in which one class has 6 pixels and the other 4."""
+    """Two runs A and two runs B on four images with 6 pixels of one class and 4 of the other."""
     # Right pixels of both classes, image by image.
     right = {('a', 0): (3, 2), ('a', 1): (4, 2), ('b', 0): (5, 2), ('b', 1): (5, 3)}
     for (name, seed), (first, second) in right.items():
@@ -66,7 +53,7 @@ IoU in % on all: 2 pairs of runs, 4 images
 """
 
 
-def test_prints_the_table_and_what_it_covers(run):
+def test_it_prints_the_table_and_what_it_covers(run):
     status, out, err = run('a', 'b', '--resamples', '50')
     assert (status, err) == (0, '')
     lines = [line.rstrip() for line in out.splitlines()]
@@ -77,8 +64,8 @@ def test_prints_the_table_and_what_it_covers(run):
     assert 'Fewer than 20 images' in text
 
 
-def test_prints_what_each_rule_of_selection_gives(run, tmp_path):
-    """B was validated on source and target while it trained; A was not."""
+def test_it_prints_the_score_by_every_rule_of_selection(run, tmp_path):
+    """B was validated on source and target during training; A was not."""
     history = [(60, 40), (70, 45), (65, 50), (66, 42)]
     folder = tmp_path / 'b' / 'seed-1' / '20260101_000000' / 'vis_data'
     folder.mkdir(parents=True)
@@ -102,7 +89,7 @@ def test_prints_what_each_rule_of_selection_gives(run, tmp_path):
     assert (found['folder'], found['steps'], found['optimism']) == ('b/seed-1', [30, 40, 20], 5)
 
 
-def test_writes_markdown_and_json(run):
+def test_it_writes_markdown_and_json(run):
     assert run('a', 'b', '--per-class', '--block', '2', '--out', 'gain.md')[0] == 0
     text = Path('gain.md').read_text(encoding='utf-8')
     assert '# IoU in % on all: 2 pairs of runs, 4 images\n\nA: `a`\\\nB: `b`\n' in text

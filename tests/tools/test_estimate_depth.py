@@ -1,13 +1,13 @@
-"""The real command, killed and shared among processes too."""
+"""The real command, also killed and shared among processes."""
 
 import json
 import os
 import re
-import runpy
 import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -28,19 +28,8 @@ def command(*args):
 
 
 @pytest.fixture
-def call(monkeypatch, capsys):
-    """The command without a process of its own, which takes seconds to import."""
-
-    def run(*args):
-        monkeypatch.setattr(sys, 'argv', ['estimate_depth.py', *map(str, args)])
-        try:
-            runpy.run_path(str(TOOL), run_name='__main__')
-            code = 0
-        except SystemExit as stopped:
-            code = stopped.code
-        return code, *capsys.readouterr()
-
-    return run
+def call(run_tool):
+    return partial(run_tool, 'estimate_depth')
 
 
 @pytest.fixture(scope='module')
@@ -52,7 +41,7 @@ def model(tmp_path_factory):
 
 @pytest.fixture(scope='module')
 def images(tmp_path_factory):
-    """Enough of them that a kill falls into the middle."""
+    """Enough images that a kill hits the middle of the work."""
     folder = tmp_path_factory.mktemp('images')
     for index in range(60):
         height, width = SIZES[index % 4]
@@ -86,18 +75,18 @@ def test_killed_at_any_time_and_started_again_gives_the_same_bytes(model, images
     assert 6 <= there < 60
     # What a kill in the middle of a write leaves.
     (out / '0/.7-abcd1234.png').write_bytes(b'half')
-    code, said, _ = call(*args)
-    assert code == 0 and f'; {there} were there already' in said
+    code, text, _ = call(*args)
+    assert code == 0 and f'; {there} were there already' in text
     assert contents(out) == contents(tmp_path / 'clean')
 
 
 def test_processes_of_torchrun_write_the_same_bytes(model, images, tmp_path, call):
-    code, said, err = call(*arguments('whole', model, images, tmp_path / 'clean'))
+    code, text, err = call(*arguments('whole', model, images, tmp_path / 'clean'))
     assert code == 0
-    lines = said.splitlines()
+    lines = text.splitlines()
     assert lines[0] == f'{model}: licence of the weights: apache-2.0, as its README.md says'
     assert lines[1].startswith('60 maps written, ') and lines[2] == str(tmp_path / 'clean')
-    # Quiet where it is no terminal.
+    # Quiet where the output is not a terminal.
     assert err == ''
     out = tmp_path / 'out'
     torchrun = [sys.executable, '-m', 'torch.distributed.run', '--nproc-per-node', '2']
@@ -110,7 +99,7 @@ def test_processes_of_torchrun_write_the_same_bytes(model, images, tmp_path, cal
     assert contents(out) == contents(tmp_path / 'clean')
 
 
-def test_maps_made_in_place_are_read_by_the_data_set(sample, model, tmp_path, call):
+def test_maps_made_in_place_are_read_by_the_dataset(sample, model, tmp_path, call):
     data = tmp_path / 'data'
     for domain in ('Urban', 'Rural'):
         for kind in ('images_png', 'masks_png'):
@@ -135,21 +124,21 @@ def test_a_folder_of_other_maps_is_refused(model, images, tmp_path, call):
     assert call(*first)[0] == 0
     before = contents(tmp_path / 'out')
     other = save_tiny(tmp_path / 'other', seed=1)
-    for change, said in [
+    for change, message in [
         (['--mode', 'tiled'], 'mode "whole", and "tiled" is asked for'),
         (['--size', '84'], 'holds maps with preprocessing'),
         (['--amp', 'bf16'], 'precision "float32", and "bfloat16" is asked for'),
         (['--model', other], f'holds maps by other weights ({model})'),
     ]:
         code, _, err = call(*first, *change)
-        assert code == 2 and said in err and 'name another folder' in err
+        assert code == 2 and message in err and 'name another folder' in err
     assert contents(tmp_path / 'out') == before
     # The same weights from another folder are the same.
     code, out, _ = call(*first, '--model', save_tiny(tmp_path / 'copy'))
     assert code == 0 and '0 maps written; 1 were there already' in out
 
 
-def test_the_manifest_says_how_the_maps_were_made(model, images, tmp_path, call):
+def test_the_manifest_records_how_the_maps_were_made(model, images, tmp_path, call):
     assert call(images / '0/0.png', '--model', model, '--out', tmp_path / 'out')[0] == 0
     manifest = json.loads((tmp_path / 'out' / MANIFEST).read_text())
     assert manifest['about']['model'] == str(model)
@@ -160,7 +149,7 @@ def test_the_manifest_says_how_the_maps_were_made(model, images, tmp_path, call)
     assert entry['size'] == list(codes.shape[::-1]) and entry['scale'] > 0
 
 
-def test_a_terminal_is_told_the_pace_and_the_time_left(model, images, tmp_path, call, monkeypatch):
+def test_a_terminal_shows_the_pace_and_the_time_left(model, images, tmp_path, call, monkeypatch):
     monkeypatch.setattr('rich.console.Console.is_terminal', True)
     monkeypatch.setenv('COLUMNS', '120')
     code, _, err = call(images / '0', '--model', model, '--out', tmp_path / 'out')
@@ -179,7 +168,7 @@ def four_bands(folder: Path) -> Path:
 
 
 @pytest.mark.parametrize(
-    'prepare, options, said',
+    'prepare, options, message',
     [
         (lambda folder: folder, [], 'holds no image'),
         (lambda folder: folder / 'nothing', [], 'there is no image or folder'),
@@ -196,29 +185,29 @@ def four_bands(folder: Path) -> Path:
         (four_bands, ['--bands', '1', '2', '3', '--name', 'mine'], 'drop one'),
     ],
 )
-def test_a_mistake_is_one_sentence(model, tmp_path, call, prepare, options, said):
+def test_a_mistake_is_one_sentence(model, tmp_path, call, prepare, options, message):
     (tmp_path / 'in').mkdir()
     given = prepare(tmp_path / 'in')
     code, _, err = call(given, '--model', model, '--out', tmp_path / 'out', *options)
     (line,) = [line for line in err.splitlines() if line.strip()]
-    assert code == 2 and line.startswith('error: ') and said in line
+    assert code == 2 and line.startswith('error: ') and message in line
     assert not list(tmp_path.rglob('out/**/*.png'))
 
 
 @pytest.mark.parametrize(
-    'weights, said',
+    'weights, message',
     [
         ('empty', 'holds no readable transformers checkpoint'),
         ('no/such/folder', 'does not exist: fetch them with `hf download OWNER/NAME'),
         ('owner/name', '`hf download owner/name --local-dir DIR`, then set --model DIR'),
     ],
 )
-def test_weights_that_are_not_there(images, tmp_path, call, monkeypatch, weights, said):
+def test_weights_that_are_not_there(images, tmp_path, call, monkeypatch, weights, message):
     monkeypatch.chdir(tmp_path)
     (tmp_path / 'empty').mkdir()
     code, _, err = call(images, '--model', weights, '--out', 'out')
     (line,) = [line for line in err.splitlines() if line.strip()]
-    assert code == 2 and said in line
+    assert code == 2 and message in line
 
 
 def test_out_that_is_a_file(images, model, tmp_path, call):

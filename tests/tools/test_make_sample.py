@@ -52,7 +52,7 @@ def sample(tmp_path_factory):
     return root, world
 
 
-def test_the_tree_is_lovedas_and_numbers_run_on(sample):
+def test_the_tree_is_that_of_loveda_and_numbers_continue(sample):
     root, _ = sample
     numbers = {
         'Train/Rural': [0, 1],
@@ -75,7 +75,7 @@ def test_the_tree_is_lovedas_and_numbers_run_on(sample):
     assert found == expected
 
 
-def test_files_hold_what_the_generator_gives(sample):
+def test_files_hold_what_the_generator_returns(sample):
     root, world = sample
     tile = generate_tile(world, 'urban', 'Train', 1)
     folder = root / 'Train' / 'Urban'
@@ -99,7 +99,7 @@ def test_world_json_names_every_setting(sample):
     assert content['settings']['domains']['rural']['resolution'] == {'gsd_m': 0.65}
 
 
-def test_another_seed_is_another_set(sample, tmp_path):
+def test_another_seed_is_another_dataset(sample, tmp_path):
     root, _ = sample
     write_sample(tmp_path / 'other', make_world(size=64, seed=8), COUNTS)
     first, second = _digests(root), _digests(tmp_path / 'other')
@@ -107,7 +107,7 @@ def test_another_seed_is_another_set(sample, tmp_path):
     assert not any(first[name] == second[name] for name in first)
 
 
-def test_a_set_that_is_there_is_not_touched(sample):
+def test_an_existing_dataset_is_not_touched(sample):
     root, world = sample
     before = _digests(root)
     assert write_sample(root, world, COUNTS) == 0
@@ -117,7 +117,7 @@ def test_a_set_that_is_there_is_not_touched(sample):
     assert _digests(root) == before
 
 
-def test_an_interrupted_set_leaves_nothing(tmp_path):
+def test_an_interrupted_dataset_leaves_nothing(tmp_path):
     def stop(done):
         if done == 3:
             raise KeyboardInterrupt
@@ -128,19 +128,19 @@ def test_an_interrupted_set_leaves_nothing(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ('counts', 'jobs', 'said'),
+    ('counts', 'jobs', 'message'),
     [
         ({**COUNTS, 'Val': -1}, 1, 'the number of Val tiles must be 0 or more'),
         (dict.fromkeys(COUNTS, 0), 1, 'at least one tile'),
         (COUNTS, 0, '0 jobs cannot write anything'),
     ],
 )
-def test_a_wrong_request_is_explained(tmp_path, counts, jobs, said):
-    with pytest.raises(UserError, match=said):
+def test_a_wrong_request_is_explained(tmp_path, counts, jobs, message):
+    with pytest.raises(UserError, match=message):
         write_sample(tmp_path / 'set', make_world(size=64), counts, jobs)
 
 
-def test_a_file_in_the_place_of_the_set_is_explained(tmp_path):
+def test_a_file_in_place_of_the_dataset_is_explained(tmp_path):
     (tmp_path / 'set').write_text('mine')
     with pytest.raises(UserError, match='set is a file: name a folder'):
         write_sample(tmp_path / 'set', make_world(size=64), COUNTS)

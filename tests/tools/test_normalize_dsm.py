@@ -1,11 +1,11 @@
-"""The real command, killed too; what the maps hold is tested beside the library."""
+"""The real command, also killed; the content of the maps is tested with the library."""
 
 import json
-import runpy
 import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -17,19 +17,8 @@ TOOL = Path(__file__).parents[2] / 'tools' / 'normalize_dsm.py'
 
 
 @pytest.fixture
-def call(monkeypatch, capsys):
-    """The command without a process of its own, which takes seconds to import."""
-
-    def run(*args):
-        monkeypatch.setattr(sys, 'argv', ['normalize_dsm.py', *map(str, args)])
-        try:
-            runpy.run_path(str(TOOL), run_name='__main__')
-            code = 0
-        except SystemExit as stopped:
-            code = stopped.code
-        return code, *capsys.readouterr()
-
-    return run
+def call(run_tool):
+    return partial(run_tool, 'normalize_dsm')
 
 
 @pytest.fixture
@@ -54,19 +43,19 @@ def test_killed_and_started_again_gives_the_same_bytes(surfaces, tmp_path, call)
     assert process.wait() == -signal.SIGKILL
     there = len(list(out.rglob('[0-9]*.png')))
     assert 4 <= there < 30
-    code, said, _ = call(surfaces, '--out', out, *options)
-    assert code == 0 and f'30 depth maps, {30 - there} of them made now' in said
+    code, text, _ = call(surfaces, '--out', out, *options)
+    assert code == 0 and f'30 depth maps, {30 - there} of them made now' in text
     assert contents(out) == contents(tmp_path / 'clean')
 
 
 def test_every_option_arrives(surfaces, tmp_path, call):
     folder, out = surfaces / '0', tmp_path / 'out'
-    code, said, err = call(
+    code, text, err = call(
         *(folder, '--out', out, '--range', -3, 30, '--nodata', -9999, 105),
         *('--ground', 'opening', '--window-pixels', 31, '--fill', '--workers', 1),
     )
     assert code == 0, err
-    assert 'range: -3.00 is depth 0 and 30.00 is depth 1\n' in said
+    assert 'range: -3.00 is depth 0 and 30.00 is depth 1\n' in text
     manifest = json.loads((out / 'manifest.json').read_text())
     assert manifest['settings'] == {
         'nodata': [-9999.0, 105.0],
@@ -80,14 +69,14 @@ def test_every_option_arrives(surfaces, tmp_path, call):
 
 
 @pytest.mark.parametrize(
-    'options, said',
+    'options, message',
     [
         ('--ground opening', 'larger than the largest building'),
         ('--range 0 3 --percentiles 0 1', 'not allowed with'),
         ('--ground terrain', 'there is no folder terrain of terrain models'),
     ],
 )
-def test_a_mistake_is_told_in_a_line_and_exit_code_2(surfaces, tmp_path, call, options, said):
+def test_a_mistake_is_one_line_and_exit_code_2(surfaces, tmp_path, call, options, message):
     code, out, err = call(surfaces, '--out', tmp_path / 'out', *options.split())
-    assert (code, out) == (2, '') and said in err.strip().splitlines()[-1]
+    assert (code, out) == (2, '') and message in err.strip().splitlines()[-1]
     assert not (tmp_path / 'out').exists()

@@ -1,28 +1,15 @@
 import json
-import runpy
-import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-TOOL = Path(__file__).parents[2] / 'tools' / 'plot_logs.py'
-
 
 @pytest.fixture
-def run(monkeypatch, capsys, tmp_path):
-    """Run the script in this process and in ``tmp_path``: status, output, errors."""
-
-    def call(*args):
-        monkeypatch.chdir(tmp_path)
-        monkeypatch.setattr(sys, 'argv', [str(TOOL), *args])
-        try:
-            runpy.run_path(str(TOOL), run_name='__main__')
-            status = 0
-        except SystemExit as stopped:
-            status = stopped.code
-        return status, *capsys.readouterr()
-
-    return call
+def run(run_tool, monkeypatch, tmp_path):
+    """Run the tool in ``tmp_path``: status, output, errors."""
+    monkeypatch.chdir(tmp_path)
+    return partial(run_tool, 'plot_logs')
 
 
 @pytest.fixture(autouse=True)
@@ -34,7 +21,7 @@ def runs(tmp_path):
         (folder / 'scalars.json').write_text('\n'.join(map(json.dumps, lines)))
 
 
-def test_draws_what_there_is_and_says_what_is_missing(run):
+def test_it_draws_what_there_is_and_reports_what_is_missing(run):
     status, out, err = run('rgb', 'dual', '--out', 'a/curves.svg')
     assert (status, err) == (0, '')
     assert out.splitlines() == [

@@ -1,14 +1,14 @@
-"""The real command; what the tiles hold is tested beside the library."""
+"""The real command; the content of the tiles is tested with the library."""
 
 import json
 import os
 import re
-import runpy
 import shlex
 import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -25,12 +25,12 @@ def _run(*args):
 
 
 def _contents(root):
-    """Every file below, hidden ones too."""
+    """Return the content of every file below a folder, also of hidden ones."""
     names = [os.path.join(folder, name) for folder, _, names in os.walk(root) for name in names]
     return {os.path.relpath(name, root): Path(name).read_bytes() for name in names}
 
 
-def test_workers_write_the_same_and_the_command_says_what_there_is(tmp_path):
+def test_workers_write_the_same_and_the_command_reports_what_there_is(tmp_path):
     source = Download(tmp_path / 'in').potsdam({'2_10': 1, '6_7': 3, '7_12': 2})
     zips = [pack(folder, tmp_path / f'{folder.name}.zip') for folder in source.iterdir()]
     out = tmp_path / 'out'
@@ -52,7 +52,7 @@ def test_workers_write_the_same_and_the_command_says_what_there_is(tmp_path):
 
 
 def test_workers_end_with_the_run_that_is_killed(tmp_path):
-    """Or they would go on with what they have been given, beside the run that comes next."""
+    """Otherwise they would continue with their work while the next run does the same."""
     large = Download(tmp_path / 'in', 300, 300)
     source = large.potsdam({'2_10': 1, '2_11': 2, '2_12': 3, '3_10': 4})
     out = tmp_path / 'out'
@@ -76,24 +76,16 @@ def test_workers_end_with_the_run_that_is_killed(tmp_path):
 
 
 @pytest.fixture
-def call(monkeypatch, capsys):
-    """The same without a process of its own, which takes seconds to import."""
-
-    def run(*args):
-        monkeypatch.setattr(sys, 'argv', ['prepare_dataset.py', *map(str, args)])
-        with pytest.raises(SystemExit) as stopped:
-            runpy.run_path(str(TOOL), run_name='__main__')
-        return stopped.value.code, *capsys.readouterr()
-
-    return run
+def call(run_tool):
+    return partial(run_tool, 'prepare_dataset')
 
 
 def test_a_mistake_is_one_sentence_and_exit_code_2(tmp_path, call):
     source = Download(tmp_path / 'in').potsdam({'2_10': 1})
     code, out, err = call('isprs', 'potsdam', source, '--out', tmp_path / 'out')
-    (said,) = [line for line in err.splitlines() if line.strip()]
+    (text,) = [line for line in err.splitlines() if line.strip()]
     assert (code, out.strip()) == (2, '')
-    assert said.startswith('error: ') and said.endswith('choose a smaller --tile')
+    assert text.startswith('error: ') and text.endswith('choose a smaller --tile')
 
 
 def test_none_leaves_labels_and_depth_out(tmp_path, call):

@@ -1,28 +1,16 @@
-"""Sets of people's own by the command; what the tiles hold is tested beside the library."""
+"""Custom datasets by the command; the content of the tiles is tested with the library."""
 
-import runpy
-import sys
-from pathlib import Path
+from functools import partial
 
 import numpy as np
 import pytest
 from PIL import Image
 from tiny_scenes import Scenes, write
 
-TOOL = Path(__file__).parents[2] / 'tools' / 'prepare_dataset.py'
-
 
 @pytest.fixture
-def call(monkeypatch, capsys):
-    """The command without a process of its own, which takes seconds to import."""
-
-    def run(*args):
-        monkeypatch.setattr(sys, 'argv', ['prepare_dataset.py', *map(str, args)])
-        with pytest.raises(SystemExit) as stopped:
-            runpy.run_path(str(TOOL), run_name='__main__')
-        return stopped.value.code, *capsys.readouterr()
-
-    return run
+def call(run_tool):
+    return partial(run_tool, 'prepare_dataset')
 
 
 def arguments(root, out, *more):
@@ -41,9 +29,9 @@ def test_liuzhou_is_read_by_its_own_class(tmp_path, call):
         write(tmp_path / f'l/{name}.tif', rng.integers(0, 8, (32, 32)).astype(np.uint8))
     sources = ['--images', tmp_path / 'i', '--labels', tmp_path / 'l', '--first-label', 1]
     split = ['--split', 'train=0.5', 'test=0.5', '--tile', 16]
-    code, said, err = call('liuzhou', *sources, *split, '--out', tmp_path / 'out')
+    code, text, err = call('liuzhou', *sources, *split, '--out', tmp_path / 'out')
     assert code == 0, err
-    assert 'cropland' in said and 'water' in said
+    assert 'cropland' in text and 'water' in text
     steps = [dict(type='LoadImageFromFile'), dict(type='LoadAnnotations')]
     dataset = LiuZhou(
         str(tmp_path / 'out'), ann_file='train.txt', depth=None, pipeline=steps, test_mode=True
@@ -59,9 +47,9 @@ def test_liuzhou_is_read_by_its_own_class(tmp_path, call):
 def test_seasons_lie_side_by_side(tmp_path, call):
     scenes = Scenes(tmp_path)
     sources = arguments(scenes.root, tmp_path / 'arctic/winter')[1:]
-    code, said, _ = call('arctic', *sources, '--season', 'winter')
-    assert code == 0 and said.splitlines()[0].endswith('of 3 images, domain winter')
-    without = [each for each in sources if each not in ('--classes', tmp_path / 'classes.txt')]
+    code, text, _ = call('arctic', *sources, '--season', 'winter')
+    assert code == 0 and text.splitlines()[0].endswith('of 3 images, domain winter')
+    without = [word for word in sources if word not in ('--classes', tmp_path / 'classes.txt')]
     code, _, err = call('arctic', *without, '--season', 'winter')
     assert code == 2 and '--classes' in err
 
@@ -70,12 +58,12 @@ def test_a_mistake_is_one_sentence(tmp_path, call):
     scenes = Scenes(tmp_path)
     (tmp_path / 'mask/town_1.png').unlink()
     code, out, err = call(*arguments(scenes.root, tmp_path / 'out'))
-    (said,) = [line for line in err.splitlines() if line.strip()]
+    (text,) = [line for line in err.splitlines() if line.strip()]
     assert (code, out.strip()) == (2, '')
-    assert said.startswith('error: 1 of 3 images in') and 'has no label in' in said
+    assert text.startswith('error: 1 of 3 images in') and 'has no label in' in text
 
 
-def test_another_dataset_in_the_folder_goes_with_replace_alone(tmp_path, call):
+def test_another_dataset_in_the_folder_is_removed_only_with_replace(tmp_path, call):
     out = tmp_path / 'out'
     first, other = Scenes(tmp_path / 'a', [(16, 16)]), Scenes(tmp_path / 'b', [(16, 16)], seed=3)
     (other.root / 'rgb/town_0_RGB.tif').rename(other.root / 'rgb/city_RGB.tif')
@@ -114,7 +102,7 @@ def test_pictures_that_mislead_are_refused_and_leave_nothing(tmp_path, call):
     exif[0x0112] = 3
     images, out = tmp_path / 'images', tmp_path / 'out'
     asked = ('folder', '--images', images, '--out', out, '--split', 'train=0.5', 'val=0.5')
-    for spoil, said in (
+    for spoil, sentence in (
         (
             lambda path: picture(path),
             f'1 copy of images would be in another split than the original ({images}/b.png in '
@@ -136,7 +124,7 @@ def test_pictures_that_mislead_are_refused_and_leave_nothing(tmp_path, call):
         spoil(images / 'b.png')
         code, printed, err = call(*asked)
         assert (code, printed) == (2, '')
-        assert err.lstrip() == f'error: {said}\n'
+        assert err.lstrip() == f'error: {sentence}\n'
         assert not out.exists()
     for name in ('a', 'c'):
         picture(images / f'{name}.png')

@@ -1,6 +1,4 @@
 import json
-import runpy
-import sys
 from pathlib import Path
 
 import pytest
@@ -11,22 +9,15 @@ from depthda.experiments.tables.table import load_table
 from depthda.io.files import write_json
 
 ROOT = Path(__file__).parents[2]
-TOOL = ROOT / 'tools' / 'record_score.py'
 TABLE = 'configs/tables/loveda-r2u.py'
 SCORES = ['50', '40', '30', '20', '10', '60', '70']
 
 
 @pytest.fixture
-def record(monkeypatch, capsys, tmp_path):
-    """Run the script in this process: a fresh one would spend its time on imports."""
-
+def record(run_tool, monkeypatch, tmp_path):
     def call(*arguments: str) -> tuple[int, str, str]:
         monkeypatch.chdir(ROOT)
-        where = ['--out', str(tmp_path), '--smoke']
-        monkeypatch.setattr(sys, 'argv', [str(TOOL), TABLE, *arguments, *where])
-        with pytest.raises(SystemExit) as done:
-            runpy.run_path(str(TOOL), run_name='__main__')
-        return done.value.code, *capsys.readouterr()
+        return run_tool('record_score', TABLE, *arguments, '--out', tmp_path, '--smoke')
 
     return call
 
@@ -51,7 +42,7 @@ def test_a_score_of_a_smoke_run_is_recorded(record, tmp_path, monkeypatch):
     code, out, err = record('convnext-b-b', '0', '--scores', *SCORES, '--miou', '40.01')
     assert (code, err) == (0, '')
     assert out.splitlines()[-1] == f'recorded: {run.folder}/score.json'
-    # The paper's line, and ours below it.
+    # The paper's line, and the line of this run below it.
     assert '46.73' in out and '40.01' in out
     scores = json.loads((run.folder / 'score.json').read_text())['scores']
     assert scores['IoU.agricultural'] == 70 and scores['mIoU'] == 40.01

@@ -1,30 +1,18 @@
 import runpy
-import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parents[2]
-TOOL = ROOT / 'tools' / 'report.py'
 MADE = runpy.run_path(str(ROOT / 'tests/experiments/page/page_runs.py'))
 
 
 @pytest.fixture
-def run(monkeypatch, capsys, tmp_path):
-    """Run the script in this process, which spares an import of torch: status, output, errors."""
-
-    def call(*args):
-        monkeypatch.chdir(tmp_path)
-        monkeypatch.setattr(sys, 'argv', ['tools/report.py', *map(str, args)])
-        capsys.readouterr()  # what the fixtures said
-        status = 0
-        try:
-            runpy.run_path(str(TOOL), run_name='__main__')
-        except SystemExit as done:
-            status = done.code
-        return status, *capsys.readouterr()
-
-    return call
+def run(run_tool, monkeypatch, tmp_path):
+    """Run the tool in ``tmp_path``: status, output, errors."""
+    monkeypatch.chdir(tmp_path)
+    return partial(run_tool, 'report')
 
 
 @pytest.fixture
@@ -40,11 +28,11 @@ def test_a_page_of_a_run(run, work, tmp_path):
     assert (status, output) == (0, f'a/page.html ({size / 1e6:.1f} MB)\n')
     text = (tmp_path / 'a/page.html').read_text()
     assert '<h1>the &lt;run&gt;</h1>' in text
-    # The foot says how to make it again.
+    # The foot holds the command that makes the page.
     assert 'tools/report.py work --names &#x27;the &lt;run&gt;&#x27; --out a/page.html' in text
 
 
-def test_what_is_missing_goes_to_the_terminal_too(run, work):
+def test_missing_parts_are_also_reported_on_the_terminal(run, work):
     (work / 'one/tiles.npz').unlink()
     status, _, errors = run('work')
     assert status == 0 and 'note: one has no tiles.npz' in errors
@@ -61,7 +49,7 @@ def test_a_mistake_is_one_sentence_and_status_2(run, work, tmp_path):
     assert not (tmp_path / 'report.html').exists()
 
 
-def test_a_heavy_page_is_told(run, work, monkeypatch):
+def test_a_large_page_is_reported(run, work, monkeypatch):
     import depthda.experiments.page.page as module
 
     monkeypatch.setattr(module, 'HEAVY', 1000)

@@ -16,7 +16,7 @@ CONFIG = 'configs/sample/upernet_tiny_u2r.py'
 
 @pytest.fixture
 def run(monkeypatch, capfd):
-    """A tool's ``main`` in this process: its status, its output, and its last error."""
+    """Run a tool in this process: status, output, last line of the errors."""
 
     def call(tool: str, *arguments: str) -> tuple[int, str, str]:
         monkeypatch.chdir(ROOT)
@@ -34,7 +34,7 @@ def run(monkeypatch, capfd):
 
 @contextmanager
 def largest_file(size: int) -> Iterator[None]:
-    """Let the system refuse to write beyond ``size``, as a full disk does."""
+    """Let the system refuse to write more than ``size`` bytes, as a full disk does."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
     try:

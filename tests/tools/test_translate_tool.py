@@ -1,4 +1,4 @@
-"""DRDG through the real commands: train, kill, resume, translate, train a segmentation, test it."""
+"""DRDG by the real commands: train, kill, resume, translate, train a segmentation, test it."""
 
 import json
 import os
@@ -42,7 +42,7 @@ def data(sample):
 
 @pytest.fixture(scope='module')
 def run(sample, tmp_path_factory):
-    """A translation that was killed, resumed, and used."""
+    """Train a translation that is killed and resumed, and translate with it."""
     folder = tmp_path_factory.mktemp('run')
     train = command('train.py', CONFIG, '--work-dir', folder / 'drdg', '--cfg-options')
     train += [*SHORT, *data(sample)]
@@ -58,8 +58,8 @@ def run(sample, tmp_path_factory):
     resumed = call('train.py', '--resume', *train[2:])
     assert 'resumed' in resumed.lower()
     options = ['--cfg-options', *SHORT, *data(sample)]
-    said = call('translate.py', CONFIG, folder / 'drdg', '--out', folder / 'set', *options)
-    assert f'12 tiles: {folder / "set"}' in said
+    text = call('translate.py', CONFIG, folder / 'drdg', '--out', folder / 'set', *options)
+    assert f'12 tiles: {folder / "set"}' in text
     return folder
 
 
@@ -67,7 +67,7 @@ def pixels(folder):
     return np.concatenate([cv2.imread(str(p)).reshape(-1, 3) for p in sorted(folder.glob('*.png'))])
 
 
-def test_colours_move_to_the_target_by_half_at_least(run, sample):
+def test_colours_move_at_least_half_way_to_the_target(run, sample):
     source, target, made = (
         pixels(root / 'images_png')
         for root in (sample / 'Train/Urban', sample / 'Train/Rural', run / 'set/Train/Urban')
@@ -79,7 +79,7 @@ def test_colours_move_to_the_target_by_half_at_least(run, sample):
 
 
 def test_labels_stay_on_their_objects(run):
-    """The edges of the classes are those of the images, and less so when they are shifted."""
+    """Edges of labels coincide with edges of images, and less so when they are shifted."""
     strength = dict.fromkeys((0, 4, 8), 0.0)
     for path in (run / 'set/Train/Urban/images_png').glob('*.png'):
         grey = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE).astype(np.float32)
@@ -94,7 +94,7 @@ def test_labels_stay_on_their_objects(run):
     assert strength[0] > 1.3 * max(strength[4], strength[8])
 
 
-def test_a_segmentation_is_trained_on_it_and_says_so(run, sample, short_run):
+def test_a_segmentation_is_trained_on_it_and_records_it(run, sample, short_run):
     config = 'configs/sample/upernet_tiny_u2r.py'
     options = {**short_run, 'train_dataloader.dataset.data_root': run / 'set'}
     words = ['--cfg-options', *(f'{key}={value}' for key, value in options.items())]

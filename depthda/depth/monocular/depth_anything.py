@@ -1,19 +1,27 @@
 """Depth Anything, as published for ``transformers``."""
 
+from typing import TYPE_CHECKING
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from transformers import AutoConfig, DepthAnythingForDepthEstimation
 
 from depthda.errors import UserError
 from depthda.hub import explained, quiet_transformers
 
+if TYPE_CHECKING:  # its models take a second to import: only where one is read
+    from transformers import DepthAnythingForDepthEstimation
 
-def load_depth_anything(weights: str, option: str = 'weights=') -> DepthAnythingForDepthEstimation:
+
+def load_depth_anything(
+    weights: str, option: str = 'weights='
+) -> 'DepthAnythingForDepthEstimation':
     """Read a Depth Anything model from a hub id or a local folder, whole or not at all.
 
     ``option`` is what a message tells the user to set.
     """
+    from transformers import AutoConfig, DepthAnythingForDepthEstimation
+
     with explained(weights, option), quiet_transformers():
         config = AutoConfig.from_pretrained(weights)
         if config.model_type != 'depth_anything':

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from mmengine.config import Config
 
+from depthda.config_files import find_config
 from depthda.console import warn
 
 _DRDG = ('cyclegan', 'drdg', 'drdg_as-released', 'rdg', 'rdg_as-released')
@@ -54,7 +55,7 @@ ROWS = {
 
 def current_path(path: str | Path) -> Path:
     """Return the file that ``path`` names now, with a warning if the name is an old one."""
-    path = Path(path)
+    path = find_config(path)
     if path.exists():
         return path
     whole = os.path.abspath(path)

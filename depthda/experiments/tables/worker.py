@@ -22,8 +22,6 @@ from depthda.experiments.tables.configs import resolve
 from depthda.io.files import last_lines, read_json, write_json
 from depthda.io.lock import locked
 
-ROOT = Path(__file__).parents[3]
-
 
 def main(folders: list[str]) -> None:
     """Do the runs one after another; each leaves its result or its error in its folder."""
@@ -110,7 +108,10 @@ def _step(folder: Path, plan: dict[str, Any], step: dict[str, Any]) -> None:
     values = {'run': folder, 'data': plan['data'], 'seed': plan['seed']}
     if step['tool']:
         words = [str(resolve({'': word}, values)['']) for word in step['tool']]
-        done = subprocess.run([sys.executable, str(ROOT / words[0]), *words[1:]])
+        # A file of tools/ is a command of the package, also where there is no such folder.
+        tool = Path(words[0])
+        command = ['-m', 'depthda', tool.stem] if tool.parts[0] == 'tools' else [words[0]]
+        done = subprocess.run([sys.executable, *command, *words[1:]])
         if done.returncode:
             last = ''.join(last_lines(folder / 'output.log', 1))
             raise UserError(f'{" ".join(words)} ended with status {done.returncode}: {last}')

@@ -1,7 +1,7 @@
 """Use any backbone of ``transformers`` in mmseg."""
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import torch
 from mmengine.model import BaseModule
@@ -9,7 +9,6 @@ from mmseg.registry import MODELS
 from mmseg.utils import ConfigType
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
-from transformers import CONFIG_MAPPING, AutoBackbone, PreTrainedConfig
 
 from depthda.errors import UserError
 from depthda.hub import fingerprint
@@ -18,6 +17,9 @@ from depthda.models.backbones.transformers_weights import (
     config_fields,
     load_weights,
 )
+
+if TYPE_CHECKING:  # its models take a second to import, so only the builder imports them
+    from transformers import PreTrainedConfig
 
 # Parameters that a backbone keeps from its pretraining but never uses.
 _UNUSED = ('mask_token', 'swin.layernorm.weight', 'swin.layernorm.bias')
@@ -67,6 +69,8 @@ class TransformersBackbone(BaseModule):
         super().__init__()
         if frozen and gradient_checkpointing:
             raise UserError('A frozen backbone has no backward pass: drop gradient_checkpointing.')
+        from transformers import AutoBackbone
+
         self.model = AutoBackbone.from_config(_build_config(arch, out_indices))
         self.channels = list(self.model.channels)
         self.weights = weights
@@ -143,8 +147,10 @@ def _put_in_encoder(backbone: TransformersBackbone, state_dict: dict, prefix: st
     state_dict.update({f'{prefix}model.{key}': value for key, value in own.items()})
 
 
-def _build_config(arch: ConfigType, out_indices: Sequence[int]) -> PreTrainedConfig:
+def _build_config(arch: ConfigType, out_indices: Sequence[int]) -> 'PreTrainedConfig':
     """Build the family's configuration and report any mistake in ``arch``."""
+    from transformers import CONFIG_MAPPING, AutoBackbone
+
     values = {
         key: list(value) if isinstance(value, tuple) else value for key, value in arch.items()
     }

@@ -4,14 +4,17 @@ import copy
 import re
 from collections.abc import Sequence
 from dataclasses import fields
+from typing import TYPE_CHECKING
 
 import torch
 from mmengine.logging import print_log
 from torch import Tensor
-from transformers import AutoConfig, PreTrainedConfig, PreTrainedModel
 
 from depthda.errors import UserError
 from depthda.hub import explained, quiet_transformers
+
+if TYPE_CHECKING:  # its models take a second to import, so only the readers import them
+    from transformers import PreTrainedConfig, PreTrainedModel
 
 # A backbone's output norms. Classification checkpoints, such as ConvNeXt and Swin on the hub, lack
 # them; they start as identity.
@@ -28,14 +31,16 @@ _FREE_FIELDS = re.compile(
 )
 
 
-def config_fields(config: PreTrainedConfig) -> set[str]:
+def config_fields(config: 'PreTrainedConfig') -> set[str]:
     """Return the fields that this configuration class itself declares."""
+    from transformers import PreTrainedConfig
+
     inherited = {field.name for field in fields(PreTrainedConfig)}
     return {field.name for field in fields(type(config))} - inherited
 
 
 def load_weights(
-    model: PreTrainedModel,
+    model: 'PreTrainedModel',
     weights: str,
     allowed_missing: Sequence[str] = ALLOWED_MISSING,
     extra_bands: str | None = None,
@@ -88,7 +93,7 @@ def load_weights(
     )
 
 
-def _add_bands(model: PreTrainedModel, state: dict[str, Tensor], how: str) -> None:
+def _add_bands(model: 'PreTrainedModel', state: dict[str, Tensor], how: str) -> None:
     """Widen the kernels of the first convolution to the bands of ``model``."""
     for name, expected in model.state_dict().items():
         kernels = state[name]
@@ -100,9 +105,11 @@ def _add_bands(model: PreTrainedModel, state: dict[str, Tensor], how: str) -> No
 
 
 def _check_config(
-    config: PreTrainedConfig, weights: str, extra_bands: str | None
-) -> PreTrainedConfig:
+    config: 'PreTrainedConfig', weights: str, extra_bands: str | None
+) -> 'PreTrainedConfig':
     """Refuse weights of another architecture; return the configuration to read them with."""
+    from transformers import AutoConfig
+
     with explained(weights), quiet_transformers():
         stored = AutoConfig.from_pretrained(weights)
     if stored.model_type != config.model_type:

@@ -7,11 +7,6 @@ from mmengine.logging import print_log
 from mmengine.model import BaseModule
 from mmseg.registry import MODELS
 from torch import Tensor, nn
-from transformers import DepthAnythingConfig
-from transformers.models.depth_anything.modeling_depth_anything import (
-    DepthAnythingDepthEstimationHead,
-    DepthAnythingNeck,
-)
 
 from depthda.depth.monocular.depth_anything import load_depth_anything
 from depthda.errors import UserError
@@ -56,6 +51,13 @@ class DepthDecoder(BaseModule):
         weights: str | None = None,
         init_cfg: dict | None = None,
     ) -> None:
+        # Here, for it takes a second: most models have no part of it.
+        from transformers import DepthAnythingConfig
+        from transformers.models.depth_anything.modeling_depth_anything import (
+            DepthAnythingDepthEstimationHead,
+            DepthAnythingNeck,
+        )
+
         super().__init__(init_cfg)
         if len(reassemble_channels) != 4:
             raise UserError(

@@ -16,8 +16,7 @@ from mmengine.model import MMSeparateDistributedDataParallel
 from mmengine.optim import OptimWrapper, OptimWrapperDict
 from mmengine.registry import init_default_scope
 from mmseg.registry import MODELS
-from depthda.register import register_all
-register_all()
+import depthda
 init_default_scope('mmseg')
 dist.init_process_group('gloo')
 rank = dist.get_rank()

@@ -1,0 +1,18 @@
+"""Train, test and compare with and without depth on synthetic images: minutes, no GPU, no data."""
+
+from argparse import ArgumentParser, Namespace
+
+EXAMPLES = ('%(prog)s --seed 1 --out work_dirs/demo-1',)
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument('--out', default='work_dirs/demo', help='where everything is written')
+    parser.add_argument('--iterations', type=int, default=300, help='training steps of each model')
+    parser.add_argument('--seed', type=int, default=0, help='of the training, not of the images')
+    parser.add_argument('--jobs', type=int, default=2, help='models trained at the same time')
+
+
+def run(args: Namespace) -> None:
+    from depthda.experiments.demo import run_demo
+
+    run_demo(args.out, args.iterations, args.seed, args.jobs)

@@ -1,0 +1,91 @@
+"""Turn surface models into depth maps: 16 bits, one range of heights for the whole dataset.
+
+A map is a PNG with the size, the stem and the place in the tree of its surface model: larger =
+higher above ground (or above the sea), 0 = no depth. DIR/a/12.png is the map of FOLDER/a/12.tif,
+where FOLDER is the given folder, or the one that holds a given file. Next to it lies a world file
+(12.pgw) if the surface model is georeferenced. manifest.json records how the maps were made and
+what was counted. A stopped run continues where it was.
+"""
+
+from argparse import ArgumentParser, Namespace
+
+from depthda.cli import progress_bars
+
+EXAMPLES = (
+    '%(prog)s scenes/dsm --out scenes/depth --ground scenes/dtm',
+    '%(prog)s scenes/dsm --out scenes/depth --ground opening --window 60 --nodata -9999',
+    '%(prog)s data/loveda/Train/Urban/ndsm --out data/loveda/Train/Urban/rdepth/ndsm --range 0 40',
+)
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument('heights', nargs='+', metavar='HEIGHTS', help='GeoTIFFs, or folders')
+    parser.add_argument('--out', required=True, metavar='DIR', help='folder of the maps')
+    span = parser.add_mutually_exclusive_group()
+    span.add_argument(
+        '--percentiles',
+        nargs=2,
+        type=float,
+        metavar=('LOW', 'HIGH'),
+        help='percentiles of all heights of the dataset that become depth 0 and 1; what is outside '
+        'is clipped. Not 0 100, because one bird, crane or pit would take the whole range '
+        '(default: 0.5 99.5)',
+    )
+    span.add_argument(
+        '--range',
+        nargs=2,
+        type=float,
+        metavar=('LOW', 'HIGH'),
+        help='heights that become depth 0 and 1 instead, to use one range for several runs',
+    )
+    parser.add_argument(
+        '--nodata',
+        nargs='+',
+        type=float,
+        default=[],
+        metavar='VALUE',
+        help='values that are not heights, for files that do not declare them (-9999; with an '
+        'exponent --nodata=-3.4e38)',
+    )
+    parser.add_argument(
+        '--fill',
+        action='store_true',
+        help='give pixels without height the nearest height; otherwise they are "no depth". Takes '
+        'about 15 bytes per pixel of memory, because a map can no longer be written in strips',
+    )
+    parser.add_argument(
+        '--ground',
+        default='none',
+        metavar='none|opening|DIR',
+        help='subtract the ground. opening: found in the surface model; DIR: terrain models of the '
+        'same stems, on the same grid (default: none)',
+    )
+    parser.add_argument(
+        '--window',
+        type=float,
+        metavar='METRES',
+        help="side of the opening's window: LARGER THAN THE LARGEST BUILDING, or its middle is "
+        'taken for ground; not much larger, or hills are removed as well',
+    )
+    parser.add_argument(
+        '--window-pixels', type=int, metavar='N', help='the same for files without georeference'
+    )
+    parser.add_argument('--workers', type=int, default=2, help='threads (default: 2)')
+
+
+def run(args: Namespace) -> None:
+    from depthda.depth.surface.normalize import Settings, map_surfaces
+    from depthda.depth.surface.report import describe
+
+    settings = Settings(
+        percentiles=tuple(args.percentiles) if args.percentiles else Settings.percentiles,
+        value_range=tuple(args.range) if args.range else None,
+        nodata=tuple(args.nodata),
+        fill=args.fill,
+        ground=args.ground,
+        window=args.window,
+        window_pixels=args.window_pixels,
+    )
+    with progress_bars() as show:
+        done = map_surfaces(args.heights, args.out, settings, args.workers, show)
+    print('\n'.join(describe(done, args.out, args.fill)))

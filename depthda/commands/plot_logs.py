@@ -1,0 +1,49 @@
+"""Draw what several runs logged while training: a panel for each figure, a line for each run.
+
+A resumed run is joined by iteration: steps that were repeated count once, as they went last.
+"""
+
+from argparse import ArgumentParser, Namespace
+from pathlib import Path
+
+from depthda.errors import UserError, many
+
+EXAMPLES = (
+    '%(prog)s work_dirs/upernet work_dirs/depthda --keys loss mIoU --out curves.png',
+    '%(prog)s work_dirs/*_seed-? --keys IoU.road --smooth 0.6',
+)
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument('runs', nargs='+', metavar='RUN', help='folder of a run (its work_dir)')
+    parser.add_argument(
+        '--keys',
+        nargs='+',
+        default=['loss', 'mIoU'],
+        metavar='KEY',
+        help='what to draw, as logged (default: loss mIoU)',
+    )
+    parser.add_argument(
+        '--smooth', type=float, default=0.0, metavar='F', help='from 0 (default) to below 1'
+    )
+    parser.add_argument('--log', choices=['x', 'y', 'xy'], default='', help='logarithmic axes')
+    parser.add_argument(
+        '--out', default='curves.png', help='.png, .pdf or .svg (default: curves.png)'
+    )
+
+
+def run(args: Namespace) -> None:
+    """Read the logs, report what is missing, draw."""
+    from depthda.experiments.pictures.curves import draw_curves, missing, read_runs
+
+    if Path(args.out).suffix not in ('.png', '.pdf', '.svg'):
+        raise UserError(f'--out {args.out}: give a name that ends with .png, .pdf or .svg.')
+    if not 0 <= args.smooth < 1:
+        raise UserError(f'--smooth {args.smooth}: give a number from 0 (none) to below 1.')
+    keys = list(dict.fromkeys(args.keys))
+    runs = read_runs(args.runs)
+    for sentence in missing(runs, keys):
+        print(sentence)
+    drawn = [key for key in keys if any(key in curves for curves in runs.values())]
+    draw_curves(args.out, runs, drawn, args.smooth, args.log)
+    print(f'curves of {many(len(runs), "run")}: {args.out}')

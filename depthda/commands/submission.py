@@ -1,0 +1,81 @@
+"""Pack predictions for LoveDA's challenge servers, and check a zip before it is uploaded.
+
+A submission is a zip of 8-bit greyscale PNGs of 1024×1024 pixels with values 0…6, named as the test
+images (4191.png …), at the root of the zip, and nothing else. Upload it at
+  uda  one target domain in a zip   https://www.codabench.org/competitions/13037
+  seg  both domains in one zip      https://www.codabench.org/competitions/13030
+(CodaLab has taken no LoveDA submissions since 2025-12-31.)
+"""
+
+import sys
+from argparse import ArgumentParser, Namespace
+from functools import partial
+
+EXAMPLES = (
+    '%(prog)s pack predictions/u2r --domain rural --out u2r.zip',
+    '%(prog)s check u2r.zip',
+    '%(prog)s check both.zip --track seg',
+    '%(prog)s check demo.zip --against data/sample/Test/Rural/images_png',
+)
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    common = ArgumentParser(add_help=False)
+    common.add_argument('--domain', help='rural or urban (default: recognised by the file names)')
+    common.add_argument(
+        '--track',
+        choices=('uda', 'seg'),
+        default='uda',
+        help='uda: one target domain; seg: both domains in one zip (default: uda)',
+    )
+    common.add_argument(
+        '--against',
+        metavar='DIR',
+        help='for a dataset other than LoveDA: the folder of its test images, whose names and '
+        'sizes count instead of the official ones; with --track seg the root of a folder tree '
+        "like LoveDA's",
+    )
+    actions = parser.add_subparsers(dest='action', required=True)
+    pack = actions.add_parser('pack', parents=[common], help='make a zip and check it')
+    pack.add_argument('pred_dir', metavar='PRED_DIR', help='folder of predictions (PNG)')
+    pack.add_argument('--out', required=True, metavar='ZIP', help='the zip to write')
+    check = actions.add_parser('check', parents=[common], help='check a zip')
+    check.add_argument('zip', metavar='ZIP', help='the zip to check')
+
+
+def run(args: Namespace) -> int:
+    """Pack or check; returns 2 if the zip has faults, which are printed one per line."""
+    from rich.console import Console
+    from rich.progress import track as progress_bar
+
+    from depthda.errors import many
+    from depthda.evaluation.submission import SubmissionError, pack, review
+
+    console = Console(stderr=True)
+    bar = partial(
+        progress_bar,
+        description='reading label maps',
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    )
+    path = args.out if args.action == 'pack' else args.zip
+    try:
+        if args.action == 'pack':
+            test_set = pack(args.pred_dir, path, args.domain, args.against, args.track, bar)
+            faults = []
+        else:
+            result = review(path, args.domain, args.track, args.against, bar)
+            test_set, faults = result.test_set, result.faults
+            if test_set:
+                print(f'checked as a submission for {test_set.title}', file=sys.stderr)
+    except SubmissionError as error:
+        faults = error.faults
+    if faults:
+        print(*faults, sep='\n')
+        return 2
+    predictions = many(len(test_set.sizes), 'prediction')
+    print(f'{path}: {predictions} for {test_set.title}, no fault found.')
+    if test_set.server:
+        print(f'Upload it at {test_set.server}')
+    return 0

@@ -1,0 +1,93 @@
+"""Test a checkpoint, or score index maps: scores, predicted maps, a checked submission zip."""
+
+from argparse import ArgumentParser, Namespace
+
+from depthda.cli import add_run_arguments, set_local_rank
+from depthda.errors import UserError
+
+EXAMPLES = (
+    '%(prog)s CONFIG work_dirs/NAME/iter_40000.pth',
+    '%(prog)s CONFIG --predictions DIR',
+    '%(prog)s SERVER_CONFIG CHECKPOINT --tta --submission u2r.zip',
+    '%(prog)s CONFIG CHECKPOINT --depth as-is zero flat shuffle',
+)
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument('config', help='config file that the checkpoint was trained with')
+    parser.add_argument('checkpoint', nargs='?', help='checkpoint file (.pth)')
+    parser.add_argument(
+        '--predictions',
+        metavar='DIR',
+        help='instead of testing a checkpoint, score the index maps in DIR, made by any other '
+        'code; each has the name of its test image (2-D PNG or TIFF, classes from 0 on)',
+    )
+    parser.add_argument('--out', metavar='DIR', help='write predicted index maps (PNG) there')
+    parser.add_argument('--show-dir', metavar='DIR', help='write predictions in colour there')
+    parser.add_argument(
+        '--save-depth',
+        metavar='DIR',
+        help='write the depth that the model predicts (DepthSeg) there: 16-bit maps and pictures',
+    )
+    parser.add_argument(
+        '--submission', metavar='ZIP', help='pack the predictions for the challenge server'
+    )
+    parser.add_argument(
+        '--against',
+        metavar='DIR',
+        help='test images that the zip must match, for a dataset other than LoveDA',
+    )
+    parser.add_argument('--tta', action='store_true', help='average over flips')
+    parser.add_argument(
+        '--depth',
+        nargs='+',
+        choices=('as-is', 'zero', 'flat', 'shuffle'),
+        metavar='KIND',
+        help='does the model use depth? Test with the map as it is, with no depth (zero), with the '
+        'same depth everywhere (flat), with the map of another tile (shuffle), and show one table',
+    )
+    add_run_arguments(parser)
+
+
+def run(args: Namespace) -> None:
+    set_local_rank(args.local_rank)
+    if (args.checkpoint is None) == (args.predictions is None):
+        raise UserError('give a checkpoint to test, or --predictions DIR to score: one of the two.')
+    if args.predictions:
+        return _score_predictions(args)
+    if args.depth:
+        return _test_depth(args)
+    from depthda.engine.launch import test
+
+    names = ('out', 'show_dir', 'save_depth', 'submission', 'against', 'tta')
+    test(
+        args.config, args.checkpoint, **{name: getattr(args, name) for name in names}, **_how(args)
+    )
+
+
+def _how(args: Namespace) -> dict:
+    return dict(work_dir=args.work_dir, cfg_options=args.cfg_options, launcher=args.launcher)
+
+
+def _score_predictions(args: Namespace) -> None:
+    """Score existing maps; options that need a model are refused."""
+    from depthda.engine.score_predictions import score_predictions
+
+    needs_model = ('out', 'save_depth', 'submission', 'against', 'tta', 'depth')
+    if given := [name for name in needs_model if getattr(args, name)]:
+        options = ', '.join(f'--{name.replace("_", "-")}' for name in given)
+        raise UserError(f'--predictions scores maps that are there: leave out {options}.')
+    if args.launcher != 'none':
+        raise UserError('--predictions runs in one process: leave out --launcher.')
+    score_predictions(args.config, args.predictions, args.work_dir, args.show_dir, args.cfg_options)
+
+
+def _test_depth(args: Namespace) -> None:
+    """Run the same test with each kind of depth."""
+    from depthda.experiments.comparison.depth_use import test_depth_use
+
+    if args.out or args.show_dir or args.save_depth or args.submission:
+        raise UserError(
+            '--depth tests several times: leave out --out, --show-dir, --save-depth, --submission.'
+        )
+    test_depth_use(args.config, args.checkpoint, args.depth, tta=args.tta, **_how(args))

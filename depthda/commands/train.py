@@ -1,0 +1,39 @@
+"""Train a model from a config file."""
+
+from argparse import ArgumentParser, Namespace
+
+from depthda.cli import add_run_arguments, set_local_rank, stopped_by_signals
+
+EXAMPLES = (
+    '%(prog)s configs/sample/depthda_tiny_u2r.py --cfg-options train_dataloader.batch_size=4',
+    'torchrun --nproc-per-node 4 -m depthda train CONFIG --launcher pytorch --amp',
+)
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument('config', help='config file, or the name of one that comes with depthda')
+    parser.add_argument(
+        '--resume',
+        action='store_true',
+        help='continue from the last checkpoint that the last run in the work dir wrote',
+    )
+    parser.add_argument('--amp', action='store_true', help='train in mixed precision (bfloat16)')
+    parser.add_argument(
+        '--check',
+        action='store_true',
+        help='take one training step, validate one sample, report what a run would write and '
+        'where, and stop: nothing is written',
+    )
+    add_run_arguments(parser)
+
+
+def run(args: Namespace) -> None:
+    set_local_rank(args.local_rank)
+    with stopped_by_signals():
+        from depthda.engine.launch import check_training, train
+
+        how = (args.work_dir, args.resume, args.amp, args.cfg_options, args.launcher)
+        if not args.check:
+            train(args.config, *how)
+        elif lines := check_training(args.config, *how):
+            print(f'checked {args.config}: it can be trained', *lines, sep='\n  ')

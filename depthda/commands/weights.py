@@ -1,0 +1,51 @@
+"""Fetch the pretrained weights that a config needs, for training on nodes without a network.
+
+Weights from the Hugging Face hub go to DIR/huggingface, others to DIR/torch. The command prints the
+environment variables with which a training finds them there; without --dir they go where the
+libraries look anyway.
+"""
+
+import os
+from argparse import ArgumentParser, Namespace
+
+from depthda.cli import add_cfg_options
+
+EXAMPLES = (
+    '%(prog)s depthda/depthda_convnext-b-s_1xb4-40k_loveda-u2r-512x512 --dir weights',
+    '%(prog)s configs/baselines/*_loveda-u2r-512x512.py --dir weights',
+)
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        'configs',
+        nargs='+',
+        metavar='CONFIG',
+        help='config files, or names of those that come with depthda',
+    )
+    parser.add_argument(
+        '--dir', metavar='DIR', help='folder to fetch to, which the nodes can read too'
+    )
+    add_cfg_options(parser)
+
+
+def run(args: Namespace) -> None:
+    environment = {}
+    if args.dir:
+        folder = os.path.abspath(args.dir)
+        environment = {'HF_HOME': f'{folder}/huggingface', 'TORCH_HOME': f'{folder}/torch'}
+        # Before the libraries are imported, which read them once.
+        os.environ.update(environment)
+    from depthda.engine.prepare import load_config
+    from depthda.engine.pretrained import fetch, pretrained_weights
+
+    found = {}
+    for config in args.configs:
+        found |= dict.fromkeys(pretrained_weights(load_config(config, args.cfg_options)))
+    for weights in found:
+        print(f'{weights}: {fetch(weights)}', flush=True)
+    if not found:
+        print('nothing to fetch: no pretrained weights are named')
+    elif environment:
+        settings = ' '.join(f'{name}={value}' for name, value in environment.items())
+        print(f'train with: env {settings} HF_HUB_OFFLINE=1 depthda train …')

@@ -1,0 +1,51 @@
+"""The configs that come with the package: in a wheel inside it, in a checkout next to it."""
+
+import re
+import textwrap
+from collections.abc import Iterator
+from pathlib import Path
+
+
+def config_folder() -> Path:
+    """Return the folder of the configs."""
+    package = Path(__file__).parent
+    installed = package / 'configs'
+    return installed if installed.is_dir() else package.parent / 'configs'
+
+
+def find_config(name: str | Path) -> Path:
+    """Return the path of a config file, or of one that comes with the package by its name.
+
+    A file of that path comes first. Otherwise ``sample/upernet_tiny_u2r`` is looked up among the
+    package's own configs, with or without ``.py`` and ``configs/``. What is not found is returned
+    as it is, for the reader to complain about.
+    """
+    path = Path(name)
+    if path.is_file() or path.is_absolute():
+        return path
+    parts = path.parts[1:] if path.parts[:1] == ('configs',) else path.parts
+    inside = config_folder().joinpath(*parts)
+    for found in (inside, inside.with_name(f'{inside.name}.py')):
+        if parts and found.is_file():
+            return found
+    return path
+
+
+def described_configs() -> Iterator[tuple[str, str]]:
+    """Yield the name of every config and table with the first sentence of its comment."""
+    folder = config_folder()
+    for path in sorted(folder.rglob('*.py')):
+        name = path.relative_to(folder)
+        if len(name.parts) > 1 and '_base_' not in name.parts:
+            yield str(name.with_suffix('')), _description(path)
+
+
+def _description(path: Path) -> str:
+    lines = []
+    for line in path.read_text(encoding='utf-8').splitlines():
+        if not line.startswith('# '):
+            break
+        if not line.startswith(('# ablates:', '# of:')):  # for a test, not for readers
+            lines.append(line[2:])
+    sentence = re.split(r'(?<=\.) (?=[A-Z])', ' '.join(lines), maxsplit=1)[0]
+    return textwrap.shorten(sentence, 100, placeholder=' …')

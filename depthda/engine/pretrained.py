@@ -1,0 +1,44 @@
+"""Which pretrained weights a config names, and how they are fetched before a run."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from mmengine.config import Config
+
+from depthda.hub import fetch_model
+
+
+def pretrained_weights(cfg: Config) -> Iterator[str]:
+    """Yield the hub ids and addresses of a config that a training would fetch.
+
+    They are ``weights`` of anything that is built, the ``checkpoint`` of a ``Pretrained``
+    initialisation, and ``load_from``. Local files and folders need not be fetched.
+    """
+    return _named_in(cfg.to_dict())
+
+
+def _named_in(node: Any) -> Iterator[str]:
+    if isinstance(node, dict):
+        weights, checkpoint = node.get('weights'), node.get('checkpoint')
+        if 'type' in node and isinstance(weights, str) and not Path(weights).expanduser().exists():
+            yield weights
+        if node.get('type') == 'Pretrained' and '://' in str(checkpoint):
+            yield checkpoint
+        if '://' in str(node.get('load_from')):
+            yield node['load_from']
+        node = node.values()
+    for child in node:
+        if isinstance(child, (dict, list, tuple)):
+            yield from _named_in(child)
+
+
+def fetch(weights: str) -> Path:
+    """Download weights into the cache of their library; returns where they are."""
+    if '://' not in weights:
+        return fetch_model(weights)
+    import torch
+    from mmengine.runner.checkpoint import CheckpointLoader
+
+    CheckpointLoader.load_checkpoint(weights, map_location='cpu')
+    return Path(torch.hub.get_dir(), 'checkpoints')

@@ -1,0 +1,90 @@
+"""The console command: ``depthda COMMAND …``. The files of ``tools/`` run the same commands."""
+
+import sys
+from collections.abc import Sequence
+from difflib import get_close_matches
+from importlib import import_module
+from pathlib import Path
+
+from depthda.cli import tool_parser, user_errors
+from depthda.version import __version__
+
+# In the order of a project: data, training, tables, figures.
+COMMANDS = (
+    'demo',
+    'configs',
+    'weights',
+    'sample',
+    'prepare-dataset',
+    'depth',
+    'normalize-dsm',
+    'check-dataset',
+    'browse-dataset',
+    'train',
+    'test',
+    'translate',
+    'submission',
+    'run-experiments',
+    'record-score',
+    'compare',
+    'plot-logs',
+    'report',
+)
+# Names of files in tools/ that are longer than their commands.
+_LONGER = {'make-sample': 'sample', 'estimate-depth': 'depth', 'make-submission': 'submission'}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command that the arguments name; returns the exit status."""
+    arguments = sys.argv[1:] if arguments is None else list(arguments)
+    if not arguments or arguments[0] in ('-h', '--help'):
+        print(_overview())
+        return 0
+    if arguments[0] == '--version':
+        print(f'depthda {__version__}')
+        return 0
+    name = _command(arguments[0])
+    if name not in COMMANDS:
+        near = get_close_matches(name, COMMANDS, n=1)
+        hint = f'did you mean {near[0]!r}?' if near else 'depthda --help lists the commands.'
+        print(f'error: there is no command {arguments[0]!r}: {hint}', file=sys.stderr)
+        return 2
+    return _run(name, f'depthda {name}', arguments[1:])
+
+
+def run_tool(file: str) -> None:
+    """Run the command of a file of ``tools/``, with the arguments of this process, and exit."""
+    path = Path(file)
+    sys.exit(_run(_command(path.stem), f'python tools/{path.name}', sys.argv[1:]))
+
+
+def _command(name: str) -> str:
+    name = name.replace('_', '-')
+    return _LONGER.get(name, name)
+
+
+def _module(name: str):
+    return import_module(f'depthda.commands.{name.replace("-", "_")}')
+
+
+def _run(name: str, prog: str, arguments: Sequence[str]) -> int:
+    module = _module(name)
+    parser = tool_parser(prog, module.__doc__, *module.EXAMPLES)
+    module.add_arguments(parser)
+    args = parser.parse_args(arguments)
+    args.typed = [*prog.split(), *arguments]
+    with user_errors():
+        return module.run(args) or 0
+
+
+def _overview() -> str:
+    lines = [f'  {name:<17}{_module(name).__doc__.splitlines()[0]}' for name in COMMANDS]
+    return '\n'.join(
+        (
+            'usage: depthda COMMAND …\n',
+            'Depth-guided cross-domain semantic segmentation of satellite and aerial images.\n',
+            'commands:',
+            *lines,
+            '\ndepthda COMMAND --help describes a command; depthda --version prints the version.',
+        )
+    )

@@ -1,0 +1,110 @@
+"""What ``import depthda`` does: check the environment, and watch for imports of other libraries.
+
+Nothing heavy is imported here. What a library needs is done when that library is imported, whoever
+imports it and however late; if it was imported before depthda, it is done at once. So the order of
+imports does not matter, and a command that only prints its help does not wait for torch.
+"""
+
+import io
+import sys
+import time
+import warnings
+from collections.abc import Callable
+from contextlib import redirect_stdout
+from importlib.machinery import ModuleSpec
+from pickle import UnpicklingError
+
+from depthda.dependencies import check_dependencies
+
+Load = Callable[[], None]
+_YAPF_PATIENCE_S = 5.0
+
+
+def prepare() -> None:
+    """Check the environment and arrange for what each library needs."""
+    check_dependencies()
+    for name, around in _AROUND.items():
+        if name in sys.modules:
+            around(lambda: None)
+    sys.meta_path.insert(0, _Watch)
+
+
+class _Watch:
+    """An import hook that executes the modules of ``_AROUND`` inside their function."""
+
+    @classmethod
+    def find_spec(cls, name: str, path=None, target=None) -> ModuleSpec | None:
+        if name not in _AROUND:
+            return None
+        others = (finder for finder in sys.meta_path if finder is not cls)
+        finders = (finder for finder in others if hasattr(finder, 'find_spec'))
+        specs = (finder.find_spec(name, path, target) for finder in finders)
+        spec = next(filter(None, specs), None)
+        if spec is not None:
+            execute = spec.loader.exec_module
+            spec.loader.exec_module = lambda module: _AROUND[name](lambda: execute(module))
+        return spec
+
+
+def _register_on_first_use(load: Load) -> None:
+    """Let the first look into any registry fill them all, see :mod:`depthda.register`."""
+    load()
+    from mmengine.registry import Registry
+
+    for registry in vars(sys.modules['mmseg.registry']).values():
+        while isinstance(registry, Registry):
+            # Before mmseg's own locations: register.py imports these without their messages.
+            registry._locations = ['depthda.register', *registry._locations]
+            registry._imported = False
+            registry = registry.parent
+
+
+def _read_checkpoints_as_data(load: Load) -> None:
+    load()
+    from depthda.checkpoints import loading
+
+    loading.install()
+
+
+def _prepare_images(load: Load) -> None:
+    load()
+    from depthda.inference import images
+
+    images.install()
+
+
+def _without_remarks(load: Load) -> None:
+    """Hide the remarks of a module on an optional service and on compiled ops not needed here."""
+    with redirect_stdout(io.StringIO()), warnings.catch_warnings():
+        warnings.simplefilter('ignore', UserWarning)
+        load()
+
+
+def _while_others_write_its_cache(load: Load) -> None:
+    """Import yapf, with which mmengine prints configs, whatever other processes are doing.
+
+    yapf keeps its grammar in a cache in the user's home. It gives a file there its final name
+    before the content is written, so when two processes use it for the first time, one of them may
+    read an empty file.
+    """
+    deadline = time.monotonic() + _YAPF_PATIENCE_S
+    while True:
+        try:
+            return load()
+        except (EOFError, UnpicklingError) as error:
+            if time.monotonic() > deadline:
+                from platformdirs import user_cache_dir
+
+                folder = user_cache_dir('YAPF', 'Google')
+                raise ImportError(f'the cache of yapf in {folder} is damaged: remove it') from error
+            time.sleep(0.05)
+
+
+_AROUND: dict[str, Callable[[Load], None]] = {
+    'mmseg.registry': _register_on_first_use,
+    'mmengine.runner.checkpoint': _read_checkpoints_as_data,
+    'mmseg.apis.inference': _prepare_images,
+    'mmseg.datasets': _without_remarks,
+    'mmcv.cnn.bricks.transformer': _without_remarks,
+    'yapf': _while_others_write_its_cache,
+}

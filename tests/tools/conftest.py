@@ -1,0 +1,23 @@
+"""What the tests of the commands share."""
+
+import runpy
+import sys
+from pathlib import Path
+
+import pytest
+
+TOOLS = Path(__file__).parents[2] / 'tools'
+
+
+@pytest.fixture
+def run_tool(monkeypatch, capsys):
+    """Run a tool in this process, which saves an import of torch: status, output, errors."""
+
+    def run(tool: str, *arguments: object) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, 'argv', [f'tools/{tool}.py', *map(str, arguments)])
+        capsys.readouterr()  # what the fixtures printed
+        with pytest.raises(SystemExit) as stopped:
+            runpy.run_path(str(TOOLS / f'{tool}.py'), run_name='__main__')
+        return stopped.value.code, *capsys.readouterr()
+
+    return run
