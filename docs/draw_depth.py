@@ -11,7 +11,7 @@ import matplotlib.pyplot as plt  # noqa: E402
 
 from depthda.datasets.synthetic import generate_tile, make_world  # noqa: E402
 from depthda.depth.monocular.alignment import align_tiles  # noqa: E402
-from depthda.depth.monocular.tiling import Grid  # noqa: E402
+from depthda.depth.monocular.tiling import TileGrid  # noqa: E402
 
 OUT = Path(__file__).parent / 'images'
 SIZE = 256
@@ -56,7 +56,7 @@ def tiles() -> list[Panel]:
     """A scene in tiles that each lost their scale and shift."""
     rng = np.random.default_rng(0)
     scene = cv2.GaussianBlur(tile('urban', 1).height, (0, 0), 1)
-    grid = Grid(SIZE, SIZE, SIZE // 4, SIZE // 16)
+    grid = TileGrid(SIZE, SIZE, SIZE // 4, SIZE // 16)
     parts = [scene[t:b, left:r] for t, left, b, r in grid.boxes]
     lost = [(p * rng.uniform(0.3, 3) + rng.normal(0, 20)).astype(np.float32) for p in parts]
     low, high = np.array([(p.min(), p.max()) for p in lost]).T

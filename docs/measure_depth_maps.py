@@ -45,7 +45,7 @@ def peak_memory(images: Path, model: Path, out: Path) -> float:
 
 def overlap(images: Path, model: Path, out: Path, workers: int) -> dict[str, float]:
     """Seconds of each part alone (summed over its threads), and of the whole."""
-    from depthda.depth.monocular.estimate import Settings, estimate_depth
+    from depthda.depth.monocular.estimate import DepthSettings, estimate_depth
     from depthda.depth.monocular.estimator import DepthEstimator
     from depthda.depth.monocular.jobs import find_jobs
     from depthda.depth.monocular.pipeline import Pipeline
@@ -69,7 +69,7 @@ def overlap(images: Path, model: Path, out: Path, workers: int) -> dict[str, flo
     made = {'model': str(model), 'revision': None, 'licence': 'none'}
     jobs = find_jobs([str(images)], str(out), 'tiny')[:300]
     estimator = DepthEstimator.load(str(model))
-    done = estimate_depth(estimator, jobs, Settings(workers=workers), made)
+    done = estimate_depth(estimator, jobs, DepthSettings(workers=workers), made)
     Pipeline._read, Pipeline._write, DepthEstimator.whole = kept
     return spent | {'together': done.seconds}
 

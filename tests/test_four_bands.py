@@ -17,7 +17,7 @@ from depthda.engine.prepare import load_config
 from depthda.errors import UserError
 from depthda.experiments.pictures.browse import deal, open_source
 from depthda.preparation.class_list import numbered
-from depthda.preparation.folder import Settings, prepare_folder
+from depthda.preparation.folder import FolderSettings, prepare_folder
 from depthda.preparation.folder_rows import Cut
 from depthda.preparation.folder_splits import Splits
 
@@ -101,7 +101,7 @@ def prepared(tmp_path_factory):
             profile = dict(width=128, height=128, count=bands, dtype=kind)
             with rasterio.open(root / folder / f'{name}.tif', 'w', 'GTiff', **profile) as raster:
                 raster.write(pixels)
-    settings = Settings(
+    settings = FolderSettings(
         root / 'rgb',
         root / 'mask',
         cut=Cut(64, 64, (1, 2, 3, 4), None, True, numbered(['x', 'y', 'z'])),
@@ -121,11 +121,13 @@ def test_tiles_of_n_bands_are_geotiffs_of_the_same_values(prepared):
     with pytest.raises(
         UserError, match=r'a.tif has 4 bands: name those to keep with --bands \(1 2'
     ):
-        prepare_folder(prepared / 'other', Settings(prepared / 'rgb'))
+        prepare_folder(prepared / 'other', FolderSettings(prepared / 'rgb'))
     with pytest.raises(UserError, match='a.tif has no band 5, it has 4: correct --bands'):
-        prepare_folder(prepared / 'other', Settings(prepared / 'rgb', cut=Cut(bands=(5,))))
+        prepare_folder(prepared / 'other', FolderSettings(prepared / 'rgb', cut=Cut(bands=(5,))))
     with pytest.raises(UserError, match='a.tif is uint16: give --stretch .* or --keep-values'):
-        prepare_folder(prepared / 'other', Settings(prepared / 'rgb', cut=Cut(bands=(1, 2, 3))))
+        prepare_folder(
+            prepared / 'other', FolderSettings(prepared / 'rgb', cut=Cut(bands=(1, 2, 3)))
+        )
     assert not (prepared / 'other').exists()
 
 

@@ -59,7 +59,7 @@ class Scenes:
 
     def settings(self, **more):
         from depthda.preparation.class_list import read_classes
-        from depthda.preparation.folder import Settings
+        from depthda.preparation.folder import FolderSettings
         from depthda.preparation.folder_rows import Cut
 
         cut = dict(tile=12, stride=8, classes=read_classes(self.root / 'classes.txt'))
@@ -74,4 +74,4 @@ class Scenes:
         found |= more
         if found['depth'] is None:
             found['depth_suffix'] = None
-        return Settings(**found, cut=Cut(**cut))
+        return FolderSettings(**found, cut=Cut(**cut))

@@ -103,7 +103,7 @@ def _add_reading_arguments(parser: ArgumentParser) -> None:
 
 
 def run(args: Namespace) -> None:
-    from depthda.depth.monocular.estimate import Settings, estimate_depth
+    from depthda.depth.monocular.estimate import DepthSettings, estimate_depth
     from depthda.depth.monocular.estimator import DepthEstimator
     from depthda.depth.monocular.images import OpticalReader
     from depthda.depth.monocular.jobs import find_jobs, map_name
@@ -117,7 +117,9 @@ def run(args: Namespace) -> None:
     reader = OpticalReader(
         args.bands and tuple(args.bands), args.value_range and tuple(args.value_range)
     )
-    settings = Settings(args.mode, args.tile, args.overlap, args.batch_size, args.workers, reader)
+    settings = DepthSettings(
+        args.mode, args.tile, args.overlap, args.batch_size, args.workers, reader
+    )
     folder = Path(args.model).expanduser()
     weights = str(folder) if folder.is_dir() else args.model
     jobs = find_jobs(args.images, args.out, args.name or map_name(args.model))

@@ -74,11 +74,11 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def run(args: Namespace) -> None:
-    from depthda.depth.surface.normalize import Settings, map_surfaces
+    from depthda.depth.surface.normalize import SurfaceSettings, map_surfaces
     from depthda.depth.surface.report import describe
 
-    settings = Settings(
-        percentiles=tuple(args.percentiles) if args.percentiles else Settings.percentiles,
+    settings = SurfaceSettings(
+        percentiles=tuple(args.percentiles) if args.percentiles else SurfaceSettings.percentiles,
         value_range=tuple(args.range) if args.range else None,
         nodata=tuple(args.nodata),
         fill=args.fill,

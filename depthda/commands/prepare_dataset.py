@@ -138,10 +138,10 @@ def _add_isprs_choices(parser: ArgumentParser) -> None:
 
 def _cut_isprs(args: Namespace) -> int:
     """Cut with a progress bar and print what there is now."""
-    from depthda.preparation.isprs import Settings, prepare_isprs
+    from depthda.preparation.isprs import IsprsSettings, prepare_isprs
     from depthda.preparation.isprs_report import describe
 
-    settings = Settings(
+    settings = IsprsSettings(
         dataset=args.dataset,
         tile=args.tile,
         stride=args.stride,

@@ -196,7 +196,7 @@ def _cut_liuzhou(args: Namespace) -> int:
 
 def _cut(args: Namespace, classes) -> int:
     """Cut with a progress bar and print what there is now."""
-    from depthda.preparation.folder import Settings, prepare_folder
+    from depthda.preparation.folder import FolderSettings, prepare_folder
     from depthda.preparation.folder_report import describe
     from depthda.preparation.folder_rows import Cut
     from depthda.preparation.folder_splits import read_splits
@@ -213,7 +213,7 @@ def _cut(args: Namespace, classes) -> int:
         warp=args.warp_depth,
         depth_name=args.depth_name,
     )
-    settings = Settings(
+    settings = FolderSettings(
         images=Path(args.images),
         labels=args.labels and Path(args.labels),
         depth=args.depth and Path(args.depth),

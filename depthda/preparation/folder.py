@@ -23,8 +23,8 @@ from depthda.preparation.folder_heights import with_range
 from depthda.preparation.folder_manifest import FolderManifest
 from depthda.preparation.folder_rows import BLENDED, Cut
 from depthda.preparation.folder_scene import (
-    Grid,
     Scene,
+    SceneGrid,
     cut_scene,
     find_grid,
     image_suffix,
@@ -42,7 +42,7 @@ Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True)
-class Settings:
+class FolderSettings:
     """What to make of a folder.
 
     Args:
@@ -68,7 +68,7 @@ class Settings:
 
 def prepare_folder(
     out: str | os.PathLike,
-    settings: Settings,
+    settings: FolderSettings,
     workers: int = 1,
     progress: Progress = lambda stage, done, total: None,
     replace: bool = False,
@@ -139,7 +139,7 @@ def _cut(job: tuple[Scene, dict[str, tuple]], out: Path, cut: Cut) -> dict[str, 
         raise
 
 
-def _check(out: Path, settings: Settings, workers: int) -> None:
+def _check(out: Path, settings: FolderSettings, workers: int) -> None:
     """Refuse what no folder could make true."""
     cut = settings.cut
     if settings.labels is not None and cut.classes is None:
@@ -186,7 +186,7 @@ def _check(out: Path, settings: Settings, workers: int) -> None:
         raise UserError(f'{workers} workers cannot cut anything: take 1 or more')
 
 
-def _find(settings: Settings) -> list[Scene]:
+def _find(settings: FolderSettings) -> list[Scene]:
     """Every image with all that was asked for; what is missing is an error."""
     kinds = {'label': settings.labels, 'depth map': settings.depth}
     suffixes = {'label': settings.label_suffix, 'depth map': settings.depth_suffix}
@@ -209,7 +209,7 @@ def _find(settings: Settings) -> list[Scene]:
     return scenes
 
 
-def _look(scenes: Sequence[Scene], cut: Cut, progress: Progress) -> dict[str, Grid]:
+def _look(scenes: Sequence[Scene], cut: Cut, progress: Progress) -> dict[str, SceneGrid]:
     grids = {}
     for done, scene in enumerate(scenes, 1):
         _check_files(scene)
@@ -229,7 +229,9 @@ def _check_files(scene: Scene) -> None:
         check_upright(path)
 
 
-def _about_splits(grids: Mapping[str, Grid], splits: Mapping[str, str | None]) -> dict[str, int]:
+def _about_splits(
+    grids: Mapping[str, SceneGrid], splits: Mapping[str, str | None]
+) -> dict[str, int]:
     return dict(
         crossing=sum(split is None for split in splits.values()),
         unlisted=sum(splits.keys().isdisjoint(grid.boxes) for grid in grids.values()),
@@ -237,7 +239,7 @@ def _about_splits(grids: Mapping[str, Grid], splits: Mapping[str, str | None]) -
     )
 
 
-def _about(settings: Settings, cut: Cut, suffix: str) -> dict[str, Any]:
+def _about(settings: FolderSettings, cut: Cut, suffix: str) -> dict[str, Any]:
     """What the manifest says of the whole; folders are left out, for data sets are moved."""
     classes = cut.classes
     plain = asdict(cut) | dict(splits=settings.splits and asdict(settings.splits))
@@ -262,5 +264,5 @@ def _as_json(value: Any) -> Any:
     return [_as_json(item) for item in value] if isinstance(value, (list, tuple)) else value
 
 
-def _boxes(grid: Grid, splits: Mapping[str, str | None]) -> dict[str, tuple]:
+def _boxes(grid: SceneGrid, splits: Mapping[str, str | None]) -> dict[str, tuple]:
     return {tile: box for tile, box in grid.boxes.items() if splits.get(tile) is not None}

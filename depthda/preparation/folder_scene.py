@@ -48,7 +48,7 @@ class Scene:
 
 
 @dataclass(frozen=True)
-class Grid:
+class SceneGrid:
     """Where the tiles of an image lie: pixels, by name; and on the map, if it has a place there.
 
     ``bands`` and ``dtype`` are those of its tiles.
@@ -73,7 +73,7 @@ def scene_name(path: str, suffix: str | None = None) -> str:
     return unicodedata.normalize('NFC', name)
 
 
-def find_grid(scene: Scene, cut: Cut) -> Grid:
+def find_grid(scene: Scene, cut: Cut) -> SceneGrid:
     """The tiles that an image gives; from its header alone."""
     with open_raster(scene.image) as image:
         bands, dtype = chosen_bands(image, cut)
@@ -87,12 +87,12 @@ def find_grid(scene: Scene, cut: Cut) -> Grid:
                 )
                 boxes[name] = (left, top, right, bottom)
         if not has_place(image) or image.crs is None:
-            return Grid(len(bands), dtype, boxes, None, None)
+            return SceneGrid(len(bands), dtype, boxes, None, None)
         on_map = {name: _on_map(image.transform, box) for name, box in boxes.items()}
-        return Grid(len(bands), dtype, boxes, on_map, image.crs.to_string())
+        return SceneGrid(len(bands), dtype, boxes, on_map, image.crs.to_string())
 
 
-def image_suffix(grids: Mapping[str, Grid]) -> str:
+def image_suffix(grids: Mapping[str, SceneGrid]) -> str:
     """``'.png'`` for grey and colour images of 8 bits, ``'.tif'`` for all others.
 
     Grey and colour may be mixed, since both are read as three bands; nothing else may.

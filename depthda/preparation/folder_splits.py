@@ -10,7 +10,7 @@ from depthda.errors import UserError, few, many
 from depthda.io.files import read_lines
 from depthda.io.rasters import open_raster
 from depthda.preparation import splits as parting
-from depthda.preparation.folder_scene import Grid, Scene, scene_name
+from depthda.preparation.folder_scene import Scene, SceneGrid, scene_name
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ def _read_list(name: str, value: str) -> list[str]:
     return [scene_name(line) for line in read_lines(value)]
 
 
-def part_tiles(grids: Mapping[str, Grid], splits: Splits | None) -> dict[str, str | None]:
+def part_tiles(grids: Mapping[str, SceneGrid], splits: Splits | None) -> dict[str, str | None]:
     """The split of each tile that is written; '' where the set is not parted."""
     if splits is None:
         return {tile: '' for grid in grids.values() for tile in grid.boxes}
@@ -97,7 +97,7 @@ def part_tiles(grids: Mapping[str, Grid], splits: Splits | None) -> dict[str, st
     return {tile: split for name, split in of_image.items() for tile in grids[name].boxes}
 
 
-def on_map(grids: Mapping[str, Grid]) -> dict[str, dict[str, parting.Box]]:
+def on_map(grids: Mapping[str, SceneGrid]) -> dict[str, dict[str, parting.Box]]:
     """The tiles that have a place on a map, by its coordinates."""
     found: dict[str, dict[str, parting.Box]] = {}
     for grid in grids.values():
@@ -107,7 +107,7 @@ def on_map(grids: Mapping[str, Grid]) -> dict[str, dict[str, parting.Box]]:
 
 
 def refuse_copies(
-    scenes: Iterable[Scene], grids: Mapping[str, Grid], splits: Mapping[str, str | None]
+    scenes: Iterable[Scene], grids: Mapping[str, SceneGrid], splits: Mapping[str, str | None]
 ) -> None:
     """Refuse files of the same bytes in different splits: scores on them would be too good.
 

@@ -29,7 +29,7 @@ Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True)
-class Settings:
+class IsprsSettings:
     """What to make of a download.
 
     Args:
@@ -59,7 +59,7 @@ class Settings:
 def prepare_isprs(
     sources: Sequence[str | os.PathLike],
     out: str | os.PathLike,
-    settings: Settings,
+    settings: IsprsSettings,
     workers: int = 1,
     progress: Progress = lambda stage, done, total: None,
     replace: bool = False,
@@ -109,7 +109,7 @@ def prepare_isprs(
 def _cut_areas(
     areas: Sequence[Area],
     out: Path,
-    settings: Settings,
+    settings: IsprsSettings,
     manifest: dict[str, Any],
     pool: Executor | None,
     progress: Progress,
@@ -146,7 +146,7 @@ def _shown(sources: Sequence[str | os.PathLike]) -> str:
     return f'{sources[0]}' + (f' (and {more} more)' if more else '')
 
 
-def _check(settings: Settings, workers: int) -> Layout:
+def _check(settings: IsprsSettings, workers: int) -> Layout:
     """Refuse what no download could make true; gives the layout of the data set."""
     layout = LAYOUTS[settings.dataset]
     absent = [band for band in settings.bands if band not in layout.bands]
@@ -182,7 +182,7 @@ def _check(settings: Settings, workers: int) -> Layout:
 
 
 def _find(
-    layout: Layout, settings: Settings, files: Sequence[SourceFile], sources: str
+    layout: Layout, settings: IsprsSettings, files: Sequence[SourceFile], sources: str
 ) -> list[Area]:
     """Every area to be had with all that was asked for; what is missing is an error."""
     kinds = {f'images_{band}': band for band in settings.bands}

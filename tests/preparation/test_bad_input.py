@@ -16,7 +16,7 @@ from depthda.errors import UserError
 from depthda.preparation import loveda
 from depthda.preparation.folder import prepare_folder
 from depthda.preparation.folder_splits import read_splits
-from depthda.preparation.isprs import Settings, prepare_isprs
+from depthda.preparation.isprs import IsprsSettings, prepare_isprs
 
 SMALL = {('Train', 'Rural'): (0, 0)}
 PLACE, UPSIDE_DOWN = (500000.0, 5000000.0), Affine(0.5, 0, 500000.0, 0, 0.5, 4999990.0)
@@ -187,7 +187,7 @@ def test_no_data_of_potsdam_that_is_not_declared(potsdam):
     write_tif(path, heights)
     for given in (None, (90.0, 110.0)):
         with pytest.raises(UserError) as caught:
-            prepare_isprs([potsdam], 'out', Settings('potsdam', tile=8, dsm_range=given))
+            prepare_isprs([potsdam], 'out', IsprsSettings('potsdam', tile=8, dsm_range=given))
         assert str(caught.value) == (
             f'{path} has the height -9999, which looks like no-data that the file does not '
             'declare: declare it in every such file (rio edit-info --nodata=-9999.0 FILE), or give '
@@ -199,13 +199,13 @@ def test_no_data_of_potsdam_that_is_not_declared(potsdam):
 def test_a_range_beside_the_heights_of_potsdam(potsdam):
     settings = dict(dataset='potsdam', tile=8)
     with pytest.raises(UserError, match=r'^all heights are .*, so --dsm-range 5000 6000 would'):
-        prepare_isprs([potsdam], 'out', Settings(**settings, dsm_range=(5000.0, 6000.0)))
+        prepare_isprs([potsdam], 'out', IsprsSettings(**settings, dsm_range=(5000.0, 6000.0)))
     assert not os.path.exists('out')
     lines = []
-    wide = prepare_isprs([potsdam], 'wide', Settings(**settings))
+    wide = prepare_isprs([potsdam], 'wide', IsprsSettings(**settings))
     (low, high) = wide['dsm_range']['metres']
     most = (low + 0.8 * (high - low), 5000.0)
-    prepare_isprs([potsdam], 'out', Settings(**settings, dsm_range=most), report=lines.append)
+    prepare_isprs([potsdam], 'out', IsprsSettings(**settings, dsm_range=most), report=lines.append)
     assert lines == ['warning: most heights are outside --dsm-range, and clipped: choose another']
 
 

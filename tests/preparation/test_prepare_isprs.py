@@ -26,7 +26,7 @@ from depthda.errors import UserError
 from depthda.io.lock import locked
 from depthda.preparation import isprs
 from depthda.preparation.cutting import read_colours, starts
-from depthda.preparation.isprs import Settings, prepare_isprs
+from depthda.preparation.isprs import IsprsSettings, prepare_isprs
 from depthda.preparation.isprs_report import describe
 
 TILE = 8
@@ -47,7 +47,7 @@ def potsdam(download):
 
 
 def prepare(source, out, dataset='potsdam', **settings):
-    return prepare_isprs([source], out, Settings(dataset, **dict(tile=TILE) | settings))
+    return prepare_isprs([source], out, IsprsSettings(dataset, **dict(tile=TILE) | settings))
 
 
 def read(path):
@@ -131,7 +131,7 @@ def test_the_stride_and_the_default_tiles(potsdam, tmp_path):
     for dataset, side in (('potsdam', 896), ('vaihingen', 512)):
         with pytest.raises(UserError, match=f'smaller than a tile of {side}'):
             source = potsdam if dataset == 'potsdam' else Download(tmp_path / 'v').vaihingen([1])
-            prepare_isprs([source], tmp_path / dataset, Settings(dataset))
+            prepare_isprs([source], tmp_path / dataset, IsprsSettings(dataset))
 
 
 def test_the_manifest_counts_each_pixel_once(potsdam, tmp_path):
@@ -261,7 +261,9 @@ def test_an_interrupted_run_is_ended_by_the_next(potsdam, tmp_path, monkeypatch)
     first = out / 'labels/2_10_0_0_8_8.png'
     before = first.stat().st_mtime_ns
     steps = []
-    prepare_isprs([potsdam], out, Settings('potsdam', TILE), 1, lambda *step: steps.append(step))
+    prepare_isprs(
+        [potsdam], out, IsprsSettings('potsdam', TILE), 1, lambda *step: steps.append(step)
+    )
     assert steps == [('areas', 0, 2), ('areas', 1, 2), ('areas', 2, 2)]  # heights are known
     assert first.stat().st_mtime_ns == before
     assert contents(out) == contents(whole)
@@ -272,7 +274,7 @@ def test_only_what_is_missing_or_changed_is_cut(potsdam, download, tmp_path):
     def cut(**settings):
         steps = []
         prepare_isprs(
-            [potsdam], tmp_path / 'out', Settings('potsdam', TILE, **settings), 1,
+            [potsdam], tmp_path / 'out', IsprsSettings('potsdam', TILE, **settings), 1,
             lambda *step: steps.append(step),
         )  # fmt: skip
         return [total for stage, done, total in steps if stage == 'areas'][0]
@@ -296,7 +298,7 @@ def test_only_what_is_missing_or_changed_is_cut(potsdam, download, tmp_path):
         cut()
     assert contents(tmp_path / 'out') == before
     lines = []
-    kept = Settings('potsdam', TILE)
+    kept = IsprsSettings('potsdam', TILE)
     prepare_isprs([potsdam], tmp_path / 'out', kept, replace=True, report=lines.append)
     assert lines == [f'removed from {tmp_path / "out"}: labels (12 files)'] and rdepth.exists()
     # With another image, its depth maps go, too.
@@ -442,7 +444,7 @@ EVERYTHING = dict(bands=('irrg', 'rgb'), depth=('dsm', 'ndsm'), tile=TILE)
 
 
 def test_zips_and_folders_give_the_same_bytes(potsdam, tmp_path):
-    settings = Settings('potsdam', **EVERYTHING)
+    settings = IsprsSettings('potsdam', **EVERYTHING)
     prepare_isprs([potsdam], tmp_path / 'a', settings)
     wanted = whole(tmp_path / 'a')
     zips = zipped(potsdam, tmp_path / 'zips')
@@ -472,7 +474,7 @@ def test_what_is_packed_twice_is_told(potsdam, tmp_path):
         prepare_isprs(
             [outer, potsdam / '3_Ortho_IRRG', potsdam / '5_Labels_all'],
             tmp_path / 'out',
-            Settings('potsdam', TILE),
+            IsprsSettings('potsdam', TILE),
         )
     assert not (tmp_path / 'out').exists()
 
@@ -508,7 +510,7 @@ def test_a_world_file_in_the_zip_counts(download, tmp_path):
 
 def test_colour_bands_are_also_those_of_rgbir(download, tmp_path):
     source = download.potsdam(AREAS, with_rgbir=True)
-    settings = Settings('potsdam', **EVERYTHING)
+    settings = IsprsSettings('potsdam', **EVERYTHING)
     prepare_isprs([source], tmp_path / 'three', settings)
     (source / '3_Ortho_IRRG/top_potsdam_3_13_IRRG.tif').unlink()
     manifest = prepare_isprs([source], tmp_path / 'mixed', settings)
@@ -575,7 +577,7 @@ def test_an_unsafe_zip_is_refused_before_anything_is_written(potsdam, tmp_path):
 
 
 def test_the_manifest_tells_nothing_of_when_and_in_which_order(potsdam, tmp_path):
-    settings = Settings('potsdam', **EVERYTHING)
+    settings = IsprsSettings('potsdam', **EVERYTHING)
     prepare_isprs([potsdam], tmp_path / 'once', settings)
     moved = tmp_path / 'elsewhere'
     shutil.copytree(potsdam, moved)
@@ -596,7 +598,7 @@ def test_other_libraries_layouts(tmp_path):
         for path in sorted(small.glob('*.tif')):
             archive.write(path, path.name)
     pack(small / 'top', small / 'images.zip')
-    settings = Settings('vaihingen', tile=2, depth=())
+    settings = IsprsSettings('vaihingen', tile=2, depth=())
     prepare_isprs([small], tmp_path / 'both', settings)
     prepare_isprs(sorted(small.glob('*.zip')), tmp_path / 'zips', settings)
     assert whole(tmp_path / 'both') == whole(tmp_path / 'zips')

@@ -50,10 +50,10 @@ DRIVER = textwrap.dedent("""
 """)
 
 ISPRS = """
-from depthda.preparation.isprs import Settings, prepare_isprs
+from depthda.preparation.isprs import IsprsSettings, prepare_isprs
 
 def prepare(out):
-    settings = Settings('potsdam', 8, bands=('irrg', 'rgb'), depth=('dsm', 'ndsm'))
+    settings = IsprsSettings('potsdam', 8, bands=('irrg', 'rgb'), depth=('dsm', 'ndsm'))
     prepare_isprs([{source!r}], out, settings)
 """
 

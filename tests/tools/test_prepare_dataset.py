@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from tiny_isprs import Download, pack
 
-from depthda.preparation.isprs import Settings, prepare_isprs
+from depthda.preparation.isprs import IsprsSettings, prepare_isprs
 
 TOOL = Path(__file__).parents[2] / 'tools' / 'prepare_dataset.py'
 
@@ -42,7 +42,7 @@ def test_workers_write_the_same_and_the_command_reports_what_there_is(tmp_path):
     assert lines[0] == f'{out}: 48 tiles of 3 areas, each 8²'
     assert lines[2] == 'DSM: 90.00 m is depth 0, 300.00 m is depth 1'
     assert sum(int(line.split()[1].replace(',', '')) for line in lines[4:]) == 3 * 21 * 26
-    settings = Settings(
+    settings = IsprsSettings(
         'potsdam', 8, 6, ('irrg', 'rgb'), depth=('dsm', 'ndsm'), dsm_range=(90.0, 300.0)
     )
     alone = prepare_isprs([source], tmp_path / 'alone', settings)
@@ -56,7 +56,7 @@ def test_workers_end_with_the_run_that_is_killed(tmp_path):
     large = Download(tmp_path / 'in', 300, 300)
     source = large.potsdam({'2_10': 1, '2_11': 2, '2_12': 3, '3_10': 4})
     out = tmp_path / 'out'
-    settings = Settings('potsdam', 20, 15, depth=())
+    settings = IsprsSettings('potsdam', 20, 15, depth=())
     command = [sys.executable, str(TOOL), 'isprs', 'potsdam', str(source), '--out', str(out)]
     command += ['--tile', '20', '--stride', '15', '--workers', '2', '--depth']
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:

@@ -17,7 +17,7 @@ from depthda.depth.monocular.folder import MapFolder
 from depthda.depth.monocular.images import OpticalReader, Size
 from depthda.depth.monocular.jobs import Job
 from depthda.depth.monocular.pipeline import Pipeline, Plan, Progress
-from depthda.depth.monocular.tiling import Grid
+from depthda.depth.monocular.tiling import TileGrid
 from depthda.errors import UserError
 from depthda.io.lock import own_folder
 from depthda.processes import Shard
@@ -28,7 +28,7 @@ MODES = ('whole', 'tiled')
 
 
 @dataclass(frozen=True)
-class Settings:
+class DepthSettings:
     """How maps are made.
 
     ``tiled`` takes an image that is larger than a tile in tiles of ``tile`` pixels a side (default:
@@ -81,7 +81,7 @@ class Summary:
 def estimate_depth(
     estimator: DepthEstimator,
     jobs: Sequence[Job],
-    settings: Settings,
+    settings: DepthSettings,
     model: dict[str, Any],
     shard: Shard = _ALONE,
     progress: Progress | None = None,
@@ -129,12 +129,15 @@ def estimate_depth(
     return Summary(len(todo), len(mine) - len(todo), seconds, pipeline.warnings())
 
 
-def _grid(size: Size, tiling: tuple[int, int] | None) -> Grid | None:
-    return Grid(*size, *tiling) if tiling is not None and max(size) > tiling[0] else None
+def _grid(size: Size, tiling: tuple[int, int] | None) -> TileGrid | None:
+    return TileGrid(*size, *tiling) if tiling is not None and max(size) > tiling[0] else None
 
 
 def _folders(
-    jobs: Sequence[Job], estimator: DepthEstimator, settings: Settings, model: dict[str, Any]
+    jobs: Sequence[Job],
+    estimator: DepthEstimator,
+    settings: DepthSettings,
+    model: dict[str, Any],
 ) -> dict[Path, MapFolder]:
     tile, overlap = settings.tiling(estimator.preprocessing.height) or (None, None)
     decisive = {

@@ -14,7 +14,7 @@ from depthda.depth.monocular.alignment import Box, align_tiles
 from depthda.depth.monocular.depth_anything import load_depth_anything
 from depthda.depth.monocular.images import Size
 from depthda.depth.monocular.preprocessing import Preprocessing, load_preprocessing
-from depthda.depth.monocular.tiling import Grid
+from depthda.depth.monocular.tiling import TileGrid
 from depthda.errors import UserError
 from depthda.hub import fingerprint
 
@@ -102,7 +102,7 @@ class DepthEstimator:
     def tiled(
         self,
         image: np.ndarray,
-        grid: Grid,
+        grid: TileGrid,
         batch_size: int,
         workers: Executor,
         valid: np.ndarray | None = None,

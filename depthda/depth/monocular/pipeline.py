@@ -14,7 +14,7 @@ from depthda.depth.monocular.estimator import DepthEstimator
 from depthda.depth.monocular.folder import MapFolder
 from depthda.depth.monocular.images import OpticalReader, Size
 from depthda.depth.monocular.jobs import Job
-from depthda.depth.monocular.tiling import Grid
+from depthda.depth.monocular.tiling import TileGrid
 from depthda.errors import UserError, few, many
 
 Progress = Callable[[int, int], None]
@@ -30,7 +30,7 @@ class Plan:
     jobs: Sequence[Job]
     todo: set[Job]
     sizes: dict[Job, Size]
-    grids: dict[Job, Grid | None]
+    grids: dict[Job, TileGrid | None]
     folders: dict[Path, MapFolder]
 
 

@@ -13,7 +13,7 @@ Span = tuple[int, int]
 
 
 @dataclass(frozen=True)
-class Grid:
+class TileGrid:
     """Tiles of equal size that cover a scene, evenly spread.
 
     A tile is ``tile`` pixels a side, or as long as the scene where that is shorter. Neighbours

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from depthda.depth.surface.model import Grid, world_file
+from depthda.depth.surface.model import SurfaceGrid, world_file
 from depthda.depth.surface.write import world_path
 from depthda.errors import UserError
 from depthda.io.files import remove_strays, write_json
@@ -90,7 +90,7 @@ class SurfaceFolder:
         if not next(self._pngs(), None):
             (self.root / MANIFEST).unlink(missing_ok=True)
 
-    def is_done(self, path: Path, grid: Grid, identity: Mapping[str, Any]) -> bool:
+    def is_done(self, path: Path, grid: SurfaceGrid, identity: Mapping[str, Any]) -> bool:
         """Whether the map is there, whole, of these settings, of this very surface model."""
         entry = self._entry(path) if path.is_file() else None
         if entry is None or entry['input'] != identity:

@@ -24,7 +24,7 @@ _STRIP = 1 << 21
 _READ = 1 << 20
 
 
-class Grid(NamedTuple):
+class SurfaceGrid(NamedTuple):
     """Where the pixels of a raster are; the transform is the identity where that is not known."""
 
     width: int
@@ -66,7 +66,7 @@ class Surface:
         found = file_identity(self.path)
         return found if self.terrain is None else found | {'terrain': file_identity(self.terrain)}
 
-    def check(self) -> Grid:
+    def check(self) -> SurfaceGrid:
         """The grid; a ``UserError`` if heights could not be read of this."""
         grid = read_grid(self.path)
         if self.terrain is not None:
@@ -95,12 +95,12 @@ class Surface:
             terrain = level if self.terrain is not None else None
             yield Relief(raw, np.maximum(above, 0), valid, below, terrain)
 
-    def is_smaller_than_window(self, grid: Grid) -> bool:
+    def is_smaller_than_window(self, grid: SurfaceGrid) -> bool:
         """Whether the window of the opening is larger than the raster, so that hills go as well."""
         sides = self._window(grid)
         return sides is not None and (sides[0] > grid.height or sides[1] > grid.width)
 
-    def _window(self, grid: Grid) -> tuple[float, float] | None:
+    def _window(self, grid: SurfaceGrid) -> tuple[float, float] | None:
         """The window of the opening, in rows and columns; None: there is none."""
         if self.window_pixels is not None:
             return self.window_pixels, self.window_pixels
@@ -108,7 +108,7 @@ class Surface:
             return tuple(self.window / metres for metres in _pixel(self.path, grid))
         return None
 
-    def _half(self, grid: Grid) -> tuple[int, int] | None:
+    def _half(self, grid: SurfaceGrid) -> tuple[int, int] | None:
         """Half the window, in rows and columns."""
         sides = self._window(grid)
         if sides is None:
@@ -123,7 +123,7 @@ class Surface:
         return tuple(round((min(s, 2 * n + 1) - 1) / 2) for s, n in zip(sides, size, strict=True))
 
 
-def read_grid(path: Path) -> Grid:
+def read_grid(path: Path) -> SurfaceGrid:
     """Size and place of a raster that holds one band of heights."""
     with _open(path) as raster:
         if raster.count != 1 or np.dtype(raster.dtypes[0]).kind not in 'iuf':
@@ -131,7 +131,7 @@ def read_grid(path: Path) -> Grid:
                 f'{path} has {raster.count} bands of {raster.dtypes[0]}, and a surface model has '
                 'one of numbers: leave the file out.'
             )
-        return Grid(raster.width, raster.height, raster.transform, raster.crs)
+        return SurfaceGrid(raster.width, raster.height, raster.transform, raster.crs)
 
 
 def file_identity(path: Path) -> dict[str, object]:
@@ -147,7 +147,7 @@ def file_identity(path: Path) -> dict[str, object]:
     return {'bytes': size, 'sha256': digest.hexdigest()}
 
 
-def world_file(grid: Grid) -> str | None:
+def world_file(grid: SurfaceGrid) -> str | None:
     """The content of a world file: pixel size, rotation, centre of the first pixel."""
     if grid.transform.is_identity:
         return None
@@ -156,7 +156,7 @@ def world_file(grid: Grid) -> str | None:
     return ''.join(f'{value!r}\n' for value in (step.a, step.d, step.b, step.e, x, y))
 
 
-def _read(path: Path, grid: Grid, rows: int, nodata: Sequence[float]) -> Iterator[Strip]:
+def _read(path: Path, grid: SurfaceGrid, rows: int, nodata: Sequence[float]) -> Iterator[Strip]:
     with _open(path) as raster:
         scale, offset = raster.scales[0], raster.offsets[0]
         for top, bottom in pairwise([*range(0, grid.height, rows), grid.height]):
@@ -182,7 +182,7 @@ def _open(path: Path) -> Iterator[rasterio.DatasetReader]:
         raise UserError(f'{path} is not readable as GeoTIFF ({error}): write it again.') from error
 
 
-def _pixel(path: Path, grid: Grid) -> tuple[float, float]:
+def _pixel(path: Path, grid: SurfaceGrid) -> tuple[float, float]:
     """Metres from row to row and from column to column."""
     step = grid.transform
     if step.is_identity or (grid.crs is not None and grid.crs.is_geographic):
@@ -195,7 +195,7 @@ def _pixel(path: Path, grid: Grid) -> tuple[float, float]:
     return math.hypot(step.b, step.e) * unit, math.hypot(step.a, step.d) * unit
 
 
-def _check_same(surface: Path, grid: Grid, terrain: Path, other: Grid) -> None:
+def _check_same(surface: Path, grid: SurfaceGrid, terrain: Path, other: SurfaceGrid) -> None:
     """A terrain model of another place would be subtracted without a word."""
     pixel = math.hypot(grid.transform.a, grid.transform.d)
     if grid.transform.is_identity != other.transform.is_identity:
@@ -220,10 +220,10 @@ def _name(crs: CRS) -> str:
     return crs.to_string() if crs.to_epsg() else f'"{crs.to_wkt()[:40]}…"'
 
 
-def _steps(grid: Grid) -> tuple[float, float, float, float]:
+def _steps(grid: SurfaceGrid) -> tuple[float, float, float, float]:
     step = grid.transform
     return step.a, step.e, step.b, step.d
 
 
-def _first(grid: Grid) -> tuple[float, float]:
+def _first(grid: SurfaceGrid) -> tuple[float, float]:
     return grid.transform.c, grid.transform.f

@@ -16,7 +16,7 @@ from rasterio.errors import NotGeoreferencedWarning
 
 from depthda.depth.surface.folder import SurfaceFolder
 from depthda.depth.surface.jobs import SurfaceJob, find_surfaces
-from depthda.depth.surface.model import Grid, Surface
+from depthda.depth.surface.model import Surface, SurfaceGrid
 from depthda.depth.surface.percentiles import coarse_bins, count_coarse, count_fine, percentiles_of
 from depthda.depth.surface.write import Range, Recipe, write_map
 from depthda.errors import UserError
@@ -28,7 +28,7 @@ _CACHE = 256  # MB of decoded blocks that GDAL may keep; its own measure is a pa
 
 
 @dataclass(frozen=True)
-class Settings:
+class SurfaceSettings:
     """How surface models become maps.
 
     Args:
@@ -70,7 +70,7 @@ class Done(NamedTuple):
 def map_surfaces(
     heights: Sequence[str],
     out: str | Path,
-    settings: Settings,
+    settings: SurfaceSettings,
     workers: int = 1,
     progress: Progress = lambda stage, done, total: None,
 ) -> Done:
@@ -92,7 +92,7 @@ def map_surfaces(
         return _run(jobs, out, settings, _Crew(workers, progress))
 
 
-def _run(jobs: list[SurfaceJob], out: Path, settings: Settings, crew: '_Crew') -> Done:
+def _run(jobs: list[SurfaceJob], out: Path, settings: SurfaceSettings, crew: '_Crew') -> Done:
     percentiles = None if settings.value_range else settings.percentiles
     folder = SurfaceFolder(out, _decisive(settings), percentiles)
     folder.open()
@@ -103,7 +103,9 @@ def _run(jobs: list[SurfaceJob], out: Path, settings: Settings, crew: '_Crew') -
         raise
 
 
-def _fill(folder: SurfaceFolder, jobs: list[SurfaceJob], settings: Settings, crew: '_Crew') -> Done:
+def _fill(
+    folder: SurfaceFolder, jobs: list[SurfaceJob], settings: SurfaceSettings, crew: '_Crew'
+) -> Done:
     given = settings.value_range
     surfaces = [_surface(job, settings) for job in jobs]
     looked = dict(crew.each('files', _look, range(len(jobs)), surfaces))
@@ -126,18 +128,18 @@ def _fill(folder: SurfaceFolder, jobs: list[SurfaceJob], settings: Settings, cre
     return Done(folder.finish(), folder.range, len(left), small)
 
 
-def _look(surface: Surface) -> tuple[Grid, dict[str, object]]:
+def _look(surface: Surface) -> tuple[SurfaceGrid, dict[str, object]]:
     return surface.check(), surface.identity()
 
 
-def _surface(job: SurfaceJob, settings: Settings) -> Surface:
+def _surface(job: SurfaceJob, settings: SurfaceSettings) -> Surface:
     return Surface(job.path, settings.nodata, job.terrain, settings.window, settings.window_pixels)
 
 
 def _find_range(
     surfaces: list[Surface],
     digest: str,
-    settings: Settings,
+    settings: SurfaceSettings,
     before: dict[str, Any] | None,
     crew: '_Crew',
 ) -> dict[str, Any]:
@@ -176,7 +178,7 @@ def _digest(jobs: Iterable[SurfaceJob], identities: Iterable[dict[str, object]])
     return hashlib.sha256(json.dumps(said).encode()).hexdigest()
 
 
-def _decisive(settings: Settings) -> dict[str, Any]:
+def _decisive(settings: SurfaceSettings) -> dict[str, Any]:
     """What decides heights; which terrain models is part of each map's input."""
     return {
         'nodata': sorted(set(settings.nodata)),
@@ -187,7 +189,7 @@ def _decisive(settings: Settings) -> dict[str, Any]:
     }
 
 
-def _check(settings: Settings, workers: int) -> None:
+def _check(settings: SurfaceSettings, workers: int) -> None:
     """Refuse what would mean nothing."""
     if workers < 1:
         raise UserError(f'{workers} workers cannot do anything: take 1 or more.')

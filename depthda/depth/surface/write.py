@@ -9,7 +9,7 @@ import numpy as np
 from scipy.ndimage import distance_transform_edt
 
 from depthda.depth.maps import normalize_heights, to_codes
-from depthda.depth.surface.model import Grid, Relief, Surface, world_file
+from depthda.depth.surface.model import Relief, Surface, SurfaceGrid, world_file
 from depthda.depth.surface.no_data import suspect_height
 from depthda.depth.surface.percentiles import count_coarse
 from depthda.io.files import atomic_path
@@ -37,7 +37,7 @@ class Recipe:
 
 
 def write_map(
-    surface: Surface, grid: Grid, identity: Mapping[str, object], path: Path, recipe: Recipe
+    surface: Surface, grid: SurfaceGrid, identity: Mapping[str, object], path: Path, recipe: Recipe
 ) -> None:
     """Write the map and, for a surface model that has a place, the world file (.pgw) beside it."""
     tally = Tally(recipe.value_range)

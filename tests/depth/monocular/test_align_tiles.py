@@ -7,7 +7,7 @@ import pytest
 from scipy.optimize import lsq_linear
 
 from depthda.depth.monocular.alignment import align_tiles
-from depthda.depth.monocular.tiling import Grid
+from depthda.depth.monocular.tiling import TileGrid
 
 
 def field(height, width):
@@ -23,7 +23,7 @@ def cut(scene, boxes):
 def test_affine_copies_of_one_field_are_recovered(size):
     rng = np.random.default_rng(0)
     scene = field(*size)
-    boxes = Grid(*size, tile=32, overlap=8).boxes
+    boxes = TileGrid(*size, tile=32, overlap=8).boxes
     scales, shifts = rng.uniform(0.1, 9, len(boxes)), rng.normal(0, 100, len(boxes))
     parts = cut(scene, boxes)
     tiles = [(p - t) / s for p, s, t in zip(parts, scales, shifts, strict=True)]
@@ -37,7 +37,7 @@ def some_tiles(seed=1):
     """Tiles that nothing can reconcile, a coarse pass, and a hole in the data."""
     rng = np.random.default_rng(seed)
     scene = field(24, 40)
-    boxes = Grid(24, 40, tile=16, overlap=6).boxes
+    boxes = TileGrid(24, 40, tile=16, overlap=6).boxes
     tiles = [
         part * rng.uniform(0.5, 2) + rng.normal(0, 0.5, part.shape) for part in cut(scene, boxes)
     ]
@@ -106,7 +106,7 @@ def test_the_coarse_pass_keeps_the_whole_from_drifting():
     # Each tile leans a little: the overlaps alone ask for a step down from tile to tile, and for
     # flat tiles, which fit best.
     scene = np.tile(3 * np.sin(np.arange(1000) / 2), (20, 1))
-    boxes = Grid(20, 1000, tile=20, overlap=5).boxes
+    boxes = TileGrid(20, 1000, tile=20, overlap=5).boxes
     parts = cut(scene, boxes)
     tiles = [part + np.linspace(0, 0.5, 20) for part in parts]
 
@@ -120,7 +120,7 @@ def test_the_coarse_pass_keeps_the_whole_from_drifting():
 
 def test_tiles_without_relief_or_data_are_no_trouble():
     scene = field(24, 40)
-    boxes = Grid(24, 40, tile=16, overlap=6).boxes
+    boxes = TileGrid(24, 40, tile=16, overlap=6).boxes
     tiles = cut(scene * 3 - 1, boxes)
     tiles[1] = np.full_like(tiles[1], 0.1, np.float32)
     valid = np.ones(scene.shape, bool)
@@ -135,7 +135,7 @@ def test_tiles_without_relief_or_data_are_no_trouble():
 def test_detail_that_the_coarse_pass_has_not_seen_does_not_flatten_tiles():
     rng = np.random.default_rng(0)
     scene = field(160, 160) - field(160, 160).mean()
-    boxes = Grid(160, 160, tile=64, overlap=16).boxes
+    boxes = TileGrid(160, 160, tile=64, overlap=16).boxes
     detailed = scene + rng.normal(0, scene.std(), scene.shape)
     scales, _ = align_tiles(cut(detailed, boxes), boxes, scene)
     assert scales.min() > 0.9  # each is 1; pixel by pixel they would be about a half

@@ -8,7 +8,7 @@ import tifffile
 from PIL import Image
 from tiny_depth_anything import save_tiny
 
-from depthda.depth.monocular.estimate import Settings, estimate_depth
+from depthda.depth.monocular.estimate import DepthSettings, estimate_depth
 from depthda.depth.monocular.estimator import DepthEstimator
 from depthda.depth.monocular.folder import MANIFEST
 from depthda.depth.monocular.images import OpticalReader
@@ -27,7 +27,7 @@ def run(estimator, tmp_path):
 
     def estimate(images='in', **reader):
         jobs = find_jobs([str(tmp_path / images)], str(tmp_path / 'out'), 'm')
-        settings = Settings(reader=OpticalReader(**reader))
+        settings = DepthSettings(reader=OpticalReader(**reader))
         return list(estimate_depth(estimator, jobs, settings, {'model': 'tiny'}).warnings)
 
     (tmp_path / 'in').mkdir()

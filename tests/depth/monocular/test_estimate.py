@@ -11,7 +11,7 @@ import rasterio
 from PIL import Image
 from tiny_depth_anything import save_tiny
 
-from depthda.depth.monocular.estimate import Settings, estimate_depth
+from depthda.depth.monocular.estimate import DepthSettings, estimate_depth
 from depthda.depth.monocular.estimator import DepthEstimator
 from depthda.depth.monocular.folder import MANIFEST
 from depthda.depth.monocular.images import OpticalReader
@@ -44,7 +44,7 @@ def images(tmp_path_factory):
 
 def run(estimator, images, out, settings=None, order=1, **kwargs):
     jobs = find_jobs([str(images)], str(out), 'm')[::order]
-    return estimate_depth(estimator, jobs, settings or Settings(), MODEL, **kwargs)
+    return estimate_depth(estimator, jobs, settings or DepthSettings(), MODEL, **kwargs)
 
 
 def contents(out):
@@ -53,9 +53,9 @@ def contents(out):
 
 @pytest.fixture(scope='module', params=['whole', 'tiled'])
 def clean(request, estimator, images, tmp_path_factory):
-    """Settings, and the files of one run from beginning to end."""
+    """DepthSettings, and the files of one run from beginning to end."""
     out = tmp_path_factory.mktemp('clean') / 'out'
-    settings = Settings(request.param, batch_size=3)
+    settings = DepthSettings(request.param, batch_size=3)
     assert run(estimator, images, out, settings).written == len(SIZES)
     return settings, contents(out)
 
@@ -116,7 +116,7 @@ def test_where_images_go_through_together_a_restart_repeats_the_batches(
 
     monkeypatch.setattr(DepthEstimator, 'batched', True)
     monkeypatch.setattr(DepthEstimator, 'whole', together)
-    settings = Settings(batch_size=3)
+    settings = DepthSettings(batch_size=3)
     run(estimator, images, tmp_path / 'clean', settings)
     expected = contents(tmp_path / 'clean')
     run(estimator, images, tmp_path / 'killed', settings)
@@ -214,7 +214,7 @@ def test_memory_holds_one_batch_ahead_one_in_the_network_and_one_to_write(
     many.mkdir()
     for index in range(40):
         Image.new('RGB', (70, 70), (index, 0, 0)).save(many / f'{index}.png')
-    run(estimator, many, tmp_path / 'out', Settings(batch_size=4))
+    run(estimator, many, tmp_path / 'out', DepthSettings(batch_size=4))
     assert alive == 0 and 8 <= most <= 12
 
 
@@ -233,7 +233,7 @@ def test_reading_network_and_writing_overlap(estimator, images, tmp_path, monkey
     many.mkdir()
     for index in range(40):
         Image.new('RGB', (70, 70), (index, 0, 0)).save(many / f'{index}.png')
-    summary = run(estimator, many, tmp_path / 'out', Settings(batch_size=4, workers=1))
+    summary = run(estimator, many, tmp_path / 'out', DepthSettings(batch_size=4, workers=1))
     # One after the other it would be 2.4 seconds.
     assert 0.8 < summary.seconds < 2
 
@@ -247,7 +247,7 @@ def test_places_without_data_have_no_depth(estimator, tmp_path):
     with rasterio.open(folder / 'x.tif', 'w', driver='GTiff', **shape) as raster:
         raster.write(pixels)
     for mode in ('whole', 'tiled'):
-        run(estimator, folder, tmp_path / mode, Settings(mode))
+        run(estimator, folder, tmp_path / mode, DepthSettings(mode))
         codes = np.asarray(Image.open(tmp_path / mode / 'x.png'))
         np.testing.assert_array_equal(codes == 0, (pixels == 0).all(0))
         assert codes.max() == 65535 and codes[codes > 0].min() == 1
@@ -281,4 +281,4 @@ def test_depth_that_is_not_finite_is_an_error(estimator, images, tmp_path, monke
 )
 def test_settings_that_mean_nothing_are_refused(settings, said):
     with pytest.raises(UserError, match=said):
-        Settings(**settings)
+        DepthSettings(**settings)

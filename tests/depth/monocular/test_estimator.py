@@ -13,7 +13,7 @@ from transformers import AutoImageProcessor, pipeline
 from depthda.depth.monocular import estimator as module
 from depthda.depth.monocular.estimator import DepthEstimator
 from depthda.depth.monocular.preprocessing import Preprocessing, load_preprocessing
-from depthda.depth.monocular.tiling import Grid
+from depthda.depth.monocular.tiling import TileGrid
 from depthda.errors import UserError
 
 SIDE = 70  # what goes through the tiny network
@@ -185,7 +185,7 @@ def min_to_max(tiles, boxes, coarse, valid=None):
 @pytest.mark.parametrize('lean', [0, 300])
 def test_a_smooth_scene_of_four_times_the_size_shows_no_seam(monkeypatch, workers, lean):
     field = smooth(4 * SIDE)
-    grid = Grid(*field.shape, SIDE, 18)
+    grid = TileGrid(*field.shape, SIDE, 18)
     estimator = field_estimator(monkeypatch, lean=lean)
     depth = estimator.tiled(as_image(field), grid, 4, workers)
     assert len(grid.boxes) == 36 and depth.shape == field.shape
@@ -203,7 +203,7 @@ def test_a_smooth_scene_of_four_times_the_size_shows_no_seam(monkeypatch, worker
 def test_a_network_itself_leaves_no_seam_in_a_smooth_scene(tiny, workers, monkeypatch):
     y, x = np.mgrid[: 4 * SIDE, : 4 * SIDE] / SIDE
     image = np.dstack([127 + 100 * np.sin(x + k) * np.cos(y / 2 + k) for k in range(3)])
-    grid = Grid(4 * SIDE, 4 * SIDE, SIDE, 18)
+    grid = TileGrid(4 * SIDE, 4 * SIDE, SIDE, 18)
     depth = tiny.tiled(np.rint(image).astype(np.uint8), grid, 5, workers)
     assert depth.std() > 0.01 and seam(depth, grid) < 1.5
 
@@ -214,7 +214,7 @@ def test_places_without_data_do_not_spoil_the_rest(monkeypatch, workers):
     valid = np.ones(field.shape, bool)
     valid[60:200, 90:230] = False
     image[~valid] = 0, 0, 255
-    grid = Grid(*field.shape, SIDE, 18)
+    grid = TileGrid(*field.shape, SIDE, 18)
     estimator = field_estimator(monkeypatch)
     depth = estimator.tiled(image, grid, 4, workers, valid)
     assert np.corrcoef(depth[valid], field[valid])[0, 1] > 0.995
@@ -224,7 +224,7 @@ def test_places_without_data_do_not_spoil_the_rest(monkeypatch, workers):
 
 def test_tiles_in_batches_of_any_size_give_the_same(tiny, workers):
     image = noise(150, 220)
-    grid = Grid(150, 220, SIDE, 18)
+    grid = TileGrid(150, 220, SIDE, 18)
     first, second = (tiny.tiled(image, grid, batch, workers) for batch in (1, 7))
     np.testing.assert_array_equal(first, second)
 
@@ -233,8 +233,8 @@ def test_larger_tiles_are_made_as_small_as_the_network_takes_them(tiny, workers)
     # Twice the side: each tile is halved, so structure of two pixels is lost and the rest stays.
     image = noise(280, 280).repeat(2, 0).repeat(2, 1)[:280, :280]
     halved = np.asarray(Image.fromarray(image).resize((140, 140), Image.BICUBIC))
-    large = tiny.tiled(image, Grid(280, 280, 2 * SIDE, 36), 4, workers)
-    small = tiny.tiled(halved, Grid(140, 140, SIDE, 18), 4, workers)
+    large = tiny.tiled(image, TileGrid(280, 280, 2 * SIDE, 36), 4, workers)
+    small = tiny.tiled(halved, TileGrid(140, 140, SIDE, 18), 4, workers)
     shrunk = np.asarray(Image.fromarray(large).resize((140, 140), Image.BOX))
     assert np.corrcoef(shrunk.ravel(), small.ravel())[0, 1] > 0.95
 

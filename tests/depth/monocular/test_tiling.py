@@ -1,14 +1,14 @@
 import numpy as np
 import pytest
 
-from depthda.depth.monocular.tiling import Grid
+from depthda.depth.monocular.tiling import TileGrid
 
 SIZES = [(100, 100), (100, 333), (7, 50), (51, 20), (20, 20), (41, 77)]
 
 
 @pytest.mark.parametrize('height, width', SIZES)
 def test_tiles_cover_the_scene_and_share_what_they_should(height, width):
-    grid = Grid(height, width, tile=20, overlap=6)
+    grid = TileGrid(height, width, tile=20, overlap=6)
     seen = np.zeros((height, width), int)
     for top, left, bottom, right in grid.boxes:
         assert (bottom - top, right - left) == (min(height, 20), min(width, 20))
@@ -23,7 +23,7 @@ def test_tiles_cover_the_scene_and_share_what_they_should(height, width):
 @pytest.mark.parametrize('height, width', SIZES)
 def test_equal_tiles_blend_into_their_scene(height, width):
     scene = np.random.default_rng(0).random((height, width)).astype(np.float32)
-    grid = Grid(height, width, tile=20, overlap=6)
+    grid = TileGrid(height, width, tile=20, overlap=6)
     tiles = [(scene[t:b, left:right] - 3) / 2 for t, left, b, right in grid.boxes]
     count = len(tiles)
     blended = grid.blend(tiles, np.full(count, 2.0), np.full(count, 3.0))
@@ -31,7 +31,7 @@ def test_equal_tiles_blend_into_their_scene(height, width):
 
 
 def test_tiles_that_differ_pass_into_each_other_smoothly():
-    grid = Grid(1, 100, tile=60, overlap=20)
+    grid = TileGrid(1, 100, tile=60, overlap=20)
     assert [box[1::2] for box in grid.boxes] == [(0, 60), (40, 100)]
     blended = grid.blend([np.zeros((1, 60)), np.ones((1, 60))], np.ones(2), np.zeros(2))[0]
     assert (blended[:40] == 0).all() and (blended[60:] == 1).all()

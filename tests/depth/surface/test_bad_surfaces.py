@@ -12,7 +12,7 @@ import pytest
 from tiny_surface import hills, write_surface
 
 from depthda.depth.surface.folder import MANIFEST
-from depthda.depth.surface.normalize import Settings, map_surfaces
+from depthda.depth.surface.normalize import SurfaceSettings, map_surfaces
 from depthda.depth.surface.report import describe
 from depthda.errors import UserError
 
@@ -27,7 +27,7 @@ def dsm(tmp_path):
 
 
 def warnings(source, out, **settings):
-    done = map_surfaces([str(source)], out, Settings(**settings))
+    done = map_surfaces([str(source)], out, SurfaceSettings(**settings))
     return [line for line in describe(done, out) if line.startswith('warning')]
 
 
@@ -77,8 +77,8 @@ def test_a_full_disk_leaves_nothing(tmp_path, dsm):
 
 
 def test_a_manifest_without_a_map_binds_no_later_run(tmp_path, dsm):
-    map_surfaces([str(dsm)], tmp_path / 'out', Settings(value_range=(0, 50)))
+    map_surfaces([str(dsm)], tmp_path / 'out', SurfaceSettings(value_range=(0, 50)))
     for path in (tmp_path / 'out').glob('*.png'):
         path.unlink()
-    map_surfaces([str(dsm)], tmp_path / 'out', Settings(nodata=(-1.0,)))
+    map_surfaces([str(dsm)], tmp_path / 'out', SurfaceSettings(nodata=(-1.0,)))
     assert '"nodata": [\n      -1.0' in (tmp_path / 'out' / MANIFEST).read_text()

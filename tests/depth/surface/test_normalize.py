@@ -15,7 +15,7 @@ from tiny_surface import hills, write_surface
 from depthda.depth.maps import normalize_heights, to_codes
 from depthda.depth.surface.folder import MANIFEST
 from depthda.depth.surface.ground import ground_below
-from depthda.depth.surface.normalize import Settings, map_surfaces
+from depthda.depth.surface.normalize import SurfaceSettings, map_surfaces
 from depthda.depth.surface.report import describe
 from depthda.errors import UserError
 
@@ -48,7 +48,7 @@ def codes(out, name):
 
 
 def run(source, out, workers=1, **settings):
-    return map_surfaces([str(source)], out, Settings(**settings), workers)
+    return map_surfaces([str(source)], out, SurfaceSettings(**settings), workers)
 
 
 @pytest.mark.parametrize('percentiles', [(0.5, 99.5), (0, 100), (10, 60)])
@@ -106,7 +106,11 @@ def test_workers_change_nothing(source, tmp_path):
     stages = []
     run(source, tmp_path / 'one', fill=True)
     map_surfaces(
-        [str(source)], tmp_path / 'three', Settings(fill=True), 3, lambda *each: stages.append(each)
+        [str(source)],
+        tmp_path / 'three',
+        SurfaceSettings(fill=True),
+        3,
+        lambda *each: stages.append(each),
     )
     assert contents(tmp_path / 'one') == contents(tmp_path / 'three')
     maps = {f'{name}{end}' for name in NAMES for end in ('.png', '.pgw')}
@@ -119,7 +123,7 @@ def test_workers_change_nothing(source, tmp_path):
 # A process for all kills, because importing takes seconds; forked where no thread has run yet.
 KILLS = """
 import os, signal, sys
-from depthda.depth.surface.normalize import Settings, map_surfaces
+from depthda.depth.surface.normalize import SurfaceSettings, map_surfaces
 
 def run(out, moment):
     rename, count = os.replace, iter(range(1000))
@@ -128,7 +132,7 @@ def run(out, moment):
             os.kill(os.getpid(), signal.SIGKILL)
         rename(*args)
     os.replace = replace
-    settings = Settings(ground='opening', window=4.5, fill=True)
+    settings = SurfaceSettings(ground='opening', window=4.5, fill=True)
     map_surfaces([sys.argv[1]], out, settings, workers=2)
 
 for moment, out in enumerate(sys.argv[2:]):
