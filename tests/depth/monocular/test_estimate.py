@@ -53,7 +53,7 @@ def contents(out):
 
 @pytest.fixture(scope='module', params=['whole', 'tiled'])
 def clean(request, estimator, images, tmp_path_factory):
-    """DepthSettings, and the files of one run from beginning to end."""
+    """The settings and the files of one run from beginning to end."""
     out = tmp_path_factory.mktemp('clean') / 'out'
     settings = DepthSettings(request.param, batch_size=3)
     assert run(estimator, images, out, settings).written == len(SIZES)
