@@ -1,5 +1,6 @@
 """The console command: ``depthda COMMAND …``. The files of ``tools/`` run the same commands."""
 
+import os
 import sys
 from collections.abc import Sequence
 from difflib import get_close_matches
@@ -73,8 +74,15 @@ def _run(name: str, prog: str, arguments: Sequence[str]) -> int:
     module.add_arguments(parser)
     args = parser.parse_args(arguments)
     args.typed = [*prog.split(), *arguments]
-    with user_errors():
-        return module.run(args) or 0
+    try:
+        with user_errors():
+            status = module.run(args) or 0
+            sys.stdout.flush()
+            return status
+    except BrokenPipeError:
+        # The reader, such as `head`, has seen enough. The interpreter must not flush at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
 
 
 def _overview() -> str:

@@ -32,8 +32,8 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def run(args: Namespace) -> None:
+    from depthda.engine.checks.output_check import check_folder
     from depthda.engine.launch import load_config
-    from depthda.engine.prepare import check_folder
     from depthda.experiments.pictures.browse import deal, draw_sheets, open_source
 
     if args.number < 1 or args.repeat < 1:

@@ -42,8 +42,8 @@ def run(args: Namespace) -> int:
     from depthda.datasets.checks.report import band_statistics, check_sets, copies_in, describe
     from depthda.engine.checks.band_check import check_bands
     from depthda.engine.checks.data_check import check_classes, data_warnings
+    from depthda.engine.checks.output_check import check_folder
     from depthda.engine.launch import load_config
-    from depthda.engine.prepare import check_folder
 
     name = Path(args.config).stem
     out = Path(args.out or f'work_dirs/check/{name}')
