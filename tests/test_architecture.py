@@ -2,6 +2,7 @@
 
 import ast
 import re
+from collections import defaultdict
 from itertools import combinations
 from pathlib import Path
 
@@ -69,6 +70,28 @@ def test_nothing_imports_the_tools_or_the_tests():
             names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
             names += [node.module or ''] if isinstance(node, ast.ImportFrom) else []
             assert not {name.split('.')[0] for name in names} & {'tools', 'tests'}, path
+
+
+def test_no_two_classes_have_one_name():
+    places = defaultdict(list)
+    for path in PACKAGE.rglob('*.py'):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ClassDef):
+                places[node.name].append(path.relative_to(ROOT).as_posix())
+    assert {name: where for name, where in places.items() if len(where) > 1} == {}
+
+
+@pytest.mark.parametrize('folder', ['depthda', 'tools'])
+def test_files_and_functions_are_short(folder):
+    long = []
+    for path in (ROOT / folder).rglob('*.py'):
+        text = path.read_text()
+        name = path.relative_to(ROOT).as_posix()
+        long += [name] if len(text.splitlines()) > 300 else []
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.FunctionDef) and node.end_lineno - node.lineno >= 60:
+                long.append(f'{name}: {node.name}')
+    assert long == []
 
 
 def test_the_modules_of_the_layers_exist():

@@ -98,3 +98,20 @@ def test_the_page_of_differences_says_what_is_as_released():
     options = re.findall(r'`(\w+)=[^`]*` in `as-released`', page)
     assert len(options) >= 6
     assert not [name for name in options if f'{name}=' not in text]
+
+
+def test_the_page_of_the_architecture_names_what_there_is():
+    page = (ROOT / 'docs/architecture.md').read_text()
+    files = set(re.findall(r'`((?:\w+/)*\w+\.py)`', page))
+    assert len(files) > 25
+    found = {
+        name for name in files if any((ROOT / top / name).is_file() for top in ('', 'depthda'))
+    }
+    assert found == files
+    contract = (ROOT / 'pyproject.toml').read_text().split('\nlayers = [')[1].split('\n]')[0]
+    table = page.split('## Layers')[1].split('## To change')[0]
+    layers = [re.findall(r'\w+', line) for line in re.findall(r'"(.*)"', contract)]
+    rows = [re.findall(r'`(\w+)`', row.split('|')[1]) for row in table.splitlines() if '| `' in row]
+    assert len(rows) == len(layers)
+    for row, layer in zip(rows, layers, strict=True):
+        assert row and set(row) <= set(layer)

@@ -2,8 +2,8 @@
 
 import os
 import time
+from collections.abc import Callable
 from contextlib import nullcontext
-from datetime import datetime, timezone
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -16,9 +16,7 @@ from mmseg.registry import METRICS
 
 from depthda.checkpoints.loading import (
     check_is_checkpoint,
-    file_hash,
     latest_checkpoint,
-    read_meta,
 )
 from depthda.console import quiet_console, runner_class, show
 from depthda.engine.checks.band_check import check_bands
@@ -31,19 +29,17 @@ from depthda.engine.checks.start_report import what_is_written
 from depthda.engine.checks.value_check import check_evaluation
 from depthda.engine.hooks.non_finite_hook import NonFiniteHook
 from depthda.engine.predicted_maps import challenge, file_names, other_maps
-from depthda.engine.prepare import add_writer, keep_depth, load_config, prepare, use_amp, use_tta
+from depthda.engine.prepare import add_outputs, load_config, prepare, use_amp
+from depthda.engine.results import describe_test, write_results
 from depthda.engine.resume import Start, find_start
 from depthda.engine.run_end import BegunHook, left_as_it_was, logged_end, logged_errors, lost_files
 from depthda.engine.summary import SummaryHook
 from depthda.errors import UserError
 from depthda.evaluation.segmentation_metric import SegmentationMetric
 from depthda.evaluation.submission import foresee, pack
-from depthda.evaluation.tile_counts import FILE, save_tiles
-from depthda.io.files import write_json
 from depthda.io.lock import own_folder
 from depthda.models.segmentors.depth_guided import DepthGuidedEncoderDecoder
 from depthda.processes import is_first_process
-from depthda.provenance import describe_dataset, device_name, git_commit, versions
 
 _last_name = ''  # that mmengine gave a run of this process
 
@@ -142,10 +138,9 @@ def test(
     cfg_options: dict[str, Any] | None = None,
     launcher: str = 'none',
 ) -> dict[str, Any]:
-    """Test a checkpoint; returns what it writes to ``<work_dir>/metrics.json``.
+    """Test a checkpoint, and return what is written to ``<work_dir>/metrics.json``.
 
-    That file is of the latest test; each test also keeps its own in mmengine's time-stamped
-    folder. The pixel counts of each image go to ``tiles.npz``.
+    Each test also keeps its own file in mmengine's time-stamped folder.
 
     Args:
         config: The config file the checkpoint was trained with.
@@ -155,14 +150,65 @@ def test(
         show_dir: Folder for the predictions in the classes' colours, if they are wanted.
         save_depth: Folder for the depth that the model predicts, as maps and as pictures.
         submission: Zip for the challenge server, packed and checked.
-        against: Folder of test images that the zip is checked against, for a set that is not
-            LoveDA; where the test has both domains, the root of their tree.
+        against: Test images (of both domains: their root) to check the zip of another dataset.
         tta: Average over the transforms of the config's ``tta_pipeline``.
         cfg_options: Overrides by dotted key.
         launcher: As in mmengine: ``none``, ``pytorch``, ``slurm``, ``mpi``.
     """
     if against and not submission:
         raise UserError('--against says what a zip is checked against: add --submission FILE.zip.')
+    cfg = _load_test(config, work_dir, cfg_options, launcher)
+    check_outputs(cfg, out=out, show_dir=show_dir, save_depth=save_depth)
+    notes = _check_test(cfg, str(checkpoint))
+    if submission and not out:
+        out = os.path.join(cfg.work_dir, 'predictions')
+    add_outputs(cfg, tta, out, show_dir, save_depth)
+    started = time.time()
+    start, begun = Start(str(checkpoint)), BegunHook()
+    maps = out or show_dir or save_depth
+    with quiet_console(), left_as_it_was(cfg, begun), logged_errors(), build_mistakes(cfg):
+        runner = _build_runner(cfg, start, dump=not _is_of_a_training(cfg))
+        runner.register_hook(begun)
+        dataset = runner.test_loop.dataloader.dataset
+        names = file_names(dataset) if out else []
+        packing = submission and _packing(config, dataset, names, out, submission, against)
+        notes += [*data_warnings(cfg), *other_maps(out, names)]
+        runner.register_hook(SummaryHook(start, notes))
+        with lost_files(cfg.work_dir, begun):
+            scores = runner.test()
+    metric = _metric(runner)
+    results = describe_test(config, cfg_options, checkpoint, dataset, tta, scores, metric, started)
+    if is_main_process():
+        write_results(results, metric, cfg.work_dir, runner.log_dir)
+        # Without labels there are no scores to look at, but maps.
+        show(f'scores: {cfg.work_dir}/metrics.json' if scores else f'predicted maps: {maps}')
+        if packing:
+            packing()
+    return results
+
+
+def _packing(
+    config: str | Path,
+    dataset: Any,
+    names: list[str],
+    out: str,
+    submission: str,
+    against: str | None,
+) -> Callable[[], None]:
+    """Refuse a submission that would be incomplete; return the function that packs it."""
+    target, track = challenge(config, dataset, names, against)
+    foresee(names, out, submission, target, against, track)
+
+    def packing() -> None:
+        pack(out, submission, target, against, track)
+        show(f'checked submission: {submission}')
+
+    return packing
+
+
+def _load_test(
+    config: str | Path, work_dir: str | None, cfg_options: dict[str, Any] | None, launcher: str
+) -> Config:
     cfg = load_config(config, cfg_options)
     if cfg.get('test_dataloader') is None:
         raise UserError(
@@ -170,68 +216,24 @@ def test(
             'tools/translate.py).'
         )
     prepare(cfg, config, work_dir, launcher)
-    check_outputs(cfg, out=out, show_dir=show_dir, save_depth=save_depth)
+    return cfg
+
+
+def _check_test(cfg: Config, checkpoint: str) -> list[str]:
+    """Refuse a config and a checkpoint that cannot be tested; return the warnings about them."""
     check_classes(cfg)
     check_bands(cfg)
     check_evaluation(cfg)
     check_is_checkpoint(checkpoint)
-    check_tested_classes(cfg, str(checkpoint))
+    check_tested_classes(cfg, checkpoint)
     check_test_headline(cfg)
-    notes = list(test_warnings(cfg, str(checkpoint)))
-    if submission and not out:
-        out = os.path.join(cfg.work_dir, 'predictions')
-    if save_depth:
-        keep_depth(cfg, tta)
-    if tta:
-        use_tta(cfg)
-    add_writer(cfg, out, show_dir, save_depth)
+    return list(test_warnings(cfg, checkpoint))
 
-    started = time.time()
-    start, begun = Start(str(checkpoint)), BegunHook()
-    # The config of a training stays beside its checkpoints, whatever is tested in its folder.
+
+def _is_of_a_training(cfg: Config) -> bool:
+    """Whether the work dir holds the config and checkpoints of a training; its config stays."""
     there = Path(cfg.work_dir, Path(cfg.filename).name).is_file()
-    keeps = there and latest_checkpoint(cfg.work_dir) is not None
-    with quiet_console(), left_as_it_was(cfg, begun), logged_errors(), build_mistakes(cfg):
-        runner = _build_runner(cfg, start, dump=not keeps)
-        runner.register_hook(begun)
-        dataset = runner.test_loop.dataloader.dataset
-        names = file_names(dataset) if out else []
-        if submission:
-            target, track = challenge(config, dataset, names, against)
-            foresee(names, out, submission, target, against, track)
-        notes += [*data_warnings(cfg), *other_maps(out, names)]
-        runner.register_hook(SummaryHook(start, notes))
-        with lost_files(cfg.work_dir, begun):
-            scores = runner.test()
-    metric = _metric(runner)
-    meta = read_meta(checkpoint)
-    results = {
-        'config': str(config),
-        'cfg_options': cfg_options or {},
-        'checkpoint': {'file': str(checkpoint), 'sha256': file_hash(checkpoint)},
-        'selection': meta.get('selection'),
-        'trained_on': meta.get('trained_on'),
-        'initialised_from': meta.get('initialised_from'),
-        'tested_on': describe_dataset(dataset),
-        'tta': tta,
-        'seed': meta.get('seed'),
-        'scores': scores,
-        'report': metric and metric.report,
-        'versions': versions(),
-        'commit': git_commit(),
-        'device': device_name(),
-        'seconds': round(time.time() - started, 1),
-        'finished': datetime.now(timezone.utc).isoformat(timespec='seconds'),
-    }
-    if is_main_process():
-        write_results(results, metric, cfg.work_dir, runner.log_dir)
-        # Without labels there are no scores to look at, but maps.
-        found = f'scores: {os.path.join(cfg.work_dir, "metrics.json")}'
-        show(found if scores else f'predicted maps: {out or show_dir or save_depth}')
-        if submission:
-            pack(out, submission, target, against, track)
-            show(f'checked submission: {submission}')
-    return results
+    return there and latest_checkpoint(cfg.work_dir) is not None
 
 
 def _build_runner(cfg: Config, start: Start, dump: bool = True) -> Runner:
@@ -284,17 +286,3 @@ def _await_a_new_name() -> None:
 def _metric(runner: Runner) -> SegmentationMetric | None:
     metrics = runner.test_loop.evaluator.metrics
     return next((each for each in metrics if isinstance(each, SegmentationMetric)), None)
-
-
-def write_results(
-    results: dict[str, Any], metric: SegmentationMetric | None, work_dir: str, log_dir: str
-) -> None:
-    """Write ``metrics.json`` of the latest test and of this one, and the counts of each image."""
-    tiles = Path(work_dir) / FILE
-    if metric is not None and metric.tiles is not None:
-        save_tiles(tiles, metric.tiles)
-    else:
-        # Those of an earlier test would seem to belong to this one.
-        tiles.unlink(missing_ok=True)
-    write_json(Path(log_dir) / 'metrics.json', results)
-    write_json(Path(work_dir) / 'metrics.json', results)

@@ -101,10 +101,14 @@ def keep_depth(cfg: Config, tta: bool) -> None:
     cfg.model.keep_depth = True
 
 
-def add_writer(
-    cfg: Config, out: str | None, show_dir: str | None, save_depth: str | None = None
+def add_outputs(
+    cfg: Config, tta: bool, out: str | None, show_dir: str | None, save_depth: str | None
 ) -> None:
-    """Write the predicted maps that are wanted; refuse a test that would tell nothing."""
+    """Have a test write maps to these folders; refuse a test without maps and scores."""
+    if save_depth:
+        keep_depth(cfg, tta)
+    if tta:
+        use_tta(cfg)
     evaluators = cfg.test_evaluator
     evaluators = list(evaluators) if isinstance(evaluators, (list, tuple)) else [evaluators]
     if out or show_dir or save_depth:

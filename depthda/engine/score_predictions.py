@@ -18,9 +18,9 @@ from depthda.console import quiet_console, warn
 from depthda.engine.checks.build_mistakes import build_mistakes
 from depthda.engine.checks.data_check import check_test_headline
 from depthda.engine.checks.output_check import check_outputs
-from depthda.engine.launch import write_results
 from depthda.engine.overrides import read_nodes
 from depthda.engine.prepare import load_config, prepare
+from depthda.engine.results import write_results
 from depthda.errors import UserError
 from depthda.evaluation.given_predictions import (
     check_predictions,

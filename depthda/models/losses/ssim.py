@@ -40,16 +40,7 @@ def ssim_loss(
         sigma: Standard deviation of the Gaussian in pixels.
         k1, k2: Square roots of the constants C₁ and C₂.
     """
-    maps = [predicted, teacher] if valid is None else [predicted, teacher, valid]
-    if predicted.ndim != 3 or any(m.shape != predicted.shape for m in maps):
-        shapes = ', '.join(str(tuple(m.shape)) for m in maps)
-        raise UserError(f'SSIM takes maps of one shape (N, H, W), and these are {shapes}.')
-    height, width = predicted.shape[1:]
-    if min(height, width) < window:
-        raise UserError(
-            f'a map of {width}×{height} is smaller than the {window}×{window} window of SSIM: '
-            'use larger images or a smaller window.'
-        )
+    _check_shapes([predicted, teacher] if valid is None else [predicted, teacher, valid], window)
     with torch.autocast(predicted.device.type, enabled=False):
         predicted = at_least_float32(predicted)
         # The variances are small differences of squares: values centred on 0 lose less precision.
@@ -71,6 +62,18 @@ def ssim_loss(
             return loss.mean()
         whole = _whole_windows(valid, window)
         return loss.masked_fill(~whole, 0).sum() / whole.sum().clamp(min=1)
+
+
+def _check_shapes(maps: list[Tensor], window: int) -> None:
+    if maps[0].ndim != 3 or any(m.shape != maps[0].shape for m in maps):
+        shapes = ', '.join(str(tuple(m.shape)) for m in maps)
+        raise UserError(f'SSIM takes maps of one shape (N, H, W), and these are {shapes}.')
+    height, width = maps[0].shape[1:]
+    if min(height, width) < window:
+        raise UserError(
+            f'a map of {width}×{height} is smaller than the {window}×{window} window of SSIM: '
+            'use larger images or a smaller window.'
+        )
 
 
 @MODELS.register_module()
