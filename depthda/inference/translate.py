@@ -84,12 +84,12 @@ def translate(
     if rank == 0:  # a checkpoint that does not fit leaves nothing in the folder
         write_json(Path(out) / TRANSLATION, manifest)
     barrier()
-    mine = range(rank, len(dataset), processes)
+    own_indices = range(rank, len(dataset), processes)
     done = 0
     suffix = tile_suffix(model.data_preprocessor.optical_bands, 'uint8')
-    for tiles in _batches(dataset, mine, Path(out), batch_size, suffix):
+    for tiles in _batches(dataset, own_indices, Path(out), batch_size, suffix):
         done += _translate_batch(model, tiles)
-        progress(done, len(mine))
+        progress(done, len(own_indices))
     barrier()
     if rank == 0:
         manifest |= {'finished': True}
@@ -237,8 +237,8 @@ def _check_same(out: Path, manifest: dict[str, Any]) -> None:
                 f'{out} holds a translation with {key} {before[key]}, and this one has '
                 f'{manifest[key]}: give another --out.'
             )
-    ours, theirs = manifest['checkpoint']['sha256'], before['checkpoint']['sha256']
-    if ours != theirs:
+    new_hash, old_hash = (item['checkpoint']['sha256'] for item in (manifest, before))
+    if new_hash != old_hash:
         raise UserError(
             f'{out} holds a translation by another checkpoint ({before["checkpoint"]["file"]}): '
             'give another --out, or remove the folder.'

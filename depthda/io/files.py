@@ -1,4 +1,4 @@
-"""Files appear whole or not at all: write beside, then rename."""
+"""Files appear whole or not at all: they are written under a temporary name, then renamed."""
 
 import errno
 import json
@@ -27,11 +27,11 @@ def atomic_path(path: str | os.PathLike, size: int | None = None) -> Iterator[Pa
     """
     path = Path(path)
     check_file(path)
-    beside = path.with_name(f'.{path.stem[:40]}-{secrets.token_hex(4)}{path.suffix}')
+    temporary = path.with_name(f'.{path.stem[:40]}-{secrets.token_hex(4)}{path.suffix}')
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         # Not tempfile's: those are private, and results are meant to be read by the group as usual.
-        beside.touch(exist_ok=False)
+        temporary.touch(exist_ok=False)
     except OSError as error:
         if error.errno in DISK_FULL:
             raise _full(error, path, 0, size) from error
@@ -39,15 +39,15 @@ def atomic_path(path: str | os.PathLike, size: int | None = None) -> Iterator[Pa
             f'{path} cannot be written ({error.strerror}): name another place'
         ) from error
     try:
-        yield beside
-        os.replace(beside, path)
+        yield temporary
+        os.replace(temporary, path)
     except OSError as error:
         if error.errno not in DISK_FULL:
             raise
-        written = beside.stat().st_size if beside.exists() else 0
+        written = temporary.stat().st_size if temporary.exists() else 0
         raise _full(error, path, written, size) from error
     finally:
-        beside.unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
 
 
 def check_file(path: str | os.PathLike) -> None:
@@ -128,8 +128,8 @@ def remove_empty(folder: str | os.PathLike) -> None:
 
 def write_json(path: str | os.PathLike, content: object) -> None:
     """Write ``content`` as indented JSON, whole or not at all."""
-    with atomic_path(path) as beside:
-        beside.write_text(json.dumps(content, indent=2, allow_nan=False) + '\n')
+    with atomic_path(path) as temporary:
+        temporary.write_text(json.dumps(content, indent=2, allow_nan=False) + '\n')
 
 
 def read_json(path: str | os.PathLike) -> Any:

@@ -154,7 +154,7 @@ def _png(path: str | os.PathLike) -> Header | None:
 
 
 def _tiff(path: str | os.PathLike) -> Header | None:
-    # GDAL lists the whole folder at each open unless told not to.
+    # GDAL lists the whole folder at each open unless it is set not to.
     with rasterio.Env(GDAL_DISABLE_READDIR_ON_OPEN='EMPTY_DIR'):
         try:
             with rasterio.open(path) as raster:

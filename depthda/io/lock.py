@@ -1,4 +1,4 @@
-"""One run is done by one process at a time, whoever else works on the same table."""
+"""Locks: one run is done by one process at a time, even when several work on the same table."""
 
 import errno
 import fcntl

@@ -63,8 +63,8 @@ class StripWriter:
 @contextmanager
 def png_strips(path: str | os.PathLike, width: int, height: int) -> Iterator[StripWriter]:
     """Write a picture in strips, whole or not at all."""
-    with atomic_path(path) as beside:
-        with open(beside, 'wb') as file:
+    with atomic_path(path) as temporary:
+        with open(temporary, 'wb') as file:
             header = struct.pack('>IIBBBBB', width, height, 16, 0, 0, 0, 0)
             file.write(_START + _chunk(b'IHDR', header) + _padded_note(''))
             writer = StripWriter(file, width)

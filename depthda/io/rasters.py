@@ -55,12 +55,12 @@ def tile_suffix(bands: int, dtype: str) -> str:
 
 def write_image(path: Path, picture: np.ndarray) -> None:
     """Write H×W, or H×W×B with red, green, blue first, by the suffix of ``path``; whole or not."""
-    with atomic_path(path) as beside:
+    with atomic_path(path) as temporary:
         if path.suffix == '.png':
             encoded = cv2.imencode('.png', picture[..., ::-1] if picture.ndim == 3 else picture)[1]
-            beside.write_bytes(encoded.tobytes())
+            temporary.write_bytes(encoded.tobytes())
         else:
-            _write_tiff(beside, np.atleast_3d(picture))
+            _write_tiff(temporary, np.atleast_3d(picture))
 
 
 def _write_tiff(path: Path, picture: np.ndarray) -> None:

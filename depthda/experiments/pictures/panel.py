@@ -16,7 +16,7 @@ class PanelRow:
     """A tile.
 
     Attributes:
-        label: Text beside the row.
+        label: Text to the left of the row.
         image: RGB ``[H, W, 3]``.
         depth: ``[H, W]``, 0 where there is none.
         truth: Class indices ``[H, W]``; 255 is ignored.
