@@ -98,6 +98,11 @@ def prepare_images(images: Image | Sequence[Image], model: nn.Module) -> tuple[d
     from_array = Compose([dict(type='LoadImageFromNDArray'), *copy.deepcopy(steps[1:])])
     batch: dict[str, list[Any]] = defaultdict(list)
     for image in images if is_list else [images]:
+        if not isinstance(image, Image):
+            raise UserError(
+                f'inference_model takes paths and arrays, not {type(image).__name__}: give the '
+                'path, or an array with the colours in the order of cv2.imread (blue first).'
+            )
         if isinstance(image, np.ndarray):
             _check_range(image, model)
             sample = from_array(dict(img=image))

@@ -6,6 +6,7 @@ from pathlib import Path
 import cv2
 import mmseg.apis
 import numpy as np
+import PIL.Image
 import pytest
 import torch
 from mmseg.apis import inference_model, init_model
@@ -159,6 +160,15 @@ def test_arrays_in_other_units_are_refused(models, loveda):
             f'the last of the 4 channels goes from {-array[..., 3].max():g} to '
             f'{-array[..., 3].min():g} and should be depth in (0, 1], or 0 for no depth: '
             'rescale it',
+        ),
+        (
+            lambda a: np.where(a == a[0, 0, 3], np.nan, a),
+            'the depth of the image array holds NaN: write 0 where there is no depth',
+        ),
+        (
+            lambda a: PIL.Image.fromarray(a[..., :3].astype(np.uint8)),
+            'inference_model takes paths and arrays, not Image: give the path, or an array with '
+            'the colours in the order of cv2.imread (blue first).',
         ),
         (
             lambda a: np.dstack([a[..., :3] / 255, a[..., 3:]]),

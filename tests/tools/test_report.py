@@ -46,7 +46,12 @@ def test_a_mistake_is_one_sentence_and_status_2(run, work, tmp_path):
     status, output, errors = run('work', '--out', 'data')
     assert status == 2 and not output
     assert errors == 'error: data is a folder: name a file, data/NAME\n'
-    assert not (tmp_path / 'report.html').exists()
+    assert run('work', '--out', 'page.pdf') == (
+        2,
+        '',
+        'error: --out page.pdf: the page is HTML, so give a name that ends with .html.\n',
+    )
+    assert not (tmp_path / 'report.html').exists() and not (tmp_path / 'page.pdf').exists()
 
 
 def test_a_large_page_is_reported(run, work, monkeypatch):

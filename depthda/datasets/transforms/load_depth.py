@@ -108,7 +108,8 @@ class LoadDepth(RGBDTransform):
 
 def _with_valid_depth(image: np.ndarray) -> np.ndarray:
     depth = image[..., -1]
-    # In this form NaN fails too.
+    if np.isnan(depth).any():
+        raise UserError('the depth of the image array holds NaN: write 0 where there is no depth')
     if not ((depth >= 0) & (depth <= 1)).all():
         raise UserError(
             f'the last of the {image.shape[2]} channels goes from {depth.min():g} to '

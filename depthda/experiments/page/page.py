@@ -57,6 +57,8 @@ def make_page(
     if tiles < 0:
         raise UserError(f'--tiles {tiles}: give 0 (no gallery of tiles) or more.')
     check_not_replaced(out, 'Made by depthda', 'a report page')
+    if Path(out).suffix.lower() not in ('.html', '.htm'):
+        raise UserError(f'--out {out}: the page is HTML, so give a name that ends with .html.')
     console = Console(stderr=True)
     runs = open_runs(folders, names)
     images = RunImages(runs[0])

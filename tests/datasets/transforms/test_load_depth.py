@@ -65,10 +65,17 @@ def test_an_array_with_depth_passes(bands):
     np.testing.assert_array_equal(results['img'], array.astype(np.float32))
 
 
-@pytest.mark.parametrize('bad', [128, -0.1, np.nan])
-def test_an_array_with_something_else_last_is_refused(bad):
+@pytest.mark.parametrize(
+    'bad, sentence',
+    [
+        (128, r'should be depth in \(0, 1\]'),
+        (-0.1, r'should be depth in \(0, 1\]'),
+        (np.nan, 'holds NaN: write 0 where there is no depth'),
+    ],
+)
+def test_an_array_with_something_else_last_is_refused(bad, sentence):
     array = np.dstack([image(), np.full((48, 64), bad)])
-    with pytest.raises(UserError, match=r'should be depth in \(0, 1\]'):
+    with pytest.raises(UserError, match=sentence):
         LoadDepth()(dict(img=array, img_path=None))
 
 
