@@ -37,11 +37,12 @@ def test_killed_and_started_again_gives_the_same_bytes(surfaces, tmp_path, call)
     assert call(surfaces, '--out', tmp_path / 'clean', *options)[0] == 0
     out = tmp_path / 'out'
     process = subprocess.Popen([sys.executable, TOOL, surfaces, '--out', out, *options])
-    while len(list(out.rglob('[0-9]*.png'))) < 4 and process.poll() is None:
+    while len(list(out.rglob('[0-9]*.pgw'))) < 4 and process.poll() is None:
         time.sleep(0.005)
     process.send_signal(signal.SIGKILL)
     assert process.wait() == -signal.SIGKILL
-    there = len(list(out.rglob('[0-9]*.png')))
+    # A map counts as done once its world file, which is written last, is there too.
+    there = sum(path.with_suffix('.pgw').is_file() for path in out.rglob('[0-9]*.png'))
     assert 4 <= there < 30
     code, text, _ = call(surfaces, '--out', out, *options)
     assert code == 0 and f'30 depth maps, {30 - there} of them made now' in text
