@@ -9,7 +9,7 @@ import pytest
 
 from depthda.cli import (
     Stopped,
-    add_run_arguments,
+    add_cfg_options,
     stopped_by_signals,
     tool_parser,
     user_errors,
@@ -160,7 +160,7 @@ def test_help_ends_with_the_example(capsys):
 )
 def test_an_option_without_key_or_value_is_a_usage_error(capsys, option, fault):
     parser = tool_parser('python tools/x.py', 'What it does.', '%(prog)s A')
-    add_run_arguments(parser)
+    add_cfg_options(parser)
     with pytest.raises(SystemExit) as stopped:
         parser.parse_args(['--cfg-options', 'lr=1', option])
     assert stopped.value.code == 2 and fault in capsys.readouterr().err
