@@ -11,7 +11,7 @@ TOOLS = Path(__file__).parents[2] / 'tools'
 
 @pytest.fixture
 def run_tool(monkeypatch, capsys):
-    """Run a tool in this process, which saves the import of torch; return status, output, errors."""
+    """Run a tool in this process, which saves an import of torch: status, output, errors."""
 
     def run(tool: str, *arguments: object) -> tuple[int, str, str]:
         monkeypatch.setattr(sys, 'argv', [f'tools/{tool}.py', *map(str, arguments)])

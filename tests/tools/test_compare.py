@@ -22,7 +22,7 @@ def run(run_tool, monkeypatch, tmp_path):
 
 @pytest.fixture(autouse=True)
 def runs(tmp_path):
-    """Write two runs A and two runs B on four images, with 6 pixels of one class and 4 of another."""
+    """Write two runs A and two runs B on four images, with 6 and 4 pixels of two classes."""
     # Correct pixels of the two classes in each image.
     correct = {('a', 0): (3, 2), ('a', 1): (4, 2), ('b', 0): (5, 2), ('b', 1): (5, 3)}
     for (name, seed), (first, second) in correct.items():

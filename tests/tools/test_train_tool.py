@@ -76,17 +76,17 @@ def test_a_mistake_is_one_sentence_and_status_2(run, short_run, tmp_path):
         'statistics over a batch, and with train_dataloader.batch_size=1 it gets one value per '
         'channel: set a batch size of 2 or more.'
     )
-    (tmp_path / 'custom.py').write_text(f"_base_ = '{ROOT / CONFIG}'\nmodel = dict(\n")
-    status, _, error = run('train.py', tmp_path / 'custom.py', *work_dir)
+    (tmp_path / 'own.py').write_text(f"_base_ = '{ROOT / CONFIG}'\nmodel = dict(\n")
+    status, _, error = run('train.py', tmp_path / 'own.py', *work_dir)
     assert status == 2 and error == (
-        f"error: {tmp_path}/custom.py, line 2: SyntaxError: '(' was never closed; correct the config."
+        f"error: {tmp_path}/own.py, line 2: SyntaxError: '(' was never closed; correct the config."
     )
-    status, _, error = run('train.py', CONFIG, '--work-dir', tmp_path / 'custom.py' / 'a')
+    status, _, error = run('train.py', CONFIG, '--work-dir', tmp_path / 'own.py' / 'a')
     assert status == 2 and error == (
-        f'error: --work-dir {tmp_path}/custom.py/a cannot be made, for {tmp_path}/custom.py is a file: '
+        f'error: --work-dir {tmp_path}/own.py/a cannot be made, for {tmp_path}/own.py is a file: '
         'give a folder.'
     )
-    assert [path.name for path in tmp_path.iterdir()] == ['custom.py']
+    assert [path.name for path in tmp_path.iterdir()] == ['own.py']
 
 
 def test_a_checkpoint_on_a_full_disk(run, short_run, tmp_path):
