@@ -6,6 +6,7 @@ import errno
 import os
 import signal
 import sys
+import textwrap
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -133,11 +134,12 @@ class _Help(argparse.RawDescriptionHelpFormatter):
     """Keep the line breaks of descriptions, and end the help of each option with its default."""
 
     def _get_help_string(self, action: argparse.Action) -> str:
-        text, default = action.help, action.default
-        if '(default' in text or isinstance(default, bool) or default in (None, '', []):
-            return text
-        shown = ' '.join(map(str, default)) if isinstance(default, list) else default
-        return f'{text} (default: {shown})'
+        several = isinstance(action.default, list | tuple)
+        shown = ' '.join(map(str, action.default)) if several else action.default
+        is_flag = action.nargs == 0  # as --help itself
+        if is_flag or shown in (None, '') or '(default' in action.help:
+            return action.help
+        return f'{action.help} (default: {shown})'
 
 
 def tool_parser(prog: str, description: str, *examples: str) -> argparse.ArgumentParser:
@@ -147,6 +149,7 @@ def tool_parser(prog: str, description: str, *examples: str) -> argparse.Argumen
 
 def help_texts(description: str, *examples: str) -> dict[str, Any]:
     """Return what makes a parser's ``--help`` show this description and these examples."""
+    description = '\n'.join(textwrap.fill(line, 100) for line in description.splitlines())
     epilog = '\n  '.join(('example:', *examples))
     return dict(description=description, epilog=epilog, formatter_class=_Help)
 

@@ -164,6 +164,7 @@ def test_help_shows_the_default_of_an_option_that_has_one():
     parser.add_argument('--fast', action='store_true', help='skip a part')
     parser.add_argument('--out', help='folder')
     lines = [line.strip() for line in parser.format_help().splitlines()]
+    assert 'show this help message and exit' in [line.split('  ')[-1] for line in lines]
     shown = ('how many (default: 0)', 'of what (default: a b)', 'side (default: as given)')
     for text in (*shown, 'skip a part', 'folder'):
         assert any(line.endswith(f'  {text}') or line == text for line in lines), (text, lines)

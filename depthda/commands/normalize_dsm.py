@@ -27,8 +27,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         scale,
         '--percentiles',
         'percentiles of all heights of the dataset that become depth 0 and 1; heights outside are '
-        'clipped. Not 0 100, because one bird, crane or pit would take the whole range '
-        '(default: 0.5 99.5)',
+        'clipped. Not 0 100, because one bird, crane or pit would take the whole range',
         default=(0.5, 99.5),
     )
     text = 'heights that become depth 0 and 1 instead, to use one range for several runs'
