@@ -26,7 +26,7 @@ from depthda.depth.maps import read_depth, write_depth
 from depthda.engine.checks.output_check import check_folder
 from depthda.engine.prepare import load_config
 from depthda.errors import UserError
-from depthda.io.files import read_json, write_json
+from depthda.io.manifest import ResumableFolder
 from depthda.io.rasters import tile_suffix, write_image
 from depthda.models.missing_depth import resize_depth
 from depthda.processes import start_processes
@@ -77,12 +77,13 @@ def translate(
     init_default_scope(cfg.get('default_scope', 'mmseg'))
     dataset = DATASETS.build(_described(cfg))
     manifest = _manifest(config, cfg_options, checkpoint, cfg.model.get('target_size'), dataset)
+    folder = TranslationFolder(Path(out), manifest)
     rank, processes = get_dist_info()
     if rank == 0:
-        _check_same(Path(out), manifest)
+        folder.open()
     model = _load(cfg.model, checkpoint)
     if rank == 0:  # a checkpoint that does not fit leaves nothing in the folder
-        write_json(Path(out) / TRANSLATION, manifest)
+        folder.write()
     barrier()
     own_indices = range(rank, len(dataset), processes)
     done = 0
@@ -91,10 +92,30 @@ def translate(
         done += _translate_batch(model, tiles)
         progress(done, len(own_indices))
     barrier()
+    folder.content['finished'] = True
     if rank == 0:
-        manifest |= {'finished': True}
-        write_json(Path(out) / TRANSLATION, manifest)
-    return manifest
+        folder.write(complete=True)
+    return folder.content
+
+
+class TranslationFolder(ResumableFolder):
+    """A translated dataset; its manifest says what it was made from, and by which checkpoint."""
+
+    name = unfinished = TRANSLATION
+    keys = ('source', 'size', 'tiles', 'checkpoint')
+    kind = 'a translation'
+    advice = 'give an empty or a new folder with --out'
+
+    def check(self, before: dict[str, Any]) -> None:
+        """Refuse to mix the tiles of two datasets, sizes or checkpoints."""
+        both = (before, self.content)
+        self.compare(*({key: made[key] for key in self.keys[:-1]} for made in both))
+        old, new = (made['checkpoint'] for made in both)
+        if old['sha256'] != new['sha256']:
+            raise UserError(
+                f'{self.root} holds a translation by another checkpoint ({old["file"]}): '
+                f'{self.advice}, or remove that one.'
+            )
 
 
 def _described(cfg: Config) -> dict[str, Any]:
@@ -222,24 +243,3 @@ def _manifest(
         'commit': git_commit(),
         'finished': False,
     }
-
-
-def _check_same(out: Path, manifest: dict[str, Any]) -> None:
-    """Refuse to mix two translations, or to write among files of another origin."""
-    before = read_json(out / TRANSLATION)
-    if before is None:
-        if out.is_dir() and any(out.iterdir()):
-            raise UserError(f'{out} holds other files: give --out an empty or a new folder.')
-        return
-    for key in ('source', 'size', 'tiles'):
-        if before[key] != manifest[key]:
-            raise UserError(
-                f'{out} holds a translation with {key} {before[key]}, and this one has '
-                f'{manifest[key]}: give another --out.'
-            )
-    new_hash, old_hash = (item['checkpoint']['sha256'] for item in (manifest, before))
-    if new_hash != old_hash:
-        raise UserError(
-            f'{out} holds a translation by another checkpoint ({before["checkpoint"]["file"]}): '
-            'give another --out, or remove the folder.'
-        )
