@@ -1,4 +1,4 @@
-"""A labelled set of one domain, in the looks and the size of another."""
+"""Translate a labelled dataset of one domain to the style and the size of another."""
 
 import os
 from collections.abc import Callable, Iterator, Sequence
@@ -46,22 +46,22 @@ def translate(
 ) -> dict[str, Any]:
     """Translate ``translate_dataset`` of a config to the target's style and size.
 
-    Images, labels and depth maps keep their places below ``data_root``, so that the result is a
-    set of the same class: images as PNG without loss, labels by nearest neighbour, depth
-    bilinearly (none where a place without depth has part in it). Tiles that are there are not made
-    again. Several processes share the tiles.
+    Images, labels and depth maps keep their places below ``data_root``, so the result is a dataset
+    of the same class. Images are written without loss. Labels are resized by nearest neighbour,
+    depth bilinearly; a pixel that would be interpolated from one without depth has no depth.
+    Finished tiles are not made again. Several processes share the tiles.
 
     Args:
         config: The config file of the translation.
-        checkpoint: A ``.pth`` file that its training wrote, or its work dir: the last one.
-        out: Folder of the new set.
-        batch_size: Tiles at a time.
+        checkpoint: A ``.pth`` file that its training wrote, or its work dir (the last checkpoint).
+        out: Folder of the new dataset.
+        batch_size: Tiles that are translated at once.
         cfg_options: Overrides by dotted key.
         launcher: As in mmengine: ``none``, ``pytorch``, ``slurm``, ``mpi``.
-        progress: Called with the tiles that this process has done and has to do.
+        progress: Called with the number of finished tiles of this process, and of all its tiles.
 
     Returns:
-        What is written to ``<out>/translation.json``.
+        The content of ``<out>/translation.json``.
     """
     cfg = load_config(config, cfg_options)
     checkpoint = _checkpoint(checkpoint)
@@ -70,8 +70,7 @@ def translate(
         raise UserError(f'--batch-size {batch_size}: give 1 or more.')
     if 'translate_dataset' not in cfg:
         raise UserError(
-            f'{config} has no translate_dataset, the set to translate: give the config of a '
-            'translation (configs/drdg).'
+            f'{config} has no translate_dataset: give the config of a translation (configs/drdg).'
         )
     start_processes(launcher)
     init_default_scope(cfg.get('default_scope', 'mmseg'))
