@@ -8,9 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from depthda.errors import UserError
+from depthda.errors import UserError, first_names
 from depthda.evaluation.label_png import value_fix
-from depthda.evaluation.submission_names import first_names
 from depthda.io.rasters import open_raster
 
 _SUFFIXES = ('.png', '.tif', '.tiff')
