@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from depthda.errors import UserError
-from depthda.evaluation.score_report import group_cells
+from depthda.evaluation.score_report import DomainSplit, group_cells
 from depthda.io.files import atomic_path
 
 FILE = 'tiles.npz'
@@ -31,12 +31,9 @@ class TileCounts:
 
     def __post_init__(self) -> None:
         images, classes = len(self.names), len(self.classes)
-        if (
-            self.counts.shape != (images, classes + 1, classes)
-            or self.counts.dtype != np.int64
-            or self.domains.shape != (images,)
-            or self.splits.shape != (images,)
-        ):
+        shapes = self.counts.shape, self.domains.shape, self.splits.shape
+        expected = (images, classes + 1, classes), (images,), (images,)
+        if shapes != expected or self.counts.dtype != np.int64:
             raise ValueError(
                 f'counts {self.counts.dtype} {self.counts.shape}, {len(self.domains)} domains and '
                 f'{len(self.splits)} splits do not fit {images} images of {classes} classes'
@@ -49,7 +46,7 @@ class TileCounts:
         names, domains, splits = self.names[chosen], self.domains[chosen], self.splits[chosen]
         return TileCounts(names, domains, splits, self.classes, self.counts[chosen])
 
-    def cells(self) -> list[tuple[str | None, str | None]]:
+    def cells(self) -> list[DomainSplit]:
         """Return the (domain, split) of each image, with None where it has none."""
         return [(d or None, s or None) for d, s in zip(self.domains, self.splits, strict=True)]
 
