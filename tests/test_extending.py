@@ -133,7 +133,7 @@ def test_a_test_of_the_page_passes(name, folder, tmp_path):
         function(**dict.fromkeys(inspect.signature(function).parameters, tmp_path))
 
 
-def test_a_head_of_other_channels_is_told_the_right_ones(folder, short_run, capsys):
+def test_the_error_about_channels_says_which_to_write(folder, short_run, capsys):
     text = BLOCKS['my_fusion_run.py']
     (folder / 'wrong_run.py').write_text(re.sub(r' +decode_head=.*\n', '', text))
     with pytest.raises(SystemExit):
@@ -145,9 +145,9 @@ def test_a_base_is_found_by_name_unless_a_file_of_that_name_is_nearer(folder):
     assert load_config('my_fusion_run.py').train_cfg.max_iters == 300
     (folder / 'sample').mkdir()
     try:
-        (folder / 'sample/depthda_tiny_u2r.py').write_text('mine = 1\n')
+        (folder / 'sample/depthda_tiny_u2r.py').write_text('nearer = 1\n')
         (folder / 'near.py').write_text("_base_ = 'sample/depthda_tiny_u2r.py'\n")
-        assert load_config('near.py').mine == 1
+        assert load_config('near.py').nearer == 1
     finally:
         (folder / 'sample/depthda_tiny_u2r.py').unlink()
         (folder / 'sample').rmdir()
