@@ -9,7 +9,7 @@ EXAMPLES = (
     '%(prog)s loveda Train.zip Val.zip Test.zip --out data/loveda',
     '%(prog)s isprs potsdam Potsdam.zip --out data/potsdam --workers 4',
     '%(prog)s isprs vaihingen downloads/Vaihingen --out data/vaihingen',
-    '%(prog)s folder --images rgb --labels masks --classes classes.txt --out data/mine --tile 512',
+    '%(prog)s folder --images rgb --labels masks --classes classes.txt --out data/north --tile 512',
 )
 _LOVEDA = (
     'Unpack and check LoveDA: counts, sizes and codes; Urban and Rural stay apart, also where a '
