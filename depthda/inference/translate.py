@@ -1,4 +1,4 @@
-"""A labelled set of one domain, in the looks and the size of another."""
+"""Translate a labelled dataset of one domain to the style and the size of another."""
 
 import os
 from collections.abc import Callable, Iterator, Sequence
@@ -26,7 +26,7 @@ from depthda.depth.maps import read_depth, write_depth
 from depthda.engine.checks.output_check import check_folder
 from depthda.engine.prepare import load_config
 from depthda.errors import UserError
-from depthda.io.files import read_json, write_json
+from depthda.io.manifest import ResumableFolder
 from depthda.io.rasters import tile_suffix, write_image
 from depthda.models.missing_depth import resize_depth
 from depthda.processes import start_processes
@@ -46,22 +46,22 @@ def translate(
 ) -> dict[str, Any]:
     """Translate ``translate_dataset`` of a config to the target's style and size.
 
-    Images, labels and depth maps keep their places below ``data_root``, so that the result is a
-    set of the same class: images as PNG without loss, labels by nearest neighbour, depth
-    bilinearly (none where a place without depth has part in it). Tiles that are there are not made
-    again. Several processes share the tiles.
+    Images, labels and depth maps keep their places below ``data_root``, so the result is a dataset
+    of the same class. Images are written without loss. Labels are resized by nearest neighbour,
+    depth bilinearly; a pixel that would be interpolated from one without depth has no depth.
+    Finished tiles are not made again. Several processes share the tiles.
 
     Args:
         config: The config file of the translation.
-        checkpoint: A ``.pth`` file that its training wrote, or its work dir: the last one.
-        out: Folder of the new set.
-        batch_size: Tiles at a time.
+        checkpoint: A ``.pth`` file that its training wrote, or its work dir (the last checkpoint).
+        out: Folder of the new dataset.
+        batch_size: Tiles that are translated at once.
         cfg_options: Overrides by dotted key.
         launcher: As in mmengine: ``none``, ``pytorch``, ``slurm``, ``mpi``.
-        progress: Called with the tiles that this process has done and has to do.
+        progress: Called with the number of finished tiles of this process, and of all its tiles.
 
     Returns:
-        What is written to ``<out>/translation.json``.
+        The content of ``<out>/translation.json``.
     """
     cfg = load_config(config, cfg_options)
     checkpoint = _checkpoint(checkpoint)
@@ -70,19 +70,19 @@ def translate(
         raise UserError(f'--batch-size {batch_size}: give 1 or more.')
     if 'translate_dataset' not in cfg:
         raise UserError(
-            f'{config} has no translate_dataset, the set to translate: give the config of a '
-            'translation (configs/drdg).'
+            f'{config} has no translate_dataset: give the config of a translation (configs/drdg).'
         )
     start_processes(launcher)
     init_default_scope(cfg.get('default_scope', 'mmseg'))
     dataset = DATASETS.build(_described(cfg))
     manifest = _manifest(config, cfg_options, checkpoint, cfg.model.get('target_size'), dataset)
+    folder = TranslationFolder(Path(out), manifest)
     rank, processes = get_dist_info()
     if rank == 0:
-        _check_same(Path(out), manifest)
+        folder.open()
     model = _load(cfg.model, checkpoint)
     if rank == 0:  # a checkpoint that does not fit leaves nothing in the folder
-        write_json(Path(out) / TRANSLATION, manifest)
+        folder.write()
     barrier()
     own_indices = range(rank, len(dataset), processes)
     done = 0
@@ -91,10 +91,30 @@ def translate(
         done += _translate_batch(model, tiles)
         progress(done, len(own_indices))
     barrier()
+    folder.content['finished'] = True
     if rank == 0:
-        manifest |= {'finished': True}
-        write_json(Path(out) / TRANSLATION, manifest)
-    return manifest
+        folder.write(complete=True)
+    return folder.content
+
+
+class TranslationFolder(ResumableFolder):
+    """A translated dataset; its manifest says what it was made from, and by which checkpoint."""
+
+    name = unfinished = TRANSLATION
+    keys = ('source', 'size', 'tiles', 'checkpoint')
+    kind = 'a translation'
+    advice = 'give an empty or a new folder with --out'
+
+    def check(self, before: dict[str, Any]) -> None:
+        """Refuse to mix the tiles of two datasets, sizes or checkpoints."""
+        both = (before, self.content)
+        self.compare(*({key: made[key] for key in self.keys[:-1]} for made in both))
+        old, new = (made['checkpoint'] for made in both)
+        if old['sha256'] != new['sha256']:
+            raise UserError(
+                f'{self.root} holds a translation by another checkpoint ({old["file"]}): '
+                f'{self.advice}, or remove that one.'
+            )
 
 
 def _described(cfg: Config) -> dict[str, Any]:
@@ -222,24 +242,3 @@ def _manifest(
         'commit': git_commit(),
         'finished': False,
     }
-
-
-def _check_same(out: Path, manifest: dict[str, Any]) -> None:
-    """Refuse to mix two translations, or to write among files of another origin."""
-    before = read_json(out / TRANSLATION)
-    if before is None:
-        if out.is_dir() and any(out.iterdir()):
-            raise UserError(f'{out} holds other files: give --out an empty or a new folder.')
-        return
-    for key in ('source', 'size', 'tiles'):
-        if before[key] != manifest[key]:
-            raise UserError(
-                f'{out} holds a translation with {key} {before[key]}, and this one has '
-                f'{manifest[key]}: give another --out.'
-            )
-    new_hash, old_hash = (item['checkpoint']['sha256'] for item in (manifest, before))
-    if new_hash != old_hash:
-        raise UserError(
-            f'{out} holds a translation by another checkpoint ({before["checkpoint"]["file"]}): '
-            'give another --out, or remove the folder.'
-        )

@@ -111,11 +111,11 @@ def estimate_depth(
                 folder.open()
                 # Other processes may still be writing maps, and need the manifest.
                 if shard.size == 1:
-                    stack.enter_context(folder.abandoned_if_empty())
+                    stack.enter_context(folder.abandoned_on_failure())
         shard.wait()
         mine = shard.part(jobs)
         todo = {
-            job for job in mine if not folders[job.root].is_done(job.map, sizes[job], job.image)
+            job for job in mine if not folders[job.root].is_done(job.name, sizes[job], job.image)
         }
         started = time.monotonic()
         plan = Plan(mine, todo, sizes, grids, folders)

@@ -23,6 +23,11 @@ class Job:
     map: Path
     root: Path
 
+    @property
+    def name(self) -> str:
+        """The name of the map in the manifest of its folder."""
+        return self.map.relative_to(self.root).with_suffix('').as_posix()
+
 
 def map_name(model: str) -> str:
     """The folder name of a model's maps: Depth-Anything-V2-Small-hf has depth-anything-v2-small."""

@@ -151,5 +151,5 @@ class Pipeline:
                 f'the network gives no finite depth for {job.image}: try --amp off, and if that '
                 'does not help, fetch the weights again.'
             )
-        if not self.plan.folders[job.root].write(job.map, depth, job.image, valid):
+        if not self.plan.folders[job.root].save(job.name, depth, job.image, valid):
             self._flat.append(job.image.name)

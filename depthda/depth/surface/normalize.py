@@ -96,11 +96,8 @@ def _run(jobs: list[SurfaceJob], out: Path, settings: SurfaceSettings, crew: '_C
     percentiles = None if settings.value_range else settings.percentiles
     folder = SurfaceFolder(out, _decisive(settings), percentiles)
     folder.open()
-    try:
+    with folder.abandoned_on_failure():
         return _fill(folder, jobs, settings, crew)
-    except BaseException:
-        folder.abandon()
-        raise
 
 
 def _fill(
@@ -110,7 +107,7 @@ def _fill(
     surfaces = [_surface(job, settings) for job in jobs]
     looked = dict(crew.each('files', _look, range(len(jobs)), surfaces))
     grids, identities = zip(*(looked[index] for index in range(len(jobs))), strict=True)
-    folder.settle(
+    folder.set_range(
         {'low': given[0], 'high': given[1], 'percentiles': None, 'surfaces': None}
         if given
         else _find_range(surfaces, _digest(jobs, identities), settings, folder.range, crew)
@@ -119,13 +116,14 @@ def _fill(
     left = [
         (surface, grid, identity, job.map)
         for surface, grid, job, identity in zip(surfaces, grids, jobs, identities, strict=True)
-        if not folder.is_done(job.map, grid, identity)
+        if not folder.is_done(job.name, grid, identity)
     ]
     for _ in crew.each('maps', lambda task: write_map(*task, recipe), range(len(left)), left):
         pass
     several = zip(jobs, surfaces, grids, strict=True)
     small = [job.name for job, each, grid in several if each.is_smaller_than_window(grid)]
-    return Done(folder.finish(), folder.range, len(left), small)
+    folder.finish()
+    return Done(folder.content['maps'], folder.range, len(left), small)
 
 
 def _look(surface: Surface) -> tuple[SurfaceGrid, dict[str, object]]:

@@ -24,7 +24,7 @@ def begun(root):
     """A folder with a map in it."""
     maps = folder(root)
     maps.open()
-    maps.write(root / 'x.png', depth(), IMAGE)
+    maps.save('x', depth(), IMAGE)
 
 
 def depth(seed=0, size=(20, 30)):
@@ -38,7 +38,7 @@ def test_codes_and_the_manifest_give_the_depth_back(tmp_path):
     valid = np.ones(values.shape, bool)
     valid[3:5, 6:9] = False
     values[4, 7] = -1000  # not valid, so no part of the range
-    maps.write(tmp_path / 'a/x.png', values, IMAGE, valid)
+    maps.save('a/x', values, IMAGE, valid)
     maps.finish()
     codes = cv2.imread(str(tmp_path / 'a/x.png'), cv2.IMREAD_UNCHANGED)
     assert codes.dtype == np.uint16
@@ -55,8 +55,8 @@ def test_codes_and_the_manifest_give_the_depth_back(tmp_path):
 def test_a_map_without_relief_and_one_without_data(tmp_path):
     maps = folder(tmp_path)
     maps.open()
-    assert not maps.write(tmp_path / 'flat.png', np.full((4, 5), 2.5, np.float32), IMAGE)
-    maps.write(tmp_path / 'none.png', depth(size=(4, 5)), IMAGE, np.zeros((4, 5), bool))
+    assert not maps.save('flat', np.full((4, 5), 2.5, np.float32), IMAGE)
+    maps.save('none', depth(size=(4, 5)), IMAGE, np.zeros((4, 5), bool))
     maps.finish()
     said = json.loads((tmp_path / MANIFEST).read_text())['maps']
     assert (read_depth(tmp_path / 'flat.png') == np.float32(32768 / 65535)).all()
@@ -68,17 +68,17 @@ def test_a_finished_map_is_known_and_any_other_is_not(tmp_path):
     maps = folder(tmp_path)
     maps.open()
     path = tmp_path / 'x.png'
-    assert not maps.is_done(path, (20, 30), IMAGE)
-    assert maps.write(path, depth(), IMAGE)
-    assert maps.is_done(path, (20, 30), IMAGE)
-    assert not maps.is_done(path, (30, 20), IMAGE)
-    assert not folder(tmp_path, mode='tiled').is_done(path, (20, 30), IMAGE)
+    assert not maps.is_done('x', (20, 30), IMAGE)
+    assert maps.save('x', depth(), IMAGE)
+    assert maps.is_done('x', (20, 30), IMAGE)
+    assert not maps.is_done('x', (30, 20), IMAGE)
+    assert not folder(tmp_path, mode='tiled').is_done('x', (20, 30), IMAGE)
     content = path.read_bytes()
     for cut in (0, 20, 40, 60, len(content) // 2, len(content) - 1):
         path.write_bytes(content[:cut])
-        assert not maps.is_done(path, (20, 30), IMAGE)
+        assert not maps.is_done('x', (20, 30), IMAGE)
     cv2.imwrite(str(path), np.ones((20, 30), np.uint16))
-    assert not maps.is_done(path, (20, 30), IMAGE)
+    assert not maps.is_done('x', (20, 30), IMAGE)
 
 
 def test_maps_of_other_settings_or_unknown_making_are_refused(tmp_path):
@@ -89,7 +89,7 @@ def test_maps_of_other_settings_or_unknown_making_are_refused(tmp_path):
         folder(tmp_path / 'a', weights='other', about={'model': 'mine'}).open()
     (tmp_path / 'b/deep').mkdir(parents=True)
     cv2.imwrite(str(tmp_path / 'b/deep/x.png'), np.ones((2, 2), np.uint16))
-    with pytest.raises(UserError, match=r'unknown making \(x.png\)'):
+    with pytest.raises(UserError, match=r'holds other files \(x.png\), and no depth_maps.json'):
         folder(tmp_path / 'b').open()
 
 
@@ -102,10 +102,10 @@ def test_a_manifest_without_a_map_binds_no_later_run(tmp_path):
 def test_the_map_of_another_image_is_refused(tmp_path):
     maps, path, other = folder(tmp_path), tmp_path / 'x.png', tmp_path / 'x.jpg'
     other.write_bytes(b'another image')
-    maps.write(path, depth(), IMAGE)
+    maps.save('x', depth(), IMAGE)
     before = path.read_bytes()
     with pytest.raises(UserError) as caught:
-        maps.is_done(path, (20, 30), other)
+        maps.is_done('x', (20, 30), other)
     assert str(caught.value) == (
         f'{path} is the map of another image than {other}: name another folder with --out or '
         '--name, or remove the map.'
@@ -113,17 +113,17 @@ def test_the_map_of_another_image_is_refused(tmp_path):
     assert path.read_bytes() == before
     moved = other.with_name('moved.py')
     moved.write_bytes(IMAGE.read_bytes())
-    assert maps.is_done(path, (20, 30), moved)
+    assert maps.is_done('x', (20, 30), moved)
 
 
 def test_a_map_that_does_not_name_its_image_is_kept(tmp_path):
     maps, path = folder(tmp_path), tmp_path / 'x.png'
-    maps.write(path, depth(), IMAGE)
+    maps.save('x', depth(), IMAGE)
     note = json.loads(read_note(path))
     del note['image']
     plain = cv2.imencode('.png', cv2.imread(str(path), cv2.IMREAD_UNCHANGED))[1].tobytes()
     path.write_bytes(add_note(plain, json.dumps(note)))
-    assert maps.is_done(path, (20, 30), IMAGE)
+    assert maps.is_done('x', (20, 30), IMAGE)
     maps.finish()
     entry = json.loads((tmp_path / MANIFEST).read_text())['maps']['x']
     assert entry.keys() == {'size', 'scale', 'shift'}
@@ -149,7 +149,7 @@ def test_half_written_files_go_and_others_stay(tmp_path):
     folder(tmp_path).open()
     (tmp_path / 'a').mkdir()
     left = [tmp_path / 'a/.x-abcd1234.png', tmp_path / '.depth_maps-abcd1234.json']
-    kept = [tmp_path / 'a/.notes.txt', tmp_path / '.DS_Store', tmp_path / 'a/.x-abcd1234.txt']
+    kept = [tmp_path / 'a/.notes.txt', tmp_path / '.DS_Store', tmp_path / 'a/.x-abcdefgh.png']
     for path in left + kept:
         path.touch()
     folder(tmp_path).open()

@@ -60,7 +60,7 @@ def test_a_refused_run_leaves_nothing(tmp_path, dsm, out):
 def test_a_refused_run_leaves_no_lock_among_other_files(tmp_path, dsm):
     (tmp_path / 'empty').mkdir()
     cv2.imwrite(str(tmp_path / 'x.png'), np.zeros((3, 3), np.uint8))
-    with pytest.raises(UserError, match=r'holds pictures of unknown making \(x.png\)'):
+    with pytest.raises(UserError, match=r'holds other files \(x.png\), and no manifest.json'):
         warnings(dsm, tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir()) == ['dsm', 'empty', 'x.png']
 

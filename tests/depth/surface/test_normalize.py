@@ -231,11 +231,14 @@ def test_other_settings_are_refused(source, tmp_path, settings, said):
 def test_folders_of_other_making_are_refused(source, tmp_path):
     (tmp_path / 'images').mkdir()
     cv2.imwrite(str(tmp_path / 'images/4.png'), np.zeros((3, 3), np.uint8))
-    with pytest.raises(UserError, match=r'unknown making \(4.png\)'):
+    with pytest.raises(UserError, match=r'holds other files \(4.png\)'):
         run(source, tmp_path / 'images')
-    for content in ('{"settings"', '{"dataset": "potsdam"}', '[]'):
+    for content, message in (
+        ('{"settings"', 'is not readable as JSON .*: name another folder with --out'),
+        ('{"dataset": "potsdam"}', 'is not the manifest of maps of surface models'),
+    ):
         (tmp_path / 'images' / MANIFEST).write_text(content)
-        with pytest.raises(UserError, match='is not the manifest of maps of surface models'):
+        with pytest.raises(UserError, match=f'{MANIFEST} {message}'):
             run(source, tmp_path / 'images')
     (tmp_path / 'file').touch()
     with pytest.raises(UserError, match='file is a file'):
