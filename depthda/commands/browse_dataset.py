@@ -13,7 +13,7 @@ from depthda.errors import UserError
 EXAMPLES = (
     '%(prog)s configs/sample/depthda_tiny_u2r.py --number 8',
     '%(prog)s CONFIG --number 2 --repeat 4 --cfg-options '
-    'train_dataloader.dataset.data_root=data/mine',
+    'train_dataloader.dataset.data_root=data/custom',
 )
 
 
