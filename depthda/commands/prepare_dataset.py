@@ -13,8 +13,7 @@ _ISPRS = (
 EXAMPLES = (
     _LOVEDA.replace(' ', ' loveda ', 1),
     *(example.replace(' ', ' isprs ', 1) for example in _ISPRS),
-    '%(prog)s folder --images rgb --labels masks --classes classes.txt --out data/custom '
-    '--tile 512',
+    '%(prog)s folder --images rgb --labels masks --classes classes.txt --out data/north --tile 512',
 )
 _ABOUT_LOVEDA = (
     'Unpack LoveDA and check numbers, sizes and codes. Urban and Rural stay separate, also where a '

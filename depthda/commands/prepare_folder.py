@@ -17,7 +17,7 @@ _TEXTS = {
     'have the same.',
 }
 _EXAMPLES = {
-    'folder': '%(prog)s --images rgb --labels masks --classes classes.txt --out data/custom '
+    'folder': '%(prog)s --images rgb --labels masks --classes classes.txt --out data/north '
     '--tile 512 --split train=0.7 val=0.1 test=0.2',
     'liuzhou': '%(prog)s --images tiles --labels masks --first-label 1 --out data/liuzhou '
     '--split train=train.txt val=val.txt test=test.txt',
