@@ -88,8 +88,6 @@ def prepare_loveda(
         progress: Called with the number of files that are done, and of all files.
     """
     out = Path(out)
-    if out.is_file():
-        raise UserError(f'{out} is a file: name a folder.')
     if workers < 1:
         raise UserError(f'{workers} workers cannot read anything: use 1 or more.')
     with ExitStack() as stack:
