@@ -110,5 +110,5 @@ def test_unreadable_depth_names_the_file(tmp_path):
         with pytest.raises(UserError, match=name):
             read_depth(tmp_path / name)
     (tmp_path / 'a.npy').write_bytes(b'')
-    with pytest.raises(UserError, match=r'a\.npy is no depth map: use \.png'):
+    with pytest.raises(UserError, match=r'a\.npy is not a depth map: use \.png'):
         read_depth(tmp_path / 'a.npy')

@@ -167,9 +167,9 @@ def test_processes_share_the_images(clean, estimator, images, tmp_path, monkeypa
 
 def plan(images, out, todo=None):
     jobs = find_jobs([str(images)], str(out), 'm')
-    sizes = dict(zip(jobs, OpticalReader().sizes([job.image for job in jobs]), strict=True))
+    sizes = dict(zip(jobs, OpticalReader().sizes([job.source for job in jobs]), strict=True))
     chosen = set(jobs) if todo is None else {job for job in jobs if job.map.name in todo}
-    return Plan(jobs, chosen, sizes, dict.fromkeys(jobs), {})
+    return Plan(jobs, chosen, sizes, {}, {})
 
 
 def test_a_batch_has_one_network_size_and_repeats_where_images_go_together(

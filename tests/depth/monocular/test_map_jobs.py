@@ -79,7 +79,7 @@ def test_maps_are_named_as_the_configs_name_them(model, name):
         (['in/x.png', 'out'], ['in'], 'out/deep', 'out is a file'),
         (['in/notes.txt'], ['in'], 'out', 'in holds no image'),
         ([], ['in'], 'out', 'there is no image or folder .*in'),
-        (['notes.txt'], ['notes.txt'], 'out', 'notes.txt is no image'),
+        (['notes.txt'], ['notes.txt'], 'out', 'notes.txt has an unknown suffix'),
         (['in/masks_png/x.png'], ['in'], 'out', 'masks_png holds labels or depth'),
         (['in/depth_maps.json', 'in/x.png'], ['in'], 'out', 'holds depth maps, not images'),
         (['a/x.tif', 'b/x.png'], ['a/x.tif', 'b'], 'b/../b', 'lies in the folder'),

@@ -61,7 +61,7 @@ def test_the_coarse_size_has_as_many_pixels_whatever_the_shape(folder):
     [
         ({'do_pad': True}, 'do_pad=True .* set it to false'),
         ({'do_resize': False}, 'do_resize=False .* set it to true'),
-        ({'size': {'shortest_edge': 70}}, "does not say 'height'"),
+        ({'size': {'shortest_edge': 70}}, "has no 'height'"),
     ],
 )
 def test_a_processor_of_another_make_is_refused(folder, tmp_path, change, said):
@@ -74,5 +74,5 @@ def test_a_processor_of_another_make_is_refused(folder, tmp_path, change, said):
 def test_a_folder_without_one_and_an_odd_size_are_refused(folder, tmp_path):
     with pytest.raises(UserError, match='has no preprocessor_config.json'):
         load_preprocessing(str(tmp_path))
-    with pytest.raises(UserError, match='size 500 .* multiple of 14, 504 for one'):
+    with pytest.raises(UserError, match='size 500 .* multiple of 14, such as 504'):
         load_preprocessing(str(folder)).at(500, 14)

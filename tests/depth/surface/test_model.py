@@ -175,7 +175,7 @@ def test_files_that_are_no_surface_model_are_refused(tmp_path):
         read_grid(wave)
     path = write_surface(tmp_path / 'cut.tif', hills(0))
     path.write_bytes(path.read_bytes()[:3000])
-    with pytest.raises(UserError, match='cut.tif is not readable as GeoTIFF'):
+    with pytest.raises(UserError, match='cut.tif cannot be read'):
         whole(Surface(path))
 
 
