@@ -16,7 +16,7 @@ from depthda.datasets.transforms.load_multiband_image import LoadMultibandImage
 from depthda.depth.maps import read_depth
 from depthda.engine.prepare import load_config
 from depthda.errors import UserError
-from depthda.inference.translate import _described, _Tile, _write, translate
+from depthda.inference.translate import _source_config, _Tile, _write, translate
 from depthda.provenance import TRANSLATION, describe_dataset
 
 CONFIG = 'configs/sample/drdg_tiny_u2r.py'
@@ -199,7 +199,7 @@ def test_areas_are_chosen_once_for_the_training_and_the_translation():
         'configs/drdg/drdg_potsdam2vaihingen.py',
         {'+train_dataloader.dataset.source.areas': ['2_10', '6_7']},
     )
-    described = _described(cfg)
+    described = _source_config(cfg)
     assert described['areas'] == ['2_10', '6_7']
     expected = cfg.translate_dataset.to_dict()
     assert {key: value for key, value in described.items() if key != 'areas'} == expected
