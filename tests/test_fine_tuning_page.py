@@ -45,7 +45,7 @@ OPTIONS = {
 @pytest.fixture
 def here(places, tmp_path, monkeypatch):  # noqa: F811
     (tmp_path / 'data').mkdir()
-    (tmp_path / 'data/mine').symlink_to(places / 'data')
+    (tmp_path / 'data/custom').symlink_to(places / 'data')
     base = tmp_path / 'configs/depthda' / REAL.name
     base.parent.mkdir(parents=True)
     base.write_text(SMALL)

@@ -154,7 +154,7 @@ def test_a_terminal_shows_the_pace_and_the_time_left(model, images, tmp_path, ca
     monkeypatch.setenv('COLUMNS', '120')
     code, _, err = call(images / '0', '--model', model, '--out', tmp_path / 'out')
     assert code == 0 and '20/20' in err
-    assert re.search(r'\d+\.\d images/s, \d:\d\d:\d\d left', err)
+    assert re.search(r'\d+\.\d/s, \d:\d\d:\d\d left', err)
 
 
 def broken(folder: Path) -> Path:

@@ -1,4 +1,4 @@
-"""``tools/train.py`` and full disks, by the commands."""
+"""``tools/train.py``, and what the commands do on a full disk."""
 
 import resource
 import runpy
@@ -16,7 +16,7 @@ CONFIG = 'configs/sample/upernet_tiny_u2r.py'
 
 @pytest.fixture
 def run(monkeypatch, capfd):
-    """Run a tool in this process: status, output, last line of the errors."""
+    """Run a tool in this process; return status, output and the last line of the errors."""
 
     def call(tool: str, *arguments: str) -> tuple[int, str, str]:
         monkeypatch.chdir(ROOT)
@@ -34,7 +34,7 @@ def run(monkeypatch, capfd):
 
 @contextmanager
 def largest_file(size: int) -> Iterator[None]:
-    """Let the system refuse to write more than ``size`` bytes, as a full disk does."""
+    """Let the system refuse to write more than ``size`` bytes to a file, as a full disk does."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
     try:
@@ -76,17 +76,17 @@ def test_a_mistake_is_one_sentence_and_status_2(run, short_run, tmp_path):
         'statistics over a batch, and with train_dataloader.batch_size=1 it gets one value per '
         'channel: set a batch size of 2 or more.'
     )
-    (tmp_path / 'mine.py').write_text(f"_base_ = '{ROOT / CONFIG}'\nmodel = dict(\n")
-    status, _, error = run('train.py', tmp_path / 'mine.py', *work_dir)
+    (tmp_path / 'own.py').write_text(f"_base_ = '{ROOT / CONFIG}'\nmodel = dict(\n")
+    status, _, error = run('train.py', tmp_path / 'own.py', *work_dir)
     assert status == 2 and error == (
-        f"error: {tmp_path}/mine.py, line 2: SyntaxError: '(' was never closed; correct the config."
+        f"error: {tmp_path}/own.py, line 2: SyntaxError: '(' was never closed; correct the config."
     )
-    status, _, error = run('train.py', CONFIG, '--work-dir', tmp_path / 'mine.py' / 'a')
+    status, _, error = run('train.py', CONFIG, '--work-dir', tmp_path / 'own.py' / 'a')
     assert status == 2 and error == (
-        f'error: --work-dir {tmp_path}/mine.py/a cannot be made, for {tmp_path}/mine.py is a file: '
+        f'error: --work-dir {tmp_path}/own.py/a cannot be made, for {tmp_path}/own.py is a file: '
         'give a folder.'
     )
-    assert [path.name for path in tmp_path.iterdir()] == ['mine.py']
+    assert [path.name for path in tmp_path.iterdir()] == ['own.py']
 
 
 def test_a_checkpoint_on_a_full_disk(run, short_run, tmp_path):
@@ -98,7 +98,7 @@ def test_a_checkpoint_on_a_full_disk(run, short_run, tmp_path):
         f'error: {work_dir}/iter_2.pth cannot be written (File too large): it has '
     )
     assert error.endswith(' MB are free; make room and run again')
-    # The run had begun, so its log is kept; nothing is left of the checkpoint.
+    # The run had begun, so its log is kept. Nothing of the checkpoint is left.
     assert list(work_dir.glob('2*/*.log')) and not list(work_dir.glob('**/*.pth'))
     assert not [path for path in work_dir.iterdir() if path.name.startswith('.')]
 
@@ -107,7 +107,7 @@ def test_a_checkpoint_on_a_full_disk(run, short_run, tmp_path):
 def test_tiles_on_a_full_disk(run, tmp_path, workers):
     root, out = Scenes(tmp_path).root, tmp_path / 'out'
     images = ['--images', root / 'rgb', '--image-suffix', '_RGB.tif', '--tile', 16]
-    # Room for a list of settings, and for no tile.
+    # There is room for a list of settings, but not for a tile.
     with largest_file(700):
         status, _, error = run(
             'prepare_dataset.py', 'folder', *images, '--out', out, '--workers', workers

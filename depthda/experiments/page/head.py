@@ -59,13 +59,11 @@ def basis_section(runs: Sequence[TestedRun]) -> Section:
     several = len(runs) > 1
     body = []
     for label, read in _ROWS.items():
-        cells = [read(run) for run in runs]
-        shown = [DASH if cell is None else cell for cell in cells]
-        if several and len(set(map(str, shown))) == 1:
+        cells = [DASH if (cell := read(run)) is None else cell for run in runs]
+        content = [tag('td', cell) for cell in cells]
+        if several and len(set(map(str, cells))) == 1:
             # What is the same for all runs is written once, so differences stand out.
-            content = [tag('td', shown[0], colspan=len(runs), class_='same')]
-        else:
-            content = [tag('td', cell) for cell in shown]
+            content = [tag('td', cells[0], colspan=len(runs), class_='same')]
         body.append(tag('tr', tag('th', label, scope='row'), content))
     heads = column_heads(None, *(run.name for run in runs)) if several else []
     notes = []

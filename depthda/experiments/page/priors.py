@@ -63,9 +63,8 @@ def _table(classes: Sequence[str], columns: Sequence[Distribution], palette: Pal
     body = []
     for i, name in enumerate(classes):
         cells = [tag('td', number(share[i])) for share in shares]
-        if shift:
-            difference = number(shares[-1][i] - shares[0][i], sign=True)
-            cells.append(tag('td', difference, class_='diff'))
+        difference = number(shares[-1][i] - shares[0][i], sign=True)
+        cells += [tag('td', difference, class_='diff')] if shift else []
         drawn = bars((_COLOURS[k % 6], 100 * share[i] / widest) for k, share in enumerate(shares))
         body.append(tag('tr', class_head(name, i, palette), cells, drawn))
     names = [join(key_mark(_COLOURS[i % 6]), name) for i, (name, _) in enumerate(columns)]

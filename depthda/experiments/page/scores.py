@@ -3,8 +3,6 @@
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
 from depthda.errors import many
 from depthda.experiments.page.html import (
     Markup,
@@ -28,14 +26,11 @@ Palette = list[list[int]] | None
 
 def score_section(runs: Sequence[TestedRun], palette: Palette) -> Section:
     """Return tables for each group of images on which all runs were scored."""
-    groups = [
-        name
-        for name in runs[0].report['groups']
-        if all(name in run.report['groups'] for run in runs)
-    ]
+    known = [run.report['groups'] for run in runs]
+    groups = [name for name in known[0] if all(name in group for group in known)]
     panels = []
     for name in groups:
-        members = [run.report['groups'][name] for run in runs]
+        members = [group[name] for group in known]
         images, pixels = many(members[0]['images'], 'image'), members[0]['pixels']
         heading = tag('h3', f'{name}: {images}, {many(pixels, "labelled pixel")}')
         one = len(runs) == 1
@@ -155,11 +150,10 @@ def confusion_section(runs: Sequence[TestedRun]) -> Section:
 
 def _matrix(place: int, run: TestedRun) -> Markup:
     headline = run.report['groups'][run.report['headline']]
-    counts = np.array(headline['confusion_matrix'], dtype=np.int64)
     corner = tag('td', 'truth ↓ prediction →', class_='corner')
     heads = [tag('th', tag('span', name), scope='col', class_='turned') for name in run.classes]
     body = []
-    for name, row in zip(run.classes, counts.tolist(), strict=True):
+    for name, row in zip(run.classes, headline['confusion_matrix'], strict=True):
         pairs = zip(run.classes, row, strict=True)
         cells = [_cell(name, prediction, count, sum(row)) for prediction, count in pairs]
         body.append(tag('tr', tag('th', name, scope='row'), cells))

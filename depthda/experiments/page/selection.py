@@ -6,6 +6,7 @@ from depthda.experiments.page.html import (
     TARGET_SELECTED,
     Markup,
     Section,
+    column_heads,
     join,
     key_mark,
     note,
@@ -26,17 +27,12 @@ _HOW = (
 
 def selection_section(runs: Sequence[TestedRun]) -> Section:
     """Return a table with the best score on the target, the last, and the one chosen on source."""
-    rows, missing = [], []
-    for place, run in enumerate(runs):
-        found = choices(run)
-        rows += [_row(place, run, choice) for choice in found]
-        if not found:
-            missing.append(run.name)
-    names = ['run', 'from', join('best on target ', TARGET_SELECTED), 'last', 'chosen on source']
-    heads = [
-        tag('th', name, scope='col', class_='words' if name == 'from' else None)
-        for name in [*names, 'optimism']
-    ]
+    found = [choices(run) for run in runs]
+    rows = [_row(i, runs[i], choice) for i, some in enumerate(found) for choice in some]
+    missing = [run.name for run, some in zip(runs, found, strict=True) if not some]
+    best = join('best on target ', TARGET_SELECTED)
+    heads = column_heads('run', best, 'last', 'chosen on source', 'optimism')
+    heads.insert(1, tag('th', 'from', scope='col', class_='words'))
     text = (
         'mIoU on the tested domain of the checkpoint that each rule chooses, and its iteration. '
         'Optimism is the best score on the target minus the score chosen on the source, or minus '
