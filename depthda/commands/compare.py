@@ -47,7 +47,8 @@ def run(args: Namespace) -> None:
         raise UserError(f'--out {args.out}: give a name that ends with .md or .json.')
     if args.resamples < _FEWEST:
         raise UserError(
-            f'--resamples {args.resamples} is too few for an interval of 95 %: take {_FEWEST} or more.'
+            f'--resamples {args.resamples} is too few for an interval of 95 %: take {_FEWEST} or '
+            'more.'
         )
     if args.out:
         part = '"bootstrap_seed"' if suffix == '.json' else '95 %'
