@@ -58,10 +58,8 @@ def config(places, data_file, target, classes=2):
         root = str(places / 'data' / place)
         text, count = re.subn(rf'(?m)^{name}_root = .*$', f'{name}_root = {root!r}', text)
         assert count == 1
-    text = text.replace("'../pipelines/", f"'{BASES}/pipelines/")
+    text = text.replace("'../", "'_base_/")  # found by name from any folder
     text = text.replace('crop_size = (512, 512)', 'crop_size = (64, 64)')
-    text = text.replace('num_workers=4', 'num_workers=0')
-    text = text.replace('persistent_workers=True', 'persistent_workers=False')
     (places / 'prepared-512x512.py').write_text(text)
     shutil.copy(BASES / 'datasets/prepared-unlabelled-512x512.py', places)
     path = places / f'custom-{data_file}'
@@ -70,6 +68,8 @@ def config(places, data_file, target, classes=2):
         f"'{BASES}/schedules/adamw-sample.py', '{BASES}/default_runtime.py']\n"
         f'train_cfg = dict(max_iters=2, val_interval=2)\n'
         f'model = dict(decode_head=dict(num_classes={classes}))\n'
+        'in_this_process = dict(num_workers=0, persistent_workers=False)\n'
+        'train_dataloader = val_dataloader = test_dataloader = in_this_process\n'
     )
     return path
 
