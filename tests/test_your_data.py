@@ -23,7 +23,7 @@ BASES = ROOT / 'configs/_base_'
 @pytest.fixture(scope='module')
 def places(tmp_path_factory):
     """Two prepared domains; the south has no labels."""
-    root = tmp_path_factory.mktemp('mine')
+    root = tmp_path_factory.mktemp('custom')
     rng = np.random.default_rng(0)
     (root / 'classes.txt').write_text('field 255 255 0\nwood 0 90 0\nignore 0 0 0\n')
     for name, shift in (('north', 0), ('south', 60)):
@@ -64,7 +64,7 @@ def config(places, data_file, target, classes=2):
     text = text.replace('persistent_workers=True', 'persistent_workers=False')
     (places / 'prepared-512x512.py').write_text(text)
     shutil.copy(BASES / 'datasets/prepared-unlabelled-512x512.py', places)
-    path = places / f'mine-{data_file}'
+    path = places / f'custom-{data_file}'
     path.write_text(
         f"_base_ = ['{BASES}/models/depthda_tiny.py', './{data_file}', "
         f"'{BASES}/schedules/adamw-sample.py', '{BASES}/default_runtime.py']\n"
