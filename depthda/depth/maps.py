@@ -23,7 +23,7 @@ import numpy as np
 from depthda.errors import UserError
 from depthda.io.files import atomic_path
 from depthda.io.png import add_note
-from depthda.io.rasters import open_raster
+from depthda.io.rasters import open_raster, read_png
 
 DEPTH_SUFFIXES = ('.png', '.tif', '.tiff')
 # The lowest valid depth is the lowest code of a 16-bit map that does not mean "no depth".
@@ -101,8 +101,7 @@ def clipping_warning(clipped: int, known: int, values: str, span: str) -> list[s
 
 
 def _decode_png(path: Path) -> np.ndarray:
-    content = np.fromfile(path, np.uint8)
-    codes = cv2.imdecode(content, cv2.IMREAD_UNCHANGED) if content.size else None
+    codes = read_png(path)
     if codes is None:
         raise UserError(f'depth map {path} is not readable as PNG: write it again')
     if codes.ndim == 3:

@@ -6,13 +6,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 from PIL import Image, ImageOps
 
 from depthda.errors import UserError
 from depthda.io.headers import check_upright, read_headers
-from depthda.io.rasters import open_raster, refuse_indices
+from depthda.io.rasters import open_raster, read_png, refuse_indices
 
 Size = tuple[int, int]  # height, width
 
@@ -69,7 +68,7 @@ class OpticalReader:
         if suffix in ('.tif', '.tiff'):
             values, valid = self._read_tiff(path)
         else:
-            values = _read_png(path) if suffix == '.png' else _read_jpeg(path)
+            values = _read_rgb_png(path) if suffix == '.png' else _read_jpeg(path)
             self._check_bands(path, values.shape[2])
             if self.bands is not None:
                 values = values[..., [band - 1 for band in self.bands]]
@@ -121,15 +120,12 @@ class OpticalReader:
         return np.rint(((known - low) * (255 / (high - low))).clip(0, 255)).astype(np.uint8)
 
 
-def _read_png(path: Path) -> np.ndarray:
-    content = np.fromfile(path, np.uint8)
-    values = cv2.imdecode(content, cv2.IMREAD_UNCHANGED) if content.size else None
+def _read_rgb_png(path: Path) -> np.ndarray:
+    values = read_png(path)
     if values is None:
         raise _unreadable(path, 'not a PNG')
     values = np.atleast_3d(values)
-    if values.shape[2] >= 3:
-        values = values[..., [2, 1, 0, 3][: values.shape[2]]]
-    return values
+    return values[..., [2, 1, 0, 3][: values.shape[2]]] if values.shape[2] >= 3 else values
 
 
 def _read_jpeg(path: Path) -> np.ndarray:

@@ -18,7 +18,7 @@ def tree(tmp_path):
     return tmp_path
 
 
-def test_maps_have_the_stem_and_the_place_of_their_surface_models(tree):
+def test_maps_have_the_stem_and_sub_folder_of_their_surface_models(tree):
     jobs = find_surfaces([str(tree / 'dsm')], OUT, None)
     assert [(job.name, str(job.map)) for job in jobs] == [
         ('a/1', '/out/a/1.png'),
@@ -70,7 +70,7 @@ def test_maps_among_the_surface_models_are_refused(tree):
     assert find_surfaces([str(tree / 'dsm/b/2.tif')], tree / 'dsm/b/maps', None)
 
 
-def test_what_is_no_surface_model_is_named(tree):
+def test_other_files_are_refused(tree):
     with pytest.raises(UserError, match='there is no surface model or folder .*nothing'):
         find_surfaces([str(tree / 'nothing')], OUT, None)
     with pytest.raises(UserError, match='notes.txt has an unknown suffix: give .tif, .tiff'):
