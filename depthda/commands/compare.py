@@ -10,6 +10,8 @@ from pathlib import Path
 
 from depthda.errors import UserError
 
+_FEWEST = 100  # resamples; the ends of an interval of 95 % lie between the outermost of fewer
+
 EXAMPLES = (
     '%(prog)s work_dirs/upernet work_dirs/depthda --per-class',
     '%(prog)s work_dirs/tables/synthetic/rgb work_dirs/tables/synthetic/dual --block 10 '
@@ -43,6 +45,11 @@ def run(args: Namespace) -> None:
     suffix = Path(args.out).suffix if args.out else None
     if suffix not in (None, '.md', '.json'):
         raise UserError(f'--out {args.out}: give a name that ends with .md or .json.')
+    if args.resamples < _FEWEST:
+        raise UserError(
+            f'--resamples {args.resamples} is too few for an interval of 95 %: take {_FEWEST} or '
+            'more.'
+        )
     if args.out:
         part = '"bootstrap_seed"' if suffix == '.json' else '95 %'
         check_not_replaced(args.out, part, 'a comparison')

@@ -64,6 +64,8 @@ def own_folder(
         name: File name of the lock. Nested work on the same folder needs another name.
         advice: What the error tells the user to do while another process holds the lock.
     """
+    if folder.is_file():
+        raise UserError(f'{folder} is a file: name a folder')
     lock = folder / name
     made = [path for path in (folder, *folder.parents) if not path.exists()]
     locks = not lock.exists()

@@ -88,8 +88,6 @@ def prepare_loveda(
         progress: Called with the number of files that are done, and of all files.
     """
     out = Path(out)
-    if out.is_file():
-        raise UserError(f'{out} is a file: name a folder.')
     if workers < 1:
         raise UserError(f'{workers} workers cannot read anything: use 1 or more.')
     with ExitStack() as stack:
@@ -103,8 +101,13 @@ def prepare_loveda(
                 remove_strays(folder)
             images = {file.path: file for file in files if file.folder == _IMAGES}
             done = pool.map(lambda file: _write(file, out, partial, images), files)
-            for number, _ in enumerate(done, 1):
-                progress(number, len(files))
+            number = 0
+            try:
+                for number, _ in enumerate(done, 1):
+                    progress(number, len(files))
+            except UserError as error:
+                kept = f' {out} keeps the files that were written; then the same command goes on.'
+                raise UserError(f'{error}{kept if number else ""}') from error
     return missing(out)
 
 
@@ -118,6 +121,13 @@ def missing(out: Path) -> list[str]:
             lines.append(f'{"/".join(part)}: none of its {len(official):,} images')
         elif absent := official - images:
             lines.append(f'{"/".join(part)}: {_some(absent)} of {len(official):,} images missing')
+        for other, (low, high) in NUMBERS.items():
+            numbers = {str(number) for number in range(low, high + 1)}
+            if other != part and (misplaced := images & numbers):
+                lines.append(
+                    f'{"/".join(part)}: {_some(misplaced)} have numbers of {"/".join(other)}: put '
+                    'them there'
+                )
         if part[0] != 'Test' and (absent := images - masks):
             lines.append(f'{"/".join(part)}: {_some(absent)} of {len(images):,} images lack a mask')
     return lines

@@ -160,6 +160,26 @@ def test_missing_files_are_reported(zips, tmp_path):
     ]
 
 
+def test_files_of_the_other_domain_are_named(zips, tmp_path):
+    rural = {name.replace('Rural', 'Urban'): data for name, data in members('Test').items()}
+    make_zip(zips[2], rural)
+    assert prepare_loveda(zips, tmp_path / 'out')[:3] == [
+        'Test/Rural: none of its 2 images',
+        'Test/Urban: 2 (7, 8) have numbers of Test/Rural: put them there',
+    ]
+
+
+def test_what_was_written_before_a_mistake_is_mentioned(zips, tmp_path):
+    train = members('Train')
+    make_zip(zips[0], train | {'Train/Urban/masks_png/4.png': png()})
+    with pytest.raises(UserError, match='4.png is 8×8×3.*goes on') as caught:
+        prepare_loveda(zips[:1], tmp_path / 'out', workers=1)
+    kept = f'{tmp_path / "out"} keeps the files that were written; then the same command goes on.'
+    assert str(caught.value).endswith(f' {kept}') and len(files(tmp_path / 'out')) == 9
+    make_zip(zips[0], train)
+    assert len(prepare_loveda(zips[:1], tmp_path / 'out')) == 4
+
+
 @pytest.mark.parametrize(
     'name, content, message',
     [
@@ -174,9 +194,9 @@ def test_missing_files_are_reported(zips, tmp_path):
         (
             'Train/Urban/masks_png/3.png',
             png((8, 8))[:-30],
-            'is not a complete PNG: download it again.$',
+            'is not a complete PNG: download it again.',
         ),
-        ('Train/Urban/masks_png/3.png', b'', 'is not a complete PNG: download it again.$'),
+        ('Train/Urban/masks_png/3.png', b'', 'is not a complete PNG: download it again.'),
         ('../3.png', b'', 'climbs out'),
     ],
 )

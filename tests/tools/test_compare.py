@@ -56,13 +56,13 @@ IoU in % on all: 2 pairs of runs, 4 images
 
 
 def test_it_prints_the_table_and_what_it_covers(run):
-    status, out, err = run('a', 'b', '--resamples', '50')
+    status, out, err = run('a', 'b', '--resamples', '100')
     assert (status, err) == (0, '')
     lines = [line.rstrip() for line in out.splitlines()]
     assert '\n'.join(lines[:7]) + '\n' == PRINTED
     text = ' '.join(' '.join(lines[7:]).split())
     assert text.startswith('Over seeds: paired t interval of 2 seeds. It covers the randomness of')
-    assert 'bootstrap of 4 images, 50 resamples' in text and '(--block)' in text
+    assert 'bootstrap of 4 images, 100 resamples' in text and '(--block)' in text
     assert 'Fewer than 20 images' in text
 
 
@@ -81,7 +81,7 @@ def test_it_prints_the_score_for_every_rule_of_selection(run, tmp_path):
     for path in tmp_path.glob('*/*/metrics.json'):
         trained = {'data_root': 'data', 'domains': ['Urban']}
         write_json(path, json.loads(path.read_text()) | {'trained_on': trained})
-    status, out, _ = run('a', 'b', '--resamples', '10', '--out', 'gain.json')
+    status, out, _ = run('a', 'b', '--resamples', '100', '--out', 'gain.json')
     sentence = (
         'Selection, B, b/seed-1 (validations during training): target mIoU best on target 50.00, '
         'last 42.00, chosen on source 45.00, optimism +5.00.'
@@ -103,7 +103,7 @@ def test_it_writes_markdown_and_json(run):
     assert found['mIoU']['difference'] == pytest.approx(21.13, abs=0.005)
     assert (found['bootstrap_seed'], found['block'], len(found['pairs'])) == (3, 1, 2)
     for name in ('gain.md', 'gain.json'):  # one comparison may replace another
-        assert run('a', 'b', '--out', name, '--resamples', '10')[0] == 0
+        assert run('a', 'b', '--out', name, '--resamples', '100')[0] == 0
 
 
 @pytest.mark.parametrize(
@@ -111,7 +111,7 @@ def test_it_writes_markdown_and_json(run):
     [
         (('a', 'c'), 'error: there is no folder c: give a tested run, or a folder of runs.\n'),
         (('a', 'b', '--out', 'x.txt'), 'error: --out x.txt: give a name that ends with .md'),
-        (('a', 'b', '--resamples', '0'), 'error: 0 resamples of blocks of 1: both must be'),
+        (('a', 'b', '--resamples', '99'), 'error: --resamples 99 is too few for an interval of 95'),
         (
             ('a', 'b', '--out', 'a/seed-0/metrics.json'),
             'error: a/seed-0/metrics.json exists and is not a comparison: give a new name, or '

@@ -34,17 +34,8 @@ AGAINST = ('--against', 'Test/Rural/images_png')
 
 
 def test_pack_from_any_folder_then_check(small_dataset, run):
-    command = [
-        sys.executable,
-        TOOL,
-        'pack',
-        'pred',
-        '--domain',
-        'rural',
-        '--out',
-        'a.zip',
-        *AGAINST,
-    ]
+    options = ('--domain', 'rural', '--out', 'a.zip', *AGAINST)
+    command = [sys.executable, TOOL, 'pack', 'pred', *options]
     done = subprocess.run(command, cwd=small_dataset, capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, '')
     assert done.stdout == 'a.zip: 2 predictions for Test/Rural/images_png, no fault found.\n'

@@ -4,17 +4,8 @@ import json
 import math
 from collections.abc import Sequence
 
-from depthda.experiments.page.html import (
-    Markup,
-    Section,
-    colour,
-    join,
-    key_mark,
-    note,
-    number,
-    section,
-    tag,
-)
+from depthda.experiments.page import html
+from depthda.experiments.page.html import Markup, Section, join, number, tag
 from depthda.experiments.page.runs import describe_set
 from depthda.experiments.tested_run import TestedRun
 
@@ -36,7 +27,9 @@ def curve_section(runs: Sequence[TestedRun]) -> Section:
             missing.append(f'No {title[0].lower()}{title[1:]} is logged for {", ".join(absent)}.')
     body = tag('div', charts, class_='charts') if charts else None
     hint = ' A training log is */vis_data/scalars.json in the folder of the run.'
-    return section('Training curves', 'curves', body, note(*missing, hint) if missing else None)
+    return html.section(
+        'Training curves', 'curves', body, html.note(*missing, hint) if missing else None
+    )
 
 
 def _validation_title(runs: Sequence[TestedRun]) -> str:
@@ -52,7 +45,7 @@ def _figure(title: str, names: Sequence[str], curves: Sequence[Curve]) -> Markup
     shown = [_thin(curve) for curve in curves]
     finite = [point for curve in shown for point in curve if math.isfinite(point[1])]
     if not finite:
-        return tag('figure', tag('figcaption', title), note('No value is a finite number.'))
+        return tag('figure', tag('figcaption', title), html.note('No value is a finite number.'))
     steps, values = zip(*finite, strict=True)
     xs = ticks(0, max(steps), 6)
     ys = ticks(min(values), max(values), 5)
@@ -74,7 +67,12 @@ def _figure(title: str, names: Sequence[str], curves: Sequence[Curve]) -> Markup
         data_frame=json.dumps([LEFT, WIDTH - RIGHT, TOP, HEIGHT - BOTTOM, *x_range, *y_range]),
     )
     legend = [
-        tag('li', key_mark(i), name, tag('span', f' last {number(curve[-1][1])}', class_='quiet'))
+        tag(
+            'li',
+            html.key_mark(i),
+            name,
+            tag('span', f' last {number(curve[-1][1])}', class_='quiet'),
+        )
         for i, (name, curve) in enumerate(zip(names, curves, strict=True))
         if curve
     ]
@@ -96,7 +94,7 @@ def _series(place: int, curve: Curve, x_range: Sequence, y_range: Sequence) -> M
     marks = [tag('circle', cx=x, cy=y, r=3, class_='dot') for x, y in (d.split(',') for d in dots)]
     points = json.dumps([[s, round(v, 5) if math.isfinite(v) else None] for s, v in curve])
     data = dict(data_place=place, data_points=points)
-    return tag('g', lines, marks, class_=f'series {colour(place)}', **data)
+    return tag('g', lines, marks, class_=f'series {html.colour(place)}', **data)
 
 
 def _axes(xs: list[float], ys: list[float], x_range: Sequence, y_range: Sequence) -> Markup:

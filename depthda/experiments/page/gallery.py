@@ -8,18 +8,8 @@ from rich.console import Console
 from rich.progress import track
 
 from depthda.errors import UserError
-from depthda.experiments.page import pictures
-from depthda.experiments.page.html import (
-    Markup,
-    Section,
-    join,
-    key_mark,
-    note,
-    number,
-    section,
-    swatch,
-    tag,
-)
+from depthda.experiments.page import html, pictures
+from depthda.experiments.page.html import Markup, Section, join, number, tag
 from depthda.experiments.page.images import RunImages, read_prediction
 from depthda.experiments.page.runs import rerun_command
 from depthda.experiments.pictures.colours import of_depth
@@ -61,8 +51,8 @@ def gallery_section(
         'The score of a tile is its mIoU over the classes in its truth or prediction. Click a '
         'picture to enlarge it, or to compare two with a slider.'
     )
-    notes = [note(sentence) for sentence in missing]
-    return section('Tiles', 'tiles', tag('p', text) if body else None, notes, body), missing
+    notes = [html.note(sentence) for sentence in missing]
+    return html.section('Tiles', 'tiles', tag('p', text) if body else None, notes, body), missing
 
 
 def _cards(
@@ -154,7 +144,7 @@ def _card(
     place: int, key: str, runs: Sequence[TestedRun], scores: np.ndarray, panels: Sequence[Panel]
 ) -> Markup:
     legend = [
-        tag('li', key_mark(i), f'{run.name} ', tag('b', number(float(score))))
+        tag('li', html.key_mark(i), f'{run.name} ', tag('b', number(float(score))))
         for i, (run, score) in enumerate(zip(runs, scores, strict=True))
     ]
     shown = []
@@ -185,7 +175,7 @@ def _group(pick: Pick, keys: Sequence[str], cards: dict[int, Markup]) -> Markup:
 def _legend(runs: Sequence[TestedRun], images: RunImages) -> Markup:
     """Return what the colours of label, error and change maps mean."""
     classes = [
-        tag('li', swatch(colour), name, data_rgb=','.join(map(str, colour)))
+        tag('li', html.swatch(colour), name, data_rgb=','.join(map(str, colour)))
         for name, colour in zip(runs[0].classes, images.palette, strict=False)
     ]
     classes.append(tag('li', tag('span', class_='swatch hatch'), 'ignored, or no depth'))
@@ -205,4 +195,4 @@ def _legend(runs: Sequence[TestedRun], images: RunImages) -> Markup:
 
 
 def _marks(*meanings: tuple[str, tuple[int, int, int]]) -> list[Markup]:
-    return [tag('li', swatch(colour), meaning) for meaning, colour in meanings]
+    return [tag('li', html.swatch(colour), meaning) for meaning, colour in meanings]
