@@ -158,13 +158,14 @@ def _translate_tiles(
     progress: Callable[[int, int], None],
 ) -> None:
     left = [tile for tile in tiles if not tile.is_finished]
-    progress(len(tiles) - len(left), len(tiles))
-    while left:
-        batch, left = left[:batch_size], left[batch_size:]
+    finished = len(tiles) - len(left)
+    progress(finished, len(tiles))
+    for start in range(0, len(left), batch_size):
+        batch = left[start : start + batch_size]
         images = model.test_step(dict(inputs=dict(source=[tile.image for tile in batch])))
         for tile, image in zip(batch, images, strict=True):
             _write(tile, image.movedim(0, 2).cpu().numpy())
-        progress(len(tiles) - len(left), len(tiles))
+        progress(finished + start + len(batch), len(tiles))
 
 
 def _write(tile: _Tile, image: np.ndarray) -> None:
