@@ -14,7 +14,7 @@ _ENCODING = 'height = low + (high - low) * code / 65535; code 0 = no depth'
 
 
 class SurfaceFolder(DepthMapFolder):
-    """Recognises the maps of its settings, and keeps the manifest.
+    """A folder of maps of surface models, which recognises those of its settings.
 
     Args:
         root: The folder.

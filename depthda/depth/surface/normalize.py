@@ -213,5 +213,5 @@ class _Threads:
                 waiting.extend(islice(futures, 1))
                 self._progress(stage, done, len(items))
         finally:
-            # After a mistake in one file, no one wants to wait for all the others.
+            # If one file fails, the waiting ones are not started.
             pool.shutdown(cancel_futures=True)
