@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from depthda.datasets.checks.depth_check import check_image
 from depthda.datasets.checks.image_check import named_if_damaged
 from depthda.datasets.rgbd import RGBDSegDataset
 from depthda.datasets.transforms.load_depth import LoadDepth
@@ -100,6 +101,7 @@ def inspect_sample(dataset: RGBDSegDataset, index: int) -> SampleFacts:
     classes = dataset.metainfo['classes']
     identity = dict(path=info['img_path'], domain=info.get('domain') or '')
     try:
+        check_image(info)
         loaded = _load(dataset, info)
     # Any library may fail on a damaged file in its own way, and its error is the finding.
     except Exception as error:
