@@ -27,6 +27,7 @@ from depthda.engine.checks.data_check import (
     check_depth_images,
     check_test_headline,
     data_warnings,
+    mask_warnings,
 )
 from depthda.engine.checks.output_check import check_outputs
 from depthda.engine.checks.start_check import StartCheck, check_config
@@ -233,7 +234,7 @@ def _check_test(cfg: Config, checkpoint: str) -> list[str]:
     check_tested_classes(cfg, checkpoint)
     check_test_headline(cfg)
     check_depth_images(cfg, ['test'])
-    return list(test_warnings(cfg, checkpoint))
+    return [*test_warnings(cfg, checkpoint), *mask_warnings(cfg, 'test')]
 
 
 def _is_of_a_training(cfg: Config) -> bool:

@@ -11,11 +11,12 @@ from mmseg.registry import DATASETS
 
 from depthda.checkpoints.loading import read_meta
 from depthda.datasets.checks.depth_check import check_image, differing_maps
+from depthda.datasets.checks.mask_codes import check_codes
 from depthda.datasets.rgbd import RGBDSegDataset
 from depthda.errors import UserError
 from depthda.evaluation.score_report import group_cells
 
-_HASHED = 32  # images of each dataset that are compared with the record of their depth map
+_SAMPLED = 32  # files of each dataset that are read before a run
 
 
 def data_warnings(cfg: Config) -> list[str]:
@@ -61,7 +62,7 @@ def check_depth_images(cfg: Config, loaders: Iterable[str] = ('train', 'val', 't
     for name in loaders:
         for dataset in datasets_of((cfg.get(f'{name}_dataloader') or {}).get('dataset')):
             samples = _list_if_here(dataset, 'depth_path') if dataset.has_depth else []
-            for sample in spread(samples, _HASHED):
+            for sample in spread(samples, _SAMPLED):
                 check_image(sample)
 
 
@@ -103,7 +104,7 @@ def class_warning(cfg: Config, checkpoint: str) -> str | None:
         return None
     meta = read_meta(checkpoint).get('dataset_meta') or {}
     before = list(meta.get('classes') or ())
-    for _, dataset in training_sets(cfg):
+    for _, dataset in listed_datasets(cfg):
         now = list(dataset.metainfo.get('classes') or ())
         if len(before) == len(now) and before != now:
             return (
@@ -131,9 +132,16 @@ def _class_numbers(cfg: Any, key: str) -> Iterator[tuple[str, int]]:
             yield from _class_numbers(item, f'{key}.{name}')
 
 
-def training_sets(cfg: Config) -> Iterator[tuple[dict, RGBDSegDataset]]:
-    """Our training sets with their configs, listed but not read, as far as they are here."""
-    for config in _configs((cfg.get('train_dataloader') or {}).get('dataset')):
+def mask_warnings(cfg: Config, loader: str) -> Iterator[str]:
+    """Refuse or report masks of LoveDA that a converter shifted by one."""
+    for _, dataset in listed_datasets(cfg, loader):
+        places = spread(range(len(dataset)), _SAMPLED)
+        yield from check_codes(dataset, [dataset.get_data_info(place) for place in places])
+
+
+def listed_datasets(cfg: Config, loader: str = 'train') -> Iterator[tuple[dict, RGBDSegDataset]]:
+    """Yield the datasets of a loader with their configs; those that are absent are left out."""
+    for config in _configs((cfg.get(f'{loader}_dataloader') or {}).get('dataset')):
         with suppress(UserError):
             dataset = _build(config)
             dataset.full_init()
