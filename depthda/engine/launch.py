@@ -19,7 +19,13 @@ from depthda.console import quiet_console, runner_class, show
 from depthda.engine.checks.band_check import check_bands
 from depthda.engine.checks.build_mistakes import build_mistakes
 from depthda.engine.checks.checkpoint_check import check_tested_classes, test_warnings
-from depthda.engine.checks.data_check import check_classes, check_test_headline, data_warnings
+from depthda.engine.checks.data_check import (
+    check_classes,
+    check_depth_images,
+    check_test_headline,
+    data_warnings,
+    mask_warnings,
+)
 from depthda.engine.checks.output_check import check_outputs
 from depthda.engine.checks.start_check import StartCheck, check_config
 from depthda.engine.checks.start_report import what_is_written
@@ -224,7 +230,8 @@ def _check_test(cfg: Config, checkpoint: str) -> list[str]:
     check_is_checkpoint(checkpoint)
     check_tested_classes(cfg, checkpoint)
     check_test_headline(cfg)
-    return list(test_warnings(cfg, checkpoint))
+    check_depth_images(cfg, ['test'])
+    return [*test_warnings(cfg, checkpoint), *mask_warnings(cfg, 'test')]
 
 
 def _is_of_a_training(cfg: Config) -> bool:
