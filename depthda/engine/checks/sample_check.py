@@ -48,6 +48,8 @@ def _labels(samples: list[dict], pipeline: list[dict], dataset: RGBDSegDataset) 
     def is_empty(sample: dict) -> bool:
         with named_if_damaged(sample):
             labels = load({**sample, 'seg_fields': []})['gt_seg_map']
+        if dataset.metainfo.get('classes'):
+            dataset.check_labels(labels, sample['seg_map_path'])
         return not ((labels < classes) & (labels != dataset.ignore_index)).any()
 
     empty = [sample['seg_map_path'] for sample in labelled if is_empty(sample)]

@@ -99,9 +99,10 @@ def test_labels_without_a_class(config, tmp_path):
     ]
     write(20)
     assert tile_warnings(config) == []
-    # Values beyond the classes are none either.
+    # A value beyond the classes would stop the training when its crop comes.
     data.metainfo = dict(classes=['road'])
-    with pytest.raises(UserError, match='all 40 training labels'):
+    sentence = r'labels/\d+\.png has the value 2, and the 1 classes are 1 to 1: correct the mask'
+    with pytest.raises(UserError, match=sentence):
         tile_warnings(config)
 
 
