@@ -16,14 +16,7 @@ from depthda.io.manifest import manifest_path, read_manifest
 from depthda.provenance import TRANSLATION
 
 CLASSES = ('impervious_surface', 'building', 'low_vegetation', 'tree', 'car', 'clutter')
-PALETTE = [
-    [255, 255, 255],
-    [0, 0, 255],
-    [0, 255, 255],
-    [0, 255, 0],
-    [255, 255, 0],
-    [255, 0, 0],
-]
+PALETTE = [[255, 255, 255], [0, 0, 255], [0, 255, 255], [0, 255, 0], [255, 255, 0], [255, 0, 0]]
 
 
 class ISPRSDataset(RGBDSegDataset):
@@ -38,7 +31,6 @@ class ISPRSDataset(RGBDSegDataset):
     terms, no redistribution.
 
     Args:
-        data_root: Folder that holds the others.
         split: A key of ``SPLITS``.
         bands: Suffix of the image folder: ``'irrg'`` reads ``images_irrg``.
         depth: Folder of the depth maps next to the images (``'dsm'``, ``'ndsm'``); None: no depth.
@@ -64,14 +56,9 @@ class ISPRSDataset(RGBDSegDataset):
         **kwargs,
     ) -> None:
         self.areas = self._choose_areas(data_root, split, areas)
-        super().__init__(
-            data_prefix={**self.FOLDERS, 'img_path': f'images_{bands}'},
-            depth=depth,
-            data_root=data_root,
-            domain=type(self).__name__,
-            split=split,
-            **kwargs,
-        )
+        folders = {**self.FOLDERS, 'img_path': f'images_{bands}'}
+        own = dict(data_root=data_root, domain=type(self).__name__, split=split)
+        super().__init__(data_prefix=folders, depth=depth, **own, **kwargs)
 
     def _choose_areas(
         self, data_root: str, split: str, areas: Sequence[str] | None
@@ -82,8 +69,8 @@ class ISPRSDataset(RGBDSegDataset):
         in_split = self.SPLITS[split]
         if areas is None:
             translation = read_json(Path(data_root) / TRANSLATION) or {}
-            translated = translation.get('areas') or in_split
-            return tuple(area for area in in_split if area in translated)
+            areas = translation.get('areas') or in_split
+            return tuple(area for area in in_split if area in areas)
         if not areas or isinstance(areas, str):
             raise UserError(f'areas={areas!r} of {name}: give a list of some of {", ".join(every)}')
         if unknown := [str(area) for area in areas if area not in every]:
@@ -131,9 +118,7 @@ class ISPRSDataset(RGBDSegDataset):
             )
         root = Path(self.data_root)
         manifest = read_manifest(root)
-        if manifest is None:
-            return
-        for area in self.areas:
+        for area in self.areas if manifest is not None else ():
             expected = manifest.get('areas', {}).get(area, {}).get('tiles', 0)
             if counts[area] != expected:
                 raise UserError(
@@ -158,11 +143,7 @@ class Potsdam(ISPRSDataset):
         '6_7 6_8 6_9 6_10 6_11 6_12 7_7 7_8 7_9 7_10 7_11 7_12'
     ).split()
     _TEST = '2_13 2_14 3_13 3_14 4_13 4_14 4_15 5_13 5_14 5_15 6_13 6_14 6_15 7_13'.split()
-    SPLITS = {
-        'all': (*_TRAIN, *_TEST),
-        'official-train': tuple(_TRAIN),
-        'official-test': tuple(_TEST),
-    }
+    SPLITS = {'all': (*_TRAIN, *_TEST), 'official-train': (*_TRAIN,), 'official-test': (*_TEST,)}
 
 
 def _areas(*numbers: int) -> tuple[str, ...]:

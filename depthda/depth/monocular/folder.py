@@ -18,7 +18,7 @@ _ENCODING = 'depth = shift + scale * code; larger = nearer; code 0 = no depth'
 
 
 class MapFolder(DepthMapFolder):
-    """Writes maps, recognises those of its settings, and keeps the manifest.
+    """A folder of estimated maps, which recognises those of its settings.
 
     Args:
         root: The folder; :meth:`open` makes it.
