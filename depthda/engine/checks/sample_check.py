@@ -118,7 +118,8 @@ def _values(sample: dict, pipeline: list[dict], model: dict) -> Iterator[str]:
     steps = [
         step for step in filter(_is_dict, pipeline) if str(step.get('type')).startswith('Load')
     ]
-    if not mean or not std or not steps:
+    # A deviation of 0 is refused when the preprocessor is built.
+    if not mean or not std or not all(std) or not steps:
         return
     with named_if_damaged(sample):
         loaded = dict(sample, seg_fields=[])
