@@ -4,13 +4,12 @@ A table file is Python: ``title``, ``columns`` and ``rows``, and optionally ``ca
 ``worlds``, ``sample``, ``protocol``, ``smoke`` and ``curve``. See ``configs/tables/README.md``.
 """
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
-from depthda.engine.checks.config_file import read_table
+from depthda.engine.checks.config_file import is_table, read_table
 from depthda.engine.checks.renamed import current_path, current_row
 from depthda.errors import UserError, many
 from depthda.experiments.tables.sweep import sweep
@@ -145,8 +144,7 @@ def load_table(path: str | Path, vary: Sequence[str] = ()) -> Table:
         names = ', '.join(sorted(file.name for file in path.parent.glob('*.py')))
         hint = f'; {path.parent} holds {names}' if names else ''
         raise UserError(f'there is no table or config file {path}{hint}.')
-    # A table has rows. A config need not be valid Python: it may hold {{_base_.…}}.
-    if not re.search(r'^rows\s*=', path.read_text(encoding='utf-8'), re.MULTILINE):
+    if not is_table(path):
         return replace(_read(path, sweep(path, vary)), heading='setting')
     found = read_table(path)
     if vary:
