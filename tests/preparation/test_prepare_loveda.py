@@ -174,7 +174,7 @@ def test_what_was_written_before_a_mistake_is_mentioned(zips, tmp_path):
     make_zip(zips[0], train | {'Train/Urban/masks_png/4.png': png()})
     with pytest.raises(UserError, match='4.png is 8×8×3.*goes on') as caught:
         prepare_loveda(zips[:1], tmp_path / 'out', workers=1)
-    kept = f'{tmp_path / "out"} keeps the files that were written; then the same command goes on.'
+    kept = f'{tmp_path / "out"} keeps the files that were written; the same command then continues.'
     assert str(caught.value).endswith(f' {kept}') and len(files(tmp_path / 'out')) == 9
     make_zip(zips[0], train)
     assert len(prepare_loveda(zips[:1], tmp_path / 'out')) == 4
