@@ -57,7 +57,7 @@ def test_a_folder_that_cannot_be_made_is_refused(tmp_path, monkeypatch):
 
 def test_a_checkpoint_in_place_of_a_config_is_refused(tmp_path):
     (tmp_path / 'iter_1.pth').touch()
-    with pytest.raises(UserError, match='no config file: give the .py config first'):
+    with pytest.raises(UserError, match='not a config file: give the .py config first'):
         load_config(tmp_path / 'iter_1.pth')
 
 
