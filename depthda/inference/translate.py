@@ -1,7 +1,7 @@
-"""A labelled set of one domain, in the looks and the size of another."""
+"""Translate a labelled dataset of one domain to the style and the size of another."""
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,13 +26,13 @@ from depthda.depth.maps import read_depth, write_depth
 from depthda.engine.checks.output_check import check_folder
 from depthda.engine.prepare import load_config
 from depthda.errors import UserError
-from depthda.io.files import read_json, write_json
+from depthda.io.manifest import ResumableFolder
 from depthda.io.rasters import tile_suffix, write_image
 from depthda.models.missing_depth import resize_depth
 from depthda.processes import start_processes
 from depthda.provenance import TRANSLATION, git_commit
 
-_NEAREST = dict(mode='nearest-exact')  # of the place that bilinear resizing has, too
+_NEAREST = dict(mode='nearest-exact')  # aligned with bilinear resizing
 
 
 def translate(
@@ -46,61 +46,88 @@ def translate(
 ) -> dict[str, Any]:
     """Translate ``translate_dataset`` of a config to the target's style and size.
 
-    Images, labels and depth maps keep their places below ``data_root``, so that the result is a
-    set of the same class: images as PNG without loss, labels by nearest neighbour, depth
-    bilinearly (none where a place without depth has part in it). Tiles that are there are not made
-    again. Several processes share the tiles.
+    Images, labels and depth maps keep their places below ``data_root``, so the result is a dataset
+    of the same class. Images are written without loss. Labels are resized by nearest neighbour,
+    depth bilinearly; a pixel that would be interpolated from one without depth has no depth.
+    Finished tiles are not made again. Several processes share the tiles.
 
     Args:
         config: The config file of the translation.
-        checkpoint: A ``.pth`` file that its training wrote, or its work dir: the last one.
-        out: Folder of the new set.
-        batch_size: Tiles at a time.
+        checkpoint: A ``.pth`` file that its training wrote, or its work dir (the last checkpoint).
+        out: Folder of the new dataset.
+        batch_size: Tiles that are translated at once.
         cfg_options: Overrides by dotted key.
         launcher: As in mmengine: ``none``, ``pytorch``, ``slurm``, ``mpi``.
-        progress: Called with the tiles that this process has done and has to do.
+        progress: Called with the number of finished tiles of this process, and of all its tiles.
 
     Returns:
-        What is written to ``<out>/translation.json``.
+        The content of ``<out>/translation.json``.
     """
-    cfg = load_config(config, cfg_options)
+    cfg = _translation_config(config, cfg_options)
     checkpoint = _checkpoint(checkpoint)
     check_folder('--out', str(out))
     if batch_size < 1:
         raise UserError(f'--batch-size {batch_size}: give 1 or more.')
-    if 'translate_dataset' not in cfg:
-        raise UserError(
-            f'{config} has no translate_dataset, the set to translate: give the config of a '
-            'translation (configs/drdg).'
-        )
     start_processes(launcher)
     init_default_scope(cfg.get('default_scope', 'mmseg'))
-    dataset = DATASETS.build(_described(cfg))
+    dataset = DATASETS.build(_source_config(cfg))
     manifest = _manifest(config, cfg_options, checkpoint, cfg.model.get('target_size'), dataset)
+    folder = TranslationFolder(Path(out), manifest)
     rank, processes = get_dist_info()
     if rank == 0:
-        _check_same(Path(out), manifest)
+        folder.open()
     model = _load(cfg.model, checkpoint)
     if rank == 0:  # a checkpoint that does not fit leaves nothing in the folder
-        write_json(Path(out) / TRANSLATION, manifest)
+        folder.write()
     barrier()
-    own_indices = range(rank, len(dataset), processes)
-    done = 0
     suffix = tile_suffix(model.data_preprocessor.optical_bands, 'uint8')
-    for tiles in _batches(dataset, own_indices, Path(out), batch_size, suffix):
-        done += _translate_batch(model, tiles)
-        progress(done, len(own_indices))
+    own = [_Tile(dataset, i, Path(out), suffix) for i in range(rank, len(dataset), processes)]
+    left = [tile for tile in own if not tile.is_finished]
+    progress(len(own) - len(left), len(own))
+    while left:
+        batch, left = left[:batch_size], left[batch_size:]
+        _translate_batch(model, batch)
+        progress(len(own) - len(left), len(own))
     barrier()
+    folder.content['finished'] = True
     if rank == 0:
-        manifest |= {'finished': True}
-        write_json(Path(out) / TRANSLATION, manifest)
-    return manifest
+        folder.write(complete=True)
+    return folder.content
 
 
-def _described(cfg: Config) -> dict[str, Any]:
-    """The dataset to translate: the source of the pairs, but for what ``translate_dataset`` says.
+def _translation_config(config: str | Path, cfg_options: dict[str, Any] | None) -> Config:
+    cfg = load_config(config, cfg_options)
+    if 'translate_dataset' not in cfg:
+        raise UserError(
+            f'{config} has no translate_dataset: give the config of a translation (configs/drdg).'
+        )
+    return cfg
 
-    So what is chosen of the source (``areas``) is chosen once.
+
+class TranslationFolder(ResumableFolder):
+    """A translated dataset; its manifest says what it was made from, and by which checkpoint."""
+
+    name = unfinished = TRANSLATION
+    keys = ('source', 'size', 'tiles', 'checkpoint')
+    kind = 'a translation'
+    advice = 'give an empty or a new folder with --out'
+
+    def check(self, before: dict[str, Any]) -> None:
+        """Refuse to mix the tiles of two datasets, sizes or checkpoints."""
+        both = (before, self.content)
+        self.compare(*({key: made[key] for key in self.keys[:-1]} for made in both))
+        old, new = (made['checkpoint'] for made in both)
+        if old['sha256'] != new['sha256']:
+            raise UserError(
+                f'{self.root} holds a translation by another checkpoint ({old["file"]}): '
+                f'{self.advice}, or remove that one.'
+            )
+
+
+def _source_config(cfg: Config) -> dict[str, Any]:
+    """Return the config of the dataset: the source of the pairs, updated by ``translate_dataset``.
+
+    So what is selected from the source (``areas``) is selected once.
     """
     source = cfg.get('train_dataloader', {}).get('dataset', {}).get('source') or {}
     chosen = {key: value for key, value in source.items() if key not in ('labels', 'pipeline')}
@@ -108,7 +135,7 @@ def _described(cfg: Config) -> dict[str, Any]:
 
 
 class _Tile:
-    """One sample, and where its files go; the image is read when it is asked for."""
+    """One sample, and where its files go; its image is read only when needed."""
 
     def __init__(self, dataset: Any, index: int, out: Path, suffix: str) -> None:
         self._dataset, self._index = dataset, index
@@ -117,7 +144,7 @@ class _Tile:
         root = Path(dataset.data_root)
         self.source = {key: Path(path) for key, path in paths.items() if path}
         self.target = {
-            # Lossless, whatever the source was.
+            # Without loss, whatever the format of the source is.
             key: (out / os.path.relpath(path, root)).with_suffix(
                 suffix if key == 'img_path' else '.png'
             )
@@ -125,7 +152,7 @@ class _Tile:
         }
 
     @property
-    def is_there(self) -> bool:
+    def is_finished(self) -> bool:
         return all(path.is_file() for path in self.target.values())
 
     @property
@@ -133,36 +160,15 @@ class _Tile:
         return self._dataset[self._index]['inputs']
 
 
-def _batches(
-    dataset: Any, indices: Sequence[int], out: Path, size: int, suffix: str
-) -> Iterator[list[_Tile]]:
-    """Tiles ``size`` at a time; those that are there come alone, to be counted."""
-    waiting = []
-    for index in indices:
-        tile = _Tile(dataset, index, out, suffix)
-        if tile.is_there:
-            yield [tile]
-            continue
-        waiting.append(tile)
-        if len(waiting) == size:
-            yield waiting
-            waiting = []
-    if waiting:
-        yield waiting
-
-
 @torch.inference_mode()
-def _translate_batch(model: torch.nn.Module, tiles: Sequence[_Tile]) -> int:
-    if not tiles[0].is_there:
-        data = dict(inputs=dict(source=[tile.image for tile in tiles]))
-        images = model.test_step(data)
-        for tile, image in zip(tiles, images, strict=True):
-            _write(tile, image.movedim(0, 2).cpu().numpy())
-    return len(tiles)
+def _translate_batch(model: torch.nn.Module, tiles: Sequence[_Tile]) -> None:
+    images = model.test_step(dict(inputs=dict(source=[tile.image for tile in tiles])))
+    for tile, image in zip(tiles, images, strict=True):
+        _write(tile, image.movedim(0, 2).cpu().numpy())
 
 
 def _write(tile: _Tile, image: np.ndarray) -> None:
-    """Labels and depth first: an image that is there has them."""
+    """Write labels and depth before the image, so an existing image has them."""
     size = image.shape[:2]
     if 'seg_map_path' in tile.source:
         labels = _read_labels(tile.source['seg_map_path'])
@@ -173,14 +179,14 @@ def _write(tile: _Tile, image: np.ndarray) -> None:
         depth, valid = resize_depth(depth.masked_fill(depth <= 0, torch.nan), size, 'bilinear')
         depth = depth.masked_fill(~valid, 0).clamp(0, 1)
         write_depth(tile.target['depth_path'], depth[0, 0].numpy())
-    # It came as blue, green, red.
+    # The image is in the order blue, green, red.
     write_image(tile.target['img_path'], np.dstack([image[..., 2::-1], image[..., 3:]]))
 
 
 def _read_labels(path: Path) -> np.ndarray:
     labels = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
     if labels is None or labels.ndim != 2 or labels.dtype != np.uint8:
-        raise UserError(f'{path} is no label map: it must be an 8-bit image of one band.')
+        raise UserError(f'{path} is not a label map: save it as an 8-bit image of one band.')
     return labels
 
 
@@ -222,24 +228,3 @@ def _manifest(
         'commit': git_commit(),
         'finished': False,
     }
-
-
-def _check_same(out: Path, manifest: dict[str, Any]) -> None:
-    """Refuse to mix two translations, or to write among files of another origin."""
-    before = read_json(out / TRANSLATION)
-    if before is None:
-        if out.is_dir() and any(out.iterdir()):
-            raise UserError(f'{out} holds other files: give --out an empty or a new folder.')
-        return
-    for key in ('source', 'size', 'tiles'):
-        if before[key] != manifest[key]:
-            raise UserError(
-                f'{out} holds a translation with {key} {before[key]}, and this one has '
-                f'{manifest[key]}: give another --out.'
-            )
-    new_hash, old_hash = (item['checkpoint']['sha256'] for item in (manifest, before))
-    if new_hash != old_hash:
-        raise UserError(
-            f'{out} holds a translation by another checkpoint ({before["checkpoint"]["file"]}): '
-            'give another --out, or remove the folder.'
-        )

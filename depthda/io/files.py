@@ -132,18 +132,18 @@ def write_json(path: str | os.PathLike, content: object) -> None:
         temporary.write_text(json.dumps(content, indent=2, allow_nan=False) + '\n')
 
 
-def read_json(path: str | os.PathLike) -> Any:
-    """What a JSON file holds; None if there is no such file."""
+def read_json(
+    path: str | os.PathLike,
+    advice: str = 'restore it, or remove it and make it again with the tool that wrote it',
+) -> Any:
+    """Return what a JSON file holds; None if there is no such file."""
     path = Path(path)
     if not path.is_file():
         return None
     try:
         return json.loads(path.read_text(encoding='utf-8'))
     except (ValueError, OSError) as error:
-        raise UserError(
-            f'{path} is not readable as JSON ({error}): restore it, or remove it and make it again '
-            'with the tool that wrote it.'
-        ) from error
+        raise UserError(f'{path} is not readable as JSON ({error}): {advice}.') from error
 
 
 def read_lines(path: str | os.PathLike) -> list[str]:

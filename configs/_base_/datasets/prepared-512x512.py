@@ -2,8 +2,8 @@
 # source, selected on its val list, tested on all of the target. Copy this file within its folder
 # and name your datasets; their manifests hold classes, colours and domains. See docs/your-data.md.
 _base_ = '../pipelines/loaders.py'
-source_root = 'data/mine/north'
-target_root = 'data/mine/south'
+source_root = 'data/custom/north'
+target_root = 'data/custom/south'
 depth = 'depth'  # folder next to images ('rdepth/depth-anything-large'); None for RGB only
 crop_size = (512, 512)
 load_depth = dict(type='LoadDepth', folder=depth)

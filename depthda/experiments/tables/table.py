@@ -14,7 +14,7 @@ from depthda.engine.checks.config_file import read_table
 from depthda.engine.checks.renamed import current_path, current_row
 from depthda.errors import UserError, many
 from depthda.experiments.tables.sweep import sweep
-from depthda.experiments.tables.table_check import check_table, unknown
+from depthda.experiments.tables.table_check import check_score, check_table, unknown
 
 
 @dataclass(frozen=True)
@@ -161,6 +161,8 @@ def _read(path: Path, found: dict[str, Any]) -> Table:
     check_table(path, found)
     heads = enumerate(found['columns'], 1)
     columns = tuple(_part(Column, head, f'column {number} of {path}') for number, head in heads)
+    for number, column in enumerate(columns, 1):
+        check_score(f'column {number} of {path}', column.key)
     # A table file may define functions with these names for its own use.
     common = {k: found[k] for k in ('protocol', 'smoke') if k in found and not callable(found[k])}
     rows = tuple(_row(path, common | row, found.get('sample'), columns) for row in found['rows'])

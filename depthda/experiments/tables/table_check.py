@@ -1,6 +1,7 @@
 """Find mistakes in a table file before any of its rows is run."""
 
 import difflib
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,8 @@ _KEYS = {
     'title', 'columns', 'rows', 'caption', 'seeds', 'worlds', 'sample', 'protocol', 'smoke', 'curve'
 }  # fmt: skip
 _SEED = 'randomness.seed'
+_MEANS = ('mIoU', 'mF1', 'mPrecision', 'mRecall', 'OA', 'Kappa', 'OA_printed', 'Kappa_printed')
+_OF_A_CLASS = re.compile(r'(?:^|/)(?:IoU|F1|Precision|Recall)\..+')
 
 
 def check_table(path: str | Path, found: Mapping[str, Any]) -> None:
@@ -41,6 +44,14 @@ def check_table(path: str | Path, found: Mapping[str, Any]) -> None:
                     check_no_seed(f'{options} of {label}', key)
     if double := {name for name in names if name and names.count(name) > 1}:
         raise UserError(f'two rows of {path} are named {double.pop()!r}: names must differ.')
+
+
+def check_score(column: str, key: str) -> None:
+    """Refuse a column whose key is not the name of any score: its cells would stay empty."""
+    name = key.rpartition('/')[2]
+    if name not in _MEANS and not _OF_A_CLASS.search(key):
+        mistake = unknown('score', name, _MEANS)
+        raise UserError(f'{column}: {mistake} The score of a class is written IoU.building.')
 
 
 def check_no_seed(where: str, key: str) -> None:

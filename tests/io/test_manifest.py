@@ -1,0 +1,126 @@
+import json
+
+import pytest
+
+from depthda.errors import UserError
+from depthda.io import manifest as module
+from depthda.io.manifest import NAME, UNFINISHED, ResumableFolder
+
+
+class Tiles(ResumableFolder):
+    """Tiles of scenes: a folder with its entries in the manifest."""
+
+    parts = 'scenes'
+    keys = ('settings', 'scenes')
+    kind = 'tiles'
+
+
+def tiles(root, **settings):
+    return Tiles(root, {'settings': {'tile': 8} | settings, 'scenes': {}, 'splits': None})
+
+
+def begun(root):
+    folder = tiles(root)
+    folder.write()
+    (root / 'images').mkdir()
+    (root / 'images/a_0.png').touch()
+    return folder
+
+
+def test_a_part_is_done_when_it_was_entered_with_the_same_identity(tmp_path):
+    folder = begun(tmp_path)
+    assert not folder.is_done('a', {'bytes': 3})
+    folder.enter('a', {'bytes': 3, 'tiles': 1})
+    assert folder.is_done('a', {'bytes': 3}) and not folder.is_done('a', {'bytes': 4})
+    assert not folder.is_done('a', {'hash': 'x'})
+
+
+def test_the_manifest_has_another_name_until_the_run_has_finished(tmp_path):
+    folder = begun(tmp_path)
+    folder.enter('b', {'tiles': 2})
+    folder.enter('a', {'tiles': 1})
+    assert (tmp_path / UNFINISHED).is_file() and not (tmp_path / NAME).exists()
+    folder.finish(splits={'train': 3})
+    assert not (tmp_path / UNFINISHED).exists()
+    content = json.loads((tmp_path / NAME).read_text())
+    assert content == {
+        'settings': {'tile': 8},
+        'scenes': {'a': {'tiles': 1}, 'b': {'tiles': 2}},
+        'splits': {'train': 3},
+    }
+    assert [*content, *content['scenes']] == ['settings', 'scenes', 'splits', 'a', 'b']
+    folder.write()
+    assert (tmp_path / UNFINISHED).is_file() and not (tmp_path / NAME).exists()
+
+
+def test_the_next_run_gets_what_was_entered_and_a_killed_one_loses_seconds(tmp_path, monkeypatch):
+    now = 1e6
+    monkeypatch.setattr(module.time, 'monotonic', lambda: now)
+    folder = begun(tmp_path)
+    folder.enter('a', {'tiles': 1})
+    assert tiles(tmp_path).open()['scenes'] == {}
+    now += 6
+    folder.enter('b', {'tiles': 2})
+    assert tiles(tmp_path).open()['scenes'] == {'a': {'tiles': 1}, 'b': {'tiles': 2}}
+
+
+def test_other_settings_are_refused_while_there_are_files(tmp_path):
+    begun(tmp_path)
+    with pytest.raises(UserError) as caught:
+        tiles(tmp_path, tile=9).open()
+    assert str(caught.value) == (
+        f'{tmp_path} holds tiles with tile 8, and 9 is asked for: name another folder, or remove '
+        'that one.'
+    )
+    with pytest.raises(UserError, match='with stride null, and 4 is asked for'):
+        tiles(tmp_path, stride=4).open()
+    with pytest.raises(UserError, match=r'and "x{119}… is asked for'):
+        tiles(tmp_path, tile='x' * 200).open()
+    (tmp_path / 'images/a_0.png').unlink()
+    assert tiles(tmp_path, tile=9).open() is None
+
+
+def test_files_that_no_manifest_describes_are_refused(tmp_path):
+    assert tiles(tmp_path / 'new').open() is None and not (tmp_path / 'new').exists()
+    (tmp_path / '.DS_Store').touch()
+    (tmp_path / 'empty').mkdir()
+    assert tiles(tmp_path).open() is None
+    (tmp_path / 'empty/notes.txt').touch()
+    with pytest.raises(UserError, match=r'holds other files \(notes.txt\), and no manifest'):
+        tiles(tmp_path).open()
+
+
+@pytest.mark.parametrize('name', [NAME, UNFINISHED])
+@pytest.mark.parametrize(
+    'content, message',
+    [
+        ('{"settings"', r'is not readable as JSON \(.*\): name another folder\.'),
+        ('[]', 'is not the manifest of tiles: name another folder'),
+        ('{"settings": {}}', 'is not the manifest of tiles: name another folder'),
+    ],
+)
+def test_a_file_that_is_not_such_a_manifest_is_refused(tmp_path, name, content, message):
+    (tmp_path / name).write_text(content)
+    with pytest.raises(UserError, match=f'{name} {message}'):
+        tiles(tmp_path).open()
+
+
+def test_a_run_that_fails_before_its_first_file_leaves_no_manifest(tmp_path):
+    folder = tiles(tmp_path / 'a')
+    with pytest.raises(KeyboardInterrupt), folder.abandoned_on_failure():
+        folder.write()
+        raise KeyboardInterrupt
+    assert not list((tmp_path / 'a').iterdir())
+    with pytest.raises(RuntimeError), begun(tmp_path / 'b').abandoned_on_failure():
+        raise RuntimeError
+    assert (tmp_path / 'b' / UNFINISHED).is_file()
+
+
+def test_strays_go_from_all_folders(tmp_path):
+    folder = begun(tmp_path)
+    strays = [tmp_path / '.manifest-12345678.json', tmp_path / 'images/.a_0-abcdef01.png']
+    for path in strays:
+        path.touch()
+    folder.remove_strays()
+    assert not any(path.exists() for path in strays)
+    assert sorted(path.name for path in folder.files()) == ['a_0.png']
