@@ -16,8 +16,7 @@ from torch import Tensor
 from depthda.engine.run_sampler import RunSampler
 from depthda.errors import UserError, many
 from depthda.experiments.pictures import colours
-from depthda.io.files import atomic_path
-from depthda.io.plotting import plt
+from depthda.io.plotting import plt, save_figure
 from depthda.randomness import SampleKey, derive_seed
 
 _ROWS, _COLUMNS = 4, 2  # samples of a sheet
@@ -171,6 +170,4 @@ def _draw(path: Path, source: SampleSource, page: Sequence[ShownSample], title: 
     patches = colours.class_patches(classes, palette[: len(classes)], striped)
     style = dict(loc='outside lower center', fontsize=8, frameon=False)
     figure.legend(handles=patches, ncols=max(1, int(width / 1.5)), **style)
-    with atomic_path(path) as temporary:
-        figure.savefig(temporary, dpi=130)
-    plt.close(figure)
+    save_figure(figure, path, 130)
