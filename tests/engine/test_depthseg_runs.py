@@ -29,7 +29,7 @@ def save_encoder(folder: Path, seed: int) -> str:
 
 @pytest.fixture(scope='module')
 def trained(tmp_path_factory, short_run):
-    """Four steps on a saved encoder, with what they were told."""
+    """Train four steps on a saved encoder; return the folder and the options."""
     folder = tmp_path_factory.mktemp('depthseg')
     options = short_run | {
         'model.backbone.weights': save_encoder(folder / 'encoder', seed=0),
