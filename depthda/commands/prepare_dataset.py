@@ -139,7 +139,7 @@ def _add_isprs_choices(parser: ArgumentParser) -> None:
 def _cut_isprs(args: Namespace) -> int:
     """Cut with a progress bar and print what there is now."""
     from depthda.preparation.isprs import IsprsSettings, prepare_isprs
-    from depthda.preparation.isprs_report import describe
+    from depthda.preparation.report import describe_isprs
 
     settings = IsprsSettings(
         dataset=args.dataset,
@@ -156,5 +156,5 @@ def _cut_isprs(args: Namespace) -> int:
         manifest = prepare_isprs(
             args.sources, args.out, settings, args.workers, show, args.replace, print
         )
-    print('\n'.join(describe(manifest, args.out)))
+    print('\n'.join(describe_isprs(manifest, args.out)))
     return 0

@@ -197,9 +197,9 @@ def _cut_liuzhou(args: Namespace) -> int:
 def _cut(args: Namespace, classes) -> int:
     """Cut with a progress bar and print what there is now."""
     from depthda.preparation.folder import FolderSettings, prepare_folder
-    from depthda.preparation.folder_report import describe
-    from depthda.preparation.folder_rows import Cut
     from depthda.preparation.folder_splits import read_splits
+    from depthda.preparation.report import describe_folder
+    from depthda.preparation.scene import Cut
 
     cut = Cut(
         tile=args.tile,
@@ -226,5 +226,5 @@ def _cut(args: Namespace, classes) -> int:
     )
     with progress_bars() as show:
         manifest = prepare_folder(args.out, settings, args.workers, show, args.replace, print)
-    print('\n'.join(describe(manifest, args.out)))
+    print('\n'.join(describe_folder(manifest, args.out)))
     return 0

@@ -93,7 +93,7 @@ def test_labels_in_another_coordinate_system(scenes):
     write('mask/town_0.tif', colours, PLACE, crs='EPSG:32633')
     assert refused(scenes) == (
         'mask/town_0.tif and rgb/town_0_RGB.tif have different coordinate systems (EPSG:32633 and '
-        'EPSG:32632): a label has the grid of its image'
+        'EPSG:32632): give files on the grid of the image'
     )
 
 
@@ -102,7 +102,7 @@ def test_heights_that_are_stored_bottom_up(scenes):
     with rasterio.open('dsm/town_0_dsm.tif', 'r+') as raster:
         raster.transform = UPSIDE_DOWN
     assert refused(scenes) == (
-        'dsm/town_0_dsm.tif and rgb/town_0_RGB.tif have their rows in opposite orders, for '
+        'dsm/town_0_dsm.tif and rgb/town_0_RGB.tif have their rows in opposite orders, because '
         'dsm/town_0_dsm.tif is stored bottom-up (gdalwarp FILE NEW turns it): bring the heights to '
         'the grid of the image, or let --warp-depth do it'
     )

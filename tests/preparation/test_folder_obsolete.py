@@ -9,7 +9,7 @@ from tiny_scenes import Scenes, write
 from depthda.cli import user_errors
 from depthda.datasets.pairing import Source, pair_by_stem
 from depthda.errors import UserError
-from depthda.preparation import folder
+from depthda.preparation import cut
 from depthda.preparation.folder import prepare_folder
 from depthda.preparation.folder_splits import Splits
 
@@ -133,11 +133,14 @@ def test_tiles_of_no_image_are_refused(prepared, capsys):
 
 def test_what_is_no_folder_of_this_tool_is_never_replaced(prepared, capsys, tmp_path):
     out, first, _ = prepared
-    for name, content in (('thesis.txt', 'mine'), ('manifest.json', '{"areas": {}}')):
+    for name, content, fault in (
+        ('thesis.txt', 'text', 'holds other files .thesis.txt., and no manifest.json says how they'),
+        ('manifest.json', '{"areas": {}}', 'manifest.json is not the manifest of tiles: name another'),
+    ):
         folder_of_others = tmp_path / name.partition('.')[0]
         folder_of_others.mkdir()
         (folder_of_others / name).write_text(content)
-        with pytest.raises(UserError, match='holds something else already: name another folder'):
+        with pytest.raises(UserError, match=fault):
             prepare_folder(folder_of_others, first.settings(), replace=True)
         assert [path.name for path in folder_of_others.iterdir()] == [name]
     (out / 'manifest.json').write_text('{"settings"')
@@ -148,7 +151,7 @@ def test_what_is_no_folder_of_this_tool_is_never_replaced(prepared, capsys, tmp_
 @pytest.mark.parametrize('stop', [KeyboardInterrupt, UserError('town_2 is broken')])
 def test_an_aborted_run_leaves_no_manifest_and_no_half_image(tmp_path, monkeypatch, stop):
     scenes, out = Scenes(tmp_path / 'in'), tmp_path / 'data/out'
-    real, calls = folder.cut_scene.__globals__['write_image'], []
+    real, calls = cut.write_image, []
 
     def break_off(path, pixels):
         calls.append(path)
@@ -156,7 +159,7 @@ def test_an_aborted_run_leaves_no_manifest_and_no_half_image(tmp_path, monkeypat
             raise stop
         real(path, pixels)
 
-    monkeypatch.setitem(folder.cut_scene.__globals__, 'write_image', break_off)
+    monkeypatch.setattr(cut, 'write_image', break_off)
     limit = 5  # in the first image: nothing is left, not even the folders
     with pytest.raises(type(stop) if isinstance(stop, Exception) else stop):
         prepare_folder(out, scenes.settings())
@@ -192,7 +195,7 @@ def test_a_replacement_that_is_killed_is_asked_for_again(prepared, monkeypatch):
         raise Killed
 
     with monkeypatch.context() as patch, pytest.raises(Killed):
-        patch.setattr('depthda.preparation.folder_obsolete.Obsolete.remove', kill)
+        patch.setattr('depthda.preparation.obsolete.Obsolete.remove', kill)
         prepare_folder(out, settings, replace=True)
     assert not (out / 'manifest.json').exists()
     with pytest.raises(UserError, match=r'add --replace, which removes images \(17 files\)'):

@@ -117,8 +117,8 @@ def test_isprs(tmp_path):
     # with which all begins, then in an area, at its last file, and at the manifest behind it.
     moments = ['replace:1', 'close:1', 'replace:30', 'replace:61', 'replace:62', 'replace:2']
     setup = ISPRS.format(source=str(tmp_path / 'zips'))
-    said = drive(setup, tmp_path, [*moments, 'replace:0'])
-    assert said == [('ended', '0'), *[(KILLED, '1')] * len(moments), ('ended', '0')]
+    lines = drive(setup, tmp_path, [*moments, 'replace:0'])
+    assert lines == [('ended', '0'), *[(KILLED, '1')] * len(moments), ('ended', '0')]
     assert whole(tmp_path / 'killed') == whole(tmp_path / 'clean')
     assert len(whole(tmp_path / 'clean')) == 3 * 12 * 5 + 2  # manifest.json, .lock
 
@@ -136,10 +136,10 @@ def test_loveda(tmp_path):
                 archive.writestr(f'Train/{domain}/{folder}/{number}.png', content)
     moments = ['replace:1', 'close:5', 'replace:6']
     setup = LOVEDA.format(source=str(path))
-    said = drive(setup, tmp_path, [*moments, 'replace:0'])
-    assert [state for state, _ in said] == ['ended', *[KILLED] * len(moments), 'ended']
-    assert all(int(hidden) >= 1 for _, hidden in said[1:-1])
-    assert said[-1] == ('ended', '0')
+    lines = drive(setup, tmp_path, [*moments, 'replace:0'])
+    assert [state for state, _ in lines] == ['ended', *[KILLED] * len(moments), 'ended']
+    assert all(int(hidden) >= 1 for _, hidden in lines[1:-1])
+    assert lines[-1] == ('ended', '0')
     assert whole(tmp_path / 'killed') == whole(tmp_path / 'clean')
     assert len(whole(tmp_path / 'clean')) == 24 + 1  # .lock
 
@@ -148,8 +148,8 @@ def test_folder(tmp_path):
     Scenes(tmp_path / 'in')
     # The manifest, 15 tiles of three files each, two lists of splits, and the manifest again.
     moments = ['replace:1', 'close:1', 'replace:20', 'replace:40', 'replace:48', 'replace:2']
-    said = drive(FOLDER.format(source=str(tmp_path / 'in')), tmp_path, [*moments, 'replace:0'])
-    assert said[0] == said[-1] == ('ended', '0')
-    assert [state for state, _ in said[1:-1]].count(KILLED) >= 5
+    lines = drive(FOLDER.format(source=str(tmp_path / 'in')), tmp_path, [*moments, 'replace:0'])
+    assert lines[0] == lines[-1] == ('ended', '0')
+    assert [state for state, _ in lines[1:-1]].count(KILLED) >= 5
     assert whole(tmp_path / 'killed') == whole(tmp_path / 'clean')
     assert {'train.txt', 'test.txt', 'manifest.json'} < set(whole(tmp_path / 'clean'))

@@ -1,4 +1,4 @@
-"""What an earlier run left in a prepared folder that a new run removes, and only when asked to."""
+"""What an earlier run left in a prepared folder, and a new run removes only with ``--replace``."""
 
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -13,23 +13,22 @@ _SUFFIXES = ('.png', '.tif')  # of tiles
 # Settings that decide the pixels of an image tile; its name has its place.
 _PIXELS = ('bands', 'stretch', 'keep_values')
 
-Files = dict[str, list[Path]]  # by folder
+Files = Mapping[str, list[Path]]  # by folder
 
 
 @dataclass(frozen=True)
 class Obsolete:
-    """Files that would not belong to the dataset any more.
+    """Files that would no longer belong to the dataset.
 
     Attributes:
-        tiles: Tiles of images that are gone or have changed, and tiles that no image gives.
-        lists: Lists of splits that do not exist any more.
-        maps: Depth maps beside them, made of an image that is gone or has changed: a wrong depth
-            map is worse than none.
+        tiles: Tiles that no image has any more, and tiles of images that have changed.
+        maps: Depth maps made from such images: a wrong depth map is worse than none.
+        lists: Lists of splits that no longer exist.
     """
 
     tiles: Files
-    lists: list[Path]
     maps: Files
+    lists: Sequence[Path] = ()
 
     def __bool__(self) -> bool:
         return bool(self.tiles or self.lists or self.maps)
@@ -41,6 +40,14 @@ class Obsolete:
         maps = f'the depth maps of images that change: {", ".join(_counts(self.maps))}'
         return f'{text}; and {maps}' if text else maps
 
+    def refuse(self, out: Path, reason: str) -> None:
+        """Raise the error that says what ``--replace`` would remove, if there is anything."""
+        if self:
+            raise UserError(
+                f'{out} {reason}: name another folder with --out, or add --replace, which removes '
+                f'{self}'
+            )
+
     def remove(self) -> None:
         for files in (*self.tiles.values(), *self.maps.values(), self.lists):
             for path in files:
@@ -49,7 +56,7 @@ class Obsolete:
 
 def find_obsolete(
     out: Path,
-    before: Mapping[str, Any] | None,
+    before: Mapping[str, Any],
     settings: Mapping[str, Any],
     planned: Mapping[str, tuple[Mapping[str, Any], set[str]]],
     products: Sequence[str],
@@ -59,24 +66,22 @@ def find_obsolete(
 
     Args:
         out: The folder of the dataset.
-        before: Its manifest; None: there is none.
+        before: Its manifest, empty if there is none.
         settings: The settings of the run, as the manifest has them.
-        planned: Of each image, what tells its files from others, and the tiles that it gives.
+        planned: For each image, what identifies its files, and its tiles.
         products: Folders of tiles that the run writes.
-        splits: Splits that it writes a list of.
+        splits: Splits for which it writes a list.
     """
-    before = before or {}
-    old = before.get('settings') or {}
+    old = before.get('settings', {})
     same_settings = not changed_settings(old, settings)
-    same_pixels = not changed_settings(old, {key: settings.get(key) for key in _PIXELS})
+    same_pixels = not changed_settings(old, {key: settings[key] for key in _PIXELS})
     leaving, stale = set(), set()
     for name, entry in before.get('scenes', {}).items():
         files, tiles = planned.get(name, ({}, set()))
-        gone = set(entry['tiles']) - tiles
-        changed = set(entry['tiles']) & tiles
-        leaving |= gone if same_settings and entry['files'] == files else gone | changed
-        image = entry['files'].get('images')
-        stale |= gone if same_pixels and image == files.get('images') else gone | changed
+        every, gone = set(entry['tiles']), set(entry['tiles']) - tiles
+        leaving |= gone if same_settings and entry['files'] == files else every
+        same_image = entry['files']['images'] == files.get('images')
+        stale |= gone if same_pixels and same_image else every
     kept = set().union(*(tiles for _, tiles in planned.values())) - leaving
     folders = dict.fromkeys(('images', 'labels', *products, before.get('depth') or 'images'))
     tiles = {
@@ -85,34 +90,19 @@ def find_obsolete(
         if (found := [path for stem, path in _below(out / folder, _SUFFIXES) if stem not in kept])
     }
     lists = [out / f'{name}.txt' for name in before.get('splits', {}) if name not in splits]
-    return Obsolete(
-        tiles, [path for path in lists if path.is_file()], stale_maps(out, stale, folders)
-    )
+    return Obsolete(tiles, stale_maps(out, stale, folders), list(filter(Path.is_file, lists)))
 
 
 def changed_settings(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
-    """Settings of ``now`` that are others in ``before``; one that is off counts as absent."""
+    """Return the settings of ``now`` that ``before`` has otherwise; off counts as absent."""
     return [key for key in now if (before.get(key) or None) != (now[key] or None)]
 
 
-def refuse(out: Path, obsolete: Obsolete, before: Mapping[str, Any], settings: Mapping) -> None:
-    """Say what ``--replace`` would remove, and why."""
-    old = before.get('settings') or {}
-    if before.get('scenes') and (changed := changed_settings(old, settings)):
-        was, now = (_setting(changed[0], each.get(changed[0])) for each in (old, settings))
-        why = f'was made with {was}, and {now} is asked for'
-    else:
-        why = 'holds tiles of other images, or of images that have changed since'
-    raise UserError(
-        f'{out} {why}: name another folder with --out, or add --replace, which removes {obsolete}'
-    )
-
-
 def stale_maps(out: Path, tiles: set[str], products: Iterable[str]) -> Files:
-    """Depth maps of ``tiles`` in any other folder of the dataset (``rdepth/<model>``)."""
-    found: Files = {}
+    """Find the depth maps of ``tiles`` in any other folder of the dataset (``rdepth/<model>``)."""
+    found: dict[str, list[Path]] = {}
     for stem, path in _below(out, DEPTH_SUFFIXES) if tiles else ():
-        if any(stem.startswith(f'{product}/') for product in products):
+        if stem.startswith(tuple(f'{product}/' for product in products)):
             continue
         parts = stem.split('/')
         # A tile may have sub-folders in its name, and so may the folder of the maps.
@@ -124,7 +114,7 @@ def stale_maps(out: Path, tiles: set[str], products: Iterable[str]) -> Files:
 
 
 def _below(folder: Path, suffixes: Sequence[str]) -> Iterator[tuple[str, Path]]:
-    """Stem (with the sub-folder) and path of each file."""
+    """Yield the stem (with the sub-folder) and the path of each file."""
     for parent, folders, names in os.walk(folder):
         folders.sort()
         for name in sorted(names):
@@ -135,7 +125,3 @@ def _below(folder: Path, suffixes: Sequence[str]) -> Iterator[tuple[str, Path]]:
 
 def _counts(files: Files) -> list[str]:
     return [f'{folder} ({many(len(paths), "file")})' for folder, paths in files.items()]
-
-
-def _setting(key: str, value: Any) -> str:
-    return f'no {key}' if not value else f'{key} {value}'

@@ -1,0 +1,274 @@
+"""The folders that preparation writes and continues, and their manifests.
+
+``FolderDataset`` has an entry for each image of a folder. ``IsprsDataset`` has one for each area,
+and in it one for each product, so that a later run can add bands or a surface model.
+"""
+
+import os
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from depthda.errors import UserError
+from depthda.io.files import atomic_path, remove_empty, remove_strays
+from depthda.io.lock import own_folder
+from depthda.io.manifest import NAME, UNFINISHED, ResumableFolder, read_manifest, write_manifest
+from depthda.preparation.obsolete import Obsolete, changed_settings, find_obsolete, stale_maps
+from depthda.preparation.scene import Boxes, Report, Scene
+from depthda.version import __version__
+
+
+class PreparedFolder(ResumableFolder):
+    """A folder of tiles in one folder for each product.
+
+    Attributes:
+        products: The folders of tiles.
+        before: The manifest of an earlier run that this run does not continue.
+    """
+
+    kind = 'tiles'
+    products: Sequence[str]
+    before: Mapping[str, Any] = {}
+
+    @contextmanager
+    def writing(self, obsolete: Obsolete, report: Report) -> Iterator[None]:
+        """Own the folder and remove what is obsolete; keep what is done if the work fails."""
+        with own_folder(self.root):
+            if obsolete:
+                # First the manifest gets the name of an unfinished one, with its old content: a
+                # run that is killed while it removes is repeated, not continued.
+                before = self.before and {**self.before, 'complete': False}
+                write_manifest(self.root, before or self.content, complete=False)
+                obsolete.remove()
+                report(f'removed from {self.root}: {obsolete}')
+            self.remove_strays()
+            self.write()
+            with self.abandoned_on_failure():
+                yield
+
+    def abandon(self) -> None:
+        """Keep what a failed run has done; leave nothing if it has done nothing."""
+        remove_empty(self.root)
+        if self.content[self.parts]:
+            with suppress(OSError, UserError):  # a full disk: some images will be cut again
+                self.write()
+        super().abandon()
+
+    def remove_strays(self) -> None:
+        """Remove what killed runs left half written, but not where depth maps are being made."""
+        remove_strays(self.root)
+        for product in self.products:
+            for folder, _, _ in os.walk(self.root / product):
+                remove_strays(folder)
+
+
+class FolderDataset(PreparedFolder):
+    """A prepared folder of images.
+
+    Args:
+        root: The folder.
+        about: ``classes``, ``palette``, ``domain``, ``labels`` (whether there are any), ``depth``
+            (its folder), ``image_suffix`` and ``settings``, which decide what is in a tile.
+    """
+
+    parts = 'scenes'
+    keys = ('settings', 'scenes')
+
+    def __init__(self, root: Path, about: Mapping[str, Any]) -> None:
+        _check_siblings(root, about)
+        labels = ['labels'] if about['labels'] else []
+        self.products = ['images', *labels, *([about['depth']] if about['depth'] else [])]
+        unfinished = dict(version=__version__, complete=False, splits={})
+        # Tiles on both sides of a cut; images in no list; pairs of tiles of different splits that
+        # show the same ground.
+        counts = dict(crossing=0, unlisted=0, shared=0)
+        super().__init__(root, {**about, **unfinished, **counts, 'scenes': {}})
+        self.before = self.open() or {}
+
+    def check(self, before: Mapping[str, Any]) -> None:
+        """Accept other settings: ``find_obsolete`` finds what they make obsolete."""
+
+    def find_obsolete(
+        self, jobs: Iterable[tuple[Scene, Boxes]], splits: Sequence[str], replaces: bool
+    ) -> Obsolete:
+        """Find what must be removed before these tiles are cut, and take over what is done.
+
+        Anything to remove is an error unless the run ``replaces`` it.
+        """
+        planned = {scene.name: (_identities(scene), set(boxes)) for scene, boxes in jobs}
+        settings, before = self.content['settings'], self.before
+        obsolete = find_obsolete(self.root, before, settings, planned, self.products, splits)
+        old = before.get('settings', {})
+        changed = changed_settings(old, settings)
+        if not replaces:
+            reason = 'holds tiles of other images, or of images that have changed since'
+            if before.get('scenes') and changed:
+                was, now = (
+                    _setting(changed[0], values.get(changed[0])) for values in (old, settings)
+                )
+                reason = f'was made with {was}, and {now} is asked for'
+            obsolete.refuse(self.root, reason)
+        self.content['scenes'] = {
+            name: entry
+            for name, entry in before.get('scenes', {}).items()
+            if not changed and name in planned and entry['files'] == planned[name][0]
+        }
+        return obsolete
+
+    def has(self, scene: Scene, boxes: Boxes) -> bool:
+        """Return whether all these tiles of the image are there, cut from its files as they are."""
+        if not self.is_done(scene.name, {'files': _identities(scene)}):
+            return False
+        entry = self.content['scenes'][scene.name]
+        tiles = entry['tiles']
+        return (
+            set(tiles) <= set(boxes)
+            and len(tiles) + entry['empty'] == len(boxes)
+            and all(
+                (self.root / product / f'{tile}{self._suffix(product)}').is_file()
+                for tile in tiles
+                for product in self.products
+            )
+        )
+
+    def enter_scene(self, scene: Scene, facts: Mapping[str, Any]) -> None:
+        """Record that the tiles of an image are written."""
+        self.enter(scene.name, {**facts, 'files': _identities(scene)})
+
+    def finish_splits(
+        self, splits: Mapping[str, str | None], names: Sequence[str], counts: Mapping[str, int]
+    ) -> None:
+        """Write the list of each split, and then the complete manifest."""
+        tiles = sorted(tile for entry in self.content['scenes'].values() for tile in entry['tiles'])
+        if not tiles:
+            raise UserError('not one tile holds a pixel of an image: check the images')
+        sizes = {}
+        for split in names:
+            stems = [tile for tile in tiles if splits[tile] == split]
+            with atomic_path(self.root / f'{split}.txt') as temporary:
+                temporary.write_text(''.join(f'{stem}\n' for stem in stems), encoding='utf-8')
+            sizes[split] = len(stems)
+        self.finish(splits=sizes, **counts, complete=True)
+
+    def _suffix(self, product: str) -> str:
+        return self.content['image_suffix'] if product == 'images' else '.png'
+
+
+class IsprsDataset(PreparedFolder):
+    """A prepared ISPRS dataset.
+
+    Args:
+        root: The folder.
+        about: ``dataset``, ``tile`` and ``stride``, which all tiles share, ``labels`` (their kind;
+            None: none are asked for), ``classes`` and ``dsm_range``.
+        areas: All areas of the dataset, in their order.
+    """
+
+    parts = 'areas'
+    keys = ('dataset', 'areas')
+    products = ('images_irrg', 'images_rgb', 'labels', 'dsm', 'ndsm')
+
+    def __init__(self, root: Path, about: Mapping[str, Any], areas: Sequence[str]) -> None:
+        super().__init__(root, {**about, 'areas': {}})
+        self.order = areas
+        if before := self.open():
+            self.content = {**before, 'labels': about['labels'] or before['labels']}
+        self.content['version'] = __version__
+
+    def check(self, before: Mapping[str, Any]) -> None:
+        """Refuse tiles of another size, stride or kind of labels."""
+        keys = ['dataset', 'tile', 'stride']
+        has_labels = any('labels' in entry['products'] for entry in before['areas'].values())
+        keys += ['labels'] if has_labels and self.content['labels'] else []
+        self.compare(*({key: content[key] for key in keys} for content in (before, self.content)))
+
+    def left_to_do(self, areas: Sequence[Scene]) -> list[Scene]:
+        """Return what is not written yet, was cut from other files, or has been removed since."""
+        counts = {product: _tiles_on_disk(self.root / product) for product in areas[0].pieces}
+        left = []
+        for area in areas:
+            entry = self.entry(area.name) or {'products': {}, 'tiles': 0}
+            pieces = {
+                product: piece
+                for product, piece in area.pieces.items()
+                if counts[product][area.name] != entry['tiles']
+                or not identity(piece.file).items() <= entry['products'].get(product, {}).items()
+            }
+            left += [replace(area, pieces=pieces)] if pieces else []
+        return left
+
+    def find_obsolete(self, areas: Sequence[Scene], replaces: bool) -> Obsolete:
+        """Find tiles that were cut from other files: an error, unless the run ``replaces`` them."""
+        tiles: dict[str, list[Path]] = {}
+        stale: set[str] = set()
+        changed = []
+        for area in areas:
+            products = (self.entry(area.name) or {'products': {}})['products']
+            for product, piece in area.pieces.items():
+                facts = products.get(product, {})
+                old = sorted((self.root / product).glob(f'{area.name}_*_*_*_*.png'))
+                if facts and old and not identity(piece.file).items() <= facts.items():
+                    changed.append(f'{product} of area {area.name} from {facts["file"]}')
+                    tiles.setdefault(product, []).extend(old)
+                    stale |= {path.stem for path in old if product.startswith('images')}
+        obsolete = Obsolete(tiles, stale_maps(self.root, stale, self.products))
+        if changed and not replaces:
+            obsolete.refuse(self.root, f'holds {changed[0]}, and that file has changed since')
+        return obsolete
+
+    def enter_area(self, area: Scene, facts: Mapping[str, Any]) -> None:
+        """Record what was cut of ``area``, besides what the manifest has of it already."""
+        products = (self.entry(area.name) or {'products': {}})['products']
+        for product, found in facts['products'].items():
+            products[product] = identity(area.pieces[product].file) | found
+        # In one order, whichever run was first.
+        ordered = {product: products[product] for product in self.products if product in products}
+        self.enter(area.name, {**facts, 'products': ordered})
+
+    def all_entries(self) -> dict[str, Any]:
+        """Return the entries in the order of the dataset, whichever worker or run was first."""
+        return {name: entry for name in self.order if (entry := self.entry(name)) is not None}
+
+
+def identity(file: Any) -> dict[str, Any]:
+    """Return what tells a file of a download from another version, wherever the download is."""
+    return dict(file=file.name, bytes=file.size)
+
+
+def _identities(scene: Scene) -> dict[str, Any]:
+    """Return what shows that the files of an image are those that were cut."""
+    stats = {product: (piece.file, piece.file.stat()) for product, piece in scene.pieces.items()}
+    return {
+        product: [path.name, stat.st_size, stat.st_mtime_ns]
+        for product, (path, stat) in stats.items()
+    }
+
+
+def _check_siblings(out: Path, about: Mapping[str, Any]) -> None:
+    """Refuse a domain whose classes are not those of the domains in the same parent folder."""
+    if about['domain'] is None or not about['classes']:
+        return
+    found = out.absolute().parent.glob('*/manifest*.json')
+    for folder in sorted({path.parent for path in found if path.name in (NAME, UNFINISHED)}):
+        other = read_manifest(folder)
+        if folder.name == out.name or not (other.get('domain') and other.get('classes')):
+            continue
+        if other['classes'] != about['classes']:
+            raise UserError(
+                f'the domain {other["domain"]} in {folder} has the classes '
+                f'{", ".join(other["classes"])}: all domains of a dataset need the same classes in '
+                'the same order'
+            )
+
+
+def _tiles_on_disk(folder: Path) -> Counter:
+    """Count the tiles of each area."""
+    names = os.listdir(folder) if folder.is_dir() else []
+    return Counter(name.rsplit('_', 4)[0] for name in names if not name.startswith('.'))
+
+
+def _setting(key: str, value: Any) -> str:
+    return f'no {key}' if not value else f'{key} {value}'
