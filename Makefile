@@ -30,7 +30,7 @@ lint: $(INSTALLED)  ## check style, and that no package imports from a layer abo
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
 
-format: $(INSTALLED)  ## mend style
+format: $(INSTALLED)  ## fix style
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 

@@ -1,4 +1,4 @@
-"""What every command shares: common arguments, one line for a mistake, signals, progress bars."""
+"""What every command shares: common arguments, one line for a mistake, and signals."""
 
 import argparse
 import atexit
@@ -6,8 +6,9 @@ import errno
 import os
 import signal
 import sys
+import textwrap
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -15,11 +16,11 @@ from depthda.errors import UserError, interrupt_in
 from depthda.io.files import DISK_FULL
 
 _MISTAKE = 'UserError: '
-# Faults of paths that users name in an option or a config; a bug hardly ever produces them.
+# Faults of paths that users name in an option or a config; bugs hardly ever cause them.
 _UNUSABLE = (errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EROFS, errno.ENAMETOOLONG, errno.ELOOP)
 # Faults of a failing disk, or of a network disk that is gone.
 _FAILING = (errno.EIO, errno.EROFS, errno.ESTALE, errno.ENODEV, errno.ENXIO, errno.ENOTCONN)
-_IMPATIENCE = 2.0  # seconds within which a repeated signal counts as the same one
+_IMPATIENCE_S = 2.0  # within which a repeated signal counts as the same one
 
 
 @contextmanager
@@ -29,33 +30,40 @@ def user_errors() -> Iterator[None]:
         yield
     except UserError as error:
         # A data-loader worker sends its whole traceback as the message; the sentence comes last.
-        sentence = str(error).rsplit(_MISTAKE, 1)[-1].strip()
-        _print_last(f'error: {sentence}')
-        sys.exit(2)
+        _fail(str(error).rsplit(_MISTAKE, 1)[-1].strip())
     except OSError as error:
-        if error.errno in _UNUSABLE and error.filename:
-            _print_last(
-                f'error: {error.filename} cannot be read or written ({error.strerror}): name '
-                'another file or folder'
-            )
-            sys.exit(2)
-        advice = 'make room' if error.errno in DISK_FULL else 'check the disk'
-        if error.errno not in (*DISK_FULL, *_FAILING):
+        if (sentence := _fault_of_disk(error)) is None:
             raise
-        file = f' {error.filename}' if error.filename else ''
-        _print_last(f'error: {error.strerror} while writing{file}: {advice} and run again')
-        sys.exit(2)
+        _fail(sentence)
     except MemoryError as error:
         reason = f' ({error})' if str(error) else ''
-        _print_last(f'error: there is not enough memory{reason}: take smaller images or tiles')
-        sys.exit(2)
+        _fail(f'there is not enough memory{reason}: take smaller images or tiles')
     except KeyboardInterrupt as interrupt:
-        if _is_main_process():
+        if is_main_process():
             _print_last(str(interrupt) or 'interrupted')
         sys.exit(128 + getattr(interrupt, 'signal', signal.SIGINT))
 
 
-def _is_main_process() -> bool:
+def _fail(sentence: str) -> None:
+    _print_last(f'error: {sentence}')
+    sys.exit(2)
+
+
+def _fault_of_disk(error: OSError) -> str | None:
+    """Return a sentence about a path that cannot be used, or a disk; None for any other error."""
+    if error.errno in _UNUSABLE and error.filename:
+        return (
+            f'{error.filename} cannot be read or written ({error.strerror}): name another file '
+            'or folder'
+        )
+    if error.errno not in (*DISK_FULL, *_FAILING):
+        return None
+    advice = 'make room' if error.errno in DISK_FULL else 'check the disk'
+    file = f' {error.filename}' if error.filename else ''
+    return f'{error.strerror} while writing{file}: {advice} and run again'
+
+
+def is_main_process() -> bool:
     """Whether this process prints for all; without mmengine, processes do not know each other."""
     dist = sys.modules.get('mmengine.dist')
     return dist is None or dist.is_main_process()
@@ -76,13 +84,13 @@ class Stopped(KeyboardInterrupt):
 @contextmanager
 def stopped_by_signals() -> Iterator[None]:
     """Let Ctrl-C and SIGTERM (a cluster's time limit) end a run with :class:`Stopped`, once."""
-    process, received = os.getpid(), -_IMPATIENCE
+    process, received = os.getpid(), -_IMPATIENCE_S
 
     def stop(number: int, frame: object) -> None:
         nonlocal received
         # Data-loader workers inherit this handler, but the main process ends them. A launcher
         # repeats the signal that the terminal has already sent to all processes.
-        if os.getpid() != process or time.monotonic() - received < _IMPATIENCE:
+        if os.getpid() != process or time.monotonic() - received < _IMPATIENCE_S:
             return
         received = time.monotonic()
         # torch's own handler would report the workers that the same signal has ended.
@@ -122,6 +130,18 @@ def _silence() -> None:
         os.dup2(null, stream)
 
 
+class _Help(argparse.RawDescriptionHelpFormatter):
+    """Keep the line breaks of descriptions, and end the help of each option with its default."""
+
+    def _get_help_string(self, action: argparse.Action) -> str:
+        several = isinstance(action.default, list | tuple)
+        shown = ' '.join(map(str, action.default)) if several else action.default
+        is_flag = action.nargs == 0  # as --help itself
+        if is_flag or shown in (None, '') or '(default' in action.help:
+            return action.help
+        return f'{action.help} (default: {shown})'
+
+
 def tool_parser(prog: str, description: str, *examples: str) -> argparse.ArgumentParser:
     """Make an argument parser whose ``--help`` ends with examples; ``%(prog)s`` is the command."""
     return argparse.ArgumentParser(prog, **help_texts(description, *examples))
@@ -129,11 +149,21 @@ def tool_parser(prog: str, description: str, *examples: str) -> argparse.Argumen
 
 def help_texts(description: str, *examples: str) -> dict[str, Any]:
     """Return what makes a parser's ``--help`` show this description and these examples."""
-    return dict(
-        description=description,
-        epilog='\n  '.join(('example:', *examples)),
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    description = '\n'.join(textwrap.fill(line, 100) for line in description.splitlines())
+    epilog = '\n  '.join(('example:', *examples))
+    return dict(description=description, epilog=epilog, formatter_class=_Help)
+
+
+def picked(args: argparse.Namespace, *names: str) -> dict[str, Any]:
+    """Return some of the arguments by their names, to pass them on as keywords."""
+    return {name: getattr(args, name) for name in names}
+
+
+class TupleAction(argparse.Action):
+    """Store several values as a tuple, as settings hold them."""
+
+    def __call__(self, parser, namespace, values, option_string=None) -> None:
+        setattr(namespace, self.dest, tuple(values))
 
 
 class OptionsAction(argparse.Action):
@@ -151,42 +181,16 @@ class OptionsAction(argparse.Action):
         parse(parser, namespace, values, option_string)
 
 
-@contextmanager
-def progress_bars() -> Iterator[Callable[[str, int, int], None]]:
-    """Show one bar per stage on the error stream: ``show(stage, done, total)``."""
-    from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeRemainingColumn,
-    )
-
-    columns = (
-        TextColumn('{task.description}'),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
-        tasks: dict[str, int] = {}
-
-        def show(stage: str, done: int, total: int) -> None:
-            if stage not in tasks:
-                tasks[stage] = bars.add_task(stage, total=total)
-            bars.update(tasks[stage], completed=done)
-
-        yield show
+def add_range(parser: Any, option: str, text: str, **more: Any) -> None:
+    """Add an option that takes the two ends of a range, as a tuple."""
+    form = dict(nargs=2, type=float, action=TupleAction, metavar=('LOW', 'HIGH'))
+    parser.add_argument(option, help=text, **form, **more)
 
 
-def add_run_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments that train and test share, as mmseg users know them."""
-    parser.add_argument(
-        '--work-dir', help='where results go (default: work_dirs/<config name>)', metavar='DIR'
-    )
+def add_config(parser: argparse.ArgumentParser) -> None:
+    """Add the config of a command and ``--cfg-options``."""
+    parser.add_argument('config', help='config file, or the name of one that comes with depthda')
     add_cfg_options(parser)
-    add_launcher(parser)
 
 
 def add_cfg_options(parser: argparse.ArgumentParser) -> None:
@@ -201,6 +205,15 @@ def add_cfg_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_run_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments that train and test share, as mmseg users know them."""
+    add_config(parser)
+    parser.add_argument(
+        '--work-dir', metavar='DIR', help='where results go (default: work_dirs/<config name>)'
+    )
+    add_launcher(parser)
+
+
 def add_launcher(
     parser: argparse.ArgumentParser,
     choices: Sequence[str] = ('none', 'pytorch', 'slurm', 'mpi'),
@@ -212,6 +225,7 @@ def add_launcher(
     parser.add_argument('--local_rank', '--local-rank', type=int, default=0, help=argparse.SUPPRESS)
 
 
-def set_local_rank(local_rank: int) -> None:
+def set_local_rank(args: argparse.Namespace) -> None:
     """Pass on to mmengine the rank that an old launcher gave as an argument."""
-    os.environ.setdefault('LOCAL_RANK', str(local_rank))
+    if 'local_rank' in args:
+        os.environ.setdefault('LOCAL_RANK', str(args.local_rank))

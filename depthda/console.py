@@ -16,7 +16,7 @@ from mmengine.config import Config
 from mmengine.logging import MMLogger, print_log
 from rich.console import Console
 
-if TYPE_CHECKING:  # it imports torch, which preparing data does without
+if TYPE_CHECKING:  # it imports torch, which the preparation of data does not need
     from mmengine.runner import Runner
 
 _PACKAGE = str(Path(__file__).parent) + os.sep
@@ -38,7 +38,7 @@ _PROGRESS = {
 }
 # The name of the run, every 1000 iterations; scores that SegmentationMetric shows as a table.
 _REPEATED = re.compile(r'^Exp name: |  IoU\.')
-# Details for which a terminal has no room; the log file has them.
+# Details that would make the lines of a terminal too long; the log file has them.
 _DETAILS = re.compile(r'base_lr: \S+ |data_time: \S+  ')
 
 

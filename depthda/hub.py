@@ -17,7 +17,7 @@ from depthda.errors import UserError
 
 @contextmanager
 def explained(weights: str, option: str = 'weights=') -> Iterator[None]:
-    """Turn what ``transformers`` raises for unreadable weights into one sentence.
+    """Turn the errors of ``transformers`` about unreadable weights into one sentence.
 
     ``option`` is the setting that names the weights, for the advice in the message.
     """
@@ -41,19 +41,19 @@ def explained(weights: str, option: str = 'weights=') -> Iterator[None]:
                 f'with model.safetensors): {reason}.'
             ) from error
         raise UserError(
-            f'The weights {weights!r} are neither a local folder nor to be had from the hub '
-            f'({reason}): where there is a network, `hf download {weights} --local-dir DIR`, '
+            f'The weights {weights!r} are neither a local folder nor available from the hub '
+            f'({reason}): where there is a network, run `hf download {weights} --local-dir DIR`, '
             f'then set {option}DIR.'
         ) from error
 
 
 def fetch_model(weights: str) -> Path:
-    """Download a model into the cache in which ``transformers`` looks; returns its folder."""
+    """Download a model into the cache that ``transformers`` uses, and return its folder."""
     from huggingface_hub import snapshot_download
 
     with explained(weights):
         folder = Path(snapshot_download(weights, allow_patterns=['*.json', '*.safetensors']))
-        if not any(folder.glob('*.safetensors')):  # an older repository
+        if not any(folder.glob('*.safetensors')):  # it is an older repository
             snapshot_download(weights, allow_patterns=['*.json', '*.bin'])
     return folder
 

@@ -7,7 +7,7 @@ from difflib import get_close_matches
 from importlib import import_module
 from pathlib import Path
 
-from depthda.cli import tool_parser, user_errors
+from depthda.cli import set_local_rank, tool_parser, user_errors
 from depthda.version import __version__
 
 # In the order of a project: data, training, tables, figures.
@@ -31,12 +31,12 @@ COMMANDS = (
     'plot-logs',
     'report',
 )
-# Names of files in tools/ that are longer than their commands.
+# Files in tools/ whose names are longer than those of their commands.
 _LONGER = {'make-sample': 'sample', 'estimate-depth': 'depth', 'make-submission': 'submission'}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command that the arguments name; returns the exit status."""
+    """Run the command that the arguments name, and return the exit status."""
     arguments = sys.argv[1:] if arguments is None else list(arguments)
     if not arguments or arguments[0] in ('-h', '--help'):
         print(_overview())
@@ -54,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def run_tool(file: str) -> None:
-    """Run the command of a file of ``tools/``, with the arguments of this process, and exit."""
+    """Run the command of a file in ``tools/`` with the arguments of this process, and exit."""
     path = Path(file)
     sys.exit(_run(_command(path.stem), f'python tools/{path.name}', sys.argv[1:]))
 
@@ -74,13 +74,14 @@ def _run(name: str, prog: str, arguments: Sequence[str]) -> int:
     module.add_arguments(parser)
     args = parser.parse_args(arguments)
     args.typed = [*prog.split(), *arguments]
+    set_local_rank(args)
     try:
         with user_errors():
             status = module.run(args) or 0
             sys.stdout.flush()
             return status
     except BrokenPipeError:
-        # The reader, such as `head`, has seen enough. The interpreter must not flush at its end.
+        # The reader, such as `head`, has stopped. The interpreter must not flush when it ends.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
 

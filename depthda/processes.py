@@ -1,4 +1,4 @@
-"""Join the processes of a launcher; otherwise each would train alone in one folder."""
+"""Join the processes that a launcher has started, so that they share the work of one run."""
 
 import datetime
 import os
@@ -21,9 +21,9 @@ _NEEDED = {
 }
 _RANK = {'pytorch': 'RANK', 'slurm': 'SLURM_PROCID', 'mpi': 'OMPI_COMM_WORLD_RANK'}
 _STARTERS = {
-    'pytorch': 'torchrun --nproc-per-node N tools/…',
-    'slurm': 'srun python tools/…',
-    'mpi': 'mpirun -np N python tools/…',
+    'pytorch': 'torchrun --nproc-per-node N -m depthda …',
+    'slurm': 'srun depthda …',
+    'mpi': 'mpirun -np N depthda …',
 }
 
 
@@ -32,7 +32,7 @@ def check_launcher(launcher: str) -> None:
     if launcher == 'none':
         if _number('WORLD_SIZE') > 1:
             _refuse('WORLD_SIZE', 'pytorch')
-        # Only in a step of srun; a batch script is one process, whatever it asked for.
+        # Only in a step of srun: a batch script is one process, however many tasks it requested.
         if _number('SLURM_NTASKS') > 1 and 'SLURM_STEP_ID' in os.environ:
             _refuse('SLURM_NTASKS', 'slurm')
         return

@@ -1,4 +1,4 @@
-"""Every module that registers something: the list to read first, and to extend with a new module.
+"""The list of all modules that register something; add new ones here.
 
 mmseg's registries import this module when something is first looked up in one of them. What mmseg
 registers comes before, because these modules build on it.

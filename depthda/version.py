@@ -1,3 +1,3 @@
-"""The version of the package, which nothing needs to be imported for."""
+"""The version of the package, in a file that imports nothing."""
 
 __version__ = '0.1.0'

@@ -1,4 +1,4 @@
-"""Share work among processes that end together with the process that started them."""
+"""Share work among processes that end when the process that started them ends."""
 
 import multiprocessing
 import os
@@ -18,7 +18,7 @@ def worker_pool(
 ) -> Iterator[Executor | None]:
     """Start processes that first call ``start(*arguments)`` and then take work.
 
-    Yields None if ``workers`` is 1: then this process does the work.
+    With one worker it yields None, and this process does the work.
     """
     if workers == 1:
         yield None
@@ -29,7 +29,7 @@ def worker_pool(
     try:
         yield pool
     finally:
-        # After a mistake in one file the others need not be waited for.
+        # After a fault in one file there is no need to wait for the others.
         pool.shutdown(cancel_futures=True)
 
 
@@ -55,11 +55,11 @@ def each_done(
 
 
 def _begin(start: Callable | None, arguments: tuple) -> None:
-    # Without this, the workers of a killed process would wait for work for ever.
+    # Otherwise the workers of a killed process would wait for work forever.
     threading.Thread(target=_end_with_the_parent, daemon=True).start()
     # Ctrl-C reaches every process of a terminal; the parent reports it once and ends the others.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    # The processes run in parallel already: OpenCV need not start threads as well.
+    # The processes already run in parallel, so OpenCV does not need threads.
     cv2.setNumThreads(1)
     if start is not None:
         start(*arguments)

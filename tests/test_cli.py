@@ -9,7 +9,8 @@ import pytest
 
 from depthda.cli import (
     Stopped,
-    add_run_arguments,
+    add_cfg_options,
+    add_range,
     stopped_by_signals,
     tool_parser,
     user_errors,
@@ -155,12 +156,35 @@ def test_help_ends_with_the_example(capsys):
     assert capsys.readouterr().out.rstrip().endswith('example:\n  python tools/x.py A')
 
 
+def test_help_shows_the_default_of_an_option_that_has_one():
+    parser = tool_parser('python tools/x.py', 'What it does.', '%(prog)s A')
+    parser.add_argument('--number', type=int, default=0, help='how many')
+    parser.add_argument('--names', nargs='+', default=['a', 'b'], help='of what')
+    parser.add_argument('--size', type=int, default=3, help='side (default: as given)')
+    parser.add_argument('--fast', action='store_true', help='skip a part')
+    parser.add_argument('--out', help='folder')
+    lines = [line.strip() for line in parser.format_help().splitlines()]
+    assert 'show this help message and exit' in [line.split('  ')[-1] for line in lines]
+    shown = ('how many (default: 0)', 'of what (default: a b)', 'side (default: as given)')
+    for text in (*shown, 'skip a part', 'folder'):
+        assert any(line.endswith(f'  {text}') or line == text for line in lines), (text, lines)
+
+
+def test_a_range_is_a_tuple_and_two_numbers():
+    parser = tool_parser('python tools/x.py', 'What it does.', '%(prog)s A')
+    add_range(parser, '--range', 'values that count', dest='values')
+    assert parser.parse_args([]).values is None
+    assert parser.parse_args(['--range', '-1', '2.5']).values == (-1.0, 2.5)
+    with pytest.raises(SystemExit):
+        parser.parse_args(['--range', '1'])
+
+
 @pytest.mark.parametrize(
     'option, fault', [('lr', 'write KEY=VALUE'), ('=3', 'write KEY=VALUE'), ('a=(1,2', 'bracket')]
 )
 def test_an_option_without_key_or_value_is_a_usage_error(capsys, option, fault):
     parser = tool_parser('python tools/x.py', 'What it does.', '%(prog)s A')
-    add_run_arguments(parser)
+    add_cfg_options(parser)
     with pytest.raises(SystemExit) as stopped:
         parser.parse_args(['--cfg-options', 'lr=1', option])
     assert stopped.value.code == 2 and fault in capsys.readouterr().err

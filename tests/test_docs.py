@@ -1,4 +1,4 @@
-"""What the documents show, tried."""
+"""What the documents show works, and what they name exists."""
 
 import inspect
 import json
@@ -16,8 +16,8 @@ LINES = re.findall(r'```python\n(visualizer = .*?)\n```', PAGE, re.DOTALL)
 
 
 def build(line, folder):
-    """The visualizer of a config that has this line, as the runner builds it."""
-    config = folder / 'mine.py'
+    """Build the visualizer of a config with this line, as the runner does."""
+    config = folder / 'config.py'
     base = ROOT / 'configs' / 'sample' / 'depthda_tiny_u2r.py'
     config.write_text(f'_base_ = [{str(base)!r}]\n{line}\n')
     settings = dict(load_config(config).visualizer, name=folder.name, save_dir=str(folder / 'run'))
@@ -32,7 +32,7 @@ def test_there_is_a_line_for_each_backend():
 
 
 @pytest.mark.parametrize('line', LINES, ids=['tensorboard', 'wandb'])
-def test_a_line_is_what_mmengine_takes_and_keeps_the_local_log(line, tmp_path):
+def test_mmengine_accepts_a_line_and_keeps_the_local_log(line, tmp_path):
     visualizer = build(line, tmp_path)
     kept, added = visualizer._vis_backends.values()
     kept.add_scalars({'loss': 2.0}, step=1)
@@ -53,24 +53,28 @@ def test_wandb_takes_the_arguments(tmp_path):
     assert set(backend._init_kwargs) <= set(inspect.signature(wandb.init).parameters)
 
 
-def test_every_link_of_the_pages_leads_somewhere():
+def test_every_link_and_every_script_of_the_pages_exists():
     pages = [ROOT / 'README.md', *ROOT.glob('docs/**/*.md'), *ROOT.glob('configs/**/README.md')]
     pages += [ROOT / 'data/README.md', ROOT / 'CONTRIBUTING.md', ROOT / 'tests/fidelity/README.md']
     for page in pages:
-        for link in re.findall(r'\]\(([^)#\s]+)', page.read_text()):
+        text = page.read_text()
+        prose = re.sub(r'```.*?```', '', text, flags=re.DOTALL)
+        for link in re.findall(r'\]\(([^)#\s]+)', prose):
             if '://' not in link:
                 assert (page.parent / link).exists(), f'{page}: {link}'
+        for script in re.findall(r'tools/[\w/]+\.py', text):
+            assert (ROOT / script).is_file(), f'{page}: {script}'
 
 
 def test_every_figure_of_the_benchmark_is_in_a_table():
     """Numbers of two decimals in its text, with their signs, stand in docs/tables."""
     page = (ROOT / 'docs/synthetic-benchmark.md').read_text().split('## What came out')[1]
     tables = ' '.join(path.read_text() for path in (ROOT / 'docs/tables').iterdir())
-    said = set(re.findall(r'[+−]?\d+\.\d\d', page))
-    assert len(said) > 30
+    figures = set(re.findall(r'[+−]?\d+\.\d\d', page))
+    assert len(figures) > 30
     # In JSON 12.5 is 12.50.
     known = {float(value) for value in re.findall(r'-?\d+\.\d+', tables)}
-    assert not {each for each in said if float(each.replace('−', '-')) not in known}
+    assert not {figure for figure in figures if float(figure.replace('−', '-')) not in known}
 
 
 def test_every_effect_of_a_difference_on_synthetic_worlds_is_in_its_table():
@@ -78,10 +82,10 @@ def test_every_effect_of_a_difference_on_synthetic_worlds_is_in_its_table():
     table = (ROOT / 'docs/tables/synthetic-released.md').read_text()
     effects = re.findall(r'mIoU by ([+-]\d+\.\d\d \[[^\]]*\])', page)
     assert len(effects) == 6
-    assert not [each for each in effects if f'| {each} |' not in table]
+    assert not [effect for effect in effects if f'| {effect} |' not in table]
 
 
-def test_every_test_that_a_difference_names_is_there():
+def test_every_test_that_a_difference_names_exists():
     page = (ROOT / 'docs/differences.md').read_text()
     rows = [line.strip('| ').split(' | ') for line in page.splitlines() if line.startswith('| ')]
     rows = [row for row in rows if row[0] not in ('released', '---')]
@@ -90,7 +94,7 @@ def test_every_test_that_a_difference_names_is_there():
     assert not [name for name in named if not (ROOT / 'tests' / name).exists()]
 
 
-def test_the_page_of_differences_says_what_is_as_released():
+def test_the_page_of_differences_names_options_of_as_released():
     """An option that the page gives to as-released is set in such a config."""
     page = (ROOT / 'docs/differences.md').read_text()
     configs = [path.read_text() for path in ROOT.glob('configs/**/*as-released*.py')]
@@ -100,7 +104,7 @@ def test_the_page_of_differences_says_what_is_as_released():
     assert not [name for name in options if f'{name}=' not in text]
 
 
-def test_the_page_of_the_architecture_names_what_there_is():
+def test_the_page_of_the_architecture_names_existing_files_and_layers():
     page = (ROOT / 'docs/architecture.md').read_text()
     files = set(re.findall(r'`((?:\w+/)*\w+\.py)`', page))
     assert len(files) > 25

@@ -45,14 +45,14 @@ OPTIONS = {
 @pytest.fixture
 def here(places, tmp_path, monkeypatch):  # noqa: F811
     (tmp_path / 'data').mkdir()
-    (tmp_path / 'data/mine').symlink_to(places / 'data')
+    (tmp_path / 'data/custom').symlink_to(places / 'data')
     base = tmp_path / 'configs/depthda' / REAL.name
     base.parent.mkdir(parents=True)
     base.write_text(SMALL)
     (block,) = re.findall(r'```python\n(.*?)```', PAGE, re.DOTALL)
     text, count = re.subn(r'(?m)^num_classes = 6', 'num_classes = 2', block)
     assert count == 1
-    (tmp_path / 'configs/mine.py').write_text(text)
+    (tmp_path / 'configs/custom.py').write_text(text)
     monkeypatch.chdir(tmp_path)
     torch.manual_seed(3)
     model = load_config(base).model
@@ -95,7 +95,7 @@ def test_from_seven_classes_to_two(here):
     results = test(tests[0].config, checkpoint, cfg_options=OPTIONS)
     assert {'IoU.field', 'IoU.wood'} <= set(results['scores'])
 
-    # The overrides of the last command; a frozen encoder comes from the checkpoint all the same.
+    # The overrides of the last command; a frozen encoder also comes from the checkpoint.
     last = trains[1]
     frozen = {'+model.backbone.rgb.frozen': True}
     runner = train(last.config, last.work_dir, cfg_options=OPTIONS | last.cfg_options | frozen)
@@ -105,8 +105,7 @@ def test_from_seven_classes_to_two(here):
     assert all(torch.equal(value, here[f'backbone.rgb.{key}']) for key, value in encoder.items())
 
 
-def test_a_line_of_what_is_skipped_is_the_page_s():
-    """As the real model has it."""
+def test_the_page_shows_what_the_real_model_skips():
     cfg = load_config(REAL)
     with torch.device('meta'):
         model = MODELS.build(cfg.model)

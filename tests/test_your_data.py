@@ -107,4 +107,4 @@ def test_a_head_that_the_model_does_not_have_is_named(places, tmp_path):
 def test_the_config_of_the_page_is_the_one_there_is():
     cfg = load_config(ROOT / 'configs/depthda/depthda_convnext-b-s_1xb4-40k_prepared-512x512.py')
     assert cfg.model.decode_head.num_classes == cfg.model.auxiliary_head.num_classes == 6
-    assert cfg.test_dataloader.dataset.data_root == 'data/mine/south'
+    assert cfg.test_dataloader.dataset.data_root == 'data/custom/south'

@@ -7,28 +7,24 @@ augmented as in a run with this seed.
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
-from depthda.cli import add_cfg_options
+from depthda.cli import add_config
 from depthda.errors import UserError
 
 EXAMPLES = (
     '%(prog)s configs/sample/depthda_tiny_u2r.py --number 8',
     '%(prog)s CONFIG --number 2 --repeat 4 --cfg-options '
-    'train_dataloader.dataset.data_root=data/mine',
+    'train_dataloader.dataset.data_root=data/custom',
 )
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    parser.add_argument('config', help='config file')
-    parser.add_argument('--split', choices=['train', 'val', 'test'], default='train')
-    parser.add_argument(
-        '--out', metavar='DIR', help='where sheets go (default: work_dirs/browse/<config name>)'
-    )
-    parser.add_argument('--number', type=int, default=16, help='images to show (default: 16)')
-    parser.add_argument(
-        '--repeat', type=int, default=1, metavar='K', help='show K augmentations of each image'
-    )
-    parser.add_argument('--seed', type=int, default=0, help='seed of the run (default: 0)')
-    add_cfg_options(parser)
+    add_config(parser)
+    add = parser.add_argument
+    add('--split', choices=['train', 'val', 'test'], default='train', help='data loader to use')
+    add('--out', metavar='DIR', help='folder of sheets (default: work_dirs/browse/<config name>)')
+    add('--number', type=int, default=16, help='images to show')
+    add('--repeat', type=int, default=1, metavar='K', help='show K augmentations of each image')
+    add('--seed', type=int, default=0, help='seed of the run')
 
 
 def run(args: Namespace) -> None:
@@ -41,8 +37,6 @@ def run(args: Namespace) -> None:
     name = Path(args.config).stem
     out = args.out or f'work_dirs/browse/{name}'
     check_folder('--out', out)
-    cfg = load_config(args.config, args.cfg_options)
-    source = open_source(cfg, name, args.split)
+    source = open_source(load_config(args.config, args.cfg_options), name, args.split)
     samples = list(deal(source, args.number, args.repeat, args.seed))
-    for path in draw_sheets(out, source, samples, args.split):
-        print(path)
+    print(*draw_sheets(out, source, samples, args.split), sep='\n')

@@ -1,16 +1,17 @@
-"""Check whether the data of a config is fit for training, and list what speaks against it.
+"""Check whether the data of a config is fit for training, and list what is wrong with it.
 
-Every sample is read. Checked are pairing and sizes, unreadable files, label values without a class,
-depth maps that are empty, constant or upside down, classes that never occur, and images that are in
-two splits (also copies under other names). A table and a picture show the classes of each domain,
-and sheets show samples. Exit status: 0 fit, 1 not fit, 2 a mistake.
+Every sample is read. The check covers pairing and sizes, unreadable files, label values without a
+class, depth maps that are empty, constant or upside down, classes that never occur, and images that
+are in two splits (also copies under other names). A table and a picture show the classes of each
+domain, and sheets show samples. Exit status: 0 fit, 1 not fit, 2 a mistake.
 """
 
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
-from depthda.cli import add_cfg_options, progress_bars
+from depthda.cli import add_config
 
+_SPLITS = ['train', 'val', 'test']
 EXAMPLES = (
     '%(prog)s configs/sample/depthda_tiny_u2r.py',
     '%(prog)s CONFIG --split train --workers 8',
@@ -19,31 +20,22 @@ EXAMPLES = (
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    parser.add_argument('config', help='config file')
-    parser.add_argument(
-        '--split',
-        nargs='+',
-        choices=['train', 'val', 'test'],
-        default=['train', 'val', 'test'],
-        help='data loaders to check (default: all)',
-    )
-    parser.add_argument('--fast', action='store_true', help='check names and headers only')
-    parser.add_argument(
-        '--out', metavar='DIR', help='where pictures go (default: work_dirs/check/<config name>)'
-    )
-    parser.add_argument('--workers', type=int, default=4, help='processes (default: 4)')
-    add_cfg_options(parser)
+    add_config(parser)
+    add = parser.add_argument
+    add('--split', nargs='+', choices=_SPLITS, default=_SPLITS, help='data loaders to check')
+    add('--fast', action='store_true', help='check names and headers only')
+    add('--out', metavar='DIR', help='folder of pictures (default: work_dirs/check/<config name>)')
+    add('--workers', type=int, default=4, help='processes')
 
 
 def run(args: Namespace) -> int:
-    """Check, print and draw; returns 1 if the data is not fit for training."""
-    from rich.console import Console
-
+    """Check, print and draw; return 1 if the data is not fit for training."""
     from depthda.datasets.checks.report import band_statistics, check_sets, copies_in, describe
     from depthda.engine.checks.band_check import check_bands
     from depthda.engine.checks.data_check import check_classes, data_warnings
     from depthda.engine.checks.output_check import check_folder
     from depthda.engine.launch import load_config
+    from depthda.progress import progress_bars
 
     name = Path(args.config).stem
     out = Path(args.out or f'work_dirs/check/{name}')
@@ -53,37 +45,41 @@ def run(args: Namespace) -> int:
     check_bands(cfg)
     with progress_bars() as show:
         checked = check_sets(cfg, args.split, args.fast, args.workers, show)
-    console = Console(highlight=False, soft_wrap=True)
     for part in checked:
-        console.print(describe(part), markup=False)
-        if line := band_statistics(part):
-            console.print(f'  {line}', markup=False)
-        for finding in part.findings:
-            console.print(f'  {finding}', markup=False)
+        print(describe(part))
+        details = [line] if (line := band_statistics(part)) else []
+        for line in (*details, *part.findings):
+            print(f'  {line}')
     copies = copies_in(checked)
     for line in (*copies, *(f'! {warning}' for warning in data_warnings(cfg))):
-        console.print(str(line), markup=False)
+        print(line)
     findings = [*copies, *(finding for part in checked for finding in part.findings)]
     serious = any(finding.serious for finding in findings)
-    splits = () if args.fast or serious else args.split
-    _draw(console, out, checked, cfg, name, splits)
+    _draw_histogram(out / 'classes.png', checked)
+    if not (args.fast or serious):
+        _draw_samples(out, cfg, name, args.split)
     extent = 'names and headers' if args.fast else 'every sample'
-    console.print(f'not fit for training ({extent})' if serious else f'fit for training ({extent})')
+    print(f'not fit for training ({extent})' if serious else f'fit for training ({extent})')
     return 1 if serious else 0
 
 
-def _draw(console, out: Path, checked, cfg, name: str, splits) -> None:
-    """Draw the shares of the classes, and sheets of samples of the splits."""
+def _draw_histogram(path: Path, checked) -> None:
+    """Print and draw the shares of the classes."""
+    from rich.console import Console
+
     from depthda.datasets.checks.report import draw_histogram, histogram, histogram_table
-    from depthda.experiments.pictures.browse import deal, draw_sheets, open_source
 
     if shares := histogram(checked):
-        console.print(histogram_table(shares))
-        draw_histogram(out / 'classes.png', shares)
-        console.print(str(out / 'classes.png'), markup=False)
+        Console(highlight=False, soft_wrap=True).print(histogram_table(shares))
+        draw_histogram(path, shares)
+        print(path)
+
+
+def _draw_samples(out: Path, cfg, name: str, splits) -> None:
+    from depthda.experiments.pictures.browse import deal, draw_sheets, open_source
+
     for split in splits:
         if cfg.get(f'{split}_dataloader'):
             source = open_source(cfg, name, split)
             samples = list(deal(source, 8, 1, seed=0))
-            for path in draw_sheets(out, source, samples, split):
-                console.print(str(path), markup=False)
+            print(*draw_sheets(out, source, samples, split), sep='\n')

@@ -1,14 +1,16 @@
 """Compare two models: the difference of their IoU (B - A), with two 95 % intervals.
 
-A and B are each a run's folder (metrics.json, tiles.npz), or a folder that holds several runs up to
-two levels down; runs are paired by world and seed. One interval is over the seeds (or worlds), the
-other over the tested tiles; what each of them covers is printed with it.
+A and B are each the folder of a run (metrics.json, tiles.npz), or a folder that holds several runs
+up to two levels down; runs are paired by world and seed. One interval is over the seeds (or
+worlds), the other over the tested tiles. What each of them covers is printed with it.
 """
 
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
 from depthda.errors import UserError
+
+_FEWEST = 100  # resamples; the ends of an interval of 95 % lie between the outermost of fewer
 
 EXAMPLES = (
     '%(prog)s work_dirs/upernet work_dirs/depthda --per-class',
@@ -18,30 +20,20 @@ EXAMPLES = (
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    parser.add_argument('a', help='folder of the reference: of one run, or of several')
-    parser.add_argument('b', help='folder of what is compared with it: of one run, or of several')
-    parser.add_argument(
+    add = parser.add_argument
+    add('a', help='the reference: folder of a run, or of several')
+    add('b', help='what is compared with it: folder of a run, or of several')
+    add(
         '--group',
         help="images to compare on, as metrics.json names them: 'all', a domain, a split or "
         'SPLIT/DOMAIN (default: its headline)',
     )
-    parser.add_argument('--per-class', action='store_true', help='add a row for each class')
-    parser.add_argument(
-        '--resamples',
-        type=int,
-        default=10_000,
-        metavar='N',
-        help='samples of the bootstrap (default: 10000)',
-    )
-    parser.add_argument(
-        '--block',
-        type=int,
-        default=1,
-        metavar='N',
-        help='draw blocks of N tiles that are neighbours by name, instead of single tiles',
-    )
-    parser.add_argument('--seed', type=int, default=0, help='seed of the bootstrap (default: 0)')
-    parser.add_argument('--out', metavar='FILE', help='also write the result there: .md or .json')
+    add('--per-class', action='store_true', help='add a row for each class')
+    add('--resamples', type=int, default=10_000, metavar='N', help='samples of the bootstrap')
+    text = 'draw blocks of N tiles that are neighbours by name, instead of single tiles'
+    add('--block', type=int, default=1, metavar='N', help=text)
+    add('--seed', type=int, default=0, help='seed of the bootstrap')
+    add('--out', metavar='FILE', help='also write the result there: .md or .json')
 
 
 def run(args: Namespace) -> None:
@@ -50,19 +42,25 @@ def run(args: Namespace) -> None:
     from depthda.experiments.comparison.text import explain, markdown, terminal_table
     from depthda.io.files import atomic_path, check_not_replaced, write_json
 
-    if args.out and Path(args.out).suffix not in ('.md', '.json'):
+    suffix = Path(args.out).suffix if args.out else None
+    if suffix not in (None, '.md', '.json'):
         raise UserError(f'--out {args.out}: give a name that ends with .md or .json.')
+    if args.resamples < _FEWEST:
+        raise UserError(
+            f'--resamples {args.resamples} is too few for an interval of 95 %: take {_FEWEST} or '
+            'more.'
+        )
     if args.out:
-        part = '"bootstrap_seed"' if args.out.endswith('.json') else '95 %'
+        part = '"bootstrap_seed"' if suffix == '.json' else '95 %'
         check_not_replaced(args.out, part, 'a comparison')
     result = compare(args.a, args.b, args.group, args.resamples, args.block, args.seed)
+    print(f'A  {args.a}\nB  {args.b}')
     console = wide_console(highlight=False)
-    console.print(f'A  {args.a}\nB  {args.b}', soft_wrap=True, markup=False)
     console.print(terminal_table(result, args.per_class))
     for line in explain(result, args.per_class):
         console.print(line, markup=False)
-    if args.out and args.out.endswith('.json'):
+    if suffix == '.json':
         write_json(args.out, result)
-    elif args.out:
+    elif suffix == '.md':
         with atomic_path(args.out) as temporary:
             temporary.write_text(markdown(result, args.per_class), encoding='utf-8')

@@ -8,9 +8,8 @@ EXAMPLES = ('%(prog)s', '%(prog)s loveda server', 'depthda train sample/upernet_
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    parser.add_argument(
-        'words', nargs='*', metavar='WORD', help='list only names that contain all these words'
-    )
+    text = 'list only names that contain all these words'
+    parser.add_argument('words', nargs='*', metavar='WORD', help=text)
 
 
 def run(args: Namespace) -> int:

@@ -6,10 +6,11 @@ EXAMPLES = ('%(prog)s --seed 1 --out work_dirs/demo-1',)
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    parser.add_argument('--out', default='work_dirs/demo', help='where everything is written')
-    parser.add_argument('--iterations', type=int, default=300, help='training steps of each model')
-    parser.add_argument('--seed', type=int, default=0, help='of the training, not of the images')
-    parser.add_argument('--jobs', type=int, default=2, help='models trained at the same time')
+    add = parser.add_argument
+    add('--out', default='work_dirs/demo', help='where everything is written')
+    add('--iterations', type=int, default=300, help='training steps of each model')
+    add('--seed', type=int, default=0, help='seed of the training, not of the images')
+    add('--jobs', type=int, default=2, help='models trained at the same time')
 
 
 def run(args: Namespace) -> None:

@@ -8,18 +8,14 @@ ground, 0 = no depth. It goes to
 
 where FOLDER is the given folder, or the one that holds a given file; <model> is the model's name in
 small letters without -hf. The folder of the maps also gets depth_maps.json: model, settings, and
-the scale and shift of each map (depth = shift + scale * code). A stopped run continues where it
-was.
+the scale and shift of each map (depth = shift + scale * code). A run that was stopped continues
+where it was.
 """
 
-import time
 from argparse import ArgumentParser, Namespace
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from datetime import timedelta
 from pathlib import Path
 
-from depthda.cli import add_launcher, set_local_rank
+from depthda.cli import TupleAction, add_launcher, add_range
 from depthda.errors import UserError, many
 
 EXAMPLES = (
@@ -31,75 +27,52 @@ EXAMPLES = (
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    parser.add_argument('images', nargs='+', metavar='IMAGES', help='PNG, JPEG, TIFF, or folders')
-    parser.add_argument('--out', metavar='DIR', help='folder of the maps (default: see above)')
-    parser.add_argument(
-        '--model',
-        required=True,
-        help='hub id of a Depth Anything, or a folder that holds one (no network is needed then)',
-    )
-    parser.add_argument('--name', help="without --out: instead of the model's, in rdepth/<model>")
+    add = parser.add_argument
+    add('images', nargs='+', metavar='IMAGES', help='PNG, JPEG, TIFF, or folders')
+    add('--out', metavar='DIR', help='folder of the maps (default: see above)')
+    text = 'hub id of a Depth Anything, or a folder that holds one (then no network is needed)'
+    add('--model', required=True, help=text)
+    add('--name', help="without --out: used instead of the model's name in rdepth/<model>")
     _add_network_arguments(parser)
-    _add_reading_arguments(parser)
-    parser.add_argument('--batch-size', type=int, default=8, help='(default: 8)')
-    parser.add_argument(
-        '--workers', type=int, default=2, help='threads to read and as many to write (default: 2)'
+    add(
+        '--bands',
+        nargs=3,
+        type=int,
+        action=TupleAction,
+        metavar=('R', 'G', 'B'),
+        help='bands to use, counted from 1, of images that do not have three (or one)',
     )
-    add_launcher(
-        parser,
-        ['none', 'pytorch'],
-        'pytorch: started by torchrun; each process takes its share of the images',
-    )
+    text = 'input values mapped to 0 and 255, of images that do not have 8 bits'
+    add_range(parser, '--value-range', text)
+    add('--batch-size', type=int, default=8, help='images or tiles in one pass of the network')
+    add('--workers', type=int, default=2, help='threads that read, and as many that write')
+    text = 'pytorch: started by torchrun; each process takes its share of the images'
+    add_launcher(parser, ['none', 'pytorch'], text)
 
 
 def _add_network_arguments(parser: ArgumentParser) -> None:
-    parser.add_argument(
+    add = parser.add_argument
+    add(
         '--mode',
         choices=['whole', 'tiled'],
         default='whole',
         help='whole: each image at once, shrunk to the size of the network; tiled: larger images '
-        'in overlapping tiles, brought to one scale and shift (default: whole)',
+        'in overlapping tiles, brought to one scale and shift',
     )
-    parser.add_argument(
+    add(
         '--tile',
         type=int,
         metavar='PX',
         help='side of a tile in pixels of the image (default: the network size: nothing is lost; '
         'twice that: tiles are halved)',
     )
-    parser.add_argument(
-        '--overlap',
-        type=float,
-        metavar='PART',
-        help='part of a tile that its neighbour also covers (default: 0.25)',
-    )
-    parser.add_argument(
-        '--size', type=int, help="network size (default: the checkpoint's, 518 for Depth Anything)"
-    )
-    parser.add_argument(
-        '--amp',
-        choices=['auto', 'bf16', 'off'],
-        default='auto',
-        help='bf16: run the network in bfloat16; auto: only on a GPU (default: auto)',
-    )
-    parser.add_argument('--device', help='cpu, cuda, cuda:1, … (default: cuda where there is one)')
-
-
-def _add_reading_arguments(parser: ArgumentParser) -> None:
-    parser.add_argument(
-        '--bands',
-        nargs=3,
-        type=int,
-        metavar=('R', 'G', 'B'),
-        help='bands to use, counted from 1, of images that do not have three (or one)',
-    )
-    parser.add_argument(
-        '--value-range',
-        nargs=2,
-        type=float,
-        metavar=('LOW', 'HIGH'),
-        help='input values mapped to 0 and 255, of images that do not have 8 bits',
-    )
+    text = 'part of a tile that its neighbour also covers (default: 0.25)'
+    add('--overlap', type=float, metavar='PART', help=text)
+    text = "network size (default: the checkpoint's, 518 for Depth Anything)"
+    add('--size', type=int, help=text)
+    text = 'bf16: run the network in bfloat16; auto: only on a GPU'
+    add('--amp', choices=['auto', 'bf16', 'off'], default='auto', help=text)
+    add('--device', help='cpu, cuda, cuda:1, … (default: cuda where there is one)')
 
 
 def run(args: Namespace) -> None:
@@ -109,14 +82,12 @@ def run(args: Namespace) -> None:
     from depthda.depth.monocular.jobs import find_jobs, map_name
     from depthda.depth.monocular.licences import licence_of
     from depthda.processes import check_launcher, joined
+    from depthda.progress import progress_bars
 
-    set_local_rank(args.local_rank)
     check_launcher(args.launcher)
     if args.out and args.name:
         raise UserError('--out names the folder of the maps, so --name has no effect: drop one.')
-    reader = OpticalReader(
-        args.bands and tuple(args.bands), args.value_range and tuple(args.value_range)
-    )
+    reader = OpticalReader(args.bands, args.value_range)
     settings = DepthSettings(
         args.mode, args.tile, args.overlap, args.batch_size, args.workers, reader
     )
@@ -130,21 +101,23 @@ def run(args: Namespace) -> None:
         if shard.rank == 0:
             print(f'{weights}: licence of the weights: {licence}', flush=True)
         estimator = DepthEstimator.load(weights, device, bf16, args.size, option='--model ')
-        model = {
-            'model': weights,
-            'revision': getattr(estimator.model.config, '_commit_hash', None),
-            'licence': licence,
-        }
-        with _progress_bar(quiet=shard.rank > 0) as progress:
-            summary = estimate_depth(estimator, jobs, settings, model, shard, progress)
-        speed = f', {summary.written / summary.seconds:.1f} a second' if summary.written else ''
-        process = f'process {shard.rank}: ' if shard.size > 1 else ''
-        written = f'{process}{many(summary.written, "map")} written{speed}'
-        print(f'{written}; {summary.kept} were there already')
-        for warning in summary.warnings:
-            print(f'{process}{warning}')
+        revision = getattr(estimator.model.config, '_commit_hash', None)
+        model = {'model': weights, 'revision': revision, 'licence': licence}
+        with progress_bars() as show:
+            summary = estimate_depth(
+                estimator, jobs, settings, model, shard, lambda *done: show('depth maps', *done)
+            )
+        _report(summary, f'process {shard.rank}: ' if shard.size > 1 else '')
         if shard.rank == 0:
             print(*sorted({job.root for job in jobs}), sep='\n')
+
+
+def _report(summary, process: str) -> None:
+    speed = f', {summary.written / summary.seconds:.1f} a second' if summary.written else ''
+    written = f'{process}{many(summary.written, "map")} written{speed}'
+    print(f'{written}; {summary.kept} were there already')
+    for warning in summary.warnings:
+        print(f'{process}{warning}')
 
 
 def _choose_device(name: str | None):
@@ -163,32 +136,3 @@ def _choose_device(name: str | None):
             'or install a build of torch for your GPU.'
         )
     return device
-
-
-@contextmanager
-def _progress_bar(quiet: bool) -> Iterator[Callable[[int, int], None]]:
-    """Show maps, maps per second and the time left, on a terminal."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-
-    pace_column = TextColumn('{task.fields[pace]}')
-    columns = (TextColumn('depth maps'), BarColumn(), MofNCompleteColumn(), pace_column)
-    console = Console(stderr=True)
-    quiet = quiet or not console.is_terminal
-    with Progress(*columns, console=console, transient=True, disable=quiet) as bar:
-        task = bar.add_task('', total=None, pace='')
-        began = time.monotonic()
-
-        def show(done: int, total: int) -> None:
-            nonlocal began
-            pace = ''
-            if not done:
-                began = time.monotonic()
-            else:
-                # Maps come in bursts, a batch at a time, which mislead rich's own estimate.
-                speed = done / (time.monotonic() - began)
-                left = timedelta(seconds=round((total - done) / speed))
-                pace = f'{speed:.1f} images/s, {left} left'
-            bar.update(task, completed=done, total=total, pace=pace)
-
-        yield show

@@ -4,12 +4,12 @@ A map is a PNG with the size, the stem and the place in the tree of its surface 
 higher above ground (or above the sea), 0 = no depth. DIR/a/12.png is the map of FOLDER/a/12.tif,
 where FOLDER is the given folder, or the one that holds a given file. Next to it lies a world file
 (12.pgw) if the surface model is georeferenced. manifest.json records how the maps were made and
-what was counted. A stopped run continues where it was.
+what was counted. A run that was stopped continues where it was.
 """
 
 from argparse import ArgumentParser, Namespace
 
-from depthda.cli import progress_bars
+from depthda.cli import TupleAction, add_range, picked
 
 EXAMPLES = (
     '%(prog)s scenes/dsm --out scenes/depth --ground scenes/dtm',
@@ -19,73 +19,61 @@ EXAMPLES = (
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    parser.add_argument('heights', nargs='+', metavar='HEIGHTS', help='GeoTIFFs, or folders')
-    parser.add_argument('--out', required=True, metavar='DIR', help='folder of the maps')
-    span = parser.add_mutually_exclusive_group()
-    span.add_argument(
+    add = parser.add_argument
+    add('heights', nargs='+', metavar='HEIGHTS', help='GeoTIFFs, or folders')
+    add('--out', required=True, metavar='DIR', help='folder of the maps')
+    scale = parser.add_mutually_exclusive_group()
+    add_range(
+        scale,
         '--percentiles',
-        nargs=2,
-        type=float,
-        metavar=('LOW', 'HIGH'),
-        help='percentiles of all heights of the dataset that become depth 0 and 1; what is outside '
-        'is clipped. Not 0 100, because one bird, crane or pit would take the whole range '
-        '(default: 0.5 99.5)',
+        'percentiles of all heights of the dataset that become depth 0 and 1; heights outside are '
+        'clipped. Not 0 100, because one bird, crane or pit would take the whole range',
+        default=(0.5, 99.5),
     )
-    span.add_argument(
-        '--range',
-        nargs=2,
-        type=float,
-        metavar=('LOW', 'HIGH'),
-        help='heights that become depth 0 and 1 instead, to use one range for several runs',
-    )
-    parser.add_argument(
+    text = 'heights that become depth 0 and 1 instead, to use one range for several runs'
+    add_range(scale, '--range', text, dest='value_range')
+    add(
         '--nodata',
         nargs='+',
         type=float,
-        default=[],
+        action=TupleAction,
+        default=(),
         metavar='VALUE',
         help='values that are not heights, for files that do not declare them (-9999; with an '
         'exponent --nodata=-3.4e38)',
     )
-    parser.add_argument(
+    add(
         '--fill',
         action='store_true',
         help='give pixels without height the nearest height; otherwise they are "no depth". Takes '
         'about 15 bytes per pixel of memory, because a map can no longer be written in strips',
     )
-    parser.add_argument(
+    add(
         '--ground',
         default='none',
         metavar='none|opening|DIR',
         help='subtract the ground. opening: found in the surface model; DIR: terrain models of the '
-        'same stems, on the same grid (default: none)',
+        'same stems, on the same grid',
     )
-    parser.add_argument(
+    add(
         '--window',
         type=float,
         metavar='METRES',
         help="side of the opening's window: LARGER THAN THE LARGEST BUILDING, or its middle is "
         'taken for ground; not much larger, or hills are removed as well',
     )
-    parser.add_argument(
-        '--window-pixels', type=int, metavar='N', help='the same for files without georeference'
-    )
-    parser.add_argument('--workers', type=int, default=2, help='threads (default: 2)')
+    add('--window-pixels', type=int, metavar='N', help='the same for files without georeference')
+    add('--workers', type=int, default=2, help='threads')
 
 
 def run(args: Namespace) -> None:
     from depthda.depth.surface.normalize import SurfaceSettings, map_surfaces
     from depthda.depth.surface.report import describe
+    from depthda.progress import progress_bars
 
-    settings = SurfaceSettings(
-        percentiles=tuple(args.percentiles) if args.percentiles else SurfaceSettings.percentiles,
-        value_range=tuple(args.range) if args.range else None,
-        nodata=tuple(args.nodata),
-        fill=args.fill,
-        ground=args.ground,
-        window=args.window,
-        window_pixels=args.window_pixels,
-    )
+    names = 'percentiles', 'value_range', 'nodata', 'fill', 'ground', 'window', 'window_pixels'
     with progress_bars() as show:
-        done = map_surfaces(args.heights, args.out, settings, args.workers, show)
+        done = map_surfaces(
+            args.heights, args.out, SurfaceSettings(**picked(args, *names)), args.workers, show
+        )
     print('\n'.join(describe(done, args.out, args.fill)))

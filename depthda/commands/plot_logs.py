@@ -1,6 +1,6 @@
 """Draw what several runs logged while training: a panel for each figure, a line for each run.
 
-A resumed run is joined by iteration: steps that were repeated count once, as they went last.
+A resumed run is joined by iteration: of repeated steps, the last counts.
 """
 
 from argparse import ArgumentParser, Namespace
@@ -15,21 +15,13 @@ EXAMPLES = (
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    parser.add_argument('runs', nargs='+', metavar='RUN', help='folder of a run (its work_dir)')
-    parser.add_argument(
-        '--keys',
-        nargs='+',
-        default=['loss', 'mIoU'],
-        metavar='KEY',
-        help='what to draw, as logged (default: loss mIoU)',
-    )
-    parser.add_argument(
-        '--smooth', type=float, default=0.0, metavar='F', help='from 0 (default) to below 1'
-    )
-    parser.add_argument('--log', choices=['x', 'y', 'xy'], default='', help='logarithmic axes')
-    parser.add_argument(
-        '--out', default='curves.png', help='.png, .pdf or .svg (default: curves.png)'
-    )
+    add = parser.add_argument
+    add('runs', nargs='+', metavar='RUN', help='folder of a run (its work_dir)')
+    text = 'what to draw, as logged'
+    add('--keys', nargs='+', default=['loss', 'mIoU'], metavar='KEY', help=text)
+    add('--smooth', type=float, default=0.0, metavar='F', help='from 0 (not at all) to below 1')
+    add('--log', choices=['x', 'y', 'xy'], default='', help='logarithmic axes')
+    add('--out', default='curves.png', help='.png, .pdf or .svg')
 
 
 def run(args: Namespace) -> None:

@@ -3,21 +3,21 @@
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
-from depthda.cli import help_texts, progress_bars
+from depthda.cli import TupleAction, add_range, help_texts, picked
 from depthda.config_files import find_config
 
 _TEXTS = {
-    'folder': 'Bring your own images, with labels and depth or without, into one dataset: names '
+    'folder': 'Bring your own images, with or without labels and depth, into one dataset: names '
     'paired and checked, labels as indices, depth as 16-bit maps, in tiles or whole, split into '
     'train, val and test. An interrupted run continues where it was.',
     'liuzhou': 'Like folder, with the seven classes of LiuZhou; the configs in configs/depthseg '
     'read it.',
-    'arctic': 'Like folder, one season at a time, into folders side by side (--out '
+    'arctic': 'Like folder, one season at a time, each into a folder of its own (--out '
     'data/arctic/winter). The classes are not published, so you list them yourself; all seasons '
     'have the same.',
 }
 _EXAMPLES = {
-    'folder': '%(prog)s --images rgb --labels masks --classes classes.txt --out data/mine '
+    'folder': '%(prog)s --images rgb --labels masks --classes classes.txt --out data/north '
     '--tile 512 --split train=0.7 val=0.1 test=0.2',
     'liuzhou': '%(prog)s --images tiles --labels masks --first-label 1 --out data/liuzhou '
     '--split train=train.txt val=val.txt test=test.txt',
@@ -36,25 +36,18 @@ def add_parsers(datasets) -> None:
         'The name ignore is for pixels that do not count; the value 255 does not count unless a '
         'line has it. Without labels: the classes that will be predicted',
     )
-    folder.add_argument(
-        '--domain', help='name of the city, sensor or season, for separate figures of each'
-    )
+    text = 'name of the city, sensor or season, for separate figures of each'
+    folder.add_argument('--domain', help=text)
     folder.set_defaults(call=lambda args: _cut(args, _listed_classes(args)))
 
     liuzhou = _add_parser(datasets, 'liuzhou', 'LiuZhou, in whatever layout you have it')
-    liuzhou.add_argument(
-        '--first-label',
-        type=int,
-        choices=[0, 1],
-        default=0,
-        help='value of cropland, the first class; with 1, 0 is no class (default: 0)',
-    )
+    text = 'value of cropland, the first class; with 1, 0 is not a class'
+    liuzhou.add_argument('--first-label', type=int, choices=[0, 1], default=0, help=text)
     liuzhou.set_defaults(call=_cut_liuzhou, domain=None)
 
     arctic = _add_parser(datasets, 'arctic', 'Arctic scenes, season by season')
-    arctic.add_argument(
-        '--classes', metavar='FILE', required=True, help='what the labels mean, as for folder'
-    )
+    text = 'what the labels mean, as for folder'
+    arctic.add_argument('--classes', metavar='FILE', required=True, help=text)
     arctic.add_argument('--season', dest='domain', required=True, help='the domain: winter')
     arctic.set_defaults(call=lambda args: _cut(args, _listed_classes(args)))
 
@@ -63,65 +56,63 @@ def _add_parser(datasets, name: str, title: str) -> ArgumentParser:
     parser = datasets.add_parser(name, help=title, **help_texts(_TEXTS[name], _EXAMPLES[name]))
     _add_files(parser)
     _add_image_options(parser)
-    add_nearest_colour(parser)
     _add_depth_options(parser)
     _add_split_options(parser)
     return parser
 
 
 def _add_files(parser: ArgumentParser) -> None:
-    parser.add_argument(
-        '--images', required=True, metavar='DIR', help='PNG, JPEG or TIFF, also in sub-folders'
-    )
-    parser.add_argument('--labels', metavar='DIR', help='label pictures of the same names')
-    parser.add_argument(
+    add = parser.add_argument
+    text = 'PNG, JPEG or TIFF, also in sub-folders'
+    add('--images', required=True, type=Path, metavar='DIR', help=text)
+    add('--labels', type=Path, metavar='DIR', help='label pictures of the same names')
+    add(
         '--depth',
+        type=Path,
         metavar='DIR',
-        help='depth maps (PNG) or heights (TIFF) of the same names; without them, tools/'
-        'estimate_depth.py (depthda depth) can make maps of the images that are written',
+        help='depth maps (PNG) or heights (TIFF) of the same names; without them, depthda depth '
+        'can make maps of the images that are written',
     )
-    parser.add_argument('--out', required=True, metavar='DIR', help='folder to write')
+    add('--out', required=True, metavar='DIR', help='folder to write')
     for kind, sample in (('image', '_RGB.tif'), ('label', '_label.tif'), ('depth', '_dsm.tif')):
-        parser.add_argument(
+        add(
             f'--{kind}-suffix',
             metavar='END',
             help=f'end of the file names, where the names differ ({sample}; an end that begins '
             f'with - needs an equals sign, --{kind}-suffix=-x.tif); the rest of the name pairs '
             'the files',
         )
-    parser.add_argument(
+    add(
         '--replace',
         action='store_true',
         help='remove from --out the tiles of other images or settings, and the depth maps made '
         'from them; without it such a folder is left as it is',
     )
-    parser.add_argument('--workers', type=int, default=1, help='processes (default: 1)')
+    add('--workers', type=int, default=1, help='processes')
 
 
 def _add_image_options(parser: ArgumentParser) -> None:
-    parser.add_argument('--tile', type=int, help='side of a tile (default: images stay whole)')
+    add = parser.add_argument
+    add('--tile', type=int, help='side of a tile (default: images stay whole)')
     add_stride(parser)
-    parser.add_argument(
+    add(
         '--bands',
         nargs='+',
         type=int,
+        action=TupleAction,
         metavar='N',
         help='bands to keep, counted from 1: red, green and blue first (4 1 2: IRRG of RGBIR; 1 2 '
         '3 4: all four, written as GeoTIFF); needed where an image does not have one or three',
     )
-    parser.add_argument(
-        '--stretch',
-        nargs=2,
-        type=float,
-        metavar=('LOW', 'HIGH'),
-        help='input values mapped to 0 and 255, of images with more than 8 bits',
-    )
-    parser.add_argument(
+    text = 'input values mapped to 0 and 255, of images with more than 8 bits'
+    add_range(parser, '--stretch', text)
+    add(
         '--keep-values',
         action='store_true',
         help='keep images of 16 bits as they are, as GeoTIFF; mean and std of the model are then '
         'in their units',
     )
+    add_nearest_colour(parser)
 
 
 def add_stride(parser: ArgumentParser) -> None:
@@ -145,38 +136,26 @@ def add_nearest_colour(parser: ArgumentParser) -> None:
 
 
 def _add_depth_options(parser: ArgumentParser) -> None:
-    parser.add_argument(
-        '--depth-range',
-        nargs=2,
-        type=float,
-        metavar=('LOW', 'HIGH'),
-        help='heights that become depth 0 and 1 (default: lowest and highest of all)',
-    )
-    parser.add_argument(
-        '--warp-depth',
-        action='store_true',
-        help='resample heights on another grid to that of their image, by the georeferences',
-    )
-    parser.add_argument(
-        '--depth-name', default='depth', metavar='NAME', help='folder of the maps (default: depth)'
-    )
+    text = 'heights that become depth 0 and 1 (default: lowest and highest of all)'
+    add_range(parser, '--depth-range', text)
+    text = 'resample heights on another grid to that of their image, by the georeferences'
+    parser.add_argument('--warp-depth', dest='warp', action='store_true', help=text)
+    text = 'folder of the maps'
+    parser.add_argument('--depth-name', default='depth', metavar='NAME', help=text)
 
 
 def _add_split_options(parser: ArgumentParser) -> None:
-    parser.add_argument(
-        '--split',
-        nargs='+',
-        metavar='NAME=PART',
-        help='train=0.7 val=0.1 test=0.2, or train=train.txt val=val.txt with one name per line',
-    )
-    parser.add_argument(
+    add = parser.add_argument
+    text = 'train=0.7 val=0.1 test=0.2, or train=train.txt val=val.txt with one name per line'
+    add('--split', nargs='+', metavar='NAME=PART', help=text)
+    add(
         '--split-by',
         choices=['image', 'block'],
         default='image',
         help='image: at random, with the tiles of an image together; block: cut the area '
-        'across its longer side, on the map where all images are georeferenced (default: image)',
+        'across its longer side, on the map where all images are georeferenced',
     )
-    parser.add_argument('--seed', type=int, help='seed of the random --split (default: 0)')
+    add('--seed', type=int, help='seed of the random --split (default: 0)')
 
 
 def _listed_classes(args: Namespace):
@@ -200,29 +179,16 @@ def _cut(args: Namespace, classes) -> int:
     from depthda.preparation.folder_splits import read_splits
     from depthda.preparation.report import describe_folder
     from depthda.preparation.scene import Cut
+    from depthda.progress import progress_bars
 
-    cut = Cut(
-        tile=args.tile,
-        stride=args.tile if args.stride is None else args.stride,
-        bands=args.bands and tuple(args.bands),
-        stretch=args.stretch and tuple(args.stretch),
-        keep_values=args.keep_values,
-        classes=classes,
-        nearest_colour=args.nearest_colour,
-        depth_range=args.depth_range and tuple(args.depth_range),
-        warp=args.warp_depth,
-        depth_name=args.depth_name,
-    )
+    if args.stride is None:
+        args.stride = args.tile
+    how = ('tile', 'stride', 'bands', 'stretch', 'keep_values', 'nearest_colour', 'depth_range')
+    files = ('images', 'labels', 'depth', 'image_suffix', 'label_suffix', 'depth_suffix')
     settings = FolderSettings(
-        images=Path(args.images),
-        labels=args.labels and Path(args.labels),
-        depth=args.depth and Path(args.depth),
-        image_suffix=args.image_suffix,
-        label_suffix=args.label_suffix,
-        depth_suffix=args.depth_suffix,
-        cut=cut,
+        **picked(args, *files, 'domain'),
+        cut=Cut(**picked(args, *how, 'warp', 'depth_name'), classes=classes),
         splits=read_splits(args.split, args.split_by, args.seed),
-        domain=args.domain,
     )
     with progress_bars() as show:
         manifest = prepare_folder(args.out, settings, args.workers, show, args.replace, print)

@@ -3,6 +3,8 @@
 import sys
 from argparse import ArgumentParser, Namespace
 
+from depthda.cli import picked
+
 EXAMPLES = (
     '%(prog)s work_dirs/NAME --out report.html',
     '%(prog)s work_dirs/A work_dirs/B --names "RGB only" "RGB + depth"',
@@ -10,18 +12,13 @@ EXAMPLES = (
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    parser.add_argument(
-        'runs',
-        nargs='+',
-        metavar='RUN',
-        help='folder with metrics.json (which a test writes), or a folder of such folders',
-    )
-    parser.add_argument('--names', nargs='+', metavar='NAME', help='what to call the runs')
-    parser.add_argument('--out', default='report.html', metavar='FILE', help='the page')
-    parser.add_argument(
-        '--tiles', type=int, default=4, metavar='N', help='tiles under each heading (default: 4)'
-    )
-    parser.add_argument('--title', help='heading of the page (default: the names of the runs)')
+    add = parser.add_argument
+    text = 'folder with metrics.json (which a test writes), or a folder of such folders'
+    add('runs', nargs='+', metavar='RUN', help=text)
+    add('--names', nargs='+', metavar='NAME', help='what to call the runs')
+    add('--out', default='report.html', metavar='FILE', help='the page')
+    add('--tiles', type=int, default=4, metavar='N', help='tiles under each heading')
+    add('--title', help='heading of the page (default: the names of the runs)')
 
 
 def run(args: Namespace) -> None:
@@ -29,19 +26,14 @@ def run(args: Namespace) -> None:
     from depthda.experiments.page.page import HEAVY
 
     page = make_page(
-        args.runs,
-        out=args.out,
-        names=args.names,
-        title=args.title,
-        tiles=args.tiles,
-        command=args.typed,
+        args.runs, **picked(args, 'out', 'names', 'title', 'tiles'), command=args.typed
     )
-    for sentence in page.missing:
-        print(f'note: {sentence}', file=sys.stderr)
     print(f'{page.path} ({page.size / 1e6:.1f} MB)')
+    notes = list(page.missing)
     if page.size > HEAVY:
-        print(
-            f'note: {page.path} is larger than {HEAVY / 1e6:.0f} MB, too much for most mail '
-            f'servers: --tiles {max(args.tiles // 2, 0)} makes it smaller.',
-            file=sys.stderr,
+        notes.append(
+            f'{page.path} is larger than {HEAVY / 1e6:.0f} MB, too much for most mail servers: '
+            f'--tiles {max(args.tiles // 2, 0)} makes it smaller.'
         )
+    for sentence in notes:
+        print(f'note: {sentence}', file=sys.stderr)

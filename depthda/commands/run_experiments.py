@@ -1,12 +1,12 @@
 """Run tables of experiments: the unfinished rows, then the table next to the paper's figures.
 
-Stop it whenever you like and start it again: finished runs are not repeated, and a stopped one
-continues where it was. Given a config instead of a table, --vary makes a sweep of it.
+Stop it whenever you like and start it again: finished runs are not repeated, and a run that was
+stopped continues where it was. Given a config instead of a table, --vary makes a sweep of it.
 """
 
 from argparse import ArgumentParser, Namespace
 
-from depthda.cli import stopped_by_signals
+from depthda.cli import picked, stopped_by_signals
 from depthda.errors import UserError
 
 EXAMPLES = (
@@ -19,44 +19,28 @@ EXAMPLES = (
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    parser.add_argument(
+    add = parser.add_argument
+    add(
         'tables',
         nargs='*',
         metavar='TABLE',
         help='table files (configs/tables/*.py), names of tables that come with depthda, or a '
         'config to vary (default with --smoke or --dry-run: every table that comes with depthda)',
     )
-    parser.add_argument(
-        '--out', default=None, help='where runs go (default: work_dirs/tables, or …-smoke)'
-    )
-    parser.add_argument('--only', nargs='+', metavar='ROW', help='rows to run, by name')
-    parser.add_argument('--seeds', nargs='+', type=int, help='instead of the seeds of the table')
-    parser.add_argument(
-        '--worlds',
-        nargs='+',
-        type=int,
-        help='seeds of the synthetic dataset, instead of those of the table',
-    )
-    parser.add_argument(
-        '--vary',
-        nargs='+',
-        default=[],
-        metavar='KEY=V,V',
-        help='for a config: one row for each combination of these values',
-    )
-    parser.add_argument(
-        '--gpus', nargs='+', default=[], metavar='ID', help='devices to use: 0 1 or 0,1'
-    )
-    parser.add_argument('--jobs', type=int, help='runs at a time (default: one for each device)')
-    parser.add_argument('--dry-run', action='store_true', help='list what would run, and stop')
-    parser.add_argument(
-        '--smoke',
-        action='store_true',
-        help='tiny stand-ins on a tiny synthetic dataset; the real models are built without memory',
-    )
-    parser.add_argument(
-        '--report', action='store_true', help='write the table from the finished runs, and stop'
-    )
+    add('--out', help='where runs go (default: work_dirs/tables, or …-smoke)')
+    add('--only', nargs='+', metavar='ROW', help='rows to run, by name')
+    add('--seeds', nargs='+', type=int, help='used instead of the seeds of the table')
+    text = 'seeds of the synthetic dataset, used instead of those of the table'
+    add('--worlds', nargs='+', type=int, help=text)
+    text = 'for a config: one row for each combination of these values'
+    add('--vary', nargs='+', default=[], metavar='KEY=V,V', help=text)
+    add('--gpus', nargs='+', default=[], metavar='ID', help='devices to use: 0 1 or 0,1')
+    add('--jobs', type=int, help='runs at a time (default: one for each device)')
+    add('--dry-run', action='store_true', help='list what would run, and stop')
+    text = 'tiny stand-ins on a tiny synthetic dataset; the real models are built without memory'
+    add('--smoke', action='store_true', help=text)
+    text = 'write the table from the finished runs, and stop'
+    add('--report', action='store_true', help=text)
 
 
 def run(args: Namespace) -> int:
@@ -69,13 +53,12 @@ def _run_tables(args: Namespace) -> int:
 
     check_arguments(args.jobs, args.seeds)
     names = ('seeds', 'worlds', 'only', 'vary', 'gpus', 'jobs', 'dry_run', 'smoke', 'report')
-    options = {name: getattr(args, name) for name in names}
     out = args.out or ('work_dirs/tables-smoke' if args.smoke else 'work_dirs/tables')
     failed = []
     try:
         for table in args.tables or _all_tables(args):
-            failed += run_table(table, out, **options)
-    finally:  # also where a later table is faulty
+            failed += run_table(table, out, **picked(args, *names))
+    finally:  # also where a later table has a fault
         say_failed(failed)
     return 1 if failed else 0
 

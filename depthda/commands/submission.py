@@ -22,12 +22,8 @@ EXAMPLES = (
 def add_arguments(parser: ArgumentParser) -> None:
     common = ArgumentParser(add_help=False)
     common.add_argument('--domain', help='rural or urban (default: recognised by the file names)')
-    common.add_argument(
-        '--track',
-        choices=('uda', 'seg'),
-        default='uda',
-        help='uda: one target domain; seg: both domains in one zip (default: uda)',
-    )
+    text = 'uda: one target domain; seg: both domains in one zip'
+    common.add_argument('--track', choices=('uda', 'seg'), default='uda', help=text)
     common.add_argument(
         '--against',
         metavar='DIR',
@@ -36,15 +32,16 @@ def add_arguments(parser: ArgumentParser) -> None:
         "like LoveDA's",
     )
     actions = parser.add_subparsers(dest='action', required=True)
-    pack = actions.add_parser('pack', parents=[common], help='make a zip and check it')
+    form = dict(parents=[common], formatter_class=parser.formatter_class)
+    pack = actions.add_parser('pack', help='make a zip and check it', **form)
     pack.add_argument('pred_dir', metavar='PRED_DIR', help='folder of predictions (PNG)')
     pack.add_argument('--out', required=True, metavar='ZIP', help='the zip to write')
-    check = actions.add_parser('check', parents=[common], help='check a zip')
+    check = actions.add_parser('check', help='check a zip', **form)
     check.add_argument('zip', metavar='ZIP', help='the zip to check')
 
 
 def run(args: Namespace) -> int:
-    """Pack or check; returns 2 if the zip has faults, which are printed one per line."""
+    """Pack or check; return 2 if the zip has faults, which are printed one per line."""
     from rich.console import Console
     from rich.progress import track as progress_bar
 

@@ -2,7 +2,7 @@
 
 from argparse import ArgumentParser, Namespace
 
-from depthda.cli import add_run_arguments, set_local_rank
+from depthda.cli import add_run_arguments, picked
 from depthda.errors import UserError
 
 EXAMPLES = (
@@ -11,34 +11,29 @@ EXAMPLES = (
     '%(prog)s SERVER_CONFIG CHECKPOINT --tta --submission u2r.zip',
     '%(prog)s CONFIG CHECKPOINT --depth as-is zero flat shuffle',
 )
+_OUTPUTS = ('out', 'show_dir', 'save_depth', 'submission')
+_RUN = ('work_dir', 'cfg_options', 'launcher')
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    parser.add_argument('config', help='config file that the checkpoint was trained with')
-    parser.add_argument('checkpoint', nargs='?', help='checkpoint file (.pth)')
-    parser.add_argument(
+    add_run_arguments(parser)
+    add = parser.add_argument
+    add('checkpoint', nargs='?', help='checkpoint file (.pth) that was trained with the config')
+    add(
         '--predictions',
         metavar='DIR',
         help='instead of testing a checkpoint, score the index maps in DIR, made by any other '
         'code; each has the name of its test image (2-D PNG or TIFF, classes from 0 on)',
     )
-    parser.add_argument('--out', metavar='DIR', help='write predicted index maps (PNG) there')
-    parser.add_argument('--show-dir', metavar='DIR', help='write predictions in colour there')
-    parser.add_argument(
-        '--save-depth',
-        metavar='DIR',
-        help='write the depth that the model predicts (DepthSeg) there: 16-bit maps and pictures',
-    )
-    parser.add_argument(
-        '--submission', metavar='ZIP', help='pack the predictions for the challenge server'
-    )
-    parser.add_argument(
-        '--against',
-        metavar='DIR',
-        help='test images that the zip must match, for a dataset other than LoveDA',
-    )
-    parser.add_argument('--tta', action='store_true', help='average over flips')
-    parser.add_argument(
+    add('--out', metavar='DIR', help='write predicted index maps (PNG) there')
+    add('--show-dir', metavar='DIR', help='write predictions in colour there')
+    text = 'write the depth that the model predicts (DepthSeg) there: 16-bit maps and pictures'
+    add('--save-depth', metavar='DIR', help=text)
+    add('--submission', metavar='ZIP', help='pack the predictions for the challenge server')
+    text = 'test images that the zip must match, for a dataset other than LoveDA'
+    add('--against', metavar='DIR', help=text)
+    add('--tta', action='store_true', help='average over flips')
+    add(
         '--depth',
         nargs='+',
         choices=('as-is', 'zero', 'flat', 'shuffle'),
@@ -46,11 +41,9 @@ def add_arguments(parser: ArgumentParser) -> None:
         help='does the model use depth? Test with the map as it is, with no depth (zero), with the '
         'same depth everywhere (flat), with the map of another tile (shuffle), and show one table',
     )
-    add_run_arguments(parser)
 
 
 def run(args: Namespace) -> None:
-    set_local_rank(args.local_rank)
     if (args.checkpoint is None) == (args.predictions is None):
         raise UserError('give a checkpoint to test, or --predictions DIR to score: one of the two.')
     if args.predictions:
@@ -59,14 +52,7 @@ def run(args: Namespace) -> None:
         return _test_depth(args)
     from depthda.engine.launch import test
 
-    names = ('out', 'show_dir', 'save_depth', 'submission', 'against', 'tta')
-    test(
-        args.config, args.checkpoint, **{name: getattr(args, name) for name in names}, **_how(args)
-    )
-
-
-def _how(args: Namespace) -> dict:
-    return dict(work_dir=args.work_dir, cfg_options=args.cfg_options, launcher=args.launcher)
+    test(args.config, args.checkpoint, **picked(args, *_OUTPUTS, 'against', 'tta', *_RUN))
 
 
 def _score_predictions(args: Namespace) -> None:
@@ -86,8 +72,8 @@ def _test_depth(args: Namespace) -> None:
     """Run the same test with each kind of depth."""
     from depthda.experiments.comparison.depth_use import test_depth_use
 
-    if args.out or args.show_dir or args.save_depth or args.submission:
+    if any(picked(args, *_OUTPUTS).values()):
         raise UserError(
             '--depth tests several times: leave out --out, --show-dir, --save-depth, --submission.'
         )
-    test_depth_use(args.config, args.checkpoint, args.depth, tta=args.tta, **_how(args))
+    test_depth_use(args.config, args.checkpoint, args.depth, **picked(args, 'tta', *_RUN))

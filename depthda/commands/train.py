@@ -2,7 +2,7 @@
 
 from argparse import ArgumentParser, Namespace
 
-from depthda.cli import add_run_arguments, set_local_rank, stopped_by_signals
+from depthda.cli import add_run_arguments, stopped_by_signals
 
 EXAMPLES = (
     '%(prog)s configs/sample/depthda_tiny_u2r.py --cfg-options train_dataloader.batch_size=4',
@@ -11,24 +11,20 @@ EXAMPLES = (
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    parser.add_argument('config', help='config file, or the name of one that comes with depthda')
-    parser.add_argument(
-        '--resume',
-        action='store_true',
-        help='continue from the last checkpoint that the last run in the work dir wrote',
-    )
-    parser.add_argument('--amp', action='store_true', help='train in mixed precision (bfloat16)')
-    parser.add_argument(
+    add_run_arguments(parser)
+    add = parser.add_argument
+    text = 'continue from the last checkpoint that the last run in the work dir wrote'
+    add('--resume', action='store_true', help=text)
+    add('--amp', action='store_true', help='train in mixed precision (bfloat16)')
+    add(
         '--check',
         action='store_true',
         help='take one training step, validate one sample, report what a run would write and '
         'where, and stop: nothing is written',
     )
-    add_run_arguments(parser)
 
 
 def run(args: Namespace) -> None:
-    set_local_rank(args.local_rank)
     with stopped_by_signals():
         from depthda.engine.launch import check_training, train
 

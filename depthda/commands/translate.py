@@ -2,7 +2,7 @@
 
 from argparse import ArgumentParser, Namespace
 
-from depthda.cli import add_cfg_options, add_launcher, progress_bars, set_local_rank
+from depthda.cli import add_config, add_launcher, is_main_process, picked
 
 EXAMPLES = (
     '%(prog)s configs/drdg/drdg_potsdam2vaihingen.py work_dirs/drdg_potsdam2vaihingen '
@@ -11,39 +11,26 @@ EXAMPLES = (
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    parser.add_argument('config', help='config file of the translation')
-    parser.add_argument(
-        'checkpoint', help='checkpoint file (.pth) that its training wrote, or its work dir'
-    )
-    parser.add_argument('--out', required=True, metavar='DIR', help='folder of the new dataset')
-    parser.add_argument(
-        '--batch-size', type=int, default=4, metavar='N', help='tiles at a time (default: 4)'
-    )
-    add_cfg_options(parser)
-    add_launcher(
-        parser,
-        text='how several processes were started (torchrun: pytorch); they share the tiles',
-    )
+    add_config(parser)
+    add = parser.add_argument
+    add('checkpoint', help='checkpoint file (.pth) that its training wrote, or its work dir')
+    add('--out', required=True, metavar='DIR', help='folder of the new dataset')
+    add('--batch-size', type=int, default=4, metavar='N', help='tiles at a time')
+    text = 'how several processes were started (torchrun: pytorch); they share the tiles'
+    add_launcher(parser, text=text)
 
 
 def run(args: Namespace) -> None:
-    from mmengine.dist import is_main_process
-
     from depthda.errors import many
     from depthda.inference.translate import translate
+    from depthda.progress import progress_bars
     from depthda.provenance import TRANSLATION
 
-    set_local_rank(args.local_rank)
+    names = 'config', 'checkpoint', 'out', 'batch_size', 'cfg_options', 'launcher'
     with progress_bars() as show:
         manifest = translate(
-            args.config,
-            args.checkpoint,
-            args.out,
-            batch_size=args.batch_size,
-            cfg_options=args.cfg_options,
-            launcher=args.launcher,
-            progress=lambda done, total: show('translating', done, total),
+            **picked(args, *names), progress=lambda done, total: show('translating', done, total)
         )
     if is_main_process():
         tiles = many(manifest['tiles'], 'tile')
-        print(f'{tiles}: {args.out} ({TRANSLATION} says how they were made)')
+        print(f'{tiles}: {args.out} ({TRANSLATION} describes how they were made)')

@@ -17,15 +17,10 @@ EXAMPLES = (
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    parser.add_argument(
-        'configs',
-        nargs='+',
-        metavar='CONFIG',
-        help='config files, or names of those that come with depthda',
-    )
-    parser.add_argument(
-        '--dir', metavar='DIR', help='folder to fetch to, which the nodes can read too'
-    )
+    text = 'config files, or names of those that come with depthda'
+    parser.add_argument('configs', nargs='+', metavar='CONFIG', help=text)
+    text = 'folder to fetch to, which the nodes can read too'
+    parser.add_argument('--dir', metavar='DIR', help=text)
     add_cfg_options(parser)
 
 
@@ -34,7 +29,7 @@ def run(args: Namespace) -> None:
     if args.dir:
         folder = os.path.abspath(args.dir)
         environment = {'HF_HOME': f'{folder}/huggingface', 'TORCH_HOME': f'{folder}/torch'}
-        # Before the libraries are imported, which read them once.
+        # Set before the import of the libraries, which read them only once.
         os.environ.update(environment)
     from depthda.engine.prepare import load_config
     from depthda.engine.pretrained import fetch, pretrained_weights

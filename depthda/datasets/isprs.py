@@ -29,7 +29,6 @@ class ISPRSDataset(RGBDSegDataset):
     terms, no redistribution.
 
     Args:
-        data_root: Folder that holds the others.
         split: A key of ``SPLITS``.
         bands: Suffix of the image folder: ``'irrg'`` reads ``images_irrg``.
         depth: Folder of the depth maps next to the images (``'dsm'``, ``'ndsm'``); None: no depth.
@@ -55,14 +54,9 @@ class ISPRSDataset(RGBDSegDataset):
         **kwargs,
     ) -> None:
         self.areas = self._choose_areas(data_root, split, areas)
-        super().__init__(
-            data_prefix={**self.FOLDERS, 'img_path': f'images_{bands}'},
-            depth=depth,
-            data_root=data_root,
-            domain=type(self).__name__,
-            split=split,
-            **kwargs,
-        )
+        folders = {**self.FOLDERS, 'img_path': f'images_{bands}'}
+        own = dict(data_root=data_root, domain=type(self).__name__, split=split)
+        super().__init__(data_prefix=folders, depth=depth, **own, **kwargs)
 
     def _choose_areas(
         self, data_root: str, split: str, areas: Sequence[str] | None
@@ -73,8 +67,8 @@ class ISPRSDataset(RGBDSegDataset):
         in_split = self.SPLITS[split]
         if areas is None:
             translation = read_json(Path(data_root) / TRANSLATION) or {}
-            translated = translation.get('areas') or in_split
-            return tuple(area for area in in_split if area in translated)
+            areas = translation.get('areas') or in_split
+            return tuple(area for area in in_split if area in areas)
         if not areas or isinstance(areas, str):
             raise UserError(f'areas={areas!r} of {name}: give a list of some of {", ".join(every)}')
         if unknown := [str(area) for area in areas if area not in every]:
@@ -122,9 +116,7 @@ class ISPRSDataset(RGBDSegDataset):
             )
         root = Path(self.data_root)
         manifest = read_manifest(root)
-        if manifest is None:
-            return
-        for area in self.areas:
+        for area in self.areas if manifest is not None else ():
             expected = manifest.get('areas', {}).get(area, {}).get('tiles', 0)
             if counts[area] != expected:
                 raise UserError(

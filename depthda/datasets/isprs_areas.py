@@ -1,14 +1,7 @@
 """The classes and areas of ISPRS Potsdam and Vaihingen, without what a dataset class imports."""
 
 CLASSES = ('impervious_surface', 'building', 'low_vegetation', 'tree', 'car', 'clutter')
-PALETTE = [
-    [255, 255, 255],
-    [0, 0, 255],
-    [0, 255, 255],
-    [0, 255, 0],
-    [255, 255, 0],
-    [255, 0, 0],
-]
+PALETTE = [[255, 255, 255], [0, 0, 255], [0, 255, 255], [0, 255, 0], [255, 255, 0], [255, 0, 0]]
 
 
 def _vaihingen(*numbers: int) -> tuple[str, ...]:
@@ -27,8 +20,8 @@ _TRAIN = (1, 3, 5, 7, 11, 13, 15, 17, 21, 23, 26, 28, 30, 32, 34, 37)
 # The areas of each split.
 POTSDAM = {
     'all': (*_POTSDAM_TRAIN, *_POTSDAM_TEST),
-    'official-train': tuple(_POTSDAM_TRAIN),
-    'official-test': tuple(_POTSDAM_TEST),
+    'official-train': (*_POTSDAM_TRAIN,),
+    'official-test': (*_POTSDAM_TEST,),
 }
 VAIHINGEN = {
     'all': _vaihingen(*_ALL),

@@ -68,10 +68,7 @@ class LoveDARGBD(RGBDSegDataset):
         self.splits = _choose('split', split, SPLITS)
         self.holdout = _read_holdout(holdout, self.splits)
         super().__init__(
-            depth=depth,
-            data_root=data_root,
-            reduce_zero_label=reduce_zero_label,
-            **kwargs,
+            depth=depth, data_root=data_root, reduce_zero_label=reduce_zero_label, **kwargs
         )
 
     def how_made(self) -> str:

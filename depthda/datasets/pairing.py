@@ -82,9 +82,7 @@ def pair_by_stem(
     A missing, extra, unreadable or differently sized label or depth map is a ``UserError``.
 
     Args:
-        image: Folder of the images.
-        label: Folder of the label masks; None: no labels.
-        depth: Folder of the depth maps; None: no depth.
+        image, label, depth: Folders of the images, the label masks and the depth maps.
         only: Stems to use; files of other images are then not "extra". None uses all.
         check: ``'full'`` also reads every header (size, bands); ``'names'`` only compares names.
         image_fault: Returns what is wrong with an image of this header, and how to fix it.
@@ -93,9 +91,8 @@ def pair_by_stem(
         raise UserError(f"check={check!r} of the dataset is unknown: use 'full' or 'names'")
     sources = [source for source in (image, label, depth) if source is not None]
     for one, other in combinations(sources, 2):
-        if os.path.realpath(one.folder) == os.path.realpath(other.folder) and (
-            one.suffix == other.suffix
-        ):
+        folders = {os.path.realpath(source.folder) for source in (one, other)}
+        if len(folders) == 1 and one.suffix == other.suffix:
             raise UserError(
                 f'{one.folder} is the folder of every {one.kind} and of every {other.kind}: give '
                 'each kind its own folder or suffix'
@@ -162,7 +159,7 @@ def _other_format(source: Source, stem: str) -> str:
     if source.suffix is not None or not found:
         return ''
     read = 'PNG and TIFF' if source.kind == 'depth map' else 'PNG, JPEG and TIFF'
-    return f'; it holds {_name(found[0])}, and {read} are read'
+    return f'; it holds {os.path.basename(found[0])}, and {read} are read'
 
 
 def _compare_headers(
@@ -175,19 +172,13 @@ def _compare_headers(
     for source in (image, *others):
         paths = [sample[source.kind] for sample in samples]
         found = headers[source.kind] = dict(zip(paths, read_headers(paths), strict=True))
-        _refuse(
-            source,
-            [_with_format(path) for path, header in found.items() if header is None],
-            'that cannot be read (empty, broken off or of another format)',
-            'write or download them again',
-        )
+        unread = [path for path, header in found.items() if header is None]
+        fault = 'that cannot be read (empty, broken off or of another format)'
+        _refuse(source, map(_with_format, unread), fault, 'write or download them again')
         bands = _BANDS.get(source.kind)
-        _refuse(
-            source,
-            [path for path, header in found.items() if bands and header.bands not in bands],
-            'with several bands',
-            'save them as single-band files (labels as class indices)',
-        )
+        several = [path for path, header in found.items() if bands and header.bands not in bands]
+        fix = 'save them as single-band files (labels as class indices)'
+        _refuse(source, several, 'with several bands', fix)
     faults: dict[tuple[str, str], list[str]] = {}
     for path, header in headers['image'].items():
         if fault := image_fault(header):
@@ -197,18 +188,15 @@ def _compare_headers(
     for source in others:
         found = headers[source.kind]
         unequal = [
-            f'{_name(path)}: {header.width}×{header.height}, image {size.width}×{size.height}'
+            f'{path}: {header.width}×{header.height}, image {size.width}×{size.height}'
             for (path, header), size in zip(found.items(), headers['image'].values(), strict=True)
             if header[:2] != size[:2]
         ]
         _refuse(source, unequal, 'of another size than the image', 'bring them to its grid')
         if source.kind == 'label':
-            _refuse(
-                source,
-                [path for path, header in found.items() if header.dtype != 'uint8'],
-                'of more than 8 bits, which would be cut to 8',
-                'save class indices as 8-bit PNG (tools/prepare_dataset.py folder does it)',
-            )
+            wide = [path for path, header in found.items() if header.dtype != 'uint8']
+            fix = 'save class indices as 8-bit PNG (tools/prepare_dataset.py folder does it)'
+            _refuse(source, wide, 'of more than 8 bits, which would be cut to 8', fix)
         else:
             # Whole folders are colour-mapped, so decoding one map finds them.
             read_depth(samples[0][source.kind])
@@ -220,16 +208,12 @@ def _with_format(path: str) -> str:
     return path if fault is None else f'{path} is {fault}'
 
 
-def _refuse(source: Source, names: list[str], fault: str, fix: str) -> None:
-    if names:
+def _refuse(source: Source, names: Iterable[str], fault: str, fix: str) -> None:
+    if names := list(names):
         raise UserError(
             f'{source.folder} holds {many(len(names), source.kind)} {fault} ({_few(names)}): {fix}'
         )
 
 
 def _few(names: Iterable[str]) -> str:
-    return few(map(_name, names))
-
-
-def _name(path: str) -> str:
-    return os.path.basename(path)
+    return few(map(os.path.basename, names))

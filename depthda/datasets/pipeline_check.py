@@ -83,12 +83,10 @@ def _fault(transform: Callable, loaded: bool, has_loader: bool, info: _DatasetFa
     if not loaded:
         if kind in _GEOMETRIC:
             return 'would separate the image from its depth: put it after LoadDepth'
-        if kind is mmcv_transforms.LoadImageFromFile and info.optical_bands != 3:
-            if info.optical_bands != 1 or transform.color_type == 'color':
-                return (
-                    f'loads three bands, and optical_bands is {info.optical_bands}: use '
-                    'LoadMultibandImage'
-                )
+        bands = info.optical_bands
+        if kind is mmcv_transforms.LoadImageFromFile and bands != 3:
+            if bands != 1 or transform.color_type == 'color':
+                return f'loads three bands, and optical_bands is {bands}: use LoadMultibandImage'
         return None
     if kind in _GEOMETRIC:
         return _GEOMETRIC[kind](transform, info)
@@ -107,10 +105,6 @@ def _leaves(transforms: Iterable[Callable]) -> Iterator[Callable]:
             yield from _leaves(inner if isinstance(inner, (list, tuple)) else [inner])
         else:
             yield transform
-
-
-def _safe(transform: Any, info: _DatasetFacts) -> None:
-    return None
 
 
 def _resize(transform: Any, info: _DatasetFacts) -> str | None:
@@ -179,25 +173,21 @@ def _cut_out(transform: Any, info: _DatasetFacts) -> str | None:
 
 
 def _rot_flip(transform: Any, info: _DatasetFacts) -> str | None:
-    if transform.rotate_prob > 0:
-        return (
-            'interpolates labels and fills their corners with class 0 when it rotates: use '
-            'AlignedRotFlip, or rotate_prob=0'
-        )
-    return None
+    fault = 'interpolates labels and fills their corners with class 0 when it rotates'
+    fix = 'use AlignedRotFlip, or rotate_prob=0'
+    return f'{fault}: {fix}' if transform.rotate_prob > 0 else None
 
 
+_MOVES = mmseg_transforms.RandomCrop, mmcv_transforms.RandomFlip, mmseg_transforms.RandomFlip
 _GEOMETRIC: dict[type, Rule] = {
+    **dict.fromkeys(_MOVES, lambda transform, info: None),
     mmcv_transforms.Resize: _resize,
     mmseg_transforms.Resize: _resize,
     mmseg_transforms.ResizeToMultiple: _resize,
     mmcv_transforms.RandomResize: _resize_inside,
     mmcv_transforms.RandomChoiceResize: _resize_inside,
     mmseg_transforms.ResizeShortestEdge: _resize_inside,
-    mmseg_transforms.RandomCrop: _safe,
     mmcv_transforms.CenterCrop: _centre_crop,
-    mmcv_transforms.RandomFlip: _safe,
-    mmseg_transforms.RandomFlip: _safe,
     mmseg_transforms.RandomRotate: _fill_rule('pal_val'),  # mmseg's spelling
     mmseg_transforms.RandomRotFlip: _rot_flip,
     AlignedRotFlip: _fill_rule(''),

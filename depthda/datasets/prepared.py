@@ -17,11 +17,9 @@ class PreparedDataset(RGBDSegDataset):
     Classes, colours and domain are those of the manifest.
 
     Args:
-        data_root: Folder that holds ``manifest.json``.
         split: A split of the dataset (``'train'``); None: all of it.
         depth: Folder of the depth maps next to ``images``; None: no depth.
-        labels: As in ``RGBDSegDataset``; a dataset that was prepared without labels has none.
-        **kwargs: Passed to ``RGBDSegDataset``.
+        labels, **kwargs: As in ``RGBDSegDataset``; a dataset prepared without labels has none.
     """
 
     def __init__(

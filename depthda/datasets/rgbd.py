@@ -122,12 +122,8 @@ class RGBDSegDataset(BaseSegDataset):
 
     @pipeline.setter
     def pipeline(self, pipeline: Compose) -> None:
-        check_pipeline(
-            pipeline.transforms,
-            has_labels=self.has_labels,
-            has_depth=self.has_depth,
-            ignore_index=self.ignore_index,
-        )
+        steps = pipeline.transforms
+        check_pipeline(steps, self.has_labels, self.has_depth, self.ignore_index)
         self._pipeline = pipeline
 
     def load_data_list(self) -> list[dict]:
@@ -144,19 +140,10 @@ class RGBDSegDataset(BaseSegDataset):
             Source(kind, folders[key], suffix) if key in folders else None
             for (key, kind), suffix in zip(_KINDS.items(), suffixes, strict=True)
         ]
-        pairs = pair_by_stem(
-            *sources,
-            only=self._listed_stems(),
-            check=self.check,
-            image_fault=image_check(self.pipeline.transforms),
-        )
-        common = dict(
-            domain=domain,
-            split=split,
-            label_map=self.label_map,
-            reduce_zero_label=self.reduce_zero_label,
-            depth_path=None,
-        )
+        fault = image_check(self.pipeline.transforms)
+        pairs = pair_by_stem(*sources, self._listed_stems(), self.check, image_fault=fault)
+        common = dict(domain=domain, split=split, label_map=self.label_map, depth_path=None)
+        common['reduce_zero_label'] = self.reduce_zero_label
         return [
             {**common, 'seg_fields': []}
             | {key: pair[kind] for key, kind in _KINDS.items() if kind in pair}

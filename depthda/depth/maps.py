@@ -1,24 +1,32 @@
-"""Depth maps on disk and in memory.
+"""Read and write depth maps; larger = nearer to the sensor = higher above ground, everywhere.
 
-In memory a depth map is float32 H×W: valid depth in [1/65535, 1], larger = nearer to the sensor =
-higher above ground, and 0 = "no depth".
+==================== ================================= ================== ==========================
+stage                range                             "no depth" is      file
+==================== ================================= ================== ==========================
+network output       any number, without unit          a separate mask    depth/monocular/estimator
+estimated map        codes 1…65535 span the map        code 0             depth/monocular/folder
+heights              metres                            a separate mask    depth/surface/model
+map of heights       codes 1…65535 span the dataset    code 0             depth/surface/write
+GeoTIFF of heights   physical units                    no-data, mask, NaN depth/maps (reads it)
+in memory, datasets  [1/65535, 1], float32             0                  depth/maps
+model input          (depth - mean) / std              NaN                models/preprocessor
+encoder input        the same                          0, the mean        models/missing_depth
+==================== ================================= ================== ==========================
 """
 
 import os
-import warnings
 from pathlib import Path
 
 import cv2
 import numpy as np
-import rasterio
-from rasterio.errors import NotGeoreferencedWarning, RasterioError
 
 from depthda.errors import UserError
 from depthda.io.files import atomic_path
 from depthda.io.png import add_note
+from depthda.io.rasters import open_raster, read_png
 
 DEPTH_SUFFIXES = ('.png', '.tif', '.tiff')
-# The lowest valid depth is the lowest code that a 16-bit map has beside "no depth".
+# The lowest valid depth is the lowest code of a 16-bit map that does not mean "no depth".
 LOWEST = 1 / 65535
 
 
@@ -36,12 +44,18 @@ def read_depth(
     """
     path = Path(path)
     if not path.is_file():
-        raise UserError(f'depth map {path} does not exist')
+        raise UserError(f'depth map {path} does not exist: correct the path')
     if path.suffix.lower() == '.png':
         return _decode_png(path)
-    if path.suffix.lower() in DEPTH_SUFFIXES:
-        return normalize_heights(*_read_raster(path), value_range)
-    raise UserError(f'{path} is no depth map: use {", ".join(DEPTH_SUFFIXES)}')
+    if path.suffix.lower() not in DEPTH_SUFFIXES:
+        raise UserError(f'{path} is not a depth map: use {", ".join(DEPTH_SUFFIXES)}')
+    with open_raster(path) as raster:
+        if raster.count != 1:
+            raise UserError(
+                f'depth map {path} has {raster.count} bands: save height or depth as one'
+            )
+        band = raster.read(1, masked=True)
+    return normalize_heights(band.data, ~np.ma.getmaskarray(band), value_range)
 
 
 def write_depth(path: str | os.PathLike, depth: np.ndarray) -> None:
@@ -53,16 +67,16 @@ def write_depth(path: str | os.PathLike, depth: np.ndarray) -> None:
 
 
 def to_codes(depth: np.ndarray) -> np.ndarray:
-    """The uint16 codes of depth in [0, 1]; valid depth never becomes 0, however small it is."""
+    """Return the uint16 codes of depth in [0, 1]; valid depth never becomes 0, however small."""
     codes = np.maximum(np.rint(np.asarray(depth, np.float64) * 65535), 1)
     return np.where(depth > 0, codes, 0).astype(np.uint16)
 
 
 def write_codes(path: str | os.PathLike, codes: np.ndarray, note: str | None = None) -> None:
-    """Write H×W uint16 codes as they are, with a ``note`` (ASCII) inside the file."""
+    """Write H×W uint16 codes unchanged, with a ``note`` (ASCII) inside the file."""
     content = cv2.imencode('.png', codes)[1].tobytes()
-    with atomic_path(path) as beside:
-        beside.write_bytes(content if note is None else add_note(content, note))
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(content if note is None else add_note(content, note))
 
 
 def normalize_heights(
@@ -87,8 +101,7 @@ def clipping_warning(clipped: int, known: int, values: str, span: str) -> list[s
 
 
 def _decode_png(path: Path) -> np.ndarray:
-    content = np.fromfile(path, np.uint8)
-    codes = cv2.imdecode(content, cv2.IMREAD_UNCHANGED) if content.size else None
+    codes = read_png(path)
     if codes is None:
         raise UserError(f'depth map {path} is not readable as PNG: write it again')
     if codes.ndim == 3:
@@ -101,20 +114,3 @@ def _decode_png(path: Path) -> np.ndarray:
     if codes.dtype == np.uint16:
         return codes.astype(np.float32) / 65535
     return (codes.astype(np.float32) + 1) / 256
-
-
-def _read_raster(path: Path) -> tuple[np.ndarray, np.ndarray]:
-    with warnings.catch_warnings():
-        warnings.simplefilter('ignore', NotGeoreferencedWarning)
-        try:
-            with rasterio.open(path) as raster:
-                if raster.count != 1:
-                    raise UserError(
-                        f'depth map {path} has {raster.count} bands: save height or depth as one'
-                    )
-                band = raster.read(1, masked=True)
-        except RasterioError as error:
-            raise UserError(
-                f'depth map {path} is not readable as GeoTIFF ({error}): write it again'
-            ) from error
-    return band.data, ~np.ma.getmaskarray(band)

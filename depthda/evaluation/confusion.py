@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from depthda.errors import UserError
+from depthda.errors import UserError, few
 
 # With more bins than this, the values are not labels (but a float map, or 32-bit identifiers).
 # Counting them would still be right, only wasteful.
@@ -39,8 +39,8 @@ def joint_counts(pred: Tensor, target: Tensor, num_classes: int, ignore_index: i
     if not pred.numel():
         return torch.zeros(num_classes + 1, num_classes, dtype=torch.int64, device=pred.device)
     # One transfer for all four limits, because on a GPU each .item() would wait for the device.
-    limits = torch.stack([v.long() for v in (*pred.aminmax(), *target.aminmax())]).tolist()
-    pred_low, pred_high, low, high = limits
+    limits = torch.stack([v.long() for v in (*pred.aminmax(), *target.aminmax())])
+    pred_low, pred_high, low, high = limits.tolist()
     if pred_low < 0 or pred_high >= num_classes:
         raise UserError(
             f'predictions from {pred_low} to {pred_high} where the dataset has {num_classes} '
@@ -71,10 +71,10 @@ def joint_counts(pred: Tensor, target: Tensor, num_classes: int, ignore_index: i
 
 
 def _bad_labels(values: list[int], num_classes: int, ignore_index: int) -> UserError:
-    shown = ', '.join(map(str, values[:5])) + (', …' if len(values) > 5 else '')
     return UserError(
-        f'label values {shown} are neither a class (0…{num_classes - 1}) nor the ignored '
-        f'{ignore_index}: check the labels, and reduce_zero_label and num_classes of the config.'
+        f'label values {few(map(str, values), 5)} are neither a class (0…{num_classes - 1}) nor '
+        f'the ignored {ignore_index}: check the labels, and reduce_zero_label and num_classes of '
+        'the config.'
     )
 
 
@@ -98,14 +98,9 @@ class Scores:
 
     def means(self) -> dict[str, float | None]:
         """Return the six summary scores under the names that are logged."""
-        return {
-            'mIoU': mean(self.iou),
-            'mF1': mean(self.f1),
-            'mPrecision': mean(self.precision),
-            'mRecall': mean(self.recall),
-            'OA': self.oa,
-            'Kappa': self.kappa,
-        }
+        per_class = dict(mIoU=self.iou, mF1=self.f1, mPrecision=self.precision, mRecall=self.recall)
+        means = {name: mean(values) for name, values in per_class.items()}
+        return means | {'OA': self.oa, 'Kappa': self.kappa}
 
 
 def scores(matrix: Tensor | np.ndarray) -> Scores:
@@ -153,13 +148,7 @@ def per_batch_scores(counts: Tensor) -> tuple[list[float], list[float]]:
     also a smaller last one. A class that is absent from a batch counts 1 there. Ignored pixels are
     not masked, so a prediction there counts as wrong. (The released code gets the 1 by adding 1e-5
     to numerator and denominator, which changes the score of a present class by less than 1e-5. This
-    is not repeated here.)
-
-    Args:
-        counts: :func:`joint_counts` of each batch, ``[batches, C + 1, C]``.
-
-    Returns:
-        IoU and F1 of each class.
+    is not repeated here.) ``counts`` holds :func:`joint_counts` by batch, ``[batches, C + 1, C]``.
     """
     counts = counts.double().cpu()
     truth, found = counts[:, :-1].sum(2), counts.sum(1)

@@ -8,9 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from depthda.errors import UserError
+from depthda.errors import UserError, first_names
 from depthda.evaluation.label_png import value_fix
-from depthda.evaluation.submission_names import first_names
 from depthda.io.rasters import open_raster
 
 _SUFFIXES = ('.png', '.tif', '.tiff')
@@ -18,17 +17,11 @@ _SUFFIXES = ('.png', '.tif', '.tiff')
 
 @dataclass(frozen=True)
 class GivenPredictions:
-    """One index map per test image, in the order of the images.
-
-    Attributes:
-        paths: Files of the index maps.
-        lowest: Lowest class in all of them.
-        sha256: First 12 digits of the hash of their names and contents.
-    """
+    """One index map per test image, in the order of the images."""
 
     paths: list[Path]
-    lowest: int
-    sha256: str
+    lowest: int  # class in all of them
+    sha256: str  # first 12 digits of the hash of their names and contents
 
 
 def find_predictions(folder: str | Path, images: Sequence[str]) -> list[Path]:
@@ -76,13 +69,9 @@ def check_predictions(
     classes: Sequence[str],
     progress: Callable[[list], Iterable] = iter,
 ) -> GivenPredictions:
-    """Read every map once, and refuse files that are not index maps of the classes.
+    """Read every map once, and refuse files that do not hold indices of the classes, from 0.
 
-    Args:
-        paths: Files of the maps, one per image.
-        sizes: Sizes of the images, (width, height).
-        classes: Names of the classes. A map holds their indices, from 0.
-        progress: Wrapper of the list of files, for a progress bar.
+    ``sizes`` are those of the images, (width, height). ``progress`` wraps the list of files.
     """
     faults, outside = defaultdict(list), {}
     digest, lowest = hashlib.sha256(), len(classes)
@@ -104,7 +93,11 @@ def check_predictions(
     for reason, names in faults.items():
         raise UserError(f'{paths[0].parent}: {first_names(names)} cannot be scored: {reason}.')
     if outside:
-        raise UserError(_value_fault(paths[0].parent, outside, classes))
+        value = max(outside.values(), key=abs)
+        raise UserError(
+            f'{paths[0].parent}: {first_names(outside)} hold the value {value}, and the classes '
+            f'are 0…{len(classes) - 1}; {value_fix(value, len(classes), classes[0])}.'
+        )
     return GivenPredictions(list(paths), lowest, digest.hexdigest()[:12])
 
 
@@ -113,22 +106,12 @@ def read_prediction(path: Path) -> np.ndarray:
     with open_raster(path) as file:
         # GDAL reads by content: a JPEG of any name would be scored with altered values.
         if file.driver not in ('PNG', 'GTiff'):
-            raise UserError(
-                f'a {file.driver} named {path.suffix}; write class indices as PNG or TIFF'
-            )
+            name = f'a {file.driver} named {path.suffix}'
+            raise UserError(f'{name}; write class indices as PNG or TIFF')
         if file.count != 1:
-            raise UserError(
-                f'{file.count} bands; write the 2-D array of class indices, not a picture of it in '
-                'colours'
-            )
+            fix = 'write the 2-D array of class indices, not a picture of it in colours'
+            raise UserError(f'{file.count} bands; {fix}')
         labels = file.read(1)
     if not np.issubdtype(labels.dtype, np.integer):
         raise UserError(f'values of type {labels.dtype}; write class indices as 8-bit integers')
     return labels
-
-
-def _value_fault(folder: Path, outside: dict[str, int], classes: Sequence[str]) -> str:
-    value = max(outside.values(), key=abs)
-    fix = value_fix(value, len(classes), classes[0])
-    names, last = first_names(outside), len(classes) - 1
-    return f'{folder}: {names} hold the value {value}, and the classes are 0…{last}; {fix}.'

@@ -8,13 +8,7 @@ import cv2
 import numpy as np
 
 _SIGNATURE = b'\x89PNG\r\n\x1a\n'
-_KINDS = {
-    0: 'greyscale',
-    2: 'RGB colour',
-    3: 'palette colour',
-    4: 'greyscale with alpha',
-    6: 'RGBA colour',
-}
+_KINDS = {2: 'RGB colour', 3: 'palette colour', 4: 'greyscale with alpha', 6: 'RGBA colour'}
 _AS_INDICES = 'write the 2-D array of class indices, not a coloured picture of it'
 
 
@@ -30,8 +24,7 @@ class NotALabelMap(ValueError):
 def read_label_png(data: bytes, size: tuple[int, int]) -> np.ndarray:
     """Decode an 8-bit greyscale PNG of exactly ``size`` (width, height) to uint8 ``[H, W]``.
 
-    Raises:
-        NotALabelMap: The file is anything else, even a picture of another kind that can be decoded.
+    Anything else is a :class:`NotALabelMap`, even a picture of another kind that can be decoded.
     """
     if not data:
         raise NotALabelMap('empty file (0 bytes)', 'write the prediction again')

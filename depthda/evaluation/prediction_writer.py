@@ -34,10 +34,7 @@ class PredictionWriter(BaseMetric):
     labels_suffice = True  # it reads the predicted map, not the logits
 
     def __init__(
-        self,
-        out_dir: str | None = None,
-        color_dir: str | None = None,
-        depth_dir: str | None = None,
+        self, out_dir: str | None = None, color_dir: str | None = None, depth_dir: str | None = None
     ) -> None:
         super().__init__()
         if out_dir is None and color_dir is None and depth_dir is None:
@@ -79,9 +76,7 @@ class PredictionWriter(BaseMetric):
 
     def evaluate(self, size: int) -> dict:
         """Check that no two ranks wrote different images to one name; return no scores."""
-        ranks = all_gather_object(self._written)
-        self._written = {}
-        for written in ranks:
+        for written in all_gather_object(self._written):
             for stem, img_path in written.items():
                 self._claim(stem, img_path)
         self._written = {}

@@ -14,11 +14,10 @@ from depthda.evaluation.confusion import mean, per_batch_scores, scores
 
 POOLED = 'all'
 WIDTH = 100
+DomainSplit = tuple[str | None, str | None]
 
 
-def group_cells(
-    cells: list[tuple[str | None, str | None]],
-) -> dict[str, list[tuple[str | None, str | None]]]:
+def group_cells(cells: list[DomainSplit]) -> dict[str, list[DomainSplit]]:
     """Return the groups of cells that are scored, by name: all, each domain, split and pair."""
     domains = sorted({domain for domain, _ in cells if domain is not None})
     splits = sorted({split for _, split in cells if split is not None})
@@ -38,26 +37,19 @@ def group_cells(
 def group_report(
     classes: list[str], images: int, counts: Tensor, batches: Tensor | None
 ) -> dict[str, Any]:
-    """Compute the scores of one group, as plain built-ins.
+    """Compute the scores of one group of ``images`` images, as plain built-ins.
 
-    Args:
-        classes: Names of the classes.
-        images: Number of images in the group.
-        counts: Pixel counts ``[C + 1, C]``, with the ignored pixels in the last row.
-        batches: Counts of each batch ``[batches, C + 1, C]``. The scores are then averaged over
-            batches, and only IoU and F1 are defined.
+    ``counts`` are its pixel counts ``[C + 1, C]``, with the ignored pixels in the last row. With
+    ``batches``, those of each batch ``[batches, C + 1, C]``, the scores are averaged over batches,
+    and only IoU and F1 are defined.
     """
     matrix = counts[:-1]
     truth = matrix.sum(1).tolist()
     if batches is None:
-        result = scores(matrix)
-        means = result.means()
-        columns = {
-            'IoU': result.iou,
-            'F1': result.f1,
-            'precision': result.precision,
-            'recall': result.recall,
-        }
+        found = scores(matrix)
+        means = found.means()
+        columns = {'IoU': found.iou, 'F1': found.f1}
+        columns |= {'precision': found.precision, 'recall': found.recall}
     else:
         iou, f1 = per_batch_scores(batches)
         means = {'mIoU': mean(iou), 'mF1': mean(f1)}

@@ -48,8 +48,7 @@ class SegmentationMetric(BaseMetric):
         batch_size: Samples per batch for ``'per_batch'``, in the order of the dataset, group by
             group. The batch size of the data loader does not matter.
         printed: Scores (``'OA'``, ``'Kappa'``) that are also computed by the formulas printed in
-            the DepthSeg paper, as ``OA_printed`` and ``Kappa_printed``, see
-            :func:`depthda.evaluation.printed_scores.printed_scores`.
+            the DepthSeg paper, as ``OA_printed`` and ``Kappa_printed``.
         prefix: Prefix of every logged name, to distinguish two metrics of one evaluator.
     """
 
@@ -106,11 +105,7 @@ class SegmentationMetric(BaseMetric):
             self._counts.append(counts)
 
     def evaluate(self, size: int) -> dict[str, float]:
-        """Compute the scores from the counts of all ranks. The result is the same on every rank.
-
-        Args:
-            size: Number of samples in the dataset.
-        """
+        """Return the scores of the ``size`` samples of all ranks, the same on every rank."""
         try:
             self._drop_repetition(size)
             tiles = self._gather()

@@ -59,10 +59,8 @@ def pack(
 ) -> TestSet:
     """Zip a folder of predictions and check the zip, which appears only if it has no fault.
 
-    Equal predictions give equal bytes. See :func:`review` for the arguments.
-
-    Raises:
-        SubmissionError: The folder or the zip has faults.
+    A fault is a :class:`SubmissionError`. Equal predictions give equal bytes. See :func:`review`
+    for the arguments.
     """
     pred_dir, out = Path(pred_dir), Path(out)
     if not pred_dir.is_dir():
@@ -95,30 +93,21 @@ def foresee(
 ) -> None:
     """Raise the faults of names that :func:`pack` would raise, before there are predictions.
 
-    Args:
-        names: File names that the predictions will have.
-        pred_dir: Folder that they will be written to. Files that it already holds count too.
-        out: Zip that will be written.
-        domain: As in :func:`review`.
-        against: As in :func:`review`.
-        track: As in :func:`review`.
+    ``names`` are those that the predictions will have; files that ``pred_dir`` already holds count
+    too. The other arguments are those of :func:`pack`.
     """
     pred_dir, out, names = Path(pred_dir), Path(out), list(names)
     _check_out(pred_dir, out)
     present = [entry.name for entry in _folder_entries(pred_dir)] if pred_dir.is_dir() else []
     entries = [_Entry(name, 0, False, bytes) for name in dict.fromkeys([*names, *present])]
     faults = _review(pred_dir, entries, domain, track, against, progress=lambda entries: []).faults
-    faults = [_in_place(fault, pred_dir, set(present).difference(names)) for fault in faults]
+    old, fix = set(present).difference(names), 'remove it, or give another folder with --out'
+    for place, fault in enumerate(faults):
+        if old.issuperset(fault.names):
+            reason = f'in {pred_dir} before this test, and {fault.reason}'
+            faults[place] = Fault(fault.names, reason, fix)
     if faults:
         raise SubmissionError(faults)
-
-
-def _in_place(fault: Fault, pred_dir: Path, old: set[str]) -> Fault:
-    """Add the folder to a fault of files that were in it before."""
-    if not old.issuperset(fault.names):
-        return fault
-    reason = f'in {pred_dir} before this test, and {fault.reason}'
-    return Fault(fault.names, reason, 'remove it, or give another folder with --out')
 
 
 def review(

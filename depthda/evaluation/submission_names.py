@@ -1,9 +1,9 @@
 """Faults in the names of the files of a submission."""
 
 from collections import Counter
-from collections.abc import Iterable
 from dataclasses import dataclass
 
+from depthda.errors import first_names
 from depthda.evaluation.submission_target import TestSet
 
 _SYSTEM_FILES = ('__macosx', 'thumbs.db', 'desktop.ini')
@@ -19,13 +19,6 @@ class Fault:
 
     def __str__(self) -> str:
         return f'{first_names(self.names)}: {self.reason}; {self.fix}'
-
-
-def first_names(names: Iterable[str], limit: int = 3) -> str:
-    """Return the first names of a list, and how many more there are."""
-    names = list(names)
-    more = len(names) - limit
-    return ', '.join(names[:limit]) + (f' and {more} more' if more > 0 else '')
 
 
 def name_faults(names: list[str], test_set: TestSet) -> list[Fault]:

@@ -20,19 +20,13 @@ _SERVERS = {
 
 @dataclass(frozen=True)
 class TestSet:
-    """The test images that a submission has to cover.
-
-    Attributes:
-        title: Name of the test images, for messages.
-        sizes: (width, height) of each image, by the name that its prediction must have.
-        server: Address to upload to; None for a dataset without a server.
-    """
+    """The test images that a submission has to cover."""
 
     __test__ = False  # pytest would collect it as a test because of its name
 
-    title: str
-    sizes: dict[str, tuple[int, int]]
-    server: str | None = None
+    title: str  # for messages
+    sizes: dict[str, tuple[int, int]]  # (width, height), by the name that a prediction must have
+    server: str | None = None  # address to upload to
 
     def hint(self, extra: list[str]) -> str:
         """Return what to do about files that are not predictions of these images."""

@@ -4,11 +4,12 @@ import zipfile
 from dataclasses import dataclass, fields
 from os import PathLike
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from depthda.errors import UserError
-from depthda.evaluation.score_report import group_cells
+from depthda.evaluation.score_report import DomainSplit, group_cells
 from depthda.io.files import atomic_path
 
 FILE = 'tiles.npz'
@@ -18,29 +19,21 @@ FILE = 'tiles.npz'
 class TileCounts:
     """Pixel counts of N images, in the order of the dataset.
 
-    Attributes:
-        names: Image paths of the samples, str ``[N]``.
-        domains: Domains of the samples, str ``[N]``; ``''`` is none.
-        splits: Splits of the samples, str ``[N]``; ``''`` is none.
-        classes: Names of the classes, str ``[C]``.
-        counts: int64 ``[N, C + 1, C]``: rows are truth, columns are prediction. The last row counts
-            the predictions where the truth is ignored.
+    ``counts`` is int64 ``[N, C + 1, C]``: rows are truth, columns are prediction. The last row
+    counts the predictions where the truth is ignored.
     """
 
-    names: np.ndarray
-    domains: np.ndarray
-    splits: np.ndarray
-    classes: np.ndarray
+    names: np.ndarray  # image paths, str [N]
+    domains: np.ndarray  # str [N]; '' is none
+    splits: np.ndarray  # str [N]; '' is none
+    classes: np.ndarray  # names, str [C]
     counts: np.ndarray
 
     def __post_init__(self) -> None:
         images, classes = len(self.names), len(self.classes)
-        if (
-            self.counts.shape != (images, classes + 1, classes)
-            or self.counts.dtype != np.int64
-            or self.domains.shape != (images,)
-            or self.splits.shape != (images,)
-        ):
+        shapes = self.counts.shape, self.domains.shape, self.splits.shape
+        expected = (images, classes + 1, classes), (images,), (images,)
+        if shapes != expected or self.counts.dtype != np.int64:
             raise ValueError(
                 f'counts {self.counts.dtype} {self.counts.shape}, {len(self.domains)} domains and '
                 f'{len(self.splits)} splits do not fit {images} images of {classes} classes'
@@ -49,7 +42,11 @@ class TileCounts:
     def __len__(self) -> int:
         return len(self.names)
 
-    def cells(self) -> list[tuple[str | None, str | None]]:
+    def __getitem__(self, chosen: Any) -> 'TileCounts':
+        names, domains, splits = self.names[chosen], self.domains[chosen], self.splits[chosen]
+        return TileCounts(names, domains, splits, self.classes, self.counts[chosen])
+
+    def cells(self) -> list[DomainSplit]:
         """Return the (domain, split) of each image, with None where it has none."""
         return [(d or None, s or None) for d, s in zip(self.domains, self.splits, strict=True)]
 
@@ -60,9 +57,12 @@ class TileCounts:
         if name not in groups:
             raise UserError(f'{name!r} is not a group of these images: use {", ".join(groups)}.')
         members = set(groups[name])
-        kept = np.array([cell in members for cell in cells], bool)
-        names, domains, splits = self.names[kept], self.domains[kept], self.splits[kept]
-        return TileCounts(names, domains, splits, self.classes, self.counts[kept])
+        return self[np.array([cell in members for cell in cells], bool)]
+
+    def identities(self) -> list[tuple[str, str, str]]:
+        """Return domain, split and stem of each image: the same wherever the data lies."""
+        stems = [Path(name).stem for name in self.names]
+        return list(zip(self.domains.tolist(), self.splits.tolist(), stems, strict=True))
 
 
 def save_tiles(path: str | PathLike, tiles: TileCounts) -> None:

@@ -69,15 +69,10 @@ def run_demo(out: str | Path, iterations: int = 300, seed: int = 0, jobs: int = 
 
 def _plan(out: Path, iterations: int, seed: int) -> dict[str, list[Run]]:
     """Return the runs of each direction, one for each model."""
-    warm_up = max(iterations // 10, 1)
-    length = {
-        'train_cfg.max_iters': iterations,
-        'train_cfg.val_interval': iterations,
-        'default_hooks.checkpoint.interval': iterations,
-        'param_scheduler.0.end': warm_up,
-        'param_scheduler.1.begin': warm_up,
-        'param_scheduler.1.end': iterations,
-    }
+    ends = 'train_cfg.max_iters', 'train_cfg.val_interval', 'default_hooks.checkpoint.interval'
+    length = dict.fromkeys((*ends, 'param_scheduler.1.end'), iterations)
+    warm_up = ('param_scheduler.0.end', 'param_scheduler.1.begin')
+    length |= dict.fromkeys(warm_up, max(iterations // 10, 1))
     rows = [
         Row(
             name=f'{model}-{direction}',

@@ -10,21 +10,13 @@ from depthda.io.files import read_json
 
 @dataclass(frozen=True)
 class Choice:
-    """Target mIoU of the checkpoints that three rules choose; None if a rule cannot be applied.
+    """Target mIoU of the checkpoints that three rules choose; None if a rule cannot be applied."""
 
-    Attributes:
-        source: Where the scores come from, in words.
-        best_on_target: The best score of all, which needs target labels to be found.
-        last: The score at the end of the training.
-        chosen_on_source: The score of the checkpoint with the best score on labelled source images.
-        steps: The iteration of each of the three checkpoints.
-    """
-
-    source: str
-    best_on_target: float | None
-    last: float | None
-    chosen_on_source: float | None
-    steps: tuple[int | None, int | None, int | None] = (None, None, None)
+    source: str  # where the scores come from, in words
+    best_on_target: float | None  # needs target labels to be found
+    last: float | None  # at the end of the training
+    chosen_on_source: float | None  # of the checkpoint that is best on labelled source images
+    steps: tuple[int | None, ...] = (None, None, None)  # the iteration of each checkpoint
 
     @property
     def optimism(self) -> float | None:
@@ -57,9 +49,7 @@ def _by_history(run: TestedRun) -> Choice | None:
     common = source.keys() & target.keys()
     chosen = max(common, key=lambda step: (source[step], -step), default=None)
     steps = (best, max(target), chosen)
-    return Choice(
-        'validations during training', *(None if s is None else target[s] for s in steps), steps
-    )
+    return Choice('validations during training', *map(target.get, steps), steps)
 
 
 def _headline(run: TestedRun) -> str | None:

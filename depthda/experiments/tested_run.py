@@ -20,25 +20,16 @@ from depthda.io.scalars import read_scalars
 
 @dataclass(frozen=True, eq=False)
 class TestedRun:
-    """A run that has been tested: what comparisons and report pages are made from.
-
-    Attributes:
-        folder: The folder that holds ``metrics.json``.
-        name: What a page calls the run.
-        world: Seed of the synthetic world; None for a run on other data.
-        seed: Seed of the training.
-        metrics: The content of ``metrics.json``.
-        tiles: Pixel counts of each tested image; None if the test did not write any.
-    """
+    """A run that has been tested: what comparisons and report pages are made from."""
 
     __test__ = False  # pytest must not collect this class as a test
 
-    folder: Path
-    name: str
-    world: int | None
-    seed: int | None
-    metrics: Mapping[str, Any]
-    tiles: TileCounts | None
+    folder: Path  # holds metrics.json
+    name: str  # what a page calls the run
+    world: int | None  # seed of the synthetic world; None for a run on other data
+    seed: int | None  # of the training
+    metrics: Mapping[str, Any]  # the content of metrics.json
+    tiles: TileCounts | None  # None if the test did not write any
 
     @property
     def report(self) -> dict[str, Any]:
@@ -61,14 +52,10 @@ class TestedRun:
 
     @cached_property
     def training_folder(self) -> Path:
-        """The folder that holds the training log of the tested checkpoint.
-
-        It is the folder of the checkpoint if that holds a log, and the run's own folder otherwise.
-        A relative path in ``metrics.json`` starts in the folder where the test was started, which
-        is one of the folders above the run.
-        """
+        """The folder of the tested checkpoint if it holds a training log, or else the run's own."""
         checkpoint = (self.metrics.get('checkpoint') or {}).get('file')
-        # The folders above the run come first: seen from here, the path may name another run.
+        # A relative path starts where the test was started, which is one of the folders above the
+        # run. They come first: seen from here, the path may name another run.
         for start in (*self.folder.absolute().parents, Path()) if checkpoint else ():
             folder = (start / checkpoint).parent
             if any(folder.glob('*/vis_data/scalars.json')):
@@ -124,10 +111,9 @@ class TestedRun:
             tiles = self.tiles.group(group)
         except UserError as error:
             raise UserError(f'{self.folder}: {error}') from error
-        names = identities(tiles)
+        names = tiles.identities()
         order = sorted(range(len(tiles)), key=names.__getitem__)
-        columns = [part[order] for part in (tiles.names, tiles.domains, tiles.splits)]
-        return replace(self, tiles=TileCounts(*columns, tiles.classes, tiles.counts[order]))
+        return replace(self, tiles=tiles[order])
 
 
 def find_runs(folder: Path) -> list[Path]:
@@ -177,7 +163,7 @@ def check_same_images(one: TestedRun, other: TestedRun) -> None:
     classes = [run.tiles.classes.tolist() for run in (one, other)]
     if classes[0] != classes[1]:
         raise UserError(f'{where} have different classes: {classes[0]} and {classes[1]}.')
-    names = [identities(run.tiles) for run in (one, other)]
+    names = [run.tiles.identities() for run in (one, other)]
     if names[0] != names[1]:
         unmatched = sorted(set(names[0]) ^ set(names[1])) or names[0]
         shown = few('/'.join(filter(None, name)) for name in unmatched)
@@ -195,9 +181,3 @@ def check_same_images(one: TestedRun, other: TestedRun) -> None:
             f'({one.tiles.names[unlike.argmax()]}, …): test both on the same dataset, under the '
             'same protocol.'
         )
-
-
-def identities(tiles: TileCounts) -> list[tuple[str, str, str]]:
-    """Return domain, split and stem of each image: the same wherever the data lies."""
-    stems = [Path(name).stem for name in tiles.names]
-    return list(zip(tiles.domains.tolist(), tiles.splits.tolist(), stems, strict=True))

@@ -1,7 +1,7 @@
 """Translate a labelled dataset of one domain to the style and the size of another."""
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +32,7 @@ from depthda.models.missing_depth import resize_depth
 from depthda.processes import start_processes
 from depthda.provenance import TRANSLATION, git_commit
 
-_NEAREST = dict(mode='nearest-exact')  # of the place that bilinear resizing has, too
+_NEAREST = dict(mode='nearest-exact')  # aligned with bilinear resizing
 
 
 def translate(
@@ -74,7 +74,7 @@ def translate(
         )
     start_processes(launcher)
     init_default_scope(cfg.get('default_scope', 'mmseg'))
-    dataset = DATASETS.build(_described(cfg))
+    dataset = DATASETS.build(_source_config(cfg))
     manifest = _manifest(config, cfg_options, checkpoint, cfg.model.get('target_size'), dataset)
     folder = TranslationFolder(Path(out), manifest)
     rank, processes = get_dist_info()
@@ -84,12 +84,14 @@ def translate(
     if rank == 0:  # a checkpoint that does not fit leaves nothing in the folder
         folder.write()
     barrier()
-    own_indices = range(rank, len(dataset), processes)
-    done = 0
     suffix = tile_suffix(model.data_preprocessor.optical_bands, 'uint8')
-    for tiles in _batches(dataset, own_indices, Path(out), batch_size, suffix):
-        done += _translate_batch(model, tiles)
-        progress(done, len(own_indices))
+    own = [_Tile(dataset, i, Path(out), suffix) for i in range(rank, len(dataset), processes)]
+    left = [tile for tile in own if not tile.is_finished]
+    progress(len(own) - len(left), len(own))
+    while left:
+        batch, left = left[:batch_size], left[batch_size:]
+        _translate_batch(model, batch)
+        progress(len(own) - len(left), len(own))
     barrier()
     folder.content['finished'] = True
     if rank == 0:
@@ -117,10 +119,10 @@ class TranslationFolder(ResumableFolder):
             )
 
 
-def _described(cfg: Config) -> dict[str, Any]:
-    """The dataset to translate: the source of the pairs, but for what ``translate_dataset`` says.
+def _source_config(cfg: Config) -> dict[str, Any]:
+    """Return the config of the dataset: the source of the pairs, updated by ``translate_dataset``.
 
-    So what is chosen of the source (``areas``) is chosen once.
+    So what is selected from the source (``areas``) is selected once.
     """
     source = cfg.get('train_dataloader', {}).get('dataset', {}).get('source') or {}
     chosen = {key: value for key, value in source.items() if key not in ('labels', 'pipeline')}
@@ -128,7 +130,7 @@ def _described(cfg: Config) -> dict[str, Any]:
 
 
 class _Tile:
-    """One sample, and where its files go; the image is read when it is asked for."""
+    """One sample, and where its files go; its image is read only when needed."""
 
     def __init__(self, dataset: Any, index: int, out: Path, suffix: str) -> None:
         self._dataset, self._index = dataset, index
@@ -137,7 +139,7 @@ class _Tile:
         root = Path(dataset.data_root)
         self.source = {key: Path(path) for key, path in paths.items() if path}
         self.target = {
-            # Lossless, whatever the source was.
+            # Without loss, whatever the format of the source is.
             key: (out / os.path.relpath(path, root)).with_suffix(
                 suffix if key == 'img_path' else '.png'
             )
@@ -145,7 +147,7 @@ class _Tile:
         }
 
     @property
-    def is_there(self) -> bool:
+    def is_finished(self) -> bool:
         return all(path.is_file() for path in self.target.values())
 
     @property
@@ -153,36 +155,15 @@ class _Tile:
         return self._dataset[self._index]['inputs']
 
 
-def _batches(
-    dataset: Any, indices: Sequence[int], out: Path, size: int, suffix: str
-) -> Iterator[list[_Tile]]:
-    """Tiles ``size`` at a time; those that are there come alone, to be counted."""
-    waiting = []
-    for index in indices:
-        tile = _Tile(dataset, index, out, suffix)
-        if tile.is_there:
-            yield [tile]
-            continue
-        waiting.append(tile)
-        if len(waiting) == size:
-            yield waiting
-            waiting = []
-    if waiting:
-        yield waiting
-
-
 @torch.inference_mode()
-def _translate_batch(model: torch.nn.Module, tiles: Sequence[_Tile]) -> int:
-    if not tiles[0].is_there:
-        data = dict(inputs=dict(source=[tile.image for tile in tiles]))
-        images = model.test_step(data)
-        for tile, image in zip(tiles, images, strict=True):
-            _write(tile, image.movedim(0, 2).cpu().numpy())
-    return len(tiles)
+def _translate_batch(model: torch.nn.Module, tiles: Sequence[_Tile]) -> None:
+    images = model.test_step(dict(inputs=dict(source=[tile.image for tile in tiles])))
+    for tile, image in zip(tiles, images, strict=True):
+        _write(tile, image.movedim(0, 2).cpu().numpy())
 
 
 def _write(tile: _Tile, image: np.ndarray) -> None:
-    """Labels and depth first: an image that is there has them."""
+    """Write labels and depth before the image, so an existing image has them."""
     size = image.shape[:2]
     if 'seg_map_path' in tile.source:
         labels = _read_labels(tile.source['seg_map_path'])
@@ -193,14 +174,14 @@ def _write(tile: _Tile, image: np.ndarray) -> None:
         depth, valid = resize_depth(depth.masked_fill(depth <= 0, torch.nan), size, 'bilinear')
         depth = depth.masked_fill(~valid, 0).clamp(0, 1)
         write_depth(tile.target['depth_path'], depth[0, 0].numpy())
-    # It came as blue, green, red.
+    # The image is in the order blue, green, red.
     write_image(tile.target['img_path'], np.dstack([image[..., 2::-1], image[..., 3:]]))
 
 
 def _read_labels(path: Path) -> np.ndarray:
     labels = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
     if labels is None or labels.ndim != 2 or labels.dtype != np.uint8:
-        raise UserError(f'{path} is no label map: it must be an 8-bit image of one band.')
+        raise UserError(f'{path} is not a label map: save it as an 8-bit image of one band.')
     return labels
 
 

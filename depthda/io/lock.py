@@ -63,6 +63,8 @@ def own_folder(
         name: File name of the lock. Work inside of work on the same folder needs one of its own.
         advice: What to do while another process holds the lock.
     """
+    if folder.is_file():
+        raise UserError(f'{folder} is a file: name a folder')
     lock = folder / name
     made = [path for path in (folder, *folder.parents) if not path.exists()]
     locks = not lock.exists()

@@ -36,6 +36,12 @@ def open_raster(path: str | os.PathLike) -> Iterator[rasterio.DatasetReader]:
             raise UserError(f'{path} cannot be read ({error}): write or unpack it again') from error
 
 
+def read_png(path: str | os.PathLike) -> np.ndarray | None:
+    """Read a PNG with the bands and bits that it has (blue first); None if it is not readable."""
+    content = np.fromfile(path, np.uint8)
+    return cv2.imdecode(content, cv2.IMREAD_UNCHANGED) if content.size else None
+
+
 def refuse_indices(raster: rasterio.DatasetReader) -> None:
     """Refuse an image whose values are not shades: indices into a palette, or white as 0."""
     if ColorInterp.palette not in raster.colorinterp:

@@ -17,9 +17,9 @@ class RGBDDataPreprocessor(SegDataPreProcessor):
     """Normalise optical bands and depth separately, on the model's device.
 
     An image has B optical bands, or B+1 channels with depth last. The optical bands become
-    (x - mean) / std and are then padded with ``pad_val``, as in mmseg. Depth becomes
-    (d - depth_mean) / depth_std where it is known (d > 0), and NaN where it is missing, including
-    the padding: ``torch.isfinite(inputs[:, -1:])`` is the mask of valid depth.
+    (x - mean) / std and are then padded, as in mmseg. Depth becomes (d - depth_mean) / depth_std
+    where it is known (d > 0), and NaN where it is missing, including the padding:
+    ``torch.isfinite(inputs[:, -1:])`` is the mask of valid depth.
 
     The default depth_mean and depth_std are the averages of ImageNet's three means and stds,
     because a depth encoder pretrained there receives the depth band three times. The released code
@@ -27,19 +27,15 @@ class RGBDDataPreprocessor(SegDataPreProcessor):
     other, and by up to .20 std from this one.
 
     Args:
-        mean: Mean of each of the B optical bands, in the order after ``bgr_to_rgb``.
-        std: Standard deviation of each optical band.
-        depth_mean: Mean of depth.
-        depth_std: Standard deviation of depth.
+        mean, std: Of each of the B optical bands, in the order after ``bgr_to_rgb``.
+        depth_mean, depth_std: Mean and standard deviation of depth.
         depth: ``'drop'`` removes a depth channel, for models that take optical bands only.
-        bgr_to_rgb: Reverse the first three channels, whatever follows them.
         size: Pad training images to this (height, width).
         size_divisor: Pad training images to the largest of the batch, rounded up to a multiple.
-        pad_val: Value of padded optical bands, after normalisation.
-        seg_pad_val: Label of padded pixels.
-        test_cfg: Padding of test images, ``dict(size=...)`` or ``dict(size_divisor=...)``. Without
-            it test images keep their size, and the images of a batch must have the same.
         non_blocking: Do not wait for the transfer to the device.
+        **kwargs: Passed to ``SegDataPreProcessor``. ``bgr_to_rgb`` reverses the first three
+            channels, whatever follows them. ``pad_val`` is in normalised values. Without
+            ``test_cfg`` test images keep their size, and those of a batch must have the same.
     """
 
     def __init__(
@@ -49,13 +45,10 @@ class RGBDDataPreprocessor(SegDataPreProcessor):
         depth_mean: float = 0.449,
         depth_std: float = 0.226,
         depth: Literal['input', 'drop'] = 'input',
-        bgr_to_rgb: bool = False,
         size: tuple[int, int] | None = None,
         size_divisor: int | None = None,
-        pad_val: float = 0,
-        seg_pad_val: int = 255,
-        test_cfg: dict | None = None,
         non_blocking: bool = True,
+        **kwargs,
     ) -> None:
         if len(mean) != len(std) or not mean:
             raise UserError(
@@ -70,15 +63,11 @@ class RGBDDataPreprocessor(SegDataPreProcessor):
             raise UserError(f"RGBDDataPreprocessor: depth is 'input' or 'drop', not {depth!r}.")
         if size is not None and size_divisor is not None:
             raise UserError('RGBDDataPreprocessor: give size or size_divisor, not both.')
+        if kwargs.get('batch_augments'):
+            raise UserError('RGBDDataPreprocessor has no batch_augments: use the pipeline.')
         # The base class accepts one or three means, so the buffers are registered here.
-        super().__init__(
-            size=size,
-            size_divisor=1 if size is None and size_divisor is None else size_divisor,
-            pad_val=pad_val,
-            seg_pad_val=seg_pad_val,
-            bgr_to_rgb=bgr_to_rgb,
-            test_cfg=test_cfg,
-        )
+        divisor = 1 if size is None and size_divisor is None else size_divisor
+        super().__init__(size=size, size_divisor=divisor, **kwargs)
         self._non_blocking = non_blocking
         self.register_buffer('mean', torch.tensor(mean).float().view(-1, 1, 1), False)
         self.register_buffer('std', torch.tensor(std).float().view(-1, 1, 1), False)
@@ -104,17 +93,10 @@ class RGBDDataPreprocessor(SegDataPreProcessor):
             inputs = images[0][None] if len(images) == 1 else torch.stack(images)
             return dict(inputs=inputs, data_samples=samples)
 
-        padding = self.test_cfg
-        if training:
-            padding = dict(size=self.size, size_divisor=self.size_divisor)
-        inputs, padded = stack_batch(
-            images,
-            samples if training else None,
-            size=padding.get('size'),
-            size_divisor=padding.get('size_divisor'),
-            pad_val=self.pad_val,
-            seg_pad_val=self.seg_pad_val,
-        )
+        given = dict(size=self.size, size_divisor=self.size_divisor) if training else self.test_cfg
+        padding = {key: given.get(key) for key in ('size', 'size_divisor')}
+        padding |= dict(pad_val=self.pad_val, seg_pad_val=self.seg_pad_val)
+        inputs, padded = stack_batch(images, samples if training else None, **padding)
         if inputs.shape[1] > len(self.mean):
             for depth, image in zip(inputs[:, -1], images, strict=True):
                 depth[image.shape[1] :] = torch.nan

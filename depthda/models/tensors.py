@@ -1,8 +1,10 @@
-"""Small operations on tensors that several models share."""
+"""What several models share: small operations on tensors, and a norm."""
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
+
+NORM = dict(type='SyncBN', requires_grad=True)  # plain BN where one process trains
 
 
 def at_least_float32(tensor: Tensor) -> Tensor:

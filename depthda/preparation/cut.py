@@ -25,51 +25,6 @@ _UNKNOWN = 254
 Colour = tuple[int, int, int]
 
 
-def write_tiles(
-    readers: Mapping[str, Rows],
-    boxes: Boxes,
-    out: Path,
-    image: rasterio.DatasetReader | None = None,
-) -> list[str]:
-    """Write the tiles in ``boxes`` of each product, and return the names of those written.
-
-    Tiles for which ``image`` has no pixel (the black corners of a mosaic) are left out. If
-    anything fails, no tile of the scene is left: no manifest describes it yet.
-    """
-    written: list[str] = []
-    try:
-        # One row of tiles is in memory at a time, because a scene may be larger than memory.
-        for top, bottom in sorted({(box.top, box.bottom) for box in boxes.values()}):
-            row = {name: box for name, box in boxes.items() if box[1::2] == (top, bottom)}
-            if image is not None and _may_be_empty(image):
-                filled = image.dataset_mask(window=((top, bottom), (0, image.width))).astype(bool)
-                row = {
-                    name: box for name, box in row.items() if filled[:, box.left : box.right].any()
-                }
-            for product, reader in readers.items() if row else ():
-                strip = reader(top, bottom - top)
-                write = write_depth if isinstance(reader, DepthRows) else write_image
-                for name, box in row.items():
-                    tile = strip[:, box.left : box.right]
-                    write(_path(out, product, name, reader), tile)
-                    reader.count(tile)
-            written += row
-    except BaseException:
-        for product, reader in readers.items():
-            for name in boxes:
-                _path(out, product, name, reader).unlink(missing_ok=True)
-        raise
-    return written
-
-
-def _path(out: Path, product: str, name: str, reader: Rows) -> Path:
-    return out / product / f'{name}{reader.suffix}'
-
-
-def _may_be_empty(image: rasterio.DatasetReader) -> bool:
-    return any(MaskFlags.all_valid not in flags for flags in image.mask_flag_enums)
-
-
 class Rows:
     """The rows of one product of a scene. Call it with the first row and the number of rows.
 
@@ -275,3 +230,48 @@ def _palette(raster: rasterio.DatasetReader) -> str:
         return ''
     values = few(map(str, np.unique(raster.read(1))), 8)
     return f' (its colours are a palette over the values {values})'
+
+
+def write_tiles(
+    readers: Mapping[str, Rows],
+    boxes: Boxes,
+    out: Path,
+    image: rasterio.DatasetReader | None = None,
+) -> list[str]:
+    """Write the tiles in ``boxes`` of each product, and return the names of those written.
+
+    Tiles for which ``image`` has no pixel (the black corners of a mosaic) are left out. If
+    anything fails, no tile of the scene is left: no manifest describes it yet.
+    """
+    written: list[str] = []
+    try:
+        # One row of tiles is in memory at a time, because a scene may be larger than memory.
+        for top, bottom in sorted({(box.top, box.bottom) for box in boxes.values()}):
+            row = {name: box for name, box in boxes.items() if box[1::2] == (top, bottom)}
+            if image is not None and _may_be_empty(image):
+                filled = image.dataset_mask(window=((top, bottom), (0, image.width))).astype(bool)
+                row = {
+                    name: box for name, box in row.items() if filled[:, box.left : box.right].any()
+                }
+            for product, reader in readers.items() if row else ():
+                strip = reader(top, bottom - top)
+                write = write_depth if isinstance(reader, DepthRows) else write_image
+                for name, box in row.items():
+                    tile = strip[:, box.left : box.right]
+                    write(_path(out, product, name, reader), tile)
+                    reader.count(tile)
+            written += row
+    except BaseException:
+        for product, reader in readers.items():
+            for name in boxes:
+                _path(out, product, name, reader).unlink(missing_ok=True)
+        raise
+    return written
+
+
+def _path(out: Path, product: str, name: str, reader: Rows) -> Path:
+    return out / product / f'{name}{reader.suffix}'
+
+
+def _may_be_empty(image: rasterio.DatasetReader) -> bool:
+    return any(MaskFlags.all_valid not in flags for flags in image.mask_flag_enums)

@@ -20,11 +20,11 @@ from depthda.io.headers import MAX_BANDS, check_upright, file_format, is_whole, 
 from depthda.io.rasters import open_raster, tile_suffix
 from depthda.preparation import splits as parting
 from depthda.preparation.class_list import IGNORED
+from depthda.preparation.cut import BLENDED, ImageRows, LabelRows, Rows, open_depth, write_tiles
 from depthda.preparation.folder_splits import Splits, on_map, refuse_copies, split_tiles
 from depthda.preparation.grids import check_aligned
 from depthda.preparation.heights import with_range
 from depthda.preparation.manifest import FolderDataset
-from depthda.preparation.cut import BLENDED, ImageRows, LabelRows, Rows, open_depth, write_tiles
 from depthda.preparation.scene import (
     Boxes,
     Cut,

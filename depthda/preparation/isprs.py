@@ -17,6 +17,7 @@ from depthda.datasets.isprs_areas import CLASSES, PALETTE
 from depthda.errors import UserError, many
 from depthda.io.rasters import open_raster
 from depthda.preparation.class_list import IGNORED, ClassList
+from depthda.preparation.cut import DepthRows, ImageRows, LabelRows, Rows, write_tiles
 from depthda.preparation.grids import check_size, place
 from depthda.preparation.heights import height_spans, whole_range
 from depthda.preparation.isprs_files import (
@@ -27,7 +28,6 @@ from depthda.preparation.isprs_files import (
     packed_twice,
 )
 from depthda.preparation.manifest import IsprsDataset, identity
-from depthda.preparation.cut import DepthRows, ImageRows, LabelRows, Rows, write_tiles
 from depthda.preparation.scene import (
     Piece,
     Progress,

@@ -1,4 +1,4 @@
-"""LoveDA as downloaded made into the tree that is trained on, and looked at on the way."""
+"""Turn LoveDA as downloaded into the folder tree that models are trained on; check every file."""
 
 import functools
 import os
@@ -15,17 +15,17 @@ import cv2
 import numpy as np
 
 from depthda.errors import UserError, few, many
+from depthda.io.archives import open_archive, read_member
 from depthda.io.files import atomic_path, remove_strays, walk
 from depthda.io.headers import is_whole
 from depthda.io.lock import own_folder
 from depthda.io.manifest import NAME, UNFINISHED
-from depthda.preparation.archives import open_archive, read_member
 from depthda.provenance import TRANSLATION
 
 Progress = Callable[[int, int], None]
 Part = tuple[str, str]  # split, domain
 
-# First and last file number of each part, as its owners number them.
+# First and last file number of each part, as the dataset's authors number them.
 NUMBERS: dict[Part, tuple[int, int]] = {
     ('Train', 'Rural'): (0, 1365),
     ('Train', 'Urban'): (1366, 2521),
@@ -35,20 +35,18 @@ NUMBERS: dict[Part, tuple[int, int]] = {
     ('Test', 'Urban'): (5167, 5986),
 }
 SIDE = 1024
-CODES = 8  # 0 no data, 1…7 the classes
-_OFFICIAL = re.compile(
-    r'(?:^|/)(Train|Val|Test)/(Urban|Rural)/(images_png|masks_png)/([^/]+\.png)$'
-)
-# What mmseg's converter makes: domains merged, numbers kept.
+CODES = 8  # 0: no data; 1 to 7: the classes
+_IMAGES, _MASKS = 'images_png', 'masks_png'
+_OFFICIAL = re.compile(rf'(?:^|/)(Train|Val|Test)/(Urban|Rural)/({_IMAGES}|{_MASKS})/([^/]+\.png)$')
+# The tree of mmseg's converter: the domains are merged, the numbers are kept.
 _MERGED = re.compile(r'(?:^|/)(img|ann)_dir/(?:train/|val/|test/)?((\d+)\.png)$')
-# Files that the other preparations, the synthetic world and translations leave beside their tiles.
-_OF_OTHERS = (NAME, UNFINISHED, 'world.json', TRANSLATION)
-_FOLDERS = {'img': 'images_png', 'ann': 'masks_png'}
+# Files that the other preparations, the synthetic world and translations write next to their tiles.
+_MARKERS_OF_OTHERS = (NAME, UNFINISHED, 'world.json', TRANSLATION)
 
 
 @dataclass(frozen=True)
-class Picture:
-    """One file of the set: where it goes, and where it is."""
+class LoveDAFile:
+    """An image or a mask of the dataset: its place in the tree, and where it is read from."""
 
     part: Part
     folder: str  # images_png or masks_png
@@ -61,6 +59,11 @@ class Picture:
     def path(self) -> Path:
         return Path(*self.part, self.folder, self.name)
 
+    def is_in(self, out: Path) -> bool:
+        """Whether ``out`` has a file of this size in this place."""
+        path = out / self.path
+        return path.is_file() and path.stat().st_size == self.size
+
 
 def prepare_loveda(
     sources: Sequence[str | os.PathLike],
@@ -69,106 +72,112 @@ def prepare_loveda(
     workers: int = 4,
     progress: Progress = lambda done, total: None,
 ) -> list[str]:
-    """Write what the zips and folders hold of LoveDA below ``out``; gives what is missing there.
+    """Write the LoveDA files of zips and folders below ``out``; return what is missing there.
 
-    Every picture is checked before it is written: images of 1024² with three bands, masks of that
-    size with codes 0…7. What is there already and as large as it should be is left, so a run that
-    was interrupted is ended by the next one. Domains that a converter has merged are parted again,
-    by their numbers.
+    Every file is checked before it is written: images have 1024² pixels and three bands, masks the
+    same size and the codes 0 to 7. A file that exists with the right size is kept, so an
+    interrupted run continues where it was. Domains that a converter has merged are separated again
+    by the file numbers.
 
     Args:
-        sources: Zips, folders of zips, or folders that hold the unpacked tree (or mmseg's)
-            anywhere below.
+        sources: Zips, folders of zips, or folders that contain the unpacked tree (or mmseg's) at
+            any depth.
         out: The folder that ``data_root`` will name.
-        partial: Accept pictures of other sizes and any number of them.
+        partial: Accept files of other sizes, and any number of them.
         workers: Threads that decode and write.
-        progress: Called with how many pictures are done, and of how many.
+        progress: Called with the number of files that are done, and of all files.
     """
     out = Path(out)
-    if out.exists() and not out.is_dir():
-        raise UserError(f'{out} is a file: name a folder.')
     if workers < 1:
-        raise UserError(f'{workers} workers cannot read anything: take 1 or more.')
-    with ExitStack() as opened:
-        # Every archive is looked at before the first byte is written.
-        pictures = [each for source in sources for each in _open(Path(source), opened)]
-        _check_once(pictures)
-        _refuse_other(pictures, out)
-        _check_room(pictures, out)
+        raise UserError(f'{workers} workers cannot read anything: use 1 or more.')
+    with ExitStack() as stack:
+        # Every archive is checked before the first byte is written.
+        files = [file for source in sources for file in _open(Path(source), stack)]
+        _check_unique(files)
+        _check_target(files, out)
+        _check_room(files, out)
         with own_folder(out), ThreadPoolExecutor(workers) as pool:
-            for folder in {(out / picture.path).parent for picture in pictures}:
+            for folder in {(out / file.path).parent for file in files}:
                 remove_strays(folder)
-            images = {each.path: each for each in pictures if each.folder == _FOLDERS['img']}
-            done = pool.map(lambda picture: _bring(picture, out, partial, images), pictures)
-            for number, _ in enumerate(done, 1):
-                progress(number, len(pictures))
+            images = {file.path: file for file in files if file.folder == _IMAGES}
+            done = pool.map(lambda file: _write(file, out, partial, images), files)
+            number = 0
+            try:
+                for number, _ in enumerate(done, 1):
+                    progress(number, len(files))
+            except UserError as error:
+                kept = f' {out} keeps the files that were written; then the same command goes on.'
+                raise UserError(f'{error}{kept if number else ""}') from error
     return missing(out)
 
 
 def missing(out: Path) -> list[str]:
-    """What LoveDA has and ``out`` has not, a line for each part; and masks without images."""
+    """Describe the images of LoveDA that ``out`` lacks, and images without a mask, by part."""
     lines = []
     for part, (first, last) in NUMBERS.items():
-        folder = out.joinpath(*part)
-        images = _stems(folder / 'images_png')
-        wanted = {str(number) for number in range(first, last + 1)}
+        images, masks = (_stems(out.joinpath(*part, folder)) for folder in (_IMAGES, _MASKS))
+        official = {str(number) for number in range(first, last + 1)}
         if not images:
-            lines.append(f'{"/".join(part)}: nothing of its {len(wanted):,} images')
-        elif absent := wanted - images:
-            lines.append(f'{"/".join(part)}: {_some(absent)} of {len(wanted):,} images missing')
-        if part[0] != 'Test' and (absent := images - _stems(folder / 'masks_png')):
+            lines.append(f'{"/".join(part)}: none of its {len(official):,} images')
+        elif absent := official - images:
+            lines.append(f'{"/".join(part)}: {_some(absent)} of {len(official):,} images missing')
+        for other, (low, high) in NUMBERS.items():
+            numbers = {str(number) for number in range(low, high + 1)}
+            if other != part and (misplaced := images & numbers):
+                lines.append(
+                    f'{"/".join(part)}: {_some(misplaced)} have numbers of {"/".join(other)}: put '
+                    'them there'
+                )
+        if part[0] != 'Test' and (absent := images - masks):
             lines.append(f'{"/".join(part)}: {_some(absent)} of {len(images):,} images lack a mask')
     return lines
 
 
 def counts(out: str | os.PathLike) -> dict[Part, tuple[int, int, int]]:
-    """Of each part: images, masks, and images that there should be."""
-    return {
-        part: (
-            len(_stems(Path(out, *part, 'images_png'))),
-            len(_stems(Path(out, *part, 'masks_png'))),
-            last - first + 1,
-        )
-        for part, (first, last) in NUMBERS.items()
-    }
+    """Count the images and masks of each part, and the images that LoveDA has there."""
+    found = {}
+    for part, (first, last) in NUMBERS.items():
+        images, masks = (len(_stems(Path(out, *part, folder))) for folder in (_IMAGES, _MASKS))
+        found[part] = images, masks, last - first + 1
+    return found
 
 
-def _open(source: Path, opened: ExitStack) -> list[Picture]:
+def _open(source: Path, stack: ExitStack) -> list[LoveDAFile]:
     if source.is_dir():
         zips = sorted(source.glob('*.zip'))
-        found = list(_below(source)) or [each for path in zips for each in _packed(path, opened)]
+        found = list(_unpacked(source)) or [f for path in zips for f in _packed(path, stack)]
     elif source.is_file():
-        found = list(_packed(source, opened))
+        found = list(_packed(source, stack))
     else:
         raise UserError(f'there is no {source}: give the zips of LoveDA, or the unpacked folder.')
     if not found:
         raise UserError(
-            f'{source} holds nothing of LoveDA: looked for {{Train,Val,Test}}/{{Urban,Rural}}/'
-            '{images_png,masks_png}/*.png, and for img_dir and ann_dir of mmseg.'
+            f'{source} contains no files of LoveDA: expected {{Train,Val,Test}}/{{Urban,Rural}}/'
+            '{images_png,masks_png}/*.png, or img_dir and ann_dir of mmseg.'
         )
     return found
 
 
-def _packed(path: Path, opened: ExitStack) -> Iterator[Picture]:
-    archive, names = opened.enter_context(open_archive(path))
+def _packed(path: Path, stack: ExitStack) -> Iterator[LoveDAFile]:
+    archive, names = stack.enter_context(open_archive(path))
     for name in names:
         if place := _place(name):
             read = functools.partial(read_member, archive, name)
-            yield Picture(*place, archive.getinfo(name).file_size, f'{path}:{name}', read)
+            yield LoveDAFile(*place, archive.getinfo(name).file_size, f'{path}:{name}', read)
 
 
-def _below(source: Path) -> Iterator[Picture]:
+def _unpacked(source: Path) -> Iterator[LoveDAFile]:
     for folder, folders, names in walk(source):
         folders.sort()
         for name in sorted(names):
             path = Path(folder, name)
-            # With the folder's own name: it may be Train, or images_png itself.
+            # The whole path counts: the given folder may itself be Train, or images_png.
             if place := _place(path.resolve().as_posix()):
-                yield Picture(*place, path.stat().st_size, str(path), path.read_bytes)
+                yield LoveDAFile(*place, path.stat().st_size, str(path), path.read_bytes)
 
 
 def _place(name: str) -> tuple[Part, str, str] | None:
-    """Part, folder and file name of a path; None for what is no picture of the set."""
+    """Return part, folder and file name for a path; None for a file that is not of LoveDA."""
     name = name.replace('\\', '/')
     if '/__MACOSX/' in f'/{name}' or name.rsplit('/', 1)[-1].startswith('.'):
         return None
@@ -179,100 +188,84 @@ def _place(name: str) -> tuple[Part, str, str] | None:
         kind, file, number = found.groups()
         for part, (first, last) in NUMBERS.items():
             if first <= int(number) <= last:
-                return part, _FOLDERS[kind], file
+                return part, _IMAGES if kind == 'img' else _MASKS, file
     return None
 
 
-def _check_once(pictures: Sequence[Picture]) -> None:
-    places = Counter(picture.path for picture in pictures)
-    for path, count in places.items():
+def _check_unique(files: Sequence[LoveDAFile]) -> None:
+    for path, count in Counter(file.path for file in files).items():
         if count > 1:
-            both = [picture.source for picture in pictures if picture.path == path]
-            raise UserError(f'{path} is there {count} times, in {both[0]} and {both[1]}: give one.')
+            first, second, *_ = (file.source for file in files if file.path == path)
+            raise UserError(f'{path} is given {count} times, in {first} and {second}: give one.')
 
 
-def _refuse_other(pictures: Sequence[Picture], out: Path) -> None:
-    """Refuse to write among the files of another dataset, or over other pictures.
+def _check_target(files: Sequence[LoveDAFile], out: Path) -> None:
+    """Refuse to write into another dataset, or over complete files of other sizes.
 
-    One that is cut short is brought again.
+    A file that is cut short is written again.
     """
-    if markers := [name for name in _OF_OTHERS if (out / name).exists()]:
+    if markers := [name for name in _MARKERS_OF_OTHERS if (out / name).exists()]:
         raise UserError(f'{out} holds another dataset already ({markers[0]}): name another folder')
-    there = [each for each in pictures if (out / each.path).is_file()]
-    if others := [p.path for p in there if not _is_there(p, out) and is_whole(out / p.path)]:
+    replaced = [file.path for file in files if (out / file.path).is_file() and not file.is_in(out)]
+    if others := [path for path in replaced if is_whole(out / path)]:
         raise UserError(
             f'{out} holds {many(len(others), "other picture")} under the same name '
             f'({few(map(str, others))}): name another folder, or remove them and the depth maps '
-            'made of them'
+            'made from them'
         )
 
 
-def _check_room(pictures: Sequence[Picture], out: Path) -> None:
-    needed = sum(each.size for each in pictures if not _is_there(each, out))
-    existing = next(
-        folder for folder in (out.absolute(), *out.absolute().parents) if folder.exists()
-    )
-    free = shutil.disk_usage(existing).free
+def _check_room(files: Sequence[LoveDAFile], out: Path) -> None:
+    needed = sum(file.size for file in files if not file.is_in(out))
+    folder = out.absolute()
+    free = shutil.disk_usage(next(f for f in (folder, *folder.parents) if f.exists())).free
     if needed > free:
         raise UserError(
             f'{out} needs {needed / 1e9:.1f} GB more, and its disk has {free / 1e9:.1f} GB left.'
         )
 
 
-def _is_there(picture: Picture, out: Path) -> bool:
-    path = out / picture.path
-    return path.is_file() and path.stat().st_size == picture.size
-
-
-def _bring(picture: Picture, out: Path, partial: bool, images: Mapping[Path, Picture]) -> None:
-    if _is_there(picture, out):
+def _write(file: LoveDAFile, out: Path, partial: bool, images: Mapping[Path, LoveDAFile]) -> None:
+    if file.is_in(out):
         return
-    content = picture.read()
-    _check_picture(picture, content, partial)
-    image = images.get(Path(*picture.part, _FOLDERS['img'], picture.name))
-    # Only here do the sizes differ: without ``partial`` all pictures have one.
-    if partial and image not in (None, picture) and _size(content) != _size(image.read()):
+    content = file.read()
+    _check_content(file, content, partial)
+    image = images.get(Path(*file.part, _IMAGES, file.name))
+    # Otherwise all files have one size. The header of a PNG stores it in these bytes.
+    if partial and image not in (None, file) and content[16:24] != image.read()[16:24]:
         raise UserError(
-            f'{picture.source} has another size than its image, {image.source}: check which '
-            'belong together.'
+            f'{file.source} has another size than its image, {image.source}: check which belong '
+            'together.'
         )
-    with atomic_path(out / picture.path) as beside:
-        beside.write_bytes(content)
+    with atomic_path(out / file.path) as temporary:
+        temporary.write_bytes(content)
 
 
-def _size(png: bytes) -> bytes:
-    """Return width and height as they stand in the header of a PNG."""
-    return png[16:24]
-
-
-def _check_picture(picture: Picture, content: bytes, partial: bool) -> None:
+def _check_content(file: LoveDAFile, content: bytes, partial: bool) -> None:
     data = np.frombuffer(content, np.uint8)
-    # OpenCV raises an error of its own for a file of no bytes.
+    # OpenCV raises an error of its own for an empty file.
     image = cv2.imdecode(data, cv2.IMREAD_UNCHANGED) if data.size else None
     if image is None:
-        raise UserError(f'{picture.source} is no whole PNG: download it again.')
-    is_mask = picture.folder == 'masks_png'
-    shape = image.shape if partial else (SIDE, SIDE)
-    wanted: tuple[int, ...] = shape[:2] if is_mask else (*shape[:2], 3)
-    if image.shape != wanted or image.dtype != np.uint8:
+        raise UserError(f'{file.source} is not a complete PNG: download it again.')
+    is_mask = file.folder == _MASKS
+    sides = image.shape[:2] if partial else (SIDE, SIDE)
+    expected = sides if is_mask else (*sides, 3)
+    if image.shape != expected or image.dtype != np.uint8:
         raise UserError(
-            f'{picture.source} is {"×".join(map(str, image.shape))} of {image.dtype}: '
-            f'{"a mask" if is_mask else "an image"} of LoveDA is {"×".join(map(str, wanted))} of '
-            f'uint8{"" if partial else " (--partial takes other sizes)"}.'
+            f'{file.source} is {"×".join(map(str, image.shape))} of {image.dtype}: '
+            f'{"a mask" if is_mask else "an image"} of LoveDA is {"×".join(map(str, expected))} of '
+            f'uint8{"" if partial else " (--partial accepts other sizes)"}.'
         )
     if is_mask and image.max() >= CODES:
         raise UserError(
-            f'{picture.source} has the code {image.max()}: LoveDA has 0 for none and 1 to 7.'
+            f'{file.source} has the code {image.max()}: LoveDA has 0 for no data and 1 to 7.'
         )
 
 
 def _stems(folder: Path) -> set[str]:
-    names = os.listdir(folder) if folder.is_dir() else []
-    return {name[:-4] for name in names if name.endswith('.png') and not name.startswith('.')}
+    return {path.stem for path in folder.glob('[!.]*.png')}
 
 
 def _some(names: set[str]) -> str:
-    """How many, and the first of them."""
-    ordered = sorted(names, key=lambda name: (len(name), name))
-    shown = ', '.join(ordered[:3])
-    return f'{len(names):,} ({shown}{", …" if len(names) > 3 else ""})'
+    """Return the number of names, and the first of them in brackets."""
+    return f'{len(names):,} ({few(sorted(names, key=lambda name: (len(name), name)))})'

@@ -180,10 +180,10 @@ class IsprsDataset(PreparedFolder):
 
     def check(self, before: Mapping[str, Any]) -> None:
         """Refuse tiles of another size, stride or kind of labels."""
-        keys = ['dataset', 'tile', 'stride']
         has_labels = any('labels' in entry['products'] for entry in before['areas'].values())
-        keys += ['labels'] if has_labels and self.content['labels'] else []
-        self.compare(*({key: content[key] for key in keys} for content in (before, self.content)))
+        for key in ('dataset', 'tile', 'stride', 'labels'):
+            if key != 'labels' or (has_labels and self.content['labels']):
+                self.compare({key: before[key]}, {key: self.content[key]})
 
     def left_to_do(self, areas: Sequence[Scene]) -> list[Scene]:
         """Return what is not written yet, was cut from other files, or has been removed since."""

@@ -55,10 +55,7 @@ def test_mistakes_are_explained(root):
     with pytest.raises(UserError, match='names no classes'):
         PreparedDataset(str(root), test_mode=True)
     for content, sentence in (
-        (
-            '{"classes": [',
-            r'manifest\.json is not readable as JSON \(.*\): restore it',
-        ),
+        ('{"classes": [', r'manifest\.json is not readable as JSON \(.*\): restore it'),
         ('[]', r'manifest\.json is not of tools/prepare_dataset\.py folder'),
     ):
         path.write_text(content)

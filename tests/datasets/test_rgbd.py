@@ -17,12 +17,7 @@ from depthda.randomness import SampleKey, derive_seed
 
 META = ('img_path', 'seg_map_path', 'depth_path', 'domain', 'split', 'optical_bands')
 PACK = dict(type='PackSegInputs', meta_keys=META)
-PLAIN = [
-    dict(type='LoadImageFromFile'),
-    dict(type='LoadAnnotations'),
-    dict(type='LoadDepth'),
-    PACK,
-]
+PLAIN = [dict(type='LoadImageFromFile'), dict(type='LoadAnnotations'), dict(type='LoadDepth'), PACK]
 RANDOM = [
     *PLAIN[:3],
     dict(type='RandomResize', scale=(64, 48), ratio_range=(0.8, 1.5), keep_ratio=True),

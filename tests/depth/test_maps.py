@@ -2,6 +2,7 @@ import cv2
 import numpy as np
 import pytest
 import rasterio
+import tifffile
 
 from depthda.depth.maps import read_depth, write_depth
 from depthda.errors import UserError
@@ -106,9 +107,17 @@ def test_unreadable_depth_names_the_file(tmp_path):
     (tmp_path / 'empty.png').write_bytes(b'')
     (tmp_path / 'text.tif').write_text('no raster')
     write_raster(tmp_path / 'rgb.tif', np.zeros((2, 2)), count=3)
-    for name in ('half.png', 'empty.png', 'text.tif', 'rgb.tif', 'absent.png'):
+    tifffile.imwrite(tmp_path / 'pages.tif', np.zeros((2, 9, 9), np.float32))
+    for name in (
+        'half.png',
+        'empty.png',
+        'text.tif',
+        'rgb.tif',
+        'absent.png',
+        'pages.tif is a TIFF',
+    ):
         with pytest.raises(UserError, match=name):
-            read_depth(tmp_path / name)
+            read_depth(tmp_path / name.split()[0])
     (tmp_path / 'a.npy').write_bytes(b'')
-    with pytest.raises(UserError, match=r'a\.npy is no depth map: use \.png'):
+    with pytest.raises(UserError, match=r'a\.npy is not a depth map: use \.png'):
         read_depth(tmp_path / 'a.npy')

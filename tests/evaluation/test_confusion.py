@@ -7,11 +7,7 @@ from lazy_sklearn import sk
 from mmseg.evaluation.metrics import IoUMetric
 
 from depthda.errors import UserError
-from depthda.evaluation.confusion import (
-    joint_counts,
-    per_batch_scores,
-    scores,
-)
+from depthda.evaluation.confusion import joint_counts, per_batch_scores, scores
 
 
 def random_maps(num_classes, ignore_index=255, seed=0, size=(61, 53), dtype=np.int64):

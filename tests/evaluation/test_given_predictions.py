@@ -126,10 +126,7 @@ def twice(first, *others):
             spoil_format,
             '{maps}: 1.png cannot be scored: a BMP named .png; write class indices as PNG or TIFF.',
         ),
-        (
-            spoil_size,
-            '{maps}: 1.png cannot be scored: 4×8 pixels, and the image has 16×16.',
-        ),
+        (spoil_size, '{maps}: 1.png cannot be scored: 4×8 pixels, and the image has 16×16.'),
         (
             spoil_colours,
             '{maps}: 1.png, 2.png, 3.png cannot be scored: 3 bands; write the 2-D array of '
@@ -151,10 +148,7 @@ def twice(first, *others):
             '{maps}: 1.png hold the value 255, and the classes are 0…6; every pixel needs a '
             'class; 255 is no-data in labels, or white in a picture.',
         ),
-        (
-            twice,
-            '{maps}/1.png and {maps}/1.tif are predictions of one image: keep one of them.',
-        ),
+        (twice, '{maps}/1.png and {maps}/1.tif are predictions of one image: keep one of them.'),
     ],
 )
 def test_maps_that_cannot_be_scored(spoil, message, maps):

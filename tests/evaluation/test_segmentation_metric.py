@@ -217,8 +217,7 @@ def test_tiles_are_those_of_the_last_evaluation():
 def test_the_table_in_the_log_fits_100_columns(monkeypatch):
     lines = []
     monkeypatch.setattr(
-        'depthda.evaluation.segmentation_metric.show',
-        lambda text: lines.extend(text.splitlines()),
+        'depthda.evaluation.segmentation_metric.show', lambda text: lines.extend(text.splitlines())
     )
     samples = [sample(i, *CELLS[i % 4]) for i in range(4)]
     logged, _ = evaluate(samples)

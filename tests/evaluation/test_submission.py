@@ -48,10 +48,7 @@ PLANTED = {
         {name: data for name, data in good().items() if name != '4193.png'},
         '4193.png: missing (1 of the 4 of LoveDA Test Rural)',
     ),
-    'extra': (
-        {**good(), '1.png': png(labels())},
-        '1.png: not a test image of LoveDA Test Rural',
-    ),
+    'extra': ({**good(), '1.png': png(labels())}, '1.png: not a test image of LoveDA Test Rural'),
     'extra text': ({**good(), 'README.txt': b'hello'}, 'README.txt: not a test image'),
     'other domain': (
         {**good(), '5167.png': png(labels())},

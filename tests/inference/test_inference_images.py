@@ -26,7 +26,7 @@ def models():
 
 @pytest.fixture(scope='module')
 def loveda(sample):
-    """A tile in LoveDA's layout, and the array of it with depth last."""
+    """Return a tile in LoveDA's layout, and its array with depth last."""
     path = sorted((sample / 'Test/Rural/images_png').iterdir())[0]
     return path, stacked(path, path.parents[1] / 'rdepth/synthetic' / path.name)
 
@@ -41,7 +41,7 @@ def logits(model, image):
 
 
 def test_paths_and_arrays_in_any_order_and_number(models, loveda):
-    """The first call decides nothing for the next."""
+    """A call does not affect the next one."""
     path, array = loveda
     model = models['depthda']
     pipeline = [dict(step) for step in model.cfg.test_pipeline]
@@ -52,13 +52,13 @@ def test_paths_and_arrays_in_any_order_and_number(models, loveda):
     for several in ([array, array], [str(path), path], [path, array], (array, str(path))):
         found = inference_model(model, several)
         assert len(found) == 2
-        for each in found:
-            torch.testing.assert_close(each.seg_logits.data, expected, rtol=1e-4, atol=1e-5)
+        for sample in found:
+            torch.testing.assert_close(sample.seg_logits.data, expected, rtol=1e-4, atol=1e-5)
     assert [dict(step) for step in model.cfg.test_pipeline] == pipeline
 
 
 @pytest.mark.parametrize('images, depth', [('images', 'rdepth/synthetic'), ('rgb', 'depth')])
-def test_depth_stands_beside_the_images_whatever_their_folder_is_called(
+def test_depth_is_found_next_to_a_folder_of_images_of_any_name(
     models, loveda, tmp_path, images, depth
 ):
     """A prepared dataset has its images in ``images`` and its maps in ``depth``."""
@@ -99,12 +99,12 @@ def test_mistakes_are_one_sentence(models, loveda, tmp_path):
     ):
         with pytest.raises(UserError, match=message):
             inference_model(models['depthda'], image)
-    # A mistake leaves the next call as it was.
+    # A mistake does not affect the next call.
     assert torch.equal(logits(models['depthda'], path), logits(models['depthda'], array))
 
 
 def test_four_bands_are_read_with_all_of_them_after_an_array(tmp_path):
-    """The loader of the config stays, where mmseg would have put its own of three bands."""
+    """The loader of the config stays; mmseg would replace it by its own for three bands."""
     from mmengine.config import Config
 
     from depthda.inference.images import prepare_images
@@ -129,7 +129,7 @@ def test_four_bands_are_read_with_all_of_them_after_an_array(tmp_path):
         assert np.array_equal(image.numpy().transpose(1, 2, 0), bands)
 
 
-def test_a_plain_state_dict_is_taken_with_the_classes_of_the_config(models, tmp_path, loveda):
+def test_a_plain_state_dict_gets_the_classes_of_the_config(models, tmp_path, loveda):
     torch.save(models['depthda'].state_dict(), tmp_path / 'plain.pth')
     model = mmseg.apis.init_model(
         str(CONFIGS / 'depthda_tiny_u2r.py'), str(tmp_path / 'plain.pth'), device='cpu'
@@ -138,8 +138,8 @@ def test_a_plain_state_dict_is_taken_with_the_classes_of_the_config(models, tmp_
     assert torch.equal(logits(model, loveda[0]), logits(models['depthda'], loveda[0]))
 
 
-@pytest.mark.skipif(torch.cuda.is_available(), reason='a GPU is here')
-def test_a_device_that_is_not_there_is_named():
+@pytest.mark.skipif(torch.cuda.is_available(), reason='needs a machine without a GPU')
+def test_a_missing_device_is_named():
     with pytest.raises(UserError) as caught:
         mmseg.apis.init_model(str(CONFIGS / 'upernet_tiny_u2r.py'))
     assert str(caught.value) == (

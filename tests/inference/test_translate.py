@@ -1,4 +1,4 @@
-"""A translated set: what is in it, where, and what a second start does."""
+"""A translated dataset: its content, and what a second run does."""
 
 import json
 import os
@@ -16,7 +16,7 @@ from depthda.datasets.transforms.load_multiband_image import LoadMultibandImage
 from depthda.depth.maps import read_depth
 from depthda.engine.prepare import load_config
 from depthda.errors import UserError
-from depthda.inference.translate import _described, _Tile, _write, translate
+from depthda.inference.translate import _source_config, _Tile, _write, translate
 from depthda.provenance import TRANSLATION, describe_dataset
 
 CONFIG = 'configs/sample/drdg_tiny_u2r.py'
@@ -54,18 +54,18 @@ def translated(options, checkpoint, tmp_path_factory):
 
 
 def test_names_and_folders_are_those_of_the_source(translated, sample):
-    # Train of Urban and nothing else, with labels and depth.
+    # Urban of Train alone, with labels and depth.
     folders = ('images_png', 'masks_png', 'rdepth/synthetic')
-    wanted = {f'Train/Urban/{f}/{p.name}' for f in folders for p in images(sample)}
-    assert files(translated).keys() == wanted
-    assert len(wanted) == 3 * 12
+    expected = {f'Train/Urban/{f}/{p.name}' for f in folders for p in images(sample)}
+    assert files(translated).keys() == expected
+    assert len(expected) == 3 * 12
 
 
 def images(sample):
     return sorted((sample / 'Train/Urban/images_png').glob('*.png'))
 
 
-def test_images_are_what_the_generator_makes_of_them(translated, model, sample):
+def test_images_are_the_output_of_the_generator(translated, model, sample):
     for path in images(sample)[:4]:
         image = cv2.imread(str(path))
         rgb = torch.from_numpy(image[..., ::-1].copy()).movedim(2, 0)[None] / 127.5 - 1
@@ -78,7 +78,7 @@ def test_images_are_what_the_generator_makes_of_them(translated, model, sample):
         assert (found[..., ::-1] == expected).mean() > 0.999
 
 
-def test_labels_are_of_the_nearest_place_and_depth_of_those_around(translated, sample):
+def test_labels_are_resized_by_nearest_neighbour_and_depth_bilinearly(translated, sample):
     name = images(sample)[0].name
     labels = cv2.imread(str(sample / 'Train/Urban/masks_png' / name), cv2.IMREAD_UNCHANGED)
     found = cv2.imread(str(translated / 'Train/Urban/masks_png' / name), cv2.IMREAD_UNCHANGED)
@@ -89,13 +89,13 @@ def test_labels_are_of_the_nearest_place_and_depth_of_those_around(translated, s
     np.testing.assert_array_equal(found, labels[rows][:, columns])
 
     depth = read_depth(sample / 'Train/Urban/rdepth/synthetic' / name)
-    ours = read_depth(translated / 'Train/Urban/rdepth/synthetic' / name)
-    theirs = cv2.resize(depth, (96, 104), interpolation=cv2.INTER_LINEAR)
-    np.testing.assert_allclose(ours, theirs, atol=2e-5)
+    resized = read_depth(translated / 'Train/Urban/rdepth/synthetic' / name)
+    expected = cv2.resize(depth, (96, 104), interpolation=cv2.INTER_LINEAR)
+    np.testing.assert_allclose(resized, expected, atol=2e-5)
 
 
-def test_a_place_without_depth_does_not_blend_into_others(checkpoint, options, sample, tmp_path):
-    root = copy_set(sample, tmp_path / 'holes')
+def test_pixels_without_depth_do_not_blend_into_others(checkpoint, options, sample, tmp_path):
+    root = copy_dataset(sample, tmp_path / 'holes')
     for path in (root / 'Train/Urban/rdepth/synthetic').glob('*.png'):
         codes = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
         # Row 49 of the result lies between rows 60 and 61.
@@ -110,7 +110,7 @@ def test_a_place_without_depth_does_not_blend_into_others(checkpoint, options, s
         assert (codes[:50] == 0).all() and (codes[50:] == 40000).all()
 
 
-def copy_set(sample, to):
+def copy_dataset(sample, to):
     for folder in ('images_png', 'masks_png', 'rdepth/synthetic'):
         (to / 'Train/Urban' / folder).mkdir(parents=True)
         for path in (sample / 'Train/Urban' / folder).iterdir():
@@ -118,23 +118,21 @@ def copy_set(sample, to):
     return to
 
 
-def test_it_says_how_it_was_made(translated, checkpoint, sample):
-    said = json.loads((translated / TRANSLATION).read_text())
-    assert said['config'] == CONFIG
-    assert said['checkpoint']['file'] == str(checkpoint)
-    assert said['source'] == str(sample)
-    assert (said['seed'], said['size'], said['tiles']) == (5, [104, 96], 12)
-    assert said['finished'] is True
+def test_the_manifest_records_how_it_was_made(translated, checkpoint, sample):
+    manifest = json.loads((translated / TRANSLATION).read_text())
+    assert manifest['config'] == CONFIG
+    assert manifest['checkpoint']['file'] == str(checkpoint)
+    assert manifest['source'] == str(sample)
+    assert (manifest['seed'], manifest['size'], manifest['tiles']) == (5, [104, 96], 12)
+    assert manifest['finished'] is True
 
-    class Set(list):
+    class Dataset(list):
         data_root = str(translated)
 
-    assert describe_dataset(Set())['translation']['checkpoint'] == said['checkpoint']
+    assert describe_dataset(Dataset())['translation']['checkpoint'] == manifest['checkpoint']
 
 
-def test_what_is_there_is_left_and_what_is_missing_is_made(
-    translated, checkpoint, options, tmp_path
-):
+def test_finished_tiles_stay_and_missing_ones_are_made(translated, checkpoint, options, tmp_path):
     out = tmp_path / 'again'
     translate(CONFIG, checkpoint, out, batch_size=3, cfg_options=options)
     assert files(out) == files(translated)
@@ -145,11 +143,11 @@ def test_what_is_there_is_left_and_what_is_missing_is_made(
     changed = kept[0]
     changed.write_bytes(b'kept')
     tiles = {path.name for path in gone}
-    said = []
-    translate(CONFIG, checkpoint.parent, out, 3, options, progress=lambda *step: said.append(step))
-    assert said[-1] == (12, 12)
+    steps = []
+    translate(CONFIG, checkpoint.parent, out, 3, options, progress=lambda *step: steps.append(step))
+    assert steps[0] == (12 - len(tiles), 12) and steps[-1] == (12, 12)
     now = files(out)
-    # A tile of which a part is missing is made whole again.
+    # A tile that lacks one of its files is made again.
     assert now.keys() == files(translated).keys()
     for name, content in files(translated).items():
         if name == str(changed.relative_to(out)) and changed.name not in tiles:
@@ -159,7 +157,7 @@ def test_what_is_there_is_left_and_what_is_missing_is_made(
 
 
 @pytest.mark.parametrize(
-    'wrong, said',
+    'wrong, message',
     [
         (dict(cfg_options={'model.target_size': (64, 64)}), r'with size \[104, 96\]'),
         (dict(batch_size=0), '--batch-size 0'),
@@ -169,12 +167,12 @@ def test_what_is_there_is_left_and_what_is_missing_is_made(
         (dict(launcher='pytorch'), 'torchrun'),
     ],
 )
-def test_mistakes(wrong, said, translated, checkpoint, options):
+def test_mistakes(wrong, message, translated, checkpoint, options):
     given = dict(config=CONFIG, checkpoint=checkpoint, out=translated)
     merged = options | wrong.pop('cfg_options', {})
     if 'config' in wrong:
         merged = {}
-    with pytest.raises(UserError, match=said):
+    with pytest.raises(UserError, match=message):
         translate(**given | wrong, cfg_options=merged)
 
 
@@ -191,21 +189,21 @@ def test_it_does_not_mix_translations_or_write_among_other_files(
     torch.save(dict(state_dict={'weight': torch.zeros(1)}), other)
     with pytest.raises(UserError, match='does not fit the model'):
         translate(CONFIG, other, tmp_path / 'new', cfg_options=options)
-    assert not os.path.exists(tmp_path / 'new'), 'the right checkpoint would be refused there'
+    assert not os.path.exists(tmp_path / 'new'), 'it would be refused for the right checkpoint'
 
 
-def test_areas_are_chosen_once_for_the_training_and_the_translation():
+def test_areas_are_selected_once_for_training_and_translation():
     cfg = load_config(
         'configs/drdg/drdg_potsdam2vaihingen.py',
         {'+train_dataloader.dataset.source.areas': ['2_10', '6_7']},
     )
-    described = _described(cfg)
+    described = _source_config(cfg)
     assert described['areas'] == ['2_10', '6_7']
     expected = cfg.translate_dataset.to_dict()
     assert {key: value for key, value in described.items() if key != 'areas'} == expected
 
 
-def test_more_than_three_bands_are_written_in_the_order_in_which_they_are_read(tmp_path):
+def test_more_than_three_bands_keep_their_order(tmp_path):
     image = np.random.default_rng(0).integers(0, 256, (8, 9, 5), np.uint8)
     info = dict(img_path=str(tmp_path / 'in/a.png'), seg_map_path=None, depth_path=None)
     dataset = SimpleNamespace(data_root=str(tmp_path / 'in'), get_data_info=lambda index: info)

@@ -1,3 +1,5 @@
+"""Class lists: what each form of them means, and which lists are refused."""
+
 import numpy as np
 import pytest
 
@@ -10,7 +12,7 @@ def read(tmp_path, text):
     return read_classes(tmp_path / 'classes.txt')
 
 
-def test_names_alone_are_numbered_in_their_order(tmp_path):
+def test_names_without_values_are_numbered_in_their_order(tmp_path):
     found = read(tmp_path, '# comment\n\nbare land\nwater\n')
     assert found.names == ('bare land', 'water')
     assert found.values == {0: 0, 1: 1, 255: 255} and not found.coloured
@@ -26,40 +28,40 @@ def test_a_name_may_have_several_values_and_ignore_is_no_class(tmp_path):
     assert found.values == {3: 0, 4: 0, 7: 1, 0: 255, 255: 255}
 
 
-def test_names_of_more_than_one_word_and_ignore_in_any_capitals(tmp_path):
+def test_names_may_have_several_words_and_ignore_any_capitals(tmp_path):
     found = read(tmp_path, "Trees, shrubs (low) 1\nshepherd's hut/yard: 2\nIgnore 0\nIGNORE 9")
     assert found.names == ('Trees, shrubs (low)', "shepherd's hut/yard")
     assert found.values == {1: 0, 2: 1, 0: 255, 9: 255, 255: 255}
 
 
-def test_255_is_ignored_unless_a_line_claims_it(tmp_path):
+def test_255_is_ignored_unless_a_line_uses_it(tmp_path):
     found = read(tmp_path, 'ground 0\nbuilding 255\nignore 254\n')
     assert found.values == {255: 1, 0: 0, 254: 255}
     assert found.table()[[0, 254, 255]].tolist() == [0, 255, 1]
     assert read(tmp_path, 'ground 0\nbuilding 1\n').values[255] == 255
 
 
-def test_a_list_from_windows_or_with_other_signs_is_read(tmp_path):
+def test_lists_from_windows_and_other_separators_are_read(tmp_path):
     (tmp_path / 'classes.txt').write_bytes('ground;0\r\nroad=1\r\nhouse:2\r\n'.encode('utf-8-sig'))
     found = read_classes(tmp_path / 'classes.txt')
     assert found.names == ('ground', 'road', 'house')
     assert found.values == {255: 255, 0: 0, 1: 1, 2: 2}
 
 
-def test_colours_are_the_palette_too(tmp_path):
+def test_listed_colours_are_the_palette(tmp_path):
     found = read(tmp_path, 'wood 0 90 0\nwater 0,0,255\nwood 0 120 0\nignore 0 0 0')
     assert found.coloured and found.names == ('wood', 'water')
     assert found.values == {(0, 90, 0): 0, (0, 0, 255): 1, (0, 120, 0): 0, (0, 0, 0): 255}
     assert found.palette == [[0, 90, 0], [0, 0, 255]]
 
 
-def test_classes_without_colours_get_some_that_differ():
+def test_classes_without_colours_get_different_ones():
     palette = numbered([str(n) for n in range(40)]).palette
     assert len({tuple(colour) for colour in palette}) == 40
     assert np.min(palette) >= 0 and np.max(palette) <= 255
 
 
-def test_labels_from_one_on_leave_zero_for_none():
+def test_with_labels_from_one_on_zero_is_ignored():
     assert numbered(['a', 'b'], 1).values == {0: 255, 1: 0, 2: 1, 255: 255}
 
 
@@ -75,12 +77,15 @@ def test_labels_from_one_on_leave_zero_for_none():
         ('wood 256', "cannot read 'wood 256'"),
         (
             '2: house\n0: ground',
-            "'2: house' begins with a number: write a line a class, name VALUE",
+            "'2: house' begins with a number: write one class per line, as name, name VALUE",
         ),
         ('0 ground', "'0 ground' begins with a number"),
         ('0,ground', "'0,ground' begins with a number"),
-        ('id,name\n0,ground', "'id,name' is a line of column titles: write a line a class, name"),
-        ('{"ground":0,"road":1}', 'is JSON: write a line a class, name VALUE'),
+        (
+            'id,name\n0,ground',
+            "'id,name' is a line of column titles: write one class per line, as name",
+        ),
+        ('{"ground":0,"road":1}', 'is JSON: write one class per line, as name, name VALUE'),
         ('[\n"ground"\n]', r"'\[' is JSON"),
         ('wood 1\nwater 255\nignore 255', '255 stands for two classes'),
         ('wood\nwood', 'names a class twice'),
@@ -93,15 +98,15 @@ def test_labels_from_one_on_leave_zero_for_none():
         ('wood,0;water,1', "cannot read 'wood,0;water,1'"),
         ('- wood: 0\n- water: 1', "cannot read '- wood: 0'"),
         ('"wood" 0', 'cannot read \'"wood" 0\''),
-        ('Wood 0\nwood 1', 'has names that differ in capitals alone: write a class in one way'),
+        ('Wood 0\nwood 1', 'has names that differ only in case: write each class in one way'),
     ],
 )
-def test_what_cannot_be_meant_is_said(tmp_path, text, fault):
+def test_an_unclear_list_is_refused(tmp_path, text, fault):
     with pytest.raises(UserError, match=fault):
         read(tmp_path, text)
 
 
-def test_a_list_that_is_not_there_is_named(tmp_path):
+def test_a_missing_or_unreadable_list_is_named(tmp_path):
     with pytest.raises(UserError, match='no list of classes.*none.txt'):
         read_classes(tmp_path / 'none.txt')
     (tmp_path / 'a.txt').write_bytes('wood'.encode('utf-16'))

@@ -134,8 +134,16 @@ def test_tiles_of_no_image_are_refused(prepared, capsys):
 def test_what_is_no_folder_of_this_tool_is_never_replaced(prepared, capsys, tmp_path):
     out, first, _ = prepared
     for name, content, fault in (
-        ('thesis.txt', 'text', 'holds other files .thesis.txt., and no manifest.json says how they'),
-        ('manifest.json', '{"areas": {}}', 'manifest.json is not the manifest of tiles: name another'),
+        (
+            'thesis.txt',
+            'text',
+            'holds other files .thesis.txt., and no manifest.json',
+        ),
+        (
+            'manifest.json',
+            '{"areas": {}}',
+            'manifest.json is not the manifest of tiles',
+        ),
     ):
         folder_of_others = tmp_path / name.partition('.')[0]
         folder_of_others.mkdir()

@@ -202,3 +202,19 @@ def test_the_report_names_faults(tmp_path):
     assert [row[0].strip() for row in rows] == ['field', 'old wood', 'ignored']
     assert sum(int(row[1].replace(',', '')) for row in rows) == 18 * 144
     assert json.loads((tmp_path / 'out/manifest.json').read_text()) == manifest
+
+
+def test_pixels_without_a_value_get_a_warning(tmp_path):
+    scenes = Scenes(tmp_path, ())
+    for name in 'ab':
+        image = np.full((20, 20, 3), 0.5, np.float32)
+        image[3, 5:7, 0] = image[9, 9] = np.nan  # row 9 is in two rows of tiles
+        write(tmp_path / f'rgb/{name}_RGB.tif', image if name == 'b' else np.nan_to_num(image))
+    cut = dict(classes=None, stretch=(0.0, 1.0))
+    settings = scenes.settings(labels=None, depth=None, cut=cut)
+    manifest = prepare_folder(tmp_path / 'out', settings)
+    assert read(tmp_path / 'out/images/b_0_0_12_12.png')[3, 5].tolist() == [0, 128, 128]
+    assert describe_folder(manifest, 'x')[2:] == [
+        'warning: 3 pixels without a value (NaN) became 0, in 1 image (b): give their labels a '
+        'value that is ignored'
+    ]

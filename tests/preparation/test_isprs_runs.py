@@ -140,7 +140,7 @@ def test_mistakes_are_sentences_and_write_nothing(potsdam, tmp_path, settings, m
 def test_a_folder_of_something_else_is_left_alone(potsdam, tmp_path):
     (tmp_path / 'out').mkdir()
     (tmp_path / 'out/mine.txt').touch()
-    with pytest.raises(UserError, match=r'out holds other files \(mine.txt\), and no manifest.json'):
+    with pytest.raises(UserError, match=r'out holds other files \(mine.txt\), and no'):
         prepare(potsdam, tmp_path / 'out')
     assert os.listdir(tmp_path / 'out') == ['mine.txt']
     (tmp_path / 'out/mine.txt').rename(tmp_path / 'out/manifest.json')
@@ -148,7 +148,7 @@ def test_a_folder_of_something_else_is_left_alone(potsdam, tmp_path):
     with pytest.raises(UserError, match='out/manifest.json is not the manifest of tiles'):
         prepare(potsdam, tmp_path / 'out')
     (tmp_path / 'out/mine.txt').touch()
-    with pytest.raises(UserError, match=r'be written to \S+mine.txt \(File exists\): name another folder'):
+    with pytest.raises(UserError, match='mine.txt is a file: name a folder'):
         prepare(potsdam, tmp_path / 'out/mine.txt')
     with pytest.raises(UserError, match=r'there is no \S+nowhere: give the zips'):
         prepare(tmp_path / 'nowhere', tmp_path / 'new')

@@ -5,7 +5,7 @@ import zipfile
 
 import numpy as np
 import pytest
-from isprs_cases import AREAS, EVERYTHING, TILE, prepare, tiles, zipped
+from isprs_cases import AREAS, EVERYTHING, prepare, tiles, zipped
 from prepared_files import every_file, pictures, read
 from tiny_isprs import (
     COLOURS,

@@ -1,4 +1,4 @@
-"""LoveDA from its zips: what arrives, what is refused, what is missing."""
+"""LoveDA from its zips: what is written, what is refused, what is reported as missing."""
 
 import zipfile
 
@@ -63,11 +63,11 @@ def files(root):
     return {p.relative_to(root).as_posix(): p.read_bytes() for p in root.rglob('*.png')}
 
 
-def wanted():
+def official():
     return members('Train') | members('Val') | members('Test')
 
 
-def test_the_numbers_are_those_of_the_owners():
+def test_the_numbers_are_those_of_the_authors():
     sizes = {part: last - first + 1 for part, (first, last) in NUMBERS.items()}
     assert sum(sizes.values()) == 5987
     starts = sorted(NUMBERS.values())
@@ -82,20 +82,20 @@ def test_the_numbers_are_those_of_the_owners():
     ]
 
 
-def test_zips_folders_and_a_folder_of_zips_give_the_same_tree(zips, tmp_path):
+def test_zips_folders_and_a_folder_of_zips_make_the_same_tree(zips, tmp_path):
     assert prepare_loveda(zips, tmp_path / 'a') == []
-    assert files(tmp_path / 'a') == wanted()
+    assert files(tmp_path / 'a') == official()
     for path in zips:
         zipfile.ZipFile(path).extractall(tmp_path / 'unpacked' / 'LoveDA')
     assert prepare_loveda([tmp_path / 'unpacked'], tmp_path / 'b') == []
     assert prepare_loveda([tmp_path / 'unpacked/LoveDA/Train/Urban'], tmp_path / 'c')
     assert prepare_loveda([tmp_path / 'zips'], tmp_path / 'elsewhere/d', workers=1) == []
-    assert files(tmp_path / 'b') == files(tmp_path / 'elsewhere/d') == wanted()
-    assert set(files(tmp_path / 'c')) == {n for n in wanted() if n.startswith('Train/Urban')}
+    assert files(tmp_path / 'b') == files(tmp_path / 'elsewhere/d') == official()
+    assert set(files(tmp_path / 'c')) == {n for n in official() if n.startswith('Train/Urban')}
     assert counts(tmp_path / 'a')['Train', 'Rural'] == (3, 3, 3)
 
 
-def test_the_data_set_reads_it(zips, tmp_path):
+def test_the_dataset_class_reads_it(zips, tmp_path):
     prepare_loveda(zips, tmp_path / 'a')
     dataset = LoveDARGBD(str(tmp_path / 'a'), 'Urban', 'Train', depth=None, pipeline=[])
     assert len(dataset) == 2
@@ -110,58 +110,78 @@ def test_links_in_a_circle_are_followed_once(zips, tmp_path):
     assert not prepare_loveda([source], tmp_path / 'out')
 
 
-def test_domains_that_were_merged_are_parted_by_number(tmp_path):
-    for name, content in wanted().items():
+def test_merged_domains_are_separated_by_number(tmp_path):
+    for name, content in official().items():
         split, _, folder, file = name.split('/')
         kind = 'img_dir' if folder == 'images_png' else 'ann_dir'
         path = tmp_path / 'merged' / kind / split.lower() / file
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
     assert prepare_loveda([tmp_path / 'merged'], tmp_path / 'out') == []
-    assert files(tmp_path / 'out') == wanted()
+    assert files(tmp_path / 'out') == official()
 
 
 @pytest.mark.parametrize('stop', [1, 4, 9])
-def test_an_interrupted_run_is_ended_by_the_next(zips, tmp_path, monkeypatch, stop):
-    out, written, bring = tmp_path / 'out', [], loveda._bring
+def test_an_interrupted_run_is_continued_by_the_next(zips, tmp_path, monkeypatch, stop):
+    out, written, write = tmp_path / 'out', [], loveda._write
 
-    def broken(picture, *rest):
+    def interrupted(file, *rest):
         if len(written) == stop:
             raise KeyboardInterrupt
-        written.append(picture)
-        bring(picture, *rest)
+        written.append(file)
+        write(file, *rest)
 
-    monkeypatch.setattr(loveda, '_bring', broken)
+    monkeypatch.setattr(loveda, '_write', interrupted)
     with pytest.raises(KeyboardInterrupt):
         prepare_loveda(zips, out, workers=1)
-    monkeypatch.setattr(loveda, '_bring', bring)
+    monkeypatch.setattr(loveda, '_write', write)
     assert len(files(out)) == stop
     before = {p: p.stat().st_mtime_ns for p in out.rglob('*.png')}
-    # One was broken off by something that does not write as this does.
+    # Another program has left one file incomplete.
     first = next(iter(before))
     content = first.read_bytes()
     first.write_bytes(content[:-9])
     assert prepare_loveda(zips, out) == []
-    assert files(out) == wanted()
+    assert files(out) == official()
     assert all(p.stat().st_mtime_ns == t for p, t in before.items() if p != first)
 
 
-def test_what_is_missing_is_said(zips, tmp_path):
+def test_missing_files_are_reported(zips, tmp_path):
     train = members('Train')
     del train['Train/Rural/images_png/1.png'], train['Train/Urban/masks_png/3.png']
     make_zip(zips[0], train)
     assert prepare_loveda(zips[:1], tmp_path / 'out') == [
         'Train/Rural: 1 (1) of 3 images missing',
         'Train/Urban: 1 (3) of 2 images lack a mask',
-        'Val/Rural: nothing of its 1 images',
-        'Val/Urban: nothing of its 1 images',
-        'Test/Rural: nothing of its 2 images',
-        'Test/Urban: nothing of its 1 images',
+        'Val/Rural: none of its 1 images',
+        'Val/Urban: none of its 1 images',
+        'Test/Rural: none of its 2 images',
+        'Test/Urban: none of its 1 images',
     ]
 
 
+def test_files_of_the_other_domain_are_named(zips, tmp_path):
+    rural = {name.replace('Rural', 'Urban'): data for name, data in members('Test').items()}
+    make_zip(zips[2], rural)
+    assert prepare_loveda(zips, tmp_path / 'out')[:3] == [
+        'Test/Rural: none of its 2 images',
+        'Test/Urban: 2 (7, 8) have numbers of Test/Rural: put them there',
+    ]
+
+
+def test_what_was_written_before_a_mistake_is_mentioned(zips, tmp_path):
+    train = members('Train')
+    make_zip(zips[0], train | {'Train/Urban/masks_png/4.png': png()})
+    with pytest.raises(UserError, match='4.png is 8×8×3.*goes on') as caught:
+        prepare_loveda(zips[:1], tmp_path / 'out', workers=1)
+    kept = f'{tmp_path / "out"} keeps the files that were written; then the same command goes on.'
+    assert str(caught.value).endswith(f' {kept}') and len(files(tmp_path / 'out')) == 9
+    make_zip(zips[0], train)
+    assert len(prepare_loveda(zips[:1], tmp_path / 'out')) == 4
+
+
 @pytest.mark.parametrize(
-    'name, content, said',
+    'name, content, message',
     [
         (
             'Train/Urban/images_png/3.png',
@@ -171,14 +191,18 @@ def test_what_is_missing_is_said(zips, tmp_path):
         ('Train/Urban/images_png/3.png', png((8, 8)), '8×8 of uint8: an image'),
         ('Train/Urban/masks_png/3.png', png((8, 8, 3)), '8×8×3 of uint8: a mask'),
         ('Train/Urban/masks_png/3.png', png((8, 8), 8), 'has the code 8'),
-        ('Train/Urban/masks_png/3.png', png((8, 8))[:-30], 'is no whole PNG: download it again.$'),
-        ('Train/Urban/masks_png/3.png', b'', 'is no whole PNG: download it again.$'),
+        (
+            'Train/Urban/masks_png/3.png',
+            png((8, 8))[:-30],
+            'is not a complete PNG: download it again.',
+        ),
+        ('Train/Urban/masks_png/3.png', b'', 'is not a complete PNG: download it again.'),
         ('../3.png', b'', 'climbs out'),
     ],
 )
-def test_what_is_no_loveda_is_refused_by_name(tmp_path, name, content, said):
+def test_a_file_that_does_not_fit_is_refused_by_name(tmp_path, name, content, message):
     path = make_zip(tmp_path / 'Train.zip', members('Train') | {name: content})
-    with pytest.raises(UserError, match=said) as refused:
+    with pytest.raises(UserError, match=message) as refused:
         prepare_loveda([path], tmp_path / 'out', workers=1)
     assert name in str(refused.value)
     assert f'Train/Urban/{name.split("/")[-2]}/3.png' not in files(tmp_path / 'out')
@@ -186,7 +210,7 @@ def test_what_is_no_loveda_is_refused_by_name(tmp_path, name, content, said):
         assert not (tmp_path / 'out').exists()
 
 
-def test_other_sizes_are_taken_if_asked_for(tmp_path):
+def test_other_sizes_are_accepted_on_request(tmp_path):
     content = {
         'Val/Urban/images_png/x.png': png((3, 5, 3)),
         'Val/Urban/masks_png/x.png': png((3, 5)),
@@ -197,12 +221,12 @@ def test_other_sizes_are_taken_if_asked_for(tmp_path):
 
 
 def test_mistakes_are_one_sentence(zips, tmp_path, monkeypatch):
-    with pytest.raises(UserError, match='Train/Rural/images_png/0.png is there 2 times'):
+    with pytest.raises(UserError, match='Train/Rural/images_png/0.png is given 2 times'):
         prepare_loveda([zips[0], zips[0]], tmp_path / 'out')
     with pytest.raises(UserError, match='there is no nothing.zip'):
         prepare_loveda(['nothing.zip'], tmp_path / 'out')
     (tmp_path / 'empty').mkdir()
-    with pytest.raises(UserError, match='empty holds nothing of LoveDA'):
+    with pytest.raises(UserError, match='empty contains no files of LoveDA'):
         prepare_loveda([tmp_path / 'empty'], tmp_path / 'out')
     with pytest.raises(UserError, match='is a file: name a folder'):
         prepare_loveda(zips, zips[0])

@@ -123,7 +123,7 @@ def test_every_zip_is_looked_at(photos, tmp_path):
     (tmp_path / 'good/b.zip').write_bytes(content[:-200])
     outer = pack(tmp_path / 'good', tmp_path / 'outer.zip', zipfile.ZIP_STORED)
     for source in (tmp_path / 'good', outer):
-        with pytest.raises(UserError, match=r'b\.zip is no whole zip .*: download it again'):
+        with pytest.raises(UserError, match=r'b\.zip is not a complete zip .*: download it again'):
             list_files([source])
 
 

@@ -1,3 +1,5 @@
+"""Splits by image, by list and by block, and the ground that they share."""
+
 from collections import Counter
 
 import numpy as np
@@ -17,7 +19,7 @@ SHARES = {'train': 0.6, 'val': 0.15, 'test': 0.25}
 
 
 def tiles(width, height, tile, stride, name='a', left=0, top=0):
-    """Boxes of a grid whose last tiles are moved back."""
+    """Return the boxes of a grid whose last tiles are moved back."""
     across = [*range(0, width - tile, stride), width - tile]
     down = [*range(0, height - tile, stride), height - tile]
     return {
@@ -27,12 +29,12 @@ def tiles(width, height, tile, stride, name='a', left=0, top=0):
     }
 
 
-def test_by_image_gives_the_shares_and_depends_on_names_and_seed_alone():
+def test_a_random_split_has_the_shares_and_depends_only_on_names_and_seed():
     names = [f'scene {n}' for n in range(200)]
     found = by_image(names, SHARES, 3)
     assert Counter(found.values()) == {'train': 120, 'val': 30, 'test': 50}
     assert by_image(names[::-1], SHARES, 3) == found != by_image(names, SHARES, 4)
-    # One image more moves at most one over each cut.
+    # Another image moves at most one over each cut.
     more = by_image([*names, 'another'], SHARES, 3)
     assert sum(more[name] != found[name] for name in names) <= 2
 
@@ -42,7 +44,7 @@ def test_too_few_images_are_refused():
         by_image(['a', 'b'], SHARES, 0)
 
 
-def test_lists_are_taken_as_they_are():
+def test_lists_decide_the_split():
     lists = {'train': ['b'], 'test': ['c', 'a']}
     assert by_list(['a', 'b', 'c', 'd'], lists) == {'b': 'train', 'c': 'test', 'a': 'test'}
     with pytest.raises(
@@ -55,7 +57,7 @@ def test_lists_are_taken_as_they_are():
 
 @pytest.mark.parametrize(('width', 'height'), [(400, 90), (90, 400)])
 @pytest.mark.parametrize('stride', [20, 13])
-def test_blocks_share_no_ground_and_come_near_the_shares(width, height, stride):
+def test_blocks_share_no_ground_and_are_close_to_the_shares(width, height, stride):
     boxes = tiles(width, height, 20, stride)
     found = by_block([boxes], SHARES)
     assert set(found) == set(boxes)
@@ -69,13 +71,13 @@ def test_blocks_share_no_ground_and_come_near_the_shares(width, height, stride):
     kept = Counter(split for split in found.values() if split)
     for split, share in SHARES.items():
         assert abs(kept[split] / sum(kept.values()) - share) < 0.1
-    # Only overlapping tiles lie on both sides, and few of them.
+    # Only overlapping tiles can lie on both sides, and few do.
     crossing = sum(split is None for split in found.values())
     assert crossing <= len(boxes) / 10 and (stride < 20) == (crossing > 0)
 
 
 def test_images_on_one_map_are_cut_as_one():
-    # Two images of which one continues the other: the cut goes across the map, not across each.
+    # One image continues the other: the cut goes across the map, not across each image.
     map_of_both = tiles(100, 50, 10, 10, 'west') | tiles(100, 50, 10, 10, 'east', left=100)
     found = by_block([map_of_both], {'train': 0.5, 'test': 0.5})
     assert {name[:4]: split for name, split in found.items()} == {'west': 'train', 'east': 'test'}
@@ -89,9 +91,9 @@ def test_images_on_one_map_are_cut_as_one():
 def test_shared_ground_is_counted_by_pairs():
     boxes = {
         'a': Box(0, 0, 10, 10),
-        'b': Box(10, 0, 20, 10),  # beside a
-        'c': Box(9, 5, 19, 15),  # on both
-        'd': Box(9, 10, 19, 20),  # on c alone
+        'b': Box(10, 0, 20, 10),  # next to a
+        'c': Box(9, 5, 19, 15),  # overlaps a and b
+        'd': Box(9, 10, 19, 20),  # overlaps c alone
         'e': Box(0, 0, 10, 10),
     }
     splits = {'a': 'train', 'b': 'train', 'c': 'test', 'd': 'train', 'e': None}
@@ -99,12 +101,12 @@ def test_shared_ground_is_counted_by_pairs():
     assert shared_ground({'one': {'a': boxes['a']}, 'other': {'c': boxes['c']}}, splits) == 0
 
 
-def test_an_image_too_small_to_be_cut_is_refused():
+def test_an_image_that_is_too_small_for_a_cut_is_refused():
     with pytest.raises(UserError, match='1 tiles leave none for'):
         by_block([{'a': Box(0, 0, 9, 9)}], {'train': 0.5, 'test': 0.5})
 
 
 @pytest.mark.parametrize('shares', [{'a': 0.5, 'b': 0.6}, {'a': 1.5, 'b': -0.5}, {'a': 0.9}])
-def test_shares_make_up_the_whole(shares):
+def test_shares_must_add_up_to_the_whole(shares):
     with pytest.raises(UserError, match='add up to 1'):
         check_shares(shares)

@@ -1,4 +1,4 @@
-"""What the tests of the commands share."""
+"""Fixtures of the tests that run commands."""
 
 import runpy
 import sys
@@ -15,7 +15,7 @@ def run_tool(monkeypatch, capsys):
 
     def run(tool: str, *arguments: object) -> tuple[int, str, str]:
         monkeypatch.setattr(sys, 'argv', [f'tools/{tool}.py', *map(str, arguments)])
-        capsys.readouterr()  # what the fixtures printed
+        capsys.readouterr()  # drop what the fixtures printed
         with pytest.raises(SystemExit) as stopped:
             runpy.run_path(str(TOOLS / f'{tool}.py'), run_name='__main__')
         return stopped.value.code, *capsys.readouterr()

@@ -1,3 +1,5 @@
+"""Contact sheets of samples, by the command."""
+
 from functools import partial
 from pathlib import Path
 
@@ -9,12 +11,12 @@ CONFIG = str(Path(__file__).parents[2] / 'configs' / 'sample' / 'depthda_tiny_u2
 
 @pytest.fixture
 def run(run_tool, monkeypatch, tmp_path):
-    """Run the tool in ``tmp_path``: status, output, errors."""
+    """Run the tool in ``tmp_path``; return status, output, errors."""
     monkeypatch.chdir(tmp_path)
     return partial(run_tool, 'browse_dataset')
 
 
-def test_it_ends_with_the_paths_of_the_sheets(run, sample):
+def test_the_output_ends_with_the_paths_of_the_sheets(run, sample):
     root = ('--cfg-options', f'val_dataloader.dataset.data_root={sample}')
     # The held-out part of Train has four images of the first block.
     status, out, err = run(CONFIG, '--split', 'val', '--number', '3', '--repeat', '3', *root)
@@ -33,7 +35,7 @@ def test_a_pair_is_shown_as_two_images(run, sample):
     config = CONFIG.replace('depthda', 'drdg')
     status, out, err = run(config, '--number', '5', '--out', 'here', '--cfg-options', *roots)
     assert status == 0, err
-    # Ten images, eight on a sheet.
+    # There are ten images, and eight fit on a sheet.
     assert out.splitlines()[-2:] == ['here/train-1.png', 'here/train-2.png']
 
 

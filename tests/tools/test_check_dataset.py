@@ -1,8 +1,8 @@
 """Planted faults are found and named, and a good dataset passes."""
 
-import json
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -22,7 +22,7 @@ def data(sample, tmp_path):
 
 @pytest.fixture
 def check(run_tool, tmp_path, data):
-    """Run the tool on the copy: status, output, errors."""
+    """Run the tool on the copy of the sample; return status, output, errors."""
 
     def call(*args, options=(), config=CONFIG, out=tmp_path / 'out'):
         loaders = ('train', 'val', 'test')
@@ -42,7 +42,7 @@ def depth_maps(data, edit):
         cv2.imwrite(str(path), edit(codes))
 
 
-def test_depth_of_ignored_pixels_does_not_count_for_polarity():
+def test_the_check_for_upside_down_depth_leaves_out_ignored_pixels():
     depth = np.full((10, 10), 0.5, np.float32)
     labels = np.zeros((10, 10), np.uint8)
     depth[:2], labels[:2] = 0.6, 1  # raised
@@ -65,15 +65,12 @@ def test_shares_are_those_of_the_label_files(data):
     dataset = LoveDARGBD(str(data), 'Rural', 'Test', depth=None, pipeline=STEPS)
     samples = inspect(dataset)
 
-    class Set:
-        name = 'test'
-
-    Set.dataset, Set.samples = dataset, samples
+    checked = SimpleNamespace(name='test', dataset=dataset, samples=samples)
     codes = np.concatenate(
         [cv2.imread(str(p), -1).ravel() for p in (data / 'Test/Rural/masks_png').glob('*.png')]
     )
     counts = np.bincount(codes, minlength=8)[1:]
-    (shares,) = histogram([Set]).values()
+    (shares,) = histogram([checked]).values()
     assert [*shares.values()] == pytest.approx(100 * counts / counts.sum())
     assert sum(sample.ignored for sample in samples) == (codes == 0).sum()
 
@@ -111,7 +108,7 @@ def test_useless_depth_is_found(check, data, edit, message):
     assert out.splitlines()[-1] == 'not fit for training (every sample)'
 
 
-def test_one_empty_map_among_many_is_reported_but_not_a_fault(check, data):
+def test_one_empty_map_among_many_is_reported_but_is_not_a_fault(check, data):
     path = next((data / 'Train/Urban/rdepth/synthetic').glob('*.png'))
     cv2.imwrite(str(path), np.zeros((128, 128), np.uint16))
     status, out, _ = check('--split', 'train', options=['train_dataloader.dataset.holdout=None'])
@@ -125,7 +122,7 @@ def test_a_label_without_a_class_is_found(check, data):
     cv2.imwrite(str(path), labels)
     status, out, _ = check('--split', 'train', options=['train_dataloader.dataset.holdout=None'])
     assert status == 1
-    # As it is in the file, where 1 is the first class.
+    # The value is that of the file, where 1 is the first class.
     assert '✗ 1 label with values that are not classes (9)' in out
 
 
@@ -141,7 +138,7 @@ def test_a_broken_image_is_found_and_named(check, data):
     assert (
         f'✗ 1 sample cannot be used: {path} cannot be decoded (damaged): write or download it again'
     ) in out
-    # Names and headers are as they were.
+    # Names and headers are intact.
     assert check('--split', 'train', '--fast', options=options)[0] == 0
 
 
@@ -181,16 +178,16 @@ def test_copies_under_other_names_are_found(check, data):
     assert out.splitlines()[-1] == 'not fit for training (every sample)'
 
 
-def test_a_file_as_out_is_refused_first(check, tmp_path):
+def test_a_file_as_out_is_refused_before_anything_else(check, tmp_path):
     file = tmp_path / 'file'
-    file.write_text('mine')
+    file.write_text('text')
     for out, sentence in (
         (file, f'{file} is a file'),
         (file / 'a', f'{file}/a cannot be made, for {file} is a file'),
     ):
         status, message, err = check(out=out, config='none.py')
         assert (status, message, err) == (2, '', f'error: --out {sentence}: give a folder.\n')
-    assert file.read_text() == 'mine'
+    assert file.read_text() == 'text'
 
 
 def test_pairs_are_checked_part_by_part(check, data):
@@ -202,6 +199,6 @@ def test_pairs_are_checked_part_by_part(check, data):
     assert 'train source: 12 images' in out and 'train target: 12 images' in out
 
 
-def test_mistakes(check):
+def test_mistakes_are_reported(check):
     assert 'use 1 or more' in check('--workers', '0')[2]
-    assert json.dumps(check('--split', 'train', config='none.py')[0]) == '2'
+    assert check('--split', 'train', config='none.py')[0] == 2

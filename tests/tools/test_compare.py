@@ -1,3 +1,5 @@
+"""Comparisons of runs, by the command."""
+
 import json
 from functools import partial
 from pathlib import Path
@@ -12,7 +14,7 @@ from depthda.io.files import write_json
 
 @pytest.fixture
 def run(run_tool, monkeypatch, tmp_path):
-    """Run the tool in ``tmp_path``: status, output, errors."""
+    """Run the tool in ``tmp_path``; return status, output, errors."""
     monkeypatch.setenv('COLUMNS', '100')
     monkeypatch.chdir(tmp_path)
     return partial(run_tool, 'compare')
@@ -20,10 +22,10 @@ def run(run_tool, monkeypatch, tmp_path):
 
 @pytest.fixture(autouse=True)
 def runs(tmp_path):
-    """Two runs A and two runs B on four images with 6 pixels of one class and 4 of the other."""
-    # Right pixels of both classes, image by image.
-    right = {('a', 0): (3, 2), ('a', 1): (4, 2), ('b', 0): (5, 2), ('b', 1): (5, 3)}
-    for (name, seed), (first, second) in right.items():
+    """Write two runs A and two runs B on four images, with 6 and 4 pixels of two classes."""
+    # Correct pixels of the two classes in each image.
+    correct = {('a', 0): (3, 2), ('a', 1): (4, 2), ('b', 0): (5, 2), ('b', 1): (5, 3)}
+    for (name, seed), (first, second) in correct.items():
         one = np.array([[first, 6 - first], [4 - second, second], [0, 1]], np.int64)
         tiles = TileCounts(
             np.array([f'{i}.png' for i in range(4)]),
@@ -40,7 +42,7 @@ def runs(tmp_path):
         write_json(folder / 'metrics.json', content)
 
 
-# By hand: ground 3/8, 4/8 and 5/8, 5/7; road 2/7, 2/6 and 2/5, 3/5; the images are all alike.
+# Computed by hand: ground 3/8, 4/8 and 5/8, 5/7; road 2/7, 2/6 and 2/5, 3/5; all images are alike.
 # mIoU 33.04, 41.67 and 51.25, 65.71: gains 18.21 and 24.05, mean 21.13 ± 12.706 · 2.917.
 PRINTED = """\
 A  a
@@ -54,17 +56,17 @@ IoU in % on all: 2 pairs of runs, 4 images
 
 
 def test_it_prints_the_table_and_what_it_covers(run):
-    status, out, err = run('a', 'b', '--resamples', '50')
+    status, out, err = run('a', 'b', '--resamples', '100')
     assert (status, err) == (0, '')
     lines = [line.rstrip() for line in out.splitlines()]
     assert '\n'.join(lines[:7]) + '\n' == PRINTED
     text = ' '.join(' '.join(lines[7:]).split())
     assert text.startswith('Over seeds: paired t interval of 2 seeds. It covers the randomness of')
-    assert 'bootstrap of 4 images, 50 resamples' in text and '(--block)' in text
+    assert 'bootstrap of 4 images, 100 resamples' in text and '(--block)' in text
     assert 'Fewer than 20 images' in text
 
 
-def test_it_prints_the_score_by_every_rule_of_selection(run, tmp_path):
+def test_it_prints_the_score_for_every_rule_of_selection(run, tmp_path):
     """B was validated on source and target during training; A was not."""
     history = [(60, 40), (70, 45), (65, 50), (66, 42)]
     folder = tmp_path / 'b' / 'seed-1' / '20260101_000000' / 'vis_data'
@@ -79,7 +81,7 @@ def test_it_prints_the_score_by_every_rule_of_selection(run, tmp_path):
     for path in tmp_path.glob('*/*/metrics.json'):
         trained = {'data_root': 'data', 'domains': ['Urban']}
         write_json(path, json.loads(path.read_text()) | {'trained_on': trained})
-    status, out, _ = run('a', 'b', '--resamples', '10', '--out', 'gain.json')
+    status, out, _ = run('a', 'b', '--resamples', '100', '--out', 'gain.json')
     sentence = (
         'Selection, B, b/seed-1 (validations during training): target mIoU best on target 50.00, '
         'last 42.00, chosen on source 45.00, optimism +5.00.'
@@ -100,8 +102,8 @@ def test_it_writes_markdown_and_json(run):
     found = json.loads(Path('gain.json').read_text())
     assert found['mIoU']['difference'] == pytest.approx(21.13, abs=0.005)
     assert (found['bootstrap_seed'], found['block'], len(found['pairs'])) == (3, 1, 2)
-    for name in ('gain.md', 'gain.json'):  # a comparison may be replaced by another
-        assert run('a', 'b', '--out', name, '--resamples', '10')[0] == 0
+    for name in ('gain.md', 'gain.json'):  # one comparison may replace another
+        assert run('a', 'b', '--out', name, '--resamples', '100')[0] == 0
 
 
 @pytest.mark.parametrize(
@@ -109,7 +111,7 @@ def test_it_writes_markdown_and_json(run):
     [
         (('a', 'c'), 'error: there is no folder c: give a tested run, or a folder of runs.\n'),
         (('a', 'b', '--out', 'x.txt'), 'error: --out x.txt: give a name that ends with .md'),
-        (('a', 'b', '--resamples', '0'), 'error: 0 resamples of blocks of 1: both must be'),
+        (('a', 'b', '--resamples', '99'), 'error: --resamples 99 is too few for an interval of 95'),
         (
             ('a', 'b', '--out', 'a/seed-0/metrics.json'),
             'error: a/seed-0/metrics.json exists and is not a comparison: give a new name, or '

@@ -1,4 +1,4 @@
-"""The real command, also killed and shared among processes."""
+"""The real command, also when it is killed, or shared among processes."""
 
 import json
 import os
@@ -41,7 +41,7 @@ def model(tmp_path_factory):
 
 @pytest.fixture(scope='module')
 def images(tmp_path_factory):
-    """Enough images that a kill hits the middle of the work."""
+    """Return enough images that a kill hits the middle of the work."""
     folder = tmp_path_factory.mktemp('images')
     for index in range(60):
         height, width = SIZES[index % 4]
@@ -61,7 +61,7 @@ def arguments(mode, model, images, out):
     return [images, '--model', model, '--mode', mode, '--batch-size', 4, '--out', out]
 
 
-def test_killed_at_any_time_and_started_again_gives_the_same_bytes(model, images, tmp_path, call):
+def test_a_killed_run_is_completed_with_the_same_bytes(model, images, tmp_path, call):
     code, _, _ = call(*arguments('tiled', model, images, tmp_path / 'clean'))
     assert code == 0
     out = tmp_path / 'out'
@@ -71,12 +71,12 @@ def test_killed_at_any_time_and_started_again_gives_the_same_bytes(model, images
         time.sleep(0.02)
     process.send_signal(signal.SIGKILL)
     assert process.wait() == -signal.SIGKILL
-    there = len(list(out.rglob('[0-9]*.png')))
-    assert 6 <= there < 60
-    # What a kill in the middle of a write leaves.
+    finished = len(list(out.rglob('[0-9]*.png')))
+    assert 6 <= finished < 60
+    # A kill in the middle of a write leaves this.
     (out / '0/.7-abcd1234.png').write_bytes(b'half')
     code, text, _ = call(*args)
-    assert code == 0 and f'; {there} were there already' in text
+    assert code == 0 and f'; {finished} were there already' in text
     assert contents(out) == contents(tmp_path / 'clean')
 
 
@@ -133,7 +133,7 @@ def test_a_folder_of_other_maps_is_refused(model, images, tmp_path, call):
         code, _, err = call(*first, *change)
         assert code == 2 and message in err and 'name another folder' in err
     assert contents(tmp_path / 'out') == before
-    # The same weights from another folder are the same.
+    # The same weights in another folder are accepted.
     code, out, _ = call(*first, '--model', save_tiny(tmp_path / 'copy'))
     assert code == 0 and '0 maps written; 1 were there already' in out
 
@@ -154,7 +154,7 @@ def test_a_terminal_shows_the_pace_and_the_time_left(model, images, tmp_path, ca
     monkeypatch.setenv('COLUMNS', '120')
     code, _, err = call(images / '0', '--model', model, '--out', tmp_path / 'out')
     assert code == 0 and '20/20' in err
-    assert re.search(r'\d+\.\d images/s, \d:\d\d:\d\d left', err)
+    assert re.search(r'\d+\.\d/s, \d:\d\d:\d\d left', err)
 
 
 def broken(folder: Path) -> Path:
@@ -182,7 +182,7 @@ def four_bands(folder: Path) -> Path:
         (four_bands, ['--bands', '1', '2', '3', '--launcher', 'pytorch'], 'torchrun'),
         (four_bands, ['--bands', '1', '2', '3', '--size', '71'], 'network size 71'),
         (four_bands, ['--bands', '1', '2', '3', '--tile', '64'], 'add --mode tiled'),
-        (four_bands, ['--bands', '1', '2', '3', '--name', 'mine'], 'drop one'),
+        (four_bands, ['--bands', '1', '2', '3', '--name', 'maps'], 'drop one'),
     ],
 )
 def test_a_mistake_is_one_sentence(model, tmp_path, call, prepare, options, message):
@@ -202,7 +202,7 @@ def test_a_mistake_is_one_sentence(model, tmp_path, call, prepare, options, mess
         ('owner/name', '`hf download owner/name --local-dir DIR`, then set --model DIR'),
     ],
 )
-def test_weights_that_are_not_there(images, tmp_path, call, monkeypatch, weights, message):
+def test_missing_weights(images, tmp_path, call, monkeypatch, weights, message):
     monkeypatch.chdir(tmp_path)
     (tmp_path / 'empty').mkdir()
     code, _, err = call(images, '--model', weights, '--out', 'out')

@@ -1,4 +1,4 @@
-"""The real command, and what it leaves on disk."""
+"""The synthetic dataset, by the command: the files that it writes."""
 
 import hashlib
 import json
@@ -44,7 +44,7 @@ def test_the_bytes_do_not_depend_on_the_jobs(tmp_path):
 
 @pytest.fixture(scope='module')
 def sample(tmp_path_factory):
-    root = tmp_path_factory.mktemp('sample') / 'set'
+    root = tmp_path_factory.mktemp('sample') / 'dataset'
     world = make_world(size=64, seed=7)
     seen = []
     assert write_sample(root, world, COUNTS, progress=seen.append) == 8
@@ -52,7 +52,7 @@ def sample(tmp_path_factory):
     return root, world
 
 
-def test_the_tree_is_that_of_loveda_and_numbers_continue(sample):
+def test_the_tree_is_that_of_loveda_and_file_numbers_continue(sample):
     root, _ = sample
     numbers = {
         'Train/Rural': [0, 1],
@@ -75,7 +75,7 @@ def test_the_tree_is_that_of_loveda_and_numbers_continue(sample):
     assert found == expected
 
 
-def test_files_hold_what_the_generator_returns(sample):
+def test_files_contain_what_the_generator_returns(sample):
     root, world = sample
     tile = generate_tile(world, 'urban', 'Train', 1)
     folder = root / 'Train' / 'Urban'
@@ -123,7 +123,7 @@ def test_an_interrupted_dataset_leaves_nothing(tmp_path):
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        write_sample(tmp_path / 'set', make_world(size=64), COUNTS, progress=stop)
+        write_sample(tmp_path / 'dataset', make_world(size=64), COUNTS, progress=stop)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -135,16 +135,16 @@ def test_an_interrupted_dataset_leaves_nothing(tmp_path):
         (COUNTS, 0, '0 jobs cannot write anything'),
     ],
 )
-def test_a_wrong_request_is_explained(tmp_path, counts, jobs, message):
+def test_impossible_counts_are_refused(tmp_path, counts, jobs, message):
     with pytest.raises(UserError, match=message):
-        write_sample(tmp_path / 'set', make_world(size=64), counts, jobs)
+        write_sample(tmp_path / 'dataset', make_world(size=64), counts, jobs)
 
 
-def test_a_file_in_place_of_the_dataset_is_explained(tmp_path):
-    (tmp_path / 'set').write_text('mine')
-    with pytest.raises(UserError, match='set is a file: name a folder'):
-        write_sample(tmp_path / 'set', make_world(size=64), COUNTS)
-    below = tmp_path / 'set/below/it'
+def test_a_file_in_place_of_the_dataset_is_refused(tmp_path):
+    (tmp_path / 'dataset').write_text('text')
+    with pytest.raises(UserError, match='dataset is a file: name a folder'):
+        write_sample(tmp_path / 'dataset', make_world(size=64), COUNTS)
+    below = tmp_path / 'dataset/below/it'
     with pytest.raises(UserError) as caught:
         write_sample(below, make_world(size=64), COUNTS)
     assert str(caught.value) == f'{below} cannot be made (Not a directory): name another folder'
@@ -153,4 +153,4 @@ def test_a_file_in_place_of_the_dataset_is_explained(tmp_path):
     assert str(caught.value) == (
         '/proc/nope cannot be made (No such file or directory): name another folder'
     )
-    assert (tmp_path / 'set').read_text() == 'mine' and len(list(tmp_path.iterdir())) == 1
+    assert (tmp_path / 'dataset').read_text() == 'text' and len(list(tmp_path.iterdir())) == 1

@@ -1,3 +1,5 @@
+"""Submissions, by the command."""
+
 import subprocess
 import sys
 import zipfile
@@ -20,7 +22,7 @@ def run(run_tool, monkeypatch):
 
 
 @pytest.fixture
-def small_set(tmp_path):
+def small_dataset(tmp_path):
     for name in ('7.png', '8.png'):
         for folder, shape, value in (('Test/Rural/images_png', (6, 9, 3), 0), ('pred', (6, 9), 5)):
             (tmp_path / folder).mkdir(parents=True, exist_ok=True)
@@ -31,35 +33,26 @@ def small_set(tmp_path):
 AGAINST = ('--against', 'Test/Rural/images_png')
 
 
-def test_pack_from_any_folder_then_check(small_set, run):
-    command = [
-        sys.executable,
-        TOOL,
-        'pack',
-        'pred',
-        '--domain',
-        'rural',
-        '--out',
-        'a.zip',
-        *AGAINST,
-    ]
-    done = subprocess.run(command, cwd=small_set, capture_output=True, text=True)
+def test_pack_from_any_folder_then_check(small_dataset, run):
+    options = ('--domain', 'rural', '--out', 'a.zip', *AGAINST)
+    command = [sys.executable, TOOL, 'pack', 'pred', *options]
+    done = subprocess.run(command, cwd=small_dataset, capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, '')
     assert done.stdout == 'a.zip: 2 predictions for Test/Rural/images_png, no fault found.\n'
-    code, out, err = run('check', 'a.zip', *AGAINST, cwd=small_set)
+    code, out, err = run('check', 'a.zip', *AGAINST, cwd=small_dataset)
     assert code == 0 and out == done.stdout
     assert err == 'checked as a submission for Test/Rural/images_png\n'
 
 
-def test_faults_are_lines_and_exit_code_2(small_set, run):
-    Image.fromarray(np.full((6, 9), 7, np.uint8)).save(small_set / 'pred' / '8.png')
-    (small_set / 'pred' / 'x.txt').touch()
-    code, out, err = run('pack', 'pred', '--out', 'a.zip', *AGAINST, cwd=small_set)
+def test_each_fault_is_a_line_and_the_status_is_2(small_dataset, run):
+    Image.fromarray(np.full((6, 9), 7, np.uint8)).save(small_dataset / 'pred' / '8.png')
+    (small_dataset / 'pred' / 'x.txt').touch()
+    code, out, err = run('pack', 'pred', '--out', 'a.zip', *AGAINST, cwd=small_dataset)
     lines = out.splitlines()
     assert code == 2 and len(lines) == 2 and err == ''
     assert lines[0].startswith('x.txt: not a test image')
     assert lines[1].startswith('8.png: values 5…7 found') and 'subtract 1' in lines[1]
-    assert not (small_set / 'a.zip').exists()
+    assert not (small_dataset / 'a.zip').exists()
 
 
 def test_a_recognised_domain_is_reported(tmp_path, run):

@@ -1,4 +1,4 @@
-"""The real command, also killed; the content of the maps is tested with the library."""
+"""The real command, also when it is killed; tests/depth checks the content of the maps."""
 
 import json
 import signal
@@ -32,7 +32,7 @@ def contents(out):
     return {path.relative_to(out): path.read_bytes() for path in out.rglob('*') if path.is_file()}
 
 
-def test_killed_and_started_again_gives_the_same_bytes(surfaces, tmp_path, call):
+def test_a_killed_run_is_completed_with_the_same_bytes(surfaces, tmp_path, call):
     options = '--ground opening --window 15 --range 0 9 --workers 2'.split()
     assert call(surfaces, '--out', tmp_path / 'clean', *options)[0] == 0
     out = tmp_path / 'out'
@@ -42,14 +42,14 @@ def test_killed_and_started_again_gives_the_same_bytes(surfaces, tmp_path, call)
     process.send_signal(signal.SIGKILL)
     assert process.wait() == -signal.SIGKILL
     # A map counts as done once its world file, which is written last, is there too.
-    there = sum(path.with_suffix('.pgw').is_file() for path in out.rglob('[0-9]*.png'))
-    assert 4 <= there < 30
+    finished = sum(path.with_suffix('.pgw').is_file() for path in out.rglob('[0-9]*.png'))
+    assert 4 <= finished < 30
     code, text, _ = call(surfaces, '--out', out, *options)
-    assert code == 0 and f'30 depth maps, {30 - there} of them made now' in text
+    assert code == 0 and f'30 depth maps, {30 - finished} of them made now' in text
     assert contents(out) == contents(tmp_path / 'clean')
 
 
-def test_every_option_arrives(surfaces, tmp_path, call):
+def test_every_option_has_its_effect(surfaces, tmp_path, call):
     folder, out = surfaces / '0', tmp_path / 'out'
     code, text, err = call(
         *(folder, '--out', out, '--range', -3, 30, '--nodata', -9999, 105),

@@ -1,3 +1,5 @@
+"""Curves of several runs, by the command."""
+
 import json
 from functools import partial
 from pathlib import Path
@@ -7,7 +9,7 @@ import pytest
 
 @pytest.fixture
 def run(run_tool, monkeypatch, tmp_path):
-    """Run the tool in ``tmp_path``: status, output, errors."""
+    """Run the tool in ``tmp_path``; return status, output, errors."""
     monkeypatch.chdir(tmp_path)
     return partial(run_tool, 'plot_logs')
 
@@ -21,7 +23,7 @@ def runs(tmp_path):
         (folder / 'scalars.json').write_text('\n'.join(map(json.dumps, lines)))
 
 
-def test_it_draws_what_there_is_and_reports_what_is_missing(run):
+def test_it_draws_the_logged_keys_and_reports_the_missing_ones(run):
     status, out, err = run('rgb', 'dual', '--out', 'a/curves.svg')
     assert (status, err) == (0, '')
     assert out.splitlines() == [

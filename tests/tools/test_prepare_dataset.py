@@ -1,4 +1,4 @@
-"""The real command; the content of the tiles is tested with the library."""
+"""``prepare-dataset`` as a command; the content of the tiles is tested with the library."""
 
 import json
 import os
@@ -25,12 +25,12 @@ def _run(*args):
 
 
 def _contents(root):
-    """Return the content of every file below a folder, also of hidden ones."""
+    """Return the content of every file below a folder, including hidden files."""
     names = [os.path.join(folder, name) for folder, _, names in os.walk(root) for name in names]
     return {os.path.relpath(name, root): Path(name).read_bytes() for name in names}
 
 
-def test_workers_write_the_same_and_the_command_reports_what_there_is(tmp_path):
+def test_workers_write_the_same_files_and_the_command_describes_them(tmp_path):
     source = Download(tmp_path / 'in').potsdam({'2_10': 1, '6_7': 3, '7_12': 2})
     zips = [pack(folder, tmp_path / f'{folder.name}.zip') for folder in source.iterdir()]
     out = tmp_path / 'out'
@@ -52,7 +52,7 @@ def test_workers_write_the_same_and_the_command_reports_what_there_is(tmp_path):
 
 
 def test_workers_end_with_the_run_that_is_killed(tmp_path):
-    """Otherwise they would continue with their work while the next run does the same."""
+    """Otherwise they would continue their work while the next run does the same."""
     large = Download(tmp_path / 'in', 300, 300)
     source = large.potsdam({'2_10': 1, '2_11': 2, '2_12': 3, '3_10': 4})
     out = tmp_path / 'out'
@@ -63,7 +63,7 @@ def test_workers_end_with_the_run_that_is_killed(tmp_path):
         while process.poll() is None and sum(1 for _ in out.rglob('*.png')) < 100:
             time.sleep(0.02)
         process.kill()
-        # The workers hold the other end of the pipes: it ends when the last of them has.
+        # The workers hold the other end of the pipes, which closes when the last of them ends.
         process.communicate(timeout=60)
     assert process.returncode == -signal.SIGKILL
     before = _contents(out)
@@ -88,7 +88,7 @@ def test_a_mistake_is_one_sentence_and_exit_code_2(tmp_path, call):
     assert text.startswith('error: ') and text.endswith('choose a smaller --tile')
 
 
-def test_none_leaves_labels_and_depth_out(tmp_path, call):
+def test_labels_and_depth_can_be_left_out(tmp_path, call):
     source = Download(tmp_path / 'in').potsdam({'2_10': 1})
     options = '--labels none --depth --nearest-colour --tile 8'
     code, _, err = call('isprs', 'potsdam', source, '--out', tmp_path / 'out', *options.split())
@@ -107,7 +107,7 @@ PAGES = ['README.md', 'docs/loveda.md', 'docs/isprs.md', 'configs/drdg/README.md
 
 
 @pytest.mark.parametrize('page', PAGES)
-def test_the_commands_of_the_pages_are_understood(page, tmp_path, call, monkeypatch):
+def test_the_commands_on_the_pages_are_valid(page, tmp_path, call, monkeypatch):
     monkeypatch.chdir(tmp_path)
     text = (ROOT / page).read_text().replace('\\\n', ' ')
     lines = re.findall(r'^python tools/prepare_dataset.py (\S.*?)(?:  #.*)?$', text, re.MULTILINE)

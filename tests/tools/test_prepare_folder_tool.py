@@ -1,4 +1,4 @@
-"""Custom datasets by the command; the content of the tiles is tested with the library."""
+"""Custom datasets, by the command; the content of the tiles is tested with the library."""
 
 from functools import partial
 
@@ -20,7 +20,7 @@ def arguments(root, out, *more):
     return ['folder', *folders, *suffixes, *rest, *more]
 
 
-def test_liuzhou_is_read_by_its_own_class(tmp_path, call):
+def test_liuzhou_is_read_by_its_class(tmp_path, call):
     from depthda.datasets.liuzhou import LiuZhou
 
     rng = np.random.default_rng(0)
@@ -38,13 +38,13 @@ def test_liuzhou_is_read_by_its_own_class(tmp_path, call):
     )
     assert len(dataset) == 4
     assert set(np.unique(dataset[0]['gt_seg_map'])) <= {*range(7), 255}
-    # Of eight values the one for "none" is 255 now.
+    # The value 0, which is not a class, has become 255.
     whole = LiuZhou(str(tmp_path / 'out'), depth=None, pipeline=steps, test_mode=True)
     held = np.stack([whole[n]['gt_seg_map'] for n in range(len(whole))])
     assert np.bincount(held.ravel(), minlength=256)[255] > 0 and (held != 7).all()
 
 
-def test_seasons_lie_side_by_side(tmp_path, call):
+def test_each_season_is_a_domain(tmp_path, call):
     scenes = Scenes(tmp_path)
     sources = arguments(scenes.root, tmp_path / 'arctic/winter')[1:]
     code, text, _ = call('arctic', *sources, '--season', 'winter')
@@ -97,11 +97,11 @@ def picture(path, kind=None, **more):
     Image.fromarray(np.arange(64, dtype=np.uint8).reshape(8, 8)).save(path, format=kind, **more)
 
 
-def test_pictures_that_mislead_are_refused_and_leave_nothing(tmp_path, call):
+def test_misleading_pictures_are_refused_and_leave_nothing_behind(tmp_path, call):
     exif = Image.Exif()
     exif[0x0112] = 3
     images, out = tmp_path / 'images', tmp_path / 'out'
-    asked = ('folder', '--images', images, '--out', out, '--split', 'train=0.5', 'val=0.5')
+    arguments = ('folder', '--images', images, '--out', out, '--split', 'train=0.5', 'val=0.5')
     for spoil, sentence in (
         (
             lambda path: picture(path),
@@ -122,7 +122,7 @@ def test_pictures_that_mislead_are_refused_and_leave_nothing(tmp_path, call):
     ):
         picture(images / 'a.png')
         spoil(images / 'b.png')
-        code, printed, err = call(*asked)
+        code, printed, err = call(*arguments)
         assert (code, printed) == (2, '')
         assert err.lstrip() == f'error: {sentence}\n'
         assert not out.exists()
@@ -132,4 +132,4 @@ def test_pictures_that_mislead_are_refused_and_leave_nothing(tmp_path, call):
     Image.new('L', (8, 8), 7).save(images / 'b.png')
     (tmp_path / 'val.txt').write_text('b\n')
     lists = [f'{name}={tmp_path / name}.txt' for name in ('train', 'val')]
-    assert call(*asked[:-2], *lists)[0] == 0
+    assert call(*arguments[:-2], *lists)[0] == 0

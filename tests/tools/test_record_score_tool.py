@@ -1,3 +1,5 @@
+"""Scores of the challenge server, by the command."""
+
 import json
 from pathlib import Path
 
@@ -42,7 +44,7 @@ def test_a_score_of_a_smoke_run_is_recorded(record, tmp_path, monkeypatch):
     code, out, err = record('convnext-b-b', '0', '--scores', *SCORES, '--miou', '40.01')
     assert (code, err) == (0, '')
     assert out.splitlines()[-1] == f'recorded: {run.folder}/score.json'
-    # The paper's line, and the line of this run below it.
+    # The table has the paper's line, and the line of this run below it.
     assert '46.73' in out and '40.01' in out
     scores = json.loads((run.folder / 'score.json').read_text())['scores']
     assert scores['IoU.agricultural'] == 70 and scores['mIoU'] == 40.01

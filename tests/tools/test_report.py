@@ -1,3 +1,5 @@
+"""Report pages, by the command."""
+
 import runpy
 from functools import partial
 from pathlib import Path
@@ -10,7 +12,7 @@ MADE = runpy.run_path(str(ROOT / 'tests/experiments/page/page_runs.py'))
 
 @pytest.fixture
 def run(run_tool, monkeypatch, tmp_path):
-    """Run the tool in ``tmp_path``: status, output, errors."""
+    """Run the tool in ``tmp_path``; return status, output, errors."""
     monkeypatch.chdir(tmp_path)
     return partial(run_tool, 'report')
 
@@ -28,7 +30,7 @@ def test_a_page_of_a_run(run, work, tmp_path):
     assert (status, output) == (0, f'a/page.html ({size / 1e6:.1f} MB)\n')
     text = (tmp_path / 'a/page.html').read_text()
     assert '<h1>the &lt;run&gt;</h1>' in text
-    # The foot holds the command that makes the page.
+    # The footer shows the command that makes the page.
     assert 'tools/report.py work --names &#x27;the &lt;run&gt;&#x27; --out a/page.html' in text
 
 
@@ -61,7 +63,7 @@ def test_a_large_page_is_reported(run, work, monkeypatch):
     assert '--tiles 2 makes it smaller' in run('work')[2]
 
 
-@pytest.mark.parametrize('name', ['work/one/metrics.json', 'iter_1.pth', 'mine.html'])
+@pytest.mark.parametrize('name', ['work/one/metrics.json', 'iter_1.pth', 'other.html'])
 def test_only_a_report_page_is_replaced(run, work, tmp_path, name):
     file = tmp_path / name
     file.touch()

@@ -1,8 +1,6 @@
-"""``tools/train.py`` and full disks, by the commands."""
+"""``tools/train.py``, and what the commands do on a full disk."""
 
 import resource
-import runpy
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,18 +13,12 @@ CONFIG = 'configs/sample/upernet_tiny_u2r.py'
 
 
 @pytest.fixture
-def run(monkeypatch, capfd):
-    """Run a tool in this process: status, output, last line of the errors."""
+def run(run_tool, monkeypatch):
+    """Run a tool from the root; return status, output and the last line of the errors."""
 
-    def call(tool: str, *arguments: str) -> tuple[int, str, str]:
+    def call(tool: str, *arguments: object) -> tuple[int, str, str]:
         monkeypatch.chdir(ROOT)
-        monkeypatch.setattr(sys, 'argv', [tool, *map(str, arguments)])
-        status = 0
-        try:
-            runpy.run_path(str(ROOT / 'tools' / tool), run_name='__main__')
-        except SystemExit as stopped:
-            status = stopped.code or 0
-        out, err = capfd.readouterr()
+        status, out, err = run_tool(tool, *arguments)
         return status, out, (err.strip().splitlines() or [''])[-1]
 
     return call
@@ -34,7 +26,7 @@ def run(monkeypatch, capfd):
 
 @contextmanager
 def largest_file(size: int) -> Iterator[None]:
-    """Let the system refuse to write more than ``size`` bytes, as a full disk does."""
+    """Let the system refuse to write more than ``size`` bytes to a file, as a full disk does."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
     try:
@@ -49,7 +41,7 @@ def options(short_run: dict, **more: object) -> list[str]:
 
 def test_check(run, short_run, tmp_path):
     work_dir = tmp_path / 'a'
-    status, out, _ = run('train.py', CONFIG, '--check', '--work-dir', work_dir, *options(short_run))
+    status, out, _ = run('train', CONFIG, '--check', '--work-dir', work_dir, *options(short_run))
     assert status == 0 and not work_dir.exists()
     head, *lines = out[out.index('checked ') :].splitlines()
     assert head == f'checked {CONFIG}: it can be trained'
@@ -70,35 +62,35 @@ def test_check(run, short_run, tmp_path):
 def test_a_mistake_is_one_sentence_and_status_2(run, short_run, tmp_path):
     work_dir = ['--work-dir', tmp_path / 'a']
     one = {'train_dataloader.batch_size': 1}
-    status, _, error = run('train.py', CONFIG, '--check', *work_dir, *options(short_run, **one))
+    status, _, error = run('train', CONFIG, '--check', *work_dir, *options(short_run, **one))
     assert status == 2 and error == (
         'error: the training step fails in decode_head.psp_modules.0.1.bn: batch norm computes '
         'statistics over a batch, and with train_dataloader.batch_size=1 it gets one value per '
         'channel: set a batch size of 2 or more.'
     )
-    (tmp_path / 'mine.py').write_text(f"_base_ = '{ROOT / CONFIG}'\nmodel = dict(\n")
-    status, _, error = run('train.py', tmp_path / 'mine.py', *work_dir)
+    (tmp_path / 'own.py').write_text(f"_base_ = '{ROOT / CONFIG}'\nmodel = dict(\n")
+    status, _, error = run('train', tmp_path / 'own.py', *work_dir)
     assert status == 2 and error == (
-        f"error: {tmp_path}/mine.py, line 2: SyntaxError: '(' was never closed; correct the config."
+        f"error: {tmp_path}/own.py, line 2: SyntaxError: '(' was never closed; correct the config."
     )
-    status, _, error = run('train.py', CONFIG, '--work-dir', tmp_path / 'mine.py' / 'a')
+    status, _, error = run('train', CONFIG, '--work-dir', tmp_path / 'own.py' / 'a')
     assert status == 2 and error == (
-        f'error: --work-dir {tmp_path}/mine.py/a cannot be made, for {tmp_path}/mine.py is a file: '
+        f'error: --work-dir {tmp_path}/own.py/a cannot be made, for {tmp_path}/own.py is a file: '
         'give a folder.'
     )
-    assert [path.name for path in tmp_path.iterdir()] == ['mine.py']
+    assert [path.name for path in tmp_path.iterdir()] == ['own.py']
 
 
 def test_a_checkpoint_on_a_full_disk(run, short_run, tmp_path):
     work_dir = tmp_path / 'a'
     with largest_file(2_000_000):
-        status, _, error = run('train.py', CONFIG, '--work-dir', work_dir, *options(short_run))
+        status, _, error = run('train', CONFIG, '--work-dir', work_dir, *options(short_run))
     assert status == 2
     assert error.startswith(
         f'error: {work_dir}/iter_2.pth cannot be written (File too large): it has '
     )
     assert error.endswith(' MB are free; make room and run again')
-    # The run had begun, so its log is kept; nothing is left of the checkpoint.
+    # The run had begun, so its log is kept. Nothing of the checkpoint is left.
     assert list(work_dir.glob('2*/*.log')) and not list(work_dir.glob('**/*.pth'))
     assert not [path for path in work_dir.iterdir() if path.name.startswith('.')]
 
@@ -107,10 +99,10 @@ def test_a_checkpoint_on_a_full_disk(run, short_run, tmp_path):
 def test_tiles_on_a_full_disk(run, tmp_path, workers):
     root, out = Scenes(tmp_path).root, tmp_path / 'out'
     images = ['--images', root / 'rgb', '--image-suffix', '_RGB.tif', '--tile', 16]
-    # Room for a list of settings, and for no tile.
+    # There is room for a list of settings, but not for a tile.
     with largest_file(700):
         status, _, error = run(
-            'prepare_dataset.py', 'folder', *images, '--out', out, '--workers', workers
+            'prepare_dataset', 'folder', *images, '--out', out, '--workers', workers
         )
     assert status == 2
     assert (
@@ -122,18 +114,8 @@ def test_tiles_on_a_full_disk(run, tmp_path, workers):
 
 def test_a_sample_on_a_full_disk(run, tmp_path):
     with largest_file(300):
-        status, _, error = run(
-            'make_sample.py',
-            tmp_path / 'sample',
-            '--size',
-            64,
-            '--train',
-            1,
-            '--val',
-            1,
-            '--test',
-            1,
-        )
+        counts = ['--train', 1, '--val', 1, '--test', 1]
+        status, _, error = run('make_sample', tmp_path / 'sample', '--size', 64, *counts)
     assert status == 2
     assert (
         error.startswith(f'error: {tmp_path}/') and ' cannot be written (File too large): ' in error

@@ -1,4 +1,4 @@
-"""``depthda weights`` with a hub in a folder."""
+"""``depthda weights``, with a folder in place of the hub."""
 
 import os
 
@@ -11,13 +11,13 @@ from depthda.main import main
 
 @pytest.fixture
 def hub(tmp_path, monkeypatch) -> list[tuple[str, list[str]]]:
-    """Replace downloads: returns what was asked for. An older repository has no safetensors."""
-    asked = []
+    """Replace downloads; return the list of requests. An older repository has no safetensors."""
+    requested = []
 
     def snapshot_download(repository: str, allow_patterns: list[str]) -> str:
         if repository == 'facebook/gone':
             raise OSError('404 Client Error.')
-        asked.append((repository, allow_patterns))
+        requested.append((repository, allow_patterns))
         folder = tmp_path / 'hub' / repository
         folder.mkdir(parents=True, exist_ok=True)
         suffix = 'bin' if 'small' in repository else 'safetensors'
@@ -26,14 +26,14 @@ def hub(tmp_path, monkeypatch) -> list[tuple[str, list[str]]]:
         return str(folder)
 
     def load_url(url: str, *args, **kwargs) -> dict:
-        asked.append((url, []))
+        requested.append((url, []))
         return {}
 
     monkeypatch.setattr('huggingface_hub.snapshot_download', snapshot_download)
     monkeypatch.setattr('torch.hub.load_state_dict_from_url', load_url)
     for name in ('HF_HOME', 'TORCH_HOME'):
         monkeypatch.setenv(name, 'elsewhere')
-    return asked
+    return requested
 
 
 def test_everything_that_a_config_needs_is_fetched_once(hub, tmp_path, capsys):
@@ -61,7 +61,7 @@ def test_everything_that_a_config_needs_is_fetched_once(hub, tmp_path, capsys):
     )
 
 
-def test_weights_that_cannot_be_had_are_one_sentence(hub, capsys):
+def test_unavailable_weights_are_one_sentence(hub, capsys):
     arguments = ['sample/depthda_convnext-tiny_u2r', '--cfg-options']
     with pytest.raises(SystemExit) as stopped:
         main(['weights', *arguments, 'model.backbone.rgb.weights=facebook/gone'])

@@ -1,7 +1,7 @@
 # LiuZhou as DepthSeg splits it: trained on the train list, selected on val, tested on test. The
 # tiles are in data/liuzhou/{images,labels,<depth>}. If each split has its own folders, set
 # split='train' (…) and ann_file='' in each dataset.
-_base_ = '../pipelines/steps.py'
+_base_ = ['../pipelines/steps.py', '../loaders.py']
 data_root = 'data/liuzhou'
 depth = 'rdepth/depth-anything-large'  # folder of the teacher's maps, read in training only
 
@@ -19,10 +19,6 @@ tta_pipeline = [_base_.load_image, _base_.no_depth, _base_.average_flips]
 
 train_dataloader = dict(
     batch_size=4,
-    num_workers=4,
-    persistent_workers=True,
-    pin_memory=True,
-    sampler=dict(type='RunSampler'),  # endless, and the same for any number of workers
     dataset=dict(
         type='LiuZhou',
         data_root=data_root,
@@ -32,11 +28,6 @@ train_dataloader = dict(
     ),
 )
 val_dataloader = dict(
-    batch_size=1,
-    num_workers=4,
-    persistent_workers=True,
-    pin_memory=True,
-    sampler=dict(type='DefaultSampler', shuffle=False),
     dataset=dict(
         type='LiuZhou',
         data_root=data_root,
@@ -47,11 +38,6 @@ val_dataloader = dict(
     ),
 )
 test_dataloader = dict(
-    batch_size=1,
-    num_workers=4,
-    persistent_workers=True,
-    pin_memory=True,
-    sampler=dict(type='DefaultSampler', shuffle=False),
     dataset=dict(
         type='LiuZhou',
         data_root=data_root,
@@ -61,7 +47,3 @@ test_dataloader = dict(
         test_mode=True,
     ),
 )
-val_evaluator = dict(type='SegmentationMetric')
-test_evaluator = dict(type='SegmentationMetric')
-val_cfg = dict(type='ValLoop')
-test_cfg = dict(type='TestLoop')

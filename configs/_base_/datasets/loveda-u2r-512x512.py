@@ -1,6 +1,6 @@
 # LoveDA Urban -> Rural, local protocol: trained on source Train, selected on a held-out tenth of
 # source Train, tested on labelled target images. No target label is seen before the test.
-_base_ = '../pipelines/steps.py'
+_base_ = ['../pipelines/steps.py', '../loaders.py']
 data_root = 'data/loveda'
 depth = 'rdepth/depth-anything-large'  # folder next to images_png; None for RGB only
 crop_size = (512, 512)
@@ -28,10 +28,6 @@ rgb_unlabelled_pipeline = [_base_.load_image, _base_.no_depth, _base_.pack]
 
 train_dataloader = dict(
     batch_size=4,
-    num_workers=4,
-    persistent_workers=True,
-    pin_memory=True,
-    sampler=dict(type='RunSampler'),  # endless, and the same for any number of workers
     dataset=dict(
         type='LoveDARGBD',
         data_root=data_root,
@@ -43,11 +39,6 @@ train_dataloader = dict(
     ),
 )
 val_dataloader = dict(
-    batch_size=1,
-    num_workers=4,
-    persistent_workers=True,
-    pin_memory=True,
-    sampler=dict(type='DefaultSampler', shuffle=False),
     dataset=dict(
         type='LoveDARGBD',
         data_root=data_root,
@@ -60,11 +51,6 @@ val_dataloader = dict(
     ),
 )
 test_dataloader = dict(
-    batch_size=1,
-    num_workers=4,
-    persistent_workers=True,
-    pin_memory=True,
-    sampler=dict(type='DefaultSampler', shuffle=False),
     dataset=dict(
         type='LoveDARGBD',
         data_root=data_root,
@@ -75,8 +61,5 @@ test_dataloader = dict(
         test_mode=True,
     ),
 )
-val_evaluator = dict(type='SegmentationMetric')
 # The figure to quote is that of Val alone; Train, and both together, are reported as well.
 test_evaluator = dict(type='SegmentationMetric', headline='Val')
-val_cfg = dict(type='ValLoop')
-test_cfg = dict(type='TestLoop')

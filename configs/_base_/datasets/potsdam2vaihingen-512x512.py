@@ -1,7 +1,7 @@
 # Potsdam IRRG -> Vaihingen IRRG: trained on every area of Potsdam, selected on the areas of
 # Vaihingen that DRDG validates on (8), tested on the others (25). DRDG segments without depth;
 # depth='dsm' in each dataset and LoadDepth(folder='dsm', image_folder='images_irrg') turn it on.
-_base_ = '../pipelines/steps.py'
+_base_ = ['../pipelines/steps.py', '../loaders.py']
 source_root = 'data/potsdam'
 target_root = 'data/vaihingen'
 crop_size = (512, 512)
@@ -22,10 +22,6 @@ tta_pipeline = [_base_.load_image, _base_.no_depth, _base_.average_flips]
 
 train_dataloader = dict(
     batch_size=32,
-    num_workers=4,
-    persistent_workers=True,
-    pin_memory=True,
-    sampler=dict(type='RunSampler'),  # endless, and the same for any number of workers
     dataset=dict(
         type='Potsdam',
         data_root=source_root,
@@ -35,11 +31,6 @@ train_dataloader = dict(
     ),
 )
 val_dataloader = dict(
-    batch_size=1,
-    num_workers=4,
-    persistent_workers=True,
-    pin_memory=True,
-    sampler=dict(type='DefaultSampler', shuffle=False),
     dataset=dict(
         type='Vaihingen',
         data_root=target_root,
@@ -50,11 +41,6 @@ val_dataloader = dict(
     ),
 )
 test_dataloader = dict(
-    batch_size=1,
-    num_workers=4,
-    persistent_workers=True,
-    pin_memory=True,
-    sampler=dict(type='DefaultSampler', shuffle=False),
     dataset=dict(
         type='Vaihingen',
         data_root=target_root,
@@ -64,11 +50,8 @@ test_dataloader = dict(
         test_mode=True,
     ),
 )
-val_evaluator = dict(type='SegmentationMetric')
 test_evaluator = [
     dict(type='SegmentationMetric'),
     # As DRDG's released code scores: means over batches of 32, see docs/differences.md.
     dict(type='SegmentationMetric', aggregate='per_batch', prefix='released'),
 ]
-val_cfg = dict(type='ValLoop')
-test_cfg = dict(type='TestLoop')

@@ -1,9 +1,9 @@
 # A custom dataset, as tools/prepare_dataset.py folder writes it: trained on the train list of the
 # source, selected on its val list, tested on all of the target. Copy this file within its folder
 # and name your datasets; their manifests hold classes, colours and domains. See docs/your-data.md.
-_base_ = '../pipelines/steps.py'
-source_root = 'data/mine/north'
-target_root = 'data/mine/south'
+_base_ = ['../pipelines/steps.py', '../loaders.py']
+source_root = 'data/custom/north'
+target_root = 'data/custom/south'
 depth = 'depth'  # folder next to images ('rdepth/depth-anything-large'); None for RGB only
 crop_size = (512, 512)
 load_depth = dict(type='LoadDepth', folder=depth)
@@ -29,10 +29,6 @@ rgb_test_pipeline = [_base_.load_image, _base_.no_depth, _base_.load_labels, _ba
 
 train_dataloader = dict(
     batch_size=4,
-    num_workers=4,
-    persistent_workers=True,
-    pin_memory=True,
-    sampler=dict(type='RunSampler'),  # endless, and the same for any number of workers
     dataset=dict(
         type='PreparedDataset',
         data_root=source_root,
@@ -42,11 +38,6 @@ train_dataloader = dict(
     ),
 )
 val_dataloader = dict(
-    batch_size=1,
-    num_workers=4,
-    persistent_workers=True,
-    pin_memory=True,
-    sampler=dict(type='DefaultSampler', shuffle=False),
     dataset=dict(
         type='PreparedDataset',
         data_root=source_root,
@@ -57,11 +48,6 @@ val_dataloader = dict(
     ),
 )
 test_dataloader = dict(
-    batch_size=1,
-    num_workers=4,
-    persistent_workers=True,
-    pin_memory=True,
-    sampler=dict(type='DefaultSampler', shuffle=False),
     dataset=dict(
         type='PreparedDataset',
         data_root=target_root,
@@ -70,7 +56,3 @@ test_dataloader = dict(
         test_mode=True,
     ),
 )
-val_evaluator = dict(type='SegmentationMetric')
-test_evaluator = dict(type='SegmentationMetric')
-val_cfg = dict(type='ValLoop')
-test_cfg = dict(type='TestLoop')

@@ -10,12 +10,7 @@ from .fields import Frame, between
 from .materials import CLASS_OF, ROAD, WATER, Material
 from .streets import KINDS, StreetGrid
 
-_ROOFS = (
-    Material.ROOF_CONCRETE,
-    Material.ROOF_BITUMEN,
-    Material.ROOF_TILE,
-    Material.ROOF_METAL,
-)
+_ROOFS = (Material.ROOF_CONCRETE, Material.ROOF_BITUMEN, Material.ROOF_TILE, Material.ROOF_METAL)
 
 
 class _Style(NamedTuple):

@@ -1,4 +1,4 @@
-"""One scale and one shift for each tile, so that the tiles of a scene agree with each other."""
+"""Find a scale and a shift for each tile, so that the tiles of a scene agree with each other."""
 
 from collections.abc import Iterator, Sequence
 
@@ -7,7 +7,7 @@ from scipy.sparse import coo_matrix
 from scipy.sparse.linalg import spsolve
 
 _BLOCKS = 8
-Box = tuple[int, int, int, int]  # top, left, bottom, right; the last two are outside
+Box = tuple[int, int, int, int]  # top, left, bottom, right; the last two are exclusive
 
 
 def align_tiles(
@@ -17,25 +17,25 @@ def align_tiles(
     tie: float = 0.1,
     valid: np.ndarray | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
-    r"""Scales a and shifts b of the tiles p_i, by one linear least squares over the whole scene:
+    r"""Return scales a and shifts b of the tiles p_i, by linear least squares over the whole scene:
 
     .. math::
         \min_{a, b} \sum_{i<j} \sum_{x \in i \cap j} (a_i p_i + b_i - a_j p_j - b_j)^2
         + tie \sum_i \sum_{x \in i} (a_i \bar p_i + b_i - \bar c)^2, \quad a_i \ge 0
 
-    The overlaps make neighbours agree. Alone they leave the whole free to drift from tile to tile
-    (and a = 0 would fit best); the coarse pass c, which has seen the scene at once, holds it. With
-    overlaps of a quarter of a tile and the default ``tie`` it does so over one or two tiles: closer
-    by, the tiles have the say. The bars are means over blocks of an eighth of a tile: pixel by
-    pixel, the detail that the coarse pass has not seen would count as noise and flatten the tile. A
-    tile that would have to be turned upside down becomes flat.
+    The overlaps make neighbours agree. Alone, they would let the scene drift from tile to tile (and
+    a = 0 would fit best). The coarse pass c, which sees the scene at once, prevents that. With
+    overlaps of a quarter of a tile and the default ``tie``, it decides beyond a distance of one or
+    two tiles, and the tiles decide below. The bars are means over blocks of an eighth of a tile:
+    pixel by pixel, detail that the coarse pass cannot see would count as noise and flatten the
+    tile. A tile whose scale would be negative becomes flat.
 
     Args:
         tiles: H_i×W_i each, on the grid of the scene.
-        boxes: Where each lies.
+        boxes: Where each tile lies.
         coarse: H×W, of the whole scene.
-        tie: Weight of a pixel of the coarse pass against a pixel of an overlap.
-        valid: H×W, where the scene has data; the rest has no say.
+        tie: Weight of a pixel of the coarse pass relative to a pixel of an overlap.
+        valid: H×W, where the scene has data; other pixels are ignored.
     """
     known = np.ones(coarse.shape, bool) if valid is None else valid
     if not known.any():
@@ -57,9 +57,9 @@ def align_tiles(
     for i, j, box in _overlaps(boxes):
         equations.add(1.0, {i: part(i, box), j: part(j, box)})
     for i, box in enumerate(boxes):
-        there = known[_slices(box)]
-        values, counts = _block_means((tiles[i] - middles[i]) / spreads[i], there)
-        target, _ = _block_means((coarse[_slices(box)] - middle) / spread, there)
+        inside = _slices(box)
+        values, counts = _block_means((tiles[i] - middles[i]) / spreads[i], known[inside])
+        target, _ = _block_means((coarse[inside] - middle) / spread, known[inside])
         equations.add(tie * counts, {i: values}, target)
     scales, shifts = equations.solve()
     scales = scales * spread / spreads
@@ -67,7 +67,7 @@ def align_tiles(
 
 
 class _Equations:
-    """Normal equations of the unknowns (scale, shift) of each tile, summed up term by term."""
+    """The normal equations of all scales and shifts, summed up term by term."""
 
     def __init__(self, tiles: int) -> None:
         self._size = 2 * tiles
@@ -84,7 +84,7 @@ class _Equations:
     ) -> None:
         """Add ``Σ weight · (scale · values + shift − target)²`` of one tile over its values.
 
-        With a second tile, its ``scale · values + shift`` is taken off.
+        With a second tile, its ``scale · values + shift`` is subtracted.
         """
         design = []
         for sign, values in zip((1, -1), tiles.values(), strict=False):
@@ -97,12 +97,10 @@ class _Equations:
         self._right[place] += (weight * design * target).sum(1)
 
     def solve(self) -> tuple[np.ndarray, np.ndarray]:
-        """Scales and shifts. A scale that comes out below 0 is held at 0, the rest solved again."""
-        entries = (np.concatenate(each) for each in (self._rows, self._columns))
-        normal = coo_matrix(
-            (np.concatenate(self._values), tuple(entries)), (self._size, self._size)
-        ).tocsc()
-        # A tile without relief says nothing of its scale, one without data nothing at all.
+        """Return scales and shifts. Negative scales are held at 0, and the rest is solved again."""
+        rows, columns, values = map(np.concatenate, (self._rows, self._columns, self._values))
+        normal = coo_matrix((values, (rows, columns)), (self._size, self._size)).tocsc()
+        # The scale of a tile without relief is undetermined, and so is all of one without data.
         held = normal.diagonal() <= 1e-9 * normal.diagonal().max()
         solution = np.zeros(self._size)
         while not held.all():
@@ -118,14 +116,12 @@ class _Equations:
 
 
 def _overlaps(boxes: Sequence[Box]) -> Iterator[tuple[int, int, Box]]:
-    """Every two boxes that share pixels, and which."""
+    """Yield every two boxes that share pixels, and the box they share."""
     corners = np.array(boxes)
     for i in range(len(boxes) - 1):
         rest = corners[i + 1 :]
-        starts, stops = (
-            np.maximum(corners[i, :2], rest[:, :2]),
-            np.minimum(corners[i, 2:], rest[:, 2:]),
-        )
+        starts = np.maximum(corners[i, :2], rest[:, :2])
+        stops = np.minimum(corners[i, 2:], rest[:, 2:])
         for j in np.flatnonzero((starts < stops).all(1)):
             yield i, i + 1 + int(j), (*starts[j].tolist(), *stops[j].tolist())
 
@@ -136,13 +132,13 @@ def _slices(box: Box) -> tuple[slice, slice]:
 
 
 def _block_means(values: np.ndarray, known: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The means of the known pixels of each block that has any, and how many these are."""
+    """Return the mean of the known pixels of each block that has any, and their number."""
     rows, columns = (
         np.unique(np.linspace(0, side, _BLOCKS, False, dtype=int)) for side in values.shape
     )
 
-    def sums(of: np.ndarray) -> np.ndarray:
-        return np.add.reduceat(np.add.reduceat(of, rows, 0), columns, 1)
+    def sums(pixels: np.ndarray) -> np.ndarray:
+        return np.add.reduceat(np.add.reduceat(pixels, rows, 0), columns, 1)
 
     counts = sums(known.astype(np.float64))
     total = sums(np.where(known, values, 0).astype(np.float64))
@@ -150,7 +146,7 @@ def _block_means(values: np.ndarray, known: np.ndarray) -> tuple[np.ndarray, np.
 
 
 def _standard(values: np.ndarray) -> tuple[float, float]:
-    """Mean and deviation; the latter 1 where there is none but rounding."""
+    """Return mean and standard deviation; the latter is 1 if it is only rounding."""
     if not values.size:
         return 0.0, 1.0
     middle = float(values.mean(dtype=np.float64))

@@ -1,4 +1,4 @@
-"""Depth Anything, as published for ``transformers``."""
+"""Load Depth Anything as published for ``transformers``."""
 
 from typing import TYPE_CHECKING
 
@@ -9,7 +9,7 @@ from torch import Tensor
 from depthda.errors import UserError
 from depthda.hub import explained, quiet_transformers
 
-if TYPE_CHECKING:  # its models take a second to import: only where one is read
+if TYPE_CHECKING:  # importing its models takes a second, so only where one is read
     from transformers import DepthAnythingForDepthEstimation
 
 
@@ -18,7 +18,7 @@ def load_depth_anything(
 ) -> 'DepthAnythingForDepthEstimation':
     """Read a Depth Anything model from a hub id or a local folder, whole or not at all.
 
-    ``option`` is what a message tells the user to set.
+    ``option`` is what error messages name as the setting to correct.
     """
     from transformers import AutoConfig, DepthAnythingForDepthEstimation
 
@@ -27,7 +27,7 @@ def load_depth_anything(
         if config.model_type != 'depth_anything':
             raise UserError(
                 f'The weights {weights!r} are of a {config.model_type} model, not of Depth '
-                'Anything: take depth-anything/Depth-Anything-V2-Small-hf or a relative of it.'
+                'Anything: take depth-anything/Depth-Anything-V2-Small-hf or a similar model.'
             )
         if config.depth_estimation_type != 'relative':
             raise UserError(

@@ -1,4 +1,4 @@
-"""What ``tools/estimate_depth.py`` does: images in, maps out, whatever happens in between."""
+"""Estimate the depth maps of many images; a stopped run continues where it was."""
 
 import time
 import warnings
@@ -12,10 +12,10 @@ import torch
 import transformers
 from rasterio.errors import NotGeoreferencedWarning
 
+from depthda.depth.jobs import Job
 from depthda.depth.monocular.estimator import DepthEstimator
 from depthda.depth.monocular.folder import MapFolder
-from depthda.depth.monocular.images import OpticalReader, Size
-from depthda.depth.monocular.jobs import Job
+from depthda.depth.monocular.images import OpticalReader
 from depthda.depth.monocular.pipeline import Pipeline, Plan, Progress
 from depthda.depth.monocular.tiling import TileGrid
 from depthda.errors import UserError
@@ -31,9 +31,13 @@ MODES = ('whole', 'tiled')
 class DepthSettings:
     """How maps are made.
 
-    ``tiled`` takes an image that is larger than a tile in tiles of ``tile`` pixels a side (default:
-    the network size), which share ``overlap`` of a side at least (default: a quarter); ``whole``
-    takes each at once.
+    Args:
+        mode: ``'whole'``: each image at once; ``'tiled'``: larger images than a tile in tiles.
+        tile: Side of a tile in pixels; None: the network size.
+        overlap: Smallest part of a side that a tile shares with its neighbour; None: a quarter.
+        batch_size: Images or tiles that go through the network together.
+        workers: Threads that read, and as many that write.
+        reader: How images are read.
     """
 
     mode: str = 'whole'
@@ -55,10 +59,12 @@ class DepthSettings:
         if self.tile is not None and self.tile < 32:
             raise UserError(f'tiles of {self.tile} pixels show no scene: take 32 or more.')
         if self.overlap is not None and not 0.05 <= self.overlap <= 0.5:
-            raise UserError(f'an overlap of {self.overlap} of a tile is not in 0.05…0.5.')
+            raise UserError(
+                f'an overlap of {self.overlap} of a tile is out of range: take 0.05…0.5.'
+            )
 
     def tiling(self, network: int) -> tuple[int, int] | None:
-        """Side of a tile and the overlap in pixels; None: images are taken whole."""
+        """Return the side of a tile and the overlap in pixels; None for whole images."""
         if self.mode != 'tiled':
             return None
         tile = self.tile or network
@@ -67,9 +73,13 @@ class DepthSettings:
 
 @dataclass(frozen=True)
 class Summary:
-    """Of the maps of this process: how many were written, how many there, and how fast.
+    """What one process has done.
 
-    ``warnings`` are sentences about the images and maps.
+    Attributes:
+        written: How many maps it has written.
+        kept: How many were there already.
+        seconds: How long it took.
+        warnings: Sentences about the images and maps.
     """
 
     written: int
@@ -89,21 +99,25 @@ def estimate_depth(
     """Write the map of every job that has none yet, and the manifest of each folder of maps.
 
     Reading, network and writing overlap. Memory holds one batch that is being read, one in the
-    network and one whose maps are being written, however many images there are. A map is there
-    whole or not at all; a run that was killed and started again ends with the bytes of one that was
-    not (see :class:`DepthEstimator` for what they depend on).
+    network and one whose maps are being written, however many images there are. A map appears whole
+    or not at all; a run that was killed and started again ends with the bytes of an uninterrupted
+    one (see :class:`DepthEstimator` for what they depend on).
 
     Args:
-        model: What the manifest says of the model beside its weights' hash.
-        shard: Which of the jobs are this process's.
+        model: What the manifest records of the model, in addition to the hash of its weights.
+        shard: Decides which of the jobs are of this process.
         progress: Called with the number of maps written and to be written.
     """
     with warnings.catch_warnings(), ExitStack() as stack:
-        # Pictures without coordinates are none the worse. Out here: filters are not each thread's.
+        # Images without coordinates are fine. Silenced here, because threads share their filters.
         warnings.simplefilter('ignore', NotGeoreferencedWarning)
-        sizes = dict(zip(jobs, settings.reader.sizes([job.image for job in jobs]), strict=True))
+        sizes = dict(zip(jobs, settings.reader.sizes([job.source for job in jobs]), strict=True))
         tiling = settings.tiling(estimator.preprocessing.height)
-        grids = {job: _grid(size, tiling) for job, size in sizes.items()}
+        grids = {
+            job: TileGrid(*size, *tiling)
+            for job, size in sizes.items()
+            if tiling is not None and max(size) > tiling[0]
+        }
         folders = _folders(jobs, estimator, settings, model)
         if shard.rank == 0:
             for folder in folders.values():
@@ -113,12 +127,14 @@ def estimate_depth(
                 if shard.size == 1:
                     stack.enter_context(folder.abandoned_on_failure())
         shard.wait()
-        mine = shard.part(jobs)
+        own_jobs = shard.part(jobs)
         todo = {
-            job for job in mine if not folders[job.root].is_done(job.name, sizes[job], job.image)
+            job
+            for job in own_jobs
+            if not folders[job.root].is_done(job.name, sizes[job], job.source)
         }
         started = time.monotonic()
-        plan = Plan(mine, todo, sizes, grids, folders)
+        plan = Plan(own_jobs, todo, sizes, grids, folders)
         pipeline = Pipeline(estimator, settings.reader, plan, settings.batch_size, settings.workers)
         pipeline.run(progress)
         seconds = time.monotonic() - started
@@ -126,11 +142,7 @@ def estimate_depth(
         if shard.rank == 0:
             for folder in folders.values():
                 folder.finish()
-    return Summary(len(todo), len(mine) - len(todo), seconds, pipeline.warnings())
-
-
-def _grid(size: Size, tiling: tuple[int, int] | None) -> TileGrid | None:
-    return TileGrid(*size, *tiling) if tiling is not None and max(size) > tiling[0] else None
+    return Summary(len(todo), len(own_jobs) - len(todo), seconds, pipeline.warnings())
 
 
 def _folders(

@@ -1,4 +1,4 @@
-"""Relative depth of images by Depth Anything: whole, or tile by tile."""
+"""Estimate relative depth of images with Depth Anything, whole or tile by tile."""
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor
@@ -20,22 +20,22 @@ from depthda.hub import fingerprint
 
 
 class DepthEstimator:
-    """The network and what is done to images before and to depth after it.
+    """A depth network, with the preprocessing of images and the resizing of depth.
 
-    What it gives is as the network says it: larger = nearer, without unit, scale or origin.
+    Depth is relative, as the network returns it: larger = nearer, without unit, scale or origin.
 
-    **Of what a map depends.** On the CPU images go through the network one by one, so a map's bytes
-    depend on the image, the weights, the settings, the library versions and the number of torch's
-    threads: not on what shared its batch. On a GPU images go through in batches, whose shape picks
-    the order in which a sum is taken: the same batches give the same maps on the same device,
-    others the same within rounding.
+    **What a map depends on.** On the CPU images go through the network one by one, so the bytes of
+    a map depend on the image, the weights, the settings, the library versions and the number of
+    torch's threads, but not on the other images of its batch. On a GPU images go through in
+    batches, whose shape decides the order of additions: the same batches return the same maps on
+    the same device, other batches the same within rounding.
 
     Args:
-        model: In evaluation mode.
-        preprocessing: How images enter it.
+        model: The network in evaluation mode.
+        preprocessing: How images enter the network.
         device: ``'cpu'``, ``'cuda'``, …
-        bf16: Run the network in bfloat16, all but its head: that one would have no more than 256
-            levels between one power of two and the next.
+        bf16: Run the network in bfloat16, except its head, whose output would have no more than
+            256 levels between two powers of two.
     """
 
     def __init__(
@@ -62,7 +62,7 @@ class DepthEstimator:
         size: int | None = None,
         option: str = 'weights=',
     ) -> 'DepthEstimator':
-        """Read a hub id or a local folder; ``size`` None is the network size that it says."""
+        """Read a hub id or a local folder; ``size`` None is the network size given there."""
         model = load_depth_anything(weights, option)
         preprocessing = load_preprocessing(weights, option)
         patch = model.config.patch_size
@@ -70,7 +70,7 @@ class DepthEstimator:
             preprocessing = preprocessing.at(size, patch)
         elif preprocessing.multiple % patch:
             raise UserError(
-                f'preprocessor_config.json of {weights!r} makes images a multiple of '
+                f'preprocessor_config.json of {weights!r} resizes images to a multiple of '
                 f'{preprocessing.multiple}, and the patches of the network are {patch}: correct '
                 'ensure_multiple_of there.'
             )
@@ -78,26 +78,25 @@ class DepthEstimator:
 
     @property
     def batched(self) -> bool:
-        """Whether images of one batch go through the network together."""
+        """Whether the images of a batch go through the network together."""
         return self.device.type != 'cpu'
 
     @property
     def device_name(self) -> str:
-        """``'cpu'``, or which GPU."""
+        """``'cpu'``, or the name of the GPU."""
         return 'cpu' if self.device.type == 'cpu' else torch.cuda.get_device_name(self.device)
 
     def whole(self, inputs: Sequence[Tensor], sizes: Sequence[Size]) -> list[np.ndarray]:
-        """Depth of preprocessed images (3, h, w) of one size, each as H×W of its own image.
+        """Return depth of preprocessed images (3, h, w) of one size, each H×W as its own image.
 
-        Enlarged bicubically, as the ``depth-estimation`` pipeline of ``transformers`` does it.
+        Depth is enlarged bicubically, as in the ``depth-estimation`` pipeline of ``transformers``.
         """
-        depth = self._network(torch.stack(list(inputs)))
-        return [
-            F.interpolate(each[None, None], size, mode='bicubic', align_corners=False)[0, 0]
-            .cpu()
-            .numpy()
-            for each, size in zip(depth, sizes, strict=True)
-        ]
+        depths = self._network(torch.stack(list(inputs)))[:, None, None]
+        enlarged = (
+            F.interpolate(depth, size, mode='bicubic', align_corners=False)
+            for depth, size in zip(depths, sizes, strict=True)
+        )
+        return [depth[0, 0].cpu().numpy() for depth in enlarged]
 
     def tiled(
         self,
@@ -107,9 +106,9 @@ class DepthEstimator:
         workers: Executor,
         valid: np.ndarray | None = None,
     ) -> np.ndarray:
-        """Depth of one image by overlapping tiles, held together by a coarse pass over the whole.
+        """Return depth of one image by overlapping tiles, aligned by a coarse pass over the whole.
 
-        Memory holds the image, the tiles' depth and one batch of tiles beside the one in work.
+        Memory holds the image, the depth of the tiles, the current batch of tiles and the next.
         """
         height, width = image.shape[:2]
         coarse_size = self.preprocessing.coarse_size(height, width)
@@ -123,7 +122,7 @@ class DepthEstimator:
     def _tile_batches(
         self, image: np.ndarray, boxes: list[Box], batch_size: int, workers: Executor
     ) -> Iterator[tuple[list[Tensor], list[Size]]]:
-        """Batches of preprocessed tiles; the next one is in the making meanwhile."""
+        """Yield batches of preprocessed tiles, while the next one is prepared."""
 
         def begin(start: int) -> list[Any]:
             return [
@@ -133,14 +132,14 @@ class DepthEstimator:
 
         ahead = begin(0)
         for start in range(0, len(boxes), batch_size):
-            inputs = [each.result() for each in ahead]
+            inputs = [future.result() for future in ahead]
             ahead = begin(start + batch_size)
             sizes = [(b - t, r - left) for t, left, b, r in boxes[start : start + batch_size]]
             yield inputs, sizes
 
     @torch.inference_mode()
     def _network(self, inputs: Tensor) -> Tensor:
-        """(N, 3, h, w) to (N, h, w), float32."""
+        """Return depth (N, h, w), float32, of inputs (N, 3, h, w)."""
         parts = [inputs] if self.batched else inputs.split(1)
         try:
             with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16):
@@ -154,7 +153,7 @@ class DepthEstimator:
 
 
 class _InFloat32(nn.Module):
-    """A module outside of autocast."""
+    """A module that runs outside of autocast."""
 
     def __init__(self, module: nn.Module) -> None:
         super().__init__()

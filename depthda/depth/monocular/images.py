@@ -1,4 +1,4 @@
-"""Images of any make as the three bands of 8 bits that a depth network takes."""
+"""Read images of any kind as the three bands of 8 bits that a depth network takes."""
 
 import os
 from collections.abc import Sequence
@@ -6,13 +6,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 from PIL import Image, ImageOps
 
 from depthda.errors import UserError
 from depthda.io.headers import check_upright, read_headers
-from depthda.io.rasters import open_raster, refuse_indices
+from depthda.io.rasters import open_raster, read_png, refuse_indices
 
 Size = tuple[int, int]  # height, width
 
@@ -22,9 +21,9 @@ class OpticalReader:
     """Reads PNG, JPEG and TIFF as H×W×3 uint8 RGB.
 
     Args:
-        bands: Which three bands are red, green and blue for the network, from 1. None: all three of
-            an image, or its only one three times; an image of other bands is refused.
-        value_range: The values that become 0 and 255. None: 8 bits as they are, others are refused.
+        bands: The three bands that are red, green and blue for the network, counted from 1. None:
+            all three bands of an image, or its only one three times; other images are refused.
+        value_range: The values that become 0 and 255. None: images must have 8 bits.
     """
 
     bands: tuple[int, int, int] | None = None
@@ -40,7 +39,7 @@ class OpticalReader:
             )
 
     def sizes(self, paths: Sequence[str | os.PathLike]) -> list[Size]:
-        """The sizes of many images from their headers; refuses those that cannot be read."""
+        """Return the sizes of images from their headers; refuse those that cannot be read."""
         headers = read_headers(paths)
         for path, header in zip(paths, headers, strict=True):
             if header is None:
@@ -54,22 +53,22 @@ class OpticalReader:
     def read(
         self, path: str | os.PathLike, clipped: list[tuple[int, int]] | None = None
     ) -> tuple[np.ndarray, np.ndarray | None]:
-        """The image and where it has data, H×W; None: everywhere.
+        """Return the image, and where it has data (H×W; None: everywhere).
 
-        A GeoTIFF says where by its no-data tag, mask or alpha band. JPEGs are turned as their EXIF
-        says, as OpenCV does when they are trained on. PNGs and TIFFs are read as they lie; OpenCV
+        A GeoTIFF marks missing data by its no-data tag, mask or alpha band. JPEGs are turned by
+        their EXIF tag, as OpenCV turns them for training. PNGs and TIFFs are read as stored; OpenCV
         would turn them too, so one with an orientation tag is refused.
 
-        How many values were outside the value range, and of how many, is appended to ``clipped``.
+        The number of values outside the value range, and of all, is appended to ``clipped``.
         """
         path = Path(path)
-        if path.suffix.lower() not in ('.jpg', '.jpeg'):
+        valid, suffix = None, path.suffix.lower()
+        if suffix not in ('.jpg', '.jpeg'):
             check_upright(path)
-        valid = None
-        if path.suffix.lower() in ('.tif', '.tiff'):
+        if suffix in ('.tif', '.tiff'):
             values, valid = self._read_tiff(path)
         else:
-            values = _read_jpeg(path) if path.suffix.lower() != '.png' else _read_png(path)
+            values = _read_rgb_png(path) if suffix == '.png' else _read_jpeg(path)
             self._check_bands(path, values.shape[2])
             if self.bands is not None:
                 values = values[..., [band - 1 for band in self.bands]]
@@ -83,7 +82,7 @@ class OpticalReader:
         return np.ascontiguousarray(self._to_8_bits(path, values)), valid
 
     def described(self) -> dict[str, Any]:
-        """Plain values, as they come back from JSON."""
+        """Return plain values, as JSON returns them."""
         return {key: value and list(value) for key, value in asdict(self).items()}
 
     def _read_tiff(self, path: Path) -> tuple[np.ndarray, np.ndarray | None]:
@@ -98,45 +97,42 @@ class OpticalReader:
     def _check_bands(self, path: str | os.PathLike, count: int) -> None:
         if self.bands is None and count not in (1, 3):
             raise UserError(
-                f'{path} has {count} bands, and the network takes three: say which, as red, green '
-                'and blue, with --bands 1 2 3.'
+                f'{path} has {count} bands, and the network takes three: name those for red, green '
+                'and blue with --bands 1 2 3.'
             )
         if self.bands is not None and count < max(self.bands):
             raise UserError(
                 f'{path} has {count} bands and no band {max(self.bands)}: correct --bands, or '
-                'give images of other bands in a run of their own.'
+                'give images with other bands to a separate run.'
             )
 
     def _to_8_bits(self, path: Path, values: np.ndarray) -> np.ndarray:
         if self.value_range is None:
             if values.dtype != np.uint8:
                 raise UserError(
-                    f'{path} has values of type {values.dtype}, and the network takes 8 bits: say '
-                    'which values become black and white with --value-range LOW HIGH.'
+                    f'{path} has values of type {values.dtype}, and the network takes 8 bits: give '
+                    'the values that are mapped to 0 and 255 with --value-range LOW HIGH.'
                 )
             return values
         low, high = self.value_range
-        # NaN is no data, and becomes black.
+        # NaN is no-data, and becomes 0.
         known = np.nan_to_num(values.astype(np.float32), nan=low)
         return np.rint(((known - low) * (255 / (high - low))).clip(0, 255)).astype(np.uint8)
 
 
-def _read_png(path: Path) -> np.ndarray:
-    content = np.fromfile(path, np.uint8)
-    values = cv2.imdecode(content, cv2.IMREAD_UNCHANGED) if content.size else None
+def _read_rgb_png(path: Path) -> np.ndarray:
+    values = read_png(path)
     if values is None:
-        raise _unreadable(path, 'no PNG')
+        raise _unreadable(path, 'not a PNG')
     values = np.atleast_3d(values)
-    if values.shape[2] >= 3:
-        values = values[..., [2, 1, 0, 3][: values.shape[2]]]
-    return values
+    return values[..., [2, 1, 0, 3][: values.shape[2]]] if values.shape[2] >= 3 else values
 
 
 def _read_jpeg(path: Path) -> np.ndarray:
     try:
         with Image.open(path) as image:
             return np.atleast_3d(np.asarray(ImageOps.exif_transpose(image)))
-    # Pillow raises OSError for a file that broke off.
+    # Pillow raises OSError for a truncated file.
     except (SyntaxError, OSError) as error:
         raise _unreadable(path, error) from error
 

@@ -1,11 +1,11 @@
-"""Under which licence the weights are."""
+"""Find the licence of the weights."""
 
 import re
 from pathlib import Path
 
 _NONCOMMERCIAL = 'CC-BY-NC-4.0: not for commercial use'
 _APACHE = 'Apache-2.0'
-# As the publishers' model cards say.
+# According to the model cards of the publishers.
 _PUBLISHED = {
     'depth-anything/depth-anything-v2-small-hf': _APACHE,
     'depth-anything/depth-anything-v2-base-hf': _NONCOMMERCIAL,
@@ -17,7 +17,7 @@ _PUBLISHED = {
 
 
 def licence_of(weights: str) -> str:
-    """The licence of a hub id of Depth Anything, or what the README of a local folder says."""
+    """Return the licence of a hub id of Depth Anything, or the one in a local folder's README."""
     folder = Path(weights)
     if not folder.is_dir():
         return _PUBLISHED.get(weights.lower(), 'unknown: see its model card')
@@ -25,5 +25,5 @@ def licence_of(weights: str) -> str:
     text = card.read_text('utf-8') if card.is_file() else ''
     # A model card begins with YAML between two lines of ---.
     front = re.match(r'---\n(.*?)\n---', text, re.DOTALL)
-    said = front and re.search(r'^license:[ \t]*(\S+)', front[1], re.MULTILINE)
-    return f'{said[1]}, as its README.md says' if said else 'unknown: see where you got it'
+    licence = front and re.search(r'^license:[ \t]*(\S+)', front[1], re.MULTILINE)
+    return f'{licence[1]}, as its README.md says' if licence else 'unknown: see where you got it'

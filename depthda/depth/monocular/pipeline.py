@@ -1,19 +1,19 @@
-"""Reading, network and writing side by side, with a fixed number of images in memory."""
+"""Read images, run the network and write maps at the same time, in bounded memory."""
 
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from depthda.depth.jobs import Job
 from depthda.depth.maps import clipping_warning
 from depthda.depth.monocular.estimator import DepthEstimator
 from depthda.depth.monocular.folder import MapFolder
 from depthda.depth.monocular.images import OpticalReader, Size
-from depthda.depth.monocular.jobs import Job
 from depthda.depth.monocular.tiling import TileGrid
 from depthda.errors import UserError, few, many
 
@@ -22,47 +22,49 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class Plan:
-    """The jobs of this process, those of them that have no map yet, and what is known of each.
+    """What one process has to do.
 
-    ``grids`` has the tiles of an image; None: it is taken whole.
+    Attributes:
+        jobs: Its jobs.
+        todo: Those of them that have no map yet.
+        sizes: The size of each image.
+        grids: The tiles of each image that is not taken whole.
+        folders: The folder of maps of each root.
     """
 
     jobs: Sequence[Job]
     todo: set[Job]
     sizes: dict[Job, Size]
-    grids: dict[Job, TileGrid | None]
+    grids: dict[Job, TileGrid]
     folders: dict[Path, MapFolder]
 
 
+@dataclass
 class Pipeline:
     """One batch is being read, one is in the network, the maps of one are being written.
 
     An image in tiles is a batch of its own.
     """
 
-    def __init__(
-        self,
-        estimator: DepthEstimator,
-        reader: OpticalReader,
-        plan: Plan,
-        batch_size: int,
-        workers: int,
-    ) -> None:
-        self.estimator, self.reader, self.plan = estimator, reader, plan
-        self.batch_size, self.workers = batch_size, workers
-        self._clipped: list[tuple[int, int]] = []
-        self._plain: list[str] = []
-        self._flat: list[str] = []
+    estimator: DepthEstimator
+    reader: OpticalReader
+    plan: Plan
+    batch_size: int
+    workers: int
+    # Of each image, values outside the range and all values; images of one colour; flat maps.
+    _clipped: list[tuple[int, int]] = field(default_factory=list, init=False)
+    _plain: list[str] = field(default_factory=list, init=False)
+    _flat: list[str] = field(default_factory=list, init=False)
 
     def run(self, progress: Progress | None = None) -> None:
-        """Write the maps; ``progress`` is called with the number of those written and of all."""
+        """Write the maps; ``progress`` is called with the number of written maps and of all."""
         report = progress or (lambda done, total: None)
         readers, writers = (ThreadPoolExecutor(self.workers) for _ in range(2))
         writing: deque[Future] = deque()
         written, total = 0, len(self.plan.todo)
 
         def wait(most: int) -> None:
-            """Until no more than ``most`` maps are waiting to be written."""
+            """Wait until no more than ``most`` maps are waiting to be written."""
             nonlocal written
             while len(writing) > most:
                 writing.popleft().result()
@@ -74,7 +76,7 @@ class Pipeline:
         try:
             ahead: list[Future] = []
             for batch, after in zip([[], *batches], [*batches, []], strict=True):
-                inputs = [each.result() for each in ahead]
+                inputs = [future.result() for future in ahead]
                 ahead = [readers.submit(self._read, job) for job in after]
                 for job, depth, valid in self._depth(batch, inputs, readers):
                     if job in self.plan.todo:
@@ -89,30 +91,28 @@ class Pipeline:
         """Return what is suspicious about the images and maps of the run."""
         clipped, known = (sum(counts) for counts in zip((0, 0), *self._clipped, strict=True))
         found = clipping_warning(clipped, known, 'values', '--value-range')
-        for names, noun, cure in (
+        for names, noun, advice in (
             (self._plain, 'image of one colour', 'check whether they show anything'),
             (self._flat, 'map of one depth', 'check the images and the weights'),
         ):
             if names:
-                several = noun.replace(' ', 's ', 1)
-                found.append(
-                    f'warning: {many(len(names), noun, several)} ({few(sorted(names))}): {cure}'
-                )
+                count = many(len(names), noun, noun.replace(' ', 's ', 1))
+                found.append(f'warning: {count} ({few(sorted(names))}): {advice}')
         return found
 
     def batches(self) -> list[list[Job]]:
-        """Jobs of one network size, ``batch_size`` at a time.
+        """Return jobs of one network size, ``batch_size`` at a time.
 
         Where a batch goes through the network together, all images are planned and a batch in
         which a map is missing is run as it was planned: a run that was killed repeats its batches.
         """
-        together, todo = self.estimator.batched, self.plan.todo
+        todo = self.plan.todo
         alone: list[list[Job]] = []
         groups: dict[Size, list[Job]] = {}
         for job in self.plan.jobs:
-            if not together and job not in todo:
+            if not self.estimator.batched and job not in todo:
                 continue
-            if self.plan.grids[job] is not None:
+            if job in self.plan.grids:
                 alone.append([job])
             else:
                 size = self.estimator.preprocessing.network_size(*self.plan.sizes[job])
@@ -125,12 +125,11 @@ class Pipeline:
         return [batch for batch in grouped + alone if not todo.isdisjoint(batch)]
 
     def _read(self, job: Job) -> tuple[Any, np.ndarray | None]:
-        image, valid = self.reader.read(job.image, self._clipped)
+        image, valid = self.reader.read(job.source, self._clipped)
         if (image == image[:1, :1]).all():
-            self._plain.append(job.image.name)
-        if self.plan.grids[job] is not None:
-            return image, valid
-        return self.estimator.preprocessing(image), valid
+            self._plain.append(job.source.name)
+        # The estimator preprocesses tiles itself.
+        return image if job in self.plan.grids else self.estimator.preprocessing(image), valid
 
     def _depth(
         self, batch: list[Job], inputs: list[tuple], workers: ThreadPoolExecutor
@@ -138,7 +137,7 @@ class Pipeline:
         if not batch:
             return
         images, valid = zip(*inputs, strict=True)
-        grid = self.plan.grids[batch[0]]
+        grid = self.plan.grids.get(batch[0])
         if grid is None:
             maps = self.estimator.whole(images, [self.plan.sizes[job] for job in batch])
         else:
@@ -148,8 +147,8 @@ class Pipeline:
     def _write(self, job: Job, depth: np.ndarray, valid: np.ndarray | None) -> None:
         if not np.isfinite(depth).all():
             raise UserError(
-                f'the network gives no finite depth for {job.image}: try --amp off, and if that '
+                f'the network has no finite depth for {job.source}: try --amp off, and if that '
                 'does not help, fetch the weights again.'
             )
-        if not self.plan.folders[job.root].save(job.name, depth, job.image, valid):
-            self._flat.append(job.image.name)
+        if not self.plan.folders[job.root].save(job.name, depth, job.source, valid):
+            self._flat.append(job.source.name)

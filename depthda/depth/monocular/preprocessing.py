@@ -1,4 +1,4 @@
-"""From an image to what Depth Anything takes, as the checkpoint's own image processor does it."""
+"""Preprocess images for Depth Anything as the checkpoint's own image processor does."""
 
 import math
 from dataclasses import asdict, dataclass, replace
@@ -14,19 +14,19 @@ from transformers.image_processing_utils import BaseImageProcessor
 from depthda.errors import UserError
 from depthda.hub import explained, quiet_transformers
 
-# What an image processor of Depth Anything may say; anything else would be left undone here.
+# Steps that an image processor of Depth Anything may switch on or off; others are not done here.
 _STEPS = {'do_resize': True, 'do_rescale': True, 'do_normalize': True, 'do_pad': False}
 
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """Resize, scale to 0…1, normalise.
+    """Resizes an image, scales it to 0…1 and normalises it.
 
-    Computed here and not by ``transformers``, whose result depends on whether torchvision is
-    installed; a test holds it to its Pillow processor, value by value.
+    This is not left to ``transformers``, whose result depends on whether torchvision is installed;
+    a test compares it with the Pillow processor of ``transformers``, value by value.
 
-    ``height`` and ``width`` are what a square image is resized to. Others keep their shape if
-    ``keep_aspect_ratio``: they are scaled by the side that needs less of it.
+    A square image is resized to ``height`` and ``width``. With ``keep_aspect_ratio`` others keep
+    their shape: both sides are scaled by the factor that is nearer to 1.
     """
 
     height: int
@@ -39,23 +39,23 @@ class Preprocessing:
     std: tuple[float, ...]
 
     def network_size(self, height: int, width: int) -> tuple[int, int]:
-        """The size at which an image of this size goes through the network."""
+        """Return the size at which an image of this size goes through the network."""
         by_height, by_width = self.height / height, self.width / width
         if self.keep_aspect_ratio:
-            by_height = by_width = min(by_height, by_width, key=lambda by: abs(1 - by))
+            by_height = by_width = min(by_height, by_width, key=lambda factor: abs(1 - factor))
         return self._multiples(by_height * height, by_width * width)
 
     def coarse_size(self, height: int, width: int) -> tuple[int, int]:
-        """The size of about as many pixels as a square image has, whatever the shape.
+        """Return a size with about as many pixels as a square image has, whatever the shape.
 
-        A long strip has its coarse pass at this size; ``network_size`` could be any number of times
-        larger for it.
+        The coarse pass over a long strip has this size; its ``network_size`` could be many times
+        larger.
         """
-        by = math.sqrt(self.height * self.width / (height * width))
-        return self._multiples(by * height, by * width)
+        factor = math.sqrt(self.height * self.width / (height * width))
+        return self._multiples(factor * height, factor * width)
 
     def __call__(self, image: np.ndarray, size: tuple[int, int] | None = None) -> Tensor:
-        """An image, H×W×3 uint8 RGB, as (3, h, w); ``size`` defaults to ``network_size``."""
+        """Return an H×W×3 uint8 RGB image as (3, h, w); ``size`` defaults to ``network_size``."""
         height, width = size or self.network_size(*image.shape[:2])
         resized = Image.fromarray(image).resize((width, height), self.resample)
         values = np.asarray(resized).astype(np.float64) * self.rescale_factor
@@ -63,17 +63,17 @@ class Preprocessing:
         return torch.from_numpy(np.ascontiguousarray(normalised.transpose(2, 0, 1)))
 
     def at(self, size: int, patch: int) -> 'Preprocessing':
-        """The same for another network size."""
+        """Return the preprocessing for another network size."""
         if size < self.multiple or size % self.multiple or size % patch:
             whole = math.lcm(self.multiple, patch)
             raise UserError(
                 f'the network size {size} is not made of whole patches of this model: take a '
-                f'multiple of {whole}, {max(round(size / whole), 1) * whole} for one.'
+                f'multiple of {whole}, such as {max(round(size / whole), 1) * whole}.'
             )
         return replace(self, height=size, width=size)
 
     def described(self) -> dict[str, Any]:
-        """Plain values, as they come back from JSON."""
+        """Return plain values, as JSON returns them."""
         return {**asdict(self), 'mean': list(self.mean), 'std': list(self.std)}
 
     def _multiples(self, height: float, width: float) -> tuple[int, int]:
@@ -87,17 +87,17 @@ def load_preprocessing(weights: str, option: str = 'weights=') -> Preprocessing:
     folder = Path(weights).expanduser()
     if folder.is_dir() and not (folder / 'preprocessor_config.json').is_file():
         raise UserError(
-            f'The folder {weights!r} has no preprocessor_config.json, which says how images enter '
-            'the network: copy it from where the weights are from.'
+            f'The folder {weights!r} has no preprocessor_config.json, which describes how images '
+            'enter the network: copy it from the source of the weights.'
         )
     with explained(weights, option), quiet_transformers():
         settings, _ = BaseImageProcessor.get_image_processor_dict(weights)
-    for key, wanted in _STEPS.items():
-        # Missing or null is the processor's own default, which is the same.
-        if settings.get(key) not in (wanted, None):
+    for key, expected in _STEPS.items():
+        # A missing value or null is the processor's default, which is the same.
+        if settings.get(key) not in (expected, None):
             raise UserError(
                 f'{key}={settings[key]} in preprocessor_config.json of {weights!r} is not how '
-                f'Depth Anything takes images: set it to {str(wanted).lower()}.'
+                f'Depth Anything takes images: set it to {str(expected).lower()}.'
             )
     try:
         return Preprocessing(
@@ -112,6 +112,6 @@ def load_preprocessing(weights: str, option: str = 'weights=') -> Preprocessing:
         )
     except KeyError as error:
         raise UserError(
-            f'preprocessor_config.json of {weights!r} does not say {error}: take the one that '
-            'belongs to Depth Anything.'
+            f'preprocessor_config.json of {weights!r} has no {error}: take the one that belongs to '
+            'Depth Anything.'
         ) from error

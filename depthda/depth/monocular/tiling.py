@@ -1,4 +1,4 @@
-"""Overlapping tiles of a scene, and their blend."""
+"""Divide a scene into overlapping tiles, and blend the tiles."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -14,10 +14,10 @@ Span = tuple[int, int]
 
 @dataclass(frozen=True)
 class TileGrid:
-    """Tiles of equal size that cover a scene, evenly spread.
+    """Evenly spread tiles of equal size that cover a scene.
 
-    A tile is ``tile`` pixels a side, or as long as the scene where that is shorter. Neighbours
-    share ``overlap`` pixels at least.
+    A tile has ``tile`` pixels a side, or as many as the scene if that is smaller. Neighbours share
+    at least ``overlap`` pixels.
     """
 
     height: int
@@ -27,7 +27,7 @@ class TileGrid:
 
     @property
     def boxes(self) -> list[Box]:
-        """Row by row."""
+        """The tiles, row by row."""
         return [
             (top, left, bottom, right)
             for top, bottom in self._spans(self.height)
@@ -37,15 +37,15 @@ class TileGrid:
     def blend(
         self, tiles: Sequence[np.ndarray], scales: np.ndarray, shifts: np.ndarray
     ) -> np.ndarray:
-        """The scene of the tiles ``scale · tile + shift``, H×W float32.
+        """Return the scene of the tiles ``scale · tile + shift``, H×W float32.
 
-        Each tile's weight rises from its edge over the overlap as sin² and the weights of a place
-        sum to 1: where tiles differ, one turns into the other without a step or a kink.
+        The weight of a tile rises from its edge over the overlap as sin², and the weights of a
+        pixel sum to 1: where tiles differ, one turns into the other without a step or a kink.
         """
         scene = np.zeros((self.height, self.width), np.float32)
-        rows, columns = (list(self._weights(length)) for length in (self.height, self.width))
+        weights = product(self._weights(self.height), self._weights(self.width))
         for box, tile, (row, column), scale, shift in zip(
-            self.boxes, tiles, product(rows, columns), scales, shifts, strict=True
+            self.boxes, tiles, weights, scales, shifts, strict=True
         ):
             top, left, bottom, right = box
             aligned = np.float32(scale) * tile + np.float32(shift)
@@ -59,7 +59,7 @@ class TileGrid:
         return [(start, start + side) for start in starts]
 
     def _weights(self, length: int) -> Iterator[np.ndarray]:
-        """The weights of each tile along one axis."""
+        """Yield the weights of each tile along one axis."""
         spans = self._spans(length)
         raised = np.ones((len(spans), length))
         for index, ((_, stop), (start, _)) in enumerate(pairwise(spans)):

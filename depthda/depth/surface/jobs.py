@@ -1,94 +1,53 @@
-"""Which surface models become depth maps, and where the maps go."""
+"""Which surface models become depth maps, and with which terrain models."""
 
 import os
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 
+from depthda.depth.jobs import Job, list_jobs
 from depthda.errors import UserError
-from depthda.io.files import walk
 
 SUFFIXES = ('.tif', '.tiff')
 
 
-@dataclass(frozen=True)
-class SurfaceJob:
-    """A surface model, the terrain model to subtract (or None), its name below OUT, its map."""
+def find_surfaces(heights: Sequence[str], out: Path, terrain: Path | None) -> list[Job]:
+    """List every GeoTIFF in ``heights``, which has files and folders, sorted by name.
 
-    path: Path
-    terrain: Path | None
-    name: str
-    map: Path
-
-
-def find_surfaces(heights: Sequence[str], out: Path, terrain: Path | None) -> list[SurfaceJob]:
-    """Every GeoTIFF in ``heights``, files or folders, sorted by name.
-
-    The map of ``FOLDER/a/12.tif`` is ``out/a/12.png``, its terrain model ``terrain/a/12.tif``. A
-    file counts as given by its folder.
+    Args:
+        heights: Paths of surface models, or of folders that hold some.
+        out: Folder of the maps; the map of ``FOLDER/a/12.tif`` is ``out/a/12.png``.
+        terrain: Folder of terrain models, which must not lie among the surface models.
     """
     if terrain is not None and not terrain.is_dir():
         raise UserError(
             f'there is no folder {terrain} of terrain models: --ground takes none, opening or a '
             'folder.'
         )
-    jobs: dict[str, SurfaceJob] = {}
-    for given in heights:
-        path = Path(os.path.abspath(given))
-        folder = path if path.is_dir() else path.parent
+
+    def root_of(path: Path, folder: Path) -> Path:
         if out == folder or path.is_dir() and out.is_relative_to(path):
             raise UserError(
-                f'{out} lies among the surface models of {folder}, where a data set would find two '
-                'files of one stem: name a folder beside it with --out.'
+                f'{out} lies among the surface models of {folder}, where a dataset would find two '
+                'files of one stem: name a folder outside with --out.'
             )
         if terrain is not None and Path(os.path.abspath(terrain)).is_relative_to(path):
             raise UserError(
                 f'the terrain models of {terrain} would be taken for surface models, because they '
                 f'lie in {path}: put them elsewhere.'
             )
-        for source in _surfaces(path):
-            stem = source.relative_to(folder).with_suffix('')
-            # Appended, not with_suffix: 12.5.tif is not 12.tif.
-            target = out / f'{stem}.png'
-            job = SurfaceJob(source, _terrain_of(source, stem, terrain), stem.as_posix(), target)
-            other = jobs.setdefault(job.name, job)
-            if other.path != source:
-                raise UserError(
-                    f'{other.path} and {source} would both write {target}: give them in runs of '
-                    'their own with different --out, or rename one.'
-                )
-    return [jobs[name] for name in sorted(jobs)]
+        return out
+
+    jobs = list_jobs(heights, root_of, SUFFIXES, 'surface model')
+    return sorted(jobs, key=lambda job: job.name)
 
 
-def _terrain_of(surface: Path, stem: Path, folder: Path | None) -> Path | None:
-    if folder is None:
-        return None
-    found = [path for end in SUFFIXES if (path := folder / f'{stem}{end}').is_file()]
+def terrain_of(job: Job, folder: Path) -> Path:
+    """Return the terrain model in ``folder`` that belongs to a surface model."""
+    paths = [folder / f'{job.name}{suffix}' for suffix in SUFFIXES]
+    found = [path for path in paths if path.is_file()]
     if len(found) != 1:
         raise UserError(
-            f'{surface} has {len(found) or "no"} terrain model{"s" if found else ""} in {folder}: '
-            f'put one there as {stem}.tif.'
+            f'{job.source} has {len(found) or "no"} terrain model{"s" if found else ""} in '
+            f'{folder}: put one there as {job.name}.tif.'
         )
     return found[0]
-
-
-def _surfaces(path: Path) -> list[Path]:
-    if path.is_dir():
-        found = list(_walk(path))
-        if not found:
-            raise UserError(f'{path} holds no surface model ({", ".join(SUFFIXES)}).')
-        return found
-    if not path.exists():
-        raise UserError(f'there is no file or folder {path}.')
-    if path.suffix.lower() not in SUFFIXES:
-        raise UserError(f'{path} is no surface model: give {", ".join(SUFFIXES)} or a folder.')
-    return [path]
-
-
-def _walk(top: Path) -> Iterator[Path]:
-    for folder, folders, names in walk(top):
-        # Hidden files are an operating system's own.
-        folders[:] = sorted(each for each in folders if not each.startswith('.'))
-        for name in sorted(names):
-            if name.lower().endswith(SUFFIXES) and not name.startswith('.'):
-                yield Path(folder, name)

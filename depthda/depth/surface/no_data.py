@@ -1,4 +1,4 @@
-"""Heights that look like no-data, in files that do not declare any."""
+"""Find heights that look like no-data, in files that do not declare any."""
 
 from collections.abc import Iterable, Sequence
 
@@ -6,21 +6,23 @@ import numpy as np
 
 from depthda.depth.surface.percentiles import rough_percentile
 
-# What writers of rasters put where they know nothing, when a file does not say so.
+# Values that writers of rasters use for no-data when a file does not declare it.
 _TYPICAL = (-999.0, -9999.0, -99999.0, -32767.0, -32768.0, 9999.0, 99999.0, 32767.0, 65535.0)
 _ABSURD = 1e30  # ±3.4e38, the limits of float32, are written in many roundings
-# A lowest height so much farther below the median than 99 of 100 are above it is no terrain.
+# A lowest height this much farther below the median than 99 % of the heights are above is not
+# terrain.
 _FAR, _FAR_AT_LEAST = 10, 100
 
 
 def suspect_height(
     counts: np.ndarray, lowest: float, highest: float, terrain: Sequence[float] = ()
 ) -> float | None:
-    """The height that looks like no-data, or None.
+    """Return the height that looks like no-data, or None.
 
     Args:
-        counts: Of all heights, from ``heights.count_coarse``.
-        lowest, highest: Of all heights.
+        counts: Of all heights, from :func:`~depthda.depth.surface.percentiles.count_coarse`.
+        lowest: The lowest height.
+        highest: The highest height.
         terrain: Heights of the terrain model below them, if there is one.
     """
     middle, top = (rough_percentile(counts, percent) for percent in (50, 99))
@@ -32,5 +34,5 @@ def suspect_height(
 
 
 def typical_no_data(heights: Iterable[float]) -> float | None:
-    """The first of ``heights`` that writers of rasters use for no-data, or None."""
+    """Return the first of ``heights`` that writers of rasters use for no-data, or None."""
     return next((h for h in heights if h in _TYPICAL or abs(h) > _ABSURD), None)

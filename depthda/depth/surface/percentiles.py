@@ -1,10 +1,10 @@
-"""Percentiles of more heights than memory holds, exactly, in two passes over them.
+"""Exact percentiles of more heights than memory holds, in two passes.
 
-The bits of a float32, read as a whole number, are in the order of the values (once negative ones
-are turned over). The first pass counts the upper 16 bits of every height; that tells which bins
-hold the percentiles. The second counts the lower 16 bits of the heights in those bins alone, and
-then the values are known, bit for bit. So no outlier, however far, makes the bins coarse, as it
-would if they were laid between the lowest and the highest height.
+The bits of a float32, read as an integer, are in the order of the values (once those of negative
+values are inverted). The first pass counts the upper 16 bits of every height, which shows the bins
+that hold the percentiles. The second pass counts the lower 16 bits of the heights in those bins
+alone, and then the values are known to the bit. So no outlier, however far away, makes the bins
+coarse, as it would if they divided the range from the lowest to the highest height.
 """
 
 import math
@@ -16,27 +16,28 @@ _BINS = 1 << 16
 
 
 def count_coarse(heights: np.ndarray) -> np.ndarray:
-    """First pass: how many of the finite ``heights`` fall into each of 65,536 bins (int64)."""
+    """Count, in a first pass, how many ``heights`` (finite) are in each of 65,536 bins (int64)."""
     return np.bincount(_ordered(heights) >> 16, minlength=_BINS)
 
 
 def coarse_bins(coarse: np.ndarray, percentiles: Sequence[float]) -> list[int]:
-    """The bins that the second pass has to look into, from the sum of the first pass."""
+    """Return the bins that the second pass has to divide, from the sum of the first pass."""
     return sorted({_locate(coarse, rank)[0] for rank in _ranks(coarse, percentiles)})
 
 
 def count_fine(heights: np.ndarray, bins: Sequence[int]) -> np.ndarray:
-    """Second pass: the same inside the ``bins`` of the first; ``len(bins)``×65,536."""
+    """Count, in a second pass, the heights inside ``bins`` of the first; ``len(bins)``×65,536."""
     ordered = _ordered(heights)
     coarse = ordered >> 16
-    fine = [np.bincount(ordered[coarse == each] & (_BINS - 1), minlength=_BINS) for each in bins]
-    return np.array(fine)
+    return np.array(
+        [np.bincount(ordered[coarse == bin_] & (_BINS - 1), minlength=_BINS) for bin_ in bins]
+    )
 
 
 def percentiles_of(
     coarse: np.ndarray, fine: np.ndarray, bins: Sequence[int], percentiles: Sequence[float]
 ) -> list[float]:
-    """The percentiles, as ``numpy.percentile`` has them: linear between the two nearest heights."""
+    """Return the percentiles as ``numpy.percentile``: linear between the two nearest heights."""
     found = {}
     for rank in _ranks(coarse, percentiles):
         upper, before = _locate(coarse, rank)
@@ -51,10 +52,10 @@ def percentiles_of(
 
 
 def rough_percentile(coarse: np.ndarray, percentile: float) -> float:
-    """A percentile from the first pass alone: the lower end of its bin, less than 1 % off."""
+    """Return a percentile by the first pass alone: the lower end of its bin, within 1 %."""
     upper, _ = _locate(coarse, math.floor(_position(coarse, percentile)))
     edge = upper << 16
-    # Below zero the bits were turned over, so the end nearer to zero has them all set.
+    # Below zero the bits are inverted, so the end nearer to zero has them all set.
     return _height(edge if edge >> 31 else edge | _BINS - 1)
 
 
@@ -69,18 +70,18 @@ def _height(ordered: int) -> float:
 
 
 def _position(coarse: np.ndarray, percentile: float) -> float:
-    # In numpy's order: between heights far apart the last bit of the position tells.
+    # In numpy's order of operations: between distant heights the last bit of the position matters.
     return percentile / 100 * (int(coarse.sum()) - 1)
 
 
-def _ranks(coarse: np.ndarray, percentiles: Sequence[float]) -> list[int]:
-    """The places, in the sorted heights, of those that the percentiles lie between."""
+def _ranks(coarse: np.ndarray, percentiles: Sequence[float]) -> set[int]:
+    """Return the ranks of the heights that the percentiles lie between."""
     positions = [_position(coarse, percentile) for percentile in percentiles]
-    return sorted({place for each in positions for place in (math.floor(each), math.ceil(each))})
+    return {rank(position) for position in positions for rank in (math.floor, math.ceil)}
 
 
 def _locate(counts: np.ndarray, rank: int) -> tuple[int, int]:
-    """The bin that holds the height of this place, and how many come before the bin."""
+    """Return the bin that holds the height of this rank, and how many heights precede the bin."""
     ends = counts.cumsum()
     found = int(np.searchsorted(ends, rank, side='right'))
     return found, int(ends[found] - counts[found])

@@ -1,4 +1,4 @@
-"""What a run over surface models ends with: range, shares, and what is worth a look."""
+"""The report of a run over surface models: range, shares, and what needs a look."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -7,23 +7,24 @@ from typing import Any
 from depthda.depth.maps import clipping_warning
 from depthda.depth.surface.normalize import Done
 
+Entries = Mapping[str, Mapping[str, Any]]  # of the manifest, by name
+
 _NAMED = 5  # files that are named before the rest is a number
 
 
 def describe(done: Done, out: str | Path, filled: bool = False) -> list[str]:
-    """The lines of the report, and one for each warning."""
+    """Return the lines of the report; each warning is a line."""
     maps, low, high = done.maps, done.range['low'], done.range['high']
     lines = [
         f'{out}: {len(maps):,} depth maps, {done.written:,} of them made now',
         f'range: {low:.2f} is depth 0 and {high:.2f} is depth 1{_origin(done.range)}',
         *_shares(maps, filled),
     ]
-    flat = [name for name, each in maps.items() if not each['relief']]
+    flat = [name for name, entry in maps.items() if not entry['relief']]
     if 2 * len(flat) >= len(maps):
         lines.append(
             f'warning: {len(flat)} of {len(maps)} maps are flat, below 1 % of the range '
-            f'({_names(flat)}): check the '
-            'files, and whether all are in the same unit'
+            f'({_names(flat)}): check the files, and whether all are in the same unit'
         )
     elif flat:
         lines.append(f'without relief: {_names(flat)}')
@@ -34,24 +35,22 @@ def describe(done: Done, out: str | Path, filled: bool = False) -> list[str]:
         )
     known = _sum(maps, 'pixels') - _sum(maps, 'no_height')
     clipped = _sum(maps, 'clipped_low') + _sum(maps, 'clipped_high')
-    lines += clipping_warning(clipped, known, 'heights', 'the range')
-    lines += _warnings(maps)
-    return lines
+    return [*lines, *clipping_warning(clipped, known, 'heights', 'the range'), *_suspects(maps)]
 
 
-def _origin(found: Mapping[str, Any]) -> str:
-    if found['percentiles'] is None:
+def _origin(range_: Mapping[str, Any]) -> str:
+    if range_['percentiles'] is None:
         return ''
-    low, high = found['percentiles']
+    low, high = range_['percentiles']
     return f' (percentiles {low:g} and {high:g} of all heights)'
 
 
-def _shares(maps: Mapping[str, Mapping[str, Any]], filled: bool) -> Iterator[str]:
+def _shares(maps: Entries, filled: bool) -> Iterator[str]:
     pixels = _sum(maps, 'pixels')
     absent = _sum(maps, 'no_height')
-    concerned = sum(each['no_height'] > 0 for each in maps.values())
+    files = sum(entry['no_height'] > 0 for entry in maps.values())
     now = f': {"the nearest height" if filled else "no depth"} now' if absent else ''
-    yield f'no height: {_share(absent, pixels)} of all pixels, in {concerned:,} files{now}'
+    yield f'no height: {_share(absent, pixels)} of all pixels, in {files:,} files{now}'
     known = pixels - absent
     below, above = (_share(_sum(maps, f'clipped_{end}'), known) for end in ('low', 'high'))
     yield f'clipped: {below} of the heights were below the range and {above} above it'
@@ -59,12 +58,12 @@ def _shares(maps: Mapping[str, Mapping[str, Any]], filled: bool) -> Iterator[str
         yield f'below the ground: {_share(under, known)} of the heights, which are 0 now'
 
 
-def _warnings(maps: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
-    """One for each value that looks like no-data."""
+def _suspects(maps: Entries) -> Iterator[str]:
+    """Yield a warning for each value that looks like no-data."""
     suspects: dict[float, list[str]] = {}
-    for name, each in maps.items():
-        if each['suspect'] is not None:
-            suspects.setdefault(each['suspect'], []).append(name)
+    for name, entry in maps.items():
+        if entry['suspect'] is not None:
+            suspects.setdefault(entry['suspect'], []).append(name)
     for value, names in sorted(suspects.items()):
         terrain = any('terrain' in maps[name]['input'] for name in names)
         where = _names(names) + (' or the terrain models below' if terrain else '')
@@ -74,8 +73,8 @@ def _warnings(maps: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
         )
 
 
-def _sum(maps: Mapping[str, Mapping[str, Any]], key: str) -> int:
-    return sum(each[key] for each in maps.values())
+def _sum(maps: Entries, key: str) -> int:
+    return sum(entry[key] for entry in maps.values())
 
 
 def _share(part: int, whole: int) -> str:

@@ -1,6 +1,7 @@
-"""One surface model made into one depth map, and what was counted on the way."""
+"""Write the depth map of one surface model, and count what its report needs."""
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,18 +18,18 @@ from depthda.io.png import png_strips
 
 Range = tuple[float, float]
 
-_ROWS = 64  # normalised at once: in double precision they take four times the room
+_ROWS = 64  # normalised at once: in double precision they take four times the memory
 _RELIEF = 655  # codes, 1 % of the range: a map that spans no more is flat
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """What decides a map, besides its surface model.
+    """What decides a map, in addition to its surface model.
 
     Args:
-        value_range: Heights that become depth 0 and 1; what lies outside is clipped.
+        value_range: Heights that become depth 0 and 1; others are clipped.
         fill: Give "no depth" the nearest valid height. The whole map is in memory for that.
-        key: Stands for all settings, in the note of each map.
+        key: Identifies all settings, in the note of each map.
     """
 
     value_range: Range
@@ -39,7 +40,7 @@ class Recipe:
 def write_map(
     surface: Surface, grid: SurfaceGrid, identity: Mapping[str, object], path: Path, recipe: Recipe
 ) -> None:
-    """Write the map and, for a surface model that has a place, the world file (.pgw) beside it."""
+    """Write the map and, for a georeferenced surface model, the world file (.pgw) next to it."""
     tally = Tally(recipe.value_range)
     with png_strips(path, grid.width, grid.height) as picture:
         strips = _codes(surface.strips(), tally)
@@ -47,13 +48,19 @@ def write_map(
             strips = iter([fill_nearest(np.concatenate(list(strips)))])
         for codes in strips:
             picture.write(codes)
-        said = {'settings': recipe.key, 'input': dict(identity), **tally.counts()}
-        picture.note = json.dumps(said)
+        note = {'settings': recipe.key, 'input': dict(identity), **tally.counts()}
+        picture.note = json.dumps(note)
     # Last, so that a map that could not be written leaves none.
-    _write_world(path, world_file(grid))
+    world, content = world_path(path), world_file(grid)
+    if content is None:
+        world.unlink(missing_ok=True)
+    else:
+        with atomic_path(world) as temporary:
+            temporary.write_text(content)
 
 
 def world_path(path: Path) -> Path:
+    """Return the path of the world file of a map."""
     return path.with_suffix('.pgw')
 
 
@@ -71,44 +78,41 @@ class Tally:
 
     def __init__(self, value_range: Range) -> None:
         self.range = value_range
-        self._sums = dict.fromkeys(
-            ('pixels', 'no_height', 'clipped_low', 'clipped_high', 'below_ground'), 0
-        )
-        self._raw = 0  # of heights as they are on disk, so of the suspect ones too
-        self._ends: list[float] = []
+        self._sums: Counter[str] = Counter()
+        self._raw = 0  # counts of the heights as they are on disk, so of the suspect ones too
+        # Lowest and highest of each strip.
+        self._heights: list[float] = []
         self._terrain: list[float] = []
         self._codes: list[int] = []
 
     def add(self, strip: Relief, codes: np.ndarray) -> None:
+        """Count a strip."""
         known, raw = strip.heights[strip.valid], strip.raw[strip.valid]
         low, high = self.range
-        for key, count in (
-            ('pixels', codes.size),
-            ('no_height', codes.size - known.size),
-            ('clipped_low', np.count_nonzero(known < low)),
-            ('clipped_high', np.count_nonzero(known > high)),
-            ('below_ground', strip.below),
-        ):
-            self._sums[key] += int(count)
+        self._sums.update(
+            pixels=codes.size,
+            no_height=codes.size - known.size,
+            clipped_low=int(np.count_nonzero(known < low)),
+            clipped_high=int(np.count_nonzero(known > high)),
+            below_ground=strip.below,
+        )
         if known.size:
             self._raw += count_coarse(raw)
-            self._ends = [*self._ends, float(raw.min()), float(raw.max())]
+            self._heights += _ends(raw)
+            self._codes += _ends(codes[strip.valid])
             if strip.terrain is not None:
-                level = strip.terrain[strip.valid]
-                self._terrain += [float(level.min()), float(level.max())]
-            seen = codes[strip.valid]
-            self._codes = [*self._codes, int(seen.min()), int(seen.max())]
+                self._terrain += _ends(strip.terrain[strip.valid])
 
     def counts(self) -> dict[str, object]:
-        """The sums; whether the codes differ enough; a height that looks like no-data, or None."""
-        spread = max(self._codes) - min(self._codes) if self._codes else 0
-        relief = spread > _RELIEF
-        return {**self._sums, 'relief': relief, 'suspect': self._suspect()}
+        """Return the sums, whether the map has relief, and a height that looks like no-data."""
+        ends, codes = self._heights, self._codes
+        suspect = suspect_height(self._raw, min(ends), max(ends), self._terrain) if ends else None
+        relief = bool(codes) and max(codes) - min(codes) > _RELIEF
+        return {**self._sums, 'relief': relief, 'suspect': suspect}
 
-    def _suspect(self) -> float | None:
-        if not self._ends:
-            return None
-        return suspect_height(self._raw, min(self._ends), max(self._ends), self._terrain)
+
+def _ends(values: np.ndarray) -> list:
+    return [values.min().item(), values.max().item()]
 
 
 def _codes(strips: Iterator[Relief], tally: Tally) -> Iterator[np.ndarray]:
@@ -121,12 +125,3 @@ def _codes(strips: Iterator[Relief], tally: Tally) -> Iterator[np.ndarray]:
             )
         tally.add(strip, codes)
         yield codes
-
-
-def _write_world(path: Path, content: str | None) -> None:
-    world = world_path(path)
-    if content is None:
-        world.unlink(missing_ok=True)
-        return
-    with atomic_path(world) as beside:
-        beside.write_text(content)

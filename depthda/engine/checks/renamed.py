@@ -10,7 +10,7 @@ from pathlib import Path
 
 from mmengine.config import Config
 
-from depthda.config_files import find_config
+from depthda.config_files import config_folder, find_config
 from depthda.console import warn
 
 _DRDG = ('cyclegan', 'drdg', 'drdg_as-released', 'rdg', 'rdg_as-released')
@@ -92,11 +92,17 @@ def first_name(word: str) -> str:
 
 @contextmanager
 def renamed_bases() -> Iterator[None]:
-    """Within it, mmengine finds the bases of a config under their old names too."""
+    """Within it, mmengine finds bases by their old names, and those of the package by name.
+
+    A config outside the checkout can thus say ``_base_ = 'sample/depthda_tiny_u2r.py'``.
+    """
     before = Config._get_cfg_path
 
     def find(base: str, file: str) -> tuple[str, str | None]:
         path, scope = before(base, file)
+        packaged = config_folder() / base
+        if not os.path.exists(path) and packaged.is_file():
+            return str(packaged), scope
         found = current_path(path)
         return (path if found == Path(path) else str(found)), scope
 

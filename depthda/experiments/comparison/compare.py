@@ -15,13 +15,7 @@ from depthda.evaluation.tile_counts import FILE, TileCounts, load_tiles
 from depthda.experiments.budget import differing_budgets, read_budget
 from depthda.experiments.comparison import intervals
 from depthda.experiments.selection import choices
-from depthda.experiments.tested_run import (
-    TestedRun,
-    check_same_images,
-    find_runs,
-    identities,
-    load_run,
-)
+from depthda.experiments.tested_run import TestedRun, check_same_images, find_runs, load_run
 
 Key = tuple[int | None, int | None]  # world, seed
 Pair = tuple[TestedRun, TestedRun]
@@ -68,10 +62,7 @@ def compare(
         'group': group,
         'mIoU': rows[0],
         'per_class': dict(zip(names[1:], rows[1:], strict=True)),
-        'pairs': [
-            _describe_pair(*pair, *mious)
-            for pair, *mious in zip(pairs, *scored[..., 0].tolist(), strict=True)
-        ],
+        'pairs': [_describe_pair(*both) for both in zip(pairs, scored[..., 0].T, strict=True)],
         'unit': 'world' if len(worlds) > 1 else 'seed',
         'tiles': [len(world.blocks) for world in worlds],
         'blocks': [world.block_count for world in worlds],
@@ -88,9 +79,10 @@ def compare(
     }
 
 
-def _describe_pair(a: TestedRun, b: TestedRun, one: float, other: float) -> dict[str, Any]:
-    sides = [dict(folder=str(run.folder), mIoU=miou) for run, miou in ((a, one), (b, other))]
-    return dict(world=a.world, seed=a.seed, a=sides[0], b=sides[1], difference=other - one)
+def _describe_pair(pair: Pair, mious: np.ndarray) -> dict[str, Any]:
+    a, b = ({'folder': str(run.folder), 'mIoU': float(mious[i])} for i, run in enumerate(pair))
+    gain = b['mIoU'] - a['mIoU']
+    return dict(world=pair[0].world, seed=pair[0].seed, a=a, b=b, difference=gain)
 
 
 def _load_side(folder: str | PathLike, name: str, notes: list[str]) -> dict[Key, TestedRun]:
@@ -116,8 +108,8 @@ def _load_side(folder: str | PathLike, name: str, notes: list[str]) -> dict[Key,
 
 def _describe(key: Key) -> str:
     world, seed = key
-    seed = 'an unknown seed' if seed is None else f'seed {seed}'
-    return ('' if world is None else f'world {world}, ') + seed
+    words = [] if world is None else [f'world {world}']
+    return ', '.join([*words, 'an unknown seed' if seed is None else f'seed {seed}'])
 
 
 def _pair(
@@ -183,15 +175,14 @@ def _worlds(pairs: Sequence[Pair], block: int) -> list[intervals.World]:
     worlds = []
     for name in dict.fromkeys(a.world for a, _ in pairs):
         members = [pair for pair in pairs if pair[0].world == name]
-        sides = [
-            np.stack([run.tiles.counts for run in side]) for side in zip(*members, strict=True)
-        ]
+        columns = zip(*members, strict=True)
+        sides = [np.stack([run.tiles.counts for run in column]) for column in columns]
         world = intervals.World(*sides, block_ids(members[0][0].tiles, block))
         if world.block_count < 2:
+            images, blocks = many(len(world.blocks), 'image'), world.block_count
             raise UserError(
-                f'the {many(len(world.blocks), "image")} of {members[0][0].folder} make '
-                f'{many(world.block_count, "labelled block")}, but the bootstrap needs at least 2: '
-                'give a smaller --block.'
+                f'the {images} of {members[0][0].folder} make {many(blocks, "labelled block")}, '
+                'but the bootstrap needs at least 2: give a smaller --block.'
             )
         worlds.append(world)
     return worlds
@@ -200,10 +191,9 @@ def _worlds(pairs: Sequence[Pair], block: int) -> list[intervals.World]:
 def block_ids(tiles: TileCounts, block: int) -> np.ndarray:
     """Number blocks of ``block`` images that are neighbours by name, within a domain and split.
 
-    Names are sorted as people sort them, 9 before 10: in LoveDA, neighbouring numbers are
-    neighbouring tiles of one scene.
+    9 comes before 10: in LoveDA, neighbouring numbers are neighbouring tiles of one scene.
     """
-    keys = [(cell, _natural(stem)) for *cell, stem in identities(tiles)]
+    keys = [(cell, _natural(stem)) for *cell, stem in tiles.identities()]
     ids, last = np.empty(len(keys), int), -1
     order = sorted(range(len(keys)), key=keys.__getitem__)
     for _, members in groupby(order, key=lambda i: keys[i][0]):
@@ -220,10 +210,7 @@ def _natural(text: str) -> list[tuple[int, int, str]]:
 def _row(
     scored: np.ndarray, gain: float, drawn: np.ndarray, units: Sequence[Sequence[int]]
 ) -> dict[str, Any] | None:
-    """Return one score with difference and intervals; None if it is never defined.
-
-    ``scored`` is indexed by side and pair, ``drawn`` holds the differences of the resamples.
-    """
+    """Return one score ``[side, pair]`` with difference and intervals; None if never defined."""
     if not np.isfinite(gain):
         return None
     scored = np.stack([*scored, scored[1] - scored[0]])

@@ -30,10 +30,10 @@ def test_depth_use(
 ) -> dict[str, dict[str, float]]:
     """Test a checkpoint once for each kind of depth; return the scores by kind.
 
-    Each test writes to its own folder, ``<work_dir>/depth-<kind>``. A table of all scores is
-    printed and written to ``<work_dir>/depth-use.json``. A model that scores the same without depth
-    does not use it. A model that scores worse with another tile's depth than with none relies on
-    it. A model that reads no depth at all scores the same to the last digit.
+    Each test writes to ``<work_dir>/depth-<kind>``; all scores are printed and written to
+    ``<work_dir>/depth-use.json``. A model that scores the same without depth does not use it. One
+    that scores worse with another tile's depth than with none relies on it. One that reads no depth
+    at all scores the same to the last digit.
 
     Args:
         config, checkpoint, work_dir, tta, cfg_options, launcher: As in :func:`test`.
@@ -76,9 +76,8 @@ def _replace_depth(cfg: Config, pipeline: str, by: str | None) -> dict[str, str]
         raise UserError(
             f'--depth replaces LoadDepth in {pipeline}, but that has none: add LoadDepth to it.'
         )
-    if by is None:
-        return {}
-    return {f'{pipeline}.{place}.type': 'LoadControlDepth', f'+{pipeline}.{place}.by': by}
+    step = f'{pipeline}.{place}'
+    return {} if by is None else {f'{step}.type': 'LoadControlDepth', f'+{step}.by': by}
 
 
 def _table(scores: dict[str, dict[str, float]]) -> Table:

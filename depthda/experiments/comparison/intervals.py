@@ -65,17 +65,11 @@ def independent_units(worlds: Sequence[Hashable]) -> list[list[int]]:
 
 @dataclass(frozen=True)
 class World:
-    """The paired runs of two sides on the same test images.
+    """The pixel counts of paired runs (seeds) of two sides on the same test images."""
 
-    Attributes:
-        first: ``[S, N, C + 1, C]`` pixel counts of one side: S runs (seeds) on N images.
-        second: Pixel counts of the other side, run by run the partner of ``first``.
-        blocks: ``[N]`` block number of each image; a block is always drawn as a whole.
-    """
-
-    first: np.ndarray
-    second: np.ndarray
-    blocks: np.ndarray
+    first: np.ndarray  # [S, N, C + 1, C]: S runs on N images
+    second: np.ndarray  # run by run the partner of first
+    blocks: np.ndarray  # [N], block number of each image; a block is always drawn as a whole
 
     @property
     def block_count(self) -> int:

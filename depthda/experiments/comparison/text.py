@@ -40,11 +40,9 @@ def markdown(result: dict[str, Any], per_class: bool) -> str:
 
 def title(result: dict[str, Any]) -> str:
     """Return a title that says what is compared, and on which images."""
-    pairs, images = len(result['pairs']), sorted(set(result['tiles']))
-    number = ' or '.join(map(str, images))
-    noun = 'image' if images == [1] else 'images'
-    world = ' a world' if result['unit'] == 'world' else ''
-    return f'IoU in % on {result["group"]}: {many(pairs, "pair")} of runs, {number} {noun}{world}'
+    pairs, images = many(len(result['pairs']), 'pair'), sorted(set(result['tiles']))
+    noun = f'image{"" if images == [1] else "s"}{" a world" if result["unit"] == "world" else ""}'
+    return f'IoU in % on {result["group"]}: {pairs} of runs, {" or ".join(map(str, images))} {noun}'
 
 
 def explain(result: dict[str, Any], per_class: bool) -> list[str]:
@@ -84,33 +82,23 @@ def explain(result: dict[str, Any], per_class: bool) -> list[str]:
         'A class that is neither in the truth nor in the prediction is left out of the mean, in a '
         'resample as in the score.'
     )
-    if per_class:
-        lines += _rare(result)
+    rows = {name: row for name, row in result['per_class'].items() if row}
+    shares = {name: row['over_tiles']['defined'] for name, row in rows.items()}
+    rare = [f'{name} in {100 * share:.1f} %' for name, share in shares.items() if share < 1]
+    if per_class and rare:
+        lines.append(f'Some classes are not in every resample: {", ".join(rare)} of them.')
     return lines + [_selection(choice) for choice in result['selection']]
 
 
 def _selection(choice: dict[str, Any]) -> str:
     """Return the scores on the tested domain of three rules that choose the checkpoint."""
     rules = ('best_on_target', 'last', 'chosen_on_source')
-    scores = [
-        f'{rule.replace("_", " ")} {choice[rule]:.2f}' for rule in rules if choice[rule] is not None
-    ]
+    known = [rule for rule in rules if choice[rule] is not None]
+    scores = [f'{rule.replace("_", " ")} {choice[rule]:.2f}' for rule in known]
     if choice['optimism'] is not None:
         scores.append(f'optimism {choice["optimism"]:+.2f}')
     where = f'{choice["side"]}, {choice["folder"]} ({choice["source"]})'
     return f'Selection, {where}: target mIoU {", ".join(scores)}.'
-
-
-def _rare(result: dict[str, Any]) -> list[str]:
-    shares = {
-        name: row['over_tiles']['defined']
-        for name, row in result['per_class'].items()
-        if row and row['over_tiles']['defined'] < 1
-    }
-    if not shares:
-        return []
-    listed = ', '.join(f'{name} in {100 * share:.1f} %' for name, share in shares.items())
-    return [f'Some classes are not in every resample: {listed} of them.']
 
 
 def _cells(row: dict[str, Any] | None) -> list[str]:

@@ -4,17 +4,8 @@ import json
 import math
 from collections.abc import Sequence
 
-from depthda.experiments.page.html import (
-    Markup,
-    Section,
-    colour,
-    join,
-    key_mark,
-    note,
-    number,
-    section,
-    tag,
-)
+from depthda.experiments.page import html
+from depthda.experiments.page.html import Markup, Section, join, number, tag
 from depthda.experiments.page.runs import describe_set
 from depthda.experiments.tested_run import TestedRun
 
@@ -36,16 +27,17 @@ def curve_section(runs: Sequence[TestedRun]) -> Section:
             missing.append(f'No {title[0].lower()}{title[1:]} is logged for {", ".join(absent)}.')
     body = tag('div', charts, class_='charts') if charts else None
     hint = ' A training log is */vis_data/scalars.json in the folder of the run.'
-    return section('Training curves', 'curves', body, note(*missing, hint) if missing else None)
+    return html.section(
+        'Training curves', 'curves', body, html.note(*missing, hint) if missing else None
+    )
 
 
 def _validation_title(runs: Sequence[TestedRun]) -> str:
     keys = ('type', 'data_root', 'domain', 'split', 'holdout')
-    names = set()
-    for run in runs:
-        if run.training and run.training.get('val_dataloader'):
-            dataset = run.training.val_dataloader.dataset
-            names.add(describe_set({key: dataset[key] for key in keys if dataset.get(key)}))
+    loaders = [run.training and run.training.get('val_dataloader') for run in runs]
+    datasets = [loader.dataset for loader in loaders if loader]
+    known = [{key: dataset[key] for key in keys if dataset.get(key)} for dataset in datasets]
+    names = set(map(describe_set, known))
     return f'Validation mIoU, {names.pop()}' if len(names) == 1 else 'Validation mIoU'
 
 
@@ -53,12 +45,17 @@ def _figure(title: str, names: Sequence[str], curves: Sequence[Curve]) -> Markup
     shown = [_thin(curve) for curve in curves]
     finite = [point for curve in shown for point in curve if math.isfinite(point[1])]
     if not finite:
-        return tag('figure', tag('figcaption', title), note('No value is a finite number.'))
+        return tag('figure', tag('figcaption', title), html.note('No value is a finite number.'))
     steps, values = zip(*finite, strict=True)
     xs = ticks(0, max(steps), 6)
     ys = ticks(min(values), max(values), 5)
     x_range, y_range = (0, max(steps) or 1), (ys[0], ys[-1])
     drawn = [_series(i, curve, x_range, y_range) for i, curve in enumerate(shown) if curve]
+    words = [
+        f'{name} from {number(curve[0][1])} to {number(curve[-1][1])} at step {curve[-1][0]}'
+        for name, curve in zip(names, curves, strict=True)
+        if curve
+    ]
     chart = tag(
         'svg',
         _axes(xs, ys, x_range, y_range),
@@ -66,11 +63,16 @@ def _figure(title: str, names: Sequence[str], curves: Sequence[Curve]) -> Markup
         tag('text', 'step', x=(LEFT + WIDTH - RIGHT) / 2, y=HEIGHT - 2, class_='axis mid'),
         viewBox=f'0 0 {WIDTH} {HEIGHT}',
         role='img',
-        aria_label=f'{title} over steps: {_in_words(names, curves)}',
+        aria_label=f'{title} over steps: {"; ".join(words)}',
         data_frame=json.dumps([LEFT, WIDTH - RIGHT, TOP, HEIGHT - BOTTOM, *x_range, *y_range]),
     )
     legend = [
-        tag('li', key_mark(i), name, tag('span', f' last {number(curve[-1][1])}', class_='quiet'))
+        tag(
+            'li',
+            html.key_mark(i),
+            name,
+            tag('span', f' last {number(curve[-1][1])}', class_='quiet'),
+        )
         for i, (name, curve) in enumerate(zip(names, curves, strict=True))
         if curve
     ]
@@ -92,7 +94,7 @@ def _series(place: int, curve: Curve, x_range: Sequence, y_range: Sequence) -> M
     marks = [tag('circle', cx=x, cy=y, r=3, class_='dot') for x, y in (d.split(',') for d in dots)]
     points = json.dumps([[s, round(v, 5) if math.isfinite(v) else None] for s, v in curve])
     data = dict(data_place=place, data_points=points)
-    return tag('g', lines, marks, class_=f'series {colour(place)}', **data)
+    return tag('g', lines, marks, class_=f'series {html.colour(place)}', **data)
 
 
 def _axes(xs: list[float], ys: list[float], x_range: Sequence, y_range: Sequence) -> Markup:
@@ -101,10 +103,9 @@ def _axes(xs: list[float], ys: list[float], x_range: Sequence, y_range: Sequence
         y = f'{_y(value, y_range):.1f}'
         out.append(tag('line', x1=LEFT, x2=WIDTH - RIGHT, y1=y, y2=y, class_='grid'))
         out.append(tag('text', f'{value:g}', x=LEFT - 6, y=y, dy='.32em', class_='axis end'))
-    for value in xs:
-        if value <= x_range[1]:
-            x = f'{_x(value, x_range):.1f}'
-            out.append(tag('text', f'{value:g}', x=x, y=HEIGHT - BOTTOM + 15, class_='axis mid'))
+    for value in (value for value in xs if value <= x_range[1]):
+        x = f'{_x(value, x_range):.1f}'
+        out.append(tag('text', f'{value:g}', x=x, y=HEIGHT - BOTTOM + 15, class_='axis mid'))
     return join(out)
 
 
@@ -130,11 +131,3 @@ def _x(step: float, limits: Sequence) -> float:
 
 def _y(value: float, limits: Sequence) -> float:
     return HEIGHT - BOTTOM - (value - limits[0]) / (limits[1] - limits[0]) * (HEIGHT - BOTTOM - TOP)
-
-
-def _in_words(names: Sequence[str], curves: Sequence[Curve]) -> str:
-    return '; '.join(
-        f'{name} from {number(curve[0][1])} to {number(curve[-1][1])} at step {curve[-1][0]}'
-        for name, curve in zip(names, curves, strict=True)
-        if curve
-    )

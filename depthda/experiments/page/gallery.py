@@ -1,35 +1,25 @@
 """The gallery of tiles: image, depth, truth, and the prediction and errors of each run."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from rich.console import Console
 from rich.progress import track
 
 from depthda.errors import UserError
-from depthda.experiments.page import pictures
-from depthda.experiments.page.html import (
-    Markup,
-    Section,
-    join,
-    key_mark,
-    note,
-    number,
-    section,
-    swatch,
-    tag,
-)
+from depthda.experiments.page import html, pictures
+from depthda.experiments.page.html import Markup, Section, join, number, tag
 from depthda.experiments.page.images import RunImages, read_prediction
 from depthda.experiments.page.runs import rerun_command
+from depthda.experiments.pictures.colours import of_depth
 from depthda.experiments.tested_run import TestedRun
 
 MOST_COLUMNS = 8
 Panel = tuple[str, str, str]  # kind, caption, data URI
 
 
-@dataclass
-class Pick:
+class Pick(NamedTuple):
     """The tiles under one heading: their indices in the order in which they are shown."""
 
     title: str
@@ -43,12 +33,10 @@ def gallery_section(
     """Return the gallery, and a sentence about everything that it cannot show."""
     missing = []
     for run in runs:
+        absent = None if (run.folder / 'predictions').is_dir() else 'saved predictions'
         if run.tiles is None:
-            missing.append(
-                f'{run.name} has no tiles.npz, so its tiles have no scores: {rerun_command(run)}'
-            )
-        elif not (run.folder / 'predictions').is_dir():
-            missing.append(f'{run.name} has no saved predictions: {rerun_command(run)}')
+            absent = 'tiles.npz, so its tiles have no scores'
+        missing += [f'{run.name} has no {absent}: {rerun_command(run)}'] if absent else []
     body = None
     if all(run.tiles is not None for run in runs):
         try:
@@ -63,8 +51,8 @@ def gallery_section(
         'The score of a tile is its mIoU over the classes in its truth or prediction. Click a '
         'picture to enlarge it, or to compare two with a slider.'
     )
-    notes = [note(sentence) for sentence in missing]
-    return section('Tiles', 'tiles', tag('p', text) if body else None, notes, body), missing
+    notes = [html.note(sentence) for sentence in missing]
+    return html.section('Tiles', 'tiles', tag('p', text) if body else None, notes, body), missing
 
 
 def _cards(
@@ -98,22 +86,21 @@ def pick_tiles(table: np.ndarray, count: int, compared: tuple[str, str] | None) 
     order = np.argsort(-mean, kind='stable')
     order = order[np.isfinite(mean[order])]
     by = 'mean mIoU of the runs' if compared else 'mIoU of the tile'
+    some = min(count, len(order) // 3)
+    start = (len(order) - some) // 2
+    picks = [
+        Pick('Best', f'highest {by}', order[:some].tolist()),
+        Pick('Median', f'in the middle by {by}', order[start : start + some].tolist()),
+        Pick('Worst', f'lowest {by}', order[::-1][:some].tolist()),
+    ]
     if len(order) < 3:
         picks = [Pick('All tiles', by, order.tolist())]
-    else:
-        some = min(count, len(order) // 3)
-        start = (len(order) - some) // 2
-        picks = [
-            Pick('Best', f'highest {by}', order[:some].tolist()),
-            Pick('Median', f'in the middle by {by}', order[start : start + some].tolist()),
-            Pick('Worst', f'lowest {by}', order[::-1][:some].tolist()),
-        ]
     if compared:
         first, last = compared
         gain = table[-1] - table[0]
-        by_gain = [i for i in np.argsort(-gain, kind='stable') if np.isfinite(gain[i])]
-        gains = [int(i) for i in by_gain[:count] if gain[i] > 0]
-        losses = [int(i) for i in by_gain[::-1][:count] if gain[i] < 0]
+        by_gain = [int(i) for i in np.argsort(-gain, kind='stable') if np.isfinite(gain[i])]
+        gains = [i for i in by_gain[:count] if gain[i] > 0]
+        losses = [i for i in by_gain[::-1][:count] if gain[i] < 0]
         picks.append(Pick('Largest gain', f'where {last} is most ahead of {first}', gains))
         picks.append(Pick('Largest loss', f'where {last} is most behind {first}', losses))
     return [pick for pick in picks if pick.places]
@@ -134,10 +121,9 @@ def _panels(
     info = images.by_key[key]
     truth = images.truth(info)
     panels = [('image', 'image', pictures.photo(images.image(info)))]
-    if depth_from is not None:
-        depth = depth_from.depth(depth_from.by_key[key])
-        if depth is not None:
-            panels.append(('depth', 'depth', pictures.depth_picture(depth)))
+    depth = None if depth_from is None else depth_from.depth(depth_from.by_key[key])
+    if depth is not None:
+        panels.append(('depth', 'depth', pictures.photo(of_depth(depth))))
     panels.append(('labels', 'truth', pictures.label_picture(truth, images.palette)))
     found = []
     for run in runs:
@@ -158,7 +144,7 @@ def _card(
     place: int, key: str, runs: Sequence[TestedRun], scores: np.ndarray, panels: Sequence[Panel]
 ) -> Markup:
     legend = [
-        tag('li', key_mark(i), f'{run.name} ', tag('b', number(float(score))))
+        tag('li', html.key_mark(i), f'{run.name} ', tag('b', number(float(score))))
         for i, (run, score) in enumerate(zip(runs, scores, strict=True))
     ]
     shown = []
@@ -178,35 +164,29 @@ def _card(
 
 def _group(pick: Pick, keys: Sequence[str], cards: dict[int, Markup]) -> Markup:
     """Return the cards under a heading; a tile that an earlier heading shows is only linked."""
-    here, links = [], []
-    for place in pick.places:
-        if place in cards:
-            here.append(cards.pop(place))
-        else:
-            links.append(tag('li', tag('a', keys[place], href=f'#tile-{place}')))
+    above = [place for place in pick.places if place not in cards]
+    links = [tag('li', tag('a', keys[place], href=f'#tile-{place}')) for place in above]
+    here = [cards.pop(place) for place in pick.places if place in cards]
     heading = tag('h3', pick.title, ' ', tag('span', pick.why, class_='quiet'))
-    above = [tag('p', 'Shown above:'), tag('ul', links)]
-    return join(heading, here, tag('div', above, class_='above') if links else None)
+    listed = tag('div', tag('p', 'Shown above:'), tag('ul', links), class_='above')
+    return join(heading, here, listed if links else None)
 
 
 def _legend(runs: Sequence[TestedRun], images: RunImages) -> Markup:
     """Return what the colours of label, error and change maps mean."""
     classes = [
-        tag('li', swatch(colour), name, data_rgb=','.join(map(str, colour)))
+        tag('li', html.swatch(colour), name, data_rgb=','.join(map(str, colour)))
         for name, colour in zip(runs[0].classes, images.palette, strict=False)
     ]
     classes.append(tag('li', tag('span', class_='swatch hatch'), 'ignored, or no depth'))
-    errors = [('right', pictures.RIGHT), ('wrong', pictures.WRONG)]
-    rows = [('Classes', classes), ('Errors', _marks(errors))]
+    rows = [('Classes', classes)]
+    rows.append(('Errors', _marks(('right', pictures.RIGHT), ('wrong', pictures.WRONG))))
     if len(runs) > 1:
         first, last = runs[0].name, runs[-1].name
-        changes = [
-            (f'only {last} is right', pictures.FIXED),
-            (f'only {first} is right', pictures.BROKEN),
-            ('both are wrong', pictures.BOTH),
-            ('both are right', pictures.RIGHT),
-        ]
-        rows.append((f'{first} → {last}', _marks(changes)))
+        better, worse = (f'only {name} is right' for name in (last, first))
+        only = (better, pictures.FIXED), (worse, pictures.BROKEN)
+        both = ('both are wrong', pictures.BOTH), ('both are right', pictures.RIGHT)
+        rows.append((f'{first} → {last}', _marks(*only, *both)))
     parts = [
         tag('div', tag('span', name, class_='quiet'), tag('ul', items, class_='legend'))
         for name, items in rows
@@ -214,5 +194,5 @@ def _legend(runs: Sequence[TestedRun], images: RunImages) -> Markup:
     return tag('div', parts, class_='legends', id='classes')
 
 
-def _marks(meanings: Sequence[tuple[str, tuple[int, int, int]]]) -> list[Markup]:
-    return [tag('li', swatch(colour), meaning) for meaning, colour in meanings]
+def _marks(*meanings: tuple[str, tuple[int, int, int]]) -> list[Markup]:
+    return [tag('li', html.swatch(colour), meaning) for meaning, colour in meanings]

@@ -5,20 +5,8 @@ from typing import Any
 
 from depthda.errors import many
 from depthda.experiments.budget import NOT_RECORDED, differing_budgets, read_budget
-from depthda.experiments.page.html import (
-    DASH,
-    TARGET_SELECTED,
-    Markup,
-    Section,
-    column_heads,
-    join,
-    key_mark,
-    note,
-    number,
-    section,
-    table,
-    tag,
-)
+from depthda.experiments.page import html
+from depthda.experiments.page.html import DASH, TARGET_SELECTED, Markup, Section, join, number, tag
 from depthda.experiments.page.runs import describe_set
 from depthda.experiments.tested_run import TestedRun
 
@@ -49,7 +37,7 @@ def _card(place: int, run: TestedRun, first: TestedRun) -> Markup:
             'comparable with scores of methods that use no target labels.'
         )
         lines.append(tag('p', TARGET_SELECTED, warning, class_='rest'))
-    name = tag('p', key_mark(place), run.name, class_='name')
+    name = tag('p', html.key_mark(place), run.name, class_='name')
     score = tag('p', number(miou), tag('span', ' mIoU', class_='unit'), class_='big')
     return tag('div', name, score, lines, class_='card')
 
@@ -59,23 +47,21 @@ def basis_section(runs: Sequence[TestedRun]) -> Section:
     several = len(runs) > 1
     body = []
     for label, read in _ROWS.items():
-        cells = [read(run) for run in runs]
-        shown = [DASH if cell is None else cell for cell in cells]
-        if several and len(set(map(str, shown))) == 1:
+        cells = [DASH if (cell := read(run)) is None else cell for run in runs]
+        content = [tag('td', cell) for cell in cells]
+        if several and len(set(map(str, cells))) == 1:
             # What is the same for all runs is written once, so differences stand out.
-            content = [tag('td', shown[0], colspan=len(runs), class_='same')]
-        else:
-            content = [tag('td', cell) for cell in shown]
+            content = [tag('td', cells[0], colspan=len(runs), class_='same')]
         body.append(tag('tr', tag('th', label, scope='row'), content))
-    heads = column_heads(None, *(run.name for run in runs)) if several else []
+    heads = html.column_heads(None, *(run.name for run in runs)) if several else []
     notes = []
     if differing := differing_budgets({run.name: [read_budget(run.training)] for run in runs}):
         listed = [f' {phrase[0].upper()}{phrase[1:]}.' for phrase in differing]
-        notes.append(note('The training budgets differ.', listed))
+        notes.append(html.note('The training budgets differ.', listed))
     if missing := [run.name for run in runs if not run.metrics.get('trained_on')]:
-        notes.append(note(f'The training data of {", ".join(missing)} is not recorded.'))
+        notes.append(html.note(f'The training data of {", ".join(missing)} is not recorded.'))
     title = 'Where the scores come from'
-    return section(title, 'basis', notes, table(title, heads, body, class_='facts'))
+    return html.section(title, 'basis', notes, html.table(title, heads, body, class_='facts'))
 
 
 def _training(run: TestedRun) -> str:

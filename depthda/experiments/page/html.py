@@ -66,24 +66,16 @@ def switch(label: str, panels: list[tuple[str, Markup]]) -> Markup:
 
 
 def table(
-    label: str,
-    heads: Sequence[Markup],
-    rows: Sequence[Markup],
-    foot: object = None,
-    class_: str = 'numbers',
+    label: str, heads: list, rows: list, foot: object = None, class_: str = 'numbers'
 ) -> Markup:
     """Return a table of heading cells, rows, and the rows of its foot.
 
     It is in a box that scrolls sideways, also by keyboard, if the table is wider than the page.
     """
-    body = tag(
-        'table',
-        tag('thead', tag('tr', heads)) if heads else None,
-        tag('tbody', list(rows)),
-        tag('tfoot', foot) if foot else None,
-        class_=class_,
-    )
-    return tag('div', body, class_='scroll', tabindex='0', role='region', aria_label=label)
+    head = tag('thead', tag('tr', heads)) if heads else None
+    body = head, tag('tbody', rows), tag('tfoot', foot) if foot else None
+    box = dict(class_='scroll', tabindex='0', role='region', aria_label=label)
+    return tag('div', tag('table', *body, class_=class_), **box)
 
 
 def column_heads(*names: object) -> list[Markup]:
@@ -130,10 +122,7 @@ def swatch(rgb: Sequence[int]) -> Markup:
 
 
 def with_relative_paths(markup: str, folder: str | os.PathLike) -> Markup:
-    """Make absolute paths in text and attributes relative to ``folder``.
-
-    The commands on the page then work in that folder.
-    """
+    """Make absolute paths relative to ``folder``, in which the commands on the page then work."""
 
     def rewrite(found: re.Match) -> str:
         path = found[0]

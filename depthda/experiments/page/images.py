@@ -22,12 +22,7 @@ from depthda.experiments.tested_run import TestedRun
 
 
 class RunImages:
-    """Images, depth maps and labels of a dataset of a run, paired as the dataset pairs them.
-
-    Args:
-        run: The run.
-        loader: ``'test_dataloader'`` or ``'train_dataloader'`` of its config.
-    """
+    """Images, depth maps and labels of a dataset of a run, paired as the dataset pairs them."""
 
     def __init__(self, run: TestedRun, loader: str = 'test_dataloader') -> None:
         self.run = run
@@ -67,14 +62,13 @@ class RunImages:
             starts.insert(0, here.parents[depth - 1])
         # A folder of that name may hold other data; the right one holds the tested images.
         image = '' if self.run.tiles is None else str(self.run.tiles.names[0])
-        right = (s for s in starts if (s / root).is_dir() and (s / image).exists())
-        found = next((start / root for start in right), None)
-        if found is None:
-            raise UserError(
-                f'{root}, where the config of {self.run.folder} has its images, does not exist any '
-                'more: restore the folder, or link it there.'
-            )
-        return found
+        for start in starts:
+            if (start / root).is_dir() and (start / image).exists():
+                return start / root
+        raise UserError(
+            f'{root}, where the config of {self.run.folder} has its images, does not exist any '
+            'more: restore the folder, or link it there.'
+        )
 
     @cached_property
     def infos(self) -> list[dict[str, Any]]:
@@ -102,9 +96,9 @@ class RunImages:
     def image(self, info: dict[str, Any]) -> np.ndarray:
         """Return the optical bands as 8-bit RGB ``[H, W, 3]``; stretch other ranges (2–98 %)."""
         later = ('LoadDepth', 'LoadAnnotations', 'PackSegInputs', 'TestTimeAug')
-        given = next((t for t in self.transforms if t['type'] not in later), None)
-        loader = given or dict(type='LoadImageFromFile')
-        bands = np.atleast_3d(TRANSFORMS.build(dict(loader))(dict(info))['img'])[..., :3]
+        loaders = [dict(t) for t in self.transforms if t['type'] not in later]
+        load = TRANSFORMS.build([*loaders, dict(type='LoadImageFromFile')][0])
+        bands = np.atleast_3d(load(dict(info))['img'])[..., :3]
         rgb = bands[..., ::-1] if bands.shape[2] == 3 else np.repeat(bands[..., :1], 3, 2)
         if rgb.dtype != np.uint8 and not (0 <= rgb.min() and 1 < rgb.max() <= 255):
             low, high = np.percentile(rgb, (2, 98))
@@ -120,9 +114,9 @@ class RunImages:
 
     def truth(self, info: dict[str, Any]) -> np.ndarray:
         """Return the labels ``[H, W]`` that the metric used: class indices, 255 ignored."""
-        given = next((t for t in self.transforms if t['type'] == 'LoadAnnotations'), None)
-        loader = given or dict(type='LoadAnnotations')
-        labels = TRANSFORMS.build(dict(loader))(dict(info, seg_fields=[]))['gt_seg_map']
+        loader = dict(type='LoadAnnotations')
+        loader = next((dict(t) for t in self.transforms if t['type'] == loader['type']), loader)
+        labels = TRANSFORMS.build(loader)(dict(info, seg_fields=[]))['gt_seg_map']
         return np.where(labels == self.run.report['ignore_index'], IGNORED, labels)
 
 

@@ -2,11 +2,12 @@
 
 import shlex
 from collections.abc import Sequence
-from dataclasses import dataclass
+from contextlib import suppress
 from datetime import datetime
 from importlib.resources import files
 from pathlib import Path
 from string import Template
+from typing import NamedTuple
 
 from rich.console import Console
 
@@ -27,9 +28,8 @@ from depthda.version import __version__
 HEAVY = 30_000_000  # bytes; most mail servers refuse more
 
 
-@dataclass
-class Page:
-    """The written page, and a sentence about everything that it could not show."""
+class Page(NamedTuple):
+    """The written page, its size, and a sentence about everything that it could not show."""
 
     path: Path
     size: int
@@ -49,10 +49,10 @@ def make_page(
     Args:
         folders: Run folders with ``metrics.json``, or folders that hold such folders.
         out: The HTML file to write.
-        names: Names of the runs on the page, one for each run.
+        names: What the page calls each run.
         title: The heading of the page.
         tiles: Number of tiles under each heading of the gallery.
-        command: The command that made the page; the page shows it at its end.
+        command: The command that made the page, which its foot shows.
     """
     if tiles < 0:
         raise UserError(f'--tiles {tiles}: give 0 (no gallery of tiles) or more.')
@@ -62,7 +62,10 @@ def make_page(
     console = Console(stderr=True)
     runs = open_runs(folders, names)
     images = RunImages(runs[0])
-    palette = _palette_if_found(images)
+    palette = None
+    # If the data has moved, the gallery reports it; tables do without swatches.
+    with suppress(UserError):
+        palette = images.palette
     title = title or ' · '.join(run.name for run in runs)
     priors, missing = prior_section(runs, palette, console)
     sections = [
@@ -81,14 +84,6 @@ def make_page(
     with atomic_path(out) as temporary:
         temporary.write_text(text, encoding='utf-8')
     return Page(Path(out), len(text.encode()), missing)
-
-
-def _palette_if_found(images: RunImages) -> list[list[int]] | None:
-    try:
-        return images.palette
-    except UserError:
-        # The data has moved. The gallery reports it; tables do without swatches.
-        return None
 
 
 def _fill(title: str, top: Markup, sections: Sequence[Section], foot: Markup) -> str:

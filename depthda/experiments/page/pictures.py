@@ -7,7 +7,7 @@ from io import BytesIO
 import numpy as np
 from PIL import Image
 
-from depthda.experiments.pictures.colours import DARK, IGNORED, LIGHT, of_depth, stripes
+from depthda.experiments.pictures.colours import DARK, IGNORED, LIGHT, stripes
 
 LARGEST = 1024  # longer sides are reduced, so that the page can be sent by mail
 # Colours of an error map: right is muted, wrong is strong, ignored is striped.
@@ -20,15 +20,8 @@ _WHITE = (255, 255, 255)
 def photo(image: np.ndarray) -> str:
     """Return an 8-bit RGB picture ``[H, W, 3]`` as lossy WebP."""
     picture = Image.fromarray(np.ascontiguousarray(image))
-    size = _shown_size(image.shape)
-    if picture.size != size:
-        picture = picture.resize(size, Image.Resampling.LANCZOS)
+    picture = picture.resize(_shown_size(image.shape), Image.Resampling.LANCZOS)
     return _uri(picture, 'webp', quality=88, method=4)
-
-
-def depth_picture(depth: np.ndarray) -> str:
-    """Return a picture of depth ``[H, W]`` over the range of this map."""
-    return photo(of_depth(depth))
 
 
 def label_picture(labels: np.ndarray, palette: Sequence[Sequence[int]]) -> str:

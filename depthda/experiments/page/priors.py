@@ -7,19 +7,8 @@ from rich.console import Console
 from rich.progress import track
 
 from depthda.errors import UserError, many
-from depthda.experiments.page.html import (
-    Markup,
-    Section,
-    bars,
-    column_heads,
-    join,
-    key_mark,
-    note,
-    number,
-    section,
-    table,
-    tag,
-)
+from depthda.experiments.page import html
+from depthda.experiments.page.html import Markup, Section, join, number, tag
 from depthda.experiments.page.images import RunImages
 from depthda.experiments.page.scores import Palette, class_head
 from depthda.experiments.pictures.colours import IGNORED
@@ -52,8 +41,8 @@ def prior_section(
             'distance).'
         )
     body = [tag('p', text), _table(runs[0].classes, shown, palette)]
-    notes = [note(sentence) for sentence in missing]
-    return section('Class distribution', 'priors', body, notes), missing
+    notes = [html.note(sentence) for sentence in missing]
+    return html.section('Class distribution', 'priors', body, notes), missing
 
 
 def _table(classes: Sequence[str], columns: Sequence[Distribution], palette: Palette) -> Markup:
@@ -63,15 +52,16 @@ def _table(classes: Sequence[str], columns: Sequence[Distribution], palette: Pal
     body = []
     for i, name in enumerate(classes):
         cells = [tag('td', number(share[i])) for share in shares]
-        if shift:
-            difference = number(shares[-1][i] - shares[0][i], sign=True)
-            cells.append(tag('td', difference, class_='diff'))
-        drawn = bars((_COLOURS[k % 6], 100 * share[i] / widest) for k, share in enumerate(shares))
+        difference = number(shares[-1][i] - shares[0][i], sign=True)
+        cells += [tag('td', difference, class_='diff')] if shift else []
+        drawn = html.bars(
+            (_COLOURS[k % 6], 100 * share[i] / widest) for k, share in enumerate(shares)
+        )
         body.append(tag('tr', class_head(name, i, palette), cells, drawn))
-    names = [join(key_mark(_COLOURS[i % 6]), name) for i, (name, _) in enumerate(columns)]
-    heads = column_heads('class', *names, *(['shift'] if shift else []))
+    names = [join(html.key_mark(_COLOURS[i % 6]), name) for i, (name, _) in enumerate(columns)]
+    heads = html.column_heads('class', *names, *(['shift'] if shift else []))
     heads.append(tag('td', aria_hidden='true'))
-    return table('Class distribution', heads, body, class_='numbers priors')
+    return html.table('Class distribution', heads, body, class_='numbers priors')
 
 
 def _test_counts(run: TestedRun) -> list[Distribution]:

@@ -1,5 +1,6 @@
 """Open the runs that a page shows, and describe them."""
 
+import itertools
 import os
 import shlex
 from collections.abc import Mapping, Sequence
@@ -37,10 +38,8 @@ def _check_same_test(runs: Sequence[TestedRun]) -> None:
     groups: dict[tuple, list[TestedRun]] = {}
     for run in runs:
         tested = run.metrics['tested_on']
-        where = tuple(
-            tuple(tested.get(key) or [tested.get(key[:-1])]) for key in ('domains', 'splits')
-        )
-        groups.setdefault((where, tested['images'], tuple(run.classes)), []).append(run)
+        where = [tuple(tested.get(f'{key}s') or [tested.get(key)]) for key in ('domain', 'split')]
+        groups.setdefault((*where, tested['images'], tuple(run.classes)), []).append(run)
     if len(groups) > 1:
         listed = '; '.join(
             f'{" ".join(str(run.folder) for run in members)} on '
@@ -51,15 +50,13 @@ def _check_same_test(runs: Sequence[TestedRun]) -> None:
             f'these runs were not tested on the same images and classes ({listed}): make one page '
             'for each group.'
         )
-    first = runs[0]
-    for run in runs[1:]:
-        for key in ('headline', 'aggregate'):
-            if run.report[key] != first.report[key]:
-                raise UserError(
-                    f'the scores of {first.folder} are {first.report[key]!r} and those of '
-                    f'{run.folder} {run.report[key]!r}: test both with the same {key}= of '
-                    'SegmentationMetric.'
-                )
+    for run, key in itertools.product(runs, ('headline', 'aggregate')):
+        one, other = runs[0].report[key], run.report[key]
+        if one != other:
+            raise UserError(
+                f'the scores of {runs[0].folder} are {one!r} and those of {run.folder} {other!r}: '
+                f'test both with the same {key}= of SegmentationMetric.'
+            )
     counted = [run for run in runs if run.tiles is not None]
     for run in counted[1:]:
         if unmatched := set(run.keys) ^ set(counted[0].keys):

@@ -3,23 +3,9 @@
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
 from depthda.errors import many
-from depthda.experiments.page.html import (
-    Markup,
-    Section,
-    bars,
-    column_heads,
-    join,
-    key_mark,
-    number,
-    section,
-    swatch,
-    switch,
-    table,
-    tag,
-)
+from depthda.experiments.page import html
+from depthda.experiments.page.html import Markup, Section, join, number, tag
 from depthda.experiments.tested_run import TestedRun
 
 Group = dict[str, Any]
@@ -28,14 +14,11 @@ Palette = list[list[int]] | None
 
 def score_section(runs: Sequence[TestedRun], palette: Palette) -> Section:
     """Return tables for each group of images on which all runs were scored."""
-    groups = [
-        name
-        for name in runs[0].report['groups']
-        if all(name in run.report['groups'] for run in runs)
-    ]
+    known = [run.report['groups'] for run in runs]
+    groups = [name for name in known[0] if all(name in group for group in known)]
     panels = []
     for name in groups:
-        members = [run.report['groups'][name] for run in runs]
+        members = [group[name] for group in known]
         images, pixels = many(members[0]['images'], 'image'), members[0]['pixels']
         heading = tag('h3', f'{name}: {images}, {many(pixels, "labelled pixel")}')
         one = len(runs) == 1
@@ -47,12 +30,14 @@ def score_section(runs: Sequence[TestedRun], palette: Palette) -> Section:
     if len(runs) > 1:
         text += f' The best score of a row is bold; differences (Δ) are to {runs[0].name}.'
     summary = _summary(runs, groups) if len(groups) > 1 else None
-    return section('Scores per class', 'scores', tag('p', text), summary, switch('Images', panels))
+    return html.section(
+        'Scores per class', 'scores', tag('p', text), summary, html.switch('Images', panels)
+    )
 
 
 def class_head(name: str, place: int, palette: Palette) -> Markup:
     """Return the heading cell of a row: a class with its colour."""
-    return tag('th', swatch(palette[place]) if palette else None, name, scope='row')
+    return tag('th', html.swatch(palette[place]) if palette else None, name, scope='row')
 
 
 def _one_run(group: Group, palette: Palette) -> Markup:
@@ -60,14 +45,14 @@ def _one_run(group: Group, palette: Palette) -> Markup:
     body = []
     for i, (name, row) in enumerate(group['per_class'].items()):
         cells = [tag('td', number(row[key])) for key in keys]
-        last = [_share(row, group), bars([(0, row[keys[0]] or 0)])]
+        last = [_share(row, group), html.bars([(0, row[keys[0]] or 0)])]
         body.append(tag('tr', class_head(name, i, palette), cells, last))
     cells = [tag('td', number(means.get(_mean_name(key)))) for key in keys]
     foot = tag('tr', tag('th', 'mean', scope='row'), cells, tag('td'))
-    heads = column_heads('class', *keys, 'share of truth', None)
+    heads = html.column_heads('class', *keys, 'share of truth', None)
     rest = [f'{key} {number(means[key])}' for key in ('OA', 'Kappa') if key in means]
     return join(
-        table('Scores per class', heads, body, foot),
+        html.table('Scores per class', heads, body, foot),
         tag('p', ' · '.join(rest), class_='figures') if rest else None,
     )
 
@@ -79,7 +64,7 @@ def _comparison(runs: Sequence[TestedRun], members: Sequence[Group], palette: Pa
         for i, name in enumerate(runs[0].classes):
             rows = [group['per_class'][name] for group in members]
             values = [row[key] for row in rows]
-            drawn = bars((place, value or 0) for place, value in enumerate(values))
+            drawn = html.bars((place, value or 0) for place, value in enumerate(values))
             cells = [_share(rows[0], members[0]), _compared(values), drawn]
             body.append(tag('tr', class_head(name, i, palette), cells))
         means = {f'mean ({_mean_name(key)})': _mean_name(key)}
@@ -89,10 +74,10 @@ def _comparison(runs: Sequence[TestedRun], members: Sequence[Group], palette: Pa
         for title, name in means.items():
             cells = _compared([group['means'].get(name) for group in members])
             feet.append(tag('tr', tag('th', title, scope='row'), tag('td'), cells))
-        heads = column_heads('class', 'share of truth', *_columns(runs), None)
-        scores = table(f'{key} per class', heads, body, feet)
+        heads = html.column_heads('class', 'share of truth', *_columns(runs), None)
+        scores = html.table(f'{key} per class', heads, body, feet)
         panels.append((key, join(tag('h4', key), scores)))
-    return switch('Score', panels)
+    return html.switch('Score', panels)
 
 
 def _summary(runs: Sequence[TestedRun], groups: Sequence[str]) -> Markup:
@@ -103,13 +88,13 @@ def _summary(runs: Sequence[TestedRun], groups: Sequence[str]) -> Markup:
         cells = _compared([group['means']['mIoU'] for group in members])
         images = tag('td', members[0]['images'])
         body.append(tag('tr', tag('th', name, scope='row'), images, cells))
-    heads = column_heads('mIoU of', 'images', *_columns(runs))
-    return table('mIoU per group of images', heads, body)
+    heads = html.column_heads('mIoU of', 'images', *_columns(runs))
+    return html.table('mIoU per group of images', heads, body)
 
 
 def _columns(runs: Sequence[TestedRun]) -> list[Markup]:
     """Return a column for each run, and after each but the first a column of differences."""
-    first, *others = (join(key_mark(i), run.name) for i, run in enumerate(runs))
+    first, *others = (join(html.key_mark(i), run.name) for i, run in enumerate(runs))
     return [first, *(part for name in others for part in (name, join('Δ')))]
 
 
@@ -150,22 +135,21 @@ def confusion_section(runs: Sequence[TestedRun]) -> Section:
         'cent, so the diagonal is the recall. Point at a cell to see the pixel counts.'
     )
     matrices = tag('div', [_matrix(i, run) for i, run in enumerate(runs)], class_='matrices')
-    return section('Confusion matrix', 'confusion', tag('p', text), matrices)
+    return html.section('Confusion matrix', 'confusion', tag('p', text), matrices)
 
 
 def _matrix(place: int, run: TestedRun) -> Markup:
     headline = run.report['groups'][run.report['headline']]
-    counts = np.array(headline['confusion_matrix'], dtype=np.int64)
     corner = tag('td', 'truth ↓ prediction →', class_='corner')
     heads = [tag('th', tag('span', name), scope='col', class_='turned') for name in run.classes]
     body = []
-    for name, row in zip(run.classes, counts.tolist(), strict=True):
+    for name, row in zip(run.classes, headline['confusion_matrix'], strict=True):
         pairs = zip(run.classes, row, strict=True)
         cells = [_cell(name, prediction, count, sum(row)) for prediction, count in pairs]
         body.append(tag('tr', tag('th', name, scope='row'), cells))
     label = f'Confusion matrix of {run.name}'
-    matrix = table(label, [corner, *heads], body, class_='heat')
-    return tag('figure', tag('figcaption', key_mark(place), run.name), matrix)
+    matrix = html.table(label, [corner, *heads], body, class_='heat')
+    return tag('figure', tag('figcaption', html.key_mark(place), run.name), matrix)
 
 
 def _cell(truth: str, prediction: str, count: int, total: int) -> Markup:

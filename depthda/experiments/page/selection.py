@@ -2,18 +2,8 @@
 
 from collections.abc import Sequence
 
-from depthda.experiments.page.html import (
-    TARGET_SELECTED,
-    Markup,
-    Section,
-    join,
-    key_mark,
-    note,
-    number,
-    section,
-    table,
-    tag,
-)
+from depthda.experiments.page import html
+from depthda.experiments.page.html import TARGET_SELECTED, Markup, Section, join, number, tag
 from depthda.experiments.selection import Choice, choices
 from depthda.experiments.tested_run import TestedRun
 
@@ -26,33 +16,26 @@ _HOW = (
 
 def selection_section(runs: Sequence[TestedRun]) -> Section:
     """Return a table with the best score on the target, the last, and the one chosen on source."""
-    rows, missing = [], []
-    for place, run in enumerate(runs):
-        found = choices(run)
-        rows += [_row(place, run, choice) for choice in found]
-        if not found:
-            missing.append(run.name)
-    names = ['run', 'from', join('best on target ', TARGET_SELECTED), 'last', 'chosen on source']
-    heads = [
-        tag('th', name, scope='col', class_='words' if name == 'from' else None)
-        for name in [*names, 'optimism']
-    ]
+    found = [choices(run) for run in runs]
+    rows = [_row(i, runs[i], choice) for i, some in enumerate(found) for choice in some]
+    missing = [run.name for run, some in zip(runs, found, strict=True) if not some]
+    best = join('best on target ', TARGET_SELECTED)
+    heads = html.column_heads('run', best, 'last', 'chosen on source', 'optimism')
+    heads.insert(1, tag('th', 'from', scope='col', class_='words'))
     text = (
         'mIoU on the tested domain of the checkpoint that each rule chooses, and its iteration. '
         'Optimism is the best score on the target minus the score chosen on the source, or minus '
         'the last score if the source was not validated.'
     )
-    lead = [tag('p', text), table('Selection', heads, rows)] if rows else None
+    lead = [tag('p', text), html.table('Selection', heads, rows)] if rows else None
     absent = f'The logs of {", ".join(missing)} do not allow a comparison of selection rules.{_HOW}'
-    return section('Selection', 'selection', lead, note(absent) if missing else None)
+    return html.section('Selection', 'selection', lead, html.note(absent) if missing else None)
 
 
 def _row(place: int, run: TestedRun, choice: Choice) -> Markup:
     values = (choice.best_on_target, choice.last, choice.chosen_on_source)
-    cells = [
-        tag('td', number(value), tag('span', f' at {step:,}', class_='quiet') if step else None)
-        for value, step in zip(values, choice.steps, strict=True)
-    ]
-    name = tag('th', key_mark(place), run.name, scope='row')
+    at = [tag('span', f' at {step:,}', class_='quiet') if step else None for step in choice.steps]
+    cells = [tag('td', number(value), step) for value, step in zip(values, at, strict=True)]
+    name = tag('th', html.key_mark(place), run.name, scope='row')
     optimism = tag('td', number(choice.optimism, sign=True))
     return tag('tr', name, tag('td', choice.source, class_='words'), cells, optimism)

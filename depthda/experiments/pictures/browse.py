@@ -24,21 +24,13 @@ _ROWS, _COLUMNS = 4, 2  # samples of a sheet
 
 @dataclass(frozen=True)
 class ShownSample:
-    """A sample after its pipeline.
+    """A sample after its pipeline."""
 
-    Attributes:
-        title: File, split, domain and size.
-        image: RGB ``[H, W, 3]``, uint8.
-        fourth: The fourth optical band as ``[H, W, 3]`` uint8, if any; later bands are not shown.
-        depth: ``[H, W]``, 0 where there is none; None if the model gets no depth.
-        label: ``[H, W]`` class indices and the ignored index; None if the dataset has no labels.
-    """
-
-    title: str
-    image: np.ndarray
-    fourth: np.ndarray | None
-    depth: np.ndarray | None
-    label: np.ndarray | None
+    title: str  # file, split, domain and size
+    image: np.ndarray  # RGB [H, W, 3], uint8
+    fourth: np.ndarray | None  # band 4 as [H, W, 3] uint8; later bands are not shown
+    depth: np.ndarray | None  # [H, W], 0 where there is none; None if the model gets no depth
+    label: np.ndarray | None  # [H, W] class indices, also the ignored one; None without labels
 
 
 @dataclass(frozen=True)
@@ -52,13 +44,7 @@ class SampleSource:
 
 
 def open_source(cfg: Config, name: str, split: str) -> SampleSource:
-    """Build the dataset of one of the config's data loaders.
-
-    Args:
-        cfg: The config.
-        name: Name of the config in titles and messages.
-        split: ``'train'``, ``'val'`` or ``'test'``.
-    """
+    """Build the dataset of the config's train, val or test loader; titles name the config."""
     loader = cfg.get(f'{split}_dataloader')
     if not loader or 'dataset' not in loader:
         raise UserError(f'{name} has no {split}_dataloader with a dataset: choose another --split.')
@@ -83,8 +69,7 @@ def deal(source: SampleSource, number: int, repeat: int, seed: int) -> Iterator[
     """
     sampler = RunSampler(source.dataset, seed=seed)
     for place, key in enumerate(islice(iter(sampler), min(number, sampler.size))):
-        for repetition in range(repeat):
-            position = place + repetition * sampler.size
+        for position in range(place, place + repeat * sampler.size, sampler.size):
             yield from _load(source, SampleKey(int(key), derive_seed(seed, 'sample', position)))
 
 
@@ -95,11 +80,10 @@ def draw_sheets(
     size = _ROWS * _COLUMNS
     pages = [samples[start : start + size] for start in range(0, len(samples), size)]
     paths = [Path(out) / f'{name}-{number}.png' for number in range(1, len(pages) + 1)]
+    title = f'{source.title}, {many(len(samples), "sample")} as the model gets them'
     for number, (path, page) in enumerate(zip(paths, pages, strict=True), 1):
-        title = f'{source.title}, {many(len(samples), "sample")} as the model gets them'
-        if len(pages) > 1:
-            title += f' (sheet {number} of {len(pages)})'
-        _draw(path, source, page, title)
+        sheet = f' (sheet {number} of {len(pages)})' if len(pages) > 1 else ''
+        _draw(path, source, page, title + sheet)
     return paths
 
 

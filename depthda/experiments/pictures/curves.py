@@ -90,12 +90,8 @@ def draw_curves(
 ) -> None:
     """Write the picture: a panel for each key, a colour for each run.
 
-    Args:
-        path: The picture; the suffix decides the format.
-        runs: The curves of each run by its name.
-        keys: Names of the logged values to draw.
-        factor: Smoothing from 0 (none) to 1, see :func:`smooth`; the raw curve stays in pale.
-        log: Which axes are logarithmic: '', 'x', 'y' or 'xy'.
+    With ``factor`` lines are smoothed (see :func:`smooth`), and the raw curve stays in pale.
+    ``log`` names the logarithmic axes: '', 'x', 'y' or 'xy'.
     """
     grid = dict(nrows=len(keys), figsize=(9, 2.9 * len(keys) + 0.4))
     figure, axes = plt.subplots(**grid, sharex=True, squeeze=False, layout='constrained')
@@ -117,9 +113,9 @@ def draw_curves(
     axes[-1, 0].set_xlabel('iteration')
     # Not every run is in every panel: the legend shows the first line of each name.
     handles = {}
-    for axis in axes[:, 0]:
-        for handle, name in zip(*axis.get_legend_handles_labels(), strict=True):
-            handles.setdefault(name, handle)
+    for axis in reversed(axes[:, 0]):
+        lines, drawn = axis.get_legend_handles_labels()
+        handles |= dict(zip(drawn, lines, strict=True))
     names = [name for name in runs if name in handles]
     columns = max(1, min(4, 110 // (max(map(len, names)) + 8)))
     style = dict(loc='outside lower center', fontsize=9, frameon=False)

@@ -13,21 +13,13 @@ from depthda.io.plotting import plt
 
 @dataclass
 class PanelRow:
-    """A tile.
+    """A tile."""
 
-    Attributes:
-        label: Text to the left of the row.
-        image: RGB ``[H, W, 3]``.
-        depth: ``[H, W]``, 0 where there is none.
-        truth: Class indices ``[H, W]``; 255 is ignored.
-        predictions: Class indices ``[H, W]`` by the name of the model.
-    """
-
-    label: str
-    image: np.ndarray
-    depth: np.ndarray
-    truth: np.ndarray
-    predictions: dict[str, np.ndarray]
+    label: str  # to the left of the row
+    image: np.ndarray  # RGB [H, W, 3]
+    depth: np.ndarray  # [H, W], 0 where there is none
+    truth: np.ndarray  # class indices [H, W]; 255 is ignored
+    predictions: dict[str, np.ndarray]  # by the name of the model
 
 
 def draw_panel(
@@ -40,13 +32,9 @@ def draw_panel(
     """Write the picture. Pixels that are ignored or have no depth are striped."""
     models = list(rows[0].predictions)
     columns = ['image', 'relative depth', 'truth', *models]
-    figure, axes = plt.subplots(
-        len(rows),
-        len(columns),
-        figsize=(2.3 * len(columns), 2.4 * len(rows) + 1.1),
-        squeeze=False,
-        layout='constrained',
-    )
+    size = 2.3 * len(columns), 2.4 * len(rows) + 1.1
+    grid = dict(figsize=size, squeeze=False, layout='constrained')
+    figure, axes = plt.subplots(len(rows), len(columns), **grid)
     for row, line in zip(rows, axes, strict=True):
         pictures = [row.image, colours.of_depth(row.depth), colours.of_labels(row.truth, palette)]
         pictures += [colours.of_labels(row.predictions[model], palette) for model in models]

@@ -10,10 +10,7 @@ from depthda.io.plotting import plt
 
 
 def draw_curve(table: Table, lines: Sequence[Line], path: Path) -> bool:
-    """Draw ``table.curve`` with the intervals of gains or the deviations of scores.
-
-    Return whether there was anything to draw.
-    """
+    """Draw ``table.curve``, with intervals or deviations, if any of its scores are known."""
     place = [column.title for column in table.columns].index(table.curve.column)
     cells = {line.row.name: line.cells[place] for line in lines}
     drawn = {}

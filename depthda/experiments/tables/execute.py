@@ -39,15 +39,16 @@ def execute(
         jobs: How many runs at a time.
         gpus: Devices that the jobs take in turn; by default the environment decides.
         together: Runs per process. More than one saves imports, but the runs share a process.
-        follow: Called with the progress of a run.
-        ended: Called with each run that has ended.
+        follow, ended: Called with the progress of a run, and with each run that has ended.
     """
     failed: list[tuple[Run, str]] = []
     batches: queue.SimpleQueue[list[Run]] = queue.SimpleQueue()
     for first in range(0, len(runs), together):
         batches.put(list(runs[first : first + together]))
-    stop = threading.Event()
-    lock = threading.Lock()
+    stop, lock = threading.Event(), threading.Lock()
+    # If two processes each use as many threads as there are cores, both are many times slower.
+    threads = str(max((os.cpu_count() or 1) // jobs, 1))
+    environment = {'OMP_NUM_THREADS': threads, **os.environ, 'PYTHONUNBUFFERED': '1'}
 
     def work(slot: int) -> None:
         while not stop.is_set():
@@ -59,30 +60,19 @@ def execute(
                 run.folder.mkdir(parents=True, exist_ok=True)
                 write_json(run.folder / 'run.json', run.describe())
                 (run.folder / 'failed.json').unlink(missing_ok=True)  # from an earlier attempt
-            gpu = gpus[slot % len(gpus)] if gpus else None
-            for run, error in _do(batch, _environment(jobs, gpu), stop, follow):
+            gpu = {'CUDA_VISIBLE_DEVICES': gpus[slot % len(gpus)]} if gpus else {}
+            for run, error in _do(batch, environment | gpu, stop, follow):
                 with lock:
                     if error is not None:
                         failed.append((run, error))
                     ended(run, error)
 
     with ThreadPoolExecutor(jobs) as pool:
-        slots = [pool.submit(work, slot) for slot in range(jobs)]
         try:
-            for slot in slots:
-                slot.result()
+            list(pool.map(work, range(jobs)))
         finally:
             stop.set()  # after Ctrl-C or an error here, the other slots end their workers
     return failed
-
-
-def _environment(jobs: int, gpu: str | None) -> dict[str, str]:
-    # If two processes each use as many threads as there are cores, both are many times slower.
-    threads = max((os.cpu_count() or 1) // jobs, 1)
-    environment = {'OMP_NUM_THREADS': str(threads), **os.environ, 'PYTHONUNBUFFERED': '1'}
-    if gpu is not None:
-        environment['CUDA_VISIBLE_DEVICES'] = gpu
-    return environment
 
 
 def _do(

@@ -65,11 +65,9 @@ class Run:
     def describe(self) -> dict[str, Any]:
         """Return the content of ``run.json``, which the worker reads."""
         row, data = self.row, None if self.data is None else str(self.data)
-        name = dict(table=self.table, row=row.name, world=self.world, seed=self.seed)
-        steps = [asdict(step) for step in self.steps]
-        return name | dict(
-            hash=self.hash, protocol=row.protocol, sample=row.sample, data=data, steps=steps
-        )
+        described = dict(table=self.table, row=row.name, world=self.world, seed=self.seed)
+        described |= dict(hash=self.hash, protocol=row.protocol, sample=row.sample, data=data)
+        return described | dict(steps=[asdict(step) for step in self.steps])
 
 
 def plan_runs(
@@ -88,13 +86,13 @@ def plan_runs(
             raise UserError(f'row {absent.name!r} cannot be run: {absent.absent}.')
         names = {table.figures_of(row).name for row in chosen}
         rows = [row for row in rows if row.name in names]
-    runs = []
     finished = {path.parent.name: path.parent for path in Path(out).glob('*/*/*/result.json')}
-    for row in rows:
-        for world in (worlds or table.worlds) if row.sample is not None else (None,):
-            for seed in seeds if seeds is not None else table.seeds:
-                runs.append(_plan(table, row, world, seed, Path(out), smoke, finished))
-    return runs
+    return [
+        _plan(table, row, world, seed, Path(out), smoke, finished)
+        for row in rows
+        for world in ((worlds or table.worlds) if row.sample is not None else (None,))
+        for seed in (table.seeds if seeds is None else seeds)
+    ]
 
 
 def _plan(

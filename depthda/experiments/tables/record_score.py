@@ -15,12 +15,9 @@ from depthda.errors import UserError, many
 from depthda.experiments.tables.configs import resolved_config
 from depthda.experiments.tables.plan import Run, find_run, plan_runs
 from depthda.experiments.tables.results import collect
-from depthda.experiments.tables.table import Table, load_table, unknown
+from depthda.experiments.tables.table import load_table, unknown
 from depthda.experiments.tables.text import terminal
 from depthda.io.files import read_json, write_json
-
-# The server prints two decimals: the mean of rounded scores is this close to the rounded mean.
-TOLERANCE = 0.02
 
 
 def record_score(
@@ -37,18 +34,16 @@ def record_score(
     """Write the server's scores next to their result, print the row, and return the new file.
 
     Args:
-        table: The table file.
-        row: Name of the row.
-        seed: Seed of the run.
+        table, row, seed, world, smoke: The table file, and which of its runs was scored.
         scores: IoU in per cent: one per class in the order of the classes, or as ``NAME=VALUE``.
         out: The folder that holds the runs of the table.
         miou: The server's mIoU, which must be the mean of the classes; by default their mean.
-        world: Seed of the synthetic world, for a row that has several.
         replace: Replace scores that were recorded before.
-        smoke: The run belongs to a smoke run.
     """
     read = load_table(table)
-    plan = plan_runs(read, out, [seed], _worlds(world, smoke), [row], smoke)
+    # A smoke run uses world 0 by default.
+    worlds = [world] if world is not None else [0] if smoke else None
+    plan = plan_runs(read, out, [seed], worlds, [row], smoke)
     run = find_run(plan, read.figures_of(read.row(row)).name, seed, world)
     result = _awaiting(run, replace)
     archive = _unchanged_zip(run, result)
@@ -64,7 +59,13 @@ def record_score(
     by_key['mIoU'] = _mean(list(values.values()), miou)
     path = run.folder / 'score.json'
     write_json(path, {'scores': by_key, 'recorded': recorded})
-    _print_row(read, run, out, smoke)
+    # Print the row as it now stands, over all its seeds.
+    seeds = [seed] if smoke else sorted({*read.seeds, seed})
+    runs = plan_runs(read, out, seeds, [0] if smoke else None, [run.row.name], smoke)
+    lines = [line for line in collect(read, runs) if line.row.name == run.row.name]
+    console = wide_console(soft_wrap=True)
+    for drawn in terminal(read, lines, console.width):
+        console.print(drawn, soft_wrap=False)
     return path
 
 
@@ -82,11 +83,9 @@ def _awaiting(run: Run, replace: bool) -> dict[str, Any]:
             f'{run.title} uses the {run.row.protocol} protocol and was scored here: the server '
             'has no score for it.'
         )
-    if (run.folder / 'score.json').is_file() and not replace:
-        raise UserError(
-            f'{run.title} already has a score ({run.folder}/score.json): --replace takes the '
-            'new one.'
-        )
+    path = run.folder / 'score.json'
+    if path.is_file() and not replace:
+        raise UserError(f'{run.title} already has a score ({path}): --replace takes the new one.')
     return result
 
 
@@ -155,24 +154,10 @@ def _mean(values: Sequence[float], miou: float | None) -> float:
     mean = math.fsum(values) / len(values)
     if miou is None:
         return mean
-    if not abs(mean - miou) <= TOLERANCE:
+    # The server prints two decimals: the mean of rounded scores is this close to the rounded mean.
+    if not abs(mean - miou) <= 0.02:
         raise UserError(
             f'--miou {miou:g} is not the mean of --scores, {mean:.2f}: correct the value that is '
             'mistyped, or the order.'
         )
     return miou
-
-
-def _worlds(world: int | None, smoke: bool) -> list[int] | None:
-    # A smoke run uses world 0 by default.
-    return [world] if world is not None else [0] if smoke else None
-
-
-def _print_row(table: Table, run: Run, out: str | Path, smoke: bool) -> None:
-    """Print the row of the table as it now stands, over all its seeds."""
-    seeds = [run.seed] if smoke else sorted({*table.seeds, run.seed})
-    runs = plan_runs(table, out, seeds, _worlds(None, smoke), [run.row.name], smoke)
-    lines = [line for line in collect(table, runs) if line.row.name == run.row.name]
-    console = wide_console(soft_wrap=True)
-    for drawn in terminal(table, lines, console.width):
-        console.print(drawn, soft_wrap=False)

@@ -36,9 +36,7 @@ class Line:
 def collect(table: Table, runs: Sequence[Run]) -> list[Line]:
     """Return a line for every row of the table, whether or not it has been run."""
     results: dict[str, dict[tuple, dict]] = {}
-    of_row: dict[str, list[Run]] = {}
     for run in runs:
-        of_row.setdefault(run.row.name, []).append(run)
         result = run.result
         # A row declared with the wrong protocol must not show scores of the other one.
         if result is not None and result['protocol'] == run.row.protocol:
@@ -51,7 +49,7 @@ def collect(table: Table, runs: Sequence[Run]) -> list[Line]:
         selected = any(result['target_selected'] for result in found.values())
         marks = ('target-selected',) if selected else ()
         commits = tuple(sorted({str(result['commit']) for result in found.values()}))
-        state = row.absent or _state(of_row.get(source, []), found)
+        state = row.absent or _state([run for run in runs if run.row.name == source], found)
         lines.append(Line(row, cells, state, marks, commits))
     return lines
 
@@ -80,15 +78,13 @@ def _cell(table: Table, row: Row, column: Column, results: Mapping[str, dict]) -
     if not row.baseline:
         return Cell()
     base = _values(table, table.row(row.baseline), column, results)
-    pairs = {key: own[key] - base[key] for key in own if key in base}
-    if not pairs:
+    places = sorted((key for key in own if key in base), key=str)
+    if not places:
         return Cell()
-    places = sorted(pairs, key=str)
+    gains = [own[place] - base[place] for place in places]
     units = independent_units([world for world, _ in places])
-    mean, low, high = t_interval(
-        [statistics.fmean(pairs[places[i]] for i in unit) for unit in units]
-    )
-    return Cell(mean, None, None if low is None else (low, high), len(pairs), True)
+    mean, low, high = t_interval([statistics.fmean(gains[i] for i in unit) for unit in units])
+    return Cell(mean, None, None if low is None else (low, high), len(gains), True)
 
 
 def _values(table: Table, row: Row, column: Column, results: Mapping[str, dict]) -> dict:
@@ -102,16 +98,12 @@ def _state(runs: Sequence[Run], results: Mapping[tuple, dict]) -> str:
     """Say which runs of a row are missing; empty if it is finished."""
     if not runs:
         return 'not chosen'
-    if missing := next((run.missing for run in runs if run.missing), None):
-        if not results:
-            return f'data must lie in {missing}'
+    missing = next((run.missing for run in runs if run.missing), None)
+    if missing and not results:
+        return f'data must lie in {missing}'
     awaiting = sum(result['state'] == 'awaiting score' for result in results.values())
     failed = sum(run.error is not None for run in runs)
-    parts = []
-    if len(results) < len(runs):
-        parts.append(f'{len(results)} of {many(len(runs), "run")}')
-    if failed:
-        parts.append(f'{failed} failed')
-    if awaiting:
-        parts.append(f'{awaiting} awaiting score')
+    parts = [f'{len(results)} of {many(len(runs), "run")}'] if len(results) < len(runs) else []
+    parts += [f'{failed} failed'] if failed else []
+    parts += [f'{awaiting} awaiting score'] if awaiting else []
     return ', '.join(parts)

@@ -41,11 +41,10 @@ def run_table(
     """Do the unfinished runs of a table and write the table; return failed runs with their errors.
 
     Args:
-        path: A table, or a config (``vary`` makes a row of each combination of values).
+        path: A table, or a config, of which ``vary`` (``KEY=VALUE,VALUE``) makes a table.
         out: The folder for runs and tables.
         seeds, worlds: Replace those of the table.
         only: Names of the rows to run.
-        vary: ``KEY=VALUE,VALUE`` for a config.
         gpus: Devices that the runs take in turn, also as one text with commas.
         jobs: Runs at a time; by default one per device.
         dry_run: Only list what would run.
@@ -115,10 +114,9 @@ def _list(console: Console, table: Table, runs: Sequence[Run]) -> None:
         if row.absent:
             console.print(f'not here   {row.name}: {row.absent}', markup=False)
     for run in runs:
+        state = f'data must lie in {run.missing}:' if run.missing else 'would run'
         if result := run.result:
             state = 'finished' if result['state'] == 'done' else 'waits'
-        else:
-            state = f'data must lie in {run.missing}:' if run.missing else 'would run'
         console.print(f'{state:10} {run.title}: {run.folder}', markup=False)
     todo = sum(run.result is None and run.missing is None for run in runs)
     console.print(f'{todo} of {many(len(runs), "run")} would be done')
@@ -126,14 +124,11 @@ def _list(console: Console, table: Table, runs: Sequence[Run]) -> None:
 
 def check_real_configs(table: Table, only: Sequence[str] | None, console: Console) -> None:
     """Build every model of the rows on the meta device, with the row's overrides."""
-    built: dict[str, float] = {}
+    built: set[str] = set()
     for run in plan_runs(table, 'unused', table.seeds[:1], [table.worlds[0] or 0], only):
-        for step in run.steps:
-            if not step.train:
-                continue
+        for step in (step for step in run.steps if step.train):
             cfg = resolved_config(step)
-            key = repr(cfg.model.to_dict())
-            if key in built:
+            if (key := repr(cfg.model.to_dict())) in built:
                 continue
             # The first look into the registry may import modules: not under another default device.
             MODELS.get(cfg.model.type)
@@ -147,8 +142,9 @@ def check_real_configs(table: Table, only: Sequence[str] | None, console: Consol
                     f'row {run.row.name!r}: the model of {step.train} cannot be built with its '
                     f'overrides ({error}).'
                 ) from error
-            built[key] = sum(weight.numel() for weight in model.parameters()) / 1e6
-            console.print(f'builds: {run.row.name} ({built[key]:.1f} M parameters)', markup=False)
+            built.add(key)
+            millions = sum(weight.numel() for weight in model.parameters()) / 1e6
+            console.print(f'builds: {run.row.name} ({millions:.1f} M parameters)', markup=False)
 
 
 def make_data(console: Console, runs: Sequence[Run], jobs: int) -> None:
@@ -159,9 +155,7 @@ def make_data(console: Console, runs: Sequence[Run], jobs: int) -> None:
     columns = (TextColumn('synthetic images'), BarColumn(), MofNCompleteColumn())
     with Progress(*columns, console=console, transient=True) as progress:
         task = progress.add_task('', total=None)
-        make_samples(
-            samples, jobs, lambda done, total: progress.update(task, completed=done, total=total)
-        )
+        make_samples(samples, jobs, lambda n, of: progress.update(task, completed=n, total=of))
 
 
 def do_runs(
@@ -229,10 +223,9 @@ def split_gpus(words: Sequence[str]) -> list[str]:
 
 def check_gpus(ids: Sequence[str]) -> None:
     """Refuse a GPU that does not exist: torch would train on the processor without a warning."""
-    if 'CUDA_VISIBLE_DEVICES' in os.environ:  # it renumbers the devices
-        return
     count = torch.cuda.device_count()
-    for name in ids:
+    # With CUDA_VISIBLE_DEVICES the devices have other numbers.
+    for name in ids if 'CUDA_VISIBLE_DEVICES' not in os.environ else ():
         # Only numbers can be checked, not names as nvidia-smi -L lists them.
         if not count or name.isdigit() and int(name) >= count:
             known = f'has {many(count, "GPU")}, numbered from 0' if count else 'has no GPU'

@@ -39,19 +39,15 @@ def make_samples(
     todo = []
     for folder, world, sample in dict((str(item[0]), item) for item in samples).values():
         settings = _settings(sample)
-        version, size, gap, fidelity, null = (
-            settings[key] for key in ('version', 'size', 'gap', 'fidelity', 'null')
-        )
-        chosen = make_world(version, ('urban', 'rural'), world, size, tuple(gap), fidelity, null)
-        counts = {name.capitalize(): settings[name] for name in ('train', 'val', 'test')}
+        gap = tuple(settings.pop('gap'))
+        counts = {name.capitalize(): settings.pop(name) for name in ('train', 'val', 'test')}
+        chosen = make_world(domains=('urban', 'rural'), seed=world, gap=gap, **settings)
         todo.append((folder, chosen, counts))
     total, before = sum(len(plan(world, counts)) for _, world, counts in todo), 0
     # Starting processes takes longer than drawing a few tiles.
     jobs = jobs if total > _FEW else 1
     for folder, world, counts in todo:
-        write_sample(
-            folder, world, counts, jobs, lambda done, at=before: progress(at + done, total)
-        )
+        write_sample(folder, world, counts, jobs, lambda n, at=before: progress(at + n, total))
         before += len(plan(world, counts))
         progress(before, total)
 

@@ -24,7 +24,9 @@ def smoke_row(row: Row) -> Row:
     """
     given = dict(row.smoke or {})
     if not given.keys() & {'config', 'steps'}:
-        given = (_same(row) if row.sample is not None else _tiny(row)) | given
+        kept = ('steps', 'options') if row.steps else ('config', 'options', 'test_options')
+        same = {key: getattr(row, key) for key in kept}
+        given = (_tiny(row) if row.sample is None else same) | given
     if 'config' in given:
         options = given.get('options', {})
         given['options'] = {**options, **short_run(given['config'], options)}
@@ -64,12 +66,6 @@ def _short(step: ChainStep) -> ChainStep:
     return replace(step, tool=(*step.tool, *option, *words))
 
 
-def _same(row: Row) -> dict[str, Any]:
-    if row.steps:
-        return dict(steps=row.steps, options=row.options)
-    return dict(config=row.config, options=row.options, test_options=row.test_options)
-
-
 def _tiny(row: Row) -> dict[str, Any]:
     """Return a tiny model of the row's kind, in its direction and protocol."""
     cfg = resolved_config(ChainStep(train=row.config, options=row.options))
@@ -83,14 +79,12 @@ def _tiny(row: Row) -> dict[str, Any]:
         return dict(config=f'{config}.py', options=_selected_on(target), against=images)
     if not isinstance(domain, list):
         return dict(config=f'{config}-server.py', against=images)
-    both = dict.fromkeys(
-        ('train_dataloader.dataset.domain', 'test_dataloader.dataset.domain'), domain
-    )
+    both = {f'{part}_dataloader.dataset.domain': domain for part in ('train', 'test')}
     return dict(config=f'{config}-server.py', options=both, against='{data}')
 
 
 def _kind(cfg: Config) -> str:
-    model: Mapping[str, Any] = cfg.model
+    model = cfg.model
     if model['type'] == 'DepthSeg':
         return 'depthseg'
     if model['data_preprocessor'].get('depth') == 'drop':

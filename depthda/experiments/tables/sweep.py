@@ -24,24 +24,15 @@ def sweep(path: Path, vary: Sequence[str]) -> dict[str, Any]:
         values = split_values(text)
         check_distinct(f'--vary {key}', values)
         axes.append([(key, value) for value in values])
-    rows = [_row(path, choice) for choice in itertools.product(*axes)]
-    return dict(
-        title=f'{path.stem}, varied' if axes else path.stem,
-        columns=[dict(key=key, title=key) for key in ('mIoU', 'mF1', 'OA')],
-        rows=rows,
-        seeds=(0,),
-    )
-
-
-def _row(path: Path, choice: Sequence[tuple[str, Any]]) -> dict[str, Any]:
-    names = [f'{key.rsplit(".", 1)[-1]}-{_as_name(value)}' for key, value in choice]
-    titles = [f'{key} = {value}' for key, value in choice]
-    return dict(
-        name='_'.join(names) or 'as-is',
-        title=', '.join(titles) or path.stem,
-        config=str(path),
-        options=dict(choice),
-    )
+    rows = []
+    for choice in itertools.product(*axes):
+        names = [f'{key.rsplit(".", 1)[-1]}-{_as_name(value)}' for key, value in choice]
+        title = ', '.join(f'{key} = {value}' for key, value in choice) or path.stem
+        row = dict(name='_'.join(names) or 'as-is', title=title, config=str(path))
+        rows.append(row | dict(options=dict(choice)))
+    title = f'{path.stem}, varied' if axes else path.stem
+    columns = [dict(key=key, title=key) for key in ('mIoU', 'mF1', 'OA')]
+    return dict(title=title, columns=columns, rows=rows, seeds=(0,))
 
 
 def split_values(text: str) -> list[Any]:

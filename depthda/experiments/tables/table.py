@@ -1,8 +1,7 @@
 """A table: rows of configs and overrides, next to the scores that a paper reports.
 
-A table file is Python. It sets ``title``, ``columns`` and ``rows``, and optionally ``caption``,
-``seeds``, ``worlds``, ``sample``, ``protocol``, ``smoke`` and ``curve``. An example is in
-``configs/tables/README.md``.
+A table file is Python: ``title``, ``columns`` and ``rows``, and optionally ``caption``, ``seeds``,
+``worlds``, ``sample``, ``protocol``, ``smoke`` and ``curve``. See ``configs/tables/README.md``.
 """
 
 import re
@@ -15,9 +14,7 @@ from depthda.engine.checks.config_file import read_table
 from depthda.engine.checks.renamed import current_path, current_row
 from depthda.errors import UserError, many
 from depthda.experiments.tables.sweep import sweep
-from depthda.experiments.tables.table_check import check_table, unknown
-
-PROTOCOLS = ('local', 'server')
+from depthda.experiments.tables.table_check import check_score, check_table, unknown
 
 
 @dataclass(frozen=True)
@@ -108,17 +105,11 @@ class ChainStep:
 
 @dataclass(frozen=True)
 class Curve:
-    """Some scores of a table, drawn as lines over a quantity that its rows vary.
+    """Some scores of a table, drawn as lines over a quantity that its rows vary."""
 
-    Attributes:
-        x: Name of the quantity.
-        column: Title of the column to draw.
-        lines: For each line, by its name, the row of each value of the quantity.
-    """
-
-    x: str
-    column: str
-    lines: Mapping[str, Mapping[float, str]]
+    x: str  # name of the quantity
+    column: str  # title of the column to draw
+    lines: Mapping[str, Mapping[float, str]]  # by name: the row of each value of the quantity
 
 
 @dataclass(frozen=True)
@@ -170,32 +161,21 @@ def _read(path: Path, found: dict[str, Any]) -> Table:
     check_table(path, found)
     heads = enumerate(found['columns'], 1)
     columns = tuple(_part(Column, head, f'column {number} of {path}') for number, head in heads)
+    for number, column in enumerate(columns, 1):
+        check_score(f'column {number} of {path}', column.key)
     # A table file may define functions with these names for its own use.
     common = {k: found[k] for k in ('protocol', 'smoke') if k in found and not callable(found[k])}
-    for number, row in enumerate(found['rows'], 1):
-        if not isinstance(row, Mapping):
-            raise UserError(f'row {number} of {path} is {row!r}: write dict(name=…, …).')
     rows = tuple(_row(path, common | row, found.get('sample'), columns) for row in found['rows'])
-    names = [row.name for row in rows]
-    if double := {name for name in names if names.count(name) > 1}:
-        raise UserError(f'two rows of {path} are named {double.pop()!r}: names must differ.')
-    table = Table(
-        path.stem,
-        found['title'],
-        columns,
-        rows,
-        found.get('caption', ''),
-        tuple(found.get('seeds', (0, 1, 2))),
-        tuple(found.get('worlds', (None,))),
-        _part(Curve, found['curve'], f'the curve of {path}') if 'curve' in found else None,
-    )
+    given = {key: tuple(found[key]) for key in ('seeds', 'worlds') if key in found}
+    if 'curve' in found:
+        given['curve'] = _part(Curve, found['curve'], f'the curve of {path}')
+    table = Table(path.stem, found['title'], columns, rows, found.get('caption', ''), **given)
     for row in rows:
         if row.baseline:
             table.row(row.baseline)
         if row.same_as and table.row(row.same_as).same_as:
-            raise UserError(
-                f'row {row.name!r} of {path} is same_as a row without runs: correct it.'
-            )
+            label = f'row {row.name!r} of {path}'
+            raise UserError(f'{label} is same_as a row without runs: correct it.')
     if table.curve:
         titles = [column.title for column in columns]
         if table.curve.column not in titles:
@@ -212,8 +192,8 @@ def _row(path: Path, given: dict, sample: Mapping | None, columns: Sequence[Colu
     sources = [key for key in ('config', 'steps', 'absent', 'same_as') if given.get(key)]
     if len(sources) != 1:
         raise UserError(f'{label} needs exactly one of config, steps, absent, same_as.')
-    if given.get('protocol', 'local') not in PROTOCOLS:
-        raise UserError(f'{label}: protocol must be one of {", ".join(PROTOCOLS)}.')
+    if row.protocol not in ('local', 'server'):
+        raise UserError(f'{label}: protocol must be one of local, server.')
     paper = tuple(given.get('paper') or ())
     if paper and len(paper) != len(columns):
         scores, heads = many(len(paper), 'paper score'), many(len(columns), 'column')

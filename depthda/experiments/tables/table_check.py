@@ -1,7 +1,8 @@
 """Find mistakes in a table file before any of its rows is run."""
 
 import difflib
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,8 @@ _KEYS = {
     'title', 'columns', 'rows', 'caption', 'seeds', 'worlds', 'sample', 'protocol', 'smoke', 'curve'
 }  # fmt: skip
 _SEED = 'randomness.seed'
-_CHECKPOINTS = ('best', 'last')
+_MEANS = ('mIoU', 'mF1', 'mPrecision', 'mRecall', 'OA', 'Kappa', 'OA_printed', 'Kappa_printed')
+_OF_A_CLASS = re.compile(r'(?:^|/)(?:IoU|F1|Precision|Recall)\..+')
 
 
 def check_table(path: str | Path, found: Mapping[str, Any]) -> None:
@@ -26,12 +28,30 @@ def check_table(path: str | Path, found: Mapping[str, Any]) -> None:
         raise UserError(f'{path} has no rows: add at least one.')
     for key in ('seeds', 'worlds'):
         check_distinct(f'{key} of {path}', found.get(key, ()))
-    for label, part in _parts(path, found['rows']):
-        if part.get('checkpoint') not in (None, *_CHECKPOINTS):
-            raise UserError(f'{label}: {unknown("checkpoint", part["checkpoint"], _CHECKPOINTS)}')
-        for options in ('options', 'test_options'):
-            for key in part.get(options) or ():
-                check_no_seed(f'{options} of {label}', key)
+    names = []
+    for number, row in enumerate(found['rows'], 1):
+        if not isinstance(row, Mapping):
+            raise UserError(f'row {number} of {path} is {row!r}: write dict(name=…, …).')
+        names.append(row.get('name'))
+        label = f'row {row.get("name", row.get("title", "?"))!r} of {path}'
+        steps = row.get('steps') or ()
+        for part in (row, *(step for step in steps if isinstance(step, Mapping))):
+            chosen = part.get('checkpoint')
+            if chosen not in (None, 'best', 'last'):
+                raise UserError(f'{label}: {unknown("checkpoint", chosen, ("best", "last"))}')
+            for options in ('options', 'test_options'):
+                for key in part.get(options) or ():
+                    check_no_seed(f'{options} of {label}', key)
+    if double := {name for name in names if name and names.count(name) > 1}:
+        raise UserError(f'two rows of {path} are named {double.pop()!r}: names must differ.')
+
+
+def check_score(column: str, key: str) -> None:
+    """Refuse a column whose key is not the name of any score: its cells would stay empty."""
+    name = key.rpartition('/')[2]
+    if name not in _MEANS and not _OF_A_CLASS.search(key):
+        mistake = unknown('score', name, _MEANS)
+        raise UserError(f'{column}: {mistake} The score of a class is written IoU.building.')
 
 
 def check_no_seed(where: str, key: str) -> None:
@@ -54,13 +74,3 @@ def unknown(what: str, name: str, known: Sequence[str]) -> UserError:
     near = difflib.get_close_matches(str(name), known, n=1, cutoff=0.4)
     hint = f'did you mean {near[0]!r}?' if near else f'there are {", ".join(known)}.'
     return UserError(f'no {what} {name!r}: {hint}')
-
-
-def _parts(path: str | Path, rows: Sequence[Any]) -> Iterator[tuple[str, Mapping]]:
-    """Yield each row and each step of a chain that is a dict, with a label for messages."""
-    for row in rows:
-        if isinstance(row, Mapping):
-            label = f'row {row.get("name", row.get("title", "?"))!r} of {path}'
-            yield label, row
-            steps = row.get('steps') or ()
-            yield from ((label, step) for step in steps if isinstance(step, Mapping))

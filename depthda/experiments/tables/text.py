@@ -2,9 +2,9 @@
 
 import csv
 import io
-import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from itertools import groupby
 
 from rich.table import Table as RichTable
 
@@ -33,7 +33,7 @@ def markdown(table: Table, lines: Sequence[Line]) -> str:
     for protocol, block in blocks(lines):
         if several:
             parts.append(f'## {protocol.capitalize()} protocol: {_NOTES[protocol]}')
-        for section, members in _sections(block):
+        for section, members in groupby(block, lambda line: line.row.section):
             if section:
                 parts.append(f'**{section}**')
             rows = [heads, rule, *(row for line in members for row in _rows(line))]
@@ -77,7 +77,7 @@ def latex(table: Table, lines: Sequence[Line]) -> str:
     parts = []
     for protocol, block in blocks(lines):
         body = []
-        for section, members in _sections(block):
+        for section, members in groupby(block, lambda line: line.row.section):
             if section:
                 span = len(table.columns) + 2
                 body.append(rf'\multicolumn{{{span}}}{{l}}{{\emph{{{_tex(section)}}}}} \\')
@@ -88,20 +88,11 @@ def latex(table: Table, lines: Sequence[Line]) -> str:
                     body.append(' & '.join([_tex(title), source, *map(_tex, cells)]) + r' \\')
         heads = ' & '.join(_tex(column.title) for column in table.columns)
         caption = _tex(f'{table.title} ({protocol} protocol). {table.caption}'.strip())
-        lines_of_table = [
-            r'\begin{table}',
-            r'\centering',
-            rf'\caption{{{caption}}}',
-            rf'\begin{{tabular}}{{ll{"r" * len(table.columns)}}}',
-            r'\toprule',
-            rf'{table.heading} & figures & {heads} \\',
-            r'\midrule',
-            *body,
-            r'\bottomrule',
-            r'\end{tabular}',
-            r'\end{table}',
-        ]
-        parts.append('\n'.join(lines_of_table))
+        top = [r'\begin{table}', r'\centering', rf'\caption{{{caption}}}']
+        top.append(rf'\begin{{tabular}}{{ll{"r" * len(table.columns)}}}')
+        top += [r'\toprule', rf'{table.heading} & figures & {heads} \\', r'\midrule']
+        end = [r'\bottomrule', r'\end{tabular}', r'\end{table}']
+        parts.append('\n'.join([*top, *body, *end]))
     return '\n\n'.join(parts) + '\n'
 
 
@@ -119,7 +110,7 @@ def terminal(table: Table, lines: Sequence[Line], width: int) -> Iterator[RichTa
             drawn.add_column(column.title, justify='right', no_wrap=True)
         drawn.add_column('runs', justify='right')
         drawn.add_column('notes')
-        for section, members in _sections(block):
+        for section, members in groupby(block, lambda line: line.row.section):
             if section:
                 drawn.add_row(f'[bold]{section}[/]')
             for row in (row for line in members for row in _rows(line)):
@@ -134,11 +125,7 @@ def _only(line: Line, kept: Sequence[int]) -> Line:
     return replace(line, row=row, cells=tuple(line.cells[i] for i in kept))
 
 
-FORMATS: dict[str, Callable[[Table, Sequence[Line]], str]] = {
-    'md': markdown,
-    'csv': comma_separated,
-    'tex': latex,
-}
+FORMATS = {'md': markdown, 'csv': comma_separated, 'tex': latex}
 
 
 def _rows(line: Line) -> Iterator[list[str]]:
@@ -168,23 +155,7 @@ def _show(cell: Cell) -> str:
     return _number(cell.mean) if cell.std is None else f'{cell.mean:.2f} ± {cell.std:.2f}'
 
 
-def _sections(lines: Sequence[Line]) -> list[tuple[str, list[Line]]]:
-    grouped = itertools.groupby(lines, key=lambda line: line.row.section)
-    return [(section, list(members)) for section, members in grouped]
-
-
 def _tex(text: str) -> str:
-    for plain, code in (
-        ('\\', r'\textbackslash{}'),
-        ('&', r'\&'),
-        ('%', r'\%'),
-        ('_', r'\_'),
-        ('#', r'\#'),
-        ('$', r'\$'),
-        ('±', r'$\pm$'),
-        ('→', r'$\rightarrow$'),
-        ('–', '--'),
-        ('×', r'$\times$'),
-    ):
-        text = text.replace(plain, code)
-    return text
+    codes = {character: f'\\{character}' for character in '&%_#$'}
+    codes |= {'±': r'$\pm$', '→': r'$\rightarrow$', '–': '--', '×': r'$\times$'}
+    return text.translate(str.maketrans(codes | {'\\': r'\textbackslash{}'}))

@@ -111,10 +111,10 @@ def _step(folder: Path, plan: dict[str, Any], step: dict[str, Any]) -> None:
         # A file of tools/ is a command of the package, also where there is no such folder.
         tool = Path(words[0])
         command = ['-m', 'depthda', tool.stem] if tool.parts[0] == 'tools' else [words[0]]
-        done = subprocess.run([sys.executable, *command, *words[1:]])
-        if done.returncode:
+        status = subprocess.run([sys.executable, *command, *words[1:]]).returncode
+        if status:
             last = ''.join(last_lines(folder / 'output.log', 1))
-            raise UserError(f'{" ".join(words)} ended with status {done.returncode}: {last}')
+            raise UserError(f'{" ".join(words)} ended with status {status}: {last}')
         return
     from depthda.checkpoints.loading import file_hash
     from depthda.engine.launch import test, train
@@ -122,8 +122,7 @@ def _step(folder: Path, plan: dict[str, Any], step: dict[str, Any]) -> None:
 
     options = resolve(step['options'], values)
     if step['train']:
-        work_dir = folder / step['name']
-        train(step['train'], work_dir=str(work_dir), resume=True, cfg_options=options)
+        train(step['train'], str(folder / step['name']), resume=True, cfg_options=options)
         return
     checkpoint = _checkpoint(folder / step['of'], step)
     arguments: dict[str, Any] = {}

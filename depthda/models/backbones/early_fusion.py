@@ -35,15 +35,8 @@ class EarlyFusionBackbone(BaseModule):
                 f'{type(self.backbone).__name__} does not begin with a convolution of '
                 f'{optical_bands} bands, so depth cannot be fused early.'
             )
-        self.depth_stem = nn.Conv2d(
-            1,
-            stem.out_channels,
-            stem.kernel_size,
-            stem.stride,
-            stem.padding,
-            stem.dilation,
-            bias=False,
-        )
+        shape = stem.kernel_size, stem.stride, stem.padding, stem.dilation
+        self.depth_stem = nn.Conv2d(1, stem.out_channels, *shape, bias=False)
         nn.init.zeros_(self.depth_stem.weight)
         self._depth: Tensor | None = None
         stem.register_forward_hook(self._add_depth)

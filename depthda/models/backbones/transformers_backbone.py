@@ -151,9 +151,7 @@ def _build_config(arch: ConfigType, out_indices: Sequence[int]) -> 'PreTrainedCo
     """Build the family's configuration and report any mistake in ``arch``."""
     from transformers import CONFIG_MAPPING, AutoBackbone
 
-    values = {
-        key: list(value) if isinstance(value, tuple) else value for key, value in arch.items()
-    }
+    values = {k: list(value) if isinstance(value, tuple) else value for k, value in arch.items()}
     family = values.pop('model_type', None)
     if family not in CONFIG_MAPPING:
         raise UserError(
@@ -169,8 +167,7 @@ def _build_config(arch: ConfigType, out_indices: Sequence[int]) -> 'PreTrainedCo
         raise UserError(f'The arch of the {family} backbone is refused: {error}.') from error
     # A configuration accepts any key, so a misspelt one would have no effect.
     known = config_fields(config) | set(config.attribute_map)
-    unknown = sorted(set(values) - known)
-    if unknown:
+    if unknown := sorted(set(values) - known):
         raise UserError(
             f'arch of the {family} backbone has unknown keys {unknown}; it knows '
             f'{sorted(key for key in known if not key.startswith("_"))}.'
@@ -202,10 +199,8 @@ def _checkpoint_blocks(model: nn.Module) -> None:
             f'gradient_checkpointing would update the batch statistics of '
             f'{type(model).__name__} twice per step: switch it off.'
         )
-    children = [
-        m for parent in model.modules() if isinstance(parent, nn.ModuleList) for m in parent
-    ]
-    blocks = [child for child in children if type(child).__name__.endswith('Layer')]
+    lists = [module for module in model.modules() if isinstance(module, nn.ModuleList)]
+    blocks = [m for modules in lists for m in modules if type(m).__name__.endswith('Layer')]
     if not blocks:
         raise UserError(f'{type(model).__name__} has no blocks to checkpoint: switch it off.')
     for block in blocks:

@@ -10,7 +10,7 @@ import torch
 from mmengine.logging import print_log
 from torch import Tensor
 
-from depthda.errors import UserError
+from depthda.errors import UserError, first_names
 from depthda.hub import explained, quiet_transformers
 
 if TYPE_CHECKING:  # its models take a second to import, so only the readers import them
@@ -64,18 +64,13 @@ def load_weights(
         )
 
     faults = []
-    missing = _undeclared(report['missing_keys'], allowed_missing)
-    if missing:
-        faults.append(f'lack {_some(missing)}')
-    unexpected = _undeclared(report['unexpected_keys'], ALLOWED_UNEXPECTED)
-    if unexpected:
-        faults.append(f'have {_some(unexpected)}, which the architecture does not know')
-    if report['mismatched_keys']:
-        shapes = [
-            f'{key} {tuple(found)} instead of {tuple(expected)}'
-            for key, found, expected in sorted(report['mismatched_keys'])
-        ]
-        faults.append(f'have other shapes: {_some(shapes)}')
+    if missing := _undeclared(report['missing_keys'], allowed_missing):
+        faults.append(f'lack {first_names(missing, 5)}')
+    if unexpected := _undeclared(report['unexpected_keys'], ALLOWED_UNEXPECTED):
+        faults.append(f'have {first_names(unexpected, 5)}, which the architecture does not know')
+    if shapes := sorted(report['mismatched_keys']):
+        shown = [f'{key} {tuple(one)} instead of {tuple(other)}' for key, one, other in shapes]
+        faults.append(f'have other shapes: {first_names(shown, 5)}')
     if faults:
         raise UserError(
             f'The weights {weights!r} do not fit the {model.config.model_type} backbone of the '
@@ -85,12 +80,9 @@ def load_weights(
     if config is not model.config:
         _add_bands(model, state, extra_bands)
     model.load_state_dict(state)
-    fresh = f', {len(report["missing_keys"])} left fresh' if report['missing_keys'] else ''
-    print_log(
-        f'{type(model).__name__}: {len(model.state_dict()) - len(report["missing_keys"])} tensors '
-        f'from {weights}{fresh}',
-        logger='current',
-    )
+    fresh = len(report['missing_keys'])
+    text = f'{type(model).__name__}: {len(state) - fresh} tensors from {weights}'
+    print_log(f'{text}, {fresh} left fresh' if fresh else text, logger='current')
 
 
 def _add_bands(model: 'PreTrainedModel', state: dict[str, Tensor], how: str) -> None:
@@ -131,7 +123,8 @@ def _check_config(
         config.num_channels = found
     differing = []
     for name in sorted(config_fields(config)):
-        expected, found = _plain(getattr(config, name)), _plain(getattr(stored, name))
+        values = (getattr(part, name) for part in (config, stored))
+        expected, found = (list(v) if isinstance(v, tuple) else v for v in values)
         if expected != found and not _FREE_FIELDS.search(name):
             differing.append(f'{name} (arch {expected}, weights {found})')
     if differing:
@@ -142,14 +135,5 @@ def _check_config(
     return config
 
 
-def _plain(value: object) -> object:
-    return list(value) if isinstance(value, tuple) else value
-
-
 def _undeclared(keys: Sequence[str], declared: Sequence[str]) -> list[str]:
     return sorted(key for key in keys if not any(re.search(p, key) for p in declared))
-
-
-def _some(names: Sequence[str], limit: int = 5) -> str:
-    rest = f' and {len(names) - limit} more' if len(names) > limit else ''
-    return ', '.join(names[:limit]) + rest

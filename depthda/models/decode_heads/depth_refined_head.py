@@ -10,8 +10,7 @@ from torch import Tensor, nn
 
 from depthda.errors import UserError
 from depthda.models.features import GuidedFeatures
-
-_NORM = dict(type='SyncBN', requires_grad=True)  # plain BN where one process trains
+from depthda.models.tensors import NORM
 
 
 @MODELS.register_module()
@@ -43,17 +42,14 @@ class DepthRefinedHead(BaseModule):
         step: float = 0.3,
         raw_weight: float = 1.0,
         refined_weight: float = 1.0,
-        norm_cfg: ConfigType = _NORM,
+        norm_cfg: ConfigType = NORM,
         init_cfg: dict | None = None,
     ) -> None:
         super().__init__(init_cfg)
         self.head = MODELS.build(head)
-        # Attributes that the segmentor reads from its decode head.
-        self.num_classes = self.head.num_classes
-        self.out_channels = self.head.out_channels
-        self.align_corners = self.head.align_corners
-        self.threshold = self.head.threshold
-        self.ignore_index = self.head.ignore_index
+        # The segmentor reads these from its decode head.
+        for name in ('num_classes', 'out_channels', 'align_corners', 'threshold', 'ignore_index'):
+            setattr(self, name, getattr(self.head, name))
         self.depth_channels = depth_channels
         self.raw_weight = raw_weight
         self.refined_weight = refined_weight

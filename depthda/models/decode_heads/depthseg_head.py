@@ -37,18 +37,15 @@ class DepthSegHead(BaseDecodeHead):
         if len(self.in_channels) != 4:
             raise UserError(f'DepthSegHead takes four feature maps, not {len(self.in_channels)}.')
         self.prompt_channels = prompt_channels
+        resamplers = (
+            nn.ConvTranspose2d(channels, channels, 4, stride=4),
+            nn.ConvTranspose2d(channels, channels, 2, stride=2),
+            nn.Identity(),
+            nn.Conv2d(channels, channels, 3, stride=2, padding=1),
+        )
         self.reassemble = nn.ModuleList(
             nn.Sequential(nn.Conv2d(width, channels, 1), resample)
-            for width, resample in zip(
-                self.in_channels,
-                (
-                    nn.ConvTranspose2d(channels, channels, 4, stride=4),
-                    nn.ConvTranspose2d(channels, channels, 2, stride=2),
-                    nn.Identity(),
-                    nn.Conv2d(channels, channels, 3, stride=2, padding=1),
-                ),
-                strict=True,
-            )
+            for width, resample in zip(self.in_channels, resamplers, strict=True)
         )
         self.input_layer = self._combine(channels + prompt_channels)
         self.intermediate_layers = nn.ModuleList(
@@ -82,11 +79,5 @@ class DepthSegHead(BaseDecodeHead):
         return nn.Sequential(self._convolve(width, kernel_size=1), self._convolve(self.channels))
 
     def _convolve(self, width: int, kernel_size: int = 3) -> ConvModule:
-        return ConvModule(
-            width,
-            self.channels,
-            kernel_size,
-            padding=kernel_size // 2,
-            norm_cfg=self.norm_cfg,
-            act_cfg=self.act_cfg,
-        )
+        layers = dict(norm_cfg=self.norm_cfg, act_cfg=self.act_cfg)
+        return ConvModule(width, self.channels, kernel_size, padding=kernel_size // 2, **layers)

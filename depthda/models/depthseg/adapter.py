@@ -8,7 +8,7 @@ from mmseg.registry import MODELS
 from mmseg.utils import ConfigType
 from torch import Tensor, nn
 
-_NORM = dict(type='SyncBN', requires_grad=True)  # plain BN where one process trains
+from depthda.models.tensors import NORM
 
 
 @MODELS.register_module()
@@ -21,10 +21,7 @@ class LightweightAdapter(BaseModule):
     """
 
     def __init__(
-        self,
-        channels: Sequence[int],
-        norm_cfg: ConfigType = _NORM,
-        init_cfg: dict | None = None,
+        self, channels: Sequence[int], norm_cfg: ConfigType = NORM, init_cfg: dict | None = None
     ) -> None:
         super().__init__(init_cfg)
         self.blocks = nn.ModuleList(

@@ -91,12 +91,8 @@ class DepthDecoder(BaseModule):
     def forward(self, features: Sequence[Tensor]) -> DepthPrediction:
         """Predict depth from four feature maps (N, C, h, w) of the encoder."""
         # As in the neck's own forward, except for the class token, which is already removed.
-        maps = [
-            convolution(layer(feature))
-            for layer, convolution, feature in zip(
-                self.neck.reassemble_stage.layers, self.neck.convs, features, strict=True
-            )
-        ]
+        layers = zip(self.neck.reassemble_stage.layers, self.neck.convs, features, strict=True)
+        maps = [convolution(layer(feature)) for layer, convolution, feature in layers]
         fused = self.neck.fusion_stage(maps)
         depth = self.head(fused, *features[0].shape[2:])
         return DepthPrediction(self.scale * depth.unsqueeze(1), tuple(fused[1:]))
@@ -106,11 +102,8 @@ class DepthDecoder(BaseModule):
         pretrained = load_depth_anything(weights)
         for name in ('neck', 'head'):
             part, source = getattr(self, name), getattr(pretrained, name).state_dict()
-            shapes, found = (
-                {key: value.shape for key, value in state.items()}
-                for state in (part.state_dict(), source)
-            )
-            differing = dict(shapes.items() ^ found.items())
+            shapes = {(key, value.shape) for key, value in part.state_dict().items()}
+            differing = dict(shapes ^ {(key, value.shape) for key, value in source.items()})
             if differing:
                 raise UserError(
                     f'The neck and head of {weights!r} are not those of this DepthDecoder '

@@ -1,6 +1,7 @@
 """DepthSeg's prompter, which turns depth features into prompts for the semantic decoder."""
 
 from collections.abc import Sequence
+from functools import partial
 
 from mmcv.cnn import ConvModule
 from mmengine.model import BaseModule
@@ -8,7 +9,7 @@ from mmseg.registry import MODELS
 from mmseg.utils import ConfigType
 from torch import Tensor, nn
 
-_NORM = dict(type='SyncBN', requires_grad=True)  # plain BN where one process trains
+from depthda.models.tensors import NORM
 
 
 @MODELS.register_module()
@@ -31,13 +32,11 @@ class DepthPrompter(BaseModule):
         self,
         in_channels: int,
         channels: int,
-        norm_cfg: ConfigType = _NORM,
+        norm_cfg: ConfigType = NORM,
         init_cfg: dict | None = None,
     ) -> None:
         super().__init__(init_cfg)
-        self.shallow = ConvModule(
-            in_channels, channels, kernel_size=3, stride=2, padding=1, norm_cfg=norm_cfg
-        )
+        self.shallow = ConvModule(in_channels, channels, 3, stride=2, padding=1, norm_cfg=norm_cfg)
         self.deep = nn.ModuleList(
             _DeepBlock(channels, stride, skipped, norm_cfg)
             for stride, skipped in ((1, in_channels), (2, in_channels), (2, 0), (2, 0))
@@ -58,14 +57,12 @@ class _DeepBlock(BaseModule):
 
     def __init__(self, channels: int, stride: int, skipped: int, norm_cfg: ConfigType) -> None:
         super().__init__()
-        first = dict(kernel_size=3, stride=stride, padding=1, norm_cfg=norm_cfg)
+        convolve = partial(ConvModule, channels, channels, 3, padding=1, norm_cfg=norm_cfg)
         self.halve = stride == 2
-        self.passed = ConvModule(channels, channels, **first)
+        self.passed = convolve(stride=stride)
         # A skipped feature already has the size of this block's output.
         self.skipped = ConvModule(skipped, channels, 1, norm_cfg=norm_cfg) if skipped else None
-        self.second = ConvModule(
-            channels, channels, kernel_size=3, padding=1, norm_cfg=norm_cfg, act_cfg=None
-        )
+        self.second = convolve(act_cfg=None)
         self.activate = nn.ReLU(inplace=True)
 
     def forward(self, prompt: Tensor, skipped: Tensor | None) -> Tensor:

@@ -33,8 +33,8 @@ def berhu_loss(
         target: The map to be predicted, of the same shape.
         valid: Mask (bool, same shape) of the pixels where both maps have depth; None means all.
         threshold: L as a fraction of the largest error.
-        through_threshold: Let the gradient flow through L, as in the released code. It pushes the
-            pixel with the largest error in the wrong direction.
+        through_threshold: Let the gradient flow through L, as in the released code (True). It
+            pushes the pixel with the largest error in the wrong direction.
         eps: Constant added to 2L in the denominator; 1e-4 in the released code.
     """
     shapes = [tuple(tensor.shape) for tensor in (predicted, target, valid) if tensor is not None]
@@ -59,13 +59,7 @@ def berhu_loss(
 
 @MODELS.register_module()
 class BerHuLoss(nn.Module):
-    """:func:`berhu_loss` as part of a config.
-
-    Args:
-        threshold: L as a fraction of the largest error.
-        through_threshold: Let the gradient flow through L. Released code: True.
-        eps: Constant added to 2L in the denominator. Released code: 1e-4.
-    """
+    """:func:`berhu_loss` as part of a config, with the same arguments."""
 
     def __init__(
         self, threshold: float = 0.2, through_threshold: bool = False, eps: float = 0.0

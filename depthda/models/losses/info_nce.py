@@ -52,12 +52,7 @@ def info_nce(
 
 @MODELS.register_module()
 class InfoNCELoss(nn.Module):
-    """:func:`info_nce` as part of a config.
-
-    Args:
-        temperature: T, at least .02.
-        num_negatives: Number of negatives drawn for each anchor.
-    """
+    """:func:`info_nce` as part of a config, with the same arguments."""
 
     def __init__(self, temperature: float = 0.07, num_negatives: int = 128) -> None:
         super().__init__()

@@ -78,13 +78,7 @@ def _check_shapes(maps: list[Tensor], window: int) -> None:
 
 @MODELS.register_module()
 class SSIMLoss(nn.Module):
-    """:func:`ssim_loss` as part of a config.
-
-    Args:
-        window: Side of the window in pixels.
-        sigma: Standard deviation of the Gaussian in pixels.
-        loss_weight: Factor on the loss.
-    """
+    """:func:`ssim_loss` times ``loss_weight`` as part of a config, with the same arguments."""
 
     def __init__(self, window: int = 11, sigma: float = 1.5, loss_weight: float = 1.0) -> None:
         super().__init__()

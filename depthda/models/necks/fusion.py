@@ -115,12 +115,9 @@ class GatedFusion(PairedFusion):
     def __init__(self, *args, **kwargs) -> None:
         super().__init__(*args, **kwargs)
         self.out_channels = list(self.rgb_channels)
-        self.gates = nn.ModuleList()
-        self.mlps = nn.ModuleList()
-        for rgb, depth in zip(self.rgb_channels, self.depth_channels, strict=True):
-            gate, mlp = self._layers(rgb, depth)
-            self.gates.append(gate)
-            self.mlps.append(mlp)
+        pairs = zip(self.rgb_channels, self.depth_channels, strict=True)
+        gates, mlps = zip(*(self._layers(rgb, depth) for rgb, depth in pairs), strict=True)
+        self.gates, self.mlps = nn.ModuleList(gates), nn.ModuleList(mlps)
 
     @staticmethod
     def _layers(rgb: int, depth: int) -> tuple[nn.Module, nn.Module]:

@@ -16,9 +16,9 @@ from depthda.errors import UserError
 from depthda.models.features import GuidedFeatures, PairedFeatures
 from depthda.models.necks.places import norm_places, pool_places
 from depthda.models.renamed import accept_moved
+from depthda.models.tensors import NORM
 
 _INFO_NCE = dict(type='InfoNCELoss', temperature=0.07, num_negatives=128)
-_NORM = dict(type='SyncBN', requires_grad=True)  # plain BN where one process trains
 
 
 @MODELS.register_module()
@@ -59,7 +59,7 @@ class MultiScaleContrastiveNeck(BaseModule):
         channels: int = 128,
         contrast_loss: ConfigType = _INFO_NCE,
         depth_share: float = 0.3,
-        norm_cfg: ConfigType = _NORM,
+        norm_cfg: ConfigType = NORM,
         init_cfg: dict | None = None,
     ) -> None:
         super().__init__(init_cfg)

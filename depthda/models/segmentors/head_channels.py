@@ -10,11 +10,8 @@ from depthda.errors import UserError
 def check_channels(key: str, head: nn.Module, neck: nn.Module, channels: Sequence[int]) -> None:
     """Refuse a head whose ``in_channels`` do not match the stages that it reads.
 
-    Args:
-        key: Key of the head in ``model``.
-        head: A head of mmseg, or one that wraps it as ``head``. Others are not checked.
-        neck: The neck, which is named in the message.
-        channels: Output channels of the neck, one value per stage.
+    ``key`` is that of the head in ``model``. A head may wrap one of mmseg as ``head``; others are
+    not checked. ``channels`` are the output channels of the neck, one value per stage.
     """
     if hasattr(head, 'head'):
         key, head = f'{key}.head', head.head

@@ -20,53 +20,27 @@ def window_starts(length: int, crop: int, stride: int) -> list[int]:
 
 
 def slide_inference(
-    encode_decode: Callable[[Tensor, list[dict]], Tensor],
-    inputs: Tensor,
-    metas: list[dict],
-    crop: tuple[int, int],
-    stride: tuple[int, int],
-    out_channels: int,
-    window_batch: int = 4,
+    encode_decode: Callable[[Tensor, list[dict]], Tensor], inputs: Tensor, *args, **kwargs
 ) -> Tensor:
-    """Average the logits of overlapping windows.
+    """Return the logits (N, K, H, W) of overlapping windows averaged, see :func:`slide_bands`.
 
-    The result equals that of mmseg's ``slide_inference``, but the windows of all images go through
-    the model ``window_batch`` at a time, and logits are added in place instead of being padded to
-    the full size. The number of windows over a pixel is computed from the two sides: the number of
-    rows of windows over it times the number of columns.
-
-    Args:
-        encode_decode: The model, from windows (n, C, h, w) and their metas to logits (n, K, h, w).
-        inputs: Images (N, C, H, W).
-        metas: One dict per image; its windows get a copy with their own ``img_shape``.
-        crop: Size of a window (height, width).
-        stride: Step (height, width) between windows, not larger than ``crop``.
-        out_channels: Number of logits per pixel, K.
-        window_batch: Windows per pass of the model.
-
-    Returns:
-        Logits (N, K, H, W), in fp32 even where the model computes in bf16.
+    They equal those of mmseg's ``slide_inference``, and are fp32 even where the model computes in
+    bf16.
     """
     whole = None
-    for top, band in slide_bands(
-        encode_decode, inputs, metas, crop, stride, out_channels, window_batch
-    ):
+    for top, band in slide_bands(encode_decode, inputs, *args, **kwargs):
         if whole is None:
-            whole = band.new_empty((len(inputs), out_channels, *inputs.shape[2:]))
+            whole = band.new_empty((*band.shape[:2], *inputs.shape[2:]))
         whole[:, :, top : top + band.shape[2]] = band
     return whole
 
 
 def slide_labels(*args, **kwargs) -> Tensor:
-    """Label each pixel with the class of the largest averaged logit.
+    """Return the ``argmax`` of :func:`slide_inference` (N, 1, H, W), uint8 up to 256 classes.
 
-    The arguments are those of :func:`slide_inference`, and the labels are the ``argmax`` of its
-    result. Each band of rows is reduced as soon as it is complete, so the logits of the image never
-    exist as a whole: a scene of 6000 × 5600 pixels and 7 classes would need 0.9 GB for them, and
-    the same again wherever they are resized.
-
-    Returns:
-        Labels (N, 1, H, W), uint8 up to 256 classes.
+    Each band of rows is reduced as soon as it is complete, so the logits of the image never exist
+    as a whole: a scene of 6000 × 5600 pixels and 7 classes would need 0.9 GB for them, and the same
+    again wherever they are resized.
     """
     bands = [
         band.argmax(1, keepdim=True).to(torch.uint8 if band.shape[1] <= 256 else torch.int64)
@@ -86,7 +60,18 @@ def slide_bands(
 ) -> Iterator[tuple[int, Tensor]]:
     """Yield (first row, averaged logits (N, K, rows, W)) from top to bottom, each row once.
 
-    See :func:`slide_inference` for the arguments.
+    The windows of all images go through the model ``window_batch`` at a time, and logits are added
+    in place. The number of windows over a pixel is the number of rows of windows over it times the
+    number of columns.
+
+    Args:
+        encode_decode: The model, from windows (n, C, h, w) and their metas to logits (n, K, h, w).
+        inputs: Images (N, C, H, W).
+        metas: One dict per image; its windows get a copy with their own ``img_shape``.
+        crop: Size of a window (height, width).
+        stride: Step (height, width) between windows, not larger than ``crop``.
+        out_channels: Number of logits per pixel, K.
+        window_batch: Windows per pass of the model.
     """
     if window_batch < 1 or min(stride) < 1 or stride[0] > crop[0] or stride[1] > crop[1]:
         raise UserError(

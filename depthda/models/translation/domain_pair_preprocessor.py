@@ -8,21 +8,13 @@ from depthda.models.pair_preprocessor import PairPreprocessor
 
 @MODELS.register_module()
 class DomainPairPreprocessor(PairPreprocessor):
-    """Apply a ``TranslationPreprocessor`` to the images of each domain.
-
-    Args:
-        optical_bands: Number of optical bands of an image.
-        bgr_to_rgb: Reverse the first three channels.
-        non_blocking: Do not wait for the transfer to the device.
-    """
+    """Apply a ``TranslationPreprocessor``, with its arguments, to the images of each domain."""
 
     def __init__(
         self, optical_bands: int = 3, bgr_to_rgb: bool = False, non_blocking: bool = True
     ) -> None:
-        settings = dict(
-            optical_bands=optical_bands, bgr_to_rgb=bgr_to_rgb, non_blocking=non_blocking
-        )
-        super().__init__(dict(type='TranslationPreprocessor', **settings))
+        shared = dict(type='TranslationPreprocessor', optical_bands=optical_bands)
+        super().__init__(shared | dict(bgr_to_rgb=bgr_to_rgb, non_blocking=non_blocking))
         self.optical_bands = optical_bands
 
     def restore(self, images: Tensor) -> Tensor:

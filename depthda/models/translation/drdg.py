@@ -66,10 +66,7 @@ class DRDG(BaseModel):
     """
 
     # PartsOptimWrapperConstructor builds one optimiser for each of these.
-    parts = dict(
-        generators=('generator_s2t', 'generator_t2s'),
-        critics=('critic_s', 'critic_t'),
-    )
+    parts = dict(generators=('generator_s2t', 'generator_t2s'), critics=('critic_s', 'critic_t'))
 
     @accept_moved
     def __init__(
@@ -104,12 +101,8 @@ class DRDG(BaseModel):
         self.critic_s = MODELS.build(critic)
         self.critic_t = MODELS.build(critic)
         self.adversarial = MODELS.build(adversarial)
-        self.weights = dict(
-            loss_adv=self.adversarial.loss_weight,
-            loss_cyc=cyc_weight,
-            loss_dsl=dsl_weight,
-            loss_dccl=dccl_weight,
-        )
+        self.weights = dict(loss_adv=self.adversarial.loss_weight, loss_cyc=cyc_weight)
+        self.weights |= dict(loss_dsl=dsl_weight, loss_dccl=dccl_weight)
         self.n_critic = n_critic
         self.depth_loss = MODELS.build(depth_loss or dict(type='BerHuLoss'))
         self.depth_resize = depth_resize
@@ -118,9 +111,7 @@ class DRDG(BaseModel):
     def train_step(self, data: dict, optim_wrapper: OptimWrapperDict) -> dict[str, Tensor]:
         """Update the critics and, in every ``n_critic``-th iteration, the generators.
 
-        Returns:
-            The values to log: :meth:`critic_losses` and, after an update of the generators,
-            :meth:`generator_losses`.
+        Return the values to log: :meth:`critic_losses` and :meth:`generator_losses`.
         """
         batch = self.domains(self.data_preprocessor(data, True)['inputs'])
         logs = self._update(optim_wrapper['critics'], 'loss_critic', self.critic_losses, *batch)
@@ -128,9 +119,8 @@ class DRDG(BaseModel):
         iteration = MessageHub.get_current_instance().get_info('iter')
         if (iteration + 1) % self.n_critic == 0:
             with _frozen(self.critic_s, self.critic_t):
-                logs |= self._update(
-                    optim_wrapper['generators'], 'loss', self.generator_losses, *batch
-                )
+                wrapper = optim_wrapper['generators']
+                logs |= self._update(wrapper, 'loss', self.generator_losses, *batch)
         return logs
 
     def critic_losses(self, source: DomainBatch, target: DomainBatch) -> dict[str, Tensor]:
@@ -191,9 +181,7 @@ class DRDG(BaseModel):
         """
         if mode not in ('tensor', 'predict'):
             raise NotImplementedError(f'DRDG has two optimisers: train_step, not mode={mode!r}')
-        size = self.target_size
-        if 'target' in inputs:
-            size = inputs['target'].shape[2:]
+        size = inputs['target'].shape[2:] if 'target' in inputs else self.target_size
         if size is None:
             raise UserError('DRDG does not know the size to translate to: set model.target_size.')
         images = inputs['source'][:, : self.data_preprocessor.optical_bands]

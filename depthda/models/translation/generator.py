@@ -99,10 +99,10 @@ class ResiGenerator(BaseModule):
         decoded = self.decoder.features(encoded)
         translated = torch.tanh(self.decoder.last(decoded)) + self.k * images
         predicted = None
-        if depth and self.depth_decoder is not None:
-            predicted = self.depth_decoder(encoded).sigmoid()
-        elif depth:
-            predicted = self.depth_last(decoded).sigmoid()
+        if depth:
+            separate = self.depth_decoder is not None
+            logits = self.depth_decoder(encoded) if separate else self.depth_last(decoded)
+            predicted = logits.sigmoid()
         return Translation(resized(translated, size), predicted)
 
     def _encode(self, images: Tensor) -> list[Tensor]:
@@ -150,17 +150,10 @@ def _down(in_channels: int, out_channels: int, norm: bool, dropout: float) -> nn
     if norm:
         layers.append(nn.InstanceNorm2d(out_channels, affine=True))
     layers.append(nn.LeakyReLU(0.2, inplace=True))
-    if dropout:
-        layers.append(nn.Dropout(dropout))
-    return nn.Sequential(*layers)
+    return nn.Sequential(*layers, *([nn.Dropout(dropout)] if dropout else []))
 
 
 def _up(in_channels: int, out_channels: int, dropout: float) -> nn.Sequential:
-    layers: list[nn.Module] = [
-        nn.ConvTranspose2d(in_channels, out_channels, bias=False, **_STEP),
-        nn.InstanceNorm2d(out_channels, affine=True),
-        nn.ReLU(inplace=True),
-    ]
-    if dropout:
-        layers.append(nn.Dropout(dropout))
-    return nn.Sequential(*layers)
+    convolve = nn.ConvTranspose2d(in_channels, out_channels, bias=False, **_STEP)
+    layers = [convolve, nn.InstanceNorm2d(out_channels, affine=True), nn.ReLU(inplace=True)]
+    return nn.Sequential(*layers, *([nn.Dropout(dropout)] if dropout else []))

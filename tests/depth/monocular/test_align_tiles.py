@@ -1,4 +1,4 @@
-"""Tiles that are affine copies of one field, and what the solution is among others."""
+"""Affine copies of one field are recovered, and the solution is that of plain least squares."""
 
 from itertools import product
 
@@ -34,7 +34,7 @@ def test_affine_copies_of_one_field_are_recovered(size):
 
 
 def some_tiles(seed=1):
-    """Tiles that nothing can reconcile, a coarse pass, and a hole in the data."""
+    """Return tiles that no scale and shift can reconcile, a coarse pass, and valid pixels."""
     rng = np.random.default_rng(seed)
     scene = field(24, 40)
     boxes = TileGrid(24, 40, tile=16, overlap=6).boxes
@@ -47,7 +47,7 @@ def some_tiles(seed=1):
 
 
 def dense(tiles, boxes, coarse, tie, valid):
-    """The same sum of squares, a row of a plain matrix for each pixel and block."""
+    """Return the same least squares as a plain matrix with a row for each pixel and block."""
     rows, right = [], []
 
     def row(i, p, j=None, q=0):
@@ -79,7 +79,7 @@ def dense(tiles, boxes, coarse, tie, valid):
 
 
 @pytest.mark.parametrize('tie', [0.01, 1.0])
-def test_the_solution_is_that_of_the_plain_least_squares(tie):
+def test_the_solution_is_that_of_plain_least_squares(tie):
     tiles, boxes, coarse, valid = some_tiles()
     matrix, right = dense(tiles, boxes, coarse, tie, valid)
     expected = np.linalg.lstsq(matrix, right, rcond=None)[0]
@@ -89,7 +89,7 @@ def test_the_solution_is_that_of_the_plain_least_squares(tie):
     np.testing.assert_allclose(shifts, expected[1::2], rtol=1e-6, atol=1e-9)
 
 
-def test_no_tile_is_turned_upside_down():
+def test_no_scale_is_negative():
     tiles, boxes, coarse, valid = some_tiles()
     tiles[2] = -tiles[2]
     matrix, right = dense(tiles, boxes, coarse, 0.01, valid)
@@ -102,9 +102,9 @@ def test_no_tile_is_turned_upside_down():
     np.testing.assert_allclose(shifts, expected[1::2], rtol=1e-6, atol=1e-9)
 
 
-def test_the_coarse_pass_keeps_the_whole_from_drifting():
-    # Each tile leans a little: the overlaps alone ask for a step down from tile to tile, and for
-    # flat tiles, which fit best.
+def test_the_coarse_pass_prevents_drift():
+    # Each tile leans a little, so the overlaps alone are best fitted by a step down from tile to
+    # tile, or by flat tiles.
     scene = np.tile(3 * np.sin(np.arange(1000) / 2), (20, 1))
     boxes = TileGrid(20, 1000, tile=20, overlap=5).boxes
     parts = cut(scene, boxes)
@@ -118,7 +118,7 @@ def test_the_coarse_pass_keeps_the_whole_from_drifting():
     assert largest_error(1e-9) > 3.5
 
 
-def test_tiles_without_relief_or_data_are_no_trouble():
+def test_tiles_without_relief_or_data_are_solved():
     scene = field(24, 40)
     boxes = TileGrid(24, 40, tile=16, overlap=6).boxes
     tiles = cut(scene * 3 - 1, boxes)
@@ -132,10 +132,10 @@ def test_tiles_without_relief_or_data_are_no_trouble():
     assert flat[0].tolist() == [0] * len(boxes) and flat[1] == pytest.approx([2] * len(boxes))
 
 
-def test_detail_that_the_coarse_pass_has_not_seen_does_not_flatten_tiles():
+def test_detail_that_the_coarse_pass_cannot_see_does_not_flatten_tiles():
     rng = np.random.default_rng(0)
     scene = field(160, 160) - field(160, 160).mean()
     boxes = TileGrid(160, 160, tile=64, overlap=16).boxes
     detailed = scene + rng.normal(0, scene.std(), scene.shape)
     scales, _ = align_tiles(cut(detailed, boxes), boxes, scene)
-    assert scales.min() > 0.9  # each is 1; pixel by pixel they would be about a half
+    assert scales.min() > 0.9  # the truth is 1; pixel by pixel it would be about a half

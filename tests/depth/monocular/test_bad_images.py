@@ -1,4 +1,4 @@
-"""Images that once gave useless maps, and runs that once left something behind."""
+"""Images that once led to useless maps, and runs that once left files behind."""
 
 import json
 
@@ -23,7 +23,7 @@ def estimator(tmp_path_factory):
 
 @pytest.fixture
 def run(estimator, tmp_path):
-    """The warnings of a run on ``in``; relative names keep the sentences short."""
+    """Return a function that runs on the folder ``in`` and returns the warnings."""
 
     def estimate(images='in', **reader):
         jobs = find_jobs([str(tmp_path / images)], str(tmp_path / 'out'), 'm')
@@ -35,15 +35,11 @@ def run(estimator, tmp_path):
 
 
 def pixels(seed=0, bits=8):
-    high = 1 << bits
-    return (
-        np.random.default_rng(seed)
-        .integers(0, high, (70, 70, 3))
-        .astype(f'uint{-(-bits // 8) * 8}')
-    )
+    rng = np.random.default_rng(seed)
+    return rng.integers(0, 1 << bits, (70, 70, 3)).astype(np.uint8 if bits == 8 else np.uint16)
 
 
-def test_images_of_the_same_names_are_other_images(run, tmp_path):
+def test_other_images_with_the_same_names_are_refused(run, tmp_path):
     Image.fromarray(pixels(0)).save(tmp_path / 'in/a.png')
     (tmp_path / 'more').mkdir()
     Image.fromarray(pixels(1)).save(tmp_path / 'more/a.png')
@@ -69,7 +65,7 @@ def test_a_refused_run_leaves_nothing_and_the_advised_one_works(run, tmp_path):
     assert settings['value_range'] == [0, 4095]
 
 
-def test_a_folder_that_was_there_stays_as_it_was(run, tmp_path):
+def test_a_refused_run_leaves_an_existing_folder_unchanged(run, tmp_path):
     tifffile.imwrite(tmp_path / 'in/a.tif', pixels(bits=12), photometric='rgb')
     (tmp_path / 'out/empty').mkdir(parents=True)
     with pytest.raises(UserError):
@@ -95,7 +91,7 @@ def test_images_of_one_colour(run, tmp_path):
     ]
 
 
-def test_weights_that_give_one_depth(run, tmp_path, monkeypatch):
+def test_weights_that_return_one_depth(run, tmp_path, monkeypatch):
     Image.fromarray(pixels()).save(tmp_path / 'in/a.png')
     monkeypatch.setattr(
         DepthEstimator, 'whole', lambda self, inputs, sizes: [np.ones(s, np.float32) for s in sizes]

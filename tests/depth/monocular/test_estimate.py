@@ -1,4 +1,4 @@
-"""Runs: the same bytes in whatever order, company and number of attempts."""
+"""Runs return the same bytes in any order, with any batch size, after any number of attempts."""
 
 import json
 import threading
@@ -22,7 +22,7 @@ from depthda.io.lock import locked
 from depthda.processes import Shard
 
 SIZES = [(70, 70), (50, 90), (90, 50), (70, 70), (100, 180), (70, 70), (150, 160), (70, 70)]
-MODEL = {'model': 'tiny', 'revision': None, 'licence': 'ours'}
+MODEL = {'model': 'tiny', 'revision': None, 'licence': 'none'}
 
 
 @pytest.fixture(scope='module')
@@ -53,7 +53,7 @@ def contents(out):
 
 @pytest.fixture(scope='module', params=['whole', 'tiled'])
 def clean(request, estimator, images, tmp_path_factory):
-    """The settings and the files of one run from beginning to end."""
+    """Return the settings and the files of one uninterrupted run."""
     out = tmp_path_factory.mktemp('clean') / 'out'
     settings = DepthSettings(request.param, batch_size=3)
     assert run(estimator, images, out, settings).written == len(SIZES)
@@ -81,7 +81,7 @@ def test_order_batches_and_workers_change_no_byte(
     assert contents(tmp_path) == expected
 
 
-def test_a_run_that_is_stopped_again_and_again_ends_with_the_same_bytes(
+def test_a_run_that_is_stopped_repeatedly_ends_with_the_same_bytes(
     clean, estimator, images, tmp_path
 ):
     settings, expected = clean
@@ -104,14 +104,14 @@ def test_a_run_that_is_stopped_again_and_again_ends_with_the_same_bytes(
     assert contents(tmp_path) == expected
 
 
-def test_where_images_go_through_together_a_restart_repeats_the_batches(
+def test_where_a_batch_goes_through_together_a_restart_repeats_the_batches(
     estimator, images, tmp_path, monkeypatch
 ):
-    # As on a GPU, where depth has a trace of what else was in the batch; here a plain one.
+    # As on a GPU, where depth depends slightly on the other images of the batch; here strongly.
     alone = DepthEstimator.whole
 
     def together(self, inputs, sizes):
-        trace = np.float32(sum(float(each.mean()) for each in inputs))
+        trace = np.float32(sum(float(image.mean()) for image in inputs))
         return [depth + trace for depth in alone(self, inputs, sizes)]
 
     monkeypatch.setattr(DepthEstimator, 'batched', True)
@@ -126,14 +126,12 @@ def test_where_images_go_through_together_a_restart_repeats_the_batches(
     assert contents(tmp_path / 'killed') == expected
 
 
-def test_truncated_and_foreign_maps_are_made_again_and_good_ones_left(
+def test_truncated_and_foreign_maps_are_made_again_and_good_ones_kept(
     clean, estimator, images, tmp_path
 ):
     settings, expected = clean
     run(estimator, images, tmp_path, settings)
-    (tmp_path / 'a/0.png').write_bytes(
-        expected[next(p for p in expected if p.name == '0.png')][:99]
-    )
+    (tmp_path / 'a/0.png').write_bytes((tmp_path / 'a/0.png').read_bytes()[:99])
     Image.fromarray(np.ones((9, 9), np.uint16)).save(tmp_path / 'b/1.png')
     (tmp_path / 'b/3.png').unlink()
     (tmp_path / MANIFEST).write_text(
@@ -148,7 +146,7 @@ def test_truncated_and_foreign_maps_are_made_again_and_good_ones_left(
 
 def test_processes_share_the_images(clean, estimator, images, tmp_path, monkeypatch):
     settings, expected = clean
-    # Two processes as threads, that wait for each other as processes do.
+    # Two threads, which wait for each other as two processes do.
     meeting = threading.Barrier(2, timeout=60)
     monkeypatch.setattr(Shard, 'wait', lambda self: meeting.wait())
     found = {}
@@ -167,29 +165,39 @@ def test_processes_share_the_images(clean, estimator, images, tmp_path, monkeypa
 
 def plan(images, out, todo=None):
     jobs = find_jobs([str(images)], str(out), 'm')
-    sizes = dict(zip(jobs, OpticalReader().sizes([job.image for job in jobs]), strict=True))
+    sizes = dict(zip(jobs, OpticalReader().sizes([job.source for job in jobs]), strict=True))
     chosen = set(jobs) if todo is None else {job for job in jobs if job.map.name in todo}
-    return Plan(jobs, chosen, sizes, dict.fromkeys(jobs), {})
+    return Plan(jobs, chosen, sizes, {}, {})
 
 
-def test_a_batch_has_one_network_size_and_repeats_where_images_go_together(
+def test_a_batch_has_one_network_size_and_is_repeated_where_it_goes_through_together(
     estimator, images, tmp_path, monkeypatch
 ):
     def names(todo=None):
         pipeline = Pipeline(estimator, OpticalReader(), plan(images, tmp_path, todo), 3, 1)
         return [[job.map.stem for job in batch] for batch in pipeline.batches()]
 
-    # 70² and 150×160 both go through as 70².
+    # Images of 70² and 150×160 both have the network size 70².
     assert names() == [['1'], ['2'], ['0', '6', '3'], ['5', '7'], ['4']]
     assert names({'3.png', '7.png'}) == [['3', '7']]
     monkeypatch.setattr(DepthEstimator, 'batched', True)
     assert names({'3.png', '2.png'}) == [['2'], ['0', '6', '3']]
 
 
+@pytest.fixture
+def forty(tmp_path):
+    """Return a folder of 40 images."""
+    folder = tmp_path / 'forty'
+    folder.mkdir()
+    for index in range(40):
+        Image.new('RGB', (70, 70), (index, 0, 0)).save(folder / f'{index}.png')
+    return folder
+
+
 def test_memory_holds_one_batch_ahead_one_in_the_network_and_one_to_write(
-    estimator, images, tmp_path, monkeypatch
+    estimator, forty, tmp_path, monkeypatch
 ):
-    # Count images between the beginning of their reading and the end of their writing.
+    # Count the images from the start of reading until the end of writing.
     alive, most, lock = 0, 0, threading.Lock()
     read, write = Pipeline._read, Pipeline._write
 
@@ -210,18 +218,14 @@ def test_memory_holds_one_batch_ahead_one_in_the_network_and_one_to_write(
 
     monkeypatch.setattr(Pipeline, '_read', counted_read)
     monkeypatch.setattr(Pipeline, '_write', counted_write)
-    many = tmp_path / 'many'
-    many.mkdir()
-    for index in range(40):
-        Image.new('RGB', (70, 70), (index, 0, 0)).save(many / f'{index}.png')
-    run(estimator, many, tmp_path / 'out', DepthSettings(batch_size=4))
+    run(estimator, forty, tmp_path / 'out', DepthSettings(batch_size=4))
     assert alive == 0 and 8 <= most <= 12
 
 
-def test_reading_network_and_writing_overlap(estimator, images, tmp_path, monkeypatch):
+def test_reading_network_and_writing_overlap(estimator, forty, tmp_path, monkeypatch):
     def slowly(function, at):
         def slow(*args):
-            # As a disk or a GPU keeps a thread waiting.
+            # The thread waits, as for a disk or a GPU.
             time.sleep(0.02 * (len(args[1]) if at == 'whole' else 1))
             return function(*args)
 
@@ -229,16 +233,12 @@ def test_reading_network_and_writing_overlap(estimator, images, tmp_path, monkey
 
     for owner, at in [(Pipeline, '_read'), (Pipeline, '_write'), (DepthEstimator, 'whole')]:
         monkeypatch.setattr(owner, at, slowly(getattr(owner, at), at))
-    many = tmp_path / 'many'
-    many.mkdir()
-    for index in range(40):
-        Image.new('RGB', (70, 70), (index, 0, 0)).save(many / f'{index}.png')
-    summary = run(estimator, many, tmp_path / 'out', DepthSettings(batch_size=4, workers=1))
-    # One after the other it would be 2.4 seconds.
+    summary = run(estimator, forty, tmp_path / 'out', DepthSettings(batch_size=4, workers=1))
+    # One after the other they would take 2.4 seconds.
     assert 0.8 < summary.seconds < 2
 
 
-def test_places_without_data_have_no_depth(estimator, tmp_path):
+def test_pixels_without_data_have_no_depth(estimator, tmp_path):
     folder = tmp_path / 'in'
     folder.mkdir()
     pixels = np.random.default_rng(0).integers(1, 256, (3, 80, 100), np.uint8)
@@ -253,7 +253,7 @@ def test_places_without_data_have_no_depth(estimator, tmp_path):
         assert codes.max() == 65535 and codes[codes > 0].min() == 1
 
 
-def test_a_folder_in_use_is_left_alone(estimator, images, tmp_path):
+def test_a_folder_in_use_is_refused(estimator, images, tmp_path):
     with locked(tmp_path), pytest.raises(UserError, match='another process is writing to'):
         run(estimator, images, tmp_path)
 
@@ -268,7 +268,7 @@ def test_depth_that_is_not_finite_is_an_error(estimator, images, tmp_path, monke
 
 
 @pytest.mark.parametrize(
-    'settings, said',
+    'settings, message',
     [
         ({'batch_size': 0}, 'the batch size is 0: take 1 or more'),
         ({'workers': 0}, 'the number of workers is 0'),
@@ -279,6 +279,6 @@ def test_depth_that_is_not_finite_is_an_error(estimator, images, tmp_path, monke
         ({'mode': 'tiled', 'overlap': 0.7}, 'overlap of 0.7'),
     ],
 )
-def test_settings_that_mean_nothing_are_refused(settings, said):
-    with pytest.raises(UserError, match=said):
+def test_invalid_settings_are_refused(settings, message):
+    with pytest.raises(UserError, match=message):
         DepthSettings(**settings)

@@ -1,4 +1,4 @@
-"""Against the pipeline of transformers, and scenes in tiles that must show no seam."""
+"""Depth equals that of the transformers pipeline, and scenes in tiles show no seam."""
 
 from concurrent.futures import ThreadPoolExecutor
 
@@ -16,7 +16,7 @@ from depthda.depth.monocular.preprocessing import Preprocessing, load_preprocess
 from depthda.depth.monocular.tiling import TileGrid
 from depthda.errors import UserError
 
-SIDE = 70  # what goes through the tiny network
+SIDE = 70  # network size of the tiny network
 
 
 @pytest.fixture(scope='module')
@@ -36,7 +36,7 @@ def workers():
 
 
 def noise(height, width, seed=0):
-    """An image with structure at several scales."""
+    """Return an image with structure at several scales."""
     rng = np.random.default_rng(seed)
     layers = [
         Image.fromarray(rng.integers(0, 256, (height // n + 1, width // n + 1, 3), np.uint8))
@@ -47,30 +47,30 @@ def noise(height, width, seed=0):
 
 
 @pytest.mark.parametrize('size', [(70, 70), (96, 96), (60, 100), (140, 90)])
-def test_whole_images_are_as_the_pipeline_of_transformers_gives_them(folder, tiny, size):
+def test_whole_images_have_the_depth_of_the_transformers_pipeline(folder, tiny, size):
     image = noise(*size)
     processor = AutoImageProcessor.from_pretrained(str(folder), backend='pil')
     network = pipeline('depth-estimation', model=str(folder), image_processor=processor)
-    theirs = network(Image.fromarray(image))
-    expected = theirs['predicted_depth'].numpy()
+    reference = network(Image.fromarray(image))
+    expected = reference['predicted_depth'].numpy()
     (found,) = tiny.whole([tiny.preprocessing(image)], [size])
     assert found.shape == size and expected.std() > 0.1
     assert spearmanr(found.ravel(), expected.ravel()).statistic > 0.9999
     np.testing.assert_allclose(found, expected, atol=1e-5)
-    # And as they make a picture of it, min to max.
-    picture = np.asarray(theirs['depth'], float)
+    # Scaled from minimum to maximum, it is the picture that the pipeline makes.
+    picture = np.asarray(reference['depth'], float)
     scaled = (found - found.min()) / (found.max() - found.min()) * 255
     assert np.abs(scaled - picture).max() < 1.01
 
 
-def test_company_in_a_batch_changes_no_bit_on_the_cpu(tiny):
+def test_other_images_of_a_batch_change_no_bit_on_the_cpu(tiny):
     images = [tiny.preprocessing(noise(70, 70, seed)) for seed in range(5)]
     sizes = [(70, 70)] * 5
     together = tiny.whole(images, sizes)
     alone = [tiny.whole([image], [(70, 70)])[0] for image in images]
     for a, b in zip(together, alone, strict=True):
         np.testing.assert_array_equal(a, b)
-    # This is no matter of course: one batch gives other bits.
+    # The test can fail: a true batch has other bits.
     with torch.inference_mode():
         batch = tiny.model(torch.stack(images)).predicted_depth.numpy()
     assert any((a != b).any() for a, b in zip(batch, alone, strict=True))
@@ -82,15 +82,15 @@ def test_bfloat16_does_not_leave_steps_in_the_depth(folder, tiny):
     (exact,) = tiny.whole([image], [(70, 70)])
     (found,) = DepthEstimator.load(str(folder), bf16=True).whole([image], [(70, 70)])
     assert 0 < np.abs(found - exact).max() < 0.2 * np.ptp(exact)
-    # As many levels as pixels, but for those that the last activation cut off.
+    # As many levels as pixels, except those that the last activation set to 0.
     assert len(np.unique(found)) > 0.95 * (found > 0).sum() > 1000
     with torch.inference_mode(), torch.autocast('cpu', torch.bfloat16):
         plain = tiny.model(image[None]).predicted_depth
-    assert len(plain.unique()) < 0.6 * (plain > 0).sum()  # what the head would leave of it
+    assert len(plain.unique()) < 0.6 * (plain > 0).sum()  # with the head in bfloat16
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason='needs a GPU')
-def test_the_gpu_gives_the_depth_of_the_cpu(folder, tiny):
+def test_the_gpu_returns_the_depth_of_the_cpu(folder, tiny):
     images = [tiny.preprocessing(noise(70, 70, seed)) for seed in range(5)]
     sizes = [(70, 70)] * 5
     exact = np.stack(tiny.whole(images, sizes))
@@ -101,7 +101,7 @@ def test_the_gpu_gives_the_depth_of_the_cpu(folder, tiny):
         np.testing.assert_array_equal(found, np.stack(gpu.whole(images, sizes)))
 
 
-def test_a_batch_that_does_not_fit_says_what_to_lower(folder, monkeypatch):
+def test_the_error_of_a_batch_that_does_not_fit_names_what_to_lower(folder, monkeypatch):
     estimator = DepthEstimator.load(str(folder))
 
     def full(*args, **kwargs):
@@ -120,10 +120,10 @@ def test_the_size_of_the_network_can_be_chosen(folder):
 
 
 class Field:
-    """Stands in for the network: the true field, of which each view has another scale and shift.
+    """A stand-in for the network: returns the true field, with a random scale and shift per view.
 
-    The image carries the field in its red and green band, so that a view's pixels say it. Blue is
-    a place of which each view says something else.
+    The image encodes the field in its red and green band. Where blue is set, every view returns
+    another random value.
     """
 
     def __init__(self, lean=0.0, seed=0):
@@ -160,7 +160,7 @@ def as_image(field):
 
 
 def seam(depth, grid):
-    """The largest step where tiles begin, end and pass into each other against that elsewhere."""
+    """Return the largest step where tiles overlap, relative to the largest elsewhere."""
     inside, outside = [], []
     for axis, ends in ((0, (0, 2)), (1, (1, 3))):
         steps = np.abs(np.diff(depth, axis=axis)).max(1 - axis)
@@ -173,7 +173,7 @@ def seam(depth, grid):
     return max(inside) / max(outside)
 
 
-def as_they_are(tiles, boxes, coarse, valid=None):
+def unaligned(tiles, boxes, coarse, valid=None):
     return np.ones(len(tiles)), np.zeros(len(tiles))
 
 
@@ -192,15 +192,15 @@ def test_a_smooth_scene_of_four_times_the_size_shows_no_seam(monkeypatch, worker
     assert seam(field, grid) < 1.2
     assert seam(depth, grid) < 1.5
     assert np.corrcoef(depth.ravel(), field.ravel())[0, 1] > 0.999
-    # The test can fail: without alignment there are seams, or no scene.
-    monkeypatch.setattr(module, 'align_tiles', as_they_are)
+    # The test can fail: without alignment there are seams, or the scene is lost.
+    monkeypatch.setattr(module, 'align_tiles', unaligned)
     assert seam(estimator.tiled(as_image(field), grid, 4, workers), grid) > 3
     monkeypatch.setattr(module, 'align_tiles', min_to_max)
     patchwork = estimator.tiled(as_image(field), grid, 4, workers)
     assert np.corrcoef(patchwork.ravel(), field.ravel())[0, 1] < 0.9
 
 
-def test_a_network_itself_leaves_no_seam_in_a_smooth_scene(tiny, workers, monkeypatch):
+def test_a_real_network_leaves_no_seam_in_a_smooth_scene(tiny, workers, monkeypatch):
     y, x = np.mgrid[: 4 * SIDE, : 4 * SIDE] / SIDE
     image = np.dstack([127 + 100 * np.sin(x + k) * np.cos(y / 2 + k) for k in range(3)])
     grid = TileGrid(4 * SIDE, 4 * SIDE, SIDE, 18)
@@ -208,7 +208,7 @@ def test_a_network_itself_leaves_no_seam_in_a_smooth_scene(tiny, workers, monkey
     assert depth.std() > 0.01 and seam(depth, grid) < 1.5
 
 
-def test_places_without_data_do_not_spoil_the_rest(monkeypatch, workers):
+def test_pixels_without_data_do_not_affect_the_others(monkeypatch, workers):
     field = smooth(4 * SIDE)
     image = as_image(field)
     valid = np.ones(field.shape, bool)
@@ -222,15 +222,15 @@ def test_places_without_data_do_not_spoil_the_rest(monkeypatch, workers):
     assert np.corrcoef(misled[valid], field[valid])[0, 1] < 0.9
 
 
-def test_tiles_in_batches_of_any_size_give_the_same(tiny, workers):
+def test_the_batch_size_of_tiles_changes_nothing(tiny, workers):
     image = noise(150, 220)
     grid = TileGrid(150, 220, SIDE, 18)
     first, second = (tiny.tiled(image, grid, batch, workers) for batch in (1, 7))
     np.testing.assert_array_equal(first, second)
 
 
-def test_larger_tiles_are_made_as_small_as_the_network_takes_them(tiny, workers):
-    # Twice the side: each tile is halved, so structure of two pixels is lost and the rest stays.
+def test_tiles_larger_than_the_network_size_are_shrunk(tiny, workers):
+    # Each tile is halved, so structure of two pixels is lost and the rest stays.
     image = noise(280, 280).repeat(2, 0).repeat(2, 1)[:280, :280]
     halved = np.asarray(Image.fromarray(image).resize((140, 140), Image.BICUBIC))
     large = tiny.tiled(image, TileGrid(280, 280, 2 * SIDE, 36), 4, workers)
@@ -239,7 +239,7 @@ def test_larger_tiles_are_made_as_small_as_the_network_takes_them(tiny, workers)
     assert np.corrcoef(shrunk.ravel(), small.ravel())[0, 1] > 0.95
 
 
-def test_a_metric_model_is_refused_and_one_that_is_no_depth_anything(tmp_path):
+def test_a_metric_model_and_another_kind_of_model_are_refused(tmp_path):
     save_tiny(tmp_path / 'metric', depth_estimation_type='metric')
     with pytest.raises(UserError, match='metric Depth Anything, whose output grows with'):
         DepthEstimator.load(str(tmp_path / 'metric'))
@@ -252,7 +252,7 @@ def test_a_metric_model_is_refused_and_one_that_is_no_depth_anything(tmp_path):
         DepthEstimator.load(str(tmp_path / 'other'))
 
 
-def test_a_multiple_that_is_no_patch_is_refused(tmp_path):
+def test_a_multiple_that_does_not_fit_the_patches_is_refused(tmp_path):
     save_tiny(tmp_path)
     path = tmp_path / 'preprocessor_config.json'
     path.write_text(path.read_text().replace('"ensure_multiple_of": 14', '"ensure_multiple_of": 8'))

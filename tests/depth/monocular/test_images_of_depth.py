@@ -19,7 +19,7 @@ def write_tiff(path, values, nodata=None):
         raster.write(values.transpose(2, 0, 1))
 
 
-def test_three_bands_come_as_rgb_from_every_format(tmp_path):
+def test_three_bands_are_read_as_rgb_from_every_format(tmp_path):
     image = pixels()
     Image.fromarray(image).save(tmp_path / 'a.png')
     write_tiff(tmp_path / 'a.tif', image)
@@ -77,10 +77,10 @@ def test_sixteen_bits_need_a_range(tmp_path, name):
     assert np.abs(read - expected).max() <= 0.5 + 1e-4
 
 
-def test_places_without_data_are_told(tmp_path):
+def test_pixels_without_data_are_marked(tmp_path):
     image = pixels().clip(1)
     image[3:6, 4:9] = 0
-    image[0, 0, 0] = 0  # one band alone has data still
+    image[0, 0, 0] = 0  # the other bands still have data
     write_tiff(tmp_path / 'a.tif', image, nodata=0)
     _, valid = OpticalReader().read(tmp_path / 'a.tif')
     expected = np.ones((20, 30), bool)
@@ -93,16 +93,16 @@ def test_places_without_data_are_told(tmp_path):
     assert np.argwhere(~valid).tolist() == [[7, 8]] and read[7, 8, 1] == 0
 
 
-def test_a_turned_jpeg_is_read_as_it_is_trained_on(tmp_path):
+def test_a_turned_jpeg_is_read_as_in_training(tmp_path):
     exif = Image.Exif()
     exif[0x0112] = 6
     path = tmp_path / 'a.jpg'
     Image.fromarray(pixels()).save(path, exif=exif)
     assert OpticalReader().sizes([path]) == [(30, 20)]
     read, _ = OpticalReader().read(path)
-    trained_on = cv2.imread(str(path))[..., ::-1]
-    assert read.shape == trained_on.shape == (30, 20, 3)
-    assert np.abs(read.astype(int) - trained_on).mean() < 1
+    training = cv2.imread(str(path))[..., ::-1]
+    assert read.shape == training.shape == (30, 20, 3)
+    assert np.abs(read.astype(int) - training).mean() < 1
 
 
 @pytest.mark.parametrize('kind', ['png', 'tif'])
@@ -134,9 +134,9 @@ def test_a_broken_image_is_named(tmp_path, name):
 
 
 @pytest.mark.parametrize(
-    'settings, said',
+    'settings, message',
     [({'bands': (0, 1, 2)}, 'from 1'), ({'value_range': (5, 5)}, 'LOW < HIGH')],
 )
-def test_settings_that_mean_nothing_are_refused(settings, said):
-    with pytest.raises(UserError, match=said):
+def test_invalid_settings_are_refused(settings, message):
+    with pytest.raises(UserError, match=message):
         OpticalReader(**settings)

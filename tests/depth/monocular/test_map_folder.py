@@ -11,17 +11,17 @@ from depthda.depth.monocular.folder import MANIFEST, MapFolder
 from depthda.errors import UserError
 from depthda.io.png import add_note, read_note
 
-IMAGE = Path(__file__)  # any file: what is in it tells images apart
+IMAGE = Path(__file__)  # any file: images are recognised by their content
 SETTINGS = {'weights': 'abc', 'mode': 'whole', 'tile': None}
 
 
 def folder(root, about=(), **changes):
-    said = {'model': 'owner/name', 'versions': [{'torch': '1'}]} | dict(about)
-    return MapFolder(root, SETTINGS | changes, said)
+    about = {'model': 'owner/name', 'versions': [{'torch': '1'}]} | dict(about)
+    return MapFolder(root, SETTINGS | changes, about)
 
 
 def begun(root):
-    """A folder with a map in it."""
+    """Write one map into a folder."""
     maps = folder(root)
     maps.open()
     maps.save('x', depth(), IMAGE)
@@ -31,13 +31,13 @@ def depth(seed=0, size=(20, 30)):
     return np.random.default_rng(seed).normal(3, 5, size).astype(np.float32)
 
 
-def test_codes_and_the_manifest_give_the_depth_back(tmp_path):
+def test_depth_is_restored_from_codes_and_manifest(tmp_path):
     maps = folder(tmp_path)
     maps.open()
     values = depth()
     valid = np.ones(values.shape, bool)
     valid[3:5, 6:9] = False
-    values[4, 7] = -1000  # not valid, so no part of the range
+    values[4, 7] = -1000  # not valid, so outside the range
     maps.save('a/x', values, IMAGE, valid)
     maps.finish()
     codes = cv2.imread(str(tmp_path / 'a/x.png'), cv2.IMREAD_UNCHANGED)
@@ -46,9 +46,9 @@ def test_codes_and_the_manifest_give_the_depth_back(tmp_path):
     assert codes[valid].min() == 1 and codes.max() == 65535
     entry = json.loads((tmp_path / MANIFEST).read_text())['maps']['a/x']
     assert entry['size'] == [30, 20]
-    back = entry['shift'] + entry['scale'] * codes
-    assert np.abs(back - values)[valid].max() <= 0.51 * entry['scale']
-    # Higher is nearer, on disk and as the data sets read it.
+    restored = entry['shift'] + entry['scale'] * codes
+    assert np.abs(restored - values)[valid].max() <= 0.51 * entry['scale']
+    # Higher is nearer, on disk and as the datasets read it.
     assert np.corrcoef(read_depth(tmp_path / 'a/x.png')[valid], values[valid])[0, 1] > 0.9999
 
 
@@ -58,13 +58,13 @@ def test_a_map_without_relief_and_one_without_data(tmp_path):
     assert not maps.save('flat', np.full((4, 5), 2.5, np.float32), IMAGE)
     maps.save('none', depth(size=(4, 5)), IMAGE, np.zeros((4, 5), bool))
     maps.finish()
-    said = json.loads((tmp_path / MANIFEST).read_text())['maps']
+    entries = json.loads((tmp_path / MANIFEST).read_text())['maps']
     assert (read_depth(tmp_path / 'flat.png') == np.float32(32768 / 65535)).all()
-    assert (said['flat']['scale'], said['flat']['shift']) == (0, 2.5)
+    assert (entries['flat']['scale'], entries['flat']['shift']) == (0, 2.5)
     assert (read_depth(tmp_path / 'none.png') == 0).all()
 
 
-def test_a_finished_map_is_known_and_any_other_is_not(tmp_path):
+def test_only_a_finished_map_of_these_settings_counts(tmp_path):
     maps = folder(tmp_path)
     maps.open()
     path = tmp_path / 'x.png'
@@ -81,19 +81,19 @@ def test_a_finished_map_is_known_and_any_other_is_not(tmp_path):
     assert not maps.is_done('x', (20, 30), IMAGE)
 
 
-def test_maps_of_other_settings_or_unknown_making_are_refused(tmp_path):
+def test_maps_of_other_settings_or_without_manifest_are_refused(tmp_path):
     begun(tmp_path / 'a')
     with pytest.raises(UserError, match='mode "whole", and "tiled" is asked for: name another'):
         folder(tmp_path / 'a', mode='tiled').open()
     with pytest.raises(UserError, match=r'other weights \(owner/name\)'):
-        folder(tmp_path / 'a', weights='other', about={'model': 'mine'}).open()
+        folder(tmp_path / 'a', weights='other', about={'model': 'other'}).open()
     (tmp_path / 'b/deep').mkdir(parents=True)
     cv2.imwrite(str(tmp_path / 'b/deep/x.png'), np.ones((2, 2), np.uint16))
     with pytest.raises(UserError, match=r'holds other files \(x.png\), and no depth_maps.json'):
         folder(tmp_path / 'b').open()
 
 
-def test_a_manifest_without_a_map_binds_no_later_run(tmp_path):
+def test_a_manifest_without_maps_is_replaced(tmp_path):
     folder(tmp_path).open()
     folder(tmp_path, mode='tiled', weights='other').open()
     assert json.loads((tmp_path / MANIFEST).read_text())['settings']['mode'] == 'tiled'
@@ -129,14 +129,14 @@ def test_a_map_that_does_not_name_its_image_is_kept(tmp_path):
     assert entry.keys() == {'size', 'scale', 'shift'}
 
 
-def test_a_manifest_that_was_damaged_is_named(tmp_path):
+def test_a_damaged_manifest_is_named(tmp_path):
     folder(tmp_path).open()
     (tmp_path / MANIFEST).write_text('{"settings"')
     with pytest.raises(UserError, match=f'{MANIFEST} is not readable .* name another folder'):
         folder(tmp_path).open()
 
 
-def test_who_goes_on_keeps_what_was_said_and_adds_versions(tmp_path):
+def test_a_later_run_keeps_the_record_and_adds_its_versions(tmp_path):
     begun(tmp_path)
     again = folder(tmp_path, about={'model': '/a/copy', 'versions': [{'torch': '2'}]})
     again.open()
@@ -145,7 +145,7 @@ def test_who_goes_on_keeps_what_was_said_and_adds_versions(tmp_path):
     assert about == {'model': 'owner/name', 'versions': [{'torch': '1'}, {'torch': '2'}]}
 
 
-def test_half_written_files_go_and_others_stay(tmp_path):
+def test_half_written_files_are_removed_and_others_kept(tmp_path):
     folder(tmp_path).open()
     (tmp_path / 'a').mkdir()
     left = [tmp_path / 'a/.x-abcd1234.png', tmp_path / '.depth_maps-abcd1234.json']
@@ -156,7 +156,7 @@ def test_half_written_files_go_and_others_stay(tmp_path):
     assert not any(path.exists() for path in left) and all(path.exists() for path in kept)
 
 
-def test_a_note_leaves_the_picture_as_it_is(tmp_path):
+def test_a_note_leaves_the_pixels_unchanged(tmp_path):
     codes = np.arange(600, dtype=np.uint16).reshape(20, 30)
     plain = cv2.imencode('.png', codes)[1].tobytes()
     (tmp_path / 'x.png').write_bytes(add_note(plain, 'a note'))

@@ -19,7 +19,7 @@ def maps(jobs, root):
     return [job.map.relative_to(root).as_posix() for job in jobs]
 
 
-def test_without_out_maps_lie_where_the_data_sets_look(tmp_path):
+def test_without_out_maps_lie_where_the_datasets_look(tmp_path):
     images = ['Train/Urban/images_png/1.png', 'Train/Rural/images_png/2.png']
     touch(tmp_path, *images, 'Train/Urban/masks_png/1.png', 'Train/Rural/masks_png/2.png')
     folders = sorted(map(str, tmp_path.glob('*/*/images_png')))
@@ -46,8 +46,8 @@ def test_out_keeps_the_tree_below_each_folder(tmp_path):
     assert {job.root for job in jobs} == {tmp_path / 'out'}
     one = find_jobs([str(tmp_path / 'in/a/x.tif')], str(tmp_path / 'out'), 'm')
     assert maps(one, tmp_path / 'out') == ['x.png']
-    beside = find_jobs([str(tmp_path / 'in/a/x.tif')], None, 'm')
-    assert maps(beside, tmp_path) == ['in/rdepth/m/x.png']
+    default = find_jobs([str(tmp_path / 'in/a/x.tif')], None, 'm')
+    assert maps(default, tmp_path) == ['in/rdepth/m/x.png']
 
 
 def test_an_image_given_twice_counts_once(tmp_path):
@@ -61,15 +61,15 @@ def test_an_image_given_twice_counts_once(tmp_path):
     [
         ('depth-anything/Depth-Anything-V2-Small-hf', 'depth-anything-v2-small'),
         ('LiheYoung/depth-anything-large-hf', 'depth-anything-large'),
-        ('weights/Mine/', 'mine'),
+        ('weights/Custom/', 'custom'),
     ],
 )
-def test_maps_are_named_as_the_configs_name_them(model, name):
+def test_maps_have_the_names_used_in_the_configs(model, name):
     assert map_name(model) == name
 
 
 @pytest.mark.parametrize(
-    'files, given, out, said',
+    'files, given, out, message',
     [
         (['in/x.tif', 'in/x.png'], ['in'], 'out', 'x.png and .*x.tif would both write'),
         (['a/x.png', 'b/x.png'], ['a', 'b'], 'out', 'would both write'),
@@ -79,16 +79,16 @@ def test_maps_are_named_as_the_configs_name_them(model, name):
         (['in/x.png', 'out'], ['in'], 'out/deep', 'out is a file'),
         (['in/notes.txt'], ['in'], 'out', 'in holds no image'),
         ([], ['in'], 'out', 'there is no image or folder .*in'),
-        (['notes.txt'], ['notes.txt'], 'out', 'notes.txt is no image'),
+        (['notes.txt'], ['notes.txt'], 'out', 'notes.txt has an unknown suffix'),
         (['in/masks_png/x.png'], ['in'], 'out', 'masks_png holds labels or depth'),
         (['in/depth_maps.json', 'in/x.png'], ['in'], 'out', 'holds depth maps, not images'),
         (['a/x.tif', 'b/x.png'], ['a/x.tif', 'b'], 'b/../b', 'lies in the folder'),
     ],
 )
-def test_what_would_go_wrong_is_said_first(tmp_path, monkeypatch, files, given, out, said):
+def test_mistakes_are_refused_before_any_work(tmp_path, monkeypatch, files, given, out, message):
     touch(tmp_path, *files)
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(UserError, match=said):
+    with pytest.raises(UserError, match=message):
         find_jobs(given, out, 'm')
 
 

@@ -1,4 +1,4 @@
-"""Against the image processor of transformers."""
+"""Preprocessing equals the image processor of transformers."""
 
 import json
 
@@ -25,7 +25,7 @@ def folder(tmp_path_factory):
     'size', [(70, 70), (96, 96), (30, 40), (300, 400), (400, 300), (61, 200), (20, 100), (70, 84)]
 )
 @pytest.mark.parametrize('keep_aspect', [True, False])
-def test_it_does_what_the_processor_does_value_by_value(folder, tmp_path, size, keep_aspect):
+def test_every_value_is_that_of_the_processor(folder, tmp_path, size, keep_aspect):
     path = tmp_path / 'preprocessor_config.json'
     settings = json.loads((folder / 'preprocessor_config.json').read_text())
     path.write_text(json.dumps(settings | {'keep_aspect_ratio': keep_aspect}))
@@ -39,11 +39,11 @@ def test_it_does_what_the_processor_does_value_by_value(folder, tmp_path, size, 
 
 
 def test_the_size_of_depth_anything_is_as_published(folder):
-    # The side that needs less scaling decides: 300×400 becomes 392×518.
+    # The factor nearer to 1 decides: 300×400 becomes 392×518.
     usual = load_preprocessing(str(folder)).at(518, 14)
     assert usual.network_size(300, 400) == (392, 518)
     assert usual.network_size(1024, 1024) == (518, 518)
-    # The processor would ask for a height of 0.
+    # The processor would choose a height of 0.
     assert usual.network_size(5, 600) == (14, 518)
 
 
@@ -57,22 +57,22 @@ def test_the_coarse_size_has_as_many_pixels_whatever_the_shape(folder):
 
 
 @pytest.mark.parametrize(
-    'change, said',
+    'change, message',
     [
         ({'do_pad': True}, 'do_pad=True .* set it to false'),
         ({'do_resize': False}, 'do_resize=False .* set it to true'),
-        ({'size': {'shortest_edge': 70}}, "does not say 'height'"),
+        ({'size': {'shortest_edge': 70}}, "has no 'height'"),
     ],
 )
-def test_a_processor_of_another_make_is_refused(folder, tmp_path, change, said):
+def test_another_kind_of_processor_is_refused(folder, tmp_path, change, message):
     settings = json.loads((folder / 'preprocessor_config.json').read_text())
     (tmp_path / 'preprocessor_config.json').write_text(json.dumps(settings | change))
-    with pytest.raises(UserError, match=said):
+    with pytest.raises(UserError, match=message):
         load_preprocessing(str(tmp_path))
 
 
-def test_a_folder_without_one_and_an_odd_size_are_refused(folder, tmp_path):
+def test_a_folder_without_a_processor_and_an_invalid_size_are_refused(folder, tmp_path):
     with pytest.raises(UserError, match='has no preprocessor_config.json'):
         load_preprocessing(str(tmp_path))
-    with pytest.raises(UserError, match='size 500 .* multiple of 14, 504 for one'):
+    with pytest.raises(UserError, match='size 500 .* multiple of 14, such as 504'):
         load_preprocessing(str(folder)).at(500, 14)

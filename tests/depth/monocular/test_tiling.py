@@ -7,7 +7,7 @@ SIZES = [(100, 100), (100, 333), (7, 50), (51, 20), (20, 20), (41, 77)]
 
 
 @pytest.mark.parametrize('height, width', SIZES)
-def test_tiles_cover_the_scene_and_share_what_they_should(height, width):
+def test_tiles_cover_the_scene_and_overlap(height, width):
     grid = TileGrid(height, width, tile=20, overlap=6)
     seen = np.zeros((height, width), int)
     for top, left, bottom, right in grid.boxes:
@@ -30,13 +30,13 @@ def test_equal_tiles_blend_into_their_scene(height, width):
     np.testing.assert_allclose(blended, scene, atol=2e-6)
 
 
-def test_tiles_that_differ_pass_into_each_other_smoothly():
+def test_different_tiles_blend_smoothly():
     grid = TileGrid(1, 100, tile=60, overlap=20)
     assert [box[1::2] for box in grid.boxes] == [(0, 60), (40, 100)]
     blended = grid.blend([np.zeros((1, 60)), np.ones((1, 60))], np.ones(2), np.zeros(2))[0]
     assert (blended[:40] == 0).all() and (blended[60:] == 1).all()
     expected = np.sin((np.arange(20) + 0.5) / 20 * np.pi / 2) ** 2
     np.testing.assert_allclose(blended[40:60], expected, atol=1e-6)
-    # No kink: at the edges of a tile the slope is a small part of that in the middle.
+    # No kink: the slope at the edges of a tile is small compared with that in the middle.
     steps = np.diff(blended)
     assert max(steps[39], steps[59]) < 0.1 * steps.max()

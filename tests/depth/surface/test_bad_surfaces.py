@@ -1,4 +1,4 @@
-"""Surface models that once gave useless maps, and runs that once left something behind."""
+"""Surface models that once led to useless maps, and runs that once left files behind."""
 
 import re
 import resource
@@ -40,7 +40,7 @@ def test_limits_of_float32_look_like_no_data_in_any_rounding(tmp_path, dsm, valu
     assert re.match(r'warning: -?3.40?\d*e\+38 counts as a height in a0: if it means no-data', line)
 
 
-def test_no_data_of_a_terrain_model_is_looked_for_there(tmp_path, dsm):
+def test_no_data_of_a_terrain_model_is_a_warning(tmp_path, dsm):
     for number in range(2):
         write_surface(tmp_path / f'dtm/a{number}.tif', np.full((40, 50), -9999, np.float32))
     assert warnings(dsm, tmp_path / 'out', ground=str(tmp_path / 'dtm')) == [
@@ -76,7 +76,7 @@ def test_a_full_disk_leaves_nothing(tmp_path, dsm):
     assert [path.name for path in tmp_path.iterdir()] == ['dsm']
 
 
-def test_a_manifest_without_a_map_binds_no_later_run(tmp_path, dsm):
+def test_a_manifest_without_maps_is_replaced(tmp_path, dsm):
     map_surfaces([str(dsm)], tmp_path / 'out', SurfaceSettings(value_range=(0, 50)))
     for path in (tmp_path / 'out').glob('*.png'):
         path.unlink()

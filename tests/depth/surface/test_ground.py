@@ -10,7 +10,7 @@ def noisy(seed=0, size=(57, 43), known=0.8):
 
 
 def slowly(heights, valid, half):
-    """Lowest, highest, mean: each over the valid pixels of the window, pixel by pixel."""
+    """Return lowest, highest and mean over the valid pixels of the window, pixel by pixel."""
     result = heights.astype(np.float64)
     for summary in (np.min, np.max, np.mean):
         before, result = result, np.zeros(heights.shape)
@@ -33,7 +33,7 @@ def test_it_is_an_opening_and_a_mean(half, known):
 
 @pytest.mark.parametrize('half', [(1, 1), (3, 2), (10, 15), (40, 40)])
 @pytest.mark.parametrize('rows', [1, 5, 20, 56])
-def test_strips_give_the_bits_of_the_whole(half, rows):
+def test_strips_return_the_bits_of_the_whole_raster(half, rows):
     heights, valid = noisy()
     strips = [(heights[top : top + rows], valid[top : top + rows]) for top in range(0, 57, rows)]
     found = list(ground_strips(iter(strips), half))
@@ -43,7 +43,7 @@ def test_strips_give_the_bits_of_the_whole(half, rows):
     np.testing.assert_array_equal(known, valid)
 
 
-def test_more_columns_than_are_worked_on_at_once():
+def test_more_columns_than_are_summed_at_once():
     heights, valid = noisy(size=(20, 700))
     found = ground_below(heights, valid, (2, 9))
     part = np.s_[:, 230:290]
@@ -57,7 +57,7 @@ def test_no_data_does_not_leak():
     for value in (-9999, 1e30, np.nan):
         other = np.where(valid, heights, np.float32(value))
         np.testing.assert_array_equal(ground_below(other, valid, (4, 4))[valid], ground[valid])
-    # A frame without data is like no frame.
+    # A frame without data changes nothing.
     framed = ground_below(np.pad(heights, 6), np.pad(valid, 6), (4, 4))
     np.testing.assert_array_equal(framed[6:-6, 6:-6][valid], ground[valid])
 
@@ -75,12 +75,12 @@ def slope_with_boxes():
     return ground, boxes
 
 
-def test_boxes_go_and_the_slope_stays():
+def test_boxes_vanish_and_the_slope_stays():
     ground, boxes = slope_with_boxes()
-    half = 8  # a window of 17, and boxes of 14 at most
+    half = 8  # a window of 17 pixels, and boxes of at most 14
     found = ground_below(ground + boxes, np.ones(ground.shape, bool), (half, half))
     error = np.abs(found - ground)
-    # Below a box the opening is as high as the box's upper end; at the edge, half a window short.
+    # Below a box the opening has the height of its uphill end; edges lack half a window.
     across = SLOPE * 14 + SLOPE / 2 * 14
     assert error[20:-20, 20:-20].max() <= across and error.max() <= 2 * across
     assert error.mean() < 0.1
@@ -88,11 +88,11 @@ def test_boxes_go_and_the_slope_stays():
     np.testing.assert_allclose(above[boxes > 0], boxes[boxes > 0], atol=2 * across)
 
 
-def test_what_is_wider_than_the_window_is_taken_for_ground():
+def test_boxes_wider_than_the_window_count_as_ground():
     ground, boxes = slope_with_boxes()
     found = ground_below(ground + boxes, np.ones(ground.shape, bool), (2, 2))
     above = ground + boxes - found
-    # A window of 5: the box of 3 is found, the others are not.
+    # A window of 5 pixels: the box of 3 is found, the others are not.
     for top, left, height, width in BOXES:
         middle = above[top + height // 2, left + width // 2]
         assert middle > 15 if height == 3 else middle < 0.5

@@ -4,6 +4,7 @@ import warnings
 import numpy as np
 import pytest
 import rasterio
+import tifffile
 from affine import Affine
 from rasterio.errors import NotGeoreferencedWarning
 from tiny_surface import PLACE, hills, write_surface
@@ -38,7 +39,7 @@ def test_any_type_of_number(tmp_path, dtype):
 
 
 @pytest.mark.parametrize('rows', [1, 7, 39, 40, 1000])
-def test_strips_are_the_whole(tmp_path, monkeypatch, rows):
+def test_strips_add_up_to_the_whole(tmp_path, monkeypatch, rows):
     heights = hills(0)
     path = write_surface(tmp_path / 'x.tif', heights)
     monkeypatch.setattr(module, '_STRIP', rows * 50)
@@ -49,7 +50,7 @@ def test_strips_are_the_whole(tmp_path, monkeypatch, rows):
     assert below == (expected < 0).sum() > 0
 
 
-def test_all_that_says_no_data(tmp_path):
+def test_every_kind_of_no_data(tmp_path):
     heights = hills(0)
     heights[0, 0], heights[0, 1], heights[0, 2], heights[0, 3] = -9999, np.nan, np.inf, -32767
     heights[0, 4] = -3.4028234663852886e38
@@ -61,7 +62,7 @@ def test_all_that_says_no_data(tmp_path):
         assert valid.sum() == heights.size - invalid
 
 
-def test_no_data_of_whole_numbers_that_their_type_does_not_hold(tmp_path):
+def test_no_data_that_an_integer_type_cannot_hold(tmp_path):
     heights = hills(0, dtype='uint8')
     heights[0, 0] = 0
     path = write_surface(tmp_path / 'x.tif', heights)
@@ -82,7 +83,7 @@ def test_a_mask_and_a_scale(tmp_path):
     np.testing.assert_allclose(found[valid], heights[valid] * 0.01 + 5, rtol=1e-6)
 
 
-def test_terrain_is_subtracted_and_what_lies_below_it_is_0(tmp_path):
+def test_terrain_is_subtracted_and_heights_below_it_are_0(tmp_path):
     heights, terrain = hills(0), hills(1) - 3
     heights[5, 5], terrain[6, 6] = -9999, -9999
     surface = Surface(
@@ -99,7 +100,7 @@ def test_terrain_is_subtracted_and_what_lies_below_it_is_0(tmp_path):
 
 
 @pytest.mark.parametrize(
-    'change, said',
+    'change, difference',
     [
         ({'crs': 'EPSG:32633'}, 'reference systems EPSG:32632 and EPSG:32633'),
         ({'transform': Affine(0.4, 0, 400_000, 0, -0.4, 5_000_000)}, r'pixels \(0.5, -0.5\)'),
@@ -109,19 +110,19 @@ def test_terrain_is_subtracted_and_what_lies_below_it_is_0(tmp_path):
         ({'size': (40, 51)}, 'sizes 50×40 and 51×40'),
     ],
 )
-def test_terrain_on_another_grid_is_refused(tmp_path, change, said):
+def test_terrain_on_another_grid_is_refused(tmp_path, change, difference):
     path = write_surface(tmp_path / 'dsm.tif', hills(0))
     size = change.pop('size', (40, 50))
     other = write_surface(tmp_path / 'dtm.tif', hills(1, size), **change)
-    with pytest.raises(UserError, match=f'different grids .*{said}.*: warp the terrain'):
+    with pytest.raises(UserError, match=f'different grids .*{difference}.*: warp the terrain'):
         Surface(path, terrain=other).check()
 
 
-def test_terrain_on_the_same_grid_is_not_refused_for_a_rounded_place(tmp_path):
+def test_terrain_on_the_same_grid_may_have_a_rounded_origin(tmp_path):
     path = write_surface(tmp_path / 'dsm.tif', hills(0))
     rounded = Affine(0.5, 0, 400_000.001, 0, -0.5, 4_999_999.999)
     Surface(path, terrain=write_surface(tmp_path / 'a.tif', hills(1), rounded)).check()
-    # A world file tells the place, not the reference system.
+    # A world file has the place, not the reference system.
     Surface(path, terrain=write_surface(tmp_path / 'b.tif', hills(1), crs=None)).check()
 
 
@@ -146,7 +147,7 @@ def test_a_window_in_metres(tmp_path, transform, crs, half):
     np.testing.assert_array_equal(found, np.maximum(expected, 0))
 
 
-def test_a_window_that_says_nothing_is_refused(tmp_path):
+def test_a_window_without_meaning_is_refused(tmp_path):
     path = write_surface(tmp_path / 'x.tif', hills(0), None)
     with pytest.raises(UserError, match='x.tif has no georeference.* --window-pixels'):
         Surface(path, window=9).check()
@@ -154,7 +155,7 @@ def test_a_window_that_says_nothing_is_refused(tmp_path):
     with pytest.raises(UserError, match='d.tif has pixels in degrees.* --window-pixels'):
         Surface(degrees, window=9).check()
     Surface(degrees, window_pixels=9).check()
-    # One that is larger than the raster sees all of it.
+    # A window larger than the raster sees all of it.
     heights = hills(0)
     found, _, _ = whole(Surface(write_surface(tmp_path / 'y.tif', heights), window=1e9))
     everything = heights - ground_below(heights, np.ones(heights.shape, bool), (99, 99))
@@ -163,7 +164,7 @@ def test_a_window_that_says_nothing_is_refused(tmp_path):
         Surface(write_surface(tmp_path / 'y.tif', hills(0)), window=0.6).check()
 
 
-def test_files_that_are_no_surface_model_are_refused(tmp_path):
+def test_files_that_are_not_surface_models_are_refused(tmp_path):
     with rasterio.open(
         tmp_path / 'rgb.tif', 'w', driver='GTiff', width=3, height=3, count=3, dtype='uint8'
     ) as raster:
@@ -173,13 +174,18 @@ def test_files_that_are_no_surface_model_are_refused(tmp_path):
     wave = write_surface(tmp_path / 'wave.tif', np.zeros((3, 3), np.complex64))
     with pytest.raises(UserError, match='wave.tif has 1 bands of complex64'):
         read_grid(wave)
+    tifffile.imwrite(
+        tmp_path / 'pages.tif', np.stack([hills(0), hills(1)]), photometric='minisblack'
+    )
+    with pytest.raises(UserError, match='pages.tif is a TIFF of 2 pages'):
+        read_grid(tmp_path / 'pages.tif')
     path = write_surface(tmp_path / 'cut.tif', hills(0))
     path.write_bytes(path.read_bytes()[:3000])
-    with pytest.raises(UserError, match='cut.tif is not readable as GeoTIFF'):
+    with pytest.raises(UserError, match='cut.tif cannot be read'):
         whole(Surface(path))
 
 
-def test_the_identity_is_the_content_of_all_that_belongs_to_a_file(tmp_path):
+def test_the_identity_is_the_content_of_all_files_of_a_raster(tmp_path):
     path = write_surface(tmp_path / 'a/x.tif', hills(0))
     before = Surface(path).identity()
     (tmp_path / 'b').mkdir()

@@ -1,4 +1,4 @@
-"""A whole set: its range, and what becomes of it when a run is stopped and given again."""
+"""A whole dataset: its range, and what a second run does after the first one was stopped."""
 
 import fcntl
 import json
@@ -16,7 +16,6 @@ from depthda.depth.maps import normalize_heights, to_codes
 from depthda.depth.surface.folder import MANIFEST
 from depthda.depth.surface.ground import ground_below
 from depthda.depth.surface.normalize import SurfaceSettings, map_surfaces
-from depthda.depth.surface.report import describe
 from depthda.errors import UserError
 
 NAMES = ['a/0', 'a/1', 'b/2', 'b/3', '4']
@@ -24,7 +23,7 @@ NAMES = ['a/0', 'a/1', 'b/2', 'b/3', '4']
 
 @pytest.fixture
 def heights():
-    """Five surface models of three types; some no-data, one outlier."""
+    """Return five surface models of three types, with some no-data and one outlier."""
     types = (np.float32, np.float64, np.int16)
     found = {name: hills(i, (30 + i, 50), types[i % 3]) for i, name in enumerate(NAMES)}
     found['a/0'][:4, :9] = -9999
@@ -52,7 +51,7 @@ def run(source, out, workers=1, **settings):
 
 
 @pytest.mark.parametrize('percentiles', [(0.5, 99.5), (0, 100), (10, 60)])
-def test_one_range_for_all_from_all_heights(source, heights, tmp_path, percentiles):
+def test_the_range_comes_from_all_heights(source, heights, tmp_path, percentiles):
     done = run(source, tmp_path / 'out', percentiles=percentiles)
     everything = np.concatenate(
         [values[values != -9999].astype(np.float32) for values in heights.values()]
@@ -65,10 +64,10 @@ def test_one_range_for_all_from_all_heights(source, heights, tmp_path, percentil
         depth = normalize_heights(values, valid, expected)
         assert np.abs(codes(tmp_path / 'out', name) - to_codes(depth).astype(int)).max() <= 1
     low = sum((values[values != -9999] < expected[0]).sum() for values in heights.values())
-    assert sum(each['clipped_low'] for each in done.maps.values()) == low
+    assert sum(entry['clipped_low'] for entry in done.maps.values()) == low
 
 
-def test_the_range_with_the_ground_removed_is_of_heights_above_it(source, heights, tmp_path):
+def test_without_the_ground_the_range_is_of_heights_above_it(source, heights, tmp_path):
     done = run(source, tmp_path / 'out', ground='opening', window=4.5)
     above = []
     for values in heights.values():
@@ -78,49 +77,42 @@ def test_the_range_with_the_ground_removed_is_of_heights_above_it(source, height
     expected = np.percentile(np.concatenate(above).astype(np.float64), (0.5, 99.5))
     np.testing.assert_allclose((done.range['low'], done.range['high']), expected, rtol=1e-9)
     assert done.range['high'] < 10
-    assert all(each['below_ground'] > 0 for each in done.maps.values())
+    assert all(entry['below_ground'] > 0 for entry in done.maps.values())
 
 
-def test_terrain_models_of_the_same_tree(source, heights, tmp_path):
+def test_terrain_models_are_subtracted_and_are_inputs(source, heights, tmp_path):
     for name, values in heights.items():
         write_surface(tmp_path / f'dtm/{name}.tif', (values * 0 + 101).astype(np.float32))
-    done = run(source, tmp_path / 'out', ground=str(tmp_path / 'dtm'), value_range=(0, 20))
+    out, settings = tmp_path / 'out', {'ground': str(tmp_path / 'dtm'), 'value_range': (0, 20)}
+    done = run(source, out, **settings)
     for name, values in heights.items():
         valid = values != -9999
         above = np.maximum(values.astype(np.float32) - 101, 0)
         expected = to_codes(normalize_heights(above, valid, (0, 20)))
-        np.testing.assert_array_equal(codes(tmp_path / 'out', name), expected)
-    # The terrain models are inputs too.
+        np.testing.assert_array_equal(codes(out, name), expected)
     write_surface(tmp_path / 'dtm/4.tif', np.full_like(heights['4'], 105, np.float32))
-    assert (
-        run(source, tmp_path / 'out', ground=str(tmp_path / 'dtm'), value_range=(0, 20)).written
-        == 1
-    )
-    assert (
-        done.maps['4']['input']
-        != json.loads((tmp_path / 'out' / MANIFEST).read_text())['maps']['4']['input']
-    )
+    again = run(source, out, **settings)
+    assert again.written == 1 and again.maps['4']['input'] != done.maps['4']['input']
+    (tmp_path / 'dtm/4.tif').unlink()
+    with pytest.raises(UserError, match='4.tif has no terrain model in'):
+        run(source, tmp_path / 'new', **settings)
+    assert not (tmp_path / 'new').exists()
 
 
 def test_workers_change_nothing(source, tmp_path):
     stages = []
     run(source, tmp_path / 'one', fill=True)
-    map_surfaces(
-        [str(source)],
-        tmp_path / 'three',
-        SurfaceSettings(fill=True),
-        3,
-        lambda *each: stages.append(each),
-    )
+    settings = SurfaceSettings(fill=True)
+    map_surfaces([str(source)], tmp_path / 'three', settings, 3, lambda *step: stages.append(step))
     assert contents(tmp_path / 'one') == contents(tmp_path / 'three')
     maps = {f'{name}{end}' for name in NAMES for end in ('.png', '.pgw')}
-    # The lock is the system's to give, not the file's; it stays.
+    # The file of the lock stays; the lock itself is released by the system.
     assert contents(tmp_path / 'one').keys() == maps | {MANIFEST, '.lock'}
     for stage in ('files', 'heights', 'percentiles', 'maps'):
-        assert [each[1:] for each in stages if each[0] == stage] == [(i, 5) for i in range(6)]
+        assert [step[1:] for step in stages if step[0] == stage] == [(i, 5) for i in range(6)]
 
 
-# A process for all kills, because importing takes seconds; forked where no thread has run yet.
+# One process for all kills, because importing takes seconds; it forks before any thread starts.
 KILLS = """
 import os, signal, sys
 from depthda.depth.surface.normalize import SurfaceSettings, map_surfaces
@@ -155,8 +147,8 @@ def test_killed_at_any_file_and_started_again_gives_the_same_bytes(source, tmp_p
     # Killed at each renaming: two maps, their world files, the manifest before and after.
     outs = [tmp_path / f'out{moment}' for moment in range(7)]
     command = [sys.executable, '-c', KILLS, source, *outs]
-    said = subprocess.run(command, capture_output=True, text=True, timeout=100, check=True).stdout
-    assert list(map(int, said.split())) == [-signal.SIGKILL] * 6 + [0]
+    printed = subprocess.run(command, capture_output=True, text=True, timeout=100, check=True)
+    assert list(map(int, printed.stdout.split())) == [-signal.SIGKILL] * 6 + [0]
     half_written = 0
     for out in outs:
         half_written += any(path.name.startswith('.') and path.suffix for path in out.rglob('*'))
@@ -165,13 +157,13 @@ def test_killed_at_any_file_and_started_again_gives_the_same_bytes(source, tmp_p
     assert half_written == 6
 
 
-def test_what_is_whole_stays_and_what_is_not_is_made_again(source, heights, tmp_path):
+def test_whole_maps_stay_and_others_are_made_again(source, heights, tmp_path):
     out = tmp_path / 'out'
     run(source, out)
     before = contents(out)
     times = {path: path.stat().st_mtime_ns for path in out.rglob('*.png')}
 
-    def made():
+    def made():  # since ``times``
         now = {path for path in out.rglob('*.png') if path.stat().st_mtime_ns != times[path]}
         return sorted(path.relative_to(out).as_posix() for path in now)
 
@@ -184,7 +176,7 @@ def test_what_is_whole_stays_and_what_is_not_is_made_again(source, heights, tmp_
     cv2.imwrite(str(out / 'b/3.png'), codes(out, 'b/3'))
     (out / 'a/.1-abcd1234.png').touch()
     assert run(source, out).written == 5 and contents(out) == before
-    # Another surface model of the same size in bytes and pixels, the same range.
+    # Another surface model of the same size in bytes and pixels, with the same range.
     low, high = (json.loads(before[MANIFEST])['range'][end] for end in ('low', 'high'))
     changed = heights['b/2'] + 1
     write_surface(source / 'b/2.tif', changed, nodata=-9999)
@@ -194,7 +186,7 @@ def test_what_is_whole_stays_and_what_is_not_is_made_again(source, heights, tmp_
     np.testing.assert_array_equal(codes(out, 'b/2'), expected)
 
 
-def test_another_range_is_refused_and_the_mend_works(source, heights, tmp_path):
+def test_another_range_is_refused_and_the_advice_works(source, heights, tmp_path):
     out = tmp_path / 'out'
     first = run(source, out)
     write_surface(source / 'new.tif', hills(9) + 50)
@@ -205,14 +197,14 @@ def test_another_range_is_refused_and_the_mend_works(source, heights, tmp_path):
     assert done.written == 1 and done.range == first.range and len(done.maps) == 6
     with pytest.raises(UserError, match='keep to --range'):
         run(source, out, value_range=(0, 10))
-    # Without maps there is nothing to keep to.
+    # Without maps any range is accepted.
     for path in out.rglob('*.png'):
         path.unlink()
     assert run(source, out).written == 6
 
 
 @pytest.mark.parametrize(
-    'settings, said',
+    'settings, message',
     [
         ({'nodata': (1.0, -5.0)}, r'nodata \[\], and \[-5.0, 1.0\] is asked for'),
         ({'fill': True}, 'fill false, and true'),
@@ -220,15 +212,15 @@ def test_another_range_is_refused_and_the_mend_works(source, heights, tmp_path):
         ({'percentiles': (1, 99)}, r'percentiles \[0.5, 99.5\], and \[1, 99\]'),
     ],
 )
-def test_other_settings_are_refused(source, tmp_path, settings, said):
+def test_other_settings_are_refused(source, tmp_path, settings, message):
     run(source, tmp_path / 'out')
     before = contents(tmp_path / 'out')
-    with pytest.raises(UserError, match=f'{said}.*: name another folder with --out'):
+    with pytest.raises(UserError, match=f'{message}.*: name another folder with --out'):
         run(source, tmp_path / 'out', **settings)
     assert contents(tmp_path / 'out') == before
 
 
-def test_folders_of_other_making_are_refused(source, tmp_path):
+def test_folders_without_a_valid_manifest_are_refused(source, tmp_path):
     (tmp_path / 'images').mkdir()
     cv2.imwrite(str(tmp_path / 'images/4.png'), np.zeros((3, 3), np.uint8))
     with pytest.raises(UserError, match=r'holds other files \(4.png\)'):
@@ -251,7 +243,7 @@ def test_folders_of_other_making_are_refused(source, tmp_path):
 
 
 @pytest.mark.parametrize(
-    'settings, said',
+    'settings, message',
     [
         ({'percentiles': (99, 1)}, 'percentiles 99 and 1'),
         ({'percentiles': (-1, 50)}, 'percentiles -1 and 50'),
@@ -264,13 +256,13 @@ def test_folders_of_other_making_are_refused(source, tmp_path):
         ({'workers': 0}, '0 workers'),
     ],
 )
-def test_settings_that_mean_nothing_are_refused(source, tmp_path, settings, said):
-    with pytest.raises(UserError, match=said):
+def test_invalid_settings_are_refused(source, tmp_path, settings, message):
+    with pytest.raises(UserError, match=message):
         run(source, tmp_path / 'out', **settings)
     assert not (tmp_path / 'out').exists()
 
 
-def test_a_set_without_heights_or_with_one_height(tmp_path):
+def test_a_dataset_without_heights_or_with_one_height(tmp_path):
     write_surface(tmp_path / 'none/0.tif', np.full((3, 4), -9999, np.float32), nodata=-9999)
     with pytest.raises(UserError, match='none of the 1 surface models holds a height'):
         run(tmp_path / 'none', tmp_path / 'a')
@@ -278,52 +270,3 @@ def test_a_set_without_heights_or_with_one_height(tmp_path):
     done = run(tmp_path / 'flat', tmp_path / 'b')
     assert done.range['low'] == done.range['high'] == 7 and not done.maps['0']['relief']
     assert (codes(tmp_path / 'b', '0') == 32768).all()
-    said = (
-        'warning: 1 of 1 maps are flat, below 1 % of the range (0): check the files, and whether '
-    )
-    assert said + 'all are in the same unit' in describe(done, 'b')
-
-
-def test_a_file_in_another_unit_is_told(tmp_path):
-    write_surface(tmp_path / 'dsm/m.tif', hills(0))
-    write_surface(tmp_path / 'dsm/mm.tif', hills(1) * 1000)
-    done = run(tmp_path / 'dsm', tmp_path / 'out')
-    said = (
-        'warning: 1 of 2 maps are flat, below 1 % of the range (m): check the files, and whether '
-    )
-    assert said + 'all are in the same unit' in describe(done, 'out')
-
-
-def test_a_window_larger_than_a_picture_is_told(tmp_path):
-    for name, size in (('large', (60, 60)), ('low', (20, 60)), ('narrow', (60, 20))):
-        write_surface(tmp_path / f'dsm/{name}.tif', hills(0, size))
-    done = run(tmp_path / 'dsm', tmp_path / 'out', ground='opening', window_pixels=21)
-    assert describe(done, 'out')[-1] == (
-        'warning: the window is larger than the picture in low, narrow, so hills are subtracted as '
-        'well: give a smaller window, or larger pictures'
-    )
-    done = run(tmp_path / 'dsm', tmp_path / 'out2', ground='opening', window_pixels=19)
-    assert done.small == []
-
-
-def test_the_report(source, heights, tmp_path):
-    write_surface(source / 'flat.tif', np.full((30, 50), 110, np.float32))
-    odd = hills(7)
-    odd[:2] = -32767
-    write_surface(source / 'odd.tif', odd)
-    done = run(source, tmp_path / 'out', value_range=(100, 120))
-    pixels = sum(values.size for values in heights.values()) + 1500 + 2000
-    known = pixels - 36
-    every = [*heights.values(), odd]
-    low = sum((values < 100).sum() for values in every) - 36
-    high = sum((values > 120).sum() for values in every)
-    assert describe(done, 'there') == [
-        'there: 7 depth maps, 7 of them made now',
-        'range: 100.00 is depth 0 and 120.00 is depth 1',
-        f'no height: {3600 / pixels:.2f} % of all pixels, in 1 files: no depth now',
-        f'clipped: {100 * low / known:.2f} % of the heights were below the range and '
-        f'{100 * high / known:.2f} % above it',
-        'without relief: flat',
-        'warning: -32767 counts as a height in odd: if it means no-data, run again with '
-        '--nodata=-32767.0 and another --out',
-    ]

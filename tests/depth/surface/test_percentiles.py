@@ -11,7 +11,7 @@ from depthda.depth.surface.percentiles import (
 
 
 def mixed(seed=0):
-    """Below and above zero, two scales, ties, and outliers that any linear bins would drown in."""
+    """Return heights of two scales around zero, with ties, and outliers too far for linear bins."""
     rng = np.random.default_rng(seed)
     parts = [rng.normal(0, 5, 5001), rng.normal(2000, 3, 3000), np.full(400, -9999.0), [3e38, 0]]
     return rng.permutation(np.concatenate([*parts, np.full(300, 1.25)])).astype(np.float32)
@@ -24,22 +24,24 @@ def two_passes(chunks, percentiles):
     return percentiles_of(coarse, fine, bins, percentiles)
 
 
-@pytest.mark.parametrize('wanted', [(0.5, 99.5), (0, 100), (3, 50), (49.99, 50.01), (4.6, 99.99)])
-def test_they_are_the_percentiles_of_everything_whatever_comes_in_one_piece(wanted):
+@pytest.mark.parametrize(
+    'percentiles', [(0.5, 99.5), (0, 100), (3, 50), (49.99, 50.01), (4.6, 99.99)]
+)
+def test_any_number_of_pieces_has_the_percentiles_of_the_whole(percentiles):
     heights = mixed()
-    expected = np.percentile(heights.astype(np.float64), wanted)
+    expected = np.percentile(heights.astype(np.float64), percentiles)
     for pieces in (1, 7, 100):
-        found = two_passes(np.array_split(heights, pieces), wanted)
+        found = two_passes(np.array_split(heights, pieces), percentiles)
         np.testing.assert_allclose(found, expected, rtol=1e-12)
 
 
-def test_of_few_heights_and_of_one_value():
+def test_few_heights_and_one_value():
     for heights in ([3.5], [-2, 7], [-1, -1, -1]):
         found = two_passes([np.array(heights, np.float32)], (0.5, 99.5))
         np.testing.assert_allclose(found, np.percentile(heights, (0.5, 99.5)), rtol=1e-14)
 
 
-def test_the_first_pass_alone_is_less_than_one_percent_off():
+def test_the_first_pass_alone_is_within_one_percent():
     heights = mixed(1)
     coarse = count_coarse(heights)
     for percentile in (1, 10, 30, 50, 80, 99):

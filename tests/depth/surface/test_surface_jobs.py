@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from depthda.depth.surface.jobs import find_surfaces
+from depthda.depth.surface.jobs import find_surfaces, terrain_of
 from depthda.errors import UserError
 
 OUT = Path('/out')
@@ -18,14 +18,14 @@ def tree(tmp_path):
     return tmp_path
 
 
-def test_maps_have_the_stem_and_the_place_of_their_surface_models(tree):
+def test_maps_have_the_stem_and_sub_folder_of_their_surface_models(tree):
     jobs = find_surfaces([str(tree / 'dsm')], OUT, None)
     assert [(job.name, str(job.map)) for job in jobs] == [
         ('a/1', '/out/a/1.png'),
         ('a/1.5', '/out/a/1.5.png'),
         ('b/2', '/out/b/2.png'),
     ]
-    assert jobs[0].path == tree / 'dsm/a/1.tiff' and jobs[0].terrain is None
+    assert jobs[0].source == tree / 'dsm/a/1.tiff'
     # A file counts as given by its folder; given twice it is one.
     both = find_surfaces([str(tree / 'dsm/b/2.tif'), str(tree / 'dsm/b')], OUT, None)
     assert [job.name for job in both] == ['2']
@@ -37,15 +37,15 @@ def test_terrain_models_are_found_by_stem(tree):
         (terrain / name).parent.mkdir(parents=True, exist_ok=True)
         (terrain / name).touch()
     jobs = find_surfaces([str(tree / 'dsm')], OUT, terrain)
-    assert [job.terrain for job in jobs] == [
+    assert [terrain_of(job, terrain) for job in jobs] == [
         terrain / name for name in ('a/1.tif', 'a/1.5.tif', 'b/2.tiff')
     ]
     (terrain / 'b/2.tiff').unlink()
     with pytest.raises(UserError, match=r'2.tif has no terrain model in .*: put one .* b/2.tif'):
-        find_surfaces([str(tree / 'dsm')], OUT, terrain)
+        terrain_of(jobs[2], terrain)
     (terrain / 'a/1.tiff').touch()
     with pytest.raises(UserError, match='1.tiff has 2 terrain models'):
-        find_surfaces([str(tree / 'dsm')], OUT, terrain)
+        terrain_of(jobs[0], terrain)
     with pytest.raises(UserError, match='no folder .*opened of terrain models'):
         find_surfaces([str(tree / 'dsm')], OUT, tree / 'opened')
     with pytest.raises(UserError, match='would be taken for surface models'):
@@ -70,10 +70,10 @@ def test_maps_among_the_surface_models_are_refused(tree):
     assert find_surfaces([str(tree / 'dsm/b/2.tif')], tree / 'dsm/b/maps', None)
 
 
-def test_what_is_no_surface_model_is_named(tree):
-    with pytest.raises(UserError, match='there is no file or folder .*nothing'):
+def test_other_files_are_refused(tree):
+    with pytest.raises(UserError, match='there is no surface model or folder .*nothing'):
         find_surfaces([str(tree / 'nothing')], OUT, None)
-    with pytest.raises(UserError, match='notes.txt is no surface model'):
+    with pytest.raises(UserError, match='notes.txt has an unknown suffix: give .tif, .tiff'):
         find_surfaces([str(tree / 'dsm/a/notes.txt')], OUT, None)
     with pytest.raises(UserError, match='.hidden/none holds no surface model'):
         (tree / 'dsm/.hidden/none').mkdir()

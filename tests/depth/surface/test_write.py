@@ -13,16 +13,16 @@ from depthda.depth.surface.write import Recipe, fill_nearest, write_map
 from depthda.io.png import read_note
 
 
-def made(tmp_path, heights, value_range=(100, 120), fill=False, name='x', **said):
-    """The codes of the map of these heights, and what its note says."""
-    surface = Surface(write_surface(tmp_path / f'{name}.tif', heights, **said), (-1.0,))
+def made(tmp_path, heights, value_range=(100, 120), fill=False, name='x', **profile):
+    """Return the codes of the map of these heights, and the content of its note."""
+    surface = Surface(write_surface(tmp_path / f'{name}.tif', heights, **profile), (-1.0,))
     path = tmp_path / f'{name}.png'
     write_map(surface, surface.check(), {'a': 1}, path, Recipe(value_range, fill, 'key'))
     return cv2.imread(str(path), cv2.IMREAD_UNCHANGED), json.loads(read_note(path))
 
 
 @pytest.mark.parametrize('rows', [1, 30, 1000])
-def test_strips_hold_what_the_whole_written_by_storage_would(tmp_path, monkeypatch, rows):
+def test_strips_have_the_codes_of_the_whole_map(tmp_path, monkeypatch, rows):
     monkeypatch.setattr(surface_module, '_STRIP', rows * 50)
     heights = hills(0, (150, 50))
     heights[3, 5:9], heights[140, 1] = np.nan, 50
@@ -51,12 +51,12 @@ def test_the_map_lies_where_its_surface_model_does(tmp_path):
     made(tmp_path, hills(0))
     with rasterio.open(tmp_path / 'x.png') as picture:
         assert picture.transform.almost_equals(PLACE)
-    # Without a place there is no world file, not one of before either.
+    # Without a georeference there is no world file, and an old one is removed.
     made(tmp_path, hills(0), transform=None)
     assert not (tmp_path / 'x.pgw').exists()
 
 
-def test_filled_is_the_nearest_height():
+def test_filling_takes_the_nearest_height():
     rng = np.random.default_rng(0)
     codes = rng.integers(1, 65536, (30, 40)).astype(np.uint16)
     codes[rng.random(codes.shape) < 0.5] = 0
@@ -70,7 +70,7 @@ def test_filled_is_the_nearest_height():
         assert filled[row, column] in codes[tuple(nearest.T)]
 
 
-def test_filling_is_counted_and_what_is_empty_stays_so(tmp_path):
+def test_filled_pixels_are_counted_and_an_empty_map_stays_empty(tmp_path):
     heights = hills(0)
     heights[:, 20:] = -1
     codes, note = made(tmp_path, heights, fill=True)
@@ -80,7 +80,7 @@ def test_filling_is_counted_and_what_is_empty_stays_so(tmp_path):
     assert (codes == 0).all() and note['no_height'] == 20 and not note['relief']
 
 
-def test_a_map_without_relief_is_known(tmp_path):
+def test_a_map_without_relief_is_marked(tmp_path):
     flat = np.full((4, 5), 110, np.float32)
     assert made(tmp_path, flat)[1]['relief'] is False
     flat[0, 0] = np.nan
@@ -97,7 +97,7 @@ def test_a_map_without_relief_is_known(tmp_path):
     'value, share, suspect',
     [
         (-9999, 0.001, True),
-        (-9999, 0.7, True),  # most of the map, so what is usual tells nothing
+        (-9999, 0.7, True),  # most of the map, so the median does not help
         (-1000, 0.1, True),
         (0, 0.1, True),  # 0 where all else is at 500
         (3.4028234663852886e38, 0.1, True),
@@ -105,7 +105,7 @@ def test_a_map_without_relief_is_known(tmp_path):
         (600, 0.01, False),  # a tower
     ],
 )
-def test_what_looks_like_no_data_is_told(tmp_path, value, share, suspect):
+def test_heights_that_look_like_no_data_are_marked(tmp_path, value, share, suspect):
     heights = hills(0) + 400
     some = np.random.default_rng(0).random(heights.shape) < share
     heights[some] = value
@@ -113,7 +113,7 @@ def test_what_looks_like_no_data_is_told(tmp_path, value, share, suspect):
     assert found == (pytest.approx(value) if suspect else None)
 
 
-def test_no_data_of_a_terrain_model_is_told_too(tmp_path):
+def test_no_data_of_a_terrain_model_is_marked(tmp_path):
     terrain = hills(1) - 20
     path = write_surface(tmp_path / 'dtm.tif', terrain)
     surface = Surface(write_surface(tmp_path / 'x.tif', hills(0)), terrain=path)

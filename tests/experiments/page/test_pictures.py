@@ -5,7 +5,7 @@ import numpy as np
 from PIL import Image
 
 from depthda.experiments.page import pictures
-from depthda.experiments.pictures.colours import DARK, LIGHT
+from depthda.experiments.pictures.colours import DARK, LIGHT, of_depth
 
 PALETTE = [[255, 0, 0], [0, 255, 0], [0, 0, 255]]
 
@@ -48,7 +48,7 @@ def test_changes_distinguish_fixed_from_broken():
 def test_depth_grows_brighter_upwards_and_holes_are_grey():
     depth = np.tile(np.linspace(0.2, 0.6, 64, dtype=np.float32), (64, 1))
     depth[:32] = 0
-    shown = decoded(pictures.depth_picture(depth)).astype(int)
+    shown = decoded(pictures.photo(of_depth(depth))).astype(int)
     brightness = shown[40:60].mean((0, 2))
     assert (np.diff(brightness[2:-2:8]) > 0).all()
     colourfulness = np.ptp(shown[:28], axis=2).mean()

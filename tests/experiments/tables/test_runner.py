@@ -27,9 +27,7 @@ def in_smoke(name: str, config: str, options: dict | None = None, **rest) -> dic
 
 @pytest.fixture
 def two_rows(write_table) -> Path:
-    return write_table(
-        [in_smoke('rgb', 'upernet_tiny_u2r'), in_smoke('dual', 'depthda_tiny_u2r')],
-    )
+    return write_table([in_smoke('rgb', 'upernet_tiny_u2r'), in_smoke('dual', 'depthda_tiny_u2r')])
 
 
 def results(out: Path) -> dict[str, Path]:
@@ -73,13 +71,10 @@ def test_a_failing_row_is_reported_and_the_others_go_on(write_table, tmp_path, c
         [
             in_smoke('empty', 'upernet_tiny_u2r', {'train_dataloader.dataset.split': 'Val'}),
             in_smoke(
-                'wrong',
-                'upernet_tiny_u2r',
-                {'optim_wrapper.optimizer.lr': 1e-3},
-                protocol='server',
+                'wrong', 'upernet_tiny_u2r', {'optim_wrapper.optimizer.lr': 1e-3}, protocol='server'
             ),
             in_smoke('rgb', 'upernet_tiny_u2r'),
-        ],
+        ]
     )
     failed = run_table(table, tmp_path / 'out', smoke=True)
     assert {run.row.name for run, _ in failed} == {'empty', 'wrong'}

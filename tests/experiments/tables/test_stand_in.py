@@ -33,10 +33,7 @@ def real(config: str, **rest) -> dict:
         ('baselines/segformer_mit-b5_1xb4-40k_loveda-r2u-512x512', 'upernet_tiny_r2u'),
         ('depthda/depthda_convnext-b-s_1xb4-40k_loveda-u2r-512x512', 'depthda_tiny_u2r'),
         ('depthseg/depthseg_dinov2-l_1xb2-50e_liuzhou-512x512', 'depthseg_tiny_u2r'),
-        (
-            'depth_guided/ablations/wo-contrast_1xb4-40k_loveda-u2r-512x512',
-            'depth_guided_tiny_u2r',
-        ),
+        ('depth_guided/ablations/wo-contrast_1xb4-40k_loveda-u2r-512x512', 'depth_guided_tiny_u2r'),
         (
             'depth_guided/ablations/wo-refinement_1xb4-40k_loveda-u2r-512x512',
             'depth_guided_tiny_u2r',

@@ -44,7 +44,7 @@ CURVE = dict(x='dose', column='mIoU', lines={})
     'table, message',
     [
         (
-            {'columns': [dict(key='a', title='b'), dict(key='mIoU', titel='mIoU')]},
+            {'columns': [dict(key='OA', title='b'), dict(key='mIoU', titel='mIoU')]},
             "column 2 of {path}: no key 'titel': did you mean 'title'?",
         ),
         ({'columns': [dict(key='mIoU')]}, "column 1 of {path} has no 'title'."),
@@ -135,6 +135,12 @@ def test_a_wrong_path_names_its_neighbours(at_root):
     'rows, rest, sentence',
     [
         ([], {}, '{path} has no rows: add at least one.'),
+        (
+            [tiny()],
+            dict(columns=[dict(key='Rural/mIou', title='mIoU')]),
+            "column 1 of {path}: no score 'mIou': did you mean 'mIoU'? The score of a class is "
+            'written IoU.building.',
+        ),
         ([tiny()], dict(seeds=(0, 1, 0)), 'seeds of {path}: 0 is given twice; give each once.'),
         (
             [tiny(checkpoint='bets')],

@@ -34,12 +34,7 @@ CHAIN = [
 
 @pytest.fixture
 def run(write_table, tmp_path):
-    row = dict(
-        name='chain',
-        title='Chain',
-        steps=CHAIN,
-        sample=dict(train=12, test=2, size=128),
-    )
+    row = dict(name='chain', title='Chain', steps=CHAIN, sample=dict(train=12, test=2, size=128))
     run = plan_runs(load_table(write_table([row], worlds=(0,))), tmp_path / 'out', [3])[0]
     make_samples([(run.data, run.world, run.row.sample)], 1, lambda done, total: None)
     run.folder.mkdir(parents=True)

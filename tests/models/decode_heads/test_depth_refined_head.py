@@ -74,10 +74,7 @@ def test_the_losses_of_the_head_apply_to_both_logits():
     model, given, labels = build(), inputs(), samples()
     losses = model.loss(given, labels, {})
     truth = torch.cat([sample.gt_sem_seg.data for sample in labels])
-    for key, logits in (
-        ('loss_ce', model.head(given)),
-        ('refined.loss_ce', model(given)),
-    ):
+    for key, logits in (('loss_ce', model.head(given)), ('refined.loss_ce', model(given))):
         expected = F.cross_entropy(F.interpolate(logits, (32, 32), mode='bilinear'), truth)
         torch.testing.assert_close(losses[key], expected, rtol=1e-4, atol=1e-5)
 

@@ -4,12 +4,7 @@ import torch
 
 from depthda.errors import UserError
 from depthda.models.features import GuidedFeatures, PairedFeatures
-from depthda.models.necks.fusion import (
-    AddFusion,
-    ConcatFusion,
-    GatedFusion,
-    SpatialGatedFusion,
-)
+from depthda.models.necks.fusion import AddFusion, ConcatFusion, GatedFusion, SpatialGatedFusion
 
 RGB, DEPTH = [3, 4], [2, 5]
 

@@ -1,11 +1,12 @@
-"""What tools/estimate_depth.py holds in memory, and whether its three parts work side by side.
+"""Measure the memory of tools/estimate_depth.py, and whether its three parts run at the same time.
 
-python docs/measure_depth_maps.py
+    python tools/docs/measure_depth_maps.py
 
-Random images of seven sizes and a Depth Anything of a few thousand weights, on the processor. First
-the real command on 100 and on 1,000 images: peak memory must not grow with their number. Then 300
-of them with a wait of 40 ms a map in the network, as a GPU would keep its thread waiting, and 30 ms
-in reading and in writing, as a disk would: the time of each part alone, and of all together.
+The images are random and of seven sizes; the network is a Depth Anything of a few thousand weights,
+on the CPU. The first part runs the command on 100 and on 1,000 images: peak memory must not grow
+with their number. The second part takes 300 of them. It waits 40 ms for each map in the network, as
+for a GPU, and 30 ms in reading and in writing, as for a disk. It prints the time of each step alone
+and of all together.
 """
 
 import os
@@ -18,7 +19,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 SIZES = [(512, 512), (600, 800), (800, 600), (1024, 1024), (384, 512), (700, 500), (640, 640)]
 WAITS = {'read': 0.03, 'network': 0.04, 'write': 0.03}
 
@@ -34,7 +35,7 @@ def make(folder: Path, count: int) -> None:
 
 
 def peak_memory(images: Path, model: Path, out: Path) -> float:
-    """MiB that the command held at most."""
+    """Return the peak memory of the command in MiB."""
     tool = ROOT / 'tools/estimate_depth.py'
     command = [sys.executable, tool, images, '--out', out, '--model', model, '--batch-size', '8']
     process = subprocess.Popen(list(map(str, command)), stdout=subprocess.DEVNULL)
@@ -44,7 +45,7 @@ def peak_memory(images: Path, model: Path, out: Path) -> float:
 
 
 def overlap(images: Path, model: Path, out: Path, workers: int) -> dict[str, float]:
-    """Seconds of each part alone (summed over its threads), and of the whole."""
+    """Return the seconds of each step alone (summed over its threads), and of the whole."""
     from depthda.depth.monocular.estimate import DepthSettings, estimate_depth
     from depthda.depth.monocular.estimator import DepthEstimator
     from depthda.depth.monocular.jobs import find_jobs
@@ -87,8 +88,8 @@ def main() -> None:
             print(f'{count:>5} images: at most {peak:,.0f} MiB', flush=True)
         for workers in (1, 2):
             seconds = overlap(root / '1000', model, root / f'waits-{workers}', workers)
-            told = ', '.join(f'{part} {value:.1f} s' for part, value in seconds.items())
-            print(f'{workers} workers: {told}', flush=True)
+            times = ', '.join(f'{part} {value:.1f} s' for part, value in seconds.items())
+            print(f'{workers} workers: {times}', flush=True)
 
 
 if __name__ == '__main__':

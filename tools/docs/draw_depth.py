@@ -1,4 +1,4 @@
-"""Draw the pictures of docs/depth.md from the synthetic world: python docs/draw_depth.py"""
+"""Draw the pictures of docs/depth.md from the synthetic world: python tools/docs/draw_depth.py"""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from depthda.datasets.synthetic import generate_tile, make_world  # noqa: E402
 from depthda.depth.monocular.alignment import align_tiles  # noqa: E402
 from depthda.depth.monocular.tiling import TileGrid  # noqa: E402
 
-OUT = Path(__file__).parent / 'images'
+OUT = Path(__file__).parents[2] / 'docs' / 'images'
 SIZE = 256
 Panel = tuple[str, np.ndarray, dict]
 
@@ -31,7 +31,7 @@ def tile(domain: str, index: int, **world):
 
 
 def fidelity(domain: str, index: int) -> list[Panel]:
-    """From the true height to noise."""
+    """Show depth from the true height to noise."""
     panels = [
         picture('image', tile(domain, index).image),
         depth('height', tile(domain, index).height),
@@ -42,7 +42,7 @@ def fidelity(domain: str, index: int) -> list[Panel]:
 
 
 def per_image(index: int) -> list[Panel]:
-    """One scale for all images, one for each, and upside down."""
+    """Show one scale for all images, one for each image, and the wrong sign."""
     here = tile('urban', index)
     return [
         picture('image', here.image),
@@ -53,7 +53,7 @@ def per_image(index: int) -> list[Panel]:
 
 
 def tiles() -> list[Panel]:
-    """A scene in tiles that each lost their scale and shift."""
+    """Show a scene in tiles, each of which has lost its scale and shift."""
     rng = np.random.default_rng(0)
     scene = cv2.GaussianBlur(tile('urban', 1).height, (0, 0), 1)
     grid = TileGrid(SIZE, SIZE, SIZE // 4, SIZE // 16)
@@ -63,7 +63,7 @@ def tiles() -> list[Panel]:
     count = len(lost)
     return [
         depth('height', scene),
-        depth('tiles as they come', grid.blend(lost, np.ones(count), np.zeros(count))),
+        depth('tiles, not aligned', grid.blend(lost, np.ones(count), np.zeros(count))),
         depth(
             'each from minimum to maximum', grid.blend(lost, 1 / (high - low), -low / (high - low))
         ),

@@ -1,4 +1,4 @@
-"""Zips that would do harm are refused before anything is written."""
+"""Unsafe zips are refused before anything is written."""
 
 import os
 import stat
@@ -7,11 +7,11 @@ import zipfile
 import pytest
 
 from depthda.errors import UserError
-from depthda.preparation.archives import open_archive, read_member
+from depthda.io.archives import open_archive, read_member
 
 
 def make(path, *members, **options):
-    """A zip of (name or ZipInfo, content)."""
+    """Write a zip of (name or ZipInfo, content)."""
     with zipfile.ZipFile(path, 'w', **options) as archive:
         for name, content in members:
             archive.writestr(name, content)
@@ -24,8 +24,8 @@ def link(name):
     return info
 
 
-def refused(path, why):
-    with pytest.raises(UserError, match=why), open_archive(path):
+def refused(path, reason):
+    with pytest.raises(UserError, match=reason), open_archive(path):
         pass
 
 
@@ -34,10 +34,12 @@ def test_files_are_listed_and_folders_are_not(tmp_path):
     with open_archive(path) as (archive, names):
         assert names == ['a/b.png', 'a/..c']
         assert read_member(archive, 'a/b.png') == b'content'
+    with open_archive(make(tmp_path / 'empty.zip')) as (_, names):
+        assert names == []
 
 
 @pytest.mark.parametrize(
-    'name, why',
+    'name, reason',
     [
         ('../out.png', 'climbs out'),
         ('a/../../out.png', 'climbs out'),
@@ -49,32 +51,32 @@ def test_files_are_listed_and_folders_are_not(tmp_path):
         (link('a/link.png'), 'is a link'),
     ],
 )
-def test_what_would_leave_its_folder_is_refused(tmp_path, name, why):
-    refused(make(tmp_path / 'a.zip', ('good.png', b'x'), (name, b'/etc/passwd')), why)
+def test_an_entry_that_would_leave_its_folder_is_refused(tmp_path, name, reason):
+    refused(make(tmp_path / 'a.zip', ('good.png', b'x'), (name, b'/etc/passwd')), reason)
 
 
-def test_absurd_expansion_is_refused(tmp_path, monkeypatch):
+def test_a_zip_bomb_is_refused(tmp_path, monkeypatch):
     zeros = ('zeros', b'\0' * 3_000_000)
     path = make(tmp_path / 'a.zip', zeros, compression=zipfile.ZIP_DEFLATED)
     assert 3_000_000 / os.path.getsize(path) > 500
     with open_archive(path):
-        pass  # as small as this it does no harm
-    monkeypatch.setattr('depthda.preparation.archives._SMALL', 1_000_000)
-    refused(path, '3,000,000 bytes, which no data set does')
-    # Flat label pictures do shrink a lot.
+        pass  # it is small enough to be harmless
+    monkeypatch.setattr('depthda.io.archives._HARMLESS_SIZE', 1_000_000)
+    refused(path, '3,000,000 bytes, which no dataset does')
+    # Label images of uniform colours shrink a lot and are accepted.
     flat = b''.join(bytes([n % 7]) * 400 for n in range(7500))
     path = make(tmp_path / 'b.zip', ('flat', flat), compression=zipfile.ZIP_DEFLATED)
     with open_archive(path):
         pass
 
 
-def test_members_on_top_of_each_other_are_refused(tmp_path):
+def test_overlapping_entries_are_refused(tmp_path):
     path = make(tmp_path / 'a.zip', ('a', b'x' * 1000), ('b', b'x' * 1000))
     content = path.read_bytes()
     # Both entries of the directory point at the first member.
     start = content.index(b'PK\x01\x02', content.index(b'PK\x01\x02') + 1)
-    short = content[1000 + 31 : 2 * (1000 + 31)]
-    assert short in content and start
+    removed = content[1000 + 31 : 2 * (1000 + 31)]
+    assert removed in content and start
     path.write_bytes(content[: 1000 + 31] + content[2 * (1000 + 31) :])
     with pytest.raises(UserError):
         with open_archive(path) as (archive, names):
@@ -82,13 +84,13 @@ def test_members_on_top_of_each_other_are_refused(tmp_path):
                 read_member(archive, name)
 
 
-def test_broken_encrypted_and_repeated_are_told(tmp_path):
+def test_incomplete_broken_encrypted_and_repeated_files_are_reported(tmp_path):
     path = make(tmp_path / 'a.zip', ('a.png', b'x' * 1000))
     content = bytearray(path.read_bytes())
     (tmp_path / 'short.zip').write_bytes(content[:500])
-    refused(tmp_path / 'short.zip', 'no whole zip')
+    refused(tmp_path / 'short.zip', 'short.zip is not a complete zip .*: download it again')
     (tmp_path / 'rar.zip').write_bytes(b'Rar!' + bytes(100))
-    refused(tmp_path / 'rar.zip', 'no whole zip')
+    refused(tmp_path / 'rar.zip', 'not a complete zip')
     content[500] ^= 1
     path.write_bytes(content)
     with open_archive(path) as (archive, _), pytest.raises(UserError, match=r'a\.png in .* broken'):
@@ -100,10 +102,10 @@ def test_broken_encrypted_and_repeated_are_told(tmp_path):
     refused(path, 'is encrypted')
     with pytest.warns(UserWarning, match='Duplicate'):
         make(path, ('a.png', b'x'), ('a.png', b'y'))
-    refused(path, 'twice')
+    refused(path, "contains 'a.png' twice")
 
 
-def test_a_broken_deflate_stream_is_told(tmp_path):
+def test_a_broken_deflate_stream_is_reported(tmp_path):
     path = make(
         tmp_path / 'a.zip', ('a.png', os.urandom(99) * 99), compression=zipfile.ZIP_DEFLATED
     )

@@ -1,9 +1,11 @@
-"""How near translated images are to the target: distance of channel means and deviations.
+"""Measure how near translated images are to the target: distance of channel means and deviations.
 
-python docs/colour_distance.py work_dirs/tables/synthetic-drdg docs/tables/translation-colours.json
+    python tools/docs/colour_distance.py work_dirs/tables/synthetic-drdg \\
+        docs/tables/translation-colours.json
 
-For each row of the table: mean over its runs of the distance between source and target, and between
-translated images and target, in grey levels (Euclidean over the three channels, of Train).
+For each row of the table this writes the mean over its runs of the distance between source and
+target, and between translated images and target, in grey levels (Euclidean over the three channels,
+of Train).
 """
 
 import json
@@ -16,14 +18,14 @@ import numpy as np
 
 
 def statistics(folder: Path) -> np.ndarray:
-    """Means and deviations of the channels over every image, 2×3."""
+    """Return the means and deviations of the channels over all images, 2×3."""
     images = [cv2.imread(str(path)).reshape(-1, 3) for path in sorted(folder.glob('*.png'))]
     pixels = np.concatenate(images).astype(np.float64)
     return np.stack([pixels.mean(0), pixels.std(0)])
 
 
 def main(table: str, out: str) -> None:
-    found = defaultdict(list)
+    rows = defaultdict(list)
     for manifest in sorted(Path(table).glob('*/*/translated/translation.json')):
         made = json.loads(manifest.read_text())
         pair = made['trained_on']
@@ -32,11 +34,12 @@ def main(table: str, out: str) -> None:
             for name in ('source', 'target')
         }
         source, target = (statistics(domains[name]) for name in ('source', 'target'))
-        ours = manifest.parent / 'Train' / pair['source']['domains'][0] / 'images_png'
-        distances = [np.linalg.norm(each - target, axis=1) for each in (source, statistics(ours))]
-        found[manifest.parts[-4]].append(np.stack(distances))
+        translated = manifest.parent / 'Train' / pair['source']['domains'][0] / 'images_png'
+        images = (source, statistics(translated))
+        distances = [np.linalg.norm(found - target, axis=1) for found in images]
+        rows[manifest.parts[-4]].append(np.stack(distances))
     result = {}
-    for row, runs in found.items():
+    for row, runs in rows.items():
         (mean_before, std_before), (mean_after, std_after) = np.mean(runs, axis=0).round(2).tolist()
         result[row] = dict(
             runs=len(runs),

@@ -1,4 +1,4 @@
-"""Draw the pictures of surface models in docs/depth.md: python docs/draw_surface.py"""
+"""Draw the pictures of surface models in docs/depth.md: python tools/docs/draw_surface.py"""
 
 import numpy as np
 from draw_depth import SIZE, Panel, depth, draw, picture, tile
@@ -17,17 +17,17 @@ def main() -> None:
 
 
 def windows(image: np.ndarray, heights: np.ndarray) -> list[Panel]:
-    """A hillside, and what is above the ground by windows of three sizes."""
+    """Show a hillside, and heights above the ground that windows of three sizes find."""
     panels = [picture('image', image), depth('surface, on a hillside', heights)]
-    for half, said in ((6, 'smaller than houses'), (20, 'larger'), (110, 'as large as the hill')):
+    for half, size in ((6, 'smaller than houses'), (20, 'larger'), (110, 'as large as the hill')):
         ground = ground_below(heights, np.ones(heights.shape, bool), (half, half))
         above = np.maximum(heights - ground, 0)
-        panels.append(depth(f'window {2 * half + 1}: {said}', above, vmin=0, vmax=20))
+        panels.append(depth(f'window {2 * half + 1}: {size}', above, vmin=0, vmax=20))
     return panels
 
 
 def outlier(image: np.ndarray, heights: np.ndarray) -> list[Panel]:
-    """One bird and one pit, with the range that they make and the one that percentiles make."""
+    """Show a bird and a pit, with the range that they set and the one that percentiles set."""
     heights = heights.copy()
     heights[40:42, 60:62], heights[200:202, 90:92] = 160, -60
     valid = np.ones(heights.shape, bool)

@@ -1,0 +1,89 @@
+"""Which files get a depth map, and where each map goes."""
+
+import os
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from depthda.errors import UserError
+from depthda.io.files import walk
+
+CheckFolder = Callable[[Path, Iterable[str], Iterable[str]], None]
+
+
+@dataclass(frozen=True)
+class Job:
+    """A file and its depth map, which lies below ``root``."""
+
+    source: Path
+    map: Path
+    root: Path
+
+    @property
+    def name(self) -> str:
+        """The name of the map in the manifest: its path below ``root``, without the suffix."""
+        return self.map.relative_to(self.root).with_suffix('').as_posix()
+
+
+def list_jobs(
+    given: Sequence[str],
+    root_of: Callable[[Path, Path], Path],
+    suffixes: Sequence[str],
+    kind: str,
+    check: CheckFolder = lambda folder, folders, names: None,
+) -> list[Job]:
+    """List a job for each file in ``given``, which has files and folders.
+
+    The map of ``FOLDER/a/12.tif`` is ``ROOT/a/12.png``; FOLDER of a given file is its own folder.
+
+    Args:
+        given: Paths of files and folders.
+        root_of: Returns ROOT for a given path and its FOLDER; may refuse them.
+        suffixes: File suffixes in lower case; other files in a folder are ignored.
+        kind: What messages call a file.
+        check: Called with each folder, its sub-folders and its files; may refuse them.
+    """
+    jobs: dict[Path, Job] = {}
+    for each in given:
+        # Not resolved: maps lie next to the link to a folder, where the dataset looks for them.
+        path = Path(os.path.abspath(each))
+        folder = path if path.is_dir() else path.parent
+        root = root_of(path, folder)
+        for source in _files(path, suffixes, kind, check):
+            # Appended, not with_suffix: 12.5.tif is not 12.tif.
+            job = Job(source, root / f'{source.relative_to(folder).with_suffix("")}.png', root)
+            other = jobs.setdefault(job.map, job)
+            if other.source != source:
+                raise UserError(
+                    f'{other.source} and {source} would both write {job.map}: give them to '
+                    'separate runs with different --out, or rename one.'
+                )
+    return list(jobs.values())
+
+
+def _files(path: Path, suffixes: Sequence[str], kind: str, check: CheckFolder) -> list[Path]:
+    expected = ', '.join(suffixes)
+    if not path.exists():
+        raise UserError(f'there is no {kind} or folder {path}: correct the path.')
+    if not path.is_dir():
+        if path.suffix.lower() not in suffixes:
+            raise UserError(f'{path} has an unknown suffix: give {expected} or a folder.')
+        return [path]
+    found = []
+    for folder, folders, names in walk(path):
+        check(Path(folder), folders, names)
+        # Hidden files belong to the operating system.
+        folders[:] = sorted(name for name in folders if not name.startswith('.'))
+        for name in sorted(names):
+            if name.lower().endswith(tuple(suffixes)) and not name.startswith('.'):
+                found.append(Path(folder, name))
+    if not found:
+        raise UserError(f'{path} holds no {kind} ({expected}): name another folder.')
+    return found
+
+
+def check_is_folder(out: Path) -> None:
+    """Refuse a folder of maps that lies below a file, or is one."""
+    existing = next(path for path in (out, *out.parents) if path.exists())
+    if not existing.is_dir():
+        raise UserError(f'{existing} is a file, and depth maps go below it: name another folder.')

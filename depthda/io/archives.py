@@ -1,0 +1,165 @@
+"""Open untrusted zips safely: every entry is validated before any is extracted."""
+
+import io
+import os
+import re
+import stat
+import struct
+import zipfile
+import zlib
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import BinaryIO, NamedTuple
+
+from depthda.errors import UserError
+
+# Label images of uniform colours shrink to a 250th of their size. Only a zip bomb shrinks more and
+# is large.
+_LARGEST_RATIO = 500
+_HARMLESS_SIZE = 1 << 30
+_DRIVE = re.compile(r'[A-Za-z]:')
+
+
+class InnerZip(NamedTuple):
+    """A zip stored uncompressed in another zip: ``size`` bytes of ``outer`` from ``start``."""
+
+    outer: Path
+    name: str
+    start: int
+    size: int
+
+    def __str__(self) -> str:
+        return f'{self.outer}/{self.name}'
+
+
+Zip = Path | InnerZip
+
+
+@contextmanager
+def open_archive(path: Zip) -> Iterator[tuple[zipfile.ZipFile, list[str]]]:
+    """Open a zip and yield it with the names of its files, if all of it is safe to unpack."""
+    with ExitStack() as stack:
+        try:
+            raw = (
+                io.BufferedReader(_Window(path)) if isinstance(path, InnerZip) else open(path, 'rb')
+            )
+            file = stack.enter_context(raw)
+            archive = stack.enter_context(zipfile.ZipFile(file))
+        except (zipfile.BadZipFile, OSError) as error:
+            raise UserError(
+                f'{path} is not a complete zip ({error}): download it again.'
+            ) from error
+        yield archive, _validated_names(archive, path, file.seek(0, os.SEEK_END))
+
+
+def inner_zip(archive: zipfile.ZipFile, path: Path, name: str) -> InnerZip | None:
+    """Locate the zip ``name`` inside the zip ``path``; None if it is compressed there.
+
+    Reading at any place of a compressed one would unpack everything before that place each time.
+    """
+    info = archive.getinfo(name)
+    if info.compress_type != zipfile.ZIP_STORED:
+        return None
+    with open(path, 'rb') as file:
+        # The content follows a local header, whose length is not in the zip's directory.
+        file.seek(info.header_offset)
+        header = file.read(30)
+    if len(header) < 30 or not header.startswith(b'PK\x03\x04'):
+        raise UserError(f'{name} in {path} is broken (no header): download the zip again.')
+    lengths = struct.unpack('<HH', header[26:])
+    return InnerZip(path, name, info.header_offset + 30 + sum(lengths), info.file_size)
+
+
+def read_member(archive: zipfile.ZipFile, name: str) -> bytes:
+    """Return the content of one file; broken content is an error that names the file."""
+    with _broken_content_explained(archive.filename, name):
+        return archive.read(name)
+
+
+def check_member(archive: zipfile.ZipFile, path: Zip, name: str) -> None:
+    """Read one file to its end, so that broken content is an error that names the file."""
+    with _broken_content_explained(path, name), archive.open(name) as file:
+        while file.read(1 << 20):
+            pass
+
+
+@contextmanager
+def _broken_content_explained(path: Zip | str | None, name: str) -> Iterator[None]:
+    try:
+        yield
+    except (zipfile.BadZipFile, zlib.error, EOFError) as error:
+        raise UserError(f'{name} in {path} is broken ({error}): download the zip again.') from error
+
+
+class _Window(io.RawIOBase):
+    """The bytes of an inner zip as a file of their own."""
+
+    def __init__(self, zip: InnerZip) -> None:
+        self.zip = zip
+        self.file: BinaryIO = open(zip.outer, 'rb')
+        self.file.seek(zip.start)
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self.file.tell() - self.zip.start
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        origin = {os.SEEK_SET: 0, os.SEEK_CUR: self.tell(), os.SEEK_END: self.zip.size}[whence]
+        if origin + offset < 0:
+            raise OSError(f'the position is {-origin - offset} bytes before the beginning')
+        self.file.seek(self.zip.start + origin + offset)
+        return origin + offset
+
+    def readinto(self, buffer) -> int:
+        length = min(len(buffer), max(0, self.zip.size - self.tell()))
+        return self.file.readinto(memoryview(buffer)[:length])
+
+    def close(self) -> None:
+        self.file.close()
+        super().close()
+
+
+def _validated_names(archive: zipfile.ZipFile, path: Zip, size: int) -> list[str]:
+    """Return the names of the files in a zip of ``size`` bytes; refuse the zip if it is unsafe."""
+    infos = archive.infolist()
+    for info in infos:
+        if fault := _fault(info):
+            raise UserError(
+                f'{path} is not safe to unpack: {info.filename!r} {fault}; nothing was written.'
+            )
+    counts = Counter(info.filename for info in infos)
+    if repeated := [name for name, count in counts.items() if count > 1]:
+        raise UserError(f'{path} contains {repeated[0]!r} twice: make a zip with one of them.')
+    packed = sum(info.compress_size for info in infos)
+    unpacked = sum(info.file_size for info in infos)
+    # Entries that overlap in the zip also turn little data into much.
+    if packed > size or unpacked > max(_LARGEST_RATIO * size, _HARMLESS_SIZE):
+        raise UserError(
+            f'{path} would unpack from {size:,} to {unpacked:,} bytes, which no dataset does: '
+            'nothing was written.'
+        )
+    return [info.filename for info in infos if not info.is_dir()]
+
+
+def _fault(info: zipfile.ZipInfo) -> str | None:
+    # The name as it is stored: zipfile replaces some separators.
+    parts = re.split(r'[/\\]', info.orig_filename)
+    file_type = stat.S_IFMT(info.external_attr >> 16)
+    if parts[0] == '' or _DRIVE.match(parts[0]):
+        return 'is an absolute path'
+    if '..' in parts:
+        return 'climbs out of its folder'
+    if '\0' in info.orig_filename:
+        return 'has a name with a zero byte'
+    if file_type not in (0, stat.S_IFREG, stat.S_IFDIR):
+        return 'is a link or a special file'
+    if info.flag_bits & 1:
+        return 'is encrypted'
+    return None
