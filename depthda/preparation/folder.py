@@ -2,7 +2,6 @@
 
 import functools
 import json
-import math
 import os
 from collections import Counter
 from collections.abc import Mapping
@@ -107,9 +106,8 @@ def prepare_folder(
         jobs = [(scene, _written_boxes(grids[scene.name], splits)) for scene in scenes]
         names = settings.splits.names if settings.splits else []
         dataset = FolderDataset(out, _about(settings, cut, image_suffix(grids)))
-        obsolete = dataset.find_obsolete(jobs, names, replace)
+        left, obsolete = dataset.plan(jobs, names, replace)
         with dataset.writing(obsolete, report):
-            left = [job for job in jobs if job[1] and not dataset.has(*job)]
             work = functools.partial(_cut_scene, out=out, cut=cut)
             clipped = np.zeros(2, np.int64)
             steps = functools.partial(progress, 'images')
@@ -153,10 +151,8 @@ def _cut_scene(job: tuple[Scene, Boxes], out: Path, cut: Cut) -> dict[str, Any]:
 def _check(out: Path, settings: FolderSettings, workers: int) -> None:
     """Refuse settings that contradict each other, whatever the folder holds."""
     cut, labels, depth = settings.cut, settings.labels, settings.depth
-    check_options(cut.tile, cut.stride, workers)
-    for option, span in (('--depth-range', cut.depth_range), ('--stretch', cut.stretch)):
-        if span is not None and not (all(map(math.isfinite, span)) and span[0] < span[1]):
-            raise UserError(f'{option} {span[0]:g} {span[1]:g} is not a range: give LOW HIGH')
+    ranges = {'--depth-range': cut.depth_range, '--stretch': cut.stretch}
+    check_options(cut.tile, cut.stride, workers, ranges)
     first_folder = cut.depth_name.split('/')[0]
     for is_wrong, message in (
         (labels and cut.classes is None, '--labels needs --classes FILE, which names the classes'),

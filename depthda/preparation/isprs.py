@@ -1,10 +1,8 @@
 """Prepare ISPRS Potsdam and Vaihingen: cut orthophotos, labels and surface models into tiles."""
 
 import functools
-import math
 import os
-from collections.abc import Sequence
-from concurrent.futures import Executor
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,16 +17,11 @@ from depthda.io.rasters import open_raster
 from depthda.preparation.class_list import IGNORED, ClassList
 from depthda.preparation.cut import DepthRows, ImageRows, LabelRows, Rows, write_tiles
 from depthda.preparation.grids import check_size, place
-from depthda.preparation.heights import height_spans, whole_range
-from depthda.preparation.isprs_files import (
-    LAYOUTS,
-    Layout,
-    files_by_area,
-    find_areas,
-    packed_twice,
-)
+from depthda.preparation.heights import Span, height_spans, whole_range
+from depthda.preparation.isprs_files import LAYOUTS, Layout, files_by_area, find_areas, packed_twice
 from depthda.preparation.manifest import IsprsDataset, identity
 from depthda.preparation.scene import (
+    Cut,
     Piece,
     Progress,
     Range,
@@ -41,7 +34,8 @@ from depthda.preparation.sources import SourceFile, list_files
 from depthda.workers import each_done, worker_pool
 
 # Black is the boundary between objects, where the benchmark does not count.
-COLOURS = {tuple(colour): index for index, colour in enumerate(PALETTE)} | {(0, 0, 0): IGNORED}
+_COLOURS = {tuple(colour): index for index, colour in enumerate(PALETTE)} | {(0, 0, 0): IGNORED}
+LABELS = ClassList(CLASSES, _COLOURS, coloured=True)
 
 
 @dataclass(frozen=True)
@@ -92,53 +86,44 @@ def prepare_isprs(
     layout = LAYOUTS[settings.dataset]
     tile = layout.tile if settings.tile is None else settings.tile
     stride = tile if settings.stride is None else settings.stride
-    check_options(tile, stride, workers)
+    check_options(tile, stride, workers, {'--dsm-range': settings.dsm_range})
     _check(layout, settings)
     # Every zip is inspected before the first byte is written.
     files = list_files(sources)
     more = f' (and {len(sources) - 1} more)' if len(sources) > 1 else ''
     shown = f'{sources[0]}{more}'
-    scenes = _find_scenes(layout, settings, files, shown)
+    areas = _find_areas(layout, settings, files, shown)
     about = dict(dataset=settings.dataset, tile=tile, stride=stride, labels=settings.labels)
     about |= dict(classes=list(CLASSES), dsm_range=None)
     dataset = IsprsDataset(Path(out), about, layout.areas)
-    left = dataset.left_to_do(scenes)
-    obsolete = dataset.find_obsolete(left, replace)
+    left, obsolete = dataset.plan(areas, replace)
     with worker_pool(workers) as pool:
+        span = None
         if 'dsm' in settings.depth:
-            pieces = find_areas(layout, 'dsm', files, shown).values()
-            dsms = [piece.file for piece in pieces]
-            known = dataset.content
-            known['dsm_range'] = _dsm_range(settings, dsms, known, pool, progress, report)
-        span = dataset.content['dsm_range'] and dataset.content['dsm_range']['metres']
-        cut = functools.partial(
-            _cut_area,
-            out=dataset.root,
-            tile=tile,
-            stride=stride,
-            dsm_range=span,
-            nearest_colour=settings.nearest_colour,
-        )
+            dsms = [piece.file for piece in find_areas(layout, 'dsm', files, shown).values()]
+            spans = functools.partial(height_spans, pool=pool, progress=progress, report=report)
+            found = _dsm_range(settings.dsm_range, dsms, dataset.content, spans)
+            dataset.content['dsm_range'], span = found, found['metres']
+        cut = Cut(tile, stride, nearest_colour=settings.nearest_colour, depth_range=span)
+        work = functools.partial(_cut_area, out=dataset.root, cut=cut)
         steps = functools.partial(progress, 'areas')
         with dataset.writing(obsolete, report):
-            for area, facts in each_done(cut, left, pool, steps):
+            for area, facts in each_done(work, left, pool, steps):
                 dataset.enter_area(area, facts)
             dataset.finish()
     return dataset.content
 
 
-def _cut_area(
-    area: Scene, out: Path, tile: int, stride: int, dsm_range: Range | None, nearest_colour: bool
-) -> dict[str, Any]:
+def _cut_area(area: Scene, out: Path, cut: Cut) -> dict[str, Any]:
     """Write the tiles of one area, and return its manifest entry."""
     for file in {area.reference, *(piece.file for piece in area.pieces.values())}:
         file.check()
     with open_raster(area.reference) as image, ExitStack() as opened:
         size = [image.width, image.height]
-        if min(size) < tile:
+        if min(size) < cut.tile:
             raise UserError(
-                f'{area.reference} is {image.width}×{image.height}, smaller than a tile of {tile}: '
-                'choose a smaller --tile'
+                f'{area.reference} is {image.width}×{image.height}, smaller than a tile of '
+                f'{cut.tile}: choose a smaller --tile'
             )
         facts: dict[str, dict] = {product: {} for product in area.pieces}
         readers: dict[str, Rows] = {}
@@ -147,20 +132,19 @@ def _cut_area(
             if product in ('dsm', 'ndsm'):
                 placed = place(raster, image)
                 rows = DepthRows if product == 'dsm' else _AboveGround
-                readers[product] = rows(piece.file, placed, image.width, dsm_range)
+                readers[product] = rows(piece.file, placed, image.width, cut.depth_range)
                 first = [placed.column, placed.row]
                 facts[product] = dict(size=[raster.width, raster.height], first=first)
                 continue
             check_size(raster, image)
             if product == 'labels':
-                classes = ClassList(CLASSES, COLOURS, coloured=True)
-                label = readers[product] = LabelRows(piece.file, raster, classes, nearest_colour)
+                label = readers[product] = LabelRows(piece.file, raster, LABELS, cut.nearest_colour)
                 label.whole = label(0, image.height)
                 facts[product] = dict(recoloured=label.recoloured, pixels=_count(label.whole))
             else:
                 _check_bands(piece, raster)
                 readers[product] = ImageRows(piece.file, raster, piece.bands)
-        boxes = tile_boxes(area.name, image.width, image.height, tile, stride)
+        boxes = tile_boxes(area.name, *size, cut)
         write_tiles(readers, boxes, out)
     return dict(products=facts, size=size, tiles=len(boxes))
 
@@ -200,17 +184,13 @@ def _check(layout: Layout, settings: IsprsSettings) -> None:
         raise UserError(
             f'{settings.dataset} has no area {", ".join(unknown)}: write areas as {layout.areas[0]}'
         )
-    if settings.dsm_range is not None:
-        low, high = settings.dsm_range
-        if not (math.isfinite(low) and math.isfinite(high) and low < high):
-            raise UserError(f'--dsm-range {low:g} {high:g} is not a range: give LOW HIGH in metres')
-        if 'dsm' not in settings.depth:
-            raise UserError('--dsm-range is about the DSM: add dsm to --depth')
+    if settings.dsm_range is not None and 'dsm' not in settings.depth:
+        raise UserError('--dsm-range is about the DSM: add dsm to --depth')
     if settings.nearest_colour and settings.labels is None:
         raise UserError('--nearest-colour is about labels, and --labels is none: leave one out')
 
 
-def _find_scenes(
+def _find_areas(
     layout: Layout, settings: IsprsSettings, files: Sequence[SourceFile], sources: str
 ) -> list[Scene]:
     """Find every area with all that was asked for; a missing file is an error."""
@@ -218,7 +198,15 @@ def _find_scenes(
     if settings.labels is not None:
         kinds['labels'] = settings.labels
     kinds |= {depth: depth for depth in settings.depth}
-    _refuse_unknown(layout, settings.bands, files)
+    # An orthophoto of an area that the dataset does not have would be left out.
+    photo_kinds = {*settings.bands, *(layout.also_in[band][0] for band in layout.also_in)}
+    for kind in sorted(photo_kinds):
+        for area, file in files_by_area(layout, kind, files).items():
+            if area not in layout.areas:
+                raise UserError(
+                    f'{file} is of the unknown area {area}: {layout.title} has '
+                    f'{", ".join(layout.areas)}; correct its name or remove the file'
+                )
     found = {product: find_areas(layout, kind, files, sources) for product, kind in kinds.items()}
     photos = found[f'images_{settings.bands[0]}']
     names = list(photos) if settings.areas is None else list(settings.areas)
@@ -235,32 +223,18 @@ def _find_scenes(
     ]
 
 
-def _refuse_unknown(layout: Layout, bands: Sequence[str], files: Sequence[SourceFile]) -> None:
-    """Refuse an orthophoto of an area that the dataset does not have: it would be left out."""
-    kinds = {kind for band in bands for kind in (band, *layout.also_in.get(band, ())[:1])}
-    for kind in sorted(kinds):
-        for area, file in files_by_area(layout, kind, files).items():
-            if area not in layout.areas:
-                raise UserError(
-                    f'{file} is of the unknown area {area}: {layout.title} has '
-                    f'{", ".join(layout.areas)}; correct its name or remove the file'
-                )
-
-
 def _dsm_range(
-    settings: IsprsSettings,
+    given: Range | None,
     dsms: Sequence[SourceFile],
     manifest: dict[str, Any],
-    pool: Executor | None,
-    progress: Progress,
-    report: Report,
+    read_spans: Callable[..., dict[SourceFile, Span]],
 ) -> dict[str, Any]:
     """Return the one range of all heights: with one per area, equal heights would differ."""
-    before, given = manifest['dsm_range'], settings.dsm_range
+    before = manifest['dsm_range']
     files = None if given else [identity(file) for file in dsms]
     if before and before['of'] == files and given in (None, tuple(before['metres'])):
         return before
-    spans = height_spans(dsms, given, '--dsm-range', pool, progress, report)
+    spans = read_spans(dsms, given, '--dsm-range')
     if empty := [file for file in dsms if file not in spans]:
         raise UserError(f'{empty[0]} holds no height at all: unpack it again')
     now = dict(metres=list(given or whole_range(spans)), of=files)

@@ -5,8 +5,7 @@ and in it one for each product, so that a later run can add bands or a surface m
 """
 
 import os
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +18,8 @@ from depthda.io.manifest import NAME, UNFINISHED, ResumableFolder, read_manifest
 from depthda.preparation.obsolete import Obsolete, changed_settings, find_obsolete, stale_maps
 from depthda.preparation.scene import Boxes, Report, Scene
 from depthda.version import __version__
+
+Job = tuple[Scene, Boxes]
 
 
 class PreparedFolder(ResumableFolder):
@@ -91,48 +92,45 @@ class FolderDataset(PreparedFolder):
     def check(self, before: Mapping[str, Any]) -> None:
         """Accept other settings: ``find_obsolete`` finds what they make obsolete."""
 
-    def find_obsolete(
-        self, jobs: Iterable[tuple[Scene, Boxes]], splits: Sequence[str], replaces: bool
-    ) -> Obsolete:
-        """Find what must be removed before these tiles are cut, and take over what is done.
+    def plan(
+        self, jobs: Sequence[Job], splits: Sequence[str], replaces: bool
+    ) -> tuple[list[Job], Obsolete]:
+        """Find the images that are left to do, and what must be removed before.
 
         Anything to remove is an error unless the run ``replaces`` it.
         """
         planned = {scene.name: (_identities(scene), set(boxes)) for scene, boxes in jobs}
         settings, before = self.content['settings'], self.before
         obsolete = find_obsolete(self.root, before, settings, planned, self.products, splits)
-        old = before.get('settings', {})
+        old, entries = before.get('settings', {}), before.get('scenes', {})
         changed = changed_settings(old, settings)
-        if not replaces:
-            reason = 'holds tiles of other images, or of images that have changed since'
-            if before.get('scenes') and changed:
-                was, now = (
-                    _setting(changed[0], values.get(changed[0])) for values in (old, settings)
-                )
-                reason = f'was made with {was}, and {now} is asked for'
-            obsolete.refuse(self.root, reason)
+        reason = 'holds tiles of other images, or of images that have changed since'
+        if entries and changed:
+            was, now = (_setting(changed[0], every.get(changed[0])) for every in (old, settings))
+            reason = f'was made with {was}, and {now} is asked for'
+        obsolete.check(self.root, replaces, reason)
         self.content['scenes'] = {
             name: entry
-            for name, entry in before.get('scenes', {}).items()
+            for name, entry in entries.items()
             if not changed and name in planned and entry['files'] == planned[name][0]
         }
-        return obsolete
+        return [job for job in jobs if job[1] and not self._has(*job)], obsolete
 
-    def has(self, scene: Scene, boxes: Boxes) -> bool:
-        """Return whether all these tiles of the image are there, cut from its files as they are."""
-        if not self.is_done(scene.name, {'files': _identities(scene)}):
-            return False
-        entry = self.content['scenes'][scene.name]
+    def _has(self, scene: Scene, boxes: Boxes) -> bool:
+        """Return whether all these tiles of an image are there, as the manifest says."""
+        entry = self.entry(scene.name) or {'tiles': [], 'empty': 0}
         tiles = entry['tiles']
         return (
             set(tiles) <= set(boxes)
             and len(tiles) + entry['empty'] == len(boxes)
             and all(
-                (self.root / product / f'{tile}{self._suffix(product)}').is_file()
-                for tile in tiles
-                for product in self.products
+                self._path(product, tile).is_file() for tile in tiles for product in self.products
             )
         )
+
+    def _path(self, product: str, tile: str) -> Path:
+        suffix = self.content['image_suffix'] if product == 'images' else '.png'
+        return self.root / product / f'{tile}{suffix}'
 
     def enter_scene(self, scene: Scene, facts: Mapping[str, Any]) -> None:
         """Record that the tiles of an image are written."""
@@ -152,9 +150,6 @@ class FolderDataset(PreparedFolder):
                 temporary.write_text(''.join(f'{stem}\n' for stem in stems), encoding='utf-8')
             sizes[split] = len(stems)
         self.finish(splits=sizes, **counts, complete=True)
-
-    def _suffix(self, product: str) -> str:
-        return self.content['image_suffix'] if product == 'images' else '.png'
 
 
 class IsprsDataset(PreparedFolder):
@@ -185,39 +180,33 @@ class IsprsDataset(PreparedFolder):
             if key != 'labels' or (has_labels and self.content['labels']):
                 self.compare({key: before[key]}, {key: self.content[key]})
 
-    def left_to_do(self, areas: Sequence[Scene]) -> list[Scene]:
-        """Return what is not written yet, was cut from other files, or has been removed since."""
-        counts = {product: _tiles_on_disk(self.root / product) for product in areas[0].pieces}
-        left = []
+    def plan(self, areas: Sequence[Scene], replaces: bool) -> tuple[list[Scene], Obsolete]:
+        """Find what is missing, was removed or was cut from other files, and the tiles of those.
+
+        Tiles of other files are an error unless the run ``replaces`` them.
+        """
+        left, changed, stale = [], [], set()
+        tiles: dict[str, list[Path]] = {}
         for area in areas:
             entry = self.entry(area.name) or {'products': {}, 'tiles': 0}
-            pieces = {
-                product: piece
-                for product, piece in area.pieces.items()
-                if counts[product][area.name] != entry['tiles']
-                or not identity(piece.file).items() <= entry['products'].get(product, {}).items()
-            }
-            left += [replace(area, pieces=pieces)] if pieces else []
-        return left
-
-    def find_obsolete(self, areas: Sequence[Scene], replaces: bool) -> Obsolete:
-        """Find tiles that were cut from other files: an error, unless the run ``replaces`` them."""
-        tiles: dict[str, list[Path]] = {}
-        stale: set[str] = set()
-        changed = []
-        for area in areas:
-            products = (self.entry(area.name) or {'products': {}})['products']
+            pieces = {}
             for product, piece in area.pieces.items():
-                facts = products.get(product, {})
-                old = sorted((self.root / product).glob(f'{area.name}_*_*_*_*.png'))
-                if facts and old and not identity(piece.file).items() <= facts.items():
+                facts = entry['products'].get(product, {})
+                found = sorted((self.root / product).glob(f'{area.name}_*_*_*_*.png'))
+                is_same = identity(piece.file).items() <= facts.items()
+                if is_same and len(found) == entry['tiles']:
+                    continue
+                pieces[product] = piece
+                if facts and found and not is_same:
                     changed.append(f'{product} of area {area.name} from {facts["file"]}')
-                    tiles.setdefault(product, []).extend(old)
-                    stale |= {path.stem for path in old if product.startswith('images')}
+                    tiles.setdefault(product, []).extend(found)
+                    stale |= {path.stem for path in found if product.startswith('images')}
+            left += [replace(area, pieces=pieces)] if pieces else []
         obsolete = Obsolete(tiles, stale_maps(self.root, stale, self.products))
-        if changed and not replaces:
-            obsolete.refuse(self.root, f'holds {changed[0]}, and that file has changed since')
-        return obsolete
+        if changed:
+            reason = f'holds {changed[0]}, and that file has changed since'
+            obsolete.check(self.root, replaces, reason)
+        return left, obsolete
 
     def enter_area(self, area: Scene, facts: Mapping[str, Any]) -> None:
         """Record what was cut of ``area``, besides what the manifest has of it already."""
@@ -262,12 +251,6 @@ def _check_siblings(out: Path, about: Mapping[str, Any]) -> None:
                 f'{", ".join(other["classes"])}: all domains of a dataset need the same classes in '
                 'the same order'
             )
-
-
-def _tiles_on_disk(folder: Path) -> Counter:
-    """Count the tiles of each area."""
-    names = os.listdir(folder) if folder.is_dir() else []
-    return Counter(name.rsplit('_', 4)[0] for name in names if not name.startswith('.'))
 
 
 def _setting(key: str, value: Any) -> str:

@@ -40,9 +40,9 @@ class Obsolete:
         maps = f'the depth maps of images that change: {", ".join(_counts(self.maps))}'
         return f'{text}; and {maps}' if text else maps
 
-    def refuse(self, out: Path, reason: str) -> None:
-        """Raise the error that says what ``--replace`` would remove, if there is anything."""
-        if self:
+    def check(self, out: Path, replaces: bool, reason: str) -> None:
+        """Refuse a run that would have to remove something and does not ``replace`` it."""
+        if self and not replaces:
             raise UserError(
                 f'{out} {reason}: name another folder with --out, or add --replace, which removes '
                 f'{self}'

@@ -1,5 +1,6 @@
 """Scenes, the files of their products, and where their tiles lie."""
 
+import math
 import os
 import unicodedata
 from collections.abc import Callable, Mapping
@@ -104,13 +105,14 @@ def starts(length: int, tile: int, stride: int) -> list[int]:
     return places
 
 
-def tile_boxes(name: str, width: int, height: int, tile: int, stride: int) -> dict[str, Box]:
+def tile_boxes(name: str, width: int, height: int, cut: Cut) -> Boxes:
     """Return the boxes of all tiles of an image; a side shorter than a tile is kept whole."""
-    across = [(left, min(left + tile, width)) for left in starts(width, tile, stride) or [0]]
+    if cut.tile is None:
+        return {name: Box(0, 0, width, height)}
     boxes = [
-        Box(left, top, right, min(top + tile, height))
-        for top in starts(height, tile, stride) or [0]
-        for left, right in across
+        Box(left, top, min(left + cut.tile, width), min(top + cut.tile, height))
+        for top in starts(height, cut.tile, cut.stride) or [0]
+        for left in starts(width, cut.tile, cut.stride) or [0]
     ]
     return {f'{name}_{"_".join(map(str, box))}': box for box in boxes}
 
@@ -119,10 +121,7 @@ def find_grid(scene: Scene, cut: Cut) -> Grid:
     """Find the tiles of an image from its header alone."""
     with open_raster(scene.reference) as image:
         bands, dtype = chosen_bands(image, cut)
-        if cut.tile is None:
-            boxes = {scene.name: Box(0, 0, image.width, image.height)}
-        else:
-            boxes = tile_boxes(scene.name, image.width, image.height, cut.tile, cut.stride)
+        boxes = tile_boxes(scene.name, image.width, image.height, cut)
         if not has_place(image) or image.crs is None:
             return Grid(bands, dtype, boxes)
         map_boxes = {name: _on_map(image.transform, box) for name, box in boxes.items()}
@@ -178,8 +177,10 @@ def chosen_bands(image: rasterio.DatasetReader, cut: Cut) -> tuple[tuple[int, ..
     return bands, 'uint16'
 
 
-def check_options(tile: int | None, stride: int | None, workers: int) -> None:
-    """Refuse sizes of tiles and numbers of workers that cannot be."""
+def check_options(
+    tile: int | None, stride: int | None, workers: int, ranges: Mapping[str, Range | None]
+) -> None:
+    """Refuse tiles, numbers of workers and ranges (by their options) that cannot be."""
     if tile is not None and tile < 1:
         raise UserError(f'--tile {tile}: a tile has a side of 1 pixel or more')
     if tile is not None and not 1 <= stride <= tile:
@@ -189,6 +190,9 @@ def check_options(tile: int | None, stride: int | None, workers: int) -> None:
         )
     if workers < 1:
         raise UserError(f'--workers {workers}: use 1 or more')
+    for option, span in ranges.items():
+        if span is not None and not (all(map(math.isfinite, span)) and span[0] < span[1]):
+            raise UserError(f'{option} {span[0]:g} {span[1]:g} is not a range: give LOW HIGH')
 
 
 def _on_map(transform: rasterio.Affine, box: Box) -> Box:

@@ -7,13 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from depthda.errors import UserError
-from depthda.io.archives import (
-    InnerZip,
-    Zip,
-    check_member,
-    inner_zip,
-    open_archive,
-)
+from depthda.io.archives import InnerZip, Zip, check_member, inner_zip, open_archive
 from depthda.io.files import walk
 
 
