@@ -109,16 +109,11 @@ class LabelRows(Rows):
                 f'{found}{_palette(raster)}, and labels in colours have red, green and blue of 8 '
                 f'bits: {cure}save the labels as RGB'
             )
-        if not classes.coloured and raster.count == 1 and kind.kind == 'f':
-            raise UserError(
-                f'{found}, and labels are whole numbers: save it as uint8 (rio convert --dtype '
-                'uint8 FILE NEW)'
-            )
         if not classes.coloured and (raster.count != 1 or kind.kind not in 'iu'):
-            raise UserError(
-                f'{found}, and the list of classes has values, which are one band of whole '
-                'numbers (for labels in colours write name RED GREEN BLUE)'
-            )
+            cure = 'save it as uint8 (rio convert --dtype uint8 FILE NEW)'
+            if raster.count != 1:
+                cure = 'for labels in colours write the list of classes as name RED GREEN BLUE'
+            raise UserError(f'{found}, and labels by value are one band of whole numbers: {cure}')
 
     def read(self, first: int, rows: int) -> np.ndarray:
         window = ((first, first + rows), (0, self.raster.width))

@@ -152,39 +152,25 @@ def _check(out: Path, settings: FolderSettings, workers: int) -> None:
     """Refuse settings that contradict each other, whatever the folder holds."""
     cut, labels, depth = settings.cut, settings.labels, settings.depth
     ranges = {'--depth-range': cut.depth_range, '--stretch': cut.stretch}
-    check_options(cut.tile, cut.stride, workers, ranges)
-    first_folder = cut.depth_name.split('/')[0]
-    for is_wrong, message in (
-        (labels and cut.classes is None, '--labels needs --classes FILE, which names the classes'),
-        (cut.tile is None and cut.stride is not None, '--stride is about tiles: add --tile'),
-        (
-            depth is None and (cut.depth_range or cut.warp),
-            '--depth-range and --warp-depth are about heights: add --depth',
-        ),
-        (
-            depth is None and (settings.depth_suffix or cut.depth_name != Cut.depth_name),
-            '--depth-name and --depth-suffix are about depth maps: add --depth',
-        ),
-        (labels is None and settings.label_suffix, '--label-suffix is about labels: add --labels'),
-        (
-            cut.nearest_colour and not (labels and cut.classes.coloured),
-            '--nearest-colour is about labels in colours, and there are none',
-        ),
-        (
-            cut.bands and not (min(cut.bands) >= 1 and len(cut.bands) <= MAX_BANDS),
-            f'--bands takes 1 to {MAX_BANDS} bands, counted from 1',
-        ),
-        (
-            cut.stretch and cut.keep_values,
-            '--stretch makes 8 bits of the values that --keep-values keeps: drop one',
-        ),
-        (
-            os.path.isabs(cut.depth_name) or first_folder in ('', '.', '..', 'images', 'labels'),
-            f'--depth-name {cut.depth_name!r} cannot be a folder next to images',
-        ),
-    ):
-        if is_wrong:
-            raise UserError(message)
+    has_colours = labels and cut.classes and cut.classes.coloured
+    needs = (
+        ('--labels', labels, '--classes', cut.classes),
+        ('--label-suffix', settings.label_suffix, '--labels', labels),
+        ('--nearest-colour', cut.nearest_colour, '--labels in colours', has_colours),
+        ('--stride', cut.stride, '--tile', cut.tile is not None),
+        ('--depth-range', cut.depth_range, '--depth', depth),
+        ('--warp-depth', cut.warp, '--depth', depth),
+        ('--depth-suffix', settings.depth_suffix, '--depth', depth),
+        ('--depth-name', cut.depth_name != Cut.depth_name, '--depth', depth),
+    )
+    check_options(cut.tile, cut.stride, workers, ranges, needs)
+    if cut.bands and not (min(cut.bands) >= 1 and len(cut.bands) <= MAX_BANDS):
+        raise UserError(f'--bands takes 1 to {MAX_BANDS} bands, counted from 1')
+    if cut.stretch and cut.keep_values:
+        raise UserError('--stretch makes 8 bits of the values that --keep-values keeps: drop one')
+    first, *_ = cut.depth_name.split('/')
+    if os.path.isabs(cut.depth_name) or first in ('', '.', '..', 'images', 'labels'):
+        raise UserError(f'--depth-name {cut.depth_name!r} cannot be a folder next to images')
     if settings.splits is not None and settings.splits.shares is not None:
         parting.check_shares(settings.splits.shares)
     for given in filter(None, (settings.images, labels, depth)):

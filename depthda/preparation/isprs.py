@@ -86,7 +86,11 @@ def prepare_isprs(
     layout = LAYOUTS[settings.dataset]
     tile = layout.tile if settings.tile is None else settings.tile
     stride = tile if settings.stride is None else settings.stride
-    check_options(tile, stride, workers, {'--dsm-range': settings.dsm_range})
+    needs = (
+        ('--dsm-range', settings.dsm_range, '--depth dsm', 'dsm' in settings.depth),
+        ('--nearest-colour', settings.nearest_colour, '--labels full', settings.labels),
+    )
+    check_options(tile, stride, workers, {'--dsm-range': settings.dsm_range}, needs)
     _check(layout, settings)
     # Every zip is inspected before the first byte is written.
     files = list_files(sources)
@@ -184,10 +188,6 @@ def _check(layout: Layout, settings: IsprsSettings) -> None:
         raise UserError(
             f'{settings.dataset} has no area {", ".join(unknown)}: write areas as {layout.areas[0]}'
         )
-    if settings.dsm_range is not None and 'dsm' not in settings.depth:
-        raise UserError('--dsm-range is about the DSM: add dsm to --depth')
-    if settings.nearest_colour and settings.labels is None:
-        raise UserError('--nearest-colour is about labels, and --labels is none: leave one out')
 
 
 def _find_areas(

@@ -3,10 +3,10 @@
 import math
 import os
 import unicodedata
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import rasterio
 
@@ -164,23 +164,29 @@ def chosen_bands(image: rasterio.DatasetReader, cut: Cut) -> tuple[tuple[int, ..
     kinds = {image.dtypes[band - 1] for band in bands}
     if cut.stretch is not None or kinds == {'uint8'}:
         return bands, 'uint8'
-    if not cut.keep_values:
-        raise UserError(
-            f'{image.name} is {image.dtypes[0]}: give --stretch LOW HIGH, the values mapped to 0 '
-            'and 255 in all images, or --keep-values, which keeps 16 bits'
-        )
-    if kinds != {'uint16'}:
-        raise UserError(
-            f'{image.name} is {image.dtypes[0]}, and --keep-values keeps uint16: give --stretch '
-            'LOW HIGH'
-        )
-    return bands, 'uint16'
+    if cut.keep_values and kinds == {'uint16'}:
+        return bands, 'uint16'
+    raise UserError(
+        f'{image.name} is {image.dtypes[0]}: give --stretch LOW HIGH, the values mapped to 0 and '
+        '255 in all images, or for uint16 --keep-values'
+    )
 
 
 def check_options(
-    tile: int | None, stride: int | None, workers: int, ranges: Mapping[str, Range | None]
+    tile: int | None,
+    stride: int | None,
+    workers: int,
+    ranges: Mapping[str, Range | None],
+    needs: Iterable[tuple[str, Any, str, Any]],
 ) -> None:
-    """Refuse tiles, numbers of workers and ranges (by their options) that cannot be."""
+    """Refuse options whose values cannot be, or that need others.
+
+    ``ranges`` are the ranges by their options; ``needs`` are options with their values, each with
+    the option that it needs and the value of that one.
+    """
+    for option, value, needed, given in needs:
+        if value and not given:
+            raise UserError(f'{option} needs {needed}: give that, or leave {option} out')
     if tile is not None and tile < 1:
         raise UserError(f'--tile {tile}: a tile has a side of 1 pixel or more')
     if tile is not None and not 1 <= stride <= tile:

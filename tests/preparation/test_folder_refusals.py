@@ -93,13 +93,13 @@ def test_values_of_no_class_and_blended_labels_are_refused(tmp_path):
 @pytest.mark.parametrize(
     ('change', 'fault'),
     [
-        (dict(cut=dict(classes=None)), '--labels needs --classes FILE'),
+        (dict(cut=dict(classes=None)), '--labels needs --classes'),
         (dict(cut=dict(tile=0)), '--tile 0: a tile has a side of 1 pixel or more$'),
         (dict(cut=dict(stride=13)), 'tiles of 12 every 13 pixels'),
-        (dict(cut=dict(tile=None)), '--stride is about tiles'),
+        (dict(cut=dict(tile=None)), '--stride needs --tile'),
         (dict(cut=dict(depth_range=(3.0, 1.0))), '--depth-range 3 1 is not a range'),
-        (dict(depth=None, cut=dict(warp=True)), 'are about heights: add --depth'),
-        (dict(cut=dict(classes=numbered('ab'), nearest_colour=True)), 'about labels in colours'),
+        (dict(depth=None, cut=dict(warp=True)), '--warp-depth needs --depth'),
+        (dict(cut=dict(classes=numbered('ab'), nearest_colour=True)), 'needs --labels in colours'),
         (dict(cut=dict(bands=(0, 1, 2))), 'takes 1 to 32 bands, counted from 1'),
         (dict(cut=dict(bands=(1,) * 33)), 'takes 1 to 32 bands'),
         (dict(cut=dict(stretch=(0.0, 9.0), keep_values=True)), 'that --keep-values keeps'),
