@@ -185,20 +185,15 @@ def _check(out: Path, settings: FolderSettings, workers: int) -> None:
 def _find_scenes(settings: FolderSettings) -> list[Scene]:
     """Find every image with all that was asked for; a missing file is an error."""
     image = Source('image', str(settings.images), settings.image_suffix)
-    products = {
-        'labels': ('label', settings.labels, settings.label_suffix),
-        'depth': ('depth map', settings.depth, settings.depth_suffix),
-    }
-    others = [
-        folder and Source(kind, str(folder), suffix) for kind, folder, suffix in products.values()
-    ]
+    label = settings.labels and Source('label', str(settings.labels), settings.label_suffix)
+    depth = settings.depth and Source('depth map', str(settings.depth), settings.depth_suffix)
+    kinds = {'images': 'image', 'labels': 'label', 'depth': 'depth map'}
     scenes = []
-    for pair in pair_by_stem(image, *others, check='names'):
+    for pair in pair_by_stem(image, label, depth, check='names'):
         name = scene_name(os.path.relpath(pair['image'], settings.images), settings.image_suffix)
-        pieces = {'images': Piece(Path(pair['image']))}
-        for product, (kind, *_) in products.items():
-            if kind in pair:
-                pieces[product] = Piece(Path(pair[kind]))
+        pieces = {
+            product: Piece(Path(pair[kind])) for product, kind in kinds.items() if kind in pair
+        }
         scenes.append(Scene(name, pieces, pieces['images'].file))
     counts = Counter(scene.name for scene in scenes)
     if twice := [name for name, count in counts.items() if count > 1]:

@@ -47,7 +47,7 @@ def place(raster: rasterio.DatasetReader, image: rasterio.DatasetReader) -> Plac
 
     It may be larger, smaller or shifted by a few pixels (one DSM of Potsdam lacks a line).
     """
-    _check_one_band(raster)
+    check_heights(raster)
     column = row = 0
     if has_place(raster) and has_place(image):
         if fault := other_grid(raster, image):
@@ -73,7 +73,7 @@ def warp(raster: rasterio.DatasetReader, image: rasterio.DatasetReader) -> Itera
 
     Where the raster has no value there is no depth; a raster of another place is an error.
     """
-    _check_one_band(raster)
+    check_heights(raster)
     for file in (raster, image):
         if file.crs is None or not has_place(file):
             raise UserError(
@@ -102,23 +102,25 @@ def warp(raster: rasterio.DatasetReader, image: rasterio.DatasetReader) -> Itera
         yield Placed(warped, 0, 0)
 
 
-def check_size(raster: rasterio.DatasetReader, image: rasterio.DatasetReader) -> None:
-    """Refuse a raster that has other pixels than its image."""
+def check_aligned(
+    raster: rasterio.DatasetReader, image: rasterio.DatasetReader, by_size: bool = False
+) -> None:
+    """Refuse a raster whose pixels are not those of its image, as far as the files tell.
+
+    With ``by_size`` only the sizes are compared.
+    """
+    fault = None
     if (raster.width, raster.height) != (image.width, image.height):
-        sizes = (f'{file.width}×{file.height}' for file in (raster, image))
-        raise _not_aligned(raster, image, f'are {" and ".join(sizes)}')
-
-
-def check_aligned(raster: rasterio.DatasetReader, image: rasterio.DatasetReader) -> None:
-    """Refuse a raster whose pixels are not those of its image, as far as the files tell."""
-    check_size(raster, image)
-    if has_place(raster) and has_place(image):
-        if fault := other_grid(raster, image):
-            raise _not_aligned(raster, image, fault)
+        fault = f'are {raster.width}×{raster.height} and {image.width}×{image.height}'
+    elif not by_size and has_place(raster) and has_place(image):
+        fault = other_grid(raster, image)
         column, row = ~image.transform @ (raster.transform.c, raster.transform.f)
-        if max(abs(column), abs(row)) > 0.5:
+        if fault is None and max(abs(column), abs(row)) > 0.5:
             fault = f'lie {column:.1f} columns and {row:.1f} rows apart'
-            raise _not_aligned(raster, image, fault)
+    if fault:
+        raise UserError(
+            f'{_title(raster)} and {_title(image)} {fault}: give files on the grid of the image'
+        )
 
 
 def has_place(raster: rasterio.DatasetReader) -> bool:
@@ -166,15 +168,12 @@ def _upright(bounds: tuple[float, float, float, float]) -> tuple[float, float, f
     return min(left, right), min(bottom, top), max(left, right), max(bottom, top)
 
 
-def _check_one_band(raster: rasterio.DatasetReader) -> None:
+def check_heights(raster: rasterio.DatasetReader) -> None:
+    """Refuse a raster that cannot hold heights."""
     if raster.count != 1:
         raise UserError(f'{_title(raster)} has {raster.count} bands: heights have one')
-
-
-def _not_aligned(raster, image, fault: str) -> UserError:
-    return UserError(
-        f'{_title(raster)} and {_title(image)} {fault}: give files on the grid of the image'
-    )
+    if np.dtype(raster.dtypes[0]).kind == 'c':
+        raise UserError(f'{_title(raster)} has complex numbers: save heights as float32')
 
 
 def _title(raster: rasterio.DatasetReader) -> str:

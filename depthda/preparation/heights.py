@@ -14,7 +14,7 @@ from depthda.depth.surface.no_data import suspect_height, typical_no_data
 from depthda.depth.surface.percentiles import count_coarse
 from depthda.errors import UserError, few
 from depthda.io.rasters import open_raster
-from depthda.preparation.grids import Placed
+from depthda.preparation.grids import Placed, check_heights
 from depthda.preparation.scene import Cut, Progress, Range, Report
 from depthda.preparation.sources import SourceFile
 from depthda.workers import each_done
@@ -42,18 +42,18 @@ def with_range(
     """
     maps = [path for path in depths if path.suffix.lower() == '.png']
     rasters = [path for path in depths if path.suffix.lower() != '.png']
-    if maps and not rasters and (cut.depth_range or cut.warp):
+    if maps and rasters:
+        raise UserError(
+            f'{maps[0]} is a depth map and {rasters[0]} is a file of heights, and the two have no '
+            'common scale: give one kind (depthda normalize-dsm makes maps of heights)'
+        )
+    if maps and (cut.depth_range or cut.warp):
         raise UserError(
             f'--depth-range and --warp-depth are about heights in TIFFs, and {maps[0].parent} '
             'holds PNG depth maps, which are copied as they are: drop the option'
         )
     if not rasters:
         return cut
-    if maps:
-        raise UserError(
-            f'{maps[0]} is a depth map and {rasters[0]} is a file of heights, and the two have no '
-            'common scale: give one kind (tools/normalize_dsm.py makes maps of heights)'
-        )
     spans = height_spans(rasters, cut.depth_range, '--depth-range', pool, progress, report)
     if not spans:
         raise UserError(f'none of the {len(rasters)} height files holds a height: write them again')
@@ -114,10 +114,7 @@ def height_span(path: HeightFile, option: str, given: Range | None = None) -> Sp
     if isinstance(path, SourceFile):
         path.check()
     with open_raster(path) as raster:
-        if raster.count != 1:
-            raise UserError(f'{path} has {raster.count} bands: heights have one')
-        if np.dtype(raster.dtypes[0]).kind == 'c':
-            raise UserError(f'{path} has complex numbers: save heights as float32')
+        check_heights(raster)
         placed = Placed(raster, 0, 0)
         for first in range(0, raster.height, 1024):
             values, valid = placed.read_rows(first, min(1024, raster.height - first), raster.width)

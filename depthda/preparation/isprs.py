@@ -16,7 +16,7 @@ from depthda.errors import UserError, many
 from depthda.io.rasters import open_raster
 from depthda.preparation.class_list import IGNORED, ClassList
 from depthda.preparation.cut import DepthRows, ImageRows, LabelRows, Rows, write_tiles
-from depthda.preparation.grids import check_size, place
+from depthda.preparation.grids import check_aligned, place
 from depthda.preparation.heights import Span, height_spans, whole_range
 from depthda.preparation.isprs_files import LAYOUTS, Layout, files_by_area, find_areas, packed_twice
 from depthda.preparation.manifest import IsprsDataset, identity
@@ -140,7 +140,7 @@ def _cut_area(area: Scene, out: Path, cut: Cut) -> dict[str, Any]:
                 first = [placed.column, placed.row]
                 facts[product] = dict(size=[raster.width, raster.height], first=first)
                 continue
-            check_size(raster, image)
+            check_aligned(raster, image, by_size=True)
             if product == 'labels':
                 label = readers[product] = LabelRows(piece.file, raster, LABELS, cut.nearest_colour)
                 label.whole = label(0, image.height)

@@ -49,7 +49,7 @@ def heights(low, high):
             {'a.png': CODES, 'b.tif': heights(0, 9)},
             {},
             '{dsm}/a.png is a depth map and {dsm}/b.tif is a file of heights, and the two have no '
-            'common scale: give one kind (tools/normalize_dsm.py makes maps of heights)',
+            'common scale: give one kind (depthda normalize-dsm makes maps of heights)',
         ),
         (
             {'a.tif': heights(0, 9).astype(np.complex64)},
