@@ -23,7 +23,7 @@ from depthda.preparation.cut import BLENDED, ImageRows, LabelRows, Rows, open_de
 from depthda.preparation.folder_splits import Splits, on_map, refuse_copies, split_tiles
 from depthda.preparation.grids import check_aligned
 from depthda.preparation.heights import with_range
-from depthda.preparation.manifest import FolderDataset
+from depthda.preparation.manifest import PreparedScenes
 from depthda.preparation.scene import (
     Boxes,
     Cut,
@@ -105,7 +105,7 @@ def prepare_folder(
         refuse_copies(scenes, grids, splits)
         jobs = [(scene, _written_boxes(grids[scene.name], splits)) for scene in scenes]
         names = settings.splits.names if settings.splits else []
-        dataset = FolderDataset(out, _about(settings, cut, image_suffix(grids)))
+        dataset = PreparedScenes(out, _about(settings, cut, image_suffix(grids)))
         left, obsolete = dataset.plan(jobs, names, replace)
         with dataset.writing(obsolete, report):
             work = functools.partial(_cut_scene, out=out, cut=cut)

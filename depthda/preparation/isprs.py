@@ -19,7 +19,7 @@ from depthda.preparation.cut import DepthRows, ImageRows, LabelRows, Rows, write
 from depthda.preparation.grids import check_aligned, place
 from depthda.preparation.heights import Span, height_spans, whole_range
 from depthda.preparation.isprs_files import LAYOUTS, Layout, files_by_area, find_areas, packed_twice
-from depthda.preparation.manifest import IsprsDataset, identity
+from depthda.preparation.manifest import PreparedAreas, identity
 from depthda.preparation.scene import (
     Cut,
     Piece,
@@ -99,7 +99,7 @@ def prepare_isprs(
     areas = _find_areas(layout, settings, files, shown)
     about = dict(dataset=settings.dataset, tile=tile, stride=stride, labels=settings.labels)
     about |= dict(classes=list(CLASSES), dsm_range=None)
-    dataset = IsprsDataset(Path(out), about, layout.areas)
+    dataset = PreparedAreas(Path(out), about, layout.areas)
     left, obsolete = dataset.plan(areas, replace)
     with worker_pool(workers) as pool:
         span = None

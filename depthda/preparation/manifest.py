@@ -1,8 +1,4 @@
-"""The folders that preparation writes and continues, and their manifests.
-
-``FolderDataset`` has an entry for each image of a folder. ``IsprsDataset`` has one for each area,
-and in it one for each product, so that a later run can add bands or a surface model.
-"""
+"""The folders that preparation writes and continues, and their manifests."""
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
@@ -66,8 +62,8 @@ class PreparedFolder(ResumableFolder):
                 remove_strays(folder)
 
 
-class FolderDataset(PreparedFolder):
-    """A prepared folder of images.
+class PreparedScenes(PreparedFolder):
+    """The tiles of a folder of images, with one entry for each image.
 
     Args:
         root: The folder.
@@ -152,8 +148,10 @@ class FolderDataset(PreparedFolder):
         self.finish(splits=sizes, **counts, complete=True)
 
 
-class IsprsDataset(PreparedFolder):
-    """A prepared ISPRS dataset.
+class PreparedAreas(PreparedFolder):
+    """The tiles of an ISPRS dataset, with one entry for each product of an area.
+
+    So a later run can add bands or a surface model.
 
     Args:
         root: The folder.

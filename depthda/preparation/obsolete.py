@@ -1,4 +1,4 @@
-"""What an earlier run left in a prepared folder, and a new run removes only with ``--replace``."""
+"""Find what an earlier run left in a prepared folder, and is removed only with ``--replace``."""
 
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence

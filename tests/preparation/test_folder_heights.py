@@ -1,4 +1,4 @@
-"""Depth folders that do not go together, or with the options."""
+"""Depth folders whose files or options do not match are refused."""
 
 import numpy as np
 import pytest
@@ -13,7 +13,7 @@ CODES = RNG.integers(1, 65536, (8, 8), np.uint16)
 
 
 def prepare(root, depths, report=lambda line: None, **cut):
-    """Prepare an image for each of ``depths``, which are given by file name."""
+    """Prepare an image for each of the ``depths``, which are given by file name."""
     for name, depth in depths.items():
         write(root / f'rgb/{name.split(".")[0]}.png', RNG.integers(0, 255, (8, 8), np.uint8))
         write(root / f'dsm/{name}', depth)
@@ -58,7 +58,7 @@ def heights(low, high):
         ),
     ],
 )
-def test_what_does_not_go_together_is_refused(tmp_path, depths, cut, fault):
+def test_files_and_options_that_do_not_match_are_refused(tmp_path, depths, cut, fault):
     with pytest.raises(UserError) as caught:
         prepare(tmp_path, depths, **cut)
     assert str(caught.value) == fault.format(dsm=tmp_path / 'dsm')

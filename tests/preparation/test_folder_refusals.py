@@ -1,4 +1,4 @@
-"""Files and settings that a folder of images is refused for."""
+"""Folders of images are refused for faults of their files or settings."""
 
 from pathlib import Path
 
@@ -79,7 +79,7 @@ def test_colours_of_a_palette_are_listed_by_their_values(tmp_path):
         prepare_folder(tmp_path / 'out', scenes.settings())
 
 
-def test_values_of_no_class_and_blended_labels_are_refused(tmp_path):
+def test_values_without_a_class_and_blended_labels_are_refused(tmp_path):
     scenes = Scenes(tmp_path, [(16, 16)])
     write(tmp_path / 'mask/town_0.png', np.full((16, 16), 9, np.uint8))
     with pytest.raises(UserError, match='has the value 9 without a class .the list has 0, 1, 255.'):

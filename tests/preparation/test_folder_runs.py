@@ -14,7 +14,7 @@ from depthda.preparation.folder_splits import Splits, read_splits
 from depthda.preparation.report import describe_folder
 
 
-def test_splits_are_lists_that_part_the_tiles(tmp_path):
+def test_splits_are_lists_that_divide_the_tiles(tmp_path):
     scenes, out = Scenes(tmp_path), tmp_path / 'out'
     splits = Splits({'train': 0.5, 'test': 0.5}, by='block')
     manifest = prepare_folder(out, scenes.settings(splits=splits))
@@ -102,7 +102,7 @@ def test_the_next_run_does_only_what_is_left(tmp_path):
     assert {path: path.stat().st_mtime_ns for path in out.rglob('town_[12]*')} == before
 
 
-def test_the_order_in_which_images_are_done_leaves_no_trace(tmp_path, monkeypatch):
+def test_the_order_in_which_images_finish_does_not_matter(tmp_path, monkeypatch):
     scenes = Scenes(tmp_path)
     prepare_folder(tmp_path / 'one', scenes.settings())
     in_order = folder.each_done
@@ -111,7 +111,7 @@ def test_the_order_in_which_images_are_done_leaves_no_trace(tmp_path, monkeypatc
     assert every_file(tmp_path / 'one') == every_file(tmp_path / 'other')
 
 
-def test_files_that_change_or_go_are_followed(tmp_path):
+def test_changed_and_removed_files_are_followed(tmp_path):
     scenes, out = Scenes(tmp_path), tmp_path / 'out'
     prepare_folder(out, scenes.settings(cut=dict(depth_range=(90.0, 300.0))))
     image = 255 - scenes.images[1]
@@ -137,7 +137,7 @@ def test_other_settings_and_other_folders_are_refused(tmp_path):
         prepare_folder(tmp_path / 'other', scenes.settings())
 
 
-def test_domains_side_by_side_have_one_list_of_classes(tmp_path):
+def test_domains_of_one_dataset_need_the_same_classes(tmp_path):
     scenes = Scenes(tmp_path)
     prepare_folder(tmp_path / 'set/winter', scenes.settings(domain='winter'))
     prepare_folder(tmp_path / 'set/summer', scenes.settings(domain='summer'))

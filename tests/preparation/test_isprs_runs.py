@@ -21,7 +21,7 @@ from depthda.io.lock import locked
 from depthda.preparation import cut
 
 
-def test_an_interrupted_run_is_ended_by_the_next(potsdam, tmp_path, monkeypatch):
+def test_the_next_run_finishes_an_interrupted_one(potsdam, tmp_path, monkeypatch):
     out, whole = tmp_path / 'out', tmp_path / 'whole'
     prepare(potsdam, whole)
     written = []
@@ -139,17 +139,17 @@ def test_mistakes_are_sentences_and_write_nothing(potsdam, tmp_path, settings, m
 
 def test_a_folder_of_something_else_is_left_alone(potsdam, tmp_path):
     (tmp_path / 'out').mkdir()
-    (tmp_path / 'out/mine.txt').touch()
-    with pytest.raises(UserError, match=r'out holds other files \(mine.txt\), and no'):
+    (tmp_path / 'out/notes.txt').touch()
+    with pytest.raises(UserError, match=r'out holds other files \(notes.txt\), and no'):
         prepare(potsdam, tmp_path / 'out')
-    assert os.listdir(tmp_path / 'out') == ['mine.txt']
-    (tmp_path / 'out/mine.txt').rename(tmp_path / 'out/manifest.json')
+    assert os.listdir(tmp_path / 'out') == ['notes.txt']
+    (tmp_path / 'out/notes.txt').rename(tmp_path / 'out/manifest.json')
     (tmp_path / 'out/manifest.json').write_text('{"settings": {}, "scenes": {}}')
     with pytest.raises(UserError, match='out/manifest.json is not the manifest of tiles'):
         prepare(potsdam, tmp_path / 'out')
-    (tmp_path / 'out/mine.txt').touch()
-    with pytest.raises(UserError, match='mine.txt is a file: name a folder'):
-        prepare(potsdam, tmp_path / 'out/mine.txt')
+    (tmp_path / 'out/notes.txt').touch()
+    with pytest.raises(UserError, match='notes.txt is a file: name a folder'):
+        prepare(potsdam, tmp_path / 'out/notes.txt')
     with pytest.raises(UserError, match=r'there is no \S+nowhere: give the zips'):
         prepare(tmp_path / 'nowhere', tmp_path / 'new')
 
