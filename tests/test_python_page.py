@@ -1,4 +1,4 @@
-"""The page ``docs/python.md`` is run as it stands, code and commands."""
+"""The code and the commands of the page ``docs/python.md`` are run unchanged."""
 
 import re
 import runpy
@@ -41,7 +41,7 @@ def here(sample, tmp_path, monkeypatch):
 
 
 def run(command):
-    """A line of the page, in this process."""
+    """Run a line of the page in this process."""
     words = shlex.split(command)
     with pytest.MonkeyPatch.context() as patch, pytest.raises(SystemExit) as stopped:
         patch.setattr(sys, 'argv', words[1:])
@@ -58,7 +58,7 @@ def test_the_page_runs(here, capsys):
     picture = cv2.imread('picture.png')
     assert (picture[0, 0, ::-1] == LoveDADataset.METAINFO['palette'][names['labels'][0, 0]]).all()
 
-    # The maps that the page has written score as the model's own.
+    # The maps that the page has written have the scores of the model.
     expected = test(names['config'], names['checkpoint'])
     (here / 'maps').mkdir()
     for path in sorted(Path('data/sample/Test/Rural/images_png').iterdir()):

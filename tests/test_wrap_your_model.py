@@ -15,7 +15,7 @@ BLOCKS = re.findall(r'```python\n(.*?)```', PAGE.read_text(), re.DOTALL)
 
 
 def after(steps: int) -> dict:
-    """The names that the first blocks of the page define."""
+    """Return the names that the first blocks of the page define."""
     found: dict = {}
     for block in BLOCKS[:steps]:
         exec(block, found)
@@ -23,7 +23,7 @@ def after(steps: int) -> dict:
 
 
 def plain(config: dict) -> ConfigDict:
-    """One process and random weights: batch norm instead of its synchronised kind."""
+    """Replace synchronised batch norm by the ordinary one, for a single process."""
     return ConfigDict(eval(repr(config).replace('SyncBN', 'BN')))
 
 
@@ -50,8 +50,8 @@ def test_a_plain_vit_gets_a_pyramid():
     vit.backbone.arch.update(hidden_size=16, num_hidden_layers=12, num_attention_heads=2)
     vit.neck.embed_dim = 16
     backbone = MODELS.build(vit)
-    sizes = [tuple(each.shape[1:]) for each in backbone(torch.randn(1, 3, 112, 112))]
+    sizes = [tuple(feature.shape[1:]) for feature in backbone(torch.randn(1, 3, 112, 112))]
     assert sizes == [(16, 32, 32), (16, 16, 16), (16, 8, 8), (16, 4, 4)]
     pair = MODELS.build(dict(type='DualBackbone', rgb=vit, depth=vit))
     found = pair(torch.randn(1, 4, 112, 112))
-    assert [each.shape for each in found.rgb] == [each.shape for each in found.depth]
+    assert [x.shape for x in found.rgb] == [x.shape for x in found.depth]

@@ -1,4 +1,4 @@
-"""docs/your-data.md: two places of one's own, from folders to scores, with a small model."""
+"""The steps of ``docs/your-data.md``: two places, from folders to scores, with a small model."""
 
 import re
 import runpy
@@ -22,8 +22,8 @@ BASES = ROOT / 'configs/_base_'
 
 @pytest.fixture(scope='module')
 def places(tmp_path_factory):
-    """Two prepared domains; the south has no labels."""
-    root = tmp_path_factory.mktemp('mine')
+    """Prepare two domains, and the south also without labels, as ``bare``."""
+    root = tmp_path_factory.mktemp('custom')
     rng = np.random.default_rng(0)
     (root / 'classes.txt').write_text('field 255 255 0\nwood 0 90 0\nignore 0 0 0\n')
     for name, shift in (('north', 0), ('south', 60)):
@@ -46,30 +46,30 @@ def prepare(root, name, *more, out=None):
     args = ['folder', '--images', root / '{}/rgb', '--depth', root / '{}/dsm', '--tile', 64, *more]
     args += ['--domain', name, '--out', root / 'data' / (out or name)]
     with pytest.MonkeyPatch.context() as patch, pytest.raises(SystemExit) as stopped:
-        patch.setattr(sys, 'argv', ['', *(str(each).replace('{}', name) for each in args)])
+        patch.setattr(sys, 'argv', ['', *(str(word).replace('{}', name) for word in args)])
         runpy.run_path(str(ROOT / 'tools/prepare_dataset.py'), run_name='__main__')
     assert stopped.value.code == 0
 
 
 def config(places, data_file, target, classes=2):
-    """The copies that the page tells to make, with a small model."""
+    """Make the copies that the page describes, with a small model."""
     text = (BASES / 'datasets/prepared-512x512.py').read_text()
     for name, place in (('source', 'north'), ('target', target)):
         root = str(places / 'data' / place)
         text, count = re.subn(rf'(?m)^{name}_root = .*$', f'{name}_root = {root!r}', text)
         assert count == 1
-    text = text.replace("'../pipelines/", f"'{BASES}/pipelines/")
+    text = text.replace("'../", "'_base_/")  # found by name from any folder
     text = text.replace('crop_size = (512, 512)', 'crop_size = (64, 64)')
-    text = text.replace('num_workers=4', 'num_workers=0')
-    text = text.replace('persistent_workers=True', 'persistent_workers=False')
     (places / 'prepared-512x512.py').write_text(text)
     shutil.copy(BASES / 'datasets/prepared-unlabelled-512x512.py', places)
-    path = places / f'mine-{data_file}'
+    path = places / f'custom-{data_file}'
     path.write_text(
         f"_base_ = ['{BASES}/models/depthda_tiny.py', './{data_file}', "
         f"'{BASES}/schedules/adamw-sample.py', '{BASES}/default_runtime.py']\n"
         f'train_cfg = dict(max_iters=2, val_interval=2)\n'
         f'model = dict(decode_head=dict(num_classes={classes}))\n'
+        'in_this_process = dict(num_workers=0, persistent_workers=False)\n'
+        'train_dataloader = val_dataloader = test_dataloader = in_this_process\n'
     )
     return path
 
@@ -81,7 +81,7 @@ def test_from_two_folders_to_scores_and_maps(places, tmp_path):
     test(path, checkpoint, str(tmp_path / 'test'), out=str(tmp_path / 'maps'))
     maps = sorted((tmp_path / 'maps').rglob('*.png'))
     tiles = sorted((places / 'data/bare/images').iterdir())
-    assert [each.stem for each in maps] == [each.stem for each in tiles]
+    assert [path.stem for path in maps] == [path.stem for path in tiles]
     assert set(np.unique(cv2.imread(str(maps[0]), cv2.IMREAD_UNCHANGED))) <= {0, 1}
     # Scored, where the south has labels.
     path = config(places, 'prepared-512x512.py', 'south')
@@ -104,7 +104,7 @@ def test_a_head_that_the_model_does_not_have_is_named(places, tmp_path):
         train(path, str(tmp_path))
 
 
-def test_the_config_of_the_page_is_the_one_there_is():
+def test_the_config_of_the_page_has_six_classes_and_the_folders_of_the_page():
     cfg = load_config(ROOT / 'configs/depthda/depthda_convnext-b-s_1xb4-40k_prepared-512x512.py')
     assert cfg.model.decode_head.num_classes == cfg.model.auxiliary_head.num_classes == 6
     assert cfg.test_dataloader.dataset.data_root == 'data/custom/south'

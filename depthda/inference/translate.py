@@ -63,15 +63,11 @@ def translate(
     Returns:
         The content of ``<out>/translation.json``.
     """
-    cfg = load_config(config, cfg_options)
+    cfg = _translation_config(config, cfg_options)
     checkpoint = _checkpoint(checkpoint)
     check_folder('--out', str(out))
     if batch_size < 1:
         raise UserError(f'--batch-size {batch_size}: give 1 or more.')
-    if 'translate_dataset' not in cfg:
-        raise UserError(
-            f'{config} has no translate_dataset: give the config of a translation (configs/drdg).'
-        )
     start_processes(launcher)
     init_default_scope(cfg.get('default_scope', 'mmseg'))
     dataset = DATASETS.build(_source_config(cfg))
@@ -97,6 +93,15 @@ def translate(
     if rank == 0:
         folder.write(complete=True)
     return folder.content
+
+
+def _translation_config(config: str | Path, cfg_options: dict[str, Any] | None) -> Config:
+    cfg = load_config(config, cfg_options)
+    if 'translate_dataset' not in cfg:
+        raise UserError(
+            f'{config} has no translate_dataset: give the config of a translation (configs/drdg).'
+        )
+    return cfg
 
 
 class TranslationFolder(ResumableFolder):
