@@ -190,8 +190,9 @@ def index_colours(
 
     Such pixels are an error, or with ``nearest`` get the index of the nearest colour.
     """
-    red, green, blue = colours.astype(np.uint32)
-    codes = red << 16 | green << 8 | blue
+    codes = colours[0].astype(np.uint32) << 16
+    codes |= colours[1].astype(np.uint32) << 8
+    codes |= colours[2]
     labels = _table(tuple(indices.items()))[codes]
     unknown = labels == _UNKNOWN
     count = int(unknown.sum())
@@ -239,11 +240,14 @@ def write_tiles(
     anything fails, no tile of the scene is left: no manifest describes it yet.
     """
     written: list[str] = []
+    may_be_empty = image is not None and any(
+        MaskFlags.all_valid not in flags for flags in image.mask_flag_enums
+    )
     try:
         # One row of tiles is in memory at a time, because a scene may be larger than memory.
         for top, bottom in sorted({(box.top, box.bottom) for box in boxes.values()}):
             row = {name: box for name, box in boxes.items() if box[1::2] == (top, bottom)}
-            if image is not None and _may_be_empty(image):
+            if may_be_empty:
                 filled = image.dataset_mask(window=((top, bottom), (0, image.width))).astype(bool)
                 row = {
                     name: box for name, box in row.items() if filled[:, box.left : box.right].any()
@@ -266,7 +270,3 @@ def write_tiles(
 
 def _path(out: Path, product: str, name: str, reader: Rows) -> Path:
     return out / product / f'{name}{reader.suffix}'
-
-
-def _may_be_empty(image: rasterio.DatasetReader) -> bool:
-    return any(MaskFlags.all_valid not in flags for flags in image.mask_flag_enums)

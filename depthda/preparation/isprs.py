@@ -144,7 +144,9 @@ def _cut_area(area: Scene, out: Path, cut: Cut) -> dict[str, Any]:
             if product == 'labels':
                 label = readers[product] = LabelRows(piece.file, raster, LABELS, cut.nearest_colour)
                 label.whole = label(0, image.height)
-                facts[product] = dict(recoloured=label.recoloured, pixels=_count(label.whole))
+                numbers = np.bincount(label.whole.ravel(), minlength=IGNORED + 1).tolist()
+                pixels = dict(zip(CLASSES, numbers, strict=False)) | dict(ignored=numbers[IGNORED])
+                facts[product] = dict(recoloured=label.recoloured, pixels=pixels)
             else:
                 _check_bands(piece, raster)
                 readers[product] = ImageRows(piece.file, raster, piece.bands)
@@ -169,11 +171,6 @@ def _check_bands(piece: Piece, raster: rasterio.DatasetReader) -> None:
             f'{piece.file} has {many(raster.count, "band")} of {raster.dtypes[0]}: an orthophoto '
             f'of {piece.kind.upper()} has {word} of 8 bits'
         )
-
-
-def _count(labels: np.ndarray) -> dict[str, int]:
-    numbers = np.bincount(labels.ravel(), minlength=IGNORED + 1).tolist()
-    return dict(zip(CLASSES, numbers, strict=False)) | dict(ignored=numbers[IGNORED])
 
 
 def _check(layout: Layout, settings: IsprsSettings) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 from depthda.errors import UserError
 from depthda.io.files import atomic_path, remove_empty, remove_strays
 from depthda.io.lock import own_folder
-from depthda.io.manifest import NAME, UNFINISHED, ResumableFolder, read_manifest, write_manifest
+from depthda.io.manifest import ResumableFolder, read_manifest, write_manifest
 from depthda.preparation.obsolete import Obsolete, changed_settings, find_obsolete, stale_maps
 from depthda.preparation.scene import Boxes, Report, Scene
 from depthda.version import __version__
@@ -238,12 +238,10 @@ def _check_siblings(out: Path, about: Mapping[str, Any]) -> None:
     """Refuse a domain whose classes are not those of the domains in the same parent folder."""
     if about['domain'] is None or not about['classes']:
         return
-    found = out.absolute().parent.glob('*/manifest*.json')
-    for folder in sorted({path.parent for path in found if path.name in (NAME, UNFINISHED)}):
-        other = read_manifest(folder)
-        if folder.name == out.name or not (other.get('domain') and other.get('classes')):
-            continue
-        if other['classes'] != about['classes']:
+    for folder in sorted({path.parent for path in out.absolute().parent.glob('*/manifest*.json')}):
+        other = read_manifest(folder) or {}
+        is_domain = folder.name != out.name and other.get('domain') and other.get('classes')
+        if is_domain and other['classes'] != about['classes']:
             raise UserError(
                 f'the domain {other["domain"]} in {folder} has the classes '
                 f'{", ".join(other["classes"])}: all domains of a dataset need the same classes in '

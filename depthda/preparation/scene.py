@@ -168,7 +168,7 @@ def chosen_bands(image: rasterio.DatasetReader, cut: Cut) -> tuple[tuple[int, ..
         return bands, 'uint16'
     raise UserError(
         f'{image.name} is {image.dtypes[0]}: give --stretch LOW HIGH, the values mapped to 0 and '
-        '255 in all images, or for uint16 --keep-values'
+        '255 in all images, or --keep-values, which keeps uint16'
     )
 
 
