@@ -11,11 +11,15 @@ from depthda.errors import UserError
 from depthda.io.files import atomic_path, remove_empty, remove_strays
 from depthda.io.lock import own_folder
 from depthda.io.manifest import ResumableFolder, read_manifest, write_manifest
-from depthda.preparation.obsolete import Obsolete, changed_settings, find_obsolete, stale_maps
+from depthda.preparation.obsolete import Obsolete, files_below, stale_maps
 from depthda.preparation.scene import Boxes, Report, Scene
 from depthda.version import __version__
 
 Job = tuple[Scene, Boxes]
+
+_SUFFIXES = ('.png', '.tif')  # of tiles
+# Settings that decide the pixels of an image tile; its name has its place.
+_PIXELS = ('bands', 'stretch', 'keep_values')
 
 
 class PreparedFolder(ResumableFolder):
@@ -86,7 +90,7 @@ class PreparedScenes(PreparedFolder):
         self.before = self.open() or {}
 
     def check(self, before: Mapping[str, Any]) -> None:
-        """Accept other settings: ``find_obsolete`` finds what they make obsolete."""
+        """Accept other settings: ``plan`` finds what they make obsolete."""
 
     def plan(
         self, jobs: Sequence[Job], splits: Sequence[str], replaces: bool
@@ -96,21 +100,42 @@ class PreparedScenes(PreparedFolder):
         Anything to remove is an error unless the run ``replaces`` it.
         """
         planned = {scene.name: (_identities(scene), set(boxes)) for scene, boxes in jobs}
-        settings, before = self.content['settings'], self.before
-        obsolete = find_obsolete(self.root, before, settings, planned, self.products, splits)
-        old, entries = before.get('settings', {}), before.get('scenes', {})
-        changed = changed_settings(old, settings)
+        entries = self.before.get('scenes', {})
+        old, new = self.before.get('settings', {}), self.content['settings']
+        # A setting that is off counts as absent.
+        changed = [key for key in new if (old.get(key) or None) != (new[key] or None)]
+        same_pixels = not any(key in changed for key in _PIXELS)
+        leaving, stale = set(), set()
+        for name, entry in entries.items():
+            files, tiles = planned.get(name, ({}, set()))
+            every, gone = set(entry['tiles']), set(entry['tiles']) - tiles
+            is_same = not changed and entry['files'] == files
+            if is_same:
+                self.content['scenes'][name] = entry
+            leaving |= gone if is_same else every
+            same_image = entry['files']['images'] == files.get('images')
+            stale |= gone if same_pixels and same_image else every
+        kept = set().union(*(tiles for _, tiles in planned.values())) - leaving
+        obsolete = self._obsolete(kept, stale, splits)
         reason = 'holds tiles of other images, or of images that have changed since'
         if entries and changed:
-            was, now = (_setting(changed[0], every.get(changed[0])) for every in (old, settings))
+            was, now = (_setting(changed[0], every.get(changed[0])) for every in (old, new))
             reason = f'was made with {was}, and {now} is asked for'
         obsolete.check(self.root, replaces, reason)
-        self.content['scenes'] = {
-            name: entry
-            for name, entry in entries.items()
-            if not changed and name in planned and entry['files'] == planned[name][0]
-        }
         return [job for job in jobs if job[1] and not self._has(*job)], obsolete
+
+    def _obsolete(self, kept: set[str], stale: set[str], splits: Sequence[str]) -> Obsolete:
+        """Find all tiles but those to be ``kept``, and maps and lists that are out of date."""
+        folders = ('images', 'labels', *self.products, self.before.get('depth') or 'images')
+        tiles: dict[str, list[Path]] = {}
+        for folder in dict.fromkeys(folders):
+            for stem, path in files_below(self.root / folder, _SUFFIXES):
+                if stem not in kept:
+                    tiles.setdefault(folder, []).append(path)
+        gone = (name for name in self.before.get('splits', {}) if name not in splits)
+        lists = [self.root / f'{name}.txt' for name in gone]
+        maps = stale_maps(self.root, stale, folders)
+        return Obsolete(tiles, maps, list(filter(Path.is_file, lists)))
 
     def _has(self, scene: Scene, boxes: Boxes) -> bool:
         """Return whether all these tiles of an image are there, as the manifest says."""
