@@ -32,5 +32,5 @@ def few(names: Iterable[str], limit: int = 3) -> str:
 def first_names(names: Iterable[str], limit: int = 3) -> str:
     """Join the first names of a list, and tell how many more there are."""
     names = list(names)
-    more = f' and {len(names) - limit} more' if len(names) > limit else ''
+    more = f' and {len(names) - limit:,} more' if len(names) > limit else ''
     return ', '.join(names[:limit]) + more

@@ -79,11 +79,19 @@ def _run(name: str, prog: str, arguments: Sequence[str]) -> int:
         with user_errors():
             status = module.run(args) or 0
             sys.stdout.flush()
+            _leave_group()
             return status
     except BrokenPipeError:
         # The reader, such as `head`, has stopped. The interpreter must not flush when it ends.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+
+
+def _leave_group() -> None:
+    """Leave the group of processes: threads that serve it may abort a process that ends first."""
+    dist = sys.modules.get('torch.distributed')
+    if dist is not None and dist.is_available() and dist.is_initialized():
+        dist.destroy_process_group()
 
 
 def _overview() -> str:

@@ -1,7 +1,7 @@
 """What ``import depthda`` does: check the environment, and watch for imports of other libraries.
 
-Nothing heavy is imported here. What a library needs is done when that library is imported, whoever
-imports it and however late; if it was imported before depthda, it is done at once. So the order of
+Nothing heavy is imported here. What a library needs is done when that library is imported, however
+late and by whatever code; if it was imported before depthda, it is done at once. So the order of
 imports does not matter, and a command that only prints its help does not wait for torch.
 """
 

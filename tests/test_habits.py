@@ -61,10 +61,10 @@ def test_the_checkpoint_carries_classes_and_colours(model):
 def test_an_rgb_only_model_takes_any_image(tmp_path, sample):
     model = init_model(str(RGB_ONLY), device='cpu')
     path = next((sample / 'Test' / 'Rural' / 'images_png').iterdir())
-    # Outside the tree, no depth map beside it.
+    # Outside the tree, no depth map next to it.
     image = cv2.imread(str(path))
-    cv2.imwrite(str(tmp_path / 'mine.png'), image)
-    from_path = inference_model(model, str(tmp_path / 'mine.png'))
+    cv2.imwrite(str(tmp_path / 'scene.png'), image)
+    from_path = inference_model(model, str(tmp_path / 'scene.png'))
     from_array = inference_model(model, image)
     assert torch.equal(from_array.seg_logits.data, from_path.seg_logits.data)
     # With depth as the last channel too, which such a model leaves out.

@@ -134,3 +134,16 @@ def test_preparing_data_imports_no_torch():
     script = f"import sys, {modules}; print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, '-c', script], capture_output=True, text=True)
     assert done.stdout == 'False\n', done.stderr
+
+
+def test_a_command_leaves_the_group_of_processes_that_it_joined(tmp_path, monkeypatch):
+    import torch.distributed as dist
+
+    from depthda.commands import configs
+
+    def run(args) -> None:
+        url = f'file://{tmp_path}/group'
+        dist.init_process_group('gloo', init_method=url, rank=0, world_size=1)
+
+    monkeypatch.setattr(configs, 'run', run)
+    assert main(['configs']) == 0 and not dist.is_initialized()

@@ -24,8 +24,9 @@ def add_arguments(parser: ArgumentParser) -> None:
         'tables',
         nargs='*',
         metavar='TABLE',
-        help='table files (configs/tables/*.py), names of tables that come with depthda, or a '
-        'config to vary (default with --smoke or --dry-run: every table that comes with depthda)',
+        help='table files (configs/tables/*.py), names of tables that come with depthda '
+        '(tables/synthetic), or a config to vary (default with --smoke or --dry-run: every table '
+        'that comes with depthda)',
     )
     add('--out', help='where runs go (default: work_dirs/tables, or …-smoke)')
     add('--only', nargs='+', metavar='ROW', help='rows to run, by name')

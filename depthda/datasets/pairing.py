@@ -15,7 +15,7 @@ from depthda.io.headers import IMAGE_SUFFIXES, Header, misnamed, read_headers
 _FIXES = {
     'label': 'add an index mask of the same stem for each, or use the dataset without labels (a '
     'tool: leave --labels out; a config: labels=False)',
-    'depth map': 'add a 16-bit PNG or a GeoTIFF of the same stem for each (tools/estimate_depth.py '
+    'depth map': 'add a 16-bit PNG or a GeoTIFF of the same stem for each (depthda depth '
     'makes them), or use the dataset without depth (a tool: leave --depth out; a config: '
     'depth=None, or depth_path=None in data_prefix)',
 }

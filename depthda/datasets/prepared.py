@@ -47,10 +47,16 @@ class PreparedDataset(RGBDSegDataset):
                 f'{data_root} is not complete: run the same tools/prepare_dataset.py again, it '
                 'continues what was interrupted'
             )
+        if split is not None and not manifest['splits']:
+            raise UserError(
+                f'{data_root} has no splits, and the config asks for split={split!r}: prepare it '
+                'again with depthda prepare-dataset and --split train=0.8 val=0.2, or take all of '
+                'it with split=None'
+            )
         if split is not None and split not in manifest['splits']:
             raise UserError(
                 f'split={split!r} is not a split of {data_root}: use '
-                f'{", ".join(manifest["splits"]) or "None, because it has no splits"}'
+                f'{", ".join(manifest["splits"])}'
             )
         if not manifest['classes'] and kwargs.get('test_mode'):
             raise UserError(

@@ -32,7 +32,7 @@ def list_jobs(
     kind: str,
     check: CheckFolder = lambda folder, folders, names: None,
 ) -> list[Job]:
-    """List a job for each file in ``given``, which has files and folders.
+    """List a job for each file that is given, or lies below a given folder.
 
     The map of ``FOLDER/a/12.tif`` is ``ROOT/a/12.png``; FOLDER of a given file is its own folder.
 

@@ -1,4 +1,4 @@
-"""What ``tools/train.py`` and ``tools/test.py`` do: from a config file to weights and figures."""
+"""Train and test a config: from the file to weights and scores."""
 
 import os
 import time
@@ -14,15 +14,18 @@ from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 from mmseg.registry import METRICS
 
-from depthda.checkpoints.loading import (
-    check_is_checkpoint,
-    latest_checkpoint,
-)
+from depthda.checkpoints.loading import check_is_checkpoint, latest_checkpoint
 from depthda.console import quiet_console, runner_class, show
 from depthda.engine.checks.band_check import check_bands
 from depthda.engine.checks.build_mistakes import build_mistakes
 from depthda.engine.checks.checkpoint_check import check_tested_classes, test_warnings
-from depthda.engine.checks.data_check import check_classes, check_test_headline, data_warnings
+from depthda.engine.checks.data_check import (
+    check_classes,
+    check_depth_images,
+    check_test_headline,
+    data_warnings,
+    mask_warnings,
+)
 from depthda.engine.checks.output_check import check_outputs
 from depthda.engine.checks.start_check import StartCheck, check_config
 from depthda.engine.checks.start_report import what_is_written
@@ -41,7 +44,7 @@ from depthda.io.lock import own_folder
 from depthda.models.segmentors.depth_guided import DepthGuidedEncoderDecoder
 from depthda.processes import is_first_process
 
-_last_name = ''  # that mmengine gave a run of this process
+_last_name = ''  # the name that mmengine gave to the last run of this process
 
 
 def train(
@@ -52,20 +55,20 @@ def train(
     cfg_options: dict[str, Any] | None = None,
     launcher: str = 'none',
 ) -> Runner | None:
-    """Train a config; None if the run that is to be resumed is at its last iteration already.
+    """Train a config; return None if the run to resume is already at its last iteration.
 
-    Where it starts is said by :func:`depthda.engine.resume.find_start`.
+    :func:`depthda.engine.resume.find_start` decides where it starts.
     """
     cfg, start = _load(config, work_dir, resume, amp, cfg_options, launcher)
     if start.finished:
         show(f'nothing to do: {start.checkpoint} is at the last iteration')
         return None
-    alone = nullcontext()
+    lock = nullcontext()
     if is_first_process(launcher):
-        # Not the lock of a table's run, whose worker trains in the folder that it has locked.
+        # Another lock than that of a table's worker, which trains in the folder it has locked.
         advice = 'wait until it ends, or give this training a --work-dir of its own'
-        alone = own_folder(Path(cfg.work_dir), '.training.lock', advice)
-    with alone:
+        lock = own_folder(Path(cfg.work_dir), '.training.lock', advice)
+    with lock:
         return _train(cfg, start, StartCheck())
 
 
@@ -77,7 +80,7 @@ def check_training(
     cfg_options: dict[str, Any] | None = None,
     launcher: str = 'none',
 ) -> list[str]:
-    """Take one training step and validate one sample; returns what came of it, and what is written.
+    """Take one training step and validate one sample; return the results and what would be written.
 
     The arguments are those of :func:`train`. Nothing is left on the disk.
     """
@@ -111,13 +114,13 @@ def _train(cfg: Config, start: Start, check: StartCheck) -> Runner:
     with quiet_console(), check.watch(cfg), logged_errors():
         runner = _build_runner(cfg, start)
         runner.register_hook(check)
-        if not check.only:  # which writes to another folder than the summary would name
+        if not check.only:  # a check alone writes to a temporary folder
             runner.register_hook(SummaryHook(start, check.notes))
         if not any(isinstance(hook, NonFiniteHook) for hook in runner.hooks):
-            # A config of the user's own may have other default_hooks.
+            # A custom config may have other default_hooks.
             runner.register_hook(NonFiniteHook())
         if start.resumed:
-            # Every weight comes from the checkpoint: the pretrained ones need not be found again.
+            # Every weight comes from the checkpoint, so the pretrained ones are not loaded.
             model = runner.model.module if is_model_wrapper(runner.model) else runner.model
             model.is_init = True
         with logged_end(runner), lost_files(cfg.work_dir, check):
@@ -140,23 +143,23 @@ def test(
 ) -> dict[str, Any]:
     """Test a checkpoint, and return what is written to ``<work_dir>/metrics.json``.
 
-    Each test also keeps its own file in mmengine's time-stamped folder.
+    A copy stays in the time-stamped folder of this test.
 
     Args:
-        config: The config file the checkpoint was trained with.
+        config: Config file that the checkpoint was trained with.
         checkpoint: A ``.pth`` file.
         work_dir: Where results go (default: ``work_dirs/<config name>``).
-        out: Folder for the predicted index maps, if they are wanted.
-        show_dir: Folder for the predictions in the classes' colours, if they are wanted.
-        save_depth: Folder for the depth that the model predicts, as maps and as pictures.
-        submission: Zip for the challenge server, packed and checked.
-        against: Test images (of both domains: their root) to check the zip of another dataset.
+        out: Folder for the predicted index maps; None writes none.
+        show_dir: Folder for the predictions in the classes' colours; None writes none.
+        save_depth: Folder for the depth that the model predicts, as maps and pictures.
+        submission: Zip file for the challenge server, which is packed and checked.
+        against: Folder of test images (for both domains: their root) that the zip must match.
         tta: Average over the transforms of the config's ``tta_pipeline``.
         cfg_options: Overrides by dotted key.
         launcher: As in mmengine: ``none``, ``pytorch``, ``slurm``, ``mpi``.
     """
     if against and not submission:
-        raise UserError('--against says what a zip is checked against: add --submission FILE.zip.')
+        raise UserError('--against names what a zip is checked against: add --submission FILE.zip.')
     cfg = _load_test(config, work_dir, cfg_options, launcher)
     check_outputs(cfg, out=out, show_dir=show_dir, save_depth=save_depth)
     notes = _check_test(cfg, str(checkpoint))
@@ -180,7 +183,7 @@ def test(
     results = describe_test(config, cfg_options, checkpoint, dataset, tta, scores, metric, started)
     if is_main_process():
         write_results(results, metric, cfg.work_dir, runner.log_dir)
-        # Without labels there are no scores to look at, but maps.
+        # Without labels there are maps and no scores.
         show(f'scores: {cfg.work_dir}/metrics.json' if scores else f'predicted maps: {maps}')
         if packing:
             packing()
@@ -212,8 +215,8 @@ def _load_test(
     cfg = load_config(config, cfg_options)
     if cfg.get('test_dataloader') is None:
         raise UserError(
-            f'{config} has no test_dataloader: it trains what is used otherwise (a translation by '
-            'tools/translate.py).'
+            f'{config} has no test_dataloader: it trains a model that is used otherwise (a '
+            'translation by depthda translate).'
         )
     prepare(cfg, config, work_dir, launcher)
     return cfg
@@ -227,20 +230,21 @@ def _check_test(cfg: Config, checkpoint: str) -> list[str]:
     check_is_checkpoint(checkpoint)
     check_tested_classes(cfg, checkpoint)
     check_test_headline(cfg)
-    return list(test_warnings(cfg, checkpoint))
+    check_depth_images(cfg, ['test'])
+    return [*test_warnings(cfg, checkpoint), *mask_warnings(cfg, 'test')]
 
 
 def _is_of_a_training(cfg: Config) -> bool:
-    """Whether the work dir holds the config and checkpoints of a training; its config stays."""
-    there = Path(cfg.work_dir, Path(cfg.filename).name).is_file()
-    return there and latest_checkpoint(cfg.work_dir) is not None
+    """Whether the work dir holds the config and checkpoints of a training."""
+    dumped = Path(cfg.work_dir, Path(cfg.filename).name).is_file()
+    return dumped and latest_checkpoint(cfg.work_dir) is not None
 
 
 def _build_runner(cfg: Config, start: Start, dump: bool = True) -> Runner:
-    """Build the runner; how it starts is told to it alone, not to the config that it keeps.
+    """Build the runner, and set its start on the runner itself rather than in its config.
 
-    The config is dumped beside the results: with ``load_from`` and ``resume`` of this one start in
-    it, training from the dump would go on with this run instead of repeating it.
+    The config is dumped next to the results. If it held ``load_from`` and ``resume`` of this start,
+    training from the dump would continue this run instead of repeating it.
     """
     if start.resumed and cfg.get('load_from') == start.checkpoint:
         cfg.load_from = None
@@ -254,19 +258,19 @@ def _build_runner(cfg: Config, start: Start, dump: bool = True) -> Runner:
         runner = kind.from_cfg(cfg)
         _last_name = runner.timestamp
     except Exception:
-        # It has a name, which no later run may have.
+        # A failed run has taken a name as well, which the next must not take: re-raised below.
         _last_name = time.strftime('%Y%m%d_%H%M%S')
         raise
-    _spare_logits(runner, cfg)
+    _drop_unused_logits(runner, cfg)
     runner._load_from, runner._resume = start.checkpoint, start.resumed
     return runner
 
 
-def _spare_logits(runner: Runner, cfg: Config) -> None:
-    """Tell the model to predict maps alone where every metric counts on these alone."""
+def _drop_unused_logits(runner: Runner, cfg: Config) -> None:
+    """Let the model return label maps without logits if no metric needs logits."""
     model = runner.model.module if is_model_wrapper(runner.model) else runner.model
     metrics = [cfg.get('val_evaluator') or [], cfg.get('test_evaluator') or []]
-    metrics = [m for each in metrics for m in (each if isinstance(each, list) else [each])]
+    metrics = [m for part in metrics for m in (part if isinstance(part, list) else [part])]
     if isinstance(model, DepthGuidedEncoderDecoder):
         model.keep_logits = not all(
             getattr(METRICS.get(metric['type']), 'labels_suffice', False) for metric in metrics
@@ -274,10 +278,10 @@ def _spare_logits(runner: Runner, cfg: Config) -> None:
 
 
 def _await_a_new_name() -> None:
-    """Wait for the next second if the last run of this process was begun in the present one.
+    """Wait for the next second if the last run of this process began in the current one.
 
-    mmengine names a run by the second, and hands a run of a known name the log and the records of
-    the one before.
+    mmengine names a run by the second, and gives a run with a known name the log and the records
+    of the earlier one.
     """
     while time.strftime('%Y%m%d_%H%M%S') == _last_name:
         time.sleep(0.05)
@@ -285,4 +289,4 @@ def _await_a_new_name() -> None:
 
 def _metric(runner: Runner) -> SegmentationMetric | None:
     metrics = runner.test_loop.evaluator.metrics
-    return next((each for each in metrics if isinstance(each, SegmentationMetric)), None)
+    return next((metric for metric in metrics if isinstance(metric, SegmentationMetric)), None)

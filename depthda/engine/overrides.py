@@ -1,4 +1,4 @@
-"""``--cfg-options`` that cannot miss: an override either takes effect or is refused."""
+"""Apply ``--cfg-options`` strictly: an override either takes effect or is refused."""
 
 import difflib
 import inspect
@@ -10,8 +10,8 @@ from mmengine.runner import Runner
 from depthda.errors import UserError
 from depthda.models.renamed import current_key
 
-# What somebody reads after the file has been parsed. Any other top-level name (a crop size, a
-# pipeline) has already been copied to where it is used, and overriding it would do nothing.
+# Keys that are read after the file has been parsed. Any other top-level name (a crop size, a
+# pipeline) has already been copied to where it is used, so overriding it would do nothing.
 READ = {*inspect.signature(Runner.__init__).parameters} - {'self', 'cfg'}
 READ |= {'tta_model', 'tta_pipeline', 'translate_dataset', 'load_partial'}
 READ |= {'runner_type', 'model_wrapper_cfg', 'compile'}
@@ -22,8 +22,8 @@ def apply_overrides(cfg: Config, options: dict[str, Any]) -> None:
     """Merge dotted ``options`` into ``cfg`` in place.
 
     A key that the config does not have is an error that names the nearest one; a leading ``+``
-    adds a key on purpose. A number or a list is not replaced by text; a list takes the place of a
-    tuple as a tuple, ``1e3`` that of a whole number as a whole number.
+    adds a key on purpose. Text does not replace a number or a list. A list that replaces a tuple
+    becomes a tuple, and ``1e3`` that replaces a whole number becomes one.
     """
     for key, value in options.items():
         added = key.startswith('+')
@@ -37,7 +37,7 @@ def apply_overrides(cfg: Config, options: dict[str, Any]) -> None:
 
 
 def _current(cfg: Config, key: str) -> str:
-    """Return the key that an argument of a model has now, if it has moved."""
+    """Return the present name of a model's argument that has been renamed."""
     *parents, last = key.split('.')
     node: Any = cfg
     for part in parents:
@@ -59,7 +59,7 @@ def _check_read(cfg: Config, key: str) -> None:
 
 
 def sentence_of_uses(uses: list[str], verb: str) -> str:
-    """What to do instead of changing a name whose value was copied to ``uses``."""
+    """Say what to change instead of a name whose value was copied to ``uses``."""
     if not uses:
         return f'; {verb} the key that uses it'
     uses = sorted(uses, key=lambda path: path.count('.'))  # the whole before its parts
@@ -67,7 +67,7 @@ def sentence_of_uses(uses: list[str], verb: str) -> str:
 
 
 def _lookup(cfg: Config, key: str) -> Any:
-    """The value at a dotted key, or an error that names the nearest key."""
+    """Return the value at a dotted key, or raise an error that names the nearest key."""
     node: Any = cfg
     parts = key.split('.')
     for depth, part in enumerate(parts):
@@ -86,7 +86,7 @@ def _lookup(cfg: Config, key: str) -> Any:
 
 
 def _assign(node: Any, parts: list[str], value: Any) -> Any:
-    """Set the value below ``node``; returns what stands in its place (a tuple is a new one)."""
+    """Set the value below ``node``, and return the node (a new one in place of a tuple)."""
     inside_list = isinstance(node, (list, tuple))
     part = int(parts[0]) if inside_list else parts[0]
     if len(parts) > 1:
@@ -101,7 +101,7 @@ def _assign(node: Any, parts: list[str], value: Any) -> Any:
 
 
 def _like(old: Any, new: Any) -> Any:
-    """The new value as the kind that was there, where only the command line's spelling differs."""
+    """Convert a value to the old type where the command line can only spell another one."""
     if isinstance(old, tuple) and isinstance(new, list):
         return tuple(new)
     if type(old) is int and isinstance(new, float) and new.is_integer():
@@ -116,7 +116,7 @@ def _unknown(cfg: Config, node: Any, key: str, parents: list[str], part: str) ->
 
 
 def _nearest(cfg: Config, node: Any, key: str, parents: list[str], part: str) -> str | None:
-    """A misspelt sibling; else the same last name elsewhere; else whatever looks alike."""
+    """Return a similar sibling; else a key with the same last name; else the most similar key."""
     siblings = list(node) if isinstance(node, (dict, Config)) else []
     if near := difflib.get_close_matches(part, siblings, n=1, cutoff=0.75):
         return '.'.join([*parents, *near])
@@ -136,7 +136,7 @@ def _check_type(key: str, old: Any, new: Any) -> None:
 
 
 def _nodes(node: Any, path: str = '') -> list[tuple[str, Any]]:
-    """Every (dotted key, value) below ``node``, inner ones included."""
+    """Return every (dotted key, value) below ``node``, inner nodes included."""
     items = (
         list(enumerate(node))
         if isinstance(node, (list, tuple))
@@ -152,5 +152,5 @@ def _nodes(node: Any, path: str = '') -> list[tuple[str, Any]]:
 
 
 def read_nodes(cfg: Config | dict) -> list[tuple[str, Any]]:
-    """What is read after parsing, with its dotted key."""
+    """Return what is read after parsing, with its dotted keys."""
     return [(path, value) for path, value in _nodes(cfg) if path.split('.')[0] in READ]

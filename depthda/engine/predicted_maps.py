@@ -1,15 +1,15 @@
-"""Maps that a test writes: what lies in their folder already, and whether a server takes them."""
+"""Check the maps that a test writes: their names, their folder, and the server they are for."""
 
 from pathlib import Path
 from typing import Any
 
 from depthda.engine.summary import data_line
-from depthda.errors import UserError
+from depthda.errors import UserError, few
 from depthda.evaluation.submission_target import official_names
 
 
 def file_names(dataset: Any) -> list[str]:
-    """Names that the predictions of a data set get."""
+    """Return the file names of a dataset's predictions."""
     paths = (dataset.get_data_info(i)['img_path'] for i in range(len(dataset)))
     return [f'{Path(path).stem}.png' for path in paths]
 
@@ -17,9 +17,9 @@ def file_names(dataset: Any) -> list[str]:
 def challenge(
     config: str | Path, dataset: Any, names: list[str], against: str | None
 ) -> tuple[str | None, str]:
-    """The domain and the track of a submission: both domains are the segmentation challenge.
+    """Return the domain and the track of a submission; both domains form the track ``seg``.
 
-    A set that has no image of LoveDA's test is refused, unless ``against`` names its images.
+    A dataset without any test image of LoveDA is refused, unless ``against`` names its images.
     """
     if against is None and not official_names('Rural').union(official_names('Urban')) & set(names):
         raise UserError(
@@ -34,12 +34,12 @@ def challenge(
 
 
 def other_maps(out: str | None, names: list[str]) -> list[str]:
-    """A warning if the folder of the maps holds maps of other images."""
-    there = {path.name for path in Path(out).glob('*.png')} if out else set()
-    if not (others := sorted(there - set(names))):
+    """Return a warning if the folder of the maps holds maps of other images."""
+    found = {path.name for path in Path(out).glob('*.png')} if out else set()
+    if not (others := sorted(found - set(names))):
         return []
-    shown = ', '.join(others[:3]) + (', …' if len(others) > 3 else '')
     return [
-        f'--out {out} holds {len(others)} PNG of images that this test does not predict ({shown}): '
+        f'--out {out} holds {len(others)} PNG of images that this test does not predict '
+        f'({few(others)}): '
         'give another folder to keep the maps of this test apart.'
     ]

@@ -1,4 +1,4 @@
-"""A config file made into the config of one run: what the command line and the machine add."""
+"""Turn a config file into the config of one run, with what command line and machine add."""
 
 from difflib import get_close_matches
 from pathlib import Path
@@ -30,7 +30,7 @@ def load_config(path: str | Path, options: dict[str, Any] | None = None) -> Conf
         raise UserError(f'there is no config file {path}{hint}.')
     if path.suffix not in ('.py', '.json', '.yaml', '.yml'):
         raise UserError(
-            f'{path} is no config file: give the .py config first, and a checkpoint after it.'
+            f'{path} is not a config file: give the .py config first, and a checkpoint after it.'
         )
     cfg = read_config(path)
     with renamed_bases():
@@ -44,17 +44,17 @@ def load_config(path: str | Path, options: dict[str, Any] | None = None) -> Conf
 
 
 def prepare(cfg: Config, config: str | Path, work_dir: str | None, launcher: str) -> None:
-    """Set in ``cfg`` where the run writes and what this machine can do."""
+    """Set in ``cfg`` where the run writes, and adapt it to this machine."""
     check_launcher(launcher)
     cfg.launcher = launcher
     cfg.work_dir = work_dir or cfg.get('work_dir') or f'work_dirs/{Path(config).stem}'
     check_outputs(cfg, work_dir=cfg.work_dir)
     for name in _LOADERS:
-        # torch refuses workers that persist where there are none.
+        # torch refuses persistent_workers without workers.
         if cfg.get(name) and not cfg[name].get('num_workers'):
             cfg[name].persistent_workers = False
     if launcher != 'none' and cfg.get('optim_wrapper', {}).get('constructor') == _PARTS:
-        # Each part is updated apart, so its gradients are exchanged apart.
+        # Each part has its own update, so its gradients are exchanged separately.
         cfg.setdefault('model_wrapper_cfg', dict(type='MMSeparateDistributedDataParallel'))
     if not torch.cuda.is_available():
         _use_cpu(cfg)
@@ -63,12 +63,12 @@ def prepare(cfg: Config, config: str | Path, work_dir: str | None, launcher: str
 def use_amp(cfg: Config) -> None:
     """Train in mixed precision."""
     wrapper = cfg.optim_wrapper
-    # Of several parts, those that do not say so for themselves are of the common type.
+    # Parts without a type of their own have the common type.
     parts = [part for part in wrapper.values() if isinstance(part, dict) and 'optimizer' in part]
-    for each in (wrapper, *(part for part in parts if 'type' in part)):
-        kind = each.get('type', 'OptimWrapper')
+    for part in (wrapper, *(part for part in parts if 'type' in part)):
+        kind = part.get('type', 'OptimWrapper')
         if kind == 'OptimWrapper':
-            each.type = 'AutocastOptimWrapper'
+            part.type = 'AutocastOptimWrapper'
         elif kind not in ('AutocastOptimWrapper', 'AmpOptimWrapper'):
             raise UserError(
                 f"--amp knows how to change optim_wrapper type 'OptimWrapper', not '{kind}'; name "
@@ -90,21 +90,21 @@ def use_tta(cfg: Config) -> None:
 
 
 def keep_depth(cfg: Config, tta: bool) -> None:
-    """Have the model return the depth that it predicts."""
+    """Let the model return the depth that it predicts."""
     if cfg.model.get('depth_decoder') is None:
         raise UserError(
             f'--save-depth: {cfg.model.type} of this config predicts no depth; it takes a DepthSeg '
             'with a depth_decoder.'
         )
     if tta:
-        raise UserError('--tta averages class scores alone: leave it out, or --save-depth.')
+        raise UserError('--tta averages class scores only: leave out --tta or --save-depth.')
     cfg.model.keep_depth = True
 
 
 def add_outputs(
     cfg: Config, tta: bool, out: str | None, show_dir: str | None, save_depth: str | None
 ) -> None:
-    """Have a test write maps to these folders; refuse a test without maps and scores."""
+    """Let a test write maps to these folders; refuse a test with neither maps nor scores."""
     if save_depth:
         keep_depth(cfg, tta)
     if tta:
@@ -123,8 +123,8 @@ def add_outputs(
 
 
 def _use_cpu(cfg: Config) -> None:
-    """Let several processes train on processors, which mmengine's launcher does not foresee."""
-    # Pinned memory serves transfers to a GPU; without one torch only warns about it.
+    """Let several processes train on CPUs, for which mmengine's launcher has no support."""
+    # Pinned memory speeds up copies to a GPU; without one torch warns about it.
     for name in _LOADERS:
         if cfg.get(name):
             cfg[name].pin_memory = False

@@ -1,4 +1,4 @@
-"""Which pretrained weights a config names, and how they are fetched before a run."""
+"""Find the pretrained weights that a config names, and fetch them before a run."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,8 +12,8 @@ from depthda.hub import fetch_model
 def pretrained_weights(cfg: Config) -> Iterator[str]:
     """Yield the hub ids and addresses of a config that a training would fetch.
 
-    They are ``weights`` of anything that is built, the ``checkpoint`` of a ``Pretrained``
-    initialisation, and ``load_from``. Local files and folders need not be fetched.
+    These are the ``weights`` of anything that is built, the ``checkpoint`` of a ``Pretrained``
+    initialisation, and ``load_from``. Local files and folders are left out.
     """
     return _named_in(cfg.to_dict())
 
@@ -34,7 +34,7 @@ def _named_in(node: Any) -> Iterator[str]:
 
 
 def fetch(weights: str) -> Path:
-    """Download weights into the cache of their library; returns where they are."""
+    """Download weights into the cache of their library, and return where they are."""
     if '://' not in weights:
         return fetch_model(weights)
     import torch

@@ -1,4 +1,4 @@
-"""What a test leaves in its work dir: ``metrics.json`` and the pixel counts of each image."""
+"""Write the results of a test: ``metrics.json`` and the pixel counts of each image."""
 
 import time
 from datetime import datetime, timezone
@@ -24,7 +24,7 @@ def describe_test(
     metric: SegmentationMetric | None,
     started: float,
 ) -> dict[str, Any]:
-    """Return the content of ``metrics.json``: the scores, and everything they depend on."""
+    """Return the content of ``metrics.json``: the scores and everything they depend on."""
     meta = read_meta(checkpoint)
     return {
         'config': str(config),
@@ -49,12 +49,12 @@ def describe_test(
 def write_results(
     results: dict[str, Any], metric: SegmentationMetric | None, work_dir: str, log_dir: str
 ) -> None:
-    """Write ``metrics.json`` of the latest test and of this one, and the counts of each image."""
+    """Write ``metrics.json`` to the work dir and the log folder, and the counts of each image."""
     tiles = Path(work_dir) / FILE
     if metric is not None and metric.tiles is not None:
         save_tiles(tiles, metric.tiles)
     else:
-        # Those of an earlier test would seem to belong to this one.
+        # The file of an earlier test would seem to belong to this one.
         tiles.unlink(missing_ok=True)
     write_json(Path(log_dir) / 'metrics.json', results)
     write_json(Path(work_dir) / 'metrics.json', results)

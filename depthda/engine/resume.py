@@ -1,4 +1,4 @@
-"""Where a training starts: anew, from given weights, or where an earlier run stopped."""
+"""Decide where a training starts: anew, from given weights, or where an earlier run stopped."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ from depthda.checkpoints.loading import (
 from depthda.errors import UserError, many
 from depthda.provenance import samples_per_iteration
 
-# What the checkpoint's run had, what this one has, and what to resume with.
+# What the checkpoint's run had, what this run has, and what to resume with.
 Change = tuple[str, str, str]
 
 
@@ -29,11 +29,10 @@ class Start:
     """What a run begins with.
 
     Attributes:
-        checkpoint: File to begin from; None: the model's own initialisation.
-        resumed: The run goes on with the checkpoint's optimiser and iteration, not its weights
-            alone.
-        finished: It is at its last iteration already.
-        note: What the user should know about the choice, if anything.
+        checkpoint: File to start from; None for the model's own initialisation.
+        resumed: Whether the run continues with the checkpoint's optimiser and iteration.
+        finished: Whether the run is already at its last iteration.
+        note: What the user should know about the choice, or None.
     """
 
     checkpoint: str | None = None
@@ -45,7 +44,7 @@ class Start:
 def find_start(cfg: Config, resume: bool) -> Start:
     """Decide from ``--resume``, the config's ``resume`` and ``load_from``, and the work dir.
 
-    - ``--resume``: the last checkpoint of the work dir; if there is none, as without ``--resume``.
+    - ``--resume``: the last checkpoint of the work dir; without one, as without ``--resume``.
     - ``resume=True`` in the config: the file that ``load_from`` names, as in mmengine; without
       one, the last checkpoint of the work dir.
     - otherwise the weights of ``load_from``, if it is given.
@@ -61,13 +60,13 @@ def find_start(cfg: Config, resume: bool) -> Start:
             return _resumed(cfg, str(own))
         except DamagedCheckpointError as error:
             rest = latest_checkpoint(cfg.work_dir, without=own)
-            then = f'goes on from {rest.name}' if rest else 'starts at iteration 0'
+            then = f'continues from {rest.name}' if rest else 'starts at iteration 0'
             raise UserError(
                 f'{own} is damaged or was not written to its end: remove it, and --resume {then}.'
             ) from error
     if cfg.get('load_partial') and given is None:
         raise UserError(
-            'load_partial=True takes what fits of load_from, and load_from is not set: name a '
+            'load_partial=True loads what fits of load_from, and load_from is not set: name a '
             'checkpoint there, or leave load_partial out.'
         )
     if resume or in_config:
@@ -77,7 +76,8 @@ def find_start(cfg: Config, resume: bool) -> Start:
         return Start(
             given,
             note=f'{cfg.work_dir} holds {own.name} of an earlier run, and this run starts anew '
-            'beside it: stop it and add --resume to go on instead, or give a --work-dir of its own',
+            'in the same folder: stop it and add --resume to continue the earlier run, or give '
+            'another --work-dir',
         )
     return Start(given)
 
@@ -89,7 +89,7 @@ def _resumed(cfg: Config, path: str) -> Start:
     meta = content.get('meta', {})
     if 'optimizer' not in content or 'iter' not in meta:
         raise UserError(
-            f'{path} holds weights alone, so no run can go on from it: start from it with '
+            f'{path} holds weights alone, so no run can continue from it: start from it with '
             'load_from and without resume, or resume from an iter_*.pth.'
         )
     _check_seed(cfg, path, meta)
@@ -104,12 +104,12 @@ def _resumed(cfg: Config, path: str) -> Start:
 
 
 def _check_seed(cfg: Config, path: str, meta: dict) -> None:
-    """Refuse another seed: mmengine would go on with the old one after a warning."""
-    wanted, found = (cfg.get('randomness') or {}).get('seed'), meta.get('seed')
-    if None not in (wanted, found) and wanted != found:
+    """Refuse another seed: mmengine would only warn and continue with the old one."""
+    seed, found = (cfg.get('randomness') or {}).get('seed'), meta.get('seed')
+    if None not in (seed, found) and seed != found:
         raise UserError(
-            f'{path} is of a run with seed {found}, and this one has randomness.seed={wanted}: '
-            f'resume with --cfg-options randomness.seed={found}, or train seed {wanted} into '
+            f'{path} is of a run with seed {found}, and this one has randomness.seed={seed}: '
+            f'resume with --cfg-options randomness.seed={found}, or train seed {seed} into '
             f'another --work-dir than {Path(cfg.work_dir)}.'
         )
 
@@ -117,11 +117,12 @@ def _check_seed(cfg: Config, path: str, meta: dict) -> None:
 def check_resumed(runner: Runner, checkpoint: dict) -> None:
     """Refuse an optimiser, a schedule or a batch other than the checkpoint's.
 
-    mmengine takes the first two from the checkpoint, and another value in the config would do
-    nothing; another batch would change what a learning rate and an iteration mean.
+    mmengine takes the first two from the checkpoint, so another value in the config would do
+    nothing. Another batch size would change what a learning rate and an iteration mean.
     """
-    looks = (_batch_changes, _scheduler_changes, _optimiser_changes, _schedule_changes)
-    for was, now, advice in chain.from_iterable(look(runner, checkpoint) for look in looks):
+    searches = (_batch_changes, _scheduler_changes, _optimiser_changes, _schedule_changes)
+    changes = chain.from_iterable(search(runner, checkpoint) for search in searches)
+    for was, now, advice in changes:
         path = runner._load_from
         raise UserError(
             f'{path} is of a run with {was}, which a resumed run keeps, and this one has {now}: '
@@ -131,13 +132,13 @@ def check_resumed(runner: Runner, checkpoint: dict) -> None:
 
 
 def _batch_changes(runner: Runner, checkpoint: dict) -> Iterator[Change]:
-    """The samples of an iteration, in all processes together."""
+    """Find another number of samples per iteration, over all processes."""
     new, old = samples_per_iteration(runner), checkpoint['meta'].get('samples_per_iteration')
     if None in (new, old) or new == old:
         return
     processes = get_world_size()
-    each, rest = divmod(old, processes)
-    advice = f'--cfg-options train_dataloader.batch_size={each}'
+    batch_size, rest = divmod(old, processes)
+    advice = f'--cfg-options train_dataloader.batch_size={batch_size}'
     if rest:
         advice = f'as many processes and the batch_size that make {old}'
     of = f' ({runner.train_dataloader.batch_size} in each of {processes} processes)'
@@ -145,16 +146,16 @@ def _batch_changes(runner: Runner, checkpoint: dict) -> Iterator[Change]:
 
 
 def _scheduler_changes(runner: Runner, checkpoint: dict) -> Iterator[Change]:
-    """Schedulers that have been added, removed or replaced by others."""
+    """Find schedulers that have been added, removed or replaced."""
     now, saved = _schedulers(runner, checkpoint)
     for name in dict.fromkeys((*saved, *now)):
         new, old = now.get(name, []), saved.get(name, [])
         key = f'param_scheduler.{name}' if name else 'param_scheduler'
         if len(new) != len(old):
-            of_run = f'{many(len(old), "scheduler")} in {key}'
-            yield of_run, str(len(new)), f'the {key} of that run'
+            before = f'{many(len(old), "scheduler")} in {key}'
+            yield before, str(len(new)), f'the {key} of that run'
         for number, (scheduler, state) in enumerate(zip(new, old, strict=False)):
-            # The type is not saved; each has settings of its own.
+            # The type is not saved, but every type has other settings.
             if scheduler.state_dict().keys() != state.keys():
                 place = f'{key}.{number}'
                 kind = type(scheduler).__name__
@@ -162,11 +163,11 @@ def _scheduler_changes(runner: Runner, checkpoint: dict) -> Iterator[Change]:
 
 
 def _optimiser_changes(runner: Runner, checkpoint: dict) -> Iterator[Change]:
-    """Settings of the optimisers."""
+    """Find changed settings of the optimisers."""
     now, saved, cfg = runner.optim_wrapper, checkpoint['optimizer'], runner.cfg.optim_wrapper
     if not isinstance(now, OptimWrapperDict):
         now, saved, cfg = {'': now}, {'': saved}, {'': cfg}
-    # Without a scheduler, nothing keeps the rate that a hook has changed.
+    # Without a scheduler, the rate that a hook has changed is not recorded as the initial one.
     free = runner.cfg.get('custom_hooks') and not runner.cfg.get('param_scheduler')
     for name, part in now.items():
         key = f'optim_wrapper.{name}.optimizer' if name else 'optim_wrapper.optimizer'
@@ -179,13 +180,13 @@ def _optimiser_changes(runner: Runner, checkpoint: dict) -> Iterator[Change]:
                 )
             ]
             changed = [pair for pair in pairs if not _same(*pair)]
-            # Of a group whose value is not a multiple of what the config gives, if there is one.
+            # Prefer a group whose value is not a multiple of the config's.
             changed.sort(key=lambda pair: not _same(pair[0], given[option]))
             yield from (_setting(f'{key}.{option}', *pair) for pair in changed[:1])
 
 
 def _schedule_changes(runner: Runner, checkpoint: dict) -> Iterator[Change]:
-    """Settings of the schedulers."""
+    """Find changed settings of the schedulers."""
     if not runner.cfg.get('param_scheduler'):
         return
     now, saved = _schedulers(runner, checkpoint)
@@ -205,9 +206,9 @@ def _schedule_changes(runner: Runner, checkpoint: dict) -> Iterator[Change]:
 
 
 def _schedulers(runner: Runner, checkpoint: dict) -> tuple[dict[str, list], dict[str, list]]:
-    """The schedulers of this run and the saved ones, by the name of their optimiser ('': one)."""
-    found = (runner.param_schedulers or [], checkpoint.get('param_schedulers') or [])
-    now, saved = (each if isinstance(each, dict) else {'': each} if each else {} for each in found)
+    """Return the schedulers of this run and the saved ones by optimiser name ('' if only one)."""
+    both = (runner.param_schedulers or [], checkpoint.get('param_schedulers') or [])
+    now, saved = (part if isinstance(part, dict) else {'': part} if part else {} for part in both)
     return now, saved
 
 
@@ -216,7 +217,7 @@ def _setting(key: str, new: Any, old: Any) -> Change:
 
 
 def _began_with(group: dict, option: str) -> Any:
-    """An optimiser's value before a scheduler changed it."""
+    """Return an option of an optimiser as it was before a scheduler changed it."""
     return group.get(f'initial_{option}', group.get(option))
 
 

@@ -1,4 +1,4 @@
-"""A run that ends before its last iteration: what is left, and how a training goes on."""
+"""Handle a run that ends early: what it leaves behind, and how a training can continue."""
 
 import logging
 import re
@@ -18,11 +18,7 @@ from depthda.errors import UserError, interrupt_in
 
 
 class BegunHook(Hook):
-    """Know whether the first iteration is done.
-
-    Attributes:
-        begun: It is.
-    """
+    """Record whether the first iteration is done, as ``begun``."""
 
     begun = False
 
@@ -44,7 +40,7 @@ def left_as_it_was(cfg: Config, run: BegunHook) -> Iterator[None]:
         yield
     except UserError:
         if not run.begun and is_main_process():
-            # Another run may have begun in the same folder: only what is this one's.
+            # Another run may have begun in the same folder: remove only what this one wrote.
             handlers = MMLogger.get_current_instance().handlers
             logs = [h.baseFilename for h in handlers if isinstance(h, logging.FileHandler)]
             names = {Path(log).parent.name for log in logs} | {dump.name}
@@ -60,7 +56,7 @@ def left_as_it_was(cfg: Config, run: BegunHook) -> Iterator[None]:
 
 
 def last_good_checkpoint(runner) -> str | None:
-    """The last checkpoint that this run wrote, or the one that it goes on from."""
+    """Return the last checkpoint that this run wrote, or the one that it resumed from."""
     written = [hook.last_ckpt for hook in runner.hooks if isinstance(hook, CheckpointHook)]
     found = [path for path in written if path and Path(path).is_file()]
     return found[-1] if found else runner._load_from if runner._resume else None
@@ -68,7 +64,7 @@ def last_good_checkpoint(runner) -> str | None:
 
 @contextmanager
 def logged_end(runner) -> Iterator[None]:
-    """Log how a training ends early; an interrupt is told what ``--resume`` would do."""
+    """Log why a training ends early; add to an interrupt what ``--resume`` would do."""
     try:
         yield
     except BaseException as error:
@@ -87,8 +83,8 @@ def lost_files(work_dir: str, run: BegunHook) -> Iterator[None]:
         yield
     except (FileNotFoundError, NotADirectoryError) as error:
         if not run.begun:
-            raise  # the checks of the start say what is wrong
-        # From a worker process, the message alone arrives.
+            raise  # the checks at the start explain what is wrong
+        # From a worker process, only the message arrives.
         found = re.findall(r"\[Errno \d+\] .*: '(.+)'", str(error))
         path = Path(error.filename or (found or [work_dir])[-1])
         if path.exists():
@@ -107,7 +103,7 @@ def lost_files(work_dir: str, run: BegunHook) -> Iterator[None]:
 
 @contextmanager
 def logged_errors() -> Iterator[None]:
-    """Write an error to the log file, a mistake as one line and a bug with its traceback."""
+    """Write an error to the log file: a mistake as one line, a bug with its traceback."""
     try:
         yield
     except UserError as error:
@@ -119,7 +115,7 @@ def logged_errors() -> Iterator[None]:
 
 
 def _log(text: str) -> None:
-    # Whoever catches it prints it.
+    # The command that catches the error prints it.
     MMLogger.get_current_instance().error(text, extra={'console': False})
 
 

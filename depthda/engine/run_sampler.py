@@ -1,4 +1,4 @@
-"""The training sampler: which sample, and with which seed, at each position of a run."""
+"""The training sampler: decide which sample, with which seed, stands at each position of a run."""
 
 from collections.abc import Iterator, Sized
 
@@ -12,7 +12,7 @@ from depthda.randomness import SampleKey, derive_seed
 
 @DATA_SAMPLERS.register_module()
 class RunSampler(Sampler):
-    """An endless stream of samples in which position alone decides everything.
+    """An endless stream of samples in which the position alone decides everything.
 
     Position ``p`` of the run draws element ``p mod N`` of the permutation of epoch ``p div N``,
     augmented with the seed of ``(seed, p)``. Rank ``r`` of ``W`` takes the positions
@@ -20,8 +20,8 @@ class RunSampler(Sampler):
     its batch. :meth:`skip` jumps to any position without drawing the ones before it.
 
     Args:
-        dataset: What is sampled.
-        shuffle: Draw a fresh permutation each epoch; otherwise keep the order of the set.
+        dataset: The dataset to sample from.
+        shuffle: Draw a new permutation each epoch; otherwise keep the order of the dataset.
         seed: Seed of the run; mmengine passes the runner's.
     """
 
@@ -33,7 +33,7 @@ class RunSampler(Sampler):
         self.start = 0
 
     def skip(self, num_samples: int) -> None:
-        """Start at this rank's sample number ``num_samples`` (how mmengine resumes a loop)."""
+        """Start at this rank's sample number ``num_samples``, as mmengine does on resume."""
         self.start = num_samples
 
     def __iter__(self) -> Iterator[SampleKey]:
@@ -53,8 +53,8 @@ class RunSampler(Sampler):
         return torch.randperm(self.size, generator=generator).tolist()
 
     def __len__(self) -> int:
-        """The size of the set: the stream itself has no end."""
+        """Return the size of the dataset; the stream itself has no end."""
         return self.size
 
     def set_epoch(self, epoch: int) -> None:
-        """mmengine calls this between epochs; here the position already knows its epoch."""
+        """Do nothing: mmengine calls this between epochs, but the position decides the epoch."""

@@ -1,4 +1,4 @@
-"""Score index maps that other code has predicted, as ``tools/test.py`` scores a model."""
+"""Score index maps that other code has predicted, as a model is scored by its test."""
 
 import time
 from collections.abc import Iterable
@@ -40,17 +40,17 @@ def score_predictions(
     show_dir: str | None = None,
     cfg_options: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """Score a folder of index maps on the test set of a config, by its metrics and without a model.
+    """Score a folder of index maps on the test set of a config, with the metrics of the config.
 
-    The work dir gets what a test of a model leaves in it (``metrics.json``, ``tiles.npz``, the
-    maps under ``predictions``), so that runs and predictions are compared and shown alike. All
-    maps are checked before anything is written.
+    The work dir gets the files of a model's test (``metrics.json``, ``tiles.npz``, the maps under
+    ``predictions``), so predictions can be compared and shown like runs. All maps are checked
+    before anything is written.
 
     Args:
         config: The config whose test set was predicted.
         predictions: Folder of index maps, each with the name of its image.
         work_dir: Where results go (default: ``work_dirs/<config name>``).
-        show_dir: Folder for the maps in the classes' colours, if they are wanted.
+        show_dir: Folder for the maps in the classes' colours; None writes none.
         cfg_options: Overrides by dotted key.
     """
     started = time.time()
@@ -79,7 +79,7 @@ def score_predictions(
             'files': len(given.paths),
             'sha256': given.sha256,
         },
-        # Nobody knows for maps that other code made.
+        # Not known for maps that other code made.
         **dict.fromkeys(('checkpoint', 'selection', 'trained_on', 'initialised_from')),
         **dict.fromkeys(('tta', 'seed', 'device')),
         'tested_on': describe_dataset(dataset),
@@ -96,10 +96,10 @@ def score_predictions(
 
 
 class _Samples:
-    """What a metric takes of each image; map and labels are read when it is asked for.
+    """The samples that a metric processes; map and labels are read on access.
 
     Attributes:
-        given: The maps, all of them checked.
+        given: The maps, all of which have been checked.
     """
 
     def __init__(self, cfg: Config, dataset: Any, predictions: str | Path) -> None:
@@ -120,7 +120,7 @@ class _Samples:
             partial(_shown, 'checking'),
         )
         self._load = TRANSFORMS.build(steps['LoadAnnotations'])
-        # A tested model's samples carry what the pipeline packs, and no more.
+        # The samples of a tested model hold only what the pipeline packs.
         self._kept = {'img_path', *steps.get('PackSegInputs', {}).get('meta_keys', ())}
 
     def __len__(self) -> int:
@@ -139,7 +139,7 @@ class _Samples:
 def _size(path: str) -> tuple[int, int]:
     header = read_header(path)
     if header is None:
-        raise UserError(f'{path} is no whole image: replace it.')
+        raise UserError(f'{path} is not a complete image: replace it.')
     return header.width, header.height
 
 
@@ -162,7 +162,7 @@ def _metrics(cfg: Config, config: str | Path) -> list[SegmentationMetric]:
         raise UserError(f'{config} has no test_dataloader, so it names no images to score.')
     evaluators = cfg.get('test_evaluator') or []
     evaluators = evaluators if isinstance(evaluators, (list, tuple)) else [evaluators]
-    metrics = [METRICS.build(each) for each in evaluators]
+    metrics = [METRICS.build(evaluator) for evaluator in evaluators]
     metrics = [metric for metric in metrics if isinstance(metric, SegmentationMetric)]
     if not metrics:
         raise UserError(_unlabelled(config))
@@ -172,7 +172,7 @@ def _metrics(cfg: Config, config: str | Path) -> list[SegmentationMetric]:
 def _unlabelled(config: str | Path) -> str:
     return (
         f'the test images of {config} have no labels to score predictions with: give a config of '
-        'the local protocol, or pack them for the server with tools/make_submission.py.'
+        'the local protocol, or pack them for the server with depthda submission.'
     )
 
 
@@ -183,7 +183,7 @@ def _write_maps(
     show_dir: str | None,
     dataset: Any,
 ) -> None:
-    """Keep the maps beside their scores, where a report page looks for them."""
+    """Copy the maps next to their scores, where a report page looks for them."""
     kept = None if out.resolve() == Path(predictions).resolve() else str(out)
     if kept is None and show_dir is None:
         return
@@ -194,7 +194,7 @@ def _write_maps(
 
 
 def _dump(cfg: Config) -> str:
-    """The folder of this test, with the config in it, as mmengine's runner has them."""
+    """Make the folder of this test with the config in it, as mmengine's runner does."""
     while (folder := Path(cfg.work_dir) / time.strftime('%Y%m%d_%H%M%S')).exists():
         time.sleep(0.05)
     (folder / 'vis_data').mkdir(parents=True)
@@ -203,6 +203,6 @@ def _dump(cfg: Config) -> str:
 
 
 def _shown(what: str, items: Any) -> Iterable:
-    """The items, with a bar on the error stream while they last."""
+    """Iterate over the items with a progress bar on the error stream."""
     console = Console(stderr=True)
     return track(items, what, total=len(items), console=console, transient=True)

@@ -1,4 +1,4 @@
-"""What a run is about to do, in about ten lines, before its first iteration."""
+"""Show in about ten lines what a run is about to do, before its first iteration."""
 
 import re
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ from depthda.version import __version__
 
 
 class SummaryHook(Hook):
-    """Show the summary of a run, and what looks like a mistake as its last lines.
+    """Show the summary of a run, followed by the warnings.
 
     Args:
         start: What the run begins with.
@@ -27,7 +27,7 @@ class SummaryHook(Hook):
             until then may add to it.
     """
 
-    # After every other hook, so that it tells what they have found and set.
+    # After every other hook, so that it shows what they have found and set.
     priority = 'LOWEST'
 
     def __init__(self, start: Start, notes: list[str]) -> None:
@@ -61,7 +61,7 @@ def _training(runner) -> dict[str, str]:
 
 
 def data_line(dataset: Any) -> str:
-    """How many images of which folder, domains and splits."""
+    """Describe a dataset in one line: number of images, folder, domains and splits."""
     found = describe_dataset(dataset)
     parts = [f'{name} {data_line(part)}' for name, part in getattr(dataset, 'sets', {}).items()]
     if parts:
@@ -80,7 +80,7 @@ def _model(model: nn.Module) -> str:
     model = model.module if is_model_wrapper(model) else model
     sizes = [(parameter.numel(), parameter.requires_grad) for parameter in model.parameters()]
     trainable = sum(size for size, learns in sizes if learns)
-    frozen = sum(size for size, learns in sizes if not learns)
+    frozen = sum(size for size, _ in sizes) - trainable
     text = f'{type(model).__name__}, {_millions(trainable + frozen)} parameters'
     return f'{text}, {_millions(trainable)} of them trainable' if frozen else text
 
@@ -103,7 +103,7 @@ def _schedule(runner) -> str:
 
 
 def _optimisers(wrapper: OptimWrapper | OptimWrapperDict) -> Iterator[str]:
-    """Each optimiser with its highest learning rate, of the time after a warm-up."""
+    """Describe each optimiser with its highest learning rate after the warm-up."""
     parts = wrapper.items() if isinstance(wrapper, OptimWrapperDict) else [('', wrapper)]
     for name, part in parts:
         rates = [group.get('initial_lr', group['lr']) for group in part.param_groups]
@@ -129,7 +129,7 @@ def _precision(wrapper: OptimWrapper | OptimWrapperDict) -> str:
 
 
 def _origin(runner, start: Start) -> str:
-    """The checkpoint, or the pretrained weights that the config names."""
+    """Describe the checkpoint, or the pretrained weights that the config names."""
     if start.resumed:
         return f'{start.checkpoint}, resumed at iteration {runner.iter}'
     if (

@@ -81,13 +81,8 @@ def translate(
         folder.write()
     barrier()
     suffix = tile_suffix(model.data_preprocessor.optical_bands, 'uint8')
-    own = [_Tile(dataset, i, Path(out), suffix) for i in range(rank, len(dataset), processes)]
-    left = [tile for tile in own if not tile.is_finished]
-    progress(len(own) - len(left), len(own))
-    while left:
-        batch, left = left[:batch_size], left[batch_size:]
-        _translate_batch(model, batch)
-        progress(len(own) - len(left), len(own))
+    tiles = [_Tile(dataset, i, Path(out), suffix) for i in range(rank, len(dataset), processes)]
+    _translate_tiles(model, tiles, batch_size, progress)
     barrier()
     folder.content['finished'] = True
     if rank == 0:
@@ -161,10 +156,21 @@ class _Tile:
 
 
 @torch.inference_mode()
-def _translate_batch(model: torch.nn.Module, tiles: Sequence[_Tile]) -> None:
-    images = model.test_step(dict(inputs=dict(source=[tile.image for tile in tiles])))
-    for tile, image in zip(tiles, images, strict=True):
-        _write(tile, image.movedim(0, 2).cpu().numpy())
+def _translate_tiles(
+    model: torch.nn.Module,
+    tiles: Sequence[_Tile],
+    batch_size: int,
+    progress: Callable[[int, int], None],
+) -> None:
+    left = [tile for tile in tiles if not tile.is_finished]
+    finished = len(tiles) - len(left)
+    progress(finished, len(tiles))
+    for start in range(0, len(left), batch_size):
+        batch = left[start : start + batch_size]
+        images = model.test_step(dict(inputs=dict(source=[tile.image for tile in batch])))
+        for tile, image in zip(batch, images, strict=True):
+            _write(tile, image.movedim(0, 2).cpu().numpy())
+        progress(finished + start + len(batch), len(tiles))
 
 
 def _write(tile: _Tile, image: np.ndarray) -> None:

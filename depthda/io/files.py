@@ -1,4 +1,4 @@
-"""Files appear whole or not at all: they are written under a temporary name, then renamed."""
+"""Write files whole or not at all (under a temporary name, then renamed), and read text files."""
 
 import errno
 import json
@@ -13,24 +13,24 @@ from typing import Any
 
 from depthda.errors import UserError
 
-# No space left, a quota is used up, a file would be larger than the system lets it be.
+# No space left; a quota is used up; a file would exceed the size that the system allows.
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 @contextmanager
 def atomic_path(path: str | os.PathLike, size: int | None = None) -> Iterator[Path]:
-    """Give a temporary path in the folder of ``path``; rename it to ``path`` on success.
+    """Yield a temporary path in the folder of ``path``; rename it to ``path`` on success.
 
     The temporary name keeps the suffix, because image writers choose the format by it. On an
-    exception the temporary file is removed and ``path`` is left as it was. A full disk is a
-    ``UserError``; ``size``, where it is known, tells how much is missing.
+    exception the temporary file is removed, and ``path`` stays unchanged. A full disk is a
+    ``UserError``, which reports the missing space if ``size`` is given.
     """
     path = Path(path)
     check_file(path)
     temporary = path.with_name(f'.{path.stem[:40]}-{secrets.token_hex(4)}{path.suffix}')
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        # Not tempfile's: those are private, and results are meant to be read by the group as usual.
+        # Not with tempfile, whose files are private: others of the group may read results.
         temporary.touch(exist_ok=False)
     except OSError as error:
         if error.errno in DISK_FULL:
@@ -51,7 +51,7 @@ def atomic_path(path: str | os.PathLike, size: int | None = None) -> Iterator[Pa
 
 
 def check_file(path: str | os.PathLike) -> None:
-    """Refuse a folder where a file is to be written."""
+    """Refuse a folder as the path of a file to write."""
     if Path(path).is_dir():
         raise UserError(f'{path} is a folder: name a file, {Path(path) / "NAME"}')
 
@@ -75,10 +75,10 @@ def _full(error: OSError, path: Path, written: int, size: int | None) -> UserErr
 
 
 def remove_strays(folder: str | os.PathLike, name: str | None = None) -> None:
-    """Remove what killed runs left half written in ``folder`` (not below it), if it is there.
+    """Remove what killed runs left half written in ``folder`` (not below it), if it exists.
 
-    Only for a folder whose files one tool writes, and one run at a time: what another is writing at
-    the moment looks the same. With ``name``, only what was to become the file of that name.
+    Use it only for a folder that one run at a time writes to: a file that another run is writing
+    has such a name too. With ``name``, only what was to become the file of that name is removed.
     """
     folder = Path(folder)
     stem = '.{1,40}' if name is None else re.escape(Path(name).stem[:40])
@@ -91,13 +91,13 @@ def remove_strays(folder: str | os.PathLike, name: str | None = None) -> None:
 
 
 def walk(top: str | os.PathLike) -> Iterator[tuple[str, list[str], list[str]]]:
-    """``os.walk`` that follows links, but none that leads back to where it came from.
+    """Walk as ``os.walk``, and follow links except those that lead back to a parent folder.
 
-    A folder that may not be read is a ``UserError``: its files would be missing without a word.
+    A folder without read permission is a ``UserError``: its files would be missing silently.
     """
     top = os.fspath(top)
     for folder, folders, names in os.walk(top, onerror=_refuse_locked, followlinks=True):
-        links = [each for each in folders if os.path.islink(os.path.join(folder, each))]
+        links = [name for name in folders if os.path.islink(os.path.join(folder, name))]
         if links:
             places = [folder]
             while len(places[-1]) > len(top):
@@ -119,10 +119,10 @@ def _refuse_locked(error: OSError) -> None:
 
 
 def remove_empty(folder: str | os.PathLike) -> None:
-    """Remove the empty folders below ``folder``, which itself stays."""
+    """Remove the empty folders below ``folder``, but not ``folder`` itself."""
     for parent, folders, _ in os.walk(folder, topdown=False):
         for name in folders:
-            with suppress(OSError):  # it holds something
+            with suppress(OSError):  # not empty
                 os.rmdir(os.path.join(parent, name))
 
 
@@ -147,19 +147,19 @@ def read_json(
 
 
 def read_lines(path: str | os.PathLike) -> list[str]:
-    """The lines of a text file that hold something, without the blanks around them."""
+    """Return the lines of a text file that are not blank, stripped."""
     try:
-        # Editors on Windows put a mark at the beginning, which -sig leaves out.
+        # Editors on Windows write a byte order mark, which -sig skips.
         lines = Path(path).read_text(encoding='utf-8-sig').splitlines()
     except UnicodeDecodeError as error:
         raise UserError(f'{path} is not UTF-8 text: save it as UTF-8') from error
     except OSError as error:
-        raise UserError(f'{path} is no readable text ({error}): name a text file') from error
+        raise UserError(f'{path} is not readable as text ({error}): name a text file') from error
     return [line.strip() for line in lines if line.strip()]
 
 
 def last_lines(path: str | os.PathLike, count: int) -> list[str]:
-    """The end of a log, if there is one, without blank lines."""
+    """Return the last lines of a log that are not blank; none if there is no log."""
     path = Path(path)
     text = path.read_text(encoding='utf-8', errors='replace') if path.is_file() else ''
     return [line for line in text.splitlines() if line.strip()][-count:]

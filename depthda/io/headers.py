@@ -1,6 +1,6 @@
-"""Size, bands and type of an image file, from its header alone.
+"""Read size, bands and type of an image file from its header.
 
-A set of thousands of files is checked before every run, so nothing is decoded here.
+Datasets of thousands of files are checked before every run, so nothing is decoded here.
 """
 
 import os
@@ -23,12 +23,12 @@ MAX_BANDS = 32
 IMAGE_SUFFIXES = ('.png', '.jpg', '.jpeg', '.tif', '.tiff')
 _FORMATS = dict(zip(IMAGE_SUFFIXES, ('PNG', 'JPEG', 'JPEG', 'TIFF', 'TIFF'), strict=True))
 
-# Reading waits for the disk, most of all for a network disk, so more threads than cores.
+# Reading waits for the disk, especially for a network disk, so there are more threads than cores.
 _THREADS = 16
 _PNG_START = b'\x89PNG\r\n\x1a\n'
 _STARTS = {_PNG_START: 'PNG', b'\xff\xd8\xff': 'JPEG'}
 _STARTS |= dict.fromkeys((b'II*\0', b'MM\0*', b'II+\0', b'MM\0+'), 'TIFF')
-# Formats that are not read, but that are often behind a name that is.
+# Formats that are not read, but often have a suffix that is.
 _STARTS |= {b'BM': 'BMP', b'GIF8': 'GIF', b'RIFF': 'WebP', b'\0\0\0\x0cjP': 'JPEG 2000'}
 _ORIENTATION = 0x0112
 _PNG_END = b'IEND\xaeB`\x82'
@@ -38,7 +38,7 @@ _PNG_BANDS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # by colour type; a palette (3) is 
 
 
 class Header(NamedTuple):
-    """What the header of an image file says; of a JPEG, the size after EXIF has turned it."""
+    """Size, bands and type of an image file; a JPEG has its size after turning by EXIF."""
 
     width: int
     height: int
@@ -47,7 +47,7 @@ class Header(NamedTuple):
 
 
 def read_header(path: str | os.PathLike) -> Header | None:
-    """The header of a PNG, JPEG or TIFF file; None for a file that cannot be one."""
+    """Return the header of a PNG, JPEG or TIFF file; None for a file that cannot be one."""
     suffix = os.path.splitext(path)[1].lower()
     if suffix == '.png':
         return _png(path)
@@ -55,9 +55,9 @@ def read_header(path: str | os.PathLike) -> Header | None:
 
 
 def is_whole(path: str | os.PathLike) -> bool:
-    """Whether a PNG or JPEG file has its end; GDAL fills what is missing, and says nothing.
+    """Return whether a PNG or JPEG file has its end; GDAL silently fills missing pixels.
 
-    Of a TIFF that broke off it does say so, when it comes to the place.
+    For a truncated TIFF, GDAL raises an error when it reads the missing part.
     """
     suffix = os.path.splitext(path)[1].lower()
     if suffix == '.png':
@@ -70,14 +70,14 @@ def is_whole(path: str | os.PathLike) -> bool:
 
 
 def file_format(path: str | os.PathLike) -> str | None:
-    """The format by what the file begins with and not by its name; None: no known picture."""
+    """Return the format by the first bytes of the file, not by its name; None if unknown."""
     with _open(path) as file:
         start = file.read(len(_PNG_START))
     return next((name for begin, name in _STARTS.items() if start.startswith(begin)), None)
 
 
 def misnamed(path: str | os.PathLike) -> str | None:
-    """``'a BMP named .png: save it as PNG'`` of such a file; None where the name is right."""
+    """Return what is wrong with a suffix (``a BMP named .png: save it as PNG``), or None."""
     ending = os.path.splitext(path)[1]
     named, found = _FORMATS.get(ending.lower()), file_format(path)
     if found in (None, named):
@@ -87,13 +87,13 @@ def misnamed(path: str | os.PathLike) -> str | None:
 
 
 def orientation(path: str | os.PathLike) -> int:
-    """The orientation tag of a JPEG, PNG or TIFF; 1: upright, 5 and more: its sides are swapped.
+    """Return the orientation tag of a JPEG, PNG or TIFF; 1: upright, 5 or more: sides swapped.
 
-    OpenCV, which mmcv reads training images with, follows the tag in all three formats; rasterio,
-    which datasets are prepared with, and most readers of masks follow it in none.
+    OpenCV, which reads training images in mmcv, follows the tag in all three formats; rasterio,
+    which prepares datasets, and most readers of masks ignore it.
     """
     kind = file_format(path)
-    # A damaged tag, of which Pillow warns or raises these, turns nothing.
+    # A damaged tag, for which Pillow warns or raises one of these, turns nothing.
     with suppress(SyntaxError, struct.error, OSError), _open(path) as file:
         if kind == 'JPEG':
             return Image.open(file).getexif().get(_ORIENTATION, 1)
@@ -111,7 +111,7 @@ def orientation(path: str | os.PathLike) -> int:
 
 
 def check_upright(path: str | os.PathLike) -> None:
-    """Refuse a file that an orientation tag turns: what goes with it may lie either way."""
+    """Refuse a file that an orientation tag turns: its label and depth may lie either way."""
     if (turn := orientation(path)) > 1:
         raise UserError(
             f'{path} is turned by its orientation tag ({turn}), which some tools follow and '
@@ -121,7 +121,7 @@ def check_upright(path: str | os.PathLike) -> None:
 
 
 def _png_exif(file: BinaryIO) -> bytes:
-    """The EXIF chunk; Pillow would decode the whole picture to find it behind the pixels."""
+    """Return the EXIF chunk; Pillow would decode the whole picture to find it after the pixels."""
     file.seek(len(_PNG_START))
     while len(start := file.read(8)) == 8 and start[4:] != b'IEND':
         length = int.from_bytes(start[:4], 'big')
@@ -132,8 +132,8 @@ def _png_exif(file: BinaryIO) -> bytes:
 
 
 def read_headers(paths: Iterable[str | os.PathLike]) -> list[Header | None]:
-    """The headers of many files, in their order."""
-    # The warning is silenced out here, for filters are not each thread's own.
+    """Return the headers of many files, in their order."""
+    # The warning is silenced here, because threads share their filters.
     with warnings.catch_warnings(), ThreadPoolExecutor(_THREADS) as pool:
         warnings.simplefilter('ignore', NotGeoreferencedWarning)
         return list(pool.map(read_header, paths))
@@ -144,7 +144,7 @@ def _png(path: str | os.PathLike) -> Header | None:
         start = file.read(26)
         if len(start) < 26 or not start.startswith(_PNG_START):
             return None
-        # A copy that broke off has a good beginning and no end.
+        # A truncated copy has a valid beginning and no end.
         file.seek(-min(_PNG_TAIL, file.seek(0, os.SEEK_END)), os.SEEK_END)
         if _PNG_END not in file.read():
             return None
@@ -172,7 +172,7 @@ def _other(path: str | os.PathLike) -> Header | None:
     except SyntaxError:
         return None
     except OSError as error:
-        # Pillow's own, for a file of another format or one that broke off, has no number.
+        # Pillow's own error, for another format or a truncated file, has no number.
         if error.errno is not None:
             raise _closed(path, error) from error
         return None
@@ -187,5 +187,5 @@ def _open(path: str | os.PathLike) -> BinaryIO:
 
 def _closed(path: str | os.PathLike, error: OSError) -> UserError:
     return UserError(
-        f'{path} cannot be opened ({error.strerror}): correct where it leads to, or its permissions'
+        f'{path} cannot be opened ({error.strerror}): correct the link, or the permissions'
     )

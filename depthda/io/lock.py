@@ -1,4 +1,4 @@
-"""Locks: one run is done by one process at a time, even when several work on the same table."""
+"""Lock folders, so that one process at a time writes to each."""
 
 import errno
 import fcntl
@@ -20,15 +20,15 @@ def _close_all() -> None:
         file.close()
 
 
-# A data-loader worker outlives a killed run for some seconds, and would keep its lock.
+# A data-loader worker outlives a killed run by some seconds, and would keep its lock.
 os.register_at_fork(after_in_child=_close_all)
 
 
 @contextmanager
 def locked(folder: Path, name: str = '.lock') -> Iterator[bool]:
-    """Hold the lock of a run's folder; False if another process holds it.
+    """Hold the lock of a folder; yield False if another process holds it.
 
-    The system gives the lock back when the process ends, however it ends.
+    The system releases the lock when the process ends, in whatever way.
     """
     with open(folder / name, 'w') as file:
         try:
@@ -40,8 +40,8 @@ def locked(folder: Path, name: str = '.lock') -> Iterator[bool]:
             if error.errno not in (errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOLCK):
                 raise
             warn(
-                f'the disk of {folder} keeps no locks ({error.strerror}): start no other process '
-                'that writes there.'
+                f'the disk of {folder} does not support locks ({error.strerror}): start no other '
+                'process that writes there.'
             )
         _held.add(file)
         try:
@@ -54,14 +54,15 @@ def locked(folder: Path, name: str = '.lock') -> Iterator[bool]:
 def own_folder(
     folder: Path, name: str = '.lock', advice: str = 'wait until it ends'
 ) -> Iterator[None]:
-    """Make a folder if need be, and hold its lock; a ``UserError`` where either cannot be.
+    """Make a folder if it does not exist, and hold its lock.
 
-    If the work fails, the lock is removed again, and so is the folder if nothing else is in it.
+    Raises a ``UserError`` if either is not possible. If the work fails, the file of the lock is
+    removed again, and so is the folder if it is empty.
 
     Args:
         folder: The folder that the work writes to.
-        name: File name of the lock. Work inside of work on the same folder needs one of its own.
-        advice: What to do while another process holds the lock.
+        name: File name of the lock. Nested work on the same folder needs another name.
+        advice: What the error tells the user to do while another process holds the lock.
     """
     if folder.is_file():
         raise UserError(f'{folder} is a file: name a folder')
@@ -82,7 +83,7 @@ def own_folder(
             yield
         except BaseException:
             if locks:
-                with suppress(OSError):  # something else is in a folder, or it is gone
+                with suppress(OSError):  # a folder is not empty, or no longer there
                     lock.unlink()
                     if made:
                         remove_empty(folder)

@@ -1,7 +1,7 @@
 """Folders that one run fills and a later run continues, and the manifest that describes each.
 
-A run that was interrupted or failed leaves ``manifest.unfinished.json`` alone, so that nothing
-takes a part of a dataset for the whole.
+A prepared dataset whose run was interrupted or failed has only ``manifest.unfinished.json``, so
+that no program takes a part of a dataset for the whole.
 """
 
 import json
@@ -30,7 +30,7 @@ def manifest_path(folder: Path) -> Path:
 def read_manifest(folder: Path) -> dict[str, Any] | None:
     """Read the manifest of ``folder``; None if there is none."""
     content = read_json(manifest_path(folder))
-    # Any other JSON is not of this project: it has no key that anything here asks for.
+    # JSON of another kind has none of the keys that are looked up.
     return content if content is None or isinstance(content, dict) else {}
 
 

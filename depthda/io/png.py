@@ -1,7 +1,7 @@
-"""PNG files of 16 bits: written strip by strip, and with a note inside.
+"""Write 16-bit PNG files strip by strip, and notes inside PNG files.
 
-A scene need not be in memory at once, nor its file. What a map is goes with the map as a note, and
-appears with it or not at all.
+So neither a scene nor its file has to fit into memory, and a map and its description appear
+together or not at all.
 """
 
 import os
@@ -18,15 +18,15 @@ _START = b'\x89PNG\r\n\x1a\n'
 _HEADER_END = 33  # signature 8, then length 4, name 4, content 13, checksum 4 of the header
 _KEY = b'depthda\0'
 _LONGEST = 1 << 16
-# As long for every note, which is known only when the last strip is.
+# The room for a note is fixed, because its length is known only after the last strip.
 _ROOM = 1024
-_UP = 2  # filter of a row: its difference to the row above
+_UP = 2  # filter of a row: its difference from the row above
 _LEVEL = 1  # twice as fast as 4, and files are a tenth larger at most
-_ROWS = 64  # worked on at once
+_ROWS = 64  # compressed at once
 
 
 class StripWriter:
-    """Takes the rows of a picture from top to bottom, and a note about all of them."""
+    """Writes the rows of a picture from top to bottom, and a note."""
 
     def __init__(self, file, width: int) -> None:
         self.note = ''
@@ -40,7 +40,7 @@ class StripWriter:
             self._write(codes[top : top + _ROWS])
 
     def finish(self) -> None:
-        """Write what is left, and the note."""
+        """Write the rest, and the note."""
         self._data(self._packer.flush())
         self._file.write(_chunk(b'IEND', b''))
         self._file.seek(_HEADER_END)
@@ -48,7 +48,7 @@ class StripWriter:
 
     def _write(self, codes: np.ndarray) -> None:
         rows = codes.astype('>u2').view(np.uint8)
-        # The difference of bytes, not of codes, wraps around: so the format has it.
+        # The format has the difference of bytes (which wraps around), not of codes.
         lines = np.empty((len(rows), rows.shape[1] + 1), np.uint8)
         lines[:, 0] = _UP
         lines[:, 1:] = rows - np.concatenate([self._above, rows[:-1]])
@@ -74,28 +74,28 @@ def png_strips(path: str | os.PathLike, width: int, height: int) -> Iterator[Str
 
 def _padded_note(note: str) -> bytes:
     if len(note) > _ROOM:
-        raise ValueError(f'a note of {len(note)} characters, and there is room for {_ROOM}')
+        raise ValueError(f'a note has {len(note)} characters, and there is room for {_ROOM}')
     return _chunk(b'tEXt', _note_text(note.ljust(_ROOM)))
 
 
 def add_note(png: bytes, note: str) -> bytes:
-    """The file with the note, which other programs skip."""
+    """Return the file with a note, which other programs skip."""
     return png[:_HEADER_END] + _chunk(b'tEXt', _note_text(note)) + png[_HEADER_END:]
 
 
 def _note_text(note: str) -> bytes:
-    """What the text chunk (tEXt) of a note holds."""
+    """Return the content of the text chunk (tEXt) of a note."""
     return _KEY + note.encode('ascii')
 
 
 def _chunk(name: bytes, content: bytes) -> bytes:
-    """A part of a PNG file: length, name, content, checksum."""
+    """Return a chunk of a PNG file: length, name, content, checksum."""
     body = name + content
     return struct.pack('>I', len(content)) + body + struct.pack('>I', zlib.crc32(body))
 
 
 def read_note(path: str | os.PathLike) -> str | None:
-    """The note of a file that ``add_note`` wrote, None where there is none."""
+    """Return the note of a PNG file; None if there is none."""
     with open(path, 'rb') as file:
         start = file.read(_HEADER_END)
         head = file.read(8)

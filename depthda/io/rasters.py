@@ -1,4 +1,4 @@
-"""Raster files: opened with a clear error, and written whole or not at all."""
+"""Open raster files with clear errors, and write images whole or not at all."""
 
 import os
 import warnings
@@ -18,9 +18,9 @@ from depthda.io.files import atomic_path
 
 @contextmanager
 def open_raster(path: str | os.PathLike) -> Iterator[rasterio.DatasetReader]:
-    """Open for reading; a file that cannot be read is a ``UserError`` with its name.
+    """Open a raster for reading; a file that cannot be read is a ``UserError`` with its name.
 
-    So is a TIFF of several pages, of which rasterio would read the first alone.
+    So is a TIFF of several pages, because rasterio would read only the first.
     """
     with warnings.catch_warnings():
         warnings.simplefilter('ignore', NotGeoreferencedWarning)
@@ -43,10 +43,10 @@ def read_png(path: str | os.PathLike) -> np.ndarray | None:
 
 
 def refuse_indices(raster: rasterio.DatasetReader) -> None:
-    """Refuse an image whose values are not shades: indices into a palette, or white as 0."""
+    """Refuse an image whose values are not brightness: palette indices, or white as 0."""
     if ColorInterp.palette not in raster.colorinterp:
         return
-    # GDAL presents such a picture with an inverted palette.
+    # GDAL presents an image with white as 0 as one with an inverted palette.
     if raster.tags(ns='IMAGE_STRUCTURE').get('MINISWHITE') == 'YES':
         fault, cure = 'with white as 0 (MINISWHITE)', 'with black as 0 (MINISBLACK)'
     else:
@@ -55,12 +55,12 @@ def refuse_indices(raster: rasterio.DatasetReader) -> None:
 
 
 def tile_suffix(bands: int, dtype: str) -> str:
-    """The kind of file for such images: PNG where any tool reads it as it is, else GeoTIFF."""
+    """Return the suffix for such images: PNG if every tool reads it unchanged, else GeoTIFF."""
     return '.png' if bands in (1, 3) and dtype == 'uint8' else '.tif'
 
 
 def write_image(path: Path, picture: np.ndarray) -> None:
-    """Write H×W, or H×W×B with red, green, blue first, by the suffix of ``path``; whole or not."""
+    """Write H×W, or H×W×B with red, green, blue first, in the format of the suffix of ``path``."""
     with atomic_path(path) as temporary:
         if path.suffix == '.png':
             encoded = cv2.imencode('.png', picture[..., ::-1] if picture.ndim == 3 else picture)[1]
@@ -71,7 +71,7 @@ def write_image(path: Path, picture: np.ndarray) -> None:
 
 def _write_tiff(path: Path, picture: np.ndarray) -> None:
     height, width, count = picture.shape
-    # GDAL would tag the fourth band as opacity.
+    # GDAL would mark the fourth band as opacity.
     options = dict(compress='deflate', predictor=2, photometric='MINISBLACK', alpha='unspecified')
     with warnings.catch_warnings():
         warnings.simplefilter('ignore', NotGeoreferencedWarning)

@@ -33,7 +33,7 @@ def save_encoder(folder: Path, seed: int) -> str:
 
 @pytest.fixture(scope='module')
 def trained(tmp_path_factory, short_run):
-    """Four steps on a saved encoder, with what they were told."""
+    """Train four steps on a saved encoder; return the folder and the options."""
     folder = tmp_path_factory.mktemp('depthseg')
     options = short_run | {
         'model.backbone.weights': save_encoder(folder / 'encoder', seed=0),
@@ -103,7 +103,7 @@ def test_depth_is_saved_beside_the_mask(trained, tmp_path):
 def test_depth_of_a_model_that_predicts_none_is_refused(trained, tmp_path):
     folder, options = trained
     keep = dict(save_depth=str(tmp_path / 'depth'), cfg_options=options)
-    with pytest.raises(UserError, match='--tta averages class scores alone'):
+    with pytest.raises(UserError, match='--tta averages class scores only'):
         test(CONFIG, folder / 'iter_4.pth', str(tmp_path), tta=True, **keep)
     without = {key: value for key, value in options.items() if 'weights' not in key}
     with pytest.raises(UserError, match='EncoderDecoder of this config predicts no depth'):

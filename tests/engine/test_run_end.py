@@ -1,4 +1,4 @@
-"""What is said of a training that ends before its last iteration."""
+"""The message of a training that ends before its last iteration."""
 
 import shutil
 from pathlib import Path

@@ -177,7 +177,7 @@ def test_images_without_labels_are_for_the_server(maps, sample, tmp_path):
         )
     assert str(error.value) == (
         f'the test images of {server} have no labels to score predictions with: give a config of '
-        'the local protocol, or pack them for the server with tools/make_submission.py.'
+        'the local protocol, or pack them for the server with depthda submission.'
     )
 
 

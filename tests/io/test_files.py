@@ -17,17 +17,17 @@ def test_a_file_appears_whole_or_not_at_all(tmp_path):
     write_json(path, {'a': 1})
     assert json.loads(path.read_text()) == {'a': 1}
 
-    with pytest.raises(RuntimeError), atomic_path(path) as beside:
-        beside.write_text('half of')
+    with pytest.raises(RuntimeError), atomic_path(path) as temporary:
+        temporary.write_text('half of')
         raise RuntimeError
     assert json.loads(path.read_text()) == {'a': 1}
     assert os.listdir(path.parent) == ['result.json']
 
 
-def test_results_are_readable_by_others_as_usual(tmp_path):
+def test_results_have_the_usual_permissions(tmp_path):
     (tmp_path / 'plain').touch()
-    write_json(tmp_path / 'ours', {})
-    modes = {stat.S_IMODE((tmp_path / name).stat().st_mode) for name in ('plain', 'ours')}
+    write_json(tmp_path / 'written', {})
+    modes = {stat.S_IMODE((tmp_path / name).stat().st_mode) for name in ('plain', 'written')}
     assert len(modes) == 1
 
 
@@ -41,13 +41,13 @@ def test_what_a_killed_run_left_is_removed_and_nothing_else(tmp_path):
     names = ['result.json', '.hidden', '.git-12345678x', '.a-1234567', '.A-ABCDEFGH', 'a-12345678']
     for name in names:
         (tmp_path / name).touch()
-    beside = []
+    unfinished = []
     for name in ('2_10.png', 'no-suffix', 'x' * 99 + '.png', 'a.b-c.json', 'line\n.png'):
         (tmp_path / 'below').mkdir(exist_ok=True)
         for folder in (tmp_path, tmp_path / 'below'):
             waiting = atomic_path(folder / name)
             waiting.__enter__()  # and never left, as when the process is killed
-            beside.append(waiting)
+            unfinished.append(waiting)
     assert len(os.listdir(tmp_path)) == len(names) + 5 + 1
     remove_strays(tmp_path)
     assert sorted(os.listdir(tmp_path)) == sorted([*names, 'below'])
@@ -79,12 +79,12 @@ def test_a_full_disk_names_the_file_and_what_is_missing(tmp_path, monkeypatch, s
     assert path.read_text() == 'whole' and os.listdir(tmp_path) == ['iter_2.pth']
 
 
-def test_other_errors_of_the_system_are_not_the_disk_s(tmp_path):
+def test_other_errors_of_the_system_are_not_blamed_on_the_disk(tmp_path):
     with pytest.raises(FileNotFoundError), atomic_path(tmp_path / 'x'):
         Path(tmp_path / 'absent').read_text()
 
 
-def test_a_place_that_takes_no_file(tmp_path):
+def test_a_path_that_cannot_be_a_file(tmp_path):
     (tmp_path / 'file').touch()
     with pytest.raises(UserError, match=r'file/x\.json cannot be written \(.*\): name another'):
         write_json(tmp_path / 'file' / 'x.json', {})
@@ -93,7 +93,7 @@ def test_a_place_that_takes_no_file(tmp_path):
     assert str(caught.value) == f'{tmp_path} is a folder: name a file, {tmp_path}/NAME'
 
 
-def test_json_that_is_damaged_is_named(tmp_path):
+def test_damaged_json_is_named(tmp_path):
     path = tmp_path / 'manifest.json'
     assert read_json(path) is None
     for content in (b'{"classes": [', b'\xff\xfe', b''):

@@ -38,7 +38,7 @@ def test_jpeg_and_tiff(tmp_path):
 
 
 @pytest.mark.parametrize('orientation', range(1, 9))
-def test_a_jpeg_has_the_size_that_it_is_trained_on(tmp_path, orientation):
+def test_a_jpeg_has_the_size_that_training_sees(tmp_path, orientation):
     exif = Image.Exif()
     exif[0x0112] = orientation
     path = tmp_path / 'a.jpg'
@@ -80,7 +80,7 @@ def test_the_orientation_is_the_one_that_opencv_follows(tmp_path, kind):
 
 
 def test_orientation_where_the_tag_is_rare_or_broken(tmp_path):
-    # Behind the pixels, as some editors write it.
+    # After the pixels, as some editors write it.
     Image.new('L', (8, 8)).save(tmp_path / 'a.png')
     whole = (tmp_path / 'a.png').read_bytes()
     tag = b'MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0'
@@ -91,7 +91,7 @@ def test_orientation_where_the_tag_is_rare_or_broken(tmp_path):
         assert orientation(tmp_path / 'a.png') == expected
     (tmp_path / 'a.jpg').write_bytes(b'\xff\xd8\xff\xe1\0')
     assert orientation(tmp_path / 'a.jpg') == 1
-    # Of kinds that Pillow does not open.
+    # Kinds that Pillow does not open.
     for big in ('NO', 'YES'):
         kind = dict(driver='GTiff', width=8, height=8, count=6, dtype='float32', bigtiff=big)
         with rasterio.open(tmp_path / 'a.tif', 'w', **kind) as raster:
@@ -99,7 +99,7 @@ def test_orientation_where_the_tag_is_rare_or_broken(tmp_path):
         assert orientation(tmp_path / 'a.tif') == 1
 
 
-def test_formats_are_told_by_content(tmp_path):
+def test_formats_are_recognised_by_content(tmp_path):
     picture = Image.new('RGB', (31, 17))
     for kind, format_ in (
         ('png', 'PNG'), ('jpg', 'JPEG'), ('tif', 'TIFF'), ('bmp', 'BMP'), ('gif', 'GIF'),
@@ -118,7 +118,7 @@ def test_formats_are_told_by_content(tmp_path):
     assert file_format(tmp_path / 'g.png') is None
 
 
-def test_a_link_that_leads_nowhere_is_named(tmp_path):
+def test_a_broken_link_is_named(tmp_path):
     for name, target in (('a.png', 'gone.png'), ('b.jpg', 'b.jpg')):
         (tmp_path / name).symlink_to(target)
         for read in (read_header, is_whole, file_format):

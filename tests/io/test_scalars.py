@@ -20,19 +20,19 @@ def test_a_resumed_run_is_joined_by_step_and_the_later_part_wins(tmp_path):
     write(tmp_path, '20260102_000000', again + [dict(mIoU=50.0, step=45)])
     write(tmp_path, '20260101_000000', first)
     curves = read_scalars(tmp_path)
-    # Steps 30 and 40 were lost with the interruption: they are not part of the run that went on.
+    # Steps 30 and 40 were lost in the interruption: they are not part of the resumed run.
     assert curves['loss'] == [(10, 9.0), (20, 8.0), (25, 26.0), (35, 36.0), (45, 46.0)]
     assert curves['mIoU'] == [(45, 50.0)]
     assert set(curves) == {'loss', 'lr', 'mIoU'}
 
 
-def test_a_run_begun_anew_in_the_same_folder_replaces_the_old_one(tmp_path):
+def test_a_new_run_in_the_same_folder_replaces_the_old_one(tmp_path):
     write(tmp_path, '20260101_000000', [dict(loss=5.0, step=s) for s in (10, 20, 30)])
     write(tmp_path, '20260102_000000', [dict(loss=4.0, step=10)])
     assert read_scalars(tmp_path) == {'loss': [(10, 4.0)]}
 
 
-def test_the_line_a_killed_run_left_half_written_is_left_out(tmp_path):
+def test_a_half_written_last_line_is_ignored(tmp_path):
     write(tmp_path, '20260101_000000', [dict(loss=math.nan, step=10)], tail='{"loss": 1.')
     (step, value), *rest = read_scalars(tmp_path)['loss']
     assert step == 10 and math.isnan(value) and not rest

@@ -58,8 +58,8 @@ def run(sample, tmp_path_factory):
     resumed = call('train.py', '--resume', *train[2:])
     assert 'resumed' in resumed.lower()
     options = ['--cfg-options', *SHORT, *data(sample)]
-    text = call('translate.py', CONFIG, folder / 'drdg', '--out', folder / 'set', *options)
-    assert f'12 tiles: {folder / "set"}' in text
+    text = call('translate.py', CONFIG, folder / 'drdg', '--out', folder / 'dataset', *options)
+    assert f'12 tiles: {folder / "dataset"}' in text
     return folder
 
 
@@ -70,18 +70,18 @@ def pixels(folder):
 def test_colours_move_at_least_half_way_to_the_target(run, sample):
     source, target, made = (
         pixels(root / 'images_png')
-        for root in (sample / 'Train/Urban', sample / 'Train/Rural', run / 'set/Train/Urban')
+        for root in (sample / 'Train/Urban', sample / 'Train/Rural', run / 'dataset/Train/Urban')
     )
     for statistic in (np.mean, np.std):
-        of_source, of_target, of_made = (statistic(x, axis=0) for x in (source, target, made))
-        before = np.linalg.norm(of_source - of_target)
-        assert np.linalg.norm(of_made - of_target) < before / 2
+        colours = [statistic(values, axis=0) for values in (source, target, made)]
+        before, after = (np.linalg.norm(colours[i] - colours[1]) for i in (0, 2))
+        assert after < before / 2
 
 
 def test_labels_stay_on_their_objects(run):
     """Edges of labels coincide with edges of images, and less so when they are shifted."""
     strength = dict.fromkeys((0, 4, 8), 0.0)
-    for path in (run / 'set/Train/Urban/images_png').glob('*.png'):
+    for path in (run / 'dataset/Train/Urban/images_png').glob('*.png'):
         grey = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE).astype(np.float32)
         edges = np.hypot(cv2.Sobel(grey, -1, 1, 0), cv2.Sobel(grey, -1, 0, 1))
         labels = cv2.imread(str(path.parents[1] / 'masks_png' / path.name), cv2.IMREAD_UNCHANGED)
@@ -96,7 +96,7 @@ def test_labels_stay_on_their_objects(run):
 
 def test_a_segmentation_is_trained_on_it_and_records_it(run, sample, short_run):
     config = 'configs/sample/upernet_tiny_u2r.py'
-    options = {**short_run, 'train_dataloader.dataset.data_root': run / 'set'}
+    options = {**short_run, 'train_dataloader.dataset.data_root': run / 'dataset'}
     words = ['--cfg-options', *(f'{key}={value}' for key, value in options.items())]
     folder = run / 'segmentation'
     call('train.py', config, '--work-dir', folder, *words)
@@ -139,10 +139,10 @@ def test_processes_share_training_and_tiles(run, sample, tmp_path):
     options.append('train_cfg.max_iters=4')
     both('train.py', CONFIG, '--work-dir', tmp_path / 'two')
     assert (tmp_path / 'two/iter_4.pth').is_file()
-    both('translate.py', CONFIG, run / 'drdg', '--out', tmp_path / 'set')
+    both('translate.py', CONFIG, run / 'drdg', '--out', tmp_path / 'dataset')
     made, alone = (
         {p.relative_to(root): p.read_bytes() for p in root.rglob('*_png/*.png')}
-        for root in (tmp_path / 'set', run / 'set')
+        for root in (tmp_path / 'dataset', run / 'dataset')
     )
     assert made.keys() == alone.keys() and len(made) == 24
     assert sum(made[name] == alone[name] for name in made) >= 22

@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 import torch
 
+from depthda.datasets.checks.depth_check import check_image
 from depthda.datasets.checks.image_check import named_if_damaged
+from depthda.datasets.checks.mask_codes import count_codes, counts_codes
 from depthda.datasets.rgbd import RGBDSegDataset
 from depthda.datasets.transforms.load_depth import LoadDepth
 from depthda.datasets.transforms.load_multiband_image import swapped_bands
@@ -43,12 +45,14 @@ class SampleFacts:
 
     Attributes:
         path: File of the image.
+        label_path: File of the label mask, or ``''``.
         domain: Name of the domain, or ``''``.
         size: (height, width) of the image.
         pixels: Number of pixels of each class; None if the pipeline loads no labels.
         ignored: Number of ignored pixels.
         bands: Mean and mean square of each optical band, red, green and blue first.
         unknown: Label values on disk that are neither a class nor ignored.
+        codes: Number of pixels of each code in a mask of LoveDA; None for other datasets.
         depth: Facts about the depth map; None for a dataset without depth.
         digest: Hash of the optical bands, equal for equal images.
         fault: Error of reading the sample or of its pipeline; None if there is none.
@@ -57,10 +61,12 @@ class SampleFacts:
     path: str
     domain: str
     size: tuple[int, int]
+    label_path: str = ''
     pixels: np.ndarray | None = None
     ignored: int = 0
     bands: np.ndarray | None = None
     unknown: tuple[int, ...] = ()
+    codes: np.ndarray | None = None
     depth: DepthFacts | None = None
     digest: bytes | None = None
     fault: str | None = None
@@ -98,8 +104,13 @@ def inspect_sample(dataset: RGBDSegDataset, index: int) -> SampleFacts:
     """Read one sample. Its errors are part of the result and are not raised."""
     info = dataset.get_data_info(index)
     classes = dataset.metainfo['classes']
-    identity = dict(path=info['img_path'], domain=info.get('domain') or '')
+    identity = dict(
+        path=info['img_path'],
+        label_path=info.get('seg_map_path') or '',
+        domain=info.get('domain') or '',
+    )
     try:
+        check_image(info)
         loaded = _load(dataset, info)
     # Any library may fail on a damaged file in its own way, and its error is the finding.
     except Exception as error:
@@ -114,6 +125,7 @@ def inspect_sample(dataset: RGBDSegDataset, index: int) -> SampleFacts:
         unknown = dataset.unknown_labels(np.flatnonzero(counts))
         facts['pixels'] = counts[: len(classes)]
         facts['ignored'] = int(counts[dataset.ignore_index])
+        facts['codes'] = count_codes(info) if counts_codes(dataset) else None
         facts['unknown'] = tuple((unknown + int(dataset.reduce_zero_label)).tolist())
     if dataset.has_depth and loaded['img'].shape[2] > loaded['optical_bands']:
         raised = [n for n, name in enumerate(classes) if name.lower() in RAISED]

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from depthda.datasets.checks.inspection import SampleFacts
+from depthda.datasets.checks.mask_codes import converted_mask, shifted_masks
 from depthda.datasets.copies import group_equal
 from depthda.errors import few, many
 
@@ -30,7 +31,9 @@ class Finding:
 
 def judge(samples: Sequence[SampleFacts], classes: Sequence[str]) -> list[Finding]:
     """Return all findings about a dataset, the serious ones first."""
-    found = [*_unreadable(samples), *_labels(samples, classes), *_depth(samples)]
+    found = [
+        *_unreadable(samples), *_codes(samples), *_labels(samples, classes), *_depth(samples)
+    ]  # fmt: skip
     return sorted(found, key=lambda finding: not finding.serious)
 
 
@@ -80,6 +83,17 @@ def _unreadable(samples: Sequence[SampleFacts]) -> list[Finding]:
     path, fault = broken[0].path, broken[0].fault
     first = fault if path in fault else f'{path}: {fault}'
     return [Finding(True, f'{many(len(broken), "sample")} cannot be used: {first}')]
+
+
+def _codes(samples: Sequence[SampleFacts]) -> list[Finding]:
+    counted = [sample for sample in samples if sample.codes is not None]
+    if not counted:
+        return []
+    converted = (converted_mask(sample.label_path, sample.codes) for sample in counted)
+    if text := next(filter(None, converted), None):
+        return [Finding(True, text)]
+    text = shifted_masks(sum(sample.codes for sample in counted))
+    return [Finding(False, text)] if text else []
 
 
 def _labels(samples: Sequence[SampleFacts], classes: Sequence[str]) -> list[Finding]:

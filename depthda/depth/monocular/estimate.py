@@ -5,7 +5,6 @@ import warnings
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -63,6 +62,19 @@ class DepthSettings:
                 f'an overlap of {self.overlap} of a tile is out of range: take 0.05…0.5.'
             )
 
+    def described(self, estimator: DepthEstimator) -> dict[str, Any]:
+        """Return what decides the values of a map."""
+        tile, overlap = self.tiling(estimator.preprocessing.height) or (None, None)
+        return {
+            'weights': estimator.fingerprint,
+            'preprocessing': estimator.preprocessing.described(),
+            'mode': self.mode,
+            'tile': tile,
+            'overlap': overlap,
+            'precision': 'bfloat16' if estimator.bf16 else 'float32',
+            **self.reader.described(),
+        }
+
     def tiling(self, network: int) -> tuple[int, int] | None:
         """Return the side of a tile and the overlap in pixels; None for whole images."""
         if self.mode != 'tiled':
@@ -118,7 +130,9 @@ def estimate_depth(
             for job, size in sizes.items()
             if tiling is not None and max(size) > tiling[0]
         }
-        folders = _folders(jobs, estimator, settings, model)
+        described, about = settings.described(estimator), _about(estimator, model)
+        roots = dict.fromkeys(job.root for job in jobs)
+        folders = {root: MapFolder(root, described, about) for root in roots}
         if shard.rank == 0:
             for folder in folders.values():
                 stack.enter_context(own_folder(folder.root))
@@ -145,27 +159,11 @@ def estimate_depth(
     return Summary(len(todo), len(own_jobs) - len(todo), seconds, pipeline.warnings())
 
 
-def _folders(
-    jobs: Sequence[Job],
-    estimator: DepthEstimator,
-    settings: DepthSettings,
-    model: dict[str, Any],
-) -> dict[Path, MapFolder]:
-    tile, overlap = settings.tiling(estimator.preprocessing.height) or (None, None)
-    decisive = {
-        'weights': estimator.fingerprint,
-        'preprocessing': estimator.preprocessing.described(),
-        'mode': settings.mode,
-        'tile': tile,
-        'overlap': overlap,
-        'precision': 'bfloat16' if estimator.bf16 else 'float32',
-        **settings.reader.described(),
-    }
+def _about(estimator: DepthEstimator, model: dict[str, Any]) -> dict[str, Any]:
     versions = {
         'depthda': __version__,
         'transformers': transformers.__version__,
         'torch': torch.__version__,
         'device': estimator.device_name,
     }
-    about = {**model, 'versions': [versions]}
-    return {root: MapFolder(root, decisive, about) for root in {job.root: None for job in jobs}}
+    return {**model, 'versions': [versions]}

@@ -18,7 +18,7 @@ _ENCODING = 'depth = shift + scale * code; larger = nearer; code 0 = no depth'
 
 
 class MapFolder(DepthMapFolder):
-    """Writes maps, recognises those of its settings, and keeps the manifest.
+    """A folder of estimated maps, which recognises those of its settings.
 
     Args:
         root: The folder; :meth:`open` makes it.
@@ -74,7 +74,7 @@ class MapFolder(DepthMapFolder):
                 row[:] = np.rint((values.astype(np.float64) - shift) / scale).clip(1, 65535)
         if valid is not None:
             codes[~valid] = 0
-        note = {'settings': self.key, 'image': _identity(image), 'scale': scale, 'shift': shift}
+        note = {'settings': self.key, 'image': image_hash(image), 'scale': scale, 'shift': shift}
         write_codes(self.root / f'{name}.png', codes, json.dumps(note))
         return scale > 0
 
@@ -87,7 +87,7 @@ class MapFolder(DepthMapFolder):
         entry = self.entry(name)
         if entry is None or tuple(entry['size'][::-1]) != size:
             return False
-        if entry.get('image', '') not in ('', _identity(image)):
+        if entry.get('image', '') not in ('', image_hash(image)):
             raise UserError(
                 f'{self.root / name}.png is the map of another image than {image}: {self.advice}, '
                 'or remove the map.'
@@ -95,7 +95,7 @@ class MapFolder(DepthMapFolder):
         return True
 
 
-def _identity(image: Path) -> str:
+def image_hash(image: Path) -> str:
     """Return a short hash of the file, which stays the same when a dataset is moved."""
     with open(image, 'rb') as file:
         return hashlib.file_digest(file, 'sha256').hexdigest()[:16]

@@ -23,7 +23,7 @@ def map_name(model: str) -> str:
 
 
 def find_jobs(images: Sequence[str], out: str | None, name: str) -> list[Job]:
-    """List every image in ``images``, which has files and folders, sorted by path.
+    """List the given images, and those below given folders, sorted by path.
 
     Args:
         images: Paths of images, or of folders that hold some.

@@ -41,7 +41,7 @@ class Plan:
 
 @dataclass
 class Pipeline:
-    """One batch is being read, one is in the network, the maps of one are being written.
+    """A pipeline that reads one batch, while one is in the network and maps of one are written.
 
     An image in tiles is a batch of its own.
     """

@@ -20,7 +20,7 @@ _STEPS = {'do_resize': True, 'do_rescale': True, 'do_normalize': True, 'do_pad':
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """Resizes an image, scales it to 0…1 and normalises it.
+    """The preprocessing of a checkpoint: resize, scale to 0…1, normalise.
 
     This is not left to ``transformers``, whose result depends on whether torchvision is installed;
     a test compares it with the Pillow processor of ``transformers``, value by value.

@@ -14,7 +14,7 @@ _ENCODING = 'height = low + (high - low) * code / 65535; code 0 = no depth'
 
 
 class SurfaceFolder(DepthMapFolder):
-    """Recognises the maps of its settings, and keeps the manifest.
+    """A folder of maps of surface models, which recognises those of its settings.
 
     Args:
         root: The folder.
@@ -57,21 +57,24 @@ class SurfaceFolder(DepthMapFolder):
         if old is not None and new is not None:
             self.compare({'percentiles': old}, {'percentiles': new})
 
-    def set_range(self, found: dict[str, Any]) -> None:
-        """Take this range, and begin the manifest; maps of another range are refused."""
+    def set_range(self, low: float, high: float, surfaces: str | None = None) -> None:
+        """Take this range, and begin the manifest; maps of another range are refused.
+
+        ``surfaces`` identifies the surface models of the percentiles; None: the range is given.
+        """
         before = self.range
-        ends = ('low', 'high')
-        same = before is not None and all(before[end] == found[end] for end in ends)
-        if before is not None and not same:
-            low, high = before['low'], before['high']
+        old_low, old_high = (before['low'], before['high']) if before else (low, high)
+        if (old_low, old_high) != (low, high):
             raise UserError(
-                f'the maps in {self.root} go from {low!r} to {high!r}, and now it would be '
-                f'{found["low"]!r} to {found["high"]!r}: keep to --range {low!r} {high!r}, or '
-                f'{self.advice}.'
+                f'the maps in {self.root} go from {old_low!r} to {old_high!r}, and now it would be '
+                f'{low!r} to {high!r}: keep to --range {old_low!r} {old_high!r}, or {self.advice}.'
             )
         # A range that is given again keeps what is known of where it came from.
-        if not (same and found['percentiles'] is None):
-            self.content['range'] = found
+        if before is None or surfaces is not None:
+            percentiles = self._percentiles if surfaces else None
+            self.content['range'] = {
+                'low': low, 'high': high, 'percentiles': percentiles, 'surfaces': surfaces
+            }  # fmt: skip
         if self.range != before:
             self.write()
 

@@ -11,7 +11,7 @@ SUFFIXES = ('.tif', '.tiff')
 
 
 def find_surfaces(heights: Sequence[str], out: Path, terrain: Path | None) -> list[Job]:
-    """List every GeoTIFF in ``heights``, which has files and folders, sorted by name.
+    """List the given GeoTIFFs, and those below given folders, sorted by name.
 
     Args:
         heights: Paths of surface models, or of folders that hold some.

@@ -152,18 +152,13 @@ def _fill(
     found = threads.map('files', lambda surface: (surface.check(), surface.identity()), surfaces)
     grids, identities = zip(*found, strict=True)
     if settings.value_range:
-        low, high = settings.value_range
-        folder.set_range({'low': low, 'high': high, 'percentiles': None, 'surfaces': None})
+        folder.set_range(*settings.value_range)
     else:
         content = [[job.name, identity] for job, identity in zip(jobs, identities, strict=True)]
         digest = hashlib.sha256(json.dumps(content).encode()).hexdigest()
         # The range is known already if it was taken from these very files.
         if folder.range is None or folder.range['surfaces'] != digest:
-            low, high = _find_range(surfaces, settings.percentiles, threads)
-            percentiles = list(settings.percentiles)
-            folder.set_range(
-                {'low': low, 'high': high, 'percentiles': percentiles, 'surfaces': digest}
-            )
+            folder.set_range(*_find_range(surfaces, settings.percentiles, threads), digest)
     recipe = Recipe((folder.range['low'], folder.range['high']), settings.fill, folder.key)
     left = [
         (surface, grid, identity, job.map)
@@ -218,5 +213,5 @@ class _Threads:
                 waiting.extend(islice(futures, 1))
                 self._progress(stage, done, len(items))
         finally:
-            # After a mistake in one file, no one wants to wait for all the others.
+            # If one file fails, the waiting ones are not started.
             pool.shutdown(cancel_futures=True)

@@ -1,15 +1,17 @@
 """The report of a run over surface models: range, shares, and what needs a look."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from depthda.depth.maps import clipping_warning
 from depthda.depth.surface.normalize import Done
+from depthda.errors import first_names
 
 Entries = Mapping[str, Mapping[str, Any]]  # of the manifest, by name
 
-_NAMED = 5  # files that are named before the rest is a number
+_names = partial(first_names, limit=5)
 
 
 def describe(done: Done, out: str | Path, filled: bool = False) -> list[str]:
@@ -79,8 +81,3 @@ def _sum(maps: Entries, key: str) -> int:
 
 def _share(part: int, whole: int) -> str:
     return f'{100 * part / whole:.2f} %' if whole else 'none'
-
-
-def _names(names: Sequence[str]) -> str:
-    more = f' and {len(names) - _NAMED:,} more' if len(names) > _NAMED else ''
-    return ', '.join(names[:_NAMED]) + more

@@ -1,7 +1,7 @@
 """Do training, validation and test fit together? Said before a run, in one line each."""
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -10,9 +10,13 @@ from mmengine.registry import DefaultScope
 from mmseg.registry import DATASETS
 
 from depthda.checkpoints.loading import read_meta
+from depthda.datasets.checks.depth_check import check_image, differing_maps
+from depthda.datasets.checks.mask_codes import check_codes
 from depthda.datasets.rgbd import RGBDSegDataset
 from depthda.errors import UserError
 from depthda.evaluation.score_report import group_cells
+
+_SAMPLED = 32  # files of each dataset that are read before a run
 
 
 def data_warnings(cfg: Config) -> list[str]:
@@ -34,6 +38,15 @@ def data_warnings(cfg: Config) -> list[str]:
     if len({frozenset(found) for found in said.values()}) > 1:
         told = ', '.join(f'{name} from {_spell(found)}' for name, found in said.items())
         lines.append(f'depth differs between the data sets of this config: {told}')
+    lines += differing_maps(
+        {
+            os.path.dirname(sample['depth_path']): name
+            for name, found in sets.items()
+            for dataset in found
+            if dataset.has_depth
+            for sample in _list_if_here(dataset, 'depth_path')
+        }
+    )
     images = {name: _images(found) for name, found in sets.items()}
     for name, what in (('val', 'validation'), ('test', 'test')):
         if shared := len(images['train'] & images[name]):
@@ -42,6 +55,22 @@ def data_warnings(cfg: Config) -> list[str]:
                 'scores on them do not tell what the model does on new ones'
             )
     return lines
+
+
+def check_depth_images(cfg: Config, loaders: Iterable[str] = ('train', 'val', 'test')) -> None:
+    """Refuse estimated depth maps of other images, by some files of each dataset."""
+    for name in loaders:
+        for dataset in datasets_of((cfg.get(f'{name}_dataloader') or {}).get('dataset')):
+            samples = _list_if_here(dataset, 'depth_path') if dataset.has_depth else []
+            for sample in spread(samples, _SAMPLED):
+                check_image(sample)
+
+
+def spread(items: Sequence[Any], number: int) -> list[Any]:
+    """Return at most ``number`` items, evenly spread over all."""
+    last = len(items) - 1
+    places = {round(n * last / (number - 1)) for n in range(number)} if items else set()
+    return [items[place] for place in sorted(places)]
 
 
 def check_classes(cfg: Config) -> None:
@@ -75,7 +104,7 @@ def class_warning(cfg: Config, checkpoint: str) -> str | None:
         return None
     meta = read_meta(checkpoint).get('dataset_meta') or {}
     before = list(meta.get('classes') or ())
-    for _, dataset in training_sets(cfg):
+    for _, dataset in listed_datasets(cfg):
         now = list(dataset.metainfo.get('classes') or ())
         if len(before) == len(now) and before != now:
             return (
@@ -103,9 +132,16 @@ def _class_numbers(cfg: Any, key: str) -> Iterator[tuple[str, int]]:
             yield from _class_numbers(item, f'{key}.{name}')
 
 
-def training_sets(cfg: Config) -> Iterator[tuple[dict, RGBDSegDataset]]:
-    """Our training sets with their configs, listed but not read, as far as they are here."""
-    for config in _configs((cfg.get('train_dataloader') or {}).get('dataset')):
+def mask_warnings(cfg: Config, loader: str) -> Iterator[str]:
+    """Refuse or report masks of LoveDA that a converter shifted by one."""
+    for _, dataset in listed_datasets(cfg, loader):
+        places = spread(range(len(dataset)), _SAMPLED)
+        yield from check_codes(dataset, [dataset.get_data_info(place) for place in places])
+
+
+def listed_datasets(cfg: Config, loader: str = 'train') -> Iterator[tuple[dict, RGBDSegDataset]]:
+    """Yield the datasets of a loader with their configs; those that are absent are left out."""
+    for config in _configs((cfg.get(f'{loader}_dataloader') or {}).get('dataset')):
         with suppress(UserError):
             dataset = _build(config)
             dataset.full_init()
@@ -148,7 +184,7 @@ def check_test_headline(cfg: Config) -> None:
     samples: list[dict] = []
     for config in _configs((cfg.get('test_dataloader') or {}).get('dataset')):
         try:
-            samples += _list_images(_build(config))
+            samples += _list_files(_build(config))
         except UserError:
             return  # said when the set is built
     if samples:
@@ -185,11 +221,7 @@ def _build(config: dict) -> RGBDSegDataset:
 def _images(sets: list[RGBDSegDataset]) -> set[str]:
     found = set()
     for dataset in sets:
-        try:
-            samples = _list_images(dataset)
-        except UserError:
-            # The set is not here, or faulty: whoever uses it is told so when it is built.
-            continue
+        samples = _list_if_here(dataset)
         folders = {os.path.dirname(sample['img_path']) for sample in samples}
         real = {folder: os.path.realpath(folder) for folder in folders}
         for sample in samples:
@@ -198,10 +230,21 @@ def _images(sets: list[RGBDSegDataset]) -> set[str]:
     return found
 
 
-def _list_images(dataset: RGBDSegDataset) -> list[dict]:
-    # Labels and depth need not be listed for what is asked here.
-    dataset.data_prefix = {'img_path': dataset.data_prefix['img_path']}
-    return dataset.load_data_list()
+def _list_if_here(dataset: RGBDSegDataset, *keys: str) -> list[dict]:
+    try:
+        return _list_files(dataset, *keys)
+    except UserError:
+        return []  # absent or faulty, which is reported when the dataset is built to be used
+
+
+def _list_files(dataset: RGBDSegDataset, *keys: str) -> list[dict]:
+    """List the images and the files of further ``keys``; the others may be absent."""
+    folders = dataset.data_prefix
+    dataset.data_prefix = {k: v for k, v in folders.items() if k in ('img_path', *keys)}
+    try:
+        return dataset.load_data_list()
+    finally:
+        dataset.data_prefix = folders
 
 
 def _spell(sources: set[str | None]) -> str:

@@ -11,7 +11,7 @@ from mmseg.registry import TRANSFORMS
 from depthda.datasets.checks.image_check import named_if_damaged
 from depthda.datasets.rgbd import RGBDSegDataset
 from depthda.depth.maps import read_depth
-from depthda.engine.checks.data_check import training_sets
+from depthda.engine.checks.data_check import listed_datasets, mask_warnings, spread
 from depthda.errors import UserError
 from depthda.io.headers import read_header
 
@@ -26,21 +26,16 @@ def tile_warnings(cfg: Config) -> list[str]:
     """
     model = cfg.get('model') or {}
     reads_depth = (model.get('data_preprocessor') or {}).get('depth') != 'drop'
-    lines: list[str] = []
-    for config, dataset in training_sets(cfg):
-        samples = _some(dataset)
+    lines = list(mask_warnings(cfg, 'train'))
+    for config, dataset in listed_datasets(cfg):
+        places = spread(range(len(dataset)), _TILES)
+        samples = [dataset.get_data_info(place) for place in places]
         lines += _labels(samples, config.get('pipeline') or [], dataset)
         if reads_depth and _loads_depth(config.get('pipeline')):
             lines += _depth(samples)
         lines += _sizes(samples, config.get('pipeline') or [])
         lines += _values(samples[0], config.get('pipeline') or [], model)
     return lines
-
-
-def _some(dataset: RGBDSegDataset) -> list[dict]:
-    number = len(dataset)
-    places = sorted({round(i * (number - 1) / (_TILES - 1)) for i in range(_TILES)})
-    return [dataset.get_data_info(place) for place in places]
 
 
 def _labels(samples: list[dict], pipeline: list[dict], dataset: RGBDSegDataset) -> Iterator[str]:

@@ -34,6 +34,7 @@ from depthda.engine.checks.config_check import (
     check_training,
 )
 from depthda.engine.checks.data_check import (
+    check_depth_images,
     check_headline,
     check_test_headline,
     check_test_set,
@@ -75,6 +76,7 @@ def check_config(cfg: Config, start: Start) -> list[str]:
     with build_mistakes(cfg):
         check_test_set(cfg)
         check_test_headline(cfg)
+        check_depth_images(cfg)
         found = (data_warnings, schedule_warnings, loss_warnings, tile_warnings)
         lines = [line for warnings in found for line in warnings(cfg)]
     if start.checkpoint:

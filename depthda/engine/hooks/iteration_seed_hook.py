@@ -1,4 +1,4 @@
-"""Dropout, drop-path and every other draw on the device as a function of the iteration."""
+"""Make dropout, drop-path and every other draw on the device a function of the iteration."""
 
 import torch
 from mmengine.dist import get_rank
@@ -13,8 +13,8 @@ from depthda.randomness import derive_seed
 class IterationSeedHook(Hook):
     """Seed torch before each training iteration from (seed, rank, iteration).
 
-    With :class:`RunSampler` this makes a resumed run equal to an uninterrupted one, although no
-    random state is saved.
+    Together with :class:`RunSampler` it makes a resumed run equal to an uninterrupted one, although
+    no random state is saved.
     """
 
     # Before every other hook, so that none of them draws from an unseeded generator.

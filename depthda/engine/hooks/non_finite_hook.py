@@ -1,4 +1,4 @@
-"""The end of a training whose losses or weights are no longer finite numbers."""
+"""Stop a training whose losses or weights are no longer finite numbers."""
 
 from collections import deque
 from collections.abc import Iterator, Mapping
@@ -21,7 +21,7 @@ _STATISTICS = ('running_mean', 'running_var')
 
 @dataclass
 class Step:
-    """What is kept of an iteration to explain it later; the losses stay on the device."""
+    """What is kept of an iteration for a later message; the losses stay on the device."""
 
     iteration: int
     names: list[str]
@@ -29,7 +29,7 @@ class Step:
     files: list[str]
 
     def describe(self) -> tuple[int, str, list[str]]:
-        """The iteration, its non-finite losses, and its samples."""
+        """Return the iteration, its non-finite losses, and its samples."""
         values = dict(zip(self.names, self.losses.tolist(), strict=True))
         bad = {name: value for name, value in values.items() if not abs(value) < float('inf')}
         if len(bad) > 1:
@@ -39,18 +39,19 @@ class Step:
 
 @HOOKS.register_module()
 class NonFiniteHook(Hook):
-    """Stop a training that has gone bad, and keep its last good checkpoint.
+    """Stop a training with non-finite losses or weights, and keep its last good checkpoint.
 
-    No iteration waits for the device. A count of the bad iterations in a row is kept there and
-    read at each logging interval. Training stops if the count has reached ``patience``, or sooner
-    if the weights are not finite either: no later iteration repairs them. The weights are also
-    checked before each checkpoint and each validation, so that none of them is written, chosen as
-    the best, or takes the place of a good one. All processes of a distributed run stop together.
+    No iteration waits for the device: the number of bad iterations in a row is counted on it, and
+    read at each logging interval. Training stops when the count has reached ``patience``, or
+    earlier if the weights are not finite either, because no later iteration repairs them. The
+    weights are also checked before each checkpoint and each validation, so that bad weights are
+    never written, chosen as the best, or put in the place of good ones. All processes of a
+    distributed run stop together.
 
     Args:
         patience: Bad iterations in a row. A single one is no reason to stop where a loss scaler
             (fp16) skips its update.
-        interval: Iterations from one look at the count to the next; None: as ``LoggerHook``.
+        interval: Iterations between two readings of the count; None for that of ``LoggerHook``.
     """
 
     # After the line of the iteration is logged, before its checkpoint is written.
@@ -71,13 +72,13 @@ class NonFiniteHook(Hook):
         if self.interval is None:
             found = [hook.interval for hook in runner.hooks if isinstance(hook, LoggerHook)]
             self.interval = found[0] if found else 50
-        # Long enough for the first bad one when the count is read.
+        # Long enough to hold the first bad iteration when the count is read.
         self._steps = deque(maxlen=self.interval + self.patience)
         if name := _first_bad(runner.model):
             origin = runner._load_from or 'the initialisation of the model'
             raise UserError(
                 f'the weights of {origin} are not finite ({name}), so no training can start from '
-                'them: name an earlier checkpoint with load_from (and resume=True to go on).'
+                'them: name an earlier checkpoint with load_from (resume=True continues its run).'
             )
 
     def after_train_iter(self, runner, batch_idx: int, data_batch=None, outputs=None) -> None:
@@ -121,16 +122,17 @@ class NonFiniteHook(Hook):
             self._stop(runner, name)
 
     def _stop(self, runner, name: str | None = None) -> None:
-        """End all processes; the main one says why."""
+        """End all processes; the main one raises the error with the reason."""
         count = int(self._bad_in_a_row)
         step = self._steps[-max(count, 1)]
-        found = [each for each in all_gather_object((*step.describe(), name)) if each[1] or each[3]]
+        gathered = all_gather_object((*step.describe(), name))
+        found = [report for report in gathered if report[1] or report[3]]
         if not is_main_process():
             raise SystemExit(2)
-        iteration, losses, files, _ = min(found, key=lambda each: (not each[1], each[0]))
+        iteration, losses, files, _ = min(found, key=lambda report: (not report[1], report[0]))
         cause = f'{losses} in iteration {iteration}'
         if not losses:
-            broken = next(each[3] for each in found if each[3])
+            broken = next(report[3] for report in found if report[3])
             cause = f'after iteration {iteration} the weights are not finite ({broken})'
         good = last_good_checkpoint(runner)
         advice = 'no checkpoint was written before; lower the learning rate, or correct the samples'
@@ -156,7 +158,7 @@ def _by_folder(files: list[str], limit: int = 8) -> str:
 
 
 def _losses(outputs: Mapping[str, Any]) -> dict[str, Tensor]:
-    """The scalars that were logged as losses, on one device; all scalars if none is called so."""
+    """Return the scalars named as losses, on one device; all scalars if none is named so."""
     scalars = {
         name: value
         for name, value in outputs.items()
@@ -171,7 +173,7 @@ def _losses(outputs: Mapping[str, Any]) -> dict[str, Tensor]:
 
 
 def _files(node: Any) -> Iterator[str]:
-    """The image files of a batch, however its samples are nested."""
+    """Yield the image files of a batch, however its samples are nested."""
     if path := getattr(node, 'metainfo', {}).get('img_path'):
         yield str(path)
     elif isinstance(node, Mapping):
@@ -183,7 +185,7 @@ def _files(node: Any) -> Iterator[str]:
 
 
 def _first_bad(model: nn.Module) -> str | None:
-    """The first weight or norm statistic that is not finite; it waits for the device once."""
+    """Return the first weight or norm statistic that is not finite; wait for the device once."""
     model = model.module if is_model_wrapper(model) else model
     tensors = dict(model.named_parameters())
     tensors |= {n: value for n, value in model.named_buffers() if n.endswith(_STATISTICS)}

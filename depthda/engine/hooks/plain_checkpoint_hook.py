@@ -1,4 +1,4 @@
-"""Checkpoints that hold data only and say how they came to be."""
+"""Write checkpoints that hold only data and record where they come from."""
 
 from mmengine.config import Config
 from mmengine.hooks import CheckpointHook
@@ -15,11 +15,11 @@ from depthda.provenance import describe_dataset, narrowed, samples_per_iteration
 class PlainCheckpointHook(CheckpointHook):
     """mmengine's ``CheckpointHook`` for checkpoints as data.
 
-    Before saving, everything but tensors and built-ins is turned into these, and the split that
-    chose the checkpoint and the weights that the training started from are written into its
-    ``meta``. On loading, a key that is missing, left over or of another shape is an error, because
-    mmengine would only warn and go on with random weights. A training whose config has
-    ``load_partial=True`` starts from what fits of ``load_from``; a test and a resumed run never do.
+    Before saving, everything is converted to tensors and built-ins. ``meta`` records the split that
+    chose the checkpoint and the weights that the training started from. On loading, a key that is
+    missing, unexpected or of another shape is an error, because mmengine would only warn and
+    continue with random weights. A training whose config has ``load_partial=True`` starts from
+    what fits of ``load_from``; a test and a resumed run never do.
 
     Args:
         **kwargs: As for ``CheckpointHook``.
@@ -70,7 +70,7 @@ class PlainCheckpointHook(CheckpointHook):
         model = runner.model
         while is_model_wrapper(model) or isinstance(model, BaseTTAModel):
             model = model.module
-        # Only a training has a built loop here, and it starts or goes on.
+        # Only a training has built its loop by now; it starts anew or resumes.
         starts = isinstance(runner._train_loop, BaseLoop) and not runner._resume
         name, record = runner._load_from, {}
         if starts and runner.cfg.get('load_partial'):
@@ -94,7 +94,7 @@ class PlainCheckpointHook(CheckpointHook):
 
 
 def _advice(starts: bool, cfg: Config) -> str:
-    """What to do about a checkpoint that does not fit."""
+    """Say what to do about a checkpoint that does not fit."""
     if not starts:
         return 'use the config it was trained with'
     option = 'load_partial=True' if 'load_partial' in cfg else '+load_partial=True'

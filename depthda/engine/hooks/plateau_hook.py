@@ -1,4 +1,4 @@
-"""Learning rates that fall when the training loss of an epoch stops falling."""
+"""Lower learning rates when the training loss of an epoch stops falling."""
 
 from typing import Any, Literal
 
@@ -14,22 +14,22 @@ from depthda.errors import UserError
 
 @HOOKS.register_module()
 class PlateauHook(Hook):
-    """torch's ``ReduceLROnPlateau`` on the training loss of each epoch.
+    """torch's ``ReduceLROnPlateau`` for the training loss of each epoch.
 
-    mmengine's scheduler of that name steps after a validation alone, and a translation has none.
-    Its state is saved with the checkpoint. Several hooks need different losses to monitor.
+    mmengine's scheduler of that name steps only after a validation, and a translation has none.
+    The state is saved with the checkpoint. Several hooks must monitor different losses.
 
     Args:
-        monitor: Key of the loss among what the model logs.
-        factor: The rates are multiplied by it.
-        patience: Epochs without a new lowest loss that are waited for.
-        epoch_length: Iterations of an epoch; None: one pass through the data.
-        of_epoch: The loss of an epoch is the ``'mean'`` of its batches or that of the ``'last'``.
-        min_lr: No rate falls below it.
-        part: Name of the optimiser whose rates fall; None: all of them fall together.
+        monitor: Key of a loss that the model logs.
+        factor: Factor on the rates.
+        patience: Epochs to wait without a new lowest loss.
+        epoch_length: Iterations of an epoch; None for one pass through the data.
+        of_epoch: The loss of an epoch: the ``'mean'`` of its batches, or that of the ``'last'``.
+        min_lr: Lower limit of the rates.
+        part: Name of the optimiser whose rates fall; None lowers all of them together.
     """
 
-    # Before checkpoints are written, so that they know the iteration that has just ended.
+    # Before checkpoints are written, so that they include the iteration that has just ended.
     priority = 'NORMAL'
 
     def __init__(
@@ -66,13 +66,13 @@ class PlateauHook(Hook):
 
     @property
     def _key(self) -> str:
-        """Where a checkpoint holds the state: hooks of different losses have different places."""
+        """The key of the state in a checkpoint; it differs between hooks of different losses."""
         return 'plateau' if self.monitor == 'loss' else f'plateau_{self.monitor}'
 
     def before_train(self, runner) -> None:
         self._wrappers(runner)
         if self.epoch_length is None:
-            # The sampler is endless: an epoch is what the data set holds.
+            # The sampler is endless: an epoch is one pass through the dataset.
             loader = runner.train_dataloader
             images = loader.batch_size * runner.world_size
             self.epoch_length = max(len(loader.dataset) // images, 1)
@@ -81,7 +81,7 @@ class PlateauHook(Hook):
         if outputs and self.monitor in outputs:
             if self.of_epoch == 'last':
                 self._sum, self._count = 0.0, 0
-            # Added up where it is, for a look at it would wait for the device.
+            # Summed on the device, because reading the value would wait for it.
             self._sum = self._sum + outputs[self.monitor].detach().double()
             self._count += 1
         if self.every_n_train_iters(runner, self.epoch_length):
@@ -96,7 +96,7 @@ class PlateauHook(Hook):
         }
 
     def after_load_checkpoint(self, runner, checkpoint: dict) -> None:
-        # Weights alone are another start; what was trained goes on.
+        # A new training that starts from weights alone has a new state.
         if runner._resume and self._key in checkpoint:
             state = checkpoint[self._key]
             self._sum, self._count = state['sum'], state['count']
@@ -109,11 +109,11 @@ class PlateauHook(Hook):
                 f'{self.monitor!r}: set monitor to a loss that it logs, or a longer epoch_length.'
             )
         mean = torch.as_tensor(self._sum, dtype=torch.float64) / self._count
-        # The processes agree, or their weights would part.
+        # The processes must agree, or their weights would drift apart.
         all_reduce(mean, 'mean')
         mean = float(mean)
         self._sum, self._count = 0.0, 0
-        # Lower by a ten-thousandth at least, as torch has it; here for losses below 0, too.
+        # Lower by at least a ten-thousandth, as in torch; here for negative losses, too.
         if self._lowest is None or mean < self._lowest - 1e-4 * abs(self._lowest):
             self._lowest, self._waited = mean, 0
             return
@@ -123,7 +123,7 @@ class PlateauHook(Hook):
             self._lower_rates(runner)
 
     def _wrappers(self, runner) -> list[Any]:
-        """The optimisers whose rates fall."""
+        """Return the optimisers whose rates fall."""
         wrapper = runner.optim_wrapper
         named = dict(wrapper.items()) if isinstance(wrapper, OptimWrapperDict) else {'': wrapper}
         if self.part is None:
@@ -136,9 +136,9 @@ class PlateauHook(Hook):
         return [named[self.part]]
 
     def _lower_rates(self, runner) -> None:
-        for each in self._wrappers(runner):
-            for group in each.param_groups:
-                # As torch has it: a rate that began below the floor stays where it is.
+        for wrapper in self._wrappers(runner):
+            for group in wrapper.param_groups:
+                # As in torch, a rate that began below the limit stays where it is.
                 group['lr'] = min(group['lr'], max(group['lr'] * self.factor, self.min_lr))
         show(
             f'no lower {self.monitor} in {self.patience + 1} epochs: learning rates × {self.factor}'

@@ -1,4 +1,4 @@
-"""What a translation looks like while it is trained, and the end of one that is flat."""
+"""Show a translation while it is trained, and stop one whose images are flat."""
 
 from pathlib import Path
 
@@ -22,11 +22,11 @@ _COLUMNS = ('image', 'translated', 'reconstructed', 'depth', 'predicted depth')
 class TranslationHook(Hook):
     """Write a picture of both directions; stop when images are flat.
 
-    ``<log dir>/translation/iter_<n>.png``: one row a direction, of an image, its translation, its
-    reconstruction, its depth, and the depth that is predicted of it (with a depth decoder).
+    ``<log dir>/translation/iter_<n>.png`` has a row for each direction: an image, its translation,
+    its reconstruction, and, with a depth decoder, its depth and the predicted depth.
 
     Args:
-        interval: Iterations from picture to picture.
+        interval: Iterations between two pictures.
     """
 
     def __init__(self, interval: int = 1000) -> None:
@@ -50,31 +50,31 @@ class TranslationHook(Hook):
         model.train()
         check_images([row[1] for row in rows], runner.iter + 1)
         path = Path(runner.log_dir) / 'translation' / f'iter_{runner.iter + 1}.png'
-        with atomic_path(path) as beside:
-            beside.write_bytes(cv2.imencode('.png', _grid(rows))[1].tobytes())
+        with atomic_path(path) as temporary:
+            temporary.write_bytes(cv2.imencode('.png', _grid(rows))[1].tobytes())
 
 
 def check_images(images: list[np.ndarray], iteration: int) -> None:
-    """Stop a training that translates every place to one colour."""
+    """Stop a training that translates a whole image to one colour."""
     if any(image.std(axis=(0, 1)).max() < 1 for image in images):
         raise UserError(
             f'the translation collapsed before iteration {iteration}: every pixel of it has one '
-            'colour; go on from an earlier checkpoint with lower learning rates or a smaller '
+            'colour; continue from an earlier checkpoint with lower learning rates or a smaller '
             'adversarial.loss_weight.'
         )
 
 
 def _row(
     model: DRDG,
-    there: torch.nn.Module,
-    back: torch.nn.Module,
+    forward: torch.nn.Module,
+    backward: torch.nn.Module,
     batch: DomainBatch,
     size: tuple[int, int],
 ) -> list[np.ndarray]:
-    """The first image of a batch and what is made of it, as H×W×3 uint8, BGR."""
+    """Return the first image of a batch and its translations, each H×W×3 uint8, BGR."""
     predicts = batch.depth is not None
-    translated = there(batch.image[:1], size, depth=predicts)
-    restored = back(translated.image, batch.size).image
+    translated = forward(batch.image[:1], size, depth=predicts)
+    restored = backward(translated.image, batch.size).image
     row = [_picture(model, image) for image in (batch.image[:1], translated.image, restored)]
     if predicts:
         row += [_depth_picture(batch.depth[0, 0]), _depth_picture(translated.depth[0, 0])]
@@ -87,13 +87,13 @@ def _picture(model: DRDG, image: Tensor) -> np.ndarray:
 
 
 def _depth_picture(depth: Tensor) -> np.ndarray:
-    """Depth from 0 to 1, what is high bright; black where there is none."""
+    """Colour depth from 0 (low) to 1 (high); missing depth is black."""
     codes = (depth.nan_to_num(0).clamp(0, 1) * 255).byte().cpu().numpy()
     return cv2.applyColorMap(codes, cv2.COLORMAP_MAGMA)
 
 
 def _grid(rows: list[list[np.ndarray]], gap: int = 6, head: int = 20) -> np.ndarray:
-    """Pictures of several sizes on white, under their names; a column is as wide as its widest."""
+    """Arrange pictures of several sizes on white, with the name of each column above it."""
     widths = [max(picture.shape[1] for picture in column) for column in zip(*rows, strict=True)]
     heights = [max(picture.shape[0] for picture in row) for row in rows]
     shape = (head + sum(heights) + gap * (len(rows) + 1), sum(widths) + gap * (len(widths) + 1), 3)

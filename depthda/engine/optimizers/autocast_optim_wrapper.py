@@ -14,11 +14,11 @@ class AutocastOptimWrapper(OptimWrapper):
     """Run the forward pass in bfloat16 where that is safe; keep weights and optimiser in fp32.
 
     bfloat16 has the range of fp32, so no loss is scaled. For a GPU without it (before Ampere),
-    mmengine's ``AmpOptimWrapper`` with ``dtype='float16'`` is the one to name in the config.
+    name mmengine's ``AmpOptimWrapper`` with ``dtype='float16'`` in the config.
 
     Args:
-        devices: Kinds of device on which to do so. Most processors only emulate bfloat16, ten and
-            more times slower than fp32, so ``'cpu'`` is not among them unless it is asked for.
+        devices: Device types with mixed precision. ``'cpu'`` is not among them by default, because
+            most processors emulate bfloat16, at least ten times slower than fp32.
         **kwargs: As for ``OptimWrapper``.
     """
 

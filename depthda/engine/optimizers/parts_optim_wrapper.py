@@ -1,4 +1,4 @@
-"""One optimiser for each part of a model, as adversaries need them."""
+"""Build one optimiser for each part of a model, as adversarial training needs."""
 
 from mmengine.model import is_model_wrapper
 from mmengine.optim import OptimWrapperDict, build_optim_wrapper
@@ -13,8 +13,8 @@ class PartsOptimWrapperConstructor:
     """Build an ``OptimWrapperDict`` of the parts that a model names.
 
     ``model.parts`` maps the name of each part to the names of its modules. The config gives one
-    optimiser under each of these names; what it says beside them (``type``, ``clip_grad``, …) holds
-    for every part that does not say otherwise, so that ``--amp`` changes all of them:
+    optimiser under each of these names. Its other keys (``type``, ``clip_grad``, …) are defaults of
+    all parts, so that ``--amp`` changes all of them:
 
     .. code-block:: python
 
@@ -25,14 +25,14 @@ class PartsOptimWrapperConstructor:
             critics=dict(optimizer=dict(type='RMSprop', lr=5e-4)),
         )
 
-    A part is a config of ``optim_wrapper`` in its own right, with ``paramwise_cfg`` if it likes.
+    A part is a complete ``optim_wrapper`` config, which may have its own ``paramwise_cfg``.
     """
 
     def __init__(self, optim_wrapper_cfg: dict, paramwise_cfg: dict | None = None) -> None:
         if paramwise_cfg:
             raise UserError(
-                'optim_wrapper.paramwise_cfg beside PartsOptimWrapperConstructor: give it to the '
-                'part that it is meant for.'
+                'optim_wrapper.paramwise_cfg has no effect with PartsOptimWrapperConstructor: give '
+                'it to the part that it is meant for.'
             )
         self.config = optim_wrapper_cfg
 
@@ -41,7 +41,7 @@ class PartsOptimWrapperConstructor:
         parts = getattr(model, 'parts', None)
         if parts is None:
             raise UserError(
-                f'{type(model).__name__} has no parts to be optimised apart: leave '
+                f'{type(model).__name__} has no parts to optimise separately: leave '
                 'PartsOptimWrapperConstructor out of optim_wrapper.'
             )
         given = {name for name, value in self.config.items() if _is_part(value)}

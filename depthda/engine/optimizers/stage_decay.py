@@ -1,4 +1,4 @@
-"""Learning rates that fall from the last stage of a backbone to its stem."""
+"""Decay learning rates from the last stage of a backbone down to its stem."""
 
 import re
 
@@ -9,7 +9,7 @@ from torch import nn
 
 from depthda.errors import UserError
 
-# Parameter names inside a backbone, after what a wrapper puts before them. A plain ViT's blocks
+# Parameter names inside a backbone, without the prefix of a wrapper. The blocks of a plain ViT
 # count as stages.
 _PREFIX = re.compile(r'^(model\.)*(swin\.|beit\.)?')
 _STEM = re.compile(
@@ -29,7 +29,7 @@ _RESNET_STAGE = re.compile(r'layer([1-4])\.')
 # Norms of the returned features, as in mmseg's rule for ConvNeXt (`norm0` to `norm3`).
 _OUTPUT = re.compile(r'hidden_states_norms\.|(layer_?)?norm\d?\.|ln1\.|layers\.\d+\.2\.')
 
-# What a wrapper of a backbone adds, and nothing has pretrained.
+# Modules that a wrapper adds to a backbone; they have no pretrained weights.
 _ADDED = ('neck.', 'depth_stem.')
 
 _NO_WEIGHT_DECAY = re.compile(
@@ -46,8 +46,8 @@ _SCALARS = re.compile(r'(^|\.)(mix|step)$')
 class StageDecayOptimWrapperConstructor(DefaultOptimWrapperConstructor):
     """Stage-wise decay of the learning rate, in as few parameter groups as there are rates.
 
-    A parameter of stage i (1 for the first) learns at lr * decay_rate^(num_layers + 1 - i), the
-    stem and all downsamplers count as i = 0, everything outside the stages (heads, necks, the norms
+    A parameter of stage i (1 for the first) learns at lr * decay_rate^(num_layers + 1 - i). The
+    stem and all downsamplers count as i = 0. Everything outside the stages (heads, necks, the norms
     of the returned features) learns at lr. With 12 layers and .9 the stages of a ConvNeXt get
     .9^12, .9^11, .9^10, .9^9 and its stem .9^13; with ``num_layers`` equal to its depth, a plain
     ViT decays block by block. Biases, norms, embeddings and scalars have no weight decay. Frozen
@@ -55,7 +55,7 @@ class StageDecayOptimWrapperConstructor(DefaultOptimWrapperConstructor):
 
     ``paramwise_cfg`` may set:
 
-    - ``decay_rate`` (.9): 1 for equal rates, with which any backbone will do.
+    - ``decay_rate`` (.9): 1 gives equal rates, and then any backbone is accepted.
     - ``num_layers`` (12).
     - ``depth_decay`` (True): whether the depth encoder of a ``DualBackbone`` decays as well.
     - ``scalar_decay`` (False): whether learned scalars have weight decay, as in the released code.
@@ -67,7 +67,7 @@ class StageDecayOptimWrapperConstructor(DefaultOptimWrapperConstructor):
         if unknown:
             raise UserError(
                 f'paramwise_cfg of StageDecayOptimWrapperConstructor has unknown keys {unknown}; '
-                f'it knows {sorted(settings)}.'
+                f'its keys are {sorted(settings)}.'
             )
         settings.update(paramwise_cfg or {})
         super().__init__(optim_wrapper_cfg, settings)
@@ -103,7 +103,7 @@ class StageDecayOptimWrapperConstructor(DefaultOptimWrapperConstructor):
         params.extend(groups.values())
 
     def _stage(self, name: str) -> int:
-        """The stage a parameter belongs to: 0 for the stem, num_layers + 1 outside the stages."""
+        """Return the stage of a parameter: 0 for the stem, num_layers + 1 outside the stages."""
         outside = self.paramwise_cfg['num_layers'] + 1
         parts = re.match(r'backbone\.((?:rgb|depth)\.)?(?:backbone\.)?(.*)', name)
         if parts is None or self.paramwise_cfg['decay_rate'] == 1:
@@ -123,8 +123,8 @@ class StageDecayOptimWrapperConstructor(DefaultOptimWrapperConstructor):
             stage = int(next(group for group in found.groups() if group)) + 1
         else:
             raise UserError(
-                f'StageDecayOptimWrapperConstructor does not know the stage of {name}: use a '
-                f'backbone it knows (ConvNeXt, Swin, ResNet, MiT, ViT), or set '
+                f'StageDecayOptimWrapperConstructor cannot tell the stage of {name}: use a '
+                f'backbone that it supports (ConvNeXt, Swin, ResNet, MiT, ViT), or set '
                 f'paramwise_cfg.decay_rate=1.'
             )
         if stage >= outside:

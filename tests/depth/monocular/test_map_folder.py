@@ -129,13 +129,6 @@ def test_a_map_that_does_not_name_its_image_is_kept(tmp_path):
     assert entry.keys() == {'size', 'scale', 'shift'}
 
 
-def test_a_damaged_manifest_is_named(tmp_path):
-    folder(tmp_path).open()
-    (tmp_path / MANIFEST).write_text('{"settings"')
-    with pytest.raises(UserError, match=f'{MANIFEST} is not readable .* name another folder'):
-        folder(tmp_path).open()
-
-
 def test_a_later_run_keeps_the_record_and_adds_its_versions(tmp_path):
     begun(tmp_path)
     again = folder(tmp_path, about={'model': '/a/copy', 'versions': [{'torch': '2'}]})
@@ -143,17 +136,6 @@ def test_a_later_run_keeps_the_record_and_adds_its_versions(tmp_path):
     again.finish()
     about = json.loads((tmp_path / MANIFEST).read_text())['about']
     assert about == {'model': 'owner/name', 'versions': [{'torch': '1'}, {'torch': '2'}]}
-
-
-def test_half_written_files_are_removed_and_others_kept(tmp_path):
-    folder(tmp_path).open()
-    (tmp_path / 'a').mkdir()
-    left = [tmp_path / 'a/.x-abcd1234.png', tmp_path / '.depth_maps-abcd1234.json']
-    kept = [tmp_path / 'a/.notes.txt', tmp_path / '.DS_Store', tmp_path / 'a/.x-abcdefgh.png']
-    for path in left + kept:
-        path.touch()
-    folder(tmp_path).open()
-    assert not any(path.exists() for path in left) and all(path.exists() for path in kept)
 
 
 def test_a_note_leaves_the_pixels_unchanged(tmp_path):

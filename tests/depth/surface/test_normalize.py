@@ -18,7 +18,7 @@ from depthda.depth.surface.ground import ground_below
 from depthda.depth.surface.normalize import SurfaceSettings, map_surfaces
 from depthda.errors import UserError
 
-NAMES = ['a/0', 'a/1', 'b/2', 'b/3', '4']
+NAMES = ['a/0', 'a/1', 'b/2', 'b/3', 'a-4']
 
 
 @pytest.fixture
@@ -90,11 +90,11 @@ def test_terrain_models_are_subtracted_and_are_inputs(source, heights, tmp_path)
         above = np.maximum(values.astype(np.float32) - 101, 0)
         expected = to_codes(normalize_heights(above, valid, (0, 20)))
         np.testing.assert_array_equal(codes(out, name), expected)
-    write_surface(tmp_path / 'dtm/4.tif', np.full_like(heights['4'], 105, np.float32))
+    write_surface(tmp_path / 'dtm/a-4.tif', np.full_like(heights['a-4'], 105, np.float32))
     again = run(source, out, **settings)
-    assert again.written == 1 and again.maps['4']['input'] != done.maps['4']['input']
-    (tmp_path / 'dtm/4.tif').unlink()
-    with pytest.raises(UserError, match='4.tif has no terrain model in'):
+    assert again.written == 1 and again.maps['a-4']['input'] != done.maps['a-4']['input']
+    (tmp_path / 'dtm/a-4.tif').unlink()
+    with pytest.raises(UserError, match='a-4.tif has no terrain model in'):
         run(source, tmp_path / 'new', **settings)
     assert not (tmp_path / 'new').exists()
 
@@ -171,7 +171,7 @@ def test_whole_maps_stay_and_others_are_made_again(source, heights, tmp_path):
     damaged = out / 'a/1.png'
     damaged.write_bytes(damaged.read_bytes()[:-30])
     (out / 'b/2.pgw').write_text('elsewhere')
-    (out / '4.pgw').unlink()
+    (out / 'a-4.pgw').unlink()
     (out / 'a/0.png').unlink()
     cv2.imwrite(str(out / 'b/3.png'), codes(out, 'b/3'))
     (out / 'a/.1-abcd1234.png').touch()

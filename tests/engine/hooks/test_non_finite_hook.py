@@ -140,7 +140,7 @@ class PoisonHook(Hook):
 @pytest.fixture
 def poisoned(tmp_path):
     """A config whose own default_hooks have mmengine's checkpoints and no NonFiniteHook."""
-    config = tmp_path / 'mine.py'
+    config = tmp_path / 'custom.py'
     config.write_text(
         f"_base_ = '{CONFIG}'\n"
         "default_hooks = dict(_delete_=True, checkpoint=dict(type='PlainCheckpointHook', "

@@ -49,10 +49,10 @@ def test_the_rates_are_those_of_torch():
     means = (3 * torch.rand(60, generator=generator) + 1).tolist()
     parameter = torch.nn.Parameter(torch.zeros(1))
     optimizer = torch.optim.SGD([parameter], lr=1.0)
-    theirs = torch.optim.lr_scheduler.ReduceLROnPlateau(optimizer, factor=0.5, patience=3)
+    reference = torch.optim.lr_scheduler.ReduceLROnPlateau(optimizer, factor=0.5, patience=3)
     expected = []
     for mean in means:
-        theirs.step(mean)
+        reference.step(mean)
         expected.append(optimizer.param_groups[0]['lr'])
     assert len(set(expected)) > 3
 
@@ -71,12 +71,12 @@ def test_the_last_batch_the_floor_and_one_optimiser_as_drdg_was_released():
     generator = torch.Generator().manual_seed(1)
     last = (3 * torch.rand(60, generator=generator) + 1).tolist()
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.1)
-    theirs = torch.optim.lr_scheduler.ReduceLROnPlateau(
+    reference = torch.optim.lr_scheduler.ReduceLROnPlateau(
         optimizer, factor=0.5, patience=3, min_lr=0.02
     )
     expected = []
     for loss in last:
-        theirs.step(loss)
+        reference.step(loss)
         expected.append(optimizer.param_groups[0]['lr'])
     assert expected[-1] == 0.02 and len(set(expected)) == 4
 

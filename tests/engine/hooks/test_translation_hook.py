@@ -82,7 +82,7 @@ def test_it_draws_at_its_interval_alone(batch, tmp_path):
 
 
 def test_a_flat_translation_ends_the_training(batch, tmp_path):
-    # Without the image beside the residual, and with a residual of one value.
+    # Without the image added to the residual, and with a residual of one value.
     runner = make_runner(tmp_path, generator=CONFIG['generator'] | dict(k=0.0))
     with torch.no_grad():
         for parameter in runner.model.generator_s2t.parameters():

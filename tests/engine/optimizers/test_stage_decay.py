@@ -89,7 +89,7 @@ def test_every_rate_of_mmsegs_rule_for_its_convnext_is_the_same():
     model.backbone, model.decode_head = ConvNeXt(), nn.Conv2d(1, 1, 1)
     config = dict(optimizer=dict(type='AdamW', lr=1e-4, weight_decay=0.05))
     paramwise = dict(decay_rate=0.9, decay_type='stage_wise', num_layers=12)
-    theirs = LearningRateDecayOptimizerConstructor(config, paramwise)(model)
+    reference = LearningRateDecayOptimizerConstructor(config, paramwise)(model)
     names = {parameter: name for name, parameter in model.named_parameters()}
 
     def settings(groups):
@@ -101,7 +101,7 @@ def test_every_rate_of_mmsegs_rule_for_its_convnext_is_the_same():
 
     assert settings(wrapper(model).optimizer.param_groups) == {
         name: (float(lr.expected), decay)
-        for name, (lr, decay) in settings(theirs.optimizer.param_groups).items()
+        for name, (lr, decay) in settings(reference.optimizer.param_groups).items()
     }
 
 
@@ -230,7 +230,7 @@ def test_fused_adamw_steps_and_its_state_is_plain_data(tmp_path):
         parameter.grad = torch.ones_like(parameter)
     wrapped.step()
     for name, parameter in model.named_parameters():
-        # AdamW's first step is lr, whatever the gradient, beside the weight decay
+        # AdamW's first step is lr, whatever the gradient, plus the weight decay
         moved = (before[name] - parameter).abs().mean()
         assert moved > 0.4 * 0.5 * 1e-4 * 0.9**13, name
     scheduler.step()
@@ -248,7 +248,7 @@ def test_fused_adamw_steps_and_its_state_is_plain_data(tmp_path):
 def test_without_decay_any_backbone_will_do_and_two_groups_are_left():
     model = nn.Module()
     model.backbone = nn.Sequential(nn.Conv2d(2, 2, 1))
-    with pytest.raises(UserError, match='does not know the stage of backbone.0.weight'):
+    with pytest.raises(UserError, match='cannot tell the stage of backbone.0.weight'):
         wrapper(model)
     groups = wrapper(model, decay_rate=1.0).optimizer.param_groups
     assert [(group['lr'], group['weight_decay']) for group in groups] == [(1e-4, 0.05), (1e-4, 0)]

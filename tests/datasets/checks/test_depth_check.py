@@ -1,0 +1,112 @@
+"""Estimated depth maps that were made from other images, or by other weights in other modes."""
+
+import json
+import shutil
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from mmengine.config import Config
+
+from depthda.datasets.checks.inspection import inspect_sample
+from depthda.depth.monocular.folder import MapFolder
+from depthda.engine.checks.data_check import check_depth_images, data_warnings, datasets_of
+from depthda.engine.launch import check_training
+from depthda.engine.launch import test as run_test
+from depthda.errors import UserError
+from depthda.io.png import add_note
+
+CONFIG = Path(__file__).parents[3] / 'configs/sample/depthda_tiny_u2r.py'
+STEPS = [dict(type='LoadImageFromFile'), dict(type='LoadDepth'), dict(type='PackSegInputs')]
+
+
+def settings(weights='ab' * 32, mode='whole', height=518):
+    preprocessing = dict(height=height, width=height, multiple=14)
+    return dict(weights=weights, preprocessing=preprocessing, mode=mode, tile=None, overlap=None)
+
+
+def estimate(folder: Path, model='small', images=3, **changed) -> None:
+    """Write images and maps that record them, as ``depthda depth`` does."""
+    (folder / 'images').mkdir(parents=True)
+    maps = MapFolder(folder / 'rdepth/da', settings(**changed), dict(model=model, versions=[]))
+    maps.open()
+    for number in range(images):
+        image = folder / f'images/{number:02}.png'
+        cv2.imwrite(str(image), np.full((8, 8, 3), number, np.uint8))
+        maps.save(image.stem, np.arange(64.0).reshape(8, 8), image)
+    maps.finish()
+
+
+def config(root: Path, **folders: str) -> Config:
+    common = dict(type='RGBDSegDataset', depth='rdepth/da', labels=False, pipeline=STEPS)
+    common['metainfo'] = dict(classes=())
+    return Config(
+        {
+            f'{name}_dataloader': dict(dataset=dict(common, data_root=str(root / folder)))
+            for name, folder in folders.items()
+        }
+    )
+
+
+@pytest.mark.parametrize(
+    'changed, difference',
+    [
+        (
+            dict(model='large', weights='cd' * 32),
+            'weights small (SHA-256 abababab…) and large (SHA-256 cdcdcdcd…)',
+        ),
+        (dict(mode='tiled'), 'mode whole and tiled'),
+        (dict(height=70), 'height 518 and 70; width 518 and 70'),
+        ({}, None),
+    ],
+)
+def test_maps_made_in_another_way_are_named(tmp_path, changed, difference):
+    estimate(tmp_path / 'north')
+    estimate(tmp_path / 'south', **changed)
+    # Maps without a record, such as those of a surface model, are not compared.
+    shutil.copytree(tmp_path / 'north', tmp_path / 'west')
+    (tmp_path / 'west/rdepth/da/depth_maps.json').unlink()
+    lines = data_warnings(config(tmp_path, train='north', val='west', test='south'))
+    expected = (
+        f'the depth maps in {tmp_path}/north/rdepth/da (train) and {tmp_path}/south/rdepth/da '
+        f'(test) were made differently ({difference}): make them with the same model and options '
+        'of depthda depth'
+    )
+    assert lines == ([expected] if difference else [])
+
+
+def test_maps_of_exchanged_images_are_refused(tmp_path):
+    estimate(tmp_path / 'north')
+    estimate(tmp_path / 'south', images=70)
+    cfg = config(tmp_path, train='north', test='south')
+    check_depth_images(cfg)
+    check_depth_images(config(tmp_path, train='absent'))
+    image = tmp_path / 'south/images/69.png'
+    cv2.imwrite(str(image), np.full((8, 8, 3), 200, np.uint8))
+    check_depth_images(cfg, ['train', 'val'])
+    sentence = (
+        f'{tmp_path}/south/rdepth/da/69.png was estimated from another image than {image}, which '
+        f'was exchanged later: remove {tmp_path}/south/rdepth/da and make the maps again with '
+        'depthda depth'
+    )
+    with pytest.raises(UserError) as caught:
+        check_depth_images(cfg)
+    assert str(caught.value) == sentence
+    # The check of a dataset reads every file, not a part of them.
+    (dataset,) = datasets_of(cfg.test_dataloader)
+    assert inspect_sample(dataset, 69).fault == sentence
+
+
+def test_training_and_testing_refuse_them(sample, short_run, tmp_path):
+    data = shutil.copytree(sample, tmp_path / 'data')
+    options = {key: str(data) if 'root' in key else value for key, value in short_run.items()}
+    for path in (data / 'Test/Rural/rdepth/synthetic').iterdir():
+        note = json.dumps(dict(settings='', image='another image'))
+        path.write_bytes(add_note(path.read_bytes(), note))
+    torch.save({'state_dict': {}, 'meta': {}}, tmp_path / 'x.pth')
+    with pytest.raises(UserError, match='was estimated from another image than'):
+        check_training(CONFIG, str(tmp_path / 'run'), cfg_options=options)
+    with pytest.raises(UserError, match='was estimated from another image than'):
+        run_test(CONFIG, tmp_path / 'x.pth', str(tmp_path / 'run'), cfg_options=options)

@@ -1,0 +1,94 @@
+"""Masks of LoveDA that a converter for another project shifted by one."""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from mmengine.config import Config
+
+from depthda.datasets.checks.inspection import inspect
+from depthda.datasets.checks.verdict import judge
+from depthda.datasets.loveda import LoveDARGBD
+from depthda.engine.checks.sample_check import tile_warnings
+from depthda.engine.launch import _check_test
+from depthda.engine.prepare import load_config
+from depthda.errors import UserError
+
+CONFIG = Path(__file__).parents[3] / 'configs/sample/depthda_tiny_u2r.py'
+STEPS = [dict(type='LoadImageFromFile'), dict(type='LoadAnnotations'), dict(type='PackSegInputs')]
+FIX = 'use the original masks, or set reduce_zero_label=False in each dataset of the config'
+
+
+@pytest.fixture
+def tree(make_tree, write_png):
+    """Write 40 tiles with masks of the given codes; return the keys of the dataset."""
+
+    def write(codes, number=40):
+        root = make_tree(range(number), size=(8, 8), depth=None)
+        for place in range(number):
+            mask = np.resize(np.asarray(codes, np.uint8), (8, 8))
+            write_png(root / f'Train/Urban/masks_png/{place}.png', mask)
+        return dict(data_root=str(root), domain='Urban', split='Train', depth=None, pipeline=STEPS)
+
+    return write
+
+
+def warnings(keys):
+    dataset = dict(keys, type='LoveDARGBD')
+    return tile_warnings(Config(dict(model={}, train_dataloader=dict(dataset=dataset))))
+
+
+def findings(keys):
+    dataset = LoveDARGBD(**keys)
+    return [str(finding) for finding in judge(inspect(dataset), dataset.metainfo['classes'])]
+
+
+def test_converted_masks_are_refused(tree):
+    keys = tree([0, 1, 2, 3, 4, 5, 6, 255])
+    mask = f'{keys["data_root"]}/Train/Urban/masks_png/0.png'
+    text = (
+        f'{mask} holds the value 255, and masks of LoveDA hold 0 for no-data and 1 to 7 for the '
+        f'classes: it was converted, so each class would be read as the one before it; {FIX}'
+    )
+    with pytest.raises(UserError) as caught:
+        warnings(keys)
+    assert str(caught.value) == text
+    assert f'✗ {text}' in findings(keys)
+    # The advice works.
+    keys['reduce_zero_label'] = False
+    assert warnings(keys) == [] and findings(keys) == []
+
+
+def test_masks_that_may_be_shifted_are_reported(tree, write_png):
+    keys = tree([0, 1, 2, 3, 4, 5, 6, 6])
+    text = (
+        'no mask holds the value 7 (agricultural), and 12 % of the pixels hold 0 (no-data): the '
+        f'masks may be shifted to 0 to 6, so that each class is read as the one before it; {FIX}'
+    )
+    assert warnings(keys) == [text]
+    assert f'! {text}' in findings(keys)
+    # One mask with a 7 that the sample misses is enough.
+    mask = np.full((8, 8), 7, np.uint8)
+    write_png(Path(keys['data_root']) / 'Train/Urban/masks_png/1.png', mask)
+    assert warnings(keys) == [] and findings(keys) == []
+
+
+def test_original_masks_pass(tree):
+    for codes in ([0, 0, 1, 2, 3, 4, 5, 6, 7], [1, 2, 3, 4, 5, 6]):
+        keys = tree(codes)
+        assert warnings(keys) == []
+        assert not any('shifted' in text for text in findings(keys))
+
+
+def test_a_test_reports_them(sample, short_run, tmp_path, write_png):
+    data = shutil.copytree(sample, tmp_path / 'data')
+    options = {key: str(data) if 'root' in key else value for key, value in short_run.items()}
+    cfg = load_config(CONFIG, options)
+    torch.save({'state_dict': {}, 'meta': {}}, tmp_path / 'x.pth')
+    assert not any('255' in text for text in _check_test(cfg, str(tmp_path / 'x.pth')))
+    for path in (data / 'Test/Rural/masks_png').iterdir():
+        write_png(path, np.full((128, 128), 255, np.uint8))
+    with pytest.raises(UserError, match='masks_png/[0-9]+.png holds the value 255'):
+        _check_test(cfg, str(tmp_path / 'x.pth'))
