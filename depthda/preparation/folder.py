@@ -116,7 +116,12 @@ def prepare_folder(
                 dataset.enter_scene(scene, facts)
             for line in clipping_warning(*clipped, 'values of the images', '--stretch'):
                 report(line)
-            dataset.finish_splits(splits, names, _split_counts(grids, splits))
+            counts = dict(
+                crossing=sum(split is None for split in splits.values()),
+                unlisted=sum(splits.keys().isdisjoint(grid.boxes) for grid in grids.values()),
+                shared=parting.shared_ground(on_map(grids), splits),
+            )
+            dataset.finish_splits(splits, names, counts)
     return dataset.content
 
 
@@ -210,14 +215,6 @@ def _check_files(scene: Scene) -> None:
             fault = misnamed(path) or 'cut short, or not a picture: write it again'
             raise UserError(f'{path} is {fault}')
         check_upright(path)
-
-
-def _split_counts(grids: Mapping[str, Grid], splits: Mapping[str, str | None]) -> dict[str, int]:
-    return dict(
-        crossing=sum(split is None for split in splits.values()),
-        unlisted=sum(splits.keys().isdisjoint(grid.boxes) for grid in grids.values()),
-        shared=parting.shared_ground(on_map(grids), splits),
-    )
 
 
 def _about(settings: FolderSettings, cut: Cut, suffix: str) -> dict[str, Any]:

@@ -3,10 +3,10 @@
 import math
 import os
 import unicodedata
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import rasterio
 
@@ -172,17 +172,11 @@ def chosen_bands(image: rasterio.DatasetReader, cut: Cut) -> tuple[tuple[int, ..
     )
 
 
-def check_options(
-    tile: int | None,
-    stride: int | None,
-    workers: int,
-    ranges: Mapping[str, Range | None],
-    needs: Iterable[tuple[str, Any, str, Any]],
-) -> None:
-    """Refuse options whose values cannot be, or that need others.
+def check_options(tile: int | None, stride: int | None, workers: int, ranges, needs) -> None:
+    """Refuse options with impossible values, or without the options that they need.
 
-    ``ranges`` are the ranges by their options; ``needs`` are options with their values, each with
-    the option that it needs and the value of that one.
+    ``ranges`` has ranges by their options. ``needs`` has options with their values, each with the
+    option that it needs and the value of that one.
     """
     for option, value, needed, given in needs:
         if value and not given:
