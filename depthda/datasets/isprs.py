@@ -8,15 +8,13 @@ from pathlib import Path
 
 from mmseg.registry import DATASETS
 
+from depthda.datasets.isprs_areas import CLASSES, PALETTE, POTSDAM, VAIHINGEN
 from depthda.datasets.pairing import Source
 from depthda.datasets.rgbd import RGBDSegDataset
 from depthda.errors import UserError, many
 from depthda.io.files import read_json
 from depthda.io.manifest import manifest_path, read_manifest
 from depthda.provenance import TRANSLATION
-
-CLASSES = ('impervious_surface', 'building', 'low_vegetation', 'tree', 'car', 'clutter')
-PALETTE = [[255, 255, 255], [0, 0, 255], [0, 255, 255], [0, 255, 0], [255, 255, 0], [255, 0, 0]]
 
 
 class ISPRSDataset(RGBDSegDataset):
@@ -138,16 +136,7 @@ class Potsdam(ISPRSDataset):
 
     MADE_BY = ('isprs potsdam', 'docs/isprs.md')
     AREA = re.compile(r'(\d+_\d+)(?![^_])')
-    _TRAIN = (
-        '2_10 2_11 2_12 3_10 3_11 3_12 4_10 4_11 4_12 5_10 5_11 5_12 '
-        '6_7 6_8 6_9 6_10 6_11 6_12 7_7 7_8 7_9 7_10 7_11 7_12'
-    ).split()
-    _TEST = '2_13 2_14 3_13 3_14 4_13 4_14 4_15 5_13 5_14 5_15 6_13 6_14 6_15 7_13'.split()
-    SPLITS = {'all': (*_TRAIN, *_TEST), 'official-train': (*_TRAIN,), 'official-test': (*_TEST,)}
-
-
-def _areas(*numbers: int) -> tuple[str, ...]:
-    return tuple(f'area{number}' for number in numbers)
+    SPLITS = POTSDAM
 
 
 @DATASETS.register_module()
@@ -161,13 +150,4 @@ class Vaihingen(ISPRSDataset):
 
     MADE_BY = ('isprs vaihingen', 'docs/isprs.md')
     AREA = re.compile(r'(area\d+)(?![^_])')
-    _ALL = (*range(1, 9), *range(10, 18), *range(20, 25), *range(26, 36), 37, 38)
-    _VAL = (2, 5, 7, 8, 13, 20, 22, 24)
-    _TRAIN = (1, 3, 5, 7, 11, 13, 15, 17, 21, 23, 26, 28, 30, 32, 34, 37)
-    SPLITS = {
-        'all': _areas(*_ALL),
-        'val': _areas(*_VAL),
-        'test': _areas(*sorted({*_ALL} - {*_VAL})),
-        'official-train': _areas(*_TRAIN),
-        'official-test': _areas(*sorted({*_ALL} - {*_TRAIN})),
-    }
+    SPLITS = VAIHINGEN
