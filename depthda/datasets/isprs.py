@@ -21,7 +21,7 @@ class ISPRSDataset(RGBDSegDataset):
     """Tiles in ``images_<bands>``, ``labels`` and depth folders; file names begin with the area.
 
     A split is a list of areas. Every area of it must be there; if the folder has a
-    ``manifest.json`` of ``tools/prepare_dataset.py``, all tiles of the area must be there as well.
+    ``manifest.json`` of ``depthda prepare-dataset``, all tiles of the area must be there as well.
     Labels are 0…5 in the order of the classes, and 255 at boundaries, which do not count.
 
     Citation: F. Rottensteiner et al., "The ISPRS benchmark on urban object classification and 3D
@@ -121,7 +121,7 @@ class ISPRSDataset(RGBDSegDataset):
             if counts[area] != expected:
                 raise UserError(
                     f'{folder} has {many(counts[area], "tile")} of area {area} and '
-                    f'{manifest_path(root)} lists {expected}: run tools/prepare_dataset.py again, '
+                    f'{manifest_path(root)} lists {expected}: run depthda prepare-dataset again, '
                     'it continues what was interrupted'
                 )
 

@@ -1,6 +1,6 @@
 """The demo: show in minutes, without a GPU, what relative depth does across domains.
 
-It runs the configs of ``configs/sample/`` as ``tools/run_experiments.py`` would, so it can be
+It runs the configs of ``configs/sample/`` as ``depthda run-experiments`` would, so it can be
 stopped and started again.
 """
 

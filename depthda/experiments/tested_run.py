@@ -127,7 +127,7 @@ def find_runs(folder: Path) -> list[Path]:
         others = [path for path in level if path not in tested]
         level = [sub for path in others for sub in sorted(path.iterdir()) if sub.is_dir()]
     if not found:
-        fix = 'test the run first (tools/test.py writes it)'
+        fix = 'test the run first (depthda test writes it)'
         raise UserError(f'{folder} holds no tested run (no metrics.json): {fix}.')
     return found
 

@@ -1,4 +1,4 @@
-"""Record the scores that the challenge server reports for a run (``tools/record_score.py``)."""
+"""Record the scores that the challenge server reports for a run (``depthda record-score``)."""
 
 import math
 from collections.abc import Sequence
@@ -71,7 +71,7 @@ def _awaiting(run: Run, replace: bool) -> dict[str, Any]:
     if result is None:
         state = f'failed ({run.error})' if run.error else f'has no result in {run.folder}'
         raise UserError(
-            f'{run.title} {state}: run it first, with tools/run_experiments.py --only '
+            f'{run.title} {state}: run it first, with depthda run-experiments --only '
             f'{run.row.name} --seeds {run.seed}'
         )
     if result['state'] != 'awaiting score':

@@ -1,4 +1,4 @@
-"""Run a table: from a table file to the finished table (``tools/run_experiments.py``)."""
+"""Run a table: from a table file to the finished table (``depthda run-experiments``)."""
 
 import os
 from collections.abc import Sequence
