@@ -101,6 +101,13 @@ def test_values_without_a_class_and_blended_labels_are_refused(tmp_path):
         (dict(cut=dict(tile=None)), '--stride needs --tile'),
         (dict(cut=dict(depth_range=(3.0, 1.0))), '--depth-range 3 1 is not a range'),
         (dict(depth=None, cut=dict(warp=True)), '--warp-depth needs --depth'),
+        (dict(depth=None, cut=dict(depth_range=(0.0, 1.0))), '--depth-range needs --depth'),
+        (dict(depth=None, cut=dict(depth_name='other')), '--depth-name needs --depth'),
+        (dict(depth=None, depth_suffix='_dsm.tif'), '--depth-suffix needs --depth'),
+        (
+            dict(labels=None, label_suffix='.png'),
+            '^--label-suffix needs --labels: give that, or leave --label-suffix out$',
+        ),
         (dict(cut=dict(classes=numbered('ab'), nearest_colour=True)), 'needs --labels in colours'),
         (dict(cut=dict(bands=(0, 1, 2))), 'takes 1 to 32 bands, counted from 1'),
         (dict(cut=dict(bands=(1,) * 33)), 'takes 1 to 32 bands'),
