@@ -104,9 +104,12 @@ def pair_by_stem(
     if only is not None:
         only = {unicodedata.normalize('NFC', stem) for stem in only}
     if absent := sorted((only or set()) - set(images)):
+        fix = 'correct the list or add the files'
+        if all(os.path.splitext(stem)[0] in images for stem in absent):
+            fix = f'write them without {os.path.splitext(absent[0])[1]}'
         raise UserError(
             f'the list names {many(len(absent), "image")} that {image.folder} does not hold '
-            f'({_few(absent)}): correct the list or add the files'
+            f'({_few(absent)}): {fix}'
         )
     stems = sorted(images if only is None else only)
     samples = [{'image': images[stem]} for stem in stems]

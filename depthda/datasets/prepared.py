@@ -58,6 +58,11 @@ class PreparedDataset(RGBDSegDataset):
                 f'split={split!r} is not a split of {data_root}: use '
                 f'{", ".join(manifest["splits"])}'
             )
+        if kwargs.get('reduce_zero_label'):
+            raise UserError(
+                f'reduce_zero_label=True for {data_root} would make its first class no-data and '
+                'each other class the one before it: prepared labels count from 0, so leave it out'
+            )
         if not manifest['classes'] and kwargs.get('test_mode'):
             raise UserError(
                 f'{path} names no classes, so predictions would have no meaning: make the dataset '

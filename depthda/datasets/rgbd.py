@@ -154,7 +154,7 @@ class RGBDSegDataset(BaseSegDataset):
         seed = getattr(idx, 'seed', None)
         with nullcontext() if seed is None else seeded(seed):
             sample = super().__getitem__(idx)
-        self._check_labels(sample)
+        self._check_sample(sample)
         return sample
 
     def prepare_data(self, idx: int) -> dict:
@@ -166,24 +166,25 @@ class RGBDSegDataset(BaseSegDataset):
         """Return those of an array or tensor of labels that are neither a class nor ignored."""
         return labels[(labels >= len(self._metainfo['classes'])) & (labels != self.ignore_index)]
 
-    def _check_labels(self, sample: dict) -> None:
+    def check_labels(self, labels: Any, path: str) -> None:
         """Refuse unknown label values: the loss would read past its weights, or crash a GPU."""
-        classes = self._metainfo.get('classes')
+        unknown = self.unknown_labels(labels)
+        if len(unknown):
+            shift, classes = int(self.reduce_zero_label), len(self._metainfo['classes'])
+            raise UserError(
+                f'{path} has the value {int(unknown.max()) + shift}, and the {classes} classes are '
+                f'{shift} to {classes - 1 + shift}: correct the mask, or set classes= and '
+                'reduce_zero_label= of the dataset.'
+            )
+
+    def _check_sample(self, sample: dict) -> None:
         views = sample.get('data_samples')
-        if classes is None or views is None:
+        if self._metainfo.get('classes') is None or views is None:
             return
         for view in views if isinstance(views, (list, tuple)) else [views]:
-            if 'gt_sem_seg' not in view:
-                continue
-            unknown = self.unknown_labels(view.gt_sem_seg.data)
-            if len(unknown):
-                shift = int(self.reduce_zero_label)
-                raise UserError(
-                    f'{view.get("seg_map_path") or view.get("img_path") or "a label map"} has the '
-                    f'value {int(unknown.max()) + shift}, and the {len(classes)} classes are '
-                    f'{shift} to {len(classes) - 1 + shift}: correct the mask, or set classes= '
-                    'and reduce_zero_label= of the dataset.'
-                )
+            if 'gt_sem_seg' in view:
+                path = view.get('seg_map_path') or view.get('img_path') or 'a label map'
+                self.check_labels(view.gt_sem_seg.data, path)
 
     def _listed_stems(self) -> list[str] | None:
         if not self.ann_file:
@@ -200,8 +201,21 @@ class RGBDSegDataset(BaseSegDataset):
 
     @classmethod
     def _load_metainfo(cls, metainfo: Mapping | None = None) -> dict:
+        given = (metainfo or {}).get('classes')
+        # mmengine accepts a file of names, and would take each letter of other text for a class.
+        if isinstance(given, str) and not Path(given).is_file():
+            raise UserError(
+                f'classes={given!r} of {cls.__name__} is one string: write a tuple of names, '
+                f'({given!r},)'
+            )
         # It is stored in checkpoints, which hold plain built-ins only.
-        return _plain(super()._load_metainfo(metainfo))
+        plain = _plain(super()._load_metainfo(metainfo))
+        classes = list(plain.get('classes') or ())
+        if double := [name for name in classes if classes.count(name) > 1]:
+            raise UserError(
+                f'the classes of {cls.__name__} hold {double[0]!r} twice: give each once'
+            )
+        return plain
 
 
 def _plain(value: Any) -> Any:

@@ -175,6 +175,7 @@ def test_a_list_selects_its_stems(folders, tmp_path):
     samples = pair_by_stem(*folders, only=['3', '1'])
     assert [s['image'].rsplit('/')[-1] for s in samples] == ['1.png', '3.png']
     assert 'the list names 1 image that ' in fault(folders, only=['77'])
+    assert fault(folders, only=['1.png', '3.png']).endswith('3.png): write them without .png')
 
 
 def test_unknown_check(folders):

@@ -47,6 +47,8 @@ def test_classes_colours_domain_and_split_come_from_the_manifest(root):
 def test_mistakes_are_explained(root):
     with pytest.raises(UserError, match="split='val' is not a split of .*: use train, test"):
         PreparedDataset(str(root), split='val')
+    with pytest.raises(UserError, match='prepared labels count from 0, so leave it out'):
+        PreparedDataset(str(root), reduce_zero_label=True)
     with pytest.raises(UserError, match='manifest.json does not exist: make the dataset with'):
         PreparedDataset(str(root / 'images'))
     path = root / 'manifest.json'

@@ -1,22 +1,24 @@
 """Check by what estimated depth maps record that they belong to their images and to one another.
 
-Only maps of ``depthda depth`` carry such a record: a note with the hash of the image in each file,
-and ``depth_maps.json`` with the settings in the folder. Other maps pass.
+Maps of ``depthda depth`` have a note with the hash of their image in each file, and the settings in
+``depth_maps.json``. Maps of ``depthda normalize-dsm`` have their range of heights in the manifest.
+Other maps pass.
 """
 
 import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from depthda.depth.monocular.folder import MANIFEST, image_hash
+from depthda.depth.surface.folder import MANIFEST as SURFACE_MANIFEST
 from depthda.errors import UserError
 from depthda.io.files import read_json
 from depthda.io.png import read_note
 
 # Settings that change depth from dataset to dataset. Bands and range follow from the images.
-_COMPARED = ('weights', 'preprocessing', 'mode', 'tile', 'overlap')
+_COMPARED = ('weights', 'mode', 'tile', 'overlap')
 _LEVELS = 3  # maps in sub-folders share the manifest of the whole run
 
 
@@ -39,49 +41,51 @@ def differing_maps(folders: Mapping[str, str]) -> list[str]:
     Args:
         folders: Name of the loader (``'train'``) by folder of depth maps.
     """
-    known = [(folder, found) for folder in folders if (found := _manifest(folder))]
-    if not known:
-        return []
-    first, reference = known[0]
     lines = []
-    for folder, manifest in known[1:]:
-        if differences := list(_differences(reference, manifest)):
-            lines.append(
-                f'the depth maps in {first} ({folders[first]}) and {folder} ({folders[folder]}) '
-                f'were made differently ({"; ".join(differences)}): make them with the same '
-                'model and options of depthda depth'
-            )
+    for described, command in ((_estimation, 'depth'), (_heights, 'normalize-dsm')):
+        known = {folder: found for folder in folders if (found := described(Path(folder)))}
+        first, reference = next(iter(known.items()), ('', {}))
+        for folder, found in known.items():
+            differences = [
+                f'{key} {reference.get(key)} and {found.get(key)}'
+                for key in reference | found
+                if reference.get(key) != found.get(key)
+            ]
+            if differences:
+                lines.append(
+                    f'the depth maps in {first} ({folders[first]}) and {folder} '
+                    f'({folders[folder]}) were made differently ({"; ".join(differences)}): make '
+                    f'them with the same options of depthda {command}'
+                )
     return lines
 
 
-def _differences(first: Mapping[str, Any], second: Mapping[str, Any]) -> Iterable[str]:
-    for key in _COMPARED:
-        old, new = first['settings'].get(key), second['settings'].get(key)
-        if old == new:
-            continue
-        if key == 'weights':
-            yield f'weights {_model(first)} and {_model(second)}'
-        elif isinstance(old, dict) and isinstance(new, dict):
-            for item in sorted(name for name in old | new if old.get(name) != new.get(name)):
-                yield f'{item} {old.get(item)} and {new.get(item)}'
-        else:
-            yield f'{key} {old} and {new}'
+def _estimation(folder: Path) -> dict[str, Any]:
+    """Return what decides the depth of the maps in a folder; {} if it has no such manifest."""
+    manifest = _manifest(folder, MANIFEST)
+    settings = manifest.get('settings')
+    if not isinstance(settings, dict) or 'weights' not in settings:
+        return {}
+    found = {key: settings.get(key) for key in _COMPARED}
+    model = manifest.get('about', {}).get('model', 'unknown')
+    found['weights'] = f'{model} (SHA-256 {settings["weights"][:8]}…)'
+    return found | dict(settings.get('preprocessing') or {})
 
 
-def _model(manifest: Mapping[str, Any]) -> str:
-    name = manifest.get('about', {}).get('model', 'unknown')
-    return f'{name} (SHA-256 {str(manifest["settings"]["weights"])[:8]}…)'
+def _heights(folder: Path) -> dict[str, Any]:
+    """Return the range of heights of the maps in a folder; {} if it has no such manifest."""
+    heights = _manifest(folder, SURFACE_MANIFEST).get('range')
+    if not isinstance(heights, dict) or not {'low', 'high'} <= heights.keys():
+        return {}
+    return {'range': f'{heights["low"]:g}…{heights["high"]:g}'}
 
 
-def _manifest(folder: str) -> dict[str, Any] | None:
-    """Read the nearest ``depth_maps.json`` in the folder or above it."""
+def _manifest(folder: Path, name: str) -> dict[str, Any]:
+    """Read the nearest manifest of a name, in the folder or above it."""
     path = Path(os.path.abspath(folder))
-    for place in (path, *path.parents[:_LEVELS]):
-        content = read_json(place / MANIFEST)
-        if content is not None:
-            settings = content.get('settings') if isinstance(content, dict) else None
-            return content if isinstance(settings, dict) and 'weights' in settings else None
-    return None
+    contents = (read_json(place / name) for place in (path, *path.parents[:_LEVELS]))
+    content = next((content for content in contents if content is not None), None)
+    return content if isinstance(content, dict) else {}
 
 
 def _entry(path: str) -> dict[str, Any]:

@@ -38,6 +38,7 @@ def data_warnings(cfg: Config) -> list[str]:
     if len({frozenset(found) for found in said.values()}) > 1:
         told = ', '.join(f'{name} from {_spell(found)}' for name, found in said.items())
         lines.append(f'depth differs between the data sets of this config: {told}')
+    lines += _other_classes(sets)
     lines += differing_maps(
         {
             os.path.dirname(sample['depth_path']): name
@@ -55,6 +56,26 @@ def data_warnings(cfg: Config) -> list[str]:
                 'scores on them do not tell what the model does on new ones'
             )
     return lines
+
+
+def _other_classes(sets: Mapping[str, Iterable[RGBDSegDataset]]) -> Iterator[str]:
+    """Warn of datasets with as many classes as the training dataset, but of other names."""
+    classes = {
+        name: [list(dataset.metainfo.get('classes') or ()) for dataset in found]
+        for name, found in sets.items()
+    }
+    trained = next(iter(classes['train']), [])
+    for name, others in classes.items():
+        for other in others:
+            pairs = list(zip(trained, other, strict=False))
+            if len(trained) == len(other) and any(
+                first.casefold() != second.casefold() for first, second in pairs
+            ):
+                yield (
+                    f'the {name} dataset has the classes {", ".join(other)} and the training '
+                    f'dataset {", ".join(trained)}: unless both mean the same, prepare them with '
+                    'one list of classes'
+                )
 
 
 def check_depth_images(cfg: Config, loaders: Iterable[str] = ('train', 'val', 'test')) -> None:

@@ -33,6 +33,7 @@ def tile_warnings(cfg: Config) -> list[str]:
         lines += _labels(samples, config.get('pipeline') or [], dataset)
         if reads_depth and _loads_depth(config.get('pipeline')):
             lines += _depth(samples)
+            lines += _stretched(samples, config['pipeline'])
         lines += _sizes(samples, config.get('pipeline') or [])
         lines += _values(samples[0], config.get('pipeline') or [], model)
     return lines
@@ -48,6 +49,8 @@ def _labels(samples: list[dict], pipeline: list[dict], dataset: RGBDSegDataset) 
     def is_empty(sample: dict) -> bool:
         with named_if_damaged(sample):
             labels = load({**sample, 'seg_fields': []})['gt_seg_map']
+        if dataset.metainfo.get('classes'):
+            dataset.check_labels(labels, sample['seg_map_path'])
         return not ((labels < classes) & (labels != dataset.ignore_index)).any()
 
     empty = [sample['seg_map_path'] for sample in labelled if is_empty(sample)]
@@ -79,6 +82,17 @@ def _depth(samples: list[dict]) -> Iterator[str]:
             )
 
 
+def _stretched(samples: list[dict], pipeline: list[dict]) -> Iterator[str]:
+    paths = [sample['depth_path'] or '' for sample in samples]
+    path = next((path for path in paths if path.lower().endswith(('.tif', '.tiff'))), None)
+    if path and not any(step.get('value_range') for step in filter(_is_dict, pipeline)):
+        yield (
+            f'the depth maps in {os.path.dirname(path)} are GeoTIFFs, each of which is stretched '
+            'from its own minimum to its own maximum, so a height differs from tile to tile: make '
+            'maps with depthda normalize-dsm, or give LoadDepth(value_range=(LOW, HIGH))'
+        )
+
+
 def _sizes(samples: list[dict], pipeline: list[dict]) -> Iterator[str]:
     crop = _crop(pipeline)
     if crop is None:
@@ -104,7 +118,8 @@ def _values(sample: dict, pipeline: list[dict], model: dict) -> Iterator[str]:
     steps = [
         step for step in filter(_is_dict, pipeline) if str(step.get('type')).startswith('Load')
     ]
-    if not mean or not std or not steps:
+    # A deviation of 0 is refused when the preprocessor is built.
+    if not mean or not std or not all(std) or not steps:
         return
     with named_if_damaged(sample):
         loaded = dict(sample, seg_fields=[])

@@ -45,6 +45,7 @@ from depthda.engine.checks.sample_check import tile_warnings
 from depthda.engine.checks.schedule_check import check_units, schedule_warnings
 from depthda.engine.checks.value_check import (
     check_backbone,
+    check_crops,
     check_evaluation,
     check_losses,
     check_scores,
@@ -69,7 +70,7 @@ def check_config(cfg: Config, start: Start) -> list[str]:
     check_optimizers(cfg)
     check_backends(cfg)
     check_layers(cfg)
-    for check in (check_evaluation, check_losses, check_backbone, check_scores):
+    for check in (check_evaluation, check_crops, check_losses, check_backbone, check_scores):
         check(cfg)
     if not start.resumed:
         check_pretrained(cfg)

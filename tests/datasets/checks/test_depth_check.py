@@ -11,6 +11,7 @@ import torch
 from mmengine.config import Config
 
 from depthda.datasets.checks.inspection import inspect_sample
+from depthda.depth.maps import write_depth
 from depthda.depth.monocular.folder import MapFolder
 from depthda.engine.checks.data_check import check_depth_images, data_warnings, datasets_of
 from depthda.engine.launch import check_training
@@ -71,10 +72,27 @@ def test_maps_made_in_another_way_are_named(tmp_path, changed, difference):
     lines = data_warnings(config(tmp_path, train='north', val='west', test='south'))
     expected = (
         f'the depth maps in {tmp_path}/north/rdepth/da (train) and {tmp_path}/south/rdepth/da '
-        f'(test) were made differently ({difference}): make them with the same model and options '
-        'of depthda depth'
+        f'(test) were made differently ({difference}): make them with the same options of depthda '
+        'depth'
     )
     assert lines == ([expected] if difference else [])
+
+
+def test_heights_in_other_ranges_are_named(tmp_path):
+    cfg = config(tmp_path, train='north', test='south')
+    for folder, high in (('north', 40), ('south', 60.5)):
+        maps = tmp_path / folder / 'rdepth/da'
+        (tmp_path / folder / 'images').mkdir(parents=True)
+        cv2.imwrite(str(tmp_path / folder / 'images/0.png'), np.full((8, 8, 3), high, np.uint8))
+        maps.mkdir(parents=True)
+        write_depth(maps / '0.png', np.full((8, 8), 0.5))
+        content = dict(settings={}, range=dict(low=0, high=high))
+        (maps / 'manifest.json').write_text(json.dumps(content))
+    (line,) = data_warnings(cfg)
+    assert line.endswith(
+        '(test) were made differently (range 0…40 and 0…60.5): make them with the same options of '
+        'depthda normalize-dsm'
+    )
 
 
 def test_maps_of_exchanged_images_are_refused(tmp_path):

@@ -35,6 +35,22 @@ def test_sources_of_depth_that_differ_are_told(config):
     assert 'train from none' in line
 
 
+def test_classes_of_other_names_are_reported(config):
+    names = ['Background', 'building', 'road', 'water', 'barren', 'forest', 'agricultural']
+    other = dict(type='RGBDSegDataset', depth='rdepth/synthetic', metainfo=dict(classes=names))
+    cfg = config()
+    cfg.test_dataloader.dataset = other
+    assert data_warnings(cfg) == []
+    names[5] = 'snow'
+    cfg.test_dataloader.dataset = other
+    (line,) = data_warnings(cfg)
+    assert line == (
+        'the test dataset has the classes Background, building, road, water, barren, snow, '
+        'agricultural and the training dataset background, building, road, water, barren, forest, '
+        'agricultural: unless both mean the same, prepare them with one list of classes'
+    )
+
+
 def test_a_model_that_learns_depth_and_reads_none_is_no_mistake(config):
     cfg = config(val=dict(depth=None), test=dict(depth=None))
     assert data_warnings(cfg)

@@ -3,6 +3,7 @@ import copy
 import cv2
 import numpy as np
 import pytest
+import tifffile
 from mmengine.config import Config
 
 from depthda.depth.maps import write_depth
@@ -99,10 +100,25 @@ def test_labels_without_a_class(config, tmp_path):
     ]
     write(20)
     assert tile_warnings(config) == []
-    # Values beyond the classes are none either.
+    # A value beyond the classes would stop the training when its crop comes.
     data.metainfo = dict(classes=['road'])
-    with pytest.raises(UserError, match='all 40 training labels'):
+    sentence = r'labels/\d+\.png has the value 2, and the 1 classes are 1 to 1: correct the mask'
+    with pytest.raises(UserError, match=sentence):
         tile_warnings(config)
+
+
+def test_rasters_that_are_stretched_one_by_one(config, tmp_path):
+    for path in sorted((tmp_path / 'depth').iterdir()):
+        tifffile.imwrite(path.with_suffix('.tif'), np.arange(384.0).reshape(16, 24))
+        path.unlink()
+    (line,) = tile_warnings(config)
+    assert line == (
+        f'the depth maps in {tmp_path}/depth are GeoTIFFs, each of which is stretched from its own '
+        'minimum to its own maximum, so a height differs from tile to tile: make maps with '
+        'depthda normalize-dsm, or give LoadDepth(value_range=(LOW, HIGH))'
+    )
+    config.train_dataloader.dataset.pipeline[1].value_range = (0, 400)
+    assert tile_warnings(config) == []
 
 
 def test_tiles_below_the_crop(config):
