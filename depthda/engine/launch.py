@@ -24,9 +24,9 @@ from depthda.engine.checks.data_check import (
     check_depth_images,
     check_test_headline,
     data_warnings,
-    mask_warnings,
 )
 from depthda.engine.checks.output_check import check_outputs
+from depthda.engine.checks.sample_check import mask_warnings
 from depthda.engine.checks.start_check import StartCheck, check_config
 from depthda.engine.checks.start_report import what_is_written
 from depthda.engine.checks.value_check import check_evaluation

@@ -61,7 +61,7 @@ def test_warnings(cfg: Config, checkpoint: str) -> Iterator[str]:
 def check_tested_classes(cfg: Config, checkpoint: str) -> None:
     """Refuse a test set whose classes are not those of the checkpoint, in the same order."""
     trained = list((_meta(checkpoint).get('dataset_meta') or {}).get('classes') or ())
-    for dataset in datasets_of((cfg.get('test_dataloader') or {}).get('dataset')):
+    for dataset in datasets_of(cfg, 'test'):
         tested = list(dataset.metainfo.get('classes') or ())
         if trained and tested and trained != tested:
             kind = 'another order' if sorted(trained) == sorted(tested) else 'other names'
@@ -136,12 +136,11 @@ def _short(value: Any) -> str:
 
 
 def _config_domains(cfg: Config, name: str) -> set[str]:
-    loader = cfg.get(f'{name}_dataloader') or {}
     kinds = ('domain', 'domains')
     return set().union(
         *(
             _domains({kind: getattr(dataset, kind, None) for kind in kinds})
-            for dataset in datasets_of(loader.get('dataset'))
+            for dataset in datasets_of(cfg, name)
         )
     )
 

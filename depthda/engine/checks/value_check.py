@@ -9,7 +9,7 @@ from mmengine.config import Config
 
 from depthda.datasets.pipeline_check import is_random
 from depthda.engine.checks.build_mistakes import nearest
-from depthda.engine.checks.data_check import datasets_of
+from depthda.engine.checks.data_check import LOADERS, datasets_of
 from depthda.engine.overrides import READ, read_nodes
 from depthda.errors import UserError, few
 
@@ -144,8 +144,8 @@ def _steps(loader: Any, name: str) -> Iterator[tuple[str, dict]]:
 
 
 def _classes(cfg: Config) -> list[str]:
-    for name in ('train_dataloader', *_EVALUATION):
-        for dataset in datasets_of((cfg.get(name) or {}).get('dataset')):
+    for name in LOADERS:
+        for dataset in datasets_of(cfg, name):
             if classes := dataset.metainfo.get('classes'):
                 return list(classes)
     return []

@@ -113,7 +113,7 @@ SENTENCES = {
     ),
     'group of test': (
         {'+test_evaluator.headline': 'Urbn'},
-        "test_evaluator.headline='Urbn' is not in the test set, which has all, Rural, Test, "
+        "test_evaluator.headline='Urbn' is not in the test dataset, which has all, Rural, Test, "
         'Test/Rural.',
     ),
     # By the first iteration.
@@ -229,12 +229,12 @@ def test_losses_that_are_not_finite():
 def test_a_group_to_score_is_one_of_the_set():
     infos = [dict(domain='Urban', split='Val'), dict(domain='Urban', split='Train')]
     check_headline('val', [None, 'Val', 'Train/Urban'], infos)
-    for name, said in (('val', 'validation'), ('test', 'test')):
+    for name, split in (('val', 'validation'), ('test', 'test')):
         with pytest.raises(UserError) as caught:
             check_headline(name, [None, 'Rural'], infos)
         assert str(caught.value) == (
-            f"{name}_evaluator.headline='Rural' is not in the {said} set, which has all, Urban, "
-            'Train, Val, Train/Urban, Val/Urban.'
+            f"{name}_evaluator.headline='Rural' is not in the {split} dataset, which has all, "
+            'Urban, Train, Val, Train/Urban, Val/Urban.'
         )
 
 

@@ -150,7 +150,7 @@ CASES = [
             train_dataloader=dict(dataset=DATA),
             val_dataloader=dict(dataset=DATA | dict(metainfo=dict(classes=NAMES[::-1]))),
         ),
-        f'the val set has the classes of the training set in another order '
+        f'the val dataset has the classes of the training dataset in another order '
         f'({", ".join(NAMES[::-1])}), so each prediction would count as another class: use the '
         f'order {", ".join(NAMES)}.',
     ),
