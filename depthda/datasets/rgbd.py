@@ -54,7 +54,7 @@ class RGBDSegDataset(BaseSegDataset):
     """
 
     FOLDERS: Mapping[str, str] = dict(img_path='images', seg_map_path='labels')
-    # Command of tools/prepare_dataset.py that makes the dataset, and the page about it.
+    # Command of depthda prepare-dataset that makes the dataset, and the page about it.
     MADE_BY: tuple[str, str] | None = None
 
     def __init__(
@@ -111,7 +111,7 @@ class RGBDSegDataset(BaseSegDataset):
             return 'correct the path'
         command, page = self.MADE_BY
         return (
-            f'make it with tools/prepare_dataset.py {command} … --out {self.data_root}, or correct '
+            f'make it with depthda prepare-dataset {command} … --out {self.data_root}, or correct '
             f'the path ({page})'
         )
 
@@ -201,8 +201,21 @@ class RGBDSegDataset(BaseSegDataset):
 
     @classmethod
     def _load_metainfo(cls, metainfo: Mapping | None = None) -> dict:
+        given = (metainfo or {}).get('classes')
+        # mmengine accepts a file of names, and would take each letter of other text for a class.
+        if isinstance(given, str) and not Path(given).is_file():
+            raise UserError(
+                f'classes={given!r} of {cls.__name__} is one string: write a tuple of names, '
+                f'({given!r},)'
+            )
         # It is stored in checkpoints, which hold plain built-ins only.
-        return _plain(super()._load_metainfo(metainfo))
+        plain = _plain(super()._load_metainfo(metainfo))
+        classes = list(plain.get('classes') or ())
+        if double := [name for name in classes if classes.count(name) > 1]:
+            raise UserError(
+                f'the classes of {cls.__name__} hold {double[0]!r} twice: give each once'
+            )
+        return plain
 
 
 def _plain(value: Any) -> Any:

@@ -131,6 +131,19 @@ def test_a_lazy_dataset_is_checked_when_it_is_initialised(tmp_path):
         dataset.full_init()
 
 
+@pytest.mark.parametrize(
+    'classes, sentence',
+    [
+        ('ice', "classes='ice' of RGBDSegDataset is one string: write a tuple of names, ('ice',)"),
+        (('ice', 'water', 'ice'), "the classes of RGBDSegDataset hold 'ice' twice: give each once"),
+    ],
+)
+def test_classes_are_distinct_names(make_tree, classes, sentence):
+    with pytest.raises(UserError) as caught:
+        build(make_tree(), metainfo=dict(classes=classes))
+    assert str(caught.value) == sentence
+
+
 def test_metainfo_is_plain(make_tree):
     meta = ConfigDict(classes=('a', 'b'), palette=np.array([[1, 2, 3], [4, 5, 6]]), x=dict(y=(1,)))
     metainfo = build(make_tree(), metainfo=meta).metainfo

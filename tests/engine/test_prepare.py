@@ -57,7 +57,7 @@ def test_a_folder_that_cannot_be_made_is_refused(tmp_path, monkeypatch):
 
 def test_a_checkpoint_in_place_of_a_config_is_refused(tmp_path):
     (tmp_path / 'iter_1.pth').touch()
-    with pytest.raises(UserError, match='no config file: give the .py config first'):
+    with pytest.raises(UserError, match='not a config file: give the .py config first'):
         load_config(tmp_path / 'iter_1.pth')
 
 
@@ -65,7 +65,9 @@ def test_a_name_that_does_nothing_is_refused_when_the_config_is_read(tmp_path):
     path = tmp_path / 'custom.py'
     base = ROOT / 'depthda' / 'depthda_convnext-b-s_1xb4-40k_loveda-u2r-512x512.py'
     path.write_text(f"_base_ = '{base}'\ndepth = 'dsm'\n")
-    with pytest.raises(UserError, match=r"'depth' in .*custom.py .*train_dataloader\.dataset\.depth"):
+    with pytest.raises(
+        UserError, match=r"'depth' in .*custom.py .*train_dataloader\.dataset\.depth"
+    ):
         load_config(path)
 
 

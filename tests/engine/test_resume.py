@@ -93,7 +93,10 @@ def test_a_damaged_checkpoint_is_named_with_what_is_left(folder):
     save(last, 6)
     last.write_bytes(last.read_bytes()[:-100])
     (folder / 'last_checkpoint').write_text(str(last))
-    for left, then in (('iter_4.pth', 'goes on from iter_4.pth'), (None, 'starts at iteration 0')):
+    for left, then in (
+        ('iter_4.pth', 'continues from iter_4.pth'),
+        (None, 'starts at iteration 0'),
+    ):
         if left is None:
             (folder / 'iter_4.pth').unlink()
         with pytest.raises(UserError) as caught:
@@ -114,7 +117,7 @@ def test_a_part_of_nothing_is_refused_and_a_resumed_run_is_whole(folder, tmp_pat
     with pytest.raises(UserError) as error:
         find_start(config(tmp_path / 'empty', load_partial=True), resume=True)
     assert str(error.value) == (
-        'load_partial=True takes what fits of load_from, and load_from is not set: name a '
+        'load_partial=True loads what fits of load_from, and load_from is not set: name a '
         'checkpoint there, or leave load_partial out.'
     )
     assert begins(config(folder, load_partial=True), resume=True) == ('iter_4.pth', True)

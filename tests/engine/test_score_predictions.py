@@ -88,7 +88,7 @@ def test_a_page_says_how_to_bring_back_the_pictures(maps, sample, tmp_path):
     page = make_page([tmp_path / 'given'], out=tmp_path / 'page.html', tiles=1)
     (sentence,) = page.missing
     assert sentence.startswith('given has no saved predictions: ')
-    assert f'python tools/test.py {CONFIG} --predictions {maps} --work-dir' in sentence
+    assert f'depthda test {CONFIG} --predictions {maps} --work-dir' in sentence
 
 
 def test_palettes_tiffs_and_colours(tested, maps, sample, tmp_path):
@@ -177,7 +177,7 @@ def test_images_without_labels_are_for_the_server(maps, sample, tmp_path):
         )
     assert str(error.value) == (
         f'the test images of {server} have no labels to score predictions with: give a config of '
-        'the local protocol, or pack them for the server with tools/make_submission.py.'
+        'the local protocol, or pack them for the server with depthda submission.'
     )
 
 

@@ -1,6 +1,7 @@
 """Read a config or a table, and report a mistake in one sentence with the file and the line."""
 
 import os
+import re
 import runpy
 import sys
 import traceback
@@ -21,7 +22,18 @@ _LIBRARY = str(Path(mmengine.__file__).parent)
 def read_config(path: str | Path) -> Config:
     """Read a config file and its bases, as ``Config.fromfile`` does."""
     with _mistakes(path, 'config'), renamed_bases():
+        if is_table(path):
+            raise UserError(
+                f'{path} is a table, not a config: run it with depthda run-experiments {path}.'
+            )
         return Config.fromfile(path)
+
+
+def is_table(path: str | Path) -> bool:
+    """Return whether a file sets rows, as tables do. Its text need not be valid Python."""
+    # A config may hold {{_base_.…}}.
+    text = Path(path).read_text(encoding='utf-8')
+    return str(path).endswith('.py') and re.search(r'^rows\s*=', text, re.MULTILINE) is not None
 
 
 def read_table(path: str | Path) -> dict[str, Any]:
@@ -86,5 +98,7 @@ def _reason(error: Exception) -> str:
         text = f'{first.strerror}: {first.filename}'
     elif isinstance(first, SyntaxError):
         text = first.msg
+    elif 'import_modules_from_strings()' in str(first):  # a list, or a dict of other keys
+        return "write custom_imports=dict(imports=['package.module'])"
     prefix = 'custom_imports, ' if first is not error else ''
     return f'{prefix}{type(first).__name__}: {" ".join(str(text).split()).rstrip(".")}'

@@ -126,7 +126,8 @@ def _values(sample: dict, steps: list[dict], model: dict) -> Iterator[str]:
     settings = model.get('data_preprocessor') or {}
     mean, std = settings.get('mean'), settings.get('std')
     loaders = [step for step in steps if _kind(step).startswith('Load')]
-    if not mean or not std or not loaders:
+    # A deviation of 0 is refused when the preprocessor is built.
+    if not mean or not std or not all(std) or not loaders:
         return
     loaded = dict(sample, seg_fields=[])
     with named_if_damaged(sample):

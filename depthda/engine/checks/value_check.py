@@ -60,6 +60,16 @@ def check_evaluation(cfg: Config) -> None:
             )
 
 
+def check_crops(cfg: Config) -> None:
+    """Refuse a percentage as the largest share of one class in a crop: it would not limit any."""
+    for key, step in _steps(cfg.get('train_dataloader'), 'train_dataloader'):
+        if (share := step.get('cat_max_ratio') or 0) > 1:
+            raise UserError(
+                f'{key}.cat_max_ratio={share} is a share, and no crop exceeds 1: give '
+                f'{share / 100:g} for {share} %.'
+            )
+
+
 def check_losses(cfg: Config) -> None:
     """Refuse losses that mmseg cannot compute, or would compute but not train with."""
     for key, head in _dicts(cfg.get('model'), 'model'):

@@ -13,8 +13,8 @@ class PartsOptimWrapperConstructor:
     """Build an ``OptimWrapperDict`` of the parts that a model names.
 
     ``model.parts`` maps the name of each part to the names of its modules. The config gives one
-    optimiser under each of these names. Its other keys (``type``, ``clip_grad``, …) are the defaults
-    of all parts, so that ``--amp`` changes all of them:
+    optimiser under each of these names. Its other keys (``type``, ``clip_grad``, …) are defaults of
+    all parts, so that ``--amp`` changes all of them:
 
     .. code-block:: python
 

@@ -46,9 +46,9 @@ _SCALARS = re.compile(r'(^|\.)(mix|step)$')
 class StageDecayOptimWrapperConstructor(DefaultOptimWrapperConstructor):
     """Stage-wise decay of the learning rate, in as few parameter groups as there are rates.
 
-    A parameter of stage i (1 for the first) learns at lr * decay_rate^(num_layers + 1 - i). The stem
-    and all downsamplers count as i = 0. Everything outside the stages (heads, necks, the norms of
-    the returned features) learns at lr. With 12 layers and .9 the stages of a ConvNeXt get
+    A parameter of stage i (1 for the first) learns at lr * decay_rate^(num_layers + 1 - i). The
+    stem and all downsamplers count as i = 0. Everything outside the stages (heads, necks, the norms
+    of the returned features) learns at lr. With 12 layers and .9 the stages of a ConvNeXt get
     .9^12, .9^11, .9^10, .9^9 and its stem .9^13; with ``num_layers`` equal to its depth, a plain
     ViT decays block by block. Biases, norms, embeddings and scalars have no weight decay. Frozen
     parameters are left out.

@@ -27,7 +27,12 @@ def check_table(path: str | Path, found: Mapping[str, Any]) -> None:
     if not found['rows']:
         raise UserError(f'{path} has no rows: add at least one.')
     for key in ('seeds', 'worlds'):
-        check_distinct(f'{key} of {path}', found.get(key, ()))
+        numbers = found.get(key, ())
+        if isinstance(numbers, (int, float, str)):
+            raise UserError(
+                f'{key} of {path} is {numbers!r}: give a tuple of whole numbers, (0, 1, 2).'
+            )
+        check_distinct(f'{key} of {path}', numbers)
     names = []
     for number, row in enumerate(found['rows'], 1):
         if not isinstance(row, Mapping):

@@ -73,6 +73,19 @@ def test_custom_imports_say_what_fails_inside_them(mistake, tmp_path, monkeypatc
     )
 
 
+@pytest.mark.parametrize('value', ["['layers']", "dict(modules=['layers'])"])
+def test_custom_imports_of_another_form(mistake, value):
+    assert mistake(a=f'custom_imports = {value}\n') == (
+        "a.py: write custom_imports=dict(imports=['package.module']); correct the config."
+    )
+
+
+def test_a_table_is_not_read_as_a_config(mistake, tmp_path):
+    assert mistake(a='from b import columns\n\nrows = []\n', b='columns = []\n') == (
+        'a.py is a table, not a config: run it with depthda run-experiments a.py.'
+    )
+
+
 def test_json_and_the_tools_way_in(tmp_path):
     path = tmp_path / 'a.json'
     path.write_text('{"a": 1,}')

@@ -7,6 +7,7 @@ from depthda.engine.checks.config_check import check_optimizers
 from depthda.engine.checks.data_check import check_classes
 from depthda.engine.checks.value_check import (
     check_backbone,
+    check_crops,
     check_evaluation,
     check_losses,
     check_scores,
@@ -38,6 +39,16 @@ def stop(**kwargs) -> dict:
 
 
 CASES = [
+    (
+        check_crops,
+        dict(
+            train_dataloader=dict(
+                dataset=dict(pipeline=[dict(type='RandomCrop', cat_max_ratio=75)])
+            )
+        ),
+        'train_dataloader.dataset.pipeline.0.cat_max_ratio=75 is a share, and no crop exceeds 1: '
+        'give 0.75 for 75 %.',
+    ),
     (
         check_top_level,
         dict(optim_wraper=dict(clip_grad=None)),

@@ -248,7 +248,7 @@ def test_fused_adamw_steps_and_its_state_is_plain_data(tmp_path):
 def test_without_decay_any_backbone_will_do_and_two_groups_are_left():
     model = nn.Module()
     model.backbone = nn.Sequential(nn.Conv2d(2, 2, 1))
-    with pytest.raises(UserError, match='does not know the stage of backbone.0.weight'):
+    with pytest.raises(UserError, match='cannot tell the stage of backbone.0.weight'):
         wrapper(model)
     groups = wrapper(model, decay_rate=1.0).optimizer.param_groups
     assert [(group['lr'], group['weight_decay']) for group in groups] == [(1e-4, 0.05), (1e-4, 0)]

@@ -141,6 +141,16 @@ def test_a_wrong_path_names_its_neighbours(at_root):
             "column 1 of {path}: no score 'mIou': did you mean 'mIoU'? The score of a class is "
             'written IoU.building.',
         ),
+        (
+            [tiny()],
+            dict(seeds=3),
+            'seeds of {path} is 3: give a tuple of whole numbers, (0, 1, 2).',
+        ),
+        (
+            [tiny()],
+            dict(worlds='12'),
+            "worlds of {path} is '12': give a tuple of whole numbers, (0, 1, 2).",
+        ),
         ([tiny()], dict(seeds=(0, 1, 0)), 'seeds of {path}: 0 is given twice; give each once.'),
         (
             [tiny(checkpoint='bets')],
