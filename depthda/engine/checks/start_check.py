@@ -42,7 +42,7 @@ from depthda.engine.checks.data_check import (
     data_warnings,
 )
 from depthda.engine.checks.sample_check import tile_warnings
-from depthda.engine.checks.schedule_check import check_units, schedule_warnings
+from depthda.engine.checks.schedule_check import check_units, check_validation, schedule_warnings
 from depthda.engine.checks.value_check import (
     check_backbone,
     check_crops,
@@ -67,6 +67,7 @@ def check_config(cfg: Config, start: Start) -> list[str]:
     """Refuse what cannot be trained before anything is built; returns warnings."""
     check_training(cfg)
     check_units(cfg)
+    check_validation(cfg)
     check_optimizers(cfg)
     check_backends(cfg)
     check_layers(cfg)
