@@ -34,16 +34,24 @@ def worker_pool(
 
 
 def each_done(
-    function: Callable, items: Sequence, pool: Executor | None
+    function: Callable,
+    items: Sequence,
+    pool: Executor | None,
+    progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Iterator[tuple[Any, Any]]:
-    """Yield ``(item, function(item))`` of all items, in the order in which they are finished."""
+    """Yield ``(item, function(item))`` of all items, in the order in which they are finished.
+
+    ``progress`` is called with the number of items that are done, and with that of all items.
+    """
+    progress(0, len(items))
     if pool is None:
-        for item in items:
-            yield item, function(item)
-        return
-    futures = {pool.submit(function, item): item for item in items}
-    for future in as_completed(futures):
-        yield futures[future], future.result()
+        results = ((item, function(item)) for item in items)
+    else:
+        futures = {pool.submit(function, item): item for item in items}
+        results = ((futures[future], future.result()) for future in as_completed(futures))
+    for done, result in enumerate(results, 1):
+        yield result
+        progress(done, len(items))
 
 
 def _begin(start: Callable | None, arguments: tuple) -> None:

@@ -129,7 +129,7 @@ def test_a_table_has_to_be_named_unless_nothing_is_trained(capsys):
 
 def test_preparing_data_imports_no_torch():
     """Its workers are processes that each import what it needs."""
-    modules = 'depthda.preparation.folder, depthda.preparation.loveda'
+    modules = 'depthda.preparation.folder, depthda.preparation.isprs, depthda.preparation.loveda'
     modules += ', depthda.depth.surface.normalize, depthda.datasets.synthetic.writer'
     script = f"import sys, {modules}; print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, '-c', script], capture_output=True, text=True)

@@ -15,7 +15,7 @@ from depthda.workers import each_done, worker_pool
 
 if __name__ == '__main__':
     with worker_pool(2) as pool:
-        print(dict(each_done(neg, [1, 2, 3], pool)))
+        print(sorted(each_done(neg, [1, 2, 3], pool)))
         print(*pool._processes, flush=True)
         sys.stdin.read()
 """
@@ -35,7 +35,7 @@ def test_workers_end_with_the_process_that_is_killed(tmp_path):
     process = subprocess.Popen(
         [sys.executable, tmp_path / 'script.py'], stdin=subprocess.PIPE, stdout=subprocess.PIPE
     )
-    assert process.stdout.readline().split() == b'{1: -1, 2: -2, 3: -3}'.split()
+    assert process.stdout.readline() == b'[(1, -1), (2, -2), (3, -3)]\n'
     pids = process.stdout.readline().split()
     assert len(pids) == 2 and all(is_running(int(pid)) for pid in pids)
     process.send_signal(signal.SIGKILL)
@@ -44,6 +44,12 @@ def test_workers_end_with_the_process_that_is_killed(tmp_path):
     while any(is_running(int(pid)) for pid in pids) and time.monotonic() < end:
         time.sleep(0.05)
     assert not any(is_running(int(pid)) for pid in pids)
+
+
+def test_progress_counts_the_items_that_are_done():
+    steps = []
+    list(each_done(abs, [1, 2], None, lambda *step: steps.append(step)))
+    assert steps == [(0, 2), (1, 2), (2, 2)]
 
 
 def test_one_worker_is_this_process():

@@ -60,7 +60,7 @@ class Scenes:
     def settings(self, **more):
         from depthda.preparation.class_list import read_classes
         from depthda.preparation.folder import FolderSettings
-        from depthda.preparation.folder_rows import Cut
+        from depthda.preparation.scene import Cut
 
         cut = dict(tile=12, stride=8, classes=read_classes(self.root / 'classes.txt'))
         cut |= more.pop('cut', {})

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from depthda.errors import UserError
 
-_FEWEST = 100  # resamples; the ends of an interval of 95 % lie between the outermost of fewer
+_FEWEST = 100  # resamples; with fewer, too few lie outside a 95 % interval to place its ends
 
 EXAMPLES = (
     '%(prog)s work_dirs/upernet work_dirs/depthda --per-class',

@@ -113,7 +113,7 @@ def _add_isprs(parser: ArgumentParser) -> None:
 def _cut_isprs(args: Namespace) -> int:
     """Cut with a progress bar and print what there is now."""
     from depthda.preparation.isprs import IsprsSettings, prepare_isprs
-    from depthda.preparation.isprs_report import describe
+    from depthda.preparation.report import describe_isprs
     from depthda.progress import progress_bars
 
     settings = IsprsSettings(
@@ -127,5 +127,5 @@ def _cut_isprs(args: Namespace) -> int:
         manifest = prepare_isprs(
             args.sources, args.out, settings, args.workers, show, args.replace, print
         )
-    print('\n'.join(describe(manifest, args.out)))
+    print('\n'.join(describe_isprs(manifest, args.out)))
     return 0

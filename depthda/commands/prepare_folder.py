@@ -176,9 +176,9 @@ def _cut_liuzhou(args: Namespace) -> int:
 def _cut(args: Namespace, classes) -> int:
     """Cut with a progress bar and print what there is now."""
     from depthda.preparation.folder import FolderSettings, prepare_folder
-    from depthda.preparation.folder_report import describe
-    from depthda.preparation.folder_rows import Cut
     from depthda.preparation.folder_splits import read_splits
+    from depthda.preparation.report import describe_folder
+    from depthda.preparation.scene import Cut
     from depthda.progress import progress_bars
 
     if args.stride is None:
@@ -192,5 +192,5 @@ def _cut(args: Namespace, classes) -> int:
     )
     with progress_bars() as show:
         manifest = prepare_folder(args.out, settings, args.workers, show, args.replace, print)
-    print('\n'.join(describe(manifest, args.out)))
+    print('\n'.join(describe_folder(manifest, args.out)))
     return 0

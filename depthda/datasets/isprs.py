@@ -8,6 +8,7 @@ from pathlib import Path
 
 from mmseg.registry import DATASETS
 
+from depthda.datasets.isprs_areas import CLASSES, PALETTE, POTSDAM, VAIHINGEN
 from depthda.datasets.pairing import Source
 from depthda.datasets.rgbd import RGBDSegDataset
 from depthda.errors import UserError, many
@@ -15,15 +16,12 @@ from depthda.io.files import read_json
 from depthda.io.manifest import manifest_path, read_manifest
 from depthda.provenance import TRANSLATION
 
-CLASSES = ('impervious_surface', 'building', 'low_vegetation', 'tree', 'car', 'clutter')
-PALETTE = [[255, 255, 255], [0, 0, 255], [0, 255, 255], [0, 255, 0], [255, 255, 0], [255, 0, 0]]
-
 
 class ISPRSDataset(RGBDSegDataset):
     """Tiles in ``images_<bands>``, ``labels`` and depth folders; file names begin with the area.
 
     A split is a list of areas. Every area of it must be there; if the folder has a
-    ``manifest.json`` of ``tools/prepare_dataset.py``, all tiles of the area must be there as well.
+    ``manifest.json`` of ``depthda prepare-dataset``, all tiles of the area must be there as well.
     Labels are 0…5 in the order of the classes, and 255 at boundaries, which do not count.
 
     Citation: F. Rottensteiner et al., "The ISPRS benchmark on urban object classification and 3D
@@ -123,7 +121,7 @@ class ISPRSDataset(RGBDSegDataset):
             if counts[area] != expected:
                 raise UserError(
                     f'{folder} has {many(counts[area], "tile")} of area {area} and '
-                    f'{manifest_path(root)} lists {expected}: run tools/prepare_dataset.py again, '
+                    f'{manifest_path(root)} lists {expected}: run depthda prepare-dataset again, '
                     'it continues what was interrupted'
                 )
 
@@ -138,16 +136,7 @@ class Potsdam(ISPRSDataset):
 
     MADE_BY = ('isprs potsdam', 'docs/isprs.md')
     AREA = re.compile(r'(\d+_\d+)(?![^_])')
-    _TRAIN = (
-        '2_10 2_11 2_12 3_10 3_11 3_12 4_10 4_11 4_12 5_10 5_11 5_12 '
-        '6_7 6_8 6_9 6_10 6_11 6_12 7_7 7_8 7_9 7_10 7_11 7_12'
-    ).split()
-    _TEST = '2_13 2_14 3_13 3_14 4_13 4_14 4_15 5_13 5_14 5_15 6_13 6_14 6_15 7_13'.split()
-    SPLITS = {'all': (*_TRAIN, *_TEST), 'official-train': (*_TRAIN,), 'official-test': (*_TEST,)}
-
-
-def _areas(*numbers: int) -> tuple[str, ...]:
-    return tuple(f'area{number}' for number in numbers)
+    SPLITS = POTSDAM
 
 
 @DATASETS.register_module()
@@ -161,13 +150,4 @@ class Vaihingen(ISPRSDataset):
 
     MADE_BY = ('isprs vaihingen', 'docs/isprs.md')
     AREA = re.compile(r'(area\d+)(?![^_])')
-    _ALL = (*range(1, 9), *range(10, 18), *range(20, 25), *range(26, 36), 37, 38)
-    _VAL = (2, 5, 7, 8, 13, 20, 22, 24)
-    _TRAIN = (1, 3, 5, 7, 11, 13, 15, 17, 21, 23, 26, 28, 30, 32, 34, 37)
-    SPLITS = {
-        'all': _areas(*_ALL),
-        'val': _areas(*_VAL),
-        'test': _areas(*sorted({*_ALL} - {*_VAL})),
-        'official-train': _areas(*_TRAIN),
-        'official-test': _areas(*sorted({*_ALL} - {*_TRAIN})),
-    }
+    SPLITS = VAIHINGEN

@@ -76,7 +76,7 @@ class LoveDARGBD(RGBDSegDataset):
         samples = {'sample': '', 'sample-4band': ' --near-infrared'}
         option = samples.get(os.path.basename(os.path.normpath(self.data_root)))
         if option is not None:
-            return f'make the dataset with: python tools/make_sample.py {self.data_root}{option}'
+            return f'make the dataset with: depthda sample {self.data_root}{option}'
         return super().how_made()
 
     def _join_prefix(self) -> None:

@@ -198,7 +198,7 @@ def _compare_headers(
         _refuse(source, unequal, 'of another size than the image', 'bring them to its grid')
         if source.kind == 'label':
             wide = [path for path, header in found.items() if header.dtype != 'uint8']
-            fix = 'save class indices as 8-bit PNG (tools/prepare_dataset.py folder does it)'
+            fix = 'save class indices as 8-bit PNG (depthda prepare-dataset folder does it)'
             _refuse(source, wide, 'of more than 8 bits, which would be cut to 8', fix)
         else:
             # Whole folders are colour-mapped, so decoding one map finds them.

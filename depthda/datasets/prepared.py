@@ -1,4 +1,4 @@
-"""Custom datasets, as written by ``tools/prepare_dataset.py folder``."""
+"""Custom datasets, as written by ``depthda prepare-dataset folder``."""
 
 import os
 from pathlib import Path
@@ -34,17 +34,17 @@ class PreparedDataset(RGBDSegDataset):
         manifest = read_manifest(Path(data_root))
         if manifest is None:
             raise UserError(
-                f'{path} does not exist: make the dataset with tools/prepare_dataset.py folder, '
+                f'{path} does not exist: make the dataset with depthda prepare-dataset folder, '
                 'or correct data_root'
             )
         if not {'splits', 'classes', 'labels', 'domain'} <= set(manifest):
             raise UserError(
-                f'{path} is not of tools/prepare_dataset.py folder: correct data_root, or take the '
-                'dataset class of its files (data/README.md)'
+                f'{path} was not made by depthda prepare-dataset folder: correct data_root, or take '
+                'the dataset class of its files (data/README.md)'
             )
         if not manifest.get('complete'):
             raise UserError(
-                f'{data_root} is not complete: run the same tools/prepare_dataset.py again, it '
+                f'{data_root} is not complete: run the same depthda prepare-dataset again; it '
                 'continues what was interrupted'
             )
         if split is not None and not manifest['splits']:

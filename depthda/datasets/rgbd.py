@@ -54,7 +54,7 @@ class RGBDSegDataset(BaseSegDataset):
     """
 
     FOLDERS: Mapping[str, str] = dict(img_path='images', seg_map_path='labels')
-    # Command of tools/prepare_dataset.py that makes the dataset, and the page about it.
+    # Command of depthda prepare-dataset that makes the dataset, and the page about it.
     MADE_BY: tuple[str, str] | None = None
 
     def __init__(
@@ -111,7 +111,7 @@ class RGBDSegDataset(BaseSegDataset):
             return 'correct the path'
         command, page = self.MADE_BY
         return (
-            f'make it with tools/prepare_dataset.py {command} … --out {self.data_root}, or correct '
+            f'make it with depthda prepare-dataset {command} … --out {self.data_root}, or correct '
             f'the path ({page})'
         )
 

@@ -76,7 +76,7 @@ def render(report: dict[str, Any]) -> str:
     table = Table(report['headline'], *columns, box=SIMPLE_HEAD, pad_edge=False)
     for name, row in head['per_class'].items():
         share = 100 * row['pixels'] / head['pixels'] if head['pixels'] else None
-        table.add_row(name, *(_figure(row[key]) for key in keys), _figure(share))
+        table.add_row(name, *(format_score(row[key]) for key in keys), format_score(share))
     # Printed to a string, because the logger decides where the text goes.
     console = Console(width=WIDTH, file=StringIO(), color_system=None)
     console.print(table, highlight=False)
@@ -89,10 +89,11 @@ def render(report: dict[str, Any]) -> str:
 
 def _means(groups: dict[str, Any]) -> Iterator[str]:
     for name, group in groups.items():
-        means = (f'{key} {_figure(value)}' for key, value in group['means'].items())
+        means = (f'{key} {format_score(value)}' for key, value in group['means'].items())
         images = group['images']
         yield f'{name} ({images} image{"" if images == 1 else "s"}): {", ".join(means)}'
 
 
-def _figure(value: float | None) -> str:
-    return '–' if value is None else f'{value:.2f}'
+def format_score(value: float | None, sign: str = '') -> str:
+    """Format a score or, with the sign ``'+'``, a difference; a dash stands for None."""
+    return '–' if value is None else f'{value:{sign}.2f}'

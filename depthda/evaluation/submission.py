@@ -154,7 +154,8 @@ def _review(
         fix = 'name predictions after their images, or give the images of a dataset (--against)'
         return Review(None, [Fault((str(path),), reason, fix)])
     faults = name_faults(names, test_set)
-    faults += _content_faults([e for e in entries if _readable(e.name)], test_set, progress)
+    entries = [e for e in entries if not is_system_file(e.name) and e.name.lower().endswith('.png')]
+    faults += _content_faults(entries, test_set, progress)
     return Review(test_set, faults)
 
 
@@ -185,10 +186,6 @@ def _zip_entries(archive: zipfile.ZipFile) -> list[_Entry]:
     ]
 
 
-def _readable(name: str) -> bool:
-    return not is_system_file(name) and name.lower().endswith('.png')
-
-
 def _content_faults(entries: list[_Entry], test_set: TestSet, progress: Progress) -> list[Fault]:
     """Decode every label map, and join equal faults of several files."""
     faults: dict[tuple[str, str], list[str]] = defaultdict(list)
@@ -208,7 +205,12 @@ def _content_faults(entries: list[_Entry], test_set: TestSet, progress: Progress
             outside[entry.name] = int(labels.max())
     result = [Fault(tuple(names), reason, fix) for (reason, fix), names in faults.items()]
     if outside:
-        result.append(_value_fault(outside, lowest))
+        highest = max(outside.values())
+        values = f'up to {highest} found (lowest in all: {lowest})'
+        if highest == NUM_CLASSES:
+            values = f'{lowest}…{highest} found'
+        reason = f'values {values}, but only 0…{NUM_CLASSES - 1} are classes'
+        result.append(Fault(tuple(outside), reason, value_fix(highest, NUM_CLASSES)))
     return result
 
 
@@ -221,12 +223,3 @@ def _read(entry: _Entry) -> bytes:
         return entry.read()
     except (zipfile.BadZipFile, NotImplementedError, *_UNPACKING) as error:
         raise NotALabelMap(f'cannot be unpacked ({error})', 'make the zip again') from error
-
-
-def _value_fault(outside: dict[str, int], lowest: int) -> Fault:
-    highest = max(outside.values())
-    values = f'up to {highest} found (lowest in all: {lowest})'
-    if highest == NUM_CLASSES:
-        values = f'{lowest}…{highest} found'
-    reason = f'values {values}, but only 0…{NUM_CLASSES - 1} are classes'
-    return Fault(tuple(outside), reason, value_fix(highest, NUM_CLASSES))

@@ -1,6 +1,6 @@
 """The demo: show in minutes, without a GPU, what relative depth does across domains.
 
-It runs the configs of ``configs/sample/`` as ``tools/run_experiments.py`` would, so it can be
+It runs the configs of ``configs/sample/`` as ``depthda run-experiments`` would, so it can be
 stopped and started again.
 """
 
@@ -16,6 +16,7 @@ from rich.table import Table as RichTable
 from depthda.config_files import config_folder
 from depthda.datasets.loveda import LoveDARGBD
 from depthda.errors import UserError
+from depthda.evaluation.score_report import format_score
 from depthda.evaluation.submission import pack
 from depthda.experiments.page import make_page
 from depthda.experiments.pictures.panel import PanelRow, draw_panel
@@ -57,12 +58,9 @@ def run_demo(out: str | Path, iterations: int = 300, seed: int = 0, jobs: int = 
         pack(with_depth.folder / 'predictions', submission, against=_images(with_depth))
         console.print(f'submission  {submission} (checked, no fault)')
     for direction, pair in directions.items():
-        page = make_page(
-            [run.folder for run in pair],
-            out / f'{direction}.html',
-            names=[run.row.title for run in pair],
-            title=f'{pair[0].row.section} on synthetic tiles: with and without depth',
-        )
+        folders, names = zip(*((run.folder, run.row.title) for run in pair), strict=True)
+        title = f'{pair[0].row.section} on synthetic tiles: with and without depth'
+        page = make_page(folders, out / f'{direction}.html', names, title)
         console.print(f'report      {page.path}')
     console.print(f'done in {time.time() - started:.0f} s')
 
@@ -73,20 +71,13 @@ def _plan(out: Path, iterations: int, seed: int) -> dict[str, list[Run]]:
     length = dict.fromkeys((*ends, 'param_scheduler.1.end'), iterations)
     warm_up = ('param_scheduler.0.end', 'param_scheduler.1.begin')
     length |= dict.fromkeys(warm_up, max(iterations // 10, 1))
-    rows = [
-        Row(
-            name=f'{model}-{direction}',
-            title=title,
-            section=f'{source} → {target}',
-            target=target,
-            config=str(config_folder() / f'sample/{model}_tiny_{direction}.py'),
-            options=length,
-            checkpoint='last',
-            sample=SAMPLE,
-        )
-        for direction, (source, target) in DIRECTIONS.items()
-        for model, title in MODELS.items()
-    ]
+    rows = []
+    for direction, (source, target) in DIRECTIONS.items():
+        for model, title in MODELS.items():
+            config = str(config_folder() / f'sample/{model}_tiny_{direction}.py')
+            place = dict(section=f'{source} → {target}', target=target, sample=SAMPLE)
+            shared = dict(options=length, checkpoint='last', **place)
+            rows.append(Row(f'{model}-{direction}', title, config, **shared))
     table = Table('demo', 'Demo', (Column('mIoU', 'mIoU'),), tuple(rows), worlds=(0,))
     runs = plan_runs(table, out, [seed])
     return {name: [run for run in runs if run.row.name.endswith(name)] for name in DIRECTIONS}
@@ -105,13 +96,9 @@ def _table(runs: Sequence[Run], seed: int) -> RichTable:
         table.add_column(f'{run.row.section}\n{run.row.title}', justify='right')
     keys = {name: f'IoU.{name}' for name in classes} | {'mIoU': 'mIoU'}
     for name, key in keys.items():
-        scores = [run.result['scores'].get(key) for run in runs]
-        table.add_row(
-            name,
-            *['–' if score is None else f'{score:.2f}' for score in scores],
-            style='bold' if name == 'mIoU' else '',
-            end_section=name == classes[-1],
-        )
+        scores = [format_score(run.result['scores'].get(key)) for run in runs]
+        style = 'bold' if name == 'mIoU' else ''
+        table.add_row(name, *scores, style=style, end_section=name == classes[-1])
     return table
 
 

@@ -117,10 +117,7 @@ class TestedRun:
 
 
 def find_runs(folder: Path) -> list[Path]:
-    """Return the run folders (with ``metrics.json``): ``folder`` itself, or up to two levels below.
-
-    Folders inside a run belong to that run.
-    """
+    """Return the run folders: ``folder`` itself, or up to two levels below, outside runs."""
     if not folder.is_dir():
         raise UserError(f'there is no folder {folder}: give a tested run, or a folder of runs.')
     level, found = [folder], []
@@ -130,10 +127,8 @@ def find_runs(folder: Path) -> list[Path]:
         others = [path for path in level if path not in tested]
         level = [sub for path in others for sub in sorted(path.iterdir()) if sub.is_dir()]
     if not found:
-        raise UserError(
-            f'{folder} holds no tested run (no metrics.json): test the run first (tools/test.py '
-            'writes it).'
-        )
+        fix = 'test the run first (depthda test writes it)'
+        raise UserError(f'{folder} holds no tested run (no metrics.json): {fix}.')
     return found
 
 

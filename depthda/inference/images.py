@@ -16,14 +16,14 @@ from torch import nn
 from depthda.errors import UserError
 
 Image = str | Path | np.ndarray
-_mmseg: dict[str, Any] = {}  # its own functions, by name
+_mmseg: dict[str, Any] = {}  # the functions of mmseg, by name
 
 
 def install() -> None:
     """Have ``inference_model`` prepare its images here.
 
-    mmseg's own step renames the first transform of the model's config in place, by the kind of the
-    first image: after an array no path can be read, and a list holds one kind.
+    mmseg changes the first transform of the model's config in place, depending on the first image:
+    after an array it cannot read a path, and a list must hold one kind.
     """
     # Not above: :mod:`depthda.startup` calls this as soon as that module has been imported.
     import mmseg.apis.inference as mmseg_inference
@@ -36,7 +36,7 @@ def install() -> None:
     mmseg_inference.load_checkpoint = _load_any
     mmseg_inference.init_model = init_model
     package = sys.modules['mmseg.apis']
-    if hasattr(package, 'init_model'):  # imported before depthda: it has the name already
+    if hasattr(package, 'init_model'):  # imported before depthda, so it has the old function
         package.init_model = init_model
 
 
@@ -48,8 +48,8 @@ def init_model(
 ) -> nn.Module:
     """Build a model as mmseg's ``init_model`` does.
 
-    A checkpoint that is a plain state dict names no classes, so they are those of the test set of
-    the config; mmseg would guess them from their number.
+    A plain state dict as checkpoint names no classes, so they are those of the config's test
+    dataset; mmseg would guess them from their number.
     """
     if str(device).startswith('cuda') and not torch.cuda.is_available():
         raise UserError(f"init_model: device={device!r}, and torch finds no GPU: use device='cpu'.")
@@ -82,7 +82,7 @@ def _check_range(image: np.ndarray, model: nn.Module) -> None:
 
 
 def prepare_images(images: Image | Sequence[Image], model: nn.Module) -> tuple[dict, bool]:
-    """Run the test pipeline of ``model.cfg`` on images; the config is left as it is.
+    """Run the test pipeline of ``model.cfg`` on images; the config is not changed.
 
     Args:
         images: One image or a list: a path, or an array H×W×B or H×W×(B+1) with depth last, whose

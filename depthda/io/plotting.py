@@ -1,8 +1,19 @@
 """Matplotlib for files: no part of the project opens a window."""
 
+import os
+
 import matplotlib
 
 matplotlib.use('Agg')
 from matplotlib import pyplot as plt  # noqa: E402
 
-__all__ = ['plt']
+from depthda.io.files import atomic_path  # noqa: E402
+
+__all__ = ['plt', 'save_figure']
+
+
+def save_figure(figure: plt.Figure, path: str | os.PathLike, dpi: int) -> None:
+    """Write a figure, whole or not at all, and free its memory."""
+    with atomic_path(path) as temporary:
+        figure.savefig(temporary, dpi=dpi)
+    plt.close(figure)

@@ -1,4 +1,4 @@
-"""The splits of a folder of images: as they are typed, and which tile belongs to which."""
+"""The splits of a folder of images: read from the command line, and dealt to the tiles."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -10,18 +10,18 @@ from depthda.errors import UserError, few, many
 from depthda.io.files import read_lines
 from depthda.io.rasters import open_raster
 from depthda.preparation import splits as parting
-from depthda.preparation.folder_scene import Scene, SceneGrid, scene_name
+from depthda.preparation.scene import Boxes, Grid, Scene, scene_name
 
 
 @dataclass(frozen=True)
 class Splits:
-    """How tiles are shared out.
+    """How tiles are divided into splits.
 
     Args:
-        shares: Share of each split; None: ``lists``.
+        shares: Share of each split; None: use ``lists``.
         lists: Names of the images of each split; images in no list are left out.
-        by: ``'image'``: an image's tiles stay together; ``'block'``: ground is cut across.
-        seed: Draws the images.
+        by: ``'image'`` keeps the tiles of an image together; ``'block'`` cuts the ground.
+        seed: Seed of the random order of the images.
     """
 
     shares: Mapping[str, float] | None = None
@@ -35,12 +35,11 @@ class Splits:
 
 
 def read_splits(parts: Sequence[str] | None, by: str, seed: int | None) -> Splits | None:
-    """``NAME=SHARE`` or ``NAME=FILE`` of each split, as they are typed."""
+    """Read ``NAME=SHARE`` or ``NAME=FILE`` for each split."""
     if not parts:
-        if by == 'block':
-            raise UserError('--split-by block is about splits: add --split')
-        if seed is not None:
-            raise UserError('--seed is about splits: add --split')
+        if by == 'block' or seed is not None:
+            option = '--seed' if seed is not None else '--split-by block'
+            raise UserError(f'{option} is about splits: add --split')
         return None
     named: dict[str, str] = {}
     for part in parts:
@@ -72,13 +71,13 @@ def _read_list(name: str, value: str) -> list[str]:
     if not Path(value).is_file():
         raise UserError(
             f'--split {name}={value}: {value or "nothing"} is neither a share (0.7) nor a file '
-            'with a name a line'
+            'with one name per line'
         )
     return [scene_name(line) for line in read_lines(value)]
 
 
-def part_tiles(grids: Mapping[str, SceneGrid], splits: Splits | None) -> dict[str, str | None]:
-    """The split of each tile that is written; '' where the set is not parted."""
+def split_tiles(grids: Mapping[str, Grid], splits: Splits | None) -> dict[str, str | None]:
+    """Return the split of each tile that is written; '' if the dataset is not split."""
     if splits is None:
         return {tile: '' for grid in grids.values() for tile in grid.boxes}
     if splits.lists is not None:
@@ -89,17 +88,14 @@ def part_tiles(grids: Mapping[str, SceneGrid], splits: Splits | None) -> dict[st
         maps = on_map(grids)
         if len(maps) > 1 or not all(grid.map_boxes for grid in grids.values()):
             # Not all on one map: each image is a region by itself.
-            maps = {
-                name: {tile: parting.Box(*box) for tile, box in grid.boxes.items()}
-                for name, grid in grids.items()
-            }
+            maps = {name: grid.boxes for name, grid in grids.items()}
         return parting.by_block(maps.values(), splits.shares)
     return {tile: split for name, split in of_image.items() for tile in grids[name].boxes}
 
 
-def on_map(grids: Mapping[str, SceneGrid]) -> dict[str, dict[str, parting.Box]]:
-    """The tiles that have a place on a map, by its coordinates."""
-    found: dict[str, dict[str, parting.Box]] = {}
+def on_map(grids: Mapping[str, Grid]) -> dict[str, Boxes]:
+    """Group the tiles that have a place on a map by its coordinate system."""
+    found: dict[str, dict] = {}
     for grid in grids.values():
         if grid.map_boxes:
             found.setdefault(grid.crs, {}).update(grid.map_boxes)
@@ -107,7 +103,7 @@ def on_map(grids: Mapping[str, SceneGrid]) -> dict[str, dict[str, parting.Box]]:
 
 
 def refuse_copies(
-    scenes: Iterable[Scene], grids: Mapping[str, SceneGrid], splits: Mapping[str, str | None]
+    scenes: Iterable[Scene], grids: Mapping[str, Grid], splits: Mapping[str, str | None]
 ) -> None:
     """Refuse files of the same bytes in different splits: scores on them would be too good.
 
@@ -115,7 +111,7 @@ def refuse_copies(
     from them.
     """
     used = {
-        str(scene.image): grids[scene.name]
+        str(scene.reference): grids[scene.name]
         for scene in scenes
         if any(splits.get(tile) for tile in grids[scene.name].boxes)
     }

@@ -1,4 +1,4 @@
-"""A raster of heights found on the grid of an image, or brought to it."""
+"""Find a raster on the pixel grid of an image, or resample it to that grid."""
 
 import re
 from collections.abc import Iterator
@@ -13,19 +13,19 @@ from rasterio.warp import transform, transform_bounds
 
 from depthda.errors import UserError
 
-# A depth raster may begin or end this many pixels beside its image; more is another place.
+# A raster of heights may begin or end this many pixels off its image; more is another place.
 _TOLERANCE = 8
 
 
 class Placed(NamedTuple):
-    """A one-band raster on the grid of an image: where its first pixel lies there."""
+    """A one-band raster, and the column and row of an image at which its first pixel lies."""
 
     raster: rasterio.DatasetReader
     column: int
     row: int
 
     def read_rows(self, first: int, rows: int, width: int) -> tuple[np.ndarray, np.ndarray]:
-        """Rows of the image's grid: values, and where there are any; both ``rows``×``width``."""
+        """Read rows of the image's grid: values and their validity, both ``rows``×``width``."""
         low, high = max(first, self.row), min(first + rows, self.row + self.raster.height)
         left, right = max(0, self.column), min(width, self.column + self.raster.width)
         values = np.zeros((rows, width), self.raster.dtypes[0])
@@ -43,11 +43,11 @@ class Placed(NamedTuple):
 
 
 def place(raster: rasterio.DatasetReader, image: rasterio.DatasetReader) -> Placed:
-    """Find ``raster`` on the grid of ``image``: by its georeference, or first pixel on first.
+    """Find ``raster`` on the grid of ``image`` by its georeference, or put first pixel on first.
 
-    It may be a few pixels larger, smaller or beside the image (one DSM of Potsdam lacks a line).
+    It may be larger, smaller or shifted by a few pixels (one DSM of Potsdam lacks a line).
     """
-    _check_one_band(raster)
+    check_heights(raster)
     column = row = 0
     if has_place(raster) and has_place(image):
         if fault := other_grid(raster, image):
@@ -55,9 +55,8 @@ def place(raster: rasterio.DatasetReader, image: rasterio.DatasetReader) -> Plac
                 f'{_title(raster)} and {_title(image)} {fault}: bring the heights to the grid of '
                 'the image'
             )
-        pixel, theirs = image.transform, raster.transform
-        column = round((theirs.c - pixel.c) / pixel.a)
-        row = round((theirs.f - pixel.f) / pixel.e)
+        grid, corner = image.transform, raster.transform
+        column, row = round((corner.c - grid.c) / grid.a), round((corner.f - grid.f) / grid.e)
     ends = (column + raster.width - image.width, row + raster.height - image.height)
     if max(map(abs, (column, row, *ends))) > _TOLERANCE:
         raise UserError(
@@ -70,25 +69,26 @@ def place(raster: rasterio.DatasetReader, image: rasterio.DatasetReader) -> Plac
 
 @contextmanager
 def warp(raster: rasterio.DatasetReader, image: rasterio.DatasetReader) -> Iterator[Placed]:
-    """Bring ``raster`` to the grid of ``image`` by their georeferences, bilinear, row by row.
+    """Resample ``raster`` to the grid of ``image`` by their georeferences, bilinear, row by row.
 
-    Where it has nothing there is no depth; to lie elsewhere altogether is an error.
+    Where the raster has no value there is no depth; a raster of another place is an error.
     """
-    _check_one_band(raster)
-    for each in (raster, image):
-        if each.crs is None or not has_place(each):
+    check_heights(raster)
+    for file in (raster, image):
+        if file.crs is None or not has_place(file):
             raise UserError(
-                f'{_title(each)} has no georeference, so nobody knows where it lies: give both '
-                'files one, or heights with the pixels of the image'
+                f'{_title(file)} has no georeference, so its place is unknown: georeference both '
+                'files, or give heights with the pixels of the image'
             )
     bounds = transform_bounds(raster.crs, image.crs, *raster.bounds)
     if rasterio.coords.disjoint_bounds(_upright(bounds), _upright(image.bounds)):
         raise UserError(
-            f'{_title(raster)} has no height where {_title(image)} lies: check which belong '
+            f'{_title(raster)} has no height where {_title(image)} lies: check which files belong '
             'together'
         )
-    # A tag that the values cannot take would count places outside as height 0.
-    nodata = {'nodata': _unused(raster)} if raster.nodata is None else {}
+    # Without a no-data value that no height has, places outside would count as height 0.
+    is_float = np.dtype(raster.dtypes[0]).kind == 'f'
+    nodata = {} if raster.nodata is not None else {'nodata': float('nan') if is_float else -1e9}
     with WarpedVRT(
         raster,
         crs=image.crs,
@@ -102,36 +102,58 @@ def warp(raster: rasterio.DatasetReader, image: rasterio.DatasetReader) -> Itera
         yield Placed(warped, 0, 0)
 
 
+def check_aligned(
+    raster: rasterio.DatasetReader, image: rasterio.DatasetReader, by_size: bool = False
+) -> None:
+    """Refuse a raster whose pixels are not those of its image, as far as the files tell.
+
+    With ``by_size`` only the sizes are compared.
+    """
+    fault = None
+    if (raster.width, raster.height) != (image.width, image.height):
+        fault = f'are {raster.width}×{raster.height} and {image.width}×{image.height}'
+    elif not by_size and has_place(raster) and has_place(image):
+        fault = other_grid(raster, image)
+        column, row = ~image.transform @ (raster.transform.c, raster.transform.f)
+        if fault is None and max(abs(column), abs(row)) > 0.5:
+            fault = f'lie {column:.1f} columns and {row:.1f} rows apart'
+    if fault:
+        raise UserError(
+            f'{_title(raster)} and {_title(image)} {fault}: give files on the grid of the image'
+        )
+
+
 def has_place(raster: rasterio.DatasetReader) -> bool:
+    """Return whether a file is georeferenced."""
     return not raster.transform.is_identity
 
 
 def other_grid(raster: rasterio.DatasetReader, image: rasterio.DatasetReader) -> str | None:
-    """How the grids of two georeferenced files differ, their places aside; None if they do not.
+    """Describe how the grids of two georeferenced files differ, apart from their first pixel.
 
-    Two spellings of one coordinate system are common, and so are two systems with the same places
+    One coordinate system is often written in two ways, and two systems may have the same places
     (ETRS89 and WGS 84). So two systems differ only if they put the image in different places.
     """
-    mine, theirs = raster.transform, image.transform
-    if max(map(abs, (mine.b, mine.d, theirs.b, theirs.d))) > 1e-3 * abs(theirs.a):
-        return 'do not both lie straight on their axes'
-    if not np.allclose((mine.a, mine.e), (theirs.a, theirs.e), rtol=0.01, atol=0):
-        if raster.transform.e * image.transform.e < 0:
-            turned = raster if raster.transform.e > 0 else image
+    own, other = raster.transform, image.transform
+    if max(map(abs, (own.b, own.d, other.b, other.d))) > 1e-3 * abs(other.a):
+        return 'are not both parallel to their axes'
+    if not np.allclose((own.a, own.e), (other.a, other.e), rtol=0.01, atol=0):
+        if own.e * other.e < 0:
             return (
-                f'have their rows in opposite orders, for {_title(turned)} is stored bottom-up '
-                '(gdalwarp FILE NEW turns it)'
+                'have their rows in opposite orders, because '
+                f'{_title(raster if own.e > 0 else image)} is stored bottom-up (gdalwarp FILE NEW '
+                'turns it)'
             )
-        return f'have pixels of {abs(mine.a):g}×{abs(mine.e):g} and {theirs.a:g}×{abs(theirs.e):g}'
+        return f'have pixels of {abs(own.a):g}×{abs(own.e):g} and {other.a:g}×{abs(other.e):g}'
     if _moved(raster, image):
-        one, other = (f'EPSG:{each.crs.to_epsg()}' for each in (raster, image))
-        return f'have different coordinate systems ({one} and {other})'
+        systems = (f'EPSG:{file.crs.to_epsg()}' for file in (raster, image))
+        return f'have different coordinate systems ({" and ".join(systems)})'
     return None
 
 
 def _moved(raster: rasterio.DatasetReader, image: rasterio.DatasetReader) -> bool:
-    """Whether the middle of the image is another place in the coordinate system of ``raster``."""
-    codes = [each.crs and each.crs.to_epsg() for each in (raster, image)]
+    """Return whether the coordinate system of ``raster`` puts the image's middle elsewhere."""
+    codes = [file.crs and file.crs.to_epsg() for file in (raster, image)]
     if None in codes or codes[0] == codes[1]:
         return False
     x, y = image.transform @ (image.width / 2, image.height / 2)
@@ -146,15 +168,14 @@ def _upright(bounds: tuple[float, float, float, float]) -> tuple[float, float, f
     return min(left, right), min(bottom, top), max(left, right), max(bottom, top)
 
 
-def _check_one_band(raster: rasterio.DatasetReader) -> None:
+def check_heights(raster: rasterio.DatasetReader) -> None:
+    """Refuse a raster that cannot hold heights."""
     if raster.count != 1:
-        raise UserError(f'{_title(raster)} has {raster.count} bands: heights are one')
+        raise UserError(f'{_title(raster)} has {raster.count} bands: heights have one')
+    if np.dtype(raster.dtypes[0]).kind == 'c':
+        raise UserError(f'{_title(raster)} has complex numbers: save heights as float32')
 
 
 def _title(raster: rasterio.DatasetReader) -> str:
-    """The name of a file, as people have it: GDAL's own for one in a zip is full of signs."""
+    """Return the path of a file as the user knows it: GDAL's own for one in a zip is cryptic."""
     return re.sub(r'^/vsizip/\{(?:/vsisubfile/[^,]*,)?(.*)\}/', r'\1/', raster.name)
-
-
-def _unused(raster: rasterio.DatasetReader) -> float:
-    return float('nan') if np.dtype(raster.dtypes[0]).kind == 'f' else -1e9

@@ -106,7 +106,7 @@ def prepare_loveda(
                 for number, _ in enumerate(done, 1):
                     progress(number, len(files))
             except UserError as error:
-                kept = f' {out} keeps the files that were written; then the same command goes on.'
+                kept = f' {out} keeps the files that were written; the same command then continues.'
                 raise UserError(f'{error}{kept if number else ""}') from error
     return missing(out)
 
@@ -122,8 +122,8 @@ def missing(out: Path) -> list[str]:
         elif absent := official - images:
             lines.append(f'{"/".join(part)}: {_some(absent)} of {len(official):,} images missing')
         for other, (low, high) in NUMBERS.items():
-            numbers = {str(number) for number in range(low, high + 1)}
-            if other != part and (misplaced := images & numbers):
+            misplaced = images & {str(number) for number in range(low, high + 1)}
+            if other != part and misplaced:
                 lines.append(
                     f'{"/".join(part)}: {_some(misplaced)} have numbers of {"/".join(other)}: put '
                     'them there'

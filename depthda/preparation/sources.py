@@ -1,4 +1,4 @@
-"""What a download holds: files in folders, in zips, and in zips within a zip."""
+"""List the files of a download: in folders, in zips, and in zips within a zip."""
 
 import os
 import zipfile
@@ -7,25 +7,18 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from depthda.errors import UserError
-from depthda.io.archives import (
-    InnerZip,
-    Zip,
-    check_member,
-    inner_zip,
-    open_archive,
-)
+from depthda.io.archives import InnerZip, Zip, check_member, inner_zip, open_archive
 from depthda.io.files import walk
 
 
 @dataclass(frozen=True)
 class SourceFile:
-    """A file in a folder or a zip: ``os.fspath`` of it is the path that rasterio opens.
+    """A file in a folder or a zip: ``os.fspath`` returns the path that rasterio opens.
 
     Args:
         name: Its file name.
-        folder: The folder that it is in. A zip counts as the folder that is called as it is,
-            without the suffix.
-        size: Bytes, unpacked.
+        folder: The folder that holds it. A zip counts as a folder of its name without the suffix.
+        size: Size in bytes, unpacked.
         zip: The zip that holds it; None: it is unpacked.
         member: Its name in the zip.
     """
@@ -53,9 +46,9 @@ class SourceFile:
         return f'/vsizip/{{{os.path.abspath(self.zip)}}}/{inside}'
 
     def check(self) -> None:
-        """Refuse what is broken in its zip: GDAL would read it and say nothing.
+        """Refuse broken content of its zip, which GDAL would read without an error.
 
-        With the files of the same stem beside it, which may tell its place.
+        Files of the same stem are checked too, because they may hold its georeference.
         """
         if self.zip is None:
             return
@@ -67,10 +60,10 @@ class SourceFile:
 
 
 def list_files(sources: Sequence[str | os.PathLike]) -> list[SourceFile]:
-    """Every file of the zips and folders but hidden ones (macOS zips are full of them).
+    """List every file of the zips and folders, except hidden ones (macOS zips are full of them).
 
-    Zips are looked into wherever they are, below a folder or uncompressed in a zip; all of one is
-    checked before any of it counts. What stays a zip in the list could not be looked into.
+    Zips are opened wherever they are, below a folder or uncompressed in a zip; all of a zip is
+    checked before any file of it is listed. A zip in the list is one that could not be opened.
     """
     found: list[SourceFile] = []
     for source in map(Path, sources):
@@ -81,7 +74,9 @@ def list_files(sources: Sequence[str | os.PathLike]) -> list[SourceFile]:
         elif source.suffix.lower() == '.zip' or zipfile.is_zipfile(source):
             found += _packed(source)
         else:
-            raise UserError(f'{source} is neither a zip nor a folder: give those of the download')
+            raise UserError(
+                f'{source} is neither a zip nor a folder: give zips or folders of the download'
+            )
     return sorted(found, key=str)
 
 
@@ -89,11 +84,9 @@ def _below(source: Path) -> Iterator[SourceFile]:
     for folder, _, names in walk(source):
         for name in names:
             path = Path(folder, name)
-            if name.startswith('.') or not path.is_file():
-                continue
-            if path.suffix.lower() == '.zip':
+            if path.suffix.lower() == '.zip' and path.is_file() and name[0] != '.':
                 yield from _packed(path)
-            else:
+            elif path.is_file() and name[0] != '.':
                 yield SourceFile(name, path.parent, path.stat().st_size)
 
 
@@ -106,12 +99,10 @@ def _packed(path: Zip) -> Iterator[SourceFile]:
             place = PurePosixPath(member.replace('\\', '/'))
             if place.name.startswith('.') or '__MACOSX' in place.parts:
                 continue
-            inner = None
-            if place.suffix.lower() == '.zip' and not within:
-                inner = inner_zip(archive, path, member)
-            if inner is not None:
+            is_zip = place.suffix.lower() == '.zip' and not within
+            if is_zip and (inner := inner_zip(archive, path, member)) is not None:
                 yield from _packed(inner)
-                continue
-            folder = Path(str(path)).with_suffix('') / place.parent
-            size = archive.getinfo(member).file_size
-            yield SourceFile(place.name, folder, size, path, member)
+            else:
+                folder = Path(str(path)).with_suffix('') / place.parent
+                size = archive.getinfo(member).file_size
+                yield SourceFile(place.name, folder, size, path, member)

@@ -252,7 +252,7 @@ def test_tiles_of_mmsegs_converters_are_read_as_documented(tmp_path):
 
 
 def test_a_missing_dataset_names_the_command_that_makes_it(tmp_path):
-    sentence = r'data_root\): make it with tools/prepare_dataset.py isprs potsdam … --out \S*/none,'
+    sentence = r'data_root\): make it with depthda prepare-dataset isprs potsdam … --out \S*/none,'
     with pytest.raises(UserError, match=sentence):
         Potsdam(str(tmp_path / 'none'))
 

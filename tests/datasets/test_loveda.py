@@ -105,14 +105,14 @@ def test_the_depth_folder_is_the_source(root):
 @pytest.mark.parametrize(
     ('root', 'fix'),
     [
-        ('data/sample', 'make the dataset with: python tools/make_sample.py data/sample'),
+        ('data/sample', 'make the dataset with: depthda sample data/sample'),
         (
             'data/sample-4band',
-            'make the dataset with: python tools/make_sample.py data/sample-4band --near-infrared',
+            'make the dataset with: depthda sample data/sample-4band --near-infrared',
         ),
         (
             'data/loveda',
-            'make it with tools/prepare_dataset.py loveda … --out data/loveda, or correct the path '
+            'make it with depthda prepare-dataset loveda … --out data/loveda, or correct the path '
             '(docs/loveda.md)',
         ),
     ],

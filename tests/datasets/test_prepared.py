@@ -65,11 +65,11 @@ def test_mistakes_are_explained(root):
         PreparedDataset(str(root), test_mode=True)
     for content, sentence in (
         ('{"classes": [', r'manifest\.json is not readable as JSON \(.*\): restore it'),
-        ('[]', r'manifest\.json is not of tools/prepare_dataset\.py folder'),
+        ('[]', r'manifest\.json was not made by depthda prepare-dataset folder'),
     ):
         path.write_text(content)
         with pytest.raises(UserError, match=sentence):
             PreparedDataset(str(root))
     path.write_text(json.dumps(manifest | {'complete': False}))
-    with pytest.raises(UserError, match='set is not complete: run the same tools/prepare'):
+    with pytest.raises(UserError, match='set is not complete: run the same depthda prepare'):
         PreparedDataset(str(root))

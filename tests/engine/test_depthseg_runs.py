@@ -5,12 +5,8 @@ from pathlib import Path
 import cv2
 import pytest
 import torch
-from transformers import (
-    DepthAnythingConfig,
-    DepthAnythingForDepthEstimation,
-    Dinov2Backbone,
-    Dinov2Config,
-)
+from tiny_depth_anything import save_tiny
+from transformers import Dinov2Backbone, Dinov2Config
 
 from depthda.depth.maps import read_depth
 from depthda.engine.launch import test, train
@@ -118,25 +114,7 @@ def test_depth_of_a_model_that_predicts_none_is_refused(trained, tmp_path):
 
 def test_a_teacher_runs_along_where_the_images_have_no_maps(trained, tmp_path):
     _, options = trained
-    backbone = dict(
-        model_type='dinov2',
-        hidden_size=12,
-        num_hidden_layers=4,
-        num_attention_heads=2,
-        patch_size=14,
-        out_features=['stage1', 'stage2', 'stage3', 'stage4'],
-        reshape_hidden_states=False,
-    )
-    config = DepthAnythingConfig(
-        backbone_config=backbone,
-        reassemble_hidden_size=12,
-        neck_hidden_sizes=[4] * 4,
-        fusion_hidden_size=4,
-        head_hidden_size=4,
-    )
-    teacher = DepthAnythingForDepthEstimation(config)
-    torch.nn.init.constant_(teacher.head.conv3.bias, 1)
-    teacher.save_pretrained(tmp_path / 'teacher')
+    save_tiny(tmp_path / 'teacher')
     without = options | {'train_dataloader.dataset.depth': None, 'train_cfg.max_iters': 2}
     with pytest.raises(UserError, match='there are none: give the dataset depth=.*, or the model'):
         train(CONFIG, str(tmp_path / 'none'), cfg_options=without)

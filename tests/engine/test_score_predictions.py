@@ -88,7 +88,7 @@ def test_a_page_says_how_to_bring_back_the_pictures(maps, sample, tmp_path):
     page = make_page([tmp_path / 'given'], out=tmp_path / 'page.html', tiles=1)
     (sentence,) = page.missing
     assert sentence.startswith('given has no saved predictions: ')
-    assert f'python tools/test.py {CONFIG} --predictions {maps} --work-dir' in sentence
+    assert f'depthda test {CONFIG} --predictions {maps} --work-dir' in sentence
 
 
 def test_palettes_tiffs_and_colours(tested, maps, sample, tmp_path):

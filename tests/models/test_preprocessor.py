@@ -128,6 +128,7 @@ def test_a_batch_with_and_without_depth_is_refused():
         dict(mean=MEAN, std=STD[:2]),
         dict(mean=MEAN, std=STD, depth='ignore'),
         dict(mean=MEAN, std=STD, size=(8, 8), size_divisor=8),
+        dict(mean=MEAN, std=STD, batch_augments=[dict(type='BatchFixedSizePad', size=(8, 8))]),
     ],
 )
 def test_wrong_settings_are_refused(settings):

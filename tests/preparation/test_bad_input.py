@@ -70,8 +70,8 @@ def test_a_label_of_floats(scenes):
     (scenes.root / 'mask/town_0.png').unlink()
     write('mask/town_0.tif', scenes.labels[0].astype(np.float32))
     assert refused(scenes) == (
-        'mask/town_0.tif has 1 band of float32, and labels are whole numbers: save it as uint8 '
-        '(rio convert --dtype uint8 FILE NEW)'
+        'mask/town_0.tif has 1 band of float32, and labels by value are one band of whole '
+        'numbers: save it as uint8 (rio convert --dtype uint8 FILE NEW)'
     )
 
 
@@ -93,7 +93,7 @@ def test_labels_in_another_coordinate_system(scenes):
     write('mask/town_0.tif', colours, PLACE, crs='EPSG:32633')
     assert refused(scenes) == (
         'mask/town_0.tif and rgb/town_0_RGB.tif have different coordinate systems (EPSG:32633 and '
-        'EPSG:32632): a label has the grid of its image'
+        'EPSG:32632): give files on the grid of the image'
     )
 
 
@@ -102,7 +102,7 @@ def test_heights_that_are_stored_bottom_up(scenes):
     with rasterio.open('dsm/town_0_dsm.tif', 'r+') as raster:
         raster.transform = UPSIDE_DOWN
     assert refused(scenes) == (
-        'dsm/town_0_dsm.tif and rgb/town_0_RGB.tif have their rows in opposite orders, for '
+        'dsm/town_0_dsm.tif and rgb/town_0_RGB.tif have their rows in opposite orders, because '
         'dsm/town_0_dsm.tif is stored bottom-up (gdalwarp FILE NEW turns it): bring the heights to '
         'the grid of the image, or let --warp-depth do it'
     )
@@ -137,9 +137,12 @@ def test_a_stretch_of_all_values_needs_no_warning(scenes):
     [
         (
             dict(depth=None, cut=dict(depth_name='other')),
-            '--depth-name and --depth-suffix are about depth maps: add --depth',
+            '--depth-name needs --depth: give that, or leave --depth-name out',
         ),
-        (dict(labels=None, label_suffix='.png'), '--label-suffix is about labels: add --labels'),
+        (
+            dict(labels=None, label_suffix='.png'),
+            '--label-suffix needs --labels: give that, or leave --label-suffix out',
+        ),
     ],
 )
 def test_options_about_files_that_are_not_given(scenes, settings, message):
@@ -149,7 +152,7 @@ def test_options_about_files_that_are_not_given(scenes, settings, message):
 def test_a_depth_suffix_without_depth(scenes):
     settings = scenes.settings()
     object.__setattr__(settings, 'depth', None)
-    with pytest.raises(UserError, match='^--depth-name and --depth-suffix are about depth maps'):
+    with pytest.raises(UserError, match='^--depth-suffix needs --depth: '):
         prepare_folder('out', settings)
 
 

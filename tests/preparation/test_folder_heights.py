@@ -1,4 +1,4 @@
-"""Depth folders that do not go together, or with the options."""
+"""Depth folders whose files or options do not match are refused."""
 
 import numpy as np
 import pytest
@@ -6,14 +6,14 @@ from tiny_scenes import Scenes, write
 
 from depthda.errors import UserError
 from depthda.preparation.folder import prepare_folder
-from depthda.preparation.folder_report import describe
+from depthda.preparation.report import describe_folder as describe
 
 RNG = np.random.default_rng(0)
 CODES = RNG.integers(1, 65536, (8, 8), np.uint16)
 
 
 def prepare(root, depths, report=lambda line: None, **cut):
-    """Prepare an image for each of ``depths``, which are given by file name."""
+    """Prepare an image for each of the ``depths``, which are given by file name."""
     for name, depth in depths.items():
         write(root / f'rgb/{name.split(".")[0]}.png', RNG.integers(0, 255, (8, 8), np.uint8))
         write(root / f'dsm/{name}', depth)
@@ -37,19 +37,19 @@ def heights(low, high):
             {'a.png': CODES},
             dict(depth_range=(0.0, 30.0)),
             '--depth-range and --warp-depth are about heights in TIFFs, and {dsm} holds PNG depth '
-            'maps, which are taken as they are: drop the option',
+            'maps, which are copied as they are: drop the option',
         ),
         (
             {'a.png': CODES},
             dict(warp=True),
             '--depth-range and --warp-depth are about heights in TIFFs, and {dsm} holds PNG depth '
-            'maps, which are taken as they are: drop the option',
+            'maps, which are copied as they are: drop the option',
         ),
         (
             {'a.png': CODES, 'b.tif': heights(0, 9)},
             {},
             '{dsm}/a.png is a depth map and {dsm}/b.tif is a file of heights, and the two have no '
-            'common scale: give one kind (tools/normalize_dsm.py makes maps of heights)',
+            'common scale: give one kind (depthda normalize-dsm makes maps of heights)',
         ),
         (
             {'a.tif': heights(0, 9).astype(np.complex64)},
@@ -58,7 +58,7 @@ def heights(low, high):
         ),
     ],
 )
-def test_what_does_not_go_together_is_refused(tmp_path, depths, cut, fault):
+def test_files_and_options_that_do_not_match_are_refused(tmp_path, depths, cut, fault):
     with pytest.raises(UserError) as caught:
         prepare(tmp_path, depths, **cut)
     assert str(caught.value) == fault.format(dsm=tmp_path / 'dsm')
@@ -66,22 +66,22 @@ def test_what_does_not_go_together_is_refused(tmp_path, depths, cut, fault):
 
 
 def test_heights_in_two_units_get_a_warning(tmp_path):
-    said = []
+    lines = []
     files = {'a.tif': heights(10, 30), 'b.tif': heights(10_000, 30_000)}
-    manifest = prepare(tmp_path, files, said.append)
+    manifest = prepare(tmp_path, files, lines.append)
     low, high = manifest['settings']['depth_range']
-    assert said == [
+    assert lines == [
         f'warning: 1 of 2 height files are flat, below 1% of the range of all, {low:g} to '
         f'{high:g} (a.tif): check whether all are in the same unit'
     ]
-    said.clear()
-    prepare(tmp_path / 'alike', {'a.tif': heights(10, 30), 'b.tif': heights(90, 95)}, said.append)
-    assert said == []
+    lines.clear()
+    prepare(tmp_path / 'alike', {'a.tif': heights(10, 30), 'b.tif': heights(90, 95)}, lines.append)
+    assert lines == []
 
 
 def test_maps_without_any_depth_get_a_warning(tmp_path):
     none = np.zeros((8, 8), np.uint16)
     manifest = prepare(tmp_path, {'a.png': none, 'b.png': none})
-    assert 'warning: no pixel has a depth (0 is none): check the depth maps' in describe(
+    assert 'warning: no pixel has a depth (all are 0): check the depth maps' in describe(
         manifest, ''
     )

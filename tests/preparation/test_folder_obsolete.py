@@ -1,4 +1,4 @@
-"""A prepared folder keeps what is in it unless ``--replace`` is given, and then says what goes."""
+"""A prepared folder keeps its files unless ``--replace`` is given, and then reports removals."""
 
 import shutil
 
@@ -9,7 +9,7 @@ from tiny_scenes import Scenes, write
 from depthda.cli import user_errors
 from depthda.datasets.pairing import Source, pair_by_stem
 from depthda.errors import UserError
-from depthda.preparation import folder
+from depthda.preparation import cut
 from depthda.preparation.folder import prepare_folder
 from depthda.preparation.folder_splits import Splits
 
@@ -17,7 +17,7 @@ RANGE = dict(depth_range=(50.0, 400.0))  # else the range of other heights would
 
 
 def contents(root):
-    """Every file below, hidden ones too, with the time at which it was written."""
+    """Return every file, also hidden ones, with the time at which it was written."""
     found = (path for path in sorted(root.rglob('*')) if path.is_file())
     return {
         path.relative_to(root).as_posix(): (path.read_bytes(), path.stat().st_mtime_ns)
@@ -30,7 +30,7 @@ def names(root):
 
 
 def add_maps(out, model='rdepth/model'):
-    """A depth map beside each image tile, as tools/estimate_depth.py writes it."""
+    """Write a depth map for each image tile, as ``depthda depth`` does."""
     for image in (out / 'images').iterdir():
         write(out / model / f'{image.stem}.png', np.full((12, 12), 9, np.uint16))
     (out / model / 'depth_maps.json').write_text('{}')
@@ -49,7 +49,7 @@ def prepared(tmp_path):
 
 
 def refused(out, settings, sentence, capsys):
-    """The sentence and the status of the tool; nothing in ``out`` is touched."""
+    """Check the message and the exit status of the tool; nothing in ``out`` is touched."""
     before = contents(out)
     with pytest.raises(SystemExit) as stop, user_errors():
         prepare_folder(out, settings)
@@ -75,7 +75,7 @@ def test_another_dataset_is_refused_and_replaces_when_asked_to(prepared, capsys)
     prepare_folder(out, settings, replace=True, report=lines.append)
     assert lines == [f'removed from {out}: {COUNTS}; {MAPS}']
     prepare_folder(out.with_name('alone'), settings)
-    # How maps are made may stay: the tool that makes them goes on from it.
+    # The manifest of the maps stays: the tool that makes them continues with it.
     assert names(out) == names(out.with_name('alone')) | {'rdepth/model/depth_maps.json'}
     assert (out / 'manifest.json').read_text() == (out / '../alone/manifest.json').read_text()
 
@@ -106,20 +106,20 @@ def test_maps_stay_as_long_as_their_image_does(prepared):
     left = {path.name for path in (out / 'rdepth/model').glob('*.png')}
     assert left == {name for name in maps if not name.startswith('town_1')}
     assert left == {path.name for path in (out / 'images').iterdir()}
-    # One image changes: its tiles and maps go, no other.
+    # One image changes: its tiles and maps are removed, and no others.
     write(first.root / 'rgb/town_0_RGB.tif', 255 - first.images[0], first.places[0])
     prepare_folder(out, settings, replace=True, report=lines.append)
     counts = COUNTS.replace('18', '6')
     assert lines[1] == f'removed from {out}: {counts}; {MAPS.replace("18", "6")}'
     left = {path.name for path in (out / 'rdepth/model').glob('*.png')}
     assert {name[:6] for name in left} == {'town_2'}
-    # A list of a split that there is no more goes, too.
+    # The list of a split that no longer exists is removed too.
     prepare_folder(out, first.settings(cut=RANGE), replace=True, report=lines.append)
     assert lines[2].endswith('depth (14 files), train.txt') and not (out / 'train.txt').exists()
 
 
 def test_tiles_of_no_image_are_refused(prepared, capsys):
-    """As a killed run leaves them, of which the manifest knows nothing."""
+    """A killed run leaves such tiles, which are in no manifest."""
     out, first, _ = prepared
     shutil.copy(out / 'images/town_0_0_0_12_12.png', out / 'images/city_0_0_12_12.png')
     refused(
@@ -131,15 +131,26 @@ def test_tiles_of_no_image_are_refused(prepared, capsys):
     )
 
 
-def test_what_is_no_folder_of_this_tool_is_never_replaced(prepared, capsys, tmp_path):
+def test_a_folder_of_another_tool_is_never_replaced(prepared, capsys, tmp_path):
     out, first, _ = prepared
-    for name, content in (('thesis.txt', 'mine'), ('manifest.json', '{"areas": {}}')):
-        folder_of_others = tmp_path / name.partition('.')[0]
-        folder_of_others.mkdir()
-        (folder_of_others / name).write_text(content)
-        with pytest.raises(UserError, match='holds something else already: name another folder'):
-            prepare_folder(folder_of_others, first.settings(), replace=True)
-        assert [path.name for path in folder_of_others.iterdir()] == [name]
+    for name, content, fault in (
+        (
+            'thesis.txt',
+            'text',
+            'holds other files .thesis.txt., and no manifest.json',
+        ),
+        (
+            'manifest.json',
+            '{"areas": {}}',
+            'manifest.json is not the manifest of tiles',
+        ),
+    ):
+        other_folder = tmp_path / name.partition('.')[0]
+        other_folder.mkdir()
+        (other_folder / name).write_text(content)
+        with pytest.raises(UserError, match=fault):
+            prepare_folder(other_folder, first.settings(), replace=True)
+        assert [path.name for path in other_folder.iterdir()] == [name]
     (out / 'manifest.json').write_text('{"settings"')
     with pytest.raises(UserError, match='manifest.json is not readable as JSON'):
         prepare_folder(out, first.settings(), replace=True)
@@ -148,7 +159,7 @@ def test_what_is_no_folder_of_this_tool_is_never_replaced(prepared, capsys, tmp_
 @pytest.mark.parametrize('stop', [KeyboardInterrupt, UserError('town_2 is broken')])
 def test_an_aborted_run_leaves_no_manifest_and_no_half_image(tmp_path, monkeypatch, stop):
     scenes, out = Scenes(tmp_path / 'in'), tmp_path / 'data/out'
-    real, calls = folder.cut_scene.__globals__['write_image'], []
+    real, calls = cut.write_image, []
 
     def break_off(path, pixels):
         calls.append(path)
@@ -156,7 +167,7 @@ def test_an_aborted_run_leaves_no_manifest_and_no_half_image(tmp_path, monkeypat
             raise stop
         real(path, pixels)
 
-    monkeypatch.setitem(folder.cut_scene.__globals__, 'write_image', break_off)
+    monkeypatch.setattr(cut, 'write_image', break_off)
     limit = 5  # in the first image: nothing is left, not even the folders
     with pytest.raises(type(stop) if isinstance(stop, Exception) else stop):
         prepare_folder(out, scenes.settings())
@@ -169,7 +180,7 @@ def test_an_aborted_run_leaves_no_manifest_and_no_half_image(tmp_path, monkeypat
     assert {path.name[:6] for path in out.glob('*/*')} == {'town_0', 'town_1'}
     calls.clear()
     limit = 0
-    prepare_folder(out, scenes.settings())  # the same settings go on without --replace
+    prepare_folder(out, scenes.settings())  # the same settings continue without --replace
     assert {path.name[:6] for path in calls} == {'town_2'}
     assert not (out / 'manifest.unfinished.json').exists()
     whole = tmp_path / 'whole'
@@ -179,8 +190,8 @@ def test_an_aborted_run_leaves_no_manifest_and_no_half_image(tmp_path, monkeypat
     }
 
 
-def test_a_replacement_that_is_killed_is_asked_for_again(prepared, monkeypatch):
-    """While it removes: neither the old nor the new manifest may be taken for the folder's."""
+def test_a_killed_replacement_must_be_requested_again(prepared, monkeypatch):
+    """It is killed while it removes: neither manifest may then describe the folder."""
     out, first, other = prepared
     settings = other.settings(cut=RANGE)
 
@@ -192,12 +203,12 @@ def test_a_replacement_that_is_killed_is_asked_for_again(prepared, monkeypatch):
         raise Killed
 
     with monkeypatch.context() as patch, pytest.raises(Killed):
-        patch.setattr('depthda.preparation.folder_obsolete.Obsolete.remove', kill)
+        patch.setattr('depthda.preparation.obsolete.Obsolete.remove', kill)
         prepare_folder(out, settings, replace=True)
     assert not (out / 'manifest.json').exists()
     with pytest.raises(UserError, match=r'add --replace, which removes images \(17 files\)'):
         prepare_folder(out, settings)
     prepare_folder(out, settings, replace=True)
     assert {path.stem[:7] for path in (out / 'images').iterdir()} == {'village'}
-    # And the pairs are whole again.
+    # The pairs are complete again.
     pair_by_stem(Source('image', str(out / 'images')), Source('depth map', str(out / 'depth')))

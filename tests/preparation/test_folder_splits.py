@@ -42,7 +42,7 @@ def test_each_copy_in_another_split_is_named(images, tmp_path):
     assert not (tmp_path / 'out').exists()
 
 
-def test_copies_in_one_split_or_in_none_are_taken(images):
+def test_copies_in_one_split_or_in_none_are_accepted(images):
     prepare(images, Splits(lists={'train': ['a', 'b', 'd'], 'val': ['c']}), 'one')
     prepare(images, Splits(lists={'train': ['b'], 'val': ['c']}), 'left_out')
     prepare(images, None, 'whole')

@@ -19,7 +19,7 @@ def image(tmp_path):
 
 
 def heights_of(x, y):
-    """A slope: bilinear interpolation keeps it exactly."""
+    """Return a slope, which bilinear interpolation keeps exactly."""
     return 3 * (x - EAST) - 2 * (y - NORTH) + 50
 
 
@@ -30,7 +30,7 @@ def slope(path, rows, columns, east, north, pixel, **more):
 
 
 def test_heights_are_found_by_their_place(tmp_path, image):
-    # Half a pixel's worth of metres is 1 pixel of 0.5 m: two columns west, one row south.
+    # With pixels of 0.5 m: two columns west, one row south.
     slope(tmp_path / 'dsm.tif', 20, 33, EAST - 1.0, NORTH - 0.5, 0.5)
     with rasterio.open(tmp_path / 'dsm.tif') as raster:
         placed = place(raster, image)
@@ -83,7 +83,7 @@ def test_warping_leaves_holes_and_leaks_none_of_them(tmp_path, image):
 def test_other_coordinates_are_brought_over(tmp_path, image):
     from rasterio.warp import transform
 
-    # A grid in degrees over the same ground, flat but for what proves it is the right ground.
+    # A grid in degrees over the same ground, whose slope shows whether it is the right ground.
     lon, lat = transform('EPSG:32632', 'EPSG:4326', [EAST, EAST + 15], [NORTH, NORTH - 10])
     west, north, pixel = lon[0] - 0.0001, lat[0] + 0.0001, 0.000005
     rows, columns = (int((b - a) / pixel) + 40 for a, b in ((lat[1], lat[0]), (lon[0], lon[1])))
@@ -106,11 +106,11 @@ def test_other_coordinates_are_brought_over(tmp_path, image):
         values, valid = placed.read_rows(0, 20, 30)
     y, x = np.mgrid[:20, :30]
     truth = heights_of(EAST + (x + 0.5) * 0.5, NORTH - (y + 0.5) * 0.5)
-    # The way between two systems is interpolated, to an eighth of a pixel.
+    # GDAL interpolates the transformation, with errors up to an eighth of a pixel.
     assert valid.all() and np.abs(values - truth).max() < (3 + 2) * 0.5 / 8
 
 
-def test_a_file_in_a_zip_is_named_as_people_have_it(tmp_path, image):
+def test_a_file_in_a_zip_is_named_by_its_path(tmp_path, image):
     slope(tmp_path / 'dsm.tif', 20, 30, EAST + 10, NORTH, 0.5)
     with zipfile.ZipFile(tmp_path / 'all.zip', 'w') as archive:
         archive.write(tmp_path / 'dsm.tif', 'DSM/dsm.tif')
@@ -121,7 +121,7 @@ def test_a_file_in_a_zip_is_named_as_people_have_it(tmp_path, image):
         place(raster, image)
 
 
-def test_what_lies_elsewhere_or_nowhere_is_refused(tmp_path, image):
+def test_heights_of_another_or_an_unknown_place_are_refused(tmp_path, image):
     slope(tmp_path / 'far.tif', 9, 9, EAST + 900, NORTH, 1.0)
     with (
         rasterio.open(tmp_path / 'far.tif') as raster,

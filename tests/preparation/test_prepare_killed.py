@@ -1,4 +1,4 @@
-"""SIGKILL at any moment and a second run: every file as of one run that nothing happened to."""
+"""After SIGKILL at any moment, the next run writes the files of an undisturbed run."""
 
 import os
 import signal
@@ -15,8 +15,8 @@ from tiny_scenes import Scenes
 
 pytestmark = pytest.mark.skipif(not hasattr(os, 'fork'), reason='needs fork')
 
-# Imports once; each run is a process of its own, which dies as it is about to give the n-th file
-# its name (replace: the file is written, under its hidden name), or as it is about to write it
+# The driver imports once, and forks a process for each run. The process dies just before it renames
+# the n-th file (replace: the file is written, under its hidden name), or just before it writes it
 # (close: the hidden file is there, and empty).
 DRIVER = textwrap.dedent("""
     import os, signal, sys
@@ -79,7 +79,7 @@ def prepare(out):
 
 
 def drive(setup, folder, moments):
-    """What became of each run: 'ended' or the signal, and how many hidden files it left."""
+    """Return for each run 'ended' or its signal, and the number of hidden files it left."""
     command = [
         sys.executable,
         '-c',
@@ -98,7 +98,7 @@ def drive(setup, folder, moments):
 
 
 def whole(folder):
-    """Every file below, hidden ones too."""
+    """Return every file, also hidden ones."""
     return {
         path.relative_to(folder).as_posix(): path.read_bytes()
         for path in folder.rglob('*')
@@ -113,12 +113,12 @@ def test_isprs(tmp_path):
     source = Download(tmp_path / 'in').potsdam({'2_10': 1, '3_13': 2, '6_7': 3})
     for folder in sorted(source.iterdir()):
         pack(folder, tmp_path / f'zips/{folder.name}.zip')
-    # An area is 5 files at each of 12 places, then the manifest: the first time at the manifest
-    # with which all begins, then in an area, at its last file, and at the manifest behind it.
+    # The manifest is written first, and then 5 files at each of the 12 places of an area. So the
+    # runs die at the first manifest, in an area, at its last file, and at the first of the next.
     moments = ['replace:1', 'close:1', 'replace:30', 'replace:61', 'replace:62', 'replace:2']
     setup = ISPRS.format(source=str(tmp_path / 'zips'))
-    said = drive(setup, tmp_path, [*moments, 'replace:0'])
-    assert said == [('ended', '0'), *[(KILLED, '1')] * len(moments), ('ended', '0')]
+    lines = drive(setup, tmp_path, [*moments, 'replace:0'])
+    assert lines == [('ended', '0'), *[(KILLED, '1')] * len(moments), ('ended', '0')]
     assert whole(tmp_path / 'killed') == whole(tmp_path / 'clean')
     assert len(whole(tmp_path / 'clean')) == 3 * 12 * 5 + 2  # manifest.json, .lock
 
@@ -136,10 +136,10 @@ def test_loveda(tmp_path):
                 archive.writestr(f'Train/{domain}/{folder}/{number}.png', content)
     moments = ['replace:1', 'close:5', 'replace:6']
     setup = LOVEDA.format(source=str(path))
-    said = drive(setup, tmp_path, [*moments, 'replace:0'])
-    assert [state for state, _ in said] == ['ended', *[KILLED] * len(moments), 'ended']
-    assert all(int(hidden) >= 1 for _, hidden in said[1:-1])
-    assert said[-1] == ('ended', '0')
+    lines = drive(setup, tmp_path, [*moments, 'replace:0'])
+    assert [state for state, _ in lines] == ['ended', *[KILLED] * len(moments), 'ended']
+    assert all(int(hidden) >= 1 for _, hidden in lines[1:-1])
+    assert lines[-1] == ('ended', '0')
     assert whole(tmp_path / 'killed') == whole(tmp_path / 'clean')
     assert len(whole(tmp_path / 'clean')) == 24 + 1  # .lock
 
@@ -148,8 +148,8 @@ def test_folder(tmp_path):
     Scenes(tmp_path / 'in')
     # The manifest, 15 tiles of three files each, two lists of splits, and the manifest again.
     moments = ['replace:1', 'close:1', 'replace:20', 'replace:40', 'replace:48', 'replace:2']
-    said = drive(FOLDER.format(source=str(tmp_path / 'in')), tmp_path, [*moments, 'replace:0'])
-    assert said[0] == said[-1] == ('ended', '0')
-    assert [state for state, _ in said[1:-1]].count(KILLED) >= 5
+    lines = drive(FOLDER.format(source=str(tmp_path / 'in')), tmp_path, [*moments, 'replace:0'])
+    assert lines[0] == lines[-1] == ('ended', '0')
+    assert [state for state, _ in lines[1:-1]].count(KILLED) >= 5
     assert whole(tmp_path / 'killed') == whole(tmp_path / 'clean')
     assert {'train.txt', 'test.txt', 'manifest.json'} < set(whole(tmp_path / 'clean'))

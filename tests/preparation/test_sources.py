@@ -1,4 +1,4 @@
-"""Files in folders and zips: found, named, read where they are, refused when broken."""
+"""Files in folders and zips are found, named and read where they are, or refused if broken."""
 
 import os
 import shutil
@@ -19,7 +19,7 @@ PLACE = '0.05\n0\n0\n-0.05\n1000.025\n4999.975\n'
 
 @pytest.fixture
 def photos(tmp_path):
-    """photos/a.tif with its world file; as a name of a folder, one with a blank and an umlaut."""
+    """Write photos/a.tif and its world file below a folder with a blank and an umlaut."""
     folder = tmp_path / 'in/höhe 1/photos'
     write_tif(folder / 'a.tif', PICTURE)
     (folder / 'a.tfw').write_text(PLACE)
@@ -65,7 +65,7 @@ def test_a_zip_that_is_compressed_in_a_zip_stays_one(photos, tmp_path):
     pack(photos, tmp_path / 'zips/x.zip')
     pack(tmp_path / 'zips', tmp_path / 'outer.zip')
     assert [file.name for file in list_files([tmp_path / 'outer.zip'])] == ['x.zip']
-    # And one that is three deep.
+    # So does a zip in a zip in a zip.
     pack(tmp_path / 'zips', tmp_path / 'second/middle.zip', zipfile.ZIP_STORED)
     pack(tmp_path / 'second', tmp_path / 'third.zip', zipfile.ZIP_STORED)
     assert [file.name for file in list_files([tmp_path / 'third.zip'])] == ['x.zip']
@@ -94,7 +94,7 @@ def test_names_with_backslashes_are_opened(photos, tmp_path):
 @pytest.mark.parametrize('compression', [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
 @pytest.mark.parametrize('nested', [False, True])
 @pytest.mark.parametrize('name', ['a.tif', 'a.tfw'])
-def test_broken_content_is_told_of_the_raster_and_its_world_file(
+def test_broken_content_of_a_raster_or_its_world_file_is_refused(
     photos, tmp_path, compression, nested, name
 ):
     path = pack(photos, tmp_path / 'zips/x.zip', compression)
@@ -110,7 +110,7 @@ def test_broken_content_is_told_of_the_raster_and_its_world_file(
         only(list_files([source])).check()
 
 
-def test_every_zip_is_looked_at(photos, tmp_path):
+def test_every_zip_is_checked(photos, tmp_path):
     pack(photos, tmp_path / 'good/a.zip')
     with zipfile.ZipFile(tmp_path / 'good/b.zip', 'w') as archive:
         archive.writestr('../x', b'')

@@ -45,8 +45,8 @@ def test_a_pair_is_shown_as_two_images(run, sample):
         (('none.py',), 'error: there is no config file none.py'),
         (
             (CONFIG,),
-            'error: there is no folder data/sample (data_root): make the dataset with: python '
-            'tools/make_sample.py data/sample',
+            'error: there is no folder data/sample (data_root): make the dataset with: '
+            'depthda sample data/sample',
         ),
         (
             (CONFIG, '--out', __file__),

@@ -92,7 +92,7 @@ def test_labels_and_depth_can_be_left_out(tmp_path, call):
     source = Download(tmp_path / 'in').potsdam({'2_10': 1})
     options = '--labels none --depth --nearest-colour --tile 8'
     code, _, err = call('isprs', 'potsdam', source, '--out', tmp_path / 'out', *options.split())
-    assert code == 2 and '--nearest-colour is about labels' in err
+    assert code == 2 and '--nearest-colour needs --labels full' in err
 
 
 def test_the_help_has_an_example(call):

@@ -1,7 +1,7 @@
 # LiuZhou as DepthSeg splits it: trained on the train list, selected on val, tested on test. The
 # tiles are in data/liuzhou/{images,labels,<depth>}. If each split has its own folders, set
 # split='train' (…) and ann_file='' in each dataset.
-_base_ = ['../pipelines/steps.py', '../loaders.py']
+_base_ = '../pipelines/loaders.py'
 data_root = 'data/liuzhou'
 depth = 'rdepth/depth-anything-large'  # folder of the teacher's maps, read in training only
 

@@ -1,6 +1,6 @@
 # LoveDA Urban -> Rural, local protocol: trained on source Train, selected on a held-out tenth of
 # source Train, tested on labelled target images. No target label is seen before the test.
-_base_ = ['../pipelines/steps.py', '../loaders.py']
+_base_ = '../pipelines/loaders.py'
 data_root = 'data/loveda'
 depth = 'rdepth/depth-anything-large'  # folder next to images_png; None for RGB only
 crop_size = (512, 512)

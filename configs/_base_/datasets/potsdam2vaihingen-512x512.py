@@ -1,7 +1,7 @@
 # Potsdam IRRG -> Vaihingen IRRG: trained on every area of Potsdam, selected on the areas of
 # Vaihingen that DRDG validates on (8), tested on the others (25). DRDG segments without depth;
 # depth='dsm' in each dataset and LoadDepth(folder='dsm', image_folder='images_irrg') turn it on.
-_base_ = ['../pipelines/steps.py', '../loaders.py']
+_base_ = '../pipelines/loaders.py'
 source_root = 'data/potsdam'
 target_root = 'data/vaihingen'
 crop_size = (512, 512)

@@ -1,7 +1,7 @@
 # A custom dataset, as tools/prepare_dataset.py folder writes it: trained on the train list of the
 # source, selected on its val list, tested on all of the target. Copy this file within its folder
 # and name your datasets; their manifests hold classes, colours and domains. See docs/your-data.md.
-_base_ = ['../pipelines/steps.py', '../loaders.py']
+_base_ = '../pipelines/loaders.py'
 source_root = 'data/custom/north'
 target_root = 'data/custom/south'
 depth = 'depth'  # folder next to images ('rdepth/depth-anything-large'); None for RGB only

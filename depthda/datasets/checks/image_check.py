@@ -63,14 +63,14 @@ def _altered(header: Header) -> Fault | None:
     if header.bands not in (1, 3):
         return (
             f'of {header.bands} bands, and LoadImageFromFile would make three of them',
-            'prepare the dataset with tools/prepare_dataset.py folder --bands 1 2 3, or read '
+            'prepare the dataset with depthda prepare-dataset folder --bands 1 2 3, or read '
             f'them all with LoadMultibandImage and LoadDepth(optical_bands={header.bands}) '
             '(docs/your-data.md)',
         )
     if header.dtype != 'uint8':
         return (
             f'of type {header.dtype}, and LoadImageFromFile would cut it to 8 bits',
-            'prepare the dataset with tools/prepare_dataset.py folder --stretch LOW HIGH, or read '
+            'prepare the dataset with depthda prepare-dataset folder --stretch LOW HIGH, or read '
             'them with LoadMultibandImage (docs/your-data.md)',
         )
     return None

@@ -15,8 +15,7 @@ from depthda.datasets.checks.inspection import SampleFacts, inspect
 from depthda.datasets.checks.verdict import Finding, find_copies, judge
 from depthda.datasets.rgbd import RGBDSegDataset
 from depthda.errors import UserError, many
-from depthda.io.files import atomic_path
-from depthda.io.plotting import plt
+from depthda.io.plotting import plt, save_figure
 
 SPLITS = ('train', 'val', 'test')
 
@@ -164,6 +163,4 @@ def draw_histogram(path: Path, shares: dict[str, dict[str, float]]) -> None:
     axes.set_ylabel('labelled pixels in %')
     axes.spines[['top', 'right']].set_visible(False)
     axes.legend(frameon=False)
-    with atomic_path(path) as temporary:
-        figure.savefig(temporary, dpi=130)
-    plt.close(figure)
+    save_figure(figure, path, 130)

@@ -24,14 +24,9 @@ from .near_infrared import near_infrared
 from .world import generate_tile
 
 # Several times faster than the default; the files are hardly larger.
-_PNG = [
-    cv2.IMWRITE_PNG_COMPRESSION,
-    1,
-    cv2.IMWRITE_PNG_STRATEGY,
-    cv2.IMWRITE_PNG_STRATEGY_RLE,
-    cv2.IMWRITE_PNG_FILTER,
-    cv2.IMWRITE_PNG_FILTER_SUB,
-]
+_PNG = [cv2.IMWRITE_PNG_COMPRESSION, 1]
+_PNG += [cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_RLE]
+_PNG += [cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_SUB]
 Job = tuple[str, str, int, int]
 
 

@@ -2,7 +2,7 @@
 
 A run validates one sample before it trains, because its first real validation comes after hours. A
 training step is not tried in advance: the first iteration follows at once and is that step, and
-what fails in it gets the same sentence. ``tools/train.py CONFIG --check`` does both and stops.
+what fails in it gets the same sentence. ``depthda train CONFIG --check`` does both and stops.
 """
 
 import copy

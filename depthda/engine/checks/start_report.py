@@ -1,4 +1,4 @@
-"""What a run would write, and where: the end of ``tools/train.py CONFIG --check``."""
+"""What a run would write, and where: the end of ``depthda train CONFIG --check``."""
 
 import shutil
 from collections.abc import Iterator
@@ -23,7 +23,7 @@ def what_is_written(runner: Runner, cfg: Config, work_dir: str) -> list[str]:
     backends = [kind.__name__ for kind in map(type, runner.visualizer._vis_backends.values())]
     lines.append(f'curves: {folder}/<date>_<time>/vis_data ({", ".join(backends) or "none"})')
     if cfg.get('test_dataloader') is not None:
-        lines.append(f'metrics: {folder}/metrics.json and tiles.npz, by tools/test.py')
+        lines.append(f'metrics: {folder}/metrics.json and tiles.npz, by depthda test')
     return lines
 
 

@@ -31,12 +31,8 @@ def compare(
 ) -> dict[str, Any]:
     """Compare ``second`` (B) with ``first`` (A); return built-in types only, ready for JSON.
 
-    Args:
-        first, second: The folder of a run, or a folder that holds several runs (seeds, worlds).
-        group: Images to compare on, as ``metrics.json`` names them; by default its headline.
-        resamples: Number of resamples of the bootstrap.
-        block: How many neighbouring images are drawn together.
-        seed: Seed of the bootstrap.
+    The arguments are the options of ``depthda compare``. Each side is the folder of a run, or one
+    that holds several runs (seeds, worlds).
     """
     if resamples < 1 or block < 1:
         raise UserError(f'{resamples} resamples of blocks of {block}: both must be at least 1.')

@@ -13,6 +13,7 @@ from depthda.console import wide_console
 from depthda.engine.launch import test
 from depthda.engine.prepare import load_config
 from depthda.errors import UserError
+from depthda.evaluation.score_report import format_score
 from depthda.io.files import write_json
 
 # What replaces the depth map: the values of `by` of LoadControlDepth.
@@ -35,10 +36,8 @@ def test_depth_use(
     that scores worse with another tile's depth than with none relies on it. One that reads no depth
     at all scores the same to the last digit.
 
-    Args:
-        config, checkpoint, work_dir, tta, cfg_options, launcher: As in :func:`test`.
-        kinds: Any of ``as-is`` (the map), ``zero`` (no depth anywhere), ``flat`` (0.5 everywhere)
-            and ``shuffle`` (another tile's map).
+    ``kinds`` are any of ``as-is`` (the map), ``zero`` (no depth anywhere), ``flat`` (0.5
+    everywhere) and ``shuffle`` (another tile's map). The rest is as in :func:`test`.
     """
     options = cfg_options or {}
     cfg = load_config(config, options)
@@ -88,10 +87,10 @@ def _table(scores: dict[str, dict[str, float]]) -> Table:
     keys = [key for key in scores[first] if key.startswith('IoU.')] + ['mIoU']
     for key in keys:
         base, *values = (found.get(key) for found in scores.values())
-        cells = ['–' if base is None else f'{base:.2f}']
+        cells = [format_score(base)]
         for value in values:
-            cells.append('–' if value is None else f'{value:.2f}')
-            cells.append('–' if None in (value, base) else f'{value - base:+.2f}')
+            gain = None if None in (value, base) else value - base
+            cells += [format_score(value), format_score(gain, '+')]
         style = 'bold' if key == 'mIoU' else ''
         table.add_row(key.removeprefix('IoU.'), *cells, style=style, end_section=key == keys[-2])
     return table

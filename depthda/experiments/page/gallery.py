@@ -77,10 +77,9 @@ def _cards(
 def pick_tiles(table: np.ndarray, count: int, compared: tuple[str, str] | None) -> list[Pick]:
     """Choose tiles by their scores.
 
-    Args:
-        table: Scores ``[runs, tiles]``; a tile without a labelled pixel has NaN and is left out.
-        count: Tiles under a heading. A small set gets fewer, so that no tile is best and worst.
-        compared: Names of the first and the last run; two more headings show their differences.
+    A tile without a labelled pixel has NaN in ``table`` (``[runs, tiles]``) and is left out. A
+    heading has ``count`` tiles, fewer in a small set, so that no tile is best and worst. With
+    ``compared``, the names of the first and the last run, two more headings show their differences.
     """
     mean = table.mean(0)
     order = np.argsort(-mean, kind='stable')

@@ -46,13 +46,8 @@ def make_page(
 ) -> Page:
     """Write the page of a run, or of several runs that were tested on the same images.
 
-    Args:
-        folders: Run folders with ``metrics.json``, or folders that hold such folders.
-        out: The HTML file to write.
-        names: What the page calls each run.
-        title: The heading of the page.
-        tiles: Number of tiles under each heading of the gallery.
-        command: The command that made the page, which its foot shows.
+    The arguments are the options of ``depthda report``. The foot of the page shows ``command``, the
+    command that made it.
     """
     if tiles < 0:
         raise UserError(f'--tiles {tiles}: give 0 (no gallery of tiles) or more.')

@@ -85,7 +85,7 @@ def rerun_command(run: TestedRun) -> str:
     """Return the command that writes ``tiles.npz`` and the predictions of a run."""
     made, options = run.metrics, run.metrics.get('cfg_options') or {}
     given = made.get('predictions')
-    words = ['python', 'tools/test.py', made['config']]
+    words = ['depthda', 'test', made['config']]
     words += ['--predictions', given['folder']] if given else [made['checkpoint']['file']]
     words += ['--tta'] if made.get('tta') else []
     words += ['--work-dir', str(run.folder)]

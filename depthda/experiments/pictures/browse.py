@@ -11,12 +11,12 @@ from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmseg.registry import DATASETS
 from mmseg.structures import SegDataSample
+from torch import Tensor
 
 from depthda.engine.run_sampler import RunSampler
 from depthda.errors import UserError, many
 from depthda.experiments.pictures import colours
-from depthda.io.files import atomic_path
-from depthda.io.plotting import plt
+from depthda.io.plotting import plt, save_figure
 from depthda.randomness import SampleKey, derive_seed
 
 _ROWS, _COLUMNS = 4, 2  # samples of a sheet
@@ -90,18 +90,16 @@ def draw_sheets(
 def _load(source: SampleSource, key: SampleKey) -> Iterator[ShownSample]:
     packed = source.dataset[key]
     # The path comes from the dataset: a pipeline need not pack what it does not use.
-    info = source.dataset.get_data_info(key)
+    parts = packed['inputs'], packed['data_samples'], source.dataset.get_data_info(key)
     if not hasattr(source.dataset, 'sets'):
-        yield _unpack(source, packed['inputs'].numpy(), packed['data_samples'], info)
+        yield _unpack(source, *parts)
         return
-    for domain, inputs in packed['inputs'].items():
-        yield _unpack(source, inputs.numpy(), packed['data_samples'][domain], info[domain])
+    for domain in packed['inputs']:
+        yield _unpack(source, *(part[domain] for part in parts))
 
 
-def _unpack(
-    source: SampleSource, inputs: np.ndarray, sample: SegDataSample, info: dict
-) -> ShownSample:
-    path = info['img_path']
+def _unpack(source: SampleSource, packed: Tensor, sample: SegDataSample, info: dict) -> ShownSample:
+    path, inputs = info['img_path'], packed.numpy()
     channels, height, width = inputs.shape
     if channels not in (source.bands, source.bands + 1):
         raise UserError(
@@ -132,8 +130,7 @@ def _to_bytes(bands: np.ndarray) -> np.ndarray:
 def _pictures(sample: ShownSample, palette: list[list[int]]) -> dict[str, tuple[np.ndarray, str]]:
     """Return the columns of a sample: the picture, and the text below it."""
     columns = {'image': (sample.image, '')}
-    if sample.fourth is not None:
-        columns['band 4'] = (sample.fourth, '')
+    columns |= {} if sample.fourth is None else {'band 4': (sample.fourth, '')}
     if sample.depth is not None:
         valid = sample.depth[sample.depth > 0]
         texts = [f'{valid.min():.2f} to {valid.max():.2f}'] if valid.size else []
@@ -173,6 +170,4 @@ def _draw(path: Path, source: SampleSource, page: Sequence[ShownSample], title: 
     patches = colours.class_patches(classes, palette[: len(classes)], striped)
     style = dict(loc='outside lower center', fontsize=8, frameon=False)
     figure.legend(handles=patches, ncols=max(1, int(width / 1.5)), **style)
-    with atomic_path(path) as temporary:
-        figure.savefig(temporary, dpi=130)
-    plt.close(figure)
+    save_figure(figure, path, 130)

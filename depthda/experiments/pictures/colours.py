@@ -49,12 +49,9 @@ def of_depth(depth: np.ndarray, scale: tuple[float, float] | None = None) -> np.
 def of_labels(
     labels: np.ndarray, palette: Sequence[Sequence[int]], over: np.ndarray | None = None
 ) -> np.ndarray:
-    """Colour class indices ``[H, W]``; whatever is not a class is striped.
+    """Colour class indices ``[H, W]`` by their RGB; larger values are ignored and striped.
 
-    Args:
-        labels: Class indices; any larger value is ignored.
-        palette: RGB of each class.
-        over: An RGB image ``[H, W, 3]`` that shines through in grey.
+    An RGB image ``over [H, W, 3]`` shines through in grey.
     """
     valid = labels < len(palette)
     colours = np.array(palette, float)[np.where(valid, labels, 0)]

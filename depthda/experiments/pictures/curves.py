@@ -10,8 +10,7 @@ import numpy as np
 from matplotlib.ticker import MaxNLocator
 
 from depthda.errors import UserError
-from depthda.io.files import atomic_path
-from depthda.io.plotting import plt
+from depthda.io.plotting import plt, save_figure
 from depthda.io.scalars import read_scalars
 
 Curves = Mapping[str, Sequence[tuple[int, float]]]
@@ -120,9 +119,7 @@ def draw_curves(
     columns = max(1, min(4, 110 // (max(map(len, names)) + 8)))
     style = dict(loc='outside lower center', fontsize=9, frameon=False)
     figure.legend([handles[name] for name in names], names, ncols=columns, **style)
-    with atomic_path(path) as temporary:
-        figure.savefig(temporary, dpi=120)
-    plt.close(figure)
+    save_figure(figure, path, 120)
 
 
 def _line(axis, curve: Sequence[tuple[int, float]], name: str, colour, factor: float) -> None:

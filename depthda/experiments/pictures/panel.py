@@ -7,8 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from depthda.experiments.pictures import colours
-from depthda.io.files import atomic_path
-from depthda.io.plotting import plt
+from depthda.io.plotting import plt, save_figure
 
 
 @dataclass
@@ -51,6 +50,4 @@ def draw_panel(
     style = dict(loc='outside lower center', fontsize=8, frameon=False)
     figure.legend(handles=colours.class_patches(classes, palette), ncols=len(classes), **style)
     figure.suptitle(title, fontsize=11)
-    with atomic_path(path) as temporary:
-        figure.savefig(temporary, dpi=110)
-    plt.close(figure)
+    save_figure(figure, path, 110)

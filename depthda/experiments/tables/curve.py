@@ -5,8 +5,7 @@ from pathlib import Path
 
 from depthda.experiments.tables.results import Cell, Line
 from depthda.experiments.tables.table import Table
-from depthda.io.files import atomic_path
-from depthda.io.plotting import plt
+from depthda.io.plotting import plt, save_figure
 
 
 def draw_curve(table: Table, lines: Sequence[Line], path: Path) -> bool:
@@ -40,10 +39,7 @@ def draw_curve(table: Table, lines: Sequence[Line], path: Path) -> bool:
     axis.grid(alpha=0.3)
     axis.spines[['top', 'right']].set_visible(False)
     axis.legend(frameon=False)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with atomic_path(path) as temporary:
-        figure.savefig(temporary, dpi=120)
-    plt.close(figure)
+    save_figure(figure, path, 120)
     return True
 
 

@@ -34,12 +34,9 @@ def execute(
 ) -> list[tuple[Run, str]]:
     """Run ``runs`` and return those that failed, with their errors; a failure stops no other run.
 
-    Args:
-        runs: The runs to do; their data must exist.
-        jobs: How many runs at a time.
-        gpus: Devices that the jobs take in turn; by default the environment decides.
-        together: Runs per process. More than one saves imports, but the runs share a process.
-        follow, ended: Called with the progress of a run, and with each run that has ended.
+    The data of the runs must exist. ``jobs`` runs go at a time and take the devices ``gpus`` in
+    turn; by default the environment decides. A process does ``together`` runs, which saves imports.
+    ``follow`` is called with the progress of a run, ``ended`` with each run that has ended.
     """
     failed: list[tuple[Run, str]] = []
     batches: queue.SimpleQueue[list[Run]] = queue.SimpleQueue()

@@ -1,4 +1,4 @@
-"""Record the scores that the challenge server reports for a run (``tools/record_score.py``)."""
+"""Record the scores that the challenge server reports for a run (``depthda record-score``)."""
 
 import math
 from collections.abc import Sequence
@@ -33,12 +33,8 @@ def record_score(
 ) -> Path:
     """Write the server's scores next to their result, print the row, and return the new file.
 
-    Args:
-        table, row, seed, world, smoke: The table file, and which of its runs was scored.
-        scores: IoU in per cent: one per class in the order of the classes, or as ``NAME=VALUE``.
-        out: The folder that holds the runs of the table.
-        miou: The server's mIoU, which must be the mean of the classes; by default their mean.
-        replace: Replace scores that were recorded before.
+    The arguments are the options of ``depthda record-score``. ``scores`` are IoU in per cent, one
+    per class in the order of the classes, or as ``NAME=VALUE``.
     """
     read = load_table(table)
     # A smoke run uses world 0 by default.
@@ -75,7 +71,7 @@ def _awaiting(run: Run, replace: bool) -> dict[str, Any]:
     if result is None:
         state = f'failed ({run.error})' if run.error else f'has no result in {run.folder}'
         raise UserError(
-            f'{run.title} {state}: run it first, with tools/run_experiments.py --only '
+            f'{run.title} {state}: run it first, with depthda run-experiments --only '
             f'{run.row.name} --seeds {run.seed}'
         )
     if result['state'] != 'awaiting score':

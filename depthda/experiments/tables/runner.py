@@ -1,4 +1,4 @@
-"""Run a table: from a table file to the finished table (``tools/run_experiments.py``)."""
+"""Run a table: from a table file to the finished table (``depthda run-experiments``)."""
 
 import os
 from collections.abc import Sequence
@@ -40,16 +40,7 @@ def run_table(
 ) -> list[tuple[Run, str]]:
     """Do the unfinished runs of a table and write the table; return failed runs with their errors.
 
-    Args:
-        path: A table, or a config, of which ``vary`` (``KEY=VALUE,VALUE``) makes a table.
-        out: The folder for runs and tables.
-        seeds, worlds: Replace those of the table.
-        only: Names of the rows to run.
-        gpus: Devices that the runs take in turn, also as one text with commas.
-        jobs: Runs at a time; by default one per device.
-        dry_run: Only list what would run.
-        smoke: Run tiny stand-ins on a tiny synthetic dataset; build the real models without memory.
-        report: Only write the table from the finished runs.
+    The arguments are the options of ``depthda run-experiments``.
     """
     # Users copy the printed paths: only the terminal may wrap them.
     console = wide_console(soft_wrap=True)

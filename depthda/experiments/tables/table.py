@@ -33,52 +33,31 @@ class Column:
 class Row:
     """One line of a table.
 
-    Exactly one of ``config``, ``steps``, ``absent`` and ``same_as`` must be given.
-
-    Args:
-        name: Name for ``--only``, and of the row's folder.
-        title: Title in the printed table.
-        config: Config file that is trained and then tested.
-        steps: Chain of steps instead, see :class:`ChainStep`.
-        absent: Why the row cannot be run: a method or data that is not available here.
-        same_as: Another row whose runs also hold the scores of this row, under other keys.
-        options: Overrides for every config of the row.
-        test_options: Overrides for the test only.
-        checkpoint: ``'best'`` on the validation set, or ``'last'``. By default the best if the
-            config selects one, and the last otherwise.
-        against: Folder of test images that a submission must match, for datasets but LoveDA.
-        section: Heading above the row.
-        source, target: Domains, for the keys of columns.
-        protocol: ``'local'`` or ``'server'``; scores of the two never share a table.
-        baseline: Row that gains are measured against.
-        sample: Settings of the synthetic dataset, which override those of the table.
-        tta: Test with the ``tta_pipeline`` of the config.
-        paper: The paper's scores in the order of the columns; None where it has none.
-        note: Footnote, for example about a misprint or an assumption.
-        smoke: Parts of the stand-in for a smoke run (``config``, ``options``, ``steps``), which is
-            made short. By default it is the row itself if that uses the synthetic dataset, and a
-            tiny model of the same kind otherwise.
+    Exactly one of ``config``, ``steps``, ``absent`` and ``same_as`` must be given. ``smoke`` holds
+    parts of the stand-in for a smoke run (``config``, ``options``, ``steps``), which is made short.
+    By default it is the row itself if that uses the synthetic dataset, or a tiny model of its kind.
     """
 
-    name: str
-    title: str
-    config: str | None = None
-    steps: tuple['ChainStep', ...] = ()
-    absent: str | None = None
-    same_as: str | None = None
-    options: Mapping[str, Any] = field(default_factory=dict)
-    test_options: Mapping[str, Any] = field(default_factory=dict)
+    name: str  # for --only, and of the row's folder
+    title: str  # in the printed table
+    config: str | None = None  # is trained and then tested
+    steps: tuple['ChainStep', ...] = ()  # a chain instead
+    absent: str | None = None  # why the row cannot be run: its method or data is not available here
+    same_as: str | None = None  # the row whose runs hold the scores of this row under other keys
+    options: Mapping[str, Any] = field(default_factory=dict)  # overrides for every config
+    test_options: Mapping[str, Any] = field(default_factory=dict)  # overrides for the test only
+    # 'best' on the validation set, or 'last'; by default the best if the config selects one.
     checkpoint: str | None = None
-    against: str | None = None
-    section: str = ''
-    source: str = ''
-    target: str = ''
-    protocol: str = 'local'
-    baseline: str = ''
-    sample: Mapping[str, Any] | None = None
-    tta: bool = False
-    paper: tuple[float | None, ...] = ()
-    note: str = ''
+    against: str | None = None  # test images that a submission must match, except for LoveDA
+    section: str = ''  # heading above the row
+    source: str = ''  # domain, for the keys of columns
+    target: str = ''  # domain, for the keys of columns
+    protocol: str = 'local'  # or 'server'; scores of the two never share a table
+    baseline: str = ''  # row that gains are measured against
+    sample: Mapping[str, Any] | None = None  # settings of the synthetic dataset, over the table's
+    tta: bool = False  # test with the tta_pipeline of the config
+    paper: tuple[float | None, ...] = ()  # scores in the order of the columns, None if absent
+    note: str = ''  # footnote, for example about a misprint or an assumption
     smoke: Mapping[str, Any] | None = None
 
 

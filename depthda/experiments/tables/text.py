@@ -8,6 +8,7 @@ from itertools import groupby
 
 from rich.table import Table as RichTable
 
+from depthda.evaluation.score_report import format_score
 from depthda.experiments.tables.results import Cell, Line
 from depthda.experiments.tables.table import Table
 
@@ -133,7 +134,7 @@ def _rows(line: Line) -> Iterator[list[str]]:
     title = line.row.title + ('*' if line.row.note else '')
     remark = '; '.join(filter(None, [*line.marks, line.state]))
     if line.row.paper:
-        paper = [_number(value) for value in line.row.paper]
+        paper = map(format_score, line.row.paper)
         yield [title, 'paper', *paper, '', remark if line.row.absent else '']
     if not (line.row.paper and line.row.absent):
         count = max((cell.count for cell in line.cells), default=0)
@@ -141,18 +142,11 @@ def _rows(line: Line) -> Iterator[list[str]]:
         yield ['' if line.row.paper else title, 'here', *cells, str(count or ''), remark]
 
 
-def _number(value: float | None) -> str:
-    return '–' if value is None else f'{value:.2f}'
-
-
 def _show(cell: Cell) -> str:
     """Format a cell as ``47.13 ± 0.42``, or a gain as ``+1.85 [0.90, 2.80]``."""
-    if cell.mean is None:
-        return '–'
-    if cell.is_gain:
-        interval = '' if cell.interval is None else ' [{:.2f}, {:.2f}]'.format(*cell.interval)
-        return f'{cell.mean:+.2f}{interval}'
-    return _number(cell.mean) if cell.std is None else f'{cell.mean:.2f} ± {cell.std:.2f}'
+    interval = '' if cell.interval is None else ' [{:.2f}, {:.2f}]'.format(*cell.interval)
+    deviation = '' if cell.std is None else f' ± {cell.std:.2f}'
+    return format_score(cell.mean, '+' if cell.is_gain else '') + interval + deviation
 
 
 def _tex(text: str) -> str:

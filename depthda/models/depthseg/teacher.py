@@ -15,7 +15,7 @@ class DepthAnythingTeacher:
     The teacher is not a submodule of the model: it is loaded with the first batch, so testing needs
     no teacher, and neither optimiser nor checkpoint contain it. It takes the images of the
     training, normalised with ImageNet's means as its own training images were, and enlarges them by
-    a few pixels if their sides are not whole patches. Maps that tools/estimate_depth.py made before
+    a few pixels if their sides are not whole patches. Maps that depthda depth made before
     the training cost nothing here.
 
     Args:

@@ -45,9 +45,8 @@ def gradient_penalty(critic: Callable[[Tensor], Tensor], real: Tensor, fake: Ten
     single precision at least, with autocast or without: half precision is too coarse for the
     gradient of a gradient.
 
-    Args:
-        critic: Function from images (N, …) to scores, each image on its own.
-        real, fake: Images (N, C, H, W) of one shape; no gradient flows into them.
+    ``critic`` scores each image on its own. No gradient flows into the images ``real`` and ``fake``
+    (N, C, H, W).
     """
     with torch.autocast(real.device.type, enabled=False):
         real, fake = at_least_float32(real.detach()), at_least_float32(fake.detach())

@@ -15,12 +15,8 @@ def pool_places(features: Tensor, inside: Tensor, side: int) -> Tensor:
     """Average (N, C, H, W) over the valid positions of each place of ``side`` × ``side`` positions.
 
     If ``side`` does not divide the size, places at the lower and right edge are smaller. The
-    average of a place without a valid position is 0.
-
-    Args:
-        features: Feature map to be averaged.
-        inside: Mask (N, 1, H, W) of the dtype of ``features``, 1 at valid positions, 0 elsewhere.
-        side: Side of a place in positions.
+    average of a place without a valid position is 0. The mask ``inside`` (N, 1, H, W), of the dtype
+    of ``features``, is 1 at valid positions and 0 elsewhere.
     """
     return _PlacePooling.apply(features, inside, side)
 
@@ -54,14 +50,10 @@ def _mean(features: Tensor, side: int) -> Tensor:
 def norm_places(features: Tensor, places: Tensor, norm: _BatchNorm) -> Tensor:
     """Apply batch norm with statistics of only the places that count.
 
-    If all places count, the result is ``norm(features)``. The parameters, the running statistics
-    and, for synchronised batch norm, the group of processes are those of ``norm``. Unlike a
-    selection of the places, this does not wait for the device.
-
-    Args:
-        features: Features (N, C, h, w), finite everywhere.
-        places: Mask (N, h, w), bool, of the places that count.
-        norm: The batch norm.
+    ``places`` (N, h, w), bool, marks them among the features (N, C, h, w), finite everywhere. If
+    all places count, the result is ``norm(features)``. The parameters, the running statistics and,
+    for synchronised batch norm, the group of processes are those of ``norm``. Unlike a selection of
+    the places, this does not wait for the device.
     """
     if not norm.training:
         return norm(features)

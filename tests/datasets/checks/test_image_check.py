@@ -35,13 +35,13 @@ def build(tmp_path, image, pipeline, **more):
         (
             4, np.uint8, COLOUR,
             '1 image of 4 bands, and LoadImageFromFile would make three of them (a.png): prepare '
-            'the dataset with tools/prepare_dataset.py folder --bands 1 2 3, or read them '
+            'the dataset with depthda prepare-dataset folder --bands 1 2 3, or read them '
             'all with LoadMultibandImage and LoadDepth(optical_bands=4) (docs/your-data.md)',
         ),
         (
             3, np.uint16, COLOUR,
             '1 image of type uint16, and LoadImageFromFile would cut it to 8 bits (a.png): prepare '
-            'the dataset with tools/prepare_dataset.py folder --stretch LOW HIGH, or read them '
+            'the dataset with depthda prepare-dataset folder --stretch LOW HIGH, or read them '
             'with LoadMultibandImage (docs/your-data.md)',
         ),
         (

@@ -53,6 +53,13 @@ def test_a_head(change, sentence):
     assert mistake(MODELS, model=HEAD | change) == sentence
 
 
+def test_an_argument_that_is_passed_on_to_the_base_class():
+    preprocessor = dict(type='RGBDDataPreprocessor', mean=[0.0], std=[1.0], pad_vall=3)
+    assert mistake(MODELS, model=preprocessor) == (
+        "model: RGBDDataPreprocessor takes no 'pad_vall'; did you mean 'pad_val'?"
+    )
+
+
 def test_an_argument_that_is_missing():
     short = {key: value for key, value in HEAD.items() if key != 'num_classes'}
     assert mistake(MODELS, model=short) == (

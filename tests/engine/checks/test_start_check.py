@@ -198,7 +198,7 @@ def test_check_tries_both_and_leaves_nothing(name, sample, short_run, tmp_path, 
         assert '2 in 800 iters (every 400), the last 2 are kept' in found['checkpoints']
     else:
         assert '/images_png/' in found['validation sample']
-        assert found['metrics'] == f'{work_dir}/metrics.json and tiles.npz, by tools/test.py'
+        assert found['metrics'] == f'{work_dir}/metrics.json and tiles.npz, by depthda test'
         assert found['best checkpoint'] == (
             'best_mIoU_iter_N.pth, by mIoU of a validation on 4 images every 2 iters'
         )

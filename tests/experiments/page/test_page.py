@@ -180,7 +180,7 @@ def test_missing_predictions_name_the_command_that_makes_them(made, tmp_path):
     folder = copy_run(made, tmp_path)
     shutil.rmtree(folder / 'predictions')
     page = make_page([folder], tmp_path / 'p.html', tiles=1)
-    command = f'tools/test.py configs/rgb.py work/rgb/iter_40.pth --work-dir {folder} --out'
+    command = f'depthda test configs/rgb.py work/rgb/iter_40.pth --work-dir {folder} --out'
     assert len(page.missing) == 1 and command in page.missing[0]
     assert page.missing[0].endswith(
         f'{folder / "predictions"} --cfg-options test_dataloader.batch_size=2'

@@ -1,5 +1,7 @@
-# What the loaders and evaluators of every dataset share. A dataset file in datasets/ adds its
-# datasets and the batch size of its training.
+# The steps of the pipelines, and what the loaders and evaluators of every dataset share. A dataset
+# file in ../datasets adds its datasets and the batch size of its training.
+_base_ = 'steps.py'
+
 train_dataloader = dict(
     num_workers=4,
     persistent_workers=True,

@@ -1,0 +1,139 @@
+"""Inspect the heights of a dataset before they are cut: one range for all, and faults."""
+
+import functools
+from collections.abc import Sequence
+from concurrent.futures import Executor
+from dataclasses import replace
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from depthda.depth.maps import clipping_warning
+from depthda.depth.surface.no_data import suspect_height, typical_no_data
+from depthda.depth.surface.percentiles import count_coarse
+from depthda.errors import UserError, few
+from depthda.io.rasters import open_raster
+from depthda.preparation.grids import Placed, check_heights
+from depthda.preparation.scene import Cut, Progress, Range, Report
+from depthda.preparation.sources import SourceFile
+from depthda.workers import each_done
+
+HeightFile = Path | SourceFile
+
+_FLAT = 0.01  # of the range
+
+
+class Span(NamedTuple):
+    """The lowest and highest height of a raster, its heights, and how many a range clips."""
+
+    low: float
+    high: float
+    known: int
+    clipped: int
+
+
+def with_range(
+    cut: Cut, depths: Sequence[Path], pool: Executor | None, progress: Progress, report: Report
+) -> Cut:
+    """Give ``cut`` one range for all heights: with one per image, equal heights would differ.
+
+    A range that was given is checked against the heights.
+    """
+    maps = [path for path in depths if path.suffix.lower() == '.png']
+    rasters = [path for path in depths if path.suffix.lower() != '.png']
+    if maps and rasters:
+        raise UserError(
+            f'{maps[0]} is a depth map and {rasters[0]} is a file of heights, and the two have no '
+            'common scale: give one kind (depthda normalize-dsm makes maps of heights)'
+        )
+    if maps and (cut.depth_range or cut.warp):
+        raise UserError(
+            f'--depth-range and --warp-depth are about heights in TIFFs, and {maps[0].parent} '
+            'holds PNG depth maps, which are copied as they are: drop the option'
+        )
+    if not rasters:
+        return cut
+    spans = height_spans(rasters, cut.depth_range, '--depth-range', pool, progress, report)
+    if not spans:
+        raise UserError(f'none of the {len(rasters)} height files holds a height: write them again')
+    low, high = whole_range(spans)
+    flat = sorted(
+        path.name for path, span in spans.items() if span.high - span.low < _FLAT * (high - low)
+    )
+    if 2 * len(flat) >= len(spans):
+        report(
+            f'warning: {len(flat)} of {len(spans)} height files are flat, below {_FLAT:.0%} of the '
+            f'range of all, {low:g} to {high:g} ({few(flat)}): check whether all are in the same '
+            'unit'
+        )
+    return cut if cut.depth_range is not None else replace(cut, depth_range=(low, high))
+
+
+def whole_range(spans: dict[HeightFile, Span]) -> Range:
+    """Return the lowest and the highest height of all files."""
+    return min(span.low for span in spans.values()), max(span.high for span in spans.values())
+
+
+def height_spans(
+    rasters: Sequence[HeightFile],
+    given: Range | None,
+    option: str,
+    pool: Executor | None,
+    progress: Progress,
+    report: Report,
+) -> dict[HeightFile, Span]:
+    """Read the span of each raster that holds a height.
+
+    A range that the user has ``given`` with ``option`` is checked against all heights.
+    """
+    work = functools.partial(height_span, option=option, given=given)
+    found = dict(each_done(work, rasters, pool, functools.partial(progress, 'heights')))
+    spans = {raster: span for raster, span in found.items() if span}
+    if given is not None and spans:
+        low, high = whole_range(spans)
+        if low >= given[1] or high <= given[0]:
+            raise UserError(
+                f'all heights are {low:g} to {high:g}, so {option} {given[0]:g} {given[1]:g} would '
+                'map all to one depth: give a range in the unit of the files'
+            )
+        clipped, known = (sum(span[n] for span in spans.values()) for n in (3, 2))
+        for line in clipping_warning(clipped, known, 'heights', option):
+            report(line)
+    return spans
+
+
+def height_span(path: HeightFile, option: str, given: Range | None = None) -> Span | None:
+    """Read the span of a raster, a strip at a time; None if it holds no height.
+
+    What looks like undeclared no-data is refused: it would squeeze all other heights. With a range
+    that the user has ``given``, heights inside it are heights, and outliers are clipped; but
+    typical no-data outside it is still refused, because it would become depth 0 or 1.
+    """
+    low, high, counts, clipped = np.inf, -np.inf, 0, 0
+    if isinstance(path, SourceFile):
+        path.check()
+    with open_raster(path) as raster:
+        check_heights(raster)
+        placed = Placed(raster, 0, 0)
+        for first in range(0, raster.height, 1024):
+            values, valid = placed.read_rows(first, min(1024, raster.height - first), raster.width)
+            known = values[valid]
+            if known.size:
+                low, high = min(low, float(known.min())), max(high, float(known.max()))
+                counts = counts + count_coarse(known)
+                if given is not None:
+                    clipped += int(np.sum(known < given[0]) + np.sum(known > given[1]))
+    if low > high:
+        return None
+    if given is None:
+        suspect = suspect_height(counts, low, high)
+    else:
+        suspect = typical_no_data(end for end in (low, high) if not given[0] <= end <= given[1])
+    if suspect is not None:
+        raise UserError(
+            f'{path} has the height {suspect:g}, which looks like no-data that the file does not '
+            f'declare: declare it in every such file (rio edit-info --nodata={suspect!r} FILE), '
+            f'or give a {option} LOW HIGH that includes it if it is a height'
+        )
+    return Span(low, high, int(counts.sum()), clipped)

@@ -1,0 +1,119 @@
+"""Describe what a prepared folder holds, in lines of text."""
+
+import os
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from depthda.datasets.isprs_areas import CLASSES
+from depthda.errors import few, many
+from depthda.preparation.class_list import IGNORED
+from depthda.preparation.isprs_files import LAYOUTS
+
+
+def describe_folder(manifest: Mapping[str, Any], out: str | os.PathLike) -> list[str]:
+    """Describe a prepared folder of images: files, splits, depth, faults, and pixels by class."""
+    scenes, tile, depth = manifest['scenes'], manifest['settings']['tile'], manifest['depth']
+    tiles = sum(len(entry['tiles']) for entry in scenes.values())
+    empty = sum(entry['empty'] for entry in scenes.values())
+    missing = sum(entry.get('nan_pixels', 0) for entry in scenes.values())
+    domain = f', domain {manifest["domain"]}' if manifest['domain'] else ''
+    written = many(tiles, 'picture') if tile is None else f'{many(tiles, "tile")} of {tile}²'
+    folders = ['images', *['labels'] * manifest['labels'], *[depth] * bool(depth)]
+    splits = ', '.join(f'{name} {count:,}' for name, count in manifest['splits'].items())
+    crossing, unlisted, shared = (manifest[key] for key in ('crossing', 'unlisted', 'shared'))
+    small = tile is not None and _images(scenes, lambda entry: min(entry['size']) < tile)
+    recoloured = _images(scenes, lambda entry: entry.get('recoloured'))
+    lines = [
+        f'{out}: {written} of {many(len(scenes), "image")}{domain}',
+        'written: ' + ', '.join(f'{folder} ({many(tiles, "file")})' for folder in folders),
+        splits and f'splits: {splits}',
+        crossing and f'left out, on both sides of a cut: {many(crossing, "tile")}',
+        unlisted and f'left out, in no list: {many(unlisted, "image")}',
+        shared
+        and f'warning: {many(shared, "pair")} of pictures in different splits with the same '
+        'ground, so scores would be too good: --split-by block splits the ground',
+        empty and f'left out, without a pixel of an image: {many(empty, "tile")}',
+        small and f'smaller than a tile, and kept whole: {small}; training crops are padded',
+        missing
+        and f'warning: {many(missing, "pixel")} without a value (NaN) became 0, in '
+        f'{_images(scenes, lambda entry: entry.get("nan_pixels"))}: give their labels a value that '
+        'is ignored',
+        *(_depth_lines(manifest) if depth else []),
+        recoloured and f'labels with colours of no class, which got the nearest: {recoloured}',
+        *(_label_lines(manifest) if manifest['labels'] else []),
+    ]
+    return [line for line in lines if line]
+
+
+def describe_isprs(manifest: Mapping[str, Any], out: str | os.PathLike) -> list[str]:
+    """Describe a prepared ISPRS dataset: areas, tiles, heights, faults, and pixels by class."""
+    areas, every = manifest['areas'], LAYOUTS[manifest['dataset']].areas
+    tiles = sum(entry['tiles'] for entry in areas.values())
+    lines = [
+        f'{out}: {many(tiles, "tile")} of {many(len(areas), "area")}, each {manifest["tile"]}²'
+    ]
+    if missing := [area for area in every if area not in areas]:
+        lines.append(f'without {len(missing)} of {len(every)} areas: {", ".join(missing)}')
+    if manifest['dsm_range']:
+        low, high = manifest['dsm_range']['metres']
+        lines.append(f'DSM: {low:.2f} m is depth 0, {high:.2f} m is depth 1')
+    totals = dict.fromkeys((*CLASSES, 'ignored'), 0)
+    for area, entry in areas.items():
+        for facts in entry['products'].values():
+            if pixels := facts.get('recoloured'):
+                lines.append(f'{facts["file"]}: {many(pixels, "pixel")} got the nearest colour')
+            if 'first' in facts and (facts['size'], facts['first']) != (entry['size'], [0, 0]):
+                size, whole = ('×'.join(map(str, part['size'])) for part in (facts, entry))
+                column, row = facts['first']
+                lines.append(
+                    f'{facts["file"]}: {size} from column {column}, row {row} of its image '
+                    f'({area}, {whole}): there is no depth outside'
+                )
+            for name, number in facts.get('pixels', {}).items():
+                totals[name] += number
+    return lines + (_pixel_lines(totals) if any(totals.values()) else [])
+
+
+def _depth_lines(manifest: Mapping[str, Any]) -> list[str]:
+    scenes, span = manifest['scenes'], manifest['settings']['depth_range']
+    counts = [entry['depth_pixels'] for entry in scenes.values() if entry['tiles']]
+    valid, seen = map(sum, zip(*counts, strict=True))
+    bare = _images(scenes, lambda entry: not entry['depth_pixels'][0])
+    return [
+        span and f'heights: {span[0]:g} is depth 0, {span[1]:g} is depth 1',
+        span
+        and span[0] == span[1]
+        and 'warning: all heights are the same, so they carry no information',
+        f'depth in {manifest["depth"]}: {valid / seen:.2%} of the pixels have one',
+        bare and valid and f'without any depth: {bare}',
+        not valid and 'warning: no pixel has a depth (all are 0): check the depth maps',
+    ]
+
+
+def _label_lines(manifest: Mapping[str, Any]) -> list[str]:
+    numbers = [entry['pixels'] for entry in manifest['scenes'].values()]
+    totals = map(sum, zip(*numbers, strict=True))
+    counts = dict(zip([*manifest['classes'], 'ignored'], totals, strict=True))
+    absent = [name for name, count in counts.items() if not count]
+    lines, ignored = _pixel_lines(counts), counts['ignored']
+    without_class = [key for name, key in manifest['settings']['classes'] if name == 'ignore']
+    if absent and ignored and without_class == [IGNORED]:
+        lines.append(
+            f'warning: no pixel of {few(absent)}; {many(ignored, "pixel")} have the value '
+            f"{IGNORED}, which counts as ignored: write '{absent[0]} {IGNORED}' in the list of "
+            'classes if it is a class'
+        )
+    return lines
+
+
+def _pixel_lines(counts: Mapping[str, int]) -> list[str]:
+    width, whole = max(20, *map(len, counts)), max(sum(counts.values()), 1)
+    return ['pixels by class:'] + [
+        f'  {name:<{width}} {count:>15,} {count / whole:7.2%}' for name, count in counts.items()
+    ]
+
+
+def _images(scenes: Mapping[str, Mapping], is_chosen: Callable[[Mapping], Any]) -> str:
+    """Count and name the images with a chosen entry; '' if there are none."""
+    names = [name for name, entry in scenes.items() if is_chosen(entry)]
+    return f'{many(len(names), "image")} ({few(names)})' if names else ''

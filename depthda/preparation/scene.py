@@ -1,0 +1,200 @@
+"""Scenes, the files of their products, and where their tiles lie."""
+
+import math
+import os
+import unicodedata
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import rasterio
+
+from depthda.errors import UserError
+from depthda.io.headers import IMAGE_SUFFIXES
+from depthda.io.rasters import open_raster, refuse_indices, tile_suffix
+from depthda.preparation.class_list import ClassList
+from depthda.preparation.grids import has_place
+from depthda.preparation.sources import SourceFile
+from depthda.preparation.splits import Box
+
+Range = tuple[float, float]
+Progress = Callable[[str, int, int], None]  # stage, steps done, steps in all
+Report = Callable[[str], None]
+Boxes = Mapping[str, Box]  # by the names of the tiles
+
+
+@dataclass(frozen=True)
+class Cut:
+    """How all images of a dataset are cut.
+
+    Args:
+        tile: Side of a tile; None: images stay whole.
+        stride: Distance from one tile to the next.
+        bands: Bands of an image to keep, counted from 1, in this order (of three: red, green,
+            blue); None: the only band, or all three.
+        stretch: Input values mapped to 0 and 255; None: images have 8 bits.
+        keep_values: Keep 16 bits as they are.
+        classes: What the labels mean; None: there are no labels.
+        nearest_colour: Give a label colour without a class the class of the nearest colour.
+        depth_range: Heights that become depth 0 and 1; heights outside are clipped.
+        warp: Resample heights to the grid of their image.
+        depth_name: Folder of the depth maps.
+    """
+
+    tile: int | None = None
+    stride: int | None = None
+    bands: tuple[int, ...] | None = None
+    stretch: Range | None = None
+    keep_values: bool = False
+    classes: ClassList | None = None
+    nearest_colour: bool = False
+    depth_range: Range | None = None
+    warp: bool = False
+    depth_name: str = 'depth'
+
+
+class Piece(NamedTuple):
+    """The file that one product of a scene is cut from, its bands, and what kind of file it is."""
+
+    file: Path | SourceFile
+    bands: tuple[int, ...] = ()
+    kind: str = ''
+
+
+@dataclass(frozen=True)
+class Scene:
+    """One image with the files that go with it: the ``pieces`` by product.
+
+    All of them lie on the grid of the image ``reference``.
+    """
+
+    name: str
+    pieces: dict[str, Piece]
+    reference: Path | SourceFile
+
+
+@dataclass(frozen=True)
+class Grid:
+    """The tiles of an image: their bands and type, and their boxes in pixels and on the map."""
+
+    bands: tuple[int, ...]
+    dtype: str
+    boxes: Boxes
+    map_boxes: Boxes | None = None
+    crs: str | None = None
+
+
+def scene_name(path: str, suffix: str | None = None) -> str:
+    """Name the tiles of an image: its path without ``suffix``, or without that of any image."""
+    stem, end = os.path.splitext(path)
+    if suffix:
+        stem = path[: -len(suffix)]
+    elif end.lower() not in IMAGE_SUFFIXES:
+        stem = path  # the name has a dot in it, and no suffix
+    # With one folder per scene (a/rgb.tif, a/dsm.tif) the name of the folder is left.
+    name = stem.replace(os.sep, '/').rstrip('/_-. ') or 'image'
+    return unicodedata.normalize('NFC', name)
+
+
+def starts(length: int, tile: int, stride: int) -> list[int]:
+    """Return where tiles begin along one side; the last is moved back to end with the side."""
+    places = list(range(0, length - tile + 1, stride))
+    if places and places[-1] + tile < length:
+        places.append(length - tile)
+    return places
+
+
+def tile_boxes(name: str, width: int, height: int, cut: Cut) -> Boxes:
+    """Return the boxes of all tiles of an image; a side shorter than a tile is kept whole."""
+    if cut.tile is None:
+        return {name: Box(0, 0, width, height)}
+    boxes = [
+        Box(left, top, min(left + cut.tile, width), min(top + cut.tile, height))
+        for top in starts(height, cut.tile, cut.stride) or [0]
+        for left in starts(width, cut.tile, cut.stride) or [0]
+    ]
+    return {f'{name}_{"_".join(map(str, box))}': box for box in boxes}
+
+
+def find_grid(scene: Scene, cut: Cut) -> Grid:
+    """Find the tiles of an image from its header alone."""
+    with open_raster(scene.reference) as image:
+        bands, dtype = chosen_bands(image, cut)
+        boxes = tile_boxes(scene.name, image.width, image.height, cut)
+        if not has_place(image) or image.crs is None:
+            return Grid(bands, dtype, boxes)
+        map_boxes = {name: _on_map(image.transform, box) for name, box in boxes.items()}
+        return Grid(bands, dtype, boxes, map_boxes, image.crs.to_string())
+
+
+def image_suffix(grids: Mapping[str, Grid]) -> str:
+    """Return ``'.png'`` for grey and colour images of 8 bits, ``'.tif'`` for all others.
+
+    Grey and colour may be mixed, since both are read as three bands; nothing else may.
+    """
+    kinds: dict[tuple[int, str], str] = {}
+    for name, grid in grids.items():
+        kinds.setdefault((len(grid.bands), grid.dtype), name)
+    suffixes = {tile_suffix(*kind) for kind in kinds}
+    if len(kinds) > 1 and suffixes != {'.png'}:
+        (one, first), (other, second) = list(kinds.items())[:2]
+        raise UserError(
+            f'{first} has {one[0]} bands of {one[1]}, {second} has {other[0]} of {other[1]}: '
+            'prepare them as two datasets, or make them alike with --bands and --stretch'
+        )
+    return suffixes.pop()
+
+
+def chosen_bands(image: rasterio.DatasetReader, cut: Cut) -> tuple[tuple[int, ...], str]:
+    """Return the bands of an image that are kept, and the type of the values written."""
+    bands = cut.bands or tuple(range(1, image.count + 1))
+    # A fourth band may be near infrared or opacity, and its tag does not help: GDAL tags any.
+    if cut.bands is None and len(bands) not in (1, 3):
+        every = ' '.join(map(str, bands[:4])) + (' …' if len(bands) > 4 else '')
+        raise UserError(
+            f'{image.name} has {image.count} bands: name those to keep with --bands '
+            f'({every} for all; red, green and blue first)'
+        )
+    if max(bands) > image.count:
+        raise UserError(
+            f'{image.name} has no band {max(bands)}, it has {image.count}: correct --bands'
+        )
+    refuse_indices(image)
+    kinds = {image.dtypes[band - 1] for band in bands}
+    if cut.stretch is not None or kinds == {'uint8'}:
+        return bands, 'uint8'
+    if cut.keep_values and kinds == {'uint16'}:
+        return bands, 'uint16'
+    raise UserError(
+        f'{image.name} is {image.dtypes[0]}: give --stretch LOW HIGH, the values mapped to 0 and '
+        '255 in all images, or --keep-values, which keeps uint16'
+    )
+
+
+def check_options(tile: int | None, stride: int | None, workers: int, ranges, needs) -> None:
+    """Refuse options with impossible values, or without the options that they need.
+
+    ``ranges`` has ranges by their options. ``needs`` has options with their values, each with the
+    option that it needs and the value of that one.
+    """
+    for option, value, needed, given in needs:
+        if value and not given:
+            raise UserError(f'{option} needs {needed}: give that, or leave {option} out')
+    if tile is not None and tile < 1:
+        raise UserError(f'--tile {tile}: a tile has a side of 1 pixel or more')
+    if tile is not None and not 1 <= stride <= tile:
+        raise UserError(
+            f'tiles of {tile} every {stride} pixels: the stride must be between 1 and the tile, '
+            'or places would be left out'
+        )
+    if workers < 1:
+        raise UserError(f'--workers {workers}: use 1 or more')
+    for option, span in ranges.items():
+        if span is not None and not (all(map(math.isfinite, span)) and span[0] < span[1]):
+            raise UserError(f'{option} {span[0]:g} {span[1]:g} is not a range: give LOW HIGH')
+
+
+def _on_map(transform: rasterio.Affine, box: Box) -> Box:
+    (left, top), (right, bottom) = transform @ box[:2], transform @ box[2:]
+    return Box(min(left, right), min(top, bottom), max(left, right), max(top, bottom))

@@ -1,0 +1,201 @@
+"""Folders of images are refused for faults of their files or settings."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import rasterio
+from PIL import Image
+from tiny_scenes import NO_HEIGHT, Scenes, write
+
+from depthda.errors import UserError
+from depthda.preparation.class_list import numbered
+from depthda.preparation.folder import prepare_folder
+from depthda.preparation.folder_splits import Splits
+
+
+@pytest.mark.parametrize(
+    ('spoil', 'fault'),
+    [
+        (
+            lambda root: write(root / 'mask/town_0.png', np.full((20, 26, 3), 7, np.uint8)),
+            r'town_0.png has 312 pixels without a class, in 1 colour \(most often \(7, 7, 7\)\)',
+        ),
+        (
+            lambda root: write(root / 'mask/town_0.png', np.zeros((20, 25, 3), np.uint8)),
+            'are 25×20 and 26×20: give files on the grid of the image',
+        ),
+        (
+            lambda root: write(root / 'mask/town_0.png', np.zeros((20, 26), np.uint8)),
+            'town_0.png has 1 band of uint8, and labels in colours have red, green and blue of 8 '
+            'bits: list the classes as name VALUE, or save the labels as RGB$',
+        ),
+        (lambda root: (root / 'mask/town_0.png').unlink(), '1 of 3 images .* has no label'),
+        (
+            lambda root: (root / 'dsm/town_9_dsm.tif').write_bytes(b''),
+            'holds 1 depth map without an image in .*town_9_dsm.tif',
+        ),
+        (
+            lambda root: (root / 'rgb/town_1_RGB.tif').write_bytes(
+                (root / 'rgb/town_1_RGB.tif').read_bytes()[:500]
+            ),
+            'town_1_RGB.tif cannot be read',
+        ),
+    ],
+)
+def test_a_file_with_a_fault_is_named(tmp_path, spoil, fault):
+    scenes = Scenes(tmp_path)
+    spoil(tmp_path)
+    with pytest.raises(UserError, match=fault):
+        prepare_folder(tmp_path / 'out', scenes.settings())
+
+
+@pytest.mark.parametrize('span', [None, (100.0, 300.0)])
+def test_heights_that_look_like_no_data_are_refused_unless_the_range_has_them(tmp_path, span):
+    scenes, out = Scenes(tmp_path), tmp_path / 'out'
+    path = tmp_path / 'dsm/town_1_dsm.tif'
+    write(path, scenes.heights[1], scenes.places[1])  # as it is, but without the tag
+    settings = scenes.settings(cut=dict(depth_range=span))
+    with pytest.raises(UserError) as caught:
+        prepare_folder(out, settings)
+    assert str(caught.value) == (
+        f'{path} has the height -9999, which looks like no-data that the file does not declare: '
+        'declare it in every such file (rio edit-info --nodata=-9999.0 FILE), or give a '
+        '--depth-range LOW HIGH that includes it if it is a height'
+    )
+    assert not out.exists()
+    prepare_folder(out, scenes.settings(cut=dict(depth_range=(-9999.0, 300.0))))
+    with rasterio.open(path, 'r+') as raster:
+        raster.nodata = NO_HEIGHT
+    prepare_folder(tmp_path / 'declared', settings)
+
+
+def test_colours_of_a_palette_are_listed_by_their_values(tmp_path):
+    scenes = Scenes(tmp_path, [(16, 16)])
+    mask = Image.fromarray(np.tile(np.uint8([0, 1, 2, 1]), (16, 4)), 'P')
+    mask.putpalette([0, 0, 0, 255, 255, 0, 0, 90, 0])
+    mask.save(tmp_path / 'mask/town_0.png')
+    with pytest.raises(UserError, match=r'\(its colours are a palette over the values 0, 1'):
+        prepare_folder(tmp_path / 'out', scenes.settings())
+
+
+def test_values_without_a_class_and_blended_labels_are_refused(tmp_path):
+    scenes = Scenes(tmp_path, [(16, 16)])
+    write(tmp_path / 'mask/town_0.png', np.full((16, 16), 9, np.uint8))
+    with pytest.raises(UserError, match='has the value 9 without a class .the list has 0, 1, 255.'):
+        prepare_folder(tmp_path / 'out', scenes.settings(cut=dict(classes=numbered(['a', 'b']))))
+    (tmp_path / 'mask/town_0.png').unlink()
+    write(tmp_path / 'mask/town_0.jpg', np.zeros((16, 16, 3), np.uint8))
+    with pytest.raises(UserError, match='town_0.jpg is JPEG, which blends labels'):
+        prepare_folder(tmp_path / 'out', scenes.settings())
+
+
+@pytest.mark.parametrize(
+    ('change', 'fault'),
+    [
+        (dict(cut=dict(classes=None)), '--labels needs --classes'),
+        (dict(cut=dict(tile=0)), '--tile 0: a tile has a side of 1 pixel or more$'),
+        (dict(cut=dict(stride=13)), 'tiles of 12 every 13 pixels'),
+        (dict(cut=dict(tile=None)), '--stride needs --tile'),
+        (dict(cut=dict(depth_range=(3.0, 1.0))), '--depth-range 3 1 is not a range'),
+        (dict(depth=None, cut=dict(warp=True)), '--warp-depth needs --depth'),
+        (dict(cut=dict(classes=numbered('ab'), nearest_colour=True)), 'needs --labels in colours'),
+        (dict(cut=dict(bands=(0, 1, 2))), 'takes 1 to 32 bands, counted from 1'),
+        (dict(cut=dict(bands=(1,) * 33)), 'takes 1 to 32 bands'),
+        (dict(cut=dict(stretch=(0.0, 9.0), keep_values=True)), 'that --keep-values keeps'),
+        (dict(cut=dict(depth_name='images')), "'images' cannot be a folder"),
+        (dict(cut=dict(depth_name='../x')), "'../x' cannot be a folder"),
+        (dict(splits=Splits({'train': 0.5})), 'add up to 1'),
+        (dict(images=Path('out')), 'lie in each other'),
+        (dict(images=Path('out/images')), 'lie in each other'),
+        (dict(images=Path('.')), 'lie in each other'),
+    ],
+)
+def test_settings_that_contradict_are_refused(tmp_path, change, fault):
+    scenes = Scenes(tmp_path, [(16, 16)])
+    if 'images' in change:
+        change = dict(images=tmp_path / change['images'])
+    with pytest.raises(UserError, match=fault):
+        prepare_folder(tmp_path / 'out', scenes.settings(**change))
+    assert not (tmp_path / 'out').exists()
+
+
+@pytest.mark.parametrize(
+    'kind', ['rgb/town_1.png', 'rgb/town_1.jpg', 'mask/town_1.png', 'dsm/town_1.png']
+)
+def test_a_picture_that_is_cut_short_is_refused(tmp_path, kind):
+    rng = np.random.default_rng(0)
+    for name in ('rgb/town_1.png', 'mask/town_1.png', 'dsm/town_1.png'):
+        write(tmp_path / name, rng.integers(0, 2, (64, 64), np.uint8))
+    if kind.startswith('rgb/') and kind.endswith('jpg'):
+        (tmp_path / 'rgb/town_1.png').unlink()
+        write(tmp_path / kind, rng.integers(0, 255, (64, 64, 3), np.uint8))
+    settings = Scenes(tmp_path / 'other', ()).settings(
+        images=tmp_path / 'rgb',
+        labels=tmp_path / 'mask',
+        depth=tmp_path / 'dsm',
+        image_suffix=None,
+        depth_suffix=None,
+        cut=dict(classes=numbered(['a', 'b'])),
+    )
+    prepare_folder(tmp_path / 'whole', settings)
+    path = tmp_path / kind
+    path.write_bytes(path.read_bytes()[:-200])
+    with pytest.raises(UserError, match=f'{path.name} is cut short'):
+        prepare_folder(tmp_path / 'out', settings)
+
+
+def test_a_picture_of_another_format_than_its_name_is_named(tmp_path):
+    scenes, grey = Scenes(tmp_path, [(16, 16)]), np.zeros((16, 16), np.uint8)
+    settings = scenes.settings(depth=None)
+    path = tmp_path / 'mask/town_0.png'
+    for driver, fault in (
+        ('TIFF', 'is a TIFF named .png: rename it, or save it as PNG'),
+        ('JPEG', 'is JPEG, which blends labels: save it as PNG or TIFF'),
+        ('BMP', 'is a BMP named .png: save it as PNG'),
+        ('PCX', 'is cut short, or not a picture: write it again'),
+    ):
+        Image.fromarray(grey).save(path, format=driver)
+        with pytest.raises(UserError) as caught:
+            prepare_folder(tmp_path / 'out', settings)
+        assert str(caught.value) == f'{path} {fault}'
+    assert not (tmp_path / 'out').exists()
+
+
+@pytest.mark.parametrize(
+    ('name', 'turn'),
+    [('rgb/a.jpg', 3), ('rgb/a.png', 6), ('rgb/a.tif', 3), ('mask/a.png', 3), ('dsm/a.tif', 4)],
+)
+def test_pictures_turned_by_an_orientation_tag_are_refused(tmp_path, name, turn):
+    folders = dict(images=tmp_path / 'rgb', labels=tmp_path / 'mask', depth=tmp_path / 'dsm')
+    suffixes = dict(image_suffix=None, depth_suffix=None)
+    settings = Scenes(tmp_path / 'other', ()).settings(
+        **folders, **suffixes, cut=dict(classes=numbered(['a', 'b']))
+    )
+    path, kinds = tmp_path / name, {'rgb': 'a.tif', 'mask': 'a.png', 'dsm': 'a.tif'}
+    for kind, file in kinds.items():
+        place = path if path.parent.name == kind else tmp_path / kind / file
+        pixels = np.arange(256, dtype=np.float32 if kind == 'dsm' else np.uint8).reshape(16, 16)
+        write(place, pixels % 2 if kind == 'mask' else pixels)
+    picture, exif = Image.open(path), Image.Exif()
+    for number in (turn, 1):
+        exif[0x0112] = number
+        picture.save(path, exif=exif)
+        if number == 1:
+            break
+        with pytest.raises(UserError) as caught:
+            prepare_folder(tmp_path / 'out', settings)
+        assert str(caught.value) == (
+            f'{path} is turned by its orientation tag ({turn}), which some tools follow and others '
+            'do not: save it upright (mogrify -auto-orient FILE) and check that image, label and '
+            'depth lie the same way'
+        )
+        assert not (tmp_path / 'out').exists()
+    prepare_folder(tmp_path / 'out', settings)
+
+
+def test_a_folder_that_cannot_be_written_is_named(tmp_path):
+    scenes = Scenes(tmp_path)
+    (tmp_path / 'file').write_text('')
+    with pytest.raises(UserError, match='nothing can be written to .*file/out .Not a directory'):
+        prepare_folder(tmp_path / 'file/out', scenes.settings())

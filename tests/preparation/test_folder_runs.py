@@ -1,0 +1,170 @@
+"""Splits of a prepared folder, and runs that continue an earlier one."""
+
+import os
+
+import numpy as np
+import pytest
+from prepared_files import every_file, read
+from tiny_scenes import NO_HEIGHT, Scenes, write
+
+from depthda.errors import UserError
+from depthda.preparation import folder
+from depthda.preparation.folder import prepare_folder
+from depthda.preparation.folder_splits import Splits, read_splits
+from depthda.preparation.report import describe_folder
+
+
+def test_splits_are_lists_that_divide_the_tiles(tmp_path):
+    scenes, out = Scenes(tmp_path), tmp_path / 'out'
+    splits = Splits({'train': 0.5, 'test': 0.5}, by='block')
+    manifest = prepare_folder(out, scenes.settings(splits=splits))
+    lists = {name: (out / f'{name}.txt').read_text().split() for name in ('train', 'test')}
+    tiles = {path.stem for path in (out / 'images').iterdir()}
+    assert set(lists['train']) | set(lists['test']) == tiles
+    assert not set(lists['train']) & set(lists['test'])
+    assert manifest['splits'] == {name: len(listed) for name, listed in lists.items()}
+    assert len(tiles) + manifest['crossing'] == 18 and manifest['crossing'] > 0
+    # They lie side by side on the map from west to east, and are cut there.
+    east = {name: n * 100 + int(name.split('_')[2]) for name in tiles for n in [int(name[5])]}
+    assert max(east[name] for name in lists['train']) < min(east[name] for name in lists['test'])
+
+
+def test_images_in_no_list_are_left_out(tmp_path):
+    scenes, out = Scenes(tmp_path), tmp_path / 'out'
+    (tmp_path / 'a.txt').write_text('town_2\n\n')
+    (tmp_path / 'b.txt').write_text('town_0.tif\n')
+    splits = read_splits([f'train={tmp_path / "a.txt"}', f'val={tmp_path / "b.txt"}'], 'image', 0)
+    manifest = prepare_folder(out, scenes.settings(splits=splits))
+    assert {name[:6] for name in (out / 'train.txt').read_text().split()} == {'town_2'}
+    assert {path.name[:6] for path in (out / 'images').iterdir()} == {'town_0', 'town_2'}
+    assert manifest['unlisted'] == 1
+    assert 'left out, in no list: 1 image' in describe_folder(manifest, 'x')
+    (tmp_path / 'b.txt').write_text('\n')
+    splits = read_splits([f'train={tmp_path / "a.txt"}', f'val={tmp_path / "b.txt"}'], 'image', 0)
+    with pytest.raises(UserError, match='list of val is empty'):
+        prepare_folder(tmp_path / 'other', scenes.settings(splits=splits))
+
+
+@pytest.mark.parametrize(
+    ('parts', 'by', 'fault'),
+    [
+        (['train'], 'image', 'write NAME=SHARE'),
+        (['a=0.5', 'a=0.5'], 'image', 'each name once'),
+        (['../a=1'], 'image', 'write NAME=SHARE'),
+        (
+            ['a=none.txt'],
+            'image',
+            r'--split a=none.txt: none.txt is neither a share \(0.7\) nor a file '
+            'with one name per line$',
+        ),
+        (['a=70%'], 'image', 'a=70%: 70% is neither a share'),
+        (['a='], 'image', '--split a=: nothing is neither a share'),
+        (
+            ['a=0.5', 'b=b.txt'],
+            'image',
+            r'--split a=0.5 b=b.txt mixes shares and lists: give a share for each \(train=0.7\) or '
+            r'a file for each \(train=train.txt\)$',
+        ),
+        (['a=none.txt'], 'block', 'takes shares'),
+        (None, 'block', 'is about splits: add --split'),
+    ],
+)
+def test_splits_that_cannot_be_read_are_refused(parts, by, fault):
+    with pytest.raises(UserError, match=fault):
+        read_splits(parts, by, 0)
+
+
+def test_images_of_one_ground_in_two_splits_get_a_warning(tmp_path):
+    scenes = Scenes(tmp_path)
+    lists = {'train': ['town_0', 'town_2'], 'test': ['town_1']}
+    settings = scenes.settings(splits=Splits(lists=lists), cut=dict(tile=None, stride=None))
+    assert prepare_folder(tmp_path / 'apart', settings)['shared'] == 0
+    # The second town moved a pixel west, into the first; the third begins where it ended.
+    east, north = scenes.places[1]
+    write(tmp_path / 'rgb/town_1_RGB.tif', scenes.images[1], (east - 0.5, north))
+    write(tmp_path / 'dsm/town_1_dsm.tif', scenes.heights[1], (east - 0.5, north), NO_HEIGHT)
+    manifest = prepare_folder(tmp_path / 'out', settings)
+    assert manifest['shared'] == 1
+    assert any(
+        '1 pair of pictures in different splits' in line for line in describe_folder(manifest, '')
+    )
+
+
+def test_the_next_run_does_only_what_is_left(tmp_path):
+    scenes, out = Scenes(tmp_path), tmp_path / 'out'
+    prepare_folder(out, scenes.settings())
+    whole = every_file(out)
+    (out / 'depth/town_0_0_0_12_12.png').unlink()
+    (out / 'images/.town_0_0_0_12_12-abcd1234.png').write_bytes(b'half')
+    before = {path: path.stat().st_mtime_ns for path in out.rglob('town_[12]*')}
+    prepare_folder(out, scenes.settings())
+    assert every_file(out) == whole
+    assert {path: path.stat().st_mtime_ns for path in out.rglob('town_[12]*')} == before
+
+
+def test_the_order_in_which_images_finish_does_not_matter(tmp_path, monkeypatch):
+    scenes = Scenes(tmp_path)
+    prepare_folder(tmp_path / 'one', scenes.settings())
+    in_order = folder.each_done
+    monkeypatch.setattr(folder, 'each_done', lambda *args: reversed(list(in_order(*args))))
+    prepare_folder(tmp_path / 'other', scenes.settings())
+    assert every_file(tmp_path / 'one') == every_file(tmp_path / 'other')
+
+
+def test_changed_and_removed_files_are_followed(tmp_path):
+    scenes, out = Scenes(tmp_path), tmp_path / 'out'
+    prepare_folder(out, scenes.settings(cut=dict(depth_range=(90.0, 300.0))))
+    image = 255 - scenes.images[1]
+    write(tmp_path / 'rgb/town_1_RGB.tif', image, scenes.places[1])
+    for path in ('rgb/town_0_RGB.tif', 'mask/town_0.png', 'dsm/town_0_dsm.tif'):
+        (tmp_path / path).unlink()
+    settings = scenes.settings(cut=dict(depth_range=(90.0, 300.0)))
+    manifest = prepare_folder(out, settings, replace=True)
+    assert np.array_equal(read(out / 'images/town_1_0_0_12_12.png'), image[:12, :12])
+    assert not list(out.glob('*/town_0*')) and 'town_0' not in manifest['scenes']
+
+
+def test_other_settings_and_other_folders_are_refused(tmp_path):
+    scenes, out = Scenes(tmp_path), tmp_path / 'out'
+    prepare_folder(out, scenes.settings())
+    with pytest.raises(UserError, match='was made with tile 12, and tile 10 is asked for'):
+        prepare_folder(out, scenes.settings(cut=dict(tile=10)))
+    with pytest.raises(UserError, match='was made with tile 12, and no tile is asked for'):
+        prepare_folder(out, scenes.settings(cut=dict(tile=None, stride=None)))
+    (tmp_path / 'other').mkdir()
+    (tmp_path / 'other/thesis.txt').write_text('')
+    with pytest.raises(UserError, match='holds other files .thesis.txt., and no manifest.json'):
+        prepare_folder(tmp_path / 'other', scenes.settings())
+
+
+def test_domains_of_one_dataset_need_the_same_classes(tmp_path):
+    scenes = Scenes(tmp_path)
+    prepare_folder(tmp_path / 'set/winter', scenes.settings(domain='winter'))
+    prepare_folder(tmp_path / 'set/summer', scenes.settings(domain='summer'))
+    (tmp_path / 'classes.txt').write_text('wood 255 255 0\nfield 0 90 0\nignore 0 0 0\n')
+    with pytest.raises(UserError, match='domain summer in .* has the classes field, old wood'):
+        prepare_folder(tmp_path / 'set/autumn', scenes.settings(domain='autumn'))
+
+
+def test_stopped_after_any_file_and_run_again_gives_the_same_bytes(tmp_path, monkeypatch):
+    scenes = Scenes(tmp_path)
+    splits = Splits({'train': 0.67, 'test': 0.33})
+    prepare_folder(tmp_path / 'clean', scenes.settings(splits=splits))
+    clean, out = every_file(tmp_path / 'clean'), tmp_path / 'out'
+    replace, left = os.replace, 0
+
+    def stop_in_time(source, target):
+        nonlocal left
+        left -= 1
+        if left < 0:
+            raise KeyboardInterrupt
+        replace(source, target)
+
+    monkeypatch.setattr(os, 'replace', stop_in_time)
+    for files in (0, 1, 5, 30, 40):
+        left = files
+        with pytest.raises(KeyboardInterrupt):
+            prepare_folder(out, scenes.settings(splits=splits))
+    left = 1000
+    prepare_folder(out, scenes.settings(splits=splits))
+    assert every_file(out) == clean

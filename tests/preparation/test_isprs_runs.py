@@ -1,0 +1,182 @@
+"""Runs that continue an earlier one, or must not, and settings that are refused."""
+
+import json
+import os
+import shutil
+
+import numpy as np
+import pytest
+from isprs_cases import EVERYTHING, TILE, prepare
+from prepared_files import every_file, pictures
+from tiny_isprs import (
+    HEIGHT,
+    WIDTH,
+    write_tif,
+)
+
+from depthda.datasets.isprs import Potsdam
+from depthda.depth.maps import write_codes
+from depthda.errors import UserError
+from depthda.io.lock import locked
+from depthda.preparation import cut
+
+
+def test_the_next_run_finishes_an_interrupted_one(potsdam, tmp_path, monkeypatch):
+    out, whole = tmp_path / 'out', tmp_path / 'whole'
+    prepare(potsdam, whole)
+    written = []
+
+    def break_off(path, picture):
+        if len(written) == 40:  # in the second area: 12 places of 2 such files
+            raise KeyboardInterrupt
+        written.append(path)
+        return write(path, picture)
+
+    write = cut.write_image
+    monkeypatch.setattr(cut, 'write_image', break_off)
+    with pytest.raises(KeyboardInterrupt):
+        prepare(potsdam, out)
+    assert not (out / 'manifest.json').exists()
+    unfinished = json.loads((out / 'manifest.unfinished.json').read_text())
+    assert list(unfinished['areas']) == ['2_10']
+    assert len(Potsdam(str(out), areas=['2_10'], depth=None, labels=False)) == 12
+    assert {path.name[:5] for path in out.glob('*/*')} == {'2_10_'}
+    # A killed one would leave some.
+    (out / 'images_irrg/6_7_0_0_8_8.png').write_bytes(b'')
+    with pytest.raises(UserError, match=r'has 1 tile of area 6_7 .*unfinished.json lists 0: run'):
+        Potsdam(str(out), areas=['6_7'], depth=None, labels=False)
+    monkeypatch.setattr(cut, 'write_image', write)
+    first = out / 'labels/2_10_0_0_8_8.png'
+    before = first.stat().st_mtime_ns
+    steps = []
+    prepare(potsdam, out, run=dict(progress=lambda *step: steps.append(step)))
+    assert steps == [('areas', 0, 2), ('areas', 1, 2), ('areas', 2, 2)]  # heights are known
+    assert first.stat().st_mtime_ns == before
+    assert pictures(out) == pictures(whole)
+    assert [path.name for path in out.rglob('.*')] == ['.lock']
+
+
+def test_only_what_is_missing_or_changed_is_cut(potsdam, download, tmp_path):
+    def cut(**settings):
+        steps = []
+        run = dict(progress=lambda *step: steps.append(step))
+        prepare(potsdam, tmp_path / 'out', run=run, **settings)
+        return [total for stage, done, total in steps if stage == 'areas'][0]
+
+    labels = tmp_path / 'out/labels'
+    assert [cut(), cut(), cut(depth=('ndsm',)), cut(depth=('ndsm',))] == [3, 0, 3, 0]
+    before = {path.name: path.stat().st_mtime_ns for path in labels.iterdir()}
+    assert cut(bands=('irrg', 'rgb')) == 3
+    assert before == {path.name: path.stat().st_mtime_ns for path in labels.iterdir()}
+    (labels / '6_7_0_0_8_8.png').unlink()
+    assert [cut(), cut()] == [1, 0]
+    longer = np.dstack([download.colours(1), np.full((HEIGHT, WIDTH), 255, np.uint8)])
+    write_tif(potsdam / '5_Labels_all/top_potsdam_2_10_label.tif', longer)
+    rdepth = tmp_path / 'out/rdepth/model/2_10_0_0_8_8.png'
+    write_codes(rdepth, np.ones((8, 8), np.uint16))
+    before = pictures(tmp_path / 'out')
+    sentence = (
+        r'labels of area 2_10 from top_potsdam_2_10_label.tif, .* removes labels \(12 files\)$'
+    )
+    with pytest.raises(UserError, match=sentence):
+        cut()
+    assert pictures(tmp_path / 'out') == before
+    lines = []
+    replacing = dict(replace=True, report=lines.append)
+    prepare(potsdam, tmp_path / 'out', run=replacing)
+    assert lines == [f'removed from {tmp_path / "out"}: labels (12 files)'] and rdepth.exists()
+    # With another image, its depth maps go, too.
+    photo = potsdam / '3_Ortho_IRRG/top_potsdam_2_10_IRRG.tif'
+    photo.write_bytes(photo.read_bytes() + bytes(8))
+    prepare(potsdam, tmp_path / 'out', run=replacing)
+    assert lines[1].endswith('change: rdepth/model (1 file)') and not rdepth.exists()
+    assert cut() == 0
+
+
+@pytest.mark.parametrize(
+    ('change', 'message'),
+    [
+        (dict(tile=7), 'holds tiles with tile 8, and 7 is asked for'),
+        (dict(stride=4), 'holds tiles with stride 8, and 4 is asked for'),
+        (dict(labels='no-boundary'), 'holds tiles with labels "full", and "no-boundary"'),
+        (
+            dict(dsm_range=(99.0, 300.0)),
+            r'go from 100.0 to 385.0 m, .* --dsm-range 100.0 385.0, or',
+        ),
+    ],
+)
+def test_other_tiles_are_not_mixed_in(potsdam, tmp_path, change, message):
+    for path in (potsdam / '5_Labels_all').iterdir():
+        target = potsdam / f'noBoundary/{path.stem}_noBoundary.tif'
+        target.parent.mkdir(exist_ok=True)
+        target.write_bytes(path.read_bytes())
+    prepare(potsdam, tmp_path / 'out')
+    before = pictures(tmp_path / 'out')
+    with pytest.raises(UserError, match=message):
+        prepare(potsdam, tmp_path / 'out', **change)
+    assert pictures(tmp_path / 'out') == before
+
+
+@pytest.mark.parametrize(
+    ('settings', 'message'),
+    [
+        (dict(stride=9), 'tiles of 8 every 9 pixels: the stride must be between 1 and the tile'),
+        (dict(bands=('rgb',), dataset='vaihingen'), 'vaihingen has no bands rgb: use irrg'),
+        (dict(areas=('1_1',)), 'potsdam has no area 1_1: write areas as 2_10'),
+        (dict(areas=('2_10', '2_11')), r'1 of 2 areas without IRRG orthophoto .*\(2_11\)'),
+        (dict(dsm_range=(3.0, 3.0)), '--dsm-range 3 3 is not a range'),
+        (dict(dsm_range=(3.0, 4.0), depth=()), '--dsm-range needs --depth dsm: '),
+        (dict(labels=None, nearest_colour=True), '--nearest-colour needs --labels full'),
+        (dict(labels='no-boundary'), r'no label of Potsdam: looked for .*_label_noBoundary.tif in'),
+        (dict(dataset='vaihingen'), r'no orthophoto of Vaihingen: looked for .*area\*.tif in a'),
+    ],
+)
+def test_mistakes_are_sentences_and_write_nothing(potsdam, tmp_path, settings, message):
+    with pytest.raises(UserError, match=message):
+        prepare(potsdam, tmp_path / 'out', **settings)
+    assert not (tmp_path / 'out').exists()
+
+
+def test_a_folder_of_something_else_is_left_alone(potsdam, tmp_path):
+    (tmp_path / 'out').mkdir()
+    (tmp_path / 'out/notes.txt').touch()
+    with pytest.raises(UserError, match=r'out holds other files \(notes.txt\), and no'):
+        prepare(potsdam, tmp_path / 'out')
+    assert os.listdir(tmp_path / 'out') == ['notes.txt']
+    (tmp_path / 'out/notes.txt').rename(tmp_path / 'out/manifest.json')
+    (tmp_path / 'out/manifest.json').write_text('{"settings": {}, "scenes": {}}')
+    with pytest.raises(UserError, match='out/manifest.json is not the manifest of tiles'):
+        prepare(potsdam, tmp_path / 'out')
+    (tmp_path / 'out/notes.txt').touch()
+    with pytest.raises(UserError, match='notes.txt is a file: name a folder'):
+        prepare(potsdam, tmp_path / 'out/notes.txt')
+    with pytest.raises(UserError, match=r'there is no \S+nowhere: give the zips'):
+        prepare(tmp_path / 'nowhere', tmp_path / 'new')
+
+
+def test_a_run_that_cut_nothing_does_not_fix_the_settings(potsdam, tmp_path):
+    with pytest.raises(UserError, match='choose a smaller --tile'):
+        prepare(potsdam, tmp_path / 'out', tile=500)
+    assert not (tmp_path / 'out').exists()
+    prepare(potsdam, tmp_path / 'out')
+    with pytest.raises(UserError, match='holds tiles with tile'):
+        prepare(potsdam, tmp_path / 'out', tile=TILE - 1)
+
+
+def test_the_manifest_does_not_depend_on_the_order_of_runs(potsdam, tmp_path):
+    prepare(potsdam, tmp_path / 'once', **EVERYTHING)
+    moved = tmp_path / 'elsewhere'
+    shutil.copytree(potsdam, moved)
+    prepare(moved, tmp_path / 'bits', areas=('6_7',), depth=('ndsm',))
+    prepare(moved, tmp_path / 'bits', areas=('3_13', '2_10'), depth=('ndsm',))
+    prepare(moved, tmp_path / 'bits', bands=('rgb',), labels=None, depth=('dsm',))
+    assert every_file(tmp_path / 'bits') == every_file(tmp_path / 'once')
+
+
+def test_two_runs_do_not_write_into_one_folder(potsdam, tmp_path):
+    out = tmp_path / 'out'
+    out.mkdir()
+    with locked(out), pytest.raises(UserError, match='another process is writing to'):
+        prepare(potsdam, out)
+    assert os.listdir(out) == ['.lock']
+    prepare(potsdam, out)

@@ -1,0 +1,175 @@
+"""Downloads of Potsdam and Vaihingen: zips, folders, and broken or missing files."""
+
+import shutil
+import zipfile
+
+import numpy as np
+import pytest
+from isprs_cases import AREAS, EVERYTHING, prepare, tiles, zipped
+from prepared_files import every_file, pictures, read
+from tiny_isprs import (
+    COLOURS,
+    HEIGHT,
+    WIDTH,
+    Download,
+    height_at,
+    label_at,
+    pack,
+    write_tif,
+)
+
+from depthda.errors import UserError
+
+
+def test_an_orthophoto_of_an_unknown_area_is_reported(potsdam, tmp_path):
+    folder = potsdam / '3_Ortho_IRRG'
+    shutil.copy(folder / 'top_potsdam_2_10_IRRG.tif', folder / 'top_potsdam_9_9_IRRG.tif')
+    with pytest.raises(UserError, match=r'9_9_IRRG.tif is of the unknown area 9_9: Potsdam has'):
+        prepare(potsdam, tmp_path / 'out')
+    with pytest.raises(UserError, match='potsdam has no area 9_9: write areas as 2_10'):
+        prepare(potsdam, tmp_path / 'out', areas=('9_9',))
+    assert not (tmp_path / 'out').exists()
+
+
+def test_files_that_do_not_fit_are_named(potsdam, download, tmp_path):
+    label = potsdam / '5_Labels_all/top_potsdam_6_7_label.tif'
+    write_tif(label, download.colours(3)[1:])
+    with pytest.raises(UserError, match=r'6_7_label.tif and \S*6_7_IRRG.tif are 26×20 and 26×21: '):
+        prepare(potsdam, tmp_path / 'out')
+    label.write_bytes(b'broken')
+    with pytest.raises(UserError, match=r'6_7_label.tif cannot be read'):
+        prepare(potsdam, tmp_path / 'out')
+    label.unlink()
+    with pytest.raises(UserError, match=r'1 of 3 areas without label in \S+ \(6_7\)'):
+        prepare(potsdam, tmp_path / 'out')
+    photo = potsdam / '3_Ortho_IRRG/top_potsdam_6_7_IRRG.tif'
+    write_tif(photo, download.heights(3))
+    with pytest.raises(UserError, match=r'6_7_IRRG.tif has 1 band of float32: an orthoph'):
+        prepare(potsdam, tmp_path / 'out', labels=None)
+
+
+def test_zips_and_folders_give_the_same_bytes(potsdam, tmp_path):
+    prepare(potsdam, tmp_path / 'a', **EVERYTHING)
+    expected = every_file(tmp_path / 'a')
+    zips = zipped(potsdam, tmp_path / 'zips')
+    outer = pack(zips, tmp_path / 'Potsdam.zip', zipfile.ZIP_STORED)
+    # Some still packed, some not.
+    mixed = tmp_path / 'mixed'
+    shutil.copytree(potsdam / '1_DSM', mixed / '1_DSM')
+    for path in zips.iterdir():
+        if path.stem != '1_DSM':
+            (mixed / 'below').mkdir(exist_ok=True)
+            shutil.copy(path, mixed / 'below')
+    for number, sources in enumerate(
+        [[zips], sorted(zips.iterdir()), [outer], [mixed], [potsdam / '1_DSM', zips]]
+    ):
+        prepare(sources, tmp_path / f'{number}', **EVERYTHING)
+        assert every_file(tmp_path / f'{number}') == expected, sources
+
+
+def test_zips_that_are_packed_twice_are_refused(potsdam, tmp_path):
+    zips = zipped(potsdam, tmp_path / 'zips')
+    outer = pack(zips, tmp_path / 'Potsdam.zip')
+    with pytest.raises(
+        UserError, match=r'found 5 \.zip \(\S+/Potsdam.zip/zips/1_DSM.zip is packed'
+    ):
+        prepare(outer, tmp_path / 'out')
+    with pytest.raises(UserError, match=r'no DSM of .*1_DSM.zip is packed twice: unpack the outer'):
+        prepare([outer, potsdam / '3_Ortho_IRRG', potsdam / '5_Labels_all'], tmp_path / 'out')
+    assert not (tmp_path / 'out').exists()
+
+
+def test_an_unpacked_file_is_preferred(potsdam, download, tmp_path):
+    """Only for its area: the other areas are read from the zip."""
+    pack(potsdam / '5_Labels_all', potsdam / '5_Labels_all.zip')
+    shutil.rmtree(potsdam / '5_Labels_all')
+    picture = np.full((HEIGHT, WIDTH, 3), COLOURS[4], np.uint8)
+    write_tif(potsdam / 'corrected/top_potsdam_2_10_label.tif', picture)
+    prepare(potsdam, tmp_path / 'out', depth=())
+    for area, y, x, tile in tiles(tmp_path / 'out', 'labels'):
+        expected = label_at(AREAS[area], y, x)
+        expected = np.where(expected == 6, 255, expected)
+        np.testing.assert_array_equal(tile, 4 if area == '2_10' else expected)
+
+
+def test_a_world_file_in_the_zip_is_used(download, tmp_path):
+    source = download.potsdam({'2_10': 1})
+    worlds = {
+        source / '3_Ortho_IRRG/top_potsdam_2_10_IRRG.tfw': (1000, 5000),
+        source / '1_DSM/dsm_potsdam_02_10.tfw': (1000 + 3 * 0.05, 5000 - 2 * 0.05),
+    }
+    for path, (x, y) in worlds.items():
+        path.write_text(f'0.05\n0\n0\n-0.05\n{x + 0.025}\n{y - 0.025}\n')
+    zips = zipped(source, tmp_path / 'zips')
+    manifest = prepare(zips, tmp_path / 'out', dsm_range=(0.0, 400.0))
+    assert manifest['areas']['2_10']['products']['dsm']['first'] == [3, 2]
+    for _, y, x, tile in tiles(tmp_path / 'out', 'dsm'):
+        expected = np.where((y < 2) | (x < 3), 0, height_at(1, y - 2, x - 3) / 400)
+        np.testing.assert_allclose(tile / 65535, expected, atol=1e-5)
+
+
+def test_a_rgbir_of_three_bands_is_refused(download, tmp_path):
+    source = download.potsdam({'2_10': 1}, with_rgbir=True)
+    shutil.rmtree(source / '3_Ortho_IRRG')
+    write_tif(source / '4_Ortho_RGBIR/top_potsdam_2_10_RGBIR.tif', download.colours(1))
+    with pytest.raises(UserError, match=r'RGBIR.tif has 3 bands .* of RGBIR has four of 8 bits'):
+        prepare(source, tmp_path / 'out')
+    shutil.rmtree(source / '4_Ortho_RGBIR')
+    with pytest.raises(UserError, match=r'\*_\*_IRRG.tif or top_potsdam_\*_\*_RGBIR.tif in any'):
+        prepare(source, tmp_path / 'out')
+
+
+def test_broken_content_of_a_zip_is_refused(potsdam, tmp_path):
+    """GDAL would read a member whose checksum is wrong without an error."""
+    zips = zipped(potsdam, tmp_path / 'zips', zipfile.ZIP_STORED)
+    with zipfile.ZipFile(zips / '3_Ortho_IRRG.zip') as archive:
+        info = archive.getinfo('3_Ortho_IRRG/top_potsdam_3_13_IRRG.tif')
+    content = bytearray((zips / '3_Ortho_IRRG.zip').read_bytes())
+    content[info.header_offset + 30 + len(info.filename) + info.file_size - 9] ^= 1
+    (zips / '3_Ortho_IRRG.zip').write_bytes(content)
+    with pytest.raises(UserError, match=r'3_13_IRRG.tif in \S+IRRG.zip is broken .*: download'):
+        prepare(zips, tmp_path / 'out')
+    assert not any('3_13' in name for name in pictures(tmp_path / 'out'))
+
+
+@pytest.mark.parametrize('kept', [0.2, 0.6, 0.95])
+@pytest.mark.parametrize('pattern', ['3_Ortho_IRRG/*_6_7_*', '1_DSM/*06_07*', '5_*/*_6_7_*'])
+def test_a_file_that_was_cut_short_is_named(download, tmp_path, pattern, kept):
+    """It was cut short before it was packed, so its checksum is right."""
+    source = Download(tmp_path / 'large', 300, 300).potsdam({'2_10': 1, '6_7': 2})
+    (path,) = source.glob(pattern)
+    path.write_bytes(path.read_bytes()[: int(path.stat().st_size * kept)])
+    zips = zipped(source, tmp_path / 'zips')
+    for number, given in enumerate((source, zips)):
+        with pytest.raises(UserError, match=rf'{path.name} cannot be read .*unpack it again'):
+            prepare(given, tmp_path / f'{number}', tile=100)
+
+
+def test_an_unsafe_zip_is_refused_before_anything_is_written(potsdam, tmp_path):
+    zips = zipped(potsdam, tmp_path / 'zips')
+    with zipfile.ZipFile(zips / '2_Ortho_RGB.zip', 'a') as archive:
+        archive.writestr('../../outside.tif', b'')
+    with pytest.raises(UserError, match=r'2_Ortho_RGB.zip is not safe to unpack'):
+        prepare(zips, tmp_path / 'out')
+    assert not (tmp_path / 'out').exists() and not list(tmp_path.rglob('outside.tif'))
+
+
+def test_layouts_of_other_libraries(tmp_path):
+    """Zips without a folder inside, next to their unpacked files, and areas of 2²."""
+    small = Download(tmp_path / 'vaihingen', 2, 2).vaihingen([1, 38])
+    shutil.move(small / 'ISPRS/top', small / 'top')
+    for path in (small / 'ISPRS/gts').iterdir():
+        shutil.move(path, small)
+    with zipfile.ZipFile(small / 'ground_truth_COMPLETE.zip', 'w') as archive:
+        for path in sorted(small.glob('*.tif')):
+            archive.write(path, path.name)
+    pack(small / 'top', small / 'images.zip')
+    settings = dict(dataset='vaihingen', tile=2, depth=())
+    prepare(small, tmp_path / 'both', **settings)
+    prepare(sorted(small.glob('*.zip')), tmp_path / 'zips', **settings)
+    assert every_file(tmp_path / 'both') == every_file(tmp_path / 'zips')
+    y, x = np.mgrid[:2, :2]
+    label = read(tmp_path / 'zips/labels/area38_0_0_2_2.png')
+    expected = label_at(38, y, x)
+    np.testing.assert_array_equal(label, np.where(expected == 6, 255, expected))
+    assert len(pictures(tmp_path / 'zips')) == 4
