@@ -91,7 +91,7 @@ def test_from_two_folders_to_scores_and_maps(places, tmp_path):
 
 def test_a_model_of_other_classes_is_refused_before_it_starts(places, tmp_path):
     path = config(places, 'prepared-512x512.py', 'south', classes=6)
-    with pytest.raises(UserError, match=r'decode_head.num_classes is 6 and the train set has 2'):
+    with pytest.raises(UserError, match=r'decode_head.num_classes is 6 and the train dataset '):
         train(path, str(tmp_path))
     with pytest.raises(UserError, match=r'num_classes is 6 and .* 2 classes \(field, wood\)'):
         test(path, 'none.pth', str(tmp_path))

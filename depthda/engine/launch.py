@@ -24,11 +24,11 @@ from depthda.engine.checks.data_check import (
     check_depth_images,
     check_test_headline,
     data_warnings,
-    mask_warnings,
 )
 from depthda.engine.checks.output_check import check_outputs
+from depthda.engine.checks.sample_check import mask_warnings
 from depthda.engine.checks.start_check import StartCheck, check_config
-from depthda.engine.checks.start_report import what_is_written
+from depthda.engine.checks.start_report import describe_outputs
 from depthda.engine.checks.value_check import check_evaluation
 from depthda.engine.hooks.non_finite_hook import NonFiniteHook
 from depthda.engine.predicted_maps import challenge, file_names, other_maps
@@ -89,7 +89,7 @@ def check_training(
     with TemporaryDirectory() as cfg.work_dir:
         runner = _train(cfg, start, check)
     notes = [f'warning: {note}' for note in check.notes]
-    return [*check.results, *what_is_written(runner, cfg, work_dir), *notes]
+    return [*check.results, *describe_outputs(runner, cfg, work_dir), *notes]
 
 
 def _load(

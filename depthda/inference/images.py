@@ -57,7 +57,7 @@ def init_model(
     if checkpoint is not None and model.dataset_meta is None:
         from depthda.engine.checks.data_check import datasets_of
 
-        for dataset in datasets_of((model.cfg.get('test_dataloader') or {}).get('dataset')):
+        for dataset in datasets_of(model.cfg, 'test'):
             model.dataset_meta = dataset.metainfo
     return model
 

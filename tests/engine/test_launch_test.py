@@ -140,7 +140,7 @@ def test_a_group_that_the_test_set_lacks_is_refused_first(trained, tmp_path):
     with pytest.raises(UserError) as caught:
         test(CONFIG, folder / 'iter_4.pth', str(tmp_path / 'a'), cfg_options=options | headline)
     assert str(caught.value) == (
-        "test_evaluator.headline='Urbn' is not in the test set, which has all, Rural, Test, "
+        "test_evaluator.headline='Urbn' is not in the test dataset, which has all, Rural, Test, "
         'Test/Rural.'
     )
     assert not (tmp_path / 'a').exists()

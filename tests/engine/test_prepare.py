@@ -41,7 +41,7 @@ def test_a_folder_that_cannot_be_made_is_refused(tmp_path, monkeypatch):
     with pytest.raises(UserError) as caught:
         prepare(Config(dict()), 'x.py', f'{tmp_path}/file/a/b', 'none')
     assert str(caught.value) == (
-        f'--work-dir {tmp_path}/file/a/b cannot be made, for {tmp_path}/file is a file: give a '
+        f'--work-dir {tmp_path}/file/a/b cannot be made, because {tmp_path}/file is a file: give a '
         'folder.'
     )
     # Not even root can write there.

@@ -137,8 +137,8 @@ def test_maps_without_the_first_class_are_scored_with_a_warning(
         (
             'headline',
             'Rurall',
-            "test_evaluator.headline='Rurall' is not in the test set, which has all, Rural, Test, "
-            'Test/Rural.',
+            "test_evaluator.headline='Rurall' is not in the test dataset, which has all, Rural, "
+            'Test, Test/Rural.',
         ),
         ('aggregate', 'batch', "aggregate='batch': must be 'global' or 'per_batch'."),
         (

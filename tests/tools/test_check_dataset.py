@@ -183,7 +183,7 @@ def test_a_file_as_out_is_refused_before_anything_else(check, tmp_path):
     file.write_text('text')
     for out, sentence in (
         (file, f'{file} is a file'),
-        (file / 'a', f'{file}/a cannot be made, for {file} is a file'),
+        (file / 'a', f'{file}/a cannot be made, because {file} is a file'),
     ):
         status, message, err = check(out=out, config='none.py')
         assert (status, message, err) == (2, '', f'error: --out {sentence}: give a folder.\n')

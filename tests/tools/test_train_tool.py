@@ -75,8 +75,8 @@ def test_a_mistake_is_one_sentence_and_status_2(run, short_run, tmp_path):
     )
     status, _, error = run('train', CONFIG, '--work-dir', tmp_path / 'own.py' / 'a')
     assert status == 2 and error == (
-        f'error: --work-dir {tmp_path}/own.py/a cannot be made, for {tmp_path}/own.py is a file: '
-        'give a folder.'
+        f'error: --work-dir {tmp_path}/own.py/a cannot be made, because {tmp_path}/own.py is a '
+        'file: give a folder.'
     )
     assert [path.name for path in tmp_path.iterdir()] == ['own.py']
 

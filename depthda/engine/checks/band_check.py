@@ -1,7 +1,7 @@
 """Refuse a config whose loaders, normalisation and encoder disagree on the number of bands.
 
-Some of these would train without an error: the fourth band of an image that is normalised as one of
-three would be taken for depth.
+Some of these configs would train without an error: if a four-band image is normalised as one of
+three bands, its fourth band is taken for depth.
 """
 
 from collections.abc import Iterator
@@ -12,12 +12,12 @@ from mmengine.config import Config
 from depthda.errors import UserError
 
 _LOADERS = ('LoadDepth', 'LoadControlDepth')
-# Backbones around the one that sees the optical bands, and the key that holds it.
+# Backbones that wrap the one for the optical bands, and the key that holds it.
 _INNER = {'DualBackbone': 'rgb', 'EarlyFusionBackbone': 'backbone', 'NeckedBackbone': 'backbone'}
 
 
 def check_bands(cfg: Config) -> None:
-    """Compare ``optical_bands`` of the pipelines with what the model takes."""
+    """Compare ``optical_bands`` of the pipelines with the number of bands of the model."""
     expected = dict(_model_bands(cfg.get('model') or {}))
     for name in ('train', 'val', 'test'):
         dataset = (cfg.get(f'{name}_dataloader') or {}).get('dataset')
@@ -31,18 +31,18 @@ def check_bands(cfg: Config) -> None:
                     )
 
 
-def _pipeline_bands(described: Any) -> Iterator[int]:
-    if isinstance(described, (list, tuple)):
-        for item in described:
+def _pipeline_bands(node: Any) -> Iterator[int]:
+    if isinstance(node, (list, tuple)):
+        for item in node:
             yield from _pipeline_bands(item)
-    elif isinstance(described, dict):
-        if described.get('type') in _LOADERS:
-            yield described.get('optical_bands', 3)
-        yield from _pipeline_bands(list(described.values()))
+    elif isinstance(node, dict):
+        if node.get('type') in _LOADERS:
+            yield node.get('optical_bands', 3)
+        yield from _pipeline_bands(list(node.values()))
 
 
 def _model_bands(model: dict) -> Iterator[tuple[str, int]]:
-    """Each place of a model that fixes the number of bands."""
+    """Yield each key of a model that fixes the number of bands, with that number."""
     preprocessor = model.get('data_preprocessor') or {}
     if preprocessor.get('mean') is not None:
         yield 'model.data_preprocessor.mean has', len(preprocessor['mean'])
@@ -59,12 +59,12 @@ def _model_bands(model: dict) -> Iterator[tuple[str, int]]:
         return
     default = 3 if str(encoder.get('type')).startswith(('ResNet', 'MixVision')) else None
     if (bands := encoder.get('in_channels', default)) is None:
-        return  # not known: the first step tells
+        return  # unknown: the first step fails if it does not fit
     yield f'{key}.in_channels is', bands
     weights = encoder.get('pretrained') or (encoder.get('init_cfg') or {}).get('checkpoint')
     if bands != 3 and '://' in str(weights):
-        # mmengine would leave out what does not fit, and say so in its log alone.
+        # mmengine would leave out what does not fit, and report it in its log only.
         raise UserError(
-            f'{key}.in_channels is {bands}, and the weights {weights} are of three bands: set '
+            f'{key}.in_channels is {bands}, and the weights {weights} are for three bands: set '
             'init_cfg=None, or take a TransformersBackbone with extra_bands.'
         )

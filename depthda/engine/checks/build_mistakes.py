@@ -1,4 +1,4 @@
-"""What cannot be built from a config, in one sentence that names the config's key."""
+"""Describe a part of a config that cannot be built, in one sentence with its key."""
 
 import difflib
 import inspect
@@ -16,12 +16,12 @@ from mmengine.registry.build_functions import build_from_cfg
 from depthda.engine.overrides import read_nodes
 from depthda.errors import UserError
 
-# What classes raise for values that they cannot use, and mmengine for names that it does not know.
+# Raised by classes for values that they cannot use, and by mmengine for unknown names.
 _ERRORS = (TypeError, ValueError, KeyError, IndexError, AssertionError, FileNotFoundError)
 
 
 class _Built(NamedTuple):
-    """The part of a config that a failed call was to build."""
+    """The part of a config whose building failed."""
 
     key: str
     config: dict
@@ -33,7 +33,7 @@ class _Built(NamedTuple):
 @contextmanager
 def build_mistakes(cfg: Config) -> Iterator[None]:
     """Turn an error while a part of ``cfg`` is built into one sentence with the part's key."""
-    # Building takes some of these apart.
+    # Read before: building modifies some of these dicts.
     nodes = [(key, value) for key, value in read_nodes(cfg.to_dict()) if isinstance(value, dict)]
     try:
         yield
@@ -42,25 +42,25 @@ def build_mistakes(cfg: Config) -> Iterator[None]:
     except _ERRORS as error:
         built = _innermost(error.__traceback__, nodes)
         if built is None:
-            raise  # not the config's doing
+            raise  # not a mistake in the config
         raise UserError(_sentence(error, built)) from error
 
 
 def unknown(kind: str, registry: Registry) -> str:
-    """What to say of a type that no registry of its kind holds."""
+    """Return the message about a type that is in no registry of its kind."""
     names: list[str] = []
     known: Registry | None = registry
     while known is not None:  # the registry's own, then its parents'
         names += known.module_dict
         known = known.parent
-    advice = nearest(kind, names) or '; import a class of your own with custom_imports.'
+    advice = nearest(kind, names) or '; import a custom class with custom_imports.'
     return f"there is no {registry.name} '{kind}'{advice}"
 
 
 def nearest(name: str, names: list[str]) -> str:
-    """``; did you mean 'X'?`` for the name that looks most alike, or nothing."""
+    """Return ``; did you mean 'X'?`` for the most similar name; ``''`` if there is none."""
     lower = {known.lower(): known for known in names}
-    # The beginning of a name ('CrossEntropy') is closer to it than to any that looks alike.
+    # The beginning of a name ('CrossEntropy') is closer to it than to any similar name.
     longer = sorted((known for known in lower if known.startswith(name.lower())), key=len)
     found = longer or difflib.get_close_matches(name.lower(), lower, n=1, cutoff=0.6)
     return f"; did you mean '{lower[found[0]]}'?" if found else ''
@@ -71,25 +71,22 @@ def _innermost(trace: TracebackType | None, nodes: list[tuple[str, dict]]) -> _B
     for frame, _ in traceback.walk_tb(trace):
         if frame.f_code is not build_from_cfg.__code__:
             continue
-        known = frame.f_locals
-        config = dict(known['cfg'])
+        call = frame.f_locals
+        config = dict(call['cfg'])
         if place := _find(config, nodes):
             kind = str(config.get('type')).rsplit('.', 1)[-1]
-            found = _Built(*place, kind, known.get('obj_cls'), known['registry'])
+            found = _Built(*place, kind, call.get('obj_cls'), call['registry'])
     return found
 
 
 def _find(config: dict, nodes: list[tuple[str, dict]]) -> tuple[str, dict] | None:
-    """The key of a part, which mmengine may have completed, and the part as the config has it."""
+    """Return the key of a part that mmengine may have completed, and the part in the config."""
 
-    def equal(node: dict) -> int:
-        return sum(name in config and _same(config[name], value) for name, value in node.items())
+    def equal_values(item: tuple[str, dict]) -> int:
+        return sum(name in config and _same(config[name], value) for name, value in item[1].items())
 
-    alike = [(equal(node), key, node) for key, node in nodes if _alike(node, config)]
-    if not alike:
-        return None
-    _, key, node = max(alike, key=lambda item: item[0])
-    return key, node
+    alike = [item for item in nodes if _alike(item[1], config)]
+    return max(alike, key=equal_values, default=None)
 
 
 def _alike(node: dict, config: dict) -> bool:
@@ -131,10 +128,10 @@ def _arguments(cls: Any) -> list[str]:
 
 
 def reason(error: Exception) -> str:
-    """What an error says, or the condition that failed, and the line of code."""
+    """Return the text of an error, or the condition that failed, with the line of code."""
     last = traceback.extract_tb(error.__traceback__)[-1]
     text = str(error.args[0]) if error.args else ''
-    if 'Original Traceback' in text:  # of a process that loads data, with its whole traceback
+    if 'Original Traceback' in text:  # the whole traceback of a process that loads data
         text = text.rstrip().splitlines()[-1].partition(': ')[-1]
     text = ' '.join(text.split())[:400].rstrip('.')
     if isinstance(error, AssertionError) and not text:

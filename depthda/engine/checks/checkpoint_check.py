@@ -1,4 +1,4 @@
-"""Compare a config with the one that a checkpoint was trained with, which mmengine stores as text.
+"""Compare a config with the training config that mmengine stores as text in a checkpoint.
 
 The text is parsed and never executed, because a checkpoint is data.
 """
@@ -16,9 +16,9 @@ from depthda.errors import UserError
 
 Difference = tuple[str, Any, Any]  # the key, the value of the checkpoint's config, and the new one
 
-_UNKNOWN = object()  # a value that only running the config would tell
+_UNKNOWN = object()  # a value that is known only when the config is run
 _SHOWN = 5
-# What a resumed run takes from its checkpoint, or uses in tests alone.
+# Settings that a resumed run takes from its checkpoint, or uses in tests only.
 _NOT_TRAINED = re.compile(r'\.(init_cfg|pretrained|test_cfg)\b')
 # Settings of a model that have no effect on a prediction; SyncBN predicts as BN does.
 _NOT_PREDICTED = re.compile(
@@ -28,9 +28,13 @@ _NOT_PREDICTED = re.compile(
 
 
 def resume_warning(cfg: Config, checkpoint: str) -> str | None:
-    """Describe what a resumed run would do in another way than the run of the checkpoint."""
+    """Describe the differences between a resumed run and the run of the checkpoint."""
     keys = ('model', 'train_dataloader.dataset', 'optim_wrapper', 'data_preprocessor')
-    found = [each for each in _compare(cfg, _meta(checkpoint), keys) if _trained(each[0])]
+    found = [
+        difference
+        for difference in _compare(cfg, _meta(checkpoint), keys)
+        if not _NOT_TRAINED.search(difference[0])
+    ]
     if not found:
         return None
     return (
@@ -40,9 +44,10 @@ def resume_warning(cfg: Config, checkpoint: str) -> str | None:
 
 
 def test_warnings(cfg: Config, checkpoint: str) -> Iterator[str]:
-    """Describe a model that predicts in another way than the trained one, or a tested source."""
+    """Warn of a model that predicts unlike the trained one, and of a test on the source domain."""
     meta = _meta(checkpoint)
-    found = [each for each in _compare(cfg, meta, ('model',)) if not _NOT_PREDICTED.search(each[0])]
+    differences = _compare(cfg, meta, ('model',))
+    found = [each for each in differences if not _NOT_PREDICTED.search(each[0])]
     if found:
         yield (
             f'{checkpoint} was trained with another model than that of this config '
@@ -59,16 +64,17 @@ def test_warnings(cfg: Config, checkpoint: str) -> Iterator[str]:
 
 
 def check_tested_classes(cfg: Config, checkpoint: str) -> None:
-    """Refuse a test set whose classes are not those of the checkpoint, in the same order."""
+    """Refuse a test dataset without the classes of the checkpoint in the same order."""
     trained = list((_meta(checkpoint).get('dataset_meta') or {}).get('classes') or ())
-    for dataset in datasets_of((cfg.get('test_dataloader') or {}).get('dataset')):
+    for dataset in datasets_of(cfg, 'test'):
         tested = list(dataset.metainfo.get('classes') or ())
         if trained and tested and trained != tested:
             kind = 'another order' if sorted(trained) == sorted(tested) else 'other names'
             raise UserError(
-                f'{checkpoint} was trained on the classes {", ".join(trained)}, and the test set '
-                f'has {", ".join(tested)} ({kind}), so each prediction would count as another '
-                'class: set test_dataloader.dataset.metainfo to the classes of the training.'
+                f'{checkpoint} was trained on the classes {", ".join(trained)}, and the test '
+                f'dataset has {", ".join(tested)} ({kind}), so each prediction would count as '
+                'another class: set test_dataloader.dataset.metainfo to the classes of the '
+                'training.'
             )
 
 
@@ -90,14 +96,14 @@ def _compare(cfg: Config, meta: dict, keys: tuple[str, ...]) -> Iterator[Differe
 
 
 def _value(node: ast.expr) -> Any:
-    """The value of an expression, as the dump of a config spells it."""
+    """Return the value of an expression in the dump of a config."""
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == 'dict':
-        return {each.arg: _value(each.value) for each in node.keywords}
+        return {keyword.arg: _value(keyword.value) for keyword in node.keywords}
     if isinstance(node, ast.Dict):
         pairs = zip(node.keys, node.values, strict=True)
         return {ast.literal_eval(key): _value(value) for key, value in pairs if key}
     if isinstance(node, (ast.List, ast.Tuple)):
-        return [_value(each) for each in node.elts]
+        return [_value(item) for item in node.elts]
     try:
         return ast.literal_eval(node)
     except ValueError:
@@ -111,17 +117,13 @@ def _differences(key: str, old: Any, new: Any) -> Iterator[Difference]:
         for name in dict.fromkeys((*old, *new)):
             yield from _differences(f'{key}.{name}', old.get(name), new.get(name))
     elif isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
-        if any(isinstance(each, (dict, list, tuple)) for each in new):
+        if any(isinstance(item, (dict, list, tuple)) for item in new):
             for number, pair in enumerate(zip(old, new, strict=True)):
                 yield from _differences(f'{key}.{number}', *pair)
         elif old != new and _UNKNOWN not in old:
             yield key, old, new
     elif old is not _UNKNOWN and old != new:
         yield key, old, new
-
-
-def _trained(key: str) -> bool:
-    return not _NOT_TRAINED.search(key)
 
 
 def _listed(found: list[Difference]) -> str:
@@ -136,18 +138,15 @@ def _short(value: Any) -> str:
 
 
 def _config_domains(cfg: Config, name: str) -> set[str]:
-    loader = cfg.get(f'{name}_dataloader') or {}
-    kinds = ('domain', 'domains')
-    return set().union(
-        *(
-            _domains({kind: getattr(dataset, kind, None) for kind in kinds})
-            for dataset in datasets_of(loader.get('dataset'))
-        )
+    described = (
+        {key: getattr(dataset, key, None) for key in ('domain', 'domains')}
+        for dataset in datasets_of(cfg, name)
     )
+    return set().union(*map(_domains, described))
 
 
 def _domains(described: dict) -> set[str]:
-    """All domains of a described dataset; of a pair or a concatenation, those of its parts."""
+    """Return all domains of a described dataset; for a pair or a concatenation, of its parts."""
     found: set[str] = set()
     for key, value in described.items():
         if key in ('domain', 'domains') and value:

@@ -1,4 +1,4 @@
-"""Mistakes in a config that mmengine would take without a word, or answer with a traceback."""
+"""Refuse mistakes in a config that mmengine accepts silently, or answers with a traceback."""
 
 import ast
 import math
@@ -21,7 +21,7 @@ from depthda.engine.overrides import READ, read_nodes, sentence_of_uses
 from depthda.errors import UserError
 
 _LEVELS = ('DEBUG', 'INFO', 'WARNING', 'ERROR', 'CRITICAL')
-# What the backends of mmengine import when the run begins; one of the names will do.
+# Imported by the backends of mmengine when the run begins; any one of the names is enough.
 _PACKAGES = {
     'TensorboardVisBackend': ('tensorboard', 'tensorboardX'),
     'WandbVisBackend': ('wandb',),
@@ -32,7 +32,7 @@ _PACKAGES = {
     'AimVisBackend': ('aim',),
 }
 
-# What mmengine knows the weights of, by the beginning of a checkpoint's name.
+# Names of the weights that mmengine knows, by the scheme of a checkpoint's address.
 _MODELS = {
     'open-mmlab': lambda: get_external_models() | get_deprecated_model_names(),
     'mmcls': get_mmcls_models,
@@ -40,14 +40,14 @@ _MODELS = {
 
 
 def check_names(path: Path, read_by_children: frozenset[str] = frozenset()) -> None:
-    """Refuse a name that a config file sets over its base's, and that nothing then uses.
+    """Refuse a name that a config file sets again although only its base uses it.
 
     A config file copies values where it is parsed: ``crop_size = (256, 256)`` in a child does not
     reach the base's pipelines, which were made with the base's own.
 
     Args:
         path: The config file; its bases are checked too.
-        read_by_children: Names that files built on this one take as ``{{_base_.name}}``.
+        read_by_children: Names that files built on this one read as ``{{_base_.name}}``.
     """
     if path.suffix != '.py' or not (bases := Config._get_base_files(str(path))):
         return
@@ -62,10 +62,10 @@ def check_names(path: Path, read_by_children: frozenset[str] = frozenset()) -> N
         for base, _ in places:
             before |= Config.fromfile(base).to_dict()
         _check_uses(path, names, before, Config.fromfile(path).to_dict())
-    taken = read_by_children | frozenset(re.findall(r'_base_\.(\w+)', text))
+    used = read_by_children | frozenset(re.findall(r'_base_\.(\w+)', text))
     for base, library in places:
         if library is None:  # 'mmseg::…' is not for the user to correct
-            check_names(Path(base), taken)
+            check_names(Path(base), used)
 
 
 def _check_uses(path: Path, names: list[str], before: dict, after: dict) -> None:
@@ -74,7 +74,7 @@ def _check_uses(path: Path, names: list[str], before: dict, after: dict) -> None
         if name not in before or name not in after or before[name] == after[name]:
             continue
         uses = [key for key, value in read_nodes(before) if value == before[name]]
-        # Followed by hand: the child also set the keys that the base made with this name.
+        # Not a mistake if the child also sets the keys that the base made with this name.
         if any(values.get(key) == after[name] for key in uses):
             continue
         raise UserError(
@@ -89,10 +89,10 @@ def _is_name(node: ast.AST, context: type) -> bool:
 
 def check_numbers(cfg: Config) -> None:
     """Refuse counts that are not whole numbers, or too small to do anything."""
-    wanted = {('train_cfg', key): 1 for key in ('max_iters', 'max_epochs', 'val_interval')}
+    smallest = {('train_cfg', key): 1 for key in ('max_iters', 'max_epochs', 'val_interval')}
     for loader in ('train_dataloader', 'val_dataloader', 'test_dataloader'):
-        wanted |= {(loader, 'batch_size'): 1, (loader, 'num_workers'): 0}
-    for (section, key), least in wanted.items():
+        smallest |= {(loader, 'batch_size'): 1, (loader, 'num_workers'): 0}
+    for (section, key), least in smallest.items():
         value = (cfg.get(section) or {}).get(key)
         if value is None:
             continue
@@ -103,16 +103,16 @@ def check_numbers(cfg: Config) -> None:
             )
     seed = (cfg.get('randomness') or {}).get('seed')
     if seed is not None and not (isinstance(seed, int) and 0 <= seed < 1 << 32):
-        raise UserError(f'randomness.seed={seed!r} is no seed: give a whole number from 0 on.')
+        raise UserError(f'randomness.seed={seed!r} is not a seed: give a whole number from 0 on.')
 
 
 def check_sizes(cfg: Config) -> None:
-    """Refuse crops and windows that are no sizes, and windows that do not cover an image."""
+    """Refuse invalid sizes of crops and windows, and windows that do not cover an image."""
     for key, value in read_nodes(cfg):
         if key.endswith('.crop_size') and value is not None and not _is_size(value):
             raise UserError(
-                f'{key}={value!r} of the config is no size: give (height, width), whole numbers '
-                'from 1 on.'
+                f'{key}={value!r} of the config is not a size: give (height, width), whole '
+                'numbers from 1 on.'
             )
     window = (cfg.get('model') or {}).get('test_cfg') or {}
     mode = window.get('mode', 'whole')
@@ -125,8 +125,8 @@ def check_sizes(cfg: Config) -> None:
             raise UserError(f"model.test_cfg has mode='slide' and no {key}: add {key}=(h, w).")
         if isinstance(window[key], int) or not _is_size(window[key]):
             raise UserError(
-                f'model.test_cfg.{key}={window[key]!r} is no pair (height, width) of whole numbers '
-                'from 1 on: correct it.'
+                f'model.test_cfg.{key}={window[key]!r} is not a pair (height, width) of whole '
+                'numbers from 1 on: correct it.'
             )
     crop, stride = tuple(window['crop_size']), tuple(window['stride'])
     if stride[0] > crop[0] or stride[1] > crop[1]:
@@ -143,7 +143,7 @@ def _is_size(value: Any) -> bool:
 
 
 def check_training(cfg: Config) -> None:
-    """Refuse a config that leaves out a part without which nothing trains, or half of a loop."""
+    """Refuse a config that lacks a part which training needs, or half of a loop."""
     for key in ('train_dataloader', 'train_cfg', 'optim_wrapper'):
         if cfg.get(key) is None:
             raise UserError(f'the config has no {key}, so there is nothing to train: add it.')
@@ -164,8 +164,8 @@ def check_training(cfg: Config) -> None:
 def check_optimizers(cfg: Config) -> None:
     """Refuse an unknown optimiser, and a learning rate that is not above 0."""
     wrapper = cfg.get('optim_wrapper') or {}
-    # mmengine builds constructors from a dict of its own, and reads an optimiser's signature
-    # before it knows that there is one.
+    # mmengine builds a constructor from a new dict, without the config's key, and reads the
+    # signature of an optimiser before it checks that there is one.
     constructor = wrapper.get('constructor')
     if isinstance(constructor, str) and OPTIM_WRAPPER_CONSTRUCTORS.get(constructor) is None:
         advice = unknown(constructor, OPTIM_WRAPPER_CONSTRUCTORS)
@@ -179,8 +179,8 @@ def check_optimizers(cfg: Config) -> None:
     for key, value in nodes:
         if key.endswith('clip_grad.max_norm') and not value > 0:
             raise UserError(
-                f'{key}={value!r} is not above 0, so no step would go the way of its gradient: '
-                'give a number above 0, or leave clip_grad out.'
+                f'{key}={value!r} is not above 0, so no step would follow its gradient: give a '
+                'number above 0, or leave clip_grad out.'
             )
         if not (key.endswith('optimizer') and isinstance(value, dict)):
             continue
@@ -191,7 +191,7 @@ def check_optimizers(cfg: Config) -> None:
             continue
         if isinstance(rate, bool) or not isinstance(rate, (int, float)) or not 0 < rate < math.inf:
             raise UserError(
-                f'{key}.lr={rate!r} of the config is no learning rate: give a number above 0.'
+                f'{key}.lr={rate!r} of the config is not a learning rate: give a number above 0.'
             )
 
 
@@ -210,7 +210,7 @@ def check_backends(cfg: Config) -> None:
 
 
 def check_layers(cfg: Config) -> None:
-    """Refuse an unknown type of layer, which mmcv would look up without saying where it stands."""
+    """Refuse an unknown type of layer, because the error of mmcv would not name its key."""
     for key, value in read_nodes({'model': cfg.get('model')}):
         if key.endswith(('.norm_cfg', '.act_cfg', '.conv_cfg')) and isinstance(value, dict):
             kind = value.get('type')
@@ -219,7 +219,7 @@ def check_layers(cfg: Config) -> None:
 
 
 def check_pretrained(cfg: Config) -> None:
-    """Refuse a file of pretrained weights that does not exist, and a name that mmengine lacks."""
+    """Refuse a missing file of pretrained weights, and a name that mmengine does not know."""
     for key, value in read_nodes({'model': cfg.get('model')}):
         if not isinstance(value, dict) or value.get('type') != 'Pretrained':
             continue
@@ -239,10 +239,10 @@ def check_pretrained(cfg: Config) -> None:
 
 
 def check_hooks(cfg: Config) -> None:
-    """Refuse hooks that are no list of dicts with a type, which mmengine fails on as it builds."""
+    """Refuse custom hooks that are not a list of dicts with a type."""
     hooks = cfg.get('custom_hooks') or []
     if not isinstance(hooks, (list, tuple)):
-        raise UserError("custom_hooks is no list: write custom_hooks=[dict(type='NAME', …)].")
+        raise UserError("custom_hooks is not a list: write custom_hooks=[dict(type='NAME', …)].")
     for number, hook in enumerate(hooks):
         if not isinstance(hook, Hook) and not (isinstance(hook, dict) and hook.get('type')):
             raise UserError(

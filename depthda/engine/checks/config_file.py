@@ -1,4 +1,4 @@
-"""Read a config or a table; a mistake in it is one sentence with the file and the line."""
+"""Read a config or a table, and report a mistake in one sentence with the file and the line."""
 
 import os
 import re
@@ -45,7 +45,7 @@ def read_table(path: str | Path) -> dict[str, Any]:
             return runpy.run_path(str(path))
     finally:
         sys.path.remove(folder)
-        # Tables of another folder may have files of the same names.
+        # Another folder may hold a table that imports files of the same names.
         for name in set(sys.modules) - before:
             file = getattr(sys.modules[name], '__file__', None) or ''
             if name == '_base_' or file.startswith(folder + os.sep):
@@ -58,34 +58,34 @@ def _mistakes(path: str | Path, kind: str) -> Iterator[None]:
         yield
     except UserError:
         raise
-    except Exception as error:  # the file runs the user's own code: anything may come of it
+    except Exception as error:  # the file runs the user's code, which may raise anything
         file, line = _place(error)
         where = f'{file or path}{f", line {line}" if line else ""}'
         raise UserError(f'{where}: {_reason(error)}; correct the {kind}.') from error
 
 
 def _place(error: Exception) -> tuple[str | None, int | None]:
-    """File and line of a mistake: in the config, or in a base or a module that it reads."""
+    """Return file and line of a mistake in the config, or in a base or a module that it reads."""
     read: list[str] = []
     own: list[tuple[str, int]] = []
     for frame, line in traceback.walk_tb(_first(error).__traceback__):
         name, function = frame.f_code.co_filename, frame.f_code.co_name
         if name.startswith(_LIBRARY):
-            # mmengine reads the bases inside the files that name them.
+            # mmengine reads the bases within the call that reads the file.
             if function in ('_file2dict', '_is_lazy_import'):
                 read.append(os.path.normpath(frame.f_locals['filename']))
         elif function == '<module>' and 'site-packages' not in name:
             own.append((name, line))
     existing = [name for name in read if os.path.exists(name)]
     file = existing[-1] if existing else None
-    if isinstance(error, SyntaxError):  # of the config itself, Python knows only the text
+    if isinstance(error, SyntaxError):  # Python knows only the text of the config itself
         known = error.filename and os.path.exists(error.filename)
         return (error.filename if known else file), error.lineno
     return own[-1] if own else (file, None)
 
 
 def _first(error: BaseException) -> BaseException:
-    """The error that a failed custom import began with."""
+    """Return the first error of a failed custom import."""
     while isinstance(error, ImportError) and (inner := error.__cause__ or error.__context__):
         error = inner
     return error

@@ -1,4 +1,4 @@
-"""Do training, validation and test fit together? Said before a run, in one line each."""
+"""Check before a run that the datasets of training, validation and test fit together."""
 
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -11,77 +11,78 @@ from mmseg.registry import DATASETS
 
 from depthda.checkpoints.loading import read_meta
 from depthda.datasets.checks.depth_check import check_image, differing_maps
-from depthda.datasets.checks.mask_codes import check_codes
 from depthda.datasets.rgbd import RGBDSegDataset
+from depthda.engine.overrides import read_nodes
 from depthda.errors import UserError
 from depthda.evaluation.score_report import group_cells
 
+LOADERS = ('train', 'val', 'test')
 _SAMPLED = 32  # files of each dataset that are read before a run
 
 
 def data_warnings(cfg: Config) -> list[str]:
-    """What looks like a mistake across the data sets of one config.
+    """Return warnings about probable mistakes across the datasets of one config.
 
-    Only folders are listed, and sets of other types are left out. Sets that are not on this
-    machine (the training images where a model is only tested) are no mistake.
+    Only folders are listed, and datasets of other types are left out. A dataset that is not on this
+    machine (the training images where a model is only tested) is not a mistake.
     """
-    sets = {}
-    for name in ('train', 'val', 'test'):
-        loader = cfg.get(f'{name}_dataloader') or {}
-        sets[name] = list(datasets_of(loader.get('dataset')))
+    datasets = {name: list(datasets_of(cfg, name)) for name in LOADERS}
+    sources = {name: {dataset.depth_source for dataset in datasets[name]} for name in LOADERS}
+    # A model that predicts depth needs it in training only.
+    ignored = {None} if (cfg.get('model') or {}).get('depth_decoder') else set()
+    compared = {name: found for name, found in sources.items() if found and found != ignored}
     lines = []
-    sources = {name: {dataset.depth_source for dataset in found} for name, found in sets.items()}
-    said = {name: found for name, found in sources.items() if found}
-    if cfg.get('model', {}).get('depth_decoder'):
-        # Depth is what it learns, in training, and no input: without it elsewhere nothing is amiss.
-        said = {name: found for name, found in said.items() if found != {None}}
-    if len({frozenset(found) for found in said.values()}) > 1:
-        told = ', '.join(f'{name} from {_spell(found)}' for name, found in said.items())
-        lines.append(f'depth differs between the data sets of this config: {told}')
-    lines += _other_classes(sets)
+    if len(set(map(frozenset, compared.values()))) > 1:
+        described = ', '.join(
+            f'{name} from {" and ".join(sorted(source or "none" for source in found))}'
+            for name, found in compared.items()
+        )
+        lines.append(f'depth differs between the datasets of this config: {described}')
+    lines += _other_classes(datasets)
     lines += differing_maps(
         {
             os.path.dirname(sample['depth_path']): name
-            for name, found in sets.items()
+            for name, found in datasets.items()
             for dataset in found
             if dataset.has_depth
             for sample in _list_if_here(dataset, 'depth_path')
         }
     )
-    images = {name: _images(found) for name, found in sets.items()}
-    for name, what in (('val', 'validation'), ('test', 'test')):
+    images = {name: _images(found) for name, found in datasets.items()}
+    for name, split in (('val', 'validation'), ('test', 'test')):
         if shared := len(images['train'] & images[name]):
             lines.append(
-                f'{shared} of the {len(images[name])} {what} images are training images too: '
+                f'{shared} of the {len(images[name])} {split} images are training images too: '
                 'scores on them do not tell what the model does on new ones'
             )
     return lines
 
 
-def _other_classes(sets: Mapping[str, Iterable[RGBDSegDataset]]) -> Iterator[str]:
-    """Warn of datasets with as many classes as the training dataset, but of other names."""
-    classes = {
-        name: [list(dataset.metainfo.get('classes') or ()) for dataset in found]
-        for name, found in sets.items()
-    }
-    trained = next(iter(classes['train']), [])
-    for name, others in classes.items():
-        for other in others:
-            pairs = list(zip(trained, other, strict=False))
-            if len(trained) == len(other) and any(
-                first.casefold() != second.casefold() for first, second in pairs
-            ):
+def _other_classes(datasets: Mapping[str, Iterable[RGBDSegDataset]]) -> Iterator[str]:
+    """Warn of datasets with as many classes as the training dataset, but with other names."""
+    trained = next(map(_classes, datasets['train']), [])
+    for name in LOADERS:
+        for classes in map(_classes, datasets[name]):
+            if len(classes) == len(trained) and _lower(classes) != _lower(trained):
                 yield (
-                    f'the {name} dataset has the classes {", ".join(other)} and the training '
+                    f'the {name} dataset has the classes {", ".join(classes)} and the training '
                     f'dataset {", ".join(trained)}: unless both mean the same, prepare them with '
                     'one list of classes'
                 )
 
 
-def check_depth_images(cfg: Config, loaders: Iterable[str] = ('train', 'val', 'test')) -> None:
-    """Refuse estimated depth maps of other images, by some files of each dataset."""
+def _classes(dataset: RGBDSegDataset) -> list[str]:
+    return list(dataset.metainfo.get('classes') or ())
+
+
+def _lower(names: Iterable[str]) -> list[str]:
+    return [name.casefold() for name in names]
+
+
+def check_depth_images(cfg: Config, loaders: Iterable[str] = LOADERS) -> None:
+    """Refuse depth maps that were estimated from other images; some of each dataset are read."""
     for name in loaders:
-        for dataset in datasets_of((cfg.get(f'{name}_dataloader') or {}).get('dataset')):
+        for dataset in datasets_of(cfg, name):
             samples = _list_if_here(dataset, 'depth_path') if dataset.has_depth else []
             for sample in spread(samples, _SAMPLED):
                 check_image(sample)
@@ -95,74 +96,63 @@ def spread(items: Sequence[Any], number: int) -> list[Any]:
 
 
 def check_classes(cfg: Config) -> None:
-    """Refuse a model whose number of classes is not that of a data set.
+    """Refuse a model whose number of classes is not that of a dataset.
 
-    A label beyond the model's classes would crash a GPU, one class too many would never be learnt.
+    A label beyond the model's classes would crash a GPU, and one class too many would never be
+    learned.
     """
-    wanted = dict(_class_numbers(cfg.get('model') or {}, 'model'))
+    heads = list(_class_numbers(cfg))
     trained: list[str] = []
-    for name in ('train', 'val', 'test'):
-        for dataset in datasets_of((cfg.get(f'{name}_dataloader') or {}).get('dataset')):
-            classes = dataset.metainfo.get('classes') or ()
-            trained = trained or list(classes) if name == 'train' else trained
-            if trained != list(classes) and sorted(trained) == sorted(classes):
+    for name in LOADERS:
+        for dataset in datasets_of(cfg, name):
+            classes = _classes(dataset)
+            trained = trained or classes if name == 'train' else trained
+            if trained != classes and sorted(trained) == sorted(classes):
                 raise UserError(
-                    f'the {name} set has the classes of the training set in another order '
+                    f'the {name} dataset has the classes of the training dataset in another order '
                     f'({", ".join(classes)}), so each prediction would count as another class: '
                     f'use the order {", ".join(trained)}.'
                 )
-            for key, number in wanted.items():
+            for key, number in heads:
                 if classes and number != len(classes):
                     raise UserError(
-                        f'{key} is {number} and the {name} set has {len(classes)} classes '
+                        f'{key} is {number} and the {name} dataset has {len(classes)} classes '
                         f'({", ".join(classes)}): make them agree.'
                     )
 
 
 def class_warning(cfg: Config, checkpoint: str) -> str | None:
-    """Whether the weights to start from know as many classes, but others."""
+    """Warn of weights to start from that were trained on as many classes, but on others."""
     if '://' in checkpoint:
         return None
-    meta = read_meta(checkpoint).get('dataset_meta') or {}
-    before = list(meta.get('classes') or ())
+    trained = list((read_meta(checkpoint).get('dataset_meta') or {}).get('classes') or ())
     for _, dataset in listed_datasets(cfg):
-        now = list(dataset.metainfo.get('classes') or ())
-        if len(before) == len(now) and before != now:
+        classes = _classes(dataset)
+        if len(trained) == len(classes) and trained != classes:
             return (
-                f'{checkpoint} was trained on the classes {", ".join(before)}, and this config has '
-                f'{", ".join(now)}: the weights of the last layer stand for the classes in that '
-                'order'
+                f'{checkpoint} was trained on the classes {", ".join(trained)}, and this config '
+                f'has {", ".join(classes)}: the weights of the last layer stand for the classes '
+                'in that order'
             )
     return None
 
 
-def _class_numbers(cfg: Any, key: str) -> Iterator[tuple[str, int]]:
-    """``num_classes`` of every head, with its key."""
-    if isinstance(cfg, (list, tuple)):
-        for number, item in enumerate(cfg):
-            yield from _class_numbers(item, f'{key}.{number}')
-    elif isinstance(cfg, dict):
-        if cfg.get('num_classes') is not None:
-            if 'type' not in cfg:
-                raise UserError(
-                    f'{key} has num_classes and no type: the model that this config is built on '
-                    'has no such part, so leave it out.'
-                )
-            yield f'{key}.num_classes', cfg['num_classes']
-        for name, item in cfg.items():
-            yield from _class_numbers(item, f'{key}.{name}')
-
-
-def mask_warnings(cfg: Config, loader: str) -> Iterator[str]:
-    """Refuse or report masks of LoveDA that a converter shifted by one."""
-    for _, dataset in listed_datasets(cfg, loader):
-        places = spread(range(len(dataset)), _SAMPLED)
-        yield from check_codes(dataset, [dataset.get_data_info(place) for place in places])
+def _class_numbers(cfg: Config) -> Iterator[tuple[str, int]]:
+    """Yield ``num_classes`` of every head with its key."""
+    for key, part in read_nodes({'model': cfg.get('model')}):
+        if not isinstance(part, dict) or part.get('num_classes') is None:
+            continue
+        if 'type' not in part:
+            raise UserError(
+                f'{key} has num_classes and no type: the model that this config is built on has no '
+                'such part, so leave it out.'
+            )
+        yield f'{key}.num_classes', part['num_classes']
 
 
 def listed_datasets(cfg: Config, loader: str = 'train') -> Iterator[tuple[dict, RGBDSegDataset]]:
     """Yield the datasets of a loader with their configs; those that are absent are left out."""
-    for config in _configs((cfg.get(f'{loader}_dataloader') or {}).get('dataset')):
+    for config in _configs(cfg, loader):
         with suppress(UserError):
             dataset = _build(config)
             dataset.full_init()
@@ -170,9 +160,9 @@ def listed_datasets(cfg: Config, loader: str = 'train') -> Iterator[tuple[dict, 
 
 
 def check_test_set(cfg: Config) -> None:
-    """Refuse a test set that cannot be built; one that is not on this machine may come later."""
+    """Refuse a test dataset that cannot be built; one that is not here yet may come later."""
     scope = DefaultScope.overwrite_default_scope(cfg.get('default_scope') or 'mmseg')
-    for config in _configs((cfg.get('test_dataloader') or {}).get('dataset')):
+    for config in _configs(cfg, 'test'):
         if not os.path.isdir(config.get('data_root') or '.'):
             continue
         try:
@@ -185,52 +175,63 @@ def check_test_set(cfg: Config) -> None:
 def check_headline(
     name: str, headlines: Iterable[str | None], samples: Iterable[Mapping[str, Any]]
 ) -> None:
-    """Refuse to score a group of images that the set of ``name`` (val or test) does not have."""
-    wanted = {headline for headline in headlines if headline}
-    if not wanted:
+    """Refuse to score a group of images that the dataset of a loader does not have.
+
+    Args:
+        name: ``'val'`` or ``'test'``.
+        headlines: Group to score of each metric; None: all images.
+        samples: The samples of the dataset.
+    """
+    chosen = set(filter(None, headlines))
+    if not chosen:
         return
     cells = {(sample.get('domain') or '', sample.get('split') or '') for sample in samples}
     groups = group_cells(sorted(cells))
-    for headline in sorted(wanted - groups.keys()):
+    for headline in sorted(chosen - groups.keys()):
         raise UserError(
             f'{name}_evaluator.headline={headline!r} is not in the '
-            f'{dict(val="validation").get(name, name)} set, which has {", ".join(groups)}.'
+            f'{"validation" if name == "val" else name} dataset, which has {", ".join(groups)}.'
         )
 
 
 def check_test_headline(cfg: Config) -> None:
-    """Refuse a headline that the test set lacks, if all of the set is on this machine."""
+    """Refuse a headline that the test dataset lacks, if all of it is on this machine."""
     metrics = cfg.get('test_evaluator') or []
     metrics = metrics if isinstance(metrics, (list, tuple)) else [metrics]
     samples: list[dict] = []
-    for config in _configs((cfg.get('test_dataloader') or {}).get('dataset')):
+    for config in _configs(cfg, 'test'):
         try:
             samples += _list_files(_build(config))
         except UserError:
-            return  # said when the set is built
+            return  # reported when the dataset is built
     if samples:
         check_headline('test', [metric.get('headline') for metric in metrics], samples)
 
 
-def datasets_of(cfg: Any) -> Iterator[RGBDSegDataset]:
-    """Our data sets in ``cfg``; nothing is read yet, no pipeline built."""
-    for config in _configs(cfg):
+def datasets_of(cfg: Config, loader: str) -> Iterator[RGBDSegDataset]:
+    """Yield the datasets of a loader (``'train'``), without reading files or building pipelines."""
+    for config in _configs(cfg, loader):
         # A dataset that is missing or faulty is reported when it is built to be used.
         with suppress(ValueError):  # a UserError too
             yield _build(config)
 
 
-def _configs(cfg: Any) -> Iterator[dict]:
-    """The configs of our data sets in ``cfg``, wrappers opened."""
-    if isinstance(cfg, (list, tuple)):
-        for item in cfg:
-            yield from _configs(item)
-    elif isinstance(cfg, dict):
-        kind = DATASETS.get(cfg['type']) if isinstance(cfg.get('type'), str) else cfg.get('type')
+def _configs(cfg: Config, loader: str) -> Iterator[dict]:
+    yield from _dataset_configs((cfg.get(f'{loader}_dataloader') or {}).get('dataset'))
+
+
+def _dataset_configs(node: Any) -> Iterator[dict]:
+    """Yield the configs of datasets in ``node``, also of those inside pairs and wrappers."""
+    if isinstance(node, (list, tuple)):
+        for item in node:
+            yield from _dataset_configs(item)
+    elif isinstance(node, dict):
+        kind = node.get('type')
+        kind = DATASETS.get(kind) if isinstance(kind, str) else kind
         if isinstance(kind, type) and issubclass(kind, RGBDSegDataset):
-            yield cfg
+            yield node
         else:
-            yield from _configs(list(cfg.values()))
+            yield from _dataset_configs(list(node.values()))
 
 
 def _build(config: dict) -> RGBDSegDataset:
@@ -239,15 +240,13 @@ def _build(config: dict) -> RGBDSegDataset:
     return DATASETS.build({**config, **light})
 
 
-def _images(sets: list[RGBDSegDataset]) -> set[str]:
+def _images(datasets: list[RGBDSegDataset]) -> set[str]:
+    """Return the paths of all images, with links in the names of folders resolved."""
     found = set()
-    for dataset in sets:
-        samples = _list_if_here(dataset)
-        folders = {os.path.dirname(sample['img_path']) for sample in samples}
-        real = {folder: os.path.realpath(folder) for folder in folders}
-        for sample in samples:
-            folder, name = os.path.split(sample['img_path'])
-            found.add(os.path.join(real[folder], name))
+    for dataset in datasets:
+        paths = [os.path.split(sample['img_path']) for sample in _list_if_here(dataset)]
+        real = {folder: os.path.realpath(folder) for folder in dict(paths)}
+        found |= {os.path.join(real[folder], name) for folder, name in paths}
     return found
 
 
@@ -266,7 +265,3 @@ def _list_files(dataset: RGBDSegDataset, *keys: str) -> list[dict]:
         return dataset.load_data_list()
     finally:
         dataset.data_prefix = folders
-
-
-def _spell(sources: set[str | None]) -> str:
-    return ' and '.join(sorted(source or 'none' for source in sources))

@@ -8,11 +8,9 @@ from tempfile import TemporaryFile
 
 from mmengine.config import Config
 
-from depthda.engine.checks.data_check import datasets_of
+from depthda.engine.checks.data_check import LOADERS, datasets_of
 from depthda.engine.overrides import read_nodes
 from depthda.errors import UserError
-
-_LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
 
 
 def check_outputs(cfg: Config, **folders: str | None) -> None:
@@ -42,27 +40,30 @@ def check_folder(option: str, path: str) -> None:
     folder = Path(path)
     if folder.exists() and not folder.is_dir():
         raise UserError(f'{option} {path} is a file: give a folder.')
-    there = next(parent for parent in (folder, *folder.absolute().parents) if parent.exists())
-    if not there.is_dir():
-        raise UserError(f'{option} {path} cannot be made, for {there} is a file: give a folder.')
+    parent = next(place for place in (folder, *folder.absolute().parents) if place.exists())
+    if not parent.is_dir():
+        raise UserError(
+            f'{option} {path} cannot be made, because {parent} is a file: give a folder.'
+        )
     try:
-        # What the permissions say is not all: the disk may be full, or mounted read-only.
-        with TemporaryFile(dir=there) as file:
+        # Permissions are not enough: the disk may be full, or mounted read-only.
+        with TemporaryFile(dir=parent) as file:
             file.write(b' ')
     except OSError as error:
         raise UserError(
-            f'{option} {path}: nothing can be written to {there} ({error.strerror}): give a folder '
-            'of your own.'
+            f'{option} {path}: nothing can be written to {parent} ({error.strerror}): give another '
+            'folder.'
         ) from error
 
 
 def _data_folders(cfg: Config) -> Iterator[tuple[Path, str]]:
-    """The root of each dataset, and each folder that its files are read from."""
-    for name in _LOADERS:
-        for key, value in read_nodes({name: cfg.get(name)}):
+    """Yield the root of each dataset, and each folder of its files, with the config's key."""
+    for name in LOADERS:
+        loader = f'{name}_dataloader'
+        for key, value in read_nodes({loader: cfg.get(loader)}):
             if key.endswith('.data_root') and value:
                 yield Path(value).resolve(), key
-        for dataset in datasets_of((cfg.get(name) or {}).get('dataset')):
+        for dataset in datasets_of(cfg, name):
             # A dataset that is missing or faulty is reported when it is built.
             with suppress(UserError):
                 paths = [
@@ -71,4 +72,4 @@ def _data_folders(cfg: Config) -> Iterator[tuple[Path, str]]:
                     for kind in ('img_path', 'seg_map_path', 'depth_path')
                 ]
                 for folder in dict.fromkeys(os.path.dirname(path) for path in paths if path):
-                    yield Path(folder).resolve(), f'{name}.dataset'
+                    yield Path(folder).resolve(), f'{loader}.dataset'

@@ -1,26 +1,27 @@
-"""What a few training tiles show: labels and depth without content, tiles below the crop."""
+"""Find in a few training tiles: empty labels or depth, tiles below the crop, unexpected values."""
 
 import os
+import re
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 from mmengine.config import Config
 from mmseg.registry import TRANSFORMS
 
 from depthda.datasets.checks.image_check import named_if_damaged
+from depthda.datasets.checks.mask_codes import check_codes
 from depthda.datasets.rgbd import RGBDSegDataset
 from depthda.depth.maps import read_depth
-from depthda.engine.checks.data_check import listed_datasets, mask_warnings, spread
-from depthda.errors import UserError
+from depthda.engine.checks.data_check import listed_datasets, spread
+from depthda.errors import UserError, few
 from depthda.io.headers import read_header
 
-_FAR = 8  # deviations of the data that the mean and std of the model come from
-_TILES = 16  # of each set, evenly spread over it: what is wrong is mostly wrong in whole folders
+_FAR = 8  # standard deviations between the mean of a sample and the mean of a config
+_TILES = 16  # of each dataset, evenly spread: most mistakes affect whole folders
 
 
 def tile_warnings(cfg: Config) -> list[str]:
-    """What the training would take in silence: a line for each fault, with the tiles.
+    """Return a line for each fault of some training tiles that would raise no error.
 
     Labels of which none holds a class are refused: every loss would be 0.
     """
@@ -28,34 +29,43 @@ def tile_warnings(cfg: Config) -> list[str]:
     reads_depth = (model.get('data_preprocessor') or {}).get('depth') != 'drop'
     lines = list(mask_warnings(cfg, 'train'))
     for config, dataset in listed_datasets(cfg):
+        # Anything else in a pipeline is refused when it is built.
+        steps = [step for step in config.get('pipeline') or [] if isinstance(step, dict)]
         places = spread(range(len(dataset)), _TILES)
         samples = [dataset.get_data_info(place) for place in places]
-        lines += _labels(samples, config.get('pipeline') or [], dataset)
-        if reads_depth and _loads_depth(config.get('pipeline')):
+        lines += _labels(samples, steps, dataset)
+        if reads_depth and any(re.match('Load.*Depth$', _kind(step)) for step in steps):
             lines += _depth(samples)
-            lines += _stretched(samples, config['pipeline'])
-        lines += _sizes(samples, config.get('pipeline') or [])
-        lines += _values(samples[0], config.get('pipeline') or [], model)
+            lines += _stretched(samples, steps)
+        lines += _sizes(samples, steps)
+        lines += _values(samples[0], steps, model)
     return lines
 
 
-def _labels(samples: list[dict], pipeline: list[dict], dataset: RGBDSegDataset) -> Iterator[str]:
-    steps = [step for step in filter(_is_dict, pipeline) if step.get('type') == 'LoadAnnotations']
+def mask_warnings(cfg: Config, loader: str) -> Iterator[str]:
+    """Refuse or report masks of LoveDA that a converter shifted by one."""
+    for _, dataset in listed_datasets(cfg, loader):
+        places = spread(range(len(dataset)), _TILES)
+        yield from check_codes(dataset, [dataset.get_data_info(place) for place in places])
+
+
+def _labels(samples: list[dict], steps: list[dict], dataset: RGBDSegDataset) -> Iterator[str]:
+    loader = next((step for step in steps if step.get('type') == 'LoadAnnotations'), None)
     labelled = [sample for sample in samples if sample.get('seg_map_path')]
-    if not steps or not labelled:
+    if not loader or not labelled:
         return
-    load, classes = TRANSFORMS.build(steps[0]), len(dataset.metainfo.get('classes') or range(256))
+    load, classes = TRANSFORMS.build(loader), len(dataset.metainfo.get('classes') or ())
 
     def is_empty(sample: dict) -> bool:
         with named_if_damaged(sample):
             labels = load({**sample, 'seg_fields': []})['gt_seg_map']
-        if dataset.metainfo.get('classes'):
+        if classes:
             dataset.check_labels(labels, sample['seg_map_path'])
-        return not ((labels < classes) & (labels != dataset.ignore_index)).any()
+        return not ((labels < (classes or 256)) & (labels != dataset.ignore_index)).any()
 
     empty = [sample['seg_map_path'] for sample in labelled if is_empty(sample)]
     fault = f'hold no class ({_named(empty)}): check the masks and reduce_zero_label of the dataset'
-    # Sparse labels are no mistake, so all of the set are read before it is refused.
+    # Sparse labels are not a mistake, so a dataset is refused only after all of it was read.
     if len(empty) == len(labelled) and all(
         map(is_empty, map(dataset.get_data_info, range(len(dataset))))
     ):
@@ -67,25 +77,25 @@ def _labels(samples: list[dict], pipeline: list[dict], dataset: RGBDSegDataset) 
 
 def _depth(samples: list[dict]) -> Iterator[str]:
     paths = [sample['depth_path'] for sample in samples if sample.get('depth_path')]
-    empty, constant = [], []
-    for path in paths:
-        valid = (depth := read_depth(path))[np.isfinite(depth) & (depth > 0)]
-        if not valid.size:
-            empty.append(path)
-        elif valid.min() == valid.max():
-            constant.append(path)
-    for found, fault in ((empty, 'hold no depth at all'), (constant, 'hold one single depth')):
-        if found:
+    values = {path: _number_of_values(read_depth(path)) for path in paths}
+    for number, fault in ((0, 'hold no depth at all'), (1, 'hold one single depth')):
+        if found := [path for path in paths if values[path] == number]:
             yield (
                 f'{len(found)} of {len(paths)} sampled training depth maps {fault} '
                 f'({_named(found)}): the model learns nothing from depth there, so make them again'
             )
 
 
-def _stretched(samples: list[dict], pipeline: list[dict]) -> Iterator[str]:
+def _number_of_values(depth: np.ndarray) -> int:
+    """Return 0, 1 or, for any depth with relief, 2."""
+    valid = depth[depth > 0]
+    return 1 + int(valid.min() < valid.max()) if valid.size else 0
+
+
+def _stretched(samples: list[dict], steps: list[dict]) -> Iterator[str]:
     paths = [sample['depth_path'] or '' for sample in samples]
     path = next((path for path in paths if path.lower().endswith(('.tif', '.tiff'))), None)
-    if path and not any(step.get('value_range') for step in filter(_is_dict, pipeline)):
+    if path and not any(step.get('value_range') for step in steps):
         yield (
             f'the depth maps in {os.path.dirname(path)} are GeoTIFFs, each of which is stretched '
             'from its own minimum to its own maximum, so a height differs from tile to tile: make '
@@ -93,11 +103,11 @@ def _stretched(samples: list[dict], pipeline: list[dict]) -> Iterator[str]:
         )
 
 
-def _sizes(samples: list[dict], pipeline: list[dict]) -> Iterator[str]:
-    crop = _crop(pipeline)
+def _sizes(samples: list[dict], steps: list[dict]) -> Iterator[str]:
+    crop = _crop(steps)
     if crop is None:
         return
-    headers = [(s['img_path'], read_header(s['img_path'])) for s in samples]
+    headers = [(sample['img_path'], read_header(sample['img_path'])) for sample in samples]
     small = [
         f'{os.path.basename(path)}: {header.width}×{header.height}'
         for path, header in headers
@@ -106,25 +116,24 @@ def _sizes(samples: list[dict], pipeline: list[dict]) -> Iterator[str]:
     if small:
         yield (
             f'{len(small)} of {len(headers)} sampled training tiles are smaller than the crop of '
-            f'{crop[1]}×{crop[0]} ({", ".join(small[:3])}{", …" if len(small) > 3 else ""}): '
-            'give a crop_size that fits them, or what is missing is padded or stops the training'
+            f'{crop[1]}×{crop[0]} ({few(small)}): give a crop_size that fits them, or what is '
+            'missing is padded or stops the training'
         )
 
 
-def _values(sample: dict, pipeline: list[dict], model: dict) -> Iterator[str]:
+def _values(sample: dict, steps: list[dict], model: dict) -> Iterator[str]:
     """Warn of a channel whose normalised values are far from those that a model can learn from."""
     settings = model.get('data_preprocessor') or {}
     mean, std = settings.get('mean'), settings.get('std')
-    steps = [
-        step for step in filter(_is_dict, pipeline) if str(step.get('type')).startswith('Load')
-    ]
+    loaders = [step for step in steps if _kind(step).startswith('Load')]
     # A deviation of 0 is refused when the preprocessor is built.
-    if not mean or not std or not all(std) or not steps:
+    if not mean or not std or not all(std) or not loaders:
         return
+    loaded = dict(sample, seg_fields=[])
     with named_if_damaged(sample):
-        loaded = dict(sample, seg_fields=[])
-        for step in steps:
-            loaded = TRANSFORMS.build(step)(loaded) if step['type'] != 'LoadAnnotations' else loaded
+        for step in loaders:
+            if _kind(step) != 'LoadAnnotations':
+                loaded = TRANSFORMS.build(step)(loaded)
     image = np.atleast_3d(loaded['img']).astype(np.float64)
     if settings.get('bgr_to_rgb'):
         image[..., :3] = image[..., 2::-1]
@@ -132,40 +141,36 @@ def _values(sample: dict, pipeline: list[dict], model: dict) -> Iterator[str]:
     means = [*mean, settings.get('depth_mean', 0.449)]
     stds = [*std, settings.get('depth_std', 0.226)]
     channels = zip(names, means, stds, np.moveaxis(image, 2, 0), strict=False)
-    for name, mean_of, std_of, channel in channels:
-        if name == 'depth' and settings.get('depth') == 'drop':
+    for name, expected_mean, expected_std, channel in channels:
+        if name == 'depth':
+            if settings.get('depth') == 'drop':
+                continue
+            channel = channel[channel > 0]
+        if not channel.size:
             continue
-        values = ((channel[channel > 0] if name == 'depth' else channel) - mean_of) / std_of
-        if not values.size:
-            continue
-        middle, spread = values.mean(), values.std()
-        if max(abs(middle), spread) > _FAR or (spread < 1 / _FAR**2 and abs(middle) > 1):
+        values = (channel - expected_mean) / expected_std
+        middle, deviation = values.mean(), values.std()
+        if max(abs(middle), deviation) > _FAR or (deviation < 1 / _FAR**2 and abs(middle) > 1):
             yield (
-                f'{name} of {sample["img_path"]} has mean {middle:.3g} and deviation {spread:.3g} '
-                'after normalisation, where about 0 and 1 are expected: give '
+                f'{name} of {sample["img_path"]} has mean {middle:.3g} and deviation '
+                f'{deviation:.3g} after normalisation, where about 0 and 1 are expected: give '
                 'model.data_preprocessor the mean and std of the values as they are loaded'
             )
 
 
-def _crop(pipeline: list[dict]) -> tuple[int, int] | None:
-    """The (height, width) of the crop, unless something resizes the tile before it."""
-    for step in filter(_is_dict, pipeline):
-        kind = str(step.get('type'))
-        if 'Resize' in kind:
+def _crop(steps: list[dict]) -> tuple[int, int] | None:
+    """Return the (height, width) of the crop; None if there is none, or a resizing step first."""
+    for step in steps:
+        if 'Resize' in _kind(step):
             return None
-        if 'Crop' in kind and (size := step.get('crop_size')):
+        if 'Crop' in _kind(step) and (size := step.get('crop_size')):
             return (size, size) if isinstance(size, int) else tuple(size)
     return None
 
 
-def _loads_depth(pipeline: Any) -> bool:
-    kinds = [str(step.get('type')) for step in filter(_is_dict, pipeline or [])]
-    return any(kind.startswith('Load') and kind.endswith('Depth') for kind in kinds)
-
-
-def _is_dict(step: Any) -> bool:
-    return isinstance(step, dict)  # whatever else stands there is refused when it is built
+def _kind(step: dict) -> str:
+    return str(step.get('type'))
 
 
 def _named(paths: list[str]) -> str:
-    return ', '.join(map(os.path.basename, paths[:3])) + (', …' if len(paths) > 3 else '')
+    return few(map(os.path.basename, paths))

@@ -1,4 +1,4 @@
-"""A schedule that does not fit the length of a run, or counts epochs where there are none."""
+"""Check that a schedule fits the length of a run, and counts what the run counts."""
 
 from collections import defaultdict
 from collections.abc import Iterator
@@ -8,13 +8,13 @@ from mmengine.config import Config
 from depthda.engine.overrides import read_nodes
 from depthda.errors import UserError
 
-# They end at their lowest value; others stay where they are, or go up.
+# These end at their lowest value; other schedulers stay where they are, or go up.
 _DECAYS = ('PolyLR', 'PolyLRRatio', 'CosineAnnealingLR')
-_LOW = 0.01  # of the learning rate: what is trained with less hardly changes
+_LOW = 0.01  # share of the learning rate below which weights hardly change
 
 
 def check_units(cfg: Config) -> None:
-    """Refuse to count epochs in a run that has iterations alone: nothing would be done."""
+    """Refuse to count epochs in a run of iterations: the scheduler or hook would never act."""
     if 'max_epochs' in cfg.train_cfg:
         return
     reason = 'counts epochs, and a run of train_cfg.max_iters has none'
@@ -51,14 +51,14 @@ def check_validation(cfg: Config) -> None:
 
 
 def schedule_warnings(cfg: Config) -> list[str]:
-    """Warnings of learning rates that end long before the run or never, and of no checkpoints."""
+    """Warn of learning rates that end long before the run or never, and of missing checkpoints."""
     unit = 'max_epochs' if 'max_epochs' in cfg.train_cfg else 'max_iters'
     last, found = cfg.train_cfg.get(unit), []
     hooks = cfg.get('default_hooks') or {}
     if hooks.get('checkpoint', hooks) is None and not _saves(cfg):
         found.append(
             'default_hooks.checkpoint is None, so no checkpoint will be saved: leave that out to '
-            'keep what is trained.'
+            'keep the trained weights.'
         )
     lists = defaultdict(list)
     for key, scheduler in _schedulers(cfg):
@@ -69,11 +69,11 @@ def schedule_warnings(cfg: Config) -> list[str]:
                 f'{key}.milestones={late} are never reached, because train_cfg.{unit}={last}: set '
                 'milestones within the run.'
             )
-        # A warm-up of so many iterations is as good in a run of epochs.
+        # A warm-up may count iterations in a run of epochs.
         if scheduler.type.endswith(('LR', 'LRRatio')) and by_epoch == (unit == 'max_epochs'):
             lists[key.rpartition('.')[0]].append((scheduler.get('end') or last, key, scheduler))
     for schedulers in lists.values():
-        end, key, scheduler = max(schedulers, key=lambda each: each[0])
+        end, key, scheduler = max(schedulers, key=lambda entry: entry[0])
         if end < last and scheduler.type in _DECAYS and _lowest(cfg, scheduler) <= _LOW:
             found.append(
                 f'{key}.end={end} is before train_cfg.{unit}={last}, and the learning rate stays '
@@ -82,9 +82,9 @@ def schedule_warnings(cfg: Config) -> list[str]:
         if end > 2 * last:
             keys = [
                 f'{key}.{name}'
-                for _, key, each in schedulers
+                for _, key, scheduler in schedulers
                 for name in ('begin', 'end')
-                if each.get(name)
+                if scheduler.get(name)
             ]
             found.append(
                 f'train_cfg.{unit}={last} ends the run long before its schedule, which is made '
@@ -94,20 +94,20 @@ def schedule_warnings(cfg: Config) -> list[str]:
 
 
 def _saves(cfg: Config) -> bool:
-    """Whether one of the custom hooks writes checkpoints."""
-    # By its name alone: it may be a class of the user's own, given by name, class or instance.
+    """Return whether one of the custom hooks writes checkpoints."""
+    # Known by its name only: it may be a custom class, given by name, class or instance.
     return any('CheckpointHook' in str(hook) for hook in cfg.get('custom_hooks') or ())
 
 
 def _schedulers(cfg: Config) -> Iterator[tuple[str, dict]]:
-    """Every scheduler with its key: one, a list, or a list for each optimiser."""
+    """Yield every scheduler with its key: of one, of a list, or of a list for each optimiser."""
     for key, value in read_nodes({'param_scheduler': cfg.get('param_scheduler')}):
         if isinstance(value, dict) and 'type' in value:
             yield key, value
 
 
 def _lowest(cfg: Config, scheduler: dict) -> float:
-    """The value that a decay ends at, as a part of the learning rate."""
+    """Return the last value of a decay, as a fraction of the learning rate."""
     if (ratio := scheduler.get('eta_min_ratio')) is not None:
         return ratio
     rates = [

@@ -1,8 +1,8 @@
-"""Find before the first iteration what would stop a run hours later.
+"""Find mistakes before the first iteration that would stop a run hours later.
 
 A run validates one sample before it trains, because its first real validation comes after hours. A
-training step is not tried in advance: the first iteration follows at once and is that step, and
-what fails in it gets the same sentence. ``depthda train CONFIG --check`` does both and stops.
+training step is not tried in advance: the first iteration follows at once, and its errors get the
+same sentence. ``depthda train CONFIG --check`` does both and stops.
 """
 
 import copy
@@ -53,10 +53,10 @@ from depthda.engine.checks.value_check import (
 )
 from depthda.engine.resume import Start, check_resumed
 from depthda.engine.run_end import BegunHook, left_as_it_was
-from depthda.errors import UserError
+from depthda.errors import UserError, few
 from depthda.randomness import seeded
 
-# What torch, mmseg and the readers of files raise when parts of a config do not fit together.
+# Raised by torch, mmseg and readers of files when parts of a config do not fit together.
 _ERRORS = (
     RuntimeError, ValueError, TypeError, KeyError, IndexError, AttributeError, AssertionError,
     OSError, ImportError,
@@ -64,45 +64,41 @@ _ERRORS = (
 
 
 def check_config(cfg: Config, start: Start) -> list[str]:
-    """Refuse what cannot be trained before anything is built; returns warnings."""
-    check_training(cfg)
-    check_units(cfg)
-    check_validation(cfg)
-    check_optimizers(cfg)
-    check_backends(cfg)
-    check_layers(cfg)
-    for check in (check_evaluation, check_crops, check_losses, check_backbone, check_scores):
+    """Refuse a config that cannot be trained, before anything is built; return warnings."""
+    for check in (
+        check_training, check_units, check_validation, check_optimizers, check_backends,
+        check_layers, check_evaluation, check_crops, check_losses, check_backbone, check_scores,
+    ):  # fmt: skip
         check(cfg)
     if not start.resumed:
         check_pretrained(cfg)
     with build_mistakes(cfg):
-        check_test_set(cfg)
-        check_test_headline(cfg)
-        check_depth_images(cfg)
-        found = (data_warnings, schedule_warnings, loss_warnings, tile_warnings)
-        lines = [line for warnings in found for line in warnings(cfg)]
+        for check in (check_test_set, check_test_headline, check_depth_images):
+            check(cfg)
+        sources = (data_warnings, schedule_warnings, loss_warnings, tile_warnings)
+        lines = [line for warnings in sources for line in warnings(cfg)]
     if start.checkpoint:
         compare = resume_warning if start.resumed else class_warning
         lines.append(compare(cfg, start.checkpoint))
-    # Last, where it is seen best: a run that was to be resumed and begins anew.
+    # Last, where it is seen best: the note that a run begins anew although --resume was given.
     return [line for line in (*lines, start.note) if line]
 
 
 class StartCheck(BegunHook):
     """Validate one sample before the first iteration.
 
-    Nothing that the run depends on is changed: not the weights, the buffers of batch norm, the
-    state of any random generator, nor the position of the sampler.
+    The state of the run stays as it is: the weights, the buffers of batch norm, the state of each
+    random generator, and the position of the sampler.
 
     Args:
-        only: Take one training step, too, and end the run before its first iteration.
+        only: Also take one training step, and end the run before its first iteration.
 
     Attributes:
-        results: One line for each part that was tried.
+        results: A line for each part that was tried.
         notes: Warnings of :func:`check_config`.
     """
 
-    # After the other hooks, so that the model is as they leave it.
+    # After the other hooks, which may change the model.
     priority = 'VERY_LOW'
 
     def __init__(self, only: bool = False) -> None:
@@ -129,7 +125,7 @@ class StartCheck(BegunHook):
 
     @contextmanager
     def watch(self, cfg: Config) -> Iterator['StartCheck']:
-        """Give one sentence to what fails up to the end of the first iteration, and tidy up."""
+        """Describe an error before the end of the first iteration in one sentence, and tidy up."""
         with left_as_it_was(cfg, self):
             try:
                 with build_mistakes(cfg):
@@ -144,7 +140,7 @@ class StartCheck(BegunHook):
 
 
 def describe_failure(part: str, error: Exception, model: nn.Module | None, cfg: Config) -> str:
-    """One sentence on what part of a run fails, in which module, and what to change."""
+    """Return one sentence: the part of a run that fails, in which module, and what to change."""
     module = _failing_module(error, model)
     where = f'{part} fails{f" in {module}" if module else ""}'
     text = reason(error)
@@ -171,7 +167,7 @@ def describe_failure(part: str, error: Exception, model: nn.Module | None, cfg: 
 
 
 def _failing_module(error: Exception, model: nn.Module | None) -> str:
-    """The name of the innermost part of the model that was at work."""
+    """Return the name of the innermost module of the model that was running."""
     names = {id(module): name for name, module in model.named_modules()} if model else {}
     found = ''
     for frame, _ in traceback.walk_tb(error.__traceback__):
@@ -183,7 +179,7 @@ def _train_once(runner: Runner, model: nn.Module) -> str:
     started = time.time()
     batch = next(iter(runner.train_loop.dataloader))
     runner.model.train()
-    # Of adversaries, the iteration that trains all of them.
+    # Adversaries: take the iteration that trains all of them.
     iteration = runner.message_hub.get_info('iter') + getattr(model, 'n_critic', 1) - 1
     runner.message_hub.update_info('iter', iteration)
     losses = runner.model.train_step(batch, optim_wrapper=runner.optim_wrapper)
@@ -191,7 +187,7 @@ def _train_once(runner: Runner, model: nn.Module) -> str:
     broken = [f'{name}={value}' for name, value in values.items() if not abs(value) < float('inf')]
     if broken:
         raise UserError(
-            f'the training step gives {", ".join(broken)}: check the images, labels and depth of '
+            f'the training step returns {", ".join(broken)}: check the images, labels and depth of '
             'the training set, and the weights that it starts from.'
         )
     shown = ', '.join(f'{name} {value:.4g}' for name, value in list(values.items())[:3])
@@ -199,7 +195,7 @@ def _train_once(runner: Runner, model: nn.Module) -> str:
 
 
 def _validate_one(runner: Runner) -> str:
-    """Predict the first validation sample and score it, with no trace of it left in the run."""
+    """Predict and score the first validation sample, and leave no trace of it in the run."""
     started = time.time()
     loop, model = runner.val_loop, runner.model
     evaluator, training = copy.deepcopy(loop.evaluator), model.training
@@ -210,7 +206,7 @@ def _validate_one(runner: Runner) -> str:
         try:
             scores = evaluator.evaluate(get_world_size())
         except UserError:
-            # One sample may have no label that counts, or lack the group to be scored.
+            # One sample may have no label that counts, or not belong to the group to score.
             scores = {}
     model.train(training)
     _check_hook(runner, scores)
@@ -223,7 +219,7 @@ def _validate_one(runner: Runner) -> str:
 
 @contextmanager
 def _undisturbed(runner: Runner) -> Iterator[None]:
-    """Keep every random state, and the scores of one sample out of the log."""
+    """Keep every random state, and keep the scores of one sample out of the log."""
     devices = [torch.cuda.current_device()] if torch.cuda.is_available() else []
     runner.logger.disabled = True
     try:
@@ -234,16 +230,16 @@ def _undisturbed(runner: Runner) -> Iterator[None]:
 
 
 def _check_hook(runner: Runner, scores: Mapping[str, Any]) -> None:
-    """Refuse scores and arguments that a hook fails on later, or skips without an error."""
+    """Refuse scores and arguments on which a hook fails later, or which it skips silently."""
     hook = next((hook for hook in runner.hooks if isinstance(hook, CheckpointHook)), None)
     classes = (runner.val_loop.dataloader.dataset.metainfo or {}).get('classes') or ()
-    # Those of a class that the sample does not show are undefined, and left out.
+    # Scores of a class that the sample does not show are undefined, and left out.
     known = [*scores, *(f'{score}.{name}' for score in ('IoU', 'F1') for name in classes)]
     last = {name.rsplit('/')[-1] for name in known}
     monitored = [
-        ('custom_hooks: EarlyStoppingHook.monitor', each.monitor)
-        for each in runner.hooks
-        if isinstance(each, EarlyStoppingHook)
+        ('custom_hooks: EarlyStoppingHook.monitor', stopping.monitor)
+        for stopping in runner.hooks
+        if isinstance(stopping, EarlyStoppingHook)
     ]
     if hook is not None:
         _check_arguments(runner, hook)
@@ -251,16 +247,15 @@ def _check_hook(runner: Runner, scores: Mapping[str, Any]) -> None:
     for option, key in monitored:
         if scores and key != 'auto' and key.rsplit('/')[-1] not in last:
             raise UserError(
-                f'{option}={key!r} is no score of the validation, which '
-                f'gives {", ".join(list(scores)[:6])}{", …" if len(scores) > 6 else ""}'
-                f'{nearest(key, list(scores)) or "."}'
+                f'{option}={key!r} is not a score of the validation, which returns '
+                f'{few(scores, 6)}{nearest(key, list(scores)) or "."}'
             )
 
 
 def _check_arguments(runner: Runner, hook: CheckpointHook) -> None:
-    # It takes any argument, and hands it on when it writes the first checkpoint.
-    taken = inspect.signature(runner.save_checkpoint).parameters
-    for name in hook.args.keys() - taken.keys():
+    # The hook accepts any argument, and passes it on when it writes the first checkpoint.
+    accepted = inspect.signature(runner.save_checkpoint).parameters
+    for name in hook.args.keys() - accepted.keys():
         known = inspect.signature(CheckpointHook).parameters
         raise UserError(
             f"default_hooks.checkpoint takes no '{name}'{nearest(name, list(known)) or '.'}"

@@ -1,4 +1,4 @@
-"""What a run would write, and where: the end of ``depthda train CONFIG --check``."""
+"""Describe what a run would write, and where: the end of ``depthda train CONFIG --check``."""
 
 import shutil
 from collections.abc import Iterator
@@ -11,15 +11,15 @@ from mmengine.runner import Runner
 from torch import Tensor
 
 
-def what_is_written(runner: Runner, cfg: Config, work_dir: str) -> list[str]:
-    """Lines on the work dir, checkpoints, the log and metrics of a run that has not begun."""
+def describe_outputs(runner: Runner, cfg: Config, work_dir: str) -> list[str]:
+    """Return lines on work dir, checkpoints, log and metrics of a run that has not begun."""
     folder = Path(work_dir)
     state = 'exists already' if folder.exists() else 'will be made'
     lines = [f'results: {folder} ({state})']
     hook = next((hook for hook in runner.hooks if isinstance(hook, CheckpointHook)), None)
     if hook is not None:
         lines += _checkpoints(runner, cfg, hook, folder)
-    lines.append(f'log: {folder}/<date>_<time>/<date>_<time>.log, the config beside it')
+    lines.append(f'log: {folder}/<date>_<time>/<date>_<time>.log, the config next to it')
     backends = [kind.__name__ for kind in map(type, runner.visualizer._vis_backends.values())]
     lines.append(f'curves: {folder}/<date>_<time>/vis_data ({", ".join(backends) or "none"})')
     if cfg.get('test_dataloader') is not None:
@@ -48,9 +48,9 @@ def _checkpoints(runner: Runner, cfg: Config, hook: CheckpointHook, folder: Path
         )
     else:
         yield 'best checkpoint: none, the last one counts'
-    there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
-    free = shutil.disk_usage(there).free
-    # While one is written, the one that it replaces is still there.
+    existing = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    free = shutil.disk_usage(existing).free
+    # While a checkpoint is written, the one that it replaces still exists.
     needed = size * (min(number, kept or number) + 1 + len(hook.save_best or ()))
     enough = '' if needed <= free else ', which is NOT ENOUGH'
     yield f'disk: {needed / 1e6:.0f} MB for checkpoints, {free / 1e6:.0f} MB are free{enough}'

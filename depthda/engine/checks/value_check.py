@@ -1,4 +1,4 @@
-"""Refuse values of a config that are valid by themselves and do what nobody can want."""
+"""Refuse values of a config that are valid but cannot be intended."""
 
 import difflib
 import re
@@ -9,12 +9,12 @@ from mmengine.config import Config
 
 from depthda.datasets.pipeline_check import is_random
 from depthda.engine.checks.build_mistakes import nearest
-from depthda.engine.checks.data_check import datasets_of
+from depthda.engine.checks.data_check import LOADERS, datasets_of
 from depthda.engine.overrides import READ, read_nodes
 from depthda.errors import UserError, few
 
 _EVALUATION = ('val_dataloader', 'test_dataloader')
-# Scores of which more is better.
+# Scores for which higher is better.
 _SCORES = re.compile(r'(.*/)?(m?(IoU|F1|Dice|Acc|Precision|Recall|Fscore)|OA|aAcc|Kappa)(\..*)?$')
 
 
@@ -22,7 +22,7 @@ def check_top_level(cfg: Config) -> None:
     """Refuse a top-level name that is close to a known key, and whose value is used nowhere."""
     for name in sorted(set(cfg) - READ):
         near = difflib.get_close_matches(name, READ, n=1, cutoff=0.85)
-        if name.endswith(('_pipeline', '_dataset')):  # for configs that build on this one
+        if name.endswith(('_pipeline', '_dataset')):  # read by configs that build on this one
             continue
         if near and not any(value == cfg[name] for _, value in read_nodes(cfg)):
             raise UserError(
@@ -71,7 +71,7 @@ def check_crops(cfg: Config) -> None:
 
 
 def check_losses(cfg: Config) -> None:
-    """Refuse losses that mmseg cannot compute, or would compute and not train with."""
+    """Refuse losses that mmseg cannot compute, or would compute but not train with."""
     for key, head in _dicts(cfg.get('model'), 'model'):
         losses, number = head.get('loss_decode'), head.get('num_classes')
         for loss in losses if isinstance(losses, (list, tuple)) else [losses or {}]:
@@ -106,26 +106,26 @@ def check_backbone(cfg: Config) -> None:
 
 
 def check_scores(cfg: Config) -> None:
-    """Refuse to keep the best of a class that does not exist, or the worst of a known score."""
+    """Refuse to select by a class that does not exist, or by the lowest of a known score."""
     hook = (cfg.get('default_hooks') or {}).get('checkpoint') or {}
     checked = [('default_hooks.checkpoint', 'save_best', hook)]
-    for number, each in enumerate(cfg.get('custom_hooks') or ()):
-        if isinstance(each, dict) and each.get('type') == 'EarlyStoppingHook':
-            checked.append((f'custom_hooks.{number}', 'monitor', each))
+    for number, hook in enumerate(cfg.get('custom_hooks') or ()):
+        if isinstance(hook, dict) and hook.get('type') == 'EarlyStoppingHook':
+            checked.append((f'custom_hooks.{number}', 'monitor', hook))
     classes = _classes(cfg)
     for key, option, hook in checked:
         names = hook.get(option) or []
         for score in [names] if isinstance(names, str) else names:
             group, dot, name = score.partition('.')
             if dot and classes and name not in classes:
-                near = nearest(score, [f'{group}.{each}' for each in classes])
+                near = nearest(score, [f'{group}.{known}' for known in classes])
                 raise UserError(
-                    f'{key}.{option}={score!r} names no class of the dataset'
+                    f'{key}.{option}={score!r} does not name a class of the dataset'
                     f'{near or f": give one of {few(classes, 99)}."}'
                 )
             if hook.get('rule') == 'less' and _SCORES.match(score):
                 raise UserError(
-                    f"{key}.rule='less' takes the lowest {score} for the best: set rule='greater'."
+                    f"{key}.rule='less' keeps the lowest {score} as the best: set rule='greater'."
                 )
 
 
@@ -139,12 +139,12 @@ def loss_warnings(cfg: Config) -> Iterator[str]:
 
 
 def _dicts(node: Any, key: str) -> Iterator[tuple[str, dict]]:
-    """Every dict in a part of a config, with its key."""
+    """Yield every dict in a part of a config, with its key."""
     return ((name, part) for name, part in read_nodes({key: node}) if isinstance(part, dict))
 
 
 def _steps(loader: Any, name: str) -> Iterator[tuple[str, dict]]:
-    """The transforms of a loader's pipelines, but for those of an average over transforms."""
+    """Yield the transforms of a loader's pipelines, except those inside ``TestTimeAug``."""
     averaged: list[str] = []
     for key, step in read_nodes({name: loader}):
         if isinstance(step, dict) and '.pipeline.' in key and not key.startswith(tuple(averaged)):
@@ -154,8 +154,8 @@ def _steps(loader: Any, name: str) -> Iterator[tuple[str, dict]]:
 
 
 def _classes(cfg: Config) -> list[str]:
-    for name in ('train_dataloader', *_EVALUATION):
-        for dataset in datasets_of((cfg.get(name) or {}).get('dataset')):
+    for name in LOADERS:
+        for dataset in datasets_of(cfg, name):
             if classes := dataset.metainfo.get('classes'):
                 return list(classes)
     return []

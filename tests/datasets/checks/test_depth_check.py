@@ -113,7 +113,7 @@ def test_maps_of_exchanged_images_are_refused(tmp_path):
         check_depth_images(cfg)
     assert str(caught.value) == sentence
     # The check of a dataset reads every file, not a part of them.
-    (dataset,) = datasets_of(cfg.test_dataloader)
+    (dataset,) = datasets_of(cfg, 'test')
     assert inspect_sample(dataset, 69).fault == sentence
 
 

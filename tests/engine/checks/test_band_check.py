@@ -49,7 +49,7 @@ def test_pretrained_weights_of_three_bands_are_never_left_out_in_silence(capsys)
     assert stop.value.code == 2
     assert capsys.readouterr().err == (
         'error: model.backbone.rgb.in_channels is 4, and the weights open-mmlab://resnet50_v1c are '
-        'of three bands: set init_cfg=None, or take a TransformersBackbone with extra_bands.\n'
+        'for three bands: set init_cfg=None, or take a TransformersBackbone with extra_bands.\n'
     )
 
 

@@ -27,8 +27,7 @@ def mistake(registry, **config: dict) -> str:
         (dict(type='fcnhead'), "model.type: there is no model 'fcnhead'; did you mean 'FCNHead'?"),
         (
             dict(type='Nothing77'),
-            "model.type: there is no model 'Nothing77'; import a class of your own with "
-            'custom_imports.',
+            "model.type: there is no model 'Nothing77'; import a custom class with custom_imports.",
         ),
         (
             dict(loss_decode=dict(type='CrossEntropy')),

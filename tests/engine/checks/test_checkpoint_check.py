@@ -111,9 +111,9 @@ def test_other_classes_are_refused(trained, tmp_path, first, kind):
     with pytest.raises(UserError) as caught:
         test(CONFIG, tmp_path / 'other.pth', str(tmp_path / 'a'), cfg_options=trained[1])
     assert str(caught.value) == (
-        f'{tmp_path / "other.pth"} was trained on the classes {", ".join(other)}, and the test set '
-        f'has {", ".join(classes)} ({kind}), so each prediction would count as another class: set '
-        'test_dataloader.dataset.metainfo to the classes of the training.'
+        f'{tmp_path / "other.pth"} was trained on the classes {", ".join(other)}, and the test '
+        f'dataset has {", ".join(classes)} ({kind}), so each prediction would count as another '
+        'class: set test_dataloader.dataset.metainfo to the classes of the training.'
     )
     assert not (tmp_path / 'a').exists()
 

@@ -108,8 +108,8 @@ def test_a_crop_is_a_size(key, value):
     with pytest.raises(UserError) as caught:
         check_sizes(cfg)
     assert str(caught.value) == (
-        f'train_dataloader.dataset.pipeline.0.crop_size={value!r} of the config is no size: give '
-        '(height, width), whole numbers from 1 on.'
+        f'train_dataloader.dataset.pipeline.0.crop_size={value!r} of the config is not a size: '
+        'give (height, width), whole numbers from 1 on.'
     )
     step[key] = 64  # what mmseg takes for a square
     check_sizes(Config(dict(train_dataloader=dict(dataset=dict(pipeline=[step])))))
@@ -125,7 +125,7 @@ def test_a_crop_is_a_size(key, value):
         ),
         (
             dict(mode='slide', crop_size=(8, 8), stride=4),
-            'model.test_cfg.stride=4 is no pair (height, width) of whole numbers from 1 on: '
+            'model.test_cfg.stride=4 is not a pair (height, width) of whole numbers from 1 on: '
             'correct it.',
         ),
         (
@@ -151,13 +151,13 @@ def test_windows_that_cover_an_image_are_passed_over():
     [
         (
             dict(optimizer=dict(type='AdamW', lr=-1e-3)),
-            'optim_wrapper.optimizer.lr=-0.001 of the config is no learning rate: give a number '
-            'above 0.',
+            'optim_wrapper.optimizer.lr=-0.001 of the config is not a learning rate: give a '
+            'number above 0.',
         ),
         (
             dict(critics=dict(optimizer=dict(type='SGD', lr=0))),
-            'optim_wrapper.critics.optimizer.lr=0 of the config is no learning rate: give a number '
-            'above 0.',
+            'optim_wrapper.critics.optimizer.lr=0 of the config is not a learning rate: give a '
+            'number above 0.',
         ),
         (
             dict(optimizer=dict(type='AdamWW', lr=1)),
@@ -248,7 +248,7 @@ def test_hooks_have_a_type():
         ),
         (
             dict(type='EMAHook'),
-            "custom_hooks is no list: write custom_hooks=[dict(type='NAME', …)].",
+            "custom_hooks is not a list: write custom_hooks=[dict(type='NAME', …)].",
         ),
     ):
         with pytest.raises(UserError) as caught:
@@ -280,5 +280,5 @@ def test_a_loop_has_all_of_its_parts():
 
 @pytest.mark.parametrize('seed', [-1, 1 << 32, 0.5])
 def test_a_seed_is_one_that_numpy_takes(seed):
-    with pytest.raises(UserError, match=rf'randomness\.seed={seed!r} is no seed'):
+    with pytest.raises(UserError, match=rf'randomness\.seed={seed!r} is not a seed'):
         check_numbers(Config(dict(randomness=dict(seed=seed))))

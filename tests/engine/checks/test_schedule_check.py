@@ -125,7 +125,7 @@ def test_a_run_that_saves_nothing_is_reported():
     check_units(cfg)
     assert schedule_warnings(cfg) == [
         'default_hooks.checkpoint is None, so no checkpoint will be saved: leave that out to keep '
-        'what is trained.'
+        'the trained weights.'
     ]
     # A hook of the user's own saves.
     cfg.custom_hooks = [dict(type='PlainCheckpointHook', by_epoch=False)]

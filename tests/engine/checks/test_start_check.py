@@ -26,16 +26,12 @@ CONFIGS = Path(__file__).parents[3] / 'configs' / 'sample'
 CONFIG = CONFIGS / 'depthda_tiny_u2r.py'
 
 
-def checkpoint(folder: Path) -> dict:
-    return torch.load(folder / 'iter_3.pth', weights_only=True)
-
-
 def test_the_check_changes_no_bit_of_a_run(short_run, tmp_path, monkeypatch):
     options = short_run | {
         'train_cfg.max_iters': 3,
         'train_cfg.val_interval': 3,
         'default_hooks.checkpoint.interval': 3,
-        # A validation that draws numbers, which is refused otherwise.
+        # A validation that draws random numbers, which is refused otherwise.
         'val_dataloader.dataset.pipeline': [
             dict(type='LoadImageFromFile'),
             dict(type='LoadDepth', folder='rdepth/synthetic'),
@@ -64,15 +60,18 @@ def test_the_check_changes_no_bit_of_a_run(short_run, tmp_path, monkeypatch):
 
     monkeypatch.setattr(StartCheck, 'before_train', lambda self, runner: None)
     train(CONFIG, str(tmp_path / 'without'), cfg_options=options)
-    checked, plain = checkpoint(tmp_path / 'with'), checkpoint(tmp_path / 'without')
+    checked, plain = (
+        torch.load(tmp_path / name / 'iter_3.pth', weights_only=True)
+        for name in ('with', 'without')
+    )
     for part in (lambda c: c['state_dict'], lambda c: flat(c['optimizer']['state'])):
-        ours, theirs = part(checked), part(plain)
-        assert ours.keys() == theirs.keys() and ours
-        assert all(torch.equal(ours[key], theirs[key]) for key in ours)
+        first, second = part(checked), part(plain)
+        assert first.keys() == second.keys() and first
+        assert all(torch.equal(first[key], second[key]) for key in first)
 
 
 def state(runner) -> dict:
-    """Everything that a run goes on from."""
+    """Return everything from which a run continues."""
     found = {f'model.{k}': v.clone() for k, v in runner.model.state_dict().items()}
     found |= {f'training.{k}': m.training for k, m in runner.model.named_modules()}
     found |= {'gradients': sum(p.grad is not None for p in runner.model.parameters())}
@@ -87,7 +86,7 @@ def state(runner) -> dict:
 
 
 def flat(states: dict) -> dict:
-    return {(i, key): value for i, each in states.items() for key, value in each.items()}
+    return {(i, key): value for i, state in states.items() for key, value in state.items()}
 
 
 HEAD = 'model.decode_head.'
@@ -113,7 +112,7 @@ SENTENCES = {
     ),
     'group of test': (
         {'+test_evaluator.headline': 'Urbn'},
-        "test_evaluator.headline='Urbn' is not in the test set, which has all, Rural, Test, "
+        "test_evaluator.headline='Urbn' is not in the test dataset, which has all, Rural, Test, "
         'Test/Rural.',
     ),
     # By the first iteration.
@@ -129,11 +128,11 @@ SENTENCES = {
 @pytest.mark.parametrize('case', SENTENCES)
 def test_a_mistake_is_one_sentence_and_leaves_nothing(case, short_run, tmp_path):
     options, sentence = SENTENCES[case]
-    (tmp_path / 'mine.txt').touch()
+    (tmp_path / 'file.txt').touch()
     with pytest.raises(UserError) as caught:
         train(CONFIG, str(tmp_path / 'runs' / 'a'), cfg_options=short_run | options)
     assert str(caught.value) == sentence
-    assert [path.name for path in tmp_path.iterdir()] == ['mine.txt']
+    assert [path.name for path in tmp_path.iterdir()] == ['file.txt']
 
 
 def test_a_folder_with_a_run_keeps_it(short_run, tmp_path):
@@ -147,7 +146,7 @@ def test_a_folder_with_a_run_keeps_it(short_run, tmp_path):
     (line,) = (line for line in lines if line.startswith('checkpoints'))
     size = (tmp_path / 'iter_1.pth').stat().st_size / 1e6
     assert float(line.split(', ')[-1].split()[0]) == pytest.approx(size, rel=0.1)
-    # What the summary of a run ends with.
+    # The summary of a run ends with the warnings.
     assert lines[-1].startswith('warning: ') and 'iter_1.pth of an earlier run' in lines[-1]
     assert 'sampled training tiles are smaller than the crop of 256×256' in lines[-2]
     unchanged = {path: path.stat().st_mtime_ns for path in tmp_path.rglob('*') if path.is_file()}
@@ -178,7 +177,9 @@ def test_an_error_after_the_first_iteration_keeps_its_traceback(tmp_path):
 
 
 @pytest.mark.parametrize('name', ['depthda_tiny_u2r', 'depthseg_tiny_u2r', 'drdg_tiny_u2r'])
-def test_check_tries_both_and_leaves_nothing(name, sample, short_run, tmp_path, monkeypatch):
+def test_a_check_trains_validates_and_leaves_nothing(
+    name, sample, short_run, tmp_path, monkeypatch
+):
     monkeypatch.setattr('tempfile.tempdir', str(tmp_path))
     options = short_run
     if name.startswith('drdg'):
@@ -211,30 +212,26 @@ def test_losses_that_are_not_finite():
         train=lambda: None,
         train_step=lambda batch, optim_wrapper: dict(loss=torch.tensor(np.nan), acc=1.0),
     )
-    runner = SimpleNamespace(
-        train_loop=SimpleNamespace(dataloader=[{}]),
-        model=model,
-        optim_wrapper=None,
-        message_hub=MessageHub('test'),
-    )
+    loop, hub = SimpleNamespace(dataloader=[{}]), MessageHub('test')
+    runner = SimpleNamespace(train_loop=loop, model=model, optim_wrapper=None, message_hub=hub)
     runner.message_hub.update_info('iter', 0)
     with pytest.raises(UserError) as caught:
         _train_once(runner, model)
     assert str(caught.value) == (
-        'the training step gives loss=nan: check the images, labels and depth of the training set, '
-        'and the weights that it starts from.'
+        'the training step returns loss=nan: check the images, labels and depth of the training '
+        'set, and the weights that it starts from.'
     )
 
 
-def test_a_group_to_score_is_one_of_the_set():
+def test_a_group_to_score_is_in_the_dataset():
     infos = [dict(domain='Urban', split='Val'), dict(domain='Urban', split='Train')]
     check_headline('val', [None, 'Val', 'Train/Urban'], infos)
-    for name, said in (('val', 'validation'), ('test', 'test')):
+    for name, split in (('val', 'validation'), ('test', 'test')):
         with pytest.raises(UserError) as caught:
             check_headline(name, [None, 'Rural'], infos)
         assert str(caught.value) == (
-            f"{name}_evaluator.headline='Rural' is not in the {said} set, which has all, Urban, "
-            'Train, Val, Train/Urban, Val/Urban.'
+            f"{name}_evaluator.headline='Rural' is not in the {split} dataset, which has all, "
+            'Urban, Train, Val, Train/Urban, Val/Urban.'
         )
 
 
@@ -248,15 +245,15 @@ def test_the_checkpoint_hook_can_save_and_choose():
         save = Runner.save_checkpoint
         _check_hook(SimpleNamespace(hooks=[hook], val_loop=loop, save_checkpoint=save), scores)
 
-    # Undefined in one sample, or of another domain than the sample's.
+    # A score may be undefined in one sample, or belong to another domain.
     check(save_best=['mIoU', 'IoU.water', 'Rural/OA'], rule='greater')
     check(save_best='auto')
     check(interval=3, save_optimizer=False)
     with pytest.raises(UserError) as caught:
         check(save_best='mIOU', rule='greater')
     assert str(caught.value) == (
-        "default_hooks.checkpoint.save_best='mIOU' is no score of the validation, which gives "
-        "mIoU, OA, IoU.road; did you mean 'mIoU'?"
+        "default_hooks.checkpoint.save_best='mIOU' is not a score of the validation, which "
+        "returns mIoU, OA, IoU.road; did you mean 'mIoU'?"
     )
     with pytest.raises(UserError) as caught:
         check(intervall=3)
@@ -265,7 +262,7 @@ def test_the_checkpoint_hook_can_save_and_choose():
     )
 
 
-def test_what_fails_is_described():
+def test_an_error_is_described_in_one_sentence():
     model, cfg = nn.Sequential(nn.Linear(2, 2)), Config(dict(train_dataloader=dict(batch_size=1)))
 
     def sentence(function, where=model) -> str:

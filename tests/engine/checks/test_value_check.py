@@ -123,26 +123,25 @@ CASES = [
     (
         check_scores,
         hooks(save_best='IoU.bulding'),
-        "default_hooks.checkpoint.save_best='IoU.bulding' names no class of the dataset; did you "
-        "mean 'IoU.building'?",
+        "default_hooks.checkpoint.save_best='IoU.bulding' does not name a class of the dataset; "
+        "did you mean 'IoU.building'?",
     ),
     (
         check_scores,
         hooks(save_best=['OA', 'X.zzz']),
-        "default_hooks.checkpoint.save_best='X.zzz' names no class of the dataset: give one of "
-        + ', '.join(NAMES)
-        + '.',
+        "default_hooks.checkpoint.save_best='X.zzz' does not name a class of the dataset: "
+        f'give one of {", ".join(NAMES)}.',
     ),
     (
         check_scores,
         hooks(save_best='Rural/mIoU', rule='less'),
-        "default_hooks.checkpoint.rule='less' takes the lowest Rural/mIoU for the best: set "
+        "default_hooks.checkpoint.rule='less' keeps the lowest Rural/mIoU as the best: set "
         "rule='greater'.",
     ),
     (
         check_scores,
         stop(monitor='mIoU', rule='less'),
-        "custom_hooks.0.rule='less' takes the lowest mIoU for the best: set rule='greater'.",
+        "custom_hooks.0.rule='less' keeps the lowest mIoU as the best: set rule='greater'.",
     ),
     *(
         (
@@ -150,8 +149,8 @@ CASES = [
             dict(
                 optim_wrapper=dict(optimizer=dict(type='SGD', lr=1), clip_grad=dict(max_norm=norm))
             ),
-            f'optim_wrapper.clip_grad.max_norm={norm} is not above 0, so no step would go the way '
-            'of its gradient: give a number above 0, or leave clip_grad out.',
+            f'optim_wrapper.clip_grad.max_norm={norm} is not above 0, so no step would follow '
+            'its gradient: give a number above 0, or leave clip_grad out.',
         )
         for norm in (0, -1)
     ),
@@ -161,7 +160,7 @@ CASES = [
             train_dataloader=dict(dataset=DATA),
             val_dataloader=dict(dataset=DATA | dict(metainfo=dict(classes=NAMES[::-1]))),
         ),
-        f'the val set has the classes of the training set in another order '
+        f'the val dataset has the classes of the training dataset in another order '
         f'({", ".join(NAMES[::-1])}), so each prediction would count as another class: use the '
         f'order {", ".join(NAMES)}.',
     ),
