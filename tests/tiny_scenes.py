@@ -72,6 +72,6 @@ class Scenes:
             depth_suffix='_dsm.tif',
         )
         found |= more
-        if found['depth'] is None:
+        if found['depth'] is None and 'depth_suffix' not in more:
             found['depth_suffix'] = None
         return FolderSettings(**found, cut=Cut(**cut))

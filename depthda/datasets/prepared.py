@@ -39,8 +39,8 @@ class PreparedDataset(RGBDSegDataset):
             )
         if not {'splits', 'classes', 'labels', 'domain'} <= set(manifest):
             raise UserError(
-                f'{path} was not made by depthda prepare-dataset folder: correct data_root, or take '
-                'the dataset class of its files (data/README.md)'
+                f'{path} was not made by depthda prepare-dataset folder: correct data_root, or '
+                'take the dataset class of its files (data/README.md)'
             )
         if not manifest.get('complete'):
             raise UserError(

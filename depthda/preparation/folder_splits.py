@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,12 +43,14 @@ def read_splits(parts: Sequence[str] | None, by: str, seed: int | None) -> Split
             raise UserError(f'{option} is about splits: add --split')
         return None
     named: dict[str, str] = {}
+    shares: dict[str, float] = {}
     for part in parts:
         name, sign, value = part.partition('=')
         if not sign or not re.fullmatch(r'[\w-]+', name) or name in named:
             raise UserError(f'--split {part}: write NAME=SHARE or NAME=FILE, each name once')
         named[name] = value
-    shares = {name: share for name, value in named.items() if (share := _share(value)) is not None}
+        with suppress(ValueError):  # otherwise it is a file
+            shares[name] = float(value)
     if len(shares) == len(named):
         return Splits(shares, None, by, seed or 0)
     if shares:
@@ -58,13 +61,6 @@ def read_splits(parts: Sequence[str] | None, by: str, seed: int | None) -> Split
     if by == 'block':
         raise UserError('--split-by block takes shares (train=0.7), not lists')
     return Splits(None, {name: _read_list(name, value) for name, value in named.items()})
-
-
-def _share(value: str) -> float | None:
-    try:
-        return float(value)
-    except ValueError:
-        return None
 
 
 def _read_list(name: str, value: str) -> list[str]:

@@ -132,30 +132,6 @@ def test_a_stretch_of_all_values_needs_no_warning(scenes):
     assert warnings(scenes, cut=dict(stretch=(0.0, 4080.0))) == []
 
 
-@pytest.mark.parametrize(
-    ('settings', 'message'),
-    [
-        (
-            dict(depth=None, cut=dict(depth_name='other')),
-            '--depth-name needs --depth: give that, or leave --depth-name out',
-        ),
-        (
-            dict(labels=None, label_suffix='.png'),
-            '--label-suffix needs --labels: give that, or leave --label-suffix out',
-        ),
-    ],
-)
-def test_options_about_files_that_are_not_given(scenes, settings, message):
-    assert refused(scenes, **settings) == message
-
-
-def test_a_depth_suffix_without_depth(scenes):
-    settings = scenes.settings()
-    object.__setattr__(settings, 'depth', None)
-    with pytest.raises(UserError, match='^--depth-suffix needs --depth: '):
-        prepare_folder('out', settings)
-
-
 def test_a_seed_without_splits():
     assert read_splits(None, 'image', None) is None
     with pytest.raises(UserError) as caught:

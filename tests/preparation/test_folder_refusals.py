@@ -13,6 +13,8 @@ from depthda.preparation.class_list import numbered
 from depthda.preparation.folder import prepare_folder
 from depthda.preparation.folder_splits import Splits
 
+ANY_NAMES = dict(image_suffix=None, depth_suffix=None, cut=dict(classes=numbered(['a', 'b'])))
+
 
 @pytest.mark.parametrize(
     ('spoil', 'fault'),
@@ -99,6 +101,13 @@ def test_values_without_a_class_and_blended_labels_are_refused(tmp_path):
         (dict(cut=dict(tile=None)), '--stride needs --tile'),
         (dict(cut=dict(depth_range=(3.0, 1.0))), '--depth-range 3 1 is not a range'),
         (dict(depth=None, cut=dict(warp=True)), '--warp-depth needs --depth'),
+        (dict(depth=None, cut=dict(depth_range=(0.0, 1.0))), '--depth-range needs --depth'),
+        (dict(depth=None, cut=dict(depth_name='other')), '--depth-name needs --depth'),
+        (dict(depth=None, depth_suffix='_dsm.tif'), '--depth-suffix needs --depth'),
+        (
+            dict(labels=None, label_suffix='.png'),
+            '^--label-suffix needs --labels: give that, or leave --label-suffix out$',
+        ),
         (dict(cut=dict(classes=numbered('ab'), nearest_colour=True)), 'needs --labels in colours'),
         (dict(cut=dict(bands=(0, 1, 2))), 'takes 1 to 32 bands, counted from 1'),
         (dict(cut=dict(bands=(1,) * 33)), 'takes 1 to 32 bands'),
@@ -125,19 +134,11 @@ def test_settings_that_contradict_are_refused(tmp_path, change, fault):
 )
 def test_a_picture_that_is_cut_short_is_refused(tmp_path, kind):
     rng = np.random.default_rng(0)
-    for name in ('rgb/town_1.png', 'mask/town_1.png', 'dsm/town_1.png'):
-        write(tmp_path / name, rng.integers(0, 2, (64, 64), np.uint8))
-    if kind.startswith('rgb/') and kind.endswith('jpg'):
-        (tmp_path / 'rgb/town_1.png').unlink()
-        write(tmp_path / kind, rng.integers(0, 255, (64, 64, 3), np.uint8))
-    settings = Scenes(tmp_path / 'other', ()).settings(
-        images=tmp_path / 'rgb',
-        labels=tmp_path / 'mask',
-        depth=tmp_path / 'dsm',
-        image_suffix=None,
-        depth_suffix=None,
-        cut=dict(classes=numbered(['a', 'b'])),
-    )
+    image = kind if kind.startswith('rgb/') else 'rgb/town_1.png'
+    for name in (image, 'mask/town_1.png', 'dsm/town_1.png'):
+        shape = (64, 64, 3) if name.endswith('jpg') else (64, 64)
+        write(tmp_path / name, rng.integers(0, 2, shape, np.uint8))
+    settings = Scenes(tmp_path, ()).settings(**ANY_NAMES)
     prepare_folder(tmp_path / 'whole', settings)
     path = tmp_path / kind
     path.write_bytes(path.read_bytes()[:-200])
@@ -167,30 +168,25 @@ def test_a_picture_of_another_format_than_its_name_is_named(tmp_path):
     [('rgb/a.jpg', 3), ('rgb/a.png', 6), ('rgb/a.tif', 3), ('mask/a.png', 3), ('dsm/a.tif', 4)],
 )
 def test_pictures_turned_by_an_orientation_tag_are_refused(tmp_path, name, turn):
-    folders = dict(images=tmp_path / 'rgb', labels=tmp_path / 'mask', depth=tmp_path / 'dsm')
-    suffixes = dict(image_suffix=None, depth_suffix=None)
-    settings = Scenes(tmp_path / 'other', ()).settings(
-        **folders, **suffixes, cut=dict(classes=numbered(['a', 'b']))
-    )
+    settings = Scenes(tmp_path, ()).settings(**ANY_NAMES)
     path, kinds = tmp_path / name, {'rgb': 'a.tif', 'mask': 'a.png', 'dsm': 'a.tif'}
     for kind, file in kinds.items():
         place = path if path.parent.name == kind else tmp_path / kind / file
         pixels = np.arange(256, dtype=np.float32 if kind == 'dsm' else np.uint8).reshape(16, 16)
         write(place, pixels % 2 if kind == 'mask' else pixels)
     picture, exif = Image.open(path), Image.Exif()
-    for number in (turn, 1):
-        exif[0x0112] = number
-        picture.save(path, exif=exif)
-        if number == 1:
-            break
-        with pytest.raises(UserError) as caught:
-            prepare_folder(tmp_path / 'out', settings)
-        assert str(caught.value) == (
-            f'{path} is turned by its orientation tag ({turn}), which some tools follow and others '
-            'do not: save it upright (mogrify -auto-orient FILE) and check that image, label and '
-            'depth lie the same way'
-        )
-        assert not (tmp_path / 'out').exists()
+    exif[0x0112] = turn
+    picture.save(path, exif=exif)
+    with pytest.raises(UserError) as caught:
+        prepare_folder(tmp_path / 'out', settings)
+    assert str(caught.value) == (
+        f'{path} is turned by its orientation tag ({turn}), which some tools follow and others '
+        'do not: save it upright (mogrify -auto-orient FILE) and check that image, label and '
+        'depth lie the same way'
+    )
+    assert not (tmp_path / 'out').exists()
+    exif[0x0112] = 1
+    picture.save(path, exif=exif)
     prepare_folder(tmp_path / 'out', settings)
 
 

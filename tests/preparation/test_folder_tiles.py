@@ -70,19 +70,11 @@ def test_values_grey_images_and_maps_of_8_and_16_bits(tmp_path):
     codes = rng.integers(0, 65536, (8, 9), np.uint16)
     bytes_ = rng.integers(0, 256, (8, 9), np.uint8)
     for name, depth in (('a', codes), ('b', bytes_)):
-        write(tmp_path / f'images/sub/{name}.png', grey)
-        write(tmp_path / f'labels/sub/{name}.png', values)
-        write(tmp_path / f'depth/sub/{name}.png', depth)
-    settings = Scenes(tmp_path / 'other', ()).settings(
-        images=tmp_path / 'images',
-        labels=tmp_path / 'labels',
-        depth=tmp_path / 'depth',
-        image_suffix=None,
-        depth_suffix=None,
-        cut=dict(
-            tile=None, stride=None, classes=numbered(['x', 'y'], 1), depth_name='rdepth/given'
-        ),
-    )
+        write(tmp_path / f'rgb/sub/{name}.png', grey)
+        write(tmp_path / f'mask/sub/{name}.png', values)
+        write(tmp_path / f'dsm/sub/{name}.png', depth)
+    cut = dict(tile=None, stride=None, classes=numbered(['x', 'y'], 1), depth_name='rdepth/given')
+    settings = Scenes(tmp_path, ()).settings(image_suffix=None, depth_suffix=None, cut=cut)
     prepare_folder(tmp_path / 'out', settings)
     assert np.array_equal(read(tmp_path / 'out/images/sub/a.png'), grey)
     expected = np.select([values == 1, values == 2], [0, 1], 255)

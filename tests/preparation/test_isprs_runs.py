@@ -8,11 +8,7 @@ import numpy as np
 import pytest
 from isprs_cases import EVERYTHING, TILE, prepare
 from prepared_files import every_file, pictures
-from tiny_isprs import (
-    HEIGHT,
-    WIDTH,
-    write_tif,
-)
+from tiny_isprs import HEIGHT, WIDTH, write_tif
 
 from depthda.datasets.isprs import Potsdam
 from depthda.depth.maps import write_codes

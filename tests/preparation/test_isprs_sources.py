@@ -7,16 +7,7 @@ import numpy as np
 import pytest
 from isprs_cases import AREAS, EVERYTHING, prepare, tiles, zipped
 from prepared_files import every_file, pictures, read
-from tiny_isprs import (
-    COLOURS,
-    HEIGHT,
-    WIDTH,
-    Download,
-    height_at,
-    label_at,
-    pack,
-    write_tif,
-)
+from tiny_isprs import COLOURS, HEIGHT, WIDTH, Download, height_at, label_at, pack, write_tif
 
 from depthda.errors import UserError
 

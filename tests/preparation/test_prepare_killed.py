@@ -10,6 +10,7 @@ import zipfile
 import cv2
 import numpy as np
 import pytest
+from prepared_files import every_file
 from tiny_isprs import Download, pack
 from tiny_scenes import Scenes
 
@@ -97,15 +98,6 @@ def drive(setup, folder, moments):
     return [tuple(line.split()) for line in done.stdout.splitlines()]
 
 
-def whole(folder):
-    """Return every file, also hidden ones."""
-    return {
-        path.relative_to(folder).as_posix(): path.read_bytes()
-        for path in folder.rglob('*')
-        if path.is_file()
-    }
-
-
 KILLED = str(int(signal.SIGKILL))
 
 
@@ -119,8 +111,8 @@ def test_isprs(tmp_path):
     setup = ISPRS.format(source=str(tmp_path / 'zips'))
     lines = drive(setup, tmp_path, [*moments, 'replace:0'])
     assert lines == [('ended', '0'), *[(KILLED, '1')] * len(moments), ('ended', '0')]
-    assert whole(tmp_path / 'killed') == whole(tmp_path / 'clean')
-    assert len(whole(tmp_path / 'clean')) == 3 * 12 * 5 + 2  # manifest.json, .lock
+    assert every_file(tmp_path / 'killed') == every_file(tmp_path / 'clean')
+    assert len(every_file(tmp_path / 'clean')) == 3 * 12 * 5 + 2  # manifest.json, .lock
 
 
 def test_loveda(tmp_path):
@@ -140,8 +132,8 @@ def test_loveda(tmp_path):
     assert [state for state, _ in lines] == ['ended', *[KILLED] * len(moments), 'ended']
     assert all(int(hidden) >= 1 for _, hidden in lines[1:-1])
     assert lines[-1] == ('ended', '0')
-    assert whole(tmp_path / 'killed') == whole(tmp_path / 'clean')
-    assert len(whole(tmp_path / 'clean')) == 24 + 1  # .lock
+    assert every_file(tmp_path / 'killed') == every_file(tmp_path / 'clean')
+    assert len(every_file(tmp_path / 'clean')) == 24 + 1  # .lock
 
 
 def test_folder(tmp_path):
@@ -151,5 +143,5 @@ def test_folder(tmp_path):
     lines = drive(FOLDER.format(source=str(tmp_path / 'in')), tmp_path, [*moments, 'replace:0'])
     assert lines[0] == lines[-1] == ('ended', '0')
     assert [state for state, _ in lines[1:-1]].count(KILLED) >= 5
-    assert whole(tmp_path / 'killed') == whole(tmp_path / 'clean')
-    assert {'train.txt', 'test.txt', 'manifest.json'} < set(whole(tmp_path / 'clean'))
+    assert every_file(tmp_path / 'killed') == every_file(tmp_path / 'clean')
+    assert {'train.txt', 'test.txt', 'manifest.json'} < set(every_file(tmp_path / 'clean'))
