@@ -12,7 +12,7 @@ from mmseg.registry import DATASETS
 from depthda.checkpoints.loading import read_meta
 from depthda.datasets.checks.depth_check import check_image, differing_maps
 from depthda.datasets.rgbd import RGBDSegDataset
-from depthda.engine.overrides import read_nodes
+from depthda.engine.overrides import read_dicts
 from depthda.errors import UserError
 from depthda.evaluation.score_report import group_cells
 
@@ -139,8 +139,8 @@ def class_warning(cfg: Config, checkpoint: str) -> str | None:
 
 def _class_numbers(cfg: Config) -> Iterator[tuple[str, int]]:
     """Yield ``num_classes`` of every head with its key."""
-    for key, part in read_nodes({'model': cfg.get('model')}):
-        if not isinstance(part, dict) or part.get('num_classes') is None:
+    for key, part in read_dicts(cfg, 'model'):
+        if part.get('num_classes') is None:
             continue
         if 'type' not in part:
             raise UserError(

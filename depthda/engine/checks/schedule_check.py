@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from mmengine.config import Config
 
-from depthda.engine.overrides import read_nodes
+from depthda.engine.overrides import read_dicts, read_nodes
 from depthda.errors import UserError
 
 # These end at their lowest value; other schedulers stay where they are, or go up.
@@ -101,9 +101,8 @@ def _saves(cfg: Config) -> bool:
 
 def _schedulers(cfg: Config) -> Iterator[tuple[str, dict]]:
     """Yield every scheduler with its key: of one, of a list, or of a list for each optimiser."""
-    for key, value in read_nodes({'param_scheduler': cfg.get('param_scheduler')}):
-        if isinstance(value, dict) and 'type' in value:
-            yield key, value
+    schedulers = read_dicts(cfg, 'param_scheduler')
+    return ((key, scheduler) for key, scheduler in schedulers if 'type' in scheduler)
 
 
 def _lowest(cfg: Config, scheduler: dict) -> float:
