@@ -39,6 +39,17 @@ def check_units(cfg: Config) -> None:
         )
 
 
+def check_validation(cfg: Config) -> None:
+    """Refuse a validation that begins after the end of the run: it would never take place."""
+    unit = 'max_epochs' if 'max_epochs' in cfg.train_cfg else 'max_iters'
+    begin, last = cfg.train_cfg.get('val_begin', 1), cfg.train_cfg.get(unit)
+    if cfg.get('val_dataloader') is not None and last and begin > last:
+        raise UserError(
+            f'train_cfg.val_begin={begin} is after train_cfg.{unit}={last}, so nothing would be '
+            'validated and no best checkpoint kept: set val_begin within the run.'
+        )
+
+
 def schedule_warnings(cfg: Config) -> list[str]:
     """Warn of learning rates that end long before the run or never, and of missing checkpoints."""
     unit = 'max_epochs' if 'max_epochs' in cfg.train_cfg else 'max_iters'

@@ -45,7 +45,12 @@ def check_table(path: str | Path, found: Mapping[str, Any]) -> None:
             if chosen not in (None, 'best', 'last'):
                 raise UserError(f'{label}: {unknown("checkpoint", chosen, ("best", "last"))}')
             for options in ('options', 'test_options'):
-                for key in part.get(options) or ():
+                changed = part.get(options) or {}
+                if not isinstance(changed, Mapping):
+                    raise UserError(
+                        f'{options} of {label} is {changed!r}: write a dict, dict(key=value).'
+                    )
+                for key in changed:
                     check_no_seed(f'{options} of {label}', key)
     if double := {name for name in names if name and names.count(name) > 1}:
         raise UserError(f'two rows of {path} are named {double.pop()!r}: names must differ.')

@@ -142,6 +142,11 @@ def test_a_wrong_path_names_its_neighbours(at_root):
             'written IoU.building.',
         ),
         (
+            [tiny() | dict(options='a=1')],
+            {},
+            "options of row 'rgb' of {path} is 'a=1': write a dict, dict(key=value).",
+        ),
+        (
             [tiny()],
             dict(seeds=3),
             'seeds of {path} is 3: give a tuple of whole numbers, (0, 1, 2).',
