@@ -39,15 +39,12 @@ def data_warnings(cfg: Config) -> list[str]:
         )
         lines.append(f'depth differs between the datasets of this config: {described}')
     lines += _other_classes(datasets)
-    lines += differing_maps(
-        {
-            os.path.dirname(sample['depth_path']): name
-            for name, found in datasets.items()
-            for dataset in found
-            if dataset.has_depth
-            for sample in _list_if_here(dataset, 'depth_path')
-        }
-    )
+    folders: dict[str, str] = {}
+    for name, found in datasets.items():
+        for dataset in found:
+            for sample in _list_if_here(dataset, 'depth_path') if dataset.has_depth else ():
+                folders.setdefault(os.path.dirname(sample['depth_path']), name)
+    lines += differing_maps(folders)
     images = {name: _images(found) for name, found in datasets.items()}
     for name, split in (('val', 'validation'), ('test', 'test')):
         if shared := len(images['train'] & images[name]):
