@@ -28,7 +28,8 @@ def check_table(path: str | Path, found: Mapping[str, Any]) -> None:
         raise UserError(f'{path} has no rows: add at least one.')
     for key in ('seeds', 'worlds'):
         numbers = found.get(key, ())
-        if isinstance(numbers, (int, float, str)):
+        several = isinstance(numbers, (list, tuple, range))
+        if not several or not all(number is None or type(number) is int for number in numbers):
             raise UserError(
                 f'{key} of {path} is {numbers!r}: give a tuple of whole numbers, (0, 1, 2).'
             )
@@ -39,6 +40,8 @@ def check_table(path: str | Path, found: Mapping[str, Any]) -> None:
             raise UserError(f'row {number} of {path} is {row!r}: write dict(name=…, …).')
         names.append(row.get('name'))
         label = f'row {row.get("name", row.get("title", "?"))!r} of {path}'
+        if row.get('baseline') and row['baseline'] == row.get('name'):
+            raise UserError(f'{label} is its own baseline: name the row that it is compared with.')
         steps = row.get('steps') or ()
         for part in (row, *(step for step in steps if isinstance(step, Mapping))):
             chosen = part.get('checkpoint')

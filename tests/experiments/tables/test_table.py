@@ -156,6 +156,16 @@ def test_a_wrong_path_names_its_neighbours(at_root):
             dict(worlds='12'),
             "worlds of {path} is '12': give a tuple of whole numbers, (0, 1, 2).",
         ),
+        (
+            [tiny()],
+            dict(seeds=(0.5, '1')),
+            "seeds of {path} is (0.5, '1'): give a tuple of whole numbers, (0, 1, 2).",
+        ),
+        (
+            [tiny(baseline='rgb')],
+            {},
+            "row 'rgb' of {path} is its own baseline: name the row that it is compared with.",
+        ),
         ([tiny()], dict(seeds=(0, 1, 0)), 'seeds of {path}: 0 is given twice; give each once.'),
         (
             [tiny(checkpoint='bets')],
