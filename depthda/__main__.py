@@ -1,6 +1,6 @@
 """``python -m depthda COMMAND …``, as torchrun starts it."""
 
-from depthda.main import main
+from depthda.main import run_console
 
 if __name__ == '__main__':
-    raise SystemExit(main())
+    run_console()

@@ -1,5 +1,6 @@
 """The console command: ``depthda COMMAND …``. The files of ``tools/`` run the same commands."""
 
+import atexit
 import os
 import sys
 from collections.abc import Sequence
@@ -56,7 +57,28 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def run_tool(file: str) -> None:
     """Run the command of a file in ``tools/`` with the arguments of this process, and exit."""
     path = Path(file)
-    sys.exit(_run(_command(path.stem), f'python tools/{path.name}', sys.argv[1:]))
+    _exit(_run(_command(path.stem), f'python tools/{path.name}', sys.argv[1:]))
+
+
+def run_console() -> None:
+    """Run the command that the arguments of this process name, and exit."""
+    _exit(main())
+
+
+def _exit(status: int) -> None:
+    """End the process; one of several skips the end of the interpreter.
+
+    There, a thread of the backend of torch.distributed that asks for the interpreter's lock ends
+    the process with SIGABRT once in a dozen runs.
+    """
+    dist = sys.modules.get('torch.distributed')
+    if dist is None or not dist.is_available() or not dist.is_initialized():
+        sys.exit(status)
+    dist.destroy_process_group()
+    atexit._run_exitfuncs()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)
 
 
 def _command(name: str) -> str:
@@ -79,19 +101,11 @@ def _run(name: str, prog: str, arguments: Sequence[str]) -> int:
         with user_errors():
             status = module.run(args) or 0
             sys.stdout.flush()
-            _leave_group()
             return status
     except BrokenPipeError:
         # The reader, such as `head`, has stopped. The interpreter must not flush when it ends.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-
-
-def _leave_group() -> None:
-    """Leave the group of processes: threads that serve it may abort a process that ends first."""
-    dist = sys.modules.get('torch.distributed')
-    if dist is not None and dist.is_available() and dist.is_initialized():
-        dist.destroy_process_group()
 
 
 def _overview() -> str:

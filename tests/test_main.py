@@ -136,14 +136,29 @@ def test_preparing_data_imports_no_torch():
     assert done.stdout == 'False\n', done.stderr
 
 
-def test_a_command_leaves_the_group_of_processes_that_it_joined(tmp_path, monkeypatch):
-    import torch.distributed as dist
+GROUP = """
+import atexit, sys
+import torch.distributed as dist
+from depthda import main
+from depthda.commands import configs
 
-    from depthda.commands import configs
+def run(args):
+    dist.init_process_group('gloo', init_method='file://' + sys.argv[2], rank=0, world_size=1)
+    atexit.register(print, 'at exit')
+    print('run')
+    return 3
 
-    def run(args) -> None:
-        url = f'file://{tmp_path}/group'
-        dist.init_process_group('gloo', init_method=url, rank=0, world_size=1)
+configs.run = run
+main.run_console()
+"""
 
-    monkeypatch.setattr(configs, 'run', run)
-    assert main(['configs']) == 0 and not dist.is_initialized()
+
+def test_one_of_several_processes_runs_exit_functions_and_skips_the_interpreter_s_end(tmp_path):
+    ends = (
+        "import sys; sys.modules['marker'] = type('M', (), {'__del__': lambda s: print('end')})()\n"
+    )
+    for group, expected in ((GROUP, 'run\nat exit\n'), (GROUP.replace('dist.init', '# '), None)):
+        command = [sys.executable, '-c', ends + group, 'configs', str(tmp_path / 'group')]
+        done = subprocess.run(command, capture_output=True, text=True)
+        assert done.returncode == 3, done.stderr
+        assert done.stdout == (expected or 'run\nat exit\nend\n')

@@ -66,7 +66,7 @@ def test_a_wheel_holds_the_package_and_every_config(installed):
     package = files(installed / 'depthda')
     assert {name: package[name] for name in files(ROOT / 'depthda')} == files(ROOT / 'depthda')
     (entry,) = installed.glob('*.dist-info/entry_points.txt')
-    assert entry.read_text() == '[console_scripts]\ndepthda = depthda.main:main\n'
+    assert entry.read_text() == '[console_scripts]\ndepthda = depthda.main:run_console\n'
 
 
 def test_an_installed_package_works_outside_a_checkout(installed, tmp_path):

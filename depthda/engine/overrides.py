@@ -2,6 +2,7 @@
 
 import difflib
 import inspect
+from collections.abc import Iterator
 from typing import Any
 
 from mmengine.config import Config, ConfigDict
@@ -154,3 +155,9 @@ def _nodes(node: Any, path: str = '') -> list[tuple[str, Any]]:
 def read_nodes(cfg: Config | dict) -> list[tuple[str, Any]]:
     """Return what is read after parsing, with its dotted keys."""
     return [(path, value) for path, value in _nodes(cfg) if path.split('.')[0] in READ]
+
+
+def read_dicts(cfg: Config, section: str) -> Iterator[tuple[str, dict]]:
+    """Yield every dict in a section of a config, such as ``'model'``, with its dotted key."""
+    nodes = read_nodes({section: cfg.get(section)})
+    return ((key, node) for key, node in nodes if isinstance(node, dict))

@@ -5,6 +5,7 @@ Maps of ``depthda depth`` have a note with the hash of their image in each file,
 Other maps pass.
 """
 
+import glob
 import json
 import os
 from collections.abc import Mapping
@@ -24,11 +25,15 @@ _LEVELS = 3  # maps in sub-folders share the manifest of the whole run
 
 def check_image(sample: Mapping[str, Any]) -> None:
     """Refuse the depth map of a sample if it was made from another image."""
-    path, image = sample.get('depth_path'), sample['img_path']
+    path, image = sample.get('depth_path'), Path(sample['img_path'])
     if not path or not str(path).lower().endswith('.png'):
         return
     expected = _entry(path).get('image')
-    if expected and expected != image_hash(Path(image)):
+    if not expected or expected == image_hash(image):
+        return
+    # The tile in other bands (images_irrg, images_rgb) has the same depth.
+    others = image.parent.parent.glob(f'images*/{glob.escape(image.stem)}.*')
+    if expected not in map(image_hash, others):
         raise UserError(
             f'{path} was estimated from another image than {image}, which was exchanged later: '
             f'remove {os.path.dirname(path)} and make the maps again with depthda depth'

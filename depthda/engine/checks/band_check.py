@@ -5,10 +5,11 @@ three bands, its fourth band is taken for depth.
 """
 
 from collections.abc import Iterator
-from typing import Any
 
 from mmengine.config import Config
 
+from depthda.engine.checks.data_check import LOADERS
+from depthda.engine.overrides import read_dicts
 from depthda.errors import UserError
 
 _LOADERS = ('LoadDepth', 'LoadControlDepth')
@@ -19,26 +20,16 @@ _INNER = {'DualBackbone': 'rgb', 'EarlyFusionBackbone': 'backbone', 'NeckedBackb
 def check_bands(cfg: Config) -> None:
     """Compare ``optical_bands`` of the pipelines with the number of bands of the model."""
     expected = dict(_model_bands(cfg.get('model') or {}))
-    for name in ('train', 'val', 'test'):
-        dataset = (cfg.get(f'{name}_dataloader') or {}).get('dataset')
-        for bands in _pipeline_bands(dataset):
-            for key, number in expected.items():
+    for name in LOADERS:
+        for _, step in read_dicts(cfg, f'{name}_dataloader'):
+            bands = step.get('optical_bands', 3)
+            for key, number in expected.items() if step.get('type') in _LOADERS else ():
                 if number != bands:
                     raise UserError(
                         f'the {name} pipeline reads images of {bands} optical bands '
                         f'(LoadDepth.optical_bands), and {key} {number}: make them agree '
                         '(docs/your-data.md).'
                     )
-
-
-def _pipeline_bands(node: Any) -> Iterator[int]:
-    if isinstance(node, (list, tuple)):
-        for item in node:
-            yield from _pipeline_bands(item)
-    elif isinstance(node, dict):
-        if node.get('type') in _LOADERS:
-            yield node.get('optical_bands', 3)
-        yield from _pipeline_bands(list(node.values()))
 
 
 def _model_bands(model: dict) -> Iterator[tuple[str, int]]:

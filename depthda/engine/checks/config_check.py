@@ -17,7 +17,7 @@ from mmengine.runner.checkpoint import (
 from mmseg.registry import MODELS, OPTIM_WRAPPER_CONSTRUCTORS, OPTIMIZERS
 
 from depthda.engine.checks.build_mistakes import nearest, unknown
-from depthda.engine.overrides import READ, read_nodes, sentence_of_uses
+from depthda.engine.overrides import READ, read_dicts, read_nodes, sentence_of_uses
 from depthda.errors import UserError
 
 _LEVELS = ('DEBUG', 'INFO', 'WARNING', 'ERROR', 'CRITICAL')
@@ -211,19 +211,19 @@ def check_backends(cfg: Config) -> None:
 
 def check_layers(cfg: Config) -> None:
     """Refuse an unknown type of layer, because the error of mmcv would not name its key."""
-    for key, value in read_nodes({'model': cfg.get('model')}):
-        if key.endswith(('.norm_cfg', '.act_cfg', '.conv_cfg')) and isinstance(value, dict):
-            kind = value.get('type')
-            if isinstance(kind, str) and MODELS.get(kind) is None:
-                raise UserError(f'{key}.type: {unknown(kind, MODELS)}')
+    for key, layer in read_dicts(cfg, 'model'):
+        kind = layer.get('type')
+        is_layer = key.endswith(('.norm_cfg', '.act_cfg', '.conv_cfg'))
+        if is_layer and isinstance(kind, str) and MODELS.get(kind) is None:
+            raise UserError(f'{key}.type: {unknown(kind, MODELS)}')
 
 
 def check_pretrained(cfg: Config) -> None:
     """Refuse a missing file of pretrained weights, and a name that mmengine does not know."""
-    for key, value in read_nodes({'model': cfg.get('model')}):
-        if not isinstance(value, dict) or value.get('type') != 'Pretrained':
+    for key, init in read_dicts(cfg, 'model'):
+        if init.get('type') != 'Pretrained':
             continue
-        file = str(value.get('checkpoint'))
+        file = str(init.get('checkpoint'))
         if '://' not in file and not Path(file).expanduser().is_file():
             raise UserError(
                 f'{key}.checkpoint: there is no file {file}: correct the path, or remove {key} to '

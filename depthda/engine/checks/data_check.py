@@ -12,7 +12,7 @@ from mmseg.registry import DATASETS
 from depthda.checkpoints.loading import read_meta
 from depthda.datasets.checks.depth_check import check_image, differing_maps
 from depthda.datasets.rgbd import RGBDSegDataset
-from depthda.engine.overrides import read_nodes
+from depthda.engine.overrides import read_dicts
 from depthda.errors import UserError
 from depthda.evaluation.score_report import group_cells
 
@@ -39,15 +39,12 @@ def data_warnings(cfg: Config) -> list[str]:
         )
         lines.append(f'depth differs between the datasets of this config: {described}')
     lines += _other_classes(datasets)
-    lines += differing_maps(
-        {
-            os.path.dirname(sample['depth_path']): name
-            for name, found in datasets.items()
-            for dataset in found
-            if dataset.has_depth
-            for sample in _list_if_here(dataset, 'depth_path')
-        }
-    )
+    folders: dict[str, str] = {}
+    for name, found in datasets.items():
+        for dataset in found:
+            for sample in _list_if_here(dataset, 'depth_path') if dataset.has_depth else ():
+                folders.setdefault(os.path.dirname(sample['depth_path']), name)
+    lines += differing_maps(folders)
     images = {name: _images(found) for name, found in datasets.items()}
     for name, split in (('val', 'validation'), ('test', 'test')):
         if shared := len(images['train'] & images[name]):
@@ -139,8 +136,8 @@ def class_warning(cfg: Config, checkpoint: str) -> str | None:
 
 def _class_numbers(cfg: Config) -> Iterator[tuple[str, int]]:
     """Yield ``num_classes`` of every head with its key."""
-    for key, part in read_nodes({'model': cfg.get('model')}):
-        if not isinstance(part, dict) or part.get('num_classes') is None:
+    for key, part in read_dicts(cfg, 'model'):
+        if part.get('num_classes') is None:
             continue
         if 'type' not in part:
             raise UserError(

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from mmengine.config import Config
 
-from depthda.engine.overrides import read_nodes
+from depthda.engine.overrides import read_dicts, read_nodes
 from depthda.errors import UserError
 
 # These end at their lowest value; other schedulers stay where they are, or go up.
@@ -36,6 +36,17 @@ def check_units(cfg: Config) -> None:
         raise UserError(
             f'default_hooks.checkpoint.by_epoch=True{_default(hook)} {reason}, {nothing}: set '
             'default_hooks.checkpoint.by_epoch=False.'
+        )
+
+
+def check_validation(cfg: Config) -> None:
+    """Refuse a validation that begins after the end of the run: it would never take place."""
+    unit = 'max_epochs' if 'max_epochs' in cfg.train_cfg else 'max_iters'
+    begin, last = cfg.train_cfg.get('val_begin', 1), cfg.train_cfg.get(unit)
+    if cfg.get('val_dataloader') is not None and last and begin > last:
+        raise UserError(
+            f'train_cfg.val_begin={begin} is after train_cfg.{unit}={last}, so nothing would be '
+            'validated and no best checkpoint kept: set val_begin within the run.'
         )
 
 
@@ -90,9 +101,8 @@ def _saves(cfg: Config) -> bool:
 
 def _schedulers(cfg: Config) -> Iterator[tuple[str, dict]]:
     """Yield every scheduler with its key: of one, of a list, or of a list for each optimiser."""
-    for key, value in read_nodes({'param_scheduler': cfg.get('param_scheduler')}):
-        if isinstance(value, dict) and 'type' in value:
-            yield key, value
+    schedulers = read_dicts(cfg, 'param_scheduler')
+    return ((key, scheduler) for key, scheduler in schedulers if 'type' in scheduler)
 
 
 def _lowest(cfg: Config, scheduler: dict) -> float:

@@ -42,7 +42,7 @@ from depthda.engine.checks.data_check import (
     data_warnings,
 )
 from depthda.engine.checks.sample_check import tile_warnings
-from depthda.engine.checks.schedule_check import check_units, schedule_warnings
+from depthda.engine.checks.schedule_check import check_units, check_validation, schedule_warnings
 from depthda.engine.checks.value_check import (
     check_backbone,
     check_crops,
@@ -66,8 +66,8 @@ _ERRORS = (
 def check_config(cfg: Config, start: Start) -> list[str]:
     """Refuse a config that cannot be trained, before anything is built; return warnings."""
     for check in (
-        check_training, check_units, check_optimizers, check_backends, check_layers,
-        check_evaluation, check_crops, check_losses, check_backbone, check_scores,
+        check_training, check_units, check_validation, check_optimizers, check_backends,
+        check_layers, check_evaluation, check_crops, check_losses, check_backbone, check_scores,
     ):  # fmt: skip
         check(cfg)
     if not start.resumed:

@@ -3,14 +3,13 @@
 import difflib
 import re
 from collections.abc import Iterator
-from typing import Any
 
 from mmengine.config import Config
 
 from depthda.datasets.pipeline_check import is_random
 from depthda.engine.checks.build_mistakes import nearest
 from depthda.engine.checks.data_check import LOADERS, datasets_of
-from depthda.engine.overrides import READ, read_nodes
+from depthda.engine.overrides import READ, read_dicts, read_nodes
 from depthda.errors import UserError, few
 
 _EVALUATION = ('val_dataloader', 'test_dataloader')
@@ -44,7 +43,7 @@ def check_evaluation(cfg: Config) -> None:
                 f'{name}.drop_last=True leaves out the images of the last batch, so the scores '
                 'would not be those of the dataset: remove it.'
             )
-        for key, step in _steps(cfg.get(name), name):
+        for key, step in _steps(cfg, name):
             if is_random(step):
                 raise UserError(
                     f'{key}: {step["type"]} changes images at random, so the scores would differ '
@@ -62,7 +61,7 @@ def check_evaluation(cfg: Config) -> None:
 
 def check_crops(cfg: Config) -> None:
     """Refuse a percentage as the largest share of one class in a crop: it would not limit any."""
-    for key, step in _steps(cfg.get('train_dataloader'), 'train_dataloader'):
+    for key, step in _steps(cfg, 'train_dataloader'):
         if (share := step.get('cat_max_ratio') or 0) > 1:
             raise UserError(
                 f'{key}.cat_max_ratio={share} is a share, and no crop exceeds 1: give '
@@ -72,7 +71,7 @@ def check_crops(cfg: Config) -> None:
 
 def check_losses(cfg: Config) -> None:
     """Refuse losses that mmseg cannot compute, or would compute but not train with."""
-    for key, head in _dicts(cfg.get('model'), 'model'):
+    for key, head in read_dicts(cfg, 'model'):
         losses, number = head.get('loss_decode'), head.get('num_classes')
         for loss in losses if isinstance(losses, (list, tuple)) else [losses or {}]:
             weights = loss.get('class_weight')
@@ -96,7 +95,7 @@ def check_losses(cfg: Config) -> None:
 
 def check_backbone(cfg: Config) -> None:
     """Refuse to freeze more stages than a ResNet has."""
-    for key, part in _dicts(cfg.get('model'), 'model'):
+    for key, part in read_dicts(cfg, 'model'):
         frozen, stages = part.get('frozen_stages', -1), part.get('num_stages', 4)
         if str(part.get('type')).startswith('ResNet') and frozen > stages:
             raise UserError(
@@ -131,25 +130,20 @@ def check_scores(cfg: Config) -> None:
 
 def loss_warnings(cfg: Config) -> Iterator[str]:
     """Warn of a model that learns nothing, because all of its losses have weight 0."""
-    nodes = _dicts(cfg.get('model'), 'model')
+    nodes = read_dicts(cfg, 'model')
     losses = {key: part for key, part in nodes if str(part.get('type')).endswith('Loss')}
     if losses and not any(loss.get('loss_weight', 1) for loss in losses.values()):
         keys = ', '.join(f'{key}.loss_weight' for key in losses)
         yield f'the model learns nothing, because every loss has weight 0: set {keys} above 0'
 
 
-def _dicts(node: Any, key: str) -> Iterator[tuple[str, dict]]:
-    """Yield every dict in a part of a config, with its key."""
-    return ((name, part) for name, part in read_nodes({key: node}) if isinstance(part, dict))
-
-
-def _steps(loader: Any, name: str) -> Iterator[tuple[str, dict]]:
+def _steps(cfg: Config, loader: str) -> Iterator[tuple[str, dict]]:
     """Yield the transforms of a loader's pipelines, except those inside ``TestTimeAug``."""
-    averaged: list[str] = []
-    for key, step in read_nodes({name: loader}):
-        if isinstance(step, dict) and '.pipeline.' in key and not key.startswith(tuple(averaged)):
+    averaged: tuple[str, ...] = ()
+    for key, step in read_dicts(cfg, loader):
+        if '.pipeline.' in key and not (averaged and key.startswith(averaged)):
             if step.get('type') == 'TestTimeAug':
-                averaged.append(f'{key}.')
+                averaged += (f'{key}.',)
             yield key, step
 
 

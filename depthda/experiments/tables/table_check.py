@@ -28,7 +28,8 @@ def check_table(path: str | Path, found: Mapping[str, Any]) -> None:
         raise UserError(f'{path} has no rows: add at least one.')
     for key in ('seeds', 'worlds'):
         numbers = found.get(key, ())
-        if isinstance(numbers, (int, float, str)):
+        several = isinstance(numbers, (list, tuple, range))
+        if not several or not all(number is None or type(number) is int for number in numbers):
             raise UserError(
                 f'{key} of {path} is {numbers!r}: give a tuple of whole numbers, (0, 1, 2).'
             )
@@ -39,13 +40,20 @@ def check_table(path: str | Path, found: Mapping[str, Any]) -> None:
             raise UserError(f'row {number} of {path} is {row!r}: write dict(name=…, …).')
         names.append(row.get('name'))
         label = f'row {row.get("name", row.get("title", "?"))!r} of {path}'
+        if row.get('baseline') and row['baseline'] == row.get('name'):
+            raise UserError(f'{label} is its own baseline: name the row that it is compared with.')
         steps = row.get('steps') or ()
         for part in (row, *(step for step in steps if isinstance(step, Mapping))):
             chosen = part.get('checkpoint')
             if chosen not in (None, 'best', 'last'):
                 raise UserError(f'{label}: {unknown("checkpoint", chosen, ("best", "last"))}')
             for options in ('options', 'test_options'):
-                for key in part.get(options) or ():
+                changed = part.get(options) or {}
+                if not isinstance(changed, Mapping):
+                    raise UserError(
+                        f'{options} of {label} is {changed!r}: write a dict, dict(key=value).'
+                    )
+                for key in changed:
                     check_no_seed(f'{options} of {label}', key)
     if double := {name for name in names if name and names.count(name) > 1}:
         raise UserError(f'two rows of {path} are named {double.pop()!r}: names must differ.')

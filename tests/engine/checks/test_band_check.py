@@ -1,4 +1,4 @@
-"""What reads and what takes optical bands agrees, or the start of a run says what does not."""
+"""Loaders and models agree on the number of optical bands, or a run is refused."""
 
 import pytest
 from mmengine.config import Config

@@ -10,7 +10,7 @@ HEAD = dict(type='FCNHead', in_channels=4, channels=2, num_classes=3)
 
 
 def mistake(registry, **config: dict) -> str:
-    """What is said when the last part of a config is built."""
+    """Return the message of building the last part of a config."""
     cfg = Config(config)
     part = cfg
     for name in list(config)[-1:]:
@@ -72,7 +72,7 @@ def test_a_value_that_a_class_refuses():
         'model: FCNHead cannot be built from these values: ValueError: dropout probability has to '
         'be between 0 and 1, but got 3.0 (torch/nn/modules/dropout.py, line '
     )
-    # An assertion without a text says what it asks for.
+    # An assertion without a text is described by its condition.
     sentence = mistake(TRANSFORMS, tta_pipeline=dict(type='RandomFlip', prob=2.0))
     assert sentence.startswith(
         'tta_pipeline: RandomFlip cannot be built from these values: it needs 0 <= prob <= 1 ('

@@ -8,7 +8,7 @@ from depthda.errors import UserError
 
 @pytest.fixture
 def config(sample):
-    """Two sets of LoveDA's tree; keyword arguments replace what a set says of itself."""
+    """Make a config of datasets in LoveDA's tree; keyword arguments replace keys of a dataset."""
 
     def make(train=None, val=None, test=None) -> Config:
         source = dict(type='LoveDARGBD', data_root=str(sample), depth='rdepth/synthetic')
@@ -18,17 +18,19 @@ def config(sample):
             val=source | dict(holdout=dict(part='held-out', every=5, block=4)) | (val or {}),
             test=source | dict(domain='Rural', split='Test') | (test or {}),
         )
-        return Config({f'{name}_dataloader': dict(dataset=each) for name, each in sets.items()})
+        return Config(
+            {f'{name}_dataloader': dict(dataset=dataset) for name, dataset in sets.items()}
+        )
 
     return make
 
 
-def test_sets_that_fit_together_are_passed_over(config):
+def test_datasets_that_fit_together_pass(config):
     assert data_warnings(config()) == []
     assert data_warnings(Config(dict(train_dataloader=None))) == []
 
 
-def test_sources_of_depth_that_differ_are_told(config):
+def test_sources_of_depth_that_differ_are_reported(config):
     (line,) = data_warnings(config(test=dict(depth='dsm')))
     assert 'train from rdepth/synthetic' in line and 'test from dsm' in line
     (line,) = data_warnings(config(train=dict(depth=None)))
@@ -51,7 +53,7 @@ def test_classes_of_other_names_are_reported(config):
     )
 
 
-def test_a_model_that_learns_depth_and_reads_none_is_no_mistake(config):
+def test_a_model_that_predicts_depth_and_reads_none_passes(config):
     cfg = config(val=dict(depth=None), test=dict(depth=None))
     assert data_warnings(cfg)
     cfg.model = dict(type='DepthSeg', depth_decoder=dict(type='DepthDecoder'))
@@ -75,7 +77,7 @@ def test_the_same_files_under_another_path_are_the_same(config, sample, tmp_path
     assert 'test images are training images too' in line
 
 
-def test_wrappers_are_opened_and_absent_sets_passed_over(config, tmp_path):
+def test_wrappers_are_searched_and_absent_datasets_left_out(config, tmp_path):
     cfg = config(test=dict(data_root=str(tmp_path / 'not-here')))
     assert data_warnings(cfg) == []
     # One that cannot even be described without its folder.
@@ -91,7 +93,7 @@ def test_wrappers_are_opened_and_absent_sets_passed_over(config, tmp_path):
     assert 'validation images are training images too' in line
 
 
-def test_a_test_set_that_cannot_be_built_is_found_before_the_training(config, tmp_path):
+def test_a_test_dataset_that_cannot_be_built_is_refused_before_training(config, tmp_path):
     check_test_set(config())
     check_test_set(Config(dict(test_dataloader=None)))
     with pytest.raises(UserError) as caught:
@@ -107,10 +109,10 @@ def test_a_test_set_that_cannot_be_built_is_found_before_the_training(config, tm
     check_test_set(config(test=dict(split='all', data_root=str(tmp_path / 'not-here'))))
 
 
-def test_weights_of_as_many_other_classes_are_told(config, tmp_path):
+def test_weights_of_as_many_other_classes_are_reported(config, tmp_path):
     cfg, path = config(), tmp_path / 'x.pth'
     own = ['background', 'building', 'road', 'water', 'barren', 'forest', 'agricultural']
-    for classes, told in (
+    for classes, warned in (
         (own, False),
         (own[::-1], True),
         (own[:5], False),  # another shape is refused when the weights are loaded
@@ -118,7 +120,7 @@ def test_weights_of_as_many_other_classes_are_told(config, tmp_path):
     ):
         torch.save({'meta': {'dataset_meta': {'classes': classes}}, 'state_dict': {}}, path)
         line = class_warning(cfg, str(path))
-        assert bool(line) == told
+        assert bool(line) == warned
     torch.save({'meta': {'dataset_meta': {'classes': own[::-1]}}, 'state_dict': {}}, path)
     assert class_warning(cfg, str(path)) == (
         f'{path} was trained on the classes {", ".join(own[::-1])}, and this config has '

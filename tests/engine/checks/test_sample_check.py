@@ -39,7 +39,7 @@ def config(tmp_path):
 def test_sound_tiles_are_passed_over(config, tmp_path):
     assert tile_warnings(config) == []
     config.train_dataloader.dataset.data_root = str(tmp_path / 'nowhere')
-    assert tile_warnings(config) == []  # said when the set is built
+    assert tile_warnings(config) == []  # reported when the dataset is built
     assert tile_warnings(Config(dict(train_dataloader=None))) == []
 
 

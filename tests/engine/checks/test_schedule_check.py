@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from mmengine.config import Config
 
-from depthda.engine.checks.schedule_check import check_units, schedule_warnings
+from depthda.engine.checks.schedule_check import check_units, check_validation, schedule_warnings
 from depthda.engine.prepare import load_config
 from depthda.errors import UserError
 
@@ -140,3 +140,19 @@ def test_milestones_beyond_the_end_are_reported():
         'param_scheduler.0.milestones=[27000] are never reached, because '
         'train_cfg.max_iters=300: set milestones within the run.'
     ]
+
+
+@pytest.mark.parametrize('unit', ['max_iters', 'max_epochs'])
+def test_a_validation_that_begins_after_the_run(unit):
+    cfg = config([], val_begin=20, **{unit: 20})
+    cfg.val_dataloader = {}
+    check_validation(cfg)
+    cfg.train_cfg.val_begin = 21
+    with pytest.raises(UserError) as caught:
+        check_validation(cfg)
+    assert str(caught.value) == (
+        f'train_cfg.val_begin=21 is after train_cfg.{unit}=20, so nothing would be validated and '
+        'no best checkpoint kept: set val_begin within the run.'
+    )
+    cfg.pop('val_dataloader')
+    check_validation(cfg)

@@ -89,11 +89,10 @@ def flat(states: dict) -> dict:
     return {(i, key): value for i, state in states.items() for key, value in state.items()}
 
 
-HEAD = 'model.decode_head.'
 SENTENCES = {
     # Found when a part is built.
     'UPerHaed': (
-        {HEAD + 'type': 'UPerHaed'},
+        {'model.decode_head.type': 'UPerHaed'},
         "model.decode_head.type: there is no model 'UPerHaed'; did you mean 'UPerHead'?",
     ),
     'split of validation': (

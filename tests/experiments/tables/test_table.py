@@ -142,6 +142,11 @@ def test_a_wrong_path_names_its_neighbours(at_root):
             'written IoU.building.',
         ),
         (
+            [tiny() | dict(options='a=1')],
+            {},
+            "options of row 'rgb' of {path} is 'a=1': write a dict, dict(key=value).",
+        ),
+        (
             [tiny()],
             dict(seeds=3),
             'seeds of {path} is 3: give a tuple of whole numbers, (0, 1, 2).',
@@ -150,6 +155,16 @@ def test_a_wrong_path_names_its_neighbours(at_root):
             [tiny()],
             dict(worlds='12'),
             "worlds of {path} is '12': give a tuple of whole numbers, (0, 1, 2).",
+        ),
+        (
+            [tiny()],
+            dict(seeds=(0.5, '1')),
+            "seeds of {path} is (0.5, '1'): give a tuple of whole numbers, (0, 1, 2).",
+        ),
+        (
+            [tiny(baseline='rgb')],
+            {},
+            "row 'rgb' of {path} is its own baseline: name the row that it is compared with.",
         ),
         ([tiny()], dict(seeds=(0, 1, 0)), 'seeds of {path}: 0 is given twice; give each once.'),
         (
