@@ -115,7 +115,7 @@ def missing(out: Path) -> list[str]:
     lines = []
     numbers = {part: set(map(str, range(low, high + 1))) for part, (low, high) in NUMBERS.items()}
     for part, official in numbers.items():
-        images, masks = (_stems(out.joinpath(*part, folder)) for folder in (_IMAGES, _MASKS))
+        images, masks = _stems(out, part)
         if not images:
             lines.append(f'{"/".join(part)}: none of its {len(official):,} images')
         elif absent := official - images:
@@ -133,11 +133,10 @@ def missing(out: Path) -> list[str]:
 
 def counts(out: str | os.PathLike) -> dict[Part, tuple[int, int, int]]:
     """Count the images and masks of each part, and the images that LoveDA has there."""
-    found = {}
-    for part, (first, last) in NUMBERS.items():
-        images, masks = (len(_stems(Path(out, *part, folder))) for folder in (_IMAGES, _MASKS))
-        found[part] = images, masks, last - first + 1
-    return found
+    return {
+        part: (*map(len, _stems(out, part)), last - first + 1)
+        for part, (first, last) in NUMBERS.items()
+    }
 
 
 def _open(source: Path, stack: ExitStack) -> list[LoveDAFile]:
@@ -260,8 +259,10 @@ def _check_content(file: LoveDAFile, content: bytes, partial: bool) -> None:
         )
 
 
-def _stems(folder: Path) -> set[str]:
-    return {path.stem for path in folder.glob('[!.]*.png')}
+def _stems(out: str | os.PathLike, part: Part) -> list[set[str]]:
+    """Return the stems of the images and of the masks of a part."""
+    folders = (Path(out, *part, folder) for folder in (_IMAGES, _MASKS))
+    return [{path.stem for path in folder.glob('[!.]*.png')} for folder in folders]
 
 
 def _some(names: set[str]) -> str:
