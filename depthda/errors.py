@@ -1,6 +1,7 @@
 """The one exception for a user's mistake, and helpers for the wording of its messages."""
 
-from collections.abc import Iterable
+import math
+from collections.abc import Iterable, Sequence
 
 
 class UserError(ValueError):
@@ -16,6 +17,20 @@ def interrupt_in(error: BaseException | None) -> KeyboardInterrupt | None:
     while error is not None and not isinstance(error, KeyboardInterrupt):
         error = error.__context__
     return error
+
+
+def check_count(option: str, count: int) -> None:
+    """Refuse a number below 1 where there must be something to work with."""
+    if count < 1:
+        raise UserError(f'{option} {count}: use 1 or more')
+
+
+def check_range(option: str, span: Sequence[float] | None) -> None:
+    """Refuse a range of values that is empty or has no end; None is no range."""
+    if span is not None and not (all(map(math.isfinite, span)) and span[0] < span[1]):
+        raise UserError(
+            f'{option} {span[0]:g} {span[1]:g} is not a range: give LOW HIGH, LOW < HIGH'
+        )
 
 
 def many(count: int, noun: str, plural: str | None = None) -> str:

@@ -18,8 +18,8 @@ from depthda.errors import UserError
 from depthda.experiments.pictures.browse import deal, open_source
 from depthda.preparation.class_list import numbered
 from depthda.preparation.folder import FolderSettings, prepare_folder
-from depthda.preparation.folder_splits import Splits
 from depthda.preparation.scene import Cut
+from depthda.preparation.splits import Splits
 
 CONFIGS = Path(__file__).parents[1] / 'configs'
 SAMPLE = CONFIGS / 'sample/depthda_tiny_4band_u2r.py'

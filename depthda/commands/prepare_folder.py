@@ -176,9 +176,9 @@ def _cut_liuzhou(args: Namespace) -> int:
 def _cut(args: Namespace, classes) -> int:
     """Cut with a progress bar and print what there is now."""
     from depthda.preparation.folder import FolderSettings, prepare_folder
-    from depthda.preparation.folder_splits import read_splits
     from depthda.preparation.report import describe_folder
     from depthda.preparation.scene import Cut
+    from depthda.preparation.splits import read_splits
     from depthda.progress import progress_bars
 
     if args.stride is None:

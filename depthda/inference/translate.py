@@ -25,7 +25,7 @@ from depthda.checkpoints.loading import (
 from depthda.depth.maps import read_depth, write_depth
 from depthda.engine.checks.output_check import check_folder
 from depthda.engine.prepare import load_config
-from depthda.errors import UserError
+from depthda.errors import UserError, check_count
 from depthda.io.manifest import ResumableFolder
 from depthda.io.rasters import tile_suffix, write_image
 from depthda.models.missing_depth import resize_depth
@@ -66,8 +66,7 @@ def translate(
     cfg = _translation_config(config, cfg_options)
     checkpoint = _checkpoint(checkpoint)
     check_folder('--out', str(out))
-    if batch_size < 1:
-        raise UserError(f'--batch-size {batch_size}: give 1 or more.')
+    check_count('--batch-size', batch_size)
     start_processes(launcher)
     init_default_scope(cfg.get('default_scope', 'mmseg'))
     dataset = DATASETS.build(_source_config(cfg))

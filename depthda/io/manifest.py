@@ -34,13 +34,6 @@ def read_manifest(folder: Path) -> dict[str, Any] | None:
     return content if content is None or isinstance(content, dict) else {}
 
 
-def write_manifest(folder: Path, content: dict[str, Any], complete: bool) -> None:
-    """Write the manifest under the name that its state has, and remove the other one."""
-    name, other = (NAME, UNFINISHED) if complete else (UNFINISHED, NAME)
-    write_json(folder / name, content)
-    (folder / other).unlink(missing_ok=True)
-
-
 class ResumableFolder:
     """A folder that one run fills part by part, and that a later run continues.
 

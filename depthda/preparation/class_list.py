@@ -31,10 +31,8 @@ _COLOURS = (
 class ClassList:
     """Classes in the order of their indices, with the values that encode them in label files.
 
-    Attributes:
-        names: The name of each class.
-        values: The class index for each value (``{1: 0}``) or colour (``{(255, 0, 0): 0}``).
-        coloured: Whether the keys of ``values`` are colours.
+    ``values`` has the class index for each value (``{1: 0}``) or, if the list is ``coloured``, for
+    each colour (``{(255, 0, 0): 0}``).
     """
 
     names: tuple[str, ...]

@@ -28,9 +28,7 @@ Colour = tuple[int, int, int]
 class Rows:
     """The rows of one product of a scene. Call it with the first row and the number of rows.
 
-    Args:
-        file: The file, as messages name it.
-        raster: The same, open.
+    ``file`` names the open ``raster`` in messages.
     """
 
     suffix = '.png'
@@ -85,10 +83,7 @@ class ImageRows(Rows):
 class LabelRows(Rows):
     """A label file as class indices.
 
-    Args:
-        file, raster: The label file.
-        classes: What its values or colours mean.
-        nearest: Give a colour without a class the class of the nearest colour.
+    With ``nearest``, a colour without a class gets the class of the nearest colour.
 
     Attributes:
         counts: Pixels of tiles by class index.
@@ -117,29 +112,48 @@ class LabelRows(Rows):
 
     def read(self, first: int, rows: int) -> np.ndarray:
         window = ((first, first + rows), (0, self.raster.width))
-        if not self.classes.coloured:
-            return self._indices(self.raster.read(1, window=window))
-        colours = self.raster.read([1, 2, 3], window=window)
-        labels, recoloured = index_colours(
-            colours, self.classes.values, str(self.file), self.nearest
-        )
-        self.recoloured += recoloured
-        return labels
+        if self.classes.coloured:
+            return self._of_colours(self.raster.read([1, 2, 3], window=window))
+        return self._of_values(self.raster.read(1, window=window))
 
     def count(self, tile: np.ndarray) -> None:
         self.counts += np.bincount(tile.ravel(), minlength=IGNORED + 1)
 
-    def _indices(self, values: np.ndarray) -> np.ndarray:
+    def _of_values(self, values: np.ndarray) -> np.ndarray:
         inside = (values >= 0) & (values <= 255)
         labels = np.where(inside, self.classes.table()[np.where(inside, values, 0)], -1)
         if len(unknown := np.unique(values[labels < 0])):
-            known = ', '.join(str(value) for value in sorted(self.classes.values))
+            known = ', '.join(map(str, sorted(self.classes.values)))
             raise UserError(
                 f'{self.file} has {"the values" if len(unknown) > 1 else "the value"} '
                 f'{few(map(str, unknown), 5)} without a class (the list has {known}): add a line '
                 'for each to the list of classes, and ignore VALUE for what does not count'
             )
         return labels.astype(np.uint8)
+
+    def _of_colours(self, colours: np.ndarray) -> np.ndarray:
+        """Turn 3×H×W ``colours`` into H×W indices."""
+        codes = colours[0].astype(np.uint32) << 16
+        codes |= colours[1].astype(np.uint32) << 8
+        codes |= colours[2]
+        labels = _table(tuple(self.classes.values.items()))[codes]
+        unknown = labels == _UNKNOWN
+        if not (count := int(unknown.sum())):
+            return labels
+        found, places, numbers = np.unique(codes[unknown], return_inverse=True, return_counts=True)
+        shades = np.stack([found >> 16, found >> 8 & 255, found & 255], 1).astype(int)
+        if not self.nearest:
+            raise UserError(
+                f'{self.file} has {many(count, "pixel")} without a class, in '
+                f'{many(len(found), "colour")} (most often '
+                f'{tuple(shades[numbers.argmax()].tolist())}): correct them, or give them the '
+                'nearest colour with --nearest-colour'
+            )
+        distances = [((shades - colour) ** 2).sum(1) for colour in self.classes.values]
+        closest = np.array([*self.classes.values.values()], np.uint8)[np.argmin(distances, 0)]
+        labels[unknown] = closest[places]
+        self.recoloured += count
+        return labels
 
 
 class DepthRows(Rows):
@@ -183,35 +197,6 @@ def open_depth(path: Path, image: rasterio.DatasetReader, cut: Cut, opened: Exit
     return DepthRows(path, placed, image.width, cut.depth_range)
 
 
-def index_colours(
-    colours: np.ndarray, indices: Mapping[Colour, int], name: str, nearest: bool = False
-) -> tuple[np.ndarray, int]:
-    """Turn 3×H×W ``colours`` into H×W indices, and count the pixels whose colour has no class.
-
-    Such pixels are an error, or with ``nearest`` get the index of the nearest colour.
-    """
-    codes = colours[0].astype(np.uint32) << 16
-    codes |= colours[1].astype(np.uint32) << 8
-    codes |= colours[2]
-    labels = _table(tuple(indices.items()))[codes]
-    unknown = labels == _UNKNOWN
-    count = int(unknown.sum())
-    if not count:
-        return labels, 0
-    found, places, numbers = np.unique(codes[unknown], return_inverse=True, return_counts=True)
-    shades = np.stack([found >> 16, found >> 8 & 255, found & 255], 1).astype(int)
-    if not nearest:
-        raise UserError(
-            f'{name} has {many(count, "pixel")} without a class, in {many(len(found), "colour")} '
-            f'(most often {tuple(shades[numbers.argmax()].tolist())}): correct them, or give them '
-            'the nearest colour with --nearest-colour'
-        )
-    distances = [((shades - colour) ** 2).sum(1) for colour in indices]
-    closest = np.array([*indices.values()], np.uint8)[np.argmin(distances, 0)]
-    labels[unknown] = closest[places]
-    return labels, count
-
-
 @functools.lru_cache(maxsize=2)
 def _table(indices: tuple[tuple[Colour, int], ...]) -> np.ndarray:
     """Build the index of each of the 2²⁴ colours: then a pixel takes one look-up."""
@@ -240,33 +225,26 @@ def write_tiles(
     anything fails, no tile of the scene is left: no manifest describes it yet.
     """
     written: list[str] = []
-    may_be_empty = image is not None and any(
-        MaskFlags.all_valid not in flags for flags in image.mask_flag_enums
-    )
+    masks = image.mask_flag_enums if image is not None else ()
+    may_be_empty = any(MaskFlags.all_valid not in flags for flags in masks)
     try:
         # One row of tiles is in memory at a time, because a scene may be larger than memory.
         for top, bottom in sorted({(box.top, box.bottom) for box in boxes.values()}):
             row = {name: box for name, box in boxes.items() if box[1::2] == (top, bottom)}
             if may_be_empty:
-                filled = image.dataset_mask(window=((top, bottom), (0, image.width))).astype(bool)
-                row = {
-                    name: box for name, box in row.items() if filled[:, box.left : box.right].any()
-                }
+                filled = image.dataset_mask(window=((top, bottom), (0, image.width))).any(0)
+                row = {name: box for name, box in row.items() if filled[box.left : box.right].any()}
             for product, reader in readers.items() if row else ():
                 strip = reader(top, bottom - top)
                 write = write_depth if isinstance(reader, DepthRows) else write_image
                 for name, box in row.items():
                     tile = strip[:, box.left : box.right]
-                    write(_path(out, product, name, reader), tile)
+                    write(out / product / f'{name}{reader.suffix}', tile)
                     reader.count(tile)
             written += row
     except BaseException:
         for product, reader in readers.items():
             for name in boxes:
-                _path(out, product, name, reader).unlink(missing_ok=True)
+                (out / product / f'{name}{reader.suffix}').unlink(missing_ok=True)
         raise
     return written
-
-
-def _path(out: Path, product: str, name: str, reader: Rows) -> Path:
-    return out / product / f'{name}{reader.suffix}'

@@ -4,7 +4,6 @@ import functools
 import json
 import os
 from collections import Counter
-from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -17,17 +16,14 @@ from depthda.depth.maps import clipping_warning
 from depthda.errors import UserError
 from depthda.io.headers import MAX_BANDS, check_upright, file_format, is_whole, misnamed
 from depthda.io.rasters import open_raster, tile_suffix
-from depthda.preparation import splits as parting
 from depthda.preparation.class_list import IGNORED
 from depthda.preparation.cut import BLENDED, ImageRows, LabelRows, Rows, open_depth, write_tiles
-from depthda.preparation.folder_splits import Splits, on_map, refuse_copies, split_tiles
 from depthda.preparation.grids import check_aligned
 from depthda.preparation.heights import with_range
 from depthda.preparation.manifest import PreparedScenes
 from depthda.preparation.scene import (
     Boxes,
     Cut,
-    Grid,
     Piece,
     Progress,
     Report,
@@ -37,6 +33,13 @@ from depthda.preparation.scene import (
     find_grid,
     image_suffix,
     scene_name,
+)
+from depthda.preparation.splits import (
+    Splits,
+    check_shares,
+    refuse_copies,
+    split_counts,
+    split_tiles,
 )
 from depthda.workers import each_done, worker_pool
 
@@ -82,9 +85,6 @@ def prepare_folder(
     interrupted one.
 
     Args:
-        out: The folder of the dataset.
-        settings: What to make of which images.
-        workers: Processes that cut.
         progress: Called with the stage, the number of steps done, and that of all steps.
         replace: Remove what an earlier run left and this one would not write: tiles of other images
             or settings, and depth maps made from them. Without it such a folder is refused.
@@ -103,7 +103,11 @@ def prepare_folder(
             progress('headers', done, len(scenes))
         splits = split_tiles(grids, settings.splits)
         refuse_copies(scenes, grids, splits)
-        jobs = [(scene, _written_boxes(grids[scene.name], splits)) for scene in scenes]
+        written = {tile for tile, split in splits.items() if split is not None}
+        jobs = [
+            (scene, {tile: box for tile, box in grids[scene.name].boxes.items() if tile in written})
+            for scene in scenes
+        ]
         names = settings.splits.names if settings.splits else []
         dataset = PreparedScenes(out, _about(settings, cut, image_suffix(grids)))
         left, obsolete = dataset.plan(jobs, names, replace)
@@ -116,12 +120,7 @@ def prepare_folder(
                 dataset.enter_scene(scene, facts)
             for line in clipping_warning(*clipped, 'values of the images', '--stretch'):
                 report(line)
-            counts = dict(
-                crossing=sum(split is None for split in splits.values()),
-                unlisted=sum(splits.keys().isdisjoint(grid.boxes) for grid in grids.values()),
-                shared=parting.shared_ground(on_map(grids), splits),
-            )
-            dataset.finish_splits(splits, names, counts)
+            dataset.finish_splits(splits, names, split_counts(grids, splits))
     return dataset.content
 
 
@@ -149,8 +148,10 @@ def _cut_scene(job: tuple[Scene, Boxes], out: Path, cut: Cut) -> dict[str, Any]:
         counts = label.counts[[*range(len(cut.classes.names)), IGNORED]]
         facts |= dict(pixels=counts.tolist(), recoloured=label.recoloured > 0)
     if 'depth' in scene.pieces:
-        facts |= dict(depth_pixels=depth.counts.tolist())
-    return facts | (dict(nan_pixels=optical.nan_pixels) if optical.nan_pixels else {})
+        facts['depth_pixels'] = depth.counts.tolist()
+    if optical.nan_pixels:
+        facts['nan_pixels'] = optical.nan_pixels
+    return facts
 
 
 def _check(out: Path, settings: FolderSettings, workers: int) -> None:
@@ -177,10 +178,10 @@ def _check(out: Path, settings: FolderSettings, workers: int) -> None:
     if os.path.isabs(cut.depth_name) or first in ('', '.', '..', 'images', 'labels'):
         raise UserError(f'--depth-name {cut.depth_name!r} cannot be a folder next to images')
     if settings.splits is not None and settings.splits.shares is not None:
-        parting.check_shares(settings.splits.shares)
+        check_shares(settings.splits.shares)
     for given in filter(None, (settings.images, labels, depth)):
         one, other = given.resolve(), out.resolve()
-        if one == other or one in other.parents or other in one.parents:
+        if one.is_relative_to(other) or other.is_relative_to(one):
             raise UserError(
                 f'{given} and {out} lie in each other, so the next run would take tiles for '
                 'images: name another folder'
@@ -192,13 +193,11 @@ def _find_scenes(settings: FolderSettings) -> list[Scene]:
     image = Source('image', str(settings.images), settings.image_suffix)
     label = settings.labels and Source('label', str(settings.labels), settings.label_suffix)
     depth = settings.depth and Source('depth map', str(settings.depth), settings.depth_suffix)
-    kinds = {'images': 'image', 'labels': 'label', 'depth': 'depth map'}
+    products = {'image': 'images', 'label': 'labels', 'depth map': 'depth'}
     scenes = []
     for pair in pair_by_stem(image, label, depth, check='names'):
         name = scene_name(os.path.relpath(pair['image'], settings.images), settings.image_suffix)
-        pieces = {
-            product: Piece(Path(pair[kind])) for product, kind in kinds.items() if kind in pair
-        }
+        pieces = {products[kind]: Piece(Path(path)) for kind, path in pair.items()}
         scenes.append(Scene(name, pieces, pieces['images'].file))
     counts = Counter(scene.name for scene in scenes)
     if twice := [name for name, count in counts.items() if count > 1]:
@@ -210,10 +209,9 @@ def _check_files(scene: Scene) -> None:
     """Refuse files that are not what their name says, or may lie either way up."""
     for product, (path, *_) in scene.pieces.items():
         if not is_whole(path):
-            if product == 'labels' and file_format(path) == 'JPEG':
-                raise UserError(f'{path} {BLENDED}')
-            fault = misnamed(path) or 'cut short, or not a picture: write it again'
-            raise UserError(f'{path} is {fault}')
+            fault = f'is {misnamed(path) or "cut short, or not a picture: write it again"}'
+            is_blended = product == 'labels' and file_format(path) == 'JPEG'
+            raise UserError(f'{path} {BLENDED if is_blended else fault}')
         check_upright(path)
 
 
@@ -234,7 +232,3 @@ def _about(settings: FolderSettings, cut: Cut, suffix: str) -> dict[str, Any]:
         image_suffix=suffix,
         settings=json.loads(json.dumps(plain)),  # lists for tuples
     )
-
-
-def _written_boxes(grid: Grid, splits: Mapping[str, str | None]) -> Boxes:
-    return {tile: box for tile, box in grid.boxes.items() if splits.get(tile) is not None}

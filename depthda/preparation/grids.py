@@ -31,10 +31,7 @@ class Placed(NamedTuple):
         values = np.zeros((rows, width), self.raster.dtypes[0])
         valid = np.zeros((rows, width), bool)
         if low < high and left < right:
-            window = (
-                (low - self.row, high - self.row),
-                (left - self.column, right - self.column),
-            )
+            window = ((low - self.row, high - self.row), (left - self.column, right - self.column))
             band = self.raster.read(1, window=window, masked=True)
             inside = np.s_[low - first : high - first, left:right]
             values[inside] = band.data
@@ -89,16 +86,9 @@ def warp(raster: rasterio.DatasetReader, image: rasterio.DatasetReader) -> Itera
     # Without a no-data value that no height has, places outside would count as height 0.
     is_float = np.dtype(raster.dtypes[0]).kind == 'f'
     nodata = {} if raster.nodata is not None else {'nodata': float('nan') if is_float else -1e9}
-    with WarpedVRT(
-        raster,
-        crs=image.crs,
-        transform=image.transform,
-        width=image.width,
-        height=image.height,
-        resampling=Resampling.bilinear,
-        dtype='float64',
-        **nodata,
-    ) as warped:
+    grid = dict(crs=image.crs, transform=image.transform, width=image.width, height=image.height)
+    kind = dict(resampling=Resampling.bilinear, dtype='float64')
+    with WarpedVRT(raster, **grid, **kind, **nodata) as warped:
         yield Placed(warped, 0, 0)
 
 

@@ -20,7 +20,6 @@ from depthda.preparation.sources import SourceFile
 from depthda.workers import each_done
 
 HeightFile = Path | SourceFile
-
 _FLAT = 0.01  # of the range
 
 
@@ -67,7 +66,7 @@ def with_range(
             f'range of all, {low:g} to {high:g} ({few(flat)}): check whether all are in the same '
             'unit'
         )
-    return cut if cut.depth_range is not None else replace(cut, depth_range=(low, high))
+    return replace(cut, depth_range=cut.depth_range or (low, high))
 
 
 def whole_range(spans: dict[HeightFile, Span]) -> Range:
@@ -90,7 +89,7 @@ def height_spans(
     work = functools.partial(height_span, option=option, given=given)
     found = dict(each_done(work, rasters, pool, functools.partial(progress, 'heights')))
     spans = {raster: span for raster, span in found.items() if span}
-    if given is not None and spans:
+    if given and spans:
         low, high = whole_range(spans)
         if low >= given[1] or high <= given[0]:
             raise UserError(
@@ -122,14 +121,12 @@ def height_span(path: HeightFile, option: str, given: Range | None = None) -> Sp
             if known.size:
                 low, high = min(low, float(known.min())), max(high, float(known.max()))
                 counts = counts + count_coarse(known)
-                if given is not None:
+                if given:
                     clipped += int(np.sum(known < given[0]) + np.sum(known > given[1]))
     if low > high:
         return None
-    if given is None:
-        suspect = suspect_height(counts, low, high)
-    else:
-        suspect = typical_no_data(end for end in (low, high) if not given[0] <= end <= given[1])
+    outside = [end for end in (low, high) if given and not given[0] <= end <= given[1]]
+    suspect = typical_no_data(outside) if given else suspect_height(counts, low, high)
     if suspect is not None:
         raise UserError(
             f'{path} has the height {suspect:g}, which looks like no-data that the file does not '

@@ -18,7 +18,7 @@ from depthda.preparation.class_list import IGNORED, ClassList
 from depthda.preparation.cut import DepthRows, ImageRows, LabelRows, Rows, write_tiles
 from depthda.preparation.grids import check_aligned, place
 from depthda.preparation.heights import Span, height_spans, whole_range
-from depthda.preparation.isprs_files import LAYOUTS, Layout, files_by_area, find_areas, packed_twice
+from depthda.preparation.isprs_files import LAYOUTS, Layout, find_areas, packed_twice
 from depthda.preparation.manifest import PreparedAreas, identity
 from depthda.preparation.scene import (
     Cut,
@@ -94,8 +94,7 @@ def prepare_isprs(
     _check(layout, settings)
     # Every zip is inspected before the first byte is written.
     files = list_files(sources)
-    more = f' (and {len(sources) - 1} more)' if len(sources) > 1 else ''
-    shown = f'{sources[0]}{more}'
+    shown = str(sources[0]) + (f' (and {len(sources) - 1} more)' if sources[1:] else '')
     areas = _find_areas(layout, settings, files, shown)
     about = dict(dataset=settings.dataset, tile=tile, stride=stride, labels=settings.labels)
     about |= dict(classes=list(CLASSES), dsm_range=None)
@@ -192,21 +191,11 @@ def _find_areas(
 ) -> list[Scene]:
     """Find every area with all that was asked for; a missing file is an error."""
     kinds = {f'images_{band}': band for band in settings.bands}
-    if settings.labels is not None:
-        kinds['labels'] = settings.labels
+    kinds |= {'labels': settings.labels} if settings.labels else {}
     kinds |= {depth: depth for depth in settings.depth}
-    # An orthophoto of an area that the dataset does not have would be left out.
-    photo_kinds = {*settings.bands, *(layout.also_in[band][0] for band in layout.also_in)}
-    for kind in sorted(photo_kinds):
-        for area, file in files_by_area(layout, kind, files).items():
-            if area not in layout.areas:
-                raise UserError(
-                    f'{file} is of the unknown area {area}: {layout.title} has '
-                    f'{", ".join(layout.areas)}; correct its name or remove the file'
-                )
     found = {product: find_areas(layout, kind, files, sources) for product, kind in kinds.items()}
     photos = found[f'images_{settings.bands[0]}']
-    names = list(photos) if settings.areas is None else list(settings.areas)
+    names = list(photos if settings.areas is None else settings.areas)
     for product, by_area in found.items():
         if missing := [name for name in names if name not in by_area]:
             raise UserError(
@@ -214,10 +203,8 @@ def _find_areas(
                 f'{layout.kinds[kinds[product]].title} in {sources} ({", ".join(missing)}): give '
                 f'it too, or name the areas to cut with --areas{packed_twice(files)}'
             )
-    return [
-        Scene(name, {product: found[product][name] for product in found}, photos[name].file)
-        for name in names
-    ]
+    pieces = {name: {product: found[product][name] for product in found} for name in names}
+    return [Scene(name, pieces[name], photos[name].file) for name in names]
 
 
 def _dsm_range(

@@ -88,18 +88,22 @@ def find_areas(
     requested bands is preferred to one of more bands. Files of areas without an orthophoto
     (Vaihingen has labels of an area 9) are left out. ``sources`` names the download in messages.
     """
+    # The first holds the bands too, and the second is preferred.
+    places = dict([layout.also_in.get(kind, (kind, RGB)), (kind, RGB)])
     found: dict[str, Piece] = {}
-    names = [layout.kinds[kind].shown]
-    if kind in layout.also_in:
-        wider, bands = layout.also_in[kind]
-        names.append(layout.kinds[wider].shown)
-        files_of_area = files_by_area(layout, wider, files)
-        found = {area: Piece(file, bands, wider) for area, file in files_of_area.items()}
-    files_of_area = files_by_area(layout, kind, files)
-    found |= {area: Piece(file, RGB, kind) for area, file in files_of_area.items()}
+    for held_in, bands in places.items():
+        for area, file in _files_by_area(layout, held_in, files).items():
+            # An orthophoto of an area that the dataset does not have would be left out.
+            if kind in layout.bands and area not in layout.areas:
+                raise UserError(
+                    f'{file} is of the unknown area {area}: {layout.title} has '
+                    f'{", ".join(layout.areas)}; correct its name or remove the file'
+                )
+            found[area] = Piece(file, bands, held_in)
     areas = {area: found[area] for area in layout.areas if area in found}
     if not areas:
         title, _, in_top = layout.kinds[kind]
+        names = [layout.kinds[held_in].shown for held_in in reversed(places)]
         where = {True: 'in a folder top', False: 'outside of folders top', None: 'in any folder'}
         suffixes = Counter(file.suffix or 'no suffix' for file in files)
         counts = ', '.join(f'{count} {suffix}' for suffix, count in suffixes.most_common(4))
@@ -116,7 +120,7 @@ def packed_twice(files: Sequence[SourceFile]) -> str:
     return f' ({zips[0]} is packed twice: unpack the outer zip)' if zips else ''
 
 
-def files_by_area(layout: Layout, kind: str, files: Sequence[SourceFile]) -> dict[str, SourceFile]:
+def _files_by_area(layout: Layout, kind: str, files: Sequence[SourceFile]) -> dict[str, SourceFile]:
     """Return the files of a kind by the area in their name, which the dataset may not have."""
     _, name, in_top = layout.kinds[kind]
     folders: dict[tuple[bool, Path], dict[str, SourceFile]] = {}
@@ -127,6 +131,6 @@ def files_by_area(layout: Layout, kind: str, files: Sequence[SourceFile]) -> dic
             area = layout.prefix + '_'.join(str(int(number)) for number in match.groups())
             folders.setdefault((file.zip is None, file.folder), {})[area] = file
     found: dict[str, SourceFile] = {}
-    for unpacked, folder in sorted(folders, key=lambda key: (key[0], len(folders[key]), key[1])):
-        found |= folders[unpacked, folder]
+    for key in sorted(folders, key=lambda key: (key[0], len(folders[key]), key[1])):
+        found |= folders[key]
     return found

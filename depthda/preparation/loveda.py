@@ -14,7 +14,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from depthda.errors import UserError, few, many
+from depthda.errors import UserError, check_count, few, many
 from depthda.io.archives import open_archive, read_member
 from depthda.io.files import atomic_path, remove_strays, walk
 from depthda.io.headers import is_whole
@@ -88,8 +88,7 @@ def prepare_loveda(
         progress: Called with the number of files that are done, and of all files.
     """
     out = Path(out)
-    if workers < 1:
-        raise UserError(f'{workers} workers cannot read anything: use 1 or more.')
+    check_count('--workers', workers)
     with ExitStack() as stack:
         # Every archive is checked before the first byte is written.
         files = [file for source in sources for file in _open(Path(source), stack)]
@@ -114,16 +113,15 @@ def prepare_loveda(
 def missing(out: Path) -> list[str]:
     """Describe the images of LoveDA that ``out`` lacks, and images without a mask, by part."""
     lines = []
-    for part, (first, last) in NUMBERS.items():
-        images, masks = (_stems(out.joinpath(*part, folder)) for folder in (_IMAGES, _MASKS))
-        official = {str(number) for number in range(first, last + 1)}
+    numbers = {part: set(map(str, range(low, high + 1))) for part, (low, high) in NUMBERS.items()}
+    for part, official in numbers.items():
+        images, masks = _stems(out, part)
         if not images:
             lines.append(f'{"/".join(part)}: none of its {len(official):,} images')
         elif absent := official - images:
             lines.append(f'{"/".join(part)}: {_some(absent)} of {len(official):,} images missing')
-        for other, (low, high) in NUMBERS.items():
-            misplaced = images & {str(number) for number in range(low, high + 1)}
-            if other != part and misplaced:
+        for other in numbers:
+            if other != part and (misplaced := images & numbers[other]):
                 lines.append(
                     f'{"/".join(part)}: {_some(misplaced)} have numbers of {"/".join(other)}: put '
                     'them there'
@@ -135,11 +133,10 @@ def missing(out: Path) -> list[str]:
 
 def counts(out: str | os.PathLike) -> dict[Part, tuple[int, int, int]]:
     """Count the images and masks of each part, and the images that LoveDA has there."""
-    found = {}
-    for part, (first, last) in NUMBERS.items():
-        images, masks = (len(_stems(Path(out, *part, folder))) for folder in (_IMAGES, _MASKS))
-        found[part] = images, masks, last - first + 1
-    return found
+    return {
+        part: (*map(len, _stems(out, part)), last - first + 1)
+        for part, (first, last) in NUMBERS.items()
+    }
 
 
 def _open(source: Path, stack: ExitStack) -> list[LoveDAFile]:
@@ -262,8 +259,10 @@ def _check_content(file: LoveDAFile, content: bytes, partial: bool) -> None:
         )
 
 
-def _stems(folder: Path) -> set[str]:
-    return {path.stem for path in folder.glob('[!.]*.png')}
+def _stems(out: str | os.PathLike, part: Part) -> list[set[str]]:
+    """Return the stems of the images and of the masks of a part."""
+    folders = (Path(out, *part, folder) for folder in (_IMAGES, _MASKS))
+    return [{path.stem for path in folder.glob('[!.]*.png')} for folder in folders]
 
 
 def _some(names: set[str]) -> str:

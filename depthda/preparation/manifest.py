@@ -10,7 +10,7 @@ from typing import Any
 from depthda.errors import UserError
 from depthda.io.files import atomic_path, remove_empty, remove_strays
 from depthda.io.lock import own_folder
-from depthda.io.manifest import ResumableFolder, read_manifest, write_manifest
+from depthda.io.manifest import ResumableFolder, read_manifest
 from depthda.preparation.obsolete import Obsolete, files_below, stale_maps
 from depthda.preparation.scene import Boxes, Report, Scene
 from depthda.version import __version__
@@ -41,8 +41,10 @@ class PreparedFolder(ResumableFolder):
             if obsolete:
                 # First the manifest gets the name of an unfinished one, with its old content: a
                 # run that is killed while it removes is repeated, not continued.
-                before = self.before and {**self.before, 'complete': False}
-                write_manifest(self.root, before or self.content, complete=False)
+                new = self.content
+                self.content = {**self.before, 'complete': False} if self.before else new
+                self.write()
+                self.content = new
                 obsolete.remove()
                 report(f'removed from {self.root}: {obsolete}')
             self.remove_strays()
@@ -80,12 +82,9 @@ class PreparedScenes(PreparedFolder):
 
     def __init__(self, root: Path, about: Mapping[str, Any]) -> None:
         _check_siblings(root, about)
-        labels = ['labels'] if about['labels'] else []
-        self.products = ['images', *labels, *([about['depth']] if about['depth'] else [])]
+        self.products = [*filter(None, ('images', about['labels'] and 'labels', about['depth']))]
         unfinished = dict(version=__version__, complete=False, splits={})
-        # Tiles on both sides of a cut; images in no list; pairs of tiles of different splits that
-        # show the same ground.
-        counts = dict(crossing=0, unlisted=0, shared=0)
+        counts = dict(crossing=0, unlisted=0, shared=0)  # of ``split_counts``
         super().__init__(root, {**about, **unfinished, **counts, 'scenes': {}})
         self.before = self.open() or {}
 
@@ -133,25 +132,21 @@ class PreparedScenes(PreparedFolder):
                 if stem not in kept:
                     tiles.setdefault(folder, []).append(path)
         gone = (name for name in self.before.get('splits', {}) if name not in splits)
-        lists = [self.root / f'{name}.txt' for name in gone]
-        maps = stale_maps(self.root, stale, folders)
-        return Obsolete(tiles, maps, list(filter(Path.is_file, lists)))
+        lists = [path for name in gone if (path := self.root / f'{name}.txt').is_file()]
+        return Obsolete(tiles, stale_maps(self.root, stale, folders), lists)
 
     def _has(self, scene: Scene, boxes: Boxes) -> bool:
         """Return whether all these tiles of an image are there, as the manifest says."""
-        entry = self.entry(scene.name) or {'tiles': [], 'empty': 0}
-        tiles = entry['tiles']
-        return (
-            set(tiles) <= set(boxes)
-            and len(tiles) + entry['empty'] == len(boxes)
-            and all(
-                self._path(product, tile).is_file() for tile in tiles for product in self.products
-            )
+        entry = self.entry(scene.name)
+        if entry is None or len(entry['tiles']) + entry['empty'] != len(boxes):
+            return False
+        suffixes = {product: '.png' for product in self.products}
+        suffixes['images'] = self.content['image_suffix']
+        return set(entry['tiles']) <= set(boxes) and all(
+            Path(self.root, product, f'{tile}{suffix}').is_file()
+            for tile in entry['tiles']
+            for product, suffix in suffixes.items()
         )
-
-    def _path(self, product: str, tile: str) -> Path:
-        suffix = self.content['image_suffix'] if product == 'images' else '.png'
-        return self.root / product / f'{tile}{suffix}'
 
     def enter_scene(self, scene: Scene, facts: Mapping[str, Any]) -> None:
         """Record that the tiles of an image are written."""
@@ -252,10 +247,9 @@ def identity(file: Any) -> dict[str, Any]:
 
 def _identities(scene: Scene) -> dict[str, Any]:
     """Return what shows that the files of an image are those that were cut."""
-    stats = {product: (piece.file, piece.file.stat()) for product, piece in scene.pieces.items()}
     return {
-        product: [path.name, stat.st_size, stat.st_mtime_ns]
-        for product, (path, stat) in stats.items()
+        product: [path.name, (stat := path.stat()).st_size, stat.st_mtime_ns]
+        for product, (path, *_) in scene.pieces.items()
     }
 
 

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 from depthda.depth.maps import DEPTH_SUFFIXES
@@ -15,14 +16,12 @@ Files = Mapping[str, list[Path]]  # by folder
 class Obsolete:
     """Files that would no longer belong to the dataset.
 
-    Attributes:
-        tiles: Tiles that no image has any more, and tiles of images that have changed.
-        maps: Depth maps made from such images: a wrong depth map is worse than none.
-        lists: Lists of splits that no longer exist.
+    These are tiles that no image has any more, tiles of images that have changed, and lists of
+    splits that no longer exist.
     """
 
     tiles: Files
-    maps: Files
+    maps: Files  # depth maps of images that change: a wrong depth map is worse than none
     lists: Sequence[Path] = ()
 
     def __bool__(self) -> bool:
@@ -42,9 +41,8 @@ class Obsolete:
             )
 
     def remove(self) -> None:
-        for files in (*self.tiles.values(), *self.maps.values(), self.lists):
-            for path in files:
-                path.unlink(missing_ok=True)
+        for path in chain(*self.tiles.values(), *self.maps.values(), self.lists):
+            path.unlink(missing_ok=True)
 
 
 def stale_maps(out: Path, tiles: set[str], products: Iterable[str]) -> Files:

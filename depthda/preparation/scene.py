@@ -1,6 +1,5 @@
 """Scenes, the files of their products, and where their tiles lie."""
 
-import math
 import os
 import unicodedata
 from collections.abc import Callable, Mapping
@@ -10,17 +9,27 @@ from typing import NamedTuple
 
 import rasterio
 
-from depthda.errors import UserError
+from depthda.errors import UserError, check_count, check_range
 from depthda.io.headers import IMAGE_SUFFIXES
 from depthda.io.rasters import open_raster, refuse_indices, tile_suffix
 from depthda.preparation.class_list import ClassList
 from depthda.preparation.grids import has_place
 from depthda.preparation.sources import SourceFile
-from depthda.preparation.splits import Box
 
 Range = tuple[float, float]
 Progress = Callable[[str, int, int], None]  # stage, steps done, steps in all
 Report = Callable[[str], None]
+
+
+class Box(NamedTuple):
+    """The place of a tile: in pixels of its image, or on the map."""
+
+    left: float
+    top: float
+    right: float
+    bottom: float
+
+
 Boxes = Mapping[str, Box]  # by the names of the tiles
 
 
@@ -99,10 +108,7 @@ def scene_name(path: str, suffix: str | None = None) -> str:
 
 def starts(length: int, tile: int, stride: int) -> list[int]:
     """Return where tiles begin along one side; the last is moved back to end with the side."""
-    places = list(range(0, length - tile + 1, stride))
-    if places and places[-1] + tile < length:
-        places.append(length - tile)
-    return places
+    return [*range(0, length - tile, stride), length - tile] if length >= tile else []
 
 
 def tile_boxes(name: str, width: int, height: int, cut: Cut) -> Boxes:
@@ -188,11 +194,9 @@ def check_options(tile: int | None, stride: int | None, workers: int, ranges, ne
             f'tiles of {tile} every {stride} pixels: the stride must be between 1 and the tile, '
             'or places would be left out'
         )
-    if workers < 1:
-        raise UserError(f'--workers {workers}: use 1 or more')
+    check_count('--workers', workers)
     for option, span in ranges.items():
-        if span is not None and not (all(map(math.isfinite, span)) and span[0] < span[1]):
-            raise UserError(f'{option} {span[0]:g} {span[1]:g} is not a range: give LOW HIGH')
+        check_range(option, span)
 
 
 def _on_map(transform: rasterio.Affine, box: Box) -> Box:

@@ -15,19 +15,14 @@ from depthda.io.files import walk
 class SourceFile:
     """A file in a folder or a zip: ``os.fspath`` returns the path that rasterio opens.
 
-    Args:
-        name: Its file name.
-        folder: The folder that holds it. A zip counts as a folder of its name without the suffix.
-        size: Size in bytes, unpacked.
-        zip: The zip that holds it; None: it is unpacked.
-        member: Its name in the zip.
+    A zip counts as a folder of its name without the suffix.
     """
 
     name: str
     folder: Path
-    size: int
-    zip: Zip | None = None
-    member: str = ''
+    size: int  # in bytes, unpacked
+    zip: Zip | None = None  # None: it is not in a zip
+    member: str = ''  # its name in the zip
 
     @property
     def suffix(self) -> str:

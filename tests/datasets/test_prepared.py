@@ -8,7 +8,7 @@ from tiny_scenes import Scenes
 from depthda.datasets.prepared import PreparedDataset
 from depthda.errors import UserError
 from depthda.preparation.folder import prepare_folder
-from depthda.preparation.folder_splits import Splits
+from depthda.preparation.splits import Splits
 
 PIPELINE = [
     dict(type='LoadImageFromFile'),

@@ -15,8 +15,8 @@ from depthda.depth.maps import read_depth
 from depthda.errors import UserError
 from depthda.preparation import loveda
 from depthda.preparation.folder import prepare_folder
-from depthda.preparation.folder_splits import read_splits
 from depthda.preparation.isprs import IsprsSettings, prepare_isprs
+from depthda.preparation.splits import read_splits
 
 SMALL = {('Train', 'Rural'): (0, 0)}
 PLACE, UPSIDE_DOWN = (500000.0, 5000000.0), Affine(0.5, 0, 500000.0, 0, 0.5, 4999990.0)

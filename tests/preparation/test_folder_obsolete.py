@@ -11,7 +11,7 @@ from depthda.datasets.pairing import Source, pair_by_stem
 from depthda.errors import UserError
 from depthda.preparation import cut
 from depthda.preparation.folder import prepare_folder
-from depthda.preparation.folder_splits import Splits
+from depthda.preparation.splits import Splits
 
 RANGE = dict(depth_range=(50.0, 400.0))  # else the range of other heights would differ first
 

@@ -11,7 +11,7 @@ from tiny_scenes import NO_HEIGHT, Scenes, write
 from depthda.errors import UserError
 from depthda.preparation.class_list import numbered
 from depthda.preparation.folder import prepare_folder
-from depthda.preparation.folder_splits import Splits
+from depthda.preparation.splits import Splits
 
 ANY_NAMES = dict(image_suffix=None, depth_suffix=None, cut=dict(classes=numbered(['a', 'b'])))
 

@@ -10,8 +10,8 @@ from tiny_scenes import NO_HEIGHT, Scenes, write
 from depthda.errors import UserError
 from depthda.preparation import folder
 from depthda.preparation.folder import prepare_folder
-from depthda.preparation.folder_splits import Splits, read_splits
 from depthda.preparation.report import describe_folder
+from depthda.preparation.splits import Splits, read_splits
 
 
 def test_splits_are_lists_that_divide_the_tiles(tmp_path):

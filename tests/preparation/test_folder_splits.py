@@ -8,7 +8,7 @@ from tiny_scenes import Scenes, write
 
 from depthda.errors import UserError
 from depthda.preparation.folder import prepare_folder
-from depthda.preparation.folder_splits import Splits
+from depthda.preparation.splits import Splits
 
 ALONE = dict(labels=None, depth=None, image_suffix=None, cut=dict(classes=None, stride=12))
 

@@ -69,7 +69,7 @@ FOLDER = """
 from tiny_scenes import Scenes
 
 from depthda.preparation.folder import prepare_folder
-from depthda.preparation.folder_splits import Splits
+from depthda.preparation.splits import Splits
 
 def prepare(out):
     scenes = Scenes.__new__(Scenes)

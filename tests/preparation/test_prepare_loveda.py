@@ -233,7 +233,7 @@ def test_mistakes_are_one_sentence(zips, tmp_path, monkeypatch):
     (tmp_path / 'busy').mkdir()
     with locked(tmp_path / 'busy'), pytest.raises(UserError, match='another process is writing'):
         prepare_loveda(zips, tmp_path / 'busy')
-    with pytest.raises(UserError, match='0 workers'):
+    with pytest.raises(UserError, match='--workers 0: use 1 or more'):
         prepare_loveda(zips, tmp_path / 'out', workers=0)
     monkeypatch.setattr(loveda.shutil, 'disk_usage', lambda _: type('Usage', (), dict(free=9)))
     with pytest.raises(UserError, match='its disk has 0.0 GB left'):

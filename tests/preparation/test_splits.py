@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from depthda.errors import UserError
-from depthda.preparation.splits import Box, by_block, by_image, by_list, check_shares, shared_ground
+from depthda.preparation.scene import Box
+from depthda.preparation.splits import by_block, by_image, by_list, check_shares, shared_ground
 
 SHARES = {'train': 0.6, 'val': 0.15, 'test': 0.25}
 

@@ -132,7 +132,7 @@ def test_an_interrupted_dataset_leaves_nothing(tmp_path):
     [
         ({**COUNTS, 'Val': -1}, 1, 'the number of Val tiles must be 0 or more'),
         (dict.fromkeys(COUNTS, 0), 1, 'at least one tile'),
-        (COUNTS, 0, '0 jobs cannot write anything'),
+        (COUNTS, 0, '--jobs 0: use 1 or more'),
     ],
 )
 def test_impossible_counts_are_refused(tmp_path, counts, jobs, message):

@@ -14,7 +14,7 @@ from rich.table import Column, Table
 from depthda.datasets.checks.inspection import SampleFacts, inspect
 from depthda.datasets.checks.verdict import Finding, find_copies, judge
 from depthda.datasets.rgbd import RGBDSegDataset
-from depthda.errors import UserError, many
+from depthda.errors import UserError, check_count, many
 from depthda.io.plotting import plt, save_figure
 
 SPLITS = ('train', 'val', 'test')
@@ -46,8 +46,7 @@ def check_sets(
         workers: Number of processes that read samples.
         progress: Called with the name of the dataset, and the numbers of samples done and in all.
     """
-    if workers < 1:
-        raise UserError(f'--workers {workers}: use 1 or more.')
+    check_count('--workers', workers)
     loaders = {name: cfg.get(f'{name}_dataloader') for name in splits}
     if not any(loaders.values()):
         raise UserError(f'the config has no data loader for {", ".join(splits)}.')

@@ -14,7 +14,7 @@ import rasterio
 from rasterio import Affine
 from rasterio.errors import NotGeoreferencedWarning
 
-from depthda.errors import UserError
+from depthda.errors import UserError, check_count
 from depthda.io.files import DISK_FULL, atomic_path, write_json
 from depthda.workers import worker_pool
 
@@ -63,8 +63,7 @@ def write_sample(
     for split in SPLITS:
         if counts.get(split, -1) < 0:
             raise UserError(f'the number of {split} tiles must be 0 or more')
-    if jobs < 1:
-        raise UserError(f'{jobs} jobs cannot write anything: use 1 or more')
+    check_count('--jobs', jobs)
     tiles = plan(world, counts)
     if not tiles:
         raise UserError('a dataset needs at least one tile: ask for one or more')

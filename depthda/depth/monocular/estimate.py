@@ -17,7 +17,7 @@ from depthda.depth.monocular.folder import MapFolder
 from depthda.depth.monocular.images import OpticalReader
 from depthda.depth.monocular.pipeline import Pipeline, Plan, Progress
 from depthda.depth.monocular.tiling import TileGrid
-from depthda.errors import UserError
+from depthda.errors import UserError, check_count
 from depthda.io.lock import own_folder
 from depthda.processes import Shard
 from depthda.version import __version__
@@ -47,9 +47,8 @@ class DepthSettings:
     reader: OpticalReader = OpticalReader()
 
     def __post_init__(self) -> None:
-        for name, value in (('batch size', self.batch_size), ('number of workers', self.workers)):
-            if value < 1:
-                raise UserError(f'the {name} is {value}: take 1 or more.')
+        check_count('--batch-size', self.batch_size)
+        check_count('--workers', self.workers)
         if self.mode not in MODES:
             raise UserError(f'the mode {self.mode!r} is unknown: use {" or ".join(MODES)}.')
         for option, value in (('--tile', self.tile), ('--overlap', self.overlap)):

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageOps
 
-from depthda.errors import UserError
+from depthda.errors import UserError, check_range
 from depthda.io.headers import check_upright, read_headers
 from depthda.io.rasters import open_raster, read_png, refuse_indices
 
@@ -32,11 +32,7 @@ class OpticalReader:
     def __post_init__(self) -> None:
         if self.bands is not None and min(self.bands) < 1:
             raise UserError(f'bands {self.bands} are counted from 1: correct --bands.')
-        if self.value_range is not None and not self.value_range[0] < self.value_range[1]:
-            raise UserError(
-                f'the value range {self.value_range} is empty: give --value-range LOW HIGH, '
-                'LOW < HIGH.'
-            )
+        check_range('--value-range', self.value_range)
 
     def sizes(self, paths: Sequence[str | os.PathLike]) -> list[Size]:
         """Return the sizes of images from their headers; refuse those that cannot be read."""

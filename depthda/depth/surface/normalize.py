@@ -21,7 +21,7 @@ from depthda.depth.surface.jobs import find_surfaces, terrain_of
 from depthda.depth.surface.model import Surface
 from depthda.depth.surface.percentiles import coarse_bins, count_coarse, count_fine, percentiles_of
 from depthda.depth.surface.write import Range, Recipe, write_map
-from depthda.errors import UserError
+from depthda.errors import UserError, check_count, check_range
 from depthda.io.lock import own_folder
 
 Progress = Callable[[str, int, int], None]
@@ -59,10 +59,7 @@ class SurfaceSettings:
             raise UserError(
                 f'percentiles {low:g} and {high:g} are not a range: give two of 0 to 100.'
             )
-        if self.value_range is not None:
-            low, high = self.value_range
-            if not (math.isfinite(low) and math.isfinite(high) and low < high):
-                raise UserError(f'the range {low:g} to {high:g} is empty: give LOW HIGH in metres.')
+        check_range('--range', self.value_range)
         if not all(map(math.isfinite, self.nodata)):
             raise UserError('NaN and infinity are never heights: leave them out of --nodata.')
         if self.window is not None and not math.isfinite(self.window):
@@ -126,8 +123,7 @@ def map_surfaces(
     that was killed, and the result has the bytes of an uninterrupted run. Memory holds some strips
     of a raster for each of the ``workers`` (threads), with ``fill`` a whole raster.
     """
-    if workers < 1:
-        raise UserError(f'{workers} workers cannot do anything: take 1 or more.')
+    check_count('--workers', workers)
     out = Path(out).absolute()
     jobs = find_surfaces(heights, out, settings.terrain)
     surfaces = [settings.surface(job) for job in jobs]

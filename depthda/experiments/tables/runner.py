@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from depthda.console import wide_console
-from depthda.errors import UserError, many
+from depthda.errors import UserError, check_count, many
 from depthda.experiments.tables.configs import resolved_config
 from depthda.experiments.tables.curve import draw_curve
 from depthda.experiments.tables.execute import execute
@@ -192,8 +192,7 @@ def do_runs(
 
 def check_arguments(jobs: int | None, seeds: Sequence[int] | None) -> None:
     """Refuse values that have no meaning."""
-    if jobs is not None and jobs < 1:
-        raise UserError(f'--jobs {jobs}: take 1 or more.')
+    check_count('--jobs', 1 if jobs is None else jobs)
     if seeds and min(seeds) < 0:
         raise UserError(f'--seeds {min(seeds)}: take 0 or more.')
     check_distinct('--seeds', seeds or ())

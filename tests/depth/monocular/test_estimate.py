@@ -270,8 +270,8 @@ def test_depth_that_is_not_finite_is_an_error(estimator, images, tmp_path, monke
 @pytest.mark.parametrize(
     'settings, message',
     [
-        ({'batch_size': 0}, 'the batch size is 0: take 1 or more'),
-        ({'workers': 0}, 'the number of workers is 0'),
+        ({'batch_size': 0}, '--batch-size 0: use 1 or more'),
+        ({'workers': 0}, '--workers 0: use 1 or more'),
         ({'mode': 'half'}, "mode 'half' is unknown: use whole or tiled"),
         ({'tile': 500}, 'add --mode tiled'),
         ({'mode': 'tiled', 'tile': 3}, 'take 32 or more'),

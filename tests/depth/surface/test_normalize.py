@@ -247,13 +247,13 @@ def test_folders_without_a_valid_manifest_are_refused(source, tmp_path):
     [
         ({'percentiles': (99, 1)}, 'percentiles 99 and 1'),
         ({'percentiles': (-1, 50)}, 'percentiles -1 and 50'),
-        ({'value_range': (3, 3)}, 'range 3 to 3'),
+        ({'value_range': (3, 3)}, '--range 3 3 is not a range'),
         ({'window': 9}, 'a window is for --ground opening'),
         ({'ground': 'opening'}, 'larger than the largest building'),
         ({'ground': 'opening', 'window': 9, 'window_pixels': 9}, 'needs one window'),
         ({'ground': 'opening', 'window': float('inf')}, 'window of inf m'),
         ({'nodata': (float('nan'),)}, 'NaN and infinity'),
-        ({'workers': 0}, '0 workers'),
+        ({'workers': 0}, '--workers 0: use 1 or more'),
     ],
 )
 def test_invalid_settings_are_refused(source, tmp_path, settings, message):
