@@ -23,7 +23,7 @@ _BUILDS = {
 
 
 def check_dependencies() -> None:
-    """Raise ``ImportError`` with the command that fixes the environment, if it has a fault.
+    """Raise ``ImportError``, with the command to run, if the environment is broken.
 
     The bounds are read from the installed package, so they are written only once, in
     ``pyproject.toml``. A bare source tree on the path has none; then only clashes are checked.

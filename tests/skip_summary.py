@@ -1,4 +1,4 @@
-"""The end of a test run names what was skipped and why."""
+"""List the skipped tests and their reasons at the end of a test run."""
 
 from collections import defaultdict
 

@@ -1,4 +1,4 @@
-"""The commands as they are typed."""
+"""Test the tools through their command lines."""
 
 import os
 import re
@@ -19,7 +19,7 @@ def command(*arguments: str) -> list[str]:
     return [sys.executable, str(ROOT / 'tools' / arguments[0]), *arguments[1:]]
 
 
-def run_outside(*arguments: str) -> subprocess.CompletedProcess:
+def run_in_subprocess(*arguments: str) -> subprocess.CompletedProcess:
     """Run a tool in a process of its own."""
     return subprocess.run(command(*arguments), cwd=ROOT, capture_output=True, text=True)
 
@@ -57,9 +57,9 @@ class Bomb:
 def test_killed_and_resumed_equals_uninterrupted(tmp_path, short_run):
     options = short_run | {'train_cfg.max_iters': 6, 'default_hooks.logger.interval': 1}
     whole, killed = tmp_path / 'whole', tmp_path / 'killed'
-    done = run_outside('train.py', CONFIG, '--work-dir', str(whole), *as_options(options))
+    done = run_in_subprocess('train.py', CONFIG, '--work-dir', str(whole), *as_options(options))
     assert done.returncode == 0, done.stderr
-    # From the command to the first iteration, one screen of 24 lines and 100 columns.
+    # All output up to the first iteration fits on one screen (24 lines of 100 columns).
     lines = done.stdout.splitlines()
     first = next(n for n, line in enumerate(lines) if 'Iter(train) [1/6]' in line)
     assert sum(1 + len(line) // 100 for line in lines[: first + 1]) <= 24, done.stdout
@@ -74,7 +74,7 @@ def test_killed_and_resumed_equals_uninterrupted(tmp_path, short_run):
             process.send_signal(signal.SIGKILL)
     assert process.wait() == -signal.SIGKILL
     assert not (killed / 'iter_6.pth').exists()
-    again = run_outside(
+    again = run_in_subprocess(
         'train.py', CONFIG, '--work-dir', str(killed), '--resume', *as_options(options)
     )
     assert again.returncode == 0 and 'resumed at iteration 2' in again.stdout, again.stderr

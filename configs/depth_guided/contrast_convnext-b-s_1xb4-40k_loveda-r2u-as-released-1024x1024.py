@@ -4,7 +4,7 @@
 #   python tools/train.py \
 #     configs/depth_guided/contrast_convnext-b-s_1xb4-40k_loveda-r2u-as-released-1024x1024.py
 _base_ = './depth_guided_convnext-b-s_1xb4-40k_loveda-r2u-as-released-1024x1024.py'
-# The released models with contrast alone have their own weights for it.
+# The released models with contrast alone weight the contrast loss differently at each scale.
 model = dict(
     neck=dict(scale_weights=[0.03, 0.03, 0.04, 0.04]),
     decode_head=dict(_delete_=True, **_base_.model.decode_head.head),

@@ -1,7 +1,7 @@
 """Show what the model really sees: samples after the config's pipeline, on contact sheets.
 
-The sheets show image, depth (bright = near, striped = none) and label as they reach the model,
-augmented as in a run with this seed.
+The sheets show image, depth (bright = high, striped = none) and label as they reach the model,
+augmented as in a run with the seed of --seed.
 """
 
 from argparse import ArgumentParser, Namespace
@@ -21,7 +21,11 @@ def add_arguments(parser: ArgumentParser) -> None:
     add_config(parser)
     add = parser.add_argument
     add('--split', choices=['train', 'val', 'test'], default='train', help='data loader to use')
-    add('--out', metavar='DIR', help='folder of sheets (default: work_dirs/browse/<config name>)')
+    add(
+        '--out',
+        metavar='DIR',
+        help='folder for the sheets (default: work_dirs/browse/<config name>)',
+    )
     add('--number', type=int, default=16, help='images to show')
     add('--repeat', type=int, default=1, metavar='K', help='show K augmentations of each image')
     add('--seed', type=int, default=0, help='seed of the run')

@@ -10,7 +10,7 @@ def download(tmp_path):
 
 @pytest.fixture
 def potsdam(download):
-    """A download of three areas, with the DSM of 3_13 a line short as the official one is."""
+    """A download of three areas; the DSM of 3_13 lacks its last row, as the official one does."""
     source = download.potsdam(AREAS)
     write_tif(source / '1_DSM/dsm_potsdam_03_13.tif', download.heights(2)[:-1])
     return source

@@ -4,14 +4,14 @@ import cv2
 
 
 def read(path):
-    """Read a picture as it is stored, with red, green and blue in this order."""
+    """Read a picture as it is stored, with channels in RGB order."""
     picture = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
     assert picture is not None, path
     return picture[..., ::-1] if picture.ndim == 3 else picture
 
 
 def every_file(root):
-    """Return the content of every file below ``root``, also of hidden ones."""
+    """Return the content of every file below ``root``, including hidden ones."""
     found = (path for path in sorted(root.rglob('*')) if path.is_file())
     return {path.relative_to(root).as_posix(): path.read_bytes() for path in found}
 

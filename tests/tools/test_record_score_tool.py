@@ -49,7 +49,7 @@ def test_a_score_of_a_smoke_run_is_recorded(record, tmp_path, monkeypatch):
     scores = json.loads((run.folder / 'score.json').read_text())['scores']
     assert scores['IoU.agricultural'] == 70 and scores['mIoU'] == 40.01
     code, _, err = record('convnext-b-b', '0', '--scores', *SCORES)
-    assert code == 2 and '--replace takes the new one' in err
+    assert code == 2 and 'use --replace to overwrite it' in err
     assert record('convnext-b-b', '0', '--scores', *SCORES, '--replace')[0] == 0
 
 

@@ -1,4 +1,4 @@
-"""Make depth maps of a whole dataset of surface models, on one range of heights."""
+"""Make depth maps of a whole dataset of surface models, all with one range of heights."""
 
 import hashlib
 import json
@@ -27,7 +27,7 @@ from depthda.io.lock import own_folder
 Progress = Callable[[str, int, int], None]
 
 # Megabytes of decoded blocks that GDAL may keep; its default is a share of the whole memory.
-_CACHE = 256
+_CACHE_MB = 256
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,8 @@ class SurfaceSettings:
         low, high = self.percentiles
         if not 0 <= low < high <= 100:
             raise UserError(
-                f'percentiles {low:g} and {high:g} are not a range: give two of 0 to 100.'
+                f'percentiles {low:g} and {high:g} are not a range: give two increasing values '
+                'between 0 and 100.'
             )
         check_range('--range', self.value_range)
         if not all(map(math.isfinite, self.nodata)):
@@ -66,7 +67,9 @@ class SurfaceSettings:
             raise UserError(f'a window of {self.window:g} m has no meaning: give metres.')
         windows = [w for w in (self.window, self.window_pixels) if w is not None]
         if self.ground != 'opening' and windows:
-            raise UserError('a window is for --ground opening: leave it out, or ask for that.')
+            raise UserError(
+                'a window is for --ground opening: leave it out, or add --ground opening.'
+            )
         if self.ground == 'opening' and len(windows) != 1:
             raise UserError(
                 '--ground opening needs one window, larger than the largest building: --window '
@@ -130,8 +133,8 @@ def map_surfaces(
     check_is_folder(out)
     percentiles = None if settings.value_range else settings.percentiles
     folder = SurfaceFolder(out, settings.described(), percentiles)
-    # Silenced here, because threads share their warning filters.
-    with warnings.catch_warnings(), rasterio.Env(GDAL_CACHEMAX=_CACHE), own_folder(out):
+    # Silence the warning here, not in the threads: all threads share the filters.
+    with warnings.catch_warnings(), rasterio.Env(GDAL_CACHE_MBMAX=_CACHE_MB), own_folder(out):
         warnings.simplefilter('ignore', NotGeoreferencedWarning)
         folder.open()
         with folder.abandoned_on_failure():
@@ -152,7 +155,7 @@ def _fill(
     else:
         content = [[job.name, identity] for job, identity in zip(jobs, identities, strict=True)]
         digest = hashlib.sha256(json.dumps(content).encode()).hexdigest()
-        # The range is known already if it was taken from these very files.
+        # The range is known already if it was computed from exactly these files.
         if folder.range is None or folder.range['surfaces'] != digest:
             folder.set_range(*_find_range(surfaces, settings.percentiles, threads), digest)
     recipe = Recipe((folder.range['low'], folder.range['high']), settings.fill, folder.key)

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 
 from depthda.experiments.page import html
 from depthda.experiments.page.html import Markup, Section, join, number, tag
-from depthda.experiments.page.runs import describe_set
+from depthda.experiments.page.runs import name_dataset
 from depthda.experiments.tested_run import TestedRun
 
 WIDTH, HEIGHT = 560, 250
 LEFT, RIGHT, TOP, BOTTOM = 46, 14, 12, 34
-MOST_POINTS = 1000  # more would not be visible at this width
+MAX_POINTS = 1000  # more would not be visible at this width
 Curve = list[tuple[int, float]]
 
 
@@ -37,7 +37,7 @@ def _validation_title(runs: Sequence[TestedRun]) -> str:
     loaders = [run.training and run.training.get('val_dataloader') for run in runs]
     datasets = [loader.dataset for loader in loaders if loader]
     known = [{key: dataset[key] for key in keys if dataset.get(key)} for dataset in datasets]
-    names = set(map(describe_set, known))
+    names = set(map(name_dataset, known))
     return f'Validation mIoU, {names.pop()}' if len(names) == 1 else 'Validation mIoU'
 
 
@@ -121,7 +121,7 @@ def ticks(low: float, high: float, count: int) -> list[float]:
 
 
 def _thin(curve: Curve) -> Curve:
-    every = -(-len(curve) // MOST_POINTS)
+    every = -(-len(curve) // MAX_POINTS)
     return curve if every <= 1 else [*curve[:-1:every], curve[-1]]
 
 

@@ -7,7 +7,7 @@ from depthda.errors import many
 from depthda.experiments.budget import NOT_RECORDED, differing_budgets, read_budget
 from depthda.experiments.page import html
 from depthda.experiments.page.html import DASH, TARGET_SELECTED, Markup, Section, join, number, tag
-from depthda.experiments.page.runs import describe_set
+from depthda.experiments.page.runs import name_dataset
 from depthda.experiments.tested_run import TestedRun
 
 KEY_SCORES = ('mIoU', 'mF1', 'OA', 'Kappa')
@@ -16,7 +16,7 @@ KEY_SCORES = ('mIoU', 'mF1', 'OA', 'Kappa')
 def head(title: str, runs: Sequence[TestedRun]) -> Markup:
     """Return the title and the main scores, the runs side by side."""
     headline = runs[0].report['headline']
-    tested = f'Tested on {describe_set(runs[0].metrics["tested_on"])}.'
+    tested = f'Tested on {name_dataset(runs[0].metrics["tested_on"])}.'
     if headline != 'all':
         tested += f' Headline scores: {headline}.'
     cards = tag('div', [_card(i, run, runs[0]) for i, run in enumerate(runs)], class_='cards')
@@ -73,7 +73,7 @@ def _selection(run: TestedRun) -> Markup:
     selection = run.metrics.get('selection') or {}
     words = selection.get('rule') or NOT_RECORDED
     if selection.get('on'):
-        words += f', on {describe_set(selection["on"])}'
+        words += f', on {name_dataset(selection["on"])}'
     return join(words, [' ', TARGET_SELECTED] if run.protocol['target_selected'] else None)
 
 
@@ -102,8 +102,8 @@ def _checkpoint(run: TestedRun) -> Markup:
 
 _TTA = {None: None, False: 'none', True: 'flips averaged'}
 _ROWS: dict[str, Callable[[TestedRun], Any]] = {
-    'Trained on': lambda run: describe_set(run.metrics.get('trained_on')),
-    'Tested on': lambda run: describe_set(run.metrics['tested_on']),
+    'Trained on': lambda run: name_dataset(run.metrics.get('trained_on')),
+    'Tested on': lambda run: name_dataset(run.metrics['tested_on']),
     'Training': _training,
     'Checkpoint chosen by': _selection,
     'Protocol': _protocol,

@@ -94,7 +94,7 @@ class RunImages:
         return palette_of(dict(self.dataset.metainfo) | {'classes': self.run.classes})
 
     def image(self, info: dict[str, Any]) -> np.ndarray:
-        """Return the optical bands as 8-bit RGB ``[H, W, 3]``; stretch other ranges (2–98 %)."""
+        """Return the optical bands as 8-bit RGB ``[H, W, 3]``; stretch other values (2–98 %)."""
         later = ('LoadDepth', 'LoadAnnotations', 'PackSegInputs', 'TestTimeAug')
         loaders = [dict(t) for t in self.transforms if t['type'] not in later]
         load = TRANSFORMS.build([*loaders, dict(type='LoadImageFromFile')][0])

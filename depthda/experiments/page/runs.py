@@ -43,7 +43,7 @@ def _check_same_test(runs: Sequence[TestedRun]) -> None:
     if len(groups) > 1:
         listed = '; '.join(
             f'{" ".join(str(run.folder) for run in members)} on '
-            f'{describe_set(members[0].metrics["tested_on"])}'
+            f'{name_dataset(members[0].metrics["tested_on"])}'
             for members in groups.values()
         )
         raise UserError(
@@ -67,7 +67,7 @@ def _check_same_test(runs: Sequence[TestedRun]) -> None:
         check_same_images(counted[0].on('all'), run.on('all'))
 
 
-def describe_set(described: Mapping[str, Any] | None) -> str:
+def name_dataset(described: Mapping[str, Any] | None) -> str:
     """Describe a dataset in words, from its entry in ``metrics.json`` or in a config."""
     if not described:
         return 'not recorded'

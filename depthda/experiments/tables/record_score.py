@@ -81,12 +81,12 @@ def _awaiting(run: Run, replace: bool) -> dict[str, Any]:
         )
     path = run.folder / 'score.json'
     if path.is_file() and not replace:
-        raise UserError(f'{run.title} already has a score ({path}): --replace takes the new one.')
+        raise UserError(f'{run.title} already has a score ({path}): use --replace to overwrite it.')
     return result
 
 
 def _unchanged_zip(run: Run, result: dict[str, Any]) -> Path:
-    """Return the zip of the run; refuse a changed one, which the score would not belong to."""
+    """Return the zip of the run; refuse one that has changed since, whose score it is not."""
     archive = run.folder / result['submission']
     if not archive.is_file():
         raise UserError(
@@ -118,7 +118,7 @@ def _parse(scores: Sequence[str], names: tuple[str, ...]) -> dict[str, float]:
         raise UserError(
             f'--scores has {many(len(scores), "value")} for '
             f'{many(len(names), "class", "classes")}: give {", ".join(names)}, in this order '
-            '(their mean goes to --miou).'
+            '(pass the mean as --miou).'
         )
     pairs = [item.split('=', 1) for item in scores] if named else zip(names, scores, strict=True)
     values: dict[str, float] = {}
@@ -139,7 +139,9 @@ def _percentage(name: str, text: str) -> float:
     try:
         value = float(text)
     except ValueError as error:
-        raise UserError(f'--scores: {text!r} for {name} is not a number: write 36.79.') from error
+        raise UserError(
+            f'--scores: {text!r} for {name} is not a number: write a number such as 36.79.'
+        ) from error
     # In this form the comparison refuses NaN as well.
     if not 0 <= value <= 100:
         raise UserError(f'--scores: {text} for {name} is not between 0 and 100 per cent.')

@@ -1,4 +1,4 @@
-"""Estimated depth maps that were made from other images, or by other weights in other modes."""
+"""Estimated depth maps that were made from other images, with other weights or in another mode."""
 
 import json
 import shutil

@@ -28,7 +28,7 @@ def mistake(tmp_path):
         ('x = 1\ny == = 2\n', 'line 2: SyntaxError: invalid syntax'),
         ('x = 1\ny = foo\n', "line 2: NameError: name 'foo' is not defined"),
         ("x = dict(a=1)\n\ny = x['b']\n", 'line 3: KeyError: b'),
-        # The line that called it, for what goes wrong below is no matter of the config's text.
+        # The module-level line is reported, not the one inside the function that it called.
         ("def f(x):\n    return x['a']\n\ny = f({})\n", 'line 4: KeyError: a'),
     ],
 )

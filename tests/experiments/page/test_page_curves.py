@@ -2,7 +2,7 @@ import re
 
 import pytest
 
-from depthda.experiments.page.curves import MOST_POINTS, _figure, ticks
+from depthda.experiments.page.curves import MAX_POINTS, _figure, ticks
 
 
 @pytest.mark.parametrize(
@@ -50,6 +50,6 @@ def test_a_line_breaks_where_the_loss_was_not_finite():
 def test_a_long_run_is_thinned_and_keeps_its_ends():
     curve = [(step, float(step)) for step in range(1, 40_001)]
     (line,) = points(_figure('loss', ['a'], [curve]))
-    assert len(line) <= MOST_POINTS + 1
+    assert len(line) <= MAX_POINTS + 1
     (short,) = points(_figure('loss', ['a'], [[curve[0], curve[-1]]]))
     assert [line[0], line[-1]] == [short[0], short[-1]]

@@ -8,7 +8,7 @@ import pytest
 from page_runs import write_data, write_run
 
 from depthda.errors import UserError
-from depthda.experiments.page.runs import describe_set, open_runs
+from depthda.experiments.page.runs import name_dataset, open_runs
 
 
 def test_runs_are_found_below_a_folder_and_named_after_their_folders(made):
@@ -84,8 +84,8 @@ def test_a_server_test_has_no_page(tmp_path, made):
 
 def test_datasets_are_described_in_words():
     described = dict(type='LoveDARGBD', domains=['Urban'], splits=['Train', 'Val'], images=7)
-    assert describe_set(described) == 'Urban, Train + Val (7 images)'
+    assert name_dataset(described) == 'Urban, Train + Val (7 images)'
     held = dict(type='LoveDARGBD', domain='Urban', split='Train', holdout=dict(part='held-out'))
-    assert describe_set(held) == 'Urban, Train, held-out part'
-    assert describe_set(dict(type='X', data_root='data/x', images=3)) == 'data/x (3 images)'
-    assert describe_set(None) == 'not recorded'
+    assert name_dataset(held) == 'Urban, Train, held-out part'
+    assert name_dataset(dict(type='X', data_root='data/x', images=3)) == 'data/x (3 images)'
+    assert name_dataset(None) == 'not recorded'

@@ -85,7 +85,7 @@ def test_named_scores_may_have_any_order(table, run):
     'scores, message',
     [
         (SCORES[:6], '6 values for 7 classes: give background, building'),
-        ([*SCORES, '48.98'], 'their mean goes to --miou'),
+        ([*SCORES, '48.98'], 'pass the mean as --miou'),
         (['0.3679', '0.5', '0.4', '0.7', '0.1', '0.4', '1.0'], 'multiply by 100'),
         ([*SCORES[:6], '100.01'], '100.01 for agricultural is not between'),
         (['-0.5', *SCORES[1:]], '-0.5 for background is not between'),
