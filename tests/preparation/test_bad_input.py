@@ -132,6 +132,18 @@ def test_a_stretch_of_all_values_needs_no_warning(scenes):
     assert warnings(scenes, cut=dict(stretch=(0.0, 4080.0))) == []
 
 
+def test_a_stretch_of_8_bits(scenes):
+    only = dict(labels=None, depth=None, cut=dict(classes=None, stretch=(0.0, 3000.0)))
+    assert refused(scenes, **only) == (
+        'rgb/town_0_RGB.tif has 8-bit values, which --stretch would darken: leave --stretch out'
+    )
+    write('rgb/a_RGB.tif', scenes.images[0].astype(np.uint16) * 16, PLACE)
+    assert refused(scenes, **only) == (
+        'rgb/town_0_RGB.tif has 8-bit values, which --stretch would darken, and rgb/a_RGB.tif has '
+        'uint16: prepare them as two datasets, and leave --stretch out for those of 8 bits'
+    )
+
+
 def test_a_seed_without_splits():
     assert read_splits(None, 'image', None) is None
     with pytest.raises(UserError) as caught:
