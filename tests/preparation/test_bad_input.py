@@ -71,7 +71,8 @@ def test_a_label_of_floats(scenes):
     write('mask/town_0.tif', scenes.labels[0].astype(np.float32))
     assert refused(scenes) == (
         'mask/town_0.tif has 1 band of float32, and labels by value are one band of whole '
-        'numbers: save it as uint8 (rio convert --dtype uint8 FILE NEW)'
+        'numbers: give pixels without a value (NaN) one of their own first (255), because they '
+        'would become 0, then save it as uint8 (rio convert --dtype uint8 FILE NEW)'
     )
 
 
