@@ -36,7 +36,7 @@ class PlainCheckpointHook(CheckpointHook):
     def before_train(self, runner) -> None:
         super().before_train(runner)
         # A checkpoint records whole paths. If its folder was copied or moved since then, the best
-        # checkpoint to replace is the one beside it, and that of the first folder must stay.
+        # checkpoint to replace is the one next to it, and that of the first folder must stay.
         info = runner.message_hub.runtime_info
         for key in [key for key in info if key.startswith(('last_ckpt', 'best_ckpt'))]:
             info[key] = self._here(info[key])

@@ -45,7 +45,7 @@ def test_a_config_is_found_under_its_old_name(old, new, warnings):
 
 @pytest.mark.parametrize('old', [old for old in FILES if not old.startswith('tables/')])
 def test_a_base_is_found_under_its_old_name(old, tmp_path, warnings):
-    path = tmp_path / 'mine.py'
+    path = tmp_path / 'custom.py'
     path.write_text(f"_base_ = '{ROOT}/configs/{old}'\n")
     assert load_config(path).train_dataloader and FILES[old] in warnings[0]
 

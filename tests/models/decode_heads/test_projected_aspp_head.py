@@ -47,10 +47,10 @@ def test_it_is_the_head_that_is_described():
         other.project: head.bottleneck[0],
         other.last: head.bottleneck[2],
     }
-    for mine, theirs in parts.items():
-        torch.nn.init.normal_(theirs.bn.running_mean)
-        mine[0].load_state_dict(theirs.conv.state_dict())
-        mine[1].load_state_dict(theirs.bn.state_dict())
+    for reference, block in parts.items():
+        torch.nn.init.normal_(block.bn.running_mean)
+        reference[0].load_state_dict(block.conv.state_dict())
+        reference[1].load_state_dict(block.bn.state_dict())
     other.classes.load_state_dict(head.conv_seg.state_dict())
     assert len(head.state_dict()) == len(other.state_dict())
     x = torch.randn(2, CHANNELS, 9, 7)
