@@ -51,7 +51,7 @@ LOADERS = {
     'learned': {'local': LEARNED_LOCAL, 'server': LEARNED_SERVER},
 }
 SAMPLE_HOOKS = 'default_hooks = dict(checkpoint=dict(interval=100), logger=dict(interval=25))\n'
-CAVEAT = ': not comparable with scores of the local protocol.'
+CAVEATS = {'local': ': not comparable with scores of the local protocol', 'server': ''}
 CONTRAST_ALONE = 'model = dict(decode_head=dict(_delete_=True, **_base_.model.decode_head.head))\n'
 REFINEMENT_ALONE = 'model = dict(neck=dict(_delete_=True, **_base_.model.neck.fusion))\n'
 
@@ -126,12 +126,8 @@ def loveda() -> Iterator[Leaf]:
         for way, miou in papers.items():
             for protocol, mark in (('local', ''), ('server', '-server')):
                 data = f'loveda-{way}{mark}-512x512'
-                paper = ''
-                if miou:
-                    paper = (
-                        f'The paper of DepthDA has {miou:.2f} mIoU, scored by the challenge server'
-                    )
-                    paper += CAVEAT if protocol == 'local' else '.'
+                scored = f'scored by the challenge server{CAVEATS[protocol]}.'
+                paper = f'The paper of DepthDA has {miou:.2f} mIoU, {scored}' if miou else ''
                 yield leaf(
                     f'{name}-40k_{data}',
                     f'{title}: LoveDA {WAYS[way]}, {protocol} protocol.',

@@ -32,9 +32,8 @@ def project_folder(sample, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     torch.manual_seed(0)
     model = MODELS.build(Config.fromfile('configs/sample/depthda_tiny_u2r.py').model)
-    torch.nn.init.normal_(
-        model.decode_head.conv_seg.weight
-    )  # so that more than one class is predicted
+    # So that more than one class is predicted.
+    torch.nn.init.normal_(model.decode_head.conv_seg.weight)
     meta = dict(dataset_meta=dict(LoveDADataset.METAINFO))
     folder = tmp_path / 'work_dirs/depthda_tiny_u2r'
     folder.mkdir(parents=True)
@@ -58,9 +57,8 @@ def test_the_page_runs(project_folder, capsys):
     assert namespace['labels'].shape == (128, 128) and namespace['scores'].shape == (7, 128, 128)
     torch.testing.assert_close(namespace['scores'].sum(0), torch.ones(128, 128))
     picture = cv2.imread('picture.png')
-    assert (
-        picture[0, 0, ::-1] == LoveDADataset.METAINFO['palette'][namespace['labels'][0, 0]]
-    ).all()
+    colour = LoveDADataset.METAINFO['palette'][namespace['labels'][0, 0]]
+    assert (picture[0, 0, ::-1] == colour).all()
 
     # The maps that the page's code writes get the same scores as the model.
     expected = test(namespace['config'], namespace['checkpoint'])

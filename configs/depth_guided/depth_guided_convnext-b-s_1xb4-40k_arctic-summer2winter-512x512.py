@@ -1,4 +1,5 @@
-# Depth-guided framework, ConvNeXt-B + S: Arctic scenes, summer -> winter (the dataset is not public).
+# Depth-guided framework, ConvNeXt-B + S: Arctic scenes, summer -> winter (the dataset is not
+# public).
 # Train the model with
 #   python tools/train.py \
 #     configs/depth_guided/depth_guided_convnext-b-s_1xb4-40k_arctic-summer2winter-512x512.py

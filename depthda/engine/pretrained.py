@@ -34,7 +34,7 @@ def _find_weights(node: Any) -> Iterator[str]:
 
 
 def fetch(weights: str) -> Path:
-    """Download weights into the cache of Hugging Face or torch, and return the path that holds them."""
+    """Download weights into the cache of Hugging Face or torch, and return their path."""
     if '://' not in weights:
         return fetch_model(weights)
     import torch

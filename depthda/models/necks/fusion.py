@@ -93,7 +93,7 @@ class ConcatFusion(PairedFusion):
 
 @MODELS.register_module()
 class AddFusion(PairedFusion):
-    """Compute rgb + P(depth), where P is a 1x1 convolution whose output has as many channels as rgb."""
+    """Compute rgb + P(depth), where the 1x1 convolution P has as many output channels as rgb."""
 
     def __init__(self, *args, **kwargs) -> None:
         super().__init__(*args, **kwargs)

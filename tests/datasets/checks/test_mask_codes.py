@@ -50,7 +50,8 @@ def test_converted_masks_are_refused(tree):
     mask = f'{keys["data_root"]}/Train/Urban/masks_png/0.png'
     text = (
         f"{mask} holds the value 255, but LoveDA's masks hold only 0 (no-data) and 1 to 7 "
-        f'(classes): the mask was converted, so each class would be read as the one before it; {FIX}'
+        '(classes): the mask was converted, so each class would be read as the one before it; '
+        f'{FIX}'
     )
     with pytest.raises(UserError) as caught:
         warnings(keys)
