@@ -20,6 +20,11 @@ _FIXES = {
     'depth=None, or depth_path=None in data_prefix)',
 }
 
+_SUFFIX_OPTIONS = {
+    'label': 'a tool: --label-suffix; a config: seg_map_suffix',
+    'depth map': 'a tool: --depth-suffix; a config: depth_suffix',
+}
+
 # A grey PNG saved with three equal bands is a depth map that many tools write.
 _BANDS = {'label': (1,), 'depth map': (1, 3)}
 
@@ -157,10 +162,15 @@ def _compare_names(
 
 
 def _other_format(source: Source, stem: str) -> str:
-    """Return the end of a message if the file of ``stem`` is there in a format that is not read."""
+    """Return the end of a message if the file of ``stem`` is there with another suffix."""
     found = sorted(glob(f'{escape(os.path.join(source.folder, stem))}.*'))
-    if source.suffix is not None or not found:
+    if not found:
         return ''
+    if source.suffix is not None:
+        return (
+            f'; it holds {os.path.basename(found[0])}, and only names that end with '
+            f'{source.suffix} count ({_SUFFIX_OPTIONS[source.kind]})'
+        )
     read = 'PNG and TIFF' if source.kind == 'depth map' else 'PNG, JPEG and TIFF'
     return f'; it holds {os.path.basename(found[0])}, and {read} are read'
 

@@ -23,6 +23,11 @@ _LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
 def load_config(path: str | Path, options: dict[str, Any] | None = None) -> Config:
     """Read a config file and apply ``--cfg-options`` strictly."""
     path = current_path(path)
+    if path.is_dir():
+        raise UserError(
+            f'{path} is a folder: give a config file (.py), such as those that depthda configs '
+            'lists.'
+        )
     if not path.is_file():
         there = sorted(p.name for p in path.parent.glob('*.py')) if path.parent.is_dir() else []
         near = get_close_matches(path.name, there, n=5, cutoff=0)

@@ -1,7 +1,7 @@
 """Tested runs on disk: find them, read them, and check that they were tested on the same images."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
@@ -10,6 +10,7 @@ from typing import Any
 
 from mmengine.config import Config
 
+from depthda.checkpoints.loading import file_hash
 from depthda.errors import UserError, few, many
 from depthda.evaluation.confusion import scores
 from depthda.evaluation.tile_counts import FILE, TileCounts, load_tiles
@@ -53,14 +54,27 @@ class TestedRun:
     @cached_property
     def training_folder(self) -> Path:
         """The folder of the tested checkpoint if it holds a training log, or else the run's own."""
+        for path in self._checkpoints():
+            if any(path.parent.glob('*/vis_data/scalars.json')):
+                return path.parent
+        return self.folder
+
+    @cached_property
+    def is_outdated(self) -> bool:
+        """Whether another checkpoint was written over the tested one after the test."""
+        path = next((path for path in self._checkpoints() if path.is_file()), None)
+        if path is None or path.stat().st_mtime <= self.tested.timestamp():
+            return False
+        # A copy is new, too, but it has the same content.
+        return file_hash(path) != self.metrics['checkpoint'].get('sha256')
+
+    def _checkpoints(self) -> Iterator[Path]:
+        """Yield where the file of the tested checkpoint may be."""
         checkpoint = (self.metrics.get('checkpoint') or {}).get('file')
         # A relative path starts where the test was started, which is one of the folders above the
         # run. They come first: seen from here, the path may name another run.
         for start in (*self.folder.absolute().parents, Path()) if checkpoint else ():
-            folder = (start / checkpoint).parent
-            if any(folder.glob('*/vis_data/scalars.json')):
-                return folder
-        return self.folder
+            yield start / checkpoint
 
     @cached_property
     def training(self) -> Config | None:

@@ -23,6 +23,7 @@ from depthda.checkpoints.loading import (
     load_checkpoint_file,
 )
 from depthda.depth.maps import read_depth, write_depth
+from depthda.engine.checks.checkpoint_check import check_translated_domain
 from depthda.engine.checks.output_check import check_folder
 from depthda.engine.prepare import load_config
 from depthda.errors import UserError, check_count
@@ -70,6 +71,7 @@ def translate(
     start_processes(launcher)
     init_default_scope(cfg.get('default_scope', 'mmseg'))
     dataset = DATASETS.build(_source_config(cfg))
+    check_translated_domain(dataset, str(config), str(checkpoint))
     manifest = _manifest(config, cfg_options, checkpoint, cfg.model.get('target_size'), dataset)
     folder = TranslationFolder(Path(out), manifest)
     rank, processes = get_dist_info()

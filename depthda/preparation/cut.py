@@ -106,6 +106,11 @@ class LabelRows(Rows):
             )
         if not classes.coloured and (raster.count != 1 or kind.kind not in 'iu'):
             cure = 'save it as uint8 (rio convert --dtype uint8 FILE NEW)'
+            if kind.kind == 'f':
+                cure = (
+                    'give pixels without a value (NaN) one of their own first (255), because they '
+                    f'would become 0, then {cure}'
+                )
             if raster.count != 1:
                 cure = 'for labels in colours write the list of classes as name RED GREEN BLUE'
             raise UserError(f'{found}, and labels by value are one band of whole numbers: {cure}')

@@ -101,6 +101,8 @@ def prepare_folder(
             _check_files(scene)
             grids[scene.name] = find_grid(scene, cut)
             progress('headers', done, len(scenes))
+        if cut.stretch is not None:
+            _refuse_bytes(scenes)
         splits = split_tiles(grids, settings.splits)
         refuse_copies(scenes, grids, splits)
         written = {tile for tile, split in splits.items() if split is not None}
@@ -213,6 +215,23 @@ def _check_files(scene: Scene) -> None:
             is_blended = product == 'labels' and file_format(path) == 'JPEG'
             raise UserError(f'{path} {BLENDED if is_blended else fault}')
         check_upright(path)
+
+
+def _refuse_bytes(scenes: list[Scene]) -> None:
+    """Refuse images of 8 bits, which a stretch of more bits would make nearly black."""
+    kinds: dict[str, str] = {}
+    for scene in scenes:
+        with open_raster(scene.reference) as image:
+            kinds.setdefault(image.dtypes[0], image.name)
+    if (dark := kinds.pop('uint8', None)) is None:
+        return
+    fault, cure = f'{dark} has 8-bit values, which --stretch would darken', 'leave --stretch out'
+    for kind, name in kinds.items():
+        raise UserError(
+            f'{fault}, and {name} has {kind}: prepare them as two datasets, and {cure} for those '
+            'of 8 bits'
+        )
+    raise UserError(f'{fault}: {cure}')
 
 
 def _about(settings: FolderSettings, cut: Cut, suffix: str) -> dict[str, Any]:

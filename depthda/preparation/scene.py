@@ -145,9 +145,10 @@ def image_suffix(grids: Mapping[str, Grid]) -> str:
     suffixes = {tile_suffix(*kind) for kind in kinds}
     if len(kinds) > 1 and suffixes != {'.png'}:
         (one, first), (other, second) = list(kinds.items())[:2]
+        alike = ', or make them alike with --bands' if one[1] == other[1] else ''
         raise UserError(
             f'{first} has {one[0]} bands of {one[1]}, {second} has {other[0]} of {other[1]}: '
-            'prepare them as two datasets, or make them alike with --bands and --stretch'
+            f'prepare them as two datasets{alike}'
         )
     return suffixes.pop()
 

@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -62,6 +63,37 @@ def test_a_checkpoint_records_where_it_comes_from(trained):
     chosen = read_meta(best)['selection']
     assert chosen['rule'] == 'best mIoU'
     assert chosen['on']['domains'] == ['Urban'] and chosen['on']['holdout']['part'] == 'held-out'
+
+
+@pytest.mark.parametrize('moved', [False, True])
+@pytest.mark.parametrize('scores', ['mIoU', ['mIoU', 'mPrecision']])
+def test_a_run_resumed_in_another_folder_replaces_only_its_own_best(
+    short_run, tmp_path, scores, moved
+):
+    names = [scores] if isinstance(scores, str) else scores
+    options = short_run | {'default_hooks.checkpoint.save_best': scores}
+    options['train_cfg.val_interval'] = 2
+    first, second = tmp_path / 'first', tmp_path / 'second'
+    train(CONFIG, str(first), cfg_options=options)
+    # Any later score is better than this one.
+    last = torch.load(first / 'iter_4.pth', weights_only=True)
+    info = last['message_hub']['runtime_info']
+    info.update(dict.fromkeys([key for key in info if key.startswith('best_score')], -1.0))
+    torch.save(last, first / 'iter_4.pth')
+    before = {path: path.read_bytes() for path in first.rglob('*') if path.is_file()}
+    shutil.move(first, second) if moved else shutil.copytree(first, second)
+
+    train(CONFIG, str(second), resume=True, cfg_options=options | {'train_cfg.max_iters': 8})
+    if not moved:
+        assert before == {path: path.read_bytes() for path in first.rglob('*') if path.is_file()}
+    assert (second / 'iter_8.pth').is_file() and first.exists() != moved
+    for name in names:
+        (best,) = second.glob(f'best_{name}_iter_*.pth')
+        assert best.stem[-1] in '68'
+    info = torch.load(second / 'iter_8.pth', weights_only=True)['message_hub']['runtime_info']
+    paths = [value for key, value in info.items() if key.startswith(('best_ckpt', 'last_ckpt'))]
+    assert len(paths) == 1 + len(names)
+    assert {os.path.dirname(path) for path in paths} == {str(second)}
 
 
 def test_two_trainings_never_write_to_one_folder(trained, tmp_path):

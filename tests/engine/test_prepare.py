@@ -55,6 +55,15 @@ def test_a_folder_that_cannot_be_made_is_refused(tmp_path, monkeypatch):
     assert sorted(path.name for path in tmp_path.iterdir()) == ['file']
 
 
+def test_a_folder_in_place_of_a_config_is_refused(tmp_path):
+    with pytest.raises(UserError) as caught:
+        load_config(tmp_path)
+    assert str(caught.value) == (
+        f'{tmp_path} is a folder: give a config file (.py), such as those that depthda configs '
+        'lists.'
+    )
+
+
 def test_a_checkpoint_in_place_of_a_config_is_refused(tmp_path):
     (tmp_path / 'iter_1.pth').touch()
     with pytest.raises(UserError, match='not a config file: give the .py config first'):

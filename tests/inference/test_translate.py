@@ -192,6 +192,27 @@ def test_it_does_not_mix_translations_or_write_among_other_files(
     assert not os.path.exists(tmp_path / 'new'), 'it would be refused for the right checkpoint'
 
 
+@pytest.mark.parametrize(
+    'name, used', [('drdg_tiny_u2r_20261125_181746', ' (drdg_tiny_u2r.py)'), ('', '')]
+)
+def test_a_checkpoint_translates_only_the_domain_it_has_learned(
+    model, sample, tmp_path, name, used
+):
+    path, config = tmp_path / 'u2r.pth', 'configs/sample/drdg_tiny_r2u.py'
+    urban, rural = (dict(type='LoveDARGBD', domains=[domain]) for domain in ('Urban', 'Rural'))
+    options = {'translate_dataset.data_root': str(sample), 'model.target_size': (104, 96)}
+    meta = dict(experiment_name=name, trained_on=dict(source=urban, target=rural))
+    torch.save(dict(state_dict=model.state_dict(), meta=meta), path)
+    with pytest.raises(UserError) as caught:
+        translate(config, path, tmp_path / 'out', cfg_options=options)
+    assert str(caught.value) == (
+        f'{path} translates images of Urban, and the translate_dataset of {config} has those of '
+        f'Rural: use the config that the checkpoint was trained with{used}.'
+    )
+    assert not (tmp_path / 'out').exists()
+    assert translate(CONFIG, path, tmp_path / 'out', cfg_options=options)['finished']
+
+
 def test_areas_are_selected_once_for_training_and_translation():
     cfg = load_config(
         'configs/drdg/drdg_potsdam2vaihingen.py',

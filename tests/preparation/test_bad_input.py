@@ -71,7 +71,8 @@ def test_a_label_of_floats(scenes):
     write('mask/town_0.tif', scenes.labels[0].astype(np.float32))
     assert refused(scenes) == (
         'mask/town_0.tif has 1 band of float32, and labels by value are one band of whole '
-        'numbers: save it as uint8 (rio convert --dtype uint8 FILE NEW)'
+        'numbers: give pixels without a value (NaN) one of their own first (255), because they '
+        'would become 0, then save it as uint8 (rio convert --dtype uint8 FILE NEW)'
     )
 
 
@@ -130,6 +131,26 @@ def test_a_stretch_that_clips_most_values(scenes, stretch):
 def test_a_stretch_of_all_values_needs_no_warning(scenes):
     write('rgb/town_0_RGB.tif', scenes.images[0].astype(np.uint16) * 16, PLACE)
     assert warnings(scenes, cut=dict(stretch=(0.0, 4080.0))) == []
+
+
+def test_a_stretch_of_8_bits(scenes):
+    only = dict(labels=None, depth=None, cut=dict(classes=None, stretch=(0.0, 3000.0)))
+    assert refused(scenes, **only) == (
+        'rgb/town_0_RGB.tif has 8-bit values, which --stretch would darken: leave --stretch out'
+    )
+    write('rgb/a_RGB.tif', scenes.images[0].astype(np.uint16) * 16, PLACE)
+    assert refused(scenes, **only) == (
+        'rgb/town_0_RGB.tif has 8-bit values, which --stretch would darken, and rgb/a_RGB.tif has '
+        'uint16: prepare them as two datasets, and leave --stretch out for those of 8 bits'
+    )
+
+
+def test_a_suffix_that_no_depth_map_has(scenes):
+    os.rename('dsm/town_0_dsm.tif', 'dsm/town_0.tif')
+    assert (
+        'has no depth map in dsm (town_0_RGB.tif); it holds town_0.tif, and only names that end '
+        'with .png count (a tool: --depth-suffix; a config: depth_suffix): '
+    ) in refused(scenes, depth_suffix='.png')
 
 
 def test_a_seed_without_splits():

@@ -154,6 +154,10 @@ def test_a_missing_map_and_shared_images_are_found(check, data):
     options = ['test_dataloader.dataset.domain=Urban', 'test_dataloader.dataset.split=Train']
     status, out, _ = check('--fast', options=options)
     assert status == 0 and 'test images are training images too' in out
+    options = ['val_dataloader.dataset.domain=Rural', 'val_dataloader.dataset.split=Test']
+    options.append('val_dataloader.dataset.holdout=None')
+    status, out, _ = check('--fast', options=options)
+    assert status == 0 and 'validation images are test images too' in out
     next((data / 'Train/Urban/rdepth/synthetic').glob('*.png')).unlink()
     status, _, err = check('--fast')
     assert status == 2 and 'depth map' in err

@@ -1,19 +1,25 @@
 """Read images of any kind as the three bands of 8 bits that a depth network takes."""
 
+import math
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from PIL import Image, ImageOps
+from rasterio.windows import Window
 
-from depthda.errors import UserError, check_range
-from depthda.io.headers import check_upright, read_headers
+from depthda.errors import UserError, check_range, few
+from depthda.io.headers import Header, check_upright, read_headers
 from depthda.io.rasters import open_raster, read_png, refuse_indices
 
 Size = tuple[int, int]  # height, width
+
+_SAMPLE = 8  # files of a folder in which label masks are recognised
+_WINDOW = 1024  # pixels of a side
+_LABELS = 32  # the most classes, and the largest index
 
 
 @dataclass(frozen=True)
@@ -44,6 +50,9 @@ class OpticalReader:
                     'replace or remove it.'
                 )
             self._check_bands(path, header.bands)
+        # With a range it is known that the values are brightness.
+        if self.value_range is None:
+            _refuse_masks(dict(zip(map(Path, paths), headers, strict=True)))
         return [(header.height, header.width) for header in headers]
 
     def read(
@@ -114,6 +123,40 @@ class OpticalReader:
         # NaN is no-data, and becomes 0.
         known = np.nan_to_num(values.astype(np.float32), nan=low)
         return np.rint(((known - low) * (255 / (high - low))).clip(0, 255)).astype(np.uint8)
+
+
+def _refuse_masks(headers: Mapping[Path, Header]) -> None:
+    """Refuse a folder of label masks; a sample of its files is read if they have one band."""
+    folders: dict[Path, list[Path]] = {}
+    for path in headers:
+        folders.setdefault(path.parent, []).append(path)
+    for folder, paths in folders.items():
+        values: set[int] = set()
+        for path in paths[:: math.ceil(len(paths) / _SAMPLE)]:
+            found = _label_values(path, headers[path])
+            if found is None:
+                break
+            values |= found
+        else:
+            # One value in all files is rather a place without data.
+            if len(values) > 1:
+                raise UserError(
+                    f'{folder} holds label masks (one band with the values '
+                    f'{few(map(str, sorted(values)), 8)}), not images: give the folder of the '
+                    'images.'
+                )
+
+
+def _label_values(path: Path, header: Header) -> set[int] | None:
+    """Return the values of a picture that looks like a label mask; None: it does not."""
+    if (header.bands, header.dtype) != (1, 'uint8') or path.suffix.lower() in ('.jpg', '.jpeg'):
+        return None
+    with open_raster(path) as raster:
+        # The middle of a large scene is enough.
+        top, left = (max(0, (side - _WINDOW) // 2) for side in raster.shape)
+        values = np.unique(raster.read(1, window=Window(left, top, _WINDOW, _WINDOW)))
+    few_and_low = len(values) <= _LABELS and ((values <= _LABELS) | (values == 255)).all()
+    return set(values.tolist()) if few_and_low else None
 
 
 def _read_rgb_png(path: Path) -> np.ndarray:

@@ -1,6 +1,6 @@
 """The report of a run over surface models: range, shares, and what needs a look."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -24,9 +24,15 @@ def describe(done: Done, out: str | Path, filled: bool = False) -> list[str]:
     ]
     flat = [name for name, entry in maps.items() if not entry['relief']]
     if 2 * len(flat) >= len(maps):
+        cure = 'check the files, and whether all are in the same unit'
+        if _have_terrain(maps, flat):
+            cure = (
+                'check the files, whether all are in the same unit, and whether the surface models '
+                'and the terrain models are swapped'
+            )
         lines.append(
             f'warning: {len(flat)} of {len(maps)} maps are flat, below 1 % of the range '
-            f'({_names(flat)}): check the files, and whether all are in the same unit'
+            f'({_names(flat)}): {cure}'
         )
     elif flat:
         lines.append(f'without relief: {_names(flat)}')
@@ -37,7 +43,8 @@ def describe(done: Done, out: str | Path, filled: bool = False) -> list[str]:
         )
     known = _sum(maps, 'pixels') - _sum(maps, 'no_height')
     clipped = _sum(maps, 'clipped_low') + _sum(maps, 'clipped_high')
-    return [*lines, *clipping_warning(clipped, known, 'heights', 'the range'), *_suspects(maps)]
+    lines += clipping_warning(clipped, known, 'heights', 'the range')
+    return [*lines, *_suspects(maps), *_swapped(maps, known)]
 
 
 def _origin(range_: Mapping[str, Any]) -> str:
@@ -67,12 +74,26 @@ def _suspects(maps: Entries) -> Iterator[str]:
         if entry['suspect'] is not None:
             suspects.setdefault(entry['suspect'], []).append(name)
     for value, names in sorted(suspects.items()):
-        terrain = any('terrain' in maps[name]['input'] for name in names)
-        where = _names(names) + (' or the terrain models below' if terrain else '')
+        where = _names(names)
+        where += ' or the terrain models below' if _have_terrain(maps, names) else ''
         yield (
             f'warning: {value:g} counts as a height in {where}: if it means no-data, run '
             f'again with --nodata={value!r} and another --out'
         )
+
+
+def _swapped(maps: Entries, known: int) -> Iterator[str]:
+    """Yield a warning if most heights lie below the ground: noise alone puts fewer there."""
+    under = _sum(maps, 'below_ground')
+    if 2 * under > known:
+        yield (
+            f'warning: {100 * under / known:.0f} % of the heights are below the ground: are the '
+            'surface models and the terrain models swapped?'
+        )
+
+
+def _have_terrain(maps: Entries, names: Iterable[str]) -> bool:
+    return any('terrain' in maps[name]['input'] for name in names)
 
 
 def _sum(maps: Entries, key: str) -> int:

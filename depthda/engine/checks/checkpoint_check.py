@@ -13,6 +13,7 @@ from mmengine.config import Config
 from depthda.checkpoints.loading import read_meta
 from depthda.engine.checks.data_check import datasets_of
 from depthda.errors import UserError
+from depthda.provenance import describe_dataset
 
 Difference = tuple[str, Any, Any]  # the key, the value of the checkpoint's config, and the new one
 
@@ -76,6 +77,20 @@ def check_tested_classes(cfg: Config, checkpoint: str) -> None:
                 'another class: set test_dataloader.dataset.metainfo to the classes of the '
                 'training.'
             )
+
+
+def check_translated_domain(dataset: Any, config: str, checkpoint: str) -> None:
+    """Refuse to translate a domain that is not the one that the checkpoint translates from."""
+    meta = _meta(checkpoint)
+    trained = _domains((meta.get('trained_on') or {}).get('source') or {})
+    chosen = _domains(describe_dataset(dataset))
+    if trained and chosen and not chosen <= trained:
+        name = re.sub(r'_\d{8}_\d{6}$', '', meta.get('experiment_name') or '')
+        raise UserError(
+            f'{checkpoint} translates images of {" and ".join(sorted(trained))}, and the '
+            f'translate_dataset of {config} has those of {" and ".join(sorted(chosen))}: use the '
+            f'config that the checkpoint was trained with{f" ({name}.py)" if name else ""}.'
+        )
 
 
 def _meta(checkpoint: str) -> dict:

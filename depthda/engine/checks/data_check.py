@@ -14,7 +14,7 @@ from depthda.datasets.checks.depth_check import check_image, differing_maps
 from depthda.datasets.rgbd import RGBDSegDataset
 from depthda.engine.overrides import read_dicts
 from depthda.errors import UserError
-from depthda.evaluation.score_report import group_cells
+from depthda.evaluation.score_report import POOLED, group_cells
 
 LOADERS = ('train', 'val', 'test')
 _SAMPLED = 32  # files of each dataset that are read before a run
@@ -52,7 +52,31 @@ def data_warnings(cfg: Config) -> list[str]:
                 f'{shared} of the {len(images[name])} {split} images are training images too: '
                 'scores on them do not tell what the model does on new ones'
             )
+    chosen_on = _images(datasets['val'], _choosing_group(cfg)) if _save_best(cfg) else set()
+    if shared := len(chosen_on & images['test']):
+        lines.append(
+            f'{shared} of the {len(chosen_on)} validation images are test images too, so the best '
+            'checkpoint is chosen on the test set: report its scores as target-selected, or '
+            'validate on other images'
+        )
     return lines
+
+
+def _save_best(cfg: Config) -> list[str]:
+    """Return the scores that choose the best checkpoint."""
+    hook = (cfg.get('default_hooks') or {}).get('checkpoint') or {}
+    keys = hook.get('save_best') or []
+    return [keys] if isinstance(keys, str) else list(keys)
+
+
+def _choosing_group(cfg: Config) -> str:
+    """Return the group of validation images that chooses the best checkpoint; POOLED for all."""
+    # 'Rural/mIoU' is the score of a group, and 'mIoU' that of the headline.
+    groups = {key.rpartition('/')[0] for key in _save_best(cfg)}
+    metrics = cfg.get('val_evaluator') or []
+    metrics = metrics if isinstance(metrics, (list, tuple)) else [metrics]
+    headlines = [metric.get('headline') for metric in metrics]
+    return (groups.pop() if len(groups) == 1 else '') or next(filter(None, headlines), POOLED)
 
 
 def _other_classes(datasets: Mapping[str, Iterable[RGBDSegDataset]]) -> Iterator[str]:
@@ -237,11 +261,16 @@ def _build(config: dict) -> RGBDSegDataset:
     return DATASETS.build({**config, **light})
 
 
-def _images(datasets: list[RGBDSegDataset]) -> set[str]:
-    """Return the paths of all images, with links in the names of folders resolved."""
-    found = set()
+def _images(datasets: list[RGBDSegDataset], group: str = POOLED) -> set[str]:
+    """Return the paths of the images of a group, with links in the names of folders resolved."""
+    found, names = set(), set() if group == POOLED else set(group.split('/'))
     for dataset in datasets:
-        paths = [os.path.split(sample['img_path']) for sample in _list_if_here(dataset)]
+        samples = [
+            sample
+            for sample in _list_if_here(dataset)
+            if names <= {sample.get('domain'), sample.get('split')}
+        ]
+        paths = [os.path.split(sample['img_path']) for sample in samples]
         real = {folder: os.path.realpath(folder) for folder in dict(paths)}
         found |= {os.path.join(real[folder], name) for folder, name in paths}
     return found

@@ -1,5 +1,7 @@
 """Write checkpoints that hold only data and record where they come from."""
 
+import os
+
 from mmengine.config import Config
 from mmengine.hooks import CheckpointHook
 from mmengine.model import BaseTTAModel, is_model_wrapper
@@ -19,7 +21,8 @@ class PlainCheckpointHook(CheckpointHook):
     chose the checkpoint and the weights that the training started from. On loading, a key that is
     missing, unexpected or of another shape is an error, because mmengine would only warn and
     continue with random weights. A training whose config has ``load_partial=True`` starts from
-    what fits of ``load_from``; a test and a resumed run never do.
+    what fits of ``load_from``; a test and a resumed run never do. A resumed run replaces the files
+    of its own folder only, whatever folder its checkpoint was written to.
 
     Args:
         **kwargs: As for ``CheckpointHook``.
@@ -29,6 +32,23 @@ class PlainCheckpointHook(CheckpointHook):
         super().__init__(**kwargs)
         self._saving_best = False
         self._initialised_from: dict | None = None
+
+    def before_train(self, runner) -> None:
+        super().before_train(runner)
+        # A checkpoint records whole paths. If its folder was copied or moved since then, the best
+        # checkpoint to replace is the one beside it, and that of the first folder must stay.
+        info = runner.message_hub.runtime_info
+        for key in [key for key in info if key.startswith(('last_ckpt', 'best_ckpt'))]:
+            info[key] = self._here(info[key])
+        if getattr(self, 'best_ckpt_path', None):
+            self.best_ckpt_path = self._here(self.best_ckpt_path)
+        for name, path in getattr(self, 'best_ckpt_path_dict', {}).items():
+            self.best_ckpt_path_dict[name] = self._here(path)
+
+    def _here(self, recorded: str | None) -> str | None:
+        """Return the file of that name in the folder of this run; None if there is none."""
+        path = self.file_backend.join_path(self.out_dir, os.path.basename(recorded or ''))
+        return path if recorded and self.file_backend.exists(path) else None
 
     def before_save_checkpoint(self, runner, checkpoint: dict) -> None:
         meta = checkpoint['meta']

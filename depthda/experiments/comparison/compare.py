@@ -145,6 +145,11 @@ def _warn(pairs: Sequence[Pair], notes: list[str]) -> None:
                 f"{name}'s checkpoint was chosen on labelled images of the tested domain "
                 '(target-selected): its scores are better than they could be without these labels.'
             )
+        notes += [
+            f'{run.folder} was tested before its checkpoint was written anew: test it again.'
+            for run in side
+            if run.is_outdated
+        ]
         if any(run.report['aggregate'] != 'global' for run in side):
             notes.append(f'{name} reports means over batches; here its global mIoU is compared.')
     for what, read in {

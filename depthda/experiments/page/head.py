@@ -60,6 +60,9 @@ def basis_section(runs: Sequence[TestedRun]) -> Section:
         notes.append(html.note('The training budgets differ.', listed))
     if missing := [run.name for run in runs if not run.metrics.get('trained_on')]:
         notes.append(html.note(f'The training data of {", ".join(missing)} is not recorded.'))
+    for name in (run.name for run in runs if run.is_outdated):
+        text = f'{name} was tested before its checkpoint was written anew: test it again.'
+        notes.append(html.note(text))
     title = 'Where the scores come from'
     return html.section(title, 'basis', notes, html.table(title, heads, body, class_='facts'))
 

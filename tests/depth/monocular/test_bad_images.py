@@ -129,6 +129,59 @@ def test_the_map_of_a_turned_jpeg_fits_the_image_that_training_reads(run, tmp_pa
         assert depth.size == (50, 70)
 
 
+def masks(folder, *values):
+    """Write a label mask with each list of values."""
+    for index, some in enumerate(values):
+        labels = np.random.default_rng(index).choice(np.uint8(some), (70, 70))
+        Image.fromarray(labels).save(folder / f'{index}.{"png" if index % 2 else "tif"}')
+
+
+@pytest.mark.parametrize(
+    'values, named',
+    [
+        (([0, 1, 2, 255], [1, 3]), '0, 1, 2, 3, 255'),
+        (([7], [7, 8]), '7, 8'),
+        ((range(32),), '0, 1, 2, 3, 4, 5, 6, 7, …'),
+        (([0, 255],) * 20, '0, 255'),
+    ],
+)
+def test_label_masks_in_place_of_images(run, tmp_path, values, named):
+    masks(tmp_path / 'in', *values)
+    with pytest.raises(UserError) as caught:
+        run()
+    assert str(caught.value) == (
+        f'{tmp_path}/in holds label masks (one band with the values {named}), not images: give the '
+        'folder of the images.'
+    )
+    assert not (tmp_path / 'out').exists()
+
+
+def test_a_folder_of_masks_among_folders_of_images(run, tmp_path):
+    for name in ('images', 'masks'):
+        (tmp_path / 'in' / name).mkdir()
+    Image.fromarray(pixels()).save(tmp_path / 'in/images/a.png')
+    masks(tmp_path / 'in/masks', [0, 1])
+    with pytest.raises(UserError, match='in/masks holds label masks'):
+        run()
+
+
+def test_grey_images_are_not_label_masks(run, tmp_path):
+    grey = pixels()[..., 0]
+    for index, values in enumerate((grey, grey // 8 + 20, grey.astype(np.uint16) % 3)):
+        place = tmp_path / f'in/{index}'
+        place.mkdir()
+        Image.fromarray(values).save(place / 'a.png')
+    with pytest.raises(UserError, match='2/a.png has values of type uint16'):
+        run()
+    (tmp_path / 'in/2/a.png').unlink()
+    assert run() == []
+
+
+def test_a_value_range_says_that_few_values_are_brightness(run, tmp_path):
+    masks(tmp_path / 'in', range(20))
+    assert run(value_range=(0, 20)) == []
+
+
 @pytest.mark.parametrize('name', ['../evil', 'a/b', '..', ''])
 def test_a_name_that_is_a_path(tmp_path, name):
     Image.new('RGB', (9, 9)).save(tmp_path / 'a.png')

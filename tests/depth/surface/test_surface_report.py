@@ -10,9 +10,12 @@ from depthda.depth.surface.report import describe
 def report(tmp_path):
     """Return a function that maps surface models, given by name, and returns the run's report."""
 
-    def run(surfaces, nodata=None, **settings):
+    def run(surfaces, nodata=None, terrain=None, **settings):
         for name, heights in surfaces.items():
             write_surface(tmp_path / f'dsm/{name}.tif', heights, nodata=nodata)
+        for name, heights in (terrain or {}).items():
+            write_surface(tmp_path / f'dtm/{name}.tif', heights, nodata=nodata)
+            settings['ground'] = str(tmp_path / 'dtm')
         out = tmp_path / f'out{len(list(tmp_path.iterdir()))}'
         done = map_surfaces([str(tmp_path / 'dsm')], out, SurfaceSettings(**settings))
         return describe(done, 'there', settings.get('fill', False))
@@ -69,3 +72,24 @@ def test_a_window_larger_than_a_surface_model_is_a_warning(report):
     )
     lines = report(surfaces, ground='opening', window_pixels=19)
     assert not any('window' in line for line in lines)
+
+
+def test_swapped_surface_and_terrain_models_are_a_warning(report):
+    terrain = {'a': hills(0), 'b': hills(1)}
+    surfaces = {name: heights + 1 for name, heights in terrain.items()}
+    for heights in surfaces.values():
+        heights[:15] -= 1.1  # as noise does; 15 of 40 rows
+    swapped = report(terrain, terrain=surfaces)
+    assert swapped[-1] == (
+        'warning: 62 % of the heights are below the ground: are the surface models and the terrain '
+        'models swapped?'
+    )
+    assert not any('swapped' in line for line in report(surfaces, terrain=terrain))
+
+
+def test_flat_maps_above_terrain_models_may_be_swapped(report):
+    surfaces = {'a': hills(0)}
+    assert (
+        'warning: 1 of 1 maps are flat, below 1 % of the range (a): check the files, whether all '
+        'are in the same unit, and whether the surface models and the terrain models are swapped'
+    ) in report(surfaces, terrain={'a': surfaces['a'] + 3})

@@ -70,6 +70,29 @@ def test_shared_images_are_counted(config, sample):
     assert line.startswith('3 of the 3 test images')
 
 
+def test_validation_on_test_images_that_chooses_the_checkpoint_is_reported(config):
+    both = dict(domain=['Urban', 'Rural'], split='Test', holdout=None)
+    cfg = config(val=both)
+    assert data_warnings(cfg) == []  # the last iteration is tested
+    sentence = (
+        '{} validation images are test images too, so the best checkpoint is chosen on the test '
+        'set: report its scores as target-selected, or validate on other images'
+    )
+    for save_best, headline, shared in (
+        ('mIoU', None, '3 of the 6'),
+        ('mIoU', 'Rural', '3 of the 3'),
+        (['mIoU', 'mF1'], 'Test/Rural', '3 of the 3'),
+        ('mIoU', 'Urban', None),  # the source alone chooses
+        ('Rural/mIoU', 'Urban', '3 of the 3'),
+        ('Urban/mIoU', None, None),
+    ):
+        cfg.default_hooks = dict(checkpoint=dict(save_best=save_best))
+        cfg.val_evaluator = dict(type='SegMetric', headline=headline)
+        assert data_warnings(cfg) == ([sentence.format(shared)] if shared else [])
+        cfg.val_evaluator = [cfg.val_evaluator]
+        assert bool(data_warnings(cfg)) == bool(shared)
+
+
 def test_the_same_files_under_another_path_are_the_same(config, sample, tmp_path):
     (tmp_path / 'link').symlink_to(sample)
     other = dict(data_root=str(tmp_path / 'link'), domain='Urban', split='Train')

@@ -1,9 +1,11 @@
 import json
 import re
+from datetime import datetime, timezone
 
 import numpy as np
 import pytest
 
+from depthda.checkpoints.loading import file_hash
 from depthda.errors import UserError
 from depthda.evaluation.segmentation_metric import SegmentationMetric
 from depthda.evaluation.tile_counts import TileCounts, save_tiles
@@ -220,6 +222,24 @@ def test_different_protocols_are_noted(tmp_path):
     (note,) = notes_of(tmp_path, trained_on=SOURCE | {'splits': ['Train', 'Val']})
     assert "A domains ['Urban'], splits ['Train']," in note and "['Train', 'Val']" in note
     assert notes_of(tmp_path, trained_on=SOURCE | {'data_root': 'elsewhere'}) == []
+
+
+def test_a_checkpoint_that_was_written_anew_after_the_test_is_noted(tmp_path):
+    path = tmp_path / 'b/iter_4.pth'
+    path.parent.mkdir()
+    path.write_bytes(b'first')
+    before = datetime.fromtimestamp(path.stat().st_mtime - 60, timezone.utc).isoformat()
+    after = datetime.fromtimestamp(path.stat().st_mtime + 60, timezone.utc).isoformat()
+    made = dict(file='b/iter_4.pth', sha256=file_hash(path))
+    assert notes_of(tmp_path, checkpoint=made, finished=before) == []  # a copy
+    path.write_bytes(b'second')
+    assert notes_of(tmp_path, checkpoint=made, finished=after) == []
+    (note,) = notes_of(tmp_path, checkpoint=made, finished=before)
+    assert note == (
+        f'{tmp_path / "b"} was tested before its checkpoint was written anew: test it again.'
+    )
+    path.unlink()
+    assert notes_of(tmp_path, checkpoint=made, finished=before) == []
 
 
 def test_different_budgets_are_noted(tmp_path):

@@ -65,6 +65,15 @@ def test_every_picture_and_heading_is_in_order_for_a_screen_reader(page):
     assert targets <= set(ids)
 
 
+def test_a_run_whose_checkpoint_was_written_anew_is_named(made, tmp_path):
+    shutil.copytree(made, tmp_path / 'made')
+    run = sorted((tmp_path / 'made/work').iterdir())[0]
+    (run / 'iter_40.pth').write_bytes(b'of a later training')
+    make_page([tmp_path / 'made/work'], tmp_path / 'page.html', ['one', 'other'], tiles=1)
+    text = Reader((tmp_path / 'page.html').read_text()).text
+    assert text.count('was tested before its checkpoint was written anew: test it again.') == 1
+
+
 def test_the_scores_are_those_of_the_metrics(page, made):
     first, last = (metrics(made, name)['report']['groups'] for name in ('rgb', 'rgbd'))
     tables = [t for t in Reader(page).tables if t[0][:2] == ['class', 'share of truth']]
