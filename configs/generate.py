@@ -51,6 +51,7 @@ LOADERS = {
     'learned': {'local': LEARNED_LOCAL, 'server': LEARNED_SERVER},
 }
 SAMPLE_HOOKS = 'default_hooks = dict(checkpoint=dict(interval=100), logger=dict(interval=25))\n'
+CAVEATS = {'local': ': not comparable with scores of the local protocol', 'server': ''}
 CONTRAST_ALONE = 'model = dict(decode_head=dict(_delete_=True, **_base_.model.decode_head.head))\n'
 REFINEMENT_ALONE = 'model = dict(neck=dict(_delete_=True, **_base_.model.neck.fusion))\n'
 
@@ -104,7 +105,7 @@ CHALLENGE = ('upernet_convnext-b', 'depthda_convnext-b-s', 'depth_guided_convnex
 def leaf(name: str, title: str, bases: str | list[str], body: str = '', more: str = '') -> Leaf:
     """Return a config: what it is, how to train it, what it is made of, and what it adds."""
     header = [*textwrap.wrap(title, 98), *textwrap.wrap(more, 98)]
-    header += ['Train it with', f'  python tools/train.py configs/{name}.py']
+    header += ['Train the model with', f'  python tools/train.py configs/{name}.py']
     if len(header[-1]) > 98:
         header[-1:] = ['  python tools/train.py \\', f'    configs/{name}.py']
     text = ''.join(f'# {line}\n' for line in header) + f'{MARK}\n'
@@ -125,13 +126,14 @@ def loveda() -> Iterator[Leaf]:
         for way, miou in papers.items():
             for protocol, mark in (('local', ''), ('server', '-server')):
                 data = f'loveda-{way}{mark}-512x512'
-                paper = miou and f'The paper has {miou:.2f} mIoU, scored by the challenge server.'
+                scored = f'scored by the challenge server{CAVEATS[protocol]}.'
+                paper = f'The paper of DepthDA has {miou:.2f} mIoU, {scored}' if miou else ''
                 yield leaf(
                     f'{name}-40k_{data}',
                     f'{title}: LoveDA {WAYS[way]}, {protocol} protocol.',
                     parts(model, data, schedule),
                     batch + LOADERS[depth][protocol],
-                    paper or '',
+                    paper,
                 )
         if model in CHALLENGE:
             data = 'loveda-seg-server-512x512'
@@ -182,7 +184,8 @@ def sample() -> Iterator[Leaf]:
             mark = '-server' if protocol == 'server' else ''
             yield leaf(
                 f'sample/{model}_tiny_{way}{mark}',
-                f'{title} on the synthetic dataset, {WAYS[way]}, {protocol} protocol.',
+                f'{title} on the synthetic dataset, {WAYS[way]}, {protocol} protocol '
+                '(see configs/depthda/README.md).',
                 parts(f'{model}_tiny', f'sample-{way}{mark}-128x128', 'adamw-sample'),
                 LOADERS[depth][protocol] + SAMPLE_HOOKS,
                 make,

@@ -13,7 +13,7 @@ from test_your_data import places  # noqa: F401  (a fixture)
 from depthda.cli import OptionsAction
 from depthda.engine.launch import load_config, test, train
 
-test.__test__ = False  # the function under test, not a test
+test.__test__ = False  # keep pytest from collecting this imported function
 
 ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / 'docs/fine-tuning.md').read_text()

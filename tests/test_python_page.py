@@ -17,22 +17,23 @@ from mmseg.registry import MODELS
 from depthda.engine.launch import test
 from depthda.io.files import read_json
 
-test.__test__ = False  # the function under test, not a test
+test.__test__ = False  # keep pytest from collecting this imported function
 
 ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / 'docs/python.md').read_text()
 
 
 @pytest.fixture
-def here(sample, tmp_path, monkeypatch):
-    """A folder that looks like the project after the training that the page names."""
+def project_folder(sample, tmp_path, monkeypatch):
+    """Enter a copy of the project in which the training of the page has finished."""
     (tmp_path / 'data').mkdir()
     (tmp_path / 'data/sample').symlink_to(sample)
     (tmp_path / 'configs').symlink_to(ROOT / 'configs')
     monkeypatch.chdir(tmp_path)
     torch.manual_seed(0)
     model = MODELS.build(Config.fromfile('configs/sample/depthda_tiny_u2r.py').model)
-    torch.nn.init.normal_(model.decode_head.conv_seg.weight)  # several classes are predicted
+    # So that more than one class is predicted.
+    torch.nn.init.normal_(model.decode_head.conv_seg.weight)
     meta = dict(dataset_meta=dict(LoveDADataset.METAINFO))
     folder = tmp_path / 'work_dirs/depthda_tiny_u2r'
     folder.mkdir(parents=True)
@@ -49,20 +50,21 @@ def run(command):
     assert stopped.value.code == 0
 
 
-def test_the_page_runs(here, capsys):
-    names: dict = {}
+def test_the_page_runs(project_folder, capsys):
+    namespace: dict = {}
     for block in re.findall(r'```python\n(.*?)```', PAGE, re.DOTALL):
-        exec(block, names)
-    assert names['labels'].shape == (128, 128) and names['scores'].shape == (7, 128, 128)
-    torch.testing.assert_close(names['scores'].sum(0), torch.ones(128, 128))
+        exec(block, namespace)
+    assert namespace['labels'].shape == (128, 128) and namespace['scores'].shape == (7, 128, 128)
+    torch.testing.assert_close(namespace['scores'].sum(0), torch.ones(128, 128))
     picture = cv2.imread('picture.png')
-    assert (picture[0, 0, ::-1] == LoveDADataset.METAINFO['palette'][names['labels'][0, 0]]).all()
+    colour = LoveDADataset.METAINFO['palette'][namespace['labels'][0, 0]]
+    assert (picture[0, 0, ::-1] == colour).all()
 
-    # The maps that the page has written have the scores of the model.
-    expected = test(names['config'], names['checkpoint'])
-    (here / 'maps').mkdir()
+    # The maps that the page's code writes get the same scores as the model.
+    expected = test(namespace['config'], namespace['checkpoint'])
+    (project_folder / 'maps').mkdir()
     for path in sorted(Path('data/sample/Test/Rural/images_png').iterdir()):
-        Path(path.name).rename(here / 'maps' / path.name)
+        Path(path.name).rename(project_folder / 'maps' / path.name)
     (commands,) = re.findall(r'```bash\n(.*?)```', PAGE, re.DOTALL)
     for command in commands.splitlines():
         run(command)

@@ -14,7 +14,7 @@ from tiny_scenes import write
 from depthda.engine.launch import load_config, test, train
 from depthda.errors import UserError
 
-test.__test__ = False  # the function under test, not a test
+test.__test__ = False  # keep pytest from collecting this imported function
 
 ROOT = Path(__file__).parents[1]
 BASES = ROOT / 'configs/_base_'

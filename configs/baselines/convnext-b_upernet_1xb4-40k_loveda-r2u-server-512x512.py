@@ -1,6 +1,6 @@
 # ConvNeXt-B + UPerNet, RGB only: LoveDA Rural -> Urban, server protocol.
-# The paper has 44.11 mIoU, scored by the challenge server.
-# Train it with
+# The paper of DepthDA has 44.11 mIoU, scored by the challenge server.
+# Train the model with
 #   python tools/train.py configs/baselines/convnext-b_upernet_1xb4-40k_loveda-r2u-server-512x512.py
 # Written by configs/generate.py: change it there.
 _base_ = [

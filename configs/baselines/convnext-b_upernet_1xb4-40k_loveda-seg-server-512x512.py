@@ -1,5 +1,5 @@
 # ConvNeXt-B + UPerNet, RGB only: LoveDA's segmentation challenge (both domains).
-# Train it with
+# Train the model with
 #   python tools/train.py configs/baselines/convnext-b_upernet_1xb4-40k_loveda-seg-server-512x512.py
 # Written by configs/generate.py: change it there.
 _base_ = [

@@ -1,6 +1,7 @@
 # ConvNeXt-B + UPerNet, RGB only: LoveDA Urban -> Rural, local protocol.
-# The paper has 47.13 mIoU, scored by the challenge server.
-# Train it with
+# The paper of DepthDA has 47.13 mIoU, scored by the challenge server: not comparable with scores of
+# the local protocol.
+# Train the model with
 #   python tools/train.py configs/baselines/convnext-b_upernet_1xb4-40k_loveda-u2r-512x512.py
 # Written by configs/generate.py: change it there.
 _base_ = [

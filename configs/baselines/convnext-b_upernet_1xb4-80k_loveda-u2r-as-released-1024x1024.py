@@ -1,6 +1,6 @@
 # ConvNeXt-B + UPerNet, RGB only: LoveDA Urban -> Rural, the authors' own recipe (checkpoint chosen
 # on labelled target images).
-# Train it with
+# Train the model with
 #   python tools/train.py \
 #     configs/baselines/convnext-b_upernet_1xb4-80k_loveda-u2r-as-released-1024x1024.py
 _base_ = [

@@ -1,5 +1,5 @@
 # ConvNeXt-XL + UPerNet, RGB only: LoveDA Urban -> Rural, server protocol.
-# Train it with
+# Train the model with
 #   python tools/train.py \
 #     configs/baselines/convnext-xl_upernet_1xb4-40k_loveda-u2r-server-512x512.py
 # Written by configs/generate.py: change it there.

@@ -1,6 +1,6 @@
-# DeepLabV3 with ResNet-50, RGB only: LiuZhou (not public).
+# DeepLabV3 with ResNet-50, RGB only: LiuZhou (the dataset is not public).
 # The paper of DepthSeg has 42.97 mIoU, and names neither backbone nor recipe.
-# Train it with
+# Train the model with
 #   python tools/train.py configs/baselines/deeplabv3_r50_1xb8-50e_liuzhou-512x512.py
 _base_ = [
     '../_base_/models/deeplabv3_r50.py',

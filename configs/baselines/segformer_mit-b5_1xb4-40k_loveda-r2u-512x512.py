@@ -1,6 +1,7 @@
 # SegFormer with MiT-B5, RGB only: LoveDA Rural -> Urban, local protocol.
-# The paper has 40.85 mIoU, scored by the challenge server.
-# Train it with
+# The paper of DepthDA has 40.85 mIoU, scored by the challenge server: not comparable with scores of
+# the local protocol.
+# Train the model with
 #   python tools/train.py configs/baselines/segformer_mit-b5_1xb4-40k_loveda-r2u-512x512.py
 # Written by configs/generate.py: change it there.
 _base_ = [

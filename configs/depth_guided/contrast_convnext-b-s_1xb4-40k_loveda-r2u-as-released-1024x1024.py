@@ -1,6 +1,6 @@
 # Contrast without refinement, ConvNeXt-B + S: LoveDA Rural -> Urban, the authors' own recipe
 # (checkpoint chosen on labelled target images).
-# Train it with
+# Train the model with
 #   python tools/train.py \
 #     configs/depth_guided/contrast_convnext-b-s_1xb4-40k_loveda-r2u-as-released-1024x1024.py
 _base_ = './depth_guided_convnext-b-s_1xb4-40k_loveda-r2u-as-released-1024x1024.py'

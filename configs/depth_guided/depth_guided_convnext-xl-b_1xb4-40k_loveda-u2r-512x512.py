@@ -1,5 +1,5 @@
 # Depth-guided framework, ConvNeXt-XL + B: LoveDA Urban -> Rural, local protocol.
-# Train it with
+# Train the model with
 #   python tools/train.py \
 #     configs/depth_guided/depth_guided_convnext-xl-b_1xb4-40k_loveda-u2r-512x512.py
 # Written by configs/generate.py: change it there.

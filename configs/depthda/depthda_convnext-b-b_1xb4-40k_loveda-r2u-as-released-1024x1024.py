@@ -1,7 +1,7 @@
-# DepthDA, ConvNeXt-B + B: LoveDA Rural -> Urban, the authors' own recipe (2 of README.md, with the
-# checkpoint chosen on labelled target images).
+# DepthDA, ConvNeXt-B + B: LoveDA Rural -> Urban, the authors' own recipe (recipe 2 in README.md,
+# with the checkpoint chosen on labelled target images).
 # No released config has this pair of encoders; this is the recipe of B+S.
-# Train it with
+# Train the model with
 #   python tools/train.py \
 #     configs/depthda/depthda_convnext-b-b_1xb4-40k_loveda-r2u-as-released-1024x1024.py
 _base_ = [

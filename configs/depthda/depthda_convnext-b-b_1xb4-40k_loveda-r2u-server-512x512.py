@@ -1,6 +1,6 @@
 # DepthDA, ConvNeXt-B + B: LoveDA Rural -> Urban, server protocol.
-# The paper has 46.73 mIoU, scored by the challenge server.
-# Train it with
+# The paper of DepthDA has 46.73 mIoU, scored by the challenge server.
+# Train the model with
 #   python tools/train.py configs/depthda/depthda_convnext-b-b_1xb4-40k_loveda-r2u-server-512x512.py
 # Written by configs/generate.py: change it there.
 _base_ = [

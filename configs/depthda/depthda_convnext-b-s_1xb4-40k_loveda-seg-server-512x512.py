@@ -1,5 +1,5 @@
 # DepthDA, ConvNeXt-B + S: LoveDA's segmentation challenge (both domains).
-# Train it with
+# Train the model with
 #   python tools/train.py configs/depthda/depthda_convnext-b-s_1xb4-40k_loveda-seg-server-512x512.py
 # Written by configs/generate.py: change it there.
 _base_ = [

@@ -1,6 +1,6 @@
-# DepthDA, ConvNeXt-B + S: LoveDA Urban -> Rural, the authors' own recipe (2 of README.md, with the
-# checkpoint chosen on labelled target images).
-# Train it with
+# DepthDA, ConvNeXt-B + S: LoveDA Urban -> Rural, the authors' own recipe (recipe 2 in README.md,
+# with the checkpoint chosen on labelled target images).
+# Train the model with
 #   python tools/train.py \
 #     configs/depthda/depthda_convnext-b-s_1xb4-40k_loveda-u2r-as-released-1024x1024.py
 _base_ = [

@@ -1,6 +1,6 @@
 # DepthDA, ConvNeXt-B + S: a custom dataset of red, green, blue and near infrared
 # (docs/your-data.md).
-# Train it with
+# Train the model with
 #   python tools/train.py configs/depthda/depthda_convnext-b-s_1xb4-40k_prepared-4band-512x512.py
 _base_ = [
     '../_base_/models/depthda_convnext-b-s.py',
@@ -8,7 +8,7 @@ _base_ = [
     '../_base_/schedules/adamw_40k.py',
     '../_base_/default_runtime.py',
 ]
-num_classes = 6  # as many as your list of classes names
+num_classes = 6  # the number of classes in your list
 model = dict(
     # Set the fourth value of each to that of your images: tools/check_dataset.py prints them.
     data_preprocessor=dict(

@@ -1,5 +1,5 @@
 # DepthDA, ConvNeXt-B + S: a custom dataset (docs/your-data.md).
-# Train it with
+# Train the model with
 #   python tools/train.py configs/depthda/depthda_convnext-b-s_1xb4-40k_prepared-512x512.py
 _base_ = [
     '../_base_/models/depthda_convnext-b-s.py',
@@ -7,7 +7,7 @@ _base_ = [
     '../_base_/schedules/adamw_40k.py',
     '../_base_/default_runtime.py',
 ]
-num_classes = 6  # as many as your list of classes names
+num_classes = 6  # the number of classes in your list
 model = dict(
     decode_head=dict(num_classes=num_classes), auxiliary_head=dict(num_classes=num_classes)
 )

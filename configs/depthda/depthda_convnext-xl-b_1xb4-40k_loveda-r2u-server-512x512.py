@@ -1,6 +1,6 @@
 # DepthDA, ConvNeXt-XL + B: LoveDA Rural -> Urban, server protocol.
-# The paper has 47.68 mIoU, scored by the challenge server.
-# Train it with
+# The paper of DepthDA has 47.68 mIoU, scored by the challenge server.
+# Train the model with
 #   python tools/train.py \
 #     configs/depthda/depthda_convnext-xl-b_1xb4-40k_loveda-r2u-server-512x512.py
 # Written by configs/generate.py: change it there.

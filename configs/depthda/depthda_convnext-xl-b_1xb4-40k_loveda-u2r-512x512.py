@@ -1,6 +1,7 @@
 # DepthDA, ConvNeXt-XL + B: LoveDA Urban -> Rural, local protocol.
-# The paper has 49.71 mIoU, scored by the challenge server.
-# Train it with
+# The paper of DepthDA has 49.71 mIoU, scored by the challenge server: not comparable with scores of
+# the local protocol.
+# Train the model with
 #   python tools/train.py configs/depthda/depthda_convnext-xl-b_1xb4-40k_loveda-u2r-512x512.py
 # Written by configs/generate.py: change it there.
 _base_ = [

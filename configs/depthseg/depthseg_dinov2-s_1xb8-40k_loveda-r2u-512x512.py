@@ -1,5 +1,5 @@
 # DepthSeg with DINOv2-S: LoveDA Rural -> Urban, local protocol.
-# Train it with
+# Train the model with
 #   python tools/train.py configs/depthseg/depthseg_dinov2-s_1xb8-40k_loveda-r2u-512x512.py
 # Written by configs/generate.py: change it there.
 _base_ = [

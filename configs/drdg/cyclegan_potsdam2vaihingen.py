@@ -1,5 +1,5 @@
 # CycleGAN's losses with RDG's networks, after Benjdira et al.: Potsdam IRRG -> Vaihingen IRRG.
-# Train it with
+# Train the model with
 #   python tools/train.py configs/drdg/cyclegan_potsdam2vaihingen.py --amp
 _base_ = [
     '../_base_/models/cyclegan_unet.py',

@@ -1,6 +1,6 @@
 # DeepLabV3 with ResNet-34 on Potsdam in the style of Vaihingen, tested on Vaihingen.
 # Translate the training images first: README.md.
-# Train it with
+# Train the model with
 #   python tools/train.py configs/drdg/deeplabv3_r34_potsdam2vaihingen-512x512.py
 # Written by configs/generate.py: change it there.
 _base_ = [

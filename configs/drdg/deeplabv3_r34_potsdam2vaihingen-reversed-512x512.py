@@ -1,7 +1,7 @@
 # DeepLabV3 with ResNet-34 on Potsdam in the style of Vaihingen, with the parts of Vaihingen
 # exchanged: selected on 25 areas, tested on 8.
 # Translate the training images first: README.md.
-# Train it with
+# Train the model with
 #   python tools/train.py configs/drdg/deeplabv3_r34_potsdam2vaihingen-reversed-512x512.py
 # Written by configs/generate.py: change it there.
 _base_ = [

@@ -1,5 +1,5 @@
 # DeepLabV3 with ResNet-34 on Potsdam as it is, tested on Vaihingen: the baseline.
-# Train it with
+# Train the model with
 #   python tools/train.py configs/drdg/deeplabv3_r34_source-only_potsdam2vaihingen-512x512.py
 # Written by configs/generate.py: change it there.
 _base_ = [

@@ -1,6 +1,6 @@
 # DeepLabV3 with ResNet-34 on Potsdam as it is, with the parts of Vaihingen exchanged: selected on
 # 25 areas, tested on 8.
-# Train it with
+# Train the model with
 #   python tools/train.py \
 #     configs/drdg/deeplabv3_r34_source-only_potsdam2vaihingen-reversed-512x512.py
 # Written by configs/generate.py: change it there.

@@ -1,6 +1,6 @@
 # DeepLabV3 with ResNet-34 on Vaihingen in the style of Potsdam, tested on Potsdam.
 # Translate the training images first: README.md.
-# Train it with
+# Train the model with
 #   python tools/train.py configs/drdg/deeplabv3_r34_vaihingen2potsdam-512x512.py
 # Written by configs/generate.py: change it there.
 _base_ = [

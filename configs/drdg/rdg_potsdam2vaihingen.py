@@ -1,6 +1,6 @@
 # ResiDualGAN, Potsdam IRRG -> Vaihingen IRRG: DRDG without its depth losses, and so without depth
 # decoders. The paper (Table II) has 51.75 mIoU for the segmentation on its translations.
-# Train it with
+# Train the model with
 #   python tools/train.py configs/drdg/rdg_potsdam2vaihingen.py --amp
 _base_ = [
     '../_base_/models/rdg.py',

@@ -1,7 +1,7 @@
 # Translation by CycleGAN's losses on the synthetic dataset, Urban -> Rural. tools/translate.py then
 # translates Urban, and upernet_tiny_u2r.py is trained on the result (README.md).
 # Make the dataset first: python tools/make_sample.py data/sample
-# Train it with
+# Train the model with
 #   python tools/train.py configs/sample/cyclegan_tiny_u2r.py
 _base_ = [
     '../_base_/models/cyclegan_tiny.py',

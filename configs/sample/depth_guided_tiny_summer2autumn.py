@@ -1,7 +1,7 @@
 # The depth-guided framework (contrast and refinement) on two seasons of the synthetic dataset,
 # summer -> autumn.
 # Make the dataset first: configs/sample/README.md
-# Train it with
+# Train the model with
 #   python tools/train.py configs/sample/depth_guided_tiny_summer2autumn.py
 # Written by configs/generate.py: change it there.
 _base_ = [

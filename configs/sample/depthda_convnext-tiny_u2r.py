@@ -1,6 +1,6 @@
 # DepthDA with two tiny ConvNeXts on the synthetic dataset, Urban -> Rural.
 # Make the dataset first: python tools/make_sample.py data/sample
-# Train it with
+# Train the model with
 #   python tools/train.py configs/sample/depthda_convnext-tiny_u2r.py
 _base_ = [
     '../_base_/models/depthda_convnext-tiny.py',

@@ -1,6 +1,6 @@
-# DepthSeg on the synthetic dataset, Rural -> Urban, local protocol.
+# DepthSeg on the synthetic dataset, Rural -> Urban, local protocol (see configs/depthda/README.md).
 # Make the dataset first: python tools/make_sample.py data/sample
-# Train it with
+# Train the model with
 #   python tools/train.py configs/sample/depthseg_tiny_r2u.py
 # Written by configs/generate.py: change it there.
 _base_ = [

@@ -1,6 +1,7 @@
-# DepthSeg on the synthetic dataset, Urban -> Rural, server protocol.
+# DepthSeg on the synthetic dataset, Urban -> Rural, server protocol (see
+# configs/depthda/README.md).
 # Make the dataset first: python tools/make_sample.py data/sample
-# Train it with
+# Train the model with
 #   python tools/train.py configs/sample/depthseg_tiny_u2r-server.py
 # Written by configs/generate.py: change it there.
 _base_ = [

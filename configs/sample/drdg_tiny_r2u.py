@@ -1,7 +1,7 @@
 # Translation by DRDG on the synthetic dataset, Rural -> Urban. tools/translate.py then translates
 # Rural, and upernet_tiny_r2u.py is trained on the result (README.md).
 # Make the dataset first: python tools/make_sample.py data/sample
-# Train it with
+# Train the model with
 #   python tools/train.py configs/sample/drdg_tiny_r2u.py
 _base_ = [
     '../_base_/models/drdg_tiny.py',

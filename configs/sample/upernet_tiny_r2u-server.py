@@ -1,6 +1,7 @@
-# RGB only on the synthetic dataset, Rural -> Urban, server protocol.
+# RGB only on the synthetic dataset, Rural -> Urban, server protocol (see
+# configs/depthda/README.md).
 # Make the dataset first: python tools/make_sample.py data/sample
-# Train it with
+# Train the model with
 #   python tools/train.py configs/sample/upernet_tiny_r2u-server.py
 # Written by configs/generate.py: change it there.
 _base_ = [

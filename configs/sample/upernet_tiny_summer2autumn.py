@@ -1,6 +1,6 @@
 # RGB only on two seasons of the synthetic dataset, summer -> autumn.
 # Make the dataset first: configs/sample/README.md
-# Train it with
+# Train the model with
 #   python tools/train.py configs/sample/upernet_tiny_summer2autumn.py
 # Written by configs/generate.py: change it there.
 _base_ = [

@@ -10,15 +10,15 @@ from depthda.hub import fetch_model
 
 
 def pretrained_weights(cfg: Config) -> Iterator[str]:
-    """Yield the hub ids and addresses of a config that a training would fetch.
+    """Yield the hub ids and URLs of the weights that training with this config would fetch.
 
-    These are the ``weights`` of anything that is built, the ``checkpoint`` of a ``Pretrained``
+    These are the ``weights`` of any dict with a ``type``, the ``checkpoint`` of a ``Pretrained``
     initialisation, and ``load_from``. Local files and folders are left out.
     """
-    return _named_in(cfg.to_dict())
+    return _find_weights(cfg.to_dict())
 
 
-def _named_in(node: Any) -> Iterator[str]:
+def _find_weights(node: Any) -> Iterator[str]:
     if isinstance(node, dict):
         weights, checkpoint = node.get('weights'), node.get('checkpoint')
         if 'type' in node and isinstance(weights, str) and not Path(weights).expanduser().exists():
@@ -30,11 +30,11 @@ def _named_in(node: Any) -> Iterator[str]:
         node = node.values()
     for child in node:
         if isinstance(child, (dict, list, tuple)):
-            yield from _named_in(child)
+            yield from _find_weights(child)
 
 
 def fetch(weights: str) -> Path:
-    """Download weights into the cache of their library, and return where they are."""
+    """Download weights into the cache of Hugging Face or torch, and return their path."""
     if '://' not in weights:
         return fetch_model(weights)
     import torch

@@ -21,7 +21,7 @@ from depthda.engine.launch import load_config, test, train
 from depthda.errors import UserError
 from depthda.io.files import read_json
 
-test.__test__ = False  # the function under test, not a test
+test.__test__ = False  # keep pytest from collecting this imported function
 
 SAMPLES = Path(__file__).parents[2] / 'configs' / 'sample'
 CONFIG = SAMPLES / 'depthda_tiny_u2r.py'

@@ -12,7 +12,7 @@ from depthda.depth.maps import read_depth
 from depthda.engine.launch import test, train
 from depthda.errors import UserError
 
-test.__test__ = False  # the function under test, not a test
+test.__test__ = False  # keep pytest from collecting this imported function
 
 CONFIG = Path(__file__).parents[2] / 'configs/sample/depthseg_tiny_u2r.py'
 

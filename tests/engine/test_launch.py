@@ -17,7 +17,7 @@ from depthda.engine.launch import check_training, load_config, test, train
 from depthda.errors import UserError
 from depthda.io.lock import locked, own_folder
 
-test.__test__ = False  # the function under test, not a test
+test.__test__ = False  # keep pytest from collecting this imported function
 
 
 def weights(path) -> dict[str, torch.Tensor]:

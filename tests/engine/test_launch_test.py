@@ -17,7 +17,7 @@ from depthda.errors import UserError
 from depthda.evaluation.tile_counts import load_tiles
 from depthda.models.segmentors.depth_guided import DepthGuidedEncoderDecoder
 
-test.__test__ = False  # the function under test, not a test
+test.__test__ = False  # keep pytest from collecting this imported function
 
 
 def test_test_writes_scores_maps_and_a_checked_zip(trained, tmp_path, sample):

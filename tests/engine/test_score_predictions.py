@@ -22,7 +22,7 @@ from depthda.experiments.comparison.compare import compare
 from depthda.experiments.page import make_page
 from depthda.io.files import read_json
 
-test.__test__ = False  # the function under test, not a test
+test.__test__ = False  # keep pytest from collecting this imported function
 
 ROOT = Path(__file__).parents[2]
 CONFIG = ROOT / 'configs' / 'sample' / 'upernet_tiny_u2r.py'

@@ -10,7 +10,7 @@ from depthda.experiments.selection import choices
 from depthda.experiments.tested_run import TestedRun, load_run
 from depthda.io.files import write_json
 
-test.__test__ = False  # the function under test, not a test
+test.__test__ = False  # keep pytest from collecting this imported function
 
 ROOT = Path(__file__).parents[2]
 SOURCE = dict(type='LoveDARGBD', data_root='data', domains=['Urban'], splits=['Train'])

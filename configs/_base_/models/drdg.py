@@ -1,5 +1,5 @@
-# DRDG: translates images to the style and size of another domain; residuals, cycles and depth keep
-# their content.
+# DRDG: translates images to the style and size of another domain; residuals, cycle consistency and
+# depth losses preserve the content of the images.
 model = dict(
     type='DRDG',
     # Optical bands are scaled to [-1, 1]; depth, the last channel in both domains, is in (0, 1].
@@ -11,7 +11,8 @@ model = dict(
         channels=(64, 128, 256, 512, 512, 512, 512),
         k=1.0,  # weight of the image to which the residual is added
         resize='post',  # resize after translating; 'pre': before
-        depth_decoder='separate',  # as in the paper; 'shared': except the last layer, as released
+        # 'shared': one decoder for image and depth up to the last layer, as released.
+        depth_decoder='separate',  # as in the paper
         dropout=0.5,
     ),
     critic=dict(  # one for each domain
@@ -21,14 +22,14 @@ model = dict(
     ),
     adversarial=dict(
         type='WassersteinGANLoss',  # or 'LeastSquaresGANLoss'
-        loss_weight=5.0,  # equation (7), as the next three
-        gp_weight=1.0,  # of the gradient penalty in the critics' loss
+        loss_weight=5.0,  # from equation (7), as are cyc_weight, dsl_weight and dccl_weight
+        gp_weight=1.0,  # weight of the gradient penalty in the critics' loss
     ),
     cyc_weight=10.0,
     # With both depth weights at 0 this is rdg.py.
-    dsl_weight=2.0,  # depth predicted from the image
-    dccl_weight=1.0,  # depth predicted from its translation
+    dsl_weight=2.0,  # weight of the loss (DSL) on depth predicted from the image
+    dccl_weight=1.0,  # weight of the loss (DCCL) on depth predicted from the translated image
     n_critic=5,  # updates of the critics for each update of the generators
-    depth_resize='bilinear',  # 'nearest': as released
+    depth_resize='bilinear',  # how DCCL resizes depth maps; 'nearest': as released
     target_size=(512, 512),  # (height, width) of translated images
 )

@@ -10,7 +10,7 @@ optim_wrapper = dict(
         weight_decay=1e-3,
         fused=True,  # one kernel for all weights: the same result, several times faster
     ),
-    # All stages learn at the same rate; frozen weights are left out.
+    # All stages have the same learning rate; frozen weights are left out.
     constructor='StageDecayOptimWrapperConstructor',
     paramwise_cfg=dict(decay_rate=1.0),
 )

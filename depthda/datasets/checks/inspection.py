@@ -10,7 +10,7 @@ import torch
 
 from depthda.datasets.checks.depth_check import check_image
 from depthda.datasets.checks.image_check import named_if_damaged
-from depthda.datasets.checks.mask_codes import count_codes, counts_codes
+from depthda.datasets.checks.mask_codes import count_codes, uses_original_codes
 from depthda.datasets.rgbd import RGBDSegDataset
 from depthda.datasets.transforms.load_depth import LoadDepth
 from depthda.datasets.transforms.load_multiband_image import swapped_bands
@@ -125,7 +125,7 @@ def inspect_sample(dataset: RGBDSegDataset, index: int) -> SampleFacts:
         unknown = dataset.unknown_labels(np.flatnonzero(counts))
         facts['pixels'] = counts[: len(classes)]
         facts['ignored'] = int(counts[dataset.ignore_index])
-        facts['codes'] = count_codes(info) if counts_codes(dataset) else None
+        facts['codes'] = count_codes(info) if uses_original_codes(dataset) else None
         facts['unknown'] = tuple((unknown + int(dataset.reduce_zero_label)).tolist())
     if dataset.has_depth and loaded['img'].shape[2] > loaded['optical_bands']:
         raised = [n for n, name in enumerate(classes) if name.lower() in RAISED]

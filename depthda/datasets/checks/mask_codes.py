@@ -1,7 +1,8 @@
-"""Recognise masks of LoveDA that were shifted by one, as converters for other projects do.
+"""Recognise LoveDA masks whose values a converter has shifted by one.
 
-The original masks hold 0 for no-data and 1 to 7 for the classes. Read in the same way, masks with 0
-to 6 would make each class the one before it, and the first class no-data, without an error.
+The original masks hold 0 for no-data and 1 to 7 for the classes. If masks with the values 0 to 6
+are read in the same way, each class becomes the one before it and the first becomes no-data, and
+nothing raises an error.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -15,18 +16,18 @@ from depthda.datasets.loveda import LoveDARGBD
 from depthda.datasets.rgbd import RGBDSegDataset
 from depthda.errors import UserError
 
-_COMMON = 0.05  # share of pixels that no-data does not reach in LoveDA
-_CONVERTED = 255  # no-data after a conversion
+_MAX_NO_DATA_SHARE = 0.05  # in LoveDA, less than this share of the pixels is no-data
+_CONVERTED_NO_DATA = 255  # the value of no-data after a conversion
 _FIX = 'use the original masks, or set reduce_zero_label=False in each dataset of the config'
 
 
-def counts_codes(dataset: RGBDSegDataset) -> bool:
+def uses_original_codes(dataset: RGBDSegDataset) -> bool:
     """Return whether the masks of a dataset hold 0 for no-data, as those of LoveDA do."""
     return isinstance(dataset, LoveDARGBD) and dataset.reduce_zero_label and dataset.has_labels
 
 
 def count_codes(sample: Mapping[str, Any]) -> np.ndarray:
-    """Count the pixels of each code 0…255 of the mask of a sample, as it is in the file."""
+    """Count the pixels of each value (0 to 255) in the mask file of a sample."""
     unchanged = dict(reduce_zero_label=False, label_map=None, seg_fields=[])
     with named_if_damaged(sample):
         codes = LoadAnnotations()({**sample, **unchanged})['gt_seg_map']
@@ -38,37 +39,38 @@ def check_codes(dataset: RGBDSegDataset, samples: Sequence[Mapping[str, Any]]) -
 
     All masks of the dataset are read only if those of ``samples`` are suspicious.
     """
-    if not counts_codes(dataset):
+    if not uses_original_codes(dataset):
         return
     total = np.zeros(256, np.int64)
 
-    def shifted(some: Iterable[Mapping[str, Any]]) -> str | None:
+    def describe_shift(some: Iterable[Mapping[str, Any]]) -> str | None:
         for sample in some:
             counts = count_codes(sample)
-            if text := converted_mask(sample['seg_map_path'], counts):
+            if text := describe_converted_mask(sample['seg_map_path'], counts):
                 raise UserError(text)
             total[:] += counts
-        return shifted_masks(total)
+        return describe_shifted_masks(total)
 
-    if shifted(samples):
+    if describe_shift(samples):
         total[:] = 0
-        if text := shifted(map(dataset.get_data_info, range(len(dataset)))):
+        if text := describe_shift(map(dataset.get_data_info, range(len(dataset)))):
             yield text
 
 
-def converted_mask(path: str, counts: np.ndarray) -> str | None:
-    """Describe a mask that holds a code which only converted masks have."""
-    if not counts[_CONVERTED]:
+def describe_converted_mask(path: str, counts: np.ndarray) -> str | None:
+    """Return an error message if a mask holds a value that only converted masks have."""
+    if not counts[_CONVERTED_NO_DATA]:
         return None
     return (
-        f'{path} holds the value 255, and masks of LoveDA hold 0 for no-data and 1 to 7 for the '
-        f'classes: it was converted, so each class would be read as the one before it; {_FIX}'
+        f"{path} holds the value 255, but LoveDA's masks hold only 0 (no-data) and 1 to 7 "
+        '(classes): the mask was converted, so each class would be read as the one before it; '
+        f'{_FIX}'
     )
 
 
-def shifted_masks(counts: np.ndarray) -> str | None:
-    """Describe masks of which none holds the last code, although the first is common."""
-    if counts[7] or counts[0] <= _COMMON * counts.sum():
+def describe_shifted_masks(counts: np.ndarray) -> str | None:
+    """Return a warning if no mask holds the last code but the first is common."""
+    if counts[7] or counts[0] <= _MAX_NO_DATA_SHARE * counts.sum():
         return None
     share = 100 * counts[0] / counts.sum()
     return (

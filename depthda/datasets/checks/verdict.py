@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from depthda.datasets.checks.inspection import SampleFacts
-from depthda.datasets.checks.mask_codes import converted_mask, shifted_masks
+from depthda.datasets.checks.mask_codes import describe_converted_mask, describe_shifted_masks
 from depthda.datasets.copies import group_equal
 from depthda.errors import few, many
 
@@ -89,10 +89,10 @@ def _codes(samples: Sequence[SampleFacts]) -> list[Finding]:
     counted = [sample for sample in samples if sample.codes is not None]
     if not counted:
         return []
-    converted = (converted_mask(sample.label_path, sample.codes) for sample in counted)
+    converted = (describe_converted_mask(sample.label_path, sample.codes) for sample in counted)
     if text := next(filter(None, converted), None):
         return [Finding(True, text)]
-    text = shifted_masks(sum(sample.codes for sample in counted))
+    text = describe_shifted_masks(sum(sample.codes for sample in counted))
     return [Finding(False, text)] if text else []
 
 

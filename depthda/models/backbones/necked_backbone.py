@@ -10,8 +10,9 @@ from torch import Tensor
 class NeckedBackbone(BaseModule):
     """Use ``neck(backbone(x))`` as one backbone, for example inside a ``DualBackbone``.
 
-    A plain ViT returns maps of one stride, but fusion and heads need strides 4 to 32.
-    ``neck=dict(type='Feature2Pyramid', embed_dim=384, rescales=[4, 2, 1, 0.5])`` provides them.
+    A plain ViT returns maps of one stride, but fusion and heads need a pyramid of four strides
+    (4 to 32 with patches of 16), which this neck builds:
+    ``neck=dict(type='Feature2Pyramid', embed_dim=384, rescales=[4, 2, 1, 0.5])``.
     """
 
     def __init__(

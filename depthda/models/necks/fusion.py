@@ -35,8 +35,8 @@ class PairedFusion(BaseModule, metaclass=ABCMeta):
     ) -> None:
         super().__init__(init_cfg)
         for key, channels in dict(rgb=rgb_channels, depth=depth_channels).items():
-            listed = isinstance(channels, list | tuple)
-            if not (listed and all(isinstance(width, int) and width > 0 for width in channels)):
+            is_list = isinstance(channels, list | tuple)
+            if not (is_list and all(isinstance(count, int) and count > 0 for count in channels)):
                 raise UserError(
                     f'{type(self).__name__}: {key}_channels={channels!r}: give the channels of '
                     f'the {key} backbone as a list of whole numbers, one per stage.'
@@ -73,7 +73,8 @@ class PairedFusion(BaseModule, metaclass=ABCMeta):
         if found != (self.rgb_channels, self.depth_channels):
             raise UserError(
                 f'{name} got features of {found[0]} (rgb) and {found[1]} (depth) channels, but its '
-                f'config has {self.rgb_channels} and {self.depth_channels}: make them equal.'
+                f'config has {self.rgb_channels} and {self.depth_channels}: set rgb_channels and '
+                'depth_channels to the channels of the features.'
             )
 
 
@@ -92,7 +93,7 @@ class ConcatFusion(PairedFusion):
 
 @MODELS.register_module()
 class AddFusion(PairedFusion):
-    """Compute rgb + P(depth), where P is a 1x1 convolution to the channels of rgb."""
+    """Compute rgb + P(depth), where the 1x1 convolution P has as many output channels as rgb."""
 
     def __init__(self, *args, **kwargs) -> None:
         super().__init__(*args, **kwargs)
@@ -106,10 +107,10 @@ class AddFusion(PairedFusion):
 
 @MODELS.register_module()
 class GatedFusion(PairedFusion):
-    """Compute rgb + MLP(depth * sigmoid(G[rgb, depth])).
+    """Compute rgb + MLP(depth * sigmoid(G(concat(rgb, depth)))).
 
-    G is a 1x1 convolution to the depth channels; the MLP is two 1x1 convolutions with a GELU
-    between them, both to the channels of rgb.
+    G is a 1x1 convolution whose output has as many channels as depth. The MLP is two 1x1
+    convolutions with a GELU between them, whose outputs both have as many channels as rgb.
     """
 
     def __init__(self, *args, **kwargs) -> None:
@@ -132,10 +133,11 @@ class GatedFusion(PairedFusion):
 
 @MODELS.register_module()
 class SpatialGatedFusion(GatedFusion):
-    """The gated fusion of the released code, with one gate for all channels of a position.
+    """The gated fusion of the released code: one gate per position, shared by all channels.
 
-    G is a 1x1 convolution to one map, without bias; the MLP is two 1x1 convolutions with a GELU
-    between them, the first to the channels of depth and the second to those of rgb.
+    G is a 1x1 convolution without bias, whose output has one channel. The MLP is two 1x1
+    convolutions with a GELU between them: the first output has as many channels as depth, the
+    second as many as rgb.
     """
 
     @staticmethod

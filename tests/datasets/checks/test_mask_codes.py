@@ -49,8 +49,9 @@ def test_converted_masks_are_refused(tree):
     keys = tree([0, 1, 2, 3, 4, 5, 6, 255])
     mask = f'{keys["data_root"]}/Train/Urban/masks_png/0.png'
     text = (
-        f'{mask} holds the value 255, and masks of LoveDA hold 0 for no-data and 1 to 7 for the '
-        f'classes: it was converted, so each class would be read as the one before it; {FIX}'
+        f"{mask} holds the value 255, but LoveDA's masks hold only 0 (no-data) and 1 to 7 "
+        '(classes): the mask was converted, so each class would be read as the one before it; '
+        f'{FIX}'
     )
     with pytest.raises(UserError) as caught:
         warnings(keys)

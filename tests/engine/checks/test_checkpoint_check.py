@@ -14,7 +14,7 @@ from depthda.engine.launch import test, train
 from depthda.engine.prepare import load_config
 from depthda.errors import UserError
 
-test.__test__ = test_warnings.__test__ = False  # what is tested, not tests
+test.__test__ = test_warnings.__test__ = False  # keep pytest from collecting these
 
 CONFIGS = Path(__file__).parents[3] / 'configs' / 'sample'
 CONFIG = CONFIGS / 'depthda_tiny_u2r.py'

@@ -10,7 +10,7 @@ from depthda.engine.launch import test, train
 from depthda.engine.score_predictions import score_predictions
 from depthda.errors import UserError
 
-test.__test__ = False  # the function under test, not a test
+test.__test__ = False  # keep pytest from collecting this imported function
 
 CONFIG = Path(__file__).parents[3] / 'configs' / 'sample' / 'upernet_tiny_u2r.py'
 

@@ -24,19 +24,17 @@ def test_bands_are_scaled_and_missing_depth_is_nan():
 
 @pytest.mark.parametrize('bgr_to_rgb', [False, True])
 def test_restored_bands_equal_the_original(bgr_to_rgb):
-    process = build(bgr_to_rgb=bgr_to_rgb, optical_bands=4)
+    preprocessor = build(bgr_to_rgb=bgr_to_rgb, optical_bands=4)
     images = torch.arange(256, dtype=torch.uint8).view(1, 4, 8, 8).expand(2, 4, 8, 8)
-    batch = process(dict(inputs=dict(source=list(images))))['inputs']['source']
+    batch = preprocessor(dict(inputs=dict(source=list(images))))['inputs']['source']
     order = [2, 1, 0, 3] if bgr_to_rgb else [0, 1, 2, 3]
     torch.testing.assert_close(batch, images[:, order].float() / 127.5 - 1)
-    assert torch.equal(process.restore(batch), images)
-    assert process.restore(torch.tensor([-1.7, 1.2]).view(1, 1, 1, 2)).flatten().tolist() == [
-        0,
-        255,
-    ]
+    assert torch.equal(preprocessor.restore(batch), images)
+    outside = torch.tensor([-1.7, 1.2]).view(1, 1, 1, 2)  # values outside [-1, 1] are clipped
+    assert preprocessor.restore(outside).flatten().tolist() == [0, 255]
 
 
-def test_a_mistake_names_the_domain():
+def test_errors_say_what_is_wrong_with_the_inputs():
     def inputs(**domains):
         return dict(inputs=domains)
 
