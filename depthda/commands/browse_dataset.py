@@ -32,6 +32,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def run(args: Namespace) -> None:
+    from depthda.engine.checks.build_mistakes import build_mistakes
     from depthda.engine.checks.output_check import check_folder
     from depthda.engine.launch import load_config
     from depthda.experiments.pictures.browse import deal, draw_sheets, open_source
@@ -41,6 +42,8 @@ def run(args: Namespace) -> None:
     name = Path(args.config).stem
     out = args.out or f'work_dirs/browse/{name}'
     check_folder('--out', out)
-    source = open_source(load_config(args.config, args.cfg_options), name, args.split)
+    cfg = load_config(args.config, args.cfg_options)
+    with build_mistakes(cfg):
+        source = open_source(cfg, name, args.split)
     samples = list(deal(source, args.number, args.repeat, args.seed))
     print(*draw_sheets(out, source, samples, args.split), sep='\n')

@@ -32,6 +32,7 @@ def run(args: Namespace) -> int:
     """Check, print and draw; return 1 if the data is not fit for training."""
     from depthda.datasets.checks.report import band_statistics, check_sets, copies_in, describe
     from depthda.engine.checks.band_check import check_bands
+    from depthda.engine.checks.build_mistakes import build_mistakes
     from depthda.engine.checks.data_check import check_classes, data_warnings
     from depthda.engine.checks.output_check import check_folder
     from depthda.engine.launch import load_config
@@ -43,7 +44,7 @@ def run(args: Namespace) -> int:
     cfg = load_config(args.config, args.cfg_options)
     check_classes(cfg)
     check_bands(cfg)
-    with progress_bars() as show:
+    with progress_bars() as show, build_mistakes(cfg):
         checked = check_sets(cfg, args.split, args.fast, args.workers, show)
     for part in checked:
         print(describe(part))

@@ -229,3 +229,12 @@ def test_a_finished_run_has_nothing_to_do(trained):
     before = sorted(folder.iterdir())
     assert train(CONFIG, str(folder), resume=True, cfg_options=options) is None
     assert sorted(folder.iterdir()) == before
+
+
+def test_an_argument_that_a_dataset_lacks_is_named(tmp_path, short_run):
+    options = short_run | {'+train_dataloader.dataset.holdot': 1}
+    with pytest.raises(UserError) as caught:
+        train(CONFIG, str(tmp_path), cfg_options=options)
+    assert str(caught.value) == (
+        "train_dataloader.dataset: LoveDARGBD takes no 'holdot'; did you mean 'holdout'?"
+    )

@@ -57,6 +57,10 @@ def test_a_pair_is_shown_as_two_images(run, sample):
             (CONFIG, '--cfg-options', 'train_dataloader.dataset.data_rot=x'),
             "error: 'train_dataloader.dataset.data_rot' is not in the config: did you mean",
         ),
+        (
+            (CONFIG, '--cfg-options', '+train_dataloader.dataset.holdot=1'),
+            "error: train_dataloader.dataset: LoveDARGBD takes no 'holdot'; did you mean",
+        ),
     ],
 )
 def test_a_mistake_is_one_sentence_and_status_2(run, arguments, sentence):

@@ -206,3 +206,6 @@ def test_pairs_are_checked_part_by_part(check, data):
 def test_mistakes_are_reported(check):
     assert 'use 1 or more' in check('--workers', '0')[2]
     assert check('--split', 'train', config='none.py')[0] == 2
+    status, _, err = check(options=['+train_dataloader.dataset.holdot=1'])
+    taken = "error: train_dataloader.dataset: LoveDARGBD takes no 'holdot'; did you mean 'holdout'?"
+    assert status == 2 and err.splitlines()[-1] == taken

@@ -223,7 +223,7 @@ def check_test_headline(cfg: Config) -> None:
     for config in _configs(cfg, 'test'):
         try:
             samples += _list_files(_build(config))
-        except UserError:
+        except (UserError, TypeError):
             return  # reported when the dataset is built
     if samples:
         check_headline('test', [metric.get('headline') for metric in metrics], samples)
@@ -233,7 +233,7 @@ def datasets_of(cfg: Config, loader: str) -> Iterator[RGBDSegDataset]:
     """Yield the datasets of a loader (``'train'``), without reading files or building pipelines."""
     for config in _configs(cfg, loader):
         # A dataset that is missing or faulty is reported when it is built to be used.
-        with suppress(ValueError):  # a UserError too
+        with suppress(ValueError, TypeError):  # a UserError is a ValueError
             yield _build(config)
 
 
