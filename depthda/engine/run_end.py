@@ -67,7 +67,7 @@ def logged_end(runner) -> Iterator[None]:
     """Log why a training ends early; add to an interrupt what ``--resume`` would do."""
     try:
         yield
-    except BaseException as error:
+    except BaseException as error:  # an interrupt may be hidden in any error; others are raised
         interrupt = interrupt_in(error)
         if interrupt is None:
             raise
@@ -109,7 +109,7 @@ def logged_errors() -> Iterator[None]:
     except UserError as error:
         _log(f'error: {error}')
         raise
-    except Exception:
+    except Exception:  # whatever it is, the log file must have it
         _log(traceback.format_exc())
         raise
 

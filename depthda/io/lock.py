@@ -81,7 +81,7 @@ def own_folder(
             raise UserError(f'another process is writing to {folder}: {advice}.')
         try:
             yield
-        except BaseException:
+        except BaseException:  # an interrupt as well: a failed run leaves no lock behind
             if locks:
                 with suppress(OSError):  # a folder is not empty, or no longer there
                     lock.unlink()

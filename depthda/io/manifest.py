@@ -142,7 +142,7 @@ class ResumableFolder:
         """Call :meth:`abandon` if the work fails or is interrupted."""
         try:
             yield
-        except BaseException:
+        except BaseException:  # an interrupt as well
             self.abandon()
             raise
 

@@ -247,7 +247,7 @@ def write_tiles(
                     write(out / product / f'{name}{reader.suffix}', tile)
                     reader.count(tile)
             written += row
-    except BaseException:
+    except BaseException:  # an interrupt as well: a scene has all of its tiles, or none
         for product, reader in readers.items():
             for name in boxes:
                 (out / product / f'{name}{reader.suffix}').unlink(missing_ok=True)
