@@ -101,7 +101,7 @@ def stopped_by_signals() -> Iterator[None]:
     before = {number: signal.signal(number, stop) for number in signals}
     try:
         yield
-    except BaseException as error:
+    except BaseException as error:  # an interrupt may be hidden in any error; others are raised
         interrupt = interrupt_in(error)
         # A further signal must not keep an interrupted process from ending in order.
         _restore(dict.fromkeys(before, signal.SIG_IGN) if interrupt else before)

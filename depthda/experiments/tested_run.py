@@ -66,7 +66,8 @@ class TestedRun:
         if path is None or path.stat().st_mtime <= self.tested.timestamp():
             return False
         # A copy is new, too, but it has the same content.
-        return file_hash(path) != self.metrics['checkpoint'].get('sha256')
+        recorded = self.metrics['checkpoint'].get('sha256')
+        return recorded is not None and file_hash(path) != recorded
 
     def _checkpoints(self) -> Iterator[Path]:
         """Yield where the file of the tested checkpoint may be."""
