@@ -119,6 +119,7 @@ class _Samples:
             dataset.metainfo['classes'],
             partial(_shown, 'checking'),
         )
+        self._dataset = dataset
         self._load = TRANSFORMS.build(steps['LoadAnnotations'])
         # The samples of a tested model hold only what the pipeline packs.
         self._kept = {'img_path', *steps.get('PackSegInputs', {}).get('meta_keys', ())}
@@ -129,6 +130,7 @@ class _Samples:
     def __getitem__(self, index: int) -> dict[str, Any]:
         info = self._infos[index]
         labels = self._load(dict(info, seg_fields=[]))['gt_seg_map']
+        self._dataset.check_labels(labels, info['seg_map_path'])
         prediction = read_prediction(self.given.paths[index]).astype('int64')
         return {key: info[key] for key in self._kept if key in info} | {
             'gt_sem_seg': {'data': torch.from_numpy(labels.astype('int64'))},

@@ -53,6 +53,11 @@ def init_model(
     """
     if str(device).startswith('cuda') and not torch.cuda.is_available():
         raise UserError(f"init_model: device={device!r}, and torch finds no GPU: use device='cpu'.")
+    if str(config).endswith(('.pth', '.pt', '.safetensors')):
+        raise UserError(
+            f'init_model({config}, …): a checkpoint is where the config belongs: give the config '
+            'first and the checkpoint second.'
+        )
     model = _mmseg['init_model'](config, checkpoint, device, cfg_options)
     if checkpoint is not None and model.dataset_meta is None:
         from depthda.engine.checks.data_check import datasets_of

@@ -87,8 +87,9 @@ class RGBDDataPreprocessor(SegDataPreProcessor):
             sizes = sorted({tuple(image.shape[1:]) for image in images})
             if len(sizes) > 1:
                 raise UserError(
-                    f'Test images of sizes {sizes} cannot share a batch: set the batch size to 1, '
-                    f'or pad them with data_preprocessor.test_cfg=dict(size_divisor=32).'
+                    f'Test images of sizes {sizes} cannot share a batch: set the batch size to 1 '
+                    '(from Python, give one image at a time), or pad them with '
+                    'data_preprocessor.test_cfg=dict(size_divisor=32).'
                 )
             # Avoid a copy of a single image, which may be a large scene.
             inputs = images[0][None] if len(images) == 1 else torch.stack(images)

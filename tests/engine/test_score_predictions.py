@@ -117,6 +117,16 @@ def test_faulty_maps_leave_nothing_behind(maps, sample, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ['maps']
 
 
+def test_an_unknown_value_of_a_mask_is_refused(maps, sample, tmp_path):
+    data = Path(shutil.copytree(sample, tmp_path / 'data'))
+    mask = sorted(data.glob('Test/Rural/masks_png/*.png'))[0]
+    labels = cv2.imread(str(mask), cv2.IMREAD_UNCHANGED)
+    labels[0, 0] = 9
+    cv2.imwrite(str(mask), labels)
+    with pytest.raises(UserError, match=f'{mask.name} has the value 9, and the 7 classes are 1 to'):
+        score_predictions(CONFIG, maps, str(tmp_path / 'given'), None, options(data))
+
+
 def test_maps_without_the_first_class_are_scored_with_a_warning(
     maps, sample, tmp_path, monkeypatch
 ):

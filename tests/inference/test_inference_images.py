@@ -89,6 +89,11 @@ def test_models_of_the_optical_bands_take_images_with_and_without_depth(models, 
         assert torch.equal(logits(models[name], image), expected)
 
 
+def test_a_checkpoint_in_place_of_the_config_is_refused():
+    with pytest.raises(UserError, match=r'^init_model\(best.pth, …\): a checkpoint is where'):
+        mmseg.apis.init_model('best.pth', 'config.py', device='cpu')
+
+
 def test_mistakes_are_one_sentence(models, loveda, tmp_path):
     path, array = loveda
     for image, message in (

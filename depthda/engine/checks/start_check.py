@@ -47,6 +47,7 @@ from depthda.engine.checks.value_check import (
     check_backbone,
     check_crops,
     check_evaluation,
+    check_loss_names,
     check_losses,
     check_scores,
     loss_warnings,
@@ -110,6 +111,7 @@ class StartCheck(BegunHook):
 
     def before_train(self, runner: Runner) -> None:
         self._model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        check_loss_names(self._model)
         if self.only:
             self._part = 'the training step'
             self.results.append(f'training step: {_train_once(runner, self._model)}')

@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator
 
 from mmengine.config import Config
+from torch import nn
 
 from depthda.datasets.pipeline_check import is_random
 from depthda.engine.checks.build_mistakes import nearest
@@ -86,10 +87,16 @@ def check_losses(cfg: Config) -> None:
                     'avg_non_ignore=True: set avg_non_ignore=False, which with class_weight '
                     'leaves out ignored pixels too.'
                 )
-        if 'loss' not in (name := head.get('loss_name') or 'loss'):
+
+
+def check_loss_names(model: nn.Module) -> None:
+    """Refuse a loss that mmseg would log, but not train with."""
+    for key, module in model.named_modules():
+        name = getattr(module, 'loss_name', None)
+        if isinstance(name, str) and 'loss' not in name:
             raise UserError(
-                f"{key}.loss_name={name!r} does not contain 'loss', and mmseg trains only with "
-                f"losses whose name does: call it 'loss_{name}'."
+                f"model.{key}.loss_name={name!r} does not contain 'loss', and mmseg trains only "
+                f"with losses whose name does: call it 'loss_{name}'."
             )
 
 

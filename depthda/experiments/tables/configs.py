@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config
+from mmengine.registry import DefaultScope
+from mmseg.registry import DATASETS
 
 from depthda.engine.checks import config_file
 from depthda.engine.checks.renamed import current_path
@@ -58,6 +60,16 @@ def resolve(options: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, 
         return value
 
     return {key: fill(value) for key, value in options.items()}
+
+
+def test_classes(cfg: Config) -> tuple[str, ...]:
+    """Return the classes of the tested dataset; none if only the dataset itself knows them."""
+    dataset = cfg.test_dataloader.dataset
+    if given := dataset.get('metainfo'):
+        return tuple(given['classes'])
+    with DefaultScope.overwrite_default_scope('mmseg'):
+        known = getattr(DATASETS.get(dataset.type), 'METAINFO', {})
+    return tuple(known.get('classes') or ())
 
 
 def data_roots(cfg: Config) -> dict[str, str]:

@@ -9,7 +9,13 @@ from typing import Any
 
 from depthda.engine.checks.renamed import first_name, former_names
 from depthda.errors import UserError, many
-from depthda.experiments.tables.configs import LOADERS, data_roots, read_config, resolved_config
+from depthda.experiments.tables.configs import (
+    LOADERS,
+    data_roots,
+    read_config,
+    resolved_config,
+    test_classes,
+)
 from depthda.experiments.tables.samples import sample_folder
 from depthda.experiments.tables.stand_in import smoke_row
 from depthda.experiments.tables.table import ChainStep, Row, Table, unknown
@@ -111,6 +117,7 @@ def _plan(
         world = 0 if world is None else world
     steps = tuple(_with_row(row, step) for step in _steps(row))
     _check_best(row, steps)
+    _check_classes(table, row, steps)
     configs = [_identity(step) for step in steps]
     content = json.dumps([world, seed, row.sample, configs], sort_keys=True, default=repr)
     digest = hashlib.sha256(content.encode()).hexdigest()[:8]
@@ -139,6 +146,16 @@ def _check_best(row: Row, steps: Sequence[ChainStep]) -> None:
                     f"row {row.name!r} tests the 'best' checkpoint, and its training saves none: "
                     'set default_hooks.checkpoint.save_best and a validation, or take the last.'
                 )
+
+
+def _check_classes(table: Table, row: Row, steps: Sequence[ChainStep]) -> None:
+    """Refuse a column for a class that the tested dataset does not have."""
+    names = test_classes(resolved_config(steps[-1])) if steps[-1].test else ()
+    for column in table.columns:
+        score, dot, name = column.key.rpartition('/')[2].partition('.')
+        if dot and names and name not in names:
+            mistake = unknown('score', f'{score}.{name}', [f'{score}.{known}' for known in names])
+            raise UserError(f'column {column.title!r} of row {row.name!r}: {mistake}')
 
 
 def _steps(row: Row) -> tuple[ChainStep, ...]:

@@ -6,13 +6,10 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from mmengine.registry import DefaultScope
-from mmseg.registry import DATASETS
-
 from depthda.checkpoints.loading import file_hash
 from depthda.console import wide_console
 from depthda.errors import UserError, many
-from depthda.experiments.tables.configs import resolved_config
+from depthda.experiments.tables.configs import resolved_config, test_classes
 from depthda.experiments.tables.plan import Run, find_run, plan_runs
 from depthda.experiments.tables.results import collect
 from depthda.experiments.tables.table import load_table, unknown
@@ -43,7 +40,7 @@ def record_score(
     run = find_run(plan, read.figures_of(read.row(row)).name, seed, world)
     result = _awaiting(run, replace)
     archive = _unchanged_zip(run, result)
-    names = _class_names(run)
+    names = test_classes(resolved_config(run.steps[-1]))
     values = _parse(scores, names)
     recorded = {
         'at': datetime.now(timezone.utc).isoformat(timespec='seconds'),
@@ -99,14 +96,6 @@ def _unchanged_zip(run: Run, result: dict[str, Any]) -> Path:
             f'delete {run.folder} and run the row again.'
         )
     return archive
-
-
-def _class_names(run: Run) -> tuple[str, ...]:
-    dataset = resolved_config(run.steps[-1]).test_dataloader.dataset
-    if given := dataset.get('metainfo'):
-        return tuple(given['classes'])
-    with DefaultScope.overwrite_default_scope('mmseg'):
-        return tuple(DATASETS.get(dataset.type).METAINFO['classes'])
 
 
 def _parse(scores: Sequence[str], names: tuple[str, ...]) -> dict[str, float]:

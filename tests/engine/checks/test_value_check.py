@@ -2,6 +2,7 @@
 
 import pytest
 from mmengine.config import Config
+from torch import nn
 
 from depthda.engine.checks.config_check import check_optimizers
 from depthda.engine.checks.data_check import check_classes
@@ -9,6 +10,7 @@ from depthda.engine.checks.value_check import (
     check_backbone,
     check_crops,
     check_evaluation,
+    check_loss_names,
     check_losses,
     check_scores,
     check_top_level,
@@ -110,12 +112,6 @@ CASES = [
         'pixels too.',
     ),
     (
-        check_losses,
-        head(loss_decode=dict(type='DiceLoss', loss_name='dice')),
-        "model.decode_head.loss_decode.loss_name='dice' does not contain 'loss', and mmseg trains "
-        "only with losses whose name does: call it 'loss_dice'.",
-    ),
-    (
         check_backbone,
         dict(model=dict(backbone=dict(rgb=dict(type='ResNetV1c', frozen_stages=5)))),
         'model.backbone.rgb.frozen_stages=5 is more than its 4 stages: give -1 (none) to 4.',
@@ -205,3 +201,17 @@ def test_losses_without_weight_are_reported():
     ]
     cfg.model.auxiliary_head = dict(loss_decode=CE)
     assert list(loss_warnings(cfg)) == []
+
+
+def test_a_loss_that_mmseg_would_not_train_with_is_refused():
+    class Dice(nn.Module):
+        loss_name = 'dice'
+
+    with pytest.raises(UserError) as caught:
+        check_loss_names(nn.ModuleDict(dict(decode_head=nn.ModuleDict(dict(loss_decode=Dice())))))
+    assert str(caught.value) == (
+        "model.decode_head.loss_decode.loss_name='dice' does not contain 'loss', and mmseg trains "
+        "only with losses whose name does: call it 'loss_dice'."
+    )
+    Dice.loss_name = 'loss_dice'
+    check_loss_names(nn.ModuleDict(dict(loss=Dice())))

@@ -152,3 +152,13 @@ def test_a_table_is_run_from_the_folder_of_its_paths(plan, tmp_path, monkeypatch
         'the table names the config configs/sample/x.py, which does not exist below '
         f'{tmp_path}: run the tool from the folder where the paths of the table begin.'
     )
+
+
+def test_a_column_of_an_unknown_class_is_refused_before_training(write_table, tmp_path):
+    columns = [dict(key='{target}/IoU.buildings', title='Buildings')]
+    table = load_table(write_table([tiny()], columns=columns, worlds=(0,)))
+    with pytest.raises(UserError) as caught:
+        plan_runs(table, tmp_path)
+    assert str(caught.value) == (
+        "column 'Buildings' of row 'rgb': no score 'IoU.buildings': did you mean 'IoU.building'?"
+    )

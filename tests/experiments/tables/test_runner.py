@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from small_tables import SHORT, finish, stand_in_worker, tiny
 
+from depthda.datasets.loveda import LoveDARGBD
 from depthda.errors import UserError
 from depthda.experiments.tables.plan import plan_runs
 from depthda.experiments.tables.runner import check_gpus, run_table, say_failed, split_gpus
@@ -241,10 +242,10 @@ def test_rows_that_are_the_same_run_are_done_once(write_table, tmp_path, monkeyp
 
 
 def test_report_writes_the_table_and_runs_nothing(write_table, tmp_path, monkeypatch, capsys):
-    columns = [dict(key=f'IoU.{name}', title=name) for name in 'abcdefg']
+    columns = [dict(key=f'IoU.{name}', title=name) for name in LoveDARGBD.METAINFO['classes']]
     path = write_table([tiny()], columns=[*columns, dict(key='mIoU', title='mIoU')], worlds=(1,))
     (only,) = plan_runs(load_table(path), tmp_path / 'out')
-    finish(only, {'mIoU': 12.34, 'IoU.d': 56.78})
+    finish(only, {'mIoU': 12.34, 'IoU.water': 56.78})
     write_json(only.folder / 'run.json', {})
     monkeypatch.delenv('COLUMNS', raising=False)
     assert not run_table(path, tmp_path / 'out', report=True)
