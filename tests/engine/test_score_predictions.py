@@ -194,14 +194,14 @@ def test_images_without_labels_are_for_the_server(maps, sample, tmp_path):
 @pytest.mark.parametrize(
     'words, message',
     [
-        ([], 'give a checkpoint to test, or --predictions DIR to score: one of the two.'),
+        ([], 'give either a checkpoint to test, or --predictions DIR to score.'),
         (
             ['a.pth', '--predictions', 'maps'],
-            'give a checkpoint to test, or --predictions DIR to score: one of the two.',
+            'give either a checkpoint to test, or --predictions DIR to score.',
         ),
         (
             ['--predictions', 'maps', '--tta', '--save-depth', 'x'],
-            '--predictions scores maps that are there: leave out --save-depth, --tta.',
+            '--predictions scores existing maps: leave out --save-depth, --tta.',
         ),
         (
             ['--predictions', 'maps', '--launcher', 'pytorch'],
