@@ -186,7 +186,7 @@ def four_bands(folder: Path) -> Path:
         (four_bands, ['--bands', '1', '2', '3', '--launcher', 'pytorch'], 'torchrun'),
         (four_bands, ['--bands', '1', '2', '3', '--size', '71'], 'network size 71'),
         (four_bands, ['--bands', '1', '2', '3', '--tile', '64'], 'add --mode tiled'),
-        (four_bands, ['--bands', '1', '2', '3', '--name', 'maps'], 'drop one'),
+        (four_bands, ['--bands', '1', '2', '3', '--name', 'maps'], 'leave out one'),
     ],
 )
 def test_a_mistake_is_one_sentence(model, tmp_path, call, prepare, options, message):
