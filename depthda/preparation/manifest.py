@@ -3,7 +3,6 @@
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +11,8 @@ from depthda.io.files import atomic_path, remove_empty, remove_strays
 from depthda.io.lock import own_folder
 from depthda.io.manifest import ResumableFolder, read_manifest
 from depthda.preparation.obsolete import Obsolete, files_below, stale_maps
-from depthda.preparation.scene import Boxes, Report, Scene
+from depthda.preparation.scene import Report, Scene
 from depthda.version import __version__
-
-Job = tuple[Scene, Boxes]
 
 _SUFFIXES = ('.png', '.tif')  # of tiles
 # Settings that decide the pixels of an image tile; its name has its place.
@@ -92,13 +89,13 @@ class PreparedScenes(PreparedFolder):
         """Accept other settings: ``plan`` finds what they make obsolete."""
 
     def plan(
-        self, jobs: Sequence[Job], splits: Sequence[str], replaces: bool
-    ) -> tuple[list[Job], Obsolete]:
+        self, scenes: Sequence[Scene], splits: Sequence[str], replaces: bool
+    ) -> tuple[list[Scene], Obsolete]:
         """Find the images that are left to do, and what must be removed before.
 
         Anything to remove is an error unless the run ``replaces`` it.
         """
-        planned = {scene.name: (_identities(scene), set(boxes)) for scene, boxes in jobs}
+        planned = {scene.name: (_identities(scene), set(scene.boxes)) for scene in scenes}
         entries = self.before.get('scenes', {})
         old, new = self.before.get('settings', {}), self.content['settings']
         # A setting that is off counts as absent.
@@ -121,7 +118,7 @@ class PreparedScenes(PreparedFolder):
             was, now = (_setting(changed[0], every.get(changed[0])) for every in (old, new))
             reason = f'was made with {was}, and {now} is asked for'
         obsolete.check(self.root, replaces, reason)
-        return [job for job in jobs if job[1] and not self._has(*job)], obsolete
+        return [scene for scene in scenes if scene.boxes and not self._has(scene)], obsolete
 
     def _obsolete(self, kept: set[str], stale: set[str], splits: Sequence[str]) -> Obsolete:
         """Find all tiles but those to be ``kept``, and maps and lists that are out of date."""
@@ -135,21 +132,23 @@ class PreparedScenes(PreparedFolder):
         lists = [path for name in gone if (path := self.root / f'{name}.txt').is_file()]
         return Obsolete(tiles, stale_maps(self.root, stale, folders), lists)
 
-    def _has(self, scene: Scene, boxes: Boxes) -> bool:
-        """Return whether all these tiles of an image are there, as the manifest says."""
-        entry = self.entry(scene.name)
+    def _has(self, scene: Scene) -> bool:
+        """Return whether all tiles of an image are there, as the manifest says."""
+        entry, boxes = self.entry(scene.name), scene.boxes
         if entry is None or len(entry['tiles']) + entry['empty'] != len(boxes):
             return False
-        suffixes = {product: '.png' for product in self.products}
-        suffixes['images'] = self.content['image_suffix']
+        suffixes = dict.fromkeys(scene.pieces, '.png') | {'images': self.content['image_suffix']}
         return set(entry['tiles']) <= set(boxes) and all(
-            Path(self.root, product, f'{tile}{suffix}').is_file()
+            (self.root / product / f'{tile}{suffix}').is_file()
             for tile in entry['tiles']
             for product, suffix in suffixes.items()
         )
 
-    def enter_scene(self, scene: Scene, facts: Mapping[str, Any]) -> None:
+    def enter_scene(self, scene: Scene, facts: dict[str, Any]) -> None:
         """Record that the tiles of an image are written."""
+        image_facts, *others = facts.pop('products').values()
+        for product_facts in (*others, image_facts):
+            facts |= product_facts
         self.enter(scene.name, {**facts, 'files': _identities(scene)})
 
     def finish_splits(
@@ -219,21 +218,22 @@ class PreparedAreas(PreparedFolder):
                     changed.append(f'{product} of area {area.name} from {facts["file"]}')
                     tiles.setdefault(product, []).extend(found)
                     stale |= {path.stem for path in found if product.startswith('images')}
-            left += [replace(area, pieces=pieces)] if pieces else []
+            left += [area._replace(pieces=pieces)] if pieces else []
         obsolete = Obsolete(tiles, stale_maps(self.root, stale, self.products))
         if changed:
             reason = f'holds {changed[0]}, and that file has changed since'
             obsolete.check(self.root, replaces, reason)
         return left, obsolete
 
-    def enter_area(self, area: Scene, facts: Mapping[str, Any]) -> None:
-        """Record what was cut of ``area``, besides what the manifest has of it already."""
-        products = (self.entry(area.name) or {'products': {}})['products']
+    def enter_scene(self, scene: Scene, facts: Mapping[str, Any]) -> None:
+        """Record what was cut of an area, besides what the manifest has of it already."""
+        products = (self.entry(scene.name) or {'products': {}})['products']
         for product, found in facts['products'].items():
-            products[product] = identity(area.pieces[product].file) | found
+            products[product] = identity(scene.pieces[product].file) | found
         # In one order, whichever run was first.
         ordered = {product: products[product] for product in self.products if product in products}
-        self.enter(area.name, {**facts, 'products': ordered})
+        entry = dict(products=ordered, size=facts['size'], tiles=len(facts['tiles']))
+        self.enter(scene.name, entry)
 
     def all_entries(self) -> dict[str, Any]:
         """Return the entries in the order of the dataset, whichever worker or run was first."""
@@ -248,8 +248,8 @@ def identity(file: Any) -> dict[str, Any]:
 def _identities(scene: Scene) -> dict[str, Any]:
     """Return what shows that the files of an image are those that were cut."""
     return {
-        product: [path.name, (stat := path.stat()).st_size, stat.st_mtime_ns]
-        for product, (path, *_) in scene.pieces.items()
+        kind: [path.name, (stat := path.stat()).st_size, stat.st_mtime_ns]
+        for path, _, kind in scene.pieces.values()
     }
 
 

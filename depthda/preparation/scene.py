@@ -71,16 +71,17 @@ class Piece(NamedTuple):
     kind: str = ''
 
 
-@dataclass(frozen=True)
-class Scene:
+class Scene(NamedTuple):
     """One image with the files that go with it: the ``pieces`` by product.
 
-    All of them lie on the grid of the image ``reference``.
+    All of them lie on the grid of the image ``reference``. They are cut into the tiles ``boxes``,
+    except for tiles without a pixel of the image; None: into all tiles.
     """
 
     name: str
     pieces: dict[str, Piece]
     reference: Path | SourceFile
+    boxes: Boxes | None = None
 
 
 @dataclass(frozen=True)

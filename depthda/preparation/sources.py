@@ -3,12 +3,16 @@
 import os
 import zipfile
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+
+import rasterio
 
 from depthda.errors import UserError
 from depthda.io.archives import InnerZip, Zip, check_member, inner_zip, open_archive
 from depthda.io.files import walk
+from depthda.io.rasters import open_raster
 
 
 @dataclass(frozen=True)
@@ -96,3 +100,12 @@ def _packed(path: Zip) -> Iterator[SourceFile]:
                 folder = Path(str(path)).with_suffix('') / place.parent
                 size = archive.getinfo(member).file_size
                 yield SourceFile(place.name, folder, size, path, member)
+
+
+@contextmanager
+def open_source(file: Path | SourceFile) -> Iterator[rasterio.DatasetReader]:
+    """Open a raster, after a check of its content if it is in a zip."""
+    if isinstance(file, SourceFile):
+        file.check()
+    with open_raster(file) as raster:
+        yield raster
