@@ -112,8 +112,8 @@ def prepare_folder(
             scenes[n] = scene._replace(boxes=written)
         names = settings.splits.names if settings.splits else []
         dataset = PreparedScenes(out, _describe_dataset(settings, cut, image_suffix(grids)))
-        remaining, obsolete = dataset.plan(scenes, names, replace)
-        with dataset.writing(obsolete, report):
+        remaining = dataset.plan(scenes, names, replace)
+        with dataset.writing(report):
             work = functools.partial(cut_scene, out=out, cut=cut, open_rows=_open_rows)
             clipped = np.zeros(2, np.int64)
             steps = functools.partial(progress, 'images')

@@ -87,7 +87,7 @@ def prepare_isprs(
     about = dict(dataset=settings.dataset, tile=tile, stride=stride, labels=settings.labels)
     about |= dict(classes=list(CLASSES), dsm_range=None)
     dataset = PreparedAreas(Path(out), about, layout.areas)
-    remaining, obsolete = dataset.plan(areas, replace)
+    remaining = dataset.plan(areas, replace)
     with worker_pool(workers) as pool:
         span = None
         if 'dsm' in settings.depth:
@@ -98,7 +98,7 @@ def prepare_isprs(
         cut = Cut(tile, stride, nearest_colour=settings.nearest_colour, depth_range=span)
         work = functools.partial(cut_scene, out=dataset.root, cut=cut, open_rows=_open_rows)
         steps = functools.partial(progress, 'areas')
-        with dataset.writing(obsolete, report):
+        with dataset.writing(report):
             for area, facts in each_done(work, remaining, pool, steps):
                 dataset.enter_scene(area, facts)
             dataset.finish()

@@ -203,7 +203,7 @@ def test_a_killed_replacement_must_be_requested_again(prepared, monkeypatch):
         raise Killed
 
     with monkeypatch.context() as patch, pytest.raises(Killed):
-        patch.setattr('depthda.preparation.obsolete.Obsolete.remove', kill)
+        patch.setattr('depthda.preparation.manifest.Obsolete.remove', kill)
         prepare_folder(out, settings, replace=True)
     assert not (out / 'manifest.json').exists()
     with pytest.raises(UserError, match=r'add --replace, which removes images \(17 files\)'):
