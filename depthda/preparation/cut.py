@@ -17,7 +17,7 @@ from depthda.io.rasters import write_image
 from depthda.preparation.class_list import IGNORED, ClassList
 from depthda.preparation.grids import Placed
 from depthda.preparation.scene import Boxes, Cut, Range, Scene, tile_boxes
-from depthda.preparation.sources import SourceFile, open_source
+from depthda.preparation.sources import File, open_source
 
 BLENDED = 'is JPEG, which blends labels: save it as PNG or TIFF'
 
@@ -34,7 +34,7 @@ class Rows:
     # All rows, if they have been read at once.
     whole: np.ndarray | None = None
 
-    def __init__(self, file: Path | SourceFile, raster: rasterio.DatasetReader) -> None:
+    def __init__(self, file: File, raster: rasterio.DatasetReader) -> None:
         self.file, self.raster = file, raster
 
     def __call__(self, first: int, rows: int) -> np.ndarray:

@@ -4,7 +4,6 @@ import os
 import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import NamedTuple
 
 import rasterio
@@ -14,7 +13,7 @@ from depthda.io.headers import IMAGE_SUFFIXES
 from depthda.io.rasters import open_raster, refuse_indices, tile_suffix
 from depthda.preparation.class_list import ClassList
 from depthda.preparation.grids import has_place
-from depthda.preparation.sources import SourceFile
+from depthda.preparation.sources import File
 
 Range = tuple[float, float]
 Progress = Callable[[str, int, int], None]  # stage, steps done, steps in all
@@ -66,7 +65,7 @@ class Cut:
 class Piece(NamedTuple):
     """The file that one product of a scene is cut from, its bands, and what kind of file it is."""
 
-    file: Path | SourceFile
+    file: File
     bands: tuple[int, ...] = ()
     kind: str = ''
 
@@ -80,7 +79,7 @@ class Scene(NamedTuple):
 
     name: str
     pieces: dict[str, Piece]
-    reference: Path | SourceFile
+    reference: File
     boxes: Boxes | None = None
 
 

@@ -58,6 +58,9 @@ class SourceFile:
                     check_member(archive, self.zip, name)
 
 
+File = Path | SourceFile
+
+
 def list_files(sources: Sequence[str | os.PathLike]) -> list[SourceFile]:
     """List every file of the zips and folders, except hidden ones (macOS zips are full of them).
 
@@ -103,7 +106,7 @@ def _packed(path: Zip) -> Iterator[SourceFile]:
 
 
 @contextmanager
-def open_source(file: Path | SourceFile) -> Iterator[rasterio.DatasetReader]:
+def open_source(file: File) -> Iterator[rasterio.DatasetReader]:
     """Open a raster, after a check of its content if it is in a zip."""
     if isinstance(file, SourceFile):
         file.check()
