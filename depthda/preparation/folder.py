@@ -18,7 +18,7 @@ from depthda.io.rasters import open_raster, tile_suffix
 from depthda.preparation.class_list import IGNORED
 from depthda.preparation.cut import BLENDED, DepthRows, ImageRows, LabelRows, Rows, cut_scene
 from depthda.preparation.grids import Placed, check_aligned, place, warp
-from depthda.preparation.heights import with_range
+from depthda.preparation.heights import height_spans, with_range
 from depthda.preparation.manifest import PreparedScenes
 from depthda.preparation.scene import (
     Cut,
@@ -46,27 +46,19 @@ _KINDS = {'image': 'images', 'label': 'labels', 'depth map': 'depth'}
 
 @dataclass(frozen=True)
 class FolderSettings:
-    """What to make of a folder.
+    """What to make of a folder."""
 
-    Args:
-        images: Folder of images; sub-folders are part of the names.
-        labels, depth: Folders of the files that go with them; None: there are none.
-        image_suffix, label_suffix, depth_suffix: Ends of the file names; the rest of the name pairs
-            the files (``_RGB.tif``); None: the suffix of any picture.
-        cut: How each image is cut.
-        splits: None: the dataset is not split.
-        domain: Written into the manifest, for separate figures of each domain.
-    """
-
-    images: Path
+    images: Path  # sub-folders are part of the names
+    # Folders of the files that go with the images; None: there are none.
     labels: Path | None = None
     depth: Path | None = None
+    # Ends of the file names (``_RGB.tif``), whose rest pairs the files; None: those of any picture.
     image_suffix: str | None = None
     label_suffix: str | None = None
     depth_suffix: str | None = None
     cut: Cut = field(default_factory=Cut)
-    splits: Splits | None = None
-    domain: str | None = None
+    splits: Splits | None = None  # None: the dataset is not split
+    domain: str | None = None  # written into the manifest, for separate figures of each domain
 
 
 def prepare_folder(
@@ -96,7 +88,8 @@ def prepare_folder(
     with worker_pool(workers) as pool:
         pieces = [piece for scene in scenes for piece in scene.pieces.values()]
         depths = [piece.file for piece in pieces if piece.kind == 'depth']
-        cut = with_range(settings.cut, depths, pool, progress, report)
+        spans = functools.partial(height_spans, pool=pool, progress=progress, report=report)
+        cut = with_range(settings.cut, depths, spans, report)
         grids = {}
         for done, scene in enumerate(scenes, 1):
             _check_files(scene)

@@ -1,7 +1,7 @@
 """Inspect the heights of a dataset before they are cut: one range for all, and faults."""
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import replace
 from pathlib import Path
@@ -31,12 +31,10 @@ class Span(NamedTuple):
     clipped: int
 
 
-def with_range(
-    cut: Cut, depths: Sequence[Path], pool: Executor | None, progress: Progress, report: Report
-) -> Cut:
+def with_range(cut: Cut, depths: Sequence[Path], read_spans: Callable, report: Report) -> Cut:
     """Give ``cut`` one range for all heights: with one per image, equal heights would differ.
 
-    A range that was given is checked against the heights.
+    A range that was given is checked against the heights. ``read_spans`` is :func:`height_spans`.
     """
     maps = [path for path in depths if path.suffix.lower() == '.png']
     rasters = [path for path in depths if path.suffix.lower() != '.png']
@@ -52,7 +50,7 @@ def with_range(
         )
     if not rasters:
         return cut
-    spans = height_spans(rasters, cut.depth_range, '--depth-range', pool, progress, report)
+    spans = read_spans(rasters, cut.depth_range, '--depth-range')
     if not spans:
         raise UserError(f'none of the {len(rasters)} height files holds a height: write them again')
     low, high = whole_range(spans)

@@ -28,30 +28,18 @@ LABELS = ClassList(CLASSES, _COLOURS, coloured=True)
 
 @dataclass(frozen=True)
 class IsprsSettings:
-    """What to make of a download.
+    """What to make of a download."""
 
-    Args:
-        dataset: ``'potsdam'`` or ``'vaihingen'``.
-        tile: Side of a tile; None: 896 for Potsdam, 512 for Vaihingen.
-        stride: Distance from one tile to the next; None: ``tile``.
-        bands: Orthophotos to cut, each into ``images_<bands>``.
-        labels: ``'full'``; ``'no-boundary'``, where the borders of objects are ignored; None.
-        depth: Surface models to cut: ``'dsm'``, ``'ndsm'``.
-        areas: The areas to cut; None: all that have an orthophoto.
-        dsm_range: Heights in metres that become 0 and 1; heights outside are clipped; None: the
-            lowest and highest of all DSMs in the download.
-        nearest_colour: Give a label colour without a class the class of the nearest colour.
-    """
-
-    dataset: str
-    tile: int | None = None
-    stride: int | None = None
-    bands: tuple[str, ...] = ('irrg',)
-    labels: str | None = 'full'
-    depth: tuple[str, ...] = ('dsm',)
-    areas: tuple[str, ...] | None = None
+    dataset: str  # 'potsdam' or 'vaihingen'
+    tile: int | None = None  # side of a tile; None: 896 for Potsdam, 512 for Vaihingen
+    stride: int | None = None  # distance from one tile to the next; None: ``tile``
+    bands: tuple[str, ...] = ('irrg',)  # orthophotos to cut, each into ``images_<bands>``
+    labels: str | None = 'full'  # or 'no-boundary', where the borders of objects are ignored
+    depth: tuple[str, ...] = ('dsm',)  # surface models to cut: 'dsm', 'ndsm'
+    areas: tuple[str, ...] | None = None  # the areas to cut; None: all that have an orthophoto
+    # Heights in metres that become 0 and 1; None: the lowest and highest of the whole download.
     dsm_range: Range | None = None
-    nearest_colour: bool = False
+    nearest_colour: bool = False  # give a colour without a class that of the nearest colour
 
 
 def prepare_isprs(

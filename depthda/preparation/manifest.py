@@ -3,7 +3,6 @@
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -23,60 +22,35 @@ _SUFFIXES = ('.png', '.tif')  # of tiles
 _PIXELS = {'bands', 'stretch', 'keep_values'}
 
 
-@dataclass(frozen=True)
-class Obsolete:
-    """Files that an earlier run left, and that are removed only with ``--replace``.
-
-    These are tiles that no image has any more, tiles of images that have changed, and lists of
-    splits that no longer exist.
-    """
-
-    tiles: Files
-    maps: Files  # depth maps of images that change: a wrong depth map is worse than none
-    lists: Sequence[Path] = ()
-
-    def __str__(self) -> str:
-        """Count the files, for messages; '' if there are none."""
-        tiles, maps = (
-            [f'{folder} ({many(len(paths), "file")})' for folder, paths in files.items() if paths]
-            for files in (self.tiles, self.maps)
-        )
-        files = ', '.join([*tiles, *(path.name for path in self.lists if path.is_file())])
-        changed = f'the depth maps of images that change: {", ".join(maps)}'
-        return '; and '.join(filter(None, (files, maps and changed)))
-
-    def remove(self) -> None:
-        for path in chain(*self.tiles.values(), *self.maps.values(), self.lists):
-            path.unlink(missing_ok=True)
-
-
 class PreparedFolder(ResumableFolder):
     """A folder of tiles in one folder for each product.
 
     Attributes:
         products: The folders of tiles.
-        obsolete: What must be removed before anything is written.
+        obsolete: What must be removed before anything is written, and ``removal``: its counts.
         before: The manifest of an earlier run that this run does not continue.
     """
 
     kind = 'tiles'
     products: Sequence[str]
-    obsolete: Obsolete
+    obsolete: Sequence[Path]
+    removal: str
     before: Mapping[str, Any] = {}
 
     @contextmanager
     def writing(self, report: Report) -> Iterator[None]:
         """Own the folder and remove what is obsolete; keep what is done if the work fails."""
         with own_folder(self.root):
-            if removed := str(self.obsolete):
+            if self.removal:
                 # First the manifest gets the name of an unfinished one, with its old content: a
                 # run that is killed while it removes is repeated, not continued.
                 new = self.content
                 self.content = {**self.before, 'complete': False} if self.before else new
                 self.write()
                 self.content = new
-                self.obsolete.remove()
-                report(f'removed from {self.root}: {removed}')
+                for path in self.obsolete:
+                    path.unlink(missing_ok=True)
+                report(f'removed from {self.root}: {self.removal}')
             self.remove_strays()
             self.write()
             with self.abandoned_on_failure():
@@ -102,23 +76,31 @@ class PreparedFolder(ResumableFolder):
     ) -> None:
         """Keep for ``writing`` what must be removed; it is an error unless the run ``replaces`` it.
 
-        Depth maps of ``stale`` tiles, in any folder without tiles (``rdepth/<model>``), are added.
+        These are ``tiles`` that no image has any more, or whose image has changed, ``lists`` of
+        splits that no longer exist, and the depth maps of ``stale`` tiles in any folder without
+        tiles (``rdepth/<model>``): a wrong depth map is worse than none.
         """
+        own = tuple(f'{folder}/' for folder in {*self.products, *tiles})
         maps: dict[str, list[Path]] = {}
         for path, stem in _files_below(self.root, DEPTH_SUFFIXES).items() if stale else ():
-            parts = stem.split('/')
+            parts = [] if stem.startswith(own) else stem.split('/')
             # A tile may have sub-folders in its name, and so may the folder of the maps.
             for n in range(1, len(parts)):
-                if '/'.join(parts[n:]) in stale and not stem.startswith(
-                    tuple(f'{folder}/' for folder in {*self.products, *tiles})
-                ):
+                if '/'.join(parts[n:]) in stale:
                     maps.setdefault('/'.join(parts[:n]), []).append(path)
                     break
-        self.obsolete = Obsolete(tiles, maps, lists)
-        if str(self.obsolete) and not replaces:
+        self.obsolete = [*chain(*tiles.values(), *maps.values()), *lists]
+        counts, map_counts = (
+            [f'{folder} ({many(len(paths), "file")})' for folder, paths in files.items() if paths]
+            for files in (tiles, maps)
+        )
+        counts += [path.name for path in lists]
+        changed = map_counts and f'the depth maps of images that change: {", ".join(map_counts)}'
+        self.removal = '; and '.join(filter(None, (', '.join(counts), changed)))
+        if self.removal and not replaces:
             raise UserError(
                 f'{self.root} {reason}: name another folder with --out, or add --replace, which '
-                f'removes {self.obsolete}'
+                f'removes {self.removal}'
             )
 
 
@@ -172,7 +154,7 @@ class PreparedScenes(PreparedFolder):
             for folder, found in stems.items()
         }
         lost = [name for name in self.before.get('splits', {}) if name not in splits]
-        lists = [self.root / f'{name}.txt' for name in lost]
+        lists = [path for name in lost if (path := self.root / f'{name}.txt').is_file()]
         reason = 'holds tiles of other images, or of images that have changed since'
         if self.before.get('scenes') and changed:
             key = changed[0]

@@ -23,19 +23,12 @@ TileSplits = dict[str, str | None]  # by the names of the tiles; None: it is lef
 
 @dataclass(frozen=True)
 class Splits:
-    """How tiles are divided into splits.
+    """How tiles are divided into splits."""
 
-    Args:
-        shares: Share of each split; None: use ``lists``.
-        lists: Names of the images of each split; images in no list are left out.
-        by: ``'image'`` keeps the tiles of an image together; ``'block'`` cuts the ground.
-        seed: Seed of the random order of the images.
-    """
-
-    shares: Shares | None = None
-    lists: Mapping[str, Sequence[str]] | None = None
-    by: str = 'image'
-    seed: int = 0
+    shares: Shares | None = None  # of each split; None: use ``lists``
+    lists: Mapping[str, Sequence[str]] | None = None  # images of each split; others are left out
+    by: str = 'image'  # which keeps the tiles of an image together; 'block' cuts the ground
+    seed: int = 0  # of the random order of the images
 
     @property
     def names(self) -> list[str]:
