@@ -42,8 +42,16 @@ class ClassList:
     @property
     def palette(self) -> list[list[int]]:
         """A colour for each class: the one in the list, if there is one."""
-        listed = {index: list(key) for key, index in reversed(self.values.items()) if self.coloured}
-        return [listed.get(index) or _colour(index) for index in range(len(self.names))]
+        palette = []
+        for index in range(len(self.names)):
+            red_green_blue = bytes.fromhex(_COLOURS[index % len(_COLOURS)][1:])
+            # Each further round is darker, so that no two classes are alike.
+            darker = 0.7 ** (index // len(_COLOURS))
+            palette.append([round(darker * part) for part in red_green_blue])
+        for key, index in reversed(self.values.items() if self.coloured else ()):
+            if index != IGNORED:
+                palette[index] = list(key)
+        return palette
 
     def table(self) -> np.ndarray:
         """Return the class index of each 8-bit value, -1 for values without a class."""
@@ -118,10 +126,3 @@ def _entry(line: str, path: Path) -> tuple[str, tuple[int, ...]]:
             f'{path}: cannot read {line!r}: write {_FORMATS}, with numbers from 0 to 255'
         )
     return (_NO_CLASS if name.lower() == _NO_CLASS else name), numbers
-
-
-def _colour(index: int) -> list[int]:
-    red, green, blue = bytes.fromhex(_COLOURS[index % len(_COLOURS)][1:])
-    # Each further round is darker, so that no two classes are alike.
-    darker = 0.7 ** (index // len(_COLOURS))
-    return [round(darker * part) for part in (red, green, blue)]
