@@ -1,5 +1,6 @@
 """The classes of a custom dataset: names, and the values or colours that encode them in labels."""
 
+import functools
 import os
 import re
 from collections.abc import Sequence
@@ -11,7 +12,7 @@ import numpy as np
 from depthda.errors import UserError
 from depthda.io.files import read_lines
 
-IGNORED = 255
+IGNORED, UNKNOWN = 255, 254
 _NO_CLASS = 'ignore'
 _FORMATS = 'name, name VALUE or name RED GREEN BLUE'
 _LINE = re.compile(r'(.*?)((?:[\s,;:=]+\d+)*)$')
@@ -53,11 +54,13 @@ class ClassList:
                 palette[index] = list(key)
         return palette
 
+    @functools.cached_property
     def table(self) -> np.ndarray:
-        """Return the class index of each 8-bit value, -1 for values without a class."""
-        indices = np.full(256, -1, np.int16)
-        indices[list(self.values)] = list(self.values.values())
-        return indices
+        """The class index of each 8-bit value or of each colour 0xRRGGBB; ``UNKNOWN``: no class."""
+        table = np.full(1 << 24 if self.coloured else 256, UNKNOWN, np.uint8)
+        for key, index in self.values.items():
+            table[key[0] << 16 | key[1] << 8 | key[2] if self.coloured else key] = index
+        return table
 
 
 def numbered(names: Sequence[str], first: int = 0) -> ClassList:

@@ -1,6 +1,5 @@
 """Cut one scene into the tiles of its products."""
 
-import functools
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
@@ -14,14 +13,12 @@ from rasterio.errors import RasterioError
 from depthda.depth.maps import normalize_heights, write_depth
 from depthda.errors import UserError, few, many
 from depthda.io.rasters import write_image
-from depthda.preparation.class_list import IGNORED, ClassList
+from depthda.preparation.class_list import IGNORED, UNKNOWN, ClassList
 from depthda.preparation.grids import Placed
 from depthda.preparation.scene import Boxes, Cut, Range, Scene, tile_boxes
 from depthda.preparation.sources import File, open_source
 
 BLENDED = 'is JPEG, which blends labels: save it as PNG or TIFF'
-
-_UNKNOWN = 254
 
 
 class Rows:
@@ -130,18 +127,18 @@ class LabelRows(Rows):
 
     def read(self, first: int, rows: int) -> np.ndarray:
         if self.classes.coloured:
-            return self._of_colours(self.read_bands([1, 2, 3], first, rows))
+            return self._of_colours(*self.read_bands([1, 2, 3], first, rows).astype(np.uint32))
         values = self.read_bands(1, first, rows)
-        inside = (values >= 0) & (values <= 255)
-        labels = np.where(inside, self.classes.table()[np.where(inside, values, 0)], -1)
-        if len(unknown := np.unique(values[labels < 0])):
+        labels = self.classes.table[values.clip(0, 255)]
+        labels[(values < 0) | (values > 255)] = UNKNOWN
+        if len(unknown := np.unique(values[labels == UNKNOWN])):
             known = ', '.join(map(str, sorted(self.classes.values)))
             raise UserError(
                 f'{self.file} has {"the values" if len(unknown) > 1 else "the value"} '
                 f'{few(map(str, unknown), 5)} without a class (the list has {known}): add a line '
                 'for each to the list of classes, and ignore VALUE for what does not count'
             )
-        return labels.astype(np.uint8)
+        return labels
 
     def count(self, tile: np.ndarray) -> None:
         self.counts += np.bincount(tile.ravel(), minlength=IGNORED + 1)
@@ -150,12 +147,10 @@ class LabelRows(Rows):
         counts = self.counts[[*range(len(self.classes.names)), IGNORED]]
         return dict(pixels=counts.tolist(), recoloured=self.recoloured > 0)
 
-    def _of_colours(self, colours: np.ndarray) -> np.ndarray:
-        """Turn 3×H×W ``colours`` into H×W indices."""
-        red, green, blue = colours.astype(np.uint32)
+    def _of_colours(self, red: np.ndarray, green: np.ndarray, blue: np.ndarray) -> np.ndarray:
         codes = red << 16 | green << 8 | blue
-        labels = _table(tuple(self.classes.values.items()))[codes]
-        unknown = labels == _UNKNOWN
+        labels = self.classes.table[codes]
+        unknown = labels == UNKNOWN
         if not (count := int(unknown.sum())):
             return labels
         found, places, numbers = np.unique(codes[unknown], return_inverse=True, return_counts=True)
@@ -172,15 +167,6 @@ class LabelRows(Rows):
         labels[unknown] = closest[places]
         self.recoloured += count
         return labels
-
-
-@functools.lru_cache(maxsize=2)
-def _table(indices: tuple[tuple[tuple[int, int, int], int], ...]) -> np.ndarray:
-    """Build the index of each of the 2²⁴ colours: then a pixel takes one look-up."""
-    table = np.full(1 << 24, _UNKNOWN, np.uint8)
-    for (red, green, blue), index in indices:
-        table[red << 16 | green << 8 | blue] = index
-    return table
 
 
 class DepthRows(Rows):
