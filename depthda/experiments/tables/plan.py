@@ -117,7 +117,8 @@ def _plan(
         world = 0 if world is None else world
     steps = tuple(_with_row(row, step) for step in _steps(row))
     _check_best(row, steps)
-    _check_classes(table, row, steps)
+    if not smoke:  # a stand-in is tested on LoveDA's classes
+        _check_classes(table, row, steps)
     configs = [_identity(step) for step in steps]
     content = json.dumps([world, seed, row.sample, configs], sort_keys=True, default=repr)
     digest = hashlib.sha256(content.encode()).hexdigest()[:8]
