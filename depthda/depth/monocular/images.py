@@ -154,14 +154,13 @@ def _label_values(path: Path, header: Header) -> set[int] | None:
     with open_raster(path) as raster:
         # The middle of a large scene is enough.
         top, left = (max(0, (side - _WINDOW) // 2) for side in raster.shape)
-        values = np.unique(raster.read(1, window=Window(left, top, _WINDOW, _WINDOW)))
-    few_and_low = len(values) <= _LABELS and ((values <= _LABELS) | (values == 255)).all()
-    return set(values.tolist()) if few_and_low else None
+        found = np.unique(raster.read(1, window=Window(left, top, _WINDOW, _WINDOW)))
+    few_and_low = len(found) <= _LABELS and ((found <= _LABELS) | (found == 255)).all()
+    return set(found.tolist()) if few_and_low else None
 
 
 def _read_rgb_png(path: Path) -> np.ndarray:
-    values = read_png(path)
-    if values is None:
+    if (values := read_png(path)) is None:
         raise _unreadable(path, 'not a PNG')
     values = np.atleast_3d(values)
     return values[..., [2, 1, 0, 3][: values.shape[2]]] if values.shape[2] >= 3 else values

@@ -76,10 +76,8 @@ class Preprocessing:
         """Return plain values, as JSON returns them."""
         return {**asdict(self), 'mean': list(self.mean), 'std': list(self.std)}
 
-    def _multiples(self, height: float, width: float) -> tuple[int, int]:
-        return tuple(
-            max(round(side / self.multiple), 1) * self.multiple for side in (height, width)
-        )
+    def _multiples(self, *sides: float) -> tuple[int, int]:
+        return tuple(max(round(side / self.multiple), 1) * self.multiple for side in sides)
 
 
 def load_preprocessing(weights: str, option: str = 'weights=') -> Preprocessing:
