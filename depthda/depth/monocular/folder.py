@@ -97,5 +97,4 @@ class MapFolder(DepthMapFolder):
 
 def image_hash(image: Path) -> str:
     """Return a short hash of the file, which stays the same when a dataset is moved."""
-    with open(image, 'rb') as file:
-        return hashlib.file_digest(file, 'sha256').hexdigest()[:16]
+    return hashlib.sha256(image.read_bytes()).hexdigest()[:16]
