@@ -107,33 +107,28 @@ def pick_tiles(table: np.ndarray, count: int, compared: tuple[str, str] | None) 
 
 def _with_depth(runs: Sequence[TestedRun], images: RunImages) -> RunImages | None:
     """Return the first run whose test set has depth; its depth is shown for an RGB run as well."""
-    for run in runs:
-        candidate = images if run is images.run else RunImages(run)
-        if any(info.get('depth_path') for info in candidate.by_key.values()):
-            return candidate
-    return None
+    candidates = (images if run is images.run else RunImages(run) for run in runs)
+    with_depth = (c for c in candidates if any(i.get('depth_path') for i in c.by_key.values()))
+    return next(with_depth, None)
 
 
 def _panels(
     runs: Sequence[TestedRun], images: RunImages, depth_from: RunImages | None, key: str
 ) -> list[Panel]:
     info = images.by_key[key]
-    truth = images.truth(info)
+    truth = images.label(info)
     panels = [('image', 'image', pictures.photo(images.image(info)))]
     depth = None if depth_from is None else depth_from.depth(depth_from.by_key[key])
     if depth is not None:
         panels.append(('depth', 'depth', pictures.photo(of_depth(depth))))
     panels.append(('labels', 'truth', pictures.label_picture(truth, images.palette)))
-    found = []
-    for run in runs:
-        prediction = read_prediction(run, key, info, truth)
-        if prediction is None:
-            continue
-        found.append(prediction)
-        errors = pictures.error_picture(prediction, truth)
-        panels.append(('labels', run.name, pictures.label_picture(prediction, images.palette)))
-        panels.append(('errors', f'errors of {run.name}', errors))
-    if len(runs) > 1 and len(found) == len(runs):
+    found = [read_prediction(run, key, info, truth) for run in runs]
+    for run, prediction in zip(runs, found, strict=True):
+        if prediction is not None:
+            errors = pictures.error_picture(prediction, truth)
+            panels.append(('labels', run.name, pictures.label_picture(prediction, images.palette)))
+            panels.append(('errors', f'errors of {run.name}', errors))
+    if len(runs) > 1 and all(prediction is not None for prediction in found):
         change = pictures.change_picture(found[0], found[-1], truth)
         panels.append(('change', f'{runs[0].name} → {runs[-1].name}', change))
     return panels
@@ -186,10 +181,8 @@ def _legend(runs: Sequence[TestedRun], images: RunImages) -> Markup:
         only = (better, pictures.FIXED), (worse, pictures.BROKEN)
         both = ('both are wrong', pictures.BOTH), ('both are right', pictures.RIGHT)
         rows.append((f'{first} → {last}', _marks(*only, *both)))
-    parts = [
-        tag('div', tag('span', name, class_='quiet'), tag('ul', items, class_='legend'))
-        for name, items in rows
-    ]
+    heads = [(tag('span', name, class_='quiet'), items) for name, items in rows]
+    parts = [tag('div', head, tag('ul', items, class_='legend')) for head, items in heads]
     return tag('div', parts, class_='legends', id='classes')
 
 
