@@ -45,10 +45,7 @@ class OpticalReader:
         headers = read_headers(paths)
         for path, header in zip(paths, headers, strict=True):
             if header is None:
-                raise UserError(
-                    f'{path} cannot be read as an image (empty, broken off or of another format): '
-                    'replace or remove it.'
-                )
+                raise _unreadable(path, 'empty, broken off or of another format')
             self._check_bands(path, header.bands)
         # With a range it is known that the values are brightness.
         if self.value_range is None:
@@ -175,5 +172,5 @@ def _read_jpeg(path: Path) -> np.ndarray:
         raise _unreadable(path, error) from error
 
 
-def _unreadable(path: Path, reason: object) -> UserError:
+def _unreadable(path: str | os.PathLike, reason: object) -> UserError:
     return UserError(f'{path} cannot be read as an image ({reason}): replace or remove it.')

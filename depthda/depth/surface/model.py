@@ -108,8 +108,8 @@ class Surface:
                 'to be larger than the largest building: give a larger one.'
             )
         # A window that is larger than the raster is cut at its edges anyway.
-        size = (grid.height, grid.width)
-        return tuple(round((min(s, 2 * n + 1) - 1) / 2) for s, n in zip(sides, size, strict=True))
+        limits = 2 * grid.height + 1, 2 * grid.width + 1
+        return tuple(round((min(ends) - 1) / 2) for ends in zip(sides, limits, strict=True))
 
 
 def read_grid(path: Path) -> SurfaceGrid:

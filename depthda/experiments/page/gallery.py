@@ -1,5 +1,6 @@
 """The gallery of tiles: image, depth, truth, and the prediction and errors of each run."""
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -31,13 +32,12 @@ def gallery_section(
     runs: Sequence[TestedRun], images: RunImages, count: int, console: Console
 ) -> tuple[Section, list[str]]:
     """Return the gallery, and a sentence about everything that it cannot show."""
-    missing = []
+    body, missing = None, []
     for run in runs:
         absent = None if (run.folder / 'predictions').is_dir() else 'saved predictions'
         if run.tiles is None:
             absent = 'tiles.npz, so its tiles have no scores'
         missing += [f'{run.name} has no {absent}: {rerun_command(run)}'] if absent else []
-    body = None
     if all(run.tiles is not None for run in runs):
         try:
             depth_from = _with_depth(runs, images)
@@ -148,9 +148,8 @@ def _card(
         button = tag('button', picture, type='button', aria_label=f'enlarge {what}')
         below = tag('figcaption', caption)
         shown.append(tag('figure', button, below, data_kind=kind, data_caption=caption))
-    rows = -(-len(shown) // MOST_COLUMNS)
-    columns = -(-len(shown) // rows)
-    on_paper = columns if columns <= 5 else -(-columns // 2)
+    columns = math.ceil(len(shown) / math.ceil(len(shown) / MOST_COLUMNS))
+    on_paper = columns if columns <= 5 else math.ceil(columns / 2)
     heading = tag('h4', tag('span', key, class_='file'), tag('ul', legend, class_='legend'))
     figures = tag('div', shown, class_='panels', style=f'--n:{columns};--p:{on_paper}')
     return tag('article', heading, figures, class_='tile', id=f'tile-{place}', data_key=key)
