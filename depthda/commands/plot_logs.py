@@ -26,7 +26,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(args: Namespace) -> None:
     """Read the logs, report what is missing, draw."""
-    from depthda.experiments.pictures.curves import draw_curves, missing, read_runs
+    from depthda.experiments.pictures.curves import describe_missing_keys, draw_curves, read_runs
 
     if Path(args.out).suffix not in ('.png', '.pdf', '.svg'):
         raise UserError(f'--out {args.out}: give a name that ends with .png, .pdf or .svg.')
@@ -34,7 +34,7 @@ def run(args: Namespace) -> None:
         raise UserError(f'--smooth {args.smooth}: give a number from 0 (none) to below 1.')
     keys = list(dict.fromkeys(args.keys))
     runs = read_runs(args.runs)
-    for sentence in missing(runs, keys):
+    for sentence in describe_missing_keys(runs, keys):
         print(sentence)
     drawn = [key for key in keys if any(key in curves for curves in runs.values())]
     draw_curves(args.out, runs, drawn, args.smooth, args.log)

@@ -97,7 +97,7 @@ class _Window(io.RawIOBase):
     """The bytes of an inner zip as a file."""
 
     def __init__(self, zip: InnerZip) -> None:
-        self.zip = zip
+        self.zip, self.name = zip, str(zip)
         self.file: BinaryIO = open(zip.outer, 'rb')
         self.file.seek(zip.start)
 
