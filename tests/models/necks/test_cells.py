@@ -119,8 +119,10 @@ def _rank(rank, store, out):
 
 def test_synchronised_norm_counts_the_cells_of_all_processes(tmp_path):
     # Fork the processes, because a new interpreter would spend ten seconds on imports.
+    # With a GPU, autograd refuses to run in a forked process.
+    method = 'spawn' if torch.cuda.is_available() else 'fork'
     torch.multiprocessing.start_processes(
-        _rank, (tmp_path / 'store', tmp_path), nprocs=2, start_method='fork'
+        _rank, (tmp_path / 'store', tmp_path), nprocs=2, start_method=method
     )
     first, second = (torch.load(tmp_path / f'{rank}.pt') for rank in range(2))
     features, cells = case(images=4)

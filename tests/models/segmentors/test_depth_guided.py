@@ -80,7 +80,7 @@ def test_predictions_equal_those_of_mmseg(tiny_model, monkeypatch):
         for sample, reference in zip(found, expected, strict=True):
             logits = sample.seg_logits.data
             assert logits.std() > 0.1
-            torch.testing.assert_close(logits, reference.seg_logits.data, rtol=1e-5, atol=1e-5)
+            torch.testing.assert_close(logits, reference.seg_logits.data, rtol=1e-4, atol=1e-4)
         torch.testing.assert_close(
             model(**model.data_preprocessor(data)), stock(**stock.data_preprocessor(data))
         )
