@@ -16,7 +16,15 @@ from depthda.errors import UserError
 from depthda.io.headers import MAX_BANDS, check_upright, file_format, is_whole, misnamed
 from depthda.io.rasters import open_raster, tile_suffix
 from depthda.preparation.class_list import IGNORED
-from depthda.preparation.cut import BLENDED, DepthRows, ImageRows, LabelRows, Rows, cut_scene
+from depthda.preparation.cut import (
+    BLENDED,
+    DepthRows,
+    ImageRows,
+    LabelRows,
+    Rows,
+    cut_scene,
+    join_levels,
+)
 from depthda.preparation.grids import Placed, check_aligned, place, warp
 from depthda.preparation.heights import height_spans, with_range
 from depthda.preparation.manifest import PreparedScenes
@@ -42,6 +50,9 @@ from depthda.preparation.splits import (
 from depthda.workers import each_done, worker_pool
 
 _KINDS = {'image': 'images', 'label': 'labels', 'depth map': 'depth'}
+
+
+_FEW_LEVELS = 16  # of 256: images of so few show hardly anything
 
 
 @dataclass(frozen=True)
@@ -108,13 +119,21 @@ def prepare_folder(
         remaining = dataset.plan(scenes, names, replace)
         with dataset.writing(report):
             work = functools.partial(cut_scene, out=out, cut=cut, open_rows=_open_rows)
-            clipped = np.zeros(2, np.int64)
+            clipped, levels = np.zeros(2, np.int64), []
             steps = functools.partial(progress, 'images')
             for scene, facts in each_done(work, remaining, pool, steps):
                 clipped += facts['products']['images'].pop('clipped', 0)
+                levels.append(facts['products']['images'].pop('levels', (0, 255)))
                 dataset.enter_scene(scene, facts)
             for line in clipping_warning(*clipped, 'values of the images', '--stretch'):
                 report(line)
+            low, high = join_levels(levels or [(0, 255)])
+            if high - low < _FEW_LEVELS and not clipped[0]:
+                span = ' '.join(f'{end:g}' for end in settings.cut.stretch)
+                report(
+                    f'warning: --stretch {span} gives the images only the levels {low} to {high} '
+                    'of 0 to 255: choose LOW and HIGH near their lowest and highest values'
+                )
             dataset.finish_splits(splits, names, split_counts(grids, splits))
     return dataset.content
 
