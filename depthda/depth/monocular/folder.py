@@ -18,13 +18,10 @@ _ENCODING = 'depth = shift + scale * code; larger = nearer; code 0 = no depth'
 
 
 class MapFolder(DepthMapFolder):
-    """A folder of estimated maps, which recognises those of its settings.
+    """A folder of estimated maps, which recognises those of its settings and refuses others.
 
-    Args:
-        root: The folder; :meth:`open` makes it.
-        settings: What decides the values of a map, such as ``weights`` (their hash), as JSON
-            returns it. A folder that holds maps of other settings is refused.
-        about: What else is worth knowing: ``model``, ``versions`` (a list), …
+    ``settings`` are what decides the values of a map, such as ``weights`` (their hash), as JSON
+    returns it. ``about`` is what else is worth knowing: ``model``, ``versions`` (a list), …
     """
 
     name = unfinished = MANIFEST

@@ -24,16 +24,12 @@ _LABELS = 32  # the most classes, and the largest index
 
 @dataclass(frozen=True)
 class OpticalReader:
-    """Reads PNG, JPEG and TIFF as H×W×3 uint8 RGB.
+    """Reads PNG, JPEG and TIFF as H×W×3 uint8 RGB."""
 
-    Args:
-        bands: The three bands that are red, green and blue for the network, counted from 1. None:
-            all three bands of an image, or its only one three times; other images are refused.
-        value_range: The values that become 0 and 255. None: images must have 8 bits.
-    """
-
+    # The bands that are red, green and blue for the network, counted from 1. None: all three bands
+    # of an image, or its only one three times; other images are refused.
     bands: tuple[int, int, int] | None = None
-    value_range: tuple[float, float] | None = None
+    value_range: tuple[float, float] | None = None  # become 0 and 255; None: only 8-bit images
 
     def __post_init__(self) -> None:
         if self.bands is not None and min(self.bands) < 1:

@@ -102,9 +102,8 @@ def say_failed(failed: Sequence[tuple[Run, str]]) -> None:
 
 
 def _list(console: Console, table: Table, runs: Sequence[Run]) -> None:
-    for row in table.rows:
-        if row.absent:
-            console.print(f'not here   {row.name}: {row.absent}', markup=False)
+    for row in (row for row in table.rows if row.absent):
+        console.print(f'not here   {row.name}: {row.absent}', markup=False)
     for run in runs:
         state = f'data must lie in {run.missing}:' if run.missing else 'would run'
         if result := run.result:
@@ -142,10 +141,8 @@ def check_real_configs(table: Table, only: Sequence[str] | None, console: Consol
 def make_data(console: Console, runs: Sequence[Run], jobs: int) -> None:
     """Write the synthetic datasets of these runs that do not exist yet."""
     samples = [(run.data, run.world, run.row.sample) for run in runs if run.data is not None]
-    if not samples:
-        return
     columns = (TextColumn('synthetic images'), BarColumn(), MofNCompleteColumn())
-    with Progress(*columns, console=console, transient=True) as progress:
+    with Progress(*columns, console=console, transient=True, disable=not samples) as progress:
         task = progress.add_task('', total=None)
         make_samples(samples, jobs, lambda n, of: progress.update(task, completed=n, total=of))
 
