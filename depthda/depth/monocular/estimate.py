@@ -88,7 +88,7 @@ def estimate_depth(
     settings: DepthSettings,
     model: dict[str, Any],
     shard: Shard = _ALONE,
-    progress: Progress | None = None,
+    progress: Progress = lambda done, total: None,
 ) -> Summary:
     """Write the map of every job that has none yet, and the manifest of each folder of maps.
 

@@ -141,8 +141,10 @@ def check_real_configs(table: Table, only: Sequence[str] | None, console: Consol
 def make_data(console: Console, runs: Sequence[Run], jobs: int) -> None:
     """Write the synthetic datasets of these runs that do not exist yet."""
     samples = [(run.data, run.world, run.row.sample) for run in runs if run.data is not None]
+    if not samples:
+        return
     columns = (TextColumn('synthetic images'), BarColumn(), MofNCompleteColumn())
-    with Progress(*columns, console=console, transient=True, disable=not samples) as progress:
+    with Progress(*columns, console=console, transient=True) as progress:
         task = progress.add_task('', total=None)
         make_samples(samples, jobs, lambda n, of: progress.update(task, completed=n, total=of))
 
