@@ -12,7 +12,8 @@ from depthda.errors import UserError, many
 from depthda.experiments.tables.configs import resolved_config, test_classes
 from depthda.experiments.tables.plan import Run, find_run, plan_runs
 from depthda.experiments.tables.results import collect
-from depthda.experiments.tables.table import load_table, unknown
+from depthda.experiments.tables.table import load_table
+from depthda.experiments.tables.table_check import unknown_name_error
 from depthda.experiments.tables.text import terminal
 from depthda.io.files import read_json, write_json
 
@@ -111,7 +112,7 @@ def _parse(scores: Sequence[str], names: tuple[str, ...]) -> dict[str, float]:
     values: dict[str, float] = {}
     for name, text in pairs:
         if name not in names:
-            raise unknown('class', name, names)
+            raise unknown_name_error('class', name, names)
         if name in values:
             raise UserError(f'--scores has {name} twice: give each class once.')
         try:
