@@ -4,7 +4,7 @@ import time
 import warnings
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import torch
@@ -56,12 +56,12 @@ class DepthSettings:
         tile, overlap = self.tiling(estimator.preprocessing.height) or (None, None)
         return {
             'weights': estimator.fingerprint,
-            'preprocessing': estimator.preprocessing.described(),
+            'preprocessing': asdict(estimator.preprocessing),
             'mode': self.mode,
             'tile': tile,
             'overlap': overlap,
             'precision': 'bfloat16' if estimator.bf16 else 'float32',
-            **self.reader.described(),
+            **asdict(self.reader),
         }
 
     def tiling(self, network: int) -> tuple[int, int] | None:

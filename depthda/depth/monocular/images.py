@@ -3,9 +3,8 @@
 import math
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from PIL import Image, ImageOps
@@ -78,10 +77,6 @@ class OpticalReader:
             outside = np.count_nonzero(known < low) + np.count_nonzero(known > high)
             clipped.append((outside, known.size))
         return np.ascontiguousarray(self._to_8_bits(path, values)), valid
-
-    def described(self) -> dict[str, Any]:
-        """Return plain values, as JSON returns them."""
-        return {key: value and list(value) for key, value in asdict(self).items()}
 
     def _read_tiff(self, path: Path) -> tuple[np.ndarray, np.ndarray | None]:
         with open_raster(path) as raster:
