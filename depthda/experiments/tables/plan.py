@@ -113,8 +113,8 @@ def _plan(
     _check_best(row, steps)
     if not smoke:  # a stand-in is tested on LoveDA's classes
         _check_classes(table, row, steps)
-    configs = [_identity(step) for step in steps]
-    content = json.dumps([world, seed, row.sample, configs], sort_keys=True, default=repr)
+    identities = [_identity(step) for step in steps]
+    content = json.dumps([world, seed, row.sample, identities], sort_keys=True, default=repr)
     digest = hashlib.sha256(content.encode()).hexdigest()[:8]
     place = f'seed-{seed}' if world is None else f'world-{world}_seed-{seed}'
     folder = out / table.name / row.name / f'{place}-{digest}'
@@ -125,7 +125,9 @@ def _plan(
         stopped = former if former.is_dir() and not folder.is_dir() else folder
         folder = finished.get(folder.name, stopped)
     data = None if row.sample is None else sample_folder(out, world, row.sample)
-    missing = None if smoke else _missing(steps)
+    used = [resolved_config(step) for step in steps if not (step.tool or smoke)]
+    roots = [root for cfg in used for root in data_roots(cfg).values() if '{' not in root]
+    missing = next((root for root in roots if not Path(root).is_dir()), None)
     return Run(table.name, row, world, seed, steps, digest, folder, data, missing)
 
 
@@ -186,13 +188,6 @@ def _identity(step: ChainStep) -> Any:
     rest = [step.name, step.of, step.checkpoint, step.against]
     rest += ['tta'] if step.tta else []
     return ['test' if step.test else 'train', content, *rest]
-
-
-def _missing(steps: Sequence[ChainStep]) -> str | None:
-    """Return the first folder of data that does not exist."""
-    configs = [resolved_config(step) for step in steps if not step.tool]
-    roots = [root for cfg in configs for root in data_roots(cfg).values()]
-    return next((root for root in roots if '{' not in root and not Path(root).is_dir()), None)
 
 
 def find_run(runs: Sequence[Run], row: str, seed: int, world: int | None = None) -> Run:
