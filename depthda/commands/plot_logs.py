@@ -1,6 +1,6 @@
-"""Draw what several runs logged while training: a panel for each figure, a line for each run.
+"""Draw what several runs logged during training: a panel for each key, a line for each run.
 
-A resumed run is joined by iteration: of repeated steps, the last counts.
+The parts of a resumed run are joined by iteration; repeated iterations count once, as logged last.
 """
 
 from argparse import ArgumentParser, Namespace
@@ -17,7 +17,7 @@ EXAMPLES = (
 def add_arguments(parser: ArgumentParser) -> None:
     add = parser.add_argument
     add('runs', nargs='+', metavar='RUN', help='folder of a run (its work_dir)')
-    text = 'what to draw, as logged'
+    text = 'logged values to draw'
     add('--keys', nargs='+', default=['loss', 'mIoU'], metavar='KEY', help=text)
     add('--smooth', type=float, default=0.0, metavar='F', help='from 0 (not at all) to below 1')
     add('--log', choices=['x', 'y', 'xy'], default='', help='logarithmic axes')
