@@ -179,10 +179,7 @@ class DepthRows(Rows):
         self.counts = np.zeros(2, np.int64)  # pixels of tiles with depth, and all
 
     def read(self, first: int, rows: int) -> np.ndarray:
-        return self.to_depth(*self.placed.read_rows(first, rows, self.width))
-
-    def to_depth(self, values: np.ndarray, valid: np.ndarray) -> np.ndarray:
-        return normalize_heights(values, valid, self.span)
+        return normalize_heights(*self.placed.read_rows(first, rows, self.width), self.span)
 
     def count(self, tile: np.ndarray) -> None:
         self.counts += (np.count_nonzero(tile), tile.size)
