@@ -12,7 +12,7 @@ from rasterio.errors import RasterioError
 
 from depthda.depth.maps import normalize_heights, write_depth
 from depthda.errors import UserError, few, many
-from depthda.io.rasters import write_image
+from depthda.io.rasters import tile_suffix, write_image
 from depthda.preparation.class_list import IGNORED, UNKNOWN, ClassList
 from depthda.preparation.grids import Placed
 from depthda.preparation.scene import Boxes, Cut, Range, Scene, tile_boxes
@@ -64,9 +64,10 @@ class Rows:
 class ImageRows(Rows):
     """The chosen ``bands`` of an image; ``stretch`` is mapped to 0 and 255."""
 
-    def __init__(self, file, raster, bands, stretch: Range | None = None, suffix='.png') -> None:
+    def __init__(self, file, raster, bands, dtype='uint8', stretch: Range | None = None) -> None:
         super().__init__(file, raster)
-        self.bands, self.stretch, self.suffix = list(bands), stretch, suffix
+        self.bands, self.stretch = list(bands), stretch
+        self.suffix = tile_suffix(len(bands), dtype)
         self.clipped = np.zeros(2, np.int64)  # values outside ``stretch``, and all values
         self.levels = (255, 0)  # lowest and highest value written
         self.nan_pixels, self._counted = 0, 0  # in the rows before ``_counted``
@@ -194,10 +195,7 @@ class DepthRows(Rows):
         self.counts = np.zeros(2, np.int64)  # pixels of tiles with depth, and all
 
     def read(self, first: int, rows: int) -> np.ndarray:
-        return self.to_depth(*self.placed.read_rows(first, rows, self.width))
-
-    def to_depth(self, values: np.ndarray, valid: np.ndarray) -> np.ndarray:
-        return normalize_heights(values, valid, self.span)
+        return normalize_heights(*self.placed.read_rows(first, rows, self.width), self.span)
 
     def count(self, tile: np.ndarray) -> None:
         self.counts += (np.count_nonzero(tile), tile.size)
