@@ -104,11 +104,8 @@ def inspect_sample(dataset: RGBDSegDataset, index: int) -> SampleFacts:
     """Read one sample. Its errors are part of the result and are not raised."""
     info = dataset.get_data_info(index)
     classes = dataset.metainfo['classes']
-    identity = dict(
-        path=info['img_path'],
-        label_path=info.get('seg_map_path') or '',
-        domain=info.get('domain') or '',
-    )
+    identity = dict(path=info['img_path'], domain=info.get('domain') or '')
+    identity['label_path'] = info.get('seg_map_path') or ''
     try:
         check_image(info)
         loaded = _load(dataset, info)
@@ -116,9 +113,9 @@ def inspect_sample(dataset: RGBDSegDataset, index: int) -> SampleFacts:
     except Exception as error:
         return SampleFacts(**identity, size=(0, 0), fault=_sentence(error))
     optical = loaded['img'][..., : loaded['optical_bands']]
-    facts: dict[str, Any] = dict(
-        size=optical.shape[:2], bands=_moments(optical), digest=_digest(optical)
-    )
+    content = str(optical.shape).encode() + np.ascontiguousarray(optical).tobytes()
+    digest = hashlib.blake2b(content, digest_size=16).digest()
+    facts: dict[str, Any] = dict(size=optical.shape[:2], bands=_moments(optical), digest=digest)
     labels = loaded.get('gt_seg_map')
     if labels is not None:
         counts = np.bincount(labels.ravel(), minlength=256)
@@ -145,11 +142,6 @@ def _load(dataset: RGBDSegDataset, info: dict) -> dict:
     return info
 
 
-def _digest(optical: np.ndarray) -> bytes:
-    content = str(optical.shape).encode() + np.ascontiguousarray(optical).tobytes()
-    return hashlib.blake2b(content, digest_size=16).digest()
-
-
 def _moments(optical: np.ndarray) -> np.ndarray:
     # Images are loaded blue first; mean and std of a config are red first.
     values = optical[..., swapped_bands(optical.shape[2])].astype(np.float64)
@@ -162,9 +154,8 @@ def _depth_facts(
     valid = depth > 0
     if not valid.any():
         return DepthFacts(0.0, 0.0, 0.0, 0.0, None)
-    known = depth[valid].astype(np.float64)
+    known, difference = depth[valid].astype(np.float64), None
     spread = float(known.std())
-    difference = None
     if labels is not None and raised and spread > 0:
         is_raised = np.isin(labels, raised)
         above = depth[valid & is_raised]
@@ -172,9 +163,8 @@ def _depth_facts(
         if min(above.size, rest.size) >= 0.05 * known.size:
             means = [values.mean(dtype=np.float64) for values in (above, rest)]
             difference = float((means[0] - means[1]) / spread)
-    return DepthFacts(
-        float(valid.mean()), float(known.min()), float(known.max()), spread, difference
-    )
+    shares = map(float, (valid.mean(), known.min(), known.max()))
+    return DepthFacts(*shares, spread, difference)
 
 
 def _pipeline_fault(dataset: RGBDSegDataset, index: int) -> str | None:
@@ -184,9 +174,8 @@ def _pipeline_fault(dataset: RGBDSegDataset, index: int) -> str | None:
     except Exception as error:
         return _sentence(error)
     views = sample['inputs'] if isinstance(sample['inputs'], list) else [sample['inputs']]
-    if not all(torch.isfinite(view.float()).all() for view in views):
-        return 'its pipeline returns NaN or infinite values'
-    return None
+    finite = all(torch.isfinite(view.float()).all() for view in views)
+    return None if finite else 'its pipeline returns NaN or infinite values'
 
 
 def _sentence(error: Exception) -> str:

@@ -24,34 +24,10 @@ from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 from torch import nn
 
+from depthda.engine.checks import config_check, data_check, schedule_check, value_check
 from depthda.engine.checks.build_mistakes import build_mistakes, nearest, reason
 from depthda.engine.checks.checkpoint_check import resume_warning
-from depthda.engine.checks.config_check import (
-    check_backends,
-    check_layers,
-    check_optimizers,
-    check_pretrained,
-    check_training,
-)
-from depthda.engine.checks.data_check import (
-    check_depth_images,
-    check_headline,
-    check_test_headline,
-    check_test_set,
-    class_warning,
-    data_warnings,
-)
 from depthda.engine.checks.sample_check import tile_warnings
-from depthda.engine.checks.schedule_check import check_units, check_validation, schedule_warnings
-from depthda.engine.checks.value_check import (
-    check_backbone,
-    check_crops,
-    check_evaluation,
-    check_loss_names,
-    check_losses,
-    check_scores,
-    loss_warnings,
-)
 from depthda.engine.resume import Start, check_resumed
 from depthda.engine.run_end import BegunHook, left_as_it_was
 from depthda.errors import UserError, few
@@ -67,19 +43,23 @@ _ERRORS = (
 def check_config(cfg: Config, start: Start) -> list[str]:
     """Refuse a config that cannot be trained, before anything is built; return warnings."""
     for check in (
-        check_training, check_units, check_validation, check_optimizers, check_backends,
-        check_layers, check_evaluation, check_crops, check_losses, check_backbone, check_scores,
+        config_check.check_training, schedule_check.check_units, schedule_check.check_validation,
+        config_check.check_optimizers, config_check.check_backends, value_check.check_model,
+        value_check.check_evaluation, value_check.check_crops, value_check.check_scores,
     ):  # fmt: skip
         check(cfg)
     if not start.resumed:
-        check_pretrained(cfg)
+        value_check.check_pretrained(cfg)
     with build_mistakes(cfg):
-        for check in (check_test_set, check_test_headline, check_depth_images):
-            check(cfg)
-        sources = (data_warnings, schedule_warnings, loss_warnings, tile_warnings)
-        lines = [line for warnings in sources for line in warnings(cfg)]
+        data_check.check_test_set(cfg)
+        data_check.check_test_headline(cfg)
+        data_check.check_depth_images(cfg)
+        lines = [
+            *data_check.data_warnings(cfg), *schedule_check.schedule_warnings(cfg),
+            *value_check.loss_warnings(cfg), *tile_warnings(cfg),
+        ]  # fmt: skip
     if start.checkpoint:
-        compare = resume_warning if start.resumed else class_warning
+        compare = resume_warning if start.resumed else data_check.class_warning
         lines.append(compare(cfg, start.checkpoint))
     # Last, where it is seen best: the note that a run begins anew although --resume was given.
     return [line for line in (*lines, start.note) if line]
@@ -111,7 +91,7 @@ class StartCheck(BegunHook):
 
     def before_train(self, runner: Runner) -> None:
         self._model = runner.model.module if is_model_wrapper(runner.model) else runner.model
-        check_loss_names(self._model)
+        value_check.check_loss_names(self._model)
         if self.only:
             self._part = 'the training step'
             self.results.append(f'training step: {_train_once(runner, self._model)}')
@@ -214,7 +194,7 @@ def _validate_one(runner: Runner) -> str:
     _check_hook(runner, scores)
     dataset = loop.dataloader.dataset
     headlines = [getattr(metric, 'headline', None) for metric in evaluator.metrics]
-    check_headline('val', headlines, map(dataset.get_data_info, range(len(dataset))))
+    data_check.check_headline('val', headlines, map(dataset.get_data_info, range(len(dataset))))
     path = getattr(samples[0], 'img_path', None) or 'the first one'
     return f'{path} ({time.time() - started:.1f} s)'
 
@@ -238,13 +218,14 @@ def _check_hook(runner: Runner, scores: Mapping[str, Any]) -> None:
     # Scores of a class that the sample does not show are undefined, and left out.
     known = [*scores, *(f'{score}.{name}' for score in ('IoU', 'F1') for name in classes)]
     last = {name.rsplit('/')[-1] for name in known}
-    monitored = [
-        ('custom_hooks: EarlyStoppingHook.monitor', stopping.monitor)
-        for stopping in runner.hooks
-        if isinstance(stopping, EarlyStoppingHook)
-    ]
+    stopping = [each for each in runner.hooks if isinstance(each, EarlyStoppingHook)]
+    monitored = [('custom_hooks: EarlyStoppingHook.monitor', each.monitor) for each in stopping]
     if hook is not None:
-        _check_arguments(runner, hook)
+        # The hook accepts any argument, and passes it on when it writes the first checkpoint.
+        accepted = inspect.signature(runner.save_checkpoint).parameters
+        for name in hook.args.keys() - accepted.keys():
+            advice = nearest(name, list(inspect.signature(CheckpointHook).parameters)) or '.'
+            raise UserError(f"default_hooks.checkpoint takes no '{name}'{advice}")
         monitored += [('default_hooks.checkpoint.save_best', key) for key in hook.save_best or ()]
     for option, key in monitored:
         if scores and key != 'auto' and key.rsplit('/')[-1] not in last:
@@ -252,13 +233,3 @@ def _check_hook(runner: Runner, scores: Mapping[str, Any]) -> None:
                 f'{option}={key!r} is not a score of the validation, which returns '
                 f'{few(scores, 6)}{nearest(key, list(scores)) or "."}'
             )
-
-
-def _check_arguments(runner: Runner, hook: CheckpointHook) -> None:
-    # The hook accepts any argument, and passes it on when it writes the first checkpoint.
-    accepted = inspect.signature(runner.save_checkpoint).parameters
-    for name in hook.args.keys() - accepted.keys():
-        known = inspect.signature(CheckpointHook).parameters
-        raise UserError(
-            f"default_hooks.checkpoint takes no '{name}'{nearest(name, list(known)) or '.'}"
-        )

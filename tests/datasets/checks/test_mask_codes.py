@@ -88,8 +88,8 @@ def test_a_test_reports_them(sample, short_run, tmp_path, write_png):
     options = {key: str(data) if 'root' in key else value for key, value in short_run.items()}
     cfg = load_config(CONFIG, options)
     torch.save({'state_dict': {}, 'meta': {}}, tmp_path / 'x.pth')
-    assert not any('255' in text for text in _check_test(cfg, str(tmp_path / 'x.pth')))
+    assert not any('255' in text for text in _check_test(cfg, CONFIG, str(tmp_path / 'x.pth')))
     for path in (data / 'Test/Rural/masks_png').iterdir():
         write_png(path, np.full((128, 128), 255, np.uint8))
     with pytest.raises(UserError, match='masks_png/[0-9]+.png holds the value 255'):
-        _check_test(cfg, str(tmp_path / 'x.pth'))
+        _check_test(cfg, CONFIG, str(tmp_path / 'x.pth'))

@@ -4,7 +4,7 @@ import pytest
 from mmengine.config import Config
 
 from depthda.cli import user_errors
-from depthda.engine.checks.band_check import check_bands
+from depthda.engine.checks.value_check import check_bands
 
 DUAL = dict(
     type='DualBackbone', optical_bands=4, rgb=dict(type='ResNetV1c', in_channels=4), depth={}

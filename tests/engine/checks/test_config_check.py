@@ -4,14 +4,13 @@ from mmengine.config import Config
 from depthda.engine.checks.config_check import (
     check_backends,
     check_hooks,
-    check_layers,
     check_names,
     check_numbers,
     check_optimizers,
-    check_pretrained,
     check_sizes,
     check_training,
 )
+from depthda.engine.checks.value_check import check_model, check_pretrained
 from depthda.errors import UserError
 
 BASE = """
@@ -202,12 +201,12 @@ def test_a_backend_whose_package_is_missing_is_refused(monkeypatch):
 def test_parts_of_a_model_that_mmcv_would_look_for_in_vain(tmp_path):
     head = dict(type='UPerHead', norm_cfg=dict(type='BNN'), act_cfg=dict(type='ReLU'))
     with pytest.raises(UserError) as caught:
-        check_layers(Config(dict(model=dict(decode_head=head))))
+        check_model(Config(dict(model=dict(decode_head=head))))
     assert str(caught.value) == (
         "model.decode_head.norm_cfg.type: there is no model 'BNN'; did you mean 'BN'?"
     )
     head['norm_cfg'] = dict(type='SyncBN', requires_grad=True)
-    check_layers(Config(dict(model=dict(decode_head=head))))
+    check_model(Config(dict(model=dict(decode_head=head))))
 
     weights = dict(type='Pretrained', checkpoint=str(tmp_path / 'x.pth'))
     cfg = Config(dict(model=dict(backbone=dict(init_cfg=weights))))

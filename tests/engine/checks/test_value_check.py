@@ -7,11 +7,10 @@ from torch import nn
 from depthda.engine.checks.config_check import check_optimizers
 from depthda.engine.checks.data_check import check_classes
 from depthda.engine.checks.value_check import (
-    check_backbone,
     check_crops,
     check_evaluation,
     check_loss_names,
-    check_losses,
+    check_model,
     check_scores,
     check_top_level,
     loss_warnings,
@@ -99,20 +98,20 @@ CASES = [
         'not a class, such as 255.',
     ),
     (
-        check_losses,
+        check_model,
         head(loss_decode=[CE, CE | dict(class_weight=[1.0] * 4)]),
         'model.decode_head.loss_decode: class_weight has 4 values for 3 classes: give one for each '
         'class.',
     ),
     (
-        check_losses,
+        check_model,
         head(loss_decode=CE | dict(class_weight=[1.0] * 3, avg_non_ignore=True)),
         'model.decode_head.loss_decode: CrossEntropyLoss fails with both class_weight and '
         'avg_non_ignore=True: set avg_non_ignore=False, which with class_weight leaves out ignored '
         'pixels too.',
     ),
     (
-        check_backbone,
+        check_model,
         dict(model=dict(backbone=dict(rgb=dict(type='ResNetV1c', frozen_stages=5)))),
         'model.backbone.rgb.frozen_stages=5 is more than its 4 stages: give -1 (none) to 4.',
     ),
@@ -182,9 +181,9 @@ def test_a_useless_value_is_refused(check, cfg, sentence):
             steps(dict(type='TestTimeAug', transforms=[[dict(type='RandomFlip', prob=0.5)]])),
         ),
         (check_evaluation, head(ignore_index=255) | dict(test_dataloader=dict(dataset=DATA))),
-        (check_losses, head(loss_decode=CE | dict(class_weight=[1.0] * 3))),
-        (check_losses, head(loss_decode=CE | dict(avg_non_ignore=True))),
-        (check_backbone, dict(model=dict(backbone=dict(type='ResNet', frozen_stages=4)))),
+        (check_model, head(loss_decode=CE | dict(class_weight=[1.0] * 3))),
+        (check_model, head(loss_decode=CE | dict(avg_non_ignore=True))),
+        (check_model, dict(model=dict(backbone=dict(type='ResNet', frozen_stages=4)))),
         (check_scores, hooks(save_best=['mIoU', 'Rural/IoU.building'], rule='greater')),
         (check_scores, hooks(save_best='loss', rule='less')),
     ],
