@@ -77,11 +77,7 @@ def complete_weights(
 ) -> dict[str, Tensor]:
     """Return the weights that fill ``model`` exactly, under its names, or explain why none do.
 
-    Args:
-        model: The model to be filled; it is not changed.
-        checkpoint: Content of a ``.pth`` file.
-        advice: What to do about a checkpoint that does not fit; the end of the error message.
-        name: The file, for the error message.
+    The model is not changed. The error message names the checkpoint and ends with ``advice``.
     """
     fit = match_weights(model, checkpoint)
     if fault := fit.fault():
@@ -131,15 +127,8 @@ class FilledCompletely:
 def partial_weights(model: nn.Module, checkpoint: Mapping, name: str) -> tuple[dict, dict]:
     """Return the weights of ``model`` after those that fit are replaced, and what was skipped.
 
-    Both are listed in the log. A checkpoint of which almost nothing fits is refused.
-
-    Args:
-        model: The initialised model; it is not changed.
-        checkpoint: Content of a ``.pth`` file.
-        name: The file, for messages.
-
-    Returns:
-        The weights, and a summary in plain built-ins for the run's record.
+    Both are listed in the log; the second is a summary in plain built-ins for the run's record. The
+    model is not changed. A checkpoint of which almost nothing fits is refused.
     """
     fit, own = match_weights(model, checkpoint), model.state_dict()
     encoder = [key for key in own if key.startswith('backbone.')] or list(own)

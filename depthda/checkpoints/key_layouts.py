@@ -58,18 +58,11 @@ _RULES = [
 def translate_keys(
     weights: Mapping[str, Tensor], known: Collection[str]
 ) -> tuple[dict[str, Tensor], list[str]]:
-    """Give the tensors of a checkpoint the names that a model has for them.
+    """Give the tensors of a checkpoint the names that a model has for them; list their layouts.
 
-    A key that the model knows keeps its name, and so does a key that no layout explains. Values
-    stay as they are, except for the mixing weights of the contrast: the release has one tensor per
-    scale, which become a single tensor here.
-
-    Args:
-        weights: Tensors by name, with or without the ``module.`` of a distributed run.
-        known: Names of the model's tensors.
-
-    Returns:
-        The tensors by their new names, and the recognised layouts, for a log.
+    A key that the model knows keeps its name, and so does a key that no layout explains. The
+    ``module.`` of a distributed run is left out. Values stay as they are, except for the mixing
+    weights of the contrast: the release has one tensor per scale, which become a single one here.
     """
     weights = {key.removeprefix('module.'): value for key, value in weights.items()}
     mixing = sorted(key for key in weights if _MIX.match(key))

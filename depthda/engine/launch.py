@@ -19,10 +19,9 @@ from depthda.engine import results as outcome
 from depthda.engine.checks import data_check
 from depthda.engine.checks.build_mistakes import build_mistakes
 from depthda.engine.checks.checkpoint_check import check_tested_classes, test_warnings
-from depthda.engine.checks.output_check import check_outputs
+from depthda.engine.checks.output_check import check_outputs, describe_outputs
 from depthda.engine.checks.sample_check import mask_warnings
 from depthda.engine.checks.start_check import StartCheck, check_config
-from depthda.engine.checks.start_report import describe_outputs
 from depthda.engine.checks.value_check import check_bands, check_evaluation
 from depthda.engine.hooks.non_finite_hook import NonFiniteHook
 from depthda.engine.overrides import as_list
@@ -123,8 +122,6 @@ def test(
 ) -> dict[str, Any]:
     """Test a checkpoint, and return what is written to ``<work_dir>/metrics.json``.
 
-    A copy stays in the time-stamped folder of this test.
-
     Args:
         config: Config file that the checkpoint was trained with.
         checkpoint: A ``.pth`` file.
@@ -147,18 +144,14 @@ def test(
     if submission and not out:
         out = os.path.join(cfg.work_dir, 'predictions')
     add_outputs(cfg, tta, out, show_dir, save_depth)
-    started = time.time()
-    start, begun = Start(str(checkpoint)), BegunHook()
-    maps = out or show_dir or save_depth
+    start, begun, started = Start(str(checkpoint)), BegunHook(), time.time()
+
     with quiet_console(), left_as_it_was(cfg, begun), logged_errors(), build_mistakes(cfg):
         runner = _build_runner(cfg, start, dump=not _is_of_a_training(cfg))
         runner.register_hook(begun)
         dataset = runner.test_loop.dataloader.dataset
-        names = outcome.file_names(dataset) if out else []
-        packing = submission and outcome.prepare_submission(
-            config, dataset, names, out, submission, against
-        )
-        notes += [*data_check.data_warnings(cfg), *outcome.other_maps(out, names)]
+        packing = submission and outcome.foresee_zip(config, dataset, out, submission, against)
+        notes += [*data_check.data_warnings(cfg), *outcome.other_maps(out, dataset)]
         runner.register_hook(SummaryHook(start, notes))
         with lost_files(cfg.work_dir, begun):
             scores = runner.test()
@@ -169,7 +162,8 @@ def test(
     if is_main_process():
         outcome.write_results(results, metric, cfg.work_dir, runner.log_dir)
         # Without labels there are maps and no scores.
-        show(f'scores: {cfg.work_dir}/metrics.json' if scores else f'predicted maps: {maps}')
+        maps = f'predicted maps: {out or show_dir or save_depth}'
+        show(f'scores: {cfg.work_dir}/metrics.json' if scores else maps)
         if packing:
             packing()
     return results

@@ -111,19 +111,19 @@ def _converted(key: str, old: Any, new: Any) -> Any:
     return int(new) if type(old) is int and isinstance(new, float) and new.is_integer() else new
 
 
-def _nodes(node: Any, path: str = '') -> Iterator[tuple[str, Any]]:
+def all_nodes(node: Any, path: str = '') -> Iterator[tuple[str, Any]]:
     """Yield every (dotted key, value) below ``node``, inner nodes included."""
     if isinstance(node, (list, tuple)):
         node = dict(enumerate(node))
     for key, value in node.items() if isinstance(node, (dict, Config)) else ():
         here = f'{path}.{key}' if path else str(key)
         yield here, value
-        yield from _nodes(value, here)
+        yield from all_nodes(value, here)
 
 
 def read_nodes(cfg: Config | dict) -> list[tuple[str, Any]]:
     """Return what is read after parsing, with its dotted keys."""
-    return [(path, value) for path, value in _nodes(cfg) if path.split('.')[0] in READ]
+    return [(path, value) for path, value in all_nodes(cfg) if path.split('.')[0] in READ]
 
 
 def read_dicts(cfg: Config, section: str) -> Iterator[tuple[str, dict]]:

@@ -1,7 +1,7 @@
 """Write what a test results in: scores, the pixel counts of each image, maps for a server."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -70,21 +70,21 @@ def write_results(
     write_json(Path(work_dir) / 'metrics.json', results)
 
 
-def file_names(dataset: Any) -> list[str]:
-    """Return the file names of a dataset's predictions."""
+def _file_names(dataset: Any) -> list[str]:
     paths = (dataset.get_data_info(i)['img_path'] for i in range(len(dataset)))
     return [f'{Path(path).stem}.png' for path in paths]
 
 
-def prepare_submission(
-    config: str | Path, dataset: Any, names: list[str], out: str, zip_file: str, against: str | None
+def foresee_zip(
+    config: str | Path, dataset: Any, out: str, zip_file: str, against: str | None
 ) -> Callable[[], None]:
     """Refuse a submission that would be incomplete; return the function that packs it.
 
     Both domains form the track ``seg``. A dataset without any test image of LoveDA is refused,
     unless ``against`` names its images.
     """
-    if against is None and not official_names('Rural').union(official_names('Urban')) & set(names):
+    names, official = _file_names(dataset), official_names('Rural') | official_names('Urban')
+    if against is None and official.isdisjoint(names):
         raise UserError(
             f'--submission: {config} tests {data_line(dataset)}, and none of them is a test image '
             'of LoveDA: use a config with -server in its name, or give the folder of the test '
@@ -102,12 +102,11 @@ def prepare_submission(
     return packing
 
 
-def other_maps(out: str | None, names: list[str]) -> list[str]:
-    """Return a warning if the folder of the maps holds maps of other images."""
+def other_maps(out: str | None, dataset: Any) -> Iterator[str]:
+    """Yield a warning if the folder of the maps holds maps of other images."""
     found = {path.name for path in Path(out).glob('*.png')} if out else set()
-    if not (others := sorted(found - set(names))):
-        return []
-    return [
-        f'--out {out} holds {len(others)} PNG of images that this test does not predict '
-        f'({few(others)}): give another folder to keep the maps of this test apart.'
-    ]
+    if found and (others := sorted(found - set(_file_names(dataset)))):
+        yield (
+            f'--out {out} holds {len(others)} PNG of images that this test does not predict '
+            f'({few(others)}): give another folder to keep the maps of this test apart.'
+        )

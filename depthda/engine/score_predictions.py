@@ -31,6 +31,11 @@ from depthda.evaluation.segmentation_metric import SegmentationMetric
 from depthda.io.headers import read_header
 from depthda.provenance import describe_dataset
 
+# What is not known of maps that other code made.
+_UNKNOWN = dict.fromkeys(
+    ('checkpoint', 'selection', 'trained_on', 'initialised_from', 'tta', 'seed', 'device')
+)
+
 
 def score_predictions(
     config: str | Path,
@@ -62,18 +67,22 @@ def score_predictions(
         check_test_headline(cfg)
         dataset = DATASETS.build(cfg.test_dataloader.dataset)
     samples = _Samples(cfg, dataset, predictions)
+    given, scores = samples.given, {}
     with quiet_console():
-        scores = _score(metrics, samples, dataset.metainfo)
-    given = samples.given
+        for metric in metrics:
+            metric.dataset_meta = dataset.metainfo
+        for sample in _shown('scoring', samples):
+            for metric in metrics:
+                metric.process(None, [sample])
+        for metric in metrics:
+            scores |= metric.evaluate(len(samples))
     if given.lowest > 0:
         warn(
             f'no pixel of {predictions} is of class 0 ({dataset.metainfo["classes"][0]}): if the '
             'maps count classes from 1, subtract 1 and score them again'
         )
-    about = {'folder': str(predictions), 'files': len(given.paths), 'sha256': given.sha256}
-    # Not known for maps that other code made.
-    unknown = ('checkpoint', 'selection', 'trained_on', 'initialised_from', 'tta', 'seed', 'device')
-    about = {'predictions': about, **dict.fromkeys(unknown), 'tested_on': describe_dataset(dataset)}
+    maps = {'folder': str(predictions), 'files': len(given.paths), 'sha256': given.sha256}
+    about = {'predictions': maps, **_UNKNOWN, 'tested_on': describe_dataset(dataset)}
     results = describe_test(config, cfg_options, about, scores, metrics[0], started)
     results['device'] = None
     # The maps are copied next to their scores, where a report page looks for them.
@@ -89,11 +98,7 @@ def score_predictions(
 
 
 class _Samples:
-    """The samples that a metric processes; map and labels are read on access.
-
-    Attributes:
-        given: The maps, all of which have been checked.
-    """
+    """The samples that a metric processes; their maps are checked first, and read on access."""
 
     def __init__(self, cfg: Config, dataset: Any, predictions: str | Path) -> None:
         self._infos = [dataset.get_data_info(i) for i in range(len(dataset))]
@@ -103,12 +108,12 @@ class _Samples:
         if not labelled or 'LoadAnnotations' not in steps:
             raise UserError(_unlabelled(cfg.filename))
         images = [info['img_path'] for info in self._infos]
-        self.given = check_predictions(
-            find_predictions(predictions, images),
-            [_size(path) for path in images],
-            dataset.metainfo['classes'],
-            partial(_shown, 'checking'),
-        )
+        paths, shown = find_predictions(predictions, images), partial(_shown, 'checking')
+        headers = {path: read_header(path) for path in images}
+        if broken := [path for path, header in headers.items() if header is None]:
+            raise UserError(f'{broken[0]} is not a complete image: replace it.')
+        sizes = [(headers[path].width, headers[path].height) for path in images]
+        self.given = check_predictions(paths, sizes, dataset.metainfo['classes'], shown)
         self._dataset = dataset
         self._load = TRANSFORMS.build(steps['LoadAnnotations'])
         # The samples of a tested model hold only what the pipeline packs.
@@ -126,24 +131,6 @@ class _Samples:
             'gt_sem_seg': {'data': torch.from_numpy(labels.astype('int64'))},
             'pred_sem_seg': {'data': torch.from_numpy(prediction)},
         }
-
-
-def _size(path: str) -> tuple[int, int]:
-    header = read_header(path)
-    if header is None:
-        raise UserError(f'{path} is not a complete image: replace it.')
-    return header.width, header.height
-
-
-def _score(
-    metrics: list[SegmentationMetric], samples: _Samples, metainfo: dict[str, Any]
-) -> dict[str, float]:
-    for metric in metrics:
-        metric.dataset_meta = metainfo
-    for sample in _shown('scoring', samples):
-        for metric in metrics:
-            metric.process(None, [sample])
-    return {k: v for metric in metrics for k, v in metric.evaluate(len(samples)).items()}
 
 
 def _metrics(cfg: Config, config: str | Path) -> list[SegmentationMetric]:

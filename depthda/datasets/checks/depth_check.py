@@ -47,8 +47,7 @@ def check_image(sample: Mapping[str, Any]) -> None:
 def differing_maps(folders: Mapping[str, str]) -> list[str]:
     """Return a warning for each folder whose maps were made unlike those of the first one.
 
-    Args:
-        folders: Name of the loader (``'train'``) by folder of depth maps.
+    ``folders`` has the name of the loader (``'train'``) of each folder.
     """
     lines = []
     for described, command in ((_estimation, 'depth'), (_heights, 'normalize-dsm')):

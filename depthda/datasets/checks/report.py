@@ -39,12 +39,8 @@ def check_sets(
 ) -> list[Checked]:
     """Check the datasets of a config. One that cannot be built is a ``UserError``.
 
-    Args:
-        cfg: Config with data loaders.
-        splits: Data loaders to check (``'train'``, ``'val'``, ``'test'``).
-        fast: Pair the files and read their headers, but no samples.
-        workers: Number of processes that read samples.
-        progress: Called with the name of the dataset, and the numbers of samples done and in all.
+    A ``fast`` check pairs the files and reads their headers, but no samples. ``progress`` is called
+    with the name of the dataset, and the numbers of samples done and in all.
     """
     check_count('--workers', workers)
     loaders = {name: cfg.get(f'{name}_dataloader') for name in splits}

@@ -28,11 +28,8 @@ def check_names(path: Path, read_by_children: frozenset[str] = frozenset()) -> N
     """Refuse a name that a config file sets again although only its base uses it.
 
     A config file copies values where it is parsed: ``crop_size = (256, 256)`` in a child does not
-    reach the base's pipelines, which were made with the base's own.
-
-    Args:
-        path: The config file; its bases are checked too.
-        read_by_children: Names that files built on this one read as ``{{_base_.name}}``.
+    reach the base's pipelines, which were made with the base's own. The bases are checked, too, but
+    not for names that files built on them read as ``{{_base_.name}}``.
     """
     if path.suffix != '.py' or not (bases := Config._get_base_files(str(path))):
         return

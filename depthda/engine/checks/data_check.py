@@ -189,15 +189,11 @@ def check_test_set(cfg: Config) -> None:
 def check_headline(
     name: str, headlines: Iterable[str | None], samples: Iterable[Mapping[str, Any]]
 ) -> None:
-    """Refuse to score a group of images that the dataset of a loader does not have.
+    """Refuse to score a group of images that the dataset of a loader (``'val'``) does not have.
 
-    Args:
-        name: ``'val'`` or ``'test'``.
-        headlines: Group to score of each metric; None: all images.
-        samples: The samples of the dataset.
+    A metric without a headline scores all images.
     """
-    chosen = set(filter(None, headlines))
-    if not chosen:
+    if not (chosen := set(filter(None, headlines))):
         return
     cells = {(sample.get('domain') or '', sample.get('split') or '') for sample in samples}
     groups = group_cells(sorted(cells))

@@ -64,11 +64,11 @@ def _labels(samples: list[dict], steps: list[dict], dataset: RGBDSegDataset) -> 
         return not ((labels < (classes or 256)) & (labels != dataset.ignore_index)).any()
 
     empty = [sample['seg_map_path'] for sample in labelled if is_empty(sample)]
-    fault = f'hold no class ({_named(empty)}): check the masks and reduce_zero_label of the dataset'
+    names = few(map(os.path.basename, empty))
+    fault = f'hold no class ({names}): check the masks and reduce_zero_label of the dataset'
+    every = map(dataset.get_data_info, range(len(dataset)))
     # Sparse labels are not a mistake, so a dataset is refused only after all of it was read.
-    if len(empty) == len(labelled) and all(
-        map(is_empty, map(dataset.get_data_info, range(len(dataset))))
-    ):
+    if len(empty) == len(labelled) and all(map(is_empty, every)):
         folder = os.path.dirname(empty[0])
         raise UserError(f'all {len(dataset)} training labels in {folder} {fault}')
     if 2 * len(empty) > len(labelled):
@@ -82,7 +82,8 @@ def _depth(samples: list[dict]) -> Iterator[str]:
         if found := [path for path in paths if values[path] == number]:
             yield (
                 f'{len(found)} of {len(paths)} sampled training depth maps {fault} '
-                f'({_named(found)}): the model learns nothing from depth there, so make them again'
+                f'({few(map(os.path.basename, found))}): the model learns nothing from depth '
+                'there, so make them again'
             )
 
 
@@ -170,7 +171,3 @@ def _crop(steps: list[dict]) -> tuple[int, int] | None:
 
 def _kind(step: dict) -> str:
     return str(step.get('type'))
-
-
-def _named(paths: list[str]) -> str:
-    return few(map(os.path.basename, paths))

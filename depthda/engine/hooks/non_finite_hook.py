@@ -14,7 +14,7 @@ from mmengine.registry import HOOKS
 from torch import Tensor, nn
 
 from depthda.engine.run_end import last_good_checkpoint
-from depthda.errors import UserError
+from depthda.errors import UserError, few
 
 _STATISTICS = ('running_mean', 'running_var')
 
@@ -147,29 +147,21 @@ class NonFiniteHook(Hook):
         )
 
 
-def _by_folder(files: list[str], limit: int = 8) -> str:
+def _by_folder(files: list[str]) -> str:
     folders: dict[str, list[str]] = {}
     for file in files:
         folders.setdefault(str(Path(file).parent), []).append(Path(file).name)
-    return ' and '.join(
-        f'{", ".join(names[:limit])}{", …" if len(names) > limit else ""} of {folder}'
-        for folder, names in folders.items()
-    )
+    return ' and '.join(f'{few(names, 8)} of {folder}' for folder, names in folders.items())
 
 
 def _losses(outputs: Mapping[str, Any]) -> dict[str, Tensor]:
     """Return the scalars named as losses, on one device; all scalars if none is named so."""
-    scalars = {
-        name: value
-        for name, value in outputs.items()
-        if isinstance(value, (int, float)) or (isinstance(value, Tensor) and value.numel() == 1)
-    }
+    scalars = {n: value for n, value in outputs.items() if isinstance(value, (int, float, Tensor))}
+    scalars = {n: value for n, value in scalars.items() if torch.as_tensor(value).numel() == 1}
     named = {name: value for name, value in scalars.items() if 'loss' in name} or scalars
     device = next((value.device for value in named.values() if isinstance(value, Tensor)), None)
-    return {
-        name: torch.as_tensor(value, device=device).detach().reshape(())
-        for name, value in named.items()
-    }
+    tensors = {name: torch.as_tensor(value, device=device) for name, value in named.items()}
+    return {name: value.detach().reshape(()) for name, value in tensors.items()}
 
 
 def _files(node: Any) -> Iterator[str]:

@@ -2,7 +2,6 @@
 
 import os
 
-from mmengine.config import Config
 from mmengine.hooks import CheckpointHook
 from mmengine.model import BaseTTAModel, is_model_wrapper
 from mmengine.registry import HOOKS
@@ -58,10 +57,8 @@ class PlainCheckpointHook(CheckpointHook):
             meta['initialised_from'] = self._initialised_from
         meta['selection'] = {'rule': 'last iteration', 'on': None}
         if self._saving_best:
-            meta['selection'] = {
-                'rule': f'best {", ".join(self.key_indicators)}',
-                'on': self._chosen_on(runner),
-            }
+            rule = f'best {", ".join(self.key_indicators)}'
+            meta['selection'] = {'rule': rule, 'on': self._chosen_on(runner)}
         for key in checkpoint.keys() - {'state_dict', 'optimizer'}:
             checkpoint[key] = to_plain(checkpoint[key])
 
@@ -96,7 +93,10 @@ class PlainCheckpointHook(CheckpointHook):
         if starts and runner.cfg.get('load_partial'):
             weights, record = partial_weights(model, checkpoint, name)
         else:
-            advice = _advice(starts, runner.cfg)
+            advice = 'use the config it was trained with'
+            if starts:
+                plus = '' if 'load_partial' in runner.cfg else '+'
+                advice = f'to start from what fits, add --cfg-options {plus}load_partial=True'
             weights = complete_weights(model, checkpoint, advice, name or 'the checkpoint')
         if not (starts or runner._resume):
             check_finite(weights, name or 'the checkpoint')
@@ -106,20 +106,9 @@ class PlainCheckpointHook(CheckpointHook):
             checkpoint.clear()
             checkpoint.update(weights)
         if starts:
-            self._initialised_from = _name_file(name) | record
+            content = {} if '://' in name else {'sha256': file_hash(name)}
+            self._initialised_from = {'file': name} | content | record
         else:
             self._initialised_from = checkpoint.get('meta', {}).get('initialised_from')
         if 'message_hub' in checkpoint:
             restore_histories(checkpoint['message_hub'])
-
-
-def _advice(starts: bool, cfg: Config) -> str:
-    """Say what to do about a checkpoint that does not fit."""
-    if not starts:
-        return 'use the config it was trained with'
-    option = 'load_partial=True' if 'load_partial' in cfg else '+load_partial=True'
-    return f'to start from what fits, add --cfg-options {option}'
-
-
-def _name_file(path: str) -> dict[str, str]:
-    return {'file': path} | ({} if '://' in path else {'sha256': file_hash(path)})
