@@ -20,21 +20,13 @@ _LEAST = 0.1
 
 @dataclass(frozen=True)
 class Fit:
-    """How the tensors of a checkpoint fit a model, under the names that the model uses.
+    """How the tensors of a checkpoint fit a model, under the names that the model uses."""
 
-    Attributes:
-        fitting: Tensors whose name and shape the model has, too.
-        missing: Names that the checkpoint lacks.
-        left_over: Names that the model lacks.
-        reshaped: Names in both whose shapes differ, each with its two shapes in words.
-        layouts: Other layouts from which names were translated.
-    """
-
-    fitting: dict[str, Tensor]
-    missing: list[str]
-    left_over: list[str]
-    reshaped: list[str]
-    layouts: list[str]
+    fitting: dict[str, Tensor]  # tensors whose name and shape the model has, too
+    missing: list[str]  # names that the checkpoint lacks
+    left_over: list[str]  # names that the model lacks
+    reshaped: list[str]  # names in both whose shapes differ, with the two shapes in words
+    layouts: list[str]  # other layouts from which names were translated
 
     def fault(self) -> str | None:
         """Describe in one line why the checkpoint does not fill the model; None if it does."""

@@ -25,19 +25,12 @@ Change = tuple[str, str, str]
 
 @dataclass(frozen=True)
 class Start:
-    """What a run begins with.
+    """What a run begins with."""
 
-    Attributes:
-        checkpoint: File to start from; None for the model's own initialisation.
-        resumed: Whether the run continues with the checkpoint's optimiser and iteration.
-        finished: Whether the run is already at its last iteration.
-        note: What the user should know about the choice, or None.
-    """
-
-    checkpoint: str | None = None
-    resumed: bool = False
-    finished: bool = False
-    note: str | None = None
+    checkpoint: str | None = None  # file to start from; None for the model's own initialisation
+    resumed: bool = False  # whether the checkpoint's optimiser and iteration are taken, too
+    finished: bool = False  # whether the run is already at its last iteration
+    note: str | None = None  # what the user should know about the choice
 
 
 def find_start(cfg: Config, resume: bool) -> Start:

@@ -41,35 +41,20 @@ class DepthFacts:
 
 @dataclass(frozen=True)
 class SampleFacts:
-    """The content of one sample.
+    """The content of one sample."""
 
-    Attributes:
-        path: File of the image.
-        label_path: File of the label mask, or ``''``.
-        domain: Name of the domain, or ``''``.
-        size: (height, width) of the image.
-        pixels: Number of pixels of each class; None if the pipeline loads no labels.
-        ignored: Number of ignored pixels.
-        bands: Mean and mean square of each optical band, red, green and blue first.
-        unknown: Label values on disk that are neither a class nor ignored.
-        codes: Number of pixels of each code in a mask of LoveDA; None for other datasets.
-        depth: Facts about the depth map; None for a dataset without depth.
-        digest: Hash of the optical bands, equal for equal images.
-        fault: Error of reading the sample or of its pipeline; None if there is none.
-    """
-
-    path: str
-    domain: str
-    size: tuple[int, int]
-    label_path: str = ''
-    pixels: np.ndarray | None = None
-    ignored: int = 0
-    bands: np.ndarray | None = None
-    unknown: tuple[int, ...] = ()
-    codes: np.ndarray | None = None
-    depth: DepthFacts | None = None
-    digest: bytes | None = None
-    fault: str | None = None
+    path: str  # file of the image
+    domain: str  # name of the domain, or ''
+    size: tuple[int, int]  # (height, width) of the image
+    label_path: str = ''  # file of the label mask, or ''
+    pixels: np.ndarray | None = None  # number of each class; None if the pipeline loads no labels
+    ignored: int = 0  # number of ignored pixels
+    bands: np.ndarray | None = None  # mean and mean square of each optical band, red first
+    unknown: tuple[int, ...] = ()  # label values on disk that are neither a class nor ignored
+    codes: np.ndarray | None = None  # number of each code in a mask of LoveDA; else None
+    depth: DepthFacts | None = None  # None for a dataset without depth
+    digest: bytes | None = None  # hash of the optical bands, equal for equal images
+    fault: str | None = None  # error of reading the sample or of its pipeline
 
 
 def inspect(

@@ -12,7 +12,7 @@ from mmengine.hooks import Hook
 from mmseg.registry import OPTIM_WRAPPER_CONSTRUCTORS, OPTIMIZERS
 
 from depthda.engine.checks.build_mistakes import unknown
-from depthda.engine.overrides import READ, read_nodes, sentence_of_uses
+from depthda.engine.overrides import READ_AFTER_PARSING, describe_uses, read_nodes
 from depthda.errors import UserError
 
 _LEVELS = ('DEBUG', 'INFO', 'WARNING', 'ERROR', 'CRITICAL')
@@ -36,8 +36,9 @@ def check_names(path: Path, read_by_children: frozenset[str] = frozenset()) -> N
     text = path.read_text(encoding='utf-8')
     nodes = [node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Name)]
     assigned = {node.id for node in nodes if isinstance(node.ctx, ast.Store)}
-    read = {node.id for node in nodes if isinstance(node.ctx, ast.Load)} | READ | read_by_children
-    names = {name for name in assigned - read if not name.startswith('_')}
+    read = {node.id for node in nodes if isinstance(node.ctx, ast.Load)} | read_by_children
+    unread = assigned - read - READ_AFTER_PARSING
+    names = {name for name in unread if not name.startswith('_')}
     places = [Config._get_cfg_path(base, str(path)) for base in bases]
     if names:
         before: dict[str, Any] = {}
@@ -59,7 +60,7 @@ def _check_uses(path: Path, names: set[str], before: dict, after: dict) -> None:
         if before[name] != after[name] and not set_too:
             raise UserError(
                 f"'{name}' in {path} is only a name inside its base's file, and setting it changes "
-                f'nothing{sentence_of_uses(uses, "set")}.'
+                f'nothing{describe_uses(uses, "set")}.'
             )
 
 

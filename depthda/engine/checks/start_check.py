@@ -73,10 +73,6 @@ class StartCheck(BegunHook):
 
     Args:
         only: Also take one training step, and end the run before its first iteration.
-
-    Attributes:
-        results: A line for each part that was tried.
-        notes: Warnings of :func:`check_config`.
     """
 
     # After the other hooks, which may change the model.
@@ -84,10 +80,10 @@ class StartCheck(BegunHook):
 
     def __init__(self, only: bool = False) -> None:
         self.only = only
-        self.results: list[str] = []
+        self.results: list[str] = []  # a line for each part that was tried
+        self.notes: list[str] = []  # warnings of check_config
         self._model: nn.Module | None = None
         self._part = 'the start of the run'
-        self.notes: list[str] = []
 
     def before_train(self, runner: Runner) -> None:
         self._model = runner.model.module if is_model_wrapper(runner.model) else runner.model
@@ -123,7 +119,9 @@ class StartCheck(BegunHook):
 
 def describe_failure(part: str, error: Exception, model: nn.Module | None, cfg: Config) -> str:
     """Return one sentence: the part of a run that fails, in which module, and what to change."""
-    module = _failing_module(error, model)
+    module, names = '', {id(part): name for name, part in model.named_modules()} if model else {}
+    for frame, _ in traceback.walk_tb(error.__traceback__):  # the innermost that was running
+        module = names.get(id(frame.f_locals.get('self'))) or module
     where = f'{part} fails{f" in {module}" if module else ""}'
     text = reason(error)
     if found := re.search(r'to have (\d+) channels, but got (\d+) channels', text):
@@ -146,15 +144,6 @@ def describe_failure(part: str, error: Exception, model: nn.Module | None, cfg: 
     if isinstance(error, KeyError) and error.args == ('inputs',):
         return f'{where}: the samples have no inputs: end the pipeline with PackSegInputs.'
     return f"{where}: {text}; log_level='DEBUG' shows the traceback."
-
-
-def _failing_module(error: Exception, model: nn.Module | None) -> str:
-    """Return the name of the innermost module of the model that was running."""
-    names = {id(module): name for name, module in model.named_modules()} if model else {}
-    found = ''
-    for frame, _ in traceback.walk_tb(error.__traceback__):
-        found = names.get(id(frame.f_locals.get('self')), '') or found
-    return found
 
 
 def _train_once(runner: Runner, model: nn.Module) -> str:

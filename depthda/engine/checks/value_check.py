@@ -13,7 +13,7 @@ from torch import nn
 from depthda.datasets.pipeline_check import is_random
 from depthda.engine.checks.build_mistakes import nearest, unknown
 from depthda.engine.checks.data_check import LOADERS, datasets_of
-from depthda.engine.overrides import READ, as_list, read_dicts, read_nodes
+from depthda.engine.overrides import READ_AFTER_PARSING, as_list, read_dicts, read_nodes
 from depthda.errors import UserError, few
 
 # Scores for which higher is better.
@@ -29,8 +29,8 @@ _INNER = {'DualBackbone': 'rgb', 'EarlyFusionBackbone': 'backbone', 'NeckedBackb
 
 def check_top_level(cfg: Config) -> None:
     """Refuse a top-level name that is close to a known key, and whose value is used nowhere."""
-    for name in sorted(set(cfg) - READ):
-        near = difflib.get_close_matches(name, READ, n=1, cutoff=0.85)
+    for name in sorted(set(cfg) - READ_AFTER_PARSING):
+        near = difflib.get_close_matches(name, READ_AFTER_PARSING, n=1, cutoff=0.85)
         # Configs that build on this one read these.
         known = name.endswith(('_pipeline', '_dataset'))
         if near and not known and all(value != cfg[name] for _, value in read_nodes(cfg)):

@@ -118,9 +118,15 @@ class PlateauHook(Hook):
             self._lowest, self._waited = mean, 0
             return
         self._waited += 1
-        if self._waited > self.patience:
-            self._waited = 0
-            self._lower_rates(runner)
+        if self._waited <= self.patience:
+            return
+        self._waited = 0
+        for group in (group for part in self._wrappers(runner) for group in part.param_groups):
+            # As in torch, a rate that began below the limit stays where it is.
+            group['lr'] = min(group['lr'], max(group['lr'] * self.factor, self.min_lr))
+        show(
+            f'no lower {self.monitor} in {self.patience + 1} epochs: learning rates × {self.factor}'
+        )
 
     def _wrappers(self, runner) -> list[Any]:
         """Return the optimisers whose rates fall."""
@@ -134,12 +140,3 @@ class PlateauHook(Hook):
                 f'{", ".join(filter(None, named)) or "none, for there is one optimiser"}.'
             )
         return [named[self.part]]
-
-    def _lower_rates(self, runner) -> None:
-        for wrapper in self._wrappers(runner):
-            for group in wrapper.param_groups:
-                # As in torch, a rate that began below the limit stays where it is.
-                group['lr'] = min(group['lr'], max(group['lr'] * self.factor, self.min_lr))
-        show(
-            f'no lower {self.monitor} in {self.patience + 1} epochs: learning rates × {self.factor}'
-        )
