@@ -122,12 +122,8 @@ def to_plain(value: Any) -> Any:
     Loss histories become tensors; :func:`restore_histories` turns them back.
     """
     if isinstance(value, HistoryBuffer):
-        log, count = value.data
-        return {
-            'log_history': torch.as_tensor(log),
-            'count_history': torch.as_tensor(count),
-            'max_length': value.max_length,
-        }
+        log, count = map(torch.as_tensor, value.data)
+        return {'log_history': log, 'count_history': count, 'max_length': value.max_length}
     if isinstance(value, np.generic):
         return value.item()
     if isinstance(value, np.ndarray):

@@ -25,10 +25,7 @@ class _DatasetFacts(NamedTuple):
     has_depth: bool
     ignore_index: int
     optical_bands: int
-
-    @property
-    def channels(self) -> int:
-        return self.optical_bands + self.has_depth
+    channels: int  # the optical bands and depth
 
 
 Rule = Callable[[Any, _DatasetFacts], str | None]
@@ -48,7 +45,7 @@ def check_pipeline(
     leaves = list(_leaves(transforms))
     loader = next((t for t in leaves if isinstance(t, LoadDepth)), None)
     bands = loader.optical_bands if loader else 3
-    info = _DatasetFacts(has_labels, has_depth, ignore_index, bands)
+    info = _DatasetFacts(has_labels, has_depth, ignore_index, bands, bands + has_depth)
     loaded = False
     for transform in leaves:
         loaded = loaded or transform is loader
@@ -125,12 +122,10 @@ def _fills(image_fill: Any, label_fill: Any, info: _DatasetFacts) -> str | None:
     # bands decides whether depth is filled with it.
     if any(image_fill) if isinstance(image_fill, Sequence) else image_fill:
         return f'fills the image with {image_fill}: fill with 0, which is "no depth"'
-    if label_fill != info.ignore_index:
-        return (
-            f'fills labels with {label_fill}, which is then a class: fill with the ignored '
-            f'{info.ignore_index}'
-        )
-    return None
+    if label_fill == info.ignore_index:
+        return None
+    text = f'fills labels with {label_fill}, which is then a class'
+    return f'{text}: fill with the ignored {info.ignore_index}'
 
 
 def _fill_rule(image_fill: str) -> Rule:
@@ -194,19 +189,13 @@ _GEOMETRIC: dict[type, Rule] = {
 }
 _LABEL_LOADERS = (mmcv_transforms.LoadAnnotations, mmseg_transforms.LoadAnnotations)
 _HARMLESS = (
-    *_LABEL_LOADERS,
-    mmseg_transforms.GenerateEdge,
-    mmseg_transforms.SegRescale,
+    *_LABEL_LOADERS, mmseg_transforms.GenerateEdge, mmseg_transforms.SegRescale,
     mmseg_transforms.PackSegInputs,
-)
+)  # fmt: skip
 _CONTAINERS = (
-    Compose,
-    mmcv_transforms.Compose,
-    mmcv_transforms.KeyMapper,
-    mmcv_transforms.TransformBroadcaster,
-    mmcv_transforms.RandomApply,
-    mmcv_transforms.RandomChoice,
-)
+    Compose, mmcv_transforms.Compose, mmcv_transforms.KeyMapper, mmcv_transforms.RandomApply,
+    mmcv_transforms.RandomChoice, mmcv_transforms.TransformBroadcaster,
+)  # fmt: skip
 _BEFORE = 'put it before LoadDepth, where the image has optical bands only'
 _ALTERNATIVES = {
     'PhotoMetricDistortion': 'use OpticalDistortion',

@@ -115,7 +115,14 @@ def check_classes(cfg: Config) -> None:
     A label beyond the model's classes would crash a GPU, and one class too many would never be
     learned.
     """
-    heads = list(_class_numbers(cfg))
+    parts = read_dicts(cfg, 'model')
+    heads = [(key, part) for key, part in parts if part.get('num_classes') is not None]
+    for key, head in heads:
+        if 'type' not in head:
+            raise UserError(
+                f'{key} has num_classes and no type: the model that this config is built on has no '
+                'such part, so leave it out.'
+            )
     trained: list[str] = []
     for name in LOADERS:
         for dataset in datasets_of(cfg, name):
@@ -127,11 +134,11 @@ def check_classes(cfg: Config) -> None:
                     f'({", ".join(classes)}), so each prediction would count as another class: '
                     f'use the order {", ".join(trained)}.'
                 )
-            for key, number in heads:
-                if classes and number != len(classes):
+            for key, head in heads:
+                if classes and head['num_classes'] != len(classes):
                     raise UserError(
-                        f'{key} is {number} and the {name} dataset has {len(classes)} classes '
-                        f'({", ".join(classes)}): make them agree.'
+                        f'{key}.num_classes is {head["num_classes"]} and the {name} dataset has '
+                        f'{len(classes)} classes ({", ".join(classes)}): make them agree.'
                     )
 
 
@@ -149,19 +156,6 @@ def class_warning(cfg: Config, checkpoint: str) -> str | None:
                 'in that order'
             )
     return None
-
-
-def _class_numbers(cfg: Config) -> Iterator[tuple[str, int]]:
-    """Yield ``num_classes`` of every head with its key."""
-    for key, part in read_dicts(cfg, 'model'):
-        if part.get('num_classes') is None:
-            continue
-        if 'type' not in part:
-            raise UserError(
-                f'{key} has num_classes and no type: the model that this config is built on has no '
-                'such part, so leave it out.'
-            )
-        yield f'{key}.num_classes', part['num_classes']
 
 
 def listed_datasets(cfg: Config, loader: str = 'train') -> Iterator[tuple[dict, RGBDSegDataset]]:

@@ -12,7 +12,7 @@ import re
 import time
 import traceback
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import torch
@@ -69,10 +69,8 @@ class StartCheck(BegunHook):
     """Validate one sample before the first iteration.
 
     The state of the run stays as it is: the weights, the buffers of batch norm, the state of each
-    random generator, and the position of the sampler.
-
-    Args:
-        only: Also take one training step, and end the run before its first iteration.
+    random generator, and the position of the sampler. With ``only``, it also takes one training
+    step, and ends the run before its first iteration.
     """
 
     # After the other hooks, which may change the model.
@@ -170,15 +168,18 @@ def _validate_one(runner: Runner) -> str:
     started = time.time()
     loop, model = runner.val_loop, runner.model
     evaluator, training = copy.deepcopy(loop.evaluator), model.training
-    with _undisturbed(runner), torch.no_grad():
-        batch = loop.dataloader.collate_fn([loop.dataloader.dataset[0]])
-        samples = model.eval().val_step(batch)
-        evaluator.process(data_samples=samples, data_batch=batch)
-        try:
-            scores = evaluator.evaluate(get_world_size())
-        except UserError:
+    devices, scores = [torch.cuda.current_device()] if torch.cuda.is_available() else [], {}
+    runner.logger.disabled = True  # keeps the scores of one sample out of the log
+    try:
+        with torch.random.fork_rng(devices), seeded(0), torch.no_grad():
+            batch = loop.dataloader.collate_fn([loop.dataloader.dataset[0]])
+            samples = model.eval().val_step(batch)
+            evaluator.process(data_samples=samples, data_batch=batch)
             # One sample may have no label that counts, or not belong to the group to score.
-            scores = {}
+            with suppress(UserError):
+                scores = evaluator.evaluate(get_world_size())
+    finally:
+        runner.logger.disabled = False
     model.train(training)
     _check_hook(runner, scores)
     dataset = loop.dataloader.dataset
@@ -186,18 +187,6 @@ def _validate_one(runner: Runner) -> str:
     data_check.check_headline('val', headlines, map(dataset.get_data_info, range(len(dataset))))
     path = getattr(samples[0], 'img_path', None) or 'the first one'
     return f'{path} ({time.time() - started:.1f} s)'
-
-
-@contextmanager
-def _undisturbed(runner: Runner) -> Iterator[None]:
-    """Keep every random state, and keep the scores of one sample out of the log."""
-    devices = [torch.cuda.current_device()] if torch.cuda.is_available() else []
-    runner.logger.disabled = True
-    try:
-        with torch.random.fork_rng(devices), seeded(0):
-            yield
-    finally:
-        runner.logger.disabled = False
 
 
 def _check_hook(runner: Runner, scores: Mapping[str, Any]) -> None:

@@ -38,6 +38,7 @@ class Step:
 
 
 @HOOKS.register_module()
+@dataclass(eq=False)
 class NonFiniteHook(Hook):
     """Stop a training with non-finite losses or weights, and keep its last good checkpoint.
 
@@ -47,23 +48,20 @@ class NonFiniteHook(Hook):
     weights are also checked before each checkpoint and each validation, so that bad weights are
     never written, chosen as the best, or put in the place of good ones. All processes of a
     distributed run stop together.
-
-    Args:
-        patience: Bad iterations in a row. A single one is no reason to stop where a loss scaler
-            (fp16) skips its update.
-        interval: Iterations between two readings of the count; None for that of ``LoggerHook``.
     """
 
     # After the line of the iteration is logged, before its checkpoint is written.
     priority = 'LOW'
 
-    def __init__(self, patience: int = 10, interval: int | None = None) -> None:
-        if min(patience, 1 if interval is None else interval) < 1:
-            raise UserError(
-                f'NonFiniteHook(patience={patience}, interval={interval}): give 1 or more.'
-            )
-        self.patience = patience
-        self.interval = interval
+    # Bad iterations in a row. A single one is no reason to stop where a loss scaler (fp16) skips
+    # its update.
+    patience: int = 10
+    interval: int | None = None  # iterations between two readings; None for that of LoggerHook
+
+    def __post_init__(self) -> None:
+        if min(self.patience, 1 if self.interval is None else self.interval) < 1:
+            shown = f'patience={self.patience}, interval={self.interval}'
+            raise UserError(f'NonFiniteHook({shown}): give 1 or more.')
         self._bad_in_a_row: Tensor | int = 0
         self._steps: deque[Step] = deque()
         self._checked = 0
@@ -82,8 +80,7 @@ class NonFiniteHook(Hook):
             )
 
     def after_train_iter(self, runner, batch_idx: int, data_batch=None, outputs=None) -> None:
-        losses = _losses(outputs or {})
-        if losses:
+        if losses := _losses(outputs or {}):
             stacked = torch.stack(list(losses.values()))
             self._bad_in_a_row = (self._bad_in_a_row + 1) * ~stacked.isfinite().all()
             files = list(_files(data_batch))

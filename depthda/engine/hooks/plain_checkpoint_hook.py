@@ -22,9 +22,6 @@ class PlainCheckpointHook(CheckpointHook):
     continue with random weights. A training whose config has ``load_partial=True`` starts from
     what fits of ``load_from``; a test and a resumed run never do. A resumed run replaces the files
     of its own folder only, whatever folder its checkpoint was written to.
-
-    Args:
-        **kwargs: As for ``CheckpointHook``.
     """
 
     def __init__(self, **kwargs) -> None:
@@ -37,8 +34,9 @@ class PlainCheckpointHook(CheckpointHook):
         # A checkpoint records whole paths. If its folder was copied or moved since then, the best
         # checkpoint to replace is the one next to it, and that of the first folder must stay.
         info = runner.message_hub.runtime_info
-        for key in [key for key in info if key.startswith(('last_ckpt', 'best_ckpt'))]:
-            info[key] = self._here(info[key])
+        for key in info:
+            if key.startswith(('last_ckpt', 'best_ckpt')):
+                info[key] = self._here(info[key])
         if getattr(self, 'best_ckpt_path', None):
             self.best_ckpt_path = self._here(self.best_ckpt_path)
         for name, path in getattr(self, 'best_ckpt_path_dict', {}).items():

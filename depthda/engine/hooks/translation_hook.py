@@ -20,13 +20,10 @@ _COLUMNS = ('image', 'translated', 'reconstructed', 'depth', 'predicted depth')
 
 @HOOKS.register_module()
 class TranslationHook(Hook):
-    """Write a picture of both directions; stop when images are flat.
+    """Write a picture of both directions every ``interval`` iterations; stop when images are flat.
 
     ``<log dir>/translation/iter_<n>.png`` has a row for each direction: an image, its translation,
     its reconstruction, and, with a depth decoder, its depth and the predicted depth.
-
-    Args:
-        interval: Iterations between two pictures.
     """
 
     def __init__(self, interval: int = 1000) -> None:
