@@ -10,12 +10,7 @@ from mmengine.dist import get_world_size
 from mmengine.optim import OptimWrapperDict
 from mmengine.runner import Runner
 
-from depthda.checkpoints.loading import (
-    DamagedCheckpointError,
-    check_is_checkpoint,
-    latest_checkpoint,
-    load_checkpoint_file,
-)
+from depthda.checkpoints import loading
 from depthda.errors import UserError, many
 from depthda.provenance import samples_per_iteration
 
@@ -41,17 +36,17 @@ def find_start(cfg: Config, resume: bool) -> Start:
       one, the last checkpoint of the work dir.
     - otherwise the weights of ``load_from``, if it is given.
     """
-    given, own = cfg.get('load_from'), latest_checkpoint(cfg.work_dir)
+    given, own = cfg.get('load_from'), loading.latest_checkpoint(cfg.work_dir)
     if given is not None:
-        check_is_checkpoint(given)
+        loading.check_is_checkpoint(given)
     in_config = bool(cfg.get('resume'))
     if in_config and given and not (resume and own):
         return _resumed(cfg, given)
     if own and (resume or in_config):
         try:
             return _resumed(cfg, str(own))
-        except DamagedCheckpointError as error:
-            rest = latest_checkpoint(cfg.work_dir, without=own)
+        except loading.DamagedCheckpointError as error:
+            rest = loading.latest_checkpoint(cfg.work_dir, without=own)
             then = f'continues from {rest.name}' if rest else 'starts at iteration 0'
             raise UserError(
                 f'{own} is damaged or was not written to its end: remove it, and --resume {then}.'
@@ -77,7 +72,7 @@ def find_start(cfg: Config, resume: bool) -> Start:
 def _resumed(cfg: Config, path: str) -> Start:
     if '://' in path:
         return Start(path, resumed=True)
-    content = load_checkpoint_file(path, map_location='cpu', mmap=True)
+    content = loading.load_checkpoint_file(path, map_location='cpu', mmap=True)
     meta = content.get('meta', {})
     if 'optimizer' not in content or 'iter' not in meta:
         raise UserError(

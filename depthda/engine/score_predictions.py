@@ -21,11 +21,7 @@ from depthda.engine.overrides import as_list, read_dicts
 from depthda.engine.prepare import load_config, prepare
 from depthda.engine.results import describe_test, write_results
 from depthda.errors import UserError
-from depthda.evaluation.given_predictions import (
-    check_predictions,
-    find_predictions,
-    read_prediction,
-)
+from depthda.evaluation import given_predictions
 from depthda.evaluation.prediction_writer import PredictionWriter
 from depthda.evaluation.segmentation_metric import SegmentationMetric
 from depthda.io.headers import read_header
@@ -108,12 +104,17 @@ class _Samples:
         if not labelled or 'LoadAnnotations' not in steps:
             raise UserError(_unlabelled(cfg.filename))
         images = [info['img_path'] for info in self._infos]
-        paths, shown = find_predictions(predictions, images), partial(_shown, 'checking')
+        paths, shown = (
+            given_predictions.find_predictions(predictions, images),
+            partial(_shown, 'checking'),
+        )
         headers = {path: read_header(path) for path in images}
         if broken := [path for path, header in headers.items() if header is None]:
             raise UserError(f'{broken[0]} is not a complete image: replace it.')
         sizes = [(headers[path].width, headers[path].height) for path in images]
-        self.given = check_predictions(paths, sizes, dataset.metainfo['classes'], shown)
+        self.given = given_predictions.check_predictions(
+            paths, sizes, dataset.metainfo['classes'], shown
+        )
         self._dataset = dataset
         self._load = TRANSFORMS.build(steps['LoadAnnotations'])
         # The samples of a tested model hold only what the pipeline packs.
@@ -126,7 +127,7 @@ class _Samples:
         info = self._infos[index]
         labels = self._load(dict(info, seg_fields=[]))['gt_seg_map']
         self._dataset.check_labels(labels, info['seg_map_path'])
-        prediction = read_prediction(self.given.paths[index]).astype('int64')
+        prediction = given_predictions.read_prediction(self.given.paths[index]).astype('int64')
         return {key: info[key] for key in self._kept if key in info} | {
             'gt_sem_seg': {'data': torch.from_numpy(labels.astype('int64'))},
             'pred_sem_seg': {'data': torch.from_numpy(prediction)},

@@ -17,6 +17,8 @@ from depthda.engine.checks.data_check import LOADERS, datasets_of
 from depthda.engine.overrides import read_nodes
 from depthda.errors import UserError
 
+_FILES = ('img_path', 'seg_map_path', 'depth_path')
+
 
 def check_outputs(cfg: Config, **folders: str | None) -> None:
     """Refuse a folder of results that cannot be written, or that holds or lies in the data.
@@ -69,11 +71,8 @@ def _data_folders(cfg: Config) -> Iterator[tuple[Path, str]]:
         for dataset in datasets_of(cfg, name):
             # A dataset that is missing or faulty is reported when it is built.
             with suppress(UserError):
-                paths = [
-                    sample.get(kind)
-                    for sample in dataset.load_data_list()
-                    for kind in ('img_path', 'seg_map_path', 'depth_path')
-                ]
+                samples = dataset.load_data_list()
+                paths = [sample.get(kind) for sample in samples for kind in _FILES]
                 for folder in dict.fromkeys(os.path.dirname(path) for path in paths if path):
                     yield Path(folder).resolve(), f'{loader}.dataset'
 

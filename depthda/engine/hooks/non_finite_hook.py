@@ -90,12 +90,6 @@ class NonFiniteHook(Hook):
         if any(_saves_now(hook, runner) for hook in runner.hooks):
             self._check_weights(runner)
 
-    def before_val(self, runner) -> None:
-        self._check_weights(runner)
-
-    def after_train_epoch(self, runner) -> None:
-        self._check_weights(runner)
-
     def after_train(self, runner) -> None:
         # A later validation of this runner may be of other weights.
         self._steps.clear()
@@ -117,6 +111,8 @@ class NonFiniteHook(Hook):
         # Statistics of batch norm differ from process to process.
         if any(all_gather_object(name)):
             self._stop(runner, name)
+
+    before_val = after_train_epoch = _check_weights
 
     def _stop(self, runner, name: str | None = None) -> None:
         """End all processes; the main one raises the error with the reason."""
