@@ -42,16 +42,13 @@ class RunSampler(Sampler):
         epoch, order = -1, None
         while True:
             if position // self.size != epoch:
-                epoch = position // self.size
-                order = self._order(epoch)
+                epoch, order = position // self.size, range(self.size)
+                if self.shuffle:
+                    generator = torch.Generator()
+                    generator.manual_seed(derive_seed(self.seed, 'order', epoch))
+                    order = torch.randperm(self.size, generator=generator).tolist()
             yield SampleKey(order[position % self.size], derive_seed(self.seed, 'sample', position))
             position += self.world_size
-
-    def _order(self, epoch: int) -> list[int]:
-        if not self.shuffle:
-            return list(range(self.size))
-        generator = torch.Generator().manual_seed(derive_seed(self.seed, 'order', epoch))
-        return torch.randperm(self.size, generator=generator).tolist()
 
     def __len__(self) -> int:
         """Return the size of the dataset; the stream itself has no end."""

@@ -31,9 +31,7 @@ class Finding:
 
 def judge(samples: Sequence[SampleFacts], classes: Sequence[str]) -> list[Finding]:
     """Return all findings about a dataset, the serious ones first."""
-    found = [
-        *_unreadable(samples), *_codes(samples), *_labels(samples, classes), *_depth(samples)
-    ]  # fmt: skip
+    found = (*_images_and_labels(samples, classes), *_depth(samples))
     return sorted(found, key=lambda finding: not finding.serious)
 
 
@@ -68,23 +66,17 @@ def find_copies(splits: Mapping[str, Sequence[SampleFacts]]) -> list[Finding]:
     return sorted(found, key=lambda finding: not finding.serious)
 
 
-def _unreadable(samples: Sequence[SampleFacts]) -> Iterator[Finding]:
+def _images_and_labels(samples: Sequence[SampleFacts], classes: Sequence[str]) -> Iterator[Finding]:
     if broken := [sample for sample in samples if sample.fault]:
         path, fault = broken[0].path, broken[0].fault
         first = fault if path in fault else f'{path}: {fault}'
         yield Finding(True, f'{many(len(broken), "sample")} cannot be used: {first}')
-
-
-def _codes(samples: Sequence[SampleFacts]) -> Iterator[Finding]:
     counted = [sample for sample in samples if sample.codes is not None]
     converted = (describe_converted_mask(sample.label_path, sample.codes) for sample in counted)
     if text := next(filter(None, converted), None):
         yield Finding(True, text)
     elif counted and (text := describe_shifted_masks(sum(sample.codes for sample in counted))):
         yield Finding(False, text)
-
-
-def _labels(samples: Sequence[SampleFacts], classes: Sequence[str]) -> Iterator[Finding]:
     labelled = [sample for sample in samples if sample.pixels is not None]
     if not labelled:
         return

@@ -101,7 +101,10 @@ def _sentence(error: Exception, built: _Built) -> str:
         return f'{key}.type: {unknown(kind, registry)}'
     if found := re.search(r"\.__init__\(\) got an unexpected keyword argument '(\w+)'", text):
         if found[1] in config:
-            advice = nearest(found[1], _arguments(cls)) or (
+            bases = cls.__mro__ if inspect.isclass(cls) else [cls]
+            inits = [base.__init__ for base in bases if '__init__' in vars(base)]
+            known = [n for init in inits for n in inspect.signature(init).parameters if n != 'self']
+            advice = nearest(found[1], known) or (
                 '; remove it from the config or, if it comes from the base config, replace the '
                 f"base's dict: dict(_delete_=True, type='{kind}', …)."
             )
@@ -109,12 +112,6 @@ def _sentence(error: Exception, built: _Built) -> str:
     if found := re.search(r'\.__init__\(\) missing \d+ required .*arguments?: (.*)', text):
         return f'{key}: {kind} needs {found[1]}, which the config does not set: add it.'
     return f'{key}: {kind} cannot be built from these values: {reason(error)}.'
-
-
-def _arguments(cls: Any) -> list[str]:
-    bases = cls.__mro__ if inspect.isclass(cls) else [cls]
-    inits = [base.__init__ for base in bases if '__init__' in vars(base)]
-    return [name for init in inits for name in inspect.signature(init).parameters if name != 'self']
 
 
 def reason(error: Exception) -> str:
