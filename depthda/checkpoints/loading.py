@@ -1,5 +1,6 @@
 """Read checkpoints as data: one loader, only tensors and built-ins, only complete files."""
 
+import errno
 import hashlib
 import re
 import zipfile
@@ -68,8 +69,10 @@ def load_checkpoint_file(
             f'{f" ({found[1]})" if found else ""}, so opening it could run code: refused; if you '
             "trust its source, save it again as {'state_dict': ...} with tensors only."
         ) from error
-    except (EOFError, RuntimeError) as error:
-        if 'PytorchStreamReader' not in str(error) and not isinstance(error, EOFError):
+    except (EOFError, OSError, RuntimeError) as error:
+        # torch cannot map some files that lack their end, and calls that an invalid argument.
+        cut_off = isinstance(error, EOFError) or getattr(error, 'errno', None) == errno.EINVAL
+        if 'PytorchStreamReader' not in str(error) and not cut_off:
             raise
         raise DamagedCheckpointError(
             f'{_name(file)} is damaged or was not written to its end; use an earlier checkpoint.'

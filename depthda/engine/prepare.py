@@ -1,5 +1,6 @@
 """Turn a config file into the config of one run, with what command line and machine add."""
 
+import re
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -54,6 +55,7 @@ def prepare(cfg: Config, config: str | Path, work_dir: str | None, launcher: str
     cfg.launcher = launcher
     cfg.work_dir = work_dir or cfg.get('work_dir') or f'work_dirs/{Path(config).stem}'
     check_outputs(cfg, work_dir=cfg.work_dir)
+    _keep_config(Path(config), Path(cfg.work_dir))
     for name in _LOADERS:
         # torch refuses persistent_workers without workers.
         if cfg.get(name) and not cfg[name].get('num_workers'):
@@ -72,6 +74,19 @@ def prepare(cfg: Config, config: str | Path, work_dir: str | None, launcher: str
         start_processes(launcher)
         cfg.setdefault('model_wrapper_cfg', dict(type='MMDistributedDataParallel'))
         cfg.model_wrapper_cfg.device_ids = None
+
+
+def _keep_config(config: Path, work_dir: Path) -> None:
+    """Refuse to overwrite the user's config with the complete one that a run writes."""
+    written = work_dir / config.name
+    if not (written.is_file() and written.samefile(current_path(config))):
+        return
+    # A config that a run wrote has neither, and may be run again where it lies.
+    if re.search(r'^\s*#|^_base_\b', written.read_text(encoding='utf-8'), re.MULTILINE):
+        raise UserError(
+            f'--work-dir {work_dir} is the folder of {config}, which the complete config of the '
+            'run would overwrite: give another --work-dir.'
+        )
 
 
 def use_amp(cfg: Config) -> None:

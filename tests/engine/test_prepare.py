@@ -37,6 +37,23 @@ def test_a_file_in_place_of_a_folder_is_refused(tmp_path):
         check_outputs(Config({}), out=str(file))
 
 
+@pytest.mark.parametrize('text', ["_base_ = './x.py'", '# mine', 'a = 1  # one\n  # two'])
+def test_a_hand_written_config_is_not_overwritten(tmp_path, text):
+    (tmp_path / 'mine.py').write_text(f'b = 2\n{text}\n')
+    with pytest.raises(UserError) as caught:
+        prepare(Config(dict()), tmp_path / 'mine.py', str(tmp_path), 'none')
+    assert str(caught.value) == (
+        f'--work-dir {tmp_path} is the folder of {tmp_path}/mine.py, which the complete config of '
+        'the run would overwrite: give another --work-dir.'
+    )
+    prepare(Config(dict()), tmp_path / 'mine.py', str(tmp_path / 'runs'), 'none')
+
+
+def test_a_config_that_a_run_wrote_is_run_again_where_it_lies(tmp_path):
+    (tmp_path / 'mine.py').write_text("b = 2\nc = '#'\n")
+    prepare(Config(dict()), tmp_path / 'mine.py', str(tmp_path), 'none')
+
+
 def test_a_folder_that_cannot_be_made_is_refused(tmp_path, monkeypatch):
     (tmp_path / 'file').touch()
     assert refusal(prepare, Config(dict()), 'x.py', f'{tmp_path}/file/a/b', 'none') == (
