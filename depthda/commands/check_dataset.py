@@ -31,10 +31,10 @@ def add_arguments(parser: ArgumentParser) -> None:
 def run(args: Namespace) -> int:
     """Check, print and draw; return 1 if the data is not fit for training."""
     from depthda.datasets.checks.report import band_statistics, check_sets, copies_in, describe
-    from depthda.engine.checks.band_check import check_bands
     from depthda.engine.checks.build_mistakes import build_mistakes
     from depthda.engine.checks.data_check import check_classes, data_warnings
     from depthda.engine.checks.output_check import check_outputs
+    from depthda.engine.checks.value_check import check_bands
     from depthda.engine.launch import load_config
     from depthda.progress import progress_bars
 

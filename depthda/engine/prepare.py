@@ -13,7 +13,7 @@ from depthda.engine.checks.config_file import read_config
 from depthda.engine.checks.output_check import check_outputs
 from depthda.engine.checks.renamed import current_path, renamed_bases
 from depthda.engine.checks.value_check import check_top_level
-from depthda.engine.overrides import apply_overrides
+from depthda.engine.overrides import apply_overrides, as_list
 from depthda.errors import UserError
 from depthda.processes import check_launcher, start_processes
 
@@ -63,8 +63,17 @@ def prepare(cfg: Config, config: str | Path, work_dir: str | None, launcher: str
     if launcher != 'none' and cfg.get('optim_wrapper', {}).get('constructor') == _PARTS:
         # Each part has its own update, so its gradients are exchanged separately.
         cfg.setdefault('model_wrapper_cfg', dict(type='MMSeparateDistributedDataParallel'))
-    if not torch.cuda.is_available():
-        _use_cpu(cfg)
+    if torch.cuda.is_available():
+        return
+    # Pinned memory speeds up copies to a GPU; without one torch warns about it.
+    for name in _LOADERS:
+        if cfg.get(name):
+            cfg[name].pin_memory = False
+    if launcher == 'pytorch':
+        # mmengine's launcher has no support for several processes that train on CPUs.
+        start_processes(launcher)
+        cfg.setdefault('model_wrapper_cfg', dict(type='MMDistributedDataParallel'))
+        cfg.model_wrapper_cfg.device_ids = None
 
 
 def _keep_config(config: Path, work_dir: Path) -> None:
@@ -83,7 +92,7 @@ def _keep_config(config: Path, work_dir: Path) -> None:
 def use_amp(cfg: Config) -> None:
     """Train in mixed precision."""
     wrapper = cfg.optim_wrapper
-    # Parts without a type of their own have the common type.
+    # Parts without a type have the common type.
     parts = [part for part in wrapper.values() if isinstance(part, dict) and 'optimizer' in part]
     for part in (wrapper, *(part for part in parts if 'type' in part)):
         kind = part.get('type', 'OptimWrapper')
@@ -98,8 +107,7 @@ def use_amp(cfg: Config) -> None:
 
 def use_tta(cfg: Config) -> None:
     """Test through the transforms of ``tta_pipeline``."""
-    bases = {'tta_model': 'default_runtime.py', 'tta_pipeline': 'datasets/'}
-    for key, base in bases.items():
+    for key, base in (('tta_model', 'default_runtime.py'), ('tta_pipeline', 'datasets/')):
         if cfg.get(key) is None:
             raise UserError(
                 f'--tta needs {key}, and the config does not set it: see configs/_base_/{base}.'
@@ -109,28 +117,22 @@ def use_tta(cfg: Config) -> None:
     cfg.model = cfg.tta_model
 
 
-def keep_depth(cfg: Config, tta: bool) -> None:
-    """Let the model return the depth that it predicts."""
-    if cfg.model.get('depth_decoder') is None:
-        raise UserError(
-            f'--save-depth: {cfg.model.type} of this config predicts no depth; it takes a DepthSeg '
-            'with a depth_decoder.'
-        )
-    if tta:
-        raise UserError('--tta averages class scores only: leave out --tta or --save-depth.')
-    cfg.model.keep_depth = True
-
-
 def add_outputs(
     cfg: Config, tta: bool, out: str | None, show_dir: str | None, save_depth: str | None
 ) -> None:
     """Let a test write maps to these folders; refuse a test with neither maps nor scores."""
+    if save_depth and cfg.model.get('depth_decoder') is None:
+        raise UserError(
+            f'--save-depth: {cfg.model.type} of this config predicts no depth; it takes a DepthSeg '
+            'with a depth_decoder.'
+        )
+    if save_depth and tta:
+        raise UserError('--tta averages class scores only: leave out --tta or --save-depth.')
     if save_depth:
-        keep_depth(cfg, tta)
+        cfg.model.keep_depth = True
     if tta:
         use_tta(cfg)
-    evaluators = cfg.test_evaluator
-    evaluators = list(evaluators) if isinstance(evaluators, (list, tuple)) else [evaluators]
+    evaluators = as_list(cfg.test_evaluator)
     if out or show_dir or save_depth:
         folders = dict(out_dir=out, color_dir=show_dir, depth_dir=save_depth)
         evaluators.append(dict(type='PredictionWriter', **folders))
@@ -140,15 +142,3 @@ def add_outputs(
             '--out DIR, --show-dir DIR or --save-depth DIR.'
         )
     cfg.test_evaluator = evaluators
-
-
-def _use_cpu(cfg: Config) -> None:
-    """Let several processes train on CPUs, for which mmengine's launcher has no support."""
-    # Pinned memory speeds up copies to a GPU; without one torch warns about it.
-    for name in _LOADERS:
-        if cfg.get(name):
-            cfg[name].pin_memory = False
-    if cfg.launcher == 'pytorch':
-        start_processes(cfg.launcher)
-        cfg.setdefault('model_wrapper_cfg', dict(type='MMDistributedDataParallel'))
-        cfg.model_wrapper_cfg.device_ids = None
