@@ -43,7 +43,7 @@ def test_a_loveda_mean_agrees_with_its_classes_or_is_marked(name):
 def check_mean(row: Row, values: tuple[float, ...], published: float) -> None:
     mean = sum(values) / len(values)
     wrong = abs(mean - published) > MEAN_TOLERANCE
-    flag = f'classes average {mean:.2f}, its mIoU is published as {published:.2f}'
+    flag = f'classes average {mean:.2f}, its mIoU is printed as {published:.2f}'
     assert wrong == ('misprint' in row.note) == (flag in row.note), (row.name, mean, published)
 
 
