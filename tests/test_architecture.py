@@ -13,6 +13,7 @@ from importlinter.contracts.layers import LayersContract
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / 'depthda'
+TREES = {path: ast.parse(path.read_text()) for path in PACKAGE.rglob('*.py')}
 (OPTIONS,) = read_configuration(str(ROOT / 'pyproject.toml'))['contracts_options']
 # From the top down; each is a list of groups that must not import each other, and a group is a list
 # of modules that may.
@@ -65,8 +66,8 @@ def test_a_new_module_needs_a_layer(graph, contract):
 
 
 def test_nothing_imports_the_tools_or_the_tests():
-    for path in PACKAGE.rglob('*.py'):
-        for node in ast.walk(ast.parse(path.read_text())):
+    for path, tree in TREES.items():
+        for node in ast.walk(tree):
             names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
             names += [node.module or ''] if isinstance(node, ast.ImportFrom) else []
             assert not {name.split('.')[0] for name in names} & {'tools', 'tests'}, path
@@ -74,24 +75,20 @@ def test_nothing_imports_the_tools_or_the_tests():
 
 def test_no_two_classes_have_one_name():
     places = defaultdict(list)
-    for path in PACKAGE.rglob('*.py'):
-        for node in ast.walk(ast.parse(path.read_text())):
+    for path, tree in TREES.items():
+        for node in ast.walk(tree):
             if isinstance(node, ast.ClassDef):
                 places[node.name].append(path.relative_to(ROOT).as_posix())
     assert {name: where for name, where in places.items() if len(where) > 1} == {}
 
 
-@pytest.mark.parametrize('folder', ['depthda', 'tools'])
-def test_files_and_functions_are_short(folder):
-    long = []
-    for path in (ROOT / folder).rglob('*.py'):
-        text = path.read_text()
-        name = path.relative_to(ROOT).as_posix()
-        long += [name] if len(text.splitlines()) > 300 else []
-        for node in ast.walk(ast.parse(text)):
-            if isinstance(node, ast.FunctionDef) and node.end_lineno - node.lineno >= 60:
-                long.append(f'{name}: {node.name}')
-    assert long == []
+def test_files_and_functions_are_short():
+    tools = {path: ast.parse(path.read_text()) for path in (ROOT / 'tools').rglob('*.py')}
+    for path, tree in (TREES | tools).items():
+        assert len(path.read_text().splitlines()) <= 300, path
+        for node in ast.walk(tree):
+            if isinstance(node, ast.FunctionDef):
+                assert node.end_lineno - node.lineno < 60, (path, node.name)
 
 
 def test_the_modules_of_the_layers_exist():

@@ -26,6 +26,7 @@ TABLE = load_table(FIXTURES / 'table.py')
 # What depends on where and when a test runs, and on nothing else.
 VOLATILE = ('config', 'cfg_options', 'checkpoint', 'versions', 'commit', 'device', 'seconds')
 VOLATILE += ('finished', 'scores', 'report')  # the last two are compared on their own
+STATISTICS = ('mean', 'std', 'low', 'high', 'n')
 # Pixels of 98,304 that may have another class. On one machine none had: with SSE instead of AVX,
 # with PyTorch's own convolutions, and with one image at a time. Ten are for a processor that draws
 # the last bit of a tile differently.
@@ -115,9 +116,7 @@ def test_the_figures_of_the_table_are_those_of_its_runs(tmp_path):
 def figures(path: Path) -> dict[tuple[str, str], list[float]]:
     with open(path, newline='') as file:
         return {
-            (line['row'], line['column']): [
-                float(line[key] or 'nan') for key in ('mean', 'std', 'low', 'high', 'n')
-            ]
+            (line['row'], line['column']): [float(line[key] or 'nan') for key in STATISTICS]
             for line in csv.DictReader(file)
         }
 
@@ -143,10 +142,8 @@ def test_a_translation_makes_the_same_image(runs, tmp_path):
     old = sorted(kept.rglob('*.png'))
     assert len(old) == 3
     for path in old:
-        before, now = (
-            cv2.imread(str(each), cv2.IMREAD_UNCHANGED).astype(int)
-            for each in (path, out / path.relative_to(kept))
-        )
+        files = (path, out / path.relative_to(kept))
+        before, now = (cv2.imread(str(f), cv2.IMREAD_UNCHANGED).astype(int) for f in files)
         assert before.shape == now.shape and np.ptp(before) > 0
         difference = np.abs(before - now)
         assert difference.max() <= 1 and (difference > 0).mean() < 0.01, path

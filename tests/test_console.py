@@ -57,9 +57,7 @@ SITE = sysconfig.get_path('purelib')
 @pytest.mark.parametrize(
     'function, file, shown',
     [
-        ('info', f'{SITE}/mmseg/models/x.py', ''),
-        ('warning', f'{SITE}/mmseg/models/x.py', ''),
-        ('printed', f'{SITE}/mmseg/models/x.py', ''),
+        *((name, f'{SITE}/mmseg/models/x.py', '') for name in ('info', 'warning', 'printed')),
         ('python', f'{SITE}/torch/x.py', ''),
         ('error', f'{SITE}/mmseg/models/x.py', 'error: library error\n'),
         # What a user's own code logs is meant to be seen.

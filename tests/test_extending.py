@@ -47,12 +47,9 @@ def write_towns(sample: Path, root: Path) -> None:
             (root / town / folder).mkdir(parents=True)
         stems = sorted(path.stem for path in (sample / source / 'images_png').iterdir())
         for stem in stems:
-            (root / town / f'images/{stem}.png').symlink_to(
-                sample / source / f'images_png/{stem}.png'
-            )
-            (root / town / f'depth/{stem}.png').symlink_to(
-                sample / source / f'rdepth/synthetic/{stem}.png'
-            )
+            for folder, original in (('images', 'images_png'), ('depth', 'rdepth/synthetic')):
+                link = root / town / folder / f'{stem}.png'
+                link.symlink_to(sample / source / original / link.name)
             label = cv2.imread(str(sample / source / f'masks_png/{stem}.png'), cv2.IMREAD_UNCHANGED)
             cv2.imwrite(str(root / town / f'labels/{stem}.png'), merged[label])
         (root / town / 'train.txt').write_text('\n'.join(stems[:-2]))
@@ -88,9 +85,7 @@ def short(short_run: dict) -> list[str]:
 def test_every_block_is_run():
     assert len(BLOCKS) == PAGE.count('```python')
     assert set(TRACES) == set(RUNS)
-    assert {name.removeprefix('test_') for name in TESTS} == {
-        name.replace('_run', '') for name in RUNS
-    }
+    assert {name.replace('_run', '') for name in RUNS} == {name[len('test_') :] for name in TESTS}
     named = {word for command in COMMANDS for word in shlex.split(command)}
     assert {*RUNS, 'my_table.py'} <= named
     assert COMMANDS[0] == 'depthda sample data/sample'  # the fixture's data
@@ -110,14 +105,10 @@ def test_the_new_part_is_trained(name, folder, short_run):
     assert all(np.isfinite(line['loss']) for line in logged if 'loss' in line)
 
 
-def test_the_dataset_is_fit_for_training(folder):
-    (command,) = [command for command in COMMANDS if command.startswith('check-dataset')]
-    assert main(shlex.split(command)) == 0
-
-
-def test_the_table_has_both_rows(folder):
-    (command,) = [command for command in COMMANDS if command.startswith('run-experiments')]
-    assert main(shlex.split(command)) == 0
+def test_the_dataset_is_fit_for_training_and_the_table_has_both_rows(folder):
+    for name in ('check-dataset', 'run-experiments'):
+        (command,) = [command for command in COMMANDS if command.startswith(name)]
+        assert main(shlex.split(command)) == 0
     (path,) = folder.glob('work_dirs/tables-smoke/my_table/*.md')
     rows = [line for line in path.read_text().splitlines() if line.startswith('| ')]
     assert [row.split(' | ')[0].strip('| ') for row in rows[-2:]] == ['concatenation', 'scaled']

@@ -118,16 +118,13 @@ def test_tiles_of_n_bands_are_geotiffs_of_the_same_values(prepared):
     with rasterio.open(prepared / 'rgb/a.tif') as raster:
         whole = raster.read()
     assert np.array_equal(read(prepared / 'set/images/a_64_0_128_64.tif'), whole[:, :64, 64:])
-    with pytest.raises(
-        UserError, match=r'a.tif has 4 bands: name those to keep with --bands \(1 2'
+    for cut, message in (
+        (Cut(), r'a.tif has 4 bands: name those to keep with --bands \(1 2'),
+        (Cut(bands=(5,)), 'a.tif has no band 5, it has 4: correct --bands'),
+        (Cut(bands=(1, 2, 3)), 'a.tif is uint16: give --stretch .* or --keep-values'),
     ):
-        prepare_folder(prepared / 'other', FolderSettings(prepared / 'rgb'))
-    with pytest.raises(UserError, match='a.tif has no band 5, it has 4: correct --bands'):
-        prepare_folder(prepared / 'other', FolderSettings(prepared / 'rgb', cut=Cut(bands=(5,))))
-    with pytest.raises(UserError, match='a.tif is uint16: give --stretch .* or --keep-values'):
-        prepare_folder(
-            prepared / 'other', FolderSettings(prepared / 'rgb', cut=Cut(bands=(1, 2, 3)))
-        )
+        with pytest.raises(UserError, match=message):
+            prepare_folder(prepared / 'other', FolderSettings(prepared / 'rgb', cut=cut))
     assert not (prepared / 'other').exists()
 
 
@@ -145,15 +142,11 @@ model = dict(
 )
 """)
     root = str(prepared / 'set')
-    options = dict(SHORT)
-    for name in ('train', 'val', 'test'):
-        options |= {
-            f'{name}_dataloader.dataset.data_root': root,
-            f'{name}_dataloader.dataset.depth': None,
-            f'{name}_dataloader.num_workers': 0,
-            f'{name}_dataloader.persistent_workers': False,
-        }
-    found = runs(config, tmp_path / 'run', options)
+    loader = {'dataset.data_root': root, 'dataset.depth': None, 'num_workers': 0}
+    loader['persistent_workers'] = False
+    loaders = [f'{name}_dataloader.' for name in ('train', 'val', 'test')]
+    options = {name + key: value for name in loaders for key, value in loader.items()}
+    found = runs(config, tmp_path / 'run', SHORT | options)
     assert found['tested_on']['images'] == 8
     three = Config.fromfile(CONFIGS / '_base_/datasets/prepared-512x512.py')
     with pytest.raises(UserError, match='8 images of 4 bands, and LoadImageFromFile would make'):

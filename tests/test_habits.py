@@ -48,12 +48,9 @@ def test_a_path_is_predicted_with_the_depth_map_beside_it(model, sample):
     assert not torch.equal(other.seg_logits.data, from_path.seg_logits.data)
 
 
-def test_an_array_without_depth_is_refused(model):
+def test_an_array_without_depth_is_refused_and_the_checkpoint_has_classes_and_colours(model):
     with pytest.raises(UserError, match='depth'):
         inference_model(model, np.zeros((64, 64, 3), np.uint8))
-
-
-def test_the_checkpoint_carries_classes_and_colours(model):
     assert model.dataset_meta['classes'][1] == 'building'
     assert len(model.dataset_meta['palette']) == 7
 

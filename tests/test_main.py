@@ -71,33 +71,21 @@ def test_an_unknown_command_is_one_line_with_the_nearest(capsys):
     assert capsys.readouterr().err == "error: there is no command 'trian': did you mean 'train'?\n"
 
 
-@pytest.mark.parametrize(
-    'name',
-    [
-        'sample/upernet_tiny_u2r',
-        'sample/upernet_tiny_u2r.py',
-        'configs/sample/upernet_tiny_u2r.py',
-        'configs/sample/upernet_tiny_u2r',
-    ],
-)
-def test_a_config_is_found_by_its_name_unless_such_a_file_exists(name, tmp_path, monkeypatch):
+@pytest.mark.parametrize('folder', ['sample', 'configs/sample'])
+@pytest.mark.parametrize('name', ['upernet_tiny_u2r', 'upernet_tiny_u2r.py', 'classes.txt'])
+def test_a_config_or_list_is_found_by_name_unless_such_a_file_exists(
+    folder, name, tmp_path, monkeypatch
+):
     monkeypatch.chdir(tmp_path)
-    assert find_config(name) == config_folder() / 'sample/upernet_tiny_u2r.py'
-    own = tmp_path / name
+    file = name if '.' in name else f'{name}.py'
+    assert find_config(f'{folder}/{name}') == config_folder() / 'sample' / file
+    own = tmp_path / folder / name
     own.parent.mkdir(parents=True)
     own.touch()
-    assert find_config(name) == Path(name)
-
-
-def test_a_list_of_classes_is_found_like_a_config(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    assert find_config('configs/sample/classes.txt') == config_folder() / 'sample/classes.txt'
-
-
-def test_a_name_without_a_config_stays_as_it_is():
-    # .5 is not a suffix.
-    for name in ('sample/none', '', '/configs/sample/upernet_tiny_u2r', 'sample/a_1.5'):
-        assert find_config(name) == Path(name)
+    assert find_config(f'{folder}/{name}') == Path(folder, name)
+    # A name without a config stays as it is; .5 is not a suffix.
+    for other in ('sample/none', '', '/configs/sample/upernet_tiny_u2r', 'sample/a_1.5'):
+        assert find_config(other) == Path(other)
 
 
 def test_configs_lists_every_config_with_a_sentence(capsys):

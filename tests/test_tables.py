@@ -130,10 +130,8 @@ def test_a_drdg_row_trains_translates_trains_and_tests():
         train, tested = (resolved_config(step) for step in (training, test))
         assert train.train_dataloader.dataset.data_root == '{run}/translated'
         assert train.val_dataloader.dataset.data_root == 'data/vaihingen'
-        assert (tested.test_dataloader.dataset.type, tested.test_dataloader.dataset.split) == (
-            'Vaihingen',
-            'test',
-        )
+        dataset = tested.test_dataloader.dataset
+        assert (dataset.type, dataset.split) == ('Vaihingen', 'test')
         assert test.of == training.name and test.test == training.train
         aggregates = [each.get('aggregate', 'global') for each in tested.test_evaluator]
         assert aggregates == ['global', 'per_batch']
@@ -151,11 +149,9 @@ def test_translating_takes_the_overrides_of_the_training():
             key = f'model.{name}'
             assert float(given.get(key, -1)) == float(translation.options.get(key, -1))
         weights = [trained.model.dsl_weight, trained.model.dccl_weight]
-        expected = dict(cyclegan=[0, 0], rdg=[0, 0], drdg=[2, 1]) | {
-            'wo-dsl': [0, 1],
-            'wo-dccl': [2, 0],
-        }
-        assert weights == expected[run.row.name.removesuffix(f'-{run.row.name[-3:]}')]
+        expected = {'cyclegan': [0, 0], 'rdg': [0, 0], 'drdg': [2, 1]}
+        expected |= {'wo-dsl': [0, 1], 'wo-dccl': [2, 0]}
+        assert weights == expected[run.row.name[: -len('-u2r')]]
         # The training sees no label of the target.
         source, target = run.row.source, run.row.target
         pair = trained.train_dataloader.dataset
@@ -165,24 +161,16 @@ def test_translating_takes_the_overrides_of_the_training():
         assert resolved_config(training).train_dataloader.dataset.domain == source
 
 
-def test_the_source_only_rows_of_drdg_are_the_synthetic_ones():
-    rows = ['rgb-u2r', 'rgb-r2u']
-    translated, plain = (
-        [run.hash for run in plan_runs(read(name), 'out', only=rows)]
-        for name in ('synthetic-drdg', 'synthetic')
-    )
-    assert translated == plain and len(plain) == 18
-
-
-def test_synthetic_rows_are_the_same_runs_as_in_the_controls():
-    controls = {row.name for row in read('synthetic-controls').rows}
-    rows = [row.name for row in read('synthetic').rows if row.name in controls]
-    plain, controls = (
+@pytest.mark.parametrize('other, shared', [('synthetic-drdg', 2), ('synthetic-controls', 8)])
+def test_the_rows_that_two_tables_share_are_the_same_runs(other, shared):
+    """The source-only rows of DRDG, and the rows of the controls."""
+    names = {row.name for row in read(other).rows}
+    rows = [row.name for row in read('synthetic').rows if row.name in names]
+    here, there = (
         {(r.row.name, r.world, r.seed): r.hash for r in plan_runs(read(name), 'out', only=rows)}
-        for name in ('synthetic', 'synthetic-controls')
+        for name in ('synthetic', other)
     )
-    assert len(plain) == 8 * 3 * 3
-    assert plain == controls
+    assert here == there and len(here) == shared * 3 * 3
 
 
 def test_smoke_runs_end_awaiting_a_score_and_a_recorded_one_fills_the_table(tmp_path, monkeypatch):
@@ -194,10 +182,9 @@ def test_smoke_runs_end_awaiting_a_score_and_a_recorded_one_fills_the_table(tmp_
     assert not run_table(path, out, only=only, jobs=1, smoke=True)
     results = {file.parents[1].name: file for file in out.glob('loveda-u2r/*/*/result.json')}
     assert set(results) == set(only)
-    states = {name: read_json(file)['state'] for name, file in results.items()}
-    assert states == dict(zip(only, ('awaiting score', 'awaiting score', 'done'), strict=True))
-    chosen = {name: read_json(file)['target_selected'] for name, file in results.items()}
-    assert chosen == dict(zip(only, (False, True, False), strict=True))
+    found = [read_json(results[name]) for name in only]
+    assert [each['state'] for each in found] == ['awaiting score', 'awaiting score', 'done']
+    assert [each['target_selected'] for each in found] == [False, True, False]
     assert list(results['convnext-b-s'].parent.glob('convnext-b-s_*seed-0-*.zip'))
     before = {name: file.stat().st_mtime_ns for name, file in results.items()}
 
@@ -211,12 +198,8 @@ def test_smoke_runs_end_awaiting_a_score_and_a_recorded_one_fills_the_table(tmp_
         lines = [line for line in csv.DictReader(file) if line['from'] == 'here']
     here = {row: [line for line in lines if line['row'] == row] for row in only}
     assert [float(line['mean']) for line in here[only[0]]] == [*map(float, scores), 48.98]
-    assert {row: [line['marks'] for line in here[row]][-1] for row in only} == dict(
-        zip(only, ('', 'target-selected', ''), strict=True)
-    )
-    assert {row: here[row][-1]['state'] for row in only} == dict(
-        zip(only, ('', '1 awaiting score', ''), strict=True)
-    )
+    assert [here[row][-1]['marks'] for row in only] == ['', 'target-selected', '']
+    assert [here[row][-1]['state'] for row in only] == ['', '1 awaiting score', '']
 
 
 def test_rows_of_the_segmentation_challenge_have_both_domains():
@@ -229,7 +212,7 @@ def test_rows_of_the_segmentation_challenge_have_both_domains():
             assert run.row.against == ('{data}' if smoke else None)
 
 
-def test_the_example_of_the_page_is_a_table(tmp_path):
+def test_the_page_names_every_table_and_its_example_is_one(tmp_path):
     page = (ROOT / 'configs' / 'tables' / 'README.md').read_text(encoding='utf-8')
     example = tmp_path / 'example.py'
     example.write_text(re.search(r'```python\n(.*?)```', page, re.DOTALL)[1], encoding='utf-8')
@@ -238,7 +221,4 @@ def test_the_example_of_the_page_is_a_table(tmp_path):
     assert len(runs) == len(plan_runs(table, tmp_path, smoke=True)) > 0
     assert any(row.absent for row in table.rows) and any(row.paper for row in table.rows)
 
-
-def test_the_page_names_every_table():
-    page = (ROOT / 'configs' / 'tables' / 'README.md').read_text(encoding='utf-8')
     assert re.findall(r'^\| \[([\w-]+)\]\(\1\.py\)', page, re.MULTILINE) == sorted(NAMES)

@@ -126,12 +126,11 @@ def test_a_checkpoint_that_would_run_code_is_refused(tmp_path, short_run, run, u
     bomb = tmp_path / 'iter_2.pth'
     torch.save({'state_dict': {}, 'meta': {'epoch': 0, 'iter': 2, 'x': Bomb(trace)}}, bomb)
     common = ['--work-dir', str(tmp_path), *as_options(short_run)]
-    if use == 'test':
-        status, _, error = run('test.py', CONFIG, str(bomb), *common)
-    elif use == 'resume':
-        status, _, error = run('train.py', CONFIG, '--resume', *common)
-    else:
-        status, _, error = run('train.py', CONFIG, *common, f'load_from={bomb}')
+    status, _, error = run(*{
+        'test': ('test.py', CONFIG, str(bomb), *common),
+        'resume': ('train.py', CONFIG, '--resume', *common),
+        'load_from': ('train.py', CONFIG, *common, f'load_from={bomb}'),
+    }[use])  # fmt: skip
     assert status == 2 and not trace.exists()
     assert error.startswith('error: ') and 'iter_2.pth holds more than tensors' in error
 

@@ -89,15 +89,12 @@ def test_from_two_folders_to_scores_and_maps(places, tmp_path):
     assert {'IoU.field', 'IoU.wood', 'mIoU'} <= set(scores['scores'])
 
 
-def test_a_model_of_other_classes_is_refused_before_it_starts(places, tmp_path):
+def test_a_model_of_other_classes_or_of_a_head_without_type_is_refused(places, tmp_path):
     path = config(places, 'prepared-512x512.py', 'south', classes=6)
     with pytest.raises(UserError, match=r'decode_head.num_classes is 6 and the train dataset '):
         train(path, str(tmp_path))
     with pytest.raises(UserError, match=r'num_classes is 6 and .* 2 classes \(field, wood\)'):
         test(path, 'none.pth', str(tmp_path))
-
-
-def test_a_head_that_the_model_does_not_have_is_named(places, tmp_path):
     path = config(places, 'prepared-512x512.py', 'south')
     path.write_text(path.read_text() + 'model["auxiliary_head"] = dict(num_classes=2)\n')
     with pytest.raises(UserError, match='auxiliary_head has num_classes and no type'):

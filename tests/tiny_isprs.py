@@ -7,15 +7,8 @@ import numpy as np
 import rasterio
 from rasterio import Affine
 
-COLOURS = [
-    (255, 255, 255),
-    (0, 0, 255),
-    (0, 255, 255),
-    (0, 255, 0),
-    (255, 255, 0),
-    (255, 0, 0),
-    (0, 0, 0),
-]
+NAMED = 'FFFFFF 0000FF 00FFFF 00FF00 FFFF00 FF0000 000000'  # white, blue, cyan, green, yellow, red
+COLOURS = [tuple(bytes.fromhex(colour)) for colour in NAMED.split()]
 HEIGHT, WIDTH = 21, 26
 
 

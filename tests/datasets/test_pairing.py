@@ -1,3 +1,4 @@
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -24,9 +25,17 @@ def fault(folders, **kwargs):
     return str(raised.value)
 
 
-def test_pairs_share_their_stem_and_not_the_suffix(folders, tmp_path):
-    depth = tmp_path / 'Train/Urban/rdepth/test'
+@pytest.fixture
+def urban(tmp_path):
+    return tmp_path / 'Train' / 'Urban'
+
+
+def test_pairs_share_their_stem_and_not_the_suffix(folders, urban):
+    depth = urban / 'rdepth/test'
     (depth / '3.png').rename(depth / '3.PNG')
+    # Hidden and foreign files are ignored.
+    (urban / 'images_png/._1.png').write_bytes(b'macOS')
+    (depth / '1.png.aux.xml').write_text('<GDAL/>')
     samples = pair_by_stem(*folders)
     names = [[path.rsplit('/', 1)[1] for path in sample.values()] for sample in samples]
     assert names[0] == ['0.png'] * 3 and names[3] == ['3.png', '3.png', '3.PNG'] and len(names) == 5
@@ -72,8 +81,14 @@ def test_both_encodings_of_an_umlaut_are_paired(write_png, tmp_path):
         assert sample['label'].endswith(f'{two}.png')
 
 
-def test_a_format_that_is_not_read_is_named(folders, tmp_path):
-    masks = tmp_path / 'Train/Urban/masks_png'
+def test_a_format_that_is_not_read_and_links_that_lead_back_or_nowhere(folders, urban, tmp_path):
+    (urban / 'images_png/again').symlink_to(urban / 'images_png')
+    assert len(pair_by_stem(*folders)) == 5
+    (tmp_path / 'loop').symlink_to('loop')
+    assert fault([Source('image', f'{tmp_path}/loop')]) == (
+        f'the image folder {tmp_path}/loop is a link that leads nowhere or to itself'
+    )
+    masks = urban / 'masks_png'
     for path in masks.iterdir():
         path.rename(path.with_suffix('.bmp'))
     assert (
@@ -82,81 +97,53 @@ def test_a_format_that_is_not_read_is_named(folders, tmp_path):
     )
 
 
-def test_links_that_lead_back_or_nowhere(folders, tmp_path):
-    images = tmp_path / 'Train/Urban/images_png'
-    (images / 'again').symlink_to(images)
-    assert len(pair_by_stem(*folders)) == 5
-    (tmp_path / 'loop').symlink_to('loop')
-    assert fault([Source('image', f'{tmp_path}/loop')]) == (
-        f'the image folder {tmp_path}/loop is a link that leads nowhere or to itself'
-    )
+KINDS = [('depth map', 'rdepth/test'), ('label', 'masks_png')]
 
 
-def test_hidden_and_foreign_files_are_ignored(folders, tmp_path):
-    (tmp_path / 'Train/Urban/images_png/._1.png').write_bytes(b'macOS')
-    (tmp_path / 'Train/Urban/rdepth/test/1.png.aux.xml').write_text('<GDAL/>')
-    assert len(pair_by_stem(*folders)) == 5
-
-
-@pytest.mark.parametrize(('kind', 'folder'), [('depth map', 'rdepth/test'), ('label', 'masks_png')])
-def test_missing_files_are_counted_and_named(folders, tmp_path, kind, folder):
+@pytest.mark.parametrize(('kind', 'folder'), KINDS)
+def test_missing_and_resized_files_are_counted_and_named(write_png, folders, urban, kind, folder):
+    write_png(urban / folder / '2.png', np.ones((32, 30), np.uint8))
+    message = fault(folders)
+    assert f'holds 1 {kind} of another size than the image ' in message
+    assert '(2.png: 30×32, image 64×48)' in message
     for number in (1, 3):
-        (tmp_path / 'Train/Urban' / folder / f'{number}.png').unlink()
+        (urban / folder / f'{number}.png').unlink()
     message = fault(folders, check='names')
     assert message.startswith('2 of 5 images in ')
-    assert f'have no {kind} in {tmp_path}/Train/Urban/{folder} (1.png, 3.png): add' in message
+    assert f'have no {kind} in {urban}/{folder} (1.png, 3.png): add' in message
 
 
-def test_extra_files_are_counted_and_named(folders, tmp_path):
-    (tmp_path / 'Train/Urban/images_png/2.png').unlink()
-    (tmp_path / 'Train/Urban/masks_png/2.png').unlink()
+def test_extra_and_misnamed_files_are_counted_and_named(folders, urban):
+    for folder in ('images_png', 'masks_png'):
+        (urban / folder / '2.png').unlink()
+    assert 'rdepth/test holds 1 depth map without an image in ' in fault(folders)
+    for path in list((urban / 'rdepth/test').iterdir()):
+        path.rename(path.with_stem(f'{path.stem}_depth'))
     message = fault(folders)
-    assert 'rdepth/test holds 1 depth map without an image in ' in message
-
-
-def test_misnamed_files_show_both_sides(folders, tmp_path):
-    folder = tmp_path / 'Train/Urban/rdepth/test'
-    for path in list(folder.iterdir()):
-        path.rename(folder / f'{path.stem}_depth.png')
-    message = fault(folders)
-    assert '5 of 5 images' in message and '(0.png, 1.png, 2.png, …)' in message
+    assert '4 of 4 images' in message and '(0.png, 1.png, 3.png, …)' in message
     assert 'and it holds 5 depth maps without an image (0_depth.png, 1_depth.png' in message
 
 
-def test_unreadable_files_are_named(folders, tmp_path):
-    (tmp_path / 'Train/Urban/rdepth/test/4.png').write_bytes(b'')
+def test_unreadable_files_are_named(folders, urban):
+    (urban / 'rdepth/test/4.png').write_bytes(b'')
     assert 'holds 1 depth map that cannot be read' in fault(folders) and '(4.png)' in fault(folders)
     assert len(pair_by_stem(*folders, check='names')) == 5
-    Image.new('L', (8, 8)).save(tmp_path / 'Train/Urban/images_png/2.png', format='BMP')
+    Image.new('L', (8, 8)).save(urban / 'images_png/2.png', format='BMP')
     assert fault(folders) == (
         f'{folders[0].folder} holds 1 image that cannot be read (empty, broken off or of another '
         'format) (2.png is a BMP named .png: save it as PNG): write or download them again'
     )
 
 
-@pytest.mark.parametrize(('kind', 'folder'), [('depth map', 'rdepth/test'), ('label', 'masks_png')])
-def test_another_size_is_named_with_both_sizes(write_png, folders, tmp_path, kind, folder):
-    write_png(tmp_path / 'Train/Urban' / folder / '2.png', np.ones((32, 30), np.uint8))
-    message = fault(folders)
-    assert (
-        f'holds 1 {kind} of another size than the image ' in message
-        and '(2.png: 30×32, image 64×48)' in message
-    )
-
-
-def test_colour_labels_and_colour_depth_are_refused(write_png, folders, tmp_path):
+def test_colour_labels_colour_depth_and_two_files_of_one_stem_are_refused(
+    write_png, folders, urban
+):
     colours = np.arange(48 * 64 * 3, dtype=np.uint8).reshape(48, 64, 3)
-    write_png(tmp_path / 'Train/Urban/rdepth/test/0.png', colours)
+    write_png(urban / 'rdepth/test/0.png', colours)
     assert '0.png is a colour picture' in fault(folders)
-    write_png(tmp_path / 'Train/Urban/masks_png/1.png', colours)
-    assert 'holds 1 label with several bands (1.png)' in fault(folders) and '(1.png)' in fault(
-        folders
-    )
-
-
-def test_two_files_of_one_stem_are_refused(folders, tmp_path):
-    folder = tmp_path / 'Train/Urban/rdepth/test'
-    (folder / '1.tif').write_bytes((folder / '1.png').read_bytes())
+    write_png(urban / 'masks_png/1.png', colours)
+    assert 'holds 1 label with several bands (1.png)' in fault(folders)
+    shutil.copy(urban / 'rdepth/test/1.png', urban / 'rdepth/test/1.tif')
     assert 'have the same stem' in fault(folders)
 
 
@@ -170,13 +157,10 @@ def test_a_wrong_folder_is_named(folders, tmp_path):
     assert f'{tmp_path}/none holds no image' in fault([Source('image', f'{tmp_path}/none')])
 
 
-def test_a_list_selects_its_stems(folders, tmp_path):
-    (tmp_path / 'Train/Urban/rdepth/test/0.png').unlink()
+def test_a_list_selects_its_stems(folders, urban):
+    (urban / 'rdepth/test/0.png').unlink()
     samples = pair_by_stem(*folders, only=['3', '1'])
     assert [s['image'].rsplit('/')[-1] for s in samples] == ['1.png', '3.png']
     assert 'the list names 1 image that ' in fault(folders, only=['77'])
     assert fault(folders, only=['1.png', '3.png']).endswith('3.png): write them without .png')
-
-
-def test_unknown_check(folders):
     assert "use 'full' or 'names'" in fault(folders, check='some')

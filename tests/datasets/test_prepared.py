@@ -60,16 +60,15 @@ def test_mistakes_are_explained(root):
         f"{root} has no splits, and the config asks for split='train': prepare it again with "
         'depthda prepare-dataset and --split train=0.8 val=0.2, or take all of it with split=None'
     )
-    path.write_text(json.dumps(manifest | {'classes': None, 'labels': False}))
-    with pytest.raises(UserError, match='names no classes'):
-        PreparedDataset(str(root), test_mode=True)
     for content, sentence in (
+        (json.dumps(manifest | {'classes': None, 'labels': False}), 'names no classes'),
         ('{"classes": [', r'manifest\.json is not readable as JSON \(.*\): restore it'),
         ('[]', r'manifest\.json was not made by depthda prepare-dataset folder'),
+        (
+            json.dumps(manifest | {'complete': False}),
+            'set is not complete: run the same depthda prepare',
+        ),
     ):
         path.write_text(content)
         with pytest.raises(UserError, match=sentence):
-            PreparedDataset(str(root))
-    path.write_text(json.dumps(manifest | {'complete': False}))
-    with pytest.raises(UserError, match='set is not complete: run the same depthda prepare'):
-        PreparedDataset(str(root))
+            PreparedDataset(str(root), test_mode=True)

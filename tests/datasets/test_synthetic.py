@@ -31,12 +31,7 @@ def test_a_tile_is_a_function_of_its_key():
     world = make_world(size=SIZE)
     first = generate_tile(world, 'urban', 'Train', 5)
     generate_tile(world, 'rural', 'Test', 1)  # drawing another tile must not matter
-    assert _same(first, generate_tile(world, 'urban', 'Train', 5)) == [
-        'image',
-        'mask',
-        'height',
-        'depth',
-    ]
+    assert _same(first, generate_tile(world, 'urban', 'Train', 5)) == [*vars(first)]
     for other in (
         generate_tile(world, 'urban', 'Train', 6),
         generate_tile(world, 'urban', 'Val', 5),
@@ -49,10 +44,10 @@ def test_a_tile_is_a_function_of_its_key():
 @pytest.mark.parametrize('size', [64, 101, 256])
 def test_shapes_types_and_ranges(size):
     tile = generate_tile(make_world(size=size), 'rural', 'Val', 0)
-    assert tile.image.shape == (size, size, 3) and tile.image.dtype == np.uint8
-    assert tile.mask.shape == (size, size) and tile.mask.dtype == np.uint8
-    assert tile.height.shape == (size, size) and tile.height.dtype == np.float32
-    assert tile.depth.shape == (size, size) and tile.depth.dtype == np.uint16
+    assert tile.image.shape == (size, size, 3)
+    assert tile.mask.shape == tile.height.shape == tile.depth.shape == (size, size)
+    kinds = dict(image=np.uint8, mask=np.uint8, height=np.float32, depth=np.uint16)
+    assert {name: array.dtype for name, array in vars(tile).items()} == kinds
     assert tile.depth.min() >= 1 and tile.depth.max() > 55_000
     assert np.isfinite(tile.height).all() and tile.image.std() > 5
 
@@ -117,7 +112,9 @@ def test_the_null_world_only_separates_height_from_class(domain):
         assert spread[1] == pytest.approx(spread[0], rel=0.25)
 
 
-def test_fidelity_goes_from_noise_to_true_height():
+def test_fidelity_goes_from_noise_to_true_height_and_changes_only_depth():
+    for a, b in zip(_tiles('rural', 3), _tiles('rural', 3, fidelity=0.2), strict=True):
+        assert _same(a, b) == ['image', 'mask', 'height']
     correlation = []
     for fidelity in (0.0, 0.3, 0.6, 0.8, 1.0):
         tiles = _tiles('urban', 12, fidelity=fidelity)
@@ -128,20 +125,10 @@ def test_fidelity_goes_from_noise_to_true_height():
     assert correlation[-1] > 0.9999
 
 
-def test_fidelity_changes_only_depth():
-    for a, b in zip(_tiles('rural', 3), _tiles('rural', 3, fidelity=0.2), strict=True):
-        assert _same(a, b) == ['image', 'mask', 'height']
+KEPT = dict(appearance=['mask', 'height'], geometry=['mask'], layout=[], resolution=[])
 
 
-@pytest.mark.parametrize(
-    ('part', 'kept'),
-    [
-        ('appearance', ['mask', 'height']),
-        ('geometry', ['mask']),
-        ('layout', []),
-        ('resolution', []),
-    ],
-)
+@pytest.mark.parametrize(('part', 'kept'), KEPT.items())
 def test_closing_one_gap_leaves_the_other_parts(part, kept):
     open_parts = tuple(name for name in PARTS if name != part)
     closed = _tiles('rural', 2, gap=open_parts)
@@ -149,9 +136,8 @@ def test_closing_one_gap_leaves_the_other_parts(part, kept):
         assert _same(a, b) == kept
     world = make_world(gap=open_parts)
     urban, rural = world.domain('urban'), world.domain('rural')
-    assert [name for name in PARTS if getattr(urban, name) == getattr(rural, name)] == [
-        name for name in PARTS if name in (part, 'depth')
-    ]
+    equal = {name for name in PARTS if getattr(urban, name) == getattr(rural, name)}
+    assert equal == {part, 'depth'}
 
 
 def test_without_any_gap_the_domains_are_alike_but_not_equal():

@@ -2,17 +2,19 @@
 
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import cv2
-import mmseg.apis
 import numpy as np
 import PIL.Image
 import pytest
 import torch
+from mmengine.config import Config
 from mmseg.apis import inference_model, init_model
 
 from depthda.datasets.loveda import LoveDARGBD
 from depthda.errors import UserError
+from depthda.inference.images import prepare_images
 
 CONFIGS = Path(__file__).parents[2] / 'configs' / 'sample'
 
@@ -89,11 +91,6 @@ def test_models_of_the_optical_bands_take_images_with_and_without_depth(models, 
         assert torch.equal(logits(models[name], image), expected)
 
 
-def test_a_checkpoint_in_place_of_the_config_is_refused():
-    with pytest.raises(UserError, match=r'^init_model\(best.pth, …\): a checkpoint is where'):
-        mmseg.apis.init_model('best.pth', 'config.py', device='cpu')
-
-
 def test_mistakes_are_one_sentence(models, loveda, tmp_path):
     path, array = loveda
     for image, message in (
@@ -106,29 +103,18 @@ def test_mistakes_are_one_sentence(models, loveda, tmp_path):
             inference_model(models['depthda'], image)
     # A mistake does not affect the next call.
     assert torch.equal(logits(models['depthda'], path), logits(models['depthda'], array))
+    with pytest.raises(UserError, match=r'^init_model\(best.pth, …\): a checkpoint is where'):
+        init_model('best.pth', 'config.py', device='cpu')
 
 
 def test_four_bands_are_read_with_all_of_them_after_an_array(tmp_path):
     """The loader of the config stays; mmseg would replace it by its own for three bands."""
-    from mmengine.config import Config
-
-    from depthda.inference.images import prepare_images
-
     bands = np.random.default_rng(0).integers(1, 256, (8, 8, 4), dtype=np.uint8)
     cv2.imwrite(str(tmp_path / 'a.png'), bands)
 
-    class Model:
-        cfg = Config(
-            dict(
-                test_pipeline=[
-                    dict(type='LoadMultibandImage'),
-                    dict(type='LoadDepth', optical_bands=4),
-                    dict(type='PackSegInputs'),
-                ]
-            )
-        )
-
-    batch, is_list = prepare_images([bands, str(tmp_path / 'a.png')], Model)
+    steps = [dict(type='LoadMultibandImage'), dict(type='LoadDepth', optical_bands=4)]
+    model = SimpleNamespace(cfg=Config(dict(test_pipeline=[*steps, dict(type='PackSegInputs')])))
+    batch, is_list = prepare_images([bands, str(tmp_path / 'a.png')], model)
     assert is_list and len(batch['inputs']) == 2
     for image in batch['inputs']:
         assert np.array_equal(image.numpy().transpose(1, 2, 0), bands)
@@ -136,9 +122,8 @@ def test_four_bands_are_read_with_all_of_them_after_an_array(tmp_path):
 
 def test_a_plain_state_dict_gets_the_classes_of_the_config(models, tmp_path, loveda):
     torch.save(models['depthda'].state_dict(), tmp_path / 'plain.pth')
-    model = mmseg.apis.init_model(
-        str(CONFIGS / 'depthda_tiny_u2r.py'), str(tmp_path / 'plain.pth'), device='cpu'
-    )
+    config = str(CONFIGS / 'depthda_tiny_u2r.py')
+    model = init_model(config, str(tmp_path / 'plain.pth'), device='cpu')
     assert list(model.dataset_meta['classes']) == list(LoveDARGBD.METAINFO['classes'])
     assert torch.equal(logits(model, loveda[0]), logits(models['depthda'], loveda[0]))
 
@@ -146,10 +131,9 @@ def test_a_plain_state_dict_gets_the_classes_of_the_config(models, tmp_path, lov
 @pytest.mark.skipif(torch.cuda.is_available(), reason='needs a machine without a GPU')
 def test_a_missing_device_is_named():
     with pytest.raises(UserError) as caught:
-        mmseg.apis.init_model(str(CONFIGS / 'upernet_tiny_u2r.py'))
-    assert str(caught.value) == (
-        "init_model: device='cuda:0', and torch finds no GPU: use device='cpu'."
-    )
+        init_model(str(CONFIGS / 'upernet_tiny_u2r.py'))
+    message = "init_model: device='cuda:0', and torch finds no GPU: use device='cpu'."
+    assert str(caught.value) == message
 
 
 def test_arrays_in_other_units_are_refused(models, loveda):

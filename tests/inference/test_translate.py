@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 from types import SimpleNamespace
 
 import cv2
@@ -82,9 +83,8 @@ def test_labels_are_resized_by_nearest_neighbour_and_depth_bilinearly(translated
     name = images(sample)[0].name
     labels = cv2.imread(str(sample / 'Train/Urban/masks_png' / name), cv2.IMREAD_UNCHANGED)
     found = cv2.imread(str(translated / 'Train/Urban/masks_png' / name), cv2.IMREAD_UNCHANGED)
-    rows, columns = (
-        ((np.arange(size) + 0.5) * 128 / size).astype(int) for size in found.shape
-    )  # centres
+    centres = ((np.arange(size) + 0.5) * 128 / size for size in found.shape)
+    rows, columns = (centre.astype(int) for centre in centres)
     assert found.shape == (104, 96)
     np.testing.assert_array_equal(found, labels[rows][:, columns])
 
@@ -95,7 +95,8 @@ def test_labels_are_resized_by_nearest_neighbour_and_depth_bilinearly(translated
 
 
 def test_pixels_without_depth_do_not_blend_into_others(checkpoint, options, sample, tmp_path):
-    root = copy_dataset(sample, tmp_path / 'holes')
+    root = tmp_path / 'holes'
+    shutil.copytree(sample / 'Train/Urban', root / 'Train/Urban')
     for path in (root / 'Train/Urban/rdepth/synthetic').glob('*.png'):
         codes = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
         # Row 49 of the result lies between rows 60 and 61.
@@ -110,21 +111,11 @@ def test_pixels_without_depth_do_not_blend_into_others(checkpoint, options, samp
         assert (codes[:50] == 0).all() and (codes[50:] == 40000).all()
 
 
-def copy_dataset(sample, to):
-    for folder in ('images_png', 'masks_png', 'rdepth/synthetic'):
-        (to / 'Train/Urban' / folder).mkdir(parents=True)
-        for path in (sample / 'Train/Urban' / folder).iterdir():
-            (to / 'Train/Urban' / folder / path.name).write_bytes(path.read_bytes())
-    return to
-
-
 def test_the_manifest_records_how_it_was_made(translated, checkpoint, sample):
     manifest = json.loads((translated / TRANSLATION).read_text())
-    assert manifest['config'] == CONFIG
     assert manifest['checkpoint']['file'] == str(checkpoint)
-    assert manifest['source'] == str(sample)
-    assert (manifest['seed'], manifest['size'], manifest['tiles']) == (5, [104, 96], 12)
-    assert manifest['finished'] is True
+    expected = dict(config=CONFIG, source=str(sample), seed=5, size=[104, 96], tiles=12)
+    assert manifest | expected | dict(finished=True) == manifest
 
     class Dataset(list):
         data_root = str(translated)
@@ -169,9 +160,7 @@ def test_finished_tiles_stay_and_missing_ones_are_made(translated, checkpoint, o
 )
 def test_mistakes(wrong, message, translated, checkpoint, options):
     given = dict(config=CONFIG, checkpoint=checkpoint, out=translated)
-    merged = options | wrong.pop('cfg_options', {})
-    if 'config' in wrong:
-        merged = {}
+    merged = {} if 'config' in wrong else options | wrong.pop('cfg_options', {})
     with pytest.raises(UserError, match=message):
         translate(**given | wrong, cfg_options=merged)
 
@@ -196,11 +185,10 @@ def test_it_does_not_mix_translations_or_write_among_other_files(
     'name, used', [('drdg_tiny_u2r_20261125_181746', ' (drdg_tiny_u2r.py)'), ('', '')]
 )
 def test_a_checkpoint_translates_only_the_domain_it_has_learned(
-    model, sample, tmp_path, name, used
+    model, options, tmp_path, name, used
 ):
     path, config = tmp_path / 'u2r.pth', 'configs/sample/drdg_tiny_r2u.py'
     urban, rural = (dict(type='LoveDARGBD', domains=[domain]) for domain in ('Urban', 'Rural'))
-    options = {'translate_dataset.data_root': str(sample), 'model.target_size': (104, 96)}
     meta = dict(experiment_name=name, trained_on=dict(source=urban, target=rural))
     torch.save(dict(state_dict=model.state_dict(), meta=meta), path)
     with pytest.raises(UserError) as caught:

@@ -32,15 +32,9 @@ def test_grey_is_the_luminance_of_bgr(folder, image):
     np.testing.assert_array_equal(out[..., :3], image)
 
 
-def test_black_is_a_value_and_not_a_hole(folder):
+def test_black_is_a_value_constant_is_one_half_and_none_is_no_depth(folder, image):
     assert (load('grey', folder / '1.png', np.zeros((4, 6, 3), np.uint8))[..., 3] > 0).all()
-
-
-def test_constant_is_one_half(folder, image):
     assert (load('constant', folder / '1.png', image)[..., 3] == 0.5).all()
-
-
-def test_none_is_no_depth(folder, image):
     assert (load('none', folder / '1.png', image)[..., 3] == 0).all()
 
 
@@ -59,12 +53,9 @@ def test_a_dataset_without_depth_gets_none(image, by):
     np.testing.assert_array_equal(load(by, None, image), image)
 
 
-def test_one_map_has_no_other(tmp_path, image):
+def test_one_map_has_no_other_and_an_unknown_control_is_refused(tmp_path, image):
     write_depth(tmp_path / '0.png', np.full((4, 6), 0.5))
     with pytest.raises(UserError, match="by='other-tile' needs two"):
         load('other-tile', tmp_path / '0.png', image)
-
-
-def test_an_unknown_control_is_refused():
     with pytest.raises(UserError, match='other-tile'):
         LoadControlDepth(by='noise')

@@ -11,16 +11,8 @@ BANDS = np.random.default_rng(0).integers(0, 256, (4, 16, 24), np.uint8)  # R, G
 
 
 def write(path, bands=BANDS, **profile):
-    with rasterio.open(
-        path,
-        'w',
-        driver='GTiff',
-        width=24,
-        height=16,
-        count=len(bands),
-        dtype=bands.dtype,
-        **profile,
-    ) as raster:
+    profile |= dict(driver='GTiff', width=24, height=16, count=len(bands), dtype=bands.dtype)
+    with rasterio.open(path, 'w', **profile) as raster:
         raster.write(bands)
     return str(path)
 
