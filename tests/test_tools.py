@@ -126,11 +126,12 @@ def test_a_checkpoint_that_would_run_code_is_refused(tmp_path, short_run, run, u
     bomb = tmp_path / 'iter_2.pth'
     torch.save({'state_dict': {}, 'meta': {'epoch': 0, 'iter': 2, 'x': Bomb(trace)}}, bomb)
     common = ['--work-dir', str(tmp_path), *as_options(short_run)]
-    status, _, error = run(*{
+    commands = {
         'test': ('test.py', CONFIG, str(bomb), *common),
         'resume': ('train.py', CONFIG, '--resume', *common),
         'load_from': ('train.py', CONFIG, *common, f'load_from={bomb}'),
-    }[use])  # fmt: skip
+    }
+    status, _, error = run(*commands[use])
     assert status == 2 and not trace.exists()
     assert error.startswith('error: ') and 'iter_2.pth holds more than tensors' in error
 

@@ -22,16 +22,15 @@ def test_a_file_appears_whole_or_not_at_all(tmp_path):
         raise RuntimeError
     assert json.loads(path.read_text()) == {'a': 1}
     assert os.listdir(path.parent) == ['result.json']
+    with pytest.raises(FileNotFoundError), atomic_path(path):  # not blamed on the disk
+        Path(tmp_path / 'absent').read_text()
 
 
-def test_results_have_the_usual_permissions(tmp_path):
+def test_results_have_the_usual_permissions_and_no_nan(tmp_path):
     (tmp_path / 'plain').touch()
     write_json(tmp_path / 'written', {})
     modes = {stat.S_IMODE((tmp_path / name).stat().st_mode) for name in ('plain', 'written')}
     assert len(modes) == 1
-
-
-def test_json_has_no_nan(tmp_path):
     with pytest.raises(ValueError, match='[Nn]a[Nn]|JSON compliant'):
         write_json(tmp_path / 'x.json', {'miou': float('nan')})
     assert not (tmp_path / 'x.json').exists()
@@ -77,11 +76,6 @@ def test_a_full_disk_names_the_file_and_what_is_missing(tmp_path, monkeypatch, s
         f'{path} cannot be written (No space left on device): {state}; make room and run again'
     )
     assert path.read_text() == 'whole' and os.listdir(tmp_path) == ['iter_2.pth']
-
-
-def test_other_errors_of_the_system_are_not_blamed_on_the_disk(tmp_path):
-    with pytest.raises(FileNotFoundError), atomic_path(tmp_path / 'x'):
-        Path(tmp_path / 'absent').read_text()
 
 
 def test_a_path_that_cannot_be_a_file(tmp_path):

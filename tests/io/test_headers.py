@@ -27,25 +27,26 @@ def test_png(tmp_path, mode, bands):
     assert read_header(tmp_path / 'a.png') == (31, 17, bands, kind)
 
 
-def test_jpeg_and_tiff(tmp_path):
-    Image.new('RGB', (31, 17)).save(tmp_path / 'a.JPG', format='JPEG')
-    assert read_header(tmp_path / 'a.JPG') == (31, 17, 3, 'uint8')
-    with rasterio.open(
-        tmp_path / 'a.tif', 'w', driver='GTiff', width=31, height=17, count=4, dtype='uint16'
-    ) as raster:
+def test_tiff(tmp_path):
+    profile = dict(driver='GTiff', width=31, height=17, count=4, dtype='uint16')
+    with rasterio.open(tmp_path / 'a.tif', 'w', **profile) as raster:
         raster.write(np.zeros((4, 17, 31), np.uint16))
     assert read_header(tmp_path / 'a.tif') == (31, 17, 4, 'uint16')
 
 
-@pytest.mark.parametrize('orientation', range(1, 9))
-def test_a_jpeg_has_the_size_that_training_sees(tmp_path, orientation):
+def turned(orientation):
     exif = Image.Exif()
     exif[0x0112] = orientation
-    path = tmp_path / 'a.jpg'
-    Image.new('RGB', (31, 17)).save(path, exif=exif)
+    return exif
+
+
+@pytest.mark.parametrize('orientation', range(1, 9))
+def test_a_jpeg_has_the_size_that_training_sees(tmp_path, orientation):
+    path = tmp_path / 'a.JPG'
+    Image.new('RGB', (31, 17)).save(path, format='JPEG', exif=turned(orientation))
     height, width, bands = cv2.imread(str(path)).shape
     assert read_header(path) == (width, height, bands, 'uint8')
-    assert (width == 17) == (orientation >= 5)
+    assert (width, height) == ((17, 31) if orientation >= 5 else (31, 17))
 
 
 def test_broken_files_have_no_header(tmp_path):
@@ -54,13 +55,11 @@ def test_broken_files_have_no_header(tmp_path):
     assert read_header(tmp_path / 'a.png') == (64, 64, 3, 'uint8')
     (tmp_path / 'a.png').write_bytes(whole + b'\0' * 10)  # harmless
     assert read_header(tmp_path / 'a.png') == (64, 64, 3, 'uint8')
-    (tmp_path / 'half.png').write_bytes(whole[: len(whole) // 2])
-    (tmp_path / 'page.png').write_text('<html>404</html>' * 10)
-    (tmp_path / 'page.tif').write_text('<html>404</html>')
-    (tmp_path / 'page.jpg').write_text('<html>404</html>')
-    (tmp_path / 'empty.png').write_bytes(b'')
-    names = ['half.png', 'page.png', 'page.tif', 'page.jpg', 'empty.png']
-    assert read_headers(tmp_path / name for name in names) == [None] * 5
+    broken = {'half.png': whole[: len(whole) // 2], 'empty.png': b''}
+    broken |= {f'page.{suffix}': b'<html>404</html>' * 10 for suffix in ('png', 'tif', 'jpg')}
+    for name, content in broken.items():
+        (tmp_path / name).write_bytes(content)
+    assert read_headers(tmp_path / name for name in broken) == [None] * 5
 
 
 @pytest.mark.parametrize('kind', ['png', 'jpg', 'tif'])
@@ -70,9 +69,7 @@ def test_the_orientation_is_the_one_that_opencv_follows(tmp_path, kind):
     Image.fromarray(pixels).save(path)
     assert orientation(path) == 1
     for turn, corner in ((1, (0, 0)), (2, (0, 15)), (3, (31, 15)), (4, (31, 0))):
-        exif = Image.Exif()
-        exif[0x0112] = turn
-        Image.fromarray(pixels).save(path, exif=exif)
+        Image.fromarray(pixels).save(path, exif=turned(turn))
         assert orientation(path) == turn
         assert cv2.imread(str(path))[corner].min() > 200
         with rasterio.open(path) as raster:
@@ -110,10 +107,8 @@ def test_formats_are_recognised_by_content(tmp_path):
         assert file_format(path) == format_
         path = path.rename(tmp_path / f'{kind}.png')
         rename = 'rename it, or ' if kind in ('jpg', 'tif') else ''
-        same = kind in ('png', 'pcx')
-        assert misnamed(path) == (
-            None if same else f'a {format_} named .png: {rename}save it as PNG'
-        )
+        fault = f'a {format_} named .png: {rename}save it as PNG'
+        assert misnamed(path) == (None if kind in ('png', 'pcx') else fault)
     (tmp_path / 'g.png').write_bytes(b'')
     assert file_format(tmp_path / 'g.png') is None
 

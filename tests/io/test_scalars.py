@@ -32,17 +32,11 @@ def test_a_new_run_in_the_same_folder_replaces_the_old_one(tmp_path):
     assert read_scalars(tmp_path) == {'loss': [(10, 4.0)]}
 
 
-def test_a_half_written_last_line_is_ignored(tmp_path):
-    write(tmp_path, '20260101_000000', [dict(loss=math.nan, step=10)], tail='{"loss": 1.')
+def test_a_half_written_last_line_is_ignored_and_a_broken_one_elsewhere_is_named(tmp_path):
+    assert read_scalars(tmp_path) == {}  # of a run without a log
+    path = write(tmp_path, '20260101_000000', [dict(loss=math.nan, step=10)], tail='{"loss": 1.')
     (step, value), *rest = read_scalars(tmp_path)['loss']
     assert step == 10 and math.isnan(value) and not rest
-
-
-def test_a_broken_line_elsewhere_is_named(tmp_path):
-    path = write(tmp_path, '20260101_000000', [dict(loss=1.0, step=10)], '{"los\n{"step": 20}\n')
+    path.write_text(path.read_text() + '\n{"step": 20}\n')
     with pytest.raises(UserError, match=f'line 2 of {path}'):
         read_scalars(tmp_path)
-
-
-def test_a_run_without_a_log_has_no_curves(tmp_path):
-    assert read_scalars(tmp_path) == {}

@@ -18,10 +18,19 @@ def image_with_depth(height, width, bands=3):
     return np.concatenate([optical, depth]).astype(np.float32)
 
 
-def labelled(height, width):
-    sample = SegDataSample(gt_sem_seg=PixelData(data=torch.ones(1, height, width).long()))
-    sample.set_metainfo(dict(img_shape=(height, width), ori_shape=(height, width)))
-    return sample
+SIZES = [(6, 5), (4, 8)]
+
+
+def batch():
+    """Two labelled images with depth, of different sizes."""
+    samples = []
+    for size in SIZES:
+        label = PixelData(data=torch.ones(1, *size).long())
+        samples.append(
+            SegDataSample(gt_sem_seg=label, metainfo=dict(img_shape=size, ori_shape=size))
+        )
+    inputs = [torch.tensor(image_with_depth(*size)) for size in SIZES]
+    return dict(inputs=inputs, data_samples=samples)
 
 
 def normalized(image, mean=MEAN, std=STD):
@@ -32,19 +41,14 @@ def normalized(image, mean=MEAN, std=STD):
     return np.stack([*bands, depth])
 
 
-def test_bands_and_depth_are_normalized_separately():
-    image = image_with_depth(6, 5)
-    out = RGBDDataPreprocessor(MEAN, STD, bgr_to_rgb=True)(dict(inputs=[torch.tensor(image)]))
-    np.testing.assert_allclose(out['inputs'][0], normalized(image), rtol=1e-5)
-    assert torch.isnan(out['inputs'][0, 3, 0, :3]).all()
-    assert torch.isfinite(out['inputs']).sum() == 4 * 30 - 3
-
-
-def test_near_infrared_stays_the_fourth_band():
-    image = image_with_depth(6, 5, bands=4)
-    mean, std = [*MEAN, 90.0], [*STD, 40.0]
+@pytest.mark.parametrize('bands', [3, 4])
+def test_bands_and_depth_are_normalized_separately_and_infrared_stays_the_fourth(bands):
+    image = image_with_depth(6, 5, bands)
+    mean, std = [*MEAN, 90.0][:bands], [*STD, 40.0][:bands]
     out = RGBDDataPreprocessor(mean, std, bgr_to_rgb=True)(dict(inputs=[torch.tensor(image)]))
     np.testing.assert_allclose(out['inputs'][0], normalized(image, mean, std), rtol=1e-5)
+    assert torch.isnan(out['inputs'][0, bands, 0, :3]).all()
+    assert torch.isfinite(out['inputs']).sum() == (bands + 1) * 30 - 3
 
 
 @pytest.mark.parametrize('dtype', [torch.uint8, torch.float32])
@@ -58,12 +62,8 @@ def test_without_depth_it_equals_mmseg(dtype, stacked):
 
 
 def test_training_pads_bands_with_zero_depth_with_nan_and_labels_with_255():
-    data = dict(
-        inputs=[torch.tensor(image_with_depth(6, 5)), torch.tensor(image_with_depth(4, 8))],
-        data_samples=[labelled(6, 5), labelled(4, 8)],
-    )
-    out = RGBDDataPreprocessor(MEAN, STD, bgr_to_rgb=True, size=(8, 8))(data, training=True)
-    for i, (height, width) in enumerate([(6, 5), (4, 8)]):
+    out = RGBDDataPreprocessor(MEAN, STD, bgr_to_rgb=True, size=(8, 8))(batch(), training=True)
+    for i, (height, width) in enumerate(SIZES):
         inside = torch.zeros(8, 8, dtype=torch.bool)
         inside[:height, :width] = True
         expected = normalized(image_with_depth(height, width))
@@ -72,14 +72,8 @@ def test_training_pads_bands_with_zero_depth_with_nan_and_labels_with_255():
         assert torch.isnan(out['inputs'][i, 3, ~inside]).all()
         label = out['data_samples'][i].gt_sem_seg.data[0]
         assert (label[inside] == 1).all() and (label[~inside] == 255).all()
-
-
-def test_without_a_size_training_pads_to_the_largest():
-    data = dict(
-        inputs=[torch.rand(3, 6, 5), torch.rand(3, 4, 8)],
-        data_samples=[labelled(6, 5), labelled(4, 8)],
-    )
-    assert RGBDDataPreprocessor(MEAN, STD)(data, training=True)['inputs'].shape == (2, 3, 6, 8)
+    # Without a size, to the largest image.
+    assert RGBDDataPreprocessor(MEAN, STD)(batch(), training=True)['inputs'].shape == (2, 4, 6, 8)
 
 
 def test_drop_ignores_a_depth_channel():
@@ -91,35 +85,26 @@ def test_drop_ignores_a_depth_channel():
 
 
 def test_unequal_test_images_need_padding():
-    images = [torch.tensor(image_with_depth(6, 5)), torch.tensor(image_with_depth(4, 8))]
-    with pytest.raises(UserError, match=r'\(4, 8\), \(6, 5\).*batch size to 1'):
-        RGBDDataPreprocessor(MEAN, STD)(dict(inputs=images))
-    samples = [labelled(6, 5), labelled(4, 8)]
-    padding = RGBDDataPreprocessor(MEAN, STD, test_cfg=dict(size_divisor=8))
-    out = padding(dict(inputs=images, data_samples=samples))
+    out = RGBDDataPreprocessor(MEAN, STD, test_cfg=dict(size_divisor=8))(batch())
     assert out['inputs'].shape == (2, 4, 8, 8)
-    assert (
-        torch.isnan(out['inputs'][0, 3, 6:]).all() and torch.isnan(out['inputs'][0, 3, :, 5:]).all()
-    )
-    assert out['data_samples'][0].img_padding_size == (0, 3, 0, 2)
-    assert out['data_samples'][1].img_padding_size == (0, 0, 0, 4)
+    depth = out['inputs'][0, 3]
+    assert torch.isnan(depth[6:]).all() and torch.isnan(depth[:, 5:]).all()
+    sizes = [sample.img_padding_size for sample in out['data_samples']]
+    assert sizes == [(0, 3, 0, 2), (0, 0, 0, 4)]
 
 
 @pytest.mark.parametrize(
-    ('image', 'message'),
+    ('images', 'message'),
     [
-        (torch.rand(6, 4, 4), 'has 6 channels'),
-        (torch.ones(4, 4, 4, dtype=torch.uint8), 'load depth with LoadDepth'),
+        (batch()['inputs'], r'\(4, 8\), \(6, 5\).*batch size to 1'),
+        ([torch.rand(6, 4, 4)], 'has 6 channels'),
+        ([torch.ones(4, 4, 4, dtype=torch.uint8)], 'load depth with LoadDepth'),
+        ([torch.rand(3, 4, 4), torch.rand(4, 4, 4)], 'mixes images'),
     ],
 )
-def test_wrong_channels_are_explained(image, message):
+def test_wrong_images_are_explained(images, message):
     with pytest.raises(UserError, match=message):
-        RGBDDataPreprocessor(MEAN, STD)(dict(inputs=[image]))
-
-
-def test_a_batch_with_and_without_depth_is_refused():
-    with pytest.raises(UserError, match='mixes images'):
-        RGBDDataPreprocessor(MEAN, STD)(dict(inputs=[torch.rand(3, 4, 4), torch.rand(4, 4, 4)]))
+        RGBDDataPreprocessor(MEAN, STD)(dict(inputs=images))
 
 
 @pytest.mark.parametrize(

@@ -80,7 +80,4 @@ def test_local_folders_are_left_out(tmp_path):
     cfg = load_config('depthda/depthda_convnext-b-s_1xb4-40k_loveda-u2r-512x512')
     cfg.model.backbone.rgb.weights = str(folder)
     cfg.load_from = 'https://example.org/start.pth'
-    assert list(pretrained_weights(cfg)) == [
-        'https://example.org/start.pth',
-        'facebook/convnext-small-224',
-    ]
+    assert list(pretrained_weights(cfg)) == [cfg.load_from, 'facebook/convnext-small-224']

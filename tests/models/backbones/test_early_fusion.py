@@ -26,7 +26,7 @@ def test_it_starts_as_the_rgb_only_backbone(fused):
     assert fused.depth_stem.weight.grad.abs().sum() > 0  # and it learns from the first step
 
 
-def test_its_stem_is_one_of_four_channels(fused):
+def test_its_stem_is_one_of_four_channels_and_missing_depth_is_the_mean(fused):
     torch.nn.init.normal_(fused.depth_stem.weight)
     images = torch.randn(2, 4, 64, 64)
     first = stem(fused)
@@ -37,11 +37,6 @@ def test_its_stem_is_one_of_four_channels(fused):
     weight = torch.cat([first.weight, fused.depth_stem.weight], dim=1)
     expected = F.conv2d(images, weight, first.bias, stride=first.stride, padding=first.padding)
     torch.testing.assert_close(seen[0], expected, rtol=1e-4, atol=1e-4)
-
-
-def test_missing_depth_is_the_mean(fused):
-    torch.nn.init.normal_(fused.depth_stem.weight)
-    images = torch.randn(1, 4, 64, 64)
     images[:, 3] = torch.nan
     absent = fused(images)
     images[:, 3] = 0

@@ -54,7 +54,7 @@ def conv(module, x):
 
 
 @pytest.mark.parametrize('size, depth_size, at', [(8, 8, 8), (4, 8, 8), (8, 4, 8)])
-def test_it_equals_the_formula(size, depth_size, at):
+def test_it_equals_the_formula_and_predicts_with_it(size, depth_size, at):
     model, given = build(), inputs(size, depth_size)
     z = model.head(given)
     found = model.refine(z, given)
@@ -63,16 +63,19 @@ def test_it_equals_the_formula(size, depth_size, at):
     residual = F.conv2d(conv(model.merge, both), model.residual.weight, model.residual.bias)
     expected = z + 1 / (1 + torch.exp(torch.tensor(-0.3))) * residual
     torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
+    expected = F.interpolate(model.eval()(given), (32, 32), mode='bilinear')
+    metas = [sample.metainfo for sample in samples()]
+    torch.testing.assert_close(model.predict(given, metas, {}), expected)
+    raw = F.interpolate(model.head(given), (at, at), mode='bilinear')
+    assert not torch.allclose(model(given), raw)
 
 
-def test_the_step_starts_at_its_sigmoid():
-    losses = build().loss(inputs(), samples(), {})
-    assert float(losses['step']) == pytest.approx(0.5744, abs=1e-4)
-
-
-def test_the_losses_of_the_head_apply_to_both_logits():
+def test_the_losses_of_the_head_apply_to_both_logits_and_every_parameter_learns():
     model, given, labels = build(), inputs(), samples()
     losses = model.loss(given, labels, {})
+    assert float(losses['step']) == pytest.approx(0.5744, abs=1e-4)  # the sigmoid of its start
+    (losses['loss_ce'] + losses['refined.loss_ce']).backward(retain_graph=True)
+    assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in model.parameters())
     truth = torch.cat([sample.gt_sem_seg.data for sample in labels])
     for key, logits in (('loss_ce', model.head(given)), ('refined.loss_ce', model(given))):
         expected = F.cross_entropy(F.interpolate(logits, (32, 32), mode='bilinear'), truth)
@@ -88,14 +91,9 @@ def test_weights_scale_only_the_losses():
 
 
 def test_a_list_of_losses_and_a_sampler_keep_working():
-    head = dict(
-        FCN,
-        loss_decode=[
-            dict(CE, loss_name='loss_ce'),
-            dict(CE, loss_name='loss_two', loss_weight=3.0),
-        ],
-        sampler=dict(type='OHEMPixelSampler', thresh=0.3, min_kept=10),
-    )
+    sampler = dict(type='OHEMPixelSampler', thresh=0.3, min_kept=10)
+    two = [dict(CE, loss_name='loss_ce'), dict(CE, loss_name='loss_two', loss_weight=3.0)]
+    head = dict(FCN, loss_decode=two, sampler=sampler)
     losses = build(head).loss(inputs(), samples(), {})
     torch.testing.assert_close(losses['refined.loss_two'], 3 * losses['refined.loss_ce'])
     plain = build().loss(inputs(), samples(), {})
@@ -115,24 +113,11 @@ def test_ignored_pixels_change_nothing():
         torch.testing.assert_close(after[key], before[key])
 
 
-def test_inference_uses_the_refined_logits():
-    model, given = build().eval(), inputs()
-    metas = [sample.metainfo for sample in samples()]
-    expected = F.interpolate(model(given), (32, 32), mode='bilinear')
-    torch.testing.assert_close(model.predict(given, metas, {}), expected)
-    assert not torch.allclose(model(given), model.head(given))
-
-
-def test_every_parameter_learns():
-    model = build()
-    losses = model.loss(inputs(), samples(), {})
-    (losses['loss_ce'] + losses['refined.loss_ce']).backward()
-    assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in model.parameters())
-
-
-def test_features_without_depth_are_refused():
+def test_features_without_depth_or_with_depth_of_other_channels_are_refused():
     with pytest.raises(UserError, match='DualBackbone and a fusion neck'):
         build().loss(tuple(inputs()), samples(), {})
+    with pytest.raises(UserError, match='depth_channels=6, but the first stage .* has 4 channels'):
+        build(depth_channels=6)(inputs())
 
 
 def test_it_has_the_attributes_of_its_head():
@@ -143,11 +128,8 @@ def test_it_has_the_attributes_of_its_head():
 
 def test_the_released_start_of_the_last_convolution():
     """Kaiming uses the fan-out: std sqrt(2 / classes); PyTorch's std is 1 / sqrt(3 · inputs)."""
-    wide = dict(FCN, num_classes=7)
-    stock = build(wide, channels=64)
-    released = build(
-        wide, channels=64, init_cfg=dict(type='Kaiming', override=dict(name='residual'))
-    )
+    wide, kaiming = dict(FCN, num_classes=7), dict(type='Kaiming', override=dict(name='residual'))
+    stock, released = build(wide, channels=64), build(wide, channels=64, init_cfg=kaiming)
     for model in (stock, released):
         model.init_weights()
     assert stock.residual.weight.std().item() == pytest.approx(1 / (3 * 64) ** 0.5, rel=0.1)
@@ -155,9 +137,3 @@ def test_the_released_start_of_the_last_convolution():
     assert not released.residual.bias.any()
     # The wrapped head keeps its own initialisation.
     assert released.head.conv_seg.weight.std().item() == pytest.approx(0.01, rel=0.5)
-
-
-def test_depth_features_of_other_channels_are_named():
-    model = build(depth_channels=6)
-    with pytest.raises(UserError, match='depth_channels=6, but the first stage .* has 4 channels'):
-        model(inputs())

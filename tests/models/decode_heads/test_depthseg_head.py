@@ -6,14 +6,8 @@ from depthda.errors import UserError
 from depthda.models.decode_heads.depthseg_head import DepthSegHead
 from depthda.models.features import GuidedFeatures
 
-SETTINGS = dict(
-    in_channels=[6] * 4,
-    channels=5,
-    num_classes=3,
-    norm_cfg=dict(type='BN'),
-    align_corners=False,
-    dropout_ratio=0,
-)
+SETTINGS = dict(in_channels=[6] * 4, channels=5, num_classes=3, norm_cfg=dict(type='BN'))
+SETTINGS |= dict(align_corners=False, dropout_ratio=0)
 
 
 def inputs(height: int, width: int) -> GuidedFeatures:
@@ -45,9 +39,8 @@ def test_prompts_and_features_are_combined_from_coarse_to_fine():
     p1, p2, p3, p4 = found.depth
     assert [maps.shape[2] for maps in (f1, f2, f3, f4)] == [12, 6, 3, 2]
     passed = couple(head.input_layer, f4, p4)
-    for layer, feature, prompt in zip(
-        head.intermediate_layers, (f3, f2, f1), (p3, p2, p1), strict=True
-    ):
+    layers = zip(head.intermediate_layers, (f3, f2, f1), (p3, p2, p1), strict=True)
+    for layer, feature, prompt in layers:
         passed = couple(layer, enlarge(passed, feature), feature, prompt)
     passed = convolve(head.output_layer, F.interpolate(passed, scale_factor=2, mode='bilinear'))
     logits = head.conv_seg(passed)

@@ -2,14 +2,8 @@ import pytest
 import torch
 from transformers import DepthAnythingConfig, DepthAnythingForDepthEstimation
 
-BACKBONE = dict(
-    model_type='dinov2',
-    hidden_size=24,
-    num_hidden_layers=4,
-    num_attention_heads=2,
-    patch_size=4,
-    image_size=32,
-)
+BACKBONE = dict(model_type='dinov2', hidden_size=24, num_hidden_layers=4, num_attention_heads=2)
+BACKBONE |= dict(patch_size=4, image_size=32)
 
 
 @pytest.fixture(scope='session')

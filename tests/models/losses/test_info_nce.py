@@ -54,12 +54,8 @@ def test_it_equals_the_formula_and_so_does_its_gradient(share, temperature):
     expected = by_loop(anchors, keys, valid, temperature, negatives)
     found = info_nce(anchors, keys, valid, temperature, negatives=negatives)
     torch.testing.assert_close(found, expected.float(), rtol=1e-5, atol=1e-5)
-    for one, other in zip(
-        torch.autograd.grad(found, (anchors, keys)),
-        torch.autograd.grad(expected, (anchors, keys)),
-        strict=True,
-    ):
-        torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-5)
+    grads = [torch.autograd.grad(loss, (anchors, keys)) for loss in (found, expected)]
+    torch.testing.assert_close(*grads, rtol=1e-4, atol=1e-5)
 
 
 def test_gradcheck():
@@ -75,12 +71,7 @@ def test_blocks_of_rows_change_nothing(monkeypatch):
     monkeypatch.setattr('depthda.models.losses.info_nce._BLOCK_SIZE', 2 * 11 * 3)
     parts = info_nce(anchors, keys, valid, negatives=negatives)
     torch.testing.assert_close(parts, whole)
-    for one, other in zip(
-        torch.autograd.grad(parts, (anchors, keys)),
-        torch.autograd.grad(whole, (anchors, keys)),
-        strict=True,
-    ):
-        torch.testing.assert_close(one, other)
+    torch.testing.assert_close(*(torch.autograd.grad(x, (anchors, keys)) for x in (parts, whole)))
 
 
 def test_invalid_positions_change_nothing():
@@ -127,10 +118,7 @@ def test_the_draw_follows_the_similarity():
     anchors = torch.tensor([[[1.0, 1.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]]])
     valid, temperature, draws = torch.ones(1, 3, dtype=torch.bool), 0.2, 5
     torch.manual_seed(0)
-    found = torch.stack(
-        [info_nce(anchors, keys, valid, temperature, draws) for _ in range(4000)]
-    ).mean()
-
+    losses = [info_nce(anchors, keys, valid, temperature, draws) for _ in range(4000)]
     s = (torch.nn.functional.normalize(anchors[0], dim=1) @ keys[0].T + 1) / 2
     expected = 0.0
     for i in range(3):
@@ -140,13 +128,7 @@ def test_the_draw_follows_the_similarity():
         for hard in range(draws + 1):
             chance = math.comb(draws, hard) * p[0] ** hard * p[1] ** (draws - hard)
             expected += chance * -(e[i] / (e[i] + hard * e[j] + (draws - hard) * e[k])).log() / 3
-    assert found.item() == pytest.approx(float(expected), abs=0.01)
-
-
-def test_a_temperature_that_single_precision_cannot_hold_is_refused():
-    anchors, keys, *_ = case()
-    with pytest.raises(UserError, match='.02 or more'):
-        info_nce(anchors, keys, temperature=0.01)
+    assert torch.stack(losses).mean().item() == pytest.approx(float(expected), abs=0.01)
 
 
 def test_half_precision_features_are_compared_in_single():
@@ -181,6 +163,8 @@ def test_half_precision_rounds_the_gradient_only_after_the_loss_scale():
 
 def test_the_class_passes_its_settings_to_the_function():
     anchors, keys, valid, _ = case()
+    with pytest.raises(UserError, match='.02 or more'):  # single precision cannot hold less
+        info_nce(anchors, keys, temperature=0.01)
     loss = MODELS.build(dict(type='InfoNCELoss', temperature=0.3, num_negatives=5))
     torch.manual_seed(0)
     expected = info_nce(anchors, keys, valid, 0.3, 5)

@@ -27,13 +27,12 @@ def batch(num, height, width, channels=4):
         image[:3] *= 255
         image[3:, 5:9, 5:9] = 0  # no depth here
     samples = []
+    sizes = dict.fromkeys(('ori_shape', 'img_shape', 'pad_shape'), (height, width))
     for _ in range(num):
         label = torch.randint(0, 5, (1, height, width))
         label[0, :3] = 255
-        sample = SegDataSample(gt_sem_seg=PixelData(data=label))
-        shape = (height, width)
-        sample.set_metainfo(dict(ori_shape=shape, img_shape=shape, pad_shape=shape, img_path='i'))
-        samples.append(sample)
+        meta = sizes | dict(img_path='i')
+        samples.append(SegDataSample(gt_sem_seg=PixelData(data=label), metainfo=meta))
     return dict(inputs=inputs, data_samples=samples)
 
 
@@ -66,11 +65,13 @@ def test_it_predicts_what_mmseg_predicts(tiny_model, monkeypatch):
     model.decode_head.conv_seg.weight.data *= 50  # logits of about unit size
     stock = EncoderDecoder(**{k: v for k, v in config.items() if k != 'type'}).eval()
     stock.load_state_dict(model.state_dict())
-    passes = []
-    encode_decode = model.encode_decode
-    monkeypatch.setattr(
-        model, 'encode_decode', lambda x, metas: passes.append(len(x)) or encode_decode(x, metas)
-    )
+    passes, encode = [], model.encode_decode
+
+    def counted(inputs, metas):
+        passes.append(len(inputs))
+        return encode(inputs, metas)
+
+    monkeypatch.setattr(model, 'encode_decode', counted)
     for mode in ('slide', 'whole'):
         model.test_cfg.mode = stock.test_cfg.mode = mode
         passes.clear()
@@ -78,13 +79,10 @@ def test_it_predicts_what_mmseg_predicts(tiny_model, monkeypatch):
         found, expected = (m.test_step(copy.deepcopy(data)) for m in (model, stock))
         assert passes == ([3, 3, 2] if mode == 'slide' else [2])
         for one, two in zip(found, expected, strict=True):
-            assert one.seg_logits.data.std() > 0.1
-            torch.testing.assert_close(
-                one.seg_logits.data, two.seg_logits.data, rtol=1e-5, atol=1e-5
-            )
-        torch.testing.assert_close(
-            model(**model.data_preprocessor(data)), stock(**stock.data_preprocessor(data))
-        )
+            one, two = one.seg_logits.data, two.seg_logits.data
+            assert one.std() > 0.1
+            torch.testing.assert_close(one, two, rtol=1e-5, atol=1e-5)
+        torch.testing.assert_close(*(m(**m.data_preprocessor(data)) for m in (model, stock)))
 
 
 @torch.no_grad()
@@ -138,39 +136,23 @@ def test_flip_augmentation_averages_both_views(tiny_model):
     flipped['data_samples'][0].set_metainfo(dict(flip=True, flip_direction='horizontal'))
     views = [model.test_step(copy.deepcopy(view))[0].seg_logits.data for view in (plain, flipped)]
     expected = (views[0].softmax(0) + views[1].softmax(0)).argmax(0)
-    data = dict(
-        inputs=[plain['inputs'], flipped['inputs']],
-        data_samples=[plain['data_samples'], flipped['data_samples']],
-    )
+    data = {key: [plain[key], flipped[key]] for key in plain}
     result = SegTTAModel(module=model).test_step(data)[0]
     assert torch.equal(result.pred_sem_seg.data.squeeze(), expected)
     assert len(expected.unique()) > 1
 
 
-def test_rgb_only_without_neck_ignores_depth_and_works_with_mmsegs_api(tiny_backbone, tmp_path):
-    model = dict(
-        type='DepthGuidedEncoderDecoder',
-        data_preprocessor=dict(
-            type='RGBDDataPreprocessor',
-            mean=[120, 110, 100],
-            std=[50, 55, 60],
-            bgr_to_rgb=True,
-            depth='drop',
-        ),
-        backbone=tiny_backbone(),
-        decode_head=dict(
-            type='FCNHead', in_channels=32, in_index=3, channels=8, num_classes=3, num_convs=1
-        ),
-        test_cfg=dict(mode='slide', crop_size=(32, 32), stride=(32, 32)),
-    )
-    config = Config(
-        dict(
-            model=model,
-            default_scope='mmseg',
-            test_pipeline=[dict(type='LoadImageFromFile'), dict(type='PackSegInputs')],
-            test_dataloader=dict(dataset=dict(type='BaseSegDataset')),
-        )
-    )
+def test_rgb_only_without_neck_ignores_depth_and_works_with_mmsegs_api(
+    tiny_model, tiny_backbone, tmp_path
+):
+    model = tiny_model(mode='slide', crop_size=(32, 32), stride=(32, 32)).to_dict()
+    model['data_preprocessor']['depth'] = 'drop'
+    del model['data_preprocessor']['size'], model['neck'], model['auxiliary_head']
+    head = dict(type='FCNHead', in_channels=32, in_index=3, channels=8, num_classes=3, num_convs=1)
+    model |= dict(backbone=tiny_backbone(), decode_head=head)
+    steps = [dict(type='LoadImageFromFile'), dict(type='PackSegInputs')]
+    config = Config(dict(model=model, default_scope='mmseg', test_pipeline=steps))
+    config.test_dataloader = dict(dataset=dict(type='BaseSegDataset'))
     trained = MODELS.build(config.model)
     assert isinstance(trained, DepthGuidedEncoderDecoder)
     meta = dict(dataset_meta=dict(classes=('a', 'b', 'c'), palette=[[0] * 3, [1] * 3, [2] * 3]))

@@ -33,9 +33,7 @@ def test_the_message_names_the_head_and_the_channels_it_should_have(tiny_model, 
     model.merge_from_dict(change)
     with pytest.raises(UserError, match=message):
         MODELS.build(model)
-
-
-def test_a_wrapped_head_is_named_with_its_key(tiny_model):
+    # A wrapped head is named with its key.
     model = tiny_model()
     head = dict(model.decode_head, in_channels=[12, 24, 36, 40])
     model.decode_head = dict(type='DepthRefinedHead', depth_channels=4, channels=8, head=head)
@@ -48,9 +46,8 @@ def test_a_wrapped_head_is_named_with_its_key(tiny_model):
 
 def test_concatenated_stages_are_added_up(tiny_model):
     model = tiny_model()
-    model.auxiliary_head.update(
-        in_channels=[12, 24], in_index=[0, 1], input_transform='resize_concat'
-    )
+    head = model.auxiliary_head
+    head.update(in_channels=[12, 24], in_index=[0, 1], input_transform='resize_concat')
     MODELS.build(model)
     model.auxiliary_head.update(in_channels=[12, 12])
     with pytest.raises(UserError, match=r'model.auxiliary_head takes in_channels=24, but.*12, 24'):

@@ -3,22 +3,15 @@
 import torch
 from mmengine.config import Config
 from mmengine.runner import Runner
-from torch.utils.data import Dataset
 
 ROOT = __file__.split('/tests/')[0]
 
 
-class Pairs(Dataset):
-    """Eight pairs of noise."""
-
-    def __len__(self):
-        return 8
-
-    def __getitem__(self, index):
-        g = torch.Generator().manual_seed(int(index))
-        sizes = dict(source=(32, 48), target=(24, 32))
-        inputs = {name: torch.rand(4, *size, generator=g) for name, size in sizes.items()}
-        return dict(inputs=inputs)
+def noise(index):
+    """Return a pair of noise."""
+    g = torch.Generator().manual_seed(index)
+    sizes = dict(source=(32, 48), target=(24, 32))
+    return dict(inputs={name: torch.rand(4, *size, generator=g) for name, size in sizes.items()})
 
 
 def run(model, folder, max_iters, resume=False):
@@ -31,9 +24,8 @@ def run(model, folder, max_iters, resume=False):
     runner = Runner(
         model=model,
         work_dir=str(folder),
-        train_dataloader=dict(
-            dataset=Pairs(), batch_size=1, num_workers=0, sampler=dict(type='RunSampler')
-        ),
+        train_dataloader=dict(dataset=[*map(noise, range(8))], batch_size=1, num_workers=0)
+        | dict(sampler=dict(type='RunSampler')),
         train_cfg=dict(type='IterBasedTrainLoop', max_iters=max_iters),
         optim_wrapper=schedule.optim_wrapper,
         default_hooks=hooks,
