@@ -42,12 +42,6 @@ def areas_of(dataset):
     return {name.rsplit('_', 4)[0] for name in names}
 
 
-def test_classes_and_palette_are_mmsegs():
-    for kind in (Potsdam, Vaihingen):
-        assert tuple(kind.METAINFO['classes']) == PotsdamDataset.METAINFO['classes']
-        assert kind.METAINFO['palette'] == PotsdamDataset.METAINFO['palette']
-
-
 @pytest.mark.parametrize(
     ('kind', 'parts', 'numbers'),
     [
@@ -63,7 +57,10 @@ def test_splits_are_disjoint_and_complete(kind, parts, numbers):
     assert sorted(first + second) == sorted(kind.SPLITS['all'])
 
 
-def test_the_validation_areas_are_the_papers():
+def test_the_validation_areas_are_the_papers_and_classes_and_palette_are_mmsegs():
+    for kind in (Potsdam, Vaihingen):
+        assert tuple(kind.METAINFO['classes']) == PotsdamDataset.METAINFO['classes']
+        assert kind.METAINFO['palette'] == PotsdamDataset.METAINFO['palette']
     assert [*Vaihingen.SPLITS['val']] == [f'area{n}' for n in (2, 5, 7, 8, 13, 20, 22, 24)]
     missing = {9, 18, 19, 25, 36}  # numbers that Vaihingen does not have
     assert {*Vaihingen.SPLITS['all']} == {f'area{n}' for n in {*range(1, 39)} - missing}
@@ -81,13 +78,20 @@ def test_a_split_has_the_tiles_of_its_areas_only(write_tiles):
         assert info['depth_path'] == f'{root}/dsm/{name}'
 
 
-def test_an_area_is_not_confused_with_one_of_the_same_beginning(write_tiles, tmp_path):
-    root = str(write_tiles(['area2', 'area20', 'area22'], root=tmp_path / 'v'))
-    assert areas_of(Vaihingen(root, areas=['area2'])) == {'area2'}
+def test_areas_of_the_same_beginning_are_told_apart_and_a_list_selects_within_a_split(
+    write_tiles, tmp_path
+):
+    root = write_tiles(['area1', 'area2', 'area20', 'area22'], root=tmp_path / 'v')
+    assert areas_of(Vaihingen(str(root), areas=['area2'])) == {'area2'}
+    (root / 'few.txt').write_text('area2_0_0_8_8\narea1_8_0_16_8\n')
+    assert len(Vaihingen(str(root), ann_file='few.txt')) == 2
+    assert areas_of(Vaihingen(str(root), 'val', ann_file='few.txt')) == {'area2'}
+    (root / 'few.txt').write_text('area1_0_0_8_8\n')
+    with pytest.raises(UserError, match=r"few.txt lists no tile of split 'val'"):
+        Vaihingen(str(root), 'val', ann_file='few.txt')
     root = str(write_tiles(['6_1', '6_12'], root=tmp_path / 'p'))
-    with pytest.raises(
-        UserError, match=r'^6_1_\S+ in .* begins with an unknown area: Potsdam has 2_10, '
-    ):
+    message = r'^6_1_\S+ in .* begins with an unknown area: Potsdam has 2_10, '
+    with pytest.raises(UserError, match=message):
         Potsdam(root, areas=['6_12'])
 
 
@@ -112,16 +116,6 @@ def test_missing_and_interrupted_areas_are_named(write_tiles):
     assert len(Vaihingen(str(root), areas=['area8'])) == 2
     with pytest.raises(UserError, match='has 2 tiles of area area2 and .*manifest.json lists 3'):
         Vaihingen(str(root), areas=['area2'])
-
-
-def test_a_list_of_stems_selects_within_the_split(write_tiles):
-    root = write_tiles(['area1', 'area2'])
-    (root / 'few.txt').write_text('area2_0_0_8_8\narea1_8_0_16_8\n')
-    assert len(Vaihingen(str(root), ann_file='few.txt')) == 2
-    assert areas_of(Vaihingen(str(root), 'val', ann_file='few.txt')) == {'area2'}
-    (root / 'few.txt').write_text('area1_0_0_8_8\n')
-    with pytest.raises(UserError, match=r"few.txt lists no tile of split 'val'"):
-        Vaihingen(str(root), 'val', ann_file='few.txt')
 
 
 @pytest.mark.parametrize(

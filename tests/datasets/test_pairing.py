@@ -41,18 +41,15 @@ def test_pairs_share_their_stem_and_not_the_suffix(folders, urban):
     assert names[0] == ['0.png'] * 3 and names[3] == ['3.png', '3.png', '3.PNG'] and len(names) == 5
 
 
-def test_the_stem_is_the_name_without_the_given_suffix(write_png, tmp_path):
-    for kind, suffix in (('image', '_RGB.png'), ('label', '_label.png')):
-        bands = (4, 4, 3) if kind == 'image' else (4, 4)
-        write_png(tmp_path / kind / f'top_2_10{suffix}', np.ones(bands, np.uint8))
-    samples = pair_by_stem(
-        Source('image', str(tmp_path / 'image'), '_RGB.png'),
-        Source('label', str(tmp_path / 'label'), '_label.png'),
-    )
-    assert [list(sample) for sample in samples] == [['image', 'label']]
-
-
-def test_the_longer_suffix_decides_in_one_folder_for_all_kinds(write_png, tmp_path):
+def test_the_stem_is_the_name_without_the_suffix_and_the_longer_one_decides_in_one_folder(
+    write_png, tmp_path
+):
+    suffixes = dict(image='_RGB.png', label='_label.png')
+    for kind, suffix in suffixes.items():
+        write_png(tmp_path / kind / f'top_2_10{suffix}', np.ones((4, 4), np.uint8))
+    sources = [Source(kind, str(tmp_path / kind), suffix) for kind, suffix in suffixes.items()]
+    assert [list(sample) for sample in pair_by_stem(*sources)] == [['image', 'label']]
+    tmp_path = tmp_path / 'all'
     for name in ('t0.png', 't1.png', 't0_mask.png', 't1_MASK.png', 't0_d.png', 't1_d.png'):
         write_png(tmp_path / name, np.ones((4, 4), np.uint8))
     for end in (None, '.png'):

@@ -76,9 +76,7 @@ def test_a_new_dataset_is_its_classes_and_folders(arctic):
     assert (lake['data_samples'].gt_sem_seg.data == 1).all()
     assert lake['data_samples'].seg_map_path == f'{arctic}/labels/lake.png'
     assert dataset.depth_source == 'rdepth/a'
-
-
-def test_a_config_alone_describes_a_dataset(arctic):
+    # A config alone describes a dataset, too.
     config = dict(type='RGBDSegDataset', data_root=str(arctic), metainfo=Arctic.METAINFO)
     info = DATASETS.build(config | dict(labels='masks', depth='rdepth/a')).get_data_info(0)
     paths = [info[key] for key in ('img_path', 'seg_map_path', 'depth_path')]
@@ -125,7 +123,7 @@ def test_mistakes_are_explained(make_tree, settings, sentence):
         build(make_tree(), **settings)
 
 
-def test_a_dataset_without_depth(make_tree):
+def test_a_dataset_without_depth_and_one_without_labels(make_tree):
     dataset = build(make_tree(depth=None), folders={'depth_path': None})
     sample = dataset[0]
     assert not dataset.has_depth and sample['data_samples'].depth_path is None
@@ -133,9 +131,7 @@ def test_a_dataset_without_depth(make_tree):
     assert dataset.depth_source is None
     # The source of a prefix has no name.
     assert build(make_tree()).depth_source
-
-
-def test_a_dataset_without_labels(make_tree):
+    # Without labels.
     dataset = build(make_tree(), pipeline=[*PLAIN[:1], *PLAIN[2:]], folders={'seg_map_path': None})
     assert 'gt_sem_seg' not in dataset[0]['data_samples']
 
@@ -217,12 +213,10 @@ def test_a_seeded_sample_does_not_depend_on_what_ran_before(make_tree):
     assert np.random.rand() == expected
     # A plain index stays random.
     assert not equal(dataset[0], dataset[0])
-
-
-def test_depth_changes_nothing_in_the_optical_bands(make_tree):
-    root = make_tree()
-    with_depth = build(root, RANDOM)[SampleKey(1, seed=5)]['inputs']
-    without = build(root, RANDOM, folders={'depth_path': None})[SampleKey(1, seed=5)]['inputs']
+    # Depth changes nothing in the optical bands.
+    with_depth = dataset[SampleKey(1, seed=5)]['inputs']
+    bare = build(make_tree(), RANDOM, folders={'depth_path': None})
+    without = bare[SampleKey(1, seed=5)]['inputs']
     assert with_depth.shape[0] == 4 and torch.equal(with_depth[:3], without)
 
 

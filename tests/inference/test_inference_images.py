@@ -1,4 +1,5 @@
-"""mmseg's ``inference_model`` with paths and arrays, one at a time, in lists, and in any order."""
+"""What a user of mmseg types works: Config, Runner, init_model, and inference_model with paths
+and arrays, one at a time, in lists, and in any order."""
 
 import shutil
 from pathlib import Path
@@ -10,6 +11,7 @@ import PIL.Image
 import pytest
 import torch
 from mmengine.config import Config
+from mmengine.runner import Runner
 from mmseg.apis import inference_model, init_model
 
 from depthda.datasets.loveda import LoveDARGBD
@@ -20,10 +22,21 @@ CONFIGS = Path(__file__).parents[2] / 'configs' / 'sample'
 
 
 @pytest.fixture(scope='module')
-def models():
+def checkpoint(tmp_path_factory, short_run):
+    """Train as with mmseg, by Config and Runner."""
+    cfg = Config.fromfile(CONFIGS / 'depthda_tiny_u2r.py')
+    cfg.merge_from_dict(short_run | {'train_cfg.max_iters': 2})
+    cfg.work_dir = str(tmp_path_factory.mktemp('run'))
+    Runner.from_cfg(cfg).train()
+    return f'{cfg.work_dir}/iter_2.pth'
+
+
+@pytest.fixture(scope='module')
+def models(checkpoint):
     torch.manual_seed(0)
-    names = ('depthda', 'upernet', 'depthseg')
-    return {name: init_model(str(CONFIGS / f'{name}_tiny_u2r.py'), device='cpu') for name in names}
+    weights = dict(depthda=checkpoint, upernet=None, depthseg=None)
+    configs = {name: str(CONFIGS / f'{name}_tiny_u2r.py') for name in weights}
+    return {name: init_model(configs[name], weights[name], device='cpu') for name in weights}
 
 
 @pytest.fixture(scope='module')
@@ -57,6 +70,12 @@ def test_paths_and_arrays_in_any_order_and_number(models, loveda):
         for sample in found:
             torch.testing.assert_close(sample.seg_logits.data, expected, rtol=1e-4, atol=1e-5)
     assert [dict(step) for step in model.cfg.test_pipeline] == pipeline
+    other = array.copy()
+    other[..., 3] = 1 - other[..., 3]
+    assert not torch.equal(logits(model, other), expected)
+    # The checkpoint has the classes and colours.
+    assert model.dataset_meta['classes'][1] == 'building'
+    assert len(model.dataset_meta['palette']) == 7
 
 
 @pytest.mark.parametrize('images, depth', [('images', 'rdepth/synthetic'), ('rgb', 'depth')])
@@ -84,14 +103,17 @@ def test_depth_is_found_next_to_a_folder_of_images_of_any_name(
 
 
 @pytest.mark.parametrize('name', ['upernet', 'depthseg'])
-def test_models_of_the_optical_bands_take_images_with_and_without_depth(models, loveda, name):
+def test_models_of_the_optical_bands_take_images_with_and_without_depth(
+    models, loveda, tmp_path, name
+):
     path, array = loveda
     expected = logits(models[name], array[..., :3].astype(np.uint8))
-    for image in (str(path), array, array[..., :3]):
+    alone = shutil.copy(path, tmp_path / 'scene.png')  # outside of a dataset, without a depth map
+    for image in (str(path), str(alone), array, array[..., :3]):
         assert torch.equal(logits(models[name], image), expected)
 
 
-def test_mistakes_are_one_sentence(models, loveda, tmp_path):
+def test_mistakes_are_one_sentence(models, loveda, checkpoint, tmp_path):
     path, array = loveda
     for image, message in (
         (tmp_path / 'no.png', f'there is no image {tmp_path}/no.png: give the path of a file, or'),
@@ -105,6 +127,9 @@ def test_mistakes_are_one_sentence(models, loveda, tmp_path):
     assert torch.equal(logits(models['depthda'], path), logits(models['depthda'], array))
     with pytest.raises(UserError, match=r'^init_model\(best.pth, …\): a checkpoint is where'):
         init_model('best.pth', 'config.py', device='cpu')
+    other = 'does not fit the model.*not known to the model .backbone.depth'
+    with pytest.raises(UserError, match=other):
+        init_model(str(CONFIGS / 'upernet_tiny_u2r.py'), checkpoint, device='cpu')
 
 
 def test_four_bands_are_read_with_all_of_them_after_an_array(tmp_path):

@@ -30,14 +30,11 @@ def test_a_smooth_picture_is_compressed_well(tmp_path):
     assert (tmp_path / 'x.png').stat().st_size < smooth.nbytes / 20
 
 
-def test_half_a_picture_leaves_no_file(tmp_path):
+def test_half_a_picture_leaves_no_file_and_a_note_that_is_too_long_is_an_error(tmp_path):
     with pytest.raises(RuntimeError), png_strips(tmp_path / 'x.png', 37, 150) as picture:
         picture.write(CODES[:70])
         raise RuntimeError
     assert not list(tmp_path.iterdir())
-
-
-def test_a_note_that_is_too_long_is_an_error(tmp_path):
     with pytest.raises(ValueError, match='room'), png_strips(tmp_path / 'x.png', 37, 150) as out:
         out.write(CODES)
         out.note = 'x' * 2000

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 import torch
+from labelled_samples import labelled
 from mmengine.config import ConfigDict
-from mmengine.structures import PixelData
 from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
 from torch import Tensor
@@ -76,11 +76,8 @@ def config(backbone: str, head: str, parts: tuple[str, ...]) -> dict[str, Any]:
 
 
 def samples(size: int) -> list[SegDataSample]:
-    meta = dict.fromkeys(('img_shape', 'ori_shape', 'pad_shape'), (size, size))
-    meta |= dict(flip=False, flip_direction=None, img_path='x.png')
-    g = torch.Generator().manual_seed(0)
-    labels = [PixelData(data=torch.randint(5, (1, size, size), generator=g)) for _ in range(2)]
-    return [SegDataSample(gt_sem_seg=label, metainfo=dict(meta)) for label in labels]
+    labels = torch.randint(5, (2, size, size), generator=torch.Generator().manual_seed(0))
+    return labelled(labels, flip=False, flip_direction=None, img_path='x.png')
 
 
 def images(size: int) -> Tensor:

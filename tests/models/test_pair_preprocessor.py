@@ -45,9 +45,7 @@ def test_each_domain_has_its_own_preprocessor(pair):
     labels = [sample.gt_sem_seg.data for sample in found['data_samples']['source']]
     assert (torch.stack(labels)[:, :, 12:] == 255).all()  # padded with the image
     assert all('gt_sem_seg' not in sample for sample in found['data_samples']['target'])
-
-
-def test_without_a_target_both_domains_have_that_of_the_source():
+    # Without one of the target, both domains have that of the source.
     pair = MODELS.build(dict(type='PairPreprocessor', source=SOURCE))
     data = batch()
     data['inputs']['target'] = copy.deepcopy(data['inputs']['source'])

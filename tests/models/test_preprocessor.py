@@ -1,9 +1,8 @@
 import numpy as np
 import pytest
 import torch
-from mmengine.structures import PixelData
+from labelled_samples import labelled
 from mmseg.models import SegDataPreProcessor
-from mmseg.structures import SegDataSample
 
 from depthda.errors import UserError
 from depthda.models.preprocessor import RGBDDataPreprocessor
@@ -23,14 +22,8 @@ SIZES = [(6, 5), (4, 8)]
 
 def batch():
     """Two labelled images with depth, of different sizes."""
-    samples = []
-    for size in SIZES:
-        label = PixelData(data=torch.ones(1, *size).long())
-        samples.append(
-            SegDataSample(gt_sem_seg=label, metainfo=dict(img_shape=size, ori_shape=size))
-        )
     inputs = [torch.tensor(image_with_depth(*size)) for size in SIZES]
-    return dict(inputs=inputs, data_samples=samples)
+    return dict(inputs=inputs, data_samples=labelled(torch.ones(s).long() for s in SIZES))
 
 
 def normalized(image, mean=MEAN, std=STD):
@@ -110,15 +103,15 @@ def test_wrong_images_are_explained(images, message):
 @pytest.mark.parametrize(
     'settings',
     [
-        dict(mean=MEAN, std=STD[:2]),
-        dict(mean=MEAN, std=STD, depth='ignore'),
-        dict(mean=MEAN, std=STD, size=(8, 8), size_divisor=8),
-        dict(mean=MEAN, std=STD, batch_augments=[dict(type='BatchFixedSizePad', size=(8, 8))]),
+        dict(std=STD[:2]),
+        dict(depth='ignore'),
+        dict(size=(8, 8), size_divisor=8),
+        dict(batch_augments=[dict(type='BatchFixedSizePad', size=(8, 8))]),
     ],
 )
 def test_wrong_settings_are_refused(settings):
     with pytest.raises(UserError):
-        RGBDDataPreprocessor(**settings)
+        RGBDDataPreprocessor(**dict(mean=MEAN, std=STD) | settings)
 
 
 def test_the_released_copies_of_depth_differ_from_the_one_band_as_documented():

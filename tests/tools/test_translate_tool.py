@@ -93,13 +93,13 @@ def test_labels_stay_on_their_objects(run):
     assert strength[0] > 1.3 * max(strength[4], strength[8])
 
 
-def test_a_segmentation_is_trained_on_it_and_records_it(run, sample, short_run):
-    config = 'configs/sample/upernet_tiny_u2r.py'
+def test_a_segmentation_is_trained_on_it_and_records_it(run, sample, short_run, run_tool):
+    config = ROOT / 'configs/sample/upernet_tiny_u2r.py'
     options = {**short_run, 'train_dataloader.dataset.data_root': run / 'dataset'}
-    words = ['--cfg-options', *(f'{key}={value}' for key, value in options.items())]
     folder = run / 'segmentation'
-    call('train.py', config, '--work-dir', folder, *words)
-    call('test.py', config, folder / 'iter_4.pth', '--work-dir', folder, *words)
+    words = ['--work-dir', folder, '--cfg-options', *(f'{k}={v}' for k, v in options.items())]
+    for tool, *checkpoint in (('train',), ('test', folder / 'iter_4.pth')):
+        assert run_tool(tool, config, *checkpoint, *words)[0] == 0
     trained_on = json.loads((folder / 'metrics.json').read_text())['trained_on']
     translation = trained_on['translation']
     assert translation['config'] == CONFIG

@@ -25,14 +25,12 @@ def image() -> np.ndarray:
     return np.random.default_rng(0).integers(0, 256, (4, 6, 3), dtype=np.uint8)
 
 
-def test_grey_is_the_luminance_of_bgr(folder, image):
+def test_grey_is_the_luminance_of_bgr_constant_one_half_and_none_no_depth(folder, image):
     out = load('grey', folder / '1.png', image)
     blue, green, red = (image[..., band] / 255 for band in range(3))
     np.testing.assert_allclose(out[..., 3], 0.299 * red + 0.587 * green + 0.114 * blue, atol=1e-6)
     np.testing.assert_array_equal(out[..., :3], image)
-
-
-def test_black_is_a_value_constant_is_one_half_and_none_is_no_depth(folder, image):
+    # Black is a value and not a hole.
     assert (load('grey', folder / '1.png', np.zeros((4, 6, 3), np.uint8))[..., 3] > 0).all()
     assert (load('constant', folder / '1.png', image)[..., 3] == 0.5).all()
     assert (load('none', folder / '1.png', image)[..., 3] == 0).all()

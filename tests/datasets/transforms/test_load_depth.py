@@ -1,11 +1,6 @@
-from types import SimpleNamespace
-
-import cv2
 import numpy as np
 import pytest
 import rasterio
-from mmengine.config import Config
-from mmengine.registry import init_default_scope
 
 from depthda.datasets.transforms.load_depth import LoadDepth
 from depthda.errors import UserError
@@ -87,16 +82,13 @@ def test_an_array_with_depth_passes(bands):
         (image(4), FILES, r'x.png has 4 bands, .* set optical_bands=4'),
         (image(1), FILES, r'x.png has 1 band, .* LoadMultibandImage'),
         (image(5), FILES | dict(depth_path=None), 'has 5 bands'),
+        (image(), dict(folder='a'), 'pipeline needs depth as the last channel: give an H×W×4'),
     ],
 )
 def test_an_array_with_something_else_or_of_other_bands_is_refused(img, more, sentence):
+    folder = more.get('folder')
     with pytest.raises(UserError, match=sentence):
-        LoadDepth()(dict(img=img, img_path=None) | more)
-
-
-def test_an_array_without_depth_is_refused_with_the_expected_shape():
-    with pytest.raises(UserError, match='pipeline needs depth as the last channel: give an H×W×4'):
-        LoadDepth('rdepth/test')(dict(img=image(), img_path=None))
+        LoadDepth(folder)(dict(img=img, img_path=None) | more)
 
 
 def test_faults_name_the_file(make_tree, write_png):
@@ -118,22 +110,3 @@ def test_wrong_settings():
             LoadDepth(optical_bands=bands)
     with pytest.raises(UserError, match='low < high'):
         LoadDepth(value_range=(40, 0))
-
-
-def test_inference_model_with_a_path_and_with_an_array(make_tree):
-    """LoadAnnotations is dropped, the first transform replaced for arrays, the rest packed."""
-    from depthda.inference.images import prepare_images
-
-    init_default_scope('mmseg')
-    path = make_tree() / 'Train/Urban/images_png/3.png'
-
-    steps = [dict(type='LoadImageFromFile'), dict(type='LoadAnnotations')]
-    steps += [dict(type='LoadDepth', folder='rdepth/test'), dict(type='Resize', scale=(32, 24))]
-    model = SimpleNamespace(cfg=Config(dict(test_pipeline=[*steps, dict(type='PackSegInputs')])))
-    data, is_batch = prepare_images(str(path), model)
-    assert not is_batch and data['inputs'][0].shape == (4, 24, 32)
-    array = np.dstack([cv2.imread(str(path)), np.full((48, 64), 0.5)]).astype(np.float32)
-    data, _ = prepare_images([array, array], model)
-    assert len(data['inputs']) == 2 and (data['inputs'][1][3] == 0.5).all()
-    with pytest.raises(UserError, match='give an H×W×4 array'):
-        prepare_images(array[..., :3], model)

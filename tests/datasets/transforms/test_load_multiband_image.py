@@ -26,22 +26,19 @@ def check(path, bands=BANDS):
 
 
 @pytest.mark.parametrize(
-    'profile',
+    'bands, profile',
     [
-        {},  # GDAL tags the fourth band as alpha, as in the official Potsdam RGBIR files
-        dict(photometric='RGB', alpha='unspecified'),
-        dict(photometric='MINISBLACK'),
-        dict(photometric='RGB', compress='lzw', tiled=True, blockxsize=16, blockysize=16),
-        dict(interleave='band'),
+        (BANDS, {}),  # GDAL tags the fourth band as alpha, as in the official Potsdam RGBIR files
+        (BANDS, dict(photometric='RGB', alpha='unspecified')),
+        (BANDS, dict(photometric='MINISBLACK')),
+        (BANDS, dict(photometric='RGB', compress='lzw', tiled=True, blockxsize=16, blockysize=16)),
+        (BANDS, dict(interleave='band')),
+        (BANDS.astype(np.uint16) * 40, {}),
+        (BANDS[:3], {}),
     ],
 )
-def test_four_band_tiff(tmp_path, profile):
-    check(write(tmp_path / 'a.tif', **profile))
-
-
-def test_sixteen_bit_and_three_bands(tmp_path):
-    check(write(tmp_path / 'a.tif', BANDS.astype(np.uint16) * 40), BANDS.astype(np.uint16) * 40)
-    check(write(tmp_path / 'b.tif', BANDS[:3]), BANDS[:3])
+def test_tiff(tmp_path, bands, profile):
+    check(write(tmp_path / 'a.tif', bands, **profile), bands)
 
 
 def test_rgba_png_agrees_with_mmcv(tmp_path):
@@ -58,9 +55,6 @@ def test_mmcv_reads_four_bands_wrongly(tmp_path):
     expected = BANDS[[2, 1, 0, 3]].transpose(1, 2, 0)
     for backend in ('cv2', 'tifffile'):
         assert (mmcv.imread(path, flag='unchanged', backend=backend) != expected).any()
-
-
-def test_an_unreadable_image_is_named(tmp_path):
     (tmp_path / 'a.tif').write_text('none')
     with pytest.raises(UserError, match=r'a\.tif cannot be read'):
-        LoadMultibandImage()(dict(img_path=str(tmp_path / 'a.tif')))
+        LoadMultibandImage()(dict(img_path=path))

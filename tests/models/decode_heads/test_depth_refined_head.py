@@ -3,10 +3,9 @@
 import pytest
 import torch
 import torch.nn.functional as F
+from labelled_samples import labelled
 from mmengine.registry import DefaultScope
-from mmengine.structures import PixelData
 from mmseg.registry import MODELS
-from mmseg.structures import SegDataSample
 
 from depthda.errors import UserError
 from depthda.models.features import GuidedFeatures
@@ -26,23 +25,18 @@ def build(head=FCN, **rest):
         return MODELS.build(dict(type='DepthRefinedHead', **given))
 
 
-def inputs(size=8, depth_size=8, images=2):
+def inputs(size=8, depth_size=8):
     g = torch.Generator().manual_seed(1)
-    fused = torch.randn(images, 6, size, size, generator=g)
-    depth = torch.randn(images, 4, depth_size, depth_size, generator=g)
+    fused = torch.randn(2, 6, size, size, generator=g)
+    depth = torch.randn(2, 4, depth_size, depth_size, generator=g)
     return GuidedFeatures([fused], [depth])
 
 
-def samples(images=2, size=32, ignored_from=None):
-    g = torch.Generator().manual_seed(2)
-    found = []
-    for _ in range(images):
-        label = torch.randint(3, (1, size, size), generator=g)
-        if ignored_from is not None:
-            label[:, ignored_from:] = 255
-        meta = dict(img_shape=(size, size), pad_shape=(size, size))
-        found.append(SegDataSample(gt_sem_seg=PixelData(data=label), metainfo=meta))
-    return found
+def samples(size=32, ignored_from=None):
+    labels = torch.randint(3, (2, size, size), generator=torch.Generator().manual_seed(2))
+    if ignored_from is not None:
+        labels[:, ignored_from:] = 255
+    return labelled(labels)
 
 
 def conv(module, x):

@@ -54,11 +54,7 @@ def test_without_prompts_nothing_is_built_for_them():
     count = [sum(p.numel() for p in head.parameters()) for head in (with_prompts, without)]
     assert count[0] - count[1] == 4 * 4 * 5  # four layers have four more input channels
     assert without(tuple(inputs(3, 4))).shape == (2, 3, 24, 32)
-
-
-def test_mistakes_get_a_clear_message():
-    head = DepthSegHead(**SETTINGS, prompt_channels=4)
     with pytest.raises(UserError, match='got no prompts'):
-        head([torch.randn(2, 6, 3, 4)] * 4)
+        with_prompts([torch.randn(2, 6, 3, 4)] * 4)
     with pytest.raises(UserError, match='four feature maps, not 3'):
         DepthSegHead(**SETTINGS | dict(in_channels=[6] * 3, in_index=(0, 1, 2)))

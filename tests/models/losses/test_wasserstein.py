@@ -18,9 +18,7 @@ def test_signs_are_those_of_equation_2():
     real, fake = torch.tensor([[3.0, 5.0]]), torch.tensor([[1.0, -2.0], [0.0, 3.0]])
     assert critic_loss(real, fake).item() == -(4.0 - 0.5)
     assert generator_loss(fake).item() == -0.5
-
-
-def test_bfloat16_scores_are_averaged_in_single_precision():
+    # Scores of bfloat16 are averaged in single precision.
     scores = torch.tensor([256.0, 1.0, 1.0, 1.0]).bfloat16()
     assert generator_loss(scores).item() == -64.75 and scores.mean().item() == 65
     assert critic_loss(torch.zeros(1).bfloat16(), scores).item() == 64.75

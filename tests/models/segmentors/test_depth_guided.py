@@ -3,14 +3,13 @@ import copy
 import numpy as np
 import pytest
 import torch
+from labelled_samples import labelled
 from mmengine.config import Config
 from mmengine.model import ExponentialMovingAverage
 from mmengine.runner.checkpoint import load_state_dict as load_by_mmengine
-from mmengine.structures import PixelData
 from mmseg.apis import inference_model, init_model
 from mmseg.models import EncoderDecoder, SegTTAModel
 from mmseg.registry import MODELS
-from mmseg.structures import SegDataSample
 
 import depthda.models.backbones.dual_backbone
 import depthda.models.backbones.transformers_backbone
@@ -26,14 +25,9 @@ def batch(num, height, width, channels=4):
     for image in inputs:
         image[:3] *= 255
         image[3:, 5:9, 5:9] = 0  # no depth here
-    samples = []
-    sizes = dict.fromkeys(('ori_shape', 'img_shape', 'pad_shape'), (height, width))
-    for _ in range(num):
-        label = torch.randint(0, 5, (1, height, width))
-        label[0, :3] = 255
-        meta = sizes | dict(img_path='i')
-        samples.append(SegDataSample(gt_sem_seg=PixelData(data=label), metainfo=meta))
-    return dict(inputs=inputs, data_samples=samples)
+    labels = torch.randint(0, 5, (num, height, width))
+    labels[:, :3] = 255
+    return dict(inputs=inputs, data_samples=labelled(labels, img_path='i'))
 
 
 def test_every_parameter_gets_a_finite_gradient_where_depth_is_missing(tiny_model):

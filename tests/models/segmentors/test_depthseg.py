@@ -1,9 +1,8 @@
 import pytest
 import torch
+from labelled_samples import labelled
 from mmengine.config import Config
-from mmengine.structures import PixelData
 from mmseg.registry import MODELS
-from mmseg.structures import SegDataSample
 from transformers import Dinov2Backbone, Dinov2Config
 
 from depthda.datasets.synthetic import generate_tile, make_world
@@ -56,13 +55,7 @@ def build(prompted: bool = True, weights: str | None = None, **settings):
 
 def batch(height: int = 30, width: int = 41, num: int = 2):
     """Normalised images with depth, and samples with labels."""
-    images = torch.randn(num, 4, height, width)
-    samples = []
-    for _ in range(num):
-        label = PixelData(data=torch.randint(7, (1, height, width)))
-        sizes = dict.fromkeys(('img_shape', 'ori_shape', 'pad_shape'), (height, width))
-        samples.append(SegDataSample(gt_sem_seg=label, metainfo=sizes))
-    return images, samples
+    return torch.randn(num, 4, height, width), labelled(torch.randint(7, (num, height, width)))
 
 
 def optimizer(model, lr=3e-3):
