@@ -7,14 +7,8 @@ import time
 
 import pytest
 
-from depthda.cli import (
-    Stopped,
-    add_cfg_options,
-    add_range,
-    stopped_by_signals,
-    tool_parser,
-    user_errors,
-)
+from depthda import cli
+from depthda.cli import Stopped, stopped_by_signals, tool_parser, user_errors
 from depthda.errors import UserError
 
 
@@ -68,10 +62,8 @@ def test_a_path_that_cannot_be_used_is_one_line(capsys, tmp_path):
     for path, reason in ((tmp_path / 'file/a', 'Not a directory'), (long, 'File name too long')):
         with pytest.raises(SystemExit) as stopped, user_errors(), open(path, 'w'):
             pass
-        assert stopped.value.code == 2
-        assert capsys.readouterr().err == (
-            f'error: {path} cannot be read or written ({reason}): name another file or folder\n'
-        )
+        message = f'{path} cannot be read or written ({reason}): name another file or folder'
+        assert (stopped.value.code, capsys.readouterr().err) == (2, f'error: {message}\n')
 
 
 # Without a file, an error of permission may be anything.
@@ -101,8 +93,7 @@ def test_a_signal_ends_a_wait_with_its_status_and_one_line(capsys, handlers, num
             interrupt.args = ('interrupted at 4',)
             os.kill(os.getpid(), number)  # an impatient second one changes nothing
             raise
-    assert stopped.value.code == status
-    assert capsys.readouterr().err == 'interrupted at 4\n'
+    assert (stopped.value.code, capsys.readouterr().err) == (status, 'interrupted at 4\n')
 
 
 def test_an_interrupt_that_a_library_replaces_still_counts(capsys, handlers):
@@ -111,8 +102,7 @@ def test_an_interrupt_that_a_library_replaces_still_counts(capsys, handlers):
             os.kill(os.getpid(), signal.SIGTERM)
         except BaseException:
             raise SyntaxError('a library catches everything') from None
-    assert stopped.value.code == 143
-    assert capsys.readouterr().err == 'interrupted\n'
+    assert (stopped.value.code, capsys.readouterr().err) == (143, 'interrupted\n')
 
 
 def test_the_handlers_of_signals_come_back(handlers):
@@ -159,7 +149,7 @@ def test_help_ends_with_the_example_and_shows_the_defaults_of_options(parser, ca
 
 
 def test_a_range_is_a_tuple_and_two_numbers(parser):
-    add_range(parser, '--range', 'values that count', dest='values')
+    cli.add_range(parser, '--range', 'values that count', dest='values')
     assert parser.parse_args([]).values is None
     assert parser.parse_args(['--range', '-1', '2.5']).values == (-1.0, 2.5)
     with pytest.raises(SystemExit):
@@ -170,7 +160,7 @@ def test_a_range_is_a_tuple_and_two_numbers(parser):
     'option, fault', [('lr', 'write KEY=VALUE'), ('=3', 'write KEY=VALUE'), ('a=(1,2', 'bracket')]
 )
 def test_an_option_without_key_or_value_is_a_usage_error(parser, capsys, option, fault):
-    add_cfg_options(parser)
+    cli.add_cfg_options(parser)
     with pytest.raises(SystemExit) as stopped:
         parser.parse_args(['--cfg-options', 'lr=1', option])
     assert stopped.value.code == 2 and fault in capsys.readouterr().err

@@ -76,16 +76,13 @@ def test_libraries_write_to_the_file_and_the_user_s_code_to_both(log, function, 
     assert 'library' in text or 'base_lr: 1.0e-03' in text  # the file has all of it
 
 
-def test_marked_lines_are_plain_and_a_warning_begins_with_its_kind(log):
+def test_marked_lines_are_plain_a_warning_begins_with_its_kind_and_python_s_are_restored(log):
     _, read = log()
     show('two\nlines')
     warn('something looks wrong')
     out, text = read()
     assert out == 'two\nlines\nwarning: something looks wrong\n'
     assert 'WARNING - something looks wrong' in text
-
-
-def test_python_s_own_warnings_are_restored():
     before = warnings.showwarning
     with pytest.raises(KeyError), quiet_console():
         raise KeyError

@@ -39,7 +39,7 @@ ORIGINALS = ('mmcv', 'mmcv_lite', 'mmengine', 'mmsegmentation')
     'found, message',
     [
         # A missing library with the command that installs it, and old ones with the bound.
-        (dict(rasterio=None), '^rasterio is not installed.*pip install -c'),
+        (dict(rasterio=None), 'rasterio is not installed.*pip install -c'),
         (
             dict(transformers='4.40.0', numpy='1.26.4'),
             r'(?=.*transformers 4\.40\.0 does not satisfy >=5).*numpy 1\.26\.4',

@@ -24,13 +24,10 @@ def build(line, folder):
     return VISUALIZERS.build(settings)
 
 
-def test_there_is_a_line_for_each_backend():
-    named = [re.findall(r"type='(\w+)'", line)[1] for line in LINES]
-    assert named == ['TensorboardVisBackend', 'WandbVisBackend']
-
-
 @pytest.mark.parametrize('line', LINES, ids=['tensorboard', 'wandb'])
 def test_mmengine_accepts_a_line_and_keeps_the_local_log(line, tmp_path):
+    named = [re.findall(r"type='(\w+)'", line)[1] for line in LINES]
+    assert named == ['TensorboardVisBackend', 'WandbVisBackend']
     visualizer = build(line, tmp_path)
     kept, added = visualizer._vis_backends.values()
     kept.add_scalars({'loss': 2.0}, step=1)
@@ -64,7 +61,7 @@ def test_every_link_and_every_script_of_the_pages_exists():
             assert (ROOT / script).is_file(), f'{page}: {script}'
 
 
-def test_every_figure_of_the_benchmark_is_in_a_table():
+def test_every_figure_of_the_benchmark_and_every_effect_of_a_difference_is_in_a_table():
     """Numbers of two decimals in its text, with their signs, stand in docs/tables."""
     page = (ROOT / 'docs/synthetic-benchmark.md').read_text().split('## What came out')[1]
     tables = ' '.join(path.read_text() for path in (ROOT / 'docs/tables').iterdir())
@@ -73,9 +70,6 @@ def test_every_figure_of_the_benchmark_is_in_a_table():
     # In JSON 12.5 is 12.50.
     known = {float(value) for value in re.findall(r'-?\d+\.\d+', tables)}
     assert not {figure for figure in figures if float(figure.replace('−', '-')) not in known}
-
-
-def test_every_effect_of_a_difference_on_synthetic_worlds_is_in_its_table():
     page = (ROOT / 'docs/differences.md').read_text().replace('−', '-')
     table = (ROOT / 'docs/tables/synthetic-released.md').read_text()
     effects = re.findall(r'mIoU by ([+-]\d+\.\d\d \[[^\]]*\])', page)
@@ -83,18 +77,14 @@ def test_every_effect_of_a_difference_on_synthetic_worlds_is_in_its_table():
     assert not [effect for effect in effects if f'| {effect} |' not in table]
 
 
-def test_every_test_that_a_difference_names_exists():
+def test_tests_and_options_of_as_released_that_a_difference_names_exist():
     page = (ROOT / 'docs/differences.md').read_text()
     rows = [line.strip('| ').split(' | ') for line in page.splitlines() if line.startswith('| ')]
     rows = [row for row in rows if row[0] not in ('released', '---')]
     assert len(rows) > 40 and {len(row) for row in rows} == {5}
     named = {name for row in rows for name in row[4].split(', ') if name != '–'}
     assert not [name for name in named if not (ROOT / 'tests' / name).exists()]
-
-
-def test_the_page_of_differences_names_options_of_as_released():
-    """An option that the page gives to as-released is set in such a config."""
-    page = (ROOT / 'docs/differences.md').read_text()
+    # An option that the page gives to as-released is set in such a config.
     configs = [path.read_text() for path in ROOT.glob('configs/**/*as-released*.py')]
     text = '\n'.join(configs)
     options = re.findall(r'`(\w+)=[^`]*` in `as-released`', page)

@@ -53,22 +53,24 @@ def test_help_has_an_example_and_imports_no_library():
         assert re.search(rf'^  {command} +[A-Z].*\.$', overview, re.MULTILINE), command
 
 
-def test_every_tool_is_a_command_and_the_rest_need_no_checkout():
+def test_every_tool_is_a_command_and_the_rest_need_no_checkout(capsys):
     names = {path.stem.replace('_', '-') for path in TOOLS}
     longer = {'make-sample': 'sample', 'estimate-depth': 'depth', 'make-submission': 'submission'}
     assert {longer.get(name, name) for name in names} == {*COMMANDS} - {'configs', 'weights'}
-
-
-def test_a_command_takes_the_names_of_its_tool(capsys):
+    # A command takes the names of its tool.
     for name in ('sample', 'make-sample', 'make_sample'):
         with pytest.raises(SystemExit):
             main([name, '--help'])
         assert capsys.readouterr().out.startswith('usage: depthda sample ')
 
 
-def test_an_unknown_command_is_one_line_with_the_nearest(capsys):
+def test_an_unknown_command_is_one_line_with_the_nearest_and_a_table_has_to_be_named(capsys):
     assert main(['trian']) == 2
     assert capsys.readouterr().err == "error: there is no command 'trian': did you mean 'train'?\n"
+    with pytest.raises(SystemExit) as stopped:
+        main(['run-experiments'])
+    assert stopped.value.code == 2
+    assert capsys.readouterr().err.startswith('error: name a table, such as configs/tables/')
 
 
 @pytest.mark.parametrize('folder', ['sample', 'configs/sample'])
@@ -106,13 +108,6 @@ def test_a_reader_that_stops_early_is_no_error():
     command = f'{sys.executable} -m depthda configs | head -n 1'
     done = subprocess.run(command, shell=True, capture_output=True, text=True, cwd=ROOT)
     assert done.stdout.count('\n') == 1 and done.stderr == ''
-
-
-def test_a_table_has_to_be_named_unless_nothing_is_trained(capsys):
-    with pytest.raises(SystemExit) as stopped:
-        main(['run-experiments'])
-    assert stopped.value.code == 2
-    assert capsys.readouterr().err.startswith('error: name a table, such as configs/tables/')
 
 
 def test_preparing_data_imports_no_torch():

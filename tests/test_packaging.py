@@ -61,15 +61,13 @@ def run(site: Path, here: Path, *arguments: str) -> str:
     return done.stdout
 
 
-def test_a_wheel_holds_the_package_and_every_config(installed):
+def test_a_wheel_holds_the_package_and_every_config(installed, tmp_path):
     assert files(installed / 'depthda' / 'configs') == files(ROOT / 'configs')
     package = files(installed / 'depthda')
     assert {name: package[name] for name in files(ROOT / 'depthda')} == files(ROOT / 'depthda')
     (entry,) = installed.glob('*.dist-info/entry_points.txt')
     assert entry.read_text() == '[console_scripts]\ndepthda = depthda.main:run_console\n'
-
-
-def test_an_installed_package_works_outside_a_checkout(installed, tmp_path):
+    # It works outside a checkout.
     listed = run(installed, tmp_path, 'configs', 'tiny', 'both-domains')
     assert listed.startswith('sample/depthda_tiny_u2r-both-domains  ')
     small = ('--size', '64', '--train', '2', '--val', '0', '--test', '1')

@@ -39,10 +39,7 @@ def test_parts_are_disjoint_and_complete():
     items = list(range(11))
     parts = [Shard(rank, 3).part(items) for rank in range(3)]
     assert sorted(sum(parts, [])) == items and max(map(len, parts)) - min(map(len, parts)) == 1
-
-
-def test_one_process_does_not_wait():
-    with joined('none') as shard:
+    with joined('none') as shard:  # one process does not wait
         shard.wait()
         assert shard.part([1, 2]) == [1, 2]
 

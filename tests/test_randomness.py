@@ -14,9 +14,7 @@ def test_derived_seeds_differ_where_sums_would_collide_and_are_the_same_on_every
     assert len(seeds) > 9_990  # 32 bits: a collision among 10,000 has odds of about 1 %
     # Fixed here because a change would silently alter every published run.
     assert derive_seed(0, 'sample', 0) == 2210374190
-
-
-def test_sample_key_is_an_index_and_crosses_processes():
+    # A key is an index, and crosses processes.
     key = pickle.loads(pickle.dumps(SampleKey(3, seed=17)))
     assert (key, key.seed, [10, 11, 12, 13][key]) == (3, 17, 13)
 
@@ -25,10 +23,12 @@ def test_seeded_repeats_inside_and_leaves_the_outside_alone():
     def draws():
         return random.random(), np.random.rand(), torch.rand(1).item()
 
-    torch.manual_seed(1), np.random.seed(1), random.seed(1)
-    undisturbed = [draws(), draws()]
-    torch.manual_seed(1), np.random.seed(1), random.seed(1)
-    disturbed = [draws()]
+    def start():
+        torch.manual_seed(1), np.random.seed(1), random.seed(1)
+        return [draws()]
+
+    undisturbed = start() + [draws()]
+    disturbed = start()
     with seeded(5):
         first = draws()
     with seeded(5):

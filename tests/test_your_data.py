@@ -99,9 +99,7 @@ def test_a_model_of_other_classes_or_of_a_head_without_type_is_refused(places, t
     path.write_text(path.read_text() + 'model["auxiliary_head"] = dict(num_classes=2)\n')
     with pytest.raises(UserError, match='auxiliary_head has num_classes and no type'):
         train(path, str(tmp_path))
-
-
-def test_the_config_of_the_page_has_six_classes_and_the_folders_of_the_page():
+    # The config of the page has six classes, and the folders of the page.
     cfg = load_config(ROOT / 'configs/depthda/depthda_convnext-b-s_1xb4-40k_prepared-512x512.py')
     assert cfg.model.decode_head.num_classes == cfg.model.auxiliary_head.num_classes == 6
     assert cfg.test_dataloader.dataset.data_root == 'data/custom/south'
