@@ -1,4 +1,4 @@
-"""Models of ``transformers``, from the hub or a local folder, with errors in one sentence."""
+"""Load models of ``transformers`` from the hub or a local folder, with errors in one sentence."""
 
 import hashlib
 import logging
@@ -22,7 +22,7 @@ def explained(weights: str, option: str = 'weights=') -> Iterator[None]:
     ``option`` is the setting that names the weights, for the advice in the message.
     """
     folder = Path(weights).expanduser()
-    # A hub id is `owner/name` (or `name`); anything else can only be a path.
+    # A hub id has the form `owner/name` or `name`; anything else is a path.
     if not folder.is_dir() and not re.fullmatch(r'[\w][\w.-]*(/[\w][\w.-]*)?', weights):
         raise UserError(
             f'The folder of weights {weights!r} does not exist: fetch them with '
@@ -53,14 +53,14 @@ def fetch_model(weights: str) -> Path:
 
     with explained(weights):
         folder = Path(snapshot_download(weights, allow_patterns=['*.json', '*.safetensors']))
-        if not any(folder.glob('*.safetensors')):  # it is an older repository
+        if not any(folder.glob('*.safetensors')):  # as in older repositories
             snapshot_download(weights, allow_patterns=['*.json', '*.bin'])
     return folder
 
 
 @contextmanager
 def quiet_transformers() -> Iterator[None]:
-    """Silence the reports and progress bars of ``transformers``; callers report themselves."""
+    """Silence the reports and progress bars of ``transformers``, because callers report faults."""
     verbosity = transformers_logging.get_verbosity()
     progress_bar = transformers_logging.is_progress_bar_enabled()
     transformers_logging.set_verbosity(logging.ERROR)
@@ -74,7 +74,7 @@ def quiet_transformers() -> Iterator[None]:
 
 
 def fingerprint(model: nn.Module) -> bytes:
-    """Return the SHA-256 of all weights; it does not depend on the folder they came from."""
+    """Return the SHA-256 of all weights, which does not depend on their file or folder."""
     digest = hashlib.sha256()
     for name, value in sorted(model.state_dict().items()):
         digest.update(name.encode())

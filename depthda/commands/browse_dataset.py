@@ -1,7 +1,7 @@
-"""Show what the model really sees: samples after the config's pipeline, on contact sheets.
+"""Draw samples as the model sees them, after the config's pipeline, on contact sheets.
 
-The sheets show image, depth (bright = high, striped = none) and label as they reach the model,
-augmented as in a run with the seed of --seed.
+The sheets show image, depth (bright = high, striped = no depth) and label, augmented as in a run
+with the seed --seed.
 """
 
 from argparse import ArgumentParser, Namespace

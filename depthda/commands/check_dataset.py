@@ -2,8 +2,8 @@
 
 Every sample is read. The check covers pairing and sizes, unreadable files, label values without a
 class, depth maps that are empty, constant or upside down, classes that never occur, and images that
-are in two splits (also copies under other names). A table and a picture show the classes of each
-domain, and sheets show samples. Exit status: 0 fit, 1 not fit, 2 a mistake.
+are in two splits (also as copies with other names). A table and a picture show the classes of each
+domain, and contact sheets show samples. Exit status: 0 fit, 1 not fit, 2 wrong arguments or config.
 """
 
 from argparse import ArgumentParser, Namespace

@@ -13,18 +13,18 @@ from depthda.models.renamed import current_key
 
 # Keys that are read after the file has been parsed. Any other top-level name (a crop size, a
 # pipeline) has already been copied to where it is used, so overriding it would do nothing.
-READ = {*inspect.signature(Runner.__init__).parameters} - {'self', 'cfg'}
-READ |= {'tta_model', 'tta_pipeline', 'translate_dataset', 'load_partial'}
-READ |= {'runner_type', 'model_wrapper_cfg', 'compile'}
-READ |= {'custom_imports', 'activation_checkpointing', 'efficient_conv_bn_eval'}
+READ_AFTER_PARSING = {*inspect.signature(Runner.__init__).parameters} - {'self', 'cfg'}
+READ_AFTER_PARSING |= {'tta_model', 'tta_pipeline', 'translate_dataset', 'load_partial'}
+READ_AFTER_PARSING |= {'runner_type', 'model_wrapper_cfg', 'compile'}
+READ_AFTER_PARSING |= {'custom_imports', 'activation_checkpointing', 'efficient_conv_bn_eval'}
 
 
 def apply_overrides(cfg: Config, options: dict[str, Any]) -> None:
     """Merge dotted ``options`` into ``cfg`` in place.
 
-    A key that the config does not have is an error that names the nearest one; a leading ``+``
-    adds a key on purpose. Text does not replace a number or a list. A list that replaces a tuple
-    becomes a tuple, and ``1e3`` that replaces a whole number becomes one.
+    A key that the config does not have is an error that names the most similar key; a leading
+    ``+`` adds a new key. Text cannot replace a number or a list. A list that replaces a tuple
+    becomes a tuple, and a float such as ``1e3`` that replaces an integer becomes an integer.
     """
     for key, value in options.items():
         added = key.startswith('+')
@@ -38,7 +38,7 @@ def apply_overrides(cfg: Config, options: dict[str, Any]) -> None:
 
 
 def _current(cfg: Config, key: str) -> str:
-    """Return the present name of a model's argument that has been renamed."""
+    """Return ``key`` with the current name of its last part, if the model renamed it."""
     *parents, last = key.split('.')
     node: Any = cfg
     for part in parents:
@@ -48,22 +48,22 @@ def _current(cfg: Config, key: str) -> str:
 
 def _check_read(cfg: Config, key: str) -> None:
     top = key.split('.')[0]
-    if top in READ:
+    if top in READ_AFTER_PARSING:
         return
     if top not in cfg:
-        raise UserError(f"nothing reads '{top}', so adding it would change nothing.")
+        raise UserError(f"nothing reads '{top}', so adding it would have no effect.")
     uses = [path for path, value in read_nodes(cfg) if value == cfg[top]]
     raise UserError(
         f"'{top}' is only a name inside the config file, and overriding it would change nothing"
-        f'{sentence_of_uses(uses, "override")}.'
+        f'{describe_uses(uses, "override")}.'
     )
 
 
-def sentence_of_uses(uses: list[str], verb: str) -> str:
-    """Say what to change instead of a name whose value was copied to ``uses``."""
+def describe_uses(uses: list[str], verb: str) -> str:
+    """Return what to change instead of a name whose value was copied to the keys ``uses``."""
     if not uses:
         return f'; {verb} the key that uses it'
-    uses = sorted(uses, key=lambda path: path.count('.'))  # the whole before its parts
+    uses = sorted(uses, key=lambda path: path.count('.'))  # parents before their children
     return f': {verb} {", ".join(uses[:4])}{", …" if len(uses) > 4 else ""}'
 
 
@@ -74,9 +74,10 @@ def _lookup(cfg: Config, key: str) -> Any:
     for depth, part in enumerate(parts):
         if isinstance(node, (list, tuple)):
             if not part.isdigit() or int(part) >= len(node):
+                elements = f'elements 0 to {len(node) - 1}' if node else 'no elements'
                 raise UserError(
                     f"'{'.'.join(parts[: depth + 1])}' is not in the config: "
-                    f"'{'.'.join(parts[:depth])}' has the elements 0 to {len(node) - 1}."
+                    f"'{'.'.join(parts[:depth])}' has {elements}."
                 )
             node = node[int(part)]
         elif isinstance(node, dict | Config) and part in node:
@@ -87,7 +88,7 @@ def _lookup(cfg: Config, key: str) -> Any:
 
 
 def _assign(node: Any, parts: list[str], value: Any) -> Any:
-    """Set the value below ``node``, and return the node (a new one in place of a tuple)."""
+    """Set the value at ``parts`` inside ``node``; return ``node``, or a new tuple instead of it."""
     inside_list = isinstance(node, (list, tuple))
     part = int(parts[0]) if inside_list else parts[0]
     if len(parts) > 1:
@@ -102,7 +103,7 @@ def _assign(node: Any, parts: list[str], value: Any) -> Any:
 
 
 def _like(old: Any, new: Any) -> Any:
-    """Convert a value to the old type where the command line can only spell another one."""
+    """Convert ``new`` to a type that the command line cannot spell: a tuple, or ``1e3`` as int."""
     if isinstance(old, tuple) and isinstance(new, list):
         return tuple(new)
     if type(old) is int and isinstance(new, float) and new.is_integer():
@@ -113,7 +114,7 @@ def _like(old: Any, new: Any) -> Any:
 def _unknown(cfg: Config, node: Any, key: str, parents: list[str], part: str) -> UserError:
     nearest = _nearest(cfg, node, key, parents, part)
     hint = f"did you mean '{nearest}'? " if nearest else ''
-    return UserError(f"'{key}' is not in the config: {hint}'+{key}=…' adds it on purpose.")
+    return UserError(f"'{key}' is not in the config: {hint}To add a new key, write '+{key}=…'.")
 
 
 def _nearest(cfg: Config, node: Any, key: str, parents: list[str], part: str) -> str | None:
@@ -121,10 +122,10 @@ def _nearest(cfg: Config, node: Any, key: str, parents: list[str], part: str) ->
     siblings = list(node) if isinstance(node, (dict, Config)) else []
     if near := difflib.get_close_matches(part, siblings, n=1, cutoff=0.75):
         return '.'.join([*parents, *near])
-    every = [path for path, _ in read_nodes(cfg)]
+    keys = [path for path, _ in read_nodes(cfg)]
     last = key.rsplit('.', 1)[-1]
-    namesakes = [path for path in every if path.rsplit('.', 1)[-1] == last]
-    near = difflib.get_close_matches(key, namesakes or every, n=1, cutoff=0.3)
+    same_name = [path for path in keys if path.rsplit('.', 1)[-1] == last]
+    near = difflib.get_close_matches(key, same_name or keys, n=1, cutoff=0.3)
     return near[0] if near else None
 
 
@@ -132,7 +133,8 @@ def _check_type(key: str, old: Any, new: Any) -> None:
     number = isinstance(old, (int, float)) and not isinstance(old, bool)
     if isinstance(new, str) and (number or isinstance(old, (bool, list, tuple, dict))):
         raise UserError(
-            f"'{key}' is a {type(old).__name__} in the config (now {old!r}), and {new!r} is text."
+            f"'{key}' has type {type(old).__name__} in the config (now {old!r}), so it cannot be "
+            f'set to the text {new!r}.'
         )
 
 
@@ -153,8 +155,9 @@ def _nodes(node: Any, path: str = '') -> list[tuple[str, Any]]:
 
 
 def read_nodes(cfg: Config | dict) -> list[tuple[str, Any]]:
-    """Return what is read after parsing, with its dotted keys."""
-    return [(path, value) for path, value in _nodes(cfg) if path.split('.')[0] in READ]
+    """Return (dotted key, value) of everything that is read after parsing."""
+    nodes = _nodes(cfg)
+    return [(path, value) for path, value in nodes if path.split('.')[0] in READ_AFTER_PARSING]
 
 
 def read_dicts(cfg: Config, section: str) -> Iterator[tuple[str, dict]]:

@@ -1,5 +1,6 @@
 """The classes of a custom dataset: names, and the values or colours that encode them in labels."""
 
+import functools
 import os
 import re
 from collections.abc import Sequence
@@ -11,7 +12,7 @@ import numpy as np
 from depthda.errors import UserError
 from depthda.io.files import read_lines
 
-IGNORED = 255
+IGNORED, UNKNOWN = 255, 254
 _NO_CLASS = 'ignore'
 _FORMATS = 'name, name VALUE or name RED GREEN BLUE'
 _LINE = re.compile(r'(.*?)((?:[\s,;:=]+\d+)*)$')
@@ -42,14 +43,24 @@ class ClassList:
     @property
     def palette(self) -> list[list[int]]:
         """A colour for each class: the one in the list, if there is one."""
-        listed = {index: list(key) for key, index in reversed(self.values.items()) if self.coloured}
-        return [listed.get(index) or _colour(index) for index in range(len(self.names))]
+        palette = []
+        for index in range(len(self.names)):
+            red_green_blue = bytes.fromhex(_COLOURS[index % len(_COLOURS)][1:])
+            # Each further round is darker, so that no two classes are alike.
+            darker = 0.7 ** (index // len(_COLOURS))
+            palette.append([round(darker * part) for part in red_green_blue])
+        for key, index in reversed(self.values.items() if self.coloured else ()):
+            if index != IGNORED:
+                palette[index] = list(key)
+        return palette
 
+    @functools.cached_property
     def table(self) -> np.ndarray:
-        """Return the class index of each 8-bit value, -1 for values without a class."""
-        indices = np.full(256, -1, np.int16)
-        indices[list(self.values)] = list(self.values.values())
-        return indices
+        """The class index of each 8-bit value or of each colour 0xRRGGBB; ``UNKNOWN``: no class."""
+        table = np.full(1 << 24 if self.coloured else 256, UNKNOWN, np.uint8)
+        for key, index in self.values.items():
+            table[key[0] << 16 | key[1] << 8 | key[2] if self.coloured else key] = index
+        return table
 
 
 def numbered(names: Sequence[str], first: int = 0) -> ClassList:
@@ -118,10 +129,3 @@ def _entry(line: str, path: Path) -> tuple[str, tuple[int, ...]]:
             f'{path}: cannot read {line!r}: write {_FORMATS}, with numbers from 0 to 255'
         )
     return (_NO_CLASS if name.lower() == _NO_CLASS else name), numbers
-
-
-def _colour(index: int) -> list[int]:
-    red, green, blue = bytes.fromhex(_COLOURS[index % len(_COLOURS)][1:])
-    # Each further round is darker, so that no two classes are alike.
-    darker = 0.7 ** (index // len(_COLOURS))
-    return [round(darker * part) for part in (red, green, blue)]

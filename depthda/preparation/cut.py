@@ -1,28 +1,24 @@
 """Cut one scene into the tiles of its products."""
 
-import functools
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import rasterio
 from rasterio.enums import ColorInterp, MaskFlags
 from rasterio.errors import RasterioError
 
-from depthda.depth.maps import normalize_heights, read_depth, write_depth
+from depthda.depth.maps import normalize_heights, write_depth
 from depthda.errors import UserError, few, many
-from depthda.io.rasters import open_raster, write_image
-from depthda.preparation.class_list import IGNORED, ClassList
-from depthda.preparation.grids import Placed, place, warp
-from depthda.preparation.scene import Boxes, Cut, Range
-from depthda.preparation.sources import SourceFile
+from depthda.io.rasters import write_image
+from depthda.preparation.class_list import IGNORED, UNKNOWN, ClassList
+from depthda.preparation.grids import Placed
+from depthda.preparation.scene import Boxes, Cut, Range, Scene, tile_boxes
+from depthda.preparation.sources import File, open_source
 
 BLENDED = 'is JPEG, which blends labels: save it as PNG or TIFF'
-
-_UNKNOWN = 254
-
-Colour = tuple[int, int, int]
 
 
 class Rows:
@@ -35,7 +31,7 @@ class Rows:
     # All rows, if they have been read at once.
     whole: np.ndarray | None = None
 
-    def __init__(self, file: Path | SourceFile, raster: rasterio.DatasetReader | None) -> None:
+    def __init__(self, file: File, raster: rasterio.DatasetReader) -> None:
         self.file, self.raster = file, raster
 
     def __call__(self, first: int, rows: int) -> np.ndarray:
@@ -52,8 +48,16 @@ class Rows:
     def read(self, first: int, rows: int) -> np.ndarray:
         raise NotImplementedError
 
+    def read_bands(self, bands: int | list[int], first: int, rows: int) -> np.ndarray:
+        """Read rows of some bands as they are stored."""
+        return self.raster.read(bands, window=((first, first + rows), (0, self.raster.width)))
+
     def count(self, tile: np.ndarray) -> None:
         """Count the pixels of a tile that is written."""
+
+    def facts(self) -> dict[str, Any]:
+        """Return what the manifest has about the product."""
+        return {}
 
 
 class ImageRows(Rows):
@@ -66,8 +70,7 @@ class ImageRows(Rows):
         self.nan_pixels, self._counted = 0, 0  # in the rows before ``_counted``
 
     def read(self, first: int, rows: int) -> np.ndarray:
-        window = ((first, first + rows), (0, self.raster.width))
-        pixels = self.raster.read(self.bands, window=window)
+        pixels = self.read_bands(self.bands, first, rows)
         if self.stretch is not None:
             low, high = self.stretch
             self.clipped += (np.sum(pixels < low) + np.sum(pixels > high), pixels.size)
@@ -78,6 +81,10 @@ class ImageRows(Rows):
             shades = (pixels.astype(np.float32) - low) * (255 / (high - low))
             pixels = np.rint(np.nan_to_num(shades).clip(0, 255)).astype(np.uint8)
         return pixels[0] if len(pixels) == 1 else np.moveaxis(pixels, 0, -1)
+
+    def facts(self) -> dict[str, Any]:
+        missing = {'nan_pixels': self.nan_pixels} if self.nan_pixels else {}
+        return {} if self.stretch is None else {'clipped': self.clipped, **missing}
 
 
 class LabelRows(Rows):
@@ -99,10 +106,13 @@ class LabelRows(Rows):
         kind = np.dtype(raster.dtypes[0])
         found = f'{file} has {many(raster.count, "band")} of {kind}'
         if classes.coloured and (raster.count not in (3, 4) or kind != np.uint8):
+            if raster.colorinterp[0] == ColorInterp.palette:
+                values = few(map(str, np.unique(raster.read(1))), 8)
+                found += f' (its colours are a palette over the values {values})'
             cure = 'list the classes as name VALUE, or ' if raster.count == 1 else ''
             raise UserError(
-                f'{found}{_palette(raster)}, and labels in colours have red, green and blue of 8 '
-                f'bits: {cure}save the labels as RGB'
+                f'{found}, and labels in colours have red, green and blue of 8 bits: {cure}save '
+                'the labels as RGB'
             )
         if not classes.coloured and (raster.count != 1 or kind.kind not in 'iu'):
             cure = 'save it as uint8 (rio convert --dtype uint8 FILE NEW)'
@@ -116,33 +126,31 @@ class LabelRows(Rows):
             raise UserError(f'{found}, and labels by value are one band of whole numbers: {cure}')
 
     def read(self, first: int, rows: int) -> np.ndarray:
-        window = ((first, first + rows), (0, self.raster.width))
         if self.classes.coloured:
-            return self._of_colours(self.raster.read([1, 2, 3], window=window))
-        return self._of_values(self.raster.read(1, window=window))
-
-    def count(self, tile: np.ndarray) -> None:
-        self.counts += np.bincount(tile.ravel(), minlength=IGNORED + 1)
-
-    def _of_values(self, values: np.ndarray) -> np.ndarray:
-        inside = (values >= 0) & (values <= 255)
-        labels = np.where(inside, self.classes.table()[np.where(inside, values, 0)], -1)
-        if len(unknown := np.unique(values[labels < 0])):
+            return self._of_colours(*self.read_bands([1, 2, 3], first, rows).astype(np.uint32))
+        values = self.read_bands(1, first, rows)
+        labels = self.classes.table[values.clip(0, 255)]
+        labels[(values < 0) | (values > 255)] = UNKNOWN
+        if len(unknown := np.unique(values[labels == UNKNOWN])):
             known = ', '.join(map(str, sorted(self.classes.values)))
             raise UserError(
                 f'{self.file} has {"the values" if len(unknown) > 1 else "the value"} '
                 f'{few(map(str, unknown), 5)} without a class (the list has {known}): add a line '
                 'for each to the list of classes, and ignore VALUE for what does not count'
             )
-        return labels.astype(np.uint8)
+        return labels
 
-    def _of_colours(self, colours: np.ndarray) -> np.ndarray:
-        """Turn 3×H×W ``colours`` into H×W indices."""
-        codes = colours[0].astype(np.uint32) << 16
-        codes |= colours[1].astype(np.uint32) << 8
-        codes |= colours[2]
-        labels = _table(tuple(self.classes.values.items()))[codes]
-        unknown = labels == _UNKNOWN
+    def count(self, tile: np.ndarray) -> None:
+        self.counts += np.bincount(tile.ravel(), minlength=IGNORED + 1)
+
+    def facts(self) -> dict[str, Any]:
+        counts = self.counts[[*range(len(self.classes.names)), IGNORED]]
+        return dict(pixels=counts.tolist(), recoloured=self.recoloured > 0)
+
+    def _of_colours(self, red: np.ndarray, green: np.ndarray, blue: np.ndarray) -> np.ndarray:
+        codes = red << 16 | green << 8 | blue
+        labels = self.classes.table[codes]
+        unknown = labels == UNKNOWN
         if not (count := int(unknown.sum())):
             return labels
         found, places, numbers = np.unique(codes[unknown], return_inverse=True, return_counts=True)
@@ -164,8 +172,8 @@ class LabelRows(Rows):
 class DepthRows(Rows):
     """Heights, ``placed`` on the grid of the image, as depth; ``span`` becomes 0 and 1."""
 
-    def __init__(self, file, placed: Placed | None, width: int, span: Range | None) -> None:
-        super().__init__(file, placed and placed.raster)
+    def __init__(self, file, placed: Placed, width: int, span: Range | None) -> None:
+        super().__init__(file, placed.raster)
         self.placed, self.width, self.span = placed, width, span
         self.counts = np.zeros(2, np.int64)  # pixels of tiles with depth, and all
 
@@ -178,51 +186,37 @@ class DepthRows(Rows):
     def count(self, tile: np.ndarray) -> None:
         self.counts += (np.count_nonzero(tile), tile.size)
 
+    def facts(self) -> dict[str, Any]:
+        return dict(depth_pixels=self.counts.tolist())
 
-def open_depth(path: Path, image: rasterio.DatasetReader, cut: Cut, opened: ExitStack) -> DepthRows:
-    """Open a depth map (PNG) or a file of heights (TIFF) on the grid of the image."""
-    if path.suffix.lower() == '.png':
-        depth = DepthRows(path, None, image.width, None)
-        depth.whole = read_depth(path)
-        if depth.whole.shape != (image.height, image.width):
-            size = '×'.join(map(str, depth.whole.shape[::-1]))
+
+def cut_scene(scene: Scene, out: Path, cut: Cut, open_rows: Callable[..., Rows]) -> dict[str, Any]:
+    """Write the tiles of a scene; return their names and what else its manifest entry has.
+
+    ``open_rows`` is called with the name and the piece of a product, the open file of that piece,
+    the open image, ``cut``, and an ``ExitStack`` for what it opens itself.
+    """
+    with open_source(scene.reference) as image, ExitStack() as opened:
+        size = [image.width, image.height]
+        boxes = tile_boxes(scene.name, *size, cut) if scene.boxes is None else scene.boxes
+        if scene.boxes is None and min(size) < cut.tile:
             raise UserError(
-                f'{path} is {size} and {image.name} {image.width}×{image.height}: bring the depth '
-                'map to the grid of the image'
+                f'{scene.reference} is {image.width}×{image.height}, smaller than a tile of '
+                f'{cut.tile}: choose a smaller --tile'
             )
-        return depth
-    raster = opened.enter_context(open_raster(path))
-    if cut.warp:
-        placed = opened.enter_context(warp(raster, image))
-    else:
-        try:
-            placed = place(raster, image)
-        except UserError as error:
-            raise UserError(f'{error}, or let --warp-depth do it') from error
-    return DepthRows(path, placed, image.width, cut.depth_range)
+        rows = {}
+        for product, piece in scene.pieces.items():
+            raster = image
+            if piece.file != scene.reference:
+                raster = opened.enter_context(open_source(piece.file))
+            rows[product] = open_rows(product, piece, raster, image, cut, opened)
+        tiles = _write_tiles(rows, boxes, out, image if scene.boxes and cut.tile else None)
+        facts = {product: product_rows.facts() for product, product_rows in rows.items()}
+    return dict(size=size, tiles=tiles, empty=len(boxes) - len(tiles), products=facts)
 
 
-@functools.lru_cache(maxsize=2)
-def _table(indices: tuple[tuple[Colour, int], ...]) -> np.ndarray:
-    """Build the index of each of the 2²⁴ colours: then a pixel takes one look-up."""
-    table = np.full(1 << 24, _UNKNOWN, np.uint8)
-    for (red, green, blue), index in indices:
-        table[red << 16 | green << 8 | blue] = index
-    return table
-
-
-def _palette(raster: rasterio.DatasetReader) -> str:
-    if raster.colorinterp[0] != ColorInterp.palette:
-        return ''
-    values = few(map(str, np.unique(raster.read(1))), 8)
-    return f' (its colours are a palette over the values {values})'
-
-
-def write_tiles(
-    readers: Mapping[str, Rows],
-    boxes: Boxes,
-    out: Path,
-    image: rasterio.DatasetReader | None = None,
+def _write_tiles(
+    products: Mapping[str, Rows], boxes: Boxes, out: Path, image: rasterio.DatasetReader | None
 ) -> list[str]:
     """Write the tiles in ``boxes`` of each product, and return the names of those written.
 
@@ -230,7 +224,7 @@ def write_tiles(
     anything fails, no tile of the scene is left: no manifest describes it yet.
     """
     written: list[str] = []
-    masks = image.mask_flag_enums if image is not None else ()
+    masks = image.mask_flag_enums if image else ()
     may_be_empty = any(MaskFlags.all_valid not in flags for flags in masks)
     try:
         # One row of tiles is in memory at a time, because a scene may be larger than memory.
@@ -239,17 +233,17 @@ def write_tiles(
             if may_be_empty:
                 filled = image.dataset_mask(window=((top, bottom), (0, image.width))).any(0)
                 row = {name: box for name, box in row.items() if filled[box.left : box.right].any()}
-            for product, reader in readers.items() if row else ():
-                strip = reader(top, bottom - top)
-                write = write_depth if isinstance(reader, DepthRows) else write_image
+            for product, rows in products.items() if row else ():
+                strip = rows(top, bottom - top)
+                write = write_depth if isinstance(rows, DepthRows) else write_image
                 for name, box in row.items():
                     tile = strip[:, box.left : box.right]
-                    write(out / product / f'{name}{reader.suffix}', tile)
-                    reader.count(tile)
+                    write(out / product / f'{name}{rows.suffix}', tile)
+                    rows.count(tile)
             written += row
     except BaseException:  # an interrupt as well: a scene has all of its tiles, or none
-        for product, reader in readers.items():
+        for product, rows in products.items():
             for name in boxes:
-                (out / product / f'{name}{reader.suffix}').unlink(missing_ok=True)
+                (out / product / f'{name}{rows.suffix}').unlink(missing_ok=True)
         raise
     return written

@@ -4,7 +4,6 @@ import functools
 import json
 import os
 from collections import Counter
-from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,17 +11,16 @@ from typing import Any
 import numpy as np
 
 from depthda.datasets.pairing import Source, pair_by_stem
-from depthda.depth.maps import clipping_warning
+from depthda.depth.maps import clipping_warning, read_depth
 from depthda.errors import UserError
 from depthda.io.headers import MAX_BANDS, check_upright, file_format, is_whole, misnamed
 from depthda.io.rasters import open_raster, tile_suffix
 from depthda.preparation.class_list import IGNORED
-from depthda.preparation.cut import BLENDED, ImageRows, LabelRows, Rows, open_depth, write_tiles
-from depthda.preparation.grids import check_aligned
-from depthda.preparation.heights import with_range
+from depthda.preparation.cut import BLENDED, DepthRows, ImageRows, LabelRows, Rows, cut_scene
+from depthda.preparation.grids import Placed, check_aligned, place, warp
+from depthda.preparation.heights import height_spans, with_range
 from depthda.preparation.manifest import PreparedScenes
 from depthda.preparation.scene import (
-    Boxes,
     Cut,
     Piece,
     Progress,
@@ -43,30 +41,24 @@ from depthda.preparation.splits import (
 )
 from depthda.workers import each_done, worker_pool
 
+_KINDS = {'image': 'images', 'label': 'labels', 'depth map': 'depth'}
+
 
 @dataclass(frozen=True)
 class FolderSettings:
-    """What to make of a folder.
+    """What to make of a folder."""
 
-    Args:
-        images: Folder of images; sub-folders are part of the names.
-        labels, depth: Folders of the files that go with them; None: there are none.
-        image_suffix, label_suffix, depth_suffix: Ends of the file names; the rest of the name pairs
-            the files (``_RGB.tif``); None: the suffix of any picture.
-        cut: How each image is cut.
-        splits: None: the dataset is not split.
-        domain: Written into the manifest, for separate figures of each domain.
-    """
-
-    images: Path
+    images: Path  # sub-folders are part of the names
+    # Folders of the files that go with the images; None: there are none.
     labels: Path | None = None
     depth: Path | None = None
+    # Ends of the file names (``_RGB.tif``), whose rest pairs the files; None: those of any picture.
     image_suffix: str | None = None
     label_suffix: str | None = None
     depth_suffix: str | None = None
     cut: Cut = field(default_factory=Cut)
-    splits: Splits | None = None
-    domain: str | None = None
+    splits: Splits | None = None  # None: the dataset is not split
+    domain: str | None = None  # written into the manifest, for separate figures of each domain
 
 
 def prepare_folder(
@@ -94,8 +86,10 @@ def prepare_folder(
     _check(out, settings, workers)
     scenes = _find_scenes(settings)
     with worker_pool(workers) as pool:
-        depths = [scene.pieces['depth'].file for scene in scenes if 'depth' in scene.pieces]
-        cut = with_range(settings.cut, depths, pool, progress, report)
+        pieces = [piece for scene in scenes for piece in scene.pieces.values()]
+        depths = [piece.file for piece in pieces if piece.kind == 'depth']
+        spans = functools.partial(height_spans, pool=pool, progress=progress, report=report)
+        cut = with_range(settings.cut, depths, spans, report)
         grids = {}
         for done, scene in enumerate(scenes, 1):
             _check_files(scene)
@@ -105,20 +99,19 @@ def prepare_folder(
             _refuse_bytes(scenes)
         splits = split_tiles(grids, settings.splits)
         refuse_copies(scenes, grids, splits)
-        written = {tile for tile, split in splits.items() if split is not None}
-        jobs = [
-            (scene, {tile: box for tile, box in grids[scene.name].boxes.items() if tile in written})
-            for scene in scenes
-        ]
+        for n, scene in enumerate(scenes):
+            boxes = grids[scene.name].boxes.items()
+            written = {tile: box for tile, box in boxes if splits.get(tile) is not None}
+            scenes[n] = scene._replace(boxes=written)
         names = settings.splits.names if settings.splits else []
-        dataset = PreparedScenes(out, _about(settings, cut, image_suffix(grids)))
-        left, obsolete = dataset.plan(jobs, names, replace)
-        with dataset.writing(obsolete, report):
-            work = functools.partial(_cut_scene, out=out, cut=cut)
+        dataset = PreparedScenes(out, _describe_dataset(settings, cut, image_suffix(grids)))
+        remaining = dataset.plan(scenes, names, replace)
+        with dataset.writing(report):
+            work = functools.partial(cut_scene, out=out, cut=cut, open_rows=_open_rows)
             clipped = np.zeros(2, np.int64)
             steps = functools.partial(progress, 'images')
-            for (scene, _), facts in each_done(work, left, pool, steps):
-                clipped += facts.pop('clipped')
+            for scene, facts in each_done(work, remaining, pool, steps):
+                clipped += facts['products']['images'].pop('clipped', 0)
                 dataset.enter_scene(scene, facts)
             for line in clipping_warning(*clipped, 'values of the images', '--stretch'):
                 report(line)
@@ -126,34 +119,27 @@ def prepare_folder(
     return dataset.content
 
 
-def _cut_scene(job: tuple[Scene, Boxes], out: Path, cut: Cut) -> dict[str, Any]:
-    """Write the tiles of an image; return its manifest entry, and ``clipped``."""
-    scene, boxes = job
-    with ExitStack() as opened:
-        image = opened.enter_context(open_raster(scene.reference))
+def _open_rows(product, piece: Piece, raster, image, cut: Cut, opened) -> Rows:
+    """Open an image, a label, a depth map (PNG) or a file of heights (TIFF) for ``cut_scene``."""
+    if piece.kind == 'images':
         bands, dtype = chosen_bands(image, cut)
-        suffix = tile_suffix(len(bands), dtype)
-        optical = ImageRows(scene.reference, image, bands, cut.stretch, suffix)
-        readers: dict[str, Rows] = {'images': optical}
-        if 'labels' in scene.pieces:
-            raster = opened.enter_context(open_raster(scene.pieces['labels'].file))
-            check_aligned(raster, image)
-            label = LabelRows(raster.name, raster, cut.classes, cut.nearest_colour)
-            readers['labels'] = label
-        if 'depth' in scene.pieces:
-            depth = open_depth(scene.pieces['depth'].file, image, cut, opened)
-            readers[cut.depth_name] = depth
-        tiles = write_tiles(readers, boxes, out, None if cut.tile is None else image)
-        size = [image.width, image.height]
-    facts = dict(size=size, tiles=tiles, empty=len(boxes) - len(tiles), clipped=optical.clipped)
-    if 'labels' in scene.pieces:
-        counts = label.counts[[*range(len(cut.classes.names)), IGNORED]]
-        facts |= dict(pixels=counts.tolist(), recoloured=label.recoloured > 0)
-    if 'depth' in scene.pieces:
-        facts['depth_pixels'] = depth.counts.tolist()
-    if optical.nan_pixels:
-        facts['nan_pixels'] = optical.nan_pixels
-    return facts
+        return ImageRows(piece.file, raster, bands, cut.stretch, tile_suffix(len(bands), dtype))
+    if piece.kind == 'labels':
+        check_aligned(raster, image)
+        return LabelRows(piece.file, raster, cut.classes, cut.nearest_colour)
+    if piece.file.suffix.lower() == '.png':
+        check_aligned(raster, image, by_size=True)
+        depth = DepthRows(piece.file, Placed(raster, 0, 0), image.width, None)
+        depth.whole = read_depth(piece.file)
+        return depth
+    if cut.warp:
+        placed = opened.enter_context(warp(raster, image))
+    else:
+        try:
+            placed = place(raster, image)
+        except UserError as error:
+            raise UserError(f'{error}, or let --warp-depth do it') from error
+    return DepthRows(piece.file, placed, image.width, cut.depth_range)
 
 
 def _check(out: Path, settings: FolderSettings, workers: int) -> None:
@@ -195,24 +181,26 @@ def _find_scenes(settings: FolderSettings) -> list[Scene]:
     image = Source('image', str(settings.images), settings.image_suffix)
     label = settings.labels and Source('label', str(settings.labels), settings.label_suffix)
     depth = settings.depth and Source('depth map', str(settings.depth), settings.depth_suffix)
-    products = {'image': 'images', 'label': 'labels', 'depth map': 'depth'}
+    folders = {'image': 'images', 'label': 'labels', 'depth map': settings.cut.depth_name}
     scenes = []
     for pair in pair_by_stem(image, label, depth, check='names'):
         name = scene_name(os.path.relpath(pair['image'], settings.images), settings.image_suffix)
-        pieces = {products[kind]: Piece(Path(path)) for kind, path in pair.items()}
+        pieces = {
+            folders[role]: Piece(Path(path), kind=_KINDS[role]) for role, path in pair.items()
+        }
         scenes.append(Scene(name, pieces, pieces['images'].file))
     counts = Counter(scene.name for scene in scenes)
-    if twice := [name for name, count in counts.items() if count > 1]:
-        raise UserError(f'two images would both be called {twice[0]}: rename one of them')
+    if duplicates := [name for name, count in counts.items() if count > 1]:
+        raise UserError(f'two images would both be called {duplicates[0]}: rename one of them')
     return scenes
 
 
 def _check_files(scene: Scene) -> None:
-    """Refuse files that are not what their name says, or may lie either way up."""
-    for product, (path, *_) in scene.pieces.items():
+    """Refuse files that are not what their name says, or that an orientation tag turns."""
+    for path, _, kind in scene.pieces.values():
         if not is_whole(path):
             fault = f'is {misnamed(path) or "cut short, or not a picture: write it again"}'
-            is_blended = product == 'labels' and file_format(path) == 'JPEG'
+            is_blended = kind == 'labels' and file_format(path) == 'JPEG'
             raise UserError(f'{path} {BLENDED if is_blended else fault}')
         check_upright(path)
 
@@ -223,18 +211,20 @@ def _refuse_bytes(scenes: list[Scene]) -> None:
     for scene in scenes:
         with open_raster(scene.reference) as image:
             kinds.setdefault(image.dtypes[0], image.name)
-    if (dark := kinds.pop('uint8', None)) is None:
+    if 'uint8' not in kinds:
         return
-    fault, cure = f'{dark} has 8-bit values, which --stretch would darken', 'leave --stretch out'
-    for kind, name in kinds.items():
-        raise UserError(
-            f'{fault}, and {name} has {kind}: prepare them as two datasets, and {cure} for those '
-            'of 8 bits'
-        )
+    fault, cure = (
+        f'{kinds.pop("uint8")} has 8-bit values, which --stretch would darken',
+        'leave --stretch out',
+    )
+    if kinds:
+        kind, name = next(iter(kinds.items()))
+        fault += f', and {name} has {kind}'
+        cure = f'prepare them as two datasets, and {cure} for those of 8 bits'
     raise UserError(f'{fault}: {cure}')
 
 
-def _about(settings: FolderSettings, cut: Cut, suffix: str) -> dict[str, Any]:
+def _describe_dataset(settings: FolderSettings, cut: Cut, suffix: str) -> dict[str, Any]:
     """Describe the whole dataset for the manifest, without folders, since datasets are moved."""
     classes = cut.classes
     plain = asdict(cut) | dict(splits=settings.splits and asdict(settings.splits))

@@ -78,7 +78,9 @@ def warp(raster: rasterio.DatasetReader, image: rasterio.DatasetReader) -> Itera
                 'files, or give heights with the pixels of the image'
             )
     bounds = transform_bounds(raster.crs, image.crs, *raster.bounds)
-    if rasterio.coords.disjoint_bounds(_upright(bounds), _upright(image.bounds)):
+    # The lower ends first, also those of a raster that is stored bottom-up.
+    own, other = (np.sort(np.reshape(ends, (2, 2)), axis=0) for ends in (bounds, image.bounds))
+    if (own[0] > other[1]).any() or (own[1] < other[0]).any():
         raise UserError(
             f'{_title(raster)} has no height where {_title(image)} lies: check which files belong '
             'together'
@@ -135,27 +137,15 @@ def other_grid(raster: rasterio.DatasetReader, image: rasterio.DatasetReader) ->
                 'turns it)'
             )
         return f'have pixels of {abs(own.a):g}×{abs(own.e):g} and {other.a:g}×{abs(other.e):g}'
-    if _moved(raster, image):
-        systems = (f'EPSG:{file.crs.to_epsg()}' for file in (raster, image))
-        return f'have different coordinate systems ({" and ".join(systems)})'
-    return None
-
-
-def _moved(raster: rasterio.DatasetReader, image: rasterio.DatasetReader) -> bool:
-    """Return whether the coordinate system of ``raster`` puts the image's middle elsewhere."""
     codes = [file.crs and file.crs.to_epsg() for file in (raster, image)]
     if None in codes or codes[0] == codes[1]:
-        return False
-    x, y = image.transform @ (image.width / 2, image.height / 2)
-    (moved_x,), (moved_y,) = transform(raster.crs, image.crs, [x], [y])
-    column, row = ~image.transform @ (moved_x, moved_y)
-    return not max(abs(column - image.width / 2), abs(row - image.height / 2)) < _TOLERANCE
-
-
-def _upright(bounds: tuple[float, float, float, float]) -> tuple[float, float, float, float]:
-    """Return bounds with the lower end first, also those of a raster that is stored bottom-up."""
-    left, bottom, right, top = bounds
-    return min(left, right), min(bottom, top), max(left, right), max(bottom, top)
+        return None
+    # Where the other system puts the middle of the image.
+    middle = (image.width / 2, image.height / 2)
+    (x,), (y,) = transform(raster.crs, image.crs, *([end] for end in image.transform @ middle))
+    if np.abs(np.subtract(~image.transform @ (x, y), middle)).max() < _TOLERANCE:
+        return None
+    return f'have different coordinate systems (EPSG:{codes[0]} and EPSG:{codes[1]})'
 
 
 def check_heights(raster: rasterio.DatasetReader) -> None:

@@ -1,7 +1,7 @@
 """Inspect the heights of a dataset before they are cut: one range for all, and faults."""
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import replace
 from pathlib import Path
@@ -13,14 +13,13 @@ from depthda.depth.maps import clipping_warning
 from depthda.depth.surface.no_data import suspect_height, typical_no_data
 from depthda.depth.surface.percentiles import count_coarse
 from depthda.errors import UserError, few
-from depthda.io.rasters import open_raster
-from depthda.preparation.grids import Placed, check_heights
+from depthda.preparation.grids import check_heights
 from depthda.preparation.scene import Cut, Progress, Range, Report
-from depthda.preparation.sources import SourceFile
+from depthda.preparation.sources import File, open_source
 from depthda.workers import each_done
 
-HeightFile = Path | SourceFile
 _FLAT = 0.01  # of the range
+_ROWS = 1024  # read at once
 
 
 class Span(NamedTuple):
@@ -32,12 +31,10 @@ class Span(NamedTuple):
     clipped: int
 
 
-def with_range(
-    cut: Cut, depths: Sequence[Path], pool: Executor | None, progress: Progress, report: Report
-) -> Cut:
+def with_range(cut: Cut, depths: Sequence[Path], read_spans: Callable, report: Report) -> Cut:
     """Give ``cut`` one range for all heights: with one per image, equal heights would differ.
 
-    A range that was given is checked against the heights.
+    A range that was given is checked against the heights. ``read_spans`` is :func:`height_spans`.
     """
     maps = [path for path in depths if path.suffix.lower() == '.png']
     rasters = [path for path in depths if path.suffix.lower() != '.png']
@@ -53,13 +50,12 @@ def with_range(
         )
     if not rasters:
         return cut
-    spans = height_spans(rasters, cut.depth_range, '--depth-range', pool, progress, report)
+    spans = read_spans(rasters, cut.depth_range, '--depth-range')
     if not spans:
         raise UserError(f'none of the {len(rasters)} height files holds a height: write them again')
     low, high = whole_range(spans)
-    flat = sorted(
-        path.name for path, span in spans.items() if span.high - span.low < _FLAT * (high - low)
-    )
+    least = _FLAT * (high - low)
+    flat = sorted(path.name for path, span in spans.items() if span.high - span.low < least)
     if 2 * len(flat) >= len(spans):
         report(
             f'warning: {len(flat)} of {len(spans)} height files are flat, below {_FLAT:.0%} of the '
@@ -69,19 +65,20 @@ def with_range(
     return replace(cut, depth_range=cut.depth_range or (low, high))
 
 
-def whole_range(spans: dict[HeightFile, Span]) -> Range:
+def whole_range(spans: dict[File, Span]) -> Range:
     """Return the lowest and the highest height of all files."""
-    return min(span.low for span in spans.values()), max(span.high for span in spans.values())
+    lows, highs, *_ = zip(*spans.values(), strict=True)
+    return min(lows), max(highs)
 
 
 def height_spans(
-    rasters: Sequence[HeightFile],
+    rasters: Sequence[File],
     given: Range | None,
     option: str,
     pool: Executor | None,
     progress: Progress,
     report: Report,
-) -> dict[HeightFile, Span]:
+) -> dict[File, Span]:
     """Read the span of each raster that holds a height.
 
     A range that the user has ``given`` with ``option`` is checked against all heights.
@@ -96,13 +93,13 @@ def height_spans(
                 f'all heights are {low:g} to {high:g}, so {option} {given[0]:g} {given[1]:g} would '
                 'map all to one depth: give a range in the unit of the files'
             )
-        clipped, known = (sum(span[n] for span in spans.values()) for n in (3, 2))
+        known, clipped = (sum(span[n] for span in spans.values()) for n in (2, 3))
         for line in clipping_warning(clipped, known, 'heights', option):
             report(line)
     return spans
 
 
-def height_span(path: HeightFile, option: str, given: Range | None = None) -> Span | None:
+def height_span(path: File, option: str, given: Range | None = None) -> Span | None:
     """Read the span of a raster, a strip at a time; None if it holds no height.
 
     What looks like undeclared no-data is refused: it would squeeze all other heights. With a range
@@ -110,19 +107,17 @@ def height_span(path: HeightFile, option: str, given: Range | None = None) -> Sp
     typical no-data outside it is still refused, because it would become depth 0 or 1.
     """
     low, high, counts, clipped = np.inf, -np.inf, 0, 0
-    if isinstance(path, SourceFile):
-        path.check()
-    with open_raster(path) as raster:
+    with open_source(path) as raster:
         check_heights(raster)
-        placed = Placed(raster, 0, 0)
-        for first in range(0, raster.height, 1024):
-            values, valid = placed.read_rows(first, min(1024, raster.height - first), raster.width)
-            known = values[valid]
+        for first in range(0, raster.height, _ROWS):
+            window = ((first, min(first + _ROWS, raster.height)), (0, raster.width))
+            known = raster.read(1, window=window, masked=True).compressed()
+            known = known[np.isfinite(known)]
             if known.size:
                 low, high = min(low, float(known.min())), max(high, float(known.max()))
                 counts = counts + count_coarse(known)
                 if given:
-                    clipped += int(np.sum(known < given[0]) + np.sum(known > given[1]))
+                    clipped += int(np.sum((known < given[0]) | (known > given[1])))
     if low > high:
         return None
     outside = [end for end in (low, high) if given and not given[0] <= end <= given[1]]

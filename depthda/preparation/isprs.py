@@ -3,33 +3,21 @@
 import functools
 import os
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import rasterio
 
 from depthda.datasets.isprs_areas import CLASSES, PALETTE
 from depthda.errors import UserError, many
-from depthda.io.rasters import open_raster
 from depthda.preparation.class_list import IGNORED, ClassList
-from depthda.preparation.cut import DepthRows, ImageRows, LabelRows, Rows, write_tiles
+from depthda.preparation.cut import DepthRows, ImageRows, LabelRows, Rows, cut_scene
 from depthda.preparation.grids import check_aligned, place
 from depthda.preparation.heights import Span, height_spans, whole_range
 from depthda.preparation.isprs_files import LAYOUTS, Layout, find_areas, packed_twice
 from depthda.preparation.manifest import PreparedAreas, identity
-from depthda.preparation.scene import (
-    Cut,
-    Piece,
-    Progress,
-    Range,
-    Report,
-    Scene,
-    check_options,
-    tile_boxes,
-)
+from depthda.preparation.scene import Cut, Piece, Progress, Range, Report, Scene, check_options
 from depthda.preparation.sources import SourceFile, list_files
 from depthda.workers import each_done, worker_pool
 
@@ -40,30 +28,18 @@ LABELS = ClassList(CLASSES, _COLOURS, coloured=True)
 
 @dataclass(frozen=True)
 class IsprsSettings:
-    """What to make of a download.
+    """What to make of a download."""
 
-    Args:
-        dataset: ``'potsdam'`` or ``'vaihingen'``.
-        tile: Side of a tile; None: 896 for Potsdam, 512 for Vaihingen.
-        stride: Distance from one tile to the next; None: ``tile``.
-        bands: Orthophotos to cut, each into ``images_<bands>``.
-        labels: ``'full'``; ``'no-boundary'``, where the borders of objects are ignored; None.
-        depth: Surface models to cut: ``'dsm'``, ``'ndsm'``.
-        areas: The areas to cut; None: all that have an orthophoto.
-        dsm_range: Heights in metres that become 0 and 1; heights outside are clipped; None: the
-            lowest and highest of all DSMs in the download.
-        nearest_colour: Give a label colour without a class the class of the nearest colour.
-    """
-
-    dataset: str
-    tile: int | None = None
-    stride: int | None = None
-    bands: tuple[str, ...] = ('irrg',)
-    labels: str | None = 'full'
-    depth: tuple[str, ...] = ('dsm',)
-    areas: tuple[str, ...] | None = None
+    dataset: str  # 'potsdam' or 'vaihingen'
+    tile: int | None = None  # side of a tile; None: 896 for Potsdam, 512 for Vaihingen
+    stride: int | None = None  # distance from one tile to the next; None: ``tile``
+    bands: tuple[str, ...] = ('irrg',)  # orthophotos to cut, each into ``images_<bands>``
+    labels: str | None = 'full'  # or 'no-boundary', where the borders of objects are ignored
+    depth: tuple[str, ...] = ('dsm',)  # surface models to cut: 'dsm', 'ndsm'
+    areas: tuple[str, ...] | None = None  # the areas to cut; None: all that have an orthophoto
+    # Heights in metres that become 0 and 1; None: the lowest and highest of the whole download.
     dsm_range: Range | None = None
-    nearest_colour: bool = False
+    nearest_colour: bool = False  # give a colour without a class that of the nearest colour
 
 
 def prepare_isprs(
@@ -99,7 +75,7 @@ def prepare_isprs(
     about = dict(dataset=settings.dataset, tile=tile, stride=stride, labels=settings.labels)
     about |= dict(classes=list(CLASSES), dsm_range=None)
     dataset = PreparedAreas(Path(out), about, layout.areas)
-    left, obsolete = dataset.plan(areas, replace)
+    remaining = dataset.plan(areas, replace)
     with worker_pool(workers) as pool:
         span = None
         if 'dsm' in settings.depth:
@@ -108,68 +84,58 @@ def prepare_isprs(
             found = _dsm_range(settings.dsm_range, dsms, dataset.content, spans)
             dataset.content['dsm_range'], span = found, found['metres']
         cut = Cut(tile, stride, nearest_colour=settings.nearest_colour, depth_range=span)
-        work = functools.partial(_cut_area, out=dataset.root, cut=cut)
+        work = functools.partial(cut_scene, out=dataset.root, cut=cut, open_rows=_open_rows)
         steps = functools.partial(progress, 'areas')
-        with dataset.writing(obsolete, report):
-            for area, facts in each_done(work, left, pool, steps):
-                dataset.enter_area(area, facts)
+        with dataset.writing(report):
+            for area, facts in each_done(work, remaining, pool, steps):
+                dataset.enter_scene(area, facts)
             dataset.finish()
     return dataset.content
 
 
-def _cut_area(area: Scene, out: Path, cut: Cut) -> dict[str, Any]:
-    """Write the tiles of one area, and return its manifest entry."""
-    for file in {area.reference, *(piece.file for piece in area.pieces.values())}:
-        file.check()
-    with open_raster(area.reference) as image, ExitStack() as opened:
-        size = [image.width, image.height]
-        if min(size) < cut.tile:
-            raise UserError(
-                f'{area.reference} is {image.width}×{image.height}, smaller than a tile of '
-                f'{cut.tile}: choose a smaller --tile'
-            )
-        facts: dict[str, dict] = {product: {} for product in area.pieces}
-        readers: dict[str, Rows] = {}
-        for product, piece in area.pieces.items():
-            raster = opened.enter_context(open_raster(piece.file))
-            if product in ('dsm', 'ndsm'):
-                placed = place(raster, image)
-                rows = DepthRows if product == 'dsm' else _AboveGround
-                readers[product] = rows(piece.file, placed, image.width, cut.depth_range)
-                first = [placed.column, placed.row]
-                facts[product] = dict(size=[raster.width, raster.height], first=first)
-                continue
-            check_aligned(raster, image, by_size=True)
-            if product == 'labels':
-                label = readers[product] = LabelRows(piece.file, raster, LABELS, cut.nearest_colour)
-                label.whole = label(0, image.height)
-                numbers = np.bincount(label.whole.ravel(), minlength=IGNORED + 1).tolist()
-                pixels = dict(zip(CLASSES, numbers, strict=False)) | dict(ignored=numbers[IGNORED])
-                facts[product] = dict(recoloured=label.recoloured, pixels=pixels)
-            else:
-                _check_bands(piece, raster)
-                readers[product] = ImageRows(piece.file, raster, piece.bands)
-        boxes = tile_boxes(area.name, *size, cut)
-        write_tiles(readers, boxes, out)
-    return dict(products=facts, size=size, tiles=len(boxes))
-
-
-class _AboveGround(DepthRows):
-    """The nDSM of ISPRS: 8 bits, read as all 8-bit maps are: the lowest is height 0."""
-
-    def to_depth(self, values: np.ndarray, valid: np.ndarray) -> np.ndarray:
-        if values.dtype != np.uint8:
-            raise UserError(f'{self.file} is {values.dtype}: an nDSM of ISPRS has 8 bits')
-        return np.where(valid, (values.astype(np.float32) + 1) / 256, 0)
-
-
-def _check_bands(piece: Piece, raster: rasterio.DatasetReader) -> None:
+def _open_rows(product: str, piece: Piece, raster, image, cut: Cut, opened) -> Rows:
+    """Open an orthophoto, a label or a surface model for ``cut_scene``."""
+    if product in ('dsm', 'ndsm'):
+        rows = _Heights if product == 'dsm' else _HeightsAboveGround
+        return rows(piece.file, place(raster, image), image.width, cut.depth_range)
+    check_aligned(raster, image, by_size=True)
+    if product == 'labels':
+        return _Labels(piece.file, raster, LABELS, cut.nearest_colour)
     number, word = (4, 'four') if piece.kind == 'rgbir' else (3, 'three')
     if raster.count != number or raster.dtypes[0] != 'uint8':
         raise UserError(
             f'{piece.file} has {many(raster.count, "band")} of {raster.dtypes[0]}: an orthophoto '
             f'of {piece.kind.upper()} has {word} of 8 bits'
         )
+    return ImageRows(piece.file, raster, piece.bands)
+
+
+class _Labels(LabelRows):
+    """Labels that are read at once: the manifest counts each pixel once, not those of tiles."""
+
+    def __init__(self, *args) -> None:
+        super().__init__(*args)
+        self.whole = self(0, self.raster.height)
+
+    def facts(self) -> dict[str, Any]:
+        numbers = np.bincount(self.whole.ravel(), minlength=IGNORED + 1).tolist()
+        pixels = dict(zip(CLASSES, numbers, strict=False)) | dict(ignored=numbers[IGNORED])
+        return dict(recoloured=self.recoloured, pixels=pixels)
+
+
+class _Heights(DepthRows):
+    def facts(self) -> dict[str, Any]:
+        size, first = (self.raster.width, self.raster.height), (self.placed.column, self.placed.row)
+        return dict(size=[*size], first=[*first])
+
+
+class _HeightsAboveGround(_Heights):
+    """The nDSM of ISPRS: 8 bits, read as all 8-bit maps are: the lowest is height 0."""
+
+    def to_depth(self, values: np.ndarray, valid: np.ndarray) -> np.ndarray:
+        if values.dtype != np.uint8:
+            raise UserError(f'{self.file} is {values.dtype}: an nDSM of ISPRS has 8 bits')
+        return np.where(valid, (values.astype(np.float32) + 1) / 256, 0)
 
 
 def _check(layout: Layout, settings: IsprsSettings) -> None:

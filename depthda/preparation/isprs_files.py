@@ -21,10 +21,6 @@ class Kind(NamedTuple):
     name: str
     in_top: bool | None = None  # True: its folder is called top; False: it is not; None: any
 
-    @property
-    def shown(self) -> str:
-        return self.name.replace(r'(\d+)', '*').replace('\\', '')
-
 
 class Layout(NamedTuple):
     """What a download of one dataset holds."""
@@ -103,12 +99,13 @@ def find_areas(
     areas = {area: found[area] for area in layout.areas if area in found}
     if not areas:
         title, _, in_top = layout.kinds[kind]
-        names = [layout.kinds[held_in].shown for held_in in reversed(places)]
+        names = ' or '.join(layout.kinds[held_in].name for held_in in reversed(places))
+        names = names.replace(r'(\d+)', '*').replace('\\', '')
         where = {True: 'in a folder top', False: 'outside of folders top', None: 'in any folder'}
         suffixes = Counter(file.suffix or 'no suffix' for file in files)
         counts = ', '.join(f'{count} {suffix}' for suffix, count in suffixes.most_common(4))
         raise UserError(
-            f'{sources} holds no {title} of {layout.title}: looked for {" or ".join(names)} '
+            f'{sources} holds no {title} of {layout.title}: looked for {names} '
             f'{where[in_top]}, found {counts or "nothing"}{packed_twice(files)}'
         )
     return areas

@@ -1,14 +1,11 @@
 """Turn LoveDA as downloaded into the folder tree that models are trained on; check every file."""
 
-import functools
 import os
 import re
 import shutil
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
@@ -16,14 +13,15 @@ import numpy as np
 
 from depthda.errors import UserError, check_count, few, many
 from depthda.io.archives import open_archive, read_member
-from depthda.io.files import atomic_path, remove_strays, walk
+from depthda.io.files import atomic_path, remove_strays
 from depthda.io.headers import is_whole
 from depthda.io.lock import own_folder
 from depthda.io.manifest import NAME, UNFINISHED
+from depthda.preparation.sources import SourceFile, list_files
 from depthda.provenance import TRANSLATION
 
-Progress = Callable[[int, int], None]
 Part = tuple[str, str]  # split, domain
+Files = dict[Path, SourceFile]  # by their place in the tree, Train/Urban/images_png/1366.png
 
 # First and last file number of each part, as the dataset's authors number them.
 NUMBERS: dict[Part, tuple[int, int]] = {
@@ -44,33 +42,12 @@ _MERGED = re.compile(r'(?:^|/)(img|ann)_dir/(?:train/|val/|test/)?((\d+)\.png)$'
 _MARKERS_OF_OTHERS = (NAME, UNFINISHED, 'world.json', TRANSLATION)
 
 
-@dataclass(frozen=True)
-class LoveDAFile:
-    """An image or a mask of the dataset: its place in the tree, and where it is read from."""
-
-    part: Part
-    folder: str  # images_png or masks_png
-    name: str
-    size: int
-    source: str
-    read: Callable[[], bytes]
-
-    @property
-    def path(self) -> Path:
-        return Path(*self.part, self.folder, self.name)
-
-    def is_in(self, out: Path) -> bool:
-        """Whether ``out`` has a file of this size in this place."""
-        path = out / self.path
-        return path.is_file() and path.stat().st_size == self.size
-
-
 def prepare_loveda(
     sources: Sequence[str | os.PathLike],
     out: str | os.PathLike,
     partial: bool = False,
     workers: int = 4,
-    progress: Progress = lambda done, total: None,
+    progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> list[str]:
     """Write the LoveDA files of zips and folders below ``out``; return what is missing there.
 
@@ -89,24 +66,28 @@ def prepare_loveda(
     """
     out = Path(out)
     check_count('--workers', workers)
-    with ExitStack() as stack:
-        # Every archive is checked before the first byte is written.
-        files = [file for source in sources for file in _open(Path(source), stack)]
-        _check_unique(files)
-        _check_target(files, out)
-        _check_room(files, out)
-        with own_folder(out), ThreadPoolExecutor(workers) as pool:
-            for folder in {(out / file.path).parent for file in files}:
-                remove_strays(folder)
-            images = {file.path: file for file in files if file.folder == _IMAGES}
-            done = pool.map(lambda file: _write(file, out, partial, images), files)
-            number = 0
-            try:
-                for number, _ in enumerate(done, 1):
-                    progress(number, len(files))
-            except UserError as error:
-                kept = f' {out} keeps the files that were written; the same command then continues.'
-                raise UserError(f'{error}{kept if number else ""}') from error
+    # Every archive is checked before the first byte is written.
+    files = _find_files(sources)
+    _check_target(files, out)
+    with own_folder(out), ExitStack() as opened, ThreadPoolExecutor(workers) as pool:
+        for folder in {(out / path).parent for path in files}:
+            remove_strays(folder)
+        zips = {file.zip for file in files.values() if file.zip is not None}
+        archives = {path: opened.enter_context(open_archive(path))[0] for path in zips}
+
+        def read(file: SourceFile) -> bytes:
+            if file.zip is None:
+                return Path(file).read_bytes()
+            return read_member(archives[file.zip], file.member)
+
+        done = pool.map(lambda path: _write(path, files, out, partial, read), files)
+        number = 0
+        try:
+            for number, _ in enumerate(done, 1):
+                progress(number, len(files))
+        except UserError as error:
+            kept = f' {out} keeps the files that were written; the same command then continues.'
+            raise UserError(f'{error}{kept if number else ""}') from error
     return missing(out)
 
 
@@ -139,82 +120,56 @@ def counts(out: str | os.PathLike) -> dict[Part, tuple[int, int, int]]:
     }
 
 
-def _open(source: Path, stack: ExitStack) -> list[LoveDAFile]:
-    if source.is_dir():
-        zips = sorted(source.glob('*.zip'))
-        found = list(_unpacked(source)) or [f for path in zips for f in _packed(path, stack)]
-    elif source.is_file():
-        found = list(_packed(source, stack))
-    else:
-        raise UserError(f'there is no {source}: give the zips of LoveDA, or the unpacked folder.')
-    if not found:
-        raise UserError(
-            f'{source} contains no files of LoveDA: expected {{Train,Val,Test}}/{{Urban,Rural}}/'
-            '{images_png,masks_png}/*.png, or img_dir and ann_dir of mmseg.'
-        )
-    return found
+def _find_files(sources: Sequence[str | os.PathLike]) -> Files:
+    """Find the files of LoveDA; in each folder, unpacked ones are preferred to those in zips."""
+    files: Files = {}
+    for source in sources:
+        found = [(path, file) for file in list_files([source]) if (path := _place(file))]
+        if not found:
+            raise UserError(
+                f'{source} contains no files of LoveDA: expected {{Train,Val,Test}}/{{Urban,Rural}}'
+                '/{images_png,masks_png}/*.png, or img_dir and ann_dir of mmseg.'
+            )
+        for path, file in [pair for pair in found if pair[1].zip is None] or found:
+            if other := files.get(path):
+                raise UserError(f'{path} is given 2 times, in {other} and {file}: give one.')
+            files[path] = file
+    return files
 
 
-def _packed(path: Path, stack: ExitStack) -> Iterator[LoveDAFile]:
-    archive, names = stack.enter_context(open_archive(path))
-    for name in names:
-        if place := _place(name):
-            read = functools.partial(read_member, archive, name)
-            yield LoveDAFile(*place, archive.getinfo(name).file_size, f'{path}:{name}', read)
-
-
-def _unpacked(source: Path) -> Iterator[LoveDAFile]:
-    for folder, folders, names in walk(source):
-        folders.sort()
-        for name in sorted(names):
-            path = Path(folder, name)
-            # The whole path counts: the given folder may itself be Train, or images_png.
-            if place := _place(path.resolve().as_posix()):
-                yield LoveDAFile(*place, path.stat().st_size, str(path), path.read_bytes)
-
-
-def _place(name: str) -> tuple[Part, str, str] | None:
-    """Return part, folder and file name for a path; None for a file that is not of LoveDA."""
-    name = name.replace('\\', '/')
-    if '/__MACOSX/' in f'/{name}' or name.rsplit('/', 1)[-1].startswith('.'):
-        return None
-    if found := _OFFICIAL.search(name):
-        split, domain, folder, file = found.groups()
-        return (split, domain), folder, file
-    if found := _MERGED.search(name):
-        kind, file, number = found.groups()
+def _place(file: SourceFile) -> Path | None:
+    """Return the place of a file in the tree; None for a file that is not of LoveDA."""
+    # The whole path counts: the given folder may itself be Train, or images_png.
+    path = file.member.replace('\\', '/') if file.zip else Path(file).resolve().as_posix()
+    if found := _OFFICIAL.search(path):
+        return Path(*found.groups())
+    if found := _MERGED.search(path):
+        kind, name, number = found.groups()
         for part, (first, last) in NUMBERS.items():
             if first <= int(number) <= last:
-                return part, _IMAGES if kind == 'img' else _MASKS, file
+                return Path(*part, _IMAGES if kind == 'img' else _MASKS, name)
     return None
 
 
-def _check_unique(files: Sequence[LoveDAFile]) -> None:
-    for path, count in Counter(file.path for file in files).items():
-        if count > 1:
-            first, second, *_ = (file.source for file in files if file.path == path)
-            raise UserError(f'{path} is given {count} times, in {first} and {second}: give one.')
+def _is_written(path: Path, file: SourceFile) -> bool:
+    return path.is_file() and path.stat().st_size == file.size
 
 
-def _check_target(files: Sequence[LoveDAFile], out: Path) -> None:
-    """Refuse to write into another dataset, or over complete files of other sizes.
+def _check_target(files: Files, out: Path) -> None:
+    """Refuse to write into another dataset, over complete files of other sizes, or a full disk.
 
     A file that is cut short is written again.
     """
     if markers := [name for name in _MARKERS_OF_OTHERS if (out / name).exists()]:
         raise UserError(f'{out} holds another dataset already ({markers[0]}): name another folder')
-    replaced = [file.path for file in files if (out / file.path).is_file() and not file.is_in(out)]
-    if others := [path for path in replaced if is_whole(out / path)]:
+    absent = {path: file for path, file in files.items() if not _is_written(out / path, file)}
+    if others := [path for path in absent if (out / path).is_file() and is_whole(out / path)]:
         raise UserError(
             f'{out} holds {many(len(others), "other picture")} under the same name '
             f'({few(map(str, others))}): name another folder, or remove them and the depth maps '
             'made from them'
         )
-
-
-def _check_room(files: Sequence[LoveDAFile], out: Path) -> None:
-    needed = sum(file.size for file in files if not file.is_in(out))
-    folder = out.absolute()
+    needed, folder = sum(file.size for file in absent.values()), out.absolute()
     free = shutil.disk_usage(next(f for f in (folder, *folder.parents) if f.exists())).free
     if needed > free:
         raise UserError(
@@ -222,41 +177,37 @@ def _check_room(files: Sequence[LoveDAFile], out: Path) -> None:
         )
 
 
-def _write(file: LoveDAFile, out: Path, partial: bool, images: Mapping[Path, LoveDAFile]) -> None:
-    if file.is_in(out):
+def _write(path: Path, files: Files, out: Path, partial: bool, read: Callable) -> None:
+    file, image = files[path], files.get(path.parents[1] / _IMAGES / path.name)
+    if _is_written(out / path, file):
         return
-    content = file.read()
-    _check_content(file, content, partial)
-    image = images.get(Path(*file.part, _IMAGES, file.name))
+    content = read(file)
+    _check_content(file, content, path.parent.name == _MASKS, partial)
     # Otherwise all files have one size. The header of a PNG stores it in these bytes.
-    if partial and image not in (None, file) and content[16:24] != image.read()[16:24]:
+    if partial and image not in (None, file) and content[16:24] != read(image)[16:24]:
         raise UserError(
-            f'{file.source} has another size than its image, {image.source}: check which belong '
-            'together.'
+            f'{file} has another size than its image, {image}: check which belong together.'
         )
-    with atomic_path(out / file.path) as temporary:
+    with atomic_path(out / path) as temporary:
         temporary.write_bytes(content)
 
 
-def _check_content(file: LoveDAFile, content: bytes, partial: bool) -> None:
+def _check_content(file: SourceFile, content: bytes, is_mask: bool, partial: bool) -> None:
     data = np.frombuffer(content, np.uint8)
     # OpenCV raises an error of its own for an empty file.
     image = cv2.imdecode(data, cv2.IMREAD_UNCHANGED) if data.size else None
     if image is None:
-        raise UserError(f'{file.source} is not a complete PNG: download it again.')
-    is_mask = file.folder == _MASKS
+        raise UserError(f'{file} is not a complete PNG: download it again.')
     sides = image.shape[:2] if partial else (SIDE, SIDE)
     expected = sides if is_mask else (*sides, 3)
     if image.shape != expected or image.dtype != np.uint8:
         raise UserError(
-            f'{file.source} is {"×".join(map(str, image.shape))} of {image.dtype}: '
+            f'{file} is {"×".join(map(str, image.shape))} of {image.dtype}: '
             f'{"a mask" if is_mask else "an image"} of LoveDA is {"×".join(map(str, expected))} of '
             f'uint8{"" if partial else " (--partial accepts other sizes)"}.'
         )
     if is_mask and image.max() >= CODES:
-        raise UserError(
-            f'{file.source} has the code {image.max()}: LoveDA has 0 for no data and 1 to 7.'
-        )
+        raise UserError(f'{file} has the code {image.max()}: LoveDA has 0 for no data and 1 to 7.')
 
 
 def _stems(out: str | os.PathLike, part: Part) -> list[set[str]]:

@@ -1,25 +1,25 @@
-"""The folders that preparation writes and continues, and their manifests."""
+"""The folders that preparation writes and continues, their manifests, and what they must lose."""
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from depthda.errors import UserError
+from depthda.depth.maps import DEPTH_SUFFIXES
+from depthda.errors import UserError, many
 from depthda.io.files import atomic_path, remove_empty, remove_strays
 from depthda.io.lock import own_folder
 from depthda.io.manifest import ResumableFolder, read_manifest
-from depthda.preparation.obsolete import Obsolete, files_below, stale_maps
-from depthda.preparation.scene import Boxes, Report, Scene
+from depthda.preparation.scene import Report, Scene
 from depthda.version import __version__
 
-Job = tuple[Scene, Boxes]
+Files = Mapping[str, list[Path]]  # by folder
 
 _SUFFIXES = ('.png', '.tif')  # of tiles
 # Settings that decide the pixels of an image tile; its name has its place.
-_PIXELS = ('bands', 'stretch', 'keep_values')
+_PIXELS = {'bands', 'stretch', 'keep_values'}
 
 
 class PreparedFolder(ResumableFolder):
@@ -27,26 +27,30 @@ class PreparedFolder(ResumableFolder):
 
     Attributes:
         products: The folders of tiles.
+        obsolete: What must be removed before anything is written, and ``removal``: its counts.
         before: The manifest of an earlier run that this run does not continue.
     """
 
     kind = 'tiles'
     products: Sequence[str]
+    obsolete: Sequence[Path]
+    removal: str
     before: Mapping[str, Any] = {}
 
     @contextmanager
-    def writing(self, obsolete: Obsolete, report: Report) -> Iterator[None]:
+    def writing(self, report: Report) -> Iterator[None]:
         """Own the folder and remove what is obsolete; keep what is done if the work fails."""
         with own_folder(self.root):
-            if obsolete:
+            if self.removal:
                 # First the manifest gets the name of an unfinished one, with its old content: a
                 # run that is killed while it removes is repeated, not continued.
                 new = self.content
                 self.content = {**self.before, 'complete': False} if self.before else new
                 self.write()
                 self.content = new
-                obsolete.remove()
-                report(f'removed from {self.root}: {obsolete}')
+                for path in self.obsolete:
+                    path.unlink(missing_ok=True)
+                report(f'removed from {self.root}: {self.removal}')
             self.remove_strays()
             self.write()
             with self.abandoned_on_failure():
@@ -66,6 +70,38 @@ class PreparedFolder(ResumableFolder):
         for product in self.products:
             for folder, _, _ in os.walk(self.root / product):
                 remove_strays(folder)
+
+    def find_obsolete(
+        self, tiles: Files, stale: set[str], lists: Sequence[Path], replaces: bool, reason: str
+    ) -> None:
+        """Keep for ``writing`` what must be removed; it is an error unless the run ``replaces`` it.
+
+        These are ``tiles`` that no image has any more, or whose image has changed, ``lists`` of
+        splits that no longer exist, and the depth maps of ``stale`` tiles in any folder without
+        tiles (``rdepth/<model>``): a wrong depth map is worse than none.
+        """
+        own = tuple(f'{folder}/' for folder in {*self.products, *tiles})
+        maps: dict[str, list[Path]] = {}
+        for path, stem in _files_below(self.root, DEPTH_SUFFIXES).items() if stale else ():
+            parts = [] if stem.startswith(own) else stem.split('/')
+            # A tile may have sub-folders in its name, and so may the folder of the maps.
+            for n in range(1, len(parts)):
+                if '/'.join(parts[n:]) in stale:
+                    maps.setdefault('/'.join(parts[:n]), []).append(path)
+                    break
+        self.obsolete = [*chain(*tiles.values(), *maps.values()), *lists]
+        counts, map_counts = (
+            [f'{folder} ({many(len(paths), "file")})' for folder, paths in files.items() if paths]
+            for files in (tiles, maps)
+        )
+        counts += [path.name for path in lists]
+        changed = map_counts and f'the depth maps of images that change: {", ".join(map_counts)}'
+        self.removal = '; and '.join(filter(None, (', '.join(counts), changed)))
+        if self.removal and not replaces:
+            raise UserError(
+                f'{self.root} {reason}: name another folder with --out, or add --replace, which '
+                f'removes {self.removal}'
+            )
 
 
 class PreparedScenes(PreparedFolder):
@@ -91,66 +127,55 @@ class PreparedScenes(PreparedFolder):
     def check(self, before: Mapping[str, Any]) -> None:
         """Accept other settings: ``plan`` finds what they make obsolete."""
 
-    def plan(
-        self, jobs: Sequence[Job], splits: Sequence[str], replaces: bool
-    ) -> tuple[list[Job], Obsolete]:
+    def plan(self, scenes: Sequence[Scene], splits: Sequence[str], replaces: bool) -> list[Scene]:
         """Find the images that are left to do, and what must be removed before.
 
         Anything to remove is an error unless the run ``replaces`` it.
         """
-        planned = {scene.name: (_identities(scene), set(boxes)) for scene, boxes in jobs}
-        entries = self.before.get('scenes', {})
+        planned = {scene.name: scene for scene in scenes}
+        kept, stale = {tile for scene in scenes for tile in scene.boxes}, set()
         old, new = self.before.get('settings', {}), self.content['settings']
         # A setting that is off counts as absent.
         changed = [key for key in new if (old.get(key) or None) != (new[key] or None)]
-        same_pixels = not any(key in changed for key in _PIXELS)
-        leaving, stale = set(), set()
-        for name, entry in entries.items():
-            files, tiles = planned.get(name, ({}, set()))
-            every, gone = set(entry['tiles']), set(entry['tiles']) - tiles
+        for name, entry in self.before.get('scenes', {}).items():
+            files = _identities(planned[name]) if name in planned else {}
+            every = set(entry['tiles'])
+            gone = every - (planned[name].boxes.keys() if name in planned else set())
             is_same = not changed and entry['files'] == files
             if is_same:
                 self.content['scenes'][name] = entry
-            leaving |= gone if is_same else every
+            kept -= gone if is_same else every
             same_image = entry['files']['images'] == files.get('images')
-            stale |= gone if same_pixels and same_image else every
-        kept = set().union(*(tiles for _, tiles in planned.values())) - leaving
-        obsolete = self._obsolete(kept, stale, splits)
+            stale |= gone if same_image and not _PIXELS.intersection(changed) else every
+        folders = ['images', 'labels', *self.products, self.before.get('depth') or 'images']
+        stems = {folder: _files_below(self.root / folder, _SUFFIXES) for folder in folders}
+        tiles = {
+            folder: [path for path, stem in found.items() if stem not in kept]
+            for folder, found in stems.items()
+        }
+        lost = [name for name in self.before.get('splits', {}) if name not in splits]
+        lists = [path for name in lost if (path := self.root / f'{name}.txt').is_file()]
         reason = 'holds tiles of other images, or of images that have changed since'
-        if entries and changed:
-            was, now = (_setting(changed[0], every.get(changed[0])) for every in (old, new))
+        if self.before.get('scenes') and changed:
+            key = changed[0]
+            was, now = (f'{key} {s[key]}' if s.get(key) else f'no {key}' for s in (old, new))
             reason = f'was made with {was}, and {now} is asked for'
-        obsolete.check(self.root, replaces, reason)
-        return [job for job in jobs if job[1] and not self._has(*job)], obsolete
+        self.find_obsolete(tiles, stale, lists, replaces, reason)
+        there = set.intersection(*({*stems[folder].values()} for folder in self.products))
+        return [scene for scene in scenes if scene.boxes and not self._has(scene, there)]
 
-    def _obsolete(self, kept: set[str], stale: set[str], splits: Sequence[str]) -> Obsolete:
-        """Find all tiles but those to be ``kept``, and maps and lists that are out of date."""
-        folders = ('images', 'labels', *self.products, self.before.get('depth') or 'images')
-        tiles: dict[str, list[Path]] = {}
-        for folder in dict.fromkeys(folders):
-            for stem, path in files_below(self.root / folder, _SUFFIXES):
-                if stem not in kept:
-                    tiles.setdefault(folder, []).append(path)
-        gone = (name for name in self.before.get('splits', {}) if name not in splits)
-        lists = [path for name in gone if (path := self.root / f'{name}.txt').is_file()]
-        return Obsolete(tiles, stale_maps(self.root, stale, folders), lists)
+    def _has(self, scene: Scene, there: set[str]) -> bool:
+        """Return whether the tiles of an image, as the manifest lists them, are all ``there``."""
+        entry = self.entry(scene.name) or {'tiles': [], 'empty': 0}
+        is_whole = len(entry['tiles']) + entry['empty'] == len(scene.boxes)
+        return is_whole and set(entry['tiles']) <= there & scene.boxes.keys()
 
-    def _has(self, scene: Scene, boxes: Boxes) -> bool:
-        """Return whether all these tiles of an image are there, as the manifest says."""
-        entry = self.entry(scene.name)
-        if entry is None or len(entry['tiles']) + entry['empty'] != len(boxes):
-            return False
-        suffixes = {product: '.png' for product in self.products}
-        suffixes['images'] = self.content['image_suffix']
-        return set(entry['tiles']) <= set(boxes) and all(
-            Path(self.root, product, f'{tile}{suffix}').is_file()
-            for tile in entry['tiles']
-            for product, suffix in suffixes.items()
-        )
-
-    def enter_scene(self, scene: Scene, facts: Mapping[str, Any]) -> None:
+    def enter_scene(self, scene: Scene, facts: dict[str, Any]) -> None:
         """Record that the tiles of an image are written."""
-        self.enter(scene.name, {**facts, 'files': _identities(scene)})
+        image, *others = facts.pop('products').values()
+        for more in (*others, image, {'files': _identities(scene)}):
+            facts |= more
+        self.enter(scene.name, facts)
 
     def finish_splits(
         self, splits: Mapping[str, str | None], names: Sequence[str], counts: Mapping[str, int]
@@ -198,12 +223,12 @@ class PreparedAreas(PreparedFolder):
             if key != 'labels' or (has_labels and self.content['labels']):
                 self.compare({key: before[key]}, {key: self.content[key]})
 
-    def plan(self, areas: Sequence[Scene], replaces: bool) -> tuple[list[Scene], Obsolete]:
+    def plan(self, areas: Sequence[Scene], replaces: bool) -> list[Scene]:
         """Find what is missing, was removed or was cut from other files, and the tiles of those.
 
         Tiles of other files are an error unless the run ``replaces`` them.
         """
-        left, changed, stale = [], [], set()
+        remaining, changed, stale = [], [], set()
         tiles: dict[str, list[Path]] = {}
         for area in areas:
             entry = self.entry(area.name) or {'products': {}, 'tiles': 0}
@@ -219,21 +244,20 @@ class PreparedAreas(PreparedFolder):
                     changed.append(f'{product} of area {area.name} from {facts["file"]}')
                     tiles.setdefault(product, []).extend(found)
                     stale |= {path.stem for path in found if product.startswith('images')}
-            left += [replace(area, pieces=pieces)] if pieces else []
-        obsolete = Obsolete(tiles, stale_maps(self.root, stale, self.products))
-        if changed:
-            reason = f'holds {changed[0]}, and that file has changed since'
-            obsolete.check(self.root, replaces, reason)
-        return left, obsolete
+            remaining += [area._replace(pieces=pieces)] if pieces else []
+        reason = f'holds {"".join(changed[:1])}, and that file has changed since'
+        self.find_obsolete(tiles, stale, [], replaces, reason)
+        return remaining
 
-    def enter_area(self, area: Scene, facts: Mapping[str, Any]) -> None:
-        """Record what was cut of ``area``, besides what the manifest has of it already."""
-        products = (self.entry(area.name) or {'products': {}})['products']
+    def enter_scene(self, scene: Scene, facts: Mapping[str, Any]) -> None:
+        """Record what was cut of an area, besides what the manifest has of it already."""
+        products = (self.entry(scene.name) or {'products': {}})['products']
         for product, found in facts['products'].items():
-            products[product] = identity(area.pieces[product].file) | found
+            products[product] = identity(scene.pieces[product].file) | found
         # In one order, whichever run was first.
         ordered = {product: products[product] for product in self.products if product in products}
-        self.enter(area.name, {**facts, 'products': ordered})
+        entry = dict(products=ordered, size=facts['size'], tiles=len(facts['tiles']))
+        self.enter(scene.name, entry)
 
     def all_entries(self) -> dict[str, Any]:
         """Return the entries in the order of the dataset, whichever worker or run was first."""
@@ -248,8 +272,8 @@ def identity(file: Any) -> dict[str, Any]:
 def _identities(scene: Scene) -> dict[str, Any]:
     """Return what shows that the files of an image are those that were cut."""
     return {
-        product: [path.name, (stat := path.stat()).st_size, stat.st_mtime_ns]
-        for product, (path, *_) in scene.pieces.items()
+        kind: [path.name, (stat := path.stat()).st_size, stat.st_mtime_ns]
+        for path, _, kind in scene.pieces.values()
     }
 
 
@@ -268,5 +292,11 @@ def _check_siblings(out: Path, about: Mapping[str, Any]) -> None:
             )
 
 
-def _setting(key: str, value: Any) -> str:
-    return f'no {key}' if not value else f'{key} {value}'
+def _files_below(folder: Path, suffixes: Sequence[str]) -> dict[Path, str]:
+    """Return the stem, with its sub-folder, of each file that is not hidden, in their order."""
+    paths = (Path(parent, name) for parent, _, names in os.walk(folder) for name in names)
+    return {
+        path: path.relative_to(folder).with_suffix('').as_posix()
+        for path in sorted(paths)
+        if path.suffix.lower() in suffixes and not path.name.startswith('.')
+    }

@@ -4,7 +4,6 @@ import os
 import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import NamedTuple
 
 import rasterio
@@ -14,7 +13,7 @@ from depthda.io.headers import IMAGE_SUFFIXES
 from depthda.io.rasters import open_raster, refuse_indices, tile_suffix
 from depthda.preparation.class_list import ClassList
 from depthda.preparation.grids import has_place
-from depthda.preparation.sources import SourceFile
+from depthda.preparation.sources import File
 
 Range = tuple[float, float]
 Progress = Callable[[str, int, int], None]  # stage, steps done, steps in all
@@ -35,52 +34,41 @@ Boxes = Mapping[str, Box]  # by the names of the tiles
 
 @dataclass(frozen=True)
 class Cut:
-    """How all images of a dataset are cut.
+    """How all images of a dataset are cut."""
 
-    Args:
-        tile: Side of a tile; None: images stay whole.
-        stride: Distance from one tile to the next.
-        bands: Bands of an image to keep, counted from 1, in this order (of three: red, green,
-            blue); None: the only band, or all three.
-        stretch: Input values mapped to 0 and 255; None: images have 8 bits.
-        keep_values: Keep 16 bits as they are.
-        classes: What the labels mean; None: there are no labels.
-        nearest_colour: Give a label colour without a class the class of the nearest colour.
-        depth_range: Heights that become depth 0 and 1; heights outside are clipped.
-        warp: Resample heights to the grid of their image.
-        depth_name: Folder of the depth maps.
-    """
-
-    tile: int | None = None
-    stride: int | None = None
+    tile: int | None = None  # side of a tile; None: images stay whole
+    stride: int | None = None  # distance from one tile to the next
+    # Bands to keep, counted from 1, in this order (of three: red, green, blue); None: the only
+    # band, or all three.
     bands: tuple[int, ...] | None = None
-    stretch: Range | None = None
-    keep_values: bool = False
-    classes: ClassList | None = None
-    nearest_colour: bool = False
-    depth_range: Range | None = None
-    warp: bool = False
-    depth_name: str = 'depth'
+    stretch: Range | None = None  # input values mapped to 0 and 255; None: images have 8 bits
+    keep_values: bool = False  # keep 16 bits as they are
+    classes: ClassList | None = None  # what the labels mean; None: there are no labels
+    nearest_colour: bool = False  # give a colour without a class that of the nearest colour
+    depth_range: Range | None = None  # heights that become 0 and 1; heights outside are clipped
+    warp: bool = False  # resample heights to the grid of their image
+    depth_name: str = 'depth'  # folder of the depth maps
 
 
 class Piece(NamedTuple):
     """The file that one product of a scene is cut from, its bands, and what kind of file it is."""
 
-    file: Path | SourceFile
+    file: File
     bands: tuple[int, ...] = ()
     kind: str = ''
 
 
-@dataclass(frozen=True)
-class Scene:
+class Scene(NamedTuple):
     """One image with the files that go with it: the ``pieces`` by product.
 
-    All of them lie on the grid of the image ``reference``.
+    All of them lie on the grid of the image ``reference``. They are cut into the tiles ``boxes``,
+    except for tiles without a pixel of the image; None: into all tiles.
     """
 
     name: str
     pieces: dict[str, Piece]
-    reference: Path | SourceFile
+    reference: File
+    boxes: Boxes | None = None
 
 
 @dataclass(frozen=True)
@@ -130,7 +118,10 @@ def find_grid(scene: Scene, cut: Cut) -> Grid:
         boxes = tile_boxes(scene.name, image.width, image.height, cut)
         if not has_place(image) or image.crs is None:
             return Grid(bands, dtype, boxes)
-        map_boxes = {name: _on_map(image.transform, box) for name, box in boxes.items()}
+        map_boxes = {}
+        for name, box in boxes.items():
+            xs, ys = zip(image.transform @ box[:2], image.transform @ box[2:], strict=True)
+            map_boxes[name] = Box(min(xs), min(ys), max(xs), max(ys))
         return Grid(bands, dtype, boxes, map_boxes, image.crs.to_string())
 
 
@@ -198,8 +189,3 @@ def check_options(tile: int | None, stride: int | None, workers: int, ranges, ne
     check_count('--workers', workers)
     for option, span in ranges.items():
         check_range(option, span)
-
-
-def _on_map(transform: rasterio.Affine, box: Box) -> Box:
-    (left, top), (right, bottom) = transform @ box[:2], transform @ box[2:]
-    return Box(min(left, right), min(top, bottom), max(left, right), max(top, bottom))

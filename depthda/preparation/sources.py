@@ -3,12 +3,16 @@
 import os
 import zipfile
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+
+import rasterio
 
 from depthda.errors import UserError
 from depthda.io.archives import InnerZip, Zip, check_member, inner_zip, open_archive
 from depthda.io.files import walk
+from depthda.io.rasters import open_raster
 
 
 @dataclass(frozen=True)
@@ -33,12 +37,12 @@ class SourceFile:
 
     def __fspath__(self) -> str:
         if self.zip is None:
-            return str(self.folder / self.name)
-        inside = self.member.replace('\\', '/')  # as GDAL does, in the zips of some tools
+            return str(self)
+        place = os.path.abspath(self.zip if isinstance(self.zip, Path) else self.zip.outer)
         if isinstance(self.zip, InnerZip):
-            outer = f'{self.zip.start}_{self.zip.size},{os.path.abspath(self.zip.outer)}'
-            return f'/vsizip/{{/vsisubfile/{outer}}}/{inside}'
-        return f'/vsizip/{{{os.path.abspath(self.zip)}}}/{inside}'
+            place = f'/vsisubfile/{self.zip.start}_{self.zip.size},{place}'
+        # As GDAL does, in the zips of some tools.
+        return f'/vsizip/{{{place}}}/' + self.member.replace('\\', '/')
 
     def check(self) -> None:
         """Refuse broken content of its zip, which GDAL would read without an error.
@@ -54,6 +58,9 @@ class SourceFile:
                     check_member(archive, self.zip, name)
 
 
+File = Path | SourceFile
+
+
 def list_files(sources: Sequence[str | os.PathLike]) -> list[SourceFile]:
     """List every file of the zips and folders, except hidden ones (macOS zips are full of them).
 
@@ -62,27 +69,22 @@ def list_files(sources: Sequence[str | os.PathLike]) -> list[SourceFile]:
     """
     found: list[SourceFile] = []
     for source in map(Path, sources):
-        if source.is_dir():
-            found += _below(source)
-        elif not source.exists():
+        if not source.exists():
             raise UserError(f'there is no {source}: give the zips of the download, or a folder')
-        elif source.suffix.lower() == '.zip' or zipfile.is_zipfile(source):
+        if source.is_file():
+            if source.suffix.lower() != '.zip' and not zipfile.is_zipfile(source):
+                raise UserError(
+                    f'{source} is neither a zip nor a folder: give zips or folders of the download'
+                )
             found += _packed(source)
-        else:
-            raise UserError(
-                f'{source} is neither a zip nor a folder: give zips or folders of the download'
-            )
+            continue
+        for folder, _, names in walk(source):
+            for path in (Path(folder, name) for name in names if name[0] != '.'):
+                if path.suffix.lower() == '.zip' and path.is_file():
+                    found += _packed(path)
+                elif path.is_file():
+                    found.append(SourceFile(path.name, path.parent, path.stat().st_size))
     return sorted(found, key=str)
-
-
-def _below(source: Path) -> Iterator[SourceFile]:
-    for folder, _, names in walk(source):
-        for name in names:
-            path = Path(folder, name)
-            if path.suffix.lower() == '.zip' and path.is_file() and name[0] != '.':
-                yield from _packed(path)
-            elif path.is_file() and name[0] != '.':
-                yield SourceFile(name, path.parent, path.stat().st_size)
 
 
 def _packed(path: Zip) -> Iterator[SourceFile]:
@@ -101,3 +103,12 @@ def _packed(path: Zip) -> Iterator[SourceFile]:
                 folder = Path(str(path)).with_suffix('') / place.parent
                 size = archive.getinfo(member).file_size
                 yield SourceFile(place.name, folder, size, path, member)
+
+
+@contextmanager
+def open_source(file: File) -> Iterator[rasterio.DatasetReader]:
+    """Open a raster, after a check of its content if it is in a zip."""
+    if isinstance(file, SourceFile):
+        file.check()
+    with open_raster(file) as raster:
+        yield raster

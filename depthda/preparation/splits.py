@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import accumulate
 from pathlib import Path
 
 import numpy as np
@@ -17,23 +18,17 @@ from depthda.io.rasters import open_raster
 from depthda.preparation.scene import Boxes, Grid, Scene, scene_name
 
 Shares = Mapping[str, float]
+TileSplits = dict[str, str | None]  # by the names of the tiles; None: it is left out
 
 
 @dataclass(frozen=True)
 class Splits:
-    """How tiles are divided into splits.
+    """How tiles are divided into splits."""
 
-    Args:
-        shares: Share of each split; None: use ``lists``.
-        lists: Names of the images of each split; images in no list are left out.
-        by: ``'image'`` keeps the tiles of an image together; ``'block'`` cuts the ground.
-        seed: Seed of the random order of the images.
-    """
-
-    shares: Shares | None = None
-    lists: Mapping[str, Sequence[str]] | None = None
-    by: str = 'image'
-    seed: int = 0
+    shares: Shares | None = None  # of each split; None: use ``lists``
+    lists: Mapping[str, Sequence[str]] | None = None  # images of each split; others are left out
+    by: str = 'image'  # which keeps the tiles of an image together; 'block' cuts the ground
+    seed: int = 0  # of the random order of the images
 
     @property
     def names(self) -> list[str]:
@@ -69,23 +64,22 @@ def read_splits(parts: Sequence[str] | None, by: str, seed: int | None) -> Split
         )
     if by == 'block':
         raise UserError('--split-by block takes shares (train=0.7), not lists')
-    return Splits(None, {name: _read_list(name, value) for name, value in named.items()})
+    for name, value in named.items():
+        if not Path(value).is_file():
+            raise UserError(
+                f'--split {name}={value}: {value or "nothing"} is neither a share (0.7) nor a file '
+                'with one name per line'
+            )
+    return Splits(
+        None, {name: [*map(scene_name, read_lines(value))] for name, value in named.items()}
+    )
 
 
-def _read_list(name: str, value: str) -> list[str]:
-    if not Path(value).is_file():
-        raise UserError(
-            f'--split {name}={value}: {value or "nothing"} is neither a share (0.7) nor a file '
-            'with one name per line'
-        )
-    return [scene_name(line) for line in read_lines(value)]
-
-
-def split_tiles(grids: Mapping[str, Grid], splits: Splits | None) -> dict[str, str | None]:
+def split_tiles(grids: Mapping[str, Grid], splits: Splits | None) -> TileSplits:
     """Return the split of each tile that is written; '' if the dataset is not split."""
     if splits is None:
-        return {tile: '' for grid in grids.values() for tile in grid.boxes}
-    if splits.lists is not None:
+        of_image = dict.fromkeys(grids, '')
+    elif splits.lists is not None:
         of_image = by_list(list(grids), splits.lists)
     elif splits.by == 'image':
         of_image = by_image(grids, splits.shares, splits.seed)
@@ -107,7 +101,7 @@ def _on_map(grids: Mapping[str, Grid]) -> dict[str, Boxes]:
     return found
 
 
-def split_counts(grids: Mapping[str, Grid], splits: Mapping[str, str | None]) -> dict[str, int]:
+def split_counts(grids: Mapping[str, Grid], splits: TileSplits) -> dict[str, int]:
     """Count tiles on both sides of a cut, images in no list, and tiles that share ground.
 
     The last are pairs of tiles of different splits.
@@ -119,32 +113,28 @@ def split_counts(grids: Mapping[str, Grid], splits: Mapping[str, str | None]) ->
     )
 
 
-def refuse_copies(
-    scenes: Iterable[Scene], grids: Mapping[str, Grid], splits: Mapping[str, str | None]
-) -> None:
+def refuse_copies(scenes: Iterable[Scene], grids: Mapping[str, Grid], splits: TileSplits) -> None:
     """Refuse files of the same bytes in different splits: scores on them would be too good.
 
     Images of one colour may be in several: most are places without data, and nothing is learned
     from them.
     """
-    used = {
-        str(scene.reference): grids[scene.name]
-        for scene in scenes
-        if any(splits.get(tile) for tile in grids[scene.name].boxes)
-    }
+    boxes = {str(scene.reference): grids[scene.name].boxes for scene in scenes}
     pairs: list[str] = []
-    for paths in equal_files(used):
+    for paths in equal_files(path for path in boxes if any(map(splits.get, boxes[path]))):
         # The file and split of each place in the image, whichever copy comes first.
         places: dict[tuple, tuple[str, str]] = {}
         apart = {}
         for path in paths:
-            for tile, box in used[path].boxes.items():
+            for tile, box in boxes[path].items():
                 if split := splits[tile]:
                     first, other = places.setdefault(box, (path, split))
                     if split != other:
                         apart[path] = f'{path} in {split} = {first} in {other}'
-        if apart and not _is_plain(paths[0]):
-            pairs += apart.values()
+        if apart:
+            with open_raster(paths[0]) as raster:
+                pixels = raster.read()
+            pairs += apart.values() if (pixels != pixels[:, :1, :1]).any() else ()
     if pairs:
         raise UserError(
             f'{many(len(pairs), "copy", "copies")} of images would be in another split than the '
@@ -153,15 +143,9 @@ def refuse_copies(
         )
 
 
-def _is_plain(path: str) -> bool:
-    with open_raster(path) as raster:
-        pixels = raster.read()
-    return bool((pixels == pixels[:, :1, :1]).all())
-
-
 def check_shares(shares: Shares) -> None:
     """Refuse shares that do not add up to the whole."""
-    if not all(0 < share <= 1 for share in shares.values()) or abs(sum(shares.values()) - 1) > 1e-6:
+    if min(shares.values()) <= 0 or not abs(sum(shares.values()) - 1) <= 1e-6:
         given = ' '.join(f'{name}={share:g}' for name, share in shares.items())
         raise UserError(f'the shares {given} are not positive numbers that add up to 1')
 
@@ -199,7 +183,7 @@ def by_list(names: Sequence[str], lists: Mapping[str, Sequence[str]]) -> dict[st
     return {name: split for split, members in lists.items() for name in members}
 
 
-def shared_ground(maps: Mapping[str, Boxes], splits: Mapping[str, str | None]) -> int:
+def shared_ground(maps: Mapping[str, Boxes], splits: TileSplits) -> int:
     """Count the pairs of tiles that overlap on one map but are in different splits."""
     pairs = 0
     for boxes in maps.values():
@@ -218,14 +202,27 @@ def shared_ground(maps: Mapping[str, Boxes], splits: Mapping[str, str | None]) -
     return pairs
 
 
-def by_block(regions: Iterable[Boxes], shares: Shares) -> dict[str, str | None]:
+def by_block(regions: Iterable[Boxes], shares: Shares) -> TileSplits:
     """Return the split of each tile, by its name; each region is cut across its longer side.
 
     Tiles that lie on both sides of a cut get None, because they show the ground of both.
     """
-    splits: dict[str, str | None] = {}
+    splits: TileSplits = {}
     for boxes in regions:
-        splits |= _cut(boxes, shares)
+        left, top, right, bottom = np.array([*boxes.values()]).T
+        across = right.max() - left.min() >= bottom.max() - top.min()
+        begins, ends = (left, right) if across else (top, bottom)
+        order = sorted(zip(begins, ends, boxes, strict=True))
+        # A cut is where the first tile of the next split begins: whole columns stay whole.
+        cuts: dict[str, float] = {}
+        for (begin, *_), split in zip(order, _deal(len(order), shares), strict=True):
+            cuts.setdefault(split, begin)
+        names, (_, *bounds) = list(cuts), cuts.values()
+        slack = 1e-6 * (ends - begins)
+        blocks = np.searchsorted(bounds, begins + slack, side='right')
+        last = np.searchsorted(bounds, ends - slack)
+        for name, block, is_crossed in zip(boxes, blocks, last > blocks, strict=True):
+            splits[name] = None if is_crossed else names[block]
     if empty := sorted(set(shares) - set(splits.values())):
         raise UserError(
             f'{len(splits)} tiles leave none for {" and ".join(empty)}: take smaller tiles, a '
@@ -234,32 +231,8 @@ def by_block(regions: Iterable[Boxes], shares: Shares) -> dict[str, str | None]:
     return splits
 
 
-def _cut(boxes: Boxes, shares: Shares) -> dict[str, str | None]:
-    left, top, right, bottom = zip(*boxes.values(), strict=True)
-    across = max(right) - min(left) >= max(bottom) - min(top)
-    low, high = (0, 2) if across else (1, 3)
-    spans = {name: (box[low], box[high]) for name, box in boxes.items()}
-    ordered = sorted(spans, key=lambda name: (spans[name], name))
-    # A cut is where the first tile of the next split begins: whole columns of tiles stay whole.
-    cuts: dict[str, float] = {}
-    for name, split in zip(ordered, _deal(len(ordered), shares), strict=True):
-        cuts.setdefault(split, spans[name][0])
-    bounds = list(cuts.values())[1:]
-    found: dict[str, str | None] = {}
-    for name in ordered:
-        begin, end = spans[name]
-        slack = 1e-6 * (end - begin)
-        block = sum(begin >= bound - slack for bound in bounds)
-        crossed = any(begin + slack < bound < end - slack for bound in bounds)
-        found[name] = None if crossed else list(cuts)[block]
-    return found
-
-
 def _deal(count: int, shares: Shares) -> list[str]:
     """Return ``count`` names of splits, in the order of the shares and as many as each is due."""
-    dealt: list[str] = []
-    reached = 0.0
-    for name, share in shares.items():
-        reached += share
-        dealt += [name] * (round(reached * count) - len(dealt))
-    return dealt
+    ends = [round(reached * count) for reached in accumulate(shares.values())]
+    sizes = np.diff([0, *ends])
+    return [name for name, size in zip(shares, sizes, strict=True) for _ in range(size)]

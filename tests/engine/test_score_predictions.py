@@ -123,7 +123,7 @@ def test_an_unknown_value_of_a_mask_is_refused(maps, sample, tmp_path):
     labels = cv2.imread(str(mask), cv2.IMREAD_UNCHANGED)
     labels[0, 0] = 9
     cv2.imwrite(str(mask), labels)
-    with pytest.raises(UserError, match=f'{mask.name} has the value 9, and the 7 classes are 1 to'):
+    with pytest.raises(UserError, match=f'{mask.name} has the value 9, but the 7 classes are 1 to'):
         score_predictions(CONFIG, maps, str(tmp_path / 'given'), None, options(data))
 
 
@@ -194,14 +194,14 @@ def test_images_without_labels_are_for_the_server(maps, sample, tmp_path):
 @pytest.mark.parametrize(
     'words, message',
     [
-        ([], 'give a checkpoint to test, or --predictions DIR to score: one of the two.'),
+        ([], 'give either a checkpoint to test, or --predictions DIR to score.'),
         (
             ['a.pth', '--predictions', 'maps'],
-            'give a checkpoint to test, or --predictions DIR to score: one of the two.',
+            'give either a checkpoint to test, or --predictions DIR to score.',
         ),
         (
             ['--predictions', 'maps', '--tta', '--save-depth', 'x'],
-            '--predictions scores maps that are there: leave out --save-depth, --tta.',
+            '--predictions scores existing maps: leave out --save-depth, --tta.',
         ),
         (
             ['--predictions', 'maps', '--launcher', 'pytorch'],

@@ -1,4 +1,4 @@
-"""Every backbone, head and contribution of the framework works with every other."""
+"""Contrast and refinement work with every combination of backbone and decode head."""
 
 import copy
 from typing import Any
@@ -92,19 +92,20 @@ def test_it_builds_learns_and_predicts(backbone, head, parts):
     model = MODELS.build(config(backbone, head, PARTS[parts]))
     model.init_weights()
     model.train()
-    # 128 pixels leave the coarsest scale of 4 x 4 positions 2 x 2 places to contrast.
+    # With images of 128², the coarsest scale has 4 × 4 positions, so 2 × 2 cells to contrast.
     losses = model(images(128), samples(128), mode='loss')
     assert ('neck.loss_contrast' in losses) == ('contrast' in PARTS[parts])
     assert ('decode.refined.loss_ce' in losses) == ('refinement' in PARTS[parts])
     sum(value for key, value in losses.items() if 'loss' in key).backward()
-    unreached = {
+    without_gradient = {
         name
         for name, weight in model.named_parameters()
         if weight.requires_grad and (weight.grad is None or not weight.grad.isfinite().all())
     }
     if isinstance(HEADS[head]['in_index'], int) and 'contrast' not in PARTS[parts]:
-        unreached = {name for name in unreached if not _is_unread(name, HEADS[head]['in_index'])}
-    assert not unreached
+        index = HEADS[head]['in_index']
+        without_gradient = {name for name in without_gradient if not _is_unused(name, index)}
+    assert not without_gradient
 
     model.eval()
     with torch.no_grad():
@@ -113,7 +114,7 @@ def test_it_builds_learns_and_predicts(backbone, head, parts):
     assert out[0].seg_logits.data.shape == (5, 96, 96) and out[0].seg_logits.data.isfinite().all()
 
 
-def _is_unread(name: str, index: int) -> bool:
+def _is_unused(name: str, index: int) -> bool:
     """Return whether a head that reads only one scale leaves this parameter unused."""
     if 'hidden_states_norms' in name:
         return f'stage{index + 1}.' not in name
@@ -124,8 +125,8 @@ def _is_unread(name: str, index: int) -> bool:
 
 
 @pytest.mark.parametrize('backbone', BACKBONES)
-def test_flips_at_test_time_flip_depth_too(backbone):
-    """mmseg's model for test-time augmentation averages an image and its mirror image."""
+def test_test_time_augmentation_flips_depth_too(backbone):
+    """mmseg's ``SegTTAModel`` averages the predictions of an image and its mirror image."""
     torch.manual_seed(0)
     part = config(backbone, 'uper', PARTS['both'])
     tta = MODELS.build(dict(type='SegTTAModel', module=part)).eval()

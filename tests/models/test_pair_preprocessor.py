@@ -1,4 +1,4 @@
-"""Two ordinary preprocessors on the two halves of a batch."""
+"""A pair preprocessor applies one preprocessor to each domain of a batch."""
 
 import copy
 
@@ -16,7 +16,7 @@ TARGET = dict(type='RGBDDataPreprocessor', mean=[80] * 3, std=[40] * 3, depth='d
 
 
 def batch(domains=('source', 'target'), images=2):
-    """Labelled source images, and target images without labels."""
+    """Return a batch of labelled source images and target images without labels."""
     data = dict(inputs={}, data_samples={})
     for seed, domain in enumerate(domains):
         g = torch.Generator().manual_seed(seed)

@@ -27,7 +27,7 @@ def batch():
 
 
 def normalized(image, mean=MEAN, std=STD):
-    """Compute the expected result of an image in BGR(N)D order, band by band with NumPy."""
+    """Normalise an image in the order BGR(N)D, band by band with NumPy."""
     bands = [image[2], image[1], image[0], *image[3:-1]]
     bands = [(band - m) / s for band, m, s in zip(bands, mean, std, strict=True)]
     depth = np.where(image[-1] > 0, (image[-1] - 0.449) / 0.226, np.nan)
@@ -46,7 +46,7 @@ def test_bands_and_depth_are_normalized_separately_and_infrared_stays_the_fourth
 
 @pytest.mark.parametrize('dtype', [torch.uint8, torch.float32])
 @pytest.mark.parametrize('stacked', [True, False])
-def test_without_depth_it_equals_mmseg(dtype, stacked):
+def test_images_without_depth_are_normalised_as_in_mmseg(dtype, stacked):
     images = [torch.randint(0, 256, (3, 7, 9)).to(dtype) for _ in range(2)]
     rgbd = RGBDDataPreprocessor(MEAN, STD, bgr_to_rgb=True)
     stock = SegDataPreProcessor(MEAN, STD, bgr_to_rgb=True)
@@ -69,7 +69,7 @@ def test_training_pads_bands_with_zero_depth_with_nan_and_labels_with_255():
     assert RGBDDataPreprocessor(MEAN, STD)(batch(), training=True)['inputs'].shape == (2, 4, 6, 8)
 
 
-def test_drop_ignores_a_depth_channel():
+def test_drop_removes_the_depth_channel():
     image = torch.tensor(image_with_depth(6, 5))
     drop = RGBDDataPreprocessor(MEAN, STD, depth='drop')
     with_depth, without = drop(dict(inputs=[image])), drop(dict(inputs=[image[:3]]))
@@ -114,7 +114,7 @@ def test_wrong_settings_are_refused(settings):
         RGBDDataPreprocessor(**dict(mean=MEAN, std=STD) | settings)
 
 
-def test_the_released_copies_of_depth_differ_from_the_one_band_as_documented():
+def test_depth_differs_from_the_released_copies_as_documented():
     depth = np.linspace(1 / 256, 1, 256, dtype=np.float32)[None]
     image = np.concatenate([np.zeros((3, 1, 256), np.float32), depth[None]])
     single = RGBDDataPreprocessor(MEAN, STD)(dict(inputs=[torch.tensor(image)]))['inputs'][0, 3, 0]

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from depthda.errors import UserError
-from depthda.preparation.class_list import numbered, read_classes
+from depthda.preparation.class_list import UNKNOWN, numbered, read_classes
 
 
 def read(tmp_path, text):
@@ -16,9 +16,10 @@ def test_names_without_values_are_numbered_in_their_order(tmp_path):
     found = read(tmp_path, '# comment\n\nbare land\nwater\n')
     assert found.names == ('bare land', 'water')
     assert found.values == {0: 0, 1: 1, 255: 255} and not found.coloured
-    table = found.table()
+    table = found.table
     assert (
-        table[[0, 1, 255]].tolist() == [0, 1, 255] and (np.delete(table, [0, 1, 255]) == -1).all()
+        table[[0, 1, 255]].tolist() == [0, 1, 255]
+        and (np.delete(table, [0, 1, 255]) == UNKNOWN).all()
     )
 
 
@@ -37,7 +38,7 @@ def test_names_may_have_several_words_and_ignore_any_capitals(tmp_path):
 def test_255_is_ignored_unless_a_line_uses_it(tmp_path):
     found = read(tmp_path, 'ground 0\nbuilding 255\nignore 254\n')
     assert found.values == {255: 1, 0: 0, 254: 255}
-    assert found.table()[[0, 254, 255]].tolist() == [0, 255, 1]
+    assert found.table[[0, 254, 255]].tolist() == [0, 255, 1]
     assert read(tmp_path, 'ground 0\nbuilding 1\n').values[255] == 255
 
 

@@ -1,6 +1,7 @@
 """A prepared folder keeps its files unless ``--replace`` is given, and then reports removals."""
 
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -193,17 +194,18 @@ def test_an_aborted_run_leaves_no_manifest_and_no_half_image(tmp_path, monkeypat
 def test_a_killed_replacement_must_be_requested_again(prepared, monkeypatch):
     """It is killed while it removes: neither manifest may then describe the folder."""
     out, first, other = prepared
-    settings = other.settings(cut=RANGE)
+    settings, unlink = other.settings(cut=RANGE), Path.unlink
 
     class Killed(BaseException):
         pass
 
-    def kill(self):
-        (out / 'images/town_0_0_0_12_12.png').unlink()
-        raise Killed
+    def kill_after_a_tile(path, **more):
+        unlink(path, **more)
+        if path.suffix == '.png':
+            raise Killed
 
     with monkeypatch.context() as patch, pytest.raises(Killed):
-        patch.setattr('depthda.preparation.obsolete.Obsolete.remove', kill)
+        patch.setattr(Path, 'unlink', kill_after_a_tile)
         prepare_folder(out, settings, replace=True)
     assert not (out / 'manifest.json').exists()
     with pytest.raises(UserError, match=r'add --replace, which removes images \(17 files\)'):

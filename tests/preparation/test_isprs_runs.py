@@ -6,7 +6,7 @@ import shutil
 
 import numpy as np
 import pytest
-from isprs_cases import EVERYTHING, TILE, prepare
+from isprs_cases import ALL_PRODUCTS, TILE, prepare
 from prepared_files import every_file, pictures
 from tiny_isprs import HEIGHT, WIDTH, write_tif
 
@@ -160,7 +160,7 @@ def test_a_run_that_cut_nothing_does_not_fix_the_settings(potsdam, tmp_path):
 
 
 def test_the_manifest_does_not_depend_on_the_order_of_runs(potsdam, tmp_path):
-    prepare(potsdam, tmp_path / 'once', **EVERYTHING)
+    prepare(potsdam, tmp_path / 'once', **ALL_PRODUCTS)
     moved = tmp_path / 'elsewhere'
     shutil.copytree(potsdam, moved)
     prepare(moved, tmp_path / 'bits', areas=('6_7',), depth=('ndsm',))

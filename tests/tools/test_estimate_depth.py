@@ -76,7 +76,7 @@ def test_a_killed_run_is_completed_with_the_same_bytes(model, images, tmp_path, 
     # A kill in the middle of a write leaves this.
     (out / '0/.7-abcd1234.png').write_bytes(b'half')
     code, text, _ = call(*args)
-    assert code == 0 and f'; {finished} were there already' in text
+    assert code == 0 and f'; {finished} already existed' in text
     assert contents(out) == contents(tmp_path / 'clean')
 
 

@@ -20,7 +20,7 @@ _CAR_PAINT = np.array([225, 205, 60, 110, 160], np.float32)
 
 @dataclass
 class Light:
-    """The sun of a tile, and the shadow (H×W, in [0, 1]) that its objects cast."""
+    """The sun of a tile, and the shadow (H×W, in [0, 1]) of its objects."""
 
     sun: Sun
     shadow: np.ndarray
@@ -35,7 +35,7 @@ def make_light(config: AppearanceConfig, surface: TileHeights, gsd: float, rng: 
 def render(
     config: AppearanceConfig, layout: TilePlan, surface: TileHeights, light: Light, rng: Generator
 ) -> np.ndarray:
-    """Return the image that the sensor delivers, H×W×3 uint8 RGB."""
+    """Return the image of the sensor, H×W×3 uint8 RGB."""
     colour = _colours(config, layout, surface, rng)
     colour *= _texture(layout, rng)[..., None]
     colour *= _illumination(layout, surface, light)
@@ -55,7 +55,7 @@ def _colours(
     number = layout.buildings.number
     key = np.where(number > 0, 1024 + number % 1024, layout.region % 1024)
     colour = np.take(palette, layout.material, 0) * np.take(tint, key, 0)
-    # The crowns of a forest differ less than fields do.
+    # Tree crowns in a forest differ less in colour than fields do.
     crowns = np.sqrt(tint[2048:])
     crowns[0] = 1
     colour *= np.take(crowns, surface.plant % 2048, 0)
@@ -88,7 +88,7 @@ def _texture(layout: TilePlan, rng: Generator) -> np.ndarray:
 
 
 def _illumination(layout: TilePlan, surface: TileHeights, light: Light) -> np.ndarray:
-    """Apply Lambert's law, with ambient light in the shade; the factor is 1 on lit level ground."""
+    """Return a light factor by Lambert's law with ambient light; lit level ground has 1."""
     gsd, sun = layout.frame.gsd, light.sun
     smooth = cv2.GaussianBlur(surface.height, (0, 0), 0.6)
     scale = 1 / (8 * gsd)
@@ -106,7 +106,7 @@ def _illumination(layout: TilePlan, surface: TileHeights, light: Light) -> np.nd
 def _sense(
     config: AppearanceConfig, colour: np.ndarray, no_data: np.ndarray | None, rng: Generator
 ) -> np.ndarray:
-    """Apply haze, blur, noise and gamma: the air, the optics and the sensor."""
+    """Apply the effects of air, optics and sensor: haze, blur, noise and gamma."""
     size = colour.shape[0]
     haze = np.float32(between(rng, config.haze))
     jitter = 1 + config.gain_jitter * rng.standard_normal(3)
@@ -114,7 +114,7 @@ def _sense(
     gamma, blur = between(rng, config.gamma), between(rng, config.blur_px)
     image = (colour * (1 - haze) + haze * _SKY) * gain
     image = cv2.GaussianBlur(image, (0, 0), blur)
-    # The three bands of a sensor share most of their grain: one draw, shifted a little by band.
+    # The noise of a sensor is similar in its bands, so they share one draw, slightly shifted.
     grain = rng.standard_normal((size, size), dtype=np.float32) * np.float32(config.noise)
     image += grain[..., None]
     image[..., 0] += np.roll(grain, 7, 0) * np.float32(0.5)

@@ -9,8 +9,8 @@ from .config import LayoutConfig
 from .fields import Bands, Frame, between
 from .materials import Material
 
-# The kinds of blocks, each with its ground. The code of a cell is the position of its kind + 1;
-# 0 is countryside.
+# The kinds of blocks and their ground. The code of a grid cell is the index of its kind + 1, or 0
+# for countryside.
 GROUND = {
     'farm': Material.PAVED,
     'houses': Material.LAWN,
@@ -69,8 +69,7 @@ class StreetGrid:
         return np.where(field >= np.quantile(field, 1 - share), codes[drawn], 0).astype(np.uint8)
 
     def street(self, axis: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Return, per pixel, the distance to the nearest street line of an axis, its half width (0
-        where there is no street) and its surface."""
+        """Return distance, half width (0: none) and surface of the nearest street of an axis."""
         table = np.moveaxis(self.table, axis, 0) > 0
         empty = np.zeros((1, table.shape[1]), bool)
         adjacent = np.concatenate([empty, table]) | np.concatenate([table, empty])

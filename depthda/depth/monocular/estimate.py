@@ -57,9 +57,8 @@ class DepthSettings:
         if self.tile is not None and self.tile < 32:
             raise UserError(f'tiles of {self.tile} pixels show no scene: take 32 or more.')
         if self.overlap is not None and not 0.05 <= self.overlap <= 0.5:
-            raise UserError(
-                f'an overlap of {self.overlap} of a tile is out of range: take 0.05…0.5.'
-            )
+            part = self.overlap
+            raise UserError(f'an overlap of {part} of a tile is out of range: take 0.05…0.5.')
 
     def described(self, estimator: DepthEstimator) -> dict[str, Any]:
         """Return what decides the values of a map."""
@@ -84,19 +83,12 @@ class DepthSettings:
 
 @dataclass(frozen=True)
 class Summary:
-    """What one process has done.
+    """What one process has done."""
 
-    Attributes:
-        written: How many maps it has written.
-        kept: How many were there already.
-        seconds: How long it took.
-        warnings: Sentences about the images and maps.
-    """
-
-    written: int
-    kept: int
+    written: int  # maps
+    kept: int  # maps that were there already
     seconds: float
-    warnings: Sequence[str] = ()
+    warnings: Sequence[str] = ()  # sentences about the images and maps
 
 
 def estimate_depth(
@@ -124,14 +116,12 @@ def estimate_depth(
         warnings.simplefilter('ignore', NotGeoreferencedWarning)
         sizes = dict(zip(jobs, settings.reader.sizes([job.source for job in jobs]), strict=True))
         tiling = settings.tiling(estimator.preprocessing.height)
-        grids = {
-            job: TileGrid(*size, *tiling)
-            for job, size in sizes.items()
-            if tiling is not None and max(size) > tiling[0]
-        }
-        described, about = settings.described(estimator), _about(estimator, model)
-        roots = dict.fromkeys(job.root for job in jobs)
-        folders = {root: MapFolder(root, described, about) for root in roots}
+        large = [job for job, size in sizes.items() if tiling and max(size) > tiling[0]]
+        grids = {job: TileGrid(*sizes[job], *tiling) for job in large}
+        versions = {'depthda': __version__, 'transformers': transformers.__version__}
+        versions |= {'torch': torch.__version__, 'device': estimator.device_name}
+        described, about = settings.described(estimator), {**model, 'versions': [versions]}
+        folders = {job.root: MapFolder(job.root, described, about) for job in jobs}
         if shard.rank == 0:
             for folder in folders.values():
                 stack.enter_context(own_folder(folder.root))
@@ -141,11 +131,8 @@ def estimate_depth(
                     stack.enter_context(folder.abandoned_on_failure())
         shard.wait()
         own_jobs = shard.part(jobs)
-        todo = {
-            job
-            for job in own_jobs
-            if not folders[job.root].is_done(job.name, sizes[job], job.source)
-        }
+        done = (folders[job.root].is_done(job.name, sizes[job], job.source) for job in own_jobs)
+        todo = {job for job, is_done in zip(own_jobs, done, strict=True) if not is_done}
         started = time.monotonic()
         plan = Plan(own_jobs, todo, sizes, grids, folders)
         pipeline = Pipeline(estimator, settings.reader, plan, settings.batch_size, settings.workers)
@@ -156,13 +143,3 @@ def estimate_depth(
             for folder in folders.values():
                 folder.finish()
     return Summary(len(todo), len(own_jobs) - len(todo), seconds, pipeline.warnings())
-
-
-def _about(estimator: DepthEstimator, model: dict[str, Any]) -> dict[str, Any]:
-    versions = {
-        'depthda': __version__,
-        'transformers': transformers.__version__,
-        'torch': torch.__version__,
-        'device': estimator.device_name,
-    }
-    return {**model, 'versions': [versions]}

@@ -42,9 +42,9 @@ class MapFolder(DepthMapFolder):
             self.write()
         else:
             # The first run records what the maps were made with; later ones add other versions.
-            now, self.content['about'] = self.content['about']['versions'], before['about']
-            known = before['about']['versions']
+            now, known = (content['about']['versions'] for content in (self.content, before))
             known += [versions for versions in now if versions not in known]
+            self.content['about'] = before['about']
         self.remove_strays()
 
     def check(self, before: Mapping[str, Any]) -> None:
@@ -97,5 +97,4 @@ class MapFolder(DepthMapFolder):
 
 def image_hash(image: Path) -> str:
     """Return a short hash of the file, which stays the same when a dataset is moved."""
-    with open(image, 'rb') as file:
-        return hashlib.file_digest(file, 'sha256').hexdigest()[:16]
+    return hashlib.sha256(image.read_bytes()).hexdigest()[:16]

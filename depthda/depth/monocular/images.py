@@ -45,10 +45,7 @@ class OpticalReader:
         headers = read_headers(paths)
         for path, header in zip(paths, headers, strict=True):
             if header is None:
-                raise UserError(
-                    f'{path} cannot be read as an image (empty, broken off or of another format): '
-                    'replace or remove it.'
-                )
+                raise _unreadable(path, 'empty, broken off or of another format')
             self._check_bands(path, header.bands)
         # With a range it is known that the values are brightness.
         if self.value_range is None:
@@ -154,14 +151,13 @@ def _label_values(path: Path, header: Header) -> set[int] | None:
     with open_raster(path) as raster:
         # The middle of a large scene is enough.
         top, left = (max(0, (side - _WINDOW) // 2) for side in raster.shape)
-        values = np.unique(raster.read(1, window=Window(left, top, _WINDOW, _WINDOW)))
-    few_and_low = len(values) <= _LABELS and ((values <= _LABELS) | (values == 255)).all()
-    return set(values.tolist()) if few_and_low else None
+        found = np.unique(raster.read(1, window=Window(left, top, _WINDOW, _WINDOW)))
+    few_and_low = len(found) <= _LABELS and ((found <= _LABELS) | (found == 255)).all()
+    return set(found.tolist()) if few_and_low else None
 
 
 def _read_rgb_png(path: Path) -> np.ndarray:
-    values = read_png(path)
-    if values is None:
+    if (values := read_png(path)) is None:
         raise _unreadable(path, 'not a PNG')
     values = np.atleast_3d(values)
     return values[..., [2, 1, 0, 3][: values.shape[2]]] if values.shape[2] >= 3 else values
@@ -176,5 +172,5 @@ def _read_jpeg(path: Path) -> np.ndarray:
         raise _unreadable(path, error) from error
 
 
-def _unreadable(path: Path, reason: object) -> UserError:
+def _unreadable(path: str | os.PathLike, reason: object) -> UserError:
     return UserError(f'{path} cannot be read as an image ({reason}): replace or remove it.')

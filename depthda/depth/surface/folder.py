@@ -72,9 +72,8 @@ class SurfaceFolder(DepthMapFolder):
         # A range that is given again keeps what is known of where it came from.
         if before is None or surfaces is not None:
             percentiles = self._percentiles if surfaces else None
-            self.content['range'] = {
-                'low': low, 'high': high, 'percentiles': percentiles, 'surfaces': surfaces
-            }  # fmt: skip
+            source = {'percentiles': percentiles, 'surfaces': surfaces}
+            self.content['range'] = {'low': low, 'high': high, **source}
         if self.range != before:
             self.write()
 

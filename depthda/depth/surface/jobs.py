@@ -19,10 +19,8 @@ def find_surfaces(heights: Sequence[str], out: Path, terrain: Path | None) -> li
         terrain: Folder of terrain models, which must not lie among the surface models.
     """
     if terrain is not None and not terrain.is_dir():
-        raise UserError(
-            f'there is no folder {terrain} of terrain models: --ground takes none, opening or a '
-            'folder.'
-        )
+        advice = '--ground takes none, opening or a folder'
+        raise UserError(f'there is no folder {terrain} of terrain models: {advice}.')
 
     def root_of(path: Path, folder: Path) -> Path:
         if out == folder or path.is_dir() and out.is_relative_to(path):

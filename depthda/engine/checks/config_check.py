@@ -17,7 +17,7 @@ from mmengine.runner.checkpoint import (
 from mmseg.registry import MODELS, OPTIM_WRAPPER_CONSTRUCTORS, OPTIMIZERS
 
 from depthda.engine.checks.build_mistakes import nearest, unknown
-from depthda.engine.overrides import READ, read_dicts, read_nodes, sentence_of_uses
+from depthda.engine.overrides import READ_AFTER_PARSING, describe_uses, read_dicts, read_nodes
 from depthda.errors import UserError
 
 _LEVELS = ('DEBUG', 'INFO', 'WARNING', 'ERROR', 'CRITICAL')
@@ -55,7 +55,9 @@ def check_names(path: Path, read_by_children: frozenset[str] = frozenset()) -> N
     tree = ast.parse(text)
     read = {node.id for node in ast.walk(tree) if _is_name(node, ast.Load)}
     assigned = {n.id for s in tree.body for n in ast.walk(s) if _is_name(n, ast.Store)}
-    names = sorted(n for n in assigned - READ - read - read_by_children if not n.startswith('_'))
+    names = sorted(
+        n for n in assigned - READ_AFTER_PARSING - read - read_by_children if not n.startswith('_')
+    )
     places = [Config._get_cfg_path(base, str(path)) for base in bases]
     if names:
         before: dict[str, Any] = {}
@@ -79,7 +81,7 @@ def _check_uses(path: Path, names: list[str], before: dict, after: dict) -> None
             continue
         raise UserError(
             f"'{name}' in {path} is only a name inside its base's file, and setting it changes "
-            f'nothing{sentence_of_uses(uses, "set")}.'
+            f'nothing{describe_uses(uses, "set")}.'
         )
 
 

@@ -10,7 +10,7 @@ from torch import nn
 from depthda.datasets.pipeline_check import is_random
 from depthda.engine.checks.build_mistakes import nearest
 from depthda.engine.checks.data_check import LOADERS, datasets_of
-from depthda.engine.overrides import READ, read_dicts, read_nodes
+from depthda.engine.overrides import READ_AFTER_PARSING, read_dicts, read_nodes
 from depthda.errors import UserError, few
 
 _EVALUATION = ('val_dataloader', 'test_dataloader')
@@ -20,8 +20,8 @@ _SCORES = re.compile(r'(.*/)?(m?(IoU|F1|Dice|Acc|Precision|Recall|Fscore)|OA|aAc
 
 def check_top_level(cfg: Config) -> None:
     """Refuse a top-level name that is close to a known key, and whose value is used nowhere."""
-    for name in sorted(set(cfg) - READ):
-        near = difflib.get_close_matches(name, READ, n=1, cutoff=0.85)
+    for name in sorted(set(cfg) - READ_AFTER_PARSING):
+        near = difflib.get_close_matches(name, READ_AFTER_PARSING, n=1, cutoff=0.85)
         if name.endswith(('_pipeline', '_dataset')):  # read by configs that build on this one
             continue
         if near and not any(value == cfg[name] for _, value in read_nodes(cfg)):

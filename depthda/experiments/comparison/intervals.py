@@ -47,10 +47,7 @@ def _iou(parts: np.ndarray) -> np.ndarray:
 
 def mean_of_defined(values: np.ndarray, axis: int) -> np.ndarray:
     """Return the mean of the values that are not NaN; NaN if there is no such value."""
-    defined = np.isfinite(values)
-    count = defined.sum(axis)
-    total = np.where(defined, values, 0).sum(axis)
-    return np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0)
+    return np.ma.filled(np.ma.masked_invalid(values).mean(axis), np.nan)
 
 
 def independent_units(worlds: Sequence[Hashable]) -> list[list[int]]:
@@ -94,19 +91,16 @@ def bootstrap(worlds: Sequence[World], resamples: int, seed: int) -> np.ndarray:
     """
     streams = np.random.default_rng(seed).spawn(len(worlds))
     draws = [_world_draws(w, resamples, rng) for w, rng in zip(worlds, streams, strict=True)]
-    return np.concatenate(
-        [mean_of_defined(np.stack(chunk), 0) for chunk in zip(*draws, strict=True)]
-    )
+    means = [mean_of_defined(np.stack(chunk), 0) for chunk in zip(*draws, strict=True)]
+    return np.concatenate(means)
 
 
 def _world_draws(world: World, resamples: int, rng: np.random.Generator) -> Iterator[np.ndarray]:
     sides = [_parts(labelled_blocks(side, world.blocks)) for side in (world.first, world.second)]
     flat = [side.reshape(*side.shape[:2], -1) for side in sides]
     for weights in resample_weights(sides[0].shape[1], resamples, rng):
-        first, second = (
-            _iou((weights @ side).reshape(len(side), len(weights), 2, -1)) for side in flat
-        )
-        yield mean_of_defined(second - first, 0)
+        summed = [(weights @ side).reshape(len(side), len(weights), 2, -1) for side in flat]
+        yield mean_of_defined(_iou(summed[1]) - _iou(summed[0]), 0)
 
 
 def labelled_blocks(counts: np.ndarray, blocks: np.ndarray) -> np.ndarray:

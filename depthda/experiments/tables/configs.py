@@ -52,14 +52,13 @@ def resolve(options: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, 
         if isinstance(value, str):
             for key in ('run', 'data', 'seed'):
                 value = value.replace('{' + key + '}', str(values.get(key)))
-            return value
         if isinstance(value, (list, tuple)):
             return type(value)(fill(item) for item in value)
         if isinstance(value, Mapping):
             return {key: fill(item) for key, item in value.items()}
         return value
 
-    return {key: fill(value) for key, value in options.items()}
+    return fill(options)
 
 
 def test_classes(cfg: Config) -> tuple[str, ...]:

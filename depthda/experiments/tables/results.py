@@ -59,26 +59,21 @@ def figure(result: Mapping[str, Any], key: str) -> float | None:
 
     Scores of the headline group, or of the only domain, are stored without the group's name.
     """
-    scores = result['scores']
-    if key in scores:
-        return scores[key]
     group, _, name = key.rpartition('/')
     unnamed = group == result['headline'] or result['tested_on'].get('domains') == [group]
-    return scores.get(name) if unnamed else None
+    return result['scores'].get(key, result['scores'].get(name) if unnamed else None)
 
 
 def _cell(table: Table, row: Row, column: Column, results: Mapping[str, dict]) -> Cell:
     own = _values(table, row, column, results)
-    if not column.gain:
-        values = list(own.values())
-        if not values:
-            return Cell()
+    values = list(own.values())
+    if values and not column.gain:
         std = statistics.stdev(values) if len(values) > 1 else None
         return Cell(statistics.fmean(values), std, None, len(values))
-    if not row.baseline:
-        return Cell()
-    base = _values(table, table.row(row.baseline), column, results)
-    places = sorted((key for key in own if key in base), key=str)
+    base = {}
+    if column.gain and row.baseline:
+        base = _values(table, table.row(row.baseline), column, results)
+    places = sorted(own.keys() & base.keys(), key=str)
     if not places:
         return Cell()
     gains = [own[place] - base[place] for place in places]

@@ -30,33 +30,28 @@ def check_table(path: str | Path, found: Mapping[str, Any]) -> None:
         numbers = found.get(key, ())
         several = isinstance(numbers, (list, tuple, range))
         if not several or not all(number is None or type(number) is int for number in numbers):
-            raise UserError(
-                f'{key} of {path} is {numbers!r}: give a tuple of whole numbers, (0, 1, 2).'
-            )
+            advice = 'give a tuple of whole numbers, (0, 1, 2)'
+            raise UserError(f'{key} of {path} is {numbers!r}: {advice}.')
         check_distinct(f'{key} of {path}', numbers)
-    names = []
     for number, row in enumerate(found['rows'], 1):
         if not isinstance(row, Mapping):
             raise UserError(f'row {number} of {path} is {row!r}: write dict(name=…, …).')
-        names.append(row.get('name'))
-        label = f'row {row.get("name", row.get("title", "?"))!r} of {path}'
-        if row.get('baseline') and row['baseline'] == row.get('name'):
-            raise UserError(f'{label} is its own baseline: name the row that it is compared with.')
-        steps = row.get('steps') or ()
-        for part in (row, *(step for step in steps if isinstance(step, Mapping))):
-            chosen = part.get('checkpoint')
-            if chosen not in (None, 'best', 'last'):
-                raise UserError(f'{label}: {unknown("checkpoint", chosen, ("best", "last"))}')
-            for options in ('options', 'test_options'):
-                changed = part.get(options) or {}
-                if not isinstance(changed, Mapping):
-                    raise UserError(
-                        f'{options} of {label} is {changed!r}: write a dict, dict(key=value).'
-                    )
-                for key in changed:
-                    check_no_seed(f'{options} of {label}', key)
+    names = [row.get('name') for row in found['rows']]
     if double := {name for name in names if name and names.count(name) > 1}:
         raise UserError(f'two rows of {path} are named {double.pop()!r}: names must differ.')
+
+
+def check_choices(label: str, part: Any) -> None:
+    """Refuse a row or step that takes an unknown checkpoint, or options that it must not set."""
+    if part.checkpoint not in (None, 'best', 'last'):
+        mistake = unknown('checkpoint', part.checkpoint, ('best', 'last'))
+        raise UserError(f'{label}: {mistake}')
+    for name in ('options', 'test_options'):
+        options = getattr(part, name, None) or {}
+        if not isinstance(options, Mapping):
+            raise UserError(f'{name} of {label} is {options!r}: write a dict, dict(key=value).')
+        for key in options:
+            check_no_seed(f'{name} of {label}', key)
 
 
 def check_score(column: str, key: str) -> None:
@@ -70,10 +65,8 @@ def check_score(column: str, key: str) -> None:
 def check_no_seed(where: str, key: str) -> None:
     """Refuse a seed among the options, because the seed of the run would replace it."""
     if key.removeprefix('+') == _SEED:
-        raise UserError(
-            f'{where}: {_SEED} is set by the seeds of the table: give seeds in the table, or '
-            '--seeds.'
-        )
+        advice = 'give seeds in the table, or --seeds'
+        raise UserError(f'{where}: {_SEED} is set by the seeds of the table: {advice}.')
 
 
 def check_distinct(what: str, numbers: Sequence[Any]) -> None:

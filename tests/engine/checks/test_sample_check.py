@@ -102,7 +102,7 @@ def test_labels_without_a_class(config, tmp_path):
     assert tile_warnings(config) == []
     # A value beyond the classes would stop the training when its crop comes.
     data.metainfo = dict(classes=['road'])
-    sentence = r'labels/\d+\.png has the value 2, and the 1 classes are 1 to 1: correct the mask'
+    sentence = r'labels/\d+\.png has the value 2, but the 1 classes are 1 to 1: correct the mask'
     with pytest.raises(UserError, match=sentence):
         tile_warnings(config)
 

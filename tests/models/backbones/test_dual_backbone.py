@@ -61,7 +61,7 @@ MMSEG = {
 
 
 @pytest.mark.parametrize('name', MMSEG)
-def test_backbones_of_mmseg_pair_with_transformers(name, tiny_backbone):
+def test_mmseg_backbones_can_be_paired_with_transformers(name, tiny_backbone):
     rgb_alone = MODELS.build(MMSEG[name])
     backbone = DualBackbone(MMSEG[name], tiny_backbone())
     rgb_alone.eval()

@@ -27,7 +27,7 @@ DINOV3 = dict(DINOV2, intermediate_size=32)
 
 
 def randomize(model):
-    """Change every value, so that no weight is right by chance."""
+    """Change every value, so that no test passes because weights have their initial values."""
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.add_(torch.randn_like(parameter), alpha=0.1)
@@ -47,13 +47,13 @@ def loaded(family, arch, folder, **kwargs):
 
 
 @pytest.mark.parametrize('model_class', [ConvNextModel, ConvNextForImageClassification])
-def test_convnext_features_are_the_checkpoints(model_class, tmp_path):
+def test_convnext_returns_the_features_of_the_checkpoint(model_class, tmp_path):
     model = saved(model_class, ConvNextConfig(**CONVNEXT), tmp_path)
     backbone = loaded('convnext', CONVNEXT, tmp_path)
     inputs = torch.randn(1, 3, 64, 64)
     stages = getattr(model, 'convnext', model)(inputs, output_hidden_states=True).hidden_states[1:]
     for found, stage in zip(backbone(inputs), stages, strict=True):
-        # No checkpoint has the backbone's output norms, which start as plain layer norms.
+        # Checkpoints do not contain the output norms, which start as plain layer norms.
         normed = torch.nn.functional.layer_norm(
             stage.permute(0, 2, 3, 1), stage.shape[1:2], eps=1e-6
         )
@@ -69,10 +69,10 @@ def test_swin_loads_every_tensor_of_the_checkpoint(tmp_path):
         assert torch.equal(state[key], value)
 
 
-def test_dinov2_features_are_the_checkpoints(tmp_path):
+def test_dinov2_returns_the_features_of_the_checkpoint(tmp_path):
     model = saved(Dinov2Model, Dinov2Config(**DINOV2, image_size=32), tmp_path)
     backbone = loaded('dinov2', dict(DINOV2, image_size=32), tmp_path, frozen=True)
-    inputs = torch.randn(1, 3, 48, 64)  # larger than image_size: positions are interpolated
+    inputs = torch.randn(1, 3, 48, 64)  # larger than image_size: interpolates positions
     hidden = model(inputs, output_hidden_states=True).hidden_states
     assert len(hidden) == 5
     for found, state in zip(backbone(inputs), hidden[1:], strict=True):
@@ -149,21 +149,21 @@ def test_weights_that_do_not_fit_are_refused(change, message, stored, tmp_path):
 
 def test_missing_keys_can_be_declared(stored, tmp_path):
     edit(tmp_path, lambda state: state.pop('encoder.stages.1.layers.0.dwconv.bias'))
-    declared = [r'^hidden_states_norms\.', r'dwconv\.bias$']
-    backbone = loaded('convnext', CONVNEXT, tmp_path, allowed_missing=declared)
+    allowed = [r'^hidden_states_norms\.', r'dwconv\.bias$']
+    backbone = loaded('convnext', CONVNEXT, tmp_path, allowed_missing=allowed)
     assert (backbone.model.encoder.stages[1].layers[0].dwconv.bias == 0).all()
     with pytest.raises(UserError, match='lack hidden_states_norms'):
         loaded('convnext', CONVNEXT, tmp_path, allowed_missing=[r'dwconv\.bias$'])
 
 
-def test_half_precision_checkpoints_become_fp32(tmp_path):
+def test_half_precision_checkpoints_are_loaded_as_float32(tmp_path):
     model = randomize(ConvNextModel(ConvNextConfig(**CONVNEXT))).half()
     model.save_pretrained(tmp_path)
     weight = loaded('convnext', CONVNEXT, tmp_path).model.embeddings.patch_embeddings.weight
     assert torch.equal(weight, model.embeddings.patch_embeddings.weight.float())
 
 
-def test_another_architecture_is_named_key_by_key(tmp_path):
+def test_the_error_lists_the_keys_of_another_architecture(tmp_path):
     config = ConvNextConfig(**CONVNEXT, hidden_act='relu', drop_path_rate=0.7)
     saved(ConvNextModel, config, tmp_path)
     with pytest.raises(UserError) as error:
@@ -205,7 +205,7 @@ def test_extra_bands_are_explicit(stored, tmp_path, how, share):
     for band in (3, 4):
         expected = share * pretrained.sum(1)
         torch.testing.assert_close(kernels[:, band], expected, rtol=1e-5, atol=1e-6)
-    # Everything else is from the checkpoint: with 'zero' the features are those of three bands.
+    # All other weights are from the checkpoint: with 'zero' the features are those of three bands.
     if how == 'zero':
         inputs = torch.randn(1, 5, 64, 64)
         three = loaded('convnext', CONVNEXT, tmp_path)(inputs[:, :3])

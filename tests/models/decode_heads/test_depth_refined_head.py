@@ -1,4 +1,4 @@
-"""The refinement equals its formula, and the wrapped head keeps its keys."""
+"""The refinement equals its formula, and the wrapped head works as without refinement."""
 
 import pytest
 import torch
@@ -20,9 +20,9 @@ FCN = dict(
 
 def build(head=FCN, **rest):
     torch.manual_seed(0)
-    given = dict(head=head, depth_channels=4, channels=8, norm_cfg=BN) | rest
+    settings = dict(head=head, depth_channels=4, channels=8, norm_cfg=BN) | rest
     with DefaultScope.overwrite_default_scope('mmseg'):
-        return MODELS.build(dict(type='DepthRefinedHead', **given))
+        return MODELS.build(dict(type='DepthRefinedHead', **settings))
 
 
 def inputs(size=8, depth_size=8):
@@ -77,11 +77,11 @@ def test_the_losses_of_the_head_apply_to_both_logits_and_every_parameter_learns(
 
 
 def test_weights_scale_only_the_losses():
-    one = build().loss(inputs(), samples(), {})
-    other = build(raw_weight=2.0, refined_weight=0.5).loss(inputs(), samples(), {})
-    torch.testing.assert_close(other['loss_ce'], 2 * one['loss_ce'])
-    torch.testing.assert_close(other['refined.loss_ce'], 0.5 * one['refined.loss_ce'])
-    torch.testing.assert_close(other['refined.acc_seg'], one['refined.acc_seg'])
+    plain = build().loss(inputs(), samples(), {})
+    weighted = build(raw_weight=2.0, refined_weight=0.5).loss(inputs(), samples(), {})
+    torch.testing.assert_close(weighted['loss_ce'], 2 * plain['loss_ce'])
+    torch.testing.assert_close(weighted['refined.loss_ce'], 0.5 * plain['refined.loss_ce'])
+    torch.testing.assert_close(weighted['refined.acc_seg'], plain['refined.acc_seg'])
 
 
 def test_a_list_of_losses_and_a_sampler_keep_working():
@@ -91,18 +91,18 @@ def test_a_list_of_losses_and_a_sampler_keep_working():
     losses = build(head).loss(inputs(), samples(), {})
     torch.testing.assert_close(losses['refined.loss_two'], 3 * losses['refined.loss_ce'])
     plain = build().loss(inputs(), samples(), {})
-    assert losses['loss_ce'] != plain['loss_ce']  # the sampler chose
+    assert losses['loss_ce'] != plain['loss_ce']  # the sampler leaves pixels out
 
 
-def test_ignored_pixels_change_nothing():
-    """In eval mode the norm does not mix pixels: nothing changes beyond the kernels' reach."""
-    model, labels = build().eval(), samples(size=64, ignored_from=32)
-    given = inputs(16, 16)
-    before = model.loss(given, labels, {})
-    # Labels end at row 8 of the features; three kernels and the interpolation reach 4 rows more.
-    given[0][:, :, 13:] = 100.0
-    given.depth[0][:, :, 13:] = -100.0
-    after = model.loss(given, labels, {})
+def test_ignored_pixels_do_not_change_the_loss():
+    """The model is in eval mode, so that the norm does not mix pixels."""
+    model, batch = build().eval(), samples(size=64, ignored_from=32)
+    features = inputs(16, 16)
+    before = model.loss(features, batch, {})
+    # Labels end at row 8 of the features; three kernels and the interpolation reach 4 more rows.
+    features[0][:, :, 13:] = 100.0
+    features.depth[0][:, :, 13:] = -100.0
+    after = model.loss(features, batch, {})
     for key in ('loss_ce', 'refined.loss_ce'):
         torch.testing.assert_close(after[key], before[key])
 
@@ -114,19 +114,19 @@ def test_features_without_depth_or_with_depth_of_other_channels_are_refused():
         build(depth_channels=6)(inputs())
 
 
-def test_it_has_the_attributes_of_its_head():
+def test_the_attributes_of_the_wrapped_head_are_available():
     model = build()
     for key in ('num_classes', 'out_channels', 'align_corners', 'threshold', 'ignore_index'):
         assert getattr(model, key) == getattr(model.head, key)
 
 
-def test_the_released_start_of_the_last_convolution():
+def test_the_last_convolution_can_be_initialised_as_released():
     """Kaiming uses the fan-out: std sqrt(2 / classes); PyTorch's std is 1 / sqrt(3 · inputs)."""
     wide, kaiming = dict(FCN, num_classes=7), dict(type='Kaiming', override=dict(name='residual'))
     stock, released = build(wide, channels=64), build(wide, channels=64, init_cfg=kaiming)
     for model in (stock, released):
         model.init_weights()
-    assert stock.residual.weight.std().item() == pytest.approx(1 / (3 * 64) ** 0.5, rel=0.1)
+    assert default.residual.weight.std().item() == pytest.approx(1 / (3 * 64) ** 0.5, rel=0.1)
     assert released.residual.weight.std().item() == pytest.approx((2 / 7) ** 0.5, rel=0.1)
     assert not released.residual.bias.any()
     # The wrapped head keeps its own initialisation.

@@ -17,9 +17,9 @@ def test_a_block_adds_to_its_input():
             torch.nn.init.uniform_(module.running_mean)
             torch.nn.init.uniform_(module.weight)
 
-    def convolve(block, inputs, **how):
+    def convolve(block, inputs, **settings):
         norm = block.bn
-        out = F.conv2d(inputs, block.conv.weight, **how)
+        out = F.conv2d(inputs, block.conv.weight, **settings)
         return F.batch_norm(out, norm.running_mean, norm.running_var, norm.weight, norm.bias)
 
     double, fourfold, finest = features(3, 3)
@@ -32,7 +32,7 @@ def test_a_block_adds_to_its_input():
             encoded = encoded + convolve(block.skipped, skipped).relu()
         if stride == 2:
             padding = (0, passed.shape[3] % 2, 0, passed.shape[2] % 2)
-            # The mean of the pixels that exist, at an uneven border too.
+            # Average only pixels inside the map, also at the border of an odd size.
             ones = F.pad(torch.ones_like(passed), padding)
             passed = F.avg_pool2d(F.pad(passed, padding), 2) / F.avg_pool2d(ones, 2)
         passed = (passed + convolve(block.second, encoded, padding=1)).relu()

@@ -42,7 +42,7 @@ def test_fusion_follows_its_formula_at_every_pixel(fusion):
     neck, features = fusion(RGB, DEPTH), paired()
     fused = neck(features)
     assert isinstance(fused, GuidedFeatures)
-    assert all(kept is own for kept, own in zip(fused.depth, features.depth, strict=True))
+    assert all(found is depth for found, depth in zip(fused.depth, features.depth, strict=True))
     for stage, (out, rgb, depth) in enumerate(zip(fused, *features, strict=True)):
         assert out.shape[1] == neck.out_channels[stage]
         for n, y, x in np.ndindex(out.shape[0], *out.shape[2:]):
@@ -61,7 +61,7 @@ def test_the_gates_have_the_published_sizes_and_the_released_one_is_one_map():
 
 
 @pytest.mark.parametrize('fusion', FORMULAS)
-def test_channels_are_lists_of_whole_numbers(fusion):
+def test_channels_must_be_lists_of_positive_integers(fusion):
     for wrong in (128, [128, 0], [128, 2.5], ['128', 256]):
         with pytest.raises(UserError, match=r'rgb_channels=.*as a list of whole numbers'):
             fusion(wrong, DEPTH)

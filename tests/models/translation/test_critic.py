@@ -1,4 +1,4 @@
-"""The critic equals its layers written out, and has the published size."""
+"""The critic equals its layers computed by hand, and has the published size."""
 
 import pytest
 import torch
@@ -17,7 +17,7 @@ def build(norm='batch', channels=(4, 6, 8)):
 
 
 def by_hand(model, images, eps, axes):
-    """Compute the scores of a critic of three scales whose norm averages over ``axes``."""
+    """Compute the scores of a critic of three convolutions, whose norm averages over ``axes``."""
     parameters = list(model.parameters())
     x = images
     for i in range(3):
@@ -36,7 +36,7 @@ def by_hand(model, images, eps, axes):
 @pytest.mark.parametrize(
     'norm, eps, axes', [('batch', 0.8, (0, 2, 3)), ('instance', 1e-5, (2, 3)), ('none', 0, ())]
 )
-def test_it_is_the_critic_of_the_released_code(norm, eps, axes):
+def test_scores_equal_those_of_the_released_critic(norm, eps, axes):
     model, images = build(norm), torch.rand(2, 3, 40, 32)
     scores = model(images)
     assert scores.shape == (2, 1, 3, 2)
@@ -56,14 +56,14 @@ def test_only_batch_norm_makes_scores_depend_on_the_batch_and_evaluation_changes
     assert torch.equal(together, model.eval()(images))
 
 
-def test_weights_of_convolutions_start_as_in_the_released_code():
+def test_convolutions_are_initialised_as_in_the_released_code():
     model = MODELS.build(dict(type='PatchCritic', channels=(16, 32, 64)))
     model.init_weights()
     weights = [layer.weight for layer in model.modules() if isinstance(layer, nn.Conv2d)]
     assert len(weights) == 4
     for weight in weights:
         assert weight.std().item() == pytest.approx(0.02, rel=0.1)
-    # Unlike biases and the weights of batch norm, which the released code draws.
+    # The released code also draws biases and the weights of batch norm, unlike here.
     for layer in model.modules():
         if isinstance(layer, nn.Conv2d | nn.BatchNorm2d):
             assert not layer.bias.any()
@@ -71,7 +71,7 @@ def test_weights_of_convolutions_start_as_in_the_released_code():
             assert (layer.weight == 1).all()
 
 
-def test_mistakes_get_a_clear_message():
+def test_small_images_and_wrong_settings_are_refused():
     model = build()
     assert model(torch.rand(1, 3, 24, 24)).numel() == 1
     with pytest.raises(UserError, match='images of 24×24 or larger, but this one is 40×23'):

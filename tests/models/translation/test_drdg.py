@@ -1,4 +1,4 @@
-"""The losses of DRDG equal eq. (2)–(7) written out."""
+"""The losses of DRDG equal eq. (2) to (7) of the paper."""
 
 import copy
 
@@ -85,7 +85,7 @@ def test_the_critics_maximise_equation_2_with_the_penalty(drdg, pairs):
     assert without['loss_critic'] == -without['distance_s'] - without['distance_t']
 
 
-def test_least_squares_replace_equation_2(drdg, pairs):
+def test_least_squares_losses_replace_equation_2(drdg, pairs):
     model = build(drdg(adversarial=dict(type='LeastSquaresGANLoss')))
     source, target = domains(model, pairs())
     found = model.generator_losses(source, target) | model.critic_losses(source, target)
@@ -103,7 +103,7 @@ def test_least_squares_replace_equation_2(drdg, pairs):
 
 
 @pytest.mark.parametrize('decoder', ['separate', 'shared'])
-def test_each_loss_reaches_what_it_should(drdg, pairs, decoder):
+def test_each_loss_trains_the_right_parts(drdg, pairs, decoder):
     model = build(drdg(generator=dict(depth_decoder=decoder)))
     source, target = domains(model, pairs())
 
@@ -117,11 +117,11 @@ def test_each_loss_reaches_what_it_should(drdg, pairs, decoder):
     depth = {'depth_decoder'} if decoder == 'separate' else {'decoder', 'depth_last'}
     whole = {'downs', 'decoder'}
     for name in ('generator_s2t', 'generator_t2s'):
-        assert reached('loss_adv', name) == whole
-        assert reached('loss_cyc', name) == whole
-        assert reached('loss_dsl', name) == {'downs'} | depth
+        assert trained_by('loss_adv', name) == whole
+        assert trained_by('loss_cyc', name) == whole
+        assert trained_by('loss_dsl', name) == {'downs'} | depth
         # The gradient flows through the depth of one generator into the image of the other.
-        assert reached('loss_dccl', name) == whole | depth
+        assert trained_by('loss_dccl', name) == whole | depth
 
 
 @pytest.mark.parametrize('weight, other', [('dsl', 'dccl'), ('dccl', 'dsl')])
@@ -145,7 +145,7 @@ def test_rdg_is_drdg_without_depth(drdg, pairs):
     assert step(copied, pairs(), 4) == logs
 
 
-def test_pixels_without_depth_change_nothing(drdg, pairs):
+def test_pixels_without_depth_have_no_influence(drdg, pairs):
     model = build(drdg())
     data = pairs()
     holes = [image[3] == 0 for image in data['inputs']['source']]
@@ -155,9 +155,9 @@ def test_pixels_without_depth_change_nothing(drdg, pairs):
     altered = source._replace(depth=source.depth.nan_to_num(torch.inf))
     second = model.generator_losses(altered, target)
     assert all(second[name] == value and value.isfinite() for name, value in first.items())
-    nowhere = source._replace(depth=torch.full_like(source.depth, torch.nan))
-    one_sided = model.generator_losses(nowhere, target)
-    assert 0 < one_sided['loss_dsl'] < first['loss_dsl']
+    without_depth = source._replace(depth=torch.full_like(source.depth, torch.nan))
+    target_only = model.generator_losses(without_depth, target)
+    assert 0 < target_only['loss_dsl'] < first['loss_dsl']
 
 
 def test_it_translates_the_source_without_its_depth(drdg, pairs):
@@ -165,7 +165,7 @@ def test_it_translates_the_source_without_its_depth(drdg, pairs):
     data = pairs()
     with torch.no_grad():
         first = model.test_step(data)
-    assert [image.shape for image in first] == [(3, 24, 32)] * 2  # of the target image
+    assert [image.shape for image in first] == [(3, 24, 32)] * 2  # the size of the target images
     assert first[0].dtype == torch.uint8
     source = dict(inputs=dict(source=[image[:3] for image in data['inputs']['source']]))
     with torch.no_grad():
@@ -177,7 +177,7 @@ def test_it_translates_the_source_without_its_depth(drdg, pairs):
     assert torch.equal(torch.stack(predicted), model.data_preprocessor.restore(expected))
 
 
-def test_mistakes_get_a_clear_message(drdg, pairs):
+def test_missing_depth_and_wrong_settings_are_refused(drdg, pairs):
     with pytest.raises(UserError, match='the source images have none.*which is RDG'):
         step(build(drdg()), pairs(bands=3), 4)
     for options, message in (

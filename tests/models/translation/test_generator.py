@@ -1,4 +1,4 @@
-"""The generator equals its layers written out, and has the published sizes."""
+"""The generator equals its layers computed by hand, and has the published size."""
 
 import pytest
 import torch
@@ -30,12 +30,12 @@ def by_hand(model, images, prefix='decoder', last=None):
         scale, shift = (w[f'{name}.{key}'].view(1, -1, 1, 1) for key in ('weight', 'bias'))
         return (x - mean) / (variance + 1e-5).sqrt() * scale + shift
 
-    def leak(x):
+    def leaky(x):
         return x.clamp(min=0) + 0.2 * x.clamp(max=0)
 
-    first = leak(F.conv2d(images, w['downs.0.0.weight'], stride=2, padding=1))
-    second = leak(norm(F.conv2d(first, w['downs.1.0.weight'], stride=2, padding=1), 'downs.1.1'))
-    deepest = leak(F.conv2d(second, w['downs.2.0.weight'], stride=2, padding=1))
+    first = leaky(F.conv2d(images, w['downs.0.0.weight'], stride=2, padding=1))
+    second = leaky(norm(F.conv2d(first, w['downs.1.0.weight'], stride=2, padding=1), 'downs.1.1'))
+    deepest = leaky(F.conv2d(second, w['downs.2.0.weight'], stride=2, padding=1))
     up = deepest
     for i, skip in enumerate((second, first)):
         name = f'{prefix}.ups.{i}'
@@ -45,7 +45,7 @@ def by_hand(model, images, prefix='decoder', last=None):
     return F.conv_transpose2d(up, weight, bias, stride=2, padding=1)
 
 
-def test_it_is_the_unet_of_the_released_code_with_its_residual():
+def test_translations_equal_those_of_the_released_u_net():
     model, images = build(k=0.7), torch.rand(2, 3, 32, 24) * 2 - 1
     found = model(images, (20, 28), depth=True)
     whole = by_hand(model, images).tanh() + 0.7 * images
@@ -63,22 +63,22 @@ def test_it_is_the_unet_of_the_released_code_with_its_residual():
     assert found.depth.shape == (2, 1, 16, 24)
 
 
-def test_a_shared_decoder_only_adds_a_last_layer():
+def test_a_shared_decoder_adds_only_a_last_layer():
     model, images = build(depth_decoder='shared'), torch.rand(1, 3, 16, 16)
     depth = by_hand(model, images, last='depth_last').sigmoid()
     torch.testing.assert_close(model(images, (16, 16), depth=True).depth, depth)
 
 
-def test_depth_does_not_change_the_image_and_is_only_computed_on_request():
+def test_depth_is_only_computed_on_request_and_does_not_change_the_image():
     model, images = build(), torch.rand(1, 3, 16, 16)
-    asked = model(images, (16, 16), depth=True)
+    with_depth = model(images, (16, 16), depth=True)
 
     def refuse(*_):
         raise AssertionError('the depth decoder ran')
 
     model.depth_decoder.register_forward_pre_hook(refuse)
-    unasked = model(images, (16, 16))
-    assert unasked.depth is None and torch.equal(unasked.image, asked.image)
+    without = model(images, (16, 16))
+    assert without.depth is None and torch.equal(without.image, with_depth.image)
 
 
 def published(**options):
@@ -107,14 +107,14 @@ def test_it_has_the_published_sizes():
 def test_norm_and_dropout_are_placed_as_in_the_released_code():
     model = published()
 
-    def which(blocks, kind):
+    def has(blocks, kind):
         return [any(isinstance(layer, kind) for layer in block) for block in blocks]
 
-    assert which(model.downs, nn.InstanceNorm2d) == [False] + [True] * 5 + [False]
-    assert which(model.downs, nn.Dropout) == [False] * 3 + [True] * 4
+    assert has(model.downs, nn.InstanceNorm2d) == [False] + [True] * 5 + [False]
+    assert has(model.downs, nn.Dropout) == [False] * 3 + [True] * 4
     for decoder in (model.decoder, model.depth_decoder):
-        assert which(decoder.ups, nn.InstanceNorm2d) == [True] * 6
-        assert which(decoder.ups, nn.Dropout) == [True] * 3 + [False] * 3
+        assert has(decoder.ups, nn.InstanceNorm2d) == [True] * 6
+        assert has(decoder.ups, nn.Dropout) == [True] * 3 + [False] * 3
     rates = {layer.p for layer in model.modules() if isinstance(layer, nn.Dropout)}
     assert rates == {0.5}
 
@@ -131,7 +131,7 @@ def test_dropout_is_a_function_of_the_seed_and_only_in_training():
     assert torch.equal(translate(1), translate(2))
 
 
-def test_weights_start_as_in_the_released_code():
+def test_weights_are_initialised_as_in_the_released_code():
     model = MODELS.build(dict(type='ResiGenerator', channels=(32, 64, 64)))
     model.init_weights()
     for layer in model.modules():
