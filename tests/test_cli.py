@@ -18,8 +18,7 @@ from depthda.errors import UserError
         (UserError('there is no config file x.py.'), 'there is no config file x.py.'),
         (
             MemoryError('Unable to allocate 149. GiB'),
-            'there is not enough memory (Unable to allocate 149. GiB): take smaller images or '
-            'tiles',
+            'there is not enough memory (Unable to allocate 149. GiB): use smaller images or tiles',
         ),
         (
             UserError(

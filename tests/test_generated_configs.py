@@ -83,7 +83,7 @@ def test_figures_in_headers_are_those_of_the_papers_tables(monkeypatch):
     found = 0
     for path in LEAVES:
         header = path.read_text().split('_base_')[0].replace('\n# ', ' ')
-        mark = r'[Tt]he paper(?: \(Table II\)| of \w+)? has (\d+\.\d+) mIoU'
+        mark = r'[Tt]he (?:\w+ )?paper(?: \(Table II\))? reports (\d+\.\d+) mIoU'
         for figure in re.findall(mark, header):
             config = path.relative_to(ROOT).as_posix()
             # The header of a local-protocol config repeats the score on the server.

@@ -87,7 +87,7 @@ def images(size: int) -> Tensor:
 @pytest.mark.parametrize('parts', PARTS)
 @pytest.mark.parametrize('head', HEADS)
 @pytest.mark.parametrize('backbone', BACKBONES)
-def test_it_builds_learns_and_predicts(backbone, head, parts):
+def test_each_combination_builds_learns_and_predicts(backbone, head, parts):
     torch.manual_seed(0)
     model = MODELS.build(config(backbone, head, PARTS[parts]))
     model.init_weights()
@@ -128,8 +128,8 @@ def _is_unused(name: str, index: int) -> bool:
 def test_test_time_augmentation_flips_depth_too(backbone):
     """mmseg's ``SegTTAModel`` averages the predictions of an image and its mirror image."""
     torch.manual_seed(0)
-    part = config(backbone, 'uper', PARTS['both'])
-    tta = MODELS.build(dict(type='SegTTAModel', module=part)).eval()
+    model = config(backbone, 'uper', PARTS['both'])
+    tta = MODELS.build(dict(type='SegTTAModel', module=model)).eval()
     image = images(64)[0]
     views = [dict(inputs=[x], data_samples=samples(64)[:1]) for x in (image, image.flip(-1))]
     data = {key: [view[key] for view in copy.deepcopy(views)] for key in views[0]}
@@ -137,5 +137,5 @@ def test_test_time_augmentation_flips_depth_too(backbone):
     with torch.no_grad():
         merged = tta.test_step(data)[0].pred_sem_seg.data
         alone = [tta.module.test_step(view)[0].seg_logits.data for view in views]
-    one, other = (logits.softmax(0) for logits in alone)
-    assert torch.equal(merged, (one + other.flip(-1)).argmax(0, keepdim=True))
+    plain, flipped = (logits.softmax(0) for logits in alone)
+    assert torch.equal(merged, (plain + flipped.flip(-1)).argmax(0, keepdim=True))

@@ -34,7 +34,7 @@ def pair():
     return MODELS.build(dict(type='PairPreprocessor', source=SOURCE, target=TARGET))
 
 
-def test_each_domain_has_its_own_preprocessor(pair):
+def test_each_domain_is_processed_by_its_own_preprocessor(pair):
     found = pair(batch(), training=True)
     for domain, config in dict(source=SOURCE, target=TARGET).items():
         alone = {key: value[domain] for key, value in batch().items()}
@@ -45,7 +45,7 @@ def test_each_domain_has_its_own_preprocessor(pair):
     labels = [sample.gt_sem_seg.data for sample in found['data_samples']['source']]
     assert (torch.stack(labels)[:, :, 12:] == 255).all()  # padded with the image
     assert all('gt_sem_seg' not in sample for sample in found['data_samples']['target'])
-    # Without one of the target, both domains have that of the source.
+    # The source preprocessor serves both domains if no other is set.
     pair = MODELS.build(dict(type='PairPreprocessor', source=SOURCE))
     data = batch()
     data['inputs']['target'] = copy.deepcopy(data['inputs']['source'])
@@ -53,14 +53,14 @@ def test_each_domain_has_its_own_preprocessor(pair):
     assert torch.equal(source.nan_to_num(9), target.nan_to_num(9))
 
 
-def test_a_batch_of_one_domain_stays_one_and_both_preprocessors_move_to_a_device(pair):
+def test_a_batch_may_hold_only_one_domain_and_both_preprocessors_move_to_a_device(pair):
     found = pair(dict(inputs=dict(target=batch()['inputs']['target'])))
     assert found['inputs'].keys() == {'target'} and found['data_samples'] == dict(target=None)
     found = pair.to('meta')(batch(), training=True)['inputs']
     assert {images.device.type for images in found.values()} == {'meta'}
 
 
-def test_mistakes_name_the_domain(pair):
+def test_errors_name_the_domain(pair):
     data = batch()
     data['inputs']['target'][0] = torch.rand(6, 12, 16)
     with pytest.raises(UserError, match='^target: .*6 channels'):

@@ -54,7 +54,7 @@ def test_images_without_depth_are_normalised_as_in_mmseg(dtype, stacked):
     assert torch.equal(rgbd(dict(inputs=inputs))['inputs'], stock(dict(inputs=images))['inputs'])
 
 
-def test_training_pads_bands_with_zero_depth_with_nan_and_labels_with_255():
+def test_training_pads_bands_with_0_depth_with_nan_and_labels_with_255():
     out = RGBDDataPreprocessor(MEAN, STD, bgr_to_rgb=True, size=(8, 8))(batch(), training=True)
     for i, (height, width) in enumerate(SIZES):
         inside = torch.zeros(8, 8, dtype=torch.bool)
@@ -65,7 +65,7 @@ def test_training_pads_bands_with_zero_depth_with_nan_and_labels_with_255():
         assert torch.isnan(out['inputs'][i, 3, ~inside]).all()
         label = out['data_samples'][i].gt_sem_seg.data[0]
         assert (label[inside] == 1).all() and (label[~inside] == 255).all()
-    # Without a size, to the largest image.
+    # Without a size, images are padded to the largest.
     assert RGBDDataPreprocessor(MEAN, STD)(batch(), training=True)['inputs'].shape == (2, 4, 6, 8)
 
 
@@ -77,7 +77,7 @@ def test_drop_removes_the_depth_channel():
     assert drop(dict(inputs=[image.byte()]))['inputs'].shape == (1, 3, 6, 5)
 
 
-def test_unequal_test_images_need_padding():
+def test_test_images_of_different_sizes_need_padding():
     out = RGBDDataPreprocessor(MEAN, STD, test_cfg=dict(size_divisor=8))(batch())
     assert out['inputs'].shape == (2, 4, 8, 8)
     depth = out['inputs'][0, 3]
@@ -95,7 +95,7 @@ def test_unequal_test_images_need_padding():
         ([torch.rand(3, 4, 4), torch.rand(4, 4, 4)], 'mixes images'),
     ],
 )
-def test_wrong_images_are_explained(images, message):
+def test_wrong_images_are_refused(images, message):
     with pytest.raises(UserError, match=message):
         RGBDDataPreprocessor(MEAN, STD)(dict(inputs=images))
 

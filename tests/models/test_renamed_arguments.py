@@ -106,7 +106,7 @@ def test_an_override_of_a_former_argument_sets_the_one_that_replaces_it(warnings
             dict(NECK, contrast_loss=dict(type='InfoNCELoss', temperature=0.1, num_negatives=5)),
             dict(NECK, temperature=0.1, num_negatives=5),
         ),
-        # A config that earlier releases could not express.
+        # Earlier releases had no argument ``more``, so this config has no older form.
         (dict(NECK, contrast_loss=dict(type='InfoNCELoss', more=1)),) * 2,
     ],
 )

@@ -132,7 +132,7 @@ def test_a_folder_of_other_maps_is_refused(model, images, tmp_path, call):
     assert contents(tmp_path / 'out') == before
     # The same weights in another folder are accepted.
     code, out, _ = call(*first, '--model', save_tiny(tmp_path / 'copy'))
-    assert code == 0 and '0 maps written; 1 were there already' in out
+    assert code == 0 and '0 maps written; 1 already existed' in out
     # The manifest records how the maps were made.
     manifest = json.loads((tmp_path / 'out' / MANIFEST).read_text())
     assert manifest['about']['model'] == str(model)
@@ -166,7 +166,7 @@ def test_a_terminal_shows_the_pace_and_the_time_left(model, images, tmp_path, ca
         ('four.png', '--bands 1 2 3 --launcher pytorch', 'torchrun'),
         ('four.png', '--bands 1 2 3 --size 71', 'network size 71'),
         ('four.png', '--bands 1 2 3 --tile 64', 'add --mode tiled'),
-        ('four.png', '--bands 1 2 3 --name maps', 'drop one'),
+        ('four.png', '--bands 1 2 3 --name maps', 'leave out one'),
         ('three.png', '--out broken.png', 'broken.png is a file'),
         ('three.png', '--model empty', 'holds no readable transformers checkpoint'),
         (

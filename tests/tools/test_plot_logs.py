@@ -25,7 +25,7 @@ def test_it_draws_the_logged_keys_and_reports_the_missing_ones(run):
     status, out, err = run('rgb', 'dual', '--out', 'a/curves.svg')
     assert (status, err) == (0, '')
     missing, drawn = out.splitlines()
-    assert missing == 'dual has no mIoU (did you mean one of loss, mF1?).'
+    assert missing == 'dual has no mIoU (choose from loss, mF1).'
     assert drawn == 'curves of 2 runs: a/curves.svg'
     text = Path('a/curves.svg').read_text()
     assert text.startswith('<?xml') and '<!-- loss -->' in text and '<!-- mIoU -->' in text

@@ -27,7 +27,7 @@ class Light:
 
 
 def make_light(config: AppearanceConfig, surface: TileHeights, gsd: float, rng: Generator) -> Light:
-    """Draw the position of the sun, and cast the shadows."""
+    """Draw the position of the sun, and compute the shadows."""
     sun = Sun(between(rng, config.sun_azimuth_deg), between(rng, config.sun_elevation_deg))
     return Light(sun, cast_shadow(surface.height, gsd, sun))
 
@@ -68,7 +68,7 @@ def _colours(
 
 
 def _texture(layout: TilePlan, rng: Generator) -> np.ndarray:
-    """Return a brightness factor: mottled ground, rows of fields, and the lanes of asphalt."""
+    """Return a brightness factor that varies over the ground, fields in rows and lanes."""
     size, gsd = layout.frame.size, layout.frame.gsd
     mottle = 0.05 * noise(rng, size, 14 / gsd) + 0.05 * noise(rng, size, 3.5 / gsd)
     mottle += 0.05 * noise(rng, size, max(1.0 / gsd, 1.3))

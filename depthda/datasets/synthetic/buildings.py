@@ -124,7 +124,7 @@ def _corners(centre: np.ndarray, a: np.ndarray, b: np.ndarray, angle: np.ndarray
 
 
 def _fill_block(style: _Style, bounds: list[float], rng: Generator) -> np.ndarray:
-    """Return the buildings of one block, on a regular lattice, in grid coordinates."""
+    """Place the buildings of one block on a regular lattice, in grid coordinates."""
     u0, u1, v0, v1 = bounds
     step_u, step_v = between(rng, style.spacing[0]), style.spacing[1]
     nu, nv = max(int((u1 - u0) / step_u), 1), max(int((v1 - v0) / step_v), 1)

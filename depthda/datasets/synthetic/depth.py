@@ -43,7 +43,7 @@ def estimate_depth(
 
 
 def _drift(size: int, gsd: float, rng: Generator) -> np.ndarray:
-    """Return smooth noise of unit scale: a slope, long waves, and bumps as large as blocks."""
+    """Return smooth noise of unit scale: a slope, long waves, and bumps of the size of blocks."""
     axis = np.linspace(-1, 1, size, dtype=np.float32)
     slope = rng.standard_normal(2).astype(np.float32) * np.float32(0.7)
     drift = slope[0] * axis[None, :] + slope[1] * axis[:, None]

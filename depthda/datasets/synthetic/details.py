@@ -59,7 +59,7 @@ def paint_trees(kind: np.ndarray, frame: Frame, rng: Generator, material: np.nda
 
 
 def paint_no_data(size: int, rng: Generator) -> np.ndarray:
-    """Return a slightly slanted strip along one border."""
+    """Return the mask of a slightly slanted strip along one border."""
     depth = size * (0.03 + 0.07 * rng.random())
     slant = 0.05 * (2 * rng.random() - 1)
     side = int(rng.integers(4))

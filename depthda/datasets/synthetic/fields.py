@@ -14,7 +14,7 @@ from numpy.random import PCG64, Generator
 
 
 def stream(*key: int | str) -> Generator:
-    """Return a generator that depends on every part of the key and on nothing else."""
+    """Return a random generator that depends only on the key."""
     digest = hashlib.blake2b('/'.join(map(str, key)).encode(), digest_size=16).digest()
     return Generator(PCG64(int.from_bytes(digest, 'little')))
 

@@ -53,7 +53,7 @@ class StreetGrid:
             self.surface.append(np.where(is_asphalt, Material.ASPHALT, Material.CONCRETE_ROAD))
 
     def _draw_kinds(self, config: LayoutConfig, rng: Generator) -> np.ndarray:
-        """Draw the kind of each cell. Built-up cells form clusters, not salt and pepper."""
+        """Draw the kind of each cell, so that built-up cells form clusters."""
         shape = tuple(len(axis) for axis in self.axes)
         centres = [(axis.edges[:-1] + axis.edges[1:]) / 2 for axis in self.axes]
         waves = rng.random((3, 3))
@@ -100,6 +100,6 @@ class StreetGrid:
         ground = uv @ turn
         if self.warp is None:
             return ground
-        # The warp is gentle, so one step of fixed-point iteration undoes it well enough.
+        # The warp is smooth, so one step of fixed-point iteration is exact enough.
         column, row = self.frame.nearest(ground)
         return (uv - self.warp[:, row, column].T) @ turn

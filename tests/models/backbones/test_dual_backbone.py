@@ -40,7 +40,7 @@ def test_channels_are_split_and_missing_depth_is_zero():
     assert torch.equal(depth[0][:, 0], expected) and torch.equal(depth[0][:, 1], expected)
 
 
-def test_init_weights_reaches_both_and_an_image_without_depth_is_refused():
+def test_init_weights_initialises_both_backbones_and_an_image_without_depth_is_refused():
     backbone = DualBackbone(echo(3), echo(3))
     backbone.init_weights()
     assert backbone.rgb.initialized and backbone.depth.initialized

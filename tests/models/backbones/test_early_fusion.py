@@ -26,7 +26,7 @@ def test_depth_has_no_influence_before_training(fused):
     assert fused.depth_stem.weight.grad.abs().sum() > 0  # but the first step changes that
 
 
-def test_its_stem_is_one_of_four_channels_and_missing_depth_is_the_mean(fused):
+def test_both_stems_equal_one_convolution_over_four_channels_and_missing_depth_is_the_mean(fused):
     torch.nn.init.normal_(fused.depth_stem.weight)
     images = torch.randn(2, 4, 64, 64)
     first = stem(fused)

@@ -171,5 +171,5 @@ def test_a_checkpoint_identifies_a_frozen_encoder_by_its_weights(tmp_path):
     with pytest.raises(UserError, match='frozen encoder whose weights differ from'):
         c.load_state_dict(state)
     settings = dict(weights=str(tmp_path / 'a'), frozen=True, in_checkpoint=True)
-    kept = TransformersBackbone(CONVNEXT, **settings)
-    assert len(kept.state_dict()) == len(a.model.state_dict())
+    included = TransformersBackbone(CONVNEXT, **settings)
+    assert len(included.state_dict()) == len(a.model.state_dict())

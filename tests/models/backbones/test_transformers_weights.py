@@ -99,15 +99,15 @@ def stored(tmp_path):
     return saved(ConvNextModel, ConvNextConfig(**CONVNEXT), tmp_path)
 
 
-def test_both_encoders_of_a_dual_backbone_are_loaded_and_stay_loaded(stored, tmp_path):
+def test_a_dual_backbone_loads_both_encoders_even_if_initialised_twice(stored, tmp_path):
     arch = dict(model_type='convnext', **CONVNEXT)
     encoder = dict(type='TransformersBackbone', arch=arch, weights=str(tmp_path))
     backbone = DualBackbone(encoder, encoder)
     backbone.init_weights()
     backbone.init_weights()
     expected = stored.encoder.stages[2].layers[0].pwconv1.weight
-    for half in (backbone.rgb, backbone.depth):
-        assert torch.equal(half.model.encoder.stages[2].layers[0].pwconv1.weight, expected)
+    for part in (backbone.rgb, backbone.depth):
+        assert torch.equal(part.model.encoder.stages[2].layers[0].pwconv1.weight, expected)
 
 
 def test_a_backbone_built_on_the_meta_device_is_filled(tmp_path):
@@ -147,7 +147,7 @@ def test_weights_that_do_not_fit_are_refused(change, message, stored, tmp_path):
         loaded('convnext', CONVNEXT, tmp_path)
 
 
-def test_missing_keys_can_be_declared(stored, tmp_path):
+def test_allowed_missing_keys_may_be_absent(stored, tmp_path):
     edit(tmp_path, lambda state: state.pop('encoder.stages.1.layers.0.dwconv.bias'))
     allowed = [r'^hidden_states_norms\.', r'dwconv\.bias$']
     backbone = loaded('convnext', CONVNEXT, tmp_path, allowed_missing=allowed)
@@ -194,7 +194,7 @@ def test_without_network_the_error_explains_how_to_download(monkeypatch, tmp_pat
 
 
 @pytest.mark.parametrize(('how', 'share'), [('zero', 0.0), ('mean', 1 / 3)])
-def test_extra_bands_are_explicit(stored, tmp_path, how, share):
+def test_extra_bands_must_be_initialised_explicitly(stored, tmp_path, how, share):
     wider = dict(CONVNEXT, num_channels=5)
     with pytest.raises(UserError, match=r'are of 3 bands, but arch.num_channels is 5: choose k'):
         loaded('convnext', wider, tmp_path)

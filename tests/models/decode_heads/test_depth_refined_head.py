@@ -47,32 +47,33 @@ def conv(module, x):
     return (x * module.bn.weight.view(1, -1, 1, 1) + module.bn.bias.view(1, -1, 1, 1)).relu()
 
 
-@pytest.mark.parametrize('size, depth_size, at', [(8, 8, 8), (4, 8, 8), (8, 4, 8)])
-def test_it_equals_the_formula_and_predicts_with_it(size, depth_size, at):
-    model, given = build(), inputs(size, depth_size)
-    z = model.head(given)
-    found = model.refine(z, given)
-    z, d = (F.interpolate(x, (at, at), mode='bilinear') for x in (z, given.depth[0]))
+@pytest.mark.parametrize('size, depth_size, larger', [(8, 8, 8), (4, 8, 8), (8, 4, 8)])
+def test_refined_logits_equal_the_formula_and_are_predicted(size, depth_size, larger):
+    model, features = build(), inputs(size, depth_size)
+    z = model.head(features)
+    found = model.refine(z, features)
+    z, d = (F.interpolate(x, (larger, larger), mode='bilinear') for x in (z, features.depth[0]))
     both = torch.cat([conv(model.logits_branch, z), conv(model.depth_branch, d)], 1)
     residual = F.conv2d(conv(model.merge, both), model.residual.weight, model.residual.bias)
     expected = z + 1 / (1 + torch.exp(torch.tensor(-0.3))) * residual
     torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
-    expected = F.interpolate(model.eval()(given), (32, 32), mode='bilinear')
+    expected = F.interpolate(model.eval()(features), (32, 32), mode='bilinear')
     metas = [sample.metainfo for sample in samples()]
-    torch.testing.assert_close(model.predict(given, metas, {}), expected)
-    raw = F.interpolate(model.head(given), (at, at), mode='bilinear')
-    assert not torch.allclose(model(given), raw)
+    torch.testing.assert_close(model.predict(features, metas, {}), expected)
+    raw = F.interpolate(model.head(features), (larger, larger), mode='bilinear')
+    assert not torch.allclose(model(features), raw)
 
 
-def test_the_losses_of_the_head_apply_to_both_logits_and_every_parameter_learns():
-    model, given, labels = build(), inputs(), samples()
-    losses = model.loss(given, labels, {})
-    assert float(losses['step']) == pytest.approx(0.5744, abs=1e-4)  # the sigmoid of its start
+def test_the_losses_of_the_head_apply_to_raw_and_refined_logits_and_every_parameter_learns():
+    model, features, batch = build(), inputs(), samples()
+    losses = model.loss(features, batch, {})
+    # The logged step is the sigmoid of the parameter.
+    assert float(losses['step']) == pytest.approx(0.5744, abs=1e-4)
     (losses['loss_ce'] + losses['refined.loss_ce']).backward(retain_graph=True)
     assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in model.parameters())
-    truth = torch.cat([sample.gt_sem_seg.data for sample in labels])
-    for key, logits in (('loss_ce', model.head(given)), ('refined.loss_ce', model(given))):
-        expected = F.cross_entropy(F.interpolate(logits, (32, 32), mode='bilinear'), truth)
+    labels = torch.cat([sample.gt_sem_seg.data for sample in batch])
+    for key, logits in (('loss_ce', model.head(features)), ('refined.loss_ce', model(features))):
+        expected = F.cross_entropy(F.interpolate(logits, (32, 32), mode='bilinear'), labels)
         torch.testing.assert_close(losses[key], expected, rtol=1e-4, atol=1e-5)
 
 
@@ -84,7 +85,7 @@ def test_weights_scale_only_the_losses():
     torch.testing.assert_close(weighted['refined.acc_seg'], plain['refined.acc_seg'])
 
 
-def test_a_list_of_losses_and_a_sampler_keep_working():
+def test_the_wrapped_head_may_have_several_losses_and_a_sampler():
     sampler = dict(type='OHEMPixelSampler', thresh=0.3, min_kept=10)
     two = [dict(CE, loss_name='loss_ce'), dict(CE, loss_name='loss_two', loss_weight=3.0)]
     head = dict(FCN, loss_decode=two, sampler=sampler)
@@ -107,7 +108,7 @@ def test_ignored_pixels_do_not_change_the_loss():
         torch.testing.assert_close(after[key], before[key])
 
 
-def test_features_without_depth_or_with_depth_of_other_channels_are_refused():
+def test_features_without_depth_or_with_other_channels_are_refused():
     with pytest.raises(UserError, match='DualBackbone and a fusion neck'):
         build().loss(tuple(inputs()), samples(), {})
     with pytest.raises(UserError, match='depth_channels=6, but the first stage .* has 4 channels'):
@@ -122,9 +123,9 @@ def test_the_attributes_of_the_wrapped_head_are_available():
 
 def test_the_last_convolution_can_be_initialised_as_released():
     """Kaiming uses the fan-out: std sqrt(2 / classes); PyTorch's std is 1 / sqrt(3 · inputs)."""
-    wide, kaiming = dict(FCN, num_classes=7), dict(type='Kaiming', override=dict(name='residual'))
-    stock, released = build(wide, channels=64), build(wide, channels=64, init_cfg=kaiming)
-    for model in (stock, released):
+    head, kaiming = dict(FCN, num_classes=7), dict(type='Kaiming', override=dict(name='residual'))
+    default, released = build(head, channels=64), build(head, channels=64, init_cfg=kaiming)
+    for model in (default, released):
         model.init_weights()
     assert default.residual.weight.std().item() == pytest.approx(1 / (3 * 64) ** 0.5, rel=0.1)
     assert released.residual.weight.std().item() == pytest.approx((2 / 7) ** 0.5, rel=0.1)

@@ -38,12 +38,12 @@ def test_prompts_and_features_are_combined_from_coarse_to_fine():
     )
     p1, p2, p3, p4 = features.depth
     assert [maps.shape[2] for maps in (f1, f2, f3, f4)] == [12, 6, 3, 2]
-    passed = couple(head.input_layer, f4, p4)
+    decoded = combine(head.input_layer, f4, p4)
     layers = zip(head.intermediate_layers, (f3, f2, f1), (p3, p2, p1), strict=True)
     for layer, feature, prompt in layers:
-        passed = couple(layer, enlarge(passed, feature), feature, prompt)
-    passed = convolve(head.output_layer, F.interpolate(passed, scale_factor=2, mode='bilinear'))
-    logits = head.conv_seg(passed)
+        decoded = combine(layer, enlarge(decoded, feature), feature, prompt)
+    decoded = convolve(head.output_layer, F.interpolate(decoded, scale_factor=2, mode='bilinear'))
+    logits = head.conv_seg(decoded)
     assert logits.shape == (2, 3, 24, 32)
     torch.testing.assert_close(head(features), logits, rtol=1e-5, atol=1e-5)
 

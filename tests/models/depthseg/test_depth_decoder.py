@@ -72,7 +72,7 @@ def test_initial_depth_is_above_0_and_every_parameter_learns():
         (1024, 256, (256, 512, 1024, 1024), 30.9),
     ],
 )
-def test_it_has_the_size_of_depth_anythings_decoder(width, channels, reassembled, millions):
+def test_the_decoder_is_as_large_as_that_of_depth_anything(width, channels, reassembled, millions):
     with torch.device('meta'):
         decoder = DepthDecoder(width, 14, channels, reassembled)
     found = sum(p.numel() for p in decoder.parameters()) / 1e6

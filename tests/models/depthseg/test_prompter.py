@@ -9,8 +9,8 @@ def features(height: int, width: int, channels: int = 6) -> list[torch.Tensor]:
     return [torch.randn(2, channels, s * height, s * width) for s in (2, 4, 8)]
 
 
-def test_a_block_adds_to_its_input():
-    """The result equals the same computation with plain functions."""
+def test_each_block_adds_two_convolutions_to_its_input():
+    """The prompts equal the same computation with plain functions."""
     prompter = DepthPrompter(6, 5, norm_cfg=dict(type='BN')).eval()
     for module in prompter.modules():
         if isinstance(module, torch.nn.BatchNorm2d):

@@ -10,7 +10,7 @@ from depthda.models.losses.berhu import BerHuLoss, berhu_loss
 
 
 def by_loop(predicted, target, valid, share=0.2):
-    """Compute the mean over the valid pixels, and its gradient with constant L."""
+    """Return the mean loss over the valid pixels, and its gradient with L as a constant."""
     errors = (predicted - target)[valid].tolist()
     limit = share * max(abs(e) for e in errors)
     terms, gradients = [], []
@@ -49,8 +49,8 @@ def test_the_loss_and_its_gradient_equal_the_formula(share):
     assert not grad[~valid].any()
 
 
-@pytest.mark.parametrize('rubbish', [float('nan'), float('inf'), 9.0])
-def test_masked_pixels_change_nothing_and_without_a_mask_every_pixel_counts(rubbish):
+@pytest.mark.parametrize('value', [float('nan'), float('inf'), 9.0])
+def test_masked_pixels_have_no_influence_and_without_a_mask_every_pixel_is_valid(value):
     predicted, target, valid = case()
     everywhere = torch.ones_like(valid)
     assert berhu_loss(predicted, target) == berhu_loss(predicted, target, everywhere)

@@ -58,12 +58,12 @@ def test_the_loss_and_its_gradient_equal_the_formula(share, temperature):
     torch.testing.assert_close(*grads, rtol=1e-4, atol=1e-5)
 
 
-def test_gradcheck_and_blocks_of_rows_change_nothing(monkeypatch):
+def test_the_gradient_equals_finite_differences_and_blocks_of_rows_do_not_change_it(monkeypatch):
     anchors, keys, valid, negatives = case(dtype=torch.float64, share=0.7)
     assert torch.autograd.gradcheck(
         lambda a, k: info_nce(a, k, valid, 0.07, negatives=negatives) * 3, (anchors, keys)
     )
-    anchors, keys, valid, negatives = case(places=11, share=0.8)
+    anchors, keys, valid, negatives = case(positions=11, share=0.8)
     whole = info_nce(anchors, keys, valid, negatives=negatives)
     monkeypatch.setattr('depthda.models.losses.info_nce._BLOCK_SIZE', 2 * 11 * 3)
     parts = info_nce(anchors, keys, valid, negatives=negatives)
@@ -91,7 +91,7 @@ def test_the_loss_is_zero_if_an_image_has_fewer_than_two_valid_positions(count):
     loss = info_nce(anchors, keys, valid)
     assert loss == 0
     assert all((grad == 0).all() for grad in torch.autograd.grad(loss, (anchors, keys)))
-    # An image of so few positions does not dilute the mean.
+    # An image of so few valid positions is left out of the mean.
     valid[0] = True
     alone = info_nce(anchors[:1], keys[:1], valid[:1], negatives=negatives[:1])
     torch.testing.assert_close(info_nce(anchors, keys, valid, negatives=negatives), alone)
@@ -118,9 +118,9 @@ def test_similar_negatives_are_drawn_more_often():
         j, k = [position for position in range(3) if position != i]
         p = (s[i] / temperature)[[j, k]].softmax(0)
         e = (s[i] / temperature).exp()
-        for hard in range(draws + 1):
-            chance = math.comb(draws, hard) * p[0] ** hard * p[1] ** (draws - hard)
-            expected += chance * -(e[i] / (e[i] + hard * e[j] + (draws - hard) * e[k])).log() / 3
+        for n in range(draws + 1):  # the number of draws of j; the others are of k
+            chance = math.comb(draws, n) * p[0] ** n * p[1] ** (draws - n)
+            expected += chance * -(e[i] / (e[i] + n * e[j] + (draws - n) * e[k])).log() / 3
     assert torch.stack(losses).mean().item() == pytest.approx(float(expected), abs=0.01)
 
 

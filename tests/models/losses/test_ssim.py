@@ -11,7 +11,7 @@ from depthda.models.losses.ssim import ssim_loss
 
 
 def windows_by_loop(x, y, valid, side=11, sigma=1.5, k1=0.01, k2=0.03):
-    """Compute 1 − SSIM of each window of valid pixels only, with moments as central sums."""
+    """Return 1 − SSIM of each window without invalid pixels."""
     i, j = np.indices((side, side)) - (side - 1) / 2
     weight = np.exp(-(i**2 + j**2) / (2 * sigma**2))
     weight /= weight.sum()
@@ -73,7 +73,7 @@ def test_the_loss_equals_scikit_image(dtype, atol, smooth):
     assert ssim_loss(x.to(dtype), y.to(dtype)).item() == pytest.approx(1 - expected, abs=atol)
 
 
-def test_gradcheck_and_the_mean_is_over_the_windows_of_the_batch():
+def test_the_gradient_equals_finite_differences_and_the_mean_is_over_all_windows():
     x, y, valid = case(images=2, height=12, width=13)
     valid[0, 0, 0] = False
     assert torch.autograd.gradcheck(
@@ -193,6 +193,6 @@ def test_a_gpu_does_not_round_to_tf32():
     expected = ssim_loss(exact, y, valid)
     loss = ssim_loss(single, y.float().cuda(), valid.cuda())
     assert loss.item() == pytest.approx(expected.item(), abs=1e-5)
-    (pull,), (found,) = grads(expected, exact), grads(loss, near)
-    tolerance = 1e-4 * pull.abs().max().item()
-    torch.testing.assert_close(found.cpu().double(), pull, rtol=0, atol=tolerance)
+    (grad,), (found,) = grads(expected, exact), grads(loss, single)
+    tolerance = 1e-4 * grad.abs().max().item()
+    torch.testing.assert_close(found.cpu().double(), grad, rtol=0, atol=tolerance)

@@ -31,8 +31,8 @@ def test_the_penalty_of_a_linear_critic_and_its_gradient_are_known(factor):
     norm = weight.detach().norm()
     assert penalty.item() == pytest.approx((norm.item() - 1) ** 2)
     (grad,) = torch.autograd.grad(penalty, weight)
-    expected = 2 * (size - 1) * weight.detach() / size if factor else torch.zeros_like(weight)
-    torch.testing.assert_close(grad, expected)  # finite for a flat critic, too
+    expected = 2 * (norm - 1) * weight.detach() / norm if factor else torch.zeros_like(weight)
+    torch.testing.assert_close(grad, expected)  # finite for a constant critic, too
 
 
 def test_the_penalty_samples_one_point_between_each_real_and_fake_image():
@@ -57,7 +57,7 @@ def test_the_penalty_of_a_map_of_scores_is_that_of_their_sum():
     assert found.item() == pytest.approx((weights.sum(0).norm().item() - 1) ** 2)
 
 
-def test_no_gradient_goes_into_the_images():
+def test_the_penalty_has_no_gradient_with_respect_to_the_images():
     real, fake = images().requires_grad_(), images(seed=1).requires_grad_()
     weight = torch.ones((), dtype=torch.float64, requires_grad=True)
     gradient_penalty(lambda x: (x.square() * weight).sum((1, 2, 3)), real, fake).backward()

@@ -32,13 +32,13 @@ def test_pooling_averages_the_valid_positions_of_each_cell(size):
 
 
 @pytest.mark.parametrize('size', [(8, 4), (7, 5)])
-def test_the_gradient_of_the_pooling_keeps_no_copy_of_the_features(size):
+def test_the_gradient_of_pooling_equals_finite_differences_and_keeps_no_copy_of_the_features(size):
     features, valid = case(size)
     inside, kept = valid.unsqueeze(1).double(), []
     with torch.autograd.graph.saved_tensors_hooks(lambda x: kept.append(x.shape) or x, lambda x: x):
-        pool_places(features.requires_grad_(), inside, 4)
+        pool_cells(features.requires_grad_(), inside, 4)
     assert kept == [inside.shape]
-    assert torch.autograd.gradcheck(lambda x: pool_places(x, inside, 4), features, atol=1e-9)
+    assert torch.autograd.gradcheck(lambda x: pool_cells(x, inside, 4), features, atol=1e-9)
 
 
 def norm_of(**settings):
@@ -103,11 +103,11 @@ def test_running_statistics_do_not_change_without_two_valid_cells(count):
 
 def trained(norm, own=slice(None)):
     """Return the result, the gradients and the statistics of a norm of some of four images."""
-    features, places = case(images=4)
-    places[:2, :5] = False  # the processes have different numbers of places
+    features, cells = case(images=4)
+    cells[:2, :5] = False  # the two processes have different numbers of valid cells
     slope = torch.randn(features.shape, generator=torch.Generator().manual_seed(3)).double()
     features = features[own].clone().requires_grad_()
-    normed = norm_places(features, places[own], norm)
+    normed = norm_cells(features, cells[own], norm)
     (normed * slope[own]).sum().backward()
     return [normed.detach(), features.grad, norm.weight.grad, norm.bias.grad, *state(norm)]
 
@@ -140,5 +140,5 @@ def test_synchronised_norm_in_one_process_equals_plain_batch_norm():
     features, cells = case()
     sync = nn.SyncBatchNorm(3).double()
     plain = revert_sync_batchnorm(copy.deepcopy(sync))
-    found, expected = (norm_places(features, places, norm) for norm in (sync, plain))
+    found, expected = (norm_cells(features, cells, norm) for norm in (sync, plain))
     torch.testing.assert_close(found, expected)

@@ -51,7 +51,7 @@ def test_fusion_follows_its_formula_at_every_pixel(fusion):
             np.testing.assert_allclose(out[n, :, y, x].detach(), expected, rtol=1e-4, atol=1e-5)
 
 
-def test_the_gates_have_the_published_sizes_and_the_released_one_is_one_map():
+def test_the_gates_have_the_published_sizes_and_the_released_one_has_one_channel():
     widths = [128, 256, 512, 1024], [96, 192, 384, 768]  # ConvNeXt-B and -S
     sizes = {SpatialGatedFusion: 1_834_560, GatedFusion: 4_270_240, ConcatFusion: 0}
     for fusion, size in sizes.items():

@@ -87,7 +87,7 @@ def test_every_parameter_learns(pair):
     model = neck(pair=pair)
     model.loss(features(), everywhere())['loss_contrast'].backward()
     for name, parameter in model.named_parameters():
-        # There is no shift before the norm, where it would have no effect.
+        # The convolutions have no bias, because the norm would remove it.
         assert parameter.grad is not None and parameter.grad.abs().sum() > 0, name
 
 
@@ -128,13 +128,13 @@ def test_a_cell_averages_only_its_valid_positions():
     r, d, cells = model._pool(maps.rgb[0], maps.depth[0], valid)
     torch.testing.assert_close(r[0, :, 0, 0], maps.rgb[0][0, :, 1:4, :4].mean((1, 2)))
     torch.testing.assert_close(d[0, :, 1, 1], maps.depth[0][0, :, 4:, 4:].mean((1, 2)))
-    assert places.all()
-    valid[0, :3, :4] = False  # a quarter of it remains
-    places = model._pool(maps.rgb[0], maps.depth[0], valid)[2]
-    assert places.tolist() == [[[False, True], [True, True]]]
-    # Sizes that are not multiples of four keep their edges.
-    r, _, places = model._pool(torch.ones(1, 6, 9, 9), torch.ones(1, 4, 9, 9), everywhere(36, 1))
-    assert r.shape[2:] == (3, 3) and places.all()
+    assert cells.all()
+    valid[0, :3, :4] = False  # only a quarter of the first cell is valid
+    cells = model._pool(maps.rgb[0], maps.depth[0], valid)[2]
+    assert cells.tolist() == [[[False, True], [True, True]]]
+    # The edges of sizes that are not multiples of four have smaller cells.
+    r, _, cells = model._pool(torch.ones(1, 6, 9, 9), torch.ones(1, 4, 9, 9), everywhere(36, 1))
+    assert r.shape[2:] == (3, 3) and cells.all()
     torch.testing.assert_close(r, torch.ones_like(r))
 
 
@@ -187,4 +187,4 @@ def test_the_contrast_falls_when_features_agree():
 )
 def test_wrong_settings_are_refused(settings, message):
     with pytest.raises(UserError, match=message):
-        neck(**wrong)
+        neck(**settings)

@@ -72,10 +72,10 @@ def test_predictions_equal_those_of_mmseg(tiny_model, monkeypatch):
         data = batch(2, 70, 81)
         found, expected = (m.test_step(copy.deepcopy(data)) for m in (model, stock))
         assert passes == ([3, 3, 2] if mode == 'slide' else [2])
-        for one, two in zip(found, expected, strict=True):
-            one, two = one.seg_logits.data, two.seg_logits.data
-            assert one.std() > 0.1
-            torch.testing.assert_close(one, two, rtol=1e-5, atol=1e-5)
+        for sample, reference in zip(found, expected, strict=True):
+            logits = sample.seg_logits.data
+            assert logits.std() > 0.1
+            torch.testing.assert_close(logits, reference.seg_logits.data, rtol=1e-4, atol=1e-4)
         torch.testing.assert_close(*(m(**m.data_preprocessor(data)) for m in (model, stock)))
 
 
@@ -137,7 +137,7 @@ def test_test_time_augmentation_averages_both_views(tiny_model):
     assert len(expected.unique()) > 1
 
 
-def test_rgb_only_without_neck_ignores_depth_and_works_with_mmsegs_api(
+def test_an_rgb_only_model_ignores_depth_and_works_with_mmsegs_api(
     tiny_model, tiny_backbone, tmp_path
 ):
     model = tiny_model(mode='slide', crop_size=(32, 32), stride=(32, 32)).to_dict()

@@ -54,7 +54,7 @@ def build(prompted: bool = True, weights: str | None = None, **settings):
 
 
 def batch(height: int = 30, width: int = 41, num: int = 2):
-    """Normalised images with depth, and samples with labels."""
+    """Return normalised images with depth, and samples with labels."""
     return torch.randn(num, 4, height, width), labelled(torch.randint(7, (num, height, width)))
 
 

@@ -33,7 +33,7 @@ def test_the_error_names_the_head_and_the_right_channels(tiny_model, change, mes
     model.merge_from_dict(change)
     with pytest.raises(UserError, match=message):
         MODELS.build(model)
-    # A wrapped head is named with its key.
+    # The error names the key of a wrapped head.
     model = tiny_model()
     head = dict(model.decode_head, in_channels=[12, 24, 36, 40])
     model.decode_head = dict(type='DepthRefinedHead', depth_channels=4, channels=8, head=head)

@@ -34,7 +34,7 @@ def test_restored_bands_equal_the_original(bgr_to_rgb):
     assert preprocessor.restore(outside).flatten().tolist() == [0, 255]
 
 
-def test_errors_say_what_is_wrong_with_the_inputs():
+def test_unsuitable_images_are_refused():
     small, large = torch.rand(4, 8, 8), torch.rand(4, 8, 9)
     for options, domains, message in (
         ({}, dict(source=[small], target=[small, large]), r'^target: .*\(4, 8, 8\), \(4, 8, 9\)'),

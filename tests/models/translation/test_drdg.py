@@ -17,21 +17,21 @@ def test_both_depth_terms_use_the_depth_loss_of_the_config(drdg, pairs):
     model = build(drdg())
     released = build(drdg(depth_loss=dict(type='BerHuLoss', through_threshold=True, eps=1e-4)))
     released.load_state_dict(model.state_dict())
-    nearest = build(drdg(depth_resize='nearest'))  # as the cycle loss can resize depth
+    nearest = build(drdg(depth_resize='nearest'))  # changes the cycle consistency only
     nearest.load_state_dict(model.state_dict())
     found = []
     for built in (model, released, nearest):
         losses = built.generator_losses(*domains(built, pairs()))
-        slope = torch.autograd.grad(losses['loss'], next(built.generator_s2t.parameters()))[0]
-        found.append((losses, slope))
-    (default_losses, slope), (released_losses, released_slope), (resized, _) = found
-    for key in ('loss_dsl', 'loss_dccl'):  # smaller only because of eps
+        grad = torch.autograd.grad(losses['loss'], next(built.generator_s2t.parameters()))[0]
+        found.append((losses, grad))
+    (default_losses, grad), (released_losses, released_grad), (resized, _) = found
+    for key in ('loss_dsl', 'loss_dccl'):  # slightly smaller because of eps
         assert 0.99 < (released_losses[key] / default_losses[key]).item() < 1
     for key in ('loss_adv', 'loss_cyc'):
         assert torch.equal(released_losses[key], default_losses[key])
     assert resized['loss_dsl'] == default_losses['loss_dsl']
     assert resized['loss_dccl'] != default_losses['loss_dccl']
-    assert (released_slope - slope).norm() > 0.01 * slope.norm()
+    assert (released_grad - grad).norm() > 0.01 * grad.norm()
 
 
 def test_the_generators_minimise_equation_7(drdg, pairs):
@@ -107,7 +107,7 @@ def test_each_loss_trains_the_right_parts(drdg, pairs, decoder):
     model = build(drdg(generator=dict(depth_decoder=decoder)))
     source, target = domains(model, pairs())
 
-    def reached(loss, name):
+    def trained_by(loss, name):
         weights = dict(getattr(model, name).named_parameters())
         value = model.generator_losses(source, target)[loss]
         grads = torch.autograd.grad(value, [*weights.values()], allow_unused=True)
@@ -160,7 +160,7 @@ def test_pixels_without_depth_have_no_influence(drdg, pairs):
     assert 0 < target_only['loss_dsl'] < first['loss_dsl']
 
 
-def test_it_translates_the_source_without_its_depth(drdg, pairs):
+def test_a_translation_needs_no_depth(drdg, pairs):
     model = build(drdg(target_size=(16, 24))).eval()
     data = pairs()
     with torch.no_grad():

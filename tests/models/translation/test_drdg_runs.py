@@ -9,7 +9,7 @@ ROOT = __file__.split('/tests/')[0]
 
 
 def noise(index):
-    """Return a pair of noise."""
+    """Return a pair of random images."""
     g = torch.Generator().manual_seed(index)
     sizes = dict(source=(32, 48), target=(24, 32))
     return dict(inputs={name: torch.rand(4, *size, generator=g) for name, size in sizes.items()})

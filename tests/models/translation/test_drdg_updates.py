@@ -11,7 +11,7 @@ from depthda.engine.optimizers.autocast_optim_wrapper import AutocastOptimWrappe
 PARTS = ('generator_s2t', 'generator_t2s', 'critic_s', 'critic_t')
 
 
-def test_what_is_logged_is_what_was_minimised(drdg, pairs, monkeypatch):
+def test_the_logged_loss_is_the_weighted_sum_of_its_parts(drdg, pairs, monkeypatch):
     model = build(drdg())
     logs = step(model, pairs(), 4)
     parts = [logs[f'loss_{name}'].item() for name in ('adv', 'cyc', 'dsl', 'dccl')]
@@ -51,8 +51,8 @@ def test_an_update_of_the_generators_does_not_change_the_critics(drdg, pairs):
     assert trained.count(False) == 1 and not model.critic_s.last.bias.requires_grad
 
 
-@pytest.mark.parametrize('n_critic, updated', [(1, [0, 1, 2, 3, 4, 5]), (3, [2, 5])])
-def test_generators_learn_in_every_n_th_iteration(drdg, pairs, n_critic, updated):
+@pytest.mark.parametrize('n_critic, updates', [(1, [0, 1, 2, 3, 4, 5]), (3, [2, 5])])
+def test_every_n_th_iteration_updates_the_generators(drdg, pairs, n_critic, updates):
     model = build(drdg(n_critic=n_critic))
     data, wrappers = pairs(), optimisers(model)
     logs = [step(model, data, i, wrappers) for i in range(6)]

@@ -55,7 +55,7 @@ def test_translations_equal_those_of_the_released_u_net():
     depth = by_hand(model, images, 'depth_decoder').sigmoid()
     torch.testing.assert_close(found.depth, depth)
     assert depth.shape == (2, 1, 32, 24) and depth.std() > 0.01
-    # With resize='pre', it works at the size of the target.
+    # With resize='pre', it translates at the size of the target.
     model, images = build(resize='pre'), torch.rand(2, 3, 30, 20) * 2 - 1
     found = model(images, (16, 24), depth=True)
     resized = F.interpolate(images, (16, 24), mode='bilinear', align_corners=False)
@@ -86,8 +86,8 @@ def published(**options):
         return MODELS.build(dict(type='ResiGenerator', **options))
 
 
-def test_it_has_the_published_sizes():
-    # The released code counts its fixed factor k as one more parameter of each generator.
+def test_the_generator_has_the_published_number_of_weights_and_sizes():
+    # The released code counts the constant k as a parameter of each generator; here it is none.
     whole, bare = 68_311_557 - 1, 41_828_996 - 1
     for decoder, expected in {'separate': whole, None: bare, 'shared': bare + 128 * 16 + 1}.items():
         parameters = published(depth_decoder=decoder).parameters()
@@ -119,7 +119,7 @@ def test_norm_and_dropout_are_placed_as_in_the_released_code():
     assert rates == {0.5}
 
 
-def test_dropout_is_a_function_of_the_seed_and_only_in_training():
+def test_dropout_depends_on_the_seed_and_only_works_in_training():
     model, images = build(dropout=0.5), torch.rand(1, 3, 32, 32)
 
     def translate(seed):
@@ -142,7 +142,7 @@ def test_weights_are_initialised_as_in_the_released_code():
             assert (layer.weight == 1).all() and not layer.bias.any()
 
 
-def test_mistakes_get_a_clear_message():
+def test_unsuitable_images_and_wrong_settings_are_refused():
     for options, size, message in (
         ({}, (20, 32), '3 times, which is not possible for 32×20: use .* multiples of 8'),
         ({}, (32, 20), 'not possible for 20×32'),
