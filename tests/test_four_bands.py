@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import rasterio
 from mmengine.config import Config
+from tiny_rasters import write_raster
 
 from depthda.datasets.checks.report import band_statistics, check_sets
 from depthda.datasets.prepared import PreparedDataset
@@ -95,12 +96,9 @@ def prepared(tmp_path_factory):
     root = tmp_path_factory.mktemp('prepared')
     rng = np.random.default_rng(0)
     for folder, bands, top, kind in (('rgb', 4, 4000, 'uint16'), ('mask', 1, 3, 'uint8')):
-        (root / folder).mkdir()
         for name in ('a', 'b'):
-            pixels = rng.integers(0, top, (bands, 128, 128)).astype(kind)
-            profile = dict(width=128, height=128, count=bands, dtype=kind)
-            with rasterio.open(root / folder / f'{name}.tif', 'w', 'GTiff', **profile) as raster:
-                raster.write(pixels)
+            pixels = rng.integers(0, top, (128, 128, bands)).astype(kind)
+            write_raster(root / folder / f'{name}.tif', pixels)
     settings = FolderSettings(
         root / 'rgb',
         root / 'mask',

@@ -19,11 +19,6 @@ def command(*arguments: str) -> list[str]:
     return [sys.executable, str(ROOT / 'tools' / arguments[0]), *arguments[1:]]
 
 
-def run_in_subprocess(*arguments: str) -> subprocess.CompletedProcess:
-    """Run a tool in a process of its own."""
-    return subprocess.run(command(*arguments), cwd=ROOT, capture_output=True, text=True)
-
-
 @pytest.fixture
 def run(monkeypatch, capfd):
     """Run a tool in this process, which saves an import of torch: status, output, last error."""
@@ -54,10 +49,11 @@ class Bomb:
         return os.mkdir, (str(self.trace),)
 
 
-def test_killed_and_resumed_equals_uninterrupted(tmp_path, short_run):
+def test_killed_and_resumed_equals_uninterrupted(tmp_path, short_run, run):
     options = short_run | {'train_cfg.max_iters': 6, 'default_hooks.logger.interval': 1}
     whole, killed = tmp_path / 'whole', tmp_path / 'killed'
-    done = run_in_subprocess('train.py', CONFIG, '--work-dir', str(whole), *as_options(options))
+    arguments = command('train.py', CONFIG, '--work-dir', str(whole), *as_options(options))
+    done = subprocess.run(arguments, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     # All output up to the first iteration fits on one screen (24 lines of 100 columns).
     lines = done.stdout.splitlines()
@@ -67,17 +63,15 @@ def test_killed_and_resumed_equals_uninterrupted(tmp_path, short_run):
     log = next(whole.glob('2*/*.log')).read_text()
     assert 'Hooks will be executed' in log and 'train_pipeline = [' in log
 
-    arguments = command('train.py', CONFIG, '--work-dir', str(killed), *as_options(options))
-    process = subprocess.Popen(arguments, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    words = ['train.py', CONFIG, '--work-dir', str(killed), *as_options(options)]
+    process = subprocess.Popen(command(*words), cwd=ROOT, stdout=subprocess.PIPE, text=True)
     for line in process.stdout:
         if re.search(r'Iter\(train\) \[3/6\]', line):
             process.send_signal(signal.SIGKILL)
     assert process.wait() == -signal.SIGKILL
     assert not (killed / 'iter_6.pth').exists()
-    again = run_in_subprocess(
-        'train.py', CONFIG, '--work-dir', str(killed), '--resume', *as_options(options)
-    )
-    assert again.returncode == 0 and 'resumed at iteration 2' in again.stdout, again.stderr
+    status, out, error = run(*words[:2], '--resume', *words[2:])
+    assert status == 0 and 'resumed at iteration 2' in out, error
 
     first, second = (
         torch.load(folder / 'iter_6.pth', weights_only=True)['state_dict']

@@ -4,8 +4,8 @@ import zipfile
 from pathlib import Path
 
 import numpy as np
-import rasterio
 from rasterio import Affine
+from tiny_rasters import write_raster
 
 NAMED = 'FFFFFF 0000FF 00FFFF 00FF00 FFFF00 FF0000 000000'  # white, blue, cyan, green, yellow, red
 COLOURS = [tuple(bytes.fromhex(colour)) for colour in NAMED.split()]
@@ -13,16 +13,7 @@ HEIGHT, WIDTH = 21, 26
 
 
 def write_tif(path: Path, array: np.ndarray, transform=None, nodata=None) -> None:
-    """H×W or H×W×bands, as GeoTIFF."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    bands = array[None] if array.ndim == 2 else np.moveaxis(array, -1, 0)
-    profile = dict(
-        driver='GTiff', count=len(bands), dtype=array.dtype, width=array.shape[1], nodata=nodata
-    )
-    if transform is not None:
-        profile['transform'] = transform
-    with rasterio.open(path, 'w', height=array.shape[0], **profile) as file:
-        file.write(bands)
+    write_raster(path, array, transform=transform, nodata=nodata)
 
 
 def image_at(number: int, y: np.ndarray, x: np.ndarray) -> np.ndarray:
@@ -44,14 +35,6 @@ def label_at(number: int, y: np.ndarray, x: np.ndarray) -> np.ndarray:
 def height_at(number: int, y: np.ndarray, x: np.ndarray) -> np.ndarray:
     """Metres: each area on a level of its own."""
     return (number * 100 + x + 30 * (y % 3)).astype(np.float32)
-
-
-def write_jpg(path: Path, array: np.ndarray) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    profile = dict(driver='JPEG', count=1, dtype='uint8', quality=100)
-    height, width = array.shape
-    with rasterio.open(path, 'w', height=height, width=width, **profile) as file:
-        file.write(array, 1)
 
 
 def pack(folder: Path, path: Path, compression: int = zipfile.ZIP_DEFLATED) -> Path:
@@ -91,10 +74,8 @@ class Download:
                 write_tif(self.root / f'4_Ortho_RGBIR/{top}_RGBIR.tif', rgbir)
             write_tif(self.root / f'5_Labels_all/{top}_label.tif', self.colours(number))
             write_tif(self.root / f'1_DSM/{dsm}.tif', self.heights(number))
-            write_jpg(
-                self.root / f'1_DSM_normalisation/{dsm}_normalized_lastools.jpg',
-                self.above_ground(number),
-            )
+            jpg = self.root / f'1_DSM_normalisation/{dsm}_normalized_lastools.jpg'
+            write_raster(jpg, self.above_ground(number), quality=100)
         return self.root
 
     def vaihingen(self, numbers) -> Path:
@@ -103,9 +84,6 @@ class Download:
             place = Affine(0.09, 0, 1000 + number * 100, 0, -0.09, 5000)
             write_tif(self.root / f'ISPRS/top/{name}.tif', image_at(number, self.y, self.x), place)
             write_tif(self.root / f'ISPRS/gts/{name}.tif', self.colours(number))
-            write_tif(
-                self.root / f'ISPRS/dsm/dsm_09cm_matching_area{number}.tif',
-                self.heights(number),
-                place,
-            )
+            dsm = self.root / f'ISPRS/dsm/dsm_09cm_matching_area{number}.tif'
+            write_tif(dsm, self.heights(number), place)
         return self.root

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 import numpy as np
-import rasterio
 from rasterio.transform import from_origin
+from tiny_rasters import write_raster
 
 COLOURS = {(255, 255, 0): 0, (0, 90, 0): 1, (0, 0, 0): 255}
 CLASSES = '# two\nfield 255 255 0\nold wood 0 90 0\nignore 0 0 0\n'
@@ -12,25 +12,9 @@ NO_HEIGHT = -9999.0
 
 
 def write(path, pixels, place=None, nodata=None, crs='EPSG:32632', pixel=0.5, **more):
-    """``pixels`` (H×W or H×W×B) as TIFF or PNG; ``place`` is the upper left corner on the map."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    bands = pixels[None] if pixels.ndim == 2 else np.moveaxis(pixels, -1, 0)
+    """Write a scene; ``place`` is its upper left corner on the map."""
     where = {} if place is None else dict(crs=crs, transform=from_origin(*place, pixel, pixel))
-    drivers = {'.png': 'PNG', '.jpg': 'JPEG'}
-    with rasterio.open(
-        path,
-        'w',
-        driver=drivers.get(path.suffix, 'GTiff'),
-        count=len(bands),
-        height=bands.shape[1],
-        width=bands.shape[2],
-        dtype=bands.dtype,
-        nodata=nodata,
-        **where,
-        **more,
-    ) as raster:
-        raster.write(bands)
+    write_raster(path, pixels, nodata=nodata, **where, **more)
 
 
 class Scenes:
@@ -64,14 +48,9 @@ class Scenes:
 
         cut = dict(tile=12, stride=8, classes=read_classes(self.root / 'classes.txt'))
         cut |= more.pop('cut', {})
-        found = dict(
-            images=self.root / 'rgb',
-            labels=self.root / 'mask',
-            depth=self.root / 'dsm',
-            image_suffix='_RGB.tif',
-            depth_suffix='_dsm.tif',
-        )
-        found |= more
+        folders = dict(images='rgb', labels='mask', depth='dsm')
+        found = {name: self.root / folder for name, folder in folders.items()}
+        found |= dict(image_suffix='_RGB.tif', depth_suffix='_dsm.tif') | more
         if found['depth'] is None and 'depth_suffix' not in more:
             found['depth_suffix'] = None
         return FolderSettings(**found, cut=Cut(**cut))

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 import numpy as np
-import rasterio
 from affine import Affine
+from tiny_rasters import write_raster
 
 PLACE = Affine(0.5, 0, 400_000, 0, -0.5, 5_000_000)
 
@@ -13,16 +13,8 @@ def write_surface(
     path: Path, heights: np.ndarray, transform: Affine | None = PLACE, crs='EPSG:32632', **profile
 ) -> Path:
     """A GeoTIFF of one band; ``transform`` None leaves it without a place."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    height, width = heights.shape
-    if transform is not None:
-        profile |= {'transform': transform, 'crs': crs}
-    with rasterio.open(
-        path, 'w', driver='GTiff', width=width, height=height, count=1, dtype=heights.dtype,
-        **profile,
-    ) as raster:  # fmt: skip
-        raster.write(heights, 1)
-    return path
+    where = {} if transform is None else dict(transform=transform, crs=crs)
+    return write_raster(path, heights, **where, **profile)
 
 
 def hills(seed: int, size: tuple[int, int] = (40, 50), dtype: type = np.float32) -> np.ndarray:

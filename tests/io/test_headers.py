@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import rasterio
 from PIL import Image
+from tiny_rasters import write_raster
 
 from depthda.errors import UserError
 from depthda.io.headers import (
@@ -28,9 +29,7 @@ def test_png(tmp_path, mode, bands):
 
 
 def test_tiff(tmp_path):
-    profile = dict(driver='GTiff', width=31, height=17, count=4, dtype='uint16')
-    with rasterio.open(tmp_path / 'a.tif', 'w', **profile) as raster:
-        raster.write(np.zeros((4, 17, 31), np.uint16))
+    write_raster(tmp_path / 'a.tif', np.zeros((17, 31, 4), np.uint16))
     assert read_header(tmp_path / 'a.tif') == (31, 17, 4, 'uint16')
 
 
@@ -90,9 +89,7 @@ def test_orientation_where_the_tag_is_rare_or_broken(tmp_path):
     assert orientation(tmp_path / 'a.jpg') == 1
     # Kinds that Pillow does not open.
     for big in ('NO', 'YES'):
-        kind = dict(driver='GTiff', width=8, height=8, count=6, dtype='float32', bigtiff=big)
-        with rasterio.open(tmp_path / 'a.tif', 'w', **kind) as raster:
-            raster.write(np.zeros((6, 8, 8), np.float32))
+        write_raster(tmp_path / 'a.tif', np.zeros((8, 8, 6), np.float32), bigtiff=big)
         assert orientation(tmp_path / 'a.tif') == 1
 
 

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-import rasterio
+from tiny_rasters import write_raster
 
 from depthda.datasets.transforms.load_depth import LoadDepth
 from depthda.errors import UserError
@@ -55,10 +55,7 @@ def test_the_depth_path_follows_from_the_image_path(make_tree, monkeypatch, imag
 
 def test_a_geotiff_is_found_and_mapped(make_tree, tmp_path):
     root = make_tree(depth=None) / 'Train/Urban'
-    (root / 'dsm').mkdir()
-    profile = dict(driver='GTiff', width=64, height=48, count=1, dtype='float32')
-    with rasterio.open(root / 'dsm/0.tif', 'w', **profile) as raster:
-        raster.write(np.full((1, 48, 64), 10, np.float32))
+    write_raster(root / 'dsm/0.tif', np.full((48, 64), 10, np.float32))
     load = LoadDepth('dsm', value_range=(0, 40))
     results = load(dict(img=image(), img_path=str(root / 'images_png/0.png')))
     np.testing.assert_array_equal(results['img'][..., 3], np.full((48, 64), 0.25))

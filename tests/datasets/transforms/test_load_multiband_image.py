@@ -1,8 +1,8 @@
 import mmcv
 import numpy as np
 import pytest
-import rasterio
 from PIL import Image
+from tiny_rasters import write_raster
 
 from depthda.datasets.transforms.load_multiband_image import LoadMultibandImage
 from depthda.errors import UserError
@@ -11,10 +11,7 @@ BANDS = np.random.default_rng(0).integers(0, 256, (4, 16, 24), np.uint8)  # R, G
 
 
 def write(path, bands=BANDS, **profile):
-    profile |= dict(driver='GTiff', width=24, height=16, count=len(bands), dtype=bands.dtype)
-    with rasterio.open(path, 'w', **profile) as raster:
-        raster.write(bands)
-    return str(path)
+    return str(write_raster(path, np.moveaxis(bands, 0, -1), **profile))
 
 
 def check(path, bands=BANDS):
