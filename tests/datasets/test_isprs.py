@@ -147,11 +147,8 @@ def test_mistakes_in_the_arguments_are_explained(tmp_path, kind, change, message
 def roots(tmp_path_factory):
     """Write both datasets and a translated one: one tile per area, no smaller than the crop."""
     root = tmp_path_factory.mktemp('isprs')
-    return dict(
-        potsdam=write_set(root / 'p', Potsdam.SPLITS['all'], ['0_0_1_1'], 600),
-        translated=write_set(root / 't', Potsdam.SPLITS['all'], ['0_0_1_1'], 512),
-        vaihingen=write_set(root / 'v', Vaihingen.SPLITS['all'], ['0_0_1_1'], 512),
-    )
+    sets = (('potsdam', Potsdam, 600), ('translated', Potsdam, 512), ('vaihingen', Vaihingen, 512))
+    return {n: write_set(root / n, kind.SPLITS['all'], ['0_0_1_1'], s) for n, kind, s in sets}
 
 
 def in_place(name, roots):

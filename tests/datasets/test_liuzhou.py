@@ -70,9 +70,8 @@ def settings(root, **changes):
 
 def test_seven_classes_in_the_order_of_the_paper_with_distinct_colours():
     meta = LiuZhou.METAINFO
-    assert ', '.join(meta['classes']) == (
-        'cropland, forest, buildings, roads, impervious surfaces, bare land, water'
-    )
+    names = 'cropland, forest, buildings, roads, impervious surfaces, bare land, water'
+    assert ', '.join(meta['classes']) == names
     colours = np.array(meta['palette'])
     assert colours.shape == (7, 3) and colours.min() >= 0 and colours.max() <= 255
     apart = np.abs(colours[:, None] - colours[None]).sum(2)

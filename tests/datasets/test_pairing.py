@@ -12,11 +12,8 @@ from depthda.errors import UserError
 @pytest.fixture
 def folders(make_tree):
     root = make_tree(range(5)) / 'Train' / 'Urban'
-    return (
-        Source('image', str(root / 'images_png')),
-        Source('label', str(root / 'masks_png')),
-        Source('depth map', str(root / 'rdepth/test')),
-    )
+    names = {'image': 'images_png', 'label': 'masks_png', 'depth map': 'rdepth/test'}
+    return tuple(Source(kind, str(root / folder)) for kind, folder in names.items())
 
 
 def fault(folders, **kwargs):
@@ -82,9 +79,8 @@ def test_a_format_that_is_not_read_and_links_that_lead_back_or_nowhere(folders, 
     (urban / 'images_png/again').symlink_to(urban / 'images_png')
     assert len(pair_by_stem(*folders)) == 5
     (tmp_path / 'loop').symlink_to('loop')
-    assert fault([Source('image', f'{tmp_path}/loop')]) == (
-        f'the image folder {tmp_path}/loop is a link that leads nowhere or to itself'
-    )
+    message = f'the image folder {tmp_path}/loop is a link that leads nowhere or to itself'
+    assert fault([Source('image', f'{tmp_path}/loop')]) == message
     masks = urban / 'masks_png'
     for path in masks.iterdir():
         path.rename(path.with_suffix('.bmp'))
@@ -147,8 +143,9 @@ def test_colour_labels_colour_depth_and_two_files_of_one_stem_are_refused(
 def test_a_wrong_folder_is_named(folders, tmp_path):
     image, label, depth = folders
     assert fault([Source('image', '/no/where')]) == 'the image folder /no/where does not exist'
-    assert 'the depth map folder /no/where does not exist: add' in fault(
-        [image, label, Source('depth map', '/no/where')]
+    nowhere = Source('depth map', '/no/where')
+    assert f'the {nowhere.kind} folder /no/where does not exist: add' in fault(
+        [image, label, nowhere]
     )
     (tmp_path / 'none').mkdir()
     assert f'{tmp_path}/none holds no image' in fault([Source('image', f'{tmp_path}/none')])

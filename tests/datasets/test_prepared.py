@@ -27,9 +27,8 @@ def root(tmp_path):
 
 
 def test_classes_colours_domain_and_split_come_from_the_manifest(root):
-    dataset = DATASETS.build(
-        dict(type='PreparedDataset', data_root=str(root), split='train', pipeline=PIPELINE)
-    )
+    config = dict(type='PreparedDataset', split='train', pipeline=PIPELINE)
+    dataset = DATASETS.build(config | dict(data_root=str(root)))
     listed = (root / 'train.txt').read_text().split()
     assert len(dataset) == len(listed)
     assert dataset.metainfo['classes'] == ['field', 'old wood']

@@ -92,11 +92,9 @@ def _explained(tiles, field):
     values = np.concatenate([_local(getattr(tile, field)).ravel() for tile in tiles])
     labels = np.concatenate([tile.mask.ravel() for tile in tiles])
     values, labels = values[labels > 0], labels[labels > 0]
-    between = sum(
-        (labels == code).sum() * (values[labels == code].mean() - values.mean()) ** 2
-        for code in range(1, 8)
-    )
-    return between / ((values - values.mean()) ** 2).sum()
+    values -= values.mean()
+    groups = [values[labels == code] for code in range(1, 8)]
+    return sum(len(group) * group.mean() ** 2 for group in groups) / (values**2).sum()
 
 
 @pytest.mark.parametrize('domain', ['urban', 'rural'])

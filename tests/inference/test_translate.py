@@ -204,10 +204,8 @@ def test_a_checkpoint_translates_only_the_domain_it_has_learned(
 
 
 def test_areas_are_selected_once_for_training_and_translation():
-    cfg = load_config(
-        'configs/drdg/drdg_potsdam2vaihingen.py',
-        {'+train_dataloader.dataset.source.areas': ['2_10', '6_7']},
-    )
+    options = {'+train_dataloader.dataset.source.areas': ['2_10', '6_7']}
+    cfg = load_config('configs/drdg/drdg_potsdam2vaihingen.py', options)
     described = _source_config(cfg)
     assert described['areas'] == ['2_10', '6_7']
     expected = cfg.translate_dataset.to_dict()

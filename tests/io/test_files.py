@@ -111,7 +111,5 @@ def test_links_are_followed_but_not_in_circles(tmp_path):
         (tmp_path / link).symlink_to(tmp_path / target)
     visits = itertools.islice(walk(tmp_path / 'set'), 50)  # circles would take hours
     found = [os.path.relpath(folder, tmp_path / 'set') for folder, _, _ in visits]
-    assert sorted(found) == sorted(
-        ['.', 'a', 'a/x', 'a/other', 'b', 'b/back', 'b/back/x']
-        + [f'{link}{below}' for link in ('out', 'twice') for below in ('', '/deep')]
-    )
+    inside = ['.', 'a', 'a/other', 'a/x', 'b', 'b/back', 'b/back/x']
+    assert sorted(found) == [*inside, 'out', 'out/deep', 'twice', 'twice/deep']

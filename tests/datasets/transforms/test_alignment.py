@@ -49,9 +49,8 @@ def check_alignment(pattern, results):
     far = [np.abs((v + 0.5) % pattern.cell - half) < half - 1.5 for v in (x, y)]
     centre = far[0] & far[1]
     assert centre.sum() > 0.1 * inside.sum() > 0
-    np.testing.assert_array_equal(
-        label[inside][centre], pattern.label_at(np.rint(x), np.rint(y))[centre] - 1
-    )
+    labels = pattern.label_at(np.rint(x), np.rint(y)) - 1
+    np.testing.assert_array_equal(label[inside][centre], labels[centre])
     outside = image[..., 2] == 0
     assert (image[..., 3][outside] == 0).all()
     # The nearest neighbour of a corner pixel may be the last pixel inside.

@@ -72,9 +72,8 @@ def test_equal_to_mmseg_up_to_its_rounding(monkeypatch, taken, last):
     order = [saturation, hue, contrast] if last else [contrast, saturation, hue]
     asked = iter([first, int(not last), *order])
     by_upper_end = {32: values['brightness'], 1.4: values['contrast'], 1.6: values['saturation']}
-    monkeypatch.setattr(
-        np.random, 'randint', lambda *a: values['hue'] if len(a) == 2 else next(asked)
-    )
+    hue_delta = values['hue']
+    monkeypatch.setattr(np.random, 'randint', lambda *a: hue_delta if len(a) == 2 else next(asked))
     monkeypatch.setattr(np.random, 'uniform', lambda low, high: by_upper_end[high])
     stock_result = stock(dict(img=image.copy()))['img'].astype(np.float64)
     monkeypatch.undo()

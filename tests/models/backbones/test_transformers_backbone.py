@@ -157,9 +157,8 @@ def test_a_checkpoint_identifies_a_frozen_encoder_by_its_weights(tmp_path):
     with torch.no_grad():
         next(first.model.parameters()).view(-1)[0] += 1e-3
     first.model.save_pretrained(tmp_path / 'c')
-    a, b, c = (
-        TransformersBackbone(CONVNEXT, weights=str(tmp_path / name), frozen=True) for name in 'abc'
-    )
+    folders = [str(tmp_path / name) for name in 'abc']
+    a, b, c = (TransformersBackbone(CONVNEXT, weights=folder, frozen=True) for folder in folders)
     a.init_weights()
     state = a.state_dict()
     assert list(state) == ['fingerprint']
@@ -170,6 +169,6 @@ def test_a_checkpoint_identifies_a_frozen_encoder_by_its_weights(tmp_path):
         assert torch.equal(found, expected)
     with pytest.raises(UserError, match='frozen encoder whose weights differ from'):
         c.load_state_dict(state)
-    settings = dict(weights=str(tmp_path / 'a'), frozen=True, in_checkpoint=True)
+    settings = dict(weights=folders[0], frozen=True, in_checkpoint=True)
     included = TransformersBackbone(CONVNEXT, **settings)
     assert len(included.state_dict()) == len(a.model.state_dict())

@@ -31,9 +31,8 @@ def test_a_decoder_with_pretrained_weights_predicts_the_depth_of_depth_anything(
 
 def test_the_number_of_loaded_tensors_is_logged(depth_anything, monkeypatch):
     logged = []
-    monkeypatch.setattr(
-        'depthda.models.depthseg.depth_decoder.print_log', lambda line, *_: logged.append(line)
-    )
+    print_log = 'depthda.models.depthseg.depth_decoder.print_log'
+    monkeypatch.setattr(print_log, lambda line, *_: logged.append(line))
     model, folder = depth_anything
     DepthDecoder(**SIZES, weights=folder).init_weights()
     necks, heads = len(model.neck.state_dict()), len(model.head.state_dict())

@@ -113,9 +113,8 @@ def trained(norm, own=slice(None)):
 
 
 def _rank(rank, store, out):
-    torch.distributed.init_process_group(
-        'gloo', init_method=f'file://{store}', rank=rank, world_size=2
-    )
+    store = f'file://{store}'
+    torch.distributed.init_process_group('gloo', init_method=store, rank=rank, world_size=2)
     found = trained(nn.SyncBatchNorm(3).double(), slice(2 * rank, 2 * rank + 2))
     torch.save(found, out / f'{rank}.pt')
     torch.distributed.destroy_process_group()
@@ -125,9 +124,8 @@ def test_synchronised_norm_counts_the_cells_of_all_processes(tmp_path):
     # Fork the processes, because a new interpreter would spend ten seconds on imports.
     # With a GPU, autograd refuses to run in a forked process.
     method = 'spawn' if torch.cuda.is_available() else 'fork'
-    torch.multiprocessing.start_processes(
-        _rank, (tmp_path / 'store', tmp_path), nprocs=2, start_method=method
-    )
+    arguments = (tmp_path / 'store', tmp_path)
+    torch.multiprocessing.start_processes(_rank, arguments, nprocs=2, start_method=method)
     first, second = (torch.load(tmp_path / f'{rank}.pt') for rank in range(2))
     normed, slope, weight, bias, *statistics = trained(nn.BatchNorm2d(3).double())
     torch.testing.assert_close(torch.cat([first[0], second[0]]), normed)

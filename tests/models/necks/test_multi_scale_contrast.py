@@ -22,12 +22,9 @@ def neck(**rest):
 
 def features(size=16, images=2):
     g = torch.Generator().manual_seed(1)
-    return PairedFeatures(
-        *(
-            tuple(torch.randn(images, c, s, s, generator=g) for c, s in encoder)
-            for encoder in (((6, size), (8, size // 2)), ((4, size), (5, size // 2)))
-        )
-    )
+    shapes = [[(c, size, size), (d, size // 2, size // 2)] for c, d in ((6, 8), (4, 5))]
+    maps = [tuple(torch.randn(images, *s, generator=g) for s in encoder) for encoder in shapes]
+    return PairedFeatures(*maps)
 
 
 def everywhere(size=64, images=2):

@@ -37,9 +37,8 @@ def test_the_error_names_the_head_and_the_right_channels(tiny_model, change, mes
     model = tiny_model()
     head = dict(model.decode_head, in_channels=[12, 24, 36, 40])
     model.decode_head = dict(type='DepthRefinedHead', depth_channels=4, channels=8, head=head)
-    model.neck = dict(
-        type='MultiScaleContrastiveNeck', channels=8, norm_cfg=dict(type='BN'), fusion=model.neck
-    )
+    neck = dict(type='MultiScaleContrastiveNeck', channels=8, norm_cfg=dict(type='BN'))
+    model.neck = dict(neck, fusion=model.neck)
     with pytest.raises(UserError, match=r'model.decode_head.head has.*40\], but ConcatFusion'):
         MODELS.build(model)
 

@@ -48,10 +48,8 @@ def test_a_resumed_run_equals_an_uninterrupted_one(drdg, tmp_path):
     whole = run(config, tmp_path / 'whole', 6)
     run(config, tmp_path / 'parts', 4)
     run(config, tmp_path / 'parts', 6, resume=True)
-    first, second = (
-        torch.load(tmp_path / folder / 'iter_6.pth', weights_only=True)
-        for folder in ('whole', 'parts')
-    )
+    paths = [tmp_path / folder / 'iter_6.pth' for folder in ('whole', 'parts')]
+    first, second = (torch.load(path, weights_only=True) for path in paths)
     assert first['optimizer'].keys() == {'generators', 'critics'}
     for key, value in first['state_dict'].items():
         assert torch.equal(value, second['state_dict'][key])
