@@ -73,18 +73,22 @@ def test_an_unknown_command_is_one_line_with_the_nearest_and_a_table_has_to_be_n
     assert capsys.readouterr().err.startswith('error: name a table, such as configs/tables/')
 
 
-@pytest.mark.parametrize('folder', ['sample', 'configs/sample'])
-@pytest.mark.parametrize('name', ['upernet_tiny_u2r', 'upernet_tiny_u2r.py', 'classes.txt'])
-def test_a_config_or_list_is_found_by_name_unless_such_a_file_exists(
-    folder, name, tmp_path, monkeypatch
-):
+NAMES = [
+    f'{folder}upernet_tiny_u2r{suffix}'
+    for folder in ('', 'sample/', 'configs/sample/')
+    for suffix in ('', '.py')
+]
+
+
+@pytest.mark.parametrize('name', [*NAMES, 'configs/sample/classes.txt'])
+def test_a_config_or_list_is_found_by_name_unless_such_a_file_exists(name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    file = name if '.' in name else f'{name}.py'
-    assert find_config(f'{folder}/{name}') == config_folder() / 'sample' / file
-    own = tmp_path / folder / name
-    own.parent.mkdir(parents=True)
+    file = 'classes.txt' if name.endswith('.txt') else 'upernet_tiny_u2r.py'
+    assert find_config(name) == config_folder() / 'sample' / file
+    own = tmp_path / name
+    own.parent.mkdir(parents=True, exist_ok=True)
     own.touch()
-    assert find_config(f'{folder}/{name}') == Path(folder, name)
+    assert find_config(name) == Path(name)
     # A name without a config stays as it is; .5 is not a suffix.
     for other in ('sample/none', '', '/configs/sample/upernet_tiny_u2r', 'sample/a_1.5'):
         assert find_config(other) == Path(other)

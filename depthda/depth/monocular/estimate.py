@@ -4,7 +4,7 @@ import time
 import warnings
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import torch
@@ -28,22 +28,13 @@ MODES = ('whole', 'tiled')
 
 @dataclass(frozen=True)
 class DepthSettings:
-    """How maps are made.
+    """How maps are made."""
 
-    Args:
-        mode: ``'whole'``: each image at once; ``'tiled'``: larger images than a tile in tiles.
-        tile: Side of a tile in pixels; None: the network size.
-        overlap: Smallest part of a side that a tile shares with its neighbour; None: a quarter.
-        batch_size: Images or tiles that go through the network together.
-        workers: Threads that read, and as many that write.
-        reader: How images are read.
-    """
-
-    mode: str = 'whole'
-    tile: int | None = None
-    overlap: float | None = None
-    batch_size: int = 8
-    workers: int = 2
+    mode: str = 'whole'  # each image at once; 'tiled': images larger than a tile in tiles
+    tile: int | None = None  # side of a tile in pixels; None: the network size
+    overlap: float | None = None  # least part of a side that neighbours share; None: a quarter
+    batch_size: int = 8  # images or tiles that go through the network together
+    workers: int = 2  # threads that read, and as many that write
     reader: OpticalReader = OpticalReader()
 
     def __post_init__(self) -> None:
@@ -65,12 +56,12 @@ class DepthSettings:
         tile, overlap = self.tiling(estimator.preprocessing.height) or (None, None)
         return {
             'weights': estimator.fingerprint,
-            'preprocessing': estimator.preprocessing.described(),
+            'preprocessing': asdict(estimator.preprocessing),
             'mode': self.mode,
             'tile': tile,
             'overlap': overlap,
             'precision': 'bfloat16' if estimator.bf16 else 'float32',
-            **self.reader.described(),
+            **asdict(self.reader),
         }
 
     def tiling(self, network: int) -> tuple[int, int] | None:
@@ -97,7 +88,7 @@ def estimate_depth(
     settings: DepthSettings,
     model: dict[str, Any],
     shard: Shard = _ALONE,
-    progress: Progress | None = None,
+    progress: Progress = lambda done, total: None,
 ) -> Summary:
     """Write the map of every job that has none yet, and the manifest of each folder of maps.
 

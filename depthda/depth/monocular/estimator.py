@@ -31,12 +31,8 @@ class DepthEstimator:
     batches, whose shape decides the order of additions: the same batches return the same maps on
     the same device, other batches the same within rounding.
 
-    Args:
-        model: The network in evaluation mode.
-        preprocessing: How images enter the network.
-        device: ``'cpu'``, ``'cuda'``, …
-        bf16: Run the network in bfloat16, except its head, whose output would have no more than
-            256 levels between two powers of two.
+    With ``bf16`` the network, in evaluation mode, runs in bfloat16, except its head, whose output
+    would have no more than 256 levels between two powers of two.
     """
 
     def __init__(

@@ -18,13 +18,10 @@ _ENCODING = 'depth = shift + scale * code; larger = nearer; code 0 = no depth'
 
 
 class MapFolder(DepthMapFolder):
-    """A folder of estimated maps, which recognises those of its settings.
+    """A folder of estimated maps, which recognises those of its settings and refuses others.
 
-    Args:
-        root: The folder; :meth:`open` makes it.
-        settings: What decides the values of a map, such as ``weights`` (their hash), as JSON
-            returns it. A folder that holds maps of other settings is refused.
-        about: What else is worth knowing: ``model``, ``versions`` (a list), …
+    ``settings`` are what decides the values of a map, such as ``weights`` (their hash). ``about``
+    is what else is worth knowing: ``model``, ``versions`` (a list), …
     """
 
     name = unfinished = MANIFEST
@@ -32,8 +29,9 @@ class MapFolder(DepthMapFolder):
     advice = 'name another folder with --out or --name'
 
     def __init__(self, root: Path, settings: Mapping[str, Any], about: Mapping[str, Any]) -> None:
-        content = {'encoding': _ENCODING, 'settings': dict(settings), 'about': dict(about)}
-        super().__init__(root, content | {'maps': {}})
+        plain = json.loads(json.dumps(settings))  # they are compared with those of a manifest
+        content = {'encoding': _ENCODING, 'settings': plain, 'about': dict(about), 'maps': {}}
+        super().__init__(root, content)
 
     def open(self) -> None:
         """Check or begin the manifest, and remove what a killed run left half written."""

@@ -3,9 +3,8 @@
 import math
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from PIL import Image, ImageOps
@@ -24,16 +23,12 @@ _LABELS = 32  # the most classes, and the largest index
 
 @dataclass(frozen=True)
 class OpticalReader:
-    """Reads PNG, JPEG and TIFF as H×W×3 uint8 RGB.
+    """Reads PNG, JPEG and TIFF as H×W×3 uint8 RGB."""
 
-    Args:
-        bands: The three bands that are red, green and blue for the network, counted from 1. None:
-            all three bands of an image, or its only one three times; other images are refused.
-        value_range: The values that become 0 and 255. None: images must have 8 bits.
-    """
-
+    # The bands that are red, green and blue for the network, counted from 1. None: all three bands
+    # of an image, or its only one three times; other images are refused.
     bands: tuple[int, int, int] | None = None
-    value_range: tuple[float, float] | None = None
+    value_range: tuple[float, float] | None = None  # become 0 and 255; None: only 8-bit images
 
     def __post_init__(self) -> None:
         if self.bands is not None and min(self.bands) < 1:
@@ -82,10 +77,6 @@ class OpticalReader:
             outside = np.count_nonzero(known < low) + np.count_nonzero(known > high)
             clipped.append((outside, known.size))
         return np.ascontiguousarray(self._to_8_bits(path, values)), valid
-
-    def described(self) -> dict[str, Any]:
-        """Return plain values, as JSON returns them."""
-        return {key: value and list(value) for key, value in asdict(self).items()}
 
     def _read_tiff(self, path: Path) -> tuple[np.ndarray, np.ndarray | None]:
         with open_raster(path) as raster:

@@ -48,9 +48,8 @@ class Pipeline:
     _plain: list[str] = field(default_factory=list, init=False)
     _flat: list[str] = field(default_factory=list, init=False)
 
-    def run(self, progress: Progress | None = None) -> None:
+    def run(self, progress: Progress = lambda done, total: None) -> None:
         """Write the maps; ``progress`` is called with the number of written maps and of all."""
-        report = progress or (lambda done, total: None)
         readers, writers = (ThreadPoolExecutor(self.workers) for _ in range(2))
         writing: deque[Future] = deque()
         written, total = 0, len(self.plan.todo)
@@ -61,9 +60,9 @@ class Pipeline:
             while len(writing) > most:
                 writing.popleft().result()
                 written += 1
-                report(written, total)
+                progress(written, total)
 
-        report(written, total)
+        progress(written, total)
         try:
             for batch, inputs in read_ahead(self.batches(), self._read, readers):
                 for job, depth, valid in self._depth(batch, inputs, readers):

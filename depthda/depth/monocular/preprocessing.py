@@ -1,9 +1,8 @@
 """Preprocess images for Depth Anything as the checkpoint's own image processor does."""
 
 import math
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -71,10 +70,6 @@ class Preprocessing:
                 f'multiple of {whole}, such as {max(round(size / whole), 1) * whole}.'
             )
         return replace(self, height=size, width=size)
-
-    def described(self) -> dict[str, Any]:
-        """Return plain values, as JSON returns them."""
-        return {**asdict(self), 'mean': list(self.mean), 'std': list(self.std)}
 
     def _multiples(self, *sides: float) -> tuple[int, int]:
         return tuple(max(round(side / self.multiple), 1) * self.multiple for side in sides)

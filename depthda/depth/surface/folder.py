@@ -16,10 +16,7 @@ _ENCODING = 'height = low + (high - low) * code / 65535; code 0 = no depth'
 class SurfaceFolder(DepthMapFolder):
     """A folder of maps of surface models, which recognises those of its settings.
 
-    Args:
-        root: The folder.
-        settings: What decides the heights of a map, as JSON returns it.
-        percentiles: The percentiles that the range is taken from; None: the range is given.
+    The range of heights is taken from ``percentiles``; if they are None, it is given.
     """
 
     name = unfinished = MANIFEST

@@ -35,24 +35,17 @@ _CACHE_MB = 256
 class SurfaceSettings:
     """How surface models become maps.
 
-    Args:
-        percentiles: The percentiles of all heights of the dataset that become depth 0 and 1.
-        value_range: Heights that become depth 0 and 1, instead of percentiles.
-        nodata: Values that are not heights, in addition to those that the files declare.
-        fill: Whether pixels without height get the nearest height.
-        ground: What is subtracted: ``'none'``, ``'opening'`` (an opening of the surface model), or
-            a folder of terrain models with the same names.
-        window: Side of the opening's window in metres.
-        window_pixels: Side of the window in pixels, instead of metres.
+    What is subtracted as ``ground`` is ``'none'``, ``'opening'`` (an opening of the surface model),
+    or a folder of terrain models with the same names.
     """
 
-    percentiles: Range = (0.5, 99.5)
-    value_range: Range | None = None
-    nodata: tuple[float, ...] = ()
-    fill: bool = False
+    percentiles: Range = (0.5, 99.5)  # of all heights of the dataset; they become depth 0 and 1
+    value_range: Range | None = None  # heights that become depth 0 and 1, instead of percentiles
+    nodata: tuple[float, ...] = ()  # values that are not heights, added to those of the files
+    fill: bool = False  # give pixels without height the nearest height
     ground: str = 'none'
-    window: float | None = None
-    window_pixels: int | None = None
+    window: float | None = None  # side of the opening's window in metres
+    window_pixels: int | None = None  # the same in pixels
 
     def __post_init__(self) -> None:
         low, high = self.percentiles

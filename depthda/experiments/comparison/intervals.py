@@ -6,11 +6,12 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import stdtrit
 
+_LEVEL = 0.95
 _CHUNK = 256  # resamples at a time: memory grows with this times the number of blocks
 
 
 def t_interval(
-    values: Sequence[float], level: float = 0.95
+    values: Sequence[float], level: float = _LEVEL
 ) -> tuple[float, float | None, float | None]:
     """Return the mean of ``values`` and its two-sided t interval; one value has no interval."""
     mean = float(np.mean(values))
@@ -125,12 +126,10 @@ def resample_weights(blocks: int, resamples: int, rng: np.random.Generator) -> I
         yield counted.reshape(rows, blocks).astype(float)
 
 
-def percentile_interval(
-    values: np.ndarray, level: float = 0.95
-) -> tuple[float, float] | tuple[None, None]:
-    """Return the limits of the middle ``level`` of the values that are not NaN, if any."""
+def percentile_interval(values: np.ndarray) -> tuple[float, float] | tuple[None, None]:
+    """Return the limits of the middle 95 % of the values that are not NaN, if any."""
     defined = values[np.isfinite(values)]
     if not len(defined):
         return None, None
-    low, high = np.quantile(defined, [(1 - level) / 2, (1 + level) / 2])
+    low, high = np.quantile(defined, [(1 - _LEVEL) / 2, (1 + _LEVEL) / 2])
     return float(low), float(high)

@@ -43,7 +43,8 @@ def _validation_title(runs: Sequence[TestedRun]) -> str:
 
 
 def _figure(title: str, names: Sequence[str], curves: Sequence[Curve]) -> Markup:
-    shown = [_thin(curve) for curve in curves]
+    every = [max(math.ceil(len(curve) / MAX_POINTS), 1) for curve in curves]
+    shown = [[*c[:-1:step], *c[-1:]] for c, step in zip(curves, every, strict=True)]
     finite = [point for curve in shown for point in curve if math.isfinite(point[1])]
     if not finite:
         return tag('figure', tag('figcaption', title), html.note('No value is a finite number.'))
@@ -110,11 +111,6 @@ def ticks(low: float, high: float, count: int) -> list[float]:
     step = next(power * m for m in (1, 2, 2.5, 5, 10) if power * m >= raw * 0.999)
     first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
     return [round(i * step, 10) for i in range(first, last + 1)]
-
-
-def _thin(curve: Curve) -> Curve:
-    every = math.ceil(len(curve) / MAX_POINTS)
-    return curve if every <= 1 else [*curve[:-1:every], curve[-1]]
 
 
 def _x(step: float, limits: Sequence) -> float:

@@ -39,8 +39,11 @@ def gallery_section(
             absent = 'tiles.npz, so its tiles have no scores'
         missing += [f'{run.name} has no {absent}: {rerun_command(run)}'] if absent else []
     if all(run.tiles is not None for run in runs):
+        # The depth of the first run whose test set has some is shown for an RGB run as well.
+        sources = (images if run is images.run else RunImages(run) for run in runs)
+        with_depth = (s for s in sources if any(i.get('depth_path') for i in s.by_key.values()))
         try:
-            depth_from = _with_depth(runs, images)
+            depth_from = next(with_depth, None)
         except UserError as error:
             missing.insert(0, f'The tiles cannot be shown: {error}')
         else:
@@ -103,13 +106,6 @@ def pick_tiles(table: np.ndarray, count: int, compared: tuple[str, str] | None) 
         picks.append(Pick('Largest gain', f'where {last} is most ahead of {first}', gains))
         picks.append(Pick('Largest loss', f'where {last} is most behind {first}', losses))
     return [pick for pick in picks if pick.places]
-
-
-def _with_depth(runs: Sequence[TestedRun], images: RunImages) -> RunImages | None:
-    """Return the first run whose test set has depth; its depth is shown for an RGB run as well."""
-    candidates = (images if run is images.run else RunImages(run) for run in runs)
-    with_depth = (c for c in candidates if any(i.get('depth_path') for i in c.by_key.values()))
-    return next(with_depth, None)
 
 
 def _panels(

@@ -13,7 +13,8 @@ from depthda.experiments.tables import configs
 from depthda.experiments.tables.configs import data_roots, resolved_config
 from depthda.experiments.tables.samples import sample_folder
 from depthda.experiments.tables.stand_in import smoke_row
-from depthda.experiments.tables.table import ChainStep, Row, Table, unknown
+from depthda.experiments.tables.table import ChainStep, Row, Table
+from depthda.experiments.tables.table_check import unknown_name_error
 from depthda.io.files import read_json
 from depthda.models.renamed import first_form
 
@@ -112,8 +113,8 @@ def _plan(
     _check_best(row, steps)
     if not smoke:  # a stand-in is tested on LoveDA's classes
         _check_classes(table, row, steps)
-    configs = [_identity(step) for step in steps]
-    content = json.dumps([world, seed, row.sample, configs], sort_keys=True, default=repr)
+    identities = [_identity(step) for step in steps]
+    content = json.dumps([world, seed, row.sample, identities], sort_keys=True, default=repr)
     digest = hashlib.sha256(content.encode()).hexdigest()[:8]
     place = f'seed-{seed}' if world is None else f'world-{world}_seed-{seed}'
     folder = out / table.name / row.name / f'{place}-{digest}'
@@ -124,7 +125,9 @@ def _plan(
         stopped = former if former.is_dir() and not folder.is_dir() else folder
         folder = finished.get(folder.name, stopped)
     data = None if row.sample is None else sample_folder(out, world, row.sample)
-    missing = None if smoke else _missing(steps)
+    used = [resolved_config(step) for step in steps if not (step.tool or smoke)]
+    roots = [root for cfg in used for root in data_roots(cfg).values() if '{' not in root]
+    missing = next((root for root in roots if not Path(root).is_dir()), None)
     return Run(table.name, row, world, seed, steps, digest, folder, data, missing)
 
 
@@ -144,10 +147,11 @@ def _check_best(row: Row, steps: Sequence[ChainStep]) -> None:
 def _check_classes(table: Table, row: Row, steps: Sequence[ChainStep]) -> None:
     """Refuse a column for a class that the tested dataset does not have."""
     names = configs.test_classes(resolved_config(steps[-1])) if steps[-1].test else ()
-    for column in table.columns:
+    for column in table.columns if names else ():
         score, dot, name = column.key.rpartition('/')[2].partition('.')
-        if dot and names and name not in names:
-            mistake = unknown('score', f'{score}.{name}', [f'{score}.{known}' for known in names])
+        known = [f'{score}.{name}' for name in names]
+        if dot and f'{score}.{name}' not in known:
+            mistake = unknown_name_error('score', f'{score}.{name}', known)
             raise UserError(f'column {column.title!r} of row {row.name!r}: {mistake}')
 
 
@@ -186,17 +190,10 @@ def _identity(step: ChainStep) -> Any:
     return ['test' if step.test else 'train', content, *rest]
 
 
-def _missing(steps: Sequence[ChainStep]) -> str | None:
-    """Return the first folder of data that does not exist."""
-    configs = [resolved_config(step) for step in steps if not step.tool]
-    roots = [root for cfg in configs for root in data_roots(cfg).values()]
-    return next((root for root in roots if '{' not in root and not Path(root).is_dir()), None)
-
-
 def find_run(runs: Sequence[Run], row: str, seed: int, world: int | None = None) -> Run:
     """Return the only run of a row and seed."""
-    if row not in {run.row.name for run in runs}:
-        raise unknown('row', row, sorted({run.row.name for run in runs}))
+    if row not in (names := sorted({run.row.name for run in runs})):
+        raise unknown_name_error('row', row, names)
     found = [r for r in runs if (r.row.name, r.seed) == (row, seed) and world in (None, r.world)]
     if len(found) != 1:
         count = many(len(found), 'run')

@@ -12,7 +12,8 @@ from depthda.errors import UserError, many
 from depthda.experiments.tables.configs import resolved_config, test_classes
 from depthda.experiments.tables.plan import Run, find_run, plan_runs
 from depthda.experiments.tables.results import collect
-from depthda.experiments.tables.table import load_table, unknown
+from depthda.experiments.tables.table import load_table
+from depthda.experiments.tables.table_check import unknown_name_error
 from depthda.experiments.tables.text import terminal
 from depthda.io.files import read_json, write_json
 
@@ -38,14 +39,21 @@ def record_score(
     worlds = [world] if world is not None else [0] if smoke else None
     plan = plan_runs(loaded, out, [seed], worlds, [row], smoke)
     run = find_run(plan, loaded.figures_of(loaded.row(row)).name, seed, world)
-    result = _submitted(run, replace)
+    result = _submitted(run, table, replace)
     names = test_classes(resolved_config(run.steps[-1]))
     values = _parse(scores, names)
     recorded = {'at': datetime.now(timezone.utc).isoformat(timespec='seconds')}
     recorded |= {'submission': result['submission'], 'sha256': result['submission_sha256']}
     recorded |= {'checkpoint': result['checkpoint']['sha256']}
+    mean = math.fsum(values.values()) / len(values)
+    # The server prints two decimals: the mean of rounded scores is this close to the rounded mean.
+    if miou is not None and not abs(mean - miou) <= 0.02:
+        raise UserError(
+            f'--miou {miou:g} is not the mean of --scores, {mean:.2f}: correct the value that is '
+            'mistyped, or the order.'
+        )
     by_key = {f'IoU.{name}': values[name] for name in names}
-    by_key['mIoU'] = _mean(list(values.values()), miou)
+    by_key['mIoU'] = mean if miou is None else miou
     path = run.folder / 'score.json'
     write_json(path, {'scores': by_key, 'recorded': recorded})
     # Print the row as it now stands, over all its seeds.
@@ -58,13 +66,13 @@ def record_score(
     return path
 
 
-def _submitted(run: Run, replace: bool) -> dict[str, Any]:
+def _submitted(run: Run, table: str | Path, replace: bool) -> dict[str, Any]:
     """Return the result if the server scores it, and its zip has not changed since."""
     result = read_json(run.folder / 'result.json')
     if result is None:
         state = f'failed ({run.error})' if run.error else f'has no result in {run.folder}'
         raise UserError(
-            f'{run.title} {state}: run it first, with depthda run-experiments --only '
+            f'{run.title} {state}: run it first, with depthda run-experiments {table} --only '
             f'{run.row.name} --seeds {run.seed}'
         )
     if result['state'] != 'awaiting score':
@@ -104,7 +112,7 @@ def _parse(scores: Sequence[str], names: tuple[str, ...]) -> dict[str, float]:
     values: dict[str, float] = {}
     for name, text in pairs:
         if name not in names:
-            raise unknown('class', name, names)
+            raise unknown_name_error('class', name, names)
         if name in values:
             raise UserError(f'--scores has {name} twice: give each class once.')
         try:
@@ -120,16 +128,3 @@ def _parse(scores: Sequence[str], names: tuple[str, ...]) -> dict[str, float]:
     if max(values.values()) <= 1:
         raise UserError('--scores holds fractions, but the table is in per cent: multiply by 100.')
     return values
-
-
-def _mean(values: Sequence[float], miou: float | None) -> float:
-    mean = math.fsum(values) / len(values)
-    if miou is None:
-        return mean
-    # The server prints two decimals: the mean of rounded scores is this close to the rounded mean.
-    if not abs(mean - miou) <= 0.02:
-        raise UserError(
-            f'--miou {miou:g} is not the mean of --scores, {mean:.2f}: correct the value that is '
-            'mistyped, or the order.'
-        )
-    return miou

@@ -102,9 +102,8 @@ def say_failed(failed: Sequence[tuple[Run, str]]) -> None:
 
 
 def _list(console: Console, table: Table, runs: Sequence[Run]) -> None:
-    for row in table.rows:
-        if row.absent:
-            console.print(f'not here   {row.name}: {row.absent}', markup=False)
+    for row in (row for row in table.rows if row.absent):
+        console.print(f'not here   {row.name}: {row.absent}', markup=False)
     for run in runs:
         state = f'data must lie in {run.missing}:' if run.missing else 'would run'
         if result := run.result:

@@ -35,7 +35,7 @@ def make_samples(
 ) -> None:
     """Write the datasets that do not exist yet; ``progress(done, total)`` counts tiles."""
     todo = []
-    for folder, world, sample in dict((str(item[0]), item) for item in samples).values():
+    for folder, world, sample in {str(item[0]): item for item in samples}.values():
         settings = _settings(sample)
         gap = tuple(settings.pop('gap'))
         counts = {name.capitalize(): settings.pop(name) for name in ('train', 'val', 'test')}

@@ -12,8 +12,9 @@ from typing import Any
 from depthda.engine.checks.config_file import is_table, read_table
 from depthda.engine.checks.renamed import current_path, current_row
 from depthda.errors import UserError, many
+from depthda.experiments.tables import table_check
 from depthda.experiments.tables.sweep import sweep
-from depthda.experiments.tables.table_check import check_choices, check_score, check_table, unknown
+from depthda.experiments.tables.table_check import unknown_name_error
 
 
 @dataclass(frozen=True)
@@ -107,7 +108,7 @@ class Table:
     def row(self, name: str) -> Row:
         name, rows = current_row(self.name, name), {row.name: row for row in self.rows}
         if name not in rows:
-            raise unknown('row', name, list(rows))
+            raise unknown_name_error('row', name, list(rows))
         return rows[name]
 
     def figures_of(self, row: Row) -> Row:
@@ -133,11 +134,11 @@ def _read(path: Path, found: dict[str, Any]) -> Table:
     for key in ('title', 'columns'):
         if key not in found:
             raise UserError(f"the table {path} has no '{key}'.")
-    check_table(path, found)
+    table_check.check_table(path, found)
     columns = []
     for number, head in enumerate(found['columns'], 1):
         columns.append(_part(Column, head, f'column {number} of {path}'))
-        check_score(f'column {number} of {path}', columns[-1].key)
+        table_check.check_score(f'column {number} of {path}', columns[-1].key)
     # A table file may define functions with these names for its own use.
     common = {k: found[k] for k in ('protocol', 'smoke') if k in found and not callable(found[k])}
     rows = tuple(_row(path, common | row, found.get('sample'), columns) for row in found['rows'])
@@ -154,7 +155,7 @@ def _read(path: Path, found: dict[str, Any]) -> Table:
     if table.curve:
         titles = [column.title for column in columns]
         if table.curve.column not in titles:
-            raise unknown('column', table.curve.column, titles)
+            raise unknown_name_error('column', table.curve.column, titles)
         named += [name for line in table.curve.lines.values() for name in line.values()]
     for name in named:
         table.row(name)  # raises the error for an unknown row
@@ -177,7 +178,7 @@ def _row(path: Path, given: dict, sample: Mapping | None, columns: Sequence[Colu
         raise UserError(f'{label} is its own baseline: name the row that it is compared with.')
     steps, smoke = _steps(given, label), row.smoke or {}
     for part in (row, *steps):
-        check_choices(label, part)
+        table_check.check_choices(label, part)
     _part(Row, {'name': '', 'title': '', **smoke}, f'smoke of {label}')
     _steps(smoke, f'smoke of {label}')
     if sample is not None or row.sample is not None:
@@ -195,8 +196,8 @@ def _part(kind: type, given: Any, label: str) -> Any:
     known = {part.name: part.default is part.default_factory is MISSING for part in fields(kind)}
     if not isinstance(given, Mapping):
         raise UserError(f'{label} is {given!r}: write dict({next(iter(known))}=…, …).')
-    if strange := [key for key in given if key not in known]:
-        raise UserError(f'{label}: {unknown("key", strange[0], list(known))}')
-    if absent := [key for key, required in known.items() if required and key not in given]:
-        raise UserError(f'{label} has no {absent[0]!r}.')
+    if others := [key for key in given if key not in known]:
+        raise UserError(f'{label}: {unknown_name_error("key", others[0], list(known))}')
+    if missing := [key for key, required in known.items() if required and key not in given]:
+        raise UserError(f'{label} has no {missing[0]!r}.')
     return kind(**given)

@@ -44,7 +44,7 @@ def check_table(path: str | Path, found: Mapping[str, Any]) -> None:
 def check_choices(label: str, part: Any) -> None:
     """Refuse a row or step that takes an unknown checkpoint, or options that it must not set."""
     if part.checkpoint not in (None, 'best', 'last'):
-        mistake = unknown('checkpoint', part.checkpoint, ('best', 'last'))
+        mistake = unknown_name_error('checkpoint', part.checkpoint, ('best', 'last'))
         raise UserError(f'{label}: {mistake}')
     for name in ('options', 'test_options'):
         options = getattr(part, name, None) or {}
@@ -58,7 +58,7 @@ def check_score(column: str, key: str) -> None:
     """Refuse a column whose key is not the name of any score: its cells would stay empty."""
     name = key.rpartition('/')[2]
     if name not in _MEANS and not _OF_A_CLASS.search(key):
-        mistake = unknown('score', name, _MEANS)
+        mistake = unknown_name_error('score', name, _MEANS)
         raise UserError(f'{column}: {mistake} The score of a class is written IoU.building.')
 
 
@@ -75,7 +75,7 @@ def check_distinct(what: str, numbers: Sequence[Any]) -> None:
         raise UserError(f'{what}: {double[0]} is given twice; give each once.')
 
 
-def unknown(what: str, name: str, known: Sequence[str]) -> UserError:
+def unknown_name_error(what: str, name: str, known: Sequence[str]) -> UserError:
     """Return the error for an unknown name, with the nearest name that is known."""
     near = difflib.get_close_matches(str(name), known, n=1, cutoff=0.4)
     hint = f'did you mean {near[0]!r}?' if near else f'there are {", ".join(known)}.'

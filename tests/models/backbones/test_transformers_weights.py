@@ -183,6 +183,9 @@ def test_a_missing_or_empty_folder_and_a_truncated_file_are_refused(stored, tmp_
     for folder in (tmp_path / 'empty', tmp_path):
         with pytest.raises(UserError, match='holds no readable transformers checkpoint'):
             loaded('convnext', CONVNEXT, folder)
+    (tmp_path / 'model.safetensors').write_text('version https://git-lfs.github.com/spec/v1\n')
+    with pytest.raises(UserError, match='model.safetensors of .* is a pointer of git-lfs, not the'):
+        loaded('convnext', CONVNEXT, tmp_path)
 
 
 def test_without_network_the_error_explains_how_to_download(monkeypatch, tmp_path):
