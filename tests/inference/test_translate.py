@@ -54,14 +54,6 @@ def translated(options, checkpoint, tmp_path_factory):
     return out
 
 
-def test_names_and_folders_are_those_of_the_source(translated, sample):
-    # Urban of Train alone, with labels and depth.
-    folders = ('images_png', 'masks_png', 'rdepth/synthetic')
-    expected = {f'Train/Urban/{f}/{p.name}' for f in folders for p in images(sample)}
-    assert files(translated).keys() == expected
-    assert len(expected) == 3 * 12
-
-
 def images(sample):
     return sorted((sample / 'Train/Urban/images_png').glob('*.png'))
 
@@ -113,7 +105,13 @@ def test_pixels_without_depth_do_not_blend_into_others(checkpoint, options, samp
         assert (codes[:50] == 0).all() and (codes[50:] == 40000).all()
 
 
-def test_the_manifest_records_how_it_was_made(translated, checkpoint, sample):
+def test_names_are_those_of_the_source_and_the_manifest_records_how_it_was_made(
+    translated, checkpoint, sample
+):
+    # Urban of Train alone, with labels and depth.
+    folders = ('images_png', 'masks_png', 'rdepth/synthetic')
+    expected = {f'Train/Urban/{f}/{p.name}' for f in folders for p in images(sample)}
+    assert files(translated).keys() == expected and len(expected) == 3 * 12
     manifest = json.loads((translated / TRANSLATION).read_text())
     assert manifest['checkpoint']['file'] == str(checkpoint)
     expected = dict(config=CONFIG, source=str(sample), seed=5, size=[104, 96], tiles=12)

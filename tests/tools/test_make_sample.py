@@ -44,7 +44,7 @@ def sample(tmp_path_factory):
     return root, world
 
 
-def test_the_tree_is_that_of_loveda_and_file_numbers_continue(sample):
+def test_the_tree_is_that_of_loveda_and_world_json_names_every_setting(sample):
     numbers = {'Train/Rural': [0, 1], 'Train/Urban': [2, 3], 'Val/Rural': [4], 'Val/Urban': [5]}
     numbers |= {'Test/Rural': [6], 'Test/Urban': [7]}
     kinds = dict(images_png='png', masks_png='png', dsm='tif') | {'rdepth/synthetic': 'png'}
@@ -69,10 +69,7 @@ def test_files_contain_what_the_generator_returns(sample):
         assert file.dtypes == ('float32',) and file.res == (0.5, 0.5)
         np.testing.assert_array_equal(file.read(1), tile.height)
 
-
-def test_world_json_names_every_setting(sample):
-    root, _ = sample
-    content = json.loads((root / 'world.json').read_text())
+    content = json.loads((sample[0] / 'world.json').read_text())
     assert (content['world'], content['seed']) == ('v1', 7)
     assert content['tiles_per_domain'] == COUNTS
     assert content['file_numbers']['Val'] == {'Rural': [4, 4], 'Urban': [5, 5]}

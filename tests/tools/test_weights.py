@@ -67,9 +67,7 @@ def test_unavailable_weights_are_one_sentence(hub, capsys):
         main(['weights', *arguments, 'model.backbone.rgb.weights=facebook/gone'])
     assert stopped.value.code == 2
     assert "The weights 'facebook/gone' are neither a local folder nor" in capsys.readouterr().err
-
-
-def test_a_config_without_pretrained_weights_needs_nothing(hub, capsys):
+    # A config without pretrained weights needs nothing.
     assert main(['weights', 'sample/upernet_tiny_u2r']) == 0
     assert hub == [] and capsys.readouterr().out.startswith('nothing to download')
 

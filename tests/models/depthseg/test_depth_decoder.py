@@ -10,12 +10,17 @@ SIZES = dict(
 )
 
 
-def test_a_decoder_with_pretrained_weights_predicts_the_depth_of_depth_anything(depth_anything):
+def test_a_decoder_with_pretrained_weights_predicts_the_depth_of_depth_anything(
+    depth_anything, monkeypatch
+):
     model, folder = depth_anything
     decoder = DepthDecoder(**SIZES, weights=folder)
     images = torch.randn(2, 3, 32, 24)
     tokens = model.backbone(images).feature_maps
     maps = [stage[:, 1:].mT.unflatten(2, (8, 6)) for stage in tokens]
+    logged = []
+    print_log = 'depthda.models.depthseg.depth_decoder.print_log'
+    monkeypatch.setattr(print_log, lambda line, *_: logged.append(line))
     expected = model(images).predicted_depth
     assert not torch.allclose(decoder(maps).depth[:, 0], expected, atol=1)
     decoder.init_weights()
@@ -28,13 +33,7 @@ def test_a_decoder_with_pretrained_weights_predicts_the_depth_of_depth_anything(
     halved.init_weights()
     torch.testing.assert_close(halved(maps).depth, depth / 2)
 
-
-def test_the_number_of_loaded_tensors_is_logged(depth_anything, monkeypatch):
-    logged = []
-    print_log = 'depthda.models.depthseg.depth_decoder.print_log'
-    monkeypatch.setattr(print_log, lambda line, *_: logged.append(line))
-    model, folder = depth_anything
-    DepthDecoder(**SIZES, weights=folder).init_weights()
+    # The number of loaded tensors is logged.
     necks, heads = len(model.neck.state_dict()), len(model.head.state_dict())
     assert logged[0] == f'DepthDecoder: {necks} tensors of neck from {folder}'
     assert logged[1] == f'DepthDecoder: {heads} tensors of head from {folder}'
