@@ -3,6 +3,7 @@
 import functools
 import json
 import os
+import platform
 import shutil
 import warnings
 from collections.abc import Callable, Iterator
@@ -74,7 +75,8 @@ def write_sample(
         if read_json(out / 'world.json') == content:
             return 0
         raise UserError(f'{out} holds something else already: name another folder or remove it')
-    temporary = out.with_name(f'.{out.name}-{os.getpid()}')
+    # Several machines may write it on a common disk.
+    temporary = out.with_name(f'.{out.name}-{platform.node()}-{os.getpid()}')
     try:
         temporary.mkdir(parents=True)
     except OSError as error:
@@ -87,6 +89,8 @@ def write_sample(
                 progress(done)
         write_json(temporary / 'world.json', content)
         if out.exists():
+            if read_json(out / 'world.json') == content:
+                return 0  # another process has written it meanwhile
             out.rmdir()
         temporary.rename(out)
     finally:
