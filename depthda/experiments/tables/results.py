@@ -59,9 +59,12 @@ def figure(result: Mapping[str, Any], key: str) -> float | None:
 
     Scores of the headline group, or of the only domain, are stored without the group's name.
     """
+    scores = result['scores']
+    if key in scores:
+        return scores[key]
     group, _, name = key.rpartition('/')
     unnamed = group == result['headline'] or result['tested_on'].get('domains') == [group]
-    return result['scores'].get(key, result['scores'].get(name) if unnamed else None)
+    return scores.get(name) if unnamed else None
 
 
 def _cell(table: Table, row: Row, column: Column, results: Mapping[str, dict]) -> Cell:
