@@ -17,8 +17,9 @@ def find_config(name: str | Path) -> Path:
     """Return the path of a config file, which may be given by the name of a packaged config.
 
     An existing file has priority. Otherwise a name such as ``sample/upernet_tiny_u2r`` is looked up
-    among the packaged configs, with or without ``.py`` and ``configs/``. If nothing is found,
-    ``name`` is returned, and reading it will raise an error.
+    among the packaged configs, with or without ``.py`` and ``configs/``; a name without a folder,
+    in all of their folders. If nothing is found, ``name`` is returned, and reading it will raise an
+    error.
     """
     path = Path(name)
     if path.is_file() or path.is_absolute():
@@ -28,7 +29,12 @@ def find_config(name: str | Path) -> Path:
     for found in (inside, inside.with_name(f'{inside.name}.py')):
         if parts and found.is_file():
             return found
-    return path
+    anywhere = (
+        list(config_folder().glob(f'*/{path.name.removesuffix(".py")}.py'))
+        if len(parts) == 1
+        else []
+    )
+    return anywhere[0] if len(anywhere) == 1 else path
 
 
 def described_configs() -> Iterator[tuple[str, str]]:

@@ -36,6 +36,11 @@ def explained(weights: str, option: str = 'weights=') -> Iterator[None]:
     except (OSError, ValueError, SafetensorError) as error:
         reason = str(error).splitlines()[0].rstrip('. ')
         if folder.is_dir():
+            if pointers := [path.name for path in folder.iterdir() if _is_pointer(path)]:
+                raise UserError(
+                    f'{pointers[0]} of the folder {weights!r} is a pointer of git-lfs, not the '
+                    f'file: run `git lfs pull` there, or fetch it with `hf download`.'
+                ) from error
             raise UserError(
                 f'The folder {weights!r} holds no readable transformers checkpoint (config.json '
                 f'with model.safetensors): {reason}.'
@@ -45,6 +50,13 @@ def explained(weights: str, option: str = 'weights=') -> Iterator[None]:
             f'({reason}): where there is a network, run `hf download {weights} --local-dir DIR`, '
             f'then set {option}DIR.'
         ) from error
+
+
+def _is_pointer(path: Path) -> bool:
+    # A pointer has three short lines.
+    if not path.is_file() or path.stat().st_size > 1024:
+        return False
+    return path.read_bytes().startswith(b'version https://git-lfs')
 
 
 def fetch_model(weights: str) -> Path:

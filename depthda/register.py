@@ -26,7 +26,6 @@ from depthda.datasets.transforms import (  # noqa: F401
 )
 from depthda.engine import run_sampler  # noqa: F401
 from depthda.engine.hooks import (  # noqa: F401
-    iteration_seed_hook,
     non_finite_hook,
     plain_checkpoint_hook,
     plateau_hook,

@@ -1,6 +1,6 @@
 """Cut one scene into the tiles of its products."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -12,12 +12,13 @@ from rasterio.errors import RasterioError
 
 from depthda.depth.maps import normalize_heights, write_depth
 from depthda.errors import UserError, few, many
-from depthda.io.rasters import write_image
+from depthda.io.rasters import tile_suffix, write_image
 from depthda.preparation.class_list import IGNORED, UNKNOWN, ClassList
 from depthda.preparation.grids import Placed
 from depthda.preparation.scene import Boxes, Cut, Range, Scene, tile_boxes
 from depthda.preparation.sources import File, open_source
 
+_MANY_COLOURS = 1000
 BLENDED = 'is JPEG, which blends labels: save it as PNG or TIFF'
 
 
@@ -63,10 +64,12 @@ class Rows:
 class ImageRows(Rows):
     """The chosen ``bands`` of an image; ``stretch`` is mapped to 0 and 255."""
 
-    def __init__(self, file, raster, bands, stretch: Range | None = None, suffix='.png') -> None:
+    def __init__(self, file, raster, bands, dtype='uint8', stretch: Range | None = None) -> None:
         super().__init__(file, raster)
-        self.bands, self.stretch, self.suffix = list(bands), stretch, suffix
+        self.bands, self.stretch = list(bands), stretch
+        self.suffix = tile_suffix(len(bands), dtype)
         self.clipped = np.zeros(2, np.int64)  # values outside ``stretch``, and all values
+        self.levels = (255, 0)  # lowest and highest value written
         self.nan_pixels, self._counted = 0, 0  # in the rows before ``_counted``
 
     def read(self, first: int, rows: int) -> np.ndarray:
@@ -80,11 +83,20 @@ class ImageRows(Rows):
             self._counted = first + rows
             shades = (pixels.astype(np.float32) - low) * (255 / (high - low))
             pixels = np.rint(np.nan_to_num(shades).clip(0, 255)).astype(np.uint8)
+            self.levels = join_levels([self.levels, (int(pixels.min()), int(pixels.max()))])
         return pixels[0] if len(pixels) == 1 else np.moveaxis(pixels, 0, -1)
 
     def facts(self) -> dict[str, Any]:
         missing = {'nan_pixels': self.nan_pixels} if self.nan_pixels else {}
-        return {} if self.stretch is None else {'clipped': self.clipped, **missing}
+        if self.stretch is None:
+            return {}
+        return {'clipped': self.clipped, 'levels': self.levels, **missing}
+
+
+def join_levels(levels: Iterable[tuple[int, int]]) -> tuple[int, int]:
+    """Return the lowest and the highest of several pairs of a lowest and a highest value."""
+    lowest, highest = zip(*levels, strict=True)
+    return min(lowest), max(highest)
 
 
 class LabelRows(Rows):
@@ -122,7 +134,10 @@ class LabelRows(Rows):
                     f'would become 0, then {cure}'
                 )
             if raster.count != 1:
-                cure = 'for labels in colours write the list of classes as name RED GREEN BLUE'
+                cure = (
+                    'for labels in colours write the list of classes as name RED GREEN BLUE; if '
+                    'these are the images, exchange --images and --labels'
+                )
             raise UserError(f'{found}, and labels by value are one band of whole numbers: {cure}')
 
     def read(self, first: int, rows: int) -> np.ndarray:
@@ -156,11 +171,13 @@ class LabelRows(Rows):
         found, places, numbers = np.unique(codes[unknown], return_inverse=True, return_counts=True)
         shades = np.stack([found >> 16, found >> 8 & 255, found & 255], 1).astype(int)
         if not self.nearest:
+            swapped = ' (a photograph? Then exchange --images and --labels)'
+            swapped = swapped if len(found) > _MANY_COLOURS else ''
             raise UserError(
                 f'{self.file} has {many(count, "pixel")} without a class, in '
                 f'{many(len(found), "colour")} (most often '
-                f'{tuple(shades[numbers.argmax()].tolist())}): correct them, or give them the '
-                'nearest colour with --nearest-colour'
+                f'{tuple(shades[numbers.argmax()].tolist())}){swapped}: correct them, or give '
+                'them the nearest colour with --nearest-colour'
             )
         distances = [((shades - colour) ** 2).sum(1) for colour in self.classes.values]
         closest = np.array([*self.classes.values.values()], np.uint8)[np.argmin(distances, 0)]
@@ -178,10 +195,7 @@ class DepthRows(Rows):
         self.counts = np.zeros(2, np.int64)  # pixels of tiles with depth, and all
 
     def read(self, first: int, rows: int) -> np.ndarray:
-        return self.to_depth(*self.placed.read_rows(first, rows, self.width))
-
-    def to_depth(self, values: np.ndarray, valid: np.ndarray) -> np.ndarray:
-        return normalize_heights(values, valid, self.span)
+        return normalize_heights(*self.placed.read_rows(first, rows, self.width), self.span)
 
     def count(self, tile: np.ndarray) -> None:
         self.counts += (np.count_nonzero(tile), tile.size)

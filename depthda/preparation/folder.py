@@ -14,9 +14,18 @@ from depthda.datasets.pairing import Source, pair_by_stem
 from depthda.depth.maps import clipping_warning, read_depth
 from depthda.errors import UserError
 from depthda.io.headers import MAX_BANDS, check_upright, file_format, is_whole, misnamed
-from depthda.io.rasters import open_raster, tile_suffix
+from depthda.io.manifest import read_manifest
+from depthda.io.rasters import open_raster
 from depthda.preparation.class_list import IGNORED
-from depthda.preparation.cut import BLENDED, DepthRows, ImageRows, LabelRows, Rows, cut_scene
+from depthda.preparation.cut import (
+    BLENDED,
+    DepthRows,
+    ImageRows,
+    LabelRows,
+    Rows,
+    cut_scene,
+    join_levels,
+)
 from depthda.preparation.grids import Placed, check_aligned, place, warp
 from depthda.preparation.heights import height_spans, with_range
 from depthda.preparation.manifest import PreparedScenes
@@ -32,16 +41,13 @@ from depthda.preparation.scene import (
     image_suffix,
     scene_name,
 )
-from depthda.preparation.splits import (
-    Splits,
-    check_shares,
-    refuse_copies,
-    split_counts,
-    split_tiles,
-)
+from depthda.preparation.splits import Splits, check_shares, split_counts, split_tiles
 from depthda.workers import each_done, worker_pool
 
 _KINDS = {'image': 'images', 'label': 'labels', 'depth map': 'depth'}
+
+
+_FEW_LEVELS = 16  # of 256: images of so few show hardly anything
 
 
 @dataclass(frozen=True)
@@ -97,24 +103,33 @@ def prepare_folder(
             progress('headers', done, len(scenes))
         if cut.stretch is not None:
             _refuse_bytes(scenes)
-        splits = split_tiles(grids, settings.splits)
-        refuse_copies(scenes, grids, splits)
+        splits = split_tiles(scenes, grids, settings.splits)
         for n, scene in enumerate(scenes):
             boxes = grids[scene.name].boxes.items()
             written = {tile: box for tile, box in boxes if splits.get(tile) is not None}
             scenes[n] = scene._replace(boxes=written)
         names = settings.splits.names if settings.splits else []
-        dataset = PreparedScenes(out, _describe_dataset(settings, cut, image_suffix(grids)))
+        about = _describe_dataset(settings, cut, image_suffix(grids))
+        _check_domains(out, settings.domain, about['classes'])
+        dataset = PreparedScenes(out, about)
         remaining = dataset.plan(scenes, names, replace)
         with dataset.writing(report):
             work = functools.partial(cut_scene, out=out, cut=cut, open_rows=_open_rows)
-            clipped = np.zeros(2, np.int64)
+            clipped, levels = np.zeros(2, np.int64), []
             steps = functools.partial(progress, 'images')
             for scene, facts in each_done(work, remaining, pool, steps):
                 clipped += facts['products']['images'].pop('clipped', 0)
+                levels.append(facts['products']['images'].pop('levels', (0, 255)))
                 dataset.enter_scene(scene, facts)
             for line in clipping_warning(*clipped, 'values of the images', '--stretch'):
                 report(line)
+            low, high = join_levels(levels or [(0, 255)])
+            if high - low < _FEW_LEVELS and not clipped[0]:
+                span = ' '.join(f'{end:g}' for end in settings.cut.stretch)
+                report(
+                    f'warning: --stretch {span} gives the images only the levels {low} to {high} '
+                    'of 0 to 255: choose LOW and HIGH near their lowest and highest values'
+                )
             dataset.finish_splits(splits, names, split_counts(grids, splits))
     return dataset.content
 
@@ -122,8 +137,7 @@ def prepare_folder(
 def _open_rows(product, piece: Piece, raster, image, cut: Cut, opened) -> Rows:
     """Open an image, a label, a depth map (PNG) or a file of heights (TIFF) for ``cut_scene``."""
     if piece.kind == 'images':
-        bands, dtype = chosen_bands(image, cut)
-        return ImageRows(piece.file, raster, bands, cut.stretch, tile_suffix(len(bands), dtype))
+        return ImageRows(piece.file, raster, *chosen_bands(image, cut), cut.stretch)
     if piece.kind == 'labels':
         check_aligned(raster, image)
         return LabelRows(piece.file, raster, cut.classes, cut.nearest_colour)
@@ -241,3 +255,16 @@ def _describe_dataset(settings: FolderSettings, cut: Cut, suffix: str) -> dict[s
         image_suffix=suffix,
         settings=json.loads(json.dumps(plain)),  # lists for tuples
     )
+
+
+def _check_domains(out: Path, domain: str | None, classes: list[str] | None) -> None:
+    """Refuse a domain whose classes are not those of the domains in the same parent folder."""
+    manifests = out.absolute().parent.glob('*/manifest*.json') if domain and classes else ()
+    for folder in sorted({path.parent for path in manifests} - {out.absolute()}):
+        other = read_manifest(folder) or {}
+        if other.get('domain') and other.get('classes') and other['classes'] != classes:
+            raise UserError(
+                f'the domain {other["domain"]} in {folder} has the classes '
+                f'{", ".join(other["classes"])}: all domains of a dataset need the same classes in '
+                'the same order'
+            )

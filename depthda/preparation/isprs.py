@@ -24,6 +24,8 @@ from depthda.workers import each_done, worker_pool
 # Black is the boundary between objects, where the benchmark does not count.
 _COLOURS = {tuple(colour): index for index, colour in enumerate(PALETTE)} | {(0, 0, 0): IGNORED}
 LABELS = ClassList(CLASSES, _COLOURS, coloured=True)
+# All 8-bit maps are read as (value + 1) / 256: 0 is the ground, and not "no depth".
+_NDSM_RANGE = (-1.0, 255.0)
 
 
 @dataclass(frozen=True)
@@ -96,8 +98,10 @@ def prepare_isprs(
 def _open_rows(product: str, piece: Piece, raster, image, cut: Cut, opened) -> Rows:
     """Open an orthophoto, a label or a surface model for ``cut_scene``."""
     if product in ('dsm', 'ndsm'):
-        rows = _Heights if product == 'dsm' else _HeightsAboveGround
-        return rows(piece.file, place(raster, image), image.width, cut.depth_range)
+        if product == 'ndsm' and raster.dtypes[0] != 'uint8':
+            raise UserError(f'{piece.file} is {raster.dtypes[0]}: an nDSM of ISPRS has 8 bits')
+        span = cut.depth_range if product == 'dsm' else _NDSM_RANGE
+        return _Heights(piece.file, place(raster, image), image.width, span)
     check_aligned(raster, image, by_size=True)
     if product == 'labels':
         return _Labels(piece.file, raster, LABELS, cut.nearest_colour)
@@ -127,15 +131,6 @@ class _Heights(DepthRows):
     def facts(self) -> dict[str, Any]:
         size, first = (self.raster.width, self.raster.height), (self.placed.column, self.placed.row)
         return dict(size=[*size], first=[*first])
-
-
-class _HeightsAboveGround(_Heights):
-    """The nDSM of ISPRS: 8 bits, read as all 8-bit maps are: the lowest is height 0."""
-
-    def to_depth(self, values: np.ndarray, valid: np.ndarray) -> np.ndarray:
-        if values.dtype != np.uint8:
-            raise UserError(f'{self.file} is {values.dtype}: an nDSM of ISPRS has 8 bits')
-        return np.where(valid, (values.astype(np.float32) + 1) / 256, 0)
 
 
 def _check(layout: Layout, settings: IsprsSettings) -> None:

@@ -11,7 +11,7 @@ from depthda.depth.maps import DEPTH_SUFFIXES
 from depthda.errors import UserError, many
 from depthda.io.files import atomic_path, remove_empty, remove_strays
 from depthda.io.lock import own_folder
-from depthda.io.manifest import ResumableFolder, read_manifest
+from depthda.io.manifest import ResumableFolder
 from depthda.preparation.scene import Report, Scene
 from depthda.version import __version__
 
@@ -76,9 +76,9 @@ class PreparedFolder(ResumableFolder):
     ) -> None:
         """Keep for ``writing`` what must be removed; it is an error unless the run ``replaces`` it.
 
-        These are ``tiles`` that no image has any more, or whose image has changed, ``lists`` of
-        splits that no longer exist, and the depth maps of ``stale`` tiles in any folder without
-        tiles (``rdepth/<model>``): a wrong depth map is worse than none.
+        These are ``tiles`` of no image, or of one that has changed, ``lists`` of splits that no
+        longer exist, and the depth maps of ``stale`` tiles in any folder without tiles
+        (``rdepth/<model>``): a wrong depth map is worse than none.
         """
         own = tuple(f'{folder}/' for folder in {*self.products, *tiles})
         maps: dict[str, list[Path]] = {}
@@ -90,13 +90,14 @@ class PreparedFolder(ResumableFolder):
                     maps.setdefault('/'.join(parts[:n]), []).append(path)
                     break
         self.obsolete = [*chain(*tiles.values(), *maps.values()), *lists]
-        counts, map_counts = (
+        counts, changed = (
             [f'{folder} ({many(len(paths), "file")})' for folder, paths in files.items() if paths]
             for files in (tiles, maps)
         )
-        counts += [path.name for path in lists]
-        changed = map_counts and f'the depth maps of images that change: {", ".join(map_counts)}'
-        self.removal = '; and '.join(filter(None, (', '.join(counts), changed)))
+        self.removal = ', '.join([*counts, *(path.name for path in lists)])
+        if changed:
+            changed = f'the depth maps of images that change: {", ".join(changed)}'
+            self.removal = '; and '.join(filter(None, (self.removal, changed)))
         if self.removal and not replaces:
             raise UserError(
                 f'{self.root} {reason}: name another folder with --out, or add --replace, which '
@@ -117,7 +118,6 @@ class PreparedScenes(PreparedFolder):
     keys = ('settings', 'scenes')
 
     def __init__(self, root: Path, about: Mapping[str, Any]) -> None:
-        _check_siblings(root, about)
         self.products = [*filter(None, ('images', about['labels'] and 'labels', about['depth']))]
         unfinished = dict(version=__version__, complete=False, splits={})
         counts = dict(crossing=0, unlisted=0, shared=0)  # of ``split_counts``
@@ -202,16 +202,16 @@ class PreparedAreas(PreparedFolder):
         root: The folder.
         about: ``dataset``, ``tile`` and ``stride``, which all tiles share, ``labels`` (their kind;
             None: none are asked for), ``classes`` and ``dsm_range``.
-        areas: All areas of the dataset, in their order.
+        order: All areas of the dataset.
     """
 
     parts = 'areas'
     keys = ('dataset', 'areas')
     products = ('images_irrg', 'images_rgb', 'labels', 'dsm', 'ndsm')
 
-    def __init__(self, root: Path, about: Mapping[str, Any], areas: Sequence[str]) -> None:
+    def __init__(self, root: Path, about: Mapping[str, Any], order: Sequence[str]) -> None:
         super().__init__(root, {**about, 'areas': {}})
-        self.order = areas
+        self.order = order
         if before := self.open():
             self.content = {**before, 'labels': about['labels'] or before['labels']}
         self.content['version'] = __version__
@@ -232,15 +232,14 @@ class PreparedAreas(PreparedFolder):
         tiles: dict[str, list[Path]] = {}
         for area in areas:
             entry = self.entry(area.name) or {'products': {}, 'tiles': 0}
-            pieces = {}
+            pieces = dict(area.pieces)
             for product, piece in area.pieces.items():
                 facts = entry['products'].get(product, {})
                 found = sorted((self.root / product).glob(f'{area.name}_*_*_*_*.png'))
                 is_same = identity(piece.file).items() <= facts.items()
                 if is_same and len(found) == entry['tiles']:
-                    continue
-                pieces[product] = piece
-                if facts and found and not is_same:
+                    del pieces[product]
+                elif facts and found and not is_same:
                     changed.append(f'{product} of area {area.name} from {facts["file"]}')
                     tiles.setdefault(product, []).extend(found)
                     stale |= {path.stem for path in found if product.startswith('images')}
@@ -275,21 +274,6 @@ def _identities(scene: Scene) -> dict[str, Any]:
         kind: [path.name, (stat := path.stat()).st_size, stat.st_mtime_ns]
         for path, _, kind in scene.pieces.values()
     }
-
-
-def _check_siblings(out: Path, about: Mapping[str, Any]) -> None:
-    """Refuse a domain whose classes are not those of the domains in the same parent folder."""
-    if about['domain'] is None or not about['classes']:
-        return
-    for folder in sorted({path.parent for path in out.absolute().parent.glob('*/manifest*.json')}):
-        other = read_manifest(folder) or {}
-        is_domain = folder.name != out.name and other.get('domain') and other.get('classes')
-        if is_domain and other['classes'] != about['classes']:
-            raise UserError(
-                f'the domain {other["domain"]} in {folder} has the classes '
-                f'{", ".join(other["classes"])}: all domains of a dataset need the same classes in '
-                'the same order'
-            )
 
 
 def _files_below(folder: Path, suffixes: Sequence[str]) -> dict[Path, str]:

@@ -21,7 +21,8 @@ def describe_folder(manifest: Mapping[str, Any], out: str | os.PathLike) -> list
     folders = ['images', *['labels'] * manifest['labels'], *[depth] * bool(depth)]
     splits = ', '.join(f'{name} {count:,}' for name, count in manifest['splits'].items())
     crossing, unlisted, shared = (manifest[key] for key in ('crossing', 'unlisted', 'shared'))
-    small = tile is not None and _images(scenes, lambda entry: min(entry['size']) < tile)
+    small = _images(scenes, lambda entry: tile is not None and min(entry['size']) < tile)
+    nan_images = _images(scenes, lambda entry: entry.get('nan_pixels'))
     recoloured = _images(scenes, lambda entry: entry.get('recoloured'))
     lines = [
         f'{out}: {written} of {many(len(scenes), "image")}{domain}',
@@ -35,9 +36,8 @@ def describe_folder(manifest: Mapping[str, Any], out: str | os.PathLike) -> list
         empty and f'left out, without a pixel of an image: {many(empty, "tile")}',
         small and f'smaller than a tile, and kept whole: {small}; training crops are padded',
         missing
-        and f'warning: {many(missing, "pixel")} without a value (NaN) became 0, in '
-        f'{_images(scenes, lambda entry: entry.get("nan_pixels"))}: give their labels a value that '
-        'is ignored',
+        and f'warning: {many(missing, "pixel")} without a value (NaN) became 0, in {nan_images}: '
+        'give their labels a value that is ignored',
         *(_depth_lines(manifest) if depth else []),
         recoloured and f'labels with colours of no class, which got the nearest: {recoloured}',
         *(_label_lines(manifest) if manifest['labels'] else []),

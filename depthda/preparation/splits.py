@@ -75,8 +75,16 @@ def read_splits(parts: Sequence[str] | None, by: str, seed: int | None) -> Split
     )
 
 
-def split_tiles(grids: Mapping[str, Grid], splits: Splits | None) -> TileSplits:
+def split_tiles(
+    scenes: Iterable[Scene], grids: Mapping[str, Grid], splits: Splits | None
+) -> TileSplits:
     """Return the split of each tile that is written; '' if the dataset is not split."""
+    found = _assign(grids, splits)
+    _refuse_copies(scenes, grids, found)
+    return found
+
+
+def _assign(grids: Mapping[str, Grid], splits: Splits | None) -> TileSplits:
     if splits is None:
         of_image = dict.fromkeys(grids, '')
     elif splits.lists is not None:
@@ -113,7 +121,7 @@ def split_counts(grids: Mapping[str, Grid], splits: TileSplits) -> dict[str, int
     )
 
 
-def refuse_copies(scenes: Iterable[Scene], grids: Mapping[str, Grid], splits: TileSplits) -> None:
+def _refuse_copies(scenes: Iterable[Scene], grids: Mapping[str, Grid], splits: TileSplits) -> None:
     """Refuse files of the same bytes in different splits: scores on them would be too good.
 
     Images of one colour may be in several: most are places without data, and nothing is learned

@@ -166,7 +166,8 @@ def test_maps_without_the_first_class_are_scored_with_a_warning(
 def test_a_metric_that_cannot_score_is_refused_before_an_image_is_read(
     maps, sample, tmp_path, monkeypatch, key, value, message
 ):
-    monkeypatch.setattr('depthda.engine.score_predictions.check_predictions', None)  # not reached
+    # Not reached.
+    monkeypatch.setattr('depthda.evaluation.given_predictions.check_predictions', None)
     with pytest.raises(UserError) as error:
         score_predictions(
             CONFIG,

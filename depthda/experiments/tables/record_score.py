@@ -39,7 +39,7 @@ def record_score(
     worlds = [world] if world is not None else [0] if smoke else None
     plan = plan_runs(loaded, out, [seed], worlds, [row], smoke)
     run = find_run(plan, loaded.figures_of(loaded.row(row)).name, seed, world)
-    result = _submitted(run, replace)
+    result = _submitted(run, table, replace)
     names = test_classes(resolved_config(run.steps[-1]))
     values = _parse(scores, names)
     recorded = {'at': datetime.now(timezone.utc).isoformat(timespec='seconds')}
@@ -66,13 +66,13 @@ def record_score(
     return path
 
 
-def _submitted(run: Run, replace: bool) -> dict[str, Any]:
+def _submitted(run: Run, table: str | Path, replace: bool) -> dict[str, Any]:
     """Return the result if the server scores it, and its zip has not changed since."""
     result = read_json(run.folder / 'result.json')
     if result is None:
         state = f'failed ({run.error})' if run.error else f'has no result in {run.folder}'
         raise UserError(
-            f'{run.title} {state}: run it first, with depthda run-experiments --only '
+            f'{run.title} {state}: run it first, with depthda run-experiments {table} --only '
             f'{run.row.name} --seeds {run.seed}'
         )
     if result['state'] != 'awaiting score':

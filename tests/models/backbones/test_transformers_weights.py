@@ -184,6 +184,9 @@ def test_a_truncated_file_is_refused(tmp_path):
     (tmp_path / 'model.safetensors').write_bytes(whole[: len(whole) // 2])
     with pytest.raises(UserError, match='holds no readable transformers checkpoint'):
         loaded('convnext', CONVNEXT, tmp_path)
+    (tmp_path / 'model.safetensors').write_text('version https://git-lfs.github.com/spec/v1\n')
+    with pytest.raises(UserError, match='model.safetensors of .* is a pointer of git-lfs, not the'):
+        loaded('convnext', CONVNEXT, tmp_path)
 
 
 def test_without_network_the_error_explains_how_to_download(monkeypatch, tmp_path):
