@@ -156,7 +156,7 @@ def _check(out: Path, settings: FolderSettings, workers: int) -> None:
     if cut.bands and not (min(cut.bands) >= 1 and len(cut.bands) <= MAX_BANDS):
         raise UserError(f'--bands takes 1 to {MAX_BANDS} bands, counted from 1')
     if cut.stretch and cut.keep_values:
-        raise UserError('--stretch makes 8 bits of the values that --keep-values keeps: drop one')
+        raise UserError('--stretch reduces values to 8 bits, --keep-values keeps 16: give one')
     first, *_ = cut.depth_name.split('/')
     if os.path.isabs(cut.depth_name) or first in ('', '.', '..', 'images', 'labels'):
         raise UserError(f'--depth-name {cut.depth_name!r} cannot be a folder next to images')
@@ -166,8 +166,8 @@ def _check(out: Path, settings: FolderSettings, workers: int) -> None:
         one, other = given.resolve(), out.resolve()
         if one.is_relative_to(other) or other.is_relative_to(one):
             raise UserError(
-                f'{given} and {out} lie in each other, so the next run would take tiles for '
-                'images: name another folder'
+                f'{given} and {out} overlap, so the next run would take tiles for images: name '
+                'another folder'
             )
 
 

@@ -52,8 +52,7 @@ def place(raster: rasterio.DatasetReader, image: rasterio.DatasetReader) -> Plac
                 f'{_title(raster)} and {_title(image)} {fault}: bring the heights to the grid of '
                 'the image'
             )
-        grid, corner = image.transform, raster.transform
-        column, row = round((corner.c - grid.c) / grid.a), round((corner.f - grid.f) / grid.e)
+        column, row = map(round, ~image.transform @ (raster.transform.c, raster.transform.f))
     ends = (column + raster.width - image.width, row + raster.height - image.height)
     if max(map(abs, (column, row, *ends))) > _TOLERANCE:
         raise UserError(

@@ -160,7 +160,7 @@ def _find_areas(
     for product, by_area in found.items():
         if missing := [name for name in names if name not in by_area]:
             raise UserError(
-                f'{len(missing)} of {many(len(names), "area")} without '
+                f'{len(missing)} of {many(len(names), "area")} have no '
                 f'{layout.kinds[kinds[product]].title} in {sources} ({", ".join(missing)}): give '
                 f'it too, or name the areas to cut with --areas{packed_twice(files)}'
             )

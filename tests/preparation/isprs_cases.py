@@ -10,7 +10,7 @@ from depthda.preparation.isprs import IsprsSettings, prepare_isprs
 
 TILE = 8
 AREAS = {'2_10': 1, '3_13': 2, '6_7': 3}
-EVERYTHING = dict(bands=('irrg', 'rgb'), depth=('dsm', 'ndsm'))
+ALL_PRODUCTS = dict(bands=('irrg', 'rgb'), depth=('dsm', 'ndsm'))
 
 
 def prepare(source, out, dataset='potsdam', *, run=None, **settings):

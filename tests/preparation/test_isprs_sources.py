@@ -5,7 +5,7 @@ import zipfile
 
 import numpy as np
 import pytest
-from isprs_cases import AREAS, EVERYTHING, prepare, tiles, zipped
+from isprs_cases import ALL_PRODUCTS, AREAS, prepare, tiles, zipped
 from prepared_files import every_file, pictures, read
 from tiny_isprs import COLOURS, HEIGHT, WIDTH, Download, height_at, label_at, pack, write_tif
 
@@ -15,7 +15,7 @@ from depthda.errors import UserError
 def test_an_orthophoto_of_an_unknown_area_is_reported(potsdam, tmp_path):
     folder = potsdam / '3_Ortho_IRRG'
     shutil.copy(folder / 'top_potsdam_2_10_IRRG.tif', folder / 'top_potsdam_9_9_IRRG.tif')
-    with pytest.raises(UserError, match=r'9_9_IRRG.tif is of the unknown area 9_9: Potsdam has'):
+    with pytest.raises(UserError, match='9_9_IRRG.tif belongs to the unknown area 9_9: Potsda'):
         prepare(potsdam, tmp_path / 'out')
     with pytest.raises(UserError, match='potsdam has no area 9_9: write areas as 2_10'):
         prepare(potsdam, tmp_path / 'out', areas=('9_9',))
@@ -31,7 +31,7 @@ def test_files_that_do_not_fit_are_named(potsdam, download, tmp_path):
     with pytest.raises(UserError, match=r'6_7_label.tif cannot be read'):
         prepare(potsdam, tmp_path / 'out')
     label.unlink()
-    with pytest.raises(UserError, match=r'1 of 3 areas without label in \S+ \(6_7\)'):
+    with pytest.raises(UserError, match=r'1 of 3 areas have no label in \S+ \(6_7\)'):
         prepare(potsdam, tmp_path / 'out')
     photo = potsdam / '3_Ortho_IRRG/top_potsdam_6_7_IRRG.tif'
     write_tif(photo, download.heights(3))
@@ -40,7 +40,7 @@ def test_files_that_do_not_fit_are_named(potsdam, download, tmp_path):
 
 
 def test_zips_and_folders_give_the_same_bytes(potsdam, tmp_path):
-    prepare(potsdam, tmp_path / 'a', **EVERYTHING)
+    prepare(potsdam, tmp_path / 'a', **ALL_PRODUCTS)
     expected = every_file(tmp_path / 'a')
     zips = zipped(potsdam, tmp_path / 'zips')
     outer = pack(zips, tmp_path / 'Potsdam.zip', zipfile.ZIP_STORED)
@@ -54,7 +54,7 @@ def test_zips_and_folders_give_the_same_bytes(potsdam, tmp_path):
     for number, sources in enumerate(
         [[zips], sorted(zips.iterdir()), [outer], [mixed], [potsdam / '1_DSM', zips]]
     ):
-        prepare(sources, tmp_path / f'{number}', **EVERYTHING)
+        prepare(sources, tmp_path / f'{number}', **ALL_PRODUCTS)
         assert every_file(tmp_path / f'{number}') == expected, sources
 
 
@@ -85,11 +85,11 @@ def test_an_unpacked_file_is_preferred(potsdam, download, tmp_path):
 
 def test_a_world_file_in_the_zip_is_used(download, tmp_path):
     source = download.potsdam({'2_10': 1})
-    worlds = {
+    world_files = {
         source / '3_Ortho_IRRG/top_potsdam_2_10_IRRG.tfw': (1000, 5000),
         source / '1_DSM/dsm_potsdam_02_10.tfw': (1000 + 3 * 0.05, 5000 - 2 * 0.05),
     }
-    for path, (x, y) in worlds.items():
+    for path, (x, y) in world_files.items():
         path.write_text(f'0.05\n0\n0\n-0.05\n{x + 0.025}\n{y - 0.025}\n')
     zips = zipped(source, tmp_path / 'zips')
     manifest = prepare(zips, tmp_path / 'out', dsm_range=(0.0, 400.0))

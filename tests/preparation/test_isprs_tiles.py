@@ -6,7 +6,7 @@ import shutil
 import numpy as np
 import pytest
 import rasterio
-from isprs_cases import AREAS, EVERYTHING, prepare, tiles
+from isprs_cases import ALL_PRODUCTS, AREAS, prepare, tiles
 from prepared_files import pictures, read
 from rasterio import Affine
 from tiny_isprs import (
@@ -218,16 +218,16 @@ def test_labels_without_boundary_and_the_complete_folder(potsdam, tmp_path):
 
 def test_colour_bands_are_also_those_of_rgbir(download, tmp_path):
     source = download.potsdam(AREAS, with_rgbir=True)
-    prepare(source, tmp_path / 'three', **EVERYTHING)
+    prepare(source, tmp_path / 'three', **ALL_PRODUCTS)
     (source / '3_Ortho_IRRG/top_potsdam_3_13_IRRG.tif').unlink()
-    manifest = prepare(source, tmp_path / 'mixed', **EVERYTHING)
+    manifest = prepare(source, tmp_path / 'mixed', **ALL_PRODUCTS)
     named = [
         manifest['areas'][area]['products']['images_irrg']['file'] for area in ('2_10', '3_13')
     ]
     assert named == ['top_potsdam_2_10_IRRG.tif', 'top_potsdam_3_13_RGBIR.tif']
     for folder in ('2_Ortho_RGB', '3_Ortho_IRRG'):
         shutil.rmtree(source / folder)
-    manifest = prepare(source, tmp_path / 'four', **EVERYTHING)
+    manifest = prepare(source, tmp_path / 'four', **ALL_PRODUCTS)
     files = {entry['products']['images_rgb']['file'] for entry in manifest['areas'].values()}
     assert files == {f'top_potsdam_{area}_RGBIR.tif' for area in AREAS}
     assert (
