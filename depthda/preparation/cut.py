@@ -28,8 +28,7 @@ class Rows:
     """
 
     suffix = '.png'
-    # All rows, if they have been read at once.
-    whole: np.ndarray | None = None
+    whole: np.ndarray | None = None  # all rows, if they have been read at once
 
     def __init__(self, file: File, raster: rasterio.DatasetReader) -> None:
         self.file, self.raster = file, raster
@@ -92,16 +91,13 @@ class LabelRows(Rows):
     """A label file as class indices.
 
     With ``nearest``, a colour without a class gets the class of the nearest colour.
-
-    Attributes:
-        counts: Pixels of tiles by class index.
-        recoloured: Pixels that got the nearest colour, in all rows read.
     """
 
     def __init__(self, file, raster, classes: ClassList, nearest: bool = False) -> None:
         super().__init__(file, raster)
         self.classes, self.nearest = classes, nearest
-        self.recoloured, self.counts = 0, np.zeros(IGNORED + 1, np.int64)
+        self.recoloured = 0  # pixels that got the nearest colour, in all rows read
+        self.counts = np.zeros(IGNORED + 1, np.int64)  # pixels of tiles by class index
         if raster.driver == 'JPEG':
             raise UserError(f'{file} {BLENDED}')
         kind = np.dtype(raster.dtypes[0])

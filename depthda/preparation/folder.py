@@ -1,10 +1,10 @@
 """Prepare a folder of images, with or without labels and heights, for training."""
 
-import functools
 import json
 import os
 from collections import Counter
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -83,7 +83,7 @@ def prepare_folder(
     with worker_pool(workers) as pool:
         pieces = [piece for scene in scenes for piece in scene.pieces.values()]
         depths = [piece.file for piece in pieces if piece.kind == 'depth']
-        spans = functools.partial(height_spans, pool=pool, progress=progress, report=report)
+        spans = partial(height_spans, pool=pool, progress=progress, report=report)
         cut = with_range(settings.cut, depths, spans, report)
         grids = {}
         for done, scene in enumerate(scenes, 1):
@@ -103,10 +103,9 @@ def prepare_folder(
         dataset = PreparedScenes(out, about)
         remaining = dataset.plan(scenes, names, replace)
         with dataset.writing(report):
-            work = functools.partial(cut_scene, out=out, cut=cut, open_rows=_open_rows)
+            work = partial(cut_scene, out=out, cut=cut, open_rows=_open_rows)
             clipped = np.zeros(2, np.int64)
-            steps = functools.partial(progress, 'images')
-            for scene, facts in each_done(work, remaining, pool, steps):
+            for scene, facts in each_done(work, remaining, pool, partial(progress, 'images')):
                 clipped += facts['products']['images'].pop('clipped', 0)
                 dataset.enter_scene(scene, facts)
             for line in clipping_warning(*clipped, 'values of the images', '--stretch'):

@@ -23,19 +23,13 @@ _PIXELS = {'bands', 'stretch', 'keep_values'}
 
 
 class PreparedFolder(ResumableFolder):
-    """A folder of tiles in one folder for each product.
-
-    Attributes:
-        products: The folders of tiles.
-        obsolete: What must be removed before anything is written, and ``removal``: its counts.
-        before: The manifest of an earlier run that this run does not continue.
-    """
+    """A folder of tiles in one folder for each product."""
 
     kind = 'tiles'
-    products: Sequence[str]
-    obsolete: Sequence[Path]
-    removal: str
-    before: Mapping[str, Any] = {}
+    products: Sequence[str]  # the folders of tiles
+    obsolete: Sequence[Path]  # what must be removed before anything is written
+    removal: str  # counts of what must be removed, for messages
+    before: Mapping[str, Any] = {}  # the manifest of an earlier run that this one does not continue
 
     @contextmanager
     def writing(self, report: Report) -> Iterator[None]:
