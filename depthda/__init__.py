@@ -1,8 +1,8 @@
 """Depth-guided cross-domain semantic segmentation of satellite and aerial images.
 
-Importing the package makes its datasets, models, metrics and hooks known to MMSegmentation, whose
-registries load them on first use, and makes every checkpoint be read as data (see
-:mod:`depthda.startup`).
+After the import, the registries of MMSegmentation know the datasets, models, metrics and hooks of
+the package, which are loaded on first use, and checkpoints are read as data, so that they cannot
+run code (see :mod:`depthda.startup`).
 """
 
 from depthda.startup import prepare

@@ -1,4 +1,4 @@
-"""``python -m depthda COMMAND …``, as torchrun starts it."""
+"""Run ``python -m depthda COMMAND …``, which is how torchrun starts the commands."""
 
 from depthda.main import run_console
 

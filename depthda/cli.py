@@ -1,4 +1,4 @@
-"""What every command shares: common arguments, one line for a mistake, and signals."""
+"""Common parts of the commands: arguments, errors in one line, and signals."""
 
 import argparse
 import atexit
@@ -16,41 +16,41 @@ from depthda.errors import UserError, interrupt_in
 from depthda.io.files import DISK_FULL
 
 _MISTAKE = 'UserError: '
-# Faults of paths that users name in an option or a config; bugs hardly ever cause them.
+# Errors of paths that users name in an option or a config; bugs hardly ever cause them.
 _UNUSABLE = (errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EROFS, errno.ENAMETOOLONG, errno.ELOOP)
-# Faults of a failing disk, or of a network disk that is gone.
+# Errors of a failing disk, or of a network disk that is gone.
 _FAILING = (errno.EIO, errno.EROFS, errno.ESTALE, errno.ENODEV, errno.ENXIO, errno.ENOTCONN)
-_IMPATIENCE_S = 2.0  # within which a repeated signal counts as the same one
+_REPEAT_S = 2.0  # a signal that arrives this soon after another counts as the same one
 
 
 @contextmanager
 def user_errors() -> Iterator[None]:
-    """Print a :class:`UserError` or an interrupt as one line, and exit with its status."""
+    """Print a :class:`UserError` or an interrupt as one line, and exit with its exit status."""
     try:
         yield
     except UserError as error:
-        # A data-loader worker sends its whole traceback as the message; the sentence comes last.
+        # The message of a data-loader worker is a traceback that ends with the sentence.
         _fail(str(error).rsplit(_MISTAKE, 1)[-1].strip())
     except OSError as error:
-        if (sentence := _fault_of_disk(error)) is None:
+        if (message := _disk_error(error)) is None:
             raise
-        _fail(sentence)
+        _fail(message)
     except MemoryError as error:
         reason = f' ({error})' if str(error) else ''
-        _fail(f'there is not enough memory{reason}: take smaller images or tiles')
+        _fail(f'there is not enough memory{reason}: use smaller images or tiles')
     except KeyboardInterrupt as interrupt:
         if is_main_process():
             _print_last(str(interrupt) or 'interrupted')
         sys.exit(128 + getattr(interrupt, 'signal', signal.SIGINT))
 
 
-def _fail(sentence: str) -> None:
-    _print_last(f'error: {sentence}')
+def _fail(message: str) -> None:
+    _print_last(f'error: {message}')
     sys.exit(2)
 
 
-def _fault_of_disk(error: OSError) -> str | None:
-    """Return a sentence about a path that cannot be used, or a disk; None for any other error."""
+def _disk_error(error: OSError) -> str | None:
+    """Return a message about an unusable path or disk, or None for other errors."""
     if error.errno in _UNUSABLE and error.filename:
         return (
             f'{error.filename} cannot be read or written ({error.strerror}): name another file '
@@ -64,7 +64,7 @@ def _fault_of_disk(error: OSError) -> str | None:
 
 
 def is_main_process() -> bool:
-    """Whether this process prints for all; without mmengine, processes do not know each other."""
+    """Return whether this process has rank 0; before mmengine is imported, all processes do."""
     dist = sys.modules.get('mmengine.dist')
     return dist is None or dist.is_main_process()
 
@@ -84,16 +84,16 @@ class Stopped(KeyboardInterrupt):
 @contextmanager
 def stopped_by_signals() -> Iterator[None]:
     """Let Ctrl-C and SIGTERM (a cluster's time limit) end a run with :class:`Stopped`, once."""
-    process, received = os.getpid(), -_IMPATIENCE_S
+    process, received = os.getpid(), -_REPEAT_S
 
     def stop(number: int, frame: object) -> None:
         nonlocal received
-        # Data-loader workers inherit this handler, but the main process ends them. A launcher
-        # repeats the signal that the terminal has already sent to all processes.
-        if os.getpid() != process or time.monotonic() - received < _IMPATIENCE_S:
+        # Ignore the signal in data-loader workers, which inherit this handler but which the main
+        # process ends, and if a launcher repeats a signal that the terminal has sent to all.
+        if os.getpid() != process or time.monotonic() - received < _REPEAT_S:
             return
         received = time.monotonic()
-        # torch's own handler would report the workers that the same signal has ended.
+        # The handler of torch would report an error for workers that the same signal has ended.
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         raise Stopped(number)
 
@@ -101,9 +101,9 @@ def stopped_by_signals() -> Iterator[None]:
     before = {number: signal.signal(number, stop) for number in signals}
     try:
         yield
-    except BaseException as error:  # an interrupt may be hidden in any error; others are raised
+    except BaseException as error:  # any error may hide an interrupt; others are raised again
         interrupt = interrupt_in(error)
-        # A further signal must not keep an interrupted process from ending in order.
+        # Ignore further signals after an interrupt, so that the process can clean up.
         _restore(dict.fromkeys(before, signal.SIG_IGN) if interrupt else before)
         if interrupt is None:
             raise
@@ -117,10 +117,10 @@ def _restore(handlers: dict) -> None:
 
 
 def _print_last(line: str) -> None:
-    """Print a line and silence what libraries print at exit, which would bury it."""
+    """Print a line as the last one: silence what libraries would print at exit."""
     sys.stdout.flush()
     print(line, file=sys.stderr, flush=True)
-    # Registered last, it runs before the functions that libraries have registered.
+    # Exit functions run in reverse order, so this one runs before those of libraries.
     atexit.register(_silence)
 
 
@@ -131,7 +131,7 @@ def _silence() -> None:
 
 
 class _Help(argparse.RawDescriptionHelpFormatter):
-    """Keep the line breaks of descriptions, and end the help of each option with its default."""
+    """Keep the line breaks of descriptions, and append its default to the help of each option."""
 
     def _get_help_string(self, action: argparse.Action) -> str:
         several = isinstance(action.default, list | tuple)
@@ -143,24 +143,24 @@ class _Help(argparse.RawDescriptionHelpFormatter):
 
 
 def tool_parser(prog: str, description: str, *examples: str) -> argparse.ArgumentParser:
-    """Make an argument parser whose ``--help`` ends with examples; ``%(prog)s`` is the command."""
+    """Make a parser whose ``--help`` ends with examples, in which ``%(prog)s`` is the command."""
     return argparse.ArgumentParser(prog, **help_texts(description, *examples))
 
 
 def help_texts(description: str, *examples: str) -> dict[str, Any]:
-    """Return what makes a parser's ``--help`` show this description and these examples."""
+    """Return arguments for a parser whose ``--help`` shows a description and examples."""
     description = '\n'.join(textwrap.fill(line, 100) for line in description.splitlines())
     epilog = '\n  '.join(('example:', *examples))
     return dict(description=description, epilog=epilog, formatter_class=_Help)
 
 
 def picked(args: argparse.Namespace, *names: str) -> dict[str, Any]:
-    """Return some of the arguments by their names, to pass them on as keywords."""
+    """Return some of the arguments by name, to pass them on as keywords."""
     return {name: getattr(args, name) for name in names}
 
 
 class TupleAction(argparse.Action):
-    """Store several values as a tuple, as settings hold them."""
+    """Store several values as a tuple instead of a list."""
 
     def __call__(self, parser, namespace, values, option_string=None) -> None:
         setattr(namespace, self.dest, tuple(values))
@@ -182,9 +182,9 @@ class OptionsAction(argparse.Action):
 
 
 def add_range(parser: Any, option: str, text: str, **more: Any) -> None:
-    """Add an option that takes the two ends of a range, as a tuple."""
-    form = dict(nargs=2, type=float, action=TupleAction, metavar=('LOW', 'HIGH'))
-    parser.add_argument(option, help=text, **form, **more)
+    """Add an option whose value is a range, as a tuple."""
+    settings = dict(nargs=2, type=float, action=TupleAction, metavar=('LOW', 'HIGH'))
+    parser.add_argument(option, help=text, **settings, **more)
 
 
 def add_config(parser: argparse.ArgumentParser) -> None:
@@ -201,12 +201,12 @@ def add_cfg_options(parser: argparse.ArgumentParser) -> None:
         action=OptionsAction,
         metavar='KEY=VALUE',
         help='override keys of the config, e.g. train_cfg.max_iters=1000 or key="[a,b]"; an '
-        'unknown key is an error, +KEY=VALUE adds one',
+        'unknown key is an error, +KEY=VALUE adds a new key',
     )
 
 
 def add_run_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments that train and test share, as mmseg users know them."""
+    """Add the arguments that train and test share, named as in mmseg."""
     add_config(parser)
     parser.add_argument(
         '--work-dir', metavar='DIR', help='where results go (default: work_dirs/<config name>)'
@@ -221,11 +221,11 @@ def add_launcher(
 ) -> None:
     """Add ``--launcher``, and the rank that old launchers pass as an argument."""
     parser.add_argument('--launcher', choices=choices, default='none', help=text)
-    # Passed by torch.distributed.launch; torchrun sets the variable itself.
+    # torch.distributed.launch passes this argument; torchrun sets the variable LOCAL_RANK.
     parser.add_argument('--local_rank', '--local-rank', type=int, default=0, help=argparse.SUPPRESS)
 
 
 def set_local_rank(args: argparse.Namespace) -> None:
-    """Pass on to mmengine the rank that an old launcher gave as an argument."""
+    """Set the environment variable that mmengine reads to the rank given as an argument."""
     if 'local_rank' in args:
         os.environ.setdefault('LOCAL_RANK', str(args.local_rank))

@@ -1,4 +1,4 @@
-"""The configs that come with the package: in a wheel inside it, in a checkout next to it."""
+"""Find the configs that come with the package: inside it in a wheel, next to it in a checkout."""
 
 import re
 import textwrap
@@ -14,11 +14,12 @@ def config_folder() -> Path:
 
 
 def find_config(name: str | Path) -> Path:
-    """Return the path of a config file, or of one that comes with the package by its name.
+    """Return the path of a config file, which may be given by the name of a packaged config.
 
-    A file of that path comes first. Otherwise ``sample/upernet_tiny_u2r`` is looked up among the
-    package's own configs, with or without ``.py`` and ``configs/``. What is not found is returned
-    as it is, for the reader to complain about.
+    An existing file has priority. Otherwise a name such as ``sample/upernet_tiny_u2r`` is looked up
+    among the packaged configs, with or without ``.py`` and ``configs/``; a name without a folder,
+    in all of their folders. If nothing is found, ``name`` is returned, and reading it will raise an
+    error.
     """
     path = Path(name)
     if path.is_file() or path.is_absolute():
@@ -28,11 +29,16 @@ def find_config(name: str | Path) -> Path:
     for found in (inside, inside.with_name(f'{inside.name}.py')):
         if parts and found.is_file():
             return found
-    return path
+    anywhere = (
+        list(config_folder().glob(f'*/{path.name.removesuffix(".py")}.py'))
+        if len(parts) == 1
+        else []
+    )
+    return anywhere[0] if len(anywhere) == 1 else path
 
 
 def described_configs() -> Iterator[tuple[str, str]]:
-    """Yield the name of every config and table with the first sentence of its comment."""
+    """Yield the name of each config and table, with the first sentence of its comment."""
     folder = config_folder()
     for path in sorted(folder.rglob('*.py')):
         name = path.relative_to(folder)
@@ -45,7 +51,7 @@ def _description(path: Path) -> str:
     for line in path.read_text(encoding='utf-8').splitlines():
         if not line.startswith('# '):
             break
-        if not line.startswith(('# ablates:', '# of:')):  # for a test, not for readers
+        if not line.startswith(('# ablates:', '# of:')):  # these lines are read by a test
             lines.append(line[2:])
     sentence = re.split(r'(?<=\.) (?=[A-Z])', ' '.join(lines), maxsplit=1)[0]
     return textwrap.shorten(sentence, 100, placeholder=' …')

@@ -1,4 +1,4 @@
-"""What a run shows: a summary, its progress, warnings and errors; the log file keeps the rest."""
+"""Limit the console to a summary, progress, warnings and errors; the log file has all lines."""
 
 import logging
 import os
@@ -16,16 +16,16 @@ from mmengine.config import Config
 from mmengine.logging import MMLogger, print_log
 from rich.console import Console
 
-if TYPE_CHECKING:  # it imports torch, which the preparation of data does not need
+if TYPE_CHECKING:  # imports torch, which the preparation of data does not need
     from mmengine.runner import Runner
 
 _PACKAGE = str(Path(__file__).parent) + os.sep
-# Installed packages, and the libraries of a run where they are checked out from source.
+# Folders of installed packages, and of the main libraries if they are installed from source.
 _LIBRARIES = tuple(
     {sysconfig.get_path(name) + os.sep for name in ('purelib', 'platlib', 'stdlib')}
     | {str(Path(find_spec(n).origin).parent) + os.sep for n in ('mmengine', 'mmcv', 'mmseg')}
 )
-# The lines of mmengine that report the progress of a run, by file and function.
+# Files and functions in which mmengine reports the progress of a run.
 _PROGRESS = {
     ('logger_hook.py', 'after_train_iter'),
     ('logger_hook.py', 'after_val_iter'),
@@ -36,9 +36,9 @@ _PROGRESS = {
     ('checkpoint_hook.py', 'after_train_epoch'),
     ('checkpoint_hook.py', '_save_best_checkpoint'),
 }
-# The name of the run, every 1000 iterations; scores that SegmentationMetric shows as a table.
+# Lines not to show: the name of the run, and scores that SegmentationMetric shows as a table.
 _REPEATED = re.compile(r'^Exp name: |  IoU\.')
-# Details that would make the lines of a terminal too long; the log file has them.
+# Details that would make the lines on the console too long; the log file has them.
 _DETAILS = re.compile(r'base_lr: \S+ |data_time: \S+  ')
 
 
@@ -54,7 +54,7 @@ def warn(text: str) -> None:
 
 @contextmanager
 def quiet_console() -> Iterator[None]:
-    """Send warnings of libraries to the log file only; those of the user's code are shown too."""
+    """Send warnings of libraries to the log file only; show those of the user's code."""
     import mmengine.runner.checkpoint as mmengine_checkpoint
 
     quiet(MMLogger.get_current_instance())
@@ -66,7 +66,7 @@ def quiet_console() -> Iterator[None]:
         MMLogger.get_current_instance().warning(text, extra={'console': shown})
 
     def log_without_logger(text, logger=None, level=logging.INFO) -> None:
-        # mmengine prints the path of a checkpoint without any logger.
+        # mmengine prints the path of a checkpoint without a logger.
         print_log(text, logger or 'current', level)
 
     warnings.showwarning, mmengine_checkpoint.print_log = log_warning, log_without_logger
@@ -77,7 +77,7 @@ def quiet_console() -> Iterator[None]:
 
 
 def quiet(logger: MMLogger) -> None:
-    """Let a logger's console show only what a user needs; its file still gets every line."""
+    """Limit the console output of a logger; its file still gets all lines."""
     for handler in logger.handlers:
         if isinstance(handler, logging.FileHandler):
             continue
@@ -87,7 +87,7 @@ def quiet(logger: MMLogger) -> None:
 
 
 def runner_class(cfg: Config) -> type['Runner']:
-    """Return a config's runner class, with a quiet console unless ``log_level`` is ``'DEBUG'``."""
+    """Return the runner class of a config, with a quiet console unless ``log_level='DEBUG'``."""
     from mmengine.registry import RUNNERS
 
     base = RUNNERS.get(cfg.get('runner_type', 'Runner'))
@@ -103,7 +103,7 @@ def runner_class(cfg: Config) -> type['Runner']:
 
 
 def wide_console(**settings: Any) -> Console:
-    """Return a console for tables; without a terminal it is wide enough for their columns."""
+    """Return a console for tables, which is 160 columns wide if there is no terminal."""
     console = Console(**settings)
     if not console.is_terminal and 'COLUMNS' not in os.environ:
         console.width = 160
@@ -111,7 +111,7 @@ def wide_console(**settings: Any) -> Console:
 
 
 class _ForTheConsole(logging.Filter):
-    """Pass marked records (:func:`show`), errors, progress, and what the user's own code logs."""
+    """Pass marked records (:func:`show`), errors, progress, and records of the user's code."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         marked = getattr(record, 'console', None)
@@ -132,7 +132,7 @@ class _ForTheConsole(logging.Filter):
 
 
 class _Line(logging.Formatter):
-    """Format a record as its text; the time stands before lines about the progress of a run."""
+    """Format a record as its text, with the time in lines about the progress of a run."""
 
     def format(self, record: logging.LogRecord) -> str:
         text = record.getMessage()
@@ -144,7 +144,7 @@ class _Line(logging.Formatter):
 
 
 def _origin(record: logging.LogRecord) -> tuple[str, str]:
-    """Return the file and function that logged a record, also through ``print_log``."""
+    """Return the file and function that logged a record, even through ``print_log``."""
     if record.pathname != print_log.__code__.co_filename:
         return record.pathname, record.funcName or ''
     frame = sys._getframe()

@@ -1,17 +1,17 @@
-"""Check at import that no library is missing, too old, or installed twice."""
+"""Check at import that no library is missing, too old, or installed in two distributions."""
 
 from importlib.metadata import PackageNotFoundError, requires, version
 
 from packaging.requirements import Requirement
 
-# The maintained distributions have the import names of the originals: with both installed, the
-# files of whichever was unpacked last overwrite those of the other.
+# The maintained distributions have the same import names as the originals. If both are installed,
+# the files of one overwrite those of the other.
 _ORIGINALS = {
     'onedl-mmcv': ('mmcv', 'mmcv-lite', 'mmcv-full'),
     'onedl-mmengine': ('mmengine', 'mmengine-lite'),
     'onedl-mmsegmentation': ('mmsegmentation',),
 }
-# Builds of OpenCV that all provide cv2; any of them satisfies the requirement.
+# Distributions of OpenCV, each of which satisfies the requirement.
 _BUILDS = {
     'opencv-python': (
         'opencv-python',
@@ -23,10 +23,10 @@ _BUILDS = {
 
 
 def check_dependencies() -> None:
-    """Raise ``ImportError``, with the command to run, if the environment is broken.
+    """Raise ``ImportError``, with the command that fixes it, if the environment is broken.
 
-    The bounds are read from the installed package, so they are written only once, in
-    ``pyproject.toml``. A bare source tree on the path has none; then only clashes are checked.
+    Version bounds are read from the metadata of the installed package, so that they are written
+    only in ``pyproject.toml``. If the package is not installed, only clashes are checked.
     """
     try:
         declared = requires('depthda') or []
@@ -55,14 +55,14 @@ def _fault(requirement: Requirement) -> str | None:
     found = installed_version(requirement.name)
     if found is None:
         return f'{requirement.name} is not installed'
-    # A local build such as 2.13.0+cpu counts as its release.
+    # A local build such as 2.13.0+cpu satisfies the bounds of its release.
     if not requirement.specifier.contains(found, prereleases=True):
         return f'{requirement.name} {found} does not satisfy {requirement.specifier}'
     return None
 
 
 def installed_version(name: str) -> str | None:
-    """Return the version of a distribution, or of another build of it; None if there is none."""
+    """Return the version of a distribution or of another build of it, or None."""
     found = (_installed(build) for build in _BUILDS.get(name, (name,)))
     return next(filter(None, found), None)
 

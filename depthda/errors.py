@@ -1,4 +1,4 @@
-"""The one exception for a user's mistake, and helpers for the wording of its messages."""
+"""The exception for users' mistakes, and helpers for its messages."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -13,20 +13,20 @@ class UserError(ValueError):
 
 
 def interrupt_in(error: BaseException | None) -> KeyboardInterrupt | None:
-    """Find the interrupt behind an error: some libraries catch it and raise another error."""
+    """Return the interrupt behind an error; some libraries catch it and raise another error."""
     while error is not None and not isinstance(error, KeyboardInterrupt):
         error = error.__context__
     return error
 
 
 def check_count(option: str, count: int) -> None:
-    """Refuse a number below 1 where there must be something to work with."""
+    """Refuse a number below 1."""
     if count < 1:
         raise UserError(f'{option} {count}: use 1 or more')
 
 
 def check_range(option: str, span: Sequence[float] | None) -> None:
-    """Refuse a range of values that is empty or has no end; None is no range."""
+    """Refuse an empty or infinite range of values; None is allowed."""
     if span is not None and not (all(map(math.isfinite, span)) and span[0] < span[1]):
         raise UserError(
             f'{option} {span[0]:g} {span[1]:g} is not a range: give LOW HIGH, LOW < HIGH'
@@ -34,18 +34,18 @@ def check_range(option: str, span: Sequence[float] | None) -> None:
 
 
 def many(count: int, noun: str, plural: str | None = None) -> str:
-    """Return a count with its noun: ``'1 image'``, ``'1,200 images'``."""
+    """Return a number with its noun: ``'1 image'``, ``'1,200 images'``."""
     return f'{count:,} {noun if count == 1 else plural or f"{noun}s"}'
 
 
 def few(names: Iterable[str], limit: int = 3) -> str:
-    """Join the first names of a list; an ellipsis shows that there are more."""
+    """Join the first names of a list, with an ellipsis if there are more."""
     names = list(names)
     return ', '.join(names[:limit]) + (', …' if len(names) > limit else '')
 
 
 def first_names(names: Iterable[str], limit: int = 3) -> str:
-    """Join the first names of a list, and tell how many more there are."""
+    """Join the first names of a list, with the number of further names."""
     names = list(names)
     more = f' and {len(names) - limit:,} more' if len(names) > limit else ''
     return ', '.join(names[:limit]) + more

@@ -1,4 +1,4 @@
-"""Models of ``transformers``, from the hub or a local folder, with errors in one sentence."""
+"""Load models of ``transformers`` from the hub or a local folder, with errors in one sentence."""
 
 import hashlib
 import logging
@@ -22,7 +22,7 @@ def explained(weights: str, option: str = 'weights=') -> Iterator[None]:
     ``option`` is the setting that names the weights, for the advice in the message.
     """
     folder = Path(weights).expanduser()
-    # A hub id is `owner/name` (or `name`); anything else can only be a path.
+    # A hub id has the form `owner/name` or `name`; anything else is a path.
     if not folder.is_dir() and not re.fullmatch(r'[\w][\w.-]*(/[\w][\w.-]*)?', weights):
         raise UserError(
             f'The folder of weights {weights!r} does not exist: fetch them with '
@@ -36,6 +36,11 @@ def explained(weights: str, option: str = 'weights=') -> Iterator[None]:
     except (OSError, ValueError, SafetensorError) as error:
         reason = str(error).splitlines()[0].rstrip('. ')
         if folder.is_dir():
+            if pointers := [path.name for path in folder.iterdir() if _is_pointer(path)]:
+                raise UserError(
+                    f'{pointers[0]} of the folder {weights!r} is a pointer of git-lfs, not the '
+                    f'file: run `git lfs pull` there, or fetch it with `hf download`.'
+                ) from error
             raise UserError(
                 f'The folder {weights!r} holds no readable transformers checkpoint (config.json '
                 f'with model.safetensors): {reason}.'
@@ -47,20 +52,27 @@ def explained(weights: str, option: str = 'weights=') -> Iterator[None]:
         ) from error
 
 
+def _is_pointer(path: Path) -> bool:
+    # A pointer has three short lines.
+    if not path.is_file() or path.stat().st_size > 1024:
+        return False
+    return path.read_bytes().startswith(b'version https://git-lfs')
+
+
 def fetch_model(weights: str) -> Path:
     """Download a model into the cache that ``transformers`` uses, and return its folder."""
     from huggingface_hub import snapshot_download
 
     with explained(weights):
         folder = Path(snapshot_download(weights, allow_patterns=['*.json', '*.safetensors']))
-        if not any(folder.glob('*.safetensors')):  # it is an older repository
+        if not any(folder.glob('*.safetensors')):  # as in older repositories
             snapshot_download(weights, allow_patterns=['*.json', '*.bin'])
     return folder
 
 
 @contextmanager
 def quiet_transformers() -> Iterator[None]:
-    """Silence the reports and progress bars of ``transformers``; callers report themselves."""
+    """Silence the reports and progress bars of ``transformers``, because callers report faults."""
     verbosity = transformers_logging.get_verbosity()
     progress_bar = transformers_logging.is_progress_bar_enabled()
     transformers_logging.set_verbosity(logging.ERROR)
@@ -74,7 +86,7 @@ def quiet_transformers() -> Iterator[None]:
 
 
 def fingerprint(model: nn.Module) -> bytes:
-    """Return the SHA-256 of all weights; it does not depend on the folder they came from."""
+    """Return the SHA-256 of all weights, which does not depend on their file or folder."""
     digest = hashlib.sha256()
     for name, value in sorted(model.state_dict().items()):
         digest.update(name.encode())

@@ -1,4 +1,4 @@
-"""The console command: ``depthda COMMAND …``. The files of ``tools/`` run the same commands."""
+"""The console command ``depthda COMMAND …``; the files in ``tools/`` run the same commands."""
 
 import atexit
 import os
@@ -11,7 +11,7 @@ from pathlib import Path
 from depthda.cli import set_local_rank, tool_parser, user_errors
 from depthda.version import __version__
 
-# In the order of a project: data, training, tables, figures.
+# In the order in which a project uses them: data, training, tables, figures.
 COMMANDS = (
     'demo',
     'configs',
@@ -32,8 +32,8 @@ COMMANDS = (
     'plot-logs',
     'report',
 )
-# Files in tools/ whose names are longer than those of their commands.
-_LONGER = {'make-sample': 'sample', 'estimate-depth': 'depth', 'make-submission': 'submission'}
+# Files in tools/ whose names differ from those of their commands.
+_COMMAND_OF = {'make-sample': 'sample', 'estimate-depth': 'depth', 'make-submission': 'submission'}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -66,10 +66,10 @@ def run_console() -> None:
 
 
 def _exit(status: int) -> None:
-    """End the process; one of several skips the end of the interpreter.
+    """End the process; if it is one of several, skip the shutdown of the interpreter.
 
-    In 2 of 24 runs of two processes, one ended there with SIGABRT ("terminate called without an
-    active exception") although its work was done.
+    In 2 of 24 runs of two processes, one of them ended in the shutdown with SIGABRT ("terminate
+    called without an active exception") although its work was done.
     """
     dist = sys.modules.get('torch.distributed')
     if dist is None or not dist.is_available() or not dist.is_initialized():
@@ -83,7 +83,7 @@ def _exit(status: int) -> None:
 
 def _command(name: str) -> str:
     name = name.replace('_', '-')
-    return _LONGER.get(name, name)
+    return _COMMAND_OF.get(name, name)
 
 
 def _module(name: str):
@@ -103,7 +103,7 @@ def _run(name: str, prog: str, arguments: Sequence[str]) -> int:
             sys.stdout.flush()
             return status
     except BrokenPipeError:
-        # The reader, such as `head`, has stopped. The interpreter must not flush when it ends.
+        # The reader of the output, such as `head`, has ended; avoid an error when flushing at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
 

@@ -1,4 +1,4 @@
-"""Join the processes that a launcher has started, so that they share the work of one run."""
+"""Join the processes that a launcher has started, so that they share one run."""
 
 import datetime
 import os
@@ -13,7 +13,7 @@ from mmengine.dist import init_dist
 
 from depthda.errors import UserError
 
-# Variables that the launchers set for each process and mmengine reads.
+# Environment variables that launchers set and mmengine reads.
 _NEEDED = {
     'pytorch': ('RANK', 'WORLD_SIZE', 'LOCAL_RANK', 'MASTER_ADDR', 'MASTER_PORT'),
     'slurm': ('SLURM_PROCID', 'SLURM_NTASKS', 'SLURM_NODELIST'),
@@ -32,7 +32,7 @@ def check_launcher(launcher: str) -> None:
     if launcher == 'none':
         if _number('WORLD_SIZE') > 1:
             _refuse('WORLD_SIZE', 'pytorch')
-        # Only in a step of srun: a batch script is one process, however many tasks it requested.
+        # Check only steps of srun: a batch script is one process, even if it requested more tasks.
         if _number('SLURM_NTASKS') > 1 and 'SLURM_STEP_ID' in os.environ:
             _refuse('SLURM_NTASKS', 'slurm')
         return
@@ -45,7 +45,7 @@ def check_launcher(launcher: str) -> None:
 
 
 def is_first_process(launcher: str) -> bool:
-    """Whether this is the process of rank 0, even before the processes have been joined."""
+    """Return whether this process has rank 0; works before the processes are joined."""
     return launcher == 'none' or os.environ[_RANK[launcher]] == '0'
 
 
@@ -57,7 +57,7 @@ def start_processes(launcher: str) -> None:
     if torch.cuda.is_available():
         init_dist(launcher)
     elif launcher == 'pytorch':
-        # mmengine assumes that each process has a GPU.
+        # init_dist assumes that each process has a GPU.
         torch.distributed.init_process_group('gloo')
     else:
         raise UserError(f'--launcher {launcher} needs a GPU: without one use torchrun and pytorch.')
@@ -76,8 +76,8 @@ def _refuse(name: str, launcher: str) -> None:
 
 
 Item = TypeVar('Item')
-# The last process of a long run may be hours behind the first.
-_PATIENCE = datetime.timedelta(days=7)
+# Long, because the last process of a long run may be hours behind the first.
+_TIMEOUT = datetime.timedelta(days=7)
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,7 @@ class Shard:
         try:
             dist.barrier()
         except RuntimeError as error:
-            # gloo raises this when a process is gone.
+            # gloo raises this error if a process has ended.
             raise UserError(
                 'another process of this run has stopped: its message says why.'
             ) from error
@@ -111,8 +111,8 @@ def joined(launcher: str) -> Iterator[Shard]:
         return
     if torch.cuda.is_available():
         torch.cuda.set_device(int(os.environ['LOCAL_RANK']) % torch.cuda.device_count())
-    # The group serves only for barriers, hence gloo on GPUs too.
-    dist.init_process_group('gloo', timeout=_PATIENCE)
+    # The group is only used for barriers, so gloo is enough even on GPUs.
+    dist.init_process_group('gloo', timeout=_TIMEOUT)
     try:
         yield Shard(dist.get_rank(), dist.get_world_size())
     finally:

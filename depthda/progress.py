@@ -1,4 +1,4 @@
-"""Show the progress of long work: a bar on a terminal, a line every 30 s in a log."""
+"""Show progress: a bar on a terminal, or a line in the log every 30 s."""
 
 import sys
 import time
@@ -12,14 +12,14 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColum
 
 from depthda.cli import is_main_process
 
-FEW = 50  # so few items are done before anyone needs a progress bar
+FEW = 50  # up to this number of items, no progress is shown
 _LOG_EVERY_S = 30.0
 
 
 class _Pace(ProgressColumn):
-    """A column with the items per second so far, and the time left at that pace.
+    """A column with the mean number of items per second, and the remaining time at that pace.
 
-    Items often come in bursts, a batch at a time, which mislead rich's own estimate.
+    The estimate of rich would be misleading if items are finished in batches.
     """
 
     def render(self, task: Task) -> str:
@@ -31,7 +31,7 @@ class _Pace(ProgressColumn):
 
 @contextmanager
 def progress_bars() -> Iterator[Callable[[str, int, int], None]]:
-    """Show a bar for each stage on a terminal's error stream: ``show(stage, done, total)``."""
+    """Yield a function ``show(stage, done, total)`` that draws a bar for each stage on stderr."""
     columns = (TextColumn('{task.description}'), BarColumn(), MofNCompleteColumn(), _Pace())
     console = Console(stderr=True)
     quiet = not (console.is_terminal and is_main_process())
@@ -48,10 +48,10 @@ def progress_bars() -> Iterator[Callable[[str, int, int], None]]:
 
 @contextmanager
 def show_progress(what: str, total: int) -> Iterator[Callable[[int], None]]:
-    """Yield a function that is called with how many of ``total`` items are done.
+    """Yield a function to call with the number of finished items, of ``total``.
 
-    A terminal shows a bar until the work is done. Otherwise the log gets a line every 30 s. Few
-    items, and ranks other than the first, show nothing.
+    On a terminal it draws a bar; otherwise it logs a line every 30 s. It shows nothing for few
+    items, or in processes other than the first.
     """
     if total <= FEW or not is_main_process():
         yield lambda done: None

@@ -1,4 +1,4 @@
-"""Record where a figure comes from: data, versions, commit, machine."""
+"""Describe what a score depends on: data, versions, commit, machine."""
 
 import platform
 import subprocess
@@ -9,10 +9,10 @@ from depthda.dependencies import installed_version
 from depthda.io.files import read_json
 from depthda.version import __version__
 
-if TYPE_CHECKING:  # it imports torch, which preparing data does without
+if TYPE_CHECKING:  # imports torch, which the preparation of data does not need
     from mmengine.runner import Runner
 
-# Next to the tiles of a translated dataset: what they were made from, and by which model.
+# File in a translated dataset that records its source and its model.
 TRANSLATION = 'translation.json'
 
 _DISTRIBUTIONS = (
@@ -27,11 +27,11 @@ _DISTRIBUTIONS = (
 
 
 def describe_dataset(dataset: Any) -> dict[str, Any]:
-    """Describe which images a dataset holds, for checkpoints and ``metrics.json``."""
+    """Describe the images of a dataset, for checkpoints and ``metrics.json``."""
     known = ('data_root', 'data_prefix', 'domains', 'splits', 'domain', 'split', 'holdout')
     values = {key: getattr(dataset, key, None) for key in known}
     described = {key: value for key, value in values.items() if value is not None}
-    # The two datasets of a pair of domains.
+    # A DomainPairDataset has two datasets.
     for name, part in getattr(dataset, 'sets', {}).items():
         described[name] = describe_dataset(part)
     root = described.get('data_root')
@@ -39,7 +39,7 @@ def describe_dataset(dataset: Any) -> dict[str, Any]:
         described['translation'] = {
             key: made[key] for key in ('config', 'checkpoint', 'trained_on')
         }
-    # The datasets of a concatenation.
+    # A concatenation has several datasets.
     if parts := getattr(dataset, 'datasets', None):
         described['parts'] = [describe_dataset(part) for part in parts]
     return {'type': type(dataset).__name__, **described, 'images': len(dataset)}
@@ -48,8 +48,8 @@ def describe_dataset(dataset: Any) -> dict[str, Any]:
 def narrowed(described: dict[str, Any], group: str) -> dict[str, Any]:
     """Return the description of one group of a dataset: a domain, a split, or ``SPLIT/DOMAIN``.
 
-    A description without that group is returned unchanged. The number of images in a group is not
-    known, so it is left out.
+    A description without that group is returned unchanged. The number of images is left out,
+    because it is not known for a group.
     """
     found = dict(described)
     for name in group.split('/'):
@@ -64,7 +64,7 @@ def narrowed(described: dict[str, Any], group: str) -> dict[str, Any]:
 
 
 def samples_per_iteration(runner: 'Runner') -> int | None:
-    """Return how many samples all processes take in one iteration, if that is fixed."""
+    """Return the number of samples in one iteration of all processes, or None if it varies."""
     from mmengine.dist import get_world_size
 
     size = runner.train_dataloader.batch_size
@@ -72,13 +72,13 @@ def samples_per_iteration(runner: 'Runner') -> int | None:
 
 
 def versions() -> dict[str, str]:
-    """Return the versions of the project, Python and every library that a figure depends on."""
+    """Return the versions of the project, Python and the libraries that affect scores."""
     found = {'depthda': __version__, 'python': platform.python_version()}
     return found | {name: installed_version(name) or 'unknown' for name in _DISTRIBUTIONS}
 
 
 def device_name() -> str:
-    """Return the name of the GPU that computes, or of the processor."""
+    """Return the name of the GPU, or of the processor if there is none."""
     import torch
 
     if torch.cuda.is_available():
@@ -87,7 +87,7 @@ def device_name() -> str:
 
 
 def git_commit() -> str | None:
-    """Return the commit of the checkout, with ``-dirty`` if it is changed; None outside of one."""
+    """Return the commit, with ``-dirty`` if files have changed; None outside of a checkout."""
     root = Path(__file__).parents[1]
     if not (root / '.git').exists():
         return None

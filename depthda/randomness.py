@@ -1,8 +1,8 @@
-"""Randomness as a function, not a state.
+"""Random numbers that depend only on a seed and a position.
 
-A sample's augmentation depends on (seed, position in the run) and an iteration's dropout on
-(seed, rank, iteration). Nothing else is remembered, so the number of workers changes nothing and a
-resumed run continues the interrupted one without any random state in the checkpoint.
+The augmentation of a sample depends on (seed, position in the run), dropout on (seed, rank,
+iteration). So results do not depend on the number of workers, and a resumed run continues exactly
+without a random state in the checkpoint.
 """
 
 import hashlib
@@ -15,19 +15,19 @@ import torch
 
 
 def derive_seed(*parts: int | str) -> int:
-    """Return a 32-bit seed that depends on every part and on nothing else.
+    """Return a 32-bit seed that depends only on the parts.
 
-    ``hash()`` differs between processes and adding numbers collides (seed 0, position 1 would be
-    seed 1, position 0), hence a digest of the parts.
+    It is a digest, because ``hash()`` differs between processes and sums would collide (seed 0 at
+    position 1 with seed 1 at position 0).
     """
     text = '/'.join(map(str, parts))
     return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=4).digest(), 'little')
 
 
 class SampleKey(int):
-    """A dataset index that carries the seed of the sample drawn at it.
+    """A dataset index with the seed of its sample.
 
-    Everything else treats it as an ``int``, and it is sent to worker processes like one.
+    It works like an ``int`` everywhere, also when it is sent to worker processes.
     """
 
     seed: int
@@ -43,7 +43,7 @@ class SampleKey(int):
 
 @contextmanager
 def seeded(seed: int) -> Iterator[None]:
-    """Seed ``random``, ``numpy.random`` and torch's CPU generator inside; restore them after."""
+    """Seed ``random``, ``numpy.random`` and torch's CPU generator; restore their states on exit."""
     states = random.getstate(), np.random.get_state(), torch.get_rng_state()
     random.seed(seed)
     np.random.seed(seed)

@@ -1,7 +1,7 @@
-"""The list of all modules that register something; add new ones here.
+"""Import all modules that register something; add new ones here.
 
-mmseg's registries import this module when something is first looked up in one of them. What mmseg
-registers comes before, because these modules build on it.
+The registries of mmseg import this module when they are first used. mmseg's own modules come
+first, because those of this package build on them.
 """
 
 import mmseg.datasets
@@ -26,7 +26,6 @@ from depthda.datasets.transforms import (  # noqa: F401
 )
 from depthda.engine import run_sampler  # noqa: F401
 from depthda.engine.hooks import (  # noqa: F401
-    iteration_seed_hook,
     non_finite_hook,
     plain_checkpoint_hook,
     plateau_hook,

@@ -1,8 +1,8 @@
-"""What ``import depthda`` does: check the environment, and watch for imports of other libraries.
+"""Run on ``import depthda``: check the environment, and adapt other libraries.
 
-Nothing heavy is imported here. What a library needs is done when that library is imported, however
-late and by whatever code; if it was imported before depthda, it is done at once. So the order of
-imports does not matter, and a command that only prints its help does not wait for torch.
+A library is adapted when it is imported, however late, or at once if it was imported before
+depthda. So the order of imports does not matter, and a command that only prints its help does not
+have to import torch.
 """
 
 import io
@@ -17,11 +17,11 @@ from pickle import UnpicklingError
 from depthda.dependencies import check_dependencies
 
 Load = Callable[[], None]
-_YAPF_PATIENCE_S = 5.0
+_YAPF_TIMEOUT_S = 5.0
 
 
 def prepare() -> None:
-    """Check the environment and arrange for what each library needs."""
+    """Check the environment, and adapt libraries now or when they are imported."""
     check_dependencies()
     for name, around in _AROUND.items():
         if name in sys.modules:
@@ -30,7 +30,7 @@ def prepare() -> None:
 
 
 class _Watch:
-    """An import hook that executes the modules of ``_AROUND`` inside their function."""
+    """An import hook that passes the execution of modules in ``_AROUND`` to their function."""
 
     @classmethod
     def find_spec(cls, name: str, path=None, target=None) -> ModuleSpec | None:
@@ -47,13 +47,13 @@ class _Watch:
 
 
 def _register_on_first_use(load: Load) -> None:
-    """Let the first look into any registry fill them all, see :mod:`depthda.register`."""
+    """Make the first use of any registry import :mod:`depthda.register`."""
     load()
     from mmengine.registry import Registry
 
     for registry in vars(sys.modules['mmseg.registry']).values():
         while isinstance(registry, Registry):
-            # Before mmseg's own locations: register.py imports these without their messages.
+            # It comes before mmseg's own locations, which it imports without their messages.
             registry._locations = ['depthda.register', *registry._locations]
             registry._imported = False
             registry = registry.parent
@@ -74,20 +74,19 @@ def _prepare_images(load: Load) -> None:
 
 
 def _without_remarks(load: Load) -> None:
-    """Hide the remarks of a module on an optional service and on compiled ops not needed here."""
+    """Hide a module's messages about an optional service and about compiled ops not needed here."""
     with redirect_stdout(io.StringIO()), warnings.catch_warnings():
         warnings.simplefilter('ignore', UserWarning)
         load()
 
 
 def _while_others_write_its_cache(load: Load) -> None:
-    """Import yapf, with which mmengine prints configs, whatever other processes are doing.
+    """Import yapf, with which mmengine prints configs; try again if its cache is incomplete.
 
-    yapf keeps its grammar in a cache in the user's home. It gives a file there its final name
-    before the content is written, so when two processes use it for the first time, one of them may
-    read an empty file.
+    yapf caches its grammar in the user's home. It creates a file under its final name before it
+    writes the content, so if two processes use yapf for the first time, one may read an empty file.
     """
-    deadline = time.monotonic() + _YAPF_PATIENCE_S
+    deadline = time.monotonic() + _YAPF_TIMEOUT_S
     while True:
         try:
             return load()

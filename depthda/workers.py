@@ -1,4 +1,4 @@
-"""Share work among processes that end when the process that started them ends."""
+"""Share work among worker processes that end together with their parent process."""
 
 import multiprocessing
 import os
@@ -16,20 +16,20 @@ import cv2
 def worker_pool(
     workers: int, start: Callable | None = None, *arguments: Any
 ) -> Iterator[Executor | None]:
-    """Start processes that first call ``start(*arguments)`` and then take work.
+    """Start worker processes, each of which first calls ``start(*arguments)``.
 
-    With one worker it yields None, and this process does the work.
+    For one worker, yield None: the calling process does the work itself.
     """
     if workers == 1:
         yield None
         return
-    # Spawned, not forked: a forked child may hang in a lock of a library's thread pool.
+    # Spawn instead of fork, because a forked child may hang in a lock of a library's thread pool.
     context = multiprocessing.get_context('spawn')
     pool = ProcessPoolExecutor(workers, context, _begin, (start, arguments))
     try:
         yield pool
     finally:
-        # After a fault in one file there is no need to wait for the others.
+        # After an error in one item, do not wait for the others.
         pool.shutdown(cancel_futures=True)
 
 
@@ -39,9 +39,9 @@ def each_done(
     pool: Executor | None,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Iterator[tuple[Any, Any]]:
-    """Yield ``(item, function(item))`` of all items, in the order in which they are finished.
+    """Yield ``(item, function(item))`` of all items as they are finished.
 
-    ``progress`` is called with the number of items that are done, and with that of all items.
+    ``progress`` is called with the numbers of finished items and of all items.
     """
     progress(0, len(items))
     if pool is None:
@@ -55,11 +55,11 @@ def each_done(
 
 
 def _begin(start: Callable | None, arguments: tuple) -> None:
-    # Otherwise the workers of a killed process would wait for work forever.
+    # Without this thread, the workers of a killed process would wait for work forever.
     threading.Thread(target=_end_with_the_parent, daemon=True).start()
-    # Ctrl-C reaches every process of a terminal; the parent reports it once and ends the others.
+    # Ctrl-C reaches all processes of a terminal; only the parent handles it and ends the others.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    # The processes already run in parallel, so OpenCV does not need threads.
+    # OpenCV needs no threads, because the processes already run in parallel.
     cv2.setNumThreads(1)
     if start is not None:
         start(*arguments)

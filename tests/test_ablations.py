@@ -9,7 +9,7 @@ from mmengine.config import Config
 from mmseg.registry import MODELS
 
 from depthda.engine.optimizers.stage_decay import StageDecayOptimWrapperConstructor
-from depthda.engine.overrides import READ
+from depthda.engine.overrides import READ_AFTER_PARSING
 from depthda.engine.prepare import load_config
 
 ROOT = Path(__file__).parents[1] / 'configs'
@@ -22,7 +22,7 @@ def flat(node: Any, path: str = '') -> dict[str, Any]:
     if isinstance(node, dict):
         found = {}
         for key, value in node.items():
-            if path or key in READ:
+            if path or key in READ_AFTER_PARSING:
                 found |= flat(value, f'{path}.{key}' if path else key)
         return found
     return {path: node}

@@ -30,7 +30,7 @@ def test_too_little_memory_is_one_line(capsys):
         raise MemoryError('Unable to allocate 149. GiB')
     assert stopped.value.code == 2
     assert capsys.readouterr().err == (
-        'error: there is not enough memory (Unable to allocate 149. GiB): take smaller images or '
+        'error: there is not enough memory (Unable to allocate 149. GiB): use smaller images or '
         'tiles\n'
     )
 

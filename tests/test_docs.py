@@ -77,6 +77,17 @@ def test_every_figure_of_the_benchmark_is_in_a_table():
     assert not {figure for figure in figures if float(figure.replace('−', '-')) not in known}
 
 
+def test_every_training_step_of_the_page_on_gpus_is_in_its_table():
+    page = (ROOT / 'docs/benchmarks.md').read_text()
+    rows = json.loads((ROOT / 'docs/tables/training-steps-h200.json').read_text())['rows']
+    lines = [line for line in page.splitlines() if ' → ' in line and line.count('|') == 11]
+    assert len(lines) == len(rows) + 1
+    for line, row in zip(lines[1:], rows, strict=True):
+        keys = ('ms', 'images_per_s', 'peak_gib', 'kernel_ms', 'launches', 'waits')
+        shown = ['–' if row[key] is None else f'{row[key]:,}' for key in keys]
+        assert f'| {" | ".join(shown)} | {row["first_loss"]} → {row["last_loss"]} |' in line
+
+
 def test_every_effect_of_a_difference_on_synthetic_worlds_is_in_its_table():
     page = (ROOT / 'docs/differences.md').read_text().replace('−', '-')
     table = (ROOT / 'docs/tables/synthetic-released.md').read_text()

@@ -1,4 +1,4 @@
-"""configs/generate.py writes the configs that differ in little; all begin with what they are."""
+"""Generated configs are up to date, and the header of each config states what it is."""
 
 import ast
 import re
@@ -26,11 +26,11 @@ def check(root: Path) -> tuple[int, list[str]]:
     return done.returncode, done.stdout.splitlines()
 
 
-def test_what_is_written_is_up_to_date():
+def test_generated_configs_are_up_to_date():
     assert len(GENERATED) > 60 and check(CONFIGS) == (0, [])
 
 
-def test_a_change_a_missing_file_and_one_too_many_are_found(tmp_path):
+def test_changed_missing_and_extra_files_are_found(tmp_path):
     root = tmp_path / 'configs'
     shutil.copytree(CONFIGS, root)
     changed, missing, *_ = GENERATED
@@ -55,7 +55,7 @@ def test_no_config_of_bases_alone_is_written_by_hand():
 
 
 @pytest.mark.parametrize('path', FILES, ids=lambda path: str(path.relative_to(CONFIGS)))
-def test_a_file_begins_with_what_it_is(path):
+def test_the_first_line_states_what_the_file_is(path):
     first = path.read_text().splitlines()[0]
     assert re.match(r'# ([^a-z]|mmseg|ablates: |of: )|"""[A-Z]', first), first
 
@@ -67,7 +67,7 @@ def test_a_command_in_a_header_names_its_own_file(path):
     commands = re.findall(r'python tools/train\.py(?: \\\n#)?\s+(\S+)', header)
     if commands:
         assert commands[0] == path.relative_to(ROOT).as_posix()
-    else:  # ablations and variants name the config that they are made of
+    else:  # ablations and variants name the config that they change
         assert path.relative_to(CONFIGS).as_posix() not in GENERATED
 
 
@@ -78,26 +78,26 @@ def test_figures_in_headers_are_those_of_the_papers_tables(monkeypatch):
     printed = {}
     for name in ('loveda-u2r', 'loveda-r2u', 'depthseg-table1', 'drdg_potsdam2vaihingen'):
         table = load_table(f'configs/tables/{name}.py')
-        place = [column.key for column in table.columns].index('mIoU')
+        column = [column.key for column in table.columns].index('mIoU')
         for row in table.rows:
             config = row.config or (row.steps[0].train if row.steps else None)
             if config and row.paper and row.name not in ('rdg-2', 'drdg-2'):
-                printed.setdefault(config, row.paper[place])
+                printed.setdefault(config, row.paper[column])
     found = 0
     for path in LEAVES:
         header = path.read_text().split('_base_')[0].replace('\n# ', ' ')
         for figure in re.findall(
-            r'[Tt]he paper(?: \(Table II\)| of \w+)? has (\d+\.\d+) mIoU', header
+            r'[Tt]he (?:\w+ )?paper(?: \(Table II\))? reports (\d+\.\d+) mIoU', header
         ):
             config = path.relative_to(ROOT).as_posix()
-            # The server's figure stands in the config of the local protocol as well.
+            # The header of a local-protocol config repeats the score on the server.
             server = re.sub(r'(loveda-\w+)-512', r'\1-server-512', config)
             assert float(figure) == printed.get(config, printed.get(server)), config
             found += 1
     assert found == 10 * 2 + 4 + 2  # LoveDA, LiuZhou, ISPRS
 
 
-def test_the_page_names_files_that_exist():
+def test_the_readme_names_existing_files():
     page = (CONFIGS / 'README.md').read_text()
     table = page.split('## Which')[1].split('## How')[0]
     names = re.findall(r'`([\w/.-]+\.py)`', table)

@@ -78,13 +78,15 @@ def test_an_unknown_command_is_one_line_with_the_nearest(capsys):
         'sample/upernet_tiny_u2r.py',
         'configs/sample/upernet_tiny_u2r.py',
         'configs/sample/upernet_tiny_u2r',
+        'upernet_tiny_u2r',
+        'upernet_tiny_u2r.py',
     ],
 )
 def test_a_config_is_found_by_its_name_unless_such_a_file_exists(name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert find_config(name) == config_folder() / 'sample/upernet_tiny_u2r.py'
     own = tmp_path / name
-    own.parent.mkdir(parents=True)
+    own.parent.mkdir(parents=True, exist_ok=True)
     own.touch()
     assert find_config(name) == Path(name)
 

@@ -100,7 +100,7 @@ def test_every_module_that_registers_something_is_in_the_list():
 YAPF = """
 import sys, threading
 import depthda.startup
-depthda.startup._YAPF_PATIENCE_S = 1.5
+depthda.startup._YAPF_TIMEOUT_S = 1.5
 if len(sys.argv) > 2:
     content = bytes.fromhex(sys.argv[2])
     threading.Timer(0.4, lambda: open(sys.argv[1], 'wb').write(content)).start()

@@ -1,12 +1,13 @@
-# The settings that every run shares. Set custom_imports here only: a second one would replace it.
+# The settings that all runs share. Add to custom_imports here: setting it in another file would
+# replace this list.
 custom_imports = dict(imports=['depthda'], allow_failed_imports=False)
 default_scope = 'mmseg'
 
-# All randomness is a function of this seed and of the position in the run.
+# All random numbers depend only on this seed and on the iteration.
 randomness = dict(seed=0)
 
 env_cfg = dict(
-    cudnn_benchmark=True,  # crops have one size, so the fastest convolution is sought once
+    cudnn_benchmark=True,  # crops have one size, so the fastest kernels are searched for only once
     mp_cfg=dict(mp_start_method='fork', opencv_num_threads=0),
     dist_cfg=dict(backend='nccl'),
 )
@@ -19,22 +20,22 @@ default_hooks = dict(
         by_epoch=False,
         interval=4000,
         max_keep_ckpts=2,
-        save_best='mIoU',  # on the config's validation split; without one, the last iteration
+        save_best='mIoU',  # on the validation split; a config without one keeps the last iteration
     ),
     sampler_seed=dict(type='DistSamplerSeedHook'),
     iteration_seed=dict(type='IterationSeedHook'),
-    # Stops the training after this many iterations in a row whose loss is nan or inf.
+    # Stops training when the loss was nan or inf in this many iterations in a row.
     non_finite=dict(type='NonFiniteHook', patience=10),
 )
 # Curves in TensorBoard or W&B: docs/logging.md has the line to add.
 vis_backends = [dict(type='LocalVisBackend')]
-# Leave it unnamed, so that it takes the name of the run: two runs in one process would share a
-# visualizer of one name, and the second would log into the folder of the first.
+# Set no name here: mmengine then names the visualizer after the run. With one fixed name, a second
+# run in the same process would log into the folder of the first.
 visualizer = dict(type='SegLocalVisualizer', vis_backends=vis_backends)
 log_processor = dict(by_epoch=False)
 log_level = 'INFO'
 load_from = None
-load_partial = False  # True: start from the weights of load_from that fit, and list the others
+load_partial = False  # True: load those weights of load_from that fit, and list the others
 resume = False
 
 tta_model = dict(type='SegTTAModel')

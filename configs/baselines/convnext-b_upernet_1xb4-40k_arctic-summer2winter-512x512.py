@@ -12,7 +12,7 @@ num_classes = 6  # the number of classes in your list
 model = dict(
     decode_head=dict(num_classes=num_classes), auxiliary_head=dict(num_classes=num_classes)
 )
-# No depth map is read, so none needs to exist.
+# This model reads no depth, so no depth maps need to exist.
 train_dataloader = dict(dataset=dict(depth=None))
 val_dataloader = dict(dataset=dict(depth=None))
 test_pipeline = {{_base_.rgb_test_pipeline}}

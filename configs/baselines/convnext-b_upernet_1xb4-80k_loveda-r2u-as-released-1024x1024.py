@@ -1,5 +1,5 @@
-# ConvNeXt-B + UPerNet, RGB only: LoveDA Rural -> Urban, the authors' own recipe (checkpoint chosen
-# on labelled target images).
+# ConvNeXt-B + UPerNet, RGB only: LoveDA Rural -> Urban, the authors' own recipe (checkpoint
+# selected on labelled target images).
 # Train the model with
 #   python tools/train.py \
 #     configs/baselines/convnext-b_upernet_1xb4-80k_loveda-r2u-as-released-1024x1024.py

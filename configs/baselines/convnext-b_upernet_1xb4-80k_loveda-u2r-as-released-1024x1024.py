@@ -1,5 +1,5 @@
-# ConvNeXt-B + UPerNet, RGB only: LoveDA Urban -> Rural, the authors' own recipe (checkpoint chosen
-# on labelled target images).
+# ConvNeXt-B + UPerNet, RGB only: LoveDA Urban -> Rural, the authors' own recipe (checkpoint
+# selected on labelled target images).
 # Train the model with
 #   python tools/train.py \
 #     configs/baselines/convnext-b_upernet_1xb4-80k_loveda-u2r-as-released-1024x1024.py
@@ -9,7 +9,7 @@ _base_ = [
     '../_base_/schedules/adamw-as-released_80k.py',
     '../_base_/as-released_runtime.py',
 ]
-# No depth map is read, so none needs to exist.
+# This model reads no depth, so no depth maps need to exist.
 train_dataloader = dict(dataset=dict(depth=None))
 val_dataloader = dict(dataset=dict(depth=None))
 test_pipeline = {{_base_.rgb_unlabelled_pipeline}}

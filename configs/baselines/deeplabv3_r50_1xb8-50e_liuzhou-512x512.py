@@ -1,5 +1,5 @@
 # DeepLabV3 with ResNet-50, RGB only: LiuZhou (the dataset is not public).
-# The paper of DepthSeg has 42.97 mIoU, and names neither backbone nor recipe.
+# The DepthSeg paper reports 42.97 mIoU and names neither backbone nor recipe.
 # Train the model with
 #   python tools/train.py configs/baselines/deeplabv3_r50_1xb8-50e_liuzhou-512x512.py
 _base_ = [
@@ -8,6 +8,6 @@ _base_ = [
     '../_base_/schedules/sgd_50e-batch-8.py',
     '../_base_/default_runtime.py',
 ]
-# No depth map is read, so none needs to exist.
+# This model reads no depth, so no depth maps need to exist.
 rgb = [dict(type='LoadDepth') if s.type == 'LoadDepth' else s for s in _base_.train_pipeline]
 train_dataloader = dict(batch_size=8, dataset=dict(depth=None, pipeline=rgb))

@@ -1,5 +1,5 @@
 # Depth-guided framework, ConvNeXt-B + S: LoveDA Rural -> Urban, the authors' own recipe
-# (checkpoint chosen on labelled target images), half as long as in the other direction.
+# (checkpoint selected on labelled target images), half as many iterations as Urban -> Rural.
 # Train the model with
 #   python tools/train.py \
 #     configs/depth_guided/depth_guided_convnext-b-s_1xb4-40k_loveda-r2u-as-released-1024x1024.py

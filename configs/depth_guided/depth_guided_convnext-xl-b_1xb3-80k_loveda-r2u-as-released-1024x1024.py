@@ -1,5 +1,5 @@
 # Depth-guided framework, ConvNeXt-XL + B: LoveDA Rural -> Urban, the authors' own recipe
-# (checkpoint chosen on labelled target images).
+# (checkpoint selected on labelled target images).
 # Train the model with
 #   python tools/train.py \
 #     configs/depth_guided/depth_guided_convnext-xl-b_1xb3-80k_loveda-r2u-as-released-1024x1024.py

@@ -1,6 +1,6 @@
 # DepthDA, ConvNeXt-B + B: LoveDA Rural -> Urban, the authors' own recipe (recipe 2 in README.md,
-# with the checkpoint chosen on labelled target images).
-# No released config has this pair of encoders; this is the recipe of B+S.
+# with the checkpoint selected on labelled target images).
+# No released config has these encoders; this is the released recipe of ConvNeXt-B + S.
 # Train the model with
 #   python tools/train.py \
 #     configs/depthda/depthda_convnext-b-b_1xb4-40k_loveda-r2u-as-released-1024x1024.py
@@ -15,5 +15,5 @@ model = dict(
     backbone=dict(depth=dict(arch=dict(drop_path_rate=0.4))),
     test_cfg=dict(_delete_=True, mode='whole'),
 )
-# Half of a schedule of 80,000 iterations: the rate ends at 5.1e-5.
+# Stops halfway through a schedule of 80,000 iterations, at a learning rate of 5.1e-5.
 train_cfg = dict(max_iters=40000)

@@ -1,5 +1,5 @@
 # DepthDA, ConvNeXt-B + S: LoveDA Urban -> Rural, the authors' own recipe (recipe 2 in README.md,
-# with the checkpoint chosen on labelled target images).
+# with the checkpoint selected on labelled target images).
 # Train the model with
 #   python tools/train.py \
 #     configs/depthda/depthda_convnext-b-s_1xb4-40k_loveda-u2r-as-released-1024x1024.py
@@ -14,5 +14,5 @@ model = dict(
     backbone=dict(depth=dict(arch=dict(drop_path_rate=0.4))),
     test_cfg=dict(_delete_=True, mode='whole'),
 )
-# Half of a schedule of 80,000 iterations: the rate ends at 5.1e-5.
+# Stops halfway through a schedule of 80,000 iterations, at a learning rate of 5.1e-5.
 train_cfg = dict(max_iters=40000)

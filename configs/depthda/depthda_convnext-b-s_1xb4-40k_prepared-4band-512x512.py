@@ -10,11 +10,11 @@ _base_ = [
 ]
 num_classes = 6  # the number of classes in your list
 model = dict(
-    # Set the fourth value of each to that of your images: tools/check_dataset.py prints them.
+    # Replace the fourth values by those of your images, which tools/check_dataset.py prints.
     data_preprocessor=dict(
         mean=[123.675, 116.28, 103.53, 110.0], std=[58.395, 57.12, 57.375, 55.0]
     ),
-    # The pretrained encoder has three bands; at the start it ignores the fourth.
+    # The pretrained encoder reads three bands; its weights for the fourth start at zero.
     backbone=dict(optical_bands=4, rgb=dict(arch=dict(num_channels=4), extra_bands='zero')),
     decode_head=dict(num_classes=num_classes),
     auxiliary_head=dict(num_classes=num_classes),

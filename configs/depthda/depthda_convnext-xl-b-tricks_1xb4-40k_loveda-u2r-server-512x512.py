@@ -1,5 +1,5 @@
-# A guess at the "augmentation tricks" behind the authors' best figure (50.47 mIoU), which they do
-# not describe: photometric augmentation here, and flips at test (tools/test.py --tta).
+# A guess at the "augmentation tricks" behind the authors' best score (50.47 mIoU), which they do
+# not describe: photometric augmentation in training, flips at test (tools/test.py --tta).
 _base_ = './depthda_convnext-xl-b_1xb4-40k_loveda-u2r-server-512x512.py'
 train_dataloader = dict(
     dataset=dict(

@@ -1,5 +1,5 @@
 # DepthDA, ConvNeXt-XL + B: LoveDA Rural -> Urban, the authors' own recipe (recipe 6 in README.md,
-# with the checkpoint chosen on labelled target images).
+# with the checkpoint selected on labelled target images).
 # Train the model with
 #   python tools/train.py \
 #     configs/depthda/depthda_convnext-xl-b_1xb12-80k_loveda-r2u-as-released-1024x1024.py

@@ -1,5 +1,5 @@
 # DepthSeg with DINOv2-B: LiuZhou (the dataset is not public).
-# The paper has 69.79 mIoU.
+# The paper reports 69.79 mIoU.
 # Train the model with
 #   python tools/train.py configs/depthseg/depthseg_dinov2-b_1xb4-50e_liuzhou-512x512.py
 _base_ = [

@@ -1,5 +1,5 @@
 # DepthSeg with DINOv2-L: LiuZhou (the dataset is not public).
-# The paper has 70.52 mIoU.
+# The paper reports 70.52 mIoU.
 # Train the model with
 #   python tools/train.py configs/depthseg/depthseg_dinov2-l_1xb2-50e_liuzhou-512x512.py
 _base_ = [

@@ -1,5 +1,5 @@
 # DepthSeg with DINOv2-S: LiuZhou (the dataset is not public).
-# The paper has 68.99 mIoU.
+# The paper reports 68.99 mIoU.
 # Train the model with
 #   python tools/train.py configs/depthseg/depthseg_dinov2-s_1xb8-50e_liuzhou-512x512.py
 _base_ = [

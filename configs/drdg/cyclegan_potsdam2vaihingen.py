@@ -7,9 +7,9 @@ _base_ = [
     '../_base_/schedules/adam-rmsprop-drdg_101e-potsdam.py',
     '../_base_/default_runtime.py',
 ]
-# Every five epochs. Nothing is validated: the last iteration is the result.
+# Every five epochs. There is no validation: the last checkpoint is the result.
 default_hooks = dict(checkpoint=dict(interval=9310, save_best=None))
-# CycleGAN uses Adam at this rate for both.
+# CycleGAN trains generators and critics with Adam at this learning rate.
 optim_wrapper = dict(
     generators=dict(optimizer=dict(lr=2e-4)),
     critics=dict(optimizer=dict(_delete_=True, type='Adam', lr=2e-4, betas=(0.5, 0.999))),

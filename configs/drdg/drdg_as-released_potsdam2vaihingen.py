@@ -6,7 +6,7 @@ model = dict(
     depth_resize='nearest',
 )
 train_dataloader = dict(dataset=dict(replacement=True))
-# Each optimiser watches its own loss, in the last batch of an epoch.
+# Each optimiser has its own hook, which monitors its loss in the last batch of an epoch.
 plateau = dict(type='PlateauHook', factor=0.5, patience=25, of_epoch='last', min_lr=1e-6)
 custom_hooks = [
     dict(monitor='loss', part='generators', **plateau),

@@ -1,5 +1,5 @@
-# DRDG in the other direction, Vaihingen IRRG -> Potsdam IRRG, which is not in the paper. Train it
-# as drdg_potsdam2vaihingen.py, and translate with --out data/vaihingen2potsdam.
+# DRDG, Vaihingen IRRG -> Potsdam IRRG, a direction that is not in the paper. Train and translate as
+# in drdg_potsdam2vaihingen.py, with --out data/vaihingen2potsdam.
 _base_ = [
     '../_base_/models/drdg.py',
     '../_base_/datasets/vaihingen2potsdam-pairs-512x512-896x896.py',
@@ -7,5 +7,5 @@ _base_ = [
     '../_base_/default_runtime.py',
 ]
 model = dict(target_size=(896, 896))
-# Every five epochs. Nothing is validated: the last iteration is the result.
+# Every five epochs. There is no validation: the last checkpoint is the result.
 default_hooks = dict(checkpoint=dict(interval=9310, save_best=None))

@@ -9,11 +9,11 @@ _base_ = [
     '../_base_/schedules/adam-rmsprop-drdg.py',
     '../_base_/default_runtime.py',
 ]
-model = dict(target_size=(320, 320))  # of a whole tile of 256²
+model = dict(target_size=(320, 320))  # of a translated tile of 256²
 train_cfg = dict(type='IterBasedTrainLoop', max_iters=800)
 default_hooks = dict(checkpoint=dict(interval=400, save_best=None), logger=dict(interval=50))
 custom_hooks = [dict(type='TranslationHook', interval=400)]
-# CycleGAN uses Adam at this rate for both.
+# CycleGAN trains generators and critics with Adam at this learning rate.
 optim_wrapper = dict(
     generators=dict(optimizer=dict(lr=2e-4)),
     critics=dict(optimizer=dict(_delete_=True, type='Adam', lr=2e-4, betas=(0.5, 0.999))),

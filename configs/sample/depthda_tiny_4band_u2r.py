@@ -7,7 +7,7 @@ _base_ = [
     '../_base_/default_runtime.py',
 ]
 model = dict(
-    # ImageNet's for the three colours; those of the fourth band are from tools/check_dataset.py.
+    # ImageNet's values for three bands; tools/check_dataset.py prints those of the fourth.
     data_preprocessor=dict(mean=[123.675, 116.28, 103.53, 95.0], std=[58.395, 57.12, 57.375, 50.0]),
     backbone=dict(optical_bands=4, rgb=dict(in_channels=4)),
 )

@@ -1,7 +1,7 @@
-# From one season to another, as the depth-guided framework is tested on scenes of the Arctic. That
-# dataset is not public: its rows need it in data/arctic. The others run on any computer, on two
-# seasons of the synthetic dataset: the same kind of place in other colours, light and air, seen by
-# another sensor. They go through the same preparation and the same dataset class.
+# Train on one season and test on another, like the depth-guided framework on Arctic scenes. Those
+# are not public: their rows need the scenes in data/arctic. The other rows run on any computer, on
+# two seasons of the synthetic dataset, which differ in colours, light, air and sensor. They use
+# the same preparation and dataset class.
 title = 'From season to season'
 caption = (
     'All figures in %, mean ± standard deviation; gain: over the RGB-only model of the same data '
@@ -32,6 +32,7 @@ SEASONS = {'summer': 'Urban', 'autumn': 'Rural'}
 
 
 def prepared(season, split):
+    """Return a step that prepares a split of the synthetic dataset as one season."""
     folder = '{data}/' + f'{split}/{SEASONS[season]}'
     lists = ('--split', 'train=0.8', 'val=0.2') if split == 'Train' else ()
     return dict(

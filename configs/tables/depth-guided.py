@@ -1,5 +1,5 @@
-# The ablations of the relative-depth-guided framework, LoveDA in both directions, local protocol.
-# No paper prints these figures. One config serves both directions: only the domains differ.
+# Ablations of the relative-depth-guided framework on LoveDA, in both directions, local protocol. No
+# paper reports these scores. Both directions share a config, because only the domains differ.
 from _base_.classes import class_columns
 
 title = 'Depth-guided framework: ablations (LoveDA)'
@@ -61,7 +61,7 @@ SOURCES = {
     'v2-large': 'V2 Large',
 }
 PARTS, MORE, CONTROL = 'contributions', 'choices', 'is it depth?'
-# The released configs of Swin and MiT have rates of their own.
+# The released configs of Swin and MiT have other learning rates and a smaller batch.
 RELEASED_RATES = {
     'optim_wrapper.optimizer.lr': 6e-5,
     'optim_wrapper.paramwise_cfg.decay_rate': 1.0,

@@ -1,5 +1,5 @@
-# DepthSeg, Table I: accuracy on the LiuZhou dataset. Its tiles are not public; data/README.md shows
-# where they must be.
+# DepthSeg, Table I: scores on the LiuZhou dataset. Its tiles are not public; data/README.md shows
+# where to put them.
 title = 'DepthSeg, Table I: LiuZhou'
 caption = "All figures in %. Here, Kappa is Cohen's; the formula that the paper prints is another."
 columns = [

@@ -31,12 +31,12 @@ columns += [
 
 NO_METHOD = 'method not in this project'
 SEGMENTATION = 'configs/drdg/deeplabv3_r34_{}potsdam2vaihingen-512x512.py'
-# In a smoke run both stages are on the synthetic dataset.
+# In a smoke run (--smoke) both stages use the synthetic dataset.
 NETWORK = 'configs/sample/upernet_tiny_u2r.py'
 
 
 def figures(classes, means):
-    """As printed: IoU and F1 of each class, then their means, which are over batches."""
+    """Return the printed IoU and F1 of each class, then the means, which are over batches."""
     printed = tuple(map(float, classes.split())) if classes else (None,) * 12
     mean_iou, mean_f1 = map(float, means.split())
     return (*printed, mean_iou, mean_f1, mean_iou, mean_f1)

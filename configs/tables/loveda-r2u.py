@@ -1,6 +1,6 @@
 # LoveDA, Rural -> Urban: the table of "Exploiting Relative Depth for Cross-domain Semantic
-# Segmentation of High-resolution Satellite Remote Sensing Images", row by row. Then other systems,
-# the authors' own recipe, and the local protocol, which needs no server.
+# Segmentation of High-resolution Satellite Remote Sensing Images", row by row. Further rows have
+# other methods, the authors' own recipe, and the local protocol, which needs no server.
 from _base_.loveda import (
     ASSUMED,
     CAPTION,

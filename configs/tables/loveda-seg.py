@@ -1,6 +1,6 @@
-# LoveDA's segmentation challenge, without domain adaptation: trained on the labelled images of both
-# domains, tested on both test splits. Its figures are not those of the domain adaptation challenge
-# (loveda-u2r.py).
+# LoveDA's segmentation challenge, without domain adaptation: train on the labelled images of both
+# domains, test on both test splits. Do not compare its scores with those of the domain adaptation
+# challenge (loveda-u2r.py).
 from _base_.loveda import COLUMNS, GUIDED
 
 title = 'LoveDA, segmentation challenge (Urban and Rural)'

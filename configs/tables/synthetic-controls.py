@@ -1,5 +1,5 @@
-# What a gain from depth may be due to, on the synthetic worlds: a check of mechanisms, not evidence
-# about LoveDA. docs/synthetic-benchmark.md explains what each row is for.
+# Controls that test what causes a gain from depth on the synthetic worlds: a check of mechanisms,
+# not evidence about LoveDA. docs/synthetic-benchmark.md explains each row.
 from _base_.synthetic import DIRECTIONS, ON_BOTH_DOMAINS, SAMPLE, SEEDS, WORLDS, row
 
 title = 'Controls of the synthetic benchmark'
@@ -20,9 +20,9 @@ CONTROLS = {
     'other-tile': "RGB + another tile's depth",
 }
 FIDELITIES = (0.0, 0.35, 1.0)
-DEFAULT = 0.7  # of the world
+DEFAULT = 0.7  # fidelity of the depth of the default world
 GAPS = ('layout', 'geometry', 'resolution', 'appearance', 'depth')
-LOAD_DEPTH = {'train': 2, 'val': 1, 'test': 1}  # position in each pipeline
+LOAD_DEPTH = {'train': 2, 'val': 1, 'test': 1}  # index of the step in each pipeline
 
 
 def instead_of_depth(by):
@@ -52,7 +52,7 @@ for direction, (source, target) in DIRECTIONS.items():
             dual(by, direction, title, options=instead_of_depth(by), baseline=base)
             for by, title in CONTROLS.items()
         ),
-        # The images and masks of the null world are those of the world, so RGB-only is the same.
+        # The null world has the same images and masks, so its RGB-only scores are the same.
         dual('null', direction, 'RGB + depth, null world', sample=dict(null=True), baseline=base),
         *(
             dict(
@@ -88,7 +88,7 @@ for direction in DIRECTIONS:
             rgb(f'rgb-gap-{gap}', direction, **only),
             dual(f'dual-gap-{gap}', direction, **only, baseline=f'rgb-gap-{gap}-{direction}'),
         ]
-# Refinement gains much (synthetic.py): from depth, or from a second loss on a second map of logits?
+# Does refinement gain from depth, or only from the second loss on a second set of logits?
 for direction in DIRECTIONS:
     part = dict(part=', refinement', baseline=f'rgb-{direction}')
     grey = dict(part, options=instead_of_depth('grey'))
@@ -102,7 +102,7 @@ for direction in DIRECTIONS:
             **grey,
         ),
     ]
-# Contrast gains nothing beyond depth: is its weight too small, or too large?
+# Contrast gains nothing beyond depth: is its weight too small or too large?
 for direction in DIRECTIONS:
     part = dict(part=', weight of contrast', baseline=f'rgb-{direction}')
     rows += [row('contrast', 'RGB + depth, contrast', 'contrast_tiny', direction, **part)]
@@ -112,7 +112,7 @@ for direction in DIRECTIONS:
         rows += [
             row(f'contrast-x{factor}', f'contrast × {factor}', 'contrast_tiny', direction, **more)
         ]
-# Are 300 iterations enough? Rare classes may not have been learned by then.
+# Are 300 iterations enough to learn rare classes?
 LONGER = {
     'train_cfg.max_iters': 900,
     'train_cfg.val_interval': 900,

@@ -1,5 +1,5 @@
-# DepthSeg's ablation (its Table II) on the synthetic worlds, across domains: what the adapter and
-# the depth prompter each add. A check of mechanisms: the encoder has random weights, not DINOv2's.
+# DepthSeg's ablation (its Table II) on the synthetic worlds, across domains: the gains of adapter
+# and depth prompter. A check of mechanisms: the encoder has random weights, not DINOv2's.
 from _base_.synthetic import DIRECTIONS, ON_BOTH_DOMAINS, SAMPLE, SEEDS, WORLDS, row
 
 title = 'DepthSeg on the synthetic worlds'

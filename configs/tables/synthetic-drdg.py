@@ -1,5 +1,5 @@
 # Translation on the synthetic worlds: images of one domain get the style and the pixel size of the
-# other, and a model without depth is trained on them.
+# other, and a model without depth is trained on the result.
 from _base_.classes import class_columns
 from _base_.synthetic import (
     DIRECTIONS,
@@ -15,16 +15,15 @@ from _base_.translation import chain
 title = 'DRDG on the synthetic worlds'
 caption = (
     'IoU in % on the target, mean ± standard deviation over worlds and seeds; gain: over the model '
-    'trained on the source as it is, of the same world and seed, with its 95 % interval over '
-    'worlds. All are tested without depth. The translations have seen target images (of Train, not '
-    'of Test) without labels. A check of mechanisms on synthetic images, not evidence about real '
-    'ones.'
+    'trained on untranslated source images of the same world and seed, with its 95 % interval over '
+    'worlds. All are tested without depth. The translation networks were trained with unlabelled '
+    'target images from Train, never from Test. A check of mechanisms on synthetic images, not '
+    'evidence about real ones.'
 )
 worlds = WORLDS
 seeds = SEEDS
 sample = SAMPLE
 columns = [*class_columns(), *ON_THE_TARGET]
-LONG = {'default_hooks.checkpoint.interval': 300}
 
 
 def translated(name, title, direction, system, **model):
@@ -38,9 +37,9 @@ def translated(name, title, direction, system, **model):
             f'configs/sample/{system}_tiny_{direction}.py',
             f'configs/sample/upernet_tiny_{direction}.py',
             {f'model.{key}': value for key, value in model.items()},
-            LONG,
-            '{data}',
-            dict(checkpoint='last', options=both_domains(direction)),
+            options={'default_hooks.checkpoint.interval': 300},
+            data='{data}',
+            test=dict(checkpoint='last', options=both_domains(direction)),
         ),
         source=source,
         target=target,

@@ -1,5 +1,5 @@
-# Choices of the released code against the defaults here, on the synthetic worlds: does a difference
-# that docs/differences.md lists change the score? Urban -> Rural, one seed for each world.
+# Choices of the released code compared with the defaults here, on the synthetic worlds: which
+# differences in docs/differences.md change the score? Urban -> Rural, one seed for each world.
 from _base_.synthetic import ON_BOTH_DOMAINS, SAMPLE, both_domains
 from _base_.synthetic import row as synthetic_row
 from _base_.translation import chain
@@ -35,9 +35,9 @@ def translated(name, title, section, model=None, segmentation=None, **rest):
             'configs/sample/drdg_tiny_u2r.py',
             'configs/sample/upernet_tiny_u2r.py',
             model,
-            {'default_hooks.checkpoint.interval': 300} | (segmentation or {}),
-            '{data}',
-            dict(checkpoint='last', options=both_domains('u2r')),
+            options={'default_hooks.checkpoint.interval': 300} | (segmentation or {}),
+            data='{data}',
+            test=dict(checkpoint='last', options=both_domains('u2r')),
         ),
         source=SOURCE,
         target=TARGET,
@@ -53,13 +53,13 @@ PLATEAU = 'DRDG: rate of the segmentation, 101 epochs'
 HEAD = 'DRDG: head of DeepLabV3, trained on the source as it is'
 DROPPED = 'Drop-path of the depth encoder'
 KAIMING = {'+model.decode_head.init_cfg': dict(type='Kaiming', override=dict(name='residual'))}
-# One option for each key, because a tool takes them as words on its command line.
+# One option for each key, because they are passed on the command line of tools/translate.py.
 THROUGH = {
     '+model.depth_loss.type': 'BerHuLoss',
     '+model.depth_loss.through_threshold': True,
     '+model.depth_loss.eps': 1e-4,
 }
-# 101 epochs of 10 batches. The tiny model learns at 3e-3; the floor is a tenth, as released.
+# 101 epochs of 10 batches. As released, the lowest learning rate is a tenth of the initial 3e-3.
 CONSTANT = {
     'param_scheduler': [],
     'train_cfg.max_iters': 1010,
@@ -67,7 +67,7 @@ CONSTANT = {
     'default_hooks.checkpoint.interval': 1010,
 }
 HALVED = dict(type='PlateauHook', monitor='loss', factor=0.5, patience=20, min_lr=3e-4)
-# A quarter of the dilations for a quarter of the crop.
+# The crop has a quarter of the usual size, and so have the dilations.
 BN = dict(type='BN', requires_grad=True)
 DEEPLAB = {
     '+model.backbone.strides': (1, 2, 1, 1),
@@ -97,7 +97,7 @@ SWIN = {
     'param_scheduler.1.begin': 45,
     'param_scheduler.1.end': 450,
 }
-# In the ratios of 6e-5 to 1e-4, and of a batch of 3 to one of 4.
+# The released rate is 6e-5 instead of 1e-4, and the batch 3 instead of 4: the same ratios here.
 SWIN_RELEASED = SWIN | {
     'optim_wrapper.optimizer.lr': 1.8e-3,
     'optim_wrapper.paramwise_cfg.decay_rate': 1.0,

@@ -1,6 +1,5 @@
 # The models of this project on the synthetic worlds, in both directions: a check of mechanisms, not
-# evidence about LoveDA. The runs are those of the same rows in synthetic-controls.py, which
-# separates what the gain may be due to.
+# evidence about LoveDA. synthetic-controls.py shares runs with it and tests what causes the gain.
 from _base_.classes import class_columns
 from _base_.synthetic import DIRECTIONS, ON_THE_TARGET, SAMPLE, SEEDS, WORLDS, row
 

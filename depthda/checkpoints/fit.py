@@ -1,6 +1,6 @@
 """The one check between a checkpoint and a model: all of it fits, or a part does by request."""
 
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,28 +20,20 @@ _LEAST = 0.1
 
 @dataclass(frozen=True)
 class Fit:
-    """How the tensors of a checkpoint fit a model, under the names that the model uses.
+    """How the tensors of a checkpoint fit a model, under the names that the model uses."""
 
-    Attributes:
-        fitting: Tensors whose name and shape the model has, too.
-        missing: Names that the checkpoint lacks.
-        left_over: Names that the model lacks.
-        reshaped: Names in both whose shapes differ, with the shapes in checkpoint and model.
-        layouts: Other layouts from which names were translated.
-    """
-
-    fitting: dict[str, Tensor]
-    missing: list[str]
-    left_over: list[str]
-    reshaped: dict[str, tuple[tuple[int, ...], tuple[int, ...]]]
-    layouts: list[str]
+    fitting: dict[str, Tensor]  # tensors whose name and shape the model has, too
+    missing: list[str]  # names that the checkpoint lacks
+    left_over: list[str]  # names that the model lacks
+    reshaped: list[str]  # names in both whose shapes differ, with the two shapes in words
+    layouts: list[str]  # other layouts from which names were translated
 
     def fault(self) -> str | None:
         """Describe in one line why the checkpoint does not fill the model; None if it does."""
         faults = {
             'missing': self.missing,
             'not known to the model': self.left_over,
-            'of another shape': [f'{key} {_shapes(*pair)}' for key, pair in self.reshaped.items()],
+            'of another shape': self.reshaped,
         }
         parts = [f'{len(keys)} {what} ({few(keys)})' for what, keys in faults.items() if keys]
         return '; '.join(parts) or None
@@ -56,12 +48,18 @@ def match_weights(model: nn.Module, checkpoint: Mapping) -> Fit:
             "{'state_dict': ...} with tensors by their names in the model."
         )
     weights, layouts = translate_keys(found, own.keys())
-    both = {key: (tuple(weights[key].shape), tuple(own[key].shape)) for key in own.keys() & weights}
+    both = {key: (weights[key], value) for key, value in own.items() if key in weights}
+    fitting = {key: found for key, (found, value) in both.items() if found.shape == value.shape}
     return Fit(
-        fitting={key: weights[key] for key in own if key in both and len(set(both[key])) == 1},
+        fitting=fitting,
         missing=[key for key in own if key not in weights],
         left_over=[key for key in weights if key not in own],
-        reshaped={key: both[key] for key in own if key in both and len(set(both[key])) == 2},
+        reshaped=[
+            f'{key} '
+            + ' instead of '.join('×'.join(map(str, t.shape)) or 'one value' for t in pair)
+            for key, pair in both.items()
+            if key not in fitting
+        ],
         layouts=layouts,
     )
 
@@ -71,11 +69,7 @@ def complete_weights(
 ) -> dict[str, Tensor]:
     """Return the weights that fill ``model`` exactly, under its names, or explain why none do.
 
-    Args:
-        model: The model to be filled; it is not changed.
-        checkpoint: Content of a ``.pth`` file.
-        advice: What to do about a checkpoint that does not fit; the end of the error message.
-        name: The file, for the error message.
+    The model is not changed. The error message names the checkpoint and ends with ``advice``.
     """
     fit = match_weights(model, checkpoint)
     if fault := fit.fault():
@@ -125,21 +119,23 @@ class FilledCompletely:
 def partial_weights(model: nn.Module, checkpoint: Mapping, name: str) -> tuple[dict, dict]:
     """Return the weights of ``model`` after those that fit are replaced, and what was skipped.
 
-    Both are listed in the log. A checkpoint of which almost nothing fits is refused.
-
-    Args:
-        model: The initialised model; it is not changed.
-        checkpoint: Content of a ``.pth`` file.
-        name: The file, for messages.
-
-    Returns:
-        The weights, and a summary in plain built-ins for the run's record.
+    Both are listed in the log; the second is a summary in plain built-ins for the run's record. The
+    model is not changed. A checkpoint of which almost nothing fits is refused.
     """
     fit, own = match_weights(model, checkpoint), model.state_dict()
-    _check_enough(fit, own, name)
+    encoder = [key for key in own if key.startswith('backbone.')] or list(own)
+    fitting = sum(own[key].numel() for key in encoder if key in fit.fitting)
+    share = fitting / max(1, sum(own[key].numel() for key in encoder))
+    if share < _LEAST:
+        what = 'encoder' if encoder[0].startswith('backbone.') else 'model'
+        raise UserError(
+            f'load_partial: {share:.0%} of the {what} of this config would come from {name} '
+            f'(weights {fit.fault()}): give load_from a checkpoint with the same {what}, or leave '
+            'it out.'
+        )
     _log_layouts(fit)
     skipped = {
-        'of another shape': [f'{key} {_shapes(*pair)}' for key, pair in fit.reshaped.items()],
+        'of another shape': fit.reshaped,
         'missing in the checkpoint': _by_module(fit.missing),
         'left over': _by_module(fit.left_over),
     }
@@ -161,19 +157,6 @@ def check_finite(weights: Mapping[str, Tensor], name: str) -> None:
             )
 
 
-def _check_enough(fit: Fit, own: Mapping[str, Tensor], name: str) -> None:
-    encoder = [key for key in own if key.startswith('backbone.')] or list(own)
-    fitting = sum(own[key].numel() for key in encoder if key in fit.fitting)
-    share = fitting / max(1, sum(own[key].numel() for key in encoder))
-    if share < _LEAST:
-        what = 'encoder' if encoder[0].startswith('backbone.') else 'model'
-        raise UserError(
-            f'load_partial: {share:.0%} of the {what} of this config would come from {name} '
-            f'(weights {fit.fault()}): give load_from a checkpoint with the same {what}, or leave '
-            'it out.'
-        )
-
-
 def _log_layouts(fit: Fit) -> None:
     if fit.layouts:
         show(f'the checkpoint was read as {"; ".join(fit.layouts)}')
@@ -181,16 +164,5 @@ def _log_layouts(fit: Fit) -> None:
 
 def _by_module(keys: list[str]) -> list[str]:
     """Count names by their module, two levels deep."""
-    modules: dict[str, int] = {}
-    for key in keys:
-        module = '.'.join(key.split('.')[:2])
-        modules[module] = modules.get(module, 0) + 1
+    modules = Counter('.'.join(key.split('.')[:2]) for key in keys)
     return [f'{module} ({count})' for module, count in modules.items()]
-
-
-def _shapes(found: tuple[int, ...], own: tuple[int, ...]) -> str:
-    return f'{_shape(found)} instead of {_shape(own)}'
-
-
-def _shape(shape: tuple[int, ...]) -> str:
-    return '×'.join(map(str, shape)) or 'one value'

@@ -21,55 +21,45 @@ _MIX = re.compile(rf'{_CONTRAST}fusion_weight_logit$')
 # (layout, pattern, replacement), applied in this order. They translate every layout to one common
 # name, so two names of the same tensor end as one, whichever of the two the model has.
 _RULES = [
-    (layout, re.compile(pattern), replacement)
-    for layout, pattern, replacement in [
-        (RELEASE, r'^backbone2\.', 'backbone.depth.'),
-        (RELEASE, r'^neck\.down_channel\.', 'neck.gates.'),
-        (RELEASE, r'^neck\.soft_ffn\.', 'neck.mlps.'),
-        (RELEASE, rf'{_CONTRAST}proj_head1\.', r'neck.rgb_projections.\1.'),
-        (RELEASE, rf'{_CONTRAST}proj_head2\.', r'neck.depth_projections.\1.'),
-        (RELEASE, r'^(neck\.\w+_projections\.\d)\.0\.', r'\1.conv.'),
-        (RELEASE, r'^(neck\.\w+_projections\.\d)\.1\.', r'\1.bn.'),
-        (RELEASE, r'^decode_head\.mask_refiner\.refine_weight$', 'decode_head.step'),
-        (RELEASE, r'^decode_head\.mask_refiner\.fusion_branch\.3\.', 'decode_head.residual.'),
-        (RELEASE, r'^decode_head\.mask_refiner\.fusion_branch\.', 'decode_head.merge.'),
-        (RELEASE, r'^decode_head\.mask_refiner\.logit_branch\.', 'decode_head.logits_branch.'),
-        (RELEASE, r'^decode_head\.mask_refiner\.depth_branch\.', 'decode_head.depth_branch.'),
-        (RELEASE, r'^(decode_head\.(?:logits_branch|depth_branch|merge))\.0\.', r'\1.conv.'),
-        (RELEASE, r'^(decode_head\.(?:logits_branch|depth_branch|merge))\.1\.', r'\1.bn.'),
-        (ONE_ENCODER, r'^backbone\.rgb\.', 'backbone.'),
-        (WRAPPED, r'^decode_head\.head\.', 'decode_head.'),
-        (WRAPPED, r'^neck\.fusion\.', 'neck.'),
-        (MMPRETRAIN, rf'{_ENCODER}downsample_layers\.0\.0\.', rf'{_STEM}patch_embeddings.'),
-        (MMPRETRAIN, rf'{_ENCODER}downsample_layers\.0\.1\.', rf'{_STEM}layernorm.'),
-        (MMPRETRAIN, rf'{_ENCODER}downsample_layers\.(\d)\.', rf'{_STAGE}downsampling_layer.'),
-        (MMPRETRAIN, rf'{_ENCODER}stages\.(\d)\.(\d+)\.depthwise_conv\.', rf'{_BLOCK}dwconv.'),
-        (MMPRETRAIN, rf'{_ENCODER}stages\.(\d)\.(\d+)\.norm\.', rf'{_BLOCK}layernorm.'),
-        (MMPRETRAIN, rf'{_ENCODER}stages\.(\d)\.(\d+)\.pointwise_conv', rf'{_BLOCK}pwconv'),
-        (MMPRETRAIN, rf'{_ENCODER}stages\.(\d)\.(\d+)\.gamma$', rf'{_BLOCK}layer_scale_parameter'),
-        *(
-            (MMPRETRAIN, rf'{_ENCODER}norm{i}\.', rf'\1model.hidden_states_norms.stage{i + 1}.')
-            for i in range(4)
-        ),
-    ]
+    (RELEASE, r'^backbone2\.', 'backbone.depth.'),
+    (RELEASE, r'^neck\.down_channel\.', 'neck.gates.'),
+    (RELEASE, r'^neck\.soft_ffn\.', 'neck.mlps.'),
+    (RELEASE, rf'{_CONTRAST}proj_head1\.', r'neck.rgb_projections.\1.'),
+    (RELEASE, rf'{_CONTRAST}proj_head2\.', r'neck.depth_projections.\1.'),
+    (RELEASE, r'^(neck\.\w+_projections\.\d)\.0\.', r'\1.conv.'),
+    (RELEASE, r'^(neck\.\w+_projections\.\d)\.1\.', r'\1.bn.'),
+    (RELEASE, r'^decode_head\.mask_refiner\.refine_weight$', 'decode_head.step'),
+    (RELEASE, r'^decode_head\.mask_refiner\.fusion_branch\.3\.', 'decode_head.residual.'),
+    (RELEASE, r'^decode_head\.mask_refiner\.fusion_branch\.', 'decode_head.merge.'),
+    (RELEASE, r'^decode_head\.mask_refiner\.logit_branch\.', 'decode_head.logits_branch.'),
+    (RELEASE, r'^decode_head\.mask_refiner\.depth_branch\.', 'decode_head.depth_branch.'),
+    (RELEASE, r'^(decode_head\.(?:logits_branch|depth_branch|merge))\.0\.', r'\1.conv.'),
+    (RELEASE, r'^(decode_head\.(?:logits_branch|depth_branch|merge))\.1\.', r'\1.bn.'),
+    (ONE_ENCODER, r'^backbone\.rgb\.', 'backbone.'),
+    (WRAPPED, r'^decode_head\.head\.', 'decode_head.'),
+    (WRAPPED, r'^neck\.fusion\.', 'neck.'),
+    (MMPRETRAIN, rf'{_ENCODER}downsample_layers\.0\.0\.', rf'{_STEM}patch_embeddings.'),
+    (MMPRETRAIN, rf'{_ENCODER}downsample_layers\.0\.1\.', rf'{_STEM}layernorm.'),
+    (MMPRETRAIN, rf'{_ENCODER}downsample_layers\.(\d)\.', rf'{_STAGE}downsampling_layer.'),
+    (MMPRETRAIN, rf'{_ENCODER}stages\.(\d)\.(\d+)\.depthwise_conv\.', rf'{_BLOCK}dwconv.'),
+    (MMPRETRAIN, rf'{_ENCODER}stages\.(\d)\.(\d+)\.norm\.', rf'{_BLOCK}layernorm.'),
+    (MMPRETRAIN, rf'{_ENCODER}stages\.(\d)\.(\d+)\.pointwise_conv', rf'{_BLOCK}pwconv'),
+    (MMPRETRAIN, rf'{_ENCODER}stages\.(\d)\.(\d+)\.gamma$', rf'{_BLOCK}layer_scale_parameter'),
+    *(
+        (MMPRETRAIN, rf'{_ENCODER}norm{i}\.', rf'\1model.hidden_states_norms.stage{i + 1}.')
+        for i in range(4)
+    ),
 ]  # fmt: skip
 
 
 def translate_keys(
     weights: Mapping[str, Tensor], known: Collection[str]
 ) -> tuple[dict[str, Tensor], list[str]]:
-    """Give the tensors of a checkpoint the names that a model has for them.
+    """Give the tensors of a checkpoint the names that a model has for them; list their layouts.
 
-    A key that the model knows keeps its name, and so does a key that no layout explains. Values
-    stay as they are, except for the mixing weights of the contrast: the release has one tensor per
-    scale, which become a single tensor here.
-
-    Args:
-        weights: Tensors by name, with or without the ``module.`` of a distributed run.
-        known: Names of the model's tensors.
-
-    Returns:
-        The tensors by their new names, and the recognised layouts, for a log.
+    A key that the model knows keeps its name, and so does a key that no layout explains. The
+    ``module.`` of a distributed run is left out. Values stay as they are, except for the mixing
+    weights of the contrast: the release has one tensor per scale, which become a single one here.
     """
     weights = {key.removeprefix('module.'): value for key, value in weights.items()}
     mixing = sorted(key for key in weights if _MIX.match(key))
@@ -95,7 +85,7 @@ def _common_name(key: str) -> tuple[str, frozenset[str]]:
     """Return the name that all layouts share, and the layouts whose rules changed the key."""
     layouts = set()
     for layout, pattern, replacement in _RULES:
-        key, count = pattern.subn(replacement, key)
+        key, count = re.subn(pattern, replacement, key)
         if count:
             layouts.add(layout)
     return key, frozenset(layouts)

@@ -1,5 +1,6 @@
 """Read checkpoints as data: one loader, only tensors and built-ins, only complete files."""
 
+import errno
 import hashlib
 import re
 import zipfile
@@ -20,18 +21,14 @@ class DamagedCheckpointError(UserError):
     """A checkpoint that was not written to its end, or was changed afterwards."""
 
 
-def _empty(cls: type, *args) -> object:
-    return object.__new__(cls)
-
-
-def _ignore(self: object, state: object) -> None:
-    pass
-
-
 # Checkpoints of mmengine's own hook also hold loss histories as Python objects. They are read as
 # empty objects: none of their code runs, and a start from the weights does not need them.
+_EMPTY = {
+    '__new__': lambda cls, *args: object.__new__(cls),
+    '__setstate__': lambda self, state: None,
+}
 _INERT = [
-    type(name, (), {'__module__': module, '__new__': _empty, '__setstate__': _ignore})
+    type(name, (), {'__module__': module, **_EMPTY})
     for module, name in (
         ('mmengine.logging.history_buffer', 'HistoryBuffer'),
         ('numpy', 'ndarray'),
@@ -53,21 +50,29 @@ def load_checkpoint_file(
     The arguments are those of the mmengine function that this one replaces (see :func:`install`),
     but ``weights_only`` cannot be switched off. With ``mmap`` weights are only read when used.
     """
-    if isinstance(file, (str, Path)) and not _may_be_checkpoint(file):
-        raise UserError(f'{file} is not a checkpoint: give a .pth file that a training wrote.')
+    if isinstance(file, (str, Path)):
+        with open(file, 'rb') as stream:
+            start = stream.read(2)
+        # A zip, a pickle (torch before 1.6), or an empty file (cut off).
+        if not (start in (b'PK', b'') or start.startswith(b'\x80')):
+            raise UserError(f'{file} is not a checkpoint: give a .pth file that a training wrote.')
     try:
         # Files of torch before 1.6 are not zips and cannot be mapped.
         mmap = mmap and zipfile.is_zipfile(file)
         with torch.serialization.safe_globals(_INERT):
             return torch.load(file, map_location=map_location, mmap=mmap, weights_only=True)
     except UnpicklingError as error:
+        # torch's message without its advice to disable the check.
+        found = re.search(r'GLOBAL ([\w.]+)', str(error))
         raise UserError(
-            f'{_name(file)} holds more than tensors and plain values{_global_of(error)}, '
-            'so opening it could run code: refused; if you trust its source, '
-            "save it again as {'state_dict': ...} with tensors only."
+            f'{_name(file)} holds more than tensors and plain values'
+            f'{f" ({found[1]})" if found else ""}, so opening it could run code: refused; if you '
+            "trust its source, save it again as {'state_dict': ...} with tensors only."
         ) from error
-    except (EOFError, RuntimeError) as error:
-        if 'PytorchStreamReader' not in str(error) and not isinstance(error, EOFError):
+    except (EOFError, OSError, RuntimeError) as error:
+        # torch cannot map some files that lack their end, and calls that an invalid argument.
+        cut_off = isinstance(error, EOFError) or getattr(error, 'errno', None) == errno.EINVAL
+        if 'PytorchStreamReader' not in str(error) and not cut_off:
             raise
         raise DamagedCheckpointError(
             f'{_name(file)} is damaged or was not written to its end; use an earlier checkpoint.'
@@ -120,12 +125,8 @@ def to_plain(value: Any) -> Any:
     Loss histories become tensors; :func:`restore_histories` turns them back.
     """
     if isinstance(value, HistoryBuffer):
-        log, count = value.data
-        return {
-            'log_history': torch.as_tensor(log),
-            'count_history': torch.as_tensor(count),
-            'max_length': value.max_length,
-        }
+        log, count = map(torch.as_tensor, value.data)
+        return {'log_history': log, 'count_history': count, 'max_length': value.max_length}
     if isinstance(value, np.generic):
         return value.item()
     if isinstance(value, np.ndarray):
@@ -166,18 +167,19 @@ def latest_checkpoint(work_dir: str | Path, without: str | Path | None = None) -
         recorded = work_dir / Path(record.read_text().strip()).name
         if recorded.is_file() and recorded != without:
             return recorded
-    found = []
-    for path in set(work_dir.glob('*.pth')) - {without}:
-        if match := re.fullmatch(r'(?:iter|epoch)_(\d+)', path.stem):
-            found.append((path.stat().st_mtime_ns, int(match[1]), path))
+    found = [
+        (path.stat().st_mtime_ns, int(match[1]), path)
+        for path in set(work_dir.glob('*.pth')) - {without}
+        if (match := re.fullmatch(r'(?:iter|epoch)_(\d+)', path.stem))
+    ]
     return max(found)[-1] if found else None
 
 
 def check_is_checkpoint(path: str | Path) -> None:
     """Raise a ``UserError`` that lists the checkpoints nearby, if ``path`` is not a file."""
-    path, address = Path(path), '://' in str(path)
-    if address or path.is_file():
+    if '://' in str(path) or Path(path).is_file():
         return
+    path = Path(path)
     folder = path if path.is_dir() else path.parent
     near = sorted(p.name for p in folder.glob('*.pth'))[-5:]
     hint = f'; in {folder} there are {", ".join(near)}' if near else ''
@@ -202,16 +204,3 @@ def file_hash(path: str | Path) -> str:
 
 def _name(file) -> str:
     return str(file) if isinstance(file, (str, Path)) else getattr(file, 'name', 'the checkpoint')
-
-
-def _may_be_checkpoint(file: str | Path) -> bool:
-    """Whether a file begins like a zip or a pickle (torch before 1.6), or is empty (cut off)."""
-    with open(file, 'rb') as stream:
-        start = stream.read(2)
-    return start in (b'PK', b'') or start.startswith(b'\x80')
-
-
-def _global_of(error: UnpicklingError) -> str:
-    """Extract what was refused from torch's message, without its advice to disable the check."""
-    found = re.search(r'GLOBAL ([\w.]+)', str(error))
-    return f' ({found[1]})' if found else ''

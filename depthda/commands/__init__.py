@@ -1,1 +1,1 @@
-"""The commands: each module has its arguments and what it runs; see :mod:`depthda.main`."""
+"""The commands of ``depthda``; :mod:`depthda.main` adds their arguments and runs them."""

@@ -1,7 +1,7 @@
-"""Show what the model really sees: samples after the config's pipeline, on contact sheets.
+"""Draw samples as the model sees them, after the config's pipeline, on contact sheets.
 
-The sheets show image, depth (bright = high, striped = none) and label as they reach the model,
-augmented as in a run with the seed of --seed.
+The sheets show image, depth (bright = high, striped = no depth) and label, augmented as in a run
+with the seed --seed.
 """
 
 from argparse import ArgumentParser, Namespace
@@ -33,7 +33,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(args: Namespace) -> None:
     from depthda.engine.checks.build_mistakes import build_mistakes
-    from depthda.engine.checks.output_check import check_folder
+    from depthda.engine.checks.output_check import check_outputs
     from depthda.engine.launch import load_config
     from depthda.experiments.pictures.browse import deal, draw_sheets, open_source
 
@@ -41,8 +41,8 @@ def run(args: Namespace) -> None:
         raise UserError(f'--number {args.number} --repeat {args.repeat}: both must be at least 1.')
     name = Path(args.config).stem
     out = args.out or f'work_dirs/browse/{name}'
-    check_folder('--out', out)
     cfg = load_config(args.config, args.cfg_options)
+    check_outputs(cfg, out=out)
     with build_mistakes(cfg):
         source = open_source(cfg, name, args.split)
     samples = list(deal(source, args.number, args.repeat, args.seed))

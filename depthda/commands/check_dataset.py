@@ -2,8 +2,8 @@
 
 Every sample is read. The check covers pairing and sizes, unreadable files, label values without a
 class, depth maps that are empty, constant or upside down, classes that never occur, and images that
-are in two splits (also copies under other names). A table and a picture show the classes of each
-domain, and sheets show samples. Exit status: 0 fit, 1 not fit, 2 a mistake.
+are in two splits (also as copies with other names). A table and a picture show the classes of each
+domain, and contact sheets show samples. Exit status: 0 fit, 1 not fit, 2 wrong arguments or config.
 """
 
 from argparse import ArgumentParser, Namespace
@@ -31,17 +31,17 @@ def add_arguments(parser: ArgumentParser) -> None:
 def run(args: Namespace) -> int:
     """Check, print and draw; return 1 if the data is not fit for training."""
     from depthda.datasets.checks.report import band_statistics, check_sets, copies_in, describe
-    from depthda.engine.checks.band_check import check_bands
     from depthda.engine.checks.build_mistakes import build_mistakes
     from depthda.engine.checks.data_check import check_classes, data_warnings
-    from depthda.engine.checks.output_check import check_folder
+    from depthda.engine.checks.output_check import check_outputs
+    from depthda.engine.checks.value_check import check_bands
     from depthda.engine.launch import load_config
     from depthda.progress import progress_bars
 
     name = Path(args.config).stem
     out = Path(args.out or f'work_dirs/check/{name}')
-    check_folder('--out', str(out))
     cfg = load_config(args.config, args.cfg_options)
+    check_outputs(cfg, out=str(out))
     check_classes(cfg)
     check_bands(cfg)
     with progress_bars() as show, build_mistakes(cfg):

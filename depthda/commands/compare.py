@@ -1,8 +1,8 @@
 """Compare two models: the difference of their IoU (B - A), with two 95 % intervals.
 
-A and B are each the folder of a run (metrics.json, tiles.npz), or a folder that holds several runs
-up to two levels down; runs are paired by world and seed. One interval is over the seeds (or
-worlds), the other over the tested tiles. What each of them covers is printed with it.
+A and B are each the folder of a run (metrics.json, tiles.npz), or a folder with several runs up to
+two levels down; runs are paired by world and seed. One interval is over the seeds (or worlds), the
+other over the tested tiles. The output explains what each of them covers.
 """
 
 from argparse import ArgumentParser, Namespace
@@ -10,7 +10,7 @@ from pathlib import Path
 
 from depthda.errors import UserError
 
-_FEWEST = 100  # resamples; with fewer, too few lie outside a 95 % interval to place its ends
+_FEWEST = 100  # resamples; with fewer, the ends of a 95 % interval would be too uncertain
 
 EXAMPLES = (
     '%(prog)s work_dirs/upernet work_dirs/depthda --per-class',
@@ -22,18 +22,18 @@ EXAMPLES = (
 def add_arguments(parser: ArgumentParser) -> None:
     add = parser.add_argument
     add('a', help='the reference: folder of a run, or of several')
-    add('b', help='what is compared with it: folder of a run, or of several')
+    add('b', help='compared with the reference: folder of a run, or of several')
     add(
         '--group',
-        help="images to compare on, as metrics.json names them: 'all', a domain, a split or "
+        help="images to compare on, as named in metrics.json: 'all', a domain, a split or "
         'SPLIT/DOMAIN (default: its headline)',
     )
     add('--per-class', action='store_true', help='add a row for each class')
-    add('--resamples', type=int, default=10_000, metavar='N', help='samples of the bootstrap')
-    text = 'draw blocks of N tiles that are neighbours by name, instead of single tiles'
+    add('--resamples', type=int, default=10_000, metavar='N', help='number of bootstrap samples')
+    text = 'draw blocks of N tiles with neighbouring names instead of single tiles'
     add('--block', type=int, default=1, metavar='N', help=text)
     add('--seed', type=int, default=0, help='seed of the bootstrap')
-    add('--out', metavar='FILE', help='also write the result there: .md or .json')
+    add('--out', metavar='FILE', help='also write the result to this file (.md or .json)')
 
 
 def run(args: Namespace) -> None:
@@ -47,7 +47,7 @@ def run(args: Namespace) -> None:
         raise UserError(f'--out {args.out}: give a name that ends with .md or .json.')
     if args.resamples < _FEWEST:
         raise UserError(
-            f'--resamples {args.resamples} is too few for an interval of 95 %: take {_FEWEST} or '
+            f'--resamples {args.resamples} is too few for an interval of 95 %: use {_FEWEST} or '
             'more.'
         )
     if args.out:

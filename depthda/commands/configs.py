@@ -8,7 +8,7 @@ EXAMPLES = ('%(prog)s', '%(prog)s loveda server', 'depthda train sample/upernet_
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    text = 'list only names that contain all these words'
+    text = 'list only configs whose name contains all these words'
     parser.add_argument('words', nargs='*', metavar='WORD', help=text)
 
 

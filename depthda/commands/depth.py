@@ -1,15 +1,15 @@
-"""Make relative depth maps of images with Depth Anything.
+"""Estimate relative depth maps of images with Depth Anything.
 
-A map is a 16-bit PNG with the size and the stem of the image: larger = nearer = higher above
-ground, 0 = no depth. It goes to
+A map is a 16-bit PNG with the size and the stem of the image: larger values are nearer to the
+camera (higher above ground), and 0 is no depth. It is written to
 
   with --out DIR      DIR/a/12.png            for FOLDER/a/12.tif
   without             FOLDER/../rdepth/<model>/a/12.png, where the datasets look for it
 
-where FOLDER is the given folder, or the one that holds a given file; <model> is the model's name in
-small letters without -hf. The folder of the maps also gets depth_maps.json: model, settings, and
-the scale and shift of each map (depth = shift + scale * code). A run that was stopped continues
-where it was.
+where FOLDER is a given folder, or the folder of a given file; <model> is the name of the model in
+lower case without -hf. depth_maps.json in the folder of the maps records the model, the settings,
+and the scale and shift of each map (depth = shift + scale * code). Run the same command again to
+continue a run that was stopped.
 """
 
 from argparse import ArgumentParser, Namespace
@@ -30,9 +30,9 @@ def add_arguments(parser: ArgumentParser) -> None:
     add = parser.add_argument
     add('images', nargs='+', metavar='IMAGES', help='PNG, JPEG, TIFF, or folders')
     add('--out', metavar='DIR', help='folder of the maps (default: see above)')
-    text = 'hub id of a Depth Anything, or a folder that holds one (then no network is needed)'
+    text = 'hub id of a Depth Anything model, or its local folder (which needs no network)'
     add('--model', required=True, help=text)
-    add('--name', help="without --out: used instead of the model's name in rdepth/<model>")
+    add('--name', help='without --out: name to use instead of <model> in rdepth/<model>')
     _add_network_arguments(parser)
     add(
         '--bands',
@@ -40,13 +40,13 @@ def add_arguments(parser: ArgumentParser) -> None:
         type=int,
         action=TupleAction,
         metavar=('R', 'G', 'B'),
-        help='bands to use, counted from 1, of images that do not have three (or one)',
+        help='bands to use (counted from 1) if images have neither three bands nor one',
     )
-    text = 'input values mapped to 0 and 255, of images that do not have 8 bits'
+    text = 'input values mapped to 0 and 255, if images do not have 8 bits'
     add_range(parser, '--value-range', text)
     add('--batch-size', type=int, default=8, help='images or tiles in one pass of the network')
-    add('--workers', type=int, default=2, help='threads that read, and as many that write')
-    text = 'pytorch: started by torchrun; each process takes its share of the images'
+    add('--workers', type=int, default=2, help='number of reading threads, and of writing threads')
+    text = 'pytorch: started by torchrun; the processes share the images'
     add_launcher(parser, ['none', 'pytorch'], text)
 
 
@@ -56,15 +56,15 @@ def _add_network_arguments(parser: ArgumentParser) -> None:
         '--mode',
         choices=['whole', 'tiled'],
         default='whole',
-        help='whole: each image at once, shrunk to the size of the network; tiled: larger images '
-        'in overlapping tiles, brought to one scale and shift',
+        help='whole: each image at once, resized to the size of the network; tiled: larger images '
+        'in overlapping tiles, aligned to one scale and shift',
     )
     add(
         '--tile',
         type=int,
         metavar='PX',
-        help='side of a tile in pixels of the image (default: the network size: nothing is lost; '
-        'twice that: tiles are halved)',
+        help='side of a tile in pixels of the image (default: the network size, so that no detail '
+        'is lost; a larger tile is shrunk)',
     )
     text = 'part of a tile that its neighbour also covers (default: 0.25)'
     add('--overlap', type=float, metavar='PART', help=text)
@@ -72,7 +72,7 @@ def _add_network_arguments(parser: ArgumentParser) -> None:
     add('--size', type=int, help=text)
     text = 'bf16: run the network in bfloat16; auto: only on a GPU'
     add('--amp', choices=['auto', 'bf16', 'off'], default='auto', help=text)
-    add('--device', help='cpu, cuda, cuda:1, … (default: cuda where there is one)')
+    add('--device', help='cpu, cuda, cuda:1, … (default: cuda if available)')
 
 
 def run(args: Namespace) -> None:
@@ -86,7 +86,7 @@ def run(args: Namespace) -> None:
 
     check_launcher(args.launcher)
     if args.out and args.name:
-        raise UserError('--out names the folder of the maps, so --name has no effect: drop one.')
+        raise UserError('--name has no effect with --out: leave out one of the two.')
     reader = OpticalReader(args.bands, args.value_range)
     settings = DepthSettings(
         args.mode, args.tile, args.overlap, args.batch_size, args.workers, reader
@@ -115,13 +115,13 @@ def run(args: Namespace) -> None:
 def _report(summary, process: str) -> None:
     speed = f', {summary.written / summary.seconds:.1f} a second' if summary.written else ''
     written = f'{process}{many(summary.written, "map")} written{speed}'
-    print(f'{written}; {summary.kept} were there already')
+    print(f'{written}; {summary.kept} already existed')
     for warning in summary.warnings:
         print(f'{process}{warning}')
 
 
 def _choose_device(name: str | None):
-    """Return the device of this name; without a name, the GPU of this process, or the CPU."""
+    """Return the named device; without a name, the GPU of this process, or the CPU."""
     import torch
 
     if name is None:

@@ -1,10 +1,10 @@
-"""Turn surface models into depth maps: 16 bits, one range of heights for the whole dataset.
+"""Turn surface models into 16-bit depth maps, with one range of heights for the whole dataset.
 
-A map is a PNG with the size, the stem and the place in the tree of its surface model: larger =
-higher above ground (or above the sea), 0 = no depth. DIR/a/12.png is the map of FOLDER/a/12.tif,
-where FOLDER is the given folder, or the one that holds a given file. Next to it lies a world file
-(12.pgw) if the surface model is georeferenced. manifest.json records how the maps were made and
-what was counted. A run that was stopped continues where it was.
+A map is a PNG with the size and the stem of its surface model: larger values are higher above
+ground (or above sea level), and 0 is no depth. The map of FOLDER/a/12.tif is DIR/a/12.png, where
+FOLDER is a given folder, or the folder of a given file. It has a world file (12.pgw) if the surface
+model is georeferenced. manifest.json records the settings, statistics and counts. Run the same
+command again to continue a run that was stopped.
 """
 
 from argparse import ArgumentParser, Namespace
@@ -27,10 +27,10 @@ def add_arguments(parser: ArgumentParser) -> None:
         scale,
         '--percentiles',
         'percentiles of all heights of the dataset that become depth 0 and 1; heights outside are '
-        'clipped. Not 0 100, because one bird, crane or pit would take the whole range',
+        'clipped. Do not use 0 100, because one bird, crane or pit would stretch the range',
         default=(0.5, 99.5),
     )
-    text = 'heights that become depth 0 and 1 instead, to use one range for several runs'
+    text = 'heights that become depth 0 and 1, to use the same range in several runs'
     add_range(scale, '--range', text, dest='value_range')
     add(
         '--nodata',
@@ -39,30 +39,30 @@ def add_arguments(parser: ArgumentParser) -> None:
         action=TupleAction,
         default=(),
         metavar='VALUE',
-        help='values that are not heights, for files that do not declare them (-9999; with an '
-        'exponent --nodata=-3.4e38)',
+        help='no-data values, for files that do not declare them (-9999; write values with an '
+        'exponent as --nodata=-3.4e38)',
     )
     add(
         '--fill',
         action='store_true',
-        help='give pixels without height the nearest height; otherwise they are "no depth". Takes '
-        'about 15 bytes per pixel of memory, because a map can no longer be written in strips',
+        help='fill pixels without height with the nearest height; otherwise they are "no depth". '
+        'Needs about 15 bytes of memory per pixel, because maps can then not be written in strips',
     )
     add(
         '--ground',
         default='none',
         metavar='none|opening|DIR',
-        help='subtract the ground. opening: found in the surface model; DIR: terrain models of the '
-        'same stems, on the same grid',
+        help='ground to subtract. opening: estimate it by an opening of the surface model; DIR: '
+        'terrain models with the same stems and grid',
     )
     add(
         '--window',
         type=float,
         metavar='METRES',
-        help="side of the opening's window: LARGER THAN THE LARGEST BUILDING, or its middle is "
-        'taken for ground; not much larger, or hills are removed as well',
+        help='window of the opening: LARGER THAN THE LARGEST BUILDING, or the middle of buildings '
+        'counts as ground; not much larger, or hills are removed as well',
     )
-    add('--window-pixels', type=int, metavar='N', help='the same for files without georeference')
+    add('--window-pixels', type=int, metavar='N', help='window for files without georeference')
     add('--workers', type=int, default=2, help='threads')
 
 

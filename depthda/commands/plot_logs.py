@@ -1,6 +1,6 @@
-"""Draw what several runs logged while training: a panel for each figure, a line for each run.
+"""Draw what several runs logged during training: a panel for each key, a line for each run.
 
-A resumed run is joined by iteration: of repeated steps, the last counts.
+The parts of a resumed run are joined by iteration; repeated iterations count once, as logged last.
 """
 
 from argparse import ArgumentParser, Namespace
@@ -17,7 +17,7 @@ EXAMPLES = (
 def add_arguments(parser: ArgumentParser) -> None:
     add = parser.add_argument
     add('runs', nargs='+', metavar='RUN', help='folder of a run (its work_dir)')
-    text = 'what to draw, as logged'
+    text = 'logged values to draw'
     add('--keys', nargs='+', default=['loss', 'mIoU'], metavar='KEY', help=text)
     add('--smooth', type=float, default=0.0, metavar='F', help='from 0 (not at all) to below 1')
     add('--log', choices=['x', 'y', 'xy'], default='', help='logarithmic axes')
@@ -26,7 +26,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(args: Namespace) -> None:
     """Read the logs, report what is missing, draw."""
-    from depthda.experiments.pictures.curves import draw_curves, missing, read_runs
+    from depthda.experiments.pictures.curves import describe_missing_keys, draw_curves, read_runs
 
     if Path(args.out).suffix not in ('.png', '.pdf', '.svg'):
         raise UserError(f'--out {args.out}: give a name that ends with .png, .pdf or .svg.')
@@ -34,7 +34,7 @@ def run(args: Namespace) -> None:
         raise UserError(f'--smooth {args.smooth}: give a number from 0 (none) to below 1.')
     keys = list(dict.fromkeys(args.keys))
     runs = read_runs(args.runs)
-    for sentence in missing(runs, keys):
+    for sentence in describe_missing_keys(runs, keys):
         print(sentence)
     drawn = [key for key in keys if any(key in curves for curves in runs.values())]
     draw_curves(args.out, runs, drawn, args.smooth, args.log)

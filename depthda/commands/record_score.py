@@ -1,7 +1,7 @@
-"""Record what the challenge server reports for a submission, to fill the row of its table.
+"""Record the scores of a submission on the challenge server in the row of its table.
 
-Rows of the server protocol end at "awaiting score": a checked zip lies in the run's folder. Upload
-it, then give the server's IoU of each class here, in per cent.
+A row of the server protocol stops at "awaiting score", with a checked zip in the folder of its run.
+Upload the zip, then pass the IoU of each class that the server reports, in per cent.
 """
 
 from argparse import ArgumentParser, Namespace
@@ -20,12 +20,12 @@ def add_arguments(parser: ArgumentParser) -> None:
     add('table', help='table file (configs/tables/*.py)')
     add('row', help='name of the row')
     add('seed', type=int, help='seed of the run')
-    text = 'one per class, in the order of the classes, or each as NAME=VALUE'
+    text = 'one value per class, in the order of the classes, or as NAME=VALUE'
     add('--scores', nargs='+', required=True, metavar='IOU', help=text)
-    text = "the server's mean, which is checked (default: the mean)"
+    text = 'mean that the server reports, which must fit the scores (default: their mean)'
     add('--miou', type=float, help=text)
     add('--world', type=int, help='seed of the synthetic dataset, if there are several')
-    add('--out', help='where the runs lie (default: work_dirs/tables, or …-smoke)')
+    add('--out', help='folder of the runs (default: work_dirs/tables, or …-smoke)')
     add('--replace', action='store_true', help='overwrite scores recorded before')
     add('--smoke', action='store_true', help='the run was made with --smoke')
 

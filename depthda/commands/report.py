@@ -1,4 +1,4 @@
-"""Make one HTML page of a tested run, or of several side by side: scores, curves, tiles."""
+"""Make an HTML page about a tested run, or several side by side: scores, curves, tiles."""
 
 import sys
 from argparse import ArgumentParser, Namespace
@@ -15,9 +15,9 @@ def add_arguments(parser: ArgumentParser) -> None:
     add = parser.add_argument
     text = 'folder with metrics.json (which a test writes), or a folder of such folders'
     add('runs', nargs='+', metavar='RUN', help=text)
-    add('--names', nargs='+', metavar='NAME', help='what to call the runs')
+    add('--names', nargs='+', metavar='NAME', help='names of the runs on the page')
     add('--out', default='report.html', metavar='FILE', help='the page')
-    add('--tiles', type=int, default=4, metavar='N', help='tiles under each heading')
+    add('--tiles', type=int, default=4, metavar='N', help='number of tiles under each heading')
     add('--title', help='heading of the page (default: the names of the runs)')
 
 

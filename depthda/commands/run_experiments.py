@@ -1,7 +1,7 @@
-"""Run tables of experiments: the unfinished rows, then the table next to the paper's figures.
+"""Run the unfinished rows of tables of experiments, then write the tables with the paper's scores.
 
-Stop it whenever you like and start it again: finished runs are not repeated, and a run that was
-stopped continues where it was. Given a config instead of a table, --vary makes a sweep of it.
+You can stop the command at any time and start it again: finished runs are not repeated, and stopped
+runs continue. With a config instead of a table, --vary runs a sweep.
 """
 
 from argparse import ArgumentParser, Namespace
@@ -25,22 +25,22 @@ def add_arguments(parser: ArgumentParser) -> None:
         nargs='*',
         metavar='TABLE',
         help='table files (configs/tables/*.py), names of tables that come with depthda '
-        '(tables/synthetic), or a config to vary (default with --smoke or --dry-run: every table '
-        'that comes with depthda)',
+        '(tables/synthetic), or a config to vary (default with --smoke or --dry-run: all tables '
+        'that come with depthda)',
     )
-    add('--out', help='where runs go (default: work_dirs/tables, or …-smoke)')
-    add('--only', nargs='+', metavar='ROW', help='rows to run, by name')
-    add('--seeds', nargs='+', type=int, help='used instead of the seeds of the table')
-    text = 'seeds of the synthetic dataset, used instead of those of the table'
+    add('--out', help='folder of the runs (default: work_dirs/tables, or …-smoke)')
+    add('--only', nargs='+', metavar='ROW', help='names of the rows to run')
+    add('--seeds', nargs='+', type=int, help='seeds to use instead of those of the table')
+    text = 'seeds of the synthetic dataset to use instead of those of the table'
     add('--worlds', nargs='+', type=int, help=text)
     text = 'for a config: one row for each combination of these values'
     add('--vary', nargs='+', default=[], metavar='KEY=V,V', help=text)
     add('--gpus', nargs='+', default=[], metavar='ID', help='devices to use: 0 1 or 0,1')
-    add('--jobs', type=int, help='runs at a time (default: one for each device)')
-    add('--dry-run', action='store_true', help='list what would run, and stop')
-    text = 'tiny stand-ins on a tiny synthetic dataset; the real models are built without memory'
+    add('--jobs', type=int, help='number of runs at a time (default: one for each device)')
+    add('--dry-run', action='store_true', help='only list what would run')
+    text = 'run tiny models on a tiny synthetic dataset; only build the real models, without memory'
     add('--smoke', action='store_true', help=text)
-    text = 'write the table from the finished runs, and stop'
+    text = 'only write the table, from the finished runs'
     add('--report', action='store_true', help=text)
 
 
@@ -59,7 +59,7 @@ def _run_tables(args: Namespace) -> int:
     try:
         for table in args.tables or _all_tables(args):
             failed += run_table(table, out, **picked(args, *names))
-    finally:  # also where a later table has a fault
+    finally:  # even if a later table raises an error
         say_failed(failed)
     return 1 if failed else 0
 

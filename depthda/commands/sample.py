@@ -18,20 +18,20 @@ def add_arguments(parser: ArgumentParser) -> None:
     for split, count in (('train', 200), ('val', 40), ('test', 60)):
         add(f'--{split}', type=int, default=count, help='tiles per domain')
     add('--size', type=int, default=256, help='side of a tile')
-    add('--seed', type=int, default=0, help='another seed is another world')
+    add('--seed', type=int, default=0, help='each seed is another world')
     add(
         '--gap',
         nargs='*',
         metavar='PART',
         help='parts in which the domains differ: layout, geometry, resolution, appearance, depth '
-        '(default: all); in the others all domains are like the first',
+        '(default: all); in other parts, all domains are like the first',
     )
-    text = 'of the relative depth: 1 is the true height, 0 is noise (default: as in the world)'
+    text = 'quality of relative depth: 1 is the true height, 0 is noise (default: as in the world)'
     add('--fidelity', type=float, help=text)
-    add('--null', action='store_true', help='take height and depth from unrelated tiles')
-    text = 'write images of four bands as GeoTIFF: the same three and near infrared'
+    add('--null', action='store_true', help='use height and depth of unrelated tiles')
+    text = 'write images as GeoTIFFs of four bands, the fourth of which is near infrared'
     add('--near-infrared', action='store_true', help=text)
-    add('--jobs', type=int, default=1, help='processes; the bytes are the same')
+    add('--jobs', type=int, default=1, help='processes; the result is the same')
 
 
 def run(args: Namespace) -> None:
@@ -52,5 +52,5 @@ def run(args: Namespace) -> None:
             show('tiles', done, total)
 
         written = write_sample(args.out, world, counts, args.jobs, report, args.near_infrared)
-    done = f'{many(written, "tile")} written' if written else 'this dataset is there already'
+    done = f'{many(written, "tile")} written' if written else 'this dataset already exists'
     print(f'{args.out}: {done}')

@@ -1,7 +1,7 @@
 """Pack predictions for LoveDA's challenge servers, and check a zip before it is uploaded.
 
-A submission is a zip of 8-bit greyscale PNGs of 1024×1024 pixels with values 0…6, named as the test
-images (4191.png …), at the root of the zip, and nothing else. Upload it at
+A submission is a zip of 8-bit greyscale PNGs of 1024×1024 pixels with values 0…6, named like the
+test images (4191.png …), without folders or other files. Upload it at
   uda  one target domain in a zip   https://www.codabench.org/competitions/13037
   seg  both domains in one zip      https://www.codabench.org/competitions/13030
 (CodaLab has taken no LoveDA submissions since 2025-12-31.)
@@ -28,15 +28,14 @@ def add_arguments(parser: ArgumentParser) -> None:
         '--against',
         metavar='DIR',
         help='for a dataset other than LoveDA: the folder of its test images, whose names and '
-        'sizes count instead of the official ones; with --track seg the root of a folder tree '
-        "like LoveDA's",
+        'sizes the zip must match; with --track seg the root of a folder tree like that of LoveDA',
     )
     actions = parser.add_subparsers(dest='action', required=True)
-    form = dict(parents=[common], formatter_class=parser.formatter_class)
-    pack = actions.add_parser('pack', help='make a zip and check it', **form)
+    settings = dict(parents=[common], formatter_class=parser.formatter_class)
+    pack = actions.add_parser('pack', help='make a zip and check it', **settings)
     pack.add_argument('pred_dir', metavar='PRED_DIR', help='folder of predictions (PNG)')
     pack.add_argument('--out', required=True, metavar='ZIP', help='the zip to write')
-    check = actions.add_parser('check', help='check a zip', **form)
+    check = actions.add_parser('check', help='check a zip', **settings)
     check.add_argument('zip', metavar='ZIP', help='the zip to check')
 
 

@@ -1,4 +1,4 @@
-"""Test a checkpoint, or score index maps: scores, predicted maps, a checked submission zip."""
+"""Test a checkpoint, or score existing predictions; write scores, predictions or a submission."""
 
 from argparse import ArgumentParser, Namespace
 
@@ -22,15 +22,15 @@ def add_arguments(parser: ArgumentParser) -> None:
     add(
         '--predictions',
         metavar='DIR',
-        help='instead of testing a checkpoint, score the index maps in DIR, made by any other '
-        'code; each has the name of its test image (2-D PNG or TIFF, classes from 0 on)',
+        help='instead of testing a checkpoint, score the index maps of any other program in DIR; '
+        'they are named like the test images (2-D PNG or TIFF, classes from 0 on)',
     )
-    add('--out', metavar='DIR', help='write predicted index maps (PNG) there')
-    add('--show-dir', metavar='DIR', help='write predictions in colour there')
-    text = 'write the depth that the model predicts (DepthSeg) there: 16-bit maps and pictures'
+    add('--out', metavar='DIR', help='write predicted index maps (PNG) to this folder')
+    add('--show-dir', metavar='DIR', help='write predictions in colour to this folder')
+    text = 'write predicted depth (DepthSeg) to this folder, as 16-bit maps and as pictures'
     add('--save-depth', metavar='DIR', help=text)
     add('--submission', metavar='ZIP', help='pack the predictions for the challenge server')
-    text = 'test images that the zip must match, for a dataset other than LoveDA'
+    text = 'folder of test images that the zip must match, for a dataset other than LoveDA'
     add('--against', metavar='DIR', help=text)
     add('--tta', action='store_true', help='average over flips')
     add(
@@ -38,14 +38,15 @@ def add_arguments(parser: ArgumentParser) -> None:
         nargs='+',
         choices=('as-is', 'zero', 'flat', 'shuffle'),
         metavar='KIND',
-        help='does the model use depth? Test with the map as it is, with no depth (zero), with the '
-        'same depth everywhere (flat), with the map of another tile (shuffle), and show one table',
+        help='find out whether the model uses depth: test with the map as it is, with no depth '
+        '(zero), with equal depth everywhere (flat) or with the map of another tile (shuffle), and '
+        'show the scores in a table',
     )
 
 
 def run(args: Namespace) -> None:
     if (args.checkpoint is None) == (args.predictions is None):
-        raise UserError('give a checkpoint to test, or --predictions DIR to score: one of the two.')
+        raise UserError('give either a checkpoint to test, or --predictions DIR to score.')
     if args.predictions:
         return _score_predictions(args)
     if args.depth:
@@ -56,13 +57,13 @@ def run(args: Namespace) -> None:
 
 
 def _score_predictions(args: Namespace) -> None:
-    """Score existing maps; options that need a model are refused."""
+    """Score existing maps, and refuse options that need a model."""
     from depthda.engine.score_predictions import score_predictions
 
     needs_model = ('out', 'save_depth', 'submission', 'against', 'tta', 'depth')
     if given := [name for name in needs_model if getattr(args, name)]:
         options = ', '.join(f'--{name.replace("_", "-")}' for name in given)
-        raise UserError(f'--predictions scores maps that are there: leave out {options}.')
+        raise UserError(f'--predictions scores existing maps: leave out {options}.')
     if args.launcher != 'none':
         raise UserError('--predictions runs in one process: leave out --launcher.')
     score_predictions(args.config, args.predictions, args.work_dir, args.show_dir, args.cfg_options)

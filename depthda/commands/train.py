@@ -13,14 +13,14 @@ EXAMPLES = (
 def add_arguments(parser: ArgumentParser) -> None:
     add_run_arguments(parser)
     add = parser.add_argument
-    text = 'continue from the last checkpoint that the last run in the work dir wrote'
+    text = 'continue from the last checkpoint in the work dir'
     add('--resume', action='store_true', help=text)
     add('--amp', action='store_true', help='train in mixed precision (bfloat16)')
     add(
         '--check',
         action='store_true',
-        help='take one training step, validate one sample, report what a run would write and '
-        'where, and stop: nothing is written',
+        help='run one training step, validate one sample, and report what a run would write; '
+        'nothing is written',
     )
 
 
@@ -28,8 +28,8 @@ def run(args: Namespace) -> None:
     with stopped_by_signals():
         from depthda.engine.launch import check_training, train
 
-        how = (args.work_dir, args.resume, args.amp, args.cfg_options, args.launcher)
+        options = (args.work_dir, args.resume, args.amp, args.cfg_options, args.launcher)
         if not args.check:
-            train(args.config, *how)
-        elif lines := check_training(args.config, *how):
+            train(args.config, *options)
+        elif lines := check_training(args.config, *options):
             print(f'checked {args.config}: it can be trained', *lines, sep='\n  ')

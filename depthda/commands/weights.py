@@ -1,8 +1,8 @@
-"""Fetch the pretrained weights that a config needs, for training on nodes without a network.
+"""Download the pretrained weights that a config needs, for training without a network.
 
-Weights from the Hugging Face hub go to DIR/huggingface, others to DIR/torch. The command prints the
-environment variables with which a training finds them there; without --dir they go where the
-libraries look anyway.
+Weights from the Hugging Face hub go to DIR/huggingface, others to DIR/torch, and the command prints
+the environment variables with which training finds them. Without --dir, they go to the default
+folders of the libraries.
 """
 
 import os
@@ -19,7 +19,7 @@ EXAMPLES = (
 def add_arguments(parser: ArgumentParser) -> None:
     text = 'config files, or names of those that come with depthda'
     parser.add_argument('configs', nargs='+', metavar='CONFIG', help=text)
-    text = 'folder to fetch to, which the nodes can read too'
+    text = 'folder for the weights, which the training nodes can read too'
     parser.add_argument('--dir', metavar='DIR', help=text)
     add_cfg_options(parser)
 
@@ -29,7 +29,7 @@ def run(args: Namespace) -> None:
     if args.dir:
         folder = os.path.abspath(args.dir)
         environment = {'HF_HOME': f'{folder}/huggingface', 'TORCH_HOME': f'{folder}/torch'}
-        # Set before the import of the libraries, which read them only once.
+        # Set them before the libraries are imported, because they are read only once.
         os.environ.update(environment)
     from depthda.engine.prepare import load_config
     from depthda.engine.pretrained import fetch, pretrained_weights
@@ -40,7 +40,7 @@ def run(args: Namespace) -> None:
     for weights in found:
         print(f'{weights}: {fetch(weights)}', flush=True)
     if not found:
-        print('nothing to fetch: no pretrained weights are named')
+        print('nothing to download: the config names no pretrained weights')
     elif environment:
         settings = ' '.join(f'{name}={value}' for name, value in environment.items())
         print(f'train with: env {settings} HF_HUB_OFFLINE=1 depthda train …')

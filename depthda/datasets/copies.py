@@ -8,7 +8,7 @@ _BLOCK = 1 << 20
 
 
 def group_equal(files: Iterable[tuple[str, Hashable]]) -> dict[Hashable, set[str]]:
-    """Group paths by the digest of their content."""
+    """Group paths by a key, such as the digest of their content."""
     groups: dict[Hashable, set[str]] = {}
     for path, digest in files:
         groups.setdefault(digest, set()).add(path)
@@ -18,8 +18,8 @@ def group_equal(files: Iterable[tuple[str, Hashable]]) -> dict[Hashable, set[str
 def equal_files(paths: Iterable[str | os.PathLike]) -> list[list[str]]:
     """Return groups of two or more files with the same bytes. Only files of equal size are read."""
     sizes = group_equal((os.fspath(path), os.path.getsize(path)) for path in paths)
-    alike = [path for group in sizes.values() if len(group) > 1 for path in group]
-    groups = group_equal((path, _digest(path)) for path in sorted(alike))
+    same_size = [path for group in sizes.values() if len(group) > 1 for path in group]
+    groups = group_equal((path, _digest(path)) for path in sorted(same_size))
     return [sorted(group) for group in groups.values() if len(group) > 1]
 
 

@@ -10,13 +10,13 @@ from depthda.randomness import SampleKey, derive_seed
 
 @DATASETS.register_module()
 class DomainPairDataset:
-    """Unpaired tiles of two datasets, with as many pairs as the larger one has tiles.
+    """Random pairs of tiles from two datasets; as many as the larger dataset has tiles.
 
     The index counts through the larger dataset (the source, if they are equal), so an epoch of
     ``RunSampler`` shows each of its tiles once. The tile of the other dataset is drawn at random
-    with the seed that the index carries (``SampleKey``), and each pipeline runs under a separate
-    seed. A pair thus depends only on the seed of the run and the position in it. An index without
-    a seed uses the tiles of the other dataset in turn.
+    with the seed of the index (``SampleKey``), and each pipeline runs with its own seed. So a pair
+    depends only on the seed of the run and on its position. If the index has no seed, the tiles of
+    the other dataset are used in turn.
 
     A sample is ``dict(inputs=dict(source=…, target=…), data_samples=dict(source=…, target=…))``.
 
@@ -37,7 +37,7 @@ class DomainPairDataset:
             name: DATASETS.build(dict(item)) if isinstance(item, Mapping) else item
             for name, item in (('source', source), ('target', target))
         }
-        # max() returns the first of equals.
+        # If both are equally large, max() returns the first, which is the source.
         self.larger = max(self.sets, key=lambda name: len(self.sets[name]))
 
     @property
@@ -55,7 +55,7 @@ class DomainPairDataset:
 
     def __getitem__(self, idx: int) -> dict:
         if not 0 <= idx < len(self):
-            # An IndexError ends a plain `for pair in dataset`.
+            # Without an IndexError, `for pair in dataset` would never end.
             raise IndexError(f'there is no pair {int(idx)} among {len(self)}')
         pair: dict[str, dict] = dict(inputs={}, data_samples={})
         for name, dataset in self.sets.items():
@@ -72,7 +72,7 @@ class DomainPairDataset:
         }
 
     def _key(self, name: str, idx: int) -> int:
-        """Return the index of one dataset's tile, with a separate seed if ``idx`` has one."""
+        """Return the index of the tile in one dataset, with its own seed if ``idx`` has a seed."""
         size = len(self.sets[name])
         seed = getattr(idx, 'seed', None)
         if seed is None:

@@ -20,9 +20,9 @@ from depthda.provenance import TRANSLATION
 class ISPRSDataset(RGBDSegDataset):
     """Tiles in ``images_<bands>``, ``labels`` and depth folders; file names begin with the area.
 
-    A split is a list of areas. Every area of it must be there; if the folder has a
-    ``manifest.json`` of ``depthda prepare-dataset``, all tiles of the area must be there as well.
-    Labels are 0…5 in the order of the classes, and 255 at boundaries, which do not count.
+    A split is a list of areas, all of which must exist. If the folder has a ``manifest.json`` of
+    ``depthda prepare-dataset``, all tiles of these areas must exist as well. Labels are 0…5 in the
+    order of the classes, and 255 (ignored) at the boundaries of objects.
 
     Citation: F. Rottensteiner et al., "The ISPRS benchmark on urban object classification and 3D
     building reconstruction", ISPRS Annals I-3, 2012. Terms: research use under the benchmark's own
@@ -32,15 +32,13 @@ class ISPRSDataset(RGBDSegDataset):
         split: A key of ``SPLITS``.
         bands: Suffix of the image folder: ``'irrg'`` reads ``images_irrg``.
         depth: Folder of the depth maps next to the images (``'dsm'``, ``'ndsm'``); None: no depth.
-        areas: Areas of the split to use. None uses all of them; of a translated dataset, those
-            that were translated.
-        **kwargs: Passed to ``RGBDSegDataset``. With ``ann_file``, a list of stems, the listed tiles
-            of the split are used, and no area has to be complete.
+        areas: Areas of the split to use; None uses all, or all that a translated dataset has.
+        **kwargs: Passed to ``RGBDSegDataset``. With ``ann_file``, a list of stems, only the listed
+            tiles of the split are used, and areas may be incomplete.
     """
 
     METAINFO = dict(classes=CLASSES, palette=PALETTE)
-    # The areas of each split, with 'all' among the splits, and the pattern of the area at the
-    # beginning of a file name.
+    # The areas of each split (one is 'all'), and the pattern of an area at the start of file names.
     SPLITS: dict[str, tuple[str, ...]]
     AREA: re.Pattern
 
@@ -55,13 +53,13 @@ class ISPRSDataset(RGBDSegDataset):
     ) -> None:
         self.areas = self._choose_areas(data_root, split, areas)
         folders = {**self.FOLDERS, 'img_path': f'images_{bands}'}
-        own = dict(data_root=data_root, domain=type(self).__name__, split=split)
-        super().__init__(data_prefix=folders, depth=depth, **own, **kwargs)
+        names = dict(data_root=data_root, domain=type(self).__name__, split=split)
+        super().__init__(data_prefix=folders, depth=depth, **names, **kwargs)
 
     def _choose_areas(
         self, data_root: str, split: str, areas: Sequence[str] | None
     ) -> tuple[str, ...]:
-        name, every = type(self).__name__, self.SPLITS['all']
+        name, known = type(self).__name__, self.SPLITS['all']
         if split not in self.SPLITS:
             raise UserError(f'split={split!r} of {name} is unknown: use {", ".join(self.SPLITS)}')
         in_split = self.SPLITS[split]
@@ -70,11 +68,11 @@ class ISPRSDataset(RGBDSegDataset):
             areas = translation.get('areas') or in_split
             return tuple(area for area in in_split if area in areas)
         if not areas or isinstance(areas, str):
-            raise UserError(f'areas={areas!r} of {name}: give a list of some of {", ".join(every)}')
-        if unknown := [str(area) for area in areas if area not in every]:
+            raise UserError(f'areas={areas!r} of {name}: give a list of some of {", ".join(known)}')
+        if unknown := [str(area) for area in areas if area not in known]:
             raise UserError(
                 f'areas={list(areas)} of {name}: there is no area {", ".join(unknown)}, the '
-                f'areas are {", ".join(every)}'
+                f'areas are {", ".join(known)}'
             )
         if others := [area for area in areas if area not in in_split]:
             raise UserError(
@@ -84,7 +82,7 @@ class ISPRSDataset(RGBDSegDataset):
         return tuple(area for area in in_split if area in areas)
 
     def _listed_stems(self) -> list[str]:
-        """Return the tiles of the chosen areas, or those of them that ``ann_file`` lists."""
+        """Return the stems of the tiles in the chosen areas that ``ann_file``, if set, lists."""
         listed = super()._listed_stems()
         folder = self.data_prefix['img_path']
         stems = Source('image', folder, self.img_suffix).files() if listed is None else listed
@@ -130,8 +128,8 @@ class ISPRSDataset(RGBDSegDataset):
 class Potsdam(ISPRSDataset):
     """ISPRS Potsdam: 38 orthophotos of 6000², RGB and infrared, 5 cm, 6 classes, with a DSM.
 
-    ``split`` is ``'all'`` (38 areas), or the benchmark's own ``'official-train'`` (24) or
-    ``'official-test'`` (14). See ``ISPRSDataset`` for the other arguments, citation and terms.
+    ``split`` is ``'all'`` (38 areas), or ``'official-train'`` (24) or ``'official-test'`` (14) of
+    the benchmark. See ``ISPRSDataset`` for the other arguments, citation and terms.
     """
 
     MADE_BY = ('isprs potsdam', 'docs/isprs.md')
@@ -143,8 +141,8 @@ class Potsdam(ISPRSDataset):
 class Vaihingen(ISPRSDataset):
     """ISPRS Vaihingen: 33 orthophotos of about 2000², IR-R-G, 9 cm, 6 classes, with a DSM.
 
-    ``split`` is ``'all'`` (33 areas), ``'val'`` (8) or ``'test'`` (25) as in DRDG, or the
-    benchmark's own ``'official-train'`` (16) or ``'official-test'`` (17). See ``ISPRSDataset`` for
+    ``split`` is ``'all'`` (33 areas), ``'val'`` (8) or ``'test'`` (25) of DRDG, or
+    ``'official-train'`` (16) or ``'official-test'`` (17) of the benchmark. See ``ISPRSDataset`` for
     the other arguments, citation and terms.
     """
 

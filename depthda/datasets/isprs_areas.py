@@ -1,4 +1,4 @@
-"""The classes and areas of ISPRS Potsdam and Vaihingen, without what a dataset class imports."""
+"""The classes and areas of ISPRS Potsdam and Vaihingen, in a module without slow imports."""
 
 CLASSES = ('impervious_surface', 'building', 'low_vegetation', 'tree', 'car', 'clutter')
 PALETTE = [[255, 255, 255], [0, 0, 255], [0, 255, 255], [0, 255, 0], [255, 255, 0], [255, 0, 0]]

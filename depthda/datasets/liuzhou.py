@@ -1,4 +1,4 @@
-"""LiuZhou, the land-cover dataset of DepthSeg. It is not public: only its owners have the tiles."""
+"""LiuZhou, the land-cover dataset of DepthSeg, which is not public."""
 
 import os
 
@@ -11,26 +11,26 @@ from depthda.datasets.rgbd import RGBDSegDataset
 class LiuZhou(RGBDSegDataset):
     """LiuZhou: 15,327 satellite tiles of 512², GaoFen-2, 0.8 m, 2015, 7 land-cover classes.
 
-    7,047 tiles train, 4,209 validate and 4,071 test, from areas that do not overlap.
+    The splits have 7,047 (train), 4,209 (val) and 4,071 (test) tiles, from areas without overlap.
     Citation: N. Zhou et al., "DepthSeg: Depth Prompting in Remote Sensing Semantic Segmentation".
-    Not public, no licence known.
+    The dataset is not public, and its licence is not known.
 
-    Tiles lie in ``images``, ``labels`` and a depth folder, split by lists of file stems or by
-    folders. Labels are 0…6 in the order of the classes, and 255 for "none". Use
-    ``reduce_zero_label=True`` for labels of 1…7 with 0 for "none".
+    Tiles are in ``images``, ``labels`` and a depth folder; splits are lists of file stems or
+    folders. Labels are 0…6 in the order of the classes, and 255 (ignored). If your labels are 1…7
+    and 0 (ignored), set ``reduce_zero_label=True``.
 
     Args:
         data_root: Folder that holds ``images`` and ``labels``, or the folders of the splits.
-        split: Folder of ``data_root`` that holds ``images`` and ``labels`` (``'train'``). None
-            reads them from ``data_root`` itself, where ``ann_file='train.txt'`` chooses the tiles.
+        split: Folder in ``data_root`` that holds ``images`` and ``labels`` (``'train'``). If None,
+            they are in ``data_root`` itself, and ``ann_file='train.txt'`` selects the tiles.
         depth: Folder of the depth maps next to ``images``; None: no depth.
-        **kwargs: Passed to ``RGBDSegDataset``. ``ann_file``, a list of stems, is relative to
-            ``data_root``, with ``split`` too.
+        **kwargs: Passed to ``RGBDSegDataset``. ``ann_file``, a list of stems, is always relative to
+            ``data_root``.
     """
 
     MADE_BY = ('liuzhou', 'data/README.md')
     METAINFO = dict(
-        # The order of the paper, which does not state its colours: these are this project's.
+        # In the order of the paper. The colours are ours, because the paper does not state its own.
         classes=(
             'cropland',
             'forest',
@@ -58,13 +58,13 @@ class LiuZhou(RGBDSegDataset):
         depth: str | None = 'rdepth/depth-anything-large',
         **kwargs,
     ) -> None:
-        place = split or ''
+        root = split or ''
         super().__init__(
-            data_prefix={key: os.path.join(place, name) for key, name in self.FOLDERS.items()},
-            depth=depth and os.path.join(place, depth),
+            data_prefix={key: os.path.join(root, name) for key, name in self.FOLDERS.items()},
+            depth=depth and os.path.join(root, depth),
             data_root=data_root,
             split=split,
             **kwargs,
         )
-        # Every split has a folder of this name, so it is the source that they are compared by.
+        # Checks compare the depth sources of splits by this name, which they have in common.
         self.depth = depth

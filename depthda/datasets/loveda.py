@@ -1,4 +1,4 @@
-"""LoveDA, and other datasets in its folder tree, such as the synthetic one."""
+"""LoveDA, and datasets with the same folder tree, such as the synthetic one."""
 
 import os
 from collections.abc import Sequence
@@ -17,13 +17,13 @@ PARTS = ('fit', 'held-out')
 class LoveDARGBD(RGBDSegDataset):
     """LoveDA: 5,987 images of 1024², RGB, 0.3 m, urban and rural scenes of three Chinese cities.
 
-    Train has 1,156 urban and 1,366 rural images, Val 677 and 992, Test 820 and 976, whose labels
-    only the challenge server has. There are 7 land-cover classes; masks hold 0 for no-data and 1…7.
+    Train has 1,156 urban and 1,366 rural images, Val 677 and 992, Test 820 and 976. Only the
+    challenge server has the labels of Test. Masks hold 0 (no-data) and 1…7 (land-cover classes).
     Citation: J. Wang et al., "LoveDA: A Remote Sensing Land-Cover Dataset for Domain Adaptive
     Semantic Segmentation", NeurIPS Datasets and Benchmarks, 2021. Licence: CC BY-NC-SA 4.0.
 
-    Files lie in ``{Train,Val,Test}/{Urban,Rural}/{images_png,masks_png}``, with depth maps next to
-    them. The synthetic world has the same tree.
+    Files are in ``{Train,Val,Test}/{Urban,Rural}/{images_png,masks_png}``, with depth maps next to
+    them.
 
     Args:
         data_root: Folder that holds ``Train``, ``Val`` and ``Test``.
@@ -32,8 +32,8 @@ class LoveDARGBD(RGBDSegDataset):
         depth: Folder of the depth maps next to ``images_png`` (``'rdepth/<model>'``, ``'dsm'``);
             None: no depth.
         holdout: ``dict(part='fit' | 'held-out', every=10, block=20)`` selects a part of Train.
-            Neighbouring file numbers are neighbouring tiles of one scene, so whole blocks of
-            ``block`` numbers are held out: every ``every``-th block, beginning with the first.
+            Neighbouring file numbers are neighbouring tiles of a scene, so tiles are held out in
+            blocks of ``block`` numbers: the first block and every ``every``-th after it.
         reduce_zero_label: Read the labels 1…7 as 0…6, and 0 as ignored.
         **kwargs: Passed to ``RGBDSegDataset``; ``labels=False`` for a split without masks (the
             public Test split has none).
@@ -72,7 +72,7 @@ class LoveDARGBD(RGBDSegDataset):
         )
 
     def how_made(self) -> str:
-        # The synthetic world, by the data_root of the sample configs.
+        # The data_root of the sample configs means the synthetic dataset.
         samples = {'sample': '', 'sample-4band': ' --near-infrared'}
         option = samples.get(os.path.basename(os.path.normpath(self.data_root)))
         if option is not None:
@@ -80,7 +80,7 @@ class LoveDARGBD(RGBDSegDataset):
         return super().how_made()
 
     def _join_prefix(self) -> None:
-        """Keep the folders relative, because each domain of each split has its own."""
+        """Keep folders relative, because each domain of each split has its own."""
 
     def load_data_list(self) -> list[dict]:
         samples = []
@@ -89,13 +89,13 @@ class LoveDARGBD(RGBDSegDataset):
                 root = os.path.join(self.data_root, split, domain)
                 folders = {key: os.path.join(root, name) for key, name in self.data_prefix.items()}
                 found = self.load_folder(folders, domain, split)
-                kept = [s for s in found if self._is_selected(s['img_path'])]
-                if not kept:
+                selected = [s for s in found if self._is_selected(s['img_path'])]
+                if not selected:
                     raise UserError(
                         f'the {self.holdout["part"]} part of the {len(found)} images in {root} is '
                         f'empty with {self.holdout}: choose a smaller block or every'
                     )
-                samples += kept
+                samples += selected
         return samples
 
     def _is_selected(self, path: str) -> bool:
@@ -106,7 +106,7 @@ class LoveDARGBD(RGBDSegDataset):
 
 
 def _choose(name: str, value: str | Sequence[str], choices: tuple[str, ...]) -> list[str]:
-    """Return the chosen names in the spelling of the folder tree, without repetition."""
+    """Return the chosen names without duplicates, spelled as in the folder tree."""
     spelling = {choice.lower(): choice for choice in choices}
     chosen = [value] if isinstance(value, str) else list(value)
     unknown = [item for item in chosen if str(item).lower() not in spelling]
@@ -135,7 +135,7 @@ def _number(path: str) -> int:
     stem = os.path.splitext(os.path.basename(path))[0]
     if not (stem.isascii() and stem.isdigit()):
         raise UserError(
-            f'{path} is not named by a number, and holdout needs numbers: name files as LoveDA '
+            f'{path} is not named by a number, but holdout needs numbers: name files as LoveDA '
             'does (12.png)'
         )
     return int(stem)

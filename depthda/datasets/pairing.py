@@ -1,4 +1,4 @@
-"""Pair image, label and depth files by their stem, and name every fault of the pairing."""
+"""Pair image, label and depth files by their stem, and report files that do not fit."""
 
 import os
 import unicodedata
@@ -25,13 +25,13 @@ _SUFFIX_OPTIONS = {
     'depth map': 'a tool: --depth-suffix; a config: depth_suffix',
 }
 
-# A grey PNG saved with three equal bands is a depth map that many tools write.
+# Many tools write depth maps as grey PNGs with three equal bands.
 _BANDS = {'label': (1,), 'depth map': (1, 3)}
 
 
 @dataclass(frozen=True)
 class Source:
-    """A folder of one kind of file. ``suffix`` None accepts every suffix of that kind.
+    """A folder of one kind of file. If ``suffix`` is None, all suffixes of that kind are accepted.
 
     A suffix that begins with ``/`` is a whole file name (``/dsm.tif``, with one folder per scene).
     """
@@ -41,7 +41,7 @@ class Source:
     suffix: str | None = None
 
     def files(self, others: Iterable[str] = ()) -> dict[str, str]:
-        """Return the paths by stem (with the subfolder, without the suffix), with subfolders.
+        """Return the paths of the folder and its subfolders by stem (which has the subfolder).
 
         Files that end with a suffix in ``others`` are of another kind and are left out.
         """
@@ -59,12 +59,12 @@ class Source:
             for name in names:
                 end = f'/{name}'.lower()
                 suffix = next(filter(end.endswith, suffixes), None)
-                # Hidden files belong to the operating system (macOS zips are full of them).
+                # Skip hidden files of the operating system, which macOS also puts into zips.
                 if suffix is None or name.startswith('.') or end.endswith(foreign):
                     continue
                 path = os.path.join(folder, name)
                 stem = f'/{os.path.relpath(path, self.folder)}'[: -len(suffix)].strip('/')
-                # macOS writes ü as two characters, other systems as one.
+                # In file names, macOS writes ü as two characters, other systems as one.
                 stem = unicodedata.normalize('NFC', stem)
                 if stem in found:
                     raise UserError(
@@ -84,23 +84,24 @@ def pair_by_stem(
 ) -> list[dict[str, str]]:
     """Return samples ``{'image': path, 'label': path, 'depth map': path}``, sorted by stem.
 
-    A missing, extra, unreadable or differently sized label or depth map is a ``UserError``.
+    Labels and depth maps that are missing, extra, unreadable or of another size raise a
+    ``UserError``.
 
     Args:
         image, label, depth: Folders of the images, the label masks and the depth maps.
-        only: Stems to use; files of other images are then not "extra". None uses all.
+        only: Stems to use; labels and depth maps of other images are ignored. None uses all.
         check: ``'full'`` also reads every header (size, bands); ``'names'`` only compares names.
-        image_fault: Returns what is wrong with an image of this header, and how to fix it.
+        image_fault: Function that returns what is wrong with an image, by its header, and the fix.
     """
     if check not in ('full', 'names'):
         raise UserError(f"check={check!r} of the dataset is unknown: use 'full' or 'names'")
     sources = [source for source in (image, label, depth) if source is not None]
-    for one, other in combinations(sources, 2):
-        folders = {os.path.realpath(source.folder) for source in (one, other)}
-        if len(folders) == 1 and one.suffix == other.suffix:
+    for first, second in combinations(sources, 2):
+        folders = {os.path.realpath(source.folder) for source in (first, second)}
+        if len(folders) == 1 and first.suffix == second.suffix:
             raise UserError(
-                f'{one.folder} is the folder of every {one.kind} and of every {other.kind}: give '
-                'each kind its own folder or suffix'
+                f'{first.folder} is the folder of every {first.kind} and of every {second.kind}: '
+                'give each kind its own folder or suffix'
             )
     images = image.files(_other_suffixes(image, sources))
     if not images:
@@ -129,12 +130,12 @@ def pair_by_stem(
 
 
 def _other_suffixes(source: Source, sources: Iterable[Source]) -> list[str]:
-    """Return longer suffixes of other kinds in this folder: ``t0_mask.png`` is not an image."""
-    place, length = os.path.realpath(source.folder), len(source.suffix or '')
+    """Return longer suffixes of other kinds in this folder (``t0_mask.png`` is not an image)."""
+    folder, length = os.path.realpath(source.folder), len(source.suffix or '')
     return [
         other.suffix
         for other in sources
-        if os.path.realpath(other.folder) == place and len(other.suffix or '') > length
+        if os.path.realpath(other.folder) == folder and len(other.suffix or '') > length
     ]
 
 
@@ -162,7 +163,7 @@ def _compare_names(
 
 
 def _other_format(source: Source, stem: str) -> str:
-    """Return the end of a message if the file of ``stem`` is there with another suffix."""
+    """Return a clause for the message if the file of ``stem`` exists with another suffix."""
     found = sorted(glob(f'{escape(os.path.join(source.folder, stem))}.*'))
     if not found:
         return ''
@@ -185,13 +186,13 @@ def _compare_headers(
     for source in (image, *others):
         paths = [sample[source.kind] for sample in samples]
         found = headers[source.kind] = dict(zip(paths, read_headers(paths), strict=True))
-        unread = [path for path, header in found.items() if header is None]
+        unreadable = [path for path, header in found.items() if header is None]
         fault = 'that cannot be read (empty, broken off or of another format)'
-        _refuse(source, map(_with_format, unread), fault, 'write or download them again')
+        _refuse(source, map(_with_format, unreadable), fault, 'write or download them again')
         bands = _BANDS.get(source.kind)
-        several = [path for path, header in found.items() if bands and header.bands not in bands]
+        multiband = [path for path, header in found.items() if bands and header.bands not in bands]
         fix = 'save them as single-band files (labels as class indices)'
-        _refuse(source, several, 'with several bands', fix)
+        _refuse(source, multiband, 'with several bands', fix)
     faults: dict[tuple[str, str], list[str]] = {}
     for path, header in headers['image'].items():
         if fault := image_fault(header):
@@ -211,12 +212,12 @@ def _compare_headers(
             fix = 'save class indices as 8-bit PNG (depthda prepare-dataset folder does it)'
             _refuse(source, wide, 'of more than 8 bits, which would be cut to 8', fix)
         else:
-            # Whole folders are colour-mapped, so decoding one map finds them.
+            # Refuse colour-mapped depth. If one map is, so is its folder: decoding one is enough.
             read_depth(samples[0][source.kind])
 
 
 def _with_format(path: str) -> str:
-    """Return the path of an unreadable file, and its format if that is not the one of its name."""
+    """Return the path of an unreadable file, with its format if that does not match its name."""
     fault = misnamed(path)
     return path if fault is None else f'{path} is {fault}'
 

@@ -25,10 +25,7 @@ class _DatasetFacts(NamedTuple):
     has_depth: bool
     ignore_index: int
     optical_bands: int
-
-    @property
-    def channels(self) -> int:
-        return self.optical_bands + self.has_depth
+    channels: int  # the optical bands and depth
 
 
 Rule = Callable[[Any, _DatasetFacts], str | None]
@@ -48,12 +45,11 @@ def check_pipeline(
     leaves = list(_leaves(transforms))
     loader = next((t for t in leaves if isinstance(t, LoadDepth)), None)
     bands = loader.optical_bands if loader else 3
-    info = _DatasetFacts(has_labels, has_depth, ignore_index, bands)
+    info = _DatasetFacts(has_labels, has_depth, ignore_index, bands, bands + has_depth)
     loaded = False
     for transform in leaves:
         loaded = loaded or transform is loader
-        fault = _fault(transform, loaded, loader is not None, info)
-        if fault:
+        if fault := _fault(transform, loaded, loader is not None, info):
             name = getattr(transform, '__name__', type(transform).__name__)
             raise UserError(f'{name} {fault}')
 
@@ -83,10 +79,9 @@ def _fault(transform: Callable, loaded: bool, has_loader: bool, info: _DatasetFa
     if not loaded:
         if kind in _GEOMETRIC:
             return 'would separate the image from its depth: put it after LoadDepth'
-        bands = info.optical_bands
-        if kind is mmcv_transforms.LoadImageFromFile and bands != 3:
-            if bands != 1 or transform.color_type == 'color':
-                return f'loads three bands, and optical_bands is {bands}: use LoadMultibandImage'
+        bands, is_file = info.optical_bands, kind is mmcv_transforms.LoadImageFromFile
+        if is_file and (bands not in (1, 3) or (bands == 1 and transform.color_type == 'color')):
+            return f'loads three bands, and optical_bands is {bands}: use LoadMultibandImage'
         return None
     if kind in _GEOMETRIC:
         return _GEOMETRIC[kind](transform, info)
@@ -122,21 +117,15 @@ def _resize_inside(transform: Any, info: _DatasetFacts) -> str | None:
     return _fault(transform.resize, True, True, info)
 
 
-def _is_zero(fill: Any) -> bool:
-    return all(v == 0 for v in fill) if isinstance(fill, Sequence) else fill == 0
-
-
 def _fills(image_fill: Any, label_fill: Any, info: _DatasetFacts) -> str | None:
     # OpenCV accepts up to four fill values, one per channel. If one of them is not 0, the number of
     # bands decides whether depth is filled with it.
-    if not _is_zero(image_fill):
+    if any(image_fill) if isinstance(image_fill, Sequence) else image_fill:
         return f'fills the image with {image_fill}: fill with 0, which is "no depth"'
-    if label_fill != info.ignore_index:
-        return (
-            f'fills labels with {label_fill}, which is then a class: fill with the ignored '
-            f'{info.ignore_index}'
-        )
-    return None
+    if label_fill == info.ignore_index:
+        return None
+    text = f'fills labels with {label_fill}, which is then a class'
+    return f'{text}: fill with the ignored {info.ignore_index}'
 
 
 def _fill_rule(image_fill: str) -> Rule:
@@ -164,7 +153,7 @@ def _centre_crop(transform: Any, info: _DatasetFacts) -> str | None:
 def _cut_out(transform: Any, info: _DatasetFacts) -> str | None:
     fill = transform.fill_in
     if not isinstance(fill, Sequence):
-        return None if fill == 0 else f'fills depth with {fill}: set fill_in=0'
+        return f'fills depth with {fill}: set fill_in=0' if fill else None
     if len(fill) != info.channels:
         return f'fills {len(fill)} channels where there are {info.channels}: set fill_in=0'
     if info.has_depth and fill[-1] != 0:
@@ -173,9 +162,12 @@ def _cut_out(transform: Any, info: _DatasetFacts) -> str | None:
 
 
 def _rot_flip(transform: Any, info: _DatasetFacts) -> str | None:
-    fault = 'interpolates labels and fills their corners with class 0 when it rotates'
-    fix = 'use AlignedRotFlip, or rotate_prob=0'
-    return f'{fault}: {fix}' if transform.rotate_prob > 0 else None
+    if transform.rotate_prob <= 0:
+        return None
+    return (
+        'interpolates labels and fills their corners with class 0 when it rotates: use '
+        'AlignedRotFlip, or rotate_prob=0'
+    )
 
 
 _MOVES = mmseg_transforms.RandomCrop, mmcv_transforms.RandomFlip, mmseg_transforms.RandomFlip
@@ -197,19 +189,13 @@ _GEOMETRIC: dict[type, Rule] = {
 }
 _LABEL_LOADERS = (mmcv_transforms.LoadAnnotations, mmseg_transforms.LoadAnnotations)
 _HARMLESS = (
-    *_LABEL_LOADERS,
-    mmseg_transforms.GenerateEdge,
-    mmseg_transforms.SegRescale,
+    *_LABEL_LOADERS, mmseg_transforms.GenerateEdge, mmseg_transforms.SegRescale,
     mmseg_transforms.PackSegInputs,
-)
+)  # fmt: skip
 _CONTAINERS = (
-    Compose,
-    mmcv_transforms.Compose,
-    mmcv_transforms.KeyMapper,
-    mmcv_transforms.TransformBroadcaster,
-    mmcv_transforms.RandomApply,
-    mmcv_transforms.RandomChoice,
-)
+    Compose, mmcv_transforms.Compose, mmcv_transforms.KeyMapper, mmcv_transforms.RandomApply,
+    mmcv_transforms.RandomChoice, mmcv_transforms.TransformBroadcaster,
+)  # fmt: skip
 _BEFORE = 'put it before LoadDepth, where the image has optical bands only'
 _ALTERNATIVES = {
     'PhotoMetricDistortion': 'use OpticalDistortion',

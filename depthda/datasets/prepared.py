@@ -1,4 +1,4 @@
-"""Custom datasets, as written by ``depthda prepare-dataset folder``."""
+"""Custom datasets that ``depthda prepare-dataset folder`` has written."""
 
 import os
 from pathlib import Path
@@ -14,12 +14,12 @@ from depthda.io.manifest import NAME, read_manifest
 class PreparedDataset(RGBDSegDataset):
     """A custom dataset in ``images``, ``labels`` and depth folders, with a ``manifest.json``.
 
-    Classes, colours and domain are those of the manifest.
+    Classes, colours and domain are read from the manifest.
 
     Args:
         split: A split of the dataset (``'train'``); None: all of it.
         depth: Folder of the depth maps next to ``images``; None: no depth.
-        labels, **kwargs: As in ``RGBDSegDataset``; a dataset prepared without labels has none.
+        labels, **kwargs: As in ``RGBDSegDataset``.
     """
 
     def __init__(
@@ -40,7 +40,7 @@ class PreparedDataset(RGBDSegDataset):
         if not {'splits', 'classes', 'labels', 'domain'} <= set(manifest):
             raise UserError(
                 f'{path} was not made by depthda prepare-dataset folder: correct data_root, or '
-                'take the dataset class of its files (data/README.md)'
+                'use the dataset class for these files (data/README.md)'
             )
         if not manifest.get('complete'):
             raise UserError(
@@ -49,8 +49,8 @@ class PreparedDataset(RGBDSegDataset):
             )
         if split is not None and not manifest['splits']:
             raise UserError(
-                f'{data_root} has no splits, and the config asks for split={split!r}: prepare it '
-                'again with depthda prepare-dataset and --split train=0.8 val=0.2, or take all of '
+                f'{data_root} has no splits, but the config asks for split={split!r}: prepare it '
+                'again with depthda prepare-dataset and --split train=0.8 val=0.2, or use all of '
                 'it with split=None'
             )
         if split is not None and split not in manifest['splits']:

@@ -1,4 +1,4 @@
-"""Any folder of images, with label masks and depth maps of the same stems."""
+"""Folders of images, label masks and depth maps with equal stems."""
 
 from collections.abc import Mapping
 from contextlib import nullcontext
@@ -22,39 +22,37 @@ _KINDS = {'img_path': 'image', 'seg_map_path': 'label', 'depth_path': 'depth map
 
 @DATASETS.register_module()
 class RGBDSegDataset(BaseSegDataset):
-    """Images, label masks and depth maps that are paired by stem, and checked when it is built.
+    """Images, label masks and depth maps, paired by stem and checked when the dataset is built.
 
-    A dataset in folders named ``images`` and ``labels`` needs a config alone::
+    A dataset with folders named ``images`` and ``labels`` needs only a config::
 
         dict(type='RGBDSegDataset', data_root='data/arctic', depth='rdepth/depth-anything-large',
              metainfo=dict(classes=('ice', 'water'), palette=[[255, 255, 255], [0, 0, 255]]), …)
 
-    or a subclass that holds nothing but ``METAINFO``. ``FOLDERS`` gives the class its own names of
-    the two folders.
+    or a subclass with only ``METAINFO``. A subclass may set other folder names in ``FOLDERS``.
 
-    Each sample carries ``img_path``, ``depth_path`` (None without depth), ``domain``, ``split``,
-    and, unless the dataset has no labels, ``seg_map_path``. An index that carries a seed
-    (``SampleKey``) runs the pipeline under that seed, so the sample does not depend on the worker
-    or on what ran before.
+    Each sample has ``img_path``, ``depth_path`` (None without depth), ``domain``, ``split`` and, if
+    the dataset has labels, ``seg_map_path``. If the index has a seed (``SampleKey``), the pipeline
+    runs with that seed, so that a sample does not depend on the worker or on earlier samples.
 
     Args:
         data_prefix: Folders by mmseg's keys (``img_path``, ``seg_map_path``) and ``depth_path``,
-            relative to ``data_root`` or absolute. None uses ``FOLDERS``. Without ``seg_map_path``
-            (or with None) the dataset has no labels; likewise ``depth_path`` and depth.
+            relative to ``data_root`` or absolute. None uses ``FOLDERS``. If ``seg_map_path`` or
+            ``depth_path`` is absent or None, the dataset has no labels or no depth.
         depth: Folder of the depth maps; it replaces ``depth_path``. None keeps ``depth_path``.
         labels: Folder of the label masks; it replaces ``seg_map_path``. True keeps
-            ``seg_map_path``, False and None ignore the labels.
+            ``seg_map_path``, False and None ignore labels.
         domain: Name stored in each sample, for scores per domain.
         split: Name stored in each sample. ``ann_file`` selects the samples.
         img_suffix, seg_map_suffix, depth_suffix: Ending of the file names (``'_RGBIR.tif'``); the
-            part before it is the stem. None accepts every suffix that such a file may have.
-        check: ``'full'`` reads the header of every file, ``'names'`` compares only the names.
+            part before it is the stem. None accepts all usual suffixes.
+        check: ``'full'`` reads the header of every file, ``'names'`` only compares names.
         **kwargs: Passed to ``BaseSegDataset`` (``data_root``, ``ann_file`` with one stem a line,
             ``metainfo``, ``pipeline`` …).
     """
 
     FOLDERS: Mapping[str, str] = dict(img_path='images', seg_map_path='labels')
-    # Command of depthda prepare-dataset that makes the dataset, and the page about it.
+    # Arguments of depthda prepare-dataset that make the dataset, and the page that describes it.
     MADE_BY: tuple[str, str] | None = None
 
     def __init__(
@@ -75,7 +73,7 @@ class RGBDSegDataset(BaseSegDataset):
             folders['depth_path'] = depth
         if labels is not True:
             folders['seg_map_path'] = labels or None
-        # mmengine joins strings only, so None has to go.
+        # mmengine joins these paths, so they must not be None.
         folders = {key: folder for key, folder in folders.items() if folder is not None}
         if 'img_path' not in folders or not set(folders) <= set(_KINDS):
             raise UserError(
@@ -101,8 +99,8 @@ class RGBDSegDataset(BaseSegDataset):
 
     @property
     def depth_source(self) -> str | None:
-        """The source of depth, as far as datasets can be compared by it; None without depth."""
-        # A folder in data_prefix is as often named after its split as after its source.
+        """Name of the depth source, by which datasets are compared; None without depth."""
+        # depth_path in data_prefix may be named after the split, so it does not name the source.
         return self.depth or ('a depth folder' if self.has_depth else None)
 
     def how_made(self) -> str:
@@ -117,7 +115,7 @@ class RGBDSegDataset(BaseSegDataset):
 
     @property
     def pipeline(self) -> Compose:
-        """The transforms, checked whenever they are set, which a hook may do during training."""
+        """The transforms; they are checked when set, because a hook may set them in training."""
         return self._pipeline
 
     @pipeline.setter
@@ -132,7 +130,7 @@ class RGBDSegDataset(BaseSegDataset):
     def load_folder(
         self, folders: Mapping[str, str], domain: str | None, split: str | None
     ) -> list[dict]:
-        """Pair and check the files of one triple of folders (keys as in ``data_prefix``)."""
+        """Pair and check the files in ``folders``, whose keys are those of ``data_prefix``."""
         if self.data_root and not Path(self.data_root).is_dir():
             raise UserError(f'there is no folder {self.data_root} (data_root): {self.how_made()}')
         suffixes = (self.img_suffix, self.seg_map_suffix, self.depth_suffix)
@@ -163,16 +161,16 @@ class RGBDSegDataset(BaseSegDataset):
             return self.pipeline(info)
 
     def unknown_labels(self, labels: Any) -> Any:
-        """Return those of an array or tensor of labels that are neither a class nor ignored."""
+        """Return those values of an array or tensor that are neither a class nor ignored."""
         return labels[(labels >= len(self._metainfo['classes'])) & (labels != self.ignore_index)]
 
     def check_labels(self, labels: Any, path: str) -> None:
-        """Refuse unknown label values: the loss would read past its weights, or crash a GPU."""
+        """Refuse unknown label values, with which the loss would be wrong or crash on a GPU."""
         unknown = self.unknown_labels(labels)
         if len(unknown):
             shift, classes = int(self.reduce_zero_label), len(self._metainfo['classes'])
             raise UserError(
-                f'{path} has the value {int(unknown.max()) + shift}, and the {classes} classes are '
+                f'{path} has the value {int(unknown.max()) + shift}, but the {classes} classes are '
                 f'{shift} to {classes - 1 + shift}: correct the mask, or set classes= and '
                 'reduce_zero_label= of the dataset.'
             )
@@ -195,25 +193,25 @@ class RGBDSegDataset(BaseSegDataset):
         if not stems:
             raise UserError(
                 f'the list of stems {self.ann_file} (ann_file) is empty: write one stem a line, '
-                'or leave ann_file out to take every image'
+                'or leave ann_file out to use every image'
             )
         return stems
 
     @classmethod
     def _load_metainfo(cls, metainfo: Mapping | None = None) -> dict:
-        given = (metainfo or {}).get('classes')
-        # mmengine accepts a file of names, and would take each letter of other text for a class.
-        if isinstance(given, str) and not Path(given).is_file():
+        names = (metainfo or {}).get('classes')
+        # mmengine accepts a file of names; in other text, it would read each letter as a class.
+        if isinstance(names, str) and not Path(names).is_file():
             raise UserError(
-                f'classes={given!r} of {cls.__name__} is one string: write a tuple of names, '
-                f'({given!r},)'
+                f'classes={names!r} of {cls.__name__} is one string: write a tuple of names, '
+                f'({names!r},)'
             )
-        # It is stored in checkpoints, which hold plain built-ins only.
+        # Checkpoints store it, so it may only contain built-in types.
         plain = _plain(super()._load_metainfo(metainfo))
         classes = list(plain.get('classes') or ())
-        if double := [name for name in classes if classes.count(name) > 1]:
+        if repeated := [name for name in classes if classes.count(name) > 1]:
             raise UserError(
-                f'the classes of {cls.__name__} hold {double[0]!r} twice: give each once'
+                f'the classes of {cls.__name__} hold {repeated[0]!r} twice: give each once'
             )
         return plain
 

@@ -73,10 +73,8 @@ def _files(path: Path, suffixes: Sequence[str], kind: str, check: CheckFolder) -
     for folder, folders, names in walk(path):
         check(Path(folder), folders, names)
         # Hidden files belong to the operating system.
-        folders[:] = sorted(name for name in folders if not name.startswith('.'))
-        for name in sorted(names):
-            if name.lower().endswith(tuple(suffixes)) and not name.startswith('.'):
-                found.append(Path(folder, name))
+        folders[:], names = (sorted(n for n in part if n[0] != '.') for part in (folders, names))
+        found += [Path(folder, name) for name in names if name.lower().endswith(tuple(suffixes))]
     if not found:
         raise UserError(f'{path} holds no {kind} ({expected}): name another folder.')
     return found

@@ -50,10 +50,8 @@ def read_depth(
     if path.suffix.lower() not in DEPTH_SUFFIXES:
         raise UserError(f'{path} is not a depth map: use {", ".join(DEPTH_SUFFIXES)}')
     with open_raster(path) as raster:
-        if raster.count != 1:
-            raise UserError(
-                f'depth map {path} has {raster.count} bands: save height or depth as one'
-            )
+        if (count := raster.count) != 1:
+            raise UserError(f'depth map {path} has {count} bands: save height or depth as one')
         band = raster.read(1, masked=True)
     return normalize_heights(band.data, ~np.ma.getmaskarray(band), value_range)
 

@@ -2,7 +2,6 @@
 
 import os
 import time
-from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -16,30 +15,22 @@ from mmseg.registry import METRICS
 
 from depthda.checkpoints.loading import check_is_checkpoint, latest_checkpoint
 from depthda.console import quiet_console, runner_class, show
-from depthda.engine.checks.band_check import check_bands
+from depthda.engine import results as outcome
+from depthda.engine.checks import data_check
 from depthda.engine.checks.build_mistakes import build_mistakes
 from depthda.engine.checks.checkpoint_check import check_tested_classes, test_warnings
-from depthda.engine.checks.data_check import (
-    check_classes,
-    check_depth_images,
-    check_test_headline,
-    data_warnings,
-)
-from depthda.engine.checks.output_check import check_outputs
+from depthda.engine.checks.output_check import check_outputs, describe_outputs
 from depthda.engine.checks.sample_check import mask_warnings
 from depthda.engine.checks.start_check import StartCheck, check_config
-from depthda.engine.checks.start_report import describe_outputs
-from depthda.engine.checks.value_check import check_evaluation
+from depthda.engine.checks.value_check import check_bands, check_evaluation
 from depthda.engine.hooks.non_finite_hook import NonFiniteHook
-from depthda.engine.predicted_maps import challenge, file_names, other_maps
+from depthda.engine.overrides import as_list
 from depthda.engine.prepare import add_outputs, load_config, prepare, use_amp
-from depthda.engine.results import describe_test, write_results
 from depthda.engine.resume import Start, find_start
 from depthda.engine.run_end import BegunHook, left_as_it_was, logged_end, logged_errors, lost_files
 from depthda.engine.summary import SummaryHook
 from depthda.errors import UserError
 from depthda.evaluation.segmentation_metric import SegmentationMetric
-from depthda.evaluation.submission import foresee, pack
 from depthda.io.lock import own_folder
 from depthda.models.segmentors.depth_guided import DepthGuidedEncoderDecoder
 from depthda.processes import is_first_process
@@ -72,19 +63,12 @@ def train(
         return _train(cfg, start, StartCheck())
 
 
-def check_training(
-    config: str | Path,
-    work_dir: str | None = None,
-    resume: bool = False,
-    amp: bool = False,
-    cfg_options: dict[str, Any] | None = None,
-    launcher: str = 'none',
-) -> list[str]:
+def check_training(*args: Any, **options: Any) -> list[str]:
     """Take one training step and validate one sample; return the results and what would be written.
 
     The arguments are those of :func:`train`. Nothing is left on the disk.
     """
-    cfg, start = _load(config, work_dir, resume, amp, cfg_options, launcher)
+    cfg, start = _load(*args, **options)
     check, work_dir = StartCheck(only=True), cfg.work_dir
     with TemporaryDirectory() as cfg.work_dir:
         runner = _train(cfg, start, check)
@@ -93,18 +77,13 @@ def check_training(
 
 
 def _load(
-    config: str | Path,
-    work_dir: str | None,
-    resume: bool,
-    amp: bool,
-    cfg_options: dict[str, Any] | None,
-    launcher: str,
+    config, work_dir=None, resume=False, amp=False, cfg_options=None, launcher='none'
 ) -> tuple[Config, Start]:
     cfg = load_config(config, cfg_options)
     prepare(cfg, config, work_dir, launcher)
     if amp:
         use_amp(cfg)
-    check_classes(cfg)
+    data_check.check_classes(cfg)
     check_bands(cfg)
     return cfg, find_start(cfg, resume)
 
@@ -143,8 +122,6 @@ def test(
 ) -> dict[str, Any]:
     """Test a checkpoint, and return what is written to ``<work_dir>/metrics.json``.
 
-    A copy stays in the time-stamped folder of this test.
-
     Args:
         config: Config file that the checkpoint was trained with.
         checkpoint: A ``.pth`` file.
@@ -160,77 +137,52 @@ def test(
     """
     if against and not submission:
         raise UserError('--against names what a zip is checked against: add --submission FILE.zip.')
-    cfg = _load_test(config, work_dir, cfg_options, launcher)
+    cfg = load_config(config, cfg_options)
+    prepare(cfg, config, work_dir, launcher)
     check_outputs(cfg, out=out, show_dir=show_dir, save_depth=save_depth)
-    notes = _check_test(cfg, str(checkpoint))
+    notes = _check_test(cfg, config, str(checkpoint))
     if submission and not out:
         out = os.path.join(cfg.work_dir, 'predictions')
     add_outputs(cfg, tta, out, show_dir, save_depth)
-    started = time.time()
-    start, begun = Start(str(checkpoint)), BegunHook()
-    maps = out or show_dir or save_depth
+    start, begun, started = Start(str(checkpoint)), BegunHook(), time.time()
+
     with quiet_console(), left_as_it_was(cfg, begun), logged_errors(), build_mistakes(cfg):
         runner = _build_runner(cfg, start, dump=not _is_of_a_training(cfg))
         runner.register_hook(begun)
         dataset = runner.test_loop.dataloader.dataset
-        names = file_names(dataset) if out else []
-        packing = submission and _packing(config, dataset, names, out, submission, against)
-        notes += [*data_warnings(cfg), *other_maps(out, names)]
+        packing = submission and outcome.foresee_zip(config, dataset, out, submission, against)
+        notes += [*data_check.data_warnings(cfg), *outcome.other_maps(out, dataset)]
         runner.register_hook(SummaryHook(start, notes))
         with lost_files(cfg.work_dir, begun):
             scores = runner.test()
-    metric = _metric(runner)
-    results = describe_test(config, cfg_options, checkpoint, dataset, tta, scores, metric, started)
+    metrics = runner.test_loop.evaluator.metrics
+    metric = next((each for each in metrics if isinstance(each, SegmentationMetric)), None)
+    about = outcome.describe_checkpoint(checkpoint, dataset, tta)
+    results = outcome.describe_test(config, cfg_options, about, scores, metric, started)
     if is_main_process():
-        write_results(results, metric, cfg.work_dir, runner.log_dir)
+        outcome.write_results(results, metric, cfg.work_dir, runner.log_dir)
         # Without labels there are maps and no scores.
-        show(f'scores: {cfg.work_dir}/metrics.json' if scores else f'predicted maps: {maps}')
+        maps = f'predicted maps: {out or show_dir or save_depth}'
+        show(f'scores: {cfg.work_dir}/metrics.json' if scores else maps)
         if packing:
             packing()
     return results
 
 
-def _packing(
-    config: str | Path,
-    dataset: Any,
-    names: list[str],
-    out: str,
-    submission: str,
-    against: str | None,
-) -> Callable[[], None]:
-    """Refuse a submission that would be incomplete; return the function that packs it."""
-    target, track = challenge(config, dataset, names, against)
-    foresee(names, out, submission, target, against, track)
-
-    def packing() -> None:
-        pack(out, submission, target, against, track)
-        show(f'checked submission: {submission}')
-
-    return packing
-
-
-def _load_test(
-    config: str | Path, work_dir: str | None, cfg_options: dict[str, Any] | None, launcher: str
-) -> Config:
-    cfg = load_config(config, cfg_options)
+def _check_test(cfg: Config, config: str | Path, checkpoint: str) -> list[str]:
+    """Refuse a config and a checkpoint that cannot be tested; return the warnings about them."""
     if cfg.get('test_dataloader') is None:
         raise UserError(
             f'{config} has no test_dataloader: it trains a model that is used otherwise (a '
             'translation by depthda translate).'
         )
-    prepare(cfg, config, work_dir, launcher)
-    return cfg
-
-
-def _check_test(cfg: Config, checkpoint: str) -> list[str]:
-    """Refuse a config and a checkpoint that cannot be tested; return the warnings about them."""
-    check_classes(cfg)
+    data_check.check_classes(cfg)
     check_bands(cfg)
     check_evaluation(cfg)
     check_is_checkpoint(checkpoint)
     check_tested_classes(cfg, checkpoint)
-    check_test_headline(cfg)
-    check_depth_images(cfg, ['test'])
+    data_check.check_test_headline(cfg)
+    data_check.check_depth_images(cfg, ['test'])
     return [*test_warnings(cfg, checkpoint), *mask_warnings(cfg, 'test')]
 
 
@@ -269,8 +221,7 @@ def _build_runner(cfg: Config, start: Start, dump: bool = True) -> Runner:
 def _drop_unused_logits(runner: Runner, cfg: Config) -> None:
     """Let the model return label maps without logits if no metric needs logits."""
     model = runner.model.module if is_model_wrapper(runner.model) else runner.model
-    metrics = [cfg.get('val_evaluator') or [], cfg.get('test_evaluator') or []]
-    metrics = [m for part in metrics for m in (part if isinstance(part, list) else [part])]
+    metrics = [*as_list(cfg.get('val_evaluator')), *as_list(cfg.get('test_evaluator'))]
     if isinstance(model, DepthGuidedEncoderDecoder):
         model.keep_logits = not all(
             getattr(METRICS.get(metric['type']), 'labels_suffice', False) for metric in metrics
@@ -285,8 +236,3 @@ def _await_a_new_name() -> None:
     """
     while time.strftime('%Y%m%d_%H%M%S') == _last_name:
         time.sleep(0.05)
-
-
-def _metric(runner: Runner) -> SegmentationMetric | None:
-    metrics = runner.test_loop.evaluator.metrics
-    return next((metric for metric in metrics if isinstance(metric, SegmentationMetric)), None)

@@ -13,81 +13,83 @@ from depthda.models.renamed import current_key
 
 # Keys that are read after the file has been parsed. Any other top-level name (a crop size, a
 # pipeline) has already been copied to where it is used, so overriding it would do nothing.
-READ = {*inspect.signature(Runner.__init__).parameters} - {'self', 'cfg'}
-READ |= {'tta_model', 'tta_pipeline', 'translate_dataset', 'load_partial'}
-READ |= {'runner_type', 'model_wrapper_cfg', 'compile'}
-READ |= {'custom_imports', 'activation_checkpointing', 'efficient_conv_bn_eval'}
+READ_AFTER_PARSING = {*inspect.signature(Runner.__init__).parameters} - {'self', 'cfg'}
+READ_AFTER_PARSING |= {'tta_model', 'tta_pipeline', 'translate_dataset', 'load_partial'}
+READ_AFTER_PARSING |= {'runner_type', 'model_wrapper_cfg', 'compile'}
+READ_AFTER_PARSING |= {'custom_imports', 'activation_checkpointing', 'efficient_conv_bn_eval'}
 
 
 def apply_overrides(cfg: Config, options: dict[str, Any]) -> None:
     """Merge dotted ``options`` into ``cfg`` in place.
 
-    A key that the config does not have is an error that names the nearest one; a leading ``+``
-    adds a key on purpose. Text does not replace a number or a list. A list that replaces a tuple
-    becomes a tuple, and ``1e3`` that replaces a whole number becomes one.
+    A key that the config does not have is an error that names the most similar key; a leading
+    ``+`` adds a new key. Text cannot replace a number or a list. A list that replaces a tuple
+    becomes a tuple, and a float such as ``1e3`` that replaces an integer becomes an integer.
     """
-    for key, value in options.items():
-        added = key.startswith('+')
-        key = _current(cfg, key.removeprefix('+'))
-        if not added:
-            old = _lookup(cfg, key)
-            _check_type(key, old, value)
-            value = _like(old, value)
-        _check_read(cfg, key)
-        _assign(cfg, key.split('.'), value)
+    for option, value in options.items():
+        *parents, last = option.removeprefix('+').split('.')
+        node: Any = cfg
+        for part in parents:
+            node = node.get(part) if isinstance(node, dict | Config) else None
+        # An argument of a model may have been renamed.
+        parts = '.'.join([*parents, current_key(node, last)]).split('.')
+        if not option.startswith('+'):
+            value = _converted('.'.join(parts), _lookup(cfg, parts), value)
+        if (top := parts[0]) not in READ_AFTER_PARSING:
+            if top not in cfg:
+                raise UserError(f"nothing reads '{top}', so adding it would have no effect.")
+            uses = [path for path, used in read_nodes(cfg) if used == cfg[top]]
+            raise UserError(
+                f"'{top}' is only a name inside the config file, and overriding it would change "
+                f'nothing{describe_uses(uses, "override")}.'
+            )
+        _assign(cfg, parts, value)
 
 
-def _current(cfg: Config, key: str) -> str:
-    """Return the present name of a model's argument that has been renamed."""
-    *parents, last = key.split('.')
-    node: Any = cfg
-    for part in parents:
-        node = node.get(part) if isinstance(node, dict | Config) else None
-    return '.'.join([*parents, current_key(node, last)])
-
-
-def _check_read(cfg: Config, key: str) -> None:
-    top = key.split('.')[0]
-    if top in READ:
-        return
-    if top not in cfg:
-        raise UserError(f"nothing reads '{top}', so adding it would change nothing.")
-    uses = [path for path, value in read_nodes(cfg) if value == cfg[top]]
-    raise UserError(
-        f"'{top}' is only a name inside the config file, and overriding it would change nothing"
-        f'{sentence_of_uses(uses, "override")}.'
-    )
-
-
-def sentence_of_uses(uses: list[str], verb: str) -> str:
-    """Say what to change instead of a name whose value was copied to ``uses``."""
+def describe_uses(uses: list[str], verb: str) -> str:
+    """Return what to change instead of a name whose value was copied to the keys ``uses``."""
     if not uses:
         return f'; {verb} the key that uses it'
-    uses = sorted(uses, key=lambda path: path.count('.'))  # the whole before its parts
+    uses = sorted(uses, key=lambda path: path.count('.'))  # parents before their children
     return f': {verb} {", ".join(uses[:4])}{", …" if len(uses) > 4 else ""}'
 
 
-def _lookup(cfg: Config, key: str) -> Any:
+def _lookup(cfg: Config, parts: list[str]) -> Any:
     """Return the value at a dotted key, or raise an error that names the nearest key."""
     node: Any = cfg
-    parts = key.split('.')
     for depth, part in enumerate(parts):
         if isinstance(node, (list, tuple)):
             if not part.isdigit() or int(part) >= len(node):
+                elements = f'elements 0 to {len(node) - 1}' if node else 'no elements'
                 raise UserError(
                     f"'{'.'.join(parts[: depth + 1])}' is not in the config: "
-                    f"'{'.'.join(parts[:depth])}' has the elements 0 to {len(node) - 1}."
+                    f"'{'.'.join(parts[:depth])}' has {elements}."
                 )
             node = node[int(part)]
         elif isinstance(node, dict | Config) and part in node:
             node = node[part]
         else:
-            raise _unknown(cfg, node, key, parts[:depth], part)
+            key, nearest = '.'.join(parts), _nearest(cfg, node, parts, depth)
+            hint = f"did you mean '{nearest}'? " if nearest else ''
+            raise UserError(
+                f"'{key}' is not in the config: {hint}To add a new key, write '+{key}=…'."
+            )
     return node
 
 
+def _nearest(cfg: Config, node: Any, parts: list[str], depth: int) -> str | None:
+    """Return a similar sibling; else a key with the same last name; else the most similar key."""
+    siblings = list(node) if isinstance(node, (dict, Config)) else []
+    if near := difflib.get_close_matches(parts[depth], siblings, n=1, cutoff=0.75):
+        return '.'.join([*parts[:depth], *near])
+    keys = [path for path, _ in read_nodes(cfg)]
+    same_name = [path for path in keys if path.rsplit('.', 1)[-1] == parts[-1]]
+    near = difflib.get_close_matches('.'.join(parts), same_name or keys, n=1, cutoff=0.3)
+    return near[0] if near else None
+
+
 def _assign(node: Any, parts: list[str], value: Any) -> Any:
-    """Set the value below ``node``, and return the node (a new one in place of a tuple)."""
+    """Set the value at ``parts`` inside ``node``; return ``node``, or a new tuple instead of it."""
     inside_list = isinstance(node, (list, tuple))
     part = int(parts[0]) if inside_list else parts[0]
     if len(parts) > 1:
@@ -101,63 +103,40 @@ def _assign(node: Any, parts: list[str], value: Any) -> Any:
     return node
 
 
-def _like(old: Any, new: Any) -> Any:
-    """Convert a value to the old type where the command line can only spell another one."""
+def _converted(key: str, old: Any, new: Any) -> Any:
+    """Convert ``new`` to a type that the command line cannot spell: a tuple, or ``1e3`` as int."""
+    if isinstance(new, str) and isinstance(old, (int, float, list, tuple, dict)):
+        raise UserError(
+            f"'{key}' has type {type(old).__name__} in the config (now {old!r}), so it cannot be "
+            f'set to the text {new!r}.'
+        )
     if isinstance(old, tuple) and isinstance(new, list):
         return tuple(new)
-    if type(old) is int and isinstance(new, float) and new.is_integer():
-        return int(new)
-    return new
+    return int(new) if type(old) is int and isinstance(new, float) and new.is_integer() else new
 
 
-def _unknown(cfg: Config, node: Any, key: str, parents: list[str], part: str) -> UserError:
-    nearest = _nearest(cfg, node, key, parents, part)
-    hint = f"did you mean '{nearest}'? " if nearest else ''
-    return UserError(f"'{key}' is not in the config: {hint}'+{key}=…' adds it on purpose.")
-
-
-def _nearest(cfg: Config, node: Any, key: str, parents: list[str], part: str) -> str | None:
-    """Return a similar sibling; else a key with the same last name; else the most similar key."""
-    siblings = list(node) if isinstance(node, (dict, Config)) else []
-    if near := difflib.get_close_matches(part, siblings, n=1, cutoff=0.75):
-        return '.'.join([*parents, *near])
-    every = [path for path, _ in read_nodes(cfg)]
-    last = key.rsplit('.', 1)[-1]
-    namesakes = [path for path in every if path.rsplit('.', 1)[-1] == last]
-    near = difflib.get_close_matches(key, namesakes or every, n=1, cutoff=0.3)
-    return near[0] if near else None
-
-
-def _check_type(key: str, old: Any, new: Any) -> None:
-    number = isinstance(old, (int, float)) and not isinstance(old, bool)
-    if isinstance(new, str) and (number or isinstance(old, (bool, list, tuple, dict))):
-        raise UserError(
-            f"'{key}' is a {type(old).__name__} in the config (now {old!r}), and {new!r} is text."
-        )
-
-
-def _nodes(node: Any, path: str = '') -> list[tuple[str, Any]]:
-    """Return every (dotted key, value) below ``node``, inner nodes included."""
-    items = (
-        list(enumerate(node))
-        if isinstance(node, (list, tuple))
-        else list(node.items())
-        if isinstance(node, (dict, Config))
-        else []
-    )
-    found = []
-    for key, value in items:
+def all_nodes(node: Any, path: str = '') -> Iterator[tuple[str, Any]]:
+    """Yield every (dotted key, value) below ``node``, inner nodes included."""
+    if isinstance(node, (list, tuple)):
+        node = dict(enumerate(node))
+    for key, value in node.items() if isinstance(node, (dict, Config)) else ():
         here = f'{path}.{key}' if path else str(key)
-        found += [(here, value), *_nodes(value, here)]
-    return found
+        yield here, value
+        yield from all_nodes(value, here)
 
 
 def read_nodes(cfg: Config | dict) -> list[tuple[str, Any]]:
-    """Return what is read after parsing, with its dotted keys."""
-    return [(path, value) for path, value in _nodes(cfg) if path.split('.')[0] in READ]
+    """Return (dotted key, value) of everything that is read after parsing."""
+    nodes = all_nodes(cfg)
+    return [(path, value) for path, value in nodes if path.split('.')[0] in READ_AFTER_PARSING]
 
 
 def read_dicts(cfg: Config, section: str) -> Iterator[tuple[str, dict]]:
     """Yield every dict in a section of a config, such as ``'model'``, with its dotted key."""
     nodes = read_nodes({section: cfg.get(section)})
     return ((key, node) for key, node in nodes if isinstance(node, dict))
+
+
+def as_list(value: Any) -> list[Any]:
+    """Return the items of a part of a config that may be a list, a single item or nothing."""
+    return list(value) if isinstance(value, (list, tuple)) else [value] if value else []

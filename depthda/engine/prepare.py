@@ -1,5 +1,6 @@
 """Turn a config file into the config of one run, with what command line and machine add."""
 
+import re
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from depthda.engine.checks.config_file import read_config
 from depthda.engine.checks.output_check import check_outputs
 from depthda.engine.checks.renamed import current_path, renamed_bases
 from depthda.engine.checks.value_check import check_top_level
-from depthda.engine.overrides import apply_overrides
+from depthda.engine.overrides import apply_overrides, as_list
 from depthda.errors import UserError
 from depthda.processes import check_launcher, start_processes
 
@@ -54,6 +55,7 @@ def prepare(cfg: Config, config: str | Path, work_dir: str | None, launcher: str
     cfg.launcher = launcher
     cfg.work_dir = work_dir or cfg.get('work_dir') or f'work_dirs/{Path(config).stem}'
     check_outputs(cfg, work_dir=cfg.work_dir)
+    _keep_config(Path(config), Path(cfg.work_dir))
     for name in _LOADERS:
         # torch refuses persistent_workers without workers.
         if cfg.get(name) and not cfg[name].get('num_workers'):
@@ -61,14 +63,36 @@ def prepare(cfg: Config, config: str | Path, work_dir: str | None, launcher: str
     if launcher != 'none' and cfg.get('optim_wrapper', {}).get('constructor') == _PARTS:
         # Each part has its own update, so its gradients are exchanged separately.
         cfg.setdefault('model_wrapper_cfg', dict(type='MMSeparateDistributedDataParallel'))
-    if not torch.cuda.is_available():
-        _use_cpu(cfg)
+    if torch.cuda.is_available():
+        return
+    # Pinned memory speeds up copies to a GPU; without one torch warns about it.
+    for name in _LOADERS:
+        if cfg.get(name):
+            cfg[name].pin_memory = False
+    if launcher == 'pytorch':
+        # mmengine's launcher has no support for several processes that train on CPUs.
+        start_processes(launcher)
+        cfg.setdefault('model_wrapper_cfg', dict(type='MMDistributedDataParallel'))
+        cfg.model_wrapper_cfg.device_ids = None
+
+
+def _keep_config(config: Path, work_dir: Path) -> None:
+    """Refuse to overwrite the user's config with the complete one that a run writes."""
+    written = work_dir / config.name
+    if not (written.is_file() and written.samefile(current_path(config))):
+        return
+    # A config that a run wrote has neither, and may be run again where it lies.
+    if re.search(r'^\s*#|^_base_\b', written.read_text(encoding='utf-8'), re.MULTILINE):
+        raise UserError(
+            f'--work-dir {work_dir} is the folder of {config}, which the complete config of the '
+            'run would overwrite: give another --work-dir.'
+        )
 
 
 def use_amp(cfg: Config) -> None:
     """Train in mixed precision."""
     wrapper = cfg.optim_wrapper
-    # Parts without a type of their own have the common type.
+    # Parts without a type have the common type.
     parts = [part for part in wrapper.values() if isinstance(part, dict) and 'optimizer' in part]
     for part in (wrapper, *(part for part in parts if 'type' in part)):
         kind = part.get('type', 'OptimWrapper')
@@ -83,8 +107,7 @@ def use_amp(cfg: Config) -> None:
 
 def use_tta(cfg: Config) -> None:
     """Test through the transforms of ``tta_pipeline``."""
-    bases = {'tta_model': 'default_runtime.py', 'tta_pipeline': 'datasets/'}
-    for key, base in bases.items():
+    for key, base in (('tta_model', 'default_runtime.py'), ('tta_pipeline', 'datasets/')):
         if cfg.get(key) is None:
             raise UserError(
                 f'--tta needs {key}, and the config does not set it: see configs/_base_/{base}.'
@@ -94,28 +117,22 @@ def use_tta(cfg: Config) -> None:
     cfg.model = cfg.tta_model
 
 
-def keep_depth(cfg: Config, tta: bool) -> None:
-    """Let the model return the depth that it predicts."""
-    if cfg.model.get('depth_decoder') is None:
-        raise UserError(
-            f'--save-depth: {cfg.model.type} of this config predicts no depth; it takes a DepthSeg '
-            'with a depth_decoder.'
-        )
-    if tta:
-        raise UserError('--tta averages class scores only: leave out --tta or --save-depth.')
-    cfg.model.keep_depth = True
-
-
 def add_outputs(
     cfg: Config, tta: bool, out: str | None, show_dir: str | None, save_depth: str | None
 ) -> None:
     """Let a test write maps to these folders; refuse a test with neither maps nor scores."""
+    if save_depth and cfg.model.get('depth_decoder') is None:
+        raise UserError(
+            f'--save-depth: {cfg.model.type} of this config predicts no depth; it takes a DepthSeg '
+            'with a depth_decoder.'
+        )
+    if save_depth and tta:
+        raise UserError('--tta averages class scores only: leave out --tta or --save-depth.')
     if save_depth:
-        keep_depth(cfg, tta)
+        cfg.model.keep_depth = True
     if tta:
         use_tta(cfg)
-    evaluators = cfg.test_evaluator
-    evaluators = list(evaluators) if isinstance(evaluators, (list, tuple)) else [evaluators]
+    evaluators = as_list(cfg.test_evaluator)
     if out or show_dir or save_depth:
         folders = dict(out_dir=out, color_dir=show_dir, depth_dir=save_depth)
         evaluators.append(dict(type='PredictionWriter', **folders))
@@ -125,15 +142,3 @@ def add_outputs(
             '--out DIR, --show-dir DIR or --save-depth DIR.'
         )
     cfg.test_evaluator = evaluators
-
-
-def _use_cpu(cfg: Config) -> None:
-    """Let several processes train on CPUs, for which mmengine's launcher has no support."""
-    # Pinned memory speeds up copies to a GPU; without one torch warns about it.
-    for name in _LOADERS:
-        if cfg.get(name):
-            cfg[name].pin_memory = False
-    if cfg.launcher == 'pytorch':
-        start_processes(cfg.launcher)
-        cfg.setdefault('model_wrapper_cfg', dict(type='MMDistributedDataParallel'))
-        cfg.model_wrapper_cfg.device_ids = None

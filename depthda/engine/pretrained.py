@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from mmengine.config import Config
 
+from depthda.engine.overrides import all_nodes
 from depthda.hub import fetch_model
 
 
@@ -15,11 +15,8 @@ def pretrained_weights(cfg: Config) -> Iterator[str]:
     These are the ``weights`` of any dict with a ``type``, the ``checkpoint`` of a ``Pretrained``
     initialisation, and ``load_from``. Local files and folders are left out.
     """
-    return _find_weights(cfg.to_dict())
-
-
-def _find_weights(node: Any) -> Iterator[str]:
-    if isinstance(node, dict):
+    content = cfg.to_dict()
+    for node in (content, *(value for _, value in all_nodes(content) if isinstance(value, dict))):
         weights, checkpoint = node.get('weights'), node.get('checkpoint')
         if 'type' in node and isinstance(weights, str) and not Path(weights).expanduser().exists():
             yield weights
@@ -27,10 +24,6 @@ def _find_weights(node: Any) -> Iterator[str]:
             yield checkpoint
         if '://' in str(node.get('load_from')):
             yield node['load_from']
-        node = node.values()
-    for child in node:
-        if isinstance(child, (dict, list, tuple)):
-            yield from _find_weights(child)
 
 
 def fetch(weights: str) -> Path:

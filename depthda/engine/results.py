@@ -1,14 +1,18 @@
-"""Write the results of a test: ``metrics.json`` and the pixel counts of each image."""
+"""Write what a test results in: scores, the pixel counts of each image, maps for a server."""
 
 import time
+from collections.abc import Callable, Iterator
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from mmengine.dataset import BaseDataset
-
 from depthda.checkpoints.loading import file_hash, read_meta
+from depthda.console import show
+from depthda.engine.summary import data_line
+from depthda.errors import UserError, few
 from depthda.evaluation.segmentation_metric import SegmentationMetric
+from depthda.evaluation.submission import foresee, pack
+from depthda.evaluation.submission_target import official_names
 from depthda.evaluation.tile_counts import FILE, save_tiles
 from depthda.io.files import write_json
 from depthda.provenance import describe_dataset, device_name, git_commit, versions
@@ -17,25 +21,19 @@ from depthda.provenance import describe_dataset, device_name, git_commit, versio
 def describe_test(
     config: str | Path,
     cfg_options: dict[str, Any] | None,
-    checkpoint: str | Path,
-    dataset: BaseDataset,
-    tta: bool,
+    about: dict[str, Any],
     scores: dict[str, Any],
     metric: SegmentationMetric | None,
     started: float,
 ) -> dict[str, Any]:
-    """Return the content of ``metrics.json``: the scores and everything they depend on."""
-    meta = read_meta(checkpoint)
+    """Return the content of ``metrics.json``: the scores and everything they depend on.
+
+    ``about`` describes what was tested, on which dataset.
+    """
     return {
         'config': str(config),
         'cfg_options': cfg_options or {},
-        'checkpoint': {'file': str(checkpoint), 'sha256': file_hash(checkpoint)},
-        'selection': meta.get('selection'),
-        'trained_on': meta.get('trained_on'),
-        'initialised_from': meta.get('initialised_from'),
-        'tested_on': describe_dataset(dataset),
-        'tta': tta,
-        'seed': meta.get('seed'),
+        **about,
         'scores': scores,
         'report': metric and metric.report,
         'versions': versions(),
@@ -43,6 +41,18 @@ def describe_test(
         'device': device_name(),
         'seconds': round(time.time() - started, 1),
         'finished': datetime.now(timezone.utc).isoformat(timespec='seconds'),
+    }
+
+
+def describe_checkpoint(checkpoint: str | Path, dataset: Any, tta: bool) -> dict[str, Any]:
+    """Return what is recorded of a tested checkpoint."""
+    meta = read_meta(checkpoint)
+    return {
+        'checkpoint': {'file': str(checkpoint), 'sha256': file_hash(checkpoint)},
+        **{key: meta.get(key) for key in ('selection', 'trained_on', 'initialised_from')},
+        'tested_on': describe_dataset(dataset),
+        'tta': tta,
+        'seed': meta.get('seed'),
     }
 
 
@@ -58,3 +68,45 @@ def write_results(
         tiles.unlink(missing_ok=True)
     write_json(Path(log_dir) / 'metrics.json', results)
     write_json(Path(work_dir) / 'metrics.json', results)
+
+
+def _file_names(dataset: Any) -> list[str]:
+    paths = (dataset.get_data_info(i)['img_path'] for i in range(len(dataset)))
+    return [f'{Path(path).stem}.png' for path in paths]
+
+
+def foresee_zip(
+    config: str | Path, dataset: Any, out: str, zip_file: str, against: str | None
+) -> Callable[[], None]:
+    """Refuse a submission that would be incomplete; return the function that packs it.
+
+    Both domains form the track ``seg``. A dataset without any test image of LoveDA is refused,
+    unless ``against`` names its images.
+    """
+    names, official = _file_names(dataset), official_names('Rural') | official_names('Urban')
+    if against is None and official.isdisjoint(names):
+        raise UserError(
+            f'--submission: {config} tests {data_line(dataset)}, and none of them is a test image '
+            'of LoveDA: use a config with -server in its name, or give the folder of the test '
+            'images with --against DIR.'
+        )
+    domains = getattr(dataset, 'domains', None) or [getattr(dataset, 'domain', None)]
+    track = 'seg' if len(domains) > 1 else 'uda'
+    target = None if against or track == 'seg' else domains[0]
+    foresee(names, out, zip_file, target, against, track)
+
+    def packing() -> None:
+        pack(out, zip_file, target, against, track)
+        show(f'checked submission: {zip_file}')
+
+    return packing
+
+
+def other_maps(out: str | None, dataset: Any) -> Iterator[str]:
+    """Yield a warning if the folder of the maps holds maps of other images."""
+    found = {path.name for path in Path(out).glob('*.png')} if out else set()
+    if found and (others := sorted(found - set(_file_names(dataset)))):
+        yield (
+            f'--out {out} holds {len(others)} PNG of images that this test does not predict '
+            f'({few(others)}): give another folder to keep the maps of this test apart.'
+        )

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +10,7 @@ from mmengine.dist import get_world_size
 from mmengine.optim import OptimWrapperDict
 from mmengine.runner import Runner
 
-from depthda.checkpoints.loading import (
-    DamagedCheckpointError,
-    check_is_checkpoint,
-    latest_checkpoint,
-    load_checkpoint_file,
-)
+from depthda.checkpoints import loading
 from depthda.errors import UserError, many
 from depthda.provenance import samples_per_iteration
 
@@ -26,19 +20,12 @@ Change = tuple[str, str, str]
 
 @dataclass(frozen=True)
 class Start:
-    """What a run begins with.
+    """What a run begins with."""
 
-    Attributes:
-        checkpoint: File to start from; None for the model's own initialisation.
-        resumed: Whether the run continues with the checkpoint's optimiser and iteration.
-        finished: Whether the run is already at its last iteration.
-        note: What the user should know about the choice, or None.
-    """
-
-    checkpoint: str | None = None
-    resumed: bool = False
-    finished: bool = False
-    note: str | None = None
+    checkpoint: str | None = None  # file to start from; None for the model's own initialisation
+    resumed: bool = False  # whether the checkpoint's optimiser and iteration are taken, too
+    finished: bool = False  # whether the run is already at its last iteration
+    note: str | None = None  # what the user should know about the choice
 
 
 def find_start(cfg: Config, resume: bool) -> Start:
@@ -49,17 +36,17 @@ def find_start(cfg: Config, resume: bool) -> Start:
       one, the last checkpoint of the work dir.
     - otherwise the weights of ``load_from``, if it is given.
     """
-    given, own = cfg.get('load_from'), latest_checkpoint(cfg.work_dir)
+    given, own = cfg.get('load_from'), loading.latest_checkpoint(cfg.work_dir)
     if given is not None:
-        check_is_checkpoint(given)
+        loading.check_is_checkpoint(given)
     in_config = bool(cfg.get('resume'))
     if in_config and given and not (resume and own):
         return _resumed(cfg, given)
     if own and (resume or in_config):
         try:
             return _resumed(cfg, str(own))
-        except DamagedCheckpointError as error:
-            rest = latest_checkpoint(cfg.work_dir, without=own)
+        except loading.DamagedCheckpointError as error:
+            rest = loading.latest_checkpoint(cfg.work_dir, without=own)
             then = f'continues from {rest.name}' if rest else 'starts at iteration 0'
             raise UserError(
                 f'{own} is damaged or was not written to its end: remove it, and --resume {then}.'
@@ -85,14 +72,21 @@ def find_start(cfg: Config, resume: bool) -> Start:
 def _resumed(cfg: Config, path: str) -> Start:
     if '://' in path:
         return Start(path, resumed=True)
-    content = load_checkpoint_file(path, map_location='cpu', mmap=True)
+    content = loading.load_checkpoint_file(path, map_location='cpu', mmap=True)
     meta = content.get('meta', {})
     if 'optimizer' not in content or 'iter' not in meta:
         raise UserError(
             f'{path} holds weights alone, so no run can continue from it: start from it with '
             'load_from and without resume, or resume from an iter_*.pth.'
         )
-    _check_seed(cfg, path, meta)
+    seed, found = (cfg.get('randomness') or {}).get('seed'), meta.get('seed')
+    # mmengine would only warn of another seed, and continue with the old one.
+    if None not in (seed, found) and seed != found:
+        raise UserError(
+            f'{path} is of a run with seed {found}, and this one has randomness.seed={seed}: '
+            f'resume with --cfg-options randomness.seed={found}, or train seed {seed} into '
+            f'another --work-dir than {Path(cfg.work_dir)}.'
+        )
     unit = 'epochs' if 'max_epochs' in cfg.train_cfg else 'iters'
     done, last = meta[unit.removesuffix('s')], cfg.train_cfg[f'max_{unit}']
     if done > last:
@@ -103,27 +97,16 @@ def _resumed(cfg: Config, path: str) -> Start:
     return Start(path, resumed=True, finished=done == last)
 
 
-def _check_seed(cfg: Config, path: str, meta: dict) -> None:
-    """Refuse another seed: mmengine would only warn and continue with the old one."""
-    seed, found = (cfg.get('randomness') or {}).get('seed'), meta.get('seed')
-    if None not in (seed, found) and seed != found:
-        raise UserError(
-            f'{path} is of a run with seed {found}, and this one has randomness.seed={seed}: '
-            f'resume with --cfg-options randomness.seed={found}, or train seed {seed} into '
-            f'another --work-dir than {Path(cfg.work_dir)}.'
-        )
-
-
 def check_resumed(runner: Runner, checkpoint: dict) -> None:
     """Refuse an optimiser, a schedule or a batch other than the checkpoint's.
 
     mmengine takes the first two from the checkpoint, so another value in the config would do
     nothing. Another batch size would change what a learning rate and an iteration mean.
     """
-    searches = (_batch_changes, _scheduler_changes, _optimiser_changes, _schedule_changes)
-    changes = chain.from_iterable(search(runner, checkpoint) for search in searches)
-    for was, now, advice in changes:
-        path = runner._load_from
+    path, searches = runner._load_from, (_batch_changes, _scheduler_changes, _optimiser_changes)
+    changes = (change for search in searches for change in search(runner, checkpoint))
+    if first := next(changes, None):
+        was, now, advice = first
         raise UserError(
             f'{path} is of a run with {was}, which a resumed run keeps, and this one has {now}: '
             f'resume with {advice}, or start from the weights with load_from={path} in another '
@@ -136,30 +119,43 @@ def _batch_changes(runner: Runner, checkpoint: dict) -> Iterator[Change]:
     new, old = samples_per_iteration(runner), checkpoint['meta'].get('samples_per_iteration')
     if None in (new, old) or new == old:
         return
-    processes = get_world_size()
+    processes, now = get_world_size(), str(new)
     batch_size, rest = divmod(old, processes)
     advice = f'--cfg-options train_dataloader.batch_size={batch_size}'
     if rest:
         advice = f'as many processes and the batch_size that make {old}'
-    of = f' ({runner.train_dataloader.batch_size} in each of {processes} processes)'
-    yield f'batches of {old} samples', f'{new}{of if processes > 1 else ""}', advice
+    if processes > 1:
+        now += f' ({runner.train_dataloader.batch_size} in each of {processes} processes)'
+    yield f'batches of {old} samples', now, advice
 
 
 def _scheduler_changes(runner: Runner, checkpoint: dict) -> Iterator[Change]:
-    """Find schedulers that have been added, removed or replaced."""
-    now, saved = _schedulers(runner, checkpoint)
+    """Find schedulers that have been added, removed or replaced, or that have other settings."""
+    both = (runner.param_schedulers or [], checkpoint.get('param_schedulers') or [])
+    # By the name of their optimiser, '' if there is only one.
+    now, saved = (part if isinstance(part, dict) else {'': part} if part else {} for part in both)
     for name in dict.fromkeys((*saved, *now)):
         new, old = now.get(name, []), saved.get(name, [])
         key = f'param_scheduler.{name}' if name else 'param_scheduler'
         if len(new) != len(old):
             before = f'{many(len(old), "scheduler")} in {key}'
             yield before, str(len(new)), f'the {key} of that run'
-        for number, (scheduler, state) in enumerate(zip(new, old, strict=False)):
+        cfg, path = runner.cfg.get('param_scheduler'), 'param_scheduler'
+        if isinstance(cfg, dict) and 'type' not in cfg:
+            cfg, path = cfg.get(name), key
+        for number, (scheduler, before) in enumerate(zip(new, old, strict=False)):
+            state = scheduler.state_dict()
             # The type is not saved, but every type has other settings.
-            if scheduler.state_dict().keys() != state.keys():
-                place = f'{key}.{number}'
+            if state.keys() != before.keys():
                 kind = type(scheduler).__name__
-                yield f'another scheduler in {place}', kind, f'the {key} of that run'
+                yield f'another scheduler in {key}.{number}', kind, f'the {key} of that run'
+            if not cfg:
+                continue
+            several = isinstance(cfg, (list, tuple))
+            given, place = (cfg[number], f'{path}.{number}') if several else (cfg, path)
+            for option in dict.fromkeys((*given, 'end')):
+                if option in state and not _same(state[option], before[option]):
+                    yield _setting(f'{place}.{option}', state[option], before[option])
 
 
 def _optimiser_changes(runner: Runner, checkpoint: dict) -> Iterator[Change]:
@@ -172,44 +168,16 @@ def _optimiser_changes(runner: Runner, checkpoint: dict) -> Iterator[Change]:
     for name, part in now.items():
         key = f'optim_wrapper.{name}.optimizer' if name else 'optim_wrapper.optimizer'
         given, groups = cfg.get(name, {}).get('optimizer', {}), part.optimizer.param_groups
+        before = saved.get(name, {}).get('param_groups', [])
         for option in sorted(given.keys() - {'lr' if free else 'type'}):
             pairs = [
                 (_began_with(group, option), _began_with(old, option))
-                for group, old in zip(
-                    groups, saved.get(name, {}).get('param_groups', []), strict=False
-                )
+                for group, old in zip(groups, before, strict=False)
             ]
             changed = [pair for pair in pairs if not _same(*pair)]
             # Prefer a group whose value is not a multiple of the config's.
             changed.sort(key=lambda pair: not _same(pair[0], given[option]))
             yield from (_setting(f'{key}.{option}', *pair) for pair in changed[:1])
-
-
-def _schedule_changes(runner: Runner, checkpoint: dict) -> Iterator[Change]:
-    """Find changed settings of the schedulers."""
-    if not runner.cfg.get('param_scheduler'):
-        return
-    now, saved = _schedulers(runner, checkpoint)
-    for name, schedulers in now.items():
-        cfg, key = runner.cfg.param_scheduler, 'param_scheduler'
-        if isinstance(cfg, dict) and 'type' not in cfg:
-            cfg, key = cfg[name], f'{key}.{name}'
-        for number, (scheduler, old) in enumerate(
-            zip(schedulers, saved.get(name, []), strict=False)
-        ):
-            several = isinstance(cfg, (list, tuple))
-            given, place = (cfg[number], f'{key}.{number}') if several else (cfg, key)
-            state = scheduler.state_dict()
-            for option in dict.fromkeys((*given, 'end')):
-                if option in state and option in old and not _same(state[option], old[option]):
-                    yield _setting(f'{place}.{option}', state[option], old[option])
-
-
-def _schedulers(runner: Runner, checkpoint: dict) -> tuple[dict[str, list], dict[str, list]]:
-    """Return the schedulers of this run and the saved ones by optimiser name ('' if only one)."""
-    both = (runner.param_schedulers or [], checkpoint.get('param_schedulers') or [])
-    now, saved = (part if isinstance(part, dict) else {'': part} if part else {} for part in both)
-    return now, saved
 
 
 def _setting(key: str, new: Any, old: Any) -> Change:
@@ -222,6 +190,5 @@ def _began_with(group: dict, option: str) -> Any:
 
 
 def _same(first: Any, second: Any) -> bool:
-    if isinstance(first, (list, tuple)) and isinstance(second, (list, tuple)):
-        return list(first) == list(second)
+    first, second = (list(v) if isinstance(v, tuple) else v for v in (first, second))
     return first == second

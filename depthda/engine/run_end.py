@@ -25,8 +25,7 @@ class BegunHook(Hook):
     def after_train_iter(self, runner, batch_idx: int, data_batch=None, outputs=None) -> None:
         self.begun = True
 
-    def after_test_iter(self, runner, batch_idx: int, data_batch=None, outputs=None) -> None:
-        self.begun = True
+    after_test_iter = after_train_iter
 
 
 @contextmanager
@@ -89,16 +88,14 @@ def lost_files(work_dir: str, run: BegunHook) -> Iterator[None]:
         path = Path(error.filename or (found or [work_dir])[-1])
         if path.exists():
             raise
-        folder = Path(work_dir)
-        if folder in (path, *path.parents):
-            raise UserError(
-                f'{folder} or a file in it was removed while the run wrote to it: start the run '
-                'again, and leave the folder alone until it ends.'
-            ) from error
-        raise UserError(
-            f'{path} was removed while the run needed it: put it back; --resume continues a '
-            'training.'
-        ) from error
+        text = f'{path} was removed while the run needed it: put it back'
+        text += '; --resume continues a training.'
+        if Path(work_dir) in (path, *path.parents):
+            text = (
+                f'{Path(work_dir)} or a file in it was removed while the run wrote to it: start '
+                'the run again, and leave the folder alone until it ends.'
+            )
+        raise UserError(text) from error
 
 
 @contextmanager

@@ -1,10 +1,11 @@
-"""The training sampler: decide which sample, with which seed, stands at each position of a run."""
+"""Make a run a function of its seed: each sample, and each draw on the device."""
 
 from collections.abc import Iterator, Sized
 
 import torch
-from mmengine.dist import get_dist_info, sync_random_seed
-from mmengine.registry import DATA_SAMPLERS
+from mmengine.dist import get_dist_info, get_rank, sync_random_seed
+from mmengine.hooks import Hook
+from mmengine.registry import DATA_SAMPLERS, HOOKS
 from torch.utils.data import Sampler
 
 from depthda.randomness import SampleKey, derive_seed
@@ -41,16 +42,13 @@ class RunSampler(Sampler):
         epoch, order = -1, None
         while True:
             if position // self.size != epoch:
-                epoch = position // self.size
-                order = self._order(epoch)
+                epoch, order = position // self.size, range(self.size)
+                if self.shuffle:
+                    generator = torch.Generator()
+                    generator.manual_seed(derive_seed(self.seed, 'order', epoch))
+                    order = torch.randperm(self.size, generator=generator).tolist()
             yield SampleKey(order[position % self.size], derive_seed(self.seed, 'sample', position))
             position += self.world_size
-
-    def _order(self, epoch: int) -> list[int]:
-        if not self.shuffle:
-            return list(range(self.size))
-        generator = torch.Generator().manual_seed(derive_seed(self.seed, 'order', epoch))
-        return torch.randperm(self.size, generator=generator).tolist()
 
     def __len__(self) -> int:
         """Return the size of the dataset; the stream itself has no end."""
@@ -58,3 +56,30 @@ class RunSampler(Sampler):
 
     def set_epoch(self, epoch: int) -> None:
         """Do nothing: mmengine calls this between epochs, but the position decides the epoch."""
+
+
+@HOOKS.register_module()
+class IterationSeedHook(Hook):
+    """Seed torch before each training iteration from (seed, rank, iteration).
+
+    Together with :class:`RunSampler` it makes a resumed run equal to an uninterrupted one, although
+    no random state is saved.
+    """
+
+    # Before every other hook, so that none of them draws from an unseeded generator.
+    priority = 'HIGHEST'
+
+    def before_train(self, runner) -> None:
+        sampler = runner.train_dataloader.sampler
+        if isinstance(sampler, RunSampler):
+            # A run without a fixed seed takes the interrupted run's seed on resume, but only
+            # after its sampler has been built.
+            sampler.seed = runner.seed
+        else:
+            runner.logger.warning(
+                f'{type(sampler).__name__} does not seed its samples: the number of workers and '
+                "a resume change this run; use sampler=dict(type='RunSampler')."
+            )
+
+    def before_train_iter(self, runner, batch_idx: int, data_batch=None) -> None:
+        torch.manual_seed(derive_seed(runner.seed, 'iteration', get_rank(), runner.iter))

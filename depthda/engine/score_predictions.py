@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Iterable
-from datetime import datetime, timezone
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,19 +17,20 @@ from depthda.console import quiet_console, warn
 from depthda.engine.checks.build_mistakes import build_mistakes
 from depthda.engine.checks.data_check import check_test_headline
 from depthda.engine.checks.output_check import check_outputs
-from depthda.engine.overrides import read_nodes
+from depthda.engine.overrides import as_list, read_dicts
 from depthda.engine.prepare import load_config, prepare
-from depthda.engine.results import write_results
+from depthda.engine.results import describe_test, write_results
 from depthda.errors import UserError
-from depthda.evaluation.given_predictions import (
-    check_predictions,
-    find_predictions,
-    read_prediction,
-)
+from depthda.evaluation import given_predictions
 from depthda.evaluation.prediction_writer import PredictionWriter
 from depthda.evaluation.segmentation_metric import SegmentationMetric
 from depthda.io.headers import read_header
-from depthda.provenance import describe_dataset, git_commit, versions
+from depthda.provenance import describe_dataset
+
+# What is not known of maps that other code made.
+_UNKNOWN = dict.fromkeys(
+    ('checkpoint', 'selection', 'trained_on', 'initialised_from', 'tta', 'seed', 'device')
+)
 
 
 def score_predictions(
@@ -63,62 +63,59 @@ def score_predictions(
         check_test_headline(cfg)
         dataset = DATASETS.build(cfg.test_dataloader.dataset)
     samples = _Samples(cfg, dataset, predictions)
+    given, scores = samples.given, {}
     with quiet_console():
-        scores = _score(metrics, samples, dataset.metainfo)
-    given = samples.given
+        for metric in metrics:
+            metric.dataset_meta = dataset.metainfo
+        for sample in _shown('scoring', samples):
+            for metric in metrics:
+                metric.process(None, [sample])
+        for metric in metrics:
+            scores |= metric.evaluate(len(samples))
     if given.lowest > 0:
         warn(
             f'no pixel of {predictions} is of class 0 ({dataset.metainfo["classes"][0]}): if the '
             'maps count classes from 1, subtract 1 and score them again'
         )
-    results = {
-        'config': str(config),
-        'cfg_options': cfg_options or {},
-        'predictions': {
-            'folder': str(predictions),
-            'files': len(given.paths),
-            'sha256': given.sha256,
-        },
-        # Not known for maps that other code made.
-        **dict.fromkeys(('checkpoint', 'selection', 'trained_on', 'initialised_from')),
-        **dict.fromkeys(('tta', 'seed', 'device')),
-        'tested_on': describe_dataset(dataset),
-        'scores': scores,
-        'report': metrics[0].report,
-        'versions': versions(),
-        'commit': git_commit(),
-        'seconds': round(time.time() - started, 1),
-        'finished': datetime.now(timezone.utc).isoformat(timespec='seconds'),
-    }
-    _write_maps(samples, Path(cfg.work_dir) / 'predictions', predictions, show_dir, dataset)
+    maps = {'folder': str(predictions), 'files': len(given.paths), 'sha256': given.sha256}
+    about = {'predictions': maps, **_UNKNOWN, 'tested_on': describe_dataset(dataset)}
+    results = describe_test(config, cfg_options, about, scores, metrics[0], started)
+    results['device'] = None
+    # The maps are copied next to their scores, where a report page looks for them.
+    out = Path(cfg.work_dir) / 'predictions'
+    kept = None if out.resolve() == Path(predictions).resolve() else str(out)
+    if kept or show_dir:
+        writer = PredictionWriter(kept, show_dir)
+        writer.dataset_meta = dataset.metainfo
+        for sample in _shown('writing', samples):
+            writer.process(None, [sample])
     write_results(results, metrics[0], cfg.work_dir, _dump(cfg))
     return results
 
 
 class _Samples:
-    """The samples that a metric processes; map and labels are read on access.
-
-    Attributes:
-        given: The maps, all of which have been checked.
-    """
+    """The samples that a metric processes; their maps are checked first, and read on access."""
 
     def __init__(self, cfg: Config, dataset: Any, predictions: str | Path) -> None:
         self._infos = [dataset.get_data_info(i) for i in range(len(dataset))]
-        steps = {
-            step['type']: dict(step)
-            for _, step in read_nodes(dict(test_dataloader=cfg.test_dataloader))
-            if isinstance(step, dict) and 'type' in step
-        }
+        parts = [dict(part) for _, part in read_dicts(cfg, 'test_dataloader')]
+        steps = {part['type']: part for part in parts if 'type' in part}
         labelled = all('seg_map_path' in info for info in self._infos)
         if not labelled or 'LoadAnnotations' not in steps:
             raise UserError(_unlabelled(cfg.filename))
         images = [info['img_path'] for info in self._infos]
-        self.given = check_predictions(
-            find_predictions(predictions, images),
-            [_size(path) for path in images],
-            dataset.metainfo['classes'],
+        paths, shown = (
+            given_predictions.find_predictions(predictions, images),
             partial(_shown, 'checking'),
         )
+        headers = {path: read_header(path) for path in images}
+        if broken := [path for path, header in headers.items() if header is None]:
+            raise UserError(f'{broken[0]} is not a complete image: replace it.')
+        sizes = [(headers[path].width, headers[path].height) for path in images]
+        self.given = given_predictions.check_predictions(
+            paths, sizes, dataset.metainfo['classes'], shown
+        )
+        self._dataset = dataset
         self._load = TRANSFORMS.build(steps['LoadAnnotations'])
         # The samples of a tested model hold only what the pipeline packs.
         self._kept = {'img_path', *steps.get('PackSegInputs', {}).get('meta_keys', ())}
@@ -129,40 +126,18 @@ class _Samples:
     def __getitem__(self, index: int) -> dict[str, Any]:
         info = self._infos[index]
         labels = self._load(dict(info, seg_fields=[]))['gt_seg_map']
-        prediction = read_prediction(self.given.paths[index]).astype('int64')
+        self._dataset.check_labels(labels, info['seg_map_path'])
+        prediction = given_predictions.read_prediction(self.given.paths[index]).astype('int64')
         return {key: info[key] for key in self._kept if key in info} | {
             'gt_sem_seg': {'data': torch.from_numpy(labels.astype('int64'))},
             'pred_sem_seg': {'data': torch.from_numpy(prediction)},
         }
 
 
-def _size(path: str) -> tuple[int, int]:
-    header = read_header(path)
-    if header is None:
-        raise UserError(f'{path} is not a complete image: replace it.')
-    return header.width, header.height
-
-
-def _score(
-    metrics: list[SegmentationMetric], samples: _Samples, metainfo: dict[str, Any]
-) -> dict[str, float]:
-    for metric in metrics:
-        metric.dataset_meta = metainfo
-    for sample in _shown('scoring', samples):
-        for metric in metrics:
-            metric.process(None, [sample])
-    scores: dict[str, float] = {}
-    for metric in metrics:
-        scores |= metric.evaluate(len(samples))
-    return scores
-
-
 def _metrics(cfg: Config, config: str | Path) -> list[SegmentationMetric]:
     if cfg.get('test_dataloader') is None:
         raise UserError(f'{config} has no test_dataloader, so it names no images to score.')
-    evaluators = cfg.get('test_evaluator') or []
-    evaluators = evaluators if isinstance(evaluators, (list, tuple)) else [evaluators]
-    metrics = [METRICS.build(evaluator) for evaluator in evaluators]
+    metrics = [METRICS.build(evaluator) for evaluator in as_list(cfg.get('test_evaluator'))]
     metrics = [metric for metric in metrics if isinstance(metric, SegmentationMetric)]
     if not metrics:
         raise UserError(_unlabelled(config))
@@ -174,23 +149,6 @@ def _unlabelled(config: str | Path) -> str:
         f'the test images of {config} have no labels to score predictions with: give a config of '
         'the local protocol, or pack them for the server with depthda submission.'
     )
-
-
-def _write_maps(
-    samples: '_Samples',
-    out: Path,
-    predictions: str | Path,
-    show_dir: str | None,
-    dataset: Any,
-) -> None:
-    """Copy the maps next to their scores, where a report page looks for them."""
-    kept = None if out.resolve() == Path(predictions).resolve() else str(out)
-    if kept is None and show_dir is None:
-        return
-    writer = PredictionWriter(kept, show_dir)
-    writer.dataset_meta = dataset.metainfo
-    for sample in _shown('writing', samples):
-        writer.process(None, [sample])
 
 
 def _dump(cfg: Config) -> str:

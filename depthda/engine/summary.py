@@ -19,12 +19,9 @@ from depthda.version import __version__
 
 
 class SummaryHook(Hook):
-    """Show the summary of a run, followed by the warnings.
+    """Show the summary of a run, followed by the warnings in ``notes``.
 
-    Args:
-        start: What the run begins with.
-        notes: Warnings. The list is read just before the first iteration, so a check that runs
-            until then may add to it.
+    The list is read just before the first iteration, so a check that runs until then may add to it.
     """
 
     # After every other hook, so that it shows what they have found and set.
@@ -35,7 +32,13 @@ class SummaryHook(Hook):
         self.notes = notes
 
     def before_train(self, runner) -> None:
-        self._show(runner, _training(runner))
+        lines = {'train data': data_line(runner.train_dataloader.dataset)}
+        if runner.val_loop is not None:
+            lines['validation'] = data_line(runner.val_dataloader.dataset)
+        lines |= {'model': _model(runner.model), 'schedule': _schedule(runner)}
+        lines['optimiser'] = ', '.join(_optimisers(runner.optim_wrapper))
+        lines['device'] = f'{_device(runner)}, {_precision(runner.optim_wrapper)}'
+        self._show(runner, lines)
 
     def before_test(self, runner) -> None:
         loader = runner.test_loop.dataloader
@@ -49,15 +52,6 @@ class SummaryHook(Hook):
         show('\n'.join([title, *(f'  {name:12} {text}' for name, text in lines.items())]))
         for note in self.notes:
             warn(note)
-
-
-def _training(runner) -> dict[str, str]:
-    lines = {'train data': data_line(runner.train_dataloader.dataset)}
-    if runner.val_loop is not None:
-        lines['validation'] = data_line(runner.val_dataloader.dataset)
-    lines |= {'model': _model(runner.model), 'schedule': _schedule(runner)}
-    lines['optimiser'] = ', '.join(_optimisers(runner.optim_wrapper))
-    return lines | {'device': f'{_device(runner)}, {_precision(runner.optim_wrapper)}'}
 
 
 def data_line(dataset: Any) -> str:
@@ -78,15 +72,11 @@ def data_line(dataset: Any) -> str:
 
 def _model(model: nn.Module) -> str:
     model = model.module if is_model_wrapper(model) else model
-    sizes = [(parameter.numel(), parameter.requires_grad) for parameter in model.parameters()]
-    trainable = sum(size for size, learns in sizes if learns)
-    frozen = sum(size for size, _ in sizes) - trainable
-    text = f'{type(model).__name__}, {_millions(trainable + frozen)} parameters'
-    return f'{text}, {_millions(trainable)} of them trainable' if frozen else text
-
-
-def _millions(count: int) -> str:
-    return f'{count / 1e6:.2f} M' if count >= 10_000 else str(count)
+    every = sum(parameter.numel() for parameter in model.parameters())
+    trained = sum(part.numel() for part in model.parameters() if part.requires_grad)
+    shown = [f'{n / 1e6:.2f} M' if n >= 10_000 else str(n) for n in (every, trained)]
+    text = f'{type(model).__name__}, {shown[0]} parameters'
+    return f'{text}, {shown[1]} of them trainable' if trained < every else text
 
 
 def _schedule(runner) -> str:
@@ -132,17 +122,10 @@ def _origin(runner, start: Start) -> str:
     """Describe the checkpoint, or the pretrained weights that the config names."""
     if start.resumed:
         return f'{start.checkpoint}, resumed at iteration {runner.iter}'
-    if (
-        start.checkpoint
-        and runner.cfg.get('load_partial')
-        and isinstance(runner._train_loop, BaseLoop)
-    ):
-        return f'what fits of the weights of {start.checkpoint}, listed above'
     if start.checkpoint:
-        return f'the weights of {start.checkpoint}'
-    named = {
-        value
-        for key, value in read_nodes(runner.cfg)
-        if re.match(r'model\..*(weights|checkpoint)$', key) and isinstance(value, str)
-    }
+        partial = runner.cfg.get('load_partial') and isinstance(runner._train_loop, BaseLoop)
+        text = f'the weights of {start.checkpoint}'
+        return f'what fits of {text}, listed above' if partial else text
+    nodes = [(key, value) for key, value in read_nodes(runner.cfg) if isinstance(value, str)]
+    named = {value for key, value in nodes if re.match(r'model\..*(weights|checkpoint)$', key)}
     return f'pretrained {", ".join(sorted(named))}' if named else 'random weights'

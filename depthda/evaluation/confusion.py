@@ -12,6 +12,7 @@ from depthda.errors import UserError, few
 # With more bins than this, the values are not labels (but a float map, or 32-bit identifiers).
 # Counting them would still be right, only wasteful.
 _MOST_BINS = 1 << 20
+PRINTED = ('OA', 'Kappa')  # scores with a formula printed in the DepthSeg paper
 
 
 def joint_counts(pred: Tensor, target: Tensor, num_classes: int, ignore_index: int = 255) -> Tensor:
@@ -117,10 +118,8 @@ def scores(matrix: Tensor | np.ndarray) -> Scores:
     present = [bool(t + p) for t, p in zip(truth, found, strict=True)]
 
     def per_class(above: np.ndarray, below: np.ndarray) -> list[float | None]:
-        return [
-            _percent(a, b) or 0.0 if there else None
-            for a, b, there in zip(above, below, present, strict=True)
-        ]
+        counts = zip(above, below, present, strict=True)
+        return [_percent(a, b) or 0.0 if there else None for a, b, there in counts]
 
     return Scores(
         iou=per_class(hits, truth + found - hits),
@@ -158,6 +157,34 @@ def per_batch_scores(counts: Tensor) -> tuple[list[float], list[float]]:
         return (100 * torch.where(below > 0, above / below, 1.0).mean(0)).tolist()
 
     return average(hits, truth + found - hits), average(2 * hits, truth + found)
+
+
+def printed_scores(matrix: Tensor | np.ndarray) -> dict[str, float | None]:
+    r"""Compute OA and kappa by the formulas printed in the DepthSeg paper, in per cent.
+
+    Both are means over all C classes, absent ones included, of a score of one class against the
+    rest:
+
+    .. math:: OA = \frac 1 C \sum_c \frac {TP + TN} n, \qquad
+        Kappa = \frac 1 C \sum_c \frac n {(TP + FP)(FP + TN) + (TP + FN)(FN + TN)}.
+
+    An error counts for two classes, so this OA is :math:`1 - 2 (1 - OA) / C` with the usual OA.
+    This kappa falls with the number of pixels n and is near 0 for any map. Its denominator is that
+    of a binary kappa, whose numerator would be :math:`2 (TP \cdot TN - FN \cdot FP)`. A class whose
+    denominator is 0 has no kappa and is left out of the mean. The tables of the paper do not follow
+    the formulas: OA and kappa of every row fit the usual definitions with a chance agreement of
+    .27.
+    """
+    hits, truth, found = marginals(matrix)
+    total = sum(truth)
+    right = total - truth - found + 2 * hits  # TP + TN
+    below = found * (total - truth) + truth * (total - found)
+    if not total:
+        return dict.fromkeys(PRINTED)
+    return {
+        'OA': mean([100 * count / total for count in right]),
+        'Kappa': mean([100 * total / value if value else None for value in below]),
+    }
 
 
 def mean(values: Sequence[float | None]) -> float | None:

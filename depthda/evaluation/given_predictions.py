@@ -29,15 +29,12 @@ def find_predictions(folder: str | Path, images: Sequence[str]) -> list[Path]:
     folder = Path(folder)
     if not folder.is_dir():
         raise UserError(f'--predictions {folder} is not a folder: give the folder of index maps.')
-    files: dict[str, Path] = {}
-    for path in sorted(folder.iterdir()):
-        if path.suffix.lower() not in _SUFFIXES or path.name.startswith('.'):
-            continue
-        if path.stem in files:
-            raise UserError(
-                f'{files[path.stem]} and {path} are predictions of one image: keep one of them.'
-            )
-        files[path.stem] = path
+    present, files = sorted(folder.iterdir()), {}
+    for path in present:
+        if path.suffix.lower() in _SUFFIXES and not path.name.startswith('.'):
+            if (other := files.setdefault(path.stem, path)) != path:
+                pair = f'{other} and {path}'
+                raise UserError(f'{pair} are predictions of one image: keep one of them.')
     stems: dict[str, str] = {}
     for image in images:
         if (other := stems.setdefault(Path(image).stem, image)) != image:
@@ -46,7 +43,7 @@ def find_predictions(folder: str | Path, images: Sequence[str]) -> list[Path]:
                 'split at a time.'
             )
     missing = [f'{stem}.png' for stem in stems if stem not in files]
-    others = [path.name for path in sorted(folder.iterdir()) if f'{path.stem}.png' in missing]
+    others = [path.name for path in present if f'{path.stem}.png' in missing]
     if others:
         raise UserError(
             f'{folder} has {first_names(others)} in place of index maps: write .png or .tif files '
@@ -106,8 +103,8 @@ def read_prediction(path: Path) -> np.ndarray:
     with open_raster(path) as file:
         # GDAL reads by content: a JPEG of any name would be scored with altered values.
         if file.driver not in ('PNG', 'GTiff'):
-            name = f'a {file.driver} named {path.suffix}'
-            raise UserError(f'{name}; write class indices as PNG or TIFF')
+            fix = 'write class indices as PNG or TIFF'
+            raise UserError(f'a {file.driver} named {path.suffix}; {fix}')
         if file.count != 1:
             fix = 'write the 2-D array of class indices, not a picture of it in colours'
             raise UserError(f'{file.count} bands; {fix}')

@@ -30,13 +30,10 @@ def read_label_png(data: bytes, size: tuple[int, int]) -> np.ndarray:
         raise NotALabelMap('empty file (0 bytes)', 'write the prediction again')
     if not data.startswith(_SIGNATURE):
         raise NotALabelMap('not a PNG file, despite its name', 'save it as PNG')
-    header, names = None, []
-    for name, body in _chunks(data):
-        header = body if name == b'IHDR' else header
-        names.append(name)
-    if names[:1] != [b'IHDR'] or b'IDAT' not in names or len(header) != 13:
+    names, bodies = zip(*_chunks(data), strict=True)
+    if names[0] != b'IHDR' or b'IDAT' not in names or len(bodies[0]) != 13:
         raise _corrupt('parts missing')
-    width, height, depth, kind = struct.unpack('>IIBB', header[:10])
+    width, height, depth, kind = struct.unpack('>IIBB', bodies[0][:10])
     # Check the size first, so that nothing is decoded that could fill the memory.
     if (width, height) != size:
         raise NotALabelMap(

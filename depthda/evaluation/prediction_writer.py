@@ -37,13 +37,13 @@ class PredictionWriter(BaseMetric):
         self, out_dir: str | None = None, color_dir: str | None = None, depth_dir: str | None = None
     ) -> None:
         super().__init__()
-        if out_dir is None and color_dir is None and depth_dir is None:
+        given = (out_dir, color_dir, depth_dir)
+        if given == (None, None, None):
             raise UserError(
                 'PredictionWriter has nowhere to write: give out_dir, color_dir or depth_dir.'
             )
-        self.out_dir, self.color_dir, self.depth_dir = (
-            None if folder is None else Path(folder) for folder in (out_dir, color_dir, depth_dir)
-        )
+        folders = (folder if folder is None else Path(folder) for folder in given)
+        self.out_dir, self.color_dir, self.depth_dir = folders
         if self.color_dir is not None and self.color_dir == self.out_dir:
             raise UserError(f'out_dir and color_dir are both {out_dir}: give two folders.')
         self._written: dict[str, str] = {}

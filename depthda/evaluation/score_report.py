@@ -1,6 +1,5 @@
 """The report of a test: scores by groups of (domain, split) cells, and a table for the log."""
 
-from collections.abc import Iterator
 from io import StringIO
 from typing import Any
 
@@ -19,8 +18,7 @@ DomainSplit = tuple[str | None, str | None]
 
 def group_cells(cells: list[DomainSplit]) -> dict[str, list[DomainSplit]]:
     """Return the groups of cells that are scored, by name: all, each domain, split and pair."""
-    domains = sorted({domain for domain, _ in cells if domain is not None})
-    splits = sorted({split for _, split in cells if split is not None})
+    domains, splits = (sorted({cell[i] for cell in cells} - {None}) for i in (0, 1))
     clash = {POOLED, *domains} & {*splits} or {POOLED} & {*domains}
     if clash:
         raise UserError(
@@ -47,25 +45,18 @@ def group_report(
     truth = matrix.sum(1).tolist()
     if batches is None:
         found = scores(matrix)
-        means = found.means()
-        columns = {'IoU': found.iou, 'F1': found.f1}
+        means, columns = found.means(), {'IoU': found.iou, 'F1': found.f1}
         columns |= {'precision': found.precision, 'recall': found.recall}
     else:
         iou, f1 = per_batch_scores(batches)
-        means = {'mIoU': mean(iou), 'mF1': mean(f1)}
-        columns = {'IoU': iou, 'F1': f1}
+        means, columns = {'mIoU': mean(iou), 'mF1': mean(f1)}, {'IoU': iou, 'F1': f1}
     per_class = {
         name: {**{key: column[i] for key, column in columns.items()}, 'pixels': truth[i]}
         for i, name in enumerate(classes)
     }
-    return {
-        'images': images,
-        'pixels': sum(truth),
-        'ignored_pixels': int(counts[-1].sum()),
-        'means': means,
-        'per_class': per_class,
-        'confusion_matrix': matrix.tolist(),
-    }
+    report = {'images': images, 'pixels': sum(truth), 'ignored_pixels': int(counts[-1].sum())}
+    confusion = matrix.tolist()
+    return report | {'means': means, 'per_class': per_class, 'confusion_matrix': confusion}
 
 
 def render(report: dict[str, Any]) -> str:
@@ -84,14 +75,12 @@ def render(report: dict[str, Any]) -> str:
     title = 'in per cent'
     if report['aggregate'] == 'per_batch':
         title += f', mean over batches of {report["batch_size"]} (absent classes count 100)'
-    return '\n'.join([title, *drawn, *_means(report['groups'])])
-
-
-def _means(groups: dict[str, Any]) -> Iterator[str]:
-    for name, group in groups.items():
+    lines = [title, *drawn]
+    for name, group in report['groups'].items():
         means = (f'{key} {format_score(value)}' for key, value in group['means'].items())
         images = group['images']
-        yield f'{name} ({images} image{"" if images == 1 else "s"}): {", ".join(means)}'
+        lines.append(f'{name} ({images} image{"" if images == 1 else "s"}): {", ".join(means)}')
+    return '\n'.join(lines)
 
 
 def format_score(value: float | None, sign: str = '') -> str:

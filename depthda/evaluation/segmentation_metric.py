@@ -12,8 +12,7 @@ from torch import Tensor
 
 from depthda.console import show
 from depthda.errors import UserError
-from depthda.evaluation.confusion import joint_counts
-from depthda.evaluation.printed_scores import check_printed, printed_scores
+from depthda.evaluation.confusion import PRINTED, joint_counts, printed_scores
 from depthda.evaluation.score_report import POOLED, group_cells, group_report, render
 from depthda.evaluation.tile_counts import TileCounts
 
@@ -69,11 +68,19 @@ class SegmentationMetric(BaseMetric):
             raise UserError(f"aggregate={aggregate!r}: must be 'global' or 'per_batch'.")
         if batch_size < 1:
             raise UserError(f'batch_size={batch_size}: must be at least 1.')
+        if isinstance(printed, str) or not set(printed) <= set(PRINTED):
+            names = list(PRINTED)
+            raise UserError(f'printed={printed!r} of SegmentationMetric: use any of {names}.')
+        if printed and aggregate != 'global':
+            raise UserError(
+                f'printed={list(printed)} of SegmentationMetric needs the confusion matrix of all '
+                "pixels: use aggregate='global'."
+            )
         self.ignore_index = ignore_index
         self.headline = headline
         self.aggregate = aggregate
         self.batch_size = batch_size
-        self.printed = check_printed(printed, aggregate)
+        self.printed = tuple(printed)
         self.report: dict[str, Any] = {}
         self.tiles: TileCounts | None = None
         self._clear()
@@ -92,13 +99,10 @@ class SegmentationMetric(BaseMetric):
                     f'{path} has no label, so it cannot be scored: this split is for the server '
                     'protocol; write its predictions and submit them instead.'
                 )
+            keys = ('pred_sem_seg', 'gt_sem_seg')
+            maps = (sample[key]['data'].squeeze() for key in keys)
             try:
-                counts = joint_counts(
-                    sample['pred_sem_seg']['data'].squeeze(),
-                    sample['gt_sem_seg']['data'].squeeze(),
-                    num_classes,
-                    self.ignore_index,
-                )
+                counts = joint_counts(*maps, num_classes, self.ignore_index)
             except UserError as error:
                 raise UserError(f'{path}: {error}') from error
             self._seen.append((path, sample.get('domain') or '', sample.get('split') or ''))
@@ -109,8 +113,7 @@ class SegmentationMetric(BaseMetric):
         try:
             self._drop_repetition(size)
             tiles = self._gather()
-            self.report = self._make_report(tiles)
-            self.tiles = tiles
+            self.report, self.tiles = self._make_report(tiles), tiles
         finally:
             self._clear()
         if is_main_process():
@@ -135,9 +138,8 @@ class SegmentationMetric(BaseMetric):
         Samples are dealt in turn, so the k-th sample of rank r has place ``k * world_size + r``.
         Repeated samples have places from ``size`` on: at most one per rank, its last.
         """
-        paths = [path for path, _, _ in self._seen]
-        first_and_last = (paths[0], paths[-1]) if paths else (None, None)
-        ranks = all_gather_object((len(paths), *first_and_last))
+        paths = [path for path, _, _ in self._seen] or [None]
+        ranks = all_gather_object((len(self._seen), paths[0], paths[-1]))
         total = sum(count for count, _, _ in ranks)
         if not total:
             raise UserError(
@@ -197,12 +199,7 @@ class SegmentationMetric(BaseMetric):
                 f'every pixel of {headline!r} has the ignored label {self.ignore_index}: '
                 'check the label files and ignore_index.'
             )
-        return {
-            'aggregate': self.aggregate,
-            'batch_size': self.batch_size if self.aggregate == 'per_batch' else None,
-            'ignore_index': self.ignore_index,
-            'classes': classes,
-            'headline': headline,
-            **reports[headline]['means'],
-            'groups': reports,
-        }
+        batch_size = self.batch_size if self.aggregate == 'per_batch' else None
+        report = {'aggregate': self.aggregate, 'batch_size': batch_size}
+        report |= {'ignore_index': self.ignore_index, 'classes': classes, 'headline': headline}
+        return {**report, **reports[headline]['means'], 'groups': reports}

@@ -66,8 +66,7 @@ def pack(
     if not pred_dir.is_dir():
         raise UserError(f'{pred_dir} is not a folder: give the folder of the predictions.')
     _check_out(pred_dir, out)
-    entries = _folder_entries(pred_dir)
-    before = _review(pred_dir, entries, domain, track, against, progress)
+    before = _review(pred_dir, _folder_entries(pred_dir), (domain, track, against), progress)
     if before.faults:
         raise SubmissionError(before.faults)
     with atomic_path(out) as temporary:
@@ -100,7 +99,7 @@ def foresee(
     _check_out(pred_dir, out)
     present = [entry.name for entry in _folder_entries(pred_dir)] if pred_dir.is_dir() else []
     entries = [_Entry(name, 0, False, bytes) for name in dict.fromkeys([*names, *present])]
-    faults = _review(pred_dir, entries, domain, track, against, progress=lambda entries: []).faults
+    faults = _review(pred_dir, entries, (domain, track, against), lambda entries: []).faults
     old, fix = set(present).difference(names), 'remove it, or give another folder with --out'
     for place, fault in enumerate(faults):
         if old.issuperset(fault.names):
@@ -130,8 +129,7 @@ def review(
     path = Path(path)
     try:
         with zipfile.ZipFile(path) as archive:
-            entries = _zip_entries(archive)
-            return _review(path, entries, domain, track, against, progress)
+            return _review(path, _zip_entries(archive), (domain, track, against), progress)
     except OSError as error:
         reason, fix = f'cannot be opened ({error.strerror})', 'give the path of a zip file'
     except (zipfile.BadZipFile, NotImplementedError, UnicodeDecodeError) as error:
@@ -139,16 +137,9 @@ def review(
     return Review(None, [Fault((str(path),), reason, fix)])
 
 
-def _review(
-    path: Path,
-    entries: list[_Entry],
-    domain: str | None,
-    track: str,
-    against: str | Path | None,
-    progress: Progress,
-) -> Review:
+def _review(path: Path, entries: list[_Entry], target: tuple, progress: Progress) -> Review:
     names = [entry.name for entry in entries]
-    test_set = find_test_set(names, domain, track, against)
+    test_set = find_test_set(names, *target)
     if test_set is None:
         reason = 'holds no file named after a LoveDA test image (4191.png … 5986.png)'
         fix = 'name predictions after their images, or give the images of a dataset (--against)'
@@ -168,10 +159,9 @@ def _check_out(pred_dir: Path, out: Path) -> None:
 
 def _folder_entries(folder: Path) -> list[_Entry]:
     files = sorted(path for path in folder.rglob('*') if not path.is_dir())
-    return [
-        _Entry(path.relative_to(folder).as_posix(), path.stat().st_size, False, path.read_bytes)
-        for path in files
-    ]
+    names = [path.relative_to(folder).as_posix() for path in files]
+    found = zip(names, files, strict=True)
+    return [_Entry(name, path.stat().st_size, False, path.read_bytes) for name, path in found]
 
 
 def _zip_entries(archive: zipfile.ZipFile) -> list[_Entry]:
@@ -203,15 +193,14 @@ def _content_faults(entries: list[_Entry], test_set: TestSet, progress: Progress
         lowest = min(lowest, int(labels.min()))
         if labels.max() >= NUM_CLASSES:
             outside[entry.name] = int(labels.max())
-    result = [Fault(tuple(names), reason, fix) for (reason, fix), names in faults.items()]
     if outside:
         highest = max(outside.values())
         values = f'up to {highest} found (lowest in all: {lowest})'
         if highest == NUM_CLASSES:
             values = f'{lowest}…{highest} found'
         reason = f'values {values}, but only 0…{NUM_CLASSES - 1} are classes'
-        result.append(Fault(tuple(outside), reason, value_fix(highest, NUM_CLASSES)))
-    return result
+        faults[reason, value_fix(highest, NUM_CLASSES)] = list(outside)
+    return [Fault(tuple(names), reason, fix) for (reason, fix), names in faults.items()]
 
 
 def _read(entry: _Entry) -> bytes:

@@ -23,22 +23,16 @@ class Fault:
 
 def name_faults(names: list[str], test_set: TestSet) -> list[Fault]:
     """Compare the names with the official ones. Each file has the first fault that applies."""
-    hidden, folders, suffix, extra, present = [], [], [], [], set()
-    for name in dict.fromkeys(names):
+    hidden = [name for name in dict.fromkeys(names) if is_system_file(name)]
+    folders, suffix, extra, present = [], [], [], set()
+    for name in (name for name in dict.fromkeys(names) if name not in hidden):
         base = parts_of(name)[-1]
         official = f'{base.rpartition(".")[0]}.png'
-        if is_system_file(name):
-            hidden.append(name)
-            continue
         present.add(official)  # possibly in the wrong place or misnamed, but not missing
         if len(parts_of(name)) > 1:
             folders.append(name)
-        elif base in test_set.sizes:
-            pass
-        elif official in test_set.sizes:
-            suffix.append(name)
-        else:
-            extra.append(name)
+        elif base not in test_set.sizes:
+            (suffix if official in test_set.sizes else extra).append(name)
     missing = sorted(test_set.sizes.keys() - present)
     twice = [name for name, count in Counter(names).items() if count > 1]
     title, count = test_set.title, len(test_set.sizes)

@@ -69,11 +69,11 @@ def find_test_set(
             'the segmentation challenge (--track seg) takes both LoveDA domains in one zip: leave '
             'out --domain.'
         )
-    if against is not None and track == 'seg':
-        parts = [_image_folder(Path(against), name) for name in _NUMBERS]
-        return TestSet(str(against), {**parts[0].sizes, **parts[1].sizes})
     if against is not None:
-        return _image_folder(Path(against), domain)
+        if track != 'seg':
+            return _image_folder(Path(against), domain)
+        rural, urban = (_image_folder(Path(against), name) for name in _NUMBERS)
+        return TestSet(str(against), rural.sizes | urban.sizes)
     if track == 'seg':
         domains = list(_NUMBERS)
     elif domain is not None:

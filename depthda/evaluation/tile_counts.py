@@ -43,7 +43,7 @@ class TileCounts:
         return len(self.names)
 
     def __getitem__(self, chosen: Any) -> 'TileCounts':
-        names, domains, splits = self.names[chosen], self.domains[chosen], self.splits[chosen]
+        names, domains, splits = (part[chosen] for part in (self.names, self.domains, self.splits))
         return TileCounts(names, domains, splits, self.classes, self.counts[chosen])
 
     def cells(self) -> list[DomainSplit]:

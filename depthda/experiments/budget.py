@@ -37,10 +37,8 @@ def differing_budgets(sides: Mapping[str, Sequence[Budget]]) -> list[str]:
     """Return a phrase for each quantity that differs between sides: ``crop: A 512; B 1024``."""
     phrases = []
     for key in read_budget(None):
-        described = {
-            name: ' and '.join(sorted({budget[key] for budget in budgets}))
-            for name, budgets in sides.items()
-        }
-        if len(set(described.values())) > 1:
-            phrases.append(f'{key}: {"; ".join(map(" ".join, described.items()))}')
+        values = [sorted({budget[key] for budget in budgets}) for budgets in sides.values()]
+        if any(side != values[0] for side in values):
+            described = zip(sides, map(' and '.join, values), strict=True)
+            phrases.append(f'{key}: {"; ".join(map(" ".join, described))}')
     return phrases

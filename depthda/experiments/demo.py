@@ -8,8 +8,6 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-import cv2
-import numpy as np
 from rich.console import Console
 from rich.table import Table as RichTable
 
@@ -23,6 +21,7 @@ from depthda.experiments.pictures.panel import PanelRow, draw_panel
 from depthda.experiments.tables.plan import Run, plan_runs
 from depthda.experiments.tables.runner import do_runs, make_data
 from depthda.experiments.tables.table import Column, Row, Table
+from depthda.io.rasters import read_png
 
 SAMPLE = {'train': 100, 'test': 20, 'size': 256}
 MODELS = {'upernet': 'RGB only', 'depthda': 'RGB + depth'}
@@ -109,17 +108,13 @@ def _draw(path: Path, directions: dict[str, list[Run]], tiles: int = 2) -> None:
         images = _images(pair[0])
         names = sorted((path.name for path in images.iterdir()), key=lambda n: int(n[:-4]))
         for name in names[:tiles]:
-            image = cv2.imread(str(images / name))[..., ::-1]
-            depth = _read(images.parent / 'rdepth/synthetic' / name)
+            image = read_png(images / name)[..., ::-1]
+            depth = read_png(images.parent / 'rdepth/synthetic' / name)
             # On disk 0 is no-data and classes start at 1; minus one, no-data becomes 255.
-            truth = _read(images.parent / 'masks_png' / name) - 1
-            predictions = {run.row.title: _read(run.folder / 'predictions' / name) for run in pair}
+            truth = read_png(images.parent / 'masks_png' / name) - 1
+            predictions = {r.row.title: read_png(r.folder / 'predictions' / name) for r in pair}
             label = f'{pair[0].row.section}\ntile {name[:-4]}'
             rows.append(PanelRow(label, image, depth, truth, predictions))
     meta = LoveDARGBD.METAINFO
     title = 'Trained on one domain, tested on the other (first tiles of each test set, not chosen)'
     draw_panel(path, rows, meta['classes'], meta['palette'], title)
-
-
-def _read(path: Path) -> np.ndarray:
-    return cv2.imread(str(path), cv2.IMREAD_UNCHANGED)

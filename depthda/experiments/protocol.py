@@ -19,17 +19,16 @@ def judge(metrics: Mapping[str, Any]) -> dict[str, Any]:
     headline = (metrics.get('report') or {}).get('headline', '')
     tested = [narrowed(part, headline) for part in _parts(metrics['tested_on'])]
     selected_on = (metrics.get('selection') or {}).get('on')
-    seen = [
-        dataset
-        for dataset in _learned_from(metrics.get('trained_on'))
-        if any(_share(dataset, part) for part in tested)
-    ]
+    selecting, training = _parts(selected_on or {}), _learned_from(metrics.get('trained_on'))
+
+    def is_tested(dataset: Mapping[str, Any]) -> bool:
+        return any(_share(dataset, part) for part in tested)
+
     return {
         'protocol': 'local' if metrics.get('report') else 'server',
-        'target_selected': bool(selected_on)
-        and any(_share(one, part) for one in _parts(selected_on) for part in tested),
+        'target_selected': bool(selected_on) and any(map(is_tested, selecting)),
         'selected_on': selected_on,
-        'target_images_seen': seen[0] if seen else None,
+        'target_images_seen': next(filter(is_tested, training), None),
     }
 
 

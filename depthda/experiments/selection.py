@@ -38,11 +38,11 @@ def _by_history(run: TestedRun) -> Choice | None:
     curves = dict(run.curves)
     if 'mIoU' in curves and (name := _headline(run)):
         curves.setdefault(f'{name}/mIoU', curves['mIoU'])
-    found = [
-        [dict(curves[f'{name}/mIoU']) for name in names if f'{name}/mIoU' in curves]
-        for names in (tested - trained, trained - tested)
-    ]
-    target, source = (named[0] if len(named) == 1 else {} for named in found)
+    sides = []
+    for names in (tested - trained, trained - tested):
+        found = [dict(curves[f'{name}/mIoU']) for name in names if f'{name}/mIoU' in curves]
+        sides.append(found[0] if len(found) == 1 else {})
+    target, source = sides
     if not target:
         return None
     best = max(target, key=target.__getitem__)

@@ -81,8 +81,8 @@ class TestedRun:
     def training(self) -> Config | None:
         """The config of the latest training, as mmengine dumped it; None if there is none."""
         logs = self.training_folder.glob('*/vis_data/scalars.json')
-        configs = [log.with_name('config.py') for log in sorted(logs, reverse=True)]
-        found = next((path for path in configs if path.is_file()), None)
+        configs = (log.with_name('config.py') for log in logs)
+        found = max((path for path in configs if path.is_file()), default=None)
         return found and Config.fromfile(found, import_custom_modules=False)
 
     @cached_property
@@ -170,21 +170,19 @@ def load_run(folder: Path, name: str = '') -> TestedRun:
 def check_same_images(one: TestedRun, other: TestedRun) -> None:
     """Refuse two runs (as :meth:`TestedRun.on` returns them) with different images or labels."""
     where = f'{one.folder} and {other.folder}'
-    classes = [run.tiles.classes.tolist() for run in (one, other)]
-    if classes[0] != classes[1]:
-        raise UserError(f'{where} have different classes: {classes[0]} and {classes[1]}.')
-    names = [run.tiles.identities() for run in (one, other)]
-    if names[0] != names[1]:
-        unmatched = sorted(set(names[0]) ^ set(names[1])) or names[0]
-        shown = few('/'.join(filter(None, name)) for name in unmatched)
+    first, second = (run.tiles.classes.tolist() for run in (one, other))
+    if first != second:
+        raise UserError(f'{where} have different classes: {first} and {second}.')
+    first, second = (run.tiles.identities() for run in (one, other))
+    if first != second:
+        shown = few('/'.join(filter(None, name)) for name in sorted({*first} ^ {*second}) or first)
         raise UserError(
-            f'{where} were not tested on the same images ({len(names[0])} and {len(names[1])}; not '
-            f'in both: {shown}): test both on the same dataset.'
+            f'{where} were not tested on the same images ({len(first)} and {len(second)}; not in '
+            f'both: {shown}): test both on the same dataset.'
         )
     # The truth does not depend on the model. Datasets made alike (two synthetic worlds) have the
     # same names, but not the same labels.
-    truths = [run.tiles.counts.sum(2) for run in (one, other)]
-    unlike = (truths[0] != truths[1]).any(1)
+    unlike = (one.tiles.counts.sum(2) != other.tiles.counts.sum(2)).any(1)
     if unlike.any():
         raise UserError(
             f'{where} were tested with different labels on {many(int(unlike.sum()), "image")} '

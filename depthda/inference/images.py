@@ -1,4 +1,4 @@
-"""Images for mmseg's ``inference_model``: paths, arrays or a list of both, call after call."""
+"""Prepare images (paths, arrays or a list of both) for mmseg's ``inference_model``."""
 
 import copy
 import sys
@@ -20,12 +20,12 @@ _mmseg: dict[str, Any] = {}  # the functions of mmseg, by name
 
 
 def install() -> None:
-    """Have ``inference_model`` prepare its images here.
+    """Make ``inference_model`` prepare its images with this module.
 
-    mmseg changes the first transform of the model's config in place, depending on the first image:
-    after an array it cannot read a path, and a list must hold one kind.
+    mmseg adapts the model's config to the first image, so after an array it cannot read a path, and
+    a list must not mix both.
     """
-    # Not above: :mod:`depthda.startup` calls this as soon as that module has been imported.
+    # Imported here because :mod:`depthda.startup` calls this as soon as the module is imported.
     import mmseg.apis.inference as mmseg_inference
 
     if not hasattr(mmseg_inference, '_preprare_data'):
@@ -36,7 +36,7 @@ def install() -> None:
     mmseg_inference.load_checkpoint = _load_any
     mmseg_inference.init_model = init_model
     package = sys.modules['mmseg.apis']
-    if hasattr(package, 'init_model'):  # imported before depthda, so it has the old function
+    if hasattr(package, 'init_model'):  # imported before depthda, so it holds the old function
         package.init_model = init_model
 
 
@@ -48,11 +48,16 @@ def init_model(
 ) -> nn.Module:
     """Build a model as mmseg's ``init_model`` does.
 
-    A plain state dict as checkpoint names no classes, so they are those of the config's test
-    dataset; mmseg would guess them from their number.
+    If the checkpoint is a plain state dict, which has no classes, they are read from the test
+    dataset of the config; mmseg would guess them from their number.
     """
     if str(device).startswith('cuda') and not torch.cuda.is_available():
         raise UserError(f"init_model: device={device!r}, and torch finds no GPU: use device='cpu'.")
+    if str(config).endswith(('.pth', '.pt', '.safetensors')):
+        raise UserError(
+            f'init_model({config}, …): a checkpoint is where the config belongs: give the config '
+            'first and the checkpoint second.'
+        )
     model = _mmseg['init_model'](config, checkpoint, device, cfg_options)
     if checkpoint is not None and model.dataset_meta is None:
         from depthda.engine.checks.data_check import datasets_of
@@ -63,31 +68,31 @@ def init_model(
 
 
 def _load_any(model: nn.Module, *args, **kwargs) -> dict:
-    """Load a checkpoint as mmengine does, with the ``meta`` that a plain state dict lacks."""
+    """Load a checkpoint as mmengine does, and add the ``meta`` that a plain state dict lacks."""
     loaded = _mmseg['load_checkpoint'](model, *args, **kwargs)
     meta = loaded.get('meta', {})
-    # Without either of them, mmseg guesses the classes from their number.
+    # If neither key exists, mmseg guesses the classes from their number.
     return loaded | {'meta': meta if 'CLASSES' in meta else {'dataset_meta': None} | meta}
 
 
 def _check_range(image: np.ndarray, model: nn.Module) -> None:
-    """Refuse bands between 0 and 1 for a model that is normalised with a mean in other units."""
+    """Refuse images scaled to 0…1 for a model that expects the values of the files."""
     mean = model.cfg.get('model', {}).get('data_preprocessor', {}).get('mean')
     bands = image[..., : len(mean or ())]
     if mean and min(mean) > 1 and bands.size and 0 < bands.max() <= 1 and (bands % 1).any():
         raise UserError(
-            f'the bands of the image array go from {bands.min():g} to {bands.max():g}, and the '
-            f'model expects the units of the files (mean {max(mean):g}): do not rescale them.'
+            f'the bands of the image array go from {bands.min():g} to {bands.max():g}, but the '
+            f'model expects the values of the files (mean {max(mean):g}): do not rescale them.'
         )
 
 
 def prepare_images(images: Image | Sequence[Image], model: nn.Module) -> tuple[dict, bool]:
-    """Run the test pipeline of ``model.cfg`` on images; the config is not changed.
+    """Run the test pipeline of ``model.cfg`` on images without changing the config.
 
     Args:
-        images: One image or a list: a path, or an array H×W×B or H×W×(B+1) with depth last, whose
-            colours are in the order of ``cv2.imread`` (blue first).
-        model: What ``init_model`` returned.
+        images: One image or a list of images. An image is a path, or an array H×W×B or H×W×(B+1)
+            with depth last, whose colours are in the order of ``cv2.imread`` (blue first).
+        model: Model that ``init_model`` returned.
 
     Returns:
         A batch for ``model.test_step``, and whether ``images`` was a list.

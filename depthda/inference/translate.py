@@ -1,4 +1,4 @@
-"""Translate a labelled dataset of one domain to the style and the size of another."""
+"""Translate a labelled dataset of one domain to the style and size of another."""
 
 import os
 from collections.abc import Callable, Sequence
@@ -47,19 +47,19 @@ def translate(
 ) -> dict[str, Any]:
     """Translate ``translate_dataset`` of a config to the target's style and size.
 
-    Images, labels and depth maps keep their places below ``data_root``, so the result is a dataset
-    of the same class. Images are written without loss. Labels are resized by nearest neighbour,
-    depth bilinearly; a pixel that would be interpolated from one without depth has no depth.
-    Finished tiles are not made again. Several processes share the tiles.
+    The result has the folders of ``data_root``, so it is a dataset of the same class. Images are
+    written without loss. Labels are resized by nearest neighbour, depth bilinearly; a pixel has no
+    depth if one without depth contributes to it. Finished tiles are skipped. Several processes
+    share the tiles.
 
     Args:
-        config: The config file of the translation.
-        checkpoint: A ``.pth`` file that its training wrote, or its work dir (the last checkpoint).
+        config: Config file of the translation.
+        checkpoint: A ``.pth`` file of its training, or its work dir (the last checkpoint).
         out: Folder of the new dataset.
-        batch_size: Tiles that are translated at once.
-        cfg_options: Overrides by dotted key.
+        batch_size: Number of tiles to translate at once.
+        cfg_options: Config overrides by dotted key.
         launcher: As in mmengine: ``none``, ``pytorch``, ``slurm``, ``mpi``.
-        progress: Called with the number of finished tiles of this process, and of all its tiles.
+        progress: Called with the numbers of finished tiles and of all tiles of this process.
 
     Returns:
         The content of ``<out>/translation.json``.
@@ -78,7 +78,7 @@ def translate(
     if rank == 0:
         folder.open()
     model = _load(cfg.model, checkpoint)
-    if rank == 0:  # a checkpoint that does not fit leaves nothing in the folder
+    if rank == 0:  # after loading, so that nothing is written if the checkpoint does not fit
         folder.write()
     barrier()
     suffix = tile_suffix(model.data_preprocessor.optical_bands, 'uint8')
@@ -101,7 +101,7 @@ def _translation_config(config: str | Path, cfg_options: dict[str, Any] | None) 
 
 
 class TranslationFolder(ResumableFolder):
-    """A translated dataset; its manifest says what it was made from, and by which checkpoint."""
+    """A translated dataset, whose manifest records its source and checkpoint."""
 
     name = unfinished = TRANSLATION
     keys = ('source', 'size', 'tiles', 'checkpoint')
@@ -111,8 +111,8 @@ class TranslationFolder(ResumableFolder):
     def check(self, before: dict[str, Any]) -> None:
         """Refuse to mix the tiles of two datasets, sizes or checkpoints."""
         both = (before, self.content)
-        self.compare(*({key: made[key] for key in self.keys[:-1]} for made in both))
-        old, new = (made['checkpoint'] for made in both)
+        self.compare(*({key: manifest[key] for key in self.keys[:-1]} for manifest in both))
+        old, new = (manifest['checkpoint'] for manifest in both)
         if old['sha256'] != new['sha256']:
             raise UserError(
                 f'{self.root} holds a translation by another checkpoint ({old["file"]}): '
@@ -123,15 +123,15 @@ class TranslationFolder(ResumableFolder):
 def _source_config(cfg: Config) -> dict[str, Any]:
     """Return the config of the dataset: the source of the pairs, updated by ``translate_dataset``.
 
-    So what is selected from the source (``areas``) is selected once.
+    So a selection in the source, such as ``areas``, also holds for the translation.
     """
     source = cfg.get('train_dataloader', {}).get('dataset', {}).get('source') or {}
-    chosen = {key: value for key, value in source.items() if key not in ('labels', 'pipeline')}
-    return chosen | cfg.translate_dataset.to_dict()
+    shared = {key: value for key, value in source.items() if key not in ('labels', 'pipeline')}
+    return shared | cfg.translate_dataset.to_dict()
 
 
 class _Tile:
-    """One sample, and where its files go; its image is read only when needed."""
+    """A sample and the paths of its translated files; the image is read only when needed."""
 
     def __init__(self, dataset: Any, index: int, out: Path, suffix: str) -> None:
         self._dataset, self._index = dataset, index
@@ -140,7 +140,7 @@ class _Tile:
         root = Path(dataset.data_root)
         self.source = {key: Path(path) for key, path in paths.items() if path}
         self.target = {
-            # Without loss, whatever the format of the source is.
+            # The result is written without loss, even if the source is a JPEG.
             key: (out / os.path.relpath(path, root)).with_suffix(
                 suffix if key == 'img_path' else '.png'
             )
@@ -163,11 +163,11 @@ def _translate_tiles(
     batch_size: int,
     progress: Callable[[int, int], None],
 ) -> None:
-    left = [tile for tile in tiles if not tile.is_finished]
-    finished = len(tiles) - len(left)
+    unfinished = [tile for tile in tiles if not tile.is_finished]
+    finished = len(tiles) - len(unfinished)
     progress(finished, len(tiles))
-    for start in range(0, len(left), batch_size):
-        batch = left[start : start + batch_size]
+    for start in range(0, len(unfinished), batch_size):
+        batch = unfinished[start : start + batch_size]
         images = model.test_step(dict(inputs=dict(source=[tile.image for tile in batch])))
         for tile, image in zip(batch, images, strict=True):
             _write(tile, image.movedim(0, 2).cpu().numpy())
@@ -175,7 +175,7 @@ def _translate_tiles(
 
 
 def _write(tile: _Tile, image: np.ndarray) -> None:
-    """Write labels and depth before the image, so an existing image has them."""
+    """Write labels and depth first, so that an image only exists together with them."""
     size = image.shape[:2]
     if 'seg_map_path' in tile.source:
         labels = _read_labels(tile.source['seg_map_path'])
@@ -186,7 +186,7 @@ def _write(tile: _Tile, image: np.ndarray) -> None:
         depth, valid = resize_depth(depth.masked_fill(depth <= 0, torch.nan), size, 'bilinear')
         depth = depth.masked_fill(~valid, 0).clamp(0, 1)
         write_depth(tile.target['depth_path'], depth[0, 0].numpy())
-    # The image is in the order blue, green, red.
+    # The model returns blue, green, red; write_image expects red, green, blue.
     write_image(tile.target['img_path'], np.dstack([image[..., 2::-1], image[..., 3:]]))
 
 

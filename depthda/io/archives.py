@@ -15,8 +15,8 @@ from typing import BinaryIO, NamedTuple
 
 from depthda.errors import UserError
 
-# Label images of uniform colours shrink to a 250th of their size. Only a zip bomb shrinks more and
-# is large.
+# A dataset may shrink to 1/250 of its size (label images of uniform colours), or be small. A zip
+# that is large and shrinks more is a zip bomb.
 _LARGEST_RATIO = 500
 _HARMLESS_SIZE = 1 << 30
 _DRIVE = re.compile(r'[A-Za-z]:')
@@ -39,7 +39,7 @@ Zip = Path | InnerZip
 
 @contextmanager
 def open_archive(path: Zip) -> Iterator[tuple[zipfile.ZipFile, list[str]]]:
-    """Open a zip and yield it with the names of its files, if all of it is safe to unpack."""
+    """Open a zip and yield it with the names of its files; raise an error if it is unsafe."""
     with ExitStack() as stack:
         try:
             raw = (
@@ -55,15 +55,15 @@ def open_archive(path: Zip) -> Iterator[tuple[zipfile.ZipFile, list[str]]]:
 
 
 def inner_zip(archive: zipfile.ZipFile, path: Path, name: str) -> InnerZip | None:
-    """Locate the zip ``name`` inside the zip ``path``; None if it is compressed there.
+    """Locate the zip ``name`` inside the zip ``path``; return None if it is compressed there.
 
-    Reading at any place of a compressed one would unpack everything before that place each time.
+    Each read from a compressed zip would unpack everything before that position.
     """
     info = archive.getinfo(name)
     if info.compress_type != zipfile.ZIP_STORED:
         return None
     with open(path, 'rb') as file:
-        # The content follows a local header, whose length is not in the zip's directory.
+        # The content follows a local header, whose length the directory of the zip does not have.
         file.seek(info.header_offset)
         header = file.read(30)
     if len(header) < 30 or not header.startswith(b'PK\x03\x04'):
@@ -73,13 +73,13 @@ def inner_zip(archive: zipfile.ZipFile, path: Path, name: str) -> InnerZip | Non
 
 
 def read_member(archive: zipfile.ZipFile, name: str) -> bytes:
-    """Return the content of one file; broken content is an error that names the file."""
+    """Return the content of one file, or raise an error that names it if it is broken."""
     with _broken_content_explained(archive.filename, name):
         return archive.read(name)
 
 
 def check_member(archive: zipfile.ZipFile, path: Zip, name: str) -> None:
-    """Read one file to its end, so that broken content is an error that names the file."""
+    """Read one file to its end, and raise an error that names it if it is broken."""
     with _broken_content_explained(path, name), archive.open(name) as file:
         while file.read(1 << 20):
             pass
@@ -94,7 +94,7 @@ def _broken_content_explained(path: Zip | str | None, name: str) -> Iterator[Non
 
 
 class _Window(io.RawIOBase):
-    """The bytes of an inner zip as a file of their own."""
+    """The bytes of an inner zip as a file."""
 
     def __init__(self, zip: InnerZip) -> None:
         self.zip, self.name = zip, str(zip)
@@ -139,7 +139,7 @@ def _validated_names(archive: zipfile.ZipFile, path: Zip, size: int) -> list[str
         raise UserError(f'{path} contains {repeated[0]!r} twice: make a zip with one of them.')
     packed = sum(info.compress_size for info in infos)
     unpacked = sum(info.file_size for info in infos)
-    # Entries that overlap in the zip also turn little data into much.
+    # Overlapping entries, another kind of zip bomb, have more packed bytes than the zip.
     if packed > size or unpacked > max(_LARGEST_RATIO * size, _HARMLESS_SIZE):
         raise UserError(
             f'{path} would unpack from {size:,} to {unpacked:,} bytes, which no dataset does: '
@@ -149,7 +149,7 @@ def _validated_names(archive: zipfile.ZipFile, path: Zip, size: int) -> list[str
 
 
 def _fault(info: zipfile.ZipInfo) -> str | None:
-    # The name as it is stored: zipfile replaces some separators.
+    # orig_filename is the stored name; in filename, zipfile has replaced some separators.
     parts = re.split(r'[/\\]', info.orig_filename)
     file_type = stat.S_IFMT(info.external_attr >> 16)
     if parts[0] == '' or _DRIVE.match(parts[0]):

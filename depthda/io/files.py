@@ -1,4 +1,4 @@
-"""Write files whole or not at all (under a temporary name, then renamed), and read text files."""
+"""Write files atomically (under a temporary name, then renamed), and read text files."""
 
 import errno
 import json
@@ -22,7 +22,7 @@ def atomic_path(path: str | os.PathLike, size: int | None = None) -> Iterator[Pa
     """Yield a temporary path in the folder of ``path``; rename it to ``path`` on success.
 
     The temporary name keeps the suffix, because image writers choose the format by it. On an
-    exception the temporary file is removed, and ``path`` stays unchanged. A full disk is a
+    exception the temporary file is removed, and ``path`` does not change. A full disk raises a
     ``UserError``, which reports the missing space if ``size`` is given.
     """
     path = Path(path)
@@ -30,7 +30,7 @@ def atomic_path(path: str | os.PathLike, size: int | None = None) -> Iterator[Pa
     temporary = path.with_name(f'.{path.stem[:40]}-{secrets.token_hex(4)}{path.suffix}')
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        # Not with tempfile, whose files are private: others of the group may read results.
+        # tempfile would make a private file, but results should be readable by the user's group.
         temporary.touch(exist_ok=False)
     except OSError as error:
         if error.errno in DISK_FULL:
@@ -57,7 +57,7 @@ def check_file(path: str | os.PathLike) -> None:
 
 
 def check_not_replaced(path: str | os.PathLike, part: str, kind: str) -> None:
-    """Refuse to replace a file of another kind: one that does not hold ``part``."""
+    """Refuse to replace a file of another kind, which does not contain ``part``."""
     check_file(path)
     if Path(path).is_file() and part.encode() not in Path(path).read_bytes():
         raise UserError(f'{path} exists and is not {kind}: give a new name, or remove that file.')
@@ -75,15 +75,15 @@ def _full(error: OSError, path: Path, written: int, size: int | None) -> UserErr
 
 
 def remove_strays(folder: str | os.PathLike, name: str | None = None) -> None:
-    """Remove what killed runs left half written in ``folder`` (not below it), if it exists.
+    """Remove temporary files of killed runs from ``folder`` (not from its subfolders).
 
-    Use it only for a folder that one run at a time writes to: a file that another run is writing
-    has such a name too. With ``name``, only what was to become the file of that name is removed.
+    Use it only if no other run writes to the folder, because its temporary files have such names
+    too. With ``name``, remove only those for the file of that name.
     """
     folder = Path(folder)
     stem = '.{1,40}' if name is None else re.escape(Path(name).stem[:40])
     suffix = r'(\.[^.]*)?' if name is None else re.escape(Path(name).suffix)
-    # As atomic_path names them.
+    # The names that atomic_path gives to temporary files.
     stray = re.compile(rf'\.{stem}-[0-9a-f]{{8}}{suffix}', re.DOTALL)
     for entry in os.listdir(folder) if folder.is_dir() else ():
         if stray.fullmatch(entry):
@@ -91,21 +91,21 @@ def remove_strays(folder: str | os.PathLike, name: str | None = None) -> None:
 
 
 def walk(top: str | os.PathLike) -> Iterator[tuple[str, list[str], list[str]]]:
-    """Walk as ``os.walk``, and follow links except those that lead back to a parent folder.
+    """Walk like ``os.walk``, and follow links, except to a parent folder.
 
-    A folder without read permission is a ``UserError``: its files would be missing silently.
+    A folder without read permission raises a ``UserError``; ``os.walk`` would skip it silently.
     """
     top = os.fspath(top)
     for folder, folders, names in os.walk(top, onerror=_refuse_locked, followlinks=True):
         links = [name for name in folders if os.path.islink(os.path.join(folder, name))]
         if links:
-            places = [folder]
-            while len(places[-1]) > len(top):
-                places.append(os.path.dirname(places[-1]))
-            behind = [os.path.join(os.path.realpath(place), '') for place in places]
+            paths = [folder]
+            while len(paths[-1]) > len(top):
+                paths.append(os.path.dirname(paths[-1]))
+            parents = [os.path.join(os.path.realpath(path), '') for path in paths]
             for link in links:
                 target = os.path.join(os.path.realpath(os.path.join(folder, link)), '')
-                if any(place.startswith(target) for place in behind):
+                if any(parent.startswith(target) for parent in parents):
                     folders.remove(link)
         yield folder, folders, names
 
@@ -119,7 +119,7 @@ def _refuse_locked(error: OSError) -> None:
 
 
 def remove_empty(folder: str | os.PathLike) -> None:
-    """Remove the empty folders below ``folder``, but not ``folder`` itself."""
+    """Remove empty subfolders of ``folder``."""
     for parent, folders, _ in os.walk(folder, topdown=False):
         for name in folders:
             with suppress(OSError):  # not empty
@@ -127,7 +127,7 @@ def remove_empty(folder: str | os.PathLike) -> None:
 
 
 def write_json(path: str | os.PathLike, content: object) -> None:
-    """Write ``content`` as indented JSON, whole or not at all."""
+    """Write ``content`` atomically as indented JSON."""
     with atomic_path(path) as temporary:
         temporary.write_text(json.dumps(content, indent=2, allow_nan=False) + '\n')
 
@@ -136,7 +136,7 @@ def read_json(
     path: str | os.PathLike,
     advice: str = 'restore it, or remove it and make it again with the tool that wrote it',
 ) -> Any:
-    """Return what a JSON file holds; None if there is no such file."""
+    """Return the content of a JSON file, or None if it does not exist."""
     path = Path(path)
     if not path.is_file():
         return None
@@ -147,9 +147,9 @@ def read_json(
 
 
 def read_lines(path: str | os.PathLike) -> list[str]:
-    """Return the lines of a text file that are not blank, stripped."""
+    """Return the stripped lines of a text file without blank lines."""
     try:
-        # Editors on Windows write a byte order mark, which -sig skips.
+        # utf-8-sig skips the byte order mark that editors on Windows write.
         lines = Path(path).read_text(encoding='utf-8-sig').splitlines()
     except UnicodeDecodeError as error:
         raise UserError(f'{path} is not UTF-8 text: save it as UTF-8') from error
@@ -159,7 +159,7 @@ def read_lines(path: str | os.PathLike) -> list[str]:
 
 
 def last_lines(path: str | os.PathLike, count: int) -> list[str]:
-    """Return the last lines of a log that are not blank; none if there is no log."""
+    """Return the last ``count`` lines of a log without blank lines; none if there is no log."""
     path = Path(path)
     text = path.read_text(encoding='utf-8', errors='replace') if path.is_file() else ''
     return [line for line in text.splitlines() if line.strip()][-count:]

@@ -1,6 +1,6 @@
 """Read size, bands and type of an image file from its header.
 
-Datasets of thousands of files are checked before every run, so nothing is decoded here.
+Nothing is decoded, because datasets of thousands of files are checked before each run.
 """
 
 import os
@@ -18,17 +18,16 @@ from rasterio.errors import NotGeoreferencedWarning, RasterioError
 
 from depthda.errors import UserError
 
-# More than any optical sensor of these resolutions has.
-MAX_BANDS = 32
+MAX_BANDS = 32  # more than optical sensors of such resolutions have
 IMAGE_SUFFIXES = ('.png', '.jpg', '.jpeg', '.tif', '.tiff')
 _FORMATS = dict(zip(IMAGE_SUFFIXES, ('PNG', 'JPEG', 'JPEG', 'TIFF', 'TIFF'), strict=True))
 
-# Reading waits for the disk, especially for a network disk, so there are more threads than cores.
+# More threads than cores, because reading waits for the disk, especially for a network disk.
 _THREADS = 16
 _PNG_START = b'\x89PNG\r\n\x1a\n'
 _STARTS = {_PNG_START: 'PNG', b'\xff\xd8\xff': 'JPEG'}
 _STARTS |= dict.fromkeys((b'II*\0', b'MM\0*', b'II+\0', b'MM\0+'), 'TIFF')
-# Formats that are not read, but often have a suffix that is.
+# Formats that are not supported, but are often found under a suffix that is.
 _STARTS |= {b'BM': 'BMP', b'GIF8': 'GIF', b'RIFF': 'WebP', b'\0\0\0\x0cjP': 'JPEG 2000'}
 _ORIENTATION = 0x0112
 _PNG_END = b'IEND\xaeB`\x82'
@@ -38,7 +37,7 @@ _PNG_BANDS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # by colour type; a palette (3) is 
 
 
 class Header(NamedTuple):
-    """Size, bands and type of an image file; a JPEG has its size after turning by EXIF."""
+    """Size, bands and type of an image file; the size of a JPEG is that after its EXIF rotation."""
 
     width: int
     height: int
@@ -47,7 +46,7 @@ class Header(NamedTuple):
 
 
 def read_header(path: str | os.PathLike) -> Header | None:
-    """Return the header of a PNG, JPEG or TIFF file; None for a file that cannot be one."""
+    """Return the header of a PNG, JPEG or TIFF file, or None if it is not readable as such."""
     suffix = os.path.splitext(path)[1].lower()
     if suffix == '.png':
         return _png(path)
@@ -55,9 +54,9 @@ def read_header(path: str | os.PathLike) -> Header | None:
 
 
 def is_whole(path: str | os.PathLike) -> bool:
-    """Return whether a PNG or JPEG file has its end; GDAL silently fills missing pixels.
+    """Return whether a PNG or JPEG file is complete; GDAL would silently fill missing pixels.
 
-    For a truncated TIFF, GDAL raises an error when it reads the missing part.
+    TIFFs need no check, because GDAL raises an error when it reads a missing part.
     """
     suffix = os.path.splitext(path)[1].lower()
     if suffix == '.png':
@@ -70,14 +69,14 @@ def is_whole(path: str | os.PathLike) -> bool:
 
 
 def file_format(path: str | os.PathLike) -> str | None:
-    """Return the format by the first bytes of the file, not by its name; None if unknown."""
+    """Return the format by the first bytes of a file, or None if it is unknown."""
     with _open(path) as file:
         start = file.read(len(_PNG_START))
     return next((name for begin, name in _STARTS.items() if start.startswith(begin)), None)
 
 
 def misnamed(path: str | os.PathLike) -> str | None:
-    """Return what is wrong with a suffix (``a BMP named .png: save it as PNG``), or None."""
+    """Return what is wrong with the suffix (``a BMP named .png: save it as PNG``), or None."""
     ending = os.path.splitext(path)[1]
     named, found = _FORMATS.get(ending.lower()), file_format(path)
     if found in (None, named):
@@ -89,11 +88,11 @@ def misnamed(path: str | os.PathLike) -> str | None:
 def orientation(path: str | os.PathLike) -> int:
     """Return the orientation tag of a JPEG, PNG or TIFF; 1: upright, 5 or more: sides swapped.
 
-    OpenCV, which reads training images in mmcv, follows the tag in all three formats; rasterio,
+    OpenCV, which mmcv uses to read training images, follows the tag in all three formats; rasterio,
     which prepares datasets, and most readers of masks ignore it.
     """
     kind = file_format(path)
-    # A damaged tag, for which Pillow warns or raises one of these, turns nothing.
+    # Ignore damaged tags, for which Pillow warns or raises one of these errors.
     with suppress(SyntaxError, struct.error, OSError), _open(path) as file:
         if kind == 'JPEG':
             return Image.open(file).getexif().get(_ORIENTATION, 1)
@@ -111,7 +110,7 @@ def orientation(path: str | os.PathLike) -> int:
 
 
 def check_upright(path: str | os.PathLike) -> None:
-    """Refuse a file that an orientation tag turns: its label and depth may lie either way."""
+    """Refuse a file that an orientation tag rotates, because label and depth may not be rotated."""
     if (turn := orientation(path)) > 1:
         raise UserError(
             f'{path} is turned by its orientation tag ({turn}), which some tools follow and '
@@ -121,7 +120,7 @@ def check_upright(path: str | os.PathLike) -> None:
 
 
 def _png_exif(file: BinaryIO) -> bytes:
-    """Return the EXIF chunk; Pillow would decode the whole picture to find it after the pixels."""
+    """Return the EXIF chunk; if it follows the pixels, Pillow would decode them to find it."""
     file.seek(len(_PNG_START))
     while len(start := file.read(8)) == 8 and start[4:] != b'IEND':
         length = int.from_bytes(start[:4], 'big')
@@ -132,8 +131,8 @@ def _png_exif(file: BinaryIO) -> bytes:
 
 
 def read_headers(paths: Iterable[str | os.PathLike]) -> list[Header | None]:
-    """Return the headers of many files, in their order."""
-    # The warning is silenced here, because threads share their filters.
+    """Return the headers of many files, in the order of ``paths``."""
+    # Silence the warning here, because threads share the filters.
     with warnings.catch_warnings(), ThreadPoolExecutor(_THREADS) as pool:
         warnings.simplefilter('ignore', NotGeoreferencedWarning)
         return list(pool.map(read_header, paths))
@@ -144,7 +143,7 @@ def _png(path: str | os.PathLike) -> Header | None:
         start = file.read(26)
         if len(start) < 26 or not start.startswith(_PNG_START):
             return None
-        # A truncated copy has a valid beginning and no end.
+        # A truncated file has a valid beginning but no end.
         file.seek(-min(_PNG_TAIL, file.seek(0, os.SEEK_END)), os.SEEK_END)
         if _PNG_END not in file.read():
             return None
@@ -154,7 +153,7 @@ def _png(path: str | os.PathLike) -> Header | None:
 
 
 def _tiff(path: str | os.PathLike) -> Header | None:
-    # GDAL lists the whole folder at each open unless it is set not to.
+    # By default, GDAL lists the whole folder each time it opens a file.
     with rasterio.Env(GDAL_DISABLE_READDIR_ON_OPEN='EMPTY_DIR'):
         try:
             with rasterio.open(path) as raster:
@@ -172,7 +171,7 @@ def _other(path: str | os.PathLike) -> Header | None:
     except SyntaxError:
         return None
     except OSError as error:
-        # Pillow's own error, for another format or a truncated file, has no number.
+        # An error of Pillow itself, for another format or a truncated file, has no number.
         if error.errno is not None:
             raise _closed(path, error) from error
         return None

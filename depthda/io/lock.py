@@ -1,4 +1,4 @@
-"""Lock folders, so that one process at a time writes to each."""
+"""Lock folders, so that only one process at a time writes to a folder."""
 
 import errno
 import fcntl
@@ -20,7 +20,7 @@ def _close_all() -> None:
         file.close()
 
 
-# A data-loader worker outlives a killed run by some seconds, and would keep its lock.
+# Data-loader workers outlive a killed run by some seconds; without this they would keep its lock.
 os.register_at_fork(after_in_child=_close_all)
 
 
@@ -28,7 +28,7 @@ os.register_at_fork(after_in_child=_close_all)
 def locked(folder: Path, name: str = '.lock') -> Iterator[bool]:
     """Hold the lock of a folder; yield False if another process holds it.
 
-    The system releases the lock when the process ends, in whatever way.
+    The system releases the lock when the process ends, even if it is killed.
     """
     with open(folder / name, 'w') as file:
         try:
@@ -54,21 +54,20 @@ def locked(folder: Path, name: str = '.lock') -> Iterator[bool]:
 def own_folder(
     folder: Path, name: str = '.lock', advice: str = 'wait until it ends'
 ) -> Iterator[None]:
-    """Make a folder if it does not exist, and hold its lock.
+    """Make a folder if it does not exist, and hold its lock; raise a ``UserError`` if impossible.
 
-    Raises a ``UserError`` if either is not possible. If the work fails, the file of the lock is
-    removed again, and so is the folder if it is empty.
+    If the code in the context fails, the lock file is removed, and so is the folder if it is empty.
 
     Args:
-        folder: The folder that the work writes to.
-        name: File name of the lock. Nested work on the same folder needs another name.
-        advice: What the error tells the user to do while another process holds the lock.
+        folder: Folder to write to.
+        name: File name of the lock; nested contexts for the same folder need different names.
+        advice: What the user should do if another process holds the lock, for the error message.
     """
     if folder.is_file():
         raise UserError(f'{folder} is a file: name a folder')
     lock = folder / name
     made = [path for path in (folder, *folder.parents) if not path.exists()]
-    locks = not lock.exists()
+    is_new = not lock.exists()
     try:
         folder.mkdir(parents=True, exist_ok=True)
         lock.touch()
@@ -81,9 +80,9 @@ def own_folder(
             raise UserError(f'another process is writing to {folder}: {advice}.')
         try:
             yield
-        except BaseException:  # an interrupt as well: a failed run leaves no lock behind
-            if locks:
-                with suppress(OSError):  # a folder is not empty, or no longer there
+        except BaseException:  # also after an interrupt
+            if is_new:
+                with suppress(OSError):  # a folder is not empty, or no longer exists
                     lock.unlink()
                     if made:
                         remove_empty(folder)

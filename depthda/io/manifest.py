@@ -1,7 +1,7 @@
-"""Folders that one run fills and a later run continues, and the manifest that describes each.
+"""Output folders that a later run can continue, and their manifests.
 
-A prepared dataset whose run was interrupted or failed has only ``manifest.unfinished.json``, so
-that no program takes a part of a dataset for the whole.
+While a prepared dataset is incomplete, it has only ``manifest.unfinished.json``, so that no program
+uses it as a complete dataset.
 """
 
 import json
@@ -17,30 +17,29 @@ from depthda.io.files import read_json, remove_strays, write_json
 
 NAME = 'manifest.json'
 UNFINISHED = 'manifest.unfinished.json'
-_SECONDS = 5  # of work that a killed run may lose
+_INTERVAL_S = 5  # between writes of the manifest; a killed run loses this much work
 _LONGEST = 120  # characters of a setting in a message
 
 
 def manifest_path(folder: Path) -> Path:
-    """Return the manifest of ``folder``: that of an unfinished run if there is one."""
+    """Return the path of the manifest, or of the unfinished one if it exists."""
     unfinished = folder / UNFINISHED
     return unfinished if unfinished.is_file() else folder / NAME
 
 
 def read_manifest(folder: Path) -> dict[str, Any] | None:
-    """Read the manifest of ``folder``; None if there is none."""
+    """Read the manifest of ``folder``; return None if there is none."""
     content = read_json(manifest_path(folder))
-    # JSON of another kind has none of the keys that are looked up.
+    # Other JSON is read as an empty manifest, in which callers find none of their keys.
     return content if content is None or isinstance(content, dict) else {}
 
 
 class ResumableFolder:
-    """A folder that one run fills part by part, and that a later run continues.
+    """A folder that a run fills part by part, and that a later run can continue.
 
-    Its manifest has the settings, which decide what is in the files, and one entry for each
-    finished part. Files of other settings, and files that no manifest describes, are refused. A
-    subclass names its files and messages by the attributes below, and may keep its entries
-    elsewhere (:meth:`entry`, :meth:`all_entries`).
+    Its manifest has the settings that determine the files, and an entry for each finished part. The
+    folder is refused if it has other settings, or files without a manifest. Subclasses set the
+    attributes below, and may keep entries elsewhere (:meth:`entry`, :meth:`all_entries`).
 
     Args:
         root: The folder. Hold ``own_folder(root)`` while writing to it.
@@ -48,11 +47,11 @@ class ResumableFolder:
 
     Attributes:
         name: File name of the manifest.
-        unfinished: Its file name until the run has finished, which may be the same.
+        unfinished: File name of the manifest until the run has finished; it may be the same.
         parts: Key of the entries in the manifest.
-        keys: Keys without which a file of that name is not the manifest of such a folder.
-        kind: What the folder holds, in messages.
-        advice: What to do about another folder's files, in messages.
+        keys: Keys that the manifest must have, to recognise it.
+        kind: What the folder holds, for messages.
+        advice: What to do if the folder holds other files, for messages.
     """
 
     name = NAME
@@ -68,9 +67,9 @@ class ResumableFolder:
         self._written = 0.0
 
     def open(self) -> dict[str, Any] | None:
-        """Return the manifest that this run continues, or None; nothing is written.
+        """Return the manifest to continue, or None; write nothing.
 
-        A manifest without files commits no later run to its settings.
+        A manifest without files is ignored, so that another run may use other settings.
         """
         before = self._read()
         file = next(self.files(), None)
@@ -85,18 +84,18 @@ class ResumableFolder:
         return before
 
     def files(self) -> Iterator[Path]:
-        """Yield the files that the manifest describes: all but itself and hidden ones."""
+        """Yield the files that the manifest describes: all except itself and hidden files."""
         for folder, _, names in os.walk(self.root):
             for name in names:
                 if name[0] != '.' and name not in (self.name, self.unfinished):
                     yield Path(folder, name)
 
     def check(self, before: Mapping[str, Any]) -> None:
-        """Refuse the manifest ``before`` if it has other settings."""
+        """Refuse an earlier manifest with other settings."""
         self.compare(before['settings'], self.content['settings'])
 
     def compare(self, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
-        """Refuse the first setting that differs."""
+        """Raise an error that names the first setting that differs."""
         for key in sorted(old.keys() | new.keys()):
             if old.get(key) != new.get(key):
                 raise UserError(
@@ -105,32 +104,32 @@ class ResumableFolder:
                 )
 
     def entry(self, name: str) -> dict[str, Any] | None:
-        """Return the entry of a finished part; None for any other."""
+        """Return the entry of a finished part, or None."""
         return self.content[self.parts].get(name)
 
     def all_entries(self) -> dict[str, Any]:
-        """Return the entries of all finished parts, in the order that the manifest has."""
+        """Return the entries of all finished parts, in the order of the manifest."""
         return dict(sorted(self.content[self.parts].items()))
 
     def is_done(self, name: str, identity: Mapping[str, Any]) -> bool:
-        """Return whether a part is finished, and its entry has every item of ``identity``."""
+        """Return whether a part is finished and its entry has all items of ``identity``."""
         entry = self.entry(name)
         return entry is not None and identity.items() <= entry.items()
 
     def enter(self, name: str, entry: Mapping[str, Any]) -> None:
         """Record that a part is finished."""
         self.content[self.parts][name] = dict(entry)
-        # Ten thousand small parts must not write ten thousand manifests.
-        if time.monotonic() - self._written > _SECONDS:
+        # Do not write the manifest after each of ten thousand small parts.
+        if time.monotonic() - self._written > _INTERVAL_S:
             self.write()
 
     def finish(self, **facts: Any) -> None:
-        """Write the complete manifest, with further ``facts``."""
+        """Add ``facts`` to the manifest and write it as complete."""
         self.content |= {self.parts: self.all_entries(), **facts}
         self.write(complete=True)
 
     def write(self, complete: bool = False) -> None:
-        """Write the manifest under the name of its state, and remove that of the other state."""
+        """Write the manifest, as complete or unfinished, and remove the other one."""
         name = self.name if complete else self.unfinished
         write_json(self.root / name, self.content)
         for other in {self.name, self.unfinished} - {name}:
@@ -139,20 +138,20 @@ class ResumableFolder:
 
     @contextmanager
     def abandoned_on_failure(self) -> Iterator[None]:
-        """Call :meth:`abandon` if the work fails or is interrupted."""
+        """Call :meth:`abandon` if the code in the context fails or is interrupted."""
         try:
             yield
-        except BaseException:  # an interrupt as well
+        except BaseException:  # also after an interrupt
             self.abandon()
             raise
 
     def abandon(self) -> None:
-        """Remove the manifest of a run that failed before its first file: it describes nothing."""
+        """Remove the manifest if there are no files yet, because it describes nothing."""
         if next(self.files(), None) is None:
             (self.root / self.unfinished).unlink(missing_ok=True)
 
     def remove_strays(self) -> None:
-        """Remove what killed runs left half written, in sub-folders too."""
+        """Remove temporary files of killed runs, also in subfolders."""
         for folder, _, _ in os.walk(self.root):
             remove_strays(folder)
 

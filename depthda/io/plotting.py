@@ -1,4 +1,4 @@
-"""Matplotlib for files: no part of the project opens a window."""
+"""Matplotlib with a backend for files, because the project never opens a window."""
 
 import os
 
@@ -13,7 +13,7 @@ __all__ = ['plt', 'save_figure']
 
 
 def save_figure(figure: plt.Figure, path: str | os.PathLike, dpi: int) -> None:
-    """Write a figure, whole or not at all, and free its memory."""
+    """Write a figure atomically, and free its memory."""
     with atomic_path(path) as temporary:
         figure.savefig(temporary, dpi=dpi)
     plt.close(figure)

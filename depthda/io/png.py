@@ -1,7 +1,7 @@
-"""Write 16-bit PNG files strip by strip, and notes inside PNG files.
+"""Write 16-bit PNG files strip by strip, and store notes in PNG files.
 
-So neither a scene nor its file has to fit into memory, and a map and its description appear
-together or not at all.
+With strips, neither a scene nor its file has to fit into memory. With notes, a map cannot exist
+without its description.
 """
 
 import os
@@ -15,18 +15,18 @@ import numpy as np
 from depthda.io.files import atomic_path
 
 _START = b'\x89PNG\r\n\x1a\n'
-_HEADER_END = 33  # signature 8, then length 4, name 4, content 13, checksum 4 of the header
+_HEADER_END = 33  # signature 8, then the header: length 4, name 4, content 13, checksum 4 bytes
 _KEY = b'depthda\0'
 _LONGEST = 1 << 16
-# The room for a note is fixed, because its length is known only after the last strip.
+# Bytes reserved for a note, because its length is known only after the last strip.
 _ROOM = 1024
-_UP = 2  # filter of a row: its difference from the row above
-_LEVEL = 1  # twice as fast as 4, and files are a tenth larger at most
-_ROWS = 64  # compressed at once
+_UP = 2  # PNG filter that stores the difference from the row above
+_LEVEL = 1  # of compression; twice as fast as 4, with files at most a tenth larger
+_ROWS = 64  # number of rows to compress at a time
 
 
 class StripWriter:
-    """Writes the rows of a picture from top to bottom, and a note."""
+    """Write the rows of a picture from top to bottom, and a note."""
 
     def __init__(self, file, width: int) -> None:
         self.note = ''
@@ -40,7 +40,7 @@ class StripWriter:
             self._write(codes[top : top + _ROWS])
 
     def finish(self) -> None:
-        """Write the rest, and the note."""
+        """Write the remaining data and the note."""
         self._data(self._packer.flush())
         self._file.write(_chunk(b'IEND', b''))
         self._file.seek(_HEADER_END)
@@ -48,7 +48,7 @@ class StripWriter:
 
     def _write(self, codes: np.ndarray) -> None:
         rows = codes.astype('>u2').view(np.uint8)
-        # The format has the difference of bytes (which wraps around), not of codes.
+        # PNG filters are differences of bytes (which wrap around), not of 16-bit codes.
         lines = np.empty((len(rows), rows.shape[1] + 1), np.uint8)
         lines[:, 0] = _UP
         lines[:, 1:] = rows - np.concatenate([self._above, rows[:-1]])
@@ -62,7 +62,7 @@ class StripWriter:
 
 @contextmanager
 def png_strips(path: str | os.PathLike, width: int, height: int) -> Iterator[StripWriter]:
-    """Write a picture in strips, whole or not at all."""
+    """Write a picture in strips, atomically."""
     with atomic_path(path) as temporary:
         with open(temporary, 'wb') as file:
             header = struct.pack('>IIBBBBB', width, height, 16, 0, 0, 0, 0)
@@ -74,17 +74,17 @@ def png_strips(path: str | os.PathLike, width: int, height: int) -> Iterator[Str
 
 def _padded_note(note: str) -> bytes:
     if len(note) > _ROOM:
-        raise ValueError(f'a note has {len(note)} characters, and there is room for {_ROOM}')
+        raise ValueError(f'a note has {len(note)} characters, but there is room for {_ROOM}')
     return _chunk(b'tEXt', _note_text(note.ljust(_ROOM)))
 
 
 def add_note(png: bytes, note: str) -> bytes:
-    """Return the file with a note, which other programs skip."""
+    """Return the content of a PNG file with a note, which other programs skip."""
     return png[:_HEADER_END] + _chunk(b'tEXt', _note_text(note)) + png[_HEADER_END:]
 
 
 def _note_text(note: str) -> bytes:
-    """Return the content of the text chunk (tEXt) of a note."""
+    """Return the content of the text chunk (tEXt) for a note."""
     return _KEY + note.encode('ascii')
 
 
@@ -95,7 +95,7 @@ def _chunk(name: bytes, content: bytes) -> bytes:
 
 
 def read_note(path: str | os.PathLike) -> str | None:
-    """Return the note of a PNG file; None if there is none."""
+    """Return the note of a PNG file, or None."""
     with open(path, 'rb') as file:
         start = file.read(_HEADER_END)
         head = file.read(8)

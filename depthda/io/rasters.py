@@ -1,4 +1,4 @@
-"""Open raster files with clear errors, and write images whole or not at all."""
+"""Open raster files with clear errors, and write images atomically."""
 
 import os
 import warnings
@@ -18,9 +18,9 @@ from depthda.io.files import atomic_path
 
 @contextmanager
 def open_raster(path: str | os.PathLike) -> Iterator[rasterio.DatasetReader]:
-    """Open a raster for reading; a file that cannot be read is a ``UserError`` with its name.
+    """Open a raster for reading; raise a ``UserError`` with its name if it cannot be read.
 
-    So is a TIFF of several pages, because rasterio would read only the first.
+    TIFFs of several pages are refused, because rasterio would read only the first page.
     """
     with warnings.catch_warnings():
         warnings.simplefilter('ignore', NotGeoreferencedWarning)
@@ -37,30 +37,30 @@ def open_raster(path: str | os.PathLike) -> Iterator[rasterio.DatasetReader]:
 
 
 def read_png(path: str | os.PathLike) -> np.ndarray | None:
-    """Read a PNG with the bands and bits that it has (blue first); None if it is not readable."""
+    """Read a PNG with its own bands and bits (blue first); return None if it is not readable."""
     content = np.fromfile(path, np.uint8)
     return cv2.imdecode(content, cv2.IMREAD_UNCHANGED) if content.size else None
 
 
 def refuse_indices(raster: rasterio.DatasetReader) -> None:
-    """Refuse an image whose values are not brightness: palette indices, or white as 0."""
+    """Refuse an image whose values are palette indices, or brightness with white as 0."""
     if ColorInterp.palette not in raster.colorinterp:
         return
-    # GDAL presents an image with white as 0 as one with an inverted palette.
+    # GDAL reports a palette for images with white as 0 too.
     if raster.tags(ns='IMAGE_STRUCTURE').get('MINISWHITE') == 'YES':
-        fault, cure = 'with white as 0 (MINISWHITE)', 'with black as 0 (MINISBLACK)'
+        fault, fix = 'with white as 0 (MINISWHITE)', 'with black as 0 (MINISBLACK)'
     else:
-        fault, cure = 'with a palette', 'as red, green, blue'
-    raise UserError(f'{raster.name} is a picture {fault}: save it {cure}')
+        fault, fix = 'with a palette', 'as red, green, blue'
+    raise UserError(f'{raster.name} is a picture {fault}: save it {fix}')
 
 
 def tile_suffix(bands: int, dtype: str) -> str:
-    """Return the suffix for such images: PNG if every tool reads it unchanged, else GeoTIFF."""
+    """Return the suffix for images: PNG if all tools read such PNGs correctly, else GeoTIFF."""
     return '.png' if bands in (1, 3) and dtype == 'uint8' else '.tif'
 
 
 def write_image(path: Path, picture: np.ndarray) -> None:
-    """Write H×W, or H×W×B with red, green, blue first, in the format of the suffix of ``path``."""
+    """Write an image (H×W, or H×W×B with red, green, blue first) as PNG or TIFF, by the suffix."""
     with atomic_path(path) as temporary:
         if path.suffix == '.png':
             encoded = cv2.imencode('.png', picture[..., ::-1] if picture.ndim == 3 else picture)[1]
@@ -71,7 +71,7 @@ def write_image(path: Path, picture: np.ndarray) -> None:
 
 def _write_tiff(path: Path, picture: np.ndarray) -> None:
     height, width, count = picture.shape
-    # GDAL would mark the fourth band as opacity.
+    # By default, GDAL would tag the fourth band as alpha.
     options = dict(compress='deflate', predictor=2, photometric='MINISBLACK', alpha='unspecified')
     with warnings.catch_warnings():
         warnings.simplefilter('ignore', NotGeoreferencedWarning)

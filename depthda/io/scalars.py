@@ -1,4 +1,4 @@
-"""Read what a run logged during training: mmengine's ``<timestamp>/vis_data/scalars.json``."""
+"""Read the values that a run logged: mmengine's ``<timestamp>/vis_data/scalars.json``."""
 
 import json
 import os
@@ -12,9 +12,9 @@ _CLOCKS = ('step', 'iter', 'epoch')
 def read_scalars(run: str | os.PathLike) -> dict[str, list[tuple[int, float]]]:
     """Return the curves of a run by name (``'loss'``, ``'lr'``, ``'mIoU'``, …), sorted by step.
 
-    A resumed run has several folders with a time stamp. They are joined by step: from its first
-    logged step on, a later folder replaces the earlier ones. So steps that were lost in an
-    interruption and done again appear once. A run without a log has no curves.
+    A resumed run has several folders with a time stamp. From its first logged step on, a later
+    folder replaces the earlier ones, so that repeated steps appear once. A run without a log has
+    no curves.
     """
     joined: dict[str, dict[int, float]] = {}
     for path in sorted(Path(run).glob('*/vis_data/scalars.json')):
@@ -40,7 +40,7 @@ def _lines(path: Path) -> list[dict]:
         try:
             line = json.loads(text)
         except json.JSONDecodeError as error:
-            # A killed run leaves its last line incomplete.
+            # The last line of a killed run may be incomplete.
             if number == len(texts):
                 break
             raise UserError(

@@ -1,4 +1,4 @@
-"""The two containers in which features of optical bands and depth pass through a model."""
+"""Containers that carry features of optical bands and depth through a model."""
 
 from collections.abc import Iterable
 from typing import NamedTuple
@@ -17,10 +17,10 @@ class PairedFeatures(NamedTuple):
 
 
 class GuidedFeatures(tuple):
-    """Fused feature maps that also carry those of the depth encoder as ``.depth``.
+    """A tuple of fused feature maps, with the feature maps of the depth encoder as ``.depth``.
 
-    For mmseg's heads this is the plain tuple of fused maps. The depth maps are an attribute, not
-    elements, so that a head with ``in_index=-1`` cannot read one by accident.
+    mmseg's heads read it as a plain tuple. The depth features are an attribute rather than further
+    elements, so that a head with ``in_index=-1`` cannot read them by accident.
     """
 
     depth: tuple[Tensor, ...]

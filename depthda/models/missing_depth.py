@@ -1,4 +1,4 @@
-"""What becomes of pixels without depth (NaN) when a model encodes or resizes depth."""
+"""Handle pixels without depth (NaN) when a model encodes or resizes depth."""
 
 from typing import Literal
 
@@ -8,9 +8,9 @@ from torch.nn import functional as F
 
 
 def fill_missing(depth: Tensor, channels: int = 1) -> Tensor:
-    """Replace missing depth (N, 1, H, W) by 0, the mean, and repeat the result ``channels`` times.
+    """Replace missing values of depth (N, 1, H, W) by the mean, 0, and repeat the channel.
 
-    An encoder that was pretrained on colour images takes three channels.
+    An encoder pretrained on colour images needs three channels.
     """
     return torch.where(depth.isfinite(), depth, 0).expand(-1, channels, -1, -1)
 
@@ -18,17 +18,17 @@ def fill_missing(depth: Tensor, channels: int = 1) -> Tensor:
 def resize_depth(
     depth: Tensor, size: tuple[int, int], mode: Literal['bilinear', 'nearest']
 ) -> tuple[Tensor, Tensor]:
-    """Resize depth (N, 1, H, W), NaN where it is missing, and mark where the result is valid.
+    """Resize depth (N, 1, H, W) with NaN where it is missing; also return a mask of valid values.
 
-    A resized value is valid if all values that were blended into it are.
+    A resized value is valid if all values that contributed to it are valid.
     """
     valid = depth.isfinite()
     depth = depth.masked_fill(~valid, 0)
     if tuple(depth.shape[2:]) == tuple(size):
         return depth, valid
     corners = None if mode == 'nearest' else False
-    # The holes are resized, not the valid pixels: the smallest part of a hole is above 0, whatever
-    # is rounded.
+    # Resize the mask of holes instead of that of valid pixels: any part of a hole gives a value
+    # above 0, but rounding may keep a sum of valid parts below 1.
     both = torch.cat([depth, (~valid).to(depth.dtype)], dim=1)
     depth, holes = F.interpolate(both, size, mode=mode, align_corners=corners).split(1, dim=1)
     return depth, holes == 0

@@ -11,12 +11,12 @@ from depthda.errors import UserError
 class PairPreprocessor(BaseDataPreprocessor):
     """Apply an ordinary preprocessor to the source images and another to the target images.
 
-    A batch is what ``DomainPairDataset`` yields: ``inputs`` and ``data_samples`` are dicts with the
-    keys ``source`` and ``target``, of which one may be absent. The result has the same keys.
+    A batch of ``DomainPairDataset`` has ``inputs`` and ``data_samples``, two dicts with the keys
+    ``source`` and ``target``, of which one may be absent. The result has the same keys.
 
     Args:
         source: Config of the preprocessor of source images.
-        target: Config of the preprocessor of target images; None means that of the source images.
+        target: Config of the preprocessor of target images; None means the config of ``source``.
     """
 
     def __init__(self, source: ConfigType, target: OptConfigType = None) -> None:
@@ -25,7 +25,7 @@ class PairPreprocessor(BaseDataPreprocessor):
         self.target = MODELS.build(target or source)
 
     def to(self, *args, **kwargs) -> 'PairPreprocessor':
-        """Move both preprocessors, each of which remembers the device for its data."""
+        """Move both preprocessors, because each remembers the device for its data."""
         self.source.to(*args, **kwargs)
         self.target.to(*args, **kwargs)
         return super().to(*args, **kwargs)
@@ -35,9 +35,9 @@ class PairPreprocessor(BaseDataPreprocessor):
         samples = data.get('data_samples') or {}
         pair: dict[str, dict] = dict(inputs={}, data_samples={})
         for domain, images in data['inputs'].items():
-            given = dict(inputs=images, data_samples=samples.get(domain))
+            batch = dict(inputs=images, data_samples=samples.get(domain))
             try:
-                result = getattr(self, domain)(given, training)
+                result = getattr(self, domain)(batch, training)
             except UserError as error:
                 raise UserError(f'{domain}: {error}') from error
             for key, domains in pair.items():

@@ -1,4 +1,4 @@
-"""Normalise and pad optical bands with depth last."""
+"""Normalise and pad images of optical bands and depth."""
 
 from collections.abc import Sequence
 from typing import Literal
@@ -21,21 +21,22 @@ class RGBDDataPreprocessor(SegDataPreProcessor):
     where it is known (d > 0), and NaN where it is missing, including the padding:
     ``torch.isfinite(inputs[:, -1:])`` is the mask of valid depth.
 
-    The default depth_mean and depth_std are the averages of ImageNet's three means and stds,
-    because a depth encoder pretrained there receives the depth band three times. The released code
-    normalises each copy with its own values instead: its copies differ by up to .39 std from each
-    other, and by up to .20 std from this one.
+    The default depth_mean and depth_std are the averages of ImageNet's three means and standard
+    deviations, because an encoder pretrained on ImageNet receives the depth band three times. The
+    released code normalises each copy with the values of one colour instead, so its copies differ
+    by up to .39 std from each other and by up to .20 std from the depth here.
 
     Args:
-        mean, std: Of each of the B optical bands, in the order after ``bgr_to_rgb``.
+        mean, std: Mean and standard deviation of each optical band, in the order after
+            ``bgr_to_rgb``.
         depth_mean, depth_std: Mean and standard deviation of depth.
-        depth: ``'drop'`` removes a depth channel, for models that take optical bands only.
+        depth: ``'drop'`` removes the depth channel, for models that read optical bands only.
         size: Pad training images to this (height, width).
         size_divisor: Pad training images to the largest of the batch, rounded up to a multiple.
         non_blocking: Do not wait for the transfer to the device.
         **kwargs: Passed to ``SegDataPreProcessor``. ``bgr_to_rgb`` reverses the first three
-            channels, whatever follows them. ``pad_val`` is in normalised values. Without
-            ``test_cfg`` test images keep their size, and those of a batch must have the same.
+            channels and leaves the others in order. ``pad_val`` is a normalised value. Without
+            ``test_cfg`` test images keep their size, which must be the same within a batch.
     """
 
     def __init__(
@@ -65,7 +66,7 @@ class RGBDDataPreprocessor(SegDataPreProcessor):
             raise UserError('RGBDDataPreprocessor: give size or size_divisor, not both.')
         if kwargs.get('batch_augments'):
             raise UserError('RGBDDataPreprocessor has no batch_augments: use the pipeline.')
-        # The base class accepts one or three means, so the buffers are registered here.
+        # The base class accepts only one or three means, so the buffers are registered here.
         divisor = 1 if size is None and size_divisor is None else size_divisor
         super().__init__(size=size, size_divisor=divisor, **kwargs)
         self._non_blocking = non_blocking
@@ -86,10 +87,11 @@ class RGBDDataPreprocessor(SegDataPreProcessor):
             sizes = sorted({tuple(image.shape[1:]) for image in images})
             if len(sizes) > 1:
                 raise UserError(
-                    f'Test images of sizes {sizes} cannot share a batch: set the batch size to 1, '
-                    f'or pad them with data_preprocessor.test_cfg=dict(size_divisor=32).'
+                    f'Test images of sizes {sizes} cannot share a batch: set the batch size to 1 '
+                    '(from Python, give one image at a time), or pad them with '
+                    'data_preprocessor.test_cfg=dict(size_divisor=32).'
                 )
-            # A large scene is alone in its batch, and a copy of it would need much memory.
+            # Avoid a copy of a single image, which may be a large scene.
             inputs = images[0][None] if len(images) == 1 else torch.stack(images)
             return dict(inputs=inputs, data_samples=samples)
 

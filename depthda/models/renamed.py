@@ -1,4 +1,7 @@
-"""Arguments of models that moved into the config of a part; the old ones work for one release."""
+"""Accept the former names of model arguments for one release.
+
+These arguments of a model have moved into the config of one of its parts.
+"""
 
 import functools
 import inspect
@@ -7,7 +10,7 @@ from typing import Any
 
 from depthda.console import warn
 
-# Old arguments by class, and the argument and key where their values belong now.
+# For each class: former arguments, and the argument and key that replace them.
 _MOVED = {
     'DRDG': {
         'adv_weight': ('adversarial', 'loss_weight'),
@@ -18,7 +21,7 @@ _MOVED = {
         'num_negatives': ('contrast_loss', 'num_negatives'),
     },
 }
-# What these arguments were before: the name of a type, or nothing where there was only one.
+# For arguments that are configs now: their former value for each type (None: had no argument).
 _TYPES = {
     'adversarial': {'WassersteinGANLoss': 'wasserstein', 'LeastSquaresGANLoss': 'least-squares'},
     'contrast_loss': {'InfoNCELoss': None},
@@ -26,10 +29,10 @@ _TYPES = {
 
 
 def accept_moved(init: Callable) -> Callable:
-    """Decorate an ``__init__`` so that it still takes its old arguments, with a warning.
+    """Decorate an ``__init__`` so that it still accepts its former arguments, with a warning.
 
-    An old value wins over a new one: a config that is built on one of this project's sets the old
-    name itself and inherits the new one.
+    If both are given, the former argument wins: a config that sets it may inherit the new one from
+    its base.
     """
     parameters = inspect.signature(init).parameters
 
@@ -47,26 +50,26 @@ def accept_moved(init: Callable) -> Callable:
                 del kwargs[argument]
                 kind = next(new for new, before in names.items() if before == old)
                 move(argument, 'type', kind, f'{argument}={old!r}')
-        for old, place in _MOVED[name].items():
+        for old, new in _MOVED[name].items():
             if old in kwargs:
-                move(*place, kwargs.pop(old), old)
+                move(*new, kwargs.pop(old), old)
         init(self, *args, **kwargs)
 
     return wrapper
 
 
 def current_key(node: Any, key: str) -> str:
-    """Return the dotted key that ``key`` of a part of a config has now, warning if it moved."""
+    """Return the dotted key that replaces ``key`` in the config of a part, and warn if it moved."""
     moved = _MOVED.get(node.get('type'), {}) if isinstance(node, Mapping) else {}
     if key not in moved or key in node:
         return key
-    place = '.'.join(moved[key])
-    _warn(key, place)
-    return place
+    new = '.'.join(moved[key])
+    _warn(key, new)
+    return new
 
 
 def first_form(node: Any) -> Any:
-    """Return a config with arguments where they were at first, which identifies finished runs."""
+    """Return a config in its first form, with former arguments, which identifies finished runs."""
     if isinstance(node, (list, tuple)):
         return type(node)(first_form(item) for item in node)
     if not isinstance(node, Mapping):

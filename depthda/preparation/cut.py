@@ -18,6 +18,7 @@ from depthda.preparation.grids import Placed
 from depthda.preparation.scene import Boxes, Cut, Range, Scene, tile_boxes
 from depthda.preparation.sources import File, open_source
 
+_MANY_COLOURS = 1000
 BLENDED = 'is JPEG, which blends labels: save it as PNG or TIFF'
 
 
@@ -67,6 +68,7 @@ class ImageRows(Rows):
         self.bands, self.stretch = list(bands), stretch
         self.suffix = tile_suffix(len(bands), dtype)
         self.clipped = np.zeros(2, np.int64)  # values outside ``stretch``, and all values
+        self.levels: set[int] = set()  # lowest and highest values written
         self.nan_pixels, self._counted = 0, 0  # in the rows before ``_counted``
 
     def read(self, first: int, rows: int) -> np.ndarray:
@@ -80,11 +82,13 @@ class ImageRows(Rows):
             self._counted = first + rows
             shades = (pixels.astype(np.float32) - low) * (255 / (high - low))
             pixels = np.rint(np.nan_to_num(shades).clip(0, 255)).astype(np.uint8)
+            self.levels |= {int(pixels.min()), int(pixels.max())}
         return pixels[0] if len(pixels) == 1 else np.moveaxis(pixels, 0, -1)
 
     def facts(self) -> dict[str, Any]:
         missing = {'nan_pixels': self.nan_pixels} if self.nan_pixels else {}
-        return {} if self.stretch is None else {'clipped': self.clipped, **missing}
+        found = dict(clipped=self.clipped, levels=self.levels, **missing)
+        return {} if self.stretch is None else found
 
 
 class LabelRows(Rows):
@@ -119,7 +123,10 @@ class LabelRows(Rows):
                     f'would become 0, then {cure}'
                 )
             if raster.count != 1:
-                cure = 'for labels in colours write the list of classes as name RED GREEN BLUE'
+                cure = (
+                    'for labels in colours write the list of classes as name RED GREEN BLUE; if '
+                    'these are the images, exchange --images and --labels'
+                )
             raise UserError(f'{found}, and labels by value are one band of whole numbers: {cure}')
 
     def read(self, first: int, rows: int) -> np.ndarray:
@@ -153,11 +160,13 @@ class LabelRows(Rows):
         found, places, numbers = np.unique(codes[unknown], return_inverse=True, return_counts=True)
         shades = np.stack([found >> 16, found >> 8 & 255, found & 255], 1).astype(int)
         if not self.nearest:
+            swapped = ' (a photograph? Then exchange --images and --labels)'
+            swapped = swapped if len(found) > _MANY_COLOURS else ''
             raise UserError(
                 f'{self.file} has {many(count, "pixel")} without a class, in '
                 f'{many(len(found), "colour")} (most often '
-                f'{tuple(shades[numbers.argmax()].tolist())}): correct them, or give them the '
-                'nearest colour with --nearest-colour'
+                f'{tuple(shades[numbers.argmax()].tolist())}){swapped}: correct them, or give '
+                'them the nearest colour with --nearest-colour'
             )
         distances = [((shades - colour) ** 2).sum(1) for colour in self.classes.values]
         closest = np.array([*self.classes.values.values()], np.uint8)[np.argmin(distances, 0)]

@@ -37,6 +37,7 @@ from depthda.preparation.splits import Splits, check_shares, split_counts, split
 from depthda.workers import each_done, worker_pool
 
 _KINDS = {'image': 'images', 'label': 'labels', 'depth map': 'depth'}
+_FEW_LEVELS = 16  # of 256: images of so few show hardly anything
 
 
 @dataclass(frozen=True)
@@ -104,12 +105,20 @@ def prepare_folder(
         remaining = dataset.plan(scenes, names, replace)
         with dataset.writing(report):
             work = partial(cut_scene, out=out, cut=cut, open_rows=_open_rows)
-            clipped = np.zeros(2, np.int64)
+            clipped, levels = np.zeros(2, np.int64), set()
             for scene, facts in each_done(work, remaining, pool, partial(progress, 'images')):
                 clipped += facts['products']['images'].pop('clipped', 0)
+                levels |= facts['products']['images'].pop('levels', {0, 255})
                 dataset.enter_scene(scene, facts)
             for line in clipping_warning(*clipped, 'values of the images', '--stretch'):
                 report(line)
+            low, high = min(levels, default=0), max(levels, default=255)
+            if high - low < _FEW_LEVELS and not clipped[0]:
+                span = ' '.join(f'{end:g}' for end in settings.cut.stretch)
+                report(
+                    f'warning: --stretch {span} gives the images only the levels {low} to {high} '
+                    'of 0 to 255: choose LOW and HIGH near their lowest and highest values'
+                )
             dataset.finish_splits(splits, names, split_counts(grids, splits))
     return dataset.content
 

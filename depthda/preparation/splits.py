@@ -48,6 +48,10 @@ def read_splits(parts: Sequence[str] | None, by: str, seed: int | None) -> Split
         name, sign, value = part.partition('=')
         if not sign or not re.fullmatch(r'[\w-]+', name) or name in named:
             raise UserError(f'--split {part}: write NAME=SHARE or NAME=FILE, each name once')
+        for usual in ('train', 'val', 'test'):
+            # The same letters in another order, or one of them missing.
+            if not Counter(name) - Counter(usual) and name != usual and len(name) >= len(usual) - 1:
+                raise UserError(f'--split {part}: {name} looks misspelt; write {usual}=… instead')
         named[name] = value
         with suppress(ValueError):  # otherwise it is a file
             shares[name] = float(value)

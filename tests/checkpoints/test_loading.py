@@ -95,9 +95,16 @@ def test_downloads_are_read_as_data_too(tmp_path, monkeypatch):
 def test_a_truncated_checkpoint_is_named(tmp_path):
     path = tmp_path / 'half.pth'
     torch.save({'state_dict': {'weight': torch.zeros(1000)}}, path)
-    path.write_bytes(path.read_bytes()[:1500])
+    whole = path.read_bytes()
+    path.write_bytes(whole[:1500])
     with pytest.raises(UserError, match='half.pth is damaged'):
         load_checkpoint_file(path)
+    torch.save({'state_dict': {'weight': torch.zeros(100_000)}}, path)
+    whole = path.read_bytes()
+    for length in (4097, 20_000, 65_600, 100_000):  # torch raises different errors for them
+        path.write_bytes(whole[:length])
+        with pytest.raises(UserError, match='half.pth is damaged'):
+            load_checkpoint_file(path)
     path.write_bytes(b'')
     with pytest.raises(UserError, match='half.pth is damaged'):
         load_checkpoint_file(path)

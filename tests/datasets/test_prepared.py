@@ -57,8 +57,8 @@ def test_mistakes_are_explained(root):
     with pytest.raises(UserError) as caught:
         PreparedDataset(str(root), split='train')
     assert str(caught.value) == (
-        f"{root} has no splits, and the config asks for split='train': prepare it again with "
-        'depthda prepare-dataset and --split train=0.8 val=0.2, or take all of it with split=None'
+        f"{root} has no splits, but the config asks for split='train': prepare it again with "
+        'depthda prepare-dataset and --split train=0.8 val=0.2, or use all of it with split=None'
     )
     path.write_text(json.dumps(manifest | {'classes': None, 'labels': False}))
     with pytest.raises(UserError, match='names no classes'):

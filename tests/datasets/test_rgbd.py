@@ -181,7 +181,7 @@ def test_a_list_of_stems(make_tree, tmp_path):
         build(root, ann_file=str(tmp_path / 'list.txt'))
     assert str(caught.value) == (
         f'the list of stems {tmp_path}/list.txt (ann_file) is empty: write one stem a line, or '
-        'leave ann_file out to take every image'
+        'leave ann_file out to use every image'
     )
 
 
@@ -263,7 +263,7 @@ def test_an_unknown_label_value_is_reported_with_its_file(make_tree, write_png, 
     write_png(root / 'Train/Urban/masks_png/2.png', mask)
     assert dataset[2]['data_samples'].gt_sem_seg.data[0, 5, 5] == 255
     # Raw codes 1…7 taken as classes 0…6.
-    with pytest.raises(UserError, match=r'has the value 7, and the 7 classes are 0 to 6'):
+    with pytest.raises(UserError, match=r'has the value 7, but the 7 classes are 0 to 6'):
         build(root, reduce_zero_label=False, metainfo=dict(classes=tuple('abcdefg')))[1]
 
 

@@ -23,7 +23,7 @@ def config() -> Config:
     )
 
 
-def test_known_keys_are_set_also_inside_lists():
+def test_existing_keys_are_set_even_inside_lists():
     cfg = config()
     apply_overrides(
         cfg,
@@ -49,7 +49,7 @@ def test_known_keys_are_set_also_inside_lists():
         ('optimizer.lr', 'optim_wrapper.optimizer.lr'),
     ],
 )
-def test_an_unknown_key_is_refused_with_the_nearest(key, nearest):
+def test_the_error_about_an_unknown_key_names_the_nearest_key(key, nearest):
     with pytest.raises(UserError, match=f"did you mean '{nearest}'") as error:
         apply_overrides(config(), {key: 1})
     assert f'+{key}=' in str(error.value)
@@ -60,7 +60,12 @@ def test_an_index_beyond_a_list_is_refused():
         apply_overrides(config(), {'train_dataloader.dataset.pipeline.2.type': 'X'})
 
 
-def test_plus_adds_on_purpose():
+def test_an_empty_list_has_no_elements():
+    with pytest.raises(UserError, match="'custom_hooks' has no elements"):
+        apply_overrides(Config(dict(custom_hooks=[])), {'custom_hooks.0.type': 'X'})
+
+
+def test_a_leading_plus_adds_a_key():
     cfg = config()
     apply_overrides(cfg, {'+model.neck.type': 'Fusion', '+load_from': 'a.pth'})
     assert cfg.model.neck.type == 'Fusion' and cfg.load_from == 'a.pth'
@@ -68,7 +73,7 @@ def test_plus_adds_on_purpose():
         apply_overrides(cfg, {'+learning_rate': 1})
 
 
-def test_a_name_that_was_copied_already_is_refused_with_its_uses():
+def test_the_error_about_a_name_that_was_copied_lists_the_keys_to_override():
     with pytest.raises(UserError, match='override model.data_preprocessor.size'):
         apply_overrides(config(), {'crop_size': (256, 256)})
     with pytest.raises(UserError, match='override train_dataloader.dataset.pipeline'):
@@ -76,13 +81,13 @@ def test_a_name_that_was_copied_already_is_refused_with_its_uses():
 
 
 def test_text_does_not_replace_a_number_or_a_list():
-    with pytest.raises(UserError, match="'train_cfg.max_iters' is a int"):
+    with pytest.raises(UserError, match=r'has type int .*\(now 100\), .* set to the text .100k'):
         apply_overrides(config(), {'train_cfg.max_iters': '100k'})
-    with pytest.raises(UserError, match='is text'):
+    with pytest.raises(UserError, match="cannot be set to the text 'fast'"):
         apply_overrides(config(), {'train_dataloader.dataset.pipeline': 'fast'})
 
 
-def test_a_value_takes_the_kind_of_the_one_it_replaces():
+def test_a_list_becomes_a_tuple_and_a_float_an_integer_where_the_config_has_one():
     cfg = config()
     apply_overrides(cfg, {'model.data_preprocessor.size': [256, 128], 'train_cfg.max_iters': 1e3})
     assert cfg.model.data_preprocessor['size'] == (256, 128)
@@ -92,7 +97,7 @@ def test_a_value_takes_the_kind_of_the_one_it_replaces():
     assert cfg.model.data_preprocessor['size'] == (256, 64)
 
 
-def test_the_transforms_of_test_time_augmentation_are_read():
+def test_tta_pipeline_can_be_overridden():
     cfg = Config(dict(tta_pipeline=[dict(type='Load')]))
     apply_overrides(cfg, {'tta_pipeline.0.type': 'Stack'})
     assert cfg.tta_pipeline[0].type == 'Stack'

@@ -4,6 +4,7 @@ import pytest
 from mmengine.config import Config
 from mmengine.optim import build_optim_wrapper
 from mmseg.registry import MODELS
+from refusals import refusal
 
 from depthda.engine.checks.output_check import check_outputs
 from depthda.engine.optimizers.autocast_optim_wrapper import AutocastOptimWrapper
@@ -36,11 +37,26 @@ def test_a_file_in_place_of_a_folder_is_refused(tmp_path):
         check_outputs(Config({}), out=str(file))
 
 
+@pytest.mark.parametrize('text', ["_base_ = './x.py'", '# mine', 'a = 1  # one\n  # two'])
+def test_a_hand_written_config_is_not_overwritten(tmp_path, text):
+    (tmp_path / 'mine.py').write_text(f'b = 2\n{text}\n')
+    with pytest.raises(UserError) as caught:
+        prepare(Config(dict()), tmp_path / 'mine.py', str(tmp_path), 'none')
+    assert str(caught.value) == (
+        f'--work-dir {tmp_path} is the folder of {tmp_path}/mine.py, which the complete config of '
+        'the run would overwrite: give another --work-dir.'
+    )
+    prepare(Config(dict()), tmp_path / 'mine.py', str(tmp_path / 'runs'), 'none')
+
+
+def test_a_config_that_a_run_wrote_is_run_again_where_it_lies(tmp_path):
+    (tmp_path / 'mine.py').write_text("b = 2\nc = '#'\n")
+    prepare(Config(dict()), tmp_path / 'mine.py', str(tmp_path), 'none')
+
+
 def test_a_folder_that_cannot_be_made_is_refused(tmp_path, monkeypatch):
     (tmp_path / 'file').touch()
-    with pytest.raises(UserError) as caught:
-        prepare(Config(dict()), 'x.py', f'{tmp_path}/file/a/b', 'none')
-    assert str(caught.value) == (
+    assert refusal(prepare, Config(dict()), 'x.py', f'{tmp_path}/file/a/b', 'none') == (
         f'--work-dir {tmp_path}/file/a/b cannot be made, because {tmp_path}/file is a file: give a '
         'folder.'
     )
@@ -56,9 +72,7 @@ def test_a_folder_that_cannot_be_made_is_refused(tmp_path, monkeypatch):
 
 
 def test_a_folder_in_place_of_a_config_is_refused(tmp_path):
-    with pytest.raises(UserError) as caught:
-        load_config(tmp_path)
-    assert str(caught.value) == (
+    assert refusal(load_config, tmp_path) == (
         f'{tmp_path} is a folder: give a config file (.py), such as those that depthda configs '
         'lists.'
     )
@@ -96,14 +110,10 @@ def test_amp_reaches_every_part_of_a_model():
 
 def test_tta_names_what_the_config_does_not_set():
     cfg = load_config('configs/sample/upernet_tiny_u2r.py', {'tta_pipeline': None})
-    with pytest.raises(UserError) as caught:
-        use_tta(cfg)
-    assert str(caught.value) == (
+    assert refusal(use_tta, cfg) == (
         '--tta needs tta_pipeline, and the config does not set it: see configs/_base_/datasets/.'
     )
-    with pytest.raises(UserError) as caught:
-        use_tta(Config(dict(tta_pipeline=[])))
-    assert str(caught.value) == (
+    assert refusal(use_tta, Config(dict(tta_pipeline=[]))) == (
         '--tta needs tta_model, and the config does not set it: see '
         'configs/_base_/default_runtime.py.'
     )

@@ -117,6 +117,16 @@ def test_faulty_maps_leave_nothing_behind(maps, sample, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ['maps']
 
 
+def test_an_unknown_value_of_a_mask_is_refused(maps, sample, tmp_path):
+    data = Path(shutil.copytree(sample, tmp_path / 'data'))
+    mask = sorted(data.glob('Test/Rural/masks_png/*.png'))[0]
+    labels = cv2.imread(str(mask), cv2.IMREAD_UNCHANGED)
+    labels[0, 0] = 9
+    cv2.imwrite(str(mask), labels)
+    with pytest.raises(UserError, match=f'{mask.name} has the value 9, but the 7 classes are 1 to'):
+        score_predictions(CONFIG, maps, str(tmp_path / 'given'), None, options(data))
+
+
 def test_maps_without_the_first_class_are_scored_with_a_warning(
     maps, sample, tmp_path, monkeypatch
 ):
@@ -156,7 +166,8 @@ def test_maps_without_the_first_class_are_scored_with_a_warning(
 def test_a_metric_that_cannot_score_is_refused_before_an_image_is_read(
     maps, sample, tmp_path, monkeypatch, key, value, message
 ):
-    monkeypatch.setattr('depthda.engine.score_predictions.check_predictions', None)  # not reached
+    # Not reached.
+    monkeypatch.setattr('depthda.evaluation.given_predictions.check_predictions', None)
     with pytest.raises(UserError) as error:
         score_predictions(
             CONFIG,
@@ -184,14 +195,14 @@ def test_images_without_labels_are_for_the_server(maps, sample, tmp_path):
 @pytest.mark.parametrize(
     'words, message',
     [
-        ([], 'give a checkpoint to test, or --predictions DIR to score: one of the two.'),
+        ([], 'give either a checkpoint to test, or --predictions DIR to score.'),
         (
             ['a.pth', '--predictions', 'maps'],
-            'give a checkpoint to test, or --predictions DIR to score: one of the two.',
+            'give either a checkpoint to test, or --predictions DIR to score.',
         ),
         (
             ['--predictions', 'maps', '--tta', '--save-depth', 'x'],
-            '--predictions scores maps that are there: leave out --save-depth, --tta.',
+            '--predictions scores existing maps: leave out --save-depth, --tta.',
         ),
         (
             ['--predictions', 'maps', '--launcher', 'pytorch'],

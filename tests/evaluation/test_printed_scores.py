@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from depthda.evaluation.confusion import scores
-from depthda.evaluation.printed_scores import printed_scores
+from depthda.evaluation.confusion import printed_scores, scores
 
 
 def by_loop(truth, found, num_classes):

@@ -89,6 +89,11 @@ def test_models_of_the_optical_bands_take_images_with_and_without_depth(models, 
         assert torch.equal(logits(models[name], image), expected)
 
 
+def test_a_checkpoint_in_place_of_the_config_is_refused():
+    with pytest.raises(UserError, match=r'^init_model\(best.pth, …\): a checkpoint is where'):
+        mmseg.apis.init_model('best.pth', 'config.py', device='cpu')
+
+
 def test_mistakes_are_one_sentence(models, loveda, tmp_path):
     path, array = loveda
     for image, message in (
@@ -158,7 +163,7 @@ def test_arrays_in_other_units_are_refused(models, loveda):
         (
             lambda a: np.dstack([a[..., :3], -a[..., 3:]]),
             f'the last of the 4 channels goes from {-array[..., 3].max():g} to '
-            f'{-array[..., 3].min():g} and should be depth in (0, 1], or 0 for no depth: '
+            f'{-array[..., 3].min():g} but should be depth in (0, 1], or 0 for no depth: '
             'rescale it',
         ),
         (
@@ -173,7 +178,7 @@ def test_arrays_in_other_units_are_refused(models, loveda):
         (
             lambda a: np.dstack([a[..., :3] / 255, a[..., 3:]]),
             f'the bands of the image array go from {array[..., :3].min() / 255:g} to '
-            f'{array[..., :3].max() / 255:g}, and the model expects the units of the files (mean '
+            f'{array[..., :3].max() / 255:g}, but the model expects the values of the files (mean '
             '123.675): do not rescale them.',
         ),
     ):

@@ -75,7 +75,9 @@ def test_images_are_the_output_of_the_generator(translated, model, sample):
         found = cv2.imread(str(translated / 'Train/Urban/images_png' / path.name))
         assert found.shape == (104, 96, 3)
         assert np.abs(found[..., ::-1].astype(int) - expected).max() <= 1  # rounding
-        assert (found[..., ::-1] == expected).mean() > 0.999
+        # A GPU translates with convolutions in TF32, and the reference is computed on the CPU.
+        equal = 0.99 if torch.cuda.is_available() else 0.999
+        assert (found[..., ::-1] == expected).mean() > equal
 
 
 def test_labels_are_resized_by_nearest_neighbour_and_depth_bilinearly(translated, sample):

@@ -12,7 +12,10 @@ def _seed():
 
 @pytest.fixture
 def tiny_backbone():
-    """Return the config of a tiny ConvNeXt, with a layer scale that lets gradients through."""
+    """Return a function that makes the config of a tiny ConvNeXt.
+
+    Its layer scale is 1, because the default is too small for gradients to reach all layers.
+    """
 
     def config(**arch):
         arch = {**TINY, 'layer_scale_init_value': 1.0, **arch}
@@ -23,7 +26,7 @@ def tiny_backbone():
 
 @pytest.fixture
 def tiny_model(tiny_backbone):
-    """Return the config of DepthDA with tiny encoders: RGB with 8 to 32 channels, depth 4 to 16."""
+    """Return a function that makes the config of DepthDA with tiny encoders."""
 
     def config(**test_cfg):
         channels = [12, 24, 36, 48]

@@ -7,7 +7,7 @@ from mmseg.models.decode_heads import FCNHead
 from depthda.models.features import GuidedFeatures
 
 
-def test_a_head_of_mmseg_reads_the_last_fused_map():
+def test_mmseg_heads_read_only_fused_maps():
     fused = [torch.ones(1, 2, 4, 4), torch.full((1, 2, 4, 4), 2.0)]
     features = GuidedFeatures(fused, [torch.zeros(1, 2, 4, 4)])
     head = FCNHead(in_channels=2, channels=2, num_classes=2, num_convs=0, concat_input=False)
@@ -18,5 +18,5 @@ def test_a_head_of_mmseg_reads_the_last_fused_map():
 
 def test_copies_keep_the_depth_maps():
     features = GuidedFeatures([torch.ones(1)], [torch.zeros(2)])
-    for twin in (copy.deepcopy(features), pickle.loads(pickle.dumps(features))):
-        assert torch.equal(twin[0], torch.ones(1)) and torch.equal(twin.depth[0], torch.zeros(2))
+    for same in (copy.deepcopy(features), pickle.loads(pickle.dumps(features))):
+        assert torch.equal(same[0], torch.ones(1)) and torch.equal(same.depth[0], torch.zeros(2))

@@ -1,4 +1,4 @@
-"""Every backbone, head and contribution of the framework works with every other."""
+"""Contrast and refinement work with every combination of backbone and decode head."""
 
 import itertools
 from typing import Any
@@ -102,24 +102,25 @@ def images(size: int) -> Tensor:
     [(b, h, p) for b, h, p in itertools.product(BACKBONES, HEADS, PARTS)],
     ids=lambda value: value,
 )
-def test_it_builds_learns_and_predicts(backbone, head, parts):
+def test_each_combination_builds_learns_and_predicts(backbone, head, parts):
     torch.manual_seed(0)
     model = MODELS.build(config(backbone, head, PARTS[parts]))
     model.init_weights()
     model.train()
-    # 128 pixels leave the coarsest scale of 4 x 4 positions 2 x 2 places to contrast.
+    # With images of 128², the coarsest scale has 4 × 4 positions, so 2 × 2 cells to contrast.
     losses = model(images(128), samples(128), mode='loss')
     assert ('neck.loss_contrast' in losses) == ('contrast' in PARTS[parts])
     assert ('decode.refined.loss_ce' in losses) == ('refinement' in PARTS[parts])
     sum(value for key, value in losses.items() if 'loss' in key).backward()
-    unreached = {
+    without_gradient = {
         name
         for name, weight in model.named_parameters()
         if weight.requires_grad and (weight.grad is None or not weight.grad.isfinite().all())
     }
     if isinstance(HEADS[head]['in_index'], int) and 'contrast' not in PARTS[parts]:
-        unreached = {name for name in unreached if not _is_unread(name, HEADS[head]['in_index'])}
-    assert not unreached
+        index = HEADS[head]['in_index']
+        without_gradient = {name for name in without_gradient if not _is_unused(name, index)}
+    assert not without_gradient
 
     model.eval()
     with torch.no_grad():
@@ -128,7 +129,7 @@ def test_it_builds_learns_and_predicts(backbone, head, parts):
     assert out[0].seg_logits.data.shape == (5, 96, 96) and out[0].seg_logits.data.isfinite().all()
 
 
-def _is_unread(name: str, index: int) -> bool:
+def _is_unused(name: str, index: int) -> bool:
     """Return whether a head that reads only one scale leaves this parameter unused."""
     if 'hidden_states_norms' in name:
         return f'stage{index + 1}.' not in name
@@ -139,11 +140,11 @@ def _is_unread(name: str, index: int) -> bool:
 
 
 @pytest.mark.parametrize('backbone', BACKBONES)
-def test_flips_at_test_time_flip_depth_too(backbone):
-    """mmseg's model for test-time augmentation averages an image and its mirror image."""
+def test_test_time_augmentation_flips_depth_too(backbone):
+    """mmseg's ``SegTTAModel`` averages the predictions of an image and its mirror image."""
     torch.manual_seed(0)
-    part = config(backbone, 'uper', PARTS['both'])
-    tta = MODELS.build(dict(type='SegTTAModel', module=part)).eval()
+    model = config(backbone, 'uper', PARTS['both'])
+    tta = MODELS.build(dict(type='SegTTAModel', module=model)).eval()
     image = images(64)[:1]
     data = {
         'inputs': [[image[0]], [image[0].flip(-1)]],
@@ -152,9 +153,9 @@ def test_flips_at_test_time_flip_depth_too(backbone):
     data['data_samples'][1][0].set_metainfo(dict(flip=True, flip_direction='horizontal'))
     with torch.no_grad():
         merged = tta.test_step(data)[0].pred_sem_seg.data
-        one, other = (
+        views = [
             tta.module.test_step(dict(inputs=[view], data_samples=samples(64)[:1]))[0]
             for view in (image[0], image[0].flip(-1))
-        )
-    one, other = (sample.seg_logits.data.softmax(0) for sample in (one, other))
-    assert torch.equal(merged, (one + other.flip(-1)).argmax(0, keepdim=True))
+        ]
+    plain, flipped = (sample.seg_logits.data.softmax(0) for sample in views)
+    assert torch.equal(merged, (plain + flipped.flip(-1)).argmax(0, keepdim=True))

@@ -12,20 +12,20 @@ def test_missing_depth_becomes_0_in_every_channel():
     assert torch.equal(fill_missing(depth), filled[:, :1])
 
 
-def test_resized_depth_is_valid_where_all_blended_values_are():
+def test_resized_depth_is_valid_where_all_values_that_contribute_are_valid():
     depth = torch.rand(1, 1, 7, 6) + 0.1
     depth[..., 2, 3] = torch.nan
     for size in ((4, 3), (5, 9), (14, 12), (3, 6)):
         resized, valid = resize_depth(depth, size, 'bilinear')
-        # NaN spreads to every value it is blended into; torch even multiplies it by a weight of 0.
+        # NaN spreads to each value that it contributes to, in torch even with a weight of 0.
         naive = F.interpolate(depth, size, mode='bilinear', align_corners=False)
         weights = F.interpolate(depth.isnan().float(), size, mode='bilinear', align_corners=False)
         assert torch.equal(valid, weights == 0) and valid.any()
-        sound = naive.isfinite()
-        assert (valid | ~sound).all()
-        assert torch.equal(resized[sound], naive[sound])
+        finite = naive.isfinite()
+        assert (valid | ~finite).all()
+        assert torch.equal(resized[finite], naive[finite])
         assert resized.isfinite().all()
     nearest, valid = resize_depth(depth, (14, 12), 'nearest')
     assert (~valid).sum() == 4 and torch.equal(nearest[valid], nearest[nearest > 0])
-    kept, valid = resize_depth(depth, (7, 6), 'bilinear')
-    assert torch.equal(valid, depth.isfinite()) and torch.equal(kept[valid], depth[valid])
+    same, valid = resize_depth(depth, (7, 6), 'bilinear')
+    assert torch.equal(valid, depth.isfinite()) and torch.equal(same[valid], depth[valid])

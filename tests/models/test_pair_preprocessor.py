@@ -1,4 +1,4 @@
-"""Two ordinary preprocessors on the two halves of a batch."""
+"""A pair preprocessor applies one preprocessor to each domain of a batch."""
 
 import copy
 
@@ -15,7 +15,7 @@ TARGET = dict(type='RGBDDataPreprocessor', mean=[80] * 3, std=[40] * 3, depth='d
 
 
 def batch(domains=('source', 'target'), images=2):
-    """Labelled source images, and target images without labels."""
+    """Return a batch of labelled source images and target images without labels."""
     data = dict(inputs={}, data_samples={})
     for seed, domain in enumerate(domains):
         g = torch.Generator().manual_seed(seed)
@@ -28,7 +28,7 @@ def batch(domains=('source', 'target'), images=2):
     return data
 
 
-def test_each_domain_has_its_own_preprocessor():
+def test_each_domain_is_processed_by_its_own_preprocessor():
     pair = MODELS.build(dict(type='PairPreprocessor', source=SOURCE, target=TARGET))
     found = pair(batch(), training=True)
     for domain, config in dict(source=SOURCE, target=TARGET).items():
@@ -44,7 +44,7 @@ def test_each_domain_has_its_own_preprocessor():
     assert all('gt_sem_seg' not in sample for sample in found['data_samples']['target'])
 
 
-def test_without_a_target_both_domains_have_that_of_the_source():
+def test_the_source_preprocessor_serves_both_domains_if_no_other_is_set():
     pair = MODELS.build(dict(type='PairPreprocessor', source=SOURCE))
     data = batch()
     data['inputs']['target'] = copy.deepcopy(data['inputs']['source'])
@@ -52,7 +52,7 @@ def test_without_a_target_both_domains_have_that_of_the_source():
     assert torch.equal(source.nan_to_num(9), target.nan_to_num(9))
 
 
-def test_a_batch_of_one_domain_stays_one():
+def test_a_batch_may_hold_only_one_domain():
     pair = MODELS.build(dict(type='PairPreprocessor', source=SOURCE, target=TARGET))
     found = pair(dict(inputs=dict(target=batch()['inputs']['target'])))
     assert found['inputs'].keys() == {'target'} and found['data_samples'] == dict(target=None)
@@ -64,7 +64,7 @@ def test_both_preprocessors_move_to_a_device():
     assert {images.device.type for images in found.values()} == {'meta'}
 
 
-def test_mistakes_name_the_domain():
+def test_errors_name_the_domain():
     pair = MODELS.build(dict(type='PairPreprocessor', source=SOURCE, target=TARGET))
     data = batch()
     data['inputs']['target'][0] = torch.rand(6, 12, 16)

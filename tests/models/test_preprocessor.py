@@ -25,7 +25,7 @@ def labelled(height, width):
 
 
 def normalized(image, mean=MEAN, std=STD):
-    """Compute the expected result of an image in BGR(N)D order, band by band with NumPy."""
+    """Normalise an image in the order BGR(N)D, band by band with NumPy."""
     bands = [image[2], image[1], image[0], *image[3:-1]]
     bands = [(band - m) / s for band, m, s in zip(bands, mean, std, strict=True)]
     depth = np.where(image[-1] > 0, (image[-1] - 0.449) / 0.226, np.nan)
@@ -49,7 +49,7 @@ def test_near_infrared_stays_the_fourth_band():
 
 @pytest.mark.parametrize('dtype', [torch.uint8, torch.float32])
 @pytest.mark.parametrize('stacked', [True, False])
-def test_without_depth_it_equals_mmseg(dtype, stacked):
+def test_images_without_depth_are_normalised_as_in_mmseg(dtype, stacked):
     images = [torch.randint(0, 256, (3, 7, 9)).to(dtype) for _ in range(2)]
     rgbd = RGBDDataPreprocessor(MEAN, STD, bgr_to_rgb=True)
     stock = SegDataPreProcessor(MEAN, STD, bgr_to_rgb=True)
@@ -57,7 +57,7 @@ def test_without_depth_it_equals_mmseg(dtype, stacked):
     assert torch.equal(rgbd(dict(inputs=inputs))['inputs'], stock(dict(inputs=images))['inputs'])
 
 
-def test_training_pads_bands_with_zero_depth_with_nan_and_labels_with_255():
+def test_training_pads_bands_with_0_depth_with_nan_and_labels_with_255():
     data = dict(
         inputs=[torch.tensor(image_with_depth(6, 5)), torch.tensor(image_with_depth(4, 8))],
         data_samples=[labelled(6, 5), labelled(4, 8)],
@@ -74,7 +74,7 @@ def test_training_pads_bands_with_zero_depth_with_nan_and_labels_with_255():
         assert (label[inside] == 1).all() and (label[~inside] == 255).all()
 
 
-def test_without_a_size_training_pads_to_the_largest():
+def test_without_a_size_training_images_are_padded_to_the_largest():
     data = dict(
         inputs=[torch.rand(3, 6, 5), torch.rand(3, 4, 8)],
         data_samples=[labelled(6, 5), labelled(4, 8)],
@@ -82,7 +82,7 @@ def test_without_a_size_training_pads_to_the_largest():
     assert RGBDDataPreprocessor(MEAN, STD)(data, training=True)['inputs'].shape == (2, 3, 6, 8)
 
 
-def test_drop_ignores_a_depth_channel():
+def test_drop_removes_the_depth_channel():
     image = torch.tensor(image_with_depth(6, 5))
     drop = RGBDDataPreprocessor(MEAN, STD, depth='drop')
     with_depth, without = drop(dict(inputs=[image])), drop(dict(inputs=[image[:3]]))
@@ -90,7 +90,7 @@ def test_drop_ignores_a_depth_channel():
     assert drop(dict(inputs=[image.byte()]))['inputs'].shape == (1, 3, 6, 5)
 
 
-def test_unequal_test_images_need_padding():
+def test_test_images_of_different_sizes_need_padding():
     images = [torch.tensor(image_with_depth(6, 5)), torch.tensor(image_with_depth(4, 8))]
     with pytest.raises(UserError, match=r'\(4, 8\), \(6, 5\).*batch size to 1'):
         RGBDDataPreprocessor(MEAN, STD)(dict(inputs=images))
@@ -112,7 +112,7 @@ def test_unequal_test_images_need_padding():
         (torch.ones(4, 4, 4, dtype=torch.uint8), 'load depth with LoadDepth'),
     ],
 )
-def test_wrong_channels_are_explained(image, message):
+def test_images_with_wrong_channels_are_refused(image, message):
     with pytest.raises(UserError, match=message):
         RGBDDataPreprocessor(MEAN, STD)(dict(inputs=[image]))
 
@@ -136,7 +136,7 @@ def test_wrong_settings_are_refused(settings):
         RGBDDataPreprocessor(**settings)
 
 
-def test_the_released_copies_of_depth_differ_from_the_one_band_as_documented():
+def test_depth_differs_from_the_released_copies_as_documented():
     depth = np.linspace(1 / 256, 1, 256, dtype=np.float32)[None]
     image = np.concatenate([np.zeros((3, 1, 256), np.float32), depth[None]])
     single = RGBDDataPreprocessor(MEAN, STD)(dict(inputs=[torch.tensor(image)]))['inputs'][0, 3, 0]

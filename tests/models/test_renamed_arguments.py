@@ -27,7 +27,7 @@ NECK = dict(
 
 @pytest.fixture
 def warnings():
-    """Messages of the warnings that are logged."""
+    """Collect the warnings that are logged."""
     messages, handler = [], logging.Handler(logging.WARNING)
     handler.emit = lambda record: messages.append(record.getMessage())
     logger = MMLogger.get_current_instance()
@@ -43,7 +43,7 @@ def warnings():
         (dict(adversarial='least-squares'), LeastSquaresGANLoss, (5, 1)),
         (dict(adversarial='least-squares', adv_weight=2, gp_weight=0), LeastSquaresGANLoss, (2, 0)),
         (dict(adv_weight=3.0), WassersteinGANLoss, (3, 1)),
-        # A config that is built on one with the new form and sets the old name.
+        # The config inherits the new argument from its base and sets the old one.
         (
             dict(adversarial=dict(type='LeastSquaresGANLoss', loss_weight=4), adv_weight=2),
             LeastSquaresGANLoss,
@@ -51,7 +51,7 @@ def warnings():
         ),
     ],
 )
-def test_drdg_takes_its_old_arguments(old, kind, weights, warnings):
+def test_drdg_accepts_its_former_arguments(old, kind, weights, warnings):
     model = MODELS.build(DRDG | old)
     assert type(model.adversarial) is kind
     assert (model.adversarial.loss_weight, model.adversarial.gp_weight) == weights
@@ -62,7 +62,7 @@ def test_drdg_takes_its_old_arguments(old, kind, weights, warnings):
         assert any(text.startswith(f'DRDG: {name}') for text in warnings)
 
 
-def test_the_neck_takes_the_arguments_of_its_loss(warnings):
+def test_the_neck_accepts_the_former_arguments_of_its_loss(warnings):
     neck = MODELS.build(NECK | dict(temperature=0.1, num_negatives=5))
     assert (neck.contrast_loss.temperature, neck.contrast_loss.num_negatives) == (0.1, 5)
     assert sorted(warnings) == [
@@ -70,7 +70,7 @@ def test_the_neck_takes_the_arguments_of_its_loss(warnings):
         'in this release only.'
         for old, value in (('num_negatives', 5), ('temperature', 0.1))
     ]
-    # The defaults of other models are not changed by it.
+    # The defaults of other models do not change.
     assert MODELS.build(NECK).contrast_loss.temperature == 0.07
 
 
@@ -85,14 +85,14 @@ def test_an_unknown_argument_is_still_refused():
         MODELS.build(DRDG | dict(adv_wieght=1))
 
 
-def test_an_override_of_an_old_argument_goes_where_it_belongs_now(warnings):
+def test_an_override_of_a_former_argument_sets_the_one_that_replaces_it(warnings):
     cfg = Config(dict(model=dict(DRDG, adversarial=dict(type='WassersteinGANLoss', loss_weight=5))))
     apply_overrides(cfg, {'model.adv_weight': 1, '+model.gp_weight': 2})
     assert cfg.model.adversarial == dict(type='WassersteinGANLoss', loss_weight=1, gp_weight=2)
     assert len(warnings) == 2 and warnings[0].startswith('adv_weight is now adversarial.loss_w')
     with pytest.raises(UserError, match="'model.cyc_weihgt' is not in the config"):
         apply_overrides(cfg, {'model.cyc_weihgt': 1})
-    # A config of an earlier release has the old argument itself.
+    # A config of an earlier release contains the former argument, which is then overridden.
     old = Config(dict(model=dict(DRDG, adv_weight=5)))
     apply_overrides(old, {'model.adv_weight': 1})
     assert old.model.adv_weight == 1 and 'adversarial' not in old.model
@@ -109,7 +109,7 @@ def test_an_override_of_an_old_argument_goes_where_it_belongs_now(warnings):
             dict(NECK, contrast_loss=dict(type='InfoNCELoss', temperature=0.1, num_negatives=5)),
             dict(NECK, temperature=0.1, num_negatives=5),
         ),
-        # A config that earlier releases could not express.
+        # Earlier releases had no argument ``more``, so this config has no older form.
         (
             dict(NECK, contrast_loss=dict(type='InfoNCELoss', more=1)),
             dict(NECK, contrast_loss=dict(type='InfoNCELoss', more=1)),

@@ -14,14 +14,14 @@ ALL_PRODUCTS = dict(bands=('irrg', 'rgb'), depth=('dsm', 'ndsm'))
 
 
 def prepare(source, out, dataset='potsdam', *, run=None, **settings):
-    """Prepare one or several sources; ``run`` are arguments of ``prepare_isprs``."""
+    """Prepare one or several sources; ``run`` holds further arguments of ``prepare_isprs``."""
     sources = source if isinstance(source, list) else [source]
     settings = IsprsSettings(dataset, **dict(tile=TILE) | settings)
     return prepare_isprs(sources, out, settings, **run or {})
 
 
 def tiles(out, folder):
-    """Yield (area, y, x, tile) of every tile, where y and x are the grid that its name gives."""
+    """Yield (area, y, x, tile) of every tile; y and x index its pixels in the area, by its name."""
     for path in sorted((out / folder).iterdir()):
         area, *box = path.stem.rsplit('_', 4)
         left, top, right, bottom = map(int, box)

@@ -128,6 +128,23 @@ def test_a_stretch_that_clips_most_values(scenes, stretch):
     ]
 
 
+def test_a_stretch_far_wider_than_the_values(scenes):
+    write('rgb/town_0_RGB.tif', scenes.images[0].astype(np.float32) / 600, PLACE)
+    (line,) = warnings(scenes, cut=dict(stretch=(0.0, 10000.0)))
+    assert line == (
+        'warning: --stretch 0 10000 gives the images only the levels 0 to 0 of 0 to 255: choose '
+        'LOW and HIGH near their lowest and highest values'
+    )
+
+
+def test_images_in_place_of_labels(scenes):
+    (scenes.root / 'classes.txt').write_text('building 1\nroad 2\n')
+    assert refused(scenes).endswith(
+        'write the list of classes as name RED GREEN BLUE; if these are the images, exchange '
+        '--images and --labels'
+    )
+
+
 def test_a_stretch_of_all_values_needs_no_warning(scenes):
     write('rgb/town_0_RGB.tif', scenes.images[0].astype(np.uint16) * 16, PLACE)
     assert warnings(scenes, cut=dict(stretch=(0.0, 4080.0))) == []

@@ -50,6 +50,8 @@ def test_images_in_no_list_are_left_out(tmp_path):
     [
         (['train'], 'image', 'write NAME=SHARE'),
         (['a=0.5', 'a=0.5'], 'image', 'each name once'),
+        (['trian=0.7', 'val=0.3'], 'image', 'trian looks misspelt; write train=… instead'),
+        (['train=0.7', 'tes=0.3'], 'image', 'tes looks misspelt; write test=… instead'),
         (['../a=1'], 'image', 'write NAME=SHARE'),
         (
             ['a=none.txt'],

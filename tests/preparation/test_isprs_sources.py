@@ -22,7 +22,7 @@ def test_an_orthophoto_of_an_unknown_area_is_reported(potsdam, tmp_path):
     assert not (tmp_path / 'out').exists()
 
 
-def test_files_that_do_not_fit_are_named(potsdam, download, tmp_path):
+def test_the_error_names_a_file_that_does_not_fit_its_area(potsdam, download, tmp_path):
     label = potsdam / '5_Labels_all/top_potsdam_6_7_label.tif'
     write_tif(label, download.colours(3)[1:])
     with pytest.raises(UserError, match=r'6_7_label.tif and \S*6_7_IRRG.tif are 26×20 and 26×21: '):
@@ -44,13 +44,13 @@ def test_zips_and_folders_give_the_same_bytes(potsdam, tmp_path):
     expected = every_file(tmp_path / 'a')
     zips = zipped(potsdam, tmp_path / 'zips')
     outer = pack(zips, tmp_path / 'Potsdam.zip', zipfile.ZIP_STORED)
-    # Some still packed, some not.
+    # One folder is unpacked, the others are still zips in a folder of their own.
     mixed = tmp_path / 'mixed'
     shutil.copytree(potsdam / '1_DSM', mixed / '1_DSM')
     for path in zips.iterdir():
         if path.stem != '1_DSM':
-            (mixed / 'below').mkdir(exist_ok=True)
-            shutil.copy(path, mixed / 'below')
+            (mixed / 'zips').mkdir(exist_ok=True)
+            shutil.copy(path, mixed / 'zips')
     for number, sources in enumerate(
         [[zips], sorted(zips.iterdir()), [outer], [mixed], [potsdam / '1_DSM', zips]]
     ):
@@ -58,7 +58,7 @@ def test_zips_and_folders_give_the_same_bytes(potsdam, tmp_path):
         assert every_file(tmp_path / f'{number}') == expected, sources
 
 
-def test_zips_that_are_packed_twice_are_refused(potsdam, tmp_path):
+def test_zips_inside_a_zip_are_refused_if_they_are_in_a_folder_of_it(potsdam, tmp_path):
     zips = zipped(potsdam, tmp_path / 'zips')
     outer = pack(zips, tmp_path / 'Potsdam.zip')
     with pytest.raises(
@@ -70,8 +70,9 @@ def test_zips_that_are_packed_twice_are_refused(potsdam, tmp_path):
     assert not (tmp_path / 'out').exists()
 
 
-def test_an_unpacked_file_is_preferred(potsdam, download, tmp_path):
-    """Only for its area: the other areas are read from the zip."""
+def test_an_unpacked_label_replaces_the_one_in_the_zip_for_its_area_only(
+    potsdam, download, tmp_path
+):
     pack(potsdam / '5_Labels_all', potsdam / '5_Labels_all.zip')
     shutil.rmtree(potsdam / '5_Labels_all')
     picture = np.full((HEIGHT, WIDTH, 3), COLOURS[4], np.uint8)
@@ -93,13 +94,14 @@ def test_a_world_file_in_the_zip_is_used(download, tmp_path):
         path.write_text(f'0.05\n0\n0\n-0.05\n{x + 0.025}\n{y - 0.025}\n')
     zips = zipped(source, tmp_path / 'zips')
     manifest = prepare(zips, tmp_path / 'out', dsm_range=(0.0, 400.0))
+    # The DSM begins 3 pixels to the right of the orthophoto and 2 below it.
     assert manifest['areas']['2_10']['products']['dsm']['first'] == [3, 2]
     for _, y, x, tile in tiles(tmp_path / 'out', 'dsm'):
         expected = np.where((y < 2) | (x < 3), 0, height_at(1, y - 2, x - 3) / 400)
         np.testing.assert_allclose(tile / 65535, expected, atol=1e-5)
 
 
-def test_a_rgbir_of_three_bands_is_refused(download, tmp_path):
+def test_an_rgbir_orthophoto_with_three_bands_is_refused(download, tmp_path):
     source = download.potsdam({'2_10': 1}, with_rgbir=True)
     shutil.rmtree(source / '3_Ortho_IRRG')
     write_tif(source / '4_Ortho_RGBIR/top_potsdam_2_10_RGBIR.tif', download.colours(1))
@@ -116,6 +118,7 @@ def test_broken_content_of_a_zip_is_refused(potsdam, tmp_path):
     with zipfile.ZipFile(zips / '3_Ortho_IRRG.zip') as archive:
         info = archive.getinfo('3_Ortho_IRRG/top_potsdam_3_13_IRRG.tif')
     content = bytearray((zips / '3_Ortho_IRRG.zip').read_bytes())
+    # Flip one bit near the end of the member: its content follows a header of 30 bytes and a name.
     content[info.header_offset + 30 + len(info.filename) + info.file_size - 9] ^= 1
     (zips / '3_Ortho_IRRG.zip').write_bytes(content)
     with pytest.raises(UserError, match=r'3_13_IRRG.tif in \S+IRRG.zip is broken .*: download'):
@@ -125,15 +128,15 @@ def test_broken_content_of_a_zip_is_refused(potsdam, tmp_path):
 
 @pytest.mark.parametrize('kept', [0.2, 0.6, 0.95])
 @pytest.mark.parametrize('pattern', ['3_Ortho_IRRG/*_6_7_*', '1_DSM/*06_07*', '5_*/*_6_7_*'])
-def test_a_file_that_was_cut_short_is_named(download, tmp_path, pattern, kept):
-    """It was cut short before it was packed, so its checksum is right."""
+def test_the_error_names_a_truncated_file(download, tmp_path, pattern, kept):
+    """The file is truncated before it is packed, so the checksum in the zip is right."""
     source = Download(tmp_path / 'large', 300, 300).potsdam({'2_10': 1, '6_7': 2})
     (path,) = source.glob(pattern)
     path.write_bytes(path.read_bytes()[: int(path.stat().st_size * kept)])
     zips = zipped(source, tmp_path / 'zips')
-    for number, given in enumerate((source, zips)):
+    for number, folder in enumerate((source, zips)):
         with pytest.raises(UserError, match=rf'{path.name} cannot be read .*unpack it again'):
-            prepare(given, tmp_path / f'{number}', tile=100)
+            prepare(folder, tmp_path / f'{number}', tile=100)
 
 
 def test_an_unsafe_zip_is_refused_before_anything_is_written(potsdam, tmp_path):
@@ -145,8 +148,8 @@ def test_an_unsafe_zip_is_refused_before_anything_is_written(potsdam, tmp_path):
     assert not (tmp_path / 'out').exists() and not list(tmp_path.rglob('outside.tif'))
 
 
-def test_layouts_of_other_libraries(tmp_path):
-    """Zips without a folder inside, next to their unpacked files, and areas of 2²."""
+def test_zips_next_to_their_unpacked_files_as_other_libraries_keep_them(tmp_path):
+    """One zip has no folder inside, and the areas have only 2×2 pixels."""
     small = Download(tmp_path / 'vaihingen', 2, 2).vaihingen([1, 38])
     shutil.move(small / 'ISPRS/top', small / 'top')
     for path in (small / 'ISPRS/gts').iterdir():

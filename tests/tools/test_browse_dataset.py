@@ -66,3 +66,11 @@ def test_a_pair_is_shown_as_two_images(run, sample):
 def test_a_mistake_is_one_sentence_and_status_2(run, arguments, sentence):
     status, _, err = run(*arguments)
     assert status == 2 and err.splitlines()[-1].startswith(sentence)
+
+
+@pytest.mark.parametrize('tool', ['browse_dataset', 'check_dataset'])
+def test_pictures_do_not_go_into_the_data(run_tool, sample, tool):
+    root = f'train_dataloader.dataset.data_root={sample}'
+    out = sample / 'Train/Urban/images_png'
+    status, _, err = run_tool(tool, CONFIG, '--out', str(out), '--cfg-options', root)
+    assert status == 2 and f'error: --out {out} lies in the data of train_dataloader.' in err

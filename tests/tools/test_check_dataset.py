@@ -182,14 +182,14 @@ def test_copies_under_other_names_are_found(check, data):
     assert out.splitlines()[-1] == 'not fit for training (every sample)'
 
 
-def test_a_file_as_out_is_refused_before_anything_else(check, tmp_path):
+def test_a_file_as_out_is_refused(check, tmp_path):
     file = tmp_path / 'file'
     file.write_text('text')
     for out, sentence in (
         (file, f'{file} is a file'),
         (file / 'a', f'{file}/a cannot be made, because {file} is a file'),
     ):
-        status, message, err = check(out=out, config='none.py')
+        status, message, err = check(out=out)
         assert (status, message, err) == (2, '', f'error: --out {sentence}: give a folder.\n')
     assert file.read_text() == 'text'
 

@@ -76,7 +76,7 @@ def test_a_killed_run_is_completed_with_the_same_bytes(model, images, tmp_path, 
     # A kill in the middle of a write leaves this.
     (out / '0/.7-abcd1234.png').write_bytes(b'half')
     code, text, _ = call(*args)
-    assert code == 0 and f'; {finished} were there already' in text
+    assert code == 0 and f'; {finished} already existed' in text
     assert contents(out) == contents(tmp_path / 'clean')
 
 
@@ -135,7 +135,7 @@ def test_a_folder_of_other_maps_is_refused(model, images, tmp_path, call):
     assert contents(tmp_path / 'out') == before
     # The same weights in another folder are accepted.
     code, out, _ = call(*first, '--model', save_tiny(tmp_path / 'copy'))
-    assert code == 0 and '0 maps written; 1 were there already' in out
+    assert code == 0 and '0 maps written; 1 already existed' in out
 
 
 def test_the_manifest_records_how_the_maps_were_made(model, images, tmp_path, call):
@@ -186,7 +186,7 @@ def four_bands(folder: Path) -> Path:
         (four_bands, ['--bands', '1', '2', '3', '--launcher', 'pytorch'], 'torchrun'),
         (four_bands, ['--bands', '1', '2', '3', '--size', '71'], 'network size 71'),
         (four_bands, ['--bands', '1', '2', '3', '--tile', '64'], 'add --mode tiled'),
-        (four_bands, ['--bands', '1', '2', '3', '--name', 'maps'], 'drop one'),
+        (four_bands, ['--bands', '1', '2', '3', '--name', 'maps'], 'leave out one'),
     ],
 )
 def test_a_mistake_is_one_sentence(model, tmp_path, call, prepare, options, message):

@@ -27,7 +27,7 @@ def test_it_draws_the_logged_keys_and_reports_the_missing_ones(run):
     status, out, err = run('rgb', 'dual', '--out', 'a/curves.svg')
     assert (status, err) == (0, '')
     assert out.splitlines() == [
-        'dual has no mIoU (did you mean one of loss, mF1?).',
+        'dual has no mIoU (choose from loss, mF1).',
         'curves of 2 runs: a/curves.svg',
     ]
     text = Path('a/curves.svg').read_text()

@@ -71,7 +71,7 @@ def test_unavailable_weights_are_one_sentence(hub, capsys):
 
 def test_a_config_without_pretrained_weights_needs_nothing(hub, capsys):
     assert main(['weights', 'sample/upernet_tiny_u2r']) == 0
-    assert hub == [] and capsys.readouterr().out.startswith('nothing to fetch')
+    assert hub == [] and capsys.readouterr().out.startswith('nothing to download')
 
 
 def test_local_folders_are_left_out(tmp_path):

@@ -1,11 +1,11 @@
-# LiuZhou as DepthSeg splits it: trained on the train list, selected on val, tested on test. The
-# tiles are in data/liuzhou/{images,labels,<depth>}. If each split has its own folders, set
-# split='train' (…) and ann_file='' in each dataset.
+# LiuZhou with DepthSeg's lists of tiles: train, val (selects the checkpoint) and test. The tiles
+# are in data/liuzhou/{images,labels,<depth>}. If each split has its own folders, set ann_file=''
+# and split='train' (or 'val', 'test') in each dataset.
 _base_ = '../pipelines/loaders.py'
 data_root = 'data/liuzhou'
-depth = 'rdepth/depth-anything-large'  # folder of the teacher's maps, read in training only
+depth = 'rdepth/depth-anything-large'  # folder of the teacher's depth maps, for training only
 
-# The tiles are 512² and need no crop. The paper mentions no augmentation: the flips are our choice.
+# Tiles of 512² need no crop. The flips are our choice: the paper mentions no augmentation.
 train_pipeline = [
     _base_.load_image,
     _base_.load_labels,
@@ -13,7 +13,7 @@ train_pipeline = [
     _base_.random_flip,
     _base_.pack,
 ]
-# No depth at test: DepthSeg predicts it.
+# A test reads no depth maps, because DepthSeg predicts depth.
 test_pipeline = [_base_.load_image, _base_.no_depth, _base_.load_labels, _base_.pack]
 tta_pipeline = [_base_.load_image, _base_.no_depth, _base_.average_flips]
 

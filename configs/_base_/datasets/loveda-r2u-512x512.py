@@ -1,4 +1,4 @@
-# LoveDA Rural -> Urban, local protocol.
+# LoveDA Rural -> Urban, local protocol (described in loveda-u2r-512x512.py).
 _base_ = './loveda-u2r-512x512.py'
 train_dataloader = dict(dataset=dict(domain='Rural'))
 val_dataloader = dict(dataset=dict(domain='Rural'))

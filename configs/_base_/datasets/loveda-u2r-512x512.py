@@ -1,5 +1,5 @@
-# LoveDA Urban -> Rural, local protocol: trained on source Train, selected on a held-out tenth of
-# source Train, tested on labelled target images. No target label is seen before the test.
+# LoveDA Urban -> Rural, local protocol: train on source Train, select the checkpoint on a held-out
+# tenth of it, test on labelled target images. No target label is used before the test.
 _base_ = '../pipelines/loaders.py'
 data_root = 'data/loveda'
 depth = 'rdepth/depth-anything-large'  # folder next to images_png; None for RGB only
@@ -9,9 +9,9 @@ load_depth = dict(type='LoadDepth', folder=depth)
 train_pipeline = [
     _base_.load_image,
     _base_.load_labels,
-    load_depth,  # from here on depth is the last channel of the image
+    load_depth,  # appends depth to the image as its last channel
     dict(type='BalancedCrop', crop_size=crop_size, cat_max_ratio=0.75),
-    # A turn within ±20°, whose corners are ignored, or quarter turns.
+    # Rotate by up to ±20° (the loss ignores the empty corners) or by quarter turns with a flip.
     dict(type='AlignedRotFlip', rotate_prob=0.5, flip_prob=0.5, degree=20),
     _base_.random_flip,
     _base_.pack,
@@ -19,10 +19,10 @@ train_pipeline = [
 uncropped_pipeline = [step for step in train_pipeline if step['type'] != 'BalancedCrop']
 test_pipeline = [_base_.load_image, load_depth, _base_.load_labels, _base_.pack]
 tta_pipeline = [_base_.load_image, load_depth, _base_.average_flips]
-# For images whose labels only the challenge server has.
+# For test images whose labels only the challenge server has.
 unlabelled_pipeline = [_base_.load_image, load_depth, _base_.pack]
 unlabelled_tta_pipeline = [_base_.load_image, load_depth, _base_.average_flips_unlabelled]
-# For models that read no depth.
+# For models that do not read depth.
 rgb_test_pipeline = [_base_.load_image, _base_.no_depth, _base_.load_labels, _base_.pack]
 rgb_unlabelled_pipeline = [_base_.load_image, _base_.no_depth, _base_.pack]
 
@@ -61,5 +61,5 @@ test_dataloader = dict(
         test_mode=True,
     ),
 )
-# The figure to quote is that of Val alone; Train, and both together, are reported as well.
+# Quote the score on Val; scores on Train and on both together are reported as well.
 test_evaluator = dict(type='SegmentationMetric', headline='Val')

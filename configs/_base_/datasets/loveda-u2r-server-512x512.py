@@ -1,6 +1,6 @@
-# LoveDA Urban -> Rural, server protocol (the papers' tables): trained on all labelled source
-# images for a fixed number of iterations, predicted on target Test, whose labels are hidden.
-# Score it with: python tools/test.py CONFIG CHECKPOINT --submission u2r.zip
+# LoveDA Urban -> Rural, server protocol (the papers' tables): train on all labelled source images
+# for a fixed number of iterations, predict target Test, whose labels are hidden. To have it scored,
+# upload the zip of: python tools/test.py CONFIG CHECKPOINT --submission u2r.zip
 _base_ = './loveda-u2r-512x512.py'
 train_dataloader = dict(dataset=dict(split=['Train', 'Val'], holdout=None))
 val_dataloader = None

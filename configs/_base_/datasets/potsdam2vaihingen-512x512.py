@@ -1,18 +1,18 @@
-# Potsdam IRRG -> Vaihingen IRRG: trained on every area of Potsdam, selected on the areas of
-# Vaihingen that DRDG validates on (8), tested on the others (25). DRDG segments without depth;
-# depth='dsm' in each dataset and LoadDepth(folder='dsm', image_folder='images_irrg') turn it on.
+# Potsdam IRRG -> Vaihingen IRRG: train on all areas of Potsdam, select the checkpoint on DRDG's 8
+# validation areas of Vaihingen, test on the other 25. DRDG segments without depth. To use depth,
+# set depth='dsm' in each dataset and use LoadDepth(folder='dsm', image_folder='images_irrg').
 _base_ = '../pipelines/loaders.py'
 source_root = 'data/potsdam'
 target_root = 'data/vaihingen'
 crop_size = (512, 512)
 
-# The paper mentions no augmentation: crop, flips and quarter turns are those of its released code.
+# Crop, flips and quarter turns are those of DRDG's released code; its paper does not mention them.
 train_pipeline = [
     _base_.load_image,
     _base_.load_labels,
     _base_.no_depth,
-    dict(type='RandomCrop', crop_size=crop_size),  # tiles of 512² stay whole
-    # A quarter turn and a flip, then a flip or none: each of the eight positions as often.
+    dict(type='RandomCrop', crop_size=crop_size),  # does not change tiles of 512²
+    # Together with random_flip, this makes the eight flips and quarter turns equally likely.
     dict(type='AlignedRotFlip', rotate_prob=0.0, flip_prob=1.0),
     _base_.random_flip,
     _base_.pack,
@@ -52,6 +52,6 @@ test_dataloader = dict(
 )
 test_evaluator = [
     dict(type='SegmentationMetric'),
-    # As DRDG's released code scores: means over batches of 32, see docs/differences.md.
+    # DRDG's released code averages scores over batches of 32: see docs/differences.md.
     dict(type='SegmentationMetric', aggregate='per_batch', prefix='released'),
 ]

@@ -1,14 +1,14 @@
-# Random pairs of a Potsdam and a Vaihingen tile with their DSMs, to learn to translate one into the
-# style of the other. No label is read. Target images come from all areas, because nothing says that
-# DRDG left any out; dataset.target.split='val' takes those of the validation areas only.
-source_root = 'data/potsdam'  # tiles of 896², about as large on the ground as
-target_root = 'data/vaihingen'  # tiles of 512²
+# Random pairs of a Potsdam and a Vaihingen tile with their DSMs, to train a translation between
+# their styles. No labels are read. Target tiles come from all areas, because DRDG mentions no
+# exception; train_dataloader.dataset.target.split='val' uses the validation areas only.
+source_root = 'data/potsdam'  # tiles of 896² with pixels of 5 cm: 45 m
+target_root = 'data/vaihingen'  # tiles of 512² with pixels of 9 cm: 46 m
 depth = 'dsm'  # None for RGB only (ResiDualGAN)
 meta_keys = (
     'img_path', 'depth_path', 'domain', 'split', 'ori_shape', 'img_shape',
 )  # fmt: skip
 
-# Whole, unaugmented tiles: neither the paper nor its code mentions an augmentation.
+# Tiles are neither cropped nor augmented: the paper and its released code do neither.
 train_pipeline = [
     dict(type='LoadImageFromFile'),
     dict(type='LoadDepth', folder=depth, image_folder='images_irrg'),
@@ -19,7 +19,7 @@ train_dataloader = dict(
     num_workers=4,
     persistent_workers=True,
     pin_memory=True,
-    sampler=dict(type='RunSampler'),  # endless, and the same for any number of workers
+    sampler=dict(type='RunSampler'),  # endless; the order does not depend on the number of workers
     dataset=dict(
         type='DomainPairDataset',
         source=dict(
@@ -40,7 +40,7 @@ train_dataloader = dict(
         ),
     ),
 )
-# What tools/translate.py translates: every tile of the source, its labels and DSM resized with it.
+# tools/translate.py translates all tiles of the source, and resizes their labels and DSMs to match.
 translate_dataset = dict(
     type='Potsdam',
     data_root=source_root,

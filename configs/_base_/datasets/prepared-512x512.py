@@ -1,6 +1,7 @@
-# A custom dataset, as tools/prepare_dataset.py folder writes it: trained on the train list of the
-# source, selected on its val list, tested on all of the target. Copy this file within its folder
-# and name your datasets; their manifests hold classes, colours and domains. See docs/your-data.md.
+# A custom dataset, written by tools/prepare_dataset.py folder: train on the train list of the
+# source, select the checkpoint on its val list, test on all of the target. Copy this file within
+# its folder and set your data roots; their manifests hold classes, colours and domains. See
+# docs/your-data.md.
 _base_ = '../pipelines/loaders.py'
 source_root = 'data/custom/north'
 target_root = 'data/custom/south'
@@ -11,9 +12,9 @@ load_depth = dict(type='LoadDepth', folder=depth)
 train_pipeline = [
     _base_.load_image,
     _base_.load_labels,
-    load_depth,  # from here on depth is the last channel of the image
+    load_depth,  # appends depth to the image as its last channel
     dict(type='BalancedCrop', crop_size=crop_size, cat_max_ratio=0.75),
-    # A turn within ±20°, whose corners are ignored, or quarter turns.
+    # Rotate by up to ±20° (the loss ignores the empty corners) or by quarter turns with a flip.
     dict(type='AlignedRotFlip', rotate_prob=0.5, flip_prob=0.5, degree=20),
     _base_.random_flip,
     _base_.pack,
@@ -24,7 +25,7 @@ tta_pipeline = [_base_.load_image, load_depth, _base_.average_flips]
 # For images without labels.
 unlabelled_pipeline = [_base_.load_image, load_depth, _base_.pack]
 unlabelled_tta_pipeline = [_base_.load_image, load_depth, _base_.average_flips_unlabelled]
-# For models that read no depth.
+# For models that do not read depth.
 rgb_test_pipeline = [_base_.load_image, _base_.no_depth, _base_.load_labels, _base_.pack]
 
 train_dataloader = dict(

@@ -1,5 +1,5 @@
-# A custom dataset (prepared-512x512.py) whose target has no labels: predicted, not scored.
-# Write the predicted maps with: python tools/test.py CONFIG CHECKPOINT --out DIR --show-dir DIR
+# Like prepared-512x512.py, for a target without labels: it is predicted but not scored. Write the
+# predictions with: python tools/test.py CONFIG CHECKPOINT --out MAPS --show-dir PICTURES
 _base_ = './prepared-512x512.py'
 test_pipeline = {{_base_.unlabelled_pipeline}}
 tta_pipeline = {{_base_.unlabelled_tta_pipeline}}

@@ -1,5 +1,5 @@
-# The synthetic dataset with a near-infrared band, Urban -> Rural: as sample-u2r-128x128.py, except
-# for the loader of images and the number of bands.
+# The synthetic dataset with a near-infrared band, Urban -> Rural: only the image loader and the
+# number of bands differ from sample-u2r-128x128.py.
 # Make the dataset first: python tools/make_sample.py data/sample-4band --near-infrared
 _base_ = './sample-u2r-128x128.py'
 data_root = 'data/sample-4band'

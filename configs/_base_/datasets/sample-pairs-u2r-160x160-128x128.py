@@ -1,6 +1,6 @@
 # Random pairs of an Urban and a Rural image of the synthetic dataset (tools/make_sample.py), to
-# learn to translate one into the style of the other. Neither labels nor test images are read.
-# A pixel is 0.5 m in Urban and 0.65 m in Rural: crops of both show areas of nearly the same size.
+# train a translation between their styles. Neither labels nor test images are read.
+# A pixel is 0.5 m in Urban and 0.65 m in Rural, so both crops cover about the same area.
 data_root = 'data/sample'
 depth = 'rdepth/synthetic'  # None for RGB only
 source_crop, target_crop = (160, 160), (128, 128)
@@ -44,7 +44,7 @@ train_dataloader = dict(
         ),
     ),
 )
-# What tools/translate.py translates, whole; labels and depth are resized with the images.
+# tools/translate.py translates whole images, and resizes their labels and depth to match.
 translate_dataset = dict(
     type='LoveDARGBD',
     data_root=data_root,

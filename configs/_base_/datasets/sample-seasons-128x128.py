@@ -1,5 +1,5 @@
-# Two seasons of the built-in synthetic dataset, prepared like the Arctic scenes: trained and
-# selected on summer, tested on autumn. configs/sample/README.md shows how to make the two folders.
+# Two seasons of the built-in synthetic dataset, prepared like the Arctic scenes: train and select
+# the checkpoint on summer, test on autumn. configs/sample/README.md shows how to make the folders.
 _base_ = './sample-u2r-128x128.py'
 source_root = 'data/seasons/summer'
 target_root = 'data/seasons/autumn'

@@ -1,5 +1,5 @@
 # The built-in synthetic dataset (tools/make_sample.py), Urban -> Rural, in the local protocol:
-# trained on source Train, selected on held-out blocks of it, tested on target Test.
+# train on source Train, select the checkpoint on held-out blocks of it, test on target Test.
 _base_ = '../pipelines/steps.py'
 data_root = 'data/sample'
 depth = 'rdepth/synthetic'
@@ -16,10 +16,10 @@ train_pipeline = [
 ]
 test_pipeline = [_base_.load_image, load_depth, _base_.load_labels, _base_.pack]
 tta_pipeline = [_base_.load_image, load_depth, _base_.average_flips]
-# For images that are treated as if they had no labels.
+# For the server protocol, which treats the test images as if they had no labels.
 unlabelled_pipeline = [_base_.load_image, load_depth, _base_.pack]
 unlabelled_tta_pipeline = [_base_.load_image, load_depth, _base_.average_flips_unlabelled]
-# For models that read no depth.
+# For models that do not read depth.
 rgb_test_pipeline = [_base_.load_image, _base_.no_depth, _base_.load_labels, _base_.pack]
 rgb_unlabelled_pipeline = [_base_.load_image, _base_.no_depth, _base_.pack]
 

@@ -1,5 +1,5 @@
-# The synthetic dataset in the server protocol, Urban -> Rural: trained on all labelled source
-# images, predicted on target Test as if its labels were hidden.
+# The synthetic dataset in the server protocol, Urban -> Rural: train on all labelled source images,
+# predict target Test as if its labels were hidden.
 _base_ = './sample-u2r-128x128.py'
 train_dataloader = dict(dataset=dict(holdout=None))
 val_dataloader = None

@@ -1,5 +1,5 @@
-# Vaihingen IRRG -> Potsdam IRRG: trained on every area of Vaihingen, selected on the areas that the
-# benchmark of Potsdam trains on (24), tested on those that it tests on (14).
+# Vaihingen IRRG -> Potsdam IRRG: train on all areas of Vaihingen, select the checkpoint on the 24
+# training areas of the Potsdam benchmark, test on its 14 test areas.
 _base_ = './potsdam2vaihingen-512x512.py'
 train_dataloader = dict(dataset=dict(type='Vaihingen', data_root='data/vaihingen'))
 val_dataloader = dict(

@@ -1,5 +1,5 @@
-# Random pairs of a Vaihingen and a Potsdam tile, to learn to translate
-# Vaihingen into the style of Potsdam.
+# Random pairs of a Vaihingen and a Potsdam tile, to train a translation of Vaihingen into the style
+# of Potsdam.
 _base_ = './potsdam2vaihingen-pairs-896x896-512x512.py'
 train_dataloader = dict(
     dataset=dict(

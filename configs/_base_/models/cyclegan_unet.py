@@ -1,5 +1,6 @@
-# CycleGAN's losses with the U-nets and critics of RDG: no residual, least squares, one size. This
-# is not CycleGAN itself: its generator is a ResNet, and its critics also see earlier translations.
+# CycleGAN's losses with the U-nets and critics of RDG: no residual, least squares, images resized
+# before translation. CycleGAN itself has a ResNet generator, and its critics also see earlier
+# translations.
 _base_ = './rdg.py'
 model = dict(
     generator=dict(k=0.0, resize='pre'),

@@ -1,7 +1,7 @@
 # DRDG's segmentation network: DeepLabV3 with ResNet-34, RGB only.
 _base_ = './deeplabv3_r50.py'
 model = dict(
-    # Scaled to 0…1, without ImageNet's mean and deviation: as released.
+    # As in the released code, scale to 0…1 without ImageNet's mean and standard deviation.
     data_preprocessor=dict(mean=[0, 0, 0], std=[255, 255, 255]),
     backbone=dict(
         type='ResNet',

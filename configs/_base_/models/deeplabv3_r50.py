@@ -1,4 +1,4 @@
-# RGB-only DeepLabV3. The papers do not name the backbone of their row: ResNet-50 is assumed.
+# RGB-only DeepLabV3. ResNet-50 is assumed, because the papers do not name their backbone.
 norm_cfg = dict(type='SyncBN', requires_grad=True)
 model = dict(
     type='DepthGuidedEncoderDecoder',

@@ -1,4 +1,4 @@
-# The framework around ConvNeXt-XL for the optical bands and ConvNeXt-B for depth.
+# The depth-guided framework around ConvNeXt-XL for the optical bands and ConvNeXt-B for depth.
 _base_ = './depthda_convnext-xl-b.py'
 model = dict(
     neck=dict(

@@ -8,12 +8,12 @@ model = dict(
         mean=[123.675, 116.28, 103.53],  # ImageNet, red first
         std=[58.395, 57.12, 57.375],
         bgr_to_rgb=True,  # images are read blue first; the depth band stays last
-        depth_mean=0.449,  # the ImageNet values averaged over the three colours
+        depth_mean=0.449,  # ImageNet's mean and deviation, averaged over the colours, for 0…1
         depth_std=0.226,
         size=(512, 512),  # training crops smaller than this are padded
     ),
     backbone=dict(
-        type='DualBackbone',  # splits off the last channel; takes any two backbones
+        type='DualBackbone',  # any two backbones; the last channel goes to `depth`
         rgb=dict(
             type='TransformersBackbone',
             arch=dict(
@@ -24,7 +24,7 @@ model = dict(
                 layer_scale_init_value=1.0,
             ),
             out_indices=(1, 2, 3, 4),  # strides 4, 8, 16, 32
-            weights='facebook/convnext-base-224-22k',  # a hub id or a local folder; None: random
+            weights='facebook/convnext-base-224-22k',  # hub id or local folder; None: random
         ),
         depth=dict(
             type='TransformersBackbone',
@@ -57,7 +57,7 @@ model = dict(
         loss_decode=dict(type='CrossEntropyLoss', avg_non_ignore=True, loss_weight=1.0),
     ),
     auxiliary_head=dict(
-        type='FCNHead',  # deep supervision at stride 16, dropped at test
+        type='FCNHead',  # deep supervision at stride 16, unused at test
         in_channels=896,
         in_index=2,
         channels=256,
@@ -70,6 +70,6 @@ model = dict(
         loss_decode=dict(type='CrossEntropyLoss', avg_non_ignore=True, loss_weight=0.4),
     ),
     train_cfg=dict(),
-    # A 1024² image is four windows, which go through the network as one batch.
+    # A 1024² image is split into four windows, which go through the network as one batch.
     test_cfg=dict(mode='slide', crop_size=(512, 512), stride=(512, 512), window_batch=4),
 )

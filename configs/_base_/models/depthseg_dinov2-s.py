@@ -1,4 +1,4 @@
-# DepthSeg with DINOv2-S: a frozen encoder, an adapter, depth prompts, and a decoder of both.
+# DepthSeg with DINOv2-S: a frozen encoder, an adapter, depth prompts, and a decoder for both.
 norm_cfg = dict(type='SyncBN', requires_grad=True)  # acts as plain BN in a single process
 model = dict(
     type='DepthSeg',
@@ -18,7 +18,7 @@ model = dict(
             num_hidden_layers=12,
             num_attention_heads=6,
             patch_size=14,
-            image_size=518,  # of pretraining: position embeddings are interpolated from this size
+            image_size=518,  # of pretraining; position embeddings are interpolated to other sizes
         ),
         out_indices=(3, 6, 9, 12),  # blocks, counted from 1
         weights='facebook/dinov2-small',  # hub id or local folder
@@ -34,9 +34,9 @@ model = dict(
         weights=None,  # or a Depth Anything checkpoint, whose neck and head are loaded
     ),
     prompter=dict(type='DepthPrompter', in_channels=64, channels=64, norm_cfg=norm_cfg),
-    loss_depth=dict(type='SSIMLoss'),  # 1 - SSIM of predicted depth and the teacher's
-    # None: depth maps from disk. dict(type='DepthAnythingTeacher', weights=...): a model that makes
-    # them during training, for data without maps.
+    loss_depth=dict(type='SSIMLoss'),  # 1 - SSIM between predicted depth and the teacher's depth
+    # None reads the teacher's depth maps from disk. For data without maps,
+    # dict(type='DepthAnythingTeacher', weights=...) runs the teacher during training.
     teacher=None,
     decode_head=dict(
         type='DepthSegHead',

@@ -1,4 +1,4 @@
-# RGB-only SegFormer. The papers do not name the size of their row: B5 is assumed.
+# RGB-only SegFormer. Size B5 is assumed, because the papers do not state it.
 norm_cfg = dict(type='SyncBN', requires_grad=True)
 model = dict(
     type='DepthGuidedEncoderDecoder',

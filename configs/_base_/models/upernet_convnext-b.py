@@ -1,4 +1,4 @@
-# RGB-only ConvNeXt-B + UPerNet: the papers' baseline, and what DepthDA adds depth to.
+# RGB-only ConvNeXt-B + UPerNet: the papers' baseline, to which DepthDA adds depth.
 norm_cfg = dict(type='SyncBN', requires_grad=True)
 model = dict(
     type='DepthGuidedEncoderDecoder',
@@ -8,7 +8,7 @@ model = dict(
         std=[58.395, 57.12, 57.375],
         bgr_to_rgb=True,
         size=(512, 512),
-        depth='drop',  # a depth channel, if the dataset has one, is ignored
+        depth='drop',  # ignore the depth channel if the dataset has one
     ),
     backbone=dict(
         type='TransformersBackbone',

@@ -1,4 +1,4 @@
-# RGB-only UPerNet on a ResNet-18 of a quarter of the width and random weights, for a laptop.
+# RGB-only UPerNet on a quarter-width ResNet-18 with random weights, for a laptop.
 norm_cfg = dict(type='BN', requires_grad=True)
 model = dict(
     type='DepthGuidedEncoderDecoder',

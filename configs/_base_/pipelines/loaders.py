@@ -1,12 +1,12 @@
-# The steps of the pipelines, and what the loaders and evaluators of every dataset share. A dataset
-# file in ../datasets adds its datasets and the batch size of its training.
+# Settings of the data loaders and evaluators that all datasets share, and the steps of steps.py. A
+# file in ../datasets adds its datasets and the training batch size.
 _base_ = 'steps.py'
 
 train_dataloader = dict(
     num_workers=4,
     persistent_workers=True,
     pin_memory=True,
-    sampler=dict(type='RunSampler'),  # endless, and the same for any number of workers
+    sampler=dict(type='RunSampler'),  # endless; the order does not depend on the number of workers
 )
 val_dataloader = dict(
     batch_size=1,

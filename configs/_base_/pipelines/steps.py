@@ -1,7 +1,7 @@
-# The steps that the pipelines of every dataset share. A dataset file in ../datasets puts them
-# together and adds what is its own: where its depth maps are, and how it crops and turns.
+# The steps that the pipelines of all datasets share. A file in ../datasets combines them with its
+# own steps, which load its depth maps and crop and rotate its images.
 
-# What a sample reports about itself, in addition to mmseg's keys.
+# Metadata that each sample keeps; depth_path, domain and split are in addition to mmseg's keys.
 meta_keys = (
     'img_path', 'seg_map_path', 'depth_path', 'domain', 'split', 'ori_shape', 'img_shape',
     'pad_shape', 'scale_factor', 'flip', 'flip_direction', 'reduce_zero_label',
@@ -9,9 +9,9 @@ meta_keys = (
 
 load_image = dict(type='LoadImageFromFile')
 load_labels = dict(type='LoadAnnotations')
-# For models that read no depth: images can then be tested without depth maps.
+# Loads no depth, for models that do not read it: no depth maps need to exist.
 no_depth = dict(type='LoadDepth')
-# Training: one of three flips or none, each as often.
+# For training: no flip or one of three flips, each with a probability of 1/4.
 random_flip = dict(
     type='RandomFlip',
     prob=[0.25, 0.25, 0.25],
@@ -19,7 +19,7 @@ random_flip = dict(
 )
 pack = dict(type='PackSegInputs', meta_keys=meta_keys)
 
-# Test-time augmentation (tools/test.py --tta): scores are averaged over these views.
+# Test-time augmentation (tools/test.py --tta) averages the class scores over these views.
 flips = [
     dict(type='RandomFlip', prob=0.0),
     dict(type='RandomFlip', prob=1.0, direction='horizontal'),

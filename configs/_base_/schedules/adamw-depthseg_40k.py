@@ -1,4 +1,5 @@
-# DepthSeg's recipe over 40,000 iterations: AdamW, with the rate times 0.2 after 30 % and 60 %.
+# DepthSeg's recipe over 40,000 iterations: AdamW, whose rate is multiplied by 0.2 after 30 % and
+# after 60 % of them.
 train_cfg = dict(type='IterBasedTrainLoop', max_iters=40000, val_interval=4000)
 
 optim_wrapper = dict(
@@ -8,9 +9,9 @@ optim_wrapper = dict(
         lr=1e-4,
         betas=(0.9, 0.999),
         weight_decay=1e-3,
-        fused=True,  # one kernel for all weights: the same result, several times faster
+        fused=True,  # updates all weights in one kernel, which is several times faster
     ),
-    # All stages have the same learning rate; frozen weights are left out.
+    # All stages have the same learning rate; the optimiser skips frozen weights.
     constructor='StageDecayOptimWrapperConstructor',
     paramwise_cfg=dict(decay_rate=1.0),
 )

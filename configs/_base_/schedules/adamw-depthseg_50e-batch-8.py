@@ -1,4 +1,4 @@
-# DepthSeg's recipe over 50 epochs of the 7,047 tiles of LiuZhou, 881 batches of 8 each.
+# DepthSeg's recipe over 50 epochs of LiuZhou: 7,047 tiles are 881 batches of 8.
 _base_ = './adamw-depthseg_40k.py'
 train_cfg = dict(max_iters=44050, val_interval=4405)
 param_scheduler = [

@@ -1,4 +1,5 @@
-# SegFormer's own recipe: no weight decay of norms and positions, ten times the rate for the head.
+# SegFormer's own recipe: no weight decay for norms and position encodings, and ten times the
+# learning rate for the head.
 train_cfg = dict(type='IterBasedTrainLoop', max_iters=40000, val_interval=4000)
 
 optim_wrapper = dict(

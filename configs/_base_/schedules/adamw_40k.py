@@ -8,9 +8,9 @@ optim_wrapper = dict(
         lr=1e-4,
         betas=(0.9, 0.999),
         weight_decay=0.05,
-        fused=True,  # one kernel for all weights: the same result, several times faster
+        fused=True,  # updates all weights in one kernel, which is several times faster
     ),
-    # Early stages learn more slowly; the constructor has the table of rates.
+    # Early stages have lower learning rates; see the docstring of the constructor.
     constructor='StageDecayOptimWrapperConstructor',
     paramwise_cfg=dict(decay_rate=0.9, num_layers=12, depth_decay=True),
 )

@@ -1,4 +1,4 @@
-# mmseg's usual recipe for dilated ResNets, at LoveDA's length.
+# mmseg's usual recipe for dilated ResNets, over the 40,000 iterations that LoveDA models train for.
 train_cfg = dict(type='IterBasedTrainLoop', max_iters=40000, val_interval=4000)
 
 optim_wrapper = dict(

@@ -1,4 +1,4 @@
 # ablates: model.neck.scale_weights
-# The weight of the contrast loss times 4.
+# The weight of the contrast loss is multiplied by 4.
 _base_ = '../depth_guided_convnext-b-s_1xb4-40k_loveda-u2r-512x512.py'
 model = dict(neck=dict(scale_weights=[0.08, 0.08, 0.12, 0.12]))

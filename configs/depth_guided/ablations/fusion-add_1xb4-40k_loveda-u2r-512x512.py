@@ -1,6 +1,6 @@
 # ablates: model.neck.fusion.type, model.decode_head.head.in_channels
 # ablates: model.auxiliary_head.in_channels
-# Depth features are added to the optical features, whose channels the result has.
+# Adds depth features to the optical features; the sum has as many channels as the latter.
 _base_ = '../depth_guided_convnext-b-s_1xb4-40k_loveda-u2r-512x512.py'
 model = dict(
     neck=dict(fusion=dict(type='AddFusion')),

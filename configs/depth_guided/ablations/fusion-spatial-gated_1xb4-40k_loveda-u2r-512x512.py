@@ -1,6 +1,7 @@
 # ablates: model.neck.fusion.type, model.decode_head.head.in_channels
 # ablates: model.auxiliary_head.in_channels
-# The released gate: one for all channels of a position. The result has the optical channels.
+# The released gated fusion: all channels of a position share one gate. The result has as many
+# channels as the optical features.
 _base_ = '../depth_guided_convnext-b-s_1xb4-40k_loveda-u2r-512x512.py'
 model = dict(
     neck=dict(fusion=dict(type='SpatialGatedFusion')),

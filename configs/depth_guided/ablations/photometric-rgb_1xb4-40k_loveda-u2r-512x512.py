@@ -1,6 +1,6 @@
 # of: baselines/convnext-b_upernet_1xb4-40k_loveda-u2r-512x512.py
 # ablates: train_dataloader.dataset.pipeline
-# The RGB-only counterpart of photometric_1xb4-40k_loveda-u2r-512x512.py: the same augmentation.
+# RGB only, with the augmentation of photometric_1xb4-40k_loveda-u2r-512x512.py.
 _base_ = '../../baselines/convnext-b_upernet_1xb4-40k_loveda-u2r-512x512.py'
 train_dataloader = dict(
     dataset=dict(

@@ -1,5 +1,5 @@
 # ablates: train_dataloader.dataset.pipeline
-# Photometric augmentation of the optical bands, which the recipe does not use.
+# Adds photometric augmentation of the optical bands; the main config has none.
 _base_ = '../depth_guided_convnext-b-s_1xb4-40k_loveda-u2r-512x512.py'
 train_dataloader = dict(
     dataset=dict(

@@ -1,7 +1,7 @@
 # of: depthda/depthda_convnext-b-s_1xb4-40k_loveda-u2r-512x512.py
 # ablates: model.backbone, model.neck
 # ablates: model.decode_head.in_channels, model.auxiliary_head.in_channels
-# Depth without the optical bands: the architecture of the RGB encoder, which sees only depth.
+# Depth without the optical bands: one encoder like that of the optical bands reads only depth.
 _base_ = '../../depthda/depthda_convnext-b-s_1xb4-40k_loveda-u2r-512x512.py'
 model = dict(
     backbone=dict(_delete_=True, type='DepthBackbone', backbone=_base_.model.backbone.rgb),

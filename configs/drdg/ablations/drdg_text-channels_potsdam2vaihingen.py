@@ -1,4 +1,5 @@
-# DRDG with the channels of the paper's text: six halvings instead of the released code's seven.
+# DRDG with the channels in the text of the paper: six convolutions, not seven as in the released
+# code.
 # of: drdg/drdg_potsdam2vaihingen.py
 # ablates: model.generator.channels
 _base_ = '../drdg_potsdam2vaihingen.py'

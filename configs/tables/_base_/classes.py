@@ -4,5 +4,5 @@ CLASSES = ('background', 'building', 'road', 'water', 'barren', 'forest', 'agric
 
 
 def class_columns(**titles: str) -> list[dict]:
-    """Return a column of IoU for each class; ``titles`` are those that a paper spells otherwise."""
+    """Return a column of IoU for each class; ``titles`` holds other spellings of a paper."""
     return [dict(key=f'IoU.{name}', title=titles.get(name, name.capitalize())) for name in CLASSES]

@@ -1,4 +1,4 @@
-"""What the LoveDA tables of both directions share: columns, and the rows that no paper prints."""
+"""Parts of the LoveDA tables of both directions: columns, and rows that are not in the paper."""
 
 from _base_.classes import class_columns
 
@@ -13,7 +13,7 @@ GUIDED = 'Depth-guided framework'
 
 
 def absent(name, title, paper, note=''):
-    """A row of a method that is not in this project."""
+    """Return a row of a method that is not in this project."""
     return dict(
         name=name,
         title=title,
@@ -25,7 +25,7 @@ def absent(name, title, paper, note=''):
 
 
 def server(name, title, config, paper='', batch=4, **rest):
-    """A row of the server protocol, next to the figures of the paper."""
+    """Return a row of the server protocol, with the scores of the paper."""
     return dict(
         name=name,
         title=title,
@@ -37,7 +37,7 @@ def server(name, title, config, paper='', batch=4, **rest):
 
 
 def released(name, title, config, **rest):
-    """A row of the authors' own recipe."""
+    """Return a row of the authors' own recipe."""
     return dict(
         name=f'{name}-as-released',
         title=f'{title}, as released',
@@ -56,7 +56,7 @@ def in_direction(direction, rows):
     ]
 
 
-# Rows of both directions: name, title, config, batch size.
+# Rows that both directions have: name, title, config, batch size.
 RGB_ONLY = [
     ('deeplabv3', 'DeepLabV3', 'baselines/deeplabv3_r50', 4),
     ('segformer', 'SegFormer', 'baselines/segformer_mit-b5', 4),
@@ -87,12 +87,12 @@ def not_in_the_paper():
 
 
 def as_released(small, small_title, length, note=''):
-    """The authors' own recipes.
+    """Return rows of the authors' own recipes.
 
     Args:
-        small, small_title: The small DepthDA of the direction, as in ``'b-s'``.
-        length: Of the training of the framework around ConvNeXt-B + S.
-        note: A footnote of the small DepthDA.
+        small, small_title: Encoders of the small DepthDA (``'b-s'``) and its title.
+        length: Number of iterations of the depth-guided framework with ConvNeXt-B + S (``'80k'``).
+        note: Footnote of the small DepthDA.
     """
     rows = [
         released('convnext-b', 'ConvNeXt-B, RGB only', 'baselines/convnext-b_upernet_1xb4-80k'),
@@ -120,7 +120,7 @@ def as_released(small, small_title, length, note=''):
 
 
 def in_the_local_protocol(small, small_title):
-    """Every system once more; ``small`` is the small DepthDA of the direction."""
+    """Return rows of all models in the local protocol; ``small`` as in :func:`as_released`."""
     depthda = [
         (f'convnext-{small}', small_title, f'depthda/depthda_convnext-{small}', 4),
         ('convnext-xl-b', 'ConvNeXt-XL + B', 'depthda/depthda_convnext-xl-b', 4),

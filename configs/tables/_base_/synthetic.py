@@ -1,11 +1,11 @@
-"""What the tables on the synthetic worlds share."""
+"""Parts of the tables on the synthetic worlds."""
 
-# World 0 is left out: the default fidelity of its depth was chosen by scores on it.
+# World 0 is left out, because the default fidelity of the depth was chosen by scores on it.
 WORLDS = (1, 2, 3)
 SEEDS = (0, 1, 2)
 SAMPLE = dict(train=100, test=20, size=256)
 DIRECTIONS = {'u2r': ('Urban', 'Rural'), 'r2u': ('Rural', 'Urban')}
-# A gain stands in a column of its own, over the row's baseline.
+# The gain over the baseline of a row has a column of its own.
 ON_THE_TARGET = [
     dict(key='{target}/mIoU', title='mIoU'),
     dict(key='{target}/mIoU', title='gain', gain=True),
@@ -18,7 +18,7 @@ ON_BOTH_DOMAINS = [
 
 
 def both_domains(direction):
-    """Return the overrides of a test on both domains; scores of classes are those of the target."""
+    """Return overrides for a test on both domains; scores without a prefix are of the target."""
     source, target = DIRECTIONS[direction]
     return {'test_dataloader.dataset.domain': [target, source], '+test_evaluator.headline': target}
 
@@ -32,7 +32,7 @@ def row(name, title, model, direction, part='', options=None, **rest):
         section=f'{source} → {target}{part}',
         config=f'configs/sample/{model}_{direction}.py',
         options={'default_hooks.checkpoint.interval': 300} | (options or {}),
-        checkpoint='last',  # no label chooses it
+        checkpoint='last',  # so that no label selects the checkpoint
         test_options=both_domains(direction),
         source=source,
         target=target,

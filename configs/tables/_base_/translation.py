@@ -1,14 +1,14 @@
-"""A row of several steps: images are translated, and a model learns from the translations."""
+"""The steps of a table row that translates images and trains a model on the translations."""
 
 
 def chain(translation, segmentation, model=None, options=None, data='', test=None):
-    """Train a translation, translate with it, train a segmentation on the result, test that.
+    """Return steps that train a translation, translate with it, and train and test a segmentation.
 
     Args:
         translation, segmentation: Config files.
-        model: Overrides of the translation.
-        options: Overrides for the training of the segmentation.
-        data: Dataset that is translated, instead of the one in the config.
+        model: Config overrides for the translation.
+        options: Config overrides for the training of the segmentation.
+        data: Folder of the dataset to translate, instead of the one in the config.
         test: More fields of the last step.
     """
     model = model or {}

@@ -28,7 +28,11 @@ def check_image(sample: Mapping[str, Any]) -> None:
     path, image = sample.get('depth_path'), Path(sample['img_path'])
     if not path or not str(path).lower().endswith('.png'):
         return
-    expected = _entry(path).get('image')
+    try:
+        note = json.loads(read_note(path) or '{}')
+    except ValueError:
+        return  # a note of another program
+    expected = note.get('image') if isinstance(note, dict) else None
     if not expected or expected == image_hash(image):
         return
     # The tile in other bands (images_irrg, images_rgb) has the same depth.
@@ -43,19 +47,15 @@ def check_image(sample: Mapping[str, Any]) -> None:
 def differing_maps(folders: Mapping[str, str]) -> list[str]:
     """Return a warning for each folder whose maps were made unlike those of the first one.
 
-    Args:
-        folders: Name of the loader (``'train'``) by folder of depth maps.
+    ``folders`` has the name of the loader (``'train'``) of each folder.
     """
     lines = []
     for described, command in ((_estimation, 'depth'), (_heights, 'normalize-dsm')):
         known = {folder: found for folder in folders if (found := described(Path(folder)))}
         first, reference = next(iter(known.items()), ('', {}))
         for folder, found in known.items():
-            differences = [
-                f'{key} {reference.get(key)} and {found.get(key)}'
-                for key in reference | found
-                if reference.get(key) != found.get(key)
-            ]
+            pairs = {key: (reference.get(key), found.get(key)) for key in reference | found}
+            differences = [f'{key} {a} and {b}' for key, (a, b) in pairs.items() if a != b]
             if differences:
                 lines.append(
                     f'the depth maps in {first} ({folders[first]}) and {folder} '
@@ -91,11 +91,3 @@ def _manifest(folder: Path, name: str) -> dict[str, Any]:
     contents = (read_json(place / name) for place in (path, *path.parents[:_LEVELS]))
     content = next((content for content in contents if content is not None), None)
     return content if isinstance(content, dict) else {}
-
-
-def _entry(path: str) -> dict[str, Any]:
-    try:
-        entry = json.loads(read_note(path) or '{}')
-    except ValueError:
-        return {}  # a note of another program
-    return entry if isinstance(entry, dict) else {}

@@ -41,35 +41,20 @@ class DepthFacts:
 
 @dataclass(frozen=True)
 class SampleFacts:
-    """The content of one sample.
+    """The content of one sample."""
 
-    Attributes:
-        path: File of the image.
-        label_path: File of the label mask, or ``''``.
-        domain: Name of the domain, or ``''``.
-        size: (height, width) of the image.
-        pixels: Number of pixels of each class; None if the pipeline loads no labels.
-        ignored: Number of ignored pixels.
-        bands: Mean and mean square of each optical band, red, green and blue first.
-        unknown: Label values on disk that are neither a class nor ignored.
-        codes: Number of pixels of each code in a mask of LoveDA; None for other datasets.
-        depth: Facts about the depth map; None for a dataset without depth.
-        digest: Hash of the optical bands, equal for equal images.
-        fault: Error of reading the sample or of its pipeline; None if there is none.
-    """
-
-    path: str
-    domain: str
-    size: tuple[int, int]
-    label_path: str = ''
-    pixels: np.ndarray | None = None
-    ignored: int = 0
-    bands: np.ndarray | None = None
-    unknown: tuple[int, ...] = ()
-    codes: np.ndarray | None = None
-    depth: DepthFacts | None = None
-    digest: bytes | None = None
-    fault: str | None = None
+    path: str  # file of the image
+    domain: str  # name of the domain, or ''
+    size: tuple[int, int]  # (height, width) of the image
+    label_path: str = ''  # file of the label mask, or ''
+    pixels: np.ndarray | None = None  # number of each class; None if the pipeline loads no labels
+    ignored: int = 0  # number of ignored pixels
+    bands: np.ndarray | None = None  # mean and mean square of each optical band, red first
+    unknown: tuple[int, ...] = ()  # label values on disk that are neither a class nor ignored
+    codes: np.ndarray | None = None  # number of each code in a mask of LoveDA; else None
+    depth: DepthFacts | None = None  # None for a dataset without depth
+    digest: bytes | None = None  # hash of the optical bands, equal for equal images
+    fault: str | None = None  # error of reading the sample or of its pipeline
 
 
 def inspect(
@@ -104,11 +89,8 @@ def inspect_sample(dataset: RGBDSegDataset, index: int) -> SampleFacts:
     """Read one sample. Its errors are part of the result and are not raised."""
     info = dataset.get_data_info(index)
     classes = dataset.metainfo['classes']
-    identity = dict(
-        path=info['img_path'],
-        label_path=info.get('seg_map_path') or '',
-        domain=info.get('domain') or '',
-    )
+    identity = dict(path=info['img_path'], domain=info.get('domain') or '')
+    identity['label_path'] = info.get('seg_map_path') or ''
     try:
         check_image(info)
         loaded = _load(dataset, info)
@@ -116,9 +98,9 @@ def inspect_sample(dataset: RGBDSegDataset, index: int) -> SampleFacts:
     except Exception as error:
         return SampleFacts(**identity, size=(0, 0), fault=_sentence(error))
     optical = loaded['img'][..., : loaded['optical_bands']]
-    facts: dict[str, Any] = dict(
-        size=optical.shape[:2], bands=_moments(optical), digest=_digest(optical)
-    )
+    content = str(optical.shape).encode() + np.ascontiguousarray(optical).tobytes()
+    digest = hashlib.blake2b(content, digest_size=16).digest()
+    facts: dict[str, Any] = dict(size=optical.shape[:2], bands=_moments(optical), digest=digest)
     labels = loaded.get('gt_seg_map')
     if labels is not None:
         counts = np.bincount(labels.ravel(), minlength=256)
@@ -145,11 +127,6 @@ def _load(dataset: RGBDSegDataset, info: dict) -> dict:
     return info
 
 
-def _digest(optical: np.ndarray) -> bytes:
-    content = str(optical.shape).encode() + np.ascontiguousarray(optical).tobytes()
-    return hashlib.blake2b(content, digest_size=16).digest()
-
-
 def _moments(optical: np.ndarray) -> np.ndarray:
     # Images are loaded blue first; mean and std of a config are red first.
     values = optical[..., swapped_bands(optical.shape[2])].astype(np.float64)
@@ -162,9 +139,8 @@ def _depth_facts(
     valid = depth > 0
     if not valid.any():
         return DepthFacts(0.0, 0.0, 0.0, 0.0, None)
-    known = depth[valid].astype(np.float64)
+    known, difference = depth[valid].astype(np.float64), None
     spread = float(known.std())
-    difference = None
     if labels is not None and raised and spread > 0:
         is_raised = np.isin(labels, raised)
         above = depth[valid & is_raised]
@@ -172,9 +148,8 @@ def _depth_facts(
         if min(above.size, rest.size) >= 0.05 * known.size:
             means = [values.mean(dtype=np.float64) for values in (above, rest)]
             difference = float((means[0] - means[1]) / spread)
-    return DepthFacts(
-        float(valid.mean()), float(known.min()), float(known.max()), spread, difference
-    )
+    shares = map(float, (valid.mean(), known.min(), known.max()))
+    return DepthFacts(*shares, spread, difference)
 
 
 def _pipeline_fault(dataset: RGBDSegDataset, index: int) -> str | None:
@@ -184,9 +159,8 @@ def _pipeline_fault(dataset: RGBDSegDataset, index: int) -> str | None:
     except Exception as error:
         return _sentence(error)
     views = sample['inputs'] if isinstance(sample['inputs'], list) else [sample['inputs']]
-    if not all(torch.isfinite(view.float()).all() for view in views):
-        return 'its pipeline returns NaN or infinite values'
-    return None
+    finite = all(torch.isfinite(view.float()).all() for view in views)
+    return None if finite else 'its pipeline returns NaN or infinite values'
 
 
 def _sentence(error: Exception) -> str:

@@ -14,7 +14,7 @@ from rich.table import Column, Table
 from depthda.datasets.checks.inspection import SampleFacts, inspect
 from depthda.datasets.checks.verdict import Finding, find_copies, judge
 from depthda.datasets.rgbd import RGBDSegDataset
-from depthda.errors import UserError, check_count, many
+from depthda.errors import UserError, check_count, few, many
 from depthda.io.plotting import plt, save_figure
 
 SPLITS = ('train', 'val', 'test')
@@ -39,12 +39,8 @@ def check_sets(
 ) -> list[Checked]:
     """Check the datasets of a config. One that cannot be built is a ``UserError``.
 
-    Args:
-        cfg: Config with data loaders.
-        splits: Data loaders to check (``'train'``, ``'val'``, ``'test'``).
-        fast: Pair the files and read their headers, but no samples.
-        workers: Number of processes that read samples.
-        progress: Called with the name of the dataset, and the numbers of samples done and in all.
+    A ``fast`` check pairs the files and reads their headers, but no samples. ``progress`` is called
+    with the name of the dataset, and the numbers of samples done and in all.
     """
     check_count('--workers', workers)
     loaders = {name: cfg.get(f'{name}_dataloader') for name in splits}
@@ -98,14 +94,10 @@ def describe(checked: Checked) -> str:
     labelled = dataset.has_labels
     if checked.samples:
         sizes = sorted({sample.size[::-1] for sample in checked.samples if sample.size != (0, 0)})
-        shown = ', '.join(f'{width}×{height}' for width, height in sizes[:3])
-        words.append(f'{shown}, …' if len(sizes) > 3 else shown)
+        words.append(few(f'{width}×{height}' for width, height in sizes))
         words.append(' and '.join(filter(None, sorted({s.domain for s in checked.samples}))))
-        maps = [sample.depth for sample in checked.samples if sample.depth]
-        if maps:
-            words.append(
-                f'depth at {100 * np.mean([facts.valid for facts in maps]):.1f} % of pixels'
-            )
+        if valid := [sample.depth.valid for sample in checked.samples if sample.depth]:
+            words.append(f'depth at {100 * np.mean(valid):.1f} % of pixels')
         labelled = any(sample.pixels is not None for sample in checked.samples)
     words.append('labels' if labelled else 'no labels')
     if not dataset.has_depth:

@@ -1,7 +1,7 @@
 """Judge from the facts of its samples whether a dataset is fit for training."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -31,9 +31,7 @@ class Finding:
 
 def judge(samples: Sequence[SampleFacts], classes: Sequence[str]) -> list[Finding]:
     """Return all findings about a dataset, the serious ones first."""
-    found = [
-        *_unreadable(samples), *_codes(samples), *_labels(samples, classes), *_depth(samples)
-    ]  # fmt: skip
+    found = (*_images_and_labels(samples, classes), *_depth(samples))
     return sorted(found, key=lambda finding: not finding.serious)
 
 
@@ -42,103 +40,75 @@ def find_copies(splits: Mapping[str, Sequence[SampleFacts]]) -> list[Finding]:
 
     :func:`depthda.engine.checks.data_check.data_warnings` reports one file in two splits.
     """
-    ordered = sorted(splits, key=lambda name: name != 'train')
-    files = {name: _files_by_digest(splits[name]) for name in ordered}
+    files: dict[str, dict[bytes, set[str]]] = {}
     found = []
-    for place, (name, in_split) in enumerate(files.items()):
-        equal = [sorted(paths) for paths in in_split.values() if len(paths) > 1]
-        pairs = [(path, paths[0]) for paths in equal for path in paths[1:]]
-        found += _copies(name, in_split, pairs, 'one another', 'keep one file of each image')
-        for other in ordered[:place]:
-            first = files[other]
-            shared = [
-                (in_split[key] - first[key], min(first[key])) for key in in_split.keys() & first
-            ]
-            pairs = sorted((path, original) for paths, original in shared for path in paths)
-            of = 'training images' if other == 'train' else f'{other} images'
-            found += _copies(name, in_split, pairs, of, 'remove them from one of the two')
+    for name in sorted(splits, key=lambda name: name != 'train'):
+        known = (sample for sample in splits[name] if sample.digest is not None)
+        own = group_equal((os.path.realpath(sample.path), sample.digest) for sample in known)
+        equal = [sorted(paths) for paths in own.values() if len(paths) > 1]
+        copies = {'one another': [(path, paths[0]) for paths in equal for path in paths[1:]]}
+        for other, first in files.items():
+            copies['training images' if other == 'train' else f'{other} images'] = sorted(
+                (path, min(first[key]))
+                for key in own.keys() & first
+                for path in own[key] - first[key]
+            )
+        files[name], total = own, sum(map(len, own.values()))
+        for of, pairs in copies.items():
+            if pairs:
+                text = f'{many(len(pairs), "copy", "copies")} of {of} among {many(total, "image")}'
+                shown = few(f'{copy} = {original}' for copy, original in pairs)
+                fix = 'remove them from one of the two'
+                if of == 'one another':
+                    fix = 'keep one file of each image'
+                serious = len(pairs) > _FEW * total
+                found.append(Finding(serious, f'{name}: {text} ({shown}): {fix}'))
     return sorted(found, key=lambda finding: not finding.serious)
 
 
-def _files_by_digest(samples: Sequence[SampleFacts]) -> dict[bytes, set[str]]:
-    known = (sample for sample in samples if sample.digest is not None)
-    return group_equal((os.path.realpath(sample.path), sample.digest) for sample in known)
-
-
-def _copies(
-    name: str, files: Mapping[bytes, set[str]], pairs: list[tuple[str, str]], of: str, fix: str
-) -> list[Finding]:
-    if not pairs:
-        return []
-    total = sum(map(len, files.values()))
-    shown = few(f'{copy} = {original}' for copy, original in pairs)
-    text = f'{name}: {many(len(pairs), "copy", "copies")} of {of} among {many(total, "image")}'
-    return [Finding(len(pairs) > _FEW * total, f'{text} ({shown}): {fix}')]
-
-
-def _unreadable(samples: Sequence[SampleFacts]) -> list[Finding]:
-    broken = [sample for sample in samples if sample.fault]
-    if not broken:
-        return []
-    path, fault = broken[0].path, broken[0].fault
-    first = fault if path in fault else f'{path}: {fault}'
-    return [Finding(True, f'{many(len(broken), "sample")} cannot be used: {first}')]
-
-
-def _codes(samples: Sequence[SampleFacts]) -> list[Finding]:
+def _images_and_labels(samples: Sequence[SampleFacts], classes: Sequence[str]) -> Iterator[Finding]:
+    if broken := [sample for sample in samples if sample.fault]:
+        path, fault = broken[0].path, broken[0].fault
+        first = fault if path in fault else f'{path}: {fault}'
+        yield Finding(True, f'{many(len(broken), "sample")} cannot be used: {first}')
     counted = [sample for sample in samples if sample.codes is not None]
-    if not counted:
-        return []
     converted = (describe_converted_mask(sample.label_path, sample.codes) for sample in counted)
     if text := next(filter(None, converted), None):
-        return [Finding(True, text)]
-    text = describe_shifted_masks(sum(sample.codes for sample in counted))
-    return [Finding(False, text)] if text else []
-
-
-def _labels(samples: Sequence[SampleFacts], classes: Sequence[str]) -> list[Finding]:
-    found = []
+        yield Finding(True, text)
+    elif counted and (text := describe_shifted_masks(sum(sample.codes for sample in counted))):
+        yield Finding(False, text)
     labelled = [sample for sample in samples if sample.pixels is not None]
     if not labelled:
-        return []
+        return
     if wrong := [sample for sample in labelled if sample.unknown]:
         values = sorted({value for sample in wrong for value in sample.unknown})
-        found.append(
-            Finding(
-                True,
-                f'{many(len(wrong), "label")} with values that are not classes '
-                f'({", ".join(map(str, values[:5]))}), first {wrong[0].path}: check '
-                'reduce_zero_label',
-            )
-        )
+        text = f'{many(len(wrong), "label")} with values that are not classes'
+        first = f'first {wrong[0].path}: check reduce_zero_label'
+        yield Finding(True, f'{text} ({", ".join(map(str, values[:5]))}), {first}')
     pixels = sum(sample.pixels for sample in labelled)
     if not pixels.sum():
-        found.append(Finding(True, 'no pixel of the dataset has a class'))
-    elif absent := [name for name, count in zip(classes, pixels, strict=True) if not count]:
-        found.append(Finding(False, f'no pixel of {", ".join(absent)}'))
-    empty = [sample for sample in labelled if not sample.pixels.sum()]
-    if empty and pixels.sum():
+        yield Finding(True, 'no pixel of the dataset has a class')
+        return
+    if absent := [name for name, count in zip(classes, pixels, strict=True) if not count]:
+        yield Finding(False, f'no pixel of {", ".join(absent)}')
+    if empty := [sample for sample in labelled if not sample.pixels.sum()]:
         text = f'{many(len(empty), "label")} without any class, first {empty[0].path}'
-        found.append(Finding(False, text))
-    return found
+        yield Finding(False, text)
 
 
-def _depth(samples: Sequence[SampleFacts]) -> list[Finding]:
+def _depth(samples: Sequence[SampleFacts]) -> Iterator[Finding]:
     maps = [sample for sample in samples if sample.depth is not None]
-    found = []
     for name, useless in (
         ('empty', [sample for sample in maps if not sample.depth.valid]),
         ('constant', [s for s in maps if s.depth.valid and not s.depth.spread > 1e-4]),
     ):
         if useless:
-            serious = len(useless) > _FEW * len(maps)
             text = f'{many(len(useless), f"{name} depth map")}, first that of {useless[0].path}'
-            found.append(Finding(serious, text))
+            yield Finding(len(useless) > _FEW * len(maps), text)
     raised = [sample.depth.raised for sample in maps if sample.depth.raised is not None]
     if len(raised) >= _ENOUGH and (mean := float(np.mean(raised))) < _INVERTED:
-        text = (
+        yield Finding(
+            True,
             f'depth may be upside down: in {len(raised)} images buildings and trees lie '
-            f'{-mean:.2f} standard deviations below the rest; larger must mean higher'
+            f'{-mean:.2f} standard deviations below the rest; larger must mean higher',
         )
-        found.append(Finding(True, text))
-    return found

@@ -19,7 +19,7 @@ _CAR_PAINT = np.array([225, 205, 60, 110, 160], np.float32)
 
 @dataclass
 class Light:
-    """The sun of a tile, and the shadow (H×W, in [0, 1]) that its objects cast."""
+    """The sun of a tile, and the shadow (H×W, in [0, 1]) of its objects."""
 
     sun: Sun
     shadow: np.ndarray
@@ -28,7 +28,7 @@ class Light:
 def make_light(
     config: AppearanceConfig, surface: TileHeights, gsd: float, rng: np.random.Generator
 ) -> Light:
-    """Draw the position of the sun, and cast the shadows."""
+    """Draw the position of the sun, and compute the shadows."""
     sun = Sun(between(rng, config.sun_azimuth_deg), between(rng, config.sun_elevation_deg))
     return Light(sun, cast_shadow(surface.height, gsd, sun))
 
@@ -40,7 +40,7 @@ def render(
     light: Light,
     rng: np.random.Generator,
 ) -> np.ndarray:
-    """Return the image that the sensor delivers, H×W×3 uint8 RGB."""
+    """Return the image of the sensor, H×W×3 uint8 RGB."""
     colour = _colours(config, layout, surface, rng)
     texture = _texture(layout, rng)
     _mark_lanes(layout, texture)
@@ -62,7 +62,7 @@ def _colours(
     number = layout.buildings.number
     key = np.where(number > 0, 1024 + number % 1024, layout.region % 1024)
     colour = np.take(palette, layout.material, 0) * np.take(tint, key, 0)
-    # The crowns of a forest differ less than fields do.
+    # Tree crowns in a forest differ less in colour than fields do.
     crowns = np.sqrt(tint[2048:])
     crowns[0] = 1
     colour *= np.take(crowns, surface.plant % 2048, 0)
@@ -75,7 +75,7 @@ def _colours(
 
 
 def _texture(layout: TilePlan, rng: np.random.Generator) -> np.ndarray:
-    """Return a brightness factor: mottled ground, and the rows of fields."""
+    """Return a brightness factor that varies over the ground and along the rows of fields."""
     size, gsd = layout.frame.size, layout.frame.gsd
     mottle = 0.05 * noise(rng, size, 14 / gsd) + 0.05 * noise(rng, size, 3.5 / gsd)
     mottle += 0.05 * noise(rng, size, max(1.0 / gsd, 1.3))
@@ -100,7 +100,7 @@ def _mark_lanes(layout: TilePlan, texture: np.ndarray) -> None:
 
 
 def _illumination(layout: TilePlan, surface: TileHeights, light: Light) -> np.ndarray:
-    """Apply Lambert's law, with ambient light in the shade; the factor is 1 on lit level ground."""
+    """Return a light factor by Lambert's law with ambient light; lit level ground has 1."""
     gsd, sun = layout.frame.gsd, light.sun
     smooth = cv2.GaussianBlur(surface.height, (0, 0), 0.6)
     scale = 1 / (8 * gsd)
@@ -123,7 +123,7 @@ def _sense(
     no_data: np.ndarray | None,
     rng: np.random.Generator,
 ) -> np.ndarray:
-    """Apply haze, blur, noise and gamma: the air, the optics and the sensor."""
+    """Apply the effects of air, optics and sensor: haze, blur, noise and gamma."""
     size = colour.shape[0]
     haze = np.float32(between(rng, config.haze))
     jitter = 1 + config.gain_jitter * rng.standard_normal(3)
@@ -131,7 +131,7 @@ def _sense(
     gamma, blur = between(rng, config.gamma), between(rng, config.blur_px)
     image = (colour * (1 - haze) + haze * _SKY) * gain
     image = cv2.GaussianBlur(image, (0, 0), blur)
-    # The three bands of a sensor share most of their grain: one draw, shifted a little by band.
+    # The noise of a sensor is similar in its bands, so they share one draw, slightly shifted.
     grain = rng.standard_normal((size, size), dtype=np.float32) * np.float32(config.noise)
     image += grain[..., None]
     image[..., 0] += np.roll(grain, 7, 0) * np.float32(0.5)

@@ -14,15 +14,15 @@ _ROOFS = (Material.ROOF_CONCRETE, Material.ROOF_BITUMEN, Material.ROOF_TILE, Mat
 
 
 class _Style(NamedTuple):
-    """How the blocks of one kind are built up. Lengths are in metres."""
+    """How buildings fill the blocks of one kind. Lengths are in metres."""
 
     spacing: tuple[tuple[float, float], float]  # along u (drawn per block) and v
     half_u: tuple[float, float]
     half_v: tuple[float, float]
-    chance: float  # of a building at each place
+    chance: float  # of a building at each lattice point
     roofs: tuple[float, float, float, float]  # weights of concrete, bitumen, tile, metal
     storey: tuple[float, float]  # 0 is the lowest and 1 the tallest building of the geometry
-    gabled: float  # chance of a gabled roof of another material than tile
+    gabled: float  # chance of a gabled roof if it is not of tile; tile roofs always are gabled
 
 
 _STYLES = {
@@ -41,10 +41,10 @@ _STYLES = {
 
 @dataclass
 class Buildings:
-    """All buildings of a tile, one row each. ``number`` is the H×W map of row + 1; 0 is none.
+    """All buildings of a tile, as arrays. ``number`` is an H×W map of index + 1; 0 is no building.
 
-    ``x, y`` is the centre and ``a >= b`` are the half sides in metres, ``angle`` is that of the
-    long side, ``storey`` is in [0, 1]. ``gabled`` roofs have their ridge along the long side.
+    ``x, y`` is the centre and ``a >= b`` are the half sides in metres, ``angle`` is the direction
+    of the long side, ``storey`` is in [0, 1]. ``gabled`` roofs have a ridge along the long side.
     """
 
     number: np.ndarray
@@ -96,7 +96,7 @@ def place_buildings(
     points = np.rint(corners[keep] * 16).astype(np.int32)
     for index, polygon in enumerate(points, 1):
         cv2.fillConvexPoly(number, polygon, index, shift=4)
-    # A bent street may still cut the corner of a building. The street wins.
+    # A bent street may still cut the corner of a building; it replaces the building there.
     taken = CLASS_OF[material]
     number[(taken == ROAD) | (taken == WATER)] = 0
     roofs = np.array([0, *table[keep, 6]], np.uint8)
@@ -123,7 +123,7 @@ def _corners(centre: np.ndarray, a: np.ndarray, b: np.ndarray, angle: np.ndarray
 
 
 def _fill_block(style: _Style, bounds: list[float], rng: np.random.Generator) -> np.ndarray:
-    """Return the buildings of one block, on a regular lattice, in grid coordinates."""
+    """Place the buildings of one block on a regular lattice, in grid coordinates."""
     u0, u1, v0, v1 = bounds
     step_u, step_v = between(rng, style.spacing[0]), style.spacing[1]
     nu, nv = max(int((u1 - u0) / step_u), 1), max(int((v1 - v0) / step_v), 1)

@@ -1,7 +1,7 @@
-"""The settings of a synthetic world, one dataclass per part, and the frozen world ``v1``.
+"""The settings of a synthetic world, with a dataclass for each part, and the frozen world ``v1``.
 
-Lengths are metres on the ground. A pair ``(low, high)`` is a range from which each tile, block or
-object draws.
+Lengths are in metres on the ground. A pair ``(low, high)`` is a range from which a value is drawn
+for each tile, block or object.
 """
 
 from dataclasses import asdict, dataclass, replace
@@ -15,7 +15,7 @@ Range = tuple[float, float]
 
 @dataclass(frozen=True)
 class LayoutConfig:
-    """The class priors and shapes of a domain."""
+    """Class frequencies and shapes in a domain."""
 
     built_up: Range  # share of the cells of the street grid that are blocks, not countryside
     blocks: tuple[tuple[str, float], ...]  # kinds of blocks, with weights
@@ -35,7 +35,7 @@ class LayoutConfig:
 
 @dataclass(frozen=True)
 class GeometryConfig:
-    """The heights of objects and terrain."""
+    """Heights of objects and terrain."""
 
     building_m: Range  # eaves height of the lowest and the tallest kind of building
     tree_m: Range
@@ -47,7 +47,7 @@ class GeometryConfig:
 
 @dataclass(frozen=True)
 class ResolutionConfig:
-    """The ground sampling distance, which sets the scale of everything."""
+    """The ground sampling distance."""
 
     gsd_m: float
 
@@ -64,13 +64,13 @@ class AppearanceConfig:
     gamma: Range
     haze: Range
     blur_px: Range
-    noise: float  # standard deviation, of 255
+    noise: float  # standard deviation on the scale 0…255
     variety: float  # spread of brightness and tint between objects of one material
 
 
 @dataclass(frozen=True)
 class DepthConfig:
-    """The errors of relative depth as a monocular estimator makes them."""
+    """Errors of relative depth, like those of a monocular estimator."""
 
     fidelity: float  # 1: the true height, normalised; 0: smooth noise
     blur_m: float  # standard deviation of the blur at fidelity 0
@@ -80,7 +80,7 @@ class DepthConfig:
 
 @dataclass(frozen=True)
 class DomainConfig:
-    """The parts of one domain."""
+    """Settings of one domain."""
 
     layout: LayoutConfig
     geometry: GeometryConfig
@@ -91,7 +91,7 @@ class DomainConfig:
 
 @dataclass(frozen=True)
 class WorldConfig:
-    """Everything that a tile depends on, except its split, domain and index."""
+    """All settings of a world. A tile also depends on its split, domain and index."""
 
     version: str
     seed: int
@@ -113,7 +113,7 @@ class WorldConfig:
         return tuple(name for name, _ in self.domains)
 
     def settings(self) -> dict:
-        """Return the settings as plain built-ins."""
+        """Return the settings as built-in types."""
         content = asdict(self)
         content['domains'] = dict(content['domains'])
         return content
@@ -213,10 +213,10 @@ def make_world(
         domains: The first one is the reference of ``gap``.
         seed: Seed of all tiles.
         size: Side of a tile in pixels.
-        gap: The parts in which the domains differ. In all other parts every domain has the settings
-            of the first one (its tiles are still drawn from its own random streams).
-        fidelity: Fidelity of the relative depth of all domains; None: that of the version.
-        null: Take height and depth from an independent tile (see ``world.py``).
+        gap: The parts in which the domains differ. In all other parts, each domain has the settings
+            of the first one, but still draws its tiles from its own random streams.
+        fidelity: Fidelity of relative depth in all domains; None keeps that of the version.
+        null: Use height and depth of an unrelated tile (see ``world.py``).
     """
     if version not in WORLDS:
         raise UserError(f'no synthetic world {version!r}: choose from {", ".join(WORLDS)}')

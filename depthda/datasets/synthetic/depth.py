@@ -22,11 +22,11 @@ def estimate_depth(
 ) -> np.ndarray:
     """Return relative depth, H×W uint16 in 1…65535, larger = higher.
 
-    With fidelity f, true height standardised to z, and a Gaussian g of width (1 - f)·blur_m:
-    ``f·g(z + (1 - f)·appearance_error·e) + (1 - f)·drift·n``, where n is smooth noise and e are
-    errors tied to appearance: shadow looks deep, water has bumps, some flat roofs are missed. At
-    f = 1 this is the true height, at f = 0 noise without information about the scene. Scale and
-    shift are lost, because each map is normalised by its own range.
+    With the fidelity f, the standardised true height z, and a Gaussian blur g of width
+    (1 - f)·blur_m, depth is ``f·g(z + (1 - f)·appearance_error·e) + (1 - f)·drift·n``. Here n is
+    smooth noise and e are errors caused by appearance: shadows are too deep, water has bumps, some
+    flat roofs are missed. With f = 1 this is the true height, with f = 0 noise without information
+    about the scene. Each map is normalised by its own range, so scale and shift are lost.
     """
     size, gsd, f = layout.frame.size, layout.frame.gsd, config.fidelity
     spread = max(float(surface.height.std()), 0.5)
@@ -46,7 +46,7 @@ def estimate_depth(
 
 
 def _drift(size: int, gsd: float, rng: np.random.Generator) -> np.ndarray:
-    """Return smooth noise of unit scale: a slope, long waves, and bumps as large as blocks."""
+    """Return smooth noise of unit scale: a slope, long waves, and bumps of the size of blocks."""
     axis = np.linspace(-1, 1, size, dtype=np.float32)
     slope = rng.standard_normal(2).astype(np.float32) * np.float32(0.7)
     drift = slope[0] * axis[None, :] + slope[1] * axis[:, None]

@@ -19,13 +19,13 @@ def paint_cars(
     pixel = np.rint(frame.to_pixels(where)).astype(int).clip(0, frame.size - 1)
     column, row = pixel[:, 0], pixel[:, 1]
     on_asphalt = material[row, column] == Material.ASPHALT
-    # The street under a car belongs to the axis whose line is nearer.
+    # A car is parallel to the nearer of the two nearest street lines.
     offsets = [
         np.abs(axis.offset[at[row, column]]) for axis, at in zip(grid.axes, grid.at, strict=True)
     ]
     turn = np.where(offsets[0] < offsets[1], np.pi / 2, 0.0) + grid.angle
     distance = np.minimum(*offsets)
-    # No car is on the centre line or on a crossing.
+    # Keep cars away from the centre line and from crossings.
     chosen = on_asphalt & (distance > 1.3) & (np.maximum(*offsets) > 8) & (heading < 0.8)
     canvas = np.zeros(material.shape, np.uint8)
     for index in np.flatnonzero(chosen):
@@ -46,7 +46,7 @@ def paint_trees(
     count = int((2 * extent) ** 2 / 160)
     where = (rng.random((count, 2)) * 2 - 1) * extent
     radius = 1.6 + 1.9 * rng.random(count)
-    # Trees come in groups: every second tree is next to the one before it.
+    # Trees grow in groups: move every second tree next to the one before it.
     where[1::2] = where[: count // 2 * 2 : 2] + 4.0 * (rng.random((count // 2, 2)) - 0.5)
     pixel = np.rint(frame.to_pixels(where)).astype(int).clip(0, frame.size - 1)
     column, row = pixel[:, 0], pixel[:, 1]
@@ -64,7 +64,7 @@ def paint_trees(
 
 
 def paint_no_data(size: int, rng: np.random.Generator) -> np.ndarray:
-    """Return a slightly slanted strip along one border."""
+    """Return the mask of a slightly slanted strip along one border."""
     depth = size * (0.03 + 0.07 * rng.random())
     slant = 0.05 * (2 * rng.random() - 1)
     side = int(rng.integers(4))

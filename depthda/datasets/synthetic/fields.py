@@ -1,7 +1,7 @@
-"""Random streams, coordinates and noise that every part of the world uses.
+"""Random streams, coordinates and noise for all parts of a synthetic world.
 
-Code that decides classes uses only element-wise arithmetic and integer drawing, so that masks are
-the same on every processor. Noise that only changes colours or heights may use OpenCV.
+Code that affects classes uses only element-wise arithmetic and integer drawing, so that masks are
+the same on every processor. Noise that only affects colours or heights may use OpenCV.
 """
 
 import hashlib
@@ -13,7 +13,7 @@ import numpy as np
 
 
 def stream(*key: int | str) -> np.random.Generator:
-    """Return a generator that depends on every part of the key and on nothing else."""
+    """Return a random generator that depends only on the key."""
     digest = hashlib.blake2b('/'.join(map(str, key)).encode(), digest_size=16).digest()
     return np.random.Generator(np.random.PCG64(int.from_bytes(digest, 'little')))
 
@@ -49,7 +49,7 @@ class Frame:
 
 
 class Bands:
-    """A line divided into bands of random width, with tables for fast look-up per pixel."""
+    """A line divided into bands of random width, with tables for fast look-up by pixel."""
 
     def __init__(
         self, rng: np.random.Generator, frame: Frame, width_m: tuple[float, float], step: float
@@ -71,7 +71,7 @@ class Bands:
         return len(self.edges) - 1
 
     def index(self, coordinate: np.ndarray) -> np.ndarray:
-        """Return the row of the tables ``band``, ``nearest`` and ``offset`` for each coordinate."""
+        """Return the index into the tables ``band``, ``nearest`` and ``offset`` by coordinate."""
         rows = ((coordinate + np.float32(self.reach)) * np.float32(1 / self.step)).astype(np.intp)
         return np.clip(rows, 0, len(self.band) - 1, out=rows)
 
@@ -87,7 +87,7 @@ def exact_noise(
         lattice = rng.random((count, count), dtype=np.float32) * 2 - 1
         shift = rng.random(2)
         rows, columns = (np.arange(size) / length_px + s for s in shift)
-        # Columns first: the second, full-size step then copies whole rows, which is fast.
+        # Interpolate columns first, because then the larger second step copies whole rows.
         for axis, position in ((1, columns), (0, rows)):
             low = position.astype(np.intp)
             t = (position - low).astype(np.float32)
@@ -103,7 +103,7 @@ def exact_noise(
 
 def noise(rng: np.random.Generator, size: int, length_px: float) -> np.ndarray:
     """Return smooth noise of about zero mean and unit variance, with one length scale."""
-    # Long waves are drawn small and enlarged, because cubic sampling has a cost per pixel.
+    # Compute long waves at a quarter of the size and enlarge them: cubic sampling is slow.
     shrink = 1 if length_px < 8 else 4
     small, length = -(-size // shrink), length_px / shrink
     count = int(small / length) + 5

@@ -1,4 +1,4 @@
-"""Geometry: the heights of everything in the plan of a tile, and the shadows they cast."""
+"""Geometry: the heights of all objects in the plan of a tile, and their shadows."""
 
 import math
 from dataclasses import dataclass
@@ -14,9 +14,9 @@ from .materials import CLASS_OF, FOREST, Material
 
 @dataclass
 class TileHeights:
-    """Heights in metres (H×W): of the terrain, and of the surface with everything on it.
+    """Heights in metres (H×W): ``terrain``, and ``height`` with all objects on it.
 
-    ``plant`` numbers the tree crowns and shrubs; 0 is none.
+    ``plant`` numbers the tree crowns and shrubs; 0 is no plant.
     """
 
     terrain: np.ndarray
@@ -83,7 +83,7 @@ def _crops(config: GeometryConfig, layout: TilePlan, rng: np.random.Generator) -
 def _plants(
     where: np.ndarray, spacing_px: float, jitter: float, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return the distance in pixels to the nearest plant of a jittered lattice, and its number."""
+    """Return distance (pixels) and number of the nearest plant, on a lattice with jitter."""
     size = where.shape[0]
     spacing_px = max(spacing_px, 2.0)
     count = int(size / spacing_px) + 2
@@ -104,7 +104,7 @@ def _raise_buildings(
     height: np.ndarray,
     rng: np.random.Generator,
 ) -> None:
-    """Add flat and gabled buildings; each stands on the height of the ground at its centre."""
+    """Add flat and gabled buildings, which stand at the height of the ground at their centre."""
     buildings, frame = layout.buildings, layout.frame
     rows, columns = np.nonzero(buildings.number)
     if not len(rows):
@@ -116,19 +116,19 @@ def _raise_buildings(
     eaves += terrain[centre[0], centre[1]]
     pitch = np.where(buildings.gabled, 0.4 + 0.25 * rng.random(len(buildings)), 0.0)
 
-    which = buildings.number[rows, columns] - 1
+    index = buildings.number[rows, columns] - 1
     half = frame.size / 2 - 0.5
-    x = (columns - half) * frame.gsd - buildings.x[which]
-    y = (rows - half) * frame.gsd - buildings.y[which]
+    x = (columns - half) * frame.gsd - buildings.x[index]
+    y = (rows - half) * frame.gsd - buildings.y[index]
     angle = buildings.angle
-    across = np.abs(y * np.cos(angle)[which] - x * np.sin(angle)[which])
-    roof = pitch[which] * np.maximum(buildings.b[which] - across, 0)
-    height[rows, columns] = eaves[which] + roof
+    across = np.abs(y * np.cos(angle)[index] - x * np.sin(angle)[index])
+    roof = pitch[index] * np.maximum(buildings.b[index] - across, 0)
+    height[rows, columns] = eaves[index] + roof
 
 
 @dataclass(frozen=True)
 class Sun:
-    """The direction of the light: ``(x, y)`` points towards the sun, y downwards."""
+    """The position of the sun; ``towards`` is its direction in the image (x right, y down)."""
 
     azimuth_deg: float
     elevation_deg: float
@@ -144,9 +144,9 @@ class Sun:
 
 
 def cast_shadow(height: np.ndarray, gsd: float, sun: Sun) -> np.ndarray:
-    """Return the shadow in [0, 1]: 0 is lit, 1 is a metre or more below the edge of the shadow.
+    """Return the shadow in [0, 1]; a pixel a metre or more below the light ray is fully in shadow.
 
-    A pixel is in shadow if, at some distance t towards the sun, something rises above t·slope.
+    A pixel is in shadow if, at a distance t towards the sun, an object is more than t·slope higher.
     Objects outside of the tile cast no shadow into it.
     """
     size = height.shape[0]

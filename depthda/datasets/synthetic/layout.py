@@ -1,7 +1,7 @@
-"""The plan of a tile: which material lies where, and the objects that stand on it.
+"""The plan of a tile: a map of materials, and the objects on it.
 
-It is painted like a map: countryside (field parcels, forest), built-up blocks of a street grid,
-water, streets, buildings, cars and street trees. The mask depends on the plan alone.
+It is painted in this order: countryside (field parcels, forest), built-up blocks of a street grid,
+water, streets, buildings, cars and street trees. The mask depends only on the plan.
 """
 
 import math
@@ -16,7 +16,7 @@ from .fields import Bands, Frame, between, exact_noise
 from .materials import CLASS_OF, FOREST, ROAD, WATER, Material
 from .streets import GROUND, KINDS, StreetGrid
 
-# First region number of field parcels and of blocks. Lower numbers are regions without borders.
+# First region number of field parcels and of blocks. Lower numbers are water, forest and streets.
 _PARCELS, _BLOCKS = 8, 600
 
 
@@ -24,9 +24,9 @@ _PARCELS, _BLOCKS = 8, 600
 class TilePlan:
     """The plan of a tile. Maps are H×W.
 
-    ``region`` numbers parcels and blocks, so that neighbours can differ. ``row`` is the coordinate
-    in metres across the rows of a field, ``lane`` the distance in metres from the axis of the
-    nearest street. ``no_data`` marks pixels without annotation.
+    ``region`` numbers parcels and blocks, so that neighbours can have different colours. ``row`` is
+    the coordinate in metres across the rows of a field, ``lane`` the distance in metres from the
+    axis of the nearest street. ``no_data`` marks pixels without annotation.
     """
 
     frame: Frame
@@ -81,9 +81,9 @@ def _countryside(
     length = np.array([between(rng, (1.2, 2.5)) for _ in range(count)]) * np.diff(strips.edges)
     start = length * rng.random(count) + frame.reach
     along = (v + start.astype(np.float32)[strip]) / length.astype(np.float32)[strip]
-    place = along.astype(np.int32)
+    position = along.astype(np.int32)
     per_strip = int(2 * frame.reach / length.min()) + 3
-    parcel = _PARCELS + strip * per_strip + np.clip(place, 0, per_strip - 1)
+    parcel = _PARCELS + strip * per_strip + np.clip(position, 0, per_strip - 1)
 
     materials, weights = zip(*config.fields, strict=True)
     codes = np.array([Material[name] for name in materials], np.uint8)
@@ -134,7 +134,7 @@ def _paint_blocks(
 
 
 def _join_regions(material: np.ndarray, region: np.ndarray) -> None:
-    """Make water, forest and streets one region each, across parcels and blocks."""
+    """Join all water, all forest and all streets into one region each."""
     classes = CLASS_OF[material]
     for number, joined in enumerate((WATER, FOREST, ROAD), 1):
         region[classes == joined] = number

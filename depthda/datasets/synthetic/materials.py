@@ -1,8 +1,8 @@
-"""The materials of the ground: finer than classes, because spectra belong to materials.
+"""The materials of the ground. A class has several materials, each with its own colour.
 
-Several materials of different classes have nearly the same colour on purpose (concrete roofs,
-concrete roads and paved yards; bitumen roofs and asphalt; tiles, soil and ploughed fields; tree
-crowns, orchards and lush crops). Colour alone leaves their class open, and height decides it.
+Materials of different classes have nearly the same colour on purpose (concrete roofs, concrete
+roads and paved yards; bitumen roofs and asphalt; tiles, soil and ploughed fields; tree crowns,
+orchards and lush crops), so that height is needed to tell their classes apart.
 """
 
 from enum import IntEnum
@@ -13,8 +13,8 @@ import numpy as np
 NO_DATA, BACKGROUND, BUILDING, ROAD, WATER, BARREN, FOREST, AGRICULTURE = range(8)
 
 
-# One row per material: name, class, colour in summer, colour in autumn, and strength of the fine
-# texture. The position of the row is the code of the material.
+# Each row has the name, class, colour in summer, colour in autumn and strength of the fine texture
+# of a material. The index of the row is the code of the material.
 _TABLE = (
     ('LAWN', BACKGROUND, (92, 114, 68), (124, 120, 80), 0.9),
     ('PAVED', BACKGROUND, (152, 148, 140), (152, 148, 140), 0.7),
@@ -48,7 +48,7 @@ TEXTURE = np.array([row[4] for row in _TABLE], np.float32)
 
 
 def is_any(material: np.ndarray, *codes: Material) -> np.ndarray:
-    """Return where a material map holds one of the codes, by table: faster than ``np.isin``."""
+    """Return where a map holds one of the codes, with a look-up table (faster than ``np.isin``)."""
     table = np.zeros(len(Material), bool)
     table[list(codes)] = True
     return table[material]

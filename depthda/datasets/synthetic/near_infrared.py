@@ -1,8 +1,8 @@
 """A near-infrared band for the synthetic world, computed from its finished tiles.
 
-The generator is frozen with three bands, whose bits do not change. As in real near infrared,
-vegetation is bright, water is dark, and all built or bare ground looks alike. Shade and texture
-are those of the three bands.
+The generator of the three other bands is frozen, so that its images never change. As in real near
+infrared, vegetation is bright, water is dark, and buildings and bare ground look the same. Shadows
+and texture are those of the three bands.
 """
 
 import numpy as np

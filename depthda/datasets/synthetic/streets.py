@@ -8,8 +8,8 @@ from .config import LayoutConfig
 from .fields import Bands, Frame, between
 from .materials import Material
 
-# The kinds of blocks, each with its ground. The code of a cell is the position of its kind + 1;
-# 0 is countryside.
+# The kinds of blocks and their ground. The code of a grid cell is the index of its kind + 1, or 0
+# for countryside.
 GROUND = {
     'farm': Material.PAVED,
     'houses': Material.LAWN,
@@ -52,7 +52,7 @@ class StreetGrid:
             self.surface.append(np.where(is_asphalt, Material.ASPHALT, Material.CONCRETE_ROAD))
 
     def _draw_kinds(self, config: LayoutConfig, rng: np.random.Generator) -> np.ndarray:
-        """Draw the kind of each cell. Built-up cells form clusters, not salt and pepper."""
+        """Draw the kind of each cell, so that built-up cells form clusters."""
         shape = tuple(len(axis) for axis in self.axes)
         centres = [(axis.edges[:-1] + axis.edges[1:]) / 2 for axis in self.axes]
         waves = rng.random((3, 3))
@@ -68,8 +68,7 @@ class StreetGrid:
         return np.where(field >= np.quantile(field, 1 - share), codes[drawn], 0).astype(np.uint8)
 
     def street(self, axis: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Return, per pixel, the distance to the nearest street line of an axis, its half width (0
-        where there is no street) and its surface."""
+        """Return distance, half width (0: none) and surface of the nearest street of an axis."""
         table = np.moveaxis(self.table, axis, 0) > 0
         empty = np.zeros((1, table.shape[1]), bool)
         adjacent = np.concatenate([empty, table]) | np.concatenate([table, empty])
@@ -100,6 +99,6 @@ class StreetGrid:
         ground = uv @ turn
         if self.warp is None:
             return ground
-        # The warp is gentle, so one step of fixed-point iteration undoes it well enough.
+        # The warp is smooth, so one step of fixed-point iteration is exact enough.
         pixel = np.rint(self.frame.to_pixels(ground)).astype(int).clip(0, self.frame.size - 1)
         return (uv - self.warp[:, pixel[:, 1], pixel[:, 0]].T) @ turn

@@ -1,16 +1,15 @@
-"""A tile of a synthetic world: a pure function of (world, domain, split, index).
+"""A tile of a synthetic world, which depends only on (world, domain, split, index).
 
-Each part draws from its own random stream, so that changing the settings of one part does not
-change the arrays that do not depend on it: appearance changes the image (and the shadows that
-mislead the relative depth), depth only the relative depth, geometry everything but the mask.
+Each part of a world draws from its own random stream, so changing the settings of one part does not
+change arrays that do not depend on it: appearance changes the image (and the shadows that cause
+errors of relative depth), depth only the relative depth, geometry everything except the mask.
 
-**The null world.** Image and mask are those of the normal world, bit for bit. Height, DSM and
-relative depth are those of a decoy: another tile of the same domain and split, drawn with its own
-streams. Given the domain, depth is thus independent of the image and of the classes, while its own
-statistics are unchanged. Whatever a model gains from depth there is not information about the
-scene. Shadows are cast by the tile's own objects. If the heights of the decoy cast them, depth
-would explain the shadows in the image and so help without information about the classes. As it is,
-RGB-only and depth-guided models see the same shadows, and depth holds nothing about them.
+**The null world.** Image and mask are those of the normal world, bit for bit. Height and relative
+depth are those of a decoy: another tile of the same domain and split, drawn from other random
+streams. So depth has the same statistics, but within a domain it is independent of the image and
+of the classes, and a gain from depth does not come from information about the scene. The shadows in
+the image are those of the normal world: if the decoy cast them, depth would explain the shadows and
+could help without information about the classes.
 """
 
 from dataclasses import dataclass
@@ -32,8 +31,8 @@ class Tile:
     """One sample.
 
     ``image`` is H×W×3 uint8 RGB, ``mask`` H×W uint8 in LoveDA's raw codes (0 no-data, 1…7),
-    ``height`` H×W float32, the surface model in metres, ``depth`` H×W uint16, relative, larger =
-    higher, never 0.
+    ``height`` H×W float32 (surface model in metres), ``depth`` H×W uint16 (relative depth; larger
+    values are higher, and 0 does not occur).
     """
 
     image: np.ndarray
@@ -47,8 +46,8 @@ def generate_tile(world: WorldConfig, domain: str, split: str, index: int) -> Ti
     if split not in SPLITS:
         raise UserError(f'no split {split!r}: choose from {", ".join(SPLITS)}')
     scene = _Scene(world, domain, split, index)
-    raised = _Scene(world, domain, split, index, 'decoy') if world.null else scene
-    return Tile(scene.image(), scene.layout.mask, raised.surface.height, raised.depth())
+    decoy = _Scene(world, domain, split, index, 'decoy') if world.null else scene
+    return Tile(scene.image(), scene.layout.mask, decoy.surface.height, decoy.depth())
 
 
 class _Scene:

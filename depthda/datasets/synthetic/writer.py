@@ -1,4 +1,4 @@
-"""Write a synthetic world to disk, in the folder tree of LoveDA."""
+"""Write tiles of a synthetic world in the folder tree of LoveDA."""
 
 import functools
 import json
@@ -23,7 +23,7 @@ from .fields import stream
 from .near_infrared import near_infrared
 from .world import generate_tile
 
-# Several times faster than the default; the files are hardly larger.
+# These settings are several times faster than the default, and the files are hardly larger.
 _PNG = [cv2.IMWRITE_PNG_COMPRESSION, 1]
 _PNG += [cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_RLE]
 _PNG += [cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_SUB]
@@ -33,8 +33,8 @@ Job = tuple[str, str, int, int]
 def plan(world: WorldConfig, counts: dict[str, int]) -> list[Job]:
     """List every tile as (split, domain, index, file number).
 
-    Numbers increase as in LoveDA: Train, Val, Test, with Rural before Urban in each. Every domain
-    and split has its own range, and no number occurs twice.
+    File numbers increase as in LoveDA: Train, Val, Test, with Rural before Urban in each. Each
+    domain of a split has its own range, and no number occurs twice.
     """
     jobs: list[Job] = []
     for split in SPLITS:
@@ -54,10 +54,10 @@ def write_sample(
 ) -> int:
     """Write ``counts[split]`` tiles per domain below ``out``; return how many were written.
 
-    The dataset appears whole or not at all. An existing dataset with the same settings is left
-    alone (0 is returned); any other content of the folder belongs to the user and is an error.
-    ``progress`` is called with the number of tiles done so far. With ``with_infrared``, images are
-    GeoTIFFs of four bands instead of PNGs of three.
+    ``out`` only appears when the dataset is complete. If it exists with the same settings, 0 is
+    returned; if it has other content, an error is raised. ``progress`` is called with the number of
+    tiles written so far. With ``with_infrared``, images are GeoTIFFs of four bands instead of PNGs
+    of three.
     """
     out = Path(out).absolute()
     for split in SPLITS:
@@ -122,7 +122,7 @@ def _write_tile(root: Path, world: WorldConfig, with_infrared: bool, job: Job) -
         rng = stream(world.version, world.seed, split, domain, index, 'near infrared')
         band = near_infrared(tile.image, tile.mask, rng)
         bands = np.moveaxis(np.dstack([tile.image, band]), -1, 0)
-        # GDAL would tag the fourth band as opacity.
+        # By default, GDAL would tag the fourth band as alpha.
         profile = dict(photometric='RGB', alpha='unspecified')
         _write_tiff(folder / f'images_png/{number}.tif', bands, **profile)
     else:
@@ -130,7 +130,7 @@ def _write_tile(root: Path, world: WorldConfig, with_infrared: bool, job: Job) -
     for name, picture in pictures.items():
         with atomic_path(folder / name / f'{number}.png') as temporary:
             temporary.write_bytes(cv2.imencode('.png', picture, _PNG)[1].tobytes())
-    # Metres, with the pixel size as geotransform. The tiles form a row, at no real place.
+    # In metres. The geotransform has the pixel size and puts the tiles in a row, at no real place.
     gsd, size = world.domain(domain).resolution.gsd_m, world.size
     transform = Affine(gsd, 0, number * size * gsd, 0, -gsd, size * gsd)
     _write_tiff(folder / 'dsm' / f'{number}.tif', tile.height[None], transform=transform)

@@ -1,1 +1,1 @@
-"""Transforms that use single channels, or that replace faulty stock transforms."""
+"""Transforms for images with depth, and corrected versions of mmseg's transforms."""

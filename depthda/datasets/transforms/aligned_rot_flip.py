@@ -1,4 +1,4 @@
-"""Rotation by any angle, or quarter turns with a flip, correct for labels and depth."""
+"""Rotation by any angle, or by quarter turns with a flip, that is correct for labels and depth."""
 
 import mmcv
 import numpy as np
@@ -10,12 +10,12 @@ from depthda.depth.maps import LOWEST
 
 @TRANSFORMS.register_module()
 class AlignedRotFlip(RandomRotFlip):
-    """mmseg's ``RandomRotFlip`` with a corrected rotation. It draws the same random angles.
+    """mmseg's ``RandomRotFlip`` with a corrected rotation and the same random numbers.
 
     The original rotates labels with bilinear interpolation (a border between classes 1 and 5 gets
-    labels 2, 3 and 4), and fills their corners with 0, which is a class. Here labels take the
-    nearest value, and corners are ``seg_pad_val``. Depth is averaged over valid neighbours only, so
-    it does not decrease towards 0 along corners and holes.
+    labels 2, 3 and 4), and fills their corners with 0, which is a class. Here labels have the
+    nearest value, and ``seg_pad_val`` in corners. Depth is averaged over valid neighbours only, so
+    that it does not decrease towards 0 near corners and holes.
 
     Args:
         rotate_prob: Probability of a rotation by an angle within ``degree``.

@@ -1,4 +1,4 @@
-"""Random crops that no single class fills, found fast."""
+"""Fast random crops that are not dominated by a single class."""
 
 import numpy as np
 from mmcv.transforms.utils import cache_randomness
@@ -8,17 +8,17 @@ from mmseg.registry import TRANSFORMS
 
 @TRANSFORMS.register_module()
 class BalancedCrop(RandomCrop):
-    """mmseg's ``RandomCrop`` in a fraction of the time: same arguments, draws and crops.
+    """A faster version of mmseg's ``RandomCrop`` with the same arguments and crops.
 
-    The original sorts every pixel of up to ten candidate crops to count their classes. Labels have
-    8 bits, so counting into bins is enough.
+    The original counts classes by sorting all pixels of up to ten candidate crops. Labels have 8
+    bits, so counting into bins is enough.
     """
 
     keeps_depth = True
 
     @cache_randomness
     def crop_bbox(self, results: dict) -> tuple[int, int, int, int]:
-        """Draw a crop, and draw again up to ten times while one class fills too much of it."""
+        """Draw a crop; draw again, up to ten times, while one class fills too much of it."""
         box = self._draw(results['img'].shape)
         if self.cat_max_ratio < 1:
             for _ in range(10):

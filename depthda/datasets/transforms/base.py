@@ -1,12 +1,12 @@
-"""The base class of this project's own transforms."""
+"""The base class of this project's transforms."""
 
 from mmcv.transforms import BaseTransform
 
 
 class RGBDTransform(BaseTransform):
-    """A transform that keeps depth with its image, so that ``pipeline_check`` accepts it.
+    """A transform that keeps depth aligned with the image, so that ``pipeline_check`` accepts it.
 
-    Subclasses store their arguments, and nothing else, as attributes.
+    The attributes of subclasses must be their arguments, because ``repr`` prints them.
     """
 
     keeps_depth = True

@@ -12,9 +12,9 @@ from depthda.errors import UserError
 class DepthJitter(RGBDTransform):
     """Change depth d to d · scale + shift + noise, or the whole map to "no depth".
 
-    A monocular estimate has an unknown scale and shift in each image, and the jitter keeps a model
-    from relying on either. Valid depth stays valid, in [1/65535, 1], and "no depth" (0) stays 0.
-    The optical bands, and images without depth, do not change.
+    A monocular estimate has an unknown scale and shift in each image, and jitter keeps a model from
+    relying on them. Valid depth stays in [1/65535, 1], and "no depth" stays 0. Optical bands, and
+    images without depth, do not change.
 
     Args:
         scale: Range of the factor.
@@ -40,7 +40,7 @@ class DepthJitter(RGBDTransform):
         self.drop_prob = drop_prob
 
     def transform(self, results: dict) -> dict:
-        # A separate generator, seeded by one draw: the next transforms then see the same random
+        # Use a separate generator, seeded by one draw, so that later transforms get the same random
         # numbers with and without depth.
         rng = np.random.default_rng(np.random.randint(1 << 31))
         image, index = results['img'], results['optical_bands']

@@ -1,4 +1,4 @@
-"""Inputs that replace depth, to test whether depth itself helps."""
+"""Inputs that replace depth, to test whether a gain is due to depth."""
 
 from pathlib import Path
 
@@ -16,16 +16,16 @@ _LUMA = np.array([0.114, 0.587, 0.299], np.float32)
 
 @TRANSFORMS.register_module()
 class LoadControlDepth(LoadDepth):
-    """``LoadDepth`` with another input in place of depth: the capacity controls.
+    """Load another input instead of depth: the capacity controls.
 
-    A dual model that is trained and tested with it has every parameter of the depth-guided model,
-    but no depth of the scene. Its gain over an RGB-only model is due to its size.
+    A model that is trained and tested with it has all parameters of the depth-guided model but no
+    depth of the scene, so its gain over an RGB-only model is due to its size.
 
     Args:
         by: Replacement of depth. ``'grey'``: the luminance of the image (the mean of one or two
             bands). ``'constant'``: 0.5 everywhere. ``'none'``: no depth anywhere. ``'other-tile'``:
-            the depth map of the tile that is half a folder further on, so that every map is used
-            once and no tile has its own.
+            the depth map that is half the folder further on in the list of maps, so that each map
+            is used once and no tile has its own.
         **kwargs: Passed to ``LoadDepth``.
     """
 
@@ -57,11 +57,12 @@ class LoadControlDepth(LoadDepth):
 
 
 def _other(path: str) -> str:
-    """Return the map half a folder further on. The folder is listed each time, as it may grow."""
-    own = Path(path)
-    maps = sorted(own.parent.glob(f'[!.]*{own.suffix}'))
+    """Return the map half the folder further on; list the folder each time, as it may grow."""
+    depth_map = Path(path)
+    folder = depth_map.parent
+    maps = sorted(folder.glob(f'[!.]*{depth_map.suffix}'))
     if len(maps) < 2:
         raise UserError(
-            f"{own.parent} holds one depth map, and by='other-tile' needs two: add more depth maps"
+            f"{folder} holds one depth map, and by='other-tile' needs two: add more depth maps"
         )
-    return str(maps[(maps.index(own) + len(maps) // 2) % len(maps)])
+    return str(maps[(maps.index(depth_map) + len(maps) // 2) % len(maps)])

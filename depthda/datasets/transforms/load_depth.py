@@ -13,26 +13,26 @@ from depthda.io.headers import MAX_BANDS
 
 @TRANSFORMS.register_module()
 class LoadDepth(RGBDTransform):
-    """Turn ``img`` H×W×B into float32 H×W×(B+1): optical bands, then depth, where 0 is "no depth".
+    """Append depth to ``img``: H×W×B becomes H×W×(B+1), float32; the depth 0 means "no depth".
 
-    The depth comes from the first of these that applies:
+    The first of these rules that applies decides where depth comes from:
 
-    1. ``depth_path`` of the dataset. None means that the dataset has no depth. The image then keeps
-       its bands (also as float32, so that the next transforms treat both cases alike).
-    2. An array that already has depth as its last channel, which is not changed.
-    3. A path derived from the image path, as given to ``inference_model``: the depth of
-       ``…/images/12.png`` is ``…/<folder>/12.png`` (or ``.tif``).
+    1. ``depth_path`` of the dataset. None means that the dataset has no depth; the image then keeps
+       its bands, as float32.
+    2. An array that already has depth as its last channel does not change.
+    3. The image path that ``inference_model`` gets: the depth of ``…/images/12.png`` is
+       ``…/<folder>/12.png`` (or ``.tif``).
 
-    Bilinear resizing blends valid depth with the 0 of a hole along the edge of the hole.
+    Do not resize the result: along holes, bilinear resizing would blend valid depth with 0.
 
     Args:
-        folder: Folder of the depth maps, next to the folder of the images. None skips step 3: the
-            image then has no depth, as RGB-only models expect.
-        image_folder: Folder of the images, if ``folder`` is more than one level above them. None is
-            the folder of the image.
+        folder: Folder of the depth maps, next to the folder of the images. With None, rule 3 loads
+            no depth, as RGB-only models expect.
+        image_folder: Folder of the images, if it has several levels; ``folder`` is next to it. None
+            means the folder of the image.
         optical_bands: Number of bands before depth, 1 to 32: 3 for RGB, 4 with near infrared.
-        value_range: Metres (low, high) that a GeoTIFF is scaled from; None: the minimum and maximum
-            of each map. PNG maps are relative depth and are never rescaled.
+        value_range: Heights (low, high) of a GeoTIFF that become 0 and 1; None uses the minimum and
+            maximum of each map. PNG maps are relative depth and are never rescaled.
     """
 
     def __init__(
@@ -113,7 +113,7 @@ def _with_valid_depth(image: np.ndarray) -> np.ndarray:
     if not ((depth >= 0) & (depth <= 1)).all():
         raise UserError(
             f'the last of the {image.shape[2]} channels goes from {depth.min():g} to '
-            f'{depth.max():g} and should be depth in (0, 1], or 0 for no depth: rescale it'
+            f'{depth.max():g} but should be depth in (0, 1], or 0 for no depth: rescale it'
         )
     if not np.issubdtype(image.dtype, np.floating):
         raise UserError(

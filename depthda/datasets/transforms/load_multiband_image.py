@@ -1,4 +1,4 @@
-"""Load images with any number of bands, and with more than 8 bits."""
+"""Load images with any number of bands or with more than 8 bits."""
 
 import numpy as np
 from mmseg.registry import TRANSFORMS
@@ -9,11 +9,11 @@ from depthda.io.rasters import open_raster
 
 @TRANSFORMS.register_module()
 class LoadMultibandImage(RGBDTransform):
-    """Load all bands of a TIFF or PNG unchanged, the first three as B, G, R (files have R, G, B).
+    """Load all bands of a TIFF or PNG, the first three in the order B, G, R (files have R, G, B).
 
-    It replaces ``LoadImageFromFile`` for images that do not have three bands of 8 bits, which the
-    backends of mmcv read wrongly: OpenCV multiplies the colours of a TIFF by its fourth band when
-    that is tagged as alpha (the usual tag), or returns only the first band. Pillow drops the fourth
+    Use it instead of ``LoadImageFromFile`` for images that do not have three bands of 8 bits. The
+    backends of mmcv read them wrongly: OpenCV multiplies the colours of a TIFF by its fourth band
+    if that is tagged as alpha (as usual), or returns only the first band. Pillow drops the fourth
     band. tifffile returns R, G, B.
 
     Args:
@@ -21,7 +21,7 @@ class LoadMultibandImage(RGBDTransform):
     """
 
     def __init__(self, to_float32: bool = False) -> None:
-        # No other argument: inference_model renames this transform to LoadImageFromNDArray.
+        # Only this argument, because inference_model renames the transform to LoadImageFromNDArray.
         self.to_float32 = to_float32
 
     def transform(self, results: dict) -> dict:

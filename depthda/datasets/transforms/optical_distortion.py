@@ -12,10 +12,10 @@ from depthda.errors import UserError
 class OpticalDistortion(RGBDTransform):
     """mmseg's ``PhotoMetricDistortion`` for the optical bands only, in floating point.
 
-    Each step has probability 0.5. The order is brightness, contrast (here or last), saturation,
-    hue, contrast (if not before). Values are clipped to [0, ``value_max``] after each step.
+    Each step has probability 0.5. The order is brightness, contrast, saturation, hue; in half of
+    the images, contrast is last. Values are clipped to [0, ``value_max``] after each step.
     Brightness and contrast change all optical bands by the same amount; saturation and hue change
-    the first three (B, G, R), if there are three. Depth keeps every bit.
+    the first three (B, G, R), if there are three. Depth does not change.
 
     Args:
         brightness_delta: Largest value that is added, on the scale of the image.
@@ -55,23 +55,23 @@ class OpticalDistortion(RGBDTransform):
                 f'OpticalDistortion has value_max={self.value_max:g}: set value_max and '
                 'brightness_delta to the range of the images'
             )
-        # All values are drawn each time, so that no outcome of a step shifts the next draw.
-        taken = np.random.rand(4) < 0.5
+        # Draw all values each time, so that the random numbers do not depend on the steps applied.
+        applied = np.random.rand(4) < 0.5
         contrast_last = np.random.rand() < 0.5
         brightness = np.random.uniform(-self.brightness_delta, self.brightness_delta)
         contrast = np.random.uniform(*self.contrast_range)
         saturation = np.random.uniform(*self.saturation_range)
         hue = np.random.uniform(-self.hue_delta, self.hue_delta)
 
-        if taken[0]:
+        if applied[0]:
             self._set(optical, optical + np.float32(brightness))
-        if taken[1] and not contrast_last:
+        if applied[1] and not contrast_last:
             self._set(optical, optical * np.float32(contrast))
-        if (taken[2] or taken[3]) and optical.shape[2] >= 3:
+        if (applied[2] or applied[3]) and optical.shape[2] >= 3:
             self._shift_colour(
-                optical[..., :3], saturation if taken[2] else 1, hue if taken[3] else 0
+                optical[..., :3], saturation if applied[2] else 1, hue if applied[3] else 0
             )
-        if taken[1] and contrast_last:
+        if applied[1] and contrast_last:
             self._set(optical, optical * np.float32(contrast))
         results['img'] = image
         return results
@@ -80,7 +80,7 @@ class OpticalDistortion(RGBDTransform):
         np.clip(values, 0, self.value_max, out=view)
 
     def _shift_colour(self, bgr: np.ndarray, saturation: float, hue: float) -> None:
-        # With float input in [0, 1], OpenCV has hue in degrees and saturation in [0, 1].
+        # For float input in [0, 1], OpenCV returns hue in degrees and saturation in [0, 1].
         hsv = cv2.cvtColor(np.ascontiguousarray(bgr / self.value_max), cv2.COLOR_BGR2HSV)
         hsv[..., 0] = (hsv[..., 0] + 2 * hue) % 360
         hsv[..., 1] = np.clip(hsv[..., 1] * saturation, 0, 1)

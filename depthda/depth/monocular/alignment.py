@@ -8,6 +8,7 @@ from scipy.sparse.linalg import spsolve
 
 _BLOCKS = 8
 Box = tuple[int, int, int, int]  # top, left, bottom, right; the last two are exclusive
+Values = np.ndarray | float
 
 
 def align_tiles(
@@ -42,10 +43,8 @@ def align_tiles(
         return np.zeros(len(tiles)), np.zeros(len(tiles))
     # Numbers of order 1 keep the normal equations accurate.
     middle, spread = _standard(coarse[known])
-    standards = [
-        _standard(tile[known[_slices(box)]]) for tile, box in zip(tiles, boxes, strict=True)
-    ]
-    middles, spreads = np.array(standards).T
+    parts = [tile[known[_slices(box)]] for tile, box in zip(tiles, boxes, strict=True)]
+    middles, spreads = np.array([_standard(part) for part in parts]).T
 
     def part(index: int, box: Box) -> np.ndarray:
         top, left, _, _ = boxes[index]
@@ -70,18 +69,10 @@ class _Equations:
     """The normal equations of all scales and shifts, summed up term by term."""
 
     def __init__(self, tiles: int) -> None:
-        self._size = 2 * tiles
-        self._rows: list[np.ndarray] = []
-        self._columns: list[np.ndarray] = []
-        self._values: list[np.ndarray] = []
-        self._right = np.zeros(self._size)
+        self._terms: list[tuple[np.ndarray, ...]] = []  # rows, columns, values
+        self._right = np.zeros(2 * tiles)
 
-    def add(
-        self,
-        weight: np.ndarray | float,
-        tiles: dict[int, np.ndarray],
-        target: np.ndarray | float = 0.0,
-    ) -> None:
+    def add(self, weight: Values, tiles: dict[int, np.ndarray], target: Values = 0.0) -> None:
         """Add ``Σ weight · (scale · values + shift − target)²`` of one tile over its values.
 
         With a second tile, its ``scale · values + shift`` is subtracted.
@@ -91,27 +82,25 @@ class _Equations:
             design += [sign * values, np.full(len(values), float(sign))]
         design = np.stack(design)
         place = np.array([2 * tile + k for tile in tiles for k in (0, 1)])
-        self._rows.append(np.repeat(place, len(place)))
-        self._columns.append(np.tile(place, len(place)))
-        self._values.append((weight * design @ design.T).ravel())
+        rows, columns = np.repeat(place, len(place)), np.tile(place, len(place))
+        self._terms.append((rows, columns, (weight * design @ design.T).ravel()))
         self._right[place] += (weight * design * target).sum(1)
 
     def solve(self) -> tuple[np.ndarray, np.ndarray]:
         """Return scales and shifts. Negative scales are held at 0, and the rest is solved again."""
-        rows, columns, values = map(np.concatenate, (self._rows, self._columns, self._values))
-        normal = coo_matrix((values, (rows, columns)), (self._size, self._size)).tocsc()
+        rows, columns, values = map(np.concatenate, zip(*self._terms, strict=True))
+        size = len(self._right)
+        normal = coo_matrix((values, (rows, columns)), (size, size)).tocsc()
         # The scale of a tile without relief is undetermined, and so is all of one without data.
         held = normal.diagonal() <= 1e-9 * normal.diagonal().max()
-        solution = np.zeros(self._size)
+        solution = np.zeros(size)
         while not held.all():
             free = np.flatnonzero(~held)
             solution[:] = 0
             solution[free] = np.atleast_1d(spsolve(normal[free][:, free], self._right[free]))
-            below = np.zeros(self._size, bool)
-            below[::2] = solution[::2] < 0
-            if not below.any():
+            if not (solution[::2] < 0).any():
                 break
-            held |= below
+            held[::2] |= solution[::2] < 0
         return solution[::2], solution[1::2]
 
 
@@ -133,22 +122,17 @@ def _slices(box: Box) -> tuple[slice, slice]:
 
 def _block_means(values: np.ndarray, known: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the mean of the known pixels of each block that has any, and their number."""
-    rows, columns = (
-        np.unique(np.linspace(0, side, _BLOCKS, False, dtype=int)) for side in values.shape
-    )
-
-    def sums(pixels: np.ndarray) -> np.ndarray:
-        return np.add.reduceat(np.add.reduceat(pixels, rows, 0), columns, 1)
-
-    counts = sums(known.astype(np.float64))
-    total = sums(np.where(known, values, 0).astype(np.float64))
-    return total[counts > 0] / counts[counts > 0], counts[counts > 0]
+    starts = (np.unique(np.linspace(0, n, _BLOCKS, False, dtype=int)) for n in values.shape)
+    sums = np.stack([known, np.where(known, values, 0)]).astype(np.float64)
+    for axis, first in enumerate(starts, 1):
+        sums = np.add.reduceat(sums, first, axis)
+    counts, totals = sums[:, sums[0] > 0]
+    return totals / counts, counts
 
 
 def _standard(values: np.ndarray) -> tuple[float, float]:
     """Return mean and standard deviation; the latter is 1 if it is only rounding."""
     if not values.size:
         return 0.0, 1.0
-    middle = float(values.mean(dtype=np.float64))
-    spread = float(values.std(dtype=np.float64))
+    middle, spread = float(values.mean(dtype=np.float64)), float(values.std(dtype=np.float64))
     return middle, spread if spread > 1e-6 * abs(middle) else 1.0

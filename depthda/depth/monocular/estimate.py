@@ -4,7 +4,7 @@ import time
 import warnings
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import torch
@@ -28,22 +28,13 @@ MODES = ('whole', 'tiled')
 
 @dataclass(frozen=True)
 class DepthSettings:
-    """How maps are made.
+    """How maps are made."""
 
-    Args:
-        mode: ``'whole'``: each image at once; ``'tiled'``: larger images than a tile in tiles.
-        tile: Side of a tile in pixels; None: the network size.
-        overlap: Smallest part of a side that a tile shares with its neighbour; None: a quarter.
-        batch_size: Images or tiles that go through the network together.
-        workers: Threads that read, and as many that write.
-        reader: How images are read.
-    """
-
-    mode: str = 'whole'
-    tile: int | None = None
-    overlap: float | None = None
-    batch_size: int = 8
-    workers: int = 2
+    mode: str = 'whole'  # each image at once; 'tiled': images larger than a tile in tiles
+    tile: int | None = None  # side of a tile in pixels; None: the network size
+    overlap: float | None = None  # least part of a side that neighbours share; None: a quarter
+    batch_size: int = 8  # images or tiles that go through the network together
+    workers: int = 2  # threads that read, and as many that write
     reader: OpticalReader = OpticalReader()
 
     def __post_init__(self) -> None:
@@ -57,21 +48,20 @@ class DepthSettings:
         if self.tile is not None and self.tile < 32:
             raise UserError(f'tiles of {self.tile} pixels show no scene: take 32 or more.')
         if self.overlap is not None and not 0.05 <= self.overlap <= 0.5:
-            raise UserError(
-                f'an overlap of {self.overlap} of a tile is out of range: take 0.05…0.5.'
-            )
+            part = self.overlap
+            raise UserError(f'an overlap of {part} of a tile is out of range: take 0.05…0.5.')
 
     def described(self, estimator: DepthEstimator) -> dict[str, Any]:
         """Return what decides the values of a map."""
         tile, overlap = self.tiling(estimator.preprocessing.height) or (None, None)
         return {
             'weights': estimator.fingerprint,
-            'preprocessing': estimator.preprocessing.described(),
+            'preprocessing': asdict(estimator.preprocessing),
             'mode': self.mode,
             'tile': tile,
             'overlap': overlap,
             'precision': 'bfloat16' if estimator.bf16 else 'float32',
-            **self.reader.described(),
+            **asdict(self.reader),
         }
 
     def tiling(self, network: int) -> tuple[int, int] | None:
@@ -84,19 +74,12 @@ class DepthSettings:
 
 @dataclass(frozen=True)
 class Summary:
-    """What one process has done.
+    """What one process has done."""
 
-    Attributes:
-        written: How many maps it has written.
-        kept: How many were there already.
-        seconds: How long it took.
-        warnings: Sentences about the images and maps.
-    """
-
-    written: int
-    kept: int
+    written: int  # maps
+    kept: int  # maps that were there already
     seconds: float
-    warnings: Sequence[str] = ()
+    warnings: Sequence[str] = ()  # sentences about the images and maps
 
 
 def estimate_depth(
@@ -105,7 +88,7 @@ def estimate_depth(
     settings: DepthSettings,
     model: dict[str, Any],
     shard: Shard = _ALONE,
-    progress: Progress | None = None,
+    progress: Progress = lambda done, total: None,
 ) -> Summary:
     """Write the map of every job that has none yet, and the manifest of each folder of maps.
 
@@ -124,14 +107,12 @@ def estimate_depth(
         warnings.simplefilter('ignore', NotGeoreferencedWarning)
         sizes = dict(zip(jobs, settings.reader.sizes([job.source for job in jobs]), strict=True))
         tiling = settings.tiling(estimator.preprocessing.height)
-        grids = {
-            job: TileGrid(*size, *tiling)
-            for job, size in sizes.items()
-            if tiling is not None and max(size) > tiling[0]
-        }
-        described, about = settings.described(estimator), _about(estimator, model)
-        roots = dict.fromkeys(job.root for job in jobs)
-        folders = {root: MapFolder(root, described, about) for root in roots}
+        large = [job for job, size in sizes.items() if tiling and max(size) > tiling[0]]
+        grids = {job: TileGrid(*sizes[job], *tiling) for job in large}
+        versions = {'depthda': __version__, 'transformers': transformers.__version__}
+        versions |= {'torch': torch.__version__, 'device': estimator.device_name}
+        described, about = settings.described(estimator), {**model, 'versions': [versions]}
+        folders = {job.root: MapFolder(job.root, described, about) for job in jobs}
         if shard.rank == 0:
             for folder in folders.values():
                 stack.enter_context(own_folder(folder.root))
@@ -141,11 +122,8 @@ def estimate_depth(
                     stack.enter_context(folder.abandoned_on_failure())
         shard.wait()
         own_jobs = shard.part(jobs)
-        todo = {
-            job
-            for job in own_jobs
-            if not folders[job.root].is_done(job.name, sizes[job], job.source)
-        }
+        done = (folders[job.root].is_done(job.name, sizes[job], job.source) for job in own_jobs)
+        todo = {job for job, is_done in zip(own_jobs, done, strict=True) if not is_done}
         started = time.monotonic()
         plan = Plan(own_jobs, todo, sizes, grids, folders)
         pipeline = Pipeline(estimator, settings.reader, plan, settings.batch_size, settings.workers)
@@ -156,13 +134,3 @@ def estimate_depth(
             for folder in folders.values():
                 folder.finish()
     return Summary(len(todo), len(own_jobs) - len(todo), seconds, pipeline.warnings())
-
-
-def _about(estimator: DepthEstimator, model: dict[str, Any]) -> dict[str, Any]:
-    versions = {
-        'depthda': __version__,
-        'transformers': transformers.__version__,
-        'torch': torch.__version__,
-        'device': estimator.device_name,
-    }
-    return {**model, 'versions': [versions]}

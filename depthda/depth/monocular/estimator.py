@@ -1,7 +1,8 @@
 """Estimate relative depth of images with Depth Anything, whole or tile by tile."""
 
-from collections.abc import Iterator, Sequence
-from concurrent.futures import Executor
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor, Future
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from transformers import DepthAnythingForDepthEstimation
 
-from depthda.depth.monocular.alignment import Box, align_tiles
+from depthda.depth.monocular.alignment import align_tiles
 from depthda.depth.monocular.depth_anything import load_depth_anything
 from depthda.depth.monocular.images import Size
 from depthda.depth.monocular.preprocessing import Preprocessing, load_preprocessing
@@ -30,12 +31,8 @@ class DepthEstimator:
     batches, whose shape decides the order of additions: the same batches return the same maps on
     the same device, other batches the same within rounding.
 
-    Args:
-        model: The network in evaluation mode.
-        preprocessing: How images enter the network.
-        device: ``'cpu'``, ``'cuda'``, …
-        bf16: Run the network in bfloat16, except its head, whose output would have no more than
-            256 levels between two powers of two.
+    With ``bf16`` the network, in evaluation mode, runs in bfloat16, except its head, whose output
+    would have no more than 256 levels between two powers of two.
     """
 
     def __init__(
@@ -110,32 +107,15 @@ class DepthEstimator:
 
         Memory holds the image, the depth of the tiles, the current batch of tiles and the next.
         """
-        height, width = image.shape[:2]
-        coarse_size = self.preprocessing.coarse_size(height, width)
-        coarse = self.whole([self.preprocessing(image, coarse_size)], [(height, width)])[0]
+        size = image.shape[:2]
+        coarse_size = self.preprocessing.coarse_size(*size)
+        coarse = self.whole([self.preprocessing(image, coarse_size)], [size])[0]
+        cut = [image[top:bottom, left:right] for top, left, bottom, right in grid.boxes]
         tiles = []
-        for inputs, sizes in self._tile_batches(image, grid.boxes, batch_size, workers):
-            tiles += self.whole(inputs, sizes)
+        for batch, inputs in read_ahead(in_batches(cut, batch_size), self.preprocessing, workers):
+            tiles += self.whole(inputs, [tile.shape[:2] for tile in batch])
         scales, shifts = align_tiles(tiles, grid.boxes, coarse, valid=valid)
         return grid.blend(tiles, scales, shifts)
-
-    def _tile_batches(
-        self, image: np.ndarray, boxes: list[Box], batch_size: int, workers: Executor
-    ) -> Iterator[tuple[list[Tensor], list[Size]]]:
-        """Yield batches of preprocessed tiles, while the next one is prepared."""
-
-        def begin(start: int) -> list[Any]:
-            return [
-                workers.submit(self.preprocessing, image[top:bottom, left:right])
-                for top, left, bottom, right in boxes[start : start + batch_size]
-            ]
-
-        ahead = begin(0)
-        for start in range(0, len(boxes), batch_size):
-            inputs = [future.result() for future in ahead]
-            ahead = begin(start + batch_size)
-            sizes = [(b - t, r - left) for t, left, b, r in boxes[start : start + batch_size]]
-            yield inputs, sizes
 
     @torch.inference_mode()
     def _network(self, inputs: Tensor) -> Tensor:
@@ -150,6 +130,23 @@ class DepthEstimator:
                 'fit into the memory of the GPU: lower --batch-size, or --size.'
             ) from error
         return torch.cat(depth).float()
+
+
+def in_batches(items: Sequence, size: int) -> list[Sequence]:
+    """Divide a sequence into batches; the last one may be smaller."""
+    return [items[start : start + size] for start in range(0, len(items), size)]
+
+
+def read_ahead(
+    batches: list[Sequence], read: Callable[[Any], Any], workers: Executor
+) -> Iterator[tuple[Sequence, list[Any]]]:
+    """Yield each batch with ``read(item)`` of its items, while the next batch is read."""
+    ahead: list[Future] = []
+    for batch, after in pairwise([[], *batches, []]):
+        results = [future.result() for future in ahead]
+        ahead = [workers.submit(read, item) for item in after]
+        if batch:
+            yield batch, results
 
 
 class _InFloat32(nn.Module):

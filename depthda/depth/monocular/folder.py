@@ -18,13 +18,10 @@ _ENCODING = 'depth = shift + scale * code; larger = nearer; code 0 = no depth'
 
 
 class MapFolder(DepthMapFolder):
-    """A folder of estimated maps, which recognises those of its settings.
+    """A folder of estimated maps, which recognises those of its settings and refuses others.
 
-    Args:
-        root: The folder; :meth:`open` makes it.
-        settings: What decides the values of a map, such as ``weights`` (their hash), as JSON
-            returns it. A folder that holds maps of other settings is refused.
-        about: What else is worth knowing: ``model``, ``versions`` (a list), …
+    ``settings`` are what decides the values of a map, such as ``weights`` (their hash). ``about``
+    is what else is worth knowing: ``model``, ``versions`` (a list), …
     """
 
     name = unfinished = MANIFEST
@@ -32,8 +29,9 @@ class MapFolder(DepthMapFolder):
     advice = 'name another folder with --out or --name'
 
     def __init__(self, root: Path, settings: Mapping[str, Any], about: Mapping[str, Any]) -> None:
-        content = {'encoding': _ENCODING, 'settings': dict(settings), 'about': dict(about)}
-        super().__init__(root, content | {'maps': {}})
+        plain = json.loads(json.dumps(settings))  # they are compared with those of a manifest
+        content = {'encoding': _ENCODING, 'settings': plain, 'about': dict(about), 'maps': {}}
+        super().__init__(root, content)
 
     def open(self) -> None:
         """Check or begin the manifest, and remove what a killed run left half written."""
@@ -42,9 +40,9 @@ class MapFolder(DepthMapFolder):
             self.write()
         else:
             # The first run records what the maps were made with; later ones add other versions.
-            now, self.content['about'] = self.content['about']['versions'], before['about']
-            known = before['about']['versions']
+            now, known = (content['about']['versions'] for content in (self.content, before))
             known += [versions for versions in now if versions not in known]
+            self.content['about'] = before['about']
         self.remove_strays()
 
     def check(self, before: Mapping[str, Any]) -> None:
@@ -97,5 +95,4 @@ class MapFolder(DepthMapFolder):
 
 def image_hash(image: Path) -> str:
     """Return a short hash of the file, which stays the same when a dataset is moved."""
-    with open(image, 'rb') as file:
-        return hashlib.file_digest(file, 'sha256').hexdigest()[:16]
+    return hashlib.sha256(image.read_bytes()).hexdigest()[:16]

@@ -3,9 +3,8 @@
 import math
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from PIL import Image, ImageOps
@@ -24,16 +23,12 @@ _LABELS = 32  # the most classes, and the largest index
 
 @dataclass(frozen=True)
 class OpticalReader:
-    """Reads PNG, JPEG and TIFF as H×W×3 uint8 RGB.
+    """Reads PNG, JPEG and TIFF as H×W×3 uint8 RGB."""
 
-    Args:
-        bands: The three bands that are red, green and blue for the network, counted from 1. None:
-            all three bands of an image, or its only one three times; other images are refused.
-        value_range: The values that become 0 and 255. None: images must have 8 bits.
-    """
-
+    # The bands that are red, green and blue for the network, counted from 1. None: all three bands
+    # of an image, or its only one three times; other images are refused.
     bands: tuple[int, int, int] | None = None
-    value_range: tuple[float, float] | None = None
+    value_range: tuple[float, float] | None = None  # become 0 and 255; None: only 8-bit images
 
     def __post_init__(self) -> None:
         if self.bands is not None and min(self.bands) < 1:
@@ -45,10 +40,7 @@ class OpticalReader:
         headers = read_headers(paths)
         for path, header in zip(paths, headers, strict=True):
             if header is None:
-                raise UserError(
-                    f'{path} cannot be read as an image (empty, broken off or of another format): '
-                    'replace or remove it.'
-                )
+                raise _unreadable(path, 'empty, broken off or of another format')
             self._check_bands(path, header.bands)
         # With a range it is known that the values are brightness.
         if self.value_range is None:
@@ -85,10 +77,6 @@ class OpticalReader:
             outside = np.count_nonzero(known < low) + np.count_nonzero(known > high)
             clipped.append((outside, known.size))
         return np.ascontiguousarray(self._to_8_bits(path, values)), valid
-
-    def described(self) -> dict[str, Any]:
-        """Return plain values, as JSON returns them."""
-        return {key: value and list(value) for key, value in asdict(self).items()}
 
     def _read_tiff(self, path: Path) -> tuple[np.ndarray, np.ndarray | None]:
         with open_raster(path) as raster:
@@ -154,14 +142,13 @@ def _label_values(path: Path, header: Header) -> set[int] | None:
     with open_raster(path) as raster:
         # The middle of a large scene is enough.
         top, left = (max(0, (side - _WINDOW) // 2) for side in raster.shape)
-        values = np.unique(raster.read(1, window=Window(left, top, _WINDOW, _WINDOW)))
-    few_and_low = len(values) <= _LABELS and ((values <= _LABELS) | (values == 255)).all()
-    return set(values.tolist()) if few_and_low else None
+        found = np.unique(raster.read(1, window=Window(left, top, _WINDOW, _WINDOW)))
+    few_and_low = len(found) <= _LABELS and ((found <= _LABELS) | (found == 255)).all()
+    return set(found.tolist()) if few_and_low else None
 
 
 def _read_rgb_png(path: Path) -> np.ndarray:
-    values = read_png(path)
-    if values is None:
+    if (values := read_png(path)) is None:
         raise _unreadable(path, 'not a PNG')
     values = np.atleast_3d(values)
     return values[..., [2, 1, 0, 3][: values.shape[2]]] if values.shape[2] >= 3 else values
@@ -176,5 +163,5 @@ def _read_jpeg(path: Path) -> np.ndarray:
         raise _unreadable(path, error) from error
 
 
-def _unreadable(path: Path, reason: object) -> UserError:
+def _unreadable(path: str | os.PathLike, reason: object) -> UserError:
     return UserError(f'{path} cannot be read as an image ({reason}): replace or remove it.')

@@ -25,11 +25,8 @@ def map_name(model: str) -> str:
 def find_jobs(images: Sequence[str], out: str | None, name: str) -> list[Job]:
     """List the given images, and those below given folders, sorted by path.
 
-    Args:
-        images: Paths of images, or of folders that hold some.
-        out: Folder of the maps; the map of ``FOLDER/a/12.tif`` is ``out/a/12.png``. None:
-            ``rdepth/<name>`` next to FOLDER, where the datasets look for it.
-        name: Of the maps.
+    The map of ``FOLDER/a/12.tif`` is ``out/a/12.png``. Without ``out`` it lies in ``rdepth/<name>``
+    next to FOLDER, where the datasets look for it.
     """
     if name in ('', '.', '..') or Path(name).name != name:
         raise UserError(f'--name {name!r} is not the name of a folder: give one without slashes.')

@@ -11,7 +11,7 @@ import numpy as np
 
 from depthda.depth.jobs import Job
 from depthda.depth.maps import clipping_warning
-from depthda.depth.monocular.estimator import DepthEstimator
+from depthda.depth.monocular.estimator import DepthEstimator, in_batches, read_ahead
 from depthda.depth.monocular.folder import MapFolder
 from depthda.depth.monocular.images import OpticalReader, Size
 from depthda.depth.monocular.tiling import TileGrid
@@ -22,21 +22,13 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class Plan:
-    """What one process has to do.
-
-    Attributes:
-        jobs: Its jobs.
-        todo: Those of them that have no map yet.
-        sizes: The size of each image.
-        grids: The tiles of each image that is not taken whole.
-        folders: The folder of maps of each root.
-    """
+    """What one process has to do."""
 
     jobs: Sequence[Job]
-    todo: set[Job]
+    todo: set[Job]  # those that have no map yet
     sizes: dict[Job, Size]
-    grids: dict[Job, TileGrid]
-    folders: dict[Path, MapFolder]
+    grids: dict[Job, TileGrid]  # the tiles of each image that is not taken whole
+    folders: dict[Path, MapFolder]  # by root
 
 
 @dataclass
@@ -56,9 +48,8 @@ class Pipeline:
     _plain: list[str] = field(default_factory=list, init=False)
     _flat: list[str] = field(default_factory=list, init=False)
 
-    def run(self, progress: Progress | None = None) -> None:
+    def run(self, progress: Progress = lambda done, total: None) -> None:
         """Write the maps; ``progress`` is called with the number of written maps and of all."""
-        report = progress or (lambda done, total: None)
         readers, writers = (ThreadPoolExecutor(self.workers) for _ in range(2))
         writing: deque[Future] = deque()
         written, total = 0, len(self.plan.todo)
@@ -69,15 +60,11 @@ class Pipeline:
             while len(writing) > most:
                 writing.popleft().result()
                 written += 1
-                report(written, total)
+                progress(written, total)
 
-        report(written, total)
-        batches = self.batches()
+        progress(written, total)
         try:
-            ahead: list[Future] = []
-            for batch, after in zip([[], *batches], [*batches, []], strict=True):
-                inputs = [future.result() for future in ahead]
-                ahead = [readers.submit(self._read, job) for job in after]
+            for batch, inputs in read_ahead(self.batches(), self._read, readers):
                 for job, depth, valid in self._depth(batch, inputs, readers):
                     if job in self.plan.todo:
                         wait(self.batch_size - 1)
@@ -106,22 +93,15 @@ class Pipeline:
         Where a batch goes through the network together, all images are planned and a batch in
         which a map is missing is run as it was planned: a run that was killed repeats its batches.
         """
-        todo = self.plan.todo
-        alone: list[list[Job]] = []
+        todo, grids = self.plan.todo, self.plan.grids
+        jobs = [job for job in self.plan.jobs if self.estimator.batched or job in todo]
         groups: dict[Size, list[Job]] = {}
-        for job in self.plan.jobs:
-            if not self.estimator.batched and job not in todo:
-                continue
-            if job in self.plan.grids:
-                alone.append([job])
-            else:
-                size = self.estimator.preprocessing.network_size(*self.plan.sizes[job])
-                groups.setdefault(size, []).append(job)
-        grouped = [
-            group[start : start + self.batch_size]
-            for _, group in sorted(groups.items())
-            for start in range(0, len(group), self.batch_size)
-        ]
+        for job in (job for job in jobs if job not in grids):
+            size = self.estimator.preprocessing.network_size(*self.plan.sizes[job])
+            groups.setdefault(size, []).append(job)
+        alone = [[job] for job in jobs if job in grids]
+        members = [group for _, group in sorted(groups.items())]
+        grouped = [batch for group in members for batch in in_batches(group, self.batch_size)]
         return [batch for batch in grouped + alone if not todo.isdisjoint(batch)]
 
     def _read(self, job: Job) -> tuple[Any, np.ndarray | None]:
@@ -134,15 +114,12 @@ class Pipeline:
     def _depth(
         self, batch: list[Job], inputs: list[tuple], workers: ThreadPoolExecutor
     ) -> Iterator[tuple[Job, np.ndarray, np.ndarray | None]]:
-        if not batch:
-            return
         images, valid = zip(*inputs, strict=True)
-        grid = self.plan.grids.get(batch[0])
-        if grid is None:
-            maps = self.estimator.whole(images, [self.plan.sizes[job] for job in batch])
-        else:
+        if grid := self.plan.grids.get(batch[0]):
             maps = [self.estimator.tiled(images[0], grid, self.batch_size, workers, valid[0])]
-        yield from zip(batch, maps, valid, strict=True)
+        else:
+            maps = self.estimator.whole(images, [self.plan.sizes[job] for job in batch])
+        return zip(batch, maps, valid, strict=True)
 
     def _write(self, job: Job, depth: np.ndarray, valid: np.ndarray | None) -> None:
         if not np.isfinite(depth).all():

@@ -1,9 +1,8 @@
 """Preprocess images for Depth Anything as the checkpoint's own image processor does."""
 
 import math
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -72,14 +71,8 @@ class Preprocessing:
             )
         return replace(self, height=size, width=size)
 
-    def described(self) -> dict[str, Any]:
-        """Return plain values, as JSON returns them."""
-        return {**asdict(self), 'mean': list(self.mean), 'std': list(self.std)}
-
-    def _multiples(self, height: float, width: float) -> tuple[int, int]:
-        return tuple(
-            max(round(side / self.multiple), 1) * self.multiple for side in (height, width)
-        )
+    def _multiples(self, *sides: float) -> tuple[int, int]:
+        return tuple(max(round(side / self.multiple), 1) * self.multiple for side in sides)
 
 
 def load_preprocessing(weights: str, option: str = 'weights=') -> Preprocessing:
@@ -99,17 +92,11 @@ def load_preprocessing(weights: str, option: str = 'weights=') -> Preprocessing:
                 f'{key}={settings[key]} in preprocessor_config.json of {weights!r} is not how '
                 f'Depth Anything takes images: set it to {str(expected).lower()}.'
             )
+    keys = ('ensure_multiple_of', 'keep_aspect_ratio', 'resample', 'rescale_factor')
     try:
-        return Preprocessing(
-            height=settings['size']['height'],
-            width=settings['size']['width'],
-            multiple=settings['ensure_multiple_of'],
-            keep_aspect_ratio=settings['keep_aspect_ratio'],
-            resample=settings['resample'],
-            rescale_factor=settings['rescale_factor'],
-            mean=tuple(settings['image_mean']),
-            std=tuple(settings['image_std']),
-        )
+        size = settings['size']['height'], settings['size']['width']
+        statistics = (tuple(settings[key]) for key in ('image_mean', 'image_std'))
+        return Preprocessing(*size, *(settings[key] for key in keys), *statistics)
     except KeyError as error:
         raise UserError(
             f'preprocessor_config.json of {weights!r} has no {error}: take the one that belongs to '

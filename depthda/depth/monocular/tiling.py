@@ -9,8 +9,6 @@ import numpy as np
 
 from depthda.depth.monocular.alignment import Box
 
-Span = tuple[int, int]
-
 
 @dataclass(frozen=True)
 class TileGrid:
@@ -28,11 +26,8 @@ class TileGrid:
     @property
     def boxes(self) -> list[Box]:
         """The tiles, row by row."""
-        return [
-            (top, left, bottom, right)
-            for top, bottom in self._spans(self.height)
-            for left, right in self._spans(self.width)
-        ]
+        spans = product(self._spans(self.height), self._spans(self.width))
+        return [(top, left, bottom, right) for (top, bottom), (left, right) in spans]
 
     def blend(
         self, tiles: Sequence[np.ndarray], scales: np.ndarray, shifts: np.ndarray
@@ -44,15 +39,13 @@ class TileGrid:
         """
         scene = np.zeros((self.height, self.width), np.float32)
         weights = product(self._weights(self.height), self._weights(self.width))
-        for box, tile, (row, column), scale, shift in zip(
-            self.boxes, tiles, weights, scales, shifts, strict=True
-        ):
-            top, left, bottom, right = box
+        parts = zip(self.boxes, tiles, weights, scales, shifts, strict=True)
+        for (top, left, bottom, right), tile, (row, column), scale, shift in parts:
             aligned = np.float32(scale) * tile + np.float32(shift)
             scene[top:bottom, left:right] += np.outer(row, column) * aligned
         return scene
 
-    def _spans(self, length: int) -> list[Span]:
+    def _spans(self, length: int) -> list[tuple[int, int]]:
         side = min(self.tile, length)
         count = math.ceil((length - side) / (self.tile - self.overlap)) + 1
         starts = np.rint(np.linspace(0, length - side, count)).astype(int).tolist()

@@ -16,10 +16,7 @@ _ENCODING = 'height = low + (high - low) * code / 65535; code 0 = no depth'
 class SurfaceFolder(DepthMapFolder):
     """A folder of maps of surface models, which recognises those of its settings.
 
-    Args:
-        root: The folder.
-        settings: What decides the heights of a map, as JSON returns it.
-        percentiles: The percentiles that the range is taken from; None: the range is given.
+    The range of heights is taken from ``percentiles``; if they are None, it is given.
     """
 
     name = unfinished = MANIFEST
@@ -72,9 +69,8 @@ class SurfaceFolder(DepthMapFolder):
         # A range that is given again keeps what is known of where it came from.
         if before is None or surfaces is not None:
             percentiles = self._percentiles if surfaces else None
-            self.content['range'] = {
-                'low': low, 'high': high, 'percentiles': percentiles, 'surfaces': surfaces
-            }  # fmt: skip
+            source = {'percentiles': percentiles, 'surfaces': surfaces}
+            self.content['range'] = {'low': low, 'high': high, **source}
         if self.range != before:
             self.write()
 

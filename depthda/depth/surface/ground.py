@@ -67,18 +67,14 @@ def _extreme(
 ) -> Strip:
     known = np.where(valid, values, np.float32(beyond))
     window = (2 * half[0] + 1, 2 * half[1] + 1)
-    found = extreme(known, window, mode='constant', cval=beyond)
-    return _inner(found, half), _inner(valid, half)
+    inner = np.s_[half[0] : len(values) - half[0]]
+    return extreme(known, window, mode='constant', cval=beyond)[inner], valid[inner]
 
 
 def _mean(values: np.ndarray, valid: np.ndarray, half: tuple[int, int]) -> Strip:
     mean = _window_sums(np.where(valid, values, 0), half)
     mean /= np.maximum(_window_sums(valid, half), 1)
-    return mean.astype(np.float32), _inner(valid, half)
-
-
-def _inner(array: np.ndarray, half: tuple[int, int]) -> np.ndarray:
-    return array[half[0] : len(array) - half[0]]
+    return mean.astype(np.float32), valid[half[0] : len(valid) - half[0]]
 
 
 def _window_sums(values: np.ndarray, half: tuple[int, int]) -> np.ndarray:

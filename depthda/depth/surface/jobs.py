@@ -13,16 +13,12 @@ SUFFIXES = ('.tif', '.tiff')
 def find_surfaces(heights: Sequence[str], out: Path, terrain: Path | None) -> list[Job]:
     """List the given GeoTIFFs, and those below given folders, sorted by name.
 
-    Args:
-        heights: Paths of surface models, or of folders that hold some.
-        out: Folder of the maps; the map of ``FOLDER/a/12.tif`` is ``out/a/12.png``.
-        terrain: Folder of terrain models, which must not lie among the surface models.
+    The map of ``FOLDER/a/12.tif`` is ``out/a/12.png``. The folder ``terrain`` of terrain models
+    must not lie among the surface models.
     """
     if terrain is not None and not terrain.is_dir():
-        raise UserError(
-            f'there is no folder {terrain} of terrain models: --ground takes none, opening or a '
-            'folder.'
-        )
+        advice = '--ground takes none, opening or a folder'
+        raise UserError(f'there is no folder {terrain} of terrain models: {advice}.')
 
     def root_of(path: Path, folder: Path) -> Path:
         if out == folder or path.is_dir() and out.is_relative_to(path):

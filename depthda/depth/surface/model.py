@@ -2,6 +2,7 @@
 
 import hashlib
 import math
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -9,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from affine import Affine
+from affine import Affine, dumpsw
 from rasterio.crs import CRS
 
 from depthda.depth.surface.ground import Strip, ground_strips
@@ -18,7 +19,6 @@ from depthda.io.rasters import open_raster
 
 # Pixels read at once: 8 MB of heights, of which some copies are needed.
 _STRIP = 1 << 21
-_READ = 1 << 20
 
 
 class SurfaceGrid(NamedTuple):
@@ -31,40 +31,24 @@ class SurfaceGrid(NamedTuple):
 
 
 class Relief(NamedTuple):
-    """A strip of a surface model.
+    """A strip of a surface model."""
 
-    Attributes:
-        raw: Heights as they are on disk, float32 rows×width.
-        heights: The same above the ground, if it is to be subtracted.
-        valid: Where there is a height.
-        below: How many valid heights were below the ground, and are now 0.
-        terrain: The terrain model, if there is one.
-    """
-
-    raw: np.ndarray
-    heights: np.ndarray
-    valid: np.ndarray
-    below: int = 0
-    terrain: np.ndarray | None = None
+    raw: np.ndarray  # heights as they are on disk, float32 rows×width
+    heights: np.ndarray  # the same above the ground, if it is to be subtracted
+    valid: np.ndarray  # where there is a height
+    below_ground: int = 0  # how many valid heights were below the ground, and are now 0
+    terrain: np.ndarray | None = None  # the terrain model, if there is one
 
 
 @dataclass(frozen=True)
 class Surface:
-    """A surface model, and how its ground is found.
+    """A surface model, and how its ground is found."""
 
-    Args:
-        path: GeoTIFF of one band.
-        nodata: Values that are not heights, in addition to what the file declares.
-        terrain: A terrain model on the same grid, which is the ground.
-        window: Side of the opening's window in metres; or
-        window_pixels: the same in pixels.
-    """
-
-    path: Path
-    nodata: tuple[float, ...] = ()
-    terrain: Path | None = None
-    window: float | None = None
-    window_pixels: int | None = None
+    path: Path  # GeoTIFF of one band
+    nodata: tuple[float, ...] = ()  # values that are not heights, added to those of the file
+    terrain: Path | None = None  # a terrain model on the same grid, which is the ground
+    window: float | None = None  # side of the opening's window in metres, or …
+    window_pixels: int | None = None  # … in pixels
 
     def identity(self) -> dict[str, object]:
         """Return size and hash of the files: a copy has the same, a corrected file has not."""
@@ -96,9 +80,9 @@ class Surface:
         for (raw, valid), (level, known) in zip(surface, ground, strict=True):
             valid = valid & known
             above = np.subtract(raw, level, where=valid, out=np.zeros_like(raw))
-            below = int(np.count_nonzero(above < 0))
+            below_ground = int(np.count_nonzero(above < 0))
             terrain = level if self.terrain is not None else None
-            yield Relief(raw, np.maximum(above, 0), valid, below, terrain)
+            yield Relief(raw, np.maximum(above, 0), valid, below_ground, terrain)
 
     def is_smaller_than_window(self, grid: SurfaceGrid) -> bool:
         """Return whether the opening's window exceeds the raster, so that hills vanish as well."""
@@ -124,8 +108,8 @@ class Surface:
                 'to be larger than the largest building: give a larger one.'
             )
         # A window that is larger than the raster is cut at its edges anyway.
-        size = (grid.height, grid.width)
-        return tuple(round((min(s, 2 * n + 1) - 1) / 2) for s, n in zip(sides, size, strict=True))
+        limits = 2 * grid.height + 1, 2 * grid.width + 1
+        return tuple(round((min(ends) - 1) / 2) for ends in zip(sides, limits, strict=True))
 
 
 def read_grid(path: Path) -> SurfaceGrid:
@@ -143,22 +127,17 @@ def file_identity(path: Path) -> dict[str, object]:
     """Return bytes and SHA-256 of a raster with all its files (masks, world files)."""
     with open_raster(path) as raster:
         names = sorted(raster.files)
-    digest, size = hashlib.sha256(), 0
+    digest = hashlib.sha256()
     for name in names:
         with open(name, 'rb') as file:
-            while part := file.read(_READ):
+            while part := file.read(1 << 20):
                 digest.update(part)
-                size += len(part)
-    return {'bytes': size, 'sha256': digest.hexdigest()}
+    return {'bytes': sum(map(os.path.getsize, names)), 'sha256': digest.hexdigest()}
 
 
 def world_file(grid: SurfaceGrid) -> str | None:
     """Return the content of a world file: pixel size, rotation, centre of the first pixel."""
-    step = grid.transform
-    if step.is_identity:
-        return None
-    x, y = step.c + (step.a + step.b) / 2, step.f + (step.d + step.e) / 2
-    return ''.join(f'{value!r}\n' for value in (step.a, step.d, step.b, step.e, x, y))
+    return None if grid.transform.is_identity else dumpsw(grid.transform)
 
 
 def _read(path: Path, grid: SurfaceGrid, rows: int, nodata: Sequence[float]) -> Iterator[Strip]:
@@ -197,7 +176,7 @@ def _check_same(surface: Path, grid: SurfaceGrid, terrain: Path, other: SurfaceG
     pixel = math.hypot(grid.transform.a, grid.transform.d)
     steps, other_steps = ((t.a, t.e, t.b, t.d) for t in transforms)
     corner, other_corner = ((t.c, t.f) for t in transforms)
-    if grid.transform.is_identity != other.transform.is_identity:
+    if len({t.is_identity for t in transforms}) > 1:
         difference = 'one has a georeference and the other has none'
     elif grid.crs is not None and other.crs is not None and grid.crs != other.crs:
         difference = f'reference systems {_crs_name(grid.crs)} and {_crs_name(other.crs)}'

@@ -19,11 +19,8 @@ def suspect_height(
 ) -> float | None:
     """Return the height that looks like no-data, or None.
 
-    Args:
-        counts: Of all heights, from :func:`~depthda.depth.surface.percentiles.count_coarse`.
-        lowest: The lowest height.
-        highest: The highest height.
-        terrain: Heights of the terrain model below them, if there is one.
+    ``counts`` of all heights come from :func:`~depthda.depth.surface.percentiles.count_coarse`;
+    ``terrain`` are heights of the terrain model below them, if there is one.
     """
     middle, top = (rough_percentile(counts, percent) for percent in (50, 99))
     is_far = lowest < middle - max(_FAR_AT_LEAST, _FAR * (top - middle))

@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -34,24 +35,17 @@ _CACHE_MB = 256
 class SurfaceSettings:
     """How surface models become maps.
 
-    Args:
-        percentiles: Percentiles of all heights of the dataset that become depth 0 and 1.
-        value_range: Heights that become depth 0 and 1 instead.
-        nodata: Values that are not heights, in addition to what the files declare.
-        fill: Give pixels without height the nearest height.
-        ground: ``'none'``; ``'opening'``: subtract an opening of the surface model; or a folder of
-            terrain models with the same names, to subtract.
-        window: Side of the opening's window in metres; or
-        window_pixels: the same in pixels.
+    What is subtracted as ``ground`` is ``'none'``, ``'opening'`` (an opening of the surface model),
+    or a folder of terrain models with the same names.
     """
 
-    percentiles: Range = (0.5, 99.5)
-    value_range: Range | None = None
-    nodata: tuple[float, ...] = ()
-    fill: bool = False
+    percentiles: Range = (0.5, 99.5)  # of all heights of the dataset; they become depth 0 and 1
+    value_range: Range | None = None  # heights that become depth 0 and 1, instead of percentiles
+    nodata: tuple[float, ...] = ()  # values that are not heights, added to those of the files
+    fill: bool = False  # give pixels without height the nearest height
     ground: str = 'none'
-    window: float | None = None
-    window_pixels: int | None = None
+    window: float | None = None  # side of the opening's window in metres
+    window_pixels: int | None = None  # the same in pixels
 
     def __post_init__(self) -> None:
         low, high = self.percentiles
@@ -67,9 +61,8 @@ class SurfaceSettings:
             raise UserError(f'a window of {self.window:g} m has no meaning: give metres.')
         windows = [w for w in (self.window, self.window_pixels) if w is not None]
         if self.ground != 'opening' and windows:
-            raise UserError(
-                'a window is for --ground opening: leave it out, or add --ground opening.'
-            )
+            advice = 'leave it out, or add --ground opening'
+            raise UserError(f'a window is for --ground opening: {advice}.')
         if self.ground == 'opening' and len(windows) != 1:
             raise UserError(
                 '--ground opening needs one window, larger than the largest building: --window '
@@ -88,47 +81,36 @@ class SurfaceSettings:
 
     def described(self) -> dict[str, Any]:
         """Return what decides heights; the terrain models are part of the input of each map."""
-        return {
-            'nodata': sorted(set(self.nodata)),
-            'fill': self.fill,
-            'ground': self.ground if self.terrain is None else 'terrain models',
-            'window': self.window,
-            'window_pixels': self.window_pixels,
-        }
+        ground = self.ground if self.terrain is None else 'terrain models'
+        described = {'nodata': sorted(set(self.nodata)), 'fill': self.fill, 'ground': ground}
+        return described | {'window': self.window, 'window_pixels': self.window_pixels}
 
 
-class Done(NamedTuple):
-    """What a run has made.
+class MappingResult(NamedTuple):
+    """What a run has made."""
 
-    Attributes:
-        maps: The entries of the manifest by name.
-        range: The range of heights.
-        written: How many maps this run has made.
-        small: Names of the surface models that are smaller than the window of the opening.
-    """
-
-    maps: dict[str, dict[str, Any]]
-    range: dict[str, Any]
-    written: int
-    small: list[str]
+    maps: dict[str, dict[str, Any]]  # the entries of the manifest by name
+    range: dict[str, Any]  # of heights
+    written: int  # how many maps this run has written
+    smaller_than_window: list[str]  # names of the surface models that the window exceeds
 
 
 def map_surfaces(
-    heights: Sequence[str],
+    paths: Sequence[str],
     out: str | Path,
     settings: SurfaceSettings,
     workers: int = 1,
     progress: Progress = lambda stage, done, total: None,
-) -> Done:
+) -> MappingResult:
     """Write a depth map of each surface model below ``out``.
 
-    Maps that are there already, of the same files and settings, stay. So the next run completes one
-    that was killed, and the result has the bytes of an uninterrupted run. Memory holds some strips
-    of a raster for each of the ``workers`` (threads), with ``fill`` a whole raster.
+    Maps of the same files and settings that are already there are kept. So a run that was killed
+    can be started again, and the result has the bytes of an uninterrupted run. Each of the
+    ``workers`` (threads) holds a few strips of a raster in memory, or with ``fill`` a whole raster.
     """
     check_count('--workers', workers)
     out = Path(out).absolute()
-    jobs = find_surfaces(heights, out, settings.terrain)
+    jobs = find_surfaces(paths, out, settings.terrain)
     surfaces = [settings.surface(job) for job in jobs]
     check_is_folder(out)
     percentiles = None if settings.value_range else settings.percentiles
@@ -138,17 +120,17 @@ def map_surfaces(
         warnings.simplefilter('ignore', NotGeoreferencedWarning)
         folder.open()
         with folder.abandoned_on_failure():
-            return _fill(folder, jobs, surfaces, settings, _Threads(workers, progress))
+            return _write_maps(folder, jobs, surfaces, settings, partial(_each, workers, progress))
 
 
-def _fill(
+def _write_maps(
     folder: SurfaceFolder,
     jobs: list[Job],
     surfaces: list[Surface],
     settings: SurfaceSettings,
-    threads: '_Threads',
-) -> Done:
-    found = threads.map('files', lambda surface: (surface.check(), surface.identity()), surfaces)
+    each: Callable[..., Iterator[Any]],
+) -> MappingResult:
+    found = each('files', lambda surface: (surface.check(), surface.identity()), surfaces)
     grids, identities = zip(*found, strict=True)
     if settings.value_range:
         folder.set_range(*settings.value_range)
@@ -157,23 +139,21 @@ def _fill(
         digest = hashlib.sha256(json.dumps(content).encode()).hexdigest()
         # The range is known already if it was computed from exactly these files.
         if folder.range is None or folder.range['surfaces'] != digest:
-            folder.set_range(*_find_range(surfaces, settings.percentiles, threads), digest)
+            folder.set_range(*_find_range(surfaces, settings.percentiles, each), digest)
     recipe = Recipe((folder.range['low'], folder.range['high']), settings.fill, folder.key)
-    left = [
-        (surface, grid, identity, job.map)
-        for surface, grid, job, identity in zip(surfaces, grids, jobs, identities, strict=True)
-        if not folder.is_done(job.name, grid, identity)
-    ]
-    for _ in threads.map('maps', lambda task: write_map(*task, recipe), left):
-        pass
+    remaining, small = [], []
+    for surface, grid, identity, job in zip(surfaces, grids, identities, jobs, strict=True):
+        if not folder.is_done(job.name, grid, identity):
+            remaining.append((surface, grid, identity, job.map))
+        if surface.is_smaller_than_window(grid):
+            small.append(job.name)
+    deque(each('maps', lambda task: write_map(*task, recipe), remaining), maxlen=0)
     folder.finish()
-    several = zip(jobs, surfaces, grids, strict=True)
-    small = [job.name for job, surface, grid in several if surface.is_smaller_than_window(grid)]
-    return Done(folder.content['maps'], folder.range, len(left), small)
+    return MappingResult(folder.content['maps'], folder.range, len(remaining), small)
 
 
 def _find_range(
-    surfaces: list[Surface], percentiles: Sequence[float], threads: '_Threads'
+    surfaces: list[Surface], percentiles: Sequence[float], each: Callable[..., Iterator[Any]]
 ) -> list[float]:
     """Return the percentiles of all heights."""
 
@@ -181,7 +161,7 @@ def _find_range(
         def counted(surface: Surface) -> Any:
             return sum(count(strip.heights[strip.valid]) for strip in surface.strips())
 
-        return sum(threads.map(stage, counted, surfaces))
+        return sum(each(stage, counted, surfaces))
 
     coarse = total('heights', count_coarse)
     if not coarse.sum():
@@ -194,23 +174,22 @@ def _find_range(
     return percentiles_of(coarse, fine, bins, percentiles)
 
 
-class _Threads:
-    """Threads (reading, NumPy and zlib release the interpreter's lock), and a progress display."""
+def _each(
+    workers: int, progress: Progress, stage: str, function: Callable[[Any], Any], items: list
+) -> Iterator[Any]:
+    """Yield ``function(item)`` in order, by threads: reading, NumPy and zlib release the GIL.
 
-    def __init__(self, workers: int, progress: Progress) -> None:
-        self.workers, self._progress = workers, progress
-
-    def map(self, stage: str, function: Callable[[Any], Any], items: list) -> Iterator[Any]:
-        """Yield ``function(item)`` in order; few results wait, however many items there are."""
-        self._progress(stage, 0, len(items))
-        pool = ThreadPoolExecutor(self.workers)
-        try:
-            futures = (pool.submit(function, item) for item in items)
-            waiting = deque(islice(futures, 2 * self.workers))
-            for done in range(1, len(items) + 1):
-                yield waiting.popleft().result()
-                waiting.extend(islice(futures, 1))
-                self._progress(stage, done, len(items))
-        finally:
-            # If one file fails, the waiting ones are not started.
-            pool.shutdown(cancel_futures=True)
+    Only a few results wait at a time, however many items there are.
+    """
+    progress(stage, 0, len(items))
+    pool = ThreadPoolExecutor(workers)
+    try:
+        futures = (pool.submit(function, item) for item in items)
+        waiting = deque(islice(futures, 2 * workers))
+        for done in range(1, len(items) + 1):
+            yield waiting.popleft().result()
+            waiting.extend(islice(futures, 1))
+            progress(stage, done, len(items))
+    finally:
+        # If one file fails, the waiting ones are not started.
+        pool.shutdown(cancel_futures=True)

@@ -22,32 +22,31 @@ def count_coarse(heights: np.ndarray) -> np.ndarray:
 
 def coarse_bins(coarse: np.ndarray, percentiles: Sequence[float]) -> list[int]:
     """Return the bins that the second pass has to divide, from the sum of the first pass."""
-    return sorted({_locate(coarse, rank)[0] for rank in _ranks(coarse, percentiles)})
+    positions = [_position(coarse, percentile) for percentile in percentiles]
+    ranks = [*map(math.floor, positions), *map(math.ceil, positions)]
+    return sorted({_locate(coarse, rank)[0] for rank in ranks})
 
 
 def count_fine(heights: np.ndarray, bins: Sequence[int]) -> np.ndarray:
     """Count, in a second pass, the heights inside ``bins`` of the first; ``len(bins)``×65,536."""
     ordered = _ordered(heights)
     coarse = ordered >> 16
-    return np.array(
-        [np.bincount(ordered[coarse == bin_] & (_BINS - 1), minlength=_BINS) for bin_ in bins]
-    )
+    members = (ordered[coarse == bin_] & (_BINS - 1) for bin_ in bins)
+    return np.array([np.bincount(part, minlength=_BINS) for part in members])
 
 
 def percentiles_of(
     coarse: np.ndarray, fine: np.ndarray, bins: Sequence[int], percentiles: Sequence[float]
 ) -> list[float]:
     """Return the percentiles as ``numpy.percentile``: linear between the two nearest heights."""
-    found = {}
-    for rank in _ranks(coarse, percentiles):
-        upper, before = _locate(coarse, rank)
-        lower, _ = _locate(fine[list(bins).index(upper)], rank - before)
-        found[rank] = _height(upper << 16 | lower)
     values = []
-    for percentile in percentiles:
-        position = _position(coarse, percentile)
-        low, high = found[math.floor(position)], found[math.ceil(position)]
-        values.append(low + (high - low) * (position - math.floor(position)))
+    for position in (_position(coarse, percentile) for percentile in percentiles):
+        ends = []
+        for rank in (math.floor(position), math.ceil(position)):
+            upper, before = _locate(coarse, rank)
+            lower, _ = _locate(fine[list(bins).index(upper)], rank - before)
+            ends.append(_height(upper << 16 | lower))
+        values.append(ends[0] + (ends[1] - ends[0]) * (position - math.floor(position)))
     return values
 
 
@@ -72,12 +71,6 @@ def _height(ordered: int) -> float:
 def _position(coarse: np.ndarray, percentile: float) -> float:
     # In numpy's order of operations: between distant heights the last bit of the position matters.
     return percentile / 100 * (int(coarse.sum()) - 1)
-
-
-def _ranks(coarse: np.ndarray, percentiles: Sequence[float]) -> set[int]:
-    """Return the ranks of the heights that the percentiles lie between."""
-    positions = [_position(coarse, percentile) for percentile in percentiles]
-    return {rank(position) for position in positions for rank in (math.floor, math.ceil)}
 
 
 def _locate(counts: np.ndarray, rank: int) -> tuple[int, int]:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from depthda.depth.maps import clipping_warning
-from depthda.depth.surface.normalize import Done
+from depthda.depth.surface.normalize import MappingResult
 from depthda.errors import first_names
 
 Entries = Mapping[str, Mapping[str, Any]]  # of the manifest, by name
@@ -14,49 +14,48 @@ Entries = Mapping[str, Mapping[str, Any]]  # of the manifest, by name
 _names = partial(first_names, limit=5)
 
 
-def describe(done: Done, out: str | Path, filled: bool = False) -> list[str]:
+def describe(done: MappingResult, out: str | Path, filled: bool = False) -> list[str]:
     """Return the lines of the report; each warning is a line."""
     maps, low, high = done.maps, done.range['low'], done.range['high']
+    origin = ''
+    if percentiles := done.range['percentiles']:
+        origin = ' (percentiles {:g} and {:g} of all heights)'.format(*percentiles)
     lines = [
         f'{out}: {len(maps):,} depth maps, {done.written:,} of them made now',
-        f'range: {low:.2f} is depth 0 and {high:.2f} is depth 1{_origin(done.range)}',
+        f'range: {low:.2f} is depth 0 and {high:.2f} is depth 1{origin}',
         *_shares(maps, filled),
     ]
     flat = [name for name, entry in maps.items() if not entry['relief']]
     if 2 * len(flat) >= len(maps):
-        cure = 'check the files, and whether all are in the same unit'
+        unit, swapped = 'whether all are in the same unit', ''
         if _have_terrain(maps, flat):
-            cure = (
-                'check the files, whether all are in the same unit, and whether the surface models '
-                'and the terrain models are swapped'
-            )
+            swapped = ', and whether the surface models and the terrain models are swapped'
         lines.append(
             f'warning: {len(flat)} of {len(maps)} maps are flat, below 1 % of the range '
-            f'({_names(flat)}): {cure}'
+            f'({_names(flat)}): check the files, {"" if swapped else "and "}{unit}{swapped}'
         )
     elif flat:
         lines.append(f'without relief: {_names(flat)}')
-    if done.small:
+    if small := done.smaller_than_window:
         lines.append(
-            f'warning: the window is larger than the picture in {_names(done.small)}, so hills are '
+            f'warning: the window is larger than the picture in {_names(small)}, so hills are '
             'subtracted as well: give a smaller window, or larger pictures'
         )
     known = _sum(maps, 'pixels') - _sum(maps, 'no_height')
     clipped = _sum(maps, 'clipped_low') + _sum(maps, 'clipped_high')
     lines += clipping_warning(clipped, known, 'heights', 'the range')
-    return [*lines, *_suspects(maps), *_swapped(maps, known)]
-
-
-def _origin(range_: Mapping[str, Any]) -> str:
-    if range_['percentiles'] is None:
-        return ''
-    low, high = range_['percentiles']
-    return f' (percentiles {low:g} and {high:g} of all heights)'
+    lines += _suspects(maps)
+    below_ground = _sum(maps, 'below_ground')
+    if 2 * below_ground > known:  # noise alone puts fewer there
+        lines.append(
+            f'warning: {100 * below_ground / known:.0f} % of the heights are below the ground: are '
+            'the surface models and the terrain models swapped?'
+        )
+    return lines
 
 
 def _shares(maps: Entries, filled: bool) -> Iterator[str]:
-    pixels = _sum(maps, 'pixels')
-    absent = _sum(maps, 'no_height')
+    pixels, absent = _sum(maps, 'pixels'), _sum(maps, 'no_height')
     files = sum(entry['no_height'] > 0 for entry in maps.values())
     now = f': {"the nearest height" if filled else "no depth"} now' if absent else ''
     yield f'no height: {_share(absent, pixels)} of all pixels, in {files:,} files{now}'
@@ -74,21 +73,10 @@ def _suspects(maps: Entries) -> Iterator[str]:
         if entry['suspect'] is not None:
             suspects.setdefault(entry['suspect'], []).append(name)
     for value, names in sorted(suspects.items()):
-        where = _names(names)
-        where += ' or the terrain models below' if _have_terrain(maps, names) else ''
+        terrain = ' or the terrain models below' if _have_terrain(maps, names) else ''
         yield (
-            f'warning: {value:g} counts as a height in {where}: if it means no-data, run '
-            f'again with --nodata={value!r} and another --out'
-        )
-
-
-def _swapped(maps: Entries, known: int) -> Iterator[str]:
-    """Yield a warning if most heights lie below the ground: noise alone puts fewer there."""
-    under = _sum(maps, 'below_ground')
-    if 2 * under > known:
-        yield (
-            f'warning: {100 * under / known:.0f} % of the heights are below the ground: are the '
-            'surface models and the terrain models swapped?'
+            f'warning: {value:g} counts as a height in {_names(names)}{terrain}: if it means '
+            f'no-data, run again with --nodata={value!r} and another --out'
         )
 
 

@@ -1,4 +1,4 @@
-"""Write the depth map of one surface model, and count what its report needs."""
+"""Write the depth map of one surface model, and collect the counts for the report of the run."""
 
 import json
 from collections import Counter
@@ -18,23 +18,17 @@ from depthda.io.png import png_strips
 
 Range = tuple[float, float]
 
-_ROWS = 64  # normalised at once: in double precision they take four times the memory
-_RELIEF = 655  # codes, 1 % of the range: a map that spans no more is flat
+_ROWS = 64  # converted at once, because float64 takes four times the memory of uint16
+_FLAT_SPAN = 655  # codes, 1 % of the range: a map that spans no more is flat
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """What decides a map, in addition to its surface model.
+    """The settings that decide a map, apart from its surface model."""
 
-    Args:
-        value_range: Heights that become depth 0 and 1; others are clipped.
-        fill: Give "no depth" the nearest valid height. The whole map is in memory for that.
-        key: Identifies all settings, in the note of each map.
-    """
-
-    value_range: Range
-    fill: bool
-    key: str
+    value_range: Range  # become depth 0 and 1; heights outside this range are clipped
+    fill: bool  # give pixels without height the nearest height; needs the whole map in memory
+    key: str  # identifies all settings in the note of each map
 
 
 def write_map(
@@ -42,15 +36,15 @@ def write_map(
 ) -> None:
     """Write the map and, for a georeferenced surface model, the world file (.pgw) next to it."""
     tally = Tally(recipe.value_range)
-    with png_strips(path, grid.width, grid.height) as picture:
+    with png_strips(path, grid.width, grid.height) as png:
         strips = _codes(surface.strips(), tally)
         if recipe.fill:
             strips = iter([fill_nearest(np.concatenate(list(strips)))])
         for codes in strips:
-            picture.write(codes)
+            png.write(codes)
         note = {'settings': recipe.key, 'input': dict(identity), **tally.counts()}
-        picture.note = json.dumps(note)
-    # Last, so that a map that could not be written leaves none.
+        png.note = json.dumps(note)
+    # The world file comes last: a map that could not be written leaves none behind.
     world, content = world_path(path), world_file(grid)
     if content is None:
         world.unlink(missing_ok=True)
@@ -65,7 +59,7 @@ def world_path(path: Path) -> Path:
 
 
 def fill_nearest(codes: np.ndarray) -> np.ndarray:
-    """Give each code 0 the nearest other one; a map of nothing but 0 stays as it is."""
+    """Replace each code 0 by the nearest other code; a map that is 0 everywhere stays unchanged."""
     empty = codes == 0
     if empty.all() or not empty.any():
         return codes
@@ -79,11 +73,9 @@ class Tally:
     def __init__(self, value_range: Range) -> None:
         self.range = value_range
         self._sums: Counter[str] = Counter()
-        self._raw = 0  # counts of the heights as they are on disk, so of the suspect ones too
-        # Lowest and highest of each strip.
-        self._heights: list[float] = []
-        self._terrain: list[float] = []
-        self._codes: list[int] = []
+        self._raw = 0  # histogram of the heights on disk, which include suspicious values
+        # The lowest and the highest value of each strip.
+        self._heights, self._terrain, self._codes = [], [], []
 
     def add(self, strip: Relief, codes: np.ndarray) -> None:
         """Count a strip."""
@@ -94,7 +86,7 @@ class Tally:
             no_height=codes.size - known.size,
             clipped_low=int(np.count_nonzero(known < low)),
             clipped_high=int(np.count_nonzero(known > high)),
-            below_ground=strip.below,
+            below_ground=strip.below_ground,
         )
         if known.size:
             self._raw += count_coarse(raw)
@@ -107,7 +99,7 @@ class Tally:
         """Return the sums, whether the map has relief, and a height that looks like no-data."""
         ends, codes = self._heights, self._codes
         suspect = suspect_height(self._raw, min(ends), max(ends), self._terrain) if ends else None
-        relief = bool(codes) and max(codes) - min(codes) > _RELIEF
+        relief = bool(codes) and max(codes) - min(codes) > _FLAT_SPAN
         return {**self._sums, 'relief': relief, 'suspect': suspect}
 
 
@@ -120,8 +112,7 @@ def _codes(strips: Iterator[Relief], tally: Tally) -> Iterator[np.ndarray]:
         codes = np.empty(strip.heights.shape, np.uint16)
         for top in range(0, len(codes), _ROWS):
             part = np.s_[top : top + _ROWS]
-            codes[part] = to_codes(
-                normalize_heights(strip.heights[part], strip.valid[part], tally.range)
-            )
+            depth = normalize_heights(strip.heights[part], strip.valid[part], tally.range)
+            codes[part] = to_codes(depth)
         tally.add(strip, codes)
         yield codes

@@ -7,7 +7,7 @@ import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import TracebackType
-from typing import Any, NamedTuple
+from typing import Any
 
 from mmengine.config import Config
 from mmengine.registry import Registry
@@ -20,14 +20,9 @@ from depthda.errors import UserError
 _ERRORS = (TypeError, ValueError, KeyError, IndexError, AssertionError, FileNotFoundError)
 
 
-class _Built(NamedTuple):
-    """The part of a config whose building failed."""
-
-    key: str
-    config: dict
-    kind: str
-    cls: Any
-    registry: Registry
+# The part of a config whose building failed: its key, its config, the name of its type, the class
+# (None if it was not found) and the registry.
+_Built = tuple[str, dict, str, Any, Registry]
 
 
 @contextmanager
@@ -75,28 +70,23 @@ def _innermost(trace: TracebackType | None, nodes: list[tuple[str, dict]]) -> _B
         config = dict(call['cfg'])
         if place := _find(config, nodes):
             kind = str(config.get('type')).rsplit('.', 1)[-1]
-            found = _Built(*place, kind, call.get('obj_cls'), call['registry'])
+            found = (*place, kind, call.get('obj_cls'), call['registry'])
     return found
 
 
 def _find(config: dict, nodes: list[tuple[str, dict]]) -> tuple[str, dict] | None:
     """Return the key of a part that mmengine may have completed, and the part in the config."""
 
+    def is_alike(node: dict) -> bool:
+        if 'type' in config:
+            return node.get('type') == config['type']
+        return bool(node) and node.keys() <= config.keys() | {'type'} and 'type' not in node
+
     def equal_values(item: tuple[str, dict]) -> int:
-        return sum(name in config and _same(config[name], value) for name, value in item[1].items())
+        pairs = [(config[name], value) for name, value in item[1].items() if name in config]
+        return sum(type(a) is type(b) and repr(a) == repr(b) for a, b in pairs)
 
-    alike = [item for item in nodes if _alike(item[1], config)]
-    return max(alike, key=equal_values, default=None)
-
-
-def _alike(node: dict, config: dict) -> bool:
-    if 'type' in config:
-        return node.get('type') == config['type']
-    return bool(node) and node.keys() <= config.keys() | {'type'} and 'type' not in node
-
-
-def _same(first: Any, second: Any) -> bool:
-    return type(first) is type(second) and repr(first) == repr(second)
+    return max((item for item in nodes if is_alike(item[1])), key=equal_values, default=None)
 
 
 def _sentence(error: Exception, built: _Built) -> str:
@@ -111,7 +101,10 @@ def _sentence(error: Exception, built: _Built) -> str:
         return f'{key}.type: {unknown(kind, registry)}'
     if found := re.search(r"\.__init__\(\) got an unexpected keyword argument '(\w+)'", text):
         if found[1] in config:
-            advice = nearest(found[1], _arguments(cls)) or (
+            bases = cls.__mro__ if inspect.isclass(cls) else [cls]
+            inits = [base.__init__ for base in bases if '__init__' in vars(base)]
+            known = [n for init in inits for n in inspect.signature(init).parameters if n != 'self']
+            advice = nearest(found[1], known) or (
                 '; remove it from the config or, if it comes from the base config, replace the '
                 f"base's dict: dict(_delete_=True, type='{kind}', …)."
             )
@@ -119,12 +112,6 @@ def _sentence(error: Exception, built: _Built) -> str:
     if found := re.search(r'\.__init__\(\) missing \d+ required .*arguments?: (.*)', text):
         return f'{key}: {kind} needs {found[1]}, which the config does not set: add it.'
     return f'{key}: {kind} cannot be built from these values: {reason(error)}.'
-
-
-def _arguments(cls: Any) -> list[str]:
-    bases = cls.__mro__ if inspect.isclass(cls) else [cls]
-    inits = [base.__init__ for base in bases if '__init__' in vars(base)]
-    return [name for init in inits for name in inspect.signature(init).parameters if name != 'self']
 
 
 def reason(error: Exception) -> str:

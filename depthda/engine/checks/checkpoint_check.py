@@ -31,11 +31,8 @@ _NOT_PREDICTED = re.compile(
 def resume_warning(cfg: Config, checkpoint: str) -> str | None:
     """Describe the differences between a resumed run and the run of the checkpoint."""
     keys = ('model', 'train_dataloader.dataset', 'optim_wrapper', 'data_preprocessor')
-    found = [
-        difference
-        for difference in _compare(cfg, _meta(checkpoint), keys)
-        if not _NOT_TRAINED.search(difference[0])
-    ]
+    differences = _compare(cfg, _meta(checkpoint), keys)
+    found = [each for each in differences if not _NOT_TRAINED.search(each[0])]
     if not found:
         return None
     return (
@@ -142,21 +139,18 @@ def _differences(key: str, old: Any, new: Any) -> Iterator[Difference]:
 
 
 def _listed(found: list[Difference]) -> str:
-    shown = [f'{key}: {_short(old)} → {_short(new)}' for key, old, new in found[:_SHOWN]]
+    def short(value: Any) -> str:
+        text = 'not set' if value is None else repr(value)
+        return text if len(text) <= 60 else f'{text[:59]}…'
+
+    shown = [f'{key}: {short(old)} → {short(new)}' for key, old, new in found[:_SHOWN]]
     rest = [f'and {len(found) - _SHOWN} more'] if len(found) > _SHOWN else []
     return '; '.join(shown + rest)
 
 
-def _short(value: Any) -> str:
-    text = 'not set' if value is None else repr(value)
-    return text if len(text) <= 60 else f'{text[:59]}…'
-
-
 def _config_domains(cfg: Config, name: str) -> set[str]:
-    described = (
-        {key: getattr(dataset, key, None) for key in ('domain', 'domains')}
-        for dataset in datasets_of(cfg, name)
-    )
+    keys = ('domain', 'domains')
+    described = ({key: getattr(d, key, None) for key in keys} for d in datasets_of(cfg, name))
     return set().union(*map(_domains, described))
 
 

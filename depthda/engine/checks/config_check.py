@@ -9,53 +9,36 @@ from typing import Any
 
 from mmengine.config import Config
 from mmengine.hooks import Hook
-from mmengine.runner.checkpoint import (
-    get_deprecated_model_names,
-    get_external_models,
-    get_mmcls_models,
-)
-from mmseg.registry import MODELS, OPTIM_WRAPPER_CONSTRUCTORS, OPTIMIZERS
+from mmseg.registry import OPTIM_WRAPPER_CONSTRUCTORS, OPTIMIZERS
 
-from depthda.engine.checks.build_mistakes import nearest, unknown
-from depthda.engine.overrides import READ, read_dicts, read_nodes, sentence_of_uses
+from depthda.engine.checks.build_mistakes import unknown
+from depthda.engine.overrides import READ_AFTER_PARSING, describe_uses, read_nodes
 from depthda.errors import UserError
 
 _LEVELS = ('DEBUG', 'INFO', 'WARNING', 'ERROR', 'CRITICAL')
 # Imported by the backends of mmengine when the run begins; any one of the names is enough.
 _PACKAGES = {
-    'TensorboardVisBackend': ('tensorboard', 'tensorboardX'),
-    'WandbVisBackend': ('wandb',),
-    'MLflowVisBackend': ('mlflow',),
-    'ClearMLVisBackend': ('clearml',),
-    'NeptuneVisBackend': ('neptune',),
-    'DVCLiveVisBackend': ('dvclive',),
-    'AimVisBackend': ('aim',),
+    f'{name}VisBackend': (name.lower(),)
+    for name in ('Aim', 'ClearML', 'DVCLive', 'MLflow', 'Neptune', 'Wandb')
 }
-
-# Names of the weights that mmengine knows, by the scheme of a checkpoint's address.
-_MODELS = {
-    'open-mmlab': lambda: get_external_models() | get_deprecated_model_names(),
-    'mmcls': get_mmcls_models,
-}
+_PACKAGES['TensorboardVisBackend'] = ('tensorboard', 'tensorboardX')
 
 
 def check_names(path: Path, read_by_children: frozenset[str] = frozenset()) -> None:
     """Refuse a name that a config file sets again although only its base uses it.
 
     A config file copies values where it is parsed: ``crop_size = (256, 256)`` in a child does not
-    reach the base's pipelines, which were made with the base's own.
-
-    Args:
-        path: The config file; its bases are checked too.
-        read_by_children: Names that files built on this one read as ``{{_base_.name}}``.
+    reach the base's pipelines, which were made with the base's own. The bases are checked, too, but
+    not for names that files built on them read as ``{{_base_.name}}``.
     """
     if path.suffix != '.py' or not (bases := Config._get_base_files(str(path))):
         return
     text = path.read_text(encoding='utf-8')
-    tree = ast.parse(text)
-    read = {node.id for node in ast.walk(tree) if _is_name(node, ast.Load)}
-    assigned = {n.id for s in tree.body for n in ast.walk(s) if _is_name(n, ast.Store)}
-    names = sorted(n for n in assigned - READ - read - read_by_children if not n.startswith('_'))
+    nodes = [node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Name)]
+    assigned = {node.id for node in nodes if isinstance(node.ctx, ast.Store)}
+    read = {node.id for node in nodes if isinstance(node.ctx, ast.Load)} | read_by_children
+    unread = assigned - read - READ_AFTER_PARSING
+    names = {name for name in unread if not name.startswith('_')}
     places = [Config._get_cfg_path(base, str(path)) for base in bases]
     if names:
         before: dict[str, Any] = {}
@@ -68,23 +51,17 @@ def check_names(path: Path, read_by_children: frozenset[str] = frozenset()) -> N
             check_names(Path(base), used)
 
 
-def _check_uses(path: Path, names: list[str], before: dict, after: dict) -> None:
+def _check_uses(path: Path, names: set[str], before: dict, after: dict) -> None:
     values = dict(read_nodes(after))
-    for name in names:
-        if name not in before or name not in after or before[name] == after[name]:
-            continue
+    for name in sorted(before.keys() & after.keys() & names):
         uses = [key for key, value in read_nodes(before) if value == before[name]]
         # Not a mistake if the child also sets the keys that the base made with this name.
-        if any(values.get(key) == after[name] for key in uses):
-            continue
-        raise UserError(
-            f"'{name}' in {path} is only a name inside its base's file, and setting it changes "
-            f'nothing{sentence_of_uses(uses, "set")}.'
-        )
-
-
-def _is_name(node: ast.AST, context: type) -> bool:
-    return isinstance(node, ast.Name) and isinstance(node.ctx, context)
+        set_too = any(values.get(key) == after[name] for key in uses)
+        if before[name] != after[name] and not set_too:
+            raise UserError(
+                f"'{name}' in {path} is only a name inside its base's file, and setting it changes "
+                f'nothing{describe_uses(uses, "set")}.'
+            )
 
 
 def check_numbers(cfg: Config) -> None:
@@ -94,9 +71,7 @@ def check_numbers(cfg: Config) -> None:
         smallest |= {(loader, 'batch_size'): 1, (loader, 'num_workers'): 0}
     for (section, key), least in smallest.items():
         value = (cfg.get(section) or {}).get(key)
-        if value is None:
-            continue
-        if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        if value is not None and (type(value) is not int or value < least):
             raise UserError(
                 f'{section}.{key}={value!r} of the config is not a whole number from {least} on: '
                 'correct it.'
@@ -138,8 +113,7 @@ def check_sizes(cfg: Config) -> None:
 
 def _is_size(value: Any) -> bool:
     sides = value if isinstance(value, (list, tuple)) else (value, value)
-    whole = all(isinstance(side, int) and not isinstance(side, bool) for side in sides)
-    return len(sides) == 2 and whole and min(sides) >= 1
+    return len(sides) == 2 and all(type(side) is int and side >= 1 for side in sides)
 
 
 def check_training(cfg: Config) -> None:
@@ -168,8 +142,8 @@ def check_optimizers(cfg: Config) -> None:
     # signature of an optimiser before it checks that there is one.
     constructor = wrapper.get('constructor')
     if isinstance(constructor, str) and OPTIM_WRAPPER_CONSTRUCTORS.get(constructor) is None:
-        advice = unknown(constructor, OPTIM_WRAPPER_CONSTRUCTORS)
-        raise UserError(f'optim_wrapper.constructor: {advice}')
+        problem = unknown(constructor, OPTIM_WRAPPER_CONSTRUCTORS)
+        raise UserError(f'optim_wrapper.constructor: {problem}')
     nodes = read_nodes({'optim_wrapper': wrapper})
     if not any(key.endswith('optimizer') for key, _ in nodes):
         raise UserError(
@@ -187,9 +161,8 @@ def check_optimizers(cfg: Config) -> None:
         kind, rate = value.get('type'), value.get('lr')
         if isinstance(kind, str) and OPTIMIZERS.get(kind) is None:
             raise UserError(f'{key}.type: {unknown(kind, OPTIMIZERS)}')
-        if rate is None:
-            continue
-        if isinstance(rate, bool) or not isinstance(rate, (int, float)) or not 0 < rate < math.inf:
+        is_number = type(rate) in (int, float)
+        if rate is not None and not (is_number and 0 < rate < math.inf):
             raise UserError(
                 f'{key}.lr={rate!r} of the config is not a learning rate: give a number above 0.'
             )
@@ -199,42 +172,12 @@ def check_backends(cfg: Config) -> None:
     """Refuse a backend for curves whose package is not installed."""
     backends = (cfg.get('visualizer') or {}).get('vis_backends') or []
     for number, backend in enumerate(backends):
-        kind = backend.get('type')
-        packages = _PACKAGES.get(kind, ())
+        packages = _PACKAGES.get(backend.get('type'), ())
         if packages and not any(find_spec(package) for package in packages):
             raise UserError(
-                f'visualizer.vis_backends.{number}: {kind} needs the package '
+                f'visualizer.vis_backends.{number}: {backend["type"]} needs the package '
                 f'{packages[0]}, which is not installed: pip install {packages[0]}, or remove it '
                 'from vis_backends.'
-            )
-
-
-def check_layers(cfg: Config) -> None:
-    """Refuse an unknown type of layer, because the error of mmcv would not name its key."""
-    for key, layer in read_dicts(cfg, 'model'):
-        kind = layer.get('type')
-        is_layer = key.endswith(('.norm_cfg', '.act_cfg', '.conv_cfg'))
-        if is_layer and isinstance(kind, str) and MODELS.get(kind) is None:
-            raise UserError(f'{key}.type: {unknown(kind, MODELS)}')
-
-
-def check_pretrained(cfg: Config) -> None:
-    """Refuse a missing file of pretrained weights, and a name that mmengine does not know."""
-    for key, init in read_dicts(cfg, 'model'):
-        if init.get('type') != 'Pretrained':
-            continue
-        file = str(init.get('checkpoint'))
-        if '://' not in file and not Path(file).expanduser().is_file():
-            raise UserError(
-                f'{key}.checkpoint: there is no file {file}: correct the path, or remove {key} to '
-                'start without pretrained weights.'
-            )
-        scheme, _, name = file.replace('openmmlab://', 'open-mmlab://').partition('://')
-        names = list(_MODELS.get(scheme, dict)())
-        if names and name not in names:
-            raise UserError(
-                f"{key}.checkpoint: {scheme}:// has no model '{name}'"
-                f'{nearest(name, names) or ": correct the name, or give a file."}'
             )
 
 

@@ -12,7 +12,7 @@ from mmseg.registry import DATASETS
 from depthda.checkpoints.loading import read_meta
 from depthda.datasets.checks.depth_check import check_image, differing_maps
 from depthda.datasets.rgbd import RGBDSegDataset
-from depthda.engine.overrides import read_dicts
+from depthda.engine.overrides import as_list, read_dicts
 from depthda.errors import UserError
 from depthda.evaluation.score_report import POOLED, group_cells
 
@@ -52,7 +52,8 @@ def data_warnings(cfg: Config) -> list[str]:
                 f'{shared} of the {len(images[name])} {split} images are training images too: '
                 'scores on them do not tell what the model does on new ones'
             )
-    chosen_on = _images(datasets['val'], _choosing_group(cfg)) if _save_best(cfg) else set()
+    group = _choosing_group(cfg)
+    chosen_on = _images(datasets['val'], group) if group else set()
     if shared := len(chosen_on & images['test']):
         lines.append(
             f'{shared} of the {len(chosen_on)} validation images are test images too, so the best '
@@ -62,20 +63,14 @@ def data_warnings(cfg: Config) -> list[str]:
     return lines
 
 
-def _save_best(cfg: Config) -> list[str]:
-    """Return the scores that choose the best checkpoint."""
-    hook = (cfg.get('default_hooks') or {}).get('checkpoint') or {}
-    keys = hook.get('save_best') or []
-    return [keys] if isinstance(keys, str) else list(keys)
-
-
-def _choosing_group(cfg: Config) -> str:
+def _choosing_group(cfg: Config) -> str | None:
     """Return the group of validation images that chooses the best checkpoint; POOLED for all."""
+    hook = (cfg.get('default_hooks') or {}).get('checkpoint') or {}
     # 'Rural/mIoU' is the score of a group, and 'mIoU' that of the headline.
-    groups = {key.rpartition('/')[0] for key in _save_best(cfg)}
-    metrics = cfg.get('val_evaluator') or []
-    metrics = metrics if isinstance(metrics, (list, tuple)) else [metrics]
-    headlines = [metric.get('headline') for metric in metrics]
+    groups = {key.rpartition('/')[0] for key in as_list(hook.get('save_best'))}
+    if not groups:
+        return None
+    headlines = [metric.get('headline') for metric in as_list(cfg.get('val_evaluator'))]
     return (groups.pop() if len(groups) == 1 else '') or next(filter(None, headlines), POOLED)
 
 
@@ -84,7 +79,9 @@ def _other_classes(datasets: Mapping[str, Iterable[RGBDSegDataset]]) -> Iterator
     trained = next(map(_classes, datasets['train']), [])
     for name in LOADERS:
         for classes in map(_classes, datasets[name]):
-            if len(classes) == len(trained) and _lower(classes) != _lower(trained):
+            pairs = zip(classes, trained, strict=False)
+            differ = any(first.casefold() != second.casefold() for first, second in pairs)
+            if differ and len(classes) == len(trained):
                 yield (
                     f'the {name} dataset has the classes {", ".join(classes)} and the training '
                     f'dataset {", ".join(trained)}: unless both mean the same, prepare them with '
@@ -94,10 +91,6 @@ def _other_classes(datasets: Mapping[str, Iterable[RGBDSegDataset]]) -> Iterator
 
 def _classes(dataset: RGBDSegDataset) -> list[str]:
     return list(dataset.metainfo.get('classes') or ())
-
-
-def _lower(names: Iterable[str]) -> list[str]:
-    return [name.casefold() for name in names]
 
 
 def check_depth_images(cfg: Config, loaders: Iterable[str] = LOADERS) -> None:
@@ -122,7 +115,14 @@ def check_classes(cfg: Config) -> None:
     A label beyond the model's classes would crash a GPU, and one class too many would never be
     learned.
     """
-    heads = list(_class_numbers(cfg))
+    parts = read_dicts(cfg, 'model')
+    heads = [(key, part) for key, part in parts if part.get('num_classes') is not None]
+    for key, head in heads:
+        if 'type' not in head:
+            raise UserError(
+                f'{key} has num_classes and no type: the model that this config is built on has no '
+                'such part, so leave it out.'
+            )
     trained: list[str] = []
     for name in LOADERS:
         for dataset in datasets_of(cfg, name):
@@ -134,11 +134,11 @@ def check_classes(cfg: Config) -> None:
                     f'({", ".join(classes)}), so each prediction would count as another class: '
                     f'use the order {", ".join(trained)}.'
                 )
-            for key, number in heads:
-                if classes and number != len(classes):
+            for key, head in heads:
+                if classes and head['num_classes'] != len(classes):
                     raise UserError(
-                        f'{key} is {number} and the {name} dataset has {len(classes)} classes '
-                        f'({", ".join(classes)}): make them agree.'
+                        f'{key}.num_classes is {head["num_classes"]} and the {name} dataset has '
+                        f'{len(classes)} classes ({", ".join(classes)}): make them agree.'
                     )
 
 
@@ -156,19 +156,6 @@ def class_warning(cfg: Config, checkpoint: str) -> str | None:
                 'in that order'
             )
     return None
-
-
-def _class_numbers(cfg: Config) -> Iterator[tuple[str, int]]:
-    """Yield ``num_classes`` of every head with its key."""
-    for key, part in read_dicts(cfg, 'model'):
-        if part.get('num_classes') is None:
-            continue
-        if 'type' not in part:
-            raise UserError(
-                f'{key} has num_classes and no type: the model that this config is built on has no '
-                'such part, so leave it out.'
-            )
-        yield f'{key}.num_classes', part['num_classes']
 
 
 def listed_datasets(cfg: Config, loader: str = 'train') -> Iterator[tuple[dict, RGBDSegDataset]]:
@@ -196,15 +183,11 @@ def check_test_set(cfg: Config) -> None:
 def check_headline(
     name: str, headlines: Iterable[str | None], samples: Iterable[Mapping[str, Any]]
 ) -> None:
-    """Refuse to score a group of images that the dataset of a loader does not have.
+    """Refuse to score a group of images that the dataset of a loader (``'val'``) does not have.
 
-    Args:
-        name: ``'val'`` or ``'test'``.
-        headlines: Group to score of each metric; None: all images.
-        samples: The samples of the dataset.
+    A metric without a headline scores all images.
     """
-    chosen = set(filter(None, headlines))
-    if not chosen:
+    if not (chosen := set(filter(None, headlines))):
         return
     cells = {(sample.get('domain') or '', sample.get('split') or '') for sample in samples}
     groups = group_cells(sorted(cells))
@@ -217,8 +200,6 @@ def check_headline(
 
 def check_test_headline(cfg: Config) -> None:
     """Refuse a headline that the test dataset lacks, if all of it is on this machine."""
-    metrics = cfg.get('test_evaluator') or []
-    metrics = metrics if isinstance(metrics, (list, tuple)) else [metrics]
     samples: list[dict] = []
     for config in _configs(cfg, 'test'):
         try:
@@ -226,7 +207,8 @@ def check_test_headline(cfg: Config) -> None:
         except (UserError, TypeError):
             return  # reported when the dataset is built
     if samples:
-        check_headline('test', [metric.get('headline') for metric in metrics], samples)
+        headlines = [metric.get('headline') for metric in as_list(cfg.get('test_evaluator'))]
+        check_headline('test', headlines, samples)
 
 
 def datasets_of(cfg: Config, loader: str) -> Iterator[RGBDSegDataset]:
@@ -238,21 +220,13 @@ def datasets_of(cfg: Config, loader: str) -> Iterator[RGBDSegDataset]:
 
 
 def _configs(cfg: Config, loader: str) -> Iterator[dict]:
-    yield from _dataset_configs((cfg.get(f'{loader}_dataloader') or {}).get('dataset'))
-
-
-def _dataset_configs(node: Any) -> Iterator[dict]:
-    """Yield the configs of datasets in ``node``, also of those inside pairs and wrappers."""
-    if isinstance(node, (list, tuple)):
-        for item in node:
-            yield from _dataset_configs(item)
-    elif isinstance(node, dict):
-        kind = node.get('type')
-        kind = DATASETS.get(kind) if isinstance(kind, str) else kind
-        if isinstance(kind, type) and issubclass(kind, RGBDSegDataset):
-            yield node
-        else:
-            yield from _dataset_configs(list(node.values()))
+    """Yield the configs of a loader's datasets, also of those inside pairs and wrappers."""
+    for key, node in read_dicts(cfg, f'{loader}_dataloader'):
+        if '.dataset' in key and '.pipeline' not in key:
+            kind = node.get('type')
+            kind = DATASETS.get(kind) if isinstance(kind, str) else kind
+            if isinstance(kind, type) and issubclass(kind, RGBDSegDataset):
+                yield node
 
 
 def _build(config: dict) -> RGBDSegDataset:
@@ -263,17 +237,15 @@ def _build(config: dict) -> RGBDSegDataset:
 
 def _images(datasets: list[RGBDSegDataset], group: str = POOLED) -> set[str]:
     """Return the paths of the images of a group, with links in the names of folders resolved."""
-    found, names = set(), set() if group == POOLED else set(group.split('/'))
-    for dataset in datasets:
-        samples = [
-            sample
-            for sample in _list_if_here(dataset)
-            if names <= {sample.get('domain'), sample.get('split')}
-        ]
-        paths = [os.path.split(sample['img_path']) for sample in samples]
-        real = {folder: os.path.realpath(folder) for folder in dict(paths)}
-        found |= {os.path.join(real[folder], name) for folder, name in paths}
-    return found
+    names = set() if group == POOLED else set(group.split('/'))
+    paths = {
+        os.path.split(sample['img_path'])
+        for dataset in datasets
+        for sample in _list_if_here(dataset)
+        if names <= {sample.get('domain'), sample.get('split')}
+    }
+    real = {folder: os.path.realpath(folder) for folder, _ in paths}
+    return {os.path.join(real[folder], name) for folder, name in paths}
 
 
 def _list_if_here(dataset: RGBDSegDataset, *keys: str) -> list[dict]:

@@ -1,24 +1,29 @@
-"""Refuse to write the results of a run into the data that the run reads."""
+"""Check where a run writes, and describe it: the end of ``depthda train CONFIG --check``."""
 
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryFile
+from typing import Any
 
 from mmengine.config import Config
+from mmengine.hooks import CheckpointHook
+from mmengine.runner import Runner
+from torch import Tensor
 
 from depthda.engine.checks.data_check import LOADERS, datasets_of
 from depthda.engine.overrides import read_nodes
 from depthda.errors import UserError
 
+_FILES = ('img_path', 'seg_map_path', 'depth_path')
+
 
 def check_outputs(cfg: Config, **folders: str | None) -> None:
     """Refuse a folder of results that cannot be written, or that holds or lies in the data.
 
-    Args:
-        cfg: The config, whose datasets may be missing on this machine.
-        **folders: The folders by the name of their option, with ``_`` for ``-``.
+    The folders come by the name of their option; datasets may be missing on this machine.
     """
     given = {f'--{name.replace("_", "-")}': path for name, path in folders.items() if path}
     for option, path in given.items():
@@ -66,10 +71,60 @@ def _data_folders(cfg: Config) -> Iterator[tuple[Path, str]]:
         for dataset in datasets_of(cfg, name):
             # A dataset that is missing or faulty is reported when it is built.
             with suppress(UserError):
-                paths = [
-                    sample.get(kind)
-                    for sample in dataset.load_data_list()
-                    for kind in ('img_path', 'seg_map_path', 'depth_path')
-                ]
+                samples = dataset.load_data_list()
+                paths = [sample.get(kind) for sample in samples for kind in _FILES]
                 for folder in dict.fromkeys(os.path.dirname(path) for path in paths if path):
                     yield Path(folder).resolve(), f'{loader}.dataset'
+
+
+def describe_outputs(runner: Runner, cfg: Config, work_dir: str) -> list[str]:
+    """Return lines on work dir, checkpoints, log and metrics of a run that has not begun."""
+    folder = Path(work_dir)
+    state = 'exists already' if folder.exists() else 'will be made'
+    lines = [f'results: {folder} ({state})']
+    hook = next((hook for hook in runner.hooks if isinstance(hook, CheckpointHook)), None)
+    if hook is not None:
+        lines += _checkpoints(runner, cfg, hook, folder)
+    lines.append(f'log: {folder}/<date>_<time>/<date>_<time>.log, the config next to it')
+    backends = [kind.__name__ for kind in map(type, runner.visualizer._vis_backends.values())]
+    lines.append(f'curves: {folder}/<date>_<time>/vis_data ({", ".join(backends) or "none"})')
+    if cfg.get('test_dataloader') is not None:
+        lines.append(f'metrics: {folder}/metrics.json and tiles.npz, by depthda test')
+    return lines
+
+
+def _checkpoints(runner: Runner, cfg: Config, hook: CheckpointHook, folder: Path) -> Iterator[str]:
+    loop = runner.train_loop
+    by_epoch = 'max_epochs' in cfg.train_cfg
+    unit, last = ('epoch', loop.max_epochs) if by_epoch else ('iter', loop.max_iters)
+    kept = hook.max_keep_ckpts if hook.max_keep_ckpts > 0 else None
+    number = last // hook.interval if hook.interval > 0 else 0
+    number += hook.save_last and (hook.interval <= 0 or last % hook.interval != 0)
+    size = _size(runner.model.state_dict()) + _size(runner.optim_wrapper.state_dict())
+    yield (
+        f'checkpoints: {unit}_N.pth, {number} in {last} {unit}s'
+        f'{f" (every {hook.interval})" if hook.interval > 0 else ""}, '
+        f'{f"the last {kept} are kept" if kept else "all are kept"}, {size / 1e6:.1f} MB each'
+    )
+    if hook.save_best and runner.val_loop is not None:
+        yield (
+            f'best checkpoint: best_{hook.save_best[0].replace("/", "_")}_{unit}_N.pth, by '
+            f'{", ".join(hook.save_best)} of a validation on '
+            f'{len(runner.val_loop.dataloader.dataset)} images every {loop.val_interval} {unit}s'
+        )
+    else:
+        yield 'best checkpoint: none, the last one counts'
+    existing = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    free = shutil.disk_usage(existing).free
+    # While a checkpoint is written, the one that it replaces still exists.
+    needed = size * (min(number, kept or number) + 1 + len(hook.save_best or ()))
+    enough = '' if needed <= free else ', which is NOT ENOUGH'
+    yield f'disk: {needed / 1e6:.0f} MB for checkpoints, {free / 1e6:.0f} MB are free{enough}'
+
+
+def _size(value: Any) -> int:
+    if isinstance(value, Tensor):
+        return value.numel() * value.element_size()
+    if isinstance(value, dict):
+        return sum(_size(item) for item in value.values())
+    return sum(_size(item) for item in value) if isinstance(value, (list, tuple)) else 0

@@ -64,11 +64,11 @@ def _labels(samples: list[dict], steps: list[dict], dataset: RGBDSegDataset) -> 
         return not ((labels < (classes or 256)) & (labels != dataset.ignore_index)).any()
 
     empty = [sample['seg_map_path'] for sample in labelled if is_empty(sample)]
-    fault = f'hold no class ({_named(empty)}): check the masks and reduce_zero_label of the dataset'
+    names = few(map(os.path.basename, empty))
+    fault = f'hold no class ({names}): check the masks and reduce_zero_label of the dataset'
+    every = map(dataset.get_data_info, range(len(dataset)))
     # Sparse labels are not a mistake, so a dataset is refused only after all of it was read.
-    if len(empty) == len(labelled) and all(
-        map(is_empty, map(dataset.get_data_info, range(len(dataset))))
-    ):
+    if len(empty) == len(labelled) and all(map(is_empty, every)):
         folder = os.path.dirname(empty[0])
         raise UserError(f'all {len(dataset)} training labels in {folder} {fault}')
     if 2 * len(empty) > len(labelled):
@@ -77,19 +77,18 @@ def _labels(samples: list[dict], steps: list[dict], dataset: RGBDSegDataset) -> 
 
 def _depth(samples: list[dict]) -> Iterator[str]:
     paths = [sample['depth_path'] for sample in samples if sample.get('depth_path')]
-    values = {path: _number_of_values(read_depth(path)) for path in paths}
+    values = {}
+    for path in paths:
+        valid = (depth := read_depth(path))[depth > 0]
+        # Two stand for any depth with relief.
+        values[path] = 1 + int(valid.min() < valid.max()) if valid.size else 0
     for number, fault in ((0, 'hold no depth at all'), (1, 'hold one single depth')):
         if found := [path for path in paths if values[path] == number]:
             yield (
                 f'{len(found)} of {len(paths)} sampled training depth maps {fault} '
-                f'({_named(found)}): the model learns nothing from depth there, so make them again'
+                f'({few(map(os.path.basename, found))}): the model learns nothing from depth '
+                'there, so make them again'
             )
-
-
-def _number_of_values(depth: np.ndarray) -> int:
-    """Return 0, 1 or, for any depth with relief, 2."""
-    valid = depth[depth > 0]
-    return 1 + int(valid.min() < valid.max()) if valid.size else 0
 
 
 def _stretched(samples: list[dict], steps: list[dict]) -> Iterator[str]:
@@ -108,12 +107,11 @@ def _sizes(samples: list[dict], steps: list[dict]) -> Iterator[str]:
     if crop is None:
         return
     headers = [(sample['img_path'], read_header(sample['img_path'])) for sample in samples]
-    small = [
+    if small := [
         f'{os.path.basename(path)}: {header.width}×{header.height}'
         for path, header in headers
         if header and (header.height < crop[0] or header.width < crop[1])
-    ]
-    if small:
+    ]:
         yield (
             f'{len(small)} of {len(headers)} sampled training tiles are smaller than the crop of '
             f'{crop[1]}×{crop[0]} ({few(small)}): give a crop_size that fits them, or what is '
@@ -143,10 +141,8 @@ def _values(sample: dict, steps: list[dict], model: dict) -> Iterator[str]:
     channels = zip(names, means, stds, np.moveaxis(image, 2, 0), strict=False)
     for name, expected_mean, expected_std, channel in channels:
         if name == 'depth':
-            if settings.get('depth') == 'drop':
-                continue
             channel = channel[channel > 0]
-        if not channel.size:
+        if not channel.size or (name == 'depth' and settings.get('depth') == 'drop'):
             continue
         values = (channel - expected_mean) / expected_std
         middle, deviation = values.mean(), values.std()
@@ -170,7 +166,3 @@ def _crop(steps: list[dict]) -> tuple[int, int] | None:
 
 def _kind(step: dict) -> str:
     return str(step.get('type'))
-
-
-def _named(paths: list[str]) -> str:
-    return few(map(os.path.basename, paths))

@@ -62,15 +62,14 @@ def schedule_warnings(cfg: Config) -> list[str]:
         )
     lists = defaultdict(list)
     for key, scheduler in _schedulers(cfg):
-        by_epoch = scheduler.get('by_epoch', True)
-        late = [step for step in scheduler.get('milestones') or () if step > last]
-        if late and by_epoch == (unit == 'max_epochs'):
+        if scheduler.get('by_epoch', True) != (unit == 'max_epochs'):
+            continue  # a warm-up may count iterations in a run of epochs
+        if late := [step for step in scheduler.get('milestones') or () if step > last]:
             found.append(
                 f'{key}.milestones={late} are never reached, because train_cfg.{unit}={last}: set '
                 'milestones within the run.'
             )
-        # A warm-up may count iterations in a run of epochs.
-        if scheduler.type.endswith(('LR', 'LRRatio')) and by_epoch == (unit == 'max_epochs'):
+        if scheduler.type.endswith(('LR', 'LRRatio')):
             lists[key.rpartition('.')[0]].append((scheduler.get('end') or last, key, scheduler))
     for schedulers in lists.values():
         end, key, scheduler = max(schedulers, key=lambda entry: entry[0])
@@ -109,11 +108,8 @@ def _lowest(cfg: Config, scheduler: dict) -> float:
     """Return the last value of a decay, as a fraction of the learning rate."""
     if (ratio := scheduler.get('eta_min_ratio')) is not None:
         return ratio
-    rates = [
-        rate
-        for key, rate in read_nodes({'optim_wrapper': cfg.optim_wrapper})
-        if key.endswith('.lr')
-    ]
+    nodes = read_nodes({'optim_wrapper': cfg.optim_wrapper})
+    rates = [rate for key, rate in nodes if key.endswith('.lr')]
     return scheduler.get('eta_min', 0) / max(rates, default=1)
 
 

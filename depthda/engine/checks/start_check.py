@@ -12,7 +12,7 @@ import re
 import time
 import traceback
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import torch
@@ -24,33 +24,10 @@ from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 from torch import nn
 
+from depthda.engine.checks import config_check, data_check, schedule_check, value_check
 from depthda.engine.checks.build_mistakes import build_mistakes, nearest, reason
 from depthda.engine.checks.checkpoint_check import resume_warning
-from depthda.engine.checks.config_check import (
-    check_backends,
-    check_layers,
-    check_optimizers,
-    check_pretrained,
-    check_training,
-)
-from depthda.engine.checks.data_check import (
-    check_depth_images,
-    check_headline,
-    check_test_headline,
-    check_test_set,
-    class_warning,
-    data_warnings,
-)
 from depthda.engine.checks.sample_check import tile_warnings
-from depthda.engine.checks.schedule_check import check_units, check_validation, schedule_warnings
-from depthda.engine.checks.value_check import (
-    check_backbone,
-    check_crops,
-    check_evaluation,
-    check_losses,
-    check_scores,
-    loss_warnings,
-)
 from depthda.engine.resume import Start, check_resumed
 from depthda.engine.run_end import BegunHook, left_as_it_was
 from depthda.errors import UserError, few
@@ -66,19 +43,23 @@ _ERRORS = (
 def check_config(cfg: Config, start: Start) -> list[str]:
     """Refuse a config that cannot be trained, before anything is built; return warnings."""
     for check in (
-        check_training, check_units, check_validation, check_optimizers, check_backends,
-        check_layers, check_evaluation, check_crops, check_losses, check_backbone, check_scores,
+        config_check.check_training, schedule_check.check_units, schedule_check.check_validation,
+        config_check.check_optimizers, config_check.check_backends, value_check.check_model,
+        value_check.check_evaluation, value_check.check_crops, value_check.check_scores,
     ):  # fmt: skip
         check(cfg)
     if not start.resumed:
-        check_pretrained(cfg)
+        value_check.check_pretrained(cfg)
     with build_mistakes(cfg):
-        for check in (check_test_set, check_test_headline, check_depth_images):
-            check(cfg)
-        sources = (data_warnings, schedule_warnings, loss_warnings, tile_warnings)
-        lines = [line for warnings in sources for line in warnings(cfg)]
+        data_check.check_test_set(cfg)
+        data_check.check_test_headline(cfg)
+        data_check.check_depth_images(cfg)
+        lines = [
+            *data_check.data_warnings(cfg), *schedule_check.schedule_warnings(cfg),
+            *value_check.loss_warnings(cfg), *tile_warnings(cfg),
+        ]  # fmt: skip
     if start.checkpoint:
-        compare = resume_warning if start.resumed else class_warning
+        compare = resume_warning if start.resumed else data_check.class_warning
         lines.append(compare(cfg, start.checkpoint))
     # Last, where it is seen best: the note that a run begins anew although --resume was given.
     return [line for line in (*lines, start.note) if line]
@@ -88,14 +69,8 @@ class StartCheck(BegunHook):
     """Validate one sample before the first iteration.
 
     The state of the run stays as it is: the weights, the buffers of batch norm, the state of each
-    random generator, and the position of the sampler.
-
-    Args:
-        only: Also take one training step, and end the run before its first iteration.
-
-    Attributes:
-        results: A line for each part that was tried.
-        notes: Warnings of :func:`check_config`.
+    random generator, and the position of the sampler. With ``only``, it also takes one training
+    step, and ends the run before its first iteration.
     """
 
     # After the other hooks, which may change the model.
@@ -103,13 +78,14 @@ class StartCheck(BegunHook):
 
     def __init__(self, only: bool = False) -> None:
         self.only = only
-        self.results: list[str] = []
+        self.results: list[str] = []  # a line for each part that was tried
+        self.notes: list[str] = []  # warnings of check_config
         self._model: nn.Module | None = None
         self._part = 'the start of the run'
-        self.notes: list[str] = []
 
     def before_train(self, runner: Runner) -> None:
         self._model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        value_check.check_loss_names(self._model)
         if self.only:
             self._part = 'the training step'
             self.results.append(f'training step: {_train_once(runner, self._model)}')
@@ -141,7 +117,9 @@ class StartCheck(BegunHook):
 
 def describe_failure(part: str, error: Exception, model: nn.Module | None, cfg: Config) -> str:
     """Return one sentence: the part of a run that fails, in which module, and what to change."""
-    module = _failing_module(error, model)
+    module, names = '', {id(part): name for name, part in model.named_modules()} if model else {}
+    for frame, _ in traceback.walk_tb(error.__traceback__):  # the innermost that was running
+        module = names.get(id(frame.f_locals.get('self'))) or module
     where = f'{part} fails{f" in {module}" if module else ""}'
     text = reason(error)
     if found := re.search(r'to have (\d+) channels, but got (\d+) channels', text):
@@ -164,15 +142,6 @@ def describe_failure(part: str, error: Exception, model: nn.Module | None, cfg: 
     if isinstance(error, KeyError) and error.args == ('inputs',):
         return f'{where}: the samples have no inputs: end the pipeline with PackSegInputs.'
     return f"{where}: {text}; log_level='DEBUG' shows the traceback."
-
-
-def _failing_module(error: Exception, model: nn.Module | None) -> str:
-    """Return the name of the innermost module of the model that was running."""
-    names = {id(module): name for name, module in model.named_modules()} if model else {}
-    found = ''
-    for frame, _ in traceback.walk_tb(error.__traceback__):
-        found = names.get(id(frame.f_locals.get('self')), '') or found
-    return found
 
 
 def _train_once(runner: Runner, model: nn.Module) -> str:
@@ -199,34 +168,25 @@ def _validate_one(runner: Runner) -> str:
     started = time.time()
     loop, model = runner.val_loop, runner.model
     evaluator, training = copy.deepcopy(loop.evaluator), model.training
-    with _undisturbed(runner), torch.no_grad():
-        batch = loop.dataloader.collate_fn([loop.dataloader.dataset[0]])
-        samples = model.eval().val_step(batch)
-        evaluator.process(data_samples=samples, data_batch=batch)
-        try:
-            scores = evaluator.evaluate(get_world_size())
-        except UserError:
+    devices, scores = [torch.cuda.current_device()] if torch.cuda.is_available() else [], {}
+    runner.logger.disabled = True  # keeps the scores of one sample out of the log
+    try:
+        with torch.random.fork_rng(devices), seeded(0), torch.no_grad():
+            batch = loop.dataloader.collate_fn([loop.dataloader.dataset[0]])
+            samples = model.eval().val_step(batch)
+            evaluator.process(data_samples=samples, data_batch=batch)
             # One sample may have no label that counts, or not belong to the group to score.
-            scores = {}
+            with suppress(UserError):
+                scores = evaluator.evaluate(get_world_size())
+    finally:
+        runner.logger.disabled = False
     model.train(training)
     _check_hook(runner, scores)
     dataset = loop.dataloader.dataset
     headlines = [getattr(metric, 'headline', None) for metric in evaluator.metrics]
-    check_headline('val', headlines, map(dataset.get_data_info, range(len(dataset))))
+    data_check.check_headline('val', headlines, map(dataset.get_data_info, range(len(dataset))))
     path = getattr(samples[0], 'img_path', None) or 'the first one'
     return f'{path} ({time.time() - started:.1f} s)'
-
-
-@contextmanager
-def _undisturbed(runner: Runner) -> Iterator[None]:
-    """Keep every random state, and keep the scores of one sample out of the log."""
-    devices = [torch.cuda.current_device()] if torch.cuda.is_available() else []
-    runner.logger.disabled = True
-    try:
-        with torch.random.fork_rng(devices), seeded(0):
-            yield
-    finally:
-        runner.logger.disabled = False
 
 
 def _check_hook(runner: Runner, scores: Mapping[str, Any]) -> None:
@@ -236,13 +196,14 @@ def _check_hook(runner: Runner, scores: Mapping[str, Any]) -> None:
     # Scores of a class that the sample does not show are undefined, and left out.
     known = [*scores, *(f'{score}.{name}' for score in ('IoU', 'F1') for name in classes)]
     last = {name.rsplit('/')[-1] for name in known}
-    monitored = [
-        ('custom_hooks: EarlyStoppingHook.monitor', stopping.monitor)
-        for stopping in runner.hooks
-        if isinstance(stopping, EarlyStoppingHook)
-    ]
+    stopping = [each for each in runner.hooks if isinstance(each, EarlyStoppingHook)]
+    monitored = [('custom_hooks: EarlyStoppingHook.monitor', each.monitor) for each in stopping]
     if hook is not None:
-        _check_arguments(runner, hook)
+        # The hook accepts any argument, and passes it on when it writes the first checkpoint.
+        accepted = inspect.signature(runner.save_checkpoint).parameters
+        for name in hook.args.keys() - accepted.keys():
+            advice = nearest(name, list(inspect.signature(CheckpointHook).parameters)) or '.'
+            raise UserError(f"default_hooks.checkpoint takes no '{name}'{advice}")
         monitored += [('default_hooks.checkpoint.save_best', key) for key in hook.save_best or ()]
     for option, key in monitored:
         if scores and key != 'auto' and key.rsplit('/')[-1] not in last:
@@ -250,13 +211,3 @@ def _check_hook(runner: Runner, scores: Mapping[str, Any]) -> None:
                 f'{option}={key!r} is not a score of the validation, which returns '
                 f'{few(scores, 6)}{nearest(key, list(scores)) or "."}'
             )
-
-
-def _check_arguments(runner: Runner, hook: CheckpointHook) -> None:
-    # The hook accepts any argument, and passes it on when it writes the first checkpoint.
-    accepted = inspect.signature(runner.save_checkpoint).parameters
-    for name in hook.args.keys() - accepted.keys():
-        known = inspect.signature(CheckpointHook).parameters
-        raise UserError(
-            f"default_hooks.checkpoint takes no '{name}'{nearest(name, list(known)) or '.'}"
-        )

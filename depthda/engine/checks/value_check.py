@@ -3,27 +3,37 @@
 import difflib
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 from mmengine.config import Config
+from mmengine.runner import checkpoint as library
+from mmseg.registry import MODELS
+from torch import nn
 
 from depthda.datasets.pipeline_check import is_random
-from depthda.engine.checks.build_mistakes import nearest
+from depthda.engine.checks.build_mistakes import nearest, unknown
 from depthda.engine.checks.data_check import LOADERS, datasets_of
-from depthda.engine.overrides import READ, read_dicts, read_nodes
+from depthda.engine.overrides import READ_AFTER_PARSING, as_list, read_dicts, read_nodes
 from depthda.errors import UserError, few
 
-_EVALUATION = ('val_dataloader', 'test_dataloader')
 # Scores for which higher is better.
 _SCORES = re.compile(r'(.*/)?(m?(IoU|F1|Dice|Acc|Precision|Recall|Fscore)|OA|aAcc|Kappa)(\..*)?$')
+# Names of the weights that mmengine knows, by the scheme of a checkpoint's address.
+_MODELS = {
+    'open-mmlab': lambda: library.get_external_models() | library.get_deprecated_model_names(),
+    'mmcls': library.get_mmcls_models,
+}
+# Backbones that wrap the one for the optical bands, and the key that holds it.
+_INNER = {'DualBackbone': 'rgb', 'EarlyFusionBackbone': 'backbone', 'NeckedBackbone': 'backbone'}
 
 
 def check_top_level(cfg: Config) -> None:
     """Refuse a top-level name that is close to a known key, and whose value is used nowhere."""
-    for name in sorted(set(cfg) - READ):
-        near = difflib.get_close_matches(name, READ, n=1, cutoff=0.85)
-        if name.endswith(('_pipeline', '_dataset')):  # read by configs that build on this one
-            continue
-        if near and not any(value == cfg[name] for _, value in read_nodes(cfg)):
+    for name in sorted(set(cfg) - READ_AFTER_PARSING):
+        near = difflib.get_close_matches(name, READ_AFTER_PARSING, n=1, cutoff=0.85)
+        # Configs that build on this one read these.
+        known = name.endswith(('_pipeline', '_dataset'))
+        if near and not known and all(value != cfg[name] for _, value in read_nodes(cfg)):
             raise UserError(
                 f"nothing reads '{name}' of the config; did you mean '{near[0]}'? Rename it."
             )
@@ -37,7 +47,7 @@ def check_top_level(cfg: Config) -> None:
 
 def check_evaluation(cfg: Config) -> None:
     """Refuse a validation or a test that changes images at random, or leaves some out."""
-    for name in _EVALUATION:
+    for name in ('val_dataloader', 'test_dataloader'):
         if (cfg.get(name) or {}).get('drop_last'):
             raise UserError(
                 f'{name}.drop_last=True leaves out the images of the last batch, so the scores '
@@ -69,11 +79,37 @@ def check_crops(cfg: Config) -> None:
             )
 
 
-def check_losses(cfg: Config) -> None:
-    """Refuse losses that mmseg cannot compute, or would compute but not train with."""
-    for key, head in read_dicts(cfg, 'model'):
-        losses, number = head.get('loss_decode'), head.get('num_classes')
-        for loss in losses if isinstance(losses, (list, tuple)) else [losses or {}]:
+def _steps(cfg: Config, loader: str) -> Iterator[tuple[str, dict]]:
+    """Yield the transforms of a loader's pipelines, except those inside ``TestTimeAug``."""
+    averaged: tuple[str, ...] = ()
+    for key, step in read_dicts(cfg, loader):
+        if '.pipeline.' in key and not (averaged and key.startswith(averaged)):
+            if step.get('type') == 'TestTimeAug':
+                averaged += (f'{key}.',)
+            yield key, step
+
+
+def _classes(cfg: Config) -> list[str]:
+    datasets = (dataset for name in LOADERS for dataset in datasets_of(cfg, name))
+    return list(next(filter(None, (each.metainfo.get('classes') for each in datasets)), ()))
+
+
+def check_model(cfg: Config) -> None:
+    """Refuse layers, losses and numbers of stages on which a library would fail obscurely."""
+    for key, part in read_dicts(cfg, 'model'):
+        kind = part.get('type')
+        is_layer = key.endswith(('.norm_cfg', '.act_cfg', '.conv_cfg'))
+        # The error of mmcv would not name the key.
+        if is_layer and isinstance(kind, str) and MODELS.get(kind) is None:
+            raise UserError(f'{key}.type: {unknown(kind, MODELS)}')
+        frozen, stages = part.get('frozen_stages', -1), part.get('num_stages', 4)
+        if str(kind).startswith('ResNet') and frozen > stages:
+            raise UserError(
+                f'{key}.frozen_stages={frozen} is more than its {stages} stages: give -1 (none) '
+                f'to {stages}.'
+            )
+        number = part.get('num_classes')
+        for loss in as_list(part.get('loss_decode')):
             weights = loss.get('class_weight')
             if number and isinstance(weights, (list, tuple)) and len(weights) != number:
                 raise UserError(
@@ -86,22 +122,86 @@ def check_losses(cfg: Config) -> None:
                     'avg_non_ignore=True: set avg_non_ignore=False, which with class_weight '
                     'leaves out ignored pixels too.'
                 )
-        if 'loss' not in (name := head.get('loss_name') or 'loss'):
+
+
+def check_loss_names(model: nn.Module) -> None:
+    """Refuse a loss that mmseg would log, but not train with."""
+    for key, module in model.named_modules():
+        name = getattr(module, 'loss_name', None)
+        if isinstance(name, str) and 'loss' not in name:
             raise UserError(
-                f"{key}.loss_name={name!r} does not contain 'loss', and mmseg trains only with "
-                f"losses whose name does: call it 'loss_{name}'."
+                f"model.{key}.loss_name={name!r} does not contain 'loss', and mmseg trains only "
+                f"with losses whose name does: call it 'loss_{name}'."
             )
 
 
-def check_backbone(cfg: Config) -> None:
-    """Refuse to freeze more stages than a ResNet has."""
-    for key, part in read_dicts(cfg, 'model'):
-        frozen, stages = part.get('frozen_stages', -1), part.get('num_stages', 4)
-        if str(part.get('type')).startswith('ResNet') and frozen > stages:
+def check_pretrained(cfg: Config) -> None:
+    """Refuse a missing file of pretrained weights, and a name that mmengine does not know."""
+    for key, init in read_dicts(cfg, 'model'):
+        if init.get('type') != 'Pretrained':
+            continue
+        file = str(init.get('checkpoint'))
+        if '://' not in file and not Path(file).expanduser().is_file():
             raise UserError(
-                f'{key}.frozen_stages={frozen} is more than its {stages} stages: give -1 (none) '
-                f'to {stages}.'
+                f'{key}.checkpoint: there is no file {file}: correct the path, or remove {key} to '
+                'start without pretrained weights.'
             )
+        scheme, _, name = file.replace('openmmlab://', 'open-mmlab://').partition('://')
+        names = list(_MODELS.get(scheme, dict)())
+        if names and name not in names:
+            raise UserError(
+                f"{key}.checkpoint: {scheme}:// has no model '{name}'"
+                f'{nearest(name, names) or ": correct the name, or give a file."}'
+            )
+
+
+def check_bands(cfg: Config) -> None:
+    """Refuse a model whose number of optical bands is not that of the loaded images.
+
+    Some of these configs would train without an error: if a four-band image is normalised as one of
+    three bands, its fourth band is taken for depth.
+    """
+    expected = dict(_model_bands(cfg.get('model') or {}))
+    for name in LOADERS:
+        for _, step in read_dicts(cfg, f'{name}_dataloader'):
+            bands = step.get('optical_bands', 3)
+            is_loader = step.get('type') in ('LoadDepth', 'LoadControlDepth')
+            for key, number in expected.items() if is_loader else ():
+                if number != bands:
+                    raise UserError(
+                        f'the {name} pipeline reads images of {bands} optical bands '
+                        f'(LoadDepth.optical_bands), and {key} {number}: make them agree '
+                        '(docs/your-data.md).'
+                    )
+
+
+def _model_bands(model: dict) -> Iterator[tuple[str, int]]:
+    """Yield each key of a model that fixes the number of bands, with that number."""
+    preprocessor = model.get('data_preprocessor') or {}
+    if preprocessor.get('mean') is not None:
+        yield 'model.data_preprocessor.mean has', len(preprocessor['mean'])
+    if preprocessor.get('type') == 'DomainPairPreprocessor':
+        for part in ('data_preprocessor', 'generator', 'critic'):
+            yield f'model.{part}.optical_bands is', (model.get(part) or {}).get('optical_bands', 3)
+    encoder, key = model.get('backbone') or {}, 'model.backbone'
+    while inner := _INNER.get(encoder.get('type')):
+        if encoder['type'] != 'NeckedBackbone':
+            yield f'{key}.optical_bands is', encoder.get('optical_bands', 3)
+        encoder, key = encoder.get(inner) or {}, f'{key}.{inner}'
+    if encoder.get('type') == 'TransformersBackbone':
+        yield f'{key}.arch.num_channels is', encoder['arch'].get('num_channels', 3)
+        return
+    default = 3 if str(encoder.get('type')).startswith(('ResNet', 'MixVision')) else None
+    if (bands := encoder.get('in_channels', default)) is None:
+        return  # unknown: the first step fails if it does not fit
+    yield f'{key}.in_channels is', bands
+    weights = encoder.get('pretrained') or (encoder.get('init_cfg') or {}).get('checkpoint')
+    if bands != 3 and '://' in str(weights):
+        # mmengine would leave out what does not fit, and report it in its log only.
+        raise UserError(
+            f'{key}.in_channels is {bands}, and the weights {weights} are for three bands: set '
+            'init_cfg=None, or take a TransformersBackbone with extra_bands.'
+        )
 
 
 def check_scores(cfg: Config) -> None:
@@ -113,8 +213,7 @@ def check_scores(cfg: Config) -> None:
             checked.append((f'custom_hooks.{number}', 'monitor', hook))
     classes = _classes(cfg)
     for key, option, hook in checked:
-        names = hook.get(option) or []
-        for score in [names] if isinstance(names, str) else names:
+        for score in as_list(hook.get(option)):
             group, dot, name = score.partition('.')
             if dot and classes and name not in classes:
                 near = nearest(score, [f'{group}.{known}' for known in classes])
@@ -135,21 +234,3 @@ def loss_warnings(cfg: Config) -> Iterator[str]:
     if losses and not any(loss.get('loss_weight', 1) for loss in losses.values()):
         keys = ', '.join(f'{key}.loss_weight' for key in losses)
         yield f'the model learns nothing, because every loss has weight 0: set {keys} above 0'
-
-
-def _steps(cfg: Config, loader: str) -> Iterator[tuple[str, dict]]:
-    """Yield the transforms of a loader's pipelines, except those inside ``TestTimeAug``."""
-    averaged: tuple[str, ...] = ()
-    for key, step in read_dicts(cfg, loader):
-        if '.pipeline.' in key and not (averaged and key.startswith(averaged)):
-            if step.get('type') == 'TestTimeAug':
-                averaged += (f'{key}.',)
-            yield key, step
-
-
-def _classes(cfg: Config) -> list[str]:
-    for name in LOADERS:
-        for dataset in datasets_of(cfg, name):
-            if classes := dataset.metainfo.get('classes'):
-                return list(classes)
-    return []

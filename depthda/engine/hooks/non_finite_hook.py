@@ -14,7 +14,7 @@ from mmengine.registry import HOOKS
 from torch import Tensor, nn
 
 from depthda.engine.run_end import last_good_checkpoint
-from depthda.errors import UserError
+from depthda.errors import UserError, few
 
 _STATISTICS = ('running_mean', 'running_var')
 
@@ -38,6 +38,7 @@ class Step:
 
 
 @HOOKS.register_module()
+@dataclass(eq=False)
 class NonFiniteHook(Hook):
     """Stop a training with non-finite losses or weights, and keep its last good checkpoint.
 
@@ -47,23 +48,20 @@ class NonFiniteHook(Hook):
     weights are also checked before each checkpoint and each validation, so that bad weights are
     never written, chosen as the best, or put in the place of good ones. All processes of a
     distributed run stop together.
-
-    Args:
-        patience: Bad iterations in a row. A single one is no reason to stop where a loss scaler
-            (fp16) skips its update.
-        interval: Iterations between two readings of the count; None for that of ``LoggerHook``.
     """
 
     # After the line of the iteration is logged, before its checkpoint is written.
     priority = 'LOW'
 
-    def __init__(self, patience: int = 10, interval: int | None = None) -> None:
-        if min(patience, 1 if interval is None else interval) < 1:
-            raise UserError(
-                f'NonFiniteHook(patience={patience}, interval={interval}): give 1 or more.'
-            )
-        self.patience = patience
-        self.interval = interval
+    # Bad iterations in a row. A single one is no reason to stop where a loss scaler (fp16) skips
+    # its update.
+    patience: int = 10
+    interval: int | None = None  # iterations between two readings; None for that of LoggerHook
+
+    def __post_init__(self) -> None:
+        if min(self.patience, 1 if self.interval is None else self.interval) < 1:
+            shown = f'patience={self.patience}, interval={self.interval}'
+            raise UserError(f'NonFiniteHook({shown}): give 1 or more.')
         self._bad_in_a_row: Tensor | int = 0
         self._steps: deque[Step] = deque()
         self._checked = 0
@@ -82,8 +80,7 @@ class NonFiniteHook(Hook):
             )
 
     def after_train_iter(self, runner, batch_idx: int, data_batch=None, outputs=None) -> None:
-        losses = _losses(outputs or {})
-        if losses:
+        if losses := _losses(outputs or {}):
             stacked = torch.stack(list(losses.values()))
             self._bad_in_a_row = (self._bad_in_a_row + 1) * ~stacked.isfinite().all()
             files = list(_files(data_batch))
@@ -92,12 +89,6 @@ class NonFiniteHook(Hook):
             self._check_losses(runner)
         if any(_saves_now(hook, runner) for hook in runner.hooks):
             self._check_weights(runner)
-
-    def before_val(self, runner) -> None:
-        self._check_weights(runner)
-
-    def after_train_epoch(self, runner) -> None:
-        self._check_weights(runner)
 
     def after_train(self, runner) -> None:
         # A later validation of this runner may be of other weights.
@@ -120,6 +111,8 @@ class NonFiniteHook(Hook):
         # Statistics of batch norm differ from process to process.
         if any(all_gather_object(name)):
             self._stop(runner, name)
+
+    before_val = after_train_epoch = _check_weights
 
     def _stop(self, runner, name: str | None = None) -> None:
         """End all processes; the main one raises the error with the reason."""
@@ -147,29 +140,21 @@ class NonFiniteHook(Hook):
         )
 
 
-def _by_folder(files: list[str], limit: int = 8) -> str:
+def _by_folder(files: list[str]) -> str:
     folders: dict[str, list[str]] = {}
     for file in files:
         folders.setdefault(str(Path(file).parent), []).append(Path(file).name)
-    return ' and '.join(
-        f'{", ".join(names[:limit])}{", …" if len(names) > limit else ""} of {folder}'
-        for folder, names in folders.items()
-    )
+    return ' and '.join(f'{few(names, 8)} of {folder}' for folder, names in folders.items())
 
 
 def _losses(outputs: Mapping[str, Any]) -> dict[str, Tensor]:
     """Return the scalars named as losses, on one device; all scalars if none is named so."""
-    scalars = {
-        name: value
-        for name, value in outputs.items()
-        if isinstance(value, (int, float)) or (isinstance(value, Tensor) and value.numel() == 1)
-    }
+    scalars = {n: value for n, value in outputs.items() if isinstance(value, (int, float, Tensor))}
+    scalars = {n: value for n, value in scalars.items() if torch.as_tensor(value).numel() == 1}
     named = {name: value for name, value in scalars.items() if 'loss' in name} or scalars
     device = next((value.device for value in named.values() if isinstance(value, Tensor)), None)
-    return {
-        name: torch.as_tensor(value, device=device).detach().reshape(())
-        for name, value in named.items()
-    }
+    tensors = {name: torch.as_tensor(value, device=device) for name, value in named.items()}
+    return {name: value.detach().reshape(()) for name, value in tensors.items()}
 
 
 def _files(node: Any) -> Iterator[str]:

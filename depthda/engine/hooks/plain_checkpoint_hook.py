@@ -2,7 +2,6 @@
 
 import os
 
-from mmengine.config import Config
 from mmengine.hooks import CheckpointHook
 from mmengine.model import BaseTTAModel, is_model_wrapper
 from mmengine.registry import HOOKS
@@ -23,9 +22,6 @@ class PlainCheckpointHook(CheckpointHook):
     continue with random weights. A training whose config has ``load_partial=True`` starts from
     what fits of ``load_from``; a test and a resumed run never do. A resumed run replaces the files
     of its own folder only, whatever folder its checkpoint was written to.
-
-    Args:
-        **kwargs: As for ``CheckpointHook``.
     """
 
     def __init__(self, **kwargs) -> None:
@@ -38,8 +34,9 @@ class PlainCheckpointHook(CheckpointHook):
         # A checkpoint records whole paths. If its folder was copied or moved since then, the best
         # checkpoint to replace is the one next to it, and that of the first folder must stay.
         info = runner.message_hub.runtime_info
-        for key in [key for key in info if key.startswith(('last_ckpt', 'best_ckpt'))]:
-            info[key] = self._here(info[key])
+        for key in info:
+            if key.startswith(('last_ckpt', 'best_ckpt')):
+                info[key] = self._here(info[key])
         if getattr(self, 'best_ckpt_path', None):
             self.best_ckpt_path = self._here(self.best_ckpt_path)
         for name, path in getattr(self, 'best_ckpt_path_dict', {}).items():
@@ -58,10 +55,8 @@ class PlainCheckpointHook(CheckpointHook):
             meta['initialised_from'] = self._initialised_from
         meta['selection'] = {'rule': 'last iteration', 'on': None}
         if self._saving_best:
-            meta['selection'] = {
-                'rule': f'best {", ".join(self.key_indicators)}',
-                'on': self._chosen_on(runner),
-            }
+            rule = f'best {", ".join(self.key_indicators)}'
+            meta['selection'] = {'rule': rule, 'on': self._chosen_on(runner)}
         for key in checkpoint.keys() - {'state_dict', 'optimizer'}:
             checkpoint[key] = to_plain(checkpoint[key])
 
@@ -96,7 +91,10 @@ class PlainCheckpointHook(CheckpointHook):
         if starts and runner.cfg.get('load_partial'):
             weights, record = partial_weights(model, checkpoint, name)
         else:
-            advice = _advice(starts, runner.cfg)
+            advice = 'use the config it was trained with'
+            if starts:
+                plus = '' if 'load_partial' in runner.cfg else '+'
+                advice = f'to start from what fits, add --cfg-options {plus}load_partial=True'
             weights = complete_weights(model, checkpoint, advice, name or 'the checkpoint')
         if not (starts or runner._resume):
             check_finite(weights, name or 'the checkpoint')
@@ -106,20 +104,9 @@ class PlainCheckpointHook(CheckpointHook):
             checkpoint.clear()
             checkpoint.update(weights)
         if starts:
-            self._initialised_from = _name_file(name) | record
+            content = {} if '://' in name else {'sha256': file_hash(name)}
+            self._initialised_from = {'file': name} | content | record
         else:
             self._initialised_from = checkpoint.get('meta', {}).get('initialised_from')
         if 'message_hub' in checkpoint:
             restore_histories(checkpoint['message_hub'])
-
-
-def _advice(starts: bool, cfg: Config) -> str:
-    """Say what to do about a checkpoint that does not fit."""
-    if not starts:
-        return 'use the config it was trained with'
-    option = 'load_partial=True' if 'load_partial' in cfg else '+load_partial=True'
-    return f'to start from what fits, add --cfg-options {option}'
-
-
-def _name_file(path: str) -> dict[str, str]:
-    return {'file': path} | ({} if '://' in path else {'sha256': file_hash(path)})

@@ -1,5 +1,6 @@
 """Lower learning rates when the training loss of an epoch stops falling."""
 
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import torch
@@ -13,52 +14,37 @@ from depthda.errors import UserError
 
 
 @HOOKS.register_module()
+@dataclass(eq=False)
 class PlateauHook(Hook):
     """torch's ``ReduceLROnPlateau`` for the training loss of each epoch.
 
     mmengine's scheduler of that name steps only after a validation, and a translation has none.
     The state is saved with the checkpoint. Several hooks must monitor different losses.
-
-    Args:
-        monitor: Key of a loss that the model logs.
-        factor: Factor on the rates.
-        patience: Epochs to wait without a new lowest loss.
-        epoch_length: Iterations of an epoch; None for one pass through the data.
-        of_epoch: The loss of an epoch: the ``'mean'`` of its batches, or that of the ``'last'``.
-        min_lr: Lower limit of the rates.
-        part: Name of the optimiser whose rates fall; None lowers all of them together.
     """
 
     # Before checkpoints are written, so that they include the iteration that has just ended.
     priority = 'NORMAL'
 
-    def __init__(
-        self,
-        monitor: str = 'loss',
-        factor: float = 0.5,
-        patience: int = 25,
-        epoch_length: int | None = None,
-        of_epoch: Literal['mean', 'last'] = 'mean',
-        min_lr: float = 0.0,
-        part: str | None = None,
-    ) -> None:
-        if not 0 < factor < 1 or patience < 0 or (epoch_length or 1) < 1:
+    monitor: str = 'loss'  # key of a loss that the model logs
+    factor: float = 0.5  # factor on the rates
+    patience: int = 25  # epochs to wait without a new lowest loss
+    epoch_length: int | None = None  # iterations of an epoch; None for one pass through the data
+    of_epoch: Literal['mean', 'last'] = 'mean'  # mean of the batches of an epoch, or the last one
+    min_lr: float = 0.0  # lower limit of the rates
+    part: str | None = None  # name of the optimiser whose rates fall; None lowers all together
+
+    def __post_init__(self) -> None:
+        if not 0 < self.factor < 1 or self.patience < 0 or (self.epoch_length or 1) < 1:
             raise UserError(
-                f'PlateauHook(factor={factor}, patience={patience}, epoch_length={epoch_length}): '
-                'factor must be between 0 and 1, patience 0 or more, epoch_length 1 or more.'
+                f'PlateauHook(factor={self.factor}, patience={self.patience}, '
+                f'epoch_length={self.epoch_length}): factor must be between 0 and 1, patience 0 or '
+                'more, epoch_length 1 or more.'
             )
-        if of_epoch not in ('mean', 'last') or min_lr < 0:
+        if self.of_epoch not in ('mean', 'last') or self.min_lr < 0:
             raise UserError(
-                f"PlateauHook(of_epoch={of_epoch!r}, min_lr={min_lr}): of_epoch is 'mean' or "
-                "'last', min_lr 0 or more."
+                f'PlateauHook(of_epoch={self.of_epoch!r}, min_lr={self.min_lr}): of_epoch is '
+                "'mean' or 'last', min_lr 0 or more."
             )
-        self.of_epoch = of_epoch
-        self.min_lr = min_lr
-        self.part = part
-        self.monitor = monitor
-        self.factor = factor
-        self.patience = patience
-        self.epoch_length = epoch_length
         self._sum: torch.Tensor | float = 0.0
         self._count = 0
         self._lowest: float | None = None
@@ -118,9 +104,16 @@ class PlateauHook(Hook):
             self._lowest, self._waited = mean, 0
             return
         self._waited += 1
-        if self._waited > self.patience:
-            self._waited = 0
-            self._lower_rates(runner)
+        if self._waited <= self.patience:
+            return
+        self._waited = 0
+        for wrapper in self._wrappers(runner):
+            for group in wrapper.param_groups:
+                # As in torch, a rate that began below the limit stays where it is.
+                group['lr'] = min(group['lr'], max(group['lr'] * self.factor, self.min_lr))
+        show(
+            f'no lower {self.monitor} in {self.patience + 1} epochs: learning rates × {self.factor}'
+        )
 
     def _wrappers(self, runner) -> list[Any]:
         """Return the optimisers whose rates fall."""
@@ -134,12 +127,3 @@ class PlateauHook(Hook):
                 f'{", ".join(filter(None, named)) or "none, for there is one optimiser"}.'
             )
         return [named[self.part]]
-
-    def _lower_rates(self, runner) -> None:
-        for wrapper in self._wrappers(runner):
-            for group in wrapper.param_groups:
-                # As in torch, a rate that began below the limit stays where it is.
-                group['lr'] = min(group['lr'], max(group['lr'] * self.factor, self.min_lr))
-        show(
-            f'no lower {self.monitor} in {self.patience + 1} epochs: learning rates × {self.factor}'
-        )

@@ -9,7 +9,7 @@ from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
 from mmengine.registry import HOOKS
-from torch import Tensor
+from torch import Tensor, nn
 
 from depthda.errors import UserError
 from depthda.io.files import atomic_path
@@ -20,13 +20,10 @@ _COLUMNS = ('image', 'translated', 'reconstructed', 'depth', 'predicted depth')
 
 @HOOKS.register_module()
 class TranslationHook(Hook):
-    """Write a picture of both directions; stop when images are flat.
+    """Write a picture of both directions every ``interval`` iterations; stop when images are flat.
 
     ``<log dir>/translation/iter_<n>.png`` has a row for each direction: an image, its translation,
     its reconstruction, and, with a depth decoder, its depth and the predicted depth.
-
-    Args:
-        interval: Iterations between two pictures.
     """
 
     def __init__(self, interval: int = 1000) -> None:
@@ -65,11 +62,7 @@ def check_images(images: list[np.ndarray], iteration: int) -> None:
 
 
 def _row(
-    model: DRDG,
-    forward: torch.nn.Module,
-    backward: torch.nn.Module,
-    batch: DomainBatch,
-    size: tuple[int, int],
+    model: DRDG, forward: nn.Module, backward: nn.Module, batch: DomainBatch, size: tuple[int, int]
 ) -> list[np.ndarray]:
     """Return the first image of a batch and its translations, each H×W×3 uint8, BGR."""
     predicts = batch.depth is not None

@@ -44,23 +44,16 @@ class PartsOptimWrapperConstructor:
                 f'{type(model).__name__} has no parts to optimise separately: leave '
                 'PartsOptimWrapperConstructor out of optim_wrapper.'
             )
-        given = {name for name, value in self.config.items() if _is_part(value)}
+        dicts = {name: value for name, value in self.config.items() if isinstance(value, dict)}
+        given = {name for name, value in dicts.items() if 'optimizer' in value}
         if given != set(parts):
             raise UserError(
                 f'optim_wrapper has optimisers for {sorted(given)}, and {type(model).__name__} has '
                 f'the parts {sorted(parts)}: give one for each, part=dict(optimizer=...).'
             )
         shared = {name: value for name, value in self.config.items() if name not in parts}
-        return OptimWrapperDict(
-            **{
-                part: build_optim_wrapper(
-                    nn.ModuleDict({name: getattr(model, name) for name in names}),
-                    {**shared, **self.config[part]},
-                )
-                for part, names in parts.items()
-            }
-        )
-
-
-def _is_part(value: object) -> bool:
-    return isinstance(value, dict) and 'optimizer' in value
+        built = {}
+        for part, names in parts.items():
+            modules = nn.ModuleDict({name: getattr(model, name) for name in names})
+            built[part] = build_optim_wrapper(modules, {**shared, **self.config[part]})
+        return OptimWrapperDict(**built)

@@ -36,8 +36,6 @@ _NO_WEIGHT_DECAY = re.compile(
     r'(\.bias|pos_embed|position_embeddings|cls_token|mask_token|register_tokens'
     r'|relative_position_bias_table|grn\.weight)$'
 )
-
-
 # Scalars that a model learns: mixing weights of the contrast, step of the refinement.
 _SCALARS = re.compile(r'(^|\.)(mix|step)$')
 
@@ -108,12 +106,10 @@ class StageDecayOptimWrapperConstructor(DefaultOptimWrapperConstructor):
         parts = re.match(r'backbone\.((?:rgb|depth)\.)?(?:backbone\.)?(.*)', name)
         if parts is None or self.paramwise_cfg['decay_rate'] == 1:
             return outside
-        if parts[2].startswith(_ADDED):
+        inner = _PREFIX.sub('', parts[2])
+        if parts[2].startswith(_ADDED) or _OUTPUT.match(inner):
             return outside
         if parts[1] == 'depth.' and not self.paramwise_cfg['depth_decay']:
-            return outside
-        inner = _PREFIX.sub('', parts[2])
-        if _OUTPUT.match(inner):
             return outside
         if _STEM.match(inner):
             return 0

@@ -112,15 +112,15 @@ def _pair(
     first: dict[Key, TestedRun], second: dict[Key, TestedRun], group: str, notes: list[str]
 ) -> list[Pair]:
     common = sorted(first.keys() & second.keys(), key=lambda key: [(k is None, k) for k in key])
+    a, b = ('; '.join(map(_describe, side)) for side in (first, second))
     if not common and len(first) + len(second) > 2:
         raise UserError(
-            f'no run of A ({"; ".join(map(_describe, first))}) has the world and seed of a run of '
-            f'B ({"; ".join(map(_describe, second))}), and runs are paired by world and seed.'
+            f'no run of A ({a}) has the world and seed of a run of B ({b}), and runs are paired by '
+            'world and seed.'
         )
     keys = [(key, key) for key in common]
     if not common:  # a single run on each side may have any seed
         keys = [(*first, *second)]
-        a, b = map(_describe, keys[0])
         notes.append(f'A has {a} and B has {b}: they are compared as a pair.')
     for name, side in (('A', first), ('B', second)) if common else ():
         if unpaired := [_describe(key) for key in side if key not in common]:
@@ -145,11 +145,9 @@ def _warn(pairs: Sequence[Pair], notes: list[str]) -> None:
                 f"{name}'s checkpoint was chosen on labelled images of the tested domain "
                 '(target-selected): its scores are better than they could be without these labels.'
             )
-        notes += [
-            f'{run.folder} was tested before its checkpoint was written anew: test it again.'
-            for run in side
-            if run.is_outdated
-        ]
+        for run in (run for run in side if run.is_outdated):
+            advice = 'was tested before its checkpoint was written anew: test it again.'
+            notes.append(f'{run.folder} {advice}')
         if any(run.report['aggregate'] != 'global' for run in side):
             notes.append(f'{name} reports means over batches; here its global mIoU is compared.')
     for what, read in {
@@ -157,10 +155,10 @@ def _warn(pairs: Sequence[Pair], notes: list[str]) -> None:
         'rule by which the checkpoint was chosen': lambda m: (m['selection'] or {}).get('rule'),
         'training images': _training_images,
     }.items():
-        values = [[read(run.metrics) for run in side] for side in sides.values()]
-        known = [{'unknown' if value is None else str(value) for value in side} for side in values]
-        if known[0] != known[1]:
-            a, b = (' and '.join(sorted(words)) for words in known)
+        values = [{read(run.metrics) for run in side} for side in sides.values()]
+        words = [{'unknown' if value is None else str(value) for value in side} for side in values]
+        a, b = (' and '.join(sorted(side)) for side in words)
+        if a != b:
             notes.append(f'the protocols differ, {what}: A {a}; B {b}.')
     budgets = {name: [read_budget(run.training) for run in side] for name, side in sides.items()}
     notes += [f'the training budgets differ, {phrase}.' for phrase in differing_budgets(budgets)]
@@ -176,9 +174,8 @@ def _worlds(pairs: Sequence[Pair], block: int) -> list[intervals.World]:
     worlds = []
     for name in dict.fromkeys(a.world for a, _ in pairs):
         members = [pair for pair in pairs if pair[0].world == name]
-        columns = zip(*members, strict=True)
-        sides = [np.stack([run.tiles.counts for run in column]) for column in columns]
-        world = intervals.World(*sides, block_ids(members[0][0].tiles, block))
+        counts = np.array([[run.tiles.counts for run in pair] for pair in members])
+        world = intervals.World(*counts.swapaxes(0, 1), block_ids(members[0][0].tiles, block))
         if world.block_count < 2:
             images, blocks = many(len(world.blocks), 'image'), world.block_count
             raise UserError(
@@ -194,7 +191,10 @@ def block_ids(tiles: TileCounts, block: int) -> np.ndarray:
 
     9 comes before 10: in LoveDA, neighbouring numbers are neighbouring tiles of one scene.
     """
-    keys = [(cell, _natural(stem)) for *cell, stem in tiles.identities()]
+    keys = []
+    for *cell, stem in tiles.identities():
+        parts = re.findall(r'\d+|\D+', stem)
+        keys.append((cell, [(0, int(p), '') if p.isdecimal() else (1, 0, p) for p in parts]))
     ids, last = np.empty(len(keys), int), -1
     order = sorted(range(len(keys)), key=keys.__getitem__)
     for _, members in groupby(order, key=lambda i: keys[i][0]):
@@ -202,10 +202,6 @@ def block_ids(tiles: TileCounts, block: int) -> np.ndarray:
             last += place % block == 0
             ids[i] = last
     return ids
-
-
-def _natural(text: str) -> list[tuple[int, int, str]]:
-    return [(0, int(p), '') if p.isdecimal() else (1, 0, p) for p in re.findall(r'\d+|\D+', text)]
 
 
 def _row(

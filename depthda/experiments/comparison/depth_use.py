@@ -1,7 +1,9 @@
 """Find out whether a model uses depth: repeat a test with depth replaced or taken away."""
 
+import functools
 import os
 from collections.abc import Sequence
+from operator import getitem
 from pathlib import Path
 from typing import Any
 
@@ -45,14 +47,9 @@ def test_depth_use(
     pipeline = 'tta_pipeline' if tta else 'test_dataloader.dataset.pipeline'
     scores = {}
     for kind in dict.fromkeys(kinds):
-        results = test(
-            config,
-            checkpoint,
-            work_dir=os.path.join(root, f'depth-{kind}'),
-            tta=tta,
-            cfg_options={**options, **_replace_depth(cfg, pipeline, KINDS[kind])},
-            launcher=launcher,
-        )
+        place = dict(work_dir=os.path.join(root, f'depth-{kind}'), tta=tta, launcher=launcher)
+        replaced = {**options, **_replace_depth(cfg, pipeline, KINDS[kind])}
+        results = test(config, checkpoint, cfg_options=replaced, **place)
         scores[kind] = results['scores']
     if is_main_process():
         write_json(os.path.join(root, 'depth-use.json'), scores)
@@ -67,15 +64,12 @@ def test_depth_use(
 
 def _replace_depth(cfg: Config, pipeline: str, by: str | None) -> dict[str, str]:
     """Return the overrides that replace depth."""
-    steps = cfg
-    for key in pipeline.split('.'):
-        steps = steps[key]
-    place = next((i for i, step in enumerate(steps) if step['type'] == 'LoadDepth'), None)
-    if place is None:
+    steps = [step['type'] for step in functools.reduce(getitem, pipeline.split('.'), cfg)]
+    if 'LoadDepth' not in steps:
         raise UserError(
             f'--depth replaces LoadDepth in {pipeline}, but that has none: add LoadDepth to it.'
         )
-    step = f'{pipeline}.{place}'
+    step = f'{pipeline}.{steps.index("LoadDepth")}'
     return {} if by is None else {f'{step}.type': 'LoadControlDepth', f'+{step}.by': by}
 
 

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import stdtrit
 
+_LEVEL = 0.95
 _CHUNK = 256  # resamples at a time: memory grows with this times the number of blocks
 
 
 def t_interval(
-    values: Sequence[float], level: float = 0.95
+    values: Sequence[float], level: float = _LEVEL
 ) -> tuple[float, float | None, float | None]:
     """Return the mean of ``values`` and its two-sided t interval; one value has no interval."""
     mean = float(np.mean(values))
@@ -47,10 +48,7 @@ def _iou(parts: np.ndarray) -> np.ndarray:
 
 def mean_of_defined(values: np.ndarray, axis: int) -> np.ndarray:
     """Return the mean of the values that are not NaN; NaN if there is no such value."""
-    defined = np.isfinite(values)
-    count = defined.sum(axis)
-    total = np.where(defined, values, 0).sum(axis)
-    return np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0)
+    return np.ma.filled(np.ma.masked_invalid(values).mean(axis), np.nan)
 
 
 def independent_units(worlds: Sequence[Hashable]) -> list[list[int]]:
@@ -94,19 +92,16 @@ def bootstrap(worlds: Sequence[World], resamples: int, seed: int) -> np.ndarray:
     """
     streams = np.random.default_rng(seed).spawn(len(worlds))
     draws = [_world_draws(w, resamples, rng) for w, rng in zip(worlds, streams, strict=True)]
-    return np.concatenate(
-        [mean_of_defined(np.stack(chunk), 0) for chunk in zip(*draws, strict=True)]
-    )
+    means = [mean_of_defined(np.stack(chunk), 0) for chunk in zip(*draws, strict=True)]
+    return np.concatenate(means)
 
 
 def _world_draws(world: World, resamples: int, rng: np.random.Generator) -> Iterator[np.ndarray]:
     sides = [_parts(labelled_blocks(side, world.blocks)) for side in (world.first, world.second)]
     flat = [side.reshape(*side.shape[:2], -1) for side in sides]
     for weights in resample_weights(sides[0].shape[1], resamples, rng):
-        first, second = (
-            _iou((weights @ side).reshape(len(side), len(weights), 2, -1)) for side in flat
-        )
-        yield mean_of_defined(second - first, 0)
+        summed = [(weights @ side).reshape(len(side), len(weights), 2, -1) for side in flat]
+        yield mean_of_defined(_iou(summed[1]) - _iou(summed[0]), 0)
 
 
 def labelled_blocks(counts: np.ndarray, blocks: np.ndarray) -> np.ndarray:
@@ -131,12 +126,10 @@ def resample_weights(blocks: int, resamples: int, rng: np.random.Generator) -> I
         yield counted.reshape(rows, blocks).astype(float)
 
 
-def percentile_interval(
-    values: np.ndarray, level: float = 0.95
-) -> tuple[float, float] | tuple[None, None]:
-    """Return the limits of the middle ``level`` of the values that are not NaN, if any."""
+def percentile_interval(values: np.ndarray) -> tuple[float, float] | tuple[None, None]:
+    """Return the limits of the middle 95 % of the values that are not NaN, if any."""
     defined = values[np.isfinite(values)]
     if not len(defined):
         return None, None
-    low, high = np.quantile(defined, [(1 - level) / 2, (1 + level) / 2])
+    low, high = np.quantile(defined, [(1 - _LEVEL) / 2, (1 + _LEVEL) / 2])
     return float(low), float(high)

@@ -3,7 +3,7 @@
 from typing import Any
 
 from rich.box import SIMPLE
-from rich.table import Table
+from rich.table import Column, Table
 
 from depthda.errors import many
 
@@ -20,9 +20,9 @@ def table_rows(result: dict[str, Any], per_class: bool) -> tuple[list[str], list
 def terminal_table(result: dict[str, Any], per_class: bool) -> Table:
     """Return the table for a terminal."""
     head, rows = table_rows(result, per_class)
-    table = Table(box=SIMPLE, title=title(result), title_justify='left', title_style='bold')
-    for name in head:
-        table.add_column(name, justify='right' if name else 'left', no_wrap=True)
+    columns = [Column(name, justify='right' if name else 'left', no_wrap=True) for name in head]
+    style = dict(title=title(result), title_justify='left', title_style='bold')
+    table = Table(*columns, box=SIMPLE, **style)
     for row in rows:
         table.add_row(*row)
     return table
@@ -64,10 +64,9 @@ def explain(result: dict[str, Any], per_class: bool) -> list[str]:
             'covers the randomness of worlds (their training and test images) and of training.'
         )
     drawn, what = ' + '.join(map(str, result['blocks'])), 'images'
-    if result['block'] == 1:
-        width = 'Neighbouring images of one scene are not independent, which makes it too narrow: '
-        width += 'draw them in blocks (--block).'
-    else:
+    width = 'Neighbouring images of one scene are not independent, which makes it too narrow: '
+    width += 'draw them in blocks (--block).'
+    if result['block'] > 1:
         width = 'Images of one scene are not independent: blocks should be as long as scenes are.'
         what = 'blocks'
         drawn += f' blocks of {result["block"]} neighbouring'
@@ -82,9 +81,9 @@ def explain(result: dict[str, Any], per_class: bool) -> list[str]:
         'A class that is neither in the truth nor in the prediction is left out of the mean, in a '
         'resample as in the score.'
     )
-    rows = {name: row for name, row in result['per_class'].items() if row}
-    shares = {name: row['over_tiles']['defined'] for name, row in rows.items()}
-    rare = [f'{name} in {100 * share:.1f} %' for name, share in shares.items() if share < 1]
+    rows = result['per_class'].items()
+    shares = [(name, row['over_tiles']['defined']) for name, row in rows if row]
+    rare = [f'{name} in {100 * share:.1f} %' for name, share in shares if share < 1]
     if per_class and rare:
         lines.append(f'Some classes are not in every resample: {", ".join(rare)} of them.')
     return lines + [_selection(choice) for choice in result['selection']]
@@ -104,9 +103,6 @@ def _selection(choice: dict[str, Any]) -> str:
 def _cells(row: dict[str, Any] | None) -> list[str]:
     if row is None:
         return ['–'] * 5
-    intervals = [_interval(row[key]) for key in ('over_training', 'over_tiles')]
+    ends = [(row[key]['low'], row[key]['high']) for key in ('over_training', 'over_tiles')]
+    intervals = ['–' if low is None else f'{low:+.2f} … {high:+.2f}' for low, high in ends]
     return [f'{row["a"]:.2f}', f'{row["b"]:.2f}', f'{row["difference"]:+.2f}', *intervals]
-
-
-def _interval(row: dict[str, Any]) -> str:
-    return '–' if row['low'] is None else f'{row["low"]:+.2f} … {row["high"]:+.2f}'

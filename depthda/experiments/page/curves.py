@@ -3,6 +3,7 @@
 import json
 import math
 from collections.abc import Sequence
+from itertools import groupby
 
 from depthda.experiments.page import html
 from depthda.experiments.page.html import Markup, Section, join, number, tag
@@ -17,19 +18,19 @@ Curve = list[tuple[int, float]]
 
 def curve_section(runs: Sequence[TestedRun]) -> Section:
     """Return charts of loss and validation mIoU over the training steps, with all runs in each."""
-    charts, missing = [], []
+    charts, sentences = [], []
     for name, title in (('loss', 'Training loss'), ('mIoU', _validation_title(runs))):
         curves = [run.curves.get(name, []) for run in runs]
-        absent = [run.name for run, curve in zip(runs, curves, strict=True) if not curve]
-        if len(absent) < len(runs):
+        missing = [run.name for run, curve in zip(runs, curves, strict=True) if not curve]
+        if len(missing) < len(runs):
             charts.append(_figure(title, [run.name for run in runs], curves))
-        if absent:
-            missing.append(f'No {title[0].lower()}{title[1:]} is logged for {", ".join(absent)}.')
+        if missing:
+            what = f'{title[0].lower()}{title[1:]}'
+            sentences.append(f'No {what} is logged for {", ".join(missing)}.')
     body = tag('div', charts, class_='charts') if charts else None
     hint = ' A training log is */vis_data/scalars.json in the folder of the run.'
-    return html.section(
-        'Training curves', 'curves', body, html.note(*missing, hint) if missing else None
-    )
+    notes = html.note(*sentences, hint) if sentences else None
+    return html.section('Training curves', 'curves', body, notes)
 
 
 def _validation_title(runs: Sequence[TestedRun]) -> str:
@@ -42,7 +43,8 @@ def _validation_title(runs: Sequence[TestedRun]) -> str:
 
 
 def _figure(title: str, names: Sequence[str], curves: Sequence[Curve]) -> Markup:
-    shown = [_thin(curve) for curve in curves]
+    every = [max(math.ceil(len(curve) / MAX_POINTS), 1) for curve in curves]
+    shown = [[*c[:-1:step], *c[-1:]] for c, step in zip(curves, every, strict=True)]
     finite = [point for curve in shown for point in curve if math.isfinite(point[1])]
     if not finite:
         return tag('figure', tag('figcaption', title), html.note('No value is a finite number.'))
@@ -51,11 +53,13 @@ def _figure(title: str, names: Sequence[str], curves: Sequence[Curve]) -> Markup
     ys = ticks(min(values), max(values), 5)
     x_range, y_range = (0, max(steps) or 1), (ys[0], ys[-1])
     drawn = [_series(i, curve, x_range, y_range) for i, curve in enumerate(shown) if curve]
-    words = [
-        f'{name} from {number(curve[0][1])} to {number(curve[-1][1])} at step {curve[-1][0]}'
-        for name, curve in zip(names, curves, strict=True)
-        if curve
-    ]
+    words, legend = [], []
+    for i, (name, curve) in enumerate(zip(names, curves, strict=True)):
+        if curve:
+            first, last = number(curve[0][1]), number(curve[-1][1])
+            words.append(f'{name} from {first} to {last} at step {curve[-1][0]}')
+            value = tag('span', f' last {last}', class_='quiet')
+            legend.append(tag('li', html.key_mark(i), name, value))
     chart = tag(
         'svg',
         _axes(xs, ys, x_range, y_range),
@@ -66,35 +70,24 @@ def _figure(title: str, names: Sequence[str], curves: Sequence[Curve]) -> Markup
         aria_label=f'{title} over steps: {"; ".join(words)}',
         data_frame=json.dumps([LEFT, WIDTH - RIGHT, TOP, HEIGHT - BOTTOM, *x_range, *y_range]),
     )
-    legend = [
-        tag(
-            'li',
-            html.key_mark(i),
-            name,
-            tag('span', f' last {number(curve[-1][1])}', class_='quiet'),
-        )
-        for i, (name, curve) in enumerate(zip(names, curves, strict=True))
-        if curve
-    ]
     box = tag('div', chart, class_='chart', data_names=json.dumps(list(names)))
     return tag('figure', tag('figcaption', title), box, tag('ul', legend, class_='legend'))
 
 
-def _series(place: int, curve: Curve, x_range: Sequence, y_range: Sequence) -> Markup:
+def _series(index: int, curve: Curve, x_range: Sequence, y_range: Sequence) -> Markup:
     """Draw the line of a run: broken where a value is not finite, with a dot for a lone point."""
-    pieces: list[list[str]] = [[]]
-    for step, value in curve:
-        if math.isfinite(value):
-            pieces[-1].append(f'{_x(step, x_range):.1f},{_y(value, y_range):.1f}')
-        elif pieces[-1]:
-            pieces.append([])
-    lines = [tag('polyline', points=' '.join(p), class_='line') for p in pieces if len(p) > 1]
-    few = sum(map(len, pieces)) <= 12
-    dots = [point for piece in pieces for point in piece if few or len(piece) == 1]
-    marks = [tag('circle', cx=x, cy=y, r=3, class_='dot') for x, y in (d.split(',') for d in dots)]
-    points = json.dumps([[s, round(v, 5) if math.isfinite(v) else None] for s, v in curve])
-    data = dict(data_place=place, data_points=points)
-    return tag('g', lines, marks, class_=f'series {html.colour(place)}', **data)
+    lines, dots = [], []
+    few = sum(math.isfinite(value) for _, value in curve) <= 12
+    for finite, part in groupby(curve, lambda point: math.isfinite(point[1])):
+        if finite:
+            points = [(f'{_x(s, x_range):.1f}', f'{_y(v, y_range):.1f}') for s, v in part]
+            if len(points) > 1:
+                lines.append(tag('polyline', points=' '.join(map(','.join, points)), class_='line'))
+            dots += points if few or len(points) == 1 else []
+    marks = [tag('circle', cx=x, cy=y, r=3, class_='dot') for x, y in dots]
+    values = json.dumps([[s, round(v, 5) if math.isfinite(v) else None] for s, v in curve])
+    data = dict(data_place=index, data_points=values)
+    return tag('g', lines, marks, class_=f'series {html.colour(index)}', **data)
 
 
 def _axes(xs: list[float], ys: list[float], x_range: Sequence, y_range: Sequence) -> Markup:
@@ -118,11 +111,6 @@ def ticks(low: float, high: float, count: int) -> list[float]:
     step = next(power * m for m in (1, 2, 2.5, 5, 10) if power * m >= raw * 0.999)
     first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
     return [round(i * step, 10) for i in range(first, last + 1)]
-
-
-def _thin(curve: Curve) -> Curve:
-    every = -(-len(curve) // MAX_POINTS)
-    return curve if every <= 1 else [*curve[:-1:every], curve[-1]]
 
 
 def _x(step: float, limits: Sequence) -> float:

@@ -1,5 +1,6 @@
 """The gallery of tiles: image, depth, truth, and the prediction and errors of each run."""
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -31,16 +32,18 @@ def gallery_section(
     runs: Sequence[TestedRun], images: RunImages, count: int, console: Console
 ) -> tuple[Section, list[str]]:
     """Return the gallery, and a sentence about everything that it cannot show."""
-    missing = []
+    body, missing = None, []
     for run in runs:
         absent = None if (run.folder / 'predictions').is_dir() else 'saved predictions'
         if run.tiles is None:
             absent = 'tiles.npz, so its tiles have no scores'
         missing += [f'{run.name} has no {absent}: {rerun_command(run)}'] if absent else []
-    body = None
     if all(run.tiles is not None for run in runs):
+        # The depth of the first run whose test set has some is shown for an RGB run as well.
+        sources = (images if run is images.run else RunImages(run) for run in runs)
+        with_depth = (s for s in sources if any(i.get('depth_path') for i in s.by_key.values()))
         try:
-            depth_from = _with_depth(runs, images)
+            depth_from = next(with_depth, None)
         except UserError as error:
             missing.insert(0, f'The tiles cannot be shown: {error}')
         else:
@@ -105,35 +108,23 @@ def pick_tiles(table: np.ndarray, count: int, compared: tuple[str, str] | None) 
     return [pick for pick in picks if pick.places]
 
 
-def _with_depth(runs: Sequence[TestedRun], images: RunImages) -> RunImages | None:
-    """Return the first run whose test set has depth; its depth is shown for an RGB run as well."""
-    for run in runs:
-        candidate = images if run is images.run else RunImages(run)
-        if any(info.get('depth_path') for info in candidate.by_key.values()):
-            return candidate
-    return None
-
-
 def _panels(
     runs: Sequence[TestedRun], images: RunImages, depth_from: RunImages | None, key: str
 ) -> list[Panel]:
     info = images.by_key[key]
-    truth = images.truth(info)
+    truth = images.label(info)
     panels = [('image', 'image', pictures.photo(images.image(info)))]
     depth = None if depth_from is None else depth_from.depth(depth_from.by_key[key])
     if depth is not None:
         panels.append(('depth', 'depth', pictures.photo(of_depth(depth))))
     panels.append(('labels', 'truth', pictures.label_picture(truth, images.palette)))
-    found = []
-    for run in runs:
-        prediction = read_prediction(run, key, info, truth)
-        if prediction is None:
-            continue
-        found.append(prediction)
-        errors = pictures.error_picture(prediction, truth)
-        panels.append(('labels', run.name, pictures.label_picture(prediction, images.palette)))
-        panels.append(('errors', f'errors of {run.name}', errors))
-    if len(runs) > 1 and len(found) == len(runs):
+    found = [read_prediction(run, key, info, truth) for run in runs]
+    for run, prediction in zip(runs, found, strict=True):
+        if prediction is not None:
+            errors = pictures.error_picture(prediction, truth)
+            panels.append(('labels', run.name, pictures.label_picture(prediction, images.palette)))
+            panels.append(('errors', f'errors of {run.name}', errors))
+    if len(runs) > 1 and all(prediction is not None for prediction in found):
         change = pictures.change_picture(found[0], found[-1], truth)
         panels.append(('change', f'{runs[0].name} → {runs[-1].name}', change))
     return panels
@@ -153,9 +144,8 @@ def _card(
         button = tag('button', picture, type='button', aria_label=f'enlarge {what}')
         below = tag('figcaption', caption)
         shown.append(tag('figure', button, below, data_kind=kind, data_caption=caption))
-    rows = -(-len(shown) // MOST_COLUMNS)
-    columns = -(-len(shown) // rows)
-    on_paper = columns if columns <= 5 else -(-columns // 2)
+    columns = math.ceil(len(shown) / math.ceil(len(shown) / MOST_COLUMNS))
+    on_paper = columns if columns <= 5 else math.ceil(columns / 2)
     heading = tag('h4', tag('span', key, class_='file'), tag('ul', legend, class_='legend'))
     figures = tag('div', shown, class_='panels', style=f'--n:{columns};--p:{on_paper}')
     return tag('article', heading, figures, class_='tile', id=f'tile-{place}', data_key=key)
@@ -186,10 +176,8 @@ def _legend(runs: Sequence[TestedRun], images: RunImages) -> Markup:
         only = (better, pictures.FIXED), (worse, pictures.BROKEN)
         both = ('both are wrong', pictures.BOTH), ('both are right', pictures.RIGHT)
         rows.append((f'{first} → {last}', _marks(*only, *both)))
-    parts = [
-        tag('div', tag('span', name, class_='quiet'), tag('ul', items, class_='legend'))
-        for name, items in rows
-    ]
+    heads = [(tag('span', name, class_='quiet'), items) for name, items in rows]
+    parts = [tag('div', head, tag('ul', items, class_='legend')) for head, items in heads]
     return tag('div', parts, class_='legends', id='classes')
 
 

@@ -18,7 +18,7 @@ def head(title: str, runs: Sequence[TestedRun]) -> Markup:
     headline = runs[0].report['headline']
     tested = f'Tested on {name_dataset(runs[0].metrics["tested_on"])}.'
     if headline != 'all':
-        tested += f' Headline scores: {headline}.'
+        tested += f' The scores below are for {headline}.'
     cards = tag('div', [_card(i, run, runs[0]) for i, run in enumerate(runs)], class_='cards')
     return tag('header', tag('h1', title), tag('p', tested, class_='lead'), cards)
 
@@ -33,8 +33,8 @@ def _card(place: int, run: TestedRun, first: TestedRun) -> Markup:
         lines.append(tag('p', difference, class_='rest'))
     if run.protocol['target_selected']:
         warning = (
-            ' the checkpoint was chosen by its score on labelled images of a tested domain: not '
-            'comparable with scores of methods that use no target labels.'
+            ' The checkpoint was chosen by its score on labelled images of a tested domain, so '
+            'this score is not comparable with those of methods that use no target labels.'
         )
         lines.append(tag('p', TARGET_SELECTED, warning, class_='rest'))
     name = tag('p', html.key_mark(place), run.name, class_='name')
@@ -44,8 +44,7 @@ def _card(place: int, run: TestedRun, first: TestedRun) -> Markup:
 
 def basis_section(runs: Sequence[TestedRun]) -> Section:
     """Return a table of what the scores depend on: data, protocol, checkpoint, versions."""
-    several = len(runs) > 1
-    body = []
+    several, body = len(runs) > 1, []
     for label, read in _ROWS.items():
         cells = [DASH if (cell := read(run)) is None else cell for run in runs]
         content = [tag('td', cell) for cell in cells]
@@ -60,9 +59,8 @@ def basis_section(runs: Sequence[TestedRun]) -> Section:
         notes.append(html.note('The training budgets differ.', listed))
     if missing := [run.name for run in runs if not run.metrics.get('trained_on')]:
         notes.append(html.note(f'The training data of {", ".join(missing)} is not recorded.'))
-    for name in (run.name for run in runs if run.is_outdated):
-        text = f'{name} was tested before its checkpoint was written anew: test it again.'
-        notes.append(html.note(text))
+    outdated = 'was tested before its checkpoint was written anew: test it again.'
+    notes += [html.note(f'{run.name} {outdated}') for run in runs if run.is_outdated]
     title = 'Where the scores come from'
     return html.section(title, 'basis', notes, html.table(title, heads, body, class_='facts'))
 
@@ -84,9 +82,8 @@ def _protocol(run: TestedRun) -> str:
     protocol = run.protocol
     if not run.metrics.get('trained_on'):
         return protocol['protocol']
-    seen = protocol['target_images_seen']
-    words = 'images of the tested domain in training' if seen else 'tested domain not in training'
-    return f'{protocol["protocol"]}; {words}'
+    used = 'images' if protocol['target_images_seen'] else 'no images'
+    return f'{protocol["protocol"]}; training used {used} of the tested domain'
 
 
 def _aggregate(run: TestedRun) -> str:
@@ -96,11 +93,12 @@ def _aggregate(run: TestedRun) -> str:
 
 
 def _checkpoint(run: TestedRun) -> Markup:
-    made = run.metrics['checkpoint']
-    if made is None:
+    checkpoint = run.metrics['checkpoint']
+    if checkpoint is None:
         given = run.metrics['predictions']
         return join('none: given predictions were scored, ', tag('code', given['folder']))
-    return join(tag('code', made['file']), ' (SHA-256 ', tag('code', made['sha256']), ')')
+    file, digest = (tag('code', checkpoint[key]) for key in ('file', 'sha256'))
+    return join(file, ' (SHA-256 ', digest, ')')
 
 
 _TTA = {None: None, False: 'none', True: 'flips averaged'}
@@ -117,7 +115,7 @@ _ROWS: dict[str, Callable[[TestedRun], Any]] = {
     'Checkpoint': _checkpoint,
     'Commit': lambda run: run.metrics.get('commit'),
     'Device': lambda run: run.metrics.get('device'),
-    'Test took': lambda run: f'{number(run.metrics.get("seconds"), 1)} s',
+    'Test duration': lambda run: f'{number(run.metrics.get("seconds"), 1)} s',
     'Tested at': lambda run: run.tested.strftime('%Y-%m-%d %H:%M'),
     'Versions': lambda run: ', '.join(map(' '.join, run.metrics['versions'].items())),
 }

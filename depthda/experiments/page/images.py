@@ -7,7 +7,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import torch
 from mmengine.registry import init_default_scope
@@ -19,6 +18,7 @@ from depthda.evaluation.confusion import joint_counts
 from depthda.experiments.page.runs import rerun_command
 from depthda.experiments.pictures.colours import IGNORED, palette_of
 from depthda.experiments.tested_run import TestedRun
+from depthda.io.rasters import read_png
 
 
 class RunImages:
@@ -29,7 +29,7 @@ class RunImages:
         self.loader = loader
 
     @cached_property
-    def described(self) -> dict[str, Any]:
+    def dataset_cfg(self) -> dict[str, Any]:
         """The config of the dataset."""
         loader = self.run.config.get(self.loader)
         if not loader:
@@ -39,27 +39,27 @@ class RunImages:
     @property
     def transforms(self) -> list[dict[str, Any]]:
         """The transforms of the dataset, or of the first dataset in a wrapper."""
-        return next((p['pipeline'] for p in _parts(self.described) if p.get('pipeline')), [])
+        return next((p['pipeline'] for p in _parts(self.dataset_cfg) if p.get('pipeline')), [])
 
     @cached_property
     def dataset(self) -> Any:
         """The dataset without its pipeline; a ``UserError`` if its files cannot be found."""
         init_default_scope('mmseg')
-        described = copy.deepcopy(self.described)
-        for part in _parts(described):
+        dataset_cfg = copy.deepcopy(self.dataset_cfg)
+        for part in _parts(dataset_cfg):
             if 'pipeline' in part:
                 part['pipeline'] = []
             if root := part.get('data_root'):
                 part['data_root'] = str(self._locate(root))
-        return DATASETS.build(described)
+        return DATASETS.build(dataset_cfg)
 
     def _locate(self, root: str) -> Path:
         """Find a folder whose path is relative to the folder where the run was started."""
         here, work_dir = self.run.folder.absolute(), Path(self.run.config.get('work_dir') or '.')
         starts = [Path.cwd(), *here.parents]
-        depth = len(work_dir.parts)
-        if depth and not work_dir.is_absolute() and here.parts[-depth:] == work_dir.parts:
-            starts.insert(0, here.parents[depth - 1])
+        levels = len(work_dir.parts)
+        if levels and not work_dir.is_absolute() and here.parts[-levels:] == work_dir.parts:
+            starts.insert(0, here.parents[levels - 1])
         # A folder of that name may hold other data; the right one holds the tested images.
         image = '' if self.run.tiles is None else str(self.run.tiles.names[0])
         for start in starts:
@@ -112,7 +112,7 @@ class RunImages:
         loader = next((t for t in self.transforms if t['type'] == 'LoadDepth'), {})
         return read_depth(info['depth_path'], loader.get('value_range'))
 
-    def truth(self, info: dict[str, Any]) -> np.ndarray:
+    def label(self, info: dict[str, Any]) -> np.ndarray:
         """Return the labels ``[H, W]`` that the metric used: class indices, 255 ignored."""
         loader = dict(type='LoadAnnotations')
         loader = next((dict(t) for t in self.transforms if t['type'] == loader['type']), loader)
@@ -127,7 +127,7 @@ def read_prediction(
     path = run.folder / 'predictions' / f'{Path(info["img_path"]).stem}.png'
     if not path.is_file():
         return None
-    found = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_UNCHANGED)
+    found = read_png(path)
     if found is None or found.shape != truth.shape or found.max() >= len(run.classes):
         raise UserError(
             f'{path} is not a label map of {many(len(run.classes), "class", "classes")} in the '
@@ -142,11 +142,11 @@ def read_prediction(
     return found
 
 
-def _parts(described: Any) -> Iterator[dict[str, Any]]:
+def _parts(cfg: Any) -> Iterator[dict[str, Any]]:
     """Yield the config of a dataset and, if it is a wrapper, of the datasets in it."""
-    if isinstance(described, dict):
-        yield described
-        described = [described.get('dataset'), *(described.get('datasets') or [])]
-    for part in described if isinstance(described, list) else []:
+    if isinstance(cfg, dict):
+        yield cfg
+        cfg = [cfg.get('dataset'), *(cfg.get('datasets') or [])]
+    for part in cfg if isinstance(cfg, list) else []:
         if isinstance(part, dict):
             yield from _parts(part)

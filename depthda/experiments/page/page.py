@@ -62,15 +62,9 @@ def make_page(
     with suppress(UserError):
         palette = images.palette
     title = title or ' · '.join(run.name for run in runs)
+    sections = [basis_section(runs), score_section(runs, palette), confusion_section(runs)]
     priors, missing = prior_section(runs, palette, console)
-    sections = [
-        basis_section(runs),
-        score_section(runs, palette),
-        confusion_section(runs),
-        curve_section(runs),
-        selection_section(runs),
-        priors,
-    ]
+    sections += [curve_section(runs), selection_section(runs), priors]
     if tiles:
         gallery, not_shown = gallery_section(runs, images, tiles, console)
         sections.append(gallery)

@@ -53,9 +53,8 @@ def _indexed(
 
 
 def _shown_size(shape: Sequence[int]) -> tuple[int, int]:
-    height, width = shape[:2]
-    shrink = min(1.0, LARGEST / max(height, width))
-    return max(round(width * shrink), 1), max(round(height * shrink), 1)
+    shrink = min(1.0, LARGEST / max(shape[:2]))
+    return max(round(shape[1] * shrink), 1), max(round(shape[0] * shrink), 1)
 
 
 def _uri(picture: Image.Image, kind: str, **options: object) -> str:

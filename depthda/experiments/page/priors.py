@@ -54,10 +54,8 @@ def _table(classes: Sequence[str], columns: Sequence[Distribution], palette: Pal
         cells = [tag('td', number(share[i])) for share in shares]
         difference = number(shares[-1][i] - shares[0][i], sign=True)
         cells += [tag('td', difference, class_='diff')] if shift else []
-        drawn = html.bars(
-            (_COLOURS[k % 6], 100 * share[i] / widest) for k, share in enumerate(shares)
-        )
-        body.append(tag('tr', class_head(name, i, palette), cells, drawn))
+        widths = [(_COLOURS[k % 6], 100 * share[i] / widest) for k, share in enumerate(shares)]
+        body.append(tag('tr', class_head(name, i, palette), cells, html.bars(widths)))
     names = [join(html.key_mark(_COLOURS[i % 6]), name) for i, (name, _) in enumerate(columns)]
     heads = html.column_heads('class', *names, *(['shift'] if shift else []))
     heads.append(tag('td', aria_hidden='true'))
@@ -91,7 +89,7 @@ def _count_training(run: TestedRun, known: dict[tuple, Distribution], console: C
         counts = np.zeros(len(run.classes), np.int64)
         task = f'training labels {domain or ""}'
         for info in track(members, task, console=console, transient=True):
-            found = np.bincount(images.truth(info).ravel(), minlength=256)
+            found = np.bincount(images.label(info).ravel(), minlength=256)
             if len(found) > 256 or found[len(run.classes) : IGNORED].any():
                 raise UserError(
                     f'{info["seg_map_path"]} has labels that are not a class: correct the file.'

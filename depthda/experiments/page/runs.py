@@ -41,14 +41,13 @@ def _check_same_test(runs: Sequence[TestedRun]) -> None:
         where = [tuple(tested.get(f'{key}s') or [tested.get(key)]) for key in ('domain', 'split')]
         groups.setdefault((*where, tested['images'], tuple(run.classes)), []).append(run)
     if len(groups) > 1:
-        listed = '; '.join(
-            f'{" ".join(str(run.folder) for run in members)} on '
-            f'{name_dataset(members[0].metrics["tested_on"])}'
-            for members in groups.values()
-        )
+        listed = []
+        for members in groups.values():
+            folders = ' '.join(str(run.folder) for run in members)
+            listed.append(f'{folders} on {name_dataset(members[0].metrics["tested_on"])}')
         raise UserError(
-            f'these runs were not tested on the same images and classes ({listed}): make one page '
-            'for each group.'
+            f'these runs were not tested on the same images and classes ({"; ".join(listed)}): '
+            'make one page for each group.'
         )
     for run, key in itertools.product(runs, ('headline', 'aggregate')):
         one, other = runs[0].report[key], run.report[key]
@@ -83,13 +82,12 @@ def name_dataset(described: Mapping[str, Any] | None) -> str:
 
 def rerun_command(run: TestedRun) -> str:
     """Return the command that writes ``tiles.npz`` and the predictions of a run."""
-    made, options = run.metrics, run.metrics.get('cfg_options') or {}
-    given = made.get('predictions')
-    words = ['depthda', 'test', made['config']]
-    words += ['--predictions', given['folder']] if given else [made['checkpoint']['file']]
-    words += ['--tta'] if made.get('tta') else []
+    metrics, given = run.metrics, run.metrics.get('predictions')
+    words = ['depthda', 'test', metrics['config']]
+    words += ['--predictions', given['folder']] if given else [metrics['checkpoint']['file']]
+    words += ['--tta'] if metrics.get('tta') else []
     words += ['--work-dir', str(run.folder)]
     words += [] if given else ['--out', str(run.folder / 'predictions')]
-    if options:
+    if options := metrics.get('cfg_options'):
         words += ['--cfg-options', *(f'{key}={value}' for key, value in options.items())]
     return shlex.join(words)

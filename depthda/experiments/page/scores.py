@@ -30,9 +30,8 @@ def score_section(runs: Sequence[TestedRun], palette: Palette) -> Section:
     if len(runs) > 1:
         text += f' The best score of a row is bold; differences (Δ) are to {runs[0].name}.'
     summary = _summary(runs, groups) if len(groups) > 1 else None
-    return html.section(
-        'Scores per class', 'scores', tag('p', text), summary, html.switch('Images', panels)
-    )
+    body = tag('p', text), summary, html.switch('Images', panels)
+    return html.section('Scores per class', 'scores', *body)
 
 
 def class_head(name: str, place: int, palette: Palette) -> Markup:
@@ -51,10 +50,8 @@ def _one_run(group: Group, palette: Palette) -> Markup:
     foot = tag('tr', tag('th', 'mean', scope='row'), cells, tag('td'))
     heads = html.column_heads('class', *keys, 'share of truth', None)
     rest = [f'{key} {number(means[key])}' for key in ('OA', 'Kappa') if key in means]
-    return join(
-        html.table('Scores per class', heads, body, foot),
-        tag('p', ' · '.join(rest), class_='figures') if rest else None,
-    )
+    below = tag('p', ' · '.join(rest), class_='figures') if rest else None
+    return join(html.table('Scores per class', heads, body, foot), below)
 
 
 def _comparison(runs: Sequence[TestedRun], members: Sequence[Group], palette: Palette) -> Markup:

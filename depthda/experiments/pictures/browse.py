@@ -79,11 +79,11 @@ def draw_sheets(
     """Write contact sheets of eight samples, ``<name>-1.png`` and so on; return their paths."""
     size = _ROWS * _COLUMNS
     pages = [samples[start : start + size] for start in range(0, len(samples), size)]
-    paths = [Path(out) / f'{name}-{number}.png' for number in range(1, len(pages) + 1)]
-    title = f'{source.title}, {many(len(samples), "sample")} as the model gets them'
-    for number, (path, page) in enumerate(zip(paths, pages, strict=True), 1):
+    title, paths = f'{source.title}, {many(len(samples), "sample")} as the model gets them', []
+    for number, page in enumerate(pages, 1):
         sheet = f' (sheet {number} of {len(pages)})' if len(pages) > 1 else ''
-        _draw(path, source, page, title + sheet)
+        paths.append(Path(out) / f'{name}-{number}.png')
+        _draw(paths[-1], source, page, title + sheet)
     return paths
 
 

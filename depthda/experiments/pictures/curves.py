@@ -1,4 +1,4 @@
-"""Draw what several runs logged during training in one picture."""
+"""Draw in one picture what several runs logged during training."""
 
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
@@ -21,7 +21,8 @@ def short_names(runs: Sequence[str | PathLike]) -> list[str]:
     """Return names that distinguish the runs: the parts of each path that not all paths share."""
     parts = [Path(run).resolve().parts for run in runs]
     if len(set(parts)) < len(parts):
-        raise UserError(f'a run is given twice among {", ".join(map(str, runs))}: give it once.')
+        twice = next(run for run, path in zip(runs, parts, strict=True) if parts.count(path) > 1)
+        raise UserError(f'the run {twice} is listed twice: list each run once.')
     common = set(parts[0]).intersection(*parts[1:])
     kept = [[part for part in path if part not in common] or [path[-1]] for path in parts]
     names = ['/'.join(path) for path in kept]
@@ -39,16 +40,20 @@ def read_runs(runs: Sequence[str | PathLike]) -> dict[str, Curves]:
         if not found[name]:
             raise UserError(
                 f'{run} holds no log (<time>/vis_data/scalars.json): give the folder of a run that '
-                'has trained.'
+                'has been trained.'
             )
     return found
 
 
-def missing(runs: Mapping[str, Curves], keys: Sequence[str]) -> list[str]:
+def describe_missing_keys(runs: Mapping[str, Curves], keys: Sequence[str]) -> list[str]:
     """Return a sentence for each run that lacks some of the keys; raise if no run logged any."""
     sentences = []
     for name, curves in runs.items():
-        hints = [_with_hint(key, curves) for key in keys if key not in curves]
+        hints = []
+        for key in (key for key in keys if key not in curves):
+            near = get_close_matches(key, curves, n=1)
+            hint = f'did you mean {near[0]}?' if near else f'choose from {", ".join(curves)}'
+            hints.append(f'{key} ({hint})')
         if hints:
             sentences.append(f'{name} has no {", ".join(hints)}.')
     if not any(key in curves for curves in runs.values() for key in keys):
@@ -56,13 +61,8 @@ def missing(runs: Mapping[str, Curves], keys: Sequence[str]) -> list[str]:
     return sentences
 
 
-def _with_hint(key: str, curves: Curves) -> str:
-    near = get_close_matches(key, curves, n=1) or [f'one of {", ".join(curves)}']
-    return f'{key} (did you mean {near[0]}?)'
-
-
 def smooth(values: Sequence[float], factor: float) -> np.ndarray:
-    """Return the exponential moving average, without the bias towards 0 of a start from 0.
+    """Return the exponential moving average, corrected for the bias towards 0 at the start.
 
     .. math:: s_t = \\frac{\\sum_i f^{t-i} v_i}{\\sum_i f^{t-i}}
 
@@ -85,12 +85,12 @@ def draw_curves(
     runs: Mapping[str, Curves],
     keys: Sequence[str],
     factor: float = 0.0,
-    log: str = '',
+    log_axes: str = '',
 ) -> None:
     """Write the picture: a panel for each key, a colour for each run.
 
-    With ``factor`` lines are smoothed (see :func:`smooth`), and the raw curve stays in pale.
-    ``log`` names the logarithmic axes: '', 'x', 'y' or 'xy'.
+    With ``factor`` the lines are smoothed (see :func:`smooth`), and the raw curve is drawn faintly
+    behind. ``log_axes`` names the logarithmic axes: '', 'x', 'y' or 'xy'.
     """
     grid = dict(nrows=len(keys), figsize=(9, 2.9 * len(keys) + 0.4))
     figure, axes = plt.subplots(**grid, sharex=True, squeeze=False, layout='constrained')
@@ -103,18 +103,18 @@ def draw_curves(
         axis.set_ylabel(key)
         axis.grid(alpha=0.3)
         axis.spines[['top', 'right']].set_visible(False)
-        if 'x' in log:
+        if 'x' in log_axes:
             axis.set_xscale('log', nonpositive='mask')
         else:
             axis.xaxis.set_major_locator(MaxNLocator(integer=True))
-        if 'y' in log:
+        if 'y' in log_axes:
             axis.set_yscale('log', nonpositive='mask')
     axes[-1, 0].set_xlabel('iteration')
     # Not every run is in every panel: the legend shows the first line of each name.
     handles = {}
     for axis in reversed(axes[:, 0]):
-        lines, drawn = axis.get_legend_handles_labels()
-        handles |= dict(zip(drawn, lines, strict=True))
+        lines, labels = axis.get_legend_handles_labels()
+        handles |= dict(zip(labels, lines, strict=True))
     names = [name for name in runs if name in handles]
     columns = max(1, min(4, 110 // (max(map(len, names)) + 8)))
     style = dict(loc='outside lower center', fontsize=9, frameon=False)

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config
+from mmengine.registry import DefaultScope
+from mmseg.registry import DATASETS
 
 from depthda.engine.checks import config_file
 from depthda.engine.checks.renamed import current_path
@@ -50,14 +52,23 @@ def resolve(options: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, 
         if isinstance(value, str):
             for key in ('run', 'data', 'seed'):
                 value = value.replace('{' + key + '}', str(values.get(key)))
-            return value
         if isinstance(value, (list, tuple)):
             return type(value)(fill(item) for item in value)
         if isinstance(value, Mapping):
             return {key: fill(item) for key, item in value.items()}
         return value
 
-    return {key: fill(value) for key, value in options.items()}
+    return fill(options)
+
+
+def test_classes(cfg: Config) -> tuple[str, ...]:
+    """Return the classes of the tested dataset; none if only the dataset itself knows them."""
+    dataset = cfg.test_dataloader.dataset
+    if given := dataset.get('metainfo'):
+        return tuple(given['classes'])
+    with DefaultScope.overwrite_default_scope('mmseg'):
+        known = getattr(DATASETS.get(dataset.type), 'METAINFO', {})
+    return tuple(known.get('classes') or ())
 
 
 def data_roots(cfg: Config) -> dict[str, str]:

@@ -15,8 +15,7 @@ def draw_curve(table: Table, lines: Sequence[Line], path: Path) -> bool:
     drawn = {}
     for name, rows in table.curve.lines.items():
         known = {x: cells[row] for x, row in sorted(rows.items()) if cells[row].mean is not None}
-        if known:
-            drawn[name] = known
+        drawn |= {name: known} if known else {}
     if not drawn:
         return False
     figure, axis = plt.subplots(figsize=(6.4, 4), layout='constrained')
@@ -31,10 +30,8 @@ def draw_curve(table: Table, lines: Sequence[Line], path: Path) -> bool:
         axis.errorbar(shifted, means, yerr=reach, label=name, **style)
     if any(cell.is_gain for known in drawn.values() for cell in known.values()):
         axis.axhline(0, color='grey', linewidth=0.8)
-    axis.set_xticks(sorted(set(xs)))
     axis.margins(x=0.1)
-    axis.set_xlabel(table.curve.x)
-    axis.set_ylabel(table.curve.column)
+    axis.set(xticks=sorted(set(xs)), xlabel=table.curve.x, ylabel=table.curve.column)
     axis.set_title(table.title, fontsize=11)
     axis.grid(alpha=0.3)
     axis.spines[['top', 'right']].set_visible(False)

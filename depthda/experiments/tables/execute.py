@@ -1,7 +1,6 @@
 """Run the unfinished runs of a table, several at a time, and report their progress."""
 
 import os
-import queue
 import re
 import subprocess
 import sys
@@ -39,19 +38,16 @@ def execute(
     ``follow`` is called with the progress of a run, ``ended`` with each run that has ended.
     """
     failed: list[tuple[Run, str]] = []
-    batches: queue.SimpleQueue[list[Run]] = queue.SimpleQueue()
-    for first in range(0, len(runs), together):
-        batches.put(list(runs[first : first + together]))
+    # All slots share this iterator: each takes the next batch.
+    batches = iter([runs[first : first + together] for first in range(0, len(runs), together)])
     stop, lock = threading.Event(), threading.Lock()
     # If two processes each use as many threads as there are cores, both are many times slower.
     threads = str(max((os.cpu_count() or 1) // jobs, 1))
     environment = {'OMP_NUM_THREADS': threads, **os.environ, 'PYTHONUNBUFFERED': '1'}
 
     def work(slot: int) -> None:
-        while not stop.is_set():
-            try:
-                batch = batches.get_nowait()
-            except queue.Empty:
+        for batch in batches:
+            if stop.is_set():
                 return
             for run in batch:
                 run.folder.mkdir(parents=True, exist_ok=True)
@@ -73,7 +69,7 @@ def execute(
 
 
 def _do(
-    batch: list[Run], environment: dict[str, str], stop: threading.Event, follow: Follow
+    batch: Sequence[Run], environment: dict[str, str], stop: threading.Event, follow: Follow
 ) -> Iterator[tuple[Run, str | None]]:
     """Start a worker for a batch; yield each run when it ends, with its error.
 

@@ -9,16 +9,18 @@ from typing import Any
 
 from depthda.engine.checks.renamed import first_name, former_names
 from depthda.errors import UserError, many
-from depthda.experiments.tables.configs import LOADERS, data_roots, read_config, resolved_config
+from depthda.experiments.tables import configs
+from depthda.experiments.tables.configs import data_roots, resolved_config
 from depthda.experiments.tables.samples import sample_folder
 from depthda.experiments.tables.stand_in import smoke_row
-from depthda.experiments.tables.table import ChainStep, Row, Table, unknown
+from depthda.experiments.tables.table import ChainStep, Row, Table
+from depthda.experiments.tables.table_check import unknown_name_error
 from depthda.io.files import read_json
 from depthda.models.renamed import first_form
 
 # The keys of a config that decide the result; logging and the work dir do not.
 DECIDING = (
-    *LOADERS,
+    *configs.LOADERS,
     *('model', 'data_preprocessor', 'custom_hooks', 'randomness', 'load_from', 'runner_type'),
     *('train_cfg', 'val_cfg', 'test_cfg', 'val_evaluator', 'test_evaluator'),
     *('optim_wrapper', 'param_scheduler', 'auto_scale_lr', 'translate_dataset'),
@@ -64,7 +66,7 @@ class Run:
 
     def describe(self) -> dict[str, Any]:
         """Return the content of ``run.json``, which the worker reads."""
-        row, data = self.row, None if self.data is None else str(self.data)
+        row, data = self.row, self.data and str(self.data)
         described = dict(table=self.table, row=row.name, world=self.world, seed=self.seed)
         described |= dict(hash=self.hash, protocol=row.protocol, sample=row.sample, data=data)
         return described | dict(steps=[asdict(step) for step in self.steps])
@@ -79,13 +81,11 @@ def plan_runs(
     smoke: bool = False,
 ) -> list[Run]:
     """Return every run of the table, row by row; rows that cannot be run have none."""
-    rows = [row for row in table.rows if not (row.absent or row.same_as)]
-    if only:
-        chosen = [table.row(name) for name in only]
-        if absent := next((row for row in chosen if row.absent), None):
-            raise UserError(f'row {absent.name!r} cannot be run: {absent.absent}.')
-        names = {table.figures_of(row).name for row in chosen}
-        rows = [row for row in rows if row.name in names]
+    chosen = [table.row(name) for name in only] if only else table.rows
+    if only and (absent := next((row for row in chosen if row.absent), None)):
+        raise UserError(f'row {absent.name!r} cannot be run: {absent.absent}.')
+    names = {table.figures_of(row).name for row in chosen}
+    rows = [row for row in table.rows if row.name in names and not row.absent]
     finished = {path.parent.name: path.parent for path in Path(out).glob('*/*/*/result.json')}
     return [
         _plan(table, row, world, seed, Path(out), smoke, finished)
@@ -111,8 +111,10 @@ def _plan(
         world = 0 if world is None else world
     steps = tuple(_with_row(row, step) for step in _steps(row))
     _check_best(row, steps)
-    configs = [_identity(step) for step in steps]
-    content = json.dumps([world, seed, row.sample, configs], sort_keys=True, default=repr)
+    if not smoke:  # a stand-in is tested on LoveDA's classes
+        _check_classes(table, row, steps)
+    identities = [_identity(step) for step in steps]
+    content = json.dumps([world, seed, row.sample, identities], sort_keys=True, default=repr)
     digest = hashlib.sha256(content.encode()).hexdigest()[:8]
     place = f'seed-{seed}' if world is None else f'world-{world}_seed-{seed}'
     folder = out / table.name / row.name / f'{place}-{digest}'
@@ -123,22 +125,34 @@ def _plan(
         stopped = former if former.is_dir() and not folder.is_dir() else folder
         folder = finished.get(folder.name, stopped)
     data = None if row.sample is None else sample_folder(out, world, row.sample)
-    missing = None if smoke else _missing(steps)
+    used = [resolved_config(step) for step in steps if not (step.tool or smoke)]
+    roots = [root for cfg in used for root in data_roots(cfg).values() if '{' not in root]
+    missing = next((root for root in roots if not Path(root).is_dir()), None)
     return Run(table.name, row, world, seed, steps, digest, folder, data, missing)
 
 
 def _check_best(row: Row, steps: Sequence[ChainStep]) -> None:
     """Refuse to test a best checkpoint if the training does not save one."""
-    trained = {step.name: step for step in steps if step.train}
-    for step in steps:
-        if step.test and step.checkpoint == 'best' and step.of in trained:
-            cfg = resolved_config(trained[step.of])
-            hook = (cfg.get('default_hooks') or {}).get('checkpoint') or {}
-            if not hook.get('save_best') or cfg.get('val_dataloader') is None:
-                raise UserError(
-                    f"row {row.name!r} tests the 'best' checkpoint, and its training saves none: "
-                    'set default_hooks.checkpoint.save_best and a validation, or take the last.'
-                )
+    best = {step.of for step in steps if step.test and step.checkpoint == 'best'}
+    for step in (step for step in steps if step.train and step.name in best):
+        cfg = resolved_config(step)
+        hook = (cfg.get('default_hooks') or {}).get('checkpoint') or {}
+        if not hook.get('save_best') or cfg.get('val_dataloader') is None:
+            raise UserError(
+                f"row {row.name!r} tests the 'best' checkpoint, and its training saves none: "
+                'set default_hooks.checkpoint.save_best and a validation, or take the last.'
+            )
+
+
+def _check_classes(table: Table, row: Row, steps: Sequence[ChainStep]) -> None:
+    """Refuse a column for a class that the tested dataset does not have."""
+    names = configs.test_classes(resolved_config(steps[-1])) if steps[-1].test else ()
+    for column in table.columns if names else ():
+        score, dot, name = column.key.rpartition('/')[2].partition('.')
+        known = [f'{score}.{name}' for name in names]
+        if dot and f'{score}.{name}' not in known:
+            mistake = unknown_name_error('score', f'{score}.{name}', known)
+            raise UserError(f'column {column.title!r} of row {row.name!r}: {mistake}')
 
 
 def _steps(row: Row) -> tuple[ChainStep, ...]:
@@ -155,7 +169,7 @@ def _with_row(row: Row, step: ChainStep) -> ChainStep:
         return step
     options = {**row.options, **step.options}
     if row.sample is not None:
-        cfg = read_config(step.train or step.test)
+        cfg = configs.read_config(step.train or step.test)
         options = dict.fromkeys(data_roots(cfg), '{data}') | options
     if step.train:
         options['randomness.seed'] = '{seed}'
@@ -176,19 +190,12 @@ def _identity(step: ChainStep) -> Any:
     return ['test' if step.test else 'train', content, *rest]
 
 
-def _missing(steps: Sequence[ChainStep]) -> str | None:
-    """Return the first folder of data that does not exist."""
-    configs = [resolved_config(step) for step in steps if not step.tool]
-    roots = [root for cfg in configs for root in data_roots(cfg).values()]
-    return next((root for root in roots if '{' not in root and not Path(root).is_dir()), None)
-
-
 def find_run(runs: Sequence[Run], row: str, seed: int, world: int | None = None) -> Run:
     """Return the only run of a row and seed."""
-    if row not in {run.row.name for run in runs}:
-        raise unknown('row', row, sorted({run.row.name for run in runs}))
+    if row not in (names := sorted({run.row.name for run in runs})):
+        raise unknown_name_error('row', row, names)
     found = [r for r in runs if (r.row.name, r.seed) == (row, seed) and world in (None, r.world)]
     if len(found) != 1:
-        runs = many(len(found), 'run')
-        raise UserError(f'row {row!r} has {runs} of seed {seed}: name the world too.')
+        count = many(len(found), 'run')
+        raise UserError(f'row {row!r} has {count} of seed {seed}: name the world too.')
     return found[0]

@@ -6,16 +6,14 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from mmengine.registry import DefaultScope
-from mmseg.registry import DATASETS
-
 from depthda.checkpoints.loading import file_hash
 from depthda.console import wide_console
 from depthda.errors import UserError, many
-from depthda.experiments.tables.configs import resolved_config
+from depthda.experiments.tables.configs import resolved_config, test_classes
 from depthda.experiments.tables.plan import Run, find_run, plan_runs
 from depthda.experiments.tables.results import collect
-from depthda.experiments.tables.table import load_table, unknown
+from depthda.experiments.tables.table import load_table
+from depthda.experiments.tables.table_check import unknown_name_error
 from depthda.experiments.tables.text import terminal
 from depthda.io.files import read_json, write_json
 
@@ -36,42 +34,45 @@ def record_score(
     The arguments are the options of ``depthda record-score``. ``scores`` are IoU in per cent, one
     per class in the order of the classes, or as ``NAME=VALUE``.
     """
-    read = load_table(table)
+    loaded = load_table(table)
     # A smoke run uses world 0 by default.
     worlds = [world] if world is not None else [0] if smoke else None
-    plan = plan_runs(read, out, [seed], worlds, [row], smoke)
-    run = find_run(plan, read.figures_of(read.row(row)).name, seed, world)
-    result = _awaiting(run, replace)
-    archive = _unchanged_zip(run, result)
-    names = _class_names(run)
+    plan = plan_runs(loaded, out, [seed], worlds, [row], smoke)
+    run = find_run(plan, loaded.figures_of(loaded.row(row)).name, seed, world)
+    result = _submitted(run, table, replace)
+    names = test_classes(resolved_config(run.steps[-1]))
     values = _parse(scores, names)
-    recorded = {
-        'at': datetime.now(timezone.utc).isoformat(timespec='seconds'),
-        'submission': archive.name,
-        'sha256': result['submission_sha256'],
-        'checkpoint': result['checkpoint']['sha256'],
-    }
+    recorded = {'at': datetime.now(timezone.utc).isoformat(timespec='seconds')}
+    recorded |= {'submission': result['submission'], 'sha256': result['submission_sha256']}
+    recorded |= {'checkpoint': result['checkpoint']['sha256']}
+    mean = math.fsum(values.values()) / len(values)
+    # The server prints two decimals: the mean of rounded scores is this close to the rounded mean.
+    if miou is not None and not abs(mean - miou) <= 0.02:
+        raise UserError(
+            f'--miou {miou:g} is not the mean of --scores, {mean:.2f}: correct the value that is '
+            'mistyped, or the order.'
+        )
     by_key = {f'IoU.{name}': values[name] for name in names}
-    by_key['mIoU'] = _mean(list(values.values()), miou)
+    by_key['mIoU'] = mean if miou is None else miou
     path = run.folder / 'score.json'
     write_json(path, {'scores': by_key, 'recorded': recorded})
     # Print the row as it now stands, over all its seeds.
-    seeds = [seed] if smoke else sorted({*read.seeds, seed})
-    runs = plan_runs(read, out, seeds, [0] if smoke else None, [run.row.name], smoke)
-    lines = [line for line in collect(read, runs) if line.row.name == run.row.name]
+    seeds = [seed] if smoke else sorted({*loaded.seeds, seed})
+    runs = plan_runs(loaded, out, seeds, [0] if smoke else None, [run.row.name], smoke)
+    lines = [line for line in collect(loaded, runs) if line.row.name == run.row.name]
     console = wide_console(soft_wrap=True)
-    for drawn in terminal(read, lines, console.width):
+    for drawn in terminal(loaded, lines, console.width):
         console.print(drawn, soft_wrap=False)
     return path
 
 
-def _awaiting(run: Run, replace: bool) -> dict[str, Any]:
-    """Return the result if it is one that the server scores."""
+def _submitted(run: Run, table: str | Path, replace: bool) -> dict[str, Any]:
+    """Return the result if the server scores it, and its zip has not changed since."""
     result = read_json(run.folder / 'result.json')
     if result is None:
         state = f'failed ({run.error})' if run.error else f'has no result in {run.folder}'
         raise UserError(
-            f'{run.title} {state}: run it first, with depthda run-experiments --only '
+            f'{run.title} {state}: run it first, with depthda run-experiments {table} --only '
             f'{run.row.name} --seeds {run.seed}'
         )
     if result['state'] != 'awaiting score':
@@ -82,11 +83,6 @@ def _awaiting(run: Run, replace: bool) -> dict[str, Any]:
     path = run.folder / 'score.json'
     if path.is_file() and not replace:
         raise UserError(f'{run.title} already has a score ({path}): use --replace to overwrite it.')
-    return result
-
-
-def _unchanged_zip(run: Run, result: dict[str, Any]) -> Path:
-    """Return the zip of the run; refuse one that has changed since, whose score it is not."""
     archive = run.folder / result['submission']
     if not archive.is_file():
         raise UserError(
@@ -98,15 +94,7 @@ def _unchanged_zip(run: Run, result: dict[str, Any]) -> Path:
             f'{archive} is not the zip that the run packed and checked: restore that zip, or '
             f'delete {run.folder} and run the row again.'
         )
-    return archive
-
-
-def _class_names(run: Run) -> tuple[str, ...]:
-    dataset = resolved_config(run.steps[-1]).test_dataloader.dataset
-    if given := dataset.get('metainfo'):
-        return tuple(given['classes'])
-    with DefaultScope.overwrite_default_scope('mmseg'):
-        return tuple(DATASETS.get(dataset.type).METAINFO['classes'])
+    return result
 
 
 def _parse(scores: Sequence[str], names: tuple[str, ...]) -> dict[str, float]:
@@ -124,38 +112,19 @@ def _parse(scores: Sequence[str], names: tuple[str, ...]) -> dict[str, float]:
     values: dict[str, float] = {}
     for name, text in pairs:
         if name not in names:
-            raise unknown('class', name, names)
+            raise unknown_name_error('class', name, names)
         if name in values:
             raise UserError(f'--scores has {name} twice: give each class once.')
-        values[name] = _percentage(name, text)
+        try:
+            values[name] = float(text)
+        except ValueError as error:
+            advice = 'write a number such as 36.79'
+            raise UserError(f'--scores: {text!r} for {name} is not a number: {advice}.') from error
+        # In this form the comparison refuses NaN as well.
+        if not 0 <= values[name] <= 100:
+            raise UserError(f'--scores: {text} for {name} is not between 0 and 100 per cent.')
     if missing := [name for name in names if name not in values]:
         raise UserError(f'--scores lacks {", ".join(missing)}: give every class.')
     if max(values.values()) <= 1:
         raise UserError('--scores holds fractions, but the table is in per cent: multiply by 100.')
     return values
-
-
-def _percentage(name: str, text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError as error:
-        raise UserError(
-            f'--scores: {text!r} for {name} is not a number: write a number such as 36.79.'
-        ) from error
-    # In this form the comparison refuses NaN as well.
-    if not 0 <= value <= 100:
-        raise UserError(f'--scores: {text} for {name} is not between 0 and 100 per cent.')
-    return value
-
-
-def _mean(values: Sequence[float], miou: float | None) -> float:
-    mean = math.fsum(values) / len(values)
-    if miou is None:
-        return mean
-    # The server prints two decimals: the mean of rounded scores is this close to the rounded mean.
-    if not abs(mean - miou) <= 0.02:
-        raise UserError(
-            f'--miou {miou:g} is not the mean of --scores, {mean:.2f}: correct the value that is '
-            'mistyped, or the order.'
-        )
-    return miou

@@ -69,16 +69,14 @@ def figure(result: Mapping[str, Any], key: str) -> float | None:
 
 def _cell(table: Table, row: Row, column: Column, results: Mapping[str, dict]) -> Cell:
     own = _values(table, row, column, results)
-    if not column.gain:
-        values = list(own.values())
-        if not values:
-            return Cell()
+    values = list(own.values())
+    if values and not column.gain:
         std = statistics.stdev(values) if len(values) > 1 else None
         return Cell(statistics.fmean(values), std, None, len(values))
-    if not row.baseline:
-        return Cell()
-    base = _values(table, table.row(row.baseline), column, results)
-    places = sorted((key for key in own if key in base), key=str)
+    base = {}
+    if column.gain and row.baseline:
+        base = _values(table, table.row(row.baseline), column, results)
+    places = sorted(own.keys() & base.keys(), key=str)
     if not places:
         return Cell()
     gains = [own[place] - base[place] for place in places]

@@ -1,5 +1,6 @@
 """Run a table: from a table file to the finished table (``depthda run-experiments``)."""
 
+import math
 import os
 from collections.abc import Sequence
 from dataclasses import replace
@@ -65,7 +66,7 @@ def run_table(
         make_data(console, todo, jobs or os.cpu_count() or 1)
         jobs = jobs or max(len(gpus), 1)
         # A smoke run takes seconds, most of them for imports, so a process does several.
-        together = -(-len(todo) // jobs) if smoke and todo else 1
+        together = math.ceil(len(todo) / jobs) if smoke else 1
         failed = do_runs(console, todo, jobs, gpus, together)
     _write(console, table, plan_runs(table, out, seeds, worlds, None, smoke), Path(out))
     return failed
@@ -101,9 +102,8 @@ def say_failed(failed: Sequence[tuple[Run, str]]) -> None:
 
 
 def _list(console: Console, table: Table, runs: Sequence[Run]) -> None:
-    for row in table.rows:
-        if row.absent:
-            console.print(f'not here   {row.name}: {row.absent}', markup=False)
+    for row in (row for row in table.rows if row.absent):
+        console.print(f'not here   {row.name}: {row.absent}', markup=False)
     for run in runs:
         state = f'data must lie in {run.missing}:' if run.missing else 'would run'
         if result := run.result:
@@ -202,12 +202,12 @@ def split_gpus(words: Sequence[str]) -> list[str]:
     """Return the devices of ``--gpus 0 1`` or ``--gpus 0,1``; each run gets one of them."""
     # '0, 1' arrives as two words.
     ids = ','.join(words).replace(',,', ',').split(',') if words else []
-    for name in ids:
-        if not name.isdigit() and not name.startswith(('GPU-', 'MIG-')):
-            raise UserError(
-                f'--gpus {" ".join(words)}: {name!r} is not a device: give numbers from 0 on, as '
-                'in --gpus 0 1, or names as nvidia-smi -L lists them.'
-            )
+    others = [name for name in ids if not (name.isdigit() or name.startswith(('GPU-', 'MIG-')))]
+    if others:
+        raise UserError(
+            f'--gpus {" ".join(words)}: {others[0]!r} is not a device: give numbers from 0 on, as '
+            'in --gpus 0 1, or names as nvidia-smi -L lists them.'
+        )
     return ids
 
 

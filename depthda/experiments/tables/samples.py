@@ -20,14 +20,12 @@ _DEFAULTS |= dict(train=100, val=0, test=20)
 def sample_folder(out: Path, world: int, sample: Mapping[str, Any]) -> Path:
     """Return the folder of a dataset: a readable name, and a hash of its settings."""
     settings = _settings(sample)
-    content = json.dumps(settings, sort_keys=True)
-    words = [f'world-{world}']
-    words += ['null'] if settings['null'] else []
-    words += [] if settings['fidelity'] is None else [f'fidelity-{settings["fidelity"]:g}']
+    digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()
+    name = f'world-{world}' + ('_null' if settings['null'] else '')
+    name += '' if settings['fidelity'] is None else f'_fidelity-{settings["fidelity"]:g}'
     if tuple(settings['gap']) != PARTS:
-        words.append('gap-' + ('-'.join(settings['gap']) or 'none'))
-    name = '_'.join(words)
-    return out / 'samples' / f'{name}-{hashlib.sha256(content.encode()).hexdigest()[:6]}'
+        name += '_gap-' + ('-'.join(settings['gap']) or 'none')
+    return out / 'samples' / f'{name}-{digest[:6]}'
 
 
 def make_samples(
@@ -37,7 +35,7 @@ def make_samples(
 ) -> None:
     """Write the datasets that do not exist yet; ``progress(done, total)`` counts tiles."""
     todo = []
-    for folder, world, sample in dict((str(item[0]), item) for item in samples).values():
+    for folder, world, sample in {str(item[0]): item for item in samples}.values():
         settings = _settings(sample)
         gap = tuple(settings.pop('gap'))
         counts = {name.capitalize(): settings.pop(name) for name in ('train', 'val', 'test')}

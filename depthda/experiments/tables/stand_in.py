@@ -4,8 +4,6 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from mmengine.config import Config
-
 from depthda.engine.overrides import read_nodes
 from depthda.experiments.tables.configs import resolved_config
 from depthda.experiments.tables.samples import SMOKE_SAMPLE
@@ -14,6 +12,13 @@ from depthda.experiments.tables.table import ChainStep, Row
 _TRANSLATE = 'tools/translate.py'
 # A stand-in whose test has no labels, in the place of a model that is selected on the target.
 _UNLABELLED = [dict(type='LoadImageFromFile'), dict(type='LoadDepth'), dict(type='PackSegInputs')]
+_SELECTED = {
+    'train_dataloader.dataset.holdout': None,
+    'val_dataloader.dataset.holdout': None,
+    '+test_dataloader.dataset.labels': False,
+    'test_dataloader.dataset.pipeline': _UNLABELLED,
+    'test_evaluator': [],
+}
 
 
 def smoke_row(row: Row) -> Row:
@@ -43,15 +48,14 @@ def short_run(config: str, options: Mapping[str, Any] | None = None) -> dict[str
     short: dict[str, Any] = {'train_cfg.max_iters': 2, 'default_hooks.checkpoint.interval': 2}
     if 'translate_dataset' in cfg:
         sides = {'source': (64, 64), 'target': (48, 48)}
-        pair = read_nodes({'train_dataloader': cfg.train_dataloader})
-        crops = [key for key, _ in pair if key.endswith('.crop_size')]
-        short |= {key: sides[key.split('.')[2]] for key in crops}
+        nodes = [key for key, _ in read_nodes({'train_dataloader': cfg.train_dataloader})]
+        short |= {key: sides[key.split('.')[2]] for key in nodes if key.endswith('.crop_size')}
         return short | {'model.target_size': (96, 96)}
     short |= {'train_cfg.val_interval': 2, 'train_dataloader.batch_size': 2}
-    schedulers = cfg.get('param_scheduler') or []
-    for place in range(len(schedulers)):
-        short |= {f'param_scheduler.{place}.begin': 1} if place else {}
-        short[f'param_scheduler.{place}.end'] = 2 if place == len(schedulers) - 1 else 1
+    count = len(cfg.get('param_scheduler') or [])
+    for i in range(count):
+        short |= {f'param_scheduler.{i}.begin': 1} if i else {}
+        short[f'param_scheduler.{i}.end'] = 2 if i == count - 1 else 1
     return short
 
 
@@ -71,35 +75,24 @@ def _tiny(row: Row) -> dict[str, Any]:
     cfg = resolved_config(ChainStep(train=row.config, options=row.options))
     domain = cfg.train_dataloader.dataset.get('domain')
     direction, target = ('r2u', 'Urban') if domain == 'Rural' else ('u2r', 'Rural')
-    config = f'configs/sample/{_kind(cfg)}_tiny_{direction}'
+    config = f'configs/sample/{_kind(cfg.model)}_tiny_{direction}'
     if cfg.test_evaluator:
         return dict(config=f'{config}.py')
     images = f'{{data}}/Test/{target}/images_png'
     if cfg.val_dataloader is not None:
-        return dict(config=f'{config}.py', options=_selected_on(target), against=images)
+        selected = {**_SELECTED, 'val_dataloader.dataset.domain': target}
+        return dict(config=f'{config}.py', options=selected, against=images)
     if not isinstance(domain, list):
         return dict(config=f'{config}-server.py', against=images)
     both = {f'{part}_dataloader.dataset.domain': domain for part in ('train', 'test')}
     return dict(config=f'{config}-server.py', options=both, against='{data}')
 
 
-def _kind(cfg: Config) -> str:
-    model = cfg.model
+def _kind(model: Mapping[str, Any]) -> str:
     if model['type'] == 'DepthSeg':
         return 'depthseg'
     if model['data_preprocessor'].get('depth') == 'drop':
         return 'upernet'
-    parts = [(model.get(name) or {}).get('type') for name in ('neck', 'decode_head')]
-    guided = parts[0] == 'MultiScaleContrastiveNeck' or parts[1] == 'DepthRefinedHead'
+    parts = {(model.get(name) or {}).get('type') for name in ('neck', 'decode_head')}
+    guided = parts & {'MultiScaleContrastiveNeck', 'DepthRefinedHead'}
     return 'depth_guided' if guided else 'depthda'
-
-
-def _selected_on(target: str) -> dict[str, Any]:
-    return {
-        'train_dataloader.dataset.holdout': None,
-        'val_dataloader.dataset.holdout': None,
-        'val_dataloader.dataset.domain': target,
-        '+test_dataloader.dataset.labels': False,
-        'test_dataloader.dataset.pipeline': _UNLABELLED,
-        'test_evaluator': [],
-    }

@@ -12,8 +12,9 @@ from typing import Any
 from depthda.engine.checks.config_file import is_table, read_table
 from depthda.engine.checks.renamed import current_path, current_row
 from depthda.errors import UserError, many
+from depthda.experiments.tables import table_check
 from depthda.experiments.tables.sweep import sweep
-from depthda.experiments.tables.table_check import check_score, check_table, unknown
+from depthda.experiments.tables.table_check import unknown_name_error
 
 
 @dataclass(frozen=True)
@@ -105,11 +106,10 @@ class Table:
     heading: str = 'row'  # above the titles of the rows
 
     def row(self, name: str) -> Row:
-        name = current_row(self.name, name)
-        for row in self.rows:
-            if row.name == name:
-                return row
-        raise unknown('row', name, [row.name for row in self.rows])
+        name, rows = current_row(self.name, name), {row.name: row for row in self.rows}
+        if name not in rows:
+            raise unknown_name_error('row', name, list(rows))
+        return rows[name]
 
     def figures_of(self, row: Row) -> Row:
         """Return the row whose runs hold the scores of ``row``, which is usually itself."""
@@ -125,41 +125,40 @@ def load_table(path: str | Path, vary: Sequence[str] = ()) -> Table:
         raise UserError(f'there is no table or config file {path}{hint}.')
     if not is_table(path):
         return replace(_read(path, sweep(path, vary)), heading='setting')
-    found = read_table(path)
     if vary:
         raise UserError(f'--vary is for a config, and {path} is a table: give it rows instead.')
-    return _read(path, found)
+    return _read(path, read_table(path))
 
 
 def _read(path: Path, found: dict[str, Any]) -> Table:
     for key in ('title', 'columns'):
         if key not in found:
             raise UserError(f"the table {path} has no '{key}'.")
-    check_table(path, found)
-    heads = enumerate(found['columns'], 1)
-    columns = tuple(_part(Column, head, f'column {number} of {path}') for number, head in heads)
-    for number, column in enumerate(columns, 1):
-        check_score(f'column {number} of {path}', column.key)
+    table_check.check_table(path, found)
+    columns = []
+    for number, head in enumerate(found['columns'], 1):
+        columns.append(_part(Column, head, f'column {number} of {path}'))
+        table_check.check_score(f'column {number} of {path}', columns[-1].key)
     # A table file may define functions with these names for its own use.
     common = {k: found[k] for k in ('protocol', 'smoke') if k in found and not callable(found[k])}
     rows = tuple(_row(path, common | row, found.get('sample'), columns) for row in found['rows'])
     given = {key: tuple(found[key]) for key in ('seeds', 'worlds') if key in found}
     if 'curve' in found:
         given['curve'] = _part(Curve, found['curve'], f'the curve of {path}')
-    table = Table(path.stem, found['title'], columns, rows, found.get('caption', ''), **given)
+    caption = found.get('caption', '')
+    table = Table(path.stem, found['title'], tuple(columns), rows, caption, **given)
+    named = [row.baseline for row in rows if row.baseline]
     for row in rows:
-        if row.baseline:
-            table.row(row.baseline)
         if row.same_as and table.row(row.same_as).same_as:
             label = f'row {row.name!r} of {path}'
             raise UserError(f'{label} is same_as a row without runs: correct it.')
     if table.curve:
         titles = [column.title for column in columns]
         if table.curve.column not in titles:
-            raise unknown('column', table.curve.column, titles)
-        for rows_of_line in table.curve.lines.values():
-            for name in rows_of_line.values():
-                table.row(name)
+            raise unknown_name_error('column', table.curve.column, titles)
+        named += [name for line in table.curve.lines.values() for name in line.values()]
+    for name in named:
+        table.row(name)  # raises the error for an unknown row
     return table
 
 
@@ -175,12 +174,16 @@ def _row(path: Path, given: dict, sample: Mapping | None, columns: Sequence[Colu
     if paper and len(paper) != len(columns):
         scores, heads = many(len(paper), 'paper score'), many(len(columns), 'column')
         raise UserError(f'{label} has {scores} for {heads}: give one for each.')
-    smoke = row.smoke or {}
+    if row.baseline and row.baseline == row.name:
+        raise UserError(f'{label} is its own baseline: name the row that it is compared with.')
+    steps, smoke = _steps(given, label), row.smoke or {}
+    for part in (row, *steps):
+        table_check.check_choices(label, part)
     _part(Row, {'name': '', 'title': '', **smoke}, f'smoke of {label}')
     _steps(smoke, f'smoke of {label}')
     if sample is not None or row.sample is not None:
         sample = dict(sample or {}) | dict(row.sample or {})
-    return replace(row, paper=paper, steps=_steps(given, label), sample=sample)
+    return replace(row, paper=paper, steps=steps, sample=sample)
 
 
 def _steps(given: Mapping, label: str) -> tuple[ChainStep, ...]:
@@ -190,13 +193,11 @@ def _steps(given: Mapping, label: str) -> tuple[ChainStep, ...]:
 
 def _part(kind: type, given: Any, label: str) -> Any:
     """Convert a dict of a table file to ``kind``; refuse unknown and missing keys."""
-    known = [part.name for part in fields(kind)]
+    known = {part.name: part.default is part.default_factory is MISSING for part in fields(kind)}
     if not isinstance(given, Mapping):
-        raise UserError(f'{label} is {given!r}: write dict({known[0]}=…, …).')
-    for key in given:
-        if key not in known:
-            raise UserError(f'{label}: {unknown("key", key, known)}')
-    for part in fields(kind):
-        if part.name not in given and part.default is part.default_factory is MISSING:
-            raise UserError(f'{label} has no {part.name!r}.')
+        raise UserError(f'{label} is {given!r}: write dict({next(iter(known))}=…, …).')
+    if others := [key for key in given if key not in known]:
+        raise UserError(f'{label}: {unknown_name_error("key", others[0], list(known))}')
+    if missing := [key for key, required in known.items() if required and key not in given]:
+        raise UserError(f'{label} has no {missing[0]!r}.')
     return kind(**given)

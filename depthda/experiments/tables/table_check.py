@@ -30,50 +30,43 @@ def check_table(path: str | Path, found: Mapping[str, Any]) -> None:
         numbers = found.get(key, ())
         several = isinstance(numbers, (list, tuple, range))
         if not several or not all(number is None or type(number) is int for number in numbers):
-            raise UserError(
-                f'{key} of {path} is {numbers!r}: give a tuple of whole numbers, (0, 1, 2).'
-            )
+            advice = 'give a tuple of whole numbers, (0, 1, 2)'
+            raise UserError(f'{key} of {path} is {numbers!r}: {advice}.')
         check_distinct(f'{key} of {path}', numbers)
-    names = []
     for number, row in enumerate(found['rows'], 1):
         if not isinstance(row, Mapping):
             raise UserError(f'row {number} of {path} is {row!r}: write dict(name=…, …).')
-        names.append(row.get('name'))
-        label = f'row {row.get("name", row.get("title", "?"))!r} of {path}'
-        if row.get('baseline') and row['baseline'] == row.get('name'):
-            raise UserError(f'{label} is its own baseline: name the row that it is compared with.')
-        steps = row.get('steps') or ()
-        for part in (row, *(step for step in steps if isinstance(step, Mapping))):
-            chosen = part.get('checkpoint')
-            if chosen not in (None, 'best', 'last'):
-                raise UserError(f'{label}: {unknown("checkpoint", chosen, ("best", "last"))}')
-            for options in ('options', 'test_options'):
-                changed = part.get(options) or {}
-                if not isinstance(changed, Mapping):
-                    raise UserError(
-                        f'{options} of {label} is {changed!r}: write a dict, dict(key=value).'
-                    )
-                for key in changed:
-                    check_no_seed(f'{options} of {label}', key)
+    names = [row.get('name') for row in found['rows']]
     if double := {name for name in names if name and names.count(name) > 1}:
         raise UserError(f'two rows of {path} are named {double.pop()!r}: names must differ.')
+
+
+def check_choices(label: str, part: Any) -> None:
+    """Refuse a row or step that takes an unknown checkpoint, or options that it must not set."""
+    if part.checkpoint not in (None, 'best', 'last'):
+        mistake = unknown_name_error('checkpoint', part.checkpoint, ('best', 'last'))
+        raise UserError(f'{label}: {mistake}')
+    for name in ('options', 'test_options'):
+        options = getattr(part, name, None) or {}
+        if not isinstance(options, Mapping):
+            raise UserError(f'{name} of {label} is {options!r}: write a dict, dict(key=value).')
+        for key in options:
+            check_no_seed(f'{name} of {label}', key)
 
 
 def check_score(column: str, key: str) -> None:
     """Refuse a column whose key is not the name of any score: its cells would stay empty."""
     name = key.rpartition('/')[2]
     if name not in _MEANS and not _OF_A_CLASS.search(key):
-        mistake = unknown('score', name, _MEANS)
+        mistake = unknown_name_error('score', name, _MEANS)
         raise UserError(f'{column}: {mistake} The score of a class is written IoU.building.')
 
 
 def check_no_seed(where: str, key: str) -> None:
     """Refuse a seed among the options, because the seed of the run would replace it."""
     if key.removeprefix('+') == _SEED:
-        raise UserError(
-            f'{where}: {_SEED} is set by the seeds of the table: give seeds in the table, or '
-            '--seeds.'
-        )
+        advice = 'give seeds in the table, or --seeds'
+        raise UserError(f'{where}: {_SEED} is set by the seeds of the table: {advice}.')
 
 
 def check_distinct(what: str, numbers: Sequence[Any]) -> None:
@@ -82,7 +75,7 @@ def check_distinct(what: str, numbers: Sequence[Any]) -> None:
         raise UserError(f'{what}: {double[0]} is given twice; give each once.')
 
 
-def unknown(what: str, name: str, known: Sequence[str]) -> UserError:
+def unknown_name_error(what: str, name: str, known: Sequence[str]) -> UserError:
     """Return the error for an unknown name, with the nearest name that is known."""
     near = difflib.get_close_matches(str(name), known, n=1, cutoff=0.4)
     hint = f'did you mean {near[0]!r}?' if near else f'there are {", ".join(known)}.'

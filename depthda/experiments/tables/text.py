@@ -3,7 +3,6 @@
 import csv
 import io
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from itertools import groupby
 
 from rich.table import Table as RichTable
@@ -21,7 +20,7 @@ _NOTES = {
 
 def blocks(lines: Sequence[Line]) -> list[tuple[str, list[Line]]]:
     """Group the lines by protocol: scores of two protocols never share a column."""
-    order = list(dict.fromkeys(line.row.protocol for line in lines))
+    order = dict.fromkeys(line.row.protocol for line in lines)
     return [(name, [line for line in lines if line.row.protocol == name]) for name in order]
 
 
@@ -99,31 +98,25 @@ def latex(table: Table, lines: Sequence[Line]) -> str:
 
 def terminal(table: Table, lines: Sequence[Line], width: int) -> Iterator[RichTable]:
     """Yield one table per protocol for the terminal; a narrow one shows the means only."""
-    if len(table.columns) * 14 + 40 > width:
-        kept = [i for i, c in enumerate(table.columns) if not c.key.startswith(('IoU.', 'F1.'))]
-        table = replace(table, columns=tuple(table.columns[i] for i in kept))
-        lines = [_only(line, kept) for line in lines]
+    kept = range(len(table.columns))
+    if len(kept) * 14 + 40 > width:
+        kept = [i for i in kept if not table.columns[i].key.startswith(('IoU.', 'F1.'))]
     several = len(blocks(lines)) > 1
     for protocol, block in blocks(lines):
         title = f'{table.title} ({protocol} protocol)' if several else table.title
         drawn = RichTable(table.heading, 'figures', title=title, title_style='bold')
-        for column in table.columns:
-            drawn.add_column(column.title, justify='right', no_wrap=True)
+        for i in kept:
+            drawn.add_column(table.columns[i].title, justify='right', no_wrap=True)
         drawn.add_column('runs', justify='right')
         drawn.add_column('notes')
         for section, members in groupby(block, lambda line: line.row.section):
             if section:
                 drawn.add_row(f'[bold]{section}[/]')
             for row in (row for line in members for row in _rows(line)):
-                drawn.add_row(*row, style='dim' if row[1] == 'paper' else None)
+                cells = [*row[:2], *(row[2:-2][i] for i in kept), *row[-2:]]
+                drawn.add_row(*cells, style='dim' if row[1] == 'paper' else None)
             drawn.add_section()
         yield drawn
-
-
-def _only(line: Line, kept: Sequence[int]) -> Line:
-    paper = tuple(line.row.paper[i] for i in kept) if line.row.paper else ()
-    row = replace(line.row, paper=paper)
-    return replace(line, row=row, cells=tuple(line.cells[i] for i in kept))
 
 
 FORMATS = {'md': markdown, 'csv': comma_separated, 'tex': latex}

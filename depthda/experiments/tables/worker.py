@@ -67,12 +67,10 @@ def _run(folder: Path) -> None:
 
     plan = json.loads((folder / 'run.json').read_text())
     state = read_json(folder / 'steps.json') or {'done': 0, 'seconds': 0.0, 'started': _now()}
-    for number, step in enumerate(plan['steps']):
-        if number < state['done']:
-            continue
+    for step in plan['steps'][state['done'] :]:
         begun = time.monotonic()
         _step(folder, plan, step)
-        state['done'] = number + 1
+        state['done'] += 1
         state['seconds'] += time.monotonic() - begun
         write_json(folder / 'steps.json', state)
     metrics = read_json(folder / 'metrics.json')
@@ -84,7 +82,7 @@ def _run(folder: Path) -> None:
             f'row {plan["row"]} is declared {plan["protocol"]!r}, but its test uses the '
             f'{verdict["protocol"]!r} protocol: correct the row, or its config.'
         )
-    zips = sorted(folder.glob('*.zip'))
+    archive = max(folder.glob('*.zip'), default=None)
     result = {key: plan[key] for key in ('table', 'row', 'world', 'seed', 'hash', 'sample')}
     result |= {
         'state': 'done' if metrics['report'] else 'awaiting score',
@@ -92,8 +90,8 @@ def _run(folder: Path) -> None:
         'headline': (metrics['report'] or {}).get('headline'),
         **{key: metrics[key] for key in ('checkpoint', 'selection', 'trained_on', 'tested_on')},
         **verdict,
-        'submission': zips[-1].name if zips else None,
-        'submission_sha256': file_hash(zips[-1]) if zips else None,
+        'submission': archive and archive.name,
+        'submission_sha256': archive and file_hash(archive),
         'versions': versions(),
         'commit': git_commit(),
         'hardware': {'device': device_name(), 'cores': os.cpu_count()},
@@ -125,22 +123,14 @@ def _step(folder: Path, plan: dict[str, Any], step: dict[str, Any]) -> None:
         train(step['train'], str(folder / step['name']), resume=True, cfg_options=options)
         return
     checkpoint = _checkpoint(folder / step['of'], step)
-    arguments: dict[str, Any] = {}
+    given = dict(work_dir=str(folder), out=str(folder / 'predictions'), tta=step['tta'])
     if not load_config(step['test'], options).test_evaluator:
         # The images have no labels. The name of the zip records the run and the weights.
         name = f'{plan["row"]}_{folder.name}_{file_hash(checkpoint)}.zip'
-        arguments['submission'] = str(folder / name)
+        given['submission'] = str(folder / name)
         if step['against']:
-            arguments['against'] = resolve({'': step['against']}, values)['']
-    test(
-        step['test'],
-        checkpoint,
-        work_dir=str(folder),
-        out=str(folder / 'predictions'),
-        cfg_options=options,
-        tta=step['tta'],
-        **arguments,
-    )
+            given['against'] = resolve({'': step['against']}, values)['']
+    test(step['test'], checkpoint, cfg_options=options, **given)
 
 
 def _checkpoint(folder: Path, step: dict[str, Any]) -> Path:

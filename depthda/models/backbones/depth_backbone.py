@@ -10,7 +10,7 @@ from depthda.models.missing_depth import fill_missing
 
 @MODELS.register_module()
 class DepthBackbone(BaseModule):
-    """Feed any backbone with depth, the last channel, and no optical band.
+    """Feed any backbone with depth (the last channel of an image) and no optical bands.
 
     Args:
         backbone: Config of the backbone.

@@ -11,12 +11,12 @@ from depthda.models.missing_depth import fill_missing
 
 @MODELS.register_module()
 class EarlyFusionBackbone(BaseModule):
-    """Give the first convolution of any backbone depth as a further band.
+    """Add depth as another input band to the first convolution (the stem) of any backbone.
 
-    A convolution over four channels is the sum of one over three and one over one. So the backbone
-    keeps its own stem (and pretrained weights), and the output of a second stem for depth is added
-    to it. The second stem starts at zero: the backbone starts as the RGB-only one. Where depth is
-    missing (NaN) the stem receives 0, the mean.
+    A convolution over four channels is the sum of one over three channels and one over the fourth.
+    So the backbone keeps its own stem and pretrained weights, and the output of a second stem for
+    depth is added to that of the first. The weights of the second stem start at zero, so training
+    starts from the RGB-only backbone. Missing depth (NaN) becomes 0, the mean.
 
     Args:
         backbone: Config of a backbone for the optical bands.

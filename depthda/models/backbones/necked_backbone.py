@@ -1,4 +1,4 @@
-"""A backbone together with a neck, for encoders without a feature pyramid."""
+"""A backbone and a neck combined, for encoders without a feature pyramid."""
 
 from mmengine.model import BaseModule
 from mmseg.registry import MODELS
@@ -10,8 +10,8 @@ from torch import Tensor
 class NeckedBackbone(BaseModule):
     """Use ``neck(backbone(x))`` as one backbone, for example inside a ``DualBackbone``.
 
-    A plain ViT returns maps of one stride, but fusion and heads need a pyramid of four strides
-    (4 to 32 with patches of 16), which this neck builds:
+    A plain ViT returns feature maps of one stride, but fusion and heads need four strides (4 to
+    32). For patches of 16, this neck builds them:
     ``neck=dict(type='Feature2Pyramid', embed_dim=384, rescales=[4, 2, 1, 0.5])``.
     """
 

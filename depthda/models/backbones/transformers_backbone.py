@@ -18,10 +18,10 @@ from depthda.models.backbones.transformers_weights import (
     load_weights,
 )
 
-if TYPE_CHECKING:  # its models take a second to import, so only the builder imports them
+if TYPE_CHECKING:  # transformers takes a second to import, so only the builder imports it
     from transformers import PreTrainedConfig
 
-# Parameters that a backbone keeps from its pretraining but never uses.
+# Parameters that some backbones keep from pretraining but never use.
 _UNUSED = ('mask_token', 'swin.layernorm.weight', 'swin.layernorm.bias')
 
 
@@ -41,14 +41,13 @@ class TransformersBackbone(BaseModule):
             plain ViT, the first block).
         weights: Hub id or local folder of a ``transformers`` checkpoint; None for random weights.
         allowed_missing: Patterns of parameters that the checkpoint may lack.
-        extra_bands: Initial kernels of the first convolution for the bands that ``arch``
-            (``num_channels``) has in addition to those of ``weights``. ``'zero'``: the encoder
-            starts as the pretrained one; ``'mean'``: the mean of the pretrained kernels; None: such
-            weights are refused.
-        frozen: Compute no gradient and stay in eval mode. With ``weights``, checkpoints identify
-            the encoder by its fingerprint instead of copying it: loading one reads ``weights`` and
-            refuses any others.
-        in_checkpoint: Copy a frozen encoder into checkpoints anyway.
+        extra_bands: How to initialise the kernels of the first convolution if ``arch``
+            (``num_channels``) has more bands than ``weights``. ``'zero'``: further bands have no
+            influence at first; ``'mean'``: mean of the pretrained kernels; None: raise an error.
+        frozen: Compute no gradient and stay in eval mode. With ``weights``, a checkpoint contains
+            only a fingerprint of the encoder; loading it reads ``weights`` again and refuses
+            weights with another fingerprint.
+        in_checkpoint: Include a frozen encoder in checkpoints anyway.
         gradient_checkpointing: Recompute each block in the backward pass: less memory, more time.
 
     Attributes:
@@ -81,7 +80,7 @@ class TransformersBackbone(BaseModule):
             )
         self.extra_bands = extra_bands
         self.frozen = frozen
-        # A parameter that never gets a gradient would stall distributed training.
+        # Distributed training would wait forever for the gradient of an unused parameter.
         for name, parameter in self.model.named_parameters():
             if frozen or name.endswith(_UNUSED):
                 parameter.requires_grad_(False)
@@ -89,21 +88,21 @@ class TransformersBackbone(BaseModule):
             _checkpoint_blocks(self.model)
         if frozen and weights is not None and not in_checkpoint:
             self.register_buffer('fingerprint', torch.zeros(32, dtype=torch.uint8))
-            self.register_state_dict_post_hook(_leave_out_encoder)
-            self.register_load_state_dict_pre_hook(_put_in_encoder)
+            self.register_state_dict_post_hook(_remove_encoder)
+            self.register_load_state_dict_pre_hook(_add_encoder)
         self.train()
 
     def init_weights(self) -> None:
         """Read the pretrained weights, if any; building has already drawn random values."""
         if self.is_init:
             return
-        # This only affects modules that have no values yet because they were built on meta.
+        # This only affects modules that were built on the meta device and have no values yet.
         self.model.init_weights()
         if self.weights is not None:
             load_weights(self.model, self.weights, self.allowed_missing, self.extra_bands)
         if hasattr(self, 'fingerprint'):
-            named = bytearray(fingerprint(self.model))
-            self.fingerprint.copy_(torch.frombuffer(named, dtype=torch.uint8))
+            digest = bytearray(fingerprint(self.model))
+            self.fingerprint.copy_(torch.frombuffer(digest, dtype=torch.uint8))
         self.is_init = True
 
     def train(self, mode: bool = True) -> 'TransformersBackbone':
@@ -117,28 +116,28 @@ class TransformersBackbone(BaseModule):
             return tuple(self.model(inputs).feature_maps)
 
     def _check_size(self, inputs: Tensor) -> None:
-        """Refuse an image that a plain ViT would silently cut to whole patches."""
+        """Refuse images that a plain ViT would silently crop to whole patches."""
         config = self.model.config
         plain_vit = hasattr(config, 'hidden_size') and not hasattr(config, 'depths')
         if plain_vit and any(side % config.patch_size for side in inputs.shape[2:]):
             raise UserError(
                 f'Images of {tuple(inputs.shape[2:])} are not whole patches of {config.patch_size} '
-                f'({config.model_type}): crop, resize or pad them to a multiple.'
+                f'({config.model_type}): crop, resize or pad them to a multiple of it.'
             )
 
 
-def _leave_out_encoder(
+def _remove_encoder(
     backbone: TransformersBackbone, state_dict: dict, prefix: str, metadata: dict
 ) -> None:
     for key in [key for key in state_dict if key.startswith(f'{prefix}model.')]:
         del state_dict[key]
 
 
-def _put_in_encoder(backbone: TransformersBackbone, state_dict: dict, prefix: str, *args) -> None:
-    """Hand the loader the weights that the checkpoint identifies but does not contain."""
+def _add_encoder(backbone: TransformersBackbone, state_dict: dict, prefix: str, *args) -> None:
+    """Add the encoder's weights to ``state_dict``, which contains only their fingerprint."""
     backbone.init_weights()
-    named = state_dict.get(f'{prefix}fingerprint')
-    if named is not None and not torch.equal(named.cpu(), backbone.fingerprint.cpu()):
+    stored = state_dict.get(f'{prefix}fingerprint')
+    if stored is not None and not torch.equal(stored.cpu(), backbone.fingerprint.cpu()):
         raise UserError(
             f'the checkpoint was trained on a frozen encoder whose weights differ from '
             f'weights={backbone.weights!r}: set weights to the ones it was trained on.'
@@ -148,7 +147,7 @@ def _put_in_encoder(backbone: TransformersBackbone, state_dict: dict, prefix: st
 
 
 def _build_config(arch: ConfigType, out_indices: Sequence[int]) -> 'PreTrainedConfig':
-    """Build the family's configuration and report any mistake in ``arch``."""
+    """Build the configuration of the model family, and report mistakes in ``arch``."""
     from transformers import CONFIG_MAPPING, AutoBackbone
 
     values = {k: list(value) if isinstance(value, tuple) else value for k, value in arch.items()}
@@ -165,14 +164,14 @@ def _build_config(arch: ConfigType, out_indices: Sequence[int]) -> 'PreTrainedCo
         config = config_class(**values, out_indices=list(out_indices))
     except ValueError as error:
         raise UserError(f'The arch of the {family} backbone is refused: {error}.') from error
-    # A configuration accepts any key, so a misspelt one would have no effect.
+    # The class accepts any key, so a misspelt key would have no effect.
     known = config_fields(config) | set(config.attribute_map)
     if unknown := sorted(set(values) - known):
         raise UserError(
-            f'arch of the {family} backbone has unknown keys {unknown}; it knows '
+            f'arch of the {family} backbone has unknown keys {unknown}; the known keys are '
             f'{sorted(key for key in known if not key.startswith("_"))}.'
         )
-    # Some defaults are tuples, which the models concatenate with lists.
+    # Some defaults are tuples, but the models concatenate them with lists.
     for key in config_fields(config):
         if isinstance(getattr(config, key), tuple):
             setattr(config, key, list(getattr(config, key)))
@@ -180,7 +179,7 @@ def _build_config(arch: ConfigType, out_indices: Sequence[int]) -> 'PreTrainedCo
 
 
 class _Checkpointed:
-    """Mix-in before a block's own class that recomputes activations instead of keeping them."""
+    """Mix-in for a block that recomputes activations in the backward pass to save memory."""
 
     def forward(self, *args, **kwargs):
         if not (self.training and torch.is_grad_enabled()):
@@ -189,10 +188,10 @@ class _Checkpointed:
 
 
 def _checkpoint_blocks(model: nn.Module) -> None:
-    """Checkpoint every residual block, whether or not the family itself supports it.
+    """Checkpoint every residual block, even if ``transformers`` does not support it.
 
-    Only the class of each block changes, so parameter names, hooks and copies remain as they were
-    (a ``forward`` set on the instance would stay bound to the original in a copy).
+    Only the class of each block changes, so parameter names and hooks stay the same, and copies of
+    the block work (in a copy, a ``forward`` set on the instance would still run the original).
     """
     if any(isinstance(module, nn.modules.batchnorm._BatchNorm) for module in model.modules()):
         raise UserError(

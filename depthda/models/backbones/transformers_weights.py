@@ -13,17 +13,17 @@ from torch import Tensor
 from depthda.errors import UserError, first_names
 from depthda.hub import explained, quiet_transformers
 
-if TYPE_CHECKING:  # its models take a second to import, so only the readers import them
+if TYPE_CHECKING:  # transformers takes a second to import, so only the readers import it
     from transformers import PreTrainedConfig, PreTrainedModel
 
-# A backbone's output norms. Classification checkpoints, such as ConvNeXt and Swin on the hub, lack
-# them; they start as identity.
+# Norms of the returned features. Classification checkpoints, such as ConvNeXt and Swin on the hub,
+# do not contain them; they start as identity.
 ALLOWED_MISSING = (r'^hidden_states_norms\.',)
-# Parts of a checkpoint after the last stage, which a backbone does not have.
+# Parts of a checkpoint that follow the last stage and that a backbone does not have.
 ALLOWED_UNEXPECTED = (r'^(\w+\.)?(classifier|pooler|layernorm|layer_norm)\.',)
 
-# Configuration fields that affect training or outputs, but not the meaning of weights. If a shape
-# depends on one of them (position embeddings on image_size), the shape itself is checked.
+# Configuration fields that may differ from the checkpoint, because the same weights remain valid.
+# If a shape depends on one of them (position embeddings on image_size), the shape is checked.
 _FREE_FIELDS = re.compile(
     r'^_out_|drop|^initializer_range$|^layer_?scale(_init)?_value$|^image_size$|^encoder_stride$'
     r'|^apply_layernorm$|^reshape_hidden_states$|^use_mask_token$|^pos_embed_(shift|jitter|rescale)$'
@@ -32,7 +32,7 @@ _FREE_FIELDS = re.compile(
 
 
 def config_fields(config: 'PreTrainedConfig') -> set[str]:
-    """Return the fields that this configuration class itself declares."""
+    """Return the fields that the class of ``config`` declares, without the inherited ones."""
     from transformers import PreTrainedConfig
 
     inherited = {field.name for field in fields(PreTrainedConfig)}
@@ -45,12 +45,11 @@ def load_weights(
     allowed_missing: Sequence[str] = ALLOWED_MISSING,
     extra_bands: str | None = None,
 ) -> None:
-    """Copy the weights at a hub id or in a local folder into ``model``, or explain why not.
+    """Copy the weights at a hub id or in a local folder into ``model``, or raise an error.
 
-    Every parameter of the model must be in the checkpoint and every key of the checkpoint in the
-    model, with equal shapes, except for the declared patterns. The checkpoint's own configuration
-    must describe the same architecture. With ``extra_bands`` (see ``TransformersBackbone``) it may
-    have fewer bands.
+    Apart from the allowed patterns, model and checkpoint must have the same parameters with the
+    same shapes. The configuration of the checkpoint must describe the same architecture. With
+    ``extra_bands`` (see ``TransformersBackbone``), the checkpoint may have fewer bands.
     """
     config = _check_config(model.config, weights, extra_bands)
     with explained(weights), quiet_transformers():
@@ -64,12 +63,12 @@ def load_weights(
         )
 
     faults = []
-    if missing := _undeclared(report['missing_keys'], allowed_missing):
+    if missing := _not_allowed(report['missing_keys'], allowed_missing):
         faults.append(f'lack {first_names(missing, 5)}')
-    if unexpected := _undeclared(report['unexpected_keys'], ALLOWED_UNEXPECTED):
+    if unexpected := _not_allowed(report['unexpected_keys'], ALLOWED_UNEXPECTED):
         faults.append(f'have {first_names(unexpected, 5)}, which the architecture does not know')
     if shapes := sorted(report['mismatched_keys']):
-        shown = [f'{key} {tuple(one)} instead of {tuple(other)}' for key, one, other in shapes]
+        shown = [f'{key} {tuple(found)} instead of {tuple(size)}' for key, found, size in shapes]
         faults.append(f'have other shapes: {first_names(shown, 5)}')
     if faults:
         raise UserError(
@@ -80,13 +79,13 @@ def load_weights(
     if config is not model.config:
         _add_bands(model, state, extra_bands)
     model.load_state_dict(state)
-    fresh = len(report['missing_keys'])
-    text = f'{type(model).__name__}: {len(state) - fresh} tensors from {weights}'
-    print_log(f'{text}, {fresh} left fresh' if fresh else text, logger='current')
+    missing = len(report['missing_keys'])
+    text = f'{type(model).__name__}: {len(state) - missing} tensors from {weights}'
+    print_log(f'{text}, {missing} left fresh' if missing else text, logger='current')
 
 
 def _add_bands(model: 'PreTrainedModel', state: dict[str, Tensor], how: str) -> None:
-    """Widen the kernels of the first convolution to the bands of ``model``."""
+    """Extend the kernels of the first convolution in ``state`` to the bands of ``model``."""
     for name, expected in model.state_dict().items():
         kernels = state[name]
         if kernels.ndim == 4 and kernels.shape[1] < expected.shape[1]:
@@ -99,7 +98,7 @@ def _add_bands(model: 'PreTrainedModel', state: dict[str, Tensor], how: str) -> 
 def _check_config(
     config: 'PreTrainedConfig', weights: str, extra_bands: str | None
 ) -> 'PreTrainedConfig':
-    """Refuse weights of another architecture; return the configuration to read them with."""
+    """Refuse weights of another architecture; return the configuration for reading the weights."""
     from transformers import AutoConfig
 
     with explained(weights), quiet_transformers():
@@ -135,5 +134,5 @@ def _check_config(
     return config
 
 
-def _undeclared(keys: Sequence[str], declared: Sequence[str]) -> list[str]:
-    return sorted(key for key in keys if not any(re.search(p, key) for p in declared))
+def _not_allowed(keys: Sequence[str], allowed: Sequence[str]) -> list[str]:
+    return sorted(key for key in keys if not any(re.search(p, key) for p in allowed))

@@ -15,21 +15,21 @@ from depthda.models.tensors import NORM
 
 @MODELS.register_module()
 class DepthRefinedHead(BaseModule):
-    r"""A decode head whose logits z are corrected by the depth features of the first stage, d.
+    r"""Correct the logits z of a decode head by d, the first-stage features of the depth encoder.
 
     .. math:: z' = z + \sigma(p) \, C_1(C_3[\phi(z), \psi(d)])
 
     φ, ψ and C₃ are 3×3 convolutions with norm and ReLU, C₁ is a plain 1×1 convolution to the
-    classes, and p is learned. Logits and depth features are resized to the larger of their sizes.
-    The losses of the head are computed on both z and z'; inference uses z'.
+    classes, and p is learned. The smaller of z and d is resized to the size of the larger. The
+    losses of the head are computed on both z and z'; inference uses z'.
 
     Args:
-        head: Config of any decode head that returns logits; all its keys keep their meaning.
-        depth_channels: Channels of the depth features of the first stage.
-        channels: Channels of the branches.
-        step: Initial value of p; the factor starts at σ(p).
+        head: Config of any decode head that returns logits.
+        depth_channels: Channels of d.
+        channels: Output channels of φ, ψ and C₃.
+        step: Initial value of p.
         raw_weight, refined_weight: Weights of the losses on z and on z'.
-        norm_cfg: Norm of the branches.
+        norm_cfg: Norm in φ, ψ and C₃.
         init_cfg: Initialisation. The released code starts C₁ about seven times larger than PyTorch
             does: ``dict(type='Kaiming', override=dict(name='residual'))``.
     """
@@ -87,8 +87,8 @@ class DepthRefinedHead(BaseModule):
         raw = self._raw(inputs)
         refined = self.refine(raw, inputs)
         losses = _weighted(self.head.loss_by_feat(raw, batch_data_samples), self.raw_weight)
-        after = _weighted(self.head.loss_by_feat(refined, batch_data_samples), self.refined_weight)
-        return losses | add_prefix(after, 'refined') | {'step': self.step.detach().sigmoid()}
+        more = _weighted(self.head.loss_by_feat(refined, batch_data_samples), self.refined_weight)
+        return losses | add_prefix(more, 'refined') | {'step': self.step.detach().sigmoid()}
 
     def predict(
         self, inputs: GuidedFeatures, batch_img_metas: list[dict], test_cfg: ConfigType
@@ -105,7 +105,10 @@ class DepthRefinedHead(BaseModule):
         logits = self.head(inputs)
         if not isinstance(logits, Tensor):
             name = type(self.head).__name__
-            raise UserError(f'{name} returns more than logits, which cannot be refined.')
+            raise UserError(
+                f'{name} does not return a single tensor of logits, so DepthRefinedHead cannot '
+                'refine it: use another decode head.'
+            )
         return logits
 
 

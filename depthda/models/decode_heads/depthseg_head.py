@@ -1,4 +1,4 @@
-"""DepthSeg's semantic decoder, which combines depth prompts and image features by layers."""
+"""DepthSeg's semantic decoder, which combines depth prompts and image features layer by layer."""
 
 from collections.abc import Sequence
 
@@ -15,17 +15,17 @@ from depthda.models.features import GuidedFeatures
 
 @MODELS.register_module()
 class DepthSegHead(BaseDecodeHead):
-    """A decoder of an input layer, three intermediate layers and an output layer, coarse to fine.
+    """Decode from coarse to fine: an input layer, three intermediate layers and an output layer.
 
-    The four feature maps of a plain ViT have one size. They are resampled to 4, 2, 1 and ½ times
-    that size, as in a dense prediction transformer. The input layer combines the coarsest map with
-    its prompt. Each intermediate layer combines the output of the layer before, the next finer map
-    and its prompt. The output layer doubles the size once more and computes logits.
+    The four feature maps of a plain ViT have the same size. They are resampled to 4, 2, 1 and ½
+    times that size, as in a dense prediction transformer. The input layer combines the coarsest map
+    with its prompt. Each intermediate layer combines the output of the previous layer, the next
+    finer map and its prompt. The output layer doubles the size once more and computes logits.
 
     Args:
         in_channels: Channels of the four feature maps.
         channels: Channels of all layers.
-        prompt_channels: Channels of the prompts; with 0 there are none.
+        prompt_channels: Channels of the prompts; 0 means no prompts.
         **kwargs: Further arguments of mmseg's decode heads.
     """
 

@@ -8,10 +8,10 @@ from torch import nn
 
 @MODELS.register_module()
 class ProjectedASPPHead(ASPPHead):
-    """``ASPPHead`` with a 1 × 1 convolution and dropout between the pyramid and its 3 × 3 one.
+    """``ASPPHead`` with a 1 × 1 convolution and dropout before its 3 × 3 convolution.
 
     Args:
-        dropout_ratio: Dropout of single values after the 1 × 1 convolution; the logits have none.
+        dropout_ratio: Rate of the dropout (of single values) after the 1 × 1 convolution.
     """
 
     def __init__(self, dropout_ratio: float = 0.5, **kwargs) -> None:

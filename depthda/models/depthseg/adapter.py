@@ -1,4 +1,4 @@
-"""DepthSeg's adapter, the trained layer on top of the frozen encoder."""
+"""DepthSeg's adapter: trained layers on top of the frozen encoder."""
 
 from collections.abc import Sequence
 
@@ -13,7 +13,7 @@ from depthda.models.tensors import NORM
 
 @MODELS.register_module()
 class LightweightAdapter(BaseModule):
-    """One 1×1 convolution with batch norm and ReLU per scale; channels and sizes do not change.
+    """Apply a 1×1 convolution, batch norm and ReLU to each feature map; shapes do not change.
 
     Args:
         channels: Channels of each feature map of the encoder.

@@ -13,7 +13,7 @@ from depthda.errors import UserError
 
 
 class DepthPrediction(NamedTuple):
-    """A depth map (N, 1, H, W) and its features, coarse to fine, each twice the size before."""
+    """A depth map (N, 1, H, W), and its features from coarse to fine, each twice as large."""
 
     depth: Tensor
     features: tuple[Tensor, Tensor, Tensor]
@@ -23,21 +23,22 @@ class DepthPrediction(NamedTuple):
 class DepthDecoder(BaseModule):
     """Predict depth from the feature maps of a plain ViT, as Depth Anything does.
 
-    Neck and head are those of ``transformers``. Four maps of one size are resampled to 4, 2, 1 and
-    ½ times that size and fused from coarse to fine. Convolutions turn the finest map into depth at
-    the size of the image. The three finest fused maps (2, 4 and 8 times the patch grid) go to the
-    prompter. Depth ends in a ReLU. Without ``weights`` its bias starts at .5, the middle of a
-    teacher map, because a ReLU that starts at 0 everywhere learns nothing.
+    Neck and head are those of ``transformers``. Four maps of the same size are resampled to 4, 2, 1
+    and ½ times that size and fused from coarse to fine. Convolutions turn the finest map into depth
+    at the size of the image. The three finest fused maps (2, 4 and 8 times the patch grid) go to
+    the prompter. The last layer is a ReLU. Without ``weights`` its bias starts at .5, the middle of
+    the teacher's range, because a ReLU whose input starts below 0 everywhere learns nothing.
 
     Args:
         in_channels: Channels of the encoder.
         patch_size: Patch size of the encoder; the depth map has as many pixels per patch.
-        channels: Channels of the fused maps: 64, 128, 256 in Depth Anything's S, B, L.
+        channels: Channels of the fused maps (64, 128, 256 in Depth Anything S, B, L).
         reassemble_channels: Channels of the four resampled maps.
         head_channels: Channels of the last convolution before depth.
-        scale: Factor on depth. Depth Anything predicts values far above 1; teacher maps end at 1.
-        weights: Hub id or local folder of a Depth Anything checkpoint to start from; its encoder
-            is not used.
+        scale: Factor for predicted depth: the teacher's maps end at 1, but pretrained ``weights``
+            predict far larger values.
+        weights: Hub id or local folder of a Depth Anything checkpoint for the initial weights; its
+            encoder is not used.
     """
 
     def __init__(
@@ -51,7 +52,7 @@ class DepthDecoder(BaseModule):
         weights: str | None = None,
         init_cfg: dict | None = None,
     ) -> None:
-        # Here, for it takes a second: most models have no part of it.
+        # Imported here because it takes a second and most models do not need it.
         from transformers import DepthAnythingConfig
         from transformers.models.depth_anything.modeling_depth_anything import (
             DepthAnythingDepthEstimationHead,
@@ -73,7 +74,7 @@ class DepthDecoder(BaseModule):
         )
         self.neck = DepthAnythingNeck(config)
         self.head = DepthAnythingDepthEstimationHead(config)
-        # The first fusion has no second input, so this part would never get a gradient.
+        # The first fusion layer has only one input, so this part would never get a gradient.
         self.neck.fusion_stage.layers[0].residual_layer1.requires_grad_(False)
         self.scale = scale
         self.weights = weights
@@ -90,7 +91,7 @@ class DepthDecoder(BaseModule):
 
     def forward(self, features: Sequence[Tensor]) -> DepthPrediction:
         """Predict depth from four feature maps (N, C, h, w) of the encoder."""
-        # As in the neck's own forward, except for the class token, which is already removed.
+        # Like the forward of the neck, which would also remove a class token; there is none here.
         layers = zip(self.neck.reassemble_stage.layers, self.neck.convs, features, strict=True)
         maps = [convolution(layer(feature)) for layer, convolution, feature in layers]
         fused = self.neck.fusion_stage(maps)

@@ -14,13 +14,12 @@ from depthda.models.tensors import NORM
 
 @MODELS.register_module()
 class DepthPrompter(BaseModule):
-    """One shallow block that halves the size, and four deep blocks that return a prompt ψ each.
+    """Compute four prompts: a shallow block is followed by four deep blocks with one prompt each.
 
-    The depth features d have 2, 4 and 8 times the size of the patch grid. The shallow block halves
-    the finest. Each deep block adds the result of two convolutions to its input; the sum is a
-    prompt and the input of the next block, which may halve it. The other two depth features are
-    added inside the blocks of their size. The prompts have 4, 2, 1 and ½ times the size of the
-    grid.
+    The depth features have 2, 4 and 8 times the size of the patch grid. The shallow block halves
+    the finest one. Each deep block adds the result of two convolutions to its input; the sum is a
+    prompt and the input of the next block. Blocks whose size equals that of one of the other two
+    depth features also add it. The prompts have 4, 2, 1 and ½ times the size of the grid.
 
     Args:
         in_channels: Channels of the depth features.
@@ -53,7 +52,7 @@ class DepthPrompter(BaseModule):
 
 
 class _DeepBlock(BaseModule):
-    """Add two convolutions over the prompt before and a skipped depth feature to that prompt."""
+    """Add the result of two convolutions, over the prompt and a depth feature, to the prompt."""
 
     def __init__(self, channels: int, stride: int, skipped: int, norm_cfg: ConfigType) -> None:
         super().__init__()
@@ -70,6 +69,6 @@ class _DeepBlock(BaseModule):
         if self.skipped is not None:
             encoded = encoded + self.skipped(skipped)
         if self.halve:
-            # Sizes are rounded up, as in a convolution of stride 2.
+            # Round sizes up, like the convolution of stride 2.
             prompt = nn.functional.avg_pool2d(prompt, 2, ceil_mode=True)
         return self.activate(prompt + self.second(encoded))

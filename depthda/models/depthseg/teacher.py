@@ -1,4 +1,4 @@
-"""DepthSeg's teacher as a model that predicts depth during training."""
+"""DepthSeg's teacher: a model that predicts depth during training."""
 
 import torch
 from mmseg.registry import MODELS
@@ -10,13 +10,12 @@ from depthda.models.tensors import resized
 
 @MODELS.register_module()
 class DepthAnythingTeacher:
-    """Predict relative depth with Depth Anything, scaled to [0, 1] image by image.
+    """Predict relative depth with Depth Anything; the depth of each image is scaled to [0, 1].
 
-    The teacher is not a submodule of the model: it is loaded with the first batch, so testing needs
-    no teacher, and neither optimiser nor checkpoint contain it. It takes the images of the
-    training, normalised with ImageNet's means as its own training images were, and enlarges them by
-    a few pixels if their sides are not whole patches. Maps that depthda depth made before
-    the training cost nothing here.
+    The teacher is loaded with the first batch and is not a submodule of the model, so testing needs
+    no teacher, and neither optimiser nor checkpoint contains it. It reads the training images after
+    normalisation with ImageNet's values, and enlarges them if their sides are not whole patches.
+    Depth maps that ``depthda depth`` estimates before the training make it unnecessary.
 
     Args:
         weights: Hub id or local folder of a Depth Anything checkpoint.

@@ -21,25 +21,24 @@ def berhu_loss(
     .. math:: B(e) = \begin{cases} e & e \le L \\ \frac {e^2 + L^2} {2L} & e > L \end{cases},
         \qquad L = .2 \max e,
 
-    averaged over the valid pixels of the batch, which also determine the maximum. Other pixels
-    change nothing, even if they are NaN. The loss is 0 if no pixel is valid or no error is left.
+    averaged over the valid pixels of the batch, which also determine the maximum. Other pixels have
+    no influence, even if they are NaN. The loss is 0 if no pixel is valid or all errors are 0.
 
-    The paper does not say whether the gradient flows through L. By default L is a constant, as the
-    threshold of a robust loss is: the pixel with the largest error is then corrected by its own
-    error only.
+    The paper does not state whether the gradient flows through L. By default L is a constant, like
+    the thresholds of other robust losses.
 
     Args:
-        predicted: A map of any shape.
-        target: The map to be predicted, of the same shape.
+        predicted: Predicted map of any shape.
+        target: True map of the same shape.
         valid: Mask (bool, same shape) of the pixels where both maps have depth; None means all.
         threshold: L as a fraction of the largest error.
-        through_threshold: Let the gradient flow through L, as in the released code (True). It
-            pushes the pixel with the largest error in the wrong direction.
+        through_threshold: Let the gradient flow through L, as in the released code. This pushes
+            the pixel with the largest error in the wrong direction.
         eps: Constant added to 2L in the denominator; 1e-4 in the released code.
     """
     shapes = [tuple(tensor.shape) for tensor in (predicted, target, valid) if tensor is not None]
     if len(set(shapes)) > 1:
-        raise UserError(f'BerHu takes maps of one shape, and these are {shapes}.')
+        raise UserError(f'BerHu needs maps of the same shape, but these have {shapes}.')
     if not 0 < threshold <= 1:
         raise UserError(f'threshold={threshold} of BerHu: use a value in (0, 1].')
     predicted = at_least_float32(predicted)
@@ -50,8 +49,8 @@ def berhu_loss(
         count = valid.sum().clamp(min=1)
     error = (predicted - target).abs()
     limit = threshold * (error if through_threshold else error.detach()).max()
-    # Where every error is 0 the quadratic branch is not used, but a division by 0 in it would
-    # still make the gradient NaN.
+    # If every error is 0 the quadratic branch is not used, but dividing by 0 there would still make
+    # the gradient NaN.
     divisor = 2 * limit.clamp(min=torch.finfo(error.dtype).tiny) + eps
     quadratic = (error.square() + limit.square()) / divisor
     return torch.where(error <= limit, error, quadratic).sum() / count

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from depthda.errors import UserError
 from depthda.models.tensors import at_least_float32
 
-# Elements of the similarity matrix that exist at a time: 8 MiB in float32, which suits caches.
+# Elements of the similarity matrix to compute at a time: 8 MiB in float32, which fit into caches.
 _BLOCK_SIZE = 1 << 21
 
 
@@ -22,7 +22,7 @@ def info_nce(
     num_negatives: int = 128,
     negatives: Tensor | None = None,
 ) -> Tensor:
-    r"""Pull each anchor to the key at its own position, and push it from other keys of the image.
+    r"""Pull each anchor towards the key at its position, and away from other keys of the image.
 
     With the cosine mapped to [0, 1], :math:`s_{ij} = (\cos(a_i, k_j) + 1) / 2`, and negatives
     :math:`n` drawn with replacement in proportion to :math:`\exp(s_{ij} / T), j \ne i`,
@@ -30,15 +30,15 @@ def info_nce(
     .. math:: L = -\frac 1 {|V|} \sum_{i \in V} \log \frac {\exp(s_{ii} / T)}
         {\exp(s_{ii} / T) + \sum_{n} \exp(s_{in} / T)}.
 
-    Only valid positions are anchors or keys; the features of others change nothing. An image with
-    fewer than two valid positions has no negatives and is left out of the mean; if no image is
-    left, the loss is 0. The gradient does not flow through the drawing.
+    Only valid positions are anchors or keys; the features at other positions have no influence. An
+    image with fewer than two valid positions has no negatives and is left out of the mean; if no
+    image is left, the loss is 0. No gradient flows through the drawing of negatives.
 
     Args:
-        anchors: Features (N, L, D) at L positions, of any length.
+        anchors: Features (N, L, D) at L positions; they need not be normalised.
         keys: Features (N, L, D) at the same positions.
-        valid: Mask (N, L), bool, of the set V; None means all.
-        temperature: T, at least .02: below it, exponentials of single precision vanish.
+        valid: Mask (N, L), bool, of the valid positions V; None means all.
+        temperature: T, at least .02, because smaller values underflow in single precision.
         num_negatives: Number of negatives drawn for each anchor.
         negatives: Positions (N, L, K) to use instead of drawn ones, for tests.
     """
@@ -65,10 +65,10 @@ class InfoNCELoss(nn.Module):
 
 
 class _InfoNCE(torch.autograd.Function):
-    """Build the similarity matrix once, a block of rows at a time, and its gradient with it.
+    """Compute the loss and its gradient together, for a block of rows of the similarity matrix.
 
-    The loss is a scalar, so its gradient is known up to a factor in the forward pass. What autograd
-    would have to keep (the similarity of all positions, twice) never exists as a whole.
+    The loss is a scalar, so the forward pass can compute its gradient up to a factor. The whole
+    similarity matrix, of which autograd would keep two copies, is never in memory.
     """
 
     @staticmethod
@@ -82,11 +82,11 @@ class _InfoNCE(torch.autograd.Function):
         negatives: Tensor | None,
     ) -> Tensor:
         with torch.autocast(anchors.device.type, enabled=False):
-            # Products of half-precision features are too coarse for differences divided by T.
+            # Half precision is too coarse for differences of similarities divided by T.
             a, a_norm = _normalized(at_least_float32(anchors))
             k, k_norm = _normalized(keys.to(a.dtype))
             images, positions, _ = a.shape
-            # s / T minus its upper bound, so that its exponential is at most 1.
+            # s / T minus its upper bound 1 / T, so that its exponential is at most 1.
             scale = 0.5 / temperature
             bias = a.new_full((images, 1, positions), -scale)
             bias.masked_fill_(~valid.unsqueeze(1), -torch.inf)
@@ -100,17 +100,17 @@ class _InfoNCE(torch.autograd.Function):
                 others = torch.baddbmm(bias, a[:, block], k.mT, alpha=scale).exp_()
                 others.diagonal(first, 1, 2).zero_()  # an anchor's own key is not a negative
                 chosen = _draw(others, num_negatives) if negatives is None else negatives[:, block]
-                own, away, total[:, block] = _pull(
+                s_grad, drawn_grad, total[:, block] = _similarity_grads(
                     others.gather(2, chosen), positive[:, block].exp(), share[:, block]
                 )
-                a_grad[:, block] = _weighted_sum(k, chosen, away)
-                a_grad[:, block].addcmul_(own.unsqueeze(2), k[:, block])
+                a_grad[:, block] = _weighted_sum(k, chosen, drawn_grad)
+                a_grad[:, block].addcmul_(s_grad.unsqueeze(2), k[:, block])
                 # For the keys, a product is faster than a sum over the anchors that drew them.
-                pull = others.zero_().scatter_add_(2, chosen, away)
-                pull.diagonal(first, 1, 2).copy_(own)
-                k_grad.baddbmm_(pull.mT, a[:, block])
-            # Kept in single precision until the incoming gradient is multiplied in: half precision
-            # would flush to 0 the small values that a loss scale is meant to preserve.
+                matrix = others.zero_().scatter_add_(2, chosen, drawn_grad)
+                matrix.diagonal(first, 1, 2).copy_(s_grad)
+                k_grad.baddbmm_(matrix.mT, a[:, block])
+            # Keep gradients in single precision until they are multiplied by the incoming gradient:
+            # in half precision, small values would become 0 before a loss scale enlarges them.
             ctx.save_for_backward(
                 _through_norm(a_grad, a, a_norm).mul_(scale),
                 _through_norm(k_grad, k, k_norm).mul_(scale),
@@ -124,11 +124,13 @@ class _InfoNCE(torch.autograd.Function):
         return *((factor * grad).to(dtype) for grad, dtype in grads), None, None, None, None
 
 
-def _pull(drawn: Tensor, positive: Tensor, share: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Return the gradients by s / T of each anchor's own key and of its draws, and denominators.
+def _similarity_grads(
+    drawn: Tensor, positive: Tensor, share: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Return the gradients with respect to s / T of positives and negatives, and denominators.
 
-    ``drawn`` (N, rows, draws) and ``positive`` (N, rows) hold exp(s / T); ``share`` is the weight
-    of each anchor in the mean.
+    ``drawn`` (N, rows, draws) and ``positive`` (N, rows) hold their exp(s / T); ``share`` is the
+    weight of each anchor in the mean.
     """
     total = positive + drawn.sum(2)
     return (positive / total - 1) * share, drawn * (share / total).unsqueeze(2), total
@@ -136,15 +138,18 @@ def _pull(drawn: Tensor, positive: Tensor, share: Tensor) -> tuple[Tensor, Tenso
 
 def _draw(weights: Tensor, number: int) -> Tensor:
     """Draw ``number`` positions per row with replacement, in proportion to weights (N, rows, L)."""
-    reach = weights.cumsum(2)
-    draws = torch.rand(*reach.shape[:2], number, device=reach.device, dtype=reach.dtype)
-    # Rounding may put a draw past the last position.
-    positions = torch.searchsorted(reach, draws.mul_(reach[..., -1:]), right=True)
-    return positions.clamp_(max=reach.shape[2] - 1)
+    sums = weights.cumsum(2)
+    draws = torch.rand(*sums.shape[:2], number, device=sums.device, dtype=sums.dtype)
+    positions = torch.searchsorted(sums, draws.mul_(sums[..., -1:]), right=True)
+    # Rounding may put a draw behind the last position.
+    return positions.clamp_(max=sums.shape[2] - 1)
 
 
 def _weighted_sum(keys: Tensor, positions: Tensor, weights: Tensor) -> Tensor:
-    """Sum the keys (N, L, D) at positions (N, rows, n) to (N, rows, D), without copying them."""
+    """Return weighted sums (N, rows, D) of the keys (N, L, D) at ``positions`` (N, rows, n).
+
+    ``embedding_bag`` does not copy the n keys of each sum.
+    """
     images, length, _ = keys.shape
     image = torch.arange(images, device=keys.device).view(-1, 1, 1)
     sums = F.embedding_bag(
@@ -162,5 +167,5 @@ def _normalized(features: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _through_norm(grad: Tensor, unit: Tensor, norm: Tensor) -> Tensor:
-    """Turn the gradient by x / |x| into the gradient by x."""
+    """Turn the gradient with respect to x / |x| into the gradient with respect to x."""
     return (grad - (grad * unit).sum(2, keepdim=True) * unit) / norm

@@ -1,7 +1,7 @@
-r"""The adversarial losses of least squares, which CycleGAN uses (Mao et al., ICCV 2017).
+r"""The least-squares adversarial losses that CycleGAN uses (Mao et al., ICCV 2017).
 
-The critic D pulls its scores of real images to 1 and of translated ones to 0. The generator pulls
-the scores of translated images to 1.
+The critic D learns to score real images 1 and translated images 0. The generator learns to make
+the score of translated images 1.
 """
 
 from mmseg.registry import MODELS

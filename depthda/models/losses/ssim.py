@@ -1,4 +1,4 @@
-"""1 − SSIM between two depth maps, over the windows that hold only valid depth."""
+"""1 − SSIM between two depth maps, over windows in which all depth is valid."""
 
 import torch
 import torch.nn.functional as F
@@ -27,14 +27,12 @@ def ssim_loss(
         \frac {2 \mu_x \mu_y + C_1} {\mu_x^2 + \mu_y^2 + C_1} \cdot
         \frac {2 \sigma_{xy} + C_2} {\sigma_x^2 + \sigma_y^2 + C_2},
 
-    where W are the windows that lie inside an image and have only valid pixels. The mean is over
-    all such windows of the batch, so an image with few of them counts little. Other pixels change
-    nothing, even if they are NaN. The loss is 0 if there is no such window. It is computed in
-    single precision at least.
+    where W are the windows of all images of the batch that lie inside an image and have only valid
+    pixels. Other pixels have no influence, even if they are NaN. The loss is 0 if there is no such
+    window. It is computed at least in single precision.
 
     Args:
-        predicted: Predicted maps (N, H, W).
-        teacher: Maps to be predicted (N, H, W); the loss is symmetric in the two.
+        predicted, teacher: Maps (N, H, W); the loss is symmetric in the two.
         valid: Mask (N, H, W), bool, of the pixels where both maps have depth; None means all.
         window: Side of the window in pixels.
         sigma: Standard deviation of the Gaussian in pixels.
@@ -43,11 +41,11 @@ def ssim_loss(
     _check_shapes([predicted, teacher] if valid is None else [predicted, teacher, valid], window)
     with torch.autocast(predicted.device.type, enabled=False):
         predicted = at_least_float32(predicted)
-        # The variances are small differences of squares: values centred on 0 lose less precision.
+        # Variances are small differences of squares, and lose less precision if maps are centred.
         x, level_x = _centred(predicted, valid)
         y, level_y = _centred(teacher.to(predicted.dtype), valid)
-        # σx² + σy² − 2 σxy is the variance of x − y: four moments are enough, and a loss near 0
-        # is not lost in rounding.
+        # The variance of x − y is σx² + σy² − 2 σxy. With it, four moments are enough, and a loss
+        # near 0 is not lost in rounding.
         moments = torch.stack([x, y, x.square() + y.square(), (x - y).square()], 1)
         mean_x, mean_y, squares, difference = _blur(moments, window, sigma).unbind(1)
         # Rounding can make variances negative, which must not reach the divisor or the loss.
@@ -67,7 +65,7 @@ def ssim_loss(
 def _check_shapes(maps: list[Tensor], window: int) -> None:
     if maps[0].ndim != 3 or any(m.shape != maps[0].shape for m in maps):
         shapes = ', '.join(str(tuple(m.shape)) for m in maps)
-        raise UserError(f'SSIM takes maps of one shape (N, H, W), and these are {shapes}.')
+        raise UserError(f'SSIM needs maps of the same shape (N, H, W), but these have {shapes}.')
     height, width = maps[0].shape[1:]
     if min(height, width) < window:
         raise UserError(
@@ -78,7 +76,7 @@ def _check_shapes(maps: list[Tensor], window: int) -> None:
 
 @MODELS.register_module()
 class SSIMLoss(nn.Module):
-    """:func:`ssim_loss` times ``loss_weight`` as part of a config, with the same arguments."""
+    """:func:`ssim_loss` times ``loss_weight``, for use in a config."""
 
     def __init__(self, window: int = 11, sigma: float = 1.5, loss_weight: float = 1.0) -> None:
         super().__init__()
@@ -94,7 +92,7 @@ class SSIMLoss(nn.Module):
 
 
 def _centred(maps: Tensor, valid: Tensor | None) -> tuple[Tensor, Tensor]:
-    """Subtract each map's mean over its valid pixels, set the others to 0, and return the means."""
+    """Subtract from each map its mean over valid pixels, set others to 0; also return the means."""
     if valid is None:
         level = maps.detach().mean((1, 2), keepdim=True)
         return maps - level, level
@@ -108,7 +106,7 @@ def _blur(maps: Tensor, window: int, sigma: float) -> Tensor:
     offsets = torch.arange(window, device=maps.device, dtype=maps.dtype) - (window - 1) / 2
     weights = (-offsets.square() / (2 * sigma**2)).softmax(0)
     channels = maps.shape[1]
-    # One group per channel: on a GPU, PyTorch's own kernel computes these; cuDNN might use TF32.
+    # With one group per channel, a GPU runs PyTorch's own kernel; cuDNN's might round to TF32.
     for shape in ((window, 1), (1, window)):
         kernel = weights.view(1, 1, *shape).expand(channels, 1, *shape)
         maps = F.conv2d(maps, kernel.contiguous(), groups=channels)
@@ -116,7 +114,7 @@ def _blur(maps: Tensor, window: int, sigma: float) -> Tensor:
 
 
 def _whole_windows(valid: Tensor, window: int) -> Tensor:
-    """Mark the windows of valid pixels only, as (N, H − window + 1, W − window + 1)."""
+    """Mark the windows without invalid pixels, as (N, H − window + 1, W − window + 1)."""
     holes = (~valid).float()
     for shape in ((window, 1), (1, window)):
         holes = F.max_pool2d(holes, shape, stride=1)

@@ -1,8 +1,8 @@
-r"""The adversarial losses of DRDG, eq. (2), which are those of Wasserstein GANs.
+r"""The adversarial losses of DRDG, eq. (2), and of Wasserstein GANs in general.
 
 .. math:: L_{adv}(S, T) = E[D_T(x_T)] - E[D_T(G(x_S))]
 
-The critic D maximises it: it estimates the distance between the real and the translated images.
+The critic D maximises L_adv, which then estimates the distance between real and translated images.
 The generator G minimises it.
 """
 
@@ -14,7 +14,7 @@ from depthda.models.tensors import at_least_float32
 
 
 def critic_loss(real: Tensor, fake: Tensor) -> Tensor:
-    """Return −L_adv, which the critic minimises, from its scores."""
+    """Return −L_adv, the loss of the critic, from its scores."""
     return at_least_float32(fake).mean() - at_least_float32(real).mean()
 
 

@@ -13,9 +13,9 @@ from depthda.models.features import GuidedFeatures, PairedFeatures
 
 
 class PairedFusion(BaseModule, metaclass=ABCMeta):
-    """Turn the paired features of ``DualBackbone`` into one tuple, as mmseg heads need it.
+    """Base class that fuses the paired features of ``DualBackbone`` into one tuple for mmseg heads.
 
-    All fusions have the same arguments, so one replaces another by changing ``type``.
+    All fusions have the same arguments, so changing ``type`` replaces one by another.
 
     Args:
         rgb_channels: Channels of the optical features, one value per stage.

@@ -1,4 +1,4 @@
-"""A neck that contrasts the features of both encoders at every scale, around any fusion."""
+"""A neck that adds a contrast loss between the features of both encoders to any fusion."""
 
 import math
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from depthda.errors import UserError
 from depthda.models.features import GuidedFeatures, PairedFeatures
-from depthda.models.necks.places import norm_places, pool_places
+from depthda.models.necks.cells import norm_cells, pool_cells
 from depthda.models.renamed import accept_moved
 from depthda.models.tensors import NORM
 
@@ -23,28 +23,28 @@ _INFO_NCE = dict(type='InfoNCELoss', temperature=0.07, num_negatives=128)
 
 @MODELS.register_module()
 class MultiScaleContrastiveNeck(BaseModule):
-    r"""A fusion that, in training, also pulls optical and depth features of one place together.
+    r"""Fuse features and, in training, pull optical and depth features of the same cell together.
 
-    At scale s the features of both encoders are averaged over places of ``pool`` × ``pool``
-    positions and projected to ``channels`` (1×1 convolution and norm), which gives r and d. The
+    At scale s the optical and depth features are averaged over cells of ``pool`` × ``pool``
+    positions and projected to ``channels`` (1×1 convolution and norm); the results are r and d. The
     loss is a weighted mean over the S scales, :math:`L = \frac 1 S \sum_s \lambda_s L_s`, with
 
     - ``pair='enhanced-rgb'``: L_s contrasts the enhanced features (1 − w) r + w d with r, where
       w = sigmoid(v_s) and v_s is learned;
-    - ``pair='depth-rgb'``: L_s is the mean of d against r and r against d.
+    - ``pair='depth-rgb'``: L_s is the mean of the contrasts of d with r and of r with d.
 
-    A place counts if at least half of its pixels have both a label and depth. Features of other
-    positions do not enter the average, and places that do not count do not enter the statistics of
-    the norm. At test time the neck is its fusion and costs nothing more.
+    A cell is valid if at least half of its pixels have both a label and depth. Positions without
+    them are left out of the average, and invalid cells are left out of the statistics of the norm.
+    At test the neck only fuses, so it costs nothing.
 
     Args:
-        fusion: Config of the fusion, whose channels are those of the encoders.
+        fusion: Config of the fusion.
         scale_weights: Weights λ, one per scale.
         pair: ``'enhanced-rgb'`` (released code) or ``'depth-rgb'`` (plain cross-modal).
-        pool: Side of a place, in positions.
+        pool: Side of a cell in positions.
         channels: Output channels of the projections.
         contrast_loss: Config of the loss of one scale, called with anchors and keys (N, L, D) and
-            the mask (N, L) of the places that count.
+            the mask (N, L) of valid cells.
         depth_share: Initial value of w.
         norm_cfg: Norm of the projections: a batch norm, synchronised or not, or None.
     """
@@ -73,7 +73,7 @@ class MultiScaleContrastiveNeck(BaseModule):
         if pair not in ('enhanced-rgb', 'depth-rgb'):
             raise UserError(f"pair={pair!r}: use 'enhanced-rgb' or 'depth-rgb'.")
         if not 0 < depth_share < 1:
-            raise UserError(f'depth_share={depth_share}: must lie between 0 and 1.')
+            raise UserError(f'depth_share={depth_share} must lie between 0 and 1.')
         self.out_channels = self.fusion.out_channels
         self.scale_weights = tuple(scale_weights)
         self.pair = pair
@@ -90,7 +90,7 @@ class MultiScaleContrastiveNeck(BaseModule):
         if not isinstance(norm, _BatchNorm | None):
             raise UserError(
                 f'MultiScaleContrastiveNeck: norm_cfg builds {type(norm).__name__}, which cannot '
-                "leave places out of its statistics: use dict(type='SyncBN') or dict(type='BN')."
+                "leave cells out of its statistics: use dict(type='SyncBN') or dict(type='BN')."
             )
         if pair == 'enhanced-rgb':
             start = math.log(depth_share / (1 - depth_share))
@@ -108,45 +108,45 @@ class MultiScaleContrastiveNeck(BaseModule):
         """
         terms, logged = [], {}
         for scale, (rgb, depth) in enumerate(zip(*features, strict=True)):
-            rgb, depth, places = self._pool(rgb, depth, valid)
-            # A norm of one value is not defined, and a single place has no negatives.
-            if places[0].numel() > 1:
+            rgb, depth, cells = self._pool(rgb, depth, valid)
+            # With a single cell, the norm is not defined and there are no negatives.
+            if cells[0].numel() > 1:
                 term = self._contrast(
                     scale,
-                    _project(self.rgb_projections[scale], rgb, places),
-                    _project(self.depth_projections[scale], depth, places),
-                    places.flatten(1),
+                    _project(self.rgb_projections[scale], rgb, cells),
+                    _project(self.depth_projections[scale], depth, cells),
+                    cells.flatten(1),
                 )
                 terms.append(self.scale_weights[scale] * term)
                 logged[f'scale_{scale}'] = term.detach()
             else:
-                # Distributed training waits for the gradient of every parameter.
+                # Give unused parameters a gradient of 0, because distributed training waits for it.
                 unused = self.rgb_projections[scale], self.depth_projections[scale]
                 terms.append(sum(0 * p.sum() for module in unused for p in module.parameters()))
         if self.pair == 'enhanced-rgb':
             logged |= {f'depth_share_{s}': w for s, w in enumerate(self.mix.detach().sigmoid())}
-        # mmengine sums the values with "loss" in their name; the others are only logged.
+        # mmengine adds up the values with "loss" in their key and only logs the others.
         return {'loss_contrast': sum(terms) / len(self.scale_weights), **logged}
 
-    def _contrast(self, scale: int, rgb: Tensor, depth: Tensor, places: Tensor) -> Tensor:
+    def _contrast(self, scale: int, rgb: Tensor, depth: Tensor, cells: Tensor) -> Tensor:
         loss = self.contrast_loss
         if self.pair == 'depth-rgb':
-            return (loss(depth, rgb, places) + loss(rgb, depth, places)) / 2
+            return (loss(depth, rgb, cells) + loss(rgb, depth, cells)) / 2
         share = self.mix[scale].sigmoid()
-        return loss(torch.lerp(rgb, depth, share.to(rgb.dtype)), rgb, places)
+        return loss(torch.lerp(rgb, depth, share.to(rgb.dtype)), rgb, cells)
 
     def _pool(self, rgb: Tensor, depth: Tensor, valid: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Average features (N, C, H, W) over places, and mark those that count, (N, h, w)."""
+        """Average features (N, C, H, W) over cells, and mark the valid cells (N, h, w)."""
         share = F.adaptive_avg_pool2d(valid.unsqueeze(1).float(), rgb.shape[2:])
         inside = (share >= 0.5).to(rgb.dtype)
-        count = F.avg_pool2d(share, self.pool, ceil_mode=True, count_include_pad=False) >= 0.5
-        rgb, depth = (pool_places(features, inside, self.pool) for features in (rgb, depth))
-        return rgb, depth, count.squeeze(1)
+        cells = F.avg_pool2d(share, self.pool, ceil_mode=True, count_include_pad=False) >= 0.5
+        rgb, depth = (pool_cells(features, inside, self.pool) for features in (rgb, depth))
+        return rgb, depth, cells.squeeze(1)
 
 
-def _project(projection: ConvModule, features: Tensor, places: Tensor) -> Tensor:
-    """Project the features (N, C, h, w) of all places to rows (N, h · w, D)."""
+def _project(projection: ConvModule, features: Tensor, cells: Tensor) -> Tensor:
+    """Project the features (N, C, h, w) of all cells; return them as rows (N, h · w, D)."""
     projected = projection.conv(features)
     if projection.with_norm:
-        projected = norm_places(projected, places, projection.norm)
+        projected = norm_cells(projected, cells, projection.norm)
     return projected.flatten(2).mT

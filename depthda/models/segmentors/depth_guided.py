@@ -1,4 +1,4 @@
-"""mmseg's encoder-decoder with sliding windows in batches and strictly loaded checkpoints."""
+"""mmseg's encoder-decoder with batched sliding windows and strict loading of checkpoints."""
 
 from typing import Any
 
@@ -17,24 +17,24 @@ from depthda.models.segmentors.sliding_window import slide_inference, slide_labe
 
 @MODELS.register_module()
 class DepthGuidedEncoderDecoder(FilledCompletely, EncoderDecoder):
-    """mmseg's ``EncoderDecoder``, whose sliding windows go through the model in batches.
+    """mmseg's ``EncoderDecoder`` with sliding windows that go through the model in batches.
 
-    With ``DualBackbone`` and a fusion neck it is DepthDA; with any other backbone and no neck it
-    is that RGB-only model. If the neck has a method ``loss(features, valid)``, its losses are added
-    in training.
+    With ``DualBackbone`` and a fusion neck this is DepthDA; with another backbone and no neck it is
+    an RGB-only model. In training, the losses of a neck with a method ``loss(features, valid)`` are
+    added.
 
-    ``test_cfg=dict(mode='slide', crop_size=(h, w), stride=(h, w), window_batch=4)``. Without
-    ``window_batch`` a batch has four windows, which need as much memory as a training step at batch
-    size 4 without its activations: a model that can be trained can also be tested. ``mode='whole'``
-    works as in mmseg.
+    To test with sliding windows, set
+    ``test_cfg=dict(mode='slide', crop_size=(h, w), stride=(h, w), window_batch=4)``. The default
+    ``window_batch`` is 4, which needs less memory than training at batch size 4, because a test
+    keeps no activations. ``mode='whole'`` works as in mmseg.
 
     A checkpoint of another model is refused, even by mmseg's ``init_model``, which would otherwise
-    load the weights that fit and leave the rest random. Only ``torch``'s own
-    ``load_state_dict(..., strict=False)`` accepts it.
+    load the weights that fit and leave the rest random. Only ``load_state_dict(..., strict=False)``
+    of ``torch`` accepts it.
 
     Attributes:
-        keep_logits: Predictions carry ``seg_logits``. If only the predicted map is needed, False
-            saves the memory of the whole image's logits; the predicted map is the same.
+        keep_logits: Whether predictions have ``seg_logits``. False saves the memory of the logits
+            of the whole image; the predicted map is the same.
     """
 
     keep_logits = True
@@ -42,7 +42,7 @@ class DepthGuidedEncoderDecoder(FilledCompletely, EncoderDecoder):
     def __init__(self, *args, **kwargs) -> None:
         super().__init__(*args, **kwargs)
         channels = getattr(self.neck, 'out_channels', None) if self.with_neck else None
-        if isinstance(channels, list):  # a fusion, with one value per stage
+        if isinstance(channels, list):  # the neck is a fusion, with one value per stage
             check_channels('decode_head', self.decode_head, self.neck, channels)
             if self.with_auxiliary_head:
                 heads = self.auxiliary_head
@@ -71,7 +71,7 @@ class DepthGuidedEncoderDecoder(FilledCompletely, EncoderDecoder):
         return (labels != self.decode_head.ignore_index) & inputs[:, -1].isfinite()
 
     def predict(self, inputs: Tensor, data_samples: SampleList | None = None) -> SampleList:
-        """Predict as mmseg does; without ``keep_logits``, windows become labels row by row."""
+        """Predict as mmseg does; without ``keep_logits``, turn logits into labels row by row."""
         if self.keep_logits or not self._labels_suffice(inputs, data_samples):
             return super().predict(inputs, data_samples)
         metas = [sample.metainfo for sample in data_samples]
@@ -82,7 +82,7 @@ class DepthGuidedEncoderDecoder(FilledCompletely, EncoderDecoder):
         return data_samples
 
     def _labels_suffice(self, inputs: Tensor, data_samples: SampleList | None) -> bool:
-        """Return whether the predicted map needs no flipping or resizing of the logits."""
+        """Return whether labels can be predicted without flipping or resizing logits."""
         if self.test_cfg.mode != 'slide' or self.out_channels == 1 or data_samples is None:
             return False
         for meta in (sample.metainfo for sample in data_samples):

@@ -20,18 +20,18 @@ from depthda.models.tensors import resized
 class DepthSeg(DepthGuidedEncoderDecoder):
     """Predict land cover from optical bands only, with depth as a second task in training.
 
-    The depth decoder works on the encoder's features, the semantic decoder on adapted features.
-    Images of any size are enlarged to whole patches; logits and depth have the size of the image.
+    The depth decoder reads the encoder's features, the semantic decoder reads adapted features.
+    Images are enlarged to whole patches; logits and depth have the size of the original image.
 
     Args:
         backbone: Config of a plain ViT, frozen.
         decode_head: Config of the semantic decoder.
-        adapter: Config of the adapter; with None the head takes the encoder's features unchanged.
-        depth_decoder, prompter: Configs of both, or None for both, which leaves depth out.
+        adapter: Config of the adapter; with None the head reads the encoder's features.
+        depth_decoder, prompter: Configs, or None for both for a model without depth.
         loss_depth: Config of the loss between predicted depth and the teacher's depth.
-        teacher: Config of a model that predicts the teacher's depth during training; with None it
-            is the last channel of the images.
-        keep_depth: Predictions carry the depth map as ``pred_depth``.
+        teacher: Config of a model that predicts the teacher's depth during training; None means
+            that this depth is the last channel of the images.
+        keep_depth: Whether predictions have the depth map as ``pred_depth``.
         **kwargs: Further arguments of ``DepthGuidedEncoderDecoder``.
     """
 
@@ -64,14 +64,14 @@ class DepthSeg(DepthGuidedEncoderDecoder):
             self.loss_depth = MODELS.build(loss_depth)
         self.teacher = MODELS.build(teacher) if teacher else None
         self.keep_depth = keep_depth
-        self.out_channels += keep_depth  # depth is averaged over windows like one more logit
+        self.out_channels += keep_depth  # depth is averaged over windows like another logit
 
     def extract_feat(self, inputs: Tensor) -> tuple[Tensor, ...]:
-        """Return the features that the semantic decoder takes."""
+        """Return the features that the semantic decoder reads."""
         return self._encode(inputs)[0]
 
     def loss(self, inputs: Tensor, data_samples: SampleList) -> dict[str, Tensor]:
-        """Compute the losses of the heads, and of predicted depth against the teacher's."""
+        """Compute the losses of the heads, and the loss between predicted and teacher's depth."""
         features, predicted = self._encode(inputs)
         losses = self._decode_head_forward_train(features, data_samples)
         if self.with_auxiliary_head:
@@ -94,7 +94,7 @@ class DepthSeg(DepthGuidedEncoderDecoder):
     def postprocess_result(
         self, seg_logits: Tensor, data_samples: SampleList | None = None
     ) -> SampleList:
-        """Postprocess as mmseg does, and resize depth to the image in the same way as logits."""
+        """Postprocess as mmseg does; depth is resized together with the logits."""
         samples = super().postprocess_result(seg_logits, data_samples)
         if self.keep_depth:
             for sample in samples:
@@ -105,7 +105,7 @@ class DepthSeg(DepthGuidedEncoderDecoder):
         return samples
 
     def _labels_suffice(self, inputs: Tensor, data_samples: SampleList | None) -> bool:
-        # Depth is averaged over the windows as one more channel of the logits.
+        # With keep_depth, depth is averaged over the windows as another channel of the logits.
         return not self.keep_depth and super()._labels_suffice(inputs, data_samples)
 
     def _encode(self, inputs: Tensor) -> tuple[Sequence[Tensor], DepthPrediction | None]:
@@ -132,6 +132,6 @@ class DepthSeg(DepthGuidedEncoderDecoder):
                 )
             preprocessor, depth = self.data_preprocessor, depth[:, 0]
             return depth * preprocessor.depth_std + preprocessor.depth_mean, depth.isfinite()
-        # Corners of rotated images and padding have no depth in a map either.
+        # If depth is loaded too, its NaN also excludes padding and the corners of rotated images.
         valid = (depth[:, 0] if depth.shape[1] else optical[:, 0]).isfinite()
         return self.teacher(optical), valid

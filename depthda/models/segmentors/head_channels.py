@@ -1,4 +1,4 @@
-"""Check that a head takes the channels that the neck before it returns."""
+"""Check that the input channels of a head are the output channels of its neck."""
 
 from collections.abc import Sequence
 
@@ -10,8 +10,9 @@ from depthda.errors import UserError
 def check_channels(key: str, head: nn.Module, neck: nn.Module, channels: Sequence[int]) -> None:
     """Refuse a head whose ``in_channels`` do not match the stages that it reads.
 
-    ``key`` is that of the head in ``model``. A head may wrap one of mmseg as ``head``; others are
-    not checked. ``channels`` are the output channels of the neck, one value per stage.
+    ``key`` is the key of the head in ``model``; ``channels`` are the output channels of the neck,
+    one value per stage. A head of mmseg may be wrapped as ``head``. Heads without ``in_index`` and
+    ``in_channels`` are not checked.
     """
     if hasattr(head, 'head'):
         key, head = f'{key}.head', head.head
@@ -30,8 +31,8 @@ def check_channels(key: str, head: nn.Module, neck: nn.Module, channels: Sequenc
     # If a head concatenates the stages, mmseg replaces its in_channels by their sum.
     merged = [sum(found)] if getattr(head, 'input_transform', None) == 'resize_concat' else found
     if merged != ([expected] if isinstance(expected, int) else list(expected)):
-        right = found[0] if isinstance(index, int) else found
+        actual = found[0] if isinstance(index, int) else found
         raise UserError(
-            f'model.{key} takes in_channels={expected}, but {name} returns {right} channels at '
-            f'in_index={index}: set model.{key}.in_channels={right}.'
+            f'model.{key} has in_channels={expected}, but {name} returns {actual} channels at '
+            f'in_index={index}: set model.{key}.in_channels={actual}.'
         )

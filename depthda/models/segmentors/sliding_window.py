@@ -1,4 +1,4 @@
-"""Run sliding-window inference with windows in batches."""
+"""Sliding-window inference on batches of windows."""
 
 from collections.abc import Callable, Iterator
 
@@ -10,10 +10,10 @@ from depthda.progress import show_progress
 
 
 def window_starts(length: int, crop: int, stride: int) -> list[int]:
-    """Return the first positions of the windows along one side.
+    """Return the start of each window along one side of an image.
 
-    Windows are ``stride`` apart; the last one is moved back to end with the image. An image shorter
-    than the window has one window of its own length.
+    Windows are ``stride`` apart; the last one is moved back to end with the image. If the image is
+    shorter than a window, the window is as long as the image.
     """
     steps = max(length - crop + stride - 1, 0) // stride + 1
     return [max(min(step * stride, length - crop), 0) for step in range(steps)]
@@ -22,10 +22,10 @@ def window_starts(length: int, crop: int, stride: int) -> list[int]:
 def slide_inference(
     encode_decode: Callable[[Tensor, list[dict]], Tensor], inputs: Tensor, *args, **kwargs
 ) -> Tensor:
-    """Return the logits (N, K, H, W) of overlapping windows averaged, see :func:`slide_bands`.
+    """Return logits (N, K, H, W) averaged over overlapping windows, see :func:`slide_bands`.
 
-    They equal those of mmseg's ``slide_inference``, and are fp32 even where the model computes in
-    bf16.
+    They equal those of mmseg's ``slide_inference``, but are float32 even if the model computes in
+    bfloat16.
     """
     whole = None
     for top, band in slide_bands(encode_decode, inputs, *args, **kwargs):
@@ -38,9 +38,8 @@ def slide_inference(
 def slide_labels(*args, **kwargs) -> Tensor:
     """Return the ``argmax`` of :func:`slide_inference` (N, 1, H, W), uint8 up to 256 classes.
 
-    Each band of rows is reduced as soon as it is complete, so the logits of the image never exist
-    as a whole: a scene of 6000 × 5600 pixels and 7 classes would need 0.9 GB for them, and the same
-    again wherever they are resized.
+    Each band of rows is reduced as soon as it is complete, so the logits of the whole image are
+    never in memory: for a scene of 6000 × 5600 pixels and 7 classes they would need 0.9 GB.
     """
     bands = [
         band.argmax(1, keepdim=True).to(torch.uint8 if band.shape[1] <= 256 else torch.int64)
@@ -58,20 +57,19 @@ def slide_bands(
     out_channels: int,
     window_batch: int = 4,
 ) -> Iterator[tuple[int, Tensor]]:
-    """Yield (first row, averaged logits (N, K, rows, W)) from top to bottom, each row once.
+    """Yield bands of rows from top to bottom: (first row, averaged logits (N, K, rows, W)).
 
-    The windows of all images go through the model ``window_batch`` at a time, and logits are added
-    in place. The number of windows over a pixel is the number of rows of windows over it times the
-    number of columns.
+    The windows of all images go through the model ``window_batch`` at a time. Their logits are
+    added up and divided by the number of windows over each pixel.
 
     Args:
-        encode_decode: The model, from windows (n, C, h, w) and their metas to logits (n, K, h, w).
+        encode_decode: Model that turns windows (n, C, h, w) and metas into logits (n, K, h, w).
         inputs: Images (N, C, H, W).
         metas: One dict per image; its windows get a copy with their own ``img_shape``.
-        crop: Size of a window (height, width).
+        crop: Size (height, width) of a window.
         stride: Step (height, width) between windows, not larger than ``crop``.
         out_channels: Number of logits per pixel, K.
-        window_batch: Windows per pass of the model.
+        window_batch: Number of windows in each forward pass.
     """
     if window_batch < 1 or min(stride) < 1 or stride[0] > crop[0] or stride[1] > crop[1]:
         raise UserError(
@@ -87,7 +85,7 @@ def slide_bands(
     dtype = torch.promote_types(inputs.dtype, torch.float32)
     row_cover = _cover(rows, h, height).to(inputs.device, dtype)
     column_cover = _cover(columns, w, width).to(inputs.device, dtype)
-    # Sums of the rows from ``top`` on, which at least one window has reached and another still may.
+    # Sums of logits for the rows from ``top`` on, to which further windows may still add.
     top, sums = 0, inputs.new_zeros((num, out_channels, 0, width), dtype=dtype)
     with show_progress('windows', len(windows)) as show:
         for start in range(0, len(windows), window_batch):
@@ -95,13 +93,13 @@ def slide_bands(
             if (missing := batch[-1][1] + h - top - sums.shape[2]) > 0:
                 sums = torch.cat([sums, sums.new_zeros((num, out_channels, missing, width))], 2)
             crops = torch.stack([inputs[i, :, y : y + h, x : x + w] for i, y, x in batch])
-            # Heads resize to ``img_shape`` if it is a torch.Size, and to ``pad_shape`` otherwise.
+            # Heads resize logits to ``img_shape`` if it is a torch.Size, else to ``pad_shape``.
             crop_metas = [{**metas[i], 'img_shape': crops.shape[2:]} for i, _, _ in batch]
             for (i, y, x), crop_logits in zip(batch, encode_decode(crops, crop_metas), strict=True):
                 sums[i, :, y - top : y - top + h, x : x + w] += crop_logits
             end = start + len(batch)
             show(end)
-            # Windows come row by row: the rows above the next window are final.
+            # Windows are ordered by rows, so no window adds to the rows above the next one.
             complete = (windows[end][1] if end < len(windows) else height) - top
             if complete:
                 cover = torch.outer(row_cover[top : top + complete], column_cover)

@@ -12,8 +12,8 @@ from depthda.errors import UserError
 
 _NORMAL = dict(type='Normal', layer='Conv2d', std=0.02)
 _NORMS = {
-    # No running statistics: a critic is only used in training, and statistics that do not exist
-    # cannot change while only the generators learn.
+    # No running statistics: a critic is only used in training, and running statistics would also
+    # change while the generators are updated.
     'batch': lambda width: nn.BatchNorm2d(width, eps=0.8, track_running_stats=False),
     'instance': lambda width: nn.InstanceNorm2d(width, affine=True),
     'none': lambda width: None,
@@ -22,18 +22,17 @@ _NORMS = {
 
 @MODELS.register_module()
 class PatchCritic(BaseModule):
-    """Convolutions of stride 2 and one to a map of scores: from 512² to 14² with five of them.
+    """Compute a map of scores by convolutions of stride 2 and a last one of stride 1.
 
-    With batch norm, as in the released code (including its eps of .8), the score of an image
-    depends on the other images of its batch, and so does the gradient penalty, which is defined per
-    image; at batch size 1 there is no difference. ``'instance'`` and ``'none'`` treat images
-    independently. Batch norm uses the statistics of the batch in training and in evaluation, and
-    keeps no running statistics.
+    Five convolutions of stride 2 turn an image of 512² into scores of 14². With batch norm (as in
+    the released code, with its eps of .8), the score of an image and its gradient penalty depend on
+    the other images of the batch. Use ``'instance'`` or ``'none'`` for batches of several images.
+    Batch norm uses the statistics of the batch in evaluation too.
 
     Args:
         channels: Output channels of the convolutions of stride 2.
         optical_bands: Number of optical bands of the images.
-        norm: Norm after all of these but the first: ``'batch'``, ``'instance'`` or ``'none'``.
+        norm: Norm after these, except the first: ``'batch'``, ``'instance'`` or ``'none'``.
     """
 
     def __init__(
@@ -68,5 +67,5 @@ class PatchCritic(BaseModule):
                 f'PatchCritic of {self.halvings} halvings scores images of {least}×{least} or '
                 f'larger, but this one is {width}×{height}: use larger images or fewer channels.'
             )
-        # One row above and one column to the left make the map smaller by two, not by three.
+        # Padding by one row and one column: the map shrinks by two in each direction, not by three.
         return self.last(F.pad(self.layers(images), (1, 0, 1, 0)))

@@ -1,4 +1,4 @@
-"""The pair preprocessor of a translation, which treats both domains alike."""
+"""The data preprocessor of translation models: the same settings for both domains."""
 
 from mmseg.registry import MODELS
 from torch import Tensor
@@ -8,7 +8,7 @@ from depthda.models.pair_preprocessor import PairPreprocessor
 
 @MODELS.register_module()
 class DomainPairPreprocessor(PairPreprocessor):
-    """Apply a ``TranslationPreprocessor``, with its arguments, to the images of each domain."""
+    """Apply one ``TranslationPreprocessor`` to both domains; the arguments are passed to it."""
 
     def __init__(
         self, optical_bands: int = 3, bgr_to_rgb: bool = False, non_blocking: bool = True
@@ -18,5 +18,5 @@ class DomainPairPreprocessor(PairPreprocessor):
         self.optical_bands = optical_bands
 
     def restore(self, images: Tensor) -> Tensor:
-        """Return optical bands as clamped uint8 values, in their original order."""
+        """Convert optical bands back to uint8 values, clamped and in their original order."""
         return self.source.restore(images)

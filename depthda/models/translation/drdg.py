@@ -24,7 +24,7 @@ _WASSERSTEIN = dict(type='WassersteinGANLoss', loss_weight=5.0, gp_weight=1.0)
 
 
 class DomainBatch(NamedTuple):
-    """Images (N, B, H, W) of one domain, and their depth (N, 1, H, W), NaN where it is missing."""
+    """Images (N, B, H, W) of one domain and their depth (N, 1, H, W), NaN where it is missing."""
 
     image: Tensor
     depth: Tensor | None
@@ -41,31 +41,30 @@ class DRDG(BaseModel):
     .. math:: L = \lambda_{adv} L_{adv} + \lambda_{cyc} L_{cyc} + \lambda_{DSL} L_{DSL}
         + \lambda_{DCCL} L_{DCCL}
 
-    Each term is the sum over both directions. DSL compares the depth that a generator predicts for
-    its input image with the image's own depth (BerHu, eq. 5). DCCL compares the depth that the
-    other generator predicts for the translated image with the depth of the original. With both
-    weights 0 the model is ResiDualGAN (RDG), and no depth decoder is built.
+    Each term is the sum over both directions. The depth supervised loss (DSL, eq. 5) compares the
+    depth that a generator predicts for its input image with the depth of that image. The depth
+    cycle consistency loss (DCCL) compares the depth that the other generator predicts for the
+    translated image with the depth of the original. If both weights are 0, the model is ResiDualGAN
+    (RDG) and has no depth decoders.
 
-    Each iteration of the runner updates the critics; every ``n_critic``-th then updates the
-    generators.
+    Each iteration updates the critics; every ``n_critic``-th also updates the generators.
 
     Args:
         generator: Config of both generators.
         critic: Config of both critics.
         adversarial: Config of the adversarial loss; its ``loss_weight`` is λ_adv, its ``gp_weight``
             the weight of the gradient penalty in the critics' loss.
-        cyc_weight, dsl_weight, dccl_weight: The other λ of eq. (7). A depth loss of weight 0 is
-            not computed; otherwise depth must be the last channel of the images.
+        cyc_weight, dsl_weight, dccl_weight: The other λ of eq. (7). If a depth loss has a weight
+            above 0, depth must be the last channel of the images.
         n_critic: Updates of the critics per update of the generators.
-        depth_loss: Config of the loss of both depth terms, called with (predicted, target, valid);
+        depth_loss: Config of the loss for DSL and DCCL, called with (predicted, target, valid);
             None means ``BerHuLoss``, eq. (5).
-        depth_resize: How DCCL resizes depth. A resized value counts as missing if a pixel without
-            depth contributed to it.
-        target_size: (height, width) of translated images when the batch has no target image to
-            take the size from.
+        depth_resize: How DCCL resizes depth. A resized value is missing if a pixel without depth
+            contributed to it.
+        target_size: Size (height, width) of translated images if a batch has no target images.
     """
 
-    # PartsOptimWrapperConstructor builds one optimiser for each of these.
+    # PartsOptimWrapperConstructor builds one optimiser for each of these two.
     parts = dict(generators=('generator_s2t', 'generator_t2s'), critics=('critic_s', 'critic_t'))
 
     @accept_moved
@@ -93,8 +92,8 @@ class DRDG(BaseModel):
             generator = {**generator, 'depth_decoder': None}
         elif generator.get('depth_decoder', '') is None:
             raise UserError(
-                'DRDG: its generators have depth_decoder=None, but a depth loss has a weight: give '
-                'them one, or set dsl_weight=0 and dccl_weight=0.'
+                'DRDG: its generators have depth_decoder=None, but a depth loss has a weight: set '
+                'depth_decoder, or set dsl_weight=0 and dccl_weight=0.'
             )
         self.generator_s2t = MODELS.build(generator)
         self.generator_t2s = MODELS.build(generator)
@@ -111,11 +110,11 @@ class DRDG(BaseModel):
     def train_step(self, data: dict, optim_wrapper: OptimWrapperDict) -> dict[str, Tensor]:
         """Update the critics and, in every ``n_critic``-th iteration, the generators.
 
-        Return the values to log: :meth:`critic_losses` and :meth:`generator_losses`.
+        The values to log are those of :meth:`critic_losses` and :meth:`generator_losses`.
         """
         batch = self.domains(self.data_preprocessor(data, True)['inputs'])
         logs = self._update(optim_wrapper['critics'], 'loss_critic', self.critic_losses, *batch)
-        # The runner's iteration, so that a resumed run keeps the rhythm.
+        # Use the runner's count of iterations, which continues when a run is resumed.
         iteration = MessageHub.get_current_instance().get_info('iter')
         if (iteration + 1) % self.n_critic == 0:
             with _frozen(self.critic_s, self.critic_t):
@@ -124,10 +123,10 @@ class DRDG(BaseModel):
         return logs
 
     def critic_losses(self, source: DomainBatch, target: DomainBatch) -> dict[str, Tensor]:
-        """Compute ``loss_critic`` and its parts.
+        """Compute ``loss_critic`` and values to log.
 
-        ``distance_s`` and ``distance_t`` are E[D(real)] − E[D(translated)] of the two domains;
-        ``gradient_penalty`` is the sum over the domains, without its weight.
+        ``distance_s`` and ``distance_t`` are E[D(real)] − E[D(translated)] in the two domains;
+        ``gradient_penalty`` is the unweighted sum over the domains.
         """
         with torch.no_grad():
             fake_target = self.generator_s2t(source.image, target.size).image
@@ -149,12 +148,12 @@ class DRDG(BaseModel):
     def generator_losses(self, source: DomainBatch, target: DomainBatch) -> dict[str, Tensor]:
         """Compute ``loss``, eq. (7), and its unweighted parts.
 
-        The adversarial part of eq. (2) lacks E[D(real)], which is a constant here.
+        The adversarial part leaves out E[D(real)] of eq. (2), which generators do not change.
         """
         supervise, cycle = bool(self.weights['loss_dsl']), bool(self.weights['loss_dccl'])
         translated_source = self.generator_s2t(source.image, target.size, depth=supervise)
         translated_target = self.generator_t2s(target.image, source.size, depth=supervise)
-        # One pass yields both the reconstruction and the depth of the translated image.
+        # One pass returns both the reconstruction and the depth of the translated image.
         cycled_source = self.generator_t2s(translated_source.image, source.size, depth=cycle)
         cycled_target = self.generator_s2t(translated_target.image, target.size, depth=cycle)
         losses = dict(
@@ -177,13 +176,15 @@ class DRDG(BaseModel):
         """Translate ``inputs['source']`` to the target's style and size; depth is ignored.
 
         Mode ``'tensor'`` returns the generator's output, ``'predict'`` a list of uint8 images
-        (B, h, w) whose bands are in the order of the input.
+        (B, h, w) with bands in the order of the input.
         """
         if mode not in ('tensor', 'predict'):
-            raise NotImplementedError(f'DRDG has two optimisers: train_step, not mode={mode!r}')
+            raise NotImplementedError(f'DRDG has two optimisers: use train_step, not mode={mode!r}')
         size = inputs['target'].shape[2:] if 'target' in inputs else self.target_size
         if size is None:
-            raise UserError('DRDG does not know the size to translate to: set model.target_size.')
+            raise UserError(
+                'DRDG does not know the size of translated images: set model.target_size.'
+            )
         images = inputs['source'][:, : self.data_preprocessor.optical_bands]
         translated = self.generator_s2t(images, tuple(size)).image
         return translated if mode == 'tensor' else list(self.data_preprocessor.restore(translated))
@@ -207,7 +208,7 @@ class DRDG(BaseModel):
     def _update(
         self, wrapper: OptimWrapper, key: str, losses: Callable[..., dict], *batch: DomainBatch
     ) -> dict[str, Tensor]:
-        """Minimise the value under ``key`` of ``losses``, and return all of them for the log."""
+        """Minimise the loss under ``key``, and return all values of ``losses`` for the log."""
         with wrapper.optim_context(self):
             logs = losses(*batch)
         wrapper.update_params(logs[key])
@@ -216,7 +217,7 @@ class DRDG(BaseModel):
     def _compare_depth(
         self, pair: Iterable[DomainBatch], translations: Iterable[Translation]
     ) -> Tensor:
-        """Sum the loss between predicted depth and the depth of the originals over both domains."""
+        """Compare predicted depth with the depth of the originals; sum over both domains."""
         total = 0
         for batch, (_, predicted) in zip(pair, translations, strict=True):
             depth, valid = resize_depth(batch.depth, tuple(predicted.shape[2:]), self.depth_resize)
@@ -226,7 +227,7 @@ class DRDG(BaseModel):
 
 @contextmanager
 def _frozen(*modules: nn.Module) -> Iterator[None]:
-    """Let gradients flow through these modules, but not into their parameters."""
+    """Let gradients flow through these modules without computing those of their parameters."""
     trained = [p for module in modules for p in module.parameters() if p.requires_grad]
     for parameter in trained:
         parameter.requires_grad_(False)

@@ -1,4 +1,4 @@
-"""ResiDualGAN's generator: a U-net that adds a residual to its image, and predicts depth."""
+"""ResiDualGAN's generator: a U-net that adds a residual to an image and predicts depth."""
 
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
@@ -11,13 +11,13 @@ from torch import Tensor, nn
 from depthda.errors import UserError
 from depthda.models.tensors import resized
 
-# Every convolution of the U-net halves or doubles the size.
+# Settings of all convolutions of the U-net, which halve or double the size.
 _STEP = dict(kernel_size=4, stride=2, padding=1)
 _NORMAL = dict(type='Normal', layer=['Conv2d', 'ConvTranspose2d'], std=0.02)
 
 
 class Translation(NamedTuple):
-    """Images in the other domain's style and size, and depth (N, 1, H, W) of the originals."""
+    """Images in the style and size of the other domain, and depth (N, 1, H, W) of the originals."""
 
     image: Tensor
     depth: Tensor | None
@@ -29,20 +29,20 @@ class ResiGenerator(BaseModule):
 
     .. math:: x_{S \to T} = \text{Resize}(\tanh(D(E(x))) + k x)
 
-    The U-net has convolutions of stride 2 on the way down, transposed ones on the way up, and skip
-    connections between layers of one size. Affine instance norm follows all of them but the first
-    and the last on the way down; dropout follows the deepest four on the way down and the first
-    three on the way up. Like the sum, translated images exceed [-1, 1] a little. The sides of an
-    image must be multiples of 2 to the power of the number of ``channels``.
+    The U-net has downsampling convolutions of stride 2, transposed convolutions of stride 2 for
+    upsampling, and skip connections between layers of the same size. Affine instance norm follows
+    every convolution except the first and last downsampling ones and the output; dropout follows
+    the last four downsampling and the first three upsampling convolutions. Values of translated
+    images may lie slightly outside [-1, 1]. Height and width of an image must be multiples of
+    2 ** len(channels).
 
     Args:
         channels: Output channels of each downsampling convolution.
         optical_bands: Number of optical bands of the images.
-        k: Weight of the image in the sum; with 0 the result is not a residual.
-        resize: ``'post'`` translates at the size of the images and resizes the result;
-            ``'pre'`` resizes the images first.
-        depth_decoder: ``'separate'``: a second decoder like that of the image; ``'shared'``: the
-            decoder of the image with a second last layer; None: no depth.
+        k: Weight of the image in the sum; 0 for a translation without residual.
+        resize: ``'post'``: resize the translation; ``'pre'``: resize the image before it.
+        depth_decoder: ``'separate'``: a second decoder for depth; ``'shared'``: the decoder of the
+            image with a second output layer; None: no depth.
         dropout: Dropout rate.
     """
 
@@ -88,11 +88,13 @@ class ResiGenerator(BaseModule):
     def forward(self, images: Tensor, size: tuple[int, int], depth: bool = False) -> Translation:
         """Translate images (N, B, H, W) to ``size`` (height, width).
 
-        With ``depth``, the result has depth in [0, 1] at the size at which the U-net works: that of
+        With ``depth``, the result has depth in [0, 1] at the size of the U-net's input: the size of
         the images for ``resize='post'``, ``size`` for ``'pre'``.
         """
         if depth and self.depth_decoder is None and self.depth_last is None:
-            raise UserError('this ResiGenerator has depth_decoder=None, so it predicts no depth.')
+            raise UserError(
+                'ResiGenerator with depth_decoder=None predicts no depth: set depth_decoder.'
+            )
         if self.resize == 'pre':
             images = resized(images, size)
         encoded = self._encode(images)
@@ -122,13 +124,13 @@ class ResiGenerator(BaseModule):
 
 
 class _Decoder(nn.Module):
-    """Decode the deepest features to the size of the image."""
+    """Upsample the coarsest features to the size of the image."""
 
     def __init__(self, channels: Sequence[int], out_channels: int, dropout: float) -> None:
         super().__init__()
         widths = list(reversed(channels))
         self.ups = nn.ModuleList(
-            # All but the first also take skipped features.
+            # All but the first also read the features of a skip connection.
             _up(width * (2 if i else 1), widths[i + 1], dropout=dropout if i < 3 else 0)
             for i, width in enumerate(widths[:-1])
         )

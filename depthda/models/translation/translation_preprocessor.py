@@ -1,4 +1,4 @@
-"""Normalisation of the images that a translation reads, and its inverse."""
+"""Normalise the images of a translation, and undo it for translated images."""
 
 import torch
 from mmengine.model import BaseDataPreprocessor
@@ -12,9 +12,9 @@ from depthda.errors import UserError
 class TranslationPreprocessor(BaseDataPreprocessor):
     """Scale optical bands to [-1, 1], and set missing depth to NaN, on the model's device.
 
-    An image has ``optical_bands`` bands from 0 to 255, or one more channel with depth last, as
-    ``LoadDepth`` returns it: in (0, 1], or 0 where it is missing. The images of a batch have one
-    size.
+    An image has ``optical_bands`` bands from 0 to 255. Depth may follow as the last channel, as
+    ``LoadDepth`` returns it: in (0, 1], or 0 where it is missing. All images of a batch have the
+    same size.
 
     Args:
         optical_bands: Number of optical bands of an image.
@@ -59,7 +59,7 @@ class TranslationPreprocessor(BaseDataPreprocessor):
         return dict(inputs=inputs, data_samples=data.get('data_samples'))
 
     def restore(self, images: Tensor) -> Tensor:
-        """Return optical bands as clamped uint8 values, in their original order."""
+        """Convert optical bands back to uint8 values, clamped and in their original order."""
         images = self._ordered(images[:, : self.optical_bands].float())
         return (images * 127.5 + 127.5).round().clamp(0, 255).to(torch.uint8)
 

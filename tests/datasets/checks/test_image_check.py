@@ -1,4 +1,4 @@
-"""Images that a loader would cut are refused by their headers when the dataset is built."""
+"""Images that a loader would cut to three bands or 8 bits are refused when a dataset is built."""
 
 import cv2
 import numpy as np
@@ -10,8 +10,8 @@ from depthda.cli import user_errors
 from depthda.datasets.rgbd import RGBDSegDataset
 from depthda.errors import UserError
 
-COLOUR = [dict(type='LoadImageFromFile'), dict(type='LoadDepth')]
-ALL = [dict(type='LoadMultibandImage'), dict(type='LoadDepth', optical_bands=3)]
+THREE_BANDS = [dict(type='LoadImageFromFile'), dict(type='LoadDepth')]
+ALL_BANDS = [dict(type='LoadMultibandImage'), dict(type='LoadDepth', optical_bands=3)]
 
 
 def build(tmp_path, image, pipeline, **more):
@@ -33,25 +33,25 @@ def build(tmp_path, image, pipeline, **more):
     ('bands', 'kind', 'pipeline', 'sentence'),
     [
         (
-            4, np.uint8, COLOUR,
+            4, np.uint8, THREE_BANDS,
             '1 image of 4 bands, and LoadImageFromFile would make three of them (a.png): prepare '
             'the dataset with depthda prepare-dataset folder --bands 1 2 3, or read them '
             'all with LoadMultibandImage and LoadDepth(optical_bands=4) (docs/your-data.md)',
         ),
         (
-            3, np.uint16, COLOUR,
+            3, np.uint16, THREE_BANDS,
             '1 image of type uint16, and LoadImageFromFile would cut it to 8 bits (a.png): prepare '
             'the dataset with depthda prepare-dataset folder --stretch LOW HIGH, or read them '
             'with LoadMultibandImage (docs/your-data.md)',
         ),
         (
-            4, np.uint8, ALL,
+            4, np.uint8, ALL_BANDS,
             '1 image of 4 bands, and the config reads 3 (a.png): set optical_bands=4 in each '
             'LoadDepth of the config and in the model (docs/your-data.md), or prepare the images '
             'with other --bands',
         ),
         (
-            6, np.uint16, ALL,
+            6, np.uint16, ALL_BANDS,
             '1 image of 6 bands, and the config reads 3 (a.tif): set optical_bands=6 in each '
             'LoadDepth of the config and in the model (docs/your-data.md), or prepare the images '
             'with other --bands',
@@ -67,9 +67,9 @@ def test_unsuitable_images_are_refused(tmp_path, capsys, bands, kind, pipeline, 
 
 def test_images_that_are_read_unchanged_pass(tmp_path):
     cases = [
-        (3, np.uint8, COLOUR),
-        (3, np.uint16, ALL),
-        (4, np.uint16, [ALL[0], dict(type='LoadDepth', optical_bands=4)]),
+        (3, np.uint8, THREE_BANDS),
+        (3, np.uint16, ALL_BANDS),
+        (4, np.uint16, [ALL_BANDS[0], dict(type='LoadDepth', optical_bands=4)]),
         (4, np.uint8, [dict(type='LoadImageFromFile', color_type='unchanged')]),
         (4, np.uint8, []),
     ]
@@ -79,7 +79,7 @@ def test_images_that_are_read_unchanged_pass(tmp_path):
         assert len(built) == 1
     (tmp_path / 'names').mkdir()
     image = np.full((8, 8, 4), 7, np.uint8)
-    assert len(build(tmp_path / 'names', image, Config(dict(p=COLOUR)).p, check='names')) == 1
+    assert len(build(tmp_path / 'names', image, Config(dict(p=THREE_BANDS)).p, check='names')) == 1
 
 
 def test_labels_of_16_bits_are_refused(make_tree, write_png):
@@ -95,7 +95,7 @@ def test_labels_of_16_bits_are_refused(make_tree, write_png):
 
 
 @pytest.mark.parametrize('kind', ['images', 'labels'])
-def test_a_file_with_damaged_bytes_is_named(tmp_path, kind):
+def test_the_error_names_a_damaged_file(tmp_path, kind):
     noise = np.random.default_rng(0).integers(0, 9, (64, 64, 3), np.uint8)
     for folder, array in (('images', noise), ('labels', noise[..., 0])):
         (tmp_path / folder).mkdir()
@@ -114,7 +114,7 @@ def test_a_file_with_damaged_bytes_is_named(tmp_path, kind):
     with pytest.raises(UserError) as caught:
         dataset[0]
     assert str(caught.value) == (f'{path} cannot be decoded (damaged): write or download it again')
-    # Another error keeps its kind.
+    # Other errors are not turned into a UserError.
     path.unlink()
     with pytest.raises(FileNotFoundError):
         dataset[0]

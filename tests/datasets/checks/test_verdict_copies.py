@@ -1,4 +1,4 @@
-"""Equal images in two splits, whichever they are."""
+"""Equal images are found in any two splits, not only in training and test."""
 
 from depthda.datasets.checks.inspection import SampleFacts
 from depthda.datasets.checks.verdict import find_copies
@@ -21,5 +21,5 @@ def test_copies_in_validation_and_test_are_found():
     ]
 
 
-def test_one_file_in_two_splits_is_no_copy():
+def test_one_file_in_two_splits_is_not_reported_as_a_copy():
     assert find_copies(dict(val=samples(a='1'), test=samples(a='1'))) == []

@@ -50,7 +50,9 @@ def noise(height, width, seed=0):
 def test_whole_images_have_the_depth_of_the_transformers_pipeline(folder, tiny, size):
     image = noise(*size)
     processor = AutoImageProcessor.from_pretrained(str(folder), backend='pil')
-    network = pipeline('depth-estimation', model=str(folder), image_processor=processor)
+    network = pipeline(
+        'depth-estimation', model=str(folder), image_processor=processor, device='cpu'
+    )
     reference = network(Image.fromarray(image))
     expected = reference['predicted_depth'].numpy()
     (found,) = tiny.whole([tiny.preprocessing(image)], [size])

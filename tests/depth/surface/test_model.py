@@ -25,7 +25,7 @@ def without_a_place():
 def whole(surface):
     strips = list(surface.strips())
     heights, valid = (np.concatenate([getattr(s, k) for s in strips]) for k in ('heights', 'valid'))
-    return heights, valid, sum(strip.below for strip in strips)
+    return heights, valid, sum(strip.below_ground for strip in strips)
 
 
 @pytest.mark.parametrize(

@@ -1,14 +1,13 @@
 import pytest
 from mmengine.config import Config
+from refusals import refusal
 
 from depthda.engine.checks.config_check import (
     check_backends,
     check_hooks,
-    check_layers,
     check_names,
     check_numbers,
     check_optimizers,
-    check_pretrained,
     check_sizes,
     check_training,
 )
@@ -105,9 +104,7 @@ def test_loaders_may_have_no_workers_but_not_empty_batches():
 def test_a_crop_is_a_size(key, value):
     step = {'type': 'BalancedCrop', key: value}
     cfg = Config(dict(train_dataloader=dict(dataset=dict(pipeline=[step]))))
-    with pytest.raises(UserError) as caught:
-        check_sizes(cfg)
-    assert str(caught.value) == (
+    assert refusal(check_sizes, cfg) == (
         f'train_dataloader.dataset.pipeline.0.crop_size={value!r} of the config is not a size: '
         'give (height, width), whole numbers from 1 on.'
     )
@@ -136,9 +133,7 @@ def test_a_crop_is_a_size(key, value):
     ],
 )
 def test_windows_cover_an_image(window, sentence):
-    with pytest.raises(UserError) as caught:
-        check_sizes(Config(dict(model=dict(test_cfg=window))))
-    assert str(caught.value) == sentence
+    assert refusal(check_sizes, Config(dict(model=dict(test_cfg=window)))) == sentence
 
 
 def test_windows_that_cover_an_image_are_passed_over():
@@ -176,9 +171,7 @@ def test_windows_that_cover_an_image_are_passed_over():
     ],
 )
 def test_optimisers_are_known_and_learn(wrapper, sentence):
-    with pytest.raises(UserError) as caught:
-        check_optimizers(Config(dict(optim_wrapper=wrapper)))
-    assert str(caught.value) == sentence
+    assert refusal(check_optimizers, Config(dict(optim_wrapper=wrapper))) == sentence
 
 
 def test_a_backend_whose_package_is_missing_is_refused(monkeypatch):
@@ -186,9 +179,7 @@ def test_a_backend_whose_package_is_missing_is_refused(monkeypatch):
     check_backends(cfg)
     cfg.visualizer.vis_backends.append(dict(type='TensorboardVisBackend'))
     monkeypatch.setattr('depthda.engine.checks.config_check.find_spec', lambda name: None)
-    with pytest.raises(UserError) as caught:
-        check_backends(cfg)
-    assert str(caught.value) == (
+    assert refusal(check_backends, cfg) == (
         'visualizer.vis_backends.1: TensorboardVisBackend needs the package tensorboard, which is '
         'not installed: pip install tensorboard, or remove it from vis_backends.'
     )
@@ -197,44 +188,6 @@ def test_a_backend_whose_package_is_missing_is_refused(monkeypatch):
         'depthda.engine.checks.config_check.find_spec', lambda name: name == 'tensorboardX' or None
     )
     check_backends(cfg)
-
-
-def test_parts_of_a_model_that_mmcv_would_look_for_in_vain(tmp_path):
-    head = dict(type='UPerHead', norm_cfg=dict(type='BNN'), act_cfg=dict(type='ReLU'))
-    with pytest.raises(UserError) as caught:
-        check_layers(Config(dict(model=dict(decode_head=head))))
-    assert str(caught.value) == (
-        "model.decode_head.norm_cfg.type: there is no model 'BNN'; did you mean 'BN'?"
-    )
-    head['norm_cfg'] = dict(type='SyncBN', requires_grad=True)
-    check_layers(Config(dict(model=dict(decode_head=head))))
-
-    weights = dict(type='Pretrained', checkpoint=str(tmp_path / 'x.pth'))
-    cfg = Config(dict(model=dict(backbone=dict(init_cfg=weights))))
-    with pytest.raises(UserError) as caught:
-        check_pretrained(cfg)
-    assert str(caught.value) == (
-        f'model.backbone.init_cfg.checkpoint: there is no file {tmp_path / "x.pth"}: correct the '
-        'path, or remove model.backbone.init_cfg to start without pretrained weights.'
-    )
-    (tmp_path / 'x.pth').touch()
-    check_pretrained(cfg)
-
-
-def test_names_of_pretrained_weights_are_known():
-    cfg = Config(dict(model=dict(init_cfg=dict(type='Pretrained'))))
-    for name, sentence in (
-        ('open-mmlab://resnet50_v1cc', "open-mmlab:// has no model 'resnet50_v1cc'; did you mean "),
-        ('openmmlab://resnet50_v1cc', "open-mmlab:// has no model 'resnet50_v1cc'; did you mean "),
-        ('mmcls://?', "mmcls:// has no model '?': correct the name, or give a file."),
-    ):
-        cfg.model.init_cfg.checkpoint = name
-        with pytest.raises(UserError) as caught:
-            check_pretrained(cfg)
-        assert str(caught.value).startswith(f'model.init_cfg.checkpoint: {sentence}')
-    for name in ('open-mmlab://resnet50_v1c', 'https://x.org/a.pth'):
-        cfg.model.init_cfg.checkpoint = name
-        check_pretrained(cfg)
 
 
 def test_hooks_have_a_type():
@@ -251,9 +204,7 @@ def test_hooks_have_a_type():
             "custom_hooks is not a list: write custom_hooks=[dict(type='NAME', …)].",
         ),
     ):
-        with pytest.raises(UserError) as caught:
-            check_hooks(Config(dict(custom_hooks=hooks)))
-        assert str(caught.value) == sentence
+        assert refusal(check_hooks, Config(dict(custom_hooks=hooks))) == sentence
 
 
 def test_a_loop_has_all_of_its_parts():
@@ -273,9 +224,7 @@ def test_a_loop_has_all_of_its_parts():
             "log_level='LOUD' is unknown: use DEBUG, INFO, WARNING, ERROR, CRITICAL",
         ),
     ):
-        with pytest.raises(UserError) as caught:
-            check_training(Config(whole | change))
-        assert str(caught.value) == f'{sentence}.'
+        assert refusal(check_training, Config(whole | change)) == f'{sentence}.'
 
 
 @pytest.mark.parametrize('seed', [-1, 1 << 32, 0.5])

@@ -29,39 +29,39 @@ def counts(*shape, classes=3, seed=0, absent=False):
 def world(seeds, tiles, seed=0, block=1, absent=False):
     first = counts(seeds, tiles, seed=seed, absent=absent)
     second = counts(seeds, tiles, seed=seed + 1, absent=absent)
-    # One truth for all runs: the pixels of each class are redistributed among the predictions.
+    # All runs have the same labels: the pixels of each class are redistributed among predictions.
     for run in (*first, *second):
         run[:] = _redistribute(first[0], run)
     return World(first, second, np.arange(tiles) // block)
 
 
-def _redistribute(truth, noise):
-    total = truth.sum(-1, keepdims=True)
+def _redistribute(labels, noise):
+    total = labels.sum(-1, keepdims=True)
     share = np.floor(total * noise / np.maximum(noise.sum(-1, keepdims=True), 1)).astype(int)
     share[..., :1] += total - share.sum(-1, keepdims=True)
     return share
 
 
-def test_t_intervals_are_those_of_the_printed_tables():
+def test_t_intervals_match_printed_tables():
     # Any statistics textbook, two-sided 95 %, by degrees of freedom.
     printed = {1: 12.706, 2: 4.303, 3: 3.182, 4: 2.776, 9: 2.262, 30: 2.042, 120: 1.980}
-    for freedom, quantile in printed.items():
-        values = np.random.default_rng(freedom).normal(size=freedom + 1)
+    for dof, quantile in printed.items():
+        values = np.random.default_rng(dof).normal(size=dof + 1)
         mean, low, high = t_interval(values)
-        error = np.std(values, ddof=1) / np.sqrt(freedom + 1)
+        error = np.std(values, ddof=1) / np.sqrt(dof + 1)
         assert (high - mean) / error == pytest.approx(quantile, abs=5e-4)
         assert mean - low == pytest.approx(high - mean)
 
 
 @pytest.mark.parametrize('count', [2, 3, 9, 200])
 @pytest.mark.parametrize('level', [0.5, 0.95, 0.999])
-def test_t_intervals_are_those_of_scipy(count, level):
+def test_t_intervals_match_scipy(count, level):
     values = np.random.default_rng(count).normal(2, 3, count)
     expected = stats.t.interval(level, count - 1, values.mean(), stats.sem(values))
     assert t_interval(values, level)[1:] == pytest.approx(expected)
 
 
-def test_t_interval_by_hand():
+def test_t_interval_matches_a_computation_by_hand():
     # Mean 2, standard deviation 1, so ± 4.303 / sqrt(3).
     mean, low, high = t_interval([1, 2, 3])
     assert mean == 2
@@ -70,7 +70,7 @@ def test_t_interval_by_hand():
 
 
 @pytest.mark.parametrize('n', [3, 5])
-def test_t_interval_covers_the_truth_at_its_nominal_rate(n):
+def test_t_interval_covers_the_true_mean_at_its_nominal_rate(n):
     rng = np.random.default_rng(n)
     covered = 0
     for _ in range(2000):
@@ -80,7 +80,7 @@ def test_t_interval_covers_the_truth_at_its_nominal_rate(n):
 
 
 @pytest.mark.parametrize('absent', [False, True])
-def test_iou_equals_that_of_the_score(absent):
+def test_iou_matches_the_metric(absent):
     table = counts(6, absent=absent, seed=3)
     for row, matrix in zip(iou(table), table, strict=True):
         expected = scores(torch.from_numpy(matrix[:-1]))
@@ -90,7 +90,7 @@ def test_iou_equals_that_of_the_score(absent):
     assert np.isnan(iou(0 * table[0])).all()
 
 
-def direct(worlds, weights):
+def gains_by_loops(worlds, weights):
     """Score one resample with loops: repeat tiles, add their matrices, use the metric's score."""
     per_world = []
     for world, weight in zip(worlds, weights, strict=True):
@@ -122,26 +122,26 @@ def direct(worlds, weights):
         pytest.param([(2, 4, 0, 1), (1, 6, 9, 2)], id='worlds'),
     ],
 )
-def test_bootstrap_equals_a_direct_computation(worlds, absent):
+def test_bootstrap_matches_a_computation_by_loops(worlds, absent):
     worlds = [world(*arguments, absent=absent) for arguments in worlds]
     streams = np.random.default_rng(5).spawn(len(worlds))
     weights = [
         np.concatenate(list(resample_weights(len(np.unique(w.blocks)), 300, rng)))
         for w, rng in zip(worlds, streams, strict=True)
     ]
-    expected = [direct(worlds, weight) for weight in zip(*weights, strict=True)]
+    expected = [gains_by_loops(worlds, weight) for weight in zip(*weights, strict=True)]
     drawn = bootstrap(worlds, 300, seed=5)
     np.testing.assert_allclose(drawn, expected, atol=1e-9)
     low, high = percentile_interval(drawn[:, 0])
     # 2.5 % of 299 steps between 300 ranks: 0.475 of the way from the 8th to the 9th.
-    ranks = np.sort(np.array(expected)[:, 0])
-    assert low == pytest.approx(ranks[7] + 0.475 * (ranks[8] - ranks[7]))
-    assert high == pytest.approx(ranks[292] - 0.475 * (ranks[292] - ranks[291]))
-    once = [np.ones(len(np.unique(w.blocks))) for w in worlds]
-    np.testing.assert_allclose(difference(worlds), direct(worlds, once), atol=1e-9)
+    ordered = np.sort(np.array(expected)[:, 0])
+    assert low == pytest.approx(ordered[7] + 0.475 * (ordered[8] - ordered[7]))
+    assert high == pytest.approx(ordered[292] - 0.475 * (ordered[292] - ordered[291]))
+    unit_weights = [np.ones(len(np.unique(w.blocks))) for w in worlds]
+    np.testing.assert_allclose(difference(worlds), gains_by_loops(worlds, unit_weights), atol=1e-9)
 
 
-def test_resamples_are_draws_with_replacement():
+def test_blocks_are_drawn_with_replacement():
     weights = np.concatenate(list(resample_weights(8, 5000, np.random.default_rng(0))))
     assert weights.shape == (5000, 8) and (weights.sum(1) == 8).all()
     # Multinomial: mean 1, variance 1 - 1/8, covariance -1/8.
@@ -150,13 +150,13 @@ def test_resamples_are_draws_with_replacement():
     np.testing.assert_allclose(covariance, np.eye(8) - 1 / 8, atol=0.06)
 
 
-def test_the_same_tiles_are_drawn_for_both_sides():
+def test_both_sides_use_the_same_resamples():
     one = world(2, 6)
     same = World(one.first, one.first.copy(), one.blocks)
     assert not bootstrap([same], 50, seed=0).any()
 
 
-def test_a_tile_without_labels_changes_nothing():
+def test_unlabelled_tiles_do_not_change_the_bootstrap():
     one = world(2, 6)
     blank = np.zeros((2, 3, *one.first.shape[2:]), int)
     blank[..., -1, :] = 7
@@ -165,15 +165,15 @@ def test_a_tile_without_labels_changes_nothing():
     np.testing.assert_array_equal(bootstrap([one], 40, seed=2), bootstrap([longer], 40, seed=2))
 
 
-def test_bootstrap_covers_the_truth_of_many_tiles():
-    """Tiles come from a known population: the interval covers the truth at its nominal rate."""
+def test_bootstrap_interval_covers_the_true_difference_at_its_nominal_rate():
+    """Tiles come from a known population, whose difference the interval covers."""
     rng = np.random.default_rng(1)
     population = world(1, 400, seed=11)
-    truth = difference([population])[0]
+    true_difference = difference([population])[0]
     covered = 0
     for trial in range(150):
         chosen = rng.integers(0, 400, 60)
         sample = World(population.first[:, chosen], population.second[:, chosen], np.arange(60))
         low, high = percentile_interval(bootstrap([sample], 250, seed=trial)[:, 0])
-        covered += low <= truth <= high
+        covered += low <= true_difference <= high
     assert covered / 150 == pytest.approx(0.95, abs=0.05)

@@ -24,7 +24,7 @@ def test_images_labels_and_depth_are_found_from_any_folder(images, made):
     image = cv2.imread(str(folder / 'images_png/21.png'))[..., ::-1]
     np.testing.assert_array_equal(images.image(info), image)
     label = cv2.imread(str(folder / 'masks_png/21.png'), 0)
-    np.testing.assert_array_equal(images.truth(info), np.where(label == 0, 255, label - 1))
+    np.testing.assert_array_equal(images.label(info), np.where(label == 0, 255, label - 1))
     codes = cv2.imread(str(folder / 'rdepth/fake/21.png'), cv2.IMREAD_UNCHANGED)
     np.testing.assert_allclose(images.depth(info), codes / 65535, atol=1e-6)
     assert (images.depth(info)[0] == 0).all()
@@ -40,7 +40,7 @@ def test_images_beyond_8_bit_are_stretched(images, made, tmp_path):
     info = dict(images.infos[0])
     wide = np.linspace(0, 3000, 64 * 64 * 3).reshape(64, 64, 3).astype(np.uint16)
     cv2.imwrite(str(tmp_path / 'wide.png'), wide)
-    images.described['pipeline'][0] = dict(type='LoadImageFromFile', color_type='unchanged')
+    images.dataset_cfg['pipeline'][0] = dict(type='LoadImageFromFile', color_type='unchanged')
     shown = images.image(info | dict(img_path=str(tmp_path / 'wide.png')))
     assert shown.dtype == np.uint8 and shown.min() == 0 and shown.max() == 255
     assert 120 < np.median(shown) < 135

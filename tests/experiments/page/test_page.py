@@ -148,7 +148,7 @@ def test_matrix_tiles_and_shift_belong_to_the_headline_images(tmp_path):
     reader = Reader(text)
     keys = [a['data-key'] for n, a in reader.tags if n == 'article']
     assert sorted(keys) == [f'Urban/images_png/{n}.png' for n in (10, 11, 12)]
-    assert 'Headline scores: Urban' in reader.text and 'Images: Urban.' in reader.text
+    assert 'The scores below are for Urban.' in reader.text and 'Images: Urban.' in reader.text
     matrix = json.loads((folder / 'metrics.json').read_text())['report']['groups']['Urban']
     assert f' of {sum(matrix["confusion_matrix"][1]):,} pixels' in text
     assert reader.table('class', 'training: Urban, 3 images', 'test: Rural', 'test: Urban')

@@ -6,7 +6,13 @@ import numpy as np
 import pytest
 
 from depthda.errors import UserError
-from depthda.experiments.pictures.curves import draw_curves, missing, read_runs, short_names, smooth
+from depthda.experiments.pictures.curves import (
+    describe_missing_keys,
+    draw_curves,
+    read_runs,
+    short_names,
+    smooth,
+)
 
 BLUE, ORANGE = (31, 119, 180), (255, 127, 14)  # matplotlib's first two colours
 
@@ -34,7 +40,7 @@ def test_names_are_the_parts_that_differ(runs, names):
 
 
 def test_a_run_given_twice_is_refused():
-    with pytest.raises(UserError, match='given twice'):
+    with pytest.raises(UserError, match='the run w/a is listed twice: list each run once'):
         short_names(['w/a', 'w/x/../a'])
 
 
@@ -55,13 +61,13 @@ def test_what_has_no_log_is_explained(tmp_path):
 
 def test_missing_keys_are_said_with_the_nearest():
     runs = {'a': {'loss': [(1, 2.0)]}, 'b': {'loss': [(1, 1.0)], 'IoU.road': [(1, 3.0)]}}
-    assert missing(runs, ['loss']) == []
-    assert missing(runs, ['loss', 'IoU.roads']) == [
-        'a has no IoU.roads (did you mean one of loss?).',
+    assert describe_missing_keys(runs, ['loss']) == []
+    assert describe_missing_keys(runs, ['loss', 'IoU.roads']) == [
+        'a has no IoU.roads (choose from loss).',
         'b has no IoU.roads (did you mean IoU.road?).',
     ]
     with pytest.raises(UserError, match='nothing to draw: a has no mIoU'):
-        missing(runs, ['mIoU'])
+        describe_missing_keys(runs, ['mIoU'])
 
 
 def test_smoothing_is_the_weighted_mean_of_what_came_before():
@@ -93,7 +99,7 @@ def test_the_picture_shows_each_run_in_its_colour(tmp_path):
     # It falls from left to right: its lower end is to the right of its upper end.
     assert falling[falling[:, 0].argmax(), 1] > falling[falling[:, 0].argmin(), 1] + 300
     # Twice logarithmic, 100 / i is a straight line and 10 the middle of its range.
-    draw_curves(tmp_path / 'b.png', runs, ['loss'], log='xy')
+    draw_curves(tmp_path / 'b.png', runs, ['loss'], log_axes='xy')
     high, falling = (rows_of(tmp_path / 'b.png', colour) for colour in (BLUE, ORANGE))
     slope = np.polyfit(falling[:, 1], falling[:, 0], 1)
     assert np.abs(np.polyval(slope, falling[:, 1]) - falling[:, 0]).mean() < 3

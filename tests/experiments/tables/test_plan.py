@@ -1,7 +1,7 @@
 """A run is recognised by what decides its result, and by nothing else."""
 
 import pytest
-from small_tables import finish, tiny
+from small_tables import finish, refusal, tiny
 
 from depthda.errors import UserError
 from depthda.experiments.tables.configs import read_config, resolve, resolved_config
@@ -136,9 +136,7 @@ def test_a_row_that_cannot_be_run_cannot_be_chosen(write_table, tmp_path):
 def test_a_best_checkpoint_that_is_never_saved_is_refused_before_training(plan):
     plan(tiny(checkpoint='best'))
     options = tiny()['options'] | {'default_hooks.checkpoint.save_best': None}
-    with pytest.raises(UserError) as caught:
-        plan(tiny(checkpoint='best') | dict(options=options))
-    assert str(caught.value) == (
+    assert refusal(plan, tiny(checkpoint='best') | dict(options=options)) == (
         "row 'rgb' tests the 'best' checkpoint, and its training saves none: set "
         'default_hooks.checkpoint.save_best and a validation, or take the last.'
     )
@@ -146,9 +144,15 @@ def test_a_best_checkpoint_that_is_never_saved_is_refused_before_training(plan):
 
 def test_a_table_is_run_from_the_folder_of_its_paths(plan, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(UserError) as caught:
-        plan(tiny(config='x'))
-    assert str(caught.value) == (
+    assert refusal(plan, tiny(config='x')) == (
         'the table names the config configs/sample/x.py, which does not exist below '
         f'{tmp_path}: run the tool from the folder where the paths of the table begin.'
+    )
+
+
+def test_a_column_of_an_unknown_class_is_refused_before_training(write_table, tmp_path):
+    columns = [dict(key='{target}/IoU.buildings', title='Buildings')]
+    table = load_table(write_table([tiny()], columns=columns, worlds=(0,)))
+    assert refusal(plan_runs, table, tmp_path) == (
+        "column 'Buildings' of row 'rgb': no score 'IoU.buildings': did you mean 'IoU.building'?"
     )

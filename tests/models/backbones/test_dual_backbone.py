@@ -8,7 +8,7 @@ from depthda.errors import UserError
 from depthda.models.backbones.dual_backbone import DualBackbone
 
 
-def channel_sums(in_channels):
+def echo(in_channels):
     """Return the config of a backbone whose only feature is its input."""
     return dict(type='Echo', in_channels=in_channels)
 
@@ -29,7 +29,7 @@ class Echo(nn.Module):
 
 
 def test_channels_are_split_and_missing_depth_is_zero():
-    backbone = DualBackbone(channel_sums(4), channel_sums(2), optical_bands=4, depth_in_channels=2)
+    backbone = DualBackbone(echo(4), echo(2), optical_bands=4, depth_in_channels=2)
     inputs = torch.randn(2, 5, 3, 3)
     inputs[0, 4, 1, 1] = torch.nan
     rgb, depth = backbone(inputs)
@@ -39,14 +39,14 @@ def test_channels_are_split_and_missing_depth_is_zero():
     assert torch.equal(depth[0][:, 0], expected) and torch.equal(depth[0][:, 1], expected)
 
 
-def test_init_weights_reaches_both():
-    backbone = DualBackbone(channel_sums(3), channel_sums(3))
+def test_init_weights_initialises_both_backbones():
+    backbone = DualBackbone(echo(3), echo(3))
     backbone.init_weights()
     assert backbone.rgb.initialized and backbone.depth.initialized
 
 
 def test_an_image_without_depth_is_refused():
-    backbone = DualBackbone(channel_sums(3), channel_sums(3))
+    backbone = DualBackbone(echo(3), echo(3))
     with pytest.raises(UserError, match='3 channels but needs 3 optical bands and depth last'):
         backbone(torch.rand(1, 3, 4, 4))
 
@@ -64,7 +64,7 @@ MMSEG = {
 
 
 @pytest.mark.parametrize('name', MMSEG)
-def test_backbones_of_mmseg_pair_with_transformers(name, tiny_backbone):
+def test_mmseg_backbones_can_be_paired_with_transformers(name, tiny_backbone):
     rgb_alone = MODELS.build(MMSEG[name])
     backbone = DualBackbone(MMSEG[name], tiny_backbone())
     rgb_alone.eval()

@@ -1,4 +1,4 @@
-"""Early fusion is a convolution of four channels; ``DepthBackbone`` receives depth only."""
+"""Early fusion equals a convolution over four channels; ``DepthBackbone`` reads depth only."""
 
 import pytest
 import torch
@@ -17,21 +17,21 @@ def stem(model):
     return next(m for m in model.backbone.modules() if isinstance(m, torch.nn.Conv2d))
 
 
-def test_it_starts_as_the_rgb_only_backbone(fused):
+def test_depth_has_no_influence_before_training(fused):
     images = torch.randn(2, 4, 64, 64)
-    shuffled = images.clone()
-    shuffled[:, 3] = torch.randn(2, 64, 64)
-    assert all(torch.equal(a, b) for a, b in zip(fused(images), fused(shuffled), strict=True))
+    other_depth = images.clone()
+    other_depth[:, 3] = torch.randn(2, 64, 64)
+    assert all(torch.equal(a, b) for a, b in zip(fused(images), fused(other_depth), strict=True))
     fused(images)[-1].sum().backward()
-    assert fused.depth_stem.weight.grad.abs().sum() > 0  # and it learns from the first step
+    assert fused.depth_stem.weight.grad.abs().sum() > 0  # but the first step changes that
 
 
-def test_its_stem_is_one_of_four_channels(fused):
+def test_both_stems_equal_one_convolution_over_four_channels(fused):
     torch.nn.init.normal_(fused.depth_stem.weight)
     images = torch.randn(2, 4, 64, 64)
     first = stem(fused)
     seen = []
-    handle = first.register_forward_hook(lambda module, given, output: seen.append(output))
+    handle = first.register_forward_hook(lambda module, inputs, output: seen.append(output))
     fused(images)
     handle.remove()
     weight = torch.cat([first.weight, fused.depth_stem.weight], dim=1)
@@ -39,21 +39,21 @@ def test_its_stem_is_one_of_four_channels(fused):
     torch.testing.assert_close(seen[0], expected, rtol=1e-4, atol=1e-4)
 
 
-def test_missing_depth_is_the_mean(fused):
+def test_missing_depth_becomes_the_mean(fused):
     torch.nn.init.normal_(fused.depth_stem.weight)
     images = torch.randn(1, 4, 64, 64)
     images[:, 3] = torch.nan
-    absent = fused(images)
+    missing = fused(images)
     images[:, 3] = 0
-    assert all(torch.equal(a, b) for a, b in zip(absent, fused(images), strict=True))
+    assert all(torch.equal(a, b) for a, b in zip(missing, fused(images), strict=True))
 
 
-def test_a_stem_of_other_bands_is_refused(tiny_backbone):
+def test_a_stem_with_another_number_of_bands_is_refused(tiny_backbone):
     with pytest.raises(UserError, match='4 bands'):
         MODELS.build(dict(type='EarlyFusionBackbone', backbone=tiny_backbone(), optical_bands=4))
 
 
-def test_a_depth_backbone_ignores_colour(tiny_backbone):
+def test_a_depth_backbone_ignores_optical_bands(tiny_backbone):
     model = MODELS.build(dict(type='DepthBackbone', backbone=tiny_backbone()))
     images = torch.randn(1, 4, 64, 64)
     images[:, 3, :8] = torch.nan

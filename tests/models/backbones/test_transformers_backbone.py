@@ -23,7 +23,7 @@ FAMILIES = {
 
 
 def gradients(backbone, inputs):
-    torch.manual_seed(1)  # the same draws of drop-path
+    torch.manual_seed(1)  # so that drop-path draws the same random numbers
     backbone.zero_grad()
     sum(feature.square().mean() for feature in backbone(inputs)).backward()
     return {name: p.grad.clone() for name, p in backbone.named_parameters() if p.requires_grad}
@@ -64,14 +64,14 @@ def test_out_indices_select_the_stages():
         assert torch.equal(found, expected)
 
 
-def test_tuples_and_defaults_make_a_working_architecture():
+def test_arch_may_use_tuples_and_defaults():
     default = TransformersBackbone(dict(model_type='convnext'))
     assert default.channels == [96, 192, 384, 768]
     tuples = dict(CONVNEXT, depths=(1, 2, 1, 1), hidden_sizes=(8, 16, 24, 32))
     assert TransformersBackbone(tuples).channels == [8, 16, 24, 32]
 
 
-def test_frozen_stays_in_eval_mode_without_gradient():
+def test_a_frozen_backbone_stays_in_eval_mode_without_gradient():
     backbone = TransformersBackbone(dict(CONVNEXT, drop_path_rate=0.5), frozen=True)
     backbone.train()
     assert not any(module.training for module in backbone.modules())
@@ -84,11 +84,11 @@ def test_frozen_stays_in_eval_mode_without_gradient():
 
 
 @pytest.mark.parametrize('family', ['convnext', 'swin', 'dinov2'])
-def test_gradient_checkpointing_only_changes_memory(family, monkeypatch):
+def test_gradient_checkpointing_does_not_change_gradients(family, monkeypatch):
     arch = dict(FAMILIES[family], drop_path_rate=0.3)
     plain = TransformersBackbone(arch)
-    saving = TransformersBackbone(arch, gradient_checkpointing=True)
-    saving.load_state_dict(plain.state_dict())  # names are unchanged
+    checkpointed = TransformersBackbone(arch, gradient_checkpointing=True)
+    checkpointed.load_state_dict(plain.state_dict())  # parameters have the same names
     calls = []
     original = transformers_backbone.checkpoint
     monkeypatch.setattr(
@@ -101,8 +101,7 @@ def test_gradient_checkpointing_only_changes_memory(family, monkeypatch):
     inputs = torch.randn(2, 3, 64, 64)
     expected = gradients(plain, inputs)
     assert not calls
-    twin = copy.deepcopy(saving)
-    for model in (saving, twin):
+    for model in (checkpointed, copy.deepcopy(checkpointed)):
         calls.clear()
         found = gradients(model, inputs)
         assert len(calls) == dict(convnext=5, swin=8, dinov2=4)[family]
@@ -110,11 +109,11 @@ def test_gradient_checkpointing_only_changes_memory(family, monkeypatch):
         for name, gradient in expected.items():
             torch.testing.assert_close(found[name], gradient, rtol=1e-4, atol=1e-6)
     calls.clear()
-    saving.eval()(inputs)
+    checkpointed.eval()(inputs)
     assert not calls
 
 
-def test_init_weights_does_not_touch_built_weights_and_fills_meta_ones():
+def test_init_weights_only_fills_parameters_that_were_built_on_the_meta_device():
     backbone = TransformersBackbone(CONVNEXT)
     before = copy.deepcopy(backbone.state_dict())
     backbone.init_weights()
@@ -149,21 +148,21 @@ def test_init_weights_does_not_touch_built_weights_and_fills_meta_ones():
         ),
     ],
 )
-def test_mistakes_are_explained(settings, message):
+def test_wrong_settings_are_refused(settings, message):
     with pytest.raises(UserError, match=message):
         TransformersBackbone(**settings)
 
 
-def test_families_are_built_by_their_model_type_only():
-    """A new family of ``AutoBackbone`` needs no change of this project."""
+def test_model_type_alone_selects_the_family():
+    """So a new family of ``AutoBackbone`` needs no change in this project."""
     for family, arch in FAMILIES.items():
         model = TransformersBackbone(arch).model
         assert type(model) is AutoBackbone._model_mapping[type(model.config)]
         assert model.config.model_type == family
 
 
-def test_a_frozen_encoder_is_identified_by_its_content(tmp_path):
-    """The same weights in another folder are the same encoder; one changed weight makes another."""
+def test_a_checkpoint_identifies_a_frozen_encoder_by_its_weights(tmp_path):
+    """The folder of the weights may change, but no weight may."""
     first = TransformersBackbone(CONVNEXT)
     first.model.save_pretrained(tmp_path / 'a')
     first.model.save_pretrained(tmp_path / 'b')
@@ -176,14 +175,14 @@ def test_a_frozen_encoder_is_identified_by_its_content(tmp_path):
     a.init_weights()
     state = a.state_dict()
     assert list(state) == ['fingerprint']
-    # The encoder's weights are read when the checkpoint is loaded.
+    # Loading the checkpoint reads the weights of the encoder from its folder.
     assert not b.load_state_dict(state).missing_keys
     images = torch.randn(1, 3, 64, 64)
-    for one, other in zip(a(images), b(images), strict=True):
-        assert torch.equal(one, other)
+    for expected, found in zip(a(images), b(images), strict=True):
+        assert torch.equal(found, expected)
     with pytest.raises(UserError, match='frozen encoder whose weights differ from'):
         c.load_state_dict(state)
-    kept = TransformersBackbone(
+    included = TransformersBackbone(
         CONVNEXT, weights=str(tmp_path / 'a'), frozen=True, in_checkpoint=True
     )
-    assert len(kept.state_dict()) == len(a.model.state_dict())
+    assert len(included.state_dict()) == len(a.model.state_dict())

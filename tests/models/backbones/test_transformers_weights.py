@@ -27,7 +27,7 @@ DINOV3 = dict(DINOV2, intermediate_size=32)
 
 
 def randomize(model):
-    """Change every value, so that no weight is right by chance."""
+    """Change every value, so that no test passes because weights have their initial values."""
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.add_(torch.randn_like(parameter), alpha=0.1)
@@ -47,13 +47,13 @@ def loaded(family, arch, folder, **kwargs):
 
 
 @pytest.mark.parametrize('model_class', [ConvNextModel, ConvNextForImageClassification])
-def test_convnext_features_are_the_checkpoints(model_class, tmp_path):
+def test_convnext_returns_the_features_of_the_checkpoint(model_class, tmp_path):
     model = saved(model_class, ConvNextConfig(**CONVNEXT), tmp_path)
     backbone = loaded('convnext', CONVNEXT, tmp_path)
     inputs = torch.randn(1, 3, 64, 64)
     stages = getattr(model, 'convnext', model)(inputs, output_hidden_states=True).hidden_states[1:]
     for found, stage in zip(backbone(inputs), stages, strict=True):
-        # No checkpoint has the backbone's output norms, which start as plain layer norms.
+        # Checkpoints do not contain the output norms, which start as plain layer norms.
         normed = torch.nn.functional.layer_norm(
             stage.permute(0, 2, 3, 1), stage.shape[1:2], eps=1e-6
         )
@@ -69,10 +69,10 @@ def test_swin_loads_every_tensor_of_the_checkpoint(tmp_path):
         assert torch.equal(state[key], value)
 
 
-def test_dinov2_features_are_the_checkpoints(tmp_path):
+def test_dinov2_returns_the_features_of_the_checkpoint(tmp_path):
     model = saved(Dinov2Model, Dinov2Config(**DINOV2, image_size=32), tmp_path)
     backbone = loaded('dinov2', dict(DINOV2, image_size=32), tmp_path, frozen=True)
-    inputs = torch.randn(1, 3, 48, 64)  # larger than image_size: positions are interpolated
+    inputs = torch.randn(1, 3, 48, 64)  # larger than image_size: interpolates positions
     hidden = model(inputs, output_hidden_states=True).hidden_states
     assert len(hidden) == 5
     for found, state in zip(backbone(inputs), hidden[1:], strict=True):
@@ -93,7 +93,7 @@ def test_dinov3_loads_every_tensor_of_the_checkpoint(tmp_path):
     torch.testing.assert_close(last.flatten(2).transpose(1, 2), tokens)
 
 
-def test_both_encoders_of_a_dual_backbone_are_loaded_and_stay_loaded(tmp_path):
+def test_a_dual_backbone_loads_both_encoders_even_if_initialised_twice(tmp_path):
     saved(ConvNextModel, ConvNextConfig(**CONVNEXT), tmp_path)
     arch = dict(model_type='convnext', **CONVNEXT)
     encoder = dict(type='TransformersBackbone', arch=arch, weights=str(tmp_path))
@@ -101,8 +101,8 @@ def test_both_encoders_of_a_dual_backbone_are_loaded_and_stay_loaded(tmp_path):
     backbone.init_weights()
     backbone.init_weights()
     stored = load_file(tmp_path / 'model.safetensors')['encoder.stages.2.layers.0.pwconv1.weight']
-    for half in (backbone.rgb, backbone.depth):
-        assert torch.equal(half.model.encoder.stages[2].layers[0].pwconv1.weight, stored)
+    for part in (backbone.rgb, backbone.depth):
+        assert torch.equal(part.model.encoder.stages[2].layers[0].pwconv1.weight, stored)
 
 
 def test_a_backbone_built_on_the_meta_device_is_filled(tmp_path):
@@ -143,24 +143,24 @@ def test_weights_that_do_not_fit_are_refused(change, message, tmp_path):
         loaded('convnext', CONVNEXT, tmp_path)
 
 
-def test_missing_keys_can_be_declared(tmp_path):
+def test_allowed_missing_keys_may_be_absent(tmp_path):
     saved(ConvNextModel, ConvNextConfig(**CONVNEXT), tmp_path)
     edit(tmp_path, lambda state: state.pop('encoder.stages.1.layers.0.dwconv.bias'))
-    declared = [r'^hidden_states_norms\.', r'dwconv\.bias$']
-    backbone = loaded('convnext', CONVNEXT, tmp_path, allowed_missing=declared)
+    allowed = [r'^hidden_states_norms\.', r'dwconv\.bias$']
+    backbone = loaded('convnext', CONVNEXT, tmp_path, allowed_missing=allowed)
     assert (backbone.model.encoder.stages[1].layers[0].dwconv.bias == 0).all()
     with pytest.raises(UserError, match='lack hidden_states_norms'):
         loaded('convnext', CONVNEXT, tmp_path, allowed_missing=[r'dwconv\.bias$'])
 
 
-def test_half_precision_checkpoints_become_fp32(tmp_path):
+def test_half_precision_checkpoints_are_loaded_as_float32(tmp_path):
     model = randomize(ConvNextModel(ConvNextConfig(**CONVNEXT))).half()
     model.save_pretrained(tmp_path)
     weight = loaded('convnext', CONVNEXT, tmp_path).model.embeddings.patch_embeddings.weight
     assert torch.equal(weight, model.embeddings.patch_embeddings.weight.float())
 
 
-def test_another_architecture_is_named_key_by_key(tmp_path):
+def test_the_error_lists_the_keys_of_another_architecture(tmp_path):
     config = ConvNextConfig(**CONVNEXT, hidden_act='relu', drop_path_rate=0.7)
     saved(ConvNextModel, config, tmp_path)
     with pytest.raises(UserError) as error:
@@ -184,6 +184,9 @@ def test_a_truncated_file_is_refused(tmp_path):
     (tmp_path / 'model.safetensors').write_bytes(whole[: len(whole) // 2])
     with pytest.raises(UserError, match='holds no readable transformers checkpoint'):
         loaded('convnext', CONVNEXT, tmp_path)
+    (tmp_path / 'model.safetensors').write_text('version https://git-lfs.github.com/spec/v1\n')
+    with pytest.raises(UserError, match='model.safetensors of .* is a pointer of git-lfs, not the'):
+        loaded('convnext', CONVNEXT, tmp_path)
 
 
 def test_without_network_the_error_explains_how_to_download(monkeypatch, tmp_path):
@@ -195,7 +198,7 @@ def test_without_network_the_error_explains_how_to_download(monkeypatch, tmp_pat
 
 
 @pytest.mark.parametrize(('how', 'share'), [('zero', 0.0), ('mean', 1 / 3)])
-def test_extra_bands_are_explicit(tmp_path, how, share):
+def test_extra_bands_must_be_initialised_explicitly(tmp_path, how, share):
     model = saved(ConvNextModel, ConvNextConfig(**CONVNEXT), tmp_path)
     wider = dict(CONVNEXT, num_channels=5)
     with pytest.raises(UserError, match=r'are of 3 bands, but arch.num_channels is 5: choose k'):
@@ -207,7 +210,7 @@ def test_extra_bands_are_explicit(tmp_path, how, share):
     for band in (3, 4):
         expected = share * pretrained.sum(1)
         torch.testing.assert_close(kernels[:, band], expected, rtol=1e-5, atol=1e-6)
-    # Everything else is from the checkpoint: with 'zero' the features are those of three bands.
+    # All other weights are from the checkpoint: with 'zero' the features are those of three bands.
     if how == 'zero':
         inputs = torch.randn(1, 5, 64, 64)
         three = loaded('convnext', CONVNEXT, tmp_path)(inputs[:, :3])

@@ -1,4 +1,4 @@
-"""The refinement equals its formula, and the wrapped head keeps its keys."""
+"""The refinement equals its formula, and the wrapped head works as without refinement."""
 
 import pytest
 import torch
@@ -21,9 +21,9 @@ FCN = dict(
 
 def build(head=FCN, **rest):
     torch.manual_seed(0)
-    given = dict(head=head, depth_channels=4, channels=8, norm_cfg=BN) | rest
+    settings = dict(head=head, depth_channels=4, channels=8, norm_cfg=BN) | rest
     with DefaultScope.overwrite_default_scope('mmseg'):
-        return MODELS.build(dict(type='DepthRefinedHead', **given))
+        return MODELS.build(dict(type='DepthRefinedHead', **settings))
 
 
 def inputs(size=8, depth_size=8, images=2):
@@ -53,41 +53,41 @@ def conv(module, x):
     return (x * module.bn.weight.view(1, -1, 1, 1) + module.bn.bias.view(1, -1, 1, 1)).relu()
 
 
-@pytest.mark.parametrize('size, depth_size, at', [(8, 8, 8), (4, 8, 8), (8, 4, 8)])
-def test_it_equals_the_formula(size, depth_size, at):
-    model, given = build(), inputs(size, depth_size)
-    z = model.head(given)
-    found = model.refine(z, given)
-    z, d = (F.interpolate(x, (at, at), mode='bilinear') for x in (z, given.depth[0]))
+@pytest.mark.parametrize('size, depth_size, larger', [(8, 8, 8), (4, 8, 8), (8, 4, 8)])
+def test_refined_logits_equal_the_formula(size, depth_size, larger):
+    model, features = build(), inputs(size, depth_size)
+    z = model.head(features)
+    found = model.refine(z, features)
+    z, d = (F.interpolate(x, (larger, larger), mode='bilinear') for x in (z, features.depth[0]))
     both = torch.cat([conv(model.logits_branch, z), conv(model.depth_branch, d)], 1)
     residual = F.conv2d(conv(model.merge, both), model.residual.weight, model.residual.bias)
     expected = z + 1 / (1 + torch.exp(torch.tensor(-0.3))) * residual
     torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
 
 
-def test_the_step_starts_at_its_sigmoid():
+def test_the_logged_step_is_the_sigmoid_of_the_parameter():
     losses = build().loss(inputs(), samples(), {})
     assert float(losses['step']) == pytest.approx(0.5744, abs=1e-4)
 
 
-def test_the_losses_of_the_head_apply_to_both_logits():
-    model, given, labels = build(), inputs(), samples()
-    losses = model.loss(given, labels, {})
-    truth = torch.cat([sample.gt_sem_seg.data for sample in labels])
-    for key, logits in (('loss_ce', model.head(given)), ('refined.loss_ce', model(given))):
-        expected = F.cross_entropy(F.interpolate(logits, (32, 32), mode='bilinear'), truth)
+def test_the_losses_of_the_head_apply_to_raw_and_refined_logits():
+    model, features, batch = build(), inputs(), samples()
+    losses = model.loss(features, batch, {})
+    labels = torch.cat([sample.gt_sem_seg.data for sample in batch])
+    for key, logits in (('loss_ce', model.head(features)), ('refined.loss_ce', model(features))):
+        expected = F.cross_entropy(F.interpolate(logits, (32, 32), mode='bilinear'), labels)
         torch.testing.assert_close(losses[key], expected, rtol=1e-4, atol=1e-5)
 
 
 def test_weights_scale_only_the_losses():
-    one = build().loss(inputs(), samples(), {})
-    other = build(raw_weight=2.0, refined_weight=0.5).loss(inputs(), samples(), {})
-    torch.testing.assert_close(other['loss_ce'], 2 * one['loss_ce'])
-    torch.testing.assert_close(other['refined.loss_ce'], 0.5 * one['refined.loss_ce'])
-    torch.testing.assert_close(other['refined.acc_seg'], one['refined.acc_seg'])
+    plain = build().loss(inputs(), samples(), {})
+    weighted = build(raw_weight=2.0, refined_weight=0.5).loss(inputs(), samples(), {})
+    torch.testing.assert_close(weighted['loss_ce'], 2 * plain['loss_ce'])
+    torch.testing.assert_close(weighted['refined.loss_ce'], 0.5 * plain['refined.loss_ce'])
+    torch.testing.assert_close(weighted['refined.acc_seg'], plain['refined.acc_seg'])
 
 
-def test_a_list_of_losses_and_a_sampler_keep_working():
+def test_the_wrapped_head_may_have_several_losses_and_a_sampler():
     head = dict(
         FCN,
         loss_decode=[
@@ -99,28 +99,28 @@ def test_a_list_of_losses_and_a_sampler_keep_working():
     losses = build(head).loss(inputs(), samples(), {})
     torch.testing.assert_close(losses['refined.loss_two'], 3 * losses['refined.loss_ce'])
     plain = build().loss(inputs(), samples(), {})
-    assert losses['loss_ce'] != plain['loss_ce']  # the sampler chose
+    assert losses['loss_ce'] != plain['loss_ce']  # the sampler leaves pixels out
 
 
-def test_ignored_pixels_change_nothing():
-    """In eval mode the norm does not mix pixels: nothing changes beyond the kernels' reach."""
-    model, labels = build().eval(), samples(size=64, ignored_from=32)
-    given = inputs(16, 16)
-    before = model.loss(given, labels, {})
-    # Labels end at row 8 of the features; three kernels and the interpolation reach 4 rows more.
-    given[0][:, :, 13:] = 100.0
-    given.depth[0][:, :, 13:] = -100.0
-    after = model.loss(given, labels, {})
+def test_ignored_pixels_do_not_change_the_loss():
+    """The model is in eval mode, so that the norm does not mix pixels."""
+    model, batch = build().eval(), samples(size=64, ignored_from=32)
+    features = inputs(16, 16)
+    before = model.loss(features, batch, {})
+    # Labels end at row 8 of the features; three kernels and the interpolation reach 4 more rows.
+    features[0][:, :, 13:] = 100.0
+    features.depth[0][:, :, 13:] = -100.0
+    after = model.loss(features, batch, {})
     for key in ('loss_ce', 'refined.loss_ce'):
         torch.testing.assert_close(after[key], before[key])
 
 
 def test_inference_uses_the_refined_logits():
-    model, given = build().eval(), inputs()
+    model, features = build().eval(), inputs()
     metas = [sample.metainfo for sample in samples()]
-    expected = F.interpolate(model(given), (32, 32), mode='bilinear')
-    torch.testing.assert_close(model.predict(given, metas, {}), expected)
-    assert not torch.allclose(model(given), model.head(given))
+    expected = F.interpolate(model(features), (32, 32), mode='bilinear')
+    torch.testing.assert_close(model.predict(features, metas, {}), expected)
+    assert not torch.allclose(model(features), model.head(features))
 
 
 def test_every_parameter_learns():
@@ -135,29 +135,29 @@ def test_features_without_depth_are_refused():
         build().loss(tuple(inputs()), samples(), {})
 
 
-def test_it_has_the_attributes_of_its_head():
+def test_the_attributes_of_the_wrapped_head_are_available():
     model = build()
     for key in ('num_classes', 'out_channels', 'align_corners', 'threshold', 'ignore_index'):
         assert getattr(model, key) == getattr(model.head, key)
 
 
-def test_the_released_start_of_the_last_convolution():
+def test_the_last_convolution_can_be_initialised_as_released():
     """Kaiming uses the fan-out: std sqrt(2 / classes); PyTorch's std is 1 / sqrt(3 · inputs)."""
-    wide = dict(FCN, num_classes=7)
-    stock = build(wide, channels=64)
+    head = dict(FCN, num_classes=7)
+    default = build(head, channels=64)
     released = build(
-        wide, channels=64, init_cfg=dict(type='Kaiming', override=dict(name='residual'))
+        head, channels=64, init_cfg=dict(type='Kaiming', override=dict(name='residual'))
     )
-    for model in (stock, released):
+    for model in (default, released):
         model.init_weights()
-    assert stock.residual.weight.std().item() == pytest.approx(1 / (3 * 64) ** 0.5, rel=0.1)
+    assert default.residual.weight.std().item() == pytest.approx(1 / (3 * 64) ** 0.5, rel=0.1)
     assert released.residual.weight.std().item() == pytest.approx((2 / 7) ** 0.5, rel=0.1)
     assert not released.residual.bias.any()
     # The wrapped head keeps its own initialisation.
     assert released.head.conv_seg.weight.std().item() == pytest.approx(0.01, rel=0.5)
 
 
-def test_depth_features_of_other_channels_are_named():
+def test_depth_features_with_other_channels_are_refused():
     model = build(depth_channels=6)
     with pytest.raises(UserError, match='depth_channels=6, but the first stage .* has 4 channels'):
         model(inputs())

@@ -22,9 +22,9 @@ def inputs(height: int, width: int) -> GuidedFeatures:
 
 
 def test_prompts_and_features_are_combined_from_coarse_to_fine():
-    """The result equals the same computation with plain functions."""
+    """The logits equal the same computation with plain functions."""
     head = DepthSegHead(**SETTINGS, prompt_channels=4).eval()
-    found = inputs(3, 4)
+    features = inputs(3, 4)
 
     def convolve(block, maps):
         maps = F.conv2d(maps, block.conv.weight, padding=block.conv.kernel_size[0] // 2)
@@ -32,7 +32,7 @@ def test_prompts_and_features_are_combined_from_coarse_to_fine():
         maps = F.batch_norm(maps, norm.running_mean, norm.running_var, norm.weight, norm.bias)
         return maps.relu()
 
-    def couple(layer, *parts):
+    def combine(layer, *parts):
         return convolve(layer[1], convolve(layer[0], torch.cat(parts, 1)))
 
     def enlarge(maps, like):
@@ -40,22 +40,22 @@ def test_prompts_and_features_are_combined_from_coarse_to_fine():
 
     f1, f2, f3, f4 = (
         layer[1](F.conv2d(maps, layer[0].weight, layer[0].bias))
-        for layer, maps in zip(head.reassemble, found, strict=True)
+        for layer, maps in zip(head.reassemble, features, strict=True)
     )
-    p1, p2, p3, p4 = found.depth
+    p1, p2, p3, p4 = features.depth
     assert [maps.shape[2] for maps in (f1, f2, f3, f4)] == [12, 6, 3, 2]
-    passed = couple(head.input_layer, f4, p4)
+    decoded = combine(head.input_layer, f4, p4)
     for layer, feature, prompt in zip(
         head.intermediate_layers, (f3, f2, f1), (p3, p2, p1), strict=True
     ):
-        passed = couple(layer, enlarge(passed, feature), feature, prompt)
-    passed = convolve(head.output_layer, F.interpolate(passed, scale_factor=2, mode='bilinear'))
-    logits = head.conv_seg(passed)
+        decoded = combine(layer, enlarge(decoded, feature), feature, prompt)
+    decoded = convolve(head.output_layer, F.interpolate(decoded, scale_factor=2, mode='bilinear'))
+    logits = head.conv_seg(decoded)
     assert logits.shape == (2, 3, 24, 32)
-    torch.testing.assert_close(head(found), logits, rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(head(features), logits, rtol=1e-5, atol=1e-5)
 
 
-def test_without_prompts_nothing_is_built_for_them():
+def test_a_head_without_prompts_has_no_weights_for_them():
     with_prompts = DepthSegHead(**SETTINGS, prompt_channels=4)
     without = DepthSegHead(**SETTINGS)
     count = [sum(p.numel() for p in head.parameters()) for head in (with_prompts, without)]
@@ -63,7 +63,7 @@ def test_without_prompts_nothing_is_built_for_them():
     assert without(tuple(inputs(3, 4))).shape == (2, 3, 24, 32)
 
 
-def test_mistakes_get_a_clear_message():
+def test_missing_prompts_and_feature_maps_are_refused():
     head = DepthSegHead(**SETTINGS, prompt_channels=4)
     with pytest.raises(UserError, match='got no prompts'):
         head([torch.randn(2, 6, 3, 4)] * 4)

@@ -14,7 +14,7 @@ BACKBONE = dict(
 
 @pytest.fixture(scope='session')
 def depth_anything(tmp_path_factory):
-    """Return a tiny Depth Anything, and the folder where it is saved like the published ones."""
+    """Return a tiny Depth Anything model, and the folder with its checkpoint."""
     torch.manual_seed(3)
     stages = dict(out_features=[f'stage{i}' for i in (1, 2, 3, 4)], reshape_hidden_states=False)
     config = DepthAnythingConfig(
@@ -26,7 +26,7 @@ def depth_anything(tmp_path_factory):
         head_hidden_size=6,
     )
     model = DepthAnythingForDepthEstimation(config).eval()
-    # The depth of random weights is almost constant; the bias keeps it above 0.
+    # By default, random weights predict almost constant depth. The bias keeps depth above 0.
     for weight in [*model.neck.parameters(), *model.head.parameters()]:
         if weight.ndim > 1:
             torch.nn.init.kaiming_normal_(weight)

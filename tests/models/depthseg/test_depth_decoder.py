@@ -10,7 +10,7 @@ SIZES = dict(
 )
 
 
-def test_with_a_depth_anything_checkpoint_it_predicts_the_same_depth(depth_anything, caplog):
+def test_a_decoder_with_pretrained_weights_predicts_the_depth_of_depth_anything(depth_anything):
     model, folder = depth_anything
     decoder = DepthDecoder(**SIZES, weights=folder)
     images = torch.randn(2, 3, 32, 24)
@@ -32,7 +32,7 @@ def test_with_a_depth_anything_checkpoint_it_predicts_the_same_depth(depth_anyth
     torch.testing.assert_close(halved(maps).depth, depth / 2)
 
 
-def test_it_logs_what_was_loaded(depth_anything, monkeypatch):
+def test_the_number_of_loaded_tensors_is_logged(depth_anything, monkeypatch):
     logged = []
     monkeypatch.setattr(
         'depthda.models.depthseg.depth_decoder.print_log', lambda line, *_: logged.append(line)
@@ -58,7 +58,7 @@ def test_weights_that_do_not_fit_are_refused(depth_anything, tmp_path):
         DepthDecoder(**SIZES, weights='./nowhere').init_weights()
 
 
-def test_it_starts_with_depth_above_0_and_every_parameter_learns():
+def test_initial_depth_is_above_0_and_every_parameter_learns():
     decoder = DepthDecoder(**SIZES)
     decoder.init_weights()
     depth, features = decoder([torch.randn(2, 24, 5, 7) for _ in range(4)])
@@ -76,7 +76,7 @@ def test_it_starts_with_depth_above_0_and_every_parameter_learns():
         ('l', 1024, 256, (256, 512, 1024, 1024), 30.9),
     ],
 )
-def test_it_has_the_size_of_depth_anythings_decoder(
+def test_the_decoder_is_as_large_as_that_of_depth_anything(
     encoder, width, channels, reassembled, millions
 ):
     with torch.device('meta'):

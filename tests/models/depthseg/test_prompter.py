@@ -9,24 +9,24 @@ def features(height: int, width: int, channels: int = 6) -> list[torch.Tensor]:
     return [torch.randn(2, channels, s * height, s * width) for s in (2, 4, 8)]
 
 
-def test_four_prompts_at_4_2_1_and_half_of_the_grid():
+def test_the_prompts_have_4_2_1_and_half_the_size_of_the_grid():
     prompter = DepthPrompter(6, 5, norm_cfg=dict(type='BN'))
     prompts = prompter(features(3, 4))
     sizes = [tuple(prompt.shape) for prompt in prompts]
     assert sizes == [(2, 5, 12, 16), (2, 5, 6, 8), (2, 5, 3, 4), (2, 5, 2, 2)]
 
 
-def test_a_block_adds_to_its_input():
-    """The result equals the same computation with plain functions."""
+def test_each_block_adds_two_convolutions_to_its_input():
+    """The prompts equal the same computation with plain functions."""
     prompter = DepthPrompter(6, 5, norm_cfg=dict(type='BN')).eval()
     for module in prompter.modules():
         if isinstance(module, torch.nn.BatchNorm2d):
             torch.nn.init.uniform_(module.running_mean)
             torch.nn.init.uniform_(module.weight)
 
-    def convolve(block, inputs, **how):
+    def convolve(block, inputs, **settings):
         norm = block.bn
-        out = F.conv2d(inputs, block.conv.weight, **how)
+        out = F.conv2d(inputs, block.conv.weight, **settings)
         return F.batch_norm(out, norm.running_mean, norm.running_var, norm.weight, norm.bias)
 
     double, fourfold, finest = features(3, 3)
@@ -39,7 +39,7 @@ def test_a_block_adds_to_its_input():
             encoded = encoded + convolve(block.skipped, skipped).relu()
         if stride == 2:
             padding = (0, passed.shape[3] % 2, 0, passed.shape[2] % 2)
-            # The mean of the pixels that exist, at an uneven border too.
+            # Average only pixels inside the map, also at the border of an odd size.
             ones = F.pad(torch.ones_like(passed), padding)
             passed = F.avg_pool2d(F.pad(passed, padding), 2) / F.avg_pool2d(ones, 2)
         passed = (passed + convolve(block.second, encoded, padding=1)).relu()

@@ -3,7 +3,7 @@ import torch
 from depthda.models.depthseg.teacher import DepthAnythingTeacher
 
 
-def test_it_scales_the_depth_of_each_image(depth_anything):
+def test_the_depth_of_each_image_is_scaled_to_0_to_1(depth_anything):
     model, folder = depth_anything
     teacher = DepthAnythingTeacher(folder)
     images = torch.randn(2, 3, 32, 24)

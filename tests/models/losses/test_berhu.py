@@ -10,7 +10,7 @@ from depthda.models.losses.berhu import BerHuLoss, berhu_loss
 
 
 def by_loop(predicted, target, valid, share=0.2):
-    """Compute the mean over the valid pixels, and its gradient with constant L."""
+    """Return the mean loss over the valid pixels, and its gradient with L as a constant."""
     errors = [
         p - t
         for p, t, v in zip(
@@ -22,15 +22,15 @@ def by_loop(predicted, target, valid, share=0.2):
         if v
     ]
     limit = share * max(abs(e) for e in errors)
-    terms, slopes = [], []
+    terms, gradients = [], []
     for e in errors:
         if abs(e) <= limit:
             terms.append(abs(e))
-            slopes.append(math.copysign(1, e))
+            gradients.append(math.copysign(1, e))
         else:
             terms.append((e * e + limit * limit) / (2 * limit))
-            slopes.append(e / limit)
-    return sum(terms) / len(terms), [slope / len(terms) for slope in slopes]
+            gradients.append(e / limit)
+    return sum(terms) / len(terms), [slope / len(terms) for slope in gradients]
 
 
 def case(dtype=torch.float64):
@@ -41,62 +41,62 @@ def case(dtype=torch.float64):
     return predicted.requires_grad_(), target, valid
 
 
-def test_a_case_that_a_reader_can_check():
+def test_three_errors_by_hand():
     predicted, target = torch.tensor([0.5, 0.1, 0.0]), torch.tensor([0.0, 0.05, 0.0])
-    # L = .1: the first is (.25 + .01) / .2 = 1.3, the second .05
+    # L = .1, so the loss of the first is (.25 + .01) / .2 = 1.3 and that of the second .05.
     assert berhu_loss(predicted, target).item() == pytest.approx((1.3 + 0.05 + 0) / 3)
 
 
 @pytest.mark.parametrize('share', [0.2, 0.5, 1.0])
-def test_it_equals_the_formula_with_its_gradient(share):
+def test_the_loss_and_its_gradient_equal_the_formula(share):
     predicted, target, valid = case()
-    expected, slopes = by_loop(predicted, target, valid, share)
+    expected, gradients = by_loop(predicted, target, valid, share)
     loss = berhu_loss(predicted, target, valid, threshold=share)
     assert loss.item() == pytest.approx(expected, abs=1e-12)
     (grad,) = torch.autograd.grad(loss, predicted)
-    assert grad[valid].tolist() == pytest.approx(slopes, abs=1e-12)
+    assert grad[valid].tolist() == pytest.approx(gradients, abs=1e-12)
     assert not grad[~valid].any()
 
 
-def test_without_a_mask_every_pixel_counts():
+def test_without_a_mask_every_pixel_is_valid():
     predicted, target, _ = case()
     everywhere = torch.ones_like(target, dtype=torch.bool)
     assert berhu_loss(predicted, target) == berhu_loss(predicted, target, everywhere)
 
 
-@pytest.mark.parametrize('rubbish', [float('nan'), float('inf'), 9.0])
-def test_masked_pixels_change_nothing(rubbish):
+@pytest.mark.parametrize('value', [float('nan'), float('inf'), 9.0])
+def test_masked_pixels_have_no_influence(value):
     predicted, target, valid = case()
     loss = berhu_loss(predicted, target, valid)
     (before,) = torch.autograd.grad(loss, predicted)
     with torch.no_grad():
-        predicted[~valid] = rubbish
-        target[~valid] = rubbish
+        predicted[~valid] = value
+        target[~valid] = value
     again = berhu_loss(predicted, target, valid)
     assert again == loss
     assert torch.equal(torch.autograd.grad(again, predicted)[0], before)
 
 
-@pytest.mark.parametrize('why', ['no error', 'no valid pixel', 'next to no error'])
-def test_with_nothing_to_learn_the_loss_is_0_without_nan(why):
+@pytest.mark.parametrize('reason', ['no error', 'no valid pixel', 'next to no error'])
+def test_with_nothing_to_learn_loss_and_gradient_are_0(reason):
     predicted, target, valid = case(torch.float32)
-    if why == 'no valid pixel':
+    if reason == 'no valid pixel':
         valid = torch.zeros_like(valid)
     else:
-        target = predicted.detach() + (1e-44 if why == 'next to no error' else 0)
+        target = predicted.detach() + (1e-44 if reason == 'next to no error' else 0)
     loss = berhu_loss(predicted, target, valid)
     (grad,) = torch.autograd.grad(loss, predicted)
     assert loss == 0 and grad.isfinite().all()
 
 
-def test_half_precision_is_computed_in_single():
+def test_half_precision_maps_are_compared_in_single_precision():
     predicted, target, valid = case(torch.float32)
     half = predicted.detach().bfloat16()
     loss = berhu_loss(half, target, valid)
     assert loss.dtype == torch.float32 and loss == berhu_loss(half.float(), target, valid)
 
 
-def test_mistakes_get_a_clear_message():
+def test_wrong_shapes_and_thresholds_are_refused():
     predicted, target, valid = case()
     with pytest.raises(UserError, match=r'\(2, 1, 6, 5\), \(1, 1, 6, 5\)'):
         berhu_loss(predicted, target[:1])
@@ -107,7 +107,7 @@ def test_mistakes_get_a_clear_message():
 
 
 def test_the_released_loss_differentiates_the_threshold_and_adds_an_eps():
-    """The gradient equals the derivative: L = .2 e_max has a slope only at the largest error."""
+    """The gradient equals the derivative; L = .2 e_max depends only on the largest error."""
     predicted, target, valid = case()
     loss = BerHuLoss(through_threshold=True, eps=1e-4)(predicted, target, valid)
     (grad,) = torch.autograd.grad(loss, predicted)
@@ -117,23 +117,23 @@ def test_the_released_loss_differentiates_the_threshold_and_adds_an_eps():
     largest = max(range(len(errors)), key=lambda i: abs(errors[i]))
     limit, sign = 0.2 * abs(errors[largest]), math.copysign(1, errors[largest])
     divisor = 2 * limit + 1e-4
-    total, slopes, slope_of_limit = 0.0, [], 0.0
+    total, gradients, limit_gradient = 0.0, [], 0.0
     for e in errors:
         if abs(e) <= limit:
             total += abs(e)
-            slopes.append(math.copysign(1, e))
+            gradients.append(math.copysign(1, e))
         else:
             total += (e * e + limit * limit) / divisor
-            slopes.append(2 * e / divisor)
-            slope_of_limit += 2 * limit / divisor - 2 * (e * e + limit * limit) / divisor**2
-    slopes[largest] += slope_of_limit * 0.2 * sign
+            gradients.append(2 * e / divisor)
+            limit_gradient += 2 * limit / divisor - 2 * (e * e + limit * limit) / divisor**2
+    gradients[largest] += limit_gradient * 0.2 * sign
     assert loss.item() == pytest.approx(total / len(errors), abs=1e-12)
-    assert grad[valid].tolist() == pytest.approx([s / len(errors) for s in slopes], abs=1e-12)
-    # The wrong direction: reducing the largest error increases the loss.
+    assert grad[valid].tolist() == pytest.approx([s / len(errors) for s in gradients], abs=1e-12)
+    # This is the wrong direction: the loss increases if the largest error decreases.
     assert grad[valid][largest] * sign < 0
 
 
-def test_the_released_eps_makes_small_errors_cost_less():
+def test_the_released_eps_reduces_the_loss_of_small_errors():
     error = torch.tensor([1.0, 0.4], dtype=torch.float64)
     for scale, ratio in ((1.0, 0.99975), (1e-2, 0.9756), (1e-3, 0.8)):
         pair = scale * error, torch.zeros_like(error)

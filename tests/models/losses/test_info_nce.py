@@ -1,4 +1,4 @@
-"""The loss equals the paper's formula, written as a loop."""
+"""The vectorised InfoNCE loss equals the paper's formula, written as a loop."""
 
 import math
 
@@ -25,22 +25,22 @@ def by_loop(anchors, keys, valid, temperature, negatives):
                 cosine = torch.dot(a, keys[image, j]) / (a.norm() * keys[image, j].norm())
                 return (cosine + 1) / 2
 
-            pushed = [(s(int(n)) / temperature).exp() for n in negatives[image, i]]
-            pulled = (s(i) / temperature).exp()
-            terms.append(-(pulled / (pulled + sum(pushed))).log())
+            negative = [(s(int(n)) / temperature).exp() for n in negatives[image, i]]
+            positive = (s(i) / temperature).exp()
+            terms.append(-(positive / (positive + sum(negative))).log())
     return torch.stack(terms).mean() if terms else anchors.sum() * 0
 
 
-def case(images=2, places=7, length=5, draws=6, dtype=torch.float32, share=1.0, seed=0):
-    """Return features, a mask, and negatives at valid positions other than the anchor's own."""
+def case(images=2, positions=7, channels=5, draws=6, dtype=torch.float32, share=1.0, seed=0):
+    """Return anchors, keys, a mask, and negatives drawn from other valid positions."""
     g = torch.Generator().manual_seed(seed)
-    anchors = torch.randn(images, places, length, generator=g, dtype=dtype).requires_grad_()
-    keys = torch.randn(images, places, length, generator=g, dtype=dtype).requires_grad_()
-    valid = torch.rand(images, places, generator=g) < share
-    negatives = torch.zeros(images, places, draws, dtype=torch.int64)
+    anchors = torch.randn(images, positions, channels, generator=g, dtype=dtype).requires_grad_()
+    keys = torch.randn(images, positions, channels, generator=g, dtype=dtype).requires_grad_()
+    valid = torch.rand(images, positions, generator=g) < share
+    negatives = torch.zeros(images, positions, draws, dtype=torch.int64)
     for image in range(images):
-        for i in range(places):
-            pool = [j for j in range(places) if valid[image, j] and j != i]
+        for i in range(positions):
+            pool = [j for j in range(positions) if valid[image, j] and j != i]
             if pool:
                 picks = torch.randint(len(pool), (draws,), generator=g)
                 negatives[image, i] = torch.tensor(pool)[picks]
@@ -49,42 +49,42 @@ def case(images=2, places=7, length=5, draws=6, dtype=torch.float32, share=1.0, 
 
 @pytest.mark.parametrize('share', [1.0, 0.6])
 @pytest.mark.parametrize('temperature', [0.07, 0.02, 1.0])
-def test_it_equals_the_formula_and_so_does_its_gradient(share, temperature):
+def test_the_loss_and_its_gradient_equal_the_formula(share, temperature):
     anchors, keys, valid, negatives = case(share=share)
     expected = by_loop(anchors, keys, valid, temperature, negatives)
     found = info_nce(anchors, keys, valid, temperature, negatives=negatives)
     torch.testing.assert_close(found, expected.float(), rtol=1e-5, atol=1e-5)
-    for one, other in zip(
+    for grad, expected_grad in zip(
         torch.autograd.grad(found, (anchors, keys)),
         torch.autograd.grad(expected, (anchors, keys)),
         strict=True,
     ):
-        torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-5)
+        torch.testing.assert_close(grad, expected_grad, rtol=1e-4, atol=1e-5)
 
 
-def test_gradcheck():
+def test_the_gradient_equals_finite_differences():
     anchors, keys, valid, negatives = case(dtype=torch.float64, share=0.7)
     assert torch.autograd.gradcheck(
         lambda a, k: info_nce(a, k, valid, 0.07, negatives=negatives) * 3, (anchors, keys)
     )
 
 
-def test_blocks_of_rows_change_nothing(monkeypatch):
-    anchors, keys, valid, negatives = case(places=11, share=0.8)
+def test_computing_the_loss_in_blocks_of_rows_does_not_change_it(monkeypatch):
+    anchors, keys, valid, negatives = case(positions=11, share=0.8)
     whole = info_nce(anchors, keys, valid, negatives=negatives)
     monkeypatch.setattr('depthda.models.losses.info_nce._BLOCK_SIZE', 2 * 11 * 3)
     parts = info_nce(anchors, keys, valid, negatives=negatives)
     torch.testing.assert_close(parts, whole)
-    for one, other in zip(
+    for grad, expected_grad in zip(
         torch.autograd.grad(parts, (anchors, keys)),
         torch.autograd.grad(whole, (anchors, keys)),
         strict=True,
     ):
-        torch.testing.assert_close(one, other)
+        torch.testing.assert_close(grad, expected_grad)
 
 
-def test_invalid_positions_change_nothing():
-    anchors, keys, valid, _ = case(places=40, share=0.5)
+def test_features_at_invalid_positions_do_not_change_the_loss():
+    anchors, keys, valid, _ = case(positions=40, share=0.5)
     torch.manual_seed(0)
     before = info_nce(anchors, keys, valid, num_negatives=16)
     grads = torch.autograd.grad(before, (anchors, keys))
@@ -96,7 +96,7 @@ def test_invalid_positions_change_nothing():
 
 
 @pytest.mark.parametrize('count', [0, 1])
-def test_fewer_than_two_positions_have_no_negatives(count):
+def test_the_loss_is_zero_if_an_image_has_fewer_than_two_valid_positions(count):
     anchors, keys, valid, negatives = case()
     valid[:] = False
     valid[:, :count] = True
@@ -105,7 +105,7 @@ def test_fewer_than_two_positions_have_no_negatives(count):
     assert all((grad == 0).all() for grad in torch.autograd.grad(loss, (anchors, keys)))
 
 
-def test_an_image_with_one_position_does_not_dilute_the_mean():
+def test_an_image_with_one_valid_position_is_left_out_of_the_mean():
     anchors, keys, valid, negatives = case()
     alone = info_nce(anchors[:1], keys[:1], valid[:1], negatives=negatives[:1])
     valid[1] = False
@@ -113,7 +113,7 @@ def test_an_image_with_one_position_does_not_dilute_the_mean():
     torch.testing.assert_close(info_nce(anchors, keys, valid, negatives=negatives), alone)
 
 
-def test_negatives_are_drawn_in_proportion_and_never_the_anchor():
+def test_negatives_are_drawn_in_proportion_to_their_weights():
     torch.manual_seed(0)
     weights = torch.tensor([[[0.0, 1.0, 3.0, 0.0, 6.0]]])
     drawn = _draw(weights, 200_000).flatten()
@@ -121,8 +121,8 @@ def test_negatives_are_drawn_in_proportion_and_never_the_anchor():
     torch.testing.assert_close(share, weights.flatten() / 10, atol=5e-3, rtol=0)
 
 
-def test_the_draw_follows_the_similarity():
-    """With one hard negative, the loss is its expectation under the softmax's probability."""
+def test_similar_negatives_are_drawn_more_often():
+    """The mean loss equals its expectation when negatives follow the softmax of similarity."""
     keys = torch.eye(3).unsqueeze(0)
     anchors = torch.tensor([[[1.0, 1.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]]])
     valid, temperature, draws = torch.ones(1, 3, dtype=torch.bool), 0.2, 5
@@ -134,23 +134,23 @@ def test_the_draw_follows_the_similarity():
     s = (torch.nn.functional.normalize(anchors[0], dim=1) @ keys[0].T + 1) / 2
     expected = 0.0
     for i in range(3):
-        j, k = [place for place in range(3) if place != i]
+        j, k = [position for position in range(3) if position != i]
         p = (s[i] / temperature)[[j, k]].softmax(0)
         e = (s[i] / temperature).exp()
-        for hard in range(draws + 1):
-            chance = math.comb(draws, hard) * p[0] ** hard * p[1] ** (draws - hard)
-            expected += chance * -(e[i] / (e[i] + hard * e[j] + (draws - hard) * e[k])).log() / 3
+        for n in range(draws + 1):  # the number of draws of j; the others are of k
+            chance = math.comb(draws, n) * p[0] ** n * p[1] ** (draws - n)
+            expected += chance * -(e[i] / (e[i] + n * e[j] + (draws - n) * e[k])).log() / 3
     assert found.item() == pytest.approx(float(expected), abs=0.01)
 
 
-def test_a_temperature_that_single_precision_cannot_hold_is_refused():
+def test_a_temperature_too_small_for_single_precision_is_refused():
     anchors, keys, *_ = case()
     with pytest.raises(UserError, match='.02 or more'):
         info_nce(anchors, keys, temperature=0.01)
 
 
-def test_half_precision_features_are_compared_in_single():
-    anchors, keys, valid, negatives = case(length=64, places=30)
+def test_bfloat16_features_are_compared_in_single_precision():
+    anchors, keys, valid, negatives = case(channels=64, positions=30)
     half = [tensor.detach().bfloat16().requires_grad_() for tensor in (anchors, keys)]
     with torch.autocast('cpu', dtype=torch.bfloat16):
         loss = info_nce(*half, valid, negatives=negatives)
@@ -162,9 +162,9 @@ def test_half_precision_features_are_compared_in_single():
 
 def test_half_precision_rounds_the_gradient_only_after_the_loss_scale():
     """The gradient is too small for half precision, as it is with 16,384 positions."""
-    anchors, keys, valid, negatives = case(places=128, length=128, draws=16)
+    anchors, keys, valid, negatives = case(positions=128, channels=128, draws=16)
     half = [32 * tensor.detach().half() for tensor in (anchors, keys)]
-    loss_scale = 2.0**16 * 0.02 / 4  # initial value of a gradient scaler × weight of a scale
+    loss_scale = 2.0**16 * 0.02 / 4  # initial scale of a GradScaler × weight of a feature scale
     found, exact = (
         torch.autograd.grad(loss_scale * info_nce(*features, valid, negatives=negatives), features)
         for features in (
@@ -172,11 +172,11 @@ def test_half_precision_rounds_the_gradient_only_after_the_loss_scale():
             [tensor.float().requires_grad_() for tensor in half],
         )
     )
-    for one, other in zip(found, exact, strict=True):
-        assert one.dtype == torch.float16
-        assert ((one.float() - other).norm() / other.norm()).item() < 3e-4
+    for grad, expected in zip(found, exact, strict=True):
+        assert grad.dtype == torch.float16
+        assert ((grad.float() - expected).norm() / expected.norm()).item() < 3e-4
         # Only values too small for half precision become 0: 3e-8 is half of its smallest number.
-        assert not ((one == 0) & (other.abs() > 3e-8)).any()
+        assert not ((grad == 0) & (expected.abs() > 3e-8)).any()
 
 
 def test_the_class_passes_its_settings_to_the_function():

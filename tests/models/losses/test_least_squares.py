@@ -4,7 +4,7 @@ from mmseg.registry import MODELS
 from depthda.models.losses.least_squares import critic_loss, generator_loss
 
 
-def test_scores_are_pulled_to_1_and_0():
+def test_the_best_scores_are_1_for_real_and_0_for_fake_images():
     real, fake = torch.tensor([[3.0, 0.0]]), torch.tensor([[2.0], [0.0], [1.0]])
     assert critic_loss(real, fake).item() == torch.tensor((2.5 + 5 / 3) / 2).item()
     assert generator_loss(fake).item() == torch.tensor(2 / 3).item()
@@ -18,7 +18,7 @@ def test_bfloat16_scores_are_averaged_in_single_precision():
     assert critic_loss(scores, torch.zeros(1).bfloat16()).item() == 64.75 / 2
 
 
-def test_the_class_is_its_functions_without_a_penalty():
+def test_the_class_calls_the_functions():
     loss = MODELS.build(dict(type='LeastSquaresGANLoss', loss_weight=2.0))
     real, fake = torch.rand(2, 1, 3, 3), torch.rand(2, 1, 4, 4)
     assert loss.critic(real, fake) == critic_loss(real, fake)

@@ -1,4 +1,4 @@
-"""The loss equals the formula of Wang et al., as a loop over windows, and scikit-image."""
+"""The loss equals the formula of Wang et al. in a loop over windows, and scikit-image."""
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ from depthda.models.losses.ssim import ssim_loss
 
 
 def windows_by_loop(x, y, valid, side=11, sigma=1.5, k1=0.01, k2=0.03):
-    """Compute 1 − SSIM of each window of valid pixels only, with moments as central sums."""
+    """Return 1 − SSIM of each window without invalid pixels."""
     centre = (side - 1) / 2
     weight = np.array(
         [
@@ -38,7 +38,7 @@ def windows_by_loop(x, y, valid, side=11, sigma=1.5, k1=0.01, k2=0.03):
 
 
 def case(images=2, height=18, width=16, dtype=torch.float64, holes=True, seed=0):
-    """Return two maps that are similar but not equal, and a mask that leaves some windows whole."""
+    """Return two similar maps, and a mask with holes in some windows."""
     g = torch.Generator().manual_seed(seed)
     x = torch.rand(images, height, width, generator=g, dtype=dtype)
     y = (0.6 * x + 0.4 * torch.rand(images, height, width, generator=g, dtype=dtype)).square()
@@ -57,7 +57,7 @@ def grads(loss, *inputs):
 )
 @pytest.mark.parametrize('dtype, atol', [(torch.float64, 1e-12), (torch.float32, 1e-5)])
 @pytest.mark.parametrize('holes', [False, True])
-def test_it_equals_the_formula(options, dtype, atol, holes):
+def test_the_loss_equals_the_formula(options, dtype, atol, holes):
     x, y, valid = case(holes=holes)
     renamed = {{'window': 'side'}.get(key, key): value for key, value in options.items()}
     terms = windows_by_loop(x.numpy(), y.numpy(), valid.numpy(), **renamed)
@@ -68,9 +68,9 @@ def test_it_equals_the_formula(options, dtype, atol, holes):
 
 @pytest.mark.parametrize('dtype, atol', [(torch.float64, 1e-12), (torch.float32, 1e-5)])
 @pytest.mark.parametrize('smooth', [False, True])
-def test_it_equals_scikit_image(dtype, atol, smooth):
+def test_the_loss_equals_scikit_image(dtype, atol, smooth):
     x, y, _ = case(images=1, height=60, width=70)
-    if smooth:  # variances far below C2, means far from each other
+    if smooth:  # variances are far below C2, and means differ much
         slope = torch.linspace(0, 1, 70, dtype=x.dtype).expand(1, 60, 70)
         x, y = slope + 0.01 * (x - 0.5), 0.8 * slope + 0.005 * y
     expected = structural_similarity(
@@ -84,7 +84,7 @@ def test_it_equals_scikit_image(dtype, atol, smooth):
     assert ssim_loss(x.to(dtype), y.to(dtype)).item() == pytest.approx(1 - expected, abs=atol)
 
 
-def test_gradcheck():
+def test_the_gradient_equals_finite_differences():
     x, y, valid = case(images=2, height=12, width=13)
     valid[0, 0, 0] = False
     assert torch.autograd.gradcheck(
@@ -102,23 +102,23 @@ def test_the_mean_is_over_the_windows_of_the_batch():
     assert ssim_loss(x, y, valid).item() == pytest.approx(np.mean(first + second), abs=1e-12)
 
 
-@pytest.mark.parametrize('rubbish', [float('nan'), float('inf'), 7.0])
-def test_masked_pixels_change_nothing(rubbish):
+@pytest.mark.parametrize('value', [float('nan'), float('inf'), 7.0])
+def test_masked_pixels_have_no_influence(value):
     x, y, valid = (t.requires_grad_() if t.is_floating_point() else t for t in case())
     loss = ssim_loss(x, y, valid)
     before = grads(loss, x, y)
     with torch.no_grad():
-        x[~valid] = rubbish
-        y[~valid] = rubbish
+        x[~valid] = value
+        y[~valid] = value
     again = ssim_loss(x, y, valid)
     assert again == loss
-    for one, other in zip(before, grads(again, x, y), strict=True):
-        assert torch.equal(one, other) and (one[~valid] == 0).all() and (one[valid] != 0).any()
+    for old, new in zip(before, grads(again, x, y), strict=True):
+        assert torch.equal(old, new) and (old[~valid] == 0).all() and (old[valid] != 0).any()
 
 
-def test_without_a_whole_window_the_loss_is_0_and_still_connected():
+def test_without_a_valid_window_the_loss_and_its_gradient_are_0():
     x, y, valid = case()
-    valid[:, ::11] = False  # each window has one of these rows
+    valid[:, ::11] = False  # each window contains one of these rows
     x[~valid], y[~valid] = float('nan'), float('nan')
     x.requires_grad_()
     loss = ssim_loss(x, y, valid)
@@ -141,15 +141,15 @@ def test_small_differences_are_not_lost_in_rounding():
 
 
 @pytest.mark.parametrize('level', [100.0, 3000.0])
-def test_a_prediction_far_out_of_range_is_bounded_and_pulled_back(level):
+def test_the_gradient_decreases_predictions_far_above_the_range(level):
     x, y, _ = case(dtype=torch.float32)
     x = (level + 1e-3 * x).requires_grad_()
     loss = ssim_loss(x, y)
-    (pull,) = grads(loss, x)
-    assert 0.9 < loss < 2 and pull.isfinite().all() and pull.mean() > 0
+    (grad,) = grads(loss, x)
+    assert 0.9 < loss < 2 and grad.isfinite().all() and grad.mean() > 0
 
 
-def test_luminance_contrast_and_structure_all_count():
+def test_luminance_contrast_and_structure_each_change_the_loss():
     # Under the window, stripes of one pixel have a mean of about 0 and a variance of about 1.
     stripes = (torch.arange(40) % 2 * 2 - 1).double().expand(1, 40, 40)
     x, variance, c1, c2 = 0.4 + 0.2 * stripes, 0.04, 1e-4, 9e-4
@@ -165,12 +165,12 @@ def test_luminance_contrast_and_structure_all_count():
     assert loss(0.4 - 0.2 * stripes) == pytest.approx(1 - opposed, abs=1e-3)
     unrelated = c2 / (2 * variance + c2)
     assert loss(0.4 + 0.2 * stripes.mT) == pytest.approx(1 - unrelated, abs=1e-3)
-    # All at once: the product of the terms.
+    # If two of them change, their terms are multiplied.
     both = (2 * 0.4 * 0.7 + c1) / (0.4**2 + 0.7**2 + c1) * halved
     assert loss(0.7 + 0.1 * stripes) == pytest.approx(1 - both, abs=1e-3)
 
 
-def test_autocast_and_half_precision_are_computed_in_single():
+def test_half_precision_maps_are_compared_in_single_precision_despite_autocast():
     x, y, valid = case(dtype=torch.float32)
     half = x.bfloat16().requires_grad_()
     exact = x.bfloat16().float().requires_grad_()
@@ -181,14 +181,14 @@ def test_autocast_and_half_precision_are_computed_in_single():
     assert torch.equal(grads(loss, half)[0], grads(expected, exact)[0].bfloat16())
 
 
-def test_the_registered_loss_is_the_function_with_a_weight():
+def test_the_class_multiplies_the_function_by_its_weight():
     x, y, valid = case()
     loss = MODELS.build(dict(type='SSIMLoss', window=5, sigma=1.0, loss_weight=0.25))
     assert loss(x, y, valid) == 0.25 * ssim_loss(x, y, valid, window=5, sigma=1.0)
     assert MODELS.build(dict(type='SSIMLoss'))(x, y) == ssim_loss(x, y)
 
 
-def test_mistakes_get_a_clear_message():
+def test_wrong_shapes_and_settings_are_refused():
     x, y, valid = case(height=10, width=30)
     with pytest.raises(UserError, match='30×10 is smaller than the 11×11 window'):
         ssim_loss(x, y, valid)
@@ -206,11 +206,11 @@ def test_mistakes_get_a_clear_message():
 @pytest.mark.skipif(not torch.cuda.is_available(), reason='needs a GPU')
 def test_a_gpu_does_not_round_to_tf32():
     x, y, valid = case(height=64, width=64)
-    exact, near = x.requires_grad_(), x.detach().float().cuda().requires_grad_()
+    exact, single = x.requires_grad_(), x.detach().float().cuda().requires_grad_()
     expected = ssim_loss(exact, y, valid)
-    loss = ssim_loss(near, y.float().cuda(), valid.cuda())
+    loss = ssim_loss(single, y.float().cuda(), valid.cuda())
     assert loss.item() == pytest.approx(expected.item(), abs=1e-5)
-    (pull,) = grads(expected, exact)
+    (grad,) = grads(expected, exact)
     torch.testing.assert_close(
-        grads(loss, near)[0].cpu().double(), pull, rtol=0, atol=1e-4 * pull.abs().max().item()
+        grads(loss, single)[0].cpu().double(), grad, rtol=0, atol=1e-4 * grad.abs().max().item()
     )

@@ -1,4 +1,4 @@
-"""The losses and the penalty on critics whose slope is known."""
+"""The Wasserstein losses, and the gradient penalty of critics whose gradient is known."""
 
 import pytest
 import torch
@@ -14,7 +14,7 @@ def images(number=3, seed=0):
     return torch.rand(number, 2, 4, 3, generator=g, dtype=torch.float64)
 
 
-def test_signs_are_those_of_equation_2():
+def test_the_losses_have_the_signs_of_equation_2_of_drdg():
     real, fake = torch.tensor([[3.0, 5.0]]), torch.tensor([[1.0, -2.0], [0.0, 3.0]])
     assert critic_loss(real, fake).item() == -(4.0 - 0.5)
     assert generator_loss(fake).item() == -0.5
@@ -30,10 +30,10 @@ def test_bfloat16_scores_are_averaged_in_single_precision():
 def test_the_penalty_of_a_linear_critic_and_its_gradient_are_known(factor):
     weight = (factor * images(1, seed=2)[0]).requires_grad_()
     penalty = gradient_penalty(lambda x: (x * weight).sum((1, 2, 3)), images(), images(seed=1))
-    size = weight.detach().norm()
-    assert penalty.item() == pytest.approx((size.item() - 1) ** 2)
+    norm = weight.detach().norm()
+    assert penalty.item() == pytest.approx((norm.item() - 1) ** 2)
     (grad,) = torch.autograd.grad(penalty, weight)
-    torch.testing.assert_close(grad, 2 * (size - 1) * weight.detach() / size)
+    torch.testing.assert_close(grad, 2 * (norm - 1) * weight.detach() / norm)
 
 
 def test_the_penalty_samples_one_point_between_each_real_and_fake_image():
@@ -42,13 +42,13 @@ def test_the_penalty_samples_one_point_between_each_real_and_fake_image():
     found = gradient_penalty(lambda x: x.square().sum((1, 2, 3)) / 2, real, fake)
     torch.manual_seed(5)
     share = torch.rand(3, 1, 1, 1, dtype=torch.float64)
-    between = share * real + (1 - share) * fake  # the slope of this critic equals its input
+    between = share * real + (1 - share) * fake  # the gradient of x²/2 equals x
     expected = sum((image.norm().item() - 1) ** 2 for image in between) / 3
     assert found.item() == pytest.approx(expected)
     assert len(share.unique()) == 3
 
 
-def test_a_map_of_scores_counts_as_their_sum():
+def test_the_penalty_of_a_map_of_scores_is_that_of_their_sum():
     weights = images(5, seed=3)
     found = gradient_penalty(
         lambda x: torch.einsum('nchw,pchw->np', x, weights), images(), images(seed=1)
@@ -56,13 +56,13 @@ def test_a_map_of_scores_counts_as_their_sum():
     assert found.item() == pytest.approx((weights.sum(0).norm().item() - 1) ** 2)
 
 
-def test_the_gradient_of_a_flat_critic_is_finite():
+def test_the_penalty_of_a_constant_critic_has_a_finite_gradient():
     weight = torch.zeros(2, 4, 3, dtype=torch.float64, requires_grad=True)
     penalty = gradient_penalty(lambda x: (x * weight).sum((1, 2, 3)), images(), images(seed=1))
     assert penalty == 1 and torch.autograd.grad(penalty, weight)[0].isfinite().all()
 
 
-def test_no_gradient_goes_into_the_images():
+def test_the_penalty_has_no_gradient_with_respect_to_the_images():
     real, fake = images().requires_grad_(), images(seed=1).requires_grad_()
     weight = torch.ones((), dtype=torch.float64, requires_grad=True)
     gradient_penalty(lambda x: (x.square() * weight).sum((1, 2, 3)), real, fake).backward()
@@ -86,7 +86,7 @@ def test_the_penalty_ignores_autocast():
     assert set(seen) == {torch.float32}
 
 
-def test_the_class_is_its_functions_with_a_penalty():
+def test_the_class_calls_the_functions():
     loss = MODELS.build(dict(type='WassersteinGANLoss', loss_weight=2.0))
     real, fake = torch.rand(2, 1, 3, 3), torch.rand(2, 1, 4, 4)
     assert loss.critic(real, fake) == critic_loss(real, fake)

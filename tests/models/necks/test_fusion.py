@@ -43,7 +43,7 @@ def test_fusion_follows_its_formula_at_every_pixel(fusion):
     neck, features = fusion(RGB, DEPTH), paired()
     fused = neck(features)
     assert isinstance(fused, GuidedFeatures)
-    assert all(kept is own for kept, own in zip(fused.depth, features.depth, strict=True))
+    assert all(found is depth for found, depth in zip(fused.depth, features.depth, strict=True))
     for stage, (out, rgb, depth) in enumerate(zip(fused, *features, strict=True)):
         assert out.shape[1] == neck.out_channels[stage]
         for n, y, x in np.ndindex(out.shape[0], *out.shape[2:]):
@@ -61,7 +61,7 @@ def parameters(fusion):
     return sum(weight.numel() for weight in fusion(*widths).parameters())
 
 
-def test_the_released_gate_is_one_map_and_has_the_published_size():
+def test_the_released_gate_has_one_channel_and_the_published_size():
     assert parameters(SpatialGatedFusion) == 1_834_560
     assert parameters(GatedFusion) == 4_270_240
     for gate in SpatialGatedFusion(RGB, DEPTH).gates:
@@ -69,7 +69,7 @@ def test_the_released_gate_is_one_map_and_has_the_published_size():
 
 
 @pytest.mark.parametrize('fusion', FORMULAS)
-def test_channels_are_lists_of_whole_numbers(fusion):
+def test_channels_must_be_lists_of_positive_integers(fusion):
     for wrong in (128, [128, 0], [128, 2.5], ['128', 256]):
         with pytest.raises(UserError, match=r'rgb_channels=.*as a list of whole numbers'):
             fusion(wrong, DEPTH)

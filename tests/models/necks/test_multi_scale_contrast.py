@@ -1,4 +1,4 @@
-"""The contrastive neck equals a computation position by position."""
+"""The loss of the contrastive neck equals a loop over positions."""
 
 import math
 
@@ -16,9 +16,9 @@ BN = dict(type='BN', requires_grad=True)
 def neck(**rest):
     torch.manual_seed(0)
     fusion = dict(type='ConcatFusion', rgb_channels=[6, 8], depth_channels=[4, 5])
-    given = dict(fusion=fusion, scale_weights=[0.2, 0.5], channels=7, norm_cfg=BN) | rest
+    settings = dict(fusion=fusion, scale_weights=[0.2, 0.5], channels=7, norm_cfg=BN) | rest
     with DefaultScope.overwrite_default_scope('mmseg'):
-        return MODELS.build(dict(type='MultiScaleContrastiveNeck', **given))
+        return MODELS.build(dict(type='MultiScaleContrastiveNeck', **settings))
 
 
 def sizes(channels):
@@ -39,7 +39,7 @@ def everywhere(size=64, images=2):
 
 
 def test_the_loss_is_the_weighted_mean_of_enhanced_against_rgb(monkeypatch):
-    """Every step is repeated by loops, with the contrast itself replaced by a plain sum."""
+    """Repeat every step by loops, with a plain sum instead of the InfoNCE loss."""
     model, maps = neck(), features()
     seen = []
 
@@ -69,7 +69,7 @@ def test_the_loss_is_the_weighted_mean_of_enhanced_against_rgb(monkeypatch):
     torch.testing.assert_close(found['loss_contrast'], expected)
 
 
-def test_depth_rgb_goes_both_ways(monkeypatch):
+def test_depth_rgb_contrasts_in_both_directions(monkeypatch):
     model, maps = neck(pair='depth-rgb'), features()
     pairs = []
     monkeypatch.setattr(
@@ -95,12 +95,12 @@ def test_every_parameter_learns():
         model = neck(pair=pair)
         model.loss(features(), everywhere())['loss_contrast'].backward()
         for name, parameter in model.named_parameters():
-            # There is no shift before the norm, where it would have no effect.
+            # The convolutions have no bias, because the norm would remove it.
             assert parameter.grad is not None and parameter.grad.abs().sum() > 0, name
 
 
-def test_places_without_label_or_depth_change_nothing():
-    """With the lower half masked, other features there, even NaN, do not change the loss."""
+def test_cells_without_label_or_depth_do_not_change_the_loss():
+    """The features in the lower half, which is masked, may even be NaN."""
     model, maps, valid = neck(), features(32), everywhere(128)
     valid[:, 64:] = False
     torch.manual_seed(3)
@@ -113,10 +113,10 @@ def test_places_without_label_or_depth_change_nothing():
 
 
 @pytest.mark.parametrize('share', [0.15, 0.3])
-def test_the_mean_of_the_features_does_not_matter_when_places_are_left_out(share):
-    """Batch norm removes the mean; places that are left out must not bring it back."""
+def test_the_mean_of_the_features_does_not_change_the_loss_if_cells_are_invalid(share):
+    """Batch norm removes the mean; invalid cells, whose features are 0, must not shift it."""
     losses = []
-    for level in (0, 1, 2, 4):  # of the pooled features, in their standard deviations
+    for level in (0, 1, 2, 4):  # the mean of the pooled features, in standard deviations
         model, maps = neck(), features(64, images=4)
         valid = everywhere(256, images=4)
         valid[:, :, : round(share * 256)] = False
@@ -132,31 +132,31 @@ def test_the_mean_of_the_features_does_not_matter_when_places_are_left_out(share
         assert loss == pytest.approx(losses[0], rel=0.01)
 
 
-def test_a_place_averages_only_its_valid_positions():
+def test_a_cell_averages_only_its_valid_positions():
     model, maps, valid = neck(), features(8, images=1), everywhere(8, images=1)
-    valid[0, 0, :4] = False  # the first row of the first place at scale 0
-    r, d, places = model._pool(maps.rgb[0], maps.depth[0], valid)
+    valid[0, 0, :4] = False  # the first row of the first cell at scale 0
+    r, d, cells = model._pool(maps.rgb[0], maps.depth[0], valid)
     torch.testing.assert_close(r[0, :, 0, 0], maps.rgb[0][0, :, 1:4, :4].mean((1, 2)))
     torch.testing.assert_close(d[0, :, 1, 1], maps.depth[0][0, :, 4:, 4:].mean((1, 2)))
-    assert places.all()
-    valid[0, :3, :4] = False  # a quarter of it remains
+    assert cells.all()
+    valid[0, :3, :4] = False  # only a quarter of the first cell is valid
     assert model._pool(maps.rgb[0], maps.depth[0], valid)[2].tolist() == [
         [[False, True], [True, True]]
     ]
 
 
-def test_sizes_that_are_not_multiples_of_four_keep_their_edges():
+def test_edges_of_sizes_that_are_not_multiples_of_four_have_smaller_cells():
     model = neck()
-    r, _, places = model._pool(torch.ones(1, 6, 9, 9), torch.ones(1, 4, 9, 9), everywhere(36, 1))
-    assert r.shape[2:] == (3, 3) and places.all()
+    r, _, cells = model._pool(torch.ones(1, 6, 9, 9), torch.ones(1, 4, 9, 9), everywhere(36, 1))
+    assert r.shape[2:] == (3, 3) and cells.all()
     torch.testing.assert_close(r, torch.ones_like(r))
 
 
-def test_a_scale_of_one_place_is_skipped():
-    model, maps = neck(), features(4, images=1)  # scales of 1×1 places
+def test_a_scale_with_only_one_cell_is_skipped():
+    model, maps = neck(), features(4, images=1)  # both scales have one cell
     found = model.loss(maps, everywhere(16, 1))
     assert found['loss_contrast'] == 0 and 'scale_0' not in found
-    maps = features(8, images=1)  # 2×2 places, and one
+    maps = features(8, images=1)  # the scales have 2×2 cells and one cell
     found = model.loss(maps, everywhere(32, 1))
     assert found['loss_contrast'] > 0 and 'scale_0' in found and 'scale_1' not in found
     found['loss_contrast'].backward()
@@ -172,11 +172,11 @@ def test_without_valid_pixels_the_loss_is_0():
     assert all(weight.grad.isfinite().all() for weight in model.parameters())
 
 
-def test_projections_without_a_norm_have_no_statistics():
+def test_projections_may_have_no_norm():
     assert neck(norm_cfg=None).loss(features(), everywhere())['loss_contrast'] > 0
 
 
-def test_at_test_time_it_is_its_fusion():
+def test_the_neck_only_fuses_in_a_test():
     model, maps = neck(), features()
     out = model(maps)
     for fused, rgb, depth in zip(out, *maps, strict=True):
@@ -187,14 +187,14 @@ def test_at_test_time_it_is_its_fusion():
 def test_the_contrast_falls_when_features_agree():
     """If depth equals RGB, anchors equal keys, and the loss is minimal."""
     model, maps = neck(pair='depth-rgb'), features(16)
-    unlike = model.loss(maps, everywhere())['loss_contrast']
+    different = model.loss(maps, everywhere())['loss_contrast']
     model.depth_projections = model.rgb_projections
-    alike = model.loss(PairedFeatures(maps.rgb, maps.rgb), everywhere())['loss_contrast']
-    assert alike < unlike
+    equal = model.loss(PairedFeatures(maps.rgb, maps.rgb), everywhere())['loss_contrast']
+    assert equal < different
 
 
 @pytest.mark.parametrize(
-    'wrong, message',
+    'settings, message',
     [
         (dict(scale_weights=[1.0]), '1 scale_weights for the 2 scales'),
         (dict(pair='rgb'), 'enhanced-rgb'),
@@ -202,10 +202,10 @@ def test_the_contrast_falls_when_features_agree():
         (dict(norm_cfg=dict(type='GN', num_groups=7)), "GroupNorm, which cannot.*type='BN'"),
     ],
 )
-def test_wrong_settings_are_refused(wrong, message):
+def test_wrong_settings_are_refused(settings, message):
     with pytest.raises(UserError, match=message):
-        neck(**wrong)
+        neck(**settings)
 
 
-def test_the_released_start_of_the_share():
+def test_the_share_of_depth_starts_at_the_released_value():
     assert math.isclose(neck().mix[0].sigmoid().item(), 0.3, rel_tol=1e-6)

@@ -17,7 +17,7 @@ WITHOUT_DEPTH = dict(depth_decoder=None, prompter=None, loss_depth=None)
 
 @pytest.fixture
 def encoder(tmp_path):
-    """Folder of a tiny DINOv2."""
+    """Return the folder of a tiny DINOv2 checkpoint."""
     torch.manual_seed(7)
     stages = [f'stage{i}' for i in range(1, 5)]
     Dinov2Backbone(Dinov2Config(**ARCH, out_features=stages)).save_pretrained(tmp_path)
@@ -70,7 +70,7 @@ def build(prompted: bool = True, weights: str | None = None, **settings):
 
 
 def batch(height: int = 30, width: int = 41, num: int = 2):
-    """Normalised images with depth, and samples with labels."""
+    """Return normalised images with depth, and samples with labels."""
     images = torch.randn(num, 4, height, width)
     samples = []
     for _ in range(num):
@@ -94,7 +94,7 @@ def test_the_encoder_is_frozen_and_everything_else_learns(encoder):
     model = build(weights=encoder).train()
     before = {key: value.clone() for key, value in model.named_parameters()}
     wrapper = optimizer(model)
-    held = {id(p) for group in wrapper.optimizer.param_groups for p in group['params']}
+    optimised = {id(p) for group in wrapper.optimizer.param_groups for p in group['params']}
     assert not model.backbone.training
     for _ in range(2):
         wrapper.update_params(total(model.loss(*batch())))
@@ -102,41 +102,41 @@ def test_the_encoder_is_frozen_and_everything_else_learns(encoder):
     for name, parameter in model.named_parameters():
         frozen = not parameter.requires_grad
         assert frozen == (name.startswith('backbone.') or 'layers.0.residual_layer1' in name)
-        assert (id(parameter) in held) != frozen
+        assert (id(parameter) in optimised) != frozen
         assert torch.equal(parameter, before[name]) == frozen, name
         assert (parameter.grad is None) == frozen
 
 
-def test_depth_learns_from_the_band_of_the_image():
+def test_depth_is_learned_from_the_last_channel_of_the_image():
     model = build().eval()
     images, samples = batch()
     images[0, 3, :20, 5:9] = torch.nan
     losses = model.loss(images, samples)
     assert set(losses) == {'decode.loss_ce', 'decode.acc_seg', 'loss_depth'}
-    grown = torch.nn.functional.interpolate(images[:, :3], (32, 44), mode='bilinear')
-    depth = model.depth_decoder(model.backbone(grown)).depth
+    enlarged = torch.nn.functional.interpolate(images[:, :3], (32, 44), mode='bilinear')
+    depth = model.depth_decoder(model.backbone(enlarged)).depth
     depth = torch.nn.functional.interpolate(depth, (30, 41), mode='bilinear')[:, 0]
     process = model.data_preprocessor
     teacher = images[:, 3] * process.depth_std + process.depth_mean
     expected = ssim_loss(depth, teacher, images[:, 3].isfinite())
     torch.testing.assert_close(losses['loss_depth'], expected)
-    # Depth is learned at pixels without a label, too; without any depth the loss is 0.
+    # Depth is also learned at pixels without a label; without any depth the loss is 0.
     for sample in samples:
         sample.gt_sem_seg.data[:] = 255
-    blank = model.loss(images, samples)
-    assert blank['decode.loss_ce'] == 0
-    assert torch.equal(blank['loss_depth'], losses['loss_depth'])
+    unlabelled = model.loss(images, samples)
+    assert unlabelled['decode.loss_ce'] == 0
+    assert torch.equal(unlabelled['loss_depth'], losses['loss_depth'])
     images[:, 3] = torch.nan
     assert model.loss(images, samples)['loss_depth'] == 0
 
 
-def test_without_adapter_and_prompter_no_weight_of_them_remains():
+def test_a_model_without_adapter_or_prompter_has_no_weights_for_them():
     def count(**settings):
         return sum(p.numel() for p in build(**settings).parameters())
 
     parts = {name: sum(p.numel() for p in m.parameters()) for name, m in build().named_children()}
-    read = 4 * 12 * 24  # weights of four layers of the head for the prompts
-    depth = parts['depth_decoder'] + parts['prompter'] + read
+    prompt_weights = 4 * 12 * 24  # of the four layers of the head that read prompts
+    depth = parts['depth_decoder'] + parts['prompter'] + prompt_weights
     whole = count()
     assert whole == sum(parts.values())
     assert count(adapter=None) == whole - parts['neck']
@@ -166,7 +166,7 @@ def test_logits_have_the_size_of_the_image_and_need_no_depth(size):
 @pytest.mark.parametrize(
     'test_cfg', [dict(mode='whole'), dict(mode='slide', crop_size=(24, 24), stride=(16, 16))]
 )
-def test_kept_depth_changes_no_class_and_fits_the_image(test_cfg):
+def test_keep_depth_adds_depth_at_the_image_size_without_changing_classes(test_cfg):
     model = build(test_cfg=test_cfg).eval()
     images, samples = batch(30, 40)
     for sample in samples:
@@ -176,10 +176,10 @@ def test_kept_depth_changes_no_class_and_fits_the_image(test_cfg):
     kept = build(test_cfg=test_cfg, keep_depth=True).eval()
     kept.load_state_dict(model.state_dict())
     found = kept.predict(images[:, :3], samples)
-    for one, logits, labels in zip(found, plain, classes, strict=True):
-        assert torch.equal(one.seg_logits.data, logits)
-        assert torch.equal(one.pred_sem_seg.data, labels)
-        assert one.pred_depth.shape == (60, 80)
+    for sample, logits, labels in zip(found, plain, classes, strict=True):
+        assert torch.equal(sample.seg_logits.data, logits)
+        assert torch.equal(sample.pred_sem_seg.data, labels)
+        assert sample.pred_depth.shape == (60, 80)
     if test_cfg['mode'] == 'whole':
         depth = model.depth_decoder(model.backbone(images[:, :3].nan_to_num()[..., :28, :])).depth
         assert depth.shape[2:] == (28, 40)
@@ -190,7 +190,7 @@ def test_kept_depth_changes_no_class_and_fits_the_image(test_cfg):
         torch.testing.assert_close(found[0].pred_depth.data, depth[0])
 
 
-def test_a_teacher_model_replaces_the_depth_band():
+def test_a_teacher_model_replaces_the_depth_channel():
     @MODELS.register_module(force=True)
     class Brightness:
         def __call__(self, images):
@@ -207,12 +207,12 @@ def test_a_teacher_model_replaces_the_depth_band():
     images[:, 3] = 0
     torch.testing.assert_close(taught.loss(images, samples)['loss_depth'], expected)
     torch.testing.assert_close(taught.loss(images[:, :3], samples)['loss_depth'], expected)
-    # Padding and the corners of rotations have no depth: nothing is learned there.
+    # Nothing is learned where the loaded depth is NaN, as in padding and corners of rotations.
     images[:, 3] = torch.nan
     assert taught.loss(images, samples)['loss_depth'] == 0
 
 
-def test_mistakes_get_a_clear_message():
+def test_missing_depth_and_incomplete_configs_are_refused():
     images, samples = batch()
     with pytest.raises(UserError, match='there are none: give'):
         build().loss(images[:, :3], samples)
@@ -222,7 +222,7 @@ def test_mistakes_get_a_clear_message():
         build(prompted=False, keep_depth=True)
 
 
-def test_it_overfits_four_tiles():
+def test_the_model_can_overfit_four_tiles():
     torch.manual_seed(0)
     model = build().train()
     settings = dict(optimizer=dict(type='AdamW', lr=5e-3, weight_decay=1e-3))

@@ -5,13 +5,13 @@ from mmseg.registry import MODELS
 
 from depthda.errors import UserError
 
-UPER = r'model.decode_head takes in_channels=\[12, 24, 36, 48\], but {} returns \[{}\] channels at '
+UPER = r'model.decode_head has in_channels=\[12, 24, 36, 48\], but {} returns \[{}\] channels at '
 
 
 @pytest.mark.parametrize(
     'change, message',
     [
-        # A gated fusion with the channels of a concatenation.
+        # Gated fusion returns fewer channels than the concatenation for which the head was set.
         (
             dict(neck=dict(type='GatedFusion')),
             UPER.format('GatedFusion', '8, 16, 24, 32')
@@ -19,7 +19,7 @@ UPER = r'model.decode_head takes in_channels=\[12, 24, 36, 48\], but {} returns 
         ),
         (
             dict(auxiliary_head=dict(in_channels=24)),
-            r'model.auxiliary_head takes in_channels=24, but ConcatFusion returns 36 channels at '
+            r'model.auxiliary_head has in_channels=24, but ConcatFusion returns 36 channels at '
             r'in_index=2: set model.auxiliary_head.in_channels=36\.',
         ),
         (
@@ -28,30 +28,30 @@ UPER = r'model.decode_head takes in_channels=\[12, 24, 36, 48\], but {} returns 
         ),
     ],
 )
-def test_the_message_names_the_head_and_the_channels_it_should_have(tiny_model, change, message):
+def test_the_error_names_the_head_and_the_right_channels(tiny_model, change, message):
     model = tiny_model()
     model.merge_from_dict(change)
     with pytest.raises(UserError, match=message):
         MODELS.build(model)
 
 
-def test_a_wrapped_head_is_named_with_its_key(tiny_model):
+def test_the_error_names_the_key_of_a_wrapped_head(tiny_model):
     model = tiny_model()
     head = dict(model.decode_head, in_channels=[12, 24, 36, 40])
     model.decode_head = dict(type='DepthRefinedHead', depth_channels=4, channels=8, head=head)
     model.neck = dict(
         type='MultiScaleContrastiveNeck', channels=8, norm_cfg=dict(type='BN'), fusion=model.neck
     )
-    with pytest.raises(UserError, match=r'model.decode_head.head takes.*40\], but ConcatFusion'):
+    with pytest.raises(UserError, match=r'model.decode_head.head has.*40\], but ConcatFusion'):
         MODELS.build(model)
 
 
-def test_concatenated_stages_are_added_up(tiny_model):
+def test_the_channels_of_concatenated_stages_are_added_up(tiny_model):
     model = tiny_model()
     model.auxiliary_head.update(
         in_channels=[12, 24], in_index=[0, 1], input_transform='resize_concat'
     )
     MODELS.build(model)
     model.auxiliary_head.update(in_channels=[12, 12])
-    with pytest.raises(UserError, match=r'model.auxiliary_head takes in_channels=24, but.*12, 24'):
+    with pytest.raises(UserError, match=r'model.auxiliary_head has in_channels=24, but.*12, 24'):
         MODELS.build(model)

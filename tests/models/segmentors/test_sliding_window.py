@@ -17,7 +17,7 @@ from depthda.models.segmentors.sliding_window import (
 
 @pytest.fixture(scope='module')
 def stock():
-    """Return mmseg's model, whose ``slide_inference`` is the reference."""
+    """Return a model of mmseg, whose ``slide_inference`` is the reference."""
     torch.manual_seed(0)
     model = EncoderDecoder(
         backbone=dict(
@@ -58,7 +58,7 @@ def metas(num, height, width):
     ],
 )
 @torch.no_grad()
-def test_equals_mmseg(stock, size, crop, stride, num, window_batch):
+def test_logits_equal_those_of_mmseg(stock, size, crop, stride, num, window_batch):
     inputs = torch.randn(num, 3, *size)
     stock.test_cfg = ConfigDict(crop_size=crop, stride=stride)
     expected = stock.slide_inference(inputs, metas(num, *size))
@@ -68,7 +68,8 @@ def test_equals_mmseg(stock, size, crop, stride, num, window_batch):
     assert expected.std() > 0.01
     torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-5)
 
-    def centred(windows, window_metas):  # otherwise one class has the largest logit everywhere
+    # Without centring, one class would have the largest logit everywhere.
+    def centred(windows, window_metas):
         return stock.encode_decode(windows, window_metas) - found.mean((0, 2, 3)).view(1, 5, 1, 1)
 
     arguments = (centred, inputs, metas(num, *size), crop, stride, 5, window_batch)
@@ -77,9 +78,9 @@ def test_equals_mmseg(stock, size, crop, stride, num, window_batch):
     assert torch.equal(labels.long(), slide_inference(*arguments).argmax(1, keepdim=True))
 
 
-def test_metas_stay_with_their_images_and_are_not_changed():
-    given = metas(2, 6, 6)
-    for i, meta in enumerate(given):
+def test_windows_get_the_metas_of_their_image_which_do_not_change():
+    image_metas = metas(2, 6, 6)
+    for i, meta in enumerate(image_metas):
         meta['name'] = i
     sizes = []
 
@@ -91,14 +92,14 @@ def test_metas_stay_with_their_images_and_are_not_changed():
         return windows
 
     inputs = torch.arange(2.0).view(2, 1, 1, 1).expand(2, 1, 6, 6)
-    out = slide_inference(model, inputs, given, (4, 4), (2, 2), 1, window_batch=3)
+    out = slide_inference(model, inputs, image_metas, (4, 4), (2, 2), 1, window_batch=3)
     assert torch.equal(out, inputs)
     assert sizes == [3, 3, 2]
-    assert [meta['img_shape'] for meta in given] == [(6, 6), (6, 6)]
+    assert [meta['img_shape'] for meta in image_metas] == [(6, 6), (6, 6)]
 
 
-def test_half_precision_logits_are_summed_in_fp32():
-    step = 1 / 512  # 1 + step is lost in bf16 sums, exact in fp32
+def test_half_precision_logits_are_summed_in_float32():
+    step = 1 / 512  # 1 + step is exact in float32, and rounded to 1 in bfloat16
     values = iter([1.0, step])
 
     def model(windows, _):
@@ -110,7 +111,7 @@ def test_half_precision_logits_are_summed_in_fp32():
     assert out[0, 0, 0].tolist() == [1, 1, (1 + step) / 2, (1 + step) / 2, step, step]
 
 
-def test_a_band_is_yielded_when_no_later_window_reaches_it():
+def test_a_band_of_rows_is_yielded_as_soon_as_no_further_window_covers_it():
     inputs = torch.rand(2, 3, 100, 37)
     bands = list(slide_bands(lambda x, _: x, inputs, metas(2, 100, 37), (16, 16), (10, 12), 3, 4))
     assert [top for top, _ in bands] == [*range(0, 81, 10), 84]
@@ -130,7 +131,7 @@ def test_labels_never_need_the_logits_of_the_whole_image():
         return windows.expand(-1, 9, -1, -1) * torch.arange(9).view(1, 9, 1, 1)
 
     inputs = torch.randn(1, 1, 640, 48)
-    others = tensors()  # of other tests; kept alive, so that no new tensor gets the id of one
+    others = tensors()  # of other tests; kept alive, so that new tensors cannot get their ids
     before = {id(tensor) for tensor in others}
     arguments = (model, inputs, metas(1, 640, 48), (32, 32), (16, 16), 9)
     labels = slide_labels(*arguments)

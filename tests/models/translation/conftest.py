@@ -4,7 +4,7 @@ import torch
 
 @pytest.fixture
 def drdg():
-    """Return the config of a DRDG of a few thousand weights for ``pairs``."""
+    """Return a function that makes the config of a small DRDG for the sizes of ``pairs``."""
 
     def config(**options):
         generator = dict(
@@ -18,9 +18,10 @@ def drdg():
 
 @pytest.fixture
 def pairs():
-    """Return a batch of two pairs as a data loader does, source 32×48 and target 24×32.
+    """Return a function that makes a batch of two pairs, like a data loader.
 
-    Bands are in 0…255, and depth is last, 0 where it is missing.
+    Source images have 32×48 pixels, target images 24×32. Bands are in 0…255. Depth is the last
+    channel, and 0 where it is missing.
     """
 
     def batch(seed=0, bands=4):

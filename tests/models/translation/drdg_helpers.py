@@ -43,5 +43,5 @@ def weights(module):
     return copy.deepcopy(module.state_dict())
 
 
-def same(one, other):
-    return all(torch.equal(one[key], other[key]) for key in one.keys() | other.keys())
+def same(state, other):
+    return all(torch.equal(state[key], other[key]) for key in state.keys() | other.keys())

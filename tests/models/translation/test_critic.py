@@ -1,4 +1,4 @@
-"""The critic equals its layers written out, and has the published size."""
+"""The critic equals its layers computed by hand, and has the published size."""
 
 import pytest
 import torch
@@ -17,7 +17,7 @@ def build(norm='batch', channels=(4, 6, 8)):
 
 
 def by_hand(model, images, eps, axes):
-    """Compute the scores of a critic of three scales whose norm averages over ``axes``."""
+    """Compute the scores of a critic of three convolutions, whose norm averages over ``axes``."""
     parameters = list(model.parameters())
     x = images
     for i in range(3):
@@ -36,43 +36,43 @@ def by_hand(model, images, eps, axes):
 @pytest.mark.parametrize(
     'norm, eps, axes', [('batch', 0.8, (0, 2, 3)), ('instance', 1e-5, (2, 3)), ('none', 0, ())]
 )
-def test_it_is_the_critic_of_the_released_code(norm, eps, axes):
+def test_scores_equal_those_of_the_released_critic(norm, eps, axes):
     model, images = build(norm), torch.rand(2, 3, 40, 32)
     scores = model(images)
     assert scores.shape == (2, 1, 3, 2)
     torch.testing.assert_close(scores, by_hand(model, images, eps, axes))
 
 
-def test_it_has_the_published_size_and_map():
+def test_the_critic_has_the_published_number_of_weights_and_scores():
     with torch.device('meta'):
         model = MODELS.build(dict(type='PatchCritic'))
         assert model(torch.empty(1, 3, 512, 512)).shape == (1, 1, 14, 14)
     assert sum(parameter.numel() for parameter in model.parameters()) == 6_962_369
 
 
-@pytest.mark.parametrize('norm, coupled', [('batch', True), ('instance', False), ('none', False)])
-def test_only_batch_norm_makes_scores_depend_on_the_batch(norm, coupled):
+@pytest.mark.parametrize('norm, depends', [('batch', True), ('instance', False), ('none', False)])
+def test_only_batch_norm_makes_scores_depend_on_the_batch(norm, depends):
     model, images = build(norm), torch.rand(2, 3, 32, 32)
     alone, together = model(images[:1]), model(images)[:1]
-    assert torch.allclose(alone, together, atol=1e-6) != coupled
+    assert torch.allclose(alone, together, atol=1e-6) != depends
 
 
 @pytest.mark.parametrize('norm', ['batch', 'instance', 'none'])
-def test_scores_in_training_and_evaluation_are_equal_and_leave_no_state(norm):
+def test_scores_are_the_same_in_training_and_evaluation(norm):
     model, images = build(norm), torch.rand(2, 3, 32, 32)
     assert not list(model.buffers())
     first = model(images)
     assert torch.equal(first, model.eval()(images))
 
 
-def test_weights_of_convolutions_start_as_in_the_released_code():
+def test_convolutions_are_initialised_as_in_the_released_code():
     model = MODELS.build(dict(type='PatchCritic', channels=(16, 32, 64)))
     model.init_weights()
     weights = [layer.weight for layer in model.modules() if isinstance(layer, nn.Conv2d)]
     assert len(weights) == 4
     for weight in weights:
         assert weight.std().item() == pytest.approx(0.02, rel=0.1)
-    # Unlike biases and the weights of batch norm, which the released code draws.
+    # The released code also draws biases and the weights of batch norm, unlike here.
     for layer in model.modules():
         if isinstance(layer, nn.Conv2d | nn.BatchNorm2d):
             assert not layer.bias.any()
@@ -80,7 +80,7 @@ def test_weights_of_convolutions_start_as_in_the_released_code():
             assert (layer.weight == 1).all()
 
 
-def test_mistakes_get_a_clear_message():
+def test_small_images_and_wrong_settings_are_refused():
     model = build()
     assert model(torch.rand(1, 3, 24, 24)).numel() == 1
     with pytest.raises(UserError, match='images of 24×24 or larger, but this one is 40×23'):

@@ -34,7 +34,7 @@ def test_restored_bands_equal_the_original(bgr_to_rgb):
     assert preprocessor.restore(outside).flatten().tolist() == [0, 255]
 
 
-def test_errors_say_what_is_wrong_with_the_inputs():
+def test_unsuitable_images_are_refused():
     def inputs(**domains):
         return dict(inputs=domains)
 

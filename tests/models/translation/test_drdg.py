@@ -1,4 +1,4 @@
-"""The losses of DRDG equal eq. (2)–(7) written out."""
+"""The losses of DRDG equal eq. (2) to (7) of the paper."""
 
 import copy
 
@@ -20,14 +20,14 @@ def test_both_depth_terms_use_the_depth_loss_of_the_config(drdg, pairs):
     found = []
     for built in (model, released):
         losses = built.generator_losses(*domains(built, pairs()))
-        slope = torch.autograd.grad(losses['loss'], next(built.generator_s2t.parameters()))[0]
-        found.append((losses, slope))
-    (default_losses, slope), (released_losses, released_slope) = found
-    for key in ('loss_dsl', 'loss_dccl'):  # smaller only because of eps
+        grad = torch.autograd.grad(losses['loss'], next(built.generator_s2t.parameters()))[0]
+        found.append((losses, grad))
+    (default_losses, grad), (released_losses, released_grad) = found
+    for key in ('loss_dsl', 'loss_dccl'):  # slightly smaller because of eps
         assert 0.99 < (released_losses[key] / default_losses[key]).item() < 1
     for key in ('loss_adv', 'loss_cyc'):
         assert torch.equal(released_losses[key], default_losses[key])
-    assert (released_slope - slope).norm() > 0.01 * slope.norm()
+    assert (released_grad - grad).norm() > 0.01 * grad.norm()
 
 
 def test_the_generators_minimise_equation_7(drdg, pairs):
@@ -96,7 +96,7 @@ def test_the_critics_maximise_equation_2_with_the_penalty(drdg, pairs):
     assert without['loss_critic'] == -without['distance_s'] - without['distance_t']
 
 
-def test_least_squares_replace_equation_2(drdg, pairs):
+def test_least_squares_losses_replace_equation_2(drdg, pairs):
     model = build(drdg(adversarial=dict(type='LeastSquaresGANLoss')))
     source, target = domains(model, pairs())
     found = model.generator_losses(source, target) | model.critic_losses(source, target)
@@ -114,30 +114,30 @@ def test_least_squares_replace_equation_2(drdg, pairs):
 
 
 @pytest.mark.parametrize('decoder', ['separate', 'shared'])
-def test_each_loss_reaches_what_it_should(drdg, pairs, decoder):
+def test_each_loss_trains_the_right_parts(drdg, pairs, decoder):
     model = build(drdg(generator=dict(depth_decoder=decoder)))
     source, target = domains(model, pairs())
 
-    def reached(loss, name):
-        found = torch.autograd.grad(
+    def trained_by(loss, name):
+        grads = torch.autograd.grad(
             model.generator_losses(source, target)[loss],
             list(getattr(model, name).parameters()),
             allow_unused=True,
         )
         return {
             key.split('.')[0]
-            for (key, _), grad in zip(getattr(model, name).named_parameters(), found, strict=True)
+            for (key, _), grad in zip(getattr(model, name).named_parameters(), grads, strict=True)
             if grad is not None
         }
 
     depth = {'depth_decoder'} if decoder == 'separate' else {'decoder', 'depth_last'}
     whole = {'downs', 'decoder'}
     for name in ('generator_s2t', 'generator_t2s'):
-        assert reached('loss_adv', name) == whole
-        assert reached('loss_cyc', name) == whole
-        assert reached('loss_dsl', name) == {'downs'} | depth
+        assert trained_by('loss_adv', name) == whole
+        assert trained_by('loss_cyc', name) == whole
+        assert trained_by('loss_dsl', name) == {'downs'} | depth
         # The gradient flows through the depth of one generator into the image of the other.
-        assert reached('loss_dccl', name) == whole | depth
+        assert trained_by('loss_dccl', name) == whole | depth
 
 
 @pytest.mark.parametrize('weight, other', [('dsl', 'dccl'), ('dccl', 'dsl')])
@@ -163,7 +163,7 @@ def test_rdg_is_drdg_without_depth(drdg, pairs):
     assert step(copied, pairs(), 4) == logs
 
 
-def test_pixels_without_depth_change_nothing(drdg, pairs):
+def test_pixels_without_depth_have_no_influence(drdg, pairs):
     model = build(drdg())
     data = pairs()
     holes = [image[3] == 0 for image in data['inputs']['source']]
@@ -173,25 +173,28 @@ def test_pixels_without_depth_change_nothing(drdg, pairs):
     altered = source._replace(depth=source.depth.nan_to_num(torch.inf))
     second = model.generator_losses(altered, target)
     assert all(second[name] == value and value.isfinite() for name, value in first.items())
-    nowhere = source._replace(depth=torch.full_like(source.depth, torch.nan))
-    one_sided = model.generator_losses(nowhere, target)
-    assert 0 < one_sided['loss_dsl'] < first['loss_dsl']
+    without_depth = source._replace(depth=torch.full_like(source.depth, torch.nan))
+    target_only = model.generator_losses(without_depth, target)
+    assert 0 < target_only['loss_dsl'] < first['loss_dsl']
 
 
-def test_the_cycle_loss_can_resize_depth_to_the_nearest(drdg, pairs):
+def test_depth_resize_changes_the_cycle_consistency_loss_only(drdg, pairs):
     data = pairs()
     bilinear, nearest = build(drdg()), build(drdg(depth_resize='nearest'))
     nearest.load_state_dict(bilinear.state_dict())
-    one, other = (model.generator_losses(*domains(model, data)) for model in (bilinear, nearest))
-    assert one['loss_dsl'] == other['loss_dsl'] and one['loss_dccl'] != other['loss_dccl']
+    smooth, coarse = (
+        model.generator_losses(*domains(model, data)) for model in (bilinear, nearest)
+    )
+    assert smooth['loss_dsl'] == coarse['loss_dsl']
+    assert smooth['loss_dccl'] != coarse['loss_dccl']
 
 
-def test_it_translates_the_source_without_its_depth(drdg, pairs):
+def test_a_translation_needs_no_depth(drdg, pairs):
     model = build(drdg(target_size=(16, 24))).eval()
     data = pairs()
     with torch.no_grad():
         first = model.test_step(data)
-    assert [image.shape for image in first] == [(3, 24, 32)] * 2  # of the target image
+    assert [image.shape for image in first] == [(3, 24, 32)] * 2  # the size of the target images
     assert first[0].dtype == torch.uint8
     source = dict(inputs=dict(source=[image[:3] for image in data['inputs']['source']]))
     with torch.no_grad():
@@ -203,7 +206,7 @@ def test_it_translates_the_source_without_its_depth(drdg, pairs):
     assert torch.equal(torch.stack(predicted), model.data_preprocessor.restore(expected))
 
 
-def test_mistakes_get_a_clear_message(drdg, pairs):
+def test_missing_depth_and_wrong_settings_are_refused(drdg, pairs):
     with pytest.raises(UserError, match='the source images have none.*which is RDG'):
         step(build(drdg()), pairs(bands=3), 4)
     with pytest.raises(UserError, match='depth_decoder=None, but a depth loss has a weight'):

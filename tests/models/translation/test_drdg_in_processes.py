@@ -6,8 +6,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[3]
 
-# Each process trains on its own pair. A second model without a wrapper has its gradients averaged
-# explicitly, between backward and step.
+# Each process trains on its own pair. As a reference, a second model without mmengine's wrapper
+# averages its gradients explicitly, between backward and step.
 SCRIPT = """
 import copy, torch
 import torch.distributed as dist
@@ -38,10 +38,10 @@ class Averaged(OptimWrapper):
         super().step(**kwargs)
 
 def wrapper(model, kind):
-    def one(*names):
+    def optimise(*names):
         weights = [p for name in names for p in getattr(model, name).parameters()]
         return kind(torch.optim.SGD(weights, lr=0.05))
-    return OptimWrapperDict(**{part: one(*names) for part, names in model.parts.items()})
+    return OptimWrapperDict(**{part: optimise(*names) for part, names in model.parts.items()})
 
 averaging_optimisers = wrapper(averaged, Averaged)
 plain_optimisers = wrapper(wrapped, OptimWrapper)
@@ -54,15 +54,15 @@ for step in range(4):
     sizes = dict(source=(32, 48), target=(24, 32))
     inputs = {n: [torch.rand(4, *s, generator=g)] for n, s in sizes.items()}
     for model, optim in ((averaged, averaging_optimisers), (wrapped, plain_optimisers)):
-        torch.manual_seed(100 * step + rank)  # of the gradient penalty
+        torch.manual_seed(100 * step + rank)  # for the gradient penalty
         model.train_step(dict(inputs=inputs), optim)
 trained = dict(wrapped.module.named_parameters())
-moved = 0
+changed = 0
 for name, parameter in averaged.named_parameters():
     part, rest = name.split('.', 1)
     torch.testing.assert_close(trained[f'{part}.module.{rest}'], parameter, rtol=1e-4, atol=1e-6)
-    moved += not torch.equal(parameter, start[name])
-assert moved > 0.8 * len(start), moved
+    changed += not torch.equal(parameter, start[name])
+assert changed > 0.8 * len(start), changed
 print('equal', flush=True)
 """
 

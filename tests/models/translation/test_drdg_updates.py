@@ -1,4 +1,4 @@
-"""An update of DRDG changes only what it should."""
+"""Updates of DRDG change either the critics or the generators."""
 
 import copy
 
@@ -11,7 +11,7 @@ from depthda.engine.optimizers.autocast_optim_wrapper import AutocastOptimWrappe
 PARTS = ('generator_s2t', 'generator_t2s', 'critic_s', 'critic_t')
 
 
-def test_what_is_logged_is_what_was_minimised(drdg, pairs):
+def test_the_logged_loss_is_the_weighted_sum_of_its_parts(drdg, pairs):
     model = build(drdg())
     logs = step(model, pairs(), 4)
     parts = [logs[f'loss_{name}'].item() for name in ('adv', 'cyc', 'dsl', 'dccl')]
@@ -32,7 +32,7 @@ def test_an_update_of_the_critics_does_not_change_the_generators(drdg, pairs):
 
 def test_an_update_of_the_generators_does_not_change_the_critics(drdg, pairs):
     model = build(drdg())
-    model.critic_s.last.bias.requires_grad_(False)  # a user's choice
+    model.critic_s.last.bias.requires_grad_(False)  # as a user might; it must stay frozen
     wrappers = optimisers(model)
     before = {name: weights(getattr(model, name)) for name in PARTS}
     wrappers['critics'].optimizer.param_groups[0]['lr'] = 0.0
@@ -54,16 +54,16 @@ def test_critics_can_be_trained_again_after_an_error(drdg, pairs, monkeypatch):
     assert all(parameter.requires_grad for parameter in model.parameters())
 
 
-@pytest.mark.parametrize('n_critic, updated', [(1, [0, 1, 2, 3, 4, 5]), (3, [2, 5])])
-def test_generators_learn_in_every_n_th_iteration(drdg, pairs, n_critic, updated):
+@pytest.mark.parametrize('n_critic, updates', [(1, [0, 1, 2, 3, 4, 5]), (3, [2, 5])])
+def test_every_n_th_iteration_updates_the_generators(drdg, pairs, n_critic, updates):
     model = build(drdg(n_critic=n_critic))
     data, wrappers = pairs(), optimisers(model)
     logs = [step(model, data, i, wrappers) for i in range(6)]
-    assert [i for i, log in enumerate(logs) if 'loss' in log] == updated
+    assert [i for i, log in enumerate(logs) if 'loss' in log] == updates
     assert all('loss_critic' in log for log in logs)
 
 
-def test_an_iteration_is_a_function_of_its_seed(drdg, pairs):
+def test_an_iteration_depends_only_on_its_seed(drdg, pairs):
     config = drdg()
     config['generator']['dropout'] = 0.5
     start = build(config)
@@ -76,7 +76,7 @@ def test_an_iteration_is_a_function_of_its_seed(drdg, pairs):
     assert same(trained(0), trained(0)) and not same(trained(0), trained(1))
 
 
-def test_bfloat16_keeps_weights_losses_and_the_penalty_in_fp32(drdg, pairs):
+def test_weights_losses_and_penalty_stay_float32_under_autocast(drdg, pairs):
     model = build(drdg())
     exact = step(copy.deepcopy(model), pairs(), 4)
     wrappers = optimisers(model, type='AutocastOptimWrapper', devices=('cpu',))
@@ -93,5 +93,5 @@ def test_bfloat16_keeps_weights_losses_and_the_penalty_in_fp32(drdg, pairs):
         assert value.item() == pytest.approx(exact[name].item(), rel=0.05, abs=0.05)
     after = model.state_dict()
     assert all(value.dtype == torch.float32 for value in after.values())
-    learnt = [name for name, value in before.items() if value.ndim > 1]
-    assert not any(torch.equal(before[name], after[name]) for name in learnt)
+    kernels = [name for name, value in before.items() if value.ndim > 1]
+    assert not any(torch.equal(before[name], after[name]) for name in kernels)

@@ -1,4 +1,4 @@
-"""The generator equals its layers written out, and has the published sizes."""
+"""The generator equals its layers computed by hand, and has the published size."""
 
 import pytest
 import torch
@@ -30,12 +30,12 @@ def by_hand(model, images, prefix='decoder', last=None):
         scale, shift = (w[f'{name}.{key}'].view(1, -1, 1, 1) for key in ('weight', 'bias'))
         return (x - mean) / (variance + 1e-5).sqrt() * scale + shift
 
-    def leak(x):
+    def leaky(x):
         return x.clamp(min=0) + 0.2 * x.clamp(max=0)
 
-    first = leak(F.conv2d(images, w['downs.0.0.weight'], stride=2, padding=1))
-    second = leak(norm(F.conv2d(first, w['downs.1.0.weight'], stride=2, padding=1), 'downs.1.1'))
-    deepest = leak(F.conv2d(second, w['downs.2.0.weight'], stride=2, padding=1))
+    first = leaky(F.conv2d(images, w['downs.0.0.weight'], stride=2, padding=1))
+    second = leaky(norm(F.conv2d(first, w['downs.1.0.weight'], stride=2, padding=1), 'downs.1.1'))
+    deepest = leaky(F.conv2d(second, w['downs.2.0.weight'], stride=2, padding=1))
     up = deepest
     for i, skip in enumerate((second, first)):
         name = f'{prefix}.ups.{i}'
@@ -45,7 +45,7 @@ def by_hand(model, images, prefix='decoder', last=None):
     return F.conv_transpose2d(up, weight, bias, stride=2, padding=1)
 
 
-def test_it_is_the_unet_of_the_released_code_with_its_residual():
+def test_translations_equal_those_of_the_released_u_net():
     model, images = build(k=0.7), torch.rand(2, 3, 32, 24) * 2 - 1
     found = model(images, (20, 28), depth=True)
     whole = by_hand(model, images).tanh() + 0.7 * images
@@ -57,7 +57,7 @@ def test_it_is_the_unet_of_the_released_code_with_its_residual():
     assert depth.shape == (2, 1, 32, 24) and depth.std() > 0.01
 
 
-def test_with_resize_pre_it_works_at_the_size_of_the_target():
+def test_resize_pre_translates_at_the_size_of_the_target():
     model, images = build(resize='pre'), torch.rand(2, 3, 30, 20) * 2 - 1
     found = model(images, (16, 24), depth=True)
     resized = F.interpolate(images, (16, 24), mode='bilinear', align_corners=False)
@@ -65,25 +65,25 @@ def test_with_resize_pre_it_works_at_the_size_of_the_target():
     assert found.depth.shape == (2, 1, 16, 24)
 
 
-def test_a_shared_decoder_only_adds_a_last_layer():
+def test_a_shared_decoder_adds_only_a_last_layer():
     model, images = build(depth_decoder='shared'), torch.rand(1, 3, 16, 16)
     depth = by_hand(model, images, last='depth_last').sigmoid()
     torch.testing.assert_close(model(images, (16, 16), depth=True).depth, depth)
 
 
-def test_depth_does_not_change_the_image_and_is_only_computed_on_request():
+def test_depth_is_only_computed_on_request_and_does_not_change_the_image():
     model, images = build(), torch.rand(1, 3, 16, 16)
-    asked = model(images, (16, 16), depth=True)
+    with_depth = model(images, (16, 16), depth=True)
 
     def refuse(*_):
         raise AssertionError('the depth decoder ran')
 
     model.depth_decoder.register_forward_pre_hook(refuse)
-    unasked = model(images, (16, 16))
-    assert unasked.depth is None and torch.equal(unasked.image, asked.image)
+    without = model(images, (16, 16))
+    assert without.depth is None and torch.equal(without.image, with_depth.image)
 
 
-# The released code counts its fixed factor k as one more parameter of each generator.
+# The released code counts the constant k as a parameter of each generator; here it is none (- 1).
 @pytest.mark.parametrize(
     'decoder, expected',
     [
@@ -92,14 +92,14 @@ def test_depth_does_not_change_the_image_and_is_only_computed_on_request():
         ('shared', 41_828_996 - 1 + 128 * 16 + 1),
     ],
 )
-def test_it_has_the_published_size(decoder, expected):
+def test_the_generator_has_the_published_number_of_weights(decoder, expected):
     with torch.device('meta'):
         model = MODELS.build(dict(type='ResiGenerator', depth_decoder=decoder))
     assert sum(parameter.numel() for parameter in model.parameters()) == expected
 
 
 @pytest.mark.parametrize('size, other', [(896, 512), (512, 896)])
-def test_it_translates_the_tiles_of_the_paper_to_the_size_of_the_other_domain(size, other):
+def test_tiles_of_the_paper_are_translated_to_the_size_of_the_other_domain(size, other):
     with torch.device('meta'):
         model = MODELS.build(dict(type='ResiGenerator'))
         found = model(torch.empty(1, 3, size, size), (other, other), depth=True)
@@ -111,19 +111,19 @@ def test_norm_and_dropout_are_placed_as_in_the_released_code():
     with torch.device('meta'):
         model = MODELS.build(dict(type='ResiGenerator'))
 
-    def which(blocks, kind):
+    def has(blocks, kind):
         return [any(isinstance(layer, kind) for layer in block) for block in blocks]
 
-    assert which(model.downs, nn.InstanceNorm2d) == [False] + [True] * 5 + [False]
-    assert which(model.downs, nn.Dropout) == [False] * 3 + [True] * 4
+    assert has(model.downs, nn.InstanceNorm2d) == [False] + [True] * 5 + [False]
+    assert has(model.downs, nn.Dropout) == [False] * 3 + [True] * 4
     for decoder in (model.decoder, model.depth_decoder):
-        assert which(decoder.ups, nn.InstanceNorm2d) == [True] * 6
-        assert which(decoder.ups, nn.Dropout) == [True] * 3 + [False] * 3
+        assert has(decoder.ups, nn.InstanceNorm2d) == [True] * 6
+        assert has(decoder.ups, nn.Dropout) == [True] * 3 + [False] * 3
     rates = {layer.p for layer in model.modules() if isinstance(layer, nn.Dropout)}
     assert rates == {0.5}
 
 
-def test_the_six_convolutions_of_the_paper_can_be_configured():
+def test_the_number_of_convolutions_can_be_that_of_the_paper():
     widths = (64, 128, 256, 512, 512, 512)
     with torch.device('meta'):
         model = MODELS.build(dict(type='ResiGenerator', channels=widths))
@@ -131,7 +131,7 @@ def test_the_six_convolutions_of_the_paper_can_be_configured():
     assert len(model.downs) == 6 and found.image.shape == (1, 3, 64, 64)
 
 
-def test_dropout_is_a_function_of_the_seed_and_only_in_training():
+def test_dropout_depends_on_the_seed_and_only_works_in_training():
     model, images = build(dropout=0.5), torch.rand(1, 3, 32, 32)
 
     def translate(seed):
@@ -143,7 +143,7 @@ def test_dropout_is_a_function_of_the_seed_and_only_in_training():
     assert torch.equal(translate(1), translate(2))
 
 
-def test_weights_start_as_in_the_released_code():
+def test_weights_are_initialised_as_in_the_released_code():
     model = MODELS.build(dict(type='ResiGenerator', channels=(32, 64, 64)))
     model.init_weights()
     for layer in model.modules():
@@ -154,7 +154,7 @@ def test_weights_start_as_in_the_released_code():
             assert (layer.weight == 1).all() and not layer.bias.any()
 
 
-def test_mistakes_get_a_clear_message():
+def test_unsuitable_images_and_wrong_settings_are_refused():
     with pytest.raises(
         UserError, match='3 times, which is not possible for 32×20: use .* multiples of 8'
     ):

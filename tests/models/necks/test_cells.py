@@ -1,4 +1,4 @@
-"""Pooling equals loops, and the norm of places that count equals batch norm of only these."""
+"""Pooling equals a loop over cells; the norm equals batch norm of the valid cells alone."""
 
 import copy
 
@@ -7,7 +7,7 @@ import torch
 from mmengine.model import revert_sync_batchnorm
 from torch import nn
 
-from depthda.models.necks.places import norm_places, pool_places
+from depthda.models.necks.cells import norm_cells, pool_cells
 
 
 def case(size=(9, 6), images=2, channels=3, share=0.7, seed=0):
@@ -17,11 +17,11 @@ def case(size=(9, 6), images=2, channels=3, share=0.7, seed=0):
 
 
 @pytest.mark.parametrize('size', [(8, 12), (9, 6), (3, 5)])
-def test_pooling_averages_the_valid_positions_of_each_place(size):
+def test_pooling_averages_the_valid_positions_of_each_cell(size):
     features, valid = case(size)
-    valid[0, :4, :4] = False  # a place without valid positions
-    spoiled = features.masked_fill(~valid.unsqueeze(1), torch.nan)
-    found = pool_places(spoiled, valid.unsqueeze(1).double(), 4)
+    valid[0, :4, :4] = False  # a cell without valid positions
+    with_nan = features.masked_fill(~valid.unsqueeze(1), torch.nan)
+    found = pool_cells(with_nan, valid.unsqueeze(1).double(), 4)
     assert found.shape[2:] == tuple(-(-side // 4) for side in size)
     for n, c, y, x in torch.cartesian_prod(*map(torch.arange, found.shape)).tolist():
         cell = slice(4 * y, 4 * y + 4), slice(4 * x, 4 * x + 4)
@@ -32,11 +32,11 @@ def test_pooling_averages_the_valid_positions_of_each_place(size):
 
 
 @pytest.mark.parametrize('size', [(8, 4), (7, 5)])
-def test_the_gradient_of_the_pooling(size):
+def test_the_gradient_of_pooling_equals_finite_differences(size):
     features, valid = case(size)
     inside = valid.unsqueeze(1).double()
     assert torch.autograd.gradcheck(
-        lambda x: pool_places(x, inside, 4), features.requires_grad_(), atol=1e-9
+        lambda x: pool_cells(x, inside, 4), features.requires_grad_(), atol=1e-9
     )
 
 
@@ -53,81 +53,83 @@ def state(norm):
 
 @pytest.mark.parametrize('share', [0.6, 1.0])
 @pytest.mark.parametrize('settings', [{}, dict(momentum=None), dict(affine=False)])
-def test_it_is_batch_norm_of_the_places_that_count(share, settings):
+def test_the_norm_equals_batch_norm_of_the_valid_cells(share, settings):
     """Values, gradients and running statistics are equal over two steps."""
     norm = norm_of(**settings)
-    rows = nn.BatchNorm1d(3, **settings).double()
-    rows.load_state_dict(norm.state_dict())
+    rows_norm = nn.BatchNorm1d(3, **settings).double()
+    rows_norm.load_state_dict(norm.state_dict())
     for seed in (1, 2):
-        features, places = case(share=share, seed=seed)
+        features, cells = case(share=share, seed=seed)
         slope = torch.randn_like(features)
-        one, other = (features.clone().requires_grad_() for _ in range(2))
-        found = norm_places(one, places, norm).movedim(1, 3)[places]
-        expected = rows(other.movedim(1, 3)[places])
+        masked, selected = (features.clone().requires_grad_() for _ in range(2))
+        found = norm_cells(masked, cells, norm).movedim(1, 3)[cells]
+        expected = rows_norm(selected.movedim(1, 3)[cells])
         torch.testing.assert_close(found, expected)
         for result in (found, expected):
-            (result * slope.movedim(1, 3)[places]).sum().backward()
-        torch.testing.assert_close(one.grad, other.grad)
-        assert (one.grad.movedim(1, 3)[~places] == 0).all()
-        for masked, plain in zip(norm.parameters(), rows.parameters(), strict=True):
-            torch.testing.assert_close(masked.grad, plain.grad)
-        torch.testing.assert_close(state(norm), state(rows))
+            (result * slope.movedim(1, 3)[cells]).sum().backward()
+        torch.testing.assert_close(masked.grad, selected.grad)
+        assert (masked.grad.movedim(1, 3)[~cells] == 0).all()
+        for parameter, same in zip(norm.parameters(), rows_norm.parameters(), strict=True):
+            torch.testing.assert_close(parameter.grad, same.grad)
+        torch.testing.assert_close(state(norm), state(rows_norm))
 
 
 @pytest.mark.parametrize('dtype', [torch.float32, torch.bfloat16])
-def test_where_all_places_count_it_is_the_norm_itself(dtype):
-    features, places = case(size=(16, 16), share=1.1)
-    one = norm_of().float()
-    other = copy.deepcopy(one)
-    found = norm_places(features.to(dtype), places, one)
+def test_if_all_cells_are_valid_the_result_is_that_of_the_norm(dtype):
+    features, cells = case(size=(16, 16), share=1.1)
+    norm = norm_of().float()
+    same = copy.deepcopy(norm)
+    found = norm_cells(features.to(dtype), cells, norm)
     assert found.dtype == dtype
-    torch.testing.assert_close(found, other(features.to(dtype)))
-    torch.testing.assert_close(state(one), state(other))
-    assert torch.equal(norm_places(features.float(), places, one.eval()), one(features.float()))
+    torch.testing.assert_close(found, same(features.to(dtype)))
+    torch.testing.assert_close(state(norm), state(same))
+    assert torch.equal(norm_cells(features.float(), cells, norm.eval()), norm(features.float()))
 
 
 @pytest.mark.parametrize('count', [0, 1])
-def test_without_two_places_nothing_is_learned_about_their_spread(count):
-    features, places = case()
-    places[:] = False
-    places.view(-1)[:count] = True
+def test_running_statistics_do_not_change_without_two_valid_cells(count):
+    features, cells = case()
+    cells[:] = False
+    cells.view(-1)[:count] = True
     norm = norm_of()
     before = state(norm)[:2]
-    normed = norm_places(features.requires_grad_(), places, norm)
+    normed = norm_cells(features.requires_grad_(), cells, norm)
     normed.sum().backward()
     assert normed.isfinite().all() and features.grad.isfinite().all()
-    for statistic, start in zip(state(norm), before, strict=False):
-        assert torch.equal(statistic, start)
+    for statistic, initial in zip(state(norm), before, strict=False):
+        assert torch.equal(statistic, initial)
 
 
 def _rank(rank, store, out):
     torch.distributed.init_process_group(
         'gloo', init_method=f'file://{store}', rank=rank, world_size=2
     )
-    features, places = case(images=4)
-    places[:2, :5] = False  # the processes have different numbers of places
+    features, cells = case(images=4)
+    cells[:2, :5] = False  # the two processes have different numbers of valid cells
     slope = torch.randn(features.shape, generator=torch.Generator().manual_seed(3)).double()
     own = slice(2 * rank, 2 * rank + 2)
     norm = nn.SyncBatchNorm(3).double()
     features = features[own].clone().requires_grad_()
-    normed = norm_places(features, places[own], norm)
+    normed = norm_cells(features, cells[own], norm)
     (normed * slope[own]).sum().backward()
     kept = [normed.detach(), features.grad, norm.weight.grad, norm.bias.grad, *state(norm)]
     torch.save(kept, out / f'{rank}.pt')
     torch.distributed.destroy_process_group()
 
 
-def test_synchronised_norm_counts_the_places_of_all_processes(tmp_path):
-    # Processes are forked, because a new interpreter would spend ten seconds on imports.
+def test_synchronised_norm_counts_the_cells_of_all_processes(tmp_path):
+    # Fork the processes, because a new interpreter would spend ten seconds on imports.
+    # With a GPU, autograd refuses to run in a forked process.
+    method = 'spawn' if torch.cuda.is_available() else 'fork'
     torch.multiprocessing.start_processes(
-        _rank, (tmp_path / 'store', tmp_path), nprocs=2, start_method='fork'
+        _rank, (tmp_path / 'store', tmp_path), nprocs=2, start_method=method
     )
     first, second = (torch.load(tmp_path / f'{rank}.pt') for rank in range(2))
-    features, places = case(images=4)
-    places[:2, :5] = False
+    features, cells = case(images=4)
+    cells[:2, :5] = False
     slope = torch.randn(features.shape, generator=torch.Generator().manual_seed(3)).double()
     norm = nn.BatchNorm2d(3).double()
-    normed = norm_places(features.requires_grad_(), places, norm)
+    normed = norm_cells(features.requires_grad_(), cells, norm)
     (normed * slope).sum().backward()
     torch.testing.assert_close(torch.cat([first[0], second[0]]), normed.detach())
     torch.testing.assert_close(torch.cat([first[1], second[1]]), features.grad)
@@ -137,12 +139,12 @@ def test_synchronised_norm_counts_the_places_of_all_processes(tmp_path):
         torch.testing.assert_close(rank[4:], state(norm))
 
 
-def test_a_synchronised_norm_of_one_process_is_a_plain_one():
-    features, places = case()
+def test_synchronised_norm_in_one_process_equals_plain_batch_norm():
+    features, cells = case()
     sync = nn.SyncBatchNorm(3).double()
     plain = revert_sync_batchnorm(copy.deepcopy(sync))
     torch.testing.assert_close(
-        norm_places(features, places, sync), norm_places(features, places, plain)
+        norm_cells(features, cells, sync), norm_cells(features, cells, plain)
     )
 
 
@@ -151,5 +153,5 @@ def test_pooling_keeps_no_copy_of_the_features_for_the_backward_pass():
     inside = valid.unsqueeze(1).double()
     kept = []
     with torch.autograd.graph.saved_tensors_hooks(lambda x: kept.append(x.shape) or x, lambda x: x):
-        pool_places(features.requires_grad_(), inside, 4)
+        pool_cells(features.requires_grad_(), inside, 4)
     assert kept == [inside.shape]

@@ -1,4 +1,4 @@
-"""Average over the valid positions of a place; apply batch norm over the places that count."""
+"""Average features over the valid positions of cells; apply batch norm over valid cells."""
 
 from typing import Any
 
@@ -11,24 +11,24 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from depthda.models.tensors import at_least_float32
 
 
-def pool_places(features: Tensor, inside: Tensor, side: int) -> Tensor:
-    """Average (N, C, H, W) over the valid positions of each place of ``side`` × ``side`` positions.
+def pool_cells(features: Tensor, inside: Tensor, side: int) -> Tensor:
+    """Average (N, C, H, W) over the valid positions of each cell of ``side`` × ``side`` positions.
 
-    If ``side`` does not divide the size, places at the lower and right edge are smaller. The
-    average of a place without a valid position is 0. The mask ``inside`` (N, 1, H, W), of the dtype
-    of ``features``, is 1 at valid positions and 0 elsewhere.
+    If ``side`` does not divide the size, cells at the lower and right edge are smaller. Cells
+    without valid positions are 0. The mask ``inside`` (N, 1, H, W), of the dtype of ``features``,
+    is 1 at valid positions and 0 elsewhere.
     """
-    return _PlacePooling.apply(features, inside, side)
+    return _CellPooling.apply(features, inside, side)
 
 
-class _PlacePooling(torch.autograd.Function):
-    """Pool without what autograd would keep: a masked copy of each full-size feature map."""
+class _CellPooling(torch.autograd.Function):
+    """Pool without keeping a masked copy of each feature map, as autograd would."""
 
     @staticmethod
     def forward(ctx: Any, features: Tensor, inside: Tensor, side: int) -> Tensor:
         ctx.save_for_backward(inside)
         ctx.side = side
-        # A product would keep NaN at positions that are left out.
+        # Multiplication by 0 would keep NaN at invalid positions.
         kept = features.masked_fill(inside == 0, 0)
         return _mean(kept, side) / _mean(inside, side).clamp(min=1e-6)
 
@@ -36,10 +36,10 @@ class _PlacePooling(torch.autograd.Function):
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None]:
         (inside,) = ctx.saved_tensors
         side, (rows, columns) = ctx.side, inside.shape[2:]
-        cells = F.pad(inside, (0, -columns % side, 0, -rows % side))
-        cells = cells.unflatten(3, (-1, side)).unflatten(2, (-1, side))
-        share = grad.contiguous() / cells.sum((3, 5)).clamp(min=1)
-        spread = (share[:, :, :, None, :, None] * cells).flatten(4).flatten(2, 3)
+        blocks = F.pad(inside, (0, -columns % side, 0, -rows % side))
+        blocks = blocks.unflatten(3, (-1, side)).unflatten(2, (-1, side))
+        share = grad.contiguous() / blocks.sum((3, 5)).clamp(min=1)
+        spread = (share[:, :, :, None, :, None] * blocks).flatten(4).flatten(2, 3)
         return spread[:, :, :rows, :columns], None, None
 
 
@@ -47,18 +47,18 @@ def _mean(features: Tensor, side: int) -> Tensor:
     return F.avg_pool2d(features, side, ceil_mode=True, count_include_pad=False)
 
 
-def norm_places(features: Tensor, places: Tensor, norm: _BatchNorm) -> Tensor:
-    """Apply batch norm with statistics of only the places that count.
+def norm_cells(features: Tensor, cells: Tensor, norm: _BatchNorm) -> Tensor:
+    """Apply batch norm with the statistics of valid cells.
 
-    ``places`` (N, h, w), bool, marks them among the features (N, C, h, w), finite everywhere. If
-    all places count, the result is ``norm(features)``. The parameters, the running statistics and,
-    for synchronised batch norm, the group of processes are those of ``norm``. Unlike a selection of
-    the places, this does not wait for the device.
+    ``cells`` (N, h, w), bool, marks the valid cells of the features (N, C, h, w), which must be
+    finite everywhere. If all cells are valid, the result is ``norm(features)``. Parameters, running
+    statistics and, if it is synchronised, the group of processes are those of ``norm``. Indexing
+    features with the mask would be simpler but makes the CPU wait for the GPU.
     """
     if not norm.training:
         return norm(features)
     wide = at_least_float32(features)
-    weight = places.unsqueeze(1).to(wide.dtype)
+    weight = cells.unsqueeze(1).to(wide.dtype)
     count = _total(weight, norm)
     mean = _total(wide * weight, norm) / count.clamp(min=1)
     centred = (wide - mean.view(-1, 1, 1)) * weight
@@ -79,7 +79,7 @@ def _total(values: Tensor, norm: _BatchNorm) -> Tensor:
     sums = values.sum((0, 2, 3))
     if not (isinstance(norm, nn.SyncBatchNorm) and is_distributed()):
         return sums
-    from torch.distributed.nn.functional import all_reduce  # not in every build of PyTorch
+    from torch.distributed.nn.functional import all_reduce  # missing in some builds of PyTorch
 
     return all_reduce(sums, group=norm.process_group)
 
@@ -89,9 +89,9 @@ def _update_running_statistics(
     norm: _BatchNorm, count: Tensor, mean: Tensor, variance: Tensor
 ) -> None:
     norm.num_batches_tracked.add_(1)
-    # A momentum of None means the average over all batches so far.
+    # A momentum of None means that running statistics average all batches so far.
     momentum = 1 / norm.num_batches_tracked if norm.momentum is None else norm.momentum
-    rate = momentum * (count > 1)  # a single place has no variance
+    rate = momentum * (count > 1)  # a single cell has no variance
     norm.running_mean.lerp_(mean.to(norm.running_mean), rate.to(norm.running_mean))
     unbiased = variance * count / (count - 1).clamp(min=1)
     norm.running_var.lerp_(unbiased.to(norm.running_var), rate.to(norm.running_var))
