@@ -110,17 +110,22 @@ def prepare_folder(
                 clipped += facts['products']['images'].pop('clipped', 0)
                 levels |= facts['products']['images'].pop('levels', {0, 255})
                 dataset.enter_scene(scene, facts)
-            for line in clipping_warning(*clipped, 'values of the images', '--stretch'):
+            for line in _stretch_warnings(cut, clipped, levels):
                 report(line)
-            low, high = min(levels, default=0), max(levels, default=255)
-            if high - low < _FEW_LEVELS and not clipped[0]:
-                span = ' '.join(f'{end:g}' for end in settings.cut.stretch)
-                report(
-                    f'warning: --stretch {span} gives the images only the levels {low} to {high} '
-                    'of 0 to 255: choose LOW and HIGH near their lowest and highest values'
-                )
             dataset.finish_splits(splits, names, split_counts(grids, splits))
     return dataset.content
+
+
+def _stretch_warnings(cut: Cut, clipped: np.ndarray, levels: set[int]) -> list[str]:
+    """Return a warning if a stretch clips most values, or leaves few of the 256 levels."""
+    low, high = min(levels, default=0), max(levels, default=255)
+    if clipped[0] or high - low >= _FEW_LEVELS:
+        return clipping_warning(*clipped, 'values of the images', '--stretch')
+    span = ' '.join(f'{end:g}' for end in cut.stretch)
+    return [
+        f'warning: --stretch {span} gives the images only the levels {low} to {high} of 0 to 255: '
+        'choose LOW and HIGH near their lowest and highest values'
+    ]
 
 
 def _open_rows(product, piece: Piece, raster, image, cut: Cut, opened) -> Rows:
