@@ -161,8 +161,8 @@ class PreparedScenes(PreparedFolder):
     def _has(self, scene: Scene, there: set[str]) -> bool:
         """Return whether the tiles of an image, as the manifest lists them, are all ``there``."""
         entry = self.entry(scene.name) or {'tiles': [], 'empty': 0}
-        is_whole = len(entry['tiles']) + entry['empty'] == len(scene.boxes)
-        return is_whole and set(entry['tiles']) <= there & scene.boxes.keys()
+        tiles, is_whole = entry['tiles'], len(entry['tiles']) + entry['empty'] == len(scene.boxes)
+        return is_whole and scene.boxes.keys() >= {*tiles} and there.issuperset(tiles)
 
     def enter_scene(self, scene: Scene, facts: dict[str, Any]) -> None:
         """Record that the tiles of an image are written."""
