@@ -1,11 +1,11 @@
-"""What every test shares: one thread, no network, mmseg's scope, skipped tests by reason."""
+"""Settings and fixtures of all tests: one thread, no network, mmseg's scope."""
 
 import os
 from pathlib import Path
 from typing import Any
 
-# Before torch and transformers are imported: tests run side by side on few cores, and nothing may
-# reach for the network.
+# Set before torch and transformers are imported: tests run in parallel on few cores, and must not
+# use the network.
 os.environ.setdefault('OMP_NUM_THREADS', '1')
 os.environ['HF_HUB_OFFLINE'] = '1'
 os.environ.setdefault('MPLBACKEND', 'Agg')
@@ -23,13 +23,13 @@ torch.set_num_threads(1)
 
 @pytest.fixture(autouse=True)
 def mmseg_scope() -> None:
-    """Resolve type names as in a run, whatever an earlier test left behind."""
+    """Resolve type names as in a run, whatever scope an earlier test has set."""
     init_default_scope('mmseg')
 
 
 @pytest.fixture(scope='session')
 def sample(tmp_path_factory) -> Path:
-    """A synthetic set just large enough for a few training steps in each direction."""
+    """Write a synthetic dataset for a few training steps in each direction; return its root."""
     root = tmp_path_factory.mktemp('sample') / 'data'
     world = make_world('v1', ('urban', 'rural'), seed=0, size=128)
     write_sample(root, world, {'Train': 12, 'Val': 2, 'Test': 3})
@@ -38,7 +38,7 @@ def sample(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope='session')
 def short_run(sample) -> dict[str, Any]:
-    """Overrides that make a config of ``configs/sample`` a run of four steps on that set."""
+    """Return overrides that make a config of ``configs/sample`` a run of four steps on it."""
     options: dict[str, Any] = {
         f'{name}_dataloader.dataset.data_root': str(sample) for name in ('train', 'val', 'test')
     }

@@ -1,4 +1,4 @@
-"""A small ConvNeXt, written from the paper, with the parameter names of mmpretrain."""
+"""A small ConvNeXt, implemented from the paper, with the parameter names of mmpretrain."""
 
 import torch
 from mmengine.model import BaseModule
@@ -32,7 +32,7 @@ class Block(nn.Module):
 
 
 class SmallConvNeXt(BaseModule):
-    """A ConvNeXt whose four feature maps of strides 4 to 32 are normalised."""
+    """A ConvNeXt with four normalised feature maps of strides 4 to 32."""
 
     def __init__(self, widths=(8, 16, 24, 32), depths=(1, 2, 1, 1), bands: int = 3) -> None:
         super().__init__()
@@ -51,9 +51,7 @@ class SmallConvNeXt(BaseModule):
 
     def forward(self, inputs: Tensor) -> tuple[Tensor, ...]:
         features = []
-        for stage, (step, blocks) in enumerate(
-            zip(self.downsample_layers, self.stages, strict=True)
-        ):
-            inputs = blocks(step(inputs))
+        for stage, blocks in enumerate(self.stages):
+            inputs = blocks(self.downsample_layers[stage](inputs))
             features.append(getattr(self, f'norm{stage}')(inputs))
         return tuple(features)

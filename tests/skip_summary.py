@@ -4,7 +4,7 @@ from collections import defaultdict
 
 
 def pytest_terminal_summary(terminalreporter) -> None:
-    """Write each reason with its test files before the closing line."""
+    """Write each reason with its test files before the last line of pytest."""
     reasons: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
     for report in terminalreporter.stats.get('skipped', []):
         reason = str(report.longrepr)

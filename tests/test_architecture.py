@@ -1,9 +1,9 @@
-"""The layers of the package hold, and the check of them finds what breaks them."""
+"""The package keeps to its layers, and the check finds imports that violate them."""
 
 import ast
 import re
 from collections import defaultdict
-from itertools import combinations
+from itertools import combinations, permutations
 from pathlib import Path
 
 import grimp
@@ -14,21 +14,21 @@ from importlinter.contracts.layers import LayersContract
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / 'depthda'
 (OPTIONS,) = read_configuration(str(ROOT / 'pyproject.toml'))['contracts_options']
-# From the top down; each is a list of groups that must not import each other, and a group is a list
-# of modules that may.
+# From the top down. A layer is a list of groups that must not import each other; modules of one
+# group may import each other.
 LAYERS = [
     [group.replace(' ', '').split(':') for group in layer.split('|')] for layer in OPTIONS['layers']
 ]
 
 
 def forbidden_imports():
-    """Yield a pair (importer, imported) for every import between layers that the rules forbid."""
+    """Yield the pair (importer, imported) of every import that the layers forbid."""
     for above, below in combinations(LAYERS, 2):
         for low in [name for group in below for name in group]:
             yield from ((low, high) for group in above for high in group)
     for layer in LAYERS:
-        for one, other in combinations(layer, 2):
-            yield from ((a, b) for x, y in ((one, other), (other, one)) for a in x for b in y)
+        for group, other in permutations(layer, 2):
+            yield from ((a, b) for a in group for b in other)
 
 
 @pytest.fixture(scope='module')
@@ -42,7 +42,7 @@ def contract():
     return LayersContract(name='layers', session_options=session, contract_options=OPTIONS)
 
 
-def test_no_package_imports_from_a_layer_above_it(graph, contract):
+def test_no_module_imports_from_a_layer_above_it(graph, contract):
     assert contract.check(graph, verbose=False).kept
 
 
@@ -64,7 +64,7 @@ def test_a_new_module_needs_a_layer(graph, contract):
         graph.remove_module('depthda.unplaced')
 
 
-def test_nothing_imports_the_tools_or_the_tests():
+def test_the_package_does_not_import_the_tools_or_the_tests():
     for path in PACKAGE.rglob('*.py'):
         for node in ast.walk(ast.parse(path.read_text())):
             names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
@@ -72,13 +72,13 @@ def test_nothing_imports_the_tools_or_the_tests():
             assert not {name.split('.')[0] for name in names} & {'tools', 'tests'}, path
 
 
-def test_no_two_classes_have_one_name():
-    places = defaultdict(list)
+def test_class_names_are_unique():
+    files = defaultdict(list)
     for path in PACKAGE.rglob('*.py'):
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.ClassDef):
-                places[node.name].append(path.relative_to(ROOT).as_posix())
-    assert {name: where for name, where in places.items() if len(where) > 1} == {}
+                files[node.name].append(path.relative_to(ROOT).as_posix())
+    assert {name: paths for name, paths in files.items() if len(paths) > 1} == {}
 
 
 @pytest.mark.parametrize('folder', ['depthda', 'tools'])

@@ -18,7 +18,7 @@ from depthda.cli import (
 from depthda.errors import UserError
 
 
-def test_a_mistake_is_one_line_and_status_2(capsys):
+def test_a_user_error_is_one_line_and_status_2(capsys):
     with pytest.raises(SystemExit) as stopped, user_errors():
         raise UserError('there is no config file x.py.')
     assert stopped.value.code == 2
@@ -35,7 +35,7 @@ def test_too_little_memory_is_one_line(capsys):
     )
 
 
-def test_a_mistake_found_by_a_worker_is_one_line_too(capsys):
+def test_a_user_error_in_a_worker_is_one_line(capsys):
     with pytest.raises(SystemExit), user_errors():
         raise UserError(
             'Caught UserError in DataLoader worker process 0.\nOriginal Traceback (most recent '
@@ -65,7 +65,7 @@ def test_a_path_that_cannot_be_used_is_one_line(capsys, tmp_path):
         assert capsys.readouterr().err == (
             f'error: {path} cannot be read or written ({reason}): name another file or folder\n'
         )
-    # Without a file it may be anything.
+    # Without a file name, the error may be a bug.
     with pytest.raises(PermissionError), user_errors():
         raise PermissionError(13, 'Permission denied')
 
@@ -111,13 +111,13 @@ def test_a_signal_ends_a_wait_with_its_status_and_one_line(capsys, handlers, num
             time.sleep(60)
         except Stopped as interrupt:
             interrupt.args = ('interrupted at 4',)
-            os.kill(os.getpid(), number)  # an impatient second one changes nothing
+            os.kill(os.getpid(), number)  # a second signal has no effect
             raise
     assert stopped.value.code == status
     assert capsys.readouterr().err == 'interrupted at 4\n'
 
 
-def test_an_interrupt_that_a_library_replaces_still_counts(capsys, handlers):
+def test_an_interrupt_replaced_by_another_exception_is_reported(capsys, handlers):
     with pytest.raises(SystemExit) as stopped, user_errors(), stopped_by_signals():
         try:
             os.kill(os.getpid(), signal.SIGTERM)
@@ -127,7 +127,7 @@ def test_an_interrupt_that_a_library_replaces_still_counts(capsys, handlers):
     assert capsys.readouterr().err == 'interrupted\n'
 
 
-def test_the_handlers_of_signals_come_back(handlers):
+def test_the_signal_handlers_are_restored(handlers):
     with pytest.raises(KeyError), stopped_by_signals():
         raise KeyError
     with stopped_by_signals():
@@ -170,7 +170,7 @@ def test_help_shows_the_default_of_an_option_that_has_one():
         assert any(line.endswith(f'  {text}') or line == text for line in lines), (text, lines)
 
 
-def test_a_range_is_a_tuple_and_two_numbers():
+def test_a_range_is_a_tuple_of_two_numbers():
     parser = tool_parser('python tools/x.py', 'What it does.', '%(prog)s A')
     add_range(parser, '--range', 'values that count', dest='values')
     assert parser.parse_args([]).values is None
@@ -180,12 +180,12 @@ def test_a_range_is_a_tuple_and_two_numbers():
 
 
 @pytest.mark.parametrize(
-    'option, fault', [('lr', 'write KEY=VALUE'), ('=3', 'write KEY=VALUE'), ('a=(1,2', 'bracket')]
+    'option, message', [('lr', 'write KEY=VALUE'), ('=3', 'write KEY=VALUE'), ('a=(1,2', 'bracket')]
 )
-def test_an_option_without_key_or_value_is_a_usage_error(capsys, option, fault):
+def test_an_option_without_key_or_value_is_a_usage_error(capsys, option, message):
     parser = tool_parser('python tools/x.py', 'What it does.', '%(prog)s A')
     add_cfg_options(parser)
     with pytest.raises(SystemExit) as stopped:
         parser.parse_args(['--cfg-options', 'lr=1', option])
-    assert stopped.value.code == 2 and fault in capsys.readouterr().err
+    assert stopped.value.code == 2 and message in capsys.readouterr().err
     assert parser.parse_args(['--cfg-options', 'a=(1,2)']).cfg_options == {'a': (1, 2)}

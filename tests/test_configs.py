@@ -1,4 +1,4 @@
-"""Every config builds at its real size, without memory or network; its name matches its values."""
+"""Every config builds at full size on the meta device, and its name agrees with its values."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from depthda.engine.checks.schedule_check import check_units, schedule_warnings
 from depthda.engine.prepare import load_config
 
 ROOT = Path(__file__).parents[1] / 'configs'
-# Tables are lists of runs of these, not configs.
+# Tables list runs of configs and are no configs themselves.
 LEAVES = sorted(p for p in ROOT.glob('*/*.py') if p.parts[-2] not in ('_base_', 'tables'))
 NAMES = [str(path.relative_to(ROOT)) for path in LEAVES]
 TRANSLATIONS = [path for path in LEAVES if path.name.startswith(('drdg', 'rdg', 'cyclegan'))]
@@ -26,7 +26,7 @@ def read(path: Path | str) -> Config:
 
 
 def build(cfg: Config) -> torch.nn.Module:
-    # mmseg's MiT reads a number off a tensor while it is built, which the meta device cannot.
+    # mmseg's MiT reads a value from a tensor while it is built, which fails on the meta device.
     with torch.device('cpu' if 'MixVision' in repr(cfg.model) else 'meta'):
         return MODELS.build(cfg.model)
 
@@ -36,14 +36,14 @@ def millions(model: torch.nn.Module) -> float:
 
 
 @pytest.mark.parametrize('path', LEAVES, ids=NAMES)
-def test_it_builds_and_is_short(path):
+def test_a_config_builds_and_is_short(path):
     cfg = read(path)
     check_units(cfg)
     assert schedule_warnings(cfg) == []
     model = build(cfg)
     if path not in TRANSLATIONS:
-        six = any(name in path.name for name in ('potsdam', 'prepared', 'arctic'))
-        assert model.num_classes == (6 if six else 7)
+        has_six = any(name in path.name for name in ('potsdam', 'prepared', 'arctic'))
+        assert model.num_classes == (6 if has_six else 7)
     assert len(path.read_text().splitlines()) <= 25
 
 
@@ -59,23 +59,23 @@ def test_depthda_has_the_published_size(name, expected):
 
 
 @pytest.mark.parametrize(
-    'name, whole, trained',
+    'name, total, trained',
     [
         ('depthseg_dinov2-s_1xb8', 26.17, 4.04),
         ('depthseg_dinov2-b_1xb4', 102.99, 16.11),
         ('depthseg_dinov2-l_1xb2', 351.59, 46.04),
     ],
 )
-def test_depthseg_has_the_sizes_of_its_page(name, whole, trained):
+def test_depthseg_has_the_documented_sizes(name, total, trained):
     model = build(read(f'depthseg/{name}-50e_liuzhou-512x512.py'))
-    learns = sum(p.numel() for p in model.parameters() if p.requires_grad) / 1e6
-    assert (round(millions(model), 2), round(learns, 2)) == (whole, trained)
+    learned = sum(p.numel() for p in model.parameters() if p.requires_grad) / 1e6
+    assert (round(millions(model), 2), round(learned, 2)) == (total, trained)
     page = (ROOT.parent / 'docs/depthseg.md').read_text()
-    assert f'| {whole} M | {trained} M |' in page
+    assert f'| {total} M | {trained} M |' in page
 
 
 @pytest.mark.parametrize('path', DIRECTED, ids=[path.name for path in DIRECTED])
-def test_protocols_keep_the_domains_apart(path):
+def test_domains_and_splits_are_those_of_the_protocol(path):
     cfg = read(path)
     source, target = ('Urban', 'Rural') if 'u2r' in path.name else ('Rural', 'Urban')
     training, test = cfg.train_dataloader.dataset, cfg.test_dataloader.dataset
@@ -85,7 +85,7 @@ def test_protocols_keep_the_domains_apart(path):
         assert (training.split, training.holdout) == (['Train', 'Val'], None)
         assert cfg.val_dataloader is None and cfg.val_evaluator is None
     elif released:
-        # The authors chose the checkpoint on labelled target images, which the name admits.
+        # As in the authors' code, the checkpoint is selected on labelled target images.
         assert cfg.val_dataloader.dataset.domain == target
         assert cfg.val_dataloader.dataset.split == ['Train', 'Val']
     else:
@@ -99,7 +99,7 @@ def test_protocols_keep_the_domains_apart(path):
         assert test.split == ['Val', 'Train'] and cfg.test_evaluator.headline == 'Val'
 
 
-def test_the_segmentation_challenge_has_both_domains_and_their_hidden_labels():
+def test_the_segmentation_challenge_has_both_domains_and_hidden_test_labels():
     paths = sorted(set(LOVEDA) - set(DIRECTED))
     assert len(paths) == 3
     for path in paths:
@@ -112,7 +112,7 @@ def test_the_segmentation_challenge_has_both_domains_and_their_hidden_labels():
 
 
 @pytest.mark.parametrize('path', LOVEDA, ids=[path.name for path in LOVEDA])
-def test_batch_length_and_crop_are_those_of_the_file_name(path):
+def test_batch_length_and_crop_agree_with_the_file_name(path):
     cfg = read(path)
     _, batch_and_length, data = path.stem.rsplit('_', 2)
     batch, length = batch_and_length.split('-')
@@ -131,20 +131,20 @@ def test_batch_length_and_crop_are_those_of_the_file_name(path):
 
 
 @pytest.mark.parametrize('path', SEGMENTATIONS, ids=lambda path: str(path.relative_to(ROOT)))
-def test_rgb_only_models_read_no_depth_and_the_others_do(path):
+def test_all_models_but_the_rgb_only_ones_read_depth(path):
     cfg = read(path)
     loaders = [cfg.train_dataloader, cfg.val_dataloader, cfg.test_dataloader]
     depths = {loader.dataset.depth for loader in loaders if loader}
     rgb_only = path.parts[-2] == 'baselines' or path.name.startswith(('upernet', 'deeplabv3'))
     if cfg.model.type == 'DepthSeg':
-        # Depth is learned in training, and not read at test.
+        # Depth is a target in training, and not read in tests.
         train, *others = loaders
         depths = {loader.dataset.depth for loader in others if loader}
         assert train.dataset.depth and depths == {None}
     else:
         assert (depths == {None}) == rgb_only and len(depths) == 1
     assert (cfg.model.data_preprocessor.get('depth', 'input') == 'drop') == rgb_only
-    # Inference on the path of an image reads the depth folder of the dataset.
+    # Inference on an image file reads the same depth folder as the dataset.
     steps = [step for step in cfg.test_pipeline if step['type'] == LoadDepth.__name__]
     assert {step.get('folder') for step in steps} == depths
     assert cfg.test_pipeline == cfg.test_dataloader.dataset.pipeline
@@ -158,7 +158,7 @@ def test_translations_learn_from_pairs_and_translate_the_labelled_source(path):
         assert whole.get(key) == pair.source.get(key)
     assert 'labels' not in whole  # labels are translated as well
     assert pair.source.depth and pair.target.depth
-    # The encoder halves the sides once for each of its convolutions.
+    # Each convolution of the encoder halves the sides.
     divisor = 2 ** len(cfg.model.generator.channels)
     assert all(side % divisor == 0 for side in cfg.model.target_size)
     if 'sample' in str(path):
@@ -166,13 +166,13 @@ def test_translations_learn_from_pairs_and_translate_the_labelled_source(path):
         assert {pair.source.domain, pair.target.domain} == {'Urban', 'Rural'}
         crops = [half.pipeline[2].crop_size for half in (pair.source, pair.target)]
         assert all(side % divisor == 0 for crop in crops for side in crop)
-        # A whole tile is resized like a crop, up to the divisor.
+        # Tiles are resized by the ratio of the crops, rounded to the divisor.
         assert cfg.model.target_size[0] / 256 == pytest.approx(crops[1][0] / crops[0][0], rel=0.02)
     else:
         assert cfg.train_cfg.max_iters == 101 * 38 * 7**2
-        forth = path.stem.endswith('vaihingen')
-        assert cfg.model.target_size == ((512, 512) if forth else (896, 896))
-        types = ('Potsdam', 'Vaihingen') if forth else ('Vaihingen', 'Potsdam')
+        to_vaihingen = path.stem.endswith('vaihingen')
+        assert cfg.model.target_size == ((512, 512) if to_vaihingen else (896, 896))
+        types = ('Potsdam', 'Vaihingen') if to_vaihingen else ('Vaihingen', 'Potsdam')
         assert (pair.source.type, pair.target.type) == types
 
 
@@ -181,12 +181,12 @@ def test_translations_learn_from_pairs_and_translate_the_labelled_source(path):
 )
 def test_drdg_has_the_released_size(name, separate):
     model = build(read(f'drdg/{name}_potsdam2vaihingen.py'))
-    # The released generators count their k, a number here.
+    # In the released code, the generators have one parameter more: k, which is constant here.
     assert round(millions(model.generator_s2t) + 1e-6, 2) == separate
     assert round(millions(model.critic_s), 2) == 6.96
 
 
-def test_local_directions_differ_only_in_the_domains():
+def test_the_two_directions_of_the_local_protocol_differ_only_in_the_domains():
     names = [f'baselines/convnext-b_upernet_1xb4-40k_loveda-{d}-512x512.py' for d in ('u2r', 'r2u')]
     first, second = (read(name).to_dict() for name in names)
     differing = {key for key in first if first[key] != second[key]}
@@ -202,7 +202,7 @@ def test_deeplabv3_on_liuzhou_is_trained_for_50_epochs_without_depth():
 
 
 @pytest.mark.parametrize('path', [path for path in LEAVES if '2winter' in path.name])
-def test_seasons_are_two_prepared_folders(path):
+def test_seasons_are_read_from_two_prepared_folders(path):
     cfg = read(path)
     datasets = [cfg[f'{name}_dataloader'].dataset for name in ('train', 'val', 'test')]
     assert {dataset.type for dataset in datasets} == {'PreparedDataset'}

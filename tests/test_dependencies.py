@@ -8,7 +8,7 @@ from depthda.provenance import versions
 
 @pytest.fixture
 def environment(monkeypatch):
-    """Pretend that other versions are installed than really are (None: not installed)."""
+    """Return a function that simulates installed versions; None means not installed."""
 
     def pretend(**found: str | None):
         real = dependencies.version
@@ -26,7 +26,7 @@ def environment(monkeypatch):
     return pretend
 
 
-def test_this_environment_passes():
+def test_the_present_environment_is_accepted():
     dependencies.check_dependencies()
 
 
@@ -66,7 +66,7 @@ def test_any_build_of_opencv_is_accepted(environment, build):
 
 
 @pytest.mark.parametrize('original', ['mmcv', 'mmcv_lite', 'mmengine', 'mmsegmentation'])
-def test_originals_installed_next_to_the_maintained_ones_are_found(environment, original):
+def test_original_libraries_beside_the_maintained_ones_are_refused(environment, original):
     environment(**{original: '1.0.0'})
     with pytest.raises(ImportError, match='are both installed and overwrite') as error:
         dependencies.check_dependencies()

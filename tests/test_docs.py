@@ -1,4 +1,4 @@
-"""What the documents show works, and what they name exists."""
+"""The examples of the documentation work, and the files, tests and options it names exist."""
 
 import inspect
 import json
@@ -24,7 +24,7 @@ def build(line, folder):
     return VISUALIZERS.build(settings)
 
 
-def test_there_is_a_line_for_each_backend():
+def test_the_page_of_logging_has_a_line_for_each_backend():
     assert [re.findall(r"type='(\w+)'", line)[1] for line in LINES] == [
         'TensorboardVisBackend',
         'WandbVisBackend',
@@ -67,12 +67,12 @@ def test_every_link_and_every_script_of_the_pages_exists():
 
 
 def test_every_figure_of_the_benchmark_is_in_a_table():
-    """Numbers of two decimals in its text, with their signs, stand in docs/tables."""
+    """The signed numbers of two decimals on the page occur in docs/tables."""
     page = (ROOT / 'docs/synthetic-benchmark.md').read_text().split('## What came out')[1]
     tables = ' '.join(path.read_text() for path in (ROOT / 'docs/tables').iterdir())
     figures = set(re.findall(r'[+−]?\d+\.\d\d', page))
     assert len(figures) > 30
-    # In JSON 12.5 is 12.50.
+    # As numbers, because JSON has 12.5 for 12.50.
     known = {float(value) for value in re.findall(r'-?\d+\.\d+', tables)}
     assert not {figure for figure in figures if float(figure.replace('−', '-')) not in known}
 
@@ -105,8 +105,7 @@ def test_every_test_that_a_difference_names_exists():
     assert not [name for name in named if not (ROOT / 'tests' / name).exists()]
 
 
-def test_the_page_of_differences_names_options_of_as_released():
-    """An option that the page gives to as-released is set in such a config."""
+def test_options_that_the_page_of_differences_assigns_to_as_released_are_set():
     page = (ROOT / 'docs/differences.md').read_text()
     configs = [path.read_text() for path in ROOT.glob('configs/**/*as-released*.py')]
     text = '\n'.join(configs)

@@ -1,4 +1,4 @@
-"""The config and the commands of ``docs/fine-tuning.md``, with small encoders and two classes."""
+"""The config and commands of ``docs/fine-tuning.md`` work, with small encoders and two classes."""
 
 import re
 import shlex
@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 from mmseg.registry import MODELS
-from test_your_data import places  # noqa: F401  (a fixture)
+from test_your_data import domains  # noqa: F401  (a fixture)
 
 from depthda.cli import OptionsAction
 from depthda.engine.launch import load_config, test, train
@@ -18,7 +18,7 @@ test.__test__ = False  # keep pytest from collecting this imported function
 ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / 'docs/fine-tuning.md').read_text()
 REAL = ROOT / 'configs/depthda/depthda_convnext-b-s_1xb4-40k_prepared-512x512.py'
-# What makes the config of the page small: its encoders, heads, crops and loaders.
+# A base with small encoders, heads and crops in place of the base of the page.
 SMALL = f"""
 _base_ = {str(REAL)!r}
 small = dict(depths=[1, 1, 1, 1], drop_path_rate=0.1)
@@ -43,9 +43,9 @@ OPTIONS = {
 
 
 @pytest.fixture
-def here(places, tmp_path, monkeypatch):  # noqa: F811
+def loveda_weights(domains, tmp_path, monkeypatch):  # noqa: F811
     (tmp_path / 'data').mkdir()
-    (tmp_path / 'data/custom').symlink_to(places / 'data')
+    (tmp_path / 'data/custom').symlink_to(domains / 'data')
     base = tmp_path / 'configs/depthda' / REAL.name
     base.parent.mkdir(parents=True)
     base.write_text(SMALL)
@@ -66,7 +66,7 @@ def here(places, tmp_path, monkeypatch):  # noqa: F811
     return weights
 
 
-def typed(command):
+def parse(command):
     parser = ArgumentParser()
     parser.add_argument('config')
     parser.add_argument('checkpoint', nargs='?')
@@ -75,9 +75,9 @@ def typed(command):
     return parser.parse_args(shlex.split(command)[2:])
 
 
-def test_from_seven_classes_to_two(here):
+def test_weights_for_seven_classes_are_fine_tuned_to_two(loveda_weights):
     trains, tests = [
-        [typed(line) for line in PAGE.replace('\\\n', '').splitlines() if line.startswith(start)]
+        [parse(line) for line in PAGE.replace('\\\n', '').splitlines() if line.startswith(start)]
         for start in ('python tools/train.py', 'python tools/test.py')
     ]
     assert (len(trains), len(tests)) == (2, 1)
@@ -85,7 +85,7 @@ def test_from_seven_classes_to_two(here):
     train(first.config, first.work_dir, cfg_options=OPTIONS | first.cfg_options)
     checkpoint = tests[0].checkpoint.replace('8000', '1')
     meta = torch.load(checkpoint, weights_only=True)['meta']['initialised_from']
-    assert (meta['loaded'], meta['of']) == (len(here) - 4, len(here))
+    assert (meta['loaded'], meta['of']) == (len(loveda_weights) - 4, len(loveda_weights))
     assert meta['skipped']['of another shape'] == [
         'decode_head.conv_seg.weight 7×8×1×1 instead of 2×8×1×1',
         'decode_head.conv_seg.bias 7 instead of 2',
@@ -95,17 +95,19 @@ def test_from_seven_classes_to_two(here):
     results = test(tests[0].config, checkpoint, cfg_options=OPTIONS)
     assert {'IoU.field', 'IoU.wood'} <= set(results['scores'])
 
-    # The overrides of the last command; a frozen encoder also comes from the checkpoint.
+    # With the overrides of the last command. The weights of a frozen encoder are loaded as well.
     last = trains[1]
     frozen = {'+model.backbone.rgb.frozen': True}
     runner = train(last.config, last.work_dir, cfg_options=OPTIONS | last.cfg_options | frozen)
     assert max(runner.optim_wrapper.get_lr()['base_lr']) <= 1e-5
     encoder = runner.model.backbone.rgb.state_dict()
     assert not any(parameter.requires_grad for parameter in runner.model.backbone.rgb.parameters())
-    assert all(torch.equal(value, here[f'backbone.rgb.{key}']) for key, value in encoder.items())
+    assert all(
+        torch.equal(value, loveda_weights[f'backbone.rgb.{key}']) for key, value in encoder.items()
+    )
 
 
-def test_the_page_shows_what_the_real_model_skips():
+def test_the_output_on_the_page_is_that_of_the_full_model():
     cfg = load_config(REAL)
     with torch.device('meta'):
         model = MODELS.build(cfg.model)

@@ -1,4 +1,4 @@
-"""Four optical bands work from preparation to a test, with the shipped configs."""
+"""Images of four optical bands are prepared, trained on and tested with the shipped configs."""
 
 import json
 from pathlib import Path
@@ -39,7 +39,7 @@ def read(path):
         return raster.read()
 
 
-def test_the_four_band_sample_adds_a_band_to_the_three(sample_4band, sample):
+def test_the_four_band_sample_has_near_infrared_in_addition(sample_4band, sample):
     four = sorted(sample_4band.rglob('images_png/*.tif'))
     assert len(four) == 34 and not list(sample_4band.rglob('images_png/*.png'))
     with rasterio.open(sample / 'Train/Urban/images_png/20.png') as raster:
@@ -54,7 +54,7 @@ def test_the_four_band_sample_adds_a_band_to_the_three(sample_4band, sample):
     assert 'near_infrared' not in json.loads((sample / 'world.json').read_text())
 
 
-def runs(config, work_dir, options):
+def train_and_test(config, work_dir, options):
     train(config, str(work_dir), cfg_options=options)
     found = run_test(config, next(work_dir.glob('iter_2.pth')), str(work_dir), cfg_options=options)
     assert 0 <= found['scores']['mIoU'] <= 100
@@ -77,10 +77,10 @@ def test_the_sample_config_trains_and_tests(sample_4band, tmp_path):
         f'{name}_dataloader.dataset.data_root': str(sample_4band)
         for name in ('train', 'val', 'test')
     }
-    runs(SAMPLE, tmp_path, options)
+    train_and_test(SAMPLE, tmp_path, options)
     cfg = load_config(SAMPLE, options)
-    seen = next(deal(open_source(cfg, 'sample', 'train'), 1, 1, seed=0))
-    assert seen.image.shape == seen.fourth.shape == (128, 128, 3)
+    item = next(deal(open_source(cfg, 'sample', 'train'), 1, 1, seed=0))
+    assert item.image.shape == item.fourth.shape == (128, 128, 3)
     line = band_statistics(check_sets(cfg, ['train'])[0])
     values = np.stack(
         [read(path) for path in sorted(sample_4band.glob('Train/Urban/images_png/*'))[:8]]
@@ -91,14 +91,14 @@ def test_the_sample_config_trains_and_tests(sample_4band, tmp_path):
 
 @pytest.fixture(scope='module')
 def prepared(tmp_path_factory):
-    """Prepare tiles of four 16-bit bands, unchanged by --bands and --keep-values."""
+    """Prepare tiles of four 16-bit bands, with all bands and values kept."""
     root = tmp_path_factory.mktemp('prepared')
     rng = np.random.default_rng(0)
-    for folder, bands, top, kind in (('rgb', 4, 4000, 'uint16'), ('mask', 1, 3, 'uint8')):
+    for folder, bands, limit, dtype in (('rgb', 4, 4000, 'uint16'), ('mask', 1, 3, 'uint8')):
         (root / folder).mkdir()
         for name in ('a', 'b'):
-            pixels = rng.integers(0, top, (bands, 128, 128)).astype(kind)
-            profile = dict(width=128, height=128, count=bands, dtype=kind)
+            pixels = rng.integers(0, limit, (bands, 128, 128)).astype(dtype)
+            profile = dict(width=128, height=128, count=bands, dtype=dtype)
             with rasterio.open(root / folder / f'{name}.tif', 'w', 'GTiff', **profile) as raster:
                 raster.write(pixels)
     settings = FolderSettings(
@@ -112,22 +112,19 @@ def prepared(tmp_path_factory):
     return root
 
 
-def test_tiles_of_n_bands_are_geotiffs_of_the_same_values(prepared):
+def test_tiles_of_four_bands_are_geotiffs_with_the_original_values(prepared):
     tiles = sorted((prepared / 'set/images').iterdir())
     assert len(tiles) == 8 and {path.suffix for path in tiles} == {'.tif'}
     with rasterio.open(prepared / 'rgb/a.tif') as raster:
         whole = raster.read()
     assert np.array_equal(read(prepared / 'set/images/a_64_0_128_64.tif'), whole[:, :64, 64:])
-    with pytest.raises(
-        UserError, match=r'a.tif has 4 bands: name those to keep with --bands \(1 2'
+    for cut, message in (
+        (Cut(), r'a.tif has 4 bands: name those to keep with --bands \(1 2'),
+        (Cut(bands=(5,)), 'a.tif has no band 5, it has 4: correct --bands'),
+        (Cut(bands=(1, 2, 3)), 'a.tif is uint16: give --stretch .* or --keep-values'),
     ):
-        prepare_folder(prepared / 'other', FolderSettings(prepared / 'rgb'))
-    with pytest.raises(UserError, match='a.tif has no band 5, it has 4: correct --bands'):
-        prepare_folder(prepared / 'other', FolderSettings(prepared / 'rgb', cut=Cut(bands=(5,))))
-    with pytest.raises(UserError, match='a.tif is uint16: give --stretch .* or --keep-values'):
-        prepare_folder(
-            prepared / 'other', FolderSettings(prepared / 'rgb', cut=Cut(bands=(1, 2, 3)))
-        )
+        with pytest.raises(UserError, match=message):
+            prepare_folder(prepared / 'other', FolderSettings(prepared / 'rgb', cut=cut))
     assert not (prepared / 'other').exists()
 
 
@@ -145,15 +142,14 @@ model = dict(
 )
 """)
     root = str(prepared / 'set')
-    options = dict(SHORT)
-    for name in ('train', 'val', 'test'):
-        options |= {
-            f'{name}_dataloader.dataset.data_root': root,
-            f'{name}_dataloader.dataset.depth': None,
-            f'{name}_dataloader.num_workers': 0,
-            f'{name}_dataloader.persistent_workers': False,
-        }
-    found = runs(config, tmp_path / 'run', options)
+    changes = {'dataset.data_root': root, 'dataset.depth': None, 'num_workers': 0}
+    changes['persistent_workers'] = False
+    options = SHORT | {
+        f'{name}_dataloader.{key}': value
+        for name in ('train', 'val', 'test')
+        for key, value in changes.items()
+    }
+    found = train_and_test(config, tmp_path / 'run', options)
     assert found['tested_on']['images'] == 8
     three = Config.fromfile(CONFIGS / '_base_/datasets/prepared-512x512.py')
     with pytest.raises(UserError, match='8 images of 4 bands, and LoadImageFromFile would make'):

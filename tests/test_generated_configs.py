@@ -1,4 +1,4 @@
-"""Generated configs are up to date, and the header of each config states what it is."""
+"""Generated configs are up to date, and the header of each config describes it."""
 
 import ast
 import re
@@ -48,14 +48,14 @@ def test_at_most_200_files_are_written_by_hand():
     assert len(FILES) - len(GENERATED) <= 200
 
 
-def test_no_config_of_bases_alone_is_written_by_hand():
+def test_configs_that_only_combine_bases_are_generated():
     for path in LEAVES:
         if path.relative_to(CONFIGS).as_posix() not in GENERATED:
             assert len(ast.parse(path.read_text()).body) > 1, path
 
 
 @pytest.mark.parametrize('path', FILES, ids=lambda path: str(path.relative_to(CONFIGS)))
-def test_the_first_line_states_what_the_file_is(path):
+def test_the_first_line_describes_the_file(path):
     first = path.read_text().splitlines()[0]
     assert re.match(r'# ([^a-z]|mmseg|ablates: |of: )|"""[A-Z]', first), first
 
@@ -71,18 +71,18 @@ def test_a_command_in_a_header_names_its_own_file(path):
         assert path.relative_to(CONFIGS).as_posix() not in GENERATED
 
 
-def test_figures_in_headers_are_those_of_the_papers_tables(monkeypatch):
+def test_figures_in_headers_agree_with_the_tables_of_the_papers(monkeypatch):
     from depthda.experiments.tables.table import load_table
 
     monkeypatch.chdir(ROOT)
-    printed = {}
+    published = {}
     for name in ('loveda-u2r', 'loveda-r2u', 'depthseg-table1', 'drdg_potsdam2vaihingen'):
         table = load_table(f'configs/tables/{name}.py')
         column = [column.key for column in table.columns].index('mIoU')
         for row in table.rows:
             config = row.config or (row.steps[0].train if row.steps else None)
             if config and row.paper and row.name not in ('rdg-2', 'drdg-2'):
-                printed.setdefault(config, row.paper[column])
+                published.setdefault(config, row.paper[column])
     found = 0
     for path in LEAVES:
         header = path.read_text().split('_base_')[0].replace('\n# ', ' ')
@@ -92,7 +92,7 @@ def test_figures_in_headers_are_those_of_the_papers_tables(monkeypatch):
             config = path.relative_to(ROOT).as_posix()
             # The header of a local-protocol config repeats the score on the server.
             server = re.sub(r'(loveda-\w+)-512', r'\1-server-512', config)
-            assert float(figure) == printed.get(config, printed.get(server)), config
+            assert float(figure) == published.get(config, published.get(server)), config
             found += 1
     assert found == 10 * 2 + 4 + 2  # LoveDA, LiuZhou, ISPRS
 

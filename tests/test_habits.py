@@ -1,4 +1,4 @@
-"""What a stock mmseg user types works: Config, Runner, init_model, inference_model."""
+"""The usual interface of mmseg works: Config, Runner, init_model, inference_model."""
 
 from pathlib import Path
 
@@ -31,13 +31,13 @@ def model(checkpoint):
     return init_model(str(CONFIG), checkpoint, device='cpu')
 
 
-def test_a_path_is_predicted_with_the_depth_map_beside_it(model, sample):
+def test_inference_on_a_path_reads_the_depth_map_of_the_image(model, sample):
     folder = sample / 'Test' / 'Rural'
     path = next((folder / 'images_png').iterdir())
     from_path = inference_model(model, str(path))
     assert from_path.pred_sem_seg.data.shape == (1, 128, 128)
 
-    # Depth as the array's fourth channel gives the same; other depth gives something else.
+    # An array with the same depth as fourth channel has the same result, and other depth another.
     image = cv2.imread(str(path)).astype(np.float32)
     depth = cv2.imread(str(folder / 'rdepth/synthetic' / path.name), cv2.IMREAD_UNCHANGED) / 65535
     stacked = np.dstack([image, depth.astype(np.float32)])
@@ -53,21 +53,21 @@ def test_an_array_without_depth_is_refused(model):
         inference_model(model, np.zeros((64, 64, 3), np.uint8))
 
 
-def test_the_checkpoint_carries_classes_and_colours(model):
+def test_the_checkpoint_contains_classes_and_colours(model):
     assert model.dataset_meta['classes'][1] == 'building'
     assert len(model.dataset_meta['palette']) == 7
 
 
-def test_an_rgb_only_model_takes_any_image(tmp_path, sample):
+def test_an_rgb_only_model_needs_no_depth(tmp_path, sample):
     model = init_model(str(RGB_ONLY), device='cpu')
     path = next((sample / 'Test' / 'Rural' / 'images_png').iterdir())
-    # Outside the tree, no depth map next to it.
+    # A copy without a depth map.
     image = cv2.imread(str(path))
     cv2.imwrite(str(tmp_path / 'scene.png'), image)
     from_path = inference_model(model, str(tmp_path / 'scene.png'))
     from_array = inference_model(model, image)
     assert torch.equal(from_array.seg_logits.data, from_path.seg_logits.data)
-    # With depth as the last channel too, which such a model leaves out.
+    # An array may have depth as its last channel, which the model does not use.
     stacked = np.dstack([image, np.full(image.shape[:2], 0.5)]).astype(np.float32)
     with_depth = inference_model(model, stacked)
     assert torch.equal(with_depth.seg_logits.data, from_path.seg_logits.data)

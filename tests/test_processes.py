@@ -5,7 +5,7 @@ from depthda.processes import check_launcher
 
 
 @pytest.fixture(autouse=True)
-def bare(monkeypatch):
+def without_launcher(monkeypatch):
     for name in ('WORLD_SIZE', 'RANK', 'SLURM_NTASKS', 'SLURM_STEP_ID', 'MASTER_ADDR'):
         monkeypatch.delenv(name, raising=False)
 
@@ -33,7 +33,7 @@ def test_several_processes_without_a_launcher_are_refused(monkeypatch, environme
         {'SLURM_STEP_ID': '0'},
     ],
 )
-def test_one_process_needs_none(monkeypatch, environment):
+def test_a_single_process_needs_no_launcher(monkeypatch, environment):
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     check_launcher('none')

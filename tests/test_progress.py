@@ -13,7 +13,7 @@ class Terminal(io.StringIO):
 
 @pytest.fixture
 def lines(monkeypatch):
-    """Collect the lines of the log; the clock advances by ten seconds at every call."""
+    """Return the lines of the log; each reading of the clock is ten seconds later."""
     logged, clock = [], iter(range(0, 10_000, 10))
     monkeypatch.setattr(progress, 'print_log', lambda text, logger: logged.append(text))
     monkeypatch.setattr(progress.time, 'monotonic', lambda: next(clock))
@@ -26,7 +26,7 @@ def count_to(total):
             show(done)
 
 
-def test_a_terminal_gets_a_bar_with_the_rate(monkeypatch, lines):
+def test_a_terminal_shows_a_bar_with_the_rate(monkeypatch, lines):
     terminal = Terminal()
     monkeypatch.setattr('sys.stderr', terminal)
     monkeypatch.setenv('COLUMNS', '100')
@@ -37,7 +37,7 @@ def test_a_terminal_gets_a_bar_with_the_rate(monkeypatch, lines):
     assert lines == []
 
 
-def test_a_log_gets_a_line_now_and_then(lines):
+def test_a_log_has_a_line_at_intervals(lines):
     count_to(60)
     assert lines[0] == 'windows: 3 of 60, 0.1 per second, 570 s left'
     assert len(lines) == 19 and not any('60 of 60' in line for line in lines)

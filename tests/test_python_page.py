@@ -32,7 +32,7 @@ def project_folder(sample, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     torch.manual_seed(0)
     model = MODELS.build(Config.fromfile('configs/sample/depthda_tiny_u2r.py').model)
-    # So that more than one class is predicted.
+    # The model must predict more than one class.
     torch.nn.init.normal_(model.decode_head.conv_seg.weight)
     meta = dict(dataset_meta=dict(LoveDADataset.METAINFO))
     folder = tmp_path / 'work_dirs/depthda_tiny_u2r'
@@ -50,7 +50,7 @@ def run(command):
     assert stopped.value.code == 0
 
 
-def test_the_page_runs(project_folder, capsys):
+def test_the_code_of_the_page_runs_and_its_scores_are_those_of_the_model(project_folder, capsys):
     namespace: dict = {}
     for block in re.findall(r'```python\n(.*?)```', PAGE, re.DOTALL):
         exec(block, namespace)
@@ -60,7 +60,7 @@ def test_the_page_runs(project_folder, capsys):
     colour = LoveDADataset.METAINFO['palette'][namespace['labels'][0, 0]]
     assert (picture[0, 0, ::-1] == colour).all()
 
-    # The maps that the page's code writes get the same scores as the model.
+    # The maps written by the code of the page have the scores of the model.
     expected = test(namespace['config'], namespace['checkpoint'])
     (project_folder / 'maps').mkdir()
     for path in sorted(Path('data/sample/Test/Rural/images_png').iterdir()):

@@ -1,4 +1,4 @@
-"""A small suite run by pytest itself, in one process and in several."""
+"""The summary of skipped tests, for small test files run in one process and in several."""
 
 import subprocess
 import sys
@@ -22,7 +22,7 @@ def test_two():
 
 
 @pytest.mark.parametrize('processes', [[], ['-n', '2']])
-def test_the_end_names_what_was_skipped_and_why(tmp_path, processes):
+def test_the_summary_gives_the_skipped_tests_by_reason(tmp_path, processes):
     for name, skipped in (('test_a', True), ('test_b', False)):
         (tmp_path / f'{name}.py').write_text(SUITE.format(skipped))
     (tmp_path / 'test_c.py').write_text("import pytest\npytest.importorskip('no_such_module')\n")

@@ -1,4 +1,4 @@
-"""The runs of the tables: their configs and data, directions, protocols, chains and smoke runs."""
+"""The runs of the tables: their configs, data, directions, protocols, steps and smoke runs."""
 
 import csv
 import re
@@ -23,11 +23,11 @@ ABLATIONS = 'configs/depth_guided/ablations/*.py'
 
 @pytest.fixture(autouse=True)
 def without_data(tmp_path, monkeypatch) -> None:
-    """Work in a folder that has configs and no data, whatever data the project's folder has."""
-    here = tmp_path / 'here'
-    here.mkdir()
-    (here / 'configs').symlink_to(ROOT / 'configs')
-    monkeypatch.chdir(here)
+    """Change to a folder that has the configs but no data."""
+    folder = tmp_path / 'without-data'
+    folder.mkdir()
+    (folder / 'configs').symlink_to(ROOT / 'configs')
+    monkeypatch.chdir(folder)
 
 
 def read(name: str) -> Table:
@@ -35,30 +35,30 @@ def read(name: str) -> Table:
 
 
 @pytest.mark.parametrize('name', NAMES)
-def test_the_real_configs_take_the_overrides_and_every_row_has_a_smoke_run(name):
+def test_overrides_fit_the_configs_and_every_row_has_a_smoke_run(name):
     table = read(name)
     worlds = table.worlds[:1]
     runs = plan_runs(table, 'out', [0], worlds)
-    small = plan_runs(table, 'out', [0], [0], smoke=True)
+    smoke_runs = plan_runs(table, 'out', [0], [0], smoke=True)
     names = [row.name for row in table.rows if not (row.absent or row.same_as)]
-    assert [run.row.name for run in runs] == [run.row.name for run in small] == names
+    assert [run.row.name for run in runs] == [run.row.name for run in smoke_runs] == names
     for run in runs:
-        needs = {'depthseg': 'data/liuzhou', 'drdg': 'data/potsdam'}
-        needs = needs.get(re.split('[-_]', name)[0], 'data/loveda')
+        data = {'depthseg': 'data/liuzhou', 'drdg': 'data/potsdam'}
+        data = data.get(re.split('[-_]', name)[0], 'data/loveda')
         if name == 'arctic':
-            needs = f'data/arctic/{re.split("[-2]", run.row.name)[-2]}'
-        assert run.missing == (needs if run.row.sample is None else None)
-    for run in small:
+            data = f'data/arctic/{re.split("[-2]", run.row.name)[-2]}'
+        assert run.missing == (data if run.row.sample is None else None)
+    for run in smoke_runs:
         assert run.missing is None
         assert all(step.train.startswith('configs/sample/') for step in run.steps if step.train)
         for step in run.steps:
             assert not step.train or resolved_config(step).train_cfg.max_iters <= 2
-    for step in (step for run in (*runs, *small) for step in run.steps if step.train):
+    for step in (step for run in (*runs, *smoke_runs) for step in run.steps if step.train):
         assert schedule_warnings(resolved_config(step)) == []
 
 
 @pytest.mark.parametrize('name, target', LOVEDA.items())
-def test_protocols_of_the_rows_are_those_of_their_configs(name, target):
+def test_the_protocol_of_a_row_is_that_of_its_config(name, target):
     runs = {run.row.name: run for run in plan_runs(read(name), 'out', [0])}
     for smoke in (False, True):
         for run in plan_runs(read(name), 'out', [0], [0], smoke=smoke):
@@ -76,14 +76,11 @@ def test_protocols_of_the_rows_are_those_of_their_configs(name, target):
         tta = {run.row.name for run in runs.values() if any(step.tta for step in run.steps)}
         assert tta == {'tricks'} and 'a guess' in runs['tricks'].row.note
     configs = {run.steps[0].train for run in runs.values()}
-    short = name.removeprefix('loveda-')
-    there = {
-        f'configs/{p.parent.name}/{p.name}' for p in ROOT.glob(f'configs/*/*_loveda-{short}-*')
-    }
-    assert configs == there and len(configs) == len(runs)
+    paths = Path().glob(f'configs/*/*_{name}-*')
+    assert configs == {str(path) for path in paths} and len(configs) == len(runs)
 
 
-def test_every_ablation_runs_in_both_directions_with_one_config():
+def test_every_ablation_runs_in_both_directions_with_the_same_config():
     table = read('depth-guided')
     runs = {run.row.name: run for run in plan_runs(table, 'out', [0])}
     files = {run.steps[0].train for run in runs.values()}
@@ -101,14 +98,14 @@ def test_every_ablation_runs_in_both_directions_with_one_config():
 
 
 @pytest.mark.parametrize('name, local', [('rgb', 'convnext-b'), ('both', 'guided-convnext-b-s')])
-def test_a_direction_set_by_options_is_the_run_of_its_own_config(name, local):
+def test_setting_the_direction_by_options_equals_the_config_of_the_direction(name, local):
     for direction in ('u2r', 'r2u'):
         (by_options,) = plan_runs(read('depth-guided'), 'out', [0], only=[f'{name}-{direction}'])
-        (own,) = plan_runs(read(f'loveda-{direction}'), 'out', [0], only=[f'{local}-local'])
-        assert by_options.hash == own.hash
+        (by_config,) = plan_runs(read(f'loveda-{direction}'), 'out', [0], only=[f'{local}-local'])
+        assert by_options.hash == by_config.hash
 
 
-def test_released_rates_have_their_own_rows():
+def test_rows_of_released_rates_have_the_released_values():
     runs = {run.row.name: run for run in plan_runs(read('depth-guided'), 'out', [0])}
     for name in ('swin-b-s', 'swin-l-s', 'mit-b5-b1'):
         cfg = resolved_config(runs[f'{name}-released-rates-u2r'].steps[0])
@@ -120,7 +117,7 @@ def test_released_rates_have_their_own_rows():
     assert cfg.model.decode_head.type == 'UPerHead'
 
 
-def test_a_drdg_row_trains_translates_trains_and_tests():
+def test_the_steps_of_a_drdg_row_are_two_trainings_a_translation_and_a_test():
     for run in plan_runs(read(DRDG), 'out', [0]):
         if run.row.name == 'baseline':
             continue
@@ -139,7 +136,7 @@ def test_a_drdg_row_trains_translates_trains_and_tests():
         assert aggregates == ['global', 'per_batch']
 
 
-def test_translating_takes_the_overrides_of_the_training():
+def test_a_translation_has_the_overrides_of_its_training():
     for run in plan_runs(read('synthetic-drdg'), 'out', [0], [1]):
         if run.row.name.startswith('rgb'):
             continue
@@ -156,7 +153,7 @@ def test_translating_takes_the_overrides_of_the_training():
             'wo-dccl': [2, 0],
         }
         assert weights == expected[run.row.name.removesuffix(f'-{run.row.name[-3:]}')]
-        # The training sees no label of the target.
+        # No label of the target is used in training.
         source, target = run.row.source, run.row.target
         pair = trained.train_dataloader.dataset
         assert (pair.source.domain, pair.target.domain) == (source, target)
@@ -165,7 +162,7 @@ def test_translating_takes_the_overrides_of_the_training():
         assert resolved_config(training).train_dataloader.dataset.domain == source
 
 
-def test_the_source_only_rows_of_drdg_are_the_synthetic_ones():
+def test_the_source_only_rows_of_drdg_are_those_of_the_synthetic_table():
     rows = ['rgb-u2r', 'rgb-r2u']
     translated, plain = (
         [run.hash for run in plan_runs(read(name), 'out', only=rows)]
@@ -174,7 +171,7 @@ def test_the_source_only_rows_of_drdg_are_the_synthetic_ones():
     assert translated == plain and len(plain) == 18
 
 
-def test_synthetic_rows_are_the_same_runs_as_in_the_controls():
+def test_the_synthetic_table_and_the_controls_share_runs():
     controls = {row.name for row in read('synthetic-controls').rows}
     rows = [row.name for row in read('synthetic').rows if row.name in controls]
     plain, controls = (
@@ -185,7 +182,7 @@ def test_synthetic_rows_are_the_same_runs_as_in_the_controls():
     assert plain == controls
 
 
-def test_smoke_runs_end_awaiting_a_score_and_a_recorded_one_fills_the_table(tmp_path, monkeypatch):
+def test_smoke_runs_await_scores_and_recorded_ones_are_in_the_table(tmp_path, monkeypatch):
     # tests/test_configs.py builds the real models.
     monkeypatch.setattr('depthda.experiments.tables.runner.check_real_configs', lambda *_: None)
     path = 'configs/tables/loveda-u2r.py'
@@ -229,7 +226,7 @@ def test_rows_of_the_segmentation_challenge_have_both_domains():
             assert run.row.against == ('{data}' if smoke else None)
 
 
-def test_the_example_of_the_page_is_a_table(tmp_path):
+def test_the_example_of_the_page_is_a_valid_table(tmp_path):
     page = (ROOT / 'configs' / 'tables' / 'README.md').read_text(encoding='utf-8')
     example = tmp_path / 'example.py'
     example.write_text(re.search(r'```python\n(.*?)```', page, re.DOTALL)[1], encoding='utf-8')

@@ -1,4 +1,4 @@
-"""The page ``docs/wrap-your-model.md`` is run as it stands."""
+"""The code of ``docs/wrap-your-model.md`` is run unchanged."""
 
 import re
 from pathlib import Path
@@ -14,15 +14,15 @@ PAGE = Path(__file__).parents[1] / 'docs' / 'wrap-your-model.md'
 BLOCKS = re.findall(r'```python\n(.*?)```', PAGE.read_text(), re.DOTALL)
 
 
-def after(steps: int) -> dict:
+def names_after(steps: int) -> dict:
     """Return the names that the first blocks of the page define."""
-    found: dict = {}
+    names: dict = {}
     for block in BLOCKS[:steps]:
-        exec(block, found)
-    return found
+        exec(block, names)
+    return names
 
 
-def plain(config: dict) -> ConfigDict:
+def unsynchronised(config: dict) -> ConfigDict:
     """Replace synchronised batch norm by the ordinary one, for a single process."""
     return ConfigDict(eval(repr(config).replace('SyncBN', 'BN')))
 
@@ -30,7 +30,7 @@ def plain(config: dict) -> ConfigDict:
 @pytest.mark.parametrize('steps', [2, 3, 4])
 def test_each_step_trains_and_predicts(steps):
     torch.manual_seed(0)
-    model = MODELS.build(plain(after(steps)['model']))
+    model = MODELS.build(unsynchronised(names_after(steps)['model']))
     labels = [torch.randint(7, (1, 128, 128)) for _ in range(2)]
     meta = dict(img_shape=(128, 128), ori_shape=(128, 128), pad_shape=(128, 128))
     samples = [SegDataSample(gt_sem_seg=PixelData(data=x), metainfo=dict(meta)) for x in labels]
@@ -46,7 +46,7 @@ def test_each_step_trains_and_predicts(steps):
 
 
 def test_a_plain_vit_gets_a_pyramid():
-    vit = plain(after(5)['vit'])
+    vit = unsynchronised(names_after(5)['vit'])
     vit.backbone.arch.update(hidden_size=16, num_hidden_layers=12, num_attention_heads=2)
     vit.neck.embed_dim = 16
     backbone = MODELS.build(vit)

@@ -1,4 +1,4 @@
-"""A Depth Anything of a few thousand weights, as ``transformers`` saves one."""
+"""A Depth Anything model of a few thousand weights, saved by ``transformers``."""
 
 import json
 from pathlib import Path
@@ -8,7 +8,7 @@ from transformers import DepthAnythingConfig, DepthAnythingForDepthEstimation
 
 
 def tiny_model(seed: int = 0, **config) -> DepthAnythingForDepthEstimation:
-    """Random weights, large enough that depth follows the image."""
+    """Return a model with random weights, large enough that depth depends on the image."""
     backbone = dict(
         model_type='dinov2',
         hidden_size=16,
@@ -34,12 +34,12 @@ def tiny_model(seed: int = 0, **config) -> DepthAnythingForDepthEstimation:
         if value.ndim > 1:
             fan_in = value[0].numel()
             value.data.normal_(0, (2 / fan_in) ** 0.5, generator=generator)
-    model.head.conv3.bias.data.fill_(5)  # the last activation cuts off below 0
+    model.head.conv3.bias.data.fill_(5)  # because the last activation clips at 0
     return model
 
 
 def save_tiny(folder: Path, seed: int = 0, size: int = 70, **config) -> Path:
-    """Save model and image processor; images of ``size``² go through as they are."""
+    """Save model and image processor; images of ``size`` × ``size`` pixels are not resized."""
     tiny_model(seed, **config).save_pretrained(folder)
     processor = {
         'image_processor_type': 'DPTImageProcessor',

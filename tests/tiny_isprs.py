@@ -1,4 +1,4 @@
-"""A tiny ISPRS download whose every pixel tells the area and the place it came from."""
+"""A tiny ISPRS download whose pixel values encode their area and position."""
 
 import zipfile
 from pathlib import Path
@@ -20,7 +20,7 @@ HEIGHT, WIDTH = 21, 26
 
 
 def write_tif(path: Path, array: np.ndarray, transform=None, nodata=None) -> None:
-    """H×W or H×W×bands, as GeoTIFF."""
+    """Write an array of H×W or H×W×bands as GeoTIFF."""
     path.parent.mkdir(parents=True, exist_ok=True)
     bands = array[None] if array.ndim == 2 else np.moveaxis(array, -1, 0)
     profile = dict(
@@ -33,23 +33,23 @@ def write_tif(path: Path, array: np.ndarray, transform=None, nodata=None) -> Non
 
 
 def image_at(number: int, y: np.ndarray, x: np.ndarray) -> np.ndarray:
-    """Infrared = the area's number, red = x, green = y."""
+    """Return infrared = number of the area, red = x, green = y."""
     return np.stack([np.full_like(x, number), x, y], -1).astype(np.uint8)
 
 
 def rgbir_at(number: int, y: np.ndarray, x: np.ndarray) -> np.ndarray:
-    """Red, green, blue and infrared of the same place; blue tells x, y and area at once."""
+    """Return red, green, blue and infrared; blue is a combination of the other three."""
     infrared, red, green = np.moveaxis(image_at(number, y, x), -1, 0)
     return np.stack([red, green, (3 * red + 5 * green + number).astype(np.uint8), infrared], -1)
 
 
 def label_at(number: int, y: np.ndarray, x: np.ndarray) -> np.ndarray:
-    """0…6, where 6 stands for the black boundary."""
+    """Return labels 0…6, where 6 is the black boundary."""
     return (x + 3 * y + number) % 7
 
 
 def height_at(number: int, y: np.ndarray, x: np.ndarray) -> np.ndarray:
-    """Metres: each area on a level of its own."""
+    """Return heights in metres, of another level for each area."""
     return (number * 100 + x + 30 * (y % 3)).astype(np.float32)
 
 
@@ -62,7 +62,7 @@ def write_jpg(path: Path, array: np.ndarray) -> None:
 
 
 def pack(folder: Path, path: Path, compression: int = zipfile.ZIP_DEFLATED) -> Path:
-    """All files of ``folder`` in a zip, with the folder's own name, as downloads have it."""
+    """Write the files of ``folder`` to a zip, below the folder's name as in the downloads."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with zipfile.ZipFile(path, 'w', compression=compression) as archive:
         for file in sorted(folder.rglob('*')):
@@ -71,7 +71,7 @@ def pack(folder: Path, path: Path, compression: int = zipfile.ZIP_DEFLATED) -> P
 
 
 class Download:
-    """``Download(root).potsdam({'2_10': 1})`` writes areas, each with a number of its own."""
+    """Write areas with given numbers: ``Download(root).potsdam({'2_10': 1})``."""
 
     def __init__(self, root: Path, height: int = HEIGHT, width: int = WIDTH) -> None:
         self.root = root
@@ -107,12 +107,10 @@ class Download:
     def vaihingen(self, numbers) -> Path:
         for number in numbers:
             name = f'top_mosaic_09cm_area{number}'
-            place = Affine(0.09, 0, 1000 + number * 100, 0, -0.09, 5000)
-            write_tif(self.root / f'ISPRS/top/{name}.tif', image_at(number, self.y, self.x), place)
+            image, heights = image_at(number, self.y, self.x), self.heights(number)
+            transform = Affine(0.09, 0, 1000 + number * 100, 0, -0.09, 5000)
+            write_tif(self.root / f'ISPRS/top/{name}.tif', image, transform)
             write_tif(self.root / f'ISPRS/gts/{name}.tif', self.colours(number))
-            write_tif(
-                self.root / f'ISPRS/dsm/dsm_09cm_matching_area{number}.tif',
-                self.heights(number),
-                place,
-            )
+            dsm = f'dsm_09cm_matching_area{number}'
+            write_tif(self.root / f'ISPRS/dsm/{dsm}.tif', heights, transform)
         return self.root

@@ -1,4 +1,4 @@
-"""A folder of small scenes with labels in colours and heights, as people have them."""
+"""Folders of small scenes with heights and labels in colours."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ NO_HEIGHT = -9999.0
 
 
 def write(path, pixels, place=None, nodata=None, crs='EPSG:32632', pixel=0.5, **more):
-    """``pixels`` (H×W or H×W×B) as TIFF or PNG; ``place`` is the upper left corner on the map."""
+    """Write ``pixels`` (H×W or H×W×B); ``place`` is the upper left corner in map coordinates."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     bands = pixels[None] if pixels.ndim == 2 else np.moveaxis(pixels, -1, 0)
@@ -34,7 +34,7 @@ def write(path, pixels, place=None, nodata=None, crs='EPSG:32632', pixel=0.5, **
 
 
 class Scenes:
-    """Random scenes below ``root``: ``rgb``, ``mask`` and ``dsm``, side by side on the map."""
+    """Random scenes, adjacent to each other, in the folders ``rgb``, ``mask`` and ``dsm``."""
 
     def __init__(self, root: Path, sizes=((20, 26), (16, 16), (33, 16)), seed=0):
         self.root, self.sizes = root, sizes

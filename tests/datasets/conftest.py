@@ -1,4 +1,4 @@
-"""A tiny RGB-D dataset in LoveDA's tree, with a pattern that encodes the position of pixels."""
+"""A tiny RGB-D dataset in LoveDA's folders, whose pixel values encode their position."""
 
 from pathlib import Path
 
@@ -15,12 +15,12 @@ def _write_png(path: Path, array: np.ndarray) -> None:
 
 
 def _label_at(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Return label codes 1…7 in cells of 8 pixels that differ from their neighbours."""
+    """Return label codes 1…7 in cells of 8 pixels, different from those of adjacent cells."""
     return (np.floor(x / _CELL) + 3 * np.floor(y / _CELL)).astype(np.int64) % 7 + 1
 
 
 def _depth_at(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Return depth that is linear in the position, so that bilinear interpolation keeps it."""
+    """Return depth linear in the position, which bilinear interpolation reproduces exactly."""
     return (100 * x + 37 * y + 20000) / 65535
 
 
@@ -39,14 +39,14 @@ def write_png():
 
 @pytest.fixture
 def pattern():
-    """Provide ``pattern(height, width)``, ``pattern.depth_at(x, y)`` and ``.label_at(x, y)``."""
+    """Return the function of tiles, with ``depth_at(x, y)`` and ``label_at(x, y)`` attached."""
     _pattern.depth_at, _pattern.label_at, _pattern.cell = _depth_at, _label_at, _CELL
     return _pattern
 
 
 @pytest.fixture
 def make_tree(tmp_path):
-    """Write ``{split}/{domain}`` folders of pattern tiles named by number; return the root."""
+    """Return a function that writes numbered tiles to ``{split}/{domain}`` and returns the root."""
 
     def make(numbers=range(4), split='Train', domain='Urban', size=(48, 64), depth='rdepth/test'):
         folder = tmp_path / split / domain

@@ -3,7 +3,7 @@ import builtins
 from depthda.datasets.copies import equal_files
 
 
-def test_only_files_of_one_size_are_read(tmp_path, monkeypatch):
+def test_only_files_of_equal_size_are_read(tmp_path, monkeypatch):
     contents = {'a': b'one', 'b': b'two', 'c': b'one', 'd': b'one more', 'e': b'one'}
     for name, content in contents.items():
         (tmp_path / name).write_bytes(content)
@@ -13,7 +13,7 @@ def test_only_files_of_one_size_are_read(tmp_path, monkeypatch):
     found = equal_files(tmp_path / name for name in 'dcbae')
     assert found == [[str(tmp_path / name) for name in 'ace']]
     assert sorted(opened) == [str(tmp_path / name) for name in 'abce']
-    # A link is another name of the same image.
+    # A link counts as a copy of the image it leads to.
     assert equal_files([tmp_path / 'd', tmp_path / 'f']) == [[str(tmp_path / n) for n in 'df']]
     assert equal_files([]) == equal_files([tmp_path / 'd']) == []
 

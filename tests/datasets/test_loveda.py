@@ -18,13 +18,13 @@ def root(make_tree):
     return make_tree(range(7, 9), 'Val', 'Urban', size=(8, 8))
 
 
-def test_classes_and_palette_are_loveda_s():
+def test_classes_and_palette_equal_those_of_mmseg():
     meta = LoveDARGBD.METAINFO
     assert list(meta['classes']) == list(LoveDADataset.METAINFO['classes'])
     assert meta['palette'] == LoveDADataset.METAINFO['palette']
 
 
-def test_domains_and_splits_stay_apart(root):
+def test_domains_and_splits_select_their_tiles(root):
     def build(domain, split):
         return LoveDARGBD(str(root), domain, split, depth='rdepth/test')
 
@@ -32,21 +32,21 @@ def test_domains_and_splits_stay_apart(root):
     assert numbers(build('Rural', 'Train')) == {0, 1, 2}
     assert numbers(build(['Rural', 'urban', 'Urban'], 'train')) == set(range(7))
     both = build('Urban', ['Train', 'val'])
-    infos = [both.get_data_info(i) for i in range(len(both))]
-    assert [(i['split'], i['domain']) for i in infos] == [('Train', 'Urban')] * 4 + [
-        ('Val', 'Urban')
-    ] * 2
-    assert all(f'/{i["split"]}/{i["domain"]}/rdepth/test/' in i['depth_path'] for i in infos)
-    assert all(f'/{i["split"]}/{i["domain"]}/masks_png/' in i['seg_map_path'] for i in infos)
+    records = [both.get_data_info(i) for i in range(len(both))]
+    assert [record['domain'] for record in records] == ['Urban'] * 6
+    assert [record['split'] for record in records] == ['Train'] * 4 + ['Val'] * 2
+    for record in records:
+        assert f'/{record["split"]}/Urban/rdepth/test/' in record['depth_path']
+        assert f'/{record["split"]}/Urban/masks_png/' in record['seg_map_path']
     assert both.metainfo['reduce_zero_label'] is True
 
 
-def test_no_depth_and_no_labels(root):
+def test_depth_and_labels_can_be_left_out(root):
     info = LoveDARGBD(str(root), 'Urban', 'Val', depth=None, labels=False).get_data_info(0)
     assert info['depth_path'] is None and 'seg_map_path' not in info
 
 
-def test_a_message_about_absent_folders_names_the_setting(root):
+def test_the_message_about_a_missing_folder_names_the_setting(root):
     with pytest.raises(UserError, match=r'rdepth/none does not exist: .*.*config: depth=None'):
         LoveDARGBD(str(root), 'Urban', 'Val', depth='rdepth/none')
     for path in (root / 'Val/Urban/masks_png').iterdir():
@@ -69,7 +69,7 @@ def test_a_message_about_absent_folders_names_the_setting(root):
         (dict(holdout=dict(part='held-out', every=10, block=1)), 'part of the 4 images .* empty'),
     ],
 )
-def test_mistakes_name_the_choices(root, change, message):
+def test_messages_about_wrong_settings_name_the_choices(root, change, message):
     settings = dict(domain='Urban', split='Train', depth='rdepth/test') | change
     with pytest.raises(UserError, match=message):
         LoveDARGBD(str(root), **settings)
@@ -85,7 +85,7 @@ def test_holdout_selects_whole_blocks_of_numbers(make_tree):
     fit, held_out = part('fit', every=3, block=10), part('held-out', every=3, block=10)
     assert held_out == {*range(5, 10), *range(30, 40), *range(60, 65)}
     assert not fit & held_out and fit | held_out == set(range(5, 65))
-    # The defaults: 20 numbers of every 200.
+    # By default, 20 of every 200 numbers are held out.
     assert part('held-out') == set(range(5, 20))
 
 
@@ -97,7 +97,7 @@ def test_holdout_needs_numbers(make_tree):
         LoveDARGBD(str(root), 'Urban', 'Train', depth=None, holdout=dict(part='fit', block=1))
 
 
-def test_the_depth_folder_is_the_source(root):
+def test_the_depth_source_is_the_depth_folder(root):
     assert LoveDARGBD(str(root), 'Urban', 'Val', depth='rdepth/test').depth_source == 'rdepth/test'
     assert LoveDARGBD(str(root), 'Urban', 'Val', depth=None).depth_source is None
 

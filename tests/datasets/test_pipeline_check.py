@@ -28,7 +28,7 @@ def check(*after, before=(), bands=3, **kwargs):
     check_pipeline(Compose(pipeline).transforms, **kwargs)
 
 
-def nest(transform):
+def containers_of(transform):
     return [
         dict(type='RandomApply', transforms=[transform]),
         dict(type='RandomChoice', transforms=[[dict(type='RandomFlip', prob=0.5)], [transform]]),
@@ -66,7 +66,7 @@ SAFE = [
 @pytest.mark.parametrize('transform', SAFE, ids=lambda t: t['type'])
 def test_safe_transforms_pass_alone_and_nested(transform):
     check(transform)
-    for nested in nest(transform):
+    for nested in containers_of(transform):
         check(nested)
 
 
@@ -108,10 +108,10 @@ UNSAFE = [
 
 @pytest.mark.parametrize(('transform', 'fix'), UNSAFE, ids=lambda t: str(t)[:60])
 def test_unsafe_transforms_are_named_with_a_fix(transform, fix):
-    for config in (transform, *nest(transform)):
-        with pytest.raises(UserError) as raised:
+    for config in (transform, *containers_of(transform)):
+        with pytest.raises(UserError) as error:
             check(config)
-        message = str(raised.value)
+        message = str(error.value)
         assert message.startswith(f'{transform["type"]} ') and fix in message
 
 
@@ -124,7 +124,7 @@ def test_photometric_transforms_may_come_before_depth(transform):
     check(before=[transform])
 
 
-@pytest.mark.parametrize('transform', [t for t in SAFE[:13]], ids=lambda t: t['type'])
+@pytest.mark.parametrize('transform', SAFE[:13], ids=lambda t: t['type'])
 def test_geometric_transforms_may_not_come_before_depth(transform):
     for config in (transform, dict(type='RandomApply', transforms=[transform])):
         with pytest.raises(UserError, match=f'{transform["type"].split(".")[-1]} would separate'):
@@ -136,16 +136,16 @@ class Custom(BaseTransform):
         return results
 
 
-class Declared(Custom):
+class DeclaredSafe(Custom):
     keeps_depth = True
 
 
 def test_custom_transforms_declare_that_they_are_safe():
-    check(Declared())
+    check(DeclaredSafe())
     with pytest.raises(UserError, match='Custom would alter the depth channel: .* keeps_depth'):
         check(Custom())
 
-    class Flip(mmcv.transforms.RandomFlip):  # a subclass may do anything
+    class Flip(mmcv.transforms.RandomFlip):  # a subclass may behave differently
         pass
 
     with pytest.raises(UserError, match='Flip would alter'):
@@ -182,10 +182,10 @@ def test_four_optical_bands():
 
 
 @pytest.mark.parametrize('bands', [1, 3, 4, 32])
-def test_what_passes_runs_on_as_many_channels(bands):
-    """Each transform that the rules accept moves depth and keeps it in range."""
+def test_safe_transforms_keep_the_depth_of_images_of_any_number_of_bands(bands):
+    """Each transform that the check accepts moves depth with the bands and keeps its values."""
     init_default_scope('mmseg')
-    adapted = {'Pad': dict(pad_val=dict(img=0.0, seg=255)), 'RandomCutOut': dict(fill_in=0)}
+    changes = {'Pad': dict(pad_val=dict(img=0.0, seg=255)), 'RandomCutOut': dict(fill_in=0)}
     for config in SAFE:
         image = np.dstack([np.full((64, 64, bands), 90), np.full((64, 64), 0.5)])
         results = dict(
@@ -197,10 +197,10 @@ def test_what_passes_runs_on_as_many_channels(bands):
         )
         results['mix_results'] = [dict(results)] * 3
         np.random.seed(0)
-        after = TRANSFORMS.build(config | adapted.get(config['type'], {}))(results)['img']
+        after = TRANSFORMS.build(config | changes.get(config['type'], {}))(results)['img']
         assert after.shape[2] == bands + 1 and after.dtype == np.float32
         if config['type'] not in ('OpticalDistortion', 'DepthJitter'):
-            # One value everywhere, or a blend with 0 along an edge, in the same ratio as the bands.
+            # Depth is constant; along edges it is blended with 0 in the same ratio as the bands.
             np.testing.assert_allclose(after[..., 0] / 180, after[..., bands], atol=0.26)
             assert set(np.unique(after[..., bands][after[..., 0] == 90])) == {0.5}
             assert set(np.unique(after[..., bands][after[..., 0] == 0])) <= {0}

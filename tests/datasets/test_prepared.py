@@ -44,7 +44,7 @@ def test_classes_colours_domain_and_split_come_from_the_manifest(root):
     assert len(whole) == 18 and not whole.has_labels and not whole.has_depth
 
 
-def test_mistakes_are_explained(root):
+def test_wrong_settings_and_damaged_manifests_are_refused(root):
     with pytest.raises(UserError, match="split='val' is not a split of .*: use train, test"):
         PreparedDataset(str(root), split='val')
     with pytest.raises(UserError, match='prepared labels count from 0, so leave it out'):
@@ -54,21 +54,21 @@ def test_mistakes_are_explained(root):
     path = root / 'manifest.json'
     manifest = json.loads(path.read_text())
     path.write_text(json.dumps(manifest | {'splits': {}}))
-    with pytest.raises(UserError) as caught:
+    with pytest.raises(UserError) as error:
         PreparedDataset(str(root), split='train')
-    assert str(caught.value) == (
+    assert str(error.value) == (
         f"{root} has no splits, but the config asks for split='train': prepare it again with "
         'depthda prepare-dataset and --split train=0.8 val=0.2, or use all of it with split=None'
     )
     path.write_text(json.dumps(manifest | {'classes': None, 'labels': False}))
     with pytest.raises(UserError, match='names no classes'):
         PreparedDataset(str(root), test_mode=True)
-    for content, sentence in (
+    for content, message in (
         ('{"classes": [', r'manifest\.json is not readable as JSON \(.*\): restore it'),
         ('[]', r'manifest\.json was not made by depthda prepare-dataset folder'),
     ):
         path.write_text(content)
-        with pytest.raises(UserError, match=sentence):
+        with pytest.raises(UserError, match=message):
             PreparedDataset(str(root))
     path.write_text(json.dumps(manifest | {'complete': False}))
     with pytest.raises(UserError, match='set is not complete: run the same depthda prepare'):

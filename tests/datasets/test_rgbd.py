@@ -41,16 +41,21 @@ def build(root, pipeline=PLAIN, **kwargs):
     return DATASETS.build(ConfigDict(settings | kwargs, _scope_='mmseg'))
 
 
-def test_a_sample_has_optical_bands_then_depth_and_its_meta(make_tree):
+def test_a_sample_has_the_optical_bands_then_depth_and_its_metadata(make_tree):
     sample = build(make_tree(), domain='Urban', split='Train')[2]
-    inputs, truth = sample['inputs'], sample['data_samples']
+    inputs, data_sample = sample['inputs'], sample['data_samples']
     assert inputs.dtype == torch.float32 and inputs.shape == (4, 48, 64)
-    # B = x, G = y, R = 200 of the pattern; depth codes are 100 x + 37 y + 20000.
+    # The tiles have B = x, G = y and R = 200, and the depth codes 100 x + 37 y + 20000.
     assert inputs[:3, 5, 9].tolist() == [9, 5, 200]
     assert inputs[3, 5, 9].item() == pytest.approx((900 + 185 + 20000) / 65535, rel=1e-6)
-    assert truth.gt_sem_seg.data[0, 5, 9] == 1  # cell (1, 0) has code 2 on disk
-    assert truth.domain == 'Urban' and truth.split == 'Train' and truth.optical_bands == 3
-    assert truth.depth_path.endswith('rdepth/test/2.png') and truth.img_path.endswith('/2.png')
+    assert data_sample.gt_sem_seg.data[0, 5, 9] == 1  # cell (1, 0) has code 2 in the file
+    assert (data_sample.domain, data_sample.split, data_sample.optical_bands) == (
+        'Urban',
+        'Train',
+        3,
+    )
+    assert data_sample.depth_path.endswith('depth/test/2.png')
+    assert data_sample.img_path.endswith('/2.png')
 
 
 class Arctic(RGBDSegDataset):
@@ -59,7 +64,7 @@ class Arctic(RGBDSegDataset):
 
 @pytest.fixture
 def arctic(tmp_path, write_png):
-    """A dataset in the default folders."""
+    """Write a dataset to the default folders."""
     for name, code in dict(ice=0, lake=1).items():
         write_png(tmp_path / f'images/{name}.png', np.full((8, 8, 3), 9, np.uint8))
         for folder in ('labels', 'masks'):
@@ -68,7 +73,7 @@ def arctic(tmp_path, write_png):
     return tmp_path
 
 
-def test_a_new_dataset_is_its_classes_and_folders(arctic):
+def test_a_subclass_needs_only_classes_and_folders(arctic):
     dataset = Arctic(data_root=str(arctic), depth='rdepth/a', pipeline=PLAIN)
     lake = dataset[1]
     assert dataset.metainfo['classes'] == ['ice', 'water']
@@ -78,7 +83,7 @@ def test_a_new_dataset_is_its_classes_and_folders(arctic):
     assert dataset.depth_source == 'rdepth/a'
 
 
-def test_a_config_alone_describes_a_dataset(arctic):
+def test_a_config_without_a_subclass_describes_a_dataset(arctic):
     config = dict(type='RGBDSegDataset', data_root=str(arctic), metainfo=Arctic.METAINFO)
     info = DATASETS.build(config | dict(labels='masks', depth='rdepth/a')).get_data_info(0)
     paths = [info[key] for key in ('img_path', 'seg_map_path', 'depth_path')]
@@ -87,7 +92,7 @@ def test_a_config_alone_describes_a_dataset(arctic):
     assert not without.has_labels and not without.has_depth
 
 
-def test_depth_and_labels_change_single_folders_of_a_prefix(arctic):
+def test_depth_and_labels_override_folders_of_the_prefix(arctic):
     prefix = dict(img_path='images', seg_map_path='labels', depth_path='none')
     dataset = RGBDSegDataset(prefix, 'rdepth/a', 'masks', data_root=str(arctic))
     assert dataset.data_prefix == {
@@ -95,7 +100,7 @@ def test_depth_and_labels_change_single_folders_of_a_prefix(arctic):
         'seg_map_path': f'{arctic}/masks',
         'depth_path': f'{arctic}/rdepth/a',
     }
-    # What a prefix leaves out, the dataset does not have.
+    # A dataset whose prefix names no label folder has no labels.
     assert not RGBDSegDataset(dict(img_path='images'), data_root=str(arctic)).has_labels
 
 
@@ -120,7 +125,7 @@ def test_a_dataset_without_labels(make_tree):
         build(make_tree(), folders={'seg_map_path': None})
 
 
-def test_a_wrong_root_is_one_sentence_with_the_folder(tmp_path):
+def test_the_message_about_a_wrong_root_names_the_folder(tmp_path):
     with pytest.raises(UserError, match=f'no folder {tmp_path}/Train/Urban .data_root.: correct'):
         build(tmp_path)
 
@@ -132,19 +137,19 @@ def test_a_lazy_dataset_is_checked_when_it_is_initialised(tmp_path):
 
 
 @pytest.mark.parametrize(
-    'classes, sentence',
+    'classes, message',
     [
         ('ice', "classes='ice' of RGBDSegDataset is one string: write a tuple of names, ('ice',)"),
         (('ice', 'water', 'ice'), "the classes of RGBDSegDataset hold 'ice' twice: give each once"),
     ],
 )
-def test_classes_are_distinct_names(make_tree, classes, sentence):
-    with pytest.raises(UserError) as caught:
+def test_classes_must_be_distinct_names(make_tree, classes, message):
+    with pytest.raises(UserError) as error:
         build(make_tree(), metainfo=dict(classes=classes))
-    assert str(caught.value) == sentence
+    assert str(error.value) == message
 
 
-def test_metainfo_is_plain(make_tree):
+def test_metainfo_has_only_builtin_types(make_tree):
     meta = ConfigDict(classes=('a', 'b'), palette=np.array([[1, 2, 3], [4, 5, 6]]), x=dict(y=(1,)))
     metainfo = build(make_tree(), metainfo=meta).metainfo
     assert metainfo['classes'] == ['a', 'b'] and metainfo['palette'] == [[1, 2, 3], [4, 5, 6]]
@@ -177,15 +182,15 @@ def test_a_list_of_stems(make_tree, tmp_path):
     with pytest.raises(UserError, match=r'absent\.txt \(ann_file\) does not exist'):
         build(root, ann_file='absent.txt')
     (tmp_path / 'list.txt').write_text('\n \n')
-    with pytest.raises(UserError) as caught:
+    with pytest.raises(UserError) as error:
         build(root, ann_file=str(tmp_path / 'list.txt'))
-    assert str(caught.value) == (
+    assert str(error.value) == (
         f'the list of stems {tmp_path}/list.txt (ann_file) is empty: write one stem a line, or '
         'leave ann_file out to use every image'
     )
 
 
-def test_a_pipeline_set_later_is_checked_too(make_tree):
+def test_a_pipeline_set_later_is_checked(make_tree):
     dataset = build(make_tree())
     with pytest.raises(UserError, match='PhotoMetricDistortion would alter'):
         dataset.pipeline = Compose([*PLAIN[:3], dict(type='mmseg.PhotoMetricDistortion')])
@@ -209,7 +214,7 @@ def test_a_seeded_sample_does_not_depend_on_what_ran_before(make_tree):
     np.random.seed(9)
     assert equal(first, dataset[SampleKey(2, seed=77)])
     assert not equal(first, dataset[SampleKey(2, seed=78)])
-    # The global state does not change.
+    # Drawing a sample leaves NumPy's global random state unchanged.
     np.random.seed(1)
     expected = np.random.rand()
     np.random.seed(1)
@@ -217,7 +222,7 @@ def test_a_seeded_sample_does_not_depend_on_what_ran_before(make_tree):
     assert np.random.rand() == expected
 
 
-def test_depth_changes_nothing_in_the_optical_bands(make_tree):
+def test_the_optical_bands_do_not_depend_on_depth(make_tree):
     root = make_tree()
     with_depth = build(root, RANDOM)[SampleKey(1, seed=5)]['inputs']
     without = build(root, RANDOM, folders={'depth_path': None})[SampleKey(1, seed=5)]['inputs']
@@ -242,7 +247,7 @@ def test_any_number_of_workers_gives_the_same_batches(make_tree):
                 assert equal(*({k: b[k][i] for k in b} for b in (batch, expected)))
 
 
-def test_plain_index_stays_random(make_tree):
+def test_samples_drawn_by_a_plain_index_are_random(make_tree):
     dataset = build(make_tree(), RANDOM)
     assert isinstance(dataset, RGBDSegDataset)
     assert not equal(dataset[0], dataset[0])
@@ -259,14 +264,14 @@ def test_an_unknown_label_value_is_reported_with_its_file(make_tree, write_png, 
     for key in (2, SampleKey(2, seed=1)):
         with pytest.raises(UserError, match=r'masks_png/2\.png has the value 9, .* 7 .* 1 to 7:'):
             dataset[key]
-    mask[5, 5] = 255  # mmseg reads this as ignored
+    mask[5, 5] = 255  # ignored by mmseg
     write_png(root / 'Train/Urban/masks_png/2.png', mask)
     assert dataset[2]['data_samples'].gt_sem_seg.data[0, 5, 5] == 255
-    # Raw codes 1…7 taken as classes 0…6.
+    # The codes 1…7 are read as if they were the classes 0…6.
     with pytest.raises(UserError, match=r'has the value 7, but the 7 classes are 0 to 6'):
         build(root, reduce_zero_label=False, metainfo=dict(classes=tuple('abcdefg')))[1]
 
 
-def test_the_source_of_depth_of_a_prefix_has_no_name(make_tree):
+def test_the_depth_source_is_none_only_without_depth(make_tree):
     assert build(make_tree()).depth_source
     assert build(make_tree(), folders={'depth_path': None}).depth_source is None

@@ -1,6 +1,6 @@
-"""World v1 is frozen: results are only comparable while its tiles do not change.
+"""The tiles of world v1 must not change, because results on them are compared across releases.
 
-If this fails, a change affects v1. Undo it, or make it a new version.
+If a test fails, a change affects v1: undo it, or make it a new version of the world.
 """
 
 import hashlib
@@ -17,7 +17,7 @@ GOLDEN = json.loads((Path(__file__).parent / 'golden_v1.json').read_text())
 
 
 def _coarse(array):
-    """Return means over an 8×8 grid; they tolerate the last bit, which depends on the processor."""
+    """Return means over an 8×8 grid, insensitive to rounding that differs between processors."""
     return cv2.resize(array.astype(np.float64), (8, 8), interpolation=cv2.INTER_AREA)
 
 
@@ -31,18 +31,18 @@ def _describe(tile):
 
 
 @pytest.mark.parametrize('key', list(GOLDEN))
-def test_v1_is_frozen(key):
+def test_tiles_of_v1_are_unchanged(key):
     domain, split, index, null = key.split('/')
     world = make_world('v1', seed=0, size=128, null=null == 'null')
     found, golden = _describe(generate_tile(world, domain, split, int(index))), GOLDEN[key]
-    # Masks come from element-wise and integer arithmetic only, so they are exact.
+    # Masks are computed by element-wise and integer operations only, so they are exact.
     assert found['mask_sha256'] == golden['mask_sha256']
     for field, tolerance in (('image', 0.3), ('height', 0.02), ('depth', 60)):
         np.testing.assert_allclose(found[field], golden[field], atol=tolerance, rtol=0)
 
 
-def test_settings_of_v1_are_frozen():
-    """A tile cannot show every setting, but the digest of the settings does."""
+def test_settings_of_v1_are_unchanged():
+    """Some settings have no visible effect on the tiles above, but all affect the digest."""
     settings = json.dumps(make_world('v1').settings(), sort_keys=True)
     assert hashlib.sha256(settings.encode()).hexdigest() == (
         '3f4905e0d5aa5ca8f2957f590b0f06f01a0cefa0b518d3b575c77223a066844e'

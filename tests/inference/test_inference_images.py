@@ -1,4 +1,4 @@
-"""mmseg's ``inference_model`` with paths and arrays, one at a time, in lists, and in any order."""
+"""mmseg's ``inference_model`` with paths and arrays, single and in lists, in any order."""
 
 import shutil
 from pathlib import Path
@@ -26,7 +26,7 @@ def models():
 
 @pytest.fixture(scope='module')
 def loveda(sample):
-    """Return a tile in LoveDA's layout, and its array with depth last."""
+    """Return the path of a tile in LoveDA's folders, and its array with depth last."""
     path = sorted((sample / 'Test/Rural/images_png').iterdir())[0]
     return path, stacked(path, path.parents[1] / 'rdepth/synthetic' / path.name)
 
@@ -41,7 +41,6 @@ def logits(model, image):
 
 
 def test_paths_and_arrays_in_any_order_and_number(models, loveda):
-    """A call does not affect the next one."""
     path, array = loveda
     model = models['depthda']
     pipeline = [dict(step) for step in model.cfg.test_pipeline]
@@ -58,10 +57,8 @@ def test_paths_and_arrays_in_any_order_and_number(models, loveda):
 
 
 @pytest.mark.parametrize('images, depth', [('images', 'rdepth/synthetic'), ('rgb', 'depth')])
-def test_depth_is_found_next_to_a_folder_of_images_of_any_name(
-    models, loveda, tmp_path, images, depth
-):
-    """A prepared dataset has its images in ``images`` and its maps in ``depth``."""
+def test_depth_is_found_beside_an_image_folder_of_any_name(models, loveda, tmp_path, images, depth):
+    """In a prepared dataset, images are in ``images`` and depth maps in ``depth``."""
     path, _ = loveda
     image, map_path = tmp_path / images / 'a.png', tmp_path / depth / 'a.png'
     for source, target in ((path, image), (path.parents[1] / 'rdepth/synthetic', map_path)):
@@ -94,7 +91,7 @@ def test_a_checkpoint_in_place_of_the_config_is_refused():
         mmseg.apis.init_model('best.pth', 'config.py', device='cpu')
 
 
-def test_mistakes_are_one_sentence(models, loveda, tmp_path):
+def test_wrong_images_are_refused(models, loveda, tmp_path):
     path, array = loveda
     for image, message in (
         (tmp_path / 'no.png', f'there is no image {tmp_path}/no.png: give the path of a file, or'),
@@ -104,12 +101,12 @@ def test_mistakes_are_one_sentence(models, loveda, tmp_path):
     ):
         with pytest.raises(UserError, match=message):
             inference_model(models['depthda'], image)
-    # A mistake does not affect the next call.
+    # An error does not affect the next call.
     assert torch.equal(logits(models['depthda'], path), logits(models['depthda'], array))
 
 
-def test_four_bands_are_read_with_all_of_them_after_an_array(tmp_path):
-    """The loader of the config stays; mmseg would replace it by its own for three bands."""
+def test_all_four_bands_are_read_in_a_list_that_begins_with_an_array(tmp_path):
+    """The config's loader is kept, which mmseg would replace by one that reads three bands."""
     from mmengine.config import Config
 
     from depthda.inference.images import prepare_images
@@ -145,16 +142,16 @@ def test_a_plain_state_dict_gets_the_classes_of_the_config(models, tmp_path, lov
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason='needs a machine without a GPU')
 def test_a_missing_device_is_named():
-    with pytest.raises(UserError) as caught:
+    with pytest.raises(UserError) as error:
         mmseg.apis.init_model(str(CONFIGS / 'upernet_tiny_u2r.py'))
-    assert str(caught.value) == (
+    assert str(error.value) == (
         "init_model: device='cuda:0', and torch finds no GPU: use device='cpu'."
     )
 
 
 def test_arrays_in_other_units_are_refused(models, loveda):
     array = loveda[1]
-    for change, sentence in (
+    for change, message in (
         (
             lambda a: a.astype(np.uint8),
             'the image array is of type uint8, in which depth between 0 and 1 is lost: stack image '
@@ -182,6 +179,6 @@ def test_arrays_in_other_units_are_refused(models, loveda):
             '123.675): do not rescale them.',
         ),
     ):
-        with pytest.raises(UserError) as caught:
+        with pytest.raises(UserError) as error:
             inference_model(models['depthda'], change(array))
-        assert str(caught.value) == sentence
+        assert str(error.value) == message

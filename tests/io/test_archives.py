@@ -24,7 +24,7 @@ def link(name):
     return info
 
 
-def refused(path, reason):
+def assert_refused(path, reason):
     with pytest.raises(UserError, match=reason), open_archive(path):
         pass
 
@@ -51,8 +51,8 @@ def test_files_are_listed_and_folders_are_not(tmp_path):
         (link('a/link.png'), 'is a link'),
     ],
 )
-def test_an_entry_that_would_leave_its_folder_is_refused(tmp_path, name, reason):
-    refused(make(tmp_path / 'a.zip', ('good.png', b'x'), (name, b'/etc/passwd')), reason)
+def test_an_entry_outside_of_the_folder_is_refused(tmp_path, name, reason):
+    assert_refused(make(tmp_path / 'a.zip', ('good.png', b'x'), (name, b'/etc/passwd')), reason)
 
 
 def test_a_zip_bomb_is_refused(tmp_path, monkeypatch):
@@ -60,10 +60,10 @@ def test_a_zip_bomb_is_refused(tmp_path, monkeypatch):
     path = make(tmp_path / 'a.zip', zeros, compression=zipfile.ZIP_DEFLATED)
     assert 3_000_000 / os.path.getsize(path) > 500
     with open_archive(path):
-        pass  # it is small enough to be harmless
+        pass  # accepted, because it is small
     monkeypatch.setattr('depthda.io.archives._HARMLESS_SIZE', 1_000_000)
-    refused(path, '3,000,000 bytes, which no dataset does')
-    # Label images of uniform colours shrink a lot and are accepted.
+    assert_refused(path, '3,000,000 bytes, which no dataset does')
+    # Label images of few colours are compressed strongly, and are accepted.
     flat = b''.join(bytes([n % 7]) * 400 for n in range(7500))
     path = make(tmp_path / 'b.zip', ('flat', flat), compression=zipfile.ZIP_DEFLATED)
     with open_archive(path):
@@ -73,10 +73,7 @@ def test_a_zip_bomb_is_refused(tmp_path, monkeypatch):
 def test_overlapping_entries_are_refused(tmp_path):
     path = make(tmp_path / 'a.zip', ('a', b'x' * 1000), ('b', b'x' * 1000))
     content = path.read_bytes()
-    # Both entries of the directory point at the first member.
-    start = content.index(b'PK\x01\x02', content.index(b'PK\x01\x02') + 1)
-    removed = content[1000 + 31 : 2 * (1000 + 31)]
-    assert removed in content and start
+    # Without the second member, its entry of the directory refers to other data.
     path.write_bytes(content[: 1000 + 31] + content[2 * (1000 + 31) :])
     with pytest.raises(UserError):
         with open_archive(path) as (archive, names):
@@ -88,9 +85,9 @@ def test_incomplete_broken_encrypted_and_repeated_files_are_reported(tmp_path):
     path = make(tmp_path / 'a.zip', ('a.png', b'x' * 1000))
     content = bytearray(path.read_bytes())
     (tmp_path / 'short.zip').write_bytes(content[:500])
-    refused(tmp_path / 'short.zip', 'short.zip is not a complete zip .*: download it again')
+    assert_refused(tmp_path / 'short.zip', 'short.zip is not a complete zip .*: download it again')
     (tmp_path / 'rar.zip').write_bytes(b'Rar!' + bytes(100))
-    refused(tmp_path / 'rar.zip', 'not a complete zip')
+    assert_refused(tmp_path / 'rar.zip', 'not a complete zip')
     content[500] ^= 1
     path.write_bytes(content)
     with open_archive(path) as (archive, _), pytest.raises(UserError, match=r'a\.png in .* broken'):
@@ -99,10 +96,10 @@ def test_incomplete_broken_encrypted_and_repeated_files_are_reported(tmp_path):
     content = bytearray(make(path, ('a.png', b'x')).read_bytes())
     content[content.index(b'PK\x01\x02') + 8] |= 1
     path.write_bytes(content)
-    refused(path, 'is encrypted')
+    assert_refused(path, 'is encrypted')
     with pytest.warns(UserWarning, match='Duplicate'):
         make(path, ('a.png', b'x'), ('a.png', b'y'))
-    refused(path, "contains 'a.png' twice")
+    assert_refused(path, "contains 'a.png' twice")
 
 
 def test_a_broken_deflate_stream_is_reported(tmp_path):

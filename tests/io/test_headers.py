@@ -38,7 +38,7 @@ def test_jpeg_and_tiff(tmp_path):
 
 
 @pytest.mark.parametrize('orientation', range(1, 9))
-def test_a_jpeg_has_the_size_that_training_sees(tmp_path, orientation):
+def test_the_size_of_a_jpeg_is_that_of_the_image_turned_by_its_tag(tmp_path, orientation):
     exif = Image.Exif()
     exif[0x0112] = orientation
     path = tmp_path / 'a.jpg'
@@ -48,11 +48,11 @@ def test_a_jpeg_has_the_size_that_training_sees(tmp_path, orientation):
     assert (width == 17) == (orientation >= 5)
 
 
-def test_broken_files_have_no_header(tmp_path):
+def test_damaged_files_have_no_header(tmp_path):
     cv2.imwrite(str(tmp_path / 'a.png'), np.random.default_rng(0).integers(0, 9, (64, 64, 3)))
     whole = (tmp_path / 'a.png').read_bytes()
     assert read_header(tmp_path / 'a.png') == (64, 64, 3, 'uint8')
-    (tmp_path / 'a.png').write_bytes(whole + b'\0' * 10)  # harmless
+    (tmp_path / 'a.png').write_bytes(whole + b'\0' * 10)  # readable despite the excess bytes
     assert read_header(tmp_path / 'a.png') == (64, 64, 3, 'uint8')
     (tmp_path / 'half.png').write_bytes(whole[: len(whole) // 2])
     (tmp_path / 'page.png').write_text('<html>404</html>' * 10)
@@ -63,24 +63,24 @@ def test_broken_files_have_no_header(tmp_path):
     assert read_headers(tmp_path / name for name in names) == [None] * 5
 
 
-@pytest.mark.parametrize('kind', ['png', 'jpg', 'tif'])
-def test_the_orientation_is_the_one_that_opencv_follows(tmp_path, kind):
-    path, pixels = tmp_path / f'a.{kind}', np.zeros((32, 16, 3), np.uint8)
+@pytest.mark.parametrize('suffix', ['png', 'jpg', 'tif'])
+def test_the_orientation_is_the_one_that_opencv_applies(tmp_path, suffix):
+    path, pixels = tmp_path / f'a.{suffix}', np.zeros((32, 16, 3), np.uint8)
     pixels[:16, :8] = 255
     Image.fromarray(pixels).save(path)
     assert orientation(path) == 1
-    for turn, corner in ((1, (0, 0)), (2, (0, 15)), (3, (31, 15)), (4, (31, 0))):
+    for value, corner in ((1, (0, 0)), (2, (0, 15)), (3, (31, 15)), (4, (31, 0))):
         exif = Image.Exif()
-        exif[0x0112] = turn
+        exif[0x0112] = value
         Image.fromarray(pixels).save(path, exif=exif)
-        assert orientation(path) == turn
+        assert orientation(path) == value
         assert cv2.imread(str(path))[corner].min() > 200
         with rasterio.open(path) as raster:
             assert raster.read()[:, 0, 0].min() > 200
 
 
-def test_orientation_where_the_tag_is_rare_or_broken(tmp_path):
-    # After the pixels, as some editors write it.
+def test_the_orientation_with_a_late_or_damaged_tag(tmp_path):
+    # Some editors write the tag after the pixels.
     Image.new('L', (8, 8)).save(tmp_path / 'a.png')
     whole = (tmp_path / 'a.png').read_bytes()
     tag = b'MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0'
@@ -91,29 +91,27 @@ def test_orientation_where_the_tag_is_rare_or_broken(tmp_path):
         assert orientation(tmp_path / 'a.png') == expected
     (tmp_path / 'a.jpg').write_bytes(b'\xff\xd8\xff\xe1\0')
     assert orientation(tmp_path / 'a.jpg') == 1
-    # Kinds that Pillow does not open.
+    # Pillow does not open these TIFFs.
     for big in ('NO', 'YES'):
-        kind = dict(driver='GTiff', width=8, height=8, count=6, dtype='float32', bigtiff=big)
-        with rasterio.open(tmp_path / 'a.tif', 'w', **kind) as raster:
+        profile = dict(driver='GTiff', width=8, height=8, count=6, dtype='float32', bigtiff=big)
+        with rasterio.open(tmp_path / 'a.tif', 'w', **profile) as raster:
             raster.write(np.zeros((6, 8, 8), np.float32))
         assert orientation(tmp_path / 'a.tif') == 1
 
 
 def test_formats_are_recognised_by_content(tmp_path):
     picture = Image.new('RGB', (31, 17))
-    for kind, format_ in (
+    for suffix, format_ in (
         ('png', 'PNG'), ('jpg', 'JPEG'), ('tif', 'TIFF'), ('bmp', 'BMP'), ('gif', 'GIF'),
         ('webp', 'WebP'), ('jp2', 'JPEG 2000'), ('pcx', None),
     ):  # fmt: skip
-        path = tmp_path / f'a.{kind}'
+        path = tmp_path / f'a.{suffix}'
         picture.save(path)
         assert file_format(path) == format_
-        path = path.rename(tmp_path / f'{kind}.png')
-        rename = 'rename it, or ' if kind in ('jpg', 'tif') else ''
-        same = kind in ('png', 'pcx')
-        assert misnamed(path) == (
-            None if same else f'a {format_} named .png: {rename}save it as PNG'
-        )
+        path = path.rename(tmp_path / f'{suffix}.png')
+        rename = 'rename it, or ' if suffix in ('jpg', 'tif') else ''
+        message = f'a {format_} named .png: {rename}save it as PNG'
+        assert misnamed(path) == (None if suffix in ('png', 'pcx') else message)
     (tmp_path / 'g.png').write_bytes(b'')
     assert file_format(tmp_path / 'g.png') is None
 

@@ -8,7 +8,7 @@ from depthda.io.manifest import NAME, UNFINISHED, ResumableFolder
 
 
 class Tiles(ResumableFolder):
-    """Tiles of scenes: a folder with its entries in the manifest."""
+    """A folder of tiles with an entry per scene in its manifest."""
 
     parts = 'scenes'
     keys = ('settings', 'scenes')
@@ -19,7 +19,7 @@ def tiles(root, **settings):
     return Tiles(root, {'settings': {'tile': 8} | settings, 'scenes': {}, 'splits': None})
 
 
-def begun(root):
+def started(root):
     folder = tiles(root)
     folder.write()
     (root / 'images').mkdir()
@@ -27,16 +27,16 @@ def begun(root):
     return folder
 
 
-def test_a_part_is_done_when_it_was_entered_with_the_same_identity(tmp_path):
-    folder = begun(tmp_path)
+def test_a_part_is_done_if_entered_with_the_same_identity(tmp_path):
+    folder = started(tmp_path)
     assert not folder.is_done('a', {'bytes': 3})
     folder.enter('a', {'bytes': 3, 'tiles': 1})
     assert folder.is_done('a', {'bytes': 3}) and not folder.is_done('a', {'bytes': 4})
     assert not folder.is_done('a', {'hash': 'x'})
 
 
-def test_the_manifest_has_another_name_until_the_run_has_finished(tmp_path):
-    folder = begun(tmp_path)
+def test_until_the_run_finishes_the_manifest_has_another_name(tmp_path):
+    folder = started(tmp_path)
     folder.enter('b', {'tiles': 2})
     folder.enter('a', {'tiles': 1})
     assert (tmp_path / UNFINISHED).is_file() and not (tmp_path / NAME).exists()
@@ -53,10 +53,10 @@ def test_the_manifest_has_another_name_until_the_run_has_finished(tmp_path):
     assert (tmp_path / UNFINISHED).is_file() and not (tmp_path / NAME).exists()
 
 
-def test_the_next_run_gets_what_was_entered_and_a_killed_one_loses_seconds(tmp_path, monkeypatch):
+def test_entries_are_written_every_few_seconds(tmp_path, monkeypatch):
     now = 1e6
     monkeypatch.setattr(module.time, 'monotonic', lambda: now)
-    folder = begun(tmp_path)
+    folder = started(tmp_path)
     folder.enter('a', {'tiles': 1})
     assert tiles(tmp_path).open()['scenes'] == {}
     now += 6
@@ -64,11 +64,11 @@ def test_the_next_run_gets_what_was_entered_and_a_killed_one_loses_seconds(tmp_p
     assert tiles(tmp_path).open()['scenes'] == {'a': {'tiles': 1}, 'b': {'tiles': 2}}
 
 
-def test_other_settings_are_refused_while_there_are_files(tmp_path):
-    begun(tmp_path)
-    with pytest.raises(UserError) as caught:
+def test_other_settings_are_refused_if_there_are_files(tmp_path):
+    started(tmp_path)
+    with pytest.raises(UserError) as error:
         tiles(tmp_path, tile=9).open()
-    assert str(caught.value) == (
+    assert str(error.value) == (
         f'{tmp_path} holds tiles with tile 8, and 9 is asked for: name another folder, or remove '
         'that one.'
     )
@@ -80,7 +80,7 @@ def test_other_settings_are_refused_while_there_are_files(tmp_path):
     assert tiles(tmp_path, tile=9).open() is None
 
 
-def test_files_that_no_manifest_describes_are_refused(tmp_path):
+def test_files_without_a_manifest_are_refused(tmp_path):
     assert tiles(tmp_path / 'new').open() is None and not (tmp_path / 'new').exists()
     (tmp_path / '.DS_Store').touch()
     (tmp_path / 'empty').mkdir()
@@ -99,7 +99,7 @@ def test_files_that_no_manifest_describes_are_refused(tmp_path):
         ('{"settings": {}}', 'is not the manifest of tiles: name another folder'),
     ],
 )
-def test_a_file_that_is_not_such_a_manifest_is_refused(tmp_path, name, content, message):
+def test_invalid_manifests_are_refused(tmp_path, name, content, message):
     (tmp_path / name).write_text(content)
     with pytest.raises(UserError, match=f'{name} {message}'):
         tiles(tmp_path).open()
@@ -111,13 +111,13 @@ def test_a_run_that_fails_before_its_first_file_leaves_no_manifest(tmp_path):
         folder.write()
         raise KeyboardInterrupt
     assert not list((tmp_path / 'a').iterdir())
-    with pytest.raises(RuntimeError), begun(tmp_path / 'b').abandoned_on_failure():
+    with pytest.raises(RuntimeError), started(tmp_path / 'b').abandoned_on_failure():
         raise RuntimeError
     assert (tmp_path / 'b' / UNFINISHED).is_file()
 
 
-def test_strays_go_from_all_folders(tmp_path):
-    folder = begun(tmp_path)
+def test_temporary_files_are_removed_from_all_folders(tmp_path):
+    folder = started(tmp_path)
     strays = [tmp_path / '.manifest-12345678.json', tmp_path / 'images/.a_0-abcdef01.png']
     for path in strays:
         path.touch()

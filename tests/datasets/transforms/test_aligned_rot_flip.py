@@ -18,7 +18,7 @@ def apply(transform, results, seed=0):
         return transform(results)
 
 
-def test_same_draws_as_random_rot_flip():
+def test_it_draws_the_same_values_as_random_rot_flip():
     depth = np.linspace(0.2, 1, 60 * 80).reshape(60, 80)
     for seed in range(20):
         aligned = apply(AlignedRotFlip(0.5, 0.5), sample(depth), seed)['img'][..., :3]
@@ -27,14 +27,14 @@ def test_same_draws_as_random_rot_flip():
 
 
 @pytest.mark.parametrize('seed', range(8))
-def test_depth_is_not_blended_with_no_data_or_corners(seed):
+def test_depth_is_not_blended_with_missing_values_or_corners(seed):
     depth = np.full((60, 80), 0.7)
     depth[20:30, 30:50] = 0
     missing = 10 * 20
     after = apply(AlignedRotFlip(1.0, 0.0), sample(depth), seed)['img'][..., 3]
     assert set(np.rint(np.unique(after) * 1000)) == {0, 700}
     assert 0.8 * missing < (after[15:45, 15:65] == 0).sum() < 1.2 * missing
-    # mmseg's RandomRotFlip blends it.
+    # In contrast, mmseg's RandomRotFlip blends them.
     blended = apply(RandomRotFlip(1.0, 0.0), sample(depth), seed)['img'][..., 3]
     assert len(np.unique(blended.round(2))) > 10
 
@@ -47,11 +47,11 @@ def test_labels_are_not_interpolated_and_corners_are_ignored(seed):
     assert set(np.unique(after['gt_seg_map'])) == {1, 5, 255}
     outside = after['img'][..., 3] == 0
     assert (outside == (after['gt_seg_map'] == 255)).mean() > 0.99
-    # mmcv.imrotate interpolates, so it invents classes.
+    # In contrast, mmcv.imrotate interpolates between labels, which produces other classes.
     assert set(np.unique(mmcv.imrotate(label, 17.0))) == {0, 1, 2, 3, 4, 5}
 
 
-def test_images_without_depth_are_rotated_and_img_shape_follows():
+def test_images_without_depth_are_rotated_and_img_shape_is_updated():
     results = dict(img=np.ones((60, 80, 3), np.float32), seg_fields=[])
     shapes = {apply(AlignedRotFlip(0.0, 1.0), dict(results), s)['img_shape'] for s in range(9)}
     assert shapes == {(60, 80), (80, 60)}

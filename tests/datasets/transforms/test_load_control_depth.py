@@ -1,4 +1,4 @@
-"""The controls keep the image and replace depth as described."""
+"""The controls keep the image and replace depth as documented."""
 
 import numpy as np
 import pytest
@@ -32,7 +32,7 @@ def test_grey_is_the_luminance_of_bgr(folder, image):
     np.testing.assert_array_equal(out[..., :3], image)
 
 
-def test_black_is_a_value_and_not_a_hole(folder):
+def test_black_pixels_are_valid_depth(folder):
     assert (load('grey', folder / '1.png', np.zeros((4, 6, 3), np.uint8))[..., 3] > 0).all()
 
 
@@ -40,7 +40,7 @@ def test_constant_is_one_half(folder, image):
     assert (load('constant', folder / '1.png', image)[..., 3] == 0.5).all()
 
 
-def test_none_is_no_depth(folder, image):
+def test_none_gives_no_depth(folder, image):
     assert (load('none', folder / '1.png', image)[..., 3] == 0).all()
 
 
@@ -55,11 +55,11 @@ def test_every_map_is_used_once_and_never_for_its_own_tile(folder, image):
 
 
 @pytest.mark.parametrize('by', CONTROLS)
-def test_a_dataset_without_depth_gets_none(image, by):
+def test_images_without_depth_are_unchanged(image, by):
     np.testing.assert_array_equal(load(by, None, image), image)
 
 
-def test_one_map_has_no_other(tmp_path, image):
+def test_the_control_other_tile_needs_two_maps(tmp_path, image):
     write_depth(tmp_path / '0.png', np.full((4, 6), 0.5))
     with pytest.raises(UserError, match="by='other-tile' needs two"):
         load('other-tile', tmp_path / '0.png', image)

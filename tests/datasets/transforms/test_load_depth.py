@@ -25,7 +25,7 @@ def test_depth_is_the_last_channel_and_the_bands_do_not_change(make_tree, patter
     assert results['optical_bands'] == 3
 
 
-def test_depth_path_none_leaves_the_bands(make_tree):
+def test_with_depth_path_none_the_image_keeps_its_bands(make_tree):
     results = LoadDepth('rdepth/test')(dict(img=image(), img_path='x.png', depth_path=None))
     np.testing.assert_array_equal(results['img'], image().astype(np.float32))
     assert results['img'].dtype == np.float32 and results['optical_bands'] == 3
@@ -45,7 +45,7 @@ def test_a_relative_image_path_works(make_tree, monkeypatch):
     assert LoadDepth('rdepth/test')(dict(img=image(), img_path='2.png'))['img'].shape[2] == 4
 
 
-def test_a_geotiff_is_found_and_mapped(make_tree, tmp_path):
+def test_a_geotiff_is_found_and_scaled_by_the_value_range(make_tree, tmp_path):
     root = make_tree(depth=None) / 'Train/Urban'
     (root / 'dsm').mkdir()
     with rasterio.open(
@@ -58,7 +58,7 @@ def test_a_geotiff_is_found_and_mapped(make_tree, tmp_path):
 
 
 @pytest.mark.parametrize('bands', [1, 3, 4, 32])
-def test_an_array_with_depth_passes(bands):
+def test_an_array_with_depth_is_accepted(bands):
     array = np.dstack([image(bands).astype(np.float64), np.full((48, 64), 0.4)])
     results = LoadDepth(optical_bands=bands)(dict(img=array, img_path=None))
     assert results['img'].dtype == np.float32 and results['optical_bands'] == bands
@@ -66,20 +66,20 @@ def test_an_array_with_depth_passes(bands):
 
 
 @pytest.mark.parametrize(
-    'bad, sentence',
+    'value, message',
     [
         (128, r'should be depth in \(0, 1\]'),
         (-0.1, r'should be depth in \(0, 1\]'),
         (np.nan, 'holds NaN: write 0 where there is no depth'),
     ],
 )
-def test_an_array_with_something_else_last_is_refused(bad, sentence):
-    array = np.dstack([image(), np.full((48, 64), bad)])
-    with pytest.raises(UserError, match=sentence):
+def test_an_array_whose_last_channel_is_not_depth_is_refused(value, message):
+    array = np.dstack([image(), np.full((48, 64), value)])
+    with pytest.raises(UserError, match=message):
         LoadDepth()(dict(img=array, img_path=None))
 
 
-def test_an_array_without_depth_is_refused_with_the_expected_shape():
+def test_the_message_about_an_array_without_depth_gives_the_expected_shape():
     with pytest.raises(UserError, match='pipeline needs depth as the last channel: give an H×W×4'):
         LoadDepth('rdepth/test')(dict(img=image(), img_path=None))
 
@@ -92,12 +92,12 @@ def test_an_array_without_depth_is_refused_with_the_expected_shape():
         (5, None, r'has 5 bands'),
     ],
 )
-def test_another_number_of_bands_is_refused(bands, depth_path, message):
+def test_a_wrong_number_of_bands_is_refused(bands, depth_path, message):
     with pytest.raises(UserError, match=message):
         LoadDepth()(dict(img=image(bands), img_path='x.png', depth_path=depth_path))
 
 
-def test_faults_name_the_file(make_tree, write_png):
+def test_messages_about_wrong_or_missing_maps_name_the_file(make_tree, write_png):
     folder = make_tree() / 'Train/Urban'
     path = str(folder / 'images_png/2.png')
     write_png(folder / 'rdepth/test/2.png', np.ones((30, 20), np.uint16))
@@ -112,15 +112,14 @@ def test_faults_name_the_file(make_tree, write_png):
         LoadDepth()(dict(img=np.zeros((3, 64, 128), np.uint8), img_path=None))
 
 
-def test_without_a_folder_a_bare_image_has_no_depth(make_tree):
-    path = str(make_tree() / 'Train/Urban/images_png/2.png')
-    for given in (path, None):
-        results = LoadDepth()(dict(img=image(), img_path=given))
+def test_without_a_depth_path_or_folder_an_image_has_no_depth(make_tree):
+    for path in (str(make_tree() / 'Train/Urban/images_png/2.png'), None):
+        results = LoadDepth()(dict(img=image(), img_path=path))
         assert results['img'].dtype == np.float32 and np.array_equal(results['img'], image())
         assert results['depth_path'] is None
 
 
-def test_wrong_settings():
+def test_invalid_settings_are_refused():
     for bands in (0, 33):
         with pytest.raises(UserError, match=f'optical_bands={bands} of LoadDepth: give 1 to 32'):
             LoadDepth(optical_bands=bands)
@@ -128,8 +127,7 @@ def test_wrong_settings():
         LoadDepth(value_range=(40, 0))
 
 
-def test_inference_model_with_a_path_and_with_an_array(make_tree):
-    """LoadAnnotations is dropped, the first transform replaced for arrays, the rest packed."""
+def test_inference_prepares_paths_and_arrays(make_tree):
     from depthda.inference.images import prepare_images
 
     init_default_scope('mmseg')

@@ -47,12 +47,12 @@ def test_four_band_tiff(tmp_path, profile):
     check(write(tmp_path / 'a.tif', **profile))
 
 
-def test_sixteen_bit_and_three_bands(tmp_path):
+def test_tiffs_of_16_bits_and_of_three_bands(tmp_path):
     check(write(tmp_path / 'a.tif', BANDS.astype(np.uint16) * 40), BANDS.astype(np.uint16) * 40)
     check(write(tmp_path / 'b.tif', BANDS[:3]), BANDS[:3])
 
 
-def test_rgba_png_agrees_with_mmcv(tmp_path):
+def test_an_rgba_png_is_read_as_by_mmcv(tmp_path):
     Image.fromarray(BANDS.transpose(1, 2, 0)).save(tmp_path / 'a.png')
     check(str(tmp_path / 'a.png'))
     loaded = LoadMultibandImage(to_float32=True)(dict(img_path=str(tmp_path / 'a.png')))['img']
@@ -61,7 +61,7 @@ def test_rgba_png_agrees_with_mmcv(tmp_path):
 
 
 def test_mmcv_reads_four_bands_wrongly(tmp_path):
-    """The reason for this loader. If this fails, the loader may be removed."""
+    """This is why the loader exists. If this fails, the loader can be removed."""
     path = write(tmp_path / 'a.tif')
     expected = BANDS[[2, 1, 0, 3]].transpose(1, 2, 0)
     for backend in ('cv2', 'tifffile'):

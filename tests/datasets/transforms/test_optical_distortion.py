@@ -18,8 +18,8 @@ def sample(bands=3, value_max=255, depth=True):
     return dict(img=image.astype(np.float32), optical_bands=bands)
 
 
-def fixed(monkeypatch, taken, last, *values):
-    """Set the draws: steps taken, contrast last, brightness, contrast, saturation, hue."""
+def fix_draws(monkeypatch, taken, last, *values):
+    """Fix the steps taken, whether contrast is last, and the values of the four steps."""
     draws, flags = iter(values), iter([1.0 - np.array(taken), 0.0 if last else 1.0])
     monkeypatch.setattr(np.random, 'rand', lambda *shape: next(flags))
     monkeypatch.setattr(np.random, 'uniform', lambda low, high: next(draws))
@@ -27,7 +27,7 @@ def fixed(monkeypatch, taken, last, *values):
 
 @pytest.mark.parametrize('bands', [3, 4])
 @pytest.mark.parametrize('seed', range(16))
-def test_depth_is_bit_identical_and_the_input_kept(bands, seed):
+def test_depth_and_the_input_array_do_not_change(bands, seed):
     results = sample(bands)
     before = results['img'].copy()
     original = results['img']
@@ -42,16 +42,16 @@ def test_depth_is_bit_identical_and_the_input_kept(bands, seed):
 def test_brightness_and_contrast_change_all_optical_bands(monkeypatch):
     results = sample(4)
     before = results['img'].astype(np.float64)
-    fixed(monkeypatch, [1, 1, 0, 0], False, -20.5, 1.4, 0.7, 9)
+    fix_draws(monkeypatch, [1, 1, 0, 0], False, -20.5, 1.4, 0.7, 9)
     after = OpticalDistortion()(results)['img']
     expected = ((before[..., :4] - 20.5).clip(0, 255) * 1.4).clip(0, 255)
     np.testing.assert_allclose(after[..., :4], expected, rtol=1e-5)
 
 
-def test_saturation_and_hue_by_colorsys_on_the_first_three_bands(monkeypatch):
+def test_saturation_and_hue_of_the_first_three_bands_change_as_by_colorsys(monkeypatch):
     results = sample(4)
     before = results['img'].astype(np.float64)
-    fixed(monkeypatch, [0, 0, 1, 1], False, 5, 1.4, 1.3, -10)
+    fix_draws(monkeypatch, [0, 0, 1, 1], False, 5, 1.4, 1.3, -10)
     after = OpticalDistortion()(results)['img']
     np.testing.assert_array_equal(after[..., 3:], before[..., 3:].astype(np.float32))
     for i in range(9):
@@ -63,11 +63,11 @@ def test_saturation_and_hue_by_colorsys_on_the_first_three_bands(monkeypatch):
 
 @pytest.mark.parametrize('last', [True, False])
 @pytest.mark.parametrize('taken', [[1, 0, 0, 0], [0, 1, 0, 0], [1, 1, 1, 0], [1, 1, 1, 1]])
-def test_equal_to_mmseg_up_to_its_rounding(monkeypatch, taken, last):
+def test_it_agrees_with_mmseg_up_to_rounding(monkeypatch, taken, last):
     stock = PhotoMetricDistortion(32, (0.5, 1.4), (0.5, 1.6), 18)
     image = RNG.uniform(60, 180, (20, 20, 3)).astype(np.uint8)
     values = dict(brightness=14.0, contrast=1.2, saturation=0.8, hue=7)
-    # mmseg draws at each step, and after brightness whether contrast is next (1) or last (0).
+    # mmseg draws at each step; after brightness it draws whether contrast is next (1) or last (0).
     first, contrast, saturation, hue = taken
     order = [saturation, hue, contrast] if last else [contrast, saturation, hue]
     asked = iter([first, int(not last), *order])
@@ -76,22 +76,20 @@ def test_equal_to_mmseg_up_to_its_rounding(monkeypatch, taken, last):
         np.random, 'randint', lambda *a: values['hue'] if len(a) == 2 else next(asked)
     )
     monkeypatch.setattr(np.random, 'uniform', lambda low, high: by_upper_end[high])
-    stock_result = stock(dict(img=image.copy()))['img'].astype(np.float64)
+    expected = stock(dict(img=image.copy()))['img'].astype(np.float64)
     monkeypatch.undo()
-    fixed(monkeypatch, taken, last, *values.values())
+    fix_draws(monkeypatch, taken, last, *values.values())
     distorted = OpticalDistortion()(dict(img=image, optical_bands=3))['img']
-    # The stock transform has 8-bit values and 180 hues: a step differs by one or two grey levels,
-    # and hue by up to one degree.
-    assert (
-        np.abs(distorted - stock_result).max() < 8 and np.abs(distorted - stock_result).mean() < 2
-    )
+    # mmseg's transform computes with 8-bit values and 180 hues, so each step may differ by one or
+    # two grey levels, and the hue by one degree.
+    assert np.abs(distorted - expected).max() < 8 and np.abs(distorted - expected).mean() < 2
     assert np.abs(distorted - image).mean() > 4
 
 
-def test_values_of_the_sensor(monkeypatch):
+def test_value_max_sets_the_range_of_values(monkeypatch):
     results = sample(3, value_max=2047)
     before = results['img'].astype(np.float64)
-    fixed(monkeypatch, [0, 1, 0, 0], False, 0, 1.5, 1, 0)
+    fix_draws(monkeypatch, [0, 1, 0, 0], False, 0, 1.5, 1, 0)
     after = OpticalDistortion(value_max=2047)(results)['img']
     np.testing.assert_allclose(after[..., :3], (before[..., :3] * 1.5).clip(0, 2047), rtol=1e-5)
 
@@ -103,7 +101,7 @@ def test_integer_images_without_depth_become_float():
 
 
 def test_each_step_is_taken_half_of_the_time():
-    grey = np.full((1, 1, 3), 128, np.uint8)  # saturation and hue do not change grey
+    grey = np.full((1, 1, 3), 128, np.uint8)  # not changed by saturation and hue
     changed = 0
     for seed in range(400):
         with seeded(seed):
@@ -111,14 +109,14 @@ def test_each_step_is_taken_half_of_the_time():
     assert 260 < changed < 340  # 1 - 0.5² = 3/4
 
 
-def test_its_text_has_all_arguments():
+def test_its_repr_shows_all_arguments():
     assert str(OpticalDistortion(hue_delta=9)) == (
         'OpticalDistortion(brightness_delta=32, contrast_range=(0.5, 1.5), '
         'saturation_range=(0.5, 1.5), hue_delta=9, value_max=255)'
     )
 
 
-def test_wrong_settings():
+def test_invalid_settings_are_refused():
     with pytest.raises(UserError, match='contrast_range'):
         OpticalDistortion(contrast_range=(1.5, 0.5))
     with pytest.raises(UserError, match='deltas'):
