@@ -1,11 +1,10 @@
-"""Measure how near translated images are to the target: distance of channel means and deviations.
+"""Measure the distance of channel means and deviations between translated and target images.
 
     python tools/docs/colour_distance.py work_dirs/tables/synthetic-drdg \\
         docs/tables/translation-colours.json
 
-For each row of the table this writes the mean over its runs of the distance between source and
-target, and between translated images and target, in grey levels (Euclidean over the three channels,
-of Train).
+For each row of the table, the distance of source to target and of translated images to target is
+written, as a mean over runs, in grey levels (Euclidean over the three channels of Train).
 """
 
 import json

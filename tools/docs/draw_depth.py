@@ -1,4 +1,4 @@
-"""Draw the pictures of docs/depth.md from the synthetic world: python tools/docs/draw_depth.py"""
+"""Draw the pictures of docs/depth.md from synthetic tiles: python tools/docs/draw_depth.py"""
 
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from depthda.depth.surface.write import fill_nearest  # noqa: E402
 
 OUT = Path(__file__).parents[2] / 'docs' / 'images'
 SIZE = 256
-SLOPE = 0.12  # metres, up from column to column
+SLOPE = 0.12  # rise per column in metres
 Panel = tuple[str, np.ndarray, dict]
 
 
@@ -38,7 +38,7 @@ def tile(domain: str, index: int, **world):
 
 
 def fidelity(domain: str, index: int) -> list[Panel]:
-    """Show depth from the true height to noise."""
+    """Show depth of decreasing fidelity, from the true height to noise."""
     panels = [
         picture('image', tile(domain, index).image),
         depth('height', tile(domain, index).height),
@@ -49,7 +49,7 @@ def fidelity(domain: str, index: int) -> list[Panel]:
 
 
 def per_image(index: int) -> list[Panel]:
-    """Show one scale for all images, one for each image, and the wrong sign."""
+    """Show depth with a scale for all images, a scale for this image, and the wrong sign."""
     here = tile('urban', index)
     return [
         picture('image', here.image),
@@ -60,26 +60,26 @@ def per_image(index: int) -> list[Panel]:
 
 
 def tiles() -> list[Panel]:
-    """Show a scene in tiles, each of which has lost its scale and shift."""
+    """Show a scene in tiles, each with its own scale and shift, and their alignment."""
     rng = np.random.default_rng(0)
     scene = cv2.GaussianBlur(tile('urban', 1).height, (0, 0), 1)
     grid = TileGrid(SIZE, SIZE, SIZE // 4, SIZE // 16)
     parts = [scene[t:b, left:r] for t, left, b, r in grid.boxes]
-    lost = [(p * rng.uniform(0.3, 3) + rng.normal(0, 20)).astype(np.float32) for p in parts]
-    low, high = np.array([(p.min(), p.max()) for p in lost]).T
-    count = len(lost)
+    maps = [(p * rng.uniform(0.3, 3) + rng.normal(0, 20)).astype(np.float32) for p in parts]
+    low, high = np.array([(p.min(), p.max()) for p in maps]).T
+    count = len(maps)
     return [
         depth('height', scene),
-        depth('tiles, not aligned', grid.blend(lost, np.ones(count), np.zeros(count))),
+        depth('tiles, not aligned', grid.blend(maps, np.ones(count), np.zeros(count))),
         depth(
-            'each from minimum to maximum', grid.blend(lost, 1 / (high - low), -low / (high - low))
+            'each from minimum to maximum', grid.blend(maps, 1 / (high - low), -low / (high - low))
         ),
-        depth('aligned', grid.blend(lost, *align_tiles(lost, grid.boxes, scene))),
+        depth('aligned', grid.blend(maps, *align_tiles(maps, grid.boxes, scene))),
     ]
 
 
 def windows(image: np.ndarray, heights: np.ndarray) -> list[Panel]:
-    """Show a hillside, and heights above the ground that windows of three sizes find."""
+    """Show a hillside, and heights above the ground estimated with windows of three sizes."""
     panels = [picture('image', image), depth('surface, on a hillside', heights)]
     for half, size in ((6, 'smaller than houses'), (20, 'larger'), (110, 'as large as the hill')):
         ground = ground_below(heights, np.ones(heights.shape, bool), (half, half))
@@ -89,7 +89,7 @@ def windows(image: np.ndarray, heights: np.ndarray) -> list[Panel]:
 
 
 def outlier(image: np.ndarray, heights: np.ndarray) -> list[Panel]:
-    """Show a bird and a pit, with the range that they set and the one that percentiles set."""
+    """Show outliers, a bird and a pit, in their own range and in that of percentiles."""
     heights = heights.copy()
     heights[40:42, 60:62], heights[200:202, 90:92] = 160, -60
     valid = np.ones(heights.shape, bool)

@@ -1,12 +1,12 @@
-"""Measure the memory of tools/estimate_depth.py, and whether its three parts run at the same time.
+"""Measure the memory of tools/estimate_depth.py, and whether its three parts run in parallel.
 
     python tools/docs/measure_depth_maps.py
 
 The images are random and of seven sizes; the network is a Depth Anything of a few thousand weights,
 on the CPU. The first part runs the command on 100 and on 1,000 images: peak memory must not grow
-with their number. The second part takes 300 of them. It waits 40 ms for each map in the network, as
-for a GPU, and 30 ms in reading and in writing, as for a disk. It prints the time of each step alone
-and of all together.
+with their number. The second part uses 300 of them, with a delay of 40 ms per map in the network,
+as for a GPU, and of 30 ms in reading and in writing, as for a disk. It prints the time of each step
+and the total time.
 """
 
 import os
@@ -45,7 +45,7 @@ def peak_memory(images: Path, model: Path, out: Path) -> float:
 
 
 def overlap(images: Path, model: Path, out: Path, workers: int) -> dict[str, float]:
-    """Return the seconds of each step alone (summed over its threads), and of the whole."""
+    """Return the seconds of each step, summed over its threads, and the total time."""
     from depthda.depth.monocular.estimate import DepthSettings, estimate_depth
     from depthda.depth.monocular.estimator import DepthEstimator
     from depthda.depth.monocular.jobs import find_jobs
@@ -53,7 +53,7 @@ def overlap(images: Path, model: Path, out: Path, workers: int) -> dict[str, flo
 
     spent = dict.fromkeys(WAITS, 0.0)
 
-    def waiting(part, function, count):
+    def delayed(part, function, count):
         def wrapped(*args):
             start = time.perf_counter()
             time.sleep(WAITS[part] * count(args))
@@ -64,9 +64,9 @@ def overlap(images: Path, model: Path, out: Path, workers: int) -> dict[str, flo
         return wrapped
 
     kept = Pipeline._read, Pipeline._write, DepthEstimator.whole
-    Pipeline._read = waiting('read', kept[0], lambda args: 1)
-    Pipeline._write = waiting('write', kept[1], lambda args: 1)
-    DepthEstimator.whole = waiting('network', kept[2], lambda args: len(args[1]))
+    Pipeline._read = delayed('read', kept[0], lambda args: 1)
+    Pipeline._write = delayed('write', kept[1], lambda args: 1)
+    DepthEstimator.whole = delayed('network', kept[2], lambda args: len(args[1]))
     made = {'model': str(model), 'revision': None, 'licence': 'none'}
     jobs = find_jobs([str(images)], str(out), 'tiny')[:300]
     estimator = DepthEstimator.load(str(model))
