@@ -177,10 +177,8 @@ def test_drdg():
         settings = (each.type, each.factor, each.patience, each.of_epoch, each.min_lr)
         assert settings == ('PlateauHook', 0.5, 25, 'last', 1e-6)
     assert translation.custom_hooks[2].type == 'TranslationHook'
-
     rdg = read('drdg/rdg_as-released_potsdam2vaihingen').model
     assert (rdg.adversarial.loss_weight, rdg.dsl_weight, rdg.dccl_weight) == (1, 0, 0)
-
     network = read('drdg/deeplabv3_r34_as-released_potsdam2vaihingen-512x512')
     assert network.custom_hooks == [
         dict(type='PlateauHook', monitor='loss', factor=0.5, patience=20, min_lr=2e-5)

@@ -9,28 +9,19 @@ from PIL import Image
 from tiny_rasters import write_raster
 
 from depthda.errors import UserError
-from depthda.io.headers import (
-    file_format,
-    is_whole,
-    misnamed,
-    orientation,
-    read_header,
-    read_headers,
-)
+from depthda.io import headers
+from depthda.io.headers import file_format, orientation, read_header
 
 
 @pytest.mark.parametrize(
     ('mode', 'bands'), [('L', 1), ('I;16', 1), ('P', 1), ('LA', 2), ('RGB', 3), ('RGBA', 4)]
 )
-def test_png(tmp_path, mode, bands):
+def test_png_and_tiff(tmp_path, mode, bands):
     kind = 'uint16' if mode == 'I;16' else 'uint8'
     Image.new(mode, (31, 17)).save(tmp_path / 'a.png')
     assert read_header(tmp_path / 'a.png') == (31, 17, bands, kind)
-
-
-def test_tiff(tmp_path):
-    write_raster(tmp_path / 'a.tif', np.zeros((17, 31, 4), np.uint16))
-    assert read_header(tmp_path / 'a.tif') == (31, 17, 4, 'uint16')
+    write_raster(tmp_path / 'a.tif', np.zeros((17, 31, bands), np.uint16))
+    assert read_header(tmp_path / 'a.tif') == (31, 17, bands, 'uint16')
 
 
 def turned(orientation):
@@ -58,7 +49,7 @@ def test_broken_files_have_no_header(tmp_path):
     broken |= {f'page.{suffix}': b'<html>404</html>' * 10 for suffix in ('png', 'tif', 'jpg')}
     for name, content in broken.items():
         (tmp_path / name).write_bytes(content)
-    assert read_headers(tmp_path / name for name in broken) == [None] * 5
+    assert headers.read_headers(tmp_path / name for name in broken) == [None] * 5
 
 
 @pytest.mark.parametrize('kind', ['png', 'jpg', 'tif'])
@@ -105,7 +96,7 @@ def test_formats_are_recognised_by_content(tmp_path):
         path = path.rename(tmp_path / f'{kind}.png')
         rename = 'rename it, or ' if kind in ('jpg', 'tif') else ''
         fault = f'a {format_} named .png: {rename}save it as PNG'
-        assert misnamed(path) == (None if kind in ('png', 'pcx') else fault)
+        assert headers.misnamed(path) == (None if kind in ('png', 'pcx') else fault)
     (tmp_path / 'g.png').write_bytes(b'')
     assert file_format(tmp_path / 'g.png') is None
 
@@ -113,6 +104,6 @@ def test_formats_are_recognised_by_content(tmp_path):
 def test_a_broken_link_is_named(tmp_path):
     for name, target in (('a.png', 'gone.png'), ('b.jpg', 'b.jpg')):
         (tmp_path / name).symlink_to(target)
-        for read in (read_header, is_whole, file_format):
+        for read in (read_header, headers.is_whole, file_format):
             with pytest.raises(UserError, match=rf'{name} cannot be opened \(.*\): correct'):
                 read(tmp_path / name)

@@ -13,10 +13,6 @@ def fused(tiny_backbone):
     return MODELS.build(dict(type='EarlyFusionBackbone', backbone=tiny_backbone()))
 
 
-def stem(model):
-    return next(m for m in model.backbone.modules() if isinstance(m, torch.nn.Conv2d))
-
-
 def test_depth_has_no_influence_before_training(fused):
     images = torch.randn(2, 4, 64, 64)
     other_depth = images.clone()
@@ -29,7 +25,7 @@ def test_depth_has_no_influence_before_training(fused):
 def test_both_stems_equal_one_convolution_over_four_channels_and_missing_depth_is_the_mean(fused):
     torch.nn.init.normal_(fused.depth_stem.weight)
     images = torch.randn(2, 4, 64, 64)
-    first = stem(fused)
+    first = next(m for m in fused.backbone.modules() if isinstance(m, torch.nn.Conv2d))
     seen = []
     handle = first.register_forward_hook(lambda module, inputs, output: seen.append(output))
     fused(images)

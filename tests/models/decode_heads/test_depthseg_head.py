@@ -29,9 +29,6 @@ def test_prompts_and_features_are_combined_from_coarse_to_fine():
     def combine(layer, *parts):
         return convolve(layer[1], convolve(layer[0], torch.cat(parts, 1)))
 
-    def enlarge(maps, like):
-        return F.interpolate(maps, like.shape[2:], mode='bilinear')
-
     f1, f2, f3, f4 = (
         layer[1](F.conv2d(maps, layer[0].weight, layer[0].bias))
         for layer, maps in zip(head.reassemble, features, strict=True)
@@ -41,7 +38,8 @@ def test_prompts_and_features_are_combined_from_coarse_to_fine():
     decoded = combine(head.input_layer, f4, p4)
     layers = zip(head.intermediate_layers, (f3, f2, f1), (p3, p2, p1), strict=True)
     for layer, feature, prompt in layers:
-        decoded = combine(layer, enlarge(decoded, feature), feature, prompt)
+        decoded = F.interpolate(decoded, feature.shape[2:], mode='bilinear')
+        decoded = combine(layer, decoded, feature, prompt)
     decoded = convolve(head.output_layer, F.interpolate(decoded, scale_factor=2, mode='bilinear'))
     logits = head.conv_seg(decoded)
     assert logits.shape == (2, 3, 24, 32)

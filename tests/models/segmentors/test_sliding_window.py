@@ -1,4 +1,5 @@
 import gc
+from unittest.mock import Mock
 
 import pytest
 import torch
@@ -86,11 +87,8 @@ def test_windows_get_the_metas_of_their_image_which_do_not_change():
 
 def test_half_precision_logits_are_summed_in_float32():
     step = 1 / 512  # 1 + step is exact in float32, and rounded to 1 in bfloat16
-    values = iter([1.0, step])
-
-    def model(windows, _):
-        return torch.full((1, 1, 4, 4), next(values), dtype=torch.bfloat16)
-
+    logits = [torch.full((1, 1, 4, 4), value, dtype=torch.bfloat16) for value in (1.0, step)]
+    model = Mock(side_effect=logits)
     inputs = torch.zeros(1, 3, 4, 6, dtype=torch.bfloat16)
     out = slide_inference(model, inputs, metas(1, 4, 6), (4, 4), (2, 2), 1, window_batch=1)
     assert out.dtype == torch.float32

@@ -1,5 +1,7 @@
 """The generator equals its layers computed by hand, and has the published size."""
 
+from unittest.mock import Mock
+
 import pytest
 import torch
 from mmseg.registry import MODELS
@@ -72,11 +74,7 @@ def test_a_shared_decoder_adds_only_a_last_layer():
 def test_depth_is_only_computed_on_request_and_does_not_change_the_image():
     model, images = build(), torch.rand(1, 3, 16, 16)
     with_depth = model(images, (16, 16), depth=True)
-
-    def refuse(*_):
-        raise AssertionError('the depth decoder ran')
-
-    model.depth_decoder.register_forward_pre_hook(refuse)
+    model.depth_decoder.register_forward_pre_hook(Mock(side_effect=AssertionError('it ran')))
     without = model(images, (16, 16))
     assert without.depth is None and torch.equal(without.image, with_depth.image)
 
