@@ -7,50 +7,50 @@ import time
 
 import pytest
 
-from depthda.cli import (
-    Stopped,
-    add_cfg_options,
-    add_range,
-    stopped_by_signals,
-    tool_parser,
-    user_errors,
-)
+from depthda import cli
+from depthda.cli import Stopped, stopped_by_signals, tool_parser, user_errors
 from depthda.errors import UserError
 
 
-def test_a_user_error_is_one_line_and_status_2(capsys):
+@pytest.mark.parametrize(
+    'error, text',
+    [
+        (UserError('there is no config file x.py.'), 'there is no config file x.py.'),
+        (
+            MemoryError('Unable to allocate 149. GiB'),
+            'there is not enough memory (Unable to allocate 149. GiB): use smaller images or tiles',
+        ),
+        (
+            UserError(
+                'Caught UserError in DataLoader worker process 0.\nOriginal Traceback (most recent '
+                'call last):\n  File "x.py"\ndepthda.errors.UserError: a.png has 2 bands.\n'
+            ),
+            'a.png has 2 bands.',
+        ),
+        *(
+            (
+                OSError(number, os.strerror(number), file),
+                f'{os.strerror(number)} while writing{end}',
+            )
+            for number, file, end in (
+                (errno.EIO, None, ': check the disk and run again'),
+                (errno.EROFS, None, ': check the disk and run again'),
+                (errno.ESTALE, '/run/iter_4.pth', ' /run/iter_4.pth: check the disk and run again'),
+            )
+        ),
+    ],
+)
+def test_a_mistake_or_a_disk_that_fails_is_one_line_and_status_2(capsys, error, text):
     with pytest.raises(SystemExit) as stopped, user_errors():
-        raise UserError('there is no config file x.py.')
-    assert stopped.value.code == 2
-    assert capsys.readouterr().err == 'error: there is no config file x.py.\n'
-
-
-def test_too_little_memory_is_one_line(capsys):
-    with pytest.raises(SystemExit) as stopped, user_errors():
-        raise MemoryError('Unable to allocate 149. GiB')
-    assert stopped.value.code == 2
-    assert capsys.readouterr().err == (
-        'error: there is not enough memory (Unable to allocate 149. GiB): use smaller images or '
-        'tiles\n'
-    )
-
-
-def test_a_user_error_in_a_worker_is_one_line(capsys):
-    with pytest.raises(SystemExit), user_errors():
-        raise UserError(
-            'Caught UserError in DataLoader worker process 0.\nOriginal Traceback (most recent '
-            'call last):\n  File "x.py"\ndepthda.errors.UserError: a.png has 2 bands.\n'
-        )
-    assert capsys.readouterr().err == 'error: a.png has 2 bands.\n'
+        raise error
+    assert (stopped.value.code, capsys.readouterr().err) == (2, f'error: {text}\n')
 
 
 def test_a_full_disk_is_one_line_wherever_it_occurs(capfd):
     with pytest.raises(SystemExit) as stopped, user_errors(), open('/dev/full', 'w') as file:
         file.write('x')
-    assert stopped.value.code == 2
-    assert capfd.readouterr().err == (
-        'error: No space left on device while writing: make room and run again\n'
-    )
+    message = 'error: No space left on device while writing: make room and run again\n'
+    assert (stopped.value.code, capfd.readouterr().err) == (2, message)
     with pytest.raises(FileNotFoundError), user_errors(), open('/nowhere/x'):
         pass
 
@@ -61,36 +61,15 @@ def test_a_path_that_cannot_be_used_is_one_line(capsys, tmp_path):
     for path, reason in ((tmp_path / 'file/a', 'Not a directory'), (long, 'File name too long')):
         with pytest.raises(SystemExit) as stopped, user_errors(), open(path, 'w'):
             pass
-        assert stopped.value.code == 2
-        assert capsys.readouterr().err == (
-            f'error: {path} cannot be read or written ({reason}): name another file or folder\n'
-        )
-    # Without a file name, the error may be a bug.
-    with pytest.raises(PermissionError), user_errors():
-        raise PermissionError(13, 'Permission denied')
+        message = f'{path} cannot be read or written ({reason}): name another file or folder'
+        assert (stopped.value.code, capsys.readouterr().err) == (2, f'error: {message}\n')
 
 
-@pytest.mark.parametrize(
-    'number, file, place',
-    [
-        (errno.EIO, None, ''),
-        (errno.EROFS, None, ''),
-        (errno.ESTALE, '/data/run/iter_4.pth', ' /data/run/iter_4.pth'),
-    ],
-)
-def test_a_disk_that_fails_is_one_line(capsys, number, file, place):
-    text = os.strerror(number)
-    with pytest.raises(SystemExit) as stopped, user_errors():
-        raise OSError(number, text, file)
-    assert stopped.value.code == 2
-    assert capsys.readouterr().err == (
-        f'error: {text} while writing{place}: check the disk and run again\n'
-    )
-
-
-def test_a_bug_keeps_its_traceback():
-    with pytest.raises(KeyError), user_errors():
-        raise KeyError('x')
+# Without a file, an error of permission may be anything.
+@pytest.mark.parametrize('bug', [KeyError('x'), PermissionError(13, 'Permission denied')])
+def test_a_bug_keeps_its_traceback(bug):
+    with pytest.raises(type(bug)), user_errors():
+        raise bug
 
 
 @pytest.fixture
@@ -111,23 +90,21 @@ def test_a_signal_ends_a_wait_with_its_status_and_one_line(capsys, handlers, num
             time.sleep(60)
         except Stopped as interrupt:
             interrupt.args = ('interrupted at 4',)
-            os.kill(os.getpid(), number)  # a second signal has no effect
+            os.kill(os.getpid(), number)  # an impatient second one changes nothing
             raise
-    assert stopped.value.code == status
-    assert capsys.readouterr().err == 'interrupted at 4\n'
+    assert (stopped.value.code, capsys.readouterr().err) == (status, 'interrupted at 4\n')
 
 
-def test_an_interrupt_replaced_by_another_exception_is_reported(capsys, handlers):
+def test_an_interrupt_that_a_library_replaces_still_counts(capsys, handlers):
     with pytest.raises(SystemExit) as stopped, user_errors(), stopped_by_signals():
         try:
             os.kill(os.getpid(), signal.SIGTERM)
         except BaseException:
             raise SyntaxError('a library catches everything') from None
-    assert stopped.value.code == 143
-    assert capsys.readouterr().err == 'interrupted\n'
+    assert (stopped.value.code, capsys.readouterr().err) == (143, 'interrupted\n')
 
 
-def test_the_signal_handlers_are_restored(handlers):
+def test_the_handlers_of_signals_come_back(handlers):
     with pytest.raises(KeyError), stopped_by_signals():
         raise KeyError
     with stopped_by_signals():
@@ -149,15 +126,15 @@ def test_nothing_is_printed_after_the_error():
     assert (done.returncode, done.stdout) == (2, 'line of a log\nerror: x is missing.\n')
 
 
-def test_help_ends_with_the_example(capsys):
-    parser = tool_parser('python tools/x.py', 'What it does.', '%(prog)s A')
+@pytest.fixture
+def parser():
+    return tool_parser('python tools/x.py', 'What it does.', '%(prog)s A')
+
+
+def test_help_ends_with_the_example_and_shows_the_defaults_of_options(parser, capsys):
     with pytest.raises(SystemExit):
         parser.parse_args(['--help'])
     assert capsys.readouterr().out.rstrip().endswith('example:\n  python tools/x.py A')
-
-
-def test_help_shows_the_default_of_an_option_that_has_one():
-    parser = tool_parser('python tools/x.py', 'What it does.', '%(prog)s A')
     parser.add_argument('--number', type=int, default=0, help='how many')
     parser.add_argument('--names', nargs='+', default=['a', 'b'], help='of what')
     parser.add_argument('--size', type=int, default=3, help='side (default: as given)')
@@ -170,9 +147,8 @@ def test_help_shows_the_default_of_an_option_that_has_one():
         assert any(line.endswith(f'  {text}') or line == text for line in lines), (text, lines)
 
 
-def test_a_range_is_a_tuple_of_two_numbers():
-    parser = tool_parser('python tools/x.py', 'What it does.', '%(prog)s A')
-    add_range(parser, '--range', 'values that count', dest='values')
+def test_a_range_is_a_tuple_and_two_numbers(parser):
+    cli.add_range(parser, '--range', 'values that count', dest='values')
     assert parser.parse_args([]).values is None
     assert parser.parse_args(['--range', '-1', '2.5']).values == (-1.0, 2.5)
     with pytest.raises(SystemExit):
@@ -180,12 +156,11 @@ def test_a_range_is_a_tuple_of_two_numbers():
 
 
 @pytest.mark.parametrize(
-    'option, message', [('lr', 'write KEY=VALUE'), ('=3', 'write KEY=VALUE'), ('a=(1,2', 'bracket')]
+    'option, fault', [('lr', 'write KEY=VALUE'), ('=3', 'write KEY=VALUE'), ('a=(1,2', 'bracket')]
 )
-def test_an_option_without_key_or_value_is_a_usage_error(capsys, option, message):
-    parser = tool_parser('python tools/x.py', 'What it does.', '%(prog)s A')
-    add_cfg_options(parser)
+def test_an_option_without_key_or_value_is_a_usage_error(parser, capsys, option, fault):
+    cli.add_cfg_options(parser)
     with pytest.raises(SystemExit) as stopped:
         parser.parse_args(['--cfg-options', 'lr=1', option])
-    assert stopped.value.code == 2 and message in capsys.readouterr().err
+    assert stopped.value.code == 2 and fault in capsys.readouterr().err
     assert parser.parse_args(['--cfg-options', 'a=(1,2)']).cfg_options == {'a': (1, 2)}

@@ -1,4 +1,4 @@
-"""Scores of earlier checkpoints are reproduced; ``tests/fixtures/make.py`` wrote them."""
+"""What was trained and tested earlier gives the same figures today: see tests/fixtures/make.py."""
 
 import csv
 from pathlib import Path
@@ -23,17 +23,19 @@ from depthda.io.files import read_json, write_json
 FIXTURES = Path(__file__).parent / 'fixtures'
 KEPT = FIXTURES / 'kept'
 TABLE = load_table(FIXTURES / 'table.py')
-# Keys of metrics.json that depend on the time and machine of the test.
+# What depends on where and when a test runs, and on nothing else.
 VOLATILE = ('config', 'cfg_options', 'checkpoint', 'versions', 'commit', 'device', 'seconds')
-VOLATILE += ('finished', 'scores', 'report')  # the last two are compared separately
-# How many of the 98,304 pixels may have another class, because processors round differently. On one
-# machine none had with SSE instead of AVX, with PyTorch's own convolutions, or with batches of 1.
+VOLATILE += ('finished', 'scores', 'report')  # the last two are compared on their own
+STATISTICS = ('mean', 'std', 'low', 'high', 'n')
+# Pixels of 98,304 that may have another class. On one machine none had: with SSE instead of AVX,
+# with PyTorch's own convolutions, and with one image at a time. Ten are for a processor that draws
+# the last bit of a tile differently.
 ROUNDED = 10
 
 
 @pytest.fixture(scope='module', autouse=True)
 def at_the_root():
-    """Change to the root of the project, to which the paths of configs in tables are relative."""
+    """Tables name configs from the root of the project."""
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(FIXTURES.parents[1])
         yield
@@ -41,30 +43,30 @@ def at_the_root():
 
 @pytest.fixture(scope='module')
 def runs(tmp_path_factory, at_the_root) -> dict[str, Any]:
-    """Return the runs of the table for seed 0, after writing their data."""
+    """The runs of the table for seed 0, with their data."""
     planned = plan_runs(TABLE, tmp_path_factory.mktemp('out'), [0])
     make_samples([(planned[0].data, 0, planned[0].row.sample)], 1, lambda *_: None)
     return {run.row.name: run for run in planned}
 
 
 @pytest.mark.parametrize('name', [row.name for row in TABLE.rows])
-def test_the_scores_of_a_checkpoint_are_reproduced(name, runs, tmp_path):
-    """With the present sample config, and with the config stored in the checkpoint."""
+def test_a_checkpoint_scores_as_it_did(name, runs, tmp_path):
+    """With today's sample config, and with the whole config that the run noted."""
     run, folder = runs[name], KEPT / name
     old = read_json(folder / 'metrics.json')
     step = run.steps[-1]
     given = resolve(step.options, {'data': run.data, 'run': tmp_path, 'seed': 0})
-    stored = tmp_path / 'stored.py'
-    stored.write_text(read_meta(folder / 'checkpoint.pth')['cfg'])
+    own = tmp_path / 'own.py'
+    own.write_text(read_meta(folder / 'checkpoint.pth')['cfg'])
     tested = ('test_dataloader.', 'test_evaluator.')
     few = {key: value for key, value in given.items() if key.lstrip('+').startswith(tested)}
-    for config, options in ((step.test, given), (stored, few)):
+    for config, options in ((step.test, given), (own, few)):
         launch.test(config, folder / 'checkpoint.pth', str(tmp_path), cfg_options=options)
         compare_metrics(old, read_json(tmp_path / 'metrics.json'))
 
 
 def compare_metrics(old: dict[str, Any], new: dict[str, Any]) -> None:
-    """Require every old key, and the old value unless it depends on the time or the machine."""
+    """Nothing is gone from the file, and what does not depend on the moment is as it was."""
     assert old.keys() <= new.keys()
     check_equal({key: value for key, value in old.items() if key not in VOLATILE}, new)
     changed = compare_reports(old['report'], new['report'])
@@ -73,14 +75,14 @@ def compare_metrics(old: dict[str, Any], new: dict[str, Any]) -> None:
 
 
 def compare_reports(old: dict[str, Any], new: dict[str, Any]) -> bool:
-    """Compare counts and figures; return whether any pixel has another class."""
+    """Compare the counts and what follows from them; tells whether any pixel has another class."""
     assert old.keys() <= new.keys() and old['groups'].keys() == new['groups'].keys()
     moved = {}
     for name, group in old['groups'].items():
         counts = torch.tensor(group['confusion_matrix'])
         now = torch.tensor(new['groups'][name]['confusion_matrix'])
         moved[name] = (now - counts).abs().sum().item() / 2
-        # The present formulas give the old figures from the old counts.
+        # The old figures follow from the old counts by today's formulas.
         ignored = torch.zeros_like(counts[:1])
         ignored[0, 0] = group['ignored_pixels']
         again = group_report(old['classes'], group['images'], torch.cat([counts, ignored]), None)
@@ -90,7 +92,7 @@ def compare_reports(old: dict[str, Any], new: dict[str, Any]) -> bool:
 
 
 def check_equal(old: Any, new: Any, key: str = '') -> None:
-    """Require the old keys and values, except folders, with figures equal up to rounding."""
+    """Old keys are there with the old values, figures up to their last digits; folders differ."""
     if isinstance(old, dict):
         for name in old.keys() - {'data_root'}:
             check_equal(old[name], new[name], name)
@@ -101,28 +103,26 @@ def check_equal(old: Any, new: Any, key: str = '') -> None:
 def test_the_figures_of_the_table_are_those_of_its_runs(tmp_path):
     for run in plan_runs(TABLE, tmp_path):
         result = read_json(KEPT / run.row.name / f'result-seed-{run.seed}.json')
-        # The name of the folder contains a digest of the config, which may change.
+        # The folder's name holds a digest of the config, which may change.
         write_json(run.folder / 'result.json', result)
     run_table(FIXTURES / 'table.py', tmp_path, report=True)
     old, new = figures(KEPT / 'table.csv'), figures(tmp_path / 'table' / 'table.csv')
     assert old.keys() <= new.keys() and len(old) == len(TABLE.rows) * len(TABLE.columns)
-    for cell, values in old.items():
-        assert new[cell] == pytest.approx(values, rel=1e-9, nan_ok=True), cell
+    for place, values in old.items():
+        assert new[place] == pytest.approx(values, rel=1e-9, nan_ok=True), place
     assert sum(not np.isnan(mean) for mean, *_ in old.values()) > 60
 
 
 def figures(path: Path) -> dict[tuple[str, str], list[float]]:
     with open(path, newline='') as file:
         return {
-            (line['row'], line['column']): [
-                float(line[key] or 'nan') for key in ('mean', 'std', 'low', 'high', 'n')
-            ]
+            (line['row'], line['column']): [float(line[key] or 'nan') for key in STATISTICS]
             for line in csv.DictReader(file)
         }
 
 
-def test_a_run_resumes_from_an_old_checkpoint(runs, tmp_path):
-    """The losses show that optimiser, schedule, tile order and augmentations are restored."""
+def test_a_run_goes_on_from_a_checkpoint_of_then(runs, tmp_path):
+    """Optimiser, schedule, order of the tiles and augmentations: the losses are the same."""
     run, old = runs['rgb'], read_json(KEPT / 'rgb' / 'losses.json')
     options = resolve(run.steps[0].options, {'data': run.data, 'run': tmp_path, 'seed': 0})
     options |= {'train_cfg.max_iters': max(map(int, old)), 'resume': True}
@@ -133,7 +133,7 @@ def test_a_run_resumes_from_an_old_checkpoint(runs, tmp_path):
     assert found[-len(old) :] == pytest.approx([*old.values()], rel=1e-4)
 
 
-def test_the_images_of_a_translation_are_reproduced(runs, tmp_path):
+def test_a_translation_makes_the_same_image(runs, tmp_path):
     run, kept = runs['drdg'], KEPT / 'drdg' / 'translated'
     options = resolve(run.steps[0].options, {'data': run.data, 'run': tmp_path, 'seed': 0})
     options['translate_dataset.data_root'] = str(run.data)
@@ -142,10 +142,8 @@ def test_the_images_of_a_translation_are_reproduced(runs, tmp_path):
     old = sorted(kept.rglob('*.png'))
     assert len(old) == 3
     for path in old:
-        before, now = (
-            cv2.imread(str(each), cv2.IMREAD_UNCHANGED).astype(int)
-            for each in (path, out / path.relative_to(kept))
-        )
+        files = (path, out / path.relative_to(kept))
+        before, now = (cv2.imread(str(f), cv2.IMREAD_UNCHANGED).astype(int) for f in files)
         assert before.shape == now.shape and np.ptp(before) > 0
         difference = np.abs(before - now)
         assert difference.max() <= 1 and (difference > 0).mean() < 0.01, path

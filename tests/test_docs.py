@@ -1,4 +1,4 @@
-"""The examples of the documentation work, and the files, tests and options it names exist."""
+"""What the documents show works, and what they name exists."""
 
 import inspect
 import json
@@ -24,15 +24,10 @@ def build(line, folder):
     return VISUALIZERS.build(settings)
 
 
-def test_the_page_of_logging_has_a_line_for_each_backend():
-    assert [re.findall(r"type='(\w+)'", line)[1] for line in LINES] == [
-        'TensorboardVisBackend',
-        'WandbVisBackend',
-    ]
-
-
 @pytest.mark.parametrize('line', LINES, ids=['tensorboard', 'wandb'])
 def test_mmengine_accepts_a_line_and_keeps_the_local_log(line, tmp_path):
+    named = [re.findall(r"type='(\w+)'", line)[1] for line in LINES]
+    assert named == ['TensorboardVisBackend', 'WandbVisBackend']
     visualizer = build(line, tmp_path)
     kept, added = visualizer._vis_backends.values()
     kept.add_scalars({'loss': 2.0}, step=1)
@@ -66,15 +61,20 @@ def test_every_link_and_every_script_of_the_pages_exists():
             assert (ROOT / script).is_file(), f'{page}: {script}'
 
 
-def test_every_figure_of_the_benchmark_is_in_a_table():
-    """The signed numbers of two decimals on the page occur in docs/tables."""
+def test_every_figure_of_the_benchmark_and_every_effect_of_a_difference_is_in_a_table():
+    """Numbers of two decimals in its text, with their signs, stand in docs/tables."""
     page = (ROOT / 'docs/synthetic-benchmark.md').read_text().split('## What came out')[1]
     tables = ' '.join(path.read_text() for path in (ROOT / 'docs/tables').iterdir())
     figures = set(re.findall(r'[+−]?\d+\.\d\d', page))
     assert len(figures) > 30
-    # As numbers, because JSON has 12.5 for 12.50.
+    # In JSON 12.5 is 12.50.
     known = {float(value) for value in re.findall(r'-?\d+\.\d+', tables)}
     assert not {figure for figure in figures if float(figure.replace('−', '-')) not in known}
+    page = (ROOT / 'docs/differences.md').read_text().replace('−', '-')
+    table = (ROOT / 'docs/tables/synthetic-released.md').read_text()
+    effects = re.findall(r'mIoU by ([+-]\d+\.\d\d \[[^\]]*\])', page)
+    assert len(effects) == 6
+    assert not [effect for effect in effects if f'| {effect} |' not in table]
 
 
 def test_every_training_step_of_the_page_on_gpus_is_in_its_table():
@@ -88,25 +88,14 @@ def test_every_training_step_of_the_page_on_gpus_is_in_its_table():
         assert f'| {" | ".join(shown)} | {row["first_loss"]} → {row["last_loss"]} |' in line
 
 
-def test_every_effect_of_a_difference_on_synthetic_worlds_is_in_its_table():
-    page = (ROOT / 'docs/differences.md').read_text().replace('−', '-')
-    table = (ROOT / 'docs/tables/synthetic-released.md').read_text()
-    effects = re.findall(r'mIoU by ([+-]\d+\.\d\d \[[^\]]*\])', page)
-    assert len(effects) == 6
-    assert not [effect for effect in effects if f'| {effect} |' not in table]
-
-
-def test_every_test_that_a_difference_names_exists():
+def test_tests_and_options_of_as_released_that_a_difference_names_exist():
     page = (ROOT / 'docs/differences.md').read_text()
     rows = [line.strip('| ').split(' | ') for line in page.splitlines() if line.startswith('| ')]
     rows = [row for row in rows if row[0] not in ('released', '---')]
     assert len(rows) > 40 and {len(row) for row in rows} == {5}
     named = {name for row in rows for name in row[4].split(', ') if name != '–'}
     assert not [name for name in named if not (ROOT / 'tests' / name).exists()]
-
-
-def test_options_that_the_page_of_differences_assigns_to_as_released_are_set():
-    page = (ROOT / 'docs/differences.md').read_text()
+    # An option that the page gives to as-released is set in such a config.
     configs = [path.read_text() for path in ROOT.glob('configs/**/*as-released*.py')]
     text = '\n'.join(configs)
     options = re.findall(r'`(\w+)=[^`]*` in `as-released`', page)
@@ -118,10 +107,7 @@ def test_the_page_of_the_architecture_names_existing_files_and_layers():
     page = (ROOT / 'docs/architecture.md').read_text()
     files = set(re.findall(r'`((?:\w+/)*\w+\.py)`', page))
     assert len(files) > 25
-    found = {
-        name for name in files if any((ROOT / top / name).is_file() for top in ('', 'depthda'))
-    }
-    assert found == files
+    assert all((ROOT / n).is_file() or (ROOT / 'depthda' / n).is_file() for n in files)
     contract = (ROOT / 'pyproject.toml').read_text().split('\nlayers = [')[1].split('\n]')[0]
     table = page.split('## Layers')[1].split('## To change')[0]
     layers = [re.findall(r'\w+', line) for line in re.findall(r'"(.*)"', contract)]

@@ -19,14 +19,11 @@ def test_a_noun_agrees_with_its_number(words, text):
     assert many(*words) == text
 
 
-def test_the_message_about_a_number_below_one_names_the_option():
+@pytest.mark.parametrize('span', [(3, 3), (4, 3), (0, math.inf), (math.nan, 1)])
+def test_a_number_below_one_and_a_range_without_values_or_without_an_end_are_refused(span):
     check_count('--workers', 1)
     with pytest.raises(UserError, match='^--workers 0: use 1 or more$'):
         check_count('--workers', 0)
-
-
-@pytest.mark.parametrize('span', [(3, 3), (4, 3), (0, math.inf), (math.nan, 1)])
-def test_empty_and_infinite_ranges_are_refused(span):
     check_range('--range', None)
     check_range('--range', (-1, 0.5))
     with pytest.raises(UserError, match=f'^--range {span[0]} {span[1]} is not a range: give LOW'):

@@ -1,4 +1,4 @@
-"""The modules, configs, commands and tests of ``docs/extending.md`` are run unchanged."""
+"""The page ``docs/extending.md`` is run as it stands: its modules, configs, commands and tests."""
 
 import importlib
 import inspect
@@ -28,7 +28,7 @@ COMMANDS = [
     for block in re.findall(r'```bash\n(.*?)```', PAGE, re.DOTALL)
     for line in block.splitlines()
 ]
-# Names in the log, weights or config of a training that used the new part.
+# What a training of two iterations has in its log, or its config, if the new part was in use.
 TRACES = {
     'my_fusion_run.py': 'neck.scales.3',
     'my_loss_run.py': 'decode.loss_gce',
@@ -39,7 +39,7 @@ TRACES = {
 
 
 def write_towns(sample: Path, root: Path) -> None:
-    """Write the synthetic tiles in the layout of the dataset of the page, with its classes."""
+    """Lay the synthetic tiles out as the page describes the dataset, with classes of its own."""
     merged = np.full(256, 255, np.uint8)
     merged[1:8] = (0, 1, 2, 0, 0, 0, 0)
     for town, source in dict(north='Train/Urban', south='Test/Rural').items():
@@ -47,9 +47,9 @@ def write_towns(sample: Path, root: Path) -> None:
             (root / town / folder).mkdir(parents=True)
         stems = sorted(path.stem for path in (sample / source / 'images_png').iterdir())
         for stem in stems:
-            for folder, origin in dict(images='images_png', depth='rdepth/synthetic').items():
+            for folder, original in (('images', 'images_png'), ('depth', 'rdepth/synthetic')):
                 link = root / town / folder / f'{stem}.png'
-                link.symlink_to(sample / source / origin / link.name)
+                link.symlink_to(sample / source / original / link.name)
             label = cv2.imread(str(sample / source / f'masks_png/{stem}.png'), cv2.IMREAD_UNCHANGED)
             cv2.imwrite(str(root / town / f'labels/{stem}.png'), merged[label])
         (root / town / 'train.txt').write_text('\n'.join(stems[:-2]))
@@ -58,7 +58,7 @@ def write_towns(sample: Path, root: Path) -> None:
 
 @pytest.fixture(scope='module')
 def folder(sample, tmp_path_factory):
-    """Write the files of the page and its data to a folder outside the checkout."""
+    """A folder outside the checkout that holds the files of the page, and its data."""
     folder = tmp_path_factory.mktemp('extending')
     for name, text in BLOCKS.items():
         (folder / name).write_text(text)
@@ -68,14 +68,14 @@ def folder(sample, tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         patch.syspath_prepend(folder)
-        # Formatting the config takes a third of the time of such a short run.
+        # A run formats its config seven times, which takes a third of a run as short as these.
         patch.setattr('yapf.yapflib.yapf_api.FormatCode', lambda text, **style: (text, False))
         patch.setenv('PYTHONPATH', os.pathsep.join((str(folder), str(ROOT))))
         yield folder
 
 
 def short(short_run: dict) -> list[str]:
-    """Return options that shorten a training to two iterations."""
+    """Return the options that make a training of the page one of two iterations."""
     halved = {'train_cfg.max_iters': 2, 'param_scheduler.0.end': 1, 'param_scheduler.1.begin': 1}
     options = short_run | halved | {'param_scheduler.1.end': 2, 'default_hooks.logger.interval': 1}
     words = [f'{key}={value}' for key, value in options.items() if 'data_root' not in key]
@@ -85,9 +85,7 @@ def short(short_run: dict) -> list[str]:
 def test_every_block_is_run():
     assert len(BLOCKS) == PAGE.count('```python')
     assert set(TRACES) == set(RUNS)
-    assert {name.removeprefix('test_') for name in TESTS} == {
-        name.replace('_run', '') for name in RUNS
-    }
+    assert {name.replace('_run', '') for name in RUNS} == {name[len('test_') :] for name in TESTS}
     named = {word for command in COMMANDS for word in shlex.split(command)}
     assert {*RUNS, 'my_table.py'} <= named
     assert COMMANDS[0] == 'depthda sample data/sample'  # the fixture's data
@@ -107,14 +105,10 @@ def test_the_new_part_is_trained(name, folder, short_run):
     assert all(np.isfinite(line['loss']) for line in logged if 'loss' in line)
 
 
-def test_the_dataset_passes_the_check(folder):
-    (command,) = [command for command in COMMANDS if command.startswith('check-dataset')]
-    assert main(shlex.split(command)) == 0
-
-
-def test_the_table_has_both_rows(folder):
-    (command,) = [command for command in COMMANDS if command.startswith('run-experiments')]
-    assert main(shlex.split(command)) == 0
+def test_the_dataset_is_fit_for_training_and_the_table_has_both_rows(folder):
+    for name in ('check-dataset', 'run-experiments'):
+        (command,) = [command for command in COMMANDS if command.startswith(name)]
+        assert main(shlex.split(command)) == 0
     (path,) = folder.glob('work_dirs/tables-smoke/my_table/*.md')
     rows = [line for line in path.read_text().splitlines() if line.startswith('| ')]
     assert [row.split(' | ')[0].strip('| ') for row in rows[-2:]] == ['concatenation', 'scaled']
@@ -132,7 +126,7 @@ def test_a_test_of_the_page_passes(name, folder, tmp_path):
         function(**dict.fromkeys(inspect.signature(function).parameters, tmp_path))
 
 
-def test_the_message_about_channels_gives_the_right_ones(folder, short_run, capsys):
+def test_the_error_about_channels_says_which_to_write(folder, short_run, capsys):
     text = BLOCKS['my_fusion_run.py']
     (folder / 'wrong_run.py').write_text(re.sub(r' +decode_head=.*\n', '', text))
     with pytest.raises(SystemExit):
@@ -140,13 +134,13 @@ def test_the_message_about_channels_gives_the_right_ones(folder, short_run, caps
     assert '[16, 32, 64, 128]' in capsys.readouterr().err
 
 
-def test_a_base_beside_the_config_precedes_the_shipped_one(folder):
+def test_a_base_is_found_by_name_unless_a_file_of_that_name_is_nearer(folder):
     assert load_config('my_fusion_run.py').train_cfg.max_iters == 300
     (folder / 'sample').mkdir()
     try:
-        (folder / 'sample/depthda_tiny_u2r.py').write_text('beside = 1\n')
+        (folder / 'sample/depthda_tiny_u2r.py').write_text('nearer = 1\n')
         (folder / 'near.py').write_text("_base_ = 'sample/depthda_tiny_u2r.py'\n")
-        assert load_config('near.py').beside == 1
+        assert load_config('near.py').nearer == 1
     finally:
         (folder / 'sample/depthda_tiny_u2r.py').unlink()
         (folder / 'sample').rmdir()

@@ -1,4 +1,4 @@
-"""Images of four optical bands are prepared, trained on and tested with the shipped configs."""
+"""Four optical bands work from preparation to a test, with the shipped configs."""
 
 import json
 from pathlib import Path
@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import rasterio
 from mmengine.config import Config
+from tiny_rasters import write_raster
 
 from depthda.datasets.checks.report import band_statistics, check_sets
 from depthda.datasets.prepared import PreparedDataset
@@ -39,7 +40,7 @@ def read(path):
         return raster.read()
 
 
-def test_the_four_band_sample_has_near_infrared_in_addition(sample_4band, sample):
+def test_the_four_band_sample_adds_a_band_to_the_three(sample_4band, sample):
     four = sorted(sample_4band.rglob('images_png/*.tif'))
     assert len(four) == 34 and not list(sample_4band.rglob('images_png/*.png'))
     with rasterio.open(sample / 'Train/Urban/images_png/20.png') as raster:
@@ -54,7 +55,7 @@ def test_the_four_band_sample_has_near_infrared_in_addition(sample_4band, sample
     assert 'near_infrared' not in json.loads((sample / 'world.json').read_text())
 
 
-def train_and_test(config, work_dir, options):
+def runs(config, work_dir, options):
     train(config, str(work_dir), cfg_options=options)
     found = run_test(config, next(work_dir.glob('iter_2.pth')), str(work_dir), cfg_options=options)
     assert 0 <= found['scores']['mIoU'] <= 100
@@ -77,10 +78,10 @@ def test_the_sample_config_trains_and_tests(sample_4band, tmp_path):
         f'{name}_dataloader.dataset.data_root': str(sample_4band)
         for name in ('train', 'val', 'test')
     }
-    train_and_test(SAMPLE, tmp_path, options)
+    runs(SAMPLE, tmp_path, options)
     cfg = load_config(SAMPLE, options)
-    item = next(deal(open_source(cfg, 'sample', 'train'), 1, 1, seed=0))
-    assert item.image.shape == item.fourth.shape == (128, 128, 3)
+    seen = next(deal(open_source(cfg, 'sample', 'train'), 1, 1, seed=0))
+    assert seen.image.shape == seen.fourth.shape == (128, 128, 3)
     line = band_statistics(check_sets(cfg, ['train'])[0])
     values = np.stack(
         [read(path) for path in sorted(sample_4band.glob('Train/Urban/images_png/*'))[:8]]
@@ -91,16 +92,13 @@ def test_the_sample_config_trains_and_tests(sample_4band, tmp_path):
 
 @pytest.fixture(scope='module')
 def prepared(tmp_path_factory):
-    """Prepare tiles of four 16-bit bands, with all bands and values kept."""
+    """Prepare tiles of four 16-bit bands, unchanged by --bands and --keep-values."""
     root = tmp_path_factory.mktemp('prepared')
     rng = np.random.default_rng(0)
-    for folder, bands, limit, dtype in (('rgb', 4, 4000, 'uint16'), ('mask', 1, 3, 'uint8')):
-        (root / folder).mkdir()
+    for folder, bands, top, kind in (('rgb', 4, 4000, 'uint16'), ('mask', 1, 3, 'uint8')):
         for name in ('a', 'b'):
-            pixels = rng.integers(0, limit, (bands, 128, 128)).astype(dtype)
-            profile = dict(width=128, height=128, count=bands, dtype=dtype)
-            with rasterio.open(root / folder / f'{name}.tif', 'w', 'GTiff', **profile) as raster:
-                raster.write(pixels)
+            pixels = rng.integers(0, top, (128, 128, bands)).astype(kind)
+            write_raster(root / folder / f'{name}.tif', pixels)
     settings = FolderSettings(
         root / 'rgb',
         root / 'mask',
@@ -112,7 +110,7 @@ def prepared(tmp_path_factory):
     return root
 
 
-def test_tiles_of_four_bands_are_geotiffs_with_the_original_values(prepared):
+def test_tiles_of_n_bands_are_geotiffs_of_the_same_values(prepared):
     tiles = sorted((prepared / 'set/images').iterdir())
     assert len(tiles) == 8 and {path.suffix for path in tiles} == {'.tif'}
     with rasterio.open(prepared / 'rgb/a.tif') as raster:
@@ -142,14 +140,11 @@ model = dict(
 )
 """)
     root = str(prepared / 'set')
-    changes = {'dataset.data_root': root, 'dataset.depth': None, 'num_workers': 0}
-    changes['persistent_workers'] = False
-    options = SHORT | {
-        f'{name}_dataloader.{key}': value
-        for name in ('train', 'val', 'test')
-        for key, value in changes.items()
-    }
-    found = train_and_test(config, tmp_path / 'run', options)
+    loader = {'dataset.data_root': root, 'dataset.depth': None, 'num_workers': 0}
+    loader['persistent_workers'] = False
+    loaders = [f'{name}_dataloader.' for name in ('train', 'val', 'test')]
+    options = {name + key: value for name in loaders for key, value in loader.items()}
+    found = runs(config, tmp_path / 'run', SHORT | options)
     assert found['tested_on']['images'] == 8
     three = Config.fromfile(CONFIGS / '_base_/datasets/prepared-512x512.py')
     with pytest.raises(UserError, match='8 images of 4 bands, and LoadImageFromFile would make'):

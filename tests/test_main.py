@@ -1,4 +1,4 @@
-"""The console command: its lists, the names it accepts, and what its help imports."""
+"""The console command: what it lists, what it finds by name, and that its help is quick."""
 
 import re
 import subprocess
@@ -13,7 +13,7 @@ from depthda.main import COMMANDS, main
 ROOT = Path(__file__).parents[1]
 TOOLS = sorted((ROOT / 'tools').glob('*.py'))
 
-# Shows the help of all tools and commands in one process, then prints the heavy libraries imported.
+# Every tool and every command in one process: what one of them imports, all would.
 HELP = """
 import runpy, sys
 from depthda.main import COMMANDS, main
@@ -53,56 +53,48 @@ def test_help_has_an_example_and_imports_no_library():
         assert re.search(rf'^  {command} +[A-Z].*\.$', overview, re.MULTILINE), command
 
 
-def test_every_tool_is_a_command_and_two_commands_have_no_tool():
+def test_every_tool_is_a_command_and_the_rest_need_no_checkout(capsys):
     names = {path.stem.replace('_', '-') for path in TOOLS}
     longer = {'make-sample': 'sample', 'estimate-depth': 'depth', 'make-submission': 'submission'}
     assert {longer.get(name, name) for name in names} == {*COMMANDS} - {'configs', 'weights'}
-
-
-def test_a_command_may_be_called_by_the_name_of_its_tool(capsys):
+    # A command takes the names of its tool.
     for name in ('sample', 'make-sample', 'make_sample'):
         with pytest.raises(SystemExit):
             main([name, '--help'])
         assert capsys.readouterr().out.startswith('usage: depthda sample ')
 
 
-def test_the_message_about_an_unknown_command_suggests_one(capsys):
+def test_an_unknown_command_is_one_line_with_the_nearest_and_a_table_has_to_be_named(capsys):
     assert main(['trian']) == 2
     assert capsys.readouterr().err == "error: there is no command 'trian': did you mean 'train'?\n"
+    with pytest.raises(SystemExit) as stopped:
+        main(['run-experiments'])
+    assert stopped.value.code == 2
+    assert capsys.readouterr().err.startswith('error: name a table, such as configs/tables/')
 
 
-@pytest.mark.parametrize(
-    'name',
-    [
-        'sample/upernet_tiny_u2r',
-        'sample/upernet_tiny_u2r.py',
-        'configs/sample/upernet_tiny_u2r.py',
-        'configs/sample/upernet_tiny_u2r',
-        'upernet_tiny_u2r',
-        'upernet_tiny_u2r.py',
-    ],
-)
-def test_a_config_is_found_by_its_name_unless_such_a_file_exists(name, tmp_path, monkeypatch):
+NAMES = [
+    f'{folder}upernet_tiny_u2r{suffix}'
+    for folder in ('', 'sample/', 'configs/sample/')
+    for suffix in ('', '.py')
+]
+
+
+@pytest.mark.parametrize('name', [*NAMES, 'configs/sample/classes.txt'])
+def test_a_config_or_list_is_found_by_name_unless_such_a_file_exists(name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    assert find_config(name) == config_folder() / 'sample/upernet_tiny_u2r.py'
+    file = 'classes.txt' if name.endswith('.txt') else 'upernet_tiny_u2r.py'
+    assert find_config(name) == config_folder() / 'sample' / file
     own = tmp_path / name
     own.parent.mkdir(parents=True, exist_ok=True)
     own.touch()
     assert find_config(name) == Path(name)
+    # A name without a config stays as it is; .5 is not a suffix.
+    for other in ('sample/none', '', '/configs/sample/upernet_tiny_u2r', 'sample/a_1.5'):
+        assert find_config(other) == Path(other)
 
 
-def test_a_list_of_classes_is_found_like_a_config(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    assert find_config('configs/sample/classes.txt') == config_folder() / 'sample/classes.txt'
-
-
-def test_a_name_of_no_config_is_returned_unchanged():
-    # In a_1.5, '.5' is not a suffix.
-    for name in ('sample/none', '', '/configs/sample/upernet_tiny_u2r', 'sample/a_1.5'):
-        assert find_config(name) == Path(name)
-
-
-def test_configs_lists_every_config_with_its_description(capsys):
+def test_configs_lists_every_config_with_a_sentence(capsys):
     assert main(['configs']) == 0
     lines = capsys.readouterr().out.splitlines()
     names = [line.split('  ')[0] for line in lines]
@@ -116,21 +108,14 @@ def test_configs_lists_every_config_with_its_description(capsys):
     assert main(['configs', 'no-such-word']) == 1
 
 
-def test_a_closed_output_pipe_is_no_error():
+def test_a_reader_that_stops_early_is_no_error():
     command = f'{sys.executable} -m depthda configs | head -n 1'
     done = subprocess.run(command, shell=True, capture_output=True, text=True, cwd=ROOT)
     assert done.stdout.count('\n') == 1 and done.stderr == ''
 
 
-def test_run_experiments_without_a_table_is_refused(capsys):
-    with pytest.raises(SystemExit) as stopped:
-        main(['run-experiments'])
-    assert stopped.value.code == 2
-    assert capsys.readouterr().err.startswith('error: name a table, such as configs/tables/')
-
-
 def test_preparing_data_imports_no_torch():
-    """Each worker process imports these modules, which would take time and memory."""
+    """Its workers are processes that each import what it needs."""
     modules = 'depthda.preparation.folder, depthda.preparation.isprs, depthda.preparation.loveda'
     modules += ', depthda.depth.surface.normalize, depthda.datasets.synthetic.writer'
     script = f"import sys, {modules}; print('torch' in sys.modules)"
@@ -155,10 +140,12 @@ main.run_console()
 """
 
 
-def test_in_a_process_group_only_exit_functions_run_at_the_end(tmp_path):
-    marker = "type('M', (), {'__del__': lambda self: print('end')})()"
-    for group, end in ((GROUP, ''), (GROUP.replace('dist.init', '# '), 'end\n')):
-        script = f"import sys; sys.modules['marker'] = {marker}\n{group}"
-        command = [sys.executable, '-c', script, 'configs', str(tmp_path / 'group')]
+def test_one_of_several_processes_runs_exit_functions_and_skips_the_interpreter_s_end(tmp_path):
+    ends = (
+        "import sys; sys.modules['marker'] = type('M', (), {'__del__': lambda s: print('end')})()\n"
+    )
+    for group, expected in ((GROUP, 'run\nat exit\n'), (GROUP.replace('dist.init', '# '), None)):
+        command = [sys.executable, '-c', ends + group, 'configs', str(tmp_path / 'group')]
         done = subprocess.run(command, capture_output=True, text=True)
-        assert (done.returncode, done.stdout) == (3, f'run\nat exit\n{end}'), done.stderr
+        assert done.returncode == 3, done.stderr
+        assert done.stdout == (expected or 'run\nat exit\nend\n')

@@ -1,4 +1,4 @@
-"""Wheels and editable installs have every config, the console command and all dependencies."""
+"""What a wheel and an editable install hold: every config, a console command, every dependency."""
 
 import ast
 import os
@@ -14,14 +14,14 @@ from packaging.requirements import Requirement
 
 ROOT = Path(__file__).parents[1]
 BUILD = 'from setuptools import build_meta; build_meta.{}({!r})'
-# The import names of distributions, where they differ.
+# Distributions whose import names are others.
 IMPORTED = {'onedl-mmcv': 'mmcv', 'onedl-mmengine': 'mmengine', 'onedl-mmsegmentation': 'mmseg'}
 IMPORTED |= {'opencv-python': 'cv2', 'pillow': 'PIL', 'huggingface-hub': 'huggingface_hub'}
 
 
 @pytest.fixture(scope='module')
 def checkout(tmp_path_factory) -> Path:
-    """Copy the files of a build, because a build writes files to its source folder."""
+    """A copy of what is built from, for a build leaves its own files there."""
     copy = tmp_path_factory.mktemp('checkout')
     for name in ('pyproject.toml', 'setup.py', 'README.md', 'LICENSE'):
         shutil.copy(ROOT / name, copy)
@@ -31,7 +31,7 @@ def checkout(tmp_path_factory) -> Path:
 
 
 def build(checkout: Path, kind: str) -> Path:
-    """Build and unpack what pip would install; return the folder."""
+    """Build what pip would install and unpack it; returns the folder."""
     out = checkout.parent / kind
     out.mkdir(exist_ok=True)
     script = BUILD.format(kind, str(out))
@@ -52,24 +52,22 @@ def files(folder: Path) -> dict[str, bytes]:
     return {str(p): (folder / p).read_bytes() for p in found if '__pycache__' not in p.parts}
 
 
-def run(site: Path, cwd: Path, *arguments: str) -> str:
-    """Run the console command of the package in ``site`` outside of any checkout."""
+def run(site: Path, here: Path, *arguments: str) -> str:
+    """Run the console command from a folder on the path, outside of any checkout."""
     command = [sys.executable, '-m', 'depthda', *arguments]
     environment = {**os.environ, 'PYTHONPATH': str(site)}
-    done = subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True)
+    done = subprocess.run(command, cwd=here, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
 
-def test_a_wheel_contains_the_package_and_every_config(installed):
+def test_a_wheel_holds_the_package_and_every_config(installed, tmp_path):
     assert files(installed / 'depthda' / 'configs') == files(ROOT / 'configs')
     package = files(installed / 'depthda')
     assert {name: package[name] for name in files(ROOT / 'depthda')} == files(ROOT / 'depthda')
     (entry,) = installed.glob('*.dist-info/entry_points.txt')
     assert entry.read_text() == '[console_scripts]\ndepthda = depthda.main:run_console\n'
-
-
-def test_an_installed_package_works_outside_a_checkout(installed, tmp_path):
+    # It works outside a checkout.
     listed = run(installed, tmp_path, 'configs', 'tiny', 'both-domains')
     assert listed.startswith('sample/depthda_tiny_u2r-both-domains  ')
     small = ('--size', '64', '--train', '2', '--val', '0', '--test', '1')
@@ -78,17 +76,17 @@ def test_an_installed_package_works_outside_a_checkout(installed, tmp_path):
     assert '108 of 108 runs would be done' in table
 
 
-def test_an_editable_install_refers_to_the_checkout(checkout):
+def test_an_editable_install_leads_to_the_checkout(checkout):
     site = build(checkout, 'build_editable')
     (finder,) = site.glob('__editable__*.py')
     assert f"'depthda': {str(checkout / 'depthda')!r}" in finder.read_text()
-    # In a checkout, the configs are beside the package.
+    # There configs lie next to the package.
     listed = run(checkout, site, 'configs')
     configs = [path for path in (ROOT / 'configs').glob('*/**/*.py') if '_base_' not in path.parts]
     assert len(listed.splitlines()) == len(configs)
 
 
-def test_exactly_the_imported_libraries_are_declared(installed):
+def test_every_library_that_is_imported_is_declared(installed):
     (metadata,) = installed.glob('*.dist-info/METADATA')
     lines = Parser().parsestr(metadata.read_text()).get_all('Requires-Dist')
     required = [requirement for requirement in map(Requirement, lines) if not requirement.marker]

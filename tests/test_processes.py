@@ -1,47 +1,50 @@
+from contextlib import nullcontext
+from unittest.mock import Mock
+
 import pytest
+import torch.distributed as dist
 
 from depthda.errors import UserError
-from depthda.processes import check_launcher
+from depthda.processes import Shard, check_launcher, joined
 
 
 @pytest.fixture(autouse=True)
-def without_launcher(monkeypatch):
+def bare(monkeypatch):
     for name in ('WORLD_SIZE', 'RANK', 'SLURM_NTASKS', 'SLURM_STEP_ID', 'MASTER_ADDR'):
         monkeypatch.delenv(name, raising=False)
 
 
 @pytest.mark.parametrize(
-    'environment, launcher',
+    'environment, launcher, fault',
     [
-        ({'WORLD_SIZE': '4', 'RANK': '1'}, 'pytorch'),
-        ({'SLURM_NTASKS': '2', 'SLURM_STEP_ID': '0'}, 'slurm'),
+        ({'WORLD_SIZE': '4', 'RANK': '1'}, 'none', 'add --launcher pytorch'),
+        ({'SLURM_NTASKS': '2', 'SLURM_STEP_ID': '0'}, 'none', 'add --launcher slurm'),
+        # One process needs none.
+        ({}, 'none', None),
+        ({'WORLD_SIZE': '1', 'RANK': '0'}, 'none', None),
+        ({'SLURM_NTASKS': '8', 'SLURM_PROCID': '0'}, 'none', None),
+        ({'SLURM_STEP_ID': '0'}, 'none', None),
+        # A launcher without its environment.
+        ({'WORLD_SIZE': '2'}, 'pytorch', 'finds no RANK.*start it with torchrun'),
+        ({'WORLD_SIZE': '2'}, 'slurm', 'SLURM_PROCID.*srun'),
     ],
 )
-def test_several_processes_without_a_launcher_are_refused(monkeypatch, environment, launcher):
+def test_the_launcher_has_to_be_that_of_the_environment(monkeypatch, environment, launcher, fault):
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
-    with pytest.raises(UserError, match=f'add --launcher {launcher}'):
-        check_launcher('none')
+    with pytest.raises(UserError, match=fault) if fault else nullcontext():
+        check_launcher(launcher)
 
 
-@pytest.mark.parametrize(
-    'environment',
-    [
-        {},
-        {'WORLD_SIZE': '1', 'RANK': '0'},
-        {'SLURM_NTASKS': '8', 'SLURM_PROCID': '0'},
-        {'SLURM_STEP_ID': '0'},
-    ],
-)
-def test_a_single_process_needs_no_launcher(monkeypatch, environment):
-    for name, value in environment.items():
-        monkeypatch.setenv(name, value)
-    check_launcher('none')
-
-
-def test_a_launcher_without_its_environment_is_refused(monkeypatch):
-    monkeypatch.setenv('WORLD_SIZE', '2')
-    with pytest.raises(UserError, match='finds no RANK.*start it with torchrun'):
-        check_launcher('pytorch')
-    with pytest.raises(UserError, match='SLURM_PROCID.*srun'):
-        check_launcher('slurm')
+def test_parts_are_disjoint_and_complete_and_a_process_that_is_gone_is_named(monkeypatch):
+    items = list(range(11))
+    parts = [Shard(rank, 3).part(items) for rank in range(3)]
+    assert sorted(sum(parts, [])) == items and max(map(len, parts)) - min(map(len, parts)) == 1
+    with joined('none') as shard:  # one process does not wait
+        shard.wait()
+        assert shard.part([1, 2]) == [1, 2]
+    monkeypatch.setattr(
+        dist, 'barrier', Mock(side_effect=RuntimeError('Connection closed by peer'))
+    )
+    with pytest.raises(UserError, match='another process of this run has stopped'):
+        Shard(1, 2).wait()

@@ -7,31 +7,28 @@ import torch
 from depthda.randomness import SampleKey, derive_seed, seeded
 
 
-def test_derived_seeds_differ_where_sums_would_be_equal():
+def test_derived_seeds_differ_where_sums_would_collide_and_are_the_same_on_every_machine():
     assert derive_seed(0, 1) != derive_seed(1, 0)
     assert derive_seed(1, 12) != derive_seed(11, 2)
     seeds = {derive_seed(seed, position) for seed in range(20) for position in range(500)}
-    assert len(seeds) > 9_990  # with 32 bits, the probability of a collision is about 1 %
-
-
-def test_derived_seed_is_the_same_on_every_machine():
-    # A change of this value would alter all published runs.
+    assert len(seeds) > 9_990  # 32 bits: a collision among 10,000 has odds of about 1 %
+    # Fixed here because a change would silently alter every published run.
     assert derive_seed(0, 'sample', 0) == 2210374190
-
-
-def test_a_sample_key_is_an_index_and_can_be_pickled():
+    # A key is an index, and crosses processes.
     key = pickle.loads(pickle.dumps(SampleKey(3, seed=17)))
     assert (key, key.seed, [10, 11, 12, 13][key]) == (3, 17, 13)
 
 
-def test_seeded_repeats_draws_and_restores_the_global_state():
+def test_seeded_repeats_inside_and_leaves_the_outside_alone():
     def draws():
         return random.random(), np.random.rand(), torch.rand(1).item()
 
-    torch.manual_seed(1), np.random.seed(1), random.seed(1)
-    undisturbed = [draws(), draws()]
-    torch.manual_seed(1), np.random.seed(1), random.seed(1)
-    disturbed = [draws()]
+    def start():
+        torch.manual_seed(1), np.random.seed(1), random.seed(1)
+        return [draws()]
+
+    undisturbed = start() + [draws()]
+    disturbed = start()
     with seeded(5):
         first = draws()
     with seeded(5):

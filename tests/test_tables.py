@@ -1,4 +1,4 @@
-"""The runs of the tables: their configs, data, directions, protocols, steps and smoke runs."""
+"""The runs of the tables: their configs and data, directions, protocols, chains and smoke runs."""
 
 import csv
 import re
@@ -19,15 +19,16 @@ NAMES = sorted(path.stem for path in (ROOT / 'configs' / 'tables').glob('*.py'))
 LOVEDA = {'loveda-u2r': 'Rural', 'loveda-r2u': 'Urban'}
 DRDG = 'drdg_potsdam2vaihingen'
 ABLATIONS = 'configs/depth_guided/ablations/*.py'
+LOCAL = dict(rgb='convnext-b-local', both='guided-convnext-b-s-local')
 
 
 @pytest.fixture(autouse=True)
 def without_data(tmp_path, monkeypatch) -> None:
-    """Change to a folder that has the configs but no data."""
-    folder = tmp_path / 'without-data'
-    folder.mkdir()
-    (folder / 'configs').symlink_to(ROOT / 'configs')
-    monkeypatch.chdir(folder)
+    """Work in a folder that has configs and no data, whatever data the project's folder has."""
+    here = tmp_path / 'here'
+    here.mkdir()
+    (here / 'configs').symlink_to(ROOT / 'configs')
+    monkeypatch.chdir(here)
 
 
 def read(name: str) -> Table:
@@ -35,30 +36,30 @@ def read(name: str) -> Table:
 
 
 @pytest.mark.parametrize('name', NAMES)
-def test_overrides_fit_the_configs_and_every_row_has_a_smoke_run(name):
+def test_the_real_configs_take_the_overrides_and_every_row_has_a_smoke_run(name):
     table = read(name)
     worlds = table.worlds[:1]
     runs = plan_runs(table, 'out', [0], worlds)
-    smoke_runs = plan_runs(table, 'out', [0], [0], smoke=True)
+    small = plan_runs(table, 'out', [0], [0], smoke=True)
     names = [row.name for row in table.rows if not (row.absent or row.same_as)]
-    assert [run.row.name for run in runs] == [run.row.name for run in smoke_runs] == names
+    assert [run.row.name for run in runs] == [run.row.name for run in small] == names
     for run in runs:
-        data = {'depthseg': 'data/liuzhou', 'drdg': 'data/potsdam'}
-        data = data.get(re.split('[-_]', name)[0], 'data/loveda')
+        needs = {'depthseg': 'data/liuzhou', 'drdg': 'data/potsdam'}
+        needs = needs.get(re.split('[-_]', name)[0], 'data/loveda')
         if name == 'arctic':
-            data = f'data/arctic/{re.split("[-2]", run.row.name)[-2]}'
-        assert run.missing == (data if run.row.sample is None else None)
-    for run in smoke_runs:
+            needs = f'data/arctic/{re.split("[-2]", run.row.name)[-2]}'
+        assert run.missing == (needs if run.row.sample is None else None)
+    for run in small:
         assert run.missing is None
         assert all(step.train.startswith('configs/sample/') for step in run.steps if step.train)
         for step in run.steps:
             assert not step.train or resolved_config(step).train_cfg.max_iters <= 2
-    for step in (step for run in (*runs, *smoke_runs) for step in run.steps if step.train):
+    for step in (step for run in (*runs, *small) for step in run.steps if step.train):
         assert schedule_warnings(resolved_config(step)) == []
 
 
 @pytest.mark.parametrize('name, target', LOVEDA.items())
-def test_the_protocol_of_a_row_is_that_of_its_config(name, target):
+def test_protocols_of_the_rows_are_those_of_their_configs(name, target):
     runs = {run.row.name: run for run in plan_runs(read(name), 'out', [0])}
     for smoke in (False, True):
         for run in plan_runs(read(name), 'out', [0], [0], smoke=smoke):
@@ -76,16 +77,20 @@ def test_the_protocol_of_a_row_is_that_of_its_config(name, target):
         tta = {run.row.name for run in runs.values() if any(step.tta for step in run.steps)}
         assert tta == {'tricks'} and 'a guess' in runs['tricks'].row.note
     configs = {run.steps[0].train for run in runs.values()}
-    paths = Path().glob(f'configs/*/*_{name}-*')
-    assert configs == {str(path) for path in paths} and len(configs) == len(runs)
+    short = name.removeprefix('loveda-')
+    there = {
+        f'configs/{p.parent.name}/{p.name}' for p in ROOT.glob(f'configs/*/*_loveda-{short}-*')
+    }
+    assert configs == there and len(configs) == len(runs)
 
 
-def test_every_ablation_runs_in_both_directions_with_the_same_config():
+def test_every_ablation_runs_in_both_directions_with_one_config():
     table = read('depth-guided')
     runs = {run.row.name: run for run in plan_runs(table, 'out', [0])}
     files = {run.steps[0].train for run in runs.values()}
     ablations = {f'configs/{p.relative_to(ROOT / "configs")}' for p in ROOT.glob(ABLATIONS)}
     assert ablations < files and len(files - ablations) == 2
+    assert {f'{stem}-{way}' for stem in LOCAL for way in ('u2r', 'r2u')} <= runs.keys()
     for name, run in runs.items():
         stem, direction = name.rsplit('-', 1)
         source, target = {'u2r': ('Urban', 'Rural'), 'r2u': ('Rural', 'Urban')}[direction]
@@ -95,17 +100,13 @@ def test_every_ablation_runs_in_both_directions_with_the_same_config():
         other = runs[f'{stem}-{"r2u" if direction == "u2r" else "u2r"}']
         assert other.steps[0].train == run.steps[0].train
         assert run.row.baseline == ('' if stem == 'rgb' else f'rgb-{direction}')
+        # A direction set by options is the run of its own config.
+        if stem in LOCAL:
+            (own,) = plan_runs(read(f'loveda-{direction}'), 'out', [0], only=[LOCAL[stem]])
+            assert run.hash == own.hash
 
 
-@pytest.mark.parametrize('name, local', [('rgb', 'convnext-b'), ('both', 'guided-convnext-b-s')])
-def test_setting_the_direction_by_options_equals_the_config_of_the_direction(name, local):
-    for direction in ('u2r', 'r2u'):
-        (by_options,) = plan_runs(read('depth-guided'), 'out', [0], only=[f'{name}-{direction}'])
-        (by_config,) = plan_runs(read(f'loveda-{direction}'), 'out', [0], only=[f'{local}-local'])
-        assert by_options.hash == by_config.hash
-
-
-def test_rows_of_released_rates_have_the_released_values():
+def test_released_rates_have_their_own_rows():
     runs = {run.row.name: run for run in plan_runs(read('depth-guided'), 'out', [0])}
     for name in ('swin-b-s', 'swin-l-s', 'mit-b5-b1'):
         cfg = resolved_config(runs[f'{name}-released-rates-u2r'].steps[0])
@@ -117,7 +118,7 @@ def test_rows_of_released_rates_have_the_released_values():
     assert cfg.model.decode_head.type == 'UPerHead'
 
 
-def test_the_steps_of_a_drdg_row_are_two_trainings_a_translation_and_a_test():
+def test_a_drdg_row_trains_translates_trains_and_tests():
     for run in plan_runs(read(DRDG), 'out', [0]):
         if run.row.name == 'baseline':
             continue
@@ -127,16 +128,14 @@ def test_the_steps_of_a_drdg_row_are_two_trainings_a_translation_and_a_test():
         train, tested = (resolved_config(step) for step in (training, test))
         assert train.train_dataloader.dataset.data_root == '{run}/translated'
         assert train.val_dataloader.dataset.data_root == 'data/vaihingen'
-        assert (tested.test_dataloader.dataset.type, tested.test_dataloader.dataset.split) == (
-            'Vaihingen',
-            'test',
-        )
+        dataset = tested.test_dataloader.dataset
+        assert (dataset.type, dataset.split) == ('Vaihingen', 'test')
         assert test.of == training.name and test.test == training.train
         aggregates = [each.get('aggregate', 'global') for each in tested.test_evaluator]
         assert aggregates == ['global', 'per_batch']
 
 
-def test_a_translation_has_the_overrides_of_its_training():
+def test_translating_takes_the_overrides_of_the_training():
     for run in plan_runs(read('synthetic-drdg'), 'out', [0], [1]):
         if run.row.name.startswith('rgb'):
             continue
@@ -148,12 +147,10 @@ def test_a_translation_has_the_overrides_of_its_training():
             key = f'model.{name}'
             assert float(given.get(key, -1)) == float(translation.options.get(key, -1))
         weights = [trained.model.dsl_weight, trained.model.dccl_weight]
-        expected = dict(cyclegan=[0, 0], rdg=[0, 0], drdg=[2, 1]) | {
-            'wo-dsl': [0, 1],
-            'wo-dccl': [2, 0],
-        }
-        assert weights == expected[run.row.name.removesuffix(f'-{run.row.name[-3:]}')]
-        # No label of the target is used in training.
+        expected = {'cyclegan': [0, 0], 'rdg': [0, 0], 'drdg': [2, 1]}
+        expected |= {'wo-dsl': [0, 1], 'wo-dccl': [2, 0]}
+        assert weights == expected[run.row.name[: -len('-u2r')]]
+        # The training sees no label of the target.
         source, target = run.row.source, run.row.target
         pair = trained.train_dataloader.dataset
         assert (pair.source.domain, pair.target.domain) == (source, target)
@@ -162,27 +159,19 @@ def test_a_translation_has_the_overrides_of_its_training():
         assert resolved_config(training).train_dataloader.dataset.domain == source
 
 
-def test_the_source_only_rows_of_drdg_are_those_of_the_synthetic_table():
-    rows = ['rgb-u2r', 'rgb-r2u']
-    translated, plain = (
-        [run.hash for run in plan_runs(read(name), 'out', only=rows)]
-        for name in ('synthetic-drdg', 'synthetic')
-    )
-    assert translated == plain and len(plain) == 18
-
-
-def test_the_synthetic_table_and_the_controls_share_runs():
-    controls = {row.name for row in read('synthetic-controls').rows}
-    rows = [row.name for row in read('synthetic').rows if row.name in controls]
-    plain, controls = (
+@pytest.mark.parametrize('other, shared', [('synthetic-drdg', 2), ('synthetic-controls', 8)])
+def test_the_rows_that_two_tables_share_are_the_same_runs(other, shared):
+    """The source-only rows of DRDG, and the rows of the controls."""
+    names = {row.name for row in read(other).rows}
+    rows = [row.name for row in read('synthetic').rows if row.name in names]
+    here, there = (
         {(r.row.name, r.world, r.seed): r.hash for r in plan_runs(read(name), 'out', only=rows)}
-        for name in ('synthetic', 'synthetic-controls')
+        for name in ('synthetic', other)
     )
-    assert len(plain) == 8 * 3 * 3
-    assert plain == controls
+    assert here == there and len(here) == shared * 3 * 3
 
 
-def test_smoke_runs_await_scores_and_recorded_ones_are_in_the_table(tmp_path, monkeypatch):
+def test_smoke_runs_end_awaiting_a_score_and_a_recorded_one_fills_the_table(tmp_path, monkeypatch):
     # tests/test_configs.py builds the real models.
     monkeypatch.setattr('depthda.experiments.tables.runner.check_real_configs', lambda *_: None)
     path = 'configs/tables/loveda-u2r.py'
@@ -191,10 +180,9 @@ def test_smoke_runs_await_scores_and_recorded_ones_are_in_the_table(tmp_path, mo
     assert not run_table(path, out, only=only, jobs=1, smoke=True)
     results = {file.parents[1].name: file for file in out.glob('loveda-u2r/*/*/result.json')}
     assert set(results) == set(only)
-    states = {name: read_json(file)['state'] for name, file in results.items()}
-    assert states == dict(zip(only, ('awaiting score', 'awaiting score', 'done'), strict=True))
-    chosen = {name: read_json(file)['target_selected'] for name, file in results.items()}
-    assert chosen == dict(zip(only, (False, True, False), strict=True))
+    found = [read_json(results[name]) for name in only]
+    assert [each['state'] for each in found] == ['awaiting score', 'awaiting score', 'done']
+    assert [each['target_selected'] for each in found] == [False, True, False]
     assert list(results['convnext-b-s'].parent.glob('convnext-b-s_*seed-0-*.zip'))
     before = {name: file.stat().st_mtime_ns for name, file in results.items()}
 
@@ -208,12 +196,8 @@ def test_smoke_runs_await_scores_and_recorded_ones_are_in_the_table(tmp_path, mo
         lines = [line for line in csv.DictReader(file) if line['from'] == 'here']
     here = {row: [line for line in lines if line['row'] == row] for row in only}
     assert [float(line['mean']) for line in here[only[0]]] == [*map(float, scores), 48.98]
-    assert {row: [line['marks'] for line in here[row]][-1] for row in only} == dict(
-        zip(only, ('', 'target-selected', ''), strict=True)
-    )
-    assert {row: here[row][-1]['state'] for row in only} == dict(
-        zip(only, ('', '1 awaiting score', ''), strict=True)
-    )
+    assert [here[row][-1]['marks'] for row in only] == ['', 'target-selected', '']
+    assert [here[row][-1]['state'] for row in only] == ['', '1 awaiting score', '']
 
 
 def test_rows_of_the_segmentation_challenge_have_both_domains():
@@ -226,7 +210,7 @@ def test_rows_of_the_segmentation_challenge_have_both_domains():
             assert run.row.against == ('{data}' if smoke else None)
 
 
-def test_the_example_of_the_page_is_a_valid_table(tmp_path):
+def test_the_page_names_every_table_and_its_example_is_one(tmp_path):
     page = (ROOT / 'configs' / 'tables' / 'README.md').read_text(encoding='utf-8')
     example = tmp_path / 'example.py'
     example.write_text(re.search(r'```python\n(.*?)```', page, re.DOTALL)[1], encoding='utf-8')
@@ -235,7 +219,4 @@ def test_the_example_of_the_page_is_a_valid_table(tmp_path):
     assert len(runs) == len(plan_runs(table, tmp_path, smoke=True)) > 0
     assert any(row.absent for row in table.rows) and any(row.paper for row in table.rows)
 
-
-def test_the_page_names_every_table():
-    page = (ROOT / 'configs' / 'tables' / 'README.md').read_text(encoding='utf-8')
     assert re.findall(r'^\| \[([\w-]+)\]\(\1\.py\)', page, re.MULTILINE) == sorted(NAMES)

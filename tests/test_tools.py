@@ -1,4 +1,4 @@
-"""The tools, run through their command lines."""
+"""Test the tools through their command lines."""
 
 import os
 import re
@@ -19,19 +19,11 @@ def command(*arguments: str) -> list[str]:
     return [sys.executable, str(ROOT / 'tools' / arguments[0]), *arguments[1:]]
 
 
-def run_in_subprocess(*arguments: str) -> subprocess.CompletedProcess:
-    """Run a tool in another process."""
-    return subprocess.run(command(*arguments), cwd=ROOT, capture_output=True, text=True)
-
-
 @pytest.fixture
 def run(monkeypatch, capfd):
-    """Return a function that runs a tool in this process, without another import of torch.
+    """Run a tool in this process, which saves an import of torch: status, output, last error."""
 
-    It returns the status, the output and the last line of the errors.
-    """
-
-    def run_tool(*arguments: str) -> tuple[int, str, str]:
+    def run_here(*arguments: str) -> tuple[int, str, str]:
         monkeypatch.chdir(ROOT)
         monkeypatch.setattr(sys, 'argv', list(arguments))
         try:
@@ -42,7 +34,7 @@ def run(monkeypatch, capfd):
         out, err = capfd.readouterr()
         return status, out, (err.strip().splitlines() or [''])[-1]
 
-    return run_tool
+    return run_here
 
 
 def as_options(options: dict) -> list[str]:
@@ -57,10 +49,11 @@ class Bomb:
         return os.mkdir, (str(self.trace),)
 
 
-def test_a_killed_and_resumed_run_equals_an_uninterrupted_one(tmp_path, short_run):
+def test_killed_and_resumed_equals_uninterrupted(tmp_path, short_run, run):
     options = short_run | {'train_cfg.max_iters': 6, 'default_hooks.logger.interval': 1}
     whole, killed = tmp_path / 'whole', tmp_path / 'killed'
-    done = run_in_subprocess('train.py', CONFIG, '--work-dir', str(whole), *as_options(options))
+    arguments = command('train.py', CONFIG, '--work-dir', str(whole), *as_options(options))
+    done = subprocess.run(arguments, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     # All output up to the first iteration fits on one screen (24 lines of 100 columns).
     lines = done.stdout.splitlines()
@@ -70,17 +63,15 @@ def test_a_killed_and_resumed_run_equals_an_uninterrupted_one(tmp_path, short_ru
     log = next(whole.glob('2*/*.log')).read_text()
     assert 'Hooks will be executed' in log and 'train_pipeline = [' in log
 
-    arguments = command('train.py', CONFIG, '--work-dir', str(killed), *as_options(options))
-    process = subprocess.Popen(arguments, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    words = ['train.py', CONFIG, '--work-dir', str(killed), *as_options(options)]
+    process = subprocess.Popen(command(*words), cwd=ROOT, stdout=subprocess.PIPE, text=True)
     for line in process.stdout:
         if re.search(r'Iter\(train\) \[3/6\]', line):
             process.send_signal(signal.SIGKILL)
     assert process.wait() == -signal.SIGKILL
     assert not (killed / 'iter_6.pth').exists()
-    again = run_in_subprocess(
-        'train.py', CONFIG, '--work-dir', str(killed), '--resume', *as_options(options)
-    )
-    assert again.returncode == 0 and 'resumed at iteration 2' in again.stdout, again.stderr
+    status, out, error = run(*words[:2], '--resume', *words[2:])
+    assert status == 0 and 'resumed at iteration 2' in out, error
 
     first, second = (
         torch.load(folder / 'iter_6.pth', weights_only=True)['state_dict']
@@ -90,12 +81,12 @@ def test_a_killed_and_resumed_run_equals_an_uninterrupted_one(tmp_path, short_ru
     assert all(torch.equal(first[key], second[key]) for key in first)
 
 
-def test_ctrl_c_reports_once_from_where_resume_continues(tmp_path, short_run):
+def test_ctrl_c_reports_once_where_resume_continues(tmp_path, short_run):
     options = short_run | {'train_cfg.max_iters': 60, 'train_cfg.val_interval': 60}
     options |= {'default_hooks.logger.interval': 1, 'train_dataloader.num_workers': 2}
     arguments = command('train.py', CONFIG, '--work-dir', str(tmp_path), *as_options(options))
     pipes = dict(stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    # A terminal sends the signal to all processes of the group, including the workers.
+    # A terminal sends the signal to the workers too: to the whole group.
     with subprocess.Popen(arguments, cwd=ROOT, start_new_session=True, **pipes) as process:
         for line in process.stdout:
             if '[ 3/60]' in line:
@@ -114,7 +105,7 @@ def test_ctrl_c_reports_once_from_where_resume_continues(tmp_path, short_run):
     assert error.strip() in next(tmp_path.glob('2*/*.log')).read_text()
 
 
-def test_a_diverging_training_ends_with_one_line_and_status_2(tmp_path, short_run, run):
+def test_a_training_that_goes_bad_ends_with_one_sentence_and_status_2(tmp_path, short_run, run):
     options = as_options(short_run | {'optim_wrapper.optimizer.lr': 1e30})
     status, out, error = run('train.py', CONFIG, '--work-dir', str(tmp_path), *options)
     assert status == 2
@@ -124,17 +115,17 @@ def test_a_diverging_training_ends_with_one_line_and_status_2(tmp_path, short_ru
 
 
 @pytest.mark.parametrize('use', ['load_from', 'resume', 'test'])
-def test_checkpoints_that_would_run_code_are_refused(tmp_path, short_run, run, use):
+def test_a_checkpoint_that_would_run_code_is_refused(tmp_path, short_run, run, use):
     trace = tmp_path / 'it-ran'
     bomb = tmp_path / 'iter_2.pth'
     torch.save({'state_dict': {}, 'meta': {'epoch': 0, 'iter': 2, 'x': Bomb(trace)}}, bomb)
     common = ['--work-dir', str(tmp_path), *as_options(short_run)]
-    if use == 'test':
-        status, _, error = run('test.py', CONFIG, str(bomb), *common)
-    elif use == 'resume':
-        status, _, error = run('train.py', CONFIG, '--resume', *common)
-    else:
-        status, _, error = run('train.py', CONFIG, *common, f'load_from={bomb}')
+    commands = {
+        'test': ('test.py', CONFIG, str(bomb), *common),
+        'resume': ('train.py', CONFIG, '--resume', *common),
+        'load_from': ('train.py', CONFIG, *common, f'load_from={bomb}'),
+    }
+    status, _, error = run(*commands[use])
     assert status == 2 and not trace.exists()
     assert error.startswith('error: ') and 'iter_2.pth holds more than tensors' in error
 
@@ -150,6 +141,6 @@ def test_checkpoints_that_would_run_code_are_refused(tmp_path, short_run, run, u
         (['test.py', CONFIG, 'missing.pth'], 'error: there is no checkpoint missing.pth'),
     ],
 )
-def test_a_user_error_is_one_line_and_status_2(run, arguments, expected):
+def test_a_mistake_is_one_line_and_status_2(run, arguments, expected):
     status, _, error = run(*arguments)
     assert status == 2 and error.startswith(expected)

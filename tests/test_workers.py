@@ -30,7 +30,7 @@ def is_running(pid):
 
 
 @pytest.mark.skipif(not os.path.isdir('/proc'), reason='looks processes up in /proc')
-def test_workers_end_when_their_parent_is_killed(tmp_path):
+def test_workers_end_with_the_process_that_is_killed(tmp_path):
     (tmp_path / 'script.py').write_text(SCRIPT)
     process = subprocess.Popen(
         [sys.executable, tmp_path / 'script.py'], stdin=subprocess.PIPE, stdout=subprocess.PIPE
@@ -46,13 +46,10 @@ def test_workers_end_when_their_parent_is_killed(tmp_path):
     assert not any(is_running(int(pid)) for pid in pids)
 
 
-def test_progress_counts_the_finished_items():
+def test_one_worker_is_this_process_and_progress_counts_the_items_that_are_done():
     steps = []
-    list(each_done(abs, [1, 2], None, lambda *step: steps.append(step)))
-    assert steps == [(0, 2), (1, 2), (2, 2)]
-
-
-def test_with_one_worker_items_are_processed_in_this_process():
     with worker_pool(1) as pool:
         assert pool is None
-        assert list(each_done(os.path.basename, ['a/b'], pool)) == [('a/b', 'b')]
+        done = each_done(os.path.basename, ['a/b', 'c'], pool, lambda *step: steps.append(step))
+        assert list(done) == [('a/b', 'b'), ('c', 'c')]
+    assert steps == [(0, 2), (1, 2), (2, 2)]

@@ -41,16 +41,13 @@ def tiny_model(seed: int = 0, **config) -> DepthAnythingForDepthEstimation:
 def save_tiny(folder: Path, seed: int = 0, size: int = 70, **config) -> Path:
     """Save model and image processor; images of ``size`` × ``size`` pixels are not resized."""
     tiny_model(seed, **config).save_pretrained(folder)
-    processor = {
+    steps = ('do_resize', 'keep_aspect_ratio', 'do_rescale', 'do_normalize')
+    processor = dict.fromkeys(steps, True) | {
         'image_processor_type': 'DPTImageProcessor',
-        'do_resize': True,
         'size': {'height': size, 'width': size},
         'ensure_multiple_of': 14,
-        'keep_aspect_ratio': True,
         'resample': 3,
-        'do_rescale': True,
         'rescale_factor': 1 / 255,
-        'do_normalize': True,
         'image_mean': [0.485, 0.456, 0.406],
         'image_std': [0.229, 0.224, 0.225],
         'do_pad': False,

@@ -1,68 +1,44 @@
-"""A tiny ISPRS download whose pixel values encode their area and position."""
+"""A tiny ISPRS download whose every pixel tells the area and the place it came from."""
 
 import zipfile
 from pathlib import Path
 
 import numpy as np
-import rasterio
 from rasterio import Affine
+from tiny_rasters import write_raster
 
-COLOURS = [
-    (255, 255, 255),
-    (0, 0, 255),
-    (0, 255, 255),
-    (0, 255, 0),
-    (255, 255, 0),
-    (255, 0, 0),
-    (0, 0, 0),
-]
+NAMED = 'FFFFFF 0000FF 00FFFF 00FF00 FFFF00 FF0000 000000'  # white, blue, cyan, green, yellow, red
+COLOURS = [tuple(bytes.fromhex(colour)) for colour in NAMED.split()]
 HEIGHT, WIDTH = 21, 26
 
 
 def write_tif(path: Path, array: np.ndarray, transform=None, nodata=None) -> None:
-    """Write an array of H×W or H×W×bands as GeoTIFF."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    bands = array[None] if array.ndim == 2 else np.moveaxis(array, -1, 0)
-    profile = dict(
-        driver='GTiff', count=len(bands), dtype=array.dtype, width=array.shape[1], nodata=nodata
-    )
-    if transform is not None:
-        profile['transform'] = transform
-    with rasterio.open(path, 'w', height=array.shape[0], **profile) as file:
-        file.write(bands)
+    write_raster(path, array, transform=transform, nodata=nodata)
 
 
 def image_at(number: int, y: np.ndarray, x: np.ndarray) -> np.ndarray:
-    """Return infrared = number of the area, red = x, green = y."""
+    """Infrared = the area's number, red = x, green = y."""
     return np.stack([np.full_like(x, number), x, y], -1).astype(np.uint8)
 
 
 def rgbir_at(number: int, y: np.ndarray, x: np.ndarray) -> np.ndarray:
-    """Return red, green, blue and infrared; blue is a combination of the other three."""
+    """Red, green, blue and infrared of the same place; blue tells x, y and area at once."""
     infrared, red, green = np.moveaxis(image_at(number, y, x), -1, 0)
     return np.stack([red, green, (3 * red + 5 * green + number).astype(np.uint8), infrared], -1)
 
 
 def label_at(number: int, y: np.ndarray, x: np.ndarray) -> np.ndarray:
-    """Return labels 0…6, where 6 is the black boundary."""
+    """0…6, where 6 stands for the black boundary."""
     return (x + 3 * y + number) % 7
 
 
 def height_at(number: int, y: np.ndarray, x: np.ndarray) -> np.ndarray:
-    """Return heights in metres, of another level for each area."""
+    """Metres: each area on a level of its own."""
     return (number * 100 + x + 30 * (y % 3)).astype(np.float32)
 
 
-def write_jpg(path: Path, array: np.ndarray) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    profile = dict(driver='JPEG', count=1, dtype='uint8', quality=100)
-    height, width = array.shape
-    with rasterio.open(path, 'w', height=height, width=width, **profile) as file:
-        file.write(array, 1)
-
-
 def pack(folder: Path, path: Path, compression: int = zipfile.ZIP_DEFLATED) -> Path:
-    """Write the files of ``folder`` to a zip, below the folder's name as in the downloads."""
+    """All files of ``folder`` in a zip, with the folder's own name, as downloads have it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with zipfile.ZipFile(path, 'w', compression=compression) as archive:
         for file in sorted(folder.rglob('*')):
@@ -71,7 +47,7 @@ def pack(folder: Path, path: Path, compression: int = zipfile.ZIP_DEFLATED) -> P
 
 
 class Download:
-    """Write areas with given numbers: ``Download(root).potsdam({'2_10': 1})``."""
+    """``Download(root).potsdam({'2_10': 1})`` writes areas, each with a number of its own."""
 
     def __init__(self, root: Path, height: int = HEIGHT, width: int = WIDTH) -> None:
         self.root = root
@@ -98,19 +74,16 @@ class Download:
                 write_tif(self.root / f'4_Ortho_RGBIR/{top}_RGBIR.tif', rgbir)
             write_tif(self.root / f'5_Labels_all/{top}_label.tif', self.colours(number))
             write_tif(self.root / f'1_DSM/{dsm}.tif', self.heights(number))
-            write_jpg(
-                self.root / f'1_DSM_normalisation/{dsm}_normalized_lastools.jpg',
-                self.above_ground(number),
-            )
+            jpg = self.root / f'1_DSM_normalisation/{dsm}_normalized_lastools.jpg'
+            write_raster(jpg, self.above_ground(number), quality=100)
         return self.root
 
     def vaihingen(self, numbers) -> Path:
         for number in numbers:
             name = f'top_mosaic_09cm_area{number}'
-            image, heights = image_at(number, self.y, self.x), self.heights(number)
-            transform = Affine(0.09, 0, 1000 + number * 100, 0, -0.09, 5000)
-            write_tif(self.root / f'ISPRS/top/{name}.tif', image, transform)
+            place = Affine(0.09, 0, 1000 + number * 100, 0, -0.09, 5000)
+            write_tif(self.root / f'ISPRS/top/{name}.tif', image_at(number, self.y, self.x), place)
             write_tif(self.root / f'ISPRS/gts/{name}.tif', self.colours(number))
-            dsm = f'dsm_09cm_matching_area{number}'
-            write_tif(self.root / f'ISPRS/dsm/{dsm}.tif', heights, transform)
+            dsm = self.root / f'ISPRS/dsm/dsm_09cm_matching_area{number}.tif'
+            write_tif(dsm, self.heights(number), place)
         return self.root

@@ -1,10 +1,10 @@
-"""Folders of small scenes with heights and labels in colours."""
+"""A folder of small scenes with labels in colours and heights, as people have them."""
 
 from pathlib import Path
 
 import numpy as np
-import rasterio
 from rasterio.transform import from_origin
+from tiny_rasters import write_raster
 
 COLOURS = {(255, 255, 0): 0, (0, 90, 0): 1, (0, 0, 0): 255}
 CLASSES = '# two\nfield 255 255 0\nold wood 0 90 0\nignore 0 0 0\n'
@@ -12,29 +12,13 @@ NO_HEIGHT = -9999.0
 
 
 def write(path, pixels, place=None, nodata=None, crs='EPSG:32632', pixel=0.5, **more):
-    """Write ``pixels`` (H×W or H×W×B); ``place`` is the upper left corner in map coordinates."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    bands = pixels[None] if pixels.ndim == 2 else np.moveaxis(pixels, -1, 0)
+    """Write a scene; ``place`` is its upper left corner on the map."""
     where = {} if place is None else dict(crs=crs, transform=from_origin(*place, pixel, pixel))
-    drivers = {'.png': 'PNG', '.jpg': 'JPEG'}
-    with rasterio.open(
-        path,
-        'w',
-        driver=drivers.get(path.suffix, 'GTiff'),
-        count=len(bands),
-        height=bands.shape[1],
-        width=bands.shape[2],
-        dtype=bands.dtype,
-        nodata=nodata,
-        **where,
-        **more,
-    ) as raster:
-        raster.write(bands)
+    write_raster(path, pixels, nodata=nodata, **where, **more)
 
 
 class Scenes:
-    """Random scenes, adjacent to each other, in the folders ``rgb``, ``mask`` and ``dsm``."""
+    """Random scenes below ``root``: ``rgb``, ``mask`` and ``dsm``, side by side on the map."""
 
     def __init__(self, root: Path, sizes=((20, 26), (16, 16), (33, 16)), seed=0):
         self.root, self.sizes = root, sizes
@@ -64,14 +48,9 @@ class Scenes:
 
         cut = dict(tile=12, stride=8, classes=read_classes(self.root / 'classes.txt'))
         cut |= more.pop('cut', {})
-        found = dict(
-            images=self.root / 'rgb',
-            labels=self.root / 'mask',
-            depth=self.root / 'dsm',
-            image_suffix='_RGB.tif',
-            depth_suffix='_dsm.tif',
-        )
-        found |= more
+        folders = dict(images='rgb', labels='mask', depth='dsm')
+        found = {name: self.root / folder for name, folder in folders.items()}
+        found |= dict(image_suffix='_RGB.tif', depth_suffix='_dsm.tif') | more
         if found['depth'] is None and 'depth_suffix' not in more:
             found['depth_suffix'] = None
         return FolderSettings(**found, cut=Cut(**cut))

@@ -4,6 +4,7 @@ You can stop the command at any time and start it again: finished runs are not r
 runs continue. With a config instead of a table, --vary runs a sweep.
 """
 
+import time
 from argparse import ArgumentParser, Namespace
 
 from depthda.cli import picked, stopped_by_signals
@@ -14,6 +15,7 @@ EXAMPLES = (
     '%(prog)s configs/tables/loveda-u2r.py --dry-run',
     '%(prog)s configs/tables/*.py --smoke --jobs 2',
     '%(prog)s configs/tables/loveda-u2r.py --gpus 0 1 --seeds 0 1 2',
+    '%(prog)s configs/tables/synthetic.py --shard 2/3 --hours 10',
     '%(prog)s configs/sample/depthda_tiny_u2r.py --vary optim_wrapper.optimizer.lr=1e-3,3e-3',
 )
 
@@ -37,6 +39,10 @@ def add_arguments(parser: ArgumentParser) -> None:
     add('--vary', nargs='+', default=[], metavar='KEY=V,V', help=text)
     add('--gpus', nargs='+', default=[], metavar='ID', help='devices to use: 0 1 or 0,1')
     add('--jobs', type=int, help='number of runs at a time (default: one for each device)')
+    text = 'run one of N shares, so that N machines do a table: --shard 2/3'
+    add('--shard', metavar='I/N', help=text)
+    text = 'begin no run that would end later, judged by finished runs; one of each row comes first'
+    add('--hours', type=float, metavar='H', help=text)
     add('--dry-run', action='store_true', help='only list what would run')
     text = 'run tiny models on a tiny synthetic dataset; only build the real models, without memory'
     add('--smoke', action='store_true', help=text)
@@ -52,13 +58,16 @@ def run(args: Namespace) -> int:
 def _run_tables(args: Namespace) -> int:
     from depthda.experiments.tables.runner import check_arguments, run_table, say_failed
 
-    check_arguments(args.jobs, args.seeds)
+    check_arguments(args.jobs, args.seeds, args.hours)
     names = ('seeds', 'worlds', 'only', 'vary', 'gpus', 'jobs', 'dry_run', 'smoke', 'report')
+    names += ('shard', 'hours')
     out = args.out or ('work_dirs/tables-smoke' if args.smoke else 'work_dirs/tables')
-    failed = []
+    failed, end = [], (args.hours or 0) + time.monotonic() / 3600
     try:
         for table in args.tables or _all_tables(args):
             failed += run_table(table, out, **picked(args, *names))
+            if args.hours is not None:  # of all tables together
+                args.hours = max(0.0, end - time.monotonic() / 3600)
     finally:  # even if a later table raises an error
         say_failed(failed)
     return 1 if failed else 0

@@ -79,6 +79,7 @@ def check_training(*args: Any, **options: Any) -> list[str]:
 def _load(
     config, work_dir=None, resume=False, amp=False, cfg_options=None, launcher='none'
 ) -> tuple[Config, Start]:
+    """Return the config of a run and its start; the arguments are those of :func:`train`."""
     cfg = load_config(config, cfg_options)
     prepare(cfg, config, work_dir, launcher)
     if amp:

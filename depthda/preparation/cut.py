@@ -1,6 +1,6 @@
 """Cut one scene into the tiles of its products."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -29,8 +29,7 @@ class Rows:
     """
 
     suffix = '.png'
-    # All rows, if they have been read at once.
-    whole: np.ndarray | None = None
+    whole: np.ndarray | None = None  # all rows, if they have been read at once
 
     def __init__(self, file: File, raster: rasterio.DatasetReader) -> None:
         self.file, self.raster = file, raster
@@ -69,7 +68,7 @@ class ImageRows(Rows):
         self.bands, self.stretch = list(bands), stretch
         self.suffix = tile_suffix(len(bands), dtype)
         self.clipped = np.zeros(2, np.int64)  # values outside ``stretch``, and all values
-        self.levels = (255, 0)  # lowest and highest value written
+        self.levels: set[int] = set()  # lowest and highest values written
         self.nan_pixels, self._counted = 0, 0  # in the rows before ``_counted``
 
     def read(self, first: int, rows: int) -> np.ndarray:
@@ -83,36 +82,26 @@ class ImageRows(Rows):
             self._counted = first + rows
             shades = (pixels.astype(np.float32) - low) * (255 / (high - low))
             pixels = np.rint(np.nan_to_num(shades).clip(0, 255)).astype(np.uint8)
-            self.levels = join_levels([self.levels, (int(pixels.min()), int(pixels.max()))])
+            self.levels |= {int(pixels.min()), int(pixels.max())}
         return pixels[0] if len(pixels) == 1 else np.moveaxis(pixels, 0, -1)
 
     def facts(self) -> dict[str, Any]:
         missing = {'nan_pixels': self.nan_pixels} if self.nan_pixels else {}
-        if self.stretch is None:
-            return {}
-        return {'clipped': self.clipped, 'levels': self.levels, **missing}
-
-
-def join_levels(levels: Iterable[tuple[int, int]]) -> tuple[int, int]:
-    """Return the lowest and the highest of several pairs of a lowest and a highest value."""
-    lowest, highest = zip(*levels, strict=True)
-    return min(lowest), max(highest)
+        found = dict(clipped=self.clipped, levels=self.levels, **missing)
+        return {} if self.stretch is None else found
 
 
 class LabelRows(Rows):
     """A label file as class indices.
 
     With ``nearest``, a colour without a class gets the class of the nearest colour.
-
-    Attributes:
-        counts: Pixels of tiles by class index.
-        recoloured: Pixels that got the nearest colour, in all rows read.
     """
 
     def __init__(self, file, raster, classes: ClassList, nearest: bool = False) -> None:
         super().__init__(file, raster)
         self.classes, self.nearest = classes, nearest
-        self.recoloured, self.counts = 0, np.zeros(IGNORED + 1, np.int64)
+        self.recoloured = 0  # pixels that got the nearest colour, in all rows read
+        self.counts = np.zeros(IGNORED + 1, np.int64)  # pixels of tiles by class index
         if raster.driver == 'JPEG':
             raise UserError(f'{file} {BLENDED}')
         kind = np.dtype(raster.dtypes[0])

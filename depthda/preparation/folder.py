@@ -1,10 +1,10 @@
 """Prepare a folder of images, with or without labels and heights, for training."""
 
-import functools
 import json
 import os
 from collections import Counter
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,15 +17,7 @@ from depthda.io.headers import MAX_BANDS, check_upright, file_format, is_whole, 
 from depthda.io.manifest import read_manifest
 from depthda.io.rasters import open_raster
 from depthda.preparation.class_list import IGNORED
-from depthda.preparation.cut import (
-    BLENDED,
-    DepthRows,
-    ImageRows,
-    LabelRows,
-    Rows,
-    cut_scene,
-    join_levels,
-)
+from depthda.preparation.cut import BLENDED, DepthRows, ImageRows, LabelRows, Rows, cut_scene
 from depthda.preparation.grids import Placed, check_aligned, place, warp
 from depthda.preparation.heights import height_spans, with_range
 from depthda.preparation.manifest import PreparedScenes
@@ -45,8 +37,6 @@ from depthda.preparation.splits import Splits, check_shares, split_counts, split
 from depthda.workers import each_done, worker_pool
 
 _KINDS = {'image': 'images', 'label': 'labels', 'depth map': 'depth'}
-
-
 _FEW_LEVELS = 16  # of 256: images of so few show hardly anything
 
 
@@ -94,7 +84,7 @@ def prepare_folder(
     with worker_pool(workers) as pool:
         pieces = [piece for scene in scenes for piece in scene.pieces.values()]
         depths = [piece.file for piece in pieces if piece.kind == 'depth']
-        spans = functools.partial(height_spans, pool=pool, progress=progress, report=report)
+        spans = partial(height_spans, pool=pool, progress=progress, report=report)
         cut = with_range(settings.cut, depths, spans, report)
         grids = {}
         for done, scene in enumerate(scenes, 1):
@@ -114,24 +104,28 @@ def prepare_folder(
         dataset = PreparedScenes(out, about)
         remaining = dataset.plan(scenes, names, replace)
         with dataset.writing(report):
-            work = functools.partial(cut_scene, out=out, cut=cut, open_rows=_open_rows)
-            clipped, levels = np.zeros(2, np.int64), []
-            steps = functools.partial(progress, 'images')
-            for scene, facts in each_done(work, remaining, pool, steps):
+            work = partial(cut_scene, out=out, cut=cut, open_rows=_open_rows)
+            clipped, levels = np.zeros(2, np.int64), set()
+            for scene, facts in each_done(work, remaining, pool, partial(progress, 'images')):
                 clipped += facts['products']['images'].pop('clipped', 0)
-                levels.append(facts['products']['images'].pop('levels', (0, 255)))
+                levels |= facts['products']['images'].pop('levels', {0, 255})
                 dataset.enter_scene(scene, facts)
-            for line in clipping_warning(*clipped, 'values of the images', '--stretch'):
+            for line in _stretch_warnings(cut, clipped, levels):
                 report(line)
-            low, high = join_levels(levels or [(0, 255)])
-            if high - low < _FEW_LEVELS and not clipped[0]:
-                span = ' '.join(f'{end:g}' for end in settings.cut.stretch)
-                report(
-                    f'warning: --stretch {span} gives the images only the levels {low} to {high} '
-                    'of 0 to 255: choose LOW and HIGH near their lowest and highest values'
-                )
             dataset.finish_splits(splits, names, split_counts(grids, splits))
     return dataset.content
+
+
+def _stretch_warnings(cut: Cut, clipped: np.ndarray, levels: set[int]) -> list[str]:
+    """Return a warning if a stretch clips most values, or leaves few of the 256 levels."""
+    low, high = min(levels, default=0), max(levels, default=255)
+    if clipped[0] or high - low >= _FEW_LEVELS:
+        return clipping_warning(*clipped, 'values of the images', '--stretch')
+    span = ' '.join(f'{end:g}' for end in cut.stretch)
+    return [
+        f'warning: --stretch {span} gives the images only the levels {low} to {high} of 0 to 255: '
+        'choose LOW and HIGH near their lowest and highest values'
+    ]
 
 
 def _open_rows(product, piece: Piece, raster, image, cut: Cut, opened) -> Rows:
@@ -175,7 +169,7 @@ def _check(out: Path, settings: FolderSettings, workers: int) -> None:
     if cut.bands and not (min(cut.bands) >= 1 and len(cut.bands) <= MAX_BANDS):
         raise UserError(f'--bands takes 1 to {MAX_BANDS} bands, counted from 1')
     if cut.stretch and cut.keep_values:
-        raise UserError('--stretch makes 8 bits of the values that --keep-values keeps: drop one')
+        raise UserError('--stretch reduces values to 8 bits, --keep-values keeps 16: give one')
     first, *_ = cut.depth_name.split('/')
     if os.path.isabs(cut.depth_name) or first in ('', '.', '..', 'images', 'labels'):
         raise UserError(f'--depth-name {cut.depth_name!r} cannot be a folder next to images')
@@ -185,8 +179,8 @@ def _check(out: Path, settings: FolderSettings, workers: int) -> None:
         one, other = given.resolve(), out.resolve()
         if one.is_relative_to(other) or other.is_relative_to(one):
             raise UserError(
-                f'{given} and {out} lie in each other, so the next run would take tiles for '
-                'images: name another folder'
+                f'{given} and {out} overlap, so the next run would take tiles for images: name '
+                'another folder'
             )
 
 

@@ -48,12 +48,9 @@ def place(raster: rasterio.DatasetReader, image: rasterio.DatasetReader) -> Plac
     column = row = 0
     if has_place(raster) and has_place(image):
         if fault := other_grid(raster, image):
-            raise UserError(
-                f'{_title(raster)} and {_title(image)} {fault}: bring the heights to the grid of '
-                'the image'
-            )
-        grid, corner = image.transform, raster.transform
-        column, row = round((corner.c - grid.c) / grid.a), round((corner.f - grid.f) / grid.e)
+            files = f'{_title(raster)} and {_title(image)}'
+            raise UserError(f'{files} {fault}: bring the heights to the grid of the image')
+        column, row = map(round, ~image.transform @ (raster.transform.c, raster.transform.f))
     ends = (column + raster.width - image.width, row + raster.height - image.height)
     if max(map(abs, (column, row, *ends))) > _TOLERANCE:
         raise UserError(
@@ -81,10 +78,8 @@ def warp(raster: rasterio.DatasetReader, image: rasterio.DatasetReader) -> Itera
     # The lower ends first, also those of a raster that is stored bottom-up.
     own, other = (np.sort(np.reshape(ends, (2, 2)), axis=0) for ends in (bounds, image.bounds))
     if (own[0] > other[1]).any() or (own[1] < other[0]).any():
-        raise UserError(
-            f'{_title(raster)} has no height where {_title(image)} lies: check which files belong '
-            'together'
-        )
+        where = f'{_title(raster)} has no height where {_title(image)} lies'
+        raise UserError(f'{where}: check which files belong together')
     # Without a no-data value that no height has, places outside would count as height 0.
     is_float = np.dtype(raster.dtypes[0]).kind == 'f'
     nodata = {} if raster.nodata is not None else {'nodata': float('nan') if is_float else -1e9}
@@ -131,10 +126,9 @@ def other_grid(raster: rasterio.DatasetReader, image: rasterio.DatasetReader) ->
         return 'are not both parallel to their axes'
     if not np.allclose((own.a, own.e), (other.a, other.e), rtol=0.01, atol=0):
         if own.e * other.e < 0:
+            cause = f'{_title(raster if own.e > 0 else image)} is stored bottom-up'
             return (
-                'have their rows in opposite orders, because '
-                f'{_title(raster if own.e > 0 else image)} is stored bottom-up (gdalwarp FILE NEW '
-                'turns it)'
+                f'have their rows in opposite orders, because {cause} (gdalwarp FILE NEW turns it)'
             )
         return f'have pixels of {abs(own.a):g}×{abs(own.e):g} and {other.a:g}×{abs(other.e):g}'
     codes = [file.crs and file.crs.to_epsg() for file in (raster, image)]

@@ -1,9 +1,8 @@
 """Inspect the heights of a dataset before they are cut: one range for all, and faults."""
 
-import functools
 from collections.abc import Callable, Sequence
-from concurrent.futures import Executor
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -72,19 +71,14 @@ def whole_range(spans: dict[File, Span]) -> Range:
 
 
 def height_spans(
-    rasters: Sequence[File],
-    given: Range | None,
-    option: str,
-    pool: Executor | None,
-    progress: Progress,
-    report: Report,
+    rasters: Sequence[File], given: Range | None, option: str, pool, progress: Progress, report
 ) -> dict[File, Span]:
     """Read the span of each raster that holds a height.
 
     A range that the user has ``given`` with ``option`` is checked against all heights.
     """
-    work = functools.partial(height_span, option=option, given=given)
-    found = dict(each_done(work, rasters, pool, functools.partial(progress, 'heights')))
+    work = partial(height_span, option=option, given=given)
+    found = dict(each_done(work, rasters, pool, partial(progress, 'heights')))
     spans = {raster: span for raster, span in found.items() if span}
     if given and spans:
         low, high = whole_range(spans)

@@ -1,9 +1,9 @@
 """Prepare ISPRS Potsdam and Vaihingen: cut orthophotos, labels and surface models into tiles."""
 
-import functools
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -82,14 +82,13 @@ def prepare_isprs(
         span = None
         if 'dsm' in settings.depth:
             dsms = [piece.file for piece in find_areas(layout, 'dsm', files, shown).values()]
-            spans = functools.partial(height_spans, pool=pool, progress=progress, report=report)
+            spans = partial(height_spans, pool=pool, progress=progress, report=report)
             found = _dsm_range(settings.dsm_range, dsms, dataset.content, spans)
             dataset.content['dsm_range'], span = found, found['metres']
         cut = Cut(tile, stride, nearest_colour=settings.nearest_colour, depth_range=span)
-        work = functools.partial(cut_scene, out=dataset.root, cut=cut, open_rows=_open_rows)
-        steps = functools.partial(progress, 'areas')
+        work = partial(cut_scene, out=dataset.root, cut=cut, open_rows=_open_rows)
         with dataset.writing(report):
-            for area, facts in each_done(work, remaining, pool, steps):
+            for area, facts in each_done(work, remaining, pool, partial(progress, 'areas')):
                 dataset.enter_scene(area, facts)
             dataset.finish()
     return dataset.content
@@ -160,7 +159,7 @@ def _find_areas(
     for product, by_area in found.items():
         if missing := [name for name in names if name not in by_area]:
             raise UserError(
-                f'{len(missing)} of {many(len(names), "area")} without '
+                f'{len(missing)} of {many(len(names), "area")} have no '
                 f'{layout.kinds[kinds[product]].title} in {sources} ({", ".join(missing)}): give '
                 f'it too, or name the areas to cut with --areas{packed_twice(files)}'
             )

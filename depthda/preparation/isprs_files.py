@@ -92,7 +92,7 @@ def find_areas(
             # An orthophoto of an area that the dataset does not have would be left out.
             if kind in layout.bands and area not in layout.areas:
                 raise UserError(
-                    f'{file} is of the unknown area {area}: {layout.title} has '
+                    f'{file} belongs to the unknown area {area}: {layout.title} has '
                     f'{", ".join(layout.areas)}; correct its name or remove the file'
                 )
             found[area] = Piece(file, bands, held_in)

@@ -97,18 +97,17 @@ def missing(out: Path) -> list[str]:
     numbers = {part: set(map(str, range(low, high + 1))) for part, (low, high) in NUMBERS.items()}
     for part, official in numbers.items():
         images, masks = _stems(out, part)
+        faults = []
         if not images:
-            lines.append(f'{"/".join(part)}: none of its {len(official):,} images')
+            faults.append(f'none of its {len(official):,} images')
         elif absent := official - images:
-            lines.append(f'{"/".join(part)}: {_some(absent)} of {len(official):,} images missing')
+            faults.append(f'{_some(absent)} of {len(official):,} images missing')
         for other in numbers:
-            if other != part and (misplaced := images & numbers[other]):
-                lines.append(
-                    f'{"/".join(part)}: {_some(misplaced)} have numbers of {"/".join(other)}: put '
-                    'them there'
-                )
+            if other != part and (found := images & numbers[other]):
+                faults.append(f'{_some(found)} have numbers of {"/".join(other)}: put them there')
         if part[0] != 'Test' and (absent := images - masks):
-            lines.append(f'{"/".join(part)}: {_some(absent)} of {len(images):,} images lack a mask')
+            faults.append(f'{_some(absent)} of {len(images):,} images lack a mask')
+        lines += [f'{"/".join(part)}: {fault}' for fault in faults]
     return lines
 
 

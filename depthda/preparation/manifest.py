@@ -23,19 +23,13 @@ _PIXELS = {'bands', 'stretch', 'keep_values'}
 
 
 class PreparedFolder(ResumableFolder):
-    """A folder of tiles in one folder for each product.
-
-    Attributes:
-        products: The folders of tiles.
-        obsolete: What must be removed before anything is written, and ``removal``: its counts.
-        before: The manifest of an earlier run that this run does not continue.
-    """
+    """A folder of tiles in one folder for each product."""
 
     kind = 'tiles'
-    products: Sequence[str]
-    obsolete: Sequence[Path]
-    removal: str
-    before: Mapping[str, Any] = {}
+    products: Sequence[str]  # the folders of tiles
+    obsolete: Sequence[Path]  # what must be removed before anything is written
+    removal: str  # counts of what must be removed, for messages
+    before: Mapping[str, Any] = {}  # the manifest of an earlier run that this one does not continue
 
     @contextmanager
     def writing(self, report: Report) -> Iterator[None]:
@@ -167,8 +161,8 @@ class PreparedScenes(PreparedFolder):
     def _has(self, scene: Scene, there: set[str]) -> bool:
         """Return whether the tiles of an image, as the manifest lists them, are all ``there``."""
         entry = self.entry(scene.name) or {'tiles': [], 'empty': 0}
-        is_whole = len(entry['tiles']) + entry['empty'] == len(scene.boxes)
-        return is_whole and set(entry['tiles']) <= there & scene.boxes.keys()
+        tiles, is_whole = entry['tiles'], len(entry['tiles']) + entry['empty'] == len(scene.boxes)
+        return is_whole and scene.boxes.keys() >= {*tiles} and there.issuperset(tiles)
 
     def enter_scene(self, scene: Scene, facts: dict[str, Any]) -> None:
         """Record that the tiles of an image are written."""

@@ -79,25 +79,21 @@ def split_tiles(
     scenes: Iterable[Scene], grids: Mapping[str, Grid], splits: Splits | None
 ) -> TileSplits:
     """Return the split of each tile that is written; '' if the dataset is not split."""
-    found = _assign(grids, splits)
-    _refuse_copies(scenes, grids, found)
-    return found
-
-
-def _assign(grids: Mapping[str, Grid], splits: Splits | None) -> TileSplits:
-    if splits is None:
-        of_image = dict.fromkeys(grids, '')
-    elif splits.lists is not None:
-        of_image = by_list(list(grids), splits.lists)
-    elif splits.by == 'image':
-        of_image = by_image(grids, splits.shares, splits.seed)
-    else:
+    if splits and splits.lists is None and splits.by == 'block':
         maps = _on_map(grids)
         if len(maps) > 1 or not all(grid.map_boxes for grid in grids.values()):
             # Not all on one map: each image is a region by itself.
             maps = {name: grid.boxes for name, grid in grids.items()}
-        return by_block(maps.values(), splits.shares)
-    return {tile: split for name, split in of_image.items() for tile in grids[name].boxes}
+        found = by_block(maps.values(), splits.shares)
+    else:
+        of_image = dict.fromkeys(grids, '')
+        if splits and splits.lists is None:
+            of_image = by_image(grids, splits.shares, splits.seed)
+        elif splits:
+            of_image = by_list(list(grids), splits.lists)
+        found = {tile: split for name, split in of_image.items() for tile in grids[name].boxes}
+    _refuse_copies(scenes, grids, found)
+    return found
 
 
 def _on_map(grids: Mapping[str, Grid]) -> dict[str, Boxes]:

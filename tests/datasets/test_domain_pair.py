@@ -1,4 +1,4 @@
-from itertools import islice
+from itertools import islice, product
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ from depthda.datasets.rgbd import RGBDSegDataset
 from depthda.engine.run_sampler import RunSampler
 from depthda.randomness import SampleKey
 
-SIDES = dict(source=12, target=8)  # side of the tiles in pixels
+SIDES = dict(source=12, target=8)
 PIPELINE = [
     dict(type='LoadImageFromFile'),
     dict(type='LoadDepth'),
@@ -22,35 +22,32 @@ PIPELINE = [
 
 @pytest.fixture
 def make_pairs(tmp_path, write_png):
-    """Return a function that writes as many tiles as given per domain and returns a config.
+    """``make_pairs(source=3, target=7)`` makes tiles of 12² and 8² that encode number and flip."""
 
-    The tiles encode their number and whether they were flipped.
-    """
-
-    def make(**counts):
-        datasets = {}
-        for name, count in counts.items():
+    def make(**sizes):
+        sets = {}
+        for name, size in sizes.items():
             side = SIDES[name]
-            folder = tmp_path / f'{name}-{count}'
-            for number in range(count):
+            folder = tmp_path / f'{name}-{size}'
+            for number in range(size):
                 image = np.zeros((side, side, 3), np.uint8)
                 image[..., 0] = number
                 image[:, 0, 1] = 255  # the left edge, unless flipped
                 write_png(folder / 'images' / f'{number:03}.png', image)
                 write_png(folder / 'depth' / f'{number:03}.png', np.full((side, side), 9, np.uint8))
-            datasets[name] = dict(
+            sets[name] = dict(
                 type='RGBDSegDataset',
                 data_root=str(folder),
                 data_prefix=dict(img_path='images', depth_path='depth'),
                 domain=name,
                 pipeline=PIPELINE,
             )
-        return dict(type='DomainPairDataset', **datasets)
+        return dict(type='DomainPairDataset', **sets)
 
     return make
 
 
-def numbers_and_flips(pair):
+def seen(pair):
     """Return (number, flipped) of both tiles of a pair."""
     return tuple(
         (int(pair['inputs'][name][0, 0, 0]), not bool(pair['inputs'][name][1, 0, 0]))
@@ -59,9 +56,7 @@ def numbers_and_flips(pair):
 
 
 def draw(dataset, count, seed=0):
-    return [
-        numbers_and_flips(dataset[key]) for key in islice(RunSampler(dataset, seed=seed), count)
-    ]
+    return [seen(dataset[key]) for key in islice(RunSampler(dataset, seed=seed), count)]
 
 
 @pytest.mark.parametrize(('larger', 'smaller'), [('source', 'target'), ('target', 'source')])
@@ -73,33 +68,28 @@ def test_an_epoch_shows_the_larger_dataset_once(make_pairs, larger, smaller):
         numbers = {name: [pair[i][0] for pair in epoch] for i, name in enumerate(SIDES)}
         assert sorted(numbers[larger]) == list(range(60))
         counts = np.bincount(numbers[smaller], minlength=5)
-        assert (counts > 3).all() and len(set(counts)) > 1  # drawn at random, not in rotation
+        assert (counts > 3).all() and len(set(counts)) > 1  # at random, not in turn
     pairs = [{(source[0], target[0]) for source, target in drawn[i : i + 60]} for i in (0, 60)]
     assert pairs[0] != pairs[1]
 
 
-def test_datasets_of_equal_size_are_paired_at_random(make_pairs):
-    drawn = draw(DATASETS.build(make_pairs(source=20, target=20)), 20)
-    assert sorted(source[0] for source, _ in drawn) == list(range(20))
-    assert any(source[0] != target[0] for source, target in drawn)
-    assert len({target[0] for _, target in drawn}) < 20
+def test_datasets_of_equal_size_are_paired_at_random_and_flip_independently(make_pairs):
+    drawn = draw(DATASETS.build(make_pairs(source=30, target=30)), 60)
+    assert {(source[1], target[1]) for source, target in drawn} == set(product((0, 1), repeat=2))
+    epoch = drawn[:30]
+    assert sorted(source[0] for source, _ in epoch) == list(range(30))
+    assert any(source[0] != target[0] for source, target in epoch)
+    assert len({target[0] for _, target in epoch}) < 30
 
 
-def test_with_replacement_tiles_of_both_domains_repeat(make_pairs):
+def test_with_replacement_both_tiles_are_drawn_as_in_the_code_of_drdg(make_pairs):
     config = make_pairs(source=40, target=5)
     dataset = DATASETS.build(config | dict(replacement=True))
     drawn = draw(dataset, 40)
     assert draw(dataset, 40) == drawn and len(dataset) == 40
     numbers = [[pair[i][0] for pair in drawn] for i in range(2)]
-    # Without replacement all 40 would be drawn; with replacement 1 - 1/e of them are expected.
+    # Without replacement all 40 would be drawn, with replacement a share of 1 - 1/e.
     assert 18 <= len(set(numbers[0])) <= 32 and set(numbers[1]) == set(range(5))
-
-
-def test_the_domains_flip_independently(make_pairs):
-    drawn = draw(DATASETS.build(make_pairs(source=30, target=30)), 60)
-    assert {(source[1], target[1]) for source, target in drawn} == {
-        (a, b) for a in (False, True) for b in (False, True)
-    }
 
 
 def test_a_pair_depends_only_on_the_seed_of_its_key(make_pairs):
@@ -109,45 +99,38 @@ def test_a_pair_depends_only_on_the_seed_of_its_key(make_pairs):
     np.random.rand()
     assert draw(dataset, 30, seed=5) == first
     assert draw(dataset, 30, seed=6) != first
-    # With other seeds, the same source tile gets other target tiles.
-    partners = {numbers_and_flips(dataset[SampleKey(0, seed)])[1][0] for seed in range(20)}
+    # The same tile at another place of the run has another partner.
+    partners = {seen(dataset[SampleKey(0, seed)])[1][0] for seed in range(20)}
     assert len(partners) > 5
 
 
 def test_without_a_seed_the_smaller_dataset_repeats(make_pairs):
     dataset = DATASETS.build(make_pairs(source=5, target=2))
-    numbers = [tuple(number for number, _ in numbers_and_flips(pair)) for pair in dataset]
+    numbers = [tuple(number for number, _ in seen(pair)) for pair in dataset]
     assert numbers == [(0, 0), (1, 1), (2, 0), (3, 1), (4, 0)]
     with pytest.raises(IndexError, match='no pair 5 among 5'):
         dataset[5]
 
 
-def load(make_pairs, workers, collate='pseudo_collate', skipped=0, batch=2):
-    """Return six batches of a loader built by ``Runner``."""
-    loader = Runner.build_dataloader(
-        dict(
-            batch_size=batch,
-            num_workers=workers,
-            sampler=dict(type='RunSampler', seed=3),
-            dataset=make_pairs(source=7, target=5),
-            collate_fn=dict(type=collate),
-        )
-    )
+def load(make_pairs, workers, collate='pseudo_collate', skipped=0):
+    """Return batches of a loader that the runner builds, as in a run."""
+    config = dict(batch_size=2, num_workers=workers, collate_fn=dict(type=collate))
+    config['sampler'] = dict(type='RunSampler', seed=3)
+    loader = Runner.build_dataloader(config | dict(dataset=make_pairs(source=7, target=5)))
     loader.sampler.skip(skipped)
     return list(islice(loader, 6))
 
 
-def test_batches_do_not_depend_on_workers_or_resuming(make_pairs):
-    reference, by_workers = (load(make_pairs, workers) for workers in (0, 2))
+def test_workers_and_resuming_change_nothing(make_pairs):
+    alone, shared = (load(make_pairs, workers) for workers in (0, 2))
     resumed = load(make_pairs, 0, skipped=4)
-    assert len({str(batch['inputs']) for batch in reference}) == 6
-    for batches, expected_batches in ((by_workers, reference), (resumed[:4], reference[2:])):
-        for batch, expected in zip(batches, expected_batches, strict=True):
-            for name in SIDES:
-                assert all(map(torch.equal, batch['inputs'][name], expected['inputs'][name]))
+    assert len({str(batch['inputs']) for batch in alone}) == 6
+    same = [*zip(alone, shared, strict=True), *zip(alone[2:], resumed[:4], strict=True)]
+    for expected, batch in same:
+        torch.testing.assert_close(batch['inputs'], expected['inputs'], rtol=0, atol=0)
 
 
-def test_batches_hold_the_two_domains_separately(make_pairs):
+def test_batches_keep_the_domains_apart(make_pairs):
     (batch, *_) = load(make_pairs, 0, 'default_collate')
     shapes = {name: tuple(tiles.shape) for name, tiles in batch['inputs'].items()}
     assert shapes == dict(source=(2, 4, 12, 12), target=(2, 4, 8, 8))
@@ -158,18 +141,15 @@ def test_batches_hold_the_two_domains_separately(make_pairs):
         assert stems == [f'{int(tile[0, 0, 0]):03}' for tile in batch['inputs'][name]]
 
 
-def test_dataset_objects_are_accepted_in_place_of_configs(make_pairs):
-    cfg = make_pairs(source=2, target=3)
+def test_built_datasets_are_accepted(make_pairs):
+    cfg = make_pairs(source=3, target=7)
     built = DATASETS.build(cfg['source'])
     dataset = DomainPairDataset(built, cfg['target'])
-    assert dataset.sets['source'] is built and len(dataset) == 3
+    assert dataset.sets['source'] is built and len(dataset) == 7
     assert isinstance(dataset.sets['target'], RGBDSegDataset)
     assert dataset.metainfo == built.metainfo
-
-
-def test_get_data_info_describes_the_tiles_that_are_drawn(make_pairs):
-    dataset = DATASETS.build(make_pairs(source=3, target=7))
+    # The records are those of the drawn files.
     for key in islice(RunSampler(dataset, seed=4), 7):
         records = dataset.get_data_info(key)
         numbers = tuple(int(records[name]['img_path'][-7:-4]) for name in SIDES)
-        assert numbers == tuple(number for number, _ in numbers_and_flips(dataset[key]))
+        assert numbers == tuple(number for number, _ in seen(dataset[key]))

@@ -17,27 +17,24 @@ from depthda.randomness import SampleKey
 CONFIGS = Path(__file__).parents[2] / 'configs/_base_/datasets'
 
 
-def write_dataset(root, areas, positions=('0_0_8_8', '8_0_16_8'), side=8):
-    """Write square tiles of ``side`` pixels at the same positions of every area."""
+def write_set(root, areas, places=('0_0_8_8', '8_0_16_8'), side=8):
+    """Write tiles of ``side``² at the same places of every area."""
     columns = np.tile(np.arange(side, dtype=np.uint8), (side, 1))
-    pictures = dict(
-        images_irrg=np.dstack([columns] * 3),
-        labels=columns % 6,
-        dsm=columns.astype(np.uint16) * 100 + 1,
-    )
-    for folder, picture in pictures.items():
+    kinds = dict(images_irrg=np.dstack([columns] * 3), labels=columns % 6)
+    kinds['dsm'] = columns.astype(np.uint16) * 100 + 1
+    for folder, picture in kinds.items():
         (root / folder).mkdir(parents=True, exist_ok=True)
         content = cv2.imencode('.png', picture)[1].tobytes()
         for area in areas:
-            for position in positions:
-                (root / folder / f'{area}_{position}.png').write_bytes(content)
+            for place in places:
+                (root / folder / f'{area}_{place}.png').write_bytes(content)
     return root
 
 
 @pytest.fixture
 def write_tiles(tmp_path):
-    """Return a function that writes two tiles of 8 × 8 pixels for each area."""
-    return lambda areas, root=tmp_path: write_dataset(root, areas)
+    """``write_tiles(areas)`` writes two tiles of 8² per area."""
+    return lambda areas, root=tmp_path: write_set(root, areas)
 
 
 def areas_of(dataset):
@@ -45,38 +42,31 @@ def areas_of(dataset):
     return {name.rsplit('_', 4)[0] for name in names}
 
 
-def test_classes_and_palette_equal_those_of_mmseg():
-    for dataset_class in (Potsdam, Vaihingen):
-        assert tuple(dataset_class.METAINFO['classes']) == PotsdamDataset.METAINFO['classes']
-        assert dataset_class.METAINFO['palette'] == PotsdamDataset.METAINFO['palette']
-
-
 @pytest.mark.parametrize(
-    ('dataset_class', 'parts', 'counts'),
+    ('kind', 'parts', 'numbers'),
     [
         (Vaihingen, ('val', 'test'), (8, 25, 33)),
         (Vaihingen, ('official-train', 'official-test'), (16, 17, 33)),
         (Potsdam, ('official-train', 'official-test'), (24, 14, 38)),
     ],
 )
-def test_splits_are_disjoint_and_complete(dataset_class, parts, counts):
-    first, second = (dataset_class.SPLITS[part] for part in parts)
-    assert (len(first), len(second), len(set(dataset_class.SPLITS['all']))) == counts
+def test_splits_are_disjoint_and_complete(kind, parts, numbers):
+    first, second = (kind.SPLITS[part] for part in parts)
+    assert (len(first), len(second), len(set(kind.SPLITS['all']))) == numbers
     assert not set(first) & set(second)
-    assert sorted(first + second) == sorted(dataset_class.SPLITS['all'])
+    assert sorted(first + second) == sorted(kind.SPLITS['all'])
 
 
-def test_the_validation_areas_are_those_of_the_paper():
-    assert ' '.join(Vaihingen.SPLITS['val']) == (
-        'area2 area5 area7 area8 area13 area20 area22 area24'
-    )
-    # Vaihingen has no areas of these numbers.
-    assert {f'area{n}' for n in range(1, 39)} - set(Vaihingen.SPLITS['all']) == {
-        f'area{n}' for n in (9, 18, 19, 25, 36)
-    }
+def test_the_validation_areas_are_the_papers_and_classes_and_palette_are_mmsegs():
+    for kind in (Potsdam, Vaihingen):
+        assert tuple(kind.METAINFO['classes']) == PotsdamDataset.METAINFO['classes']
+        assert kind.METAINFO['palette'] == PotsdamDataset.METAINFO['palette']
+    assert [*Vaihingen.SPLITS['val']] == [f'area{n}' for n in (2, 5, 7, 8, 13, 20, 22, 24)]
+    missing = {9, 18, 19, 25, 36}  # numbers that Vaihingen does not have
+    assert {*Vaihingen.SPLITS['all']} == {f'area{n}' for n in {*range(1, 39)} - missing}
 
 
-def test_a_split_has_only_the_tiles_of_its_areas(write_tiles):
+def test_a_split_has_the_tiles_of_its_areas_only(write_tiles):
     root = str(write_tiles(Vaihingen.SPLITS['all']))
     for split, areas in Vaihingen.SPLITS.items():
         dataset = Vaihingen(root, split)
@@ -88,17 +78,24 @@ def test_a_split_has_only_the_tiles_of_its_areas(write_tiles):
         assert info['depth_path'] == f'{root}/dsm/{name}'
 
 
-def test_an_area_whose_name_begins_with_another_is_told_apart(write_tiles, tmp_path):
-    root = str(write_tiles(['area2', 'area20', 'area22'], root=tmp_path / 'v'))
-    assert areas_of(Vaihingen(root, areas=['area2'])) == {'area2'}
+def test_areas_of_the_same_beginning_are_told_apart_and_a_list_selects_within_a_split(
+    write_tiles, tmp_path
+):
+    root = write_tiles(['area1', 'area2', 'area20', 'area22'], root=tmp_path / 'v')
+    assert areas_of(Vaihingen(str(root), areas=['area2'])) == {'area2'}
+    (root / 'few.txt').write_text('area2_0_0_8_8\narea1_8_0_16_8\n')
+    assert len(Vaihingen(str(root), ann_file='few.txt')) == 2
+    assert areas_of(Vaihingen(str(root), 'val', ann_file='few.txt')) == {'area2'}
+    (root / 'few.txt').write_text('area1_0_0_8_8\n')
+    with pytest.raises(UserError, match=r"few.txt lists no tile of split 'val'"):
+        Vaihingen(str(root), 'val', ann_file='few.txt')
     root = str(write_tiles(['6_1', '6_12'], root=tmp_path / 'p'))
-    with pytest.raises(
-        UserError, match=r'^6_1_\S+ in .* begins with an unknown area: Potsdam has 2_10, '
-    ):
+    message = r'^6_1_\S+ in .* begins with an unknown area: Potsdam has 2_10, '
+    with pytest.raises(UserError, match=message):
         Potsdam(root, areas=['6_12'])
 
 
-def test_labels_bands_and_depth_can_be_chosen(write_tiles, tmp_path):
+def test_labels_bands_and_depth_are_chosen(write_tiles, tmp_path):
     write_tiles(['2_10'])
     dataset = Potsdam(str(tmp_path), areas=['2_10'], labels=False, depth=None)
     assert not dataset.has_labels and not dataset.has_depth and dataset.depth_source is None
@@ -109,34 +106,20 @@ def test_labels_bands_and_depth_can_be_chosen(write_tiles, tmp_path):
     assert '/images_rgb/' in dataset.get_data_info(0)['img_path']
 
 
-def test_missing_areas_are_named(write_tiles):
-    root = str(write_tiles(set(Vaihingen.SPLITS['val']) - {'area13', 'area7'}))
+def test_missing_and_interrupted_areas_are_named(write_tiles):
+    root = write_tiles(set(Vaihingen.SPLITS['val']) - {'area13', 'area7'})
     with pytest.raises(UserError, match=r'2 of the 8 areas .*\(area7, area13\): .*areas='):
-        Vaihingen(root, 'val')
-    assert len(Vaihingen(root, 'val', areas=['area8', 'area2'])) == 4
-
-
-def test_an_incomplete_area_is_refused(write_tiles):
-    root = write_tiles(['area1', 'area3'])
-    tiles = dict(area1=dict(tiles=2), area3=dict(tiles=3))
+        Vaihingen(str(root), 'val')
+    assert len(Vaihingen(str(root), 'val', areas=['area8', 'area2'])) == 4
+    tiles = dict(area8=dict(tiles=2), area2=dict(tiles=3))
     (root / 'manifest.json').write_text(json.dumps(dict(areas=tiles)))
-    assert len(Vaihingen(str(root), areas=['area1'])) == 2
-    with pytest.raises(UserError, match='has 2 tiles of area area3 and .*manifest.json lists 3'):
-        Vaihingen(str(root), areas=['area3'])
-
-
-def test_a_list_of_stems_selects_tiles_of_the_split(write_tiles):
-    root = write_tiles(['area1', 'area2'])
-    (root / 'few.txt').write_text('area2_0_0_8_8\narea1_8_0_16_8\n')
-    assert len(Vaihingen(str(root), ann_file='few.txt')) == 2
-    assert areas_of(Vaihingen(str(root), 'val', ann_file='few.txt')) == {'area2'}
-    (root / 'few.txt').write_text('area1_0_0_8_8\n')
-    with pytest.raises(UserError, match=r"few.txt lists no tile of split 'val'"):
-        Vaihingen(str(root), 'val', ann_file='few.txt')
+    assert len(Vaihingen(str(root), areas=['area8'])) == 2
+    with pytest.raises(UserError, match='has 2 tiles of area area2 and .*manifest.json lists 3'):
+        Vaihingen(str(root), areas=['area2'])
 
 
 @pytest.mark.parametrize(
-    ('dataset_class', 'change', 'message'),
+    ('kind', 'change', 'message'),
     [
         (Potsdam, dict(split='val'), "split='val' of Potsdam is unknown: use all, official-train"),
         (
@@ -148,26 +131,28 @@ def test_a_list_of_stems_selects_tiles_of_the_split(write_tiles):
         (Potsdam, dict(areas=['9_9']), r'of Potsdam: there is no area 9_9, the areas are 2_10, '),
         (Vaihingen, dict(areas='area1'), "areas='area1' of Vaihingen: give a list"),
         (Vaihingen, dict(bands='rgb'), r'image folder \S*images_rgb does not exist'),
+        (
+            Potsdam,
+            dict(data_root='a/none'),
+            r'data_root\): make it with depthda prepare-dataset isprs potsdam … --out \S*/none,',
+        ),
     ],
 )
-def test_invalid_arguments_are_refused(tmp_path, dataset_class, change, message):
+def test_mistakes_in_the_arguments_are_explained(tmp_path, kind, change, message):
     with pytest.raises(UserError, match=message):
-        dataset_class(str(tmp_path), **change)
+        kind(**dict(data_root=str(tmp_path)) | change)
 
 
 @pytest.fixture(scope='module')
 def roots(tmp_path_factory):
-    """Write both datasets and a translated one, with one tile per area not smaller than a crop."""
+    """Write both datasets and a translated one: one tile per area, no smaller than the crop."""
     root = tmp_path_factory.mktemp('isprs')
-    return dict(
-        potsdam=write_dataset(root / 'p', Potsdam.SPLITS['all'], ['0_0_1_1'], 600),
-        translated=write_dataset(root / 't', Potsdam.SPLITS['all'], ['0_0_1_1'], 512),
-        vaihingen=write_dataset(root / 'v', Vaihingen.SPLITS['all'], ['0_0_1_1'], 512),
-    )
+    sets = (('potsdam', Potsdam, 600), ('translated', Potsdam, 512), ('vaihingen', Vaihingen, 512))
+    return {n: write_set(root / n, kind.SPLITS['all'], ['0_0_1_1'], s) for n, kind, s in sets}
 
 
-def config_in(roots, name):
-    """Return the config ``name`` with its datasets in ``roots``."""
+def in_place(name, roots):
+    """Return a config whose datasets are in ``roots``."""
     cfg = Config.fromfile(CONFIGS / name)
     translated = 'translated' in name
     for loader in ('train_dataloader', 'val_dataloader', 'test_dataloader'):
@@ -182,25 +167,23 @@ def config_in(roots, name):
 
 @pytest.mark.parametrize('name', ['', '-translated', '-reversed', '-translated-reversed'])
 def test_segmentation_configs_train_on_potsdam_and_split_vaihingen(roots, name):
-    cfg = config_in(roots, f'potsdam2vaihingen{name}-512x512.py')
+    cfg = in_place(f'potsdam2vaihingen{name}-512x512.py', roots)
     loaders = [cfg[f'{part}_dataloader'] for part in ('train', 'val', 'test')]
-    datasets = [DATASETS.build(loader.dataset) for loader in loaders]
-    assert [len(dataset) for dataset in datasets] == (
-        [38, 25, 8] if 'reversed' in name else [38, 8, 25]
-    )
-    assert [*map(type, datasets)] == [Potsdam, Vaihingen, Vaihingen]
-    for dataset in datasets:
+    sets = [DATASETS.build(loader.dataset) for loader in loaders]
+    assert [*map(len, sets)] == ([38, 25, 8] if 'reversed' in name else [38, 8, 25])
+    assert [*map(type, sets)] == [Potsdam, Vaihingen, Vaihingen]
+    for dataset in sets:
         sample = dataset[0]
         assert sample['inputs'].shape == (3, 512, 512)
         assert sample['data_samples'].gt_sem_seg.shape == (512, 512)
     assert not data_warnings(cfg)
-    original = Config.fromfile(CONFIGS / f'potsdam2vaihingen{name}-512x512.py')
+    root = Config.fromfile(CONFIGS / f'potsdam2vaihingen{name}-512x512.py')
     folder = 'data/potsdam2vaihingen' if 'translated' in name else 'data/potsdam'
-    assert original.train_dataloader.dataset.data_root == folder
+    assert root.train_dataloader.dataset.data_root == folder
 
 
-def test_image_and_label_are_turned_and_mirrored_together(roots):
-    cfg = config_in(roots, 'potsdam2vaihingen-512x512.py')
+def test_image_and_label_take_all_eight_positions_together(roots):
+    cfg = in_place('potsdam2vaihingen-512x512.py', roots)
     # Red grows to the right and green downwards.
     y, x = np.mgrid[:600, :600]
     picture = np.dstack([y * 0, y / 3, x / 3]).astype(np.uint8)
@@ -209,20 +192,18 @@ def test_image_and_label_are_turned_and_mirrored_together(roots):
     label = (picture.sum(2) % 6).astype(np.uint8)
     assert cv2.imwrite(str(roots['potsdam'] / 'labels' / name), label)
     train = DATASETS.build(dict(cfg.train_dataloader.dataset, areas=['2_10']))
-    orientations = set()
+    positions = set()
     for seed in range(60):
         sample = train[SampleKey(0, seed)]
         image, label = sample['inputs'], sample['data_samples'].gt_sem_seg.data[0]
         assert (image.sum(0) % 6 == label).all()
-        slopes = [
-            float(end - band[0, 0]) for band in image[1:] for end in (band[0, -1], band[-1, 0])
-        ]
-        orientations.add(tuple(np.sign(slopes)))
-    assert len(orientations) == 8
+        first, right, below = (image[1:, y, x] for y, x in ((0, 0), (0, -1), (-1, 0)))
+        positions.add((*(right - first).sign().tolist(), *(below - first).sign().tolist()))
+    assert len(positions) == 8
 
 
-def test_the_tiles_of_a_pair_are_unlabelled_and_have_depth(roots):
-    cfg = config_in(roots, 'potsdam2vaihingen-pairs-896x896-512x512.py')
+def test_the_pairs_are_unlabelled_and_have_depth(roots):
+    cfg = in_place('potsdam2vaihingen-pairs-896x896-512x512.py', roots)
     pairs = DATASETS.build(cfg.train_dataloader.dataset)
     assert len(pairs) == 38
     sample = pairs[37]
@@ -234,12 +215,12 @@ def test_the_tiles_of_a_pair_are_unlabelled_and_have_depth(roots):
     assert not data_warnings(cfg)
 
 
-def test_the_documented_config_reads_tiles_of_the_converters_of_mmseg(tmp_path):
+def test_tiles_of_mmsegs_converters_are_read_as_documented(tmp_path):
     page = (CONFIGS.parents[2] / 'docs/isprs.md').read_text()
-    (expression,) = re.findall(r'```python\ndataset = (dict\(.*?\n\))\n```', page, re.DOTALL)
+    (lines,) = re.findall(r'```python\ndataset = (dict\(.*?\n\))\n```', page, re.DOTALL)
     pipeline = [dict(type='LoadImageFromFile'), dict(type='LoadAnnotations')]
     pipeline.append(dict(type='PackSegInputs'))
-    config = eval(expression, dict(train_pipeline=pipeline)) | dict(data_root=str(tmp_path))
+    config = eval(lines, dict(train_pipeline=pipeline)) | dict(data_root=str(tmp_path))
     codes = np.arange(64, dtype=np.uint8).reshape(8, 8) % 7
     for folder, picture in (('img_dir', np.dstack([codes] * 3)), ('ann_dir', codes)):
         path = tmp_path / folder / 'train/2_10_0_0_8_8.png'
@@ -250,13 +231,7 @@ def test_the_documented_config_reads_tiles_of_the_converters_of_mmseg(tmp_path):
     np.testing.assert_array_equal(labels, np.where(codes == 0, 255, codes.astype(int) - 1))
 
 
-def test_a_missing_dataset_names_the_command_that_makes_it(tmp_path):
-    expected = r'data_root\): make it with depthda prepare-dataset isprs potsdam … --out \S*/none,'
-    with pytest.raises(UserError, match=expected):
-        Potsdam(str(tmp_path / 'none'))
-
-
-def test_a_translated_dataset_has_only_the_translated_areas(write_tiles):
+def test_a_translated_dataset_has_its_translated_areas(write_tiles):
     root = write_tiles(['2_10', '6_7', '7_12'])
     (root / 'translation.json').write_text(json.dumps(dict(areas=['2_10', '6_7'])))
     assert areas_of(Potsdam(str(root))) == {'2_10', '6_7'}

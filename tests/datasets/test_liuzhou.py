@@ -16,7 +16,7 @@ LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
 
 @pytest.fixture
 def write_tiles(write_png):
-    """Return a function that writes images, depth, and labels numbered by column from ``first``."""
+    """``write_tiles(folder, stems)`` writes images, depth, and labels 0…6 by column (or from 1)."""
 
     def write(folder, stems, first=0, depth='rdepth/depth-anything-large'):
         for stem in stems:
@@ -32,32 +32,35 @@ def write_tiles(write_png):
     return write
 
 
+STEMS = dict(train='abc', val='d', test='ef')
+
+
 @pytest.fixture
 def lists(tmp_path, write_tiles):
-    """Write six tiles to one folder, split by lists."""
+    """Six tiles in one folder, split by lists."""
     write_tiles(tmp_path, 'abcdef')
-    for name, stems in dict(train='abc', val='d', test='ef').items():
+    for name, stems in STEMS.items():
         (tmp_path / f'{name}.txt').write_text('\n'.join(stems))
     return tmp_path
 
 
 @pytest.fixture
 def folders(tmp_path, write_tiles):
-    """Write the same tiles, split by folders."""
-    for name, stems in dict(train='abc', val='d', test='ef').items():
+    """The same tiles, split by folders."""
+    for name, stems in STEMS.items():
         write_tiles(tmp_path / name, stems)
     return tmp_path
 
 
-def records(dataset):
+def infos(dataset):
     return [dataset.get_data_info(i) for i in range(len(dataset))]
 
 
 def stems(dataset):
-    return ''.join(Path(info['img_path']).stem for info in records(dataset))
+    return ''.join(Path(info['img_path']).stem for info in infos(dataset))
 
 
-def config_in(root, **changes):
+def settings(root, **changes):
     """Return the config with its datasets in ``root``."""
     cfg = Config.fromfile(CONFIG)
     for name in LOADERS:
@@ -65,62 +68,52 @@ def config_in(root, **changes):
     return cfg
 
 
-def test_the_classes_have_the_order_of_the_paper_and_distinct_colours():
+def test_seven_classes_in_the_order_of_the_paper_with_distinct_colours():
     meta = LiuZhou.METAINFO
-    assert ', '.join(meta['classes']) == (
-        'cropland, forest, buildings, roads, impervious surfaces, bare land, water'
-    )
+    names = 'cropland, forest, buildings, roads, impervious surfaces, bare land, water'
+    assert ', '.join(meta['classes']) == names
     colours = np.array(meta['palette'])
     assert colours.shape == (7, 3) and colours.min() >= 0 and colours.max() <= 255
-    distances = np.abs(colours[:, None] - colours[None]).sum(2)
-    assert (distances + 999 * np.eye(7) > 100).all()
+    apart = np.abs(colours[:, None] - colours[None]).sum(2)
+    assert (apart + 999 * np.eye(7) > 100).all()
 
 
-def test_lists_split_the_tiles_of_one_folder(lists):
-    for name, found in dict(train='abc', val='d', test='ef').items():
-        dataset = LiuZhou(str(lists), ann_file=f'{name}.txt')
-        assert stems(dataset) == found
-        for info in records(dataset):
+@pytest.mark.parametrize('by', ['lists', 'folders'])
+def test_lists_and_folders_split_the_tiles(request, by):
+    whole = request.getfixturevalue(by)
+    for name, expected in STEMS.items():
+        split, root = (name, whole / name) if by == 'folders' else (None, whole)
+        dataset = LiuZhou(str(whole), split, ann_file='' if split else f'{name}.txt')
+        assert stems(dataset) == expected
+        for info in infos(dataset):
             stem = Path(info['img_path']).stem
-            assert info['seg_map_path'] == f'{lists}/labels/{stem}.png'
-            assert info['depth_path'] == f'{lists}/rdepth/depth-anything-large/{stem}.png'
-            assert info['split'] is None
-
-
-def test_folders_split_the_tiles_with_and_without_a_list(folders):
-    for name, found in dict(train='abc', val='d', test='ef').items():
-        dataset = LiuZhou(str(folders), split=name)
-        assert stems(dataset) == found
-        for info in records(dataset):
-            stem, root = Path(info['img_path']).stem, f'{folders}/{name}'
             assert info['seg_map_path'] == f'{root}/labels/{stem}.png'
             assert info['depth_path'] == f'{root}/rdepth/depth-anything-large/{stem}.png'
-            assert info['split'] == name
-    (folders / 'few.txt').write_text('c\na\n')
-    assert stems(LiuZhou(str(folders), split='train', ann_file='few.txt')) == 'ac'
+            assert info['split'] == split
+    if by == 'folders':  # and a list selects among them
+        (whole / 'few.txt').write_text('c\na\n')
+        assert stems(LiuZhou(str(whole), split='train', ann_file='few.txt')) == 'ac'
 
 
 @pytest.mark.parametrize('first', [0, 1])
-def test_labels_may_start_at_0_or_at_1_with_0_unlabelled(tmp_path, write_tiles, first):
+def test_labels_start_at_0_or_at_1_with_0_for_none(tmp_path, write_tiles, first):
     write_tiles(tmp_path, 'a', first)
     pipeline = Config.fromfile(CONFIG).train_pipeline[:3] + [dict(type='PackSegInputs')]
     dataset = LiuZhou(str(tmp_path), reduce_zero_label=bool(first), pipeline=pipeline)
     labels = dataset[0]['data_samples'].gt_sem_seg.data[0]
     assert (labels[0] == 255).all() and (labels[1:] == torch.arange(7)).all()
+    if first:
+        with pytest.raises(UserError, match='has the value 7, .* reduce_zero_label='):
+            LiuZhou(str(tmp_path), pipeline=pipeline)[0]
 
 
-def test_labels_from_1_need_reduce_zero_label(tmp_path, write_tiles):
-    write_tiles(tmp_path, 'a', first=1)
-    pipeline = Config.fromfile(CONFIG).train_pipeline[:3] + [dict(type='PackSegInputs')]
-    with pytest.raises(UserError, match='has the value 7, .* reduce_zero_label='):
-        LiuZhou(str(tmp_path), pipeline=pipeline)[0]
-
-
-def test_depth_and_labels_can_be_left_out(folders):
+def test_no_depth_and_no_labels(folders):
     dataset = LiuZhou(str(folders), 'val', depth=None, labels=False)
-    (info,) = records(dataset)
+    (info,) = infos(dataset)
     assert info['depth_path'] is None and 'seg_map_path' not in info
-    assert not dataset.has_depth and not dataset.has_labels
+    assert not dataset.has_depth and not dataset.has_labels and dataset.depth_source is None
+    for split in (None, 'train'):  # for any split, the folder is the source
+        assert LiuZhou('here', split, 'rdepth/x', lazy_init=True).depth_source == 'rdepth/x'
 
 
 @pytest.mark.parametrize(
@@ -133,67 +126,52 @@ def test_depth_and_labels_can_be_left_out(folders):
             r'the list names 1 image that \S*images does not hold \(x\): correct the list',
         ),
         (dict(depth='rdepth/none'), r'folder \S*rdepth/none does not exist: .*depth=None'),
+        ({}, r'1 of 6 images in .* has no label in \S*labels \(f.png\): .*labels=False'),
     ],
 )
-def test_wrong_lists_and_folders_are_refused(lists, change, message):
+def test_mistakes_are_explained(lists, change, message):
     (lists / 'typo.txt').write_text('a\nx\n')
+    if not change:
+        (lists / 'labels/f.png').unlink()
     with pytest.raises(UserError, match=message):
         LiuZhou(str(lists), **change)
 
 
-def test_the_message_about_missing_labels_names_the_setting(tmp_path, write_tiles):
-    write_tiles(tmp_path, 'a')
-    (tmp_path / 'labels/a.png').unlink()
-    with pytest.raises(
-        UserError, match=r'1 of 1 image in .* has no label in \S*labels \(a.png\): .*labels=False'
-    ):
-        LiuZhou(str(tmp_path))
-
-
-@pytest.mark.parametrize('split', [None, 'train'])
-def test_the_depth_source_is_the_depth_folder_whatever_the_split(tmp_path, split):
-    dataset = LiuZhou(str(tmp_path), split, 'rdepth/x', lazy_init=True)
-    assert dataset.depth_source == 'rdepth/x'
-    assert LiuZhou(str(tmp_path), split, None, lazy_init=True).depth_source is None
-
-
 def test_the_config_trains_with_depth_and_tests_without(lists):
-    cfg = config_in(lists)
+    cfg = settings(lists)
     train, val, test = (DATASETS.build(cfg[name].dataset) for name in LOADERS)
-    assert [stems(dataset) for dataset in (train, val, test)] == ['abc', 'd', 'ef']
+    assert [stems(dataset) for dataset in (train, val, test)] == [*STEMS.values()]
     shapes = [dataset[0]['inputs'].shape for dataset in (train, val, test)]
     assert shapes == [(4, 6, 7), (3, 6, 7), (3, 6, 7)]
     assert all('gt_sem_seg' in dataset[0]['data_samples'] for dataset in (train, val, test))
     assert cfg.test_dataloader.dataset.pipeline == cfg.test_pipeline
     assert not [line for line in data_warnings(cfg) if 'training images' in line]
+    # Test-time augmentation needs no depth either.
+    views = DATASETS.build({**cfg.test_dataloader.dataset, 'pipeline': cfg.tta_pipeline})[0][
+        'inputs'
+    ]
+    assert [view.shape for view in views] == [(3, 6, 7)] * 3
+    assert torch.equal(views[1], views[0].flip(2)) and torch.equal(views[2], views[0].flip(1))
 
 
-def test_setting_the_split_of_each_dataset_reads_folders(folders):
-    cfg = config_in(folders, ann_file='')
+def test_one_change_per_dataset_reads_folders(folders):
+    cfg = settings(folders, ann_file='')
     for name in LOADERS:
         cfg[name].dataset.split = name.split('_')[0]
-    assert [stems(DATASETS.build(cfg[name].dataset)) for name in LOADERS] == ['abc', 'd', 'ef']
+    assert [stems(DATASETS.build(cfg[name].dataset)) for name in LOADERS] == [*STEMS.values()]
 
 
 def test_training_flips_image_label_and_depth_together(lists):
-    cfg = config_in(lists)
+    cfg = settings(lists)
     train = DATASETS.build(cfg.train_dataloader.dataset)
-    directions = set()
+    seen = set()
     for _ in range(60):
         sample = train[0]
-        data_sample = sample['data_samples']
-        directions.add(data_sample.flip_direction)
+        truth = sample['data_samples']
+        seen.add(truth.flip_direction)
         column = sample['inputs'][0] / 10
         depth = (sample['inputs'][3] * 65535 - 1) / 1000
-        labels = data_sample.gt_sem_seg.data[0]
+        labels = truth.gt_sem_seg.data[0]
         torch.testing.assert_close(depth, column, atol=1e-3, rtol=0)
         assert (labels[labels != 255] == column[labels != 255]).all()
-    assert directions == {None, 'horizontal', 'vertical', 'diagonal'}
-
-
-def test_test_time_augmentation_needs_no_depth(lists):
-    cfg = config_in(lists)
-    dataset = DATASETS.build({**cfg.test_dataloader.dataset, 'pipeline': cfg.tta_pipeline})
-    views = dataset[0]['inputs']
-    assert [view.shape for view in views] == [(3, 6, 7)] * 3
-    assert torch.equal(views[1], views[0].flip(2)) and torch.equal(views[2], views[0].flip(1))
+    assert seen == {None, 'horizontal', 'vertical', 'diagonal'}

@@ -27,9 +27,8 @@ def root(tmp_path):
 
 
 def test_classes_colours_domain_and_split_come_from_the_manifest(root):
-    dataset = DATASETS.build(
-        dict(type='PreparedDataset', data_root=str(root), split='train', pipeline=PIPELINE)
-    )
+    config = dict(type='PreparedDataset', split='train', pipeline=PIPELINE)
+    dataset = DATASETS.build(config | dict(data_root=str(root)))
     listed = (root / 'train.txt').read_text().split()
     assert len(dataset) == len(listed)
     assert dataset.metainfo['classes'] == ['field', 'old wood']
@@ -44,7 +43,7 @@ def test_classes_colours_domain_and_split_come_from_the_manifest(root):
     assert len(whole) == 18 and not whole.has_labels and not whole.has_depth
 
 
-def test_wrong_settings_and_damaged_manifests_are_refused(root):
+def test_mistakes_are_explained(root):
     with pytest.raises(UserError, match="split='val' is not a split of .*: use train, test"):
         PreparedDataset(str(root), split='val')
     with pytest.raises(UserError, match='prepared labels count from 0, so leave it out'):
@@ -54,22 +53,21 @@ def test_wrong_settings_and_damaged_manifests_are_refused(root):
     path = root / 'manifest.json'
     manifest = json.loads(path.read_text())
     path.write_text(json.dumps(manifest | {'splits': {}}))
-    with pytest.raises(UserError) as error:
+    with pytest.raises(UserError) as caught:
         PreparedDataset(str(root), split='train')
-    assert str(error.value) == (
+    assert str(caught.value) == (
         f"{root} has no splits, but the config asks for split='train': prepare it again with "
         'depthda prepare-dataset and --split train=0.8 val=0.2, or use all of it with split=None'
     )
-    path.write_text(json.dumps(manifest | {'classes': None, 'labels': False}))
-    with pytest.raises(UserError, match='names no classes'):
-        PreparedDataset(str(root), test_mode=True)
-    for content, message in (
+    for content, sentence in (
+        (json.dumps(manifest | {'classes': None, 'labels': False}), 'names no classes'),
         ('{"classes": [', r'manifest\.json is not readable as JSON \(.*\): restore it'),
         ('[]', r'manifest\.json was not made by depthda prepare-dataset folder'),
+        (
+            json.dumps(manifest | {'complete': False}),
+            'set is not complete: run the same depthda prepare',
+        ),
     ):
         path.write_text(content)
-        with pytest.raises(UserError, match=message):
-            PreparedDataset(str(root))
-    path.write_text(json.dumps(manifest | {'complete': False}))
-    with pytest.raises(UserError, match='set is not complete: run the same depthda prepare'):
-        PreparedDataset(str(root))
+        with pytest.raises(UserError, match=sentence):
+            PreparedDataset(str(root), test_mode=True)

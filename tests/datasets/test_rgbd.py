@@ -41,21 +41,16 @@ def build(root, pipeline=PLAIN, **kwargs):
     return DATASETS.build(ConfigDict(settings | kwargs, _scope_='mmseg'))
 
 
-def test_a_sample_has_the_optical_bands_then_depth_and_its_metadata(make_tree):
+def test_a_sample_has_optical_bands_then_depth_and_its_meta(make_tree):
     sample = build(make_tree(), domain='Urban', split='Train')[2]
-    inputs, data_sample = sample['inputs'], sample['data_samples']
+    inputs, truth = sample['inputs'], sample['data_samples']
     assert inputs.dtype == torch.float32 and inputs.shape == (4, 48, 64)
-    # The tiles have B = x, G = y and R = 200, and the depth codes 100 x + 37 y + 20000.
+    # B = x, G = y, R = 200 of the pattern; depth codes are 100 x + 37 y + 20000.
     assert inputs[:3, 5, 9].tolist() == [9, 5, 200]
     assert inputs[3, 5, 9].item() == pytest.approx((900 + 185 + 20000) / 65535, rel=1e-6)
-    assert data_sample.gt_sem_seg.data[0, 5, 9] == 1  # cell (1, 0) has code 2 in the file
-    assert (data_sample.domain, data_sample.split, data_sample.optical_bands) == (
-        'Urban',
-        'Train',
-        3,
-    )
-    assert data_sample.depth_path.endswith('depth/test/2.png')
-    assert data_sample.img_path.endswith('/2.png')
+    assert truth.gt_sem_seg.data[0, 5, 9] == 1  # cell (1, 0) has code 2 on disk
+    assert truth.domain == 'Urban' and truth.split == 'Train' and truth.optical_bands == 3
+    assert truth.depth_path.endswith('rdepth/test/2.png') and truth.img_path.endswith('/2.png')
 
 
 class Arctic(RGBDSegDataset):
@@ -64,7 +59,7 @@ class Arctic(RGBDSegDataset):
 
 @pytest.fixture
 def arctic(tmp_path, write_png):
-    """Write a dataset to the default folders."""
+    """A dataset in the default folders."""
     for name, code in dict(ice=0, lake=1).items():
         write_png(tmp_path / f'images/{name}.png', np.full((8, 8, 3), 9, np.uint8))
         for folder in ('labels', 'masks'):
@@ -73,7 +68,7 @@ def arctic(tmp_path, write_png):
     return tmp_path
 
 
-def test_a_subclass_needs_only_classes_and_folders(arctic):
+def test_a_new_dataset_is_its_classes_and_folders(arctic):
     dataset = Arctic(data_root=str(arctic), depth='rdepth/a', pipeline=PLAIN)
     lake = dataset[1]
     assert dataset.metainfo['classes'] == ['ice', 'water']
@@ -81,9 +76,7 @@ def test_a_subclass_needs_only_classes_and_folders(arctic):
     assert (lake['data_samples'].gt_sem_seg.data == 1).all()
     assert lake['data_samples'].seg_map_path == f'{arctic}/labels/lake.png'
     assert dataset.depth_source == 'rdepth/a'
-
-
-def test_a_config_without_a_subclass_describes_a_dataset(arctic):
+    # A config alone describes a dataset, too.
     config = dict(type='RGBDSegDataset', data_root=str(arctic), metainfo=Arctic.METAINFO)
     info = DATASETS.build(config | dict(labels='masks', depth='rdepth/a')).get_data_info(0)
     paths = [info[key] for key in ('img_path', 'seg_map_path', 'depth_path')]
@@ -92,7 +85,7 @@ def test_a_config_without_a_subclass_describes_a_dataset(arctic):
     assert not without.has_labels and not without.has_depth
 
 
-def test_depth_and_labels_override_folders_of_the_prefix(arctic):
+def test_depth_and_labels_change_single_folders_of_a_prefix(arctic):
     prefix = dict(img_path='images', seg_map_path='labels', depth_path='none')
     dataset = RGBDSegDataset(prefix, 'rdepth/a', 'masks', data_root=str(arctic))
     assert dataset.data_prefix == {
@@ -100,56 +93,59 @@ def test_depth_and_labels_override_folders_of_the_prefix(arctic):
         'seg_map_path': f'{arctic}/masks',
         'depth_path': f'{arctic}/rdepth/a',
     }
-    # A dataset whose prefix names no label folder has no labels.
+    # What a prefix leaves out, the dataset does not have.
     assert not RGBDSegDataset(dict(img_path='images'), data_root=str(arctic)).has_labels
 
 
-def test_unknown_folders_are_refused(make_tree):
-    with pytest.raises(UserError, match=r"has the keys .*'dsm'.*: it takes img_path and"):
-        build(make_tree(), folders={'dsm': 'rdepth/test'})
-    with pytest.raises(UserError, match='it takes img_path and'):
-        build(make_tree(), folders={'img_path': None})
+@pytest.mark.parametrize(
+    'settings, sentence',
+    [
+        (dict(folders={'dsm': 'rdepth/test'}), "has the keys .*'dsm'.*: it takes img_path and"),
+        (dict(folders={'img_path': None}), 'it takes img_path and'),
+        # The pipeline loads labels.
+        (
+            dict(folders={'seg_map_path': None}),
+            'LoadAnnotations finds no labels.*unlabelled_pipeline',
+        ),
+        (
+            dict(metainfo=dict(classes='ice')),
+            r"classes='ice' of RGBDSegDataset is one string: write a tuple of names, \('ice',\)$",
+        ),
+        (
+            dict(metainfo=dict(classes=('ice', 'water', 'ice'))),
+            "the classes of RGBDSegDataset hold 'ice' twice: give each once$",
+        ),
+        (dict(ann_file='absent.txt'), r'absent\.txt \(ann_file\) does not exist'),
+    ],
+)
+def test_mistakes_are_explained(make_tree, settings, sentence):
+    with pytest.raises(UserError, match=sentence):
+        build(make_tree(), **settings)
 
 
-def test_a_dataset_without_depth(make_tree):
+def test_a_dataset_without_depth_and_one_without_labels(make_tree):
     dataset = build(make_tree(depth=None), folders={'depth_path': None})
     sample = dataset[0]
     assert not dataset.has_depth and sample['data_samples'].depth_path is None
     assert sample['inputs'].shape == (3, 48, 64) and sample['inputs'].dtype == torch.float32
-
-
-def test_a_dataset_without_labels(make_tree):
+    assert dataset.depth_source is None
+    # The source of a prefix has no name.
+    assert build(make_tree()).depth_source
+    # Without labels.
     dataset = build(make_tree(), pipeline=[*PLAIN[:1], *PLAIN[2:]], folders={'seg_map_path': None})
     assert 'gt_sem_seg' not in dataset[0]['data_samples']
-    with pytest.raises(UserError, match='LoadAnnotations finds no labels.*unlabelled_pipeline'):
-        build(make_tree(), folders={'seg_map_path': None})
 
 
-def test_the_message_about_a_wrong_root_names_the_folder(tmp_path):
-    with pytest.raises(UserError, match=f'no folder {tmp_path}/Train/Urban .data_root.: correct'):
+def test_a_wrong_root_is_named_when_the_dataset_is_initialised(tmp_path):
+    sentence = f'no folder {tmp_path}/Train/Urban .data_root.: correct'
+    with pytest.raises(UserError, match=sentence):
         build(tmp_path)
-
-
-def test_a_lazy_dataset_is_checked_when_it_is_initialised(tmp_path):
     dataset = build(tmp_path, lazy_init=True)
-    with pytest.raises(UserError):
+    with pytest.raises(UserError, match=sentence):
         dataset.full_init()
 
 
-@pytest.mark.parametrize(
-    'classes, message',
-    [
-        ('ice', "classes='ice' of RGBDSegDataset is one string: write a tuple of names, ('ice',)"),
-        (('ice', 'water', 'ice'), "the classes of RGBDSegDataset hold 'ice' twice: give each once"),
-    ],
-)
-def test_classes_must_be_distinct_names(make_tree, classes, message):
-    with pytest.raises(UserError) as error:
-        build(make_tree(), metainfo=dict(classes=classes))
-    assert str(error.value) == message
-
-
-def test_metainfo_has_only_builtin_types(make_tree):
+def test_metainfo_is_plain(make_tree):
     meta = ConfigDict(classes=('a', 'b'), palette=np.array([[1, 2, 3], [4, 5, 6]]), x=dict(y=(1,)))
     metainfo = build(make_tree(), metainfo=meta).metainfo
     assert metainfo['classes'] == ['a', 'b'] and metainfo['palette'] == [[1, 2, 3], [4, 5, 6]]
@@ -179,18 +175,16 @@ def test_a_list_of_stems(make_tree, tmp_path):
     (tmp_path / 'list.txt').write_text('4\n\n2\n')
     dataset = build(root, ann_file=str(tmp_path / 'list.txt'))
     assert [dataset.get_data_info(i)['img_path'][-6:] for i in range(2)] == ['/2.png', '/4.png']
-    with pytest.raises(UserError, match=r'absent\.txt \(ann_file\) does not exist'):
-        build(root, ann_file='absent.txt')
     (tmp_path / 'list.txt').write_text('\n \n')
-    with pytest.raises(UserError) as error:
+    with pytest.raises(UserError) as caught:
         build(root, ann_file=str(tmp_path / 'list.txt'))
-    assert str(error.value) == (
+    assert str(caught.value) == (
         f'the list of stems {tmp_path}/list.txt (ann_file) is empty: write one stem a line, or '
         'leave ann_file out to use every image'
     )
 
 
-def test_a_pipeline_set_later_is_checked(make_tree):
+def test_a_pipeline_set_later_is_checked_too(make_tree):
     dataset = build(make_tree())
     with pytest.raises(UserError, match='PhotoMetricDistortion would alter'):
         dataset.pipeline = Compose([*PLAIN[:3], dict(type='mmseg.PhotoMetricDistortion')])
@@ -198,12 +192,9 @@ def test_a_pipeline_set_later_is_checked(make_tree):
 
 
 def equal(left, right):
-    meta = [s['data_samples'].metainfo for s in (left, right)]
-    return (
-        torch.equal(left['inputs'], right['inputs'])
-        and torch.equal(left['data_samples'].gt_sem_seg.data, right['data_samples'].gt_sem_seg.data)
-        and meta[0] == meta[1]
-    )
+    one, other = (sample['data_samples'] for sample in (left, right))
+    same = torch.equal(left['inputs'], right['inputs']) and one.metainfo == other.metainfo
+    return same and torch.equal(one.gt_sem_seg.data, other.gt_sem_seg.data)
 
 
 def test_a_seeded_sample_does_not_depend_on_what_ran_before(make_tree):
@@ -214,18 +205,18 @@ def test_a_seeded_sample_does_not_depend_on_what_ran_before(make_tree):
     np.random.seed(9)
     assert equal(first, dataset[SampleKey(2, seed=77)])
     assert not equal(first, dataset[SampleKey(2, seed=78)])
-    # Drawing a sample leaves NumPy's global random state unchanged.
+    # The global state does not change.
     np.random.seed(1)
     expected = np.random.rand()
     np.random.seed(1)
     dataset[SampleKey(2, seed=77)]
     assert np.random.rand() == expected
-
-
-def test_the_optical_bands_do_not_depend_on_depth(make_tree):
-    root = make_tree()
-    with_depth = build(root, RANDOM)[SampleKey(1, seed=5)]['inputs']
-    without = build(root, RANDOM, folders={'depth_path': None})[SampleKey(1, seed=5)]['inputs']
+    # A plain index stays random.
+    assert not equal(dataset[0], dataset[0])
+    # Depth changes nothing in the optical bands.
+    with_depth = dataset[SampleKey(1, seed=5)]['inputs']
+    bare = build(make_tree(), RANDOM, folders={'depth_path': None})
+    without = bare[SampleKey(1, seed=5)]['inputs']
     assert with_depth.shape[0] == 4 and torch.equal(with_depth[:3], without)
 
 
@@ -234,10 +225,8 @@ def test_any_number_of_workers_gives_the_same_batches(make_tree):
     keys = [SampleKey(i % 4, derive_seed(3, i)) for i in range(12)]
 
     def batches(workers):
-        loader = DataLoader(
-            dataset, batch_size=2, sampler=keys, num_workers=workers, collate_fn=pseudo_collate
-        )
-        return list(loader)
+        settings = dict(batch_size=2, sampler=keys, collate_fn=pseudo_collate)
+        return list(DataLoader(dataset, num_workers=workers, **settings))
 
     reference = batches(0)
     assert not torch.equal(reference[0]['inputs'][0], reference[2]['inputs'][0])
@@ -245,12 +234,6 @@ def test_any_number_of_workers_gives_the_same_batches(make_tree):
         for batch, expected in zip(batches(workers), reference, strict=True):
             for i in range(2):
                 assert equal(*({k: b[k][i] for k in b} for b in (batch, expected)))
-
-
-def test_samples_drawn_by_a_plain_index_are_random(make_tree):
-    dataset = build(make_tree(), RANDOM)
-    assert isinstance(dataset, RGBDSegDataset)
-    assert not equal(dataset[0], dataset[0])
 
 
 def test_an_unknown_label_value_is_reported_with_its_file(make_tree, write_png, pattern):
@@ -264,14 +247,9 @@ def test_an_unknown_label_value_is_reported_with_its_file(make_tree, write_png, 
     for key in (2, SampleKey(2, seed=1)):
         with pytest.raises(UserError, match=r'masks_png/2\.png has the value 9, .* 7 .* 1 to 7:'):
             dataset[key]
-    mask[5, 5] = 255  # ignored by mmseg
+    mask[5, 5] = 255  # mmseg reads this as ignored
     write_png(root / 'Train/Urban/masks_png/2.png', mask)
     assert dataset[2]['data_samples'].gt_sem_seg.data[0, 5, 5] == 255
-    # The codes 1…7 are read as if they were the classes 0…6.
+    # Raw codes 1…7 taken as classes 0…6.
     with pytest.raises(UserError, match=r'has the value 7, but the 7 classes are 0 to 6'):
         build(root, reduce_zero_label=False, metainfo=dict(classes=tuple('abcdefg')))[1]
-
-
-def test_the_depth_source_is_none_only_without_depth(make_tree):
-    assert build(make_tree()).depth_source
-    assert build(make_tree(), folders={'depth_path': None}).depth_source is None

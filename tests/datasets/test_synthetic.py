@@ -18,66 +18,56 @@ def _tiles(domain, count, **settings):
 
 
 def _local(values):
-    """Subtract from each value the mean of its surroundings."""
+    """Return the difference of each value to its surroundings."""
     values = values.astype(np.float32)
     return values - cv2.blur(values, (41, 41))
 
 
-def _equal_fields(a, b):
+def _same(a, b):
     return [name for name in vars(a) if np.array_equal(getattr(a, name), getattr(b, name))]
 
 
-def test_a_tile_depends_only_on_its_key():
+def test_a_tile_is_a_function_of_its_key():
     world = make_world(size=SIZE)
     first = generate_tile(world, 'urban', 'Train', 5)
-    generate_tile(world, 'rural', 'Test', 1)  # must not affect the following tile
-    assert _equal_fields(first, generate_tile(world, 'urban', 'Train', 5)) == [
-        'image',
-        'mask',
-        'height',
-        'depth',
-    ]
+    generate_tile(world, 'rural', 'Test', 1)  # drawing another tile must not matter
+    assert _same(first, generate_tile(world, 'urban', 'Train', 5)) == [*vars(first)]
     for other in (
         generate_tile(world, 'urban', 'Train', 6),
         generate_tile(world, 'urban', 'Val', 5),
         generate_tile(world, 'rural', 'Train', 5),
         generate_tile(make_world(size=SIZE, seed=1), 'urban', 'Train', 5),
     ):
-        assert _equal_fields(first, other) == []
+        assert _same(first, other) == []
 
 
 @pytest.mark.parametrize('size', [64, 101, 256])
 def test_shapes_types_and_ranges(size):
     tile = generate_tile(make_world(size=size), 'rural', 'Val', 0)
-    assert tile.image.shape == (size, size, 3) and tile.image.dtype == np.uint8
-    assert tile.mask.shape == (size, size) and tile.mask.dtype == np.uint8
-    assert tile.height.shape == (size, size) and tile.height.dtype == np.float32
-    assert tile.depth.shape == (size, size) and tile.depth.dtype == np.uint16
+    assert tile.image.shape == (size, size, 3)
+    assert tile.mask.shape == tile.height.shape == tile.depth.shape == (size, size)
+    kinds = dict(image=np.uint8, mask=np.uint8, height=np.float32, depth=np.uint16)
+    assert {name: array.dtype for name, array in vars(tile).items()} == kinds
     assert tile.depth.min() >= 1 and tile.depth.max() > 55_000
     assert np.isfinite(tile.height).all() and tile.image.std() > 5
 
 
-def test_class_shares_differ_between_the_domains():
+def test_class_priors_differ_by_domain_and_depth_covers_unlabelled_pixels():
     share = {}
     for domain in ('urban', 'rural'):
-        masks = np.stack([tile.mask for tile in _tiles(domain, 40)])
+        tiles = _tiles(domain, 40)
+        masks = np.stack([tile.mask for tile in tiles])
         share[domain] = np.bincount(masks.ravel(), minlength=8) / masks.size
         assert masks.max() <= 7
         assert (share[domain][1:] > 0.005).all()
-        # A few pixels are unlabelled.
+        # Unlabelled pixels exist and are rare.
         assert 0 < share[domain][0] < 0.02
+        for tile in tiles:  # they are black, and have depth
+            assert (tile.image[tile.mask == 0] == 0).all() and (tile.depth > 0).all()
     assert share['urban'][BUILDING] > 3 * share['rural'][BUILDING]
     assert share['urban'][ROAD] > 1.5 * share['rural'][ROAD]
     assert share['rural'][FOREST] > 2 * share['urban'][FOREST]
     assert share['rural'][AGRICULTURE] > 3 * share['urban'][AGRICULTURE]
-
-
-def test_depth_covers_unlabelled_pixels():
-    strips = [tile for tile in _tiles('urban', 60) if (tile.mask == 0).any()]
-    assert strips
-    for tile in strips:
-        assert (tile.depth[tile.mask == 0] > 0).all()
-        assert (tile.image[tile.mask == 0] == 0).all()
 
 
 def test_buildings_and_trees_stand_above_roads_in_metres():
@@ -93,31 +83,31 @@ def test_buildings_and_trees_stand_above_roads_in_metres():
 
 
 def _explained(tiles, field):
-    """Return the share of the variance of local values that the classes explain (eta squared)."""
+    """Return the share of the variance of local values that classes explain (eta squared)."""
     values = np.concatenate([_local(getattr(tile, field)).ravel() for tile in tiles])
     labels = np.concatenate([tile.mask.ravel() for tile in tiles])
     values, labels = values[labels > 0], labels[labels > 0]
-    between = sum(
-        (labels == code).sum() * (values[labels == code].mean() - values.mean()) ** 2
-        for code in range(1, 8)
-    )
-    return between / ((values - values.mean()) ** 2).sum()
+    values -= values.mean()
+    groups = [values[labels == code] for code in range(1, 8)]
+    return sum(len(group) * group.mean() ** 2 for group in groups) / (values**2).sum()
 
 
 @pytest.mark.parametrize('domain', ['urban', 'rural'])
-def test_the_null_world_only_makes_height_independent_of_class(domain):
+def test_the_null_world_only_separates_height_from_class(domain):
     normal, null = _tiles(domain, 60), _tiles(domain, 60, null=True)
     for a, b in zip(normal, null, strict=True):
-        assert _equal_fields(a, b) == ['image', 'mask']
+        assert _same(a, b) == ['image', 'mask']
     for field in ('height', 'depth'):
         assert _explained(normal, field) > 0.2
         assert _explained(null, field) < 0.02
-        # Height and depth vary about as much as in the normal world.
+        # The heights themselves have the same spread.
         spread = [np.mean([_local(getattr(t, field)).std() for t in s]) for s in (normal, null)]
         assert spread[1] == pytest.approx(spread[0], rel=0.25)
 
 
-def test_fidelity_goes_from_noise_to_true_height():
+def test_fidelity_goes_from_noise_to_true_height_and_changes_only_depth():
+    for a, b in zip(_tiles('rural', 3), _tiles('rural', 3, fidelity=0.2), strict=True):
+        assert _same(a, b) == ['image', 'mask', 'height']
     correlation = []
     for fidelity in (0.0, 0.3, 0.6, 0.8, 1.0):
         tiles = _tiles('urban', 12, fidelity=fidelity)
@@ -128,39 +118,28 @@ def test_fidelity_goes_from_noise_to_true_height():
     assert correlation[-1] > 0.9999
 
 
-def test_fidelity_changes_only_depth():
-    for a, b in zip(_tiles('rural', 3), _tiles('rural', 3, fidelity=0.2), strict=True):
-        assert _equal_fields(a, b) == ['image', 'mask', 'height']
+KEPT = dict(appearance=['mask', 'height'], geometry=['mask'], layout=[], resolution=[])
 
 
-@pytest.mark.parametrize(
-    ('part', 'kept'),
-    [
-        ('appearance', ['mask', 'height']),
-        ('geometry', ['mask']),
-        ('layout', []),
-        ('resolution', []),
-    ],
-)
-def test_closing_one_part_of_the_gap_keeps_the_others(part, kept):
+@pytest.mark.parametrize(('part', 'kept'), KEPT.items())
+def test_closing_one_gap_leaves_the_other_parts(part, kept):
     open_parts = tuple(name for name in PARTS if name != part)
     closed = _tiles('rural', 2, gap=open_parts)
     for a, b in zip(_tiles('rural', 2), closed, strict=True):
-        assert _equal_fields(a, b) == kept
+        assert _same(a, b) == kept
     world = make_world(gap=open_parts)
     urban, rural = world.domain('urban'), world.domain('rural')
-    assert [name for name in PARTS if getattr(urban, name) == getattr(rural, name)] == [
-        name for name in PARTS if name in (part, 'depth')
-    ]
+    equal = {name for name in PARTS if getattr(urban, name) == getattr(rural, name)}
+    assert equal == {part, 'depth'}
 
 
-def test_without_a_gap_the_domains_have_equal_settings_but_other_tiles():
+def test_without_any_gap_the_domains_are_alike_but_not_equal():
     world = make_world(size=SIZE, gap=())
     assert world.domain('urban') == world.domain('rural')
-    assert _equal_fields(*(generate_tile(world, d, 'Train', 0) for d in ('urban', 'rural'))) == []
+    assert _same(*(generate_tile(world, d, 'Train', 0) for d in ('urban', 'rural'))) == []
 
 
-def test_shadows_equal_those_of_rays_traced_from_each_pixel():
+def test_shadow_agrees_with_a_ray_per_pixel():
     rng = np.random.default_rng(0)
     height = np.zeros((40, 40), np.float32)
     height[15:20, 22:28] = 9
@@ -168,22 +147,23 @@ def test_shadows_equal_those_of_rays_traced_from_each_pixel():
     height += rng.random((40, 40), dtype=np.float32) * 0.05
     sun, gsd = Sun(azimuth_deg=140, elevation_deg=40), 0.5
     east, south = math.sin(math.radians(140)), -math.cos(math.radians(140))
-    traced = np.zeros((40, 40))
+    truth = np.zeros((40, 40))
     for y in range(40):
         for x in range(40):
             for step in range(1, 60):
                 row, column = y + round(step * south), x + round(step * east)
                 if 0 <= row < 40 and 0 <= column < 40:
                     ray = height[y, x] + step * gsd * math.tan(math.radians(40))
-                    traced[y, x] = max(traced[y, x], min(height[row, column] - ray, 1))
+                    truth[y, x] = max(truth[y, x], min(height[row, column] - ray, 1))
     shadow = cast_shadow(height, gsd, sun)
-    np.testing.assert_allclose(shadow, cv2.GaussianBlur(traced, (0, 0), 0.7), atol=1e-4)
-    # With the sun in the south-east, only the ground north-west of the block is in shadow.
-    assert shadow[12, 18] > 0.9 and shadow[22, 30] == 0 and traced.mean() > 0.03
+    np.testing.assert_allclose(shadow, cv2.GaussianBlur(truth, (0, 0), 0.7), atol=1e-4)
+    # The sun is in the south-east: only the ground north-west of the block is dark.
+    assert shadow[12, 18] > 0.9 and shadow[22, 30] == 0 and truth.mean() > 0.03
 
 
 def test_the_image_is_darker_on_the_side_away_from_the_sun():
-    for domain, east in (('urban', 1), ('rural', -1)):  # sun in the south-east, south-west
+    """The urban sun is in the south-east, the rural sun in the south-west."""
+    for domain, east in (('urban', 1), ('rural', -1)):
         away, towards = [], []
         for tile in _tiles(domain, 25):
             building = tile.mask == BUILDING
@@ -195,25 +175,19 @@ def test_the_image_is_darker_on_the_side_away_from_the_sun():
 
 
 @pytest.mark.parametrize(
-    ('settings', 'message'),
+    ('settings', 'split', 'message'),
     [
-        ({'version': 'v0'}, "no synthetic world 'v0': choose from v1"),
-        ({'domains': ('urban', 'polar')}, "no domain 'polar': choose from urban, rural"),
-        ({'domains': ('urban', 'urban')}, 'once each, not urban urban'),
-        ({'gap': ('season',)}, "no part 'season': choose from layout"),
-        ({'size': 32}, 'tiles of 32 pixels are too small'),
-        ({'fidelity': 1.5}, 'fidelity is 1.5: take a number from 0 to 1'),
-        ({'seed': -1}, 'the seed is -1'),
+        ({'version': 'v0'}, '', "no synthetic world 'v0': choose from v1"),
+        ({'domains': ('urban', 'polar')}, '', "no domain 'polar': choose from urban, rural"),
+        ({'domains': ('urban', 'urban')}, '', 'once each, not urban urban'),
+        ({'gap': ('season',)}, '', "no part 'season': choose from layout"),
+        ({'size': 32}, '', 'tiles of 32 pixels are too small'),
+        ({'fidelity': 1.5}, '', 'fidelity is 1.5: take a number from 0 to 1'),
+        ({'seed': -1}, '', 'the seed is -1'),
+        ({'domains': ('rural',)}, 'Train', "no domain 'urban': choose from rural"),
+        ({}, 'train', "no split 'train': choose from Train, Val, Test"),
     ],
 )
-def test_invalid_settings_are_refused(settings, message):
+def test_a_wrong_setting_is_explained(settings, split, message):
     with pytest.raises(UserError, match=message):
-        make_world(**settings)
-
-
-def test_unknown_splits_and_domains_are_refused():
-    world = make_world(size=SIZE, domains=('rural',))
-    with pytest.raises(UserError, match="no domain 'urban': choose from rural"):
-        generate_tile(world, 'urban', 'Train', 0)
-    with pytest.raises(UserError, match="no split 'train': choose from Train, Val, Test"):
-        generate_tile(world, 'rural', 'train', 0)
+        generate_tile(make_world(**settings), 'urban', split, 0)

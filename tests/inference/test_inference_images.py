@@ -1,32 +1,47 @@
-"""mmseg's ``inference_model`` with paths and arrays, single and in lists, in any order."""
+"""What a user of mmseg types works: Config, Runner, init_model, and inference_model with paths
+and arrays, one at a time, in lists, and in any order."""
 
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import cv2
-import mmseg.apis
 import numpy as np
 import PIL.Image
 import pytest
 import torch
+from mmengine.config import Config
+from mmengine.runner import Runner
 from mmseg.apis import inference_model, init_model
 
 from depthda.datasets.loveda import LoveDARGBD
 from depthda.errors import UserError
+from depthda.inference.images import prepare_images
 
 CONFIGS = Path(__file__).parents[2] / 'configs' / 'sample'
 
 
 @pytest.fixture(scope='module')
-def models():
+def checkpoint(tmp_path_factory, short_run):
+    """Train as with mmseg, by Config and Runner."""
+    cfg = Config.fromfile(CONFIGS / 'depthda_tiny_u2r.py')
+    cfg.merge_from_dict(short_run | {'train_cfg.max_iters': 2})
+    cfg.work_dir = str(tmp_path_factory.mktemp('run'))
+    Runner.from_cfg(cfg).train()
+    return f'{cfg.work_dir}/iter_2.pth'
+
+
+@pytest.fixture(scope='module')
+def models(checkpoint):
     torch.manual_seed(0)
-    names = ('depthda', 'upernet', 'depthseg')
-    return {name: init_model(str(CONFIGS / f'{name}_tiny_u2r.py'), device='cpu') for name in names}
+    weights = dict(depthda=checkpoint, upernet=None, depthseg=None)
+    configs = {name: str(CONFIGS / f'{name}_tiny_u2r.py') for name in weights}
+    return {name: init_model(configs[name], weights[name], device='cpu') for name in weights}
 
 
 @pytest.fixture(scope='module')
 def loveda(sample):
-    """Return the path of a tile in LoveDA's folders, and its array with depth last."""
+    """Return a tile in LoveDA's layout, and its array with depth last."""
     path = sorted((sample / 'Test/Rural/images_png').iterdir())[0]
     return path, stacked(path, path.parents[1] / 'rdepth/synthetic' / path.name)
 
@@ -41,6 +56,7 @@ def logits(model, image):
 
 
 def test_paths_and_arrays_in_any_order_and_number(models, loveda):
+    """A call does not affect the next one."""
     path, array = loveda
     model = models['depthda']
     pipeline = [dict(step) for step in model.cfg.test_pipeline]
@@ -54,11 +70,19 @@ def test_paths_and_arrays_in_any_order_and_number(models, loveda):
         for sample in found:
             torch.testing.assert_close(sample.seg_logits.data, expected, rtol=1e-4, atol=1e-5)
     assert [dict(step) for step in model.cfg.test_pipeline] == pipeline
+    other = array.copy()
+    other[..., 3] = 1 - other[..., 3]
+    assert not torch.equal(logits(model, other), expected)
+    # The checkpoint has the classes and colours.
+    assert model.dataset_meta['classes'][1] == 'building'
+    assert len(model.dataset_meta['palette']) == 7
 
 
 @pytest.mark.parametrize('images, depth', [('images', 'rdepth/synthetic'), ('rgb', 'depth')])
-def test_depth_is_found_beside_an_image_folder_of_any_name(models, loveda, tmp_path, images, depth):
-    """In a prepared dataset, images are in ``images`` and depth maps in ``depth``."""
+def test_depth_is_found_next_to_a_folder_of_images_of_any_name(
+    models, loveda, tmp_path, images, depth
+):
+    """A prepared dataset has its images in ``images`` and its maps in ``depth``."""
     path, _ = loveda
     image, map_path = tmp_path / images / 'a.png', tmp_path / depth / 'a.png'
     for source, target in ((path, image), (path.parents[1] / 'rdepth/synthetic', map_path)):
@@ -79,19 +103,17 @@ def test_depth_is_found_beside_an_image_folder_of_any_name(models, loveda, tmp_p
 
 
 @pytest.mark.parametrize('name', ['upernet', 'depthseg'])
-def test_models_of_the_optical_bands_take_images_with_and_without_depth(models, loveda, name):
+def test_models_of_the_optical_bands_take_images_with_and_without_depth(
+    models, loveda, tmp_path, name
+):
     path, array = loveda
     expected = logits(models[name], array[..., :3].astype(np.uint8))
-    for image in (str(path), array, array[..., :3]):
+    alone = shutil.copy(path, tmp_path / 'scene.png')  # outside of a dataset, without a depth map
+    for image in (str(path), str(alone), array, array[..., :3]):
         assert torch.equal(logits(models[name], image), expected)
 
 
-def test_a_checkpoint_in_place_of_the_config_is_refused():
-    with pytest.raises(UserError, match=r'^init_model\(best.pth, …\): a checkpoint is where'):
-        mmseg.apis.init_model('best.pth', 'config.py', device='cpu')
-
-
-def test_wrong_images_are_refused(models, loveda, tmp_path):
+def test_mistakes_are_one_sentence(models, loveda, checkpoint, tmp_path):
     path, array = loveda
     for image, message in (
         (tmp_path / 'no.png', f'there is no image {tmp_path}/no.png: give the path of a file, or'),
@@ -101,31 +123,23 @@ def test_wrong_images_are_refused(models, loveda, tmp_path):
     ):
         with pytest.raises(UserError, match=message):
             inference_model(models['depthda'], image)
-    # An error does not affect the next call.
+    # A mistake does not affect the next call.
     assert torch.equal(logits(models['depthda'], path), logits(models['depthda'], array))
+    with pytest.raises(UserError, match=r'^init_model\(best.pth, …\): a checkpoint is where'):
+        init_model('best.pth', 'config.py', device='cpu')
+    other = 'does not fit the model.*not known to the model .backbone.depth'
+    with pytest.raises(UserError, match=other):
+        init_model(str(CONFIGS / 'upernet_tiny_u2r.py'), checkpoint, device='cpu')
 
 
-def test_all_four_bands_are_read_in_a_list_that_begins_with_an_array(tmp_path):
-    """The config's loader is kept, which mmseg would replace by one that reads three bands."""
-    from mmengine.config import Config
-
-    from depthda.inference.images import prepare_images
-
+def test_four_bands_are_read_with_all_of_them_after_an_array(tmp_path):
+    """The loader of the config stays; mmseg would replace it by its own for three bands."""
     bands = np.random.default_rng(0).integers(1, 256, (8, 8, 4), dtype=np.uint8)
     cv2.imwrite(str(tmp_path / 'a.png'), bands)
 
-    class Model:
-        cfg = Config(
-            dict(
-                test_pipeline=[
-                    dict(type='LoadMultibandImage'),
-                    dict(type='LoadDepth', optical_bands=4),
-                    dict(type='PackSegInputs'),
-                ]
-            )
-        )
-
-    batch, is_list = prepare_images([bands, str(tmp_path / 'a.png')], Model)
+    steps = [dict(type='LoadMultibandImage'), dict(type='LoadDepth', optical_bands=4)]
+    model = SimpleNamespace(cfg=Config(dict(test_pipeline=[*steps, dict(type='PackSegInputs')])))
+    batch, is_list = prepare_images([bands, str(tmp_path / 'a.png')], model)
     assert is_list and len(batch['inputs']) == 2
     for image in batch['inputs']:
         assert np.array_equal(image.numpy().transpose(1, 2, 0), bands)
@@ -133,25 +147,23 @@ def test_all_four_bands_are_read_in_a_list_that_begins_with_an_array(tmp_path):
 
 def test_a_plain_state_dict_gets_the_classes_of_the_config(models, tmp_path, loveda):
     torch.save(models['depthda'].state_dict(), tmp_path / 'plain.pth')
-    model = mmseg.apis.init_model(
-        str(CONFIGS / 'depthda_tiny_u2r.py'), str(tmp_path / 'plain.pth'), device='cpu'
-    )
+    config = str(CONFIGS / 'depthda_tiny_u2r.py')
+    model = init_model(config, str(tmp_path / 'plain.pth'), device='cpu')
     assert list(model.dataset_meta['classes']) == list(LoveDARGBD.METAINFO['classes'])
     assert torch.equal(logits(model, loveda[0]), logits(models['depthda'], loveda[0]))
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason='needs a machine without a GPU')
 def test_a_missing_device_is_named():
-    with pytest.raises(UserError) as error:
-        mmseg.apis.init_model(str(CONFIGS / 'upernet_tiny_u2r.py'))
-    assert str(error.value) == (
-        "init_model: device='cuda:0', and torch finds no GPU: use device='cpu'."
-    )
+    with pytest.raises(UserError) as caught:
+        init_model(str(CONFIGS / 'upernet_tiny_u2r.py'))
+    message = "init_model: device='cuda:0', and torch finds no GPU: use device='cpu'."
+    assert str(caught.value) == message
 
 
 def test_arrays_in_other_units_are_refused(models, loveda):
     array = loveda[1]
-    for change, message in (
+    for change, sentence in (
         (
             lambda a: a.astype(np.uint8),
             'the image array is of type uint8, in which depth between 0 and 1 is lost: stack image '
@@ -179,6 +191,6 @@ def test_arrays_in_other_units_are_refused(models, loveda):
             '123.675): do not rescale them.',
         ),
     ):
-        with pytest.raises(UserError) as error:
+        with pytest.raises(UserError) as caught:
             inference_model(models['depthda'], change(array))
-        assert str(error.value) == message
+        assert str(caught.value) == sentence

@@ -1,7 +1,8 @@
-"""The content of a translated dataset, and the effect of a second run."""
+"""A translated dataset: its content, and what a second run does."""
 
 import json
 import os
+import shutil
 from types import SimpleNamespace
 
 import cv2
@@ -53,14 +54,6 @@ def translated(options, checkpoint, tmp_path_factory):
     return out
 
 
-def test_names_and_folders_are_those_of_the_source(translated, sample):
-    # Only Train/Urban, with labels and depth.
-    folders = ('images_png', 'masks_png', 'rdepth/synthetic')
-    expected = {f'Train/Urban/{f}/{p.name}' for f in folders for p in images(sample)}
-    assert files(translated).keys() == expected
-    assert len(expected) == 3 * 12
-
-
 def images(sample):
     return sorted((sample / 'Train/Urban/images_png').glob('*.png'))
 
@@ -70,12 +63,12 @@ def test_images_are_the_output_of_the_generator(translated, model, sample):
         image = cv2.imread(str(path))
         rgb = torch.from_numpy(image[..., ::-1].copy()).movedim(2, 0)[None] / 127.5 - 1
         with torch.no_grad():
-            image = model.generator_s2t(rgb, (104, 96)).image[0]
-        expected = ((image + 1) * 127.5).round().clamp(0, 255).byte().movedim(0, 2).numpy()
+            made = model.generator_s2t(rgb, (104, 96)).image[0]
+        expected = ((made + 1) * 127.5).round().clamp(0, 255).byte().movedim(0, 2).numpy()
         found = cv2.imread(str(translated / 'Train/Urban/images_png' / path.name))
         assert found.shape == (104, 96, 3)
         assert np.abs(found[..., ::-1].astype(int) - expected).max() <= 1  # rounding
-        # On a GPU, the convolutions of the translation are in TF32, unlike those of the reference.
+        # A GPU translates with convolutions in TF32, and the reference is computed on the CPU.
         equal = 0.99 if torch.cuda.is_available() else 0.999
         assert (found[..., ::-1] == expected).mean() > equal
 
@@ -84,7 +77,8 @@ def test_labels_are_resized_by_nearest_neighbour_and_depth_bilinearly(translated
     name = images(sample)[0].name
     labels = cv2.imread(str(sample / 'Train/Urban/masks_png' / name), cv2.IMREAD_UNCHANGED)
     found = cv2.imread(str(translated / 'Train/Urban/masks_png' / name), cv2.IMREAD_UNCHANGED)
-    rows, columns = (((np.arange(size) + 0.5) * 128 / size).astype(int) for size in found.shape)
+    centres = ((np.arange(size) + 0.5) * 128 / size for size in found.shape)
+    rows, columns = (centre.astype(int) for centre in centres)
     assert found.shape == (104, 96)
     np.testing.assert_array_equal(found, labels[rows][:, columns])
 
@@ -94,11 +88,12 @@ def test_labels_are_resized_by_nearest_neighbour_and_depth_bilinearly(translated
     np.testing.assert_allclose(resized, expected, atol=2e-5)
 
 
-def test_pixels_without_depth_are_not_blended_with_others(checkpoint, options, sample, tmp_path):
-    root = copy_dataset(sample, tmp_path / 'holes')
+def test_pixels_without_depth_do_not_blend_into_others(checkpoint, options, sample, tmp_path):
+    root = tmp_path / 'holes'
+    shutil.copytree(sample / 'Train/Urban', root / 'Train/Urban')
     for path in (root / 'Train/Urban/rdepth/synthetic').glob('*.png'):
         codes = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
-        # Row 49 of the result is interpolated between rows 60 and 61.
+        # Row 49 of the result lies between rows 60 and 61.
         codes[:61] = 0
         codes[61:] = 40000
         cv2.imwrite(str(path), codes)
@@ -110,21 +105,17 @@ def test_pixels_without_depth_are_not_blended_with_others(checkpoint, options, s
         assert (codes[:50] == 0).all() and (codes[50:] == 40000).all()
 
 
-def copy_dataset(sample, to):
-    for folder in ('images_png', 'masks_png', 'rdepth/synthetic'):
-        (to / 'Train/Urban' / folder).mkdir(parents=True)
-        for path in (sample / 'Train/Urban' / folder).iterdir():
-            (to / 'Train/Urban' / folder / path.name).write_bytes(path.read_bytes())
-    return to
-
-
-def test_the_manifest_records_the_settings_of_the_translation(translated, checkpoint, sample):
+def test_names_are_those_of_the_source_and_the_manifest_records_how_it_was_made(
+    translated, checkpoint, sample
+):
+    # Urban of Train alone, with labels and depth.
+    folders = ('images_png', 'masks_png', 'rdepth/synthetic')
+    expected = {f'Train/Urban/{f}/{p.name}' for f in folders for p in images(sample)}
+    assert files(translated).keys() == expected and len(expected) == 3 * 12
     manifest = json.loads((translated / TRANSLATION).read_text())
-    assert manifest['config'] == CONFIG
     assert manifest['checkpoint']['file'] == str(checkpoint)
-    assert manifest['source'] == str(sample)
-    assert (manifest['seed'], manifest['size'], manifest['tiles']) == (5, [104, 96], 12)
-    assert manifest['finished'] is True
+    expected = dict(config=CONFIG, source=str(sample), seed=5, size=[104, 96], tiles=12)
+    assert manifest | expected | dict(finished=True) == manifest
 
     class Dataset(list):
         data_root = str(translated)
@@ -132,24 +123,22 @@ def test_the_manifest_records_the_settings_of_the_translation(translated, checkp
     assert describe_dataset(Dataset())['translation']['checkpoint'] == manifest['checkpoint']
 
 
-def test_finished_tiles_are_kept_and_missing_ones_are_translated(
-    translated, checkpoint, options, tmp_path
-):
+def test_finished_tiles_stay_and_missing_ones_are_made(translated, checkpoint, options, tmp_path):
     out = tmp_path / 'again'
     translate(CONFIG, checkpoint, out, batch_size=3, cfg_options=options)
     assert files(out) == files(translated)
     paths = sorted(out.rglob('*.png'))
-    removed, kept = paths[::5], [path for n, path in enumerate(paths) if n % 5]
-    for path in removed:
+    gone, kept = paths[::5], [path for n, path in enumerate(paths) if n % 5]
+    for path in gone:
         path.unlink()
     changed = kept[0]
     changed.write_bytes(b'kept')
-    tiles = {path.name for path in removed}
+    tiles = {path.name for path in gone}
     steps = []
     translate(CONFIG, checkpoint.parent, out, 3, options, progress=lambda *step: steps.append(step))
     assert steps[0] == (12 - len(tiles), 12) and steps[-1] == (12, 12)
     now = files(out)
-    # A tile that lacks one of its files is translated again.
+    # A tile that lacks one of its files is made again.
     assert now.keys() == files(translated).keys()
     for name, content in files(translated).items():
         if name == str(changed.relative_to(out)) and changed.name not in tiles:
@@ -169,16 +158,14 @@ def test_finished_tiles_are_kept_and_missing_ones_are_translated(
         (dict(launcher='pytorch'), 'torchrun'),
     ],
 )
-def test_wrong_arguments_are_refused(wrong, message, translated, checkpoint, options):
+def test_mistakes(wrong, message, translated, checkpoint, options):
     given = dict(config=CONFIG, checkpoint=checkpoint, out=translated)
-    merged = options | wrong.pop('cfg_options', {})
-    if 'config' in wrong:
-        merged = {}
+    merged = {} if 'config' in wrong else options | wrong.pop('cfg_options', {})
     with pytest.raises(UserError, match=message):
         translate(**given | wrong, cfg_options=merged)
 
 
-def test_folders_of_other_translations_or_files_are_refused(
+def test_it_does_not_mix_translations_or_write_among_other_files(
     translated, model, options, sample, tmp_path
 ):
     other = tmp_path / 'other.pth'
@@ -191,23 +178,22 @@ def test_folders_of_other_translations_or_files_are_refused(
     torch.save(dict(state_dict={'weight': torch.zeros(1)}), other)
     with pytest.raises(UserError, match='does not fit the model'):
         translate(CONFIG, other, tmp_path / 'new', cfg_options=options)
-    assert not os.path.exists(tmp_path / 'new'), 'would be refused with the right checkpoint'
+    assert not os.path.exists(tmp_path / 'new'), 'it would be refused for the right checkpoint'
 
 
 @pytest.mark.parametrize(
     'name, used', [('drdg_tiny_u2r_20261125_181746', ' (drdg_tiny_u2r.py)'), ('', '')]
 )
-def test_a_checkpoint_translates_only_the_domain_it_was_trained_on(
-    model, sample, tmp_path, name, used
+def test_a_checkpoint_translates_only_the_domain_it_has_learned(
+    model, options, tmp_path, name, used
 ):
     path, config = tmp_path / 'u2r.pth', 'configs/sample/drdg_tiny_r2u.py'
     urban, rural = (dict(type='LoveDARGBD', domains=[domain]) for domain in ('Urban', 'Rural'))
-    options = {'translate_dataset.data_root': str(sample), 'model.target_size': (104, 96)}
     meta = dict(experiment_name=name, trained_on=dict(source=urban, target=rural))
     torch.save(dict(state_dict=model.state_dict(), meta=meta), path)
-    with pytest.raises(UserError) as error:
+    with pytest.raises(UserError) as caught:
         translate(config, path, tmp_path / 'out', cfg_options=options)
-    assert str(error.value) == (
+    assert str(caught.value) == (
         f'{path} translates images of Urban, and the translate_dataset of {config} has those of '
         f'Rural: use the config that the checkpoint was trained with{used}.'
     )
@@ -215,11 +201,9 @@ def test_a_checkpoint_translates_only_the_domain_it_was_trained_on(
     assert translate(CONFIG, path, tmp_path / 'out', cfg_options=options)['finished']
 
 
-def test_the_areas_of_the_training_are_those_of_the_translation():
-    cfg = load_config(
-        'configs/drdg/drdg_potsdam2vaihingen.py',
-        {'+train_dataloader.dataset.source.areas': ['2_10', '6_7']},
-    )
+def test_areas_are_selected_once_for_training_and_translation():
+    options = {'+train_dataloader.dataset.source.areas': ['2_10', '6_7']}
+    cfg = load_config('configs/drdg/drdg_potsdam2vaihingen.py', options)
     described = _source_config(cfg)
     assert described['areas'] == ['2_10', '6_7']
     expected = cfg.translate_dataset.to_dict()

@@ -43,11 +43,8 @@ def test_until_the_run_finishes_the_manifest_has_another_name(tmp_path):
     folder.finish(splits={'train': 3})
     assert not (tmp_path / UNFINISHED).exists()
     content = json.loads((tmp_path / NAME).read_text())
-    assert content == {
-        'settings': {'tile': 8},
-        'scenes': {'a': {'tiles': 1}, 'b': {'tiles': 2}},
-        'splits': {'train': 3},
-    }
+    scenes = {'a': {'tiles': 1}, 'b': {'tiles': 2}}
+    assert content == {'settings': {'tile': 8}, 'scenes': scenes, 'splits': {'train': 3}}
     assert [*content, *content['scenes']] == ['settings', 'scenes', 'splits', 'a', 'b']
     folder.write()
     assert (tmp_path / UNFINISHED).is_file() and not (tmp_path / NAME).exists()

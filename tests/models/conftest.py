@@ -31,34 +31,24 @@ def tiny_model(tiny_backbone):
     def config(**test_cfg):
         channels = [12, 24, 36, 48]
         head = dict(
+            channels=8,
             num_classes=5,
             norm_cfg=dict(type='BN'),
             align_corners=False,
             loss_decode=dict(type='CrossEntropyLoss', avg_non_ignore=True),
         )
+        preprocessor = dict(type='RGBDDataPreprocessor', mean=[120, 110, 100], std=[50, 55, 60])
+        rgb, depth = [8, 16, 24, 32], [4, 8, 12, 16]
+        encoders = dict(rgb=tiny_backbone(), depth=tiny_backbone(hidden_sizes=depth))
+        upper = dict(type='UPerHead', in_channels=channels, in_index=[0, 1, 2, 3])
+        auxiliary = dict(type='FCNHead', in_channels=36, in_index=2, num_convs=1)
         model = dict(
             type='DepthGuidedEncoderDecoder',
-            data_preprocessor=dict(
-                type='RGBDDataPreprocessor',
-                mean=[120, 110, 100],
-                std=[50, 55, 60],
-                bgr_to_rgb=True,
-                size=(64, 64),
-            ),
-            backbone=dict(
-                type='DualBackbone',
-                rgb=tiny_backbone(),
-                depth=tiny_backbone(hidden_sizes=[4, 8, 12, 16]),
-            ),
-            neck=dict(
-                type='ConcatFusion', rgb_channels=[8, 16, 24, 32], depth_channels=[4, 8, 12, 16]
-            ),
-            decode_head=dict(
-                type='UPerHead', in_channels=channels, in_index=[0, 1, 2, 3], channels=8, **head
-            ),
-            auxiliary_head=dict(
-                type='FCNHead', in_channels=36, in_index=2, channels=8, num_convs=1, **head
-            ),
+            data_preprocessor=dict(preprocessor, bgr_to_rgb=True, size=(64, 64)),
+            backbone=dict(type='DualBackbone', **encoders),
+            neck=dict(type='ConcatFusion', rgb_channels=rgb, depth_channels=depth),
+            decode_head=dict(upper, **head),
+            auxiliary_head=dict(auxiliary, **head),
             train_cfg=None,
             test_cfg=dict(dict(mode='whole'), **test_cfg),
         )

@@ -1,12 +1,12 @@
 """Contrast and refinement work with every combination of backbone and decode head."""
 
-import itertools
+import copy
 from typing import Any
 
 import pytest
 import torch
+from labelled_samples import labelled
 from mmengine.config import ConfigDict
-from mmengine.structures import PixelData
 from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
 from torch import Tensor
@@ -35,7 +35,6 @@ BACKBONES: dict[str, dict[str, Any]] = {
         sr_ratios=[8, 4, 2, 1], out_indices=(0, 1, 2, 3), mlp_ratio=2, qkv_bias=True,
     ),
 }  # fmt: skip
-CHANNELS = {name: WIDTHS for name in BACKBONES} | {'mit-b0': [8, 16, 32, 64]}
 PYRAMID = dict(in_index=[0, 1, 2, 3])
 HEADS: dict[str, dict[str, Any]] = {
     'uper': dict(type='UPerHead', pool_scales=(1, 2), **PYRAMID),
@@ -43,18 +42,13 @@ HEADS: dict[str, dict[str, Any]] = {
     'aspp': dict(type='ASPPHead', in_index=3, dilations=(1, 2)),
     'fcn': dict(type='FCNHead', in_index=2, num_convs=1, concat_input=False),
 }
-PARTS = {
-    'depth': (),
-    'contrast': ('contrast',),
-    'refinement': ('refinement',),
-    'both': ('contrast', 'refinement'),
-}
-DEPTH = BACKBONES['convnext']
+PARTS = {'depth': (), 'contrast': ('contrast',), 'refinement': ('refinement',)}
+PARTS['both'] = ('contrast', 'refinement')
 
 
 def config(backbone: str, head: str, parts: tuple[str, ...]) -> dict[str, Any]:
     """Change a config of mmseg as ``docs/wrap-your-model.md`` describes."""
-    fused = [rgb + depth for rgb, depth in zip(CHANNELS[backbone], WIDTHS, strict=True)]
+    fused = [2 * width for width in WIDTHS]
     index = HEADS[head]['in_index']
     inputs = fused if isinstance(index, list) else fused[index]
     decode_head = dict(
@@ -62,7 +56,7 @@ def config(backbone: str, head: str, parts: tuple[str, ...]) -> dict[str, Any]:
         dropout_ratio=0.0, align_corners=False,
         loss_decode=dict(type='CrossEntropyLoss', avg_non_ignore=True),
     )  # fmt: skip
-    neck = dict(type='ConcatFusion', rgb_channels=CHANNELS[backbone], depth_channels=WIDTHS)
+    neck = dict(type='ConcatFusion', rgb_channels=WIDTHS, depth_channels=WIDTHS)
     if 'contrast' in parts:
         neck = dict(type='MultiScaleContrastiveNeck', fusion=neck, channels=8, pool=2, norm_cfg=BN)
     if 'refinement' in parts:
@@ -73,7 +67,7 @@ def config(backbone: str, head: str, parts: tuple[str, ...]) -> dict[str, Any]:
     return ConfigDict(
         type='DepthGuidedEncoderDecoder',
         data_preprocessor=dict(type='RGBDDataPreprocessor', mean=[0.0] * 3, std=[1.0] * 3),
-        backbone=dict(type='DualBackbone', rgb=BACKBONES[backbone], depth=DEPTH),
+        backbone=dict(type='DualBackbone', rgb=BACKBONES[backbone], depth=BACKBONES['convnext']),
         neck=neck,
         decode_head=decode_head,
         train_cfg=dict(),
@@ -82,26 +76,17 @@ def config(backbone: str, head: str, parts: tuple[str, ...]) -> dict[str, Any]:
 
 
 def samples(size: int) -> list[SegDataSample]:
-    meta = dict(
-        img_shape=(size, size), ori_shape=(size, size), pad_shape=(size, size), flip=False,
-        flip_direction=None, img_path='x.png',
-    )  # fmt: skip
-    g = torch.Generator().manual_seed(0)
-    labels = [torch.randint(5, (1, size, size), generator=g) for _ in range(2)]
-    return [
-        SegDataSample(gt_sem_seg=PixelData(data=label), metainfo=dict(meta)) for label in labels
-    ]
+    labels = torch.randint(5, (2, size, size), generator=torch.Generator().manual_seed(0))
+    return labelled(labels, flip=False, flip_direction=None, img_path='x.png')
 
 
 def images(size: int) -> Tensor:
     return torch.randn(2, 4, size, size, generator=torch.Generator().manual_seed(1))
 
 
-@pytest.mark.parametrize(
-    'backbone, head, parts',
-    [(b, h, p) for b, h, p in itertools.product(BACKBONES, HEADS, PARTS)],
-    ids=lambda value: value,
-)
+@pytest.mark.parametrize('parts', PARTS)
+@pytest.mark.parametrize('head', HEADS)
+@pytest.mark.parametrize('backbone', BACKBONES)
 def test_each_combination_builds_learns_and_predicts(backbone, head, parts):
     torch.manual_seed(0)
     model = MODELS.build(config(backbone, head, PARTS[parts]))
@@ -145,17 +130,12 @@ def test_test_time_augmentation_flips_depth_too(backbone):
     torch.manual_seed(0)
     model = config(backbone, 'uper', PARTS['both'])
     tta = MODELS.build(dict(type='SegTTAModel', module=model)).eval()
-    image = images(64)[:1]
-    data = {
-        'inputs': [[image[0]], [image[0].flip(-1)]],
-        'data_samples': [samples(64)[:1], samples(64)[:1]],
-    }
+    image = images(64)[0]
+    views = [dict(inputs=[x], data_samples=samples(64)[:1]) for x in (image, image.flip(-1))]
+    data = {key: [view[key] for view in copy.deepcopy(views)] for key in views[0]}
     data['data_samples'][1][0].set_metainfo(dict(flip=True, flip_direction='horizontal'))
     with torch.no_grad():
         merged = tta.test_step(data)[0].pred_sem_seg.data
-        views = [
-            tta.module.test_step(dict(inputs=[view], data_samples=samples(64)[:1]))[0]
-            for view in (image[0], image[0].flip(-1))
-        ]
-    plain, flipped = (sample.seg_logits.data.softmax(0) for sample in views)
+        alone = [tta.module.test_step(view)[0].seg_logits.data for view in views]
+    plain, flipped = (logits.softmax(0) for logits in alone)
     assert torch.equal(merged, (plain + flipped.flip(-1)).argmax(0, keepdim=True))

@@ -1,9 +1,8 @@
 import numpy as np
 import pytest
 import torch
-from mmengine.structures import PixelData
+from labelled_samples import labelled
 from mmseg.models import SegDataPreProcessor
-from mmseg.structures import SegDataSample
 
 from depthda.errors import UserError
 from depthda.models.preprocessor import RGBDDataPreprocessor
@@ -18,10 +17,13 @@ def image_with_depth(height, width, bands=3):
     return np.concatenate([optical, depth]).astype(np.float32)
 
 
-def labelled(height, width):
-    sample = SegDataSample(gt_sem_seg=PixelData(data=torch.ones(1, height, width).long()))
-    sample.set_metainfo(dict(img_shape=(height, width), ori_shape=(height, width)))
-    return sample
+SIZES = [(6, 5), (4, 8)]
+
+
+def batch():
+    """Two labelled images with depth, of different sizes."""
+    inputs = [torch.tensor(image_with_depth(*size)) for size in SIZES]
+    return dict(inputs=inputs, data_samples=labelled(torch.ones(s).long() for s in SIZES))
 
 
 def normalized(image, mean=MEAN, std=STD):
@@ -32,19 +34,14 @@ def normalized(image, mean=MEAN, std=STD):
     return np.stack([*bands, depth])
 
 
-def test_bands_and_depth_are_normalized_separately():
-    image = image_with_depth(6, 5)
-    out = RGBDDataPreprocessor(MEAN, STD, bgr_to_rgb=True)(dict(inputs=[torch.tensor(image)]))
-    np.testing.assert_allclose(out['inputs'][0], normalized(image), rtol=1e-5)
-    assert torch.isnan(out['inputs'][0, 3, 0, :3]).all()
-    assert torch.isfinite(out['inputs']).sum() == 4 * 30 - 3
-
-
-def test_near_infrared_stays_the_fourth_band():
-    image = image_with_depth(6, 5, bands=4)
-    mean, std = [*MEAN, 90.0], [*STD, 40.0]
+@pytest.mark.parametrize('bands', [3, 4])
+def test_bands_and_depth_are_normalized_separately_and_infrared_stays_the_fourth(bands):
+    image = image_with_depth(6, 5, bands)
+    mean, std = [*MEAN, 90.0][:bands], [*STD, 40.0][:bands]
     out = RGBDDataPreprocessor(mean, std, bgr_to_rgb=True)(dict(inputs=[torch.tensor(image)]))
     np.testing.assert_allclose(out['inputs'][0], normalized(image, mean, std), rtol=1e-5)
+    assert torch.isnan(out['inputs'][0, bands, 0, :3]).all()
+    assert torch.isfinite(out['inputs']).sum() == (bands + 1) * 30 - 3
 
 
 @pytest.mark.parametrize('dtype', [torch.uint8, torch.float32])
@@ -58,12 +55,8 @@ def test_images_without_depth_are_normalised_as_in_mmseg(dtype, stacked):
 
 
 def test_training_pads_bands_with_0_depth_with_nan_and_labels_with_255():
-    data = dict(
-        inputs=[torch.tensor(image_with_depth(6, 5)), torch.tensor(image_with_depth(4, 8))],
-        data_samples=[labelled(6, 5), labelled(4, 8)],
-    )
-    out = RGBDDataPreprocessor(MEAN, STD, bgr_to_rgb=True, size=(8, 8))(data, training=True)
-    for i, (height, width) in enumerate([(6, 5), (4, 8)]):
+    out = RGBDDataPreprocessor(MEAN, STD, bgr_to_rgb=True, size=(8, 8))(batch(), training=True)
+    for i, (height, width) in enumerate(SIZES):
         inside = torch.zeros(8, 8, dtype=torch.bool)
         inside[:height, :width] = True
         expected = normalized(image_with_depth(height, width))
@@ -72,14 +65,8 @@ def test_training_pads_bands_with_0_depth_with_nan_and_labels_with_255():
         assert torch.isnan(out['inputs'][i, 3, ~inside]).all()
         label = out['data_samples'][i].gt_sem_seg.data[0]
         assert (label[inside] == 1).all() and (label[~inside] == 255).all()
-
-
-def test_without_a_size_training_images_are_padded_to_the_largest():
-    data = dict(
-        inputs=[torch.rand(3, 6, 5), torch.rand(3, 4, 8)],
-        data_samples=[labelled(6, 5), labelled(4, 8)],
-    )
-    assert RGBDDataPreprocessor(MEAN, STD)(data, training=True)['inputs'].shape == (2, 3, 6, 8)
+    # Without a size, images are padded to the largest.
+    assert RGBDDataPreprocessor(MEAN, STD)(batch(), training=True)['inputs'].shape == (2, 4, 6, 8)
 
 
 def test_drop_removes_the_depth_channel():
@@ -91,49 +78,40 @@ def test_drop_removes_the_depth_channel():
 
 
 def test_test_images_of_different_sizes_need_padding():
-    images = [torch.tensor(image_with_depth(6, 5)), torch.tensor(image_with_depth(4, 8))]
-    with pytest.raises(UserError, match=r'\(4, 8\), \(6, 5\).*batch size to 1'):
-        RGBDDataPreprocessor(MEAN, STD)(dict(inputs=images))
-    samples = [labelled(6, 5), labelled(4, 8)]
-    padding = RGBDDataPreprocessor(MEAN, STD, test_cfg=dict(size_divisor=8))
-    out = padding(dict(inputs=images, data_samples=samples))
+    out = RGBDDataPreprocessor(MEAN, STD, test_cfg=dict(size_divisor=8))(batch())
     assert out['inputs'].shape == (2, 4, 8, 8)
-    assert (
-        torch.isnan(out['inputs'][0, 3, 6:]).all() and torch.isnan(out['inputs'][0, 3, :, 5:]).all()
-    )
-    assert out['data_samples'][0].img_padding_size == (0, 3, 0, 2)
-    assert out['data_samples'][1].img_padding_size == (0, 0, 0, 4)
+    depth = out['inputs'][0, 3]
+    assert torch.isnan(depth[6:]).all() and torch.isnan(depth[:, 5:]).all()
+    sizes = [sample.img_padding_size for sample in out['data_samples']]
+    assert sizes == [(0, 3, 0, 2), (0, 0, 0, 4)]
 
 
 @pytest.mark.parametrize(
-    ('image', 'message'),
+    ('images', 'message'),
     [
-        (torch.rand(6, 4, 4), 'has 6 channels'),
-        (torch.ones(4, 4, 4, dtype=torch.uint8), 'load depth with LoadDepth'),
+        (batch()['inputs'], r'\(4, 8\), \(6, 5\).*batch size to 1'),
+        ([torch.rand(6, 4, 4)], 'has 6 channels'),
+        ([torch.ones(4, 4, 4, dtype=torch.uint8)], 'load depth with LoadDepth'),
+        ([torch.rand(3, 4, 4), torch.rand(4, 4, 4)], 'mixes images'),
     ],
 )
-def test_images_with_wrong_channels_are_refused(image, message):
+def test_wrong_images_are_refused(images, message):
     with pytest.raises(UserError, match=message):
-        RGBDDataPreprocessor(MEAN, STD)(dict(inputs=[image]))
-
-
-def test_a_batch_with_and_without_depth_is_refused():
-    with pytest.raises(UserError, match='mixes images'):
-        RGBDDataPreprocessor(MEAN, STD)(dict(inputs=[torch.rand(3, 4, 4), torch.rand(4, 4, 4)]))
+        RGBDDataPreprocessor(MEAN, STD)(dict(inputs=images))
 
 
 @pytest.mark.parametrize(
     'settings',
     [
-        dict(mean=MEAN, std=STD[:2]),
-        dict(mean=MEAN, std=STD, depth='ignore'),
-        dict(mean=MEAN, std=STD, size=(8, 8), size_divisor=8),
-        dict(mean=MEAN, std=STD, batch_augments=[dict(type='BatchFixedSizePad', size=(8, 8))]),
+        dict(std=STD[:2]),
+        dict(depth='ignore'),
+        dict(size=(8, 8), size_divisor=8),
+        dict(batch_augments=[dict(type='BatchFixedSizePad', size=(8, 8))]),
     ],
 )
 def test_wrong_settings_are_refused(settings):
     with pytest.raises(UserError):
-        RGBDDataPreprocessor(**settings)
+        RGBDDataPreprocessor(**dict(mean=MEAN, std=STD) | settings)
 
 
 def test_depth_differs_from_the_released_copies_as_documented():

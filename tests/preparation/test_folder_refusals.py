@@ -111,13 +111,13 @@ def test_values_without_a_class_and_blended_labels_are_refused(tmp_path):
         (dict(cut=dict(classes=numbered('ab'), nearest_colour=True)), 'needs --labels in colours'),
         (dict(cut=dict(bands=(0, 1, 2))), 'takes 1 to 32 bands, counted from 1'),
         (dict(cut=dict(bands=(1,) * 33)), 'takes 1 to 32 bands'),
-        (dict(cut=dict(stretch=(0.0, 9.0), keep_values=True)), 'that --keep-values keeps'),
+        (dict(cut=dict(stretch=(0.0, 9.0), keep_values=True)), '--keep-values keeps 16'),
         (dict(cut=dict(depth_name='images')), "'images' cannot be a folder"),
         (dict(cut=dict(depth_name='../x')), "'../x' cannot be a folder"),
         (dict(splits=Splits({'train': 0.5})), 'add up to 1'),
-        (dict(images=Path('out')), 'lie in each other'),
-        (dict(images=Path('out/images')), 'lie in each other'),
-        (dict(images=Path('.')), 'lie in each other'),
+        (dict(images=Path('out')), ' overlap, so'),
+        (dict(images=Path('out/images')), ' overlap, so'),
+        (dict(images=Path('.')), ' overlap, so'),
     ],
 )
 def test_settings_that_contradict_are_refused(tmp_path, change, fault):

@@ -15,7 +15,7 @@ from depthda.errors import UserError
 def test_an_orthophoto_of_an_unknown_area_is_reported(potsdam, tmp_path):
     folder = potsdam / '3_Ortho_IRRG'
     shutil.copy(folder / 'top_potsdam_2_10_IRRG.tif', folder / 'top_potsdam_9_9_IRRG.tif')
-    with pytest.raises(UserError, match=r'9_9_IRRG.tif is of the unknown area 9_9: Potsdam has'):
+    with pytest.raises(UserError, match='9_9_IRRG.tif belongs to the unknown area 9_9: Potsda'):
         prepare(potsdam, tmp_path / 'out')
     with pytest.raises(UserError, match='potsdam has no area 9_9: write areas as 2_10'):
         prepare(potsdam, tmp_path / 'out', areas=('9_9',))
@@ -31,7 +31,7 @@ def test_the_error_names_a_file_that_does_not_fit_its_area(potsdam, download, tm
     with pytest.raises(UserError, match=r'6_7_label.tif cannot be read'):
         prepare(potsdam, tmp_path / 'out')
     label.unlink()
-    with pytest.raises(UserError, match=r'1 of 3 areas without label in \S+ \(6_7\)'):
+    with pytest.raises(UserError, match=r'1 of 3 areas have no label in \S+ \(6_7\)'):
         prepare(potsdam, tmp_path / 'out')
     photo = potsdam / '3_Ortho_IRRG/top_potsdam_6_7_IRRG.tif'
     write_tif(photo, download.heights(3))

@@ -95,6 +95,18 @@ def test_zips_folders_and_a_folder_of_zips_make_the_same_tree(zips, tmp_path):
     assert counts(tmp_path / 'a')['Train', 'Rural'] == (3, 3, 3)
 
 
+def test_zips_in_a_zip_are_read_and_unpacked_files_are_preferred(zips, tmp_path):
+    outer = make_zip(tmp_path / 'LoveDA.zip', {path.name: path.read_bytes() for path in zips})
+    assert prepare_loveda([outer], tmp_path / 'a') == [] and files(tmp_path / 'a') == official()
+    zipfile.ZipFile(zips[0]).extractall(tmp_path / 'zips')
+    prepare_loveda([tmp_path / 'zips'], tmp_path / 'b')
+    assert files(tmp_path / 'b') == members('Train')
+    image = members('Train')['Train/Rural/images_png/1.png']
+    outer.write_bytes(outer.read_bytes().replace(image, image[:-1] + b'x'))
+    with pytest.raises(UserError, match=r'1.png in \S+/LoveDA.zip/Train.zip is broken'):
+        prepare_loveda([outer], tmp_path / 'c')
+
+
 def test_the_dataset_class_reads_it(zips, tmp_path):
     prepare_loveda(zips, tmp_path / 'a')
     dataset = LoveDARGBD(str(tmp_path / 'a'), 'Urban', 'Train', depth=None, pipeline=[])

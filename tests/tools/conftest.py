@@ -21,3 +21,10 @@ def run_tool(monkeypatch, capsys):
         return stopped.value.code, *capsys.readouterr()
 
     return run
+
+
+@pytest.fixture
+def run_here(run_tool, monkeypatch, tmp_path):
+    """Run a tool in ``tmp_path``: status, output, errors."""
+    monkeypatch.chdir(tmp_path)
+    return run_tool

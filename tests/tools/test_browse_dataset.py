@@ -10,10 +10,8 @@ CONFIG = str(Path(__file__).parents[2] / 'configs' / 'sample' / 'depthda_tiny_u2
 
 
 @pytest.fixture
-def run(run_tool, monkeypatch, tmp_path):
-    """Run the tool in ``tmp_path``; return status, output, errors."""
-    monkeypatch.chdir(tmp_path)
-    return partial(run_tool, 'browse_dataset')
+def run(run_here):
+    return partial(run_here, 'browse_dataset')
 
 
 def test_the_output_ends_with_the_paths_of_the_sheets(run, sample):
@@ -48,10 +46,7 @@ def test_a_pair_is_shown_as_two_images(run, sample):
             'error: there is no folder data/sample (data_root): make the dataset with: '
             'depthda sample data/sample',
         ),
-        (
-            (CONFIG, '--out', __file__),
-            f'error: --out {__file__} is a file: give a folder.',
-        ),
+        ((CONFIG, '--out', __file__), f'error: --out {__file__} is a file: give a folder.'),
         ((CONFIG, '--number', '0'), 'error: --number 0 --repeat 1: both must be at least 1.'),
         (
             (CONFIG, '--cfg-options', 'train_dataloader.dataset.data_rot=x'),

@@ -35,11 +35,14 @@ def check(run_tool, tmp_path, data):
     return call
 
 
-def depth_maps(data, edit):
-    """Change the codes of every depth map of Urban Train."""
-    for path in (data / 'Train/Urban/rdepth/synthetic').glob('*.png'):
+def edit_all(data, folder, edit):
+    """Change the codes of every depth map or mask of Urban Train."""
+    for path in (data / 'Train/Urban' / folder).glob('*.png'):
         codes = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
         cv2.imwrite(str(path), edit(codes))
+
+
+ALL = ['train_dataloader.dataset.holdout=None']  # not only the part that is trained on
 
 
 def test_the_check_for_upside_down_depth_leaves_out_ignored_pixels():
@@ -64,23 +67,17 @@ def test_a_good_dataset_passes_with_its_pictures(check, tmp_path):
 def test_shares_are_those_of_the_label_files(data):
     dataset = LoveDARGBD(str(data), 'Rural', 'Test', depth=None, pipeline=STEPS)
     samples = inspect(dataset)
-
     checked = SimpleNamespace(name='test', dataset=dataset, samples=samples)
-    codes = np.concatenate(
-        [cv2.imread(str(p), -1).ravel() for p in (data / 'Test/Rural/masks_png').glob('*.png')]
-    )
+    masks = (data / 'Test/Rural/masks_png').glob('*.png')
+    codes = np.concatenate([cv2.imread(str(path), -1).ravel() for path in masks])
     counts = np.bincount(codes, minlength=8)[1:]
     (shares,) = histogram([checked]).values()
     assert [*shares.values()] == pytest.approx(100 * counts / counts.sum())
     assert sum(sample.ignored for sample in samples) == (codes == 0).sum()
 
 
-STEPS = [
-    dict(type='LoadImageFromFile'),
-    dict(type='LoadAnnotations'),
-    dict(type='LoadDepth'),
-    dict(type='PackSegInputs'),
-]
+NAMES = ('LoadImageFromFile', 'LoadAnnotations', 'LoadDepth', 'PackSegInputs')
+STEPS = [dict(type=name) for name in NAMES]
 
 
 def test_several_processes_find_the_same_as_one(data, monkeypatch):
@@ -101,7 +98,7 @@ def test_several_processes_find_the_same_as_one(data, monkeypatch):
     ],
 )
 def test_useless_depth_is_found(check, data, edit, message):
-    depth_maps(data, edit)
+    edit_all(data, 'rdepth/synthetic', edit)
     status, out, _ = check('--split', 'train')
     assert status == 1
     assert f'✗ {message}' in out or f'✗ depth may be {message}' in out
@@ -111,16 +108,16 @@ def test_useless_depth_is_found(check, data, edit, message):
 def test_one_empty_map_among_many_is_reported_but_is_not_a_fault(check, data):
     path = next((data / 'Train/Urban/rdepth/synthetic').glob('*.png'))
     cv2.imwrite(str(path), np.zeros((128, 128), np.uint16))
-    status, out, _ = check('--split', 'train', options=['train_dataloader.dataset.holdout=None'])
+    status, out, _ = check('--split', 'train', options=ALL)
     assert status == 0 and '! 1 empty depth map, first that of' in out and path.stem in out
 
 
 def test_a_label_without_a_class_is_found(check, data):
-    path = data / 'Train/Urban/masks_png' / next((data / 'Train/Urban/masks_png').iterdir()).name
+    path = next((data / 'Train/Urban/masks_png').iterdir())
     labels = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
     labels[:3] = 9
     cv2.imwrite(str(path), labels)
-    status, out, _ = check('--split', 'train', options=['train_dataloader.dataset.holdout=None'])
+    status, out, _ = check('--split', 'train', options=ALL)
     assert status == 1
     # The value is that of the file, where 1 is the first class.
     assert '✗ 1 label with values that are not classes (9)' in out
@@ -132,20 +129,15 @@ def test_a_broken_image_is_found_and_named(check, data):
     middle = len(content) // 2
     content[middle : middle + 400] = bytes(400)
     path.write_bytes(content)
-    options = ['train_dataloader.dataset.holdout=None']
-    status, out, _ = check('--split', 'train', options=options)
-    assert status == 1
-    assert (
-        f'✗ 1 sample cannot be used: {path} cannot be decoded (damaged): write or download it again'
-    ) in out
+    status, out, _ = check('--split', 'train', options=ALL)
+    fault = f'{path} cannot be decoded (damaged): write or download it again'
+    assert status == 1 and f'✗ 1 sample cannot be used: {fault}' in out
     # Names and headers are intact.
-    assert check('--split', 'train', '--fast', options=options)[0] == 0
+    assert check('--split', 'train', '--fast', options=ALL)[0] == 0
 
 
 def test_a_class_that_never_occurs_is_reported(check, data):
-    for path in (data / 'Train/Urban/masks_png').glob('*.png'):
-        labels = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
-        cv2.imwrite(str(path), np.where(labels == 4, 1, labels))  # water
+    edit_all(data, 'masks_png', lambda labels: np.where(labels == 4, 1, labels))  # water
     status, out, _ = check('--split', 'train')
     assert status == 0 and '! no pixel of water' in out
 
@@ -166,14 +158,13 @@ def test_a_missing_map_and_shared_images_are_found(check, data):
 def test_copies_under_other_names_are_found(check, data):
     trained = sorted((data / 'Train/Urban/images_png').iterdir())
     tested = sorted((data / 'Test/Rural/images_png').iterdir())
-    options = ['train_dataloader.dataset.holdout=None']
     shutil.copy(trained[2], trained[7])
-    status, out, _ = check('--split', 'train', options=options)
+    status, out, _ = check('--split', 'train', options=ALL)
     message = f'train: 1 copy of one another among 12 images ({trained[7]} = {trained[2]})'
     assert status == 0 and f'! {message}: keep one file of each image' in out
     for number, path in enumerate(tested):
         shutil.copy(trained[number], path)
-    status, out, _ = check('--split', 'train', 'test', options=options)
+    status, out, _ = check('--split', 'train', 'test', options=ALL)
     assert status == 1
     assert (
         f'✗ test: 3 copies of training images among 3 images ({tested[0]} = {trained[0]}, '

@@ -13,11 +13,9 @@ from depthda.io.files import write_json
 
 
 @pytest.fixture
-def run(run_tool, monkeypatch, tmp_path):
-    """Run the tool in ``tmp_path``; return status, output, errors."""
+def run(run_here, monkeypatch):
     monkeypatch.setenv('COLUMNS', '100')
-    monkeypatch.chdir(tmp_path)
-    return partial(run_tool, 'compare')
+    return partial(run_here, 'compare')
 
 
 @pytest.fixture(autouse=True)
@@ -27,13 +25,8 @@ def runs(tmp_path):
     correct = {('a', 0): (3, 2), ('a', 1): (4, 2), ('b', 0): (5, 2), ('b', 1): (5, 3)}
     for (name, seed), (first, second) in correct.items():
         one = np.array([[first, 6 - first], [4 - second, second], [0, 1]], np.int64)
-        tiles = TileCounts(
-            np.array([f'{i}.png' for i in range(4)]),
-            np.array(['Rural'] * 4),
-            np.array(['Test'] * 4),
-            np.array(['ground', 'road']),
-            np.stack([one] * 4),
-        )
+        texts = ([f'{i}.png' for i in range(4)], ['Rural'] * 4, ['Test'] * 4, ['ground', 'road'])
+        tiles = TileCounts(*map(np.array, texts), np.stack([one] * 4))
         folder = tmp_path / name / f'seed-{seed}'
         save_tiles(folder / 'tiles.npz', tiles)
         content = dict(report=SegmentationMetric()._make_report(tiles), seed=seed, tta=False)
@@ -71,12 +64,11 @@ def test_it_prints_the_score_for_every_rule_of_selection(run, tmp_path):
     history = [(60, 40), (70, 45), (65, 50), (66, 42)]
     folder = tmp_path / 'b' / 'seed-1' / '20260101_000000' / 'vis_data'
     folder.mkdir(parents=True)
-    (folder / 'scalars.json').write_text(
-        ''.join(
-            json.dumps({'mIoU': source, 'Rural/mIoU': target, 'step': 10 * step}) + '\n'
-            for step, (source, target) in enumerate(history, 1)
-        )
-    )
+    lines = [
+        json.dumps({'mIoU': source, 'Rural/mIoU': target, 'step': 10 * step}) + '\n'
+        for step, (source, target) in enumerate(history, 1)
+    ]
+    (folder / 'scalars.json').write_text(''.join(lines))
     (folder / 'config.py').write_text("val_evaluator = dict(headline='Urban')\n")
     for path in tmp_path.glob('*/*/metrics.json'):
         trained = {'data_root': 'data', 'domains': ['Urban']}

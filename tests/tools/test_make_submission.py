@@ -64,20 +64,13 @@ def test_a_recognised_domain_is_reported(tmp_path, run):
     assert out.splitlines()[1] == '5167.png: empty file (0 bytes); write the prediction again'
 
 
-def test_a_mistake_is_one_sentence(tmp_path, run):
-    assert run('pack', 'nowhere', '--out', 'a.zip', cwd=tmp_path) == (
-        2,
-        '',
-        'error: nowhere is not a folder: give the folder of the predictions.\n',
-    )
+def test_a_mistake_is_one_sentence_and_the_help_names_where_to_upload(tmp_path, run):
+    fault = 'error: nowhere is not a folder: give the folder of the predictions.\n'
+    assert run('pack', 'nowhere', '--out', 'a.zip', cwd=tmp_path) == (2, '', fault)
     code, out, _ = run('check', 'nothing.zip', cwd=tmp_path)
-    assert code == 2
-    assert out == (
-        'nothing.zip: cannot be opened (No such file or directory); give the path of a zip file\n'
-    )
-
-
-def test_help_names_where_to_upload(tmp_path, run):
+    fault = 'cannot be opened (No such file or directory); give the path of a zip file\n'
+    assert (code, out) == (2, f'nothing.zip: {fault}')
+    # The help names where to upload.
     code, out, _ = run('--help', cwd=tmp_path)
     assert code == 0 and 'pack predictions/u2r --domain rural --out u2r.zip' in out
     assert 'competitions/13037' in out and 'competitions/13030' in out

@@ -58,13 +58,8 @@ def test_every_option_has_its_effect(surfaces, tmp_path, call):
     assert code == 0, err
     assert 'range: -3.00 is depth 0 and 30.00 is depth 1\n' in text
     manifest = json.loads((out / 'manifest.json').read_text())
-    assert manifest['settings'] == {
-        'nodata': [-9999.0, 105.0],
-        'fill': True,
-        'ground': 'opening',
-        'window': None,
-        'window_pixels': 31,
-    }
+    ground = dict(ground='opening', window=None, window_pixels=31)
+    assert manifest['settings'] == dict(nodata=[-9999.0, 105.0], fill=True, **ground)
     # Height 0 is a tenth of the range.
     assert read_depth(out / '0.png').min() == pytest.approx(3 / 33, abs=1e-4)
 

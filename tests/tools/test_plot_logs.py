@@ -8,10 +8,8 @@ import pytest
 
 
 @pytest.fixture
-def run(run_tool, monkeypatch, tmp_path):
-    """Run the tool in ``tmp_path``; return status, output, errors."""
-    monkeypatch.chdir(tmp_path)
-    return partial(run_tool, 'plot_logs')
+def run(run_here):
+    return partial(run_here, 'plot_logs')
 
 
 @pytest.fixture(autouse=True)
@@ -26,10 +24,9 @@ def runs(tmp_path):
 def test_it_draws_the_logged_keys_and_reports_the_missing_ones(run):
     status, out, err = run('rgb', 'dual', '--out', 'a/curves.svg')
     assert (status, err) == (0, '')
-    assert out.splitlines() == [
-        'dual has no mIoU (choose from loss, mF1).',
-        'curves of 2 runs: a/curves.svg',
-    ]
+    missing, drawn = out.splitlines()
+    assert missing == 'dual has no mIoU (choose from loss, mF1).'
+    assert drawn == 'curves of 2 runs: a/curves.svg'
     text = Path('a/curves.svg').read_text()
     assert text.startswith('<?xml') and '<!-- loss -->' in text and '<!-- mIoU -->' in text
 

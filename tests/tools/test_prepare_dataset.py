@@ -19,11 +19,6 @@ from depthda.preparation.isprs import IsprsSettings, prepare_isprs
 TOOL = Path(__file__).parents[2] / 'tools' / 'prepare_dataset.py'
 
 
-def _run(*args):
-    command = [sys.executable, str(TOOL), *map(str, args)]
-    return subprocess.run(command, capture_output=True, text=True)
-
-
 def _contents(root):
     """Return the content of every file below a folder, including hidden files."""
     names = [os.path.join(folder, name) for folder, _, names in os.walk(root) for name in names]
@@ -35,8 +30,8 @@ def test_workers_write_the_same_files_and_the_command_describes_them(tmp_path):
     zips = [pack(folder, tmp_path / f'{folder.name}.zip') for folder in source.iterdir()]
     out = tmp_path / 'out'
     options = '--tile 8 --stride 6 --bands irrg rgb --depth dsm ndsm --dsm-range 90 300'
-    arguments = ['isprs', 'potsdam', *zips, '--out', out, *options.split(), '--workers', 2]
-    result = _run(*arguments)
+    command = [sys.executable, TOOL, 'isprs', 'potsdam', *zips, '--out', out, *options.split()]
+    result = subprocess.run([*command, '--workers', '2'], capture_output=True, text=True)
     assert result.returncode == 0, result.stderr
     lines = result.stdout.splitlines()
     assert lines[0] == f'{out}: 48 tiles of 3 areas, each 8²'
@@ -86,10 +81,7 @@ def test_a_mistake_is_one_sentence_and_exit_code_2(tmp_path, call):
     (text,) = [line for line in err.splitlines() if line.strip()]
     assert (code, out.strip()) == (2, '')
     assert text.startswith('error: ') and text.endswith('choose a smaller --tile')
-
-
-def test_labels_and_depth_can_be_left_out(tmp_path, call):
-    source = Download(tmp_path / 'in').potsdam({'2_10': 1})
+    # Labels and depth can be left out.
     options = '--labels none --depth --nearest-colour --tile 8'
     code, _, err = call('isprs', 'potsdam', source, '--out', tmp_path / 'out', *options.split())
     assert code == 2 and '--nearest-colour needs --labels full' in err

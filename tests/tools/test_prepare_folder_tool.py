@@ -7,6 +7,8 @@ import pytest
 from PIL import Image
 from tiny_scenes import Scenes, write
 
+from depthda.datasets.liuzhou import LiuZhou
+
 
 @pytest.fixture
 def call(run_tool):
@@ -21,8 +23,6 @@ def arguments(root, out, *more):
 
 
 def test_liuzhou_is_read_by_its_class(tmp_path, call):
-    from depthda.datasets.liuzhou import LiuZhou
-
     rng = np.random.default_rng(0)
     for name in 'ab':
         write(tmp_path / f'i/{name}.tif', rng.integers(0, 255, (32, 32, 3), np.uint8))
@@ -33,13 +33,12 @@ def test_liuzhou_is_read_by_its_class(tmp_path, call):
     assert code == 0, err
     assert 'cropland' in text and 'water' in text
     steps = [dict(type='LoadImageFromFile'), dict(type='LoadAnnotations')]
-    dataset = LiuZhou(
-        str(tmp_path / 'out'), ann_file='train.txt', depth=None, pipeline=steps, test_mode=True
-    )
+    settings = dict(data_root=str(tmp_path / 'out'), depth=None, pipeline=steps, test_mode=True)
+    dataset = LiuZhou(**settings, ann_file='train.txt')
     assert len(dataset) == 4
     assert set(np.unique(dataset[0]['gt_seg_map'])) <= {*range(7), 255}
     # The value 0, which is not a class, has become 255.
-    whole = LiuZhou(str(tmp_path / 'out'), depth=None, pipeline=steps, test_mode=True)
+    whole = LiuZhou(**settings)
     held = np.stack([whole[n]['gt_seg_map'] for n in range(len(whole))])
     assert np.bincount(held.ravel(), minlength=256)[255] > 0 and (held != 7).all()
 

@@ -29,16 +29,9 @@ def test_a_score_of_a_smoke_run_is_recorded(record, tmp_path, monkeypatch):
     run = plan_runs(load_table(TABLE), tmp_path, [0], [0], ['convnext-b-b'], smoke=True)[0]
     run.folder.mkdir(parents=True)
     (run.folder / 'a.zip').write_bytes(b'zip')
-    result = {
-        'state': 'awaiting score',
-        'protocol': run.row.protocol,
-        'scores': {},
-        'submission': 'a.zip',
-        'submission_sha256': file_hash(run.folder / 'a.zip'),
-        'checkpoint': {'sha256': 'abc'},
-        'target_selected': False,
-        'commit': None,
-    }
+    result = dict(state='awaiting score', protocol=run.row.protocol, scores={}, commit=None)
+    result |= dict(submission='a.zip', submission_sha256=file_hash(run.folder / 'a.zip'))
+    result |= dict(checkpoint={'sha256': 'abc'}, target_selected=False, headline=None, tested_on={})
     write_json(run.folder / 'result.json', result)
 
     code, out, err = record('convnext-b-b', '0', '--scores', *SCORES, '--miou', '40.01')

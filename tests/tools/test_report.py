@@ -11,10 +11,8 @@ MADE = runpy.run_path(str(ROOT / 'tests/experiments/page/page_runs.py'))
 
 
 @pytest.fixture
-def run(run_tool, monkeypatch, tmp_path):
-    """Run the tool in ``tmp_path``; return status, output, errors."""
-    monkeypatch.chdir(tmp_path)
-    return partial(run_tool, 'report')
+def run(run_here):
+    return partial(run_here, 'report')
 
 
 @pytest.fixture
@@ -34,44 +32,40 @@ def test_a_page_of_a_run(run, work, tmp_path):
     assert 'tools/report.py work --names &#x27;the &lt;run&gt;&#x27; --out a/page.html' in text
 
 
-def test_missing_parts_are_also_reported_on_the_terminal(run, work):
+def test_missing_parts_and_a_large_page_are_reported_on_the_terminal(run, work, monkeypatch):
+    monkeypatch.setattr('depthda.experiments.page.page.HEAVY', 1000)
     (work / 'one/tiles.npz').unlink()
     status, _, errors = run('work')
     assert status == 0 and 'note: one has no tiles.npz' in errors
+    assert '--tiles 2 makes it smaller' in errors
 
 
-def test_a_mistake_is_one_sentence_and_status_2(run, work, tmp_path):
-    status, output, errors = run('nowhere')
-    assert status == 2 and not output
-    assert errors == 'error: there is no folder nowhere: give a tested run, or a folder of runs.\n'
+OTHERS = ('work/one/metrics.json', 'iter_1.pth', 'other.html')
+
+
+def test_a_mistake_is_one_sentence_and_status_2_and_only_a_report_page_is_replaced(
+    run, work, tmp_path
+):
+    for name in OTHERS:
+        (tmp_path / name).touch()
+    contents = [(tmp_path / name).read_bytes() for name in OTHERS]
+    for arguments, sentence in (
+        (['nowhere'], 'there is no folder nowhere: give a tested run, or a folder of runs.'),
+        (['work', '--out', 'data'], 'data is a folder: name a file, data/NAME'),
+        (
+            ['work', '--out', 'page.pdf'],
+            '--out page.pdf: the page is HTML, so give a name that ends with .html.',
+        ),
+        *(
+            (
+                ['work', '--out', name],
+                f'{name} exists and is not a report page: give a new name, or remove that file.',
+            )
+            for name in OTHERS
+        ),
+    ):
+        assert run(*arguments) == (2, '', f'error: {sentence}\n')
     assert run('work', '--tiles', '-1')[0] == 2
-    status, output, errors = run('work', '--out', 'data')
-    assert status == 2 and not output
-    assert errors == 'error: data is a folder: name a file, data/NAME\n'
-    assert run('work', '--out', 'page.pdf') == (
-        2,
-        '',
-        'error: --out page.pdf: the page is HTML, so give a name that ends with .html.\n',
-    )
+    assert [(tmp_path / name).read_bytes() for name in OTHERS] == contents
     assert not (tmp_path / 'report.html').exists() and not (tmp_path / 'page.pdf').exists()
-
-
-def test_a_large_page_is_reported(run, work, monkeypatch):
-    import depthda.experiments.page.page as module
-
-    monkeypatch.setattr(module, 'HEAVY', 1000)
-    assert '--tiles 2 makes it smaller' in run('work')[2]
-
-
-@pytest.mark.parametrize('name', ['work/one/metrics.json', 'iter_1.pth', 'other.html'])
-def test_only_a_report_page_is_replaced(run, work, tmp_path, name):
-    file = tmp_path / name
-    file.touch()
-    before = file.read_bytes()
-    status, _, errors = run('work', '--out', name)
-    assert (status, errors) == (
-        2,
-        f'error: {name} exists and is not a report page: give a new name, or remove that file.\n',
-    )
-    assert file.read_bytes() == before
     assert run('work', '--out', 'page.html')[0] == run('work', '--out', 'page.html')[0] == 0

@@ -35,9 +35,8 @@ def call(tool, *args, **kwargs):
 
 def data(sample):
     pair = 'train_dataloader.dataset.{}.data_root={}'
-    return [pair.format(domain, sample) for domain in ('source', 'target')] + [
-        f'translate_dataset.data_root={sample}'
-    ]
+    roots = [pair.format(domain, sample) for domain in ('source', 'target')]
+    return [*roots, f'translate_dataset.data_root={sample}']
 
 
 @pytest.fixture(scope='module')
@@ -94,13 +93,13 @@ def test_labels_stay_on_their_objects(run):
     assert strength[0] > 1.3 * max(strength[4], strength[8])
 
 
-def test_a_segmentation_is_trained_on_it_and_records_it(run, sample, short_run):
-    config = 'configs/sample/upernet_tiny_u2r.py'
+def test_a_segmentation_is_trained_on_it_and_records_it(run, sample, short_run, run_tool):
+    config = ROOT / 'configs/sample/upernet_tiny_u2r.py'
     options = {**short_run, 'train_dataloader.dataset.data_root': run / 'dataset'}
-    words = ['--cfg-options', *(f'{key}={value}' for key, value in options.items())]
     folder = run / 'segmentation'
-    call('train.py', config, '--work-dir', folder, *words)
-    call('test.py', config, folder / 'iter_4.pth', '--work-dir', folder, *words)
+    words = ['--work-dir', folder, '--cfg-options', *(f'{k}={v}' for k, v in options.items())]
+    for tool, *checkpoint in (('train',), ('test', folder / 'iter_4.pth')):
+        assert run_tool(tool, config, *checkpoint, *words)[0] == 0
     trained_on = json.loads((folder / 'metrics.json').read_text())['trained_on']
     translation = trained_on['translation']
     assert translation['config'] == CONFIG
@@ -109,14 +108,11 @@ def test_a_segmentation_is_trained_on_it_and_records_it(run, sample, short_run):
 
 
 def test_there_are_pictures_and_the_distances_of_the_critics(run):
-    names = [path.name for path in run.glob('drdg/*/translation/*.png')]
-    assert {'iter_100.png', 'iter_200.png', 'iter_300.png'} == set(names)
-    logged = [
-        json.loads(line)
-        for path in run.glob('drdg/*/vis_data/scalars.json')
-        for line in path.read_text().splitlines()
-    ]
-    assert all({'distance_s', 'distance_t', 'loss_critic'} <= entry.keys() for entry in logged)
+    names = {path.name for path in run.glob('drdg/*/translation/*.png')}
+    assert names == {'iter_100.png', 'iter_200.png', 'iter_300.png'}
+    logs = [path.read_text().splitlines() for path in run.glob('drdg/*/vis_data/scalars.json')]
+    for entry in map(json.loads, sum(logs, [])):
+        assert {'distance_s', 'distance_t', 'loss_critic'} <= entry.keys()
 
 
 def test_processes_share_training_and_tiles(run, sample, tmp_path):
@@ -127,13 +123,8 @@ def test_processes_share_training_and_tiles(run, sample, tmp_path):
     environment = {**os.environ, 'OMP_NUM_THREADS': '1'}
 
     def both(tool, *args):
-        done = subprocess.run(
-            [*torchrun, str(ROOT / 'tools' / tool), *map(str, args), *options],
-            capture_output=True,
-            text=True,
-            cwd=ROOT,
-            env=environment,
-        )
+        words = [*torchrun, *command(tool, *args)[1:], *options]
+        done = subprocess.run(words, capture_output=True, text=True, cwd=ROOT, env=environment)
         assert done.returncode == 0, done.stderr[-3000:]
 
     options.append('train_cfg.max_iters=4')

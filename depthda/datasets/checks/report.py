@@ -72,12 +72,10 @@ def _parts(name: str, dataset: Any) -> Iterator[tuple[str, RGBDSegDataset]]:
     """Iterate over the datasets in pairs and wrappers, with a name for each."""
     if isinstance(dataset, RGBDSegDataset):
         yield name, dataset
-    elif hasattr(dataset, 'sets'):
-        for part, inner in dataset.sets.items():
+    elif hasattr(dataset, 'sets') or hasattr(dataset, 'datasets'):
+        parts = dataset.sets.items() if hasattr(dataset, 'sets') else enumerate(dataset.datasets, 1)
+        for part, inner in parts:
             yield from _parts(f'{name} {part}', inner)
-    elif hasattr(dataset, 'datasets'):
-        for number, inner in enumerate(dataset.datasets, 1):
-            yield from _parts(f'{name} {number}', inner)
     elif hasattr(dataset, 'dataset'):
         yield from _parts(name, dataset.dataset)
     else:

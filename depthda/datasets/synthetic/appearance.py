@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
+from numpy.random import Generator
 
 from .config import AppearanceConfig
 from .fields import between, noise
@@ -25,32 +26,24 @@ class Light:
     shadow: np.ndarray
 
 
-def make_light(
-    config: AppearanceConfig, surface: TileHeights, gsd: float, rng: np.random.Generator
-) -> Light:
+def make_light(config: AppearanceConfig, surface: TileHeights, gsd: float, rng: Generator) -> Light:
     """Draw the position of the sun, and compute the shadows."""
     sun = Sun(between(rng, config.sun_azimuth_deg), between(rng, config.sun_elevation_deg))
     return Light(sun, cast_shadow(surface.height, gsd, sun))
 
 
 def render(
-    config: AppearanceConfig,
-    layout: TilePlan,
-    surface: TileHeights,
-    light: Light,
-    rng: np.random.Generator,
+    config: AppearanceConfig, layout: TilePlan, surface: TileHeights, light: Light, rng: Generator
 ) -> np.ndarray:
     """Return the image of the sensor, H×W×3 uint8 RGB."""
     colour = _colours(config, layout, surface, rng)
-    texture = _texture(layout, rng)
-    _mark_lanes(layout, texture)
-    colour *= texture[..., None]
+    colour *= _texture(layout, rng)[..., None]
     colour *= _illumination(layout, surface, light)
     return _sense(config, colour, layout.no_data, rng)
 
 
 def _colours(
-    config: AppearanceConfig, layout: TilePlan, surface: TileHeights, rng: np.random.Generator
+    config: AppearanceConfig, layout: TilePlan, surface: TileHeights, rng: Generator
 ) -> np.ndarray:
     """Return the colours of the materials, varied from object to object."""
     autumn = np.float32(between(rng, config.autumn))
@@ -74,8 +67,8 @@ def _colours(
     return colour
 
 
-def _texture(layout: TilePlan, rng: np.random.Generator) -> np.ndarray:
-    """Return a brightness factor that varies over the ground and along the rows of fields."""
+def _texture(layout: TilePlan, rng: Generator) -> np.ndarray:
+    """Return a brightness factor that varies over the ground, fields in rows and lanes."""
     size, gsd = layout.frame.size, layout.frame.gsd
     mottle = 0.05 * noise(rng, size, 14 / gsd) + 0.05 * noise(rng, size, 3.5 / gsd)
     mottle += 0.05 * noise(rng, size, max(1.0 / gsd, 1.3))
@@ -87,16 +80,11 @@ def _texture(layout: TilePlan, rng: np.random.Generator) -> np.ndarray:
         strength = (0.03 + 0.11 * rng.random(1024)).astype(np.float32)
         phase = layout.row[rows, columns] * frequency[parcel]
         texture[rows, columns] += strength[parcel] * np.sin(phase)
-    return texture
-
-
-def _mark_lanes(layout: TilePlan, texture: np.ndarray) -> None:
-    """Draw a pale centre line on asphalt, and the darker wheel tracks next to it."""
-    asphalt = layout.material == Material.ASPHALT
-    lane = layout.lane
-    half_pixel = layout.frame.gsd / 2
-    texture[asphalt & (lane < max(0.2, half_pixel))] *= 1.35
+    # A pale centre line on asphalt, and the darker wheel tracks next to it.
+    asphalt, lane = layout.material == Material.ASPHALT, layout.lane
+    texture[asphalt & (lane < max(0.2, gsd / 2))] *= 1.35
     texture[asphalt & (np.abs(lane - 2.0) < 0.5)] *= 0.95
+    return texture
 
 
 def _illumination(layout: TilePlan, surface: TileHeights, light: Light) -> np.ndarray:
@@ -106,10 +94,8 @@ def _illumination(layout: TilePlan, surface: TileHeights, light: Light) -> np.nd
     scale = 1 / (8 * gsd)
     gx = np.clip(cv2.Sobel(smooth, cv2.CV_32F, 1, 0, scale=scale), -1.0, 1.0)
     gy = np.clip(cv2.Sobel(smooth, cv2.CV_32F, 0, 1, scale=scale), -1.0, 1.0)
-    (sx, sy), slope = sun.towards, sun.slope
-    facing = (1 - (gx * np.float32(sx) + gy * np.float32(sy)) / np.float32(slope)) / np.sqrt(
-        1 + gx * gx + gy * gy
-    )
+    sx, sy, slope = map(np.float32, (*sun.towards, sun.slope))
+    facing = (1 - (gx * sx + gy * sy) / slope) / np.sqrt(1 + gx * gx + gy * gy)
     facing = np.clip(facing, 0.1, 1.6)
     facing[layout.material == Material.WATER] = 1
     direct = facing * (1 - light.shadow)
@@ -118,10 +104,7 @@ def _illumination(layout: TilePlan, surface: TileHeights, light: Light) -> np.nd
 
 
 def _sense(
-    config: AppearanceConfig,
-    colour: np.ndarray,
-    no_data: np.ndarray | None,
-    rng: np.random.Generator,
+    config: AppearanceConfig, colour: np.ndarray, no_data: np.ndarray | None, rng: Generator
 ) -> np.ndarray:
     """Apply the effects of air, optics and sensor: haze, blur, noise and gamma."""
     size = colour.shape[0]

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
+from numpy.random import Generator
 
 from .fields import Frame, between
 from .materials import CLASS_OF, ROAD, WATER, Material
@@ -61,7 +62,7 @@ class Buildings:
 
 
 def place_buildings(
-    grid: StreetGrid, frame: Frame, rng: np.random.Generator, material: np.ndarray
+    grid: StreetGrid, frame: Frame, rng: Generator, material: np.ndarray
 ) -> Buildings:
     """Fill the blocks of a street grid with buildings, away from streets and water."""
     rows = []
@@ -122,7 +123,7 @@ def _corners(centre: np.ndarray, a: np.ndarray, b: np.ndarray, angle: np.ndarray
     return np.stack([centre + s * along + t * side for s, t in signs], 1)
 
 
-def _fill_block(style: _Style, bounds: list[float], rng: np.random.Generator) -> np.ndarray:
+def _fill_block(style: _Style, bounds: list[float], rng: Generator) -> np.ndarray:
     """Place the buildings of one block on a regular lattice, in grid coordinates."""
     u0, u1, v0, v1 = bounds
     step_u, step_v = between(rng, style.spacing[0]), style.spacing[1]

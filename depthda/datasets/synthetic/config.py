@@ -4,6 +4,7 @@ Lengths are in metres on the ground. A pair ``(low, high)`` is a range from whic
 for each tile, block or object.
 """
 
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 
 from depthda.errors import UserError
@@ -101,12 +102,8 @@ class WorldConfig:
 
     def domain(self, name: str) -> DomainConfig:
         """Return the settings of one domain."""
-        for known, config in self.domains:
-            if known == name:
-                return config
-        raise UserError(
-            f'this world has no domain {name!r}: choose from {", ".join(self.domain_names)}'
-        )
+        check_choice('this world has no domain', name, self.domain_names)
+        return dict(self.domains)[name]
 
     @property
     def domain_names(self) -> tuple[str, ...]:
@@ -117,6 +114,12 @@ class WorldConfig:
         content = asdict(self)
         content['domains'] = dict(content['domains'])
         return content
+
+
+def check_choice(problem: str, name: str, known: Iterable[str]) -> None:
+    """Refuse a name that is not one of those known."""
+    if name not in known:
+        raise UserError(f'{problem} {name!r}: choose from {", ".join(known)}')
 
 
 def _weights(text: str) -> tuple[tuple[str, float], ...]:
@@ -184,14 +187,10 @@ _DEPTH_V1 = DepthConfig(fidelity=0.7, blur_m=5.0, drift=1.0, appearance_error=1.
 
 
 def _domain_v1(column: int) -> DomainConfig:
-    part = {name: {key: pair[column] for key, pair in _V1[name].items()} for name in _V1}
-    return DomainConfig(
-        LayoutConfig(**part['layout']),
-        GeometryConfig(**part['geometry']),
-        ResolutionConfig(**part['resolution']),
-        AppearanceConfig(**part['appearance']),
-        _DEPTH_V1,
-    )
+    kinds = (LayoutConfig, GeometryConfig, ResolutionConfig, AppearanceConfig)
+    pairs = [[(key, pair[column]) for key, pair in part.items()] for part in _V1.values()]
+    parts = [kind(**dict(part)) for kind, part in zip(kinds, pairs, strict=True)]
+    return DomainConfig(*parts, _DEPTH_V1)
 
 
 WORLDS = {'v1': {'urban': _domain_v1(0), 'rural': _domain_v1(1)}}
@@ -218,19 +217,14 @@ def make_world(
         fidelity: Fidelity of relative depth in all domains; None keeps that of the version.
         null: Use height and depth of an unrelated tile (see ``world.py``).
     """
-    if version not in WORLDS:
-        raise UserError(f'no synthetic world {version!r}: choose from {", ".join(WORLDS)}')
+    check_choice('no synthetic world', version, WORLDS)
     presets = WORLDS[version]
     for name in domains:
-        if name not in presets:
-            raise UserError(
-                f'world {version} has no domain {name!r}: choose from {", ".join(presets)}'
-            )
+        check_choice(f'world {version} has no domain', name, presets)
     if not domains or len(set(domains)) != len(domains):
         raise UserError(f'domains must be named once each, not {" ".join(domains) or "not at all"}')
     for part in gap:
-        if part not in PARTS:
-            raise UserError(f'a world has no part {part!r}: choose from {", ".join(PARTS)}')
+        check_choice('a world has no part', part, PARTS)
     if size < 64:
         raise UserError(f'tiles of {size} pixels are too small for a scene: take 64 or more')
     if seed < 0:
@@ -238,10 +232,7 @@ def make_world(
     if fidelity is not None and not 0 <= fidelity <= 1:
         raise UserError(f'the depth fidelity is {fidelity}: take a number from 0 to 1')
     shared = {part: getattr(presets[domains[0]], part) for part in PARTS if part not in gap}
-    chosen = []
-    for name in domains:
-        config = replace(presets[name], **shared)
-        if fidelity is not None:
-            config = replace(config, depth=replace(config.depth, fidelity=float(fidelity)))
-        chosen.append((name, config))
-    return WorldConfig(version, seed, size, null, tuple(chosen))
+    if fidelity is not None:  # all domains of a version have the same depth
+        shared['depth'] = replace(presets[domains[0]].depth, fidelity=float(fidelity))
+    chosen = tuple((name, replace(presets[name], **shared)) for name in domains)
+    return WorldConfig(version, seed, size, null, chosen)

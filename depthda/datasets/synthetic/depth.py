@@ -2,6 +2,7 @@
 
 import cv2
 import numpy as np
+from numpy.random import Generator
 
 from .appearance import Light
 from .config import DepthConfig
@@ -14,11 +15,7 @@ _FLAT_ROOFS = (Material.ROOF_CONCRETE, Material.ROOF_BITUMEN, Material.ROOF_META
 
 
 def estimate_depth(
-    config: DepthConfig,
-    layout: TilePlan,
-    surface: TileHeights,
-    light: Light,
-    rng: np.random.Generator,
+    config: DepthConfig, layout: TilePlan, surface: TileHeights, light: Light, rng: Generator
 ) -> np.ndarray:
     """Return relative depth, H×W uint16 in 1…65535, larger = higher.
 
@@ -45,7 +42,7 @@ def estimate_depth(
     return (np.clip(relative, 0, 65534) + 1).astype(np.uint16)
 
 
-def _drift(size: int, gsd: float, rng: np.random.Generator) -> np.ndarray:
+def _drift(size: int, gsd: float, rng: Generator) -> np.ndarray:
     """Return smooth noise of unit scale: a slope, long waves, and bumps of the size of blocks."""
     axis = np.linspace(-1, 1, size, dtype=np.float32)
     slope = rng.standard_normal(2).astype(np.float32) * np.float32(0.7)
@@ -55,7 +52,7 @@ def _drift(size: int, gsd: float, rng: np.random.Generator) -> np.ndarray:
 
 
 def _appearance_errors(
-    layout: TilePlan, surface: TileHeights, light: Light, spread: float, rng: np.random.Generator
+    layout: TilePlan, surface: TileHeights, light: Light, spread: float, rng: Generator
 ) -> np.ndarray:
     size, gsd = layout.frame.size, layout.frame.gsd
     errors = np.float32(-0.7) * light.shadow

@@ -2,22 +2,20 @@
 
 import cv2
 import numpy as np
+from numpy.random import Generator
 
 from .fields import Frame
 from .materials import BUILDING, CLASS_OF, ROAD, WATER, Material
 from .streets import StreetGrid
 
 
-def paint_cars(
-    grid: StreetGrid, frame: Frame, rng: np.random.Generator, material: np.ndarray
-) -> None:
+def paint_cars(grid: StreetGrid, frame: Frame, rng: Generator, material: np.ndarray) -> None:
     """Paint cars on asphalt, parallel to their street."""
     extent = frame.size * frame.gsd / 2
     count = int(extent**2 / 60)
     where = (rng.random((count, 2)) * 2 - 1) * extent
     heading = rng.random(count)
-    pixel = np.rint(frame.to_pixels(where)).astype(int).clip(0, frame.size - 1)
-    column, row = pixel[:, 0], pixel[:, 1]
+    column, row = frame.nearest(where)
     on_asphalt = material[row, column] == Material.ASPHALT
     # A car is parallel to the nearer of the two nearest street lines.
     offsets = [
@@ -38,9 +36,7 @@ def paint_cars(
     material[(canvas > 0) & (material == Material.ASPHALT)] = Material.CAR
 
 
-def paint_trees(
-    kind: np.ndarray, frame: Frame, rng: np.random.Generator, material: np.ndarray
-) -> None:
+def paint_trees(kind: np.ndarray, frame: Frame, rng: Generator, material: np.ndarray) -> None:
     """Paint small groups of trees on lawns, meadows and the pavements of built-up blocks."""
     extent = frame.size * frame.gsd / 2
     count = int((2 * extent) ** 2 / 160)
@@ -48,8 +44,7 @@ def paint_trees(
     radius = 1.6 + 1.9 * rng.random(count)
     # Trees grow in groups: move every second tree next to the one before it.
     where[1::2] = where[: count // 2 * 2 : 2] + 4.0 * (rng.random((count // 2, 2)) - 0.5)
-    pixel = np.rint(frame.to_pixels(where)).astype(int).clip(0, frame.size - 1)
-    column, row = pixel[:, 0], pixel[:, 1]
+    column, row = frame.nearest(where)
     ground = material[row, column]
     grassy = (ground == Material.LAWN) | (ground == Material.MEADOW)
     paved = (ground == Material.PAVED) & (kind[row, column] > 0)
@@ -63,7 +58,7 @@ def paint_trees(
     material[(canvas > 0) & growable] = Material.BROADLEAF
 
 
-def paint_no_data(size: int, rng: np.random.Generator) -> np.ndarray:
+def paint_no_data(size: int, rng: Generator) -> np.ndarray:
     """Return the mask of a slightly slanted strip along one border."""
     depth = size * (0.03 + 0.07 * rng.random())
     slant = 0.05 * (2 * rng.random() - 1)

@@ -10,15 +10,16 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
+from numpy.random import PCG64, Generator
 
 
-def stream(*key: int | str) -> np.random.Generator:
+def stream(*key: int | str) -> Generator:
     """Return a random generator that depends only on the key."""
     digest = hashlib.blake2b('/'.join(map(str, key)).encode(), digest_size=16).digest()
-    return np.random.Generator(np.random.PCG64(int.from_bytes(digest, 'little')))
+    return Generator(PCG64(int.from_bytes(digest, 'little')))
 
 
-def between(rng: np.random.Generator, limits: tuple[float, float]) -> float:
+def between(rng: Generator, limits: tuple[float, float]) -> float:
     """Draw uniformly from a range."""
     return limits[0] + (limits[1] - limits[0]) * rng.random()
 
@@ -47,12 +48,16 @@ class Frame:
         """Convert ground to pixel coordinates (pixel centres are whole numbers)."""
         return metres / self.gsd + (self.size / 2 - 0.5)
 
+    def nearest(self, metres: np.ndarray) -> np.ndarray:
+        """Return the columns and rows (2×N) of the pixels nearest to ground coordinates (N×2)."""
+        return np.rint(self.to_pixels(metres)).astype(int).clip(0, self.size - 1).T
+
 
 class Bands:
     """A line divided into bands of random width, with tables for fast look-up by pixel."""
 
     def __init__(
-        self, rng: np.random.Generator, frame: Frame, width_m: tuple[float, float], step: float
+        self, rng: Generator, frame: Frame, width_m: tuple[float, float], step: float
     ) -> None:
         reach = frame.reach
         count = int((2 * reach + width_m[1]) / width_m[0]) + 2
@@ -76,9 +81,7 @@ class Bands:
         return np.clip(rows, 0, len(self.band) - 1, out=rows)
 
 
-def exact_noise(
-    rng: np.random.Generator, size: int, length_px: float, octaves: int = 1
-) -> np.ndarray:
+def exact_noise(rng: Generator, size: int, length_px: float, octaves: int = 1) -> np.ndarray:
     """Return smooth noise in about [-1, 1] whose bits do not depend on the processor."""
     total = np.zeros((size, size), np.float32)
     weight, weights = 1.0, 0.0
@@ -101,7 +104,7 @@ def exact_noise(
     return total / np.float32(weights)
 
 
-def noise(rng: np.random.Generator, size: int, length_px: float) -> np.ndarray:
+def noise(rng: Generator, size: int, length_px: float) -> np.ndarray:
     """Return smooth noise of about zero mean and unit variance, with one length scale."""
     # Compute long waves at a quarter of the size and enlarge them: cubic sampling is slow.
     shrink = 1 if length_px < 8 else 4

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
+from numpy.random import Generator
 
 from .config import GeometryConfig
 from .fields import between, noise
@@ -24,7 +25,7 @@ class TileHeights:
     plant: np.ndarray
 
 
-def make_surface(config: GeometryConfig, layout: TilePlan, rng: np.random.Generator) -> TileHeights:
+def make_surface(config: GeometryConfig, layout: TilePlan, rng: Generator) -> TileHeights:
     """Compute the heights of a plan."""
     frame, material = layout.frame, layout.material
     terrain = _terrain(config, layout, rng)
@@ -54,7 +55,7 @@ def make_surface(config: GeometryConfig, layout: TilePlan, rng: np.random.Genera
     return TileHeights(terrain, height, plant)
 
 
-def _terrain(config: GeometryConfig, layout: TilePlan, rng: np.random.Generator) -> np.ndarray:
+def _terrain(config: GeometryConfig, layout: TilePlan, rng: Generator) -> np.ndarray:
     size, gsd = layout.frame.size, layout.frame.gsd
     relief, base = between(rng, config.relief_m), 100 * rng.random()
     rolling = noise(rng, size, config.relief_length_m / gsd)
@@ -70,7 +71,7 @@ def _terrain(config: GeometryConfig, layout: TilePlan, rng: np.random.Generator)
     return terrain
 
 
-def _crops(config: GeometryConfig, layout: TilePlan, rng: np.random.Generator) -> np.ndarray:
+def _crops(config: GeometryConfig, layout: TilePlan, rng: Generator) -> np.ndarray:
     """Return the heights of grass, crops and rubble."""
     tall = np.zeros(len(Material), np.float32)
     for crop in (Material.GREEN_CROP, Material.RIPE_CROP, Material.PADDY):
@@ -81,7 +82,7 @@ def _crops(config: GeometryConfig, layout: TilePlan, rng: np.random.Generator) -
 
 
 def _plants(
-    where: np.ndarray, spacing_px: float, jitter: float, rng: np.random.Generator
+    where: np.ndarray, spacing_px: float, jitter: float, rng: Generator
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return distance (pixels) and number of the nearest plant, on a lattice with jitter."""
     size = where.shape[0]
@@ -102,7 +103,7 @@ def _raise_buildings(
     layout: TilePlan,
     terrain: np.ndarray,
     height: np.ndarray,
-    rng: np.random.Generator,
+    rng: Generator,
 ) -> None:
     """Add flat and gabled buildings, which stand at the height of the ground at their centre."""
     buildings, frame = layout.buildings, layout.frame
@@ -111,9 +112,8 @@ def _raise_buildings(
         return
     low, high = config.building_m
     eaves = low * (high / low) ** buildings.storey * (0.92 + 0.16 * rng.random(len(buildings)))
-    centre = frame.to_pixels(np.stack([buildings.y, buildings.x]))
-    centre = np.rint(centre).astype(int).clip(0, frame.size - 1)
-    eaves += terrain[centre[0], centre[1]]
+    column, row = frame.nearest(np.stack([buildings.x, buildings.y], 1))
+    eaves += terrain[row, column]
     pitch = np.where(buildings.gabled, 0.4 + 0.25 * rng.random(len(buildings)), 0.0)
 
     index = buildings.number[rows, columns] - 1

@@ -8,6 +8,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.random import Generator
 
 from .buildings import Buildings, place_buildings
 from .config import LayoutConfig
@@ -46,7 +47,7 @@ class TilePlan:
         return mask
 
 
-def make_layout(config: LayoutConfig, frame: Frame, rng: np.random.Generator) -> TilePlan:
+def make_layout(config: LayoutConfig, frame: Frame, rng: Generator) -> TilePlan:
     """Draw the plan of one tile."""
     warp = None
     if config.meander_m > 0:
@@ -60,7 +61,10 @@ def make_layout(config: LayoutConfig, frame: Frame, rng: np.random.Generator) ->
     _paint_blocks(grid, frame, rng, material, region)
     _paint_water(config, frame, rng, grid, material)
     lane = grid.paint_streets(material)
-    _join_regions(material, region)
+    # Water, forest and streets are one region each, across parcels and blocks.
+    classes = CLASS_OF[material]
+    for number, joined in enumerate((WATER, FOREST, ROAD), 1):
+        region[classes == joined] = number
     buildings = place_buildings(grid, frame, rng, material)
     paint_cars(grid, frame, rng, material)
     paint_trees(grid.kind, frame, rng, material)
@@ -69,7 +73,7 @@ def make_layout(config: LayoutConfig, frame: Frame, rng: np.random.Generator) ->
 
 
 def _countryside(
-    config: LayoutConfig, frame: Frame, rng: np.random.Generator, warp: np.ndarray | None
+    config: LayoutConfig, frame: Frame, rng: Generator, warp: np.ndarray | None
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Draw field parcels in strips, and patches of forest with natural outlines."""
     u, v = frame.rotated(math.pi * rng.random(), warp)
@@ -108,11 +112,7 @@ def _countryside(
 
 
 def _paint_blocks(
-    grid: StreetGrid,
-    frame: Frame,
-    rng: np.random.Generator,
-    material: np.ndarray,
-    region: np.ndarray,
+    grid: StreetGrid, frame: Frame, rng: Generator, material: np.ndarray, region: np.ndarray
 ) -> None:
     """Paint the ground of the blocks: lawns, yards, bare lots, groves in parks."""
     built = grid.kind > 0
@@ -133,19 +133,8 @@ def _paint_blocks(
     region[built] = blocks[built]
 
 
-def _join_regions(material: np.ndarray, region: np.ndarray) -> None:
-    """Join all water, all forest and all streets into one region each."""
-    classes = CLASS_OF[material]
-    for number, joined in enumerate((WATER, FOREST, ROAD), 1):
-        region[classes == joined] = number
-
-
 def _paint_water(
-    config: LayoutConfig,
-    frame: Frame,
-    rng: np.random.Generator,
-    grid: StreetGrid,
-    material: np.ndarray,
+    config: LayoutConfig, frame: Frame, rng: Generator, grid: StreetGrid, material: np.ndarray
 ) -> None:
     """Paint a river that winds across the tile, and ponds outside of built-up blocks."""
     half_extent = frame.size * frame.gsd / 2

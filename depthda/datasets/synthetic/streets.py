@@ -3,6 +3,7 @@
 import math
 
 import numpy as np
+from numpy.random import Generator
 
 from .config import LayoutConfig
 from .fields import Bands, Frame, between
@@ -31,7 +32,7 @@ class StreetGrid:
         self,
         config: LayoutConfig,
         frame: Frame,
-        rng: np.random.Generator,
+        rng: Generator,
         angle: float,
         warp: np.ndarray | None,
     ) -> None:
@@ -51,7 +52,7 @@ class StreetGrid:
             is_asphalt = rng.random(count) < config.asphalt
             self.surface.append(np.where(is_asphalt, Material.ASPHALT, Material.CONCRETE_ROAD))
 
-    def _draw_kinds(self, config: LayoutConfig, rng: np.random.Generator) -> np.ndarray:
+    def _draw_kinds(self, config: LayoutConfig, rng: Generator) -> np.ndarray:
         """Draw the kind of each cell, so that built-up cells form clusters."""
         shape = tuple(len(axis) for axis in self.axes)
         centres = [(axis.edges[:-1] + axis.edges[1:]) / 2 for axis in self.axes]
@@ -100,5 +101,5 @@ class StreetGrid:
         if self.warp is None:
             return ground
         # The warp is smooth, so one step of fixed-point iteration is exact enough.
-        pixel = np.rint(self.frame.to_pixels(ground)).astype(int).clip(0, self.frame.size - 1)
-        return (uv - self.warp[:, pixel[:, 1], pixel[:, 0]].T) @ turn
+        column, row = self.frame.nearest(ground)
+        return (uv - self.warp[:, row, column].T) @ turn

@@ -15,11 +15,10 @@ could help without information about the classes.
 from dataclasses import dataclass
 
 import numpy as np
-
-from depthda.errors import UserError
+from numpy.random import Generator
 
 from .appearance import make_light, render
-from .config import SPLITS, WorldConfig
+from .config import SPLITS, WorldConfig, check_choice
 from .depth import estimate_depth
 from .fields import Frame, stream
 from .geometry import make_surface
@@ -43,8 +42,7 @@ class Tile:
 
 def generate_tile(world: WorldConfig, domain: str, split: str, index: int) -> Tile:
     """Generate tile ``index`` (0, 1, …) of a domain and split."""
-    if split not in SPLITS:
-        raise UserError(f'no split {split!r}: choose from {", ".join(SPLITS)}')
+    check_choice('no split', split, SPLITS)
     scene = _Scene(world, domain, split, index)
     decoy = _Scene(world, domain, split, index, 'decoy') if world.null else scene
     return Tile(scene.image(), scene.layout.mask, decoy.surface.height, decoy.depth())
@@ -60,16 +58,14 @@ class _Scene:
         frame = Frame(world.size, gsd)
         self.layout = make_layout(self._config.layout, frame, self._stream('layout'))
         self.surface = make_surface(self._config.geometry, self.layout, self._stream('geometry'))
-        sun = self._stream('sun')
-        self._light = make_light(self._config.appearance, self.surface, gsd, sun)
+        light = make_light(self._config.appearance, self.surface, gsd, self._stream('sun'))
+        self._parts = self.layout, self.surface, light
 
-    def _stream(self, part: str) -> np.random.Generator:
+    def _stream(self, part: str) -> Generator:
         return stream(*self._key, part)
 
     def image(self) -> np.ndarray:
-        rng = self._stream('appearance')
-        return render(self._config.appearance, self.layout, self.surface, self._light, rng)
+        return render(self._config.appearance, *self._parts, self._stream('appearance'))
 
     def depth(self) -> np.ndarray:
-        rng = self._stream('depth')
-        return estimate_depth(self._config.depth, self.layout, self.surface, self._light, rng)
+        return estimate_depth(self._config.depth, *self._parts, self._stream('depth'))

@@ -3,6 +3,7 @@
 import functools
 import json
 import os
+import platform
 import shutil
 import warnings
 from collections.abc import Callable, Iterator
@@ -15,7 +16,7 @@ from rasterio import Affine
 from rasterio.errors import NotGeoreferencedWarning
 
 from depthda.errors import UserError, check_count
-from depthda.io.files import DISK_FULL, atomic_path, write_json
+from depthda.io.files import DISK_FULL, atomic_path, read_json, write_json
 from depthda.workers import worker_pool
 
 from .config import SPLITS, WorldConfig
@@ -71,10 +72,11 @@ def write_sample(
     if out.exists() and not out.is_dir():
         raise UserError(f'{out} is a file: name a folder')
     if out.is_dir() and any(out.iterdir()):
-        if _is_same(out / 'world.json', content):
+        if read_json(out / 'world.json') == content:
             return 0
         raise UserError(f'{out} holds something else already: name another folder or remove it')
-    temporary = out.with_name(f'.{out.name}-{os.getpid()}')
+    # Several machines may write it on a common disk.
+    temporary = out.with_name(f'.{out.name}-{platform.node()}-{os.getpid()}')
     try:
         temporary.mkdir(parents=True)
     except OSError as error:
@@ -82,14 +84,13 @@ def write_sample(
             raise
         raise UserError(f'{out} cannot be made ({error.strerror}): name another folder') from error
     try:
-        for folder in {_folder(temporary, job) for job in tiles}:
-            for name in ('images_png', 'masks_png', 'rdepth/synthetic', 'dsm'):
-                (folder / name).mkdir(parents=True)
         for done in _write_all(temporary, world, tiles, jobs, with_infrared):
             if progress is not None:
                 progress(done)
         write_json(temporary / 'world.json', content)
         if out.exists():
+            if read_json(out / 'world.json') == content:
+                return 0  # another process has written it meanwhile
             out.rmdir()
         temporary.rename(out)
     finally:
@@ -108,14 +109,9 @@ def _write_all(
             yield done
 
 
-def _folder(root: Path, job: Job) -> Path:
-    split, domain, _, _ = job
-    return root / split / domain.capitalize()
-
-
 def _write_tile(root: Path, world: WorldConfig, with_infrared: bool, job: Job) -> None:
     split, domain, index, number = job
-    folder = _folder(root, job)
+    folder = root / split / domain.capitalize()
     tile = generate_tile(world, domain, split, index)
     pictures = {'masks_png': tile.mask, 'rdepth/synthetic': tile.depth}
     if with_infrared:
@@ -138,6 +134,7 @@ def _write_tile(root: Path, world: WorldConfig, with_infrared: bool, job: Job) -
 
 def _write_tiff(path: Path, bands: np.ndarray, **profile) -> None:
     count, height, width = bands.shape
+    path.parent.mkdir(parents=True, exist_ok=True)
     profile |= dict(driver='GTiff', dtype=bands.dtype, count=count, width=width, height=height)
     with warnings.catch_warnings():
         warnings.simplefilter('ignore', NotGeoreferencedWarning)
@@ -150,15 +147,6 @@ def _describe(world: WorldConfig, counts: dict[str, int], tiles: list[Job]) -> d
     for split, domain, _, number in tiles:
         span = ranges.setdefault(split, {}).setdefault(domain.capitalize(), [number, number])
         span[1] = number
-    content = {
-        'world': world.version,
-        'seed': world.seed,
-        'tiles_per_domain': {split: counts[split] for split in SPLITS},
-        'file_numbers': ranges,
-        'settings': world.settings(),
-    }
-    return json.loads(json.dumps(content))
-
-
-def _is_same(path: Path, content: dict) -> bool:
-    return path.is_file() and json.loads(path.read_text()) == content
+    per_domain = {split: counts[split] for split in SPLITS}
+    content = {'world': world.version, 'seed': world.seed, 'tiles_per_domain': per_domain}
+    return json.loads(json.dumps(content | {'file_numbers': ranges, 'settings': world.settings()}))

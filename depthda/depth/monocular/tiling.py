@@ -1,7 +1,7 @@
 """Divide a scene into overlapping tiles, and blend the tiles."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise, product
 
@@ -29,9 +29,7 @@ class TileGrid:
         spans = product(self._spans(self.height), self._spans(self.width))
         return [(top, left, bottom, right) for (top, bottom), (left, right) in spans]
 
-    def blend(
-        self, tiles: Sequence[np.ndarray], scales: np.ndarray, shifts: np.ndarray
-    ) -> np.ndarray:
+    def blend(self, tiles: list[np.ndarray], scales: np.ndarray, shifts: np.ndarray) -> np.ndarray:
         """Return the scene of the tiles ``scale · tile + shift``, H×W float32.
 
         The weight of a tile rises from its edge over the overlap as sin², and the weights of a

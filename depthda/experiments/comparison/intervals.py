@@ -77,10 +77,8 @@ class World:
 
 def difference(worlds: Sequence[World]) -> np.ndarray:
     """Return ``second`` minus ``first``, mIoU and per class ``[1 + C]``; worlds weigh the same."""
-    per_world = [
-        mean_of_defined(iou(world.second.sum(1)) - iou(world.first.sum(1)), 0) for world in worlds
-    ]
-    return mean_of_defined(np.stack(per_world), 0)
+    gains = [mean_of_defined(iou(w.second.sum(1)) - iou(w.first.sum(1)), 0) for w in worlds]
+    return mean_of_defined(np.stack(gains), 0)
 
 
 def bootstrap(worlds: Sequence[World], resamples: int, seed: int) -> np.ndarray:

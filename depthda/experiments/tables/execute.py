@@ -30,12 +30,14 @@ def execute(
     together: int = 1,
     follow: Follow = lambda *progress: None,
     ended: Ended = lambda run, error: None,
+    fits: Callable[[Run], bool] = lambda run: True,
 ) -> list[tuple[Run, str]]:
     """Run ``runs`` and return those that failed, with their errors; a failure stops no other run.
 
     The data of the runs must exist. ``jobs`` runs go at a time and take the devices ``gpus`` in
     turn; by default the environment decides. A process does ``together`` runs, which saves imports.
-    ``follow`` is called with the progress of a run, ``ended`` with each run that has ended.
+    ``follow`` is called with the progress of a run, ``ended`` with each run that has ended. A run
+    that ``fits`` refuses when its turn comes is left out.
     """
     failed: list[tuple[Run, str]] = []
     # All slots share this iterator: each takes the next batch.
@@ -49,6 +51,7 @@ def execute(
         for batch in batches:
             if stop.is_set():
                 return
+            batch = list(filter(fits, batch))
             for run in batch:
                 run.folder.mkdir(parents=True, exist_ok=True)
                 write_json(run.folder / 'run.json', run.describe())

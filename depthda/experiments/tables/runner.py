@@ -20,6 +20,13 @@ from depthda.experiments.tables.execute import execute
 from depthda.experiments.tables.plan import Run, plan_runs
 from depthda.experiments.tables.results import collect
 from depthda.experiments.tables.samples import describe_generator, make_samples
+from depthda.experiments.tables.schedule import (
+    TimeLimit,
+    by_worth,
+    each_once,
+    read_shard,
+    shard_of,
+)
 from depthda.experiments.tables.table import Table, load_table
 from depthda.experiments.tables.table_check import check_distinct
 from depthda.experiments.tables.text import FORMATS, terminal
@@ -38,6 +45,8 @@ def run_table(
     dry_run: bool = False,
     smoke: bool = False,
     report: bool = False,
+    shard: str | None = None,
+    hours: float | None = None,
 ) -> list[tuple[Run, str]]:
     """Do the unfinished runs of a table and write the table; return failed runs with their errors.
 
@@ -51,11 +60,13 @@ def run_table(
     if smoke:
         seeds, worlds = seeds or table.seeds[:1], worlds or [0]
     runs = plan_runs(table, out, seeds, worlds, only, smoke)
-    todo = [run for run in runs if run.result is None and run.missing is None]
-    # Two rows may have the same run: it has one folder and is done once.
-    todo = list({run.folder.name: run for run in reversed(todo)}.values())[::-1]
+    chosen = shard_of(each_once(runs), *read_shard(shard)) if shard else each_once(runs)
+    todo = [run for run in chosen if run.result is None and run.missing is None]
+    limit = None
+    if hours is not None:
+        todo, limit = by_worth(todo), TimeLimit(hours, runs)
     if dry_run:
-        _list(console, table, runs)
+        _list(console, table, chosen if shard else runs)
         return []
     failed = []
     if not report:
@@ -67,7 +78,7 @@ def run_table(
         jobs = jobs or max(len(gpus), 1)
         # A smoke run takes seconds, most of them for imports, so a process does several.
         together = math.ceil(len(todo) / jobs) if smoke else 1
-        failed = do_runs(console, todo, jobs, gpus, together)
+        failed = do_runs(console, todo, jobs, gpus, together, limit)
     _write(console, table, plan_runs(table, out, seeds, worlds, None, smoke), Path(out))
     return failed
 
@@ -150,9 +161,17 @@ def make_data(console: Console, runs: Sequence[Run], jobs: int) -> None:
 
 
 def do_runs(
-    console: Console, runs: Sequence[Run], jobs: int, gpus: Sequence[str] = (), together: int = 1
+    console: Console,
+    runs: Sequence[Run],
+    jobs: int,
+    gpus: Sequence[str] = (),
+    together: int = 1,
+    limit: TimeLimit | None = None,
 ) -> list[tuple[Run, str]]:
-    """Do these runs, each with a progress bar; return those that failed, with their errors."""
+    """Do these runs, each with a progress bar; return those that failed, with their errors.
+
+    Runs that would not end within the ``limit`` are not begun, and are counted on the console.
+    """
     if not runs:
         return []
     columns = (TextColumn('{task.description}'), BarColumn(), MofNCompleteColumn())
@@ -181,8 +200,13 @@ def do_runs(
             progress.console.print(f'{run.title}: {state}', markup=False, highlight=False)
             progress.advance(whole)
 
+        fits = limit.fits if limit else lambda run: True
         try:
-            return execute(runs, jobs, gpus, together, follow, ended)
+            failed = execute(runs, jobs, gpus, together, follow, ended, fits)
+            if limit and limit.left_out:
+                rest = many(len(limit.left_out), 'run')
+                console.print(f'{rest} would not end in time; the same command does the rest')
+            return failed
         except KeyboardInterrupt as interrupt:
             done = sum(run.result is not None for run in runs)
             finished = f'{done} of {many(len(runs), "run")} finished'
@@ -190,9 +214,13 @@ def do_runs(
             raise
 
 
-def check_arguments(jobs: int | None, seeds: Sequence[int] | None) -> None:
+def check_arguments(
+    jobs: int | None, seeds: Sequence[int] | None, hours: float | None = None
+) -> None:
     """Refuse values that have no meaning."""
     check_count('--jobs', 1 if jobs is None else jobs)
+    if hours is not None and not hours > 0:
+        raise UserError(f'--hours {hours:g}: take more than 0.')
     if seeds and min(seeds) < 0:
         raise UserError(f'--seeds {min(seeds)}: take 0 or more.')
     check_distinct('--seeds', seeds or ())

@@ -1,8 +1,10 @@
 """Image, depth and label stay aligned in every geometric transform.
 
-Each pixel encodes its original position (B = x, G = y), which determines its depth and label
-wherever the transform moves it.
+Each pixel of the pattern encodes its original position: B = x, G = y. So its depth and label are
+known wherever it moves.
 """
+
+import itertools
 
 import numpy as np
 import pytest
@@ -24,14 +26,8 @@ def apply(pattern):
         image, codes, depth = pattern(*SIZE)
         array = np.dstack([image, np.zeros(SIZE)]).astype(np.float32)
         array[..., 3] = depth / np.float32(65535)
-        results = dict(
-            img=array,
-            optical_bands=3,
-            gt_seg_map=codes - 1,
-            seg_fields=['gt_seg_map'],
-            img_shape=SIZE,
-            ori_shape=SIZE,
-        )
+        results = dict(img=array, optical_bands=3, img_shape=SIZE, ori_shape=SIZE)
+        results |= dict(gt_seg_map=codes - 1, seg_fields=['gt_seg_map'])
         with seeded(seed):
             return TRANSFORMS.build(config)(results)
 
@@ -42,22 +38,22 @@ def check_alignment(pattern, results):
     """Compare depth and label with those of the position that each pixel encodes."""
     image, label = results['img'], results['gt_seg_map']
     assert image.dtype == np.float32 and image.shape[:2] == label.shape
-    # R is 200 inside the original image, and smaller where it is blended with the fill value.
+    # R = 200 inside, and less where a corner or its edge is blended in.
     inside = np.abs(image[..., 2] - 200) < 1e-2
     x, y = image[..., 0][inside], image[..., 1][inside]
     expected = pattern.depth_at(x, y)
-    # OpenCV interpolates at multiples of 1/32 pixel, and depth changes by 100 codes per pixel.
+    # OpenCV interpolates in steps of 1/32 of a pixel, which is 100 / 32 codes.
     np.testing.assert_allclose(image[..., 3][inside], expected, atol=5 / 65535)
-    # Nearest neighbours may be one pixel off, so pixels near the border of a cell are left out.
-    from_centre = [np.abs((v + 0.5) % pattern.cell - pattern.cell / 2) for v in (x, y)]
-    centre = np.maximum(*from_centre) < pattern.cell / 2 - 1.5
+    # Nearest neighbours may be one pixel off, so borders between cells are left out.
+    half = pattern.cell / 2
+    far = [np.abs((v + 0.5) % pattern.cell - half) < half - 1.5 for v in (x, y)]
+    centre = far[0] & far[1]
     assert centre.sum() > 0.1 * inside.sum() > 0
-    np.testing.assert_array_equal(
-        label[inside][centre], pattern.label_at(np.rint(x), np.rint(y))[centre] - 1
-    )
+    labels = pattern.label_at(np.rint(x), np.rint(y)) - 1
+    np.testing.assert_array_equal(label[inside][centre], labels[centre])
     outside = image[..., 2] == 0
     assert (image[..., 3][outside] == 0).all()
-    # Pixels next to the image may have taken the label of its last pixel.
+    # The nearest neighbour of a corner pixel may be the last pixel inside.
     assert (label[_shrunk(outside)] == 255).all()
     return inside, outside
 
@@ -74,30 +70,18 @@ def test_resize(apply, pattern, scale, keep_ratio):
     check_alignment(pattern, results)
     if not keep_ratio:
         assert results['img'].shape == (scale[1], scale[0], 4)
-
-
-def test_resize_interpolates_depth(apply):
-    results = apply(0, type='Resize', scale_factor=2.0)
-    depth = results['img'][..., 3] * 65535
-    # Pixel centres are at half integers, so output x corresponds to input (x + 0.5) / 2 - 0.5.
+    depth = apply(0, type='Resize', scale_factor=2.0)['img'][..., 3] * 65535
+    # Half-pixel centres: output x is input (x + 0.5) / 2 - 0.5.
     x, y = (101 + 0.5) / 2 - 0.5, (50 + 0.5) / 2 - 0.5
     assert depth[50, 101] == pytest.approx(100 * x + 37 * y + 20000, abs=0.01)
 
 
-@pytest.mark.parametrize('seed', SEEDS)
-def test_random_resize(apply, pattern, seed):
-    results = apply(
-        seed, type='RandomResize', scale=(200, 120), ratio_range=(0.5, 2.0), keep_ratio=True
-    )
-    check_alignment(pattern, results)
-
-
-def test_random_resize_differs_by_seed(apply):
-    shapes = {
-        apply(s, type='RandomResize', scale=(200, 120), ratio_range=(0.5, 2.0))['img'].shape
-        for s in SEEDS
-    }
-    assert len(shapes) > 6
+def test_random_resize(apply, pattern):
+    config = dict(type='RandomResize', scale=(200, 120), ratio_range=(0.5, 2.0), keep_ratio=True)
+    resized = [apply(seed, **config) for seed in SEEDS]
+    for results in resized:
+        check_alignment(pattern, results)
+    assert len({results['img'].shape for results in resized}) > 6
 
 
 @pytest.mark.parametrize('config', [
@@ -110,7 +94,7 @@ def test_random_resize_differs_by_seed(apply):
     dict(type='Pad', size_divisor=64),
     dict(type='Pad', size=(256, 160), padding_mode='reflect'),
 ])  # fmt: skip
-def test_other_transforms_of_mmseg(apply, pattern, config):
+def test_other_stock_transforms(apply, pattern, config):
     _, outside = check_alignment(pattern, apply(0, **config))
     padded = config['type'] == 'Pad' and 'padding_mode' not in config
     assert outside.any() == (padded or config.get('auto_pad', False))
@@ -127,19 +111,15 @@ def test_random_crop(apply, pattern, seed):
     np.testing.assert_array_equal(image[..., 1].T, np.tile(np.arange(y, y + 64), (48, 1)))
 
 
-def test_random_crop_with_a_maximum_class_share(apply, pattern):
-    # Cells are 8 pixels wide, so one class can fill 44 % of a crop of 12 × 12 pixels.
-    shares = []
-    for seed in range(40):
-        results = apply(seed, type='RandomCrop', crop_size=(12, 12), cat_max_ratio=0.36)
+def test_random_crop_with_a_largest_share(apply, pattern):
+    # Cells have 8 pixels, so one class may fill 44 % of a crop of 12 pixels.
+    shares = {0.36: [], 1.0: []}
+    for ratio, seed in itertools.product(shares, range(40)):
+        results = apply(seed, type='RandomCrop', crop_size=(12, 12), cat_max_ratio=ratio)
         check_alignment(pattern, results)
-        shares.append(np.bincount(results['gt_seg_map'].ravel()).max() / 144)
-    assert np.mean(np.array(shares) < 0.36) > 0.9
-    unrestricted = [
-        np.bincount(apply(s, type='RandomCrop', crop_size=(12, 12))['gt_seg_map'].ravel()).max()
-        for s in range(40)
-    ]
-    assert np.mean(np.array(unrestricted) / 144 < 0.36) < 0.5
+        shares[ratio].append(np.bincount(results['gt_seg_map'].ravel()).max() / 144)
+    assert np.mean(np.array(shares[0.36]) < 0.36) > 0.9
+    assert np.mean(np.array(shares[1.0]) < 0.36) < 0.5
 
 
 @pytest.mark.parametrize(
@@ -162,29 +142,24 @@ def test_random_rotate(apply, pattern, seed, auto_bound):
     assert outside.sum() > 100
     if auto_bound:
         assert results['img'].shape[0] > 120
-    # Pixels neither inside nor outside form an edge about one pixel wide, where depth is blended.
+    # Only an edge of about a pixel is neither inside nor outside: there depth fades.
     assert (~inside & ~outside).sum() < 4 * (120 + 200)
 
 
-@pytest.mark.parametrize('seed', SEEDS)
 @pytest.mark.parametrize('name', ['RandomRotFlip', 'AlignedRotFlip'])
-def test_quarter_turns(apply, pattern, name, seed):
-    results = apply(seed, type=name, rotate_prob=0.0, flip_prob=1.0)
-    inside, _ = check_alignment(pattern, results)
-    assert inside.all()
-    assert sorted(results['img'].shape[:2]) == [120, 200]
-
-
-def test_quarter_turns_move_each_corner_to_the_first_pixel(apply):
-    corners = {
-        (*apply(s, type='RandomRotFlip', rotate_prob=0.0, flip_prob=1.0)['img'][0, 0, :2],)
-        for s in range(40)
-    }
+def test_quarter_turns_reach_every_corner(apply, pattern, name):
+    corners = set()
+    for seed in range(40):
+        results = apply(seed, type=name, rotate_prob=0.0, flip_prob=1.0)
+        inside, _ = check_alignment(pattern, results)
+        assert inside.all()
+        assert sorted(results['img'].shape[:2]) == [120, 200]
+        corners.add((*results['img'][0, 0, :2],))
     assert corners == {(0, 0), (199, 0), (0, 119), (199, 119)}
 
 
-def test_rotation_by_random_rot_flip_of_mmseg_changes_labels(apply, pattern):
-    """This is why the pipeline check refuses it. If this fails, the check can be removed."""
+def test_the_stock_rotation_of_random_rot_flip_spoils_labels(apply, pattern):
+    """The reason that the pipeline check refuses it. If this fails, the check may be removed."""
     results = apply(0, type='RandomRotFlip', rotate_prob=1.0, degree=(20, 21))
     outside = results['img'][..., 2] == 0
     assert (results['gt_seg_map'][_shrunk(outside)] == 0).all()

@@ -14,7 +14,7 @@ def sample(labels: np.ndarray) -> dict:
 
 
 def patches(seed: int, ignored: bool) -> np.ndarray:
-    """Return labels in patches so large that many crops have one class and are drawn again."""
+    """Return large patches, so that many crops hold only one class and are drawn again."""
     rng = np.random.default_rng(seed)
     labels = np.kron(rng.choice(4, (4, 4), p=(0.7, 0.1, 0.1, 0.1)), np.ones((16, 16), int))
     if ignored:
@@ -24,35 +24,32 @@ def patches(seed: int, ignored: bool) -> np.ndarray:
 
 @pytest.mark.parametrize('ignored', [False, True])
 @pytest.mark.parametrize('ratio', [1.0, 0.75, 0.5])
-def test_it_crops_like_random_crop(ratio, ignored):
+def test_it_crops_like_the_original(ratio, ignored):
     settings = dict(crop_size=(20, 28), cat_max_ratio=ratio)
     for seed in range(40):
         results = []
         for crop in (RandomCrop(**settings), BalancedCrop(**settings)):
             with seeded(seed):
                 results.append(crop(sample(patches(seed, ignored))))
-        expected, balanced = results
-        assert balanced['img_shape'] == expected['img_shape'] == (20, 28)
-        assert np.array_equal(balanced['img'], expected['img'])
-        assert np.array_equal(balanced['gt_seg_map'], expected['gt_seg_map'])
-
-
-def test_an_ignored_image_smaller_than_the_crop():
-    labels = np.full((12, 40), 255, np.uint8)
-    out = BalancedCrop(crop_size=(20, 28), cat_max_ratio=0.75)(sample(labels))
+        stock, balanced = results
+        assert balanced['img_shape'] == stock['img_shape'] == (20, 28)
+        assert np.array_equal(balanced['img'], stock['img'])
+        assert np.array_equal(balanced['gt_seg_map'], stock['gt_seg_map'])
+    # All of it ignored, and smaller than the crop.
+    out = BalancedCrop(**settings)(sample(np.full((12, 40), 255, np.uint8)))
     assert out['gt_seg_map'].shape == (12, 28)
 
 
-def test_it_is_faster_than_random_crop():
+def test_it_is_faster_than_the_original():
     labels = np.kron(np.random.default_rng(0).integers(0, 7, (8, 8)), np.ones((128, 128), int))
     crops = {k: k(crop_size=(512, 512), cat_max_ratio=0.75) for k in (RandomCrop, BalancedCrop)}
     seconds = dict.fromkeys(crops, float('inf'))
-    # Alternate and take the minimum of several measurements, because of other processes.
+    # The minimum of several tries, alternating, because other processes may be busy.
     for _ in range(5):
-        for cls, crop in crops.items():
+        for kind, crop in crops.items():
             started = time.process_time()
             for seed in range(5):
                 with seeded(seed):
                     crop.crop_bbox(sample(labels.astype(np.uint8)))
-            seconds[cls] = min(seconds[cls], time.process_time() - started)
+            seconds[kind] = min(seconds[kind], time.process_time() - started)
     assert seconds[BalancedCrop] < 0.7 * seconds[RandomCrop], seconds

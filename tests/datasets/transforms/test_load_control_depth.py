@@ -1,4 +1,4 @@
-"""The controls keep the image and replace depth as documented."""
+"""The controls keep the image and replace depth as described."""
 
 import numpy as np
 import pytest
@@ -25,22 +25,14 @@ def image() -> np.ndarray:
     return np.random.default_rng(0).integers(0, 256, (4, 6, 3), dtype=np.uint8)
 
 
-def test_grey_is_the_luminance_of_bgr(folder, image):
+def test_grey_is_the_luminance_of_bgr_constant_one_half_and_none_no_depth(folder, image):
     out = load('grey', folder / '1.png', image)
     blue, green, red = (image[..., band] / 255 for band in range(3))
     np.testing.assert_allclose(out[..., 3], 0.299 * red + 0.587 * green + 0.114 * blue, atol=1e-6)
     np.testing.assert_array_equal(out[..., :3], image)
-
-
-def test_black_pixels_are_valid_depth(folder):
+    # Black is a value and not a hole.
     assert (load('grey', folder / '1.png', np.zeros((4, 6, 3), np.uint8))[..., 3] > 0).all()
-
-
-def test_constant_is_one_half(folder, image):
     assert (load('constant', folder / '1.png', image)[..., 3] == 0.5).all()
-
-
-def test_none_gives_no_depth(folder, image):
     assert (load('none', folder / '1.png', image)[..., 3] == 0).all()
 
 
@@ -55,16 +47,13 @@ def test_every_map_is_used_once_and_never_for_its_own_tile(folder, image):
 
 
 @pytest.mark.parametrize('by', CONTROLS)
-def test_images_without_depth_are_unchanged(image, by):
+def test_a_dataset_without_depth_gets_none(image, by):
     np.testing.assert_array_equal(load(by, None, image), image)
 
 
-def test_the_control_other_tile_needs_two_maps(tmp_path, image):
+def test_one_map_has_no_other_and_an_unknown_control_is_refused(tmp_path, image):
     write_depth(tmp_path / '0.png', np.full((4, 6), 0.5))
     with pytest.raises(UserError, match="by='other-tile' needs two"):
         load('other-tile', tmp_path / '0.png', image)
-
-
-def test_an_unknown_control_is_refused():
     with pytest.raises(UserError, match='other-tile'):
         LoadControlDepth(by='noise')

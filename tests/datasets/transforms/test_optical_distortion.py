@@ -18,8 +18,8 @@ def sample(bands=3, value_max=255, depth=True):
     return dict(img=image.astype(np.float32), optical_bands=bands)
 
 
-def fix_draws(monkeypatch, taken, last, *values):
-    """Fix the steps taken, whether contrast is last, and the values of the four steps."""
+def fixed(monkeypatch, taken, last, *values):
+    """Set the draws: steps taken, contrast last, brightness, contrast, saturation, hue."""
     draws, flags = iter(values), iter([1.0 - np.array(taken), 0.0 if last else 1.0])
     monkeypatch.setattr(np.random, 'rand', lambda *shape: next(flags))
     monkeypatch.setattr(np.random, 'uniform', lambda low, high: next(draws))
@@ -27,10 +27,9 @@ def fix_draws(monkeypatch, taken, last, *values):
 
 @pytest.mark.parametrize('bands', [3, 4])
 @pytest.mark.parametrize('seed', range(16))
-def test_depth_and_the_input_array_do_not_change(bands, seed):
+def test_depth_is_bit_identical_and_the_input_kept(bands, seed):
     results = sample(bands)
-    before = results['img'].copy()
-    original = results['img']
+    original, before = results['img'], results['img'].copy()
     with seeded(seed):
         after = OpticalDistortion()(results)['img']
     assert after[..., bands].tobytes() == before[..., bands].tobytes()
@@ -39,19 +38,20 @@ def test_depth_and_the_input_array_do_not_change(bands, seed):
     assert after[..., :bands].max() <= 255
 
 
-def test_brightness_and_contrast_change_all_optical_bands(monkeypatch):
-    results = sample(4)
-    before = results['img'].astype(np.float64)
-    fix_draws(monkeypatch, [1, 1, 0, 0], False, -20.5, 1.4, 0.7, 9)
-    after = OpticalDistortion()(results)['img']
-    expected = ((before[..., :4] - 20.5).clip(0, 255) * 1.4).clip(0, 255)
-    np.testing.assert_allclose(after[..., :4], expected, rtol=1e-5)
+@pytest.mark.parametrize('bands, top', [(4, 255), (3, 2047)])  # the values of the sensor
+def test_brightness_and_contrast_change_all_optical_bands(monkeypatch, bands, top):
+    results = sample(bands, value_max=top)
+    before = results['img'][..., :bands].astype(np.float64)
+    fixed(monkeypatch, [1, 1, 0, 0], False, -20.5, 1.4, 0.7, 9)
+    after = OpticalDistortion(value_max=top)(results)['img']
+    expected = ((before - 20.5).clip(0, top) * 1.4).clip(0, top)
+    np.testing.assert_allclose(after[..., :bands], expected, rtol=1e-5)
 
 
-def test_saturation_and_hue_of_the_first_three_bands_change_as_by_colorsys(monkeypatch):
+def test_saturation_and_hue_by_colorsys_on_the_first_three_bands(monkeypatch):
     results = sample(4)
     before = results['img'].astype(np.float64)
-    fix_draws(monkeypatch, [0, 0, 1, 1], False, 5, 1.4, 1.3, -10)
+    fixed(monkeypatch, [0, 0, 1, 1], False, 5, 1.4, 1.3, -10)
     after = OpticalDistortion()(results)['img']
     np.testing.assert_array_equal(after[..., 3:], before[..., 3:].astype(np.float32))
     for i in range(9):
@@ -63,60 +63,45 @@ def test_saturation_and_hue_of_the_first_three_bands_change_as_by_colorsys(monke
 
 @pytest.mark.parametrize('last', [True, False])
 @pytest.mark.parametrize('taken', [[1, 0, 0, 0], [0, 1, 0, 0], [1, 1, 1, 0], [1, 1, 1, 1]])
-def test_it_agrees_with_mmseg_up_to_rounding(monkeypatch, taken, last):
+def test_equal_to_mmseg_up_to_its_rounding(monkeypatch, taken, last):
     stock = PhotoMetricDistortion(32, (0.5, 1.4), (0.5, 1.6), 18)
     image = RNG.uniform(60, 180, (20, 20, 3)).astype(np.uint8)
     values = dict(brightness=14.0, contrast=1.2, saturation=0.8, hue=7)
-    # mmseg draws at each step; after brightness it draws whether contrast is next (1) or last (0).
+    # mmseg draws at each step, and after brightness whether contrast is next (1) or last (0).
     first, contrast, saturation, hue = taken
     order = [saturation, hue, contrast] if last else [contrast, saturation, hue]
     asked = iter([first, int(not last), *order])
     by_upper_end = {32: values['brightness'], 1.4: values['contrast'], 1.6: values['saturation']}
-    monkeypatch.setattr(
-        np.random, 'randint', lambda *a: values['hue'] if len(a) == 2 else next(asked)
-    )
+    hue_delta = values['hue']
+    monkeypatch.setattr(np.random, 'randint', lambda *a: hue_delta if len(a) == 2 else next(asked))
     monkeypatch.setattr(np.random, 'uniform', lambda low, high: by_upper_end[high])
-    expected = stock(dict(img=image.copy()))['img'].astype(np.float64)
+    stock_result = stock(dict(img=image.copy()))['img'].astype(np.float64)
     monkeypatch.undo()
-    fix_draws(monkeypatch, taken, last, *values.values())
+    fixed(monkeypatch, taken, last, *values.values())
     distorted = OpticalDistortion()(dict(img=image, optical_bands=3))['img']
-    # mmseg's transform computes with 8-bit values and 180 hues, so each step may differ by one or
-    # two grey levels, and the hue by one degree.
-    assert np.abs(distorted - expected).max() < 8 and np.abs(distorted - expected).mean() < 2
+    # The stock transform has 8-bit values and 180 hues: a step differs by one or two grey levels,
+    # and hue by up to one degree.
+    difference = np.abs(distorted - stock_result)
+    assert difference.max() < 8 and difference.mean() < 2
     assert np.abs(distorted - image).mean() > 4
 
 
-def test_value_max_sets_the_range_of_values(monkeypatch):
-    results = sample(3, value_max=2047)
-    before = results['img'].astype(np.float64)
-    fix_draws(monkeypatch, [0, 1, 0, 0], False, 0, 1.5, 1, 0)
-    after = OpticalDistortion(value_max=2047)(results)['img']
-    np.testing.assert_allclose(after[..., :3], (before[..., :3] * 1.5).clip(0, 2047), rtol=1e-5)
-
-
-def test_integer_images_without_depth_become_float():
-    with seeded(1):
-        after = OpticalDistortion()(dict(img=np.full((4, 4, 3), 100, np.uint8)))['img']
-    assert after.dtype == np.float32 and after.shape == (4, 4, 3)
-
-
-def test_each_step_is_taken_half_of_the_time():
-    grey = np.full((1, 1, 3), 128, np.uint8)  # not changed by saturation and hue
+def test_each_step_is_taken_half_of_the_time_and_integers_without_depth_become_float():
+    grey = np.full((1, 1, 3), 128, np.uint8)  # saturation and hue do not change grey
     changed = 0
     for seed in range(400):
         with seeded(seed):
-            changed += abs(OpticalDistortion()(dict(img=grey))['img'][0, 0, 0] - 128) > 1e-3
+            after = OpticalDistortion()(dict(img=grey))['img']
+        assert after.dtype == np.float32 and after.shape == (1, 1, 3)
+        changed += abs(after[0, 0, 0] - 128) > 1e-3
     assert 260 < changed < 340  # 1 - 0.5² = 3/4
 
 
-def test_its_repr_shows_all_arguments():
+def test_its_text_has_all_arguments_and_wrong_ones_are_refused():
     assert str(OpticalDistortion(hue_delta=9)) == (
         'OpticalDistortion(brightness_delta=32, contrast_range=(0.5, 1.5), '
         'saturation_range=(0.5, 1.5), hue_delta=9, value_max=255)'
     )
-
-
-def test_invalid_settings_are_refused():
     with pytest.raises(UserError, match='contrast_range'):
         OpticalDistortion(contrast_range=(1.5, 0.5))
     with pytest.raises(UserError, match='deltas'):

@@ -9,12 +9,13 @@ from depthda.models.backbones.dual_backbone import DualBackbone
 
 
 def echo(in_channels):
-    """Return the config of a backbone whose only feature is its input."""
     return dict(type='Echo', in_channels=in_channels)
 
 
 @MODELS.register_module()
 class Echo(nn.Module):
+    """A backbone whose only feature is its input."""
+
     def __init__(self, in_channels):
         super().__init__()
         self.in_channels = in_channels
@@ -39,14 +40,10 @@ def test_channels_are_split_and_missing_depth_is_zero():
     assert torch.equal(depth[0][:, 0], expected) and torch.equal(depth[0][:, 1], expected)
 
 
-def test_init_weights_initialises_both_backbones():
+def test_init_weights_initialises_both_backbones_and_an_image_without_depth_is_refused():
     backbone = DualBackbone(echo(3), echo(3))
     backbone.init_weights()
     assert backbone.rgb.initialized and backbone.depth.initialized
-
-
-def test_an_image_without_depth_is_refused():
-    backbone = DualBackbone(echo(3), echo(3))
     with pytest.raises(UserError, match='3 channels but needs 3 optical bands and depth last'):
         backbone(torch.rand(1, 3, 4, 4))
 

@@ -13,10 +13,6 @@ def fused(tiny_backbone):
     return MODELS.build(dict(type='EarlyFusionBackbone', backbone=tiny_backbone()))
 
 
-def stem(model):
-    return next(m for m in model.backbone.modules() if isinstance(m, torch.nn.Conv2d))
-
-
 def test_depth_has_no_influence_before_training(fused):
     images = torch.randn(2, 4, 64, 64)
     other_depth = images.clone()
@@ -26,10 +22,10 @@ def test_depth_has_no_influence_before_training(fused):
     assert fused.depth_stem.weight.grad.abs().sum() > 0  # but the first step changes that
 
 
-def test_both_stems_equal_one_convolution_over_four_channels(fused):
+def test_both_stems_equal_one_convolution_over_four_channels_and_missing_depth_is_the_mean(fused):
     torch.nn.init.normal_(fused.depth_stem.weight)
     images = torch.randn(2, 4, 64, 64)
-    first = stem(fused)
+    first = next(m for m in fused.backbone.modules() if isinstance(m, torch.nn.Conv2d))
     seen = []
     handle = first.register_forward_hook(lambda module, inputs, output: seen.append(output))
     fused(images)
@@ -37,11 +33,6 @@ def test_both_stems_equal_one_convolution_over_four_channels(fused):
     weight = torch.cat([first.weight, fused.depth_stem.weight], dim=1)
     expected = F.conv2d(images, weight, first.bias, stride=first.stride, padding=first.padding)
     torch.testing.assert_close(seen[0], expected, rtol=1e-4, atol=1e-4)
-
-
-def test_missing_depth_becomes_the_mean(fused):
-    torch.nn.init.normal_(fused.depth_stem.weight)
-    images = torch.randn(1, 4, 64, 64)
     images[:, 3] = torch.nan
     missing = fused(images)
     images[:, 3] = 0

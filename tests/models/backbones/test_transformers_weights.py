@@ -93,16 +93,21 @@ def test_dinov3_loads_every_tensor_of_the_checkpoint(tmp_path):
     torch.testing.assert_close(last.flatten(2).transpose(1, 2), tokens)
 
 
-def test_a_dual_backbone_loads_both_encoders_even_if_initialised_twice(tmp_path):
-    saved(ConvNextModel, ConvNextConfig(**CONVNEXT), tmp_path)
+@pytest.fixture
+def stored(tmp_path):
+    """A ConvNeXt whose weights are in ``tmp_path``."""
+    return saved(ConvNextModel, ConvNextConfig(**CONVNEXT), tmp_path)
+
+
+def test_a_dual_backbone_loads_both_encoders_even_if_initialised_twice(stored, tmp_path):
     arch = dict(model_type='convnext', **CONVNEXT)
     encoder = dict(type='TransformersBackbone', arch=arch, weights=str(tmp_path))
     backbone = DualBackbone(encoder, encoder)
     backbone.init_weights()
     backbone.init_weights()
-    stored = load_file(tmp_path / 'model.safetensors')['encoder.stages.2.layers.0.pwconv1.weight']
+    expected = stored.encoder.stages[2].layers[0].pwconv1.weight
     for part in (backbone.rgb, backbone.depth):
-        assert torch.equal(part.model.encoder.stages[2].layers[0].pwconv1.weight, stored)
+        assert torch.equal(part.model.encoder.stages[2].layers[0].pwconv1.weight, expected)
 
 
 def test_a_backbone_built_on_the_meta_device_is_filled(tmp_path):
@@ -136,15 +141,13 @@ def edit(folder, change):
         ),
     ],
 )
-def test_weights_that_do_not_fit_are_refused(change, message, tmp_path):
-    saved(ConvNextModel, ConvNextConfig(**CONVNEXT), tmp_path)
+def test_weights_that_do_not_fit_are_refused(change, message, stored, tmp_path):
     edit(tmp_path, change)
     with pytest.raises(UserError, match=message):
         loaded('convnext', CONVNEXT, tmp_path)
 
 
-def test_allowed_missing_keys_may_be_absent(tmp_path):
-    saved(ConvNextModel, ConvNextConfig(**CONVNEXT), tmp_path)
+def test_allowed_missing_keys_may_be_absent(stored, tmp_path):
     edit(tmp_path, lambda state: state.pop('encoder.stages.1.layers.0.dwconv.bias'))
     allowed = [r'^hidden_states_norms\.', r'dwconv\.bias$']
     backbone = loaded('convnext', CONVNEXT, tmp_path, allowed_missing=allowed)
@@ -171,19 +174,15 @@ def test_the_error_lists_the_keys_of_another_architecture(tmp_path):
         loaded('convnextv2', CONVNEXT, tmp_path)
 
 
-def test_a_missing_or_empty_folder_is_refused(tmp_path):
+def test_a_missing_or_empty_folder_and_a_truncated_file_are_refused(stored, tmp_path):
     with pytest.raises(UserError, match='does not exist: fetch them with `hf download'):
         loaded('convnext', CONVNEXT, tmp_path / 'none')
-    with pytest.raises(UserError, match='holds no readable transformers checkpoint'):
-        loaded('convnext', CONVNEXT, tmp_path)
-
-
-def test_a_truncated_file_is_refused(tmp_path):
-    saved(ConvNextModel, ConvNextConfig(**CONVNEXT), tmp_path)
+    (tmp_path / 'empty').mkdir()
     whole = (tmp_path / 'model.safetensors').read_bytes()
     (tmp_path / 'model.safetensors').write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(UserError, match='holds no readable transformers checkpoint'):
-        loaded('convnext', CONVNEXT, tmp_path)
+    for folder in (tmp_path / 'empty', tmp_path):
+        with pytest.raises(UserError, match='holds no readable transformers checkpoint'):
+            loaded('convnext', CONVNEXT, folder)
     (tmp_path / 'model.safetensors').write_text('version https://git-lfs.github.com/spec/v1\n')
     with pytest.raises(UserError, match='model.safetensors of .* is a pointer of git-lfs, not the'):
         loaded('convnext', CONVNEXT, tmp_path)
@@ -198,14 +197,13 @@ def test_without_network_the_error_explains_how_to_download(monkeypatch, tmp_pat
 
 
 @pytest.mark.parametrize(('how', 'share'), [('zero', 0.0), ('mean', 1 / 3)])
-def test_extra_bands_must_be_initialised_explicitly(tmp_path, how, share):
-    model = saved(ConvNextModel, ConvNextConfig(**CONVNEXT), tmp_path)
+def test_extra_bands_must_be_initialised_explicitly(stored, tmp_path, how, share):
     wider = dict(CONVNEXT, num_channels=5)
     with pytest.raises(UserError, match=r'are of 3 bands, but arch.num_channels is 5: choose k'):
         loaded('convnext', wider, tmp_path)
     backbone = loaded('convnext', wider, tmp_path, extra_bands=how)
     kernels = backbone.model.embeddings.patch_embeddings.weight
-    pretrained = model.embeddings.patch_embeddings.weight
+    pretrained = stored.embeddings.patch_embeddings.weight
     assert torch.equal(kernels[:, :3], pretrained)
     for band in (3, 4):
         expected = share * pretrained.sum(1)

@@ -3,10 +3,9 @@
 import pytest
 import torch
 import torch.nn.functional as F
+from labelled_samples import labelled
 from mmengine.registry import DefaultScope
-from mmengine.structures import PixelData
 from mmseg.registry import MODELS
-from mmseg.structures import SegDataSample
 
 from depthda.errors import UserError
 from depthda.models.features import GuidedFeatures
@@ -26,23 +25,18 @@ def build(head=FCN, **rest):
         return MODELS.build(dict(type='DepthRefinedHead', **settings))
 
 
-def inputs(size=8, depth_size=8, images=2):
+def inputs(size=8, depth_size=8):
     g = torch.Generator().manual_seed(1)
-    fused = torch.randn(images, 6, size, size, generator=g)
-    depth = torch.randn(images, 4, depth_size, depth_size, generator=g)
+    fused = torch.randn(2, 6, size, size, generator=g)
+    depth = torch.randn(2, 4, depth_size, depth_size, generator=g)
     return GuidedFeatures([fused], [depth])
 
 
-def samples(images=2, size=32, ignored_from=None):
-    g = torch.Generator().manual_seed(2)
-    found = []
-    for _ in range(images):
-        label = torch.randint(3, (1, size, size), generator=g)
-        if ignored_from is not None:
-            label[:, ignored_from:] = 255
-        meta = dict(img_shape=(size, size), pad_shape=(size, size))
-        found.append(SegDataSample(gt_sem_seg=PixelData(data=label), metainfo=meta))
-    return found
+def samples(size=32, ignored_from=None):
+    labels = torch.randint(3, (2, size, size), generator=torch.Generator().manual_seed(2))
+    if ignored_from is not None:
+        labels[:, ignored_from:] = 255
+    return labelled(labels)
 
 
 def conv(module, x):
@@ -54,7 +48,7 @@ def conv(module, x):
 
 
 @pytest.mark.parametrize('size, depth_size, larger', [(8, 8, 8), (4, 8, 8), (8, 4, 8)])
-def test_refined_logits_equal_the_formula(size, depth_size, larger):
+def test_refined_logits_equal_the_formula_and_are_predicted(size, depth_size, larger):
     model, features = build(), inputs(size, depth_size)
     z = model.head(features)
     found = model.refine(z, features)
@@ -63,16 +57,20 @@ def test_refined_logits_equal_the_formula(size, depth_size, larger):
     residual = F.conv2d(conv(model.merge, both), model.residual.weight, model.residual.bias)
     expected = z + 1 / (1 + torch.exp(torch.tensor(-0.3))) * residual
     torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
+    expected = F.interpolate(model.eval()(features), (32, 32), mode='bilinear')
+    metas = [sample.metainfo for sample in samples()]
+    torch.testing.assert_close(model.predict(features, metas, {}), expected)
+    raw = F.interpolate(model.head(features), (larger, larger), mode='bilinear')
+    assert not torch.allclose(model(features), raw)
 
 
-def test_the_logged_step_is_the_sigmoid_of_the_parameter():
-    losses = build().loss(inputs(), samples(), {})
-    assert float(losses['step']) == pytest.approx(0.5744, abs=1e-4)
-
-
-def test_the_losses_of_the_head_apply_to_raw_and_refined_logits():
+def test_the_losses_of_the_head_apply_to_raw_and_refined_logits_and_every_parameter_learns():
     model, features, batch = build(), inputs(), samples()
     losses = model.loss(features, batch, {})
+    # The logged step is the sigmoid of the parameter.
+    assert float(losses['step']) == pytest.approx(0.5744, abs=1e-4)
+    (losses['loss_ce'] + losses['refined.loss_ce']).backward(retain_graph=True)
+    assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in model.parameters())
     labels = torch.cat([sample.gt_sem_seg.data for sample in batch])
     for key, logits in (('loss_ce', model.head(features)), ('refined.loss_ce', model(features))):
         expected = F.cross_entropy(F.interpolate(logits, (32, 32), mode='bilinear'), labels)
@@ -88,14 +86,9 @@ def test_weights_scale_only_the_losses():
 
 
 def test_the_wrapped_head_may_have_several_losses_and_a_sampler():
-    head = dict(
-        FCN,
-        loss_decode=[
-            dict(CE, loss_name='loss_ce'),
-            dict(CE, loss_name='loss_two', loss_weight=3.0),
-        ],
-        sampler=dict(type='OHEMPixelSampler', thresh=0.3, min_kept=10),
-    )
+    sampler = dict(type='OHEMPixelSampler', thresh=0.3, min_kept=10)
+    two = [dict(CE, loss_name='loss_ce'), dict(CE, loss_name='loss_two', loss_weight=3.0)]
+    head = dict(FCN, loss_decode=two, sampler=sampler)
     losses = build(head).loss(inputs(), samples(), {})
     torch.testing.assert_close(losses['refined.loss_two'], 3 * losses['refined.loss_ce'])
     plain = build().loss(inputs(), samples(), {})
@@ -115,24 +108,11 @@ def test_ignored_pixels_do_not_change_the_loss():
         torch.testing.assert_close(after[key], before[key])
 
 
-def test_inference_uses_the_refined_logits():
-    model, features = build().eval(), inputs()
-    metas = [sample.metainfo for sample in samples()]
-    expected = F.interpolate(model(features), (32, 32), mode='bilinear')
-    torch.testing.assert_close(model.predict(features, metas, {}), expected)
-    assert not torch.allclose(model(features), model.head(features))
-
-
-def test_every_parameter_learns():
-    model = build()
-    losses = model.loss(inputs(), samples(), {})
-    (losses['loss_ce'] + losses['refined.loss_ce']).backward()
-    assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in model.parameters())
-
-
-def test_features_without_depth_are_refused():
+def test_features_without_depth_or_with_other_channels_are_refused():
     with pytest.raises(UserError, match='DualBackbone and a fusion neck'):
         build().loss(tuple(inputs()), samples(), {})
+    with pytest.raises(UserError, match='depth_channels=6, but the first stage .* has 4 channels'):
+        build(depth_channels=6)(inputs())
 
 
 def test_the_attributes_of_the_wrapped_head_are_available():
@@ -143,11 +123,8 @@ def test_the_attributes_of_the_wrapped_head_are_available():
 
 def test_the_last_convolution_can_be_initialised_as_released():
     """Kaiming uses the fan-out: std sqrt(2 / classes); PyTorch's std is 1 / sqrt(3 · inputs)."""
-    head = dict(FCN, num_classes=7)
-    default = build(head, channels=64)
-    released = build(
-        head, channels=64, init_cfg=dict(type='Kaiming', override=dict(name='residual'))
-    )
+    head, kaiming = dict(FCN, num_classes=7), dict(type='Kaiming', override=dict(name='residual'))
+    default, released = build(head, channels=64), build(head, channels=64, init_cfg=kaiming)
     for model in (default, released):
         model.init_weights()
     assert default.residual.weight.std().item() == pytest.approx(1 / (3 * 64) ** 0.5, rel=0.1)
@@ -155,9 +132,3 @@ def test_the_last_convolution_can_be_initialised_as_released():
     assert not released.residual.bias.any()
     # The wrapped head keeps its own initialisation.
     assert released.head.conv_seg.weight.std().item() == pytest.approx(0.01, rel=0.5)
-
-
-def test_depth_features_with_other_channels_are_refused():
-    model = build(depth_channels=6)
-    with pytest.raises(UserError, match='depth_channels=6, but the first stage .* has 4 channels'):
-        model(inputs())

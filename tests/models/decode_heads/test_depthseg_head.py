@@ -6,14 +6,8 @@ from depthda.errors import UserError
 from depthda.models.decode_heads.depthseg_head import DepthSegHead
 from depthda.models.features import GuidedFeatures
 
-SETTINGS = dict(
-    in_channels=[6] * 4,
-    channels=5,
-    num_classes=3,
-    norm_cfg=dict(type='BN'),
-    align_corners=False,
-    dropout_ratio=0,
-)
+SETTINGS = dict(in_channels=[6] * 4, channels=5, num_classes=3, norm_cfg=dict(type='BN'))
+SETTINGS |= dict(align_corners=False, dropout_ratio=0)
 
 
 def inputs(height: int, width: int) -> GuidedFeatures:
@@ -35,9 +29,6 @@ def test_prompts_and_features_are_combined_from_coarse_to_fine():
     def combine(layer, *parts):
         return convolve(layer[1], convolve(layer[0], torch.cat(parts, 1)))
 
-    def enlarge(maps, like):
-        return F.interpolate(maps, like.shape[2:], mode='bilinear')
-
     f1, f2, f3, f4 = (
         layer[1](F.conv2d(maps, layer[0].weight, layer[0].bias))
         for layer, maps in zip(head.reassemble, features, strict=True)
@@ -45,10 +36,10 @@ def test_prompts_and_features_are_combined_from_coarse_to_fine():
     p1, p2, p3, p4 = features.depth
     assert [maps.shape[2] for maps in (f1, f2, f3, f4)] == [12, 6, 3, 2]
     decoded = combine(head.input_layer, f4, p4)
-    for layer, feature, prompt in zip(
-        head.intermediate_layers, (f3, f2, f1), (p3, p2, p1), strict=True
-    ):
-        decoded = combine(layer, enlarge(decoded, feature), feature, prompt)
+    layers = zip(head.intermediate_layers, (f3, f2, f1), (p3, p2, p1), strict=True)
+    for layer, feature, prompt in layers:
+        decoded = F.interpolate(decoded, feature.shape[2:], mode='bilinear')
+        decoded = combine(layer, decoded, feature, prompt)
     decoded = convolve(head.output_layer, F.interpolate(decoded, scale_factor=2, mode='bilinear'))
     logits = head.conv_seg(decoded)
     assert logits.shape == (2, 3, 24, 32)
@@ -61,11 +52,7 @@ def test_a_head_without_prompts_has_no_weights_for_them():
     count = [sum(p.numel() for p in head.parameters()) for head in (with_prompts, without)]
     assert count[0] - count[1] == 4 * 4 * 5  # four layers have four more input channels
     assert without(tuple(inputs(3, 4))).shape == (2, 3, 24, 32)
-
-
-def test_missing_prompts_and_feature_maps_are_refused():
-    head = DepthSegHead(**SETTINGS, prompt_channels=4)
     with pytest.raises(UserError, match='got no prompts'):
-        head([torch.randn(2, 6, 3, 4)] * 4)
+        with_prompts([torch.randn(2, 6, 3, 4)] * 4)
     with pytest.raises(UserError, match='four feature maps, not 3'):
         DepthSegHead(**SETTINGS | dict(in_channels=[6] * 3, in_index=(0, 1, 2)))

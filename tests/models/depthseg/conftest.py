@@ -2,14 +2,8 @@ import pytest
 import torch
 from transformers import DepthAnythingConfig, DepthAnythingForDepthEstimation
 
-BACKBONE = dict(
-    model_type='dinov2',
-    hidden_size=24,
-    num_hidden_layers=4,
-    num_attention_heads=2,
-    patch_size=4,
-    image_size=32,
-)
+BACKBONE = dict(model_type='dinov2', hidden_size=24, num_hidden_layers=4, num_attention_heads=2)
+BACKBONE |= dict(patch_size=4, image_size=32)
 
 
 @pytest.fixture(scope='session')
@@ -17,14 +11,10 @@ def depth_anything(tmp_path_factory):
     """Return a tiny Depth Anything model, and the folder with its checkpoint."""
     torch.manual_seed(3)
     stages = dict(out_features=[f'stage{i}' for i in (1, 2, 3, 4)], reshape_hidden_states=False)
-    config = DepthAnythingConfig(
-        backbone_config=dict(BACKBONE, apply_layernorm=True, **stages),
-        patch_size=4,
-        reassemble_hidden_size=24,
-        neck_hidden_sizes=[6, 8, 10, 12],
-        fusion_hidden_size=8,
-        head_hidden_size=6,
-    )
+    sizes = dict(patch_size=4, reassemble_hidden_size=24, neck_hidden_sizes=[6, 8, 10, 12])
+    sizes |= dict(fusion_hidden_size=8, head_hidden_size=6)
+    backbone = dict(BACKBONE, apply_layernorm=True, **stages)
+    config = DepthAnythingConfig(backbone_config=backbone, **sizes)
     model = DepthAnythingForDepthEstimation(config).eval()
     # By default, random weights predict almost constant depth. The bias keeps depth above 0.
     for weight in [*model.neck.parameters(), *model.head.parameters()]:

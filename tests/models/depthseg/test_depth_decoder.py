@@ -10,35 +10,30 @@ SIZES = dict(
 )
 
 
-def test_a_decoder_with_pretrained_weights_predicts_the_depth_of_depth_anything(depth_anything):
+def test_a_decoder_with_pretrained_weights_predicts_the_depth_of_depth_anything(
+    depth_anything, monkeypatch
+):
     model, folder = depth_anything
     decoder = DepthDecoder(**SIZES, weights=folder)
     images = torch.randn(2, 3, 32, 24)
     tokens = model.backbone(images).feature_maps
     maps = [stage[:, 1:].mT.unflatten(2, (8, 6)) for stage in tokens]
+    logged = []
+    print_log = 'depthda.models.depthseg.depth_decoder.print_log'
+    monkeypatch.setattr(print_log, lambda line, *_: logged.append(line))
     expected = model(images).predicted_depth
     assert not torch.allclose(decoder(maps).depth[:, 0], expected, atol=1)
     decoder.init_weights()
     depth, features = decoder(maps)
     assert expected.std() > 0.1
     torch.testing.assert_close(depth[:, 0], expected, rtol=0, atol=1e-4)
-    assert [tuple(feature.shape) for feature in features] == [
-        (2, 8, 16, 12),
-        (2, 8, 32, 24),
-        (2, 8, 64, 48),
-    ]
+    shapes = [tuple(feature.shape) for feature in features]
+    assert shapes == [(2, 8, n * 16, n * 12) for n in (1, 2, 4)]
     halved = DepthDecoder(**SIZES, weights=folder, scale=0.5)
     halved.init_weights()
     torch.testing.assert_close(halved(maps).depth, depth / 2)
 
-
-def test_the_number_of_loaded_tensors_is_logged(depth_anything, monkeypatch):
-    logged = []
-    monkeypatch.setattr(
-        'depthda.models.depthseg.depth_decoder.print_log', lambda line, *_: logged.append(line)
-    )
-    model, folder = depth_anything
-    DepthDecoder(**SIZES, weights=folder).init_weights()
+    # The number of loaded tensors is logged.
     necks, heads = len(model.neck.state_dict()), len(model.head.state_dict())
     assert logged[0] == f'DepthDecoder: {necks} tensors of neck from {folder}'
     assert logged[1] == f'DepthDecoder: {heads} tensors of head from {folder}'
@@ -49,9 +44,8 @@ def test_weights_that_do_not_fit_are_refused(depth_anything, tmp_path):
     _, folder = depth_anything
     with pytest.raises(UserError, match='tensors differ, neck.convs.0.weight among them'):
         DepthDecoder(**SIZES | dict(channels=16), weights=folder).init_weights()
-    Dinov2Model(
-        Dinov2Config(hidden_size=8, num_hidden_layers=1, num_attention_heads=1)
-    ).save_pretrained(tmp_path)
+    config = Dinov2Config(hidden_size=8, num_hidden_layers=1, num_attention_heads=1)
+    Dinov2Model(config).save_pretrained(tmp_path)
     with pytest.raises(UserError, match='are of a dinov2 model, not of Depth Anything'):
         DepthDecoder(**SIZES, weights=str(tmp_path)).init_weights()
     with pytest.raises(UserError, match='does not exist'):
@@ -69,16 +63,14 @@ def test_initial_depth_is_above_0_and_every_parameter_learns():
 
 
 @pytest.mark.parametrize(
-    'encoder, width, channels, reassembled, millions',
+    'width, channels, reassembled, millions',
     [
-        ('s', 384, 64, (48, 96, 192, 384), 2.7),
-        ('b', 768, 128, (96, 192, 384, 768), 10.9),
-        ('l', 1024, 256, (256, 512, 1024, 1024), 30.9),
+        (384, 64, (48, 96, 192, 384), 2.7),
+        (768, 128, (96, 192, 384, 768), 10.9),
+        (1024, 256, (256, 512, 1024, 1024), 30.9),
     ],
 )
-def test_the_decoder_is_as_large_as_that_of_depth_anything(
-    encoder, width, channels, reassembled, millions
-):
+def test_the_decoder_is_as_large_as_that_of_depth_anything(width, channels, reassembled, millions):
     with torch.device('meta'):
         decoder = DepthDecoder(width, 14, channels, reassembled)
     found = sum(p.numel() for p in decoder.parameters()) / 1e6

@@ -9,13 +9,6 @@ def features(height: int, width: int, channels: int = 6) -> list[torch.Tensor]:
     return [torch.randn(2, channels, s * height, s * width) for s in (2, 4, 8)]
 
 
-def test_the_prompts_have_4_2_1_and_half_the_size_of_the_grid():
-    prompter = DepthPrompter(6, 5, norm_cfg=dict(type='BN'))
-    prompts = prompter(features(3, 4))
-    sizes = [tuple(prompt.shape) for prompt in prompts]
-    assert sizes == [(2, 5, 12, 16), (2, 5, 6, 8), (2, 5, 3, 4), (2, 5, 2, 2)]
-
-
 def test_each_block_adds_two_convolutions_to_its_input():
     """The prompts equal the same computation with plain functions."""
     prompter = DepthPrompter(6, 5, norm_cfg=dict(type='BN')).eval()
@@ -48,8 +41,11 @@ def test_each_block_adds_two_convolutions_to_its_input():
         torch.testing.assert_close(found, prompt, rtol=1e-5, atol=1e-5)
 
 
-def test_every_depth_feature_reaches_the_coarsest_prompt():
+def test_prompts_have_4_2_1_and_half_of_the_grid_and_every_feature_reaches_the_coarsest():
     prompter = DepthPrompter(6, 5, norm_cfg=dict(type='BN'))
-    inputs = [feature.requires_grad_() for feature in features(3, 3)]
-    prompter(inputs)[-1].square().sum().backward()
+    inputs = [feature.requires_grad_() for feature in features(3, 4)]
+    prompts = prompter(inputs)
+    sizes = [tuple(prompt.shape) for prompt in prompts]
+    assert sizes == [(2, 5, 12, 16), (2, 5, 6, 8), (2, 5, 3, 4), (2, 5, 2, 2)]
+    prompts[-1].square().sum().backward()
     assert all(feature.grad.abs().sum() > 0 for feature in inputs)

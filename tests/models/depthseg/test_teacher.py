@@ -13,8 +13,5 @@ def test_the_depth_of_each_image_is_scaled_to_0_to_1(depth_anything):
     assert low.min() > 1
     torch.testing.assert_close(depth, (expected - low) / (high - low), rtol=1e-4, atol=1e-4)
     assert depth.amin() == 0 and depth.amax() == 1 and not depth.requires_grad
-
-
-def test_images_of_any_size_work(depth_anything):
-    depth = DepthAnythingTeacher(depth_anything[1])(torch.randn(1, 3, 30, 41))
+    depth = teacher(torch.randn(1, 3, 30, 41))  # images of any size work
     assert depth.shape == (1, 30, 41) and depth.isfinite().all()

@@ -11,16 +11,7 @@ from depthda.models.losses.berhu import BerHuLoss, berhu_loss
 
 def by_loop(predicted, target, valid, share=0.2):
     """Return the mean loss over the valid pixels, and its gradient with L as a constant."""
-    errors = [
-        p - t
-        for p, t, v in zip(
-            predicted.flatten().tolist(),
-            target.flatten().tolist(),
-            valid.flatten().tolist(),
-            strict=True,
-        )
-        if v
-    ]
+    errors = (predicted - target)[valid].tolist()
     limit = share * max(abs(e) for e in errors)
     terms, gradients = [], []
     for e in errors:
@@ -58,15 +49,11 @@ def test_the_loss_and_its_gradient_equal_the_formula(share):
     assert not grad[~valid].any()
 
 
-def test_without_a_mask_every_pixel_is_valid():
-    predicted, target, _ = case()
-    everywhere = torch.ones_like(target, dtype=torch.bool)
-    assert berhu_loss(predicted, target) == berhu_loss(predicted, target, everywhere)
-
-
 @pytest.mark.parametrize('value', [float('nan'), float('inf'), 9.0])
-def test_masked_pixels_have_no_influence(value):
+def test_masked_pixels_have_no_influence_and_without_a_mask_every_pixel_is_valid(value):
     predicted, target, valid = case()
+    everywhere = torch.ones_like(valid)
+    assert berhu_loss(predicted, target) == berhu_loss(predicted, target, everywhere)
     loss = berhu_loss(predicted, target, valid)
     (before,) = torch.autograd.grad(loss, predicted)
     with torch.no_grad():
@@ -98,12 +85,13 @@ def test_half_precision_maps_are_compared_in_single_precision():
 
 def test_wrong_shapes_and_thresholds_are_refused():
     predicted, target, valid = case()
-    with pytest.raises(UserError, match=r'\(2, 1, 6, 5\), \(1, 1, 6, 5\)'):
-        berhu_loss(predicted, target[:1])
-    with pytest.raises(UserError, match=r'\(2, 1, 6, 5\), \(2, 6, 5\)'):
-        berhu_loss(predicted, target, valid[:, 0])
-    with pytest.raises(UserError, match='threshold=0'):
-        berhu_loss(predicted, target, threshold=0)
+    for given, more, message in (
+        ((predicted, target[:1]), {}, r'\(2, 1, 6, 5\), \(1, 1, 6, 5\)'),
+        ((predicted, target, valid[:, 0]), {}, r'\(2, 1, 6, 5\), \(2, 6, 5\)'),
+        ((predicted, target), dict(threshold=0), 'threshold=0'),
+    ):
+        with pytest.raises(UserError, match=message):
+            berhu_loss(*given, **more)
 
 
 def test_the_released_loss_differentiates_the_threshold_and_adds_an_eps():
@@ -112,8 +100,7 @@ def test_the_released_loss_differentiates_the_threshold_and_adds_an_eps():
     loss = BerHuLoss(through_threshold=True, eps=1e-4)(predicted, target, valid)
     (grad,) = torch.autograd.grad(loss, predicted)
 
-    pairs = predicted[valid].tolist(), target[valid].tolist()
-    errors = [p - t for p, t in zip(*pairs, strict=True)]
+    errors = (predicted - target)[valid].tolist()
     largest = max(range(len(errors)), key=lambda i: abs(errors[i]))
     limit, sign = 0.2 * abs(errors[largest]), math.copysign(1, errors[largest])
     divisor = 2 * limit + 1e-4

@@ -54,33 +54,21 @@ def test_the_loss_and_its_gradient_equal_the_formula(share, temperature):
     expected = by_loop(anchors, keys, valid, temperature, negatives)
     found = info_nce(anchors, keys, valid, temperature, negatives=negatives)
     torch.testing.assert_close(found, expected.float(), rtol=1e-5, atol=1e-5)
-    for grad, expected_grad in zip(
-        torch.autograd.grad(found, (anchors, keys)),
-        torch.autograd.grad(expected, (anchors, keys)),
-        strict=True,
-    ):
-        torch.testing.assert_close(grad, expected_grad, rtol=1e-4, atol=1e-5)
+    grads = [torch.autograd.grad(loss, (anchors, keys)) for loss in (found, expected)]
+    torch.testing.assert_close(*grads, rtol=1e-4, atol=1e-5)
 
 
-def test_the_gradient_equals_finite_differences():
+def test_the_gradient_equals_finite_differences_and_blocks_of_rows_do_not_change_it(monkeypatch):
     anchors, keys, valid, negatives = case(dtype=torch.float64, share=0.7)
     assert torch.autograd.gradcheck(
         lambda a, k: info_nce(a, k, valid, 0.07, negatives=negatives) * 3, (anchors, keys)
     )
-
-
-def test_computing_the_loss_in_blocks_of_rows_does_not_change_it(monkeypatch):
     anchors, keys, valid, negatives = case(positions=11, share=0.8)
     whole = info_nce(anchors, keys, valid, negatives=negatives)
     monkeypatch.setattr('depthda.models.losses.info_nce._BLOCK_SIZE', 2 * 11 * 3)
     parts = info_nce(anchors, keys, valid, negatives=negatives)
     torch.testing.assert_close(parts, whole)
-    for grad, expected_grad in zip(
-        torch.autograd.grad(parts, (anchors, keys)),
-        torch.autograd.grad(whole, (anchors, keys)),
-        strict=True,
-    ):
-        torch.testing.assert_close(grad, expected_grad)
+    torch.testing.assert_close(*(torch.autograd.grad(x, (anchors, keys)) for x in (parts, whole)))
 
 
 def test_features_at_invalid_positions_do_not_change_the_loss():
@@ -103,13 +91,9 @@ def test_the_loss_is_zero_if_an_image_has_fewer_than_two_valid_positions(count):
     loss = info_nce(anchors, keys, valid)
     assert loss == 0
     assert all((grad == 0).all() for grad in torch.autograd.grad(loss, (anchors, keys)))
-
-
-def test_an_image_with_one_valid_position_is_left_out_of_the_mean():
-    anchors, keys, valid, negatives = case()
+    # An image of so few valid positions is left out of the mean.
+    valid[0] = True
     alone = info_nce(anchors[:1], keys[:1], valid[:1], negatives=negatives[:1])
-    valid[1] = False
-    valid[1, 0] = True
     torch.testing.assert_close(info_nce(anchors, keys, valid, negatives=negatives), alone)
 
 
@@ -127,10 +111,7 @@ def test_similar_negatives_are_drawn_more_often():
     anchors = torch.tensor([[[1.0, 1.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]]])
     valid, temperature, draws = torch.ones(1, 3, dtype=torch.bool), 0.2, 5
     torch.manual_seed(0)
-    found = torch.stack(
-        [info_nce(anchors, keys, valid, temperature, draws) for _ in range(4000)]
-    ).mean()
-
+    losses = [info_nce(anchors, keys, valid, temperature, draws) for _ in range(4000)]
     s = (torch.nn.functional.normalize(anchors[0], dim=1) @ keys[0].T + 1) / 2
     expected = 0.0
     for i in range(3):
@@ -140,13 +121,7 @@ def test_similar_negatives_are_drawn_more_often():
         for n in range(draws + 1):  # the number of draws of j; the others are of k
             chance = math.comb(draws, n) * p[0] ** n * p[1] ** (draws - n)
             expected += chance * -(e[i] / (e[i] + n * e[j] + (draws - n) * e[k])).log() / 3
-    assert found.item() == pytest.approx(float(expected), abs=0.01)
-
-
-def test_a_temperature_too_small_for_single_precision_is_refused():
-    anchors, keys, *_ = case()
-    with pytest.raises(UserError, match='.02 or more'):
-        info_nce(anchors, keys, temperature=0.01)
+    assert torch.stack(losses).mean().item() == pytest.approx(float(expected), abs=0.01)
 
 
 def test_bfloat16_features_are_compared_in_single_precision():
@@ -181,6 +156,8 @@ def test_half_precision_rounds_the_gradient_only_after_the_loss_scale():
 
 def test_the_class_passes_its_settings_to_the_function():
     anchors, keys, valid, _ = case()
+    with pytest.raises(UserError, match='.02 or more'):  # single precision cannot hold less
+        info_nce(anchors, keys, temperature=0.01)
     loss = MODELS.build(dict(type='InfoNCELoss', temperature=0.3, num_negatives=5))
     torch.manual_seed(0)
     expected = info_nce(anchors, keys, valid, 0.3, 5)

@@ -10,9 +10,7 @@ def test_the_best_scores_are_1_for_real_and_0_for_fake_images():
     assert generator_loss(fake).item() == torch.tensor(2 / 3).item()
     assert critic_loss(torch.ones(2, 1, 3, 3), torch.zeros(2, 1, 4, 4)) == 0
     assert generator_loss(torch.ones(2, 1, 3, 3)) == 0
-
-
-def test_bfloat16_scores_are_averaged_in_single_precision():
+    # Those of bfloat16 are averaged in single precision.
     scores = torch.tensor([17.0, 2.0, 2.0, 2.0]).bfloat16()
     assert generator_loss(scores).item() == 64.75
     assert critic_loss(scores, torch.zeros(1).bfloat16()).item() == 64.75 / 2

@@ -10,9 +10,9 @@ from torch import nn
 from depthda.models.necks.cells import norm_cells, pool_cells
 
 
-def case(size=(9, 6), images=2, channels=3, share=0.7, seed=0):
+def case(size=(9, 6), images=2, share=0.7, seed=0):
     g = torch.Generator().manual_seed(seed)
-    features = torch.randn(images, channels, *size, generator=g, dtype=torch.float64) + 2
+    features = torch.randn(images, 3, *size, generator=g, dtype=torch.float64) + 2
     return features, torch.rand(images, *size, generator=g) < share
 
 
@@ -32,16 +32,17 @@ def test_pooling_averages_the_valid_positions_of_each_cell(size):
 
 
 @pytest.mark.parametrize('size', [(8, 4), (7, 5)])
-def test_the_gradient_of_pooling_equals_finite_differences(size):
+def test_the_gradient_of_pooling_equals_finite_differences_and_keeps_no_copy_of_the_features(size):
     features, valid = case(size)
-    inside = valid.unsqueeze(1).double()
-    assert torch.autograd.gradcheck(
-        lambda x: pool_cells(x, inside, 4), features.requires_grad_(), atol=1e-9
-    )
+    inside, kept = valid.unsqueeze(1).double(), []
+    with torch.autograd.graph.saved_tensors_hooks(lambda x: kept.append(x.shape) or x, lambda x: x):
+        pool_cells(features.requires_grad_(), inside, 4)
+    assert kept == [inside.shape]
+    assert torch.autograd.gradcheck(lambda x: pool_cells(x, inside, 4), features, atol=1e-9)
 
 
-def norm_of(channels=3, **settings):
-    norm = nn.BatchNorm2d(channels, **settings).double()
+def norm_of(**settings):
+    norm = nn.BatchNorm2d(3, **settings).double()
     if norm.affine:
         nn.init.normal_(norm.weight), nn.init.normal_(norm.bias)
     return norm
@@ -100,20 +101,22 @@ def test_running_statistics_do_not_change_without_two_valid_cells(count):
         assert torch.equal(statistic, initial)
 
 
-def _rank(rank, store, out):
-    torch.distributed.init_process_group(
-        'gloo', init_method=f'file://{store}', rank=rank, world_size=2
-    )
+def trained(norm, own=slice(None)):
+    """Return the result, the gradients and the statistics of a norm of some of four images."""
     features, cells = case(images=4)
     cells[:2, :5] = False  # the two processes have different numbers of valid cells
     slope = torch.randn(features.shape, generator=torch.Generator().manual_seed(3)).double()
-    own = slice(2 * rank, 2 * rank + 2)
-    norm = nn.SyncBatchNorm(3).double()
     features = features[own].clone().requires_grad_()
     normed = norm_cells(features, cells[own], norm)
     (normed * slope[own]).sum().backward()
-    kept = [normed.detach(), features.grad, norm.weight.grad, norm.bias.grad, *state(norm)]
-    torch.save(kept, out / f'{rank}.pt')
+    return [normed.detach(), features.grad, norm.weight.grad, norm.bias.grad, *state(norm)]
+
+
+def _rank(rank, store, out):
+    store = f'file://{store}'
+    torch.distributed.init_process_group('gloo', init_method=store, rank=rank, world_size=2)
+    found = trained(nn.SyncBatchNorm(3).double(), slice(2 * rank, 2 * rank + 2))
+    torch.save(found, out / f'{rank}.pt')
     torch.distributed.destroy_process_group()
 
 
@@ -121,37 +124,19 @@ def test_synchronised_norm_counts_the_cells_of_all_processes(tmp_path):
     # Fork the processes, because a new interpreter would spend ten seconds on imports.
     # With a GPU, autograd refuses to run in a forked process.
     method = 'spawn' if torch.cuda.is_available() else 'fork'
-    torch.multiprocessing.start_processes(
-        _rank, (tmp_path / 'store', tmp_path), nprocs=2, start_method=method
-    )
+    arguments = (tmp_path / 'store', tmp_path)
+    torch.multiprocessing.start_processes(_rank, arguments, nprocs=2, start_method=method)
     first, second = (torch.load(tmp_path / f'{rank}.pt') for rank in range(2))
-    features, cells = case(images=4)
-    cells[:2, :5] = False
-    slope = torch.randn(features.shape, generator=torch.Generator().manual_seed(3)).double()
-    norm = nn.BatchNorm2d(3).double()
-    normed = norm_cells(features.requires_grad_(), cells, norm)
-    (normed * slope).sum().backward()
-    torch.testing.assert_close(torch.cat([first[0], second[0]]), normed.detach())
-    torch.testing.assert_close(torch.cat([first[1], second[1]]), features.grad)
-    for index, parameter in ((2, norm.weight), (3, norm.bias)):
-        torch.testing.assert_close(first[index] + second[index], parameter.grad)
-    for rank in (first, second):
-        torch.testing.assert_close(rank[4:], state(norm))
+    normed, slope, weight, bias, *statistics = trained(nn.BatchNorm2d(3).double())
+    torch.testing.assert_close(torch.cat([first[0], second[0]]), normed)
+    torch.testing.assert_close(torch.cat([first[1], second[1]]), slope)
+    torch.testing.assert_close([first[2] + second[2], first[3] + second[3]], [weight, bias])
+    torch.testing.assert_close([first[4:], second[4:]], [statistics, statistics])
 
 
 def test_synchronised_norm_in_one_process_equals_plain_batch_norm():
     features, cells = case()
     sync = nn.SyncBatchNorm(3).double()
     plain = revert_sync_batchnorm(copy.deepcopy(sync))
-    torch.testing.assert_close(
-        norm_cells(features, cells, sync), norm_cells(features, cells, plain)
-    )
-
-
-def test_pooling_keeps_no_copy_of_the_features_for_the_backward_pass():
-    features, valid = case((8, 8), channels=16)
-    inside = valid.unsqueeze(1).double()
-    kept = []
-    with torch.autograd.graph.saved_tensors_hooks(lambda x: kept.append(x.shape) or x, lambda x: x):
-        pool_cells(features.requires_grad_(), inside, 4)
-    assert kept == [inside.shape]
+    found, expected = (norm_cells(features, cells, norm) for norm in (sync, plain))
+    torch.testing.assert_close(found, expected)

@@ -10,9 +10,8 @@ RGB, DEPTH = [3, 4], [2, 5]
 
 
 def paired():
-    rgb = tuple(torch.randn(2, c, size, size) for c, size in zip(RGB, (6, 3), strict=True))
-    depth = tuple(torch.randn(2, c, size, size) for c, size in zip(DEPTH, (6, 3), strict=True))
-    return PairedFeatures(rgb, depth)
+    sizes = [zip(channels, (6, 3), strict=True) for channels in (RGB, DEPTH)]
+    return PairedFeatures(*(tuple(torch.randn(2, c, s, s) for c, s in pairs) for pairs in sizes))
 
 
 def linear(convolution, pixel):
@@ -52,18 +51,11 @@ def test_fusion_follows_its_formula_at_every_pixel(fusion):
             np.testing.assert_allclose(out[n, :, y, x].detach(), expected, rtol=1e-4, atol=1e-5)
 
 
-def test_concatenation_has_no_parameters():
-    assert not list(ConcatFusion(RGB, DEPTH).parameters())
-
-
-def parameters(fusion):
+def test_the_gates_have_the_published_sizes_and_the_released_one_has_one_channel():
     widths = [128, 256, 512, 1024], [96, 192, 384, 768]  # ConvNeXt-B and -S
-    return sum(weight.numel() for weight in fusion(*widths).parameters())
-
-
-def test_the_released_gate_has_one_channel_and_the_published_size():
-    assert parameters(SpatialGatedFusion) == 1_834_560
-    assert parameters(GatedFusion) == 4_270_240
+    sizes = {SpatialGatedFusion: 1_834_560, GatedFusion: 4_270_240, ConcatFusion: 0}
+    for fusion, size in sizes.items():
+        assert sum(weight.numel() for weight in fusion(*widths).parameters()) == size
     for gate in SpatialGatedFusion(RGB, DEPTH).gates:
         assert gate.out_channels == 1 and gate.bias is None
 
@@ -79,12 +71,12 @@ def test_channels_must_be_lists_of_positive_integers(fusion):
 
 def test_features_that_do_not_match_are_reported():
     rgb, depth = paired()
-    other = (depth[0][..., :4], depth[1])
-    with pytest.raises(UserError, match=r'\(2, 6, 4\).*same strides'):
-        ConcatFusion(RGB, DEPTH)(PairedFeatures(rgb, other))
-    with pytest.raises(UserError, match='same strides and out_indices'):
-        ConcatFusion(RGB, DEPTH)(PairedFeatures(rgb, depth[:1]))
-    with pytest.raises(UserError, match=r'\[2, 5\] \(depth\).*\[2, 6\]'):
-        ConcatFusion(RGB, [2, 6])(PairedFeatures(rgb, depth))
+    for channels, other, message in (
+        (DEPTH, (depth[0][..., :4], depth[1]), r'\(2, 6, 4\).*same strides'),
+        (DEPTH, depth[:1], 'same strides and out_indices'),
+        ([2, 6], depth, r'\[2, 5\] \(depth\).*\[2, 6\]'),
+    ):
+        with pytest.raises(UserError, match=message):
+            ConcatFusion(RGB, channels)(PairedFeatures(rgb, other))
     with pytest.raises(UserError, match='2 rgb_channels and 1 depth_channels'):
         GatedFusion(RGB, [2])

@@ -1,7 +1,6 @@
 """The loss of the contrastive neck equals a loop over positions."""
 
-import math
-
+import numpy as np
 import pytest
 import torch
 from mmengine.registry import DefaultScope
@@ -21,17 +20,11 @@ def neck(**rest):
         return MODELS.build(dict(type='MultiScaleContrastiveNeck', **settings))
 
 
-def sizes(channels):
-    return zip(channels, (1, 2), strict=True)
-
-
-def features(size=16, images=2, seed=1):
-    g = torch.Generator().manual_seed(seed)
-    maps = [
-        [torch.randn(images, c, size // s, size // s, generator=g) for c, s in sizes(cs)]
-        for cs in ((6, 8), (4, 5))
-    ]
-    return PairedFeatures(*(tuple(encoder) for encoder in maps))
+def features(size=16, images=2):
+    g = torch.Generator().manual_seed(1)
+    shapes = [[(c, size, size), (d, size // 2, size // 2)] for c, d in ((6, 8), (4, 5))]
+    maps = [tuple(torch.randn(images, *s, generator=g) for s in encoder) for encoder in shapes]
+    return PairedFeatures(*maps)
 
 
 def everywhere(size=64, images=2):
@@ -52,19 +45,13 @@ def test_the_loss_is_the_weighted_mean_of_enhanced_against_rgb(monkeypatch):
     found = model.loss(maps, everywhere())
     expected = 0.0
     for scale in (0, 1):
-        r, d = (
-            projections[scale](torch.nn.functional.avg_pool2d(encoder[scale], 4))
-            for projections, encoder in zip(
-                (model.rgb_projections, model.depth_projections), maps, strict=True
-            )
-        )
+        pooled = [torch.nn.functional.avg_pool2d(encoder[scale], 4) for encoder in maps]
+        r, d = model.rgb_projections[scale](pooled[0]), model.depth_projections[scale](pooled[1])
         enhanced = 0.7 * r + 0.3 * d
-        for image in range(2):
-            for y in range(r.shape[2]):
-                for x in range(r.shape[3]):
-                    row = y * r.shape[3] + x
-                    torch.testing.assert_close(seen[scale][0][image, row], enhanced[image, :, y, x])
-                    torch.testing.assert_close(seen[scale][1][image, row], r[image, :, y, x])
+        for image, y, x in np.ndindex(2, *r.shape[2:]):
+            row = y * r.shape[3] + x
+            torch.testing.assert_close(seen[scale][0][image, row], enhanced[image, :, y, x])
+            torch.testing.assert_close(seen[scale][1][image, row], r[image, :, y, x])
         expected += (0.2, 0.5)[scale] * (enhanced * r).sum() / 2
     torch.testing.assert_close(found['loss_contrast'], expected)
 
@@ -72,11 +59,12 @@ def test_the_loss_is_the_weighted_mean_of_enhanced_against_rgb(monkeypatch):
 def test_depth_rgb_contrasts_in_both_directions(monkeypatch):
     model, maps = neck(pair='depth-rgb'), features()
     pairs = []
-    monkeypatch.setattr(
-        model.contrast_loss,
-        'forward',
-        lambda a, k, _: pairs.append((a, k)) or torch.tensor(len(pairs) * 1.0),
-    )
+
+    def count(anchors, keys, _):
+        pairs.append((anchors, keys))
+        return torch.tensor(float(len(pairs)))
+
+    monkeypatch.setattr(model.contrast_loss, 'forward', count)
     found = model.loss(maps, everywhere())
     assert pairs[0][0] is pairs[1][1] and pairs[0][1] is pairs[1][0]
     assert found['loss_contrast'].item() == pytest.approx((0.2 * 1.5 + 0.5 * 3.5) / 2)
@@ -84,19 +72,20 @@ def test_depth_rgb_contrasts_in_both_directions(monkeypatch):
 
 
 def test_only_the_loss_has_loss_in_its_name_and_the_share_starts_as_set():
+    assert neck().mix[0].sigmoid().item() == pytest.approx(0.3, rel=1e-6)  # as released
     found = neck(depth_share=0.4).loss(features(), everywhere())
     assert [key for key in found if 'loss' in key] == ['loss_contrast']
     assert float(found['depth_share_1']) == pytest.approx(0.4)
     assert not found['scale_0'].requires_grad
 
 
-def test_every_parameter_learns():
-    for pair in ('enhanced-rgb', 'depth-rgb'):
-        model = neck(pair=pair)
-        model.loss(features(), everywhere())['loss_contrast'].backward()
-        for name, parameter in model.named_parameters():
-            # The convolutions have no bias, because the norm would remove it.
-            assert parameter.grad is not None and parameter.grad.abs().sum() > 0, name
+@pytest.mark.parametrize('pair', ['enhanced-rgb', 'depth-rgb'])
+def test_every_parameter_learns(pair):
+    model = neck(pair=pair)
+    model.loss(features(), everywhere())['loss_contrast'].backward()
+    for name, parameter in model.named_parameters():
+        # The convolutions have no bias, because the norm would remove it.
+        assert parameter.grad is not None and parameter.grad.abs().sum() > 0, name
 
 
 def test_cells_without_label_or_depth_do_not_change_the_loss():
@@ -120,13 +109,11 @@ def test_the_mean_of_the_features_does_not_change_the_loss_if_cells_are_invalid(
         model, maps = neck(), features(64, images=4)
         valid = everywhere(256, images=4)
         valid[:, :, : round(share * 256)] = False
-        signs = [torch.arange(feature.shape[1]) % 2 * 2 - 1 for feature in (*maps.rgb, *maps.depth)]
-        shifted = [
-            feature + level / 4 * sign.view(-1, 1, 1)
-            for feature, sign in zip((*maps.rgb, *maps.depth), signs, strict=True)
-        ]
+        for feature in (*maps.rgb, *maps.depth):
+            signs = torch.arange(feature.shape[1]) % 2 * 2 - 1
+            feature += level / 4 * signs.view(-1, 1, 1)
         torch.manual_seed(3)
-        found = model.loss(PairedFeatures(tuple(shifted[:2]), tuple(shifted[2:])), valid)
+        found = model.loss(maps, valid)
         losses.append([found['scale_0'].item(), found['scale_1'].item()])
     for loss in losses[1:]:
         assert loss == pytest.approx(losses[0], rel=0.01)
@@ -140,13 +127,9 @@ def test_a_cell_averages_only_its_valid_positions():
     torch.testing.assert_close(d[0, :, 1, 1], maps.depth[0][0, :, 4:, 4:].mean((1, 2)))
     assert cells.all()
     valid[0, :3, :4] = False  # only a quarter of the first cell is valid
-    assert model._pool(maps.rgb[0], maps.depth[0], valid)[2].tolist() == [
-        [[False, True], [True, True]]
-    ]
-
-
-def test_edges_of_sizes_that_are_not_multiples_of_four_have_smaller_cells():
-    model = neck()
+    cells = model._pool(maps.rgb[0], maps.depth[0], valid)[2]
+    assert cells.tolist() == [[[False, True], [True, True]]]
+    # The edges of sizes that are not multiples of four have smaller cells.
     r, _, cells = model._pool(torch.ones(1, 6, 9, 9), torch.ones(1, 4, 9, 9), everywhere(36, 1))
     assert r.shape[2:] == (3, 3) and cells.all()
     torch.testing.assert_close(r, torch.ones_like(r))
@@ -164,15 +147,12 @@ def test_a_scale_with_only_one_cell_is_skipped():
     assert skipped is not None and (skipped == 0).all()  # distributed training waits for it
 
 
-def test_without_valid_pixels_the_loss_is_0():
+def test_without_valid_pixels_the_loss_is_0_and_projections_need_no_norm():
     model = neck()
     loss = model.loss(features(), ~everywhere())['loss_contrast']
     loss.backward()
     assert loss == 0
     assert all(weight.grad.isfinite().all() for weight in model.parameters())
-
-
-def test_projections_may_have_no_norm():
     assert neck(norm_cfg=None).loss(features(), everywhere())['loss_contrast'] > 0
 
 
@@ -205,7 +185,3 @@ def test_the_contrast_falls_when_features_agree():
 def test_wrong_settings_are_refused(settings, message):
     with pytest.raises(UserError, match=message):
         neck(**settings)
-
-
-def test_the_share_of_depth_starts_at_the_released_value():
-    assert math.isclose(neck().mix[0].sigmoid().item(), 0.3, rel_tol=1e-6)

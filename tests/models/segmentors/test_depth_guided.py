@@ -3,14 +3,13 @@ import copy
 import numpy as np
 import pytest
 import torch
+from labelled_samples import labelled
 from mmengine.config import Config
 from mmengine.model import ExponentialMovingAverage
 from mmengine.runner.checkpoint import load_state_dict as load_by_mmengine
-from mmengine.structures import PixelData
 from mmseg.apis import inference_model, init_model
 from mmseg.models import EncoderDecoder, SegTTAModel
 from mmseg.registry import MODELS
-from mmseg.structures import SegDataSample
 
 import depthda.models.backbones.dual_backbone
 import depthda.models.backbones.transformers_backbone
@@ -26,15 +25,9 @@ def batch(num, height, width, channels=4):
     for image in inputs:
         image[:3] *= 255
         image[3:, 5:9, 5:9] = 0  # no depth here
-    samples = []
-    for _ in range(num):
-        label = torch.randint(0, 5, (1, height, width))
-        label[0, :3] = 255
-        sample = SegDataSample(gt_sem_seg=PixelData(data=label))
-        shape = (height, width)
-        sample.set_metainfo(dict(ori_shape=shape, img_shape=shape, pad_shape=shape, img_path='i'))
-        samples.append(sample)
-    return dict(inputs=inputs, data_samples=samples)
+    labels = torch.randint(0, 5, (num, height, width))
+    labels[:, :3] = 255
+    return dict(inputs=inputs, data_samples=labelled(labels, img_path='i'))
 
 
 def test_every_parameter_gets_a_finite_gradient_where_depth_is_missing(tiny_model):
@@ -66,11 +59,13 @@ def test_predictions_equal_those_of_mmseg(tiny_model, monkeypatch):
     model.decode_head.conv_seg.weight.data *= 50  # logits of about unit size
     stock = EncoderDecoder(**{k: v for k, v in config.items() if k != 'type'}).eval()
     stock.load_state_dict(model.state_dict())
-    passes = []
-    encode_decode = model.encode_decode
-    monkeypatch.setattr(
-        model, 'encode_decode', lambda x, metas: passes.append(len(x)) or encode_decode(x, metas)
-    )
+    passes, encode = [], model.encode_decode
+
+    def counted(inputs, metas):
+        passes.append(len(inputs))
+        return encode(inputs, metas)
+
+    monkeypatch.setattr(model, 'encode_decode', counted)
     for mode in ('slide', 'whole'):
         model.test_cfg.mode = stock.test_cfg.mode = mode
         passes.clear()
@@ -81,9 +76,7 @@ def test_predictions_equal_those_of_mmseg(tiny_model, monkeypatch):
             logits = sample.seg_logits.data
             assert logits.std() > 0.1
             torch.testing.assert_close(logits, reference.seg_logits.data, rtol=1e-4, atol=1e-4)
-        torch.testing.assert_close(
-            model(**model.data_preprocessor(data)), stock(**stock.data_preprocessor(data))
-        )
+        torch.testing.assert_close(*(m(**m.data_preprocessor(data)) for m in (model, stock)))
 
 
 @torch.no_grad()
@@ -138,39 +131,23 @@ def test_test_time_augmentation_averages_both_views(tiny_model):
     flipped['data_samples'][0].set_metainfo(dict(flip=True, flip_direction='horizontal'))
     views = [model.test_step(copy.deepcopy(view))[0].seg_logits.data for view in (plain, flipped)]
     expected = (views[0].softmax(0) + views[1].softmax(0)).argmax(0)
-    data = dict(
-        inputs=[plain['inputs'], flipped['inputs']],
-        data_samples=[plain['data_samples'], flipped['data_samples']],
-    )
+    data = {key: [plain[key], flipped[key]] for key in plain}
     result = SegTTAModel(module=model).test_step(data)[0]
     assert torch.equal(result.pred_sem_seg.data.squeeze(), expected)
     assert len(expected.unique()) > 1
 
 
-def test_an_rgb_only_model_ignores_depth_and_works_with_mmsegs_api(tiny_backbone, tmp_path):
-    model = dict(
-        type='DepthGuidedEncoderDecoder',
-        data_preprocessor=dict(
-            type='RGBDDataPreprocessor',
-            mean=[120, 110, 100],
-            std=[50, 55, 60],
-            bgr_to_rgb=True,
-            depth='drop',
-        ),
-        backbone=tiny_backbone(),
-        decode_head=dict(
-            type='FCNHead', in_channels=32, in_index=3, channels=8, num_classes=3, num_convs=1
-        ),
-        test_cfg=dict(mode='slide', crop_size=(32, 32), stride=(32, 32)),
-    )
-    config = Config(
-        dict(
-            model=model,
-            default_scope='mmseg',
-            test_pipeline=[dict(type='LoadImageFromFile'), dict(type='PackSegInputs')],
-            test_dataloader=dict(dataset=dict(type='BaseSegDataset')),
-        )
-    )
+def test_an_rgb_only_model_ignores_depth_and_works_with_mmsegs_api(
+    tiny_model, tiny_backbone, tmp_path
+):
+    model = tiny_model(mode='slide', crop_size=(32, 32), stride=(32, 32)).to_dict()
+    model['data_preprocessor']['depth'] = 'drop'
+    del model['data_preprocessor']['size'], model['neck'], model['auxiliary_head']
+    head = dict(type='FCNHead', in_channels=32, in_index=3, channels=8, num_classes=3, num_convs=1)
+    model |= dict(backbone=tiny_backbone(), decode_head=head)
+    steps = [dict(type='LoadImageFromFile'), dict(type='PackSegInputs')]
+    config = Config(dict(model=model, default_scope='mmseg', test_pipeline=steps))
+    config.test_dataloader = dict(dataset=dict(type='BaseSegDataset'))
     trained = MODELS.build(config.model)
     assert isinstance(trained, DepthGuidedEncoderDecoder)
     meta = dict(dataset_meta=dict(classes=('a', 'b', 'c'), palette=[[0] * 3, [1] * 3, [2] * 3]))

@@ -1,9 +1,8 @@
 import pytest
 import torch
+from labelled_samples import labelled
 from mmengine.config import Config
-from mmengine.structures import PixelData
 from mmseg.registry import MODELS
-from mmseg.structures import SegDataSample
 from transformers import Dinov2Backbone, Dinov2Config
 
 from depthda.datasets.synthetic import generate_tile, make_world
@@ -26,39 +25,24 @@ def encoder(tmp_path):
 
 def build(prompted: bool = True, weights: str | None = None, **settings):
     norm = dict(norm_cfg=dict(type='BN'))
+    encoder = dict(type='TransformersBackbone', arch=dict(ARCH, model_type='dinov2'), frozen=True)
+    decoder = dict(type='DepthDecoder', in_channels=32, patch_size=4, channels=12, head_channels=8)
+    head = dict(type='DepthSegHead', in_channels=[32] * 4, channels=24, num_classes=7)
+    head |= dict(dropout_ratio=0, align_corners=False, **norm)
     config = dict(
         type='DepthSeg',
         data_preprocessor=dict(
             type='RGBDDataPreprocessor', mean=[120, 110, 100], std=[50, 55, 60], bgr_to_rgb=True
         ),
-        backbone=dict(
-            type='TransformersBackbone',
-            arch=dict(ARCH, model_type='dinov2'),
-            out_indices=(1, 2, 3, 4),
-            weights=weights,
-            frozen=True,
-        ),
+        backbone=dict(encoder, out_indices=(1, 2, 3, 4), weights=weights),
         adapter=dict(type='LightweightAdapter', channels=[32] * 4, **norm),
-        depth_decoder=dict(
-            type='DepthDecoder',
-            in_channels=32,
-            patch_size=4,
-            channels=12,
-            reassemble_channels=(8, 12, 16, 16),
-            head_channels=8,
-        ),
+        depth_decoder=dict(decoder, reassemble_channels=(8, 12, 16, 16)),
         prompter=dict(type='DepthPrompter', in_channels=12, channels=12, **norm),
         loss_depth=dict(type='SSIMLoss'),
         decode_head=dict(
-            type='DepthSegHead',
-            in_channels=[32] * 4,
-            channels=24,
+            head,
             prompt_channels=12 if prompted else 0,
-            num_classes=7,
-            dropout_ratio=0,
-            align_corners=False,
             loss_decode=dict(type='CrossEntropyLoss', avg_non_ignore=True),
-            **norm,
         ),
         train_cfg=None,
         test_cfg=dict(mode='whole'),
@@ -71,18 +55,11 @@ def build(prompted: bool = True, weights: str | None = None, **settings):
 
 def batch(height: int = 30, width: int = 41, num: int = 2):
     """Return normalised images with depth, and samples with labels."""
-    images = torch.randn(num, 4, height, width)
-    samples = []
-    for _ in range(num):
-        sample = SegDataSample(gt_sem_seg=PixelData(data=torch.randint(7, (1, height, width))))
-        sizes = ('img_shape', 'ori_shape', 'pad_shape')
-        sample.set_metainfo(dict.fromkeys(sizes, (height, width)))
-        samples.append(sample)
-    return images, samples
+    return torch.randn(num, 4, height, width), labelled(torch.randint(7, (num, height, width)))
 
 
-def optimizer(model):
-    settings = dict(optimizer=dict(type='AdamW', lr=3e-3, weight_decay=1e-3))
+def optimizer(model, lr=3e-3):
+    settings = dict(optimizer=dict(type='AdamW', lr=lr, weight_decay=1e-3))
     return StageDecayOptimWrapperConstructor(settings, dict(decay_rate=1.0))(model)
 
 
@@ -143,11 +120,8 @@ def test_a_model_without_adapter_or_prompter_has_no_weights_for_them():
     assert count(prompted=False) == whole - depth
     assert count(prompted=False, adapter=None) == whole - depth - parts['neck']
     model = build(prompted=False, adapter=None)
-    assert {name for name, _ in model.named_children()} == {
-        'data_preprocessor',
-        'backbone',
-        'decode_head',
-    }
+    names = {name for name, _ in model.named_children()}
+    assert names == {'data_preprocessor', 'backbone', 'decode_head'}
     images, samples = batch()
     assert set(model.loss(images[:, :3], samples)) == {'decode.loss_ce', 'decode.acc_seg'}
 
@@ -225,8 +199,7 @@ def test_missing_depth_and_incomplete_configs_are_refused():
 def test_the_model_can_overfit_four_tiles():
     torch.manual_seed(0)
     model = build().train()
-    settings = dict(optimizer=dict(type='AdamW', lr=5e-3, weight_decay=1e-3))
-    wrapper = StageDecayOptimWrapperConstructor(settings, dict(decay_rate=1.0))(model)
+    wrapper = optimizer(model, lr=5e-3)
     world = make_world('v1', ('urban', 'rural'), seed=0, size=64)
     tiles = [generate_tile(world, 'urban', 'Train', index) for index in range(4)]
     labels = torch.stack([torch.from_numpy(tile.mask.astype(int)) for tile in tiles]) - 1
@@ -243,7 +216,5 @@ def test_the_model_can_overfit_four_tiles():
     model.eval()
     predicted = model.predict(data['inputs'][:, :3], samples)
     found = torch.cat([sample.pred_sem_seg.data for sample in predicted])
-    known = labels != 255
-    accuracy = (found == labels)[known].float().mean()
-    assert accuracy > 0.95
+    assert (found == labels)[labels != 255].float().mean() > 0.95
     assert model.loss(**data)['loss_depth'] < 0.3

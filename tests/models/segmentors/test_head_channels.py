@@ -33,24 +33,20 @@ def test_the_error_names_the_head_and_the_right_channels(tiny_model, change, mes
     model.merge_from_dict(change)
     with pytest.raises(UserError, match=message):
         MODELS.build(model)
-
-
-def test_the_error_names_the_key_of_a_wrapped_head(tiny_model):
+    # The error names the key of a wrapped head.
     model = tiny_model()
     head = dict(model.decode_head, in_channels=[12, 24, 36, 40])
     model.decode_head = dict(type='DepthRefinedHead', depth_channels=4, channels=8, head=head)
-    model.neck = dict(
-        type='MultiScaleContrastiveNeck', channels=8, norm_cfg=dict(type='BN'), fusion=model.neck
-    )
+    neck = dict(type='MultiScaleContrastiveNeck', channels=8, norm_cfg=dict(type='BN'))
+    model.neck = dict(neck, fusion=model.neck)
     with pytest.raises(UserError, match=r'model.decode_head.head has.*40\], but ConcatFusion'):
         MODELS.build(model)
 
 
 def test_the_channels_of_concatenated_stages_are_added_up(tiny_model):
     model = tiny_model()
-    model.auxiliary_head.update(
-        in_channels=[12, 24], in_index=[0, 1], input_transform='resize_concat'
-    )
+    head = model.auxiliary_head
+    head.update(in_channels=[12, 24], in_index=[0, 1], input_transform='resize_concat')
     MODELS.build(model)
     model.auxiliary_head.update(in_channels=[12, 12])
     with pytest.raises(UserError, match=r'model.auxiliary_head has in_channels=24, but.*12, 24'):

@@ -1,4 +1,5 @@
 import gc
+from unittest.mock import Mock
 
 import pytest
 import torch
@@ -7,31 +8,19 @@ from mmseg.models import EncoderDecoder
 from torch import nn
 
 from depthda.errors import UserError
-from depthda.models.segmentors.sliding_window import (
-    slide_bands,
-    slide_inference,
-    slide_labels,
-    window_starts,
-)
+from depthda.models.segmentors import sliding_window
+from depthda.models.segmentors.sliding_window import slide_bands, slide_inference, slide_labels
 
 
 @pytest.fixture(scope='module')
 def stock():
     """Return a model of mmseg, whose ``slide_inference`` is the reference."""
     torch.manual_seed(0)
+    norm = dict(norm_cfg=dict(type='BN'))
+    head = dict(type='PSPHead', in_channels=64, in_index=3, channels=8, num_classes=5)
     model = EncoderDecoder(
-        backbone=dict(
-            type='ResNetV1c', depth=18, base_channels=8, stem_channels=8, norm_cfg=dict(type='BN')
-        ),
-        decode_head=dict(
-            type='PSPHead',
-            in_channels=64,
-            in_index=3,
-            channels=8,
-            num_classes=5,
-            norm_cfg=dict(type='BN'),
-            align_corners=False,
-        ),
+        backbone=dict(type='ResNetV1c', depth=18, base_channels=8, stem_channels=8, **norm),
+        decode_head=dict(head, align_corners=False, **norm),
         test_cfg=dict(mode='slide'),
     )
     for module in model.modules():
@@ -61,10 +50,9 @@ def metas(num, height, width):
 def test_logits_equal_those_of_mmseg(stock, size, crop, stride, num, window_batch):
     inputs = torch.randn(num, 3, *size)
     stock.test_cfg = ConfigDict(crop_size=crop, stride=stride)
-    expected = stock.slide_inference(inputs, metas(num, *size))
-    found = slide_inference(
-        stock.encode_decode, inputs, metas(num, *size), crop, stride, 5, window_batch
-    )
+    given = (inputs, metas(num, *size), crop, stride, 5, window_batch)
+    expected = stock.slide_inference(*given[:2])
+    found = slide_inference(stock.encode_decode, *given)
     assert expected.std() > 0.01
     torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-5)
 
@@ -72,10 +60,9 @@ def test_logits_equal_those_of_mmseg(stock, size, crop, stride, num, window_batc
     def centred(windows, window_metas):
         return stock.encode_decode(windows, window_metas) - found.mean((0, 2, 3)).view(1, 5, 1, 1)
 
-    arguments = (centred, inputs, metas(num, *size), crop, stride, 5, window_batch)
-    labels = slide_labels(*arguments)
+    labels = slide_labels(centred, *given)
     assert labels.dtype == torch.uint8 and len(labels.unique()) > 1
-    assert torch.equal(labels.long(), slide_inference(*arguments).argmax(1, keepdim=True))
+    assert torch.equal(labels.long(), slide_inference(centred, *given).argmax(1, keepdim=True))
 
 
 def test_windows_get_the_metas_of_their_image_which_do_not_change():
@@ -100,11 +87,8 @@ def test_windows_get_the_metas_of_their_image_which_do_not_change():
 
 def test_half_precision_logits_are_summed_in_float32():
     step = 1 / 512  # 1 + step is exact in float32, and rounded to 1 in bfloat16
-    values = iter([1.0, step])
-
-    def model(windows, _):
-        return torch.full((1, 1, 4, 4), next(values), dtype=torch.bfloat16)
-
+    logits = [torch.full((1, 1, 4, 4), value, dtype=torch.bfloat16) for value in (1.0, step)]
+    model = Mock(side_effect=logits)
     inputs = torch.zeros(1, 3, 4, 6, dtype=torch.bfloat16)
     out = slide_inference(model, inputs, metas(1, 4, 6), (4, 4), (2, 2), 1, window_batch=1)
     assert out.dtype == torch.float32
@@ -117,6 +101,10 @@ def test_a_band_of_rows_is_yielded_as_soon_as_no_further_window_covers_it():
     assert [top for top, _ in bands] == [*range(0, 81, 10), 84]
     assert [band.shape[2] for _, band in bands] == [10] * 8 + [4, 16]
     torch.testing.assert_close(torch.cat([band for _, band in bands], 2), inputs)
+    # The last window ends with the image.
+    starts = [sliding_window.window_starts(*s) for s in ((1024, 512, 341), (1024, 512, 512))]
+    assert starts == [[0, 341, 512], [0, 512]]
+    assert sliding_window.window_starts(300, 512, 341) == [0]
 
 
 def test_labels_never_need_the_logits_of_the_whole_image():
@@ -140,12 +128,6 @@ def test_labels_never_need_the_logits_of_the_whole_image():
     assert torch.equal(labels[0, 0] == 8, inputs[0, 0] > 0)
     slide_inference(*arguments)
     assert max(largest) >= logits
-
-
-def test_the_last_window_ends_with_the_image():
-    assert window_starts(1024, 512, 341) == [0, 341, 512]
-    assert window_starts(1024, 512, 512) == [0, 512]
-    assert window_starts(300, 512, 341) == [0]
 
 
 @pytest.mark.parametrize(('stride', 'window_batch'), [((5, 4), 1), ((0, 4), 1), ((4, 4), 0)])

@@ -7,10 +7,9 @@ def drdg():
     """Return a function that makes the config of a small DRDG for the sizes of ``pairs``."""
 
     def config(**options):
-        generator = dict(
-            type='ResiGenerator', channels=(4, 6, 8), dropout=0.0, **options.pop('generator', {})
-        )
-        critic = dict(type='PatchCritic', channels=(4, 6), **options.pop('critic', {}))
+        generator = dict(type='ResiGenerator', channels=(4, 6, 8), dropout=0.0)
+        generator |= options.pop('generator', {})
+        critic = dict(type='PatchCritic', channels=(4, 6))
         return dict(type='DRDG', generator=generator, critic=critic, **options)
 
     return config

@@ -17,16 +17,9 @@ def build(config):
 
 
 def optimisers(model, **shared):
-    optimizer = dict(type='SGD', lr=1e-3)
-    return build_optim_wrapper(
-        model,
-        dict(
-            constructor='PartsOptimWrapperConstructor',
-            generators=dict(optimizer=optimizer),
-            critics=dict(optimizer=optimizer),
-            **shared,
-        ),
-    )
+    part = dict(optimizer=dict(type='SGD', lr=1e-3))
+    config = dict(constructor='PartsOptimWrapperConstructor', generators=part, critics=part)
+    return build_optim_wrapper(model, config | shared)
 
 
 def step(model, data, iteration, wrappers=None, seed=0):

@@ -41,28 +41,19 @@ def test_scores_equal_those_of_the_released_critic(norm, eps, axes):
     scores = model(images)
     assert scores.shape == (2, 1, 3, 2)
     torch.testing.assert_close(scores, by_hand(model, images, eps, axes))
-
-
-def test_the_critic_has_the_published_number_of_weights_and_scores():
-    with torch.device('meta'):
+    with torch.device('meta'):  # the published number of weights and scores
         model = MODELS.build(dict(type='PatchCritic'))
         assert model(torch.empty(1, 3, 512, 512)).shape == (1, 1, 14, 14)
     assert sum(parameter.numel() for parameter in model.parameters()) == 6_962_369
 
 
-@pytest.mark.parametrize('norm, depends', [('batch', True), ('instance', False), ('none', False)])
-def test_only_batch_norm_makes_scores_depend_on_the_batch(norm, depends):
-    model, images = build(norm), torch.rand(2, 3, 32, 32)
-    alone, together = model(images[:1]), model(images)[:1]
-    assert torch.allclose(alone, together, atol=1e-6) != depends
-
-
 @pytest.mark.parametrize('norm', ['batch', 'instance', 'none'])
-def test_scores_are_the_same_in_training_and_evaluation(norm):
+def test_only_batch_norm_makes_scores_depend_on_the_batch_and_evaluation_gives_the_same(norm):
     model, images = build(norm), torch.rand(2, 3, 32, 32)
-    assert not list(model.buffers())
-    first = model(images)
-    assert torch.equal(first, model.eval()(images))
+    alone, together = model(images[:1]), model(images)
+    assert torch.allclose(alone, together[:1], atol=1e-6) != (norm == 'batch')
+    assert not list(model.buffers())  # no state is left
+    assert torch.equal(together, model.eval()(images))
 
 
 def test_convolutions_are_initialised_as_in_the_released_code():

@@ -35,15 +35,16 @@ def test_restored_bands_equal_the_original(bgr_to_rgb):
 
 
 def test_unsuitable_images_are_refused():
-    def inputs(**domains):
-        return dict(inputs=domains)
-
     small, large = torch.rand(4, 8, 8), torch.rand(4, 8, 9)
-    with pytest.raises(UserError, match=r'^target: images of shapes .*\(4, 8, 8\), \(4, 8, 9\)'):
-        build()(inputs(source=[small], target=[small, large]))
-    with pytest.raises(UserError, match='a batch has 1 source and 2 target images'):
-        build()(inputs(source=[small], target=[small, small]))
-    with pytest.raises(UserError, match='^source: an image has 4 channels, .* 5, or 6 with'):
-        build(optical_bands=5)(inputs(source=[small]))
-    with pytest.raises(UserError, match='its type is torch.uint8'):
-        build()(inputs(source=[small.to(torch.uint8)]))
+    for options, domains, message in (
+        ({}, dict(source=[small], target=[small, large]), r'^target: .*\(4, 8, 8\), \(4, 8, 9\)'),
+        ({}, dict(source=[small], target=[small] * 2), 'a batch has 1 source and 2 target images'),
+        (
+            dict(optical_bands=5),
+            dict(source=[small]),
+            '^source: an image has 4 channels, .* 5, or 6 with',
+        ),
+        ({}, dict(source=[small.to(torch.uint8)]), 'its type is torch.uint8'),
+    ):
+        with pytest.raises(UserError, match=message):
+            build(**options)(dict(inputs=domains))

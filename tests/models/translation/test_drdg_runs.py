@@ -4,22 +4,15 @@ import pytest
 import torch
 from mmengine.config import Config
 from mmengine.runner import Runner
-from torch.utils.data import Dataset
 
 ROOT = __file__.split('/tests/')[0]
 
 
-class Pairs(Dataset):
-    """Eight pairs of random images."""
-
-    def __len__(self):
-        return 8
-
-    def __getitem__(self, index):
-        g = torch.Generator().manual_seed(int(index))
-        sizes = dict(source=(32, 48), target=(24, 32))
-        inputs = {name: torch.rand(4, *size, generator=g) for name, size in sizes.items()}
-        return dict(inputs=inputs)
+def noise(index):
+    """Return a pair of random images."""
+    g = torch.Generator().manual_seed(index)
+    sizes = dict(source=(32, 48), target=(24, 32))
+    return dict(inputs={name: torch.rand(4, *size, generator=g) for name, size in sizes.items()})
 
 
 def run(model, folder, max_iters, resume=False):
@@ -32,9 +25,8 @@ def run(model, folder, max_iters, resume=False):
     runner = Runner(
         model=model,
         work_dir=str(folder),
-        train_dataloader=dict(
-            dataset=Pairs(), batch_size=1, num_workers=0, sampler=dict(type='RunSampler')
-        ),
+        train_dataloader=dict(dataset=[*map(noise, range(8))], batch_size=1, num_workers=0)
+        | dict(sampler=dict(type='RunSampler')),
         train_cfg=dict(type='IterBasedTrainLoop', max_iters=max_iters),
         optim_wrapper=schedule.optim_wrapper,
         default_hooks=hooks,
@@ -56,10 +48,8 @@ def test_a_resumed_run_equals_an_uninterrupted_one(drdg, tmp_path):
     whole = run(config, tmp_path / 'whole', 6)
     run(config, tmp_path / 'parts', 4)
     run(config, tmp_path / 'parts', 6, resume=True)
-    first, second = (
-        torch.load(tmp_path / folder / 'iter_6.pth', weights_only=True)
-        for folder in ('whole', 'parts')
-    )
+    paths = [tmp_path / folder / 'iter_6.pth' for folder in ('whole', 'parts')]
+    first, second = (torch.load(path, weights_only=True) for path in paths)
     assert first['optimizer'].keys() == {'generators', 'critics'}
     for key, value in first['state_dict'].items():
         assert torch.equal(value, second['state_dict'][key])

@@ -1,5 +1,7 @@
 """The generator equals its layers computed by hand, and has the published size."""
 
+from unittest.mock import Mock
+
 import pytest
 import torch
 from mmseg.registry import MODELS
@@ -55,9 +57,7 @@ def test_translations_equal_those_of_the_released_u_net():
     depth = by_hand(model, images, 'depth_decoder').sigmoid()
     torch.testing.assert_close(found.depth, depth)
     assert depth.shape == (2, 1, 32, 24) and depth.std() > 0.01
-
-
-def test_resize_pre_translates_at_the_size_of_the_target():
+    # With resize='pre', it translates at the size of the target.
     model, images = build(resize='pre'), torch.rand(2, 3, 30, 20) * 2 - 1
     found = model(images, (16, 24), depth=True)
     resized = F.interpolate(images, (16, 24), mode='bilinear', align_corners=False)
@@ -74,42 +74,36 @@ def test_a_shared_decoder_adds_only_a_last_layer():
 def test_depth_is_only_computed_on_request_and_does_not_change_the_image():
     model, images = build(), torch.rand(1, 3, 16, 16)
     with_depth = model(images, (16, 16), depth=True)
-
-    def refuse(*_):
-        raise AssertionError('the depth decoder ran')
-
-    model.depth_decoder.register_forward_pre_hook(refuse)
+    model.depth_decoder.register_forward_pre_hook(Mock(side_effect=AssertionError('it ran')))
     without = model(images, (16, 16))
     assert without.depth is None and torch.equal(without.image, with_depth.image)
 
 
-# The released code counts the constant k as a parameter of each generator; here it is none (- 1).
-@pytest.mark.parametrize(
-    'decoder, expected',
-    [
-        ('separate', 68_311_557 - 1),
-        (None, 41_828_996 - 1),
-        ('shared', 41_828_996 - 1 + 128 * 16 + 1),
-    ],
-)
-def test_the_generator_has_the_published_number_of_weights(decoder, expected):
+def published(**options):
     with torch.device('meta'):
-        model = MODELS.build(dict(type='ResiGenerator', depth_decoder=decoder))
-    assert sum(parameter.numel() for parameter in model.parameters()) == expected
+        return MODELS.build(dict(type='ResiGenerator', **options))
 
 
-@pytest.mark.parametrize('size, other', [(896, 512), (512, 896)])
-def test_tiles_of_the_paper_are_translated_to_the_size_of_the_other_domain(size, other):
-    with torch.device('meta'):
-        model = MODELS.build(dict(type='ResiGenerator'))
-        found = model(torch.empty(1, 3, size, size), (other, other), depth=True)
-    assert found.image.shape == (1, 3, other, other)
-    assert found.depth.shape == (1, 1, size, size)
+def test_the_generator_has_the_published_number_of_weights_and_sizes():
+    # The released code counts the constant k as a parameter of each generator; here it is none.
+    whole, bare = 68_311_557 - 1, 41_828_996 - 1
+    for decoder, expected in {'separate': whole, None: bare, 'shared': bare + 128 * 16 + 1}.items():
+        parameters = published(depth_decoder=decoder).parameters()
+        assert sum(parameter.numel() for parameter in parameters) == expected
+    # It translates the tiles of the paper to the size of the other domain.
+    for size, other in ((896, 512), (512, 896)):
+        images = torch.empty(1, 3, size, size, device='meta')
+        found = published()(images, (other, other), depth=True)
+        assert found.image.shape == (1, 3, other, other)
+        assert found.depth.shape == (1, 1, size, size)
+    # The paper's text has six convolutions.
+    model = published(channels=(64, 128, 256, 512, 512, 512))
+    found = model(torch.empty(1, 3, 64, 192, device='meta'), (64, 64))
+    assert len(model.downs) == 6 and found.image.shape == (1, 3, 64, 64)
 
 
 def test_norm_and_dropout_are_placed_as_in_the_released_code():
-    with torch.device('meta'):
-        model = MODELS.build(dict(type='ResiGenerator'))
+    model = published()
 
     def has(blocks, kind):
         return [any(isinstance(layer, kind) for layer in block) for block in blocks]
@@ -121,14 +115,6 @@ def test_norm_and_dropout_are_placed_as_in_the_released_code():
         assert has(decoder.ups, nn.Dropout) == [True] * 3 + [False] * 3
     rates = {layer.p for layer in model.modules() if isinstance(layer, nn.Dropout)}
     assert rates == {0.5}
-
-
-def test_the_number_of_convolutions_can_be_that_of_the_paper():
-    widths = (64, 128, 256, 512, 512, 512)
-    with torch.device('meta'):
-        model = MODELS.build(dict(type='ResiGenerator', channels=widths))
-        found = model(torch.empty(1, 3, 64, 192), (64, 64))
-    assert len(model.downs) == 6 and found.image.shape == (1, 3, 64, 64)
 
 
 def test_dropout_depends_on_the_seed_and_only_works_in_training():
@@ -155,17 +141,13 @@ def test_weights_are_initialised_as_in_the_released_code():
 
 
 def test_unsuitable_images_and_wrong_settings_are_refused():
-    with pytest.raises(
-        UserError, match='3 times, which is not possible for 32×20: use .* multiples of 8'
+    for options, size, message in (
+        ({}, (20, 32), '3 times, which is not possible for 32×20: use .* multiples of 8'),
+        ({}, (32, 20), 'not possible for 20×32'),
+        (dict(depth_decoder=None), (16, 16), 'predicts no depth'),
+        (dict(resize='mid'), None, "resize is 'post' or 'pre', not 'mid'"),
+        (dict(depth_decoder='own'), None, "depth_decoder is .* not 'own'"),
+        (dict(channels=(4,)), None, r'channels=\(4,\)'),
     ):
-        build()(torch.rand(1, 3, 20, 32), (16, 16))
-    with pytest.raises(UserError, match='not possible for 20×32'):
-        build()(torch.rand(1, 3, 32, 20), (16, 16))
-    with pytest.raises(UserError, match='predicts no depth'):
-        build(depth_decoder=None)(torch.rand(1, 3, 16, 16), (16, 16), depth=True)
-    with pytest.raises(UserError, match="resize is 'post' or 'pre', not 'mid'"):
-        build(resize='mid')
-    with pytest.raises(UserError, match="depth_decoder is .* not 'own'"):
-        build(depth_decoder='own')
-    with pytest.raises(UserError, match=r'channels=\(4,\)'):
-        build(channels=(4,))
+        with pytest.raises(UserError, match=message):
+            build(**options)(torch.rand(1, 3, *size), (16, 16), depth=True)

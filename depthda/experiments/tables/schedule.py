@@ -1,0 +1,75 @@
+"""Choose which runs of a table this call does: the share of one machine, or what fits in time."""
+
+import re
+import time
+from collections import defaultdict
+from collections.abc import Sequence
+from statistics import fmean
+
+from depthda.errors import UserError
+from depthda.experiments.tables.plan import Run
+
+
+def read_shard(text: str) -> tuple[int, int]:
+    """Read ``'2/3'``: the second of three shards."""
+    found = re.fullmatch(r'(\d+)/(\d+)', text)
+    if not found or not 1 <= int(found[1]) <= int(found[2]):
+        raise UserError(f'--shard {text}: write I/N with I from 1 to N, such as 2/3.')
+    return int(found[1]), int(found[2])
+
+
+def each_once(runs: Sequence[Run]) -> list[Run]:
+    """Return the runs without those that an earlier row has too: their folder is the same."""
+    return list({run.folder.name: run for run in reversed(runs)}.values())[::-1]
+
+
+def shard_of(runs: Sequence[Run], number: int, count: int) -> list[Run]:
+    """Return the share of one of ``count`` machines.
+
+    It depends on all runs of the table, finished ones too, so a machine that starts again has the
+    same share. The runs of a row take equally long, and go to different machines.
+    """
+    return list(runs[number - 1 :: count])
+
+
+def by_worth(runs: Sequence[Run]) -> list[Run]:
+    """Put first what decides most: one run of each row, baselines before the rows on them.
+
+    Then come the second run of each row, the third, and so on, so that all rows of a table which
+    is stopped early have figures of the same worlds and seeds.
+    """
+    bases = {run.row.baseline for run in runs}
+    places: dict[str, int] = defaultdict(int)
+    ranked = []
+    for run in runs:
+        ranked.append((places[run.row.name], run.row.name not in bases, len(ranked)))
+        places[run.row.name] += 1
+    return [runs[position] for *_, position in sorted(ranked)]
+
+
+class TimeLimit:
+    """Decide whether a run would end in time, from how long finished runs took.
+
+    Args:
+        hours: From now on.
+        runs: All runs of the table, finished or not.
+    """
+
+    def __init__(self, hours: float, runs: Sequence[Run]) -> None:
+        self.end = time.monotonic() + 3600 * hours
+        self.runs = runs
+        self.left_out: list[Run] = []
+
+    def fits(self, run: Run) -> bool:
+        """Return whether a run is expected to end in time; a run of unknown length may begin."""
+        if time.monotonic() + (self.expected_seconds(run) or 0) <= self.end:
+            return True
+        self.left_out.append(run)
+        return False
+
+    def expected_seconds(self, run: Run) -> float | None:
+        """Return the mean of the row's finished runs, or else of all; None if none has finished."""
+        results = [(other.row.name, other.result) for other in self.runs]
+        took = [(name, found['seconds']) for name, found in results if found]
+        own = [seconds for name, seconds in took if name == run.row.name]
+        return fmean(own or [seconds for _, seconds in took]) if took else None
