@@ -18,7 +18,7 @@ ABLATIONS = sorted(ROOT.glob('*/ablations/*.py'))
 
 
 def flat(node: Any, path: str = '') -> dict[str, Any]:
-    """Return what a run reads by dotted key; a list is one value."""
+    """Return the values that a run reads by dotted key, with lists as single values."""
     if isinstance(node, dict):
         found = {}
         for key, value in node.items():
@@ -49,7 +49,7 @@ def undeclared(keys: set[str], allowed: list[str]) -> set[str]:
 
 
 @pytest.mark.parametrize('path', ABLATIONS, ids=[path.stem for path in ABLATIONS])
-def test_it_ablates_what_it_declares(path):
+def test_an_ablation_changes_the_keys_it_declares(path):
     # It is compared with the main config, or with the one that it names.
     parent = (*marked(path, '# of: '), MAIN)[0]
     found = differences(load_config(ROOT / parent), load_config(path))
@@ -60,9 +60,9 @@ def test_it_ablates_what_it_declares(path):
 
 
 @pytest.mark.parametrize('path', ABLATIONS, ids=[path.stem for path in ABLATIONS])
-def test_it_builds_and_every_weight_has_a_rate(path):
+def test_an_ablation_builds_and_every_weight_has_a_learning_rate(path):
     cfg = load_config(path)
-    # mmseg's MiT reads a number off a tensor while it is built, which the meta device cannot.
+    # mmseg's MiT reads a value from a tensor while it is built, which fails on the meta device.
     with torch.device('cpu' if 'mit-' in path.name else 'meta'):
         model = MODELS.build(cfg.model)
     if 'decode_head' not in cfg.model:  # a translation

@@ -1,4 +1,4 @@
-"""The layers of the package hold, and the check of them finds what breaks them."""
+"""The package keeps to its layers, and the check finds imports that violate them."""
 
 import ast
 import copy
@@ -24,7 +24,7 @@ LAYERS = [
 
 
 def forbidden_imports():
-    """Yield a pair (importer, imported) for every import between layers that the rules forbid."""
+    """Yield the pair (importer, imported) of every import that the layers forbid."""
     for above, below in combinations(LAYERS, 2):
         for low in [name for group in below for name in group]:
             yield from ((low, high) for group in above for high in group)

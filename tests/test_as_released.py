@@ -22,7 +22,7 @@ U2R, R2U = 'loveda-u2r-as-released-1024x1024', 'loveda-r2u-as-released-1024x1024
 
 
 def recipe(batch, iterations, end, **rest):
-    """A recipe: of a config without contrast and refinement, unless ``rest`` has more."""
+    """Return the expected values of a config, by default without contrast and refinement."""
     default = dict(every=2000, decay=0.9, test=WHOLE, weights=None, refined=False)
     return default | dict(batch=batch, iterations=iterations, end=end) | rest
 
@@ -88,7 +88,7 @@ def test_length_batch_checkpoints_rates_weight_decay_and_values_of_the_model(nam
 
 
 @pytest.mark.parametrize('name', NAMES)
-def test_images_are_whole_and_the_checkpoint_is_chosen_on_the_target(name):
+def test_images_are_not_cropped_and_checkpoints_are_selected_on_the_target(name):
     cfg = read(name)
     source, target = ('Urban', 'Rural') if 'u2r' in name else ('Rural', 'Urban')
     training, val, test = (cfg[f'{part}_dataloader'].dataset for part in ('train', 'val', 'test'))
@@ -107,7 +107,7 @@ def test_images_are_whole_and_the_checkpoint_is_chosen_on_the_target(name):
 
 
 def rate_at(cfg: Config, iterations: set[int]) -> dict[int, float]:
-    """Return the rate in these iterations, as the config's schedulers set it."""
+    """Return the learning rate that the config's schedulers set in each of the iterations."""
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=1e-4)
     with DefaultScope.overwrite_default_scope('mmseg'):
         schedulers = [
@@ -130,7 +130,7 @@ def rate_at(cfg: Config, iterations: set[int]) -> dict[int, float]:
         (f'{DEPTHDA}-b-s_1xb4-40k_{U2R}', 7.6431e-5, 5.0956e-5),
     ],
 )
-def test_the_rate_falls_as_in_the_released_code(name, half, last):
+def test_the_learning_rate_decreases_as_in_the_released_code(name, half, last):
     found = rate_at(read(name), {0, 100, 1500, 20000, 39999})
     assert found[0] == pytest.approx(1e-10)
     assert found[100] == pytest.approx(6.6712e-6, rel=1e-4)

@@ -95,7 +95,7 @@ def test_a_signal_ends_a_wait_with_its_status_and_one_line(capsys, handlers, num
     assert (stopped.value.code, capsys.readouterr().err) == (status, 'interrupted at 4\n')
 
 
-def test_an_interrupt_that_a_library_replaces_still_counts(capsys, handlers):
+def test_an_interrupt_replaced_by_another_exception_is_reported(capsys, handlers):
     with pytest.raises(SystemExit) as stopped, user_errors(), stopped_by_signals():
         try:
             os.kill(os.getpid(), signal.SIGTERM)
@@ -104,7 +104,7 @@ def test_an_interrupt_that_a_library_replaces_still_counts(capsys, handlers):
     assert (stopped.value.code, capsys.readouterr().err) == (143, 'interrupted\n')
 
 
-def test_the_handlers_of_signals_come_back(handlers):
+def test_the_signal_handlers_are_restored(handlers):
     with pytest.raises(KeyError), stopped_by_signals():
         raise KeyError
     with stopped_by_signals():

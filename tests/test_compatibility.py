@@ -1,4 +1,4 @@
-"""What was trained and tested earlier gives the same figures today: see tests/fixtures/make.py."""
+"""Scores of earlier checkpoints are reproduced; ``tests/fixtures/make.py`` wrote them."""
 
 import csv
 from pathlib import Path
@@ -23,7 +23,7 @@ from depthda.io.files import read_json, write_json
 FIXTURES = Path(__file__).parent / 'fixtures'
 KEPT = FIXTURES / 'kept'
 TABLE = load_table(FIXTURES / 'table.py')
-# What depends on where and when a test runs, and on nothing else.
+# Keys of metrics.json that depend on the time and machine of the test.
 VOLATILE = ('config', 'cfg_options', 'checkpoint', 'versions', 'commit', 'device', 'seconds')
 VOLATILE += ('finished', 'scores', 'report')  # the last two are compared on their own
 STATISTICS = ('mean', 'std', 'low', 'high', 'n')
@@ -35,7 +35,7 @@ ROUNDED = 10
 
 @pytest.fixture(scope='module', autouse=True)
 def at_the_root():
-    """Tables name configs from the root of the project."""
+    """Change to the root of the project, to which the paths of configs in tables are relative."""
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(FIXTURES.parents[1])
         yield
@@ -43,7 +43,7 @@ def at_the_root():
 
 @pytest.fixture(scope='module')
 def runs(tmp_path_factory, at_the_root) -> dict[str, Any]:
-    """The runs of the table for seed 0, with their data."""
+    """Return the runs of the table for seed 0, after writing their data."""
     planned = plan_runs(TABLE, tmp_path_factory.mktemp('out'), [0])
     make_samples([(planned[0].data, 0, planned[0].row.sample)], 1, lambda *_: None)
     return {run.row.name: run for run in planned}
@@ -66,7 +66,7 @@ def test_a_checkpoint_scores_as_it_did(name, runs, tmp_path):
 
 
 def compare_metrics(old: dict[str, Any], new: dict[str, Any]) -> None:
-    """Nothing is gone from the file, and what does not depend on the moment is as it was."""
+    """Require every old key, and the old value unless it depends on the time or the machine."""
     assert old.keys() <= new.keys()
     check_equal({key: value for key, value in old.items() if key not in VOLATILE}, new)
     changed = compare_reports(old['report'], new['report'])
@@ -75,14 +75,14 @@ def compare_metrics(old: dict[str, Any], new: dict[str, Any]) -> None:
 
 
 def compare_reports(old: dict[str, Any], new: dict[str, Any]) -> bool:
-    """Compare the counts and what follows from them; tells whether any pixel has another class."""
+    """Compare counts and figures; return whether any pixel has another class."""
     assert old.keys() <= new.keys() and old['groups'].keys() == new['groups'].keys()
     moved = {}
     for name, group in old['groups'].items():
         counts = torch.tensor(group['confusion_matrix'])
         now = torch.tensor(new['groups'][name]['confusion_matrix'])
         moved[name] = (now - counts).abs().sum().item() / 2
-        # The old figures follow from the old counts by today's formulas.
+        # The present formulas give the old figures from the old counts.
         ignored = torch.zeros_like(counts[:1])
         ignored[0, 0] = group['ignored_pixels']
         again = group_report(old['classes'], group['images'], torch.cat([counts, ignored]), None)
@@ -92,7 +92,7 @@ def compare_reports(old: dict[str, Any], new: dict[str, Any]) -> bool:
 
 
 def check_equal(old: Any, new: Any, key: str = '') -> None:
-    """Old keys are there with the old values, figures up to their last digits; folders differ."""
+    """Require the old keys and values, except folders, with figures equal up to rounding."""
     if isinstance(old, dict):
         for name in old.keys() - {'data_root'}:
             check_equal(old[name], new[name], name)
@@ -103,7 +103,7 @@ def check_equal(old: Any, new: Any, key: str = '') -> None:
 def test_the_figures_of_the_table_are_those_of_its_runs(tmp_path):
     for run in plan_runs(TABLE, tmp_path):
         result = read_json(KEPT / run.row.name / f'result-seed-{run.seed}.json')
-        # The folder's name holds a digest of the config, which may change.
+        # The name of the folder contains a digest of the config, which may change.
         write_json(run.folder / 'result.json', result)
     run_table(FIXTURES / 'table.py', tmp_path, report=True)
     old, new = figures(KEPT / 'table.csv'), figures(tmp_path / 'table' / 'table.csv')
@@ -133,7 +133,7 @@ def test_a_run_goes_on_from_a_checkpoint_of_then(runs, tmp_path):
     assert found[-len(old) :] == pytest.approx([*old.values()], rel=1e-4)
 
 
-def test_a_translation_makes_the_same_image(runs, tmp_path):
+def test_the_images_of_a_translation_are_reproduced(runs, tmp_path):
     run, kept = runs['drdg'], KEPT / 'drdg' / 'translated'
     options = resolve(run.steps[0].options, {'data': run.data, 'run': tmp_path, 'seed': 0})
     options['translate_dataset.data_root'] = str(run.data)

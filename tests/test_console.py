@@ -1,4 +1,4 @@
-"""What reaches the terminal, and what goes to the log file only."""
+"""Which messages are printed, and which are written only to the log file."""
 
 import io
 import sysconfig
@@ -11,7 +11,7 @@ from mmengine.logging import MMLogger, print_log
 
 from depthda.console import quiet, quiet_console, runner_class, show, warn, wide_console
 
-# Code as if it lay in a library; every function logs in its own way.
+# Source of a module that logs in different ways.
 CODE = """
 def info(logger): logger.info('library info')
 def warning(logger): logger.warning('library warning')
@@ -43,7 +43,7 @@ def log(tmp_path, capsys, request):
     return make
 
 
-def test_a_table_is_not_squeezed_without_a_terminal(monkeypatch):
+def test_the_width_of_tables_with_and_without_a_terminal(monkeypatch):
     monkeypatch.delenv('COLUMNS', raising=False)
     assert wide_console(file=io.StringIO()).width == 160
     monkeypatch.setenv('COLUMNS', '90')
@@ -60,20 +60,20 @@ SITE = sysconfig.get_path('purelib')
         *((name, f'{SITE}/mmseg/models/x.py', '') for name in ('info', 'warning', 'printed')),
         ('python', f'{SITE}/torch/x.py', ''),
         ('error', f'{SITE}/mmseg/models/x.py', 'error: library error\n'),
-        # What a user's own code logs is meant to be seen.
+        # Messages of a user's own code are printed.
         ('info', '/home/user/my_hook.py', 'library info\n'),
         ('printed', '/home/user/my_hook.py', 'library printed\n'),
         ('python', '/home/user/my_hook.py', 'library python warning\n'),
         ('after_train_iter', f'{SITE}/mmengine/hooks/logger_hook.py', '[1/2]  lr: 1.0e-03  eta: 1'),
     ],
 )
-def test_libraries_write_to_the_file_and_the_user_s_code_to_both(log, function, file, shown):
+def test_messages_of_libraries_are_only_in_the_file(log, function, file, shown):
     logger, read = log()
     with quiet_console():
         call(function, file, logger)
     out, text = read()
     assert shown in out if shown else out == ''
-    assert 'library' in text or 'base_lr: 1.0e-03' in text  # the file has all of it
+    assert 'library' in text or 'base_lr: 1.0e-03' in text  # the file has all messages
 
 
 def test_marked_lines_are_plain_a_warning_begins_with_its_kind_and_python_s_are_restored(log):
@@ -90,7 +90,7 @@ def test_marked_lines_are_plain_a_warning_begins_with_its_kind_and_python_s_are_
 
 
 @pytest.mark.parametrize('level, quiet_now', [('INFO', True), ('DEBUG', False)])
-def test_a_config_s_log_level_shows_everything(tmp_path, capsys, level, quiet_now):
+def test_the_log_level_debug_shows_all_messages(tmp_path, capsys, level, quiet_now):
     class Stub(runner_class(Config())):
         def __init__(self) -> None:
             self._log_dir, self._timestamp = str(tmp_path), f'now-{level}'

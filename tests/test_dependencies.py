@@ -8,7 +8,7 @@ from depthda.provenance import versions
 
 @pytest.fixture
 def environment(monkeypatch):
-    """Pretend that other versions are installed than really are (None: not installed)."""
+    """Return a function that simulates installed versions; None means not installed."""
 
     def pretend(**found: str | None):
         real = dependencies.version

@@ -1,4 +1,4 @@
-"""What the documents show works, and what they name exists."""
+"""The examples of the documentation work, and the files, tests and options it names exist."""
 
 import inspect
 import json
@@ -67,7 +67,7 @@ def test_every_figure_of_the_benchmark_and_every_effect_of_a_difference_is_in_a_
     tables = ' '.join(path.read_text() for path in (ROOT / 'docs/tables').iterdir())
     figures = set(re.findall(r'[+−]?\d+\.\d\d', page))
     assert len(figures) > 30
-    # In JSON 12.5 is 12.50.
+    # As numbers, because JSON has 12.5 for 12.50.
     known = {float(value) for value in re.findall(r'-?\d+\.\d+', tables)}
     assert not {figure for figure in figures if float(figure.replace('−', '-')) not in known}
     page = (ROOT / 'docs/differences.md').read_text().replace('−', '-')

@@ -1,4 +1,4 @@
-"""The page ``docs/extending.md`` is run as it stands: its modules, configs, commands and tests."""
+"""The modules, configs, commands and tests of ``docs/extending.md`` are run unchanged."""
 
 import importlib
 import inspect
@@ -28,7 +28,7 @@ COMMANDS = [
     for block in re.findall(r'```bash\n(.*?)```', PAGE, re.DOTALL)
     for line in block.splitlines()
 ]
-# What a training of two iterations has in its log, or its config, if the new part was in use.
+# Names in the log, weights or config of a training that used the new part.
 TRACES = {
     'my_fusion_run.py': 'neck.scales.3',
     'my_loss_run.py': 'decode.loss_gce',
@@ -39,7 +39,7 @@ TRACES = {
 
 
 def write_towns(sample: Path, root: Path) -> None:
-    """Lay the synthetic tiles out as the page describes the dataset, with classes of its own."""
+    """Write the synthetic tiles in the layout of the dataset of the page, with its classes."""
     merged = np.full(256, 255, np.uint8)
     merged[1:8] = (0, 1, 2, 0, 0, 0, 0)
     for town, source in dict(north='Train/Urban', south='Test/Rural').items():
@@ -58,7 +58,7 @@ def write_towns(sample: Path, root: Path) -> None:
 
 @pytest.fixture(scope='module')
 def folder(sample, tmp_path_factory):
-    """A folder outside the checkout that holds the files of the page, and its data."""
+    """Write the files of the page and its data to a folder outside the checkout."""
     folder = tmp_path_factory.mktemp('extending')
     for name, text in BLOCKS.items():
         (folder / name).write_text(text)
@@ -68,14 +68,14 @@ def folder(sample, tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         patch.syspath_prepend(folder)
-        # A run formats its config seven times, which takes a third of a run as short as these.
+        # Formatting the config takes a third of the time of such a short run.
         patch.setattr('yapf.yapflib.yapf_api.FormatCode', lambda text, **style: (text, False))
         patch.setenv('PYTHONPATH', os.pathsep.join((str(folder), str(ROOT))))
         yield folder
 
 
 def short(short_run: dict) -> list[str]:
-    """Return the options that make a training of the page one of two iterations."""
+    """Return options that shorten a training to two iterations."""
     halved = {'train_cfg.max_iters': 2, 'param_scheduler.0.end': 1, 'param_scheduler.1.begin': 1}
     options = short_run | halved | {'param_scheduler.1.end': 2, 'default_hooks.logger.interval': 1}
     words = [f'{key}={value}' for key, value in options.items() if 'data_root' not in key]
@@ -126,7 +126,7 @@ def test_a_test_of_the_page_passes(name, folder, tmp_path):
         function(**dict.fromkeys(inspect.signature(function).parameters, tmp_path))
 
 
-def test_the_error_about_channels_says_which_to_write(folder, short_run, capsys):
+def test_the_message_about_channels_gives_the_right_ones(folder, short_run, capsys):
     text = BLOCKS['my_fusion_run.py']
     (folder / 'wrong_run.py').write_text(re.sub(r' +decode_head=.*\n', '', text))
     with pytest.raises(SystemExit):
@@ -134,7 +134,7 @@ def test_the_error_about_channels_says_which_to_write(folder, short_run, capsys)
     assert '[16, 32, 64, 128]' in capsys.readouterr().err
 
 
-def test_a_base_is_found_by_name_unless_a_file_of_that_name_is_nearer(folder):
+def test_a_base_beside_the_config_precedes_the_shipped_one(folder):
     assert load_config('my_fusion_run.py').train_cfg.max_iters == 300
     (folder / 'sample').mkdir()
     try:

@@ -1,4 +1,4 @@
-"""Four optical bands work from preparation to a test, with the shipped configs."""
+"""Images of four optical bands are prepared, trained on and tested with the shipped configs."""
 
 import json
 from pathlib import Path
@@ -40,7 +40,7 @@ def read(path):
         return raster.read()
 
 
-def test_the_four_band_sample_adds_a_band_to_the_three(sample_4band, sample):
+def test_the_four_band_sample_has_near_infrared_in_addition(sample_4band, sample):
     four = sorted(sample_4band.rglob('images_png/*.tif'))
     assert len(four) == 34 and not list(sample_4band.rglob('images_png/*.png'))
     with rasterio.open(sample / 'Train/Urban/images_png/20.png') as raster:
@@ -92,7 +92,7 @@ def test_the_sample_config_trains_and_tests(sample_4band, tmp_path):
 
 @pytest.fixture(scope='module')
 def prepared(tmp_path_factory):
-    """Prepare tiles of four 16-bit bands, unchanged by --bands and --keep-values."""
+    """Prepare tiles of four 16-bit bands, with all bands and values kept."""
     root = tmp_path_factory.mktemp('prepared')
     rng = np.random.default_rng(0)
     for folder, bands, top, kind in (('rgb', 4, 4000, 'uint16'), ('mask', 1, 3, 'uint8')):
@@ -110,7 +110,7 @@ def prepared(tmp_path_factory):
     return root
 
 
-def test_tiles_of_n_bands_are_geotiffs_of_the_same_values(prepared):
+def test_tiles_of_four_bands_are_geotiffs_with_the_original_values(prepared):
     tiles = sorted((prepared / 'set/images').iterdir())
     assert len(tiles) == 8 and {path.suffix for path in tiles} == {'.tif'}
     with rasterio.open(prepared / 'rgb/a.tif') as raster:

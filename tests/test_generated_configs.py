@@ -1,4 +1,4 @@
-"""Generated configs are up to date, and the header of each config states what it is."""
+"""Generated configs are up to date, and the header of each config describes it."""
 
 import ast
 import re
@@ -46,7 +46,7 @@ def test_changed_missing_and_extra_files_are_found(tmp_path):
 
 
 @pytest.mark.parametrize('path', FILES, ids=lambda path: str(path.relative_to(CONFIGS)))
-def test_the_first_line_states_what_the_file_is(path):
+def test_the_first_line_describes_the_file(path):
     first = path.read_text().splitlines()[0]
     assert re.match(r'# ([^a-z]|mmseg|ablates: |of: )|"""[A-Z]', first), first
 
@@ -63,7 +63,7 @@ def test_a_command_in_a_header_names_its_own_file_and_none_of_bases_alone_is_by_
         assert name not in GENERATED
 
 
-def test_figures_in_headers_are_those_of_the_papers_tables(monkeypatch):
+def test_figures_in_headers_agree_with_the_tables_of_the_papers(monkeypatch):
     from depthda.experiments.tables.table import load_table
 
     monkeypatch.chdir(ROOT)

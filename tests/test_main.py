@@ -1,4 +1,4 @@
-"""The console command: what it lists, what it finds by name, and that its help is quick."""
+"""The console command: its lists, the names it accepts, and what its help imports."""
 
 import re
 import subprocess
@@ -13,7 +13,7 @@ from depthda.main import COMMANDS, main
 ROOT = Path(__file__).parents[1]
 TOOLS = sorted((ROOT / 'tools').glob('*.py'))
 
-# Every tool and every command in one process: what one of them imports, all would.
+# Shows the help of all tools and commands in one process, then prints the heavy libraries imported.
 HELP = """
 import runpy, sys
 from depthda.main import COMMANDS, main
@@ -94,7 +94,7 @@ def test_a_config_or_list_is_found_by_name_unless_such_a_file_exists(name, tmp_p
         assert find_config(other) == Path(other)
 
 
-def test_configs_lists_every_config_with_a_sentence(capsys):
+def test_configs_lists_every_config_with_its_description(capsys):
     assert main(['configs']) == 0
     lines = capsys.readouterr().out.splitlines()
     names = [line.split('  ')[0] for line in lines]
@@ -115,7 +115,7 @@ def test_a_reader_that_stops_early_is_no_error():
 
 
 def test_preparing_data_imports_no_torch():
-    """Its workers are processes that each import what it needs."""
+    """Each worker process imports these modules, which would take time and memory."""
     modules = 'depthda.preparation.folder, depthda.preparation.isprs, depthda.preparation.loveda'
     modules += ', depthda.depth.surface.normalize, depthda.datasets.synthetic.writer'
     script = f"import sys, {modules}; print('torch' in sys.modules)"

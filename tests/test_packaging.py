@@ -1,4 +1,4 @@
-"""What a wheel and an editable install hold: every config, a console command, every dependency."""
+"""Wheels and editable installs have every config, the console command and all dependencies."""
 
 import ast
 import os
@@ -14,14 +14,14 @@ from packaging.requirements import Requirement
 
 ROOT = Path(__file__).parents[1]
 BUILD = 'from setuptools import build_meta; build_meta.{}({!r})'
-# Distributions whose import names are others.
+# The import names of distributions, where they differ.
 IMPORTED = {'onedl-mmcv': 'mmcv', 'onedl-mmengine': 'mmengine', 'onedl-mmsegmentation': 'mmseg'}
 IMPORTED |= {'opencv-python': 'cv2', 'pillow': 'PIL', 'huggingface-hub': 'huggingface_hub'}
 
 
 @pytest.fixture(scope='module')
 def checkout(tmp_path_factory) -> Path:
-    """A copy of what is built from, for a build leaves its own files there."""
+    """Copy the files of a build, because a build writes files to its source folder."""
     copy = tmp_path_factory.mktemp('checkout')
     for name in ('pyproject.toml', 'setup.py', 'README.md', 'LICENSE'):
         shutil.copy(ROOT / name, copy)
@@ -31,7 +31,7 @@ def checkout(tmp_path_factory) -> Path:
 
 
 def build(checkout: Path, kind: str) -> Path:
-    """Build what pip would install and unpack it; returns the folder."""
+    """Build and unpack what pip would install; return the folder."""
     out = checkout.parent / kind
     out.mkdir(exist_ok=True)
     script = BUILD.format(kind, str(out))
@@ -61,7 +61,7 @@ def run(site: Path, here: Path, *arguments: str) -> str:
     return done.stdout
 
 
-def test_a_wheel_holds_the_package_and_every_config(installed, tmp_path):
+def test_a_wheel_contains_the_package_and_every_config(installed, tmp_path):
     assert files(installed / 'depthda' / 'configs') == files(ROOT / 'configs')
     package = files(installed / 'depthda')
     assert {name: package[name] for name in files(ROOT / 'depthda')} == files(ROOT / 'depthda')
@@ -76,17 +76,17 @@ def test_a_wheel_holds_the_package_and_every_config(installed, tmp_path):
     assert '108 of 108 runs would be done' in table
 
 
-def test_an_editable_install_leads_to_the_checkout(checkout):
+def test_an_editable_install_refers_to_the_checkout(checkout):
     site = build(checkout, 'build_editable')
     (finder,) = site.glob('__editable__*.py')
     assert f"'depthda': {str(checkout / 'depthda')!r}" in finder.read_text()
-    # There configs lie next to the package.
+    # In a checkout, the configs are beside the package.
     listed = run(checkout, site, 'configs')
     configs = [path for path in (ROOT / 'configs').glob('*/**/*.py') if '_base_' not in path.parts]
     assert len(listed.splitlines()) == len(configs)
 
 
-def test_every_library_that_is_imported_is_declared(installed):
+def test_exactly_the_imported_libraries_are_declared(installed):
     (metadata,) = installed.glob('*.dist-info/METADATA')
     lines = Parser().parsestr(metadata.read_text()).get_all('Requires-Dist')
     required = [requirement for requirement in map(Requirement, lines) if not requirement.marker]

@@ -1,4 +1,4 @@
-"""What the tables print as a paper's figures is in the papers, and agrees with itself."""
+"""The figures of the papers in the tables are complete and consistent with each other."""
 
 from pathlib import Path
 
@@ -19,7 +19,7 @@ def read(name: str) -> Table:
 
 
 def paper(table: Table, row: str) -> dict[str, float]:
-    """Return the figures that a paper prints in a row, by the keys of their columns."""
+    """Return the figures of the paper in a row, by the keys of their columns."""
     keys = [('gain ' if column.gain else '') + column.key for column in table.columns]
     printed = zip(keys, table.row(row).paper, strict=True)
     return {key: value for key, value in printed if value is not None}
@@ -35,7 +35,7 @@ def test_every_table_of_the_papers_is_here_with_all_its_rows():
 
 
 @pytest.mark.parametrize('name', LOVEDA)
-def test_a_loveda_mean_is_that_of_its_classes_or_is_marked(name):
+def test_a_loveda_mean_agrees_with_its_classes_or_is_marked(name):
     table = read(name)
     assert [column.key for column in table.columns][-1] == 'mIoU' and len(table.columns) == 8
     for row in [row for row in table.rows if row.paper]:
@@ -73,7 +73,7 @@ def test_depthseg_gains_are_differences_of_its_figures():
 
 
 @pytest.mark.parametrize('encoder', 'sbl')
-def test_depthseg_tables_agree(encoder):
+def test_the_tables_of_depthseg_agree(encoder):
     first = paper(read('depthseg-table1'), f'depthseg-{encoder}')
     second = paper(read('depthseg-table2'), f'{encoder}-both')
     shared = ('mF1', 'mIoU', 'OA', 'Kappa')
@@ -102,5 +102,5 @@ def test_drdg_tables_agree():
     for row in ('rdg', 'drdg'):
         first, second = paper(table, row), paper(table, f'{row}-2')
         assert second == {key: first[key] for key in second} and len(second) == 4
-        # The paper's means are over batches, and its row here has both.
+        # The paper reports means over batches, for which these rows have separate columns.
         assert [first[f'released/{key}'] for key in ('mIoU', 'mF1')] == [*second.values()][:2]

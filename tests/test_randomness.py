@@ -12,7 +12,7 @@ def test_derived_seeds_differ_where_sums_would_collide_and_are_the_same_on_every
     assert derive_seed(1, 12) != derive_seed(11, 2)
     seeds = {derive_seed(seed, position) for seed in range(20) for position in range(500)}
     assert len(seeds) > 9_990  # 32 bits: a collision among 10,000 has odds of about 1 %
-    # Fixed here because a change would silently alter every published run.
+    # A change of this value would alter all published runs.
     assert derive_seed(0, 'sample', 0) == 2210374190
     # A key is an index, and crosses processes.
     key = pickle.loads(pickle.dumps(SampleKey(3, seed=17)))

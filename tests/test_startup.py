@@ -1,4 +1,4 @@
-"""``import depthda`` is light, and what it arranges holds in any order of imports."""
+"""``import depthda`` imports no large library, and takes effect in any order of imports."""
 
 import ast
 import os
@@ -69,7 +69,7 @@ IMPORTS = {
 
 
 @pytest.mark.parametrize('order', IMPORTS)
-def test_checkpoints_are_data_and_names_are_found_in_any_order_of_imports(order, tmp_path):
+def test_checkpoints_run_no_code_and_names_are_found_in_any_order_of_imports(order, tmp_path):
     script = GUARDED.format(imports=IMPORTS[order])
     done = run(script, str(CONFIG), str(tmp_path / 'bomb.pth'), str(tmp_path / 'it-ran'))
     assert done.returncode == 0, done.stderr
@@ -107,7 +107,7 @@ assert FormatCode('a=1')[0] == 'a = 1\\n'
 
 @pytest.fixture
 def grammar(tmp_path) -> Path:
-    """A file of yapf's cache."""
+    """Let yapf write its cache; return a file of it."""
     assert run(YAPF, XDG_CACHE_HOME=str(tmp_path)).returncode == 0
     (file,) = tmp_path.glob('YAPF/*/PatternGrammar*.pickle')
     return file

@@ -1,4 +1,4 @@
-"""The runs of the tables: their configs and data, directions, protocols, chains and smoke runs."""
+"""The runs of the tables: their configs, data, directions, protocols, steps and smoke runs."""
 
 import csv
 import re
@@ -59,7 +59,7 @@ def test_the_real_configs_take_the_overrides_and_every_row_has_a_smoke_run(name)
 
 
 @pytest.mark.parametrize('name, target', LOVEDA.items())
-def test_protocols_of_the_rows_are_those_of_their_configs(name, target):
+def test_the_protocol_of_a_row_is_that_of_its_config(name, target):
     runs = {run.row.name: run for run in plan_runs(read(name), 'out', [0])}
     for smoke in (False, True):
         for run in plan_runs(read(name), 'out', [0], [0], smoke=smoke):
@@ -150,7 +150,7 @@ def test_translating_takes_the_overrides_of_the_training():
         expected = {'cyclegan': [0, 0], 'rdg': [0, 0], 'drdg': [2, 1]}
         expected |= {'wo-dsl': [0, 1], 'wo-dccl': [2, 0]}
         assert weights == expected[run.row.name[: -len('-u2r')]]
-        # The training sees no label of the target.
+        # No label of the target is used in training.
         source, target = run.row.source, run.row.target
         pair = trained.train_dataloader.dataset
         assert (pair.source.domain, pair.target.domain) == (source, target)
@@ -171,7 +171,7 @@ def test_the_rows_that_two_tables_share_are_the_same_runs(other, shared):
     assert here == there and len(here) == shared * 3 * 3
 
 
-def test_smoke_runs_end_awaiting_a_score_and_a_recorded_one_fills_the_table(tmp_path, monkeypatch):
+def test_smoke_runs_await_scores_and_recorded_ones_are_in_the_table(tmp_path, monkeypatch):
     # tests/test_configs.py builds the real models.
     monkeypatch.setattr('depthda.experiments.tables.runner.check_real_configs', lambda *_: None)
     path = 'configs/tables/loveda-u2r.py'

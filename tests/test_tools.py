@@ -1,4 +1,4 @@
-"""Test the tools through their command lines."""
+"""The tools, run through their command lines."""
 
 import os
 import re
@@ -81,12 +81,12 @@ def test_killed_and_resumed_equals_uninterrupted(tmp_path, short_run, run):
     assert all(torch.equal(first[key], second[key]) for key in first)
 
 
-def test_ctrl_c_reports_once_where_resume_continues(tmp_path, short_run):
+def test_ctrl_c_reports_once_from_where_resume_continues(tmp_path, short_run):
     options = short_run | {'train_cfg.max_iters': 60, 'train_cfg.val_interval': 60}
     options |= {'default_hooks.logger.interval': 1, 'train_dataloader.num_workers': 2}
     arguments = command('train.py', CONFIG, '--work-dir', str(tmp_path), *as_options(options))
     pipes = dict(stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    # A terminal sends the signal to the workers too: to the whole group.
+    # A terminal sends the signal to all processes of the group, including the workers.
     with subprocess.Popen(arguments, cwd=ROOT, start_new_session=True, **pipes) as process:
         for line in process.stdout:
             if '[ 3/60]' in line:
@@ -105,7 +105,7 @@ def test_ctrl_c_reports_once_where_resume_continues(tmp_path, short_run):
     assert error.strip() in next(tmp_path.glob('2*/*.log')).read_text()
 
 
-def test_a_training_that_goes_bad_ends_with_one_sentence_and_status_2(tmp_path, short_run, run):
+def test_a_diverging_training_ends_with_one_line_and_status_2(tmp_path, short_run, run):
     options = as_options(short_run | {'optim_wrapper.optimizer.lr': 1e30})
     status, out, error = run('train.py', CONFIG, '--work-dir', str(tmp_path), *options)
     assert status == 2
@@ -115,7 +115,7 @@ def test_a_training_that_goes_bad_ends_with_one_sentence_and_status_2(tmp_path, 
 
 
 @pytest.mark.parametrize('use', ['load_from', 'resume', 'test'])
-def test_a_checkpoint_that_would_run_code_is_refused(tmp_path, short_run, run, use):
+def test_checkpoints_that_would_run_code_are_refused(tmp_path, short_run, run, use):
     trace = tmp_path / 'it-ran'
     bomb = tmp_path / 'iter_2.pth'
     torch.save({'state_dict': {}, 'meta': {'epoch': 0, 'iter': 2, 'x': Bomb(trace)}}, bomb)
@@ -141,6 +141,6 @@ def test_a_checkpoint_that_would_run_code_is_refused(tmp_path, short_run, run, u
         (['test.py', CONFIG, 'missing.pth'], 'error: there is no checkpoint missing.pth'),
     ],
 )
-def test_a_mistake_is_one_line_and_status_2(run, arguments, expected):
+def test_a_user_error_is_one_line_and_status_2(run, arguments, expected):
     status, _, error = run(*arguments)
     assert status == 2 and error.startswith(expected)

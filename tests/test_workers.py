@@ -30,7 +30,7 @@ def is_running(pid):
 
 
 @pytest.mark.skipif(not os.path.isdir('/proc'), reason='looks processes up in /proc')
-def test_workers_end_with_the_process_that_is_killed(tmp_path):
+def test_workers_end_when_their_parent_is_killed(tmp_path):
     (tmp_path / 'script.py').write_text(SCRIPT)
     process = subprocess.Popen(
         [sys.executable, tmp_path / 'script.py'], stdin=subprocess.PIPE, stdout=subprocess.PIPE

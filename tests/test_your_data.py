@@ -1,4 +1,4 @@
-"""The steps of ``docs/your-data.md``: two places, from folders to scores, with a small model."""
+"""The steps of ``docs/your-data.md``, from the folders of two places to scores of a small model."""
 
 import re
 import runpy
@@ -21,8 +21,8 @@ BASES = ROOT / 'configs/_base_'
 
 
 @pytest.fixture(scope='module')
-def places(tmp_path_factory):
-    """Prepare two domains, and the south also without labels, as ``bare``."""
+def domains(tmp_path_factory):
+    """Prepare two domains, north and south, and south also without labels, as ``bare``."""
     root = tmp_path_factory.mktemp('custom')
     rng = np.random.default_rng(0)
     (root / 'classes.txt').write_text('field 255 255 0\nwood 0 90 0\nignore 0 0 0\n')
@@ -51,18 +51,18 @@ def prepare(root, name, *more, out=None):
     assert stopped.value.code == 0
 
 
-def config(places, data_file, target, classes=2):
-    """Make the copies that the page describes, with a small model."""
+def config(domains, data_file, target, classes=2):
+    """Write the configs that the page describes, with a small model."""
     text = (BASES / 'datasets/prepared-512x512.py').read_text()
     for name, place in (('source', 'north'), ('target', target)):
-        root = str(places / 'data' / place)
+        root = str(domains / 'data' / place)
         text, count = re.subn(rf'(?m)^{name}_root = .*$', f'{name}_root = {root!r}', text)
         assert count == 1
-    text = text.replace("'../", "'_base_/")  # found by name from any folder
+    text = text.replace("'../", "'_base_/")  # which is found by name from any folder
     text = text.replace('crop_size = (512, 512)', 'crop_size = (64, 64)')
-    (places / 'prepared-512x512.py').write_text(text)
-    shutil.copy(BASES / 'datasets/prepared-unlabelled-512x512.py', places)
-    path = places / f'custom-{data_file}'
+    (domains / 'prepared-512x512.py').write_text(text)
+    shutil.copy(BASES / 'datasets/prepared-unlabelled-512x512.py', domains)
+    path = domains / f'custom-{data_file}'
     path.write_text(
         f"_base_ = ['{BASES}/models/depthda_tiny.py', './{data_file}', "
         f"'{BASES}/schedules/adamw-sample.py', '{BASES}/default_runtime.py']\n"
@@ -74,28 +74,28 @@ def config(places, data_file, target, classes=2):
     return path
 
 
-def test_from_two_folders_to_scores_and_maps(places, tmp_path):
-    path = config(places, 'prepared-unlabelled-512x512.py', 'bare')
+def test_from_two_folders_to_scores_and_maps(domains, tmp_path):
+    path = config(domains, 'prepared-unlabelled-512x512.py', 'bare')
     train(path, str(tmp_path / 'run'))
     checkpoint = tmp_path / 'run/iter_2.pth'
     test(path, checkpoint, str(tmp_path / 'test'), out=str(tmp_path / 'maps'))
     maps = sorted((tmp_path / 'maps').rglob('*.png'))
-    tiles = sorted((places / 'data/bare/images').iterdir())
+    tiles = sorted((domains / 'data/bare/images').iterdir())
     assert [path.stem for path in maps] == [path.stem for path in tiles]
     assert set(np.unique(cv2.imread(str(maps[0]), cv2.IMREAD_UNCHANGED))) <= {0, 1}
-    # Scored, where the south has labels.
-    path = config(places, 'prepared-512x512.py', 'south')
+    # With the labels of the south, the maps are scored.
+    path = config(domains, 'prepared-512x512.py', 'south')
     scores = test(path, checkpoint, str(tmp_path / 'test'))
     assert {'IoU.field', 'IoU.wood', 'mIoU'} <= set(scores['scores'])
 
 
-def test_a_model_of_other_classes_or_of_a_head_without_type_is_refused(places, tmp_path):
-    path = config(places, 'prepared-512x512.py', 'south', classes=6)
+def test_a_model_of_other_classes_or_of_a_head_without_type_is_refused(domains, tmp_path):
+    path = config(domains, 'prepared-512x512.py', 'south', classes=6)
     with pytest.raises(UserError, match=r'decode_head.num_classes is 6 and the train dataset '):
         train(path, str(tmp_path))
     with pytest.raises(UserError, match=r'num_classes is 6 and .* 2 classes \(field, wood\)'):
         test(path, 'none.pth', str(tmp_path))
-    path = config(places, 'prepared-512x512.py', 'south')
+    path = config(domains, 'prepared-512x512.py', 'south')
     path.write_text(path.read_text() + 'model["auxiliary_head"] = dict(num_classes=2)\n')
     with pytest.raises(UserError, match='auxiliary_head has num_classes and no type'):
         train(path, str(tmp_path))

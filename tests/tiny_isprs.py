@@ -1,4 +1,4 @@
-"""A tiny ISPRS download whose every pixel tells the area and the place it came from."""
+"""A tiny ISPRS download whose pixel values encode their area and position."""
 
 import zipfile
 from pathlib import Path
@@ -17,28 +17,28 @@ def write_tif(path: Path, array: np.ndarray, transform=None, nodata=None) -> Non
 
 
 def image_at(number: int, y: np.ndarray, x: np.ndarray) -> np.ndarray:
-    """Infrared = the area's number, red = x, green = y."""
+    """Return infrared = number of the area, red = x, green = y."""
     return np.stack([np.full_like(x, number), x, y], -1).astype(np.uint8)
 
 
 def rgbir_at(number: int, y: np.ndarray, x: np.ndarray) -> np.ndarray:
-    """Red, green, blue and infrared of the same place; blue tells x, y and area at once."""
+    """Return red, green, blue and infrared; blue is a combination of the other three."""
     infrared, red, green = np.moveaxis(image_at(number, y, x), -1, 0)
     return np.stack([red, green, (3 * red + 5 * green + number).astype(np.uint8), infrared], -1)
 
 
 def label_at(number: int, y: np.ndarray, x: np.ndarray) -> np.ndarray:
-    """0…6, where 6 stands for the black boundary."""
+    """Return labels 0…6, where 6 is the black boundary."""
     return (x + 3 * y + number) % 7
 
 
 def height_at(number: int, y: np.ndarray, x: np.ndarray) -> np.ndarray:
-    """Metres: each area on a level of its own."""
+    """Return heights in metres, of another level for each area."""
     return (number * 100 + x + 30 * (y % 3)).astype(np.float32)
 
 
 def pack(folder: Path, path: Path, compression: int = zipfile.ZIP_DEFLATED) -> Path:
-    """All files of ``folder`` in a zip, with the folder's own name, as downloads have it."""
+    """Write the files of ``folder`` to a zip, below the folder's name as in the downloads."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with zipfile.ZipFile(path, 'w', compression=compression) as archive:
         for file in sorted(folder.rglob('*')):
@@ -47,7 +47,7 @@ def pack(folder: Path, path: Path, compression: int = zipfile.ZIP_DEFLATED) -> P
 
 
 class Download:
-    """``Download(root).potsdam({'2_10': 1})`` writes areas, each with a number of its own."""
+    """Write areas with given numbers: ``Download(root).potsdam({'2_10': 1})``."""
 
     def __init__(self, root: Path, height: int = HEIGHT, width: int = WIDTH) -> None:
         self.root = root

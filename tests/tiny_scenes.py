@@ -1,4 +1,4 @@
-"""A folder of small scenes with labels in colours and heights, as people have them."""
+"""Folders of small scenes with heights and labels in colours."""
 
 from pathlib import Path
 
@@ -18,7 +18,7 @@ def write(path, pixels, place=None, nodata=None, crs='EPSG:32632', pixel=0.5, **
 
 
 class Scenes:
-    """Random scenes below ``root``: ``rgb``, ``mask`` and ``dsm``, side by side on the map."""
+    """Random scenes, adjacent to each other, in the folders ``rgb``, ``mask`` and ``dsm``."""
 
     def __init__(self, root: Path, sizes=((20, 26), (16, 16), (33, 16)), seed=0):
         self.root, self.sizes = root, sizes

@@ -88,7 +88,7 @@ def test_with_replacement_both_tiles_are_drawn_as_in_the_code_of_drdg(make_pairs
     drawn = draw(dataset, 40)
     assert draw(dataset, 40) == drawn and len(dataset) == 40
     numbers = [[pair[i][0] for pair in drawn] for i in range(2)]
-    # Without replacement all 40 would be drawn, with replacement a share of 1 - 1/e.
+    # Without replacement all 40 would be drawn; with replacement 1 - 1/e of them are expected.
     assert 18 <= len(set(numbers[0])) <= 32 and set(numbers[1]) == set(range(5))
 
 
@@ -99,7 +99,7 @@ def test_a_pair_depends_only_on_the_seed_of_its_key(make_pairs):
     np.random.rand()
     assert draw(dataset, 30, seed=5) == first
     assert draw(dataset, 30, seed=6) != first
-    # The same tile at another place of the run has another partner.
+    # With other seeds, the same source tile gets other target tiles.
     partners = {seen(dataset[SampleKey(0, seed)])[1][0] for seed in range(20)}
     assert len(partners) > 5
 
@@ -113,7 +113,7 @@ def test_without_a_seed_the_smaller_dataset_repeats(make_pairs):
 
 
 def load(make_pairs, workers, collate='pseudo_collate', skipped=0):
-    """Return batches of a loader that the runner builds, as in a run."""
+    """Return six batches of a loader built by ``Runner``."""
     config = dict(batch_size=2, num_workers=workers, collate_fn=dict(type=collate))
     config['sampler'] = dict(type='RunSampler', seed=3)
     loader = Runner.build_dataloader(config | dict(dataset=make_pairs(source=7, target=5)))
@@ -130,7 +130,7 @@ def test_workers_and_resuming_change_nothing(make_pairs):
         torch.testing.assert_close(batch['inputs'], expected['inputs'], rtol=0, atol=0)
 
 
-def test_batches_keep_the_domains_apart(make_pairs):
+def test_batches_hold_the_two_domains_separately(make_pairs):
     (batch, *_) = load(make_pairs, 0, 'default_collate')
     shapes = {name: tuple(tiles.shape) for name, tiles in batch['inputs'].items()}
     assert shapes == dict(source=(2, 4, 12, 12), target=(2, 4, 8, 8))
@@ -141,7 +141,7 @@ def test_batches_keep_the_domains_apart(make_pairs):
         assert stems == [f'{int(tile[0, 0, 0]):03}' for tile in batch['inputs'][name]]
 
 
-def test_built_datasets_are_accepted(make_pairs):
+def test_dataset_objects_are_accepted_in_place_of_configs(make_pairs):
     cfg = make_pairs(source=3, target=7)
     built = DATASETS.build(cfg['source'])
     dataset = DomainPairDataset(built, cfg['target'])

@@ -66,7 +66,7 @@ def test_the_validation_areas_are_the_papers_and_classes_and_palette_are_mmsegs(
     assert {*Vaihingen.SPLITS['all']} == {f'area{n}' for n in {*range(1, 39)} - missing}
 
 
-def test_a_split_has_the_tiles_of_its_areas_only(write_tiles):
+def test_a_split_has_only_the_tiles_of_its_areas(write_tiles):
     root = str(write_tiles(Vaihingen.SPLITS['all']))
     for split, areas in Vaihingen.SPLITS.items():
         dataset = Vaihingen(root, split)
@@ -95,7 +95,7 @@ def test_areas_of_the_same_beginning_are_told_apart_and_a_list_selects_within_a_
         Potsdam(root, areas=['6_12'])
 
 
-def test_labels_bands_and_depth_are_chosen(write_tiles, tmp_path):
+def test_labels_bands_and_depth_can_be_chosen(write_tiles, tmp_path):
     write_tiles(['2_10'])
     dataset = Potsdam(str(tmp_path), areas=['2_10'], labels=False, depth=None)
     assert not dataset.has_labels and not dataset.has_depth and dataset.depth_source is None
@@ -138,7 +138,7 @@ def test_missing_and_interrupted_areas_are_named(write_tiles):
         ),
     ],
 )
-def test_mistakes_in_the_arguments_are_explained(tmp_path, kind, change, message):
+def test_invalid_arguments_are_refused(tmp_path, kind, change, message):
     with pytest.raises(UserError, match=message):
         kind(**dict(data_root=str(tmp_path)) | change)
 
@@ -202,7 +202,7 @@ def test_image_and_label_take_all_eight_positions_together(roots):
     assert len(positions) == 8
 
 
-def test_the_pairs_are_unlabelled_and_have_depth(roots):
+def test_the_tiles_of_a_pair_are_unlabelled_and_have_depth(roots):
     cfg = in_place('potsdam2vaihingen-pairs-896x896-512x512.py', roots)
     pairs = DATASETS.build(cfg.train_dataloader.dataset)
     assert len(pairs) == 38
@@ -215,7 +215,7 @@ def test_the_pairs_are_unlabelled_and_have_depth(roots):
     assert not data_warnings(cfg)
 
 
-def test_tiles_of_mmsegs_converters_are_read_as_documented(tmp_path):
+def test_the_documented_config_reads_tiles_of_the_converters_of_mmseg(tmp_path):
     page = (CONFIGS.parents[2] / 'docs/isprs.md').read_text()
     (lines,) = re.findall(r'```python\ndataset = (dict\(.*?\n\))\n```', page, re.DOTALL)
     pipeline = [dict(type='LoadImageFromFile'), dict(type='LoadAnnotations')]
@@ -231,7 +231,7 @@ def test_tiles_of_mmsegs_converters_are_read_as_documented(tmp_path):
     np.testing.assert_array_equal(labels, np.where(codes == 0, 255, codes.astype(int) - 1))
 
 
-def test_a_translated_dataset_has_its_translated_areas(write_tiles):
+def test_a_translated_dataset_has_only_the_translated_areas(write_tiles):
     root = write_tiles(['2_10', '6_7', '7_12'])
     (root / 'translation.json').write_text(json.dumps(dict(areas=['2_10', '6_7'])))
     assert areas_of(Potsdam(str(root))) == {'2_10', '6_7'}

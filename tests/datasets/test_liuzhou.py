@@ -16,7 +16,7 @@ LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
 
 @pytest.fixture
 def write_tiles(write_png):
-    """``write_tiles(folder, stems)`` writes images, depth, and labels 0…6 by column (or from 1)."""
+    """Return a function that writes images, depth, and labels numbered by column from ``first``."""
 
     def write(folder, stems, first=0, depth='rdepth/depth-anything-large'):
         for stem in stems:
@@ -37,7 +37,7 @@ STEMS = dict(train='abc', val='d', test='ef')
 
 @pytest.fixture
 def lists(tmp_path, write_tiles):
-    """Six tiles in one folder, split by lists."""
+    """Write six tiles to one folder, split by lists."""
     write_tiles(tmp_path, 'abcdef')
     for name, stems in STEMS.items():
         (tmp_path / f'{name}.txt').write_text('\n'.join(stems))
@@ -46,7 +46,7 @@ def lists(tmp_path, write_tiles):
 
 @pytest.fixture
 def folders(tmp_path, write_tiles):
-    """The same tiles, split by folders."""
+    """Write the same tiles, split by folders."""
     for name, stems in STEMS.items():
         write_tiles(tmp_path / name, stems)
     return tmp_path
@@ -68,7 +68,7 @@ def settings(root, **changes):
     return cfg
 
 
-def test_seven_classes_in_the_order_of_the_paper_with_distinct_colours():
+def test_the_classes_have_the_order_of_the_paper_and_distinct_colours():
     meta = LiuZhou.METAINFO
     names = 'cropland, forest, buildings, roads, impervious surfaces, bare land, water'
     assert ', '.join(meta['classes']) == names
@@ -96,7 +96,7 @@ def test_lists_and_folders_split_the_tiles(request, by):
 
 
 @pytest.mark.parametrize('first', [0, 1])
-def test_labels_start_at_0_or_at_1_with_0_for_none(tmp_path, write_tiles, first):
+def test_labels_may_start_at_0_or_at_1_with_0_unlabelled(tmp_path, write_tiles, first):
     write_tiles(tmp_path, 'a', first)
     pipeline = Config.fromfile(CONFIG).train_pipeline[:3] + [dict(type='PackSegInputs')]
     dataset = LiuZhou(str(tmp_path), reduce_zero_label=bool(first), pipeline=pipeline)
@@ -107,7 +107,7 @@ def test_labels_start_at_0_or_at_1_with_0_for_none(tmp_path, write_tiles, first)
             LiuZhou(str(tmp_path), pipeline=pipeline)[0]
 
 
-def test_no_depth_and_no_labels(folders):
+def test_depth_and_labels_can_be_left_out(folders):
     dataset = LiuZhou(str(folders), 'val', depth=None, labels=False)
     (info,) = infos(dataset)
     assert info['depth_path'] is None and 'seg_map_path' not in info
@@ -129,7 +129,7 @@ def test_no_depth_and_no_labels(folders):
         ({}, r'1 of 6 images in .* has no label in \S*labels \(f.png\): .*labels=False'),
     ],
 )
-def test_mistakes_are_explained(lists, change, message):
+def test_wrong_lists_and_folders_are_refused(lists, change, message):
     (lists / 'typo.txt').write_text('a\nx\n')
     if not change:
         (lists / 'labels/f.png').unlink()
@@ -154,7 +154,7 @@ def test_the_config_trains_with_depth_and_tests_without(lists):
     assert torch.equal(views[1], views[0].flip(2)) and torch.equal(views[2], views[0].flip(1))
 
 
-def test_one_change_per_dataset_reads_folders(folders):
+def test_setting_the_split_of_each_dataset_reads_folders(folders):
     cfg = settings(folders, ann_file='')
     for name in LOADERS:
         cfg[name].dataset.split = name.split('_')[0]

@@ -21,7 +21,7 @@ def root(make_tree):
     return make_tree(range(7, 9), 'Val', 'Urban', size=(8, 8))
 
 
-def test_domains_and_splits_stay_apart(root):
+def test_domains_and_splits_select_their_tiles(root):
     build = partial(LoveDARGBD, str(root), depth='rdepth/test')
     assert numbers(build('urban', 'TRAIN')) == {3, 4, 5, 6}
     assert numbers(build('Rural', 'Train')) == {0, 1, 2}
@@ -45,7 +45,7 @@ def test_without_depth_and_labels_the_classes_and_the_palette_are_loveda_s(root)
     assert LoveDARGBD(str(root), 'Urban', 'Val', depth='rdepth/test').depth_source == 'rdepth/test'
 
 
-def test_a_message_about_absent_folders_names_the_setting(root):
+def test_the_message_about_a_missing_folder_names_the_setting(root):
     with pytest.raises(UserError, match=r'rdepth/none does not exist: .*.*config: depth=None'):
         LoveDARGBD(str(root), 'Urban', 'Val', depth='rdepth/none')
     shutil.rmtree(root / 'Val/Urban/masks_png')
@@ -66,7 +66,7 @@ def test_a_message_about_absent_folders_names_the_setting(root):
         (dict(holdout=dict(part='held-out', every=10, block=1)), 'part of the 4 images .* empty'),
     ],
 )
-def test_mistakes_name_the_choices(root, change, message):
+def test_messages_about_wrong_settings_name_the_choices(root, change, message):
     settings = dict(domain='Urban', split='Train', depth='rdepth/test') | change
     with pytest.raises(UserError, match=message):
         LoveDARGBD(str(root), **settings)
@@ -82,7 +82,7 @@ def test_holdout_selects_whole_blocks_of_numbers(make_tree):
     fit, held_out = part('fit', every=3, block=10), part('held-out', every=3, block=10)
     assert held_out == {*range(5, 10), *range(30, 40), *range(60, 65)}
     assert not fit & held_out and fit | held_out == set(range(5, 65))
-    # The defaults: 20 numbers of every 200.
+    # By default, 20 of every 200 numbers are held out.
     assert part('held-out') == set(range(5, 20))
     for folder in ('images_png', 'masks_png'):
         (root / f'Train/Urban/{folder}/10.png').rename(root / f'Train/Urban/{folder}/ten.png')

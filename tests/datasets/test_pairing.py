@@ -27,7 +27,7 @@ def urban(tmp_path):
     return tmp_path / 'Train' / 'Urban'
 
 
-def test_pairs_share_their_stem_and_not_the_suffix(folders, urban):
+def test_files_are_paired_by_stem_whatever_their_suffix(folders, urban):
     depth = urban / 'rdepth/test'
     (depth / '3.png').rename(depth / '3.PNG')
     # Hidden and foreign files are ignored.

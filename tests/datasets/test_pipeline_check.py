@@ -187,7 +187,7 @@ def test_what_passes_runs_on_as_many_channels(bands):
         after = TRANSFORMS.build(config | adapted.get(config['type'], {}))(results)['img']
         assert after.shape[2] == bands + 1 and after.dtype == np.float32
         if config['type'] not in ('OpticalDistortion', 'DepthJitter'):
-            # One value everywhere, or a blend with 0 along an edge, in the same ratio as the bands.
+            # Depth is constant; along edges it is blended with 0 in the same ratio as the bands.
             np.testing.assert_allclose(after[..., 0] / 180, after[..., bands], atol=0.26)
             assert set(np.unique(after[..., bands][after[..., 0] == 90])) == {0.5}
             assert set(np.unique(after[..., bands][after[..., 0] == 0])) <= {0}

@@ -43,7 +43,7 @@ def test_classes_colours_domain_and_split_come_from_the_manifest(root):
     assert len(whole) == 18 and not whole.has_labels and not whole.has_depth
 
 
-def test_mistakes_are_explained(root):
+def test_wrong_settings_and_damaged_manifests_are_refused(root):
     with pytest.raises(UserError, match="split='val' is not a split of .*: use train, test"):
         PreparedDataset(str(root), split='val')
     with pytest.raises(UserError, match='prepared labels count from 0, so leave it out'):

@@ -41,11 +41,11 @@ def build(root, pipeline=PLAIN, **kwargs):
     return DATASETS.build(ConfigDict(settings | kwargs, _scope_='mmseg'))
 
 
-def test_a_sample_has_optical_bands_then_depth_and_its_meta(make_tree):
+def test_a_sample_has_the_optical_bands_then_depth_and_its_metadata(make_tree):
     sample = build(make_tree(), domain='Urban', split='Train')[2]
     inputs, truth = sample['inputs'], sample['data_samples']
     assert inputs.dtype == torch.float32 and inputs.shape == (4, 48, 64)
-    # B = x, G = y, R = 200 of the pattern; depth codes are 100 x + 37 y + 20000.
+    # The tiles have B = x, G = y and R = 200, and the depth codes 100 x + 37 y + 20000.
     assert inputs[:3, 5, 9].tolist() == [9, 5, 200]
     assert inputs[3, 5, 9].item() == pytest.approx((900 + 185 + 20000) / 65535, rel=1e-6)
     assert truth.gt_sem_seg.data[0, 5, 9] == 1  # cell (1, 0) has code 2 on disk
@@ -59,7 +59,7 @@ class Arctic(RGBDSegDataset):
 
 @pytest.fixture
 def arctic(tmp_path, write_png):
-    """A dataset in the default folders."""
+    """Write a dataset to the default folders."""
     for name, code in dict(ice=0, lake=1).items():
         write_png(tmp_path / f'images/{name}.png', np.full((8, 8, 3), 9, np.uint8))
         for folder in ('labels', 'masks'):
@@ -68,7 +68,7 @@ def arctic(tmp_path, write_png):
     return tmp_path
 
 
-def test_a_new_dataset_is_its_classes_and_folders(arctic):
+def test_a_subclass_needs_only_classes_and_folders(arctic):
     dataset = Arctic(data_root=str(arctic), depth='rdepth/a', pipeline=PLAIN)
     lake = dataset[1]
     assert dataset.metainfo['classes'] == ['ice', 'water']
@@ -85,7 +85,7 @@ def test_a_new_dataset_is_its_classes_and_folders(arctic):
     assert not without.has_labels and not without.has_depth
 
 
-def test_depth_and_labels_change_single_folders_of_a_prefix(arctic):
+def test_depth_and_labels_override_folders_of_the_prefix(arctic):
     prefix = dict(img_path='images', seg_map_path='labels', depth_path='none')
     dataset = RGBDSegDataset(prefix, 'rdepth/a', 'masks', data_root=str(arctic))
     assert dataset.data_prefix == {
@@ -93,7 +93,7 @@ def test_depth_and_labels_change_single_folders_of_a_prefix(arctic):
         'seg_map_path': f'{arctic}/masks',
         'depth_path': f'{arctic}/rdepth/a',
     }
-    # What a prefix leaves out, the dataset does not have.
+    # A dataset whose prefix names no label folder has no labels.
     assert not RGBDSegDataset(dict(img_path='images'), data_root=str(arctic)).has_labels
 
 
@@ -145,7 +145,7 @@ def test_a_wrong_root_is_named_when_the_dataset_is_initialised(tmp_path):
         dataset.full_init()
 
 
-def test_metainfo_is_plain(make_tree):
+def test_metainfo_has_only_builtin_types(make_tree):
     meta = ConfigDict(classes=('a', 'b'), palette=np.array([[1, 2, 3], [4, 5, 6]]), x=dict(y=(1,)))
     metainfo = build(make_tree(), metainfo=meta).metainfo
     assert metainfo['classes'] == ['a', 'b'] and metainfo['palette'] == [[1, 2, 3], [4, 5, 6]]
@@ -184,7 +184,7 @@ def test_a_list_of_stems(make_tree, tmp_path):
     )
 
 
-def test_a_pipeline_set_later_is_checked_too(make_tree):
+def test_a_pipeline_set_later_is_checked(make_tree):
     dataset = build(make_tree())
     with pytest.raises(UserError, match='PhotoMetricDistortion would alter'):
         dataset.pipeline = Compose([*PLAIN[:3], dict(type='mmseg.PhotoMetricDistortion')])
@@ -205,7 +205,7 @@ def test_a_seeded_sample_does_not_depend_on_what_ran_before(make_tree):
     np.random.seed(9)
     assert equal(first, dataset[SampleKey(2, seed=77)])
     assert not equal(first, dataset[SampleKey(2, seed=78)])
-    # The global state does not change.
+    # Drawing a sample leaves NumPy's global random state unchanged.
     np.random.seed(1)
     expected = np.random.rand()
     np.random.seed(1)
@@ -250,6 +250,6 @@ def test_an_unknown_label_value_is_reported_with_its_file(make_tree, write_png, 
     mask[5, 5] = 255  # mmseg reads this as ignored
     write_png(root / 'Train/Urban/masks_png/2.png', mask)
     assert dataset[2]['data_samples'].gt_sem_seg.data[0, 5, 5] == 255
-    # Raw codes 1…7 taken as classes 0…6.
+    # The codes 1…7 are read as if they were the classes 0…6.
     with pytest.raises(UserError, match=r'has the value 7, but the 7 classes are 0 to 6'):
         build(root, reduce_zero_label=False, metainfo=dict(classes=tuple('abcdefg')))[1]

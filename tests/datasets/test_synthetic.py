@@ -60,7 +60,7 @@ def test_class_priors_differ_by_domain_and_depth_covers_unlabelled_pixels():
         share[domain] = np.bincount(masks.ravel(), minlength=8) / masks.size
         assert masks.max() <= 7
         assert (share[domain][1:] > 0.005).all()
-        # Unlabelled pixels exist and are rare.
+        # A few pixels are unlabelled.
         assert 0 < share[domain][0] < 0.02
         for tile in tiles:  # they are black, and have depth
             assert (tile.image[tile.mask == 0] == 0).all() and (tile.depth > 0).all()
@@ -83,7 +83,7 @@ def test_buildings_and_trees_stand_above_roads_in_metres():
 
 
 def _explained(tiles, field):
-    """Return the share of the variance of local values that classes explain (eta squared)."""
+    """Return the share of the variance of local values that the classes explain (eta squared)."""
     values = np.concatenate([_local(getattr(tile, field)).ravel() for tile in tiles])
     labels = np.concatenate([tile.mask.ravel() for tile in tiles])
     values, labels = values[labels > 0], labels[labels > 0]
@@ -93,14 +93,14 @@ def _explained(tiles, field):
 
 
 @pytest.mark.parametrize('domain', ['urban', 'rural'])
-def test_the_null_world_only_separates_height_from_class(domain):
+def test_the_null_world_only_makes_height_independent_of_class(domain):
     normal, null = _tiles(domain, 60), _tiles(domain, 60, null=True)
     for a, b in zip(normal, null, strict=True):
         assert _same(a, b) == ['image', 'mask']
     for field in ('height', 'depth'):
         assert _explained(normal, field) > 0.2
         assert _explained(null, field) < 0.02
-        # The heights themselves have the same spread.
+        # Height and depth vary about as much as in the normal world.
         spread = [np.mean([_local(getattr(t, field)).std() for t in s]) for s in (normal, null)]
         assert spread[1] == pytest.approx(spread[0], rel=0.25)
 
@@ -122,7 +122,7 @@ KEPT = dict(appearance=['mask', 'height'], geometry=['mask'], layout=[], resolut
 
 
 @pytest.mark.parametrize(('part', 'kept'), KEPT.items())
-def test_closing_one_gap_leaves_the_other_parts(part, kept):
+def test_closing_one_part_of_the_gap_keeps_the_others(part, kept):
     open_parts = tuple(name for name in PARTS if name != part)
     closed = _tiles('rural', 2, gap=open_parts)
     for a, b in zip(_tiles('rural', 2), closed, strict=True):
@@ -157,7 +157,7 @@ def test_shadow_agrees_with_a_ray_per_pixel():
                     truth[y, x] = max(truth[y, x], min(height[row, column] - ray, 1))
     shadow = cast_shadow(height, gsd, sun)
     np.testing.assert_allclose(shadow, cv2.GaussianBlur(truth, (0, 0), 0.7), atol=1e-4)
-    # The sun is in the south-east: only the ground north-west of the block is dark.
+    # With the sun in the south-east, only the ground north-west of the block is in shadow.
     assert shadow[12, 18] > 0.9 and shadow[22, 30] == 0 and truth.mean() > 0.03
 
 
@@ -188,6 +188,6 @@ def test_the_image_is_darker_on_the_side_away_from_the_sun():
         ({}, 'train', "no split 'train': choose from Train, Val, Test"),
     ],
 )
-def test_a_wrong_setting_is_explained(settings, split, message):
+def test_invalid_settings_are_refused(settings, split, message):
     with pytest.raises(UserError, match=message):
         generate_tile(make_world(**settings), 'urban', split, 0)

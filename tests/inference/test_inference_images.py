@@ -41,7 +41,7 @@ def models(checkpoint):
 
 @pytest.fixture(scope='module')
 def loveda(sample):
-    """Return a tile in LoveDA's layout, and its array with depth last."""
+    """Return the path of a tile in LoveDA's folders, and its array with depth last."""
     path = sorted((sample / 'Test/Rural/images_png').iterdir())[0]
     return path, stacked(path, path.parents[1] / 'rdepth/synthetic' / path.name)
 
@@ -79,10 +79,8 @@ def test_paths_and_arrays_in_any_order_and_number(models, loveda):
 
 
 @pytest.mark.parametrize('images, depth', [('images', 'rdepth/synthetic'), ('rgb', 'depth')])
-def test_depth_is_found_next_to_a_folder_of_images_of_any_name(
-    models, loveda, tmp_path, images, depth
-):
-    """A prepared dataset has its images in ``images`` and its maps in ``depth``."""
+def test_depth_is_found_beside_an_image_folder_of_any_name(models, loveda, tmp_path, images, depth):
+    """In a prepared dataset, images are in ``images`` and depth maps in ``depth``."""
     path, _ = loveda
     image, map_path = tmp_path / images / 'a.png', tmp_path / depth / 'a.png'
     for source, target in ((path, image), (path.parents[1] / 'rdepth/synthetic', map_path)):
@@ -113,7 +111,7 @@ def test_models_of_the_optical_bands_take_images_with_and_without_depth(
         assert torch.equal(logits(models[name], image), expected)
 
 
-def test_mistakes_are_one_sentence(models, loveda, checkpoint, tmp_path):
+def test_wrong_images_are_refused(models, loveda, checkpoint, tmp_path):
     path, array = loveda
     for image, message in (
         (tmp_path / 'no.png', f'there is no image {tmp_path}/no.png: give the path of a file, or'),
@@ -123,7 +121,7 @@ def test_mistakes_are_one_sentence(models, loveda, checkpoint, tmp_path):
     ):
         with pytest.raises(UserError, match=message):
             inference_model(models['depthda'], image)
-    # A mistake does not affect the next call.
+    # An error does not affect the next call.
     assert torch.equal(logits(models['depthda'], path), logits(models['depthda'], array))
     with pytest.raises(UserError, match=r'^init_model\(best.pth, …\): a checkpoint is where'):
         init_model('best.pth', 'config.py', device='cpu')

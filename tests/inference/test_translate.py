@@ -1,4 +1,4 @@
-"""A translated dataset: its content, and what a second run does."""
+"""The content of a translated dataset, and the effect of a second run."""
 
 import json
 import os
@@ -68,7 +68,7 @@ def test_images_are_the_output_of_the_generator(translated, model, sample):
         found = cv2.imread(str(translated / 'Train/Urban/images_png' / path.name))
         assert found.shape == (104, 96, 3)
         assert np.abs(found[..., ::-1].astype(int) - expected).max() <= 1  # rounding
-        # A GPU translates with convolutions in TF32, and the reference is computed on the CPU.
+        # On a GPU, the convolutions of the translation are in TF32, unlike those of the reference.
         equal = 0.99 if torch.cuda.is_available() else 0.999
         assert (found[..., ::-1] == expected).mean() > equal
 
@@ -88,12 +88,12 @@ def test_labels_are_resized_by_nearest_neighbour_and_depth_bilinearly(translated
     np.testing.assert_allclose(resized, expected, atol=2e-5)
 
 
-def test_pixels_without_depth_do_not_blend_into_others(checkpoint, options, sample, tmp_path):
+def test_pixels_without_depth_are_not_blended_with_others(checkpoint, options, sample, tmp_path):
     root = tmp_path / 'holes'
     shutil.copytree(sample / 'Train/Urban', root / 'Train/Urban')
     for path in (root / 'Train/Urban/rdepth/synthetic').glob('*.png'):
         codes = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
-        # Row 49 of the result lies between rows 60 and 61.
+        # Row 49 of the result is interpolated between rows 60 and 61.
         codes[:61] = 0
         codes[61:] = 40000
         cv2.imwrite(str(path), codes)
@@ -108,7 +108,7 @@ def test_pixels_without_depth_do_not_blend_into_others(checkpoint, options, samp
 def test_names_are_those_of_the_source_and_the_manifest_records_how_it_was_made(
     translated, checkpoint, sample
 ):
-    # Urban of Train alone, with labels and depth.
+    # Only Train/Urban, with labels and depth.
     folders = ('images_png', 'masks_png', 'rdepth/synthetic')
     expected = {f'Train/Urban/{f}/{p.name}' for f in folders for p in images(sample)}
     assert files(translated).keys() == expected and len(expected) == 3 * 12
@@ -123,7 +123,9 @@ def test_names_are_those_of_the_source_and_the_manifest_records_how_it_was_made(
     assert describe_dataset(Dataset())['translation']['checkpoint'] == manifest['checkpoint']
 
 
-def test_finished_tiles_stay_and_missing_ones_are_made(translated, checkpoint, options, tmp_path):
+def test_finished_tiles_are_kept_and_missing_ones_are_translated(
+    translated, checkpoint, options, tmp_path
+):
     out = tmp_path / 'again'
     translate(CONFIG, checkpoint, out, batch_size=3, cfg_options=options)
     assert files(out) == files(translated)
@@ -138,7 +140,7 @@ def test_finished_tiles_stay_and_missing_ones_are_made(translated, checkpoint, o
     translate(CONFIG, checkpoint.parent, out, 3, options, progress=lambda *step: steps.append(step))
     assert steps[0] == (12 - len(tiles), 12) and steps[-1] == (12, 12)
     now = files(out)
-    # A tile that lacks one of its files is made again.
+    # A tile that lacks one of its files is translated again.
     assert now.keys() == files(translated).keys()
     for name, content in files(translated).items():
         if name == str(changed.relative_to(out)) and changed.name not in tiles:
@@ -165,7 +167,7 @@ def test_mistakes(wrong, message, translated, checkpoint, options):
         translate(**given | wrong, cfg_options=merged)
 
 
-def test_it_does_not_mix_translations_or_write_among_other_files(
+def test_folders_of_other_translations_or_files_are_refused(
     translated, model, options, sample, tmp_path
 ):
     other = tmp_path / 'other.pth'
@@ -184,7 +186,7 @@ def test_it_does_not_mix_translations_or_write_among_other_files(
 @pytest.mark.parametrize(
     'name, used', [('drdg_tiny_u2r_20261125_181746', ' (drdg_tiny_u2r.py)'), ('', '')]
 )
-def test_a_checkpoint_translates_only_the_domain_it_has_learned(
+def test_a_checkpoint_translates_only_the_domain_it_was_trained_on(
     model, options, tmp_path, name, used
 ):
     path, config = tmp_path / 'u2r.pth', 'configs/sample/drdg_tiny_r2u.py'

@@ -51,7 +51,7 @@ def test_files_are_listed_and_folders_are_not(tmp_path):
         (link('a/link.png'), 'is a link'),
     ],
 )
-def test_an_entry_that_would_leave_its_folder_is_refused(tmp_path, name, reason):
+def test_an_entry_outside_of_the_folder_is_refused(tmp_path, name, reason):
     refused(make(tmp_path / 'a.zip', ('good.png', b'x'), (name, b'/etc/passwd')), reason)
 
 
@@ -63,7 +63,7 @@ def test_a_zip_bomb_is_refused(tmp_path, monkeypatch):
         pass  # it is small enough to be harmless
     monkeypatch.setattr('depthda.io.archives._HARMLESS_SIZE', 1_000_000)
     refused(path, '3,000,000 bytes, which no dataset does')
-    # Label images of uniform colours shrink a lot and are accepted.
+    # Label images of few colours are compressed strongly, and are accepted.
     flat = b''.join(bytes([n % 7]) * 400 for n in range(7500))
     path = make(tmp_path / 'b.zip', ('flat', flat), compression=zipfile.ZIP_DEFLATED)
     with open_archive(path):

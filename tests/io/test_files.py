@@ -12,7 +12,7 @@ from depthda.errors import UserError
 from depthda.io.files import atomic_path, read_json, remove_strays, walk, write_json
 
 
-def test_a_file_appears_whole_or_not_at_all(tmp_path):
+def test_a_file_is_replaced_only_when_it_is_complete(tmp_path):
     path = tmp_path / 'new' / 'result.json'
     write_json(path, {'a': 1})
     assert json.loads(path.read_text()) == {'a': 1}
@@ -36,7 +36,7 @@ def test_results_have_the_usual_permissions_and_no_nan(tmp_path):
     assert not (tmp_path / 'x.json').exists()
 
 
-def test_what_a_killed_run_left_is_removed_and_nothing_else(tmp_path):
+def test_only_the_temporary_files_of_a_killed_run_are_removed(tmp_path):
     names = ['result.json', '.hidden', '.git-12345678x', '.a-1234567', '.A-ABCDEFGH', 'a-12345678']
     for name in names:
         (tmp_path / name).touch()
@@ -65,7 +65,9 @@ def test_what_a_killed_run_left_is_removed_and_nothing_else(tmp_path):
         (None, '12.0 MB are free'),
     ],
 )
-def test_a_full_disk_names_the_file_and_what_is_missing(tmp_path, monkeypatch, size, state):
+def test_the_message_about_a_full_disk_gives_the_file_and_the_space(
+    tmp_path, monkeypatch, size, state
+):
     usage = namedtuple('usage', 'free')
     monkeypatch.setattr('shutil.disk_usage', lambda path: usage(12_000_000))
     path = tmp_path / 'iter_2.pth'
@@ -78,7 +80,7 @@ def test_a_full_disk_names_the_file_and_what_is_missing(tmp_path, monkeypatch, s
     assert path.read_text() == 'whole' and os.listdir(tmp_path) == ['iter_2.pth']
 
 
-def test_a_path_that_cannot_be_a_file(tmp_path):
+def test_paths_that_cannot_be_files_are_refused(tmp_path):
     (tmp_path / 'file').touch()
     with pytest.raises(UserError, match=r'file/x\.json cannot be written \(.*\): name another'):
         write_json(tmp_path / 'file' / 'x.json', {})
@@ -96,7 +98,7 @@ def test_damaged_json_is_named(tmp_path):
             read_json(path)
 
 
-def test_links_are_followed_but_not_in_circles(tmp_path):
+def test_links_are_followed_but_not_in_cycles(tmp_path):
     for name in ('set/a/x', 'set/b', 'elsewhere/deep'):
         (tmp_path / name).mkdir(parents=True)
     for link, target in (
@@ -109,7 +111,7 @@ def test_links_are_followed_but_not_in_circles(tmp_path):
         ('set/b/all', '.'),
     ):
         (tmp_path / link).symlink_to(tmp_path / target)
-    visits = itertools.islice(walk(tmp_path / 'set'), 50)  # circles would take hours
+    visits = itertools.islice(walk(tmp_path / 'set'), 50)  # without end if cycles were followed
     found = [os.path.relpath(folder, tmp_path / 'set') for folder, _, _ in visits]
     inside = ['.', 'a', 'a/other', 'a/x', 'b', 'b/back', 'b/back/x']
     assert sorted(found) == [*inside, 'out', 'out/deep', 'twice', 'twice/deep']

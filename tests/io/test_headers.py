@@ -31,7 +31,7 @@ def turned(orientation):
 
 
 @pytest.mark.parametrize('orientation', range(1, 9))
-def test_a_jpeg_has_the_size_that_training_sees(tmp_path, orientation):
+def test_the_size_of_a_jpeg_is_that_of_the_image_turned_by_its_tag(tmp_path, orientation):
     path = tmp_path / 'a.JPG'
     Image.new('RGB', (31, 17)).save(path, format='JPEG', exif=turned(orientation))
     height, width, bands = cv2.imread(str(path)).shape
@@ -39,7 +39,7 @@ def test_a_jpeg_has_the_size_that_training_sees(tmp_path, orientation):
     assert (width, height) == ((17, 31) if orientation >= 5 else (31, 17))
 
 
-def test_broken_files_have_no_header(tmp_path):
+def test_damaged_files_have_no_header(tmp_path):
     cv2.imwrite(str(tmp_path / 'a.png'), np.random.default_rng(0).integers(0, 9, (64, 64, 3)))
     whole = (tmp_path / 'a.png').read_bytes()
     assert read_header(tmp_path / 'a.png') == (64, 64, 3, 'uint8')

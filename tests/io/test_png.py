@@ -10,7 +10,7 @@ CODES = np.random.default_rng(0).integers(0, 65536, (150, 37)).astype(np.uint16)
 
 
 @pytest.mark.parametrize('rows', [1, 63, 64, 150])
-def test_other_programs_read_the_codes_and_the_note_is_kept(tmp_path, rows):
+def test_other_libraries_read_the_codes_and_the_note_is_kept(tmp_path, rows):
     path = tmp_path / 'x.png'
     with png_strips(path, 37, 150) as picture:
         for top in range(0, 150, rows):

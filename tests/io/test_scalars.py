@@ -14,13 +14,13 @@ def write(run, stamp, lines, tail=''):
     return path
 
 
-def test_a_resumed_run_is_joined_by_step_and_the_later_part_wins(tmp_path):
+def test_from_the_first_step_of_a_resumed_run_its_values_count(tmp_path):
     first = [dict(loss=10.0 - s / 10, lr=0.1, iter=s, step=s) for s in (10, 20, 30, 40)]
     again = [dict(loss=1.0 + s, lr=0.1, iter=s, step=s) for s in (25, 35, 45)]
     write(tmp_path, '20260102_000000', again + [dict(mIoU=50.0, step=45)])
     write(tmp_path, '20260101_000000', first)
     curves = read_scalars(tmp_path)
-    # Steps 30 and 40 were lost in the interruption: they are not part of the resumed run.
+    # Steps 30 and 40 are left out, because the run was resumed from before them.
     assert curves['loss'] == [(10, 9.0), (20, 8.0), (25, 26.0), (35, 36.0), (45, 46.0)]
     assert curves['mIoU'] == [(45, 50.0)]
     assert set(curves) == {'loss', 'lr', 'mIoU'}

@@ -38,11 +38,11 @@ def check_alignment(pattern, results):
     """Compare depth and label with those of the position that each pixel encodes."""
     image, label = results['img'], results['gt_seg_map']
     assert image.dtype == np.float32 and image.shape[:2] == label.shape
-    # R = 200 inside, and less where a corner or its edge is blended in.
+    # R is 200 inside the original image, and smaller where it is blended with the fill value.
     inside = np.abs(image[..., 2] - 200) < 1e-2
     x, y = image[..., 0][inside], image[..., 1][inside]
     expected = pattern.depth_at(x, y)
-    # OpenCV interpolates in steps of 1/32 of a pixel, which is 100 / 32 codes.
+    # OpenCV interpolates at multiples of 1/32 pixel, and depth changes by 100 codes per pixel.
     np.testing.assert_allclose(image[..., 3][inside], expected, atol=5 / 65535)
     # Nearest neighbours may be one pixel off, so borders between cells are left out.
     half = pattern.cell / 2
@@ -53,7 +53,7 @@ def check_alignment(pattern, results):
     np.testing.assert_array_equal(label[inside][centre], labels[centre])
     outside = image[..., 2] == 0
     assert (image[..., 3][outside] == 0).all()
-    # The nearest neighbour of a corner pixel may be the last pixel inside.
+    # Pixels next to the image may have taken the label of its last pixel.
     assert (label[_shrunk(outside)] == 255).all()
     return inside, outside
 
@@ -71,7 +71,7 @@ def test_resize(apply, pattern, scale, keep_ratio):
     if not keep_ratio:
         assert results['img'].shape == (scale[1], scale[0], 4)
     depth = apply(0, type='Resize', scale_factor=2.0)['img'][..., 3] * 65535
-    # Half-pixel centres: output x is input (x + 0.5) / 2 - 0.5.
+    # Pixel centres are at half integers, so output x corresponds to input (x + 0.5) / 2 - 0.5.
     x, y = (101 + 0.5) / 2 - 0.5, (50 + 0.5) / 2 - 0.5
     assert depth[50, 101] == pytest.approx(100 * x + 37 * y + 20000, abs=0.01)
 
@@ -94,7 +94,7 @@ def test_random_resize(apply, pattern):
     dict(type='Pad', size_divisor=64),
     dict(type='Pad', size=(256, 160), padding_mode='reflect'),
 ])  # fmt: skip
-def test_other_stock_transforms(apply, pattern, config):
+def test_other_transforms_of_mmseg(apply, pattern, config):
     _, outside = check_alignment(pattern, apply(0, **config))
     padded = config['type'] == 'Pad' and 'padding_mode' not in config
     assert outside.any() == (padded or config.get('auto_pad', False))
@@ -142,7 +142,7 @@ def test_random_rotate(apply, pattern, seed, auto_bound):
     assert outside.sum() > 100
     if auto_bound:
         assert results['img'].shape[0] > 120
-    # Only an edge of about a pixel is neither inside nor outside: there depth fades.
+    # Pixels neither inside nor outside form an edge about one pixel wide, where depth is blended.
     assert (~inside & ~outside).sum() < 4 * (120 + 200)
 
 

@@ -14,7 +14,7 @@ def sample(labels: np.ndarray) -> dict:
 
 
 def patches(seed: int, ignored: bool) -> np.ndarray:
-    """Return large patches, so that many crops hold only one class and are drawn again."""
+    """Return labels in patches so large that many crops have one class and are drawn again."""
     rng = np.random.default_rng(seed)
     labels = np.kron(rng.choice(4, (4, 4), p=(0.7, 0.1, 0.1, 0.1)), np.ones((16, 16), int))
     if ignored:
@@ -24,7 +24,7 @@ def patches(seed: int, ignored: bool) -> np.ndarray:
 
 @pytest.mark.parametrize('ignored', [False, True])
 @pytest.mark.parametrize('ratio', [1.0, 0.75, 0.5])
-def test_it_crops_like_the_original(ratio, ignored):
+def test_it_crops_like_random_crop(ratio, ignored):
     settings = dict(crop_size=(20, 28), cat_max_ratio=ratio)
     for seed in range(40):
         results = []
@@ -44,7 +44,7 @@ def test_it_is_faster_than_the_original():
     labels = np.kron(np.random.default_rng(0).integers(0, 7, (8, 8)), np.ones((128, 128), int))
     crops = {k: k(crop_size=(512, 512), cat_max_ratio=0.75) for k in (RandomCrop, BalancedCrop)}
     seconds = dict.fromkeys(crops, float('inf'))
-    # The minimum of several tries, alternating, because other processes may be busy.
+    # Alternate and take the minimum of several measurements, because of other processes.
     for _ in range(5):
         for kind, crop in crops.items():
             started = time.process_time()

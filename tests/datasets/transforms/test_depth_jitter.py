@@ -22,7 +22,7 @@ def run(seed, depth=DEPTH, **settings):
 
 
 @pytest.mark.parametrize('seed', range(10))
-def test_a_map_has_one_scale_and_one_shift(seed):
+def test_one_scale_and_one_shift_apply_to_a_whole_map(seed):
     after = run(seed, scale=(0.9, 1.1), shift=0.05)
     valid = DEPTH > 0
     slope, offset = np.polyfit(DEPTH[valid], after[..., 3][valid], 1)
@@ -63,6 +63,6 @@ def test_later_draws_are_the_same_with_and_without_depth():
 @pytest.mark.parametrize(
     'settings', [dict(scale=(0, 1)), dict(shift=-1), dict(noise=-1), dict(drop_prob=2)]
 )
-def test_wrong_settings(settings):
+def test_invalid_settings_are_refused(settings):
     with pytest.raises(UserError):
         DepthJitter(**settings)

@@ -1,4 +1,4 @@
-"""The controls keep the image and replace depth as described."""
+"""The controls keep the image and replace depth as documented."""
 
 import numpy as np
 import pytest
@@ -47,7 +47,7 @@ def test_every_map_is_used_once_and_never_for_its_own_tile(folder, image):
 
 
 @pytest.mark.parametrize('by', CONTROLS)
-def test_a_dataset_without_depth_gets_none(image, by):
+def test_images_without_depth_are_unchanged(image, by):
     np.testing.assert_array_equal(load(by, None, image), image)
 
 

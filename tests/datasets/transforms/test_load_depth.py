@@ -53,7 +53,7 @@ def test_the_depth_path_follows_from_the_image_path(make_tree, monkeypatch, imag
     assert LoadDepth('rdepth/test')(dict(img=image(), img_path='2.png'))['img'].shape[2] == 4
 
 
-def test_a_geotiff_is_found_and_mapped(make_tree, tmp_path):
+def test_a_geotiff_is_found_and_scaled_by_the_value_range(make_tree, tmp_path):
     root = make_tree(depth=None) / 'Train/Urban'
     write_raster(root / 'dsm/0.tif', np.full((48, 64), 10, np.float32))
     load = LoadDepth('dsm', value_range=(0, 40))
@@ -62,7 +62,7 @@ def test_a_geotiff_is_found_and_mapped(make_tree, tmp_path):
 
 
 @pytest.mark.parametrize('bands', [1, 3, 4, 32])
-def test_an_array_with_depth_passes(bands):
+def test_an_array_with_depth_is_accepted(bands):
     array = np.dstack([image(bands).astype(np.float64), np.full((48, 64), 0.4)])
     results = LoadDepth(optical_bands=bands)(dict(img=array, img_path=None))
     assert results['img'].dtype == np.float32 and results['optical_bands'] == bands
@@ -88,7 +88,7 @@ def test_an_array_with_something_else_or_of_other_bands_is_refused(img, more, se
         LoadDepth(folder)(dict(img=img, img_path=None) | more)
 
 
-def test_faults_name_the_file(make_tree, write_png):
+def test_messages_about_wrong_or_missing_maps_name_the_file(make_tree, write_png):
     folder = make_tree() / 'Train/Urban'
     path = str(folder / 'images_png/2.png')
     write_png(folder / 'rdepth/test/2.png', np.ones((30, 20), np.uint16))

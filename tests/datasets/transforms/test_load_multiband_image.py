@@ -38,7 +38,7 @@ def test_tiff(tmp_path, bands, profile):
     check(write(tmp_path / 'a.tif', bands, **profile), bands)
 
 
-def test_rgba_png_agrees_with_mmcv(tmp_path):
+def test_an_rgba_png_is_read_as_by_mmcv(tmp_path):
     Image.fromarray(BANDS.transpose(1, 2, 0)).save(tmp_path / 'a.png')
     check(str(tmp_path / 'a.png'))
     loaded = LoadMultibandImage(to_float32=True)(dict(img_path=str(tmp_path / 'a.png')))['img']

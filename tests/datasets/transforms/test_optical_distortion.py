@@ -27,7 +27,7 @@ def fixed(monkeypatch, taken, last, *values):
 
 @pytest.mark.parametrize('bands', [3, 4])
 @pytest.mark.parametrize('seed', range(16))
-def test_depth_is_bit_identical_and_the_input_kept(bands, seed):
+def test_depth_and_the_input_array_do_not_change(bands, seed):
     results = sample(bands)
     original, before = results['img'], results['img'].copy()
     with seeded(seed):
@@ -48,7 +48,7 @@ def test_brightness_and_contrast_change_all_optical_bands(monkeypatch, bands, to
     np.testing.assert_allclose(after[..., :bands], expected, rtol=1e-5)
 
 
-def test_saturation_and_hue_by_colorsys_on_the_first_three_bands(monkeypatch):
+def test_saturation_and_hue_of_the_first_three_bands_change_as_by_colorsys(monkeypatch):
     results = sample(4)
     before = results['img'].astype(np.float64)
     fixed(monkeypatch, [0, 0, 1, 1], False, 5, 1.4, 1.3, -10)
@@ -63,11 +63,11 @@ def test_saturation_and_hue_by_colorsys_on_the_first_three_bands(monkeypatch):
 
 @pytest.mark.parametrize('last', [True, False])
 @pytest.mark.parametrize('taken', [[1, 0, 0, 0], [0, 1, 0, 0], [1, 1, 1, 0], [1, 1, 1, 1]])
-def test_equal_to_mmseg_up_to_its_rounding(monkeypatch, taken, last):
+def test_it_agrees_with_mmseg_up_to_rounding(monkeypatch, taken, last):
     stock = PhotoMetricDistortion(32, (0.5, 1.4), (0.5, 1.6), 18)
     image = RNG.uniform(60, 180, (20, 20, 3)).astype(np.uint8)
     values = dict(brightness=14.0, contrast=1.2, saturation=0.8, hue=7)
-    # mmseg draws at each step, and after brightness whether contrast is next (1) or last (0).
+    # mmseg draws at each step; after brightness it draws whether contrast is next (1) or last (0).
     first, contrast, saturation, hue = taken
     order = [saturation, hue, contrast] if last else [contrast, saturation, hue]
     asked = iter([first, int(not last), *order])
