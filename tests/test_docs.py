@@ -3,12 +3,16 @@
 import inspect
 import json
 import re
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 from mmengine.registry import VISUALIZERS
 
+from depthda.cli import tool_parser
+from depthda.config_files import find_config
 from depthda.engine.launch import load_config
+from depthda.experiments.tables.table import load_table
 
 ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / 'docs/logging.md').read_text()
@@ -115,3 +119,18 @@ def test_the_page_of_the_architecture_names_existing_files_and_layers():
     assert len(rows) == len(layers)
     for row, layer in zip(rows, layers, strict=True):
         assert row and set(row) <= set(layer)
+
+
+def test_the_commands_of_the_page_on_reproducing_exist():
+    text = (ROOT / 'docs/reproduce.md').read_text()
+    commands = [line.split() for line in text.splitlines() if line.startswith('depthda ')]
+    assert len(commands) == 9
+    rows = {row.name for row in load_table(ROOT / 'configs/tables/loveda-u2r.py').rows}
+    for _, name, *words in commands:
+        module = import_module(f'depthda.commands.{name.replace("-", "_")}')
+        parser = tool_parser(name, module.__doc__)
+        module.add_arguments(parser)
+        args = vars(parser.parse_args(words))
+        configs = [args.get('config'), *(args.get('configs') or ()), *(args.get('tables') or ())]
+        assert all(find_config(config).is_file() for config in configs if config)
+        assert set(args.get('only') or ()) <= rows

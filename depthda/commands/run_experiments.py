@@ -48,6 +48,8 @@ def add_arguments(parser: ArgumentParser) -> None:
     add('--smoke', action='store_true', help=text)
     text = 'only write the table, from the finished runs'
     add('--report', action='store_true', help=text)
+    text = 'write results/TABLE/ROW_NAME.json for each complete row, for a pull request'
+    add('--contribute', metavar='NAME', help=text)
 
 
 def run(args: Namespace) -> int:
@@ -60,7 +62,7 @@ def _run_tables(args: Namespace) -> int:
 
     check_arguments(args.jobs, args.seeds, args.hours)
     names = ('seeds', 'worlds', 'only', 'vary', 'gpus', 'jobs', 'dry_run', 'smoke', 'report')
-    names += ('shard', 'hours')
+    names += ('shard', 'hours', 'contribute')
     out = args.out or ('work_dirs/tables-smoke' if args.smoke else 'work_dirs/tables')
     failed, end = [], (args.hours or 0) + time.monotonic() / 3600
     try:

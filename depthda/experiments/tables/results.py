@@ -1,7 +1,7 @@
 """Collect what a table shows of each row: means over runs, gains, state and marks."""
 
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,10 +31,16 @@ class Line:
     state: str
     marks: tuple[str, ...]
     commits: tuple[str, ...]
+    origin: str = 'here'  # or who has computed it
 
 
-def collect(table: Table, runs: Sequence[Run]) -> list[Line]:
-    """Return a line for every row of the table, whether or not it has been run."""
+def collect(
+    table: Table, runs: Sequence[Run], contributed: Mapping[str, Mapping[str, dict]] | None = None
+) -> list[Line]:
+    """Return a line for every row of the table, whether or not it has been run.
+
+    After it come the lines of others, whose results :func:`~.contributed.read_contributed` returns.
+    """
     results: dict[str, dict[tuple, dict]] = {}
     for run in runs:
         result = run.result
@@ -51,7 +57,28 @@ def collect(table: Table, runs: Sequence[Run]) -> list[Line]:
         commits = tuple(sorted({str(result['commit']) for result in found.values()}))
         state = row.absent or _state([run for run in runs if run.row.name == source], found)
         lines.append(Line(row, cells, state, marks, commits))
+        lines += [
+            line for by in contributed or {} for line in _of_others(table, row, by, contributed)
+        ]
     return lines
+
+
+def _of_others(
+    table: Table, row: Row, by: str, contributed: Mapping[str, Mapping[str, dict]]
+) -> Iterator[Line]:
+    files = contributed[by]
+    results = {
+        name: {(run['world'], run['seed']): run for run in content['runs']}
+        for name, content in files.items()
+    }
+    source = table.figures_of(row).name
+    if source in files:
+        selected = any(run['target_selected'] for run in results[source].values())
+        cells = tuple(_cell(table, row, column, results) for column in table.columns)
+        content = files[source]
+        state = f'{content["device"]}, commit {content["commit"]}'
+        marks = ('target-selected',) if selected else ()
+        yield Line(row, cells, state, marks, (content['commit'],), f'by {by}')
 
 
 def figure(result: Mapping[str, Any], key: str) -> float | None:

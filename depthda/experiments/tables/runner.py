@@ -14,6 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from depthda.console import wide_console
 from depthda.errors import UserError, check_count, many
+from depthda.experiments.tables import contributed
 from depthda.experiments.tables.configs import resolved_config
 from depthda.experiments.tables.curve import draw_curve
 from depthda.experiments.tables.execute import execute
@@ -47,6 +48,7 @@ def run_table(
     report: bool = False,
     shard: str | None = None,
     hours: float | None = None,
+    contribute: str | None = None,
 ) -> list[tuple[Run, str]]:
     """Do the unfinished runs of a table and write the table; return failed runs with their errors.
 
@@ -79,13 +81,24 @@ def run_table(
         # A smoke run takes seconds, most of them for imports, so a process does several.
         together = math.ceil(len(todo) / jobs) if smoke else 1
         failed = do_runs(console, todo, jobs, gpus, together, limit)
-    _write(console, table, plan_runs(table, out, seeds, worlds, None, smoke), Path(out))
+    runs = plan_runs(table, out, seeds, worlds, None, smoke)
+    if contribute:
+        paths = list(contributed.contribute(table, runs, contribute, Path('results')))
+        for path_ in paths:
+            console.print(f'written: {path_}')
+        if not paths:
+            raise UserError(
+                '--contribute: no row has all of its runs, one for each seed and world.'
+            )
+    _write(console, table, runs, Path(out), smoke)
     return failed
 
 
-def _write(console: Console, table: Table, runs: Sequence[Run], out: Path) -> None:
+def _write(
+    console: Console, table: Table, runs: Sequence[Run], out: Path, smoke: bool = False
+) -> None:
     """Print the table as it now stands, and write it in every format."""
-    lines = collect(table, runs)
+    lines = collect(table, runs, {} if smoke else contributed.read_contributed(table))
     if samples := [row.sample for row in table.rows if row.sample is not None]:
         table = replace(table, caption=f'{table.caption} {describe_generator(samples)}'.strip())
     for drawn in terminal(table, lines, console.width):

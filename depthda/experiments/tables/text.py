@@ -63,12 +63,12 @@ def comma_separated(table: Table, lines: Sequence[Line]) -> str:
         for column, cell, paper in zip(table.columns, line.cells, papers, strict=True):
             key = column.key.format(source=row.source, target=row.target)
             key = f'gain in {key}' if column.gain else key
-            if paper is not None:
+            if paper is not None and line.origin == 'here':
                 writer.writerow([*head, column.title, key, 'paper', paper, *[''] * 7])
             low, high = cell.interval or ('', '')
             # The writer leaves a cell empty for None.
             scores = [cell.mean, cell.std, low, high, cell.count]
-            writer.writerow([*head, column.title, key, 'here', *scores, *tail])
+            writer.writerow([*head, column.title, key, line.origin, *scores, *tail])
     return out.getvalue()
 
 
@@ -84,7 +84,7 @@ def latex(table: Table, lines: Sequence[Line]) -> str:
             for line in members:
                 marks = f' ({", ".join(line.marks)})' if line.marks else ''
                 for title, source, *cells, _, _ in _rows(line):
-                    source += marks if source == 'here' else ''
+                    source += marks if source == line.origin else ''
                     body.append(' & '.join([_tex(title), source, *map(_tex, cells)]) + r' \\')
         heads = ' & '.join(_tex(column.title) for column in table.columns)
         caption = _tex(f'{table.title} ({protocol} protocol). {table.caption}'.strip())
@@ -126,13 +126,14 @@ def _rows(line: Line) -> Iterator[list[str]]:
     """Yield the rows of a line: the paper's scores if it has some, then ours if it can be run."""
     title = line.row.title + ('*' if line.row.note else '')
     remark = '; '.join(filter(None, [*line.marks, line.state]))
-    if line.row.paper:
+    follows = line.row.paper or line.origin != 'here'
+    if line.row.paper and line.origin == 'here':
         paper = map(format_score, line.row.paper)
         yield [title, 'paper', *paper, '', remark if line.row.absent else '']
-    if not (line.row.paper and line.row.absent):
+    if not (line.row.paper and line.row.absent and line.origin == 'here'):
         count = max((cell.count for cell in line.cells), default=0)
         cells = [_show(cell) for cell in line.cells]
-        yield ['' if line.row.paper else title, 'here', *cells, str(count or ''), remark]
+        yield ['' if follows else title, line.origin, *cells, str(count or ''), remark]
 
 
 def _show(cell: Cell) -> str:

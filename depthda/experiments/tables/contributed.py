@@ -1,0 +1,166 @@
+"""Results that others have computed: one file per row and person, checked, and shown in tables.
+
+``results/TABLE/ROW_NAME.json`` has the figures of every seed and world of the row, with the
+confusion matrices that they come from. Figures of the challenge server have no matrices.
+"""
+
+import json
+import math
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from depthda.config_files import config_folder
+from depthda.errors import UserError, few, many
+from depthda.evaluation.confusion import mean, scores
+from depthda.experiments.tables.plan import Run
+from depthda.experiments.tables.table import Row, Table, load_table
+from depthda.io.files import read_json, write_json
+
+_NAME = re.compile(r'[a-z0-9][a-z0-9-]*')
+_COMMIT = re.compile(r'[0-9a-f]{7,40}')
+_FACTS = ('hash', 'headline', 'tested_on', 'target_selected', 'protocol', 'scores', 'seconds')
+_RUN_KEYS = {'world', 'seed', 'classes', 'matrices', *_FACTS}
+_KEYS = {'table', 'row', 'by', 'commit', 'device', 'versions', 'runs'}
+
+
+def results_folder() -> Path:
+    """Return the folder of contributed results, which only a checkout has."""
+    return config_folder().parent / 'results'
+
+
+def contribute(table: Table, runs: Sequence[Run], by: str, out: Path) -> Iterator[Path]:
+    """Write the file of each row of which all runs have finished, and yield its path."""
+    if not _NAME.fullmatch(by):
+        raise UserError(f'--contribute {by}: take lower-case letters, digits and hyphens.')
+    for row in table.rows:
+        own = [run for run in runs if run.row.name == row.name]
+        if own and all(run.result for run in own):
+            path = out / table.name / f'{row.name}_{by}.json'
+            first = own[0].result
+            content = dict(table=table.name, row=row.name, by=by, commit=first['commit'])
+            content |= dict(device=first['hardware']['device'], versions=first['versions'])
+            content['runs'] = [_describe(run) for run in own]
+            if commits := {run.result['commit'] for run in own} - {first['commit']}:
+                raise UserError(
+                    f'the runs of {row.name} are of the commits {first["commit"]} and '
+                    f'{commits.pop()}: run all of them with one.'
+                )
+            check_content(path, content, table)
+            write_json(path, content)
+            yield path
+
+
+def _describe(run: Run) -> dict[str, Any]:
+    result = run.result
+    report = (read_json(run.folder / 'metrics.json') or {}).get('report') or {}
+    if report.get('aggregate', 'global') != 'global':
+        raise UserError(
+            f'{run.title} averages scores over batches, which no confusion matrix shows: set '
+            "aggregate='global' of SegmentationMetric."
+        )
+    groups = report.get('groups', {}).items()
+    described = dict(world=run.world, seed=run.seed, **{key: result.get(key) for key in _FACTS})
+    described['classes'] = report.get('classes')
+    described['matrices'] = {name: group['confusion_matrix'] for name, group in groups}
+    return described | {'submission_sha256': result.get('submission_sha256')}
+
+
+def check_results(path: str | Path) -> dict[str, Any]:
+    """Return the content of a file of results; refuse one that does not prove its figures."""
+    path = Path(path)
+    tables = config_folder() / 'tables'
+    if not (tables / f'{path.parent.name}.py').is_file():
+        raise UserError(f'{path}: there is no table {path.parent.name!r}; put it into its folder.')
+    try:
+        content = json.loads(path.read_text(encoding='utf-8'))
+    except (OSError, ValueError) as error:
+        raise UserError(f'{path} cannot be read as JSON ({error}).') from error
+    check_content(path, content, load_table(tables / f'{path.parent.name}.py'))
+    return content
+
+
+def check_content(path: Path, content: Any, table: Table) -> None:
+    """Refuse incomplete results, results of another protocol, and figures without their matrix."""
+    if not isinstance(content, dict) or not content.keys() >= _KEYS:
+        raise UserError(f'{path} lacks {", ".join(sorted(_KEYS - set(content)))}.')
+    if (path.parent.name, path.stem) != (content['table'], f'{content["row"]}_{content["by"]}'):
+        raise UserError(f'{path} is of {content["row"]} by {content["by"]}: name it after them.')
+    row = table.row(content['row'])
+    if not _COMMIT.fullmatch(str(content['commit'])):
+        raise UserError(
+            f'{path} is of commit {content["commit"]!r}: run a committed state, so that others can '
+            'run it too.'
+        )
+    runs = content['runs']
+    if faults := [run for run in runs if not run.keys() >= _RUN_KEYS]:
+        raise UserError(f'{path}: a run lacks {", ".join(sorted(_RUN_KEYS - set(faults[0])))}.')
+    worlds = table.worlds if row.sample is not None else (None,)
+    places = [(run['world'], run['seed']) for run in runs]
+    missing = [place for place in _places(worlds, table.seeds) if place not in places]
+    if missing or len(set(places)) < len(places):
+        what = f'lacks {few(map(_title, missing))}' if missing else 'has a run twice'
+        raise UserError(f'{path} {what}: give each run of the table once.')
+    for run in runs:
+        _check_run(f'{path}, {_title((run["world"], run["seed"]))}', run, row)
+
+
+def _check_run(label: str, run: Mapping[str, Any], row: Row) -> None:
+    if run['protocol'] != row.protocol:
+        raise UserError(f'{label}: protocol {run["protocol"]!r}, and the row has {row.protocol!r}.')
+    if row.protocol == 'server':
+        classes = [value for name, value in run['scores'].items() if name.startswith('IoU.')]
+        if not run.get('submission_sha256') or not classes:
+            raise UserError(
+                f'{label}: the hash of the submission or the IoU of classes is missing.'
+            )
+        expected = {'mIoU': mean(classes)}
+    else:
+        expected = _recomputed(label, run)
+        if missing := run['scores'].keys() - expected:
+            raise UserError(f'{label}: no matrix shows {few(sorted(missing))}.')
+    for name, value in expected.items():
+        found = run['scores'].get(name)
+        # The server rounds to two decimals.
+        if found is None or not math.isclose(
+            found, value, abs_tol=0.011 if row.protocol == 'server' else 1e-6
+        ):
+            shown = 'missing' if found is None else f'{found:.2f}'
+            raise UserError(f'{label}: {name} is {shown}, and its matrix gives {value:.2f}.')
+
+
+def _recomputed(label: str, run: Mapping[str, Any]) -> dict[str, float]:
+    """Return all scores that the matrices of a run give, under their logged names."""
+    classes, found = run['classes'] or [], {}
+    for group, matrix in run['matrices'].items():
+        if len(matrix) != len(classes) or any(len(line) != len(classes) for line in matrix):
+            raise UserError(
+                f'{label}: the matrix of {group} does not have {many(len(classes), "row")} and as '
+                'many columns, one for each class.'
+            )
+        given = scores(matrix)
+        prefix = '' if group == run['headline'] else f'{group}/'
+        found |= {f'{prefix}{name}': value for name, value in given.means().items()}
+        if not prefix:
+            for name, iou, f1 in zip(classes, given.iou, given.f1, strict=True):
+                found |= {f'IoU.{name}': iou, f'F1.{name}': f1}
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def read_contributed(table: Table) -> dict[str, dict[str, dict[str, Any]]]:
+    """Return the checked results of a table, by person and row."""
+    found: dict[str, dict[str, dict[str, Any]]] = {}
+    for path in sorted((results_folder() / table.name).glob('*.json')):
+        content = check_results(path)
+        found.setdefault(content['by'], {})[content['row']] = content
+    return found
+
+
+def _places(worlds: Sequence[int | None], seeds: Sequence[int]) -> Iterator[tuple]:
+    return ((world, seed) for world in worlds for seed in seeds)
+
+
+def _title(place: tuple[int | None, int]) -> str:
+    world, seed = place
+    return f'seed {seed}' if world is None else f'world {world}, seed {seed}'
