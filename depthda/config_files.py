@@ -17,9 +17,9 @@ def find_config(name: str | Path) -> Path:
     """Return the path of a config file, which may be given by the name of a packaged config.
 
     An existing file has priority. Otherwise a name such as ``sample/upernet_tiny_u2r`` is looked up
-    among the packaged configs, with or without ``.py`` and ``configs/``; a name without a folder,
-    in all of their folders. If nothing is found, ``name`` is returned, and reading it will raise an
-    error.
+    among the packaged configs, with or without ``.py`` and ``configs/``. A name without a folder is
+    looked up in all folders of the packaged configs, and must be in only one. If nothing is found,
+    ``name`` is returned, and reading it will raise an error.
     """
     path = Path(name)
     if path.is_file() or path.is_absolute():

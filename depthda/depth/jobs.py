@@ -40,17 +40,17 @@ def list_jobs(
         given: Paths of files and folders.
         root_of: Returns ROOT for a given path and its FOLDER; may refuse them.
         suffixes: File suffixes in lower case; other files in a folder are ignored.
-        kind: What messages call a file.
+        kind: The word for a file in messages.
         check: Called with each folder, its sub-folders and its files; may refuse them.
     """
     jobs: dict[Path, Job] = {}
     for each in given:
-        # Not resolved: maps lie next to the link to a folder, where the dataset looks for them.
+        # Links are kept: the maps of a linked folder lie next to the link, where datasets look.
         path = Path(os.path.abspath(each))
         folder = path if path.is_dir() else path.parent
         root = root_of(path, folder)
         for source in _files(path, suffixes, kind, check):
-            # Appended, not with_suffix: 12.5.tif is not 12.tif.
+            # A second with_suffix would make 12.png of 12.5.tif.
             job = Job(source, root / f'{source.relative_to(folder).with_suffix("")}.png', root)
             other = jobs.setdefault(job.map, job)
             if other.source != source:

@@ -43,7 +43,7 @@ def test_an_interrupt_says_where_resume_continues(tmp_path, log):
     expected = f'interrupted at 4; last checkpoint {path}; --resume continues at 2'
     assert interrupt(tmp_path, path) == expected
     assert interrupt(tmp_path, None, str(path), resumed=True) == expected
-    # The folder holds one of an earlier run, which --resume would take.
+    # The folder holds a checkpoint of an earlier run, which --resume would use.
     assert interrupt(tmp_path) == (
         'interrupted at 4; no checkpoint was written; --resume continues at 2 of an earlier run '
         f'({path})'
@@ -51,7 +51,7 @@ def test_an_interrupt_says_where_resume_continues(tmp_path, log):
     assert log.read_text().count('interrupted at 4') == 4
 
 
-def test_an_interrupt_that_a_library_replaces_is_one_all_the_same(tmp_path, log):
+def test_an_interrupt_is_reported_although_a_library_replaces_it(tmp_path, log):
     runner = SimpleNamespace(iter=4, work_dir=str(tmp_path), hooks=[], _resume=False)
     with pytest.raises(KeyboardInterrupt, match='interrupted at 4'), logged_end(runner):
         try:
@@ -95,7 +95,7 @@ def test_a_file_that_disappears_under_a_run_is_one_sentence(tmp_path):
             try:
                 gone.read_bytes()
             except FileNotFoundError as error:
-                # As torch raises again what a worker process met.
+                # torch raises an error of a worker process in this form.
                 raise (kind(f'In worker process 0.\n{error!s}\n') if kind else error) from None
 
     work_dir = tmp_path / 'run'

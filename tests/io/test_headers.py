@@ -66,7 +66,7 @@ def test_the_orientation_is_the_one_that_opencv_follows(tmp_path, kind):
             assert raster.read()[:, 0, 0].min() > 200
 
 
-def test_orientation_where_the_tag_is_rare_or_broken(tmp_path):
+def test_orientation_where_the_tag_is_in_an_unusual_place_or_broken(tmp_path):
     # After the pixels, as some editors write it.
     Image.new('L', (8, 8)).save(tmp_path / 'a.png')
     whole = (tmp_path / 'a.png').read_bytes()

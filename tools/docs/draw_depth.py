@@ -89,7 +89,7 @@ def windows(image: np.ndarray, heights: np.ndarray) -> list[Panel]:
 
 
 def outlier(image: np.ndarray, heights: np.ndarray) -> list[Panel]:
-    """Show outliers, a bird and a pit, in their own range and in that of percentiles."""
+    """Show a bird and a pit, scaled from the lowest to the highest height and by percentiles."""
     heights = heights.copy()
     heights[40:42, 60:62], heights[200:202, 90:92] = 160, -60
     valid = np.ones(heights.shape, bool)

@@ -5,7 +5,7 @@ model = dict(
     neck=dict(
         _delete_=True,
         type='MultiScaleContrastiveNeck',
-        fusion={{_base_.model.neck}},  # any fusion; at test the neck does nothing else
+        fusion={{_base_.model.neck}},  # any fusion; at test time the neck only fuses
         # Weights of the loss at strides 4, 8, 16, 32; the sum over the strides is divided by 4.
         scale_weights=[0.02, 0.02, 0.03, 0.03],
         pair='enhanced-rgb',  # or 'depth-rgb': plain cross-modal contrast in both directions

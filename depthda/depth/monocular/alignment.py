@@ -26,10 +26,10 @@ def align_tiles(
 
     The overlaps make neighbours agree. Alone, they would let the scene drift from tile to tile (and
     a = 0 would fit best). The coarse pass c, which sees the scene at once, prevents that. With
-    overlaps of a quarter of a tile and the default ``tie``, it decides beyond a distance of one or
-    two tiles, and the tiles decide below. The bars are means over blocks of an eighth of a tile:
-    pixel by pixel, detail that the coarse pass cannot see would count as noise and flatten the
-    tile. A tile whose scale would be negative becomes flat.
+    overlaps of a quarter of a tile and the default ``tie``, differences over more than one or two
+    tiles follow the coarse pass, and those over shorter distances follow the tiles. The bars are
+    means over blocks of an eighth of a tile: pixel by pixel, detail that the coarse pass cannot see
+    would count as noise and flatten the tile. A tile whose scale would be negative becomes flat.
 
     Args:
         tiles: H_i×W_i each, on the grid of the scene.
@@ -91,7 +91,7 @@ class _Equations:
         rows, columns, values = map(np.concatenate, zip(*self._terms, strict=True))
         size = len(self._right)
         normal = coo_matrix((values, (rows, columns)), (size, size)).tocsc()
-        # The scale of a tile without relief is undetermined, and so is all of one without data.
+        # A tile without relief has no determined scale; one without data has no shift either.
         held = normal.diagonal() <= 1e-9 * normal.diagonal().max()
         solution = np.zeros(size)
         while not held.all():

@@ -34,7 +34,7 @@ class Relief(NamedTuple):
     """A strip of a surface model."""
 
     raw: np.ndarray  # heights as they are on disk, float32 rows×width
-    heights: np.ndarray  # the same above the ground, if it is to be subtracted
+    heights: np.ndarray  # above the ground if that is subtracted; else equal to raw
     valid: np.ndarray  # where there is a height
     below_ground: int = 0  # how many valid heights were below the ground, and are now 0
     terrain: np.ndarray | None = None  # the terrain model, if there is one
@@ -47,7 +47,7 @@ class Surface:
     path: Path  # GeoTIFF of one band
     nodata: tuple[float, ...] = ()  # values that are not heights, added to those of the file
     terrain: Path | None = None  # a terrain model on the same grid, which is the ground
-    window: float | None = None  # side of the opening's window in metres, or …
+    window: float | None = None  # of the opening that finds the ground: its side in metres, or …
     window_pixels: int | None = None  # … in pixels
 
     def identity(self) -> dict[str, object]:
@@ -64,10 +64,10 @@ class Surface:
         return grid
 
     def strips(self) -> Iterator[Relief]:
-        """Yield the heights from top to bottom; an opening reads the file twice at once."""
+        """Yield the heights from top to bottom; an opening needs two readers of the file."""
         grid = read_grid(self.path)
         half = self._half(grid)
-        # In strips lower than their halo, the halo would be more work than the strip.
+        # With fewer rows than half a window, most of the work would be done for the margins.
         rows = max(_STRIP // grid.width, 1, half[0] if half else 0)
         surface = _read(self.path, grid, rows, self.nodata)
         if self.terrain is not None:
@@ -104,12 +104,12 @@ class Surface:
             return None
         if min(sides) < 3:
             raise UserError(
-                f'the window of the opening is {min(sides):.2g} pixels of {self.path}, and it has '
-                'to be larger than the largest building: give a larger one.'
+                f'the window that finds the ground is {min(sides):.2g} pixels wide in {self.path}, '
+                'and it has to be larger than the largest building: give a larger one.'
             )
         # A window that is larger than the raster is cut at its edges anyway.
         limits = 2 * grid.height + 1, 2 * grid.width + 1
-        return tuple(round((min(ends) - 1) / 2) for ends in zip(sides, limits, strict=True))
+        return tuple(round((min(pair) - 1) / 2) for pair in zip(sides, limits, strict=True))
 
 
 def read_grid(path: Path) -> SurfaceGrid:
@@ -118,13 +118,13 @@ def read_grid(path: Path) -> SurfaceGrid:
         if raster.count != 1 or np.dtype(raster.dtypes[0]).kind not in 'iuf':
             raise UserError(
                 f'{path} has {raster.count} bands of {raster.dtypes[0]}, and a surface model has '
-                'one of numbers: leave the file out.'
+                'one band of numbers: leave the file out.'
             )
         return SurfaceGrid(raster.width, raster.height, raster.transform, raster.crs)
 
 
 def file_identity(path: Path) -> dict[str, object]:
-    """Return bytes and SHA-256 of a raster with all its files (masks, world files)."""
+    """Return size and SHA-256 of a raster with all its files (masks, world files)."""
     with open_raster(path) as raster:
         names = sorted(raster.files)
     digest = hashlib.sha256()

@@ -106,7 +106,7 @@ def _step(folder: Path, plan: dict[str, Any], step: dict[str, Any]) -> None:
     values = {'run': folder, 'data': plan['data'], 'seed': plan['seed']}
     if step['tool']:
         words = [str(resolve({'': word}, values)['']) for word in step['tool']]
-        # A file of tools/ is a command of the package, also where there is no such folder.
+        # tools/NAME.py runs as `depthda NAME`, also where there is no folder tools/.
         tool = Path(words[0])
         command = ['-m', 'depthda', tool.stem] if tool.parts[0] == 'tools' else [words[0]]
         status = subprocess.run([sys.executable, *command, *words[1:]]).returncode
@@ -128,7 +128,7 @@ def _step(folder: Path, plan: dict[str, Any], step: dict[str, Any]) -> None:
         # The images have no labels. The name of the zip records the run and the weights.
         name = f'{plan["row"]}_{folder.name}_{file_hash(checkpoint)}.zip'
         given['submission'] = str(folder / name)
-        if step['against']:
+        if step['against']:  # the test images that the zip must match
             given['against'] = resolve({'': step['against']}, values)['']
     test(step['test'], checkpoint, cfg_options=options, **given)
 

@@ -13,7 +13,7 @@ from torch import Tensor
 from depthda.errors import UserError, first_names
 from depthda.hub import explained, quiet_transformers
 
-if TYPE_CHECKING:  # transformers takes a second to import, so only the readers import it
+if TYPE_CHECKING:  # transformers takes a second to import, so only the functions that use it do so
     from transformers import PreTrainedConfig, PreTrainedModel
 
 # Norms of the returned features. Classification checkpoints, such as ConvNeXt and Swin on the hub,
@@ -115,8 +115,8 @@ def _check_config(
             raise UserError(f'{text}: set weights=None, or use as many bands as the weights have.')
         if extra_bands is None:
             raise UserError(
-                f"{text}: choose kernels for the further bands with extra_bands='zero' or 'mean' "
-                'of the backbone, or set weights=None.'
+                f"{text}: choose kernels for other bands by extra_bands='zero' or 'mean' in the "
+                "backbone's config, or set weights=None."
             )
         config = copy.deepcopy(config)
         config.num_channels = found

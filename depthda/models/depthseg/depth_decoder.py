@@ -31,7 +31,7 @@ class DepthDecoder(BaseModule):
 
     Args:
         in_channels: Channels of the encoder.
-        patch_size: Patch size of the encoder; the depth map has as many pixels per patch.
+        patch_size: Side of a patch of the encoder, and of its part of the depth map, in pixels.
         channels: Channels of the fused maps (64, 128, 256 in Depth Anything S, B, L).
         reassemble_channels: Channels of the four resampled maps.
         head_channels: Channels of the last convolution before depth.
@@ -115,4 +115,4 @@ class DepthDecoder(BaseModule):
             part.load_state_dict(source)
             print_log(f'DepthDecoder: {len(source)} tensors of {name} from {weights}', 'current')
         encoder = sum(1 for _ in pretrained.backbone.parameters())
-        print_log(f'DepthDecoder: {encoder} tensors of its encoder not used', 'current')
+        print_log(f'DepthDecoder: the {encoder} tensors of the encoder not used', 'current')

@@ -25,7 +25,7 @@ def image() -> np.ndarray:
     return np.random.default_rng(0).integers(0, 256, (4, 6, 3), dtype=np.uint8)
 
 
-def test_grey_is_the_luminance_of_bgr_constant_one_half_and_none_no_depth(folder, image):
+def test_values_of_the_controls_grey_constant_and_none(folder, image):
     out = load('grey', folder / '1.png', image)
     blue, green, red = (image[..., band] / 255 for band in range(3))
     np.testing.assert_allclose(out[..., 3], 0.299 * red + 0.587 * green + 0.114 * blue, atol=1e-6)
@@ -51,7 +51,7 @@ def test_images_without_depth_are_unchanged(image, by):
     np.testing.assert_array_equal(load(by, None, image), image)
 
 
-def test_one_map_has_no_other_and_an_unknown_control_is_refused(tmp_path, image):
+def test_other_tile_needs_two_maps_and_an_unknown_control_is_refused(tmp_path, image):
     write_depth(tmp_path / '0.png', np.full((4, 6), 0.5))
     with pytest.raises(UserError, match="by='other-tile' needs two"):
         load('other-tile', tmp_path / '0.png', image)

@@ -160,7 +160,7 @@ def test_a_window_without_meaning_is_refused(tmp_path):
     found, _, _ = whole(Surface(write_surface(tmp_path / 'y.tif', heights), window=1e9))
     everything = heights - ground_below(heights, np.ones(heights.shape, bool), (99, 99))
     np.testing.assert_allclose(found, np.maximum(everything, 0), atol=1e-4)
-    with pytest.raises(UserError, match='1.2 pixels of .*larger than the largest building'):
+    with pytest.raises(UserError, match='1.2 pixels wide in .*larger than the largest building'):
         Surface(write_surface(tmp_path / 'y.tif', hills(0)), window=0.6).check()
 
 

@@ -19,7 +19,7 @@ def plan(write_table, tmp_path):
 
 
 def test_one_run_for_each_world_and_seed(plan):
-    runs = plan(tiny(), dict(name='x', title='X', absent='no'), seeds=[0, 3])
+    runs = plan(tiny(), dict(name='x', title='X', absent='no data'), seeds=[0, 3])
     assert [(run.world, run.seed) for run in runs] == [(1, 0), (1, 3), (2, 0), (2, 3)]
     assert len({run.folder for run in runs}) == len({run.hash for run in runs}) == 4
 
@@ -142,7 +142,7 @@ def test_a_best_checkpoint_that_is_never_saved_is_refused_before_training(plan):
     )
 
 
-def test_a_table_is_run_from_the_folder_of_its_paths(plan, tmp_path, monkeypatch):
+def test_a_table_is_run_from_the_folder_where_its_paths_begin(plan, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert refusal(plan, tiny(config='x')) == (
         'the table names the config configs/sample/x.py, which does not exist below '
