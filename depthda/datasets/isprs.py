@@ -38,7 +38,7 @@ class ISPRSDataset(RGBDSegDataset):
     """
 
     METAINFO = dict(classes=CLASSES, palette=PALETTE)
-    # The areas of each split (one is 'all'), and the pattern of an area at the start of file names.
+    # The areas of each split, also of 'all', and the pattern of an area at the start of file names.
     SPLITS: dict[str, tuple[str, ...]]
     AREA: re.Pattern
 
@@ -132,7 +132,7 @@ class Potsdam(ISPRSDataset):
     the benchmark. See ``ISPRSDataset`` for the other arguments, citation and terms.
     """
 
-    MADE_BY = ('isprs potsdam', 'docs/isprs.md')
+    PREPARED_BY = ('isprs potsdam', 'docs/isprs.md')
     AREA = re.compile(r'(\d+_\d+)(?![^_])')
     SPLITS = POTSDAM
 
@@ -146,6 +146,6 @@ class Vaihingen(ISPRSDataset):
     the other arguments, citation and terms.
     """
 
-    MADE_BY = ('isprs vaihingen', 'docs/isprs.md')
+    PREPARED_BY = ('isprs vaihingen', 'docs/isprs.md')
     AREA = re.compile(r'(area\d+)(?![^_])')
     SPLITS = VAIHINGEN

@@ -15,8 +15,8 @@ class LiuZhou(RGBDSegDataset):
     Citation: N. Zhou et al., "DepthSeg: Depth Prompting in Remote Sensing Semantic Segmentation".
     The dataset is not public, and its licence is not known.
 
-    Tiles are in ``images``, ``labels`` and a depth folder; splits are lists of file stems or
-    folders. Labels are 0…6 in the order of the classes, and 255 (ignored). If your labels are 1…7
+    Tiles are in ``images``, ``labels`` and a depth folder; a split is a list of file stems or
+    a folder. Labels are 0…6 in the order of the classes, and 255 (ignored). If your labels are 1…7
     and 0 (ignored), set ``reduce_zero_label=True``.
 
     Args:
@@ -28,7 +28,7 @@ class LiuZhou(RGBDSegDataset):
             ``data_root``.
     """
 
-    MADE_BY = ('liuzhou', 'data/README.md')
+    PREPARED_BY = ('liuzhou', 'data/README.md')
     METAINFO = dict(
         # In the order of the paper. The colours are ours, because the paper does not state its own.
         classes=(
@@ -66,5 +66,5 @@ class LiuZhou(RGBDSegDataset):
             split=split,
             **kwargs,
         )
-        # Checks compare the depth sources of splits by this name, which they have in common.
+        # Without the folder of the split: checks compare the depth sources of all splits by it.
         self.depth = depth

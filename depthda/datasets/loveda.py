@@ -40,7 +40,7 @@ class LoveDARGBD(RGBDSegDataset):
     """
 
     FOLDERS = dict(img_path='images_png', seg_map_path='masks_png')
-    MADE_BY = ('loveda', 'docs/loveda.md')
+    PREPARED_BY = ('loveda', 'docs/loveda.md')
     METAINFO = dict(
         classes=('background', 'building', 'road', 'water', 'barren', 'forest', 'agricultural'),
         palette=[
@@ -93,7 +93,7 @@ class LoveDARGBD(RGBDSegDataset):
                 if not selected:
                     raise UserError(
                         f'the {self.holdout["part"]} part of the {len(found)} images in {root} is '
-                        f'empty with {self.holdout}: choose a smaller block or every'
+                        f"empty with {self.holdout}: set a smaller 'block' or 'every'"
                     )
                 samples += selected
         return samples

@@ -53,7 +53,7 @@ class RGBDSegDataset(BaseSegDataset):
 
     FOLDERS: Mapping[str, str] = dict(img_path='images', seg_map_path='labels')
     # Arguments of depthda prepare-dataset that make the dataset, and the page that describes it.
-    MADE_BY: tuple[str, str] | None = None
+    PREPARED_BY: tuple[str, str] | None = None
 
     def __init__(
         self,
@@ -105,9 +105,9 @@ class RGBDSegDataset(BaseSegDataset):
 
     def how_made(self) -> str:
         """Return what to do when ``data_root`` does not exist."""
-        if self.MADE_BY is None:
+        if self.PREPARED_BY is None:
             return 'correct the path'
-        command, page = self.MADE_BY
+        command, page = self.PREPARED_BY
         return (
             f'make it with depthda prepare-dataset {command} … --out {self.data_root}, or correct '
             f'the path ({page})'

@@ -28,7 +28,7 @@ def describe_folder(manifest: Mapping[str, Any], out: str | os.PathLike) -> list
         f'{out}: {written} of {many(len(scenes), "image")}{domain}',
         'written: ' + ', '.join(f'{folder} ({many(tiles, "file")})' for folder in folders),
         splits and f'splits: {splits}',
-        crossing and f'left out, on both sides of a cut: {many(crossing, "tile")}',
+        crossing and f'left out, crossed by a cut: {many(crossing, "tile")}',
         unlisted and f'left out, in no list: {many(unlisted, "image")}',
         shared
         and f'warning: {many(shared, "pair")} of pictures in different splits with the same '

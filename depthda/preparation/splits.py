@@ -106,7 +106,7 @@ def _on_map(grids: Mapping[str, Grid]) -> dict[str, Boxes]:
 
 
 def split_counts(grids: Mapping[str, Grid], splits: TileSplits) -> dict[str, int]:
-    """Count tiles on both sides of a cut, images in no list, and tiles that share ground.
+    """Count tiles that a cut crosses, images in no list, and tiles that share ground.
 
     The last are pairs of tiles of different splits.
     """
@@ -209,7 +209,7 @@ def shared_ground(maps: Mapping[str, Boxes], splits: TileSplits) -> int:
 def by_block(regions: Iterable[Boxes], shares: Shares) -> TileSplits:
     """Return the split of each tile, by its name; each region is cut across its longer side.
 
-    Tiles that lie on both sides of a cut get None, because they show the ground of both.
+    Tiles that a cut crosses get None, because they show the ground of both.
     """
     splits: TileSplits = {}
     for boxes in regions:

@@ -1,12 +1,12 @@
-"""Measure the memory of tools/estimate_depth.py, and whether its three parts run in parallel.
+"""Measure the memory of tools/estimate_depth.py, and whether its steps run in parallel.
 
     python tools/docs/measure_depth_maps.py
 
 The images are random and of seven sizes; the network is a Depth Anything of a few thousand weights,
-on the CPU. The first part runs the command on 100 and on 1,000 images: peak memory must not grow
-with their number. The second part uses 300 of them, with a delay of 40 ms per map in the network,
-as for a GPU, and of 30 ms in reading and in writing, as for a disk. It prints the time of each step
-and the total time.
+on the CPU. The first measurement runs the command on 100 and on 1,000 images: peak memory must not
+grow with their number. The second uses 300 of them, with a delay of 40 ms per map in the network,
+as for a GPU, and of 30 ms in reading and in writing, as for a disk. It prints the time of reading,
+network and writing, and the elapsed time.
 """
 
 import os
@@ -67,12 +67,12 @@ def overlap(images: Path, model: Path, out: Path, workers: int) -> dict[str, flo
     Pipeline._read = delayed('read', kept[0], lambda args: 1)
     Pipeline._write = delayed('write', kept[1], lambda args: 1)
     DepthEstimator.whole = delayed('network', kept[2], lambda args: len(args[1]))
-    made = {'model': str(model), 'revision': None, 'licence': 'none'}
+    model_record = {'model': str(model), 'revision': None, 'licence': 'none'}
     jobs = find_jobs([str(images)], str(out), 'tiny')[:300]
     estimator = DepthEstimator.load(str(model))
-    done = estimate_depth(estimator, jobs, DepthSettings(workers=workers), made)
+    done = estimate_depth(estimator, jobs, DepthSettings(workers=workers), model_record)
     Pipeline._read, Pipeline._write, DepthEstimator.whole = kept
-    return spent | {'together': done.seconds}
+    return spent | {'elapsed': done.seconds}
 
 
 def main() -> None:

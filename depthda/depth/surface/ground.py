@@ -44,7 +44,7 @@ def ground_strips(strips: Iterable[Strip], half: tuple[int, int]) -> Iterator[St
 
 def _with_halo(strips: Iterable[Strip], half: int) -> Iterator[Strip]:
     """Yield each strip with ``half`` more rows above and below; none is valid beyond the edges."""
-    waiting: deque[int] = deque()  # rows of the strips that lack rows below
+    waiting: deque[int] = deque()  # numbers of rows of the strips that wait for rows below
     held = None
     for strip in chain(strips, [None]):
         if strip is None:
@@ -80,7 +80,7 @@ def _mean(values: np.ndarray, valid: np.ndarray, half: tuple[int, int]) -> Strip
 def _window_sums(values: np.ndarray, half: tuple[int, int]) -> np.ndarray:
     """Return the sum over each pixel's window, where ``values`` has ``half`` more rows on each end.
 
-    Sums are in double precision: over a window of 600² heights of 3000 m they have 10 digits.
+    Sums are in double precision: a window of 600² heights of 3000 m sums up to 1e9.
     ``scipy.ndimage.uniform_filter`` would carry rounding errors from row to row.
     """
     rows, width = len(values) - 2 * half[0], values.shape[1]
@@ -99,8 +99,9 @@ def _window_sums(values: np.ndarray, half: tuple[int, int]) -> np.ndarray:
 def _run_sums(values: np.ndarray, length: int) -> np.ndarray:
     """Return the sum of every ``length`` successive rows, in about 2 log2(length) steps.
 
-    Sums of 1, 2, 4, … rows are made of each other; those in the binary digits of ``length`` add up
-    to the result. The order of the additions depends on the distance of rows alone.
+    Sums of 2, 4, 8, … rows are each made of two sums of half as many. Those whose numbers of rows
+    are the binary digits of ``length`` add up to the result. The order of the additions depends
+    only on where a row lies in its run, not on where the strip begins.
     """
     count = len(values) - length + 1
     result, taken, size = None, 0, 1

@@ -21,9 +21,10 @@ _FILES = ('img_path', 'seg_map_path', 'depth_path')
 
 
 def check_outputs(cfg: Config, **folders: str | None) -> None:
-    """Refuse a folder of results that cannot be written, or that holds or lies in the data.
+    """Refuse a folder of results that cannot be written, or is or lies in a folder of data.
 
-    The folders come by the name of their option; datasets may be missing on this machine.
+    Each keyword is the name of an option: ``work_dir`` for ``--work-dir``. Of a dataset that is
+    missing on this machine, only the ``data_root`` is compared.
     """
     given = {f'--{name.replace("_", "-")}': path for name, path in folders.items() if path}
     for option, path in given.items():
@@ -31,7 +32,7 @@ def check_outputs(cfg: Config, **folders: str | None) -> None:
     for data, key in _data_folders(cfg) if given else ():
         for option, path in given.items():
             folder = Path(path).resolve()
-            # Results may lie below the working directory even if a dataset begins there.
+            # A dataset at or above the working directory does not forbid results below it.
             inside = data in folder.parents and data not in (Path.cwd(), *Path.cwd().parents)
             if folder == data or inside:
                 raise UserError(

@@ -15,10 +15,10 @@ KEY_SCORES = ('mIoU', 'mF1', 'OA', 'Kappa')
 
 def head(title: str, runs: Sequence[TestedRun]) -> Markup:
     """Return the title and the main scores, the runs side by side."""
-    headline = runs[0].report['headline']
+    main_group = runs[0].report['headline']
     tested = f'Tested on {name_dataset(runs[0].metrics["tested_on"])}.'
-    if headline != 'all':
-        tested += f' The scores below are for {headline}.'
+    if main_group != 'all':
+        tested += f' The scores below are for {main_group}.'
     cards = tag('div', [_card(i, run, runs[0]) for i, run in enumerate(runs)], class_='cards')
     return tag('header', tag('h1', title), tag('p', tested, class_='lead'), cards)
 

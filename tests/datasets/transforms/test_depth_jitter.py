@@ -32,7 +32,7 @@ def test_one_scale_and_one_shift_apply_to_a_whole_map(seed):
     np.testing.assert_array_equal(after[..., :3], sample(DEPTH)['img'][..., :3])
 
 
-def test_valid_depth_stays_valid_and_in_range_and_noise_has_its_deviation():
+def test_valid_depth_stays_valid_and_in_range_and_noise_has_the_given_deviation():
     low = run(0, depth=np.full((50, 50), 1 / 65535), shift=0.3, noise=0.5)[..., 3]
     assert low.min() == np.float32(1 / 65535) and low.max() == 1
     after = run(0, depth=np.full((200, 200), 0.5), scale=(1, 1), shift=0, noise=0.02)[..., 3]
