@@ -1,8 +1,8 @@
 """Random numbers that depend only on a seed and a position.
 
 The augmentation of a sample depends on (seed, position in the run), dropout on (seed, rank,
-iteration). So results do not depend on the number of workers, and a resumed run continues exactly
-without a random state in the checkpoint.
+iteration). So results do not depend on the number of workers, and a resumed run continues as
+if it had not stopped, although its checkpoint has no random state.
 """
 
 import hashlib

@@ -68,9 +68,9 @@ def test_the_protocol_of_a_row_is_that_of_its_config(name, target):
             assert unlabelled == (run.row.protocol == 'server')
             assert test.test_dataloader.dataset.domain == target
             assert training.train_dataloader.dataset.domain != target
-            selects = training.val_dataloader and training.val_dataloader.dataset.domain
+            selection_domain = training.val_dataloader and training.val_dataloader.dataset.domain
             released = run.row.name.endswith('-as-released')
-            assert (selects == target) == released == run.row.title.endswith('as released')
+            assert (selection_domain == target) == released == run.row.title.endswith('as released')
             if unlabelled and smoke:
                 assert run.row.against == f'{{data}}/Test/{target}/images_png'
     if name == 'loveda-u2r':
@@ -100,13 +100,13 @@ def test_every_ablation_runs_in_both_directions_with_one_config():
         other = runs[f'{stem}-{"r2u" if direction == "u2r" else "u2r"}']
         assert other.steps[0].train == run.steps[0].train
         assert run.row.baseline == ('' if stem == 'rgb' else f'rgb-{direction}')
-        # A direction set by options is the run of its own config.
+        # Setting the direction by options gives the same run as the config of that direction.
         if stem in LOCAL:
             (own,) = plan_runs(read(f'loveda-{direction}'), 'out', [0], only=[LOCAL[stem]])
             assert run.hash == own.hash
 
 
-def test_released_rates_have_their_own_rows():
+def test_released_hyperparameters_have_their_own_rows():
     runs = {run.row.name: run for run in plan_runs(read('depth-guided'), 'out', [0])}
     for name in ('swin-b-s', 'swin-l-s', 'mit-b5-b1'):
         cfg = resolved_config(runs[f'{name}-released-rates-u2r'].steps[0])
@@ -125,17 +125,17 @@ def test_a_drdg_row_trains_translates_trains_and_tests():
         translation, tool, training, test = run.steps
         assert [*tool.tool[:3]] == ['tools/translate.py', translation.train, '{run}/translation']
         assert [*tool.tool[3:]] == ['--out', '{run}/translated']
-        train, tested = (resolved_config(step) for step in (training, test))
-        assert train.train_dataloader.dataset.data_root == '{run}/translated'
-        assert train.val_dataloader.dataset.data_root == 'data/vaihingen'
-        dataset = tested.test_dataloader.dataset
+        training_cfg, test_cfg = (resolved_config(step) for step in (training, test))
+        assert training_cfg.train_dataloader.dataset.data_root == '{run}/translated'
+        assert training_cfg.val_dataloader.dataset.data_root == 'data/vaihingen'
+        dataset = test_cfg.test_dataloader.dataset
         assert (dataset.type, dataset.split) == ('Vaihingen', 'test')
         assert test.of == training.name and test.test == training.train
-        aggregates = [each.get('aggregate', 'global') for each in tested.test_evaluator]
+        aggregates = [each.get('aggregate', 'global') for each in test_cfg.test_evaluator]
         assert aggregates == ['global', 'per_batch']
 
 
-def test_translating_takes_the_overrides_of_the_training():
+def test_translating_takes_the_options_of_the_translation_training():
     for run in plan_runs(read('synthetic-drdg'), 'out', [0], [1]):
         if run.row.name.startswith('rgb'):
             continue
@@ -210,7 +210,7 @@ def test_rows_of_the_segmentation_challenge_have_both_domains():
             assert run.row.against == ('{data}' if smoke else None)
 
 
-def test_the_page_names_every_table_and_its_example_is_one(tmp_path):
+def test_the_page_names_every_table_and_its_example_is_a_valid_table(tmp_path):
     page = (ROOT / 'configs' / 'tables' / 'README.md').read_text(encoding='utf-8')
     example = tmp_path / 'example.py'
     example.write_text(re.search(r'```python\n(.*?)```', page, re.DOTALL)[1], encoding='utf-8')

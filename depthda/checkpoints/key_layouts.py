@@ -9,7 +9,7 @@ from torch import Tensor
 MMPRETRAIN = "mmpretrain's ConvNeXt names"
 RELEASE = 'the names of the released depth-guided code'
 ONE_ENCODER = 'a single encoder for the optical bands'
-WRAPPED = 'a head or a fusion that is wrapped on one side only'
+WRAPPED = 'a head or a fusion that is wrapped in only one of checkpoint and model'
 
 _ENCODER = r'^(backbone\.(?:depth\.)?)'
 _STEM = r'\1model.embeddings.'
@@ -19,7 +19,7 @@ _CONTRAST = r'^decode_head\.contrast_losses\.(\d)\.'
 _MIX = re.compile(rf'{_CONTRAST}fusion_weight_logit$')
 
 # (layout, pattern, replacement), applied in this order. They translate every layout to one common
-# name, so two names of the same tensor end as one, whichever of the two the model has.
+# name, so two names of a tensor become the same, no matter which of them the model uses.
 _RULES = [
     (RELEASE, r'^backbone2\.', 'backbone.depth.'),
     (RELEASE, r'^neck\.down_channel\.', 'neck.gates.'),

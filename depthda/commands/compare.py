@@ -1,8 +1,8 @@
 """Compare two models: the difference of their IoU (B - A), with two 95 % intervals.
 
 A and B are each the folder of a run (metrics.json, tiles.npz), or a folder with several runs up to
-two levels down; runs are paired by world and seed. One interval is over the seeds (or worlds), the
-other over the tested tiles. The output explains what each of them covers.
+two levels down; runs are paired by seed, and on synthetic data by world as well. One interval is
+over the seeds (or worlds), the other over the tested tiles. The output explains what each covers.
 """
 
 from argparse import ArgumentParser, Namespace
@@ -26,7 +26,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     add(
         '--group',
         help="images to compare on, as named in metrics.json: 'all', a domain, a split or "
-        'SPLIT/DOMAIN (default: its headline)',
+        'SPLIT/DOMAIN (default: the headline group of metrics.json)',
     )
     add('--per-class', action='store_true', help='add a row for each class')
     add('--resamples', type=int, default=10_000, metavar='N', help='number of bootstrap samples')
@@ -51,8 +51,9 @@ def run(args: Namespace) -> None:
             'more.'
         )
     if args.out:
-        part = '"bootstrap_seed"' if suffix == '.json' else '95 %'
-        check_not_replaced(args.out, part, 'a comparison')
+        # A text that each comparison contains.
+        marker = '"bootstrap_seed"' if suffix == '.json' else '95 %'
+        check_not_replaced(args.out, marker, 'a comparison')
     result = compare(args.a, args.b, args.group, args.resamples, args.block, args.seed)
     print(f'A  {args.a}\nB  {args.b}')
     console = wide_console(highlight=False)

@@ -63,14 +63,14 @@ def test_warped_heights_are_those_of_each_pixel_s_place(tmp_path, image):
     x, y = EAST + (x + 0.5) * 0.5, NORTH - (y + 0.5) * 0.5
     covered = (x > EAST + 2) & (x < EAST + 14) & (y < NORTH - 1) & (y > NORTH - 10)
     assert np.array_equal(valid, covered)
-    # Within half of its pixel from the edge there is nothing to interpolate with.
+    # Within half a DSM pixel of the DSM's edge there is no neighbour to interpolate with.
     inside = (x > EAST + 2.5) & (x < EAST + 13.5) & (y < NORTH - 1.5) & (y > NORTH - 9.5)
     assert np.abs(values - heights_of(x, y))[inside].max() < 1e-3
     again = np.concatenate([strip[0] for strip in strips])
     assert np.array_equal(again, values, equal_nan=True)
 
 
-def test_warping_leaves_holes_and_leaks_none_of_them(tmp_path, image):
+def test_warping_keeps_holes_and_no_nodata_value_leaks_out(tmp_path, image):
     heights = np.full((10, 15), 80, np.float32)
     heights[3:6, 4:8] = -32768
     write(tmp_path / 'dsm.tif', heights, (EAST, NORTH), pixel=1.0, nodata=-32768)
@@ -80,10 +80,10 @@ def test_warping_leaves_holes_and_leaks_none_of_them(tmp_path, image):
     assert np.unique(values[valid]).tolist() == [80]
 
 
-def test_other_coordinates_are_brought_over(tmp_path, image):
+def test_heights_in_another_crs_are_reprojected(tmp_path, image):
     from rasterio.warp import transform
 
-    # A grid in degrees over the same ground, whose slope shows whether it is the right ground.
+    # A grid in degrees that covers the image; its sloping heights reveal any misplacement.
     lon, lat = transform('EPSG:32632', 'EPSG:4326', [EAST, EAST + 15], [NORTH, NORTH - 10])
     west, north, pixel = lon[0] - 0.0001, lat[0] + 0.0001, 0.000005
     rows, columns = (int((b - a) / pixel) + 40 for a, b in ((lat[1], lat[0]), (lon[0], lon[1])))

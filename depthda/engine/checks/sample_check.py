@@ -97,8 +97,8 @@ def _stretched(samples: list[dict], steps: list[dict]) -> Iterator[str]:
     if path and not any(step.get('value_range') for step in steps):
         yield (
             f'the depth maps in {os.path.dirname(path)} are GeoTIFFs, each of which is stretched '
-            'from its own minimum to its own maximum, so a height differs from tile to tile: make '
-            'maps with depthda normalize-dsm, or give LoadDepth(value_range=(LOW, HIGH))'
+            'from its own minimum to its own maximum, so one height has another value in each '
+            'tile: make maps with depthda normalize-dsm, or give LoadDepth(value_range=(LOW, HIGH))'
         )
 
 
@@ -114,8 +114,8 @@ def _sizes(samples: list[dict], steps: list[dict]) -> Iterator[str]:
     ]:
         yield (
             f'{len(small)} of {len(headers)} sampled training tiles are smaller than the crop of '
-            f'{crop[1]}×{crop[0]} ({few(small)}): give a crop_size that fits them, or what is '
-            'missing is padded or stops the training'
+            f'{crop[1]}×{crop[0]} ({few(small)}): give a crop_size that fits them; otherwise they '
+            'are padded, or stop the training'
         )
 
 

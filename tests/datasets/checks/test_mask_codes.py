@@ -1,4 +1,4 @@
-"""LoveDA masks whose class codes were shifted by one, as converters of other projects do."""
+"""LoveDA masks whose class codes are shifted by one, as converters of other projects write them."""
 
 import shutil
 from pathlib import Path
@@ -57,7 +57,7 @@ def test_converted_masks_are_refused(tree):
     )
     assert refusal(warnings, keys) == text
     assert f'✗ {text}' in findings(keys)
-    # What the message advises removes the error.
+    # Following the message's advice removes the error.
     keys['reduce_zero_label'] = False
     assert warnings(keys) == [] and findings(keys) == []
 
@@ -70,7 +70,7 @@ def test_masks_that_may_be_shifted_are_reported(tree, write_png):
     )
     assert warnings(keys) == [text]
     assert f'! {text}' in findings(keys)
-    # The value 7 in one mask is enough, even if it is not among the tiles that are sampled.
+    # One mask with the value 7 ends the warning, even if its tile is not among the sampled ones.
     mask = np.full((8, 8), 7, np.uint8)
     write_png(Path(keys['data_root']) / 'Train/Urban/masks_png/1.png', mask)
     assert warnings(keys) == [] and findings(keys) == []

@@ -37,7 +37,7 @@ def config(tmp_path):
     return Config(dict(model={}, train_dataloader=dict(dataset=data)))
 
 
-def test_sound_tiles_are_passed_over(config, tmp_path):
+def test_sound_tiles_give_no_warning(config, tmp_path):
     assert tile_warnings(config) == []
     config.train_dataloader.dataset.data_root = str(tmp_path / 'nowhere')
     assert tile_warnings(config) == []  # reported when the dataset is built
@@ -54,7 +54,7 @@ def test_depth_that_says_nothing(config, tmp_path):
         '8 of 16 sampled training depth maps hold one single depth (00.png, 03.png, 05.png, …): '
         'the model learns nothing from depth there, so make them again',
     ]
-    # The one valid value of a map with a hole is as little.
+    # A map with a hole, whose valid pixels have one value, has one depth too.
     for number in range(40):
         depth = np.full((16, 24), 0.25)
         depth[number % 16] = 0
@@ -72,10 +72,10 @@ def test_depth_that_says_nothing(config, tmp_path):
 def test_labels_without_a_class(config, tmp_path):
     (tmp_path / 'labels').mkdir()
 
-    def write(empty: int) -> None:
-        """The first ``empty`` of 40 labels hold 0 alone, which reduce_zero_label makes ignored."""
+    def write(number_empty: int) -> None:
+        """Write 40 labels; the first have only 0, which reduce_zero_label turns into ignored."""
         for number in range(40):
-            label = np.full((16, 24), 0 if number < empty else 2, np.uint8)
+            label = np.full((16, 24), 0 if number < number_empty else 2, np.uint8)
             cv2.imwrite(str(tmp_path / f'labels/{number:02}.png'), label)
 
     data = config.train_dataloader.dataset
@@ -89,7 +89,7 @@ def test_labels_without_a_class(config, tmp_path):
         f'all 40 training labels in {tmp_path}/labels hold no class (00.png, 03.png, 05.png, …): '
         'check the masks and reduce_zero_label of the dataset'
     )
-    # One that the samples miss.
+    # One label with a class, not among the samples, makes a warning of the error.
     cv2.imwrite(str(tmp_path / 'labels/01.png'), np.full((16, 24), 1, np.uint8))
     assert tile_warnings(config)[0].startswith('16 of 16 sampled training labels hold no class')
     write(30)
@@ -99,7 +99,7 @@ def test_labels_without_a_class(config, tmp_path):
     ]
     write(20)
     assert tile_warnings(config) == []
-    # A value beyond the classes would stop the training when its crop comes.
+    # A value beyond the classes would stop the training once a crop contains it.
     data.metainfo = dict(classes=['road'])
     sentence = r'labels/\d+\.png has the value 2, but the 1 classes are 1 to 1: correct the mask'
     with pytest.raises(UserError, match=sentence):
@@ -113,7 +113,7 @@ def test_rasters_that_are_stretched_one_by_one(config, tmp_path):
     (line,) = tile_warnings(config)
     assert line == (
         f'the depth maps in {tmp_path}/depth are GeoTIFFs, each of which is stretched from its own '
-        'minimum to its own maximum, so a height differs from tile to tile: make maps with '
+        'minimum to its own maximum, so one height has another value in each tile: make maps with '
         'depthda normalize-dsm, or give LoadDepth(value_range=(LOW, HIGH))'
     )
     config.train_dataloader.dataset.pipeline[1].value_range = (0, 400)
@@ -125,8 +125,8 @@ def test_tiles_below_the_crop(config):
     crop.crop_size = (16, 25)
     assert tile_warnings(config) == [
         '16 of 16 sampled training tiles are smaller than the crop of 25×16 (00.png: 24×16, '
-        '03.png: 24×16, 05.png: 24×16, …): give a crop_size that fits them, or what is missing is '
-        'padded or stops the training'
+        '03.png: 24×16, 05.png: 24×16, …): give a crop_size that fits them; otherwise they are '
+        'padded, or stop the training'
     ]
     crop.crop_size = 17
     assert 'the crop of 17×17' in tile_warnings(config)[0]
