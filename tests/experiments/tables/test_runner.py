@@ -166,7 +166,7 @@ def test_each_job_sees_one_of_the_gpus(write_table, tmp_path, monkeypatch):
     monkeypatch.setattr('depthda.experiments.tables.runner.make_data', lambda *_: None)
     calls = []
 
-    def stand_in(console, runs, jobs, gpus, together):
+    def stand_in(console, runs, jobs, gpus, *rest):
         calls.append((jobs, gpus))
         return []
 
@@ -224,7 +224,7 @@ def test_rows_that_are_the_same_run_are_done_once(write_table, tmp_path, monkeyp
     path = write_table([tiny('one'), tiny('two')], worlds=(1,))
     done = []
 
-    def stand_in(console, runs, jobs, gpus, together):
+    def stand_in(console, runs, jobs, gpus, *rest):
         done.extend(runs)
         for run in runs:
             finish(run, {'mIoU': 12.34})
