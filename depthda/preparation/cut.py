@@ -137,10 +137,17 @@ class LabelRows(Rows):
         labels[(values < 0) | (values > 255)] = UNKNOWN
         if len(unknown := np.unique(values[labels == UNKNOWN])):
             known = ', '.join(map(str, sorted(self.classes.values)))
+            cure = (
+                'add a line for each to the list of classes, and ignore VALUE for what is no class'
+            )
+            # A list of names alone counts from 0.
+            if list(unknown) == [len(self.classes.names)] and not (values == 0).any():
+                cure = (
+                    'if the labels count from 1, write each class as name VALUE; otherwise ' + cure
+                )
             raise UserError(
                 f'{self.file} has {"the values" if len(unknown) > 1 else "the value"} '
-                f'{few(map(str, unknown), 5)} without a class (the list has {known}): add a line '
-                'for each to the list of classes, and ignore VALUE for what does not count'
+                f'{few(map(str, unknown), 5)} without a class (the list has {known}): {cure}'
             )
         return labels
 

@@ -137,6 +137,18 @@ def test_a_stretch_far_wider_than_the_values(scenes):
     )
 
 
+def test_labels_that_count_from_1_with_a_list_of_names(scenes):
+    (scenes.root / 'classes.txt').write_text('water\nforest\nfield\n')
+    height, width = scenes.labels[0].shape
+    mask = np.arange(height * width, dtype=np.uint8).reshape(height, width) % 3 + 1
+    cv2.imwrite('mask/town_0.png', mask)
+    assert refused(scenes) == (
+        'mask/town_0.png has the value 3 without a class (the list has 0, 1, 2, 255): if the '
+        'labels count from 1, write each class as name VALUE; otherwise add a line for each to '
+        'the list of classes, and ignore VALUE for what is no class'
+    )
+
+
 def test_images_in_place_of_labels(scenes):
     (scenes.root / 'classes.txt').write_text('building 1\nroad 2\n')
     assert refused(scenes).endswith(
