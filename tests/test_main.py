@@ -105,7 +105,11 @@ def test_configs_lists_every_config_with_its_description(capsys):
     line = capsys.readouterr().out
     assert line.startswith('sample/depthda_tiny_u2r-both-domains  DepthDA on the synthetic dataset')
     assert line.count('\n') == 1
-    assert main(['configs', 'no-such-word']) == 1
+    assert main(['configs', 'configs/sample/upernet_tiny_u2r-server.py']) == 0
+    with pytest.raises(SystemExit):
+        main(['configs', 'no-such-word'])
+    error = capsys.readouterr().err
+    assert 'error: no config has no-such-word in its name: use fewer words.' in error
 
 
 def test_a_reader_that_stops_early_is_no_error():

@@ -3,6 +3,7 @@
 from argparse import ArgumentParser, Namespace
 
 from depthda.config_files import described_configs
+from depthda.errors import UserError
 
 EXAMPLES = ('%(prog)s', '%(prog)s loveda server', 'depthda train sample/upernet_tiny_u2r')
 
@@ -12,10 +13,13 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument('words', nargs='*', metavar='WORD', help=text)
 
 
-def run(args: Namespace) -> int:
-    found = False
-    for name, text in described_configs():
-        if all(word in name for word in args.words):
-            found = True
-            print(f'{name}  {text}'.rstrip())
-    return 0 if found else 1
+def run(args: Namespace) -> None:
+    words = [word.removeprefix('configs/').removesuffix('.py') for word in args.words]
+    found = [
+        f'{name}  {text}'.rstrip()
+        for name, text in described_configs()
+        if all(word in name for word in words)
+    ]
+    if not found:
+        raise UserError(f'no config has {" and ".join(words)} in its name: use fewer words.')
+    print(*found, sep='\n')

@@ -30,6 +30,10 @@ DEPTH_SUFFIXES = ('.png', '.tif', '.tiff')
 LOWEST = 1 / 65535
 
 
+# The largest value of a map of 16 bits that holds only 8, mapped as read_depth does.
+FAINT = np.float32(255 / 65535)
+
+
 def read_depth(
     path: str | os.PathLike, value_range: tuple[float, float] | None = None
 ) -> np.ndarray:

@@ -20,7 +20,7 @@ from depthda.engine.checks import data_check
 from depthda.engine.checks.build_mistakes import build_mistakes
 from depthda.engine.checks.checkpoint_check import check_tested_classes, test_warnings
 from depthda.engine.checks.output_check import check_outputs, describe_outputs
-from depthda.engine.checks.sample_check import mask_warnings
+from depthda.engine.checks.sample_check import file_warnings
 from depthda.engine.checks.start_check import StartCheck, check_config
 from depthda.engine.checks.value_check import check_bands, check_evaluation
 from depthda.engine.hooks.non_finite_hook import NonFiniteHook
@@ -141,6 +141,11 @@ def test(
     cfg = load_config(config, cfg_options)
     prepare(cfg, config, work_dir, launcher)
     check_outputs(cfg, out=out, show_dir=show_dir, save_depth=save_depth)
+    if show_dir and Path(show_dir).resolve() == Path(cfg.work_dir, 'predictions').resolve():
+        raise UserError(
+            f'--show-dir {show_dir} is where class indices are expected, not pictures in colours: '
+            'give another folder, or use --out for the indices.'
+        )
     notes = _check_test(cfg, config, str(checkpoint))
     if submission and not out:
         out = os.path.join(cfg.work_dir, 'predictions')
@@ -184,7 +189,7 @@ def _check_test(cfg: Config, config: str | Path, checkpoint: str) -> list[str]:
     check_tested_classes(cfg, checkpoint)
     data_check.check_test_headline(cfg)
     data_check.check_depth_images(cfg, ['test'])
-    return [*test_warnings(cfg, checkpoint), *mask_warnings(cfg, 'test')]
+    return [*test_warnings(cfg, checkpoint), *file_warnings(cfg, 'test')]
 
 
 def _is_of_a_training(cfg: Config) -> bool:

@@ -6,6 +6,8 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from depthda.checkpoints.loading import file_hash, read_meta
 from depthda.console import show
 from depthda.engine.summary import data_line
@@ -34,7 +36,11 @@ def describe_test(
         'config': str(config),
         'cfg_options': cfg_options or {},
         **about,
-        'scores': scores,
+        # mmseg's own metric returns numbers of numpy, which JSON does not take.
+        'scores': {
+            name: value.item() if isinstance(value, np.generic) else value
+            for name, value in scores.items()
+        },
         'report': metric and metric.report,
         'versions': versions(),
         'commit': git_commit(),

@@ -2,6 +2,7 @@
 
 import copy
 import sys
+import warnings
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
@@ -57,6 +58,12 @@ def init_model(
         raise UserError(
             f'init_model({config}, …): a checkpoint is where the config belongs: give the config '
             'first and the checkpoint second.'
+        )
+    if checkpoint is None:
+        warnings.warn(
+            'init_model: without a checkpoint the head has random weights, and so has every '
+            'encoder that the config gives none: its predictions mean nothing',
+            stacklevel=2,
         )
     model = _mmseg['init_model'](config, checkpoint, device, cfg_options)
     if checkpoint is not None and model.dataset_meta is None:

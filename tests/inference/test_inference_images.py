@@ -152,6 +152,11 @@ def test_a_plain_state_dict_gets_the_classes_of_the_config(models, tmp_path, lov
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason='needs a machine without a GPU')
+def test_a_model_without_a_checkpoint_warns():
+    with pytest.warns(UserWarning, match='without a checkpoint the head has random weights'):
+        init_model(str(CONFIGS / 'upernet_tiny_u2r.py'), device='cpu')
+
+
 def test_a_missing_device_is_named():
     with pytest.raises(UserError) as caught:
         init_model(str(CONFIGS / 'upernet_tiny_u2r.py'))

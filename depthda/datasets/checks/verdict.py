@@ -9,6 +9,7 @@ import numpy as np
 from depthda.datasets.checks.inspection import SampleFacts
 from depthda.datasets.checks.mask_codes import describe_converted_mask, describe_shifted_masks
 from depthda.datasets.copies import group_equal
+from depthda.depth.maps import FAINT
 from depthda.errors import few, many
 
 # A larger share than this of useless depth maps, or of copies, is serious. (A few tiles without
@@ -101,6 +102,7 @@ def _depth(samples: Sequence[SampleFacts]) -> Iterator[Finding]:
     for name, useless in (
         ('empty', [sample for sample in maps if not sample.depth.valid]),
         ('constant', [s for s in maps if s.depth.valid and not s.depth.spread > 1e-4]),
+        ('almost empty (at most 255 of 65,535)', [s for s in maps if 0 < s.depth.high <= FAINT]),
     ):
         if useless:
             text = f'{many(len(useless), f"{name} depth map")}, first that of {useless[0].path}'

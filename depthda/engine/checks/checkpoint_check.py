@@ -51,6 +51,12 @@ def test_warnings(cfg: Config, checkpoint: str) -> Iterator[str]:
             f'{checkpoint} was trained with another model than that of this config '
             f'({_listed(found)}): its predictions change with that, so test with the old values'
         )
+    (was, _), (_, now) = (_depth_sources(config) for config in (_stored(meta), cfg.to_dict()))
+    if isinstance(was, str) and isinstance(now, str) and was != now:
+        yield (
+            f'{checkpoint} was trained with the depth maps {was}, and this test reads {now}: set '
+            'test_dataloader.dataset.depth to those of the training'
+        )
     trained = _domains(meta.get('trained_on') or {})
     described, tested = _config_domains(cfg, 'train'), _config_domains(cfg, 'test')
     if described and (known := trained & tested) and not described & tested:
@@ -95,16 +101,28 @@ def _meta(checkpoint: str) -> dict:
 
 
 def _compare(cfg: Config, meta: dict, keys: tuple[str, ...]) -> Iterator[Difference]:
-    try:
-        body = ast.parse(meta.get('cfg') or '').body
-    except SyntaxError:  # a config in another format
-        return
-    stored = {s.targets[0].id: _value(s.value) for s in body if isinstance(s, ast.Assign)}
+    stored = _stored(meta)
     for key in keys if stored else ():
         old, new = stored, cfg.to_dict()
         for part in key.split('.'):
             old, new = (old or {}).get(part), (new or {}).get(part)
         yield from _differences(key, old, new)
+
+
+def _stored(meta: dict) -> dict[str, Any]:
+    """Return the config of a checkpoint; empty if it has none that can be read."""
+    try:
+        body = ast.parse(meta.get('cfg') or '').body
+    except SyntaxError:  # a config in another format
+        return {}
+    return {s.targets[0].id: _value(s.value) for s in body if isinstance(s, ast.Assign)}
+
+
+def _depth_sources(cfg: dict[str, Any]) -> tuple[Any, Any]:
+    """Return the names of the depth maps that a config trains with, and tests with."""
+    loaders = (cfg.get(f'{name}_dataloader') or {} for name in ('train', 'test'))
+    first, second = ((loader.get('dataset') or {}).get('depth') for loader in loaders)
+    return first, second
 
 
 def _value(node: ast.expr) -> Any:

@@ -11,7 +11,7 @@ from mmseg.registry import TRANSFORMS
 from depthda.datasets.checks.image_check import named_if_damaged
 from depthda.datasets.checks.mask_codes import check_codes
 from depthda.datasets.rgbd import RGBDSegDataset
-from depthda.depth.maps import read_depth
+from depthda.depth.maps import FAINT, read_depth
 from depthda.engine.checks.data_check import listed_datasets, spread
 from depthda.errors import UserError, few
 from depthda.io.headers import read_header
@@ -27,7 +27,7 @@ def tile_warnings(cfg: Config) -> list[str]:
     """
     model = cfg.get('model') or {}
     reads_depth = (model.get('data_preprocessor') or {}).get('depth') != 'drop'
-    lines = list(mask_warnings(cfg, 'train'))
+    lines = list(file_warnings(cfg, 'train'))
     for config, dataset in listed_datasets(cfg):
         # Anything else in a pipeline is refused when it is built.
         steps = [step for step in config.get('pipeline') or [] if isinstance(step, dict)]
@@ -42,11 +42,13 @@ def tile_warnings(cfg: Config) -> list[str]:
     return lines
 
 
-def mask_warnings(cfg: Config, loader: str) -> Iterator[str]:
-    """Refuse or report masks of LoveDA that a converter shifted by one."""
+def file_warnings(cfg: Config, loader: str) -> Iterator[str]:
+    """Refuse or report shifted masks of LoveDA, and report depth of 8 bits in maps of 16 bits."""
     for _, dataset in listed_datasets(cfg, loader):
-        places = spread(range(len(dataset)), _TILES)
-        yield from check_codes(dataset, [dataset.get_data_info(place) for place in places])
+        samples = [dataset.get_data_info(n) for n in spread(range(len(dataset)), _TILES)]
+        yield from check_codes(dataset, samples)
+        if loader == 'test':
+            yield from _depth(samples, 'test')
 
 
 def _labels(samples: list[dict], steps: list[dict], dataset: RGBDSegDataset) -> Iterator[str]:
@@ -75,19 +77,31 @@ def _labels(samples: list[dict], steps: list[dict], dataset: RGBDSegDataset) -> 
         yield f'{len(empty)} of {len(labelled)} sampled training labels {fault}'
 
 
-def _depth(samples: list[dict]) -> Iterator[str]:
+def _depth(samples: list[dict], split: str = 'training') -> Iterator[str]:
     paths = [sample['depth_path'] for sample in samples if sample.get('depth_path')]
-    values = {}
+    verb = 'learns' if split == 'training' else 'gets'
+    nothing = f'the model {verb} nothing from depth there, so make them again'
+    few_codes = 'write 8 bits as an 8-bit PNG, or multiply them by 257'
+    advice = {
+        'hold no depth at all': nothing,
+        'hold one single depth': nothing,
+        'use at most 255 of the 65,535 values of 16 bits': few_codes,
+    }
+    found = {fault: [] for fault in advice}
+    empty, single, faint = found.values()
     for path in paths:
         valid = (depth := read_depth(path))[depth > 0]
-        # Two stand for any depth with relief.
-        values[path] = 1 + int(valid.min() < valid.max()) if valid.size else 0
-    for number, fault in ((0, 'hold no depth at all'), (1, 'hold one single depth')):
-        if found := [path for path in paths if values[path] == number]:
+        if not valid.size:
+            empty.append(path)
+        elif valid.min() == valid.max():
+            single.append(path)
+        elif path.lower().endswith('.png') and valid.max() <= FAINT:
+            faint.append(path)
+    for fault, those in found.items():
+        if those:
             yield (
-                f'{len(found)} of {len(paths)} sampled training depth maps {fault} '
-                f'({few(map(os.path.basename, found))}): the model learns nothing from depth '
-                'there, so make them again'
+                f'{len(those)} of {len(paths)} sampled {split} depth maps {fault} '
+                f'({few(map(os.path.basename, those))}): {advice[fault]}'
             )
 
 

@@ -113,6 +113,7 @@ def _plan(
     _check_best(row, steps)
     if not smoke:  # a stand-in is tested on LoveDA's classes
         _check_classes(table, row, steps)
+        _check_baseline(table, row, steps)
     identities = [_identity(step) for step in steps]
     content = json.dumps([world, seed, row.sample, identities], sort_keys=True, default=repr)
     digest = hashlib.sha256(content.encode()).hexdigest()[:8]
@@ -142,6 +143,24 @@ def _check_best(row: Row, steps: Sequence[ChainStep]) -> None:
                 f"row {row.name!r} tests the 'best' checkpoint, and its training saves none: "
                 'set default_hooks.checkpoint.save_best and a validation, or take the last.'
             )
+
+
+def _check_baseline(table: Table, row: Row, steps: Sequence[ChainStep]) -> None:
+    """Refuse to compare a row with one that is tested on another domain."""
+    base = table.figures_of(table.row(row.baseline)) if row.baseline else None
+    if base is None or base.absent or not steps[-1].test:
+        return
+    tested = [_tested_domain(step) for step in (steps[-1], _with_row(base, _steps(base)[-1]))]
+    if all(isinstance(domain, str) for domain in tested) and tested[0] != tested[1]:
+        raise UserError(
+            f'row {row.name!r} is tested on {tested[0]} and its baseline {base.name!r} on '
+            f'{tested[1]}: name a baseline of the same direction.'
+        )
+
+
+def _tested_domain(step: ChainStep) -> Any:
+    loader = resolved_config(step).get('test_dataloader') if step.test else None
+    return ((loader or {}).get('dataset') or {}).get('domain')
 
 
 def _check_classes(table: Table, row: Row, steps: Sequence[ChainStep]) -> None:

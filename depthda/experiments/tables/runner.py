@@ -59,6 +59,8 @@ def run_table(
     table = load_table(path, vary)
     if worlds and all(row.sample is None for row in table.rows):
         raise UserError(f'--worlds: no row of {path} uses a synthetic dataset; leave it out.')
+    if contribute and smoke:
+        raise UserError('--contribute is for the figures of real runs: leave out --smoke.')
     if smoke:
         seeds, worlds = seeds or table.seeds[:1], worlds or [0]
     runs = plan_runs(table, out, seeds, worlds, only, smoke)
@@ -82,6 +84,7 @@ def run_table(
         together = math.ceil(len(todo) / jobs) if smoke else 1
         failed = do_runs(console, todo, jobs, gpus, together, limit)
     runs = plan_runs(table, out, seeds, worlds, None, smoke)
+    _write(console, table, runs, Path(out), smoke)
     if contribute:
         paths = list(contributed.contribute(table, runs, contribute, Path('results')))
         for path_ in paths:
@@ -90,7 +93,6 @@ def run_table(
             raise UserError(
                 '--contribute: no row has all of its runs, one for each seed and world.'
             )
-    _write(console, table, runs, Path(out), smoke)
     return failed
 
 

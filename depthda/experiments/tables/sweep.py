@@ -21,6 +21,8 @@ def sweep(path: Path, vary: Sequence[str]) -> dict[str, Any]:
         if not (key and equals and text):
             raise UserError(f'--vary takes KEY=VALUE,VALUE,…, not {item!r}.')
         check_no_seed('--vary', key)
+        if key in (axis[0][0] for axis in axes):
+            raise UserError(f'--vary has {key} twice: give all of its values at once, {key}=1,2.')
         values = split_values(text)
         check_distinct(f'--vary {key}', values)
         axes.append([(key, value) for value in values])

@@ -91,6 +91,16 @@ def test_another_model_than_the_trained_one_is_reported(trained, tmp_path, capsy
     assert sentence in ' '.join(capsys.readouterr().out.split())
 
 
+def test_other_depth_maps_than_in_training_are_reported(trained):
+    checkpoint, options = trained
+    cfg = load_config(CONFIG, options)
+    was, cfg.test_dataloader.dataset.depth = cfg.train_dataloader.dataset.depth, 'rdepth/other'
+    assert list(test_warnings(cfg, checkpoint)) == [
+        f'{checkpoint} was trained with the depth maps {was}, and this test reads rdepth/other: '
+        'set test_dataloader.dataset.depth to those of the training'
+    ]
+
+
 def test_a_domain_that_was_trained_on_is_reported(trained):
     checkpoint, options = trained
     data = {key: value for key, value in options.items() if key.endswith('data_root')}

@@ -44,6 +44,17 @@ def test_sound_tiles_give_no_warning(config, tmp_path):
     assert tile_warnings(Config(dict(train_dataloader=None))) == []
 
 
+def test_depth_of_8_bits_in_maps_of_16(config, tmp_path):
+    for number in range(40):
+        codes = np.arange(1, 385, dtype=np.uint16).reshape(16, 24) % 255 + 1
+        cv2.imwrite(str(tmp_path / f'depth/{number:02}.png'), codes * (1 if number < 20 else 257))
+    (line,) = (line for line in tile_warnings(config) if 'use at most' in line)
+    assert line == (
+        '8 of 16 sampled training depth maps use at most 255 of the 65,535 values of 16 bits '
+        '(00.png, 03.png, 05.png, …): write 8 bits as an 8-bit PNG, or multiply them by 257'
+    )
+
+
 def test_depth_that_says_nothing(config, tmp_path):
     for number in range(40):
         depth = np.full((16, 24), 0.25 if number < 20 else 0.0)

@@ -128,6 +128,9 @@ def test_unfinished_rows_are_not_contributed(table, tmp_path, monkeypatch):
     assert refusal(run_table, table, tmp_path / 'out', report=True, contribute='jo') == (
         '--contribute: no row has all of its runs, one for each seed and world.'
     )
+    smoke = refusal(run_table, table, tmp_path / 'out', smoke=True, contribute='jo')
+    assert smoke == '--contribute is for the figures of real runs: leave out --smoke.'
+    assert (tmp_path / 'out/small/table.md').is_file(), 'the table is written before'
     names = 'take lower-case letters, digits and hyphens.'
     message = refusal(run_table, table, tmp_path / 'out', report=True, contribute='Jo B')
     assert message == f'--contribute Jo B: {names}'

@@ -156,3 +156,12 @@ def test_a_column_of_an_unknown_class_is_refused_before_training(write_table, tm
     assert refusal(plan_runs, table, tmp_path) == (
         "column 'Buildings' of row 'rgb': no score 'IoU.buildings': did you mean 'IoU.building'?"
     )
+
+
+def test_a_baseline_of_the_other_direction_is_refused(write_table, tmp_path):
+    rows = [tiny('rgb', 'upernet_tiny_r2u'), tiny('dual', 'depthda_tiny_u2r', baseline='rgb')]
+    table = load_table(write_table(rows, worlds=(0,)))
+    assert refusal(plan_runs, table, tmp_path) == (
+        "row 'dual' is tested on Rural and its baseline 'rgb' on Urban: name a baseline of the "
+        'same direction.'
+    )

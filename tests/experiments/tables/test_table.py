@@ -54,6 +54,11 @@ def test_vary_makes_a_row_of_each_combination(at_root):
     assert len({row.name for row in table.rows}) == 4
 
 
+def test_a_key_is_varied_once(at_root):
+    with pytest.raises(UserError, match='--vary has a twice: give all of its values at once, a=1,'):
+        load_table(SAMPLE, ['a=1', 'a=2'])
+
+
 @pytest.mark.parametrize('vary', ['lr', 'lr=', '=3'])
 def test_vary_needs_a_key_and_values(at_root, vary):
     with pytest.raises(UserError, match='KEY=VALUE'):
