@@ -141,11 +141,6 @@ def test(
     cfg = load_config(config, cfg_options)
     prepare(cfg, config, work_dir, launcher)
     check_outputs(cfg, out=out, show_dir=show_dir, save_depth=save_depth)
-    if show_dir and Path(show_dir).resolve() == Path(cfg.work_dir, 'predictions').resolve():
-        raise UserError(
-            f'--show-dir {show_dir} is where class indices are expected, not pictures in colours: '
-            'give another folder, or use --out for the indices.'
-        )
     notes = _check_test(cfg, config, str(checkpoint))
     if submission and not out:
         out = os.path.join(cfg.work_dir, 'predictions')

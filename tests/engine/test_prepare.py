@@ -54,6 +54,13 @@ def test_a_config_that_a_run_wrote_is_run_again_where_it_lies(tmp_path):
     prepare(Config(dict()), tmp_path / 'mine.py', str(tmp_path), 'none')
 
 
+def test_pictures_do_not_take_the_place_of_indices(tmp_path):
+    cfg = Config(dict(work_dir=str(tmp_path)))
+    check_outputs(cfg, show_dir=str(tmp_path / 'pictures'))
+    with pytest.raises(UserError, match='predictions is where class indices are expected, not'):
+        check_outputs(cfg, show_dir=str(tmp_path / 'predictions'))
+
+
 def test_a_folder_that_cannot_be_made_is_refused(tmp_path, monkeypatch):
     (tmp_path / 'file').touch()
     assert refusal(prepare, Config(dict()), 'x.py', f'{tmp_path}/file/a/b', 'none') == (

@@ -29,6 +29,13 @@ def check_outputs(cfg: Config, **folders: str | None) -> None:
     given = {f'--{name.replace("_", "-")}': path for name, path in folders.items() if path}
     for option, path in given.items():
         check_folder(option, path)
+    # Reports read class indices there.
+    indices, colours = Path(cfg.get('work_dir') or '.', 'predictions'), folders.get('show_dir')
+    if colours and Path(colours).resolve() == indices.resolve():
+        raise UserError(
+            f'--show-dir {colours} is where class indices are expected, not pictures in colours: '
+            'give another folder, or use --out for the indices.'
+        )
     for data, key in _data_folders(cfg) if given else ():
         for option, path in given.items():
             folder = Path(path).resolve()
