@@ -22,6 +22,11 @@ def explained(weights: str, option: str = 'weights=') -> Iterator[None]:
     ``option`` is the setting that names the weights, for the advice in the message.
     """
     folder = Path(weights).expanduser()
+    if folder.is_file():
+        raise UserError(
+            f'{weights} is a file, and transformers reads a folder (config.json with '
+            'model.safetensors): fetch it with `hf download OWNER/NAME --local-dir DIR`.'
+        )
     # A hub id has the form `owner/name` or `name`; anything else is a path.
     if not folder.is_dir() and not re.fullmatch(r'[\w][\w.-]*(/[\w][\w.-]*)?', weights):
         raise UserError(

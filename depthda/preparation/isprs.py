@@ -142,7 +142,7 @@ def _check(layout: Layout, settings: IsprsSettings) -> None:
         )
     if unknown := [area for area in settings.areas or () if area not in layout.areas]:
         raise UserError(
-            f'{settings.dataset} has no area {", ".join(unknown)}: write areas as {layout.areas[0]}'
+            f'{settings.dataset} has no area {", ".join(unknown)}: it has {", ".join(layout.areas)}'
         )
 
 

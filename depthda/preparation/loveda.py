@@ -86,7 +86,10 @@ def prepare_loveda(
             for number, _ in enumerate(done, 1):
                 progress(number, len(files))
         except UserError as error:
-            kept = f' {out} keeps the files that were written; the same command then continues.'
+            kept = (
+                f' {out} keeps the files that were written: remove those that you correct, and the '
+                'same command continues.'
+            )
             raise UserError(f'{error}{kept if number else ""}') from error
     return missing(out)
 

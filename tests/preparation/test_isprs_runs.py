@@ -118,7 +118,7 @@ def test_other_tiles_are_not_mixed_in(potsdam, tmp_path, change, message):
     [
         (dict(stride=9), 'tiles of 8 every 9 pixels: the stride must be between 1 and the tile'),
         (dict(bands=('rgb',), dataset='vaihingen'), 'vaihingen has no bands rgb: use irrg'),
-        (dict(areas=('1_1',)), 'potsdam has no area 1_1: write areas as 2_10'),
+        (dict(areas=('1_1',)), 'potsdam has no area 1_1: it has 2_10, 2_11'),
         (dict(areas=('2_10', '2_11')), r'1 of 2 areas have no IRRG orthophoto .*\(2_11\)'),
         (dict(dsm_range=(3.0, 3.0)), '--dsm-range 3 3 is not a range'),
         (dict(dsm_range=(3.0, 4.0), depth=()), '--dsm-range needs --depth dsm: '),

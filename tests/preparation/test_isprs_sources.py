@@ -17,7 +17,7 @@ def test_an_orthophoto_of_an_unknown_area_is_reported(potsdam, tmp_path):
     shutil.copy(folder / 'top_potsdam_2_10_IRRG.tif', folder / 'top_potsdam_9_9_IRRG.tif')
     with pytest.raises(UserError, match='9_9_IRRG.tif belongs to the unknown area 9_9: Potsda'):
         prepare(potsdam, tmp_path / 'out')
-    with pytest.raises(UserError, match='potsdam has no area 9_9: write areas as 2_10'):
+    with pytest.raises(UserError, match='potsdam has no area 9_9: it has 2_10, 2_11'):
         prepare(potsdam, tmp_path / 'out', areas=('9_9',))
     assert not (tmp_path / 'out').exists()
 

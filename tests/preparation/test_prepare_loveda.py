@@ -186,7 +186,10 @@ def test_files_written_before_a_mistake_are_mentioned(zips, tmp_path):
     make_zip(zips[0], train | {'Train/Urban/masks_png/4.png': png()})
     with pytest.raises(UserError, match='4.png is 8×8×3.*continues') as caught:
         prepare_loveda(zips[:1], tmp_path / 'out', workers=1)
-    kept = f'{tmp_path / "out"} keeps the files that were written; the same command then continues.'
+    kept = (
+        f'{tmp_path / "out"} keeps the files that were written: remove those that you correct, and '
+        'the same command continues.'
+    )
     assert str(caught.value).endswith(f' {kept}') and len(files(tmp_path / 'out')) == 9
     make_zip(zips[0], train)
     assert len(prepare_loveda(zips[:1], tmp_path / 'out')) == 4

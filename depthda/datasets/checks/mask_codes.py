@@ -15,6 +15,7 @@ from depthda.datasets.checks.image_check import named_if_damaged
 from depthda.datasets.loveda import LoveDARGBD
 from depthda.datasets.rgbd import RGBDSegDataset
 from depthda.errors import UserError
+from depthda.io.headers import read_header
 
 _MAX_NO_DATA_SHARE = 0.05  # in LoveDA, less than this share of the pixels is no-data
 _CONVERTED_NO_DATA = 255  # the value of no-data after a conversion
@@ -29,6 +30,12 @@ def uses_original_codes(dataset: RGBDSegDataset) -> bool:
 def count_codes(sample: Mapping[str, Any]) -> np.ndarray:
     """Count the pixels of each value (0 to 255) in the mask file of a sample."""
     unchanged = dict(reduce_zero_label=False, label_map=None, seg_fields=[])
+    header = read_header(sample['seg_map_path'])
+    if header is not None and header.bands > 1:
+        raise UserError(
+            f'{sample["seg_map_path"]} is a picture of {header.bands} bands, not a mask of class '
+            'indices: use the original masks.'
+        )
     with named_if_damaged(sample):
         codes = LoadAnnotations()({**sample, **unchanged})['gt_seg_map']
     return np.bincount(codes.ravel(), minlength=256)

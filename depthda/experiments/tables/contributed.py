@@ -22,6 +22,7 @@ _NAME = re.compile(r'[a-z0-9][a-z0-9-]*')
 _COMMIT = re.compile(r'[0-9a-f]{7,40}')
 _FACTS = ('hash', 'headline', 'tested_on', 'target_selected', 'protocol', 'scores', 'seconds')
 _RUN_KEYS = {'world', 'seed', 'classes', 'matrices', *_FACTS}
+_TOLERANCES = {'local': 1e-6, 'server': 0.011}  # the server rounds to two decimals
 _KEYS = {'table', 'row', 'by', 'commit', 'device', 'versions', 'runs'}
 
 
@@ -34,6 +35,7 @@ def contribute(table: Table, runs: Sequence[Run], by: str, out: Path) -> Iterato
     """Write the file of each row of which all runs have finished, and yield its path."""
     if not _NAME.fullmatch(by):
         raise UserError(f'--contribute {by}: take lower-case letters, digits and hyphens.')
+    complete = False
     for row in table.rows:
         own = [run for run in runs if run.row.name == row.name]
         if own and all(run.result for run in own):
@@ -49,7 +51,10 @@ def contribute(table: Table, runs: Sequence[Run], by: str, out: Path) -> Iterato
                 )
             check_content(path, content, table)
             write_json(path, content)
+            complete = True
             yield path
+    if not complete:
+        raise UserError('--contribute: no row has all of its runs, one for each seed and world.')
 
 
 def _describe(run: Run) -> dict[str, Any]:
@@ -83,8 +88,9 @@ def check_results(path: str | Path) -> dict[str, Any]:
 
 def check_content(path: Path, content: Any, table: Table) -> None:
     """Refuse incomplete results, results of another protocol, and figures without their matrix."""
-    if not isinstance(content, dict) or not content.keys() >= _KEYS:
-        raise UserError(f'{path} lacks {", ".join(sorted(_KEYS - set(content)))}.')
+    found = content.keys() if isinstance(content, dict) else ()
+    if missing := _KEYS.difference(found):
+        raise UserError(f'{path} lacks {", ".join(sorted(missing))}.')
     if (path.parent.name, path.stem) != (content['table'], f'{content["row"]}_{content["by"]}'):
         raise UserError(f'{path} is of {content["row"]} by {content["by"]}: name it after them.')
     row = table.row(content['row'])
@@ -117,17 +123,16 @@ def _check_run(label: str, run: Mapping[str, Any], row: Row) -> None:
             )
         expected = {'mIoU': mean(classes)}
     else:
+        if run['headline'] not in run['matrices']:
+            raise UserError(f'{label}: there is no matrix of {run["headline"]}.')
         expected = _recomputed(label, run)
         if missing := run['scores'].keys() - expected:
             raise UserError(f'{label}: no matrix shows {few(sorted(missing))}.')
     for name, value in expected.items():
         found = run['scores'].get(name)
-        # The server rounds to two decimals.
-        if found is None or not math.isclose(
-            found, value, abs_tol=0.011 if row.protocol == 'server' else 1e-6
-        ):
+        if found is None or not math.isclose(found, value, abs_tol=_TOLERANCES[row.protocol]):
             shown = 'missing' if found is None else f'{found:.2f}'
-            raise UserError(f'{label}: {name} is {shown}, and its matrix gives {value:.2f}.')
+            raise UserError(f'{label}: {name} is {shown}, and computed again {value:.2f}.')
 
 
 def _recomputed(label: str, run: Mapping[str, Any]) -> dict[str, float]:

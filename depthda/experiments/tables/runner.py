@@ -2,7 +2,7 @@
 
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -63,6 +63,8 @@ def run_table(
         raise UserError('--contribute is for the figures of real runs: leave out --smoke.')
     if smoke:
         seeds, worlds = seeds or table.seeds[:1], worlds or [0]
+    # Read before hours of runs: a faulty file would keep the table from being written.
+    others = {} if smoke else contributed.read_contributed(table)
     runs = plan_runs(table, out, seeds, worlds, only, smoke)
     chosen = shard_of(each_once(runs), *read_shard(shard)) if shard else each_once(runs)
     todo = [run for run in chosen if run.result is None and run.missing is None]
@@ -84,23 +86,16 @@ def run_table(
         together = math.ceil(len(todo) / jobs) if smoke else 1
         failed = do_runs(console, todo, jobs, gpus, together, limit)
     runs = plan_runs(table, out, seeds, worlds, None, smoke)
-    _write(console, table, runs, Path(out), smoke)
+    _write(console, table, runs, Path(out), others)
     if contribute:
-        paths = list(contributed.contribute(table, runs, contribute, Path('results')))
-        for path_ in paths:
-            console.print(f'written: {path_}')
-        if not paths:
-            raise UserError(
-                '--contribute: no row has all of its runs, one for each seed and world.'
-            )
+        for written in contributed.contribute(table, runs, contribute, Path('results')):
+            console.print(f'written: {written}')
     return failed
 
 
-def _write(
-    console: Console, table: Table, runs: Sequence[Run], out: Path, smoke: bool = False
-) -> None:
+def _write(console: Console, table: Table, runs: Sequence[Run], out: Path, others: Mapping) -> None:
     """Print the table as it now stands, and write it in every format."""
-    lines = collect(table, runs, {} if smoke else contributed.read_contributed(table))
+    lines = collect(table, runs, others)
     if samples := [row.sample for row in table.rows if row.sample is not None]:
         table = replace(table, caption=f'{table.caption} {describe_generator(samples)}'.strip())
     for drawn in terminal(table, lines, console.width):

@@ -115,4 +115,4 @@ class DepthDecoder(BaseModule):
             part.load_state_dict(source)
             print_log(f'DepthDecoder: {len(source)} tensors of {name} from {weights}', 'current')
         encoder = sum(1 for _ in pretrained.backbone.parameters())
-        print_log(f'DepthDecoder: the {encoder} tensors of the encoder not used', 'current')
+        print_log(f'DepthDecoder: the {encoder} tensors of the encoder are not used', 'current')

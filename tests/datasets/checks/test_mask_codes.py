@@ -62,6 +62,15 @@ def test_converted_masks_are_refused(tree):
     assert warnings(keys) == [] and findings(keys) == []
 
 
+def test_pictures_in_place_of_masks_are_refused(tree, write_png):
+    keys = tree([0, 1, 2, 3, 4, 5, 6, 7])
+    path = Path(keys['data_root']) / 'Train/Urban/masks_png/0.png'
+    write_png(path, np.full((8, 8, 3), 255, np.uint8))
+    assert refusal(warnings, keys) == (
+        f'{path} is a picture of 3 bands, not a mask of class indices: use the original masks.'
+    )
+
+
 def test_masks_that_may_be_shifted_are_reported(tree, write_png):
     keys = tree([0, 1, 2, 3, 4, 5, 6, 6])
     text = (

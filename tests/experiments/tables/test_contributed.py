@@ -94,8 +94,9 @@ def spoil(change):
             'world 1, seed 1: mIoU is ',
         ),
         (spoil(lambda run: run['scores'].update({'IoU.water': 99.0})), 'IoU.water is 99.00, and'),
+        (spoil(lambda run: run['matrices'].pop('Rural')), 'there is no matrix of Rural'),
         (spoil(lambda run: run['matrices'].pop('Urban')), 'no matrix shows Urban/Kappa, Urban/OA'),
-        (spoil(lambda run: run['scores'].pop('Kappa')), 'Kappa is missing, and its matrix gives'),
+        (spoil(lambda run: run['scores'].pop('Kappa')), 'Kappa is missing, and computed again'),
         (spoil(lambda run: run['matrices']['Rural'].pop()), 'Rural does not have 3 rows and as m'),
         (lambda content: content['runs'].pop(1), 'lacks world 1, seed 1: give each run of the tab'),
         (lambda content: content['runs'].append(content['runs'][0]), 'has a run twice'),
@@ -114,6 +115,8 @@ def test_results_that_do_not_prove_their_figures_are_refused(files, change, mess
 
 
 def test_what_is_not_a_file_of_results_is_refused(files):
+    files[0].write_text('5')
+    assert 'lacks by, commit, device' in refusal(contributed.check_results, files[0])
     files[0].write_text('{')
     assert 'cannot be read as JSON' in refusal(contributed.check_results, files[0])
     other = Path(files[0].parents[1], 'other', 'rgb_jo.json')
@@ -147,6 +150,6 @@ def test_scores_of_the_server_need_the_hash_of_their_submission(write_table, tmp
     contributed.check_content(path, content, table)
     content['runs'][0]['scores']['mIoU'] = 45.5
     message = refusal(contributed.check_content, path, content, table)
-    assert message.endswith('mIoU is 45.50, and its matrix gives 45.00.')
+    assert message.endswith('mIoU is 45.50, and computed again 45.00.')
     content['runs'][0]['submission_sha256'] = None
     assert 'hash of the submission' in refusal(contributed.check_content, path, content, table)

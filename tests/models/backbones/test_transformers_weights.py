@@ -174,6 +174,12 @@ def test_the_error_lists_the_keys_of_another_architecture(tmp_path):
         loaded('convnextv2', CONVNEXT, tmp_path)
 
 
+def test_a_file_in_place_of_a_folder_is_refused(tmp_path):
+    (tmp_path / 'weights.pth').touch()
+    with pytest.raises(UserError, match='weights.pth is a file, and transformers reads a folder'):
+        loaded('convnext', CONVNEXT, tmp_path / 'weights.pth')
+
+
 def test_a_missing_or_empty_folder_and_a_truncated_file_are_refused(stored, tmp_path):
     with pytest.raises(UserError, match='does not exist: fetch them with `hf download'):
         loaded('convnext', CONVNEXT, tmp_path / 'none')

@@ -37,7 +37,7 @@ def test_a_decoder_with_pretrained_weights_predicts_the_depth_of_depth_anything(
     necks, heads = len(model.neck.state_dict()), len(model.head.state_dict())
     assert logged[0] == f'DepthDecoder: {necks} tensors of neck from {folder}'
     assert logged[1] == f'DepthDecoder: {heads} tensors of head from {folder}'
-    assert 'encoder not used' in logged[2]
+    assert 'encoder are not used' in logged[2]
 
 
 def test_weights_that_do_not_fit_are_refused(depth_anything, tmp_path):
