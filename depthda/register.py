@@ -18,7 +18,9 @@ from depthda.datasets import (  # noqa: F401
 from depthda.datasets.transforms import (  # noqa: F401
     aligned_rot_flip,
     balanced_crop,
+    colour_transfer,
     depth_jitter,
+    fourier_transfer,
     load_control_depth,
     load_depth,
     load_multiband_image,
@@ -53,6 +55,7 @@ from depthda.models.decode_heads import (  # noqa: F401
 from depthda.models.depthseg import adapter, depth_decoder, prompter, teacher  # noqa: F401
 from depthda.models.losses import berhu, info_nce, least_squares, ssim, wasserstein  # noqa: F401
 from depthda.models.necks import fusion, multi_scale_contrast  # noqa: F401
+from depthda.models.pretraining import date_prediction  # noqa: F401
 from depthda.models.segmentors import depth_guided, depthseg  # noqa: F401
 from depthda.models.translation import (  # noqa: F401
     critic,

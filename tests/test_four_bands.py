@@ -30,7 +30,7 @@ SAMPLE = CONFIGS / 'sample/depthda_tiny_4band_u2r.py'
 def sample_4band(tmp_path_factory):
     root = tmp_path_factory.mktemp('bands') / 'sample'
     world = make_world('v1', ('urban', 'rural'), seed=0, size=128)
-    write_sample(root, world, {'Train': 12, 'Val': 2, 'Test': 3}, with_infrared=True)
+    write_sample(root, world, {'Train': 12, 'Val': 2, 'Test': 3}, bands='near-infrared')
     return root
 
 

@@ -1,139 +1,116 @@
-# Controls that test what causes a gain from depth on the synthetic worlds: a check of mechanisms,
-# not evidence about LoveDA. docs/synthetic-benchmark.md explains each row.
-from _base_.synthetic import DIRECTIONS, ON_BOTH_DOMAINS, SAMPLE, SEEDS, WORLDS, row
+# Controls that test what causes a gain from depth on the synthetic worlds, Urban -> Rural: a check of
+# mechanisms, not evidence about LoveDA. docs/synthetic-benchmark.md explains each row.
+from _base_.synthetic import (
+    ITERATIONS,
+    ON_BOTH_DOMAINS,
+    SAMPLE,
+    SEEDS,
+    WORLDS,
+    instead_of_depth,
+    row,
+    trained_for,
+)
 
 title = 'Controls of the synthetic benchmark'
 caption = (
-    'mIoU in %, mean ± standard deviation over worlds and seeds; gain: over the RGB-only model of '
-    'the same world and seed, with its 95 % interval over worlds. A check of mechanisms on '
-    'synthetic images, not evidence about real ones.'
+    'mIoU in %, mean ± standard deviation over worlds; gain: over the RGB-only model of the same '
+    'world (random weights and longer training: their own), with its 95 % interval over worlds. A '
+    'check of mechanisms on synthetic images, not evidence about real ones.'
 )
 worlds = WORLDS
 seeds = SEEDS
 sample = SAMPLE
 columns = ON_BOTH_DOMAINS
 
-OPPOSITE = {'u2r': 'r2u', 'r2u': 'u2r'}
-CONTROLS = {
-    'grey': 'RGB + grey image',
-    'constant': 'RGB + constant',
-    'other-tile': "RGB + another tile's depth",
-}
-FIDELITIES = (0.0, 0.35, 1.0)
 DEFAULT = 0.7  # fidelity of the depth of the default world
-GAPS = ('layout', 'geometry', 'resolution', 'appearance', 'depth')
-LOAD_DEPTH = {'train': 2, 'val': 1, 'test': 1}  # index of the step in each pipeline
+FIDELITIES = (0.0, 0.35, 1.0)
 
 
-def instead_of_depth(by):
-    """Return overrides that replace depth by something else, in training and in the tests."""
-    options = {}
-    for loader, place in LOAD_DEPTH.items():
-        step = f'{loader}_dataloader.dataset.pipeline.{place}'
-        options |= {f'{step}.type': 'LoadControlDepth', f'+{step}.by': by}
-    return options
-
-
-def rgb(name, direction, title='RGB only', **rest):
+def rgb(name, title, direction='u2r', **rest):
     return row(name, title, 'upernet_tiny', direction, **rest)
 
 
-def dual(name, direction, title='RGB + depth', **rest):
-    return row(name, title, 'depthda_tiny', direction, **rest)
+def dual(name, title, direction='u2r', model='depthda', baseline='rgb-u2r', **rest):
+    return row(name, title, f'{model}_tiny', direction, baseline=baseline, **rest)
 
 
-rows = []
-for direction, (source, target) in DIRECTIONS.items():
-    base = f'rgb-{direction}'
-    rows += [
-        rgb('rgb', direction),
-        dual('dual', direction, baseline=base),
-        *(
-            dual(by, direction, title, options=instead_of_depth(by), baseline=base)
-            for by, title in CONTROLS.items()
-        ),
-        # The null world has the same images and masks, so its RGB-only scores are the same.
-        dual('null', direction, 'RGB + depth, null world', sample=dict(null=True), baseline=base),
-        *(
-            dict(
-                name=f'{model}-target-trained-{direction}',
-                title=f'{title}, trained on the target',
-                section=f'{source} → {target}',
-                same_as=f'{model}-{OPPOSITE[direction]}',
-                target=target,
-                **rest,
-            )
-            for model, title, rest in (
-                ('rgb', 'RGB only', {}),
-                ('dual', 'RGB + depth', dict(baseline=f'rgb-target-trained-{direction}')),
-            )
-        ),
-    ]
-for direction in DIRECTIONS:
-    rows += [
-        dual(
-            f'fidelity-{fidelity:g}',
-            direction,
-            f'RGB + depth, fidelity {fidelity:g}',
-            part=', dose of depth',
-            sample=dict(fidelity=fidelity),
-            baseline=f'rgb-{direction}',
-        )
-        for fidelity in FIDELITIES
-    ]
-for direction in DIRECTIONS:
-    for gap in GAPS:
-        only = dict(part=f', gap in {gap} alone', sample=dict(gap=(gap,)))
-        rows += [
-            rgb(f'rgb-gap-{gap}', direction, **only),
-            dual(f'dual-gap-{gap}', direction, **only, baseline=f'rgb-gap-{gap}-{direction}'),
-        ]
+def target_trained(name, title, **rest):
+    """Return a row that shows the runs of the other direction, which trained on this target."""
+    return dict(
+        name=f'{name}-target-trained-u2r',
+        title=f'{title}, trained on the target',
+        section='Urban → Rural',
+        same_as=f'{name}-r2u',
+        target='Rural',
+        source='Urban',
+        **rest,
+    )
+
+
+GREY, CONSTANT, OTHER = (instead_of_depth(by) for by in ('grey', 'constant', 'other-tile'))
+rows = [
+    rgb('rgb', 'RGB only'),
+    dual('dual', 'RGB + depth'),
+    dual('grey', 'RGB + grey image', options=GREY),
+    dual('constant', 'RGB + constant', options=CONSTANT),
+    dual('other-tile', "RGB + another tile's depth", options=OTHER),
+    # The null world has the same images and masks, so its RGB-only scores are the same.
+    dual('null', 'RGB + depth, null world', sample=dict(null=True)),
+    target_trained('rgb', 'RGB only'),
+    target_trained('dual', 'RGB + depth', baseline='rgb-target-trained-u2r'),
+    rgb('rgb', 'RGB only', 'r2u'),
+    dual('dual', 'RGB + depth', 'r2u', baseline='rgb-r2u'),
+]
+rows += [
+    dual(
+        f'fidelity-{fidelity:g}',
+        f'RGB + depth, fidelity {fidelity:g}',
+        part=', dose of depth',
+        sample=dict(fidelity=fidelity),
+    )
+    for fidelity in FIDELITIES
+]
 # Does refinement gain from depth, or only from the second loss on a second set of logits?
-for direction in DIRECTIONS:
-    part = dict(part=', refinement', baseline=f'rgb-{direction}')
-    grey = dict(part, options=instead_of_depth('grey'))
+PART = dict(part=', refinement')
+rows += [
+    dual('refinement', 'RGB + depth, refinement', model='refinement', **PART),
+    dual(
+        'grey-refinement',
+        'RGB + grey image, refinement',
+        model='refinement',
+        options=GREY,
+        **PART,
+    ),
+]
+# Is the weight of contrast too small or too large?
+PART = dict(part=', weight of contrast', model='contrast')
+rows.append(dual('contrast', 'RGB + depth, contrast', **PART))
+for factor in (0.2, 5):
+    weights = tuple(round(factor * weight, 4) for weight in (0.02, 0.02, 0.03, 0.03))
+    options = {'+model.neck.scale_weights': weights}
+    rows.append(dual(f'contrast-x{factor}', f'contrast × {factor}', options=options, **PART))
+# What do the pretrained weights gain, and would longer training change the conclusion?
+for name, title_of_part, rest in (
+    ('random', 'random weights', dict(pretrained=False, options=trained_for(ITERATIONS))),
+    ('longer', 'twice as long', dict(options=trained_for(2 * ITERATIONS))),
+):
+    part = dict(rest, part=f', {title_of_part}')
+    base = 'rgb-u2r' if name == 'random' else f'rgb-{name}-u2r'
     rows += [
-        row('refinement', 'RGB + depth, refinement', 'refinement_tiny', direction, **part),
-        row(
-            'grey-refinement',
-            f'{CONTROLS["grey"]}, refinement',
-            'refinement_tiny',
-            direction,
-            **grey,
+        rgb(f'rgb-{name}', 'RGB only', **part, **(dict(baseline=base) if name == 'random' else {})),
+        dual(f'dual-{name}', 'RGB + depth', **part, baseline=f'rgb-{name}-u2r'),
+        dual(
+            f'grey-{name}',
+            'RGB + grey image',
+            **part | dict(options=rest['options'] | GREY),
+            baseline=f'rgb-{name}-u2r',
         ),
-    ]
-# Contrast gains nothing beyond depth: is its weight too small or too large?
-for direction in DIRECTIONS:
-    part = dict(part=', weight of contrast', baseline=f'rgb-{direction}')
-    rows += [row('contrast', 'RGB + depth, contrast', 'contrast_tiny', direction, **part)]
-    for factor in (0.2, 5):
-        weights = tuple(round(factor * weight, 4) for weight in (0.02, 0.02, 0.03, 0.03))
-        more = dict(part, options={'+model.neck.scale_weights': weights})
-        rows += [
-            row(f'contrast-x{factor}', f'contrast × {factor}', 'contrast_tiny', direction, **more)
-        ]
-# Are 300 iterations enough to learn rare classes?
-LONGER = {
-    'train_cfg.max_iters': 900,
-    'train_cfg.val_interval': 900,
-    'default_hooks.checkpoint.interval': 900,
-    'param_scheduler.1.end': 900,
-}
-for direction in DIRECTIONS:
-    base = f'rgb-longer-{direction}'
-    longer = dict(part=', three times as long', options=LONGER)
-    grey = longer | dict(options=LONGER | instead_of_depth('grey'))
-    rows += [
-        rgb('rgb-longer', direction, **longer),
-        dual('dual-longer', direction, **longer, baseline=base),
-        dual('grey-longer', direction, CONTROLS['grey'], **grey, baseline=base),
     ]
 curve = dict(
     x='fidelity of the depth',
     column='gain',
     lines={
-        f'{source} → {target}': {DEFAULT: f'dual-{direction}'}
-        | {fidelity: f'fidelity-{fidelity:g}-{direction}' for fidelity in FIDELITIES}
-        for direction, (source, target) in DIRECTIONS.items()
+        'Urban → Rural': {DEFAULT: 'dual-u2r'}
+        | {fidelity: f'fidelity-{fidelity:g}-u2r' for fidelity in FIDELITIES}
     },
 )

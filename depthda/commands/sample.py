@@ -29,8 +29,11 @@ def add_arguments(parser: ArgumentParser) -> None:
     text = 'quality of relative depth: 1 is the true height, 0 is noise (default: as in the world)'
     add('--fidelity', type=float, help=text)
     add('--null', action='store_true', help='use height and depth of unrelated tiles')
+    extra = parser.add_mutually_exclusive_group().add_argument
     text = 'write images as GeoTIFFs of four bands, the fourth of which is near infrared'
-    add('--near-infrared', action='store_true', help=text)
+    extra('--near-infrared', dest='bands', action='store_const', const='near-infrared', help=text)
+    text = 'write images as GeoTIFFs of six bands: R, G, B on two dates, for pretraining'
+    extra('--two-dates', dest='bands', action='store_const', const='two-dates', help=text)
     add('--jobs', type=int, default=1, help='processes; the result is the same')
 
 
@@ -51,6 +54,6 @@ def run(args: Namespace) -> None:
         def report(done: int) -> None:
             show('tiles', done, total)
 
-        written = write_sample(args.out, world, counts, args.jobs, report, args.near_infrared)
+        written = write_sample(args.out, world, counts, args.jobs, report, args.bands or 'rgb')
     done = f'{many(written, "tile")} written' if written else 'this dataset already exists'
     print(f'{args.out}: {done}')

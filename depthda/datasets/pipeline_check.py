@@ -205,8 +205,8 @@ _ALTERNATIVES = {
     **dict.fromkeys(('CLAHE', 'AdjustGamma', 'Rerange', 'RGB2Gray', 'RandomGrayscale'), _BEFORE),
 }
 _RANDOM = (
-    'AlignedRotFlip', 'Albu', 'BalancedCrop', 'DepthJitter', 'OpticalDistortion',
-    'PhotoMetricDistortion',
+    'AlignedRotFlip', 'Albu', 'BalancedCrop', 'ColourTransfer', 'DepthJitter', 'FourierTransfer',
+    'OpticalDistortion', 'PhotoMetricDistortion',
 )  # fmt: skip
 _OTHERWISE = (
     f'{_BEFORE}, or, if it moves all channels alike and fills with 0, give its class the attribute '

@@ -96,12 +96,13 @@ class Scores:
     recall: list[float | None]
     oa: float | None
     kappa: float | None
+    fw_iou: float | None
 
     def means(self) -> dict[str, float | None]:
-        """Return the six summary scores under the names that are logged."""
+        """Return the summary scores under the names that are logged."""
         per_class = dict(mIoU=self.iou, mF1=self.f1, mPrecision=self.precision, mRecall=self.recall)
         means = {name: mean(values) for name, values in per_class.items()}
-        return means | {'OA': self.oa, 'Kappa': self.kappa}
+        return means | {'OA': self.oa, 'Kappa': self.kappa, 'fwIoU': self.fw_iou}
 
 
 def scores(matrix: Tensor | np.ndarray) -> Scores:
@@ -109,8 +110,9 @@ def scores(matrix: Tensor | np.ndarray) -> Scores:
 
     With :math:`n` pixels, truth :math:`t_c`, prediction :math:`p_c` and hits :math:`h_c`:
     IoU :math:`h/(t+p-h)`, F1 (Dice) :math:`2h/(t+p)`, precision :math:`h/p`, recall :math:`h/t`,
-    OA :math:`\sum h/n`, and Cohen's :math:`\kappa = (n\sum h - \sum tp)/(n^2 - \sum tp)`, undefined
-    where all of truth and prediction is one class.
+    OA :math:`\sum h/n`, frequency-weighted IoU :math:`\sum t/n \cdot h/(t+p-h)`, and Cohen's
+    :math:`\kappa = (n\sum h - \sum tp)/(n^2 - \sum tp)`, undefined where all of truth and
+    prediction is one class.
     """
     hits, truth, found = marginals(matrix)
     total, right = sum(truth), sum(hits)
@@ -121,13 +123,16 @@ def scores(matrix: Tensor | np.ndarray) -> Scores:
         counts = zip(above, below, present, strict=True)
         return [_percent(a, b) or 0.0 if there else None for a, b, there in counts]
 
+    iou = per_class(hits, truth + found - hits)
+    weighted = [t * value for t, value in zip(truth, iou, strict=True) if t]
     return Scores(
-        iou=per_class(hits, truth + found - hits),
+        iou=iou,
         f1=per_class(2 * hits, truth + found),
         precision=per_class(hits, found),
         recall=per_class(hits, truth),
         oa=_percent(right, total),
         kappa=_percent(total * right - chance, total**2 - chance),
+        fw_iou=sum(weighted) / total if total else None,
     )
 
 

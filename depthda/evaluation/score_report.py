@@ -13,6 +13,7 @@ from depthda.evaluation.confusion import mean, per_batch_scores, scores
 
 POOLED = 'all'
 WIDTH = 100
+UNPRINTED = ('fwIoU',)  # the lines would be too long for a terminal
 DomainSplit = tuple[str | None, str | None]
 
 
@@ -77,7 +78,8 @@ def render(report: dict[str, Any]) -> str:
         title += f', mean over batches of {report["batch_size"]} (absent classes count 100)'
     lines = [title, *drawn]
     for name, group in report['groups'].items():
-        means = (f'{key} {format_score(value)}' for key, value in group['means'].items())
+        shown = {key: value for key, value in group['means'].items() if key not in UNPRINTED}
+        means = (f'{key} {format_score(value)}' for key, value in shown.items())
         images = group['images']
         lines.append(f'{name} ({images} image{"" if images == 1 else "s"}): {", ".join(means)}')
     return '\n'.join(lines)

@@ -21,7 +21,7 @@ Tile = tuple[str, str, str]  # image path, domain, split ('' where there is none
 
 @METRICS.register_module()
 class SegmentationMetric(BaseMetric):
-    """Per-class and mean IoU, F1, precision and recall, OA and Cohen's kappa, in per cent.
+    """Per-class and mean IoU, F1, precision and recall, OA, kappa and weighted IoU, in per cent.
 
     The pixel counts of each sample stay on the device; at the end they are gathered from the ranks
     and summed to one matrix for each (domain, split) of the samples. If there are several domains
@@ -29,9 +29,10 @@ class SegmentationMetric(BaseMetric):
     :class:`depthda.evaluation.confusion.Scores` defines "absent" and "undefined". Undefined scores
     are None in :attr:`report` and are not logged.
 
-    The log has the scores of the headline group (``mIoU, mF1, mPrecision, mRecall, OA, Kappa``,
-    ``IoU.<class>``, ``F1.<class>``) and the means of the others (``Rural/mIoU``). :attr:`report` is
-    the complete result of the last evaluation as plain built-ins, ready for ``metrics.json``.
+    The log has the scores of the headline group (``mIoU, mF1, mPrecision, mRecall, OA, Kappa,
+    fwIoU``, ``IoU.<class>``, ``F1.<class>``) and those of the others (``Rural/mIoU``,
+    ``Rural/IoU.<class>``). :attr:`report` is the complete result of the last evaluation as plain
+    built-ins, ready for ``metrics.json``.
     :attr:`tiles` are its counts image by image, the same on every rank.
 
     Every sample counts once. A sampler may repeat samples to fill up the last round of the ranks
@@ -123,13 +124,13 @@ class SegmentationMetric(BaseMetric):
 
     def compute_metrics(self, results: dict) -> dict[str, float]:
         """Flatten a report into the scores to log, without the undefined ones."""
-        groups = dict(results['groups'])
-        head = groups.pop(results['headline'])
-        logged = dict(head['means'])
-        for score in ('IoU', 'F1'):
-            logged |= {f'{score}.{name}': row[score] for name, row in head['per_class'].items()}
-        for name, group in groups.items():
-            logged |= {f'{name}/{key}': value for key, value in group['means'].items()}
+        logged: dict[str, float | None] = {}
+        for name, group in results['groups'].items():
+            prefix = '' if name == results['headline'] else f'{name}/'
+            logged |= {f'{prefix}{key}': value for key, value in group['means'].items()}
+            for score in ('IoU', 'F1'):
+                values = {part: row[score] for part, row in group['per_class'].items()}
+                logged |= {f'{prefix}{score}.{part}': value for part, value in values.items()}
         return {key: value for key, value in logged.items() if value is not None}
 
     def _drop_repetition(self, size: int) -> None:

@@ -6,8 +6,8 @@ def sk():
 
 
 def macro_scores(truth, found):
-    """Return the six summary scores of labels in per cent, by scikit-learn."""
-    macro = dict(average='macro', zero_division=0)
+    """Return the summary scores of labels in per cent, by scikit-learn."""
+    macro, weighted = (dict(average=kind, zero_division=0) for kind in ('macro', 'weighted'))
     return {
         'mIoU': 100 * sk().jaccard_score(truth, found, **macro),
         'mF1': 100 * sk().f1_score(truth, found, **macro),
@@ -15,4 +15,5 @@ def macro_scores(truth, found):
         'mRecall': 100 * sk().recall_score(truth, found, **macro),
         'OA': 100 * sk().accuracy_score(truth, found),
         'Kappa': 100 * sk().cohen_kappa_score(truth, found),
+        'fwIoU': 100 * sk().jaccard_score(truth, found, **weighted),
     }

@@ -12,17 +12,19 @@ the image are those of the normal world: if the decoy cast them, depth would exp
 could help without information about the classes.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.random import Generator
 
 from .appearance import make_light, render
-from .config import SPLITS, WorldConfig, check_choice
+from .config import SPLITS, AppearanceConfig, WorldConfig, check_choice
 from .depth import estimate_depth
 from .fields import Frame, stream
 from .geometry import make_surface
 from .layout import make_layout
+from .second_date import any_appearance
 
 
 @dataclass
@@ -48,6 +50,13 @@ def generate_tile(world: WorldConfig, domain: str, split: str, index: int) -> Ti
     return Tile(scene.image(), scene.layout.mask, decoy.surface.height, decoy.depth())
 
 
+def second_date(world: WorldConfig, domain: str, split: str, index: int) -> np.ndarray:
+    """Return another image of the scene of a tile: see ``second_date.py``."""
+    check_choice('no split', split, SPLITS)
+    looks = [world.domain(name).appearance for name in world.domain_names]
+    return _Scene(world, domain, split, index).second_date(looks)
+
+
 class _Scene:
     """All parts of one tile, or of the decoy that provides the heights of the null world."""
 
@@ -66,6 +75,12 @@ class _Scene:
 
     def image(self) -> np.ndarray:
         return render(self._config.appearance, *self._parts, self._stream('appearance'))
+
+    def second_date(self, looks: Sequence[AppearanceConfig]) -> np.ndarray:
+        look = any_appearance(looks, self._stream('date-2'))
+        gsd = self._config.resolution.gsd_m
+        light = make_light(look, self.surface, gsd, self._stream('sun-2'))
+        return render(look, self.layout, self.surface, light, self._stream('appearance-2'))
 
     def depth(self) -> np.ndarray:
         return estimate_depth(self._config.depth, *self._parts, self._stream('depth'))

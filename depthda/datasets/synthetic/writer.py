@@ -5,7 +5,6 @@ import json
 import os
 import platform
 import shutil
-import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -13,7 +12,6 @@ import cv2
 import numpy as np
 import rasterio
 from rasterio import Affine
-from rasterio.errors import NotGeoreferencedWarning
 
 from depthda.errors import UserError, check_count
 from depthda.io.files import DISK_FULL, atomic_path, read_json, write_json
@@ -22,12 +20,18 @@ from depthda.workers import worker_pool
 from .config import SPLITS, WorldConfig
 from .fields import stream
 from .near_infrared import near_infrared
-from .world import generate_tile
+from .world import generate_tile, second_date
 
 # These settings are several times faster than the default, and the files are hardly larger.
 _PNG = [cv2.IMWRITE_PNG_COMPRESSION, 1]
 _PNG += [cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_RLE]
 _PNG += [cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_SUB]
+# What images hold, and what the description of the dataset says about it.
+BANDS = {
+    'rgb': {},
+    'near-infrared': {'near_infrared': True},  # a fourth band
+    'two-dates': {'two_dates': True},  # R, G, B of a second date of the same scene
+}
 Job = tuple[str, str, int, int]
 
 
@@ -51,14 +55,14 @@ def write_sample(
     counts: dict[str, int],
     jobs: int = 1,
     progress: Callable[[int], None] | None = None,
-    with_infrared: bool = False,
+    bands: str = 'rgb',
 ) -> int:
     """Write ``counts[split]`` tiles per domain below ``out``; return how many were written.
 
     ``out`` only appears when the dataset is complete. If it exists with the same settings, 0 is
     returned; if it has other content, an error is raised. ``progress`` is called with the number of
-    tiles written so far. With ``with_infrared``, images are GeoTIFFs of four bands instead of PNGs
-    of three.
+    tiles written so far. ``bands`` is a key of ``BANDS``; images are PNGs with ``'rgb'``, otherwise
+    GeoTIFFs.
     """
     out = Path(out).absolute()
     for split in SPLITS:
@@ -68,7 +72,7 @@ def write_sample(
     tiles = plan(world, counts)
     if not tiles:
         raise UserError('a dataset needs at least one tile: ask for one or more')
-    content = _describe(world, counts, tiles) | (dict(near_infrared=True) if with_infrared else {})
+    content = _describe(world, counts, tiles) | BANDS[bands]
     if out.exists() and not out.is_dir():
         raise UserError(f'{out} is a file: name a folder')
     if out.is_dir() and any(out.iterdir()):
@@ -84,7 +88,7 @@ def write_sample(
             raise
         raise UserError(f'{out} cannot be made ({error.strerror}): name another folder') from error
     try:
-        for done in _write_all(temporary, world, tiles, jobs, with_infrared):
+        for done in _write_all(temporary, world, tiles, jobs, bands):
             if progress is not None:
                 progress(done)
         write_json(temporary / 'world.json', content)
@@ -100,35 +104,38 @@ def write_sample(
 
 
 def _write_all(
-    root: Path, world: WorldConfig, tiles: list[Job], jobs: int, with_infrared: bool
+    root: Path, world: WorldConfig, tiles: list[Job], jobs: int, bands: str
 ) -> Iterator[int]:
-    write = functools.partial(_write_tile, root, world, with_infrared)
+    write = functools.partial(_write_tile, root, world, bands)
     with worker_pool(jobs) as pool:
         written = map(write, tiles) if pool is None else pool.map(write, tiles, chunksize=8)
         for done, _ in enumerate(written, 1):
             yield done
 
 
-def _write_tile(root: Path, world: WorldConfig, with_infrared: bool, job: Job) -> None:
+def _write_tile(root: Path, world: WorldConfig, bands: str, job: Job) -> None:
     split, domain, index, number = job
     folder = root / split / domain.capitalize()
     tile = generate_tile(world, domain, split, index)
+    # In metres. It has the pixel size and puts the tiles in a row, at no real place.
+    gsd, size = world.domain(domain).resolution.gsd_m, world.size
+    transform = Affine(gsd, 0, number * size * gsd, 0, -gsd, size * gsd)
     pictures = {'masks_png': tile.mask, 'rdepth/synthetic': tile.depth}
-    if with_infrared:
-        rng = stream(world.version, world.seed, split, domain, index, 'near infrared')
-        band = near_infrared(tile.image, tile.mask, rng)
-        bands = np.moveaxis(np.dstack([tile.image, band]), -1, 0)
-        # By default, GDAL would tag the fourth band as alpha.
-        profile = dict(photometric='RGB', alpha='unspecified')
-        _write_tiff(folder / f'images_png/{number}.tif', bands, **profile)
-    else:
+    if bands == 'rgb':
         pictures['images_png'] = tile.image[..., ::-1]
+    else:
+        if bands == 'two-dates':
+            more = second_date(world, domain, split, index)
+        else:
+            rng = stream(world.version, world.seed, split, domain, index, 'near infrared')
+            more = near_infrared(tile.image, tile.mask, rng)
+        image = np.moveaxis(np.dstack([tile.image, more]), -1, 0)
+        # By default, GDAL would tag the fourth band as alpha.
+        profile = dict(photometric='RGB', alpha='unspecified', transform=transform)
+        _write_tiff(folder / f'images_png/{number}.tif', image, **profile)
     for name, picture in pictures.items():
         with atomic_path(folder / name / f'{number}.png') as temporary:
             temporary.write_bytes(cv2.imencode('.png', picture, _PNG)[1].tobytes())
-    # In metres. The geotransform has the pixel size and puts the tiles in a row, at no real place.
-    gsd, size = world.domain(domain).resolution.gsd_m, world.size
-    transform = Affine(gsd, 0, number * size * gsd, 0, -gsd, size * gsd)
     _write_tiff(folder / 'dsm' / f'{number}.tif', tile.height[None], transform=transform)
 
 
@@ -136,10 +143,8 @@ def _write_tiff(path: Path, bands: np.ndarray, **profile) -> None:
     count, height, width = bands.shape
     path.parent.mkdir(parents=True, exist_ok=True)
     profile |= dict(driver='GTiff', dtype=bands.dtype, count=count, width=width, height=height)
-    with warnings.catch_warnings():
-        warnings.simplefilter('ignore', NotGeoreferencedWarning)
-        with rasterio.open(path, 'w', **profile) as file:
-            file.write(bands)
+    with rasterio.open(path, 'w', **profile) as file:
+        file.write(bands)
 
 
 def _describe(world: WorldConfig, counts: dict[str, int], tiles: list[Job]) -> dict:

@@ -17,7 +17,9 @@ from depthda.engine.overrides import READ_AFTER_PARSING, as_list, read_dicts, re
 from depthda.errors import UserError, few
 
 # Scores for which higher is better.
-_SCORES = re.compile(r'(.*/)?(m?(IoU|F1|Dice|Acc|Precision|Recall|Fscore)|OA|aAcc|Kappa)(\..*)?$')
+_SCORES = re.compile(
+    r'(.*/)?(m?(IoU|F1|Dice|Acc|Precision|Recall|Fscore)|OA|aAcc|Kappa|fwIoU)(\..*)?$'
+)
 # Names of the weights that mmengine knows, by the scheme of a checkpoint's address.
 _MODELS = {
     'open-mmlab': lambda: library.get_external_models() | library.get_deprecated_model_names(),
@@ -195,7 +197,9 @@ def _model_bands(model: dict) -> Iterator[tuple[str, int]]:
     if (bands := encoder.get('in_channels', default)) is None:
         return  # unknown: the first step fails if it does not fit
     yield f'{key}.in_channels is', bands
-    weights = encoder.get('pretrained') or (encoder.get('init_cfg') or {}).get('checkpoint')
+    starts = [start for start in as_list(encoder.get('init_cfg')) if isinstance(start, dict)]
+    named = [encoder.get('pretrained'), *(start.get('checkpoint') for start in starts)]
+    weights = next(filter(None, named), '')
     if bands != 3 and '://' in str(weights):
         # mmengine would leave out what does not fit, and report it in its log only.
         raise UserError(

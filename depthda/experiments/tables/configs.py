@@ -16,6 +16,7 @@ from depthda.engine.overrides import apply_overrides, read_nodes
 from depthda.errors import UserError
 from depthda.experiments.tables.table import ChainStep
 
+_PLACEHOLDERS = ('run', 'data', 'seed', 'pretrained')
 LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
 
 
@@ -39,7 +40,8 @@ def resolved_config(step: ChainStep) -> Config:
     """Return the config of a step with its overrides; placeholders stay as they are."""
     cfg = read_config(step.train or step.test)
     # A placeholder is text where a number will stand.
-    apply_overrides(cfg, resolve(step.options, {'seed': 0, 'run': '{run}', 'data': '{data}'}))
+    kept = {name: '{' + name + '}' for name in _PLACEHOLDERS}
+    apply_overrides(cfg, resolve(step.options, kept | {'seed': 0}))
     return cfg
 
 
@@ -50,7 +52,7 @@ def resolve(options: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, 
         if value == '{seed}':
             return values['seed']
         if isinstance(value, str):
-            for key in ('run', 'data', 'seed'):
+            for key in _PLACEHOLDERS:
                 value = value.replace('{' + key + '}', str(values.get(key)))
         if isinstance(value, (list, tuple)):
             return type(value)(fill(item) for item in value)

@@ -147,9 +147,8 @@ def _recomputed(label: str, run: Mapping[str, Any]) -> dict[str, float]:
         given = scores(matrix)
         prefix = '' if group == run['headline'] else f'{group}/'
         found |= {f'{prefix}{name}': value for name, value in given.means().items()}
-        if not prefix:
-            for name, iou, f1 in zip(classes, given.iou, given.f1, strict=True):
-                found |= {f'IoU.{name}': iou, f'F1.{name}': f1}
+        for name, iou, f1 in zip(classes, given.iou, given.f1, strict=True):
+            found |= {f'{prefix}IoU.{name}': iou, f'{prefix}F1.{name}': f1}
     return {name: value for name, value in found.items() if value is not None}
 
 

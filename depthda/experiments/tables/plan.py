@@ -13,7 +13,7 @@ from depthda.experiments.tables import configs
 from depthda.experiments.tables.configs import data_roots, resolved_config
 from depthda.experiments.tables.samples import sample_folder
 from depthda.experiments.tables.stand_in import smoke_row
-from depthda.experiments.tables.table import ChainStep, Row, Table
+from depthda.experiments.tables.table import ChainStep, Pretraining, Row, Table
 from depthda.experiments.tables.table_check import unknown_name_error
 from depthda.io.files import read_json
 from depthda.models.renamed import first_form
@@ -44,6 +44,7 @@ class Run:
     folder: Path
     data: Path | None  # the synthetic dataset, which is made before the run
     missing: str | None  # a folder of data that does not exist
+    pretraining: 'Run | None' = None  # is done before this run
 
     @property
     def title(self) -> str:
@@ -69,7 +70,8 @@ class Run:
         row, data = self.row, self.data and str(self.data)
         described = dict(table=self.table, row=row.name, world=self.world, seed=self.seed)
         described |= dict(hash=self.hash, protocol=row.protocol, sample=row.sample, data=data)
-        return described | dict(steps=[asdict(step) for step in self.steps])
+        pretrained = self.pretraining and str(self.pretraining.folder)
+        return described | dict(pretrained=pretrained, steps=[asdict(step) for step in self.steps])
 
 
 def plan_runs(
@@ -114,22 +116,45 @@ def _plan(
     if not smoke:  # a stand-in is tested on LoveDA's classes
         _check_classes(table, row, steps)
         _check_baseline(table, row, steps)
-    identities = [_identity(step) for step in steps]
-    content = json.dumps([world, seed, row.sample, identities], sort_keys=True, default=repr)
+    return _run(table.name, row, world, seed, steps, out, smoke, finished)
+
+
+def _pretraining(given: Pretraining, *place: Any, smoke: bool) -> Run:
+    name = Path(given.config).stem
+    row = Row(name, 'pretraining', given.config, sample=given.sample, protocol='pretraining')
+    row = smoke_row(row) if smoke else row
+    step = _with_row(row, ChainStep(train=row.config))
+    return _run('pretraining', row, given.world, 0, (step,), *place)
+
+
+def _run(
+    table: str,
+    row: Row,
+    world: int | None,
+    seed: int,
+    steps: tuple[ChainStep, ...],
+    out: Path,
+    smoke: bool,
+    finished: Mapping[str, Path],
+) -> Run:
+    before = row.pretrained and _pretraining(row.pretrained, out, smoke, finished, smoke=smoke)
+    decides = [world, seed, row.sample, [_identity(step) for step in steps]]
+    decides += [before.hash] if before else []
+    content = json.dumps(decides, sort_keys=True, default=repr)
     digest = hashlib.sha256(content.encode()).hexdigest()[:8]
     place = f'seed-{seed}' if world is None else f'world-{world}_seed-{seed}'
-    folder = out / table.name / row.name / f'{place}-{digest}'
+    folder = out / table / row.name / f'{place}-{digest}'
     if not (folder / 'result.json').is_file():
         # The run may have been finished for another table, or stopped while the table or the row
         # had its former name.
-        former = out.joinpath(*former_names(table.name, row.name), folder.name)
+        former = out.joinpath(*former_names(table, row.name), folder.name)
         stopped = former if former.is_dir() and not folder.is_dir() else folder
         folder = finished.get(folder.name, stopped)
     data = None if row.sample is None else sample_folder(out, world, row.sample)
     used = [resolved_config(step) for step in steps if not (step.tool or smoke)]
     roots = [root for cfg in used for root in data_roots(cfg).values() if '{' not in root]
     missing = next((root for root in roots if not Path(root).is_dir()), None)
-    return Run(table.name, row, world, seed, steps, digest, folder, data, missing)
+    return Run(table, row, world, seed, steps, digest, folder, data, missing, before)
 
 
 def _check_best(row: Row, steps: Sequence[ChainStep]) -> None:

@@ -10,6 +10,8 @@ from depthda.experiments.comparison.intervals import independent_units, t_interv
 from depthda.experiments.tables.plan import Run
 from depthda.experiments.tables.table import Column, Row, Table
 
+_FOUND = 10  # IoU on its own domain above which a model is said to find a class
+
 
 @dataclass(frozen=True)
 class Cell:
@@ -116,7 +118,25 @@ def _values(table: Table, row: Row, column: Column, results: Mapping[str, dict])
     key = column.key.format(source=row.source, target=row.target)
     found = results.get(table.figures_of(row).name, {})
     values = {place: figure(result, key) for place, result in found.items()}
+    if column.found:
+        base = table.row(row.baseline or row.name)
+        judges = results.get(table.figures_of(base).name, {})
+        values = {
+            place: _mean_of_found(result, key, judges[place], base.source)
+            for place, result in found.items()
+            if place in judges
+        }
     return {place: value for place, value in values.items() if value is not None}
+
+
+def _mean_of_found(
+    result: Mapping[str, Any], key: str, judge: Mapping[str, Any], source: str
+) -> float | None:
+    """Return the mean of ``result`` over the classes that ``judge`` finds on its own domain."""
+    names = {name.rpartition('IoU.')[2] for name in judge['scores'] if 'IoU.' in name}
+    found = [name for name in names if (figure(judge, f'{source}/IoU.{name}') or 0) >= _FOUND]
+    values = [figure(result, key.replace('mIoU', f'IoU.{name}')) for name in sorted(found)]
+    return statistics.fmean(values) if values and None not in values else None
 
 
 def _state(runs: Sequence[Run], results: Mapping[tuple, dict]) -> str:

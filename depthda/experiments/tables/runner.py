@@ -71,8 +71,10 @@ def run_table(
     limit = None
     if hours is not None:
         todo, limit = by_worth(todo), TimeLimit(hours, runs)
+    before = each_once([run.pretraining for run in todo if run.pretraining])
+    before = [run for run in before if run.result is None]
     if dry_run:
-        _list(console, table, chosen if shard else runs)
+        _list(console, table, [*before, *(chosen if shard else runs)])
         return []
     failed = []
     if not report:
@@ -80,11 +82,14 @@ def run_table(
         check_gpus(gpus)
         if smoke:
             check_real_configs(table, only, console)
-        make_data(console, todo, jobs or os.cpu_count() or 1)
+        make_data(console, [*before, *todo], jobs or os.cpu_count() or 1)
         jobs = jobs or max(len(gpus), 1)
         # A smoke run takes seconds, most of them for imports, so a process does several.
         together = math.ceil(len(todo) / jobs) if smoke else 1
-        failed = do_runs(console, todo, jobs, gpus, together, limit)
+        failed = do_runs(console, before, jobs, gpus) if before else []
+        broken = [run.folder for run, _ in failed]
+        todo = [run for run in todo if not (run.pretraining and run.pretraining.folder in broken)]
+        failed += do_runs(console, todo, jobs, gpus, together, limit)
     runs = plan_runs(table, out, seeds, worlds, None, smoke)
     _write(console, table, runs, Path(out), others)
     if contribute:

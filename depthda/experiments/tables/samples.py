@@ -14,14 +14,18 @@ from depthda.errors import UserError
 SMOKE_SAMPLE = {'train': 12, 'test': 2, 'size': 128}
 _FEW = 200
 _DEFAULTS = dict(version='v1', size=256, gap=PARTS, fidelity=None, null=False)
-_DEFAULTS |= dict(train=100, val=0, test=20)
+_DEFAULTS |= dict(train=100, val=0, test=20, bands='rgb')
 
 
 def sample_folder(out: Path, world: int, sample: Mapping[str, Any]) -> Path:
     """Return the folder of a dataset: a readable name, and a hash of its settings."""
     settings = _settings(sample)
+    bands = settings['bands']
+    if bands == 'rgb':  # this setting is younger than datasets that exist
+        del settings['bands']
     digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()
     name = f'world-{world}' + ('_null' if settings['null'] else '')
+    name += '' if bands == 'rgb' else f'_{bands}'
     name += '' if settings['fidelity'] is None else f'_fidelity-{settings["fidelity"]:g}'
     if tuple(settings['gap']) != PARTS:
         name += '_gap-' + ('-'.join(settings['gap']) or 'none')
@@ -37,15 +41,17 @@ def make_samples(
     todo = []
     for folder, world, sample in {str(item[0]): item for item in samples}.values():
         settings = _settings(sample)
-        gap = tuple(settings.pop('gap'))
+        gap, bands = tuple(settings.pop('gap')), settings.pop('bands')
         counts = {name.capitalize(): settings.pop(name) for name in ('train', 'val', 'test')}
         chosen = make_world(domains=('urban', 'rural'), seed=world, gap=gap, **settings)
-        todo.append((folder, chosen, counts))
-    total, before = sum(len(plan(world, counts)) for _, world, counts in todo), 0
+        todo.append((folder, chosen, counts, bands))
+    total, before = sum(len(plan(world, counts)) for _, world, counts, _ in todo), 0
     # Starting processes takes longer than drawing a few tiles.
     jobs = jobs if total > _FEW else 1
-    for folder, world, counts in todo:
-        write_sample(folder, world, counts, jobs, lambda n, at=before: progress(at + n, total))
+    for folder, world, counts, bands in todo:
+        write_sample(
+            folder, world, counts, jobs, lambda n, at=before: progress(at + n, total), bands
+        )
         before += len(plan(world, counts))
         progress(before, total)
 

@@ -51,7 +51,8 @@ def short_run(config: str, options: Mapping[str, Any] | None = None) -> dict[str
         nodes = [key for key, _ in read_nodes({'train_dataloader': cfg.train_dataloader})]
         short |= {key: sides[key.split('.')[2]] for key in nodes if key.endswith('.crop_size')}
         return short | {'model.target_size': (96, 96)}
-    short |= {'train_cfg.val_interval': 2, 'train_dataloader.batch_size': 2}
+    short |= {'train_cfg.val_interval': 2} if cfg.get('val_dataloader') else {}
+    short |= {'train_dataloader.batch_size': 2}
     count = len(cfg.get('param_scheduler') or [])
     for i in range(count):
         short |= {f'param_scheduler.{i}.begin': 1} if i else {}

@@ -22,12 +22,15 @@ class Column:
     """A column: the key of a score, and a title.
 
     The key may hold ``{source}`` and ``{target}``, which are those of the row. With ``gain`` the
-    column shows the difference to the row's ``baseline``, paired by world and seed.
+    column shows the difference to the row's ``baseline``, paired by world and seed. With ``found``,
+    an mIoU leaves out the classes that the baseline (or the row, if it has none) hardly finds on
+    its own domain, because the IoU there is below 10.
     """
 
     key: str
     title: str
     gain: bool = False
+    found: bool = False
 
 
 @dataclass(frozen=True)
@@ -59,7 +62,20 @@ class Row:
     tta: bool = False  # test with the tta_pipeline of the config
     paper: tuple[float | None, ...] = ()  # scores in the order of the columns, None if absent
     note: str = ''  # footnote, for example about a misprint or an assumption
+    pretrained: 'Pretraining | None' = None  # trained first; options hold {pretrained}, its weights
     smoke: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True)
+class Pretraining:
+    """A training on a synthetic dataset whose last checkpoint rows start from.
+
+    It has seed 0. All rows of all tables with the same settings share it.
+    """
+
+    config: str
+    world: int
+    sample: Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -67,7 +83,8 @@ class ChainStep:
     """One step of a chain.
 
     ``train`` and ``test`` name a config, ``tool`` is a command line without ``python``. Text may
-    hold ``{run}`` (the folder of the run), ``{data}`` (its synthetic dataset) and ``{seed}``. A
+    hold ``{run}`` (the folder of the run), ``{data}`` (its synthetic dataset), ``{seed}`` and
+    ``{pretrained}`` (a checkpoint). A
     training writes to ``{run}/<name>``; a test takes the weights of the training named ``of``.
     """
 
@@ -181,6 +198,8 @@ def _row(path: Path, given: dict, sample: Mapping | None, columns: Sequence[Colu
         table_check.check_choices(label, part)
     _part(Row, {'name': '', 'title': '', **smoke}, f'smoke of {label}')
     _steps(smoke, f'smoke of {label}')
+    if row.pretrained:
+        row = replace(row, pretrained=_part(Pretraining, row.pretrained, f'pretrained of {label}'))
     if sample is not None or row.sample is not None:
         sample = dict(sample or {}) | dict(row.sample or {})
     return replace(row, paper=paper, steps=steps, sample=sample)

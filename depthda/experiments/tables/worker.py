@@ -62,7 +62,6 @@ def _do(folder: Path) -> None:
 
 
 def _run(folder: Path) -> None:
-    from depthda.checkpoints.loading import file_hash
     from depthda.provenance import device_name, git_commit, versions
 
     plan = json.loads((folder / 'run.json').read_text())
@@ -73,6 +72,27 @@ def _run(folder: Path) -> None:
         state['done'] += 1
         state['seconds'] += time.monotonic() - begun
         write_json(folder / 'steps.json', state)
+    result = {key: plan[key] for key in ('table', 'row', 'world', 'seed', 'hash', 'sample')}
+    result |= {} if plan['protocol'] == 'pretraining' else _scores(folder, plan)
+    result = (
+        {'state': 'done', 'scores': {}}
+        | result
+        | {
+            'versions': versions(),
+            'commit': git_commit(),
+            'hardware': {'device': device_name(), 'cores': os.cpu_count()},
+            'started': state['started'],
+            'finished': _now(),
+            'seconds': round(state['seconds'], 1),
+        }
+    )
+    write_json(folder / 'result.json', result)
+
+
+def _scores(folder: Path, plan: dict[str, Any]) -> dict[str, Any]:
+    """Return what the test of a run found, and how its figures may be used."""
+    from depthda.checkpoints.loading import file_hash
+
     metrics = read_json(folder / 'metrics.json')
     if metrics is None:
         raise UserError(f'the steps of {plan["row"]} end without a test: add one to the table.')
@@ -83,8 +103,7 @@ def _run(folder: Path) -> None:
             f'{verdict["protocol"]!r} protocol: correct the row, or its config.'
         )
     archive = max(folder.glob('*.zip'), default=None)
-    result = {key: plan[key] for key in ('table', 'row', 'world', 'seed', 'hash', 'sample')}
-    result |= {
+    return {
         'state': 'done' if metrics['report'] else 'awaiting score',
         'scores': metrics['scores'],
         'headline': (metrics['report'] or {}).get('headline'),
@@ -92,18 +111,12 @@ def _run(folder: Path) -> None:
         **verdict,
         'submission': archive and archive.name,
         'submission_sha256': archive and file_hash(archive),
-        'versions': versions(),
-        'commit': git_commit(),
-        'hardware': {'device': device_name(), 'cores': os.cpu_count()},
-        'started': state['started'],
-        'finished': _now(),
-        'seconds': round(state['seconds'], 1),
     }
-    write_json(folder / 'result.json', result)
 
 
 def _step(folder: Path, plan: dict[str, Any], step: dict[str, Any]) -> None:
     values = {'run': folder, 'data': plan['data'], 'seed': plan['seed']}
+    values['pretrained'] = plan.get('pretrained') and _pretrained(Path(plan['pretrained']))
     if step['tool']:
         words = [str(resolve({'': word}, values)['']) for word in step['tool']]
         # tools/NAME.py runs as `depthda NAME`, also where there is no folder tools/.
@@ -131,6 +144,18 @@ def _step(folder: Path, plan: dict[str, Any], step: dict[str, Any]) -> None:
         if step['against']:  # the test images that the zip must match
             given['against'] = resolve({'': step['against']}, values)['']
     test(step['test'], checkpoint, cfg_options=options, **given)
+
+
+def _pretrained(folder: Path) -> Path:
+    """Return the weights of a pretraining; another machine may still be at it."""
+    from depthda.checkpoints.loading import latest_checkpoint
+
+    while not (folder / 'result.json').is_file():
+        with locked(folder) as free:
+            if free:
+                raise UserError(f'the pretraining in {folder} has not ended: see its output.log.')
+        time.sleep(1)
+    return latest_checkpoint(folder)
 
 
 def _checkpoint(folder: Path, step: dict[str, Any]) -> Path:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
 
 import torch
-from mmengine.model import BaseModule
+from mmengine.model import BaseModule, initialize
 from mmseg.registry import MODELS
 from mmseg.utils import ConfigType
 from torch import Tensor, nn
@@ -49,6 +49,7 @@ class TransformersBackbone(BaseModule):
             weights with another fingerprint.
         in_checkpoint: Include a frozen encoder in checkpoints anyway.
         gradient_checkpointing: Recompute each block in the backward pass: less memory, more time.
+        init_cfg: ``dict(type='Pretrained', …)`` reads a checkpoint of mmengine instead.
 
     Attributes:
         channels: Number of channels of each returned feature map.
@@ -64,8 +65,9 @@ class TransformersBackbone(BaseModule):
         frozen: bool = False,
         in_checkpoint: bool = False,
         gradient_checkpointing: bool = False,
+        init_cfg: dict | None = None,
     ) -> None:
-        super().__init__()
+        super().__init__(init_cfg)
         if frozen and gradient_checkpointing:
             raise UserError('A frozen backbone has no backward pass: drop gradient_checkpointing.')
         from transformers import AutoBackbone
@@ -100,6 +102,8 @@ class TransformersBackbone(BaseModule):
         self.model.init_weights()
         if self.weights is not None:
             load_weights(self.model, self.weights, self.allowed_missing, self.extra_bands)
+        if self.init_cfg is not None:
+            initialize(self, self.init_cfg)
         if hasattr(self, 'fingerprint'):
             digest = bytearray(fingerprint(self.model))
             self.fingerprint.copy_(torch.frombuffer(digest, dtype=torch.uint8))
