@@ -29,6 +29,7 @@ COMMANDS = (
     'run-experiments',
     'record-score',
     'compare',
+    'audit',
     'plot-logs',
     'report',
 )

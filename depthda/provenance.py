@@ -31,6 +31,10 @@ def describe_dataset(dataset: Any) -> dict[str, Any]:
     known = ('data_root', 'data_prefix', 'domains', 'splits', 'domain', 'split', 'holdout')
     values = {key: getattr(dataset, key, None) for key in known}
     described = {key: value for key, value in values.items() if value is not None}
+    # A transform may give images the style of others.
+    steps = getattr(getattr(dataset, 'pipeline', None), 'transforms', ())
+    if folders := [step.folder for step in steps if getattr(step, 'takes_style', False)]:
+        described['styled_after'] = folders
     # A DomainPairDataset has two datasets.
     for name, part in getattr(dataset, 'sets', {}).items():
         described[name] = describe_dataset(part)

@@ -1,5 +1,5 @@
-# Controls that test what causes a gain from depth on the synthetic worlds, Urban -> Rural: a check of
-# mechanisms, not evidence about LoveDA. docs/synthetic-benchmark.md explains each row.
+# Controls that test what causes a gain from depth on the synthetic worlds, Urban -> Rural: a check
+# of mechanisms, not evidence about LoveDA. docs/synthetic-benchmark.md explains each row.
 from _base_.synthetic import (
     ITERATIONS,
     ON_BOTH_DOMAINS,

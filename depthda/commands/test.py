@@ -1,6 +1,6 @@
 """Test a checkpoint, or score existing predictions; write scores, predictions or a submission."""
 
-from argparse import ArgumentParser, Namespace
+from argparse import SUPPRESS, ArgumentParser, Namespace
 
 from depthda.cli import add_run_arguments, picked
 from depthda.errors import UserError
@@ -9,7 +9,6 @@ EXAMPLES = (
     '%(prog)s CONFIG work_dirs/NAME/iter_40000.pth',
     '%(prog)s CONFIG --predictions DIR',
     '%(prog)s SERVER_CONFIG CHECKPOINT --tta --submission u2r.zip',
-    '%(prog)s CONFIG CHECKPOINT --depth as-is zero flat shuffle',
 )
 _OUTPUTS = ('out', 'show_dir', 'save_depth', 'submission')
 _RUN = ('work_dir', 'cfg_options', 'launcher')
@@ -38,9 +37,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         nargs='+',
         choices=('as-is', 'zero', 'flat', 'shuffle'),
         metavar='KIND',
-        help='find out whether the model uses depth: test with the map as it is, with no depth '
-        '(zero), with equal depth everywhere (flat) or with the map of another tile (shuffle), and '
-        'show the scores in a table',
+        help=SUPPRESS,  # the former name of depthda audit
     )
 
 
@@ -70,11 +67,14 @@ def _score_predictions(args: Namespace) -> None:
 
 
 def _test_depth(args: Namespace) -> None:
-    """Run the same test with each kind of depth."""
-    from depthda.experiments.comparison.depth_use import test_depth_use
+    """Run the audit with these kinds of depth, as this option did before it had a command."""
+    from depthda.console import warn
+    from depthda.experiments.audit.audit import audit
 
     if any(picked(args, *_OUTPUTS).values()):
         raise UserError(
             '--depth tests several times: leave out --out, --show-dir, --save-depth, --submission.'
         )
-    test_depth_use(args.config, args.checkpoint, args.depth, **picked(args, 'tta', *_RUN))
+    warn('--depth has become the command depthda audit, and will be removed: use that instead.')
+    given = picked(args, 'work_dir', 'tta', 'cfg_options', 'launcher')
+    audit(args.config, args.checkpoint, kinds=args.depth, command=args.typed, **given)

@@ -1,6 +1,7 @@
 """What a score may be compared with: how its checkpoint was chosen, and on which images."""
 
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 from depthda.provenance import narrowed
@@ -13,8 +14,8 @@ def judge(metrics: Mapping[str, Any]) -> dict[str, Any]:
     ``target_selected`` is true if the checkpoint was chosen by a score on labelled images of a
     tested domain; every table and page marks such a score. ``target_images_seen`` describes the
     training images of a tested domain, labelled or not; images that a translation learned from
-    count too. A dataset that does not name its domains is recognised by its folder. If several
-    domains were tested, the domain of the headline counts.
+    or whose style was transferred count too. A dataset that does not name its domains is recognised
+    by its folder. If several domains were tested, the domain of the headline counts.
     """
     headline = (metrics.get('report') or {}).get('headline', '')
     tested = [narrowed(part, headline) for part in _parts(metrics['tested_on'])]
@@ -37,6 +38,8 @@ def _learned_from(trained_on: Mapping[str, Any] | None) -> Iterator[Mapping[str,
     if not trained_on:
         return
     yield from _parts(trained_on)
+    for part in _parts(trained_on):
+        yield from ({'folder': folder} for folder in part.get('styled_after', ()))
     translation = trained_on.get('translation') or {}
     for part in (trained_on.get('source'), trained_on.get('target'), translation.get('trained_on')):
         yield from _learned_from(part)
@@ -60,7 +63,14 @@ def _parts(described: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 
 
 def _share(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
-    """Return whether two datasets hold images of a common domain."""
+    """Return whether two datasets hold images of a common domain; one may be a plain folder."""
+    if folder := one.get('folder'):
+        path, root, names = Path(folder), other.get('data_root'), _domains(other)
+        return (
+            bool(root)
+            and path.is_relative_to(root)
+            and not (names and names.isdisjoint(path.parts))
+        )
     if one.get('data_root') != other.get('data_root'):
         return False
     first, second = _domains(one), _domains(other)

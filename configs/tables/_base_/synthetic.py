@@ -1,7 +1,7 @@
 """Parts of the tables on the synthetic worlds.
 
-The settings were chosen on worlds 900, 901 and 902, before any run on the worlds of the tables; they
-are fixed. docs/synthetic-benchmark.md lists what was tried.
+The settings were chosen on worlds 900, 901 and 902, before any run on the worlds of the tables.
+docs/synthetic-benchmark.md lists what was tried.
 """
 
 from _base_.classes import class_columns

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import cv2
 import numpy as np
 from mmseg.registry import TRANSFORMS
 
@@ -9,7 +10,8 @@ from depthda.datasets.transforms.load_depth import LoadDepth
 from depthda.depth.maps import LOWEST
 from depthda.errors import UserError
 
-CONTROLS = ('grey', 'constant', 'none', 'other-tile')
+CONTROLS = ('grey', 'constant', 'none', 'other-tile', 'degraded')
+_BLUR_PX, _NOISE_PX = 8, 16  # standard deviations of Gaussian filters
 # ITU-R BT.601, for mmcv's order of bands (BGR, or BGR and near infrared).
 _LUMA = np.array([0.114, 0.587, 0.299], np.float32)
 
@@ -25,7 +27,9 @@ class LoadControlDepth(LoadDepth):
         by: Replacement of depth. ``'grey'``: the luminance of the image (the mean of one or two
             bands). ``'constant'``: 0.5 everywhere. ``'none'``: no depth anywhere. ``'other-tile'``:
             the depth map that is half the folder further on in the list of maps, so that each map
-            is used once and no tile has its own.
+            is used once and no tile has its own. ``'degraded'``: half the map, blurred with σ = 8
+            pixels, and half smooth noise with the mean and deviation of the map, the same in each
+            test.
         **kwargs: Passed to ``LoadDepth``.
     """
 
@@ -51,9 +55,26 @@ class LoadControlDepth(LoadDepth):
                 grey = optical[..., :3] @ _LUMA if self.optical_bands > 2 else optical.mean(-1)
                 white = np.iinfo(kind).max if kind.kind == 'u' else 255
                 image[..., -1] = np.clip(grey / white, LOWEST, 1)
+            elif self.by == 'degraded':
+                image[..., -1] = _degraded(image[..., -1], Path(results.get('img_path') or '').name)
             else:
                 image[..., -1] = 0.5 if self.by == 'constant' else 0
         return results
+
+
+def _degraded(depth: np.ndarray, name: str) -> np.ndarray:
+    """Return a worse map; what is missing (0) stays so."""
+    known = depth > 0
+    if not known.any():
+        return depth
+    mean, spread = depth[known].mean(), depth[known].std()
+    filled = np.where(known, depth, mean).astype(np.float32)
+    # From the name alone, so that each model meets the same noise.
+    rng = np.random.default_rng(list(name.encode()))
+    noise = cv2.GaussianBlur(rng.standard_normal(depth.shape, np.float32), (0, 0), _NOISE_PX)
+    noise = mean + spread * (noise - noise.mean()) / noise.std()
+    mixed = (cv2.GaussianBlur(filled, (0, 0), _BLUR_PX) + noise) / 2
+    return np.where(known, mixed.clip(LOWEST, 1), 0)
 
 
 def _other(path: str) -> str:

@@ -24,6 +24,8 @@ class TargetStyle(RGBDTransform):
         folder: Images of the target, with the bands of the training images.
     """
 
+    takes_style = True  # so that checkpoints and scores record the folder
+
     def __init__(self, folder: str) -> None:
         self.folder = folder
 

@@ -69,16 +69,17 @@ def make_page(
         gallery, not_shown = gallery_section(runs, images, tiles, console)
         sections.append(gallery)
         missing += not_shown
-    text = _fill(title, head(title, runs), sections, _foot(command, runs))
+    text = fill(title, head(title, runs), sections, foot(command, runs))
     with atomic_path(out) as temporary:
         temporary.write_text(text, encoding='utf-8')
     return Page(Path(out), len(text.encode()), missing)
 
 
-def _fill(title: str, top: Markup, sections: Sequence[Section], foot: Markup) -> str:
+def fill(title: str, top: Markup, sections: Sequence[Section], end: Markup) -> str:
+    """Return the whole page."""
     here = files(__package__)
     links = [tag('li', tag('a', name, href=f'#{anchor}')) for name, anchor, _ in sections]
-    parts = {'head': top, 'body': join([part for *_, part in sections]), 'foot': foot}
+    parts = {'head': top, 'body': join([part for *_, part in sections]), 'foot': end}
     return Template((here / 'page.html').read_text(encoding='utf-8')).substitute(
         {name: with_relative_paths(part, Path.cwd()) for name, part in parts.items()},
         title=join(title),
@@ -88,7 +89,8 @@ def _fill(title: str, top: Markup, sections: Sequence[Section], foot: Markup) ->
     )
 
 
-def _foot(command: Sequence[str] | None, runs: Sequence[TestedRun]) -> Markup:
+def foot(command: Sequence[str] | None, runs: Sequence[TestedRun]) -> Markup:
+    """Return when, how and from which folders the page was made."""
     made = f'Made by depthda {__version__} on {datetime.now():%Y-%m-%d %H:%M}'
     how = join(' with ', tag('code', shlex.join(command))) if command else None
     static = (

@@ -295,3 +295,5 @@ def test_bands_that_agree_pass():
     check_bands(config(4, 4, rgb=dict(type='SomeonesBackbone')))
     necked = dict(type='NeckedBackbone', backbone=dict(type='ResNet', in_channels=6))
     check_bands(config(6, 6, optical_bands=6, rgb=necked))
+    starts = [dict(type='Kaiming', layer='Conv2d'), dict(type='Constant', layer='BN')]
+    check_bands(config(4, 4, rgb=dict(type='ResNetV1c', in_channels=4, init_cfg=starts)))

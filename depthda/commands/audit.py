@@ -1,0 +1,69 @@
+"""Find out how far a model's scores lean on depth, and on the choice of its checkpoint.
+
+The same weights are tested with the depth map and with each of several things in its place. A page
+shows the differences by class, with intervals over tiles, and a sentence says what they mean.
+"""
+
+from argparse import ArgumentParser, Namespace
+
+from depthda.cli import add_run_arguments, picked
+from depthda.errors import UserError
+
+KINDS = ('degraded', 'grey', 'shuffle', 'flat', 'zero')
+EXAMPLES = (
+    '%(prog)s CONFIG work_dirs/NAME/iter_40000.pth',
+    '%(prog)s CONFIG --predictions as-is=maps/depth zero=maps/no-depth',
+)
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    add_run_arguments(parser)
+    add = parser.add_argument
+    add('checkpoint', nargs='?', help='checkpoint file (.pth) that was trained with the config')
+    add(
+        '--variants',
+        nargs='+',
+        choices=('as-is', *KINDS),
+        default=list(KINDS),
+        metavar='KIND',
+        help='what stands in place of the map: the map blurred and mixed with noise (degraded), a '
+        'grey copy of the image (grey), the map of another tile (shuffle), equal depth everywhere '
+        '(flat), no depth (zero)',
+    )
+    add(
+        '--predictions',
+        nargs='+',
+        metavar='KIND=DIR',
+        help='instead of testing a checkpoint, score the index maps that any program has predicted '
+        'with each kind of depth; as-is=DIR is needed',
+    )
+    add('--tta', action='store_true', help='average over flips')
+    text = 'draw blocks of N tiles with neighbouring names instead of single tiles'
+    add('--block', type=int, default=1, metavar='N', help=text)
+
+
+def run(args: Namespace) -> None:
+    from depthda.experiments.audit.audit import audit
+
+    if (args.checkpoint is None) == (args.predictions is None):
+        raise UserError('give either a checkpoint to test, or --predictions KIND=DIR … to score.')
+    chosen = {'predictions': _folders(args.predictions)} if args.predictions else {}
+    if args.predictions and (args.tta or args.launcher != 'none'):
+        raise UserError('--predictions scores existing maps: leave out --tta and --launcher.')
+    more = {} if chosen else picked(args, 'tta', 'launcher')
+    more |= dict(kinds=args.variants, command=args.typed)
+    audit(args.config, args.checkpoint, **chosen, **picked(args, 'work_dir', 'block'), **more,
+          cfg_options=args.cfg_options)  # fmt: skip
+
+
+def _folders(words: list[str]) -> dict[str, str]:
+    known = ', '.join(('as-is', *KINDS))
+    folders = {}
+    for word in words:
+        kind, equals, folder = word.partition('=')
+        if kind not in ('as-is', *KINDS) or not equals or not folder:
+            raise UserError(f'--predictions {word}: write KIND=DIR, with a kind of {known}.')
+        if kind in folders:
+            raise UserError(f'--predictions: {kind} is given twice; give each kind once.')
+        folders[kind] = folder
+    return folders

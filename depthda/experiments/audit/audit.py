@@ -1,0 +1,176 @@
+"""Audit a model: how far do its scores lean on depth, and on the choice of its checkpoint?"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from mmengine.dist import is_main_process
+from rich.table import Table
+
+from depthda.console import wide_console
+from depthda.engine.prepare import load_config
+from depthda.errors import UserError
+from depthda.evaluation.score_report import format_score
+from depthda.experiments.audit import audit_page
+from depthda.experiments.audit.variants import (
+    AS_IS,
+    VARIANTS,
+    reads_depth,
+    score_variants,
+    test_variants,
+)
+from depthda.experiments.comparison.compare import compare
+from depthda.experiments.page.html import number
+from depthda.experiments.selection import Choice, choices
+from depthda.experiments.tested_run import TestedRun, load_run
+from depthda.io.files import write_json
+
+
+class Findings(NamedTuple):
+    """What an audit has found; the keys of the dicts are names of variants."""
+
+    run: TestedRun  # the test with the map as it is
+    differences: Mapping[str, Mapping[str, Any]]  # comparisons with it, B − A
+    unused: bool  # no replacement changes a single pixel of the counts
+    choices: Sequence[Choice]
+    sentences: Sequence[str]
+
+
+def audit(
+    config: str | Path,
+    checkpoint: str | Path | None = None,
+    predictions: Mapping[str, str] | None = None,
+    kinds: Sequence[str] = tuple(VARIANTS),
+    work_dir: str | None = None,
+    block: int = 1,
+    command: Sequence[str] | None = None,
+    **test_options: Any,
+) -> Findings | None:
+    """Test with each variant of depth, and write ``audit.html`` and ``audit.json``.
+
+    They go to ``<work_dir>/audit``, next to a folder for each test. The arguments are the options
+    of ``depthda audit``; ``test_options`` are passed to :func:`~.variants.test_variants`. The page
+    shows ``command``. Only the main process of several returns the findings.
+    """
+    options = test_options.get('cfg_options')
+    cfg = load_config(config, options)
+    root = Path(work_dir or cfg.get('work_dir') or f'work_dirs/{Path(config).stem}') / 'audit'
+    kinds = list(dict.fromkeys([AS_IS, *(predictions or kinds)]))
+    if len(kinds) < 2:
+        raise UserError('an audit compares: name at least one variant besides as-is.')
+    if predictions:
+        if AS_IS not in predictions:
+            raise UserError('--predictions: give the maps of the usual test too, as-is=DIR.')
+        score_variants(config, predictions, root, options)
+    else:
+        test_variants(config, checkpoint, kinds, root, **test_options)
+    if not is_main_process():
+        return None
+    findings = find(root, kinds, block, bool(predictions) or reads_depth(cfg))
+    console = wide_console()
+    console.print(_table(findings))
+    for sentence in findings.sentences:
+        console.print(sentence, highlight=False, markup=False)
+    write_json(root / 'audit.json', _as_json(findings))
+    audit_page.write(findings, root / 'audit.html', command)
+    console.print(f'page: {root / "audit.html"}', highlight=False, markup=False)
+    return findings
+
+
+def find(root: Path, kinds: Sequence[str], block: int = 1, reads: bool = True) -> Findings:
+    """Compare the tests below ``root`` with that of the map as it is."""
+    run = load_run(root / AS_IS, AS_IS)
+    found = {kind: compare(root / AS_IS, root / kind, block=block) for kind in kinds[1:]}
+    others = [load_run(root / kind) for kind in found]
+    unused = all((run.tiles.counts == other.tiles.counts).all() for other in others)
+    chosen = choices(run)
+    sentences = [_depth_sentence(found, unused, reads), *_grey(found, unused)]
+    return Findings(run, found, unused, chosen, [*sentences, _choice_sentence(run, chosen)])
+
+
+def _depth_sentence(found: Mapping[str, Mapping], unused: bool, reads: bool) -> str:
+    if unused and not reads:
+        return "This model reads no depth: its data_preprocessor has depth='drop'."
+    if unused:
+        return 'This model does not use depth: nothing in its place changes a single prediction.'
+    losses = {kind: result['mIoU'] for kind, result in found.items() if kind != 'grey'}
+    losses = losses or {'grey': found['grey']['mIoU']}
+    kind = min(losses, key=lambda kind: losses[kind]['difference'])
+    worst, words = losses[kind], VARIANTS[kind].words
+    if certain(worst) and worst['difference'] < 0:
+        classes = {k: v['difference'] for k, v in found[kind]['per_class'].items() if v}
+        name = min(classes, key=classes.get)
+        return (
+            f'This model leans on depth: with {words}, mIoU falls from {worst["a"]:.2f} to '
+            f'{worst["b"]:.2f} ({interval(worst)}), most for {name} '
+            f'({number(classes[name], sign=True)}).'
+        )
+    best = max(losses.values(), key=lambda loss: loss['difference'])
+    if certain(best):
+        return (
+            'Depth harms this model on these images: with something else in its place, mIoU rises '
+            f'from {best["a"]:.2f} to {best["b"]:.2f} ({interval(best)}).'
+        )
+    return (
+        'No use of depth is shown: nothing in its place changes mIoU by more than the choice of '
+        f'these tiles could. The largest change is with {words} ({interval(worst)}).'
+    )
+
+
+def _grey(found: Mapping[str, Mapping], unused: bool) -> list[str]:
+    if 'grey' not in found or unused:
+        return []
+    row = found['grey']['mIoU']
+    return [f'A grey copy of the image in place of the map changes mIoU by {interval(row)}.']
+
+
+def _choice_sentence(run: TestedRun, chosen: Sequence[Choice]) -> str:
+    own = ' The tested checkpoint was itself chosen so.' if run.protocol['target_selected'] else ''
+    for choice in chosen:
+        if choice.optimism is not None:
+            rule = 'at the end' if choice.chosen_on_source is None else 'on the source'
+            return (
+                f'Choosing the checkpoint on labels of the target gives {choice.best_on_target:.2f}'
+                f' mIoU, {number(choice.optimism, sign=True)} over choosing it {rule}.{own}'
+            )
+    return f'How much choosing the checkpoint on the target flatters the score is not logged.{own}'
+
+
+def certain(row: Mapping[str, Any]) -> bool:
+    """Return whether the interval over tiles leaves out 0."""
+    low, high = row['over_tiles']['low'], row['over_tiles']['high']
+    return low is not None and (low > 0 or high < 0)
+
+
+def interval(row: Mapping[str, Any]) -> str:
+    """Return a difference with its interval over tiles."""
+    low, high = row['over_tiles']['low'], row['over_tiles']['high']
+    shown = number(row['difference'], sign=True)
+    return shown if low is None else f'{shown} [{number(low)}, {number(high)}]'
+
+
+def _table(findings: Findings) -> Table:
+    table = Table('IoU in %', title='What depth does for this model', title_style='bold')
+    table.add_column(AS_IS, justify='right')
+    for kind in findings.differences:
+        table.add_column(f'{kind} −\n{AS_IS}', justify='right')
+    first = next(iter(findings.differences.values()))
+    for name in (*first['per_class'], 'mIoU'):
+        rows = [
+            result['mIoU'] if name == 'mIoU' else result['per_class'][name]
+            for result in findings.differences.values()
+        ]
+        base = next((row['a'] for row in rows if row), None)
+        cells = [format_score(row and row['difference'], '+') for row in rows]
+        table.add_row(name, format_score(base), *cells, style='bold' if name == 'mIoU' else '')
+    return table
+
+
+def _as_json(findings: Findings) -> dict[str, Any]:
+    return {
+        'sentences': list(findings.sentences),
+        'scores': findings.run.metrics['scores'],
+        'differences': findings.differences,
+        'choices': [asdict(each) | {'optimism': each.optimism} for each in findings.choices],
+    }

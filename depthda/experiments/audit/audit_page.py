@@ -1,0 +1,86 @@
+"""The page of an audit: the sentences, the scores of each variant, and the choice of checkpoint."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from depthda.experiments.audit.variants import AS_IS, VARIANTS
+from depthda.experiments.page import html
+from depthda.experiments.page.head import basis_section
+from depthda.experiments.page.html import Markup, Section, join, number, tag
+from depthda.experiments.page.page import fill, foot
+from depthda.experiments.page.runs import name_dataset
+from depthda.experiments.page.selection import selection_section
+from depthda.io.files import atomic_path
+
+if TYPE_CHECKING:
+    from depthda.experiments.audit.audit import Findings
+
+
+def write(findings: 'Findings', out: Path, command: Sequence[str] | None) -> None:
+    """Write the page."""
+    run = findings.run
+    title = f'Depth audit of {Path(str(run.metrics["config"])).stem}'
+    tested = f'Tested on {name_dataset(run.metrics["tested_on"])}.'
+    said = [tag('p', sentence, class_='lead') for sentence in findings.sentences]
+    top = tag('header', tag('h1', title), said, tag('p', tested))
+    sections = [_variants(findings), _classes(findings), selection_section([run])]
+    sections.append(basis_section([run]))
+    with atomic_path(out) as temporary:
+        temporary.write_text(fill(title, top, sections, foot(command, [run])), encoding='utf-8')
+
+
+def _variants(findings: 'Findings') -> Section:
+    base = next(iter(findings.differences.values()))['mIoU']['a']
+    rows = [_variant(AS_IS, base, None, base)]
+    for kind, result in findings.differences.items():
+        rows.append(_variant(kind, result['mIoU']['b'], result['mIoU'], base))
+    heads = html.column_heads('variant', 'in place of the map', 'mIoU', 'difference', '95 %', None)
+    heads[1] = tag('th', 'in place of the map', scope='col', class_='words')
+    text = (
+        'The same weights, tested on the same images with something else in place of the depth '
+        'map. The intervals are over tiles (bootstrap): they cover which tiles were tested, not '
+        'the randomness of training.'
+    )
+    return html.section('With and without depth', 'variants', tag('p', text), html.table(
+        'Variants of depth', heads, rows
+    ))  # fmt: skip
+
+
+def _variant(kind: str, miou: float, row: Mapping[str, Any] | None, base: float) -> Markup:
+    words = tag('td', VARIANTS[kind].words, class_='words')
+    difference = number(row and row['difference'], sign=True)
+    cells = [tag('td', value) for value in (number(miou), difference, _limits(row))]
+    bar = html.bars([(0 if row is None else 1, 100 * miou / max(base, miou, 1))])
+    return tag('tr', tag('th', kind, scope='row'), words, cells, bar)
+
+
+def _classes(findings: 'Findings') -> Section:
+    results = findings.differences
+    heads = html.column_heads('class', AS_IS, *(f'{kind} − {AS_IS}' for kind in results))
+    body = []
+    for name in next(iter(results.values()))['per_class']:
+        rows = [result['per_class'][name] for result in results.values()]
+        base = next((row['a'] for row in rows if row), None)
+        cells = [_difference(row) for row in rows]
+        body.append(tag('tr', tag('th', name, scope='row'), tag('td', number(base)), cells))
+    text = 'IoU in %, and its change with each variant. Bold: the interval leaves out 0.'
+    table = html.table('Change by class', heads, body)
+    return html.section('By class', 'classes', tag('p', text), table)
+
+
+def _difference(row: Mapping[str, Any] | None) -> Markup:
+    if row is None:
+        return tag('td', html.DASH)
+    low, high = row['over_tiles']['low'], row['over_tiles']['high']
+    certain = low is not None and (low > 0 or high < 0)
+    value = number(row['difference'], sign=True)
+    shown = tag('strong', value) if certain else value
+    return tag('td', join(shown, tag('br'), tag('span', _limits(row), class_='quiet')))
+
+
+def _limits(row: Mapping[str, Any] | None) -> str:
+    if row is None or row['over_tiles']['low'] is None:
+        return html.DASH
+    low, high = (number(row['over_tiles'][end]) for end in ('low', 'high'))
+    return f'[{low}, {high}]'

@@ -1,0 +1,186 @@
+"""The audit, on models and counts whose use of depth is known."""
+
+import json
+import re
+
+import numpy as np
+import pytest
+import torch
+
+from depthda.commands.audit import _folders
+from depthda.engine.launch import test as run_test
+from depthda.engine.launch import train
+from depthda.errors import UserError
+from depthda.experiments.audit.audit import audit, find
+from depthda.experiments.audit.variants import VARIANTS
+from depthda.experiments.page.html import number
+from depthda.io.files import read_json, write_json
+
+CONFIG = 'configs/sample/depthda_tiny_u2r.py'
+RGB = 'configs/sample/upernet_tiny_u2r.py'
+
+
+@pytest.fixture(scope='module')
+def trained(tmp_path_factory, short_run):
+    folder = tmp_path_factory.mktemp('audit')
+    train(CONFIG, work_dir=str(folder), cfg_options=short_run)
+    return folder
+
+
+@pytest.fixture(scope='module')
+def audited(trained, short_run):
+    findings = audit(
+        CONFIG, trained / 'iter_4.pth', work_dir=str(trained), cfg_options=short_run,
+        command=['depthda', 'audit', CONFIG],
+    )  # fmt: skip
+    return trained / 'audit', findings
+
+
+def test_a_model_that_uses_depth_changes_with_each_variant(audited):
+    root, findings = audited
+    scores = [read_json(root / kind / 'metrics.json')['scores'] for kind in VARIANTS]
+    assert len({round(found['OA'], 6) for found in scores}) == len(VARIANTS) == 6
+    assert list(findings.differences) == [kind for kind in VARIANTS if kind != 'as-is']
+    for kind, result in findings.differences.items():
+        other = read_json(root / kind / 'metrics.json')['scores']
+        assert result['mIoU']['difference'] == pytest.approx(other['mIoU'] - scores[0]['mIoU'])
+    assert not findings.unused and 'does not use depth' not in findings.sentences[0]
+    stored = read_json(root / 'audit.json')
+    assert stored['sentences'] == list(findings.sentences)
+    assert stored['differences'] == json.loads(json.dumps(findings.differences))
+
+
+def test_the_page_has_the_sentences_and_the_difference_of_every_class(audited):
+    root, findings = audited
+    page = (root / 'audit.html').read_text()
+    text = re.sub(r'<[^>]+>', ' ', page)
+    for sentence in findings.sentences:
+        assert sentence in text
+    for kind, result in findings.differences.items():
+        assert VARIANTS[kind].words in text
+        for row in filter(None, result['per_class'].values()):
+            assert number(row['difference'], sign=True) in text
+    assert 'depthda audit configs/sample' in text
+
+
+def test_a_model_that_ignores_depth_is_found(trained, short_run, capsys):
+    """The same weights, with every path from the depth encoder to the head cut."""
+    checkpoint = torch.load(trained / 'iter_4.pth', weights_only=True)
+    for name, weight in checkpoint['state_dict'].items():
+        if name.startswith('backbone.depth') and name.endswith(('weight', 'bias')):
+            weight.zero_()
+    torch.save(checkpoint, trained / 'blind.pth')
+    kinds, place = ['shuffle', 'zero'], str(trained / 'blind')
+    options = dict(kinds=kinds, work_dir=place, cfg_options=short_run)
+    findings = audit(CONFIG, trained / 'blind.pth', **options)
+    assert findings.sentences[0].startswith('This model does not use depth: nothing in its place')
+    assert findings.sentences[0] in capsys.readouterr().out
+
+
+def test_a_model_without_depth_says_so(tmp_path, short_run):
+    train(RGB, work_dir=str(tmp_path), cfg_options=short_run)
+    options = dict(kinds=['flat'], work_dir=str(tmp_path), cfg_options=short_run)
+    findings = audit(RGB, tmp_path / 'iter_4.pth', **options)
+    assert findings.sentences[0].startswith('This model reads no depth')
+
+
+def test_given_predictions_are_audited_as_the_model_is(audited, short_run, tmp_path):
+    root, findings = audited
+    checkpoint = root.parent / 'iter_4.pth'
+    maps = {}
+    for kind in ('as-is', 'zero'):
+        maps[kind] = str(tmp_path / kind)
+        options = dict(short_run)
+        if kind == 'zero':
+            step = 'test_dataloader.dataset.pipeline.1'
+            options |= {f'{step}.type': 'LoadControlDepth', f'+{step}.by': 'none'}
+        run_test(CONFIG, checkpoint, str(tmp_path / 'run'), out=maps[kind], cfg_options=options)
+    given = dict(predictions=maps, work_dir=str(tmp_path), cfg_options=short_run)
+    found = audit(CONFIG, **given)
+    expected = findings.differences['zero']['per_class']
+    assert found.differences['zero']['per_class'] == expected
+    with pytest.raises(UserError, match='as-is=DIR'):
+        audit(CONFIG, predictions={'zero': maps['zero']}, cfg_options=short_run)
+
+
+def test_a_pipeline_without_depth_and_an_audit_of_nothing_are_refused(trained, short_run):
+    options = short_run | {'test_dataloader.dataset.pipeline': [dict(type='LoadImageFromFile')]}
+    with pytest.raises(UserError, match='LoadDepth'):
+        audit(CONFIG, trained / 'iter_4.pth', kinds=['zero'], cfg_options=options)
+    with pytest.raises(UserError, match='at least one variant besides as-is'):
+        audit(CONFIG, trained / 'iter_4.pth', kinds=['as-is'], cfg_options=short_run)
+    for words, message in (
+        (['zero'], 'write KIND=DIR'),
+        (['grayscale=x'], 'a kind of as-is, degraded'),
+        (['zero=a', 'zero=b'], 'given twice'),
+    ):
+        with pytest.raises(UserError, match=message):
+            _folders(words)
+
+
+@pytest.fixture
+def made(audited, tmp_path):
+    """Return a function that writes tests whose counts are given: rows truth, columns found."""
+    root, _ = audited
+
+    def make(**counts):
+        for kind, matrix in counts.items():
+            folder = tmp_path / kind
+            folder.mkdir()
+            metrics = read_json(root / 'as-is' / 'metrics.json')
+            names = [f'{index}.png' for index in range(20)]
+            per_tile = np.stack([np.array([*matrix, [0, 0]])] * 20)
+            np.savez(
+                folder / 'tiles.npz', names=names, domains=['Rural'] * 20, splits=['Test'] * 20,
+                classes=['ground', 'building'], counts=per_tile,
+            )  # fmt: skip
+            total = per_tile[:, :-1].sum(0).tolist()
+            metrics['report'] |= dict(headline='Rural', classes=['ground', 'building'])
+            metrics['report']['groups'] = {'Rural': {'confusion_matrix': total}}
+            write_json(folder / 'metrics.json', metrics)
+        return find(tmp_path, list(counts))
+
+    return make
+
+
+GOOD, BAD = [[90, 10], [10, 90]], [[90, 10], [90, 10]]
+
+
+def test_the_sentence_says_what_the_counts_say(made):
+    findings = made(**{'as-is': GOOD, 'zero': BAD, 'grey': GOOD})
+    before = (90 / 110 + 90 / 110) / 2 * 100
+    after = (90 / 190 + 10 / 110) / 2 * 100
+    assert findings.sentences[0] == (
+        f'This model leans on depth: with no depth anywhere, mIoU falls from {before:.2f} to '
+        f'{after:.2f} (−{before - after:.2f} [−{before - after:.2f}, −{before - after:.2f}]), most '
+        f'for building (−{900 / 11 - 100 / 11:.2f}).'
+    )
+    assert 'changes mIoU by 0.00 [0.00, 0.00]' in findings.sentences[1]
+
+
+def test_depth_that_harms_is_said_to_harm(made):
+    sentence = made(**{'as-is': BAD, 'zero': GOOD}).sentences[0]
+    assert sentence.startswith('Depth harms this model on these images: with something else')
+
+
+def test_the_optimism_of_choosing_on_the_target_is_that_of_the_logged_validations(
+    tmp_path, short_run
+):
+    both = {
+        'val_dataloader.dataset.domain': ['Urban', 'Rural'],
+        '+val_evaluator.headline': 'Urban',
+        'train_cfg.val_interval': 1,
+    }
+    train(CONFIG, work_dir=str(tmp_path), cfg_options=short_run | both)
+    given = dict(kinds=['zero'], work_dir=str(tmp_path), cfg_options=short_run)
+    findings = audit(CONFIG, tmp_path / 'iter_4.pth', **given)
+    (log,) = tmp_path.glob('*/vis_data/scalars.json')
+    lines = [json.loads(line) for line in log.read_text().splitlines()]
+    validations = [line for line in lines if 'Rural/mIoU' in line]
+    assert len(validations) == 4
+    best = max(line['Rural/mIoU'] for line in validations)
+    honest = max(validations, key=lambda line: line['mIoU'])['Rural/mIoU']
+    assert findings.sentences[-1].startswith(
+        f'Choosing the checkpoint on labels of the target gives {best:.2f} mIoU, '
+        f'{number(best - honest, sign=True)} over choosing it on the source.'
+    )
