@@ -74,6 +74,7 @@ class LoveDARGBD(RGBDSegDataset):
     def how_made(self) -> str:
         # The data_root of the sample configs means the synthetic dataset.
         samples = {'sample': '', 'sample-4band': ' --near-infrared'}
+        samples['sample-two-dates'] = ' --two-dates --seed 1000 --train 160 --val 0 --test 0'
         option = samples.get(os.path.basename(os.path.normpath(self.data_root)))
         if option is not None:
             return f'make the dataset with: depthda sample {self.data_root}{option}'
