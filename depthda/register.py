@@ -13,6 +13,7 @@ from depthda.datasets import (  # noqa: F401
     liuzhou,
     loveda,
     prepared,
+    rare_class_tiles,
     rgbd,
 )
 from depthda.datasets.transforms import (  # noqa: F401
@@ -40,6 +41,15 @@ from depthda.engine.optimizers import (  # noqa: F401
 )
 from depthda.evaluation import prediction_writer, segmentation_metric  # noqa: F401
 from depthda.models import pair_preprocessor, preprocessor  # noqa: F401
+from depthda.models.adaptation import (  # noqa: F401
+    class_mix,
+    confident_share,
+    domain_adaptation,
+    ema_teacher,
+    feature_distance,
+    masked_consistency,
+    strong_augmentation,
+)
 from depthda.models.backbones import (  # noqa: F401
     depth_backbone,
     dual_backbone,
@@ -48,6 +58,7 @@ from depthda.models.backbones import (  # noqa: F401
     transformers_backbone,
 )
 from depthda.models.decode_heads import (  # noqa: F401
+    daformer_head,
     depth_refined_head,
     depthseg_head,
     projected_aspp_head,

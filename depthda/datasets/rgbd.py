@@ -160,6 +160,11 @@ class RGBDSegDataset(BaseSegDataset):
         with named_if_damaged(info):
             return self.pipeline(info)
 
+    def read_labels(self, idx: int) -> np.ndarray:
+        """Return the label map of a sample, H×W, as the pipeline loads it."""
+        load = next(s for s in self.pipeline.transforms if type(s).__name__ == 'LoadAnnotations')
+        return load(self.get_data_info(idx))['gt_seg_map']
+
     def unknown_labels(self, labels: Any) -> Any:
         """Return those values of an array or tensor that are neither a class nor ignored."""
         return labels[(labels >= len(self._metainfo['classes'])) & (labels != self.ignore_index)]

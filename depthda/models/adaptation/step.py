@@ -1,0 +1,117 @@
+"""What the parts of an adaptation share in one iteration, computed when it is first needed."""
+
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import torch
+from mmengine.structures import PixelData
+from mmseg.structures import SegDataSample
+from mmseg.utils import SampleList
+from torch import Tensor, nn
+
+from depthda.models.adaptation.class_mix import LabelledImages
+from depthda.models.adaptation.pixel_weights import pixel_weights
+
+if TYPE_CHECKING:
+    from depthda.models.adaptation.domain_adaptation import DomainAdaptation
+
+
+class AdaptationStep:
+    """One iteration: the batch of both domains, and what the parts compute from it.
+
+    Attributes:
+        iteration: Number of the iteration, from 0.
+        source_images, target_images: Preprocessed images (N, C, H, W).
+        source_labels: Labels (N, H, W).
+    """
+
+    def __init__(
+        self,
+        model: 'DomainAdaptation',
+        source: tuple[Tensor, SampleList],
+        target_images: Tensor,
+        iteration: int,
+    ) -> None:
+        self.model = model
+        self.source_images, self.source_samples = source
+        self.target_images = target_images
+        self.iteration = iteration
+        self.source_labels = torch.cat([each.gt_sem_seg.data for each in self.source_samples])
+
+    @property
+    def segmentor(self) -> nn.Module:
+        return self.model.segmentor
+
+    @property
+    def num_classes(self) -> int:
+        return self.segmentor.num_classes
+
+    @property
+    def bands(self) -> int:
+        """The number of optical bands."""
+        return len(self.segmentor.data_preprocessor.mean)
+
+    @cached_property
+    def _source_pass(self) -> tuple[dict[str, Tensor], Any]:
+        found = []
+        hook = self.segmentor.backbone.register_forward_hook(
+            lambda module, given, result: found.append(result)
+        )
+        with hook:
+            losses = self.segmentor.loss(self.source_images, self.source_samples)
+        return losses, found[0]
+
+    @property
+    def source_losses(self) -> dict[str, Tensor]:
+        """The segmentor's own losses on the source."""
+        return self._source_pass[0]
+
+    @property
+    def source_features(self) -> Any:
+        """What the encoder returns for the source images; gradients flow into it."""
+        return self._source_pass[1]
+
+    @cached_property
+    def pseudo_labels(self) -> tuple[Tensor, Tensor]:
+        """Labels and weights of the target images, (N, H, W) each, without gradient."""
+        with torch.no_grad():
+            return self.model.pseudo(self.model.probabilities(self.target_images))
+
+    @cached_property
+    def mixed(self) -> LabelledImages:
+        """Source classes pasted on target images, augmented."""
+        weights = torch.ones_like(self.source_labels, dtype=torch.float32)
+        source = LabelledImages(self.source_images, self.source_labels, weights)
+        target = LabelledImages(self.target_images, *self.pseudo_labels)
+        mixed = self.model.mix(source, target, self.bands) if self.model.mix else target
+        return mixed._replace(images=self.augmented(mixed.images))
+
+    def augmented(self, images: Tensor) -> Tensor:
+        """Return the images as the student sees them."""
+        if self.model.augmentation is None:
+            return images
+        given = self.segmentor.data_preprocessor
+        return self.model.augmentation(images, given.mean, given.std)
+
+    def losses(
+        self, images: Tensor, labels: Tensor, weights: Tensor, weight: float = 1.0
+    ) -> dict[str, Tensor]:
+        """Return the segmentor's losses on labelled images, times ``weight``."""
+        samples = [
+            SegDataSample(gt_sem_seg=PixelData(data=label[None]), metainfo=sample.metainfo)
+            for label, sample in zip(labels, self.source_samples, strict=True)
+        ]
+        with pixel_weights(self.segmentor, weights):
+            found = self.segmentor.loss(images, samples)
+        return weighted(found, weight)
+
+
+def weighted(losses: dict[str, Tensor], weight: float) -> dict[str, Tensor]:
+    """Multiply the losses, not the values that are only logged."""
+    if weight == 1:
+        return losses
+
+    def scaled(value):
+        return [weight * each for each in value] if isinstance(value, list) else weight * value
+
+    return {name: scaled(value) if 'loss' in name else value for name, value in losses.items()}
