@@ -26,7 +26,7 @@ seeds = SEEDS
 sample = SAMPLE
 columns = ON_BOTH_DOMAINS
 
-GAPS = ('layout', 'geometry', 'resolution', 'appearance', 'depth')
+GAPS = ('appearance', 'resolution')
 # The rows of a translation with the weights of its depth losses.
 SYSTEMS = {
     'rdg': ('RDG', dict(dsl_weight=0.0, dccl_weight=0.0)),
@@ -92,8 +92,6 @@ for gap in GAPS:
         in_gap(gap, 'rgb', 'source only', 'upernet'),
         in_gap(gap, 'dual', 'RGB + depth', 'depthda', baseline=base),
     ]
-    if gap not in ('appearance', 'resolution'):
-        continue
     transfers = (('colour', 'means and deviations', 'Colour'), ('fourier', 'FDA', 'Fourier'))
     rows += [
         in_gap(gap, name, text, 'upernet', baseline=base, options=styled(f'{kind}Transfer'))

@@ -1,12 +1,16 @@
 """Rows that start from a pretraining: one training for all of them, done before them."""
 
+import hashlib
+import json
+
 import pytest
 import torch
 from mmengine.config import Config
 from small_tables import SHORT, finish, refusal, stand_in_worker, tiny
 
 from depthda.experiments.tables import worker
-from depthda.experiments.tables.plan import plan_runs
+from depthda.experiments.tables.configs import resolved_config
+from depthda.experiments.tables.plan import _identity, plan_runs
 from depthda.experiments.tables.results import collect
 from depthda.experiments.tables.runner import run_table, say_failed
 from depthda.experiments.tables.table import load_table
@@ -70,9 +74,22 @@ def test_another_pretraining_makes_another_run(plan, change):
 def test_runs_without_pretraining_keep_their_hash(plan):
     (plain,), (none,), (some,) = plan(tiny()), plan(tiny(pretrained=None)), plan(started('rgb'))
     assert plain.hash == none.hash and plain.pretraining is none.pretraining is None
+    # What was hashed before rows could have a pretraining: finished runs stay finished.
+    content = [1, 0, plain.row.sample, [_identity(step) for step in plain.steps]]
+    text = json.dumps(content, sort_keys=True, default=repr)
+    assert plain.hash == hashlib.sha256(text.encode()).hexdigest()[:8]
     assert plain.hash != some.hash
     (only_named,) = plan(tiny(pretrained=BEFORE))
     assert only_named.hash != plain.hash
+
+
+def test_a_smoke_run_has_a_short_pretraining(plan):
+    long = started(pretrained=BEFORE | dict(sample=BEFORE['sample'] | dict(train=160, size=256)))
+    (run,) = plan(long, smoke=True)
+    cfg = resolved_config(run.pretraining.steps[0])
+    assert (cfg.train_cfg.max_iters, cfg.param_scheduler[-1].end) == (2, 2)
+    sample = dict(train=12, val=0, test=2, size=128, bands='two-dates')
+    assert run.pretraining.row.sample == sample
 
 
 @pytest.mark.parametrize(
@@ -137,7 +154,7 @@ for folder in map(pathlib.Path, sys.argv[1:]):
 """
 
 
-def test_runs_whose_pretraining_failed_are_not_begun(write_table, tmp_path, monkeypatch, capsys):
+def test_runs_whose_pretraining_failed_wait_for_it(write_table, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr('depthda.experiments.tables.runner.make_data', lambda *_: None)
     workers = stand_in_worker(monkeypatch, SCRIPT)
     path, out = write_table([started(), tiny()], worlds=(1,)), tmp_path / 'out'
@@ -155,6 +172,10 @@ def test_runs_whose_pretraining_failed_are_not_begun(write_table, tmp_path, monk
     listed = capsys.readouterr().out
     assert 'would run  dates_resnet-tiny, world 1000' in listed
     assert 'would run  started, world 1' in listed and 'finished   rgb, world 1' in listed
+
+    finish(run, {})  # by another process
+    assert run_table(path, out) == [] and len(workers) == 3
+    assert len(list(out.glob('small/started/*/result.json'))) == 1
 
 
 def test_a_worker_waits_for_the_pretraining_of_another_process(tmp_path, monkeypatch):
