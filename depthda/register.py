@@ -29,6 +29,7 @@ from depthda.datasets.transforms import (  # noqa: F401
 )
 from depthda.engine import run_sampler  # noqa: F401
 from depthda.engine.hooks import (  # noqa: F401
+    class_threshold_hook,
     non_finite_hook,
     plain_checkpoint_hook,
     plateau_hook,
@@ -43,11 +44,15 @@ from depthda.evaluation import prediction_writer, segmentation_metric  # noqa: F
 from depthda.models import pair_preprocessor, preprocessor  # noqa: F401
 from depthda.models.adaptation import (  # noqa: F401
     class_mix,
+    class_portion,
     confident_share,
     domain_adaptation,
     ema_teacher,
     feature_distance,
     masked_consistency,
+    output_adversary,
+    output_critic,
+    snapshot_teacher,
     strong_augmentation,
 )
 from depthda.models.backbones import (  # noqa: F401

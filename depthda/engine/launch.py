@@ -24,7 +24,7 @@ from depthda.engine.checks.sample_check import file_warnings
 from depthda.engine.checks.start_check import StartCheck, check_config
 from depthda.engine.checks.value_check import check_bands, check_evaluation
 from depthda.engine.hooks.non_finite_hook import NonFiniteHook
-from depthda.engine.overrides import as_list
+from depthda.engine.overrides import as_list, segmentor_config
 from depthda.engine.prepare import add_outputs, load_config, prepare, use_amp
 from depthda.engine.resume import Start, find_start
 from depthda.engine.run_end import BegunHook, left_as_it_was, logged_end, logged_errors, lost_files
@@ -139,6 +139,7 @@ def test(
     if against and not submission:
         raise UserError('--against names what a zip is checked against: add --submission FILE.zip.')
     cfg = load_config(config, cfg_options)
+    cfg.model = segmentor_config(cfg.model)  # the checkpoint of an adaptation holds it, too
     prepare(cfg, config, work_dir, launcher)
     check_outputs(cfg, out=out, show_dir=show_dir, save_depth=save_depth)
     notes = _check_test(cfg, config, str(checkpoint))
@@ -222,6 +223,7 @@ def _build_runner(cfg: Config, start: Start, dump: bool = True) -> Runner:
 def _drop_unused_logits(runner: Runner, cfg: Config) -> None:
     """Let the model return label maps without logits if no metric needs logits."""
     model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+    model = getattr(model, 'segmentor', model)
     metrics = [*as_list(cfg.get('val_evaluator')), *as_list(cfg.get('test_evaluator'))]
     if isinstance(model, DepthGuidedEncoderDecoder):
         model.keep_logits = not all(

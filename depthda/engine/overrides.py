@@ -137,6 +137,11 @@ def read_dicts(cfg: Config, section: str) -> Iterator[tuple[str, dict]]:
     return ((key, node) for key, node in nodes if isinstance(node, dict))
 
 
+def segmentor_config(model: dict[str, Any]) -> dict[str, Any]:
+    """Return the part of the config of a model that predicts, without what adapts it."""
+    return model['segmentor'] if model.get('type') == 'DomainAdaptation' else model
+
+
 def as_list(value: Any) -> list[Any]:
     """Return the items of a part of a config that may be a list, a single item or nothing."""
     return list(value) if isinstance(value, (list, tuple)) else [value] if value else []

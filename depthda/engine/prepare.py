@@ -60,7 +60,8 @@ def prepare(cfg: Config, config: str | Path, work_dir: str | None, launcher: str
         # torch refuses persistent_workers without workers.
         if cfg.get(name) and not cfg[name].get('num_workers'):
             cfg[name].persistent_workers = False
-    if launcher != 'none' and cfg.get('optim_wrapper', {}).get('constructor') == _PARTS:
+    separate = cfg.get('optim_wrapper', {}).get('constructor') == _PARTS
+    if launcher != 'none' and separate and cfg.model.type != 'DomainAdaptation':
         # Each part has its own update, so its gradients are exchanged separately.
         cfg.setdefault('model_wrapper_cfg', dict(type='MMSeparateDistributedDataParallel'))
     if torch.cuda.is_available():

@@ -13,7 +13,13 @@ from torch import nn
 from depthda.datasets.pipeline_check import is_random
 from depthda.engine.checks.build_mistakes import nearest, unknown
 from depthda.engine.checks.data_check import LOADERS, datasets_of
-from depthda.engine.overrides import READ_AFTER_PARSING, as_list, read_dicts, read_nodes
+from depthda.engine.overrides import (
+    READ_AFTER_PARSING,
+    as_list,
+    read_dicts,
+    read_nodes,
+    segmentor_config,
+)
 from depthda.errors import UserError, few
 
 # Scores for which higher is better.
@@ -163,7 +169,7 @@ def check_bands(cfg: Config) -> None:
     Some of these configs would train without an error: if a four-band image is normalised as one of
     three bands, its fourth band is taken for depth.
     """
-    expected = dict(_model_bands(cfg.get('model') or {}))
+    expected = dict(_model_bands(segmentor_config(cfg.get('model') or {})))
     for name in LOADERS:
         for _, step in read_dicts(cfg, f'{name}_dataloader'):
             bands = step.get('optical_bands', 3)

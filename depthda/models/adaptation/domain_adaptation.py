@@ -35,7 +35,9 @@ class DomainAdaptation(FilledCompletely, BaseModel):
             self-training.
         mix: Config of the mixing of source and target; None trains on the target as it is.
         augmentation: Config of the augmentation of target and mixed images for the student.
-        terms: Configs of further losses.
+        terms: Configs of further losses. Those with a critic (``OutputAdversary``) are the part
+            ``critics`` of ``optim_wrapper``, which then has an optimiser for it and one for the
+            ``segmentor`` (``PartsOptimWrapperConstructor``).
         warm_up: Iterations on the source alone.
         source_weight, pseudo_weight: w_s and w_p.
         data_preprocessor: Config; None means that of the segmentor for both domains.
@@ -55,7 +57,7 @@ class DomainAdaptation(FilledCompletely, BaseModel):
         data_preprocessor: OptConfigType = None,
     ) -> None:
         shared = dict(type='PairPreprocessor', source=segmentor.get('data_preprocessor'))
-        super().__init__(data_preprocessor or shared)
+        super().__init__(MODELS.build(data_preprocessor or shared))
         self.segmentor = MODELS.build(segmentor)
         if (mix or teacher) and not (pseudo or terms):
             raise UserError(
@@ -68,9 +70,14 @@ class DomainAdaptation(FilledCompletely, BaseModel):
         for part in (self.teacher, *self.terms):
             if hasattr(part, 'follow'):
                 part.follow(self.segmentor)
+        critics = [f'terms.{i}' for i, term in enumerate(self.terms) if hasattr(term, 'critic')]
+        if critics:
+            self.parts = dict(segmentor=('segmentor',), critics=('terms',))
         self.warm_up = warm_up
         self.source_weight = source_weight
         self.pseudo_weight = pseudo_weight
+
+    sums_losses = True  # one backward pass for segmentor and critics
 
     @property
     def num_classes(self) -> int:

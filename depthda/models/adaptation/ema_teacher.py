@@ -31,7 +31,8 @@ class EMATeacher(nn.Module):
 
     def follow(self, segmentor: nn.Module) -> None:
         """Make a copy of the student, which :meth:`update` then follows."""
-        self.model = copy.deepcopy(segmentor).requires_grad_(False).eval()
+        self.model = copy.deepcopy(segmentor).requires_grad_(False)
+        self.model.eval()
 
     def train(self, mode: bool = True) -> 'EMATeacher':
         """Stay in eval mode."""

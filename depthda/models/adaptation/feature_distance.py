@@ -44,7 +44,8 @@ class FeatureDistance(nn.Module):
     def follow(self, segmentor: nn.Module) -> None:
         """Make a copy of the optical encoder, which the first iteration fills."""
         encoder = getattr(segmentor.backbone, 'rgb', segmentor.backbone)
-        self.initial = copy.deepcopy(encoder).requires_grad_(False).eval()
+        self.initial = copy.deepcopy(encoder).requires_grad_(False)
+        self.initial.eval()  # returns nothing in mmseg's ResNet
 
     def train(self, mode: bool = True) -> 'FeatureDistance':
         """Keep the copy in eval mode."""

@@ -1,5 +1,7 @@
 """What the parts of an adaptation share in one iteration, computed when it is first needed."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -52,14 +54,14 @@ class AdaptationStep:
         return len(self.segmentor.data_preprocessor.mean)
 
     @cached_property
-    def _source_pass(self) -> tuple[dict[str, Tensor], Any]:
+    def _source_pass(self) -> tuple[dict[str, Tensor], Any, dict[str, Tensor]]:
         found = []
         hook = self.segmentor.backbone.register_forward_hook(
             lambda module, given, result: found.append(result)
         )
-        with hook:
+        with hook, recorded_logits(self.segmentor) as logits:
             losses = self.segmentor.loss(self.source_images, self.source_samples)
-        return losses, found[0]
+        return losses, found[0], logits
 
     @property
     def source_losses(self) -> dict[str, Tensor]:
@@ -70,6 +72,17 @@ class AdaptationStep:
     def source_features(self) -> Any:
         """What the encoder returns for the source images; gradients flow into it."""
         return self._source_pass[1]
+
+    @property
+    def source_logits(self) -> dict[str, Tensor]:
+        """The logits of each head on the source, by the name of the head."""
+        return self._source_pass[2]
+
+    @cached_property
+    def target_logits(self) -> dict[str, Tensor]:
+        """The logits of each head on the target; gradients flow into them."""
+        features = self.segmentor.extract_feat(self.target_images)
+        return {name: head(features) for name, head in heads(self.segmentor).items()}
 
     @cached_property
     def pseudo_labels(self) -> tuple[Tensor, Tensor]:
@@ -104,6 +117,37 @@ class AdaptationStep:
         with pixel_weights(self.segmentor, weights):
             found = self.segmentor.loss(images, samples)
         return weighted(found, weight)
+
+
+def heads(segmentor: nn.Module) -> dict[str, nn.Module]:
+    """Return the decode head and, if there is one, the auxiliary head."""
+    found = {'decode_head': segmentor.decode_head}
+    if segmentor.with_auxiliary_head:
+        found['auxiliary_head'] = segmentor.auxiliary_head
+    return found
+
+
+@contextmanager
+def recorded_logits(segmentor: nn.Module) -> Iterator[dict[str, Tensor]]:
+    """Keep what each head computes in its loss, where mmseg calls ``forward`` without hooks."""
+    kept: dict[str, Tensor] = {}
+    patched = []
+    for name, head in heads(segmentor).items():
+        # A refined head returns its final logits from refine().
+        method = 'refine' if hasattr(head, 'refine') else 'forward'
+        original = getattr(head, method)
+
+        def keep(*args, _name=name, _original=original, **kwargs):
+            kept[_name] = _original(*args, **kwargs)
+            return kept[_name]
+
+        setattr(head, method, keep)
+        patched.append((head, method))
+    try:
+        yield kept
+    finally:
+        for head, method in patched:
+            delattr(head, method)
 
 
 def weighted(losses: dict[str, Tensor], weight: float) -> dict[str, Tensor]:
