@@ -55,6 +55,11 @@ class RareClassTiles:
             raise AttributeError(name)
         return getattr(self.dataset, name)
 
+    def full_init(self) -> None:
+        """Read the dataset and count its labels, once and not in each worker."""
+        self.dataset.full_init()
+        self.probabilities  # noqa: B018
+
     def __len__(self) -> int:
         return len(self.dataset)
 
@@ -72,14 +77,14 @@ class RareClassTiles:
     def probabilities(self) -> np.ndarray:
         """P(c); a class that no tile shows with ``min_pixels`` is never drawn."""
         shares = self.counts.sum(0) / max(self.counts.sum(), 1)
-        exponents = (1 - shares) / self.temperature
-        weights = np.exp(exponents - exponents.max())
-        weights *= (self.counts >= self.min_pixels).any(0)
-        if not weights.any():
+        shown = (self.counts >= self.min_pixels).any(0)
+        exponents = np.where(shown, (1 - shares) / self.temperature, -np.inf)
+        if not shown.any():
             raise UserError(
                 f'RareClassTiles: no tile shows {self.min_pixels} pixels of any class: lower '
                 'min_pixels.'
             )
+        weights = np.exp(exponents - exponents.max())
         return weights / weights.sum()
 
     def __getitem__(self, idx: int) -> dict:

@@ -91,7 +91,7 @@ def test_classes_are_drawn_with_the_probabilities_of_the_formula(draw, temperatu
 
 
 def test_over_many_seeds_tiles_are_as_frequent_as_their_classes(draw):
-    dataset, count = draw(temperature=0.3), 800
+    dataset, count = draw(temperature=0.3), 400
     found = np.bincount([number(dataset[SampleKey(0, seed)]) for seed in range(count)], minlength=6)
     expected = np.zeros(6)
     for c, members in enumerate([(0, 1, 2, 3), (1, 2, 4), (2,)]):

@@ -59,14 +59,20 @@ class DomainAdaptation(FilledCompletely, BaseModel):
         shared = dict(type='PairPreprocessor', source=segmentor.get('data_preprocessor'))
         super().__init__(MODELS.build(data_preprocessor or shared))
         self.segmentor = MODELS.build(segmentor)
-        if (mix or teacher) and not (pseudo or terms):
+        if self.segmentor.out_channels != self.segmentor.num_classes:
             raise UserError(
-                'DomainAdaptation: a teacher or a mix has no effect without pseudo=... or a term.'
+                'DomainAdaptation labels the target by a softmax over classes: give the decode '
+                'head as many out_channels as classes, two if there are only two.'
             )
         self.teacher, self.pseudo, self.mix, self.augmentation = (
             part and MODELS.build(part) for part in (teacher, pseudo, mix, augmentation)
         )
         self.terms = nn.ModuleList(map(MODELS.build, terms))
+        need = [type(term).__name__ for term in self.terms if hasattr(term, 'needs_pseudo')]
+        named = dict(teacher=teacher, mix=mix, augmentation=augmentation)
+        need += [name for name, part in named.items() if part]
+        if need and not pseudo:
+            raise UserError(f'DomainAdaptation: {need[0]} needs pseudo-labels: give pseudo=...')
         for part in (self.teacher, *self.terms):
             if hasattr(part, 'follow'):
                 part.follow(self.segmentor)
@@ -104,8 +110,9 @@ class DomainAdaptation(FilledCompletely, BaseModel):
 
     def losses(self, step: AdaptationStep) -> dict[str, Tensor]:
         """Return all losses of one iteration."""
-        if self.teacher is not None:
-            self.teacher.update(self.segmentor, step.iteration)
+        for part in (self.teacher, *self.terms):
+            if hasattr(part, 'update'):
+                part.update(self.segmentor, step.iteration)
         losses = dict(weighted(step.source_losses, self.source_weight))
         if step.iteration < self.warm_up:
             return losses
@@ -125,7 +132,8 @@ class DomainAdaptation(FilledCompletely, BaseModel):
             return self.teacher.probabilities(images)
         metas, training = [dict(img_shape=images.shape[2:])] * len(images), self.segmentor.training
         try:
-            return self.segmentor.eval().encode_decode(images, metas).softmax(1)
+            logits = self.segmentor.eval().encode_decode(images, metas)
+            return logits[:, : self.num_classes].softmax(1)
         finally:
             self.segmentor.train(training)
 

@@ -42,6 +42,8 @@ class EMATeacher(nn.Module):
     def update(self, segmentor: nn.Module, iteration: int) -> None:
         """Move towards the student."""
         momentum = min(1 - 1 / (iteration + 1), self.momentum)
+        if momentum == 0:
+            self.model.load_state_dict(segmentor.state_dict())
         own, others = list(self.model.parameters()), list(segmentor.parameters())
         torch._foreach_lerp_(own, [other.detach() for other in others], 1 - momentum)
         for mine, other in zip(self.model.buffers(), segmentor.buffers(), strict=True):
@@ -51,4 +53,5 @@ class EMATeacher(nn.Module):
     def probabilities(self, images: Tensor) -> Tensor:
         """Return the class probabilities (N, K, H, W) of preprocessed images."""
         metas = [dict(img_shape=images.shape[2:])] * len(images)
-        return self.model.encode_decode(images, metas).softmax(1)
+        # A model may add further channels, such as predicted depth.
+        return self.model.encode_decode(images, metas)[:, : self.model.num_classes].softmax(1)

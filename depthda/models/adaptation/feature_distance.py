@@ -47,6 +47,13 @@ class FeatureDistance(nn.Module):
         self.initial = copy.deepcopy(encoder).requires_grad_(False)
         self.initial.eval()  # returns nothing in mmseg's ResNet
 
+    @torch.no_grad()
+    def update(self, segmentor: nn.Module, iteration: int) -> None:
+        """Copy the encoder at the first iteration, also if that is one of a warm-up."""
+        if iteration == 0:
+            encoder = getattr(segmentor.backbone, 'rgb', segmentor.backbone)
+            self.initial.load_state_dict(encoder.state_dict())
+
     def train(self, mode: bool = True) -> 'FeatureDistance':
         """Keep the copy in eval mode."""
         super().train(mode)
@@ -56,13 +63,13 @@ class FeatureDistance(nn.Module):
 
     def forward(self, step: 'AdaptationStep') -> dict[str, Tensor]:
         """Return the weighted distance, ``loss_features``."""
-        if step.iteration == 0:
-            encoder = getattr(step.segmentor.backbone, 'rgb', step.segmentor.backbone)
-            self.initial.load_state_dict(encoder.state_dict())
         found = step.source_features
         maps = found.rgb if isinstance(found, PairedFeatures) else found
         with torch.no_grad():
-            initial = self.initial(step.source_images[:, : step.bands])[-1]
+            images = step.source_images
+            if isinstance(found, PairedFeatures):
+                images = images[:, : step.bands]
+            initial = self.initial(images)[-1]
         distance = (maps[-1] - initial).norm(dim=1)
         mask = self._mask(step.source_labels, distance.shape[1:], step.num_classes)
         return dict(loss_features=self.weight * (distance * mask).sum() / mask.sum().clamp(min=1))

@@ -52,6 +52,8 @@ class MaskedConsistency(nn.Module):
         self.weight = weight
         self.depth = depth
 
+    needs_pseudo = True
+
     def forward(self, step: 'AdaptationStep') -> dict[str, Tensor]:
         """Return the losses of the student on the masked target images."""
         images = step.augmented(step.target_images)

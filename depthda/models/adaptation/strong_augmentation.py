@@ -13,19 +13,20 @@ class StrongAugmentation(nn.Module):
     """Jitter colours and blur each image with a probability of its own; depth does not change.
 
     Jitter multiplies brightness, contrast and saturation by a factor in [1 − strength, 1 +
-    strength] each, and rotates the hue by up to ± strength × 180°. Saturation and hue need three
+    strength] each, and rotates the hue by up to ± strength × 360°. Saturation and hue need three
     bands. Blur is Gaussian with σ from ``blur_px``. Values are those of the preprocessor: the
     images are brought back to the scale of the bands first.
 
     Args:
-        jitter, blur: Probabilities; DAFormer uses 0.2 and 0.5.
+        jitter, blur: Probabilities, as in the released code of DAFormer, which jitters where a
+            random number is above its 0.2.
         strength: Of the jitter.
         blur_px: Range of σ in pixels.
     """
 
     def __init__(
         self,
-        jitter: float = 0.2,
+        jitter: float = 0.8,
         blur: float = 0.5,
         strength: float = 0.2,
         blur_px: tuple[float, float] = (0.15, 1.15),
@@ -52,7 +53,7 @@ class StrongAugmentation(nn.Module):
         jitter, blur, *factors, angle, sigma = drawn.tolist()
         if jitter < self.jitter:
             scales = [1 + self.strength * (2 * factor - 1) for factor in factors]
-            image = jittered(image, *scales, self.strength * (2 * angle - 1) * torch.pi)
+            image = jittered(image, *scales, self.strength * (2 * angle - 1) * 2 * torch.pi)
         if blur < self.blur:
             low, high = self.blur_px
             image = blurred(image, low + (high - low) * sigma)

@@ -71,9 +71,7 @@ def test_missing_depth_stays_with_its_own_pixel(matched):
     target.images[:, BANDS, :, ::3] = torch.nan
     mixed = ClassMix(matched)(source, target, BANDS)
     pasted = mixed.weights == 1
-    expected = torch.where(
-        pasted, source.images[:, BANDS].isnan(), target.images[:, BANDS].isnan()
-    )
+    expected = torch.where(pasted, source.images[:, BANDS].isnan(), target.images[:, BANDS].isnan())
     assert 0 < (expected & pasted).sum() < pasted.sum()
     assert torch.equal(mixed.images[:, BANDS].isnan(), expected)
     assert mixed.images[:, :BANDS].isfinite().all()
@@ -131,9 +129,16 @@ def test_matched_depth_has_the_quartiles_of_its_partner_up_to_their_middle():
         assert torch.equal(ours[known].argsort(), theirs[known].argsort())
 
 
-def test_flat_depth_and_depth_without_a_partner_stay():
-    flat, varied, missing = torch.full((4, 4), 2.5), torch.randn(4, 4), torch.full((4, 4), torch.nan)
+def test_depth_without_a_partner_stays_and_flat_depth_takes_its_median():
+    flat, varied, missing = (
+        torch.full((4, 4), 2.5),
+        torch.randn(4, 4),
+        torch.full((4, 4), torch.nan),
+    )
     flat[0, 0] = torch.nan
     depth = torch.stack([flat, varied, missing])
     found = match_depth(depth, torch.stack([varied, missing, varied]))
-    torch.testing.assert_close(found, depth, rtol=0, atol=0, equal_nan=True)
+    torch.testing.assert_close(found[1:], depth[1:], rtol=0, atol=0, equal_nan=True)
+    expected = torch.full((4, 4), float(varied.quantile(0.5)))
+    expected[0, 0] = torch.nan
+    torch.testing.assert_close(found[0], expected, equal_nan=True)

@@ -93,7 +93,12 @@ def test_buffers_are_those_of_the_student_and_the_student_does_not_change():
 def test_the_teacher_has_no_gradient_and_the_student_keeps_its_own():
     model, teacher, _ = followed(2, 0.5)
     assert not any(parameter.requires_grad for parameter in teacher.parameters())
-    assert [parameter.requires_grad for parameter in model.parameters()] == [True, False, True, True]
+    assert [parameter.requires_grad for parameter in model.parameters()] == [
+        True,
+        False,
+        True,
+        True,
+    ]
     assert model.training
 
 

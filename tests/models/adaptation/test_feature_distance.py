@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from tiny_adaptation import adapted, losses_of, pair
+from tiny_adaptation import adapted, losses_of, pair, segmentor
 from torch import nn
 
 from depthda.models.adaptation.feature_distance import FeatureDistance
@@ -29,8 +29,8 @@ class Encoder(nn.Module):
 
 def make_step(encoder, iteration=0, depth=False):
     """Return what the term reads of an iteration; a quarter of the pixels has no label."""
-    images = torch.randn(2, 4, 16, 12)
-    images[:, 3, :2] = torch.nan
+    images = torch.randn(2, 3 + depth, 16, 12)
+    images[:, 3:, :2] = torch.nan
     cells = torch.randint(CLASSES, (2, 4, 3))
     labels = cells.repeat_interleave(CELL, 1).repeat_interleave(CELL, 2)
     labels[:, ::2, ::2] = 255  # a quarter of each position; its class keeps exactly 0.75
@@ -113,20 +113,20 @@ def test_features_that_have_not_moved_give_0_with_a_finite_gradient():
     assert all(parameter.grad.isfinite().all() for parameter in encoder.parameters())
 
 
-def test_the_first_iteration_fills_the_reference_which_then_stays():
+def test_the_reference_stays_while_the_encoder_moves():
     encoder = Encoder()
     term = term_for(make_step(encoder))
-    nn.init.normal_(encoder.coarse.weight)  # a checkpoint is loaded after the model was built
-    pretrained = encoder.coarse.weight.detach().clone()
-    term(make_step(encoder))
+    first = encoder.coarse.weight.detach().clone()
+    nn.init.normal_(encoder.coarse.weight)
     optimizer = torch.optim.SGD([*encoder.parameters(), *term.parameters()], lr=1.0)
     for iteration in (1, 2):
+        before = encoder.coarse.weight.detach().clone()
         loss = term(make_step(encoder, iteration))['loss_features']
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-    assert not torch.equal(encoder.coarse.weight, pretrained)
-    assert torch.equal(term.initial.coarse.weight, pretrained)
+        assert not torch.equal(encoder.coarse.weight, before)
+    assert torch.equal(term.initial.coarse.weight, first)
     assert loss > 0 and all(parameter.grad is None for parameter in term.parameters())
 
 
@@ -146,6 +146,18 @@ def test_with_two_encoders_only_the_optical_one_is_copied(tiny_model):
     losses['loss_features'].backward()
     parts = model.segmentor.backbone
     assert all(parameter.grad is None for parameter in parts.depth.parameters())
+
+
+def test_an_encoder_of_optical_bands_and_depth_together_is_compared_on_both():
+    config = segmentor()
+    config.data_preprocessor.depth = 'input'
+    config.backbone = dict(type='EarlyFusionBackbone', backbone=config.backbone)
+    parts = dict(terms=[dict(type='FeatureDistance', majority=0.0)])
+    model = adapted(parts, segmentor=config)
+    nn.init.normal_(model.segmentor.backbone.depth_stem.weight)
+    model.segmentor.eval()
+    # The encoder has not moved, so it must agree with its copy.
+    assert losses_of(model, pair(channels=4))['loss_features'] == 0
 
 
 @pytest.mark.parametrize('warm_up', [0, 2])

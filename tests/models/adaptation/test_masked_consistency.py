@@ -75,7 +75,11 @@ def test_the_loss_is_that_of_masked_augmented_images_with_the_labels_of_the_whol
 
     given, pseudo = images(), (torch.zeros(2, 16, 16), torch.ones(2, 16, 16))
     step = SimpleNamespace(
-        target_images=given, bands=BANDS, augmented=lambda x: -x, pseudo_labels=pseudo, losses=losses
+        target_images=given,
+        bands=BANDS,
+        augmented=lambda x: -x,
+        pseudo_labels=pseudo,
+        losses=losses,
     )
     assert MaskedConsistency(4, 0.5, weight=0.3, depth='keep')(step) == {'masked.decode.loss_ce': 2}
     ((masked, labels, weights, weight),) = calls

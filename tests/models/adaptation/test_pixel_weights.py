@@ -47,7 +47,9 @@ def test_the_loss_of_a_head_is_the_weighted_mean_over_labelled_pixels(constant):
         found = head.loss(features, labelled(labels), {})['loss_ce']
     torch.testing.assert_close(found, expected_loss(head(features), labels, weights))
     plain = head.loss(features, labelled(labels), {})['loss_ce']
-    torch.testing.assert_close(plain, expected_loss(head(features), labels, torch.ones_like(weights)))
+    torch.testing.assert_close(
+        plain, expected_loss(head(features), labels, torch.ones_like(weights))
+    )
 
 
 def test_the_heads_of_a_segmentor_are_weighted_and_restored_even_after_an_exception():

@@ -132,11 +132,13 @@ def run(method, seed, iterations=250):
     for iteration in range(iterations):
         hub.update_info('iter', iteration)
         torch.manual_seed(seed * 100_000 + iteration)
-        for group, rate in zip(optimizer.param_groups, (3e-3, 1e-3)):
+        for group, rate in zip(optimizer.param_groups, (3e-3, 1e-3), strict=False):
             group['lr'] = rate * (1 - iteration / iterations)
         one, other = rng.integers(64, size=(2, BATCH))
         labels = [
-            SegDataSample(gt_sem_seg=PixelData(data=label[None]), metainfo=dict(img_shape=[SIZE] * 2))
+            SegDataSample(
+                gt_sem_seg=PixelData(data=label[None]), metainfo=dict(img_shape=[SIZE] * 2)
+            )
             for label in source[1][one]
         ]
         inputs = dict(source=list(source[0][one]), target=list(target[0][other]))
@@ -166,8 +168,9 @@ if __name__ == '__main__':
     init_default_scope('mmseg')
 
     torch.set_num_threads(1)
+    seeds = (1, 2, 3)
     for method in sys.argv[1:] or METHODS:
         begun = time.time()
-        found = [run(method, seed) for seed in (1, 2, 3)]
-        took = (time.time() - begun) / 3
+        found = [run(method, seed) for seed in seeds]
+        took = (time.time() - begun) / len(seeds)
         print(f'{method:24}', ' '.join(f'{value:6.2f}' for value in found), f'{took:5.1f} s')
