@@ -17,7 +17,7 @@ from depthda.errors import UserError, check_count
 from depthda.io.files import DISK_FULL, atomic_path, read_json, write_json
 from depthda.workers import worker_pool
 
-from .config import SPLITS, WorldConfig
+from .config import SPLITS, WorldConfig, check_choice
 from .fields import stream
 from .near_infrared import near_infrared
 from .world import generate_tile, second_date
@@ -69,6 +69,7 @@ def write_sample(
         if counts.get(split, -1) < 0:
             raise UserError(f'the number of {split} tiles must be 0 or more')
     check_count('--jobs', jobs)
+    check_choice('images have no bands', bands, BANDS)
     tiles = plan(world, counts)
     if not tiles:
         raise UserError('a dataset needs at least one tile: ask for one or more')

@@ -39,10 +39,15 @@ class TargetStyle(RGBDTransform):
                 f'{self.folder} has images of {target.shape[2]} bands and the training images have '
                 f'{bands}: {type(self).__name__} needs the same bands in both.'
             )
+        if image.dtype.kind == 'u' and image.dtype != target.dtype:
+            raise UserError(
+                f'{self.folder} has images of {target.dtype} and the training images are '
+                f'{image.dtype}: convert one of them.'
+            )
         source = image[..., :bands].astype(np.float32)
         styled = self.restyle(source, target.astype(np.float32))
-        highest = np.iinfo(target.dtype).max if target.dtype.kind == 'u' else np.inf
-        styled = styled.clip(0, highest)
+        if target.dtype.kind == 'u':
+            styled = styled.clip(0, np.iinfo(target.dtype).max)
         rounded = np.rint(styled) if image.dtype.kind == 'u' else styled
         results['img'] = np.concatenate([rounded.astype(image.dtype), image[..., bands:]], axis=2)
         return results

@@ -156,6 +156,8 @@ def _read(path: Path, found: dict[str, Any]) -> Table:
     for number, head in enumerate(found['columns'], 1):
         columns.append(_part(Column, head, f'column {number} of {path}'))
         table_check.check_score(f'column {number} of {path}', columns[-1].key)
+        if columns[-1].found:
+            table_check.check_found(f'column {number} of {path}', columns[-1].key)
     # A table file may define functions with these names for its own use.
     common = {k: found[k] for k in ('protocol', 'smoke') if k in found and not callable(found[k])}
     rows = tuple(_row(path, common | row, found.get('sample'), columns) for row in found['rows'])
@@ -198,6 +200,7 @@ def _row(path: Path, given: dict, sample: Mapping | None, columns: Sequence[Colu
         table_check.check_choices(label, part)
     _part(Row, {'name': '', 'title': '', **smoke}, f'smoke of {label}')
     _steps(smoke, f'smoke of {label}')
+    table_check.check_pretrained(label, replace(row, steps=steps))
     if row.pretrained:
         row = replace(row, pretrained=_part(Pretraining, row.pretrained, f'pretrained of {label}'))
     if sample is not None or row.sample is not None:

@@ -72,6 +72,22 @@ def check_score(column: str, key: str) -> None:
         raise UserError(f'{column}: {mistake} The score of a class is written IoU.building.')
 
 
+def check_found(column: str, key: str) -> None:
+    """Refuse a column of found classes that is no mean over classes."""
+    if not key.endswith('mIoU'):
+        raise UserError(f'{column}: found=True is for mIoU, and its key is {key!r}.')
+
+
+def check_pretrained(label: str, row: Any) -> None:
+    """Refuse a row that names a pretraining and does not start from it, or the reverse."""
+    parts = (row.options, row.steps, row.smoke)
+    if bool(row.pretrained) != ('{pretrained}' in repr(parts)):
+        missing = 'no option holds {pretrained}' if row.pretrained else 'it names no pretrained='
+        raise UserError(f'{label} cannot start from pretrained weights: {missing}.')
+    if row.smoke and 'pretrained' in row.smoke:
+        raise UserError(f'{label}: smoke takes the pretraining of the row: leave it out there.')
+
+
 def check_no_seed(where: str, key: str) -> None:
     """Refuse a seed among the options, because the seed of the run would replace it."""
     if key.removeprefix('+') == _SEED:

@@ -152,10 +152,14 @@ def _pretrained(folder: Path) -> Path:
 
     while not (folder / 'result.json').is_file():
         with locked(folder) as free:
-            if free:
+            if free and not (folder / 'result.json').is_file():
                 raise UserError(f'the pretraining in {folder} has not ended: see its output.log.')
         time.sleep(1)
-    return latest_checkpoint(folder)
+    if (found := latest_checkpoint(folder)) is None:
+        raise UserError(
+            f'{folder} has no checkpoint any more: remove its result.json and run again.'
+        )
+    return found
 
 
 def _checkpoint(folder: Path, step: dict[str, Any]) -> Path:

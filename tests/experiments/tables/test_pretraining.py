@@ -79,8 +79,11 @@ def test_runs_without_pretraining_keep_their_hash(plan):
     text = json.dumps(content, sort_keys=True, default=repr)
     assert plain.hash == hashlib.sha256(text.encode()).hexdigest()[:8]
     assert plain.hash != some.hash
-    (only_named,) = plan(tiny(pretrained=BEFORE))
-    assert only_named.hash != plain.hash
+    for row, missing in (
+        (tiny(pretrained=BEFORE), 'no option holds {pretrained}'),
+        (started(pretrained=None), 'it names no pretrained='),
+    ):
+        assert missing in refusal(plan, row)
 
 
 def test_a_smoke_run_has_a_short_pretraining(plan):
