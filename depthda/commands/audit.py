@@ -12,7 +12,7 @@ from depthda.errors import UserError
 KINDS = ('degraded', 'grey', 'shuffle', 'flat', 'zero')
 EXAMPLES = (
     '%(prog)s CONFIG work_dirs/NAME/iter_40000.pth',
-    '%(prog)s CONFIG --predictions as-is=maps/depth zero=maps/no-depth',
+    '%(prog)s CONFIG --predictions as-is=out/as-is zero=out/zero',
 )
 
 
@@ -34,11 +34,11 @@ def add_arguments(parser: ArgumentParser) -> None:
         '--predictions',
         nargs='+',
         metavar='KIND=DIR',
-        help='instead of testing a checkpoint, score the index maps that any program has predicted '
-        'with each kind of depth; as-is=DIR is needed',
+        help='instead of testing, score index maps that any program predicted with each kind of '
+        'depth (as-is is required; replaces --variants)',
     )
     add('--tta', action='store_true', help='average over flips')
-    text = 'draw blocks of N tiles with neighbouring names instead of single tiles'
+    text = 'intervals: draw blocks of N tiles with neighbouring names, not single tiles'
     add('--block', type=int, default=1, metavar='N', help=text)
 
 

@@ -75,6 +75,6 @@ def _test_depth(args: Namespace) -> None:
         raise UserError(
             '--depth tests several times: leave out --out, --show-dir, --save-depth, --submission.'
         )
-    warn('--depth has become the command depthda audit, and will be removed: use that instead.')
+    warn('--depth will be removed: use the command depthda audit instead.')
     given = picked(args, 'work_dir', 'tta', 'cfg_options', 'launcher')
     audit(args.config, args.checkpoint, kinds=args.depth, command=args.typed, **given)

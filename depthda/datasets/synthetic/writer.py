@@ -118,7 +118,7 @@ def _write_tile(root: Path, world: WorldConfig, bands: str, job: Job) -> None:
     split, domain, index, number = job
     folder = root / split / domain.capitalize()
     tile = generate_tile(world, domain, split, index)
-    # In metres. It has the pixel size and puts the tiles in a row, at no real place.
+    # Metres: the pixel size, and tiles in a row, at no real place.
     gsd, size = world.domain(domain).resolution.gsd_m, world.size
     transform = Affine(gsd, 0, number * size * gsd, 0, -gsd, size * gsd)
     pictures = {'masks_png': tile.mask, 'rdepth/synthetic': tile.depth}

@@ -37,12 +37,12 @@ class TargetStyle(RGBDTransform):
         if target.shape[2] != bands:
             raise UserError(
                 f'{self.folder} has images of {target.shape[2]} bands and the training images have '
-                f'{bands}: {type(self).__name__} needs the same bands in both.'
+                f'{bands}: {type(self).__name__} needs equal bands.'
             )
         if image.dtype.kind == 'u' and image.dtype != target.dtype:
             raise UserError(
                 f'{self.folder} has images of {target.dtype} and the training images are '
-                f'{image.dtype}: convert one of them.'
+                f'{image.dtype}: use one type in both.'
             )
         source = image[..., :bands].astype(np.float32)
         styled = self.restyle(source, target.astype(np.float32))
@@ -68,7 +68,7 @@ def _images(folder: str) -> list[Path]:
     found = sorted(path for path in Path(folder).glob('[!.]*') if path.suffix.lower() in _SUFFIXES)
     if not found:
         raise UserError(
-            f'{folder} holds no image: name the folder of the target ({few(_SUFFIXES)}).'
+            f'{folder} has no images: name a folder of target images ({few(_SUFFIXES)}).'
         )
     return found
 

@@ -32,7 +32,7 @@ class Findings(NamedTuple):
 
     run: TestedRun  # the test with the map as it is
     differences: Mapping[str, Mapping[str, Any]]  # comparisons with it, B − A
-    unused: bool  # no replacement changes a single pixel of the counts
+    unused: bool  # no replacement changes any pixel count
     choices: Sequence[Choice]
     sentences: Sequence[str]
 
@@ -93,9 +93,8 @@ def _depth_sentence(found: Mapping[str, Mapping], unused: bool, reads: bool) -> 
     if unused and not reads:
         return "This model reads no depth: its data_preprocessor has depth='drop'."
     if unused:
-        return 'This model does not use depth: nothing in its place changes a single prediction.'
-    losses = {kind: result['mIoU'] for kind, result in found.items() if kind != 'grey'}
-    losses = losses or {'grey': found['grey']['mIoU']}
+        return 'This model does not use depth: no replacement of it changes a pixel count.'
+    losses = {kind: result['mIoU'] for kind, result in found.items()}
     kind = min(losses, key=lambda kind: losses[kind]['difference'])
     worst, words = losses[kind], VARIANTS[kind].words
     if certain(worst) and worst['difference'] < 0:
@@ -109,12 +108,12 @@ def _depth_sentence(found: Mapping[str, Mapping], unused: bool, reads: bool) -> 
     best = max(losses.values(), key=lambda loss: loss['difference'])
     if certain(best):
         return (
-            'Depth harms this model on these images: with something else in its place, mIoU rises '
+            'Depth harms this model on these images: with a replacement, mIoU rises '
             f'from {best["a"]:.2f} to {best["b"]:.2f} ({interval(best)}).'
         )
     return (
-        'No use of depth is shown: nothing in its place changes mIoU by more than the choice of '
-        f'these tiles could. The largest change is with {words} ({interval(worst)}).'
+        f'No clear use of depth: the lowest mIoU, with {words}, differs by no more than the choice '
+        f'of tiles could ({interval(worst)}).'
     )
 
 
@@ -134,7 +133,7 @@ def _choice_sentence(run: TestedRun, chosen: Sequence[Choice]) -> str:
                 f'Choosing the checkpoint on labels of the target gives {choice.best_on_target:.2f}'
                 f' mIoU, {number(choice.optimism, sign=True)} over choosing it {rule}.{own}'
             )
-    return f'How much choosing the checkpoint on the target flatters the score is not logged.{own}'
+    return f'The log cannot judge the choice of checkpoint: validate on source and target.{own}'
 
 
 def certain(row: Mapping[str, Any]) -> bool:
@@ -172,5 +171,5 @@ def _as_json(findings: Findings) -> dict[str, Any]:
         'sentences': list(findings.sentences),
         'scores': findings.run.metrics['scores'],
         'differences': findings.differences,
-        'choices': [asdict(each) | {'optimism': each.optimism} for each in findings.choices],
+        'choices': [asdict(choice) | {'optimism': choice.optimism} for choice in findings.choices],
     }

@@ -22,8 +22,8 @@ def write(findings: 'Findings', out: Path, command: Sequence[str] | None) -> Non
     run = findings.run
     title = f'Depth audit of {Path(str(run.metrics["config"])).stem}'
     tested = f'Tested on {name_dataset(run.metrics["tested_on"])}.'
-    said = [tag('p', sentence, class_='lead') for sentence in findings.sentences]
-    top = tag('header', tag('h1', title), said, tag('p', tested))
+    sentences = [tag('p', sentence, class_='lead') for sentence in findings.sentences]
+    top = tag('header', tag('h1', title), sentences, tag('p', tested))
     sections = [_variants(findings), _classes(findings), selection_section([run])]
     sections.append(basis_section([run]))
     with atomic_path(out) as temporary:

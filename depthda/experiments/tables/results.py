@@ -11,7 +11,7 @@ from depthda.experiments.comparison.intervals import independent_units, t_interv
 from depthda.experiments.tables.plan import Run
 from depthda.experiments.tables.table import Column, Row, Table
 
-_FOUND = 10  # IoU on its own domain above which a model is said to find a class
+_FOUND = 10  # a model finds a class if its IoU on the source is this or more
 
 
 @dataclass(frozen=True)

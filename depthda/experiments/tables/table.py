@@ -24,7 +24,7 @@ class Column:
     The key may hold ``{source}`` and ``{target}``, which are those of the row. With ``gain`` the
     column shows the difference to the row's ``baseline``, paired by world and seed. With ``found``,
     an mIoU leaves out the classes that the baseline (or the row, if it has none) hardly finds on
-    its own domain, because the IoU there is below 10.
+    its own domain (IoU below 10).
     """
 
     key: str
@@ -68,9 +68,9 @@ class Row:
 
 @dataclass(frozen=True)
 class Pretraining:
-    """A training on a synthetic dataset whose last checkpoint rows start from.
+    """A training on a synthetic dataset, with seed 0.
 
-    It has seed 0. All rows of all tables with the same settings share it.
+    Rows start from its last checkpoint; those of all tables with equal settings share it.
     """
 
     config: str

@@ -73,19 +73,19 @@ def check_score(column: str, key: str) -> None:
 
 
 def check_found(column: str, key: str) -> None:
-    """Refuse a column of found classes that is no mean over classes."""
+    """Refuse ``found=True`` for a column that is not mIoU."""
     if not key.endswith('mIoU'):
-        raise UserError(f'{column}: found=True is for mIoU, and its key is {key!r}.')
+        raise UserError(f'{column}: found=True needs a key mIoU, not {key!r}.')
 
 
 def check_pretrained(label: str, row: Any) -> None:
     """Refuse a row that names a pretraining and does not start from it, or the reverse."""
     parts = (row.options, row.steps, row.smoke)
     if bool(row.pretrained) != ('{pretrained}' in repr(parts)):
-        missing = 'no option holds {pretrained}' if row.pretrained else 'it names no pretrained='
+        missing = 'add {pretrained} to an option' if row.pretrained else 'give it pretrained='
         raise UserError(f'{label} cannot start from pretrained weights: {missing}.')
     if row.smoke and 'pretrained' in row.smoke:
-        raise UserError(f'{label}: smoke takes the pretraining of the row: leave it out there.')
+        raise UserError(f'{label}: remove pretrained from smoke, which uses that of the row.')
 
 
 def check_no_seed(where: str, key: str) -> None:

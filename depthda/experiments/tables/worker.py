@@ -147,13 +147,13 @@ def _step(folder: Path, plan: dict[str, Any], step: dict[str, Any]) -> None:
 
 
 def _pretrained(folder: Path) -> Path:
-    """Return the weights of a pretraining; another machine may still be at it."""
+    """Return the weights of a pretraining, which another process may run."""
     from depthda.checkpoints.loading import latest_checkpoint
 
     while not (folder / 'result.json').is_file():
         with locked(folder) as free:
             if free and not (folder / 'result.json').is_file():
-                raise UserError(f'the pretraining in {folder} has not ended: see its output.log.')
+                raise UserError(f'pretraining in {folder} stopped: see output.log and run again.')
         time.sleep(1)
     if (found := latest_checkpoint(folder)) is None:
         raise UserError(

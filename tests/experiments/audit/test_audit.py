@@ -73,7 +73,7 @@ def test_a_model_that_ignores_depth_is_found(trained, short_run, capsys):
     kinds, place = ['shuffle', 'zero'], str(trained / 'blind')
     options = dict(kinds=kinds, work_dir=place, cfg_options=short_run)
     findings = audit(CONFIG, trained / 'blind.pth', **options)
-    assert findings.sentences[0].startswith('This model does not use depth: nothing in its place')
+    assert findings.sentences[0].startswith('This model does not use depth: no replacement of it')
     assert findings.sentences[0] in capsys.readouterr().out
 
 
@@ -160,7 +160,7 @@ def test_the_sentence_says_what_the_counts_say(made):
 
 def test_depth_that_harms_is_said_to_harm(made):
     sentence = made(**{'as-is': BAD, 'zero': GOOD}).sentences[0]
-    assert sentence.startswith('Depth harms this model on these images: with something else')
+    assert sentence.startswith('Depth harms this model on these images: with a replacement')
 
 
 def test_the_optimism_of_choosing_on_the_target_is_that_of_the_logged_validations(

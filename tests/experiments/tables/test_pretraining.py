@@ -80,8 +80,8 @@ def test_runs_without_pretraining_keep_their_hash(plan):
     assert plain.hash == hashlib.sha256(text.encode()).hexdigest()[:8]
     assert plain.hash != some.hash
     for row, missing in (
-        (tiny(pretrained=BEFORE), 'no option holds {pretrained}'),
-        (started(pretrained=None), 'it names no pretrained='),
+        (tiny(pretrained=BEFORE), 'add {pretrained} to an option'),
+        (started(pretrained=None), 'give it pretrained='),
     ):
         assert missing in refusal(plan, row)
 
@@ -196,7 +196,7 @@ def test_a_worker_waits_for_the_pretraining_of_another_process(tmp_path, monkeyp
     assert len(waited) == 3
     (tmp_path / 'result.json').unlink()
     message = refusal(worker._pretrained, tmp_path)
-    assert message == f'the pretraining in {tmp_path} has not ended: see its output.log.'
+    assert message == f'pretraining in {tmp_path} stopped: see output.log and run again.'
 
 
 COLUMNS = [
