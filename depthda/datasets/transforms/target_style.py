@@ -30,6 +30,9 @@ class TargetStyle(RGBDTransform):
         self.folder = folder
 
     def transform(self, results: dict) -> dict:
+        if 'img' not in results:
+            name = type(self).__name__
+            raise UserError(f'{name} comes after the image is loaded and before it is packed.')
         image = results['img']
         paths = _images(self.folder)
         target = _read(paths[np.random.randint(len(paths))])

@@ -171,6 +171,8 @@ def _read(path: Path, found: dict[str, Any]) -> Table:
         if row.same_as and table.row(row.same_as).same_as:
             label = f'row {row.name!r} of {path}'
             raise UserError(f'{label} is same_as a row without runs: correct it.')
+        if any(column.found for column in columns) and not (row.source or row.absent):
+            raise UserError(f'row {row.name!r} of {path} has no source, which found=True needs.')
     if table.curve:
         titles = [column.title for column in columns]
         if table.curve.column not in titles:
@@ -203,6 +205,7 @@ def _row(path: Path, given: dict, sample: Mapping | None, columns: Sequence[Colu
     table_check.check_pretrained(label, replace(row, steps=steps))
     if row.pretrained:
         row = replace(row, pretrained=_part(Pretraining, row.pretrained, f'pretrained of {label}'))
+        table_check.check_pretraining(f'pretrained of {label}', row.pretrained)
     if sample is not None or row.sample is not None:
         sample = dict(sample or {}) | dict(row.sample or {})
     return replace(row, paper=paper, steps=steps, sample=sample)

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from depthda.datasets.synthetic.writer import BANDS
 from depthda.errors import UserError
 
 _KEYS = {
@@ -86,6 +87,17 @@ def check_pretrained(label: str, row: Any) -> None:
         raise UserError(f'{label} cannot start from pretrained weights: {missing}.')
     if row.smoke and 'pretrained' in row.smoke:
         raise UserError(f'{label}: remove pretrained from smoke, which uses that of the row.')
+
+
+def check_pretraining(label: str, given: Any) -> None:
+    """Refuse settings of a pretraining that would fail when its data is made."""
+    if type(given.world) is not int or not isinstance(given.sample, Mapping):
+        raise UserError(f'{label}: world is a whole number and sample a dict, dict(train=160, …).')
+    if given.sample.get('bands', 'rgb') not in BANDS or not given.sample.get('train', 1):
+        raise UserError(
+            f'{label}: sample needs training tiles, and bands of {", ".join(BANDS)}, not '
+            f'{given.sample.get("bands")!r}.'
+        )
 
 
 def check_no_seed(where: str, key: str) -> None:

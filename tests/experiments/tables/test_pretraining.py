@@ -101,6 +101,9 @@ def test_a_smoke_run_has_a_short_pretraining(plan):
         (dict(wrold=1), "no key 'wrold': did you mean 'world'?"),
         (dict(seed=1), "no key 'seed'"),
         (dict(sample=dict(trian=1)), "no setting 'trian'"),
+        (dict(world='1000'), 'world is a whole number'),
+        (dict(sample='two-dates'), 'sample a dict'),
+        (dict(sample=dict(train=2, bands='two-date')), "two-dates, not 'two-date'"),
         (dict(config='configs/pretraining/no.py'), 'names the config configs/pretraining/no.py'),
     ],
 )
