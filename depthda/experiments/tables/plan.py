@@ -71,7 +71,8 @@ class Run:
         described = dict(table=self.table, row=row.name, world=self.world, seed=self.seed)
         described |= dict(hash=self.hash, protocol=row.protocol, sample=row.sample, data=data)
         pretrained = self.pretraining and str(self.pretraining.folder)
-        return described | dict(pretrained=pretrained, steps=[asdict(step) for step in self.steps])
+        steps = [configs.stored(asdict(step)) for step in self.steps]
+        return described | dict(pretrained=pretrained, steps=steps)
 
 
 def plan_runs(

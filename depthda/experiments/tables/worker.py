@@ -18,7 +18,7 @@ from typing import Any
 
 from depthda.errors import UserError
 from depthda.experiments.protocol import judge
-from depthda.experiments.tables.configs import resolve
+from depthda.experiments.tables.configs import resolve, restored
 from depthda.io.files import last_lines, read_json, write_json
 from depthda.io.lock import locked
 
@@ -64,7 +64,7 @@ def _do(folder: Path) -> None:
 def _run(folder: Path) -> None:
     from depthda.provenance import device_name, git_commit, versions
 
-    plan = json.loads((folder / 'run.json').read_text())
+    plan = restored(json.loads((folder / 'run.json').read_text()))
     state = read_json(folder / 'steps.json') or {'done': 0, 'seconds': 0.0, 'started': _now()}
     for step in plan['steps'][state['done'] :]:
         begun = time.monotonic()
