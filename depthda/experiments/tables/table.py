@@ -9,6 +9,7 @@ from dataclasses import MISSING, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
+from depthda.config_files import config_folder
 from depthda.engine.checks.config_file import is_table, read_table
 from depthda.engine.checks.renamed import current_path, current_row
 from depthda.errors import UserError, many
@@ -137,8 +138,10 @@ def load_table(path: str | Path, vary: Sequence[str] = ()) -> Table:
     """Read a table file, or make a table of a config file, with ``vary`` as its rows."""
     path = current_path(path)
     if path.suffix != '.py' or not path.is_file():
-        names = ', '.join(sorted(file.name for file in path.parent.glob('*.py')))
-        hint = f'; {path.parent} holds {names}' if names else ''
+        # A name without its folder is looked up among the tables that come with depthda.
+        folder = path.parent if path.parent.is_dir() else config_folder() / 'tables'
+        names = ', '.join(sorted(file.name for file in folder.glob('*.py')))
+        hint = f'; {folder} holds {names}' if names else ''
         raise UserError(f'there is no table or config file {path}{hint}.')
     if not is_table(path):
         return replace(_read(path, sweep(path, vary)), heading='setting')
