@@ -28,6 +28,7 @@ from depthda.experiments.page.html import number
 from depthda.experiments.selection import Choice, choices
 from depthda.experiments.tested_run import TestedRun, load_run
 from depthda.io.files import write_json
+from depthda.processes import is_first_process
 
 _FEW_TILES = 20
 
@@ -70,7 +71,8 @@ def audit(
         check_predictions(predictions)
     else:
         check_test(cfg, config, test_options.get('tta', False))
-    if is_main_process():
+    # The processes of a launcher do not know each other before the first test.
+    if is_first_process(test_options.get('launcher', 'none')):
         remove_earlier(root)
     if predictions:
         score_variants(config, predictions, root, options)
