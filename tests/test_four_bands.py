@@ -16,7 +16,7 @@ from depthda.engine.launch import test as run_test
 from depthda.engine.launch import train
 from depthda.engine.prepare import load_config
 from depthda.errors import UserError
-from depthda.experiments.pictures.browse import deal, open_source
+from depthda.pictures.browse import deal, open_source
 from depthda.preparation.class_list import numbered
 from depthda.preparation.folder import FolderSettings, prepare_folder
 from depthda.preparation.scene import Cut

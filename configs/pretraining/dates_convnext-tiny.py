@@ -1,5 +1,5 @@
 # A tiny ConvNeXt, pretrained on synthetic scenes without labels: it predicts how a scene
-# looks on another date. It stands in for weights of ImageNet in the tables on synthetic worlds.
+# looks on another date. No table uses it yet.
 # Make the dataset first:
 #   depthda sample data/sample-two-dates --two-dates --seed 1000 --train 160 --val 0 --test 0
 # Train the model with

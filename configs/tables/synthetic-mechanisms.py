@@ -1,5 +1,5 @@
-# Worlds in which a mechanism must help if it works, each with its null, Urban -> Rural: a check of
-# mechanisms, not evidence about LoveDA. docs/synthetic-benchmark.md explains each row.
+# Worlds in which a mechanism must help if it works, Urban -> Rural: a check of mechanisms, not
+# evidence about LoveDA. docs/synthetic-benchmark.md explains each row.
 from _base_.synthetic import (
     ITERATIONS,
     ON_BOTH_DOMAINS,
@@ -98,7 +98,7 @@ for gap in GAPS:
         for name, text, kind in transfers
     ]
     there = dict(section=rows[-1]['section'], sample=dict(gap=(gap,)), baseline=base)
-    # The depth losses have their own rows where colours differ: there, roofs and ground share them.
+    # Each depth loss is left out once, but only across the gap in appearance.
     names = SYSTEMS if gap == 'appearance' else ('rdg', 'drdg')
     rows += [translated(name, *SYSTEMS[name][:1], gap, SYSTEMS[name][1], **there) for name in names]
 

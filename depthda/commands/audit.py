@@ -12,7 +12,7 @@ from depthda.errors import UserError
 KINDS = ('degraded', 'grey', 'shuffle', 'flat', 'zero')
 EXAMPLES = (
     '%(prog)s CONFIG work_dirs/NAME/iter_40000.pth',
-    '%(prog)s CONFIG --predictions as-is=maps/depth zero=maps/no-depth',
+    '%(prog)s CONFIG --predictions as-is=out/as-is zero=out/zero',
 )
 
 
@@ -24,21 +24,20 @@ def add_arguments(parser: ArgumentParser) -> None:
         '--variants',
         nargs='+',
         choices=('as-is', *KINDS),
-        default=list(KINDS),
         metavar='KIND',
         help='what stands in place of the map: the map blurred and mixed with noise (degraded), a '
         'grey copy of the image (grey), the map of another tile (shuffle), equal depth everywhere '
-        '(flat), no depth (zero)',
+        '(flat), no depth (zero) (default: all)',
     )
     add(
         '--predictions',
         nargs='+',
         metavar='KIND=DIR',
-        help='instead of testing a checkpoint, score the index maps that any program has predicted '
-        'with each kind of depth; as-is=DIR is needed',
+        help='instead of testing, score index maps that any program predicted with each kind of '
+        'depth (as-is is required)',
     )
     add('--tta', action='store_true', help='average over flips')
-    text = 'draw blocks of N tiles with neighbouring names instead of single tiles'
+    text = 'intervals: draw blocks of N tiles with neighbouring names, not single tiles'
     add('--block', type=int, default=1, metavar='N', help=text)
 
 
@@ -48,10 +47,12 @@ def run(args: Namespace) -> None:
     if (args.checkpoint is None) == (args.predictions is None):
         raise UserError('give either a checkpoint to test, or --predictions KIND=DIR … to score.')
     chosen = {'predictions': _folders(args.predictions)} if args.predictions else {}
-    if args.predictions and (args.tta or args.launcher != 'none'):
-        raise UserError('--predictions scores existing maps: leave out --tta and --launcher.')
+    if args.predictions and (args.tta or args.variants or args.launcher != 'none'):
+        raise UserError(
+            '--predictions scores existing maps: leave out --variants, --tta and --launcher.'
+        )
     more = {} if chosen else picked(args, 'tta', 'launcher')
-    more |= dict(kinds=args.variants, command=args.typed)
+    more |= dict(kinds=args.variants or KINDS, command=args.typed)
     audit(args.config, args.checkpoint, **chosen, **picked(args, 'work_dir', 'block'), **more,
           cfg_options=args.cfg_options)  # fmt: skip
 

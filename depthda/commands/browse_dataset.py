@@ -35,7 +35,7 @@ def run(args: Namespace) -> None:
     from depthda.engine.checks.build_mistakes import build_mistakes
     from depthda.engine.checks.output_check import check_outputs
     from depthda.engine.launch import load_config
-    from depthda.experiments.pictures.browse import deal, draw_sheets, open_source
+    from depthda.pictures.browse import deal, draw_sheets, open_source
 
     if args.number < 1 or args.repeat < 1:
         raise UserError(f'--number {args.number} --repeat {args.repeat}: both must be at least 1.')

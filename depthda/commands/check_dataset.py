@@ -77,7 +77,7 @@ def _draw_histogram(path: Path, checked) -> None:
 
 
 def _draw_samples(out: Path, cfg, name: str, splits) -> None:
-    from depthda.experiments.pictures.browse import deal, draw_sheets, open_source
+    from depthda.pictures.browse import deal, draw_sheets, open_source
 
     for split in splits:
         if cfg.get(f'{split}_dataloader'):

@@ -26,7 +26,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(args: Namespace) -> None:
     """Read the logs, report what is missing, draw."""
-    from depthda.experiments.pictures.curves import describe_missing_keys, draw_curves, read_runs
+    from depthda.pictures.curves import describe_missing_keys, draw_curves, read_runs
 
     if Path(args.out).suffix not in ('.png', '.pdf', '.svg'):
         raise UserError(f'--out {args.out}: give a name that ends with .png, .pdf or .svg.')

@@ -71,10 +71,9 @@ def _test_depth(args: Namespace) -> None:
     from depthda.console import warn
     from depthda.experiments.audit.audit import audit
 
-    if any(picked(args, *_OUTPUTS).values()):
-        raise UserError(
-            '--depth tests several times: leave out --out, --show-dir, --save-depth, --submission.'
-        )
-    warn('--depth has become the command depthda audit, and will be removed: use that instead.')
+    if any(picked(args, *_OUTPUTS, 'against').values()):
+        options = '--out, --show-dir, --save-depth, --submission, --against'
+        raise UserError(f'--depth tests several times: leave out {options}.')
+    warn('--depth will be removed: use the command depthda audit instead.')
     given = picked(args, 'work_dir', 'tta', 'cfg_options', 'launcher')
     audit(args.config, args.checkpoint, kinds=args.depth, command=args.typed, **given)

@@ -17,11 +17,11 @@ from depthda.errors import UserError
 from depthda.evaluation.score_report import format_score
 from depthda.evaluation.submission import pack
 from depthda.experiments.page import make_page
-from depthda.experiments.pictures.panel import PanelRow, draw_panel
 from depthda.experiments.tables.plan import Run, plan_runs
 from depthda.experiments.tables.runner import do_runs, make_data
 from depthda.experiments.tables.table import Column, Row, Table
 from depthda.io.rasters import read_png
+from depthda.pictures.panel import PanelRow, draw_panel
 
 SAMPLE = {'train': 100, 'test': 20, 'size': 256}
 MODELS = {'upernet': 'RGB only', 'depthda': 'RGB + depth'}

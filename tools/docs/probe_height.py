@@ -3,8 +3,8 @@
     python tools/docs/probe_height.py work_dirs/tables/synthetic \\
         docs/tables/height-probe.json rgb-u2r dual-u2r contrast-u2r
 
-For each run of each row, the feature maps of the encoder for colours are brought to a quarter of
-the image's resolution. A ridge regression from them to the height above the lowest point of the
+For each run of each row, the feature maps of the optical encoder are resized to a quarter of the
+image's resolution. A ridge regression from them to the height above the lowest point of the
 tile is fitted on the training tiles of the source, and its R² is measured on the test tiles of both
 domains. Depth is not read.
 """
@@ -35,7 +35,7 @@ def features(model: torch.nn.Module, image: Path) -> np.ndarray:
     encoder = getattr(model.backbone, 'rgb', model.backbone)
     maps = encoder(normalised[None])
     size = [side // STRIDE for side in bands.shape[1:]]
-    same = [F.interpolate(each, size=size, mode='bilinear') for each in maps]
+    same = [F.interpolate(feature, size=size, mode='bilinear') for feature in maps]
     return torch.cat(same, 1)[0].flatten(1).T.double().numpy()
 
 
@@ -84,7 +84,7 @@ def main(table: str, out: str, *rows: str) -> None:
         result[row] = {
             'worlds': found,
             **{
-                side: float(np.mean([each[side] for each in found.values()]))
+                side: float(np.mean([scores[side] for scores in found.values()]))
                 for side in ('source', 'target')
             },
         }

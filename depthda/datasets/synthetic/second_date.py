@@ -14,7 +14,7 @@ from .config import AppearanceConfig
 
 
 def any_appearance(domains: Sequence[AppearanceConfig], rng: Generator) -> AppearanceConfig:
-    """Return settings anywhere between those of the domains: the union of ranges, drawn values."""
+    """Return settings that span the domains: ranges are merged, single values are drawn."""
     values = {}
     for name in (part.name for part in fields(AppearanceConfig)):
         found = [getattr(domain, name) for domain in domains]

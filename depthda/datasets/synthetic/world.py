@@ -51,10 +51,10 @@ def generate_tile(world: WorldConfig, domain: str, split: str, index: int) -> Ti
 
 
 def second_date(world: WorldConfig, domain: str, split: str, index: int) -> np.ndarray:
-    """Return another image of the scene of a tile: see ``second_date.py``."""
+    """Return the image of a tile's scene on a second date."""
     check_choice('no split', split, SPLITS)
-    looks = [world.domain(name).appearance for name in world.domain_names]
-    return _Scene(world, domain, split, index).second_date(looks)
+    appearances = [world.domain(name).appearance for name in world.domain_names]
+    return _Scene(world, domain, split, index).second_date(appearances)
 
 
 class _Scene:
@@ -76,11 +76,11 @@ class _Scene:
     def image(self) -> np.ndarray:
         return render(self._config.appearance, *self._parts, self._stream('appearance'))
 
-    def second_date(self, looks: Sequence[AppearanceConfig]) -> np.ndarray:
-        look = any_appearance(looks, self._stream('date-2'))
+    def second_date(self, appearances: Sequence[AppearanceConfig]) -> np.ndarray:
+        appearance = any_appearance(appearances, self._stream('date-2'))
         gsd = self._config.resolution.gsd_m
-        light = make_light(look, self.surface, gsd, self._stream('sun-2'))
-        return render(look, self.layout, self.surface, light, self._stream('appearance-2'))
+        light = make_light(appearance, self.surface, gsd, self._stream('sun-2'))
+        return render(appearance, self.layout, self.surface, light, self._stream('appearance-2'))
 
     def depth(self) -> np.ndarray:
         return estimate_depth(self._config.depth, *self._parts, self._stream('depth'))

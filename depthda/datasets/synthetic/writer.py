@@ -17,7 +17,7 @@ from depthda.errors import UserError, check_count
 from depthda.io.files import DISK_FULL, atomic_path, read_json, write_json
 from depthda.workers import worker_pool
 
-from .config import SPLITS, WorldConfig
+from .config import SPLITS, WorldConfig, check_choice
 from .fields import stream
 from .near_infrared import near_infrared
 from .world import generate_tile, second_date
@@ -69,6 +69,7 @@ def write_sample(
         if counts.get(split, -1) < 0:
             raise UserError(f'the number of {split} tiles must be 0 or more')
     check_count('--jobs', jobs)
+    check_choice('images have no bands', bands, BANDS)
     tiles = plan(world, counts)
     if not tiles:
         raise UserError('a dataset needs at least one tile: ask for one or more')
@@ -117,7 +118,7 @@ def _write_tile(root: Path, world: WorldConfig, bands: str, job: Job) -> None:
     split, domain, index, number = job
     folder = root / split / domain.capitalize()
     tile = generate_tile(world, domain, split, index)
-    # In metres. It has the pixel size and puts the tiles in a row, at no real place.
+    # Metres: the pixel size, and tiles in a row, at no real place.
     gsd, size = world.domain(domain).resolution.gsd_m, world.size
     transform = Affine(gsd, 0, number * size * gsd, 0, -gsd, size * gsd)
     pictures = {'masks_png': tile.mask, 'rdepth/synthetic': tile.depth}

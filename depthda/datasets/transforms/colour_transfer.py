@@ -17,7 +17,10 @@ class ColourTransfer(TargetStyle):
     """
 
     def restyle(self, source: np.ndarray, target: np.ndarray) -> np.ndarray:
-        own, wanted = source.std((0, 1)), target.std((0, 1))
+        # Summed in single precision, the mean of a large image is wrong.
+        (mean, spread), (target_mean, target_spread) = (
+            (x.mean((0, 1), np.float64), x.std((0, 1), np.float64)) for x in (source, target)
+        )
         # An image of one colour has no deviation that could be scaled.
-        factor = wanted / np.where(own > 0, own, 1)
-        return (source - source.mean((0, 1))) * factor + target.mean((0, 1))
+        factor = target_spread / np.where(spread > 0, spread, 1)
+        return (source - mean) * factor + target_mean

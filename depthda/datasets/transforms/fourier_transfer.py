@@ -20,8 +20,8 @@ class FourierTransfer(TargetStyle):
 
     Args:
         folder: Images of the target, with the bands of the training images.
-        beta: Share of the frequencies that are replaced, from 0 to 0.5. The paper trains with
-            0.01, 0.05 and 0.09.
+        beta: Highest replaced frequency / image side, from 0 to 0.5. The paper trains with 0.01,
+            0.05 and 0.09.
     """
 
     def __init__(self, folder: str, beta: float = 0.01) -> None:

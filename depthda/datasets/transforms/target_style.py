@@ -30,6 +30,9 @@ class TargetStyle(RGBDTransform):
         self.folder = folder
 
     def transform(self, results: dict) -> dict:
+        if 'img' not in results:
+            name = type(self).__name__
+            raise UserError(f'{name} comes after the image is loaded and before it is packed.')
         image = results['img']
         paths = _images(self.folder)
         target = _read(paths[np.random.randint(len(paths))])
@@ -37,12 +40,17 @@ class TargetStyle(RGBDTransform):
         if target.shape[2] != bands:
             raise UserError(
                 f'{self.folder} has images of {target.shape[2]} bands and the training images have '
-                f'{bands}: {type(self).__name__} needs the same bands in both.'
+                f'{bands}: {type(self).__name__} needs equal bands.'
+            )
+        if image.dtype.kind == 'u' and image.dtype != target.dtype:
+            raise UserError(
+                f'{self.folder} has images of {target.dtype} and the training images are '
+                f'{image.dtype}: use one type in both.'
             )
         source = image[..., :bands].astype(np.float32)
         styled = self.restyle(source, target.astype(np.float32))
-        highest = np.iinfo(target.dtype).max if target.dtype.kind == 'u' else np.inf
-        styled = styled.clip(0, highest)
+        if target.dtype.kind == 'u':
+            styled = styled.clip(0, np.iinfo(target.dtype).max)
         rounded = np.rint(styled) if image.dtype.kind == 'u' else styled
         results['img'] = np.concatenate([rounded.astype(image.dtype), image[..., bands:]], axis=2)
         return results
@@ -63,7 +71,7 @@ def _images(folder: str) -> list[Path]:
     found = sorted(path for path in Path(folder).glob('[!.]*') if path.suffix.lower() in _SUFFIXES)
     if not found:
         raise UserError(
-            f'{folder} holds no image: name the folder of the target ({few(_SUFFIXES)}).'
+            f'{folder} has no images: name a folder of target images ({few(_SUFFIXES)}).'
         )
     return found
 

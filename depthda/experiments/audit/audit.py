@@ -16,7 +16,10 @@ from depthda.experiments.audit import audit_page
 from depthda.experiments.audit.variants import (
     AS_IS,
     VARIANTS,
+    check_predictions,
+    check_test,
     reads_depth,
+    remove_earlier,
     score_variants,
     test_variants,
 )
@@ -25,6 +28,9 @@ from depthda.experiments.page.html import number
 from depthda.experiments.selection import Choice, choices
 from depthda.experiments.tested_run import TestedRun, load_run
 from depthda.io.files import write_json
+from depthda.processes import is_first_process
+
+_FEW_TILES = 20
 
 
 class Findings(NamedTuple):
@@ -32,7 +38,7 @@ class Findings(NamedTuple):
 
     run: TestedRun  # the test with the map as it is
     differences: Mapping[str, Mapping[str, Any]]  # comparisons with it, B − A
-    unused: bool  # no replacement changes a single pixel of the counts
+    unused: bool  # no replacement changes any pixel count
     choices: Sequence[Choice]
     sentences: Sequence[str]
 
@@ -59,9 +65,16 @@ def audit(
     kinds = list(dict.fromkeys([AS_IS, *(predictions or kinds)]))
     if len(kinds) < 2:
         raise UserError('an audit compares: name at least one variant besides as-is.')
+    if block < 1:
+        raise UserError(f'--block {block}: give a whole number from 1.')
     if predictions:
-        if AS_IS not in predictions:
-            raise UserError('--predictions: give the maps of the usual test too, as-is=DIR.')
+        check_predictions(predictions)
+    else:
+        check_test(cfg, config, test_options.get('tta', False))
+    # The processes of a launcher do not know each other before the first test.
+    if is_first_process(test_options.get('launcher', 'none')):
+        remove_earlier(root)
+    if predictions:
         score_variants(config, predictions, root, options)
     else:
         test_variants(config, checkpoint, kinds, root, **test_options)
@@ -85,44 +98,55 @@ def find(root: Path, kinds: Sequence[str], block: int = 1, reads: bool = True) -
     others = [load_run(root / kind) for kind in found]
     unused = all((run.tiles.counts == other.tiles.counts).all() for other in others)
     chosen = choices(run)
-    sentences = [_depth_sentence(found, unused, reads), *_grey(found, unused)]
-    return Findings(run, found, unused, chosen, [*sentences, _choice_sentence(run, chosen)])
+    first = _depth_sentence(found, unused, reads)
+    tiles = next(iter(found.values()))['tiles'][0]
+    sentences = [first, *_grey(found, first), *_few(tiles)]
+    if run.metrics['checkpoint'] is not None:
+        sentences.append(_choice_sentence(run, chosen))
+    return Findings(run, found, unused, chosen, sentences)
 
 
 def _depth_sentence(found: Mapping[str, Mapping], unused: bool, reads: bool) -> str:
     if unused and not reads:
-        return "This model reads no depth: its data_preprocessor has depth='drop'."
+        return 'This model takes no depth at the test.'
     if unused:
-        return 'This model does not use depth: nothing in its place changes a single prediction.'
-    losses = {kind: result['mIoU'] for kind, result in found.items() if kind != 'grey'}
-    losses = losses or {'grey': found['grey']['mIoU']}
-    kind = min(losses, key=lambda kind: losses[kind]['difference'])
-    worst, words = losses[kind], VARIANTS[kind].words
-    if certain(worst) and worst['difference'] < 0:
+        return 'This model does not use depth: no replacement of it changes a pixel count.'
+    rows = {kind: result['mIoU'] for kind, result in found.items()}
+    lowest, highest = (
+        choose(rows, key=lambda kind: rows[kind]['difference']) for choose in (min, max)
+    )
+    certain_losses = {k: row for k, row in rows.items() if certain(row) and row['difference'] < 0}
+    if certain_losses:
+        kind = min(certain_losses, key=lambda kind: rows[kind]['difference'])
+        row = rows[kind]
         classes = {k: v['difference'] for k, v in found[kind]['per_class'].items() if v}
         name = min(classes, key=classes.get)
         return (
-            f'This model leans on depth: with {words}, mIoU falls from {worst["a"]:.2f} to '
-            f'{worst["b"]:.2f} ({interval(worst)}), most for {name} '
+            f'This model leans on depth: with {VARIANTS[kind].words}, mIoU falls from '
+            f'{row["a"]:.2f} to {row["b"]:.2f} ({interval(row)}), most for {name} '
             f'({number(classes[name], sign=True)}).'
         )
-    best = max(losses.values(), key=lambda loss: loss['difference'])
-    if certain(best):
+    if certain(rows[highest]):
+        row = rows[highest]
         return (
-            'Depth harms this model on these images: with something else in its place, mIoU rises '
-            f'from {best["a"]:.2f} to {best["b"]:.2f} ({interval(best)}).'
+            f'Depth harms this model on these images: with {VARIANTS[highest].words}, mIoU rises '
+            f'from {row["a"]:.2f} to {row["b"]:.2f} ({interval(row)}).'
         )
     return (
-        'No use of depth is shown: nothing in its place changes mIoU by more than the choice of '
-        f'these tiles could. The largest change is with {words} ({interval(worst)}).'
+        f'No clear use of depth: the lowest mIoU, with {VARIANTS[lowest].words}, differs by no '
+        f'more than the choice of tiles could ({interval(rows[lowest])}).'
     )
 
 
-def _grey(found: Mapping[str, Mapping], unused: bool) -> list[str]:
-    if 'grey' not in found or unused:
+def _grey(found: Mapping[str, Mapping], first: str) -> list[str]:
+    if 'grey' not in found or VARIANTS['grey'].words in first or 'not use' in first:
         return []
     row = found['grey']['mIoU']
     return [f'A grey copy of the image in place of the map changes mIoU by {interval(row)}.']
+
+
+def _few(tiles: int) -> list[str]:
+    return [f'{tiles} tiles are few: the intervals are too narrow.'] if tiles < _FEW_TILES else []
 
 
 def _choice_sentence(run: TestedRun, chosen: Sequence[Choice]) -> str:
@@ -134,7 +158,7 @@ def _choice_sentence(run: TestedRun, chosen: Sequence[Choice]) -> str:
                 f'Choosing the checkpoint on labels of the target gives {choice.best_on_target:.2f}'
                 f' mIoU, {number(choice.optimism, sign=True)} over choosing it {rule}.{own}'
             )
-    return f'How much choosing the checkpoint on the target flatters the score is not logged.{own}'
+    return f'The log cannot judge the choice of checkpoint: validate on source and target.{own}'
 
 
 def certain(row: Mapping[str, Any]) -> bool:
@@ -172,5 +196,5 @@ def _as_json(findings: Findings) -> dict[str, Any]:
         'sentences': list(findings.sentences),
         'scores': findings.run.metrics['scores'],
         'differences': findings.differences,
-        'choices': [asdict(each) | {'optimism': each.optimism} for each in findings.choices],
+        'choices': [asdict(choice) | {'optimism': choice.optimism} for choice in findings.choices],
     }

@@ -22,19 +22,22 @@ def write(findings: 'Findings', out: Path, command: Sequence[str] | None) -> Non
     run = findings.run
     title = f'Depth audit of {Path(str(run.metrics["config"])).stem}'
     tested = f'Tested on {name_dataset(run.metrics["tested_on"])}.'
-    said = [tag('p', sentence, class_='lead') for sentence in findings.sentences]
-    top = tag('header', tag('h1', title), said, tag('p', tested))
-    sections = [_variants(findings), _classes(findings), selection_section([run])]
+    sentences = [tag('p', sentence, class_='lead') for sentence in findings.sentences]
+    top = tag('header', tag('h1', title), sentences, tag('p', tested))
+    sections = [_variants(findings), _classes(findings)]
+    if run.metrics['checkpoint'] is not None:
+        sections.append(selection_section([run]))
     sections.append(basis_section([run]))
     with atomic_path(out) as temporary:
         temporary.write_text(fill(title, top, sections, foot(command, [run])), encoding='utf-8')
 
 
 def _variants(findings: 'Findings') -> Section:
-    base = next(iter(findings.differences.values()))['mIoU']['a']
-    rows = [_variant(AS_IS, base, None, base)]
-    for kind, result in findings.differences.items():
-        rows.append(_variant(kind, result['mIoU']['b'], result['mIoU'], base))
+    results = {kind: result['mIoU'] for kind, result in findings.differences.items()}
+    base = next(iter(results.values()))['a']
+    top = max(base, *(row['b'] for row in results.values()))
+    rows = [_variant(AS_IS, base, None, top)]
+    rows += [_variant(kind, row['b'], row, top) for kind, row in results.items()]
     heads = html.column_heads('variant', 'in place of the map', 'mIoU', 'difference', '95 %', None)
     heads[1] = tag('th', 'in place of the map', scope='col', class_='words')
     text = (
@@ -47,11 +50,11 @@ def _variants(findings: 'Findings') -> Section:
     ))  # fmt: skip
 
 
-def _variant(kind: str, miou: float, row: Mapping[str, Any] | None, base: float) -> Markup:
+def _variant(kind: str, miou: float, row: Mapping[str, Any] | None, top: float) -> Markup:
     words = tag('td', VARIANTS[kind].words, class_='words')
     difference = number(row and row['difference'], sign=True)
     cells = [tag('td', value) for value in (number(miou), difference, _limits(row))]
-    bar = html.bars([(0 if row is None else 1, 100 * miou / max(base, miou, 1))])
+    bar = html.bars([(0 if row is None else 1, 100 * miou / max(top, 1))])
     return tag('tr', tag('th', kind, scope='row'), words, cells, bar)
 
 
@@ -64,7 +67,10 @@ def _classes(findings: 'Findings') -> Section:
         base = next((row['a'] for row in rows if row), None)
         cells = [_difference(row) for row in rows]
         body.append(tag('tr', tag('th', name, scope='row'), tag('td', number(base)), cells))
-    text = 'IoU in %, and its change with each variant. Bold: the interval leaves out 0.'
+    text = (
+        'IoU in %, and its change with each variant. Bold: the interval leaves out 0, as one in '
+        'twenty does by chance.'
+    )
     table = html.table('Change by class', heads, body)
     return html.section('By class', 'classes', tag('p', text), table)
 

@@ -13,8 +13,8 @@ from depthda.experiments.page import html, pictures
 from depthda.experiments.page.html import Markup, Section, join, number, tag
 from depthda.experiments.page.images import RunImages, read_prediction
 from depthda.experiments.page.runs import rerun_command
-from depthda.experiments.pictures.colours import of_depth
 from depthda.experiments.tested_run import TestedRun
+from depthda.pictures.colours import of_depth
 
 MOST_COLUMNS = 8
 Panel = tuple[str, str, str]  # kind, caption, data URI

@@ -16,9 +16,9 @@ from depthda.depth.maps import read_depth
 from depthda.errors import UserError, few, many
 from depthda.evaluation.confusion import joint_counts
 from depthda.experiments.page.runs import rerun_command
-from depthda.experiments.pictures.colours import IGNORED, palette_of
 from depthda.experiments.tested_run import TestedRun
 from depthda.io.rasters import read_png
+from depthda.pictures.colours import IGNORED, palette_of
 
 
 class RunImages:

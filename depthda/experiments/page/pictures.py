@@ -7,7 +7,7 @@ from io import BytesIO
 import numpy as np
 from PIL import Image
 
-from depthda.experiments.pictures.colours import DARK, IGNORED, LIGHT, stripes
+from depthda.pictures.colours import DARK, IGNORED, LIGHT, stripes
 
 LARGEST = 1024  # longer sides are reduced, so that the page can be sent by mail
 # Colours of an error map: right is muted, wrong is strong, ignored is striped.

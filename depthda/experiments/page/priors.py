@@ -11,8 +11,8 @@ from depthda.experiments.page import html
 from depthda.experiments.page.html import Markup, Section, join, number, tag
 from depthda.experiments.page.images import RunImages
 from depthda.experiments.page.scores import Palette, class_head
-from depthda.experiments.pictures.colours import IGNORED
 from depthda.experiments.tested_run import TestedRun
+from depthda.pictures.colours import IGNORED
 
 # Datasets have the colours of runs in another order.
 _COLOURS = (5, 2, 3, 4, 0, 1)

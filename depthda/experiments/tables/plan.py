@@ -71,7 +71,8 @@ class Run:
         described = dict(table=self.table, row=row.name, world=self.world, seed=self.seed)
         described |= dict(hash=self.hash, protocol=row.protocol, sample=row.sample, data=data)
         pretrained = self.pretraining and str(self.pretraining.folder)
-        return described | dict(pretrained=pretrained, steps=[asdict(step) for step in self.steps])
+        steps = [configs.stored(asdict(step)) for step in self.steps]
+        return described | dict(pretrained=pretrained, steps=steps)
 
 
 def plan_runs(
@@ -138,9 +139,9 @@ def _run(
     finished: Mapping[str, Path],
 ) -> Run:
     before = row.pretrained and _pretraining(row.pretrained, out, smoke, finished, smoke=smoke)
-    decides = [world, seed, row.sample, [_identity(step) for step in steps]]
-    decides += [before.hash] if before else []
-    content = json.dumps(decides, sort_keys=True, default=repr)
+    identity = [world, seed, row.sample, [_identity(step) for step in steps]]
+    identity += [before.hash] if before else []
+    content = json.dumps(identity, sort_keys=True, default=repr)
     digest = hashlib.sha256(content.encode()).hexdigest()[:8]
     place = f'seed-{seed}' if world is None else f'world-{world}_seed-{seed}'
     folder = out / table / row.name / f'{place}-{digest}'

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from depthda.errors import many
+from depthda.evaluation.confusion import mean
 from depthda.experiments.comparison.intervals import independent_units, t_interval
 from depthda.experiments.tables.plan import Run
 from depthda.experiments.tables.table import Column, Row, Table
 
-_FOUND = 10  # IoU on its own domain above which a model is said to find a class
+_FOUND = 10  # a model finds a class if its IoU on the source is this or more
 
 
 @dataclass(frozen=True)
@@ -136,7 +137,7 @@ def _mean_of_found(
     names = {name.rpartition('IoU.')[2] for name in judge['scores'] if 'IoU.' in name}
     found = [name for name in names if (figure(judge, f'{source}/IoU.{name}') or 0) >= _FOUND]
     values = [figure(result, key.replace('mIoU', f'IoU.{name}')) for name in sorted(found)]
-    return statistics.fmean(values) if values and None not in values else None
+    return mean(values)
 
 
 def _state(runs: Sequence[Run], results: Mapping[tuple, dict]) -> str:

@@ -86,9 +86,7 @@ def run_table(
         jobs = jobs or max(len(gpus), 1)
         # A smoke run takes seconds, most of them for imports, so a process does several.
         together = math.ceil(len(todo) / jobs) if smoke else 1
-        failed = do_runs(console, before, jobs, gpus) if before else []
-        broken = [run.folder for run, _ in failed]
-        todo = [run for run in todo if not (run.pretraining and run.pretraining.folder in broken)]
+        failed, todo = pretrain(console, before, todo, jobs, gpus)
         failed += do_runs(console, todo, jobs, gpus, together, limit)
     runs = plan_runs(table, out, seeds, worlds, None, smoke)
     _write(console, table, runs, Path(out), others)
@@ -173,6 +171,20 @@ def make_data(console: Console, runs: Sequence[Run], jobs: int) -> None:
     with Progress(*columns, console=console, transient=True) as progress:
         task = progress.add_task('', total=None)
         make_samples(samples, jobs, lambda n, of: progress.update(task, completed=n, total=of))
+
+
+def pretrain(
+    console: Console, runs: Sequence[Run], todo: Sequence[Run], jobs: int, gpus: Sequence[str]
+) -> tuple[list[tuple[Run, str]], list[Run]]:
+    """Do the pretrainings; return those that failed, and the runs that can begin."""
+    failed = do_runs(console, runs, jobs, gpus) if runs else []
+    broken = {run.folder for run, _ in failed}
+    ready = [run for run in todo if not (run.pretraining and run.pretraining.folder in broken)]
+    if len(ready) < len(todo):
+        console.print(
+            f'{many(len(todo) - len(ready), "run")} cannot begin without their pretraining'
+        )
+    return failed, ready
 
 
 def do_runs(

@@ -21,7 +21,7 @@ def sample_folder(out: Path, world: int, sample: Mapping[str, Any]) -> Path:
     """Return the folder of a dataset: a readable name, and a hash of its settings."""
     settings = _settings(sample)
     bands = settings['bands']
-    if bands == 'rgb':  # this setting is younger than datasets that exist
+    if bands == 'rgb':  # keep the hashes of existing datasets
         del settings['bands']
     digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()
     name = f'world-{world}' + ('_null' if settings['null'] else '')

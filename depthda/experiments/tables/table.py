@@ -9,6 +9,7 @@ from dataclasses import MISSING, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
+from depthda.config_files import config_folder
 from depthda.engine.checks.config_file import is_table, read_table
 from depthda.engine.checks.renamed import current_path, current_row
 from depthda.errors import UserError, many
@@ -24,7 +25,7 @@ class Column:
     The key may hold ``{source}`` and ``{target}``, which are those of the row. With ``gain`` the
     column shows the difference to the row's ``baseline``, paired by world and seed. With ``found``,
     an mIoU leaves out the classes that the baseline (or the row, if it has none) hardly finds on
-    its own domain, because the IoU there is below 10.
+    its own domain (IoU below 10).
     """
 
     key: str
@@ -68,9 +69,9 @@ class Row:
 
 @dataclass(frozen=True)
 class Pretraining:
-    """A training on a synthetic dataset whose last checkpoint rows start from.
+    """A training on a synthetic dataset, with seed 0.
 
-    It has seed 0. All rows of all tables with the same settings share it.
+    Rows start from its last checkpoint; those of all tables with equal settings share it.
     """
 
     config: str
@@ -137,8 +138,10 @@ def load_table(path: str | Path, vary: Sequence[str] = ()) -> Table:
     """Read a table file, or make a table of a config file, with ``vary`` as its rows."""
     path = current_path(path)
     if path.suffix != '.py' or not path.is_file():
-        names = ', '.join(sorted(file.name for file in path.parent.glob('*.py')))
-        hint = f'; {path.parent} holds {names}' if names else ''
+        # A name without its folder is looked up among the tables that come with depthda.
+        folder = path.parent if path.parent.is_dir() else config_folder() / 'tables'
+        names = ', '.join(sorted(file.name for file in folder.glob('*.py')))
+        hint = f'; {folder} holds {names}' if names else ''
         raise UserError(f'there is no table or config file {path}{hint}.')
     if not is_table(path):
         return replace(_read(path, sweep(path, vary)), heading='setting')
@@ -156,6 +159,8 @@ def _read(path: Path, found: dict[str, Any]) -> Table:
     for number, head in enumerate(found['columns'], 1):
         columns.append(_part(Column, head, f'column {number} of {path}'))
         table_check.check_score(f'column {number} of {path}', columns[-1].key)
+        if columns[-1].found:
+            table_check.check_found(f'column {number} of {path}', columns[-1].key)
     # A table file may define functions with these names for its own use.
     common = {k: found[k] for k in ('protocol', 'smoke') if k in found and not callable(found[k])}
     rows = tuple(_row(path, common | row, found.get('sample'), columns) for row in found['rows'])
@@ -169,6 +174,8 @@ def _read(path: Path, found: dict[str, Any]) -> Table:
         if row.same_as and table.row(row.same_as).same_as:
             label = f'row {row.name!r} of {path}'
             raise UserError(f'{label} is same_as a row without runs: correct it.')
+        if any(column.found for column in columns) and not (row.source or row.absent):
+            raise UserError(f'row {row.name!r} of {path} has no source, which found=True needs.')
     if table.curve:
         titles = [column.title for column in columns]
         if table.curve.column not in titles:
@@ -198,8 +205,10 @@ def _row(path: Path, given: dict, sample: Mapping | None, columns: Sequence[Colu
         table_check.check_choices(label, part)
     _part(Row, {'name': '', 'title': '', **smoke}, f'smoke of {label}')
     _steps(smoke, f'smoke of {label}')
+    table_check.check_pretrained(label, replace(row, steps=steps))
     if row.pretrained:
         row = replace(row, pretrained=_part(Pretraining, row.pretrained, f'pretrained of {label}'))
+        table_check.check_pretraining(f'pretrained of {label}', row.pretrained)
     if sample is not None or row.sample is not None:
         sample = dict(sample or {}) | dict(row.sample or {})
     return replace(row, paper=paper, steps=steps, sample=sample)

@@ -6,23 +6,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from depthda.datasets.synthetic.writer import BANDS
 from depthda.errors import UserError
 
 _KEYS = {
     'title', 'columns', 'rows', 'caption', 'seeds', 'worlds', 'sample', 'protocol', 'smoke', 'curve'
 }  # fmt: skip
 _SEED = 'randomness.seed'
-_MEANS = (
-    'mIoU',
-    'mF1',
-    'mPrecision',
-    'mRecall',
-    'OA',
-    'Kappa',
-    'fwIoU',
-    'OA_printed',
-    'Kappa_printed',
-)
+_MEANS = ('mIoU', 'mF1', 'mPrecision', 'mRecall', 'OA', 'Kappa', 'fwIoU')
+_MEANS += ('OA_printed', 'Kappa_printed')
 _OF_A_CLASS = re.compile(r'(?:^|/)(?:IoU|F1|Precision|Recall)\..+')
 
 
@@ -70,6 +62,33 @@ def check_score(column: str, key: str) -> None:
     if name not in _MEANS and not _OF_A_CLASS.search(key):
         mistake = unknown_name_error('score', name, _MEANS)
         raise UserError(f'{column}: {mistake} The score of a class is written IoU.building.')
+
+
+def check_found(column: str, key: str) -> None:
+    """Refuse ``found=True`` for a column that is not mIoU."""
+    if not key.endswith('mIoU'):
+        raise UserError(f'{column}: found=True needs a key mIoU, not {key!r}.')
+
+
+def check_pretrained(label: str, row: Any) -> None:
+    """Refuse a row that names a pretraining and does not start from it, or the reverse."""
+    parts = (row.options, row.steps, row.smoke)
+    if bool(row.pretrained) != ('{pretrained}' in repr(parts)):
+        missing = 'add {pretrained} to an option' if row.pretrained else 'give it pretrained='
+        raise UserError(f'{label} cannot start from pretrained weights: {missing}.')
+    if row.smoke and 'pretrained' in row.smoke:
+        raise UserError(f'{label}: remove pretrained from smoke, which uses that of the row.')
+
+
+def check_pretraining(label: str, given: Any) -> None:
+    """Refuse settings of a pretraining that would fail when its data is made."""
+    if type(given.world) is not int or not isinstance(given.sample, Mapping):
+        raise UserError(f'{label}: world is a whole number and sample a dict, dict(train=160, …).')
+    if given.sample.get('bands', 'rgb') not in BANDS or not given.sample.get('train', 1):
+        raise UserError(
+            f'{label}: sample needs training tiles, and bands of {", ".join(BANDS)}, not '
+            f'{given.sample.get("bands")!r}.'
+        )
 
 
 def check_no_seed(where: str, key: str) -> None:

@@ -18,7 +18,7 @@ from typing import Any
 
 from depthda.errors import UserError
 from depthda.experiments.protocol import judge
-from depthda.experiments.tables.configs import resolve
+from depthda.experiments.tables.configs import resolve, restored
 from depthda.io.files import last_lines, read_json, write_json
 from depthda.io.lock import locked
 
@@ -64,7 +64,7 @@ def _do(folder: Path) -> None:
 def _run(folder: Path) -> None:
     from depthda.provenance import device_name, git_commit, versions
 
-    plan = json.loads((folder / 'run.json').read_text())
+    plan = restored(json.loads((folder / 'run.json').read_text()))
     state = read_json(folder / 'steps.json') or {'done': 0, 'seconds': 0.0, 'started': _now()}
     for step in plan['steps'][state['done'] :]:
         begun = time.monotonic()
@@ -147,15 +147,19 @@ def _step(folder: Path, plan: dict[str, Any], step: dict[str, Any]) -> None:
 
 
 def _pretrained(folder: Path) -> Path:
-    """Return the weights of a pretraining; another machine may still be at it."""
+    """Return the weights of a pretraining, which another process may run."""
     from depthda.checkpoints.loading import latest_checkpoint
 
     while not (folder / 'result.json').is_file():
         with locked(folder) as free:
-            if free:
-                raise UserError(f'the pretraining in {folder} has not ended: see its output.log.')
+            if free and not (folder / 'result.json').is_file():
+                raise UserError(f'pretraining in {folder} stopped: see output.log and run again.')
         time.sleep(1)
-    return latest_checkpoint(folder)
+    if (found := latest_checkpoint(folder)) is None:
+        raise UserError(
+            f'{folder} has no checkpoint any more: remove its result.json and run again.'
+        )
+    return found
 
 
 def _checkpoint(folder: Path, step: dict[str, Any]) -> Path:

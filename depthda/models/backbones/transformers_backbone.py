@@ -49,7 +49,8 @@ class TransformersBackbone(BaseModule):
             weights with another fingerprint.
         in_checkpoint: Include a frozen encoder in checkpoints anyway.
         gradient_checkpointing: Recompute each block in the backward pass: less memory, more time.
-        init_cfg: ``dict(type='Pretrained', …)`` reads a checkpoint of mmengine instead.
+        init_cfg: ``dict(type='Pretrained', …)`` then loads a checkpoint of mmengine; the log lists
+            weights that do not fit.
 
     Attributes:
         channels: Number of channels of each returned feature map.

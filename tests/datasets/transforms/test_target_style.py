@@ -148,7 +148,6 @@ def test_an_image_of_one_colour_takes_the_mean_of_the_target(kind):
     assert np.isfinite(flat).all() and flat.mean() == pytest.approx(8, abs=1e-3)
 
 
-@pytest.mark.xfail(strict=True, reason='means and deviations are summed in float32')
 def test_colours_of_large_images_are_exact():
     side = 1024
     source = np.full((side, side, 3), (90, 200, 31), np.float32)
@@ -167,15 +166,21 @@ def test_what_cannot_be_the_target_is_refused(folder, tmp_path):
         if name == 'empty':
             place.mkdir()
         assert refusal(ColourTransfer(str(place)), image) == (
-            f'{place} holds no image: name the folder of the target (.png, .tif, .tiff, …).'
+            f'{place} has no images: name a folder of target images (.png, .tif, .tiff, …).'
         )
     four = folder(picture(0, 8, 8, 4))
     assert refusal(FourierTransfer(four), image) == (
-        f'{four} has images of 4 bands and the training images have 3: FourierTransfer needs the '
-        'same bands in both.'
+        f'{four} has images of 4 bands and the training images have 3: FourierTransfer needs '
+        'equal bands.'
     )
     with_depth = dict(img=np.zeros((8, 8, 4), np.float32), optical_bands=3)
     assert 'have 3: ColourTransfer' in refusal(ColourTransfer(four), with_depth)
+    (tmp_path / 'target' / '0.tif').unlink()
+    deep = folder(picture(0, 8, 8, 3, high=4000, dtype=np.uint16))
+    message = (
+        f'{deep} has images of uint16 and the training images are uint8: use one type in both.'
+    )
+    assert refusal(ColourTransfer(deep), image) == message
     for beta in (0.7, -0.1):
         message = f'FourierTransfer: beta={beta}: take a number from 0 to 0.5.'
         assert refusal(FourierTransfer, four, beta=beta) == message

@@ -73,7 +73,7 @@ def test_a_model_that_ignores_depth_is_found(trained, short_run, capsys):
     kinds, place = ['shuffle', 'zero'], str(trained / 'blind')
     options = dict(kinds=kinds, work_dir=place, cfg_options=short_run)
     findings = audit(CONFIG, trained / 'blind.pth', **options)
-    assert findings.sentences[0].startswith('This model does not use depth: nothing in its place')
+    assert findings.sentences[0].startswith('This model does not use depth: no replacement of it')
     assert findings.sentences[0] in capsys.readouterr().out
 
 
@@ -81,7 +81,7 @@ def test_a_model_without_depth_says_so(tmp_path, short_run):
     train(RGB, work_dir=str(tmp_path), cfg_options=short_run)
     options = dict(kinds=['flat'], work_dir=str(tmp_path), cfg_options=short_run)
     findings = audit(RGB, tmp_path / 'iter_4.pth', **options)
-    assert findings.sentences[0].startswith('This model reads no depth')
+    assert findings.sentences[0] == 'This model takes no depth at the test.'
 
 
 def test_given_predictions_are_audited_as_the_model_is(audited, short_run, tmp_path):
@@ -160,7 +160,61 @@ def test_the_sentence_says_what_the_counts_say(made):
 
 def test_depth_that_harms_is_said_to_harm(made):
     sentence = made(**{'as-is': BAD, 'zero': GOOD}).sentences[0]
-    assert sentence.startswith('Depth harms this model on these images: with something else')
+    assert sentence.startswith(
+        'Depth harms this model on these images: with no depth anywhere, mIoU rises from '
+    )
+
+
+def test_a_certain_loss_is_a_loss_beside_an_uncertain_larger_one(made, monkeypatch):
+    slightly, worse = [[90, 10], [20, 80]], BAD
+    monkeypatch.setattr(
+        'depthda.experiments.audit.audit.certain', lambda row: row['difference'] > -20
+    )
+    sentence = made(**{'as-is': GOOD, 'flat': slightly, 'zero': worse}).sentences[0]
+    assert sentence.startswith('This model leans on depth: with equal depth everywhere, mIoU falls')
+
+
+def test_no_page_mixes_two_audits(trained, short_run):
+    place = trained / 'twice'
+    given = dict(work_dir=str(place), cfg_options=short_run)
+    audit(CONFIG, trained / 'iter_4.pth', kinds=['zero', 'flat'], **given)
+    audit(CONFIG, trained / 'iter_2.pth', kinds=['zero'], **given)
+    kinds = {path.name for path in (place / 'audit').iterdir() if path.is_dir()}
+    assert kinds == {'as-is', 'zero'}
+
+
+def refusal(*args, **options):
+    with pytest.raises(UserError) as caught:
+        audit(*args, **options)
+    return str(caught.value)
+
+
+def test_what_cannot_be_audited_is_refused_before_any_test(trained, short_run, tmp_path):
+    checkpoint, place = trained / 'iter_4.pth', dict(work_dir=str(tmp_path / 'new'))
+    given = dict(cfg_options=short_run, **place)
+    pipeline = 'test_dataloader.dataset.pipeline'
+    control = short_run | {f'{pipeline}.1.type': 'LoadControlDepth', f'+{pipeline}.1.by': 'grey'}
+    maps = tmp_path / 'maps'
+    maps.mkdir()
+    (maps / '0.png').touch()
+    for found, message in (
+        (refusal(CONFIG, checkpoint, block=0, **given), '--block 0: give a whole number from 1.'),
+        (refusal('configs/pretraining/dates_resnet-tiny.py', checkpoint, **place), 'no labelled'),
+        (refusal('configs/sample/depthda_tiny_u2r-server.py', checkpoint, **place), 'no labelled'),
+        (refusal(CONFIG, checkpoint, cfg_options=control, **place), 'replaces depth already'),
+        (
+            refusal(CONFIG, predictions={'as-is': str(maps), 'zero': str(maps)}, **given),
+            'as-is and zero are one folder',
+        ),
+        (
+            refusal(
+                CONFIG, predictions={'as-is': str(maps), 'zero': str(tmp_path / 'no')}, **given
+            ),
+            'no maps are there',
+        ),
+    ):
+        assert message in found, found
+    assert not (tmp_path / 'new').exists()
 
 
 def test_the_optimism_of_choosing_on_the_target_is_that_of_the_logged_validations(

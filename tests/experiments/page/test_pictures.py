@@ -5,7 +5,7 @@ import numpy as np
 from PIL import Image
 
 from depthda.experiments.page import pictures
-from depthda.experiments.pictures.colours import DARK, LIGHT, of_depth
+from depthda.pictures.colours import DARK, LIGHT, of_depth
 
 PALETTE = [[255, 0, 0], [0, 255, 0], [0, 0, 255]]
 

@@ -1,10 +1,12 @@
 """A run is recognised by what decides its result, and by nothing else."""
 
+import json
+
 import pytest
 from small_tables import finish, refusal, tiny
 
 from depthda.errors import UserError
-from depthda.experiments.tables.configs import read_config, resolve, resolved_config
+from depthda.experiments.tables.configs import read_config, resolve, resolved_config, restored
 from depthda.experiments.tables.plan import find_run, plan_runs
 from depthda.experiments.tables.table import load_table
 
@@ -165,3 +167,13 @@ def test_a_baseline_of_the_other_direction_is_refused(write_table, tmp_path):
         "row 'dual' is tested on Rural and its baseline 'rgb' on Urban: name a baseline of the "
         'same direction.'
     )
+
+
+def test_tuples_survive_the_file_that_the_worker_reads(write_table, tmp_path):
+    step = {'type': 'BalancedCrop', 'crop_size': (64, 64), 'more': [(1,), {'a': ()}]}
+    row = tiny() | dict(options={'train_dataloader.dataset.pipeline': [step]})
+    (run,) = plan_runs(load_table(write_table([row], worlds=(1,))), tmp_path)
+    read = restored(json.loads(json.dumps(run.describe())))
+    assert read['steps'][0]['options']['train_dataloader.dataset.pipeline'] == [step]
+    old = {'steps': [{'tool': [], 'options': {'model.size': [1, 2]}}]}
+    assert restored(old) == old

@@ -79,8 +79,11 @@ def test_runs_without_pretraining_keep_their_hash(plan):
     text = json.dumps(content, sort_keys=True, default=repr)
     assert plain.hash == hashlib.sha256(text.encode()).hexdigest()[:8]
     assert plain.hash != some.hash
-    (only_named,) = plan(tiny(pretrained=BEFORE))
-    assert only_named.hash != plain.hash
+    for row, missing in (
+        (tiny(pretrained=BEFORE), 'add {pretrained} to an option'),
+        (started(pretrained=None), 'give it pretrained='),
+    ):
+        assert missing in refusal(plan, row)
 
 
 def test_a_smoke_run_has_a_short_pretraining(plan):
@@ -98,6 +101,9 @@ def test_a_smoke_run_has_a_short_pretraining(plan):
         (dict(wrold=1), "no key 'wrold': did you mean 'world'?"),
         (dict(seed=1), "no key 'seed'"),
         (dict(sample=dict(trian=1)), "no setting 'trian'"),
+        (dict(world='1000'), 'world is a whole number'),
+        (dict(sample='two-dates'), 'sample a dict'),
+        (dict(sample=dict(train=2, bands='two-date')), "two-dates, not 'two-date'"),
         (dict(config='configs/pretraining/no.py'), 'names the config configs/pretraining/no.py'),
     ],
 )
@@ -193,7 +199,7 @@ def test_a_worker_waits_for_the_pretraining_of_another_process(tmp_path, monkeyp
     assert len(waited) == 3
     (tmp_path / 'result.json').unlink()
     message = refusal(worker._pretrained, tmp_path)
-    assert message == f'the pretraining in {tmp_path} has not ended: see its output.log.'
+    assert message == f'pretraining in {tmp_path} stopped: see output.log and run again.'
 
 
 COLUMNS = [

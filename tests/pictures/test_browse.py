@@ -10,16 +10,16 @@ from mmseg.structures import SegDataSample
 
 from depthda.engine.run_sampler import RunSampler
 from depthda.errors import UserError
-from depthda.experiments.pictures.browse import (
+from depthda.pictures.browse import (
     SampleSource,
     ShownSample,
     deal,
     draw_sheets,
     open_source,
 )
-from depthda.experiments.pictures.colours import of_depth
+from depthda.pictures.colours import of_depth
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[2]
 
 
 def config(name, data):

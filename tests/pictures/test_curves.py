@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from depthda.errors import UserError
-from depthda.experiments.pictures.curves import (
+from depthda.pictures.curves import (
     describe_missing_keys,
     draw_curves,
     read_runs,

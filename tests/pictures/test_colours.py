@@ -1,6 +1,6 @@
 import numpy as np
 
-from depthda.experiments.pictures.colours import (
+from depthda.pictures.colours import (
     DARK,
     LIGHT,
     class_patches,

@@ -15,8 +15,8 @@ from torch import Tensor
 
 from depthda.engine.run_sampler import RunSampler
 from depthda.errors import UserError, many
-from depthda.experiments.pictures import colours
 from depthda.io.plotting import plt, save_figure
+from depthda.pictures import colours
 from depthda.randomness import SampleKey, derive_seed
 
 _ROWS, _COLUMNS = 4, 2  # samples of a sheet

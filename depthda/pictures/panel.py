@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from depthda.experiments.pictures import colours
 from depthda.io.plotting import plt, save_figure
+from depthda.pictures import colours
 
 
 @dataclass
