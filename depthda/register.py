@@ -30,6 +30,7 @@ from depthda.datasets.transforms import (  # noqa: F401
 from depthda.engine import run_sampler  # noqa: F401
 from depthda.engine.hooks import (  # noqa: F401
     class_threshold_hook,
+    collapse_hook,
     non_finite_hook,
     plain_checkpoint_hook,
     plateau_hook,
@@ -46,6 +47,8 @@ from depthda.models.adaptation import (  # noqa: F401
     class_mix,
     class_portion,
     confident_share,
+    depth_agreement,
+    depth_dropout,
     domain_adaptation,
     ema_teacher,
     feature_distance,
@@ -64,6 +67,7 @@ from depthda.models.backbones import (  # noqa: F401
 )
 from depthda.models.decode_heads import (  # noqa: F401
     daformer_head,
+    deeplabv2_head,
     depth_refined_head,
     depthseg_head,
     projected_aspp_head,

@@ -153,6 +153,9 @@ class RGBDSegDataset(BaseSegDataset):
         with nullcontext() if seed is None else seeded(seed):
             sample = super().__getitem__(idx)
         self._check_sample(sample)
+        if seed is not None and hasattr(sample.get('data_samples'), 'set_metainfo'):
+            # What is drawn later, on the device, shall depend on the sample alone, too.
+            sample['data_samples'].set_metainfo(dict(sample_seed=seed))
         return sample
 
     def prepare_data(self, idx: int) -> dict:

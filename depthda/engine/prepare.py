@@ -13,7 +13,7 @@ from depthda.engine.checks.config_file import read_config
 from depthda.engine.checks.output_check import check_outputs
 from depthda.engine.checks.renamed import current_path, renamed_bases
 from depthda.engine.checks.value_check import check_top_level
-from depthda.engine.overrides import apply_overrides, as_list
+from depthda.engine.overrides import apply_overrides, as_list, segmentor_config
 from depthda.errors import UserError
 from depthda.processes import check_launcher, start_processes
 
@@ -46,6 +46,13 @@ def load_config(path: str | Path, options: dict[str, Any] | None = None) -> Conf
     check_numbers(cfg)
     check_sizes(cfg)
     check_hooks(cfg)
+    return cfg
+
+
+def load_test_config(path: str | Path, options: dict[str, Any] | None = None) -> Config:
+    """Read the config of a test: of a model that adapts, the checkpoint holds the segmentor too."""
+    cfg = load_config(path, options)
+    cfg.model = segmentor_config(cfg.model)
     return cfg
 
 

@@ -5,9 +5,10 @@ from typing import NamedTuple
 import torch
 from mmseg.registry import MODELS
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from depthda.models.adaptation.depth_match import match_depth
-from depthda.models.adaptation.pseudo_labels import IGNORED
+from depthda.models.adaptation.draws import Draw, or_any
 
 
 class LabelledImages(NamedTuple):
@@ -35,9 +36,17 @@ class ClassMix(nn.Module):
         super().__init__()
         self.match_depth = match_depth
 
-    def forward(self, source: LabelledImages, target: LabelledImages, bands: int) -> LabelledImages:
+    def forward(
+        self,
+        source: LabelledImages,
+        target: LabelledImages,
+        bands: int,
+        num_classes: int,
+        draw: Draw | None = None,
+    ) -> LabelledImages:
         """Return the mixed images; ``bands`` of their channels are optical, the next is depth."""
-        pasted = torch.stack([chosen_classes(labels) for labels in source.labels])
+        keys = or_any(draw, len(source.labels))(num_classes)
+        pasted = chosen_classes(source.labels, keys)
         images = source.images
         if self.match_depth and images.shape[1] > bands:
             depth = match_depth(images[:, bands], target.images[:, bands])
@@ -49,10 +58,15 @@ class ClassMix(nn.Module):
         )
 
 
-def chosen_classes(labels: Tensor) -> Tensor:
-    """Return the mask of a random half of the classes in ``labels`` (H, W), rounded up."""
-    present = labels.unique()
-    present = present[present != IGNORED]
-    order = torch.rand(len(present), device=labels.device).argsort()
-    half = present[order[: (len(present) + 1) // 2]]
-    return torch.isin(labels, half)
+def chosen_classes(labels: Tensor, keys: Tensor) -> Tensor:
+    """Return the mask (N, H, W) of half of the classes in each of ``labels``, rounded up.
+
+    Of the classes that an image shows, those with the smallest ``keys`` (N, K) are chosen.
+    """
+    keys = F.pad(keys.to(labels.device), (0, 1))
+    pixels = labels.clamp(max=keys.shape[1] - 1).flatten(1)
+    present = torch.zeros_like(keys, dtype=torch.bool).scatter(1, pixels, True)
+    present[:, -1] = False  # ignored pixels
+    ranks = keys.masked_fill(~present, 2.0).argsort(1).argsort(1)
+    chosen = present & (ranks < (present.sum(1, keepdim=True) + 1) // 2)
+    return chosen.gather(1, pixels).view_as(labels)

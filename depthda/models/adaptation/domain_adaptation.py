@@ -27,6 +27,9 @@ class DomainAdaptation(FilledCompletely, BaseModel):
 
     A batch of training is that of ``DomainPairDataset``, whose target has no labels.
 
+    Attributes:
+        last_labels: The pseudo-labels of the last iteration, (N, H, W), for ``CollapseHook``.
+
     Args:
         segmentor: Config of any segmentor of the project.
         teacher: Config of what labels the target (``EMATeacher``); None means the student itself,
@@ -34,7 +37,7 @@ class DomainAdaptation(FilledCompletely, BaseModel):
         pseudo: Config of the rule that makes pseudo-labels from probabilities; None: no
             self-training.
         mix: Config of the mixing of source and target; None trains on the target as it is.
-        augmentation: Config of the augmentation of target and mixed images for the student.
+        augmentation: Configs of what is done to target and mixed images for the student.
         terms: Configs of further losses. Those with a critic (``OutputAdversary``) are the part
             ``critics`` of ``optim_wrapper``, which then has an optimiser for it and one for the
             ``segmentor`` (``PartsOptimWrapperConstructor``).
@@ -49,7 +52,7 @@ class DomainAdaptation(FilledCompletely, BaseModel):
         teacher: OptConfigType = None,
         pseudo: OptConfigType = None,
         mix: OptConfigType = None,
-        augmentation: OptConfigType = None,
+        augmentation: Sequence[ConfigType] = (),
         terms: Sequence[ConfigType] = (),
         warm_up: int = 0,
         source_weight: float = 1.0,
@@ -64,9 +67,10 @@ class DomainAdaptation(FilledCompletely, BaseModel):
                 'DomainAdaptation labels the target by a softmax over classes: give the decode '
                 'head as many out_channels as classes, two if there are only two.'
             )
-        self.teacher, self.pseudo, self.mix, self.augmentation = (
-            part and MODELS.build(part) for part in (teacher, pseudo, mix, augmentation)
+        self.teacher, self.pseudo, self.mix = (
+            part and MODELS.build(part) for part in (teacher, pseudo, mix)
         )
+        self.augmentation = nn.ModuleList(map(MODELS.build, augmentation))
         self.terms = nn.ModuleList(map(MODELS.build, terms))
         need = [type(term).__name__ for term in self.terms if hasattr(term, 'needs_pseudo')]
         named = dict(teacher=teacher, mix=mix, augmentation=augmentation)
@@ -82,6 +86,7 @@ class DomainAdaptation(FilledCompletely, BaseModel):
         self.warm_up = warm_up
         self.source_weight = source_weight
         self.pseudo_weight = pseudo_weight
+        self.last_labels: Tensor | None = None
 
     sums_losses = True  # one backward pass for segmentor and critics
 
@@ -90,8 +95,9 @@ class DomainAdaptation(FilledCompletely, BaseModel):
         return self.segmentor.num_classes
 
     def init_weights(self) -> None:
-        """Initialise the segmentor; its copies are filled by the first iteration."""
-        self.segmentor.init_weights()
+        """Initialise the segmentor once; its copies are filled by the first iteration."""
+        if not self.is_init:
+            self.segmentor.init_weights()
 
     def forward(
         self, inputs: Any, data_samples: Any = None, mode: str = 'tensor'
@@ -105,8 +111,7 @@ class DomainAdaptation(FilledCompletely, BaseModel):
                 "train_dataloader.dataset=dict(type='DomainPairDataset', source=..., target=...)."
             )
         iteration = int(MessageHub.get_current_instance().get_info('iter', 0) or 0)
-        source = inputs['source'], data_samples['source']
-        return self.losses(AdaptationStep(self, source, inputs['target'], iteration))
+        return self.losses(AdaptationStep(self, inputs, data_samples, iteration))
 
     def losses(self, step: AdaptationStep) -> dict[str, Tensor]:
         """Return all losses of one iteration."""
@@ -120,7 +125,8 @@ class DomainAdaptation(FilledCompletely, BaseModel):
             labelled = step.mixed
             found = step.losses(*labelled, self.pseudo_weight)
             losses |= add_prefix(found, 'mix' if self.mix else 'target')
-            losses['pseudo_weight'] = step.pseudo_labels[1].mean()
+            self.last_labels, weights = step.pseudo_labels
+            losses['pseudo_weight'] = weights.mean()
         for term in self.terms:
             losses |= term(step)
         return losses

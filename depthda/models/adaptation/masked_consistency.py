@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from depthda.errors import UserError
+from depthda.models.adaptation.draws import Draw, or_any
 
 if TYPE_CHECKING:
     from depthda.models.adaptation.step import AdaptationStep
@@ -56,15 +57,15 @@ class MaskedConsistency(nn.Module):
 
     def forward(self, step: 'AdaptationStep') -> dict[str, Tensor]:
         """Return the losses of the student on the masked target images."""
-        images = step.augmented(step.target_images)
-        masked = self.hide(images, step.bands)
+        images = step.augmented(step.target_images, 'masked')
+        masked = self.hide(images, step.bands, step.draws.named('blocks'))
         return add_prefix(step.losses(masked, *step.pseudo_labels, self.weight), 'masked')
 
-    def hide(self, images: Tensor, bands: int) -> Tensor:
+    def hide(self, images: Tensor, bands: int, draw: Draw | None = None) -> Tensor:
         """Return the images (N, C, H, W) with hidden blocks."""
         size = [-(-side // self.block) for side in images.shape[2:]]
-        coarse = torch.rand(len(images), 1, *size, device=images.device) < self.ratio
-        large = F.interpolate(coarse.float(), scale_factor=self.block) > 0.5
+        coarse = or_any(draw, len(images))(1, *size) < self.ratio
+        large = F.interpolate(coarse.float().to(images.device), scale_factor=self.block) > 0.5
         hidden = large[:, :, : images.shape[2], : images.shape[3]]
         optical = images[:, :bands].masked_fill(hidden, 0)
         depth = images[:, bands:]

@@ -1,6 +1,6 @@
 """Adversarial training on outputs: target predictions should look like source predictions."""
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import torch
 from mmseg.registry import MODELS
@@ -9,7 +9,8 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn import functional as F
 
-from depthda.errors import UserError
+from depthda.errors import UserError, few
+from depthda.models.adaptation.heads import heads
 
 if TYPE_CHECKING:
     from depthda.models.adaptation.step import AdaptationStep
@@ -30,23 +31,27 @@ class OutputAdversary(nn.Module):
     Args:
         critic: Config of D.
         weight: λ; AdaptSegNet uses 0.001 for the decode head and 0.0002 for the auxiliary head.
-        head: The head whose outputs are judged.
+        head: The head whose outputs are judged: ``'decode_head'``, ``'auxiliary_head'``, or if
+            there are several of these ``'auxiliary_head0'`` and so on.
     """
 
     def __init__(
         self,
         critic: ConfigType,
         weight: float = 0.001,
-        head: Literal['decode_head', 'auxiliary_head'] = 'decode_head',
+        head: str = 'decode_head',
     ) -> None:
         super().__init__()
-        if head not in ('decode_head', 'auxiliary_head'):
-            raise UserError(
-                f"OutputAdversary: head is 'decode_head' or 'auxiliary_head', not {head!r}."
-            )
         self.critic = MODELS.build(critic)
         self.weight = weight
         self.head = head
+
+    def follow(self, segmentor: nn.Module) -> None:
+        """Refuse a head that the segmentor lacks."""
+        if self.head not in (found := heads(segmentor)):
+            raise UserError(
+                f'OutputAdversary: head={self.head!r}: the segmentor has {few(list(found))}.'
+            )
 
     def forward(self, step: 'AdaptationStep') -> dict[str, Tensor]:
         """Return ``loss_adversarial`` and ``loss_critic``, named after the head."""

@@ -1,7 +1,5 @@
 """What the parts of an adaptation share in one iteration, computed when it is first needed."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +10,8 @@ from mmseg.utils import SampleList
 from torch import Tensor, nn
 
 from depthda.models.adaptation.class_mix import LabelledImages
-from depthda.models.adaptation.pixel_weights import pixel_weights
+from depthda.models.adaptation.draws import SampleDraws
+from depthda.models.adaptation.heads import heads, pixel_weights, recorded_logits
 
 if TYPE_CHECKING:
     from depthda.models.adaptation.domain_adaptation import DomainAdaptation
@@ -30,15 +29,16 @@ class AdaptationStep:
     def __init__(
         self,
         model: 'DomainAdaptation',
-        source: tuple[Tensor, SampleList],
-        target_images: Tensor,
+        images: dict[str, Tensor],
+        samples: dict[str, SampleList],
         iteration: int,
     ) -> None:
         self.model = model
-        self.source_images, self.source_samples = source
-        self.target_images = target_images
+        self.source_images, self.target_images = images['source'], images['target']
+        self.source_samples, self.target_samples = samples['source'], samples['target']
         self.iteration = iteration
         self.source_labels = torch.cat([each.gt_sem_seg.data for each in self.source_samples])
+        self.draws = SampleDraws(self.target_samples)
 
     @property
     def segmentor(self) -> nn.Module:
@@ -87,8 +87,14 @@ class AdaptationStep:
     @cached_property
     def pseudo_labels(self) -> tuple[Tensor, Tensor]:
         """Labels and weights of the target images, (N, H, W) each, without gradient."""
+        images = self.target_images
         with torch.no_grad():
-            return self.model.pseudo(self.model.probabilities(self.target_images))
+            found = [self.model.probabilities(images)]
+            if getattr(self.model.pseudo, 'needs_both', False):
+                blind = images.clone()
+                blind[:, self.bands :] = torch.nan
+                found.append(self.model.probabilities(blind))
+            return self.model.pseudo(*found)
 
     @cached_property
     def mixed(self) -> LabelledImages:
@@ -96,15 +102,19 @@ class AdaptationStep:
         weights = torch.ones_like(self.source_labels, dtype=torch.float32)
         source = LabelledImages(self.source_images, self.source_labels, weights)
         target = LabelledImages(self.target_images, *self.pseudo_labels)
-        mixed = self.model.mix(source, target, self.bands) if self.model.mix else target
-        return mixed._replace(images=self.augmented(mixed.images))
+        mixed = target
+        if self.model.mix:
+            draw = self.draws.named('classes')
+            mixed = self.model.mix(source, target, self.bands, self.num_classes, draw)
+        return mixed._replace(images=self.augmented(mixed.images, 'mixed'))
 
-    def augmented(self, images: Tensor) -> Tensor:
-        """Return the images as the student sees them."""
-        if self.model.augmentation is None:
-            return images
+    def augmented(self, images: Tensor, name: str) -> Tensor:
+        """Return the images as the student sees them; ``name`` tells one view from another."""
         given = self.segmentor.data_preprocessor
-        return self.model.augmentation(images, given.mean, given.std)
+        for part in self.model.augmentation:
+            draw = self.draws.named(f'{name}/{type(part).__name__}')
+            images = part(images, given.mean, given.std, draw)
+        return images
 
     def losses(
         self, images: Tensor, labels: Tensor, weights: Tensor, weight: float = 1.0
@@ -117,37 +127,6 @@ class AdaptationStep:
         with pixel_weights(self.segmentor, weights):
             found = self.segmentor.loss(images, samples)
         return weighted(found, weight)
-
-
-def heads(segmentor: nn.Module) -> dict[str, nn.Module]:
-    """Return the decode head and, if there is one, the auxiliary head."""
-    found = {'decode_head': segmentor.decode_head}
-    if segmentor.with_auxiliary_head:
-        found['auxiliary_head'] = segmentor.auxiliary_head
-    return found
-
-
-@contextmanager
-def recorded_logits(segmentor: nn.Module) -> Iterator[dict[str, Tensor]]:
-    """Keep what each head computes in its loss, where mmseg calls ``forward`` without hooks."""
-    kept: dict[str, Tensor] = {}
-    patched = []
-    for name, head in heads(segmentor).items():
-        # A refined head returns its final logits from refine().
-        method = 'refine' if hasattr(head, 'refine') else 'forward'
-        original = getattr(head, method)
-
-        def keep(*args, _name=name, _original=original, **kwargs):
-            kept[_name] = _original(*args, **kwargs)
-            return kept[_name]
-
-        setattr(head, method, keep)
-        patched.append((head, method))
-    try:
-        yield kept
-    finally:
-        for head, method in patched:
-            delattr(head, method)
 
 
 def weighted(losses: dict[str, Tensor], weight: float) -> dict[str, Tensor]:

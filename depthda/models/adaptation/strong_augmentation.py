@@ -5,6 +5,9 @@ from mmseg.registry import MODELS
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from depthda.errors import UserError
+from depthda.models.adaptation.draws import Draw, or_any
+
 _LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601, of red, green and blue
 
 
@@ -32,15 +35,27 @@ class StrongAugmentation(nn.Module):
         blur_px: tuple[float, float] = (0.15, 1.15),
     ) -> None:
         super().__init__()
+        if not (0 <= jitter <= 1 and 0 <= blur <= 1 and 0 <= strength <= 1):
+            raise UserError(
+                f'StrongAugmentation: jitter={jitter}, blur={blur}, strength={strength}: take '
+                'numbers from 0 to 1.'
+            )
+        if not 0 < blur_px[0] <= blur_px[1]:
+            raise UserError(
+                f'StrongAugmentation: blur_px={tuple(blur_px)}: give the smallest and the largest '
+                'σ, above 0; blur=0 blurs nothing.'
+            )
         self.jitter = jitter
         self.blur = blur
         self.strength = strength
         self.blur_px = blur_px
 
-    def forward(self, images: Tensor, mean: Tensor, std: Tensor) -> Tensor:
+    def forward(
+        self, images: Tensor, mean: Tensor, std: Tensor, draw: Draw | None = None
+    ) -> Tensor:
         """Return the images (N, C, H, W), of which the first ``len(mean)`` bands are optical."""
         bands = len(mean)
-        drawn = torch.rand(len(images), 7, device=images.device)
+        drawn = or_any(draw, len(images))(7)
         optical = [
             self._augment(image[:bands] * std + mean, draw)
             for image, draw in zip(images, drawn, strict=True)
