@@ -25,8 +25,8 @@ class RareClassTiles:
     Args:
         dataset: A dataset with labels, or its config.
         temperature: T; 0.01 in the paper. With a large T all classes are equally likely.
-        min_pixels: Pixels of the class that a tile and a crop should show; 3,000 in the paper, for
-            crops of 512².
+        min_pixels, crop_pixels: Pixels of the class that a tile must show, and a crop should. The
+            defaults are those of the paper, for crops of 512².
         tries: Crops to draw before one with fewer pixels is taken.
     """
 
@@ -35,18 +35,20 @@ class RareClassTiles:
         dataset: Mapping | RGBDSegDataset,
         temperature: float = 0.01,
         min_pixels: int = 3000,
+        crop_pixels: int = 1500,
         tries: int = 10,
     ) -> None:
-        if temperature <= 0 or min_pixels < 1 or tries < 1:
+        if temperature <= 0 or min(min_pixels, crop_pixels, tries) < 1:
             raise UserError(
                 f'RareClassTiles: temperature={temperature}, min_pixels={min_pixels}, '
-                f'tries={tries}: all must be above 0.'
+                f'crop_pixels={crop_pixels}, tries={tries}: all must be above 0.'
             )
         self.dataset = DATASETS.build(dict(dataset)) if isinstance(dataset, Mapping) else dataset
         if not self.dataset.has_labels:
             raise UserError('RareClassTiles draws by classes, and its dataset has no labels.')
         self.temperature = temperature
         self.min_pixels = min_pixels
+        self.crop_pixels = crop_pixels
         self.tries = tries
 
     def __getattr__(self, name: str) -> Any:
@@ -97,6 +99,6 @@ class RareClassTiles:
         for number in range(self.tries):
             sample = self.dataset[SampleKey(tile, derive_seed(seed, 'crop', number))]
             labels = sample['data_samples'].gt_sem_seg.data
-            if int((labels == chosen).sum()) >= self.min_pixels:
+            if int((labels == chosen).sum()) >= self.crop_pixels:
                 break
         return sample

@@ -59,7 +59,9 @@ def draw(make):
     """Return a function that builds the dataset with the tiles of this file."""
 
     def build(labels=None, **settings):
-        config = dict(type='RareClassTiles', dataset=make(labels), min_pixels=LEAST)
+        config = dict(
+            type='RareClassTiles', dataset=make(labels), min_pixels=LEAST, crop_pixels=LEAST
+        )
         return DATASETS.build(config | settings)
 
     return build
@@ -148,7 +150,7 @@ class Crops:
 )
 def test_the_first_crop_that_shows_enough_of_the_class_is_taken_else_the_last(sizes, calls):
     crops = Crops(sizes)
-    sample = RareClassTiles(crops, min_pixels=LEAST, tries=4)[SampleKey(0, 9)]
+    sample = RareClassTiles(crops, min_pixels=LEAST, crop_pixels=LEAST, tries=4)[SampleKey(0, 9)]
     assert shown(sample, 2) == sizes[calls - 1]
     assert len(crops.keys) == len(set(crops.keys)) == calls  # each crop has its own seed
     assert {tile for tile, _ in crops.keys} == {0}
@@ -173,7 +175,7 @@ def test_without_a_seed_the_tiles_come_in_order(draw):
 
 def test_everything_else_is_that_of_the_dataset(make):
     inner = DATASETS.build(make())
-    dataset = RareClassTiles(inner, min_pixels=LEAST)
+    dataset = RareClassTiles(inner, min_pixels=LEAST, crop_pixels=LEAST)
     assert isinstance(dataset.dataset, RGBDSegDataset) and dataset.dataset is inner
     assert len(dataset) == 6 and dataset.metainfo['classes'] == list(METAINFO['classes'])
     assert dataset.get_data_info(4)['img_path'].endswith('images/4.png')
@@ -183,7 +185,9 @@ def test_everything_else_is_that_of_the_dataset(make):
 
 def test_it_is_the_source_of_pairs_and_can_be_sent_to_workers(make, draw):
     target = make() | dict(labels=False, pipeline=[PIPELINE[0], *PIPELINE[2:]])
-    rare = dict(type='RareClassTiles', dataset=make(), min_pixels=LEAST, temperature=0.3)
+    rare = dict(
+        type='RareClassTiles', dataset=make(), min_pixels=LEAST, crop_pixels=LEAST, temperature=0.3
+    )
     pairs = DATASETS.build(dict(type='DomainPairDataset', source=rare, target=target))
     first = DATASETS.build(
         dict(type='DomainPairDataset', source=rare, target=target, source_first=True)
@@ -205,7 +209,14 @@ def test_it_is_the_source_of_pairs_and_can_be_sent_to_workers(make, draw):
 
 
 @pytest.mark.parametrize(
-    'wrong', [dict(temperature=0), dict(temperature=-1.0), dict(min_pixels=0), dict(tries=0)]
+    'wrong',
+    [
+        dict(temperature=0),
+        dict(temperature=-1.0),
+        dict(min_pixels=0),
+        dict(crop_pixels=0),
+        dict(tries=0),
+    ],
 )
 def test_arguments_that_are_not_above_0_are_refused(draw, wrong):
     with pytest.raises(UserError, match='must be above 0'):
@@ -217,4 +228,4 @@ def test_a_dataset_without_labels_or_without_enough_pixels_is_refused(make, draw
     with pytest.raises(UserError, match='has no labels'):
         RareClassTiles(without)
     with pytest.raises(UserError, match='no tile shows 300 pixels of any class: lower'):
-        draw(min_pixels=300)[SampleKey(0, 1)]
+        draw(min_pixels=300, crop_pixels=300)[SampleKey(0, 1)]

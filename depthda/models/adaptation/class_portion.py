@@ -24,16 +24,18 @@ class ClassPortion(nn.Module):
     Self-Training" (CBST), ECCV 2018.
 
     Args:
-        num_classes: K.
         portion: p.
     """
 
-    def __init__(self, num_classes: int, portion: float = 0.5) -> None:
+    def __init__(self, portion: float = 0.5) -> None:
         super().__init__()
         if not 0 < portion <= 1:
             raise UserError(f'ClassPortion: portion={portion}: take a number above 0, at most 1.')
         self.portion = portion
-        self.register_buffer('thresholds', torch.ones(num_classes))
+
+    def follow(self, segmentor: nn.Module) -> None:
+        """Make room for the threshold of each class."""
+        self.register_buffer('thresholds', torch.ones(segmentor.num_classes))
 
     def forward(self, probabilities: Tensor) -> tuple[Tensor, Tensor]:
         """Return labels and weights, (N, H, W) each."""

@@ -77,7 +77,7 @@ class DomainAdaptation(FilledCompletely, BaseModel):
         need += [name for name, part in named.items() if part]
         if need and not pseudo:
             raise UserError(f'DomainAdaptation: {need[0]} needs pseudo-labels: give pseudo=...')
-        for part in (self.teacher, *self.terms):
+        for part in (self.teacher, self.pseudo, *self.terms):
             if hasattr(part, 'follow'):
                 part.follow(self.segmentor)
         critics = [f'terms.{i}' for i, term in enumerate(self.terms) if hasattr(term, 'critic')]

@@ -1,7 +1,7 @@
 """Random numbers of an iteration, by sample: the same on any number of processes and any device."""
 
-import functools
 from collections.abc import Callable
+from functools import cached_property, partial
 
 import torch
 from mmseg.utils import SampleList
@@ -22,14 +22,17 @@ class SampleDraws:
     """
 
     def __init__(self, samples: SampleList) -> None:
-        seeds = [sample.metainfo.get('sample_seed') for sample in samples]
-        if None in seeds:
-            seeds = torch.randint(2**31, (len(samples),)).tolist()
-        self.seeds = seeds
+        self.samples = samples
+
+    @cached_property
+    def seeds(self) -> list[int]:
+        """The seeds of the samples, found when they are first needed."""
+        seeds = [sample.metainfo.get('sample_seed') for sample in self.samples]
+        return torch.randint(2**31, (len(seeds),)).tolist() if None in seeds else seeds
 
     def named(self, name: str) -> Draw:
         """Return the function that draws for one purpose; each call starts anew."""
-        return functools.partial(self._draw, name)
+        return partial(self._draw, name)
 
     def _draw(self, name: str, *size: int) -> Tensor:
         return torch.stack(
@@ -42,4 +45,4 @@ class SampleDraws:
 
 def or_any(draw: Draw | None, count: int) -> Draw:
     """Return ``draw``, or without one numbers for ``count`` samples from torch's generator."""
-    return draw or functools.partial(torch.rand, count)
+    return draw or partial(torch.rand, count)

@@ -29,7 +29,7 @@ class OutputAdversary(nn.Module):
     so one backward pass of their sum gives both the gradients of two separate passes.
 
     Args:
-        critic: Config of D.
+        critic: Config of D, which gets the number of classes as ``in_channels``.
         weight: λ; AdaptSegNet uses 0.001 for the decode head and 0.0002 for the auxiliary head.
         head: The head whose outputs are judged: ``'decode_head'``, ``'auxiliary_head'``, or if
             there are several of these ``'auxiliary_head0'`` and so on.
@@ -42,16 +42,17 @@ class OutputAdversary(nn.Module):
         head: str = 'decode_head',
     ) -> None:
         super().__init__()
-        self.critic = MODELS.build(critic)
+        self._config = critic
         self.weight = weight
         self.head = head
 
     def follow(self, segmentor: nn.Module) -> None:
-        """Refuse a head that the segmentor lacks."""
+        """Build the critic for the classes of the segmentor; refuse a head that it lacks."""
         if self.head not in (found := heads(segmentor)):
             raise UserError(
                 f'OutputAdversary: head={self.head!r}: the segmentor has {few(list(found))}.'
             )
+        self.critic = MODELS.build(dict(in_channels=segmentor.num_classes, **self._config))
 
     def forward(self, step: 'AdaptationStep') -> dict[str, Tensor]:
         """Return ``loss_adversarial`` and ``loss_critic``, named after the head."""

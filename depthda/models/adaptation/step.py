@@ -9,9 +9,11 @@ from mmseg.structures import SegDataSample
 from mmseg.utils import SampleList
 from torch import Tensor, nn
 
+from depthda.errors import UserError
 from depthda.models.adaptation.class_mix import LabelledImages
 from depthda.models.adaptation.draws import SampleDraws
 from depthda.models.adaptation.heads import heads, pixel_weights, recorded_logits
+from depthda.models.adaptation.pseudo_labels import IGNORED
 
 if TYPE_CHECKING:
     from depthda.models.adaptation.domain_adaptation import DomainAdaptation
@@ -37,6 +39,12 @@ class AdaptationStep:
         self.source_images, self.target_images = images['source'], images['target']
         self.source_samples, self.target_samples = samples['source'], samples['target']
         self.iteration = iteration
+        sizes = [tuple(images[side].shape[2:]) for side in ('source', 'target')]
+        if sizes[0] != sizes[1]:
+            raise UserError(
+                f'source images have {_by(sizes[0])} pixels and target images {_by(sizes[1])}: '
+                'crop both to one size, or set size=(height, width) of the data_preprocessor.'
+            )
         self.source_labels = torch.cat([each.gt_sem_seg.data for each in self.source_samples])
         self.draws = SampleDraws(self.target_samples)
 
@@ -94,7 +102,17 @@ class AdaptationStep:
                 blind = images.clone()
                 blind[:, self.bands :] = torch.nan
                 found.append(self.model.probabilities(blind))
-            return self.model.pseudo(*found)
+            labels, weights = self.model.pseudo(*found)
+        return self._without_padding(labels), weights
+
+    def _without_padding(self, labels: Tensor) -> Tensor:
+        """Ignore what the preprocessor added to target images that are smaller than a crop."""
+        labels = labels.clone()
+        for label, sample in zip(labels, self.target_samples, strict=True):
+            _, right, _, bottom = sample.metainfo.get('padding_size', [0] * 4)
+            label[:, label.shape[1] - right :] = IGNORED
+            label[label.shape[0] - bottom :] = IGNORED
+        return labels
 
     @cached_property
     def mixed(self) -> LabelledImages:
@@ -138,3 +156,7 @@ def weighted(losses: dict[str, Tensor], weight: float) -> dict[str, Tensor]:
         return [weight * each for each in value] if isinstance(value, list) else weight * value
 
     return {name: scaled(value) if 'loss' in name else value for name, value in losses.items()}
+
+
+def _by(size: tuple[int, int]) -> str:
+    return f'{size[0]} × {size[1]}'

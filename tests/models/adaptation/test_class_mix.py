@@ -26,7 +26,7 @@ def pair(channels=BANDS + 1):
 
 def test_each_pixel_comes_whole_from_the_source_or_from_the_target():
     source, target = pair()
-    mixed = ClassMix()(source, target, BANDS)
+    mixed = ClassMix()(source, target, BANDS, 6)
     pasted = mixed.weights == 1
     assert 0 < pasted.sum() < pasted.numel()
     for found, ours, theirs in zip(mixed, source, target, strict=True):
@@ -39,7 +39,7 @@ def test_each_pixel_comes_whole_from_the_source_or_from_the_target():
 def test_half_of_the_classes_rounded_up_are_pasted_with_all_their_pixels(seed):
     torch.manual_seed(seed)
     source, target = pair()
-    pasted = ClassMix()(source, target, BANDS).weights == 1
+    pasted = ClassMix()(source, target, BANDS, 6).weights == 1
     counts = []
     for labels, mask in zip(source.labels, pasted, strict=True):
         inside, outside = set(labels[mask].tolist()), set(labels[~mask].tolist())
@@ -49,8 +49,8 @@ def test_half_of_the_classes_rounded_up_are_pasted_with_all_their_pixels(seed):
 
 
 def test_every_class_is_chosen_equally_often():
-    labels = torch.tensor([[0, 1], [6, 255]])
-    counts = sum(chosen_classes(labels).int() for _ in range(600))
+    labels = torch.tensor([[0, 1], [6, 255]]).expand(600, 2, 2)
+    counts = chosen_classes(labels, torch.rand(600, 7)).sum(0)
     assert counts[1, 1] == 0
     shares = counts.flatten()[:3] / 600
     assert (shares - 2 / 3).abs().max() < 0.08  # four standard deviations
@@ -60,7 +60,9 @@ def test_a_source_without_labels_leaves_the_target_as_it_is():
     source, target = pair()
     source.labels.fill_(255)
     for matched in (False, True):
-        for found, expected in zip(ClassMix(matched)(source, target, BANDS), target, strict=True):
+        for found, expected in zip(
+            ClassMix(matched)(source, target, BANDS, 6), target, strict=True
+        ):
             assert torch.equal(found, expected)
 
 
@@ -69,7 +71,7 @@ def test_missing_depth_stays_with_its_own_pixel(matched):
     source, target = pair()
     source.images[:, BANDS, ::2] = torch.nan
     target.images[:, BANDS, :, ::3] = torch.nan
-    mixed = ClassMix(matched)(source, target, BANDS)
+    mixed = ClassMix(matched)(source, target, BANDS, 6)
     pasted = mixed.weights == 1
     expected = torch.where(pasted, source.images[:, BANDS].isnan(), target.images[:, BANDS].isnan())
     assert 0 < (expected & pasted).sum() < pasted.sum()
@@ -81,9 +83,9 @@ def test_matching_changes_only_the_depth_of_pasted_pixels():
     source, target = pair()
     before = source.images.clone()
     torch.manual_seed(1)
-    plain = ClassMix()(source, target, BANDS)
+    plain = ClassMix()(source, target, BANDS, 6)
     torch.manual_seed(1)
-    mixed = ClassMix(match_depth=True)(source, target, BANDS)
+    mixed = ClassMix(match_depth=True)(source, target, BANDS, 6)
     pasted = mixed.weights == 1
     assert torch.equal(mixed.images[:, :BANDS], plain.images[:, :BANDS])
     assert torch.equal(mixed.labels, plain.labels)
@@ -96,7 +98,7 @@ def test_matching_changes_only_the_depth_of_pasted_pixels():
 
 def test_optical_images_are_mixed_without_depth():
     source, target = pair(BANDS)
-    mixed = ClassMix(match_depth=True)(source, target, BANDS)
+    mixed = ClassMix(match_depth=True)(source, target, BANDS, 6)
     assert mixed.images.shape == target.images.shape and (mixed.images[:, 0] > 0).any()
 
 
@@ -105,7 +107,7 @@ def test_the_same_seed_gives_the_same_mix():
     found = []
     for seed in (3, 3, *range(4, 10)):
         torch.manual_seed(seed)
-        found.append(ClassMix()(source, target, BANDS).labels)
+        found.append(ClassMix()(source, target, BANDS, 6).labels)
     assert torch.equal(found[0], found[1])
     assert not all(torch.equal(found[0], other) for other in found[2:])
 
@@ -142,3 +144,12 @@ def test_depth_without_a_partner_stays_and_flat_depth_takes_its_median():
     expected = torch.full((4, 4), float(varied.quantile(0.5)))
     expected[0, 0] = torch.nan
     torch.testing.assert_close(found[0], expected, equal_nan=True)
+
+
+def test_the_classes_with_the_smallest_keys_are_chosen():
+    labels = torch.tensor([[[0, 1, 2, 255]], [[3, 3, 0, 0]]])
+    keys = torch.tensor([[0.7, 0.2, 0.3, 0.1], [0.5, 0.0, 0.0, 0.6]])
+    assert chosen_classes(labels, keys).tolist() == [
+        [[False, True, True, False]],
+        [[False, False, True, True]],
+    ]

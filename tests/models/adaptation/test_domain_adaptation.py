@@ -21,11 +21,12 @@ from torch.nn import functional as F
 
 from depthda.errors import UserError
 from depthda.models.adaptation.class_mix import LabelledImages
+from depthda.models.adaptation.draws import SampleDraws
 from depthda.models.adaptation.pseudo_labels import above_threshold
 
 TEACHER, SHARE = dict(type='EMATeacher', momentum=0.9), dict(type='ConfidentShare', threshold=0.3)
 MIX, STRONG = dict(type='ClassMix'), dict(type='StrongAugmentation', jitter=1.0, blur=1.0)
-SELF_TRAINING = dict(teacher=TEACHER, pseudo=SHARE, mix=MIX, augmentation=STRONG)
+SELF_TRAINING = dict(teacher=TEACHER, pseudo=SHARE, mix=MIX, augmentation=[STRONG])
 MASKED = dict(type='MaskedConsistency', block=8, ratio=0.5, weight=0.7)
 SOURCE_LOSSES = {'decode.loss_ce', 'decode.acc_seg', 'aux.loss_ce', 'aux.acc_seg'}
 
@@ -102,14 +103,19 @@ def test_the_total_is_the_sum_of_its_parts_by_hand_and_no_gradient_reaches_the_t
 
     shares = torch.full(labels.shape, float(share))
     torch.manual_seed(5)
+    named = SampleDraws(data['data_samples']['target']).named
     mixed = model.mix(
         LabelledImages(source, true, torch.ones_like(shares)),
         LabelledImages(target, labels, shares),
         3,
+        CLASSES,
+        named('classes'),
     )
     scales = student.data_preprocessor.mean, student.data_preprocessor.std
-    images = model.augmentation(mixed.images, *scales)
-    masked = model.terms[0].hide(model.augmentation(target, *scales), 3)
+    (strong,) = model.augmentation
+    images = strong(mixed.images, *scales, named('mixed/StrongAugmentation'))
+    augmented = strong(target, *scales, named('masked/StrongAugmentation'))
+    masked = model.terms[0].hide(augmented, 3, named('blocks'))
     expected = {
         '': (0.5, weighted_losses(student, source, true, torch.ones_like(shares))),
         'mix.': (2.0, weighted_losses(student, images, mixed.labels, mixed.weights)),

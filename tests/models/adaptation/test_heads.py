@@ -2,13 +2,13 @@
 
 import pytest
 import torch
-from depthda.models.adaptation.pixel_weights import pixel_weights
 from labelled_samples import labelled
 from mmseg.registry import MODELS
 from tiny_adaptation import CLASSES, segmentor
 from torch import nn
 from torch.nn import functional as F
 
+from depthda.models.adaptation.heads import pixel_weights
 from depthda.models.features import GuidedFeatures
 
 SIDE = 8

@@ -4,8 +4,10 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from mmseg.structures import SegDataSample
 
 from depthda.errors import UserError
+from depthda.models.adaptation.draws import SampleDraws
 from depthda.models.adaptation.masked_consistency import MaskedConsistency
 
 BANDS = 3
@@ -77,7 +79,8 @@ def test_the_loss_is_that_of_masked_augmented_images_with_the_labels_of_the_whol
     step = SimpleNamespace(
         target_images=given,
         bands=BANDS,
-        augmented=lambda x: -x,
+        augmented=lambda x, name: -x,
+        draws=SampleDraws([SegDataSample()] * 2),
         pseudo_labels=pseudo,
         losses=losses,
     )

@@ -6,14 +6,18 @@ import pytest
 import torch
 from tiny_adaptation import adapted, gradients, pair
 
-from depthda.models.adaptation.step import AdaptationStep, heads, recorded_logits, weighted
+from depthda.models.adaptation.heads import heads, recorded_logits
+from depthda.models.adaptation.step import AdaptationStep, weighted
 from depthda.models.features import PairedFeatures
 
 
 def step_of(model, batch):
     data = model.data_preprocessor(copy.deepcopy(batch), training=True)
-    source = data['inputs']['source'], data['data_samples']['source']
-    return AdaptationStep(model, source, data['inputs']['target'], iteration=3)
+    return AdaptationStep(model, **data_of(data), iteration=3)
+
+
+def data_of(data):
+    return dict(images=data['inputs'], samples=data['data_samples'])
 
 
 def test_an_iteration_knows_its_images_labels_and_sizes():

@@ -104,7 +104,7 @@ SELF_TRAINING = dict(
     teacher=dict(type='EMATeacher', momentum=0.95),
     pseudo=dict(type='ConfidentShare', threshold=0.8),
     mix=dict(type='ClassMix'),
-    augmentation=dict(type='StrongAugmentation', jitter=0.8, strength=0.25, blur=0.2),
+    augmentation=[dict(type='StrongAugmentation', jitter=0.8, strength=0.25, blur=0.2)],
 )
 CRITIC = dict(type='OutputCritic', in_channels=CLASSES, channels=(16, 32))
 METHODS = {
