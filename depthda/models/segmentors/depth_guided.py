@@ -102,7 +102,6 @@ class DepthGuidedEncoderDecoder(FilledCompletely, EncoderDecoder):
         return dict(
             crop=self.test_cfg['crop_size'],
             stride=self.test_cfg['stride'],
-            out_channels=self.out_channels,
             window_batch=self.test_cfg.get('window_batch', 4),
         )
 

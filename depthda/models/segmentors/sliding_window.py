@@ -1,12 +1,15 @@
 """Sliding-window inference on batches of windows."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from depthda.errors import UserError
 from depthda.progress import show_progress
+
+Window = tuple[int, int, int]  # index of the image, first row, first column
 
 
 def window_starts(length: int, crop: int, stride: int) -> list[int]:
@@ -17,6 +20,113 @@ def window_starts(length: int, crop: int, stride: int) -> list[int]:
     """
     steps = max(length - crop + stride - 1, 0) // stride + 1
     return [max(min(step * stride, length - crop), 0) for step in range(steps)]
+
+
+@dataclass(frozen=True)
+class WindowGrid:
+    """The windows that cover an image, and the weight of each of their pixels.
+
+    Attributes:
+        height, width: Size of the image.
+        crop: Size (height, width) of a window.
+        stride: Step (height, width) between windows, not larger than ``crop``.
+        blended: Let the weights fall towards the edges of a window, linearly over what two windows
+            share. They are nowhere 0, so that the border of the image is covered as well. Otherwise
+            all pixels have the same weight, as in mmseg.
+    """
+
+    height: int
+    width: int
+    crop: tuple[int, int]
+    stride: tuple[int, int]
+    blended: bool = False
+
+    def __post_init__(self) -> None:
+        (height, width), (down, right) = self.crop, self.stride
+        if min(self.stride) < 1 or down > height or right > width:
+            raise UserError(
+                f'windows of {tuple(self.crop)} every {tuple(self.stride)} do not cover an image: '
+                'the stride must be 1 to the size of a window.'
+            )
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width of a window, which is no larger than the image."""
+        return min(self.crop[0], self.height), min(self.crop[1], self.width)
+
+    @property
+    def rows(self) -> list[int]:
+        return window_starts(self.height, self.crop[0], self.stride[0])
+
+    @property
+    def columns(self) -> list[int]:
+        return window_starts(self.width, self.crop[1], self.stride[1])
+
+    @property
+    def weights(self) -> tuple[Tensor, Tensor]:
+        """The weights of the rows and of the columns of a window; a pixel has their product."""
+        return tuple(
+            _ramp(side, crop - stride) if self.blended else torch.ones(side)
+            for side, crop, stride in zip(self.size, self.crop, self.stride, strict=True)
+        )
+
+    @property
+    def cover(self) -> tuple[Tensor, Tensor]:
+        """The sums of the weights over all windows, along the rows and along the columns."""
+        sums = []
+        for starts, weights, length in zip(
+            (self.rows, self.columns), self.weights, (self.height, self.width), strict=True
+        ):
+            total = torch.zeros(length)
+            for start in starts:
+                total[start : start + len(weights)] += weights
+            sums.append(total)
+        return tuple(sums)
+
+    def bands(
+        self,
+        batches: Iterator[tuple[Sequence[Window], Tensor]],
+        images: int = 1,
+        top: int = 0,
+    ) -> Iterator[tuple[int, Tensor]]:
+        """Yield bands of rows from top to bottom: (first row, averaged logits (N, K, rows, W)).
+
+        Args:
+            batches: Windows, ordered by rows, with their logits (n, K, h, w). Windows without any
+                data may be left out; their pixels are 0 where no other window lies.
+            images: N.
+            top: First row of the first window.
+        """
+        sums = scales = None
+        for windows, logits in batches:
+            if sums is None:
+                channels, dtype = logits.shape[1], torch.promote_types(logits.dtype, torch.float32)
+                sums = logits.new_zeros((images, channels, 0, self.width), dtype=dtype)
+                weights, scales = (
+                    [part.to(sums) for part in parts] for parts in (self.weights, self.cover)
+                )
+                window = torch.outer(*weights) if self.blended else None
+            # No later window adds to the rows above the first one of this batch.
+            if (complete := windows[0][1] - top) > 0:
+                yield from self._complete(top, sums, complete, scales)
+                top, sums = top + complete, sums[:, :, complete:]
+            h, w = self.size
+            if (missing := windows[-1][1] + h - top - sums.shape[2]) > 0:
+                more = sums.new_zeros((*sums.shape[:2], missing, self.width))
+                sums = torch.cat([sums, more], 2)
+            for (i, y, x), each in zip(windows, logits, strict=True):
+                place = sums[i, :, y - top : y - top + h, x : x + w]
+                place += each if window is None else each * window
+        if sums is not None:
+            yield from self._complete(top, sums, self.height - top, scales)
+
+    def _complete(
+        self, top: int, sums: Tensor, rows: int, scales: list[Tensor]
+    ) -> Iterator[tuple[int, Tensor]]:
+        ready = sums[:, :, :rows]
+        if ready.shape[2]:
+            cover = torch.outer(scales[0][top : top + ready.shape[2]], scales[1])
+            yield top, ready.div_(cover)
 
 
 def slide_inference(
@@ -54,7 +164,6 @@ def slide_bands(
     metas: list[dict],
     crop: tuple[int, int],
     stride: tuple[int, int],
-    out_channels: int,
     window_batch: int = 4,
 ) -> Iterator[tuple[int, Tensor]]:
     """Yield bands of rows from top to bottom: (first row, averaged logits (N, K, rows, W)).
@@ -66,50 +175,29 @@ def slide_bands(
         encode_decode: Model that turns windows (n, C, h, w) and metas into logits (n, K, h, w).
         inputs: Images (N, C, H, W).
         metas: One dict per image; its windows get a copy with their own ``img_shape``.
-        crop: Size (height, width) of a window.
-        stride: Step (height, width) between windows, not larger than ``crop``.
-        out_channels: Number of logits per pixel, K.
+        crop, stride: As in :class:`WindowGrid`.
         window_batch: Number of windows in each forward pass.
     """
-    if window_batch < 1 or min(stride) < 1 or stride[0] > crop[0] or stride[1] > crop[1]:
-        raise UserError(
-            f'test_cfg: windows of {tuple(crop)} every {tuple(stride)}, {window_batch} at a time, '
-            'do not cover an image: stride must be 1 to crop_size, window_batch 1 or more.'
-        )
-    num, _, height, width = inputs.shape
-    h, w = min(crop[0], height), min(crop[1], width)
-    rows = window_starts(height, crop[0], stride[0])
-    columns = window_starts(width, crop[1], stride[1])
-    windows = [(i, y, x) for y in rows for x in columns for i in range(num)]
+    if window_batch < 1:
+        raise UserError(f'test_cfg: window_batch={window_batch}: take 1 or more.')
+    grid = WindowGrid(*inputs.shape[2:], tuple(crop), tuple(stride))
+    windows = [(i, y, x) for y in grid.rows for x in grid.columns for i in range(len(inputs))]
+    h, w = grid.size
 
-    dtype = torch.promote_types(inputs.dtype, torch.float32)
-    row_cover = _cover(rows, h, height).to(inputs.device, dtype)
-    column_cover = _cover(columns, w, width).to(inputs.device, dtype)
-    # Sums of logits for the rows from ``top`` on, to which further windows may still add.
-    top, sums = 0, inputs.new_zeros((num, out_channels, 0, width), dtype=dtype)
-    with show_progress('windows', len(windows)) as show:
-        for start in range(0, len(windows), window_batch):
-            batch = windows[start : start + window_batch]
-            if (missing := batch[-1][1] + h - top - sums.shape[2]) > 0:
-                sums = torch.cat([sums, sums.new_zeros((num, out_channels, missing, width))], 2)
-            crops = torch.stack([inputs[i, :, y : y + h, x : x + w] for i, y, x in batch])
-            # Heads resize logits to ``img_shape`` if it is a torch.Size, else to ``pad_shape``.
-            crop_metas = [{**metas[i], 'img_shape': crops.shape[2:]} for i, _, _ in batch]
-            for (i, y, x), crop_logits in zip(batch, encode_decode(crops, crop_metas), strict=True):
-                sums[i, :, y - top : y - top + h, x : x + w] += crop_logits
-            end = start + len(batch)
-            show(end)
-            # Windows are ordered by rows, so no window adds to the rows above the next one.
-            complete = (windows[end][1] if end < len(windows) else height) - top
-            if complete:
-                cover = torch.outer(row_cover[top : top + complete], column_cover)
-                yield top, sums[:, :, :complete].div_(cover)
-                top, sums = top + complete, sums[:, :, complete:]
+    def batches() -> Iterator[tuple[list[Window], Tensor]]:
+        with show_progress('windows', len(windows)) as show:
+            for start in range(0, len(windows), window_batch):
+                batch = windows[start : start + window_batch]
+                crops = torch.stack([inputs[i, :, y : y + h, x : x + w] for i, y, x in batch])
+                # Heads resize logits to ``img_shape`` if it is a torch.Size, else to ``pad_shape``.
+                crop_metas = [{**metas[i], 'img_shape': crops.shape[2:]} for i, _, _ in batch]
+                yield batch, encode_decode(crops, crop_metas)
+                show(start + len(batch))
+
+    return grid.bands(batches(), images=len(inputs))
 
 
-def _cover(starts: list[int], window: int, length: int) -> Tensor:
-    """Count the windows over each position along one side."""
-    cover = torch.zeros(length)
-    for start in starts:
-        cover[start : start + window] += 1
-    return cover
+def _ramp(side: int, overlap: int) -> Tensor:
+    """Return weights that rise over the overlap from both ends, and are 1 in between."""
+    distance = torch.minimum(torch.arange(side), torch.arange(side - 1, -1, -1)) + 0.5
+    return (distance / max(overlap, 1)).clamp(max=1)

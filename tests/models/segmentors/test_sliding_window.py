@@ -50,7 +50,7 @@ def metas(num, height, width):
 def test_logits_equal_those_of_mmseg(stock, size, crop, stride, num, window_batch):
     inputs = torch.randn(num, 3, *size)
     stock.test_cfg = ConfigDict(crop_size=crop, stride=stride)
-    given = (inputs, metas(num, *size), crop, stride, 5, window_batch)
+    given = (inputs, metas(num, *size), crop, stride, window_batch)
     expected = stock.slide_inference(*given[:2])
     found = slide_inference(stock.encode_decode, *given)
     assert expected.std() > 0.01
@@ -79,7 +79,7 @@ def test_windows_get_the_metas_of_their_image_which_do_not_change():
         return windows
 
     inputs = torch.arange(2.0).view(2, 1, 1, 1).expand(2, 1, 6, 6)
-    out = slide_inference(model, inputs, image_metas, (4, 4), (2, 2), 1, window_batch=3)
+    out = slide_inference(model, inputs, image_metas, (4, 4), (2, 2), window_batch=3)
     assert torch.equal(out, inputs)
     assert sizes == [3, 3, 2]
     assert [meta['img_shape'] for meta in image_metas] == [(6, 6), (6, 6)]
@@ -90,14 +90,14 @@ def test_half_precision_logits_are_summed_in_float32():
     logits = [torch.full((1, 1, 4, 4), value, dtype=torch.bfloat16) for value in (1.0, step)]
     model = Mock(side_effect=logits)
     inputs = torch.zeros(1, 3, 4, 6, dtype=torch.bfloat16)
-    out = slide_inference(model, inputs, metas(1, 4, 6), (4, 4), (2, 2), 1, window_batch=1)
+    out = slide_inference(model, inputs, metas(1, 4, 6), (4, 4), (2, 2), window_batch=1)
     assert out.dtype == torch.float32
     assert out[0, 0, 0].tolist() == [1, 1, (1 + step) / 2, (1 + step) / 2, step, step]
 
 
 def test_a_band_of_rows_is_yielded_as_soon_as_no_further_window_covers_it():
     inputs = torch.rand(2, 3, 100, 37)
-    bands = list(slide_bands(lambda x, _: x, inputs, metas(2, 100, 37), (16, 16), (10, 12), 3, 4))
+    bands = list(slide_bands(lambda x, _: x, inputs, metas(2, 100, 37), (16, 16), (10, 12), 4))
     assert [top for top, _ in bands] == [*range(0, 81, 10), 84]
     assert [band.shape[2] for _, band in bands] == [10] * 8 + [4, 16]
     torch.testing.assert_close(torch.cat([band for _, band in bands], 2), inputs)
@@ -121,7 +121,7 @@ def test_labels_never_need_the_logits_of_the_whole_image():
     inputs = torch.randn(1, 1, 640, 48)
     others = tensors()  # of other tests; kept alive, so that new tensors cannot get their ids
     before = {id(tensor) for tensor in others}
-    arguments = (model, inputs, metas(1, 640, 48), (32, 32), (16, 16), 9)
+    arguments = (model, inputs, metas(1, 640, 48), (32, 32), (16, 16))
     labels = slide_labels(*arguments)
     logits = 9 * inputs.nbytes
     assert max(largest) < logits / 4
@@ -132,5 +132,5 @@ def test_labels_never_need_the_logits_of_the_whole_image():
 
 @pytest.mark.parametrize(('stride', 'window_batch'), [((5, 4), 1), ((0, 4), 1), ((4, 4), 0)])
 def test_windows_that_leave_gaps_are_refused(stride, window_batch):
-    with pytest.raises(UserError, match='do not cover an image'):
-        slide_inference(None, torch.rand(1, 3, 8, 8), [{}], (4, 4), stride, 1, window_batch)
+    with pytest.raises(UserError, match='do not cover an image|window_batch=0'):
+        slide_inference(None, torch.rand(1, 3, 8, 8), [{}], (4, 4), stride, window_batch)

@@ -1,0 +1,152 @@
+"""Write a land-cover map as a Cloud-Optimized GeoTIFF, with colours and names of its classes."""
+
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from xml.etree import ElementTree
+
+import numpy as np
+import rasterio
+import rasterio.shutil
+from rasterio.enums import ColorInterp
+from rasterio.windows import Window
+
+from depthda.errors import UserError
+from depthda.inference.scene import Grid
+from depthda.io.files import atomic_path
+
+NO_DATA = 255
+_BLOCK = 512
+Colour = tuple[int, int, int]
+
+
+def write_cog(
+    path: str | Path,
+    grid: Grid,
+    bands: int,
+    rows: Callable[[int, int], np.ndarray],
+    finish: Callable[[rasterio.io.DatasetWriter], None],
+    resampling: str,
+) -> None:
+    """Write a COG of uint8 whole or not at all.
+
+    Args:
+        path: The file.
+        grid: Size and place.
+        bands: Number of bands.
+        rows: Returns rows from … to … as (bands, n, W).
+        finish: Sets colours, names and tags.
+        resampling: Of the overviews: ``'mode'`` for classes, ``'average'`` for values.
+    """
+    path = Path(path)
+    profile = dict(
+        driver='GTiff', height=grid.height, width=grid.width, count=bands, dtype='uint8',
+        nodata=NO_DATA, tiled=True, blockxsize=_BLOCK, blockysize=_BLOCK, compress='deflate',
+        bigtiff='if_safer', interleave='band', transform=grid.transform, crs=grid.crs,
+    )  # fmt: skip
+    with atomic_path(path) as temporary:
+        plain = temporary.with_name(f'{temporary.stem}.plain.tif')
+        try:
+            with _named_errors(path), rasterio.open(plain, 'w', **profile) as raster:
+                for top in range(0, grid.height, _BLOCK):
+                    bottom = min(top + _BLOCK, grid.height)
+                    raster.write(rows(top, bottom), window=Window(0, top, grid.width, bottom - top))
+                finish(raster)
+            with _named_errors(path):
+                rasterio.shutil.copy(
+                    plain, temporary, driver='COG', compress='deflate', level=6, predictor='no',
+                    overview_resampling=resampling, blocksize=_BLOCK, bigtiff='if_safer',
+                    num_threads=1,
+                )  # fmt: skip
+            check_cog(temporary)
+        finally:
+            plain.unlink(missing_ok=True)
+
+
+def check_cog(path: str | Path) -> None:
+    """Raise an error if a file that was just written is not laid out as a COG."""
+    with rasterio.open(path) as raster:
+        layout = raster.tags(ns='IMAGE_STRUCTURE').get('LAYOUT')
+    if layout != 'COG':
+        raise RuntimeError(f'{path} was written, but GDAL does not find a COG in it ({layout})')
+
+
+def coloured(
+    palette: Sequence[Colour], tags: Mapping[str, str]
+) -> Callable[[rasterio.io.DatasetWriter], None]:
+    """Return a function that gives a map its colours; no data is transparent."""
+
+    def finish(raster: rasterio.io.DatasetWriter) -> None:
+        colours = {index: (*colour, 255) for index, colour in enumerate(palette)}
+        raster.write_colormap(1, colours | {NO_DATA: (0, 0, 0, 0)})
+        raster.colorinterp = [ColorInterp.palette]
+        raster.set_band_description(1, 'land cover')
+        raster.update_tags(**tags)
+
+    return finish
+
+
+def described(
+    names: Sequence[str], tags: Mapping[str, str], scale: float
+) -> Callable[[rasterio.io.DatasetWriter], None]:
+    """Return a function that names the bands; a value in a file times ``scale`` is what it means."""
+
+    def finish(raster: rasterio.io.DatasetWriter) -> None:
+        for index, name in enumerate(names, 1):
+            raster.set_band_description(index, name)
+        raster.colorinterp = [ColorInterp.gray] + [ColorInterp.undefined] * (len(names) - 1)
+        raster.scales = [scale] * len(names)
+        raster.update_tags(**tags)
+
+    return finish
+
+
+def write_class_table(
+    path: str | Path,
+    classes: Sequence[str],
+    palette: Sequence[Colour],
+    counts: Sequence[int],
+    hectares: Sequence[float] | None,
+) -> None:
+    """Write the ``.aux.xml`` that GDAL and QGIS read next to a map: names, and a table of classes.
+
+    The table has value, number of pixels, name, colour, and with a georeference the area.
+    """
+    root = ElementTree.Element('PAMDataset')
+    band = ElementTree.SubElement(root, 'PAMRasterBand', band='1')
+    names = ElementTree.SubElement(band, 'CategoryNames')
+    for name in classes:
+        ElementTree.SubElement(names, 'Category').text = name
+    table = ElementTree.SubElement(band, 'GDALRasterAttributeTable', tableType='thematic')
+    # Types: 0 integer, 1 real, 2 text. Usages: 5 value, 1 pixels, 2 name, 6 to 8 colours.
+    fields = [('Value', 0, 5), ('Count', 1, 1), ('Class', 2, 2)]
+    fields += [('Red', 0, 6), ('Green', 0, 7), ('Blue', 0, 8)]
+    fields += [('Hectares', 1, 0)] if hectares is not None else []
+    for index, (name, kind, usage) in enumerate(fields):
+        field = ElementTree.SubElement(table, 'FieldDefn', index=str(index))
+        for tag, text in (('Name', name), ('Type', kind), ('Usage', usage)):
+            ElementTree.SubElement(field, tag).text = str(text)
+    for value, (name, colour, count) in enumerate(zip(classes, palette, counts, strict=True)):
+        cells = [value, count, name, *colour]
+        cells += [round(hectares[value], 4)] if hectares is not None else []
+        row = ElementTree.SubElement(table, 'Row', index=str(value))
+        for cell in cells:
+            ElementTree.SubElement(row, 'F').text = str(cell)
+    ElementTree.indent(root)
+    with atomic_path(class_table(path)) as temporary:
+        ElementTree.ElementTree(root).write(temporary, encoding='utf-8')
+
+
+def class_table(path: str | os.PathLike) -> Path:
+    """Return the name of the file that GDAL reads beside a map."""
+    path = Path(path)
+    return path.with_name(f'{path.name}.aux.xml')
+
+
+@contextmanager
+def _named_errors(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except rasterio.errors.RasterioError as error:
+        raise UserError(f'{path} cannot be written ({error}): make room, or name another place.')

@@ -1,0 +1,134 @@
+"""Predict a scene in bands of rows, with memory for a band and not for the scene."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from depthda.errors import UserError
+from depthda.inference.scene import Grid, Rows
+from depthda.inference.trained_model import TrainedModel
+from depthda.models.segmentors.sliding_window import Window, WindowGrid
+from depthda.progress import show_progress
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How a scene goes through the network.
+
+    Attributes:
+        window: Side of a window in pixels.
+        overlap: Pixels that neighbouring windows share at least.
+        batch: Number of windows in each forward pass.
+        amp: Compute in bfloat16 where it is safe.
+        tta: Average over the image and its mirror images (``'flips'``), or over all eight flips and
+            quarter turns (``'d4'``).
+    """
+
+    window: int
+    overlap: int
+    batch: int = 4
+    amp: bool = False
+    tta: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.window < 1 or not 0 <= self.overlap < self.window or self.batch < 1:
+            raise UserError(
+                f'--window {self.window} --overlap {self.overlap} --batch {self.batch}: the '
+                'overlap must be smaller than the window, and the batch at least 1.'
+            )
+        if self.tta not in (None, *VIEWS):
+            raise UserError(f'--tta {self.tta}: take {" or ".join(VIEWS)}.')
+
+    def grid(self, scene: Grid) -> WindowGrid:
+        size, step = (self.window, self.window), self.window - self.overlap
+        return WindowGrid(scene.height, scene.width, size, (step, step), blended=True)
+
+
+# Quarter turns and whether the image is mirrored first.
+VIEWS = {
+    'flips': [(0, False), (0, True), (2, False), (2, True)],
+    'd4': [(turns, mirrored) for turns in range(4) for mirrored in (False, True)],
+}
+
+
+def scene_bands(
+    model: TrainedModel,
+    scene: Grid,
+    image: Rows,
+    depth: Rows | None,
+    settings: Settings,
+    first: int = 0,
+) -> Iterator[tuple[int, Tensor, np.ndarray]]:
+    """Yield bands of rows: (first row, logits (K, rows, W), where the scene has data (rows, W)).
+
+    Windows without data are not computed; their logits are 0. The next rows are read while the
+    network computes. With ``first``, bands begin there, and equal those of a run from the top.
+    """
+    grid = settings.grid(scene)
+    validity: dict[int, np.ndarray] = {}
+    rows = [y for y in grid.rows if y + grid.size[0] > first]
+    batches = _batches(model, grid, rows, (image, depth), settings, validity)
+    for top, logits in grid.bands(batches, top=rows[0]):
+        # A band ends where the next row of windows begins, so the strip of its own row holds it.
+        valid = validity.pop(top)[: logits.shape[2]]
+        skip = min(max(first - top, 0), len(valid))
+        if skip < len(valid):
+            yield top + skip, logits[0, :, skip:], valid[skip:]
+
+
+def _batches(
+    model: TrainedModel,
+    grid: WindowGrid,
+    rows: list[int],
+    sources: tuple[Rows, Rows | None],
+    settings: Settings,
+    validity: dict[int, np.ndarray],
+) -> Iterator[tuple[list[Window], Tensor]]:
+    """Yield windows with their logits, and note where each row of windows has data."""
+    h, w = grid.size
+    done, total = 0, len(rows) * len(grid.columns)
+    with ThreadPoolExecutor(1) as reader, show_progress('windows', total) as show:
+        coming = reader.submit(_strip, *sources, rows[0], rows[0] + h)
+        for number, y in enumerate(rows):
+            strip, valid = coming.result()
+            if number + 1 < len(rows):
+                following = rows[number + 1]
+                coming = reader.submit(_strip, *sources, following, following + h)
+            validity[y] = valid
+            columns = [x for x in grid.columns if valid[:, x : x + w].any()]
+            # A batch never goes on to the next row of windows, so that a run can begin at any row.
+            for start in range(0, len(columns), settings.batch):
+                part = columns[start : start + settings.batch]
+                crops = [torch.from_numpy(strip[:, :, x : x + w].copy()) for x in part]
+                yield [(0, y, x) for x in part], predict(model, crops, settings)
+            if not columns:
+                size = (1, len(model.classes), h, min(w, grid.width))
+                yield [(0, y, 0)], torch.zeros(size, device=model.device)
+            done += len(grid.columns)
+            show(done)
+
+
+def _strip(image: Rows, depth: Rows | None, top: int, bottom: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the rows of the image, with depth as the last channel, and where they have data."""
+    values, valid = image.read(top, bottom)
+    if depth is not None:
+        heights, _ = depth.read(top, bottom)
+        values = np.concatenate([values.astype(np.float32), heights])
+    return np.where(valid, values, 0), valid
+
+
+def predict(model: TrainedModel, crops: list[Tensor], settings: Settings) -> Tensor:
+    """Return the logits of crops of one size, averaged over the views of the augmentation."""
+    if settings.tta is None:
+        return model.logits(crops, settings.amp)
+    total = 0
+    for turns, mirrored in VIEWS[settings.tta]:
+        views = [crop.flip(-1) if mirrored else crop for crop in crops]
+        logits = model.logits([view.rot90(turns, (-2, -1)) for view in views], settings.amp)
+        logits = logits.rot90(-turns, (-2, -1))
+        total = total + (logits.flip(-1) if mirrored else logits)
+    return total / len(VIEWS[settings.tta])

@@ -1,0 +1,230 @@
+"""Read a scene (GeoTIFF, COG, VRT or a picture) in rows, with the pixels that have data."""
+
+import math
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import numpy as np
+import rasterio
+from affine import Affine
+from rasterio.crs import CRS
+from rasterio.errors import RasterioError
+from rasterio.windows import Window
+
+from depthda.datasets.transforms.load_multiband_image import swapped_bands
+from depthda.depth.maps import normalize_heights
+from depthda.errors import UserError, check_range, many
+from depthda.io.headers import check_upright
+from depthda.io.rasters import open_raster, refuse_indices
+
+Range = tuple[float, float]
+_ROWS = 1024  # read at a time where any number would do
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Size and place of a scene; without georeference, ``crs`` is None."""
+
+    height: int
+    width: int
+    transform: Affine
+    crs: CRS | None
+
+    @classmethod
+    def of(cls, raster: rasterio.DatasetReader) -> 'Grid':
+        return cls(raster.height, raster.width, raster.transform, raster.crs)
+
+    def fault(self, other: 'Grid') -> str | None:
+        """Describe how another grid differs; None if pixels lie on each other."""
+        if (self.height, self.width) != (other.height, other.width):
+            return f'{other.width} × {other.height} pixels and not {self.width} × {self.height}'
+        if self.crs and other.crs and self.crs != other.crs:
+            return f'{other.crs.to_string()} and not {self.crs.to_string()}'
+        pixel = max(abs(self.transform.a), abs(self.transform.e))
+        if not self.transform.almost_equals(other.transform, precision=pixel / 100):
+            return 'at another place or of another pixel size'
+        return None
+
+
+@dataclass(frozen=True)
+class Bands:
+    """Which bands of the files a model reads, and how their values become those of its training.
+
+    Attributes:
+        count: Number of bands that the model reads.
+        chosen: Bands of the file, counted from 1, red, green and blue first; None: all, of which
+            there must be ``count``.
+        stretch: Values of the file that become 0 and 255; None: the values stay.
+        dtype: Type of the values in training.
+    """
+
+    count: int
+    chosen: tuple[int, ...] | None = None
+    stretch: Range | None = None
+    dtype: str = 'uint8'
+
+    def __post_init__(self) -> None:
+        check_range('--stretch', self.stretch)
+        if self.chosen is not None and (min(self.chosen) < 1 or len(self.chosen) != self.count):
+            raise UserError(
+                f'--bands {" ".join(map(str, self.chosen))}: this model reads '
+                f'{many(self.count, "band")}, which are counted from 1.'
+            )
+
+    def of(self, raster: rasterio.DatasetReader) -> tuple[int, ...]:
+        """Return the bands to read from a file, or refuse it."""
+        refuse_indices(raster)
+        chosen = self.chosen or tuple(range(1, self.count + 1))
+        if self.chosen is None and raster.count != self.count:
+            raise UserError(
+                f'{raster.name} has {many(raster.count, "band")} and this model reads '
+                f'{self.count}: name them with --bands, red, green and blue first.'
+            )
+        if max(chosen) > raster.count:
+            raise UserError(
+                f'{raster.name} has no band {max(chosen)}, it has {raster.count}: correct --bands.'
+            )
+        return chosen
+
+    def check_type(self, raster: rasterio.DatasetReader, chosen: tuple[int, ...]) -> None:
+        """Refuse values that the model has not seen, unless a stretch maps them to 8 bits."""
+        found = {raster.dtypes[band - 1] for band in chosen}
+        if self.stretch is None and found != {self.dtype}:
+            raise UserError(
+                f'{raster.name} is {", ".join(sorted(found))}, and this model was trained on '
+                f'{self.dtype}: give --stretch LOW HIGH, the values that become 0 and 255.'
+            )
+
+    def scaled(self, values: np.ndarray) -> np.ndarray:
+        """Return values as the model reads them."""
+        if self.stretch is None:
+            return values
+        low, high = self.stretch
+        relative = (np.nan_to_num(values.astype(np.float32)) - low) / (high - low)
+        return np.rint(relative.clip(0, 1) * 255).astype(np.uint8)
+
+
+class Rows:
+    """Rows of a raster, read from top to bottom, each once, and kept while a window needs them.
+
+    Reading begins and ends with the blocks of the file, so that no block is decoded twice.
+
+    Args:
+        load: Returns values (B, n, W) and where they are valid (n, W) for rows from … to ….
+        height: Number of rows.
+        block: Number of rows that the file stores together.
+    """
+
+    def __init__(
+        self,
+        load: Callable[[int, int], tuple[np.ndarray, np.ndarray]],
+        height: int,
+        block: int,
+    ) -> None:
+        self._load, self._height, self._block = load, height, block
+        self._top, self._kept = 0, None
+
+    def read(self, top: int, bottom: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return values and validity of some rows; ``top`` never decreases.
+
+        A later call does not change the returned arrays.
+        """
+        end = min(-(-bottom // self._block) * self._block, self._height)
+        known = self._top + self._kept[1].shape[0] if self._kept else 0
+        if top >= known:  # no row in memory is of use
+            self._top = top - top % self._block
+            self._kept = self._load(self._top, end)
+        else:
+            kept = [part[..., top - self._top :, :] for part in self._kept]
+            if end > known:
+                more = self._load(known, end)
+                kept = [np.concatenate(pair, -2) for pair in zip(kept, more, strict=True)]
+            self._top, self._kept = top, tuple(kept)
+        rows = slice(top - self._top, bottom - self._top)
+        return self._kept[0][..., rows, :], self._kept[1][rows]
+
+
+@contextmanager
+def open_image(path: str | os.PathLike, bands: Bands) -> Iterator[tuple[Grid, Rows]]:
+    """Yield the grid of an image and its rows, with colours in the order of training (blue first).
+
+    A pixel has data unless the file marks it (no-data value, mask, opacity) or it is not finite.
+    """
+    check_upright(path)
+    with open_raster(path) as raster:
+        chosen = bands.of(raster)
+        bands.check_type(raster, chosen)
+        order = swapped_bands(len(chosen))
+
+        def load(top: int, bottom: int) -> tuple[np.ndarray, np.ndarray]:
+            window = Window(0, top, raster.width, bottom - top)
+            with explained(raster):
+                values = raster.read(chosen, window=window)[order]
+                valid = raster.dataset_mask(window=window) > 0
+            if np.issubdtype(values.dtype, np.floating):
+                valid &= np.isfinite(values).all(0)
+            return bands.scaled(values), valid
+
+        block = max(shape[0] for shape in raster.block_shapes)
+        yield Grid.of(raster), Rows(load, raster.height, block)
+
+
+@contextmanager
+def open_depth(
+    path: str | os.PathLike, heights: Range | None = None
+) -> Iterator[tuple[Grid, Rows]]:
+    """Yield the grid and the rows of a depth map (16-bit PNG) or of heights (TIFF).
+
+    Values are in (0, 1], and 0 where there is no depth. Heights from … to … become 0 and 1; None
+    means the lowest and the highest of the whole file, which are read beforehand.
+    """
+    with open_raster(path) as raster:
+        if raster.count != 1:
+            raise UserError(f'{path} has {many(raster.count, "band")}: give depth as one band.')
+        codes = raster.driver == 'PNG' and raster.dtypes[0] == 'uint16'
+        if raster.driver == 'PNG' and not codes:
+            raise UserError(f'{path} is no depth map: give a PNG of 16 bits, or heights as a TIFF.')
+        block = raster.block_shapes[0][0]
+
+        def stored(top: int, bottom: int) -> np.ma.MaskedArray:
+            with explained(raster):
+                window = Window(0, top, raster.width, bottom - top)
+                return raster.read(1, window=window, masked=True)
+
+        span = heights or (None if codes else _height_range(stored, raster.height, block))
+
+        def load(top: int, bottom: int) -> tuple[np.ndarray, np.ndarray]:
+            found = stored(top, bottom)
+            if codes:
+                depth = found.data.astype(np.float32) / 65535
+            else:
+                depth = normalize_heights(found.data, ~np.ma.getmaskarray(found), span)
+            return depth[None], depth > 0
+
+        yield Grid.of(raster), Rows(load, raster.height, block)
+
+
+@contextmanager
+def explained(raster: rasterio.DatasetReader) -> Iterator[None]:
+    """Raise a ``UserError`` if a part of the file cannot be read."""
+    try:
+        yield
+    except RasterioError as error:
+        raise UserError(
+            f'{raster.name} cannot be read to its end ({error}): write or fetch it again.'
+        ) from error
+
+
+def _height_range(
+    stored: Callable[[int, int], np.ma.MaskedArray], height: int, block: int
+) -> Range:
+    low, high = math.inf, -math.inf
+    step = max(block, _ROWS - _ROWS % block)
+    for top in range(0, height, step):
+        known = stored(top, min(top + step, height)).compressed()
+        known = known[np.isfinite(known)]
+        if known.size:
+            low, high = min(low, float(known.min())), max(high, float(known.max()))
+    return (low, high) if low <= high else (0.0, 1.0)

@@ -1,0 +1,100 @@
+"""The rows of a map that are finished, on disk, so that a killed run goes on where it stopped."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from depthda.errors import UserError
+from depthda.io.files import read_json, write_json
+
+_STATE = 'progress.json'
+
+
+class ScratchMap:
+    """Layers of uint8 rows in plain files: labels, and on request confidence and probabilities.
+
+    Rows are appended from the top. The number of finished rows is written after the rows
+    themselves, so after a kill it is never too high. A folder that belongs to other settings or
+    another input is begun anew.
+
+    Args:
+        folder: Where the files lie until the map is written.
+        layers: Number of bands of each layer by its name.
+        shape: Height and width.
+        identity: Everything that decides the rows, as JSON can hold it.
+    """
+
+    def __init__(
+        self,
+        folder: str | Path,
+        layers: dict[str, int],
+        shape: tuple[int, int],
+        identity: dict[str, Any],
+    ) -> None:
+        self.folder, self.layers = Path(folder), layers
+        self.height, self.width = shape
+        self._identity = json.loads(json.dumps(identity))
+        self.rows = 0
+
+    def open(self) -> None:
+        """Go on with what is there, if it belongs to the same run, or begin anew."""
+        state = read_json(self.folder / _STATE) or {}
+        if state.get('identity') == self._identity:
+            self.rows = state['rows']
+            return
+        if self.folder.is_dir():
+            shutil.rmtree(self.folder)
+        self.folder.mkdir(parents=True)
+        for name in self.layers:
+            with open(self._file(name), 'wb') as file:
+                # Sparse where the file system allows it; a full disk is noticed when rows come.
+                file.truncate(self._row_bytes(name) * self.height)
+        self._save()
+
+    def write(self, top: int, layers: dict[str, np.ndarray]) -> None:
+        """Append rows to all layers: (n, W), or (bands, n, W) for a layer of several bands."""
+        if top != self.rows:
+            raise ValueError(f'rows from {top} on do not follow the {self.rows} finished ones')
+        for name, values in layers.items():
+            by_row = np.ascontiguousarray(np.atleast_3d(values.T).transpose(1, 2, 0))
+            with open(self._file(name), 'r+b') as file:
+                file.seek(top * self._row_bytes(name))
+                file.write(by_row.astype(np.uint8, copy=False).tobytes())
+        self.rows += next(iter(layers.values())).shape[-2]
+        self._save()
+
+    def read(self, name: str, top: int, bottom: int) -> np.ndarray:
+        """Return finished rows of a layer, (bands, n, W)."""
+        if bottom > self.rows:
+            raise ValueError(f'row {bottom - 1} of {name} is not finished')
+        size = self._row_bytes(name)
+        with open(self._file(name), 'rb') as file:
+            file.seek(top * size)
+            content = np.frombuffer(file.read((bottom - top) * size), np.uint8)
+        return content.reshape(bottom - top, self.layers[name], self.width).transpose(1, 0, 2)
+
+    def remove(self) -> None:
+        shutil.rmtree(self.folder)
+
+    def _row_bytes(self, name: str) -> int:
+        return self.layers[name] * self.width
+
+    def _file(self, name: str) -> Path:
+        return self.folder / f'{name}.raw'
+
+    def _save(self) -> None:
+        write_json(self.folder / _STATE, {'identity': self._identity, 'rows': self.rows})
+
+
+def check_space(folder: Path, needed: int) -> None:
+    """Refuse a run whose files would not fit on the disk."""
+    existing = next(path for path in (folder, *folder.parents) if path.exists())
+    free = shutil.disk_usage(existing).free
+    if needed > free:
+        raise UserError(
+            f'{folder} needs {needed / 1e6:.0f} MB and {free / 1e6:.0f} MB are free: make room, '
+            'or leave out --probabilities.'
+        )

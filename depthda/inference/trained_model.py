@@ -1,0 +1,158 @@
+"""A trained model as one object: what it reads, what it predicts, and where it comes from."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from mmengine.config import Config
+from mmengine.registry import DefaultScope
+from mmseg.registry import MODELS
+from torch import Tensor, nn
+from torch.nn.functional import pad
+
+from depthda.checkpoints.fit import check_finite, complete_weights
+from depthda.checkpoints.loading import file_hash, load_checkpoint_file
+from depthda.engine.overrides import read_dicts, segmentor_config
+from depthda.errors import UserError
+from depthda.models.segmentors.depthseg import DepthSeg
+
+_DEFAULT_WINDOW = 512
+_STRIDE = 32  # of the coarsest features of an encoder
+
+
+@dataclass
+class TrainedModel:
+    """A network in eval mode, with what its checkpoint records.
+
+    Attributes:
+        network: The segmentor, with its preprocessor.
+        classes: Names of the classes, in the order of their indices.
+        palette: A colour (red, green, blue) for each class.
+        window: Height and width of the windows that it was tested with.
+        about: What is recorded of the checkpoint: ``file``, ``sha256``, ``selection``,
+            ``trained_on``, ``experiment``.
+    """
+
+    network: nn.Module
+    classes: tuple[str, ...]
+    palette: tuple[tuple[int, int, int], ...]
+    config: Config
+    about: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def bands(self) -> int:
+        """The number of optical bands."""
+        return self.network.data_preprocessor.mean.numel()
+
+    @property
+    def dtype(self) -> str:
+        """The type of the values that it was trained on."""
+        return 'uint16' if float(self.network.data_preprocessor.mean.max()) > 255 else 'uint8'
+
+    @property
+    def needs_depth(self) -> bool:
+        """Whether it reads depth at test time."""
+        reads = self.network.data_preprocessor.depth == 'input'
+        return reads and not isinstance(self.network, DepthSeg)
+
+    @property
+    def depth_source(self) -> str | None:
+        """The name of the depth maps that it was trained with; None if it reads no depth."""
+        trained_on = self.about.get('trained_on') or {}
+        trained_on = trained_on.get('source') or trained_on
+        folders = trained_on.get('data_prefix') or {}
+        return folders.get('depth_path') if self.needs_depth else None
+
+    @property
+    def window(self) -> tuple[int, int]:
+        crop = (self.network.test_cfg or {}).get('crop_size')
+        return tuple(crop) if crop else (_DEFAULT_WINDOW, _DEFAULT_WINDOW)
+
+    @property
+    def device(self) -> torch.device:
+        return next(self.network.parameters()).device
+
+    @torch.inference_mode()
+    def logits(self, images: list[Tensor], amp: bool = False) -> Tensor:
+        """Return logits (N, K, H, W) of images of one size, (B, H, W) or (B + 1, H, W) with depth.
+
+        Values are those of the files, with red, green and blue in the order of the training
+        (blue first if the preprocessor swaps them); depth is in (0, 1], and 0 where it is missing.
+        """
+        batch = self.network.data_preprocessor({'inputs': images, 'data_samples': None})['inputs']
+        height, width = batch.shape[2:]
+        padding = [-width % _STRIDE, -height % _STRIDE]
+        if any(padding):  # only images that are smaller than a window
+            batch = pad(batch, [0, padding[0], 0, padding[1]])
+            if batch.shape[1] > self.bands:
+                batch[:, self.bands :, height:] = batch[:, self.bands :, :, width:] = torch.nan
+        metas = [dict(img_shape=batch.shape[2:])] * len(batch)
+        with torch.autocast(batch.device.type, torch.bfloat16, enabled=amp):
+            logits = self.network.encode_decode(batch, metas)
+        return logits[:, : len(self.classes), :height, :width].float()
+
+
+def load_checkpoint_model(
+    path: str | Path, config: str | Path | Config | None = None, device: str = 'cpu'
+) -> TrainedModel:
+    """Build the network of a checkpoint, whose own config is used unless one is given."""
+    path = Path(path)
+    checkpoint = load_checkpoint_file(path, map_location='cpu')
+    meta = checkpoint.get('meta') or {}
+    cfg = _config(config, meta, path)
+    described = meta.get('dataset_meta') or {}
+    classes, palette = described.get('classes'), described.get('palette')
+    if not classes or not palette:
+        raise UserError(
+            f'{path} does not record the classes that it predicts: use a checkpoint that depthda '
+            'train wrote.'
+        )
+    about = {key: meta.get(key) for key in ('selection', 'trained_on')}
+    about |= dict(file=path.name, sha256=file_hash(path), experiment=meta.get('experiment_name'))
+    network = build_network(cfg)
+    weights = complete_weights(
+        network, checkpoint, 'give the config that it was trained with', str(path)
+    )
+    check_finite(weights, str(path))
+    network.load_state_dict(weights)
+    colours = tuple(tuple(map(int, colour)) for colour in palette)
+    return TrainedModel(network.to(device).eval(), tuple(classes), colours, cfg, about)
+
+
+def build_network(cfg: Config) -> nn.Module:
+    """Build the segmentor of a config without reading pretrained weights."""
+    model = segmentor_config(cfg.model)
+    for key, part in read_dicts(Config(dict(model=model)), 'model'):
+        # A frozen encoder that the checkpoint names is read when the weights are loaded.
+        if part.get('weights') and not part.get('frozen'):
+            part['weights'] = None
+        if part.get('init_cfg'):
+            part['init_cfg'] = None
+    with _scope():
+        network = MODELS.build(model)
+    if not hasattr(network, 'encode_decode'):
+        raise UserError(
+            f'{type(network).__name__} does not predict land cover: give a segmentation model.'
+        )
+    return network
+
+
+def _config(given: str | Path | Config | None, meta: Mapping[str, Any], path: Path) -> Config:
+    if isinstance(given, Config):
+        return given
+    if given is not None:
+        from depthda.engine.prepare import load_config
+
+        return load_config(given)
+    if not meta.get('cfg'):
+        raise UserError(f'{path} has no config inside: add --config, the one of its training.')
+    return Config.fromstring(meta['cfg'], '.py')
+
+
+@contextmanager
+def _scope() -> Iterator[None]:
+    with DefaultScope.overwrite_default_scope('mmseg'):
+        yield
