@@ -24,6 +24,7 @@ COMMANDS = (
     'browse-dataset',
     'train',
     'test',
+    'predict',
     'translate',
     'submission',
     'run-experiments',

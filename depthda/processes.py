@@ -117,3 +117,19 @@ def joined(launcher: str) -> Iterator[Shard]:
         yield Shard(dist.get_rank(), dist.get_world_size())
     finally:
         dist.destroy_process_group()
+
+
+def choose_device(name: str | None):
+    """Return the named device; without a name, the GPU of this process, or the CPU."""
+    if name is None:
+        return torch.device('cuda' if torch.cuda.is_available() else 'cpu')
+    try:
+        device = torch.device(name)
+    except RuntimeError as error:
+        raise UserError(f'there is no device {name!r}: use cpu, cuda or cuda:N.') from error
+    if device.type == 'cuda' and (device.index or 0) >= torch.cuda.device_count():
+        raise UserError(
+            f'{name} is not there, torch sees {torch.cuda.device_count()} GPUs: use --device cpu, '
+            'or install a build of torch for your GPU.'
+        )
+    return device

@@ -81,7 +81,7 @@ def run(args: Namespace) -> None:
     from depthda.depth.monocular.images import OpticalReader
     from depthda.depth.monocular.jobs import find_jobs, map_name
     from depthda.depth.monocular.licences import licence_of
-    from depthda.processes import check_launcher, joined
+    from depthda.processes import check_launcher, choose_device, joined
     from depthda.progress import progress_bars
 
     check_launcher(args.launcher)
@@ -95,7 +95,7 @@ def run(args: Namespace) -> None:
     weights = str(folder) if folder.is_dir() else args.model
     jobs = find_jobs(args.images, args.out, args.name or map_name(args.model))
     with joined(args.launcher) as shard:
-        device = _choose_device(args.device)
+        device = choose_device(args.device)
         bf16 = args.amp == 'bf16' or (args.amp == 'auto' and device.type == 'cuda')
         licence = licence_of(weights)
         if shard.rank == 0:
@@ -118,21 +118,3 @@ def _report(summary, process: str) -> None:
     print(f'{written}; {summary.kept} already existed')
     for warning in summary.warnings:
         print(f'{process}{warning}')
-
-
-def _choose_device(name: str | None):
-    """Return the named device; without a name, the GPU of this process, or the CPU."""
-    import torch
-
-    if name is None:
-        return torch.device('cuda' if torch.cuda.is_available() else 'cpu')
-    try:
-        device = torch.device(name)
-    except RuntimeError as error:
-        raise UserError(f'there is no device {name!r}: use cpu, cuda or cuda:N.') from error
-    if device.type == 'cuda' and (device.index or 0) >= torch.cuda.device_count():
-        raise UserError(
-            f'{name} is not there, torch sees {torch.cuda.device_count()} GPUs: use --device cpu, '
-            'or install a build of torch for your GPU.'
-        )
-    return device

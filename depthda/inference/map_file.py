@@ -90,7 +90,7 @@ def coloured(
 def described(
     names: Sequence[str], tags: Mapping[str, str], scale: float
 ) -> Callable[[rasterio.io.DatasetWriter], None]:
-    """Return a function that names the bands; a value in a file times ``scale`` is what it means."""
+    """Return a function that names the bands; a stored value times ``scale`` is what it means."""
 
     def finish(raster: rasterio.io.DatasetWriter) -> None:
         for index, name in enumerate(names, 1):
@@ -149,4 +149,6 @@ def _named_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except rasterio.errors.RasterioError as error:
-        raise UserError(f'{path} cannot be written ({error}): make room, or name another place.')
+        raise UserError(
+            f'{path} cannot be written ({error}): make room, or name another place.'
+        ) from error

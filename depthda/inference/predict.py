@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from depthda.console import warn
+from depthda.depth.monocular.estimator import DepthEstimator
 from depthda.errors import UserError, check_range
 from depthda.inference.areas import row_areas
 from depthda.inference.map_file import (
@@ -22,6 +23,7 @@ from depthda.inference.map_file import (
 )
 from depthda.inference.predict_scene import Settings, scene_bands
 from depthda.inference.scene import Bands, Grid, Range, Rows, open_depth, open_image
+from depthda.inference.scene_depth import scene_depth
 from depthda.inference.scratch import ScratchMap, check_space
 from depthda.inference.trained_model import TrainedModel
 from depthda.io.lock import own_folder
@@ -77,34 +79,50 @@ class MapResult:
 
 
 def predict_map(
-    model: TrainedModel, source: str | Path, out: str | Path, options: MapOptions
+    model: TrainedModel,
+    source: str | Path,
+    out: str | Path,
+    options: MapOptions,
+    estimator: DepthEstimator | None = None,
 ) -> MapResult:
     """Predict a scene and write its map, whole or not at all; a stopped run goes on.
 
     Until the map is complete, finished rows are in the folder ``.<name>.part`` next to it.
+
+    Args:
+        model: The model.
+        source: The scene.
+        out: The map, a ``.tif``.
+        options: What is read and written.
+        estimator: Makes the depth that the model reads, if ``options`` has no file of it.
     """
     source, out = Path(source), Path(out)
     check_range('--depth-range', options.heights)
     _check_out(out, source)
-    _check_depth(model, options)
+    _check_depth(model, options, estimator)
+    bands = Bands(model.bands, options.bands, options.stretch, model.dtype)
+    folder = out.with_name(f'.{out.name}.part')
+    layers = options.layers(len(model.classes))
     with ExitStack() as stack:
-        bands = Bands(model.bands, options.bands, options.stretch, model.dtype)
         grid, image = stack.enter_context(open_image(source, bands))
-        depth = None
-        if options.depth is not None and model.needs_depth:
-            other, depth = stack.enter_context(open_depth(options.depth, options.heights))
-            if fault := grid.fault(other):
-                raise UserError(f'{options.depth} does not lie on the grid of {source}: {fault}.')
-        folder = out.with_name(f'.{out.name}.part')
-        layers = options.layers(len(model.classes))
-        check_space(folder, 2 * grid.height * grid.width * sum(layers.values()))
+        check_space(folder, grid.height * grid.width * (2 * sum(layers.values()) + 4))
         stack.enter_context(own_folder(folder.parent, f'.{out.name}.lock'))
-        identity = _identity(model, source, options)
+        identity = _identity(model, source, options, estimator)
         scratch = ScratchMap(folder, layers, (grid.height, grid.width), identity)
         scratch.open()
-        _fill(model, grid, (image, depth), options.settings, scratch)
-    result = _write(model, source, out, grid, options, scratch)
-    scratch.remove()
+        if scratch.rows < grid.height:
+            depth = None
+            if model.needs_depth and options.depth is not None:
+                other, depth = stack.enter_context(open_depth(options.depth, options.heights))
+                if fault := grid.fault(other):
+                    raise UserError(f'{options.depth} is not on the grid of {source}: {fault}.')
+            elif model.needs_depth:
+                batch = options.settings.batch
+                making = scene_depth(estimator, source, bands, folder, identity, batch)
+                _, depth = stack.enter_context(making)
+            _fill(model, grid, (image, depth), options.settings, scratch)
+        result = _write(model, source, out, grid, options, scratch)
+        scratch.remove()
     return result
 
 
@@ -115,8 +133,6 @@ def _fill(
     settings: Settings,
     scratch: ScratchMap,
 ) -> None:
-    if scratch.rows == grid.height:
-        return
     for top, logits, valid in scene_bands(model, grid, *sources, settings, scratch.rows):
         scratch.write(top, _layers(logits, valid, scratch.layers))
 
@@ -193,7 +209,9 @@ def _notes(source: Path, grid: Grid, pixels: dict[str, int]) -> list[str]:
     return notes
 
 
-def _identity(model: TrainedModel, source: Path, options: MapOptions) -> dict[str, Any]:
+def _identity(
+    model: TrainedModel, source: Path, options: MapOptions, estimator: DepthEstimator | None
+) -> dict[str, Any]:
     """Return everything that decides the rows of a map; the size of a batch does not."""
     settings = options.settings
     files = {'image': source, 'depth': options.depth}
@@ -201,6 +219,7 @@ def _identity(model: TrainedModel, source: Path, options: MapOptions) -> dict[st
     return {
         'version': __version__,
         'model': model.about.get('sha256'),
+        'depth_model': estimator and estimator.fingerprint,
         'files': {
             name: stat and [str(files[name].resolve()), stat.st_size, stat.st_mtime_ns]
             for name, stat in stats.items()
@@ -237,13 +256,15 @@ def _check_out(out: Path, source: Path) -> None:
         raise UserError(f'there is no scene {source}: give the path of an image.')
 
 
-def _check_depth(model: TrainedModel, options: MapOptions) -> None:
+def _check_depth(
+    model: TrainedModel, options: MapOptions, estimator: DepthEstimator | None
+) -> None:
     if options.depth is not None and not model.needs_depth:
         warn(f'this model reads no depth at test time: {options.depth} is not used')
-    if model.needs_depth and options.depth is None:
+    if model.needs_depth and options.depth is None and estimator is None:
         raise UserError(
             f'this model reads depth ({model.depth_source}): add --depth FILE, the depth map or '
-            'the heights of the scene.'
+            'the heights of the scene, or --depth-model, which makes relative depth.'
         )
     if options.depth is not None and not options.depth.is_file():
         raise UserError(f'there is no depth map {options.depth}: correct --depth.')

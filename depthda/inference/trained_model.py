@@ -125,7 +125,7 @@ def load_checkpoint_model(
 def build_network(cfg: Config) -> nn.Module:
     """Build the segmentor of a config without reading pretrained weights."""
     model = segmentor_config(cfg.model)
-    for key, part in read_dicts(Config(dict(model=model)), 'model'):
+    for _, part in read_dicts(Config(dict(model=model)), 'model'):
         # A frozen encoder that the checkpoint names is read when the weights are loaded.
         if part.get('weights') and not part.get('frozen'):
             part['weights'] = None

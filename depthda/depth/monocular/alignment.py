@@ -65,6 +65,59 @@ def align_tiles(
     return scales, shifts * spread + middle - scales * middles
 
 
+class Alignment:
+    """:func:`align_tiles` for tiles that come one after another, row by row.
+
+    It keeps only those that a later tile may overlap. The coarse pass is given as a small map of
+    the whole scene; its part of a tile may come from any enlargement.
+    """
+
+    def __init__(self, tiles: int, coarse: np.ndarray, tie: float = 0.1) -> None:
+        self._equations, self._tie = _Equations(tiles), tie
+        self._coarse = _standard(coarse)
+        self._own = np.tile([0.0, 1.0], (tiles, 1))  # mean and deviation of each tile
+        self._open: dict[int, tuple[Box, np.ndarray, np.ndarray]] = {}
+
+    def add(
+        self, index: int, box: Box, tile: np.ndarray, known: np.ndarray, coarse: np.ndarray
+    ) -> None:
+        """Add a tile; ``known`` says where it has data, ``coarse`` is its part of the scene."""
+        middle, spread = self._own[index] = _standard(tile[known])
+        tile = (tile.astype(np.float64) - middle) / spread
+        for other in [i for i, kept in self._open.items() if kept[0][2] <= box[0]]:
+            del self._open[other]
+        for other, kept in self._open.items():
+            if shared := _shared(kept[0], box):
+                both = kept[2][_within(kept[0], shared)] & known[_within(box, shared)]
+                values = {
+                    other: kept[1][_within(kept[0], shared)][both],
+                    index: tile[_within(box, shared)][both],
+                }
+                self._equations.add(1.0, values)
+        values, counts = _block_means(tile, known)
+        target, _ = _block_means((coarse - self._coarse[0]) / self._coarse[1], known)
+        self._equations.add(self._tie * counts, {index: values}, target)
+        self._open[index] = box, tile, known
+
+    def solve(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return scales and shifts of all tiles."""
+        middle, spread = self._coarse
+        middles, spreads = self._own.T
+        scales, shifts = self._equations.solve()
+        scales = scales * spread / spreads
+        return scales, shifts * spread + middle - scales * middles
+
+
+def _shared(one: Box, other: Box) -> Box | None:
+    box = (*map(max, one[:2], other[:2]), *map(min, one[2:], other[2:]))
+    return box if box[0] < box[2] and box[1] < box[3] else None
+
+
+def _within(outer: Box, box: Box) -> tuple[slice, slice]:
+    top, left, _, _ = outer
+    return _slices((box[0] - top, box[1] - left, box[2] - top, box[3] - left))
+
+
 class _Equations:
     """The normal equations of all scales and shifts, summed up term by term."""
 

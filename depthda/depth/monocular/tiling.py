@@ -29,6 +29,11 @@ class TileGrid:
         spans = product(self._spans(self.height), self._spans(self.width))
         return [(top, left, bottom, right) for (top, bottom), (left, right) in spans]
 
+    def weighted_boxes(self) -> Iterator[tuple[Box, tuple[np.ndarray, np.ndarray]]]:
+        """Yield each tile with the weights of its rows and its columns, to be multiplied."""
+        weights = product(list(self._weights(self.height)), list(self._weights(self.width)))
+        return zip(self.boxes, weights, strict=True)
+
     def blend(self, tiles: list[np.ndarray], scales: np.ndarray, shifts: np.ndarray) -> np.ndarray:
         """Return the scene of the tiles ``scale · tile + shift``, H×W float32.
 
@@ -36,9 +41,8 @@ class TileGrid:
         pixel sum to 1: where tiles differ, one turns into the other without a step or a kink.
         """
         scene = np.zeros((self.height, self.width), np.float32)
-        weights = product(self._weights(self.height), self._weights(self.width))
-        parts = zip(self.boxes, tiles, weights, scales, shifts, strict=True)
-        for (top, left, bottom, right), tile, (row, column), scale, shift in parts:
+        parts = zip(self.weighted_boxes(), tiles, scales, shifts, strict=True)
+        for ((top, left, bottom, right), (row, column)), tile, scale, shift in parts:
             aligned = np.float32(scale) * tile + np.float32(shift)
             scene[top:bottom, left:right] += np.outer(row, column) * aligned
         return scene

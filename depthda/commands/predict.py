@@ -1,0 +1,110 @@
+"""Predict land-cover maps of scenes with a trained model.
+
+MODEL is a checkpoint that depthda train wrote; it holds its config, its classes and their colours.
+SCENES are GeoTIFFs or other images of any size, or folders of them. A map is a Cloud-Optimized
+GeoTIFF with the place of its scene, colours, class names and a table of areas (.aux.xml); no-data
+stays no-data. Memory depends on the width of a scene, not on its height. A stopped run goes on with
+the same command.
+"""
+
+from argparse import ArgumentParser, Namespace
+
+from depthda.cli import TupleAction, add_range
+from depthda.errors import UserError, many
+
+EXAMPLES = (
+    '%(prog)s work_dirs/run/iter_40000.pth scene.tif --out map.tif '
+    '--depth-model depth-anything/Depth-Anything-V2-Small-hf',
+    '%(prog)s work_dirs/run/iter_40000.pth scenes/ --out maps/ --confidence --stats',
+)
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    add = parser.add_argument
+    add('model', metavar='MODEL', help='checkpoint (.pth)')
+    add('scenes', nargs='+', metavar='SCENES', help='images, or folders of images')
+    add('--out', required=True, metavar='MAP', help='map (.tif); for several scenes, a folder')
+    add('--config', help='config of the model (default: the one in the checkpoint)')
+    depth = parser.add_argument_group('depth, for models that read it (give one of the two)')
+    text = 'depth map (16-bit PNG) or heights (TIFF) on the grid of the scene; for several '
+    depth.add_argument('--depth', metavar='FILE', help=f'{text}scenes, a folder with their names')
+    text = 'hub id or folder of a Depth Anything model, which makes relative depth on the way'
+    depth.add_argument('--depth-model', metavar='MODEL', help=text)
+    add_range(
+        depth, '--depth-range', 'heights that become 0 and 1 (default: the lowest and highest)'
+    )
+    _add_image_arguments(parser.add_argument_group('the image'))
+    _add_outputs(parser.add_argument_group('outputs beside the map'))
+    _add_network_arguments(parser.add_argument_group('the network'))
+
+
+def _add_image_arguments(group) -> None:
+    text = 'bands to use, counted from 1, red, green and blue first'
+    group.add_argument('--bands', nargs='+', type=int, action=TupleAction, metavar='B', help=text)
+    add_range(group, '--stretch', 'values that become 0 and 255, if images do not have 8 bits')
+    text = 'what to do if a scene of several cannot be predicted'
+    group.add_argument('--on-error', choices=['stop', 'skip'], default='stop', help=text)
+
+
+def _add_outputs(group) -> None:
+    add = group.add_argument
+    add('--confidence', action='store_true', help='the highest probability of each pixel')
+    add('--probabilities', action='store_true', help='the probability of each class')
+    add('--stats', action='store_true', help='print pixels and hectares of each class')
+
+
+def _add_network_arguments(group) -> None:
+    add = group.add_argument
+    add('--window', type=int, metavar='PX', help="side of a window (default: the model's)")
+    text = 'pixels that neighbouring windows share (default: half a window)'
+    add('--overlap', type=int, metavar='PX', help=text)
+    add('--batch', type=int, default=4, metavar='N', help='windows in each pass of the network')
+    text = 'average over mirror images (flips), or over quarter turns, too (d4)'
+    add('--tta', choices=['flips', 'd4'], help=text)
+    add('--amp', action='store_true', help='compute in bfloat16 where it is safe')
+    add('--device', help='cpu, cuda, cuda:1, … (default: cuda if available)')
+
+
+def run(args: Namespace) -> int:
+    import depthda.register  # noqa: F401
+    from depthda.inference.predict import MapOptions, Settings
+    from depthda.inference.scenes import predict_scenes
+    from depthda.inference.trained_model import load_checkpoint_model
+    from depthda.processes import choose_device
+
+    model = load_checkpoint_model(args.model, args.config, choose_device(args.device))
+    window = args.window or min(model.window)
+    overlap = window // 2 if args.overlap is None else args.overlap
+    options = MapOptions(
+        Settings(window, overlap, args.batch, args.amp, args.tta),
+        args.bands,
+        args.stretch,
+        heights=args.depth_range,
+        confidence=args.confidence,
+        probabilities=args.probabilities,
+    )
+    if args.depth and args.depth_model:
+        raise UserError('--depth and --depth-model: give one of the two.')
+    results, failed = predict_scenes(
+        model, args.scenes, args.out, options, args.depth, args.depth_model, args.on_error
+    )
+    for result in results:
+        for note in result.notes:
+            print(f'warning: {note}')
+        if args.stats:
+            print(_table(result))
+        print(*result.files, sep='\n')
+    if failed:
+        print(f'{many(failed, "scene")} could not be predicted')
+    return 1 if failed else 0
+
+
+def _table(result) -> str:
+    total = sum(result.pixels.values())
+    lines = [
+        f'{"class":<20}{"pixels":>12}{"%":>8}' + ('' if result.hectares is None else f'{"ha":>14}')
+    ]
+    for name, count in result.pixels.items():
+        line = f'{name:<20}{count:>12}{100 * count / total:>8.2f}'
+        lines.append(line if result.hectares is None else f'{line}{result.hectares[name]:>14.4f}')
+    return '\n'.join(lines)

@@ -1,0 +1,139 @@
+"""Relative depth of a whole scene, made on the way to its map."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import rasterio
+from rasterio.enums import Resampling
+from rasterio.windows import Window
+
+from depthda.depth.monocular.alignment import Box
+from depthda.depth.monocular.estimator import DepthEstimator, in_batches
+from depthda.depth.monocular.streamed import DepthTiles, SceneDepth
+from depthda.depth.monocular.tiling import TileGrid
+from depthda.errors import UserError
+from depthda.inference.scene import Bands, Grid, Rows, explained, open_image
+from depthda.io.files import read_json, write_json
+from depthda.io.rasters import open_raster
+from depthda.progress import show_progress
+
+_OVERLAP = 0.25  # part of a tile that its neighbour also covers
+_STATE, _TILES = 'depth.json', 'depth.raw'
+
+
+@contextmanager
+def scene_depth(
+    estimator: DepthEstimator,
+    source: str | Path,
+    bands: Bands,
+    folder: Path,
+    identity: dict[str, Any],
+    batch: int = 4,
+) -> Iterator[tuple[Grid, Rows]]:
+    """Yield the grid and the rows of the depth of an image, as :func:`.scene.open_depth` does.
+
+    Tiles of the size of the network overlap by a quarter. Their depth is written to ``folder``, 3.6
+    bytes for each pixel of the scene, so that a stopped run goes on. One scale and one shift for
+    each tile make them agree with each other and with a coarse pass over the scene.
+    """
+    if bands.dtype != 'uint8' and bands.stretch is None:
+        raise UserError(
+            f'{source}: the depth network takes 8 bits, and this model {bands.dtype}: give the '
+            'depth map of the scene with --depth.'
+        )
+    with open_image(source, bands) as (grid, image), open_raster(source) as raster:
+        side = estimator.preprocessing.height
+        tiles = TileGrid(grid.height, grid.width, side, int(side * _OVERLAP))
+        stored = DepthTiles(folder / _TILES, tiles)
+        _estimate(estimator, image, stored, folder, identity, batch)
+        depth = SceneDepth(stored, _coarse(estimator, raster, bands))
+        depth.align(lambda box: _valid(raster, box))
+
+        def load(top: int, bottom: int) -> tuple[np.ndarray, np.ndarray]:
+            rows = depth.rows(top, bottom)
+            return rows[None], np.ones(rows.shape, bool)
+
+        yield grid, Rows(load, grid.height, side - int(side * _OVERLAP))
+
+
+def _estimate(
+    estimator: DepthEstimator,
+    image: Rows,
+    stored: DepthTiles,
+    folder: Path,
+    identity: dict[str, Any],
+    batch: int,
+) -> None:
+    """Run the network on the tiles that are not on disk yet, row by row."""
+    folder.mkdir(parents=True, exist_ok=True)
+    identity = identity | {'depth': estimator.fingerprint, 'tile': stored.shape}
+    state = read_json(folder / _STATE) or {}
+    ranges = state.get('ranges', []) if state.get('identity') == _plain(identity) else []
+    stored.ranges[: len(ranges)] = np.array(ranges or np.zeros((0, 2)))
+    boxes = list(enumerate(stored.grid.boxes))
+    with show_progress('depth', len(boxes)) as show:
+        for top, row in groupby(boxes[len(ranges) :], key=lambda item: item[1][0]):
+            row = list(row)
+            values, valid = image.read(top, row[0][1][2])
+            for part in in_batches(row, batch):
+                _tiles(estimator, part, values, valid, stored)
+            ranges = stored.ranges[: row[-1][0] + 1].tolist()
+            write_json(folder / _STATE, {'identity': _plain(identity), 'ranges': ranges})
+            show(len(ranges))
+
+
+def _tiles(
+    estimator: DepthEstimator,
+    part: list[tuple[int, Box]],
+    values: np.ndarray,
+    valid: np.ndarray,
+    stored: DepthTiles,
+) -> None:
+    known = [(index, box) for index, box in part if valid[:, box[1] : box[3]].any()]
+    inputs = [
+        estimator.preprocessing(_rgb(np.where(valid, values, 0)[:, :, box[1] : box[3]]))
+        for _, box in known
+    ]
+    depths = estimator.whole(inputs, [stored.shape] * len(known)) if known else []
+    found = dict(zip((index for index, _ in known), depths, strict=True))
+    for index, _ in part:
+        depth = found.get(index, np.zeros(stored.shape, np.float32))
+        if not np.isfinite(depth).all():
+            raise UserError(
+                'the depth network has no finite depth for a part of the scene: use fp32, and if '
+                'that does not help, fetch the weights again.'
+            )
+        stored.write(index, depth)
+
+
+def _coarse(estimator: DepthEstimator, raster: rasterio.DatasetReader, bands: Bands) -> np.ndarray:
+    """Return the depth of the scene seen at once, at the size of the network."""
+    size = estimator.preprocessing.coarse_size(raster.height, raster.width)
+    shape = tuple(min(2 * small, large) for small, large in zip(size, raster.shape, strict=True))
+    chosen = bands.of(raster)[:3]
+    with explained(raster):
+        small = raster.read(chosen, out_shape=(len(chosen), *shape), resampling=Resampling.average)
+    rgb = _rgb(bands.scaled(small)[::-1])
+    return estimator.whole([estimator.preprocessing(rgb, size)], [size])[0]
+
+
+def _valid(raster: rasterio.DatasetReader, box: Box) -> np.ndarray:
+    top, left, bottom, right = box
+    return raster.dataset_mask(window=Window(left, top, right - left, bottom - top)) > 0
+
+
+def _rgb(values: np.ndarray) -> np.ndarray:
+    """Return bands (B, H, W), blue first, as H×W×3 with red first; a single band three times."""
+    colours = values[:3][::-1] if len(values) >= 3 else values[:1].repeat(3, 0)
+    return np.ascontiguousarray(colours.transpose(1, 2, 0))
+
+
+def _plain(identity: dict[str, Any]) -> dict[str, Any]:
+    return {
+        key: list(value) if isinstance(value, tuple) else value for key, value in identity.items()
+    }
