@@ -21,7 +21,7 @@ EXAMPLES = (
 
 def add_arguments(parser: ArgumentParser) -> None:
     add = parser.add_argument
-    add('model', metavar='MODEL', help='checkpoint (.pth)')
+    add('model', metavar='MODEL', help='checkpoint (.pth), folder of a bundle, or hub id of one')
     add('scenes', nargs='+', metavar='SCENES', help='images, or folders of images')
     add('--out', required=True, metavar='MAP', help='map (.tif); for several scenes, a folder')
     add('--config', help='config of the model (default: the one in the checkpoint)')
@@ -69,10 +69,10 @@ def run(args: Namespace) -> int:
     import depthda.register  # noqa: F401
     from depthda.inference.predict import MapOptions, Settings
     from depthda.inference.scenes import predict_scenes
-    from depthda.inference.trained_model import load_checkpoint_model
+    from depthda.inference.trained_model import load_model
     from depthda.processes import choose_device
 
-    model = load_checkpoint_model(args.model, args.config, choose_device(args.device))
+    model = load_model(args.model, args.config, choose_device(args.device))
     window = args.window or min(model.window)
     overlap = window // 2 if args.overlap is None else args.overlap
     options = MapOptions(

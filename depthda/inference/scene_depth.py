@@ -1,6 +1,5 @@
 """Relative depth of a whole scene, made on the way to its map."""
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import groupby

@@ -95,6 +95,22 @@ class TrainedModel:
         return logits[:, : len(self.classes), :height, :width].float()
 
 
+def load_model(
+    name: str | Path, config: str | Path | Config | None = None, device: str = 'cpu'
+) -> TrainedModel:
+    """Load a checkpoint (``.pth``), the folder of a bundle, or a bundle on the hub."""
+    from depthda.inference import bundle
+
+    path = Path(name).expanduser()
+    if path.is_dir():
+        return bundle.load_bundle(path, device)
+    if not path.is_file() and bundle.is_hub_name(str(name)):
+        return bundle.load_hub_bundle(str(name), device)
+    if not path.is_file():
+        raise UserError(f'there is no checkpoint or bundle {name}: correct the path.')
+    return load_checkpoint_model(path, config, device)
+
+
 def load_checkpoint_model(
     path: str | Path, config: str | Path | Config | None = None, device: str = 'cpu'
 ) -> TrainedModel:
@@ -113,21 +129,28 @@ def load_checkpoint_model(
     about = {key: meta.get(key) for key in ('selection', 'trained_on')}
     about |= dict(file=path.name, sha256=file_hash(path), experiment=meta.get('experiment_name'))
     network = build_network(cfg)
-    weights = complete_weights(
-        network, checkpoint, 'give the config that it was trained with', str(path)
-    )
-    check_finite(weights, str(path))
-    network.load_state_dict(weights)
+    complete(network, checkpoint, str(path))
     colours = tuple(tuple(map(int, colour)) for colour in palette)
     return TrainedModel(network.to(device).eval(), tuple(classes), colours, cfg, about)
 
 
-def build_network(cfg: Config) -> nn.Module:
-    """Build the segmentor of a config without reading pretrained weights."""
+def complete(network: nn.Module, checkpoint: Mapping[str, Any], name: str) -> None:
+    """Fill a network with weights that must fit it exactly."""
+    advice = 'give the config that it was trained with'
+    weights = complete_weights(network, checkpoint, advice, name)
+    check_finite(weights, name)
+    network.load_state_dict(weights)
+
+
+def build_network(cfg: Config, whole: bool = False) -> nn.Module:
+    """Build the segmentor of a config without reading pretrained weights.
+
+    A frozen encoder that a checkpoint only names is read when the checkpoint is loaded; with
+    ``whole`` the weights of the encoder come with the others.
+    """
     model = segmentor_config(cfg.model)
     for _, part in read_dicts(Config(dict(model=model)), 'model'):
-        # A frozen encoder that the checkpoint names is read when the weights are loaded.
-        if part.get('weights') and not part.get('frozen'):
+        if part.get('weights') and (whole or not part.get('frozen')):
             part['weights'] = None
         if part.get('init_cfg'):
             part['init_cfg'] = None

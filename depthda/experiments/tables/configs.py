@@ -16,7 +16,6 @@ from depthda.engine.overrides import apply_overrides, read_nodes
 from depthda.errors import UserError
 from depthda.experiments.tables.table import ChainStep
 
-_TUPLE = '(tuple)'
 _PLACEHOLDERS = ('run', 'data', 'seed', 'pretrained')
 LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
 
@@ -62,28 +61,6 @@ def resolve(options: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, 
         return value
 
     return fill(options)
-
-
-def stored(value: Any) -> Any:
-    """Return options as JSON can hold them; :func:`restored` gives their tuples back."""
-    if isinstance(value, tuple):
-        return {_TUPLE: [stored(item) for item in value]}
-    if isinstance(value, list):
-        return [stored(item) for item in value]
-    if isinstance(value, Mapping):
-        return {key: stored(item) for key, item in value.items()}
-    return value
-
-
-def restored(value: Any) -> Any:
-    """Return what :func:`stored` was given; some arguments of transforms must be tuples."""
-    if isinstance(value, list):
-        return [restored(item) for item in value]
-    if not isinstance(value, Mapping):
-        return value
-    if value.keys() == {_TUPLE}:
-        return tuple(restored(value[_TUPLE]))
-    return {key: restored(item) for key, item in value.items()}
 
 
 def test_classes(cfg: Config) -> tuple[str, ...]:

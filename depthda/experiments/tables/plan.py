@@ -16,6 +16,7 @@ from depthda.experiments.tables.stand_in import smoke_row
 from depthda.experiments.tables.table import ChainStep, Pretraining, Row, Table
 from depthda.experiments.tables.table_check import unknown_name_error
 from depthda.io.files import read_json
+from depthda.io.tuples import stored
 from depthda.models.renamed import first_form
 
 # The keys of a config that decide the result; logging and the work dir do not.
@@ -71,7 +72,7 @@ class Run:
         described = dict(table=self.table, row=row.name, world=self.world, seed=self.seed)
         described |= dict(hash=self.hash, protocol=row.protocol, sample=row.sample, data=data)
         pretrained = self.pretraining and str(self.pretraining.folder)
-        steps = [configs.stored(asdict(step)) for step in self.steps]
+        steps = [stored(asdict(step)) for step in self.steps]
         return described | dict(pretrained=pretrained, steps=steps)
 
 

@@ -18,9 +18,10 @@ from typing import Any
 
 from depthda.errors import UserError
 from depthda.experiments.protocol import judge
-from depthda.experiments.tables.configs import resolve, restored
+from depthda.experiments.tables.configs import resolve
 from depthda.io.files import last_lines, read_json, write_json
 from depthda.io.lock import locked
+from depthda.io.tuples import restored
 
 
 def main(folders: list[str]) -> None:

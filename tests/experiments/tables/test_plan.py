@@ -6,9 +6,10 @@ import pytest
 from small_tables import finish, refusal, tiny
 
 from depthda.errors import UserError
-from depthda.experiments.tables.configs import read_config, resolve, resolved_config, restored
+from depthda.experiments.tables.configs import read_config, resolve, resolved_config
 from depthda.experiments.tables.plan import find_run, plan_runs
 from depthda.experiments.tables.table import load_table
+from depthda.io.tuples import restored
 
 
 @pytest.fixture

@@ -1,0 +1,169 @@
+"""A model as a folder that one can hand on: weights, config, classes, and a card."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mmengine.config import Config
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from depthda.checkpoints.loading import file_hash
+from depthda.errors import UserError, few
+from depthda.inference.trained_model import TrainedModel, build_network, complete
+from depthda.io.files import atomic_path, read_json, write_json
+from depthda.io.tuples import restored, stored
+from depthda.version import __version__
+
+WEIGHTS, FACTS, CARD = 'model.safetensors', 'bundle.json', 'README.md'
+_FORMAT = 1
+# Files that may run code when they are read; a bundle needs none of them.
+_PICKLES = ('.pth', '.pt', '.pkl', '.pickle', '.bin', '.ckpt', '.joblib')
+
+
+@dataclass(frozen=True)
+class Card:
+    """What the author of a bundle adds to what the checkpoint records.
+
+    Attributes:
+        name: Name of the model.
+        gsd: Ground sampling distance of the training images, in metres.
+        licence: Licence of the weights, such as ``cc-by-nc-sa-4.0``.
+        data: Licence and source of the training data.
+        scores: Scores by name, with the file that they were read from.
+    """
+
+    name: str
+    gsd: float | None = None
+    licence: str | None = None
+    data: str | None = None
+    scores: Mapping[str, float] | None = None
+
+
+def save_bundle(model: TrainedModel, out: str | Path, card: Card) -> list[Path]:
+    """Write a bundle; its weights are complete, also where a checkpoint only names an encoder."""
+    out = Path(out)
+    if out.is_dir() and any(out.iterdir()) and not (out / FACTS).is_file():
+        raise UserError(f'{out} holds other files: name a new folder.')
+    out.mkdir(parents=True, exist_ok=True)
+    with atomic_path(out / WEIGHTS) as temporary:
+        save_file(_weights(model), temporary)
+    facts = {
+        'format': _FORMAT,
+        'depthda': __version__,
+        'weights_sha256': file_hash(out / WEIGHTS),
+        'model': stored(model.config.to_dict()['model']),
+        'classes': list(model.classes),
+        'palette': [list(colour) for colour in model.palette],
+        'about': dict(model.about),
+        'gsd': card.gsd,
+        'licence': card.licence,
+    }
+    write_json(out / FACTS, facts)
+    with atomic_path(out / CARD) as temporary:
+        temporary.write_text(card_text(model, card), encoding='utf-8')
+    return [out / name for name in (WEIGHTS, FACTS, CARD)]
+
+
+def load_bundle(folder: str | Path, device: str = 'cpu') -> TrainedModel:
+    """Build the model of a bundle; nothing is fetched, and no code of the bundle runs."""
+    folder = Path(folder)
+    if pickles := [path.name for path in folder.iterdir() if path.suffix in _PICKLES]:
+        raise UserError(
+            f'{folder} holds {few(pickles)}, which may run code when it is read: a bundle has '
+            f'{WEIGHTS}, {FACTS} and {CARD} only; fetch it again from its author.'
+        )
+    facts = read_json(folder / FACTS)
+    if facts is None or not (folder / WEIGHTS).is_file():
+        raise UserError(f'{folder} is no bundle: it lacks {FACTS} or {WEIGHTS}.')
+    if facts.get('format') != _FORMAT:
+        raise UserError(
+            f'{folder} has format {facts.get("format")}, and depthda {__version__} reads {_FORMAT}.'
+        )
+    if file_hash(folder / WEIGHTS) != facts['weights_sha256']:
+        raise UserError(
+            f'{folder / WEIGHTS} is not the file that {FACTS} describes: fetch it again.'
+        )
+    try:
+        weights = load_file(folder / WEIGHTS)
+    except SafetensorError as error:
+        raise UserError(f'{folder / WEIGHTS} is damaged ({error}): fetch it again.') from error
+    cfg = Config({'model': restored(facts['model'])})
+    network = build_network(cfg, whole=True)
+    complete(network, {'state_dict': weights}, str(folder / WEIGHTS))
+    colours = tuple(tuple(colour) for colour in facts['palette'])
+    about = dict(facts['about'], file=folder.name, gsd=facts['gsd'])
+    network = network.to(device).eval()
+    return TrainedModel(network, tuple(facts['classes']), colours, cfg, about)
+
+
+def load_hub_bundle(name: str, device: str = 'cpu') -> TrainedModel:
+    """Fetch a bundle from the hub, ``owner/name@revision``, and build its model."""
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+
+    repository, _, revision = name.partition('@')
+    try:
+        folder = snapshot_download(
+            repository, revision=revision or None, allow_patterns=[WEIGHTS, FACTS, CARD]
+        )
+    except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
+        reason = str(error).splitlines()[0].rstrip('. ')
+        raise UserError(f'the bundle {name} cannot be fetched ({reason}).') from error
+    return load_bundle(folder, device)
+
+
+def is_hub_name(name: str) -> bool:
+    return re.fullmatch(r'[\w.-]+/[\w.-]+(@[\w.-]+)?', name) is not None
+
+
+def _weights(model: TrainedModel) -> dict[str, Tensor]:
+    """Return all tensors of the network, those of a frozen encoder included, without sharing."""
+    tensors = dict(model.network.named_parameters()) | dict(model.network.named_buffers())
+    kept = {name: value for name, value in tensors.items() if not name.endswith('fingerprint')}
+    return {name: value.detach().cpu().contiguous().clone() for name, value in kept.items()}
+
+
+def card_text(model: TrainedModel, card: Card) -> str:
+    """Return the README of a bundle, with the header that the hub reads."""
+    head = ['---', 'library_name: depthda', 'pipeline_tag: image-segmentation']
+    head += [f'license: {card.licence}'] if card.licence else []
+    trained_on = (model.about.get('trained_on') or {}).copy()
+    selection = model.about.get('selection') or {}
+    facts = {
+        'Classes': ', '.join(model.classes),
+        'Optical bands': str(model.bands),
+        'Depth': model.depth_source or 'not read at test time',
+        'Window': ' × '.join(map(str, model.window)),
+        'Ground sampling distance of training': f'{card.gsd} m' if card.gsd else 'not recorded',
+        'Trained on': _dataset(trained_on),
+        'Checkpoint chosen by': _choice(selection),
+        'Licence of the training data': card.data or 'not recorded',
+        'Licence of the weights': card.licence or 'not recorded',
+        'SHA-256 of the checkpoint': str(model.about.get('sha256')),
+    }
+    lines = [*head, '---', '', f'# {card.name}', '', '| | |', '| --- | --- |']
+    lines += [f'| {key} | {value} |' for key, value in facts.items()]
+    if card.scores:
+        lines += ['', '| score | |', '| --- | ---: |']
+        lines += [f'| {name} | {value:.2f} |' for name, value in card.scores.items()]
+    lines += ['', '```bash', 'depthda predict FOLDER scene.tif --out map.tif', '```', '']
+    return '\n'.join(lines)
+
+
+def _dataset(described: Mapping[str, Any]) -> str:
+    if source := described.get('source'):
+        return f'{_dataset(source)}; without labels: {_dataset(described["target"])}'
+    parts = [described.get('type')]
+    for key in ('domains', 'domain', 'splits', 'split'):
+        value = described.get(key)
+        parts.append(' + '.join(value) if isinstance(value, list) else value)
+    return ', '.join(str(part) for part in parts if part) or 'not recorded'
+
+
+def _choice(selection: Mapping[str, Any]) -> str:
+    rule = selection.get('rule') or 'not recorded'
+    return f'{rule}, on {_dataset(selection["on"])}' if selection.get('on') else rule
