@@ -1,5 +1,6 @@
 """A model as a folder that one can hand on: weights, config, classes, and a card."""
 
+import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,7 +12,6 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from depthda.checkpoints.loading import file_hash
 from depthda.errors import UserError, few
 from depthda.inference.trained_model import TrainedModel, build_network, complete
 from depthda.io.files import atomic_path, read_json, write_json
@@ -54,7 +54,7 @@ def save_bundle(model: TrainedModel, out: str | Path, card: Card) -> list[Path]:
     facts = {
         'format': _FORMAT,
         'depthda': __version__,
-        'weights_sha256': file_hash(out / WEIGHTS),
+        'weights_sha256': _sha256(out / WEIGHTS),
         'model': stored(model.config.to_dict()['model']),
         'classes': list(model.classes),
         'palette': [list(colour) for colour in model.palette],
@@ -83,7 +83,7 @@ def load_bundle(folder: str | Path, device: str = 'cpu') -> TrainedModel:
         raise UserError(
             f'{folder} has format {facts.get("format")}, and depthda {__version__} reads {_FORMAT}.'
         )
-    if file_hash(folder / WEIGHTS) != facts['weights_sha256']:
+    if _sha256(folder / WEIGHTS) != facts['weights_sha256']:
         raise UserError(
             f'{folder / WEIGHTS} is not the file that {FACTS} describes: fetch it again.'
         )
@@ -116,13 +116,21 @@ def load_hub_bundle(name: str, device: str = 'cpu') -> TrainedModel:
     return load_bundle(folder, device)
 
 
+def _sha256(path: Path) -> str:
+    digest = hashlib.sha256()
+    with open(path, 'rb') as file:
+        while part := file.read(2**20):
+            digest.update(part)
+    return digest.hexdigest()
+
+
 def is_hub_name(name: str) -> bool:
     return re.fullmatch(r'[\w.-]+/[\w.-]+(@[\w.-]+)?', name) is not None
 
 
 def _weights(model: TrainedModel) -> dict[str, Tensor]:
     """Return all tensors of the network, those of a frozen encoder included, without sharing."""
-    tensors = dict(model.network.named_parameters()) | dict(model.network.named_buffers())
+    tensors = dict(model.network.named_parameters()) | model.network.state_dict()
     kept = {name: value for name, value in tensors.items() if not name.endswith('fingerprint')}
     return {name: value.detach().cpu().contiguous().clone() for name, value in kept.items()}
 
