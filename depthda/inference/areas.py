@@ -1,6 +1,7 @@
 """Areas of pixels on the ground."""
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 from rasterio.crs import CRS
@@ -25,6 +26,25 @@ def row_areas(grid: Grid) -> np.ndarray | None:
     edges = grid.transform.f + grid.transform.e * np.arange(grid.height + 1)
     zones = np.abs(np.diff([_zone(math.radians(max(-90.0, min(90.0, y)))) for y in edges]))
     return zones * math.radians(abs(grid.transform.a))
+
+
+def ring_area(grid: Grid, ring: Sequence[tuple[float, float]]) -> float:
+    """Return the area inside a ring of pixel corners, in square metres; without a CRS in pixels.
+
+    In a geographic CRS, edges along rows and columns are exact.
+    """
+    columns, rows = np.array(ring, float).T
+    if grid.crs is None:
+        height = rows
+        scale = 1.0
+    elif grid.crs.is_geographic:
+        latitudes = np.radians(np.clip(grid.transform.f + grid.transform.e * rows, -90, 90))
+        height = np.array([_zone(latitude) for latitude in latitudes])
+        scale = math.radians(abs(grid.transform.a))
+    else:
+        height, scale = rows, abs(grid.transform.determinant) * _metres(grid.crs) ** 2
+    middle = (columns[1:] + columns[:-1]) / 2
+    return abs(float((middle * np.diff(height)).sum())) * scale
 
 
 def _metres(crs: CRS) -> float:

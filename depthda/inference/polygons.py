@@ -1,0 +1,107 @@
+"""Turn a land-cover map into polygons with class and area."""
+
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+import rasterio
+from rasterio.features import shapes
+from rasterio.warp import transform_geom
+
+from depthda.errors import UserError
+from depthda.inference.areas import ring_area
+from depthda.inference.map_file import NO_DATA
+from depthda.inference.scene import Grid
+from depthda.io.files import atomic_path
+from depthda.io.geopackage import Polygon, Ring, write_geopackage
+
+_FIELDS = {'class': str, 'value': int, 'hectares': float}
+
+
+def vectorise(
+    source: str | Path,
+    out: str | Path,
+    classes: Sequence[str],
+    min_area: float = 0.0,
+    simplify: float = 0.0,
+) -> int:
+    """Write the polygons of a map, and return their number.
+
+    Args:
+        source: The map.
+        out: A ``.gpkg``, in the coordinate system of the map, or a ``.geojson``, in longitude and
+            latitude as its standard demands.
+        classes: Names of the classes.
+        min_area: Smallest area in square metres (in pixels without a georeference); smaller
+            polygons are left out.
+        simplify: Largest distance in pixels by which an edge may move. Neighbours are simplified
+            one by one, so gaps and overlaps of that width may appear.
+    """
+    out = Path(out)
+    if out.suffix.lower() not in ('.gpkg', '.geojson', '.json'):
+        raise UserError(f'--vector {out}: give a name that ends in .gpkg or .geojson.')
+    with rasterio.open(source) as raster, atomic_path(out) as temporary:
+        grid = Grid.of(raster)
+        found = _polygons(raster, grid, min_area, simplify)
+        if out.suffix.lower() == '.gpkg':
+            features = (
+                (polygon, {'class': classes[value], 'value': value, 'hectares': area / 10_000})
+                for polygon, value, area in found
+            )
+            return write_geopackage(temporary, 'land_cover', grid.crs, _FIELDS, features)
+        return _write_geojson(temporary, grid, classes, found)
+
+
+def _polygons(
+    raster: rasterio.DatasetReader, grid: Grid, min_area: float, simplify: float
+) -> Iterator[tuple[Polygon, int, float]]:
+    """Yield the regions of a map: rings in its coordinates, class, and area in square metres."""
+    band = rasterio.band(raster, 1)
+    to_pixels = ~grid.transform
+    # GDAL returns a band's polygons on the map; in pixels, their corners are whole numbers.
+    for shape, value in shapes(band, connectivity=4):
+        if int(value) == NO_DATA:
+            continue
+        rings = [
+            [tuple(map(round, to_pixels @ point)) for point in ring]
+            for ring in shape['coordinates']
+        ]
+        area = sum(ring_area(grid, ring) * (1 if i == 0 else -1) for i, ring in enumerate(rings))
+        if area < min_area:
+            continue
+        if simplify:
+            rings = [simplified(ring, simplify) for ring in rings]
+        yield [_placed(ring, grid) for ring in rings if len(ring) >= 4], int(value), area
+
+
+def simplified(ring: Ring, distance: float) -> Ring:
+    """Return a ring in pixels with fewer corners, none of which moves by more than ``distance``."""
+    points = np.array(ring[:-1], np.float32)[:, None]
+    kept = cv2.approxPolyDP(points, distance, closed=True)[:, 0]
+    if len(kept) < 3:
+        return ring
+    return [tuple(map(float, point)) for point in (*kept, kept[0])]
+
+
+def _placed(ring: Ring, grid: Grid) -> Ring:
+    return [grid.transform @ (x, y) for x, y in ring]
+
+
+def _write_geojson(
+    path: Path, grid: Grid, classes: Sequence[str], found: Iterator[tuple[Polygon, int, float]]
+) -> int:
+    count = 0
+    with open(path, 'w', encoding='utf-8') as file:
+        file.write('{"type": "FeatureCollection", "features": [\n')
+        for polygon, value, area in found:
+            geometry = {'type': 'Polygon', 'coordinates': polygon}
+            if grid.crs is not None:
+                geometry = transform_geom(grid.crs, 'OGC:CRS84', geometry, precision=8)
+            properties = {'class': classes[value], 'value': value, 'hectares': area / 10_000}
+            feature = {'type': 'Feature', 'properties': properties, 'geometry': geometry}
+            file.write((',\n' if count else '') + json.dumps(feature))
+            count += 1
+        file.write('\n]}\n')
+    return count
