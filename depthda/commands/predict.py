@@ -42,6 +42,8 @@ def _add_image_arguments(group) -> None:
     text = 'bands to use, counted from 1, red, green and blue first'
     group.add_argument('--bands', nargs='+', type=int, action=TupleAction, metavar='B', help=text)
     add_range(group, '--stretch', 'values that become 0 and 255, if images do not have 8 bits')
+    text = 'polygons (.gpkg, .geojson) of the area to predict'
+    group.add_argument('--aoi', type=Path, metavar='FILE', help=text)
     text = 'what to do if a scene of several cannot be predicted'
     group.add_argument('--on-error', choices=['stop', 'skip'], default='stop', help=text)
 
@@ -80,6 +82,7 @@ def run(args: Namespace) -> int:
         args.bands,
         args.stretch,
         heights=args.depth_range,
+        area=args.aoi,
         confidence=args.confidence,
         probabilities=args.probabilities,
     )

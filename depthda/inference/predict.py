@@ -42,6 +42,7 @@ class MapOptions:
         stretch: Values of the image that become 0 and 255.
         depth: Depth map or heights of the scene, on its grid.
         heights: Heights that become 0 and 1; None: the lowest and the highest.
+        area: Polygons; windows outside them are not computed.
         confidence: Write the highest probability of each pixel, too.
         probabilities: Write the probability of each class, too.
     """
@@ -51,6 +52,7 @@ class MapOptions:
     stretch: Range | None = None
     depth: Path | None = None
     heights: Range | None = None
+    area: Path | None = None
     confidence: bool = False
     probabilities: bool = False
 
@@ -104,7 +106,7 @@ def predict_map(
     folder = out.with_name(f'.{out.name}.part')
     layers = options.layers(len(model.classes))
     with ExitStack() as stack:
-        grid, image = stack.enter_context(open_image(source, bands))
+        grid, image = stack.enter_context(open_image(source, bands, options.area))
         check_space(folder, grid.height * grid.width * (2 * sum(layers.values()) + 4))
         stack.enter_context(own_folder(folder.parent, f'.{out.name}.lock'))
         identity = _identity(model, source, options, estimator)
@@ -214,7 +216,7 @@ def _identity(
 ) -> dict[str, Any]:
     """Return everything that decides the rows of a map; the size of a batch does not."""
     settings = options.settings
-    files = {'image': source, 'depth': options.depth}
+    files = {'image': source, 'depth': options.depth, 'area': options.area}
     stats = {name: path and path.stat() for name, path in files.items()}
     return {
         'version': __version__,

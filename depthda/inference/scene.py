@@ -5,18 +5,21 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import rasterio
 from affine import Affine
 from rasterio.crs import CRS
 from rasterio.errors import RasterioError
+from rasterio.features import geometry_mask
 from rasterio.windows import Window
 
 from depthda.datasets.transforms.load_multiband_image import swapped_bands
 from depthda.depth.maps import normalize_heights
 from depthda.errors import UserError, check_range, many
 from depthda.io.headers import check_upright
+from depthda.io.polygons import read_polygons
 from depthda.io.rasters import open_raster, refuse_indices
 
 Range = tuple[float, float]
@@ -147,10 +150,13 @@ class Rows:
 
 
 @contextmanager
-def open_image(path: str | os.PathLike, bands: Bands) -> Iterator[tuple[Grid, Rows]]:
+def open_image(
+    path: str | os.PathLike, bands: Bands, area: str | Path | None = None
+) -> Iterator[tuple[Grid, Rows]]:
     """Yield the grid of an image and its rows, with colours in the order of training (blue first).
 
-    A pixel has data unless the file marks it (no-data value, mask, opacity) or it is not finite.
+    A pixel has data unless the file marks it (no-data value, mask, opacity), it is not finite, or
+    it lies outside the polygons of ``area``.
     """
     check_upright(path)
     with open_raster(path) as raster:
@@ -168,7 +174,8 @@ def open_image(path: str | os.PathLike, bands: Bands) -> Iterator[tuple[Grid, Ro
             return bands.scaled(values), valid
 
         block = max(shape[0] for shape in raster.block_shapes)
-        yield Grid.of(raster), Rows(load, raster.height, block)
+        grid, rows = Grid.of(raster), Rows(load, raster.height, block)
+        yield grid, rows if area is None else inside(rows, grid, area, block)
 
 
 @contextmanager
@@ -204,6 +211,19 @@ def open_depth(
             return depth[None], depth > 0
 
         yield Grid.of(raster), Rows(load, raster.height, block)
+
+
+def inside(rows: Rows, grid: Grid, area: str | Path, block: int) -> Rows:
+    """Return rows that have data only inside the polygons of a file."""
+    shapes = [geometry for geometry, _ in read_polygons(area, grid.crs)]
+
+    def load(top: int, bottom: int) -> tuple[np.ndarray, np.ndarray]:
+        values, valid = rows.read(top, bottom)
+        place = grid.transform @ Affine.translation(0, top)
+        outside = geometry_mask(shapes, (bottom - top, grid.width), place)
+        return values, valid & ~outside
+
+    return Rows(load, grid.height, block)
 
 
 @contextmanager

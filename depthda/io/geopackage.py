@@ -1,4 +1,4 @@
-"""Write polygons as a GeoPackage, and read polygons from one: an SQLite file with WKB geometries."""
+"""Write and read polygons in a GeoPackage, an SQLite file with geometries in WKB."""
 
 import sqlite3
 import struct
@@ -76,9 +76,12 @@ def write_geopackage(
 
 
 def read_geopackage(
-    path: str | Path, field: str
+    path: str | Path, field: str | None = None
 ) -> tuple[CRS | None, list[tuple[list[Polygon], Any]]]:
-    """Return the coordinate system, and the polygons of each feature with one of its attributes."""
+    """Return the coordinate system, and the polygons of each feature with one of its attributes.
+
+    Without ``field`` the attribute is None.
+    """
     file = sqlite3.connect(f'file:{path}?mode=ro', uri=True)
     try:
         layers = file.execute('SELECT table_name, column_name, srs_id FROM gpkg_geometry_columns')
@@ -88,9 +91,10 @@ def read_geopackage(
             raise UserError(f'{path} has the layers {names}: save one layer as a file of its own.')
         layer, column, place = found[0]
         names = [row[1] for row in file.execute(f'PRAGMA table_info("{layer}")')]
-        if field not in names:
+        if field is not None and field not in names:
             raise UserError(f'{path} has no field {field!r}, it has {", ".join(names)}.')
-        query = f'SELECT "{column}", "{field}" FROM "{layer}"'
+        value = 'NULL' if field is None else f'"{field}"'
+        query = f'SELECT "{column}", {value} FROM "{layer}"'
         features = [(list(_polygons(blob)), value) for blob, value in file.execute(query) if blob]
         definition = file.execute(
             'SELECT organization, organization_coordsys_id, definition FROM gpkg_spatial_ref_sys '

@@ -1,0 +1,66 @@
+"""Read polygons with an attribute from a GeoPackage or a GeoJSON file, on the map of a raster."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from rasterio.crs import CRS
+from rasterio.warp import transform_geom
+
+from depthda.errors import UserError
+from depthda.io.geopackage import Polygon, read_geopackage
+
+_KINDS = ('Polygon', 'MultiPolygon')
+
+
+def read_polygons(
+    path: str | Path, crs: CRS | None, field: str | None = None
+) -> list[tuple[dict[str, Any], Any]]:
+    """Return geometries as GeoJSON has them, in ``crs``, each with one attribute.
+
+    Without ``field`` the attribute is None. Polygons without a coordinate system, and those for a
+    raster without one, are taken as they are.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise UserError(f'there is no file of polygons {path}: correct the path.')
+    suffix = path.suffix.lower()
+    if suffix not in ('.gpkg', '.geojson', '.json'):
+        raise UserError(f'{path}: polygons are read from .gpkg and .geojson: export them as one.')
+    own, found = (_geopackage if suffix == '.gpkg' else _geojson)(path, field)
+    if not found:
+        raise UserError(f'{path} holds no polygon: export the layer of the polygons.')
+    if own is None or crs is None or own == crs:
+        return found
+    return [(transform_geom(own, crs, geometry), value) for geometry, value in found]
+
+
+def _geopackage(path: Path, field: str | None) -> tuple[CRS | None, list[tuple[dict, Any]]]:
+    crs, features = read_geopackage(path, field)
+    return crs, [(_geometry(polygons), value) for polygons, value in features]
+
+
+def _geometry(polygons: list[Polygon]) -> dict[str, Any]:
+    return {'type': 'MultiPolygon', 'coordinates': [[list(r) for r in p] for p in polygons]}
+
+
+def _geojson(path: Path, field: str | None) -> tuple[CRS | None, list[tuple[dict, Any]]]:
+    try:
+        content = json.loads(path.read_text(encoding='utf-8'))
+    except ValueError as error:
+        raise UserError(f'{path} is not JSON ({error}): export it again.') from error
+    kind = content.get('type') if isinstance(content, dict) else None
+    if kind in _KINDS:
+        content = {'type': 'Feature', 'properties': {}, 'geometry': content}
+    features = content['features'] if kind == 'FeatureCollection' else [content]
+    found = []
+    for feature in features if kind else ():
+        geometry, values = feature.get('geometry') or {}, feature.get('properties') or {}
+        if geometry.get('type') not in _KINDS:
+            raise UserError(f'{path} holds a {geometry.get("type")}: keep polygons only.')
+        if field is not None and field not in values:
+            raise UserError(f'{path} has no field {field!r}, it has {", ".join(values)}.')
+        found.append((geometry, values.get(field)))
+    # Older files name another system; the standard knows longitude and latitude only.
+    named = ((content.get('crs') or {}).get('properties') or {}).get('name')
+    return CRS.from_user_input(named or 'OGC:CRS84'), found
