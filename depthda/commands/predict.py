@@ -8,6 +8,7 @@ the same command.
 """
 
 from argparse import ArgumentParser, Namespace
+from pathlib import Path
 
 from depthda.cli import TupleAction, add_range
 from depthda.errors import UserError, many
