@@ -21,8 +21,8 @@ from depthda.inference.map_file import (
     write_class_table,
     write_cog,
 )
-from depthda.inference.predict_scene import Settings, scene_bands
-from depthda.inference.scene import Bands, Grid, Range, Rows, open_depth, open_image
+from depthda.inference.predict_scene import Settings, Sources, scene_bands
+from depthda.inference.scene import Bands, Grid, Range, area_mask, open_depth, open_image
 from depthda.inference.scene_depth import scene_depth
 from depthda.inference.scratch import ScratchMap, check_space
 from depthda.inference.trained_model import TrainedModel
@@ -106,7 +106,7 @@ def predict_map(
     folder = out.with_name(f'.{out.name}.part')
     layers = options.layers(len(model.classes))
     with ExitStack() as stack:
-        grid, image = stack.enter_context(open_image(source, bands, options.area))
+        grid, image = stack.enter_context(open_image(source, bands))
         check_space(folder, grid.height * grid.width * (2 * sum(layers.values()) + 4))
         stack.enter_context(own_folder(folder.parent, f'.{out.name}.lock'))
         identity = _identity(model, source, options, estimator)
@@ -122,7 +122,8 @@ def predict_map(
                 batch = options.settings.batch
                 making = scene_depth(estimator, source, bands, folder, identity, batch)
                 _, depth = stack.enter_context(making)
-            _fill(model, grid, (image, depth), options.settings, scratch)
+            area = options.area and area_mask(grid, options.area)
+            _fill(model, grid, (image, depth, area), options.settings, scratch)
         result = _write(model, source, out, grid, options, scratch)
         scratch.remove()
     return result
@@ -131,11 +132,11 @@ def predict_map(
 def _fill(
     model: TrainedModel,
     grid: Grid,
-    sources: tuple[Rows, Rows | None],
+    sources: Sources,
     settings: Settings,
     scratch: ScratchMap,
 ) -> None:
-    for top, logits, valid in scene_bands(model, grid, *sources, settings, scratch.rows):
+    for top, logits, valid in scene_bands(model, grid, sources, settings, scratch.rows):
         scratch.write(top, _layers(logits, valid, scratch.layers))
 
 

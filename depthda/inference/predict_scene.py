@@ -1,6 +1,6 @@
 """Predict a scene in bands of rows, with memory for a band and not for the scene."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -13,6 +13,9 @@ from depthda.inference.scene import Grid, Rows
 from depthda.inference.trained_model import TrainedModel
 from depthda.models.segmentors.sliding_window import Window, WindowGrid
 from depthda.progress import show_progress
+
+Area = Callable[[int, int], np.ndarray]  # which pixels of rows from … to … to predict
+Sources = tuple[Rows, Rows | None, Area | None]  # image, depth, area
 
 
 @dataclass(frozen=True)
@@ -58,8 +61,7 @@ VIEWS = {
 def scene_bands(
     model: TrainedModel,
     scene: Grid,
-    image: Rows,
-    depth: Rows | None,
+    sources: Sources,
     settings: Settings,
     first: int = 0,
 ) -> Iterator[tuple[int, Tensor, np.ndarray]]:
@@ -71,7 +73,7 @@ def scene_bands(
     grid = settings.grid(scene)
     validity: dict[int, np.ndarray] = {}
     rows = [y for y in grid.rows if y + grid.size[0] > first]
-    batches = _batches(model, grid, rows, (image, depth), settings, validity)
+    batches = _batches(model, grid, rows, sources, settings, validity)
     for top, logits in grid.bands(batches, top=rows[0]):
         # A band ends where the next row of windows begins, so the strip of its own row holds it.
         valid = validity.pop(top)[: logits.shape[2]]
@@ -84,7 +86,7 @@ def _batches(
     model: TrainedModel,
     grid: WindowGrid,
     rows: list[int],
-    sources: tuple[Rows, Rows | None],
+    sources: Sources,
     settings: Settings,
     validity: dict[int, np.ndarray],
 ) -> Iterator[tuple[list[Window], Tensor]]:
@@ -112,13 +114,18 @@ def _batches(
             show(done)
 
 
-def _strip(image: Rows, depth: Rows | None, top: int, bottom: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return the rows of the image, with depth as the last channel, and where they have data."""
+def _strip(
+    image: Rows, depth: Rows | None, area: Area | None, top: int, bottom: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the rows of the image, with depth as the last channel, and where a map is asked for.
+
+    The network sees the image outside of the area as well, as it would without one.
+    """
     values, valid = image.read(top, bottom)
     if depth is not None:
         heights, _ = depth.read(top, bottom)
         values = np.concatenate([values.astype(np.float32), heights])
-    return np.where(valid, values, 0), valid
+    return np.where(valid, values, 0), valid if area is None else valid & area(top, bottom)
 
 
 def predict(model: TrainedModel, crops: list[Tensor], settings: Settings) -> Tensor:

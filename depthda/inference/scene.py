@@ -150,13 +150,10 @@ class Rows:
 
 
 @contextmanager
-def open_image(
-    path: str | os.PathLike, bands: Bands, area: str | Path | None = None
-) -> Iterator[tuple[Grid, Rows]]:
+def open_image(path: str | os.PathLike, bands: Bands) -> Iterator[tuple[Grid, Rows]]:
     """Yield the grid of an image and its rows, with colours in the order of training (blue first).
 
-    A pixel has data unless the file marks it (no-data value, mask, opacity), it is not finite, or
-    it lies outside the polygons of ``area``.
+    A pixel has data unless the file marks it (no-data value, mask, opacity) or it is not finite.
     """
     check_upright(path)
     with open_raster(path) as raster:
@@ -174,8 +171,7 @@ def open_image(
             return bands.scaled(values), valid
 
         block = max(shape[0] for shape in raster.block_shapes)
-        grid, rows = Grid.of(raster), Rows(load, raster.height, block)
-        yield grid, rows if area is None else inside(rows, grid, area, block)
+        yield Grid.of(raster), Rows(load, raster.height, block)
 
 
 @contextmanager
@@ -213,17 +209,15 @@ def open_depth(
         yield Grid.of(raster), Rows(load, raster.height, block)
 
 
-def inside(rows: Rows, grid: Grid, area: str | Path, block: int) -> Rows:
-    """Return rows that have data only inside the polygons of a file."""
+def area_mask(grid: Grid, area: str | Path) -> Callable[[int, int], np.ndarray]:
+    """Return a function that tells for rows from … to … which pixels lie inside polygons."""
     shapes = [geometry for geometry, _ in read_polygons(area, grid.crs)]
 
-    def load(top: int, bottom: int) -> tuple[np.ndarray, np.ndarray]:
-        values, valid = rows.read(top, bottom)
+    def inside(top: int, bottom: int) -> np.ndarray:
         place = grid.transform @ Affine.translation(0, top)
-        outside = geometry_mask(shapes, (bottom - top, grid.width), place)
-        return values, valid & ~outside
+        return geometry_mask(shapes, (bottom - top, grid.width), place, invert=True)
 
-    return Rows(load, grid.height, block)
+    return inside
 
 
 @contextmanager
