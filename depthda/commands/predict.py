@@ -54,6 +54,15 @@ def _add_outputs(group) -> None:
     add('--confidence', action='store_true', help='the highest probability of each pixel')
     add('--probabilities', action='store_true', help='the probability of each class')
     add('--stats', action='store_true', help='print pixels and hectares of each class')
+    add('--vector', action='store_true', help='polygons with class and area, as a GeoPackage')
+    add('--geojson', action='store_true', help='the same in longitude and latitude')
+    text = 'with polygons: leave out those smaller than this, in square metres'
+    add('--min-area', type=float, default=0.0, metavar='M2', help=text)
+    text = 'with polygons: let edges move by up to this many pixels'
+    add('--simplify', type=float, default=0.0, metavar='PX', help=text)
+    add('--preview', action='store_true', help='a picture (.png) with a legend and a scale bar')
+    text = 'labels on the grid of the scene, to score the map against: a raster of class indices'
+    add('--reference', type=Path, metavar='FILE', help=text)
 
 
 def _add_network_arguments(group) -> None:
@@ -97,10 +106,30 @@ def run(args: Namespace) -> int:
             print(f'warning: {note}')
         if args.stats:
             print(_table(result))
-        print(*result.files, sep='\n')
+        print(*result.files, *_after(args, model, result), sep='\n')
     if failed:
         print(f'{many(failed, "scene")} could not be predicted')
     return 1 if failed else 0
+
+
+def _after(args: Namespace, model, result) -> list[Path]:
+    """Write what is made of a finished map, and print its scores."""
+    from depthda.evaluation.score_report import render
+    from depthda.inference.polygons import vectorise
+    from depthda.inference.reference import score_map
+    from depthda.pictures.map_preview import draw_map, shares_of
+
+    path, files = result.files[0], []
+    for wanted, suffix in ((args.vector, '.gpkg'), (args.geojson, '.geojson')):
+        if wanted:
+            files.append(path.with_suffix(suffix))
+            vectorise(path, files[-1], model.classes, args.min_area, args.simplify)
+    if args.preview:
+        files.append(path.with_suffix('.png'))
+        draw_map(path, files[-1], model.classes, model.palette, shares_of(result.pixels))
+    if args.reference:
+        print(render(score_map(path, args.reference, list(model.classes))))
+    return files
 
 
 def _table(result) -> str:
