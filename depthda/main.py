@@ -25,6 +25,7 @@ COMMANDS = (
     'train',
     'test',
     'predict',
+    'export',
     'translate',
     'submission',
     'run-experiments',

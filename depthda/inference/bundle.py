@@ -116,6 +116,23 @@ def load_hub_bundle(name: str, device: str = 'cpu') -> TrainedModel:
     return load_bundle(folder, device)
 
 
+def push(folder: str | Path, repository: str) -> str:
+    """Upload a bundle to the hub; return the name that pins this version."""
+    from huggingface_hub import HfApi
+    from huggingface_hub.errors import HfHubHTTPError
+
+    api = HfApi()
+    try:
+        api.create_repo(repository, exist_ok=True)
+        commit = api.upload_folder(
+            repo_id=repository, folder_path=folder, allow_patterns=[WEIGHTS, FACTS, CARD]
+        )
+    except (HfHubHTTPError, OSError) as error:
+        reason = str(error).splitlines()[0].rstrip('. ')
+        raise UserError(f'the bundle cannot be uploaded to {repository} ({reason}).') from error
+    return f'{repository}@{commit.oid}'
+
+
 def _sha256(path: Path) -> str:
     digest = hashlib.sha256()
     with open(path, 'rb') as file:

@@ -1,0 +1,171 @@
+"""Predict images in Python: arrays, files and folders, with depth from wherever it comes."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from affine import Affine
+
+from depthda.depth.maps import read_depth
+from depthda.depth.monocular.estimator import DepthEstimator
+from depthda.errors import UserError, many
+from depthda.inference.predict_scene import Settings, scene_bands
+from depthda.inference.scene import Bands, Grid, Range, Rows, open_image
+from depthda.inference.trained_model import TrainedModel, load_model
+from depthda.io.headers import IMAGE_SUFFIXES
+
+Image = str | Path | np.ndarray
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What a model predicts for an image.
+
+    Attributes:
+        labels: Index of the class of each pixel (H, W), uint8; 255 where the file has no data.
+        probabilities: Probability of each class (K, H, W), float32.
+        classes: Names of the classes.
+    """
+
+    labels: np.ndarray
+    probabilities: np.ndarray
+    classes: tuple[str, ...]
+
+
+class Predictor:
+    """A trained model that predicts images of any size.
+
+    .. code-block:: python
+
+        predictor = Predictor.load('work_dirs/run/iter_40000.pth', depth_model='depth-anything/…')
+        prediction = predictor('image.tif')
+
+    Scenes that do not fit into memory are for ``depthda predict``.
+
+    Args:
+        model: The model.
+        settings: Windows and batches; None: the model's window, half of it shared by neighbours.
+        estimator: Makes relative depth for a model that reads depth and gets none.
+        bands, stretch: As in ``depthda predict``, for files.
+    """
+
+    def __init__(
+        self,
+        model: TrainedModel,
+        settings: Settings | None = None,
+        estimator: DepthEstimator | None = None,
+        bands: tuple[int, ...] | None = None,
+        stretch: Range | None = None,
+    ) -> None:
+        self.model = model
+        window = min(model.window)
+        self.settings = settings or Settings(window, window // 2)
+        self.estimator = estimator
+        self.bands = Bands(model.bands, bands, stretch, model.dtype)
+
+    @classmethod
+    def load(
+        cls,
+        model: str | Path,
+        device: str | None = None,
+        depth_model: str | None = None,
+        config: str | Path | None = None,
+        **options,
+    ) -> 'Predictor':
+        """Load a checkpoint, a bundle or a hub id; ``options`` are those of the class."""
+        import depthda.register  # noqa: F401
+
+        device = device or ('cuda' if torch.cuda.is_available() else 'cpu')
+        loaded = load_model(model, config, device)
+        estimator = depth_model and DepthEstimator.load(depth_model, device, option='depth_model=')
+        return cls(loaded, estimator=estimator or None, **options)
+
+    def __call__(self, image: Image, depth: Image | None = None) -> Prediction:
+        """Predict one image.
+
+        Args:
+            image: A file, or an array (H, W, B) with the values of the training files, red, green
+                and blue first.
+            depth: A depth map, or an array (H, W) in (0, 1], larger means higher, 0 means no depth.
+        """
+        if isinstance(image, np.ndarray):
+            values, valid, name = self._array(image), np.ones(image.shape[:2], bool), 'the array'
+        else:
+            with open_image(image, self.bands) as (grid, rows):
+                values, valid = rows.read(0, grid.height)
+            name = str(image)
+        heights = self._depth(values, depth, name)
+        grid = Grid(*valid.shape, Affine.identity(), None)
+        rows = Rows(lambda a, b: (values[:, a:b], valid[a:b]), grid.height, 1)
+        found = heights is not None and Rows(
+            lambda a, b: (heights[None, a:b], heights[a:b] > 0), grid.height, 1
+        )
+        bands = scene_bands(self.model, grid, (rows, found or None, None), self.settings)
+        logits = torch.cat([part.cpu() for _, part, _ in bands], 1)
+        labels = np.where(valid, logits.argmax(0).numpy(), 255).astype(np.uint8)
+        return Prediction(labels, logits.softmax(0).numpy(), self.model.classes)
+
+    def batch(
+        self, images: Sequence[Image], depths: Sequence[Image | None] | None = None
+    ) -> list[Prediction]:
+        """Predict several images, of any sizes."""
+        if depths is not None and len(depths) != len(images):
+            raise UserError(
+                f'{many(len(images), "image")} and {len(depths)} depth maps: give both.'
+            )
+        pairs = zip(images, depths or [None] * len(images), strict=True)
+        return [self(image, depth) for image, depth in pairs]
+
+    def folder(self, path: str | Path) -> Iterator[tuple[Path, Prediction]]:
+        """Yield each image of a folder with its prediction; depth, if needed, is estimated."""
+        files = sorted(p for p in Path(path).rglob('*') if p.suffix.lower() in IMAGE_SUFFIXES)
+        if not files:
+            raise UserError(f'{path} holds no image: give the folder of the images.')
+        for file in files:
+            yield file, self(file)
+
+    def _array(self, image: np.ndarray) -> np.ndarray:
+        image = np.atleast_3d(image)
+        if image.shape[2] != self.model.bands:
+            raise UserError(
+                f'the array has {many(image.shape[2], "band")} and this model reads '
+                f'{self.model.bands}: give H×W×{self.model.bands}, red, green and blue first; '
+                'depth is an argument of its own.'
+            )
+        if np.issubdtype(image.dtype, np.floating) and image.size and image.max() <= 1:
+            raise UserError(
+                'the values of the array go from 0 to 1, and the model expects those of the files: '
+                'do not rescale them.'
+            )
+        order = [*range(image.shape[2])]
+        order[:3] = order[:3][::-1]
+        return np.ascontiguousarray(image[..., order].transpose(2, 0, 1))
+
+    def _depth(self, values: np.ndarray, depth: Image | None, name: str) -> np.ndarray | None:
+        if not self.model.needs_depth:
+            return None
+        if depth is None and self.estimator is None:
+            raise UserError(
+                f'this model reads depth ({self.model.depth_source}): give the depth map of {name}, '
+                'or a depth_model.'
+            )
+        if depth is None:
+            return self._estimated(values)
+        heights = depth if isinstance(depth, np.ndarray) else read_depth(depth)
+        if heights.shape != values.shape[1:]:
+            raise UserError(
+                f'depth is {heights.shape[1]} × {heights.shape[0]} pixels and {name} '
+                f'{values.shape[2]} × {values.shape[1]}: bring it to the grid of the image.'
+            )
+        if not ((heights >= 0) & (heights <= 1)).all():
+            raise UserError('depth must be in (0, 1], and 0 where there is none: rescale it.')
+        return heights.astype(np.float32)
+
+    def _estimated(self, values: np.ndarray) -> np.ndarray:
+        rgb = np.ascontiguousarray(values[:3][::-1].transpose(1, 2, 0))
+        inputs = [self.estimator.preprocessing(rgb)]
+        depth = self.estimator.whole(inputs, [rgb.shape[:2]])[0]
+        low, high = float(depth.min()), float(depth.max())
+        return ((depth - low) / max(high - low, 1e-30)).clip(1 / 65535, 1).astype(np.float32)

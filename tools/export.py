@@ -1,0 +1,6 @@
+"""Run ``depthda export``."""
+
+from depthda.main import run_tool
+
+if __name__ == '__main__':
+    run_tool(__file__)
