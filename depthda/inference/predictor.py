@@ -148,8 +148,8 @@ class Predictor:
             return None
         if depth is None and self.estimator is None:
             raise UserError(
-                f'this model reads depth ({self.model.depth_source}): give the depth map of {name}, '
-                'or a depth_model.'
+                f'this model reads depth ({self.model.depth_source}): give the depth map of '
+                f'{name}, or a depth_model.'
             )
         if depth is None:
             return self._estimated(values)
