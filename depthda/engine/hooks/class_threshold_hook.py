@@ -1,6 +1,5 @@
 """Compute the class thresholds of pseudo-labels from the whole target set."""
 
-import torch
 from mmengine.dist import all_reduce, get_dist_info
 from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
@@ -39,7 +38,9 @@ class ClassThresholdHook(Hook):
         model.teacher.update(model.segmentor, runner.iter)
         target = runner.train_dataloader.dataset.sets['target']
         rank, world = get_dist_info()
-        counts = torch.zeros(1, device=model.pseudo.thresholds.device)
+        # A process may have no tile.
+        none = model.pseudo.thresholds.new_zeros(0, model.num_classes, 1, 1)
+        counts = model.pseudo.histogram(none)
         for index in range(rank, len(target), world):
             seed = derive_seed(runner.seed, 'thresholds', runner.iter, index)
             sample = target[SampleKey(index, seed)]
