@@ -12,7 +12,7 @@ from mmengine.hooks import Hook
 from mmseg.registry import OPTIM_WRAPPER_CONSTRUCTORS, OPTIMIZERS
 
 from depthda.engine.checks.build_mistakes import unknown
-from depthda.engine.overrides import READ_AFTER_PARSING, describe_uses, read_nodes
+from depthda.engine.overrides import READ_AFTER_PARSING, describe_uses, read_nodes, segmentor_config
 from depthda.errors import UserError
 
 _LEVELS = ('DEBUG', 'INFO', 'WARNING', 'ERROR', 'CRITICAL')
@@ -89,24 +89,26 @@ def check_sizes(cfg: Config) -> None:
                 f'{key}={value!r} of the config is not a size: give (height, width), whole '
                 'numbers from 1 on.'
             )
-    window = (cfg.get('model') or {}).get('test_cfg') or {}
+    model = cfg.get('model') or {}
+    name = 'model.segmentor.test_cfg' if 'segmentor' in model else 'model.test_cfg'
+    window = segmentor_config(model).get('test_cfg') or {}
     mode = window.get('mode', 'whole')
     if mode not in ('whole', 'slide'):
-        raise UserError(f"model.test_cfg.mode={mode!r} is unknown: use 'whole' or 'slide'.")
+        raise UserError(f"{name}.mode={mode!r} is unknown: use 'whole' or 'slide'.")
     if mode == 'whole':
         return
     for key in ('crop_size', 'stride'):
         if key not in window:
-            raise UserError(f"model.test_cfg has mode='slide' and no {key}: add {key}=(h, w).")
+            raise UserError(f"{name} has mode='slide' and no {key}: add {key}=(h, w).")
         if isinstance(window[key], int) or not _is_size(window[key]):
             raise UserError(
-                f'model.test_cfg.{key}={window[key]!r} is not a pair (height, width) of whole '
+                f'{name}.{key}={window[key]!r} is not a pair (height, width) of whole '
                 'numbers from 1 on: correct it.'
             )
     crop, stride = tuple(window['crop_size']), tuple(window['stride'])
     if stride[0] > crop[0] or stride[1] > crop[1]:
         raise UserError(
-            f'model.test_cfg: windows of {crop} every {stride} pixels leave gaps in an image: '
+            f'{name}: windows of {crop} every {stride} pixels leave gaps in an image: '
             'stride must not be larger than crop_size.'
         )
 

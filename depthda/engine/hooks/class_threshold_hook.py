@@ -8,6 +8,7 @@ from mmengine.runner import Runner
 
 from depthda.errors import UserError
 from depthda.models.adaptation.class_portion import ClassPortion
+from depthda.models.adaptation.step import unpadded
 from depthda.randomness import SampleKey, derive_seed
 
 
@@ -45,8 +46,10 @@ class ClassThresholdHook(Hook):
             seed = derive_seed(runner.seed, 'thresholds', runner.iter, index)
             sample = target[SampleKey(index, seed)]
             batch = {key: [value] for key, value in sample.items()}
-            images = model.data_preprocessor.target(batch, True)['inputs']
-            counts = counts + model.pseudo.histogram(model.probabilities(images))
+            found = model.data_preprocessor.target(batch, True)
+            probabilities = model.probabilities(found['inputs'])
+            height, width = unpadded(found['data_samples'][0], probabilities.shape[2:])
+            counts += model.pseudo.histogram(probabilities[..., :height, :width])
         all_reduce(counts)
         model.pseudo.set_thresholds(counts)
 
