@@ -1,5 +1,6 @@
 """Configs of methods that see target images: a config of the source, and the method's parts."""
 
+import itertools
 from collections.abc import Iterator
 
 from leaf_text import DIRECTIONS, Leaf, leaf, parts
@@ -88,11 +89,12 @@ def methods() -> Iterator[Leaf]:
                 method,
             )
     for method, source in SAMPLE:
-        for direction, domains in DIRECTIONS.items():
+        for direction, mark in itertools.product(DIRECTIONS, ('', '-server')):
+            where = f'{DIRECTIONS[direction]}, {mark[1:] or "local"} protocol'
             yield _method(
-                f'sample/{method}_{source}-tiny_{direction}',
-                f'{TITLES[method]} around {source}_tiny on the synthetic dataset, {domains}.',
-                f'./{source}_tiny_{direction}.py',
+                f'sample/{method}_{source}-tiny_{direction}{mark}',
+                f'{TITLES[method]} around {source}_tiny on the synthetic dataset, {where}.',
+                f'./{source}_tiny_{direction}{mark}.py',
                 method,
                 tiny=True,
             )

@@ -9,6 +9,7 @@ from mmseg.registry import MODELS
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from depthda.errors import UserError
 from depthda.models.adaptation.pseudo_labels import IGNORED
 from depthda.models.features import PairedFeatures
 
@@ -44,6 +45,11 @@ class FeatureDistance(nn.Module):
     def follow(self, segmentor: nn.Module) -> None:
         """Make a copy of the optical encoder, which the first iteration fills."""
         encoder = getattr(segmentor.backbone, 'rgb', segmentor.backbone)
+        if not any(parameter.requires_grad for parameter in encoder.parameters()):
+            raise UserError(
+                'FeatureDistance: the optical encoder is frozen, so its features cannot move away: '
+                'leave the term out.'
+            )
         self.initial = copy.deepcopy(encoder).requires_grad_(False)
         self.initial.eval()  # returns nothing in mmseg's ResNet
 
