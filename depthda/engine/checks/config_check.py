@@ -24,19 +24,21 @@ _PACKAGES = {
 _PACKAGES['TensorboardVisBackend'] = ('tensorboard', 'tensorboardX')
 
 
-def check_names(path: Path, read_by_children: frozenset[str] = frozenset()) -> None:
+def check_names(path: Path, read_by_children: frozenset[str] | None = None) -> None:
     """Refuse a name that a config file sets again although only its base uses it.
 
     A config file copies values where it is parsed: ``crop_size = (256, 256)`` in a child does not
     reach the base's pipelines, which were made with the base's own. The bases are checked, too, but
-    not for names that files built on them read as ``{{_base_.name}}``.
+    not for names that files built on them read as ``{{_base_.name}}``, nor for names that nothing
+    uses yet, such as ``target_images``: they are meant for such files.
     """
     if path.suffix != '.py' or not (bases := Config._get_base_files(str(path))):
         return
     text = path.read_text(encoding='utf-8')
     nodes = [node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Name)]
     assigned = {node.id for node in nodes if isinstance(node.ctx, ast.Store)}
-    read = {node.id for node in nodes if isinstance(node.ctx, ast.Load)} | read_by_children
+    read = {node.id for node in nodes if isinstance(node.ctx, ast.Load)}
+    read |= read_by_children or set()
     unread = assigned - read - READ_AFTER_PARSING
     names = {name for name in unread if not name.startswith('_')}
     places = [Config._get_cfg_path(base, str(path)) for base in bases]
@@ -44,20 +46,24 @@ def check_names(path: Path, read_by_children: frozenset[str] = frozenset()) -> N
         before: dict[str, Any] = {}
         for base, _ in places:
             before |= Config.fromfile(base).to_dict()
-        _check_uses(path, names, before, Config.fromfile(path).to_dict())
-    used = read_by_children | frozenset(re.findall(r'_base_\.(\w+)', text))
+        is_base = read_by_children is not None
+        _check_uses(path, names, before, Config.fromfile(path).to_dict(), is_base)
+    used = (read_by_children or frozenset()) | frozenset(re.findall(r'_base_\.(\w+)', text))
     for base, library in places:
         if library is None:  # 'mmseg::…' is not for the user to correct
             check_names(Path(base), used)
 
 
-def _check_uses(path: Path, names: set[str], before: dict, after: dict) -> None:
+def _check_uses(
+    path: Path, names: set[str], before: dict, after: dict, is_base: bool = False
+) -> None:
     values = dict(read_nodes(after))
     for name in sorted(before.keys() & after.keys() & names):
         uses = [key for key, value in read_nodes(before) if value == before[name]]
         # Not a mistake if the child also sets the keys that the base made with this name.
         set_too = any(values.get(key) == after[name] for key in uses)
-        if before[name] != after[name] and not set_too:
+        unused = is_base and not uses
+        if before[name] != after[name] and not set_too and not unused:
             raise UserError(
                 f"'{name}' in {path} is only a name inside its base's file, and setting it changes "
                 f'nothing{describe_uses(uses, "set")}.'
