@@ -15,7 +15,7 @@ from depthda.models.renamed import current_key
 # pipeline) has already been copied to where it is used, so overriding it would do nothing.
 READ_AFTER_PARSING = {*inspect.signature(Runner.__init__).parameters} - {'self', 'cfg'}
 READ_AFTER_PARSING |= {'tta_model', 'tta_pipeline', 'translate_dataset', 'load_partial'}
-READ_AFTER_PARSING |= {'runner_type', 'model_wrapper_cfg', 'compile'}
+READ_AFTER_PARSING |= {'runner_type', 'model_wrapper_cfg', 'find_unused_parameters', 'compile'}
 READ_AFTER_PARSING |= {'custom_imports', 'activation_checkpointing', 'efficient_conv_bn_eval'}
 
 

@@ -71,6 +71,9 @@ def prepare(cfg: Config, config: str | Path, work_dir: str | None, launcher: str
     if launcher != 'none' and separate and cfg.model.type != 'DomainAdaptation':
         # Each part has its own update, so its gradients are exchanged separately.
         cfg.setdefault('model_wrapper_cfg', dict(type='MMSeparateDistributedDataParallel'))
+    elif launcher != 'none' and separate and cfg.model.get('warm_up'):
+        # Critics have no loss in the warm-up.
+        cfg.setdefault('find_unused_parameters', True)
     if torch.cuda.is_available():
         return
     # Pinned memory speeds up copies to a GPU; without one torch warns about it.
@@ -82,6 +85,8 @@ def prepare(cfg: Config, config: str | Path, work_dir: str | None, launcher: str
         start_processes(launcher)
         cfg.setdefault('model_wrapper_cfg', dict(type='MMDistributedDataParallel'))
         cfg.model_wrapper_cfg.device_ids = None
+        if cfg.get('find_unused_parameters'):
+            cfg.model_wrapper_cfg.find_unused_parameters = True
 
 
 def _keep_config(config: Path, work_dir: Path) -> None:

@@ -27,8 +27,8 @@ def judge(metrics: Mapping[str, Any]) -> dict[str, Any]:
     tested domain; every table and page marks such a score. ``target_images_seen`` describes the
     training images of a tested domain, labelled or not; images that a translation learned from
     or whose style was transferred count too. ``transductive`` is true if the scored images were
-    among them. A dataset that does not name its domains is recognised by its folder. If several
-    domains were tested, the domain of the headline counts.
+    among the unlabelled ones. A dataset that does not name its domains is recognised by its folder.
+    If several domains were tested, the domain of the headline counts.
     """
     headline = (metrics.get('report') or {}).get('headline', '')
     tested = [narrowed(part, headline) for part in _parts(metrics['tested_on'])]
@@ -45,7 +45,10 @@ def judge(metrics: Mapping[str, Any]) -> dict[str, Any]:
         'selected_on': selected_on,
         'target_images_seen': next(filter(is_tested, training), None),
         'transductive': any(
-            _share(seen, part) and _share_splits(seen, part) for seen in training for part in tested
+            _share(seen, part) and _share_splits(seen, part)
+            for seen in training
+            for part in tested
+            if not seen.get('labelled')
         ),
     }
 

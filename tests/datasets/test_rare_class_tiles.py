@@ -156,6 +156,14 @@ def test_the_first_crop_that_shows_enough_of_the_class_is_taken_else_the_last(si
     assert {tile for tile, _ in crops.keys} == {0}
 
 
+def test_a_tile_must_show_more_of_the_class_than_a_crop():
+    crops = Crops((2, 4, 3, 9))
+    sample = RareClassTiles(crops, min_pixels=SIDE**2, crop_pixels=3, tries=4)[SampleKey(0, 9)]
+    assert shown(sample, 2) == 4 and len(crops.keys) == 2
+    with pytest.raises(UserError, match='lower min_pixels'):
+        RareClassTiles(Crops((9,)), min_pixels=SIDE**2 + 1, crop_pixels=3)[SampleKey(0, 9)]
+
+
 def test_a_sample_depends_only_on_the_seed_of_its_index(draw):
     dataset = draw(temperature=1.0)
     first = [dataset[SampleKey(index, seed)] for index, seed in enumerate(range(50, 55))]

@@ -2,30 +2,15 @@
 
 import pytest
 import torch
-from tiny_run import CONFIGS
+from tiny_run import CONFIGS, EVERY_TILE
 
 from depthda.engine.launch import test as run_test
 from depthda.engine.launch import train
 from depthda.errors import UserError
 
-EVERY_TILE = ('adaptsegnet_upernet', 'cbst_upernet')
 RARE_CLASSES = ('daformer_upernet', 'mic_upernet', 'depth-guided-self-training_depthda')
 PLAIN = CONFIGS / 'upernet_tiny_u2r.py'
 OFF = {'model.teacher': None, 'model.pseudo': None, 'model.warm_up': 0}
-
-
-@pytest.fixture(scope='module')
-def pair_run(short_run):
-    """Return the overrides that make a config of adaptation a run of four steps."""
-    root = short_run['train_dataloader.dataset.data_root']
-    options = {k: v for k, v in short_run.items() if k != 'train_dataloader.dataset.data_root'}
-
-    def overrides(method):
-        rare = '' if method in EVERY_TILE else '.dataset'
-        sides = (f'source{rare}', 'target')
-        return options | {f'train_dataloader.dataset.{side}.data_root': root for side in sides}
-
-    return overrides
 
 
 def weights(path):

@@ -85,6 +85,25 @@ def check_crops(cfg: Config) -> None:
                 f'{key}.cat_max_ratio={share} is a share, and no crop exceeds 1: give '
                 f'{share / 100:g} for {share} %.'
             )
+    if (cfg.get('model') or {}).get('type') == 'DomainAdaptation':
+        _check_domain_crops(cfg)
+
+
+def _check_domain_crops(cfg: Config) -> None:
+    """Refuse crops of two sizes: the smaller ones would be padded, and mostly padding."""
+    crops: dict[str, tuple[str, tuple[int, ...]]] = {}
+    for key, step in _steps(cfg, 'train_dataloader'):
+        if 'Resize' in str(step.get('type')):
+            return
+        if size := step.get('crop_size'):
+            side = key.removeprefix('train_dataloader.dataset.').partition('.')[0]
+            crops[side] = key, (size, size) if isinstance(size, int) else tuple(size)
+    if {'source', 'target'} <= crops.keys() and crops['source'][1] != crops['target'][1]:
+        (key, size), (_, other) = crops['target'], crops['source']
+        raise UserError(
+            f'{key}.crop_size={size}, and the source has crops of {other}: give both domains one '
+            'size.'
+        )
 
 
 def _steps(cfg: Config, loader: str) -> Iterator[tuple[str, dict]]:

@@ -1,6 +1,5 @@
 """Compute the class thresholds of pseudo-labels from the whole target set."""
 
-import torch
 from mmengine.dist import all_reduce, get_dist_info
 from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
@@ -9,6 +8,7 @@ from mmengine.runner import Runner
 
 from depthda.errors import UserError
 from depthda.models.adaptation.class_portion import ClassPortion
+from depthda.models.adaptation.step import unpadded
 from depthda.randomness import SampleKey, derive_seed
 
 
@@ -39,13 +39,17 @@ class ClassThresholdHook(Hook):
         model.teacher.update(model.segmentor, runner.iter)
         target = runner.train_dataloader.dataset.sets['target']
         rank, world = get_dist_info()
-        counts = torch.zeros(1, device=model.pseudo.thresholds.device)
+        # A process may have no tile.
+        none = model.pseudo.thresholds.new_zeros(0, model.num_classes, 1, 1)
+        counts = model.pseudo.histogram(none)
         for index in range(rank, len(target), world):
             seed = derive_seed(runner.seed, 'thresholds', runner.iter, index)
             sample = target[SampleKey(index, seed)]
             batch = {key: [value] for key, value in sample.items()}
-            images = model.data_preprocessor.target(batch, True)['inputs']
-            counts = counts + model.pseudo.histogram(model.probabilities(images))
+            found = model.data_preprocessor.target(batch, True)
+            probabilities = model.probabilities(found['inputs'])
+            height, width = unpadded(found['data_samples'][0], probabilities.shape[2:])
+            counts += model.pseudo.histogram(probabilities[..., :height, :width])
         all_reduce(counts)
         model.pseudo.set_thresholds(counts)
 

@@ -1,5 +1,6 @@
 """What the parts of an adaptation share in one iteration, computed when it is first needed."""
 
+from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -109,9 +110,9 @@ class AdaptationStep:
         """Ignore what the preprocessor added to target images that are smaller than a crop."""
         labels = labels.clone()
         for label, sample in zip(labels, self.target_samples, strict=True):
-            _, right, _, bottom = sample.metainfo.get('padding_size', [0] * 4)
-            label[:, label.shape[1] - right :] = IGNORED
-            label[label.shape[0] - bottom :] = IGNORED
+            height, width = unpadded(sample, label.shape)
+            label[height:] = IGNORED
+            label[:, width:] = IGNORED
         return labels
 
     @cached_property
@@ -145,6 +146,12 @@ class AdaptationStep:
         with pixel_weights(self.segmentor, weights):
             found = self.segmentor.loss(images, samples)
         return weighted(found, weight)
+
+
+def unpadded(sample: SegDataSample, size: Sequence[int]) -> tuple[int, int]:
+    """Return the height and width of an image before the preprocessor added to it."""
+    _, right, _, bottom = sample.metainfo.get('padding_size', [0] * 4)
+    return size[0] - bottom, size[1] - right
 
 
 def weighted(losses: dict[str, Tensor], weight: float) -> dict[str, Tensor]:

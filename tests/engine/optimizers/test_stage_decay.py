@@ -282,6 +282,17 @@ def test_wrapped_backbones_decay_and_what_wraps_them_does_not(name, scale):
     assert 0.9 ** (13 - constructor._stage(name)) == pytest.approx(scale)
 
 
+def test_an_adapted_segmentor_has_the_rates_of_the_plain_one():
+    plain, adapted = dual(), nn.Module()
+    adapted.segmentor = dual()
+    adapted.teacher = dual().requires_grad_(False)  # not trained
+    expected = multipliers(plain, depth_decay=False)
+    assert len(set(expected.values())) == 6
+    assert multipliers(adapted, depth_decay=False) == {
+        f'segmentor.{name}': rate for name, rate in expected.items()
+    }
+
+
 def test_scalars_decay_on_request_as_released():
     model = dual()
     scalars = {name: {} for name in ('off', 'on')}

@@ -203,6 +203,12 @@ def test_parts_that_need_pseudo_labels_are_refused_without_them(parts):
         adapted(parts)
 
 
+def test_two_classes_in_one_channel_are_refused():
+    head = segmentor().decode_head | dict(num_classes=2, out_channels=1, threshold=0.5)
+    with pytest.raises(UserError, match='two if there are only two'):
+        adapted(decode_head=head, auxiliary_head=None)
+
+
 def test_a_batch_of_a_single_domain_is_refused():
     model, data = adapted(SELF_TRAINING), source_of(pair())
     ready = model.segmentor.data_preprocessor(copy.deepcopy(data), training=True)

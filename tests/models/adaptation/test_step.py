@@ -4,8 +4,10 @@ import copy
 
 import pytest
 import torch
+from mmengine.structures import PixelData
 from tiny_adaptation import adapted, gradients, pair
 
+from depthda.errors import UserError
 from depthda.models.adaptation.heads import heads, recorded_logits
 from depthda.models.adaptation.step import AdaptationStep, weighted
 from depthda.models.features import PairedFeatures
@@ -92,6 +94,28 @@ def test_heads_are_as_before_also_after_an_exception():
 
 def test_a_segmentor_without_an_auxiliary_head_has_one_head():
     assert list(heads(adapted(auxiliary_head=None).segmentor)) == ['decode_head']
+
+
+def test_padding_of_target_images_is_ignored_and_labels_of_the_target_are_not_read():
+    parts = dict(teacher=dict(type='EMATeacher'), pseudo=dict(type='ConfidentShare', threshold=0.0))
+    model, batch = adapted(parts), pair()
+    batch['inputs']['target'][1] = batch['inputs']['target'][1][:, :20, :26]
+    same, step = copy.deepcopy(model), step_of(model, batch)
+    losses, (labels, weights) = model.losses(step), step.pseudo_labels
+    assert (labels[0] < 5).all() and (labels[1, :20, :26] < 5).all() and (weights == 1).all()
+    assert (labels[1] == 255).sum() == 32 * 32 - 20 * 26
+    for sample in batch['data_samples']['target']:
+        sample.gt_sem_seg = PixelData(data=torch.full((1, 32, 32), 4))
+    assert losses['target.decode.loss_ce'] > 0
+    assert same.losses(step_of(same, batch)) == losses
+
+
+def test_domains_of_two_sizes_are_refused():
+    model, batch = adapted(), pair()
+    data = model.data_preprocessor(batch, training=True)
+    data['inputs']['target'] = data['inputs']['target'][..., :24]
+    with pytest.raises(UserError, match='source images have 32 × 32 pixels and target images 32 ×'):
+        AdaptationStep(model, **data_of(data), iteration=0)
 
 
 def test_weights_multiply_losses_also_in_lists_and_nothing_else():
