@@ -2,13 +2,14 @@
 
 import json
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 
 import cv2
 import numpy as np
 import rasterio
 from rasterio.features import shapes
-from rasterio.warp import transform_geom
+from rasterio.warp import transform
 
 from depthda.errors import UserError
 from depthda.inference.areas import ring_area
@@ -17,6 +18,7 @@ from depthda.inference.scene import Grid
 from depthda.io.files import atomic_path
 from depthda.io.geopackage import Polygon, Ring, write_geopackage
 
+_AT_ONCE = 2000  # polygons that are brought to degrees together
 _FIELDS = {'class': str, 'value': int, 'hectares': float}
 
 
@@ -95,13 +97,23 @@ def _write_geojson(
     count = 0
     with open(path, 'w', encoding='utf-8') as file:
         file.write('{"type": "FeatureCollection", "features": [\n')
-        for polygon, value, area in found:
-            geometry = {'type': 'Polygon', 'coordinates': polygon}
-            if grid.crs is not None:
-                geometry = transform_geom(grid.crs, 'OGC:CRS84', geometry, precision=8)
-            properties = {'class': classes[value], 'value': value, 'hectares': area / 10_000}
-            feature = {'type': 'Feature', 'properties': properties, 'geometry': geometry}
-            file.write((',\n' if count else '') + json.dumps(feature))
-            count += 1
+        while part := list(islice(found, _AT_ONCE)):
+            for polygon, (_, value, area) in zip(_in_degrees(part, grid), part, strict=True):
+                geometry = {'type': 'Polygon', 'coordinates': polygon}
+                properties = {'class': classes[value], 'value': value, 'hectares': area / 10_000}
+                feature = {'type': 'Feature', 'properties': properties, 'geometry': geometry}
+                file.write((',\n' if count else '') + json.dumps(feature))
+                count += 1
         file.write('\n]}\n')
     return count
+
+
+def _in_degrees(part: list[tuple[Polygon, int, float]], grid: Grid) -> Iterator[Polygon]:
+    """Yield polygons in longitude and latitude; a scene without a place keeps its pixels."""
+    points = [point for polygon, _, _ in part for ring in polygon for point in ring]
+    if grid.crs is not None:
+        placed = transform(grid.crs, 'OGC:CRS84', *zip(*points, strict=True))
+        points = [(round(x, 8), round(y, 8)) for x, y in zip(*placed, strict=True)]
+    rest = iter(points)
+    for polygon, _, _ in part:
+        yield [list(islice(rest, len(ring))) for ring in polygon]

@@ -108,7 +108,7 @@ def predict_map(
     with ExitStack() as stack:
         grid, image = stack.enter_context(open_image(source, bands))
         check_space(folder, grid.height * grid.width * (2 * sum(layers.values()) + 4))
-        stack.enter_context(own_folder(folder.parent, f'.{out.name}.lock'))
+        stack.enter_context(own_folder(folder))
         identity = _identity(model, source, options, estimator)
         scratch = ScratchMap(folder, layers, (grid.height, grid.width), identity)
         scratch.open()

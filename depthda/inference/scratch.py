@@ -45,9 +45,10 @@ class ScratchMap:
         if state.get('identity') == self._identity:
             self.rows = state['rows']
             return
-        if self.folder.is_dir():
-            shutil.rmtree(self.folder)
-        self.folder.mkdir(parents=True)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        for path in self.folder.iterdir():
+            if not path.name.endswith('.lock'):  # held by this run
+                path.unlink()
         for name in self.layers:
             with open(self._file(name), 'wb') as file:
                 # Sparse where the file system allows it; a full disk is noticed when rows come.

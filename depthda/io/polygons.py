@@ -4,7 +4,9 @@ import json
 from pathlib import Path
 from typing import Any
 
+from rasterio._err import CPLE_BaseError
 from rasterio.crs import CRS
+from rasterio.errors import RasterioError
 from rasterio.warp import transform_geom
 
 from depthda.errors import UserError
@@ -32,7 +34,13 @@ def read_polygons(
         raise UserError(f'{path} holds no polygon: export the layer of the polygons.')
     if own is None or crs is None or own == crs:
         return found
-    return [(transform_geom(own, crs, geometry), value) for geometry, value in found]
+    try:
+        return [(transform_geom(own, crs, geometry), value) for geometry, value in found]
+    except (RasterioError, CPLE_BaseError) as error:
+        raise UserError(
+            f'{path} cannot be brought to {crs.to_string()} ({error}): its coordinates are not '
+            f'{own.to_string()}, so export it again with its coordinate system.'
+        ) from error
 
 
 def _geopackage(path: Path, field: str | None) -> tuple[CRS | None, list[tuple[dict, Any]]]:
@@ -50,6 +58,8 @@ def _geojson(path: Path, field: str | None) -> tuple[CRS | None, list[tuple[dict
     except ValueError as error:
         raise UserError(f'{path} is not JSON ({error}): export it again.') from error
     kind = content.get('type') if isinstance(content, dict) else None
+    # Older files name another system; the standard knows longitude and latitude only.
+    named = ((content.get('crs') or {}).get('properties') or {}).get('name') if kind else None
     if kind in _KINDS:
         content = {'type': 'Feature', 'properties': {}, 'geometry': content}
     features = content['features'] if kind == 'FeatureCollection' else [content]
@@ -61,6 +71,4 @@ def _geojson(path: Path, field: str | None) -> tuple[CRS | None, list[tuple[dict
         if field is not None and field not in values:
             raise UserError(f'{path} has no field {field!r}, it has {", ".join(values)}.')
         found.append((geometry, values.get(field)))
-    # Older files name another system; the standard knows longitude and latitude only.
-    named = ((content.get('crs') or {}).get('properties') or {}).get('name')
     return CRS.from_user_input(named or 'OGC:CRS84'), found

@@ -1,0 +1,215 @@
+"""Maps are whole, georeferenced and coloured; a killed run goes on to the same bytes."""
+
+from dataclasses import replace
+from pathlib import Path
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+import rasterio
+from rasterio.enums import ColorInterp
+from rasterio.features import rasterize
+from stub_model import CLASSES, PALETTE, stub_model, write_scene
+
+from depthda.errors import UserError
+from depthda.inference.areas import row_areas
+from depthda.inference.map_file import class_table
+from depthda.inference.polygons import vectorise
+from depthda.inference.predict import MapOptions, predict_map
+from depthda.inference.predict_scene import Settings
+from depthda.inference.reference import score_map
+from depthda.inference.scene import Grid
+from depthda.io.geopackage import read_geopackage
+from depthda.io.polygons import read_polygons
+
+OPTIONS = MapOptions(Settings(32, 16), confidence=True, probabilities=True)
+
+
+@pytest.fixture
+def scene(tmp_path):
+    values = write_scene(tmp_path / 'scene.tif', 150, 90, nodata=0)
+    values[:, :40, :40] = 0
+    with rasterio.open(tmp_path / 'scene.tif', 'r+') as raster:
+        raster.write(values)
+    return tmp_path / 'scene.tif'
+
+
+def contents(folder):
+    return {path.name: path.read_bytes() for path in sorted(Path(folder).iterdir())}
+
+
+def test_a_map_lies_where_its_scene_lies_and_has_its_colours(scene, tmp_path):
+    result = predict_map(stub_model(), scene, tmp_path / 'out/map.tif', OPTIONS)
+    names = ['map.tif', 'map.tif.aux.xml', 'map_confidence.tif', 'map_probabilities.tif']
+    assert [path.name for path in result.files] == names
+    assert sorted(contents(tmp_path / 'out')) == names
+    with rasterio.open(scene) as before, rasterio.open(tmp_path / 'out/map.tif') as after:
+        labels = after.read(1)
+        assert (after.crs, after.transform, after.shape) == (
+            before.crs,
+            before.transform,
+            before.shape,
+        )
+        assert after.tags(ns='IMAGE_STRUCTURE')['LAYOUT'] == 'COG'
+        assert after.colorinterp == (ColorInterp.palette,) and after.nodata == 255
+        assert [after.colormap(1)[i][:3] for i in range(4)] == list(PALETTE)
+        assert after.tags()['DEPTHDA_CLASSES'] == ', '.join(CLASSES)
+        hole = before.read_masks(1) == 0
+    assert (labels[hole] == 255).all() and (labels[~hole] < 4).all()
+    counts = {name: int((labels == i).sum()) for i, name in enumerate(CLASSES)}
+    assert result.pixels == counts and len([c for c in counts.values() if c]) > 1
+    assert result.hectares == pytest.approx({k: v * 0.25 / 10_000 for k, v in counts.items()})
+    table = ElementTree.parse(class_table(tmp_path / 'out/map.tif')).getroot()
+    assert [item.text for item in table.iter('Category')] == list(CLASSES)
+    rows = [[cell.text for cell in row] for row in table.iter('Row')]
+    assert [row[:3] for row in rows] == [
+        [str(i), str(counts[name]), name] for i, name in enumerate(CLASSES)
+    ]
+
+
+def test_confidence_is_the_largest_probability(scene, tmp_path):
+    predict_map(stub_model(), scene, tmp_path / 'map.tif', OPTIONS)
+    layers = []
+    for name in ('map', 'map_confidence', 'map_probabilities'):
+        with rasterio.open(tmp_path / f'{name}.tif') as raster:
+            layers.append(raster.read() * (raster.scales[0] if name != 'map' else 1))
+            valid = raster.read(1) != 255
+    labels, confidence, probabilities = layers
+    assert (
+        np.array_equal(probabilities.argmax(0)[valid], labels[0][valid])
+        or (
+            np.sort(probabilities, 0)[-1] - np.take_along_axis(probabilities, labels.clip(max=3), 0)
+        )[0][valid].max()
+        <= 0.004
+    )
+    np.testing.assert_allclose(confidence[0][valid], probabilities.max(0)[valid], atol=0.0041)
+    np.testing.assert_allclose(probabilities.sum(0)[valid], 1, atol=0.01)
+
+
+def test_a_run_that_was_killed_goes_on_to_the_same_bytes(scene, tmp_path, monkeypatch):
+    predict_map(stub_model(), scene, tmp_path / 'whole/map.tif', OPTIONS)
+    calls = 0
+    for stop in (7, 3, 7, 7):
+        model = stub_model()
+        encode, calls = model.network.encode_decode, 0
+
+        def killed(*given, encode=encode, stop=stop):
+            nonlocal calls
+            calls += 1
+            if calls > stop:
+                raise KeyboardInterrupt
+            return encode(*given)
+
+        model.network.encode_decode = killed
+        with pytest.raises(KeyboardInterrupt):
+            predict_map(model, scene, tmp_path / 'parts/map.tif', OPTIONS)
+        assert not (tmp_path / 'parts/map.tif').exists()
+    last = stub_model()
+    predict_map(
+        last, scene, tmp_path / 'parts/map.tif', replace(OPTIONS, settings=Settings(32, 16))
+    )
+    assert last.network.windows < 30
+    assert contents(tmp_path / 'parts') == contents(tmp_path / 'whole')
+
+
+def test_a_run_with_other_settings_begins_anew(scene, tmp_path):
+    model = stub_model()
+    encode, model.network.encode_decode = model.network.encode_decode, None
+    model.network.encode_decode = lambda *given: (
+        encode(*given) if model.network.windows < 12 else (_ for _ in ()).throw(KeyboardInterrupt)
+    )
+    with pytest.raises(KeyboardInterrupt):
+        predict_map(model, scene, tmp_path / 'a/map.tif', OPTIONS)
+    other = replace(OPTIONS, settings=Settings(32, 8))
+    for folder in ('a', 'b'):
+        predict_map(stub_model(), scene, tmp_path / folder / 'map.tif', other)
+    assert contents(tmp_path / 'a') == contents(tmp_path / 'b')
+
+
+def test_polygons_have_the_areas_of_the_raster_and_burn_back_to_it(scene, tmp_path):
+    result = predict_map(stub_model(), scene, tmp_path / 'map.tif', MapOptions(Settings(32, 16)))
+    count = vectorise(tmp_path / 'map.tif', tmp_path / 'map.gpkg', CLASSES)
+    crs, features = read_geopackage(tmp_path / 'map.gpkg', 'hectares')
+    assert crs.to_epsg() == 32632 and len(features) == count
+    assert sum(area for _, area in features) == pytest.approx(sum(result.hectares.values()))
+    with rasterio.open(tmp_path / 'map.tif') as raster:
+        labels, place = raster.read(1), raster.transform
+    for name, kind in (('map.gpkg', 'value'), ('map.geojson', 'value')):
+        vectorise(tmp_path / 'map.tif', tmp_path / name, CLASSES)
+        shapes = read_polygons(tmp_path / name, crs, kind)
+        burnt = rasterize(shapes, labels.shape, fill=255, transform=place, dtype='uint8')
+        assert (burnt != labels).mean() < (0.002 if name == 'map.geojson' else 1e-9)
+    fewer = vectorise(tmp_path / 'map.tif', tmp_path / 'few.gpkg', CLASSES, min_area=5.0)
+    large = [area for _, area in features if area * 10_000 >= 5]
+    assert fewer == len(large) < count
+
+
+def test_areas_of_a_geographic_grid_are_those_of_the_ellipsoid(tmp_path):
+    place = rasterio.transform.from_origin(7.0, 47.5, 0.01, 0.01)
+    write_scene(tmp_path / 'world.tif', 300, 10, crs='EPSG:4326', transform=place)
+    with rasterio.open(tmp_path / 'world.tif') as raster:
+        found = row_areas(Grid.of(raster))
+    # A cell of 0.01° at 46° north: from the radii of curvature of WGS 84.
+    sine = np.sin(np.radians(46.005))
+    squared = 0.00669437999014
+    meridian = 6_378_137 * (1 - squared) / (1 - squared * sine**2) ** 1.5
+    parallel = 6_378_137 * np.cos(np.radians(46.005)) / (1 - squared * sine**2) ** 0.5
+    assert found[149] == pytest.approx(meridian * parallel * np.radians(0.01) ** 2, rel=1e-6)
+    assert found[0] < found[-1]
+
+
+def test_scores_against_labels_on_the_grid(scene, tmp_path):
+    predict_map(stub_model(), scene, tmp_path / 'map.tif', MapOptions(Settings(32, 16)))
+    with rasterio.open(tmp_path / 'map.tif') as raster:
+        labels, profile = raster.read(1), raster.profile
+    profile.update(driver='GTiff', compress=None)
+    truth = labels.copy()
+    truth[60:70] = 255
+    truth[100:110, :50] = 2
+    with rasterio.open(tmp_path / 'truth.tif', 'w', **profile) as raster:
+        raster.write(truth, 1)
+    report = score_map(tmp_path / 'map.tif', tmp_path / 'truth.tif', list(CLASSES))
+    found = report['groups']['all']
+    both = (truth != 255) & (labels != 255)
+    for i, name in enumerate(CLASSES):
+        one, other = (labels == i) & both, (truth == i) & both
+        expected = 100 * (one & other).sum() / (one | other).sum() if (one | other).any() else None
+        assert found['per_class'][name]['IoU'] == pytest.approx(expected, abs=1e-9)
+
+
+def test_what_cannot_become_a_map_is_refused_and_leaves_no_file(scene, tmp_path):
+    out = tmp_path / 'out/map.tif'
+    write_scene(tmp_path / 'two.tif', bands=2)
+    write_scene(tmp_path / 'sixteen.tif', dtype='uint16')
+    write_scene(tmp_path / 'other.tif', 150, 91, bands=1)
+    with rasterio.open(scene) as raster:
+        empty = dict(raster.profile)
+    with rasterio.open(tmp_path / 'empty.tif', 'w', **empty) as raster:
+        raster.write(np.zeros((3, 150, 90), np.uint8))
+    cut = tmp_path / 'cut.tif'
+    cut.write_bytes(scene.read_bytes()[:-9000])
+    depth = MapOptions(Settings(32, 16), depth=tmp_path / 'other.tif')
+    cases = [
+        (stub_model(), tmp_path / 'none.tif', OPTIONS, out, 'no scene'),
+        (stub_model(), tmp_path / 'two.tif', OPTIONS, out, '2 bands and this model reads 3'),
+        (stub_model(), tmp_path / 'sixteen.tif', OPTIONS, out, '--stretch LOW HIGH'),
+        (stub_model(), tmp_path / 'empty.tif', OPTIONS, out, 'no pixel with data'),
+        (stub_model(), cut, OPTIONS, out, 'cannot be read'),
+        (stub_model(), scene, OPTIONS, scene, 'the scene itself'),
+        (stub_model(), scene, OPTIONS, tmp_path / 'map.png', 'ends in .tif'),
+        (stub_model(True), scene, OPTIONS, out, '--depth-model'),
+        (stub_model(True), scene, depth, out, '91 × 150 pixels and not 90 × 150'),
+    ]
+    for model, source, options, target, message in cases:
+        with pytest.raises(UserError, match=message):
+            predict_map(model, source, target, options)
+    assert not out.exists() and not (tmp_path / 'map.png').exists()
+
+
+def test_a_scene_without_a_place_and_a_map_of_one_class_are_named(tmp_path):
+    write_scene(tmp_path / 's.tif', crs=None)
+    model = stub_model()
+    model.network.last.bias.data[2] = 1e4
+    result = predict_map(model, tmp_path / 's.tif', tmp_path / 'm.tif', MapOptions(Settings(32, 8)))
+    assert result.hectares is None
+    assert 'no coordinate system' in result.notes[0] and 'the whole map is field' in result.notes[1]
