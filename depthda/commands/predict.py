@@ -43,6 +43,8 @@ def _add_image_arguments(group) -> None:
     text = 'bands to use, counted from 1, red, green and blue first'
     group.add_argument('--bands', nargs='+', type=int, action=TupleAction, metavar='B', help=text)
     add_range(group, '--stretch', 'values that become 0 and 255, if images do not have 8 bits')
+    text = "pixel size to predict at, in metres: that of the training images (default: the scene's)"
+    group.add_argument('--gsd', type=float, metavar='M', help=text)
     text = 'polygons (.gpkg, .geojson) of the area to predict'
     group.add_argument('--aoi', type=Path, metavar='FILE', help=text)
     text = 'what to do if a scene of several cannot be predicted'
@@ -79,7 +81,8 @@ def _add_network_arguments(group) -> None:
 
 def run(args: Namespace) -> int:
     import depthda.register  # noqa: F401
-    from depthda.inference.predict import MapOptions, Settings
+    from depthda.inference.map_options import MapOptions
+    from depthda.inference.predict_scene import Settings
     from depthda.inference.scenes import predict_scenes
     from depthda.inference.trained_model import load_model
     from depthda.processes import choose_device
@@ -93,6 +96,7 @@ def run(args: Namespace) -> int:
         args.stretch,
         heights=args.depth_range,
         area=args.aoi,
+        gsd=args.gsd,
         confidence=args.confidence,
         probabilities=args.probabilities,
     )

@@ -12,6 +12,12 @@ from depthda.inference.scene import Grid
 _EQUATOR, _SQUARED = 6_378_137.0, 0.00669437999014  # metres; eccentricity squared
 
 
+def pixel_size(grid: Grid) -> float | None:
+    """Return the side of a pixel in metres, at the middle of the scene; None without a CRS."""
+    areas = row_areas(grid)
+    return None if areas is None else float(areas[grid.height // 2]) ** 0.5
+
+
 def row_areas(grid: Grid) -> np.ndarray | None:
     """Return the area of a pixel of each row in square metres; None without a georeference.
 

@@ -1,9 +1,9 @@
 """Turn a scene into a land-cover map: a Cloud-Optimized GeoTIFF with what belongs to it."""
 
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -12,7 +12,7 @@ from torch import Tensor
 from depthda.console import warn
 from depthda.depth.monocular.estimator import DepthEstimator
 from depthda.errors import UserError, check_range
-from depthda.inference.areas import row_areas
+from depthda.inference.areas import pixel_size, row_areas
 from depthda.inference.map_file import (
     NO_DATA,
     class_table,
@@ -21,46 +21,17 @@ from depthda.inference.map_file import (
     write_class_table,
     write_cog,
 )
+from depthda.inference.map_options import MapOptions, identity_of, tags_of
 from depthda.inference.predict_scene import Settings, Sources, scene_bands
-from depthda.inference.scene import Bands, Grid, Range, area_mask, open_depth, open_image
+from depthda.inference.scene import Bands, Grid, area_mask, open_depth, open_image
 from depthda.inference.scene_depth import scene_depth
 from depthda.inference.scratch import ScratchMap, check_space
 from depthda.inference.trained_model import TrainedModel
 from depthda.io.lock import own_folder
-from depthda.version import __version__
+from depthda.io.rasters import open_raster
 
+_MOST = 16  # times by which the pixel size may change
 _STEPS = 250  # a probability of 1 in the files of confidence and probabilities
-
-
-@dataclass(frozen=True)
-class MapOptions:
-    """What is read of a scene and what is written beside the map.
-
-    Attributes:
-        settings: Windows and batches.
-        bands: Bands of the image, counted from 1.
-        stretch: Values of the image that become 0 and 255.
-        depth: Depth map or heights of the scene, on its grid.
-        heights: Heights that become 0 and 1; None: the lowest and the highest.
-        area: Polygons; windows outside them are not computed.
-        confidence: Write the highest probability of each pixel, too.
-        probabilities: Write the probability of each class, too.
-    """
-
-    settings: Settings
-    bands: tuple[int, ...] | None = None
-    stretch: Range | None = None
-    depth: Path | None = None
-    heights: Range | None = None
-    area: Path | None = None
-    confidence: bool = False
-    probabilities: bool = False
-
-    def layers(self, classes: int) -> dict[str, int]:
-        """Return the number of bands of each layer that is computed."""
-        extra = {'confidence': self.confidence, 'probabilities': self.probabilities}
-        bands = {'confidence': 1, 'probabilities': classes}
-        return {'labels': 1} | {name: bands[name] for name, written in extra.items() if written}
 
 
 @dataclass(frozen=True)
@@ -106,25 +77,28 @@ def predict_map(
     folder = out.with_name(f'.{out.name}.part')
     layers = options.layers(len(model.classes))
     with ExitStack() as stack:
-        grid, image = stack.enter_context(open_image(source, bands))
+        factor = _factor(source, options.gsd)
+        grid, image = stack.enter_context(open_image(source, bands, factor))
         check_space(folder, grid.height * grid.width * (2 * sum(layers.values()) + 4))
         stack.enter_context(own_folder(folder))
-        identity = _identity(model, source, options, estimator)
+        identity = identity_of(model, source, options, estimator)
         scratch = ScratchMap(folder, layers, (grid.height, grid.width), identity)
         scratch.open()
         if scratch.rows < grid.height:
             depth = None
             if model.needs_depth and options.depth is not None:
-                other, depth = stack.enter_context(open_depth(options.depth, options.heights))
+                other, depth = stack.enter_context(
+                    open_depth(options.depth, options.heights, factor)
+                )
                 if fault := grid.fault(other):
                     raise UserError(f'{options.depth} is not on the grid of {source}: {fault}.')
             elif model.needs_depth:
                 batch = options.settings.batch
-                making = scene_depth(estimator, source, bands, folder, identity, batch)
+                making = scene_depth(estimator, source, bands, folder, identity, batch, factor)
                 _, depth = stack.enter_context(making)
             area = options.area and area_mask(grid, options.area)
             _fill(model, grid, (image, depth, area), options.settings, scratch)
-        result = _write(model, source, out, grid, options, scratch)
+        result = _write(model, source, out, options, scratch)
         scratch.remove()
     return result
 
@@ -160,11 +134,12 @@ def _write(
     model: TrainedModel,
     source: Path,
     out: Path,
-    grid: Grid,
     options: MapOptions,
     scratch: ScratchMap,
 ) -> MapResult:
-    tags = _tags(model, source, options)
+    tags = tags_of(model, source, options)
+    with open_raster(source) as raster:
+        grid = Grid.of(raster)
     pixels, square_metres = _count(scratch, grid, len(model.classes))
     if not pixels.sum():
         scratch.remove()
@@ -175,9 +150,9 @@ def _write(
         files.append(out.with_name(f'{out.stem}_{name}{out.suffix}'))
         names = model.classes if bands > 1 else [name]
         finish = described(names, tags, scale=1 / _STEPS)
-        write_cog(files[-1], grid, bands, _reader(scratch, name), finish, 'average')
+        write_cog(files[-1], grid, bands, _reader(scratch, name, grid), finish, 'average')
     finish = coloured(model.palette, tags)
-    write_cog(out, grid, 1, _reader(scratch, 'labels'), finish, 'mode')
+    write_cog(out, grid, 1, _reader(scratch, 'labels', grid), finish, 'mode')
     write_class_table(out, model.classes, model.palette, pixels.tolist(), hectares)
     files.insert(1, class_table(out))
     named = dict(zip(model.classes, pixels.tolist(), strict=True))
@@ -185,16 +160,44 @@ def _write(
     return MapResult(files, named, areas, _notes(source, grid, named))
 
 
-def _reader(scratch: ScratchMap, name: str):
-    return lambda top, bottom: scratch.read(name, top, bottom)
+def _factor(source: Path, gsd: float | None) -> float:
+    """Return how many pixels the network sees for one of the scene, along a side."""
+    if gsd is None:
+        return 1.0
+    with open_raster(source) as raster:
+        own = pixel_size(Grid.of(raster))
+    if own is None:
+        raise UserError(f'--gsd: {source} has no coordinate system, so its pixel size is unknown.')
+    if not 1 / _MOST <= own / gsd <= _MOST:
+        raise UserError(
+            f'--gsd {gsd:g}: the pixels of {source} have {own:.3g} m, more than {_MOST} times as '
+            'much or as little: nothing that the model knows would be left to see.'
+        )
+    return own / gsd
+
+
+def _reader(scratch: ScratchMap, name: str, grid: Grid) -> Callable[[int, int], np.ndarray]:
+    """Return a function that reads rows of a layer on the grid of the scene, the nearest pixels."""
+    rows = ((np.arange(grid.height) + 0.5) * scratch.height / grid.height).astype(int)
+    columns = ((np.arange(grid.width) + 0.5) * scratch.width / grid.width).astype(int)
+
+    def read(top: int, bottom: int) -> np.ndarray:
+        first, last = rows[top], rows[bottom - 1]
+        found = scratch.read(name, first, last + 1)
+        if (scratch.height, scratch.width) == (grid.height, grid.width):
+            return found
+        return found[:, rows[top:bottom] - first][:, :, columns]
+
+    return read
 
 
 def _count(scratch: ScratchMap, grid: Grid, classes: int) -> tuple[np.ndarray, np.ndarray | None]:
     """Return the pixels of each class and their area in square metres."""
     areas = row_areas(grid)
     pixels, metres = np.zeros(classes, np.int64), np.zeros(classes)
+    read = _reader(scratch, 'labels', grid)
     for row in range(grid.height):
-        found = np.bincount(scratch.read('labels', row, row + 1).ravel(), minlength=256)[:classes]
+        found = np.bincount(read(row, row + 1).ravel(), minlength=256)[:classes]
         pixels += found
         metres += 0 if areas is None else found * areas[row]
     return pixels, None if areas is None else metres
@@ -210,44 +213,6 @@ def _notes(source: Path, grid: Grid, pixels: dict[str, int]) -> list[str]:
             f'the whole map is {present[0]}: check bands, --stretch and the pixel size of {source}'
         )
     return notes
-
-
-def _identity(
-    model: TrainedModel, source: Path, options: MapOptions, estimator: DepthEstimator | None
-) -> dict[str, Any]:
-    """Return everything that decides the rows of a map; the size of a batch does not."""
-    settings = options.settings
-    files = {'image': source, 'depth': options.depth, 'area': options.area}
-    stats = {name: path and path.stat() for name, path in files.items()}
-    return {
-        'version': __version__,
-        'model': model.about.get('sha256'),
-        'depth_model': estimator and estimator.fingerprint,
-        'files': {
-            name: stat and [str(files[name].resolve()), stat.st_size, stat.st_mtime_ns]
-            for name, stat in stats.items()
-        },
-        'settings': [settings.window, settings.overlap, settings.amp, settings.tta],
-        'values': [options.bands, options.stretch, options.heights],
-    }
-
-
-def _tags(model: TrainedModel, source: Path, options: MapOptions) -> dict[str, str]:
-    """Return what a map says of its origin; no time and no machine, so that runs are comparable."""
-    settings = options.settings
-    tags = {
-        'SOFTWARE': f'depthda {__version__}',
-        'SOURCE': source.name,
-        'MODEL': model.about.get('file'),
-        'MODEL_SHA256': model.about.get('sha256'),
-        'MODEL_EXPERIMENT': model.about.get('experiment'),
-        'CHECKPOINT_CHOSEN_BY': (model.about.get('selection') or {}).get('rule'),
-        'DEPTH': options.depth.name if options.depth and model.needs_depth else None,
-        'CLASSES': ', '.join(model.classes),
-        'WINDOW': f'{settings.window}, overlap {settings.overlap}',
-        'TEST_TIME_AUGMENTATION': settings.tta,
-    }
-    return {f'DEPTHDA_{key}': str(value) for key, value in tags.items() if value}
 
 
 def _check_out(out: Path, source: Path) -> None:

@@ -11,8 +11,10 @@ import numpy as np
 import rasterio
 from affine import Affine
 from rasterio.crs import CRS
+from rasterio.enums import Resampling
 from rasterio.errors import RasterioError
 from rasterio.features import geometry_mask
+from rasterio.vrt import WarpedVRT
 from rasterio.windows import Window
 
 from depthda.datasets.transforms.load_multiband_image import swapped_bands
@@ -35,6 +37,12 @@ class Grid:
     transform: Affine
     crs: CRS | None
 
+    def scaled(self, factor: float) -> 'Grid':
+        """Return the grid with ``factor`` times as many pixels along each side."""
+        height, width = (max(1, round(side * factor)) for side in (self.height, self.width))
+        scale = Affine.scale(self.width / width, self.height / height)
+        return Grid(height, width, self.transform @ scale, self.crs)
+
     @classmethod
     def of(cls, raster: rasterio.DatasetReader) -> 'Grid':
         return cls(raster.height, raster.width, raster.transform, raster.crs)
@@ -43,6 +51,8 @@ class Grid:
         """Describe how another grid differs; None if pixels lie on each other."""
         if (self.height, self.width) != (other.height, other.width):
             return f'{other.width} × {other.height} pixels and not {self.width} × {self.height}'
+        if other.crs is None and other.transform.is_identity:
+            return None  # a picture, such as a depth map as PNG, has no place
         if self.crs and other.crs and self.crs != other.crs:
             return f'{other.crs.to_string()} and not {self.crs.to_string()}'
         pixel = max(abs(self.transform.a), abs(self.transform.e))
@@ -150,13 +160,39 @@ class Rows:
 
 
 @contextmanager
-def open_image(path: str | os.PathLike, bands: Bands) -> Iterator[tuple[Grid, Rows]]:
+def opened(
+    path: str | os.PathLike, factor: float = 1.0, nodata: float | None = None
+) -> Iterator[rasterio.DatasetReader]:
+    """Open a raster, with ``factor`` times as many pixels along each side.
+
+    ``nodata`` is a value without meaning that the file does not declare.
+    """
+    with open_raster(path) as raster:
+        if factor == 1:
+            yield raster
+            return
+        height, width = (max(1, round(side * factor)) for side in raster.shape)
+        scale = Affine.scale(raster.width / width, raster.height / height)
+        how = Resampling.average if factor < 1 else Resampling.bilinear
+        place = dict(height=height, width=width, transform=raster.transform @ scale)
+        # GDAL asks for a coordinate system, and any does if both are the same.
+        crs = raster.crs or CRS.from_epsg(3857)
+        empty = raster.nodata if nodata is None else nodata
+        place |= dict(crs=crs, src_crs=crs, nodata=empty, src_nodata=empty)
+        with WarpedVRT(raster, resampling=how, **place) as resampled:
+            yield resampled
+
+
+@contextmanager
+def open_image(
+    path: str | os.PathLike, bands: Bands, factor: float = 1.0
+) -> Iterator[tuple[Grid, Rows]]:
     """Yield the grid of an image and its rows, with colours in the order of training (blue first).
 
     A pixel has data unless the file marks it (no-data value, mask, opacity) or it is not finite.
     """
     check_upright(path)
-    with open_raster(path) as raster:
+    with opened(path, factor) as raster:
         chosen = bands.of(raster)
         bands.check_type(raster, chosen)
         order = swapped_bands(len(chosen))
@@ -176,18 +212,18 @@ def open_image(path: str | os.PathLike, bands: Bands) -> Iterator[tuple[Grid, Ro
 
 @contextmanager
 def open_depth(
-    path: str | os.PathLike, heights: Range | None = None
+    path: str | os.PathLike, heights: Range | None = None, factor: float = 1.0
 ) -> Iterator[tuple[Grid, Rows]]:
     """Yield the grid and the rows of a depth map (16-bit PNG) or of heights (TIFF).
 
     Values are in (0, 1], and 0 where there is no depth. Heights from … to … become 0 and 1; None
     means the lowest and the highest of the whole file, which are read beforehand.
     """
-    with open_raster(path) as raster:
+    codes = str(path).lower().endswith('.png')
+    with opened(path, factor, nodata=0 if codes else None) as raster:
         if raster.count != 1:
             raise UserError(f'{path} has {many(raster.count, "band")}: give depth as one band.')
-        codes = raster.driver == 'PNG' and raster.dtypes[0] == 'uint16'
-        if raster.driver == 'PNG' and not codes:
+        if codes and raster.dtypes[0] != 'uint16':
             raise UserError(f'{path} is no depth map: give a PNG of 16 bits, or heights as a TIFF.')
         block = raster.block_shapes[0][0]
 

@@ -16,9 +16,8 @@ from depthda.depth.monocular.estimator import DepthEstimator, in_batches
 from depthda.depth.monocular.streamed import DepthTiles, SceneDepth
 from depthda.depth.monocular.tiling import TileGrid
 from depthda.errors import UserError
-from depthda.inference.scene import Bands, Grid, Rows, explained, open_image
+from depthda.inference.scene import Bands, Grid, Rows, explained, open_image, opened
 from depthda.io.files import read_json, write_json
-from depthda.io.rasters import open_raster
 from depthda.progress import show_progress
 
 _OVERLAP = 0.25  # part of a tile that its neighbour also covers
@@ -33,6 +32,7 @@ def scene_depth(
     folder: Path,
     identity: dict[str, Any],
     batch: int = 4,
+    factor: float = 1.0,
 ) -> Iterator[tuple[Grid, Rows]]:
     """Yield the grid and the rows of the depth of an image, as :func:`.scene.open_depth` does.
 
@@ -45,7 +45,7 @@ def scene_depth(
             f'{source}: the depth network takes 8 bits, and this model {bands.dtype}: give the '
             'depth map of the scene with --depth.'
         )
-    with open_image(source, bands) as (grid, image), open_raster(source) as raster:
+    with open_image(source, bands, factor) as (grid, image), opened(source, factor) as raster:
         side = estimator.preprocessing.height
         tiles = TileGrid(grid.height, grid.width, side, int(side * _OVERLAP))
         stored = DepthTiles(folder / _TILES, tiles)

@@ -8,7 +8,8 @@ from depthda.console import warn
 from depthda.depth.maps import DEPTH_SUFFIXES
 from depthda.depth.monocular.estimator import DepthEstimator
 from depthda.errors import UserError
-from depthda.inference.predict import MapOptions, MapResult, predict_map
+from depthda.inference.map_options import MapOptions
+from depthda.inference.predict import MapResult, predict_map
 from depthda.inference.trained_model import TrainedModel
 from depthda.io.headers import IMAGE_SUFFIXES
 

@@ -14,8 +14,9 @@ from stub_model import CLASSES, PALETTE, stub_model, write_scene
 from depthda.errors import UserError
 from depthda.inference.areas import row_areas
 from depthda.inference.map_file import class_table
+from depthda.inference.map_options import MapOptions
 from depthda.inference.polygons import vectorise
-from depthda.inference.predict import MapOptions, predict_map
+from depthda.inference.predict import predict_map
 from depthda.inference.predict_scene import Settings
 from depthda.inference.reference import score_map
 from depthda.inference.scene import Grid
@@ -213,3 +214,23 @@ def test_a_scene_without_a_place_and_a_map_of_one_class_are_named(tmp_path):
     result = predict_map(model, tmp_path / 's.tif', tmp_path / 'm.tif', MapOptions(Settings(32, 8)))
     assert result.hectares is None
     assert 'no coordinate system' in result.notes[0] and 'the whole map is field' in result.notes[1]
+
+
+def test_a_scene_is_predicted_at_the_pixel_size_of_the_training(tmp_path):
+    coarse = write_scene(tmp_path / 'coarse.tif', 64, 80)
+    place = rasterio.transform.from_origin(500_000, 5_400_000, 0.25, 0.25)
+    write_scene(tmp_path / 'fine.tif', 128, 160, transform=place)
+    with rasterio.open(tmp_path / 'fine.tif', 'r+') as raster:
+        raster.write(coarse.repeat(2, 1).repeat(2, 2))
+    options = MapOptions(Settings(32, 16))
+    predict_map(stub_model(), tmp_path / 'coarse.tif', tmp_path / 'a.tif', options)
+    finer = replace(options, gsd=0.5)
+    predict_map(stub_model(), tmp_path / 'fine.tif', tmp_path / 'b.tif', finer)
+    with rasterio.open(tmp_path / 'a.tif') as one, rasterio.open(tmp_path / 'b.tif') as other:
+        labels = one.read(1)
+        assert other.shape == (128, 160) and other.transform == place
+        assert np.array_equal(other.read(1), labels.repeat(2, 0).repeat(2, 1))
+    with pytest.raises(UserError, match='16 times as much or as little'):
+        predict_map(
+            stub_model(), tmp_path / 'fine.tif', tmp_path / 'c.tif', replace(options, gsd=9.0)
+        )

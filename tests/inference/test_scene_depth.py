@@ -10,7 +10,8 @@ from depthda.depth.monocular.alignment import align_tiles
 from depthda.depth.monocular.estimator import DepthEstimator
 from depthda.depth.monocular.streamed import DepthTiles, SceneDepth, enlarged
 from depthda.depth.monocular.tiling import TileGrid
-from depthda.inference.predict import MapOptions, predict_map
+from depthda.inference.map_options import MapOptions
+from depthda.inference.predict import predict_map
 from depthda.inference.predict_scene import Settings
 from depthda.inference.scene import Bands
 from depthda.inference.scene_depth import scene_depth
