@@ -65,7 +65,10 @@ def _add_files(parser: ArgumentParser) -> None:
     add = parser.add_argument
     text = 'PNG, JPEG or TIFF, also in sub-folders'
     add('--images', required=True, type=Path, metavar='DIR', help=text)
-    add('--labels', type=Path, metavar='DIR', help='label pictures of the same names')
+    text = 'label pictures of the same names, or a file of polygons (.gpkg, .geojson)'
+    add('--labels', type=Path, metavar='DIR', help=text)
+    text = 'with polygons: attribute that holds the class, by its name or its value'
+    add('--class-field', metavar='NAME', help=text)
     add(
         '--depth',
         type=Path,
@@ -187,7 +190,7 @@ def _cut(args: Namespace, classes) -> int:
     files = ('images', 'labels', 'depth', 'image_suffix', 'label_suffix', 'depth_suffix')
     settings = FolderSettings(
         **picked(args, *files, 'domain'),
-        cut=Cut(**picked(args, *how, 'warp', 'depth_name'), classes=classes),
+        cut=Cut(**picked(args, *how, 'warp', 'depth_name', 'class_field'), classes=classes),
         splits=read_splits(args.split, args.split_by, args.seed),
     )
     with progress_bars() as show:

@@ -13,6 +13,12 @@ from depthda.errors import UserError
 from depthda.io.geopackage import Polygon, read_geopackage
 
 _KINDS = ('Polygon', 'MultiPolygon')
+_SUFFIXES = ('.gpkg', '.geojson', '.json')
+
+
+def is_polygons(path: str | Path) -> bool:
+    """Return whether a path is named as a file of polygons."""
+    return Path(path).suffix.lower() in _SUFFIXES
 
 
 def read_polygons(
@@ -27,7 +33,7 @@ def read_polygons(
     if not path.is_file():
         raise UserError(f'there is no file of polygons {path}: correct the path.')
     suffix = path.suffix.lower()
-    if suffix not in ('.gpkg', '.geojson', '.json'):
+    if suffix not in _SUFFIXES:
         raise UserError(f'{path}: polygons are read from .gpkg and .geojson: export them as one.')
     own, found = (_geopackage if suffix == '.gpkg' else _geojson)(path, field)
     if not found:

@@ -217,7 +217,7 @@ def cut_scene(scene: Scene, out: Path, cut: Cut, open_rows: Callable[..., Rows])
         rows = {}
         for product, piece in scene.pieces.items():
             raster = image
-            if piece.file != scene.reference:
+            if piece.file != scene.reference and piece.kind != 'polygons':
                 raster = opened.enter_context(open_source(piece.file))
             rows[product] = open_rows(product, piece, raster, image, cut, opened)
         tiles = _write_tiles(rows, boxes, out, image if scene.boxes and cut.tile else None)

@@ -15,12 +15,14 @@ from depthda.depth.maps import clipping_warning, read_depth
 from depthda.errors import UserError
 from depthda.io.headers import MAX_BANDS, check_upright, file_format, is_whole, misnamed
 from depthda.io.manifest import read_manifest
+from depthda.io.polygons import is_polygons
 from depthda.io.rasters import open_raster
 from depthda.preparation.class_list import IGNORED
 from depthda.preparation.cut import BLENDED, DepthRows, ImageRows, LabelRows, Rows, cut_scene
 from depthda.preparation.grids import Placed, check_aligned, place, warp
 from depthda.preparation.heights import height_spans, with_range
 from depthda.preparation.manifest import PreparedScenes
+from depthda.preparation.polygon_rows import PolygonRows
 from depthda.preparation.scene import (
     Cut,
     Piece,
@@ -46,7 +48,7 @@ class FolderSettings:
 
     images: Path  # sub-folders are part of the names
     # Folders of the files that go with the images; None: there are none.
-    labels: Path | None = None
+    labels: Path | None = None  # or a file of polygons
     depth: Path | None = None
     # Ends of the file names (``_RGB.tif``), whose rest pairs the files; None: those of any picture.
     image_suffix: str | None = None
@@ -132,6 +134,8 @@ def _open_rows(product, piece: Piece, raster, image, cut: Cut, opened) -> Rows:
     """Open an image, a label, a depth map (PNG) or a file of heights (TIFF) for ``cut_scene``."""
     if piece.kind == 'images':
         return ImageRows(piece.file, raster, *chosen_bands(image, cut), cut.stretch)
+    if piece.kind == 'polygons':
+        return PolygonRows(piece.file, image, cut.classes, cut.class_field)
     if piece.kind == 'labels':
         check_aligned(raster, image)
         return LabelRows(piece.file, raster, cut.classes, cut.nearest_colour)
@@ -158,6 +162,8 @@ def _check(out: Path, settings: FolderSettings, workers: int) -> None:
     needs = (
         ('--labels', labels, '--classes', cut.classes),
         ('--label-suffix', settings.label_suffix, '--labels', labels),
+        ('--class-field', cut.class_field, '--labels FILE.gpkg', labels and is_polygons(labels)),
+        ('--labels of polygons', labels and is_polygons(labels), '--class-field', cut.class_field),
         ('--nearest-colour', cut.nearest_colour, '--labels in colours', has_colours),
         ('--stride', cut.stride, '--tile', cut.tile is not None),
         ('--depth-range', cut.depth_range, '--depth', depth),
@@ -187,7 +193,9 @@ def _check(out: Path, settings: FolderSettings, workers: int) -> None:
 def _find_scenes(settings: FolderSettings) -> list[Scene]:
     """Find every image with all that was asked for; a missing file is an error."""
     image = Source('image', str(settings.images), settings.image_suffix)
-    label = settings.labels and Source('label', str(settings.labels), settings.label_suffix)
+    polygons = settings.labels if settings.labels and is_polygons(settings.labels) else None
+    folder = None if polygons else settings.labels
+    label = folder and Source('label', str(folder), settings.label_suffix)
     depth = settings.depth and Source('depth map', str(settings.depth), settings.depth_suffix)
     folders = {'image': 'images', 'label': 'labels', 'depth map': settings.cut.depth_name}
     scenes = []
@@ -196,6 +204,8 @@ def _find_scenes(settings: FolderSettings) -> list[Scene]:
         pieces = {
             folders[role]: Piece(Path(path), kind=_KINDS[role]) for role, path in pair.items()
         }
+        if polygons:
+            pieces['labels'] = Piece(polygons, kind='polygons')
         scenes.append(Scene(name, pieces, pieces['images'].file))
     counts = Counter(scene.name for scene in scenes)
     if duplicates := [name for name, count in counts.items() if count > 1]:
@@ -206,6 +216,8 @@ def _find_scenes(settings: FolderSettings) -> list[Scene]:
 def _check_files(scene: Scene) -> None:
     """Refuse files that are not what their name says, or that an orientation tag turns."""
     for path, _, kind in scene.pieces.values():
+        if kind == 'polygons':
+            continue
         if not is_whole(path):
             fault = f'is {misnamed(path) or "cut short, or not a picture: write it again"}'
             is_blended = kind == 'labels' and file_format(path) == 'JPEG'

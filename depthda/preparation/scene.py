@@ -44,6 +44,7 @@ class Cut:
     stretch: Range | None = None  # input values mapped to 0 and 255; None: images have 8 bits
     keep_values: bool = False  # keep 16 bits as they are
     classes: ClassList | None = None  # what the labels mean; None: there are no labels
+    class_field: str | None = None  # attribute with the class, if labels are polygons
     nearest_colour: bool = False  # give a colour without a class that of the nearest colour
     depth_range: Range | None = None  # heights that become 0 and 1; heights outside are clipped
     warp: bool = False  # resample heights to the grid of their image

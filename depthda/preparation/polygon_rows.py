@@ -1,0 +1,64 @@
+"""Labels that are polygons, burnt onto the grid of an image."""
+
+from typing import Any
+
+import numpy as np
+import rasterio
+from affine import Affine
+from rasterio.features import rasterize
+
+from depthda.errors import UserError, few
+from depthda.io.polygons import read_polygons
+from depthda.preparation.class_list import IGNORED, ClassList
+from depthda.preparation.cut import Rows
+from depthda.preparation.grids import has_place
+from depthda.preparation.sources import File
+
+
+class PolygonRows(Rows):
+    """Rows of class indices; what lies in no polygon is ignored.
+
+    A pixel belongs to a polygon if its centre does. Where polygons overlap, the later one counts.
+
+    Args:
+        file: The polygons.
+        image: The open image, whose grid is used.
+        classes: What the values of ``field`` mean: a name of a class, or its value in the list.
+        field: The attribute that holds the class.
+    """
+
+    def __init__(
+        self, file: File, image: rasterio.DatasetReader, classes: ClassList, field: str
+    ) -> None:
+        super().__init__(file, image)
+        if not has_place(image):
+            raise UserError(
+                f'{image.name} has no place on the map, so no polygon can be laid over it: give '
+                'labels as pictures, or georeference the image.'
+            )
+        names = {name.lower(): index for index, name in enumerate(classes.names)}
+        known = names | {str(value): index for value, index in classes.values.items()}
+        known['ignore'] = IGNORED
+        found = read_polygons(str(file), image.crs, field)
+        missing = sorted({str(value) for _, value in found} - known.keys(), key=str.lower)
+        missing = [value for value in missing if value.lower() not in known]
+        if missing:
+            raise UserError(
+                f'{file} has {few(map(repr, missing), 5)} in {field}, which is no class of the '
+                f'list ({few(classes.names, 8)}): add a line for it, or ignore.'
+            )
+        self._shapes = [(shape, known[str(value).lower()]) for shape, value in found]
+        self.counts = np.zeros(IGNORED + 1, np.int64)
+        self._classes = len(classes.names)
+
+    def read(self, first: int, rows: int) -> np.ndarray:
+        place = self.raster.transform @ Affine.translation(0, first)
+        shape = rows, self.raster.width
+        return rasterize(self._shapes, shape, fill=IGNORED, transform=place, dtype='uint8')
+
+    def count(self, tile: np.ndarray) -> None:
+        self.counts += np.bincount(tile.ravel(), minlength=IGNORED + 1)
+
+    def facts(self) -> dict[str, Any]:
+        counts = self.counts[[*range(self._classes), IGNORED]]
+        return dict(pixels=counts.tolist(), recoloured=False)
