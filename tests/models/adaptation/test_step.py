@@ -114,6 +114,20 @@ def test_padding_of_target_images_is_ignored_and_labels_of_the_target_are_not_re
     assert same.losses(step_of(same, batch)) == losses
 
 
+def test_draws_are_those_of_the_target_and_the_metadata_of_labelled_images_that_of_the_source():
+    model, batch, seen = adapted(), pair(), []
+    for domain, first in (('source', 10), ('target', 20)):
+        for number, sample in enumerate(batch['data_samples'][domain]):
+            sample.set_metainfo(dict(sample_seed=first + number))
+    step = step_of(model, batch)
+    assert step.draws.seeds == [20, 21]
+    model.segmentor.loss = lambda images, samples: seen.extend(samples) or {}
+    labels = torch.stack([torch.full((32, 32), number) for number in (2, 3)])
+    step.losses(step.target_images, labels, torch.ones(2, 32, 32))
+    assert [sample.sample_seed for sample in seen] == [10, 11]
+    assert torch.equal(torch.cat([sample.gt_sem_seg.data for sample in seen]), labels)
+
+
 def test_domains_of_two_sizes_are_refused():
     model, batch = adapted(), pair()
     data = model.data_preprocessor(batch, training=True)
