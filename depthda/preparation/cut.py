@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import rasterio
+from rasterio import DatasetReader
 from rasterio.enums import ColorInterp, MaskFlags
 from rasterio.errors import RasterioError
 
@@ -31,7 +31,7 @@ class Rows:
     suffix = '.png'
     whole: np.ndarray | None = None  # all rows, if they have been read at once
 
-    def __init__(self, file: File, raster: rasterio.DatasetReader) -> None:
+    def __init__(self, file: File, raster: DatasetReader) -> None:
         self.file, self.raster = file, raster
 
     def __call__(self, first: int, rows: int) -> np.ndarray:
@@ -226,7 +226,7 @@ def cut_scene(scene: Scene, out: Path, cut: Cut, open_rows: Callable[..., Rows])
 
 
 def _write_tiles(
-    products: Mapping[str, Rows], boxes: Boxes, out: Path, image: rasterio.DatasetReader | None
+    products: Mapping[str, Rows], boxes: Boxes, out: Path, image: DatasetReader | None
 ) -> list[str]:
     """Write the tiles in ``boxes`` of each product, and return the names of those written.
 

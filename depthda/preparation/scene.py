@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
-import rasterio
+from rasterio import DatasetReader
 
 from depthda.errors import UserError, check_count, check_range
 from depthda.io.headers import IMAGE_SUFFIXES
@@ -144,7 +144,7 @@ def image_suffix(grids: Mapping[str, Grid]) -> str:
     return suffixes.pop()
 
 
-def chosen_bands(image: rasterio.DatasetReader, cut: Cut) -> tuple[tuple[int, ...], str]:
+def chosen_bands(image: DatasetReader, cut: Cut) -> tuple[tuple[int, ...], str]:
     """Return the bands of an image that are kept, and the type of the values written."""
     bands = cut.bands or tuple(range(1, image.count + 1))
     # A fourth band may be near infrared or opacity, and its tag does not help: GDAL tags any.
