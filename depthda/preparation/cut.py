@@ -25,7 +25,8 @@ BLENDED = 'is JPEG, which blends labels: save it as PNG or TIFF'
 class Rows:
     """The rows of one product of a scene. Call it with the first row and the number of rows.
 
-    ``file`` names the open ``raster`` in messages.
+    ``file`` names the open ``raster`` in messages. Subclasses define ``read``, which returns rows
+    as they are written, and ``facts``: what the manifest has about the product.
     """
 
     suffix = '.png'
@@ -45,19 +46,12 @@ class Rows:
                 f'{self.file} cannot be read ({error}): write or unpack it again'
             ) from error
 
-    def read(self, first: int, rows: int) -> np.ndarray:
-        raise NotImplementedError
-
     def read_bands(self, bands: int | list[int], first: int, rows: int) -> np.ndarray:
         """Read rows of some bands as they are stored."""
         return self.raster.read(bands, window=((first, first + rows), (0, self.raster.width)))
 
     def count(self, tile: np.ndarray) -> None:
         """Count the pixels of a tile that is written."""
-
-    def facts(self) -> dict[str, Any]:
-        """Return what the manifest has about the product."""
-        return {}
 
 
 class ImageRows(Rows):

@@ -39,20 +39,21 @@ class Placed(NamedTuple):
         return values, valid
 
 
-def place(raster: DatasetReader, image: DatasetReader) -> Placed:
+def place(raster: DatasetReader, image: DatasetReader, also: str = '') -> Placed:
     """Find ``raster`` on the grid of ``image`` by its georeference, or put first pixel on first.
 
-    It may be larger, smaller or shifted by a few pixels (one DSM of Potsdam lacks a line).
+    It may be larger, smaller or shifted by a few pixels (one DSM of Potsdam lacks a line). If it
+    lies elsewhere, the message ends with what ``also`` helps.
     """
     check_heights(raster)
-    cure = 'bring the heights to the grid of the image'
+    cure = f'bring the heights to the grid of the image{also}'
     column, row = map(round, _first_pixel(raster, image, cure))
     ends = (column + raster.width - image.width, row + raster.height - image.height)
     if max(map(abs, (column, row, *ends))) > _TOLERANCE:
         raise UserError(
             f'{_title(raster)} ({raster.width}×{raster.height}, from column {column}, row {row}) '
             f'does not cover {_title(image)} ({image.width}×{image.height}): check both files and '
-            'their georeferences'
+            f'their georeferences{also}'
         )
     return Placed(raster, column, row)
 

@@ -27,7 +27,9 @@ _COLOURS = {tuple(colour): index for index, colour in enumerate(PALETTE)} | {(0,
 LABELS = ClassList(CLASSES, _COLOURS, coloured=True)
 # All 8-bit maps are read as (value + 1) / 256: 0 is the ground, and not "no depth".
 _NDSM_RANGE = (-1.0, 255.0)
-RGB = (1, 2, 3)
+_RGB = (1, 2, 3)
+# The bands of an orthophoto in one that has red, green, blue and infrared.
+_IN_RGBIR = {'irrg': (4, 1, 2), 'rgb': _RGB}
 
 
 class Kind(NamedTuple):
@@ -45,12 +47,10 @@ class Layout(NamedTuple):
     tile: int
     prefix: str  # of the area, before its numbers
     kinds: dict[str, Kind]
-    # Kinds that another kind holds too: which one, and in which of its bands.
-    also_in: dict[str, tuple[str, tuple[int, ...]]]
 
     @property
     def bands(self) -> list[str]:
-        return [kind for kind in self.kinds if kind in ('irrg', 'rgb')]
+        return [kind for kind in self.kinds if kind in _IN_RGBIR]
 
 
 _POTSDAM = {
@@ -70,11 +70,10 @@ _VAIHINGEN = {
     'dsm': Kind('DSM', 'dsm_09cm_matching_area*.tif'),
     'ndsm': Kind('nDSM', 'dsm_09cm_matching_area*_normalized.jpg'),
 }
-_IN_RGBIR = {'irrg': ('rgbir', (4, 1, 2)), 'rgb': ('rgbir', RGB)}
 # Tiles of 896² and 512² are about as large on the ground: 44.8 m and 46.1 m.
 LAYOUTS = {
-    'potsdam': Layout(POTSDAM['all'], 896, '', _POTSDAM, _IN_RGBIR),
-    'vaihingen': Layout(VAIHINGEN['all'], 512, 'area', _VAIHINGEN, {}),
+    'potsdam': Layout(POTSDAM['all'], 896, '', _POTSDAM),
+    'vaihingen': Layout(VAIHINGEN['all'], 512, 'area', _VAIHINGEN),
 }
 
 
@@ -106,10 +105,9 @@ def prepare_isprs(
     """Cut what the zips and folders hold into tiles in ``out``, and return the manifest.
 
     Tiles of one place have one name, ``<area>_<left>_<top>_<right>_<bottom>``, in the folders
-    ``images_<bands>``, ``labels``, ``dsm`` and ``ndsm``. An area is entered into the manifest when
-    its last tile is written, and is not cut again while its files stay the same. So the next run
-    finishes an interrupted one, and may add bands or a surface model. Tiles that were cut from
-    other files are replaced only with ``replace``. For the other arguments see ``prepare_folder``.
+    ``images_<bands>``, ``labels``, ``dsm`` and ``ndsm``. As with ``prepare_folder``, which has the
+    other arguments, the next run finishes an interrupted one; here it may also add bands or a
+    surface model. Tiles that were cut from other files are replaced only with ``replace``.
     """
     layout = LAYOUTS[settings.dataset]
     tile = layout.tile if settings.tile is None else settings.tile
@@ -182,8 +180,10 @@ class Download:
         (Vaihingen has labels of an area 9) are left out.
         """
         layout = self.layout
-        # The first holds the bands too, and the second is preferred.
-        places = dict([layout.also_in.get(kind, (kind, RGB)), (kind, RGB)])
+        places = {kind: _RGB}
+        if 'rgbir' in layout.kinds and kind in layout.bands:
+            # The first holds the bands too, and the second is preferred.
+            places = {'rgbir': _IN_RGBIR[kind], kind: _RGB}
         found: dict[str, Piece] = {}
         for held_in, bands in places.items():
             for area, file in self._by_area(layout.kinds[held_in]).items():

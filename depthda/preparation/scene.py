@@ -2,7 +2,7 @@
 
 import os
 import unicodedata
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -69,17 +69,12 @@ class Scene(NamedTuple):
     pieces: dict[str, Piece]
     reference: File
     boxes: Boxes | None = None
-
-
-@dataclass(frozen=True)
-class Grid:
-    """The tiles of an image: their bands and type, and their boxes in pixels and on the map."""
-
-    bands: tuple[int, ...]
-    dtype: str
-    boxes: Boxes
-    map_boxes: Boxes | None = None
-    crs: str | None = None
+    # What ``read_header`` finds: the tiles on the map of the coordinate system ``crs``, the number
+    # of bands that are written and the type of their values, and the type in the file.
+    map_boxes: Boxes = {}
+    crs: str = ''
+    kind: tuple[int, str] = (0, '')
+    dtype: str = ''
 
 
 def scene_name(path: str, suffix: str | None = None) -> str:
@@ -111,28 +106,27 @@ def tile_boxes(name: str, width: int, height: int, cut: Cut) -> Boxes:
     return {f'{name}_{"_".join(map(str, box))}': box for box in boxes}
 
 
-def find_grid(scene: Scene, cut: Cut) -> Grid:
+def read_header(scene: Scene, cut: Cut) -> Scene:
     """Find the tiles of an image from its header alone."""
     with open_raster(scene.reference) as image:
         bands, dtype = chosen_bands(image, cut)
-        boxes = tile_boxes(scene.name, image.width, image.height, cut)
-        if not has_place(image) or image.crs is None:
-            return Grid(bands, dtype, boxes)
-        map_boxes = {}
-        for name, box in boxes.items():
-            xs, ys = zip(image.transform @ box[:2], image.transform @ box[2:], strict=True)
-            map_boxes[name] = Box(min(xs), min(ys), max(xs), max(ys))
-        return Grid(bands, dtype, boxes, map_boxes, image.crs.to_string())
+        boxes, map_boxes, crs = tile_boxes(scene.name, image.width, image.height, cut), {}, ''
+        if has_place(image) and image.crs is not None:
+            crs = image.crs.to_string()
+            for name, box in boxes.items():
+                xs, ys = zip(image.transform @ box[:2], image.transform @ box[2:], strict=True)
+                map_boxes[name] = Box(min(xs), min(ys), max(xs), max(ys))
+        return Scene(*scene[:3], boxes, map_boxes, crs, (len(bands), dtype), image.dtypes[0])
 
 
-def image_suffix(grids: Mapping[str, Grid]) -> str:
+def image_suffix(scenes: Sequence[Scene]) -> str:
     """Return ``'.png'`` for grey and colour images of 8 bits, ``'.tif'`` for all others.
 
     Grey and colour may be mixed, since both are read as three bands; nothing else may.
     """
     kinds: dict[tuple[int, str], str] = {}
-    for name, grid in grids.items():
-        kinds.setdefault((len(grid.bands), grid.dtype), name)
+    for scene in scenes:
+        kinds.setdefault(scene.kind, scene.name)
     suffixes = {tile_suffix(*kind) for kind in kinds}
     if len(kinds) > 1 and suffixes != {'.png'}:
         (one, first), (other, second) = list(kinds.items())[:2]
