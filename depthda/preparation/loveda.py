@@ -180,11 +180,24 @@ def _check_target(files: Files, out: Path) -> None:
 
 
 def _write(path: Path, files: Files, out: Path, partial: bool, read: Callable) -> None:
+    """Check a file and write it, unless it is written."""
     file, image = files[path], files.get(path.parents[1] / _IMAGES / path.name)
     if _is_written(out / path, file):
         return
     content = read(file)
-    _check_content(file, content, path.parent.name == _MASKS, partial)
+    if (pixels := decode_png(content)) is None:
+        raise UserError(f'{file} is not a complete PNG: download it again.')
+    is_mask = path.parent.name == _MASKS
+    sides = pixels.shape[:2] if partial else (SIDE, SIDE)
+    expected = sides if is_mask else (*sides, 3)
+    if pixels.shape != expected or pixels.dtype != np.uint8:
+        raise UserError(
+            f'{file} is {"×".join(map(str, pixels.shape))} of {pixels.dtype}: '
+            f'{"a mask" if is_mask else "an image"} of LoveDA is {"×".join(map(str, expected))} of '
+            f'uint8{"" if partial else " (--partial accepts other sizes)"}.'
+        )
+    if is_mask and pixels.max() >= CODES:
+        raise UserError(f'{file} has the code {pixels.max()}: LoveDA has 0 for no data and 1 to 7.')
     # Otherwise all files have one size. The header of a PNG stores it in these bytes.
     if partial and image not in (None, file) and content[16:24] != read(image)[16:24]:
         raise UserError(
@@ -192,21 +205,6 @@ def _write(path: Path, files: Files, out: Path, partial: bool, read: Callable) -
         )
     with atomic_path(out / path) as temporary:
         temporary.write_bytes(content)
-
-
-def _check_content(file: SourceFile, content: bytes, is_mask: bool, partial: bool) -> None:
-    if (image := decode_png(content)) is None:
-        raise UserError(f'{file} is not a complete PNG: download it again.')
-    sides = image.shape[:2] if partial else (SIDE, SIDE)
-    expected = sides if is_mask else (*sides, 3)
-    if image.shape != expected or image.dtype != np.uint8:
-        raise UserError(
-            f'{file} is {"×".join(map(str, image.shape))} of {image.dtype}: '
-            f'{"a mask" if is_mask else "an image"} of LoveDA is {"×".join(map(str, expected))} of '
-            f'uint8{"" if partial else " (--partial accepts other sizes)"}.'
-        )
-    if is_mask and image.max() >= CODES:
-        raise UserError(f'{file} has the code {image.max()}: LoveDA has 0 for no data and 1 to 7.')
 
 
 def _stems(out: str | os.PathLike, part: Part) -> list[set[str]]:
