@@ -130,7 +130,8 @@ class PreparedScenes(PreparedFolder):
             scene = planned.get(name, Scene(name, {}, Path(), {}))
             files, every = _identities(scene), set(entry['tiles'])
             gone = every - scene.boxes.keys()
-            is_same = not changed and entry['files'] == files
+            # With other images, all tiles of this one may lie on a cut.
+            is_same = scene.boxes and not changed and entry['files'] == files
             if is_same:
                 self.content['scenes'][name] = entry
             kept -= gone if is_same else every
