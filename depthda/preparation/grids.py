@@ -28,15 +28,12 @@ class Placed(NamedTuple):
         """Read rows of the image's grid: values and their validity, both ``rows``×``width``."""
         low, high = max(first, self.row), min(first + rows, self.row + self.raster.height)
         left, right = max(0, self.column), min(width, self.column + self.raster.width)
-        values = np.zeros((rows, width), self.raster.dtypes[0])
-        valid = np.zeros((rows, width), bool)
+        strip = np.ma.array(np.zeros((rows, width), self.raster.dtypes[0]), mask=True)
         if low < high and left < right:
             window = ((low - self.row, high - self.row), (left - self.column, right - self.column))
-            band = self.raster.read(1, window=window, masked=True)
-            inside = np.s_[low - first : high - first, left:right]
-            values[inside] = band.data
-            valid[inside] = ~np.ma.getmaskarray(band) & np.isfinite(band.data)
-        return values, valid
+            inside = self.raster.read(1, window=window, masked=True)
+            strip[low - first : high - first, left:right] = inside
+        return strip.data, ~strip.mask & np.isfinite(strip.data)
 
 
 def place(raster: DatasetReader, image: DatasetReader, also: str = '') -> Placed:
