@@ -57,10 +57,10 @@ class Rows:
 class ImageRows(Rows):
     """The chosen ``bands`` of an image; ``stretch`` is mapped to 0 and 255."""
 
-    def __init__(self, file, raster, bands, dtype='uint8', stretch: Range | None = None) -> None:
+    def __init__(self, file, raster, bands, stretch: Range | None = None) -> None:
         super().__init__(file, raster)
         self.bands, self.stretch = list(bands), stretch
-        self.suffix = tile_suffix(len(bands), dtype)
+        self.suffix = tile_suffix(len(bands), 'uint8' if stretch else raster.dtypes[0])
         self.clipped = np.zeros(2, np.int64)  # values outside ``stretch``, and all values
         self.levels: set[int] = set()  # lowest and highest values written
         self.nan_pixels, self._counted = 0, 0  # in the rows before ``_counted``

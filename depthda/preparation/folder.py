@@ -26,9 +26,8 @@ from depthda.preparation.scene import (
     Report,
     Scene,
     check_options,
-    chosen_bands,
+    find_tiles,
     image_suffix,
-    read_header,
     scene_name,
 )
 from depthda.preparation.splits import Splits, check_shares, split_counts, split_tiles
@@ -86,7 +85,7 @@ def prepare_folder(
         cut = with_range(settings.cut, depths, spans, report)
         for n, scene in enumerate(scenes):
             _check_files(scene)
-            scenes[n] = read_header(scene, cut)
+            scenes[n] = find_tiles(scene, cut)
             progress('headers', n + 1, len(scenes))
         if cut.stretch is not None:
             _refuse_bytes(scenes)
@@ -96,7 +95,7 @@ def prepare_folder(
             written = [tile for tile in scene.boxes if splits.get(tile) is not None]
             scenes[n] = scene._replace(boxes={tile: scene.boxes[tile] for tile in written})
         names = settings.splits.names if settings.splits else []
-        about = _describe_dataset(settings, cut, image_suffix(scenes))
+        about = _describe_dataset(settings, cut, image_suffix(scenes, cut))
         _check_domains(out, settings.domain, about['classes'])
         dataset = PreparedScenes(out, about)
         remaining = dataset.plan(scenes, names, replace)
@@ -128,7 +127,7 @@ def _stretch_warnings(cut: Cut, clipped: np.ndarray, levels: set[int]) -> list[s
 def _open_rows(product, piece: Piece, raster, image, cut: Cut, opened) -> Rows:
     """Open an image, a label, a depth map (PNG) or a file of heights (TIFF) for ``cut_scene``."""
     if piece.kind == 'images':
-        return ImageRows(piece.file, raster, *chosen_bands(image, cut), cut.stretch)
+        return ImageRows(piece.file, raster, piece.bands, cut.stretch)
     if piece.kind == 'labels':
         check_aligned(raster, image)
         return LabelRows(piece.file, raster, cut.classes, cut.nearest_colour)
