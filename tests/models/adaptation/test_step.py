@@ -5,7 +5,7 @@ import copy
 import pytest
 import torch
 from mmengine.structures import PixelData
-from tiny_adaptation import adapted, gradients, pair
+from tiny_adaptation import adapted, gradients, pair, segmentor
 
 from depthda.errors import UserError
 from depthda.models.adaptation.heads import heads, recorded_logits
@@ -92,8 +92,12 @@ def test_heads_are_as_before_also_after_an_exception():
     assert step.source_losses and not model.segmentor.backbone._forward_hooks
 
 
-def test_a_segmentor_without_an_auxiliary_head_has_one_head():
+def test_auxiliary_heads_are_numbered_if_there_are_several():
     assert list(heads(adapted(auxiliary_head=None).segmentor)) == ['decode_head']
+    several = adapted(auxiliary_head=[segmentor().auxiliary_head] * 2).segmentor
+    found = heads(several)
+    assert list(found) == ['decode_head', 'auxiliary_head0', 'auxiliary_head1']
+    assert [found['auxiliary_head0'], found['auxiliary_head1']] == list(several.auxiliary_head)
 
 
 def test_padding_of_target_images_is_ignored_and_labels_of_the_target_are_not_read():
