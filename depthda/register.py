@@ -13,6 +13,7 @@ from depthda.datasets import (  # noqa: F401
     liuzhou,
     loveda,
     prepared,
+    rare_class_tiles,
     rgbd,
 )
 from depthda.datasets.transforms import (  # noqa: F401
@@ -28,6 +29,8 @@ from depthda.datasets.transforms import (  # noqa: F401
 )
 from depthda.engine import run_sampler  # noqa: F401
 from depthda.engine.hooks import (  # noqa: F401
+    class_threshold_hook,
+    collapse_hook,
     non_finite_hook,
     plain_checkpoint_hook,
     plateau_hook,
@@ -40,6 +43,21 @@ from depthda.engine.optimizers import (  # noqa: F401
 )
 from depthda.evaluation import prediction_writer, segmentation_metric  # noqa: F401
 from depthda.models import pair_preprocessor, preprocessor  # noqa: F401
+from depthda.models.adaptation import (  # noqa: F401
+    class_mix,
+    class_portion,
+    confident_share,
+    depth_agreement,
+    depth_dropout,
+    domain_adaptation,
+    ema_teacher,
+    feature_distance,
+    masked_consistency,
+    output_adversary,
+    output_critic,
+    snapshot_teacher,
+    strong_augmentation,
+)
 from depthda.models.backbones import (  # noqa: F401
     depth_backbone,
     dual_backbone,
@@ -48,6 +66,8 @@ from depthda.models.backbones import (  # noqa: F401
     transformers_backbone,
 )
 from depthda.models.decode_heads import (  # noqa: F401
+    daformer_head,
+    deeplabv2_head,
     depth_refined_head,
     depthseg_head,
     projected_aspp_head,

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from mmengine.config import Config
+from mmengine.config import Config, ConfigDict
 from mmseg.registry import MODELS
 
 from depthda.datasets.transforms.load_depth import LoadDepth
@@ -17,13 +17,26 @@ LEAVES = sorted(p for p in ROOT.glob('*/*.py') if p.parts[-2] not in ('_base_', 
 NAMES = [str(path.relative_to(ROOT)) for path in LEAVES]
 TRANSLATIONS = [path for path in LEAVES if path.name.startswith(('drdg', 'rdg', 'cyclegan'))]
 PRETRAININGS = [path for path in LEAVES if path.parts[-2] == 'pretraining']
+ADAPTATIONS = [path for path in LEAVES if 'DomainPairDataset' in path.read_text()]
+ADAPTATIONS = [path for path in ADAPTATIONS if path not in TRANSLATIONS]
 SEGMENTATIONS = [path for path in LEAVES if path not in (*TRANSLATIONS, *PRETRAININGS)]
+OWN = 'depth-guided-self-training'
 LOVEDA = [path for path in LEAVES if 'loveda' in path.name]
 DIRECTED = [path for path in LOVEDA if '-seg-' not in path.name]
 
 
 def read(path: Path | str) -> Config:
     return load_config(ROOT / path)
+
+
+def labelled(cfg: Config) -> ConfigDict:
+    """Return the config of the labelled training dataset."""
+    source = cfg.train_dataloader.dataset.get('source', cfg.train_dataloader.dataset)
+    return source.get('dataset', source)
+
+
+def segmentor(cfg: Config) -> ConfigDict:
+    return cfg.model.get('segmentor', cfg.model)
 
 
 def build(cfg: Config) -> torch.nn.Module:
@@ -74,7 +87,7 @@ def test_depthseg_has_the_documented_sizes(name, total, trained):
 def test_domains_and_splits_are_those_of_the_protocol(path):
     cfg = read(path)
     source, target = ('Urban', 'Rural') if 'u2r' in path.name else ('Rural', 'Urban')
-    training, test = cfg.train_dataloader.dataset, cfg.test_dataloader.dataset
+    training, test = labelled(cfg), cfg.test_dataloader.dataset
     assert (training.domain, test.domain) == (source, target)
     released, server = 'as-released' in path.name, '-server-' in path.name
     if server:
@@ -115,14 +128,16 @@ def test_batch_length_and_crop_agree_with_the_file_name(path):
     assert int(batch.removeprefix('1xb')) == cfg.train_dataloader.batch_size
     assert int(length.removesuffix('k')) * 1000 == cfg.train_cfg.max_iters
     if 'as-released' not in path.name:
-        assert cfg.param_scheduler[-1].end == cfg.train_cfg.max_iters
+        # LoveDA's baselines stop at two thirds of their schedule.
+        whole = 15_000 if length == '10k' else cfg.train_cfg.max_iters
+        assert cfg.param_scheduler[-1].end == whole
     if cfg.param_scheduler[-1].type == 'MultiStepLR':
         share = [0.3 * cfg.train_cfg.max_iters, 0.6 * cfg.train_cfg.max_iters]
         assert cfg.param_scheduler[-1].milestones == pytest.approx(share)
     crop = tuple(int(side) for side in data.rsplit('-', 1)[1].split('x'))
-    assert tuple(cfg.model.data_preprocessor['size']) == crop
+    assert tuple(segmentor(cfg).data_preprocessor['size']) == crop
     if 'as-released' not in path.name:
-        steps = {step.type: step for step in cfg.train_dataloader.dataset.pipeline}
+        steps = {step.type: step for step in labelled(cfg).pipeline}
         assert tuple(steps['BalancedCrop'].crop_size) == crop
 
 
@@ -130,8 +145,11 @@ def test_batch_length_and_crop_agree_with_the_file_name(path):
 def test_all_models_but_the_rgb_only_ones_read_depth(path):
     cfg = read(path)
     loaders = [cfg.train_dataloader, cfg.val_dataloader, cfg.test_dataloader]
-    depths = {loader.dataset.depth for loader in loaders if loader}
+    depths = {loader.dataset.depth for loader in loaders[1:] if loader} | {labelled(cfg).depth}
     rgb_only = path.parts[-2] == 'baselines' or path.name.startswith(('upernet', 'deeplabv3'))
+    if path in ADAPTATIONS:
+        rgb_only = not path.name.startswith(OWN) and '_depthda' not in path.name
+        depths.add(cfg.train_dataloader.dataset.target.depth)
     if cfg.model.type == 'DepthSeg':
         # Depth is a target in training, and not read in tests.
         train, *others = loaders
@@ -139,7 +157,7 @@ def test_all_models_but_the_rgb_only_ones_read_depth(path):
         assert train.dataset.depth and depths == {None}
     else:
         assert (depths == {None}) == rgb_only and len(depths) == 1
-    assert (cfg.model.data_preprocessor.get('depth', 'input') == 'drop') == rgb_only
+    assert (segmentor(cfg).data_preprocessor.get('depth', 'input') == 'drop') == rgb_only
     # Inference on an image file reads the same depth folder as the dataset.
     steps = [step for step in cfg.test_pipeline if step['type'] == LoadDepth.__name__]
     assert {step.get('folder') for step in steps} == depths
@@ -186,7 +204,8 @@ def test_the_two_directions_of_the_local_protocol_differ_only_in_the_domains():
     names = [f'baselines/convnext-b_upernet_1xb4-40k_loveda-{d}-512x512.py' for d in ('u2r', 'r2u')]
     first, second = (read(name).to_dict() for name in names)
     differing = {key for key in first if first[key] != second[key]}
-    assert differing == {'train_dataloader', 'val_dataloader', 'test_dataloader'}
+    loaders = {'train_dataloader', 'val_dataloader', 'test_dataloader'}
+    assert differing == loaders | {'target_images'}  # for methods that see them
 
 
 def test_deeplabv3_on_liuzhou_is_trained_for_50_epochs_without_depth():
@@ -216,3 +235,51 @@ def test_the_variants_of_drdg_are_those_of_the_paper():
     for name, expected in (*heads, ('deeplabv3_r34_as-released', 4723718)):
         model = build(read(f'drdg/{name}_potsdam2vaihingen-512x512.py'))
         assert sum(p.numel() for p in model.decode_head.parameters()) == expected
+
+
+@pytest.mark.parametrize('path', ADAPTATIONS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_methods_that_see_target_images_see_no_label_of_them_and_change_the_source_in_nothing(path):
+    cfg, plain = read(path), read(Path(path.parent, Config._get_base_files(str(path))[0]).resolve())
+    target = cfg.train_dataloader.dataset.target
+    places = [
+        (each.data_root, each.get('domain'))
+        for each in (target, cfg.test_dataloader.dataset, labelled(cfg))
+    ]
+    assert places[0] == places[1] != places[2] and target.labels is False
+    assert {step.type for step in target.pipeline}.isdisjoint({'LoadAnnotations', 'BalancedCrop'})
+    assert labelled(cfg) == plain.train_dataloader.dataset
+    assert {**segmentor(cfg)} == {**plain.model}
+    for key in ('train_cfg', 'param_scheduler', 'val_dataloader', 'test_dataloader'):
+        assert cfg.get(key) == plain.get(key)
+    if 'loveda' in path.name:
+        assert target.split == ('Val' if '-server-' in path.name else 'Train')
+
+
+STEM = 3 * 32 * 9 + 32 * 32 * 9 + 32 * 64 * 9 + 2 * (32 + 32 + 64)  # of ResNetV1c
+RESNET = 23_508_032 - 3 * 64 * 49 - 2 * 64 + STEM  # torchvision's, without its stem and classifier
+DEEPLAB = RESNET + 4 * 7 * (2048 * 9 + 1) + 4 * 7 * (1024 * 9 + 1)
+
+
+@pytest.mark.parametrize(
+    'name, segmentor, teacher, terms',
+    [
+        ('adaptsegnet_r50_1xb8-10k', DEEPLAB, 0, 2 * 2_768_833),  # two critics
+        ('cbst_r50_1xb8-10k', 46_604_647, 46_604_647, 0),
+        # A copy of the encoder, MiT-B5 with 81.4 M parameters.
+        ('daformer_mit-b5_1xb2-40k', 85_152_199, 85_152_199, 81_443_008),
+        ('mic_mit-b5_1xb2-40k', 85_152_199, 85_152_199, 81_443_008),
+        # The optical encoder of two, ConvNeXt-B and MiT-B5.
+        (f'{OWN}_convnext-b-s_1xb4-40k', 177_789_486, 177_789_486, 87_568_256),
+        (f'{OWN}_mit-b5-b1_1xb2-40k', 98_565_767, 98_565_767, 81_443_008),
+    ],
+)
+def test_methods_have_the_parameters_of_their_network_copies_and_critics(
+    name, segmentor, teacher, terms
+):
+    model = build(read(f'adaptation/{name}_loveda-u2r-512x512.py'))
+    found = (model.segmentor, model.teacher, model.terms)
+    assert [sum(p.numel() for p in part.parameters()) if part else 0 for part in found] == [
+        segmentor, teacher, terms,
+    ]  # fmt: skip
+    trained = sum(p.numel() for p in model.parameters() if p.requires_grad)
+    assert trained == segmentor + (terms if name.startswith('adaptsegnet') else 0)

@@ -12,6 +12,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 CONFIGS = ROOT / 'configs'
+sys.path.append(str(CONFIGS))  # generate.py imports the files next to it
 GENERATE = runpy.run_path(str(CONFIGS / 'generate.py'))
 GENERATED = GENERATE['leaves']()
 FILES = sorted(CONFIGS.rglob('*.py'))

@@ -31,6 +31,7 @@ columns += [
 
 NO_METHOD = 'method not in this project'
 SEGMENTATION = 'configs/drdg/deeplabv3_r34_{}potsdam2vaihingen-512x512.py'
+ADAPTED = 'configs/adaptation/{}_potsdam2vaihingen-512x512.py'
 # In a smoke run (--smoke) both stages use the synthetic dataset.
 NETWORK = 'configs/sample/upernet_tiny_u2r.py'
 
@@ -81,11 +82,14 @@ rows = [
         config='cyclegan',
         note='CycleGAN’s losses with the networks of RDG, not CycleGAN’s own',
     ),
-    absent(
-        'adaptsegnet',
-        'AdaptSegNet',
-        '5.84 9.01 62.81 76.88 29.43 44.83 55.84 71.45 40.16 56.87 70.64 82.66',
-        '44.12 56.95',
+    dict(
+        name='adaptsegnet',
+        title='AdaptSegNet',
+        config=ADAPTED.format('adaptsegnet_r50_1xb8-10k'),
+        paper=figures(
+            '5.84 9.01 62.81 76.88 29.43 44.83 55.84 71.45 40.16 56.87 70.64 82.66', '44.12 56.95'
+        ),
+        note="the paper's network and recipe are not public: those of LoveDA's baselines here",
     ),
     absent(
         'mucss',
@@ -152,5 +156,21 @@ rows += [
             )
             for name in ('rdg', 'drdg')
         ),
+    )
+]
+rows += [
+    dict(name=name, title=title, config=config, section='Not in the paper')
+    for name, title, config in (
+        (
+            'deeplabv2',
+            'DeepLabV2, source only',
+            'configs/baselines/deeplabv2_r50_1xb8-10k_potsdam2vaihingen-512x512.py',
+        ),
+        (
+            'daformer-network',
+            "DAFormer's network, source only",
+            'configs/baselines/daformer_mit-b5_1xb2-40k_potsdam2vaihingen-512x512.py',
+        ),
+        ('daformer', 'DAFormer', ADAPTED.format('daformer_mit-b5_1xb2-40k')),
     )
 ]

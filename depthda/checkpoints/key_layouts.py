@@ -8,9 +8,11 @@ from torch import Tensor
 
 MMPRETRAIN = "mmpretrain's ConvNeXt names"
 RELEASE = 'the names of the released depth-guided code'
+ADAPTED = 'the segmentor inside a model that adapts to target images'
 ONE_ENCODER = 'a single encoder for the optical bands'
 WRAPPED = 'a head or a fusion that is wrapped in only one of checkpoint and model'
 
+_ADAPTED = 'segmentor.'
 _ENCODER = r'^(backbone\.(?:depth\.)?)'
 _STEM = r'\1model.embeddings.'
 _STAGE = r'\1model.encoder.stages.\2.'
@@ -62,6 +64,15 @@ def translate_keys(
     weights of the contrast: the release has one tensor per scale, which become a single one here.
     """
     weights = {key.removeprefix('module.'): value for key, value in weights.items()}
+    adapted = [any(key.startswith(_ADAPTED) for key in keys) for keys in (weights, known)]
+    if adapted == [True, False]:  # teacher and critics are not needed to predict
+        weights = {
+            key.removeprefix(_ADAPTED): value
+            for key, value in weights.items()
+            if key.startswith(_ADAPTED)
+        }
+    elif adapted == [False, True]:
+        weights = {_ADAPTED + key: value for key, value in weights.items()}
     mixing = sorted(key for key in weights if _MIX.match(key))
     if mixing and 'neck.mix' in known:
         weights['neck.mix'] = torch.stack([weights.pop(key) for key in mixing])
@@ -78,7 +89,9 @@ def translate_keys(
             continue
         translated[match[0]] = value
         found |= layouts ^ match[1]
-    return translated, sorted(found | ({RELEASE} if mixing and 'neck.mix' in known else set()))
+    found |= {RELEASE} if mixing and 'neck.mix' in known else set()
+    found |= {ADAPTED} if adapted[0] != adapted[1] else set()
+    return translated, sorted(found)
 
 
 def _common_name(key: str) -> tuple[str, frozenset[str]]:

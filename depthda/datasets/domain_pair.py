@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from mmseg.registry import DATASETS
 
 from depthda.datasets.rgbd import RGBDSegDataset
+from depthda.errors import UserError
 from depthda.randomness import SampleKey, derive_seed
 
 
@@ -24,6 +25,8 @@ class DomainPairDataset:
         source, target: The two datasets, or their configs.
         replacement: Draw the tiles of both datasets at random with replacement, as the released
             code of DRDG does. An epoch then shows about 63 % of the larger dataset.
+        source_first: Count through the source with the seed of the index itself, whatever the
+            sizes. So the source samples are those of a training on the source alone.
     """
 
     def __init__(
@@ -31,14 +34,19 @@ class DomainPairDataset:
         source: Mapping | RGBDSegDataset,
         target: Mapping | RGBDSegDataset,
         replacement: bool = False,
+        source_first: bool = False,
     ) -> None:
+        if replacement and source_first:
+            raise UserError('DomainPairDataset: give replacement or source_first, not both.')
         self.replacement = replacement
+        self.source_first = source_first
         self.sets: dict[str, RGBDSegDataset] = {
             name: DATASETS.build(dict(item)) if isinstance(item, Mapping) else item
             for name, item in (('source', source), ('target', target))
         }
         # If both are equally large, max() returns the first, which is the source.
-        self.larger = max(self.sets, key=lambda name: len(self.sets[name]))
+        by_size = max(self.sets, key=lambda name: len(self.sets[name]))
+        self.larger = 'source' if source_first else by_size
 
     @property
     def metainfo(self) -> dict:
@@ -73,6 +81,8 @@ class DomainPairDataset:
 
     def _key(self, name: str, idx: int) -> int:
         """Return the index of the tile in one dataset, with its own seed if ``idx`` has a seed."""
+        if self.source_first and name == 'source':
+            return idx
         size = len(self.sets[name])
         seed = getattr(idx, 'seed', None)
         if seed is None:

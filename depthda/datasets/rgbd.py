@@ -153,12 +153,20 @@ class RGBDSegDataset(BaseSegDataset):
         with nullcontext() if seed is None else seeded(seed):
             sample = super().__getitem__(idx)
         self._check_sample(sample)
+        if seed is not None and hasattr(sample.get('data_samples'), 'set_metainfo'):
+            # What is drawn later, on the device, shall depend on the sample alone, too.
+            sample['data_samples'].set_metainfo(dict(sample_seed=seed))
         return sample
 
     def prepare_data(self, idx: int) -> dict:
         info = self.get_data_info(idx)
         with named_if_damaged(info):
             return self.pipeline(info)
+
+    def read_labels(self, idx: int) -> np.ndarray:
+        """Return the label map of a sample, H×W, as the pipeline loads it."""
+        load = next(s for s in self.pipeline.transforms if type(s).__name__ == 'LoadAnnotations')
+        return load(self.get_data_info(idx))['gt_seg_map']
 
     def unknown_labels(self, labels: Any) -> Any:
         """Return those values of an array or tensor that are neither a class nor ignored."""

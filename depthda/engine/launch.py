@@ -23,9 +23,15 @@ from depthda.engine.checks.output_check import check_outputs, describe_outputs
 from depthda.engine.checks.sample_check import file_warnings
 from depthda.engine.checks.start_check import StartCheck, check_config
 from depthda.engine.checks.value_check import check_bands, check_evaluation
-from depthda.engine.hooks.non_finite_hook import NonFiniteHook
+from depthda.engine.hooks.needed_hooks import add_needed_hooks
 from depthda.engine.overrides import as_list
-from depthda.engine.prepare import add_outputs, load_config, prepare, use_amp
+from depthda.engine.prepare import (
+    add_outputs,
+    load_config,
+    load_test_config,
+    prepare,
+    use_amp,
+)
 from depthda.engine.resume import Start, find_start
 from depthda.engine.run_end import BegunHook, left_as_it_was, logged_end, logged_errors, lost_files
 from depthda.engine.summary import SummaryHook
@@ -96,12 +102,10 @@ def _train(cfg: Config, start: Start, check: StartCheck) -> Runner:
         runner.register_hook(check)
         if not check.only:  # a check alone writes to a temporary folder
             runner.register_hook(SummaryHook(start, check.notes))
-        if not any(isinstance(hook, NonFiniteHook) for hook in runner.hooks):
-            # A custom config may have other default_hooks.
-            runner.register_hook(NonFiniteHook())
+        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        add_needed_hooks(runner, model)
         if start.resumed:
             # Every weight comes from the checkpoint, so the pretrained ones are not loaded.
-            model = runner.model.module if is_model_wrapper(runner.model) else runner.model
             model.is_init = True
         with logged_end(runner), lost_files(cfg.work_dir, check):
             runner.train()
@@ -138,7 +142,7 @@ def test(
     """
     if against and not submission:
         raise UserError('--against names what a zip is checked against: add --submission FILE.zip.')
-    cfg = load_config(config, cfg_options)
+    cfg = load_test_config(config, cfg_options)
     prepare(cfg, config, work_dir, launcher)
     check_outputs(cfg, out=out, show_dir=show_dir, save_depth=save_depth)
     notes = _check_test(cfg, config, str(checkpoint))
@@ -222,6 +226,7 @@ def _build_runner(cfg: Config, start: Start, dump: bool = True) -> Runner:
 def _drop_unused_logits(runner: Runner, cfg: Config) -> None:
     """Let the model return label maps without logits if no metric needs logits."""
     model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+    model = getattr(model, 'segmentor', model)
     metrics = [*as_list(cfg.get('val_evaluator')), *as_list(cfg.get('test_evaluator'))]
     if isinstance(model, DepthGuidedEncoderDecoder):
         model.keep_logits = not all(

@@ -15,7 +15,7 @@ from depthda.models.renamed import current_key
 # pipeline) has already been copied to where it is used, so overriding it would do nothing.
 READ_AFTER_PARSING = {*inspect.signature(Runner.__init__).parameters} - {'self', 'cfg'}
 READ_AFTER_PARSING |= {'tta_model', 'tta_pipeline', 'translate_dataset', 'load_partial'}
-READ_AFTER_PARSING |= {'runner_type', 'model_wrapper_cfg', 'compile'}
+READ_AFTER_PARSING |= {'runner_type', 'model_wrapper_cfg', 'find_unused_parameters', 'compile'}
 READ_AFTER_PARSING |= {'custom_imports', 'activation_checkpointing', 'efficient_conv_bn_eval'}
 
 
@@ -135,6 +135,11 @@ def read_dicts(cfg: Config, section: str) -> Iterator[tuple[str, dict]]:
     """Yield every dict in a section of a config, such as ``'model'``, with its dotted key."""
     nodes = read_nodes({section: cfg.get(section)})
     return ((key, node) for key, node in nodes if isinstance(node, dict))
+
+
+def segmentor_config(model: dict[str, Any]) -> dict[str, Any]:
+    """Return the part of the config of a model that predicts, without what adapts it."""
+    return model['segmentor'] if model.get('type') == 'DomainAdaptation' else model
 
 
 def as_list(value: Any) -> list[Any]:

@@ -13,7 +13,7 @@ from depthda.engine.checks.config_file import read_config
 from depthda.engine.checks.output_check import check_outputs
 from depthda.engine.checks.renamed import current_path, renamed_bases
 from depthda.engine.checks.value_check import check_top_level
-from depthda.engine.overrides import apply_overrides, as_list
+from depthda.engine.overrides import apply_overrides, as_list, segmentor_config
 from depthda.errors import UserError
 from depthda.processes import check_launcher, start_processes
 
@@ -49,6 +49,13 @@ def load_config(path: str | Path, options: dict[str, Any] | None = None) -> Conf
     return cfg
 
 
+def load_test_config(path: str | Path, options: dict[str, Any] | None = None) -> Config:
+    """Read the config of a test: of a model that adapts, the checkpoint holds the segmentor too."""
+    cfg = load_config(path, options)
+    cfg.model = segmentor_config(cfg.model)
+    return cfg
+
+
 def prepare(cfg: Config, config: str | Path, work_dir: str | None, launcher: str) -> None:
     """Set in ``cfg`` where the run writes, and adapt it to this machine."""
     check_launcher(launcher)
@@ -60,9 +67,13 @@ def prepare(cfg: Config, config: str | Path, work_dir: str | None, launcher: str
         # torch refuses persistent_workers without workers.
         if cfg.get(name) and not cfg[name].get('num_workers'):
             cfg[name].persistent_workers = False
-    if launcher != 'none' and cfg.get('optim_wrapper', {}).get('constructor') == _PARTS:
+    separate = cfg.get('optim_wrapper', {}).get('constructor') == _PARTS
+    if launcher != 'none' and separate and cfg.model.type != 'DomainAdaptation':
         # Each part has its own update, so its gradients are exchanged separately.
         cfg.setdefault('model_wrapper_cfg', dict(type='MMSeparateDistributedDataParallel'))
+    elif launcher != 'none' and separate and cfg.model.get('warm_up'):
+        # Critics have no loss in the warm-up.
+        cfg.setdefault('find_unused_parameters', True)
     if torch.cuda.is_available():
         return
     # Pinned memory speeds up copies to a GPU; without one torch warns about it.
@@ -74,6 +85,8 @@ def prepare(cfg: Config, config: str | Path, work_dir: str | None, launcher: str
         start_processes(launcher)
         cfg.setdefault('model_wrapper_cfg', dict(type='MMDistributedDataParallel'))
         cfg.model_wrapper_cfg.device_ids = None
+        if cfg.get('find_unused_parameters'):
+            cfg.model_wrapper_cfg.find_unused_parameters = True
 
 
 def _keep_config(config: Path, work_dir: Path) -> None:

@@ -1,10 +1,22 @@
 """What a score may be compared with: how its checkpoint was chosen, and on which images."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from depthda.provenance import narrowed
+
+# Marks of scores: what the training or the choice of the checkpoint has seen of the target.
+TARGET_SELECTED = 'target-selected'
+UNLABELLED = 'unlabelled target:'
+TRANSDUCTIVE = 'transductive'
+MEANINGS = {
+    TARGET_SELECTED: 'labelled images of the target domain chose the checkpoint; not comparable '
+    'with figures of methods that see no target label.',
+    UNLABELLED: 'the training saw target images of these splits, without labels; compare rows with '
+    'the same ones.',
+    TRANSDUCTIVE: 'the scored images were among the unlabelled target images.',
+}
 
 
 def judge(metrics: Mapping[str, Any]) -> dict[str, Any]:
@@ -14,13 +26,15 @@ def judge(metrics: Mapping[str, Any]) -> dict[str, Any]:
     ``target_selected`` is true if the checkpoint was chosen by a score on labelled images of a
     tested domain; every table and page marks such a score. ``target_images_seen`` describes the
     training images of a tested domain, labelled or not; images that a translation learned from
-    or whose style was transferred count too. A dataset that does not name its domains is recognised
-    by its folder. If several domains were tested, the domain of the headline counts.
+    or whose style was transferred count too. ``transductive`` is true if the scored images were
+    among the unlabelled ones. A dataset that does not name its domains is recognised by its folder.
+    If several domains were tested, the domain of the headline counts.
     """
     headline = (metrics.get('report') or {}).get('headline', '')
     tested = [narrowed(part, headline) for part in _parts(metrics['tested_on'])]
     selected_on = (metrics.get('selection') or {}).get('on')
-    selecting, training = _parts(selected_on or {}), _learned_from(metrics.get('trained_on'))
+    selecting = _parts(selected_on or {})
+    training = list(_learned_from(metrics.get('trained_on')))
 
     def is_tested(dataset: Mapping[str, Any]) -> bool:
         return any(_share(dataset, part) for part in tested)
@@ -30,19 +44,42 @@ def judge(metrics: Mapping[str, Any]) -> dict[str, Any]:
         'target_selected': bool(selected_on) and any(map(is_tested, selecting)),
         'selected_on': selected_on,
         'target_images_seen': next(filter(is_tested, training), None),
+        'transductive': any(
+            _share(seen, part) and _share_splits(seen, part)
+            for seen in training
+            for part in tested
+            if not seen.get('labelled')
+        ),
     }
 
 
-def _learned_from(trained_on: Mapping[str, Any] | None) -> Iterator[Mapping[str, Any]]:
-    """Yield a training set, its parts, and the datasets that its translation learned from."""
+def marks(verdicts: Collection[Mapping[str, Any]]) -> tuple[str, ...]:
+    """Return what has to stand beside the scores of a row, from what :func:`judge` returned."""
+    found = [TARGET_SELECTED] if any(each['target_selected'] for each in verdicts) else []
+    seen = filter(None, (each.get('target_images_seen') for each in verdicts))
+    unlabelled = [each for each in seen if not each.get('labelled')]
+    splits = {' + '.join(_splits(each)) or each.get('folder', 'all') for each in unlabelled}
+    found += [f'{UNLABELLED} {", ".join(sorted(splits))}'] if splits else []
+    found += [TRANSDUCTIVE] if any(each.get('transductive') for each in verdicts) else []
+    return tuple(found)
+
+
+def _learned_from(
+    trained_on: Mapping[str, Any] | None, labelled: bool = True
+) -> Iterator[Mapping[str, Any]]:
+    """Yield a training set, its parts, and the datasets that its translation learned from.
+
+    Those whose labels were learned from have ``labelled``.
+    """
     if not trained_on:
         return
-    yield from _parts(trained_on)
+    yield from (dict(part, labelled=True) if labelled else part for part in _parts(trained_on))
     for part in _parts(trained_on):
         yield from ({'folder': folder} for folder in part.get('styled_after', ()))
     translation = trained_on.get('translation') or {}
-    for part in (trained_on.get('source'), trained_on.get('target'), translation.get('trained_on')):
-        yield from _learned_from(part)
+    yield from _learned_from(trained_on.get('source'), labelled)
+    yield from _learned_from(trained_on.get('target'), labelled=False)
+    yield from _learned_from(translation.get('trained_on'), labelled=False)
 
 
 def tested_domains(metrics: Mapping[str, Any]) -> set[str]:
@@ -75,6 +112,20 @@ def _share(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
         return False
     first, second = _domains(one), _domains(other)
     return bool(first & second) if first and second else True
+
+
+def _share_splits(seen: Mapping[str, Any], tested: Mapping[str, Any]) -> bool:
+    """Return whether images of a common split are in both; a dataset may have no splits."""
+    names = set(_splits(tested))
+    if folder := seen.get('folder'):
+        return not names or not names.isdisjoint(Path(folder).parts)
+    others = set(_splits(seen))
+    return not names or not others or 'all' in names | others or bool(names & others)
+
+
+def _splits(described: Mapping[str, Any]) -> list[str]:
+    found = (part.get('splits') or [part.get('split')] for part in _parts(described))
+    return list(dict.fromkeys(name for names in found for name in names if name))
 
 
 def _domains(described: Mapping[str, Any]) -> set[str]:

@@ -32,6 +32,11 @@ class PairPreprocessor(BaseDataPreprocessor):
 
     def forward(self, data: dict, training: bool = False) -> dict[str, dict]:
         """Return ``inputs`` and ``data_samples`` as dicts of the results for each domain."""
+        if not isinstance(data['inputs'], dict):
+            raise UserError(
+                'this model trains on pairs of source and target images: set '
+                "train_dataloader.dataset=dict(type='DomainPairDataset', source=..., target=...)."
+            )
         samples = data.get('data_samples') or {}
         pair: dict[str, dict] = dict(inputs={}, data_samples={})
         for domain, images in data['inputs'].items():

@@ -9,6 +9,7 @@ from mmseg.registry import DATASETS
 from depthda.datasets.domain_pair import DomainPairDataset
 from depthda.datasets.rgbd import RGBDSegDataset
 from depthda.engine.run_sampler import RunSampler
+from depthda.errors import UserError
 from depthda.randomness import SampleKey
 
 SIDES = dict(source=12, target=8)
@@ -153,3 +154,31 @@ def test_dataset_objects_are_accepted_in_place_of_configs(make_pairs):
         records = dataset.get_data_info(key)
         numbers = tuple(int(records[name]['img_path'][-7:-4]) for name in SIDES)
         assert numbers == tuple(number for number, _ in seen(dataset[key]))
+
+
+@pytest.mark.parametrize('target', [3, 20])
+def test_with_source_first_the_source_samples_are_those_of_the_source_alone(make_pairs, target):
+    config = make_pairs(source=8, target=target)
+    plain = DATASETS.build(config['source'])
+    dataset = DATASETS.build(config | dict(source_first=True))
+    assert len(dataset) == 8
+    for key in islice(RunSampler(dataset, seed=2), 24):
+        pair, alone = dataset[key], plain[key]
+        assert torch.equal(pair['inputs']['source'], alone['inputs'])
+        source = pair['data_samples']['source']
+        assert source.img_path == alone['data_samples'].img_path
+        assert dataset.get_data_info(key)['source'] == plain.get_data_info(key)
+
+
+def test_with_source_first_the_target_depends_on_the_seed_alone(make_pairs):
+    dataset = DATASETS.build(make_pairs(source=8, target=20) | dict(source_first=True))
+    targets = [{seen(dataset[SampleKey(i, seed)])[1] for i in range(8)} for seed in range(40)]
+    assert all(len(each) == 1 for each in targets)
+    numbers, flips = zip(*(next(iter(each)) for each in targets), strict=True)
+    assert len(set(numbers)) > 10 and set(flips) == {False, True}
+
+
+def test_source_first_and_replacement_exclude_each_other(make_pairs):
+    config = make_pairs(source=2, target=2) | dict(source_first=True, replacement=True)
+    with pytest.raises(UserError, match='replacement or source_first, not both'):
+        DATASETS.build(config)

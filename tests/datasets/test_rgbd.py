@@ -205,6 +205,9 @@ def test_a_seeded_sample_does_not_depend_on_what_ran_before(make_tree):
     np.random.seed(9)
     assert equal(first, dataset[SampleKey(2, seed=77)])
     assert not equal(first, dataset[SampleKey(2, seed=78)])
+    # Later draws, on the device, use the seed too.
+    assert first['data_samples'].sample_seed == 77
+    assert 'sample_seed' not in dataset[2]['data_samples']
     # Drawing a sample leaves NumPy's global random state unchanged.
     np.random.seed(1)
     expected = np.random.rand()

@@ -137,3 +137,21 @@ def test_a_model_of_parts_is_wrapped_part_by_part_in_several_processes(monkeypat
         cfg = load_config(config)
         prepare(cfg, config, None, 'pytorch')
         assert cfg.get('model_wrapper_cfg', {}).get('type', 'MMDistributedDataParallel') == wrapper
+
+
+@pytest.mark.parametrize(
+    'name, warm_up, unused',
+    [('adaptsegnet', 2, True), ('adaptsegnet', 0, False), ('daformer', 2, False)],
+)
+@pytest.mark.parametrize('gpu', [False, True])
+def test_critics_may_be_unused_in_the_warm_up(monkeypatch, name, warm_up, unused, gpu):
+    monkeypatch.setattr('depthda.engine.prepare.check_launcher', lambda launcher: None)
+    monkeypatch.setattr('depthda.engine.prepare.start_processes', lambda launcher: None)
+    monkeypatch.setattr('torch.cuda.is_available', lambda: gpu)
+    config = f'configs/sample/{name}_upernet-tiny_u2r.py'
+    cfg = load_config(config, {'+model.warm_up': warm_up})
+    prepare(cfg, config, None, 'pytorch')
+    # mmengine reads the key of the config if it has no config of a wrapper.
+    settings = cfg if gpu else cfg.model_wrapper_cfg
+    assert ('model_wrapper_cfg' in cfg) != gpu
+    assert settings.get('find_unused_parameters', False) == unused

@@ -2,7 +2,7 @@
 
 import pytest
 
-from depthda.experiments.protocol import judge
+from depthda.experiments.protocol import MEANINGS, judge, marks
 
 
 def described(domains: list[str], root: str = 'data/loveda', **rest) -> dict:
@@ -60,3 +60,64 @@ def test_the_images_that_a_translation_learned_from_count():
 def test_a_test_without_labels_belongs_to_the_server():
     assert judge(metrics(None))['protocol'] == 'local'
     assert judge(metrics(None, report=False))['protocol'] == 'server'
+
+
+def adapted(target: dict, tested: dict) -> dict:
+    """Return the record of an adaptation to a target dataset."""
+    found = metrics(described(['Urban'])) | {'tested_on': tested}
+    source = described(['Urban'], splits=['Train'])
+    found['trained_on'] = {'type': 'DomainPairDataset', 'source': source, 'target': target}
+    return found
+
+
+@pytest.mark.parametrize(
+    'target, tested, transductive, mark',
+    [
+        (dict(splits=['Train']), dict(splits=['Val']), False, 'unlabelled target: Train'),
+        (dict(splits=['Val']), dict(splits=['Val']), True, 'unlabelled target: Val'),
+        (dict(splits=['Train']), dict(splits=['Val', 'Train']), True, 'unlabelled target: Train'),
+        # A dataset with one split names it, and 'all' holds the others.
+        (dict(split='all'), dict(split='test'), True, 'unlabelled target: all'),
+        (dict(split='train'), dict(split='test'), False, 'unlabelled target: train'),
+        # Without splits, the folders are the images.
+        ({}, dict(split='test'), True, 'unlabelled target: all'),
+    ],
+)
+def test_scored_images_among_the_unlabelled_ones_are_recognised(target, tested, transductive, mark):
+    found = judge(adapted(described(['Rural'], **target), described(['Rural'], **tested)))
+    assert found['transductive'] is transductive and found['target_images_seen']
+    assert marks([found]) == ((mark, 'transductive') if transductive else (mark,))
+
+
+def test_images_of_another_domain_are_not_the_target():
+    elsewhere = described(['Rural'], 'data/other', splits=['Val'])
+    found = judge(adapted(elsewhere, described(['Rural'], splits=['Val'])))
+    assert not found['transductive'] and found['target_images_seen'] is None
+    assert marks([found]) == ()
+
+
+def test_only_the_splits_of_the_headline_decide():
+    tested = described(['Rural'], splits=['Val', 'Train'])
+    found = adapted(described(['Rural'], splits=['Train']), tested)
+    found['report']['headline'] = 'Val'
+    assert not judge(found)['transductive']
+
+
+def test_labelled_target_images_have_no_mark_of_unlabelled_ones():
+    found = judge(metrics(described(['Rural']), trained=('Urban', 'Rural')))
+    assert found['target_images_seen']['labelled']
+    assert marks([found]) == ('target-selected',)
+
+
+def test_a_row_is_marked_for_what_any_of_its_runs_saw():
+    tested = described(['Rural'], splits=['Val'])
+    runs = [
+        judge(adapted(described(['Rural'], splits=splits), tested))
+        for splits in (['Val'], ['Train', 'Val'], ['Val'])
+    ]
+    plain = judge(metrics(described(['Urban'])))
+    assert marks([plain, *runs]) == ('unlabelled target: Train + Val, Val', 'transductive')
+    assert marks([]) == marks([plain]) == ()
+    given = marks([*runs, judge(metrics(described(['Rural'])))])
+    assert all(any(mark.startswith(start) for start in MEANINGS) for mark in given)
+    assert given[0] == 'target-selected'

@@ -22,6 +22,16 @@ tta_pipeline = [_base_.load_image, load_depth, _base_.average_flips]
 # For test images whose labels only the challenge server has.
 unlabelled_pipeline = [_base_.load_image, load_depth, _base_.pack]
 unlabelled_tta_pipeline = [_base_.load_image, load_depth, _base_.average_flips_unlabelled]
+# For target images that train without their labels, where the corners of a rotation would be
+# labelled as something.
+unlabelled_train_pipeline = [
+    _base_.load_image,
+    load_depth,
+    dict(type='RandomCrop', crop_size=crop_size),
+    dict(type='AlignedRotFlip', rotate_prob=0.0, flip_prob=0.5),
+    _base_.random_flip,
+    _base_.pack,
+]
 # For models that do not read depth.
 rgb_test_pipeline = [_base_.load_image, _base_.no_depth, _base_.load_labels, _base_.pack]
 rgb_unlabelled_pipeline = [_base_.load_image, _base_.no_depth, _base_.pack]
@@ -60,6 +70,16 @@ test_dataloader = dict(
         pipeline=test_pipeline,
         test_mode=True,
     ),
+)
+# What a model may adapt to (configs/adaptation).
+target_images = dict(
+    type='LoveDARGBD',
+    data_root=data_root,
+    domain='Rural',
+    split='Train',
+    depth=depth,
+    labels=False,
+    pipeline=unlabelled_train_pipeline,
 )
 # Quote the score on Val; scores on Train and on both together are reported as well.
 test_evaluator = dict(type='SegmentationMetric', headline='Val')

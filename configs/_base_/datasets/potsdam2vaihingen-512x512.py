@@ -19,6 +19,7 @@ train_pipeline = [
 ]
 test_pipeline = [_base_.load_image, _base_.no_depth, _base_.load_labels, _base_.pack]
 tta_pipeline = [_base_.load_image, _base_.no_depth, _base_.average_flips]
+unlabelled_train_pipeline = [step for step in train_pipeline if step != _base_.load_labels]
 
 train_dataloader = dict(
     batch_size=32,
@@ -49,6 +50,15 @@ test_dataloader = dict(
         pipeline=test_pipeline,
         test_mode=True,
     ),
+)
+# What a model may adapt to: DRDG's rule, all areas without their labels.
+target_images = dict(
+    type='Vaihingen',
+    data_root=target_root,
+    split='all',
+    depth=None,
+    labels=False,
+    pipeline=unlabelled_train_pipeline,
 )
 test_evaluator = [
     dict(type='SegmentationMetric'),

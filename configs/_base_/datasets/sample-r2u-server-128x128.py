@@ -2,3 +2,4 @@
 _base_ = './sample-u2r-server-128x128.py'
 train_dataloader = dict(dataset=dict(domain='Rural'))
 test_dataloader = dict(dataset=dict(domain='Urban'))
+target_images = dict(domain='Urban')

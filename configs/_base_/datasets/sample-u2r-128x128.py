@@ -19,6 +19,14 @@ tta_pipeline = [_base_.load_image, load_depth, _base_.average_flips]
 # For the server protocol, which treats the test images as if they had no labels.
 unlabelled_pipeline = [_base_.load_image, load_depth, _base_.pack]
 unlabelled_tta_pipeline = [_base_.load_image, load_depth, _base_.average_flips_unlabelled]
+# For target images that train without their labels.
+unlabelled_train_pipeline = [
+    _base_.load_image,
+    load_depth,
+    dict(type='RandomCrop', crop_size=crop_size),
+    _base_.random_flip,
+    _base_.pack,
+]
 # For models that do not read depth.
 rgb_test_pipeline = [_base_.load_image, _base_.no_depth, _base_.load_labels, _base_.pack]
 rgb_unlabelled_pipeline = [_base_.load_image, _base_.no_depth, _base_.pack]
@@ -65,6 +73,16 @@ test_dataloader = dict(
         pipeline=test_pipeline,
         test_mode=True,
     ),
+)
+# What a model may adapt to.
+target_images = dict(
+    type='LoveDARGBD',
+    data_root=data_root,
+    domain='Rural',
+    split='Train',
+    depth=depth,
+    labels=False,
+    pipeline=unlabelled_train_pipeline,
 )
 val_evaluator = dict(type='SegmentationMetric')
 test_evaluator = dict(type='SegmentationMetric')

@@ -24,13 +24,13 @@ def absent(name, title, paper, note=''):
     )
 
 
-def server(name, title, config, paper='', batch=4, **rest):
+def server(name, title, config, paper='', batch=4, length='40k', **rest):
     """Return a row of the server protocol, with the scores of the paper."""
     return dict(
         name=name,
         title=title,
         protocol='server',
-        config=f'configs/{config}_1xb{batch}-40k_loveda-DIRECTION-server-512x512.py',
+        config=f'configs/{config}_1xb{batch}-{length}_loveda-DIRECTION-server-512x512.py',
         paper=_figures(paper),
         **rest,
     )
@@ -78,11 +78,37 @@ NOT_IN_THE_PAPER = [
     ),
     ('depthseg-s', 'DepthSeg ViT-S, no depth at test', 'depthseg/depthseg_dinov2-s', 8),
 ]
+# Methods that adapt: name, title, config, batch size, length; then what they are built on.
+_OURS = 'adaptation/depth-guided-self-training'
+ADAPTED = [
+    ('adaptsegnet', 'AdaptSegNet (AT)', 'adaptation/adaptsegnet_r50', 8, '10k'),
+    ('cbst', 'CBST (ST)', 'adaptation/cbst_r50', 8, '10k'),
+    ('daformer', 'DAFormer (ST)', 'adaptation/daformer_mit-b5', 2, '40k'),
+    ('mic', 'MIC (ST)', 'adaptation/mic_mit-b5', 2, '40k'),
+    ('ours-b-s', 'Depth-guided self-training, ConvNeXt-B + S', f'{_OURS}_convnext-b-s', 4, '40k'),
+    ('ours-b5-b1', 'Depth-guided self-training, MiT-B5 + B1', f'{_OURS}_mit-b5-b1', 2, '40k'),
+]
+SOURCE_ONLY = [
+    ('deeplabv2', 'DeepLabV2, source only', 'baselines/deeplabv2_r50', 8, '10k'),
+    ('pspnet', 'PSPNet, source only', 'baselines/pspnet_r50', 8, '10k'),
+    ('daformer-network', "DAFormer's network, source only", 'baselines/daformer_mit-b5', 2, '40k'),
+    ('mit-b5-b1', 'MiT-B5 + B1, source only', 'depthda/daformer_mit-b5-b1', 2, '40k'),
+]
 
 
-def not_in_the_paper():
+def adapted(name, paper, note=''):
+    """Return the row of a method that adapts, with the scores of the paper."""
+    *what, batch, length = next(entry for entry in ADAPTED if entry[0] == name)
+    return server(*what, paper, batch, length, note=note)
+
+
+def not_in_the_paper(in_the_paper):
+    """Return the other rows of the server protocol; ``in_the_paper`` names methods that adapt."""
+    rows = [(*row, '40k') for row in NOT_IN_THE_PAPER]
+    rows += [row for row in ADAPTED if row[0] not in in_the_paper] + SOURCE_ONLY
     return [
-        server(*what, batch=batch, section='Not in the paper') for *what, batch in NOT_IN_THE_PAPER
+        server(*what, '', batch, length, section='Not in the paper')
+        for *what, batch, length in rows
     ]
 
 
@@ -126,13 +152,14 @@ def in_the_local_protocol(small, small_title):
         ('convnext-xl-b', 'ConvNeXt-XL + B', 'depthda/depthda_convnext-xl-b', 4),
     ]
     rows = [*RGB_ONLY, NOT_IN_THE_PAPER[0], *depthda, *NOT_IN_THE_PAPER[1:]]
+    rows = [(*row, '40k') for row in rows] + SOURCE_ONLY + ADAPTED
     return [
         dict(
             name=f'{name}-local',
             title=title,
-            config=f'configs/{config}_1xb{batch}-40k_loveda-DIRECTION-512x512.py',
+            config=f'configs/{config}_1xb{batch}-{length}_loveda-DIRECTION-512x512.py',
         )
-        for name, title, config, batch in rows
+        for name, title, config, batch, length in rows
     ]
 
 

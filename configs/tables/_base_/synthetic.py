@@ -33,6 +33,8 @@ TWO_DATES = dict(train=160, val=0, test=0, size=256, bands='two-dates')
 ENCODERS = {
     'upernet_tiny': ['backbone'],
     'depthseg_tiny': ['backbone'],
+    'upernet-tiny': ['segmentor.backbone'],  # inside a model that adapts
+    'depthda-tiny': ['segmentor.backbone.rgb', 'segmentor.backbone.depth'],
 }
 FAMILIES = {'depthseg_tiny': 'vit-tiny'}
 
@@ -69,7 +71,8 @@ def row(name, title, model, direction, part='', options=None, pretrained=True, *
     source, target = DIRECTIONS[direction]
     start = {}
     if pretrained:
-        encoders = ENCODERS.get(model, ['backbone.rgb', 'backbone.depth'])
+        network = model.rpartition('_')[2] if model.endswith('-tiny') else model
+        encoders = ENCODERS.get(network, ['backbone.rgb', 'backbone.depth'])
         rest['pretrained'] = pretraining(FAMILIES.get(model, 'resnet-tiny'))
         start = from_pretrained(*encoders) | trained_for(ITERATIONS)
     return dict(

@@ -12,7 +12,7 @@ from mmengine.hooks import Hook
 from mmseg.registry import OPTIM_WRAPPER_CONSTRUCTORS, OPTIMIZERS
 
 from depthda.engine.checks.build_mistakes import unknown
-from depthda.engine.overrides import READ_AFTER_PARSING, describe_uses, read_nodes
+from depthda.engine.overrides import READ_AFTER_PARSING, describe_uses, read_nodes, segmentor_config
 from depthda.errors import UserError
 
 _LEVELS = ('DEBUG', 'INFO', 'WARNING', 'ERROR', 'CRITICAL')
@@ -24,19 +24,21 @@ _PACKAGES = {
 _PACKAGES['TensorboardVisBackend'] = ('tensorboard', 'tensorboardX')
 
 
-def check_names(path: Path, read_by_children: frozenset[str] = frozenset()) -> None:
+def check_names(path: Path, read_by_children: frozenset[str] | None = None) -> None:
     """Refuse a name that a config file sets again although only its base uses it.
 
     A config file copies values where it is parsed: ``crop_size = (256, 256)`` in a child does not
     reach the base's pipelines, which were made with the base's own. The bases are checked, too, but
-    not for names that files built on them read as ``{{_base_.name}}``.
+    not for names that files built on them read as ``{{_base_.name}}``, nor for names that nothing
+    uses yet, such as ``target_images``: they are meant for such files.
     """
     if path.suffix != '.py' or not (bases := Config._get_base_files(str(path))):
         return
     text = path.read_text(encoding='utf-8')
     nodes = [node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Name)]
     assigned = {node.id for node in nodes if isinstance(node.ctx, ast.Store)}
-    read = {node.id for node in nodes if isinstance(node.ctx, ast.Load)} | read_by_children
+    read = {node.id for node in nodes if isinstance(node.ctx, ast.Load)}
+    read |= read_by_children or set()
     unread = assigned - read - READ_AFTER_PARSING
     names = {name for name in unread if not name.startswith('_')}
     places = [Config._get_cfg_path(base, str(path)) for base in bases]
@@ -44,20 +46,24 @@ def check_names(path: Path, read_by_children: frozenset[str] = frozenset()) -> N
         before: dict[str, Any] = {}
         for base, _ in places:
             before |= Config.fromfile(base).to_dict()
-        _check_uses(path, names, before, Config.fromfile(path).to_dict())
-    used = read_by_children | frozenset(re.findall(r'_base_\.(\w+)', text))
+        is_base = read_by_children is not None
+        _check_uses(path, names, before, Config.fromfile(path).to_dict(), is_base)
+    used = (read_by_children or frozenset()) | frozenset(re.findall(r'_base_\.(\w+)', text))
     for base, library in places:
         if library is None:  # 'mmseg::…' is not for the user to correct
             check_names(Path(base), used)
 
 
-def _check_uses(path: Path, names: set[str], before: dict, after: dict) -> None:
+def _check_uses(
+    path: Path, names: set[str], before: dict, after: dict, is_base: bool = False
+) -> None:
     values = dict(read_nodes(after))
     for name in sorted(before.keys() & after.keys() & names):
         uses = [key for key, value in read_nodes(before) if value == before[name]]
         # Not a mistake if the child also sets the keys that the base made with this name.
         set_too = any(values.get(key) == after[name] for key in uses)
-        if before[name] != after[name] and not set_too:
+        unused = is_base and not uses
+        if before[name] != after[name] and not set_too and not unused:
             raise UserError(
                 f"'{name}' in {path} is only a name inside its base's file, and setting it changes "
                 f'nothing{describe_uses(uses, "set")}.'
@@ -89,24 +95,26 @@ def check_sizes(cfg: Config) -> None:
                 f'{key}={value!r} of the config is not a size: give (height, width), whole '
                 'numbers from 1 on.'
             )
-    window = (cfg.get('model') or {}).get('test_cfg') or {}
+    model = cfg.get('model') or {}
+    name = 'model.segmentor.test_cfg' if 'segmentor' in model else 'model.test_cfg'
+    window = segmentor_config(model).get('test_cfg') or {}
     mode = window.get('mode', 'whole')
     if mode not in ('whole', 'slide'):
-        raise UserError(f"model.test_cfg.mode={mode!r} is unknown: use 'whole' or 'slide'.")
+        raise UserError(f"{name}.mode={mode!r} is unknown: use 'whole' or 'slide'.")
     if mode == 'whole':
         return
     for key in ('crop_size', 'stride'):
         if key not in window:
-            raise UserError(f"model.test_cfg has mode='slide' and no {key}: add {key}=(h, w).")
+            raise UserError(f"{name} has mode='slide' and no {key}: add {key}=(h, w).")
         if isinstance(window[key], int) or not _is_size(window[key]):
             raise UserError(
-                f'model.test_cfg.{key}={window[key]!r} is not a pair (height, width) of whole '
+                f'{name}.{key}={window[key]!r} is not a pair (height, width) of whole '
                 'numbers from 1 on: correct it.'
             )
     crop, stride = tuple(window['crop_size']), tuple(window['stride'])
     if stride[0] > crop[0] or stride[1] > crop[1]:
         raise UserError(
-            f'model.test_cfg: windows of {crop} every {stride} pixels leave gaps in an image: '
+            f'{name}: windows of {crop} every {stride} pixels leave gaps in an image: '
             'stride must not be larger than crop_size.'
         )
 

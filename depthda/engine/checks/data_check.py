@@ -39,6 +39,7 @@ def data_warnings(cfg: Config) -> list[str]:
         )
         lines.append(f'depth differs between the datasets of this config: {described}')
     lines += _other_classes(datasets)
+    lines += _target_labels(cfg)
     folders: dict[str, str] = {}
     for name, found in datasets.items():
         for dataset in found:
@@ -87,6 +88,18 @@ def _other_classes(datasets: Mapping[str, Iterable[RGBDSegDataset]]) -> Iterator
                     f'dataset {", ".join(trained)}: unless both mean the same, prepare them with '
                     'one list of classes'
                 )
+
+
+def _target_labels(cfg: Config) -> Iterator[str]:
+    """Warn of labels in the target dataset of a model that adapts without them."""
+    if (cfg.get('model') or {}).get('type') != 'DomainAdaptation':
+        return
+    target = Config(dict(train_dataloader=dict(dataset=cfg.train_dataloader.dataset.get('target'))))
+    if any(dataset.has_labels for dataset in datasets_of(target, 'train')):
+        yield (
+            'the target dataset has labels: no loss reads them, but transforms may choose a crop '
+            'by them; set labels=False of the dataset to adapt without them'
+        )
 
 
 def _classes(dataset: RGBDSegDataset) -> list[str]:

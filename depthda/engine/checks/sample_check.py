@@ -13,6 +13,7 @@ from depthda.datasets.checks.mask_codes import check_codes
 from depthda.datasets.rgbd import RGBDSegDataset
 from depthda.depth.maps import FAINT, read_depth
 from depthda.engine.checks.data_check import listed_datasets, spread
+from depthda.engine.overrides import segmentor_config
 from depthda.errors import UserError, few
 from depthda.io.headers import read_header
 
@@ -25,7 +26,7 @@ def tile_warnings(cfg: Config) -> list[str]:
 
     Labels of which none holds a class are refused: every loss would be 0.
     """
-    model = cfg.get('model') or {}
+    model = segmentor_config(cfg.get('model') or {})
     reads_depth = (model.get('data_preprocessor') or {}).get('depth') != 'drop'
     lines = list(file_warnings(cfg, 'train'))
     for config, dataset in listed_datasets(cfg):

@@ -13,7 +13,13 @@ from torch import nn
 from depthda.datasets.pipeline_check import is_random
 from depthda.engine.checks.build_mistakes import nearest, unknown
 from depthda.engine.checks.data_check import LOADERS, datasets_of
-from depthda.engine.overrides import READ_AFTER_PARSING, as_list, read_dicts, read_nodes
+from depthda.engine.overrides import (
+    READ_AFTER_PARSING,
+    as_list,
+    read_dicts,
+    read_nodes,
+    segmentor_config,
+)
 from depthda.errors import UserError, few
 
 # Scores for which higher is better.
@@ -79,6 +85,25 @@ def check_crops(cfg: Config) -> None:
                 f'{key}.cat_max_ratio={share} is a share, and no crop exceeds 1: give '
                 f'{share / 100:g} for {share} %.'
             )
+    if (cfg.get('model') or {}).get('type') == 'DomainAdaptation':
+        _check_domain_crops(cfg)
+
+
+def _check_domain_crops(cfg: Config) -> None:
+    """Refuse crops of two sizes: the smaller ones would be padded, and mostly padding."""
+    crops: dict[str, tuple[str, tuple[int, ...]]] = {}
+    for key, step in _steps(cfg, 'train_dataloader'):
+        if 'Resize' in str(step.get('type')):
+            return
+        if size := step.get('crop_size'):
+            side = key.removeprefix('train_dataloader.dataset.').partition('.')[0]
+            crops[side] = key, (size, size) if isinstance(size, int) else tuple(size)
+    if {'source', 'target'} <= crops.keys() and crops['source'][1] != crops['target'][1]:
+        (key, size), (_, other) = crops['target'], crops['source']
+        raise UserError(
+            f'{key}.crop_size={size}, and the source has crops of {other}: give both domains one '
+            'size.'
+        )
 
 
 def _steps(cfg: Config, loader: str) -> Iterator[tuple[str, dict]]:
@@ -163,7 +188,7 @@ def check_bands(cfg: Config) -> None:
     Some of these configs would train without an error: if a four-band image is normalised as one of
     three bands, its fourth band is taken for depth.
     """
-    expected = dict(_model_bands(cfg.get('model') or {}))
+    expected = dict(_model_bands(segmentor_config(cfg.get('model') or {})))
     for name in LOADERS:
         for _, step in read_dicts(cfg, f'{name}_dataloader'):
             bands = step.get('optical_bands', 3)

@@ -5,6 +5,7 @@ from mmengine.optim import OptimWrapperDict, build_optim_wrapper
 from mmseg.registry import OPTIM_WRAPPER_CONSTRUCTORS
 from torch import nn
 
+from depthda.engine.optimizers.joint_optim_wrapper import JointOptimWrapper
 from depthda.errors import UserError
 
 
@@ -24,6 +25,8 @@ class PartsOptimWrapperConstructor:
             generators=dict(optimizer=dict(type='Adam', lr=5e-4, betas=(0.5, 0.999))),
             critics=dict(optimizer=dict(type='RMSprop', lr=5e-4)),
         )
+
+    If the model has ``sums_losses``, all of them step after one backward pass.
 
     A part is a complete ``optim_wrapper`` config, which may have its own ``paramwise_cfg``.
     """
@@ -56,4 +59,5 @@ class PartsOptimWrapperConstructor:
         for part, names in parts.items():
             modules = nn.ModuleDict({name: getattr(model, name) for name in names})
             built[part] = build_optim_wrapper(modules, {**shared, **self.config[part]})
-        return OptimWrapperDict(**built)
+        joint = getattr(model, 'sums_losses', False)
+        return JointOptimWrapper(**built) if joint else OptimWrapperDict(**built)

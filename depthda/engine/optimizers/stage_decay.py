@@ -103,7 +103,7 @@ class StageDecayOptimWrapperConstructor(DefaultOptimWrapperConstructor):
     def _stage(self, name: str) -> int:
         """Return the stage of a parameter: 0 for the stem, num_layers + 1 outside the stages."""
         outside = self.paramwise_cfg['num_layers'] + 1
-        parts = re.match(r'backbone\.((?:rgb|depth)\.)?(?:backbone\.)?(.*)', name)
+        parts = re.match(r'(?:segmentor\.)?backbone\.((?:rgb|depth)\.)?(?:backbone\.)?(.*)', name)
         if parts is None or self.paramwise_cfg['decay_rate'] == 1:
             return outside
         inner = _PREFIX.sub('', parts[2])

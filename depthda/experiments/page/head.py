@@ -83,7 +83,8 @@ def _protocol(run: TestedRun) -> str:
     if not run.metrics.get('trained_on'):
         return protocol['protocol']
     used = 'images' if protocol['target_images_seen'] else 'no images'
-    return f'{protocol["protocol"]}; training used {used} of the tested domain'
+    scored = ', the scored images among them' if protocol['transductive'] else ''
+    return f'{protocol["protocol"]}; training used {used} of the tested domain{scored}'
 
 
 def _aggregate(run: TestedRun) -> str:

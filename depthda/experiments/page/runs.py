@@ -70,6 +70,9 @@ def name_dataset(described: Mapping[str, Any] | None) -> str:
     """Describe a dataset in words, from its entry in ``metrics.json`` or in a config."""
     if not described:
         return 'not recorded'
+    if described.get('source') and described.get('target'):
+        source, target = (name_dataset(described[side]) for side in ('source', 'target'))
+        return f'{source}; without labels: {target}'
     words = []
     for key in ('domain', 'split'):
         value = described.get(f'{key}s') or described.get(key) or []

@@ -109,6 +109,11 @@ def _plan(
 ) -> Run:
     if row.sample is not None and world is None:
         raise UserError(f'row {row.name!r} uses a synthetic dataset: give the table its worlds.')
+    if row.pretrained and world == row.pretrained.world:
+        raise UserError(
+            f'row {row.name!r} is tested on world {world}, which its pretraining has seen: take '
+            'another world.'
+        )
     if smoke:
         row = smoke_row(row)
         world = 0 if world is None else world

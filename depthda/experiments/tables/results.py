@@ -8,6 +8,7 @@ from typing import Any
 from depthda.errors import many
 from depthda.evaluation.confusion import mean
 from depthda.experiments.comparison.intervals import independent_units, t_interval
+from depthda.experiments.protocol import marks
 from depthda.experiments.tables.plan import Run
 from depthda.experiments.tables.table import Column, Row, Table
 
@@ -55,11 +56,9 @@ def collect(
         source = table.figures_of(row).name
         found = results.get(source, {})
         cells = tuple(_cell(table, row, column, results) for column in table.columns)
-        selected = any(result['target_selected'] for result in found.values())
-        marks = ('target-selected',) if selected else ()
         commits = tuple(sorted({str(result['commit']) for result in found.values()}))
         state = row.absent or _state([run for run in runs if run.row.name == source], found)
-        lines.append(Line(row, cells, state, marks, commits))
+        lines.append(Line(row, cells, state, marks(found.values()), commits))
         lines += [
             line for by in contributed or {} for line in _of_others(table, row, by, contributed)
         ]
@@ -76,12 +75,11 @@ def _of_others(
     }
     source = table.figures_of(row).name
     if source in files:
-        selected = any(run['target_selected'] for run in results[source].values())
         cells = tuple(_cell(table, row, column, results) for column in table.columns)
         content = files[source]
         state = f'{content["device"]}, commit {content["commit"]}'
-        marks = ('target-selected',) if selected else ()
-        yield Line(row, cells, state, marks, (content['commit'],), f'by {by}')
+        found = marks(results[source].values())
+        yield Line(row, cells, state, found, (content['commit'],), f'by {by}')
 
 
 def figure(result: Mapping[str, Any], key: str) -> float | None:

@@ -86,7 +86,7 @@ def run_table(
         jobs = jobs or max(len(gpus), 1)
         # A smoke run takes seconds, most of them for imports, so a process does several.
         together = math.ceil(len(todo) / jobs) if smoke else 1
-        failed, todo = pretrain(console, before, todo, jobs, gpus)
+        failed, todo = pretrain(console, before, todo, jobs, gpus, limit)
         failed += do_runs(console, todo, jobs, gpus, together, limit)
     runs = plan_runs(table, out, seeds, worlds, None, smoke)
     _write(console, table, runs, Path(out), others)
@@ -174,12 +174,16 @@ def make_data(console: Console, runs: Sequence[Run], jobs: int) -> None:
 
 
 def pretrain(
-    console: Console, runs: Sequence[Run], todo: Sequence[Run], jobs: int, gpus: Sequence[str]
+    console: Console,
+    runs: Sequence[Run],
+    todo: Sequence[Run],
+    jobs: int,
+    gpus: Sequence[str],
+    limit: TimeLimit | None = None,
 ) -> tuple[list[tuple[Run, str]], list[Run]]:
     """Do the pretrainings; return those that failed, and the runs that can begin."""
-    failed = do_runs(console, runs, jobs, gpus) if runs else []
-    broken = {run.folder for run, _ in failed}
-    ready = [run for run in todo if not (run.pretraining and run.pretraining.folder in broken)]
+    failed = do_runs(console, runs, jobs, gpus, limit=limit) if runs else []
+    ready = [run for run in todo if run.pretraining is None or run.pretraining.result is not None]
     if len(ready) < len(todo):
         console.print(
             f'{many(len(todo) - len(ready), "run")} cannot begin without their pretraining'

@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
-from depthda.engine.overrides import read_nodes
+from depthda.engine.overrides import read_nodes, segmentor_config
 from depthda.experiments.tables.configs import resolved_config
 from depthda.experiments.tables.samples import SMOKE_SAMPLE
 from depthda.experiments.tables.table import ChainStep, Row
@@ -74,9 +75,13 @@ def _short(step: ChainStep) -> ChainStep:
 def _tiny(row: Row) -> dict[str, Any]:
     """Return a tiny model of the row's kind, in its direction and protocol."""
     cfg = resolved_config(ChainStep(train=row.config, options=row.options))
-    domain = cfg.train_dataloader.dataset.get('domain')
+    domain = _source(cfg.train_dataloader.dataset).get('domain')
     direction, target = ('r2u', 'Urban') if domain == 'Rural' else ('u2r', 'Rural')
-    config = f'configs/sample/{_kind(cfg.model)}_tiny_{direction}'
+    kind = f'{_kind(segmentor_config(cfg.model))}_tiny'
+    if cfg.model.type == 'DomainAdaptation':
+        # The configs of a method begin with its name.
+        kind = f'{Path(row.config).stem.split("_")[0]}_{kind.replace("_tiny", "-tiny")}'
+    config = f'configs/sample/{kind}_{direction}'
     if cfg.test_evaluator:
         return dict(config=f'{config}.py')
     images = f'{{data}}/Test/{target}/images_png'
@@ -87,6 +92,12 @@ def _tiny(row: Row) -> dict[str, Any]:
         return dict(config=f'{config}-server.py', against=images)
     both = {f'{part}_dataloader.dataset.domain': domain for part in ('train', 'test')}
     return dict(config=f'{config}-server.py', options=both, against='{data}')
+
+
+def _source(dataset: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the config of the images with labels, inside pairs and wrappers."""
+    inner = dataset.get('source') or dataset.get('dataset')
+    return _source(inner) if inner else dataset
 
 
 def _kind(model: Mapping[str, Any]) -> str:

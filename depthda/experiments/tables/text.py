@@ -8,10 +8,10 @@ from itertools import groupby
 from rich.table import Table as RichTable
 
 from depthda.evaluation.score_report import format_score
+from depthda.experiments.protocol import MEANINGS
 from depthda.experiments.tables.results import Cell, Line
 from depthda.experiments.tables.table import Table
 
-TARGET_SELECTED = 'target-selected'
 _NOTES = {
     'server': 'scored by the challenge server (the paper: as printed)',
     'local': 'scored here, on labels that no training step saw',
@@ -40,11 +40,10 @@ def markdown(table: Table, lines: Sequence[Line]) -> str:
             escaped = [[cell.replace('|', r'\|') for cell in row] for row in rows]
             parts.append('\n'.join('| ' + ' | '.join(row) + ' |' for row in escaped))
     notes = [f'- \\* {line.row.title}: {line.row.note}' for line in lines if line.row.note]
-    if any(TARGET_SELECTED in line.marks for line in lines):
-        notes.append(
-            f'- {TARGET_SELECTED}: labelled images of the target domain chose the checkpoint; not '
-            'comparable with figures of methods that see no target label.'
-        )
+    marks = [mark for line in lines for mark in line.marks]
+    for start, meaning in MEANINGS.items():
+        if any(mark.startswith(start) for mark in marks):
+            notes.append(f'- {start.removesuffix(":")}: {meaning}')
     return '\n\n'.join(parts + (['\n'.join(notes)] if notes else [])) + '\n'
 
 
@@ -58,7 +57,7 @@ def comma_separated(table: Table, lines: Sequence[Line]) -> str:
     for line in lines:
         row = line.row
         head = [row.name, row.title, row.section, row.protocol]
-        tail = [line.state, ' '.join(line.marks), ' '.join(line.commits)]
+        tail = [line.state, '; '.join(line.marks), ' '.join(line.commits)]
         papers = row.paper or [None] * len(table.columns)
         for column, cell, paper in zip(table.columns, line.cells, papers, strict=True):
             key = column.key.format(source=row.source, target=row.target)

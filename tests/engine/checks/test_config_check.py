@@ -80,6 +80,11 @@ def test_the_files_in_between_are_checked_too(child):
         check_names(child('', 'leaf', 'middle'))
     # ... and may set names for those that build on them.
     check_names(child('model = dict(size={{_base_.crop_size}})', 'leaf', 'middle'))
+    # Also names that no file of this config uses; in the config itself they would do nothing.
+    middle = child("short = [dict(type='Other')]", 'middle')
+    check_names(child('', 'leaf', 'middle'))
+    with pytest.raises(UserError, match="'short' in .*middle.py .* set the key that uses it"):
+        check_names(middle)
 
 
 @pytest.mark.parametrize(

@@ -264,8 +264,8 @@ def test_mistakes_are_explained():
 
 
 def test_it_is_registered():
-    name = 'StageDecayOptimWrapperConstructor'
-    assert OPTIM_WRAPPER_CONSTRUCTORS.get(name) is StageDecayOptimWrapperConstructor
+    kind = StageDecayOptimWrapperConstructor
+    assert OPTIM_WRAPPER_CONSTRUCTORS.get(kind.__name__) is kind
 
 
 @pytest.mark.parametrize(
@@ -280,6 +280,12 @@ def test_it_is_registered():
 def test_wrapped_backbones_decay_and_what_wraps_them_does_not(name, scale):
     constructor = StageDecayOptimWrapperConstructor(dict(optimizer=dict(type='AdamW', lr=1.0)))
     assert 0.9 ** (13 - constructor._stage(name)) == pytest.approx(scale)
+
+
+def test_an_adapted_segmentor_has_the_rates_of_the_plain_one():
+    adapted, plain = nn.ModuleDict(dict(segmentor=dual())), multipliers(dual(), depth_decay=False)
+    expected = {f'segmentor.{name}': rate for name, rate in plain.items()}
+    assert multipliers(adapted, depth_decay=False) == expected
 
 
 def test_scalars_decay_on_request_as_released():

@@ -236,3 +236,7 @@ def test_a_column_of_found_classes_leaves_out_what_the_baseline_misses(write_tab
     assert dual.cells[1].mean == pytest.approx((38 + 29) / 2) and dual.cells[1].count == 2
     assert dual.cells[2].mean == pytest.approx((8 + 6) / 2) and dual.cells[2].count == 2
     assert dual.cells[0].count == 3  # the whole mIoU needs no baseline
+
+
+def test_a_world_that_the_pretraining_has_seen_is_no_test(plan):
+    assert 'take another world' in refusal(plan, started(pretrained=BEFORE | dict(world=1)))

@@ -1,0 +1,18 @@
+# AdaptSegNet (CVPR 2018): critics of the outputs of both heads. mmseg's auxiliary head is the first
+# output of the paper.
+critic = dict(type='OutputCritic')
+adaptation = dict(
+    type='DomainAdaptation',
+    terms=[
+        dict(type='OutputAdversary', critic=critic, weight=0.001),
+        dict(type='OutputAdversary', critic=critic, weight=0.0002, head='auxiliary_head'),
+    ],
+)
+# As in LoveDA's baselines: half of the rate of the other methods.
+optimisers = dict(
+    constructor='PartsOptimWrapperConstructor',
+    type='AutocastOptimWrapper',
+    clip_grad=dict(max_norm=35, norm_type=2),
+    segmentor=dict(optimizer=dict(type='SGD', lr=5e-3, momentum=0.9, weight_decay=5e-4)),
+    critics=dict(optimizer=dict(type='Adam', lr=1e-4, betas=(0.9, 0.99))),
+)

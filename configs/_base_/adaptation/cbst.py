@@ -1,0 +1,9 @@
+# CBST (ECCV 2018) as in LoveDA's baselines: pseudo-labels of a copy of the student, made anew every
+# 1,000 iterations, with the same portion of each class.
+adaptation = dict(
+    type='DomainAdaptation',
+    teacher=dict(type='SnapshotTeacher', every=1000),
+    pseudo=dict(type='ClassPortion', portion=0.5),
+    warm_up=4000,
+    pseudo_weight=0.5,
+)

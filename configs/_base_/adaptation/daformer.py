@@ -1,0 +1,10 @@
+# DAFormer (CVPR 2022): the student learns pseudo-labels of an averaged teacher on mixed images.
+# Rare classes of the source are a part of the dataset: see RareClassTiles in the configs.
+adaptation = dict(
+    type='DomainAdaptation',
+    teacher=dict(type='EMATeacher', momentum=0.999),
+    pseudo=dict(type='ConfidentShare', threshold=0.968),
+    mix=dict(type='ClassMix'),
+    augmentation=[dict(type='StrongAugmentation')],
+    terms=[dict(type='FeatureDistance', weight=0.005)],
+)

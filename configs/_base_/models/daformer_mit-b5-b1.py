@@ -1,0 +1,35 @@
+# DAFormer's network with a second encoder for relative depth: MiT-B5 and MiT-B1.
+_base_ = './daformer_mit-b5.py'
+model = dict(
+    data_preprocessor=dict(depth='input', depth_mean=0.449, depth_std=0.226),
+    backbone=dict(
+        _delete_=True,
+        type='DualBackbone',
+        rgb={{_base_.model.backbone}},
+        depth=dict(
+            type='MixVisionTransformer',
+            in_channels=3,
+            embed_dims=64,
+            num_stages=4,
+            num_layers=[2, 2, 2, 2],
+            num_heads=[1, 2, 5, 8],
+            patch_sizes=[7, 3, 3, 3],
+            sr_ratios=[8, 4, 2, 1],
+            out_indices=(0, 1, 2, 3),
+            mlp_ratio=4,
+            qkv_bias=True,
+            drop_path_rate=0.1,
+            init_cfg=dict(
+                type='Pretrained',
+                checkpoint='https://download.openmmlab.com/mmsegmentation/v0.5/pretrain/segformer/'
+                'mit_b1_20220624-02e5a6a1.pth',
+            ),
+        ),
+    ),
+    neck=dict(
+        type='ConcatFusion',
+        rgb_channels=[64, 128, 320, 512],
+        depth_channels=[64, 128, 320, 512],
+    ),
+    decode_head=dict(in_channels=[128, 256, 640, 1024]),
+)

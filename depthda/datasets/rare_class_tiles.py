@@ -1,0 +1,104 @@
+"""Draw tiles with rare classes more often (rare class sampling of DAFormer)."""
+
+from collections.abc import Mapping
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from mmseg.registry import DATASETS
+
+from depthda.datasets.rgbd import RGBDSegDataset
+from depthda.errors import UserError
+from depthda.randomness import SampleKey, derive_seed
+
+
+@DATASETS.register_module()
+class RareClassTiles:
+    r"""Draw a class, then a tile that shows it, then a crop that shows it.
+
+    .. math:: P(c) = \frac{e^{(1 - f_c) / T}}{\sum_k e^{(1 - f_k) / T}}
+
+    f_c is the share of class c in the labelled pixels of the dataset. All draws come from the seed
+    of the index (``SampleKey``), so a sample depends only on the seed and the position of the run.
+    Without a seed, tiles come in order. Citation: L. Hoyer et al., "DAFormer", CVPR 2022.
+
+    Args:
+        dataset: A dataset with labels, or its config.
+        temperature: T; 0.01 in the paper. With a large T all classes are equally likely.
+        min_pixels, crop_pixels: Pixels of the class that a tile must show, and a crop should. The
+            defaults are those of the paper, for crops of 512².
+        tries: Crops to draw before one with fewer pixels is taken.
+    """
+
+    def __init__(
+        self,
+        dataset: Mapping | RGBDSegDataset,
+        temperature: float = 0.01,
+        min_pixels: int = 3000,
+        crop_pixels: int = 1500,
+        tries: int = 10,
+    ) -> None:
+        if temperature <= 0 or min(min_pixels, crop_pixels, tries) < 1:
+            raise UserError(
+                f'RareClassTiles: temperature={temperature}, min_pixels={min_pixels}, '
+                f'crop_pixels={crop_pixels}, tries={tries}: all must be above 0.'
+            )
+        self.dataset = DATASETS.build(dict(dataset)) if isinstance(dataset, Mapping) else dataset
+        if not self.dataset.has_labels:
+            raise UserError('RareClassTiles draws by classes, and its dataset has no labels.')
+        self.temperature = temperature
+        self.min_pixels = min_pixels
+        self.crop_pixels = crop_pixels
+        self.tries = tries
+
+    def __getattr__(self, name: str) -> Any:
+        # Everything else, such as metainfo and get_data_info, is that of the dataset.
+        if name == 'dataset':  # not set yet, while a worker unpickles it
+            raise AttributeError(name)
+        return getattr(self.dataset, name)
+
+    def full_init(self) -> None:
+        """Read the dataset and count its labels, once and not in each worker."""
+        self.dataset.full_init()
+        self.probabilities  # noqa: B018
+
+    def __len__(self) -> int:
+        return len(self.dataset)
+
+    @cached_property
+    def counts(self) -> np.ndarray:
+        """Pixels of each class in each tile, ``[N, K]``."""
+        classes = len(self.dataset.metainfo['classes'])
+        return np.stack([self._count(index, classes) for index in range(len(self))])
+
+    def _count(self, index: int, classes: int) -> np.ndarray:
+        labels = self.dataset.read_labels(index)
+        return np.bincount(labels[labels < classes].ravel(), minlength=classes)
+
+    @cached_property
+    def probabilities(self) -> np.ndarray:
+        """P(c); a class that no tile shows with ``min_pixels`` is never drawn."""
+        shares = self.counts.sum(0) / max(self.counts.sum(), 1)
+        shown = (self.counts >= self.min_pixels).any(0)
+        exponents = np.where(shown, (1 - shares) / self.temperature, -np.inf)
+        if not shown.any():
+            raise UserError(
+                f'RareClassTiles: no tile shows {self.min_pixels} pixels of any class: lower '
+                'min_pixels.'
+            )
+        weights = np.exp(exponents - exponents.max())
+        return weights / weights.sum()
+
+    def __getitem__(self, idx: int) -> dict:
+        seed = getattr(idx, 'seed', None)
+        if seed is None:
+            return self.dataset[idx]
+        rng = np.random.default_rng(derive_seed(seed, 'rare'))
+        chosen = rng.choice(len(self.probabilities), p=self.probabilities)
+        tile = int(rng.choice(np.flatnonzero(self.counts[:, chosen] >= self.min_pixels)))
+        for number in range(self.tries):
+            sample = self.dataset[SampleKey(tile, derive_seed(seed, 'crop', number))]
+            labels = sample['data_samples'].gt_sem_seg.data
+            if int((labels == chosen).sum()) >= self.crop_pixels:
+                break
+        return sample

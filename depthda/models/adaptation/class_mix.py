@@ -1,0 +1,72 @@
+"""Paste half of the classes of a source image onto a target image."""
+
+from typing import NamedTuple
+
+import torch
+from mmseg.registry import MODELS
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from depthda.models.adaptation.depth_match import match_depth
+from depthda.models.adaptation.draws import Draw, or_any
+
+
+class LabelledImages(NamedTuple):
+    """Preprocessed images (N, C, H, W) with labels and weights of their pixels (N, H, W)."""
+
+    images: Tensor
+    labels: Tensor
+    weights: Tensor
+
+
+@MODELS.register_module()
+class ClassMix(nn.Module):
+    """Mix pairs of images: pixels of half of the source's classes, rounded up, over the target.
+
+    All channels of a pixel go together, and so do its label and weight; missing depth (NaN) stays
+    where it is. Ignored pixels of the source are never pasted. Citation: V. Olsson et al.,
+    "ClassMix", WACV 2021; W. Tranheden et al., "DACS", WACV 2021.
+
+    Args:
+        match_depth: Give pasted depth the median and the spread of the target's. Relative depth
+            has no scale of its own, so the seam would show otherwise; leave it out for metres.
+    """
+
+    def __init__(self, match_depth: bool = False) -> None:
+        super().__init__()
+        self.match_depth = match_depth
+
+    def forward(
+        self,
+        source: LabelledImages,
+        target: LabelledImages,
+        bands: int,
+        num_classes: int,
+        draw: Draw | None = None,
+    ) -> LabelledImages:
+        """Return the mixed images; ``bands`` of their channels are optical, the next is depth."""
+        keys = or_any(draw, len(source.labels))(num_classes)
+        pasted = chosen_classes(source.labels, keys)
+        images = source.images
+        if self.match_depth and images.shape[1] > bands:
+            depth = match_depth(images[:, bands], target.images[:, bands])
+            images = torch.cat([images[:, :bands], depth[:, None]], 1)
+        return LabelledImages(
+            torch.where(pasted[:, None], images, target.images),
+            torch.where(pasted, source.labels, target.labels),
+            torch.where(pasted, source.weights, target.weights),
+        )
+
+
+def chosen_classes(labels: Tensor, keys: Tensor) -> Tensor:
+    """Return the mask (N, H, W) of half of the classes in each of ``labels``, rounded up.
+
+    Of the classes that an image shows, those with the smallest ``keys`` (N, K) are chosen.
+    """
+    keys = F.pad(keys.to(labels.device), (0, 1))
+    pixels = labels.clamp(max=keys.shape[1] - 1).flatten(1)
+    present = torch.zeros_like(keys, dtype=torch.bool).scatter(1, pixels, True)
+    present[:, -1] = False  # ignored pixels
+    ranks = keys.masked_fill(~present, 2.0).argsort(1).argsort(1)
+    chosen = present & (ranks < (present.sum(1, keepdim=True) + 1) // 2)
+    return chosen.gather(1, pixels).view_as(labels)

@@ -1,0 +1,152 @@
+"""Train any segmentor with unlabelled target images beside the labelled source."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from mmengine.logging import MessageHub
+from mmengine.model import BaseModel
+from mmseg.registry import MODELS
+from mmseg.utils import ConfigType, OptConfigType, SampleList, add_prefix
+from torch import Tensor, nn
+
+from depthda.checkpoints.fit import FilledCompletely
+from depthda.errors import UserError
+from depthda.models.adaptation.step import AdaptationStep, weighted
+
+
+@MODELS.register_module()
+class DomainAdaptation(FilledCompletely, BaseModel):
+    r"""Add losses on target images to a segmentor.
+
+    .. math:: L = w_s L_{seg}(x_s, y_s) + w_p L_{seg}(\tilde x, \tilde y, \tilde w) + \sum_k L_k
+
+    The second term is that of self-training: pseudo-labels of the target, mixed with the source if
+    there is a ``mix``. Each L_k is a term. Without any part this is training on the source, bit for
+    bit. Tests use the segmentor alone.
+
+    A batch of training is that of ``DomainPairDataset``, whose target has no labels.
+
+    Attributes:
+        last_labels: The pseudo-labels of the last iteration, (N, H, W), for ``CollapseHook``.
+
+    Args:
+        segmentor: Config of any segmentor of the project.
+        teacher: Config of what labels the target (``EMATeacher``); None means the student itself,
+            in eval mode.
+        pseudo: Config of the rule that makes pseudo-labels from probabilities; None: no
+            self-training.
+        mix: Config of the mixing of source and target; None trains on the target as it is.
+        augmentation: Configs of what is done to target and mixed images for the student.
+        terms: Configs of further losses. Those with a critic (``OutputAdversary``) are the part
+            ``critics`` of ``optim_wrapper``, which then has an optimiser for it and one for the
+            ``segmentor`` (``PartsOptimWrapperConstructor``).
+        warm_up: Iterations on the source alone.
+        source_weight, pseudo_weight: w_s and w_p.
+        data_preprocessor: Config; None means that of the segmentor for both domains.
+    """
+
+    def __init__(
+        self,
+        segmentor: ConfigType,
+        teacher: OptConfigType = None,
+        pseudo: OptConfigType = None,
+        mix: OptConfigType = None,
+        augmentation: Sequence[ConfigType] = (),
+        terms: Sequence[ConfigType] = (),
+        warm_up: int = 0,
+        source_weight: float = 1.0,
+        pseudo_weight: float = 1.0,
+        data_preprocessor: OptConfigType = None,
+    ) -> None:
+        shared = dict(type='PairPreprocessor', source=segmentor.get('data_preprocessor'))
+        super().__init__(MODELS.build(data_preprocessor or shared))
+        self.segmentor = MODELS.build(segmentor)
+        if self.segmentor.out_channels != self.segmentor.num_classes:
+            raise UserError(
+                'DomainAdaptation labels the target by a softmax over classes: give the decode '
+                'head as many out_channels as classes, two if there are only two.'
+            )
+        self.teacher, self.pseudo, self.mix = (
+            part and MODELS.build(part) for part in (teacher, pseudo, mix)
+        )
+        self.augmentation = nn.ModuleList(map(MODELS.build, augmentation))
+        self.terms = nn.ModuleList(map(MODELS.build, terms))
+        need = [type(term).__name__ for term in self.terms if hasattr(term, 'needs_pseudo')]
+        named = dict(teacher=teacher, mix=mix, augmentation=augmentation)
+        need += [name for name, part in named.items() if part]
+        if need and not pseudo:
+            raise UserError(f'DomainAdaptation: {need[0]} needs pseudo-labels: give pseudo=...')
+        for part in (self.teacher, self.pseudo, *self.terms):
+            if hasattr(part, 'follow'):
+                part.follow(self.segmentor)
+        critics = [f'terms.{i}' for i, term in enumerate(self.terms) if hasattr(term, 'critic')]
+        if critics:
+            self.parts = dict(segmentor=('segmentor',), critics=('terms',))
+        self.warm_up = warm_up
+        self.source_weight = source_weight
+        self.pseudo_weight = pseudo_weight
+        self.last_labels: Tensor | None = None
+
+    sums_losses = True  # one backward pass for segmentor and critics
+
+    @property
+    def num_classes(self) -> int:
+        return self.segmentor.num_classes
+
+    def init_weights(self) -> None:
+        """Initialise the segmentor once; its copies are filled by the first iteration."""
+        if not self.is_init:
+            self.segmentor.init_weights()
+
+    def forward(
+        self, inputs: Any, data_samples: Any = None, mode: str = 'tensor'
+    ) -> Tensor | SampleList | dict[str, Tensor]:
+        """Compute the losses of a pair (mode ``'loss'``), or predict with the segmentor."""
+        if mode != 'loss':
+            return self.segmentor(inputs, data_samples, mode=mode)
+        if not isinstance(inputs, dict) or inputs.keys() != {'source', 'target'}:
+            raise UserError(
+                'DomainAdaptation trains on pairs of source and target images: set '
+                "train_dataloader.dataset=dict(type='DomainPairDataset', source=..., target=...)."
+            )
+        iteration = int(MessageHub.get_current_instance().get_info('iter', 0) or 0)
+        return self.losses(AdaptationStep(self, inputs, data_samples, iteration))
+
+    def losses(self, step: AdaptationStep) -> dict[str, Tensor]:
+        """Return all losses of one iteration."""
+        for part in (self.teacher, *self.terms):
+            if hasattr(part, 'update'):
+                part.update(self.segmentor, step.iteration)
+        losses = dict(weighted(step.source_losses, self.source_weight))
+        if step.iteration < self.warm_up:
+            return losses
+        if self.pseudo is not None and self.pseudo_weight:
+            labelled = step.mixed
+            found = step.losses(*labelled, self.pseudo_weight)
+            losses |= add_prefix(found, 'mix' if self.mix else 'target')
+            self.last_labels, weights = step.pseudo_labels
+            losses['pseudo_weight'] = weights.mean()
+        for term in self.terms:
+            losses |= term(step)
+        return losses
+
+    @torch.no_grad()
+    def probabilities(self, images: Tensor) -> Tensor:
+        """Return the teacher's class probabilities (N, K, H, W) of preprocessed images."""
+        if self.teacher is not None:
+            return self.teacher.probabilities(images)
+        metas, training = [dict(img_shape=images.shape[2:])] * len(images), self.segmentor.training
+        try:
+            logits = self.segmentor.eval().encode_decode(images, metas)
+            return logits[:, : self.num_classes].softmax(1)
+        finally:
+            self.segmentor.train(training)
+
+    def val_step(self, data: Any) -> SampleList:
+        """Predict with the segmentor, which has its own preprocessor."""
+        return self.segmentor.val_step(data)
+
+    def test_step(self, data: Any) -> SampleList:
+        """Predict with the segmentor, which has its own preprocessor."""
+        return self.segmentor.test_step(data)

@@ -1,0 +1,48 @@
+"""Random numbers of an iteration, by sample: the same on any number of processes and any device."""
+
+from collections.abc import Callable
+from functools import cached_property, partial
+
+import torch
+from mmseg.utils import SampleList
+from torch import Tensor
+
+from depthda.randomness import derive_seed
+
+# Returns numbers from [0, 1), (N, *size) for N samples, on the CPU: so that a value can be read
+# without waiting for the device.
+Draw = Callable[..., Tensor]
+
+
+class SampleDraws:
+    """Draw numbers for each sample of a batch from its seed and the name of what they are for.
+
+    Samples have a ``sample_seed`` when ``RunSampler`` is used. Otherwise the seeds come from
+    torch's generator, which is seeded by iteration and process.
+    """
+
+    def __init__(self, samples: SampleList) -> None:
+        self.samples = samples
+
+    @cached_property
+    def seeds(self) -> list[int]:
+        """The seeds of the samples, found when they are first needed."""
+        seeds = [sample.metainfo.get('sample_seed') for sample in self.samples]
+        return torch.randint(2**31, (len(seeds),)).tolist() if None in seeds else seeds
+
+    def named(self, name: str) -> Draw:
+        """Return the function that draws for one purpose; each call starts anew."""
+        return partial(self._draw, name)
+
+    def _draw(self, name: str, *size: int) -> Tensor:
+        return torch.stack(
+            [
+                torch.rand(size, generator=torch.Generator().manual_seed(derive_seed(seed, name)))
+                for seed in self.seeds
+            ]
+        )
+
+
+def or_any(draw: Draw | None, count: int) -> Draw:
+    """Return ``draw``, or without one numbers for ``count`` samples from torch's generator."""
+    return draw or partial(torch.rand, count)

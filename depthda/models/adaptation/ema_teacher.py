@@ -1,0 +1,57 @@
+"""A teacher whose weights are the moving average of the student's."""
+
+import copy
+
+import torch
+from mmseg.registry import MODELS
+from torch import Tensor, nn
+
+from depthda.errors import UserError
+
+
+@MODELS.register_module()
+class EMATeacher(nn.Module):
+    r"""Follow the student: before iteration i (from 0), parameters θ' become
+
+    .. math:: \theta' \leftarrow m_i \theta' + (1 - m_i) \theta, \qquad
+        m_i = \min(1 - 1 / (i + 1), m)
+
+    So the first update copies the student. The teacher is in eval mode and gets no gradient; its
+    buffers, such as the statistics of batch norm, are those of the student.
+
+    Args:
+        momentum: m.
+    """
+
+    def __init__(self, momentum: float = 0.999) -> None:
+        super().__init__()
+        if not 0 <= momentum < 1:
+            raise UserError(f'EMATeacher: momentum={momentum}: take a number from 0 to below 1.')
+        self.momentum = momentum
+
+    def follow(self, segmentor: nn.Module) -> None:
+        """Make a copy of the student, which :meth:`update` then follows."""
+        self.model = copy.deepcopy(segmentor).requires_grad_(False)
+        self.model.eval()
+
+    def train(self, mode: bool = True) -> 'EMATeacher':
+        """Stay in eval mode."""
+        return super().train(False)
+
+    @torch.no_grad()
+    def update(self, segmentor: nn.Module, iteration: int) -> None:
+        """Move towards the student."""
+        momentum = min(1 - 1 / (iteration + 1), self.momentum)
+        if momentum == 0:
+            self.model.load_state_dict(segmentor.state_dict())
+        own, others = list(self.model.parameters()), list(segmentor.parameters())
+        torch._foreach_lerp_(own, [other.detach() for other in others], 1 - momentum)
+        for mine, other in zip(self.model.buffers(), segmentor.buffers(), strict=True):
+            mine.copy_(other)
+
+    @torch.no_grad()
+    def probabilities(self, images: Tensor) -> Tensor:
+        """Return the class probabilities (N, K, H, W) of preprocessed images."""
+        metas = [dict(img_shape=images.shape[2:])] * len(images)
+        # A model may add further channels, such as predicted depth.
+        return self.model.encode_decode(images, metas)[:, : self.model.num_classes].softmax(1)

@@ -1,0 +1,67 @@
+"""Reach into the heads of a segmentor: weigh their pixels, and keep the logits of their losses."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+from torch import Tensor, nn
+
+
+def heads(segmentor: nn.Module) -> dict[str, nn.Module]:
+    """Return the decode head and the auxiliary heads, which are numbered if there are several."""
+    found = {'decode_head': segmentor.decode_head}
+    if segmentor.with_auxiliary_head:
+        auxiliary = segmentor.auxiliary_head
+        several = isinstance(auxiliary, nn.ModuleList)
+        named = enumerate(auxiliary) if several else [('', auxiliary)]
+        found |= {f'auxiliary_head{number}': head for number, head in named}
+    return found
+
+
+class _Weights(NamedTuple):
+    """A pixel sampler as mmseg's heads call it: it returns the weight of each pixel."""
+
+    weights: Tensor  # (N, H, W)
+    other: Any = None  # the sampler of the head, if it has one
+
+    def sample(self, logits: Tensor, labels: Tensor) -> Tensor:
+        if self.other is None:
+            return self.weights
+        return self.weights * self.other.sample(logits, labels)
+
+
+@contextmanager
+def pixel_weights(segmentor: nn.Module, weights: Tensor) -> Iterator[None]:
+    """Multiply the loss of each pixel in all heads of ``segmentor`` by ``weights`` (N, H, W)."""
+    heads = [part for part in segmentor.modules() if hasattr(part, 'sampler')]
+    samplers = [head.sampler for head in heads]
+    try:
+        for head, sampler in zip(heads, samplers, strict=True):
+            head.sampler = _Weights(weights, sampler)
+        yield
+    finally:
+        for head, sampler in zip(heads, samplers, strict=True):
+            head.sampler = sampler
+
+
+@contextmanager
+def recorded_logits(segmentor: nn.Module) -> Iterator[dict[str, Tensor]]:
+    """Keep what each head computes in its loss, where mmseg calls ``forward`` without hooks."""
+    kept: dict[str, Tensor] = {}
+    patched = []
+    for name, head in heads(segmentor).items():
+        # A refined head returns its final logits from refine().
+        method = 'refine' if hasattr(head, 'refine') else 'forward'
+        original = getattr(head, method)
+
+        def keep(*args, _name=name, _original=original, **kwargs):
+            kept[_name] = _original(*args, **kwargs)
+            return kept[_name]
+
+        setattr(head, method, keep)
+        patched.append((head, method))
+    try:
+        yield kept
+    finally:
+        for head, method in patched:
+            delattr(head, method)

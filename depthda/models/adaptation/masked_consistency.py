@@ -1,0 +1,74 @@
+"""Masked image consistency (MIC): predict the whole target image from a part of its blocks."""
+
+from typing import TYPE_CHECKING, Literal
+
+import torch
+from mmseg.registry import MODELS
+from mmseg.utils import add_prefix
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from depthda.errors import UserError
+from depthda.models.adaptation.draws import Draw, or_any
+
+if TYPE_CHECKING:
+    from depthda.models.adaptation.step import AdaptationStep
+
+
+@MODELS.register_module()
+class MaskedConsistency(nn.Module):
+    """Train on target images with hidden blocks and the pseudo-labels of the whole images.
+
+    Hidden blocks get the mean colour, 0 after preprocessing. Citation: L. Hoyer et al., "MIC",
+    CVPR 2023.
+
+    Args:
+        block: Side of a block in pixels; 64 for crops of 512 in the paper.
+        ratio: Share of the blocks that are hidden.
+        weight: Weight of the loss.
+        depth: What happens to depth in a hidden block: ``'hide'`` makes it missing, ``'keep'``
+            leaves it, ``'complement'`` makes it missing everywhere else, so that each place shows
+            either colour or depth.
+    """
+
+    def __init__(
+        self,
+        block: int = 64,
+        ratio: float = 0.7,
+        weight: float = 1.0,
+        depth: Literal['hide', 'keep', 'complement'] = 'hide',
+    ) -> None:
+        super().__init__()
+        if depth not in ('hide', 'keep', 'complement'):
+            raise UserError(
+                f"MaskedConsistency: depth is 'hide', 'keep' or 'complement', not {depth!r}."
+            )
+        if not 0 <= ratio < 1 or block < 1:
+            raise UserError(
+                f'MaskedConsistency: block={block}, ratio={ratio}: take a block of at least one '
+                'pixel and a ratio from 0 to below 1.'
+            )
+        self.block = block
+        self.ratio = ratio
+        self.weight = weight
+        self.depth = depth
+
+    needs_pseudo = True
+
+    def forward(self, step: 'AdaptationStep') -> dict[str, Tensor]:
+        """Return the losses of the student on the masked target images."""
+        images = step.augmented(step.target_images, 'masked')
+        masked = self.hide(images, step.bands, step.draws.named('blocks'))
+        return add_prefix(step.losses(masked, *step.pseudo_labels, self.weight), 'masked')
+
+    def hide(self, images: Tensor, bands: int, draw: Draw | None = None) -> Tensor:
+        """Return the images (N, C, H, W) with hidden blocks."""
+        size = [-(-side // self.block) for side in images.shape[2:]]
+        coarse = or_any(draw, len(images))(1, *size) < self.ratio
+        large = F.interpolate(coarse.float().to(images.device), scale_factor=self.block) > 0.5
+        hidden = large[:, :, : images.shape[2], : images.shape[3]]
+        optical = images[:, :bands].masked_fill(hidden, 0)
+        depth = images[:, bands:]
+        if self.depth != 'keep':
+            depth = depth.masked_fill(hidden if self.depth == 'hide' else ~hidden, torch.nan)
+        return torch.cat([optical, depth], 1)

@@ -1,0 +1,81 @@
+"""Adversarial training on outputs: target predictions should look like source predictions."""
+
+from typing import TYPE_CHECKING
+
+import torch
+from mmseg.registry import MODELS
+from mmseg.utils import ConfigType
+from torch import Tensor, nn
+from torch.func import functional_call
+from torch.nn import functional as F
+
+from depthda.errors import UserError, few
+from depthda.models.adaptation.heads import heads
+
+if TYPE_CHECKING:
+    from depthda.models.adaptation.step import AdaptationStep
+
+_SOURCE, _TARGET = 0.0, 1.0
+
+
+@MODELS.register_module()
+class OutputAdversary(nn.Module):
+    r"""A critic D of the probabilities p = σ(z) of one head, resized to the images.
+
+    .. math:: L_{adv} = \lambda \, BCE(D(p_t), 0), \qquad
+        L_D = \tfrac 1 2 BCE(D(p_s), 0) + \tfrac 1 2 BCE(D(p_t), 1)
+
+    The first changes the segmentor and not the critic, the second the critic and not the segmentor,
+    so one backward pass of their sum gives both the gradients of two separate passes.
+
+    Args:
+        critic: Config of D, which gets the number of classes as ``in_channels``.
+        weight: λ; AdaptSegNet uses 0.001 for the decode head and 0.0002 for the auxiliary head.
+        head: The head whose outputs are judged: ``'decode_head'``, ``'auxiliary_head'``, or if
+            there are several of these ``'auxiliary_head0'`` and so on.
+    """
+
+    def __init__(
+        self,
+        critic: ConfigType,
+        weight: float = 0.001,
+        head: str = 'decode_head',
+    ) -> None:
+        super().__init__()
+        self._config = critic
+        self.weight = weight
+        self.head = head
+
+    def follow(self, segmentor: nn.Module) -> None:
+        """Build the critic for the classes of the segmentor; refuse a head that it lacks."""
+        if self.head not in (found := heads(segmentor)):
+            raise UserError(
+                f'OutputAdversary: head={self.head!r}: the segmentor has {few(list(found))}.'
+            )
+        self.critic = MODELS.build(dict(in_channels=segmentor.num_classes, **self._config))
+
+    def forward(self, step: 'AdaptationStep') -> dict[str, Tensor]:
+        """Return ``loss_adversarial`` and ``loss_critic``, named after the head."""
+        source, target = (
+            resized(logits[self.head], step.source_images.shape[2:]).softmax(1)
+            for logits in (step.source_logits, step.target_logits)
+        )
+        fixed = {name: weight.detach() for name, weight in self.critic.named_parameters()}
+        fooled = functional_call(self.critic, fixed, target)
+        judged = self.critic(source.detach()), self.critic(target.detach())
+        critic_loss = (bce(judged[0], _SOURCE) + bce(judged[1], _TARGET)) / 2
+        name = self.head.removesuffix('_head')
+        return {
+            f'{name}.loss_adversarial': self.weight * bce(fooled, _SOURCE),
+            f'{name}.loss_critic': critic_loss,
+        }
+
+
+def resized(logits: Tensor, size: torch.Size) -> Tensor:
+    """Return logits (N, K, h, w) at the size of the images."""
+    return F.interpolate(logits, size=size, mode='bilinear', align_corners=False)
+
+
+def bce(logits: Tensor, label: float) -> Tensor:
+    """Return the binary cross-entropy of logits with one label everywhere."""
+    return F.binary_cross_entropy_with_logits(logits, torch.full_like(logits, label))

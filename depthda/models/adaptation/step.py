@@ -1,0 +1,169 @@
+"""What the parts of an adaptation share in one iteration, computed when it is first needed."""
+
+from collections.abc import Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import torch
+from mmengine.structures import PixelData
+from mmseg.structures import SegDataSample
+from mmseg.utils import SampleList
+from torch import Tensor, nn
+
+from depthda.errors import UserError
+from depthda.models.adaptation.class_mix import LabelledImages
+from depthda.models.adaptation.draws import SampleDraws
+from depthda.models.adaptation.heads import heads, pixel_weights, recorded_logits
+from depthda.models.adaptation.pseudo_labels import IGNORED
+
+if TYPE_CHECKING:
+    from depthda.models.adaptation.domain_adaptation import DomainAdaptation
+
+
+class AdaptationStep:
+    """One iteration: the batch of both domains, and what the parts compute from it.
+
+    Attributes:
+        iteration: Number of the iteration, from 0.
+        source_images, target_images: Preprocessed images (N, C, H, W).
+        source_labels: Labels (N, H, W).
+    """
+
+    def __init__(
+        self,
+        model: 'DomainAdaptation',
+        images: dict[str, Tensor],
+        samples: dict[str, SampleList],
+        iteration: int,
+    ) -> None:
+        self.model = model
+        self.source_images, self.target_images = images['source'], images['target']
+        self.source_samples, self.target_samples = samples['source'], samples['target']
+        self.iteration = iteration
+        sizes = [tuple(images[side].shape[2:]) for side in ('source', 'target')]
+        if sizes[0] != sizes[1]:
+            raise UserError(
+                f'source images have {_by(sizes[0])} pixels and target images {_by(sizes[1])}: '
+                'crop both to one size, or set size=(height, width) of the data_preprocessor.'
+            )
+        self.source_labels = torch.cat([each.gt_sem_seg.data for each in self.source_samples])
+        self.draws = SampleDraws(self.target_samples)
+
+    @property
+    def segmentor(self) -> nn.Module:
+        return self.model.segmentor
+
+    @property
+    def num_classes(self) -> int:
+        return self.segmentor.num_classes
+
+    @property
+    def bands(self) -> int:
+        """The number of optical bands."""
+        return len(self.segmentor.data_preprocessor.mean)
+
+    @cached_property
+    def _source_pass(self) -> tuple[dict[str, Tensor], Any, dict[str, Tensor]]:
+        found = []
+        hook = self.segmentor.backbone.register_forward_hook(
+            lambda module, given, result: found.append(result)
+        )
+        with hook, recorded_logits(self.segmentor) as logits:
+            losses = self.segmentor.loss(self.source_images, self.source_samples)
+        return losses, found[0], logits
+
+    @property
+    def source_losses(self) -> dict[str, Tensor]:
+        """The segmentor's own losses on the source."""
+        return self._source_pass[0]
+
+    @property
+    def source_features(self) -> Any:
+        """What the encoder returns for the source images; gradients flow into it."""
+        return self._source_pass[1]
+
+    @property
+    def source_logits(self) -> dict[str, Tensor]:
+        """The logits of each head on the source, by the name of the head."""
+        return self._source_pass[2]
+
+    @cached_property
+    def target_logits(self) -> dict[str, Tensor]:
+        """The logits of each head on the target; gradients flow into them."""
+        features = self.segmentor.extract_feat(self.target_images)
+        return {name: head(features) for name, head in heads(self.segmentor).items()}
+
+    @cached_property
+    def pseudo_labels(self) -> tuple[Tensor, Tensor]:
+        """Labels and weights of the target images, (N, H, W) each, without gradient."""
+        images = self.target_images
+        with torch.no_grad():
+            found = [self.model.probabilities(images)]
+            if getattr(self.model.pseudo, 'needs_both', False):
+                blind = images.clone()
+                blind[:, self.bands :] = torch.nan
+                found.append(self.model.probabilities(blind))
+            labels, weights = self.model.pseudo(*found)
+        return self._without_padding(labels), weights
+
+    def _without_padding(self, labels: Tensor) -> Tensor:
+        """Ignore what the preprocessor added to target images that are smaller than a crop."""
+        labels = labels.clone()
+        for label, sample in zip(labels, self.target_samples, strict=True):
+            height, width = unpadded(sample, label.shape)
+            label[height:] = IGNORED
+            label[:, width:] = IGNORED
+        return labels
+
+    @cached_property
+    def mixed(self) -> LabelledImages:
+        """Source classes pasted on target images, augmented."""
+        weights = torch.ones_like(self.source_labels, dtype=torch.float32)
+        source = LabelledImages(self.source_images, self.source_labels, weights)
+        target = LabelledImages(self.target_images, *self.pseudo_labels)
+        mixed = target
+        if self.model.mix:
+            draw = self.draws.named('classes')
+            mixed = self.model.mix(source, target, self.bands, self.num_classes, draw)
+        return mixed._replace(images=self.augmented(mixed.images, 'mixed'))
+
+    def augmented(self, images: Tensor, name: str) -> Tensor:
+        """Return the images as the student sees them; ``name`` tells one view from another."""
+        given = self.segmentor.data_preprocessor
+        for part in self.model.augmentation:
+            draw = self.draws.named(f'{name}/{type(part).__name__}')
+            images = part(images, given.mean, given.std, draw)
+        return images
+
+    def losses(
+        self, images: Tensor, labels: Tensor, weights: Tensor, weight: float = 1.0
+    ) -> dict[str, Tensor]:
+        """Return the segmentor's losses on labelled images, times ``weight``."""
+        samples = [
+            SegDataSample(gt_sem_seg=PixelData(data=label[None]), metainfo=sample.metainfo)
+            for label, sample in zip(labels, self.source_samples, strict=True)
+        ]
+        with pixel_weights(self.segmentor, weights):
+            found = self.segmentor.loss(images, samples)
+        return weighted(found, weight)
+
+
+def unpadded(sample: SegDataSample, size: Sequence[int]) -> tuple[int, int]:
+    """Return the height and width of an image before the preprocessor added to it."""
+    _, right, _, bottom = sample.metainfo.get('padding_size', [0] * 4)
+    return size[0] - bottom, size[1] - right
+
+
+def weighted(losses: dict[str, Tensor], weight: float) -> dict[str, Tensor]:
+    """Multiply the losses, not the values that are only logged."""
+    if weight == 1:
+        return losses
+
+    def scaled(value):
+        return [weight * each for each in value] if isinstance(value, list) else weight * value
+
+    return {name: scaled(value) if 'loss' in name else value for name, value in losses.items()}
+
+
+def _by(size: tuple[int, int]) -> str:
+    return f'{size[0]} × {size[1]}'

@@ -1,0 +1,100 @@
+"""A teacher that labels everything as one class is named, and only then."""
+
+from types import SimpleNamespace
+
+import pytest
+import torch
+from mmengine.hooks import LoggerHook
+from torch import nn
+
+from depthda.engine.hooks import collapse_hook
+from depthda.engine.hooks.class_threshold_hook import ClassThresholdHook
+from depthda.engine.hooks.collapse_hook import CollapseHook
+from depthda.engine.hooks.needed_hooks import add_needed_hooks
+from depthda.engine.hooks.non_finite_hook import NonFiniteHook
+from depthda.models.adaptation.class_portion import ClassPortion
+from depthda.models.adaptation.confident_share import ConfidentShare
+
+NAMES = ('grass', 'road', 'pond')
+
+
+def warnings(monkeypatch, batches, interval=1, **settings):
+    """Return the warnings of a training with these pseudo-labels, one list a batch."""
+    found = []
+    monkeypatch.setattr(collapse_hook, 'warn', found.append)
+    dataset = SimpleNamespace(metainfo=dict(classes=NAMES))
+    runner = SimpleNamespace(
+        hooks=[LoggerHook(interval=interval)],
+        model=SimpleNamespace(num_classes=3, last_labels=None),
+        train_dataloader=SimpleNamespace(dataset=dataset),
+        iter=0,
+    )
+    hook = CollapseHook(**settings)
+    hook.before_train(runner)
+    for labels in batches:
+        runner.model.last_labels = None if labels is None else torch.tensor(labels)
+        hook.after_train_iter(runner, runner.iter)
+        runner.iter += 1
+    return found
+
+
+ALL, MOST, MIXED = [[2] * 100], [[2] * 98 + [0] * 2], [[1] * 60 + [2] * 40]
+
+
+def test_several_batches_of_one_class_in_a_row_are_reported_once(monkeypatch):
+    (found,) = warnings(monkeypatch, [MIXED] * 3 + [ALL] * 9)
+    assert found.startswith(
+        'iteration 8: the teacher labels nearly all target pixels as pond, and has done so in 5 '
+        'batches in a row: it has collapsed. Lower the learning rate'
+    )
+
+
+@pytest.mark.parametrize(
+    'batches',
+    [
+        [MOST] * 9,
+        [ALL] * 4 + [MIXED] + [ALL] * 4,
+        [ALL, [[1] * 100]] * 6,  # one class, and each time another
+        [None] * 9,  # in the warm-up
+        [[[255] * 100]] * 9,  # nothing is labelled
+    ],
+)
+def test_other_batches_are_not(monkeypatch, batches):
+    assert warnings(monkeypatch, batches) == []
+
+
+def test_ignored_pixels_do_not_count_and_the_limits_can_be_set(monkeypatch):
+    assert len(warnings(monkeypatch, [[[2] * 10 + [255] * 90]] * 5)) == 1
+    assert len(warnings(monkeypatch, [MOST] * 2, share=0.9, patience=2)) == 1
+    assert len(warnings(monkeypatch, [ALL, ALL, MIXED, ALL, ALL], patience=2)) == 2
+
+
+def test_labels_are_read_when_the_iteration_is_logged(monkeypatch):
+    batches = ([MIXED] * 2 + [ALL]) * 5
+    assert warnings(monkeypatch, batches, interval=4) == []
+    (found,) = warnings(monkeypatch, batches, interval=3)
+    assert found.startswith('iteration 15:')
+
+
+@pytest.mark.parametrize(
+    'pseudo, kinds',
+    [
+        (None, [NonFiniteHook]),
+        (ConfidentShare(), [NonFiniteHook, CollapseHook]),
+        (ClassPortion(), [NonFiniteHook, CollapseHook, ClassThresholdHook]),
+    ],
+)
+def test_hooks_that_a_model_needs_are_added_unless_they_are_there(pseudo, kinds):
+    model = nn.Module()
+    model.pseudo = pseudo
+    own = CollapseHook(patience=2)
+    for given in ([], [own], [kind() for kind in kinds]):
+        hooks = list(given)
+        runner = SimpleNamespace(hooks=hooks, register_hook=hooks.append)
+        add_needed_hooks(runner, model)
+        assert hooks[: len(given)] == given
+        expected = {*kinds, *map(type, given)}
+        assert len(hooks) == len(expected) and set(map(type, hooks)) == expected
+    hooks = []
+    add_needed_hooks(SimpleNamespace(hooks=hooks, register_hook=hooks.append), nn.Linear(1, 1))
+    assert [type(hook) for hook in hooks] == [NonFiniteHook]

@@ -1,0 +1,163 @@
+"""Bad target images and settings of an adaptation: one sentence, or a loss that is finite."""
+
+import shutil
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from refusals import refusal
+from tiny_run import CONFIGS
+from torch.nn import functional as F
+
+from depthda.engine.launch import train
+from depthda.engine.prepare import load_config
+from depthda.errors import UserError
+from depthda.models.adaptation.ema_teacher import EMATeacher
+
+RARE, EVERY, OWN = 'daformer_upernet', 'adaptsegnet_upernet', 'depth-guided-self-training_depthda'
+TARGET = 'train_dataloader.dataset.target'
+CLASSES = ('background', 'building', 'road', 'water', 'barren', 'forest', 'agricultural')
+UNPADDED = {
+    'model.segmentor.data_preprocessor.size': None,
+    '+model.segmentor.data_preprocessor.size_divisor': 1,
+}
+
+
+def config_of(method):
+    return CONFIGS / f'{method}-tiny_u2r.py'
+
+
+def files(root, folder):
+    """Return the target images (or masks, depth maps) that an adaptation reads."""
+    return sorted((root / 'Train/Rural' / folder).glob('*.png'))
+
+
+@pytest.fixture
+def target(sample, tmp_path):
+    """Return a copy of the dataset for a test to change."""
+    return Path(shutil.copytree(sample, tmp_path / 'target'))
+
+
+def index_of(method, kind):
+    steps = load_config(config_of(method)).train_dataloader.dataset.target.pipeline
+    return next(number for number, step in enumerate(steps) if step.type == kind)
+
+
+def crops(height, width):
+    return {f'{TARGET}.pipeline.{index_of(RARE, "RandomCrop")}.crop_size': (height, width)}
+
+
+@pytest.mark.parametrize(
+    'method, options, message',
+    [
+        (RARE, {f'{TARGET}.data_root': 'nowhere'}, 'there is no folder nowhere (data_root): make'),
+        (RARE, crops(64, 64), 'crop_size=(64, 64), and the source has crops of (128, 128): give'),
+        (RARE, crops(256, 256), 'crop_size=(256, 256), and the source has crops of (128, 128)'),
+        (OWN, {f'{TARGET}.depth': None}, 'got images of 3 channels but needs 3 optical bands and'),
+        (
+            EVERY,
+            {'+model.terms.0.head': 'auxiliary_head'},
+            "OutputAdversary: head='auxiliary_head': the segmentor has decode_head.",
+        ),
+        (
+            RARE,
+            {f'+{TARGET}.metainfo': dict(classes=CLASSES[::-1])},
+            'has the classes of the training dataset in another order (agricultural, forest,',
+        ),
+        (
+            RARE,
+            {f'+{TARGET}.metainfo': dict(classes=CLASSES[:2])},
+            'num_classes is 7 and the train dataset has 2 classes (background, building)',
+        ),
+        (
+            RARE,
+            {'model.segmentor.test_cfg.stride': (256, 256)},
+            'model.segmentor.test_cfg: windows of (128, 128) every (256, 256) pixels leave gaps',
+        ),
+    ],
+)
+def test_settings_of_the_target_that_do_not_fit_are_refused(
+    tmp_path, pair_run, method, options, message
+):
+    options = pair_run(method) | options
+    sentence = refusal(train, config_of(method), str(tmp_path / 'run'), cfg_options=options)
+    assert message in sentence and sentence.count('\n') == 0
+    assert not list(tmp_path.rglob('*.pth'))
+
+
+def test_crops_of_two_sizes_are_refused_when_a_transform_of_another_kind_makes_them(
+    tmp_path, pair_run
+):
+    step = dict(type='RandomCrop', crop_size=(128, 128))
+    place = index_of(RARE, 'RandomCrop')
+    options = pair_run(RARE) | UNPADDED | {f'{TARGET}.pipeline.{place}': step}
+    options[f'{TARGET}.pipeline.{place + 1}'] = dict(type='Resize', scale=(64, 64))
+    assert refusal(train, config_of(RARE), str(tmp_path), cfg_options=options) == (
+        'source images have 128 × 128 pixels and target images 64 × 64: crop both to one size, or '
+        'set size=(height, width) of the data_preprocessor.'
+    )
+
+
+def test_a_folder_without_target_images_and_images_of_other_bands_are_refused(
+    tmp_path, target, pair_run
+):
+    options = pair_run(RARE) | {f'{TARGET}.data_root': str(target)}
+    for path in files(target, 'images_png'):
+        image = cv2.imread(str(path))
+        cv2.imwrite(str(path), np.concatenate([image, image[..., :1]], 2))
+    sentence = refusal(train, config_of(RARE), str(tmp_path / 'run'), cfg_options=options)
+    assert 'holds 12 images of 4 bands, and LoadImageFromFile would make three of them' in sentence
+    for path in files(target, 'images_png'):
+        path.unlink()
+    sentence = refusal(train, config_of(RARE), str(tmp_path / 'run'), cfg_options=options)
+    assert sentence.endswith('Rural/images_png holds no image (.png, .jpg, .jpeg, .tif, .tiff)')
+
+
+def test_small_target_images_with_labels_and_without_depth_are_adapted_to_with_warnings(
+    tmp_path, target, pair_run
+):
+    for path in files(target, 'rdepth/synthetic'):
+        cv2.imwrite(str(path), np.zeros((96, 80), np.uint16))
+    for folder in ('images_png', 'masks_png'):
+        for path in files(target, folder):
+            cv2.imwrite(str(path), cv2.imread(str(path), cv2.IMREAD_UNCHANGED)[:96, :80])
+    options = pair_run(OWN) | {f'{TARGET}.data_root': str(target), f'{TARGET}.labels': True}
+    options |= {'train_cfg.max_iters': 2, 'model.pseudo.threshold': 0.0}
+    runner = train(config_of(OWN), str(tmp_path / 'run'), cfg_options=options)
+    logged = next((tmp_path / 'run').glob('*/*.log')).read_text()
+    assert '12 of 12 sampled training tiles are smaller than the crop of 128×128' in logged
+    assert '12 of 12 sampled training depth maps hold no depth at all' in logged
+    assert 'the target dataset has labels: no loss reads them' in logged
+    labels = runner.model.last_labels
+    assert (labels[:, 96:] == 255).all() and (labels[:, :, 80:] == 255).all()
+    assert (labels[:, :96, :80] != 255).all()
+    weights = torch.load(tmp_path / 'run/iter_2.pth', weights_only=True)['state_dict']
+    assert all(value.isfinite().all() for value in weights.values())
+    losses = runner.message_hub.log_scalars
+    for name in ('decode.loss_ce', 'mix.decode.loss_ce', 'masked.decode.loss_ce', 'loss_features'):
+        values = losses[f'train/{name}'].data[0]
+        assert np.isfinite(values).all() and values.min() > 0
+
+
+def test_a_teacher_that_labels_everything_as_one_class_is_named(tmp_path, pair_run, monkeypatch):
+    def water(teacher, images):
+        labels = torch.full((len(images), *images.shape[2:]), 3)
+        return F.one_hot(labels, 7).movedim(3, 1).float()
+
+    monkeypatch.setattr(EMATeacher, 'probabilities', water)
+    options = pair_run(RARE) | {'train_cfg.max_iters': 5, 'default_hooks.logger.interval': 1}
+    options |= {'train_cfg.val_interval': 5, 'default_hooks.checkpoint.interval': 5}
+    train(config_of(RARE), str(tmp_path), cfg_options=options | {'param_scheduler': []})
+    logged = next(tmp_path.glob('*/*.log')).read_text()
+    assert logged.count('iteration 5: the teacher labels nearly all target pixels as water') == 1
+
+
+def test_source_labels_that_hold_no_class_are_refused(tmp_path, target, pair_run):
+    for path in (target / 'Train/Urban/masks_png').glob('*.png'):
+        cv2.imwrite(str(path), np.zeros((128, 128), np.uint8))
+    for method, side in ((RARE, 'source.dataset'), (EVERY, 'source')):
+        options = pair_run(method) | {f'train_dataloader.dataset.{side}.data_root': str(target)}
+        with pytest.raises(UserError, match='all 8 training labels in .* hold no class'):
+            train(config_of(method), str(tmp_path / 'run'), cfg_options=options)

@@ -1,0 +1,96 @@
+"""Runs that adapt to target images: nothing added, resumed, and tested as the segmentor alone."""
+
+import shutil
+
+import pytest
+import torch
+from tiny_run import CONFIGS, EVERY_TILE
+
+from depthda.engine.launch import test as run_test
+from depthda.engine.launch import train
+from depthda.errors import UserError
+
+RARE_CLASSES = ('daformer_upernet', 'depth-guided-self-training_depthda')  # the second masks, too
+PLAIN = CONFIGS / 'upernet_tiny_u2r.py'
+OFF = {'model.teacher': None, 'model.pseudo': None, 'model.warm_up': 0}
+
+
+def weights(path):
+    return torch.load(path, weights_only=True)['state_dict']
+
+
+def test_with_every_part_off_it_is_the_training_on_the_source(tmp_path, short_run, pair_run):
+    longer = {
+        'optim_wrapper.paramwise_cfg.decay_rate': 0.9,
+        'train_cfg.max_iters': 20,
+        'train_cfg.val_interval': 20,
+        'default_hooks.checkpoint.interval': 20,
+        'param_scheduler.1.end': 20,
+    }
+    train(PLAIN, str(tmp_path / 'plain'), cfg_options=short_run | longer)
+    adapted = CONFIGS / 'cbst_upernet-tiny_u2r.py'
+    options = pair_run('cbst_upernet') | longer | OFF
+    train(adapted, str(tmp_path / 'off'), cfg_options=options)
+    plain, off = (weights(tmp_path / name / 'iter_20.pth') for name in ('plain', 'off'))
+    assert off.keys() == {f'segmentor.{key}' for key in plain}
+    assert all(torch.equal(off[f'segmentor.{key}'], value) for key, value in plain.items())
+
+
+@pytest.mark.parametrize('method', EVERY_TILE + RARE_CLASSES)
+def test_a_resumed_run_equals_an_uninterrupted_one(tmp_path, pair_run, method):
+    config = CONFIGS / f'{method}-tiny_u2r.py'
+    options = pair_run(method)
+    if method == 'cbst_upernet':
+        options |= {'model.warm_up': 1, 'model.teacher.every': 3}
+    if method in RARE_CLASSES:
+        options |= {'model.pseudo.threshold': 0.2}
+    whole, halves = tmp_path / 'whole', tmp_path / 'halves'
+    train(config, str(whole), cfg_options=options)
+    halves.mkdir()
+    shutil.copy(whole / 'iter_2.pth', halves)  # a run that was killed after two steps
+    (halves / 'last_checkpoint').write_text(str(halves / 'iter_2.pth'))
+    train(config, str(halves), resume=True, cfg_options=options)
+    one, other = (weights(folder / 'iter_4.pth') for folder in (whole, halves))
+    assert one.keys() == other.keys()
+    assert all(torch.equal(one[key], value) for key, value in other.items())
+    others = {'adaptsegnet_upernet': {'terms'}, 'cbst_upernet': {'teacher', 'pseudo'}}
+    kept = {key.split('.')[0] for key in one}
+    assert kept == {'segmentor'} | others.get(method, {'teacher', 'terms'})
+
+
+def test_a_checkpoint_is_tested_with_either_config(tmp_path, short_run, pair_run):
+    adapted = CONFIGS / 'daformer_upernet-tiny_u2r.py'
+    train(adapted, str(tmp_path), cfg_options=pair_run('daformer_upernet'))
+    results = [
+        run_test(config, tmp_path / 'iter_4.pth', str(tmp_path / config.stem), cfg_options=options)
+        for config, options in ((adapted, pair_run('daformer_upernet')), (PLAIN, short_run))
+    ]
+    assert results[0]['scores'] == results[1]['scores']
+    trained_on = results[0]['trained_on']
+    assert trained_on['target']['domains'] == ['Rural'] and trained_on['source']['images'] > 0
+
+
+def test_a_segmentor_can_start_an_adaptation(tmp_path, short_run, pair_run):
+    train(PLAIN, str(tmp_path / 'plain'), cfg_options=short_run)
+    start = {'load_from': str(tmp_path / 'plain/iter_4.pth'), 'load_partial': True}
+    none = {'train_cfg.max_iters': 1, 'optim_wrapper.optimizer.lr': 1e-12}
+    none |= {'default_hooks.checkpoint.interval': 1, 'train_cfg.val_interval': 1}
+    none |= {'param_scheduler': []}
+    config = CONFIGS / 'daformer_upernet-tiny_u2r.py'
+    train(
+        config, str(tmp_path / 'adapted'), cfg_options=pair_run('daformer_upernet') | start | none
+    )
+    plain = weights(tmp_path / 'plain/iter_4.pth')
+    adapted = weights(tmp_path / 'adapted/iter_1.pth')
+    for key, value in plain.items():
+        if key.endswith(('weight', 'bias')):
+            assert torch.allclose(adapted[f'segmentor.{key}'], value, atol=1e-9)
+            assert torch.equal(adapted[f'teacher.model.{key}'], value)
+
+
+def test_a_batch_of_one_domain_is_refused(tmp_path, short_run):
+    model = {'model.segmentor.test_cfg.mode': 'whole'}
+    source = {'train_dataloader.dataset.type': 'LoveDARGBD'}
+    with pytest.raises(UserError):
+        options = short_run | model | source
+        train(CONFIGS / 'daformer_upernet-tiny_u2r.py', str(tmp_path), cfg_options=options)
