@@ -58,7 +58,7 @@ def test_a_resumed_run_equals_an_uninterrupted_one(tmp_path, pair_run, method):
     assert kept == {'segmentor'} | others.get(method, {'teacher', 'terms'})
 
 
-def test_a_checkpoint_is_tested_with_either_config(tmp_path, short_run, pair_run):
+def test_a_checkpoint_is_tested_with_either_config(tmp_path, short_run, pair_run, capsys):
     adapted = CONFIGS / 'daformer_upernet-tiny_u2r.py'
     train(adapted, str(tmp_path), cfg_options=pair_run('daformer_upernet'))
     results = [
@@ -66,6 +66,7 @@ def test_a_checkpoint_is_tested_with_either_config(tmp_path, short_run, pair_run
         for config, options in ((adapted, pair_run('daformer_upernet')), (PLAIN, short_run))
     ]
     assert results[0]['scores'] == results[1]['scores']
+    assert 'another model' not in capsys.readouterr().out
     trained_on = results[0]['trained_on']
     assert trained_on['target']['domains'] == ['Rural'] and trained_on['source']['images'] > 0
 
