@@ -134,3 +134,39 @@ def test_the_commands_of_the_page_on_reproducing_exist():
         configs = [args.get('config'), *(args.get('configs') or ()), *(args.get('tables') or ())]
         assert all(find_config(config).is_file() for config in configs if config)
         assert set(args.get('only') or ()) <= rows
+
+
+def test_a_model_adapts_with_the_lines_of_the_page(tmp_path):
+    page = (ROOT / 'docs/adaptation.md').read_text()
+    (lines,) = re.findall(r'```python\n(_base_ = .*?)```', page, re.DOTALL)
+    own = ROOT / 'configs/sample/depthda_tiny_u2r.py'
+    (tmp_path / 'my_model.py').write_text(f'_base_ = [{str(own)!r}]\n')
+    (tmp_path / 'adapted.py').write_text(lines)
+    cfg, plain = load_config(tmp_path / 'adapted.py'), load_config(own)
+    assert cfg.model.segmentor == plain.model and cfg.model.type == 'DomainAdaptation'
+    pair = cfg.train_dataloader.dataset
+    assert pair.source.dataset == plain.train_dataloader.dataset
+    assert (pair.target.domain, pair.target.depth) == ('Rural', 'rdepth/synthetic')
+
+
+def test_the_costs_of_adaptation_are_those_measured():
+    page = (ROOT / 'docs/adaptation.md').read_text()
+    rows = json.loads((ROOT / 'docs/tables/adaptation-steps-cpu.json').read_text())['rows']
+    ms = {Path(row['config']).stem: row['ms'] for row in rows}
+    networks = ('upernet-tiny_u2r', 'depthda-tiny_u2r', 'mit-b5_1xb2-40k_loveda-u2r-512x512')
+    bases = ('upernet_tiny_u2r', 'depthda_tiny_u2r', f'daformer_{networks[2]}')
+    # The baseline of MiT-B5 has the name of DAFormer's config, and comes first.
+    first = {Path(row['config']).stem: row['ms'] for row in reversed(rows)}
+    methods = {'DAFormer': 'daformer', 'MIC': 'mic', 'AdaptSegNet': 'adaptsegnet'}
+    methods |= {'CBST, after its warm-up': 'cbst'}
+    methods['depth-guided self-training'] = 'depth-guided-self-training'
+    for title, method in methods.items():
+        (shown,) = re.findall(
+            rf'^\| {title} \| ([–\d.]+) \| ([–\d.]+) \| ([–\d.]+) \|$', page, re.M
+        )
+        for cell, network, base in zip(shown, networks, bases, strict=True):
+            key = f'{method}_{network}'
+            if cell == '–':
+                assert key not in ms
+            else:
+                assert float(cell) == round(ms[key] / first[base], 1), (title, network)

@@ -84,5 +84,17 @@ rows = [
         note='no released config has this pair of encoders: it is the recipe of ConvNeXt-B + S',
     ),
     *in_the_local_protocol('b-b', 'ConvNeXt-B + B'),
+    # What depth-guided self-training is built on; the paper has other encoders in this direction.
+    server(
+        'convnext-b-s',
+        'ConvNeXt-B + S',
+        'depthda/depthda_convnext-b-s',
+        section='Not in the paper',
+    ),
+    dict(
+        name='convnext-b-s-local',
+        title='ConvNeXt-B + S',
+        config='configs/depthda/depthda_convnext-b-s_1xb4-40k_loveda-DIRECTION-512x512.py',
+    ),
 ]
 rows = in_direction('r2u', rows)

@@ -38,8 +38,14 @@ def open_raster(path: str | os.PathLike) -> Iterator[rasterio.DatasetReader]:
 
 def read_png(path: str | os.PathLike) -> np.ndarray | None:
     """Read a PNG with its own bands and bits (blue first); return None if it is not readable."""
-    content = np.fromfile(path, np.uint8)
-    return cv2.imdecode(content, cv2.IMREAD_UNCHANGED) if content.size else None
+    return decode_png(Path(path).read_bytes())
+
+
+def decode_png(content: bytes) -> np.ndarray | None:
+    """Decode the content of a PNG as it is stored; return None if it is not readable."""
+    # OpenCV raises an error of its own for an empty file.
+    data = np.frombuffer(content, np.uint8)
+    return cv2.imdecode(data, cv2.IMREAD_UNCHANGED) if data.size else None
 
 
 def refuse_indices(raster: rasterio.DatasetReader) -> None:

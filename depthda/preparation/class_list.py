@@ -23,8 +23,8 @@ _VALUE_FIRST = re.compile(r'\d+(?:\s|\s*[,;:=)])')
 _TITLES = {'id', 'index', 'value', 'code', 'label', 'class', 'name', 'colour', 'color', 'rgb'}
 # For classes without colours: easy to distinguish, and not grey.
 _COLOURS = (
-    '#4477aa #ee6677 #228833 #ccbb44 #66ccee #aa3377 #ee8866 #99ddff #bbcc33 #882255 #44aa99 '
-    '#332288 #ddcc77 #cc6677 #aaaa00 #117733'
+    '4477aa ee6677 228833 ccbb44 66ccee aa3377 ee8866 99ddff bbcc33 882255 44aa99 332288 ddcc77 '
+    'cc6677 aaaa00 117733'
 ).split()
 
 
@@ -43,16 +43,9 @@ class ClassList:
     @property
     def palette(self) -> list[list[int]]:
         """A colour for each class: the one in the list, if there is one."""
-        palette = []
-        for index in range(len(self.names)):
-            red_green_blue = bytes.fromhex(_COLOURS[index % len(_COLOURS)][1:])
-            # Each further round is darker, so that no two classes are alike.
-            darker = 0.7 ** (index // len(_COLOURS))
-            palette.append([round(darker * part) for part in red_green_blue])
-        for key, index in reversed(self.values.items() if self.coloured else ()):
-            if index != IGNORED:
-                palette[index] = list(key)
-        return palette
+        # Of several colours in the list, the first counts.
+        listed = {index: key for key, index in reversed(self.values.items()) if self.coloured}
+        return [[*listed.get(n, _colour(n))] for n in range(len(self.names))]
 
     @functools.cached_property
     def table(self) -> np.ndarray:
@@ -61,6 +54,12 @@ class ClassList:
         for key, index in self.values.items():
             table[key[0] << 16 | key[1] << 8 | key[2] if self.coloured else key] = index
         return table
+
+
+def _colour(index: int) -> list[int]:
+    """Return a colour; each further round is darker, so that no two classes are alike."""
+    rounds, place = divmod(index, len(_COLOURS))
+    return [round(0.7**rounds * part) for part in bytes.fromhex(_COLOURS[place])]
 
 
 def numbered(names: Sequence[str], first: int = 0) -> ClassList:

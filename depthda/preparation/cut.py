@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import rasterio
+from rasterio import DatasetReader
 from rasterio.enums import ColorInterp, MaskFlags
 from rasterio.errors import RasterioError
 
@@ -25,13 +25,14 @@ BLENDED = 'is JPEG, which blends labels: save it as PNG or TIFF'
 class Rows:
     """The rows of one product of a scene. Call it with the first row and the number of rows.
 
-    ``file`` names the open ``raster`` in messages.
+    ``file`` names the open ``raster`` in messages. Subclasses define ``read``, which returns rows
+    as they are written, and ``facts``: what the manifest has about the product.
     """
 
     suffix = '.png'
     whole: np.ndarray | None = None  # all rows, if they have been read at once
 
-    def __init__(self, file: File, raster: rasterio.DatasetReader) -> None:
+    def __init__(self, file: File, raster: DatasetReader) -> None:
         self.file, self.raster = file, raster
 
     def __call__(self, first: int, rows: int) -> np.ndarray:
@@ -45,9 +46,6 @@ class Rows:
                 f'{self.file} cannot be read ({error}): write or unpack it again'
             ) from error
 
-    def read(self, first: int, rows: int) -> np.ndarray:
-        raise NotImplementedError
-
     def read_bands(self, bands: int | list[int], first: int, rows: int) -> np.ndarray:
         """Read rows of some bands as they are stored."""
         return self.raster.read(bands, window=((first, first + rows), (0, self.raster.width)))
@@ -55,18 +53,14 @@ class Rows:
     def count(self, tile: np.ndarray) -> None:
         """Count the pixels of a tile that is written."""
 
-    def facts(self) -> dict[str, Any]:
-        """Return what the manifest has about the product."""
-        return {}
-
 
 class ImageRows(Rows):
     """The chosen ``bands`` of an image; ``stretch`` is mapped to 0 and 255."""
 
-    def __init__(self, file, raster, bands, dtype='uint8', stretch: Range | None = None) -> None:
+    def __init__(self, file, raster, bands, stretch: Range | None = None) -> None:
         super().__init__(file, raster)
         self.bands, self.stretch = list(bands), stretch
-        self.suffix = tile_suffix(len(bands), dtype)
+        self.suffix = tile_suffix(len(bands), 'uint8' if stretch else raster.dtypes[0])
         self.clipped = np.zeros(2, np.int64)  # values outside ``stretch``, and all values
         self.levels: set[int] = set()  # lowest and highest values written
         self.nan_pixels, self._counted = 0, 0  # in the rows before ``_counted``
@@ -226,7 +220,7 @@ def cut_scene(scene: Scene, out: Path, cut: Cut, open_rows: Callable[..., Rows])
 
 
 def _write_tiles(
-    products: Mapping[str, Rows], boxes: Boxes, out: Path, image: rasterio.DatasetReader | None
+    products: Mapping[str, Rows], boxes: Boxes, out: Path, image: DatasetReader | None
 ) -> list[str]:
     """Write the tiles in ``boxes`` of each product, and return the names of those written.
 

@@ -2,7 +2,6 @@
 
 import json
 import os
-from collections import Counter
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
@@ -16,7 +15,6 @@ from depthda.errors import UserError
 from depthda.io.headers import MAX_BANDS, check_upright, file_format, is_whole, misnamed
 from depthda.io.manifest import read_manifest
 from depthda.io.polygons import is_polygons
-from depthda.io.rasters import open_raster
 from depthda.preparation.class_list import IGNORED
 from depthda.preparation.cut import BLENDED, DepthRows, ImageRows, LabelRows, Rows, cut_scene
 from depthda.preparation.grids import Placed, check_aligned, place, warp
@@ -30,8 +28,7 @@ from depthda.preparation.scene import (
     Report,
     Scene,
     check_options,
-    chosen_bands,
-    find_grid,
+    find_tiles,
     image_suffix,
     scene_name,
 )
@@ -88,20 +85,19 @@ def prepare_folder(
         depths = [piece.file for piece in pieces if piece.kind == 'depth']
         spans = partial(height_spans, pool=pool, progress=progress, report=report)
         cut = with_range(settings.cut, depths, spans, report)
-        grids = {}
-        for done, scene in enumerate(scenes, 1):
+        for n, scene in enumerate(scenes):
             _check_files(scene)
-            grids[scene.name] = find_grid(scene, cut)
-            progress('headers', done, len(scenes))
+            scenes[n] = find_tiles(scene, cut)
+            progress('headers', n + 1, len(scenes))
         if cut.stretch is not None:
             _refuse_bytes(scenes)
-        splits = split_tiles(scenes, grids, settings.splits)
+        splits = split_tiles(scenes, settings.splits)
+        counts = split_counts(scenes, splits)
         for n, scene in enumerate(scenes):
-            boxes = grids[scene.name].boxes.items()
-            written = {tile: box for tile, box in boxes if splits.get(tile) is not None}
-            scenes[n] = scene._replace(boxes=written)
+            written = [tile for tile in scene.boxes if splits.get(tile) is not None]
+            scenes[n] = scene._replace(boxes={tile: scene.boxes[tile] for tile in written})
         names = settings.splits.names if settings.splits else []
-        about = _describe_dataset(settings, cut, image_suffix(grids))
+        about = _describe_dataset(settings, cut, image_suffix(scenes, cut))
         _check_domains(out, settings.domain, about['classes'])
         dataset = PreparedScenes(out, about)
         remaining = dataset.plan(scenes, names, replace)
@@ -114,7 +110,7 @@ def prepare_folder(
                 dataset.enter_scene(scene, facts)
             for line in _stretch_warnings(cut, clipped, levels):
                 report(line)
-            dataset.finish_splits(splits, names, split_counts(grids, splits))
+            dataset.finish_splits(splits, names, counts)
     return dataset.content
 
 
@@ -133,7 +129,7 @@ def _stretch_warnings(cut: Cut, clipped: np.ndarray, levels: set[int]) -> list[s
 def _open_rows(product, piece: Piece, raster, image, cut: Cut, opened) -> Rows:
     """Open an image, a label, a depth map (PNG) or a file of heights (TIFF) for ``cut_scene``."""
     if piece.kind == 'images':
-        return ImageRows(piece.file, raster, *chosen_bands(image, cut), cut.stretch)
+        return ImageRows(piece.file, raster, piece.bands, cut.stretch)
     if piece.kind == 'polygons':
         return PolygonRows(piece.file, image, cut.classes, cut.class_field)
     if piece.kind == 'labels':
@@ -147,10 +143,7 @@ def _open_rows(product, piece: Piece, raster, image, cut: Cut, opened) -> Rows:
     if cut.warp:
         placed = opened.enter_context(warp(raster, image))
     else:
-        try:
-            placed = place(raster, image)
-        except UserError as error:
-            raise UserError(f'{error}, or let --warp-depth do it') from error
+        placed = place(raster, image, ', or let --warp-depth do it')
     return DepthRows(piece.file, placed, image.width, cut.depth_range)
 
 
@@ -197,20 +190,17 @@ def _find_scenes(settings: FolderSettings) -> list[Scene]:
     folder = None if polygons else settings.labels
     label = folder and Source('label', str(folder), settings.label_suffix)
     depth = settings.depth and Source('depth map', str(settings.depth), settings.depth_suffix)
-    folders = {'image': 'images', 'label': 'labels', 'depth map': settings.cut.depth_name}
-    scenes = []
+    folders = _KINDS | {'depth map': settings.cut.depth_name}
+    scenes: dict[str, Scene] = {}
     for pair in pair_by_stem(image, label, depth, check='names'):
         name = scene_name(os.path.relpath(pair['image'], settings.images), settings.image_suffix)
-        pieces = {
-            folders[role]: Piece(Path(path), kind=_KINDS[role]) for role, path in pair.items()
-        }
+        if name in scenes:
+            raise UserError(f'two images would both be called {name}: rename one of them')
+        files = {folders[kind]: Piece(Path(pair[kind]), kind=_KINDS[kind]) for kind in pair}
         if polygons:
-            pieces['labels'] = Piece(polygons, kind='polygons')
-        scenes.append(Scene(name, pieces, pieces['images'].file))
-    counts = Counter(scene.name for scene in scenes)
-    if duplicates := [name for name, count in counts.items() if count > 1]:
-        raise UserError(f'two images would both be called {duplicates[0]}: rename one of them')
-    return scenes
+            files['labels'] = Piece(polygons, kind='polygons')
+        scenes[name] = Scene(name, files, files['images'].file)
+    return [*scenes.values()]
 
 
 def _check_files(scene: Scene) -> None:
@@ -227,21 +217,15 @@ def _check_files(scene: Scene) -> None:
 
 def _refuse_bytes(scenes: list[Scene]) -> None:
     """Refuse images of 8 bits, which a stretch of more bits would make nearly black."""
-    kinds: dict[str, str] = {}
-    for scene in scenes:
-        with open_raster(scene.reference) as image:
-            kinds.setdefault(image.dtypes[0], image.name)
-    if 'uint8' not in kinds:
-        return
-    fault, cure = (
-        f'{kinds.pop("uint8")} has 8-bit values, which --stretch would darken',
-        'leave --stretch out',
-    )
-    if kinds:
-        kind, name = next(iter(kinds.items()))
-        fault += f', and {name} has {kind}'
-        cure = f'prepare them as two datasets, and {cure} for those of 8 bits'
-    raise UserError(f'{fault}: {cure}')
+    bytes_ = [scene.reference for scene in scenes if scene.dtype == 'uint8']
+    others = [scene for scene in scenes if scene.dtype != 'uint8']
+    if bytes_:
+        fault = f'{bytes_[0]} has 8-bit values, which --stretch would darken'
+        cure = 'leave --stretch out'
+        if others:
+            fault += f', and {others[0].reference} has {others[0].dtype}'
+            cure = f'prepare them as two datasets, and {cure} for those of 8 bits'
+        raise UserError(f'{fault}: {cure}')
 
 
 def _describe_dataset(settings: FolderSettings, cut: Cut, suffix: str) -> dict[str, Any]:

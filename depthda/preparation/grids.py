@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from typing import NamedTuple
 
 import numpy as np
-import rasterio
+from rasterio import DatasetReader
 from rasterio.enums import Resampling
 from rasterio.vrt import WarpedVRT
 from rasterio.warp import transform, transform_bounds
@@ -20,7 +20,7 @@ _TOLERANCE = 8
 class Placed(NamedTuple):
     """A one-band raster, and the column and row of an image at which its first pixel lies."""
 
-    raster: rasterio.DatasetReader
+    raster: DatasetReader
     column: int
     row: int
 
@@ -28,41 +28,35 @@ class Placed(NamedTuple):
         """Read rows of the image's grid: values and their validity, both ``rows``×``width``."""
         low, high = max(first, self.row), min(first + rows, self.row + self.raster.height)
         left, right = max(0, self.column), min(width, self.column + self.raster.width)
-        values = np.zeros((rows, width), self.raster.dtypes[0])
-        valid = np.zeros((rows, width), bool)
+        strip = np.ma.array(np.zeros((rows, width), self.raster.dtypes[0]), mask=True)
         if low < high and left < right:
             window = ((low - self.row, high - self.row), (left - self.column, right - self.column))
-            band = self.raster.read(1, window=window, masked=True)
-            inside = np.s_[low - first : high - first, left:right]
-            values[inside] = band.data
-            valid[inside] = ~np.ma.getmaskarray(band) & np.isfinite(band.data)
-        return values, valid
+            inside = self.raster.read(1, window=window, masked=True)
+            strip[low - first : high - first, left:right] = inside
+        return strip.data, ~strip.mask & np.isfinite(strip.data)
 
 
-def place(raster: rasterio.DatasetReader, image: rasterio.DatasetReader) -> Placed:
+def place(raster: DatasetReader, image: DatasetReader, also: str = '') -> Placed:
     """Find ``raster`` on the grid of ``image`` by its georeference, or put first pixel on first.
 
-    It may be larger, smaller or shifted by a few pixels (one DSM of Potsdam lacks a line).
+    It may be larger, smaller or shifted by a few pixels (one DSM of Potsdam lacks a line). If it
+    lies elsewhere, the message ends with what ``also`` helps.
     """
     check_heights(raster)
-    column = row = 0
-    if has_place(raster) and has_place(image):
-        if fault := other_grid(raster, image):
-            files = f'{_title(raster)} and {_title(image)}'
-            raise UserError(f'{files} {fault}: bring the heights to the grid of the image')
-        column, row = map(round, ~image.transform @ (raster.transform.c, raster.transform.f))
+    cure = f'bring the heights to the grid of the image{also}'
+    column, row = map(round, _first_pixel(raster, image, cure))
     ends = (column + raster.width - image.width, row + raster.height - image.height)
     if max(map(abs, (column, row, *ends))) > _TOLERANCE:
         raise UserError(
             f'{_title(raster)} ({raster.width}×{raster.height}, from column {column}, row {row}) '
             f'does not cover {_title(image)} ({image.width}×{image.height}): check both files and '
-            'their georeferences'
+            f'their georeferences{also}'
         )
     return Placed(raster, column, row)
 
 
 @contextmanager
-def warp(raster: rasterio.DatasetReader, image: rasterio.DatasetReader) -> Iterator[Placed]:
+def warp(raster: DatasetReader, image: DatasetReader) -> Iterator[Placed]:
     """Resample ``raster`` to the grid of ``image`` by their georeferences, bilinear, row by row.
 
     Where the raster has no value there is no depth; a raster of another place is an error.
@@ -89,33 +83,38 @@ def warp(raster: rasterio.DatasetReader, image: rasterio.DatasetReader) -> Itera
         yield Placed(warped, 0, 0)
 
 
-def check_aligned(
-    raster: rasterio.DatasetReader, image: rasterio.DatasetReader, by_size: bool = False
-) -> None:
+def check_aligned(raster: DatasetReader, image: DatasetReader, by_size: bool = False) -> None:
     """Refuse a raster whose pixels are not those of its image, as far as the files tell.
 
     With ``by_size`` only the sizes are compared.
     """
-    fault = None
-    if (raster.width, raster.height) != (image.width, image.height):
-        fault = f'are {raster.width}×{raster.height} and {image.width}×{image.height}'
-    elif not by_size and has_place(raster) and has_place(image):
-        fault = other_grid(raster, image)
-        column, row = ~image.transform @ (raster.transform.c, raster.transform.f)
-        if fault is None and max(abs(column), abs(row)) > 0.5:
-            fault = f'lie {column:.1f} columns and {row:.1f} rows apart'
-    if fault:
-        raise UserError(
-            f'{_title(raster)} and {_title(image)} {fault}: give files on the grid of the image'
-        )
+    files, cure = f'{_title(raster)} and {_title(image)}', 'give files on the grid of the image'
+    if raster.shape != image.shape:
+        sizes = f'{raster.width}×{raster.height} and {image.width}×{image.height}'
+        raise UserError(f'{files} are {sizes}: {cure}')
+    column, row = (0, 0) if by_size else _first_pixel(raster, image, cure)
+    if max(abs(column), abs(row)) > 0.5:
+        raise UserError(f'{files} lie {column:.1f} columns and {row:.1f} rows apart: {cure}')
 
 
-def has_place(raster: rasterio.DatasetReader) -> bool:
+def has_place(raster: DatasetReader) -> bool:
     """Return whether a file is georeferenced."""
     return not raster.transform.is_identity
 
 
-def other_grid(raster: rasterio.DatasetReader, image: rasterio.DatasetReader) -> str | None:
+def _first_pixel(raster: DatasetReader, image: DatasetReader, cure: str) -> tuple[float, float]:
+    """Return column and row of the image at which a raster of the same grid begins.
+
+    Files without a georeference have their first pixels in one place; another grid is an error.
+    """
+    if not (has_place(raster) and has_place(image)):
+        return 0, 0
+    if fault := _other_grid(raster, image):
+        raise UserError(f'{_title(raster)} and {_title(image)} {fault}: {cure}')
+    return ~image.transform @ (raster.transform.c, raster.transform.f)
+
+
+def _other_grid(raster: DatasetReader, image: DatasetReader) -> str | None:
     """Describe how the grids of two georeferenced files differ, apart from their first pixel.
 
     One coordinate system is often written in two ways, and two systems may have the same places
@@ -142,7 +141,7 @@ def other_grid(raster: rasterio.DatasetReader, image: rasterio.DatasetReader) ->
     return f'have different coordinate systems (EPSG:{codes[0]} and EPSG:{codes[1]})'
 
 
-def check_heights(raster: rasterio.DatasetReader) -> None:
+def check_heights(raster: DatasetReader) -> None:
     """Refuse a raster that cannot hold heights."""
     if raster.count != 1:
         raise UserError(f'{_title(raster)} has {raster.count} bands: heights have one')
@@ -150,6 +149,6 @@ def check_heights(raster: rasterio.DatasetReader) -> None:
         raise UserError(f'{_title(raster)} has complex numbers: save heights as float32')
 
 
-def _title(raster: rasterio.DatasetReader) -> str:
+def _title(raster: DatasetReader) -> str:
     """Return the path of a file as the user knows it: GDAL's own for one in a zip is cryptic."""
     return re.sub(r'^/vsizip/\{(?:/vsisubfile/[^,]*,)?(.*)\}/', r'\1/', raster.name)

@@ -78,8 +78,8 @@ def height_spans(
     A range that the user has ``given`` with ``option`` is checked against all heights.
     """
     work = partial(height_span, option=option, given=given)
-    found = dict(each_done(work, rasters, pool, partial(progress, 'heights')))
-    spans = {raster: span for raster, span in found.items() if span}
+    found = each_done(work, rasters, pool, partial(progress, 'heights'))
+    spans = {raster: span for raster, span in found if span}
     if given and spans:
         low, high = whole_range(spans)
         if low >= given[1] or high <= given[0]:
@@ -87,7 +87,7 @@ def height_spans(
                 f'all heights are {low:g} to {high:g}, so {option} {given[0]:g} {given[1]:g} would '
                 'map all to one depth: give a range in the unit of the files'
             )
-        known, clipped = (sum(span[n] for span in spans.values()) for n in (2, 3))
+        _, _, known, clipped = map(sum, zip(*spans.values(), strict=True))
         for line in clipping_warning(clipped, known, 'heights', option):
             report(line)
     return spans

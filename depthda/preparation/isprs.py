@@ -1,21 +1,22 @@
 """Prepare ISPRS Potsdam and Vaihingen: cut orthophotos, labels and surface models into tiles."""
 
 import os
+import re
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from depthda.datasets.isprs_areas import CLASSES, PALETTE
+from depthda.datasets.isprs_areas import CLASSES, PALETTE, POTSDAM, VAIHINGEN
 from depthda.errors import UserError, many
 from depthda.preparation.class_list import IGNORED, ClassList
 from depthda.preparation.cut import DepthRows, ImageRows, LabelRows, Rows, cut_scene
 from depthda.preparation.grids import check_aligned, place
-from depthda.preparation.heights import Span, height_spans, whole_range
-from depthda.preparation.isprs_files import LAYOUTS, Layout, find_areas, packed_twice
+from depthda.preparation.heights import height_spans, whole_range
 from depthda.preparation.manifest import PreparedAreas, identity
 from depthda.preparation.scene import Cut, Piece, Progress, Range, Report, Scene, check_options
 from depthda.preparation.sources import SourceFile, list_files
@@ -26,6 +27,54 @@ _COLOURS = {tuple(colour): index for index, colour in enumerate(PALETTE)} | {(0,
 LABELS = ClassList(CLASSES, _COLOURS, coloured=True)
 # All 8-bit maps are read as (value + 1) / 256: 0 is the ground, and not "no depth".
 _NDSM_RANGE = (-1.0, 255.0)
+_RGB = (1, 2, 3)
+# The bands of an orthophoto in one that has red, green, blue and infrared.
+_IN_RGBIR = {'irrg': (4, 1, 2), 'rgb': _RGB}
+
+
+class Kind(NamedTuple):
+    """A kind of file: its title, its name with ``*`` for the numbers of the area, its folder."""
+
+    title: str
+    name: str
+    in_top: bool | None = None  # True: its folder is called top; False: it is not; None: any
+
+
+class Layout(NamedTuple):
+    """What a download of one dataset holds."""
+
+    areas: tuple[str, ...]
+    tile: int
+    prefix: str  # of the area, before its numbers
+    kinds: dict[str, Kind]
+
+    @property
+    def bands(self) -> list[str]:
+        return [kind for kind in self.kinds if kind in _IN_RGBIR]
+
+
+_POTSDAM = {
+    'irrg': Kind('IRRG orthophoto', 'top_potsdam_*_*_IRRG.tif'),
+    'rgb': Kind('RGB orthophoto', 'top_potsdam_*_*_RGB.tif'),
+    'rgbir': Kind('RGBIR orthophoto', 'top_potsdam_*_*_RGBIR.tif'),
+    'full': Kind('label', 'top_potsdam_*_*_label.tif'),
+    'no-boundary': Kind('label', 'top_potsdam_*_*_label_noBoundary.tif'),
+    'dsm': Kind('DSM', 'dsm_potsdam_*_*.tif'),
+    'ndsm': Kind('nDSM', 'dsm_potsdam_*_*_normalized_lastools.jpg'),
+}
+_VAIHINGEN = {
+    # Labels have the same names as the orthophotos, in other folders.
+    'irrg': Kind('orthophoto', 'top_mosaic_09cm_area*.tif', in_top=True),
+    'full': Kind('label', 'top_mosaic_09cm_area*.tif', in_top=False),
+    'no-boundary': Kind('label', 'top_mosaic_09cm_area*_noBoundary.tif'),
+    'dsm': Kind('DSM', 'dsm_09cm_matching_area*.tif'),
+    'ndsm': Kind('nDSM', 'dsm_09cm_matching_area*_normalized.jpg'),
+}
+# Tiles of 896² and 512² are about as large on the ground: 44.8 m and 46.1 m.
+LAYOUTS = {
+    'potsdam': Layout(POTSDAM['all'], 896, '', _POTSDAM),
+    'vaihingen': Layout(VAIHINGEN['all'], 512, 'area', _VAIHINGEN),
+}
 
 
 @dataclass(frozen=True)
@@ -56,10 +105,9 @@ def prepare_isprs(
     """Cut what the zips and folders hold into tiles in ``out``, and return the manifest.
 
     Tiles of one place have one name, ``<area>_<left>_<top>_<right>_<bottom>``, in the folders
-    ``images_<bands>``, ``labels``, ``dsm`` and ``ndsm``. An area is entered into the manifest when
-    its last tile is written, and is not cut again while its files stay the same. So the next run
-    finishes an interrupted one, and may add bands or a surface model. Tiles that were cut from
-    other files are replaced only with ``replace``. For the other arguments see ``prepare_folder``.
+    ``images_<bands>``, ``labels``, ``dsm`` and ``ndsm``. As with ``prepare_folder``, which has the
+    other arguments, the next run finishes an interrupted one; here it may also add bands or a
+    surface model. Tiles that were cut from other files are replaced only with ``replace``.
     """
     layout = LAYOUTS[settings.dataset]
     tile = layout.tile if settings.tile is None else settings.tile
@@ -71,9 +119,8 @@ def prepare_isprs(
     check_options(tile, stride, workers, {'--dsm-range': settings.dsm_range}, needs)
     _check(layout, settings)
     # Every zip is inspected before the first byte is written.
-    files = list_files(sources)
-    shown = str(sources[0]) + (f' (and {len(sources) - 1} more)' if sources[1:] else '')
-    areas = _find_areas(layout, settings, files, shown)
+    download = Download(settings.dataset, sources)
+    areas = download.scenes(settings)
     about = dict(dataset=settings.dataset, tile=tile, stride=stride, labels=settings.labels)
     about |= dict(classes=list(CLASSES), dsm_range=None)
     dataset = PreparedAreas(Path(out), about, layout.areas)
@@ -81,7 +128,7 @@ def prepare_isprs(
     with worker_pool(workers) as pool:
         span = None
         if 'dsm' in settings.depth:
-            dsms = [piece.file for piece in find_areas(layout, 'dsm', files, shown).values()]
+            dsms = [piece.file for piece in download.find('dsm').values()]
             spans = partial(height_spans, pool=pool, progress=progress, report=report)
             found = _dsm_range(settings.dsm_range, dsms, dataset.content, spans)
             dataset.content['dsm_range'], span = found, found['metres']
@@ -92,6 +139,89 @@ def prepare_isprs(
                 dataset.enter_scene(area, facts)
             dataset.finish()
     return dataset.content
+
+
+class Download:
+    """The files of one dataset, in zips or however they were unpacked, by area."""
+
+    def __init__(self, dataset: str, sources: Sequence[str | os.PathLike]) -> None:
+        self.title, self.layout = dataset.title(), LAYOUTS[dataset]
+        self.files = list_files(sources)
+        self.name = str(sources[0]) + (f' (and {len(sources) - 1} more)' if sources[1:] else '')
+        # What to do about zips compressed in zips, as the end of a sentence.
+        zips = [file for file in self.files if file.suffix == '.zip']
+        self.advice = f' ({zips[0]} is packed twice: unpack the outer zip)' if zips else ''
+
+    def scenes(self, settings: IsprsSettings) -> list[Scene]:
+        """Find every area with all that was asked for; a missing file is an error."""
+        kinds = {f'images_{band}': band for band in settings.bands}
+        kinds |= {'labels': settings.labels} if settings.labels else {}
+        kinds |= {depth: depth for depth in settings.depth}
+        found = {product: self.find(kind) for product, kind in kinds.items()}
+        photos = found[f'images_{settings.bands[0]}']
+        names = list(photos if settings.areas is None else settings.areas)
+        for product, by_area in found.items():
+            if missing := [name for name in names if name not in by_area]:
+                raise UserError(
+                    f'{len(missing)} of {many(len(names), "area")} have no '
+                    f'{self.layout.kinds[kinds[product]].title} in {self.name} '
+                    f'({", ".join(missing)}): give it too, or name the areas to cut with --areas'
+                    f'{self.advice}'
+                )
+        pieces = {name: {product: found[product][name] for product in found} for name in names}
+        return [Scene(name, pieces[name], photos[name].file) for name in names]
+
+    def find(self, kind: str) -> dict[str, Piece]:
+        """Find the files of one kind by area, in the dataset's order.
+
+        If an area has several, an unpacked file is preferred to one in a zip, and then (the labels
+        "for participants" and the complete ones) the folder that holds more areas; an orthophoto of
+        the requested bands is preferred to one of more bands. Files of areas without an orthophoto
+        (Vaihingen has labels of an area 9) are left out.
+        """
+        layout = self.layout
+        places = {kind: _RGB}
+        if 'rgbir' in layout.kinds and kind in layout.bands:
+            # The first holds the bands too, and the second is preferred.
+            places = {'rgbir': _IN_RGBIR[kind], kind: _RGB}
+        found: dict[str, Piece] = {}
+        for held_in, bands in places.items():
+            for area, file in self._by_area(layout.kinds[held_in]).items():
+                # An orthophoto of an area that the dataset does not have would be left out.
+                if kind in layout.bands and area not in layout.areas:
+                    raise UserError(
+                        f'{file} belongs to the unknown area {area}: {self.title} has '
+                        f'{", ".join(layout.areas)}; correct its name or remove the file'
+                    )
+                found[area] = Piece(file, bands, held_in)
+        areas = {area: found[area] for area in layout.areas if area in found}
+        if not areas:
+            title, _, in_top = layout.kinds[kind]
+            where = f'{"in a folder" if in_top else "outside of folders"} top'
+            where = 'in any folder' if in_top is None else where
+            names = ' or '.join(layout.kinds[held_in].name for held_in in reversed(places))
+            suffixes = Counter(file.suffix or 'no suffix' for file in self.files)
+            counts = ', '.join(f'{count} {suffix}' for suffix, count in suffixes.most_common(4))
+            raise UserError(
+                f'{self.name} holds no {title} of {self.title}: looked for {names} '
+                f'{where}, found {counts or "nothing"}{self.advice}'
+            )
+        return areas
+
+    def _by_area(self, kind: Kind) -> dict[str, SourceFile]:
+        """Return the files of a kind by the area in their name, which may be unknown."""
+        pattern = re.escape(kind.name).replace(r'\*', r'(\d+)')
+        folders: dict[tuple[bool, Path], dict[str, SourceFile]] = {}
+        for file in self.files:
+            match = re.fullmatch(pattern, file.name, re.IGNORECASE)
+            if match and kind.in_top in (None, file.folder.name.lower() == 'top'):
+                # Potsdam numbers its DSMs 02_10 and its orthophotos 2_10.
+                area = self.layout.prefix + '_'.join(str(int(number)) for number in match.groups())
+                folders.setdefault((file.zip is None, file.folder), {})[area] = file
+        found: dict[str, SourceFile] = {}
+        for key in sorted(folders, key=lambda key: (key[0], len(folders[key]), key[1])):
+            found |= folders[key]
+        return found
 
 
 def _open_rows(product: str, piece: Piece, raster, image, cut: Cut, opened) -> Rows:
@@ -128,8 +258,8 @@ class _Labels(LabelRows):
 
 class _Heights(DepthRows):
     def facts(self) -> dict[str, Any]:
-        size, first = (self.raster.width, self.raster.height), (self.placed.column, self.placed.row)
-        return dict(size=[*size], first=[*first])
+        raster, *first = self.placed
+        return dict(size=[raster.width, raster.height], first=first)
 
 
 def _check(layout: Layout, settings: IsprsSettings) -> None:
@@ -146,32 +276,8 @@ def _check(layout: Layout, settings: IsprsSettings) -> None:
         )
 
 
-def _find_areas(
-    layout: Layout, settings: IsprsSettings, files: Sequence[SourceFile], sources: str
-) -> list[Scene]:
-    """Find every area with all that was asked for; a missing file is an error."""
-    kinds = {f'images_{band}': band for band in settings.bands}
-    kinds |= {'labels': settings.labels} if settings.labels else {}
-    kinds |= {depth: depth for depth in settings.depth}
-    found = {product: find_areas(layout, kind, files, sources) for product, kind in kinds.items()}
-    photos = found[f'images_{settings.bands[0]}']
-    names = list(photos if settings.areas is None else settings.areas)
-    for product, by_area in found.items():
-        if missing := [name for name in names if name not in by_area]:
-            raise UserError(
-                f'{len(missing)} of {many(len(names), "area")} have no '
-                f'{layout.kinds[kinds[product]].title} in {sources} ({", ".join(missing)}): give '
-                f'it too, or name the areas to cut with --areas{packed_twice(files)}'
-            )
-    pieces = {name: {product: found[product][name] for product in found} for name in names}
-    return [Scene(name, pieces[name], photos[name].file) for name in names]
-
-
 def _dsm_range(
-    given: Range | None,
-    dsms: Sequence[SourceFile],
-    manifest: dict[str, Any],
-    read_spans: Callable[..., dict[SourceFile, Span]],
+    given: Range | None, dsms: Sequence[SourceFile], manifest: dict[str, Any], read_spans: Callable
 ) -> dict[str, Any]:
     """Return the one range of all heights: with one per area, equal heights would differ."""
     before = manifest['dsm_range']

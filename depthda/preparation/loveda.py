@@ -3,12 +3,11 @@
 import os
 import re
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 
-import cv2
 import numpy as np
 
 from depthda.errors import UserError, check_count, few, many
@@ -17,6 +16,7 @@ from depthda.io.files import atomic_path, remove_strays
 from depthda.io.headers import is_whole
 from depthda.io.lock import own_folder
 from depthda.io.manifest import NAME, UNFINISHED
+from depthda.io.rasters import decode_png
 from depthda.preparation.sources import SourceFile, list_files
 from depthda.provenance import TRANSLATION
 
@@ -80,38 +80,38 @@ def prepare_loveda(
                 return Path(file).read_bytes()
             return read_member(archives[file.zip], file.member)
 
-        done = pool.map(lambda path: _write(path, files, out, partial, read), files)
         number = 0
         try:
+            done = pool.map(lambda path: _write(path, files, out, partial, read), files)
             for number, _ in enumerate(done, 1):
                 progress(number, len(files))
         except UserError as error:
-            kept = (
-                f' {out} keeps the files that were written: remove those that you correct, and the '
-                'same command continues.'
-            )
-            raise UserError(f'{error}{kept if number else ""}') from error
+            if not number:
+                raise
+            raise UserError(
+                f'{error} {out} keeps the files that were written: remove those that you correct, '
+                'and the same command continues.'
+            ) from error
     return missing(out)
 
 
 def missing(out: Path) -> list[str]:
     """Describe the images of LoveDA that ``out`` lacks, and images without a mask, by part."""
-    lines = []
     numbers = {part: set(map(str, range(low, high + 1))) for part, (low, high) in NUMBERS.items()}
-    for part, official in numbers.items():
+
+    def faults(part: Part) -> Iterator[str]:
         images, masks = _stems(out, part)
-        faults = []
         if not images:
-            faults.append(f'none of its {len(official):,} images')
-        elif absent := official - images:
-            faults.append(f'{_some(absent)} of {len(official):,} images missing')
+            yield f'none of its {len(numbers[part]):,} images'
+        elif absent := numbers[part] - images:
+            yield f'{_some(absent)} of {len(numbers[part]):,} images missing'
         for other in numbers:
             if other != part and (found := images & numbers[other]):
-                faults.append(f'{_some(found)} have numbers of {"/".join(other)}: put them there')
+                yield f'{_some(found)} have numbers of {"/".join(other)}: put them there'
         if part[0] != 'Test' and (absent := images - masks):
-            faults.append(f'{_some(absent)} of {len(images):,} images lack a mask')
-        lines += [f'{"/".join(part)}: {fault}' for fault in faults]
-    return lines
+            yield f'{_some(absent)} of {len(images):,} images lack a mask'
+
+    return [f'{"/".join(part)}: {fault}' for part in numbers for fault in faults(part)]
 
 
 def counts(out: str | os.PathLike) -> dict[Part, tuple[int, int, int]]:
@@ -171,20 +171,33 @@ def _check_target(files: Files, out: Path) -> None:
             f'({few(map(str, others))}): name another folder, or remove them and the depth maps '
             'made from them'
         )
-    needed, folder = sum(file.size for file in absent.values()), out.absolute()
-    free = shutil.disk_usage(next(f for f in (folder, *folder.parents) if f.exists())).free
-    if needed > free:
+    needed = sum(file.size for file in absent.values())
+    existing = next(path for path in (out, *out.absolute().parents) if path.exists())
+    if needed > (free := shutil.disk_usage(existing).free):
         raise UserError(
             f'{out} needs {needed / 1e9:.1f} GB more, and its disk has {free / 1e9:.1f} GB left.'
         )
 
 
 def _write(path: Path, files: Files, out: Path, partial: bool, read: Callable) -> None:
+    """Check a file and write it, unless it is written."""
     file, image = files[path], files.get(path.parents[1] / _IMAGES / path.name)
     if _is_written(out / path, file):
         return
     content = read(file)
-    _check_content(file, content, path.parent.name == _MASKS, partial)
+    if (pixels := decode_png(content)) is None:
+        raise UserError(f'{file} is not a complete PNG: download it again.')
+    is_mask = path.parent.name == _MASKS
+    sides = pixels.shape[:2] if partial else (SIDE, SIDE)
+    expected = sides if is_mask else (*sides, 3)
+    if pixels.shape != expected or pixels.dtype != np.uint8:
+        raise UserError(
+            f'{file} is {"×".join(map(str, pixels.shape))} of {pixels.dtype}: '
+            f'{"a mask" if is_mask else "an image"} of LoveDA is {"×".join(map(str, expected))} of '
+            f'uint8{"" if partial else " (--partial accepts other sizes)"}.'
+        )
+    if is_mask and pixels.max() >= CODES:
+        raise UserError(f'{file} has the code {pixels.max()}: LoveDA has 0 for no data and 1 to 7.')
     # Otherwise all files have one size. The header of a PNG stores it in these bytes.
     if partial and image not in (None, file) and content[16:24] != read(image)[16:24]:
         raise UserError(
@@ -192,24 +205,6 @@ def _write(path: Path, files: Files, out: Path, partial: bool, read: Callable) -
         )
     with atomic_path(out / path) as temporary:
         temporary.write_bytes(content)
-
-
-def _check_content(file: SourceFile, content: bytes, is_mask: bool, partial: bool) -> None:
-    data = np.frombuffer(content, np.uint8)
-    # OpenCV raises an error of its own for an empty file.
-    image = cv2.imdecode(data, cv2.IMREAD_UNCHANGED) if data.size else None
-    if image is None:
-        raise UserError(f'{file} is not a complete PNG: download it again.')
-    sides = image.shape[:2] if partial else (SIDE, SIDE)
-    expected = sides if is_mask else (*sides, 3)
-    if image.shape != expected or image.dtype != np.uint8:
-        raise UserError(
-            f'{file} is {"×".join(map(str, image.shape))} of {image.dtype}: '
-            f'{"a mask" if is_mask else "an image"} of LoveDA is {"×".join(map(str, expected))} of '
-            f'uint8{"" if partial else " (--partial accepts other sizes)"}.'
-        )
-    if is_mask and image.max() >= CODES:
-        raise UserError(f'{file} has the code {image.max()}: LoveDA has 0 for no data and 1 to 7.')
 
 
 def _stems(out: str | os.PathLike, part: Part) -> list[set[str]]:

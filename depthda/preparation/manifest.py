@@ -45,7 +45,10 @@ class PreparedFolder(ResumableFolder):
                 for path in self.obsolete:
                     path.unlink(missing_ok=True)
                 report(f'removed from {self.root}: {self.removal}')
-            self.remove_strays()
+            remove_strays(self.root)
+            for product in self.products:  # but not where depth maps are being made
+                for folder, _, _ in os.walk(self.root / product):
+                    remove_strays(folder)
             self.write()
             with self.abandoned_on_failure():
                 yield
@@ -57,13 +60,6 @@ class PreparedFolder(ResumableFolder):
             with suppress(OSError, UserError):  # a full disk: some images will be cut again
                 self.write()
         super().abandon()
-
-    def remove_strays(self) -> None:
-        """Remove what killed runs left half written, but not where depth maps are being made."""
-        remove_strays(self.root)
-        for product in self.products:
-            for folder, _, _ in os.walk(self.root / product):
-                remove_strays(folder)
 
     def find_obsolete(
         self, tiles: Files, stale: set[str], lists: Sequence[Path], replaces: bool, reason: str
@@ -84,14 +80,13 @@ class PreparedFolder(ResumableFolder):
                     maps.setdefault('/'.join(parts[:n]), []).append(path)
                     break
         self.obsolete = [*chain(*tiles.values(), *maps.values()), *lists]
-        counts, changed = (
+        removed, changed = (
             [f'{folder} ({many(len(paths), "file")})' for folder, paths in files.items() if paths]
             for files in (tiles, maps)
         )
-        self.removal = ', '.join([*counts, *(path.name for path in lists)])
-        if changed:
-            changed = f'the depth maps of images that change: {", ".join(changed)}'
-            self.removal = '; and '.join(filter(None, (self.removal, changed)))
+        removed = ', '.join([*removed, *(path.name for path in lists)])
+        changed = changed and f'the depth maps of images that change: {", ".join(changed)}'
+        self.removal = '; and '.join(filter(None, (removed, changed)))
         if self.removal and not replaces:
             raise UserError(
                 f'{self.root} {reason}: name another folder with --out, or add --replace, which '
@@ -132,10 +127,11 @@ class PreparedScenes(PreparedFolder):
         # A setting that is off counts as absent.
         changed = [key for key in new if (old.get(key) or None) != (new[key] or None)]
         for name, entry in self.before.get('scenes', {}).items():
-            files = _identities(planned[name]) if name in planned else {}
-            every = set(entry['tiles'])
-            gone = every - (planned[name].boxes.keys() if name in planned else set())
-            is_same = not changed and entry['files'] == files
+            scene = planned.get(name, Scene(name, {}, Path(), {}))
+            files, every = _identities(scene), set(entry['tiles'])
+            gone = every - scene.boxes.keys()
+            # With other images, all tiles of this one may lie on a cut.
+            is_same = scene.boxes and not changed and entry['files'] == files
             if is_same:
                 self.content['scenes'][name] = entry
             kept -= gone if is_same else every
@@ -156,20 +152,21 @@ class PreparedScenes(PreparedFolder):
             reason = f'was made with {was}, and {now} is asked for'
         self.find_obsolete(tiles, stale, lists, replaces, reason)
         there = set.intersection(*({*stems[folder].values()} for folder in self.products))
-        return [scene for scene in scenes if scene.boxes and not self._has(scene, there)]
 
-    def _has(self, scene: Scene, there: set[str]) -> bool:
-        """Return whether the tiles of an image, as the manifest lists them, are all ``there``."""
-        entry = self.entry(scene.name) or {'tiles': [], 'empty': 0}
-        tiles, is_whole = entry['tiles'], len(entry['tiles']) + entry['empty'] == len(scene.boxes)
-        return is_whole and scene.boxes.keys() >= {*tiles} and there.issuperset(tiles)
+        def is_cut(scene: Scene) -> bool:
+            """Return whether the tiles of an image, as the manifest lists them, are all there."""
+            entry = self.entry(scene.name) or {'tiles': [], 'empty': 0}
+            is_whole = len(entry['tiles']) + entry['empty'] == len(scene.boxes)
+            return is_whole and {*entry['tiles']} <= scene.boxes.keys() & there
+
+        return [scene for scene in scenes if scene.boxes and not is_cut(scene)]
 
     def enter_scene(self, scene: Scene, facts: dict[str, Any]) -> None:
         """Record that the tiles of an image are written."""
         image, *others = facts.pop('products').values()
-        for more in (*others, image, {'files': _identities(scene)}):
+        for more in (*others, image):
             facts |= more
-        self.enter(scene.name, facts)
+        self.enter(scene.name, facts | {'files': _identities(scene)})
 
     def finish_splits(
         self, splits: Mapping[str, str | None], names: Sequence[str], counts: Mapping[str, int]

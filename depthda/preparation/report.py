@@ -7,7 +7,7 @@ from typing import Any
 from depthda.datasets.isprs_areas import CLASSES
 from depthda.errors import few, many
 from depthda.preparation.class_list import IGNORED
-from depthda.preparation.isprs_files import LAYOUTS
+from depthda.preparation.isprs import LAYOUTS
 
 
 def describe_folder(manifest: Mapping[str, Any], out: str | os.PathLike) -> list[str]:

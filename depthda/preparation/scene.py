@@ -2,11 +2,11 @@
 
 import os
 import unicodedata
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-import rasterio
+from rasterio import DatasetReader
 
 from depthda.errors import UserError, check_count, check_range
 from depthda.io.headers import IMAGE_SUFFIXES
@@ -70,17 +70,10 @@ class Scene(NamedTuple):
     pieces: dict[str, Piece]
     reference: File
     boxes: Boxes | None = None
-
-
-@dataclass(frozen=True)
-class Grid:
-    """The tiles of an image: their bands and type, and their boxes in pixels and on the map."""
-
-    bands: tuple[int, ...]
-    dtype: str
-    boxes: Boxes
-    map_boxes: Boxes | None = None
-    crs: str | None = None
+    # What ``find_tiles`` adds: the tiles on the map of a coordinate system, and the type of values.
+    map_boxes: Boxes = {}
+    crs: str = ''
+    dtype: str = ''
 
 
 def scene_name(path: str, suffix: str | None = None) -> str:
@@ -112,28 +105,28 @@ def tile_boxes(name: str, width: int, height: int, cut: Cut) -> Boxes:
     return {f'{name}_{"_".join(map(str, box))}': box for box in boxes}
 
 
-def find_grid(scene: Scene, cut: Cut) -> Grid:
-    """Find the tiles of an image from its header alone."""
+def find_tiles(scene: Scene, cut: Cut) -> Scene:
+    """Find the bands and the tiles of an image from its header alone."""
     with open_raster(scene.reference) as image:
-        bands, dtype = chosen_bands(image, cut)
-        boxes = tile_boxes(scene.name, image.width, image.height, cut)
-        if not has_place(image) or image.crs is None:
-            return Grid(bands, dtype, boxes)
-        map_boxes = {}
-        for name, box in boxes.items():
-            xs, ys = zip(image.transform @ box[:2], image.transform @ box[2:], strict=True)
-            map_boxes[name] = Box(min(xs), min(ys), max(xs), max(ys))
-        return Grid(bands, dtype, boxes, map_boxes, image.crs.to_string())
+        pieces = scene.pieces | {'images': Piece(scene.reference, _bands(image, cut), 'images')}
+        boxes, map_boxes, crs = tile_boxes(scene.name, image.width, image.height, cut), {}, ''
+        if has_place(image) and image.crs is not None:
+            crs = image.crs.to_string()
+            for name, box in boxes.items():
+                xs, ys = zip(image.transform @ box[:2], image.transform @ box[2:], strict=True)
+                map_boxes[name] = Box(min(xs), min(ys), max(xs), max(ys))
+        return Scene(scene.name, pieces, scene.reference, boxes, map_boxes, crs, image.dtypes[0])
 
 
-def image_suffix(grids: Mapping[str, Grid]) -> str:
+def image_suffix(scenes: Sequence[Scene], cut: Cut) -> str:
     """Return ``'.png'`` for grey and colour images of 8 bits, ``'.tif'`` for all others.
 
     Grey and colour may be mixed, since both are read as three bands; nothing else may.
     """
     kinds: dict[tuple[int, str], str] = {}
-    for name, grid in grids.items():
-        kinds.setdefault((len(grid.bands), grid.dtype), name)
+    for scene in scenes:
+        dtype = scene.dtype if cut.stretch is None else 'uint8'
+        kinds.setdefault((len(scene.pieces['images'].bands), dtype), scene.name)
     suffixes = {tile_suffix(*kind) for kind in kinds}
     if len(kinds) > 1 and suffixes != {'.png'}:
         (one, first), (other, second) = list(kinds.items())[:2]
@@ -145,8 +138,8 @@ def image_suffix(grids: Mapping[str, Grid]) -> str:
     return suffixes.pop()
 
 
-def chosen_bands(image: rasterio.DatasetReader, cut: Cut) -> tuple[tuple[int, ...], str]:
-    """Return the bands of an image that are kept, and the type of the values written."""
+def _bands(image: DatasetReader, cut: Cut) -> tuple[int, ...]:
+    """Return the bands of an image that are kept; their values must be of a type that is."""
     bands = cut.bands or tuple(range(1, image.count + 1))
     # A fourth band may be near infrared or opacity, and its tag does not help: GDAL tags any.
     if cut.bands is None and len(bands) not in (1, 3):
@@ -160,15 +153,13 @@ def chosen_bands(image: rasterio.DatasetReader, cut: Cut) -> tuple[tuple[int, ..
             f'{image.name} has no band {max(bands)}, it has {image.count}: correct --bands'
         )
     refuse_indices(image)
-    kinds = {image.dtypes[band - 1] for band in bands}
-    if cut.stretch is not None or kinds == {'uint8'}:
-        return bands, 'uint8'
-    if cut.keep_values and kinds == {'uint16'}:
-        return bands, 'uint16'
-    raise UserError(
-        f'{image.name} is {image.dtypes[0]}: give --stretch LOW HIGH, the values mapped to 0 and '
-        '255 in all images, or --keep-values, which keeps uint16'
-    )
+    kept = ('uint8', 'uint16') if cut.keep_values else ('uint8',)
+    if cut.stretch is None and image.dtypes[0] not in kept:
+        raise UserError(
+            f'{image.name} is {image.dtypes[0]}: give --stretch LOW HIGH, the values mapped to 0 '
+            'and 255 in all images, or --keep-values, which keeps uint16'
+        )
+    return bands
 
 
 def check_options(tile: int | None, stride: int | None, workers: int, ranges, needs) -> None:

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-import rasterio
+from rasterio import DatasetReader
 
 from depthda.errors import UserError
 from depthda.io.archives import InnerZip, Zip, check_member, inner_zip, open_archive
@@ -106,7 +106,7 @@ def _packed(path: Zip) -> Iterator[SourceFile]:
 
 
 @contextmanager
-def open_source(file: File) -> Iterator[rasterio.DatasetReader]:
+def open_source(file: File) -> Iterator[DatasetReader]:
     """Open a raster, after a check of its content if it is in a zip."""
     if isinstance(file, SourceFile):
         file.check()

@@ -15,7 +15,7 @@ from depthda.datasets.copies import equal_files
 from depthda.errors import UserError, few, many
 from depthda.io.files import read_lines
 from depthda.io.rasters import open_raster
-from depthda.preparation.scene import Boxes, Grid, Scene, scene_name
+from depthda.preparation.scene import Boxes, Scene, scene_name
 
 Shares = Mapping[str, float]
 TileSplits = dict[str, str | None]  # by the names of the tiles; None: it is left out
@@ -38,9 +38,9 @@ class Splits:
 def read_splits(parts: Sequence[str] | None, by: str, seed: int | None) -> Splits | None:
     """Read ``NAME=SHARE`` or ``NAME=FILE`` for each split."""
     if not parts:
-        if by == 'block' or seed is not None:
-            option = '--seed' if seed is not None else '--split-by block'
-            raise UserError(f'{option} is about splits: add --split')
+        for option, given in (('--seed', seed is not None), ('--split-by block', by == 'block')):
+            if given:
+                raise UserError(f'{option} is about splits: add --split')
         return None
     named: dict[str, str] = {}
     shares: dict[str, float] = {}
@@ -56,7 +56,7 @@ def read_splits(parts: Sequence[str] | None, by: str, seed: int | None) -> Split
         with suppress(ValueError):  # otherwise it is a file
             shares[name] = float(value)
     if len(shares) == len(named):
-        return Splits(shares, None, by, seed or 0)
+        return Splits(shares, by=by, seed=seed or 0)
     if shares:
         raise UserError(
             f'--split {" ".join(parts)} mixes shares and lists: give a share for each (train=0.7) '
@@ -64,66 +64,65 @@ def read_splits(parts: Sequence[str] | None, by: str, seed: int | None) -> Split
         )
     if by == 'block':
         raise UserError('--split-by block takes shares (train=0.7), not lists')
+    lists = {}
     for name, value in named.items():
         if not Path(value).is_file():
             raise UserError(
                 f'--split {name}={value}: {value or "nothing"} is neither a share (0.7) nor a file '
                 'with one name per line'
             )
-    return Splits(
-        None, {name: [*map(scene_name, read_lines(value))] for name, value in named.items()}
-    )
+        lists[name] = [*map(scene_name, read_lines(value))]
+    return Splits(lists=lists)
 
 
-def split_tiles(
-    scenes: Iterable[Scene], grids: Mapping[str, Grid], splits: Splits | None
-) -> TileSplits:
+def split_tiles(scenes: Sequence[Scene], splits: Splits | None) -> TileSplits:
     """Return the split of each tile that is written; '' if the dataset is not split."""
     if splits and splits.lists is None and splits.by == 'block':
-        maps = _on_map(grids)
-        if len(maps) > 1 or not all(grid.map_boxes for grid in grids.values()):
+        regions = [*_on_map(scenes).values()]
+        if len(regions) > 1 or not all(scene.map_boxes for scene in scenes):
             # Not all on one map: each image is a region by itself.
-            maps = {name: grid.boxes for name, grid in grids.items()}
-        found = by_block(maps.values(), splits.shares)
+            regions = [scene.boxes for scene in scenes]
+        found = by_block(regions, splits.shares)
     else:
-        of_image = dict.fromkeys(grids, '')
+        of_image = dict.fromkeys((scene.name for scene in scenes), '')
         if splits and splits.lists is None:
-            of_image = by_image(grids, splits.shares, splits.seed)
+            of_image = by_image(of_image, splits.shares, splits.seed)
         elif splits:
-            of_image = by_list(list(grids), splits.lists)
-        found = {tile: split for name, split in of_image.items() for tile in grids[name].boxes}
-    _refuse_copies(scenes, grids, found)
+            of_image = by_list([*of_image], splits.lists)
+        listed = [scene for scene in scenes if scene.name in of_image]
+        found = {tile: of_image[scene.name] for scene in listed for tile in scene.boxes}
+    _refuse_copies(scenes, found)
     return found
 
 
-def _on_map(grids: Mapping[str, Grid]) -> dict[str, Boxes]:
+def _on_map(scenes: Iterable[Scene]) -> dict[str, Boxes]:
     """Group the tiles that have a place on a map by its coordinate system."""
     found: dict[str, dict] = {}
-    for grid in grids.values():
-        if grid.map_boxes:
-            found.setdefault(grid.crs, {}).update(grid.map_boxes)
+    for scene in scenes:
+        if scene.map_boxes:
+            found.setdefault(scene.crs, {}).update(scene.map_boxes)
     return found
 
 
-def split_counts(grids: Mapping[str, Grid], splits: TileSplits) -> dict[str, int]:
+def split_counts(scenes: Iterable[Scene], splits: TileSplits) -> dict[str, int]:
     """Count tiles that a cut crosses, images in no list, and tiles that share ground.
 
     The last are pairs of tiles of different splits.
     """
     return dict(
         crossing=sum(split is None for split in splits.values()),
-        unlisted=sum(splits.keys().isdisjoint(grid.boxes) for grid in grids.values()),
-        shared=shared_ground(_on_map(grids), splits),
+        unlisted=sum(splits.keys().isdisjoint(scene.boxes) for scene in scenes),
+        shared=shared_ground(_on_map(scenes), splits),
     )
 
 
-def _refuse_copies(scenes: Iterable[Scene], grids: Mapping[str, Grid], splits: TileSplits) -> None:
+def _refuse_copies(scenes: Iterable[Scene], splits: TileSplits) -> None:
     """Refuse files of the same bytes in different splits: scores on them would be too good.
 
     Images of one colour may be in several: most are places without data, and nothing is learned
     from them.
     """
-    boxes = {str(scene.reference): grids[scene.name].boxes for scene in scenes}
+    boxes = {str(scene.reference): scene.boxes for scene in scenes}
     pairs: list[str] = []
     for paths in equal_files(path for path in boxes if any(map(splits.get, boxes[path]))):
         # The file and split of each place in the image, whichever copy comes first.

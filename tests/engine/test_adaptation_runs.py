@@ -1,5 +1,7 @@
 """Runs that adapt to target images: nothing added, resumed, and tested as the segmentor alone."""
 
+import shutil
+
 import pytest
 import torch
 from tiny_run import CONFIGS, EVERY_TILE
@@ -8,7 +10,7 @@ from depthda.engine.launch import test as run_test
 from depthda.engine.launch import train
 from depthda.errors import UserError
 
-RARE_CLASSES = ('daformer_upernet', 'mic_upernet', 'depth-guided-self-training_depthda')
+RARE_CLASSES = ('daformer_upernet', 'depth-guided-self-training_depthda')  # the second masks, too
 PLAIN = CONFIGS / 'upernet_tiny_u2r.py'
 OFF = {'model.teacher': None, 'model.pseudo': None, 'model.warm_up': 0}
 
@@ -44,7 +46,9 @@ def test_a_resumed_run_equals_an_uninterrupted_one(tmp_path, pair_run, method):
         options |= {'model.pseudo.threshold': 0.2}
     whole, halves = tmp_path / 'whole', tmp_path / 'halves'
     train(config, str(whole), cfg_options=options)
-    train(config, str(halves), cfg_options=options | {'train_cfg.max_iters': 2})
+    halves.mkdir()
+    shutil.copy(whole / 'iter_2.pth', halves)  # a run that was killed after two steps
+    (halves / 'last_checkpoint').write_text(str(halves / 'iter_2.pth'))
     train(config, str(halves), resume=True, cfg_options=options)
     one, other = (weights(folder / 'iter_4.pth') for folder in (whole, halves))
     assert one.keys() == other.keys()
@@ -54,7 +58,7 @@ def test_a_resumed_run_equals_an_uninterrupted_one(tmp_path, pair_run, method):
     assert kept == {'segmentor'} | others.get(method, {'teacher', 'terms'})
 
 
-def test_a_checkpoint_is_tested_with_either_config(tmp_path, short_run, pair_run):
+def test_a_checkpoint_is_tested_with_either_config(tmp_path, short_run, pair_run, capsys):
     adapted = CONFIGS / 'daformer_upernet-tiny_u2r.py'
     train(adapted, str(tmp_path), cfg_options=pair_run('daformer_upernet'))
     results = [
@@ -62,6 +66,7 @@ def test_a_checkpoint_is_tested_with_either_config(tmp_path, short_run, pair_run
         for config, options in ((adapted, pair_run('daformer_upernet')), (PLAIN, short_run))
     ]
     assert results[0]['scores'] == results[1]['scores']
+    assert 'another model' not in capsys.readouterr().out
     trained_on = results[0]['trained_on']
     assert trained_on['target']['domains'] == ['Rural'] and trained_on['source']['images'] > 0
 

@@ -126,6 +126,18 @@ def test_changed_and_removed_files_are_followed(tmp_path):
     assert not list(out.glob('*/town_0*')) and 'town_0' not in manifest['scenes']
 
 
+def test_an_image_on_a_cut_that_another_image_moved_is_left_out(tmp_path):
+    files = dict(labels=None, depth=None, splits=Splits({'train': 0.5, 'test': 0.5}, by='block'))
+    settings = Scenes(tmp_path, ()).settings(**files, cut=dict(classes=None))
+    for out, places in (('out', dict(b=10, c=13, d=30)), ('out', dict(a=0)), ('clean', {})):
+        for name, east in places.items():  # of 6 m: b and c overlap
+            image = np.full((12, 12, 3), east, np.uint8)
+            write(tmp_path / f'rgb/{name}_RGB.tif', image, (500000.0 + east, 5000000.0))
+        manifest = prepare_folder(tmp_path / out, settings, replace=True)
+        assert ('b' in manifest['scenes']) == ('b' in places)
+    assert every_file(tmp_path / 'out') == every_file(tmp_path / 'clean')
+
+
 def test_other_settings_and_other_folders_are_refused(tmp_path):
     scenes, out = Scenes(tmp_path), tmp_path / 'out'
     prepare_folder(out, scenes.settings())

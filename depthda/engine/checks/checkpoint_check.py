@@ -12,6 +12,7 @@ from mmengine.config import Config
 
 from depthda.checkpoints.loading import read_meta
 from depthda.engine.checks.data_check import datasets_of
+from depthda.engine.overrides import segmentor_config
 from depthda.errors import UserError
 from depthda.provenance import describe_dataset
 
@@ -44,7 +45,11 @@ def resume_warning(cfg: Config, checkpoint: str) -> str | None:
 def test_warnings(cfg: Config, checkpoint: str) -> Iterator[str]:
     """Warn of a model that predicts unlike the trained one, and of a test on the source domain."""
     meta = _meta(checkpoint)
-    differences = _compare(cfg, meta, ('model',))
+    # What adapts a model to target images has no part in its predictions.
+    configs = _stored(meta), cfg.to_dict()
+    models = (config.get('model') or {} for config in configs)
+    was, now = (segmentor_config(m) if isinstance(m, dict) else m for m in models)
+    differences = _differences('model', was, now) if was else ()
     found = [each for each in differences if not _NOT_PREDICTED.search(each[0])]
     if found:
         yield (

@@ -47,6 +47,14 @@ def data_warnings(cfg: Config) -> list[str]:
                 folders.setdefault(os.path.dirname(sample['depth_path']), name)
     lines += differing_maps(folders)
     images = {name: _images(found) for name, found in datasets.items()}
+    unlabelled = _images([dataset for dataset in datasets['train'] if not dataset.has_labels])
+    scored = _images([dataset for dataset in datasets['test'] if dataset.has_labels])
+    if shared := len(scored & unlabelled):
+        lines.append(
+            f'{shared} of the {len(scored)} test images train without their labels: report the '
+            'scores as transductive, or adapt to other images'
+        )
+    images['train'] -= unlabelled
     for name, split in (('val', 'validation'), ('test', 'test')):
         if shared := len(images['train'] & images[name]):
             lines.append(

@@ -80,8 +80,7 @@ class DomainAdaptation(FilledCompletely, BaseModel):
         for part in (self.teacher, self.pseudo, *self.terms):
             if hasattr(part, 'follow'):
                 part.follow(self.segmentor)
-        critics = [f'terms.{i}' for i, term in enumerate(self.terms) if hasattr(term, 'critic')]
-        if critics:
+        if any(hasattr(term, 'critic') for term in self.terms):
             self.parts = dict(segmentor=('segmentor',), critics=('terms',))
         self.warm_up = warm_up
         self.source_weight = source_weight
@@ -105,7 +104,7 @@ class DomainAdaptation(FilledCompletely, BaseModel):
         """Compute the losses of a pair (mode ``'loss'``), or predict with the segmentor."""
         if mode != 'loss':
             return self.segmentor(inputs, data_samples, mode=mode)
-        if not isinstance(inputs, dict):
+        if not isinstance(inputs, dict) or inputs.keys() != {'source', 'target'}:
             raise UserError(
                 'DomainAdaptation trains on pairs of source and target images: set '
                 "train_dataloader.dataset=dict(type='DomainPairDataset', source=..., target=...)."

@@ -101,6 +101,18 @@ def test_the_same_files_under_another_path_are_the_same(config, sample, tmp_path
     assert 'test images are training images too' in line
 
 
+def test_test_images_that_train_without_labels_are_no_labelled_ones(config):
+    cfg = config()
+    tested = dict(cfg.test_dataloader.dataset)
+    source = cfg.train_dataloader.dataset
+    target = dict(tested, labels=False, pipeline=[])
+    cfg.train_dataloader.dataset = dict(type='DomainPairDataset', source=source, target=target)
+    (line,) = data_warnings(cfg)
+    assert 'test images train without their labels: report the scores as transductive' in line
+    cfg.test_dataloader.dataset = dict(tested, labels=False, pipeline=[])
+    assert data_warnings(cfg) == []
+
+
 def test_wrappers_are_searched_and_absent_datasets_left_out(config, tmp_path):
     cfg = config(test=dict(data_root=str(tmp_path / 'not-here')))
     assert data_warnings(cfg) == []

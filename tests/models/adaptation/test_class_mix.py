@@ -146,6 +146,12 @@ def test_depth_without_a_partner_stays_and_flat_depth_takes_its_median():
     torch.testing.assert_close(found[0], expected, equal_nan=True)
 
 
+@pytest.mark.parametrize('factor, found', [(100, 10), (4, 4), (0.25, 0.25), (0.01, 0.1)])
+def test_spreads_change_by_a_factor_of_ten_at_most(factor, found):
+    depth = torch.linspace(-1, 1, 16).view(1, 4, 4)
+    torch.testing.assert_close(match_depth(depth, factor * depth + 3), found * depth + 3)
+
+
 def test_the_classes_with_the_smallest_keys_are_chosen():
     labels = torch.tensor([[[0, 1, 2, 255]], [[3, 3, 0, 0]]])
     keys = torch.tensor([[0.7, 0.2, 0.3, 0.1], [0.5, 0.0, 0.0, 0.6]])

@@ -40,6 +40,13 @@ def test_thresholds_are_the_value_that_keeps_the_portion_of_each_class(portion):
     assert made.thresholds[3] == 1
 
 
+def test_of_a_class_with_few_pixels_the_most_confident_is_kept():
+    made, counts = rule(0.1), torch.zeros(CLASSES, 4096, dtype=torch.long)
+    counts[1, [1000, 2000, 3000]] = 1
+    made.set_thresholds(counts)
+    assert made.thresholds.tolist() == [1, 3000 / 4096, 1, 1]
+
+
 def test_a_histogram_counts_the_highest_probabilities_by_class():
     given, made = probabilities(), rule(0.5)
     counts = made.histogram(given)

@@ -215,6 +215,9 @@ def test_a_batch_of_a_single_domain_is_refused():
     message = "set train_dataloader.dataset=dict.type='DomainPairDataset'"
     with pytest.raises(UserError, match=message):
         model(**ready, mode='loss')
+    half = {key: dict(source=value) for key, value in source_of(pair()).items()}
+    with pytest.raises(UserError, match=message):
+        model(**model.data_preprocessor(half, training=True), mode='loss')
     optimizer = OptimWrapper(torch.optim.SGD(model.parameters(), lr=0.1))
     with pytest.raises(UserError, match=message):
         model.train_step(data, optimizer)

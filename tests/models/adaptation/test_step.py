@@ -5,7 +5,7 @@ import copy
 import pytest
 import torch
 from mmengine.structures import PixelData
-from tiny_adaptation import adapted, gradients, pair
+from tiny_adaptation import adapted, gradients, pair, segmentor
 
 from depthda.errors import UserError
 from depthda.models.adaptation.heads import heads, recorded_logits
@@ -92,8 +92,12 @@ def test_heads_are_as_before_also_after_an_exception():
     assert step.source_losses and not model.segmentor.backbone._forward_hooks
 
 
-def test_a_segmentor_without_an_auxiliary_head_has_one_head():
+def test_auxiliary_heads_are_numbered_if_there_are_several():
     assert list(heads(adapted(auxiliary_head=None).segmentor)) == ['decode_head']
+    several = adapted(auxiliary_head=[segmentor().auxiliary_head] * 2).segmentor
+    found = heads(several)
+    assert list(found) == ['decode_head', 'auxiliary_head0', 'auxiliary_head1']
+    assert [found['auxiliary_head0'], found['auxiliary_head1']] == list(several.auxiliary_head)
 
 
 def test_padding_of_target_images_is_ignored_and_labels_of_the_target_are_not_read():
@@ -108,6 +112,20 @@ def test_padding_of_target_images_is_ignored_and_labels_of_the_target_are_not_re
         sample.gt_sem_seg = PixelData(data=torch.full((1, 32, 32), 4))
     assert losses['target.decode.loss_ce'] > 0
     assert same.losses(step_of(same, batch)) == losses
+
+
+def test_draws_are_those_of_the_target_and_the_metadata_of_labelled_images_that_of_the_source():
+    model, batch, seen = adapted(), pair(), []
+    for domain, first in (('source', 10), ('target', 20)):
+        for number, sample in enumerate(batch['data_samples'][domain]):
+            sample.set_metainfo(dict(sample_seed=first + number))
+    step = step_of(model, batch)
+    assert step.draws.seeds == [20, 21]
+    model.segmentor.loss = lambda images, samples: seen.extend(samples) or {}
+    labels = torch.stack([torch.full((32, 32), number) for number in (2, 3)])
+    step.losses(step.target_images, labels, torch.ones(2, 32, 32))
+    assert [sample.sample_seed for sample in seen] == [10, 11]
+    assert torch.equal(torch.cat([sample.gt_sem_seg.data for sample in seen]), labels)
 
 
 def test_domains_of_two_sizes_are_refused():

@@ -1,66 +1,82 @@
-"""Two domains that can be matched without labels: the same shapes in other colours.
+"""Train on two domains that can be matched without labels: the same shapes in other colours.
 
-    python tests/models/adaptation/toy_pair.py            # every method, three seeds
+    python tests/models/adaptation/toy_pair.py              # every method: about ten minutes
+    python tests/models/adaptation/toy_pair.py DAFormer MIC
 
-Discs and squares stand on noise, with equal class shares in both domains. In the target, the hue is
-turned and the image is brighter. The networks have group norm, so batch norm that merely sees the
-target cannot pass for a method.
+Squares and discs stand on the ground, with equal class shares in both domains. In the target, the
+hue is turned and the image is brighter. The depth of an image has its own scale. It shows where
+squares and discs stand, but not which is which, as both are equally high. The networks have group
+norm, so batch norm that merely sees the target cannot pass for a method.
 """
 
 import math
 import sys
 import time
+from functools import cache
 
 import numpy as np
 import torch
-from mmengine.logging import MessageHub
+from mmengine.logging import MessageHub, MMLogger
 from mmengine.model import BaseModule
-from mmengine.optim import OptimWrapper
+from mmengine.registry import init_default_scope
 from mmengine.structures import PixelData
 from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
 from torch import nn
 
-SIZE, CLASSES, BATCH = 32, 3, 8
-COLOURS = np.array([[90, 90, 90], [170, 70, 70], [70, 150, 70]], float)
-TURN, BRIGHTER = math.radians(50), 1.15
+import depthda  # noqa: F401
+
+SIZE, CLASSES, IMAGES, BATCH = 32, 3, 64, 8
+GREY, CHROMA, NOISE, DEPTH_NOISE = 100, 70, 15, 0.9
+TURN, BRIGHTER = math.radians(58), 1.15
+ITERATIONS, WARM_UP, RATE, CRITIC_RATE = 480, 300, 3e-3, 1e-3
+
+GUIDED = 'depth-guided self-training'
+METHODS = ('DAFormer', 'MIC', 'AdaptSegNet', 'CBST', GUIDED)
+JITTER = dict(type='StrongAugmentation', jitter=0.8, strength=0.2, blur=0.2)
+TEACHER = dict(type='EMATeacher', momentum=0.98)
+DAFORMER = dict(
+    teacher=TEACHER,
+    pseudo=dict(type='ConfidentShare', threshold=0.9),
+    mix=dict(type='ClassMix'),
+    augmentation=[JITTER],
+)
+CBST = dict(
+    teacher=dict(type='SnapshotTeacher', every=50),
+    pseudo=dict(type='ClassPortion', portion=0.5),
+)
+DEPTH_GUIDED = dict(
+    teacher=TEACHER,
+    pseudo=dict(type='DepthAgreement', threshold=0.9),
+    mix=dict(type='ClassMix', match_depth=True),
+    augmentation=[JITTER, dict(type='DepthDropout', prob=0.5)],
+)
+MASKED = dict(type='MaskedConsistency', block=4, ratio=0.3)
+ADVERSARY = dict(type='OutputAdversary', critic=dict(type='OutputCritic', channels=(16, 32)))
 
 
-def scenes(count, seed, target=False):
-    """Return images (N, 3, H, W) and labels (N, H, W): 0 ground, 1 squares, 2 discs."""
-    rng = np.random.default_rng([seed, target])
-    rows, columns = np.mgrid[:SIZE, :SIZE]
-    labels = np.zeros((count, SIZE, SIZE), int)
-    for label in labels:
-        for kind in (1, 2, 1, 2):
-            y, x = rng.integers(4, SIZE - 4, 2)
-            r = rng.integers(3, 6)
-            square = np.maximum(abs(rows - y), abs(columns - x)) <= r * 0.85
-            disc = (rows - y) ** 2 + (columns - x) ** 2 <= r**2
-            label[square if kind == 1 else disc] = kind
-    images = COLOURS[labels] + rng.normal(0, 12, (count, SIZE, SIZE, 3))
-    if target:
-        images = images @ rotation(TURN).T * BRIGHTER
-    return torch.from_numpy(images).permute(0, 3, 1, 2).float(), torch.from_numpy(labels)
-
-
-def rotation(angle):
-    cross = np.array([[0, -1, 1], [1, 0, -1], [-1, 1, 0]]) / 3**0.5
-    return (
-        math.cos(angle) * np.eye(3)
-        + (1 - math.cos(angle)) * np.full((3, 3), 1 / 3)
-        + math.sin(angle) * cross
-    )
+def parts(method, weight):
+    """Return what ``DomainAdaptation`` adds; ``weight`` multiplies the method's own weights."""
+    masked = MASKED | dict(weight=0.1 * weight)
+    return {
+        None: {},
+        'DAFormer': DAFORMER | dict(pseudo_weight=weight),
+        'MIC': DAFORMER | dict(pseudo_weight=weight, terms=[masked]),
+        'AdaptSegNet': dict(terms=[ADVERSARY | dict(weight=0.01 * weight)]),
+        'CBST': CBST | dict(pseudo_weight=weight),
+        GUIDED: DEPTH_GUIDED
+        | dict(pseudo_weight=weight, terms=[masked | dict(depth='complement')]),
+    }[method]
 
 
 @MODELS.register_module()
 class ToyEncoder(BaseModule):
-    """Four convolutions with group norm, at the resolution of the image."""
+    """Four convolutions with group norm, at the resolution of the image; NaN counts as 0."""
 
-    def __init__(self, channels=16):
+    def __init__(self, bands, channels=16):
         super().__init__()
         layers = []
-        for before, dilation in ((3, 1), (channels, 1), (channels, 2), (channels, 4)):
+        for before, dilation in ((bands, 1), (channels, 1), (channels, 2), (channels, 4)):
             layers += [
                 nn.Conv2d(before, channels, 3, padding=dilation, dilation=dilation),
                 nn.GroupNorm(4, channels),
@@ -69,108 +85,144 @@ class ToyEncoder(BaseModule):
         self.layers = nn.Sequential(*layers)
 
     def forward(self, images):
-        return (self.layers(images),)
+        return (self.layers(images.nan_to_num(0)),)
 
 
-def segmentor():
-    norm = dict(type='GN', num_groups=4)
+def segmentor(depth):
+    head = dict(
+        type='FCNHead',
+        in_channels=16,
+        in_index=0,
+        channels=16,
+        num_convs=1,
+        concat_input=False,
+        dropout_ratio=0,
+        num_classes=CLASSES,
+        norm_cfg=dict(type='GN', num_groups=4),
+        align_corners=False,
+        init_cfg=dict(type='Normal', std=0.1, override=dict(name='conv_seg')),
+        loss_decode=dict(type='CrossEntropyLoss', avg_non_ignore=True),
+    )
     return dict(
         type='DepthGuidedEncoderDecoder',
-        data_preprocessor=dict(
-            type='RGBDDataPreprocessor', mean=[100] * 3, std=[40] * 3, depth='drop'
-        ),
-        backbone=dict(type='ToyEncoder'),
-        decode_head=dict(
-            type='FCNHead',
-            init_cfg=dict(type='Normal', std=0.1, override=dict(name='conv_seg')),
-            in_channels=16,
-            in_index=0,
-            channels=16,
-            num_convs=1,
-            concat_input=False,
-            dropout_ratio=0,
-            num_classes=CLASSES,
-            norm_cfg=norm,
-            align_corners=False,
-            loss_decode=dict(type='CrossEntropyLoss', avg_non_ignore=True),
-        ),
+        data_preprocessor=dict(type='RGBDDataPreprocessor', mean=[GREY] * 3, std=[40] * 3),
+        backbone=dict(type='ToyEncoder', bands=3 + depth),
+        decode_head=head,
         train_cfg=dict(),
         test_cfg=dict(mode='whole'),
     )
 
 
-MIC = dict(type='MaskedConsistency', block=8, ratio=0.5)
-SELF_TRAINING = dict(
-    teacher=dict(type='EMATeacher', momentum=0.95),
-    pseudo=dict(type='ConfidentShare', threshold=0.8),
-    mix=dict(type='ClassMix'),
-    augmentation=[dict(type='StrongAugmentation', jitter=0.8, strength=0.25, blur=0.2)],
-)
-CRITIC = dict(type='OutputCritic', in_channels=CLASSES, channels=(16, 32))
-METHODS = {
-    'source only': {},
-    'DAFormer': SELF_TRAINING,
-    'DAFormer, weight 0': SELF_TRAINING | dict(pseudo_weight=0.0),
-    'MIC': SELF_TRAINING | dict(terms=[MIC]),
-    'AdaptSegNet': dict(terms=[dict(type='OutputAdversary', critic=CRITIC, weight=0.05)]),
-    'AdaptSegNet, weight 0': dict(terms=[dict(type='OutputAdversary', critic=CRITIC, weight=0.0)]),
-}
+def scenes(seed, target, depth):
+    """Return images (N, 3 or 4, H, W) and labels (N, H, W): 0 ground, 1 squares, 2 discs."""
+    rng = np.random.default_rng([seed, target])
+    rows, columns = np.mgrid[:SIZE, :SIZE]
+    labels = np.zeros((IMAGES, SIZE, SIZE), int)
+    for label in labels:
+        for kind in (1, 2, 1, 2):
+            y, x = rng.integers(4, SIZE - 4, 2)
+            r = rng.integers(3, 6)
+            square = np.maximum(abs(rows - y), abs(columns - x)) <= r * 0.85
+            disc = (rows - y) ** 2 + (columns - x) ** 2 <= r**2
+            label[square if kind == 1 else disc] = kind
+    # Two axes at right angles to grey. Discs have the opposite hue of squares.
+    one, other = np.array([2, -1, -1]) / 6**0.5, np.array([0, 1, -1]) / 2**0.5
+    angle = TURN if target else 0
+    hue = math.cos(angle) * one + math.sin(angle) * other
+    images = GREY + CHROMA * np.array([0, 1, -1])[labels][..., None] * hue
+    images = (images + rng.normal(0, NOISE, images.shape)) * (BRIGHTER if target else 1)
+    if depth:
+        low, scale = rng.uniform(0.1, 0.5, (2, IMAGES, 1, 1))
+        heights = (labels > 0) + rng.normal(0, DEPTH_NOISE, labels.shape)
+        images = np.concatenate([images, (low + scale * heights).clip(0.01)[..., None]], 3)
+    return torch.from_numpy(images).permute(0, 3, 1, 2).float(), torch.from_numpy(labels)
 
 
-def run(method, seed, iterations=250):
-    """Train a method; return mIoU in % of the last weights on the target."""
+@cache
+def run(method, seed, weight=1, depth=False):
+    """Train by a method, None: on the source alone; return its mIoU in % on other target images.
+
+    The weights are those of the last iteration.
+    """
     torch.manual_seed(seed)
-    model = MODELS.build(dict(type='DomainAdaptation', segmentor=segmentor(), **METHODS[method]))
+    config = dict(segmentor=segmentor(depth), warm_up=WARM_UP, **parts(method, weight))
+    model = MODELS.build(dict(type='DomainAdaptation', **config))
+    torch.manual_seed(seed)  # the same weights of the segmentor, whether or not there is a critic
     model.init_weights()
-    source, target = scenes(64, seed), scenes(64, seed, target=True)
-    parts = [dict(params=model.segmentor.parameters())]
-    if model.terms and hasattr(model.terms[0], 'critic'):
-        parts.append(dict(params=model.terms.parameters(), lr=1e-3))
-    optimizer = OptimWrapper(torch.optim.Adam(parts, lr=3e-3, betas=(0.9, 0.99)))
-    rng, hub = np.random.default_rng(seed), MessageHub.get_current_instance()
-    model.train()
-    for iteration in range(iterations):
-        hub.update_info('iter', iteration)
-        torch.manual_seed(seed * 100_000 + iteration)
-        for group, rate in zip(optimizer.param_groups, (3e-3, 1e-3), strict=False):
-            group['lr'] = rate * (1 - iteration / iterations)
-        one, other = rng.integers(64, size=(2, BATCH))
-        labels = [
-            SegDataSample(
-                gt_sem_seg=PixelData(data=label[None]), metainfo=dict(img_shape=[SIZE] * 2)
-            )
-            for label in source[1][one]
-        ]
-        inputs = dict(source=list(source[0][one]), target=list(target[0][other]))
-        model.train_step(dict(inputs=inputs, data_samples=dict(source=labels)), optimizer)
-    return score(model, *scenes(64, seed + 1000, target=True))
+    source, target = scenes(seed, False, depth), scenes(seed, True, depth)[0]
+    train(model.train(), source, target, np.random.default_rng(seed))
+    return score(model, *scenes(seed + 1000, True, depth))
+
+
+def train(model, source, target, rng):
+    optimisers = [torch.optim.Adam(model.segmentor.parameters(), RATE, (0.9, 0.99))]
+    if hasattr(model, 'parts'):
+        optimisers.append(torch.optim.Adam(model.terms.parameters(), CRITIC_RATE, (0.9, 0.99)))
+    decay = [
+        torch.optim.lr_scheduler.PolynomialLR(optimiser, ITERATIONS, 0.9)
+        for optimiser in optimisers
+    ]
+    for iteration in range(ITERATIONS):
+        MessageHub.get_current_instance().update_info('iter', iteration)
+        if hasattr(model.pseudo, 'set_thresholds') and iteration >= WARM_UP:
+            refresh_thresholds(model, target, iteration)
+        one, other = rng.integers(IMAGES, size=(2, BATCH))
+        data = batch(source[0][one], source[1][one], target[other], rng)
+        losses = model(**model.data_preprocessor(data, True), mode='loss')
+        for optimiser in optimisers:
+            optimiser.zero_grad()
+        model.parse_losses(losses)[0].backward()
+        for each in (*optimisers, *decay):
+            each.step()
+
+
+def refresh_thresholds(model, target, iteration):
+    """Do what ``ClassThresholdHook`` does, with all target images."""
+    if iteration % model.teacher.every == 0:
+        model.teacher.update(model.segmentor, iteration)
+        images = model.data_preprocessor.target(dict(inputs=list(target)))['inputs']
+        model.pseudo.set_thresholds(model.pseudo.histogram(model.probabilities(images)))
+
+
+def batch(images, labels, target, rng):
+    """Return a batch as a data loader gives it; the target has no labels."""
+    samples = dict(source=[], target=[])
+    for label in labels:
+        samples['source'].append(SegDataSample(gt_sem_seg=PixelData(data=label[None])))
+        samples['target'].append(SegDataSample(metainfo=dict(sample_seed=int(rng.integers(2**31)))))
+    return dict(inputs=dict(source=list(images), target=list(target)), data_samples=samples)
 
 
 @torch.no_grad()
 def score(model, images, labels):
-    model.eval()
-    found = model.probabilities((images - 100) / 40).argmax(1) if model.teacher is None else None
-    if found is None:
-        metas = [dict(img_shape=images.shape[2:])] * len(images)
-        found = model.segmentor.encode_decode((images - 100) / 40, metas).argmax(1)
-    values = []
-    for label in range(CLASSES):
-        one, other = found == label, labels == label
-        values.append(float((one & other).sum() / (one | other).sum()))
-    return 100 * float(np.mean(values))
+    inputs = model.data_preprocessor.target(dict(inputs=list(images)))['inputs']
+    found = model.eval()(inputs).argmax(1)
+    pairs = [(found == label, labels == label) for label in range(CLASSES)]
+    return 100 * float(np.mean([float((a & b).sum() / (a | b).sum()) for a, b in pairs]))
+
+
+def main(methods, seeds=(4, 5, 6)):
+    init_default_scope('mmseg')
+    torch.set_num_threads(1)
+    MMLogger.get_current_instance().setLevel('ERROR')
+    titles = [f'{figure}, seed {seed}' for figure in ('mIoU', 'gain') for seed in seeds]
+    print('| method |', ' | '.join(titles), '| s |')
+    print('| --- |' + ' ---: |' * (len(titles) + 1))
+    for depth in sorted({method == GUIDED for method in methods}):
+        plain = 'source only, with depth' if depth else 'source only'
+        rows = [(plain, None, 1)]
+        for method in methods:
+            if (method == GUIDED) == depth:
+                rows += [(method, method, 1), (f'{method}, weight 0', method, 0)]
+        for name, method, weight in rows:
+            begun = time.process_time()
+            found = [run(method, seed, weight, depth) for seed in seeds]
+            took = (time.process_time() - begun) / len(seeds)
+            cells = [f'{value:.1f}' for value in found]
+            for value, seed in zip(found, seeds, strict=True):
+                cells.append(f'{value - run(None, seed, 1, depth):+.1f}' if method else '–')
+            print('|', ' | '.join([name, *cells, f'{took:.1f}']), '|', flush=True)
 
 
 if __name__ == '__main__':
-    from mmengine.registry import init_default_scope
-
-    import depthda.register  # noqa: F401
-
-    init_default_scope('mmseg')
-
-    torch.set_num_threads(1)
-    seeds = (1, 2, 3)
-    for method in sys.argv[1:] or METHODS:
-        begun = time.time()
-        found = [run(method, seed) for seed in seeds]
-        took = (time.time() - begun) / len(seeds)
-        print(f'{method:24}', ' '.join(f'{value:6.2f}' for value in found), f'{took:5.1f} s')
+    main(sys.argv[1:] or METHODS)
