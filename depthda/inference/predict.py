@@ -1,6 +1,7 @@
 """Turn a scene into a land-cover map: a Cloud-Optimized GeoTIFF with what belongs to it."""
 
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,7 +29,7 @@ from depthda.inference.scene_depth import scene_depth
 from depthda.inference.scratch import ScratchMap, check_space
 from depthda.inference.trained_model import TrainedModel
 from depthda.io.lock import own_folder
-from depthda.io.rasters import open_raster
+from depthda.io.rasters import limited_cache, open_raster
 
 _MOST = 16  # times by which the pixel size may change
 _STEPS = 250  # a probability of 1 in the files of confidence and probabilities
@@ -76,7 +77,7 @@ def predict_map(
     bands = Bands(model.bands, options.bands, options.stretch, model.dtype)
     folder = out.with_name(f'.{out.name}.part')
     layers = options.layers(len(model.classes))
-    with ExitStack() as stack:
+    with limited_cache(), ExitStack() as stack:
         factor = _factor(source, options.gsd)
         grid, image = stack.enter_context(open_image(source, bands, factor))
         check_space(folder, grid.height * grid.width * (2 * sum(layers.values()) + 4))
@@ -110,11 +111,26 @@ def _fill(
     settings: Settings,
     scratch: ScratchMap,
 ) -> None:
-    for top, logits, valid in scene_bands(model, grid, sources, settings, scratch.rows):
-        scratch.write(top, _layers(logits, valid, scratch.layers))
+    """Write the rows that are missing, each band while the next one is computed."""
+    writing: Future | None = None
+    with ThreadPoolExecutor(1) as writer:
+        for top, logits, valid in scene_bands(model, grid, sources, settings, scratch.rows):
+            layers = _layers(logits, scratch.layers)
+            if writing:
+                writing.result()
+            writing = writer.submit(_write_rows, scratch, top, layers, valid)
+        if writing:
+            writing.result()
 
 
-def _layers(logits: Tensor, valid: np.ndarray, names: dict[str, int]) -> dict[str, np.ndarray]:
+def _write_rows(
+    scratch: ScratchMap, top: int, layers: dict[str, Tensor], valid: np.ndarray
+) -> None:
+    rows = {name: np.where(valid, layer.cpu().numpy(), NO_DATA) for name, layer in layers.items()}
+    scratch.write(top, rows)
+
+
+def _layers(logits: Tensor, names: dict[str, int]) -> dict[str, Tensor]:
     """Return the rows of each layer from logits (K, n, W)."""
     found = {'labels': logits.argmax(0).to(torch.uint8)}
     if 'confidence' in names:
@@ -123,7 +139,7 @@ def _layers(logits: Tensor, valid: np.ndarray, names: dict[str, int]) -> dict[st
         found['confidence'] = _coded(1 / (logits - highest).exp().sum(0))
     if 'probabilities' in names:
         found['probabilities'] = _coded(logits.softmax(0))
-    return {name: np.where(valid, rows.cpu().numpy(), NO_DATA) for name, rows in found.items()}
+    return found
 
 
 def _coded(probabilities: Tensor) -> Tensor:
@@ -150,9 +166,11 @@ def _write(
         files.append(out.with_name(f'{out.stem}_{name}{out.suffix}'))
         names = model.classes if bands > 1 else [name]
         finish = described(names, tags, scale=1 / _STEPS)
-        write_cog(files[-1], grid, bands, _reader(scratch, name, grid), finish, 'average')
+        write_cog(
+            files[-1], scratch.folder, grid, bands, _reader(scratch, name, grid), finish, 'average'
+        )
     finish = coloured(model.palette, tags)
-    write_cog(out, grid, 1, _reader(scratch, 'labels', grid), finish, 'mode')
+    write_cog(out, scratch.folder, grid, 1, _reader(scratch, 'labels', grid), finish, 'mode')
     write_class_table(out, model.classes, model.palette, pixels.tolist(), hectares)
     files.insert(1, class_table(out))
     named = dict(zip(model.classes, pixels.tolist(), strict=True))

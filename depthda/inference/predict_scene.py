@@ -8,7 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from depthda.errors import UserError
+from depthda.console import warn
+from depthda.errors import UserError, many
 from depthda.inference.scene import Grid, Rows
 from depthda.inference.trained_model import TrainedModel
 from depthda.models.segmentors.sliding_window import Window, WindowGrid
@@ -92,7 +93,7 @@ def _batches(
 ) -> Iterator[tuple[list[Window], Tensor]]:
     """Yield windows with their logits, and note where each row of windows has data."""
     h, w = grid.size
-    done, total = 0, len(rows) * len(grid.columns)
+    batch, done, total = settings.batch, 0, len(rows) * len(grid.columns)
     with ThreadPoolExecutor(1) as reader, show_progress('windows', total) as show:
         coming = reader.submit(_strip, *sources, rows[0], rows[0] + h)
         for number, y in enumerate(rows):
@@ -103,15 +104,33 @@ def _batches(
             validity[y] = valid
             columns = [x for x in grid.columns if valid[:, x : x + w].any()]
             # A batch never goes on to the next row of windows, so that a run can begin at any row.
-            for start in range(0, len(columns), settings.batch):
-                part = columns[start : start + settings.batch]
+            while columns:
+                part = columns[:batch]
                 crops = [torch.from_numpy(strip[:, :, x : x + w].copy()) for x in part]
-                yield [(0, y, x) for x in part], predict(model, crops, settings)
-            if not columns:
-                size = (1, len(model.classes), h, min(w, grid.width))
+                try:
+                    logits = predict(model, crops, settings)
+                except torch.OutOfMemoryError as error:
+                    batch = _smaller(len(part), settings, error)
+                    continue
+                yield [(0, y, x) for x in part], logits
+                columns = columns[batch:]
+            if not valid.any():
+                size = (1, len(model.classes), h, w)
                 yield [(0, y, 0)], torch.zeros(size, device=model.device)
             done += len(grid.columns)
             show(done)
+
+
+def _smaller(batch: int, settings: Settings, error: Exception) -> int:
+    """Return the size of a batch to try after one that did not fit into memory."""
+    torch.cuda.empty_cache()
+    if batch == 1:
+        raise UserError(
+            f'a window of {settings.window} pixels does not fit into the memory of the GPU: lower '
+            '--window, add --amp, or take --device cpu.'
+        ) from error
+    warn(f'{many(batch, "window")} do not fit into memory, the rest goes on with {batch // 2}')
+    return batch // 2
 
 
 def _strip(

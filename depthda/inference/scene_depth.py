@@ -1,7 +1,9 @@
 """Relative depth of a whole scene, made on the way to its map."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -10,9 +12,10 @@ import numpy as np
 import rasterio
 from rasterio.enums import Resampling
 from rasterio.windows import Window
+from torch import Tensor
 
 from depthda.depth.monocular.alignment import Box
-from depthda.depth.monocular.estimator import DepthEstimator, in_batches
+from depthda.depth.monocular.estimator import DepthEstimator, in_batches, read_ahead
 from depthda.depth.monocular.streamed import DepthTiles, SceneDepth
 from depthda.depth.monocular.tiling import TileGrid
 from depthda.errors import UserError
@@ -75,32 +78,42 @@ def _estimate(
     ranges = state.get('ranges', []) if state.get('identity') == _plain(identity) else []
     stored.ranges[: len(ranges)] = np.array(ranges or np.zeros((0, 2)))
     boxes = list(enumerate(stored.grid.boxes))
-    with show_progress('depth', len(boxes)) as show:
-        for top, row in groupby(boxes[len(ranges) :], key=lambda item: item[1][0]):
-            row = list(row)
-            values, valid = image.read(top, row[0][1][2])
-            for part in in_batches(row, batch):
-                _tiles(estimator, part, values, valid, stored)
+    missing = groupby(boxes[len(ranges) :], key=lambda item: item[1][0])
+    rows = [[list(row)] for _, row in missing]
+    read = partial(_inputs, estimator, image)
+    with show_progress('depth', len(boxes)) as show, ThreadPoolExecutor(1) as reader:
+        for (row,), (inputs,) in read_ahead(rows, read, reader):
+            for part in in_batches(list(zip(row, inputs, strict=True)), batch):
+                _tiles(estimator, part, stored)
             ranges = stored.ranges[: row[-1][0] + 1].tolist()
             write_json(folder / _STATE, {'identity': _plain(identity), 'ranges': ranges})
             show(len(ranges))
 
 
+def _inputs(
+    estimator: DepthEstimator, image: Rows, row: list[tuple[int, Box]]
+) -> list[Tensor | None]:
+    """Return what the network gets for each tile of a row; None for a tile without data."""
+    top, _, bottom, _ = row[0][1]
+    values, valid = image.read(top, bottom)
+    values = np.where(valid, values, 0)
+    return [
+        estimator.preprocessing(_rgb(values[:, :, left:right]))
+        if valid[:, left:right].any()
+        else None
+        for _, (_, left, _, right) in row
+    ]
+
+
 def _tiles(
     estimator: DepthEstimator,
-    part: list[tuple[int, Box]],
-    values: np.ndarray,
-    valid: np.ndarray,
+    part: list[tuple[tuple[int, Box], Tensor | None]],
     stored: DepthTiles,
 ) -> None:
-    known = [(index, box) for index, box in part if valid[:, box[1] : box[3]].any()]
-    inputs = [
-        estimator.preprocessing(_rgb(np.where(valid, values, 0)[:, :, box[1] : box[3]]))
-        for _, box in known
-    ]
-    depths = estimator.whole(inputs, [stored.shape] * len(known)) if known else []
-    found = dict(zip((index for index, _ in known), depths, strict=True))
-    for index, _ in part:
+    known = {index: tile for (index, _), tile in part if tile is not None}
+    depths = estimator.whole(list(known.values()), [stored.shape] * len(known)) if known else []
+    found = dict(zip(known, depths, strict=True))
+    for (index, _), _ in part:
         depth = found.get(index, np.zeros(stored.shape, np.float32))
         if not np.isfinite(depth).all():
             raise UserError(
