@@ -8,9 +8,10 @@ the same command.
 """
 
 from argparse import ArgumentParser, Namespace
+from functools import partial
 from pathlib import Path
 
-from depthda.cli import TupleAction, add_range
+from depthda.cli import TupleAction, add_launcher, add_range
 from depthda.errors import UserError, many
 
 EXAMPLES = (
@@ -77,20 +78,44 @@ def _add_network_arguments(group) -> None:
     add('--tta', choices=['flips', 'd4'], help=text)
     add('--amp', action='store_true', help='compute in bfloat16 where it is safe')
     add('--device', help='cpu, cuda, cuda:1, … (default: cuda if available)')
+    text = 'pytorch, if torchrun starts several processes: each predicts a part of the scenes'
+    add_launcher(group, ['none', 'pytorch'], text)
 
 
 def run(args: Namespace) -> int:
     import depthda.register  # noqa: F401
-    from depthda.inference.map_options import MapOptions
-    from depthda.inference.predict_scene import Settings
     from depthda.inference.scenes import predict_scenes
     from depthda.inference.trained_model import load_model
-    from depthda.processes import choose_device
+    from depthda.processes import check_launcher, choose_device, joined
 
-    model = load_model(args.model, args.config, choose_device(args.device))
+    if args.depth and args.depth_model:
+        raise UserError('--depth and --depth-model: give one of the two.')
+    check_launcher(args.launcher)
+    with joined(args.launcher) as shard:
+        model = load_model(args.model, args.config, choose_device(args.device))
+        options = _options(args, model)
+        results, failed = predict_scenes(
+            model, args.scenes, args.out, options, args.depth, args.depth_model, args.on_error,
+            shard, partial(_report, args, model),
+        )  # fmt: skip
+    if len(results) + failed > 1:
+        print(f'{many(len(results), "map")} written, {many(failed, "scene")} skipped')
+    return 1 if failed else 0
+
+
+def _report(args: Namespace, model, result) -> None:
+    if args.stats:
+        print(_table(result))
+    print(*result.files, *_after(args, model, result), sep='\n', flush=True)
+
+
+def _options(args: Namespace, model):
+    from depthda.inference.map_options import MapOptions
+    from depthda.inference.predict_scene import Settings
+
     window = args.window or min(model.window)
     overlap = window // 2 if args.overlap is None else args.overlap
-    options = MapOptions(
+    return MapOptions(
         Settings(window, overlap, args.batch, args.amp, args.tta),
         args.bands,
         args.stretch,
@@ -100,20 +125,6 @@ def run(args: Namespace) -> int:
         confidence=args.confidence,
         probabilities=args.probabilities,
     )
-    if args.depth and args.depth_model:
-        raise UserError('--depth and --depth-model: give one of the two.')
-    results, failed = predict_scenes(
-        model, args.scenes, args.out, options, args.depth, args.depth_model, args.on_error
-    )
-    for result in results:
-        for note in result.notes:
-            print(f'warning: {note}')
-        if args.stats:
-            print(_table(result))
-        print(*result.files, *_after(args, model, result), sep='\n')
-    if failed:
-        print(f'{many(failed, "scene")} could not be predicted')
-    return 1 if failed else 0
 
 
 def _after(args: Namespace, model, result) -> list[Path]:

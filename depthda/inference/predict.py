@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +27,7 @@ from depthda.inference.predict_scene import Settings, Sources, scene_bands
 from depthda.inference.scene import Bands, Grid, area_mask, open_depth, open_image
 from depthda.inference.scene_depth import scene_depth
 from depthda.inference.scratch import ScratchMap, check_space
+from depthda.inference.suspicions import suspicious_map, suspicious_scene
 from depthda.inference.trained_model import TrainedModel
 from depthda.io.lock import own_folder
 from depthda.io.rasters import limited_cache, open_raster
@@ -43,13 +44,11 @@ class MapResult:
         files: What was written, the map first.
         pixels: Number of pixels of each class.
         hectares: Area of each class; None without a georeference.
-        notes: What is suspicious about the scene or the map.
     """
 
     files: list[Path]
     pixels: dict[str, int]
     hectares: dict[str, float] | None
-    notes: list[str] = field(default_factory=list)
 
 
 def predict_map(
@@ -79,6 +78,8 @@ def predict_map(
     layers = options.layers(len(model.classes))
     with limited_cache(), ExitStack() as stack:
         factor = _factor(source, options.gsd)
+        for note in suspicious_scene(model, source, bands, options.gsd):
+            warn(note)
         grid, image = stack.enter_context(open_image(source, bands, factor))
         check_space(folder, grid.height * grid.width * (2 * sum(layers.values()) + 4))
         stack.enter_context(own_folder(folder))
@@ -175,7 +176,9 @@ def _write(
     files.insert(1, class_table(out))
     named = dict(zip(model.classes, pixels.tolist(), strict=True))
     areas = hectares and dict(zip(model.classes, hectares, strict=True))
-    return MapResult(files, named, areas, _notes(source, grid, named))
+    for note in suspicious_map(source, named):
+        warn(note)
+    return MapResult(files, named, areas)
 
 
 def _factor(source: Path, gsd: float | None) -> float:
@@ -219,18 +222,6 @@ def _count(scratch: ScratchMap, grid: Grid, classes: int) -> tuple[np.ndarray, n
         pixels += found
         metres += 0 if areas is None else found * areas[row]
     return pixels, None if areas is None else metres
-
-
-def _notes(source: Path, grid: Grid, pixels: dict[str, int]) -> list[str]:
-    notes = []
-    if grid.crs is None:
-        notes.append(f'{source} has no coordinate system, so the map has none, and no areas')
-    present = [name for name, count in pixels.items() if count]
-    if len(present) == 1:
-        notes.append(
-            f'the whole map is {present[0]}: check bands, --stretch and the pixel size of {source}'
-        )
-    return notes
 
 
 def _check_out(out: Path, source: Path) -> None:

@@ -1,6 +1,6 @@
 """Predict several scenes, one after another."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from depthda.inference.map_options import MapOptions
 from depthda.inference.predict import MapResult, predict_map
 from depthda.inference.trained_model import TrainedModel
 from depthda.io.headers import IMAGE_SUFFIXES
+from depthda.processes import Shard
 
 _SUFFIXES = (*IMAGE_SUFFIXES, '.vrt', '.jp2')
 
@@ -24,6 +25,8 @@ def predict_scenes(
     depth: str | Path | None = None,
     depth_model: str | None = None,
     on_error: str = 'stop',
+    shard: Shard | None = None,
+    report: Callable[[MapResult], None] = lambda result: None,
 ) -> tuple[list[MapResult], int]:
     """Predict files and folders of files; return the results, and how many scenes failed.
 
@@ -35,17 +38,21 @@ def predict_scenes(
         depth: Depth of the scene; a folder holds depth under the names of the scenes.
         depth_model: Hub id or folder of a model that makes relative depth instead.
         on_error: ``'skip'`` goes on with the next scene after an error.
+        shard: Decides which of the scenes are of this process.
+        report: Called with each finished map.
     """
     jobs = _jobs(scenes, Path(out))
     estimator = None
     if depth_model and model.needs_depth:
         estimator = DepthEstimator.load(depth_model, model.device, option='--depth-model ')
     results, failed = [], 0
-    for source, target in jobs:
+    for source, target in (shard or Shard()).part(jobs):
         try:
             file = _depth_of(source, depth and Path(depth))
             given = replace(options, depth=file)
-            results.append(predict_map(model, source, target, given, estimator))
+            result = predict_map(model, source, target, given, estimator)
+            report(result)
+            results.append(result)
         except UserError as error:
             if on_error == 'stop' or len(jobs) == 1:
                 raise
