@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -95,18 +96,18 @@ def _batches(
     h, w = grid.size
     batch, done, total = settings.batch, 0, len(rows) * len(grid.columns)
     with ThreadPoolExecutor(1) as reader, show_progress('windows', total) as show:
-        coming = reader.submit(_strip, *sources, rows[0], rows[0] + h)
+        coming = reader.submit(_Strip.read, *sources, rows[0], rows[0] + h)
         for number, y in enumerate(rows):
-            strip, valid = coming.result()
+            strip = coming.result()
             if number + 1 < len(rows):
                 following = rows[number + 1]
-                coming = reader.submit(_strip, *sources, following, following + h)
-            validity[y] = valid
-            columns = [x for x in grid.columns if valid[:, x : x + w].any()]
+                coming = reader.submit(_Strip.read, *sources, following, following + h)
+            validity[y] = strip.asked
+            columns = [x for x in grid.columns if strip.asked[:, x : x + w].any()]
             # A batch never goes on to the next row of windows, so that a run can begin at any row.
             while columns:
                 part = columns[:batch]
-                crops = [torch.from_numpy(strip[:, :, x : x + w].copy()) for x in part]
+                crops = [strip.crop(x, x + w) for x in part]
                 try:
                     logits = predict(model, crops, settings)
                 except torch.OutOfMemoryError as error:
@@ -114,7 +115,7 @@ def _batches(
                     continue
                 yield [(0, y, x) for x in part], logits
                 columns = columns[batch:]
-            if not valid.any():
+            if not strip.asked.any():
                 size = (1, len(model.classes), h, w)
                 yield [(0, y, 0)], torch.zeros(size, device=model.device)
             done += len(grid.columns)
@@ -133,18 +134,29 @@ def _smaller(batch: int, settings: Settings, error: Exception) -> int:
     return batch // 2
 
 
-def _strip(
-    image: Rows, depth: Rows | None, area: Area | None, top: int, bottom: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return the rows of the image, with depth as the last channel, and where a map is asked for.
+class _Strip(NamedTuple):
+    """Rows of the image (B, h, W) and of depth (1, h, W), where they have data, and where a map is
+    asked for: the network sees the image outside of the area as well, as it would without one."""
 
-    The network sees the image outside of the area as well, as it would without one.
-    """
-    values, valid = image.read(top, bottom)
-    if depth is not None:
-        heights, _ = depth.read(top, bottom)
-        values = np.concatenate([values.astype(np.float32), heights])
-    return np.where(valid, values, 0), valid if area is None else valid & area(top, bottom)
+    values: np.ndarray
+    depth: np.ndarray | None
+    valid: np.ndarray
+    asked: np.ndarray
+
+    @classmethod
+    def read(
+        cls, image: Rows, depth: Rows | None, area: Area | None, top: int, bottom: int
+    ) -> '_Strip':
+        values, valid = image.read(top, bottom)
+        heights = None if depth is None else depth.read(top, bottom)[0]
+        asked = valid if area is None else valid & area(top, bottom)
+        return cls(values, heights, valid, asked)
+
+    def crop(self, left: int, right: int) -> Tensor:
+        """Return a window, with depth as the last channel, and 0 where no data is."""
+        parts = [self.values] if self.depth is None else [self.values, self.depth]
+        window = np.concatenate([part[:, :, left:right] for part in parts])
+        return torch.from_numpy(np.where(self.valid[:, left:right], window, 0))
 
 
 def predict(model: TrainedModel, crops: list[Tensor], settings: Settings) -> Tensor:

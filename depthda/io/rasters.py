@@ -16,7 +16,7 @@ from depthda.errors import UserError
 from depthda.io.files import atomic_path
 
 # Decoded blocks that GDAL may keep; its default is a share of the whole memory.
-_CACHE = 128 * 2**20
+_CACHE = 64 * 2**20
 
 
 def limited_cache() -> rasterio.Env:
