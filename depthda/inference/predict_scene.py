@@ -77,8 +77,10 @@ def scene_bands(
     rows = [y for y in grid.rows if y + grid.size[0] > first]
     batches = _batches(model, grid, rows, sources, settings, validity)
     for top, logits in grid.bands(batches, top=rows[0]):
+        if top in validity:
+            start, strip = top, validity.pop(top)
         # A band ends where the next row of windows begins, so the strip of its own row holds it.
-        valid = validity.pop(top)[: logits.shape[2]]
+        valid = strip[top - start :][: logits.shape[2]]
         skip = min(max(first - top, 0), len(valid))
         if skip < len(valid):
             yield top + skip, logits[0, :, skip:], valid[skip:]
