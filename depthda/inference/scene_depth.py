@@ -71,49 +71,51 @@ def _estimate(
     identity: dict[str, Any],
     batch: int,
 ) -> None:
-    """Run the network on the tiles that are not on disk yet, row by row."""
+    """Run the network on the tiles that are not on disk yet."""
     folder.mkdir(parents=True, exist_ok=True)
     identity = identity | {'depth': estimator.fingerprint, 'tile': stored.shape}
     state = read_json(folder / _STATE) or {}
     ranges = state.get('ranges', []) if state.get('identity') == _plain(identity) else []
     stored.ranges[: len(ranges)] = np.array(ranges or np.zeros((0, 2)))
     boxes = list(enumerate(stored.grid.boxes))
-    missing = groupby(boxes[len(ranges) :], key=lambda item: item[1][0])
-    rows = [[list(row)] for _, row in missing]
+    rows = groupby(boxes[len(ranges) :], key=lambda item: item[1][0])
+    parts = [[part] for _, row in rows for part in in_batches(list(row), batch)]
     read = partial(_inputs, estimator, image)
     with show_progress('depth', len(boxes)) as show, ThreadPoolExecutor(1) as reader:
-        for (row,), (inputs,) in read_ahead(rows, read, reader):
-            for part in in_batches(list(zip(row, inputs, strict=True)), batch):
-                _tiles(estimator, part, stored)
-            ranges = stored.ranges[: row[-1][0] + 1].tolist()
-            write_json(folder / _STATE, {'identity': _plain(identity), 'ranges': ranges})
-            show(len(ranges))
+        for (part,), (inputs,) in read_ahead(parts, read, reader):
+            _tiles(estimator, part, inputs, stored)
+            last, (_, _, _, right) = part[-1]
+            if right == stored.grid.width:  # the row of tiles is complete
+                ranges = stored.ranges[: last + 1].tolist()
+                write_json(folder / _STATE, {'identity': _plain(identity), 'ranges': ranges})
+            show(last + 1)
 
 
 def _inputs(
-    estimator: DepthEstimator, image: Rows, row: list[tuple[int, Box]]
-) -> list[Tensor | None]:
-    """Return what the network gets for each tile of a row; None for a tile without data."""
-    top, _, bottom, _ = row[0][1]
+    estimator: DepthEstimator, image: Rows, part: list[tuple[int, Box]]
+) -> dict[int, Tensor]:
+    """Return what the network gets for those tiles of one row that have data."""
+    top, _, bottom, _ = part[0][1]
     values, valid = image.read(top, bottom)
-    values = np.where(valid, values, 0)
-    return [
-        estimator.preprocessing(_rgb(values[:, :, left:right]))
-        if valid[:, left:right].any()
-        else None
-        for _, (_, left, _, right) in row
-    ]
+    inputs = {}
+    for index, (_, left, _, right) in part:
+        known = valid[:, left:right]
+        if known.any():
+            tile = np.where(known, values[:, :, left:right], 0)
+            inputs[index] = estimator.preprocessing(_rgb(tile))
+    return inputs
 
 
 def _tiles(
     estimator: DepthEstimator,
-    part: list[tuple[tuple[int, Box], Tensor | None]],
+    part: list[tuple[int, Box]],
+    inputs: dict[int, Tensor],
     stored: DepthTiles,
 ) -> None:
-    known = {index: tile for (index, _), tile in part if tile is not None}
-    depths = estimator.whole(list(known.values()), [stored.shape] * len(known)) if known else []
-    found = dict(zip(known, depths, strict=True))
-    for (index, _), _ in part:
+    sizes = [stored.shape] * len(inputs)
+    depths = estimator.whole(list(inputs.values()), sizes) if inputs else []
+    found = dict(zip(inputs, depths, strict=True))
+    for index, _ in part:
         depth = found.get(index, np.zeros(stored.shape, np.float32))
         if not np.isfinite(depth).all():
             raise UserError(
