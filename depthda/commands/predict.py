@@ -63,6 +63,9 @@ def _add_outputs(group) -> None:
     text = 'with polygons: let edges move by up to this many pixels'
     add('--simplify', type=float, default=0.0, metavar='PX', help=text)
     add('--preview', action='store_true', help='a picture (.png) with a legend and a scale bar')
+    add('--stac', action='store_true', help='STAC items (.json) of the map and of its model')
+    text = 'with --stac: when the scene was taken, as 2021-06-03, 2021-06-03T10:15:00Z or '
+    add('--datetime', metavar='WHEN', help=f"{text}FROM/TO (default: the scene's tags)")
     text = 'labels on the grid of the scene, to score the map against: a raster of class indices'
     add('--reference', type=Path, metavar='FILE', help=text)
 
@@ -81,12 +84,14 @@ def _add_network_arguments(group) -> None:
 
 def run(args: Namespace) -> int:
     import depthda.register  # noqa: F401
+    from depthda.inference.dates import read_span
     from depthda.inference.map_options import MapOptions
     from depthda.inference.predict_scene import Settings
     from depthda.inference.scenes import predict_scenes
     from depthda.inference.trained_model import load_model
     from depthda.processes import choose_device
 
+    span = args.datetime and read_span(args.datetime)
     model = load_model(args.model, args.config, choose_device(args.device))
     window = args.window or min(model.window)
     overlap = window // 2 if args.overlap is None else args.overlap
@@ -110,7 +115,10 @@ def run(args: Namespace) -> int:
             print(f'warning: {note}')
         if args.stats:
             print(_table(result))
-        print(*result.files, *_after(args, model, result), sep='\n')
+        files = [*result.files, *_after(args, model, result)]
+        if args.stac:
+            files += _items(args, model, (result, files), span, options)
+        print(*files, sep='\n')
     if failed:
         print(f'{many(failed, "scene")} could not be predicted')
     return 1 if failed else 0
@@ -134,6 +142,21 @@ def _after(args: Namespace, model, result) -> list[Path]:
     if args.reference:
         print(render(score_map(path, args.reference, list(model.classes))))
     return files
+
+
+def _items(args: Namespace, model, made, span, options) -> list[Path]:
+    """Write the STAC items of a map, which need a date."""
+    from depthda.inference.dates import scene_span
+    from depthda.inference.stac import write_items
+
+    result, files = made
+    span, doubt = (span, None) if span else scene_span(result.source) or (None, None)
+    if doubt:
+        print(f'warning: {doubt}')
+    if span is None:
+        print(f'{result.source} has no date, so no STAC item is written: give --datetime')
+        return []
+    return write_items(model, args.model, result, files, span, options)
 
 
 def _table(result) -> str:

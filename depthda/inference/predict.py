@@ -31,7 +31,7 @@ from depthda.io.lock import own_folder
 from depthda.io.rasters import open_raster
 
 _MOST = 16  # times by which the pixel size may change
-_STEPS = 250  # a probability of 1 in the files of confidence and probabilities
+STEPS = 250  # a probability of 1 in the files of confidence and probabilities
 
 
 @dataclass(frozen=True)
@@ -39,12 +39,14 @@ class MapResult:
     """A finished map.
 
     Attributes:
+        source: The scene.
         files: What was written, the map first.
         pixels: Number of pixels of each class.
         hectares: Area of each class; None without a georeference.
         notes: What is suspicious about the scene or the map.
     """
 
+    source: Path
     files: list[Path]
     pixels: dict[str, int]
     hectares: dict[str, float] | None
@@ -127,7 +129,7 @@ def _layers(logits: Tensor, valid: np.ndarray, names: dict[str, int]) -> dict[st
 
 
 def _coded(probabilities: Tensor) -> Tensor:
-    return (probabilities * _STEPS).round().to(torch.uint8)
+    return (probabilities * STEPS).round().to(torch.uint8)
 
 
 def _write(
@@ -149,7 +151,7 @@ def _write(
     for name, bands in list(scratch.layers.items())[1:]:
         files.append(out.with_name(f'{out.stem}_{name}{out.suffix}'))
         names = model.classes if bands > 1 else [name]
-        finish = described(names, tags, scale=1 / _STEPS)
+        finish = described(names, tags, scale=1 / STEPS)
         write_cog(files[-1], grid, bands, _reader(scratch, name, grid), finish, 'average')
     finish = coloured(model.palette, tags)
     write_cog(out, grid, 1, _reader(scratch, 'labels', grid), finish, 'mode')
@@ -157,7 +159,7 @@ def _write(
     files.insert(1, class_table(out))
     named = dict(zip(model.classes, pixels.tolist(), strict=True))
     areas = hectares and dict(zip(model.classes, hectares, strict=True))
-    return MapResult(files, named, areas, _notes(source, grid, named))
+    return MapResult(source, files, named, areas, _notes(source, grid, named))
 
 
 def _factor(source: Path, gsd: float | None) -> float:

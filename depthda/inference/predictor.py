@@ -75,8 +75,6 @@ class Predictor:
         **options,
     ) -> 'Predictor':
         """Load a checkpoint, a bundle or a hub id; ``options`` are those of the class."""
-        import depthda.register  # noqa: F401
-
         device = device or ('cuda' if torch.cuda.is_available() else 'cpu')
         loaded = load_model(model, config, device)
         estimator = depth_model and DepthEstimator.load(depth_model, device, option='depth_model=')
