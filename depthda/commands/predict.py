@@ -107,10 +107,24 @@ def run(args: Namespace) -> int:
     )
     if args.depth and args.depth_model:
         raise UserError('--depth and --depth-model: give one of the two.')
-    results, failed = predict_scenes(
-        model, args.scenes, args.out, options, args.depth, args.depth_model, args.on_error
+    made = {'.gpkg': args.vector, '.geojson': args.geojson, '.png': args.preview}
+    made |= {'.json': args.stac, '_model.json': args.stac}
+    results = predict_scenes(
+        model,
+        args.scenes,
+        args.out,
+        options,
+        args.depth,
+        args.depth_model,
+        args.on_error,
+        [end for end, wanted in made.items() if wanted],
+        [path for path in (args.aoi, args.reference) if path],
     )
+    failed = 0
     for result in results:
+        if result is None:
+            failed += 1
+            continue
         for note in result.notes:
             print(f'warning: {note}')
         if args.stats:

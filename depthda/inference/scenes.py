@@ -1,6 +1,7 @@
 """Predict several scenes, one after another."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,6 +9,7 @@ from depthda.console import warn
 from depthda.depth.maps import DEPTH_SUFFIXES
 from depthda.depth.monocular.estimator import DepthEstimator
 from depthda.errors import UserError
+from depthda.inference.map_file import class_table
 from depthda.inference.map_options import MapOptions
 from depthda.inference.predict import MapResult, predict_map
 from depthda.inference.trained_model import TrainedModel
@@ -24,8 +26,10 @@ def predict_scenes(
     depth: str | Path | None = None,
     depth_model: str | None = None,
     on_error: str = 'stop',
-) -> tuple[list[MapResult], int]:
-    """Predict files and folders of files; return the results, and how many scenes failed.
+    beside: Sequence[str] = (),
+    inputs: Sequence[Path] = (),
+) -> Iterator[MapResult | None]:
+    """Predict files and folders of files; yield each result, or None for a scene that failed.
 
     Args:
         model: The model.
@@ -35,23 +39,44 @@ def predict_scenes(
         depth: Depth of the scene; a folder holds depth under the names of the scenes.
         depth_model: Hub id or folder of a model that makes relative depth instead.
         on_error: ``'skip'`` goes on with the next scene after an error.
+        beside: Ends of the names of files that are made of a map later, such as ``.png``.
+        inputs: Files that must not be overwritten, besides the scenes and their depth.
     """
     jobs = _jobs(scenes, Path(out))
+    depths = [depth] if depth and not Path(depth).is_dir() else []
+    inputs = [*map(Path, (*inputs, *depths)), *(source for source, _ in jobs)]
+    _check_names([target for _, target in jobs], options, beside, inputs)
     estimator = None
     if depth_model and model.needs_depth:
         estimator = DepthEstimator.load(depth_model, model.device, option='--depth-model ')
-    results, failed = [], 0
     for source, target in jobs:
         try:
             file = _depth_of(source, depth and Path(depth))
             given = replace(options, depth=file)
-            results.append(predict_map(model, source, target, given, estimator))
+            result = predict_map(model, source, target, given, estimator)
         except UserError as error:
             if on_error == 'stop' or len(jobs) == 1:
                 raise
             warn(f'skipped: {error}')
-            failed += 1
-    return results, failed
+            result = None
+        yield result
+
+
+def _check_names(
+    maps: Sequence[Path], options: MapOptions, beside: Sequence[str], inputs: Sequence[Path]
+) -> None:
+    """Refuse files that would overwrite an input, or each other."""
+    layers = list(options.layers(1))[1:]
+    named: list[Path] = []
+    for path in maps:
+        named += [path, class_table(path)]
+        named += [path.with_name(f'{path.stem}_{name}{path.suffix}') for name in layers]
+        named += [path.with_name(path.stem + end) for end in beside]
+    if double := next((path for path, count in Counter(named).items() if count > 1), None):
+        raise UserError(f'two scenes would have the file {double}: predict them one by one.')
+    known = {path.resolve() for path in inputs}
+    if path := next((path for path in named if path.resolve() in known), None):
+        raise UserError(f'{path} is read, and would be overwritten: give another name with --out.')
 
 
 def _jobs(scenes: Sequence[str | Path], out: Path) -> list[tuple[Path, Path]]:
@@ -69,9 +94,6 @@ def _jobs(scenes: Sequence[str | Path], out: Path) -> list[tuple[Path, Path]]:
         return [(found[0][0], out)]
     if out.suffix:
         raise UserError(f'--out {out}: there are {len(found)} scenes, so name a folder.')
-    names = [name for _, name in found]
-    if double := next((name for name in names if names.count(name) > 1), None):
-        raise UserError(f'two scenes would have the map {double}: predict them one by one.')
     return [(file, out / name) for file, name in found]
 
 
