@@ -93,7 +93,7 @@ def run(args: Namespace) -> int:
 
     span = args.datetime and read_span(args.datetime)
     model = load_model(args.model, args.config, choose_device(args.device))
-    window = args.window or min(model.window)
+    window = min(model.window) if args.window is None else args.window
     overlap = window // 2 if args.overlap is None else args.overlap
     options = MapOptions(
         Settings(window, overlap, args.batch, args.amp, args.tta),
