@@ -21,6 +21,7 @@ from depthda.inference.predict import predict_map
 from depthda.inference.predict_scene import Settings
 from depthda.inference.scene import Grid
 from depthda.inference.stac import footprint, write_items
+from depthda.inference.stac_model import class_objects, model_item
 from depthda.pictures.map_preview import draw_map
 
 OPTIONS = MapOptions(Settings(32, 16), confidence=True, probabilities=True)
@@ -101,6 +102,29 @@ def test_bands_are_in_the_order_in_which_the_network_gets_them(tmp_path):
     model.network.data_preprocessor._channel_conversion = False
     _, described, _ = items(tmp_path, model)
     assert described['properties']['mlm:input'][0]['bands'] == ['band_3', 'band_2', 'band_1']
+
+
+@pytest.mark.parametrize(
+    'where, href',
+    [
+        ('bundle', '../bundle/model.safetensors'),
+        ('owner/name@1a2b', 'https://huggingface.co/owner/name/resolve/1a2b/model.safetensors'),
+        ('owner/name', 'https://huggingface.co/owner/name/resolve/main/model.safetensors'),
+    ],
+)
+def test_a_bundle_is_named_by_its_weights(tmp_path, monkeypatch, where, href):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / 'bundle').mkdir()
+    path = tmp_path / 'maps/map_model.json'
+    item = model_item(stub_model(), where, path, OPTIONS.settings, 'A note.')
+    assert item['assets']['model']['href'] == href
+    assert item['assets']['model']['roles'] == ['mlm:model', 'mlm:weights']
+
+
+def test_names_of_classes_have_plain_letters_only():
+    found = class_objects(['low grass', '森林', 'Straße'], [(0, 10, 255)] * 3)
+    assert [part['name'] for part in found] == ['low_grass', 'class_1', 'Stra_e']
+    assert found[1]['title'] == '森林' and found[1]['color_hint'] == '000AFF'
 
 
 def meridian(northing):
