@@ -8,9 +8,10 @@ the same command.
 """
 
 from argparse import ArgumentParser, Namespace
+from functools import partial
 from pathlib import Path
 
-from depthda.cli import TupleAction, add_range
+from depthda.cli import TupleAction, add_launcher, add_range
 from depthda.errors import UserError, many
 
 EXAMPLES = (
@@ -80,22 +81,54 @@ def _add_network_arguments(group) -> None:
     add('--tta', choices=['flips', 'd4'], help=text)
     add('--amp', action='store_true', help='compute in bfloat16 where it is safe')
     add('--device', help='cpu, cuda, cuda:1, … (default: cuda if available)')
+    text = 'pytorch, if torchrun starts several processes: each predicts a part of the scenes'
+    add_launcher(group, ['none', 'pytorch'], text)
 
 
 def run(args: Namespace) -> int:
     import depthda.register  # noqa: F401
     from depthda.inference.dates import read_span
-    from depthda.inference.map_options import MapOptions
-    from depthda.inference.predict_scene import Settings
     from depthda.inference.scenes import predict_scenes
     from depthda.inference.trained_model import load_model
-    from depthda.processes import choose_device
+    from depthda.processes import check_launcher, choose_device, joined
 
-    span = args.datetime and read_span(args.datetime)
-    model = load_model(args.model, args.config, choose_device(args.device))
+    if args.depth and args.depth_model:
+        raise UserError('--depth and --depth-model: give one of the two.')
+    check_launcher(args.launcher)
+    if args.datetime:
+        read_span(args.datetime)  # a mistake is noticed before the first map
+    made = {'.gpkg': args.vector, '.geojson': args.geojson, '.png': args.preview}
+    made |= {'.json': args.stac, '_model.json': args.stac}
+    beside = [end for end, wanted in made.items() if wanted]
+    inputs = [path for path in (args.aoi, args.reference) if path]
+    with joined(args.launcher) as shard:
+        model = load_model(args.model, args.config, choose_device(args.device))
+        options = _options(args, model)
+        results, failed = predict_scenes(
+            model, args.scenes, args.out, options, args.depth, args.depth_model, args.on_error,
+            shard, partial(_report, args, model, options), beside, inputs,
+        )  # fmt: skip
+    if len(results) + failed > 1:
+        print(f'{many(len(results), "map")} written, {many(failed, "scene")} skipped')
+    return 1 if failed else 0
+
+
+def _report(args: Namespace, model, options, result) -> None:
+    if args.stats:
+        print(_table(result))
+    files = [*result.files, *_after(args, model, result)]
+    if args.stac:
+        files += _items(args, model, options, result, files)
+    print(*files, sep='\n', flush=True)
+
+
+def _options(args: Namespace, model):
+    from depthda.inference.map_options import MapOptions
+    from depthda.inference.predict_scene import Settings
+
     window = min(model.window) if args.window is None else args.window
     overlap = window // 2 if args.overlap is None else args.overlap
-    options = MapOptions(
+    return MapOptions(
         Settings(window, overlap, args.batch, args.amp, args.tta),
         args.bands,
         args.stretch,
@@ -105,37 +138,6 @@ def run(args: Namespace) -> int:
         confidence=args.confidence,
         probabilities=args.probabilities,
     )
-    if args.depth and args.depth_model:
-        raise UserError('--depth and --depth-model: give one of the two.')
-    made = {'.gpkg': args.vector, '.geojson': args.geojson, '.png': args.preview}
-    made |= {'.json': args.stac, '_model.json': args.stac}
-    results = predict_scenes(
-        model,
-        args.scenes,
-        args.out,
-        options,
-        args.depth,
-        args.depth_model,
-        args.on_error,
-        [end for end, wanted in made.items() if wanted],
-        [path for path in (args.aoi, args.reference) if path],
-    )
-    failed = 0
-    for result in results:
-        if result is None:
-            failed += 1
-            continue
-        for note in result.notes:
-            print(f'warning: {note}')
-        if args.stats:
-            print(_table(result))
-        files = [*result.files, *_after(args, model, result)]
-        if args.stac:
-            files += _items(args, model, (result, files), span, options)
-        print(*files, sep='\n')
-    if failed:
-        print(f'{many(failed, "scene")} could not be predicted')
-    return 1 if failed else 0
 
 
 def _after(args: Namespace, model, result) -> list[Path]:
@@ -158,17 +160,19 @@ def _after(args: Namespace, model, result) -> list[Path]:
     return files
 
 
-def _items(args: Namespace, model, made, span, options) -> list[Path]:
+def _items(args: Namespace, model, options, result, files: list[Path]) -> list[Path]:
     """Write the STAC items of a map, which need a date."""
-    from depthda.inference.dates import scene_span
+    from depthda.console import warn
+    from depthda.inference.dates import read_span, scene_span
     from depthda.inference.stac import write_items
 
-    result, files = made
-    span, doubt = (span, None) if span else scene_span(result.source) or (None, None)
-    if doubt:
-        print(f'warning: {doubt}')
+    doubt, span = None, args.datetime and read_span(args.datetime)
     if span is None:
-        print(f'{result.source} has no date, so no STAC item is written: give --datetime')
+        span, doubt = scene_span(result.source) or (None, None)
+    if doubt:
+        warn(doubt)
+    if span is None:
+        warn(f'{result.source} has no date, so no STAC item is written: give --datetime')
         return []
     return write_items(model, args.model, result, files, span, options)
 

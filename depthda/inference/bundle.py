@@ -58,8 +58,7 @@ def save_bundle(model: TrainedModel, out: str | Path, card: Card) -> list[Path]:
         'model': stored(model.config.to_dict()['model']),
         'classes': list(model.classes),
         'palette': [list(colour) for colour in model.palette],
-        'about': dict(model.about),
-        'gsd': card.gsd,
+        'about': dict(model.about, gsd=card.gsd or model.about.get('gsd')),
         'licence': card.licence,
     }
     write_json(out / FACTS, facts)
@@ -95,7 +94,7 @@ def load_bundle(folder: str | Path, device: str = 'cpu') -> TrainedModel:
     network = build_network(cfg, whole=True)
     complete(network, {'state_dict': weights}, str(folder / WEIGHTS))
     colours = tuple(tuple(colour) for colour in facts['palette'])
-    about = dict(facts['about'], file=folder.name, gsd=facts['gsd'])
+    about = dict(facts['about'], file=folder.name)
     network = network.to(device).eval()
     return TrainedModel(network, tuple(facts['classes']), colours, cfg, about)
 
@@ -158,12 +157,13 @@ def card_text(model: TrainedModel, card: Card) -> str:
     head += [f'license: {card.licence}'] if card.licence else []
     trained_on = (model.about.get('trained_on') or {}).copy()
     selection = model.about.get('selection') or {}
+    gsd = card.gsd or model.about.get('gsd')
     facts = {
         'Classes': ', '.join(model.classes),
         'Optical bands': str(model.bands),
         'Depth': model.depth_source or 'not read at test time',
         'Window': ' × '.join(map(str, model.window)),
-        'Ground sampling distance of training': f'{card.gsd} m' if card.gsd else 'not recorded',
+        'Ground sampling distance of training': f'{gsd:g} m' if gsd else 'not recorded',
         'Trained on': dataset_text(trained_on),
         'Checkpoint chosen by': _choice(selection),
         'Licence of the training data': card.data or 'not recorded',

@@ -22,7 +22,8 @@ Colour = tuple[int, int, int]
 
 
 def write_cog(
-    path: str | Path,
+    path: Path,
+    folder: Path,
     grid: Grid,
     bands: int,
     rows: Callable[[int, int], np.ndarray],
@@ -33,35 +34,31 @@ def write_cog(
 
     Args:
         path: The file.
+        folder: Where it is made, on the same disk.
         grid: Size and place.
         bands: Number of bands.
         rows: Returns rows from … to … as (bands, n, W).
         finish: Sets colours, names and tags.
         resampling: Of the overviews: ``'mode'`` for classes, ``'average'`` for values.
     """
-    path = Path(path)
     profile = dict(
         driver='GTiff', height=grid.height, width=grid.width, count=bands, dtype='uint8',
         nodata=NO_DATA, tiled=True, blockxsize=_BLOCK, blockysize=_BLOCK, compress='deflate',
         bigtiff='if_safer', interleave='band', transform=grid.transform, crs=grid.crs,
     )  # fmt: skip
-    with atomic_path(path) as temporary:
-        plain = temporary.with_name(f'{temporary.stem}.plain.tif')
-        try:
-            with _named_errors(path), rasterio.open(plain, 'w', **profile) as raster:
-                for top in range(0, grid.height, _BLOCK):
-                    bottom = min(top + _BLOCK, grid.height)
-                    raster.write(rows(top, bottom), window=Window(0, top, grid.width, bottom - top))
-                finish(raster)
-            with _named_errors(path):
-                rasterio.shutil.copy(
-                    plain, temporary, driver='COG', compress='deflate', level=6, predictor='no',
-                    overview_resampling=resampling, blocksize=_BLOCK, bigtiff='if_safer',
-                    num_threads=1,
-                )  # fmt: skip
-            check_cog(temporary)
-        finally:
-            plain.unlink(missing_ok=True)
+    plain, whole = folder / 'plain.tif', folder / 'cog.tif'
+    with _named_errors(path):
+        with rasterio.open(plain, 'w', **profile) as raster:
+            for top in range(0, grid.height, _BLOCK):
+                bottom = min(top + _BLOCK, grid.height)
+                raster.write(rows(top, bottom), window=Window(0, top, grid.width, bottom - top))
+            finish(raster)
+        rasterio.shutil.copy(
+            plain, whole, driver='COG', compress='deflate', level=6, predictor='no',
+            overview_resampling=resampling, blocksize=_BLOCK, bigtiff='if_safer', num_threads=1,
+        )  # fmt: skip
+        check_cog(whole)
+        whole.replace(path)
 
 
 def check_cog(path: str | Path) -> None:
@@ -148,7 +145,7 @@ def class_table(path: str | os.PathLike) -> Path:
 def _named_errors(path: Path) -> Iterator[None]:
     try:
         yield
-    except rasterio.errors.RasterioError as error:
+    except (rasterio.errors.RasterioError, OSError) as error:
         raise UserError(
             f'{path} cannot be written ({error}): make room, or name another place.'
         ) from error

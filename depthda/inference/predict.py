@@ -1,8 +1,9 @@
 """Turn a scene into a land-cover map: a Cloud-Optimized GeoTIFF with what belongs to it."""
 
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -26,12 +27,14 @@ from depthda.inference.predict_scene import Settings, Sources, scene_bands
 from depthda.inference.scene import Bands, Grid, area_mask, open_depth, open_image
 from depthda.inference.scene_depth import scene_depth
 from depthda.inference.scratch import ScratchMap, check_space
+from depthda.inference.suspicions import suspicious_map, suspicious_scene
 from depthda.inference.trained_model import TrainedModel
 from depthda.io.lock import own_folder
-from depthda.io.rasters import open_raster
+from depthda.io.rasters import limited_cache, open_raster
 
 _MOST = 16  # times by which the pixel size may change
 STEPS = 250  # a probability of 1 in the files of confidence and probabilities
+_ROWS = 64  # counted at a time
 
 
 @dataclass(frozen=True)
@@ -43,14 +46,12 @@ class MapResult:
         files: What was written, the map first.
         pixels: Number of pixels of each class.
         hectares: Area of each class; None without a georeference.
-        notes: What is suspicious about the scene or the map.
     """
 
     source: Path
     files: list[Path]
     pixels: dict[str, int]
     hectares: dict[str, float] | None
-    notes: list[str] = field(default_factory=list)
 
 
 def predict_map(
@@ -78,8 +79,10 @@ def predict_map(
     bands = Bands(model.bands, options.bands, options.stretch, model.dtype)
     folder = out.with_name(f'.{out.name}.part')
     layers = options.layers(len(model.classes))
-    with ExitStack() as stack:
+    with limited_cache(), ExitStack() as stack:
         factor = _factor(source, options.gsd)
+        for note in suspicious_scene(model, source, bands, options.gsd):
+            warn(note)
         grid, image = stack.enter_context(open_image(source, bands, factor))
         check_space(folder, grid.height * grid.width * (2 * sum(layers.values()) + 4))
         stack.enter_context(own_folder(folder))
@@ -112,20 +115,36 @@ def _fill(
     settings: Settings,
     scratch: ScratchMap,
 ) -> None:
-    for top, logits, valid in scene_bands(model, grid, sources, settings, scratch.rows):
-        scratch.write(top, _layers(logits, valid, scratch.layers))
+    """Write the rows that are missing, each band while the next one is computed."""
+    writing: Future | None = None
+    with ThreadPoolExecutor(1) as writer:
+        for top, logits, valid in scene_bands(model, grid, sources, settings, scratch.rows):
+            layers = _layers(logits, scratch.layers)
+            if writing:
+                writing.result()
+            writing = writer.submit(_write_rows, scratch, top, layers, valid)
+        if writing:
+            writing.result()
 
 
-def _layers(logits: Tensor, valid: np.ndarray, names: dict[str, int]) -> dict[str, np.ndarray]:
+def _write_rows(
+    scratch: ScratchMap, top: int, layers: dict[str, Tensor], valid: np.ndarray
+) -> None:
+    rows = {name: np.where(valid, layer.cpu().numpy(), NO_DATA) for name, layer in layers.items()}
+    scratch.write(top, rows)
+
+
+def _layers(logits: Tensor, names: dict[str, int]) -> dict[str, Tensor]:
     """Return the rows of each layer from logits (K, n, W)."""
-    found = {'labels': logits.argmax(0).to(torch.uint8)}
+    # ``argmax`` needs five times as long on a CPU.
+    found = {'labels': logits.max(0).indices.to(torch.uint8)}
     if 'confidence' in names:
         # The largest probability: 1 over the sum of the others' ratios to it.
         highest = logits.amax(0, keepdim=True)
         found['confidence'] = _coded(1 / (logits - highest).exp().sum(0))
     if 'probabilities' in names:
         found['probabilities'] = _coded(logits.softmax(0))
-    return {name: np.where(valid, rows.cpu().numpy(), NO_DATA) for name, rows in found.items()}
+    return found
 
 
 def _coded(probabilities: Tensor) -> Tensor:
@@ -152,14 +171,18 @@ def _write(
         files.append(out.with_name(f'{out.stem}_{name}{out.suffix}'))
         names = model.classes if bands > 1 else [name]
         finish = described(names, tags, scale=1 / STEPS)
-        write_cog(files[-1], grid, bands, _reader(scratch, name, grid), finish, 'average')
+        write_cog(
+            files[-1], scratch.folder, grid, bands, _reader(scratch, name, grid), finish, 'average'
+        )
     finish = coloured(model.palette, tags)
-    write_cog(out, grid, 1, _reader(scratch, 'labels', grid), finish, 'mode')
+    write_cog(out, scratch.folder, grid, 1, _reader(scratch, 'labels', grid), finish, 'mode')
     write_class_table(out, model.classes, model.palette, pixels.tolist(), hectares)
     files.insert(1, class_table(out))
     named = dict(zip(model.classes, pixels.tolist(), strict=True))
     areas = hectares and dict(zip(model.classes, hectares, strict=True))
-    return MapResult(source, files, named, areas, _notes(source, grid, named))
+    for note in suspicious_map(source, named):
+        warn(note)
+    return MapResult(source, files, named, areas)
 
 
 def _factor(source: Path, gsd: float | None) -> float:
@@ -198,23 +221,13 @@ def _count(scratch: ScratchMap, grid: Grid, classes: int) -> tuple[np.ndarray, n
     areas = row_areas(grid)
     pixels, metres = np.zeros(classes, np.int64), np.zeros(classes)
     read = _reader(scratch, 'labels', grid)
-    for row in range(grid.height):
-        found = np.bincount(read(row, row + 1).ravel(), minlength=256)[:classes]
-        pixels += found
-        metres += 0 if areas is None else found * areas[row]
+    for top in range(0, grid.height, _ROWS):
+        labels = read(top, min(top + _ROWS, grid.height))[0]
+        of_row = labels + 256 * np.arange(len(labels))[:, None]
+        found = np.bincount(of_row.ravel(), minlength=256 * len(labels)).reshape(-1, 256)
+        pixels += found[:, :classes].sum(0)
+        metres += 0 if areas is None else areas[top : top + len(labels)] @ found[:, :classes]
     return pixels, None if areas is None else metres
-
-
-def _notes(source: Path, grid: Grid, pixels: dict[str, int]) -> list[str]:
-    notes = []
-    if grid.crs is None:
-        notes.append(f'{source} has no coordinate system, so the map has none, and no areas')
-    present = [name for name, count in pixels.items() if count]
-    if len(present) == 1:
-        notes.append(
-            f'the whole map is {present[0]}: check bands, --stretch and the pixel size of {source}'
-        )
-    return notes
 
 
 def _check_out(out: Path, source: Path) -> None:

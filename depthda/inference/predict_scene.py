@@ -3,12 +3,14 @@
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from depthda.errors import UserError
+from depthda.console import warn
+from depthda.errors import UserError, many
 from depthda.inference.scene import Grid, Rows
 from depthda.inference.trained_model import TrainedModel
 from depthda.models.segmentors.sliding_window import Window, WindowGrid
@@ -75,8 +77,10 @@ def scene_bands(
     rows = [y for y in grid.rows if y + grid.size[0] > first]
     batches = _batches(model, grid, rows, sources, settings, validity)
     for top, logits in grid.bands(batches, top=rows[0]):
+        if top in validity:
+            start, strip = top, validity.pop(top)
         # A band ends where the next row of windows begins, so the strip of its own row holds it.
-        valid = validity.pop(top)[: logits.shape[2]]
+        valid = strip[top - start :][: logits.shape[2]]
         skip = min(max(first - top, 0), len(valid))
         if skip < len(valid):
             yield top + skip, logits[0, :, skip:], valid[skip:]
@@ -92,40 +96,69 @@ def _batches(
 ) -> Iterator[tuple[list[Window], Tensor]]:
     """Yield windows with their logits, and note where each row of windows has data."""
     h, w = grid.size
-    done, total = 0, len(rows) * len(grid.columns)
+    batch, done, total = settings.batch, 0, len(rows) * len(grid.columns)
     with ThreadPoolExecutor(1) as reader, show_progress('windows', total) as show:
-        coming = reader.submit(_strip, *sources, rows[0], rows[0] + h)
+        coming = reader.submit(_Strip.read, *sources, rows[0], rows[0] + h)
         for number, y in enumerate(rows):
-            strip, valid = coming.result()
+            strip = coming.result()
             if number + 1 < len(rows):
                 following = rows[number + 1]
-                coming = reader.submit(_strip, *sources, following, following + h)
-            validity[y] = valid
-            columns = [x for x in grid.columns if valid[:, x : x + w].any()]
+                coming = reader.submit(_Strip.read, *sources, following, following + h)
+            validity[y] = strip.asked
+            columns = [x for x in grid.columns if strip.asked[:, x : x + w].any()]
             # A batch never goes on to the next row of windows, so that a run can begin at any row.
-            for start in range(0, len(columns), settings.batch):
-                part = columns[start : start + settings.batch]
-                crops = [torch.from_numpy(strip[:, :, x : x + w].copy()) for x in part]
-                yield [(0, y, x) for x in part], predict(model, crops, settings)
-            if not columns:
-                size = (1, len(model.classes), h, min(w, grid.width))
+            while columns:
+                part = columns[:batch]
+                crops = [strip.crop(x, x + w) for x in part]
+                try:
+                    logits = predict(model, crops, settings)
+                except torch.OutOfMemoryError as error:
+                    batch = _smaller(len(part), settings, error)
+                    continue
+                yield [(0, y, x) for x in part], logits
+                columns = columns[batch:]
+            if not strip.asked.any():
+                size = (1, len(model.classes), h, w)
                 yield [(0, y, 0)], torch.zeros(size, device=model.device)
             done += len(grid.columns)
             show(done)
 
 
-def _strip(
-    image: Rows, depth: Rows | None, area: Area | None, top: int, bottom: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return the rows of the image, with depth as the last channel, and where a map is asked for.
+def _smaller(batch: int, settings: Settings, error: Exception) -> int:
+    """Return the size of a batch to try after one that did not fit into memory."""
+    torch.cuda.empty_cache()
+    if batch == 1:
+        raise UserError(
+            f'a window of {settings.window} pixels does not fit into the memory of the GPU: lower '
+            '--window, add --amp, or take --device cpu.'
+        ) from error
+    warn(f'{many(batch, "window")} do not fit into memory, the rest goes on with {batch // 2}')
+    return batch // 2
 
-    The network sees the image outside of the area as well, as it would without one.
-    """
-    values, valid = image.read(top, bottom)
-    if depth is not None:
-        heights, _ = depth.read(top, bottom)
-        values = np.concatenate([values.astype(np.float32), heights])
-    return np.where(valid, values, 0), valid if area is None else valid & area(top, bottom)
+
+class _Strip(NamedTuple):
+    """Rows of the image (B, h, W) and of depth (1, h, W), where they have data, and where a map is
+    asked for: the network sees the image outside of the area as well, as it would without one."""
+
+    values: np.ndarray
+    depth: np.ndarray | None
+    valid: np.ndarray
+    asked: np.ndarray
+
+    @classmethod
+    def read(
+        cls, image: Rows, depth: Rows | None, area: Area | None, top: int, bottom: int
+    ) -> '_Strip':
+        values, valid = image.read(top, bottom)
+        heights = None if depth is None else depth.read(top, bottom)[0]
+        asked = valid if area is None else valid & area(top, bottom)
+        return cls(values, heights, valid, asked)
+
+    def crop(self, left: int, right: int) -> Tensor:
+        """Return a window, with depth as the last channel, and 0 where no data is."""
+        parts = [self.values] if self.depth is None else [self.values, self.depth]
+        window = np.concatenate([part[:, :, left:right] for part in parts])
+        return torch.from_numpy(np.where(self.valid[:, left:right], window, 0))
 
 
 def predict(model: TrainedModel, crops: list[Tensor], settings: Settings) -> Tensor:

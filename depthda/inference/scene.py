@@ -26,6 +26,7 @@ from depthda.io.rasters import open_raster, refuse_indices
 
 Range = tuple[float, float]
 _ROWS = 1024  # read at a time where any number would do
+_FEW = 32  # rows that are normalised at a time
 
 
 @dataclass(frozen=True)
@@ -239,10 +240,14 @@ def open_depth(
 
         def load(top: int, bottom: int) -> tuple[np.ndarray, np.ndarray]:
             found = stored(top, bottom)
-            if codes:
-                depth = found.data.astype(np.float32) / 65535
-            else:
-                depth = normalize_heights(found.data, ~np.ma.getmaskarray(found), span)
+            depth = np.empty(found.shape, np.float32)
+            for row in range(0, len(depth), _FEW):  # in parts, because float64 needs much memory
+                part = found[row : row + _FEW]
+                if codes:
+                    depth[row : row + _FEW] = part.data.astype(np.float32) / 65535
+                else:
+                    known = ~np.ma.getmaskarray(part)
+                    depth[row : row + _FEW] = normalize_heights(part.data, known, span)
             return depth[None], depth > 0
 
         yield Grid.of(raster), Rows(load, raster.height, block)

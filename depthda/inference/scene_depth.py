@@ -1,7 +1,9 @@
 """Relative depth of a whole scene, made on the way to its map."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -10,9 +12,10 @@ import numpy as np
 import rasterio
 from rasterio.enums import Resampling
 from rasterio.windows import Window
+from torch import Tensor
 
 from depthda.depth.monocular.alignment import Box
-from depthda.depth.monocular.estimator import DepthEstimator, in_batches
+from depthda.depth.monocular.estimator import DepthEstimator, in_batches, read_ahead
 from depthda.depth.monocular.streamed import DepthTiles, SceneDepth
 from depthda.depth.monocular.tiling import TileGrid
 from depthda.errors import UserError
@@ -68,38 +71,50 @@ def _estimate(
     identity: dict[str, Any],
     batch: int,
 ) -> None:
-    """Run the network on the tiles that are not on disk yet, row by row."""
+    """Run the network on the tiles that are not on disk yet."""
     folder.mkdir(parents=True, exist_ok=True)
     identity = identity | {'depth': estimator.fingerprint, 'tile': stored.shape}
     state = read_json(folder / _STATE) or {}
     ranges = state.get('ranges', []) if state.get('identity') == _plain(identity) else []
     stored.ranges[: len(ranges)] = np.array(ranges or np.zeros((0, 2)))
     boxes = list(enumerate(stored.grid.boxes))
-    with show_progress('depth', len(boxes)) as show:
-        for top, row in groupby(boxes[len(ranges) :], key=lambda item: item[1][0]):
-            row = list(row)
-            values, valid = image.read(top, row[0][1][2])
-            for part in in_batches(row, batch):
-                _tiles(estimator, part, values, valid, stored)
-            ranges = stored.ranges[: row[-1][0] + 1].tolist()
-            write_json(folder / _STATE, {'identity': _plain(identity), 'ranges': ranges})
-            show(len(ranges))
+    rows = groupby(boxes[len(ranges) :], key=lambda item: item[1][0])
+    parts = [[part] for _, row in rows for part in in_batches(list(row), batch)]
+    read = partial(_inputs, estimator, image)
+    with show_progress('depth', len(boxes)) as show, ThreadPoolExecutor(1) as reader:
+        for (part,), (inputs,) in read_ahead(parts, read, reader):
+            _tiles(estimator, part, inputs, stored)
+            last, (_, _, _, right) = part[-1]
+            if right == stored.grid.width:  # the row of tiles is complete
+                ranges = stored.ranges[: last + 1].tolist()
+                write_json(folder / _STATE, {'identity': _plain(identity), 'ranges': ranges})
+            show(last + 1)
+
+
+def _inputs(
+    estimator: DepthEstimator, image: Rows, part: list[tuple[int, Box]]
+) -> dict[int, Tensor]:
+    """Return what the network gets for those tiles of one row that have data."""
+    top, _, bottom, _ = part[0][1]
+    values, valid = image.read(top, bottom)
+    inputs = {}
+    for index, (_, left, _, right) in part:
+        known = valid[:, left:right]
+        if known.any():
+            tile = np.where(known, values[:, :, left:right], 0)
+            inputs[index] = estimator.preprocessing(_rgb(tile))
+    return inputs
 
 
 def _tiles(
     estimator: DepthEstimator,
     part: list[tuple[int, Box]],
-    values: np.ndarray,
-    valid: np.ndarray,
+    inputs: dict[int, Tensor],
     stored: DepthTiles,
 ) -> None:
-    known = [(index, box) for index, box in part if valid[:, box[1] : box[3]].any()]
-    inputs = [
-        estimator.preprocessing(_rgb(np.where(valid, values, 0)[:, :, box[1] : box[3]]))
-        for _, box in known
-    ]
-    depths = estimator.whole(inputs, [stored.shape] * len(known)) if known else []
-    found = dict(zip((index for index, _ in known), depths, strict=True))
+    sizes = [stored.shape] * len(inputs)
+    depths = estimator.whole(list(inputs.values()), sizes) if inputs else []
+    found = dict(zip(inputs, depths, strict=True))
     for index, _ in part:
         depth = found.get(index, np.zeros(stored.shape, np.float32))
         if not np.isfinite(depth).all():

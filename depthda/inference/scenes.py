@@ -1,7 +1,7 @@
 """Predict several scenes, one after another."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from depthda.inference.map_options import MapOptions
 from depthda.inference.predict import MapResult, predict_map
 from depthda.inference.trained_model import TrainedModel
 from depthda.io.headers import IMAGE_SUFFIXES
+from depthda.processes import Shard
 
 _SUFFIXES = (*IMAGE_SUFFIXES, '.vrt', '.jp2')
 
@@ -26,10 +27,12 @@ def predict_scenes(
     depth: str | Path | None = None,
     depth_model: str | None = None,
     on_error: str = 'stop',
+    shard: Shard | None = None,
+    report: Callable[[MapResult], None] = lambda result: None,
     beside: Sequence[str] = (),
     inputs: Sequence[Path] = (),
-) -> Iterator[MapResult | None]:
-    """Predict files and folders of files; yield each result, or None for a scene that failed.
+) -> tuple[list[MapResult], int]:
+    """Predict files and folders of files; return the results, and how many scenes failed.
 
     Args:
         model: The model.
@@ -39,7 +42,9 @@ def predict_scenes(
         depth: Depth of the scene; a folder holds depth under the names of the scenes.
         depth_model: Hub id or folder of a model that makes relative depth instead.
         on_error: ``'skip'`` goes on with the next scene after an error.
-        beside: Ends of the names of files that are made of a map later, such as ``.png``.
+        shard: Decides which of the scenes are of this process.
+        report: Called with each finished map.
+        beside: Ends of the names of files that ``report`` makes of a map, such as ``.png``.
         inputs: Files that must not be overwritten, besides the scenes and their depth.
     """
     jobs = _jobs(scenes, Path(out))
@@ -49,17 +54,20 @@ def predict_scenes(
     estimator = None
     if depth_model and model.needs_depth:
         estimator = DepthEstimator.load(depth_model, model.device, option='--depth-model ')
-    for source, target in jobs:
+    results, failed = [], 0
+    for source, target in (shard or Shard()).part(jobs):
         try:
             file = _depth_of(source, depth and Path(depth))
             given = replace(options, depth=file)
             result = predict_map(model, source, target, given, estimator)
+            report(result)
+            results.append(result)
         except UserError as error:
             if on_error == 'stop' or len(jobs) == 1:
                 raise
             warn(f'skipped: {error}')
-            result = None
-        yield result
+            failed += 1
+    return results, failed
 
 
 def _check_names(

@@ -33,7 +33,7 @@ class TrainedModel:
         palette: A colour (red, green, blue) for each class.
         window: Height and width of the windows that it was tested with.
         about: What is recorded of the checkpoint: ``file``, ``sha256``, ``selection``,
-            ``trained_on``, ``experiment``.
+            ``trained_on``, ``experiment``, ``gsd`` (pixel size in metres).
     """
 
     network: nn.Module
@@ -51,6 +51,15 @@ class TrainedModel:
     def dtype(self) -> str:
         """The type of the values that it was trained on."""
         return 'uint16' if float(self.network.data_preprocessor.mean.max()) > 255 else 'uint8'
+
+    @property
+    def statistics(self) -> tuple[list[float], list[float]]:
+        """Mean and standard deviation of each band that it expects, red, green and blue first."""
+        prepared = self.network.data_preprocessor
+        found = [part.flatten().tolist() for part in (prepared.mean, prepared.std)]
+        if not prepared._channel_conversion:
+            found = [[*part[:3][::-1], *part[3:]] for part in found]
+        return found[0], found[1]
 
     @property
     def needs_depth(self) -> bool:
@@ -128,6 +137,7 @@ def load_checkpoint_model(
         )
     about = {key: meta.get(key) for key in ('selection', 'trained_on')}
     about |= dict(file=path.name, sha256=file_hash(path), experiment=meta.get('experiment_name'))
+    about |= dict(gsd=described.get('gsd'))
     network = build_network(cfg)
     complete(network, checkpoint, str(path))
     colours = tuple(tuple(map(int, colour)) for colour in palette)

@@ -15,6 +15,14 @@ from rasterio.errors import NotGeoreferencedWarning, RasterioError
 from depthda.errors import UserError
 from depthda.io.files import atomic_path
 
+# Decoded blocks that GDAL may keep; its default is a share of the whole memory.
+_CACHE = 64 * 2**20
+
+
+def limited_cache() -> rasterio.Env:
+    """Return a context in which GDAL keeps few decoded blocks."""
+    return rasterio.Env(GDAL_CACHEMAX=_CACHE)
+
 
 @contextmanager
 def open_raster(path: str | os.PathLike) -> Iterator[rasterio.DatasetReader]:

@@ -68,6 +68,15 @@ def predict(checkpoint, capfd, tmp_path, monkeypatch):
     return run
 
 
+@pytest.fixture
+def warnings(monkeypatch):
+    """Return the list of warnings, which go to the log otherwise."""
+    said = []
+    for module in ('console', 'inference.predict', 'inference.scenes'):
+        monkeypatch.setattr(f'depthda.{module}.warn', said.append)
+    return said
+
+
 def visible(folder):
     return sorted(path.name for path in folder.iterdir() if not path.name.startswith('.'))
 
@@ -95,10 +104,11 @@ def test_all_outputs_of_a_scene_are_named_and_written(predict, tmp_path, scenes)
     assert item['properties']['end_datetime'] == '2021-06-30T23:59:59Z'
 
 
-def test_a_broken_scene_is_skipped_or_stops_the_run(predict, tmp_path, scenes):
+def test_a_broken_scene_is_skipped_or_stops_the_run(predict, warnings, tmp_path, scenes):
     options = ('--on-error', 'skip', '--vector', '--stac', '--datetime', '2021')
     status, printed, _ = predict('scenes', '--out', 'skipped', *options)
-    assert status == 1 and printed.splitlines()[-1] == '1 scene could not be predicted'
+    assert status == 1 and printed.splitlines()[-1] == '2 maps written, 1 scene skipped'
+    assert any(text.startswith('skipped: scenes/b.tif cannot be read') for text in warnings)
     ends = ['.gpkg', '.json', '.tif', '.tif.aux.xml', '_model.json']
     assert visible(tmp_path / 'skipped') == [stem + end for stem in 'ac' for end in ends]
     status, printed, errors = predict('scenes', '--out', 'stopped', '--vector')
@@ -108,23 +118,23 @@ def test_a_broken_scene_is_skipped_or_stops_the_run(predict, tmp_path, scenes):
     assert 'stopped/a.gpkg' in printed
 
 
-def test_a_scene_without_a_place_is_allowed_and_named(predict, tmp_path, values):
+def test_a_scene_without_a_place_is_allowed_and_named(predict, warnings, tmp_path, values):
     write_raster(tmp_path / 'a.png', values)
     status, printed, errors = predict('a.png', '--out', 'map.tif', '--stats', '--vector')
-    assert status == 0 and 'a.png has no coordinate system' in printed
+    assert status == 0 and 'a.png has no coordinate system' in warnings[0]
     assert 'Warning' not in errors
-    assert 'ha' not in printed.splitlines()[1].split()
+    assert printed.splitlines()[0].split() == ['class', 'pixels', '%']
 
 
-def test_without_a_date_there_is_no_item_and_a_line_says_why(predict, tmp_path, scenes):
-    status, printed, _ = predict('scenes/a.tif', '--out', 'map.tif', '--stac')
-    assert status == 0
-    assert 'scenes/a.tif has no date, so no STAC item is written: give --datetime' in printed
+def test_without_a_date_there_is_no_item_and_a_line_says_why(predict, warnings, tmp_path, scenes):
+    status, *_ = predict('scenes/a.tif', '--out', 'map.tif', '--stac')
+    reason = 'scenes/a.tif has no date, so no STAC item is written: give --datetime'
+    assert status == 0 and reason in warnings
     assert not list(tmp_path.glob('*.json'))
     with rasterio.open(scenes / 'a.tif', 'r+') as raster:
         raster.update_tags(TIFFTAG_DATETIME='2020:05:06 07:08:09')
-    _, printed, _ = predict('scenes/a.tif', '--out', 'map.tif', '--stac')
-    assert 'TIFFTAG_DATETIME, which may be when the file was written' in printed
+    predict('scenes/a.tif', '--out', 'map.tif', '--stac')
+    assert 'TIFFTAG_DATETIME, which may be when the file was written' in warnings[-1]
     item = json.loads((tmp_path / 'map.json').read_text())
     assert item['properties']['datetime'] == '2020-05-06T07:08:09Z'
 

@@ -1,5 +1,6 @@
 """Maps are whole, georeferenced and coloured; a killed run goes on to the same bytes."""
 
+import re
 from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
@@ -221,13 +222,41 @@ def test_what_cannot_become_a_map_is_refused_and_leaves_no_file(scene, tmp_path)
     assert not out.exists() and not (tmp_path / 'map.png').exists()
 
 
-def test_a_scene_without_a_place_and_a_map_of_one_class_are_named(tmp_path):
+@pytest.fixture
+def warnings(monkeypatch):
+    said = []
+    monkeypatch.setattr('depthda.inference.predict.warn', said.append)
+    return said
+
+
+def test_a_scene_without_a_place_and_a_map_of_one_class_are_named(tmp_path, warnings):
     write_scene(tmp_path / 's.tif', crs=None)
     model = stub_model()
     model.network.last.bias.data[2] = 1e4
     result = predict_map(model, tmp_path / 's.tif', tmp_path / 'm.tif', MapOptions(Settings(32, 8)))
     assert result.hectares is None
-    assert 'no coordinate system' in result.notes[0] and 'the whole map is field' in result.notes[1]
+    assert 'no coordinate system' in warnings[0] and 'the whole map is field' in warnings[1]
+
+
+@pytest.mark.parametrize('change, said', [
+    (dict(), None),
+    (dict(gain=0.05), 'band 1 of .* the model expects about 100 and 50: check --bands'),
+    (dict(offset=150), 'band 1 of'),
+    (dict(trained=2.0), 'pixels of 0.5 m, and the model was trained on 2 m: --gsd 2'),
+    (dict(trained=2.0, gsd=1.5), None),
+    (dict(trained=2.0, gsd=4.0), 'pixels of 4 m'),
+])  # fmt: skip
+def test_values_and_pixel_sizes_far_from_the_training_are_named(tmp_path, warnings, change, said):
+    rng = np.random.default_rng(0)
+    values = rng.normal(100, 50, (3, 64, 64)) * change.get('gain', 1) + change.get('offset', 0)
+    write_scene(tmp_path / 's.tif', 64, 64)
+    with rasterio.open(tmp_path / 's.tif', 'r+') as raster:
+        raster.write(values.clip(0, 255).astype(np.uint8))
+    model = stub_model()
+    model = replace(model, about=model.about | {'gsd': change.get('trained')})
+    options = MapOptions(Settings(32, 16), gsd=change.get('gsd'))
+    predict_map(model, tmp_path / 's.tif', tmp_path / 'm.tif', options)
+    assert re.search(said, warnings[0]) if said else not warnings
 
 
 def test_a_scene_is_predicted_at_the_pixel_size_of_the_training(tmp_path):

@@ -11,6 +11,7 @@ from stub_model import CLASSES, stub_model, write_scene
 from depthda.errors import UserError
 from depthda.inference.predict_scene import VIEWS, Settings, predict, scene_bands
 from depthda.inference.scene import Bands, area_mask, open_image
+from depthda.inference.trained_model import TrainedModel
 
 
 def run(model, path, settings, first=0, area=None):
@@ -123,3 +124,26 @@ def test_augmentation_averages_the_views_turned_back(tta):
 def test_impossible_windows_are_refused(wrong):
     with pytest.raises(UserError, match='smaller than the window'):
         Settings(*wrong)
+
+
+def test_a_batch_that_does_not_fit_is_halved(tmp_path, monkeypatch):
+    write_scene(tmp_path / 's.tif')
+    settings = Settings(32, 16, batch=7)
+    _, expected, _ = run(stub_model(), tmp_path / 's.tif', settings)
+    limit, sizes, said = 2, [], []
+
+    def limited(self, images, amp=False):
+        if len(images) > limit:
+            raise torch.OutOfMemoryError('CUDA out of memory')
+        sizes.append(len(images))
+        return whole(self, images, amp)
+
+    whole = TrainedModel.logits
+    monkeypatch.setattr(TrainedModel, 'logits', limited)
+    monkeypatch.setattr('depthda.inference.predict_scene.warn', said.append)
+    _, found, _ = run(stub_model(), tmp_path / 's.tif', settings)
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+    assert set(sizes) == {1, 2} and len(said) == 1
+    limit = 0
+    with pytest.raises(UserError, match='lower --window'):
+        run(stub_model(), tmp_path / 's.tif', settings)

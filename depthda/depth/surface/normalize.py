@@ -13,7 +13,6 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import rasterio
 from rasterio.errors import NotGeoreferencedWarning
 
 from depthda.depth.jobs import Job, check_is_folder
@@ -24,11 +23,9 @@ from depthda.depth.surface.percentiles import coarse_bins, count_coarse, count_f
 from depthda.depth.surface.write import Range, Recipe, write_map
 from depthda.errors import UserError, check_count, check_range
 from depthda.io.lock import own_folder
+from depthda.io.rasters import limited_cache
 
 Progress = Callable[[str, int, int], None]
-
-# Megabytes of decoded blocks that GDAL may keep; its default is a share of the whole memory.
-_CACHE_MB = 256
 
 
 @dataclass(frozen=True)
@@ -116,7 +113,7 @@ def map_surfaces(
     percentiles = None if settings.value_range else settings.percentiles
     folder = SurfaceFolder(out, settings.described(), percentiles)
     # Silence the warning here, not in the threads: all threads share the filters.
-    with warnings.catch_warnings(), rasterio.Env(GDAL_CACHE_MBMAX=_CACHE_MB), own_folder(out):
+    with warnings.catch_warnings(), limited_cache(), own_folder(out):
         warnings.simplefilter('ignore', NotGeoreferencedWarning)
         folder.open()
         with folder.abandoned_on_failure():

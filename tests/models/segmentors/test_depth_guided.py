@@ -116,7 +116,7 @@ def test_window_batch_is_4_by_default(tiny_model, monkeypatch):
     seen = []
     monkeypatch.setattr(depth_guided, 'slide_inference', lambda *a, **kw: seen.append(kw))
     model.slide_inference(None, [])
-    assert seen[0]['window_batch'] == 4 and seen[0]['out_channels'] == 5
+    assert seen[0]['window_batch'] == 4
     del model.test_cfg['stride']
     with pytest.raises(UserError, match='no stride'):
         model.slide_inference(None, [])
