@@ -36,6 +36,12 @@ def score_map(path: str | Path, reference: str | Path, classes: list[str]) -> di
             labels, own = found.read(1, window=window), truth.read(1, window=window)
             own = np.where(truth.read_masks(1, window=window) > 0, own, NO_DATA).astype(np.int64)
             own[labels == NO_DATA] = NO_DATA
+            if ((own >= len(classes)) & (own != NO_DATA)).any():
+                raise UserError(
+                    f'{reference} has the value {own[own != NO_DATA].max()}: labels are indices of '
+                    f'classes, 0 to {len(classes) - 1}, and 255 where there is none. (LoveDA has '
+                    '1 to 7, and 0 where there is none.)'
+                )
             labels = torch.from_numpy(np.where(labels == NO_DATA, 0, labels).astype(np.int64))
             total += joint_counts(labels, torch.from_numpy(own), len(classes))
     if not total[:-1].sum():
