@@ -82,22 +82,25 @@ class Alignment:
         self, index: int, box: Box, tile: np.ndarray, known: np.ndarray, coarse: np.ndarray
     ) -> None:
         """Add a tile; ``known`` says where it has data, ``coarse`` is its part of the scene."""
-        middle, spread = self._own[index] = _standard(tile[known])
-        tile = (tile.astype(np.float64) - middle) / spread
+        self._own[index] = _standard(tile[known])
         for other in [i for i, kept in self._open.items() if kept[0][2] <= box[0]]:
             del self._open[other]
         for other, kept in self._open.items():
             if shared := _shared(kept[0], box):
                 both = kept[2][_within(kept[0], shared)] & known[_within(box, shared)]
                 values = {
-                    other: kept[1][_within(kept[0], shared)][both],
-                    index: tile[_within(box, shared)][both],
+                    other: self._standardised(other, kept[1][_within(kept[0], shared)][both]),
+                    index: self._standardised(index, tile[_within(box, shared)][both]),
                 }
                 self._equations.add(1.0, values)
-        values, counts = _block_means(tile, known)
+        values, counts = _block_means(self._standardised(index, tile), known)
         target, _ = _block_means((coarse - self._coarse[0]) / self._coarse[1], known)
         self._equations.add(self._tie * counts, {index: values}, target)
         self._open[index] = box, tile, known
+
+    def _standardised(self, index: int, values: np.ndarray) -> np.ndarray:
+        middle, spread = self._own[index]
+        return (values.astype(np.float64) - middle) / spread
 
     def solve(self) -> tuple[np.ndarray, np.ndarray]:
         """Return scales and shifts of all tiles."""
