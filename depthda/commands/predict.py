@@ -64,6 +64,9 @@ def _add_outputs(group) -> None:
     text = 'with polygons: let edges move by up to this many pixels'
     add('--simplify', type=float, default=0.0, metavar='PX', help=text)
     add('--preview', action='store_true', help='a picture (.png) with a legend and a scale bar')
+    add('--stac', action='store_true', help='STAC items (.json) of the map and of its model')
+    text = 'with --stac: when the scene was taken, as 2021-06-03, 2021-06-03T10:15:00Z or '
+    add('--datetime', metavar='WHEN', help=f"{text}FROM/TO (default: the scene's tags)")
     text = 'labels on the grid of the scene, to score the map against: a raster of class indices'
     add('--reference', type=Path, metavar='FILE', help=text)
 
@@ -84,6 +87,7 @@ def _add_network_arguments(group) -> None:
 
 def run(args: Namespace) -> int:
     import depthda.register  # noqa: F401
+    from depthda.inference.dates import read_span
     from depthda.inference.scenes import predict_scenes
     from depthda.inference.trained_model import load_model
     from depthda.processes import check_launcher, choose_device, joined
@@ -91,29 +95,38 @@ def run(args: Namespace) -> int:
     if args.depth and args.depth_model:
         raise UserError('--depth and --depth-model: give one of the two.')
     check_launcher(args.launcher)
+    if args.datetime:
+        read_span(args.datetime)  # a mistake is noticed before the first map
+    made = {'.gpkg': args.vector, '.geojson': args.geojson, '.png': args.preview}
+    made |= {'.json': args.stac, '_model.json': args.stac}
+    beside = [end for end, wanted in made.items() if wanted]
+    inputs = [path for path in (args.aoi, args.reference) if path]
     with joined(args.launcher) as shard:
         model = load_model(args.model, args.config, choose_device(args.device))
         options = _options(args, model)
         results, failed = predict_scenes(
             model, args.scenes, args.out, options, args.depth, args.depth_model, args.on_error,
-            shard, partial(_report, args, model),
+            shard, partial(_report, args, model, options), beside, inputs,
         )  # fmt: skip
     if len(results) + failed > 1:
         print(f'{many(len(results), "map")} written, {many(failed, "scene")} skipped')
     return 1 if failed else 0
 
 
-def _report(args: Namespace, model, result) -> None:
+def _report(args: Namespace, model, options, result) -> None:
     if args.stats:
         print(_table(result))
-    print(*result.files, *_after(args, model, result), sep='\n', flush=True)
+    files = [*result.files, *_after(args, model, result)]
+    if args.stac:
+        files += _items(args, model, options, result, files)
+    print(*files, sep='\n', flush=True)
 
 
 def _options(args: Namespace, model):
     from depthda.inference.map_options import MapOptions
     from depthda.inference.predict_scene import Settings
 
-    window = args.window or min(model.window)
+    window = min(model.window) if args.window is None else args.window
     overlap = window // 2 if args.overlap is None else args.overlap
     return MapOptions(
         Settings(window, overlap, args.batch, args.amp, args.tta),
@@ -145,6 +158,23 @@ def _after(args: Namespace, model, result) -> list[Path]:
     if args.reference:
         print(render(score_map(path, args.reference, list(model.classes))))
     return files
+
+
+def _items(args: Namespace, model, options, result, files: list[Path]) -> list[Path]:
+    """Write the STAC items of a map, which need a date."""
+    from depthda.console import warn
+    from depthda.inference.dates import read_span, scene_span
+    from depthda.inference.stac import write_items
+
+    doubt, span = None, args.datetime and read_span(args.datetime)
+    if span is None:
+        span, doubt = scene_span(result.source) or (None, None)
+    if doubt:
+        warn(doubt)
+    if span is None:
+        warn(f'{result.source} has no date, so no STAC item is written: give --datetime')
+        return []
+    return write_items(model, args.model, result, files, span, options)
 
 
 def _table(result) -> str:

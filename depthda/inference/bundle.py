@@ -164,7 +164,7 @@ def card_text(model: TrainedModel, card: Card) -> str:
         'Depth': model.depth_source or 'not read at test time',
         'Window': ' × '.join(map(str, model.window)),
         'Ground sampling distance of training': f'{gsd:g} m' if gsd else 'not recorded',
-        'Trained on': _dataset(trained_on),
+        'Trained on': dataset_text(trained_on),
         'Checkpoint chosen by': _choice(selection),
         'Licence of the training data': card.data or 'not recorded',
         'Licence of the weights': card.licence or 'not recorded',
@@ -179,9 +179,10 @@ def card_text(model: TrainedModel, card: Card) -> str:
     return '\n'.join(lines)
 
 
-def _dataset(described: Mapping[str, Any]) -> str:
+def dataset_text(described: Mapping[str, Any]) -> str:
+    """Return the type of a dataset, its domains and its splits in a line."""
     if source := described.get('source'):
-        return f'{_dataset(source)}; without labels: {_dataset(described["target"])}'
+        return f'{dataset_text(source)}; without labels: {dataset_text(described["target"])}'
     parts = [described.get('type')]
     for key in ('domains', 'domain', 'splits', 'split'):
         value = described.get(key)
@@ -191,4 +192,4 @@ def _dataset(described: Mapping[str, Any]) -> str:
 
 def _choice(selection: Mapping[str, Any]) -> str:
     rule = selection.get('rule') or 'not recorded'
-    return f'{rule}, on {_dataset(selection["on"])}' if selection.get('on') else rule
+    return f'{rule}, on {dataset_text(selection["on"])}' if selection.get('on') else rule

@@ -33,8 +33,8 @@ from depthda.io.lock import own_folder
 from depthda.io.rasters import limited_cache, open_raster
 
 _MOST = 16  # times by which the pixel size may change
+STEPS = 250  # a probability of 1 in the files of confidence and probabilities
 _ROWS = 64  # counted at a time
-_STEPS = 250  # a probability of 1 in the files of confidence and probabilities
 
 
 @dataclass(frozen=True)
@@ -42,11 +42,13 @@ class MapResult:
     """A finished map.
 
     Attributes:
+        source: The scene.
         files: What was written, the map first.
         pixels: Number of pixels of each class.
         hectares: Area of each class; None without a georeference.
     """
 
+    source: Path
     files: list[Path]
     pixels: dict[str, int]
     hectares: dict[str, float] | None
@@ -146,7 +148,7 @@ def _layers(logits: Tensor, names: dict[str, int]) -> dict[str, Tensor]:
 
 
 def _coded(probabilities: Tensor) -> Tensor:
-    return (probabilities * _STEPS).round().to(torch.uint8)
+    return (probabilities * STEPS).round().to(torch.uint8)
 
 
 def _write(
@@ -168,7 +170,7 @@ def _write(
     for name, bands in list(scratch.layers.items())[1:]:
         files.append(out.with_name(f'{out.stem}_{name}{out.suffix}'))
         names = model.classes if bands > 1 else [name]
-        finish = described(names, tags, scale=1 / _STEPS)
+        finish = described(names, tags, scale=1 / STEPS)
         write_cog(
             files[-1], scratch.folder, grid, bands, _reader(scratch, name, grid), finish, 'average'
         )
@@ -180,7 +182,7 @@ def _write(
     areas = hectares and dict(zip(model.classes, hectares, strict=True))
     for note in suspicious_map(source, named):
         warn(note)
-    return MapResult(files, named, areas)
+    return MapResult(source, files, named, areas)
 
 
 def _factor(source: Path, gsd: float | None) -> float:

@@ -137,6 +137,11 @@ class Predictor:
                 'the values of the array go from 0 to 1, and the model expects those of the files: '
                 'do not rescale them.'
             )
+        if self.model.dtype == 'uint8' and image.size and image.max() > 255:
+            raise UserError(
+                f'the values of the array go up to {image.max():g}, and this model was trained on '
+                '8 bits: bring them to 0…255, once for the image and as in the training.'
+            )
         order = [*range(image.shape[2])]
         order[:3] = order[:3][::-1]
         return np.ascontiguousarray(image[..., order].transpose(2, 0, 1))

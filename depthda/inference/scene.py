@@ -92,9 +92,12 @@ class Bands:
         refuse_indices(raster)
         chosen = self.chosen or tuple(range(1, self.count + 1))
         if self.chosen is None and raster.count != self.count:
+            advice = 'name them with --bands, red, green and blue first'
+            if raster.count < self.count:
+                advice = 'give an image that has them'
             raise UserError(
                 f'{raster.name} has {many(raster.count, "band")} and this model reads '
-                f'{self.count}: name them with --bands, red, green and blue first.'
+                f'{self.count}: {advice}.'
             )
         if max(chosen) > raster.count:
             raise UserError(
@@ -267,8 +270,9 @@ def explained(raster: rasterio.DatasetReader) -> Iterator[None]:
     try:
         yield
     except RasterioError as error:
+        reason = error.__cause__ or error  # GDAL's own words
         raise UserError(
-            f'{raster.name} cannot be read to its end ({error}): write or fetch it again.'
+            f'{raster.name} cannot be read to its end ({reason}): write or fetch it again.'
         ) from error
 
 

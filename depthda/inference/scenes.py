@@ -1,5 +1,6 @@
 """Predict several scenes, one after another."""
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -8,6 +9,7 @@ from depthda.console import warn
 from depthda.depth.maps import DEPTH_SUFFIXES
 from depthda.depth.monocular.estimator import DepthEstimator
 from depthda.errors import UserError
+from depthda.inference.map_file import class_table
 from depthda.inference.map_options import MapOptions
 from depthda.inference.predict import MapResult, predict_map
 from depthda.inference.trained_model import TrainedModel
@@ -27,6 +29,8 @@ def predict_scenes(
     on_error: str = 'stop',
     shard: Shard | None = None,
     report: Callable[[MapResult], None] = lambda result: None,
+    beside: Sequence[str] = (),
+    inputs: Sequence[Path] = (),
 ) -> tuple[list[MapResult], int]:
     """Predict files and folders of files; return the results, and how many scenes failed.
 
@@ -40,8 +44,13 @@ def predict_scenes(
         on_error: ``'skip'`` goes on with the next scene after an error.
         shard: Decides which of the scenes are of this process.
         report: Called with each finished map.
+        beside: Ends of the names of files that ``report`` makes of a map, such as ``.png``.
+        inputs: Files that must not be overwritten, besides the scenes and their depth.
     """
     jobs = _jobs(scenes, Path(out))
+    depths = [depth] if depth and not Path(depth).is_dir() else []
+    inputs = [*map(Path, (*inputs, *depths)), *(source for source, _ in jobs)]
+    _check_names([target for _, target in jobs], options, beside, inputs)
     estimator = None
     if depth_model and model.needs_depth:
         estimator = DepthEstimator.load(depth_model, model.device, option='--depth-model ')
@@ -61,6 +70,23 @@ def predict_scenes(
     return results, failed
 
 
+def _check_names(
+    maps: Sequence[Path], options: MapOptions, beside: Sequence[str], inputs: Sequence[Path]
+) -> None:
+    """Refuse files that would overwrite an input, or each other."""
+    layers = list(options.layers(1))[1:]
+    named: list[Path] = []
+    for path in maps:
+        named += [path, class_table(path)]
+        named += [path.with_name(f'{path.stem}_{name}{path.suffix}') for name in layers]
+        named += [path.with_name(path.stem + end) for end in beside]
+    if double := next((path for path, count in Counter(named).items() if count > 1), None):
+        raise UserError(f'two scenes would have the file {double}: predict them one by one.')
+    known = {path.resolve() for path in inputs}
+    if path := next((path for path in named if path.resolve() in known), None):
+        raise UserError(f'{path} is read, and would be overwritten: give another name with --out.')
+
+
 def _jobs(scenes: Sequence[str | Path], out: Path) -> list[tuple[Path, Path]]:
     """Return each scene with the file of its map."""
     found: list[tuple[Path, Path]] = []  # a scene, and its name within the folder of the maps
@@ -76,9 +102,6 @@ def _jobs(scenes: Sequence[str | Path], out: Path) -> list[tuple[Path, Path]]:
         return [(found[0][0], out)]
     if out.suffix:
         raise UserError(f'--out {out}: there are {len(found)} scenes, so name a folder.')
-    names = [name for _, name in found]
-    if double := next((name for name in names if names.count(name) > 1), None):
-        raise UserError(f'two scenes would have the map {double}: predict them one by one.')
     return [(file, out / name) for file, name in found]
 
 

@@ -60,10 +60,11 @@ def write_geopackage(
             xs, ys = zip(*polygon[0], strict=True)
             box = [min(box[0], *xs), min(box[1], *ys), max(box[2], *xs), max(box[3], *ys)]
             count += 1
+        extent = box if count else [None] * 4
         file.execute(
             'INSERT INTO gpkg_contents VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
             # A fixed date, so that two runs write the same file.
-            (layer, 'features', layer, '', '2000-01-01T00:00:00.000Z', *box, place),
+            (layer, 'features', layer, '', '2000-01-01T00:00:00.000Z', *extent, place),
         )
         file.execute(
             'INSERT INTO gpkg_geometry_columns VALUES (?, ?, ?, ?, 0, 0)',

@@ -39,15 +39,16 @@ class PolygonRows(Rows):
         names = {name.lower(): index for index, name in enumerate(classes.names)}
         known = names | {str(value): index for value, index in classes.values.items()}
         known['ignore'] = IGNORED
-        found = read_polygons(str(file), image.crs, field)
-        missing = sorted({str(value) for _, value in found} - known.keys(), key=str.lower)
-        missing = [value for value in missing if value.lower() not in known]
+        found = [
+            (shape, _text(value)) for shape, value in read_polygons(str(file), image.crs, field)
+        ]
+        missing = sorted({text for _, text in found if text.lower() not in known}, key=str.lower)
         if missing:
             raise UserError(
                 f'{file} has {few(map(repr, missing), 5)} in {field}, which is no class of the '
                 f'list ({few(classes.names, 8)}): add a line for it, or ignore.'
             )
-        self._shapes = [(shape, known[str(value).lower()]) for shape, value in found]
+        self._shapes = [(shape, known[text.lower()]) for shape, text in found]
         self.counts = np.zeros(IGNORED + 1, np.int64)
         self._classes = len(classes.names)
 
@@ -62,3 +63,8 @@ class PolygonRows(Rows):
     def facts(self) -> dict[str, Any]:
         counts = self.counts[[*range(self._classes), IGNORED]]
         return dict(pixels=counts.tolist(), recoloured=False)
+
+
+def _text(value: Any) -> str:
+    """Return an attribute as text; many programs store whole numbers as 11.0."""
+    return str(int(value) if isinstance(value, float) and value.is_integer() else value).strip()

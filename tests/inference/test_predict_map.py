@@ -8,6 +8,7 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 import rasterio
+import rasterio.shutil
 from rasterio.enums import ColorInterp
 from rasterio.features import rasterize
 from stub_model import CLASSES, PALETTE, stub_model, write_scene
@@ -67,6 +68,19 @@ def test_a_map_lies_where_its_scene_lies_and_has_its_colours(scene, tmp_path):
     assert [row[:3] for row in rows] == [
         [str(i), str(counts[name]), name] for i, name in enumerate(CLASSES)
     ]
+
+
+def test_gdal_reads_the_names_and_the_table(scene, tmp_path):
+    """A virtual copy of the map repeats what GDAL has read."""
+    result = predict_map(stub_model(), scene, tmp_path / 'map.tif', MapOptions(Settings(32, 16)))
+    rasterio.shutil.copy(tmp_path / 'map.tif', tmp_path / 'copy.vrt', driver='VRT')
+    band = ElementTree.parse(tmp_path / 'copy.vrt').getroot().find('VRTRasterBand')
+    assert [item.text for item in band.iter('Category')] == list(CLASSES)
+    rows = [[cell.text for cell in row] for row in band.iter('Row')]
+    for value, (row, name) in enumerate(zip(rows, CLASSES, strict=True)):
+        assert row[:3] == [str(value), str(result.pixels[name]), name]
+        assert tuple(map(int, row[3:6])) == PALETTE[value]
+        assert float(row[6]) == pytest.approx(result.hectares[name], abs=1e-4)
 
 
 def test_confidence_is_the_largest_probability(scene, tmp_path):

@@ -1,0 +1,69 @@
+"""When a scene was taken: an instant, or a range if only a day, a month or a year is known."""
+
+import re
+from calendar import monthrange
+from datetime import datetime, timezone
+from pathlib import Path
+
+from depthda.errors import UserError
+from depthda.io.rasters import open_raster
+
+Span = tuple[datetime, datetime]
+# Tags of the acquisition, and one that says when a file was written.
+_TAGS = ('ACQUISITIONDATETIME', 'ACQUISITION_DATETIME', 'ACQUISITION_DATE', 'EXIF_DateTimeOriginal')
+_WRITTEN = 'TIFFTAG_DATETIME'
+_FORM = re.compile(
+    r'(\d{4})(?:[-:](\d\d)(?:[-:](\d\d)'
+    r'(?:[T ](\d\d):(\d\d)(?::(\d\d)(?:\.\d+)?)? ?(Z|[+-]\d\d:\d\d)?)?)?)?'
+)
+
+
+def read_span(text: str) -> Span:
+    """Return the first and the last moment that a text names, in UTC unless it has an offset.
+
+    The text is an instant (``2021-06-03T10:15:00Z``), a day, a month, a year, or two of them with
+    a slash between.
+    """
+    parts = [_moments(part.strip()) for part in text.split('/')]
+    if len(parts) > 2 or None in parts or parts[0][0] > parts[-1][1]:
+        raise UserError(
+            f'--datetime {text}: give the moment, the day, the month or the year of the scene, as '
+            '2021-06-03T10:15:00Z or 2021-06, or two of them, as 2021-06-03/2021-06-05.'
+        )
+    return parts[0][0], parts[-1][1]
+
+
+def scene_span(source: str | Path) -> tuple[Span, str | None] | None:
+    """Return when a scene was taken according to its tags, with a doubt; None if no tag says so."""
+    with open_raster(source) as raster:
+        tags = raster.tags() | raster.tags(ns='IMAGERY')
+    for name in (*_TAGS, _WRITTEN):
+        if span := _moments(str(tags.get(name, '')).strip()):
+            doubt = (
+                f'the date of {source} is its {name}, which may be when the file was written: if '
+                'so, give --datetime'
+            )
+            return span, doubt if name == _WRITTEN else None
+    return None
+
+
+def _moments(text: str) -> Span | None:
+    found = _FORM.fullmatch(text)
+    if found is None:
+        return None
+    year, month, day, hour, minute, second, zone = found.groups()
+    if hour:
+        text = f'{year}-{month}-{day}T{hour}:{minute}:{second or "00"}'
+        text += '+00:00' if zone in (None, 'Z') else zone
+        ends = [text, text]
+    else:
+        last = monthrange(int(year), int(month))[1] if month and 1 <= int(month) <= 12 else 31
+        ends = [
+            f'{year}-{month or "01"}-{day or "01"}T00:00:00+00:00',
+            f'{year}-{month or "12"}-{day or last}T23:59:59+00:00',
+        ]
+    try:
+        first, last = (datetime.fromisoformat(end).astimezone(timezone.utc) for end in ends)
+    except (ValueError, OverflowError):  # a 13th month, an offset of a day
+        return None
+    return first, last
