@@ -24,7 +24,7 @@ from depthda.inference.map_file import (
 )
 from depthda.inference.map_options import MapOptions, identity_of, tags_of
 from depthda.inference.predict_scene import Settings, Sources, scene_bands
-from depthda.inference.scene import Bands, Grid, area_mask, open_depth, open_image
+from depthda.inference.scene import Grid, ModelBands, area_mask, open_depth, open_image
 from depthda.inference.scene_depth import scene_depth
 from depthda.inference.scratch import ScratchMap, check_space
 from depthda.inference.suspicions import suspicious_map, suspicious_scene
@@ -76,7 +76,7 @@ def predict_map(
     check_range('--depth-range', options.heights)
     _check_out(out, source)
     _check_depth(model, options, estimator)
-    bands = Bands(model.bands, options.bands, options.stretch, model.dtype)
+    bands = ModelBands(model.bands, options.bands, options.stretch, model.dtype)
     folder = out.with_name(f'.{out.name}.part')
     layers = options.layers(len(model.classes))
     with limited_cache(), ExitStack() as stack:

@@ -11,13 +11,13 @@ from torch import Tensor
 
 from depthda.console import warn
 from depthda.errors import UserError, many
-from depthda.inference.scene import Grid, Rows
+from depthda.inference.scene import Grid, RowReader
 from depthda.inference.trained_model import TrainedModel
 from depthda.models.segmentors.sliding_window import Window, WindowGrid
 from depthda.progress import show_progress
 
 Area = Callable[[int, int], np.ndarray]  # which pixels of rows from … to … to predict
-Sources = tuple[Rows, Rows | None, Area | None]  # image, depth, area
+Sources = tuple[RowReader, RowReader | None, Area | None]  # image, depth, area
 
 
 @dataclass(frozen=True)
@@ -147,7 +147,7 @@ class _Strip(NamedTuple):
 
     @classmethod
     def read(
-        cls, image: Rows, depth: Rows | None, area: Area | None, top: int, bottom: int
+        cls, image: RowReader, depth: RowReader | None, area: Area | None, top: int, bottom: int
     ) -> '_Strip':
         values, valid = image.read(top, bottom)
         heights = None if depth is None else depth.read(top, bottom)[0]

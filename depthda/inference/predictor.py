@@ -12,7 +12,7 @@ from depthda.depth.maps import read_depth
 from depthda.depth.monocular.estimator import DepthEstimator
 from depthda.errors import UserError, many
 from depthda.inference.predict_scene import Settings, scene_bands
-from depthda.inference.scene import Bands, Grid, Range, Rows, open_image
+from depthda.inference.scene import Grid, ModelBands, Range, RowReader, open_image
 from depthda.inference.trained_model import TrainedModel, load_model
 from depthda.io.headers import IMAGE_SUFFIXES
 
@@ -63,7 +63,7 @@ class Predictor:
         window = min(model.window)
         self.settings = settings or Settings(window, window // 2)
         self.estimator = estimator
-        self.bands = Bands(model.bands, bands, stretch, model.dtype)
+        self.bands = ModelBands(model.bands, bands, stretch, model.dtype)
 
     @classmethod
     def load(
@@ -96,8 +96,8 @@ class Predictor:
             name = str(image)
         heights = self._depth(values, depth, name)
         grid = Grid(*valid.shape, Affine.identity(), None)
-        rows = Rows(lambda a, b: (values[:, a:b], valid[a:b]), grid.height, 1)
-        found = heights is not None and Rows(
+        rows = RowReader(lambda a, b: (values[:, a:b], valid[a:b]), grid.height, 1)
+        found = heights is not None and RowReader(
             lambda a, b: (heights[None, a:b], heights[a:b] > 0), grid.height, 1
         )
         bands = scene_bands(self.model, grid, (rows, found or None, None), self.settings)

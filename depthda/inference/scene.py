@@ -63,7 +63,7 @@ class Grid:
 
 
 @dataclass(frozen=True)
-class Bands:
+class ModelBands:
     """Which bands of the files a model reads, and how their values become those of its training.
 
     Attributes:
@@ -123,7 +123,7 @@ class Bands:
         return np.rint(relative.clip(0, 1) * 255).astype(np.uint8)
 
 
-class Rows:
+class RowReader:
     """Rows of a raster, read from top to bottom, each once, and kept while a window needs them.
 
     Reading begins and ends with the blocks of the file, so that no block is decoded twice.
@@ -189,8 +189,8 @@ def opened(
 
 @contextmanager
 def open_image(
-    path: str | os.PathLike, bands: Bands, factor: float = 1.0
-) -> Iterator[tuple[Grid, Rows]]:
+    path: str | os.PathLike, bands: ModelBands, factor: float = 1.0
+) -> Iterator[tuple[Grid, RowReader]]:
     """Yield the grid of an image and its rows, with colours in the order of training (blue first).
 
     A pixel has data unless the file marks it (no-data value, mask, opacity) or it is not finite.
@@ -211,13 +211,13 @@ def open_image(
             return bands.scaled(values), valid
 
         block = max(shape[0] for shape in raster.block_shapes)
-        yield Grid.of(raster), Rows(load, raster.height, block)
+        yield Grid.of(raster), RowReader(load, raster.height, block)
 
 
 @contextmanager
 def open_depth(
     path: str | os.PathLike, heights: Range | None = None, factor: float = 1.0
-) -> Iterator[tuple[Grid, Rows]]:
+) -> Iterator[tuple[Grid, RowReader]]:
     """Yield the grid and the rows of a depth map (16-bit PNG) or of heights (TIFF).
 
     Values are in (0, 1], and 0 where there is no depth. Heights from … to … become 0 and 1; None
@@ -250,7 +250,7 @@ def open_depth(
                     depth[row : row + _FEW] = normalize_heights(part.data, known, span)
             return depth[None], depth > 0
 
-        yield Grid.of(raster), Rows(load, raster.height, block)
+        yield Grid.of(raster), RowReader(load, raster.height, block)
 
 
 def area_mask(grid: Grid, area: str | Path) -> Callable[[int, int], np.ndarray]:

@@ -19,7 +19,7 @@ from depthda.depth.monocular.estimator import DepthEstimator, in_batches, read_a
 from depthda.depth.monocular.streamed import DepthTiles, SceneDepth
 from depthda.depth.monocular.tiling import TileGrid
 from depthda.errors import UserError
-from depthda.inference.scene import Bands, Grid, Rows, explained, open_image, opened
+from depthda.inference.scene import Grid, ModelBands, RowReader, explained, open_image, opened
 from depthda.io.files import read_json, write_json
 from depthda.progress import show_progress
 
@@ -31,12 +31,12 @@ _STATE, _TILES = 'depth.json', 'depth.raw'
 def scene_depth(
     estimator: DepthEstimator,
     source: str | Path,
-    bands: Bands,
+    bands: ModelBands,
     folder: Path,
     identity: dict[str, Any],
     batch: int = 4,
     factor: float = 1.0,
-) -> Iterator[tuple[Grid, Rows]]:
+) -> Iterator[tuple[Grid, RowReader]]:
     """Yield the grid and the rows of the depth of an image, as :func:`.scene.open_depth` does.
 
     Tiles of the size of the network overlap by a quarter. Their depth is written to ``folder``, 3.6
@@ -60,12 +60,12 @@ def scene_depth(
             rows = depth.rows(top, bottom)
             return rows[None], np.ones(rows.shape, bool)
 
-        yield grid, Rows(load, grid.height, side - int(side * _OVERLAP))
+        yield grid, RowReader(load, grid.height, side - int(side * _OVERLAP))
 
 
 def _estimate(
     estimator: DepthEstimator,
-    image: Rows,
+    image: RowReader,
     stored: DepthTiles,
     folder: Path,
     identity: dict[str, Any],
@@ -92,7 +92,7 @@ def _estimate(
 
 
 def _inputs(
-    estimator: DepthEstimator, image: Rows, part: list[tuple[int, Box]]
+    estimator: DepthEstimator, image: RowReader, part: list[tuple[int, Box]]
 ) -> dict[int, Tensor]:
     """Return what the network gets for those tiles of one row that have data."""
     top, _, bottom, _ = part[0][1]
@@ -125,7 +125,9 @@ def _tiles(
         stored.write(index, depth)
 
 
-def _coarse(estimator: DepthEstimator, raster: rasterio.DatasetReader, bands: Bands) -> np.ndarray:
+def _coarse(
+    estimator: DepthEstimator, raster: rasterio.DatasetReader, bands: ModelBands
+) -> np.ndarray:
     """Return the depth of the scene seen at once, at the size of the network."""
     size = estimator.preprocessing.coarse_size(raster.height, raster.width)
     shape = tuple(min(2 * small, large) for small, large in zip(size, raster.shape, strict=True))

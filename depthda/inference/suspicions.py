@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from depthda.inference.areas import pixel_size
-from depthda.inference.scene import Bands, Grid, explained, opened
+from depthda.inference.scene import Grid, ModelBands, explained, opened
 from depthda.inference.trained_model import TrainedModel
 
 _SIDE = 512  # of the reduced scene whose values are compared with those of the training
@@ -15,7 +15,7 @@ _FAR_SIZE = 1.5  # ratio of pixel sizes
 
 
 def suspicious_scene(
-    model: TrainedModel, source: Path, bands: Bands, gsd: float | None
+    model: TrainedModel, source: Path, bands: ModelBands, gsd: float | None
 ) -> list[str]:
     """Return how a scene differs from what the model was trained on."""
     with opened(source) as raster:
@@ -39,7 +39,7 @@ def suspicious_scene(
 def _far_values(
     model: TrainedModel,
     source: Path,
-    bands: Bands,
+    bands: ModelBands,
     chosen: tuple[int, ...],
     small: np.ma.MaskedArray,
 ) -> list[str]:

@@ -10,13 +10,13 @@ from stub_model import CLASSES, stub_model, write_scene
 
 from depthda.errors import UserError
 from depthda.inference.predict_scene import VIEWS, Settings, predict, scene_bands
-from depthda.inference.scene import Bands, area_mask, open_image
+from depthda.inference.scene import ModelBands, area_mask, open_image
 from depthda.inference.trained_model import TrainedModel
 
 
 def run(model, path, settings, first=0, area=None):
     """Return first row, logits (K, rows, W) and validity of what is yielded, joined."""
-    with open_image(path, Bands(3)) as (grid, image):
+    with open_image(path, ModelBands(3)) as (grid, image):
         inside = area and area_mask(grid, area)
         found = list(scene_bands(model, grid, (image, None, inside), settings, first))
     tops = [top for top, _, _ in found]

@@ -13,7 +13,7 @@ from depthda.depth.monocular.tiling import TileGrid
 from depthda.inference.map_options import MapOptions
 from depthda.inference.predict import predict_map
 from depthda.inference.predict_scene import Settings
-from depthda.inference.scene import Bands
+from depthda.inference.scene import ModelBands
 from depthda.inference.scene_depth import scene_depth
 
 
@@ -49,7 +49,7 @@ def estimator(tmp_path):
 
 def test_depth_of_a_scene_of_one_tile_is_that_of_the_network(tmp_path, estimator):
     values = write_scene(tmp_path / 's.tif', 70, 70)
-    making = scene_depth(estimator, tmp_path / 's.tif', Bands(3), tmp_path / 'part', {})
+    making = scene_depth(estimator, tmp_path / 's.tif', ModelBands(3), tmp_path / 'part', {})
     with making as (grid, rows):
         found, valid = rows.read(0, grid.height)
     rgb = np.ascontiguousarray(values.transpose(1, 2, 0))

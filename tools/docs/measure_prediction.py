@@ -1,25 +1,21 @@
 """Measure the prediction of scenes, as docs/predict.md reports it.
 
-    python tools/docs/measure_prediction.py memory|speed|kills [--json FILE]
-    python tools/docs/measure_prediction.py seams CHECKPOINT SCENE DEPTH [--json FILE]
+    python tools/docs/measure_prediction.py memory|speed [--json FILE]
 
 ``memory``: the most memory that the prediction of 10,000 × 10,000 pixels needs beyond that of
 2,000 × 2,000, with depth from a file and with depth made on the way. ``speed``: windows a second
-against one crop at a time with hard labels, and the time outside of the network. ``kills``: a map
-after ten kills against that of one run. ``seams``: what changes if the windows, or the tiles of
-depth, lie elsewhere. Networks have random weights; scenes are made.
+against one crop at a time with hard labels, and the time outside of the network. Networks have
+random weights; scenes are made.
 """
 
 import argparse
-import hashlib
 import json
-import random
 import resource
-import signal
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -37,23 +33,19 @@ PLACE = from_origin(500_000, 5_400_000, 0.3, 0.3)
 CONFIG = ROOT / 'configs/sample/depthda_tiny_4band_u2r.py'
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument('what', choices=['memory', 'speed', 'kills', 'seams', 'one'])
+def measure(doc: str, kinds: dict[str, Callable[..., dict]]) -> None:
+    """Run what the command line names, print its figures, and add them to a file."""
+    parser = argparse.ArgumentParser(description=doc.splitlines()[0])
+    parser.add_argument('what', choices=kinds)
     parser.add_argument('--json', type=Path, help='file for the results')
     parser.add_argument('--folder', type=Path, help='where scenes and maps go')
     parser.add_argument('rest', nargs='*', help=argparse.SUPPRESS)
     args = parser.parse_intermixed_args()
     torch.set_num_threads(1)
-    if args.what == 'one':
-        predict_one(*args.rest)
-        return
     with tempfile.TemporaryDirectory() as temporary:
         folder = args.folder or Path(temporary)
         folder.mkdir(parents=True, exist_ok=True)
-        found = dict(memory=memory, speed=speed, kills=kills, seams=seams)[args.what](
-            folder, *args.rest
-        )
+        found = kinds[args.what](folder, *args.rest)
     print(json.dumps(found, indent=1))
     if args.json:
         known = json.loads(args.json.read_text()) if args.json.exists() else {}
@@ -134,46 +126,6 @@ def memory(folder: Path) -> dict:
     return found
 
 
-def kills(folder: Path) -> dict:
-    """Kill a run at ten random moments, and compare the files with those of a clean run."""
-    checkpoint = save_checkpoint(CONFIG, folder / 'model.pth')
-    depth_model = save_tiny(folder / 'depth', size=518)
-    scene = folder / 'scene.tif'
-    write_scene(scene, 2000, 4, seed=1)
-
-    def run(out: Path) -> subprocess.Popen:
-        args = command(checkpoint, scene, out, depth_model, 128, 64)
-        return subprocess.Popen(args, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-
-    start = time.monotonic()
-    clean = folder / 'clean' / 'map.tif'
-    assert run(clean).wait() == 0
-    whole = time.monotonic() - start
-    out, killed, moments = folder / 'killed' / 'map.tif', 0, []
-    rng = random.Random(0)
-    startup = 8.0
-    while killed < 10:
-        process = run(out)
-        wait = startup + rng.uniform(0, max(whole - startup, 1) / 5)
-        try:
-            if process.wait(wait) == 0:
-                break
-        except subprocess.TimeoutExpired:
-            process.send_signal(signal.SIGKILL)
-            process.wait()
-            killed += 1
-            parts = out.with_name('.map.tif.part')
-            moments.append(sorted(path.name for path in parts.iterdir() if path.suffix))
-    while run(out).wait() != 0:
-        raise RuntimeError('the last run failed')
-    same = {
-        name: digest(clean.with_name(name)) == digest(out.with_name(name))
-        for name in ('map.tif', 'map.tif.aux.xml')
-    }
-    left = sorted(path.name for path in out.parent.iterdir())
-    return dict(kills=killed, files=moments, same=same, left=left)
-
-
 def speed(folder: Path) -> dict:
     """Return CPU times; the crops of the other way are read, predicted and stored one by one."""
     import depthda.register  # noqa: F401
@@ -208,11 +160,11 @@ def speed(folder: Path) -> dict:
         )
     inside = Clock()
     inside.watch(DepthEstimator, '_network')
-    from depthda.inference.scene import Bands
+    from depthda.inference.scene import ModelBands
     from depthda.inference.scene_depth import scene_depth
 
     start = time.process_time()
-    with scene_depth(estimator, scene, Bands(3), folder / 'part', {}) as (grid, rows):
+    with scene_depth(estimator, scene, ModelBands(3), folder / 'part', {}) as (grid, rows):
         for top in range(0, grid.height, 256):
             rows.read(top, top + 256)
     ours = time.process_time() - start
@@ -266,88 +218,7 @@ def one_by_one(model, scene: Path, heights: Path, settings, out: Path) -> None:
         raster.write(labels, 1)
 
 
-def seams(folder: Path, checkpoint: str, scene: str, depth: str) -> dict:
-    """Predict a scene, and the same without its first half window, and compare both."""
-    import depthda.register  # noqa: F401
-    from depthda.depth.monocular.estimator import DepthEstimator
-    from depthda.inference.map_options import MapOptions
-    from depthda.inference.predict import predict_map
-    from depthda.inference.predict_scene import Settings
-    from depthda.inference.trained_model import load_model
-
-    model = load_model(checkpoint)
-    side = min(model.window)
-    moved = [folder / 'scene.tif', folder / 'depth.tif']
-    for source, target in zip((scene, depth), moved, strict=True):
-        cut(Path(source), target, side // 2)
-    maps = []
-    for image, heights in ((scene, depth), moved):
-        options = MapOptions(Settings(side, side // 2), depth=Path(heights), heights=(0, 65535))
-        maps.append(predict_map(model, image, folder / f'map{len(maps)}.tif', options).files[0])
-    labels = [read(path) for path in maps]
-    rest = labels[0][side // 2 :, side // 2 :]
-    shares = np.bincount(labels[0].ravel(), minlength=len(model.classes)) / labels[0].size
-    estimator = DepthEstimator.load(str(save_tiny(folder / 'weights', size=70, image_size=70)))
-    estimator._network = relative_brightness
-    return dict(
-        changed=round(float((rest != labels[1]).mean()), 5),
-        shares={name: round(float(s), 3) for name, s in zip(model.classes, shares, strict=False)},
-        without_class=int((labels[0] == 255).sum()),
-        depth_steps=depth_steps(folder, estimator, Path(scene)),
-    )
-
-
-def relative_brightness(inputs: torch.Tensor) -> torch.Tensor:
-    """Return depth as networks do: each tile with a scale and a shift of its own, and bent."""
-    values = inputs.mean(1)
-    side = torch.linspace(-1, 1, values.shape[-1])
-    bend = 0.1 * (side[:, None] ** 2 + side**2)
-    mean, deviation = values.mean((1, 2), keepdim=True), values.std((1, 2), keepdim=True)
-    return (values - mean) / deviation + bend
-
-
-def depth_steps(folder: Path, estimator, scene: Path) -> dict:
-    """Return steps of depth across edges of tiles, over those at the same places inside tiles."""
-    from depthda.depth.monocular.tiling import TileGrid
-    from depthda.inference.scene import Bands
-    from depthda.inference.scene_depth import scene_depth
-
-    side = estimator.preprocessing.height
-    half = side // 2
-    cut(scene, folder / 'half.tif', half)
-    found = []
-    for number, path in enumerate((scene, folder / 'half.tif')):
-        with scene_depth(estimator, path, Bands(3), folder / f'p{number}', {}) as (grid, rows):
-            found.append(rows.read(0, grid.height)[0][0])
-    whole, moved = found[0][half:, half:], found[1]
-    scale = np.polyfit(moved.ravel(), whole.ravel(), 1)[0]  # ranges differ a little
-    boxes = TileGrid(*found[0].shape, side, int(side * 0.25)).boxes
-    edges = sorted({x - half for _, left, _, right in boxes for x in (left, right)})
-    edges = [x for x in edges if 0 < x < whole.shape[1]]
-    steps = [np.abs(np.diff(part, axis=1)) for part in (whole, moved * scale)]
-    at, inside = (part[:, np.array(edges) - 1] for part in steps)
-    ratios = [np.quantile(at, q) / np.quantile(inside, q) for q in (0.5, 0.99)]
-    return dict(median=round(float(ratios[0]), 3), percentile_99=round(float(ratios[1]), 3))
-
-
-def cut(source: Path, target: Path, offset: int) -> None:
-    """Write a raster without its first rows and columns."""
-    with rasterio.open(source) as raster:
-        height, width = raster.height - offset, raster.width - offset
-        values = raster.read(window=Window(offset, offset, width, height))
-        profile = raster.profile | dict(height=height, width=width, driver='GTiff')
-    with rasterio.open(target, 'w', **profile) as raster:
-        raster.write(values)
-
-
-def read(path: Path) -> np.ndarray:
-    with rasterio.open(path) as raster:
-        return raster.read(1)
-
-
-def digest(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
 if __name__ == '__main__':
-    main()
+    if sys.argv[1:2] == ['one']:
+        predict_one(*sys.argv[2:])
+    measure(__doc__, dict(memory=memory, speed=speed))

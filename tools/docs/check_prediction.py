@@ -1,0 +1,154 @@
+"""Check the prediction of scenes, as docs/predict.md reports it.
+
+    python tools/docs/check_prediction.py kills [--json FILE]
+    python tools/docs/check_prediction.py seams CHECKPOINT SCENE DEPTH [--json FILE]
+
+``kills``: a map after ten kills against that of one run. ``seams``: what changes if the windows, or
+the tiles of depth, lie elsewhere.
+"""
+
+import hashlib
+import random
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import numpy as np
+import rasterio
+import torch
+from measure_prediction import CONFIG, command, measure, save_checkpoint, write_scene
+from rasterio.windows import Window
+from tiny_depth_anything import save_tiny
+
+
+def kills(folder: Path) -> dict:
+    """Kill a run at ten random moments, and compare the files with those of a clean run."""
+    checkpoint = save_checkpoint(CONFIG, folder / 'model.pth')
+    depth_model = save_tiny(folder / 'depth', size=518)
+    scene = folder / 'scene.tif'
+    write_scene(scene, 2000, 4, seed=1)
+
+    def run(out: Path) -> subprocess.Popen:
+        args = command(checkpoint, scene, out, depth_model, 128, 64)
+        return subprocess.Popen(args, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+    clean, out = (folder / name / 'map.tif' for name in ('clean', 'killed'))
+    start, process = time.monotonic(), run(clean)
+    while not part_of(clean).exists():
+        time.sleep(0.05)
+    startup = time.monotonic() - start
+    if process.wait():
+        raise RuntimeError('the clean run failed')
+    whole = time.monotonic() - start
+    killed, moments, rng = 0, [], random.Random(0)
+    while killed < 10:
+        process = run(out)
+        wait = startup + rng.uniform(0, (whole - startup) / 5)
+        try:
+            if process.wait(wait) == 0:
+                break
+        except subprocess.TimeoutExpired:
+            process.send_signal(signal.SIGKILL)
+            process.wait()
+            killed += 1
+            moments.append(sorted(path.name for path in part_of(out).glob('*.*')))
+    while run(out).wait() != 0:
+        raise RuntimeError('the last run failed')
+    same = {
+        name: digest(clean.with_name(name)) == digest(out.with_name(name))
+        for name in ('map.tif', 'map.tif.aux.xml')
+    }
+    left = sorted(path.name for path in out.parent.iterdir())
+    return dict(kills=killed, files=moments, same=same, left=left)
+
+
+def seams(folder: Path, checkpoint: str, scene: str, depth: str) -> dict:
+    """Predict a scene, and the same without its first half window, and compare both."""
+    import depthda.register  # noqa: F401
+    from depthda.depth.monocular.estimator import DepthEstimator
+    from depthda.inference.map_options import MapOptions
+    from depthda.inference.predict import predict_map
+    from depthda.inference.predict_scene import Settings
+    from depthda.inference.trained_model import load_model
+
+    model = load_model(checkpoint)
+    side = min(model.window)
+    moved = [folder / 'scene.tif', folder / 'depth.tif']
+    for source, target in zip((scene, depth), moved, strict=True):
+        cut(Path(source), target, side // 2)
+    maps = []
+    for image, heights in ((scene, depth), moved):
+        options = MapOptions(Settings(side, side // 2), depth=Path(heights), heights=(0, 65535))
+        maps.append(predict_map(model, image, folder / f'map{len(maps)}.tif', options).files[0])
+    labels = [read(path) for path in maps]
+    rest = labels[0][side // 2 :, side // 2 :]
+    shares = np.bincount(labels[0].ravel(), minlength=len(model.classes)) / labels[0].size
+    estimator = DepthEstimator.load(str(save_tiny(folder / 'weights', size=70, image_size=70)))
+    estimator._network = relative_brightness
+    return dict(
+        changed=round(float((rest != labels[1]).mean()), 5),
+        shares={name: round(float(s), 3) for name, s in zip(model.classes, shares, strict=False)},
+        without_class=int((labels[0] == 255).sum()),
+        depth_steps=depth_steps(folder, estimator, Path(scene)),
+    )
+
+
+def relative_brightness(inputs: torch.Tensor) -> torch.Tensor:
+    """Return depth as networks do: each tile with a scale and a shift of its own, and bent."""
+    values = inputs.mean(1)
+    side = torch.linspace(-1, 1, values.shape[-1])
+    bend = 0.1 * (side[:, None] ** 2 + side**2)
+    mean, deviation = values.mean((1, 2), keepdim=True), values.std((1, 2), keepdim=True)
+    return (values - mean) / deviation + bend
+
+
+def depth_steps(folder: Path, estimator, scene: Path) -> dict:
+    """Return steps of depth across edges of tiles, over those at the same places inside tiles."""
+    from depthda.depth.monocular.tiling import TileGrid
+    from depthda.inference.scene import ModelBands
+    from depthda.inference.scene_depth import scene_depth
+
+    side = estimator.preprocessing.height
+    half = side // 2
+    cut(scene, folder / 'half.tif', half)
+    found = []
+    for number, path in enumerate((scene, folder / 'half.tif')):
+        with scene_depth(estimator, path, ModelBands(3), folder / f'p{number}', {}) as (grid, rows):
+            found.append(rows.read(0, grid.height)[0][0])
+    whole, moved = found[0][half:, half:], found[1]
+    scale = np.polyfit(moved.ravel(), whole.ravel(), 1)[0]  # ranges differ a little
+    boxes = TileGrid(*found[0].shape, side, int(side * 0.25)).boxes
+    edges = sorted({x - half for _, left, _, right in boxes for x in (left, right)})
+    edges = [x for x in edges if 0 < x < whole.shape[1]]
+    steps = [np.abs(np.diff(part, axis=1)) for part in (whole, moved * scale)]
+    at, inside = (part[:, np.array(edges) - 1] for part in steps)
+    ratios = [np.quantile(at, q) / np.quantile(inside, q) for q in (0.5, 0.99)]
+    return dict(median=round(float(ratios[0]), 3), percentile_99=round(float(ratios[1]), 3))
+
+
+def cut(source: Path, target: Path, offset: int) -> None:
+    """Write a raster without its first rows and columns."""
+    with rasterio.open(source) as raster:
+        height, width = raster.height - offset, raster.width - offset
+        values = raster.read(window=Window(offset, offset, width, height))
+        profile = raster.profile | dict(height=height, width=width, driver='GTiff')
+    with rasterio.open(target, 'w', **profile) as raster:
+        raster.write(values)
+
+
+def read(path: Path) -> np.ndarray:
+    with rasterio.open(path) as raster:
+        return raster.read(1)
+
+
+def digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def part_of(out: Path) -> Path:
+    return out.with_name(f'.{out.name}.part')
+
+
+if __name__ == '__main__':
+    measure(__doc__, dict(kills=kills, seams=seams))
