@@ -87,6 +87,7 @@ def _add_network_arguments(group) -> None:
 
 def run(args: Namespace) -> int:
     import depthda.register  # noqa: F401
+    from depthda.console import quiet_console
     from depthda.inference.dates import read_span
     from depthda.inference.scenes import predict_scenes
     from depthda.inference.trained_model import load_model
@@ -101,7 +102,7 @@ def run(args: Namespace) -> int:
     made |= {'.json': args.stac, '_model.json': args.stac}
     beside = [end for end, wanted in made.items() if wanted]
     inputs = [path for path in (args.aoi, args.reference) if path]
-    with joined(args.launcher) as shard:
+    with quiet_console(), joined(args.launcher) as shard:
         model = load_model(args.model, args.config, choose_device(args.device))
         options = _options(args, model)
         results, failed = predict_scenes(
