@@ -29,6 +29,7 @@ from depthda.inference.scene_depth import scene_depth
 from depthda.inference.scratch import ScratchMap, check_space
 from depthda.inference.suspicions import suspicious_map, suspicious_scene
 from depthda.inference.trained_model import TrainedModel
+from depthda.io.grids import check_aligned
 from depthda.io.lock import own_folder
 from depthda.io.rasters import limited_cache, open_raster
 
@@ -92,15 +93,14 @@ def predict_map(
         if scratch.rows < grid.height:
             depth = None
             if model.needs_depth and options.depth is not None:
-                other, depth = stack.enter_context(
-                    open_depth(options.depth, options.heights, factor)
-                )
-                if fault := grid.fault(other):
-                    raise UserError(f'{options.depth} is not on the grid of {source}: {fault}.')
+                with open_raster(options.depth) as other, open_raster(source) as raster:
+                    check_aligned(other, raster)
+                opening = open_depth(options.depth, options.heights, factor)
+                depth = stack.enter_context(opening)
             elif model.needs_depth:
                 batch = options.settings.batch
                 making = scene_depth(estimator, source, bands, folder, identity, batch, factor)
-                _, depth = stack.enter_context(making)
+                depth = stack.enter_context(making)
             area = options.area and area_mask(grid, options.area)
             _fill(model, grid, (image, depth, area), options.settings, scratch)
         result = _write(model, source, out, options, scratch)

@@ -12,7 +12,7 @@ from depthda.errors import UserError
 from depthda.evaluation.confusion import joint_counts
 from depthda.evaluation.score_report import group_report
 from depthda.inference.map_file import NO_DATA
-from depthda.inference.scene import Grid
+from depthda.io.grids import check_aligned
 from depthda.io.rasters import open_raster
 
 _ROWS = 1024
@@ -26,8 +26,7 @@ def score_map(path: str | Path, reference: str | Path, classes: list[str]) -> di
     """
     total = torch.zeros(len(classes) + 1, len(classes), dtype=torch.int64)
     with rasterio.open(path) as found, open_raster(reference) as truth:
-        if fault := Grid.of(found).fault(Grid.of(truth)):
-            raise UserError(f'{reference} does not lie on the grid of {path}: {fault}.')
+        check_aligned(truth, found)
         if truth.count != 1:
             raise UserError(f'{reference} has {truth.count} bands: give labels as one band.')
         for top in range(0, found.height, _ROWS):

@@ -48,19 +48,6 @@ class Grid:
     def of(cls, raster: rasterio.DatasetReader) -> 'Grid':
         return cls(raster.height, raster.width, raster.transform, raster.crs)
 
-    def fault(self, other: 'Grid') -> str | None:
-        """Describe how another grid differs; None if pixels lie on each other."""
-        if (self.height, self.width) != (other.height, other.width):
-            return f'{other.width} × {other.height} pixels and not {self.width} × {self.height}'
-        if other.crs is None and other.transform.is_identity:
-            return None  # a picture, such as a depth map as PNG, has no place
-        if self.crs and other.crs and self.crs != other.crs:
-            return f'{other.crs.to_string()} and not {self.crs.to_string()}'
-        pixel = max(abs(self.transform.a), abs(self.transform.e))
-        if not self.transform.almost_equals(other.transform, precision=pixel / 100):
-            return 'at another place or of another pixel size'
-        return None
-
 
 @dataclass(frozen=True)
 class ModelBands:
@@ -217,8 +204,8 @@ def open_image(
 @contextmanager
 def open_depth(
     path: str | os.PathLike, heights: Range | None = None, factor: float = 1.0
-) -> Iterator[tuple[Grid, RowReader]]:
-    """Yield the grid and the rows of a depth map (16-bit PNG) or of heights (TIFF).
+) -> Iterator[RowReader]:
+    """Yield the rows of a depth map (16-bit PNG) or of heights (TIFF).
 
     Values are in (0, 1], and 0 where there is no depth. Heights from … to … become 0 and 1; None
     means the lowest and the highest of the whole file, which are read beforehand.
@@ -250,7 +237,7 @@ def open_depth(
                     depth[row : row + _FEW] = normalize_heights(part.data, known, span)
             return depth[None], depth > 0
 
-        yield Grid.of(raster), RowReader(load, raster.height, block)
+        yield RowReader(load, raster.height, block)
 
 
 def area_mask(grid: Grid, area: str | Path) -> Callable[[int, int], np.ndarray]:

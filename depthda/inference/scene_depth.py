@@ -19,7 +19,7 @@ from depthda.depth.monocular.estimator import DepthEstimator, in_batches, read_a
 from depthda.depth.monocular.streamed import DepthTiles, SceneDepth
 from depthda.depth.monocular.tiling import TileGrid
 from depthda.errors import UserError
-from depthda.inference.scene import Grid, ModelBands, RowReader, explained, open_image, opened
+from depthda.inference.scene import ModelBands, RowReader, explained, open_image, opened
 from depthda.io.files import read_json, write_json
 from depthda.progress import show_progress
 
@@ -36,8 +36,8 @@ def scene_depth(
     identity: dict[str, Any],
     batch: int = 4,
     factor: float = 1.0,
-) -> Iterator[tuple[Grid, RowReader]]:
-    """Yield the grid and the rows of the depth of an image, as :func:`.scene.open_depth` does.
+) -> Iterator[RowReader]:
+    """Yield the rows of the depth of an image, as :func:`.scene.open_depth` does.
 
     Tiles of the size of the network overlap by a quarter. Their depth is written to ``folder``, 3.6
     bytes for each pixel of the scene, so that a stopped run goes on. One scale and one shift for
@@ -60,7 +60,7 @@ def scene_depth(
             rows = depth.rows(top, bottom)
             return rows[None], np.ones(rows.shape, bool)
 
-        yield grid, RowReader(load, grid.height, side - int(side * _OVERLAP))
+        yield RowReader(load, grid.height, side - int(side * _OVERLAP))
 
 
 def _estimate(

@@ -12,11 +12,11 @@ from rasterio.errors import RasterioError
 
 from depthda.depth.maps import normalize_heights, write_depth
 from depthda.errors import UserError, few, many
+from depthda.io.grids import Placed
 from depthda.io.rasters import tile_suffix, write_image
+from depthda.io.sources import File, open_source
 from depthda.preparation.class_list import IGNORED, UNKNOWN, ClassList
-from depthda.preparation.grids import Placed
 from depthda.preparation.scene import Boxes, Cut, Range, Scene, tile_boxes
-from depthda.preparation.sources import File, open_source
 
 _MANY_COLOURS = 1000
 BLENDED = 'is JPEG, which blends labels: save it as PNG or TIFF'

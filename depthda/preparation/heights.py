@@ -12,9 +12,9 @@ from depthda.depth.maps import clipping_warning
 from depthda.depth.surface.no_data import suspect_height, typical_no_data
 from depthda.depth.surface.percentiles import count_coarse
 from depthda.errors import UserError, few
-from depthda.preparation.grids import check_heights
+from depthda.io.grids import check_heights
+from depthda.io.sources import File, open_source
 from depthda.preparation.scene import Cut, Progress, Range, Report
-from depthda.preparation.sources import File, open_source
 from depthda.workers import each_done
 
 _FLAT = 0.01  # of the range

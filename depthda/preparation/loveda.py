@@ -17,7 +17,7 @@ from depthda.io.headers import is_whole
 from depthda.io.lock import own_folder
 from depthda.io.manifest import NAME, UNFINISHED
 from depthda.io.rasters import decode_png
-from depthda.preparation.sources import SourceFile, list_files
+from depthda.io.sources import SourceFile, list_files
 from depthda.provenance import TRANSLATION
 
 Part = tuple[str, str]  # split, domain

@@ -8,11 +8,11 @@ from affine import Affine
 from rasterio.features import rasterize
 
 from depthda.errors import UserError, few
+from depthda.io.grids import has_place
 from depthda.io.polygons import read_polygons
+from depthda.io.sources import File
 from depthda.preparation.class_list import IGNORED, ClassList
 from depthda.preparation.cut import Rows
-from depthda.preparation.grids import has_place
-from depthda.preparation.sources import File
 
 
 class PolygonRows(Rows):

@@ -198,8 +198,8 @@ def test_depth_must_lie_on_the_grid_of_the_scene(predict, tmp_path, values, scen
     assert status == 0 and 'a.tif.aux.xml' in printed
     cases = [
         ((), 'this model reads depth'),
-        (('--depth', 'narrow.tif'), '71 × 56 pixels and not 72 × 56'),
-        (('--depth', 'moved.tif'), 'at another place or of another pixel size'),
+        (('--depth', 'narrow.tif'), 'are 71×56 and 72×56'),
+        (('--depth', 'moved.tif'), 'lie 2.0 columns and 0.0 rows apart'),
         (('--depth', 'none.tif'), 'there is no depth map none.tif'),
         (('--depth', 'depth', '--depth-model', 'x/y'), 'give one of the two'),
     ]

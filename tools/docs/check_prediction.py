@@ -121,9 +121,11 @@ def depth_steps(folder: Path, estimator, scene: Path) -> dict:
     half = side // 2
     cut(scene, folder / 'half.tif', half)
     found = []
+    with rasterio.open(scene) as raster:
+        height = raster.height
     for number, path in enumerate((scene, folder / 'half.tif')):
-        with scene_depth(estimator, path, ModelBands(3), folder / f'p{number}', {}) as (grid, rows):
-            found.append(rows.read(0, grid.height)[0][0])
+        with scene_depth(estimator, path, ModelBands(3), folder / f'p{number}', {}) as rows:
+            found.append(rows.read(0, height - number * half)[0][0])
     whole, moved = found[0][half:, half:], found[1]
     scale = np.polyfit(moved.ravel(), whole.ravel(), 1)[0]  # ranges differ a little
     boxes = TileGrid(*found[0].shape, side, int(side * 0.25)).boxes

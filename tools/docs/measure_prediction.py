@@ -164,8 +164,8 @@ def speed(folder: Path) -> dict:
     from depthda.inference.scene_depth import scene_depth
 
     start = time.process_time()
-    with scene_depth(estimator, scene, ModelBands(3), folder / 'part', {}) as (grid, rows):
-        for top in range(0, grid.height, 256):
+    with scene_depth(estimator, scene, ModelBands(3), folder / 'part', {}) as rows:
+        for top in range(0, 2048, 256):
             rows.read(top, top + 256)
     ours = time.process_time() - start
     tiles = round((folder / 'part' / 'depth.raw').stat().st_size / (2 * 518**2))

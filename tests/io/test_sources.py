@@ -11,7 +11,7 @@ import rasterio
 from tiny_isprs import pack, write_tif
 
 from depthda.errors import UserError
-from depthda.preparation.sources import list_files
+from depthda.io.sources import list_files
 
 PICTURE = np.random.default_rng(0).integers(0, 256, (40, 50, 3)).astype(np.uint8)
 PLACE = '0.05\n0\n0\n-0.05\n1000.025\n4999.975\n'

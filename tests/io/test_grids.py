@@ -6,7 +6,7 @@ import rasterio
 from tiny_scenes import write
 
 from depthda.errors import UserError
-from depthda.preparation.grids import place, warp
+from depthda.io.grids import place, warp
 
 EAST, NORTH = 500000.0, 5000000.0
 
