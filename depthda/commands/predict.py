@@ -22,7 +22,11 @@ EXAMPLES = (
 
 def add_arguments(parser: ArgumentParser) -> None:
     add = parser.add_argument
-    add('model', metavar='MODEL', help='checkpoint (.pth), folder of a bundle, or hub id of one')
+    add(
+        'model',
+        metavar='MODEL',
+        help='checkpoint (.pth), program (.pt2), folder of a bundle, or hub id of one',
+    )
     add('scenes', nargs='+', metavar='SCENES', help='images, or folders of images')
     add('--out', required=True, metavar='MAP', help='map (.tif); for several scenes, a folder')
     add('--config', help='config of the model (default: the one in the checkpoint)')
@@ -80,11 +84,10 @@ def _add_network_arguments(group) -> None:
 
 
 def run(args: Namespace) -> int:
-    import depthda.register  # noqa: F401
     from depthda.inference.map_options import MapOptions
+    from depthda.inference.model import load_model
     from depthda.inference.predict_scene import Settings
     from depthda.inference.scenes import predict_scenes
-    from depthda.inference.trained_model import load_model
     from depthda.processes import choose_device
 
     model = load_model(args.model, args.config, choose_device(args.device))

@@ -22,11 +22,11 @@ from depthda.inference.map_file import (
     write_cog,
 )
 from depthda.inference.map_options import MapOptions, identity_of, tags_of
+from depthda.inference.model import LandCoverModel
 from depthda.inference.predict_scene import Settings, Sources, scene_bands
 from depthda.inference.scene import Bands, Grid, area_mask, open_depth, open_image
 from depthda.inference.scene_depth import scene_depth
 from depthda.inference.scratch import ScratchMap, check_space
-from depthda.inference.trained_model import TrainedModel
 from depthda.io.lock import own_folder
 from depthda.io.rasters import open_raster
 
@@ -52,7 +52,7 @@ class MapResult:
 
 
 def predict_map(
-    model: TrainedModel,
+    model: LandCoverModel,
     source: str | Path,
     out: str | Path,
     options: MapOptions,
@@ -104,7 +104,7 @@ def predict_map(
 
 
 def _fill(
-    model: TrainedModel,
+    model: LandCoverModel,
     grid: Grid,
     sources: Sources,
     settings: Settings,
@@ -131,7 +131,7 @@ def _coded(probabilities: Tensor) -> Tensor:
 
 
 def _write(
-    model: TrainedModel,
+    model: LandCoverModel,
     source: Path,
     out: Path,
     options: MapOptions,
@@ -225,7 +225,7 @@ def _check_out(out: Path, source: Path) -> None:
 
 
 def _check_depth(
-    model: TrainedModel, options: MapOptions, estimator: DepthEstimator | None
+    model: LandCoverModel, options: MapOptions, estimator: DepthEstimator | None
 ) -> None:
     if options.depth is not None and not model.needs_depth:
         warn(f'this model reads no depth at test time: {options.depth} is not used')

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from depthda.errors import UserError
+from depthda.inference.model import LandCoverModel
 from depthda.inference.scene import Grid, Rows
-from depthda.inference.trained_model import TrainedModel
 from depthda.models.segmentors.sliding_window import Window, WindowGrid
 from depthda.progress import show_progress
 
@@ -59,7 +59,7 @@ VIEWS = {
 
 
 def scene_bands(
-    model: TrainedModel,
+    model: LandCoverModel,
     scene: Grid,
     sources: Sources,
     settings: Settings,
@@ -83,7 +83,7 @@ def scene_bands(
 
 
 def _batches(
-    model: TrainedModel,
+    model: LandCoverModel,
     grid: WindowGrid,
     rows: list[int],
     sources: Sources,
@@ -128,7 +128,7 @@ def _strip(
     return np.where(valid, values, 0), valid if area is None else valid & area(top, bottom)
 
 
-def predict(model: TrainedModel, crops: list[Tensor], settings: Settings) -> Tensor:
+def predict(model: LandCoverModel, crops: list[Tensor], settings: Settings) -> Tensor:
     """Return the logits of crops of one size, averaged over the views of the augmentation."""
     if settings.tta is None:
         return model.logits(crops, settings.amp)

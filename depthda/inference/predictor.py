@@ -11,9 +11,9 @@ from affine import Affine
 from depthda.depth.maps import read_depth
 from depthda.depth.monocular.estimator import DepthEstimator
 from depthda.errors import UserError, many
+from depthda.inference.model import LandCoverModel, load_model
 from depthda.inference.predict_scene import Settings, scene_bands
 from depthda.inference.scene import Bands, Grid, Range, Rows, open_image
-from depthda.inference.trained_model import TrainedModel, load_model
 from depthda.io.headers import IMAGE_SUFFIXES
 
 Image = str | Path | np.ndarray
@@ -53,7 +53,7 @@ class Predictor:
 
     def __init__(
         self,
-        model: TrainedModel,
+        model: LandCoverModel,
         settings: Settings | None = None,
         estimator: DepthEstimator | None = None,
         bands: tuple[int, ...] | None = None,
@@ -75,8 +75,6 @@ class Predictor:
         **options,
     ) -> 'Predictor':
         """Load a checkpoint, a bundle or a hub id; ``options`` are those of the class."""
-        import depthda.register  # noqa: F401
-
         device = device or ('cuda' if torch.cuda.is_available() else 'cpu')
         loaded = load_model(model, config, device)
         estimator = depth_model and DepthEstimator.load(depth_model, device, option='depth_model=')

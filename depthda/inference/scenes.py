@@ -9,15 +9,15 @@ from depthda.depth.maps import DEPTH_SUFFIXES
 from depthda.depth.monocular.estimator import DepthEstimator
 from depthda.errors import UserError
 from depthda.inference.map_options import MapOptions
+from depthda.inference.model import LandCoverModel
 from depthda.inference.predict import MapResult, predict_map
-from depthda.inference.trained_model import TrainedModel
 from depthda.io.headers import IMAGE_SUFFIXES
 
 _SUFFIXES = (*IMAGE_SUFFIXES, '.vrt', '.jp2')
 
 
 def predict_scenes(
-    model: TrainedModel,
+    model: LandCoverModel,
     scenes: Sequence[str | Path],
     out: str | Path,
     options: MapOptions,
