@@ -8,6 +8,7 @@ functions, and operators on tensors. Everything else is refused before torch rea
 
 import json
 import re
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -38,11 +39,12 @@ _OPERATORS = {
     *('_operator.eq', '_operator.ne', '_operator.lt', '_operator.le', '_operator.gt'),
     *('_operator.ge', 'torch.sym_max', 'torch.sym_min', 'torch.sym_float', 'torch.sym_not'),
 }
-_SYMBOL = re.compile(r"Symbol\('[a-z]+\d+'(, [a-z]+=(True|False))*\)")
+_SYMBOL = re.compile(r"Symbol\('[a-z]+[0-9]+'(, [a-z]+=(True|False))*\)")
+_FOREIGN = re.compile(r'[^A-Za-z0-9_ (),-]')
 _FUNCTIONS = {
-    *('Integer', 'Rational', 'Float', 'Add', 'Mul', 'Pow', 'Max', 'Min', 'FloorDiv', 'CleanDiv'),
+    *('Integer', 'Rational', 'Add', 'Mul', 'Pow', 'Max', 'Min', 'FloorDiv', 'CleanDiv'),
     *('Mod', 'PythonMod', 'CeilDiv', 'CeilToInt', 'FloorToInt', 'TruncToInt', 'IntTrueDiv'),
-    *('FloatTrueDiv', 'ToFloat', 'PowByNatural', 'Identity', 'precision'),
+    *('FloatTrueDiv', 'ToFloat', 'PowByNatural', 'Identity'),
     *('Equality', 'Unequality', 'LessThan', 'StrictLessThan', 'GreaterThan', 'StrictGreaterThan'),
 }
 _SHAPES = {
@@ -53,30 +55,42 @@ _SHAPES = {
 
 def read_facts(path: str | Path) -> dict[str, Any]:
     """Check a program and return what it records of its model."""
+    _check_complete(path)
     try:
         with PT2ArchiveReader(str(path)) as archive:
-            names = archive.get_file_names()
-            if f'extra/{FACTS}' not in names:
-                raise UserError(
-                    f'{path} is no program of depthda: it lacks {FACTS}; write it with depthda '
-                    'export MODEL --format pt2.'
-                )
-            if unsafe := _unsafe(archive, names):
-                raise UserError(
-                    f'{path} holds {unsafe}, which a program does not need and which may run code '
-                    'when it is read: get the file from its author.'
-                )
-            return json.loads(archive.read_string(f'extra/{FACTS}'))
-    # torch's reader has no exceptions of its own; the others are those of changed text.
-    except (RuntimeError, ValueError, KeyError) as error:
-        reason = str(error).splitlines()[0].rstrip('. ')
-        raise UserError(f'{path} is damaged ({reason}): fetch it again.') from error
+            unsafe = _unsafe(archive)
+            facts = json.loads(archive.read_string(f'extra/{FACTS}'))
+    except RuntimeError as error:  # torch's reader has no exceptions of its own
+        reason = str(error).split('. ')[0]
+        raise UserError(f'{path} cannot be read ({reason}): export it again.') from error
+    if unsafe:
+        raise UserError(
+            f'{path} holds {unsafe}, which may run code when it is read and which no program of '
+            'depthda needs: refused.'
+        )
+    return facts
 
 
-def _unsafe(archive: PT2ArchiveReader, names: list[str]) -> str | None:
+def _check_complete(path: str | Path) -> None:
+    """Refuse other files, and those whose content has changed, which torch does not notice."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names, changed = archive.namelist(), archive.testzip()
+    except zipfile.BadZipFile as error:
+        raise UserError(f'{path} is damaged, or no .pt2 file: export it again.') from error
+    if changed:
+        raise UserError(f'{path} is damaged (in {changed}): fetch it again.')
+    if not any(name.endswith(f'/extra/{FACTS}') for name in names):
+        raise UserError(
+            f'{path} does not say which classes it predicts: give a file that depthda export '
+            '--format pt2 wrote.'
+        )
+
+
+def _unsafe(archive: PT2ArchiveReader) -> str | None:
     """Describe what could run code, if there is anything."""
     known = {_GRAPH, _EXAMPLE, f'extra/{FACTS}', *_CONFIGS}
-    for name in names:
+    for name in archive.get_file_names():
         if name not in known and not _RECORDS.fullmatch(name):
             return f'the record {name}'
     if archive.read_bytes(_EXAMPLE):
@@ -124,13 +138,13 @@ def _fault(key: str, value: Any) -> str | None:
 def _is_operator(name: str) -> bool:
     if name in _OPERATORS:
         return True
+    # Operators whose name begins with an underscore may trust their arguments.
     parts = re.fullmatch(r'torch\.ops\.aten\.([a-z]\w*|__[a-z]+__)\.(\w+)', name)
     found = parts and getattr(getattr(torch.ops.aten, parts[1], None), parts[2], None)
     return isinstance(found, torch._ops.OpOverload)
 
 
 def _is_expression(text: str) -> bool:
+    """Return whether a size is made of numbers, symbols and known functions."""
     rest = _SYMBOL.sub('', text)
-    return not set(re.findall(r'[A-Za-z_]\w*', rest)) - _FUNCTIONS and not re.search(
-        r"[^\w\s(),.'=-]", rest
-    )
+    return not _FOREIGN.search(rest) and not set(re.findall(r'[A-Za-z_]\w*', rest)) - _FUNCTIONS

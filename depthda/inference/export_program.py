@@ -16,7 +16,7 @@ from torch.utils._sympy.numbers import int_oo
 from torch.utils._sympy.value_ranges import ValueRanges
 
 from depthda.datasets.transforms.load_multiband_image import swapped_bands
-from depthda.errors import UserError
+from depthda.errors import UserError, many
 from depthda.inference.archive_check import FACTS, read_facts
 from depthda.inference.bundle import Card
 from depthda.inference.exported import FORMAT
@@ -25,6 +25,7 @@ from depthda.io.files import atomic_path
 from depthda.version import __version__
 
 _EXAMPLE = (2, 70, 100)  # images, height and width; none of them 1, and no whole strides
+_CHECKED = ((1, 1, 1), (3, 130, 33))
 
 
 class Program(nn.Module):
@@ -55,7 +56,9 @@ def save_program(model: TrainedModel, out: str | Path, card: Card) -> Path:
     program = export(model)
     with atomic_path(out) as temporary:
         facts = json.dumps(facts_of(model, card), indent=1, ensure_ascii=False)
-        torch.export.save(program, temporary, extra_files={FACTS: facts})
+        # Not its path, because the archive would begin with the temporary name.
+        with open(temporary, 'wb+') as file:
+            torch.export.save(program, file, extra_files={FACTS: facts})
         read_facts(temporary)
     return out
 
@@ -87,17 +90,38 @@ def export(model: TrainedModel) -> ExportedProgram:
     # The choice of a kernel depends on whether a size is 1, and the exporter takes note of it as a
     # limit. But kernels are chosen anew in each run, so the limits are widened below.
     sizes = {0: Dim('images', min=2), 2: Dim('height', min=33), 3: Dim('width', min=33)}
-    with _for_all_sizes(model.network), torch.no_grad():
-        program = torch.export.export(
-            Program(model).eval(),
-            (example.to(model.device),),
-            dynamic_shapes=(sizes,),
-            strict=False,
-        )
+    module, images = Program(model).eval(), (example.to(model.device),)
+    try:
+        with _for_all_sizes(model.network), torch.no_grad():
+            program = torch.export.export(module, images, dynamic_shapes=(sizes,), strict=False)
+    # What torch raises for a network whose computation depends on the size of the images.
+    except (AssertionError, RuntimeError) as error:
+        reason = str(error).splitlines()[0].split('! For')[0].rstrip(':. ')
+        raise UserError(
+            f'{type(model.network).__name__} cannot be exported as one program for images of any '
+            f'size ({reason}): export a bundle.'
+        ) from error
     for symbol in program.range_constraints:
         program.range_constraints[symbol] = ValueRanges(1, int_oo)
     _forget_origin(program)
+    _check_equal(program, model)
     return program
+
+
+def _check_equal(program: ExportedProgram, model: TrainedModel) -> None:
+    """Compare the logits of program and model at other sizes than that of the example."""
+    run = program.module()
+    for count, height, width in _CHECKED:
+        images = torch.rand(count, model.bands + model.needs_depth, height, width)
+        images[:, : model.bands] *= 255
+        images = images.to(model.device)
+        with torch.no_grad():
+            expected, found = model.logits(list(images)), run(images)
+        if not torch.allclose(found, expected, rtol=1e-3, atol=1e-3 * float(expected.abs().max())):
+            raise UserError(
+                f'the program predicts other values than the model for {many(count, "image")} of '
+                f'{height} × {width}: export a bundle.'
+            )
 
 
 @contextmanager
