@@ -104,6 +104,7 @@ def export(model: TrainedModel) -> ExportedProgram:
     for symbol in program.range_constraints:
         program.range_constraints[symbol] = ValueRanges(1, int_oo)
     _forget_origin(program)
+    _drop_unused(program)
     _check_equal(program, model)
     return program
 
@@ -151,4 +152,15 @@ def _forget_origin(program: ExportedProgram) -> None:
         node.meta = {'val': node.meta['val']} if 'val' in node.meta else {}
         if node.target is torch.ops.aten._assert_tensor_metadata.default:
             program.graph.erase_node(node)
+
+
+def _drop_unused(program: ExportedProgram) -> None:
+    """Remove weights that are only for training: a teacher, auxiliary heads, a depth map."""
+    nodes = {node.name: node for node in program.graph.nodes if not node.users}
+    specs = program.graph_signature.input_specs
+    for spec in [spec for spec in specs if spec.target and spec.arg.name in nodes]:
+        program.state_dict.pop(spec.target, None)
+        program.constants.pop(spec.target, None)
+        program.graph.erase_node(nodes[spec.arg.name])
+        specs.remove(spec)
     program.graph_module.recompile()
