@@ -23,7 +23,7 @@ from depthda.inference.map_options import MapOptions
 from depthda.inference.model import load_model
 from depthda.inference.predict import predict_map
 from depthda.inference.predict_scene import Settings
-from depthda.inference.trained_model import TrainedModel, build_network
+from depthda.inference.trained_model import TrainedModel, build_network, whole_strides
 
 ROOT = Path(__file__).parents[2]
 CLASSES = ['a', 'b', 'c', 'd', 'e', 'f', 'g']
@@ -123,6 +123,15 @@ def test_depthseg_is_exported_without_its_depth_map_for_all_grids_of_patches():
     assert {n for n in unused if not n.startswith(parts)} == {
         'backbone.model.embeddings.mask_token'
     }
+
+
+@pytest.mark.parametrize('bands', [3, 4])  # 4 channels: the last is depth, or there is none
+def test_images_are_padded_to_whole_strides_with_the_mean_and_without_depth(bands):
+    batch = torch.randn(2, 4, 33, 64)
+    expected = np.zeros((2, 4, 64, 64), np.float32)
+    expected[:, bands:] = np.nan
+    expected[:, :, :33] = batch
+    np.testing.assert_array_equal(whole_strides(batch, bands), expected)
 
 
 def test_channels_that_a_program_does_not_read_are_left_out(small):
