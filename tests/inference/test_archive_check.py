@@ -87,7 +87,8 @@ UNSAFE = {
     'a function as argument': argument(as_operator='torch.hub.load'),
     'an expression': size("__import__('os').mkdir('x')"),
     'a known name with an attribute': size('Integer.mro()'),
-    'a letter that Python reads as another': size('\uff45val(1)'),
+    'letters that Python reads as others': size('\uff45\uff56\uff41\uff4c(1)'),
+    'a function that is no formula': size('lambdify(1)'),
     'a function in a symbol': size("Symbol('s1', x=print(1))"),
     'guards': edit('models/model.json', lambda c: c.update(guards_code=['print(1)'])),
     'a structure': edit(
