@@ -96,17 +96,22 @@ def export(model: TrainedModel) -> ExportedProgram:
             program = torch.export.export(module, images, dynamic_shapes=(sizes,), strict=False)
     # What torch raises for a network whose computation depends on the size of the images.
     except (AssertionError, RuntimeError) as error:
-        reason = str(error).splitlines()[0].split('! For')[0].rstrip(':. ')
-        raise UserError(
-            f'{type(model.network).__name__} cannot be exported as one program for images of any '
-            f'size ({reason}): export a bundle.'
-        ) from error
+        raise _fault(model, str(error).splitlines()[0].split('! For')[0]) from error
+    if program._guards_code:  # conditions that hold for the sizes of the example
+        raise _fault(model, program._guards_code[0])
     for symbol in program.range_constraints:
         program.range_constraints[symbol] = ValueRanges(1, int_oo)
     _forget_origin(program)
     _drop_unused(program)
     _check_equal(program, model)
     return program
+
+
+def _fault(model: TrainedModel, reason: str) -> UserError:
+    return UserError(
+        f'{type(model.network).__name__} cannot be exported as one program for images of any size '
+        f'({reason.rstrip(":. ")}): export a bundle.'
+    )
 
 
 def _check_equal(program: ExportedProgram, model: TrainedModel) -> None:
