@@ -134,10 +134,12 @@ def test_images_are_padded_to_whole_strides_with_the_mean_and_without_depth(band
     np.testing.assert_array_equal(whole_strides(batch, bands), expected)
 
 
-def test_channels_that_a_program_does_not_read_are_left_out(small):
+def test_a_program_moves_to_a_device_and_leaves_out_channels_that_it_does_not_read(small):
     given = [torch.cat([image, torch.ones(1, 20, 20)]) for image in images(stub_model(), 2, 20, 20)]
     expected = stub_model().logits(given)
     torch.testing.assert_close(load_model(small).logits(given), expected, rtol=0, atol=1e-5)
+    elsewhere = load_model(small, device='meta').logits(given)  # stands for a GPU, without values
+    assert elsewhere.device.type == 'meta' and elsewhere.shape == expected.shape
 
 
 def test_a_map_needs_no_network_of_ours_and_a_program_nothing_of_ours(folder, small, tmp_path):
