@@ -138,7 +138,9 @@ def test_a_program_moves_to_a_device_and_leaves_out_channels_that_it_does_not_re
     given = [torch.cat([image, torch.ones(1, 20, 20)]) for image in images(stub_model(), 2, 20, 20)]
     expected = stub_model().logits(given)
     torch.testing.assert_close(load_model(small).logits(given), expected, rtol=0, atol=1e-5)
-    elsewhere = load_model(small, device='meta').logits(given)  # stands for a GPU, without values
+    # A device without values stands for a GPU.
+    program = load_model(small, device='meta').program
+    elsewhere = program(torch.zeros(2, 3, 20, 20, device='meta'))
     assert elsewhere.device.type == 'meta' and elsewhere.shape == expected.shape
 
 
