@@ -3,6 +3,9 @@
 A bundle is a folder with weights (model.safetensors), classes, colours and config (bundle.json) and
 a card (README.md). depthda predict and Predictor.load read it without a network, and no code in it
 runs.
+
+A program (--format pt2) is one file for torch.export.load: from the values of images, of any number
+and size, to logits. It needs torch and nothing else; depthda predict reads it, too.
 """
 
 from argparse import ArgumentParser, Namespace
@@ -14,15 +17,18 @@ from depthda.io.files import read_json
 EXAMPLES = (
     '%(prog)s work_dirs/run/iter_40000.pth --out bundles/north --gsd 0.3 --licence cc-by-4.0 '
     '--scores work_dirs/run/metrics.json',
+    '%(prog)s work_dirs/run/iter_40000.pth --format pt2 --out north.pt2',
 )
 
 
 def add_arguments(parser: ArgumentParser) -> None:
     add = parser.add_argument
     add('model', metavar='MODEL', help='checkpoint (.pth), bundle, or hub id of one')
-    add('--out', required=True, metavar='DIR', help='folder of the bundle')
+    text = 'bundle: weights and config; pt2: a program that runs without depthda'
+    add('--format', choices=['bundle', 'pt2'], default='bundle', help=text)
+    add('--out', required=True, metavar='PATH', help='folder of the bundle, or file of the program')
     add('--config', help='config of the model (default: the one in the checkpoint)')
-    add('--name', help='name on the card (default: that of the folder)')
+    add('--name', help='name on the card (default: that of --out)')
     add('--gsd', type=float, metavar='M', help='ground sampling distance of the training images')
     add('--licence', help='licence of the weights, as the hub names it (cc-by-4.0)')
     add('--data-licence', help='source and licence of the training data')
@@ -31,14 +37,22 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def run(args: Namespace) -> None:
-    import depthda.register  # noqa: F401
     from depthda.inference.bundle import Card, push, save_bundle
-    from depthda.inference.trained_model import load_model
+    from depthda.inference.export_program import save_program
+    from depthda.inference.model import load_model
+    from depthda.inference.trained_model import TrainedModel
 
+    if args.push and args.format == 'pt2':
+        raise UserError('--push uploads a bundle: leave out --format pt2, or --push.')
     scores = _scores(args.scores) if args.scores else None
     model = load_model(args.model, args.config)
-    name = args.name or Path(args.out).resolve().name
+    if not isinstance(model, TrainedModel):
+        raise UserError(f'{args.model} is a program already: give the checkpoint or the bundle.')
+    name = args.name or Path(args.out).resolve().name.removesuffix('.pt2')
     card = Card(name, args.gsd, args.licence, args.data_licence, scores)
+    if args.format == 'pt2':
+        print(save_program(model, args.out, card))
+        return
     print(*save_bundle(model, args.out, card), sep='\n')
     if args.push:
         print(push(args.out, args.push))

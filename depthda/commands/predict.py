@@ -23,7 +23,11 @@ EXAMPLES = (
 
 def add_arguments(parser: ArgumentParser) -> None:
     add = parser.add_argument
-    add('model', metavar='MODEL', help='checkpoint (.pth), folder of a bundle, or hub id of one')
+    add(
+        'model',
+        metavar='MODEL',
+        help='checkpoint (.pth), program (.pt2), folder of a bundle, or hub id of one',
+    )
     add('scenes', nargs='+', metavar='SCENES', help='images, or folders of images')
     add('--out', required=True, metavar='MAP', help='map (.tif); for several scenes, a folder')
     add('--config', help='config of the model (default: the one in the checkpoint)')
@@ -86,11 +90,10 @@ def _add_network_arguments(group) -> None:
 
 
 def run(args: Namespace) -> int:
-    import depthda.register  # noqa: F401
     from depthda.console import quiet_console
     from depthda.inference.dates import read_span
+    from depthda.inference.model import load_model
     from depthda.inference.scenes import predict_scenes
-    from depthda.inference.trained_model import load_model
     from depthda.processes import check_launcher, choose_device, joined
 
     if args.depth and args.depth_model:

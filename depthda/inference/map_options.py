@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from depthda.depth.monocular.estimator import DepthEstimator
+from depthda.inference.model import LandCoverModel
 from depthda.inference.predict_scene import Settings
 from depthda.inference.scene import Range
-from depthda.inference.trained_model import TrainedModel
 from depthda.version import __version__
 
 
@@ -45,7 +45,7 @@ class MapOptions:
 
 
 def identity_of(
-    model: TrainedModel, source: Path, options: MapOptions, estimator: DepthEstimator | None
+    model: LandCoverModel, source: Path, options: MapOptions, estimator: DepthEstimator | None
 ) -> dict[str, Any]:
     """Return everything that decides the rows of a map; the size of a batch does not."""
     settings = options.settings
@@ -64,7 +64,7 @@ def identity_of(
     }
 
 
-def tags_of(model: TrainedModel, source: Path, options: MapOptions) -> dict[str, str]:
+def tags_of(model: LandCoverModel, source: Path, options: MapOptions) -> dict[str, str]:
     """Return what a map says of its origin; no time and no machine, so that runs are comparable."""
     settings = options.settings
     tags = {

@@ -23,12 +23,12 @@ from depthda.inference.map_file import (
     write_cog,
 )
 from depthda.inference.map_options import MapOptions, identity_of, tags_of
+from depthda.inference.model import LandCoverModel
 from depthda.inference.predict_scene import Settings, Sources, scene_bands
 from depthda.inference.scene import Grid, ModelBands, area_mask, open_depth, open_image
 from depthda.inference.scene_depth import scene_depth
 from depthda.inference.scratch import ScratchMap, check_space
 from depthda.inference.suspicions import suspicious_map, suspicious_scene
-from depthda.inference.trained_model import TrainedModel
 from depthda.io.grids import check_aligned
 from depthda.io.lock import own_folder
 from depthda.io.rasters import limited_cache, open_raster
@@ -56,7 +56,7 @@ class MapResult:
 
 
 def predict_map(
-    model: TrainedModel,
+    model: LandCoverModel,
     source: str | Path,
     out: str | Path,
     options: MapOptions,
@@ -109,7 +109,7 @@ def predict_map(
 
 
 def _fill(
-    model: TrainedModel,
+    model: LandCoverModel,
     grid: Grid,
     sources: Sources,
     settings: Settings,
@@ -152,7 +152,7 @@ def _coded(probabilities: Tensor) -> Tensor:
 
 
 def _write(
-    model: TrainedModel,
+    model: LandCoverModel,
     source: Path,
     out: Path,
     options: MapOptions,
@@ -240,7 +240,7 @@ def _check_out(out: Path, source: Path) -> None:
 
 
 def _check_depth(
-    model: TrainedModel, options: MapOptions, estimator: DepthEstimator | None
+    model: LandCoverModel, options: MapOptions, estimator: DepthEstimator | None
 ) -> None:
     if options.depth is not None and not model.needs_depth:
         warn(f'this model reads no depth at test time: {options.depth} is not used')

@@ -11,8 +11,8 @@ from torch import Tensor
 
 from depthda.console import warn
 from depthda.errors import UserError, many
+from depthda.inference.model import LandCoverModel
 from depthda.inference.scene import Grid, RowReader
-from depthda.inference.trained_model import TrainedModel
 from depthda.models.segmentors.sliding_window import Window, WindowGrid
 from depthda.progress import show_progress
 
@@ -61,7 +61,7 @@ VIEWS = {
 
 
 def scene_bands(
-    model: TrainedModel,
+    model: LandCoverModel,
     scene: Grid,
     sources: Sources,
     settings: Settings,
@@ -87,7 +87,7 @@ def scene_bands(
 
 
 def _batches(
-    model: TrainedModel,
+    model: LandCoverModel,
     grid: WindowGrid,
     rows: list[int],
     sources: Sources,
@@ -161,7 +161,7 @@ class _Strip(NamedTuple):
         return torch.from_numpy(np.where(self.valid[:, left:right], window, 0))
 
 
-def predict(model: TrainedModel, crops: list[Tensor], settings: Settings) -> Tensor:
+def predict(model: LandCoverModel, crops: list[Tensor], settings: Settings) -> Tensor:
     """Return the logits of crops of one size, averaged over the views of the augmentation."""
     if settings.tta is None:
         return model.logits(crops, settings.amp)

@@ -11,9 +11,9 @@ from affine import Affine
 from depthda.depth.maps import read_depth
 from depthda.depth.monocular.estimator import DepthEstimator
 from depthda.errors import UserError, many
+from depthda.inference.model import LandCoverModel, load_model
 from depthda.inference.predict_scene import Settings, scene_bands
 from depthda.inference.scene import Grid, ModelBands, Range, RowReader, open_image
-from depthda.inference.trained_model import TrainedModel, load_model
 from depthda.io.headers import IMAGE_SUFFIXES
 
 Image = str | Path | np.ndarray
@@ -53,7 +53,7 @@ class Predictor:
 
     def __init__(
         self,
-        model: TrainedModel,
+        model: LandCoverModel,
         settings: Settings | None = None,
         estimator: DepthEstimator | None = None,
         bands: tuple[int, ...] | None = None,

@@ -11,8 +11,8 @@ from depthda.depth.monocular.estimator import DepthEstimator
 from depthda.errors import UserError
 from depthda.inference.map_file import class_table
 from depthda.inference.map_options import MapOptions
+from depthda.inference.model import LandCoverModel
 from depthda.inference.predict import MapResult, predict_map
-from depthda.inference.trained_model import TrainedModel
 from depthda.io.headers import IMAGE_SUFFIXES
 from depthda.processes import Shard
 
@@ -20,7 +20,7 @@ _SUFFIXES = (*IMAGE_SUFFIXES, '.vrt', '.jp2')
 
 
 def predict_scenes(
-    model: TrainedModel,
+    model: LandCoverModel,
     scenes: Sequence[str | Path],
     out: str | Path,
     options: MapOptions,

@@ -17,6 +17,7 @@ from depthda.inference.areas import pixel_size
 from depthda.inference.dates import Span
 from depthda.inference.map_file import NO_DATA
 from depthda.inference.map_options import MapOptions
+from depthda.inference.model import LandCoverModel
 from depthda.inference.predict import STEPS, MapResult
 from depthda.inference.scene import Grid
 from depthda.inference.stac_model import (
@@ -26,7 +27,6 @@ from depthda.inference.stac_model import (
     model_item,
     model_name,
 )
-from depthda.inference.trained_model import TrainedModel
 from depthda.io.files import write_json
 from depthda.io.rasters import open_raster
 from depthda.version import __version__
@@ -48,7 +48,7 @@ _FILES = {
 
 
 def write_items(
-    model: TrainedModel,
+    model: LandCoverModel,
     where: str,
     result: MapResult,
     files: Sequence[Path],
@@ -76,7 +76,7 @@ def write_items(
 
 
 def map_item(
-    model: TrainedModel, result: MapResult, files: Sequence[Path], span: Span, described: Path
+    model: LandCoverModel, result: MapResult, files: Sequence[Path], span: Span, described: Path
 ) -> dict[str, Any]:
     """Return the item of a map whose model is ``described`` by a file beside it."""
     path = files[0]
@@ -138,7 +138,7 @@ def _rectangle(box: Sequence[float]) -> list[list[float]]:
 
 
 def _assets(
-    model: TrainedModel, result: MapResult, files: Sequence[Path], grid: Grid
+    model: LandCoverModel, result: MapResult, files: Sequence[Path], grid: Grid
 ) -> Iterable[tuple[str, dict[str, Any]]]:
     path, *others = files
     classes = class_objects(model.classes, model.palette)

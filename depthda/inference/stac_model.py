@@ -9,8 +9,8 @@ from urllib.parse import quote
 
 from depthda.datasets.transforms.load_multiband_image import swapped_bands
 from depthda.inference.bundle import WEIGHTS, dataset_text
+from depthda.inference.model import LandCoverModel
 from depthda.inference.predict_scene import Settings
-from depthda.inference.trained_model import TrainedModel
 
 VERSION = '1.1.0'
 _HUB = 'https://huggingface.co'
@@ -18,7 +18,7 @@ _TASKS = ['semantic-segmentation']
 
 
 def model_item(
-    model: TrainedModel, where: str, path: Path, settings: Settings, note: str
+    model: LandCoverModel, where: str, path: Path, settings: Settings, note: str
 ) -> dict[str, Any]:
     """Return the item of a model, without its dates.
 
@@ -45,7 +45,7 @@ def model_item(
     properties = {
         'description': f'A network that segments {model.bands} bands into land cover. {note}',
         'mlm:name': model_name(model),
-        'mlm:architecture': _architecture(model),
+        'mlm:architecture': model.architecture,
         'mlm:tasks': _TASKS,
         'mlm:framework': 'PyTorch',
         'mlm:total_parameters': sum(value.numel() for value in model.network.parameters()),
@@ -70,13 +70,13 @@ def extension(name: str) -> str:
     return f'https://stac-extensions.github.io/{name}/schema.json'
 
 
-def model_name(model: TrainedModel) -> str:
+def model_name(model: LandCoverModel) -> str:
     """Return the name of a model in letters, digits, ``-``, ``_`` and ``.``."""
     found = model.about.get('experiment') or Path(model.about.get('file') or 'model').stem
     return re.sub('[^0-9A-Za-z_.-]+', '_', found).strip('_.-') or 'model'
 
 
-def band_names(model: TrainedModel) -> list[str]:
+def band_names(model: LandCoverModel) -> list[str]:
     """Return the bands of the input, numbered as in a file, and depth, in the order of the network.
 
     Files have red, green and blue first, or what the training images had in their place.
@@ -102,18 +102,8 @@ def class_objects(
     return objects
 
 
-def _architecture(model: TrainedModel) -> str:
-    network = model.network
-    parts = [getattr(network, name, None) for name in ('backbone', 'neck', 'decode_head')]
-    kinds = [type(part).__name__ for part in parts if part is not None]
-    return f'{type(network).__name__} ({", ".join(kinds)})' if kinds else type(network).__name__
-
-
-def _input(model: TrainedModel, window: int) -> dict[str, Any]:
-    preprocessor, names = model.network.data_preprocessor, band_names(model)
-    means, stds = (value.flatten().tolist() for value in (preprocessor.mean, preprocessor.std))
-    if model.needs_depth:
-        means, stds = [*means, preprocessor.depth_mean], [*stds, preprocessor.depth_std]
+def _input(model: LandCoverModel, window: int) -> dict[str, Any]:
+    names = band_names(model)
     return {
         'name': 'image with depth' if model.needs_depth else 'image',
         'bands': names,
@@ -124,14 +114,14 @@ def _input(model: TrainedModel, window: int) -> dict[str, Any]:
         },
         'value_scaling': [
             {'type': 'z-score', 'mean': round(mean, 6), 'stddev': round(std, 6)}
-            for mean, std in zip(means, stds, strict=True)
+            for mean, std in zip(*model.statistics, strict=True)
         ],
         'resize_type': None,
         'pre_processing_function': None,
     }
 
 
-def _output(model: TrainedModel, window: int) -> dict[str, Any]:
+def _output(model: LandCoverModel, window: int) -> dict[str, Any]:
     return {
         'name': 'logits',
         'tasks': _TASKS,
@@ -148,7 +138,8 @@ def _output(model: TrainedModel, window: int) -> dict[str, Any]:
 
 def _weights(where: str, path: Path, bands: Sequence[str]) -> dict[str, Any]:
     local = Path(where).expanduser()
-    bundled = not local.is_file()
+    bundled, program = not local.is_file(), local.suffix == '.pt2'
+    kind = 'safetensors' if bundled else 'torch.export.save' if program else 'torch.save'
     if local.exists():
         file = local / WEIGHTS if bundled else local
         href = quote(Path(os.path.relpath(file.resolve(), path.resolve().parent)).as_posix())
@@ -160,6 +151,6 @@ def _weights(where: str, path: Path, bands: Sequence[str]) -> dict[str, Any]:
         'title': 'Weights of the model' if bundled else 'Checkpoint of the model',
         'type': 'application/octet-stream; framework=pytorch',
         'roles': ['mlm:model', 'mlm:weights' if bundled else 'mlm:checkpoint'],
-        'mlm:artifact_type': 'safetensors' if bundled else 'torch.save',
+        'mlm:artifact_type': kind,
         'bands': [{'name': name} for name in bands],
     }

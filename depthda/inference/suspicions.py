@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 
 from depthda.inference.areas import pixel_size
+from depthda.inference.model import LandCoverModel
 from depthda.inference.scene import Grid, ModelBands, explained, opened
-from depthda.inference.trained_model import TrainedModel
 
 _SIDE = 512  # of the reduced scene whose values are compared with those of the training
 _FAR_MEAN, _FAR_SPREAD = 2.0, 5.0  # in deviations that the model expects; as a ratio to them
@@ -15,7 +15,7 @@ _FAR_SIZE = 1.5  # ratio of pixel sizes
 
 
 def suspicious_scene(
-    model: TrainedModel, source: Path, bands: ModelBands, gsd: float | None
+    model: LandCoverModel, source: Path, bands: ModelBands, gsd: float | None
 ) -> list[str]:
     """Return how a scene differs from what the model was trained on."""
     with opened(source) as raster:
@@ -37,7 +37,7 @@ def suspicious_scene(
 
 
 def _far_values(
-    model: TrainedModel,
+    model: LandCoverModel,
     source: Path,
     bands: ModelBands,
     chosen: tuple[int, ...],
@@ -48,7 +48,8 @@ def _far_values(
     values = values[:, np.isfinite(values).all(0)]
     if values.shape[1] < 2:
         return []
-    for number, own, mean, deviation in zip(chosen, values, *model.statistics, strict=True):
+    expected = zip(*model.statistics, strict=True)  # of the bands, and of depth
+    for number, own, (mean, deviation) in zip(chosen, values, expected, strict=False):
         far = abs(own.mean() - mean) > _FAR_MEAN * deviation
         if far or own.std() * _FAR_SPREAD < deviation:
             return [

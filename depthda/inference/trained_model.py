@@ -11,7 +11,6 @@ from mmengine.config import Config
 from mmengine.registry import DefaultScope
 from mmseg.registry import MODELS
 from torch import Tensor, nn
-from torch.nn.functional import pad
 
 from depthda.checkpoints.fit import check_finite, complete_weights
 from depthda.checkpoints.loading import file_hash, load_checkpoint_file
@@ -54,12 +53,20 @@ class TrainedModel:
 
     @property
     def statistics(self) -> tuple[list[float], list[float]]:
-        """Mean and standard deviation of each band that it expects, red, green and blue first."""
         prepared = self.network.data_preprocessor
-        found = [part.flatten().tolist() for part in (prepared.mean, prepared.std)]
+        means, deviations = (part.flatten().tolist() for part in (prepared.mean, prepared.std))
         if not prepared._channel_conversion:
-            found = [[*part[:3][::-1], *part[3:]] for part in found]
-        return found[0], found[1]
+            means, deviations = ([*part[:3][::-1], *part[3:]] for part in (means, deviations))
+        if self.needs_depth:
+            means, deviations = [*means, prepared.depth_mean], [*deviations, prepared.depth_std]
+        return means, deviations
+
+    @property
+    def architecture(self) -> str:
+        parts = [getattr(self.network, part, None) for part in ('backbone', 'neck', 'decode_head')]
+        kinds = ', '.join(type(part).__name__ for part in parts if part is not None)
+        name = type(self.network).__name__
+        return f'{name} ({kinds})' if kinds else name
 
     @property
     def needs_depth(self) -> bool:
@@ -91,33 +98,32 @@ class TrainedModel:
         Values are those of the files, with red, green and blue in the order of the training
         (blue first if the preprocessor swaps them); depth is in (0, 1], and 0 where it is missing.
         """
-        batch = self.network.data_preprocessor({'inputs': images, 'data_samples': None})['inputs']
+        batch = torch.stack(images).to(self.device, non_blocking=True)
+        batch = self.network.data_preprocessor.normalize(batch)
         height, width = batch.shape[2:]
-        padding = [-width % _STRIDE, -height % _STRIDE]
-        if any(padding):  # only images that are smaller than a window
-            batch = pad(batch, [0, padding[0], 0, padding[1]])
-            if batch.shape[1] > self.bands:
-                batch[:, self.bands :, height:] = batch[:, self.bands :, :, width:] = torch.nan
+        if height % _STRIDE or width % _STRIDE:  # only images that are smaller than a window
+            batch = whole_strides(batch, self.bands)
         metas = [dict(img_shape=batch.shape[2:])] * len(batch)
         with torch.autocast(batch.device.type, torch.bfloat16, enabled=amp):
             logits = self.network.encode_decode(batch, metas)
         return logits[:, : len(self.classes), :height, :width].float()
 
 
-def load_model(
-    name: str | Path, config: str | Path | Config | None = None, device: str = 'cpu'
-) -> TrainedModel:
-    """Load a checkpoint (``.pth``), the folder of a bundle, or a bundle on the hub."""
-    from depthda.inference import bundle
+def whole_strides(batch: Tensor, bands: int) -> Tensor:
+    """Pad normalised images (N, C, H, W) at the bottom and right to whole strides of the encoder.
 
-    path = Path(name).expanduser()
-    if path.is_dir():
-        return bundle.load_bundle(path, device)
-    if not path.is_file() and bundle.is_hub_name(str(name)):
-        return bundle.load_hub_bundle(str(name), device)
-    if not path.is_file():
-        raise UserError(f'there is no checkpoint or bundle {name}: correct the path.')
-    return load_checkpoint_model(path, config, device)
+    Optical bands are 0 there, the mean, and depth is missing. No size is compared with another, so
+    an exported program takes images of any size.
+    """
+    height, width = batch.shape[2:]
+    rows, columns = (
+        torch.arange(-(-side // _STRIDE) * _STRIDE, device=batch.device) for side in (height, width)
+    )
+    outside = (rows >= height)[:, None] | (columns >= width)
+    batch = batch.index_select(2, rows.clamp(max=height - 1))
+    batch = batch.index_select(3, columns.clamp(max=width - 1))
+    optical, depth = batch[:, :bands], batch[:, bands:]
+    return torch.cat([optical.masked_fill(outside, 0), depth.masked_fill(outside, torch.nan)], 1)
 
 
 def load_checkpoint_model(

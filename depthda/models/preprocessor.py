@@ -80,7 +80,7 @@ class RGBDDataPreprocessor(SegDataPreProcessor):
         """Return ``inputs`` (N, B or B+1, H, W), and ``data_samples`` with padded labels."""
         data = self.cast_data(data)
         samples = data.get('data_samples')
-        images = [self._normalize(image) for image in data['inputs']]
+        images = [self.normalize(image) for image in data['inputs']]
         if len({image.shape[0] for image in images}) > 1:
             raise UserError('A batch mixes images with depth and images without: give all or none.')
         if not training and not self.test_cfg:
@@ -108,28 +108,30 @@ class RGBDDataPreprocessor(SegDataPreProcessor):
                 sample.set_metainfo(info)
         return dict(inputs=inputs, data_samples=samples)
 
-    def _normalize(self, image: Tensor) -> Tensor:
-        """Normalise one image (B or B+1, H, W) of any dtype."""
-        bands = len(self.mean)
-        if image.shape[0] not in (bands, bands + 1):
+    def normalize(self, images: Tensor) -> Tensor:
+        """Normalise an image (B or B+1, H, W) or a batch of images (N, B or B+1, H, W)."""
+        bands, channels = len(self.mean), images.shape[-3]
+        if channels not in (bands, bands + 1):
             raise UserError(
-                f'An image has {image.shape[0]} channels, but data_preprocessor.mean has {bands} '
+                f'An image has {channels} channels, but data_preprocessor.mean has {bands} '
                 f'values: use images of {bands} channels, or of {bands + 1} with depth last.'
             )
-        with_depth = image.shape[0] > bands and self.depth == 'input'
-        if with_depth and not image.is_floating_point():
+        with_depth = channels > bands and self.depth == 'input'
+        if with_depth and not images.is_floating_point():
             raise UserError(
                 f'The last channel of an image must be depth in (0, 1], but its type is '
-                f"{image.dtype}: load depth with LoadDepth, or set data_preprocessor.depth='drop'."
+                f"{images.dtype}: load depth with LoadDepth, or set data_preprocessor.depth='drop'."
             )
-        optical = image[:bands].float()
+        optical = images[..., :bands, :, :].float()
         if self._channel_conversion:
-            optical = torch.cat([optical[:3].flip(0), optical[3:]])
-        normalized = optical.new_empty(bands + with_depth, *image.shape[1:])
-        torch.sub(optical, self.mean, out=normalized[:bands])
-        normalized[:bands].div_(self.std)
+            colours, others = optical[..., :3, :, :], optical[..., 3:, :, :]
+            optical = torch.cat([colours.flip(-3), others], -3)
+        shape = (*images.shape[:-3], bands + with_depth, *images.shape[-2:])
+        normalized = optical.new_empty(shape)
+        torch.sub(optical, self.mean, out=normalized[..., :bands, :, :])
+        normalized[..., :bands, :, :].div_(self.std)
         if with_depth:
-            depth = image[-1].float()
-            torch.sub(depth, self.depth_mean, out=normalized[-1])
-            normalized[-1].div_(self.depth_std).masked_fill_(depth <= 0, torch.nan)
+            depth, target = images[..., -1, :, :].float(), normalized[..., -1, :, :]
+            torch.sub(depth, self.depth_mean, out=target)
+            target.div_(self.depth_std).masked_fill_(depth <= 0, torch.nan)
         return normalized

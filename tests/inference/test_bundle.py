@@ -11,7 +11,8 @@ from mmengine.runner import save_checkpoint
 
 from depthda.errors import UserError
 from depthda.inference.bundle import Card, save_bundle
-from depthda.inference.trained_model import build_network, load_model
+from depthda.inference.model import load_model
+from depthda.inference.trained_model import build_network
 
 CONFIGS = Path(__file__).parents[2] / 'configs/sample'
 METAINFO = dict(classes=['a', 'b', 'c', 'd', 'e', 'f', 'g'], palette=[[i, 0, 9] for i in range(7)])

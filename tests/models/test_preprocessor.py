@@ -44,6 +44,12 @@ def test_bands_and_depth_are_normalized_separately_and_infrared_stays_the_fourth
     assert torch.isfinite(out['inputs']).sum() == (bands + 1) * 30 - 3
 
 
+def test_a_batch_is_normalized_image_by_image():
+    images = [image_with_depth(6, 5), image_with_depth(6, 5)[:, ::-1].copy()]
+    out = RGBDDataPreprocessor(MEAN, STD, bgr_to_rgb=True).normalize(torch.tensor(np.stack(images)))
+    np.testing.assert_allclose(out, [normalized(image) for image in images], rtol=1e-5)
+
+
 @pytest.mark.parametrize('dtype', [torch.uint8, torch.float32])
 @pytest.mark.parametrize('stacked', [True, False])
 def test_images_without_depth_are_normalised_as_in_mmseg(dtype, stacked):

@@ -76,9 +76,9 @@ def seams(folder: Path, checkpoint: str, scene: str, depth: str) -> dict:
     import depthda.register  # noqa: F401
     from depthda.depth.monocular.estimator import DepthEstimator
     from depthda.inference.map_options import MapOptions
+    from depthda.inference.model import load_model
     from depthda.inference.predict import predict_map
     from depthda.inference.predict_scene import Settings
-    from depthda.inference.trained_model import load_model
 
     model = load_model(checkpoint)
     side = min(model.window)

@@ -131,9 +131,10 @@ def speed(folder: Path) -> dict:
     import depthda.register  # noqa: F401
     from depthda.depth.monocular.estimator import DepthEstimator
     from depthda.inference.map_options import MapOptions
+    from depthda.inference.model import load_model
     from depthda.inference.predict import predict_map
     from depthda.inference.predict_scene import Settings
-    from depthda.inference.trained_model import TrainedModel, load_model
+    from depthda.inference.trained_model import TrainedModel
 
     checkpoint = save_checkpoint(ROOT / 'configs/sample/depthda_convnext-tiny_u2r.py', folder / 'm')
     model = load_model(checkpoint)

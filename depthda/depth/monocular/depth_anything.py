@@ -50,6 +50,7 @@ def load_depth_anything(
 def whole_patches(images: Tensor, patch: int) -> Tensor:
     """Enlarge images (N, C, H, W) to the next whole patches on each side, bilinearly."""
     size = [-(-side // patch) * patch for side in images.shape[2:]]
-    if size == list(images.shape[2:]):
+    # An exported program is for all sizes. It always resizes, to the same values.
+    if not torch.compiler.is_exporting() and size == list(images.shape[2:]):
         return images
     return F.interpolate(images, size, mode='bilinear', align_corners=False)

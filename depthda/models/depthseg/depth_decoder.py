@@ -91,12 +91,19 @@ class DepthDecoder(BaseModule):
 
     def forward(self, features: Sequence[Tensor]) -> DepthPrediction:
         """Predict depth from four feature maps (N, C, h, w) of the encoder."""
+        fused = self._fuse(features)
+        depth = self.head(fused, *features[0].shape[2:])
+        return DepthPrediction(self.scale * depth.unsqueeze(1), tuple(fused[1:]))
+
+    def prompt_features(self, features: Sequence[Tensor]) -> tuple[Tensor, Tensor, Tensor]:
+        """Return the features of the prediction only, without the cost of the depth map."""
+        return tuple(self._fuse(features)[1:])
+
+    def _fuse(self, features: Sequence[Tensor]) -> list[Tensor]:
         # Like the forward of the neck, which would also remove a class token; there is none here.
         layers = zip(self.neck.reassemble_stage.layers, self.neck.convs, features, strict=True)
         maps = [convolution(layer(feature)) for layer, convolution, feature in layers]
-        fused = self.neck.fusion_stage(maps)
-        depth = self.head(fused, *features[0].shape[2:])
-        return DepthPrediction(self.scale * depth.unsqueeze(1), tuple(fused[1:]))
+        return self.neck.fusion_stage(maps)
 
     def _load(self, weights: str) -> None:
         """Copy neck and head key by key, and log how many tensors were copied."""

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from functools import partial
 
+import torch
 from mmcv.cnn import ConvModule
 from mmengine.model import BaseModule
 from mmseg.registry import MODELS
@@ -69,6 +70,18 @@ class _DeepBlock(BaseModule):
         if self.skipped is not None:
             encoded = encoded + self.skipped(skipped)
         if self.halve:
-            # Round sizes up, like the convolution of stride 2.
-            prompt = nn.functional.avg_pool2d(prompt, 2, ceil_mode=True)
+            prompt = _halved(prompt)
         return self.activate(prompt + self.second(encoded))
+
+
+def _halved(maps: Tensor) -> Tensor:
+    """Halve maps (N, C, H, W) by averages; sizes round up, as in a convolution of stride 2."""
+    if not torch.compiler.is_exporting():
+        return nn.functional.avg_pool2d(maps, 2, ceil_mode=True)
+    # For ceil_mode torch compares sizes. An exported program for all sizes cannot, so here an odd
+    # last row or column is repeated, which gives the same averages.
+    for dim in (2, 3):
+        side = maps.shape[dim]
+        indices = torch.arange(2 * ((side - 1) // 2 + 1), device=maps.device)
+        maps = maps.index_select(dim, indices.clamp(max=side - 1))
+    return nn.functional.avg_pool2d(maps, 2)

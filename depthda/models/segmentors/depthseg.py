@@ -68,7 +68,7 @@ class DepthSeg(DepthGuidedEncoderDecoder):
 
     def extract_feat(self, inputs: Tensor) -> tuple[Tensor, ...]:
         """Return the features that the semantic decoder reads."""
-        return self._encode(inputs)[0]
+        return self._encode(inputs, with_depth=False)[0]
 
     def loss(self, inputs: Tensor, data_samples: SampleList) -> dict[str, Tensor]:
         """Compute the losses of the heads, and the loss between predicted and teacher's depth."""
@@ -84,7 +84,7 @@ class DepthSeg(DepthGuidedEncoderDecoder):
 
     def encode_decode(self, inputs: Tensor, batch_img_metas: list[dict]) -> Tensor:
         """Return logits at the size of the images, plus a depth channel with ``keep_depth``."""
-        features, predicted = self._encode(inputs)
+        features, predicted = self._encode(inputs, with_depth=self.keep_depth)
         logits = self.decode_head.predict(features, batch_img_metas, self.test_cfg)
         if not self.keep_depth:
             return logits
@@ -108,14 +108,19 @@ class DepthSeg(DepthGuidedEncoderDecoder):
         # With keep_depth, depth is averaged over the windows as another channel of the logits.
         return not self.keep_depth and super()._labels_suffice(inputs, data_samples)
 
-    def _encode(self, inputs: Tensor) -> tuple[Sequence[Tensor], DepthPrediction | None]:
-        """Return the features for the head and, with a depth decoder, the predicted depth."""
+    def _encode(
+        self, inputs: Tensor, with_depth: bool = True
+    ) -> tuple[Sequence[Tensor], DepthPrediction | None]:
+        """Return the features for the head and, if the model has it, the predicted depth."""
         config = self.backbone.model.config
         optical = whole_patches(inputs[:, : config.num_channels], config.patch_size)
         encoded = self.backbone(optical)
         features = self.neck(encoded) if self.with_neck else encoded
         if not self.prompted:
             return features, None
+        if not with_depth:
+            prompts = self.prompter(self.depth_decoder.prompt_features(encoded))
+            return GuidedFeatures(features, prompts), None
         predicted = self.depth_decoder(encoded)
         return GuidedFeatures(features, self.prompter(predicted.features)), predicted
 

@@ -1,0 +1,73 @@
+"""What prediction asks of a model, and how a model is found by its name."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import torch
+from torch import Tensor
+
+from depthda.errors import UserError
+
+if TYPE_CHECKING:  # a model that brings its own program needs no mmengine
+    from mmengine.config import Config
+
+
+class LandCoverModel(Protocol):
+    """A model that predicts land cover, wherever it comes from.
+
+    Attributes:
+        classes: Names of the classes, in the order of their indices.
+        palette: A colour (red, green, blue) for each class.
+        about: What is recorded of its checkpoint: ``file``, ``sha256``, ``selection``,
+            ``trained_on``, ``experiment``, ``gsd`` (pixel size in metres).
+        bands: Number of optical bands.
+        dtype: Type of the values that it was trained on.
+        statistics: Mean and standard deviation of each band that it expects, red, green and blue
+            first, depth last.
+        architecture: Names of its parts.
+        needs_depth: Whether it reads depth at test time.
+        depth_source: Name of the depth maps that it was trained with; None if it reads no depth.
+        window: Height and width of the windows that it was tested with.
+        device: Where it computes.
+    """
+
+    classes: tuple[str, ...]
+    palette: tuple[tuple[int, int, int], ...]
+    about: Mapping[str, Any]
+    bands: int
+    dtype: str
+    statistics: tuple[list[float], list[float]]
+    architecture: str
+    needs_depth: bool
+    depth_source: str | None
+    window: tuple[int, int]
+    device: torch.device
+
+    def logits(self, images: list[Tensor], amp: bool = False) -> Tensor:
+        """Return logits (N, K, H, W) of images of one size, (B, H, W) or (B + 1, H, W) with depth.
+
+        Values are those of the files, with blue, green and red first; depth is in (0, 1], and 0
+        where it is missing. With ``amp`` the network computes in bfloat16 where it is safe.
+        """
+
+
+def load_model(
+    name: str | Path, config: 'str | Path | Config | None' = None, device: str = 'cpu'
+) -> LandCoverModel:
+    """Load a checkpoint (``.pth``), a program (``.pt2``), or a bundle: its folder or hub id."""
+    path = Path(name).expanduser()
+    if path.is_file() and path.suffix.lower() == '.pt2':
+        from depthda.inference.exported import load_program
+
+        return load_program(path, device)
+    # Not above: these import the networks.
+    from depthda.inference import bundle, trained_model
+
+    if path.is_dir():
+        return bundle.load_bundle(path, device)
+    if path.is_file():
+        return trained_model.load_checkpoint_model(path, config, device)
+    if bundle.is_hub_name(str(name)):
+        return bundle.load_hub_bundle(str(name), device)
+    raise UserError(f'there is no checkpoint or bundle {name}: correct the path.')
