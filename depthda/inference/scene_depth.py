@@ -24,6 +24,7 @@ from depthda.io.files import read_json, write_json
 from depthda.progress import show_progress
 
 _OVERLAP = 0.25  # part of a tile that its neighbour also covers
+_ROWS = 64  # that are blended at a time
 _STATE, _TILES = 'depth.json', 'depth.raw'
 
 
@@ -60,7 +61,7 @@ def scene_depth(
             rows = depth.rows(top, bottom)
             return rows[None], np.ones(rows.shape, bool)
 
-        yield RowReader(load, grid.height, side - int(side * _OVERLAP))
+        yield RowReader(load, grid.height, _ROWS)
 
 
 def _estimate(

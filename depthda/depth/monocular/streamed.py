@@ -46,10 +46,14 @@ class DepthTiles:
             file.seek(index * self._size)
             file.write(codes.tobytes())
 
-    def read(self, index: int) -> np.ndarray:
+    def read(self, index: int, rows: slice = slice(None)) -> np.ndarray:
+        """Return the depth of a tile, or of some of its rows."""
+        first, last, _ = rows.indices(self.shape[0])
+        width = 2 * self.shape[1]
         with open(self.path, 'rb') as file:
-            file.seek(index * self._size)
-            codes = np.frombuffer(file.read(self._size), np.uint16).reshape(self.shape)
+            file.seek(index * self._size + first * width)
+            codes = np.frombuffer(file.read((last - first) * width), np.uint16)
+        codes = codes.reshape(last - first, self.shape[1])
         low, high = self.ranges[index]
         return codes.astype(np.float32) * ((high - low) / _STEPS) + low
 
@@ -84,7 +88,10 @@ class SceneDepth:
     def rows(self, top: int, bottom: int) -> np.ndarray:
         """Return rows of depth as float32 (rows, W)."""
         low, high = self._range
-        return ((self._blended(top, bottom) - low) / (high - low)).clip(LOWEST, 1)
+        rows = self._blended(top, bottom)
+        rows -= low
+        rows /= high - low
+        return rows.clip(LOWEST, 1, out=rows)
 
     def _blended(self, top: int, bottom: int) -> np.ndarray:
         rows = np.zeros((bottom - top, self._grid.width), np.float32)
@@ -93,7 +100,7 @@ class SceneDepth:
                 continue
             first, last = max(top, box[0]), min(bottom, box[2])
             inside = slice(first - box[0], last - box[0])
-            tile = self._tiles.read(index)[inside]
+            tile = self._tiles.read(index, inside)
             aligned = np.float32(self._scales[index]) * tile + np.float32(self._shifts[index])
             part = np.outer(row[inside], column) * aligned
             rows[first - top : last - top, box[1] : box[3]] += part
