@@ -13,7 +13,6 @@ os.environ.setdefault('MPLBACKEND', 'Agg')
 import pytest  # noqa: E402
 import torch  # noqa: E402
 from mmengine.registry import init_default_scope  # noqa: E402
-from skip_summary import pytest_terminal_summary  # noqa: E402, F401
 
 import depthda  # noqa: E402, F401
 from depthda.datasets.synthetic import make_world, write_sample  # noqa: E402
