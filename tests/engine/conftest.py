@@ -1,14 +1,16 @@
 """A trained model for the tests of training and testing."""
 
 import pytest
+from mmengine.registry import init_default_scope
 from tiny_run import CONFIG, EVERY_TILE
 
 from depthda.engine.launch import train
 
 
-@pytest.fixture(scope='module')
+@pytest.fixture(scope='session')
 def trained(tmp_path_factory, short_run):
-    """Train four uninterrupted steps; return the work dir and the options."""
+    """Train four steps; return the work dir, which no test may change, and the options."""
+    init_default_scope('mmseg')  # before the fixture of every test does so
     folder = tmp_path_factory.mktemp('trained')
     train(CONFIG, str(folder), cfg_options=short_run)
     return folder, short_run

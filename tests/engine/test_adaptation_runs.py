@@ -8,7 +8,6 @@ from tiny_run import CONFIGS, EVERY_TILE
 
 from depthda.engine.launch import test as run_test
 from depthda.engine.launch import train
-from depthda.errors import UserError
 
 RARE_CLASSES = ('daformer_upernet', 'depth-guided-self-training_depthda')  # the second masks, too
 PLAIN = CONFIGS / 'upernet_tiny_u2r.py'
@@ -87,11 +86,3 @@ def test_a_segmentor_can_start_an_adaptation(tmp_path, short_run, pair_run):
         if key.endswith(('weight', 'bias')):
             assert torch.allclose(adapted[f'segmentor.{key}'], value, atol=1e-9)
             assert torch.equal(adapted[f'teacher.model.{key}'], value)
-
-
-def test_a_batch_of_one_domain_is_refused(tmp_path, short_run):
-    model = {'model.segmentor.test_cfg.mode': 'whole'}
-    source = {'train_dataloader.dataset.type': 'LoveDARGBD'}
-    with pytest.raises(UserError):
-        options = short_run | model | source
-        train(CONFIGS / 'daformer_upernet-tiny_u2r.py', str(tmp_path), cfg_options=options)
