@@ -89,10 +89,11 @@ def test_a_file_that_disappears_under_a_run_is_one_sentence(tmp_path):
             f'{gone} was removed while the run needed it: put it back; --resume continues a '
             'training.'
         )
-    assert refusal(read, gone) == (
-        f'{gone} or a file in it was removed while the run wrote to it: start the run again, and '
-        'leave the folder alone until it ends.'
-    )
+    for folder in (gone, gone.parent):
+        assert refusal(read, folder) == (
+            f'{folder} or a file in it was removed while the run wrote to it: start the run again, '
+            'and leave the folder alone until it ends.'
+        )
     # Another failure than that stays what it is.
     with pytest.raises(PermissionError), lost_files(str(work_dir), run):
         raise PermissionError(13, 'Permission denied', str(gone))
