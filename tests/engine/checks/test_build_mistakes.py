@@ -82,6 +82,12 @@ def test_the_innermost_part_that_the_config_has():
     assert sentence.startswith('train_dataloader.pipeline.1: BalancedCrop cannot be built')
 
 
+def test_of_two_parts_of_one_type_the_one_with_the_mistake_is_named():
+    cfg = Config(dict(model=dict(decode_head=HEAD, auxiliary_head=HEAD | dict(num_class=3))))
+    with pytest.raises(UserError, match='^model.auxiliary_head: FCNHead'), build_mistakes(cfg):
+        MODELS.build(cfg.model.auxiliary_head)
+
+
 def test_a_part_of_another_type_than_its_base_has():
     cfg = Config(dict(optim_wrapper=dict(optimizer=dict(type='SGD', lr=0.1, betas=(0.9, 0.999)))))
     optimizer = cfg.optim_wrapper.optimizer | dict(params=[torch.zeros(1)])
