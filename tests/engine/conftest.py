@@ -1,19 +1,13 @@
 """A trained model for the tests of training and testing."""
 
 import pytest
-from mmengine.registry import init_default_scope
 from tiny_run import CONFIG, EVERY_TILE
-
-from depthda.engine.launch import train
 
 
 @pytest.fixture(scope='session')
-def trained(tmp_path_factory, short_run):
-    """Train four steps; return the work dir, which no test may change, and the options."""
-    init_default_scope('mmseg')  # before the fixture of every test does so
-    folder = tmp_path_factory.mktemp('trained')
-    train(CONFIG, str(folder), cfg_options=short_run)
-    return folder, short_run
+def trained(trained_once, short_run):
+    """Return the work dir of a training of four steps, and its options."""
+    return trained_once(CONFIG.stem), short_run
 
 
 @pytest.fixture(scope='module')

@@ -11,7 +11,6 @@ from refusals import refusal
 
 from depthda.commands.audit import _folders
 from depthda.engine.launch import test as run_test
-from depthda.engine.launch import train
 from depthda.errors import UserError
 from depthda.experiments.audit.audit import audit, find
 from depthda.experiments.audit.variants import VARIANTS
@@ -19,14 +18,12 @@ from depthda.experiments.page.html import number
 from depthda.io.files import read_json, write_json
 
 CONFIG = 'configs/sample/depthda_tiny_u2r.py'
-RGB = 'configs/sample/upernet_tiny_u2r.py'
 
 
 @pytest.fixture(scope='module')
-def trained(tmp_path_factory, short_run):
+def trained(trained_once, tmp_path_factory):
     folder = tmp_path_factory.mktemp('audit')
-    train(CONFIG, work_dir=str(folder), cfg_options=short_run)
-    return folder
+    return shutil.copytree(trained_once('depthda_tiny_u2r'), folder, dirs_exist_ok=True)
 
 
 @pytest.fixture(scope='module')
@@ -79,10 +76,10 @@ def test_a_model_that_ignores_depth_is_found(trained, short_run, capsys):
     assert findings.sentences[0] in capsys.readouterr().out
 
 
-def test_a_model_without_depth_says_so(tmp_path, short_run):
-    train(RGB, work_dir=str(tmp_path), cfg_options=short_run)
+def test_a_model_without_depth_says_so(trained_once, tmp_path, short_run):
+    checkpoint = trained_once('upernet_tiny_u2r') / 'iter_4.pth'
     options = dict(kinds=['flat'], work_dir=str(tmp_path), cfg_options=short_run)
-    findings = audit(RGB, tmp_path / 'iter_4.pth', **options)
+    findings = audit('configs/sample/upernet_tiny_u2r.py', checkpoint, **options)
     assert findings.sentences[0] == 'This model takes no depth at the test.'
 
 
