@@ -6,7 +6,6 @@ import pytest
 import torch
 from mmengine.config import Config
 from mmengine.optim import CosineAnnealingLR, LinearLR, OptimWrapper, PolyLR
-from mmengine.registry import init_default_scope
 from refusals import refusal
 
 from depthda.engine.launch import train
@@ -142,16 +141,6 @@ def test_a_rate_that_a_hook_has_lowered_is_no_other_rate():
         check_resumed(runner, saved)
 
 
-@pytest.fixture(scope='module')
-def trained(tmp_path_factory, short_run):
-    """The checkpoint of two iterations with batches of 2, and the options of that run."""
-    init_default_scope('mmseg')
-    folder = tmp_path_factory.mktemp('trained')
-    options = short_run | {'train_cfg.max_iters': 2}
-    train(SAMPLE, str(folder), cfg_options=options)
-    return folder / 'iter_2.pth', short_run
-
-
 def sentence_about(path, was, now, advice) -> str:
     return (
         f'{path} is of a run with {was}, which a resumed run keeps, and this one has {now}: resume '
@@ -172,10 +161,9 @@ SAME = 'the param_scheduler of that run'
         ({'param_scheduler': None}, ('2 schedulers in param_scheduler', '0', SAME)),
     ],
 )
-def test_another_batch_or_schedule_is_refused(trained, tmp_path, change, sentence):
-    checkpoint, options = trained
-    last = tmp_path / checkpoint.name
-    os.link(checkpoint, last)
+def test_another_batch_or_schedule_is_refused(trained_once, short_run, tmp_path, change, sentence):
+    options, last = short_run, tmp_path / 'iter_2.pth'
+    os.link(trained_once(SAMPLE.stem) / last.name, last)
     if 'param_scheduler' in change:
         options = {key: options[key] for key in options if 'param_scheduler' not in key}
     assert refusal(
@@ -242,12 +230,12 @@ def test_schedulers_that_are_added_or_replaced_are_refused():
     assert found == sentence_about('iter_2.pth', *of_part)
 
 
-def test_fewer_processes_with_larger_batches_go_on(trained, tmp_path, monkeypatch):
+def test_fewer_processes_with_larger_batches_go_on(trained_once, short_run, tmp_path):
     """As many samples an iteration as before, dealt in another way."""
-    checkpoint, options = trained
+    checkpoint = trained_once(SAMPLE.stem) / 'iter_2.pth'
     content = torch.load(checkpoint, weights_only=True)
     assert content['meta']['samples_per_iteration'] == 2
     content['meta']['samples_per_iteration'] = 4  # of 2 processes
     torch.save(content, tmp_path / checkpoint.name)
-    options = options | {'train_dataloader.batch_size': 4}
+    options = short_run | {'train_dataloader.batch_size': 4}
     assert train(SAMPLE, str(tmp_path), resume=True, cfg_options=options).iter == 4
