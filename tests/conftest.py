@@ -1,6 +1,8 @@
 """Settings and fixtures of all tests: one thread, no network, mmseg's scope."""
 
 import os
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,6 @@ os.environ.setdefault('MPLBACKEND', 'Agg')
 import pytest  # noqa: E402
 import torch  # noqa: E402
 from mmengine.registry import init_default_scope  # noqa: E402
-from skip_summary import pytest_terminal_summary  # noqa: E402, F401
 
 import depthda  # noqa: E402, F401
 from depthda.datasets.synthetic import make_world, write_sample  # noqa: E402
@@ -52,3 +53,23 @@ def short_run(sample) -> dict[str, Any]:
         'param_scheduler.1.end': 4,
     }
     return options
+
+
+@pytest.fixture(scope='session')
+def trained_once(tmp_path_factory, short_run) -> Callable[[str], Path]:
+    """Return a function that trains a config of ``configs/sample`` for four steps, once.
+
+    It returns the work dir, which no test may change.
+    """
+
+    @cache
+    def work_dir(name: str) -> Path:
+        from depthda.engine.launch import train  # few tests need it, and it imports much
+
+        init_default_scope('mmseg')  # before the fixture of every test does so
+        folder = tmp_path_factory.mktemp(name)
+        config = Path(__file__).parents[1] / 'configs/sample' / f'{name}.py'
+        train(config, str(folder), cfg_options=short_run)
+        return folder
+
+    return work_dir

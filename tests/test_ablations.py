@@ -80,12 +80,3 @@ def test_an_ablation_builds_and_every_weight_has_a_learning_rate(path):
         assert rates == {1}
         return
     assert sorted(rates) == pytest.approx([0.9**n for n in (13, 12, 11, 10, 9, 0)])
-
-
-def test_a_change_that_is_not_declared_is_found():
-    main, other = (Config.fromfile(ROOT / MAIN) for _ in range(2))
-    other.model.neck.contrast_loss.temperature = 0.1
-    other.train_dataloader.batch_size = 2
-    found = differences(main, other)
-    assert found == {'model.neck.contrast_loss.temperature', 'train_dataloader.batch_size'}
-    assert undeclared(found, ['model.neck']) == {'train_dataloader.batch_size'}

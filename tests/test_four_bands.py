@@ -116,14 +116,6 @@ def test_tiles_of_four_bands_are_geotiffs_with_the_original_values(prepared):
     with rasterio.open(prepared / 'rgb/a.tif') as raster:
         whole = raster.read()
     assert np.array_equal(read(prepared / 'set/images/a_64_0_128_64.tif'), whole[:, :64, 64:])
-    for cut, message in (
-        (Cut(), r'a.tif has 4 bands: name those to keep with --bands \(1 2'),
-        (Cut(bands=(5,)), 'a.tif has no band 5, it has 4: correct --bands'),
-        (Cut(bands=(1, 2, 3)), 'a.tif is uint16: give --stretch .* or --keep-values'),
-    ):
-        with pytest.raises(UserError, match=message):
-            prepare_folder(prepared / 'other', FolderSettings(prepared / 'rgb', cut=cut))
-    assert not (prepared / 'other').exists()
 
 
 def test_a_prepared_config_trains_and_tests(prepared, tmp_path):

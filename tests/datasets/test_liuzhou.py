@@ -159,19 +159,3 @@ def test_setting_the_split_of_each_dataset_reads_folders(folders):
     for name in LOADERS:
         cfg[name].dataset.split = name.split('_')[0]
     assert [stems(DATASETS.build(cfg[name].dataset)) for name in LOADERS] == [*STEMS.values()]
-
-
-def test_training_flips_image_label_and_depth_together(lists):
-    cfg = settings(lists)
-    train = DATASETS.build(cfg.train_dataloader.dataset)
-    seen = set()
-    for _ in range(60):
-        sample = train[0]
-        truth = sample['data_samples']
-        seen.add(truth.flip_direction)
-        column = sample['inputs'][0] / 10
-        depth = (sample['inputs'][3] * 65535 - 1) / 1000
-        labels = truth.gt_sem_seg.data[0]
-        torch.testing.assert_close(depth, column, atol=1e-3, rtol=0)
-        assert (labels[labels != 255] == column[labels != 255]).all()
-    assert seen == {None, 'horizontal', 'vertical', 'diagonal'}

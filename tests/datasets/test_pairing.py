@@ -4,9 +4,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from refusals import refusal
 
 from depthda.datasets.pairing import Source, pair_by_stem
-from depthda.errors import UserError
 
 
 @pytest.fixture
@@ -17,9 +17,7 @@ def folders(make_tree):
 
 
 def fault(folders, **kwargs):
-    with pytest.raises(UserError) as raised:
-        pair_by_stem(*folders, **kwargs)
-    return str(raised.value)
+    return refusal(pair_by_stem, *folders, **kwargs)
 
 
 @pytest.fixture

@@ -103,25 +103,13 @@ def test_over_many_seeds_tiles_are_as_frequent_as_their_classes(draw):
     assert found[5] == 0 and (found[:5] > 0).all()
 
 
-def test_with_a_low_temperature_only_the_rarest_class_is_drawn(draw):
-    dataset = draw(temperature=0.01)
-    assert {number(dataset[SampleKey(0, seed)]) for seed in range(40)} == {2}
-
-
 def test_a_class_that_is_not_drawn_does_not_outweigh_the_others(draw):
     labels = tiles()[3:4]  # two pixels of class 3, the rest is class 0
-    dataset = draw(labels, temperature=0.001)
-    assert dataset.probabilities.tolist() == [1, 0, 0, 0]
-    assert number(dataset[SampleKey(0, 1)]) == 0
+    assert draw(labels, temperature=0.001).probabilities.tolist() == [1, 0, 0, 0]
 
 
-def test_crops_show_the_class_more_often_with_more_tries(draw):
-    shares = []
-    for tries in (1, 30):
-        dataset = draw(temperature=0.01, tries=tries)
-        crops = [shown(dataset[SampleKey(0, seed)], 2) >= LEAST for seed in range(60)]
-        shares.append(np.mean(crops))
-    assert shares[0] < 0.3 and shares[1] > 0.65  # 5 of 81 crops show enough: 0.06 and 0.85
+def test_with_a_low_temperature_only_the_rarest_class_is_drawn(draw):
+    assert draw(temperature=1e-4).probabilities.tolist() == [0, 0, 1, 0]
 
 
 class Crops:

@@ -3,15 +3,11 @@
 import pytest
 from tiny_run import CONFIG, EVERY_TILE
 
-from depthda.engine.launch import train
 
-
-@pytest.fixture(scope='module')
-def trained(tmp_path_factory, short_run):
-    """Train four uninterrupted steps; return the work dir and the options."""
-    folder = tmp_path_factory.mktemp('trained')
-    train(CONFIG, str(folder), cfg_options=short_run)
-    return folder, short_run
+@pytest.fixture(scope='session')
+def trained(trained_once, short_run):
+    """Return the work dir of a training of four steps, and its options."""
+    return trained_once(CONFIG.stem), short_run
 
 
 @pytest.fixture(scope='module')

@@ -1,6 +1,7 @@
 """Runs that adapt to target images: nothing added, resumed, and tested as the segmentor alone."""
 
 import shutil
+from functools import cache
 
 import pytest
 import torch
@@ -8,7 +9,6 @@ from tiny_run import CONFIGS, EVERY_TILE
 
 from depthda.engine.launch import test as run_test
 from depthda.engine.launch import train
-from depthda.errors import UserError
 
 RARE_CLASSES = ('daformer_upernet', 'depth-guided-self-training_depthda')  # the second masks, too
 PLAIN = CONFIGS / 'upernet_tiny_u2r.py'
@@ -36,16 +36,28 @@ def test_with_every_part_off_it_is_the_training_on_the_source(tmp_path, short_ru
     assert all(torch.equal(off[f'segmentor.{key}'], value) for key, value in plain.items())
 
 
+@pytest.fixture(scope='module')
+def whole_run(tmp_path_factory, pair_run):
+    """Return a function that trains a method, once, and returns the config, options and folder."""
+
+    @cache
+    def run(method):
+        config = CONFIGS / f'{method}-tiny_u2r.py'
+        options = pair_run(method)
+        if method == 'cbst_upernet':
+            options |= {'model.warm_up': 1, 'model.teacher.every': 3}
+        if method in RARE_CLASSES:
+            options |= {'model.pseudo.threshold': 0.2}
+        folder = tmp_path_factory.mktemp(method)
+        train(config, str(folder), cfg_options=options)
+        return config, options, folder
+
+    return run
+
+
 @pytest.mark.parametrize('method', EVERY_TILE + RARE_CLASSES)
-def test_a_resumed_run_equals_an_uninterrupted_one(tmp_path, pair_run, method):
-    config = CONFIGS / f'{method}-tiny_u2r.py'
-    options = pair_run(method)
-    if method == 'cbst_upernet':
-        options |= {'model.warm_up': 1, 'model.teacher.every': 3}
-    if method in RARE_CLASSES:
-        options |= {'model.pseudo.threshold': 0.2}
-    whole, halves = tmp_path / 'whole', tmp_path / 'halves'
-    train(config, str(whole), cfg_options=options)
+def test_a_resumed_run_equals_an_uninterrupted_one(tmp_path, whole_run, method):
+    (config, options, whole), halves = whole_run(method), tmp_path / 'halves'
     halves.mkdir()
     shutil.copy(whole / 'iter_2.pth', halves)  # a run that was killed after two steps
     (halves / 'last_checkpoint').write_text(str(halves / 'iter_2.pth'))
@@ -58,12 +70,12 @@ def test_a_resumed_run_equals_an_uninterrupted_one(tmp_path, pair_run, method):
     assert kept == {'segmentor'} | others.get(method, {'teacher', 'terms'})
 
 
-def test_a_checkpoint_is_tested_with_either_config(tmp_path, short_run, pair_run, capsys):
-    adapted = CONFIGS / 'daformer_upernet-tiny_u2r.py'
-    train(adapted, str(tmp_path), cfg_options=pair_run('daformer_upernet'))
+def test_a_checkpoint_is_tested_with_either_config(tmp_path, short_run, whole_run, capsys):
+    *adapted, folder = whole_run('daformer_upernet')
+    capsys.readouterr()
     results = [
-        run_test(config, tmp_path / 'iter_4.pth', str(tmp_path / config.stem), cfg_options=options)
-        for config, options in ((adapted, pair_run('daformer_upernet')), (PLAIN, short_run))
+        run_test(config, folder / 'iter_4.pth', str(tmp_path / config.stem), cfg_options=options)
+        for config, options in (adapted, (PLAIN, short_run))
     ]
     assert results[0]['scores'] == results[1]['scores']
     assert 'another model' not in capsys.readouterr().out
@@ -71,9 +83,9 @@ def test_a_checkpoint_is_tested_with_either_config(tmp_path, short_run, pair_run
     assert trained_on['target']['domains'] == ['Rural'] and trained_on['source']['images'] > 0
 
 
-def test_a_segmentor_can_start_an_adaptation(tmp_path, short_run, pair_run):
-    train(PLAIN, str(tmp_path / 'plain'), cfg_options=short_run)
-    start = {'load_from': str(tmp_path / 'plain/iter_4.pth'), 'load_partial': True}
+def test_a_segmentor_can_start_an_adaptation(tmp_path, trained_once, pair_run):
+    checkpoint = trained_once(PLAIN.stem) / 'iter_4.pth'
+    start = {'load_from': str(checkpoint), 'load_partial': True}
     none = {'train_cfg.max_iters': 1, 'optim_wrapper.optimizer.lr': 1e-12}
     none |= {'default_hooks.checkpoint.interval': 1, 'train_cfg.val_interval': 1}
     none |= {'param_scheduler': []}
@@ -81,17 +93,9 @@ def test_a_segmentor_can_start_an_adaptation(tmp_path, short_run, pair_run):
     train(
         config, str(tmp_path / 'adapted'), cfg_options=pair_run('daformer_upernet') | start | none
     )
-    plain = weights(tmp_path / 'plain/iter_4.pth')
+    plain = weights(checkpoint)
     adapted = weights(tmp_path / 'adapted/iter_1.pth')
     for key, value in plain.items():
         if key.endswith(('weight', 'bias')):
             assert torch.allclose(adapted[f'segmentor.{key}'], value, atol=1e-9)
             assert torch.equal(adapted[f'teacher.model.{key}'], value)
-
-
-def test_a_batch_of_one_domain_is_refused(tmp_path, short_run):
-    model = {'model.segmentor.test_cfg.mode': 'whole'}
-    source = {'train_dataloader.dataset.type': 'LoveDARGBD'}
-    with pytest.raises(UserError):
-        options = short_run | model | source
-        train(CONFIGS / 'daformer_upernet-tiny_u2r.py', str(tmp_path), cfg_options=options)

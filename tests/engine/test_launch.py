@@ -9,6 +9,7 @@ import time
 
 import pytest
 import torch
+from refusals import refusal
 from tiny_run import CONFIG, CONFIGS
 
 from depthda.checkpoints.loading import read_meta
@@ -65,8 +66,7 @@ def test_a_checkpoint_records_where_it_comes_from(trained):
     assert chosen['on']['domains'] == ['Urban'] and chosen['on']['holdout']['part'] == 'held-out'
 
 
-@pytest.mark.parametrize('moved', [False, True])
-@pytest.mark.parametrize('scores', ['mIoU', ['mIoU', 'mPrecision']])
+@pytest.mark.parametrize('moved, scores', [(False, 'mIoU'), (True, ['mIoU', 'mPrecision'])])
 def test_a_run_resumed_in_another_folder_replaces_only_its_own_best(
     short_run, tmp_path, scores, moved
 ):
@@ -106,9 +106,7 @@ def test_two_trainings_never_write_to_one_folder(trained, tmp_path):
     try:
         other.stdout.readline()
         for resume in (False, True):
-            with pytest.raises(UserError) as caught:
-                train(CONFIG, str(tmp_path), resume=resume, cfg_options=options)
-            assert str(caught.value) == (
+            assert refusal(train, CONFIG, str(tmp_path), resume=resume, cfg_options=options) == (
                 f'another process is writing to {tmp_path}: wait until it ends, or give this '
                 'training a --work-dir of its own.'
             )
@@ -149,9 +147,9 @@ def test_a_resumed_run_keeps_its_optimiser_and_schedule(trained, tmp_path, key, 
     last = tmp_path / 'iter_2.pth'
     os.link(folder / 'iter_2.pth', last)
     (tmp_path / CONFIG.name).write_text('# of the training')
-    with pytest.raises(UserError) as caught:
-        train(CONFIG, str(tmp_path), resume=True, cfg_options=options | {key: value})
-    assert str(caught.value) == (
+    assert refusal(
+        train, CONFIG, str(tmp_path), resume=True, cfg_options=options | {key: value}
+    ) == (
         f'{last} is of a run with {key}={old}, which a resumed run keeps, and this one has '
         f'{value}: resume with --cfg-options {key}={old}, or start from the weights with '
         f'load_from={last} in another --work-dir.'
@@ -175,13 +173,6 @@ def test_two_runs_of_one_process_have_different_names(tmp_path, short_run, monke
     monkeypatch.setattr(launch, '_last_name', now)
     launch._await_a_new_name()
     assert time.strftime('%Y%m%d_%H%M%S') > now
-
-
-def test_rgb_only_and_the_other_direction_train_too(tmp_path, short_run):
-    options = short_run | {'train_cfg.max_iters': 1}
-    runner = train(CONFIGS / 'upernet_tiny_r2u.py', str(tmp_path), cfg_options=options)
-    assert runner.train_dataloader.dataset.domains == ['Rural']
-    assert runner.train_dataloader.dataset[0]['inputs'].shape[0] == 3
 
 
 def test_wrong_paths_are_named_with_what_is_there(tmp_path, trained):
@@ -229,12 +220,3 @@ def test_a_finished_run_has_nothing_to_do(trained):
     before = sorted(folder.iterdir())
     assert train(CONFIG, str(folder), resume=True, cfg_options=options) is None
     assert sorted(folder.iterdir()) == before
-
-
-def test_an_argument_that_a_dataset_lacks_is_named(tmp_path, short_run):
-    options = short_run | {'+train_dataloader.dataset.holdot': 1}
-    with pytest.raises(UserError) as caught:
-        train(CONFIG, str(tmp_path), cfg_options=options)
-    assert str(caught.value) == (
-        "train_dataloader.dataset: LoveDARGBD takes no 'holdot'; did you mean 'holdout'?"
-    )

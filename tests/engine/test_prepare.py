@@ -40,9 +40,7 @@ def test_a_file_in_place_of_a_folder_is_refused(tmp_path):
 @pytest.mark.parametrize('text', ["_base_ = './x.py'", '# mine', 'a = 1  # one\n  # two'])
 def test_a_hand_written_config_is_not_overwritten(tmp_path, text):
     (tmp_path / 'mine.py').write_text(f'b = 2\n{text}\n')
-    with pytest.raises(UserError) as caught:
-        prepare(Config(dict()), tmp_path / 'mine.py', str(tmp_path), 'none')
-    assert str(caught.value) == (
+    assert refusal(prepare, Config(dict()), tmp_path / 'mine.py', str(tmp_path), 'none') == (
         f'--work-dir {tmp_path} is the folder of {tmp_path}/mine.py, which the complete config of '
         'the run would overwrite: give another --work-dir.'
     )
@@ -68,9 +66,7 @@ def test_a_folder_that_cannot_be_made_is_refused(tmp_path, monkeypatch):
         'folder.'
     )
     # Not even root can write there.
-    with pytest.raises(UserError) as caught:
-        prepare(Config(dict()), 'x.py', '/proc/depthda/a', 'none')
-    assert str(caught.value).startswith(
+    assert refusal(prepare, Config(dict()), 'x.py', '/proc/depthda/a', 'none').startswith(
         '--work-dir /proc/depthda/a: nothing can be written to /proc ('
     )
     monkeypatch.chdir(tmp_path)

@@ -16,10 +16,10 @@ def check(path, **kwargs):
     return review(path, **kwargs).faults
 
 
-def png(array, mode=None):
+def png(array, mode=None, **kwargs):
     buffer = io.BytesIO()
     image = Image.fromarray(array)
-    (image.convert(mode) if mode else image).save(buffer, 'PNG')
+    (image.convert(mode) if mode else image).save(buffer, 'PNG', **kwargs)
     return buffer.getvalue()
 
 

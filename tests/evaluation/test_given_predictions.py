@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import rasterio
 from PIL import Image
+from refusals import refusal
 
 from depthda.errors import UserError
 from depthda.evaluation.given_predictions import (
@@ -49,9 +50,7 @@ def test_a_palette_is_read_by_its_indices(tmp_path):
 
 
 def test_two_images_of_one_name(maps):
-    with pytest.raises(UserError) as error:
-        check(maps, ['a/1.png', 'b/1.png'])
-    assert str(error.value) == (
+    assert refusal(check, maps, ['a/1.png', 'b/1.png']) == (
         'a/1.png and b/1.png would have predictions of one name: score one domain or split at a '
         'time.'
     )
@@ -153,6 +152,4 @@ def twice(first, *others):
 )
 def test_maps_that_cannot_be_scored(spoil, message, maps):
     spoil(*sorted(maps.iterdir()))
-    with pytest.raises(UserError) as error:
-        check(maps)
-    assert str(error.value) == message.format(maps=maps)
+    assert refusal(check, maps) == message.format(maps=maps)

@@ -5,17 +5,11 @@ import zlib
 import numpy as np
 import pytest
 from PIL import Image
+from small_submissions import png
 
 from depthda.evaluation.label_png import NotALabelMap, read_label_png
 
 LABELS = np.random.default_rng(0).integers(0, 7, (20, 30), np.uint8)
-
-
-def png(array, mode=None, **kwargs):
-    buffer = io.BytesIO()
-    image = Image.fromarray(array)
-    (image.convert(mode) if mode else image).save(buffer, 'PNG', **kwargs)
-    return buffer.getvalue()
 
 
 def reason(data, size=(30, 20)):

@@ -1,13 +1,9 @@
-"""Rows that run in seconds, results as the worker writes them, and refused calls."""
+"""Rows that run in seconds, and results as the worker writes them."""
 
 import json
 import subprocess
-from collections.abc import Callable
 from typing import Any
 
-import pytest
-
-from depthda.errors import UserError
 from depthda.experiments.tables.plan import Run
 from depthda.io.files import write_json
 
@@ -34,13 +30,6 @@ def tiny(name: str = 'rgb', config: str = 'upernet_tiny_u2r', **rest) -> dict[st
         sample=dict(train=12, test=2, size=128),
         **rest,
     )
-
-
-def refusal(function: Callable, *args, **kwargs) -> str:
-    """Return the message of the ``UserError`` that a call must raise."""
-    with pytest.raises(UserError) as caught:
-        function(*args, **kwargs)
-    return str(caught.value)
 
 
 def finish(run: Run, scores: dict[str, float], **rest) -> None:

@@ -7,6 +7,7 @@ from collections import namedtuple
 from pathlib import Path
 
 import pytest
+from refusals import refusal
 
 from depthda.errors import UserError
 from depthda.io.files import atomic_path, read_json, remove_strays, walk, write_json
@@ -84,9 +85,9 @@ def test_paths_that_cannot_be_files_are_refused(tmp_path):
     (tmp_path / 'file').touch()
     with pytest.raises(UserError, match=r'file/x\.json cannot be written \(.*\): name another'):
         write_json(tmp_path / 'file' / 'x.json', {})
-    with pytest.raises(UserError) as caught:
-        write_json(tmp_path, {})
-    assert str(caught.value) == f'{tmp_path} is a folder: name a file, {tmp_path}/NAME'
+    assert (
+        refusal(write_json, tmp_path, {}) == f'{tmp_path} is a folder: name a file, {tmp_path}/NAME'
+    )
 
 
 def test_damaged_json_is_named(tmp_path):

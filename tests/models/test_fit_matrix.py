@@ -1,6 +1,5 @@
 """Contrast and refinement work with every combination of backbone and decode head."""
 
-import copy
 from typing import Any
 
 import pytest
@@ -122,20 +121,3 @@ def _is_unused(name: str, index: int) -> bool:
         return name.split('.')[2] != str(index)
     later = ('stages.3.', 'layers.3.', 'layer4.', 'layers.2.downsample')
     return index < 3 and any(part in name for part in later)
-
-
-@pytest.mark.parametrize('backbone', BACKBONES)
-def test_test_time_augmentation_flips_depth_too(backbone):
-    """mmseg's ``SegTTAModel`` averages the predictions of an image and its mirror image."""
-    torch.manual_seed(0)
-    model = config(backbone, 'uper', PARTS['both'])
-    tta = MODELS.build(dict(type='SegTTAModel', module=model)).eval()
-    image = images(64)[0]
-    views = [dict(inputs=[x], data_samples=samples(64)[:1]) for x in (image, image.flip(-1))]
-    data = {key: [view[key] for view in copy.deepcopy(views)] for key in views[0]}
-    data['data_samples'][1][0].set_metainfo(dict(flip=True, flip_direction='horizontal'))
-    with torch.no_grad():
-        merged = tta.test_step(data)[0].pred_sem_seg.data
-        alone = [tta.module.test_step(view)[0].seg_logits.data for view in views]
-    plain, flipped = (logits.softmax(0) for logits in alone)
-    assert torch.equal(merged, (plain + flipped.flip(-1)).argmax(0, keepdim=True))

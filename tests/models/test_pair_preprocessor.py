@@ -62,6 +62,8 @@ def test_a_batch_may_hold_only_one_domain_and_both_preprocessors_move_to_a_devic
 
 def test_errors_name_the_domain(pair):
     data = batch()
+    with pytest.raises(UserError, match='^this model trains on pairs of source and target images'):
+        pair(dict(inputs=data['inputs']['source']))
     data['inputs']['target'][0] = torch.rand(6, 12, 16)
     with pytest.raises(UserError, match='^target: .*6 channels'):
         pair(data)

@@ -8,6 +8,7 @@ import pytest
 import rasterio
 import tifffile
 from rasterio import Affine
+from refusals import refusal
 from tiny_isprs import Download, write_tif
 from tiny_scenes import Scenes, write
 
@@ -184,9 +185,7 @@ def test_a_suffix_that_no_depth_map_has(scenes):
 
 def test_a_seed_without_splits():
     assert read_splits(None, 'image', None) is None
-    with pytest.raises(UserError) as caught:
-        read_splits(None, 'image', 5)
-    assert str(caught.value) == '--seed is about splits: add --split'
+    assert refusal(read_splits, None, 'image', 5) == '--seed is about splits: add --split'
 
 
 def test_a_folder_that_may_not_be_read(scenes, monkeypatch):
@@ -215,9 +214,9 @@ def test_no_data_of_potsdam_that_is_not_declared(potsdam):
     heights[:2] = -9999
     write_tif(path, heights)
     for given in (None, (90.0, 110.0)):
-        with pytest.raises(UserError) as caught:
-            prepare_isprs([potsdam], 'out', IsprsSettings('potsdam', tile=8, dsm_range=given))
-        assert str(caught.value) == (
+        assert refusal(
+            prepare_isprs, [potsdam], 'out', IsprsSettings('potsdam', tile=8, dsm_range=given)
+        ) == (
             f'{path} has the height -9999, which looks like no-data that the file does not '
             'declare: declare it in every such file (rio edit-info --nodata=-9999.0 FILE), or give '
             'a --dsm-range LOW HIGH that includes it if it is a height'
@@ -244,11 +243,9 @@ def test_masks_of_another_size_than_their_images(tmp_path, monkeypatch):
     for path, shape in ((image, (9, 9, 3)), (mask, (9, 7))):
         path.parent.mkdir(parents=True)
         cv2.imwrite(str(path), np.ones(shape, np.uint8))
-    with pytest.raises(UserError) as caught:
-        loveda.prepare_loveda([tmp_path / 'in'], tmp_path / 'out', partial=True)
-    assert str(caught.value).startswith(
-        f'{mask} has another size than its image, {image}: check which belong together.'
-    )
+    assert refusal(
+        loveda.prepare_loveda, [tmp_path / 'in'], tmp_path / 'out', partial=True
+    ).startswith(f'{mask} has another size than its image, {image}: check which belong together.')
     assert not list((tmp_path / 'out').rglob('masks_png/*'))
 
 
@@ -257,7 +254,8 @@ def test_the_advice_does_not_name_an_option_that_was_given(tmp_path, monkeypatch
     path = tmp_path / 'in/Train/Rural/masks_png/0.png'
     path.parent.mkdir(parents=True)
     cv2.imwrite(str(path), np.ones((9, 9, 3), np.uint8))
-    with pytest.raises(UserError) as caught:
-        loveda.prepare_loveda([tmp_path / 'in'], tmp_path / 'out', partial=True)
-    assert str(caught.value) == f'{path} is 9×9×3 of uint8: a mask of LoveDA is 9×9 of uint8.'
+    assert (
+        refusal(loveda.prepare_loveda, [tmp_path / 'in'], tmp_path / 'out', partial=True)
+        == f'{path} is 9×9×3 of uint8: a mask of LoveDA is 9×9 of uint8.'
+    )
     assert not (tmp_path / 'out').exists()

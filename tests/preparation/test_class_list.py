@@ -8,7 +8,7 @@ from depthda.preparation.class_list import UNKNOWN, numbered, read_classes
 
 
 def read(tmp_path, text):
-    (tmp_path / 'classes.txt').write_text(text)
+    (tmp_path / 'classes.txt').write_bytes(text.encode())
     return read_classes(tmp_path / 'classes.txt')
 
 
@@ -23,30 +23,24 @@ def test_names_without_values_are_numbered_in_their_order(tmp_path):
     )
 
 
-def test_a_name_may_have_several_values_and_ignore_is_no_class(tmp_path):
-    found = read(tmp_path, 'wood 3\nwater: 7\nwood, 4\nignore 0\n')
-    assert found.names == ('wood', 'water')
-    assert found.values == {3: 0, 4: 0, 7: 1, 0: 255, 255: 255}
-
-
-def test_names_may_have_several_words_and_ignore_any_capitals(tmp_path):
-    found = read(tmp_path, "Trees, shrubs (low) 1\nshepherd's hut/yard: 2\nIgnore 0\nIGNORE 9")
-    assert found.names == ('Trees, shrubs (low)', "shepherd's hut/yard")
-    assert found.values == {1: 0, 2: 1, 0: 255, 9: 255, 255: 255}
-
-
-def test_255_is_ignored_unless_a_line_uses_it(tmp_path):
-    found = read(tmp_path, 'ground 0\nbuilding 255\nignore 254\n')
-    assert found.values == {255: 1, 0: 0, 254: 255}
-    assert found.table[[0, 254, 255]].tolist() == [0, 255, 1]
-    assert read(tmp_path, 'ground 0\nbuilding 1\n').values[255] == 255
-
-
-def test_lists_from_windows_and_other_separators_are_read(tmp_path):
-    (tmp_path / 'classes.txt').write_bytes('ground;0\r\nroad=1\r\nhouse:2\r\n'.encode('utf-8-sig'))
-    found = read_classes(tmp_path / 'classes.txt')
-    assert found.names == ('ground', 'road', 'house')
-    assert found.values == {255: 255, 0: 0, 1: 1, 2: 2}
+@pytest.mark.parametrize(
+    ('text', 'names', 'values'),
+    [
+        ('wood 3\nwater: 7\nwood, 4\nignore 0\n', 'wood/water', {3: 0, 4: 0, 7: 1, 0: 255}),
+        ("Trees, shrubs (low) 1\nshepherd's hut: 2\nIgnore 0\nIGNORE 9",
+         "Trees, shrubs (low)/shepherd's hut", {1: 0, 2: 1, 0: 255, 9: 255}),
+        # 255 is ignored unless a line uses it.
+        ('ground 0\nbuilding 255\nignore 254\n', 'ground/building', {255: 1, 0: 0, 254: 255}),
+        # A list from Windows, with other separators.
+        ('\ufeffground;0\r\nroad=1\r\nhouse:2\r\n', 'ground/road/house', {0: 0, 1: 1, 2: 2}),
+    ],
+)  # fmt: skip
+def test_names_may_have_several_words_and_values_and_ignore_is_no_class(
+    tmp_path, text, names, values
+):
+    found = read(tmp_path, text)
+    assert found.names == tuple(names.split('/')) and found.values == {255: 255} | values
+    assert all(found.table[value] == index for value, index in found.values.items())
 
 
 def test_listed_colours_are_the_palette(tmp_path):

@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
+from refusals import refusal
 from tiny_scenes import Scenes, write
 
-from depthda.errors import UserError
 from depthda.preparation.folder import prepare_folder
 from depthda.preparation.report import describe_folder as describe
 
@@ -59,9 +59,7 @@ def heights(low, high):
     ],
 )
 def test_files_and_options_that_do_not_match_are_refused(tmp_path, depths, cut, fault):
-    with pytest.raises(UserError) as caught:
-        prepare(tmp_path, depths, **cut)
-    assert str(caught.value) == fault.format(dsm=tmp_path / 'dsm')
+    assert refusal(prepare, tmp_path, depths, **cut) == fault.format(dsm=tmp_path / 'dsm')
     assert not (tmp_path / 'out').exists()
 
 

@@ -91,6 +91,9 @@ def test_other_settings_are_refused_and_replace_when_asked_to(prepared, capsys):
         f'or add --replace, which removes {COUNTS}; {MAPS}',
         capsys,
     )
+    whole = first.settings(cut=RANGE | dict(tile=None, stride=None))
+    with pytest.raises(UserError, match='was made with tile 12, and no tile is asked for'):
+        prepare_folder(out, whole)
     prepare_folder(out, settings, replace=True)
     assert not list(out.rglob('*_12_12.png')) and list(out.rglob('*_10_10.png'))
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import rasterio
 from PIL import Image
+from refusals import refusal
 from tiny_scenes import NO_HEIGHT, Scenes, write
 
 from depthda.errors import UserError
@@ -58,9 +59,7 @@ def test_heights_that_look_like_no_data_are_refused_unless_the_range_has_them(tm
     path = tmp_path / 'dsm/town_1_dsm.tif'
     write(path, scenes.heights[1], scenes.places[1])  # as it is, but without the tag
     settings = scenes.settings(cut=dict(depth_range=span))
-    with pytest.raises(UserError) as caught:
-        prepare_folder(out, settings)
-    assert str(caught.value) == (
+    assert refusal(prepare_folder, out, settings) == (
         f'{path} has the height -9999, which looks like no-data that the file does not declare: '
         'declare it in every such file (rio edit-info --nodata=-9999.0 FILE), or give a '
         '--depth-range LOW HIGH that includes it if it is a height'
@@ -157,9 +156,7 @@ def test_a_picture_of_another_format_than_its_name_is_named(tmp_path):
         ('PCX', 'is cut short, or not a picture: write it again'),
     ):
         Image.fromarray(grey).save(path, format=driver)
-        with pytest.raises(UserError) as caught:
-            prepare_folder(tmp_path / 'out', settings)
-        assert str(caught.value) == f'{path} {fault}'
+        assert refusal(prepare_folder, tmp_path / 'out', settings) == f'{path} {fault}'
     assert not (tmp_path / 'out').exists()
 
 
@@ -177,9 +174,7 @@ def test_pictures_turned_by_an_orientation_tag_are_refused(tmp_path, name, turn)
     picture, exif = Image.open(path), Image.Exif()
     exif[0x0112] = turn
     picture.save(path, exif=exif)
-    with pytest.raises(UserError) as caught:
-        prepare_folder(tmp_path / 'out', settings)
-    assert str(caught.value) == (
+    assert refusal(prepare_folder, tmp_path / 'out', settings) == (
         f'{path} is turned by its orientation tag ({turn}), which some tools follow and others '
         'do not: save it upright (mogrify -auto-orient FILE) and check that image, label and '
         'depth lie the same way'

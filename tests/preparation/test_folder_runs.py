@@ -1,7 +1,5 @@
 """Splits of a prepared folder, and runs that continue an earlier one."""
 
-import os
-
 import numpy as np
 import pytest
 from prepared_files import every_file, read
@@ -92,18 +90,6 @@ def test_images_of_one_ground_in_two_splits_get_a_warning(tmp_path):
     )
 
 
-def test_the_next_run_does_only_what_is_left(tmp_path):
-    scenes, out = Scenes(tmp_path), tmp_path / 'out'
-    prepare_folder(out, scenes.settings())
-    whole = every_file(out)
-    (out / 'depth/town_0_0_0_12_12.png').unlink()
-    (out / 'images/.town_0_0_0_12_12-abcd1234.png').write_bytes(b'half')
-    before = {path: path.stat().st_mtime_ns for path in out.rglob('town_[12]*')}
-    prepare_folder(out, scenes.settings())
-    assert every_file(out) == whole
-    assert {path: path.stat().st_mtime_ns for path in out.rglob('town_[12]*')} == before
-
-
 def test_the_order_in_which_images_finish_does_not_matter(tmp_path, monkeypatch):
     scenes = Scenes(tmp_path)
     prepare_folder(tmp_path / 'one', scenes.settings())
@@ -138,19 +124,6 @@ def test_an_image_on_a_cut_that_another_image_moved_is_left_out(tmp_path):
     assert every_file(tmp_path / 'out') == every_file(tmp_path / 'clean')
 
 
-def test_other_settings_and_other_folders_are_refused(tmp_path):
-    scenes, out = Scenes(tmp_path), tmp_path / 'out'
-    prepare_folder(out, scenes.settings())
-    with pytest.raises(UserError, match='was made with tile 12, and tile 10 is asked for'):
-        prepare_folder(out, scenes.settings(cut=dict(tile=10)))
-    with pytest.raises(UserError, match='was made with tile 12, and no tile is asked for'):
-        prepare_folder(out, scenes.settings(cut=dict(tile=None, stride=None)))
-    (tmp_path / 'other').mkdir()
-    (tmp_path / 'other/thesis.txt').write_text('')
-    with pytest.raises(UserError, match='holds other files .thesis.txt., and no manifest.json'):
-        prepare_folder(tmp_path / 'other', scenes.settings())
-
-
 def test_domains_of_one_dataset_need_the_same_classes(tmp_path):
     scenes = Scenes(tmp_path)
     prepare_folder(tmp_path / 'set/winter', scenes.settings(domain='winter'))
@@ -158,27 +131,3 @@ def test_domains_of_one_dataset_need_the_same_classes(tmp_path):
     (tmp_path / 'classes.txt').write_text('wood 255 255 0\nfield 0 90 0\nignore 0 0 0\n')
     with pytest.raises(UserError, match='domain summer in .* has the classes field, old wood'):
         prepare_folder(tmp_path / 'set/autumn', scenes.settings(domain='autumn'))
-
-
-def test_stopped_after_any_file_and_run_again_gives_the_same_bytes(tmp_path, monkeypatch):
-    scenes = Scenes(tmp_path)
-    splits = Splits({'train': 0.67, 'test': 0.33})
-    prepare_folder(tmp_path / 'clean', scenes.settings(splits=splits))
-    clean, out = every_file(tmp_path / 'clean'), tmp_path / 'out'
-    replace, left = os.replace, 0
-
-    def stop_in_time(source, target):
-        nonlocal left
-        left -= 1
-        if left < 0:
-            raise KeyboardInterrupt
-        replace(source, target)
-
-    monkeypatch.setattr(os, 'replace', stop_in_time)
-    for files in (0, 1, 5, 30, 40):
-        left = files
-        with pytest.raises(KeyboardInterrupt):
-            prepare_folder(out, scenes.settings(splits=splits))
-    left = 1000
-    prepare_folder(out, scenes.settings(splits=splits))
-    assert every_file(out) == clean

@@ -4,9 +4,9 @@ import shutil
 
 import numpy as np
 import pytest
+from refusals import refusal
 from tiny_scenes import Scenes, write
 
-from depthda.errors import UserError
 from depthda.preparation.folder import prepare_folder
 from depthda.preparation.splits import Splits
 
@@ -32,9 +32,7 @@ def prepare(images, splits, out='out'):
 
 def test_each_copy_in_another_split_is_named(images, tmp_path):
     lists = {'train': ['a', 'c'], 'val': ['b'], 'test': ['d']}
-    with pytest.raises(UserError) as caught:
-        prepare(images, Splits(lists=lists))
-    assert str(caught.value) == (
+    assert refusal(prepare, images, Splits(lists=lists)) == (
         f'2 copies of images would be in another split than the original ({images}/b.png in val = '
         f'{images}/a.png in train, {images}/d.png in test = {images}/a.png in train): keep one '
         'file of each image, or name all copies of an image in one list (--split NAME=FILE)'

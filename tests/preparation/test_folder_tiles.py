@@ -121,21 +121,6 @@ def test_places_without_image_are_left_out_and_small_images_kept(tmp_path):
     assert again == manifest
 
 
-def test_heights_on_another_grid_are_refused_or_warped(tmp_path):
-    scenes, out = Scenes(tmp_path, [(20, 26)]), tmp_path / 'out'
-    east, north = scenes.places[0]
-    y, x = np.mgrid[:14, :17]
-    slope = (2.0 * x + 100).astype(np.float32)  # of pixels of 1 m, from 2 m west and north
-    write(tmp_path / 'dsm/town_0_dsm.tif', slope, (east - 2, north + 2), pixel=1.0)
-    with pytest.raises(UserError, match='town_0_dsm.tif .* pixels of 1×1 .* --warp-depth'):
-        prepare_folder(out, scenes.settings())
-    assert not list(out.glob('*/*'))
-    prepare_folder(out, scenes.settings(cut=dict(warp=True, depth_range=(100.0, 132.0))))
-    column = (np.arange(12) + 0.5) * 0.5 + 2 - 0.5
-    expected = np.rint(2.0 * column / 32 * 65535)
-    assert np.abs(read(out / 'depth/town_0_0_0_12_12.png') - expected).max() <= 2
-
-
 def test_a_range_clips_outliers_and_holds_a_part_of_the_heights(tmp_path):
     scenes = Scenes(tmp_path, [(16, 16)])
     scenes.heights[0][scenes.heights[0] == NO_HEIGHT] = 200

@@ -1,6 +1,5 @@
 """Runs that continue an earlier one, or must not, and settings that are refused."""
 
-import json
 import os
 import shutil
 
@@ -10,46 +9,9 @@ from isprs_cases import ALL_PRODUCTS, TILE, prepare
 from prepared_files import every_file, pictures
 from tiny_isprs import HEIGHT, WIDTH, write_tif
 
-from depthda.datasets.isprs import Potsdam
 from depthda.depth.maps import write_codes
 from depthda.errors import UserError
 from depthda.io.lock import locked
-from depthda.preparation import cut
-
-
-def test_the_next_run_finishes_an_interrupted_one(potsdam, tmp_path, monkeypatch):
-    out, whole = tmp_path / 'out', tmp_path / 'whole'
-    prepare(potsdam, whole)
-    written = []
-
-    def break_off(path, picture):
-        if len(written) == 40:  # in the second area: 12 places of 2 such files
-            raise KeyboardInterrupt
-        written.append(path)
-        return write(path, picture)
-
-    write = cut.write_image
-    monkeypatch.setattr(cut, 'write_image', break_off)
-    with pytest.raises(KeyboardInterrupt):
-        prepare(potsdam, out)
-    assert not (out / 'manifest.json').exists()
-    unfinished = json.loads((out / 'manifest.unfinished.json').read_text())
-    assert list(unfinished['areas']) == ['2_10']
-    assert len(Potsdam(str(out), areas=['2_10'], depth=None, labels=False)) == 12
-    assert {path.name[:5] for path in out.glob('*/*')} == {'2_10_'}
-    # A killed one would leave some.
-    (out / 'images_irrg/6_7_0_0_8_8.png').write_bytes(b'')
-    with pytest.raises(UserError, match=r'has 1 tile of area 6_7 .*unfinished.json lists 0: run'):
-        Potsdam(str(out), areas=['6_7'], depth=None, labels=False)
-    monkeypatch.setattr(cut, 'write_image', write)
-    first = out / 'labels/2_10_0_0_8_8.png'
-    before = first.stat().st_mtime_ns
-    steps = []
-    prepare(potsdam, out, run=dict(progress=lambda *step: steps.append(step)))
-    assert steps == [('areas', 0, 2), ('areas', 1, 2), ('areas', 2, 2)]  # heights are known
-    assert first.stat().st_mtime_ns == before
-    assert pictures(out) == pictures(whole)
-    assert [path.name for path in out.rglob('.*')] == ['.lock']
 
 
 def test_only_what_is_missing_or_changed_is_cut(potsdam, download, tmp_path):
@@ -131,23 +93,6 @@ def test_mistakes_are_sentences_and_write_nothing(potsdam, tmp_path, settings, m
     with pytest.raises(UserError, match=message):
         prepare(potsdam, tmp_path / 'out', **settings)
     assert not (tmp_path / 'out').exists()
-
-
-def test_a_folder_of_something_else_is_left_alone(potsdam, tmp_path):
-    (tmp_path / 'out').mkdir()
-    (tmp_path / 'out/notes.txt').touch()
-    with pytest.raises(UserError, match=r'out holds other files \(notes.txt\), and no'):
-        prepare(potsdam, tmp_path / 'out')
-    assert os.listdir(tmp_path / 'out') == ['notes.txt']
-    (tmp_path / 'out/notes.txt').rename(tmp_path / 'out/manifest.json')
-    (tmp_path / 'out/manifest.json').write_text('{"settings": {}, "scenes": {}}')
-    with pytest.raises(UserError, match='out/manifest.json is not the manifest of tiles'):
-        prepare(potsdam, tmp_path / 'out')
-    (tmp_path / 'out/notes.txt').touch()
-    with pytest.raises(UserError, match='notes.txt is a file: name a folder'):
-        prepare(potsdam, tmp_path / 'out/notes.txt')
-    with pytest.raises(UserError, match=r'there is no \S+nowhere: give the zips'):
-        prepare(tmp_path / 'nowhere', tmp_path / 'new')
 
 
 def test_a_run_that_cut_nothing_does_not_fix_the_settings(potsdam, tmp_path):

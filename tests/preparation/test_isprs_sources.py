@@ -6,7 +6,7 @@ import zipfile
 import numpy as np
 import pytest
 from isprs_cases import ALL_PRODUCTS, AREAS, prepare, tiles, zipped
-from prepared_files import every_file, pictures, read
+from prepared_files import every_file, pictures
 from tiny_isprs import COLOURS, HEIGHT, WIDTH, Download, height_at, label_at, pack, write_tif
 
 from depthda.errors import UserError
@@ -137,33 +137,3 @@ def test_the_error_names_a_truncated_file(download, tmp_path, pattern, kept):
     for number, folder in enumerate((source, zips)):
         with pytest.raises(UserError, match=rf'{path.name} cannot be read .*unpack it again'):
             prepare(folder, tmp_path / f'{number}', tile=100)
-
-
-def test_an_unsafe_zip_is_refused_before_anything_is_written(potsdam, tmp_path):
-    zips = zipped(potsdam, tmp_path / 'zips')
-    with zipfile.ZipFile(zips / '2_Ortho_RGB.zip', 'a') as archive:
-        archive.writestr('../../outside.tif', b'')
-    with pytest.raises(UserError, match=r'2_Ortho_RGB.zip is not safe to unpack'):
-        prepare(zips, tmp_path / 'out')
-    assert not (tmp_path / 'out').exists() and not list(tmp_path.rglob('outside.tif'))
-
-
-def test_zips_next_to_their_unpacked_files_as_other_libraries_keep_them(tmp_path):
-    """One zip has no folder inside, and the areas have only 2×2 pixels."""
-    small = Download(tmp_path / 'vaihingen', 2, 2).vaihingen([1, 38])
-    shutil.move(small / 'ISPRS/top', small / 'top')
-    for path in (small / 'ISPRS/gts').iterdir():
-        shutil.move(path, small)
-    with zipfile.ZipFile(small / 'ground_truth_COMPLETE.zip', 'w') as archive:
-        for path in sorted(small.glob('*.tif')):
-            archive.write(path, path.name)
-    pack(small / 'top', small / 'images.zip')
-    settings = dict(dataset='vaihingen', tile=2, depth=())
-    prepare(small, tmp_path / 'both', **settings)
-    prepare(sorted(small.glob('*.zip')), tmp_path / 'zips', **settings)
-    assert every_file(tmp_path / 'both') == every_file(tmp_path / 'zips')
-    y, x = np.mgrid[:2, :2]
-    label = read(tmp_path / 'zips/labels/area38_0_0_2_2.png')
-    expected = label_at(38, y, x)
-    np.testing.assert_array_equal(label, np.where(expected == 6, 255, expected))
-    assert len(pictures(tmp_path / 'zips')) == 4

@@ -21,7 +21,6 @@ from tiny_isprs import (
     write_tif,
 )
 
-from depthda.datasets.isprs import Potsdam, Vaihingen
 from depthda.errors import UserError
 from depthda.preparation.class_list import ClassList
 from depthda.preparation.cut import LabelRows
@@ -71,18 +70,6 @@ def test_image_label_and_heights_are_of_the_place_in_the_name(potsdam, tmp_path)
     names = [{path.name for path in (out / folder).iterdir()} for folder in folders]
     assert all(each == names[0] for each in names) and len(names[0]) == 3 * 3 * 4
     assert '3_13_18_13_26_21.png' in names[0]  # moved back to end with the image
-
-
-def test_the_datasets_read_what_is_prepared(potsdam, download, tmp_path):
-    prepare(potsdam, tmp_path / 'p')
-    dataset = Potsdam(str(tmp_path / 'p'), areas=list(AREAS))
-    assert len(dataset) == 36
-    source = Download(tmp_path / 'v-download').vaihingen([2, 38])
-    prepare(source, tmp_path / 'v', 'vaihingen', depth=())
-    assert len(Vaihingen(str(tmp_path / 'v'), areas=['area2', 'area38'], depth=None)) == 24
-    assert not (tmp_path / 'v/dsm').exists()
-    for area, y, x, tile in tiles(tmp_path / 'v', 'images_irrg'):
-        np.testing.assert_array_equal(tile, image_at(int(area[4:]), y, x))
 
 
 def test_the_stride_and_the_default_tiles(potsdam, tmp_path):

@@ -6,7 +6,6 @@ import cv2
 import numpy as np
 import pytest
 
-from depthda.datasets.loveda import LoveDARGBD
 from depthda.errors import UserError
 from depthda.io.lock import locked
 from depthda.preparation import loveda
@@ -107,21 +106,6 @@ def test_zips_in_a_zip_are_read_and_unpacked_files_are_preferred(zips, tmp_path)
         prepare_loveda([outer], tmp_path / 'c')
 
 
-def test_the_dataset_class_reads_it(zips, tmp_path):
-    prepare_loveda(zips, tmp_path / 'a')
-    dataset = LoveDARGBD(str(tmp_path / 'a'), 'Urban', 'Train', depth=None, pipeline=[])
-    assert len(dataset) == 2
-
-
-def test_links_in_a_circle_are_followed_once(zips, tmp_path):
-    source = tmp_path / 'unpacked'
-    for path in zips:
-        with zipfile.ZipFile(path) as archive:
-            archive.extractall(source)
-    (source / 'Train/all').symlink_to(source)
-    assert not prepare_loveda([source], tmp_path / 'out')
-
-
 def test_merged_domains_are_separated_by_number(tmp_path):
     for name, content in official().items():
         split, _, folder, file = name.split('/')
@@ -131,31 +115,6 @@ def test_merged_domains_are_separated_by_number(tmp_path):
         path.write_bytes(content)
     assert prepare_loveda([tmp_path / 'merged'], tmp_path / 'out') == []
     assert files(tmp_path / 'out') == official()
-
-
-@pytest.mark.parametrize('stop', [1, 4, 9])
-def test_an_interrupted_run_is_continued_by_the_next(zips, tmp_path, monkeypatch, stop):
-    out, written, write = tmp_path / 'out', [], loveda._write
-
-    def interrupted(file, *rest):
-        if len(written) == stop:
-            raise KeyboardInterrupt
-        written.append(file)
-        write(file, *rest)
-
-    monkeypatch.setattr(loveda, '_write', interrupted)
-    with pytest.raises(KeyboardInterrupt):
-        prepare_loveda(zips, out, workers=1)
-    monkeypatch.setattr(loveda, '_write', write)
-    assert len(files(out)) == stop
-    before = {p: p.stat().st_mtime_ns for p in out.rglob('*.png')}
-    # Another program has left one file incomplete.
-    first = next(iter(before))
-    content = first.read_bytes()
-    first.write_bytes(content[:-9])
-    assert prepare_loveda(zips, out) == []
-    assert files(out) == official()
-    assert all(p.stat().st_mtime_ns == t for p, t in before.items() if p != first)
 
 
 def test_missing_files_are_reported(zips, tmp_path):

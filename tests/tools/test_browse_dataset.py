@@ -48,14 +48,6 @@ def test_a_pair_is_shown_as_two_images(run, sample):
         ),
         ((CONFIG, '--out', __file__), f'error: --out {__file__} is a file: give a folder.'),
         ((CONFIG, '--number', '0'), 'error: --number 0 --repeat 1: both must be at least 1.'),
-        (
-            (CONFIG, '--cfg-options', 'train_dataloader.dataset.data_rot=x'),
-            "error: 'train_dataloader.dataset.data_rot' is not in the config: did you mean",
-        ),
-        (
-            (CONFIG, '--cfg-options', '+train_dataloader.dataset.holdot=1'),
-            "error: train_dataloader.dataset: LoveDARGBD takes no 'holdot'; did you mean",
-        ),
     ],
 )
 def test_a_mistake_is_one_sentence_and_status_2(run, arguments, sentence):

@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 import pytest
 import rasterio
+from refusals import refusal
 
 from depthda.datasets.synthetic import generate_tile, make_world, write_sample
 from depthda.errors import UserError
@@ -119,7 +120,5 @@ def test_a_file_in_place_of_the_dataset_is_refused(tmp_path):
         (tmp_path / 'dataset/a/b', 'cannot be made (Not a directory): name another folder'),
         ('/proc/nope', 'cannot be made (No such file or directory): name another folder'),
     ):
-        with pytest.raises(UserError) as caught:
-            write_sample(path, make_world(size=64), COUNTS)
-        assert str(caught.value) == f'{path} {fault}'
+        assert refusal(write_sample, path, make_world(size=64), COUNTS) == f'{path} {fault}'
     assert (tmp_path / 'dataset').read_text() == 'text' and len(list(tmp_path.iterdir())) == 1

@@ -4,10 +4,8 @@ import json
 import os
 import re
 import shlex
-import signal
 import subprocess
 import sys
-import time
 from functools import partial
 from pathlib import Path
 
@@ -46,30 +44,6 @@ def test_workers_write_the_same_files_and_the_command_describes_them(tmp_path):
     assert json.loads((out / 'manifest.json').read_text()) == alone
 
 
-def test_workers_end_with_the_run_that_is_killed(tmp_path):
-    """Otherwise they would continue their work while the next run does the same."""
-    large = Download(tmp_path / 'in', 300, 300)
-    source = large.potsdam({'2_10': 1, '2_11': 2, '2_12': 3, '3_10': 4})
-    out = tmp_path / 'out'
-    settings = IsprsSettings('potsdam', 20, 15, depth=())
-    command = [sys.executable, str(TOOL), 'isprs', 'potsdam', str(source), '--out', str(out)]
-    command += ['--tile', '20', '--stride', '15', '--workers', '2', '--depth']
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
-        while process.poll() is None and sum(1 for _ in out.rglob('*.png')) < 100:
-            time.sleep(0.02)
-        process.kill()
-        # The workers hold the other end of the pipes, which closes when the last of them ends.
-        process.communicate(timeout=60)
-    assert process.returncode == -signal.SIGKILL
-    before = _contents(out)
-    time.sleep(0.5)
-    assert _contents(out) == before
-    prepare_isprs([source], tmp_path / 'alone', settings)
-    assert 100 <= len(before) < len(_contents(tmp_path / 'alone'))
-    prepare_isprs([source], out, settings)
-    assert _contents(out) == _contents(tmp_path / 'alone')
-
-
 @pytest.fixture
 def call(run_tool):
     return partial(run_tool, 'prepare_dataset')
@@ -85,13 +59,6 @@ def test_a_mistake_is_one_sentence_and_exit_code_2(tmp_path, call):
     options = '--labels none --depth --nearest-colour --tile 8'
     code, _, err = call('isprs', 'potsdam', source, '--out', tmp_path / 'out', *options.split())
     assert code == 2 and '--nearest-colour needs --labels full' in err
-
-
-def test_the_help_has_an_example(call):
-    for arguments in (['--help'], ['isprs', '--help']):
-        code, out, _ = call(*arguments)
-        assert code == 0
-        assert 'prepare_dataset.py isprs potsdam Potsdam.zip --out data/potsdam' in out
 
 
 ROOT = TOOL.parents[1]

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import tifffile
 from PIL import Image
+from refusals import refusal
 from tiny_depth_anything import save_tiny
 
 from depthda.depth.monocular.estimate import DepthSettings, estimate_depth
@@ -39,22 +40,6 @@ def pixels(seed=0, bits=8):
     return rng.integers(0, 1 << bits, (70, 70, 3)).astype(np.uint8 if bits == 8 else np.uint16)
 
 
-def test_other_images_with_the_same_names_are_refused(run, tmp_path):
-    Image.fromarray(pixels(0)).save(tmp_path / 'in/a.png')
-    (tmp_path / 'more').mkdir()
-    Image.fromarray(pixels(1)).save(tmp_path / 'more/a.png')
-    assert run() == []
-    before = {path: path.read_bytes() for path in (tmp_path / 'out').iterdir()}
-    with pytest.raises(UserError) as caught:
-        run('more')
-    assert str(caught.value) == (
-        f'{tmp_path}/out/a.png is the map of another image than {tmp_path}/more/a.png: name '
-        'another folder with --out or --name, or remove the map.'
-    )
-    assert {path: path.read_bytes() for path in (tmp_path / 'out').iterdir()} == before
-    assert run() == []
-
-
 def test_a_refused_run_leaves_nothing_and_the_advised_one_works(run, tmp_path):
     tifffile.imwrite(tmp_path / 'in/a.tif', pixels(bits=12), photometric='rgb')
     with pytest.raises(UserError, match='values of type uint16, and the network takes 8 bits'):
@@ -63,14 +48,6 @@ def test_a_refused_run_leaves_nothing_and_the_advised_one_works(run, tmp_path):
     assert run(value_range=(0, 4095)) == []
     settings = json.loads((tmp_path / 'out' / MANIFEST).read_text())['settings']
     assert settings['value_range'] == [0, 4095]
-
-
-def test_a_refused_run_leaves_an_existing_folder_unchanged(run, tmp_path):
-    tifffile.imwrite(tmp_path / 'in/a.tif', pixels(bits=12), photometric='rgb')
-    (tmp_path / 'out/empty').mkdir(parents=True)
-    with pytest.raises(UserError):
-        run()
-    assert [path.name for path in (tmp_path / 'out').iterdir()] == ['empty']
 
 
 @pytest.mark.parametrize('span', [(0, 5), (10000, 20000)])
@@ -99,18 +76,6 @@ def test_weights_that_return_one_depth(run, tmp_path, monkeypatch):
     assert run() == ['warning: 1 map of one depth (a.png): check the images and the weights']
 
 
-def test_a_tiff_of_several_pages(run, tmp_path):
-    path = tmp_path / 'in/a.tif'
-    tifffile.imwrite(path, np.stack([pixels(0), pixels(1)]), photometric='rgb')
-    with pytest.raises(UserError) as caught:
-        run()
-    assert str(caught.value) == (
-        f'{path} is a TIFF of 2 pages: save each page as a file of its own (bands of one image as '
-        'one page)'
-    )
-    assert not (tmp_path / 'out').exists()
-
-
 def test_a_tiff_with_a_palette(run, tmp_path):
     colours = np.zeros((3, 256), np.uint16)
     path = tmp_path / 'in/a.tif'
@@ -118,15 +83,6 @@ def test_a_tiff_with_a_palette(run, tmp_path):
     with pytest.raises(UserError, match='is a picture with a palette: save it as red, green, blue'):
         run()
     assert not (tmp_path / 'out').exists()
-
-
-def test_the_map_of_a_turned_jpeg_fits_the_image_that_training_reads(run, tmp_path):
-    exif = Image.Exif()
-    exif[0x0112] = 6
-    Image.fromarray(pixels()[:50]).save(tmp_path / 'in/a.jpg', exif=exif)
-    run()
-    with Image.open(tmp_path / 'out/a.png') as depth:
-        assert depth.size == (50, 70)
 
 
 def masks(folder, *values):
@@ -147,9 +103,7 @@ def masks(folder, *values):
 )
 def test_label_masks_in_place_of_images(run, tmp_path, values, named):
     masks(tmp_path / 'in', *values)
-    with pytest.raises(UserError) as caught:
-        run()
-    assert str(caught.value) == (
+    assert refusal(run) == (
         f'{tmp_path}/in holds label masks (one band with the values {named}), not images: give the '
         'folder of the images.'
     )
@@ -185,8 +139,6 @@ def test_a_value_range_says_that_few_values_are_brightness(run, tmp_path):
 @pytest.mark.parametrize('name', ['../evil', 'a/b', '..', ''])
 def test_a_name_that_is_a_path(tmp_path, name):
     Image.new('RGB', (9, 9)).save(tmp_path / 'a.png')
-    with pytest.raises(UserError) as caught:
-        find_jobs([str(tmp_path)], None, name)
-    assert str(caught.value) == (
+    assert refusal(find_jobs, [str(tmp_path)], None, name) == (
         f'--name {name!r} is not the name of a folder: give one without slashes.'
     )

@@ -222,22 +222,6 @@ def test_memory_holds_one_batch_ahead_one_in_the_network_and_one_to_write(
     assert alive == 0 and 8 <= most <= 12
 
 
-def test_reading_network_and_writing_overlap(estimator, forty, tmp_path, monkeypatch):
-    def slowly(function, at):
-        def slow(*args):
-            # The thread waits, as for a disk or a GPU.
-            time.sleep(0.02 * (len(args[1]) if at == 'whole' else 1))
-            return function(*args)
-
-        return slow
-
-    for owner, at in [(Pipeline, '_read'), (Pipeline, '_write'), (DepthEstimator, 'whole')]:
-        monkeypatch.setattr(owner, at, slowly(getattr(owner, at), at))
-    summary = run(estimator, forty, tmp_path / 'out', DepthSettings(batch_size=4, workers=1))
-    # One after the other they would take 2.4 seconds.
-    assert 0.8 < summary.seconds < 2
-
-
 def test_pixels_without_data_have_no_depth(estimator, tmp_path):
     folder = tmp_path / 'in'
     folder.mkdir()

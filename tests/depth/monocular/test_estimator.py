@@ -202,14 +202,6 @@ def test_a_smooth_scene_of_four_times_the_size_shows_no_seam(monkeypatch, worker
     assert np.corrcoef(patchwork.ravel(), field.ravel())[0, 1] < 0.9
 
 
-def test_a_real_network_leaves_no_seam_in_a_smooth_scene(tiny, workers, monkeypatch):
-    y, x = np.mgrid[: 4 * SIDE, : 4 * SIDE] / SIDE
-    image = np.dstack([127 + 100 * np.sin(x + k) * np.cos(y / 2 + k) for k in range(3)])
-    grid = TileGrid(4 * SIDE, 4 * SIDE, SIDE, 18)
-    depth = tiny.tiled(np.rint(image).astype(np.uint8), grid, 5, workers)
-    assert depth.std() > 0.01 and seam(depth, grid) < 1.5
-
-
 def test_pixels_without_data_do_not_affect_the_others(monkeypatch, workers):
     field = smooth(4 * SIDE)
     image = as_image(field)

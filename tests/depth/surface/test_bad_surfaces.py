@@ -1,22 +1,15 @@
 """Surface models that once led to useless maps, and runs that once left files behind."""
 
 import re
-import resource
-import subprocess
-import sys
-from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 from tiny_surface import hills, write_surface
 
-from depthda.depth.surface.folder import MANIFEST
 from depthda.depth.surface.normalize import SurfaceSettings, map_surfaces
 from depthda.depth.surface.report import describe
 from depthda.errors import UserError
-
-TOOL = Path(__file__).parents[3] / 'tools/normalize_dsm.py'
 
 
 @pytest.fixture
@@ -63,22 +56,3 @@ def test_a_refused_run_leaves_no_lock_among_other_files(tmp_path, dsm):
     with pytest.raises(UserError, match=r'holds other files \(x.png\), and no manifest.json'):
         warnings(dsm, tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir()) == ['dsm', 'empty', 'x.png']
-
-
-def test_a_full_disk_leaves_nothing(tmp_path, dsm):
-    done = subprocess.run(
-        [sys.executable, str(TOOL), str(dsm), '--out', str(tmp_path / 'out/deep')],
-        capture_output=True,
-        text=True,
-        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000)),
-    )
-    assert done.returncode == 2 and 'cannot be written (File too large)' in done.stderr
-    assert [path.name for path in tmp_path.iterdir()] == ['dsm']
-
-
-def test_a_manifest_without_maps_is_replaced(tmp_path, dsm):
-    map_surfaces([str(dsm)], tmp_path / 'out', SurfaceSettings(value_range=(0, 50)))
-    for path in (tmp_path / 'out').glob('*.png'):
-        path.unlink()
-    map_surfaces([str(dsm)], tmp_path / 'out', SurfaceSettings(nodata=(-1.0,)))
-    assert '"nodata": [\n      -1.0' in (tmp_path / 'out' / MANIFEST).read_text()

@@ -39,6 +39,14 @@ def mistake(registry, **config: dict) -> str:
             'model.loss_decode has no type: name the class to build, or remove model.loss_decode '
             'if the config it is built on has no such part.',
         ),
+        (
+            dict(type='RGBDDataPreprocessor', mean=[0.0], std=[1.0], pad_vall=3),
+            "model: RGBDDataPreprocessor takes no 'pad_vall'; did you mean 'pad_val'?",
+        ),
+        (
+            dict(type='FCNHead', in_channels=4, channels=2),
+            "model: FCNHead needs 'num_classes', which the config does not set: add it.",
+        ),
         # Of the base class, BaseDecodeHead.
         (dict(num_class=3), "model: FCNHead takes no 'num_class'; did you mean 'num_classes'?"),
         (
@@ -48,22 +56,9 @@ def mistake(registry, **config: dict) -> str:
         ),
     ],
 )
-def test_a_head(change, sentence):
-    assert mistake(MODELS, model=HEAD | change) == sentence
-
-
-def test_an_argument_that_is_passed_on_to_the_base_class():
-    preprocessor = dict(type='RGBDDataPreprocessor', mean=[0.0], std=[1.0], pad_vall=3)
-    assert mistake(MODELS, model=preprocessor) == (
-        "model: RGBDDataPreprocessor takes no 'pad_vall'; did you mean 'pad_val'?"
-    )
-
-
-def test_an_argument_that_is_missing():
-    short = {key: value for key, value in HEAD.items() if key != 'num_classes'}
-    assert mistake(MODELS, model=short) == (
-        "model: FCNHead needs 'num_classes', which the config does not set: add it."
-    )
+def test_a_model(change, sentence):
+    whole = change if len(change) > 2 else HEAD | change
+    assert mistake(MODELS, model=whole) == sentence
 
 
 def test_a_value_that_a_class_refuses():
@@ -85,6 +80,12 @@ def test_the_innermost_part_that_the_config_has():
     data['pipeline'].append(dict(type='PackSegInputs'))
     sentence = mistake(DATASETS, train_dataloader=dict(dataset=data)['dataset'])
     assert sentence.startswith('train_dataloader.pipeline.1: BalancedCrop cannot be built')
+
+
+def test_of_two_parts_of_one_type_the_one_with_the_mistake_is_named():
+    cfg = Config(dict(model=dict(decode_head=HEAD, auxiliary_head=HEAD | dict(num_class=3))))
+    with pytest.raises(UserError, match='^model.auxiliary_head: FCNHead'), build_mistakes(cfg):
+        MODELS.build(cfg.model.auxiliary_head)
 
 
 def test_a_part_of_another_type_than_its_base_has():

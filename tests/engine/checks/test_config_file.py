@@ -15,9 +15,7 @@ def error_of(tmp_path):
     def read(**files: str) -> str:
         for name, text in files.items():
             (tmp_path / f'{name}.py').write_text(text)
-        with pytest.raises(UserError) as caught:
-            read_config(tmp_path / 'a.py')
-        return str(caught.value).replace(f'{tmp_path}/', '')
+        return refusal(read_config, tmp_path / 'a.py').replace(f'{tmp_path}/', '')
 
     return read
 

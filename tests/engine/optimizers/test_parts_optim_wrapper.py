@@ -1,13 +1,9 @@
-from pathlib import Path
-
 import pytest
 import torch
-from mmengine.config import Config
 from mmengine.optim import OptimWrapperDict, build_optim_wrapper
 from torch import nn
 
 from depthda.engine.optimizers.autocast_optim_wrapper import AutocastOptimWrapper
-from depthda.engine.prepare import use_amp
 from depthda.errors import UserError
 
 
@@ -52,17 +48,6 @@ def test_what_stands_beside_the_parts_holds_for_all_that_do_not_say_otherwise():
     assert all(isinstance(wrapper, AutocastOptimWrapper) for wrapper in wrappers.values())
     assert wrappers['first'].clip_grad_kwargs == dict(max_norm=1)
     assert wrappers['second'].clip_grad_kwargs == dict(max_norm=3)
-
-
-def test_amp_changes_all_parts_of_the_schedule():
-    schedule = Path(__file__).parents[3] / 'configs/_base_/schedules/adam-rmsprop-drdg.py'
-    cfg = Config.fromfile(schedule)
-    use_amp(cfg)
-    model = Pair()
-    model.parts = dict(generators=('a', 'b'), critics=('c',))
-    wrappers = build_optim_wrapper(model, cfg.optim_wrapper)
-    assert all(isinstance(wrapper, AutocastOptimWrapper) for wrapper in wrappers.values())
-    assert wrappers.get_lr() == {'generators.lr': [5e-4], 'critics.lr': [5e-4]}
 
 
 def test_a_part_may_have_rates_of_its_own_for_some_parameters():

@@ -4,7 +4,7 @@ import pytest
 import torch
 from mmengine.optim import LinearLR
 from mmseg.engine.optimizers import LearningRateDecayOptimizerConstructor
-from mmseg.registry import MODELS, OPTIM_WRAPPER_CONSTRUCTORS
+from mmseg.registry import MODELS
 from torch import nn
 
 import depthda.models.backbones.dual_backbone
@@ -261,11 +261,6 @@ def test_mistakes_are_explained():
         wrapper(dual(), decay=0.9)
     with pytest.raises(UserError, match='has no lr'):
         wrapper(dual(), dict(type='AdamW'))
-
-
-def test_it_is_registered():
-    kind = StageDecayOptimWrapperConstructor
-    assert OPTIM_WRAPPER_CONSTRUCTORS.get(kind.__name__) is kind
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from datetime import datetime, timezone
 
 import numpy as np
 import pytest
+from refusals import refusal
 
 from depthda.checkpoints.loading import file_hash
 from depthda.errors import UserError
@@ -150,33 +151,31 @@ def test_the_order_and_the_folder_of_the_images_do_not_matter(tmp_path):
     assert one['mIoU'] == other['mIoU']
 
 
-def refusal(a, b, **kwargs):
-    with pytest.raises(UserError) as caught:
-        compare(a, b, resamples=5, **kwargs)
-    return str(caught.value)
-
-
 def test_what_cannot_be_compared_is_refused(tmp_path):
     a = make_run(tmp_path / 'a', 0.6)
     fewer = make_run(tmp_path / 'fewer', 0, tiles=make_tiles(0.7, images=5))
-    assert re.search(r'same images \(6 and 5; not in both: Rural/Test/13\)', refusal(a, fewer))
+    assert re.search(
+        r'same images \(6 and 5; not in both: Rural/Test/13\)', refusal(compare, a, fewer)
+    )
     domain = make_run(tmp_path / 'urban', 0, tiles=make_tiles(0.7, domains=('Urban',)))
-    assert 'same images' in refusal(a, domain)
+    assert 'same images' in refusal(compare, a, domain)
     truth = make_run(tmp_path / 'truth', 0, tiles=make_tiles(0.7, world=1))
-    assert re.search(r'different labels on 6 images \(/data/.*/10.png', refusal(a, truth))
+    assert re.search(r'different labels on 6 images \(/data/.*/10.png', refusal(compare, a, truth))
     classes = make_run(tmp_path / 'classes', 0, tiles=make_tiles(0.7, classes=list('abc')))
-    assert 'different classes' in refusal(a, classes)
+    assert 'different classes' in refusal(compare, a, classes)
     for seed in (4, 5):
         make_run(tmp_path / 'seeds' / f'{seed}', 0.7, seed=seed)
-    text = refusal(a, tmp_path / 'seeds')
+    text = refusal(compare, a, tmp_path / 'seeds')
     assert re.search(r'no run of A \(seed 0\).*\(seed 4; seed 5\)', text)
-    assert 'smaller --block' in refusal(a, make_run(tmp_path / 'b', 0.7), block=6)
-    assert 'at least 1' in refusal(a, a, block=0)
+    assert 'smaller --block' in refusal(compare, a, make_run(tmp_path / 'b', 0.7), block=6)
+    assert 'at least 1' in refusal(compare, a, a, block=0)
     same = f'A and B are both {a}: give the folders of two runs.'
-    assert refusal(a, tmp_path / 'b' / '..' / 'a') == same
+    assert refusal(compare, a, tmp_path / 'b' / '..' / 'a') == same
     make_run(tmp_path / 'two' / 'x', 0.6)
     make_run(tmp_path / 'two' / 'y', 0.6)
-    assert re.search(r'A has two runs of seed 0, .*/x and .*/y', refusal(tmp_path / 'two', a))
+    assert re.search(
+        r'A has two runs of seed 0, .*/x and .*/y', refusal(compare, tmp_path / 'two', a)
+    )
 
 
 def test_a_single_run_is_compared_with_a_single_run_of_any_seed(tmp_path):
@@ -190,18 +189,20 @@ def test_a_single_run_is_compared_with_a_single_run_of_any_seed(tmp_path):
 
 def test_folders_that_are_not_tested_runs_are_refused(tmp_path):
     a = make_run(tmp_path / 'a', 0.6)
-    assert 'there is no folder' in refusal(tmp_path / 'none', a)
+    assert 'there is no folder' in refusal(compare, tmp_path / 'none', a)
     (tmp_path / 'empty').mkdir()
-    assert 'no tested run' in refusal(tmp_path / 'empty', a)
+    assert 'no tested run' in refusal(compare, tmp_path / 'empty', a)
     server = make_run(tmp_path / 'server', 0.6, report=None)
-    assert 'server protocol' in refusal(a, server)
+    assert 'server protocol' in refusal(compare, a, server)
     stale = make_run(tmp_path / 'stale', 0.6)
     save_tiles(stale / 'tiles.npz', make_tiles(0.7))
-    assert re.search('of .*stale are not from the same test: test it again', refusal(a, stale))
+    assert re.search(
+        'of .*stale are not from the same test: test it again', refusal(compare, a, stale)
+    )
     (stale / 'tiles.npz').unlink()
-    assert re.search('there is no .*stale/tiles.npz', refusal(a, stale))
+    assert re.search('there is no .*stale/tiles.npz', refusal(compare, a, stale))
     (stale / 'metrics.json').write_text('{')
-    assert re.search('stale/metrics.json is not readable as JSON', refusal(a, stale))
+    assert re.search('stale/metrics.json is not readable as JSON', refusal(compare, a, stale))
 
 
 def notes_of(tmp_path, **metrics):

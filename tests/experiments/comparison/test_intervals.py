@@ -42,41 +42,14 @@ def _redistribute(labels, noise):
     return share
 
 
-def test_t_intervals_match_printed_tables():
-    # Any statistics textbook, two-sided 95 %, by degrees of freedom.
-    printed = {1: 12.706, 2: 4.303, 3: 3.182, 4: 2.776, 9: 2.262, 30: 2.042, 120: 1.980}
-    for dof, quantile in printed.items():
-        values = np.random.default_rng(dof).normal(size=dof + 1)
-        mean, low, high = t_interval(values)
-        error = np.std(values, ddof=1) / np.sqrt(dof + 1)
-        assert (high - mean) / error == pytest.approx(quantile, abs=5e-4)
-        assert mean - low == pytest.approx(high - mean)
-
-
 @pytest.mark.parametrize('count', [2, 3, 9, 200])
 @pytest.mark.parametrize('level', [0.5, 0.95, 0.999])
 def test_t_intervals_match_scipy(count, level):
     values = np.random.default_rng(count).normal(2, 3, count)
     expected = stats.t.interval(level, count - 1, values.mean(), stats.sem(values))
-    assert t_interval(values, level)[1:] == pytest.approx(expected)
-
-
-def test_t_interval_matches_a_computation_by_hand():
-    # Mean 2, standard deviation 1, so ± 4.303 / sqrt(3).
-    mean, low, high = t_interval([1, 2, 3])
-    assert mean == 2
-    assert (low, high) == pytest.approx((2 - 2.4841, 2 + 2.4841), abs=1e-4)
-    assert t_interval([1.5]) == (1.5, None, None)
-
-
-@pytest.mark.parametrize('n', [3, 5])
-def test_t_interval_covers_the_true_mean_at_its_nominal_rate(n):
-    rng = np.random.default_rng(n)
-    covered = 0
-    for _ in range(2000):
-        _, low, high = t_interval(rng.normal(0.7, 1.3, n))
-        covered += low < 0.7 < high
-    assert covered / 2000 == pytest.approx(0.95, abs=0.015)
+    mean, *interval = t_interval(values, level)
+    assert mean == values.mean() and interval == pytest.approx(expected)
+    assert t_interval(values[:1]) == (values[0], None, None)
 
 
 @pytest.mark.parametrize('absent', [False, True])
@@ -141,21 +114,6 @@ def test_bootstrap_matches_a_computation_by_loops(worlds, absent):
     np.testing.assert_allclose(difference(worlds), gains_by_loops(worlds, unit_weights), atol=1e-9)
 
 
-def test_blocks_are_drawn_with_replacement():
-    weights = np.concatenate(list(resample_weights(8, 5000, np.random.default_rng(0))))
-    assert weights.shape == (5000, 8) and (weights.sum(1) == 8).all()
-    # Multinomial: mean 1, variance 1 - 1/8, covariance -1/8.
-    covariance = np.cov(weights.T)
-    np.testing.assert_allclose(weights.mean(0), 1, atol=0.06)
-    np.testing.assert_allclose(covariance, np.eye(8) - 1 / 8, atol=0.06)
-
-
-def test_both_sides_use_the_same_resamples():
-    one = world(2, 6)
-    same = World(one.first, one.first.copy(), one.blocks)
-    assert not bootstrap([same], 50, seed=0).any()
-
-
 def test_unlabelled_tiles_do_not_change_the_bootstrap():
     one = world(2, 6)
     blank = np.zeros((2, 3, *one.first.shape[2:]), int)
@@ -163,17 +121,3 @@ def test_unlabelled_tiles_do_not_change_the_bootstrap():
     more = [np.concatenate([blank, side], 1) for side in (one.first, one.second)]
     longer = World(*more, np.arange(9))
     np.testing.assert_array_equal(bootstrap([one], 40, seed=2), bootstrap([longer], 40, seed=2))
-
-
-def test_bootstrap_interval_covers_the_true_difference_at_its_nominal_rate():
-    """Tiles come from a known population, whose difference the interval covers."""
-    rng = np.random.default_rng(1)
-    population = world(1, 400, seed=11)
-    true_difference = difference([population])[0]
-    covered = 0
-    for trial in range(150):
-        chosen = rng.integers(0, 400, 60)
-        sample = World(population.first[:, chosen], population.second[:, chosen], np.arange(60))
-        low, high = percentile_interval(bootstrap([sample], 250, seed=trial)[:, 0])
-        covered += low <= true_difference <= high
-    assert covered / 150 == pytest.approx(0.95, abs=0.05)

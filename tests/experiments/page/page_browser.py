@@ -1,6 +1,5 @@
 """Control a headless Chromium: the DevTools protocol over a pipe, with the standard library."""
 
-import base64
 import json
 import os
 import select
@@ -78,10 +77,6 @@ class Browser:
             self.call(
                 'Input.dispatchKeyEvent', type=kind, key=key, windowsVirtualKeyCode=code, **more
             )
-
-    def screenshot(self, path: Path) -> None:
-        data = self.call('Page.captureScreenshot', format='png')['data']
-        path.write_bytes(base64.b64decode(data))
 
     def troubles(self) -> list[str]:
         """Return everything that the console complained about."""

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from small_tables import finish, refusal, tiny
+from refusals import refusal
+from small_tables import finish, tiny
 
 from depthda.config_files import config_folder
 from depthda.evaluation.confusion import scores

@@ -6,7 +6,8 @@ import json
 import pytest
 import torch
 from mmengine.config import Config
-from small_tables import SHORT, finish, refusal, stand_in_worker, tiny
+from refusals import refusal
+from small_tables import SHORT, finish, stand_in_worker, tiny
 
 from depthda.experiments.tables import worker
 from depthda.experiments.tables.configs import resolved_config

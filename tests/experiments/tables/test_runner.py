@@ -2,13 +2,12 @@
 
 import runpy
 import signal
-import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
-from small_tables import SHORT, finish, refusal, stand_in_worker, tiny
+from refusals import refusal
+from small_tables import SHORT, finish, stand_in_worker, tiny
 
 from depthda.datasets.loveda import LoveDARGBD
 from depthda.experiments.tables.plan import plan_runs
@@ -25,45 +24,8 @@ def in_smoke(name: str, config: str, options: dict | None = None, **rest) -> dic
     return tiny(name, config, smoke=stand_in, **rest)
 
 
-@pytest.fixture
-def two_rows(write_table) -> Path:
-    return write_table([in_smoke('rgb', 'upernet_tiny_u2r'), in_smoke('dual', 'depthda_tiny_u2r')])
-
-
 def results(out: Path) -> dict[str, Path]:
     return {path.parents[1].name: path for path in out.glob('small/*/*/result.json')}
-
-
-def test_a_killed_runner_that_is_started_again_repeats_no_finished_row(two_rows, tmp_path):
-    out = tmp_path / 'out'
-    tool = str(ROOT / 'tools' / 'run_experiments.py')
-    command = [sys.executable, tool, str(two_rows), '--smoke', '--out', str(out)]
-    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL)
-    deadline = time.monotonic() + 240
-    while not results(out) and process.poll() is None and time.monotonic() < deadline:
-        time.sleep(0.05)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    first = results(out)
-    assert list(first) == ['rgb'], 'the kill came too late to show anything'
-    before = first['rgb'].stat().st_mtime_ns
-
-    again = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
-    assert again.returncode == 0, again.stderr
-    assert set(results(out)) == {'rgb', 'dual'}
-    assert first['rgb'].stat().st_mtime_ns == before
-    assert 'rgb, world 0' not in again.stdout and 'dual, world 0, seed 0: mIoU' in again.stdout
-
-    run = read_json(results(out)['dual'])
-    assert run['seed'] == 0 and run['world'] == 0 and run['state'] == 'done'
-    assert run['tested_on']['domains'] == ['Rural'] and not run['target_selected']
-    folder = results(out)['dual'].parent
-    for name in ('run.json', 'metrics.json', 'tiles.npz', 'output.log', 'depthda_tiny_u2r.py'):
-        assert (folder / name).is_file()
-    assert len(list((folder / 'predictions').iterdir())) == run['tested_on']['images'] == 2
-    for suffix in ('md', 'csv', 'tex'):
-        figure = f'{run["scores"]["mIoU"]:.{4 if suffix == "csv" else 2}f}'[:-1]
-        assert figure in (out / f'small/table.{suffix}').read_text()
 
 
 def test_a_failing_row_is_reported_and_the_others_go_on(write_table, tmp_path, capsys):

@@ -6,7 +6,8 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from small_tables import finish, refusal, tiny
+from refusals import refusal
+from small_tables import finish, tiny
 
 from depthda.datasets.synthetic import make_world, write_sample
 from depthda.experiments.tables import schedule

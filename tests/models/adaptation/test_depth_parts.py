@@ -46,14 +46,6 @@ def test_weights_are_the_share_times_the_overlap_of_both_predictions(per_image):
             assert float(weights[n, y, x]) == pytest.approx(float(share) * overlap, abs=1e-6)
 
 
-def test_equal_predictions_count_fully_and_opposite_ones_not_at_all():
-    certain = torch.eye(3)[:, :, None, None]
-    _, weights = DepthAgreement(0.5)(certain, certain)
-    assert (weights == 1).all()
-    _, weights = DepthAgreement(0.5)(certain, certain.roll(1, 1))
-    assert (weights == 0).all()
-
-
 def test_the_second_prediction_sees_the_same_colours_without_depth(tiny_model):
     parts = dict(pseudo=dict(type='DepthAgreement', threshold=0.0))
     parts |= dict(teacher=dict(type='EMATeacher'))

@@ -270,12 +270,3 @@ def test_training_steps_change_the_student_and_the_teacher_after_it(at_iteration
         assert any(not torch.equal(names[name], value) for name, value in before.items())
     for name, value in before.items():
         torch.testing.assert_close(teacher[name], (first[name] + value) / 2)
-
-
-def test_the_pair_is_preprocessed_as_the_segmentor_does():
-    model, batch = adapted(), pair()
-    found = model.data_preprocessor(copy.deepcopy(batch), training=True)
-    for domain, images in batch['inputs'].items():
-        own = model.segmentor.data_preprocessor(dict(inputs=images), training=True)
-        assert torch.equal(found['inputs'][domain], own['inputs'])
-    assert model.num_classes == CLASSES == segmentor()['decode_head']['num_classes']

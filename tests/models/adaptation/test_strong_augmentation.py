@@ -64,20 +64,6 @@ def test_brightness_changes_by_up_to_the_strength_at_the_scale_of_the_bands():
     assert abs(factors.mean() - 1) < 0.03
 
 
-def test_the_same_seed_gives_the_same_images():
-    images, found = torch.randn(2, 3, 8, 8), []
-    for seed in (1, 1, 2):
-        torch.manual_seed(seed)
-        found.append(always()(images, *scales()))
-    assert torch.equal(found[0], found[1]) and not torch.equal(found[0], found[2])
-
-
-@pytest.mark.parametrize('bands', [1, 3, 4])
-def test_factors_of_1_and_no_rotation_are_the_identity(bands):
-    image = torch.rand(bands, 5, 7) * 255
-    close(jittered(image, 1, 1, 1, 0), image.numpy())
-
-
 @pytest.mark.parametrize('bands', [1, 3, 4])
 def test_brightness_contrast_and_saturation_equal_their_formulas(bands):
     image = torch.rand(bands, 5, 7) * 255

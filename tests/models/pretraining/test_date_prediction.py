@@ -74,24 +74,6 @@ def test_it_has_no_mode_for_tests():
         date_prediction()(torch.zeros(2, 6, 32, 32), mode='predict')
 
 
-def test_training_learns_which_colour_follows_which():
-    model = date_prediction()
-    colours = torch.tensor([[1.0, 0, -1, -1, 1, 0.5], [-1, -1, 1, 0, 1, 1]])
-    batches = [c.view(1, 6, 1, 1).expand(4, 6, 32, 32) for c in colours]
-
-    def losses():
-        torch.manual_seed(4)
-        return torch.stack([model(batch, mode='loss')['loss_date'] for batch in batches])
-
-    optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
-    before = losses().mean().item()
-    for _ in range(40):
-        optimizer.zero_grad()
-        losses().sum().backward()
-        optimizer.step()
-    assert losses().mean().item() < 0.5 * before
-
-
 @pytest.mark.parametrize(
     'pretraining, segmentor, encoders',
     [

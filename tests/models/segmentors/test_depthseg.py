@@ -5,7 +5,6 @@ from mmengine.config import Config
 from mmseg.registry import MODELS
 from transformers import Dinov2Backbone, Dinov2Config
 
-from depthda.datasets.synthetic import generate_tile, make_world
 from depthda.engine.optimizers.stage_decay import StageDecayOptimWrapperConstructor
 from depthda.errors import UserError
 from depthda.models.losses.ssim import ssim_loss
@@ -194,27 +193,3 @@ def test_missing_depth_and_incomplete_configs_are_refused():
         build(prompter=None)
     with pytest.raises(UserError, match='drop teacher and keep_depth'):
         build(prompted=False, keep_depth=True)
-
-
-def test_the_model_can_overfit_four_tiles():
-    torch.manual_seed(0)
-    model = build().train()
-    wrapper = optimizer(model, lr=5e-3)
-    world = make_world('v1', ('urban', 'rural'), seed=0, size=64)
-    tiles = [generate_tile(world, 'urban', 'Train', index) for index in range(4)]
-    labels = torch.stack([torch.from_numpy(tile.mask.astype(int)) for tile in tiles]) - 1
-    labels[labels < 0] = 255
-    _, samples = batch(64, 64, num=4)
-    for sample, label in zip(samples, labels, strict=True):
-        sample.gt_sem_seg.data = label[None]
-    depth = torch.stack([torch.from_numpy(tile.depth / 65535)[None] for tile in tiles]).float()
-    optical = torch.stack([torch.from_numpy(tile.image.copy()).movedim(2, 0) for tile in tiles])
-    inputs = [torch.cat([image.float(), d]) for image, d in zip(optical, depth, strict=True)]
-    data = model.data_preprocessor(dict(inputs=inputs, data_samples=samples), training=True)
-    for _ in range(60):
-        wrapper.update_params(total(model.loss(**data)))
-    model.eval()
-    predicted = model.predict(data['inputs'][:, :3], samples)
-    found = torch.cat([sample.pred_sem_seg.data for sample in predicted])
-    assert (found == labels)[labels != 255].float().mean() > 0.95
-    assert model.loss(**data)['loss_depth'] < 0.3
