@@ -1,5 +1,7 @@
 """Fourier domain adaptation: the low frequencies of a target image."""
 
+from dataclasses import dataclass
+
 import numpy as np
 from mmseg.registry import TRANSFORMS
 
@@ -8,6 +10,7 @@ from depthda.errors import UserError
 
 
 @TRANSFORMS.register_module()
+@dataclass(eq=False)
 class FourierTransfer(TargetStyle):
     r"""Replace the amplitudes of the lowest frequencies by those of a random target image.
 
@@ -17,18 +20,14 @@ class FourierTransfer(TargetStyle):
     :math:`M_\beta` is 1 for frequencies of up to β H along the height and β W along the width, in
     cycles per image, and 0 elsewhere. Citation: Y. Yang and S. Soatto, "FDA: Fourier Domain
     Adaptation for Semantic Segmentation", CVPR 2020. A target image of another size is resized.
-
-    Args:
-        folder: Images of the target, with the bands of the training images.
-        beta: Highest replaced frequency / image side, from 0 to 0.5. The paper trains with 0.01,
-            0.05 and 0.09.
     """
 
-    def __init__(self, folder: str, beta: float = 0.01) -> None:
-        super().__init__(folder)
-        if not 0 <= beta <= 0.5:
-            raise UserError(f'FourierTransfer: beta={beta}: take a number from 0 to 0.5.')
-        self.beta = beta
+    # Highest replaced frequency / image side, from 0 to 0.5; the paper trains with 0.01, 0.05, 0.09.
+    beta: float = 0.01
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.beta <= 0.5:
+            raise UserError(f'FourierTransfer: beta={self.beta}: take a number from 0 to 0.5.')
 
     def restyle(self, source: np.ndarray, target: np.ndarray) -> np.ndarray:
         height, width = source.shape[:2]

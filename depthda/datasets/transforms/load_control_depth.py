@@ -1,5 +1,6 @@
 """Inputs that replace depth, to test whether a gain is due to depth."""
 
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import cv2
@@ -17,6 +18,7 @@ _LUMA = np.array([0.114, 0.587, 0.299], np.float32)
 
 
 @TRANSFORMS.register_module()
+@dataclass(eq=False)
 class LoadControlDepth(LoadDepth):
     """Load another input instead of depth: the capacity controls.
 
@@ -30,14 +32,15 @@ class LoadControlDepth(LoadDepth):
             is used once and no tile has its own. ``'degraded'``: half the map, blurred with σ = 8
             pixels, and half smooth noise with the mean and deviation of the map, the same in each
             test.
-        **kwargs: Passed to ``LoadDepth``.
     """
 
-    def __init__(self, by: str, **kwargs) -> None:
-        super().__init__(**kwargs)
-        if by not in CONTROLS:
-            raise UserError(f'by={by!r} of LoadControlDepth: use {", ".join(map(repr, CONTROLS))}')
-        self.by = by
+    by: str = field(kw_only=True)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.by not in CONTROLS:
+            known = ', '.join(map(repr, CONTROLS))
+            raise UserError(f'by={self.by!r} of LoadControlDepth: use {known}')
 
     def transform(self, results: dict) -> dict:
         if self.by == 'other-tile':

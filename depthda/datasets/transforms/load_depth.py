@@ -1,5 +1,6 @@
 """Load depth as the last channel of the image."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from depthda.io.headers import MAX_BANDS
 
 
 @TRANSFORMS.register_module()
+@dataclass(eq=False)
 class LoadDepth(RGBDTransform):
     """Append depth to ``img``: H×W×B becomes H×W×(B+1), float32; the depth 0 means "no depth".
 
@@ -35,21 +37,17 @@ class LoadDepth(RGBDTransform):
             maximum of each map. PNG maps are relative depth and are never rescaled.
     """
 
-    def __init__(
-        self,
-        folder: str | None = None,
-        image_folder: str | None = None,
-        optical_bands: int = 3,
-        value_range: tuple[float, float] | None = None,
-    ) -> None:
-        if not 1 <= optical_bands <= MAX_BANDS:
-            raise UserError(f'optical_bands={optical_bands} of LoadDepth: give 1 to {MAX_BANDS}')
-        if value_range is not None and not value_range[0] < value_range[1]:
-            raise UserError(f'value_range={value_range} of LoadDepth: give (low, high), low < high')
-        self.folder = folder
-        self.image_folder = image_folder
-        self.optical_bands = optical_bands
-        self.value_range = value_range
+    folder: str | None = None
+    image_folder: str | None = None
+    optical_bands: int = 3
+    value_range: tuple[float, float] | None = None
+
+    def __post_init__(self) -> None:
+        bands, span = self.optical_bands, self.value_range
+        if not 1 <= bands <= MAX_BANDS:
+            raise UserError(f'optical_bands={bands} of LoadDepth: give 1 to {MAX_BANDS}')
+        if span is not None and not span[0] < span[1]:
+            raise UserError(f'value_range={span} of LoadDepth: give (low, high), low < high')
 
     def transform(self, results: dict) -> dict:
         image = np.atleast_3d(results['img'])

@@ -1,6 +1,7 @@
 """The base class of transforms that give source images the style of random target images."""
 
 import functools
+from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
@@ -14,20 +15,17 @@ from depthda.io.rasters import open_raster
 _SUFFIXES = ('.png', '.tif', '.tiff', '.jpg', '.jpeg')
 
 
+@dataclass(eq=False)
 class TargetStyle(RGBDTransform):
     """Restyle the optical bands after a random image of a folder; labels and depth do not change.
 
     Use it for training, after the image is loaded and before it is cropped. No label of the target
     is read.
-
-    Args:
-        folder: Images of the target, with the bands of the training images.
     """
 
     takes_style = True  # so that checkpoints and scores record the folder
 
-    def __init__(self, folder: str) -> None:
-        self.folder = folder
+    folder: str  # images of the target, with the bands of the training images
 
     def transform(self, results: dict) -> dict:
         if 'img' not in results:
