@@ -4,6 +4,6 @@ from mmcv.transforms import BaseTransform
 
 
 class RGBDTransform(BaseTransform):
-    """A transform that keeps depth aligned with the image, so that ``pipeline_check`` accepts it."""
+    """A transform that keeps depth aligned with the image; ``pipeline_check`` accepts it."""
 
     keeps_depth = True
