@@ -25,12 +25,6 @@ def confident_share(
     return labels, share.expand(labels.shape)
 
 
-def above_threshold(probabilities: Tensor, threshold: float) -> tuple[Tensor, Tensor]:
-    """Label the pixels whose highest probability reaches the threshold; ignore the others."""
-    highest, labels = probabilities.max(1)
-    return labels.masked_fill(highest < threshold, IGNORED), torch.ones_like(highest)
-
-
 def class_portion(probabilities: Tensor, thresholds: Tensor) -> tuple[Tensor, Tensor]:
     r"""Label by the probability over the threshold of its class, where that is 1 or more (CBST).
 
