@@ -12,6 +12,7 @@ from mmengine.dist import is_main_process
 from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 from mmseg.registry import METRICS
+from torch import nn
 
 from depthda.checkpoints.loading import check_is_checkpoint, latest_checkpoint
 from depthda.console import quiet_console, runner_class, show
@@ -23,7 +24,9 @@ from depthda.engine.checks.output_check import check_outputs, describe_outputs
 from depthda.engine.checks.sample_check import file_warnings
 from depthda.engine.checks.start_check import StartCheck, check_config
 from depthda.engine.checks.value_check import check_bands, check_evaluation
-from depthda.engine.hooks.needed_hooks import add_needed_hooks
+from depthda.engine.hooks.class_threshold_hook import ClassThresholdHook
+from depthda.engine.hooks.collapse_hook import CollapseHook
+from depthda.engine.hooks.non_finite_hook import NonFiniteHook
 from depthda.engine.overrides import as_list
 from depthda.engine.prepare import (
     add_outputs,
@@ -38,6 +41,7 @@ from depthda.engine.summary import SummaryHook
 from depthda.errors import UserError
 from depthda.evaluation.segmentation_metric import SegmentationMetric
 from depthda.io.lock import own_folder
+from depthda.models.adaptation.class_portion import ClassPortion
 from depthda.models.segmentors.depth_guided import DepthGuidedEncoderDecoder
 from depthda.processes import is_first_process
 
@@ -110,6 +114,22 @@ def _train(cfg: Config, start: Start, check: StartCheck) -> Runner:
         with logged_end(runner), lost_files(cfg.work_dir, check):
             runner.train()
     return runner
+
+
+def add_needed_hooks(runner: Runner, model: nn.Module) -> None:
+    """Register hooks that a training needs whether or not its config lists them.
+
+    ``model`` is without its wrapper.
+    """
+    pseudo = getattr(model, 'pseudo', None)
+    needed = {
+        NonFiniteHook: True,
+        CollapseHook: pseudo is not None,
+        ClassThresholdHook: isinstance(pseudo, ClassPortion),
+    }
+    for kind, is_needed in needed.items():
+        if is_needed and not any(isinstance(hook, kind) for hook in runner.hooks):
+            runner.register_hook(kind())
 
 
 def test(

@@ -3,15 +3,14 @@
 import lzma
 import zipfile
 import zlib
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from depthda.errors import UserError
+from depthda.errors import UserError, first_names
 from depthda.evaluation.label_png import NotALabelMap, read_label_png, value_fix
-from depthda.evaluation.submission_names import Fault, is_system_file, name_faults, parts_of
 from depthda.evaluation.submission_target import TestSet, find_test_set
 from depthda.io.files import atomic_path
 
@@ -20,9 +19,22 @@ NUM_CLASSES = 7
 # unpacked into memory to find out what.
 _MOST_BYTES = 64 << 20
 
+_SYSTEM_FILES = ('__macosx', 'thumbs.db', 'desktop.ini')
 _UNPACKING = (zlib.error, lzma.LZMAError, EOFError, OSError)
 
 Progress = Callable[[list], Iterable]
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One fault with all files that have it, and how to fix it. ``str()`` is one line."""
+
+    names: tuple[str, ...]
+    reason: str
+    fix: str
+
+    def __str__(self) -> str:
+        return f'{first_names(self.names)}: {self.reason}; {self.fix}'
 
 
 class SubmissionError(UserError):
@@ -144,8 +156,9 @@ def _review(path: Path, entries: list[_Entry], target: tuple, progress: Progress
         reason = 'holds no file named after a LoveDA test image (4191.png … 5986.png)'
         fix = 'name predictions after their images, or give the images of a dataset (--against)'
         return Review(None, [Fault((str(path),), reason, fix)])
-    faults = name_faults(names, test_set)
-    entries = [e for e in entries if not is_system_file(e.name) and e.name.lower().endswith('.png')]
+    faults = _name_faults(names, test_set)
+    visible = (entry for entry in entries if not _is_system_file(entry.name))
+    entries = [entry for entry in visible if entry.name.lower().endswith('.png')]
     faults += _content_faults(entries, test_set, progress)
     return Review(test_set, faults)
 
@@ -176,15 +189,49 @@ def _zip_entries(archive: zipfile.ZipFile) -> list[_Entry]:
     ]
 
 
+def _name_faults(names: list[str], test_set: TestSet) -> list[Fault]:
+    """Compare the names with the official ones. Each file has the first fault that applies."""
+    hidden = [name for name in dict.fromkeys(names) if _is_system_file(name)]
+    folders, suffix, extra, present = [], [], [], set()
+    for name in (name for name in dict.fromkeys(names) if name not in hidden):
+        base = _parts(name)[-1]
+        official = f'{base.rpartition(".")[0]}.png'
+        present.add(official)  # possibly in the wrong place or misnamed, but not missing
+        if len(_parts(name)) > 1:
+            folders.append(name)
+        elif base not in test_set.sizes:
+            (suffix if official in test_set.sizes else extra).append(name)
+    missing = sorted(test_set.sizes.keys() - present)
+    twice = [name for name, count in Counter(names).items() if count > 1]
+    title, count = test_set.title, len(test_set.sizes)
+    found = [
+        (hidden, 'hidden system file', 'leave it out of the zip'),
+        (folders, 'in a subfolder', 'put the PNGs at the root: zip the files, not their folder'),
+        (suffix, 'does not end with .png', 'save as PNG and name it .png, in lower case'),
+        (extra, f'not a test image of {title}', test_set.hint(extra)),
+        (twice, 'more than once in the zip', 'keep one of each'),
+        (missing, f'missing ({len(missing)} of the {count} of {title})', 'predict every image'),
+    ]
+    return [Fault(tuple(which), reason, fix) for which, reason, fix in found if which]
+
+
+def _parts(name: str) -> list[str]:
+    return name.replace('\\', '/').split('/')
+
+
+def _is_system_file(name: str) -> bool:
+    return any(part.startswith('.') or part.lower() in _SYSTEM_FILES for part in _parts(name))
+
+
 def _content_faults(entries: list[_Entry], test_set: TestSet, progress: Progress) -> list[Fault]:
     """Decode every label map, and join equal faults of several files."""
     faults: dict[tuple[str, str], list[str]] = defaultdict(list)
     outside: dict[str, int] = {}  # highest value of each file, if it is not a class
     lowest = NUM_CLASSES
     for entry in progress(entries):
-        size = test_set.sizes.get(f'{parts_of(entry.name)[-1].rpartition(".")[0]}.png')
+        size = test_set.sizes.get(f'{_parts(entry.name)[-1].rpartition(".")[0]}.png')
         if size is None:
-            continue  # an extra file, which name_faults reports
+            continue  # an extra file, which _name_faults reports
         try:
             labels = read_label_png(_read(entry), size)
         except NotALabelMap as error:

@@ -22,7 +22,7 @@ class FourierTransfer(TargetStyle):
     Adaptation for Semantic Segmentation", CVPR 2020. A target image of another size is resized.
     """
 
-    # Highest replaced frequency / image side, from 0 to 0.5. The paper trains with .01, .05 and .09.
+    # Highest replaced frequency / image side, from 0 to .5. The paper trains with .01, .05 and .09.
     beta: float = 0.01
 
     def __post_init__(self) -> None:
