@@ -9,8 +9,6 @@ from pathlib import Path
 from string import Template
 from typing import NamedTuple
 
-from rich.console import Console
-
 from depthda.errors import UserError
 from depthda.experiments.page.curves import curve_section
 from depthda.experiments.page.gallery import gallery_section
@@ -54,7 +52,6 @@ def make_page(
     check_not_replaced(out, 'Made by depthda', 'a report page')
     if Path(out).suffix.lower() not in ('.html', '.htm'):
         raise UserError(f'--out {out}: the page is HTML, so give a name that ends with .html.')
-    console = Console(stderr=True)
     runs = open_runs(folders, names)
     images = RunImages(runs[0])
     palette = None
@@ -63,10 +60,10 @@ def make_page(
         palette = images.palette
     title = title or ' · '.join(run.name for run in runs)
     sections = [basis_section(runs), score_section(runs, palette), confusion_section(runs)]
-    priors, missing = prior_section(runs, palette, console)
+    priors, missing = prior_section(runs, palette)
     sections += [curve_section(runs), selection_section(runs), priors]
     if tiles:
-        gallery, not_shown = gallery_section(runs, images, tiles, console)
+        gallery, not_shown = gallery_section(runs, images, tiles)
         sections.append(gallery)
         missing += not_shown
     text = fill(title, head(title, runs), sections, foot(command, runs))
