@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from depthda.errors import UserError, first_names
 from depthda.evaluation.label_png import NotALabelMap, read_label_png, value_fix
@@ -62,12 +63,7 @@ class _Entry:
 
 
 def pack(
-    pred_dir: str | Path,
-    out: str | Path,
-    domain: str | None = None,
-    against: str | Path | None = None,
-    track: str = 'uda',
-    progress: Progress = iter,
+    pred_dir: str | Path, out: str | Path, progress: Progress = iter, **target: Any
 ) -> TestSet:
     """Zip a folder of predictions and check the zip, which appears only if it has no fault.
 
@@ -78,7 +74,7 @@ def pack(
     if not pred_dir.is_dir():
         raise UserError(f'{pred_dir} is not a folder: give the folder of the predictions.')
     _check_out(pred_dir, out)
-    before = _review(pred_dir, _folder_entries(pred_dir), (domain, track, against), progress)
+    before = _review(pred_dir, _folder_entries(pred_dir), target, progress)
     if before.faults:
         raise SubmissionError(before.faults)
     with atomic_path(out) as temporary:
@@ -88,20 +84,13 @@ def pack(
                 info = zipfile.ZipInfo(name, date_time=(1980, 1, 1, 0, 0, 0))
                 info.create_system, info.external_attr = 3, 0o100644 << 16
                 archive.writestr(info, (pred_dir / name).read_bytes())
-        after = review(temporary, domain, track, against, progress)
+        after = review(temporary, progress, **target)
         if after.faults:  # a prediction changed on disk meanwhile
             raise SubmissionError(after.faults)
     return after.test_set
 
 
-def foresee(
-    names: Iterable[str],
-    pred_dir: str | Path,
-    out: str | Path,
-    domain: str | None = None,
-    against: str | Path | None = None,
-    track: str = 'uda',
-) -> None:
+def foresee(names: Iterable[str], pred_dir: str | Path, out: str | Path, **target: Any) -> None:
     """Raise the faults of names that :func:`pack` would raise, before there are predictions.
 
     ``names`` are those that the predictions will have; files that ``pred_dir`` already holds count
@@ -111,7 +100,7 @@ def foresee(
     _check_out(pred_dir, out)
     present = [entry.name for entry in _folder_entries(pred_dir)] if pred_dir.is_dir() else []
     entries = [_Entry(name, 0, False, bytes) for name in dict.fromkeys([*names, *present])]
-    faults = _review(pred_dir, entries, (domain, track, against), lambda entries: []).faults
+    faults = _review(pred_dir, entries, target, lambda entries: []).faults
     old, fix = set(present).difference(names), 'remove it, or give another folder with --out'
     for place, fault in enumerate(faults):
         if old.issuperset(fault.names):
@@ -121,27 +110,16 @@ def foresee(
         raise SubmissionError(faults)
 
 
-def review(
-    path: str | Path,
-    domain: str | None = None,
-    track: str = 'uda',
-    against: str | Path | None = None,
-    progress: Progress = iter,
-) -> Review:
+def review(path: str | Path, progress: Progress = iter, **target: Any) -> Review:
     """Check a zip without unpacking it to disk. It can be uploaded if it has no faults.
 
-    Args:
-        path: Zip file.
-        domain: 'rural' or 'urban'; None finds it from the file names.
-        track: 'uda' (one target domain) or 'seg' (both domains in one zip).
-        against: Folder of the test images of a dataset other than LoveDA, whose names and sizes
-            are then the official ones. For track 'seg' it is the root of a tree like LoveDA's.
-        progress: Wrapper of the list of files whose content is read, for a progress bar.
+    ``progress`` wraps the list of files whose content is read, for a progress bar. ``target`` are
+    the ``domain``, ``track`` and ``against`` of :func:`find_test_set`.
     """
     path = Path(path)
     try:
         with zipfile.ZipFile(path) as archive:
-            return _review(path, _zip_entries(archive), (domain, track, against), progress)
+            return _review(path, _zip_entries(archive), target, progress)
     except OSError as error:
         reason, fix = f'cannot be opened ({error.strerror})', 'give the path of a zip file'
     except (zipfile.BadZipFile, NotImplementedError, UnicodeDecodeError) as error:
@@ -149,9 +127,9 @@ def review(
     return Review(None, [Fault((str(path),), reason, fix)])
 
 
-def _review(path: Path, entries: list[_Entry], target: tuple, progress: Progress) -> Review:
+def _review(path: Path, entries: list[_Entry], target: dict, progress: Progress) -> Review:
     names = [entry.name for entry in entries]
-    test_set = find_test_set(names, *target)
+    test_set = find_test_set(names, **target)
     if test_set is None:
         reason = 'holds no file named after a LoveDA test image (4191.png … 5986.png)'
         fix = 'name predictions after their images, or give the images of a dataset (--against)'

@@ -50,14 +50,17 @@ def parse_domain(domain: str) -> str:
 
 
 def find_test_set(
-    names: Iterable[str], domain: str | None, track: str, against: str | Path | None
+    names: Iterable[str],
+    domain: str | None = None,
+    track: str = 'uda',
+    against: str | Path | None = None,
 ) -> TestSet | None:
     """Return the test images that files with these names belong to; None if nothing fits.
 
     Args:
         names: File names of the submission. They decide the domain if it is not given.
         domain: 'rural' or 'urban'.
-        track: 'uda' or 'seg'.
+        track: 'uda' (one target domain) or 'seg' (both domains in one zip).
         against: Folder of test images, instead of LoveDA's official list. With a domain, it is the
             folder of that domain, or the root of a tree like LoveDA's that holds it. For track
             'seg' it is the root of such a tree, whose two test folders count together.
