@@ -147,18 +147,7 @@ def test(
 ) -> dict[str, Any]:
     """Test a checkpoint, and return what is written to ``<work_dir>/metrics.json``.
 
-    Args:
-        config: Config file that the checkpoint was trained with.
-        checkpoint: A ``.pth`` file.
-        work_dir: Where results go (default: ``work_dirs/<config name>``).
-        out: Folder for the predicted index maps; None writes none.
-        show_dir: Folder for the predictions in the classes' colours; None writes none.
-        save_depth: Folder for the depth that the model predicts, as maps and pictures.
-        submission: Zip file for the challenge server, which is packed and checked.
-        against: Folder of test images (for both domains: their root) that the zip must match.
-        tta: Average over the transforms of the config's ``tta_pipeline``.
-        cfg_options: Overrides by dotted key.
-        launcher: As in mmengine: ``none``, ``pytorch``, ``slurm``, ``mpi``.
+    The arguments are the options of ``depthda test``.
     """
     if against and not submission:
         raise UserError('--against names what a zip is checked against: add --submission FILE.zip.')

@@ -207,15 +207,9 @@ def make_world(
 ) -> WorldConfig:
     """Return the settings of a world.
 
-    Args:
-        version: Key of ``WORLDS``.
-        domains: The first one is the reference of ``gap``.
-        seed: Seed of all tiles.
-        size: Side of a tile in pixels.
-        gap: The parts in which the domains differ. In all other parts, each domain has the settings
-            of the first one, but still draws its tiles from its own random streams.
-        fidelity: Fidelity of relative depth in all domains; None keeps that of the version.
-        null: Use height and depth of an unrelated tile (see ``world.py``).
+    The arguments are the options of ``depthda sample``, and ``version`` is a key of ``WORLDS``. In
+    parts outside of ``gap``, each domain has the settings of the first one, but still draws its
+    tiles from its own random streams.
     """
     check_choice('no synthetic world', version, WORLDS)
     presets = WORLDS[version]
