@@ -7,7 +7,7 @@ from mmengine.registry import HOOKS
 from mmengine.runner import Runner
 
 from depthda.errors import UserError
-from depthda.models.adaptation.class_portion import ClassPortion
+from depthda.models.adaptation.pseudo_labels import ClassPortion
 from depthda.models.adaptation.step import unpadded
 from depthda.randomness import SampleKey, derive_seed
 

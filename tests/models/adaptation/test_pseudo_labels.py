@@ -4,8 +4,7 @@ import pytest
 import torch
 
 from depthda.errors import UserError
-from depthda.models.adaptation.confident_share import ConfidentShare
-from depthda.models.adaptation.pseudo_labels import class_portion, confident_share
+from depthda.models.adaptation.pseudo_labels import ConfidentShare, class_portion, confident_share
 
 CLASSES, SIDE = 3, 4
 
