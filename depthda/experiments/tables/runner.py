@@ -16,7 +16,6 @@ from depthda.console import wide_console
 from depthda.errors import UserError, check_count, many
 from depthda.experiments.tables import contributed
 from depthda.experiments.tables.configs import resolved_config
-from depthda.experiments.tables.curve import draw_curve
 from depthda.experiments.tables.execute import execute
 from depthda.experiments.tables.plan import Run, plan_runs
 from depthda.experiments.tables.results import collect
@@ -30,7 +29,7 @@ from depthda.experiments.tables.schedule import (
 )
 from depthda.experiments.tables.table import Table, load_table
 from depthda.experiments.tables.table_check import check_distinct
-from depthda.experiments.tables.text import FORMATS, terminal
+from depthda.experiments.tables.text import FORMATS, draw_curve, terminal
 from depthda.io.files import atomic_path, read_json
 
 
