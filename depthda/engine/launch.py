@@ -24,8 +24,7 @@ from depthda.engine.checks.output_check import check_outputs, describe_outputs
 from depthda.engine.checks.sample_check import file_warnings
 from depthda.engine.checks.start_check import StartCheck, check_config
 from depthda.engine.checks.value_check import check_bands, check_evaluation
-from depthda.engine.hooks.class_threshold_hook import ClassThresholdHook
-from depthda.engine.hooks.collapse_hook import CollapseHook
+from depthda.engine.hooks.collapse_hook import ClassThresholdHook, CollapseHook
 from depthda.engine.hooks.non_finite_hook import NonFiniteHook
 from depthda.engine.overrides import as_list
 from depthda.engine.prepare import (
