@@ -4,6 +4,7 @@ import math
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -24,7 +25,6 @@ from depthda.experiments.tables.schedule import (
     TimeLimit,
     by_worth,
     each_once,
-    read_shard,
     shard_of,
 )
 from depthda.experiments.tables.table import Table, load_table
@@ -65,7 +65,7 @@ def run_table(
     # Read before hours of runs: a faulty file would keep the table from being written.
     others = {} if smoke else contributed.read_contributed(table)
     runs = plan_runs(table, out, seeds, worlds, only, smoke)
-    chosen = shard_of(each_once(runs), *read_shard(shard)) if shard else each_once(runs)
+    chosen = shard_of(each_once(runs), shard) if shard else each_once(runs)
     todo = [run for run in chosen if run.result is None and run.missing is None]
     limit = None
     if hours is not None:
@@ -85,8 +85,9 @@ def run_table(
         jobs = jobs or max(len(gpus), 1)
         # A smoke run takes seconds, most of them for imports, so a process does several.
         together = math.ceil(len(todo) / jobs) if smoke else 1
-        failed, todo = pretrain(console, before, todo, jobs, gpus, limit)
-        failed += do_runs(console, todo, jobs, gpus, together, limit)
+        do = partial(do_runs, console, jobs=jobs, gpus=gpus, limit=limit)
+        failed = do(before)
+        failed += do(_ready(console, todo), together=together)
     runs = plan_runs(table, out, seeds, worlds, None, smoke)
     _write(console, table, runs, Path(out), others)
     if contribute:
@@ -172,22 +173,12 @@ def make_data(console: Console, runs: Sequence[Run], jobs: int) -> None:
         make_samples(samples, jobs, lambda n, of: progress.update(task, completed=n, total=of))
 
 
-def pretrain(
-    console: Console,
-    runs: Sequence[Run],
-    todo: Sequence[Run],
-    jobs: int,
-    gpus: Sequence[str],
-    limit: TimeLimit | None = None,
-) -> tuple[list[tuple[Run, str]], list[Run]]:
-    """Do the pretrainings; return those that failed, and the runs that can begin."""
-    failed = do_runs(console, runs, jobs, gpus, limit=limit) if runs else []
-    ready = [run for run in todo if run.pretraining is None or run.pretraining.result is not None]
-    if len(ready) < len(todo):
-        console.print(
-            f'{many(len(todo) - len(ready), "run")} cannot begin without their pretraining'
-        )
-    return failed, ready
+def _ready(console: Console, runs: Sequence[Run]) -> list[Run]:
+    """Return the runs whose pretraining, if any, is done; say how many others there are."""
+    ready = [run for run in runs if run.pretraining is None or run.pretraining.result is not None]
+    if absent := len(runs) - len(ready):
+        console.print(f'{many(absent, "run")} cannot begin without their pretraining')
+    return ready
 
 
 def do_runs(

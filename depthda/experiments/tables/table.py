@@ -158,9 +158,7 @@ def _read(path: Path, found: dict[str, Any]) -> Table:
     columns = []
     for number, head in enumerate(found['columns'], 1):
         columns.append(_part(Column, head, f'column {number} of {path}'))
-        table_check.check_score(f'column {number} of {path}', columns[-1].key)
-        if columns[-1].found:
-            table_check.check_found(f'column {number} of {path}', columns[-1].key)
+        table_check.check_score(f'column {number} of {path}', columns[-1])
     # A table file may define functions with these names for its own use.
     common = {k: found[k] for k in ('protocol', 'smoke') if k in found and not callable(found[k])}
     rows = tuple(_row(path, common | row, found.get('sample'), columns) for row in found['rows'])
