@@ -10,6 +10,7 @@ from rich.table import Table
 
 from depthda.console import wide_console
 from depthda.engine.prepare import load_config
+from depthda.engine.score_predictions import score_predictions
 from depthda.errors import UserError
 from depthda.evaluation.score_report import format_score
 from depthda.experiments.audit import audit_page
@@ -21,7 +22,6 @@ from depthda.experiments.audit.variants import (
     check_test,
     reads_depth,
     remove_earlier,
-    score_variants,
     test_variants,
 )
 from depthda.experiments.comparison.compare import compare
@@ -76,7 +76,8 @@ def audit(
     if is_first_process(test_options.get('launcher', 'none')):
         remove_earlier(root)
     if predictions:
-        score_variants(config, predictions, root, options)
+        for kind, maps in predictions.items():
+            score_predictions(config, maps, str(root / kind), cfg_options=options)
     else:
         test_variants(config, checkpoint, kinds, root, **test_options)
     if not is_main_process():
