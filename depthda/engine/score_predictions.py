@@ -54,7 +54,7 @@ def score_predictions(
         check_test_headline(cfg)
         dataset = DATASETS.build(cfg.test_dataloader.dataset)
     samples = _Samples(cfg, dataset, predictions)
-    given, scores = samples.given, {}
+    scores: dict[str, Any] = {}
     with quiet_console():
         for metric in metrics:
             metric.dataset_meta = dataset.metainfo
@@ -63,12 +63,12 @@ def score_predictions(
                 metric.process(None, [sample])
         for metric in metrics:
             scores |= metric.evaluate(len(samples))
-    if given.lowest > 0:
+    if samples.lowest > 0:
         warn(
             f'no pixel of {predictions} is of class 0 ({dataset.metainfo["classes"][0]}): if the '
             'maps count classes from 1, subtract 1 and score them again'
         )
-    maps = {'folder': str(predictions), 'files': len(given.paths), 'sha256': given.sha256}
+    maps = {'folder': str(predictions), 'files': len(samples), 'sha256': samples.sha256}
     about = {'predictions': maps, **_UNKNOWN, 'tested_on': describe_dataset(dataset)}
     results = describe_test(config, cfg_options, about, scores, metrics[0], started)
     results['device'] = None
@@ -95,13 +95,13 @@ class _Samples:
         if not labelled or 'LoadAnnotations' not in steps:
             raise UserError(_unlabelled(cfg.filename))
         images = [info['img_path'] for info in self._infos]
-        paths = given_predictions.find_predictions(predictions, images)
+        self._paths = given_predictions.find_predictions(predictions, images)
         headers = {path: read_header(path) for path in images}
         if broken := [path for path, header in headers.items() if header is None]:
             raise UserError(f'{broken[0]} is not a complete image: replace it.')
         sizes = [(headers[path].width, headers[path].height) for path in images]
-        self.given = given_predictions.check_predictions(
-            paths, sizes, dataset.metainfo['classes'], partial(tracked, 'checking')
+        self.lowest, self.sha256 = given_predictions.check_predictions(
+            self._paths, sizes, dataset.metainfo['classes'], partial(tracked, 'checking')
         )
         self._dataset = dataset
         self._load = TRANSFORMS.build(steps['LoadAnnotations'])
@@ -115,7 +115,7 @@ class _Samples:
         info = self._infos[index]
         labels = self._load(dict(info, seg_fields=[]))['gt_seg_map']
         self._dataset.check_labels(labels, info['seg_map_path'])
-        prediction = given_predictions.read_prediction(self.given.paths[index]).astype('int64')
+        prediction = given_predictions.read_prediction(self._paths[index]).astype('int64')
         return {key: info[key] for key in self._kept if key in info} | {
             'gt_sem_seg': {'data': torch.from_numpy(labels.astype('int64'))},
             'pred_sem_seg': {'data': torch.from_numpy(prediction)},
