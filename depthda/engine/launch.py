@@ -9,7 +9,6 @@ from typing import Any
 
 from mmengine.config import Config
 from mmengine.dist import is_main_process
-from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 from mmseg.registry import METRICS
 from torch import nn
@@ -42,6 +41,7 @@ from depthda.evaluation.segmentation_metric import SegmentationMetric
 from depthda.io.lock import own_folder
 from depthda.models.adaptation.pseudo_labels import ClassPortion
 from depthda.models.segmentors.depth_guided import DepthGuidedEncoderDecoder
+from depthda.models.tensors import unwrapped
 from depthda.processes import is_first_process
 
 _last_name = ''  # the name that mmengine gave to the last run of this process
@@ -105,7 +105,7 @@ def _train(cfg: Config, start: Start, check: StartCheck) -> Runner:
         runner.register_hook(check)
         if not check.only:  # a check alone writes to a temporary folder
             runner.register_hook(SummaryHook(start, check.notes))
-        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        model = unwrapped(runner.model)
         add_needed_hooks(runner, model)
         if start.resumed:
             # Every weight comes from the checkpoint, so the pretrained ones are not loaded.
@@ -233,7 +233,7 @@ def _build_runner(cfg: Config, start: Start, dump: bool = True) -> Runner:
 
 def _drop_unused_logits(runner: Runner, cfg: Config) -> None:
     """Let the model return label maps without logits if no metric needs logits."""
-    model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+    model = unwrapped(runner.model)
     model = getattr(model, 'segmentor', model)
     metrics = [*as_list(cfg.get('val_evaluator')), *as_list(cfg.get('test_evaluator'))]
     if isinstance(model, DepthGuidedEncoderDecoder):

@@ -3,7 +3,6 @@
 import torch
 from mmengine.dist import all_reduce, get_dist_info
 from mmengine.hooks import Hook, LoggerHook
-from mmengine.model import is_model_wrapper
 from mmengine.registry import HOOKS
 from mmengine.runner import Runner
 
@@ -11,6 +10,7 @@ from depthda.console import warn
 from depthda.errors import UserError
 from depthda.models.adaptation.pseudo_labels import ClassPortion
 from depthda.models.adaptation.step import unpadded
+from depthda.models.tensors import unwrapped
 from depthda.randomness import SampleKey, derive_seed
 
 
@@ -40,7 +40,7 @@ class CollapseHook(Hook):
         self.interval = found[0] if found else 50
 
     def after_train_iter(self, runner: Runner, batch_idx: int, data_batch=None, outputs=None):
-        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        model = unwrapped(runner.model)
         if not self.every_n_train_iters(runner, self.interval) or model.last_labels is None:
             return
         labels = model.last_labels
@@ -72,7 +72,7 @@ class ClassThresholdHook(Hook):
     priority = 'NORMAL'
 
     def before_train(self, runner: Runner) -> None:
-        model = _model(runner)
+        model = unwrapped(runner.model)
         if not isinstance(getattr(model, 'pseudo', None), ClassPortion) or model.teacher is None:
             raise UserError(
                 'ClassThresholdHook needs a DomainAdaptation with a SnapshotTeacher and '
@@ -80,7 +80,7 @@ class ClassThresholdHook(Hook):
             )
 
     def before_train_iter(self, runner: Runner, batch_idx: int, data_batch=None) -> None:
-        model = _model(runner)
+        model = unwrapped(runner.model)
         every = model.teacher.every
         if runner.iter < model.warm_up or runner.iter % every:
             return
@@ -100,7 +100,3 @@ class ClassThresholdHook(Hook):
             counts += model.pseudo.histogram(probabilities[..., :height, :width])
         all_reduce(counts)
         model.pseudo.set_thresholds(counts)
-
-
-def _model(runner: Runner):
-    return runner.model.module if is_model_wrapper(runner.model) else runner.model

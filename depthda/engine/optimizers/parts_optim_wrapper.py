@@ -3,12 +3,12 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from mmengine.model import is_model_wrapper
 from mmengine.optim import OptimWrapperDict, build_optim_wrapper
 from mmseg.registry import OPTIM_WRAPPER_CONSTRUCTORS
 from torch import Tensor, nn
 
 from depthda.errors import UserError
+from depthda.models.tensors import unwrapped
 
 
 class JointOptimWrapper(OptimWrapperDict):
@@ -74,7 +74,7 @@ class PartsOptimWrapperConstructor:
         self.config = optim_wrapper_cfg
 
     def __call__(self, model: nn.Module) -> OptimWrapperDict:
-        model = model.module if is_model_wrapper(model) else model
+        model = unwrapped(model)
         parts = getattr(model, 'parts', None)
         if parts is None:
             raise UserError(
