@@ -194,7 +194,6 @@ def add_config(parser: argparse.ArgumentParser) -> None:
 
 
 def add_cfg_options(parser: argparse.ArgumentParser) -> None:
-    """Add ``--cfg-options``."""
     parser.add_argument(
         '--cfg-options',
         nargs='+',

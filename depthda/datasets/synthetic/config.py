@@ -120,7 +120,6 @@ class WorldConfig:
     domains: tuple[tuple[str, DomainConfig], ...]
 
     def domain(self, name: str) -> DomainConfig:
-        """Return the settings of one domain."""
         check_choice('this world has no domain', name, self.domain_names)
         return dict(self.domains)[name]
 

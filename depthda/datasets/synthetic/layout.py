@@ -48,7 +48,6 @@ class TilePlan:
 
 
 def make_layout(config: LayoutConfig, frame: Frame, rng: Generator) -> TilePlan:
-    """Draw the plan of one tile."""
     warp = None
     if config.meander_m > 0:
         length = 130.0 / frame.gsd

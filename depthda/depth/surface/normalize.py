@@ -72,11 +72,9 @@ class SurfaceSettings:
 
     @property
     def terrain(self) -> Path | None:
-        """The folder of terrain models."""
         return None if self.ground in ('none', 'opening') else Path(self.ground)
 
     def surface(self, job: Job) -> Surface:
-        """Return the surface model of a job."""
         terrain = self.terrain and terrain_of(job, self.terrain)
         return Surface(job.source, self.nodata, terrain, self.window, self.window_pixels)
 
@@ -195,8 +193,6 @@ def _write_maps(
 def _find_range(
     surfaces: list[Surface], percentiles: Sequence[float], each: Callable[..., Iterator[Any]]
 ) -> list[float]:
-    """Return the percentiles of all heights."""
-
     def total(stage: str, count: Callable) -> Any:
         def counted(surface: Surface) -> Any:
             return sum(count(strip.heights[strip.valid]) for strip in surface.strips())

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
 
 def write(findings: 'Findings', out: Path, command: Sequence[str] | None) -> None:
-    """Write the page."""
     run = findings.run
     title = f'Depth audit of {Path(str(run.metrics["config"])).stem}'
     tested = f'Tested on {name_dataset(run.metrics["tested_on"])}.'

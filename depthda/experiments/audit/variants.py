@@ -111,7 +111,6 @@ def _place(cfg: Config, tta: bool) -> tuple[str, int]:
 
 
 def _replace_depth(cfg: Config, tta: bool, by: str | None) -> dict[str, str]:
-    """Return the overrides that replace depth."""
     key, step = _place(cfg, tta)
     place = f'{key}.{step}'
     return {} if by is None else {f'{place}.type': 'LoadControlDepth', f'+{place}.by': by}

@@ -73,7 +73,6 @@ def make_page(
 
 
 def fill(title: str, top: Markup, sections: Sequence[Section], end: Markup) -> str:
-    """Return the whole page."""
     here = files(__package__)
     links = [tag('li', tag('a', name, href=f'#{anchor}')) for name, anchor, _ in sections]
     parts = {'head': top, 'body': join([part for *_, part in sections]), 'foot': end}

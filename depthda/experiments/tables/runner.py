@@ -238,7 +238,6 @@ def do_runs(
 def check_arguments(
     jobs: int | None, seeds: Sequence[int] | None, hours: float | None = None
 ) -> None:
-    """Refuse values that have no meaning."""
     check_count('--jobs', 1 if jobs is None else jobs)
     if hours is not None and not hours > 0:
         raise UserError(f'--hours {hours:g}: take more than 0.')

@@ -113,7 +113,6 @@ class DomainAdaptation(FilledCompletely, BaseModel):
         return self.losses(AdaptationStep(self, inputs, data_samples, iteration))
 
     def losses(self, step: AdaptationStep) -> dict[str, Tensor]:
-        """Return all losses of one iteration."""
         for part in (self.teacher, *self.terms):
             if hasattr(part, 'update'):
                 part.update(self.segmentor, step.iteration)

@@ -35,7 +35,6 @@ class EMATeacher(nn.Module):
         self.model.eval()
 
     def train(self, mode: bool = True) -> 'EMATeacher':
-        """Stay in eval mode."""
         return super().train(False)
 
     @torch.no_grad()

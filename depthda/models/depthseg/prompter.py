@@ -92,5 +92,4 @@ class LightweightAdapter(BaseModule):
         )
 
     def forward(self, features: Sequence[Tensor]) -> tuple[Tensor, ...]:
-        """Adapt feature maps (N, C_i, H_i, W_i)."""
         return tuple(block(maps) for block, maps in zip(self.blocks, features, strict=True))
