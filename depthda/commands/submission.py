@@ -55,8 +55,7 @@ def run(args: Namespace) -> int:
             test_set = pack(args.pred_dir, path, bar, **target)
             faults = []
         else:
-            result = review(path, bar, **target)
-            test_set, faults = result.test_set, result.faults
+            test_set, faults = review(path, bar, **target)
             if test_set:
                 print(f'checked as a submission for {test_set.title}', file=sys.stderr)
     except SubmissionError as error:

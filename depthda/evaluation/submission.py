@@ -46,12 +46,7 @@ class SubmissionError(UserError):
         self.faults = faults
 
 
-@dataclass(frozen=True)
-class Review:
-    """The test images that a zip was checked against (None: not recognised), and its faults."""
-
-    test_set: TestSet | None
-    faults: list[Fault]
+Review = tuple[TestSet | None, list[Fault]]  # None: the test images were not recognised
 
 
 @dataclass(frozen=True)
@@ -74,20 +69,20 @@ def pack(
     if not pred_dir.is_dir():
         raise UserError(f'{pred_dir} is not a folder: give the folder of the predictions.')
     _check_out(pred_dir, out)
-    before = _review(pred_dir, _folder_entries(pred_dir), target, progress)
-    if before.faults:
-        raise SubmissionError(before.faults)
+    test_set, faults = _review(pred_dir, _folder_entries(pred_dir), target, progress)
+    if faults:
+        raise SubmissionError(faults)
     with atomic_path(out) as temporary:
         # Not compressed, because PNGs are.
         with zipfile.ZipFile(temporary, 'w', zipfile.ZIP_STORED) as archive:
-            for name in sorted(before.test_set.sizes):
+            for name in sorted(test_set.sizes):
                 info = zipfile.ZipInfo(name, date_time=(1980, 1, 1, 0, 0, 0))
                 info.create_system, info.external_attr = 3, 0o100644 << 16
                 archive.writestr(info, (pred_dir / name).read_bytes())
-        after = review(temporary, progress, **target)
-        if after.faults:  # a prediction changed on disk meanwhile
-            raise SubmissionError(after.faults)
-    return after.test_set
+        test_set, faults = review(temporary, progress, **target)
+        if faults:  # a prediction changed on disk meanwhile
+            raise SubmissionError(faults)
+    return test_set
 
 
 def foresee(names: Iterable[str], pred_dir: str | Path, out: str | Path, **target: Any) -> None:
@@ -100,7 +95,7 @@ def foresee(names: Iterable[str], pred_dir: str | Path, out: str | Path, **targe
     _check_out(pred_dir, out)
     present = [entry.name for entry in _folder_entries(pred_dir)] if pred_dir.is_dir() else []
     entries = [_Entry(name, 0, False, bytes) for name in dict.fromkeys([*names, *present])]
-    faults = _review(pred_dir, entries, target, lambda entries: []).faults
+    _, faults = _review(pred_dir, entries, target, lambda entries: [])
     old, fix = set(present).difference(names), 'remove it, or give another folder with --out'
     for place, fault in enumerate(faults):
         if old.issuperset(fault.names):
@@ -113,6 +108,7 @@ def foresee(names: Iterable[str], pred_dir: str | Path, out: str | Path, **targe
 def review(path: str | Path, progress: Progress = iter, **target: Any) -> Review:
     """Check a zip without unpacking it to disk. It can be uploaded if it has no faults.
 
+    Return the test images that it was checked against, and its faults.
     ``progress`` wraps the list of files whose content is read, for a progress bar. ``target`` are
     the ``domain``, ``track`` and ``against`` of :func:`find_test_set`.
     """
@@ -124,7 +120,7 @@ def review(path: str | Path, progress: Progress = iter, **target: Any) -> Review
         reason, fix = f'cannot be opened ({error.strerror})', 'give the path of a zip file'
     except (zipfile.BadZipFile, NotImplementedError, UnicodeDecodeError) as error:
         reason, fix = f'not a zip file that can be read ({error})', 'make it again'
-    return Review(None, [Fault((str(path),), reason, fix)])
+    return None, [Fault((str(path),), reason, fix)]
 
 
 def _review(path: Path, entries: list[_Entry], target: dict, progress: Progress) -> Review:
@@ -133,12 +129,12 @@ def _review(path: Path, entries: list[_Entry], target: dict, progress: Progress)
     if test_set is None:
         reason = 'holds no file named after a LoveDA test image (4191.png … 5986.png)'
         fix = 'name predictions after their images, or give the images of a dataset (--against)'
-        return Review(None, [Fault((str(path),), reason, fix)])
+        return None, [Fault((str(path),), reason, fix)]
     faults = _name_faults(names, test_set)
     visible = (entry for entry in entries if not _is_system_file(entry.name))
     entries = [entry for entry in visible if entry.name.lower().endswith('.png')]
     faults += _content_faults(entries, test_set, progress)
-    return Review(test_set, faults)
+    return test_set, faults
 
 
 def _check_out(pred_dir: Path, out: Path) -> None:

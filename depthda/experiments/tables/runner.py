@@ -86,8 +86,7 @@ def run_table(
         # A smoke run takes seconds, most of them for imports, so a process does several.
         together = math.ceil(len(todo) / jobs) if smoke else 1
         do = partial(do_runs, console, jobs=jobs, gpus=gpus, limit=limit)
-        failed = do(before)
-        failed += do(_ready(console, todo), together=together)
+        failed = do(before) + do(_ready(console, todo), together=together)
     runs = plan_runs(table, out, seeds, worlds, None, smoke)
     _write(console, table, runs, Path(out), others)
     if contribute:
