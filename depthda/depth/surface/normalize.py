@@ -29,7 +29,6 @@ Progress = Callable[[str, int, int], None]
 
 # Megabytes of decoded blocks that GDAL may keep; its default is a share of the whole memory.
 _CACHE_MB = 256
-_SUFFIXES = ('.tif', '.tiff')
 
 
 @dataclass(frozen=True)
@@ -92,6 +91,9 @@ class MappingResult(NamedTuple):
     range: dict[str, Any]  # of heights
     written: int  # how many maps this run has written
     smaller_than_window: list[str]  # names of the surface models that the window exceeds
+
+
+_SUFFIXES = ('.tif', '.tiff')
 
 
 def find_surfaces(heights: Sequence[str], out: Path, terrain: Path | None) -> list[Job]:

@@ -13,6 +13,27 @@ from depthda.models.tensors import NORM
 
 
 @MODELS.register_module()
+class LightweightAdapter(BaseModule):
+    """Apply a 1×1 convolution, batch norm and ReLU to each feature map; shapes do not change.
+
+    Args:
+        channels: Channels of each feature map of the encoder.
+        norm_cfg: Norm after each convolution.
+    """
+
+    def __init__(
+        self, channels: Sequence[int], norm_cfg: ConfigType = NORM, init_cfg: dict | None = None
+    ) -> None:
+        super().__init__(init_cfg)
+        self.blocks = nn.ModuleList(
+            ConvModule(width, width, kernel_size=1, norm_cfg=norm_cfg) for width in channels
+        )
+
+    def forward(self, features: Sequence[Tensor]) -> tuple[Tensor, ...]:
+        return tuple(block(maps) for block, maps in zip(self.blocks, features, strict=True))
+
+
+@MODELS.register_module()
 class DepthPrompter(BaseModule):
     """Compute four prompts: a shallow block is followed by four deep blocks with one prompt each.
 
@@ -72,24 +93,3 @@ class _DeepBlock(BaseModule):
             # Round sizes up, like the convolution of stride 2.
             prompt = nn.functional.avg_pool2d(prompt, 2, ceil_mode=True)
         return self.activate(prompt + self.second(encoded))
-
-
-@MODELS.register_module()
-class LightweightAdapter(BaseModule):
-    """Apply a 1×1 convolution, batch norm and ReLU to each feature map; shapes do not change.
-
-    Args:
-        channels: Channels of each feature map of the encoder.
-        norm_cfg: Norm after each convolution.
-    """
-
-    def __init__(
-        self, channels: Sequence[int], norm_cfg: ConfigType = NORM, init_cfg: dict | None = None
-    ) -> None:
-        super().__init__(init_cfg)
-        self.blocks = nn.ModuleList(
-            ConvModule(width, width, kernel_size=1, norm_cfg=norm_cfg) for width in channels
-        )
-
-    def forward(self, features: Sequence[Tensor]) -> tuple[Tensor, ...]:
-        return tuple(block(maps) for block, maps in zip(self.blocks, features, strict=True))
