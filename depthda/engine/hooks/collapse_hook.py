@@ -1,5 +1,7 @@
 """Hooks of adaptations: warn of a collapse, and compute the class thresholds of pseudo-labels."""
 
+from dataclasses import dataclass
+
 import torch
 from mmengine.dist import all_reduce, get_dist_info
 from mmengine.hooks import Hook, LoggerHook
@@ -15,23 +17,21 @@ from depthda.randomness import SampleKey, derive_seed
 
 
 @HOOKS.register_module()
+@dataclass(eq=False)
 class CollapseHook(Hook):
     """Watch the pseudo-labels of ``DomainAdaptation`` at each logging interval.
 
     A teacher that has collapsed labels nearly all pixels as one class, and training on these labels
     confirms it. A single batch may show one class alone, so it takes several in a row.
-
-    Args:
-        share: Share of the labelled pixels from which one class counts as everything.
-        patience: Batches in a row.
     """
 
     # After the line of the iteration is logged.
     priority = 'LOW'
 
-    def __init__(self, share: float = 0.99, patience: int = 5) -> None:
-        self.share = share
-        self.patience = patience
+    share: float = 0.99  # of the labelled pixels, from which one class counts as everything
+    patience: int = 5  # batches in a row
+
+    def __post_init__(self) -> None:
         self._in_a_row = 0
         self._last = -1
 
