@@ -18,9 +18,8 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.random import Generator
 
-from .appearance import make_light, render
+from .appearance import estimate_depth, make_light, render
 from .config import SPLITS, AppearanceConfig, WorldConfig, check_choice
-from .depth import estimate_depth
 from .fields import Frame, stream
 from .geometry import make_surface
 from .layout import make_layout

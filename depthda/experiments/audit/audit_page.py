@@ -6,11 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 from depthda.experiments.audit.variants import AS_IS, VARIANTS
 from depthda.experiments.page import html
-from depthda.experiments.page.head import basis_section
+from depthda.experiments.page.head import basis_section, selection_section
 from depthda.experiments.page.html import Markup, Section, join, number, tag
 from depthda.experiments.page.page import fill, foot
 from depthda.experiments.page.runs import name_dataset
-from depthda.experiments.page.selection import selection_section
 from depthda.io.files import atomic_path
 
 if TYPE_CHECKING:

@@ -12,13 +12,12 @@ from typing import NamedTuple
 from depthda.errors import UserError
 from depthda.experiments.page.curves import curve_section
 from depthda.experiments.page.gallery import gallery_section
-from depthda.experiments.page.head import basis_section, head
+from depthda.experiments.page.head import basis_section, head, selection_section
 from depthda.experiments.page.html import Markup, Section, join, tag, with_relative_paths
 from depthda.experiments.page.images import RunImages
 from depthda.experiments.page.priors import prior_section
 from depthda.experiments.page.runs import open_runs
 from depthda.experiments.page.scores import confusion_section, score_section
-from depthda.experiments.page.selection import selection_section
 from depthda.experiments.tested_run import TestedRun
 from depthda.io.files import atomic_path, check_not_replaced
 from depthda.version import __version__
