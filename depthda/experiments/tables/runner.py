@@ -4,7 +4,6 @@ import math
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
 import torch
@@ -85,8 +84,8 @@ def run_table(
         jobs = jobs or max(len(gpus), 1)
         # A smoke run takes seconds, most of them for imports, so a process does several.
         together = math.ceil(len(todo) / jobs) if smoke else 1
-        do = partial(do_runs, console, jobs=jobs, gpus=gpus, limit=limit)
-        failed = do(before) + do(_ready(console, todo), together=together)
+        failed = do_runs(console, before, jobs, gpus, limit=limit) if before else []
+        failed += do_runs(console, _ready(console, todo), jobs, gpus, together, limit)
     runs = plan_runs(table, out, seeds, worlds, None, smoke)
     _write(console, table, runs, Path(out), others)
     if contribute:
