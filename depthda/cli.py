@@ -70,11 +70,7 @@ def is_main_process() -> bool:
 
 
 class Stopped(KeyboardInterrupt):
-    """A signal that ends the process.
-
-    Attributes:
-        signal: Number of the signal; the exit status is 128 more.
-    """
+    """A signal that ends the process; the exit status is its number plus 128."""
 
     def __init__(self, number: int) -> None:
         super().__init__()
@@ -194,7 +190,6 @@ def add_config(parser: argparse.ArgumentParser) -> None:
 
 
 def add_cfg_options(parser: argparse.ArgumentParser) -> None:
-    """Add ``--cfg-options``."""
     parser.add_argument(
         '--cfg-options',
         nargs='+',

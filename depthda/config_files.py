@@ -7,7 +7,6 @@ from pathlib import Path
 
 
 def config_folder() -> Path:
-    """Return the folder of the configs."""
     package = Path(__file__).parent
     installed = package / 'configs'
     return installed if installed.is_dir() else package.parent / 'configs'

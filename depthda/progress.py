@@ -2,13 +2,21 @@
 
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 
 from mmengine.logging import print_log
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TextColumn,
+    track,
+)
 
 from depthda.cli import is_main_process
 
@@ -44,6 +52,13 @@ def progress_bars() -> Iterator[Callable[[str, int, int], None]]:
             bars.update(tasks[stage], completed=done)
 
         yield show
+
+
+def tracked(what: str, items: Collection) -> Iterable:
+    """Iterate over the items with a bar on stderr, if that is a terminal."""
+    console = Console(stderr=True)
+    shown = dict(console=console, transient=True, disable=not console.is_terminal)
+    return track(items, what, total=len(items), **shown)
 
 
 @contextmanager

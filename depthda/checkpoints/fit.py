@@ -98,7 +98,6 @@ class FilledCompletely:
     _torch_is_loading = False
 
     def load_state_dict(self, state_dict: dict, *args, **kwargs) -> Any:
-        """Load as torch does."""
         self._torch_is_loading = True
         try:
             return super().load_state_dict(state_dict, *args, **kwargs)

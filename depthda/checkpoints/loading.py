@@ -1,7 +1,6 @@
 """Read checkpoints as data: one loader, only tensors and built-ins, only complete files."""
 
 import errno
-import hashlib
 import re
 import zipfile
 from pathlib import Path
@@ -14,7 +13,7 @@ from mmengine.fileio import LocalBackend, register_backend
 from mmengine.logging import HistoryBuffer
 
 from depthda.errors import UserError
-from depthda.io.files import atomic_path
+from depthda.io.files import atomic_path, sha256
 
 
 class DamagedCheckpointError(UserError):
@@ -195,11 +194,7 @@ def read_meta(path: str | Path) -> dict:
 
 def file_hash(path: str | Path) -> str:
     """Return the first 12 hexadecimal digits of a file's SHA-256: enough to name a checkpoint."""
-    digest = hashlib.sha256()
-    with open(path, 'rb') as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()[:12]
+    return sha256(path)[:12]
 
 
 def _name(file) -> str:

@@ -65,7 +65,6 @@ def run(args: Namespace) -> int:
 
 
 def _draw_histogram(path: Path, checked) -> None:
-    """Print and draw the shares of the classes."""
     from rich.console import Console
 
     from depthda.datasets.checks.report import draw_histogram, histogram, histogram_table

@@ -11,6 +11,8 @@ import sys
 from argparse import ArgumentParser, Namespace
 from functools import partial
 
+from depthda.cli import picked
+
 EXAMPLES = (
     '%(prog)s pack predictions/u2r --domain rural --out u2r.zip',
     '%(prog)s check u2r.zip',
@@ -41,28 +43,19 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(args: Namespace) -> int:
     """Pack or check; return 2 if the zip has faults, which are printed one per line."""
-    from rich.console import Console
-    from rich.progress import track as progress_bar
-
     from depthda.errors import many
     from depthda.evaluation.submission import SubmissionError, pack, review
+    from depthda.progress import tracked
 
-    console = Console(stderr=True)
-    bar = partial(
-        progress_bar,
-        description='reading label maps',
-        console=console,
-        transient=True,
-        disable=not console.is_terminal,
-    )
+    bar = partial(tracked, 'reading label maps')
+    target = picked(args, 'domain', 'track', 'against')
     path = args.out if args.action == 'pack' else args.zip
     try:
         if args.action == 'pack':
-            test_set = pack(args.pred_dir, path, args.domain, args.against, args.track, bar)
+            test_set = pack(args.pred_dir, path, bar, **target)
             faults = []
         else:
-            result = review(path, args.domain, args.track, args.against, bar)
-            test_set, faults = result.test_set, result.faults
+            test_set, faults = review(path, bar, **target)
             if test_set:
                 print(f'checked as a submission for {test_set.title}', file=sys.stderr)
     except SubmissionError as error:

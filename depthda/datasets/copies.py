@@ -1,10 +1,9 @@
 """Find equal content in different files."""
 
-import hashlib
 import os
 from collections.abc import Hashable, Iterable
 
-_BLOCK = 1 << 20
+from depthda.io.files import sha256
 
 
 def group_equal(files: Iterable[tuple[str, Hashable]]) -> dict[Hashable, set[str]]:
@@ -19,13 +18,5 @@ def equal_files(paths: Iterable[str | os.PathLike]) -> list[list[str]]:
     """Return groups of two or more files with the same bytes. Only files of equal size are read."""
     sizes = group_equal((os.fspath(path), os.path.getsize(path)) for path in paths)
     same_size = [path for group in sizes.values() if len(group) > 1 for path in group]
-    groups = group_equal((path, _digest(path)) for path in sorted(same_size))
+    groups = group_equal((path, sha256(path)) for path in sorted(same_size))
     return [sorted(group) for group in groups.values() if len(group) > 1]
-
-
-def _digest(path: str) -> bytes:
-    digest = hashlib.blake2b(digest_size=16)
-    with open(path, 'rb') as file:
-        while block := file.read(_BLOCK):
-            digest.update(block)
-    return digest.digest()

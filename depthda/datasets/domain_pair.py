@@ -1,6 +1,8 @@
 """Random pairs of a source and a target tile, for translation between domains."""
 
 from collections.abc import Mapping
+from dataclasses import InitVar, dataclass
+from typing import Any
 
 from mmseg.registry import DATASETS
 
@@ -10,6 +12,7 @@ from depthda.randomness import SampleKey, derive_seed
 
 
 @DATASETS.register_module()
+@dataclass(eq=False, repr=False)
 class DomainPairDataset:
     """Random pairs of tiles from two datasets; as many as the larger dataset has tiles.
 
@@ -20,33 +23,27 @@ class DomainPairDataset:
     the other dataset are used in turn.
 
     A sample is ``dict(inputs=dict(source=…, target=…), data_samples=dict(source=…, target=…))``.
-
-    Args:
-        source, target: The two datasets, or their configs.
-        replacement: Draw the tiles of both datasets at random with replacement, as the released
-            code of DRDG does. An epoch then shows about 63 % of the larger dataset.
-        source_first: Count through the source with the seed of the index itself, whatever the
-            sizes. So the source samples are those of a training on the source alone.
     """
 
-    def __init__(
-        self,
-        source: Mapping | RGBDSegDataset,
-        target: Mapping | RGBDSegDataset,
-        replacement: bool = False,
-        source_first: bool = False,
-    ) -> None:
-        if replacement and source_first:
+    source: InitVar[Mapping | RGBDSegDataset]  # or its config
+    target: InitVar[Mapping | RGBDSegDataset]
+    # Draw the tiles of both datasets at random with replacement, as the released code of DRDG does.
+    # An epoch then shows about 63 % of the larger dataset.
+    replacement: bool = False
+    # Count through the source with the seed of the index itself, whatever the sizes. So the source
+    # samples are those of a training on the source alone.
+    source_first: bool = False
+
+    def __post_init__(self, source: Any, target: Any) -> None:
+        if self.replacement and self.source_first:
             raise UserError('DomainPairDataset: give replacement or source_first, not both.')
-        self.replacement = replacement
-        self.source_first = source_first
         self.sets: dict[str, RGBDSegDataset] = {
             name: DATASETS.build(dict(item)) if isinstance(item, Mapping) else item
             for name, item in (('source', source), ('target', target))
         }
         # If both are equally large, max() returns the first, which is the source.
         by_size = max(self.sets, key=lambda name: len(self.sets[name]))
-        self.larger = 'source' if source_first else by_size
+        self.larger = 'source' if self.source_first else by_size
 
     @property
     def metainfo(self) -> dict:

@@ -88,7 +88,6 @@ def pair_by_stem(
     ``UserError``.
 
     Args:
-        image, label, depth: Folders of the images, the label masks and the depth maps.
         only: Stems to use; labels and depth maps of other images are ignored. None uses all.
         check: ``'full'`` also reads every header (size, bands); ``'names'`` only compares names.
         image_fault: Function that returns what is wrong with an image, by its header, and the fix.

@@ -1,6 +1,7 @@
 """Draw tiles with rare classes more often (rare class sampling of DAFormer)."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -13,6 +14,7 @@ from depthda.randomness import SampleKey, derive_seed
 
 
 @DATASETS.register_module()
+@dataclass(eq=False, repr=False)
 class RareClassTiles:
     r"""Draw a class, then a tile that shows it, then a crop that shows it.
 
@@ -21,35 +23,25 @@ class RareClassTiles:
     f_c is the share of class c in the labelled pixels of the dataset. All draws come from the seed
     of the index (``SampleKey``), so a sample depends only on the seed and the position of the run.
     Without a seed, tiles come in order. Citation: L. Hoyer et al., "DAFormer", CVPR 2022.
-
-    Args:
-        dataset: A dataset with labels, or its config.
-        temperature: T; 0.01 in the paper. With a large T all classes are equally likely.
-        min_pixels, crop_pixels: Pixels of the class that a tile must show, and a crop should. The
-            defaults are those of the paper, for crops of 512².
-        tries: Crops to draw before one with fewer pixels is taken.
     """
 
-    def __init__(
-        self,
-        dataset: Mapping | RGBDSegDataset,
-        temperature: float = 0.01,
-        min_pixels: int = 3000,
-        crop_pixels: int = 1500,
-        tries: int = 10,
-    ) -> None:
-        if temperature <= 0 or min(min_pixels, crop_pixels, tries) < 1:
+    dataset: Mapping | RGBDSegDataset  # with labels, or its config
+    temperature: float = 0.01  # T, as in the paper; with a large T all classes are equally likely
+    # Pixels of the class that a tile must show, and a crop should: the paper's, for crops of 512².
+    min_pixels: int = 3000
+    crop_pixels: int = 1500
+    tries: int = 10  # crops to draw before one with fewer pixels is taken
+
+    def __post_init__(self) -> None:
+        if self.temperature <= 0 or min(self.min_pixels, self.crop_pixels, self.tries) < 1:
             raise UserError(
-                f'RareClassTiles: temperature={temperature}, min_pixels={min_pixels}, '
-                f'crop_pixels={crop_pixels}, tries={tries}: all must be above 0.'
+                f'RareClassTiles: temperature={self.temperature}, min_pixels={self.min_pixels}, '
+                f'crop_pixels={self.crop_pixels}, tries={self.tries}: all must be above 0.'
             )
-        self.dataset = DATASETS.build(dict(dataset)) if isinstance(dataset, Mapping) else dataset
+        if isinstance(self.dataset, Mapping):
+            self.dataset = DATASETS.build(dict(self.dataset))
         if not self.dataset.has_labels:
             raise UserError('RareClassTiles draws by classes, and its dataset has no labels.')
-        self.temperature = temperature
-        self.min_pixels = min_pixels
-        self.crop_pixels = crop_pixels
-        self.tries = tries
 
     def __getattr__(self, name: str) -> Any:
         # Everything else, such as metainfo and get_data_info, is that of the dataset.

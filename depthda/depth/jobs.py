@@ -35,13 +35,8 @@ def list_jobs(
     """List a job for each file that is given, or lies below a given folder.
 
     The map of ``FOLDER/a/12.tif`` is ``ROOT/a/12.png``; FOLDER of a given file is its own folder.
-
-    Args:
-        given: Paths of files and folders.
-        root_of: Returns ROOT for a given path and its FOLDER; may refuse them.
-        suffixes: File suffixes in lower case; other files in a folder are ignored.
-        kind: The word for a file in messages.
-        check: Called with each folder, its sub-folders and its files; may refuse them.
+    ``root_of`` returns ROOT for a given path and its FOLDER, and ``check`` is called with each
+    folder, its sub-folders and its files; both may refuse them. ``kind`` names a file in messages.
     """
     jobs: dict[Path, Job] = {}
     for each in given:

@@ -9,9 +9,9 @@ from typing import Any
 
 from mmengine.config import Config
 from mmengine.dist import is_main_process
-from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 from mmseg.registry import METRICS
+from torch import nn
 
 from depthda.checkpoints.loading import check_is_checkpoint, latest_checkpoint
 from depthda.console import quiet_console, runner_class, show
@@ -23,7 +23,8 @@ from depthda.engine.checks.output_check import check_outputs, describe_outputs
 from depthda.engine.checks.sample_check import file_warnings
 from depthda.engine.checks.start_check import StartCheck, check_config
 from depthda.engine.checks.value_check import check_bands, check_evaluation
-from depthda.engine.hooks.needed_hooks import add_needed_hooks
+from depthda.engine.hooks.collapse_hook import ClassThresholdHook, CollapseHook
+from depthda.engine.hooks.non_finite_hook import NonFiniteHook
 from depthda.engine.overrides import as_list
 from depthda.engine.prepare import (
     add_outputs,
@@ -38,7 +39,9 @@ from depthda.engine.summary import SummaryHook
 from depthda.errors import UserError
 from depthda.evaluation.segmentation_metric import SegmentationMetric
 from depthda.io.lock import own_folder
+from depthda.models.adaptation.pseudo_labels import ClassPortion
 from depthda.models.segmentors.depth_guided import DepthGuidedEncoderDecoder
+from depthda.models.tensors import unwrapped
 from depthda.processes import is_first_process
 
 _last_name = ''  # the name that mmengine gave to the last run of this process
@@ -102,7 +105,7 @@ def _train(cfg: Config, start: Start, check: StartCheck) -> Runner:
         runner.register_hook(check)
         if not check.only:  # a check alone writes to a temporary folder
             runner.register_hook(SummaryHook(start, check.notes))
-        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        model = unwrapped(runner.model)
         add_needed_hooks(runner, model)
         if start.resumed:
             # Every weight comes from the checkpoint, so the pretrained ones are not loaded.
@@ -110,6 +113,22 @@ def _train(cfg: Config, start: Start, check: StartCheck) -> Runner:
         with logged_end(runner), lost_files(cfg.work_dir, check):
             runner.train()
     return runner
+
+
+def add_needed_hooks(runner: Runner, model: nn.Module) -> None:
+    """Register hooks that a training needs whether or not its config lists them.
+
+    ``model`` is without its wrapper.
+    """
+    pseudo = getattr(model, 'pseudo', None)
+    needed = {
+        NonFiniteHook: True,
+        CollapseHook: pseudo is not None,
+        ClassThresholdHook: isinstance(pseudo, ClassPortion),
+    }
+    for kind, is_needed in needed.items():
+        if is_needed and not any(isinstance(hook, kind) for hook in runner.hooks):
+            runner.register_hook(kind())
 
 
 def test(
@@ -127,18 +146,7 @@ def test(
 ) -> dict[str, Any]:
     """Test a checkpoint, and return what is written to ``<work_dir>/metrics.json``.
 
-    Args:
-        config: Config file that the checkpoint was trained with.
-        checkpoint: A ``.pth`` file.
-        work_dir: Where results go (default: ``work_dirs/<config name>``).
-        out: Folder for the predicted index maps; None writes none.
-        show_dir: Folder for the predictions in the classes' colours; None writes none.
-        save_depth: Folder for the depth that the model predicts, as maps and pictures.
-        submission: Zip file for the challenge server, which is packed and checked.
-        against: Folder of test images (for both domains: their root) that the zip must match.
-        tta: Average over the transforms of the config's ``tta_pipeline``.
-        cfg_options: Overrides by dotted key.
-        launcher: As in mmengine: ``none``, ``pytorch``, ``slurm``, ``mpi``.
+    The arguments are the options of ``depthda test``.
     """
     if against and not submission:
         raise UserError('--against names what a zip is checked against: add --submission FILE.zip.')
@@ -225,7 +233,7 @@ def _build_runner(cfg: Config, start: Start, dump: bool = True) -> Runner:
 
 def _drop_unused_logits(runner: Runner, cfg: Config) -> None:
     """Let the model return label maps without logits if no metric needs logits."""
-    model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+    model = unwrapped(runner.model)
     model = getattr(model, 'segmentor', model)
     metrics = [*as_list(cfg.get('val_evaluator')), *as_list(cfg.get('test_evaluator'))]
     if isinstance(model, DepthGuidedEncoderDecoder):

@@ -98,11 +98,12 @@ def foresee_zip(
         )
     domains = getattr(dataset, 'domains', None) or [getattr(dataset, 'domain', None)]
     track = 'seg' if len(domains) > 1 else 'uda'
-    target = None if against or track == 'seg' else domains[0]
-    foresee(names, out, zip_file, target, against, track)
+    domain = None if against or track == 'seg' else domains[0]
+    target = dict(domain=domain, against=against, track=track)
+    foresee(names, out, zip_file, **target)
 
     def packing() -> None:
-        pack(out, zip_file, target, against, track)
+        pack(out, zip_file, **target)
         show(f'checked submission: {zip_file}')
 
     return packing

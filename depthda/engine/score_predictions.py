@@ -1,7 +1,6 @@
 """Score index maps that other code has predicted, as a model is scored by its test."""
 
 import time
-from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -10,8 +9,6 @@ import torch
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmseg.registry import DATASETS, METRICS, TRANSFORMS
-from rich.console import Console
-from rich.progress import track
 
 from depthda.console import quiet_console, warn
 from depthda.engine.checks.build_mistakes import build_mistakes
@@ -25,6 +22,7 @@ from depthda.evaluation import given_predictions
 from depthda.evaluation.prediction_writer import PredictionWriter
 from depthda.evaluation.segmentation_metric import SegmentationMetric
 from depthda.io.headers import read_header
+from depthda.progress import tracked
 from depthda.provenance import describe_dataset
 
 # What is not known of maps that other code made.
@@ -44,14 +42,7 @@ def score_predictions(
 
     The work dir gets the files of a model's test (``metrics.json``, ``tiles.npz``, the maps under
     ``predictions``), so predictions can be compared and shown like runs. All maps are checked
-    before anything is written.
-
-    Args:
-        config: The config whose test set was predicted.
-        predictions: Folder of index maps, each with the name of its image.
-        work_dir: Where results go (default: ``work_dirs/<config name>``).
-        show_dir: Folder for the maps in the classes' colours; None writes none.
-        cfg_options: Overrides by dotted key.
+    before anything is written. The arguments are the options of ``depthda test``.
     """
     started = time.time()
     cfg = load_config(config, cfg_options)
@@ -63,21 +54,21 @@ def score_predictions(
         check_test_headline(cfg)
         dataset = DATASETS.build(cfg.test_dataloader.dataset)
     samples = _Samples(cfg, dataset, predictions)
-    given, scores = samples.given, {}
+    scores: dict[str, Any] = {}
     with quiet_console():
         for metric in metrics:
             metric.dataset_meta = dataset.metainfo
-        for sample in _shown('scoring', samples):
+        for sample in tracked('scoring', samples):
             for metric in metrics:
                 metric.process(None, [sample])
         for metric in metrics:
             scores |= metric.evaluate(len(samples))
-    if given.lowest > 0:
+    if samples.lowest > 0:
         warn(
             f'no pixel of {predictions} is of class 0 ({dataset.metainfo["classes"][0]}): if the '
             'maps count classes from 1, subtract 1 and score them again'
         )
-    maps = {'folder': str(predictions), 'files': len(given.paths), 'sha256': given.sha256}
+    maps = {'folder': str(predictions), 'files': len(samples), 'sha256': samples.sha256}
     about = {'predictions': maps, **_UNKNOWN, 'tested_on': describe_dataset(dataset)}
     results = describe_test(config, cfg_options, about, scores, metrics[0], started)
     results['device'] = None
@@ -87,7 +78,7 @@ def score_predictions(
     if kept or show_dir:
         writer = PredictionWriter(kept, show_dir)
         writer.dataset_meta = dataset.metainfo
-        for sample in _shown('writing', samples):
+        for sample in tracked('writing', samples):
             writer.process(None, [sample])
     write_results(results, metrics[0], cfg.work_dir, _dump(cfg))
     return results
@@ -104,16 +95,13 @@ class _Samples:
         if not labelled or 'LoadAnnotations' not in steps:
             raise UserError(_unlabelled(cfg.filename))
         images = [info['img_path'] for info in self._infos]
-        paths, shown = (
-            given_predictions.find_predictions(predictions, images),
-            partial(_shown, 'checking'),
-        )
+        self._paths = given_predictions.find_predictions(predictions, images)
         headers = {path: read_header(path) for path in images}
         if broken := [path for path, header in headers.items() if header is None]:
             raise UserError(f'{broken[0]} is not a complete image: replace it.')
         sizes = [(headers[path].width, headers[path].height) for path in images]
-        self.given = given_predictions.check_predictions(
-            paths, sizes, dataset.metainfo['classes'], shown
+        self.lowest, self.sha256 = given_predictions.check_predictions(
+            self._paths, sizes, dataset.metainfo['classes'], partial(tracked, 'checking')
         )
         self._dataset = dataset
         self._load = TRANSFORMS.build(steps['LoadAnnotations'])
@@ -127,7 +115,7 @@ class _Samples:
         info = self._infos[index]
         labels = self._load(dict(info, seg_fields=[]))['gt_seg_map']
         self._dataset.check_labels(labels, info['seg_map_path'])
-        prediction = given_predictions.read_prediction(self.given.paths[index]).astype('int64')
+        prediction = given_predictions.read_prediction(self._paths[index]).astype('int64')
         return {key: info[key] for key in self._kept if key in info} | {
             'gt_sem_seg': {'data': torch.from_numpy(labels.astype('int64'))},
             'pred_sem_seg': {'data': torch.from_numpy(prediction)},
@@ -158,9 +146,3 @@ def _dump(cfg: Config) -> str:
     (folder / 'vis_data').mkdir(parents=True)
     cfg.dump(folder / 'vis_data' / 'config.py')
     return str(folder)
-
-
-def _shown(what: str, items: Any) -> Iterable:
-    """Iterate over the items with a progress bar on the error stream."""
-    console = Console(stderr=True)
-    return track(items, what, total=len(items), console=console, transient=True)

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from typing import Any
 
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
 from mmengine.optim import AmpOptimWrapper, OptimWrapper, OptimWrapperDict
 from mmengine.runner import BaseLoop, EpochBasedTrainLoop
 from torch import nn
@@ -14,6 +13,7 @@ from depthda.console import show, warn
 from depthda.engine.optimizers.autocast_optim_wrapper import AutocastOptimWrapper
 from depthda.engine.overrides import read_nodes
 from depthda.engine.resume import Start
+from depthda.models.tensors import unwrapped
 from depthda.provenance import describe_dataset, device_name
 from depthda.version import __version__
 
@@ -71,7 +71,7 @@ def data_line(dataset: Any) -> str:
 
 
 def _model(model: nn.Module) -> str:
-    model = model.module if is_model_wrapper(model) else model
+    model = unwrapped(model)
     every = sum(parameter.numel() for parameter in model.parameters())
     trained = sum(part.numel() for part in model.parameters() if part.requires_grad)
     shown = [f'{n / 1e6:.2f} M' if n >= 10_000 else str(n) for n in (every, trained)]

@@ -16,20 +16,12 @@ PRINTED = ('OA', 'Kappa')  # scores with a formula printed in the DepthSeg paper
 
 
 def joint_counts(pred: Tensor, target: Tensor, num_classes: int, ignore_index: int = 255) -> Tensor:
-    """Count (truth, prediction) pairs, with a separate row for the ignored pixels.
+    """Count (truth, prediction) pairs: int64 ``[C + 1, C]`` on the device of ``pred``.
 
-    Nothing is masked, because a boolean mask costs more than the counting. Every label value has a
-    bin, so one ``bincount`` yields the matrix, the row of the ignored, and any unexpected value.
-
-    Args:
-        pred: Class indices of any integer type and shape.
-        target: Labels of the same shape: class indices or ``ignore_index``.
-        num_classes: Number of classes C.
-        ignore_index: Label of pixels without truth; any integer.
-
-    Returns:
-        int64 ``[C + 1, C]`` on the device of ``pred``: rows are truth, columns are prediction. The
-        last row counts the predictions where the label is ignored.
+    Rows are truth, columns are prediction. The last row counts the predictions where the label is
+    ``ignore_index``, which may be any integer. Nothing is masked, because a boolean mask costs more
+    than the counting. Every label value has a bin, so one ``bincount`` yields the matrix, the row
+    of the ignored, and any unexpected value.
     """
     if pred.shape != target.shape:
         raise UserError(

@@ -3,7 +3,6 @@
 import hashlib
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -13,15 +12,6 @@ from depthda.evaluation.label_png import value_fix
 from depthda.io.rasters import open_raster
 
 _SUFFIXES = ('.png', '.tif', '.tiff')
-
-
-@dataclass(frozen=True)
-class GivenPredictions:
-    """One index map per test image, in the order of the images."""
-
-    paths: list[Path]
-    lowest: int  # class in all of them
-    sha256: str  # first 12 digits of the hash of their names and contents
 
 
 def find_predictions(folder: str | Path, images: Sequence[str]) -> list[Path]:
@@ -65,10 +55,11 @@ def check_predictions(
     sizes: Sequence[tuple[int, int]],
     classes: Sequence[str],
     progress: Callable[[list], Iterable] = iter,
-) -> GivenPredictions:
+) -> tuple[int, str]:
     """Read every map once, and refuse files that do not hold indices of the classes, from 0.
 
-    ``sizes`` are those of the images, (width, height). ``progress`` wraps the list of files.
+    ``sizes`` are those of the images, (width, height). ``progress`` wraps the list of files. Return
+    the lowest class, and the first 12 digits of the SHA-256 of names and contents.
     """
     faults, outside = defaultdict(list), {}
     digest, lowest = hashlib.sha256(), len(classes)
@@ -95,7 +86,7 @@ def check_predictions(
             f'{paths[0].parent}: {first_names(outside)} hold the value {value}, and the classes '
             f'are 0…{len(classes) - 1}; {value_fix(value, len(classes), classes[0])}.'
         )
-    return GivenPredictions(list(paths), lowest, digest.hexdigest()[:12])
+    return lowest, digest.hexdigest()[:12]
 
 
 def read_prediction(path: Path) -> np.ndarray:

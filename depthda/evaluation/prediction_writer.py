@@ -49,7 +49,6 @@ class PredictionWriter(BaseMetric):
         self._written: dict[str, str] = {}
 
     def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
-        """Write the predictions of one batch."""
         num_classes = len(self.dataset_meta['classes'])
         if num_classes > 256:
             raise UserError(f'{num_classes} classes do not fit into 8-bit label maps (256).')
@@ -83,7 +82,6 @@ class PredictionWriter(BaseMetric):
         return {}
 
     def compute_metrics(self, results: list) -> dict:
-        """Return no scores."""
         return {}
 
     def _claim(self, stem: str, img_path: str) -> None:

@@ -3,15 +3,15 @@
 import lzma
 import zipfile
 import zlib
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
-from depthda.errors import UserError
+from depthda.errors import UserError, first_names
 from depthda.evaluation.label_png import NotALabelMap, read_label_png, value_fix
-from depthda.evaluation.submission_names import Fault, is_system_file, name_faults, parts_of
 from depthda.evaluation.submission_target import TestSet, find_test_set
 from depthda.io.files import atomic_path
 
@@ -20,9 +20,22 @@ NUM_CLASSES = 7
 # unpacked into memory to find out what.
 _MOST_BYTES = 64 << 20
 
+_SYSTEM_FILES = ('__macosx', 'thumbs.db', 'desktop.ini')
 _UNPACKING = (zlib.error, lzma.LZMAError, EOFError, OSError)
 
 Progress = Callable[[list], Iterable]
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One fault with all files that have it, and how to fix it. ``str()`` is one line."""
+
+    names: tuple[str, ...]
+    reason: str
+    fix: str
+
+    def __str__(self) -> str:
+        return f'{first_names(self.names)}: {self.reason}; {self.fix}'
 
 
 class SubmissionError(UserError):
@@ -33,12 +46,7 @@ class SubmissionError(UserError):
         self.faults = faults
 
 
-@dataclass(frozen=True)
-class Review:
-    """The test images that a zip was checked against (None: not recognised), and its faults."""
-
-    test_set: TestSet | None
-    faults: list[Fault]
+Review = tuple[TestSet | None, list[Fault]]  # None: the test images were not recognised
 
 
 @dataclass(frozen=True)
@@ -50,12 +58,7 @@ class _Entry:
 
 
 def pack(
-    pred_dir: str | Path,
-    out: str | Path,
-    domain: str | None = None,
-    against: str | Path | None = None,
-    track: str = 'uda',
-    progress: Progress = iter,
+    pred_dir: str | Path, out: str | Path, progress: Progress = iter, **target: Any
 ) -> TestSet:
     """Zip a folder of predictions and check the zip, which appears only if it has no fault.
 
@@ -66,30 +69,23 @@ def pack(
     if not pred_dir.is_dir():
         raise UserError(f'{pred_dir} is not a folder: give the folder of the predictions.')
     _check_out(pred_dir, out)
-    before = _review(pred_dir, _folder_entries(pred_dir), (domain, track, against), progress)
-    if before.faults:
-        raise SubmissionError(before.faults)
+    test_set, faults = _review(pred_dir, _folder_entries(pred_dir), target, progress)
+    if faults:
+        raise SubmissionError(faults)
     with atomic_path(out) as temporary:
         # Not compressed, because PNGs are.
         with zipfile.ZipFile(temporary, 'w', zipfile.ZIP_STORED) as archive:
-            for name in sorted(before.test_set.sizes):
+            for name in sorted(test_set.sizes):
                 info = zipfile.ZipInfo(name, date_time=(1980, 1, 1, 0, 0, 0))
                 info.create_system, info.external_attr = 3, 0o100644 << 16
                 archive.writestr(info, (pred_dir / name).read_bytes())
-        after = review(temporary, domain, track, against, progress)
-        if after.faults:  # a prediction changed on disk meanwhile
-            raise SubmissionError(after.faults)
-    return after.test_set
+        test_set, faults = review(temporary, progress, **target)
+        if faults:  # a prediction changed on disk meanwhile
+            raise SubmissionError(faults)
+    return test_set
 
 
-def foresee(
-    names: Iterable[str],
-    pred_dir: str | Path,
-    out: str | Path,
-    domain: str | None = None,
-    against: str | Path | None = None,
-    track: str = 'uda',
-) -> None:
+def foresee(names: Iterable[str], pred_dir: str | Path, out: str | Path, **target: Any) -> None:
     """Raise the faults of names that :func:`pack` would raise, before there are predictions.
 
     ``names`` are those that the predictions will have; files that ``pred_dir`` already holds count
@@ -99,7 +95,7 @@ def foresee(
     _check_out(pred_dir, out)
     present = [entry.name for entry in _folder_entries(pred_dir)] if pred_dir.is_dir() else []
     entries = [_Entry(name, 0, False, bytes) for name in dict.fromkeys([*names, *present])]
-    faults = _review(pred_dir, entries, (domain, track, against), lambda entries: []).faults
+    _, faults = _review(pred_dir, entries, target, lambda entries: [])
     old, fix = set(present).difference(names), 'remove it, or give another folder with --out'
     for place, fault in enumerate(faults):
         if old.issuperset(fault.names):
@@ -109,45 +105,36 @@ def foresee(
         raise SubmissionError(faults)
 
 
-def review(
-    path: str | Path,
-    domain: str | None = None,
-    track: str = 'uda',
-    against: str | Path | None = None,
-    progress: Progress = iter,
-) -> Review:
+def review(path: str | Path, progress: Progress = iter, **target: Any) -> Review:
     """Check a zip without unpacking it to disk. It can be uploaded if it has no faults.
 
-    Args:
-        path: Zip file.
-        domain: 'rural' or 'urban'; None finds it from the file names.
-        track: 'uda' (one target domain) or 'seg' (both domains in one zip).
-        against: Folder of the test images of a dataset other than LoveDA, whose names and sizes
-            are then the official ones. For track 'seg' it is the root of a tree like LoveDA's.
-        progress: Wrapper of the list of files whose content is read, for a progress bar.
+    Return the test images that it was checked against, and its faults.
+    ``progress`` wraps the list of files whose content is read, for a progress bar. ``target`` are
+    the ``domain``, ``track`` and ``against`` of :func:`find_test_set`.
     """
     path = Path(path)
     try:
         with zipfile.ZipFile(path) as archive:
-            return _review(path, _zip_entries(archive), (domain, track, against), progress)
+            return _review(path, _zip_entries(archive), target, progress)
     except OSError as error:
         reason, fix = f'cannot be opened ({error.strerror})', 'give the path of a zip file'
     except (zipfile.BadZipFile, NotImplementedError, UnicodeDecodeError) as error:
         reason, fix = f'not a zip file that can be read ({error})', 'make it again'
-    return Review(None, [Fault((str(path),), reason, fix)])
+    return None, [Fault((str(path),), reason, fix)]
 
 
-def _review(path: Path, entries: list[_Entry], target: tuple, progress: Progress) -> Review:
+def _review(path: Path, entries: list[_Entry], target: dict, progress: Progress) -> Review:
     names = [entry.name for entry in entries]
-    test_set = find_test_set(names, *target)
+    test_set = find_test_set(names, **target)
     if test_set is None:
         reason = 'holds no file named after a LoveDA test image (4191.png … 5986.png)'
         fix = 'name predictions after their images, or give the images of a dataset (--against)'
-        return Review(None, [Fault((str(path),), reason, fix)])
-    faults = name_faults(names, test_set)
-    entries = [e for e in entries if not is_system_file(e.name) and e.name.lower().endswith('.png')]
+        return None, [Fault((str(path),), reason, fix)]
+    faults = _name_faults(names, test_set)
+    visible = (entry for entry in entries if not _is_system_file(entry.name))
+    entries = [entry for entry in visible if entry.name.lower().endswith('.png')]
     faults += _content_faults(entries, test_set, progress)
-    return Review(test_set, faults)
+    return test_set, faults
 
 
 def _check_out(pred_dir: Path, out: Path) -> None:
@@ -176,15 +163,49 @@ def _zip_entries(archive: zipfile.ZipFile) -> list[_Entry]:
     ]
 
 
+def _name_faults(names: list[str], test_set: TestSet) -> list[Fault]:
+    """Compare the names with the official ones. Each file has the first fault that applies."""
+    hidden = [name for name in dict.fromkeys(names) if _is_system_file(name)]
+    folders, suffix, extra, present = [], [], [], set()
+    for name in (name for name in dict.fromkeys(names) if name not in hidden):
+        base = _parts(name)[-1]
+        official = f'{base.rpartition(".")[0]}.png'
+        present.add(official)  # possibly in the wrong place or misnamed, but not missing
+        if len(_parts(name)) > 1:
+            folders.append(name)
+        elif base not in test_set.sizes:
+            (suffix if official in test_set.sizes else extra).append(name)
+    missing = sorted(test_set.sizes.keys() - present)
+    twice = [name for name, count in Counter(names).items() if count > 1]
+    title, count = test_set.title, len(test_set.sizes)
+    found = [
+        (hidden, 'hidden system file', 'leave it out of the zip'),
+        (folders, 'in a subfolder', 'put the PNGs at the root: zip the files, not their folder'),
+        (suffix, 'does not end with .png', 'save as PNG and name it .png, in lower case'),
+        (extra, f'not a test image of {title}', test_set.hint(extra)),
+        (twice, 'more than once in the zip', 'keep one of each'),
+        (missing, f'missing ({len(missing)} of the {count} of {title})', 'predict every image'),
+    ]
+    return [Fault(tuple(which), reason, fix) for which, reason, fix in found if which]
+
+
+def _parts(name: str) -> list[str]:
+    return name.replace('\\', '/').split('/')
+
+
+def _is_system_file(name: str) -> bool:
+    return any(part.startswith('.') or part.lower() in _SYSTEM_FILES for part in _parts(name))
+
+
 def _content_faults(entries: list[_Entry], test_set: TestSet, progress: Progress) -> list[Fault]:
     """Decode every label map, and join equal faults of several files."""
     faults: dict[tuple[str, str], list[str]] = defaultdict(list)
     outside: dict[str, int] = {}  # highest value of each file, if it is not a class
     lowest = NUM_CLASSES
     for entry in progress(entries):
-        size = test_set.sizes.get(f'{parts_of(entry.name)[-1].rpartition(".")[0]}.png')
+        size = test_set.sizes.get(f'{_parts(entry.name)[-1].rpartition(".")[0]}.png')
         if size is None:
-            continue  # an extra file, which name_faults reports
+            continue  # an extra file, which _name_faults reports
         try:
             labels = read_label_png(_read(entry), size)
         except NotALabelMap as error:

@@ -50,17 +50,17 @@ def parse_domain(domain: str) -> str:
 
 
 def find_test_set(
-    names: Iterable[str], domain: str | None, track: str, against: str | Path | None
+    names: Iterable[str],
+    domain: str | None = None,
+    track: str = 'uda',
+    against: str | Path | None = None,
 ) -> TestSet | None:
     """Return the test images that files with these names belong to; None if nothing fits.
 
-    Args:
-        names: File names of the submission. They decide the domain if it is not given.
-        domain: 'rural' or 'urban'.
-        track: 'uda' or 'seg'.
-        against: Folder of test images, instead of LoveDA's official list. With a domain, it is the
-            folder of that domain, or the root of a tree like LoveDA's that holds it. For track
-            'seg' it is the root of such a tree, whose two test folders count together.
+    The names decide the ``domain`` ('rural' or 'urban') if it is not given. The ``track`` is 'uda'
+    (one target domain) or 'seg' (both domains in one zip). ``against`` is a folder of test images,
+    instead of LoveDA's official list: with a domain the folder of that domain, or the root of a
+    tree like LoveDA's; for 'seg' the root of such a tree, whose two test folders count together.
     """
     if track not in _SERVERS:
         raise UserError(f"track {track!r} does not exist: give 'uda' or 'seg'.")

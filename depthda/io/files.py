@@ -1,6 +1,7 @@
 """Write files atomically (under a temporary name, then renamed), and read text files."""
 
 import errno
+import hashlib
 import json
 import os
 import re
@@ -15,6 +16,8 @@ from depthda.errors import UserError
 
 # No space left; a quota is used up; a file would exceed the size that the system allows.
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+# The names that atomic_path gives to temporary files.
+_STRAY = re.compile(r'\..{1,40}-[0-9a-f]{8}(\.[^.]*)?', re.DOTALL)
 
 
 @contextmanager
@@ -74,20 +77,15 @@ def _full(error: OSError, path: Path, written: int, size: int | None) -> UserErr
     )
 
 
-def remove_strays(folder: str | os.PathLike, name: str | None = None) -> None:
+def remove_strays(folder: str | os.PathLike) -> None:
     """Remove temporary files of killed runs from ``folder`` (not from its subfolders).
 
     Use it only if no other run writes to the folder, because its temporary files have such names
-    too. With ``name``, remove only those for the file of that name.
+    too.
     """
-    folder = Path(folder)
-    stem = '.{1,40}' if name is None else re.escape(Path(name).stem[:40])
-    suffix = r'(\.[^.]*)?' if name is None else re.escape(Path(name).suffix)
-    # The names that atomic_path gives to temporary files.
-    stray = re.compile(rf'\.{stem}-[0-9a-f]{{8}}{suffix}', re.DOTALL)
-    for entry in os.listdir(folder) if folder.is_dir() else ():
-        if stray.fullmatch(entry):
-            (folder / entry).unlink(missing_ok=True)
+    for entry in os.listdir(folder) if os.path.isdir(folder) else ():
+        if _STRAY.fullmatch(entry):
+            Path(folder, entry).unlink(missing_ok=True)
 
 
 def walk(top: str | os.PathLike) -> Iterator[tuple[str, list[str], list[str]]]:
@@ -124,6 +122,16 @@ def remove_empty(folder: str | os.PathLike) -> None:
         for name in folders:
             with suppress(OSError):  # not empty
                 os.rmdir(os.path.join(parent, name))
+
+
+def sha256(*paths: str | os.PathLike) -> str:
+    """Return the SHA-256 of the content of files, one after the other, in hexadecimal."""
+    digest = hashlib.sha256()
+    for path in paths:
+        with open(path, 'rb') as file:
+            while block := file.read(1 << 20):
+                digest.update(block)
+    return digest.hexdigest()
 
 
 def write_json(path: str | os.PathLike, content: object) -> None:

@@ -57,11 +57,8 @@ def own_folder(
     """Make a folder if it does not exist, and hold its lock; raise a ``UserError`` if impossible.
 
     If the code in the context fails, the lock file is removed, and so is the folder if it is empty.
-
-    Args:
-        folder: Folder to write to.
-        name: File name of the lock; nested contexts for the same folder need different names.
-        advice: What the user should do if another process holds the lock, for the error message.
+    Nested contexts for one folder need locks of different names. The error message ends with the
+    ``advice`` if another process holds the lock.
     """
     if folder.is_file():
         raise UserError(f'{folder} is a file: name a folder')

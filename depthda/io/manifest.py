@@ -44,22 +44,14 @@ class ResumableFolder:
     Args:
         root: The folder. Hold ``own_folder(root)`` while writing to it.
         content: The manifest of a new folder, in the order of its keys.
-
-    Attributes:
-        name: File name of the manifest.
-        unfinished: File name of the manifest until the run has finished; it may be the same.
-        parts: Key of the entries in the manifest.
-        keys: Keys that the manifest must have, to recognise it.
-        kind: What the folder holds, for messages.
-        advice: What to do if the folder holds other files, for messages.
     """
 
-    name = NAME
-    unfinished = UNFINISHED
-    parts = 'parts'
-    keys: tuple[str, ...] = ('settings', 'parts')
-    kind = 'files'
-    advice = 'name another folder'
+    name = NAME  # of the file of the manifest
+    unfinished = UNFINISHED  # its name until the run has finished; it may be the same
+    parts = 'parts'  # key of the entries in the manifest
+    keys: tuple[str, ...] = ('settings', 'parts')  # by which the manifest is recognised
+    kind = 'files'  # what the folder holds, for messages
+    advice = 'name another folder'  # what to do if it holds other files, for messages
 
     def __init__(self, root: Path, content: Mapping[str, Any]) -> None:
         self.root = root

@@ -1,10 +1,16 @@
-"""Operations on tensors and a norm that several models share."""
+"""Operations on tensors and modules that several models share, and a norm."""
 
 import torch
-from torch import Tensor
+from mmengine.model import is_model_wrapper
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 NORM = dict(type='SyncBN', requires_grad=True)  # acts as plain BN in a single process
+
+
+def unwrapped(model: nn.Module) -> nn.Module:
+    """Return a model without the wrapper of a distributed training."""
+    return model.module if is_model_wrapper(model) else model
 
 
 def at_least_float32(tensor: Tensor) -> Tensor:

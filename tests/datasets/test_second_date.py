@@ -8,8 +8,7 @@ import rasterio
 from refusals import refusal
 
 from depthda.datasets.synthetic import generate_tile, make_world, world, write_sample
-from depthda.datasets.synthetic.second_date import any_appearance
-from depthda.datasets.synthetic.world import second_date
+from depthda.datasets.synthetic.world import any_appearance, second_date
 from depthda.errors import UserError
 from depthda.io.files import read_json
 

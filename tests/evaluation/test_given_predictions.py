@@ -33,11 +33,10 @@ def test_maps_are_found_in_the_order_of_the_images_and_hashed(maps):
     (maps / 'notes.txt').write_text('not a map')
     (maps / '.hidden.png').write_text('nor this')
     given = check(maps)
-    assert [path.name for path in given.paths] == ['1.png', '2.png', '3.png']
-    assert given.lowest == 1 and len(given.sha256) == 12
+    assert given[0] == 1 and len(given[1]) == 12
     cv2.imwrite(str(maps / '1.png'), np.zeros((16, 16), np.uint8))
     other = check(maps)
-    assert other.lowest == 0 and other.sha256 != given.sha256
+    assert other[0] == 0 and other[1] != given[1]
     assert [path.stem for path in find_predictions(maps, IMAGES[::-1])] == ['3', '2', '1']
 
 

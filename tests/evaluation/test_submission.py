@@ -176,5 +176,5 @@ def test_a_long_list_of_files_is_cut():
 def test_the_real_list_at_the_real_size(tmp_path):
     data = png(np.tile(labels(), (64, 64)))
     files = dict.fromkeys((f'{n}.png' for n in range(4191, 5167)), data)
-    result = review(write_zip(tmp_path / 'u2r.zip', files))
-    assert result.faults == [] and result.test_set.server.endswith('13037')
+    test_set, faults = review(write_zip(tmp_path / 'u2r.zip', files))
+    assert faults == [] and test_set.server.endswith('13037')

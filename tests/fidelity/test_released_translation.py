@@ -9,8 +9,7 @@ import torch.nn.functional as F
 from mmseg.registry import MODELS
 
 from depthda.models.losses.berhu import berhu_loss
-from depthda.models.losses.gan import gradient_penalty
-from depthda.models.losses.wasserstein import critic_loss
+from depthda.models.losses.gan import WassersteinGANLoss, gradient_penalty
 
 
 @pytest.fixture
@@ -49,7 +48,9 @@ def test_the_critics_loss_with_its_penalty_is_as_released(critic):
 
     def current():
         torch.manual_seed(1)
-        return critic_loss(critic(real), critic(fake)) + gradient_penalty(critic, real, fake)
+        return WassersteinGANLoss.critic(critic(real), critic(fake)) + gradient_penalty(
+            critic, real, fake
+        )
 
     torch.manual_seed(1)
     share = torch.rand(2, 1, 1, 1, dtype=torch.float64)

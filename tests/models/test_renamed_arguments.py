@@ -9,8 +9,7 @@ from mmseg.registry import MODELS
 
 from depthda.engine.overrides import apply_overrides
 from depthda.errors import UserError
-from depthda.models.losses.least_squares import LeastSquaresGANLoss
-from depthda.models.losses.wasserstein import WassersteinGANLoss
+from depthda.models.losses.gan import LeastSquaresGANLoss, WassersteinGANLoss
 from depthda.models.renamed import first_form
 
 DRDG = dict(

@@ -1,93 +1,112 @@
-"""The settings of a synthetic world, with a dataclass for each part, and the frozen world ``v1``.
+"""The settings of a synthetic world by part, and the frozen world ``v1``.
 
 Lengths are in metres on the ground. A pair ``(low, high)`` is a range from which a value is drawn
 for each tile, block or object.
 """
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, make_dataclass, replace
 
 from depthda.errors import UserError
 
-PARTS = ('layout', 'geometry', 'resolution', 'appearance', 'depth')
 SPLITS = ('Train', 'Val', 'Test')
-Range = tuple[float, float]
 
 
-@dataclass(frozen=True)
-class LayoutConfig:
-    """Class frequencies and shapes in a domain."""
-
-    built_up: Range  # share of the cells of the street grid that are blocks, not countryside
-    blocks: tuple[tuple[str, float], ...]  # kinds of blocks, with weights
-    block_m: Range
-    street_m: Range
-    asphalt: float  # share of asphalt streets; the others are concrete
-    through_road: float  # chance that a grid line crosses the countryside as a road
-    meander_m: float  # how far streets and field borders wander from straight lines
-    fields: tuple[tuple[str, float], ...]  # materials of the parcels, with weights
-    field_m: Range
-    track: float  # chance that a border between field strips is a dirt track
-    forest: Range  # share of a tile under patches of forest (countryside only)
-    river: float  # chance of a river
-    pond: float  # chance of each of two ponds
-    no_data: float  # chance of a strip without annotation along one border
+def _weights(text: str) -> tuple[tuple[str, float], ...]:
+    """Read ``'name weight name weight …'``."""
+    words = text.split()
+    return tuple(zip(words[::2], map(float, words[1::2]), strict=True))
 
 
-@dataclass(frozen=True)
-class GeometryConfig:
-    """Heights of objects and terrain."""
+# The settings of world v1 by part, each as (urban, rural).
+_V1 = dict(
+    # Class frequencies and shapes.
+    layout=dict(
+        # Share of the cells of the street grid that are blocks, not countryside.
+        built_up=((0.6, 0.95), (0.05, 0.4)),
+        # Kinds of blocks, with weights.
+        blocks=(
+            _weights(
+                'houses 0.25 slabs 0.2 towers 0.08 halls 0.16 quarter 0.15 park 0.06 lot 0.06 '
+                'parking 0.04'
+            ),
+            _weights('farm 0.6 houses 0.3 lot 0.1'),
+        ),
+        block_m=((48.0, 90.0), (45.0, 80.0)),
+        street_m=((5.0, 8.5), (4.0, 6.5)),
+        asphalt=(0.75, 0.25),  # share of asphalt streets; the others are concrete
+        through_road=(0.5, 0.2),  # chance that a grid line crosses the countryside as a road
+        meander_m=(0.0, 9.0),  # how far streets and field borders wander from straight lines
+        # Materials of the parcels, with weights.
+        fields=(
+            _weights(
+                'GREEN_CROP 0.22 ORCHARD 0.12 RIPE_CROP 0.1 PLOUGHED 0.12 PADDY 0.04 MEADOW 0.15 '
+                'SOIL 0.15 RUBBLE 0.1'
+            ),
+            _weights(
+                'GREEN_CROP 0.28 ORCHARD 0.14 RIPE_CROP 0.12 PLOUGHED 0.16 PADDY 0.06 MEADOW 0.14 '
+                'SOIL 0.1'
+            ),
+        ),
+        field_m=((25.0, 50.0), (18.0, 55.0)),
+        track=(0.15, 0.2),  # chance that a border between field strips is a dirt track
+        forest=((0.0, 0.3), (0.0, 0.5)),  # share of a tile under patches of forest (countryside)
+        river=(0.25, 0.3),  # chance of a river
+        pond=(0.15, 0.3),  # chance of each of two ponds
+        no_data=(0.05, 0.05),  # chance of a strip without annotation along one border
+    ),
+    # Heights of objects and terrain.
+    geometry=dict(
+        building_m=((4.0, 45.0), (3.0, 11.0)),  # eaves of the lowest and the tallest building
+        tree_m=((5.0, 12.0), (6.0, 15.0)),
+        crown_m=((2.0, 3.0), (2.2, 3.6)),  # radius of tree crowns
+        crop_m=((0.1, 1.2), (0.1, 1.2)),
+        relief_m=((0.5, 4.0), (1.0, 10.0)),  # peak-to-peak height of the terrain
+        relief_length_m=(180.0, 220.0),
+    ),
+    resolution=dict(gsd_m=(0.5, 0.65)),  # the ground sampling distance
+    # Season, light, air and sensor.
+    appearance=dict(
+        autumn=((0.0, 0.35), (0.15, 0.55)),  # 0: summer colours, 1: autumn colours
+        sun_azimuth_deg=((120.0, 165.0), (195.0, 240.0)),  # clockwise from north (up)
+        sun_elevation_deg=((42.0, 58.0), (37.0, 50.0)),
+        gain=((1.0, 1.0, 1.0), (1.03, 1.0, 0.96)),  # of the sensor for each band, red first
+        gain_jitter=(0.05, 0.05),
+        gamma=((0.92, 1.1), (0.86, 1.02)),
+        haze=((0.0, 0.12), (0.02, 0.14)),
+        blur_px=((0.5, 0.8), (0.6, 1.0)),
+        noise=(2.0, 3.0),  # standard deviation on the scale 0…255
+        variety=(0.1, 0.1),  # spread of brightness and tint between objects of one material
+    ),
+    # Errors of relative depth, like those of a monocular estimator.
+    depth=dict(
+        fidelity=(0.7, 0.7),  # 1: the true height, normalised; 0: smooth noise
+        blur_m=(5.0, 5.0),  # standard deviation of the blur at fidelity 0
+        drift=(1.0, 1.0),  # strength of low-frequency drift at fidelity 0
+        appearance_error=(1.5, 1.5),  # of the errors tied to shadow, water and flat roofs
+    ),
+)
+PARTS = tuple(_V1)
 
-    building_m: Range  # eaves height of the lowest and the tallest kind of building
-    tree_m: Range
-    crown_m: Range  # radius of tree crowns
-    crop_m: Range
-    relief_m: Range  # peak-to-peak height of the terrain
-    relief_length_m: float
+
+def _settings(name: str, keys: Iterable[str]) -> type:
+    """Make a class of settings, one for each key of ``_V1``."""
+    return make_dataclass(name, keys, frozen=True, namespace={'__module__': __name__})
 
 
-@dataclass(frozen=True)
-class ResolutionConfig:
-    """The ground sampling distance."""
-
-    gsd_m: float
-
-
-@dataclass(frozen=True)
-class AppearanceConfig:
-    """Season, light, air and sensor."""
-
-    autumn: Range  # 0: summer colours, 1: autumn colours
-    sun_azimuth_deg: Range  # clockwise from north (up)
-    sun_elevation_deg: Range
-    gain: tuple[float, float, float]  # sensor gain per band, red first
-    gain_jitter: float
-    gamma: Range
-    haze: Range
-    blur_px: Range
-    noise: float  # standard deviation on the scale 0…255
-    variety: float  # spread of brightness and tint between objects of one material
+LayoutConfig, GeometryConfig, ResolutionConfig, AppearanceConfig, DepthConfig = (
+    _settings(f'{part.capitalize()}Config', settings) for part, settings in _V1.items()
+)
+DomainConfig = _settings('DomainConfig', PARTS)
 
 
-@dataclass(frozen=True)
-class DepthConfig:
-    """Errors of relative depth, like those of a monocular estimator."""
-
-    fidelity: float  # 1: the true height, normalised; 0: smooth noise
-    blur_m: float  # standard deviation of the blur at fidelity 0
-    drift: float  # strength of low-frequency drift at fidelity 0
-    appearance_error: float  # strength of the errors tied to shadow, water and flat roofs
+def _domain_v1(column: int) -> DomainConfig:
+    kinds = (LayoutConfig, GeometryConfig, ResolutionConfig, AppearanceConfig, DepthConfig)
+    values = ((pair[column] for pair in settings.values()) for settings in _V1.values())
+    return DomainConfig(*(kind(*each) for kind, each in zip(kinds, values, strict=True)))
 
 
-@dataclass(frozen=True)
-class DomainConfig:
-    """Settings of one domain."""
-
-    layout: LayoutConfig
-    geometry: GeometryConfig
-    resolution: ResolutionConfig
-    appearance: AppearanceConfig
-    depth: DepthConfig
+WORLDS = {'v1': {'urban': _domain_v1(0), 'rural': _domain_v1(1)}}
 
 
 @dataclass(frozen=True)
@@ -101,7 +120,6 @@ class WorldConfig:
     domains: tuple[tuple[str, DomainConfig], ...]
 
     def domain(self, name: str) -> DomainConfig:
-        """Return the settings of one domain."""
         check_choice('this world has no domain', name, self.domain_names)
         return dict(self.domains)[name]
 
@@ -122,80 +140,6 @@ def check_choice(problem: str, name: str, known: Iterable[str]) -> None:
         raise UserError(f'{problem} {name!r}: choose from {", ".join(known)}')
 
 
-def _weights(text: str) -> tuple[tuple[str, float], ...]:
-    """Read ``'name weight name weight …'``."""
-    words = text.split()
-    return tuple(zip(words[::2], map(float, words[1::2]), strict=True))
-
-
-# The settings of world v1, each as (urban, rural). The depth of both is _DEPTH_V1.
-_V1 = dict(
-    layout=dict(
-        built_up=((0.6, 0.95), (0.05, 0.4)),
-        blocks=(
-            _weights(
-                'houses 0.25 slabs 0.2 towers 0.08 halls 0.16 quarter 0.15 park 0.06 lot 0.06 '
-                'parking 0.04'
-            ),
-            _weights('farm 0.6 houses 0.3 lot 0.1'),
-        ),
-        block_m=((48.0, 90.0), (45.0, 80.0)),
-        street_m=((5.0, 8.5), (4.0, 6.5)),
-        asphalt=(0.75, 0.25),
-        through_road=(0.5, 0.2),
-        meander_m=(0.0, 9.0),
-        fields=(
-            _weights(
-                'GREEN_CROP 0.22 ORCHARD 0.12 RIPE_CROP 0.1 PLOUGHED 0.12 PADDY 0.04 MEADOW 0.15 '
-                'SOIL 0.15 RUBBLE 0.1'
-            ),
-            _weights(
-                'GREEN_CROP 0.28 ORCHARD 0.14 RIPE_CROP 0.12 PLOUGHED 0.16 PADDY 0.06 MEADOW 0.14 '
-                'SOIL 0.1'
-            ),
-        ),
-        field_m=((25.0, 50.0), (18.0, 55.0)),
-        track=(0.15, 0.2),
-        forest=((0.0, 0.3), (0.0, 0.5)),
-        river=(0.25, 0.3),
-        pond=(0.15, 0.3),
-        no_data=(0.05, 0.05),
-    ),
-    geometry=dict(
-        building_m=((4.0, 45.0), (3.0, 11.0)),
-        tree_m=((5.0, 12.0), (6.0, 15.0)),
-        crown_m=((2.0, 3.0), (2.2, 3.6)),
-        crop_m=((0.1, 1.2), (0.1, 1.2)),
-        relief_m=((0.5, 4.0), (1.0, 10.0)),
-        relief_length_m=(180.0, 220.0),
-    ),
-    resolution=dict(gsd_m=(0.5, 0.65)),
-    appearance=dict(
-        autumn=((0.0, 0.35), (0.15, 0.55)),
-        sun_azimuth_deg=((120.0, 165.0), (195.0, 240.0)),
-        sun_elevation_deg=((42.0, 58.0), (37.0, 50.0)),
-        gain=((1.0, 1.0, 1.0), (1.03, 1.0, 0.96)),
-        gain_jitter=(0.05, 0.05),
-        gamma=((0.92, 1.1), (0.86, 1.02)),
-        haze=((0.0, 0.12), (0.02, 0.14)),
-        blur_px=((0.5, 0.8), (0.6, 1.0)),
-        noise=(2.0, 3.0),
-        variety=(0.1, 0.1),
-    ),
-)
-_DEPTH_V1 = DepthConfig(fidelity=0.7, blur_m=5.0, drift=1.0, appearance_error=1.5)
-
-
-def _domain_v1(column: int) -> DomainConfig:
-    kinds = (LayoutConfig, GeometryConfig, ResolutionConfig, AppearanceConfig)
-    pairs = [[(key, pair[column]) for key, pair in part.items()] for part in _V1.values()]
-    parts = [kind(**dict(part)) for kind, part in zip(kinds, pairs, strict=True)]
-    return DomainConfig(*parts, _DEPTH_V1)
-
-
-WORLDS = {'v1': {'urban': _domain_v1(0), 'rural': _domain_v1(1)}}
-
-
 def make_world(
     version: str = 'v1',
     domains: tuple[str, ...] = ('urban', 'rural'),
@@ -207,15 +151,9 @@ def make_world(
 ) -> WorldConfig:
     """Return the settings of a world.
 
-    Args:
-        version: Key of ``WORLDS``.
-        domains: The first one is the reference of ``gap``.
-        seed: Seed of all tiles.
-        size: Side of a tile in pixels.
-        gap: The parts in which the domains differ. In all other parts, each domain has the settings
-            of the first one, but still draws its tiles from its own random streams.
-        fidelity: Fidelity of relative depth in all domains; None keeps that of the version.
-        null: Use height and depth of an unrelated tile (see ``world.py``).
+    The arguments are the options of ``depthda sample``, and ``version`` is a key of ``WORLDS``. In
+    parts outside of ``gap``, each domain has the settings of the first one, but still draws its
+    tiles from its own random streams.
     """
     check_choice('no synthetic world', version, WORLDS)
     presets = WORLDS[version]

@@ -26,7 +26,6 @@ class TileHeights:
 
 
 def make_surface(config: GeometryConfig, layout: TilePlan, rng: Generator) -> TileHeights:
-    """Compute the heights of a plan."""
     frame, material = layout.frame, layout.material
     terrain = _terrain(config, layout, rng)
     above = _crops(config, layout, rng)

@@ -7,14 +7,14 @@ water, streets, buildings, cars and street trees. The mask depends only on the p
 import math
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 from numpy.random import Generator
 
 from .buildings import Buildings, place_buildings
 from .config import LayoutConfig
-from .details import paint_cars, paint_no_data, paint_trees
 from .fields import Bands, Frame, between, exact_noise
-from .materials import CLASS_OF, FOREST, ROAD, WATER, Material
+from .materials import BUILDING, CLASS_OF, FOREST, ROAD, WATER, Material
 from .streets import GROUND, KINDS, StreetGrid
 
 # First region number of field parcels and of blocks. Lower numbers are water, forest and streets.
@@ -48,7 +48,6 @@ class TilePlan:
 
 
 def make_layout(config: LayoutConfig, frame: Frame, rng: Generator) -> TilePlan:
-    """Draw the plan of one tile."""
     warp = None
     if config.meander_m > 0:
         length = 130.0 / frame.gsd
@@ -66,9 +65,9 @@ def make_layout(config: LayoutConfig, frame: Frame, rng: Generator) -> TilePlan:
     for number, joined in enumerate((WATER, FOREST, ROAD), 1):
         region[classes == joined] = number
     buildings = place_buildings(grid, frame, rng, material)
-    paint_cars(grid, frame, rng, material)
-    paint_trees(grid.kind, frame, rng, material)
-    no_data = paint_no_data(frame.size, rng) if rng.random() < config.no_data else None
+    _paint_cars(grid, frame, rng, material)
+    _paint_trees(grid.kind, frame, rng, material)
+    no_data = _paint_no_data(frame.size, rng) if rng.random() < config.no_data else None
     return TilePlan(frame, material, region, row, lane, buildings, no_data)
 
 
@@ -164,3 +163,62 @@ def _paint_water(
         radius = u * u + v * v + 0.7 * ragged
         material[open_ground & (radius < 1.25)] = Material.MEADOW
         material[open_ground & (radius < 1)] = Material.WATER
+
+
+def _paint_cars(grid: StreetGrid, frame: Frame, rng: Generator, material: np.ndarray) -> None:
+    """Paint cars on asphalt, parallel to their street."""
+    extent = frame.size * frame.gsd / 2
+    count = int(extent**2 / 60)
+    where = (rng.random((count, 2)) * 2 - 1) * extent
+    heading = rng.random(count)
+    column, row = frame.nearest(where)
+    on_asphalt = material[row, column] == Material.ASPHALT
+    # A car is parallel to the nearer of the two nearest street lines.
+    offsets = [
+        np.abs(axis.offset[at[row, column]]) for axis, at in zip(grid.axes, grid.at, strict=True)
+    ]
+    turn = np.where(offsets[0] < offsets[1], np.pi / 2, 0.0) + grid.angle
+    distance = np.minimum(*offsets)
+    # Keep cars away from the centre line and from crossings.
+    chosen = on_asphalt & (distance > 1.3) & (np.maximum(*offsets) > 8) & (heading < 0.8)
+    canvas = np.zeros(material.shape, np.uint8)
+    for index in np.flatnonzero(chosen):
+        along = np.array([np.cos(turn[index]), np.sin(turn[index])])
+        side = np.array([-along[1], along[0]])
+        signs = ((1, 1), (1, -1), (-1, -1), (-1, 1))
+        corners = np.array([s * 2.2 * along + t * 0.95 * side for s, t in signs])
+        corners = frame.to_pixels(where[index] + corners)
+        cv2.fillConvexPoly(canvas, np.rint(corners * 16).astype(np.int32), 1, shift=4)
+    material[(canvas > 0) & (material == Material.ASPHALT)] = Material.CAR
+
+
+def _paint_trees(kind: np.ndarray, frame: Frame, rng: Generator, material: np.ndarray) -> None:
+    """Paint small groups of trees on lawns, meadows and the pavements of built-up blocks."""
+    extent = frame.size * frame.gsd / 2
+    count = int((2 * extent) ** 2 / 160)
+    where = (rng.random((count, 2)) * 2 - 1) * extent
+    radius = 1.6 + 1.9 * rng.random(count)
+    # Trees grow in groups: move every second tree next to the one before it.
+    where[1::2] = where[: count // 2 * 2 : 2] + 4.0 * (rng.random((count // 2, 2)) - 0.5)
+    column, row = frame.nearest(where)
+    ground = material[row, column]
+    grassy = (ground == Material.LAWN) | (ground == Material.MEADOW)
+    paved = (ground == Material.PAVED) & (kind[row, column] > 0)
+    chance = np.where(grassy, 0.75, np.where(paved, 0.3, 0.0))
+    canvas = np.zeros(material.shape, np.uint8)
+    for index in np.flatnonzero(rng.random(count) < chance):
+        centre = np.rint(frame.to_pixels(where[index]) * 16).astype(int)
+        size = max(int(radius[index] / frame.gsd * 16), 16)
+        cv2.circle(canvas, (int(centre[0]), int(centre[1])), size, 1, -1, shift=4)
+    growable = ~np.isin(CLASS_OF[material], (BUILDING, ROAD, WATER))
+    material[(canvas > 0) & growable] = Material.BROADLEAF
+
+
+def _paint_no_data(size: int, rng: Generator) -> np.ndarray:
+    """Return the mask of a slightly slanted strip along one border."""
+    depth = size * (0.03 + 0.07 * rng.random())
+    slant = 0.05 * (2 * rng.random() - 1)
+    side = int(rng.integers(4))
+    axis = np.arange(size)
+    strip = axis[None, :] < depth + slant * axis[:, None]
+    return np.ascontiguousarray(np.rot90(strip, side))

@@ -13,18 +13,16 @@ could help without information about the classes.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.random import Generator
 
-from .appearance import make_light, render
+from .appearance import estimate_depth, make_light, render
 from .config import SPLITS, AppearanceConfig, WorldConfig, check_choice
-from .depth import estimate_depth
 from .fields import Frame, stream
 from .geometry import make_surface
 from .layout import make_layout
-from .second_date import any_appearance
 
 
 @dataclass
@@ -51,10 +49,31 @@ def generate_tile(world: WorldConfig, domain: str, split: str, index: int) -> Ti
 
 
 def second_date(world: WorldConfig, domain: str, split: str, index: int) -> np.ndarray:
-    """Return the image of a tile's scene on a second date."""
+    """Return the image of a tile's scene on a second date, for pretraining without labels.
+
+    It may have the season, the light and the sensor of any domain, so an encoder that predicts one
+    date from the other has to see what stands on the ground through either appearance.
+    """
     check_choice('no split', split, SPLITS)
     appearances = [world.domain(name).appearance for name in world.domain_names]
     return _Scene(world, domain, split, index).second_date(appearances)
+
+
+def any_appearance(domains: Sequence[AppearanceConfig], rng: Generator) -> AppearanceConfig:
+    """Return settings that span the domains: ranges are merged, single values are drawn."""
+    values = {}
+    for name in (part.name for part in fields(AppearanceConfig)):
+        found = [getattr(domain, name) for domain in domains]
+        if name == 'gain':
+            values[name] = tuple(
+                rng.uniform(min(band), max(band)) for band in zip(*found, strict=True)
+            )
+        elif isinstance(found[0], tuple):
+            lows, highs = zip(*found, strict=True)
+            values[name] = min(lows), max(highs)
+        else:
+            values[name] = rng.uniform(min(found), max(found))
+    return AppearanceConfig(**values)
 
 
 class _Scene:

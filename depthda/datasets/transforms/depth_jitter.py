@@ -1,5 +1,7 @@
 """Augmentation of the depth channel only."""
 
+from dataclasses import dataclass
+
 import numpy as np
 from mmseg.registry import TRANSFORMS
 
@@ -9,35 +11,25 @@ from depthda.errors import UserError
 
 
 @TRANSFORMS.register_module()
+@dataclass(eq=False)
 class DepthJitter(RGBDTransform):
     """Change depth d to d · scale + shift + noise, or the whole map to "no depth".
 
     A monocular estimate has an unknown scale and shift in each image, and jitter keeps a model from
     relying on them. Valid depth stays in [1/65535, 1], and "no depth" stays 0. Optical bands, and
     images without depth, do not change.
-
-    Args:
-        scale: Range of the factor.
-        shift: Largest value that is added or subtracted.
-        noise: Standard deviation of the noise of each pixel.
-        drop_prob: Probability that the whole map becomes "no depth".
     """
 
-    def __init__(
-        self,
-        scale: tuple[float, float] = (0.9, 1.1),
-        shift: float = 0.05,
-        noise: float = 0.0,
-        drop_prob: float = 0.0,
-    ) -> None:
-        if not 0 < scale[0] <= scale[1]:
-            raise UserError(f'scale={scale} of DepthJitter: give 0 < low ≤ high')
-        if shift < 0 or noise < 0 or not 0 <= drop_prob <= 1:
+    scale: tuple[float, float] = (0.9, 1.1)  # range of the factor
+    shift: float = 0.05  # largest value that is added or subtracted
+    noise: float = 0.0  # standard deviation of the noise of each pixel
+    drop_prob: float = 0.0  # probability that the whole map becomes "no depth"
+
+    def __post_init__(self) -> None:
+        if not 0 < self.scale[0] <= self.scale[1]:
+            raise UserError(f'scale={self.scale} of DepthJitter: give 0 < low ≤ high')
+        if self.shift < 0 or self.noise < 0 or not 0 <= self.drop_prob <= 1:
             raise UserError('DepthJitter takes shift ≥ 0, noise ≥ 0 and drop_prob in [0, 1]')
-        self.scale = scale
-        self.shift = shift
-        self.noise = noise
-        self.drop_prob = drop_prob
 
     def transform(self, results: dict) -> dict:
         # Use a separate generator, seeded by one draw, so that later transforms get the same random

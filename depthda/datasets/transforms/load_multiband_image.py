@@ -1,5 +1,7 @@
 """Load images with any number of bands or with more than 8 bits."""
 
+from dataclasses import dataclass
+
 import numpy as np
 from mmseg.registry import TRANSFORMS
 
@@ -8,6 +10,7 @@ from depthda.io.rasters import open_raster
 
 
 @TRANSFORMS.register_module()
+@dataclass(eq=False)
 class LoadMultibandImage(RGBDTransform):
     """Load all bands of a TIFF or PNG, the first three in the order B, G, R (files have R, G, B).
 
@@ -15,14 +18,11 @@ class LoadMultibandImage(RGBDTransform):
     backends of mmcv read them wrongly: OpenCV multiplies the colours of a TIFF by its fourth band
     if that is tagged as alpha (as usual), or returns only the first band. Pillow drops the fourth
     band. tifffile returns R, G, B.
-
-    Args:
-        to_float32: Convert the array to float32, as in ``LoadImageFromFile``.
     """
 
-    def __init__(self, to_float32: bool = False) -> None:
-        # Only this argument, because inference_model renames the transform to LoadImageFromNDArray.
-        self.to_float32 = to_float32
+    # Convert the array to float32, as in LoadImageFromFile. There is no other argument, because
+    # inference_model renames the transform to LoadImageFromNDArray.
+    to_float32: bool = False
 
     def transform(self, results: dict) -> dict:
         with open_raster(results['img_path']) as raster:

@@ -1,5 +1,7 @@
 """Photometric distortion that does not change depth."""
 
+from dataclasses import dataclass
+
 import cv2
 import numpy as np
 from mmseg.registry import TRANSFORMS
@@ -9,6 +11,7 @@ from depthda.errors import UserError
 
 
 @TRANSFORMS.register_module()
+@dataclass(eq=False)
 class OpticalDistortion(RGBDTransform):
     """mmseg's ``PhotoMetricDistortion`` for the optical bands only, in floating point.
 
@@ -16,35 +19,21 @@ class OpticalDistortion(RGBDTransform):
     the images, contrast is last. Values are clipped to [0, ``value_max``] after each step.
     Brightness and contrast change all optical bands by the same amount; saturation and hue change
     the first three (B, G, R), if there are three. Depth does not change.
-
-    Args:
-        brightness_delta: Largest value that is added, on the scale of the image.
-        contrast_range: Range of the factor on all optical bands.
-        saturation_range: Range of the factor on the saturation, which stays in [0, 1].
-        hue_delta: Largest shift of the hue in OpenCV's half degrees (18 = 36°).
-        value_max: Largest value of an image. Larger values are an error, as they would be clipped.
     """
 
-    def __init__(
-        self,
-        brightness_delta: float = 32,
-        contrast_range: tuple[float, float] = (0.5, 1.5),
-        saturation_range: tuple[float, float] = (0.5, 1.5),
-        hue_delta: float = 18,
-        value_max: float = 255,
-    ) -> None:
-        for name, (low, high) in dict(contrast=contrast_range, saturation=saturation_range).items():
+    brightness_delta: float = 32  # largest value that is added, on the scale of the image
+    contrast_range: tuple[float, float] = (0.5, 1.5)  # of the factor on all optical bands
+    saturation_range: tuple[float, float] = (0.5, 1.5)  # of the factor; saturation stays in [0, 1]
+    hue_delta: float = 18  # largest shift of the hue in OpenCV's half degrees (18 = 36°)
+    value_max: float = 255  # of an image; larger values are an error, as they would be clipped
+
+    def __post_init__(self) -> None:
+        for name in ('contrast_range', 'saturation_range'):
+            low, high = getattr(self, name)
             if not 0 <= low <= high:
-                raise UserError(
-                    f'{name}_range={(low, high)} of OpticalDistortion: give 0 ≤ low ≤ high'
-                )
-        if min(brightness_delta, hue_delta) < 0 or value_max <= 0:
+                raise UserError(f'{name}={(low, high)} of OpticalDistortion: give 0 ≤ low ≤ high')
+        if min(self.brightness_delta, self.hue_delta) < 0 or self.value_max <= 0:
             raise UserError('OpticalDistortion takes deltas ≥ 0 and value_max > 0')
-        self.brightness_delta = brightness_delta
-        self.contrast_range = contrast_range
-        self.saturation_range = saturation_range
-        self.hue_delta = hue_delta
-        self.value_max = value_max
 
     def transform(self, results: dict) -> dict:
         image = results['img'].astype(np.float32)

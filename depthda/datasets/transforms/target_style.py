@@ -1,10 +1,12 @@
-"""The base class of transforms that give source images the style of random target images."""
+"""Transforms that give source images the style of random target images."""
 
 import functools
+from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
 import numpy as np
+from mmseg.registry import TRANSFORMS
 
 from depthda.datasets.transforms.base import RGBDTransform
 from depthda.datasets.transforms.load_multiband_image import swapped_bands
@@ -14,20 +16,17 @@ from depthda.io.rasters import open_raster
 _SUFFIXES = ('.png', '.tif', '.tiff', '.jpg', '.jpeg')
 
 
+@dataclass(eq=False)
 class TargetStyle(RGBDTransform):
     """Restyle the optical bands after a random image of a folder; labels and depth do not change.
 
     Use it for training, after the image is loaded and before it is cropped. No label of the target
     is read.
-
-    Args:
-        folder: Images of the target, with the bands of the training images.
     """
 
     takes_style = True  # so that checkpoints and scores record the folder
 
-    def __init__(self, folder: str) -> None:
-        self.folder = folder
+    folder: str  # images of the target, with the bands of the training images
 
     def transform(self, results: dict) -> dict:
         if 'img' not in results:
@@ -83,3 +82,58 @@ def resized(image: np.ndarray, height: int, width: int) -> np.ndarray:
     smaller = image.shape[0] >= height and image.shape[1] >= width
     how = cv2.INTER_AREA if smaller else cv2.INTER_LINEAR
     return cv2.resize(image, (width, height), interpolation=how).reshape(height, width, -1)
+
+
+@TRANSFORMS.register_module()
+class ColourTransfer(TargetStyle):
+    r"""Give each band the mean and standard deviation of that of a random target image.
+
+    .. math:: x' = (x - \mu_s) \frac{\sigma_t}{\sigma_s} + \mu_t
+
+    After E. Reinhard et al., "Color Transfer between Images", IEEE CG&A 2001, who apply it in the
+    colour space lαβ; here it is applied to the bands, of which there may be any number.
+    """
+
+    def restyle(self, source: np.ndarray, target: np.ndarray) -> np.ndarray:
+        # Summed in single precision, the mean of a large image is wrong.
+        (mean, spread), (target_mean, target_spread) = (
+            (x.mean((0, 1), np.float64), x.std((0, 1), np.float64)) for x in (source, target)
+        )
+        # An image of one colour has no deviation that could be scaled.
+        factor = target_spread / np.where(spread > 0, spread, 1)
+        return (source - mean) * factor + target_mean
+
+
+@TRANSFORMS.register_module()
+@dataclass(eq=False)
+class FourierTransfer(TargetStyle):
+    r"""Replace the amplitudes of the lowest frequencies by those of a random target image.
+
+    .. math:: x' = F^{-1}\left(M_\beta \circ |F(x_t)| + (1 - M_\beta) \circ |F(x_s)|,
+        \angle F(x_s)\right)
+
+    :math:`M_\beta` is 1 for frequencies of up to β H along the height and β W along the width, in
+    cycles per image, and 0 elsewhere. Citation: Y. Yang and S. Soatto, "FDA: Fourier Domain
+    Adaptation for Semantic Segmentation", CVPR 2020. A target image of another size is resized.
+    """
+
+    # Highest replaced frequency / image side, from 0 to .5. The paper trains with .01, .05 and .09.
+    beta: float = 0.01
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.beta <= 0.5:
+            raise UserError(f'FourierTransfer: beta={self.beta}: take a number from 0 to 0.5.')
+
+    def restyle(self, source: np.ndarray, target: np.ndarray) -> np.ndarray:
+        height, width = source.shape[:2]
+        spectrum = np.fft.fft2(source, axes=(0, 1))
+        amplitude, phase = np.abs(spectrum), np.angle(spectrum)
+        other = np.abs(np.fft.fft2(resized(target, height, width), axes=(0, 1)))
+        # Cycles per image: 0, 1, …, -2, -1.
+        rows, columns = (np.abs(np.fft.fftfreq(side, 1 / side)) for side in (height, width))
+        low = np.logical_and.outer(
+            rows <= np.floor(self.beta * height), columns <= np.floor(self.beta * width)
+        )
+        amplitude[low] = other[low]
+        mixed = np.fft.ifft2(amplitude * np.exp(1j * phase), axes=(0, 1))
+        return mixed.real.astype(np.float32)

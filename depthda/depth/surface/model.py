@@ -1,6 +1,5 @@
 """Read a surface model: its grid, and its heights above the ground strip by strip."""
 
-import hashlib
 import math
 import os
 from collections.abc import Iterator, Sequence
@@ -15,6 +14,7 @@ from rasterio.crs import CRS
 
 from depthda.depth.surface.ground import Strip, ground_strips
 from depthda.errors import UserError
+from depthda.io.files import sha256
 from depthda.io.rasters import open_raster
 
 # Pixels read at once: 8 MB of heights, of which some copies are needed.
@@ -127,12 +127,7 @@ def file_identity(path: Path) -> dict[str, object]:
     """Return size and SHA-256 of a raster with all its files (masks, world files)."""
     with open_raster(path) as raster:
         names = sorted(raster.files)
-    digest = hashlib.sha256()
-    for name in names:
-        with open(name, 'rb') as file:
-            while part := file.read(1 << 20):
-                digest.update(part)
-    return {'bytes': sum(map(os.path.getsize, names)), 'sha256': digest.hexdigest()}
+    return {'bytes': sum(map(os.path.getsize, names)), 'sha256': sha256(*names)}
 
 
 def world_file(grid: SurfaceGrid) -> str | None:

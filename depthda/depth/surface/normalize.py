@@ -3,6 +3,7 @@
 import hashlib
 import json
 import math
+import os
 import warnings
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -15,9 +16,8 @@ from typing import Any, NamedTuple
 
 from rasterio.errors import NotGeoreferencedWarning
 
-from depthda.depth.jobs import Job, check_is_folder
+from depthda.depth.jobs import Job, check_is_folder, list_jobs
 from depthda.depth.surface.folder import SurfaceFolder
-from depthda.depth.surface.jobs import find_surfaces, terrain_of
 from depthda.depth.surface.model import Surface
 from depthda.depth.surface.percentiles import coarse_bins, count_coarse, count_fine, percentiles_of
 from depthda.depth.surface.write import Range, Recipe, write_map
@@ -68,11 +68,9 @@ class SurfaceSettings:
 
     @property
     def terrain(self) -> Path | None:
-        """The folder of terrain models."""
         return None if self.ground in ('none', 'opening') else Path(self.ground)
 
     def surface(self, job: Job) -> Surface:
-        """Return the surface model of a job."""
         terrain = self.terrain and terrain_of(job, self.terrain)
         return Surface(job.source, self.nodata, terrain, self.window, self.window_pixels)
 
@@ -90,6 +88,48 @@ class MappingResult(NamedTuple):
     range: dict[str, Any]  # of heights
     written: int  # how many maps this run has written
     smaller_than_window: list[str]  # names of the surface models that the window exceeds
+
+
+_SUFFIXES = ('.tif', '.tiff')
+
+
+def find_surfaces(heights: Sequence[str], out: Path, terrain: Path | None) -> list[Job]:
+    """List the given GeoTIFFs, and those below given folders, sorted by name.
+
+    The map of ``FOLDER/a/12.tif`` is ``out/a/12.png``. The folder ``terrain`` of terrain models
+    must not lie among the surface models.
+    """
+    if terrain is not None and not terrain.is_dir():
+        advice = '--ground takes none, opening or a folder'
+        raise UserError(f'there is no folder {terrain} of terrain models: {advice}.')
+
+    def root_of(path: Path, folder: Path) -> Path:
+        if out == folder or path.is_dir() and out.is_relative_to(path):
+            raise UserError(
+                f'{out} lies among the surface models of {folder}, where a dataset would find two '
+                'files of one stem: name a folder outside with --out.'
+            )
+        if terrain is not None and Path(os.path.abspath(terrain)).is_relative_to(path):
+            raise UserError(
+                f'the terrain models of {terrain} would be taken for surface models, because they '
+                f'lie in {path}: put them elsewhere.'
+            )
+        return out
+
+    jobs = list_jobs(heights, root_of, _SUFFIXES, 'surface model')
+    return sorted(jobs, key=lambda job: job.name)
+
+
+def terrain_of(job: Job, folder: Path) -> Path:
+    """Return the terrain model in ``folder`` that belongs to a surface model."""
+    paths = [folder / f'{job.name}{suffix}' for suffix in _SUFFIXES]
+    found = [path for path in paths if path.is_file()]
+    if len(found) != 1:
+        raise UserError(
+            f'{job.source} has {len(found) or "no"} terrain model{"s" if found else ""} in '
+            f'{folder}: put one there as {job.name}.tif.'
+        )
+    return found[0]
 
 
 def map_surfaces(
@@ -152,8 +192,6 @@ def _write_maps(
 def _find_range(
     surfaces: list[Surface], percentiles: Sequence[float], each: Callable[..., Iterator[Any]]
 ) -> list[float]:
-    """Return the percentiles of all heights."""
-
     def total(stage: str, count: Callable) -> Any:
         def counted(surface: Surface) -> Any:
             return sum(count(strip.heights[strip.valid]) for strip in surface.strips())

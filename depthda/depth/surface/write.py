@@ -78,7 +78,6 @@ class Tally:
         self._heights, self._terrain, self._codes = [], [], []
 
     def add(self, strip: Relief, codes: np.ndarray) -> None:
-        """Count a strip."""
         known, raw = strip.heights[strip.valid], strip.raw[strip.valid]
         low, high = self.range
         self._sums.update(

@@ -5,7 +5,7 @@ The text is parsed and never executed, because a checkpoint is data.
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from mmengine.config import Config
@@ -56,7 +56,7 @@ def test_warnings(cfg: Config, checkpoint: str) -> Iterator[str]:
             f'{checkpoint} was trained with another model than that of this config '
             f'({_listed(found)}): its predictions change with that, so test with the old values'
         )
-    (was, _), (_, now) = (_depth_sources(config) for config in (_stored(meta), cfg.to_dict()))
+    was, now = _depth_source(_stored(meta), 'train'), _depth_source(cfg, 'test')
     if isinstance(was, str) and isinstance(now, str) and was != now:
         yield (
             f'{checkpoint} was trained with the depth maps {was}, and this test reads {now}: set '
@@ -123,11 +123,9 @@ def _stored(meta: dict) -> dict[str, Any]:
     return {s.targets[0].id: _value(s.value) for s in body if isinstance(s, ast.Assign)}
 
 
-def _depth_sources(cfg: dict[str, Any]) -> tuple[Any, Any]:
-    """Return the names of the depth maps that a config trains with, and tests with."""
-    loaders = (cfg.get(f'{name}_dataloader') or {} for name in ('train', 'test'))
-    first, second = ((loader.get('dataset') or {}).get('depth') for loader in loaders)
-    return first, second
+def _depth_source(cfg: Mapping[str, Any], loader: str) -> Any:
+    """Return the name of the depth maps that a config trains or tests with."""
+    return ((cfg.get(f'{loader}_dataloader') or {}).get('dataset') or {}).get('depth')
 
 
 def _value(node: ast.expr) -> Any:

@@ -20,7 +20,6 @@ from mmengine.config import Config
 from mmengine.dist import get_world_size
 from mmengine.hooks import CheckpointHook, EarlyStoppingHook
 from mmengine.logging import print_log
-from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 from torch import nn
 
@@ -31,6 +30,7 @@ from depthda.engine.checks.sample_check import tile_warnings
 from depthda.engine.resume import Start, check_resumed
 from depthda.engine.run_end import BegunHook, left_as_it_was
 from depthda.errors import UserError, few
+from depthda.models.tensors import unwrapped
 from depthda.randomness import seeded
 
 # Raised by torch, mmseg and readers of files when parts of a config do not fit together.
@@ -84,7 +84,7 @@ class StartCheck(BegunHook):
         self._part = 'the start of the run'
 
     def before_train(self, runner: Runner) -> None:
-        self._model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        self._model = unwrapped(runner.model)
         value_check.check_loss_names(self._model)
         if self.only:
             self._part = 'the training step'

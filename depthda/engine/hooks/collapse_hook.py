@@ -1,33 +1,37 @@
-"""Warn when self-training labels everything as one class."""
+"""Hooks of adaptations: warn of a collapse, and compute the class thresholds of pseudo-labels."""
+
+from dataclasses import dataclass
 
 import torch
-from mmengine.dist import all_reduce
+from mmengine.dist import all_reduce, get_dist_info
 from mmengine.hooks import Hook, LoggerHook
-from mmengine.model import is_model_wrapper
 from mmengine.registry import HOOKS
 from mmengine.runner import Runner
 
 from depthda.console import warn
+from depthda.errors import UserError
+from depthda.models.adaptation.pseudo_labels import ClassPortion
+from depthda.models.adaptation.step import unpadded
+from depthda.models.tensors import unwrapped
+from depthda.randomness import SampleKey, derive_seed
 
 
 @HOOKS.register_module()
+@dataclass(eq=False)
 class CollapseHook(Hook):
     """Watch the pseudo-labels of ``DomainAdaptation`` at each logging interval.
 
     A teacher that has collapsed labels nearly all pixels as one class, and training on these labels
     confirms it. A single batch may show one class alone, so it takes several in a row.
-
-    Args:
-        share: Share of the labelled pixels from which one class counts as everything.
-        patience: Batches in a row.
     """
 
     # After the line of the iteration is logged.
     priority = 'LOW'
 
-    def __init__(self, share: float = 0.99, patience: int = 5) -> None:
-        self.share = share
-        self.patience = patience
+    share: float = 0.99  # of the labelled pixels, from which one class counts as everything
+    patience: int = 5  # batches in a row
+
+    def __post_init__(self) -> None:
         self._in_a_row = 0
         self._last = -1
 
@@ -36,7 +40,7 @@ class CollapseHook(Hook):
         self.interval = found[0] if found else 50
 
     def after_train_iter(self, runner: Runner, batch_idx: int, data_batch=None, outputs=None):
-        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        model = unwrapped(runner.model)
         if not self.every_n_train_iters(runner, self.interval) or model.last_labels is None:
             return
         labels = model.last_labels
@@ -54,3 +58,45 @@ class CollapseHook(Hook):
                 'collapsed. Lower the learning rate, begin later (warm_up), or adapt from a '
                 'checkpoint of the source (load_from).'
             )
+
+
+@HOOKS.register_module()
+class ClassThresholdHook(Hook):
+    """Refresh the thresholds of ``ClassPortion`` when the ``SnapshotTeacher`` copies the student.
+
+    One crop of each target tile is labelled, shared among the processes. The thresholds are in the
+    checkpoint, so a resumed run goes on with them.
+    """
+
+    # Before the iteration, and after the hook that seeds it.
+    priority = 'NORMAL'
+
+    def before_train(self, runner: Runner) -> None:
+        model = unwrapped(runner.model)
+        if not isinstance(getattr(model, 'pseudo', None), ClassPortion) or model.teacher is None:
+            raise UserError(
+                'ClassThresholdHook needs a DomainAdaptation with a SnapshotTeacher and '
+                'ClassPortion: leave it out of custom_hooks.'
+            )
+
+    def before_train_iter(self, runner: Runner, batch_idx: int, data_batch=None) -> None:
+        model = unwrapped(runner.model)
+        every = model.teacher.every
+        if runner.iter < model.warm_up or runner.iter % every:
+            return
+        model.teacher.update(model.segmentor, runner.iter)
+        target = runner.train_dataloader.dataset.sets['target']
+        rank, world = get_dist_info()
+        # A process may have no tile.
+        none = model.pseudo.thresholds.new_zeros(0, model.num_classes, 1, 1)
+        counts = model.pseudo.histogram(none)
+        for index in range(rank, len(target), world):
+            seed = derive_seed(runner.seed, 'thresholds', runner.iter, index)
+            sample = target[SampleKey(index, seed)]
+            batch = {key: [value] for key, value in sample.items()}
+            found = model.data_preprocessor.target(batch, True)
+            probabilities = model.probabilities(found['inputs'])
+            height, width = unpadded(found['data_samples'][0], probabilities.shape[2:])
+            counts += model.pseudo.histogram(probabilities[..., :height, :width])
+        all_reduce(counts)
+        model.pseudo.set_thresholds(counts)

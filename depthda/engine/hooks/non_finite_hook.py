@@ -9,12 +9,12 @@ from typing import Any
 import torch
 from mmengine.dist import all_gather_object, all_reduce, is_main_process
 from mmengine.hooks import CheckpointHook, Hook, LoggerHook
-from mmengine.model import is_model_wrapper
 from mmengine.registry import HOOKS
 from torch import Tensor, nn
 
 from depthda.engine.run_end import last_good_checkpoint
 from depthda.errors import UserError, few
+from depthda.models.tensors import unwrapped
 
 _STATISTICS = ('running_mean', 'running_var')
 
@@ -171,7 +171,7 @@ def _files(node: Any) -> Iterator[str]:
 
 def _first_bad(model: nn.Module) -> str | None:
     """Return the first weight or norm statistic that is not finite; wait for the device once."""
-    model = model.module if is_model_wrapper(model) else model
+    model = unwrapped(model)
     tensors = dict(model.named_parameters())
     tensors |= {n: value for n, value in model.named_buffers() if n.endswith(_STATISTICS)}
     if not tensors:

@@ -7,12 +7,12 @@ import numpy as np
 import torch
 from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
 from mmengine.registry import HOOKS
 from torch import Tensor, nn
 
 from depthda.errors import UserError
 from depthda.io.files import atomic_path
+from depthda.models.tensors import unwrapped
 from depthda.models.translation.drdg import DRDG, DomainBatch
 
 _COLUMNS = ('image', 'translated', 'reconstructed', 'depth', 'predicted depth')
@@ -36,7 +36,7 @@ class TranslationHook(Hook):
             self._picture(runner, data_batch)
 
     def _picture(self, runner, data_batch: dict) -> None:
-        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        model = unwrapped(runner.model)
         source, target = model.domains(model.data_preprocessor(data_batch)['inputs'])
         model.eval()
         with torch.no_grad():

@@ -10,9 +10,11 @@ from rich.table import Table
 
 from depthda.console import wide_console
 from depthda.engine.prepare import load_config
+from depthda.engine.score_predictions import score_predictions
 from depthda.errors import UserError
 from depthda.evaluation.score_report import format_score
 from depthda.experiments.audit import audit_page
+from depthda.experiments.audit.audit_page import certain, limits
 from depthda.experiments.audit.variants import (
     AS_IS,
     VARIANTS,
@@ -20,7 +22,6 @@ from depthda.experiments.audit.variants import (
     check_test,
     reads_depth,
     remove_earlier,
-    score_variants,
     test_variants,
 )
 from depthda.experiments.comparison.compare import compare
@@ -75,7 +76,8 @@ def audit(
     if is_first_process(test_options.get('launcher', 'none')):
         remove_earlier(root)
     if predictions:
-        score_variants(config, predictions, root, options)
+        for kind, maps in predictions.items():
+            score_predictions(config, maps, str(root / kind), cfg_options=options)
     else:
         test_variants(config, checkpoint, kinds, root, **test_options)
     if not is_main_process():
@@ -100,7 +102,9 @@ def find(root: Path, kinds: Sequence[str], block: int = 1, reads: bool = True) -
     chosen = choices(run)
     first = _depth_sentence(found, unused, reads)
     tiles = next(iter(found.values()))['tiles'][0]
-    sentences = [first, *_grey(found, first), *_few(tiles)]
+    sentences = [first, *_grey(found, first)]
+    if tiles < _FEW_TILES:
+        sentences.append(f'{tiles} tiles are few: the intervals are too narrow.')
     if run.metrics['checkpoint'] is not None:
         sentences.append(_choice_sentence(run, chosen))
     return Findings(run, found, unused, chosen, sentences)
@@ -145,10 +149,6 @@ def _grey(found: Mapping[str, Mapping], first: str) -> list[str]:
     return [f'A grey copy of the image in place of the map changes mIoU by {interval(row)}.']
 
 
-def _few(tiles: int) -> list[str]:
-    return [f'{tiles} tiles are few: the intervals are too narrow.'] if tiles < _FEW_TILES else []
-
-
 def _choice_sentence(run: TestedRun, chosen: Sequence[Choice]) -> str:
     own = ' The tested checkpoint was itself chosen so.' if run.protocol['target_selected'] else ''
     for choice in chosen:
@@ -161,17 +161,10 @@ def _choice_sentence(run: TestedRun, chosen: Sequence[Choice]) -> str:
     return f'The log cannot judge the choice of checkpoint: validate on source and target.{own}'
 
 
-def certain(row: Mapping[str, Any]) -> bool:
-    """Return whether the interval over tiles leaves out 0."""
-    low, high = row['over_tiles']['low'], row['over_tiles']['high']
-    return low is not None and (low > 0 or high < 0)
-
-
 def interval(row: Mapping[str, Any]) -> str:
     """Return a difference with its interval over tiles."""
-    low, high = row['over_tiles']['low'], row['over_tiles']['high']
     shown = number(row['difference'], sign=True)
-    return shown if low is None else f'{shown} [{number(low)}, {number(high)}]'
+    return shown if row['over_tiles']['low'] is None else f'{shown} {limits(row)}'
 
 
 def _table(findings: Findings) -> Table:

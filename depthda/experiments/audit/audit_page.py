@@ -6,11 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 from depthda.experiments.audit.variants import AS_IS, VARIANTS
 from depthda.experiments.page import html
-from depthda.experiments.page.head import basis_section
+from depthda.experiments.page.head import basis_section, selection_section
 from depthda.experiments.page.html import Markup, Section, join, number, tag
 from depthda.experiments.page.page import fill, foot
 from depthda.experiments.page.runs import name_dataset
-from depthda.experiments.page.selection import selection_section
 from depthda.io.files import atomic_path
 
 if TYPE_CHECKING:
@@ -18,7 +17,6 @@ if TYPE_CHECKING:
 
 
 def write(findings: 'Findings', out: Path, command: Sequence[str] | None) -> None:
-    """Write the page."""
     run = findings.run
     title = f'Depth audit of {Path(str(run.metrics["config"])).stem}'
     tested = f'Tested on {name_dataset(run.metrics["tested_on"])}.'
@@ -53,7 +51,7 @@ def _variants(findings: 'Findings') -> Section:
 def _variant(kind: str, miou: float, row: Mapping[str, Any] | None, top: float) -> Markup:
     words = tag('td', VARIANTS[kind].words, class_='words')
     difference = number(row and row['difference'], sign=True)
-    cells = [tag('td', value) for value in (number(miou), difference, _limits(row))]
+    cells = [tag('td', value) for value in (number(miou), difference, limits(row))]
     bar = html.bars([(0 if row is None else 1, 100 * miou / max(top, 1))])
     return tag('tr', tag('th', kind, scope='row'), words, cells, bar)
 
@@ -78,14 +76,19 @@ def _classes(findings: 'Findings') -> Section:
 def _difference(row: Mapping[str, Any] | None) -> Markup:
     if row is None:
         return tag('td', html.DASH)
-    low, high = row['over_tiles']['low'], row['over_tiles']['high']
-    certain = low is not None and (low > 0 or high < 0)
     value = number(row['difference'], sign=True)
-    shown = tag('strong', value) if certain else value
-    return tag('td', join(shown, tag('br'), tag('span', _limits(row), class_='quiet')))
+    shown = tag('strong', value) if certain(row) else value
+    return tag('td', join(shown, tag('br'), tag('span', limits(row), class_='quiet')))
 
 
-def _limits(row: Mapping[str, Any] | None) -> str:
+def certain(row: Mapping[str, Any]) -> bool:
+    """Return whether the interval over tiles leaves out 0."""
+    low, high = row['over_tiles']['low'], row['over_tiles']['high']
+    return low is not None and (low > 0 or high < 0)
+
+
+def limits(row: Mapping[str, Any] | None) -> str:
+    """Return the interval over tiles, or a dash if it is not defined."""
     if row is None or row['over_tiles']['low'] is None:
         return html.DASH
     low, high = (number(row['over_tiles'][end]) for end in ('low', 'high'))

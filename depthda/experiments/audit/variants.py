@@ -13,7 +13,6 @@ from mmengine.config import Config
 
 from depthda.engine.launch import test
 from depthda.engine.prepare import load_config, use_tta
-from depthda.engine.score_predictions import score_predictions
 from depthda.errors import UserError
 
 AS_IS = 'as-is'
@@ -52,17 +51,6 @@ def test_variants(
         place = dict(work_dir=os.path.join(folder, kind), tta=tta, launcher=launcher)
         replaced = {**options, **_replace_depth(cfg, tta, VARIANTS[kind].by)}
         test(config, checkpoint, cfg_options=replaced, **place)
-
-
-def score_variants(
-    config: str | Path,
-    predictions: Mapping[str, str],
-    folder: Path,
-    cfg_options: dict[str, Any] | None = None,
-) -> None:
-    """Score the maps that any program has predicted with each variant of depth."""
-    for kind, maps in predictions.items():
-        score_predictions(config, maps, str(folder / kind), cfg_options=cfg_options)
 
 
 def check_predictions(predictions: Mapping[str, str]) -> None:
@@ -123,7 +111,6 @@ def _place(cfg: Config, tta: bool) -> tuple[str, int]:
 
 
 def _replace_depth(cfg: Config, tta: bool, by: str | None) -> dict[str, str]:
-    """Return the overrides that replace depth."""
     key, step = _place(cfg, tta)
     place = f'{key}.{step}'
     return {} if by is None else {f'{place}.type': 'LoadControlDepth', f'+{place}.by': by}

@@ -18,7 +18,6 @@ def table_rows(result: dict[str, Any], per_class: bool) -> tuple[list[str], list
 
 
 def terminal_table(result: dict[str, Any], per_class: bool) -> Table:
-    """Return the table for a terminal."""
     head, rows = table_rows(result, per_class)
     columns = [Column(name, justify='right' if name else 'left', no_wrap=True) for name in head]
     style = dict(title=title(result), title_justify='left', title_style='bold')

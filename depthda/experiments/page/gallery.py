@@ -5,8 +5,6 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from rich.console import Console
-from rich.progress import track
 
 from depthda.errors import UserError
 from depthda.experiments.page import html, pictures
@@ -15,6 +13,7 @@ from depthda.experiments.page.images import RunImages, read_prediction
 from depthda.experiments.page.runs import rerun_command
 from depthda.experiments.tested_run import TestedRun
 from depthda.pictures.colours import of_depth
+from depthda.progress import tracked
 
 MOST_COLUMNS = 8
 Panel = tuple[str, str, str]  # kind, caption, data URI
@@ -29,7 +28,7 @@ class Pick(NamedTuple):
 
 
 def gallery_section(
-    runs: Sequence[TestedRun], images: RunImages, count: int, console: Console
+    runs: Sequence[TestedRun], images: RunImages, count: int
 ) -> tuple[Section, list[str]]:
     """Return the gallery, and a sentence about everything that it cannot show."""
     body, missing = None, []
@@ -47,7 +46,7 @@ def gallery_section(
         except UserError as error:
             missing.insert(0, f'The tiles cannot be shown: {error}')
         else:
-            body = _cards(runs, images, depth_from, count, console)
+            body = _cards(runs, images, depth_from, count)
     headline = runs[0].report['headline']
     text = '' if headline == 'all' else f'Tiles of {headline}. '
     text += (
@@ -59,11 +58,7 @@ def gallery_section(
 
 
 def _cards(
-    runs: Sequence[TestedRun],
-    images: RunImages,
-    depth_from: RunImages | None,
-    count: int,
-    console: Console,
+    runs: Sequence[TestedRun], images: RunImages, depth_from: RunImages | None, count: int
 ) -> Markup:
     keys = runs[0].keys
     scores = np.array([[run.tile_scores[key] for key in keys] for run in runs])
@@ -71,7 +66,7 @@ def _cards(
     picks = pick_tiles(scores, count, compared)
     chosen = list(dict.fromkeys(place for pick in picks for place in pick.places))
     cards = {}
-    for place in track(chosen, 'tiles', console=console, transient=True):
+    for place in tracked('tiles', chosen):
         panels = _panels(runs, images, depth_from, keys[place])
         cards[place] = _card(place, keys[place], runs, scores[:, place], panels)
     return join(_legend(runs, images), [_group(pick, keys, cards) for pick in picks])

@@ -51,7 +51,6 @@ TARGET_SELECTED = tag('strong', 'target-selected', class_='badge')
 
 
 def section(title: str, anchor: str, *children: object) -> Section:
-    """Return a part of the page with its heading."""
     heading = tag('h2', title, id=f'{anchor}-title')
     content = tag('section', heading, *children, id=anchor, aria_labelledby=f'{anchor}-title')
     return title, anchor, content

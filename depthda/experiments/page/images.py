@@ -30,7 +30,6 @@ class RunImages:
 
     @cached_property
     def dataset_cfg(self) -> dict[str, Any]:
-        """The config of the dataset."""
         loader = self.run.config.get(self.loader)
         if not loader:
             raise UserError(f'the config of {self.run.folder} has no {self.loader}.')
@@ -90,7 +89,6 @@ class RunImages:
 
     @property
     def palette(self) -> list[list[int]]:
-        """The colours of the classes."""
         return palette_of(dict(self.dataset.metainfo) | {'classes': self.run.classes})
 
     def image(self, info: dict[str, Any]) -> np.ndarray:

@@ -9,18 +9,15 @@ from pathlib import Path
 from string import Template
 from typing import NamedTuple
 
-from rich.console import Console
-
 from depthda.errors import UserError
 from depthda.experiments.page.curves import curve_section
 from depthda.experiments.page.gallery import gallery_section
-from depthda.experiments.page.head import basis_section, head
+from depthda.experiments.page.head import basis_section, head, selection_section
 from depthda.experiments.page.html import Markup, Section, join, tag, with_relative_paths
 from depthda.experiments.page.images import RunImages
 from depthda.experiments.page.priors import prior_section
 from depthda.experiments.page.runs import open_runs
 from depthda.experiments.page.scores import confusion_section, score_section
-from depthda.experiments.page.selection import selection_section
 from depthda.experiments.tested_run import TestedRun
 from depthda.io.files import atomic_path, check_not_replaced
 from depthda.version import __version__
@@ -54,7 +51,6 @@ def make_page(
     check_not_replaced(out, 'Made by depthda', 'a report page')
     if Path(out).suffix.lower() not in ('.html', '.htm'):
         raise UserError(f'--out {out}: the page is HTML, so give a name that ends with .html.')
-    console = Console(stderr=True)
     runs = open_runs(folders, names)
     images = RunImages(runs[0])
     palette = None
@@ -63,10 +59,10 @@ def make_page(
         palette = images.palette
     title = title or ' · '.join(run.name for run in runs)
     sections = [basis_section(runs), score_section(runs, palette), confusion_section(runs)]
-    priors, missing = prior_section(runs, palette, console)
+    priors, missing = prior_section(runs, palette)
     sections += [curve_section(runs), selection_section(runs), priors]
     if tiles:
-        gallery, not_shown = gallery_section(runs, images, tiles, console)
+        gallery, not_shown = gallery_section(runs, images, tiles)
         sections.append(gallery)
         missing += not_shown
     text = fill(title, head(title, runs), sections, foot(command, runs))
@@ -76,7 +72,6 @@ def make_page(
 
 
 def fill(title: str, top: Markup, sections: Sequence[Section], end: Markup) -> str:
-    """Return the whole page."""
     here = files(__package__)
     links = [tag('li', tag('a', name, href=f'#{anchor}')) for name, anchor, _ in sections]
     parts = {'head': top, 'body': join([part for *_, part in sections]), 'foot': end}

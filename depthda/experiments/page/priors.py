@@ -3,8 +3,6 @@
 from collections.abc import Sequence
 
 import numpy as np
-from rich.console import Console
-from rich.progress import track
 
 from depthda.errors import UserError, many
 from depthda.experiments.page import html
@@ -13,21 +11,20 @@ from depthda.experiments.page.images import RunImages
 from depthda.experiments.page.scores import Palette, class_head
 from depthda.experiments.tested_run import TestedRun
 from depthda.pictures.colours import IGNORED
+from depthda.progress import tracked
 
 # Datasets have the colours of runs in another order.
 _COLOURS = (5, 2, 3, 4, 0, 1)
 Distribution = tuple[str, np.ndarray]  # name, number of labelled pixels of each class
 
 
-def prior_section(
-    runs: Sequence[TestedRun], palette: Palette, console: Console
-) -> tuple[Section, list[str]]:
+def prior_section(runs: Sequence[TestedRun], palette: Palette) -> tuple[Section, list[str]]:
     """Return the section, and a sentence about each training set that could not be counted."""
     missing: list[str] = []
     training: dict[tuple, Distribution] = {}
     for run in runs:
         try:
-            _count_training(run, training, console)
+            _count_training(run, training)
         except UserError as error:
             missing.append(f'Training labels of {run.name} could not be counted: {error}')
     columns = [*training.values(), *_test_counts(runs[0])]
@@ -75,7 +72,7 @@ def _test_counts(run: TestedRun) -> list[Distribution]:
     return [(f'test: {name or "all"}', truth[domains == name].sum(0)) for name in names]
 
 
-def _count_training(run: TestedRun, known: dict[tuple, Distribution], console: Console) -> None:
+def _count_training(run: TestedRun, known: dict[tuple, Distribution]) -> None:
     """Add the label counts of a run's training images to ``known``, by domain."""
     images = RunImages(run, 'train_dataloader')
     infos = [info for info in images.infos if info.get('seg_map_path')]
@@ -87,8 +84,7 @@ def _count_training(run: TestedRun, known: dict[tuple, Distribution], console: C
         if files in known:
             continue
         counts = np.zeros(len(run.classes), np.int64)
-        task = f'training labels {domain or ""}'
-        for info in track(members, task, console=console, transient=True):
+        for info in tracked(f'training labels {domain or ""}', members):
             found = np.bincount(images.label(info).ravel(), minlength=256)
             if len(found) > 256 or found[len(run.classes) : IGNORED].any():
                 raise UserError(

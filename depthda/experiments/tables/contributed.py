@@ -8,6 +8,7 @@ import json
 import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -104,7 +105,7 @@ def check_content(path: Path, content: Any, table: Table) -> None:
         raise UserError(f'{path}: a run lacks {", ".join(sorted(_RUN_KEYS - set(faults[0])))}.')
     worlds = table.worlds if row.sample is not None else (None,)
     places = [(run['world'], run['seed']) for run in runs]
-    missing = [place for place in _places(worlds, table.seeds) if place not in places]
+    missing = [place for place in product(worlds, table.seeds) if place not in places]
     if missing or len(set(places)) < len(places):
         what = f'lacks {few(map(_title, missing))}' if missing else 'has a run twice'
         raise UserError(f'{path} {what}: give each run of the table once.')
@@ -159,10 +160,6 @@ def read_contributed(table: Table) -> dict[str, dict[str, dict[str, Any]]]:
         content = check_results(path)
         found.setdefault(content['by'], {})[content['row']] = content
     return found
-
-
-def _places(worlds: Sequence[int | None], seeds: Sequence[int]) -> Iterator[tuple]:
-    return ((world, seed) for world in worlds for seed in seeds)
 
 
 def _title(place: tuple[int | None, int]) -> str:

@@ -16,7 +16,6 @@ from depthda.console import wide_console
 from depthda.errors import UserError, check_count, many
 from depthda.experiments.tables import contributed
 from depthda.experiments.tables.configs import resolved_config
-from depthda.experiments.tables.curve import draw_curve
 from depthda.experiments.tables.execute import execute
 from depthda.experiments.tables.plan import Run, plan_runs
 from depthda.experiments.tables.results import collect
@@ -25,12 +24,11 @@ from depthda.experiments.tables.schedule import (
     TimeLimit,
     by_worth,
     each_once,
-    read_shard,
     shard_of,
 )
 from depthda.experiments.tables.table import Table, load_table
 from depthda.experiments.tables.table_check import check_distinct
-from depthda.experiments.tables.text import FORMATS, terminal
+from depthda.experiments.tables.text import FORMATS, draw_curve, terminal
 from depthda.io.files import atomic_path, read_json
 
 
@@ -66,7 +64,7 @@ def run_table(
     # Read before hours of runs: a faulty file would keep the table from being written.
     others = {} if smoke else contributed.read_contributed(table)
     runs = plan_runs(table, out, seeds, worlds, only, smoke)
-    chosen = shard_of(each_once(runs), *read_shard(shard)) if shard else each_once(runs)
+    chosen = shard_of(each_once(runs), shard) if shard else each_once(runs)
     todo = [run for run in chosen if run.result is None and run.missing is None]
     limit = None
     if hours is not None:
@@ -86,8 +84,8 @@ def run_table(
         jobs = jobs or max(len(gpus), 1)
         # A smoke run takes seconds, most of them for imports, so a process does several.
         together = math.ceil(len(todo) / jobs) if smoke else 1
-        failed, todo = pretrain(console, before, todo, jobs, gpus, limit)
-        failed += do_runs(console, todo, jobs, gpus, together, limit)
+        failed = do_runs(console, before, jobs, gpus, limit=limit) if before else []
+        failed += do_runs(console, _ready(console, todo), jobs, gpus, together, limit)
     runs = plan_runs(table, out, seeds, worlds, None, smoke)
     _write(console, table, runs, Path(out), others)
     if contribute:
@@ -173,22 +171,12 @@ def make_data(console: Console, runs: Sequence[Run], jobs: int) -> None:
         make_samples(samples, jobs, lambda n, of: progress.update(task, completed=n, total=of))
 
 
-def pretrain(
-    console: Console,
-    runs: Sequence[Run],
-    todo: Sequence[Run],
-    jobs: int,
-    gpus: Sequence[str],
-    limit: TimeLimit | None = None,
-) -> tuple[list[tuple[Run, str]], list[Run]]:
-    """Do the pretrainings; return those that failed, and the runs that can begin."""
-    failed = do_runs(console, runs, jobs, gpus, limit=limit) if runs else []
-    ready = [run for run in todo if run.pretraining is None or run.pretraining.result is not None]
-    if len(ready) < len(todo):
-        console.print(
-            f'{many(len(todo) - len(ready), "run")} cannot begin without their pretraining'
-        )
-    return failed, ready
+def _ready(console: Console, runs: Sequence[Run]) -> list[Run]:
+    """Return the runs whose pretraining, if any, is done; say how many others there are."""
+    ready = [run for run in runs if run.pretraining is None or run.pretraining.result is not None]
+    if absent := len(runs) - len(ready):
+        console.print(f'{many(absent, "run")} cannot begin without their pretraining')
+    return ready
 
 
 def do_runs(
@@ -248,7 +236,6 @@ def do_runs(
 def check_arguments(
     jobs: int | None, seeds: Sequence[int] | None, hours: float | None = None
 ) -> None:
-    """Refuse values that have no meaning."""
     check_count('--jobs', 1 if jobs is None else jobs)
     if hours is not None and not hours > 0:
         raise UserError(f'--hours {hours:g}: take more than 0.')

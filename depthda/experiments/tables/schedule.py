@@ -10,26 +10,21 @@ from depthda.errors import UserError
 from depthda.experiments.tables.plan import Run
 
 
-def read_shard(text: str) -> tuple[int, int]:
-    """Read ``'2/3'``: the second of three shards."""
-    found = re.fullmatch(r'(\d+)/(\d+)', text)
-    if not found or not 1 <= int(found[1]) <= int(found[2]):
-        raise UserError(f'--shard {text}: write I/N with I from 1 to N, such as 2/3.')
-    return int(found[1]), int(found[2])
-
-
 def each_once(runs: Sequence[Run]) -> list[Run]:
     """Return the runs without those that an earlier row has too: their folder is the same."""
     return list({run.folder.name: run for run in reversed(runs)}.values())[::-1]
 
 
-def shard_of(runs: Sequence[Run], number: int, count: int) -> list[Run]:
-    """Return the share of one of ``count`` machines.
+def shard_of(runs: Sequence[Run], text: str) -> list[Run]:
+    """Return the share of one machine; ``'2/3'`` is the second of three.
 
     It depends on all runs of the table, finished ones too, so a machine that starts again has the
     same share. The runs of a row take equally long, and go to different machines.
     """
-    return list(runs[number - 1 :: count])
+    found = re.fullmatch(r'(\d+)/(\d+)', text)
+    if not found or not 1 <= int(found[1]) <= int(found[2]):
+        raise UserError(f'--shard {text}: write I/N with I from 1 to N, such as 2/3.')
+    return list(runs[int(found[1]) - 1 :: int(found[2])])
 
 
 def by_worth(runs: Sequence[Run]) -> list[Run]:
@@ -48,12 +43,7 @@ def by_worth(runs: Sequence[Run]) -> list[Run]:
 
 
 class TimeLimit:
-    """Decide whether a run would end in time, from how long finished runs took.
-
-    Args:
-        hours: From now on.
-        runs: All runs of the table, finished or not.
-    """
+    """Decide whether a run would end within ``hours`` from now, as long as finished ones took."""
 
     def __init__(self, hours: float, runs: Sequence[Run]) -> None:
         self.end = time.monotonic() + 3600 * hours

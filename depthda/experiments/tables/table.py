@@ -4,6 +4,8 @@ A table file is Python: ``title``, ``columns`` and ``rows``, and optionally ``ca
 ``worlds``, ``sample``, ``protocol``, ``smoke`` and ``curve``. See ``configs/tables/README.md``.
 """
 
+import ast
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields, replace
 from pathlib import Path
@@ -14,8 +16,7 @@ from depthda.engine.checks.config_file import is_table, read_table
 from depthda.engine.checks.renamed import current_path, current_row
 from depthda.errors import UserError, many
 from depthda.experiments.tables import table_check
-from depthda.experiments.tables.sweep import sweep
-from depthda.experiments.tables.table_check import unknown_name_error
+from depthda.experiments.tables.table_check import check_distinct, check_no_seed, unknown_name_error
 
 
 @dataclass(frozen=True)
@@ -158,9 +159,7 @@ def _read(path: Path, found: dict[str, Any]) -> Table:
     columns = []
     for number, head in enumerate(found['columns'], 1):
         columns.append(_part(Column, head, f'column {number} of {path}'))
-        table_check.check_score(f'column {number} of {path}', columns[-1].key)
-        if columns[-1].found:
-            table_check.check_found(f'column {number} of {path}', columns[-1].key)
+        table_check.check_score(f'column {number} of {path}', columns[-1])
     # A table file may define functions with these names for its own use.
     common = {k: found[k] for k in ('protocol', 'smoke') if k in found and not callable(found[k])}
     rows = tuple(_row(path, common | row, found.get('sample'), columns) for row in found['rows'])
@@ -229,3 +228,49 @@ def _part(kind: type, given: Any, label: str) -> Any:
     if missing := [key for key, required in known.items() if required and key not in given]:
         raise UserError(f'{label} has no {missing[0]!r}.')
     return kind(**given)
+
+
+def sweep(path: Path, vary: Sequence[str]) -> dict[str, Any]:
+    """Return a table with a row for each combination of values, or one row if nothing varies.
+
+    Each item of ``vary`` is ``KEY=VALUE,VALUE,…``.
+    """
+    axes = []
+    for item in vary:
+        key, equals, text = item.partition('=')
+        if not (key and equals and text):
+            raise UserError(f'--vary takes KEY=VALUE,VALUE,…, not {item!r}.')
+        check_no_seed('--vary', key)
+        if key in (axis[0][0] for axis in axes):
+            raise UserError(f'--vary has {key} twice: give all of its values at once, {key}=1,2.')
+        values = split_values(text)
+        check_distinct(f'--vary {key}', values)
+        axes.append([(key, value) for value in values])
+    rows = []
+    for choice in itertools.product(*axes):
+        names = [f'{key.rsplit(".", 1)[-1]}-{_as_name(value)}' for key, value in choice]
+        title = ', '.join(f'{key} = {value}' for key, value in choice) or path.stem
+        row = dict(name='_'.join(names) or 'as-is', title=title, config=str(path))
+        rows.append(row | dict(options=dict(choice)))
+    title = f'{path.stem}, varied' if axes else path.stem
+    columns = [dict(key=key, title=key) for key in ('mIoU', 'mF1', 'OA')]
+    return dict(title=title, columns=columns, rows=rows, seeds=(0,))
+
+
+def split_values(text: str) -> list[Any]:
+    """Split values at commas outside brackets and read them as Python; other words are text."""
+    try:
+        return ast.literal_eval(f'[{text}]')
+    except (SyntaxError, ValueError):
+        return [_literal(part.strip()) for part in text.split(',')]
+
+
+def _literal(text: str) -> Any:
+    try:
+        return ast.literal_eval(text)
+    except (SyntaxError, ValueError):
+        return {'true': True, 'false': False}.get(text, text)
+
+
+def _as_name(value: Any) -> str:
+    return ''.join(c if c.isalnum() or c in '.-' else '-' for c in str(value)).strip('-')[:40]

@@ -56,18 +56,14 @@ def check_choices(label: str, part: Any) -> None:
             check_no_seed(f'{name} of {label}', key)
 
 
-def check_score(column: str, key: str) -> None:
-    """Refuse a column whose key is not the name of any score: its cells would stay empty."""
-    name = key.rpartition('/')[2]
-    if name not in _MEANS and not _OF_A_CLASS.search(key):
+def check_score(label: str, column: Any) -> None:
+    """Refuse a column whose key is not the name of a score, and ``found=True`` for any but mIoU."""
+    name = column.key.rpartition('/')[2]
+    if name not in _MEANS and not _OF_A_CLASS.search(column.key):
         mistake = unknown_name_error('score', name, _MEANS)
-        raise UserError(f'{column}: {mistake} The score of a class is written IoU.building.')
-
-
-def check_found(column: str, key: str) -> None:
-    """Refuse ``found=True`` for a column that is not mIoU."""
-    if not key.endswith('mIoU'):
-        raise UserError(f'{column}: found=True needs a key mIoU, not {key!r}.')
+        raise UserError(f'{label}: {mistake} The score of a class is written IoU.building.')
+    if column.found and not column.key.endswith('mIoU'):
+        raise UserError(f'{label}: found=True needs a key mIoU, not {column.key!r}.')
 
 
 def check_pretrained(label: str, row: Any) -> None:

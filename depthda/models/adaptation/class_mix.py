@@ -7,7 +7,6 @@ from mmseg.registry import MODELS
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from depthda.models.adaptation.depth_match import match_depth
 from depthda.models.adaptation.draws import Draw, or_any
 
 
@@ -70,3 +69,24 @@ def chosen_classes(labels: Tensor, keys: Tensor) -> Tensor:
     ranks = keys.masked_fill(~present, 2.0).argsort(1).argsort(1)
     chosen = present & (ranks < (present.sum(1, keepdim=True) + 1) // 2)
     return chosen.gather(1, pixels).view_as(labels)
+
+
+_MOST = 10.0  # by which a spread is multiplied or divided; mostly flat ground has hardly any
+
+
+def match_depth(depth: Tensor, other: Tensor) -> Tensor:
+    """Give each map of ``depth`` (N, H, W) the median and quartile range of its partner.
+
+    Missing values (NaN) stay missing. A map whose partner has no value keeps its own.
+    """
+    return torch.stack([_match(*pair) for pair in zip(depth, other, strict=True)])
+
+
+def _match(depth: Tensor, other: Tensor) -> Tensor:
+    own, theirs = (values[values.isfinite()] for values in (depth, other))
+    if not len(own) or not len(theirs):
+        return depth
+    low, middle, high = own.quantile(own.new_tensor([0.25, 0.5, 0.75]))
+    other_low, other_middle, other_high = theirs.quantile(theirs.new_tensor([0.25, 0.5, 0.75]))
+    ratio = (other_high - other_low) / (high - low).clamp(min=torch.finfo(depth.dtype).tiny)
+    return (depth - middle) * ratio.clamp(1 / _MOST, _MOST) + other_middle

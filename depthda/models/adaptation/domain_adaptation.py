@@ -27,9 +27,6 @@ class DomainAdaptation(FilledCompletely, BaseModel):
 
     A batch of training is that of ``DomainPairDataset``, whose target has no labels.
 
-    Attributes:
-        last_labels: The pseudo-labels of the last iteration, (N, H, W), for ``CollapseHook``.
-
     Args:
         segmentor: Config of any segmentor of the project.
         teacher: Config of what labels the target (``EMATeacher``); None means the student itself,
@@ -85,7 +82,7 @@ class DomainAdaptation(FilledCompletely, BaseModel):
         self.warm_up = warm_up
         self.source_weight = source_weight
         self.pseudo_weight = pseudo_weight
-        self.last_labels: Tensor | None = None
+        self.last_labels: Tensor | None = None  # of the last iteration, for CollapseHook
 
     sums_losses = True  # one backward pass for segmentor and critics
 
@@ -113,7 +110,6 @@ class DomainAdaptation(FilledCompletely, BaseModel):
         return self.losses(AdaptationStep(self, inputs, data_samples, iteration))
 
     def losses(self, step: AdaptationStep) -> dict[str, Tensor]:
-        """Return all losses of one iteration."""
         for part in (self.teacher, *self.terms):
             if hasattr(part, 'update'):
                 part.update(self.segmentor, step.iteration)

@@ -1,4 +1,4 @@
-"""A teacher whose weights are the moving average of the student's."""
+"""Teachers: copies of the student that follow it slowly, or at times."""
 
 import copy
 
@@ -35,7 +35,6 @@ class EMATeacher(nn.Module):
         self.model.eval()
 
     def train(self, mode: bool = True) -> 'EMATeacher':
-        """Stay in eval mode."""
         return super().train(False)
 
     @torch.no_grad()
@@ -55,3 +54,27 @@ class EMATeacher(nn.Module):
         metas = [dict(img_shape=images.shape[2:])] * len(images)
         # A model may add further channels, such as predicted depth.
         return self.model.encode_decode(images, metas)[:, : self.model.num_classes].softmax(1)
+
+
+@MODELS.register_module()
+class SnapshotTeacher(EMATeacher):
+    """Copy the student at iterations 0, ``every``, 2 × ``every`` …, and stay as it is between.
+
+    Methods that write files of pseudo-labels every n iterations (CBST, IAST) label with the weights
+    of that moment; so does this teacher, on the crops of the training.
+
+    Args:
+        every: Iterations between two copies.
+    """
+
+    def __init__(self, every: int = 1000) -> None:
+        super().__init__(momentum=0.0)
+        if every < 1:
+            raise UserError(f'SnapshotTeacher: every={every}: take 1 or more.')
+        self.every = every
+
+    @torch.no_grad()
+    def update(self, segmentor: nn.Module, iteration: int) -> None:
+        """Copy the student if it is time."""
+        if iteration % self.every == 0:
+            self.model.load_state_dict(segmentor.state_dict())

@@ -1,10 +1,13 @@
-"""Pseudo-labels from class probabilities, as pure functions, and the weights of their pixels.
+"""Rules that make pseudo-labels of class probabilities, and weights of their pixels.
 
-Each returns labels (N, H, W), in which ``IGNORED`` counts nowhere, and weights of the same shape.
+A rule returns labels (N, H, W), in which ``IGNORED`` counts nowhere, and weights of the same shape.
 """
 
 import torch
-from torch import Tensor
+from mmseg.registry import MODELS
+from torch import Tensor, nn
+
+from depthda.errors import UserError
 
 IGNORED = 255
 
@@ -25,12 +28,6 @@ def confident_share(
     return labels, share.expand(labels.shape)
 
 
-def above_threshold(probabilities: Tensor, threshold: float) -> tuple[Tensor, Tensor]:
-    """Label the pixels whose highest probability reaches the threshold; ignore the others."""
-    highest, labels = probabilities.max(1)
-    return labels.masked_fill(highest < threshold, IGNORED), torch.ones_like(highest)
-
-
 def class_portion(probabilities: Tensor, thresholds: Tensor) -> tuple[Tensor, Tensor]:
     r"""Label by the probability over the threshold of its class, where that is 1 or more (CBST).
 
@@ -39,3 +36,92 @@ def class_portion(probabilities: Tensor, thresholds: Tensor) -> tuple[Tensor, Te
     """
     highest, labels = (probabilities / thresholds.view(1, -1, 1, 1)).max(1)
     return labels.masked_fill(highest < 1, IGNORED), torch.ones_like(highest)
+
+
+@MODELS.register_module()
+class ConfidentShare(nn.Module):
+    """Label every pixel, and weigh all by the share of confident ones.
+
+    Args:
+        threshold: Lowest probability of a confident pixel; the papers use 0.968.
+        per_image: Compute the share for each image instead of for the batch of a process, so that
+            it does not depend on the number of processes.
+    """
+
+    def __init__(self, threshold: float = 0.968, per_image: bool = False) -> None:
+        super().__init__()
+        if not 0 <= threshold <= 1:
+            raise UserError(f'ConfidentShare: threshold={threshold}: take a number from 0 to 1.')
+        self.threshold = threshold
+        self.per_image = per_image
+
+    def forward(self, probabilities: Tensor) -> tuple[Tensor, Tensor]:
+        return confident_share(probabilities, self.threshold, self.per_image)
+
+
+@MODELS.register_module()
+class DepthAgreement(ConfidentShare):
+    r"""Weigh the pixels of ``ConfidentShare`` by how well two predictions of the teacher agree.
+
+    .. math:: w = q \, \Bigl(1 - \tfrac 1 2 \sum_c |p_c - p'_c|\Bigr)
+
+    p is predicted with depth and p' without. The labels are those of p. Where depth is good, both
+    see the same; where it is wrong, or taken for something that it does not show, they differ.
+    """
+
+    needs_both = True
+
+    def forward(self, probabilities: Tensor, without_depth: Tensor) -> tuple[Tensor, Tensor]:
+        labels, share = super().forward(probabilities)
+        return labels, share * (1 - (probabilities - without_depth).abs().sum(1) / 2)
+
+
+_BINS = 4096
+
+
+@MODELS.register_module()
+class ClassPortion(nn.Module):
+    r"""Label by p_c / θ_c, where θ_c keeps the portion p of the pixels predicted as class c.
+
+    .. math:: n_c = |\{x : \hat y = c\}|, \qquad
+        \theta_c = \text{the } \lfloor p \, n_c \rfloor\text{-th largest } \max_k p_k
+        \text{ among them}
+
+    ``ClassThresholdHook`` computes the thresholds from the whole target set each time that the
+    teacher is refreshed. A class that is never predicted has the threshold 1. Citation: Y. Zou et
+    al., "Unsupervised Domain Adaptation for Semantic Segmentation via Class-Balanced
+    Self-Training" (CBST), ECCV 2018.
+
+    Args:
+        portion: p.
+    """
+
+    def __init__(self, portion: float = 0.5) -> None:
+        super().__init__()
+        if not 0 < portion <= 1:
+            raise UserError(f'ClassPortion: portion={portion}: take a number above 0, at most 1.')
+        self.portion = portion
+
+    def follow(self, segmentor: nn.Module) -> None:
+        """Make room for the threshold of each class."""
+        self.register_buffer('thresholds', torch.ones(segmentor.num_classes))
+
+    def forward(self, probabilities: Tensor) -> tuple[Tensor, Tensor]:
+        return class_portion(probabilities, self.thresholds)
+
+    def histogram(self, probabilities: Tensor) -> Tensor:
+        """Count the highest probabilities of pixels (N, K, H, W) by class: ``[K, bins]``."""
+        highest, labels = probabilities.max(1)
+        bins = (highest * _BINS).long().clamp(max=_BINS - 1)
+        classes = len(self.thresholds)
+        return torch.bincount((labels * _BINS + bins).flatten(), minlength=classes * _BINS).view(
+            classes, _BINS
+        )
+
+    def set_thresholds(self, counts: Tensor) -> None:
+        """Set θ from counts ``[K, bins]``: the lower edge of the bin that holds the value."""
+        kept = (self.portion * counts.sum(1)).floor().clamp(min=1)
+        from_above = counts.flip(1).cumsum(1)
+        place = (from_above < kept[:, None]).sum(1)
+        edges = (_BINS - 1 - place).to(self.thresholds) / _BINS
+        self.thresholds.copy_(torch.where(counts.sum(1) > 0, edges, torch.ones_like(edges)))

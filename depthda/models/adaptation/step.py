@@ -21,12 +21,9 @@ if TYPE_CHECKING:
 
 
 class AdaptationStep:
-    """One iteration: the batch of both domains, and what the parts compute from it.
+    """One iteration, from 0: the batch of both domains, and what the parts compute from it.
 
-    Attributes:
-        iteration: Number of the iteration, from 0.
-        source_images, target_images: Preprocessed images (N, C, H, W).
-        source_labels: Labels (N, H, W).
+    Preprocessed images are (N, C, H, W), labels (N, H, W).
     """
 
     def __init__(

@@ -51,9 +51,6 @@ class TransformersBackbone(BaseModule):
         gradient_checkpointing: Recompute each block in the backward pass: less memory, more time.
         init_cfg: ``dict(type='Pretrained', …)`` then loads a checkpoint of mmengine; the log lists
             weights that do not fit.
-
-    Attributes:
-        channels: Number of channels of each returned feature map.
     """
 
     def __init__(
@@ -74,7 +71,7 @@ class TransformersBackbone(BaseModule):
         from transformers import AutoBackbone
 
         self.model = AutoBackbone.from_config(_build_config(arch, out_indices))
-        self.channels = list(self.model.channels)
+        self.channels = list(self.model.channels)  # of each returned feature map
         self.weights = weights
         self.allowed_missing = allowed_missing
         if extra_bands not in (None, 'zero', 'mean'):

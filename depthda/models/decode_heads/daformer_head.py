@@ -46,7 +46,6 @@ class DAFormerHead(BaseDecodeHead):
         self.bottleneck = ConvModule(joined, self.channels, 3, padding=1, **style)
 
     def forward(self, inputs: Sequence[Tensor]) -> Tensor:
-        """Return the logits at the finest resolution."""
         maps = self._transform_inputs(inputs)
         size = maps[0].shape[2:]
         embedded = [

@@ -61,7 +61,6 @@ class DepthRefinedHead(BaseModule):
         self.step = nn.Parameter(torch.tensor(float(step)))
 
     def forward(self, inputs: GuidedFeatures) -> Tensor:
-        """Return the refined logits."""
         return self.refine(self._raw(inputs), inputs)
 
     def refine(self, logits: Tensor, inputs: GuidedFeatures) -> Tensor:
@@ -93,7 +92,6 @@ class DepthRefinedHead(BaseModule):
     def predict(
         self, inputs: GuidedFeatures, batch_img_metas: list[dict], test_cfg: ConfigType
     ) -> Tensor:
-        """Return the refined logits at the size of the images."""
         return self.head.predict_by_feat(self.forward(inputs), batch_img_metas)
 
     def _raw(self, inputs: GuidedFeatures) -> Tensor:

@@ -1,4 +1,4 @@
-"""DepthSeg's prompter, which turns depth features into prompts for the semantic decoder."""
+"""DepthSeg's adapter on top of the frozen encoder, and its prompter, which reads depth features."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -11,6 +11,27 @@ from mmseg.utils import ConfigType
 from torch import Tensor, nn
 
 from depthda.models.tensors import NORM
+
+
+@MODELS.register_module()
+class LightweightAdapter(BaseModule):
+    """Apply a 1×1 convolution, batch norm and ReLU to each feature map; shapes do not change.
+
+    Args:
+        channels: Channels of each feature map of the encoder.
+        norm_cfg: Norm after each convolution.
+    """
+
+    def __init__(
+        self, channels: Sequence[int], norm_cfg: ConfigType = NORM, init_cfg: dict | None = None
+    ) -> None:
+        super().__init__(init_cfg)
+        self.blocks = nn.ModuleList(
+            ConvModule(width, width, kernel_size=1, norm_cfg=norm_cfg) for width in channels
+        )
+
+    def forward(self, features: Sequence[Tensor]) -> tuple[Tensor, ...]:
+        return tuple(block(maps) for block, maps in zip(self.blocks, features, strict=True))
 
 
 @MODELS.register_module()

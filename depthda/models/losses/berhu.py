@@ -67,5 +67,4 @@ class BerHuLoss(nn.Module):
         self.settings = dict(threshold=threshold, through_threshold=through_threshold, eps=eps)
 
     def forward(self, predicted: Tensor, target: Tensor, valid: Tensor | None = None) -> Tensor:
-        """Return the mean loss over the valid pixels."""
         return berhu_loss(predicted, target, valid, **self.settings)

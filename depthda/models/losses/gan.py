@@ -1,15 +1,15 @@
-"""The base class of adversarial losses, and the gradient penalty."""
+"""The adversarial losses of Wasserstein GANs and of CycleGAN, and the gradient penalty."""
 
-from abc import ABCMeta, abstractmethod
 from collections.abc import Callable
 
 import torch
+from mmseg.registry import MODELS
 from torch import Tensor, nn
 
 from depthda.models.tensors import at_least_float32
 
 
-class GANLoss(nn.Module, metaclass=ABCMeta):
+class GANLoss(nn.Module):
     """Base class of adversarial losses: one loss for the critic, one for the generator.
 
     Scores may be maps with a score for each patch; means are over images and patches.
@@ -24,13 +24,55 @@ class GANLoss(nn.Module, metaclass=ABCMeta):
         self.loss_weight = loss_weight
         self.gp_weight = gp_weight
 
-    @abstractmethod
-    def critic(self, real: Tensor, fake: Tensor) -> Tensor:
+    @staticmethod
+    def critic(real: Tensor, fake: Tensor) -> Tensor:
         """Return the critic's loss from its scores of real and of translated images."""
+        raise NotImplementedError
 
-    @abstractmethod
-    def generator(self, fake: Tensor) -> Tensor:
+    @staticmethod
+    def generator(fake: Tensor) -> Tensor:
         """Return the generator's loss from the scores of its images."""
+        raise NotImplementedError
+
+
+@MODELS.register_module()
+class WassersteinGANLoss(GANLoss):
+    r"""The adversarial losses of DRDG, eq. (2), and of Wasserstein GANs in general.
+
+    .. math:: L_{adv}(S, T) = E[D_T(x_T)] - E[D_T(G(x_S))]
+
+    The critic D maximises L_adv, which then estimates the distance between real and translated
+    images; it needs the gradient penalty. The generator G minimises L_adv, of which E[D(real)] does
+    not depend on it and is left out.
+    """
+
+    def __init__(self, loss_weight: float = 1.0, gp_weight: float = 1.0) -> None:
+        super().__init__(loss_weight, gp_weight)
+
+    @staticmethod
+    def critic(real: Tensor, fake: Tensor) -> Tensor:
+        return at_least_float32(fake).mean() - at_least_float32(real).mean()
+
+    @staticmethod
+    def generator(fake: Tensor) -> Tensor:
+        return -at_least_float32(fake).mean()
+
+
+@MODELS.register_module()
+class LeastSquaresGANLoss(GANLoss):
+    r"""The losses that CycleGAN uses (Mao et al., ICCV 2017), by default without a penalty.
+
+    .. math:: L_D = (E[(D(x) - 1)^2] + E[D(\tilde x)^2]) / 2, \qquad L_G = E[(D(\tilde x) - 1)^2]
+    """
+
+    @staticmethod
+    def critic(real: Tensor, fake: Tensor) -> Tensor:
+        real, fake = at_least_float32(real), at_least_float32(fake)
+        return ((real - 1).square().mean() + fake.square().mean()) / 2
+
+    @staticmethod
+    def generator(fake: Tensor) -> Tensor:
+        return (at_least_float32(fake) - 1).square().mean()
 
 
 def gradient_penalty(critic: Callable[[Tensor], Tensor], real: Tensor, fake: Tensor) -> Tensor:

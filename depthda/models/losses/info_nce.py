@@ -60,7 +60,6 @@ class InfoNCELoss(nn.Module):
         self.num_negatives = num_negatives
 
     def forward(self, anchors: Tensor, keys: Tensor, valid: Tensor | None = None) -> Tensor:
-        """Return the mean loss over the valid positions."""
         return info_nce(anchors, keys, valid, self.temperature, self.num_negatives)
 
 

@@ -87,7 +87,6 @@ class SSIMLoss(nn.Module):
         self.loss_weight = loss_weight
 
     def forward(self, predicted: Tensor, teacher: Tensor, valid: Tensor | None = None) -> Tensor:
-        """Return the weighted loss of maps (N, H, W)."""
         return self.loss_weight * ssim_loss(predicted, teacher, valid, self.window, self.sigma)
 
 

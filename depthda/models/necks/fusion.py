@@ -20,12 +20,9 @@ class PairedFusion(BaseModule, metaclass=ABCMeta):
     Args:
         rgb_channels: Channels of the optical features, one value per stage.
         depth_channels: Channels of the depth features, one value per stage.
-
-    Attributes:
-        out_channels: Channels of the fused features, which a head's ``in_channels`` must equal.
     """
 
-    out_channels: list[int]
+    out_channels: list[int]  # of the fused features, which a head's in_channels must equal
 
     def __init__(
         self,

@@ -1,5 +1,6 @@
 """mmseg's encoder-decoder with batched sliding windows and strict loading of checkpoints."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -11,7 +12,6 @@ from torch import Tensor, nn
 
 from depthda.checkpoints.fit import FilledCompletely
 from depthda.errors import UserError
-from depthda.models.segmentors.head_channels import check_channels
 from depthda.models.segmentors.sliding_window import slide_inference, slide_labels
 
 
@@ -43,11 +43,11 @@ class DepthGuidedEncoderDecoder(FilledCompletely, EncoderDecoder):
         super().__init__(*args, **kwargs)
         channels = getattr(self.neck, 'out_channels', None) if self.with_neck else None
         if isinstance(channels, list):  # the neck is a fusion, with one value per stage
-            check_channels('decode_head', self.decode_head, self.neck, channels)
+            _check_channels('decode_head', self.decode_head, self.neck, channels)
             if self.with_auxiliary_head:
                 heads = self.auxiliary_head
                 for head in heads if isinstance(heads, nn.ModuleList) else (heads,):
-                    check_channels('auxiliary_head', head, self.neck, channels)
+                    _check_channels('auxiliary_head', head, self.neck, channels)
 
     def init_weights(self) -> None:
         """Initialise only once; a resumed model already has the weights of its checkpoint."""
@@ -110,3 +110,34 @@ def _inside(meta: dict, inputs: Tensor) -> tuple[slice, slice]:
     """Return the rows and columns of the image without its padding."""
     left, right, top, bottom = meta.get('img_padding_size', meta.get('padding_size', [0] * 4))
     return slice(top, inputs.shape[2] - bottom), slice(left, inputs.shape[3] - right)
+
+
+def _check_channels(key: str, head: nn.Module, neck: nn.Module, channels: Sequence[int]) -> None:
+    """Refuse a head whose ``in_channels`` do not match the stages that it reads.
+
+    ``key`` is the key of the head in ``model``; ``channels`` are the output channels of the neck,
+    one value per stage. A head of mmseg may be wrapped as ``head``. Heads without ``in_index`` and
+    ``in_channels`` are not checked.
+    """
+    if hasattr(head, 'head'):
+        key, head = f'{key}.head', head.head
+    index = getattr(head, 'in_index', None)
+    expected = getattr(head, 'in_channels', None)
+    if index is None or expected is None:
+        return
+    name = type(getattr(neck, 'fusion', neck)).__name__
+    stages = [index] if isinstance(index, int) else list(index)
+    if not all(-len(channels) <= stage < len(channels) for stage in stages):
+        raise UserError(
+            f'model.{key}.in_index={index}, but {name} returns {len(channels)} stages, numbered '
+            'from 0: choose among these.'
+        )
+    found = [channels[stage] for stage in stages]
+    # If a head concatenates the stages, mmseg replaces its in_channels by their sum.
+    merged = [sum(found)] if getattr(head, 'input_transform', None) == 'resize_concat' else found
+    if merged != ([expected] if isinstance(expected, int) else list(expected)):
+        actual = found[0] if isinstance(index, int) else found
+        raise UserError(
+            f'model.{key} has in_channels={expected}, but {name} returns {actual} channels at '
+            f'in_index={index}: set model.{key}.in_channels={actual}.'
+        )

@@ -14,8 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from depthda.errors import UserError
-from depthda.models.losses.gan import gradient_penalty
-from depthda.models.losses.wasserstein import critic_loss
+from depthda.models.losses.gan import WassersteinGANLoss, gradient_penalty
 from depthda.models.missing_depth import resize_depth
 from depthda.models.renamed import accept_moved
 from depthda.models.translation.generator import Translation
@@ -139,7 +138,7 @@ class DRDG(BaseModel):
         for domain, (critic, real, fake) in pairs.items():
             real_scores, fake_scores = critic(real), critic(fake)
             total = total + self.adversarial.critic(real_scores, fake_scores)
-            logs[f'distance_{domain}'] = -critic_loss(real_scores, fake_scores)
+            logs[f'distance_{domain}'] = -WassersteinGANLoss.critic(real_scores, fake_scores)
         if self.adversarial.gp_weight:
             logs['gradient_penalty'] = sum(gradient_penalty(*pair) for pair in pairs.values())
             total = total + self.adversarial.gp_weight * logs['gradient_penalty']

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from depthda.datasets.transforms.load_control_depth import CONTROLS, LoadControlDepth
+from depthda.datasets.transforms.load_depth import CONTROLS, LoadControlDepth
 from depthda.depth.maps import read_depth, write_depth
 from depthda.errors import UserError
 

@@ -9,8 +9,7 @@ from refusals import refusal
 from tiny_rasters import write_raster
 
 from depthda.datasets.pipeline_check import check_pipeline, is_random
-from depthda.datasets.transforms.colour_transfer import ColourTransfer
-from depthda.datasets.transforms.fourier_transfer import FourierTransfer
+from depthda.datasets.transforms.target_style import ColourTransfer, FourierTransfer
 
 BOTH = ColourTransfer, FourierTransfer
 

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from depthda.depth.surface.jobs import find_surfaces, terrain_of
+from depthda.depth.surface.normalize import find_surfaces, terrain_of
 from depthda.errors import UserError
 
 OUT = Path('/out')

@@ -7,10 +7,10 @@ import torch
 from mmseg.structures import SegDataSample
 from torch import nn
 
-from depthda.engine.hooks import class_threshold_hook
-from depthda.engine.hooks.class_threshold_hook import ClassThresholdHook
+from depthda.engine.hooks import collapse_hook
+from depthda.engine.hooks.collapse_hook import ClassThresholdHook
 from depthda.errors import UserError
-from depthda.models.adaptation.class_portion import ClassPortion
+from depthda.models.adaptation.pseudo_labels import ClassPortion
 from depthda.randomness import derive_seed
 
 CLASSES, SIDE = 3, 8
@@ -96,8 +96,8 @@ def test_processes_share_the_tiles_and_add_what_they_count(model, monkeypatch, c
     run(model, [6], count)
     expected, summed, keys = model.pseudo.thresholds.clone(), [], []
     for rank in range(2):
-        monkeypatch.setattr(class_threshold_hook, 'get_dist_info', lambda rank=rank: (rank, 2))
-        monkeypatch.setattr(class_threshold_hook, 'all_reduce', summed.append)
+        monkeypatch.setattr(collapse_hook, 'get_dist_info', lambda rank=rank: (rank, 2))
+        monkeypatch.setattr(collapse_hook, 'all_reduce', summed.append)
         keys += run(model, [6], count)
     assert sorted(tile for tile, _ in keys) == list(range(count))
     model.pseudo.set_thresholds(summed[0] + summed[1])  # of one shape, also without tiles

@@ -8,12 +8,10 @@ from mmengine.hooks import LoggerHook
 from torch import nn
 
 from depthda.engine.hooks import collapse_hook
-from depthda.engine.hooks.class_threshold_hook import ClassThresholdHook
-from depthda.engine.hooks.collapse_hook import CollapseHook
-from depthda.engine.hooks.needed_hooks import add_needed_hooks
+from depthda.engine.hooks.collapse_hook import ClassThresholdHook, CollapseHook
 from depthda.engine.hooks.non_finite_hook import NonFiniteHook
-from depthda.models.adaptation.class_portion import ClassPortion
-from depthda.models.adaptation.confident_share import ConfidentShare
+from depthda.engine.launch import add_needed_hooks
+from depthda.models.adaptation.pseudo_labels import ClassPortion, ConfidentShare
 
 NAMES = ('grass', 'road', 'pond')
 

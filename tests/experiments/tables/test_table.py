@@ -5,8 +5,7 @@ from refusals import refusal
 from small_tables import tiny
 
 from depthda.errors import UserError
-from depthda.experiments.tables.sweep import split_values
-from depthda.experiments.tables.table import load_table
+from depthda.experiments.tables.table import load_table, split_values
 
 SAMPLE = 'configs/sample/upernet_tiny_u2r.py'
 

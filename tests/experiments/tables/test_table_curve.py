@@ -3,10 +3,10 @@ from matplotlib import pyplot as plt
 from small_tables import finish, tiny
 
 from depthda.errors import UserError
-from depthda.experiments.tables.curve import draw_curve
 from depthda.experiments.tables.plan import plan_runs
 from depthda.experiments.tables.results import collect
 from depthda.experiments.tables.table import load_table
+from depthda.experiments.tables.text import draw_curve
 
 KEY = '{target}/mIoU'
 COLUMNS = [dict(key=KEY, title='mIoU'), dict(key=KEY, title='gain', gain=True)]

@@ -4,8 +4,12 @@ import numpy as np
 import pytest
 import torch
 
-from depthda.models.adaptation.class_mix import ClassMix, LabelledImages, chosen_classes
-from depthda.models.adaptation.depth_match import match_depth
+from depthda.models.adaptation.class_mix import (
+    ClassMix,
+    LabelledImages,
+    chosen_classes,
+    match_depth,
+)
 
 BANDS, SIDE = 3, 6
 CLASSES = [(0, 1, 2, 3, 4), (2, 5, 255), (3,)]  # of the source images; 3, 1 and 1 are pasted

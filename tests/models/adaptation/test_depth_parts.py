@@ -5,8 +5,8 @@ import torch
 from tiny_adaptation import adapted, losses_of, pair
 
 from depthda.errors import UserError
-from depthda.models.adaptation.depth_agreement import DepthAgreement
-from depthda.models.adaptation.depth_dropout import DepthDropout
+from depthda.models.adaptation.pseudo_labels import DepthAgreement
+from depthda.models.adaptation.strong_augmentation import DepthDropout
 
 MEAN = STD = torch.ones(3, 1, 1)
 

@@ -22,7 +22,7 @@ from torch.nn import functional as F
 from depthda.errors import UserError
 from depthda.models.adaptation.class_mix import LabelledImages
 from depthda.models.adaptation.draws import SampleDraws
-from depthda.models.adaptation.pseudo_labels import above_threshold
+from depthda.models.adaptation.pseudo_labels import IGNORED
 
 TEACHER, SHARE = dict(type='EMATeacher', momentum=0.9), dict(type='ConfidentShare', threshold=0.3)
 MIX, STRONG = dict(type='ClassMix'), dict(type='StrongAugmentation', jitter=1.0, blur=1.0)
@@ -35,7 +35,8 @@ class Nothing(nn.Module):
     """A rule that ignores every pixel."""
 
     def forward(self, probabilities):
-        return above_threshold(probabilities, 1.1)
+        weights, labels = probabilities.max(1)
+        return torch.full_like(labels, IGNORED), torch.ones_like(weights)
 
 
 def decided(model):

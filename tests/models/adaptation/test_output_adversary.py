@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from depthda.errors import UserError
 from depthda.models.adaptation.heads import heads
-from depthda.models.adaptation.output_critic import OutputCritic
+from depthda.models.adaptation.output_adversary import OutputCritic
 
 CRITIC = dict(type='OutputCritic', channels=(4, 8))
 WEIGHTS = dict(decode_head=0.7, auxiliary_head=0.2)

@@ -4,8 +4,7 @@ import pytest
 import torch
 
 from depthda.errors import UserError
-from depthda.models.adaptation.confident_share import ConfidentShare
-from depthda.models.adaptation.pseudo_labels import above_threshold, class_portion, confident_share
+from depthda.models.adaptation.pseudo_labels import ConfidentShare, class_portion, confident_share
 
 CLASSES, SIDE = 3, 4
 
@@ -68,17 +67,6 @@ def test_pixels_keep_their_labels_with_weight_0_or_1_when_none_or_all_are_confid
         labels, weights = confident_share(probabilities, threshold, per_image)
         assert torch.equal(labels, loop_labels(probabilities))
         assert weights.shape == labels.shape and weights.unique().tolist() == [share]
-
-
-def test_only_pixels_that_reach_the_threshold_are_labelled():
-    probabilities = eighths()
-    labels, weights = above_threshold(probabilities, 0.5)
-    assert torch.equal(labels, loop_labels(probabilities, lambda values: max(values) >= 0.5))
-    assert {255} < set(labels.unique().tolist())
-    assert torch.equal(weights, torch.ones(2, SIDE, SIDE))
-    nothing, weights = above_threshold(probabilities, 1.1)
-    assert nothing.unique().tolist() == [255] and weights.unique().tolist() == [1]
-    assert torch.equal(above_threshold(probabilities, 0)[0], loop_labels(probabilities))
 
 
 @pytest.mark.parametrize('thresholds', [(0.5, 0.25, 1.0), (1.0, 1.0, 1.0), (0.125, 0.5, 0.5)])

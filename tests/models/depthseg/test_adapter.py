@@ -1,6 +1,6 @@
 import torch
 
-from depthda.models.depthseg.adapter import LightweightAdapter
+from depthda.models.depthseg.prompter import LightweightAdapter
 
 
 def test_each_block_consists_of_convolution_batch_norm_and_relu():

@@ -5,8 +5,7 @@ import torch
 from mmseg.registry import MODELS
 from torch import nn
 
-from depthda.models.losses.gan import gradient_penalty
-from depthda.models.losses.wasserstein import critic_loss, generator_loss
+from depthda.models.losses.gan import WassersteinGANLoss, gradient_penalty
 
 
 def images(number=3, seed=0):
@@ -16,12 +15,12 @@ def images(number=3, seed=0):
 
 def test_the_losses_have_the_signs_of_equation_2_of_drdg():
     real, fake = torch.tensor([[3.0, 5.0]]), torch.tensor([[1.0, -2.0], [0.0, 3.0]])
-    assert critic_loss(real, fake).item() == -(4.0 - 0.5)
-    assert generator_loss(fake).item() == -0.5
+    assert WassersteinGANLoss.critic(real, fake).item() == -(4.0 - 0.5)
+    assert WassersteinGANLoss.generator(fake).item() == -0.5
     # Scores of bfloat16 are averaged in single precision.
     scores = torch.tensor([256.0, 1.0, 1.0, 1.0]).bfloat16()
-    assert generator_loss(scores).item() == -64.75 and scores.mean().item() == 65
-    assert critic_loss(torch.zeros(1).bfloat16(), scores).item() == 64.75
+    assert WassersteinGANLoss.generator(scores).item() == -64.75 and scores.mean().item() == 65
+    assert WassersteinGANLoss.critic(torch.zeros(1).bfloat16(), scores).item() == 64.75
 
 
 @pytest.mark.parametrize('factor', [0, 0.01, 1.0, 7.0])
@@ -81,9 +80,7 @@ def test_the_penalty_ignores_autocast():
     assert set(seen) == {torch.float32}
 
 
-def test_the_class_calls_the_functions():
+def test_a_config_gives_the_weights():
     loss = MODELS.build(dict(type='WassersteinGANLoss', loss_weight=2.0))
-    real, fake = torch.rand(2, 1, 3, 3), torch.rand(2, 1, 4, 4)
-    assert loss.critic(real, fake) == critic_loss(real, fake)
-    assert loss.generator(fake) == generator_loss(fake)  # the caller multiplies by loss_weight
     assert (loss.loss_weight, loss.gp_weight) == (2, 1)
+    assert loss.generator(torch.ones(2)) == -1  # the caller multiplies by loss_weight
