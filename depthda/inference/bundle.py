@@ -1,6 +1,5 @@
 """A model as a folder that one can hand on: weights, config, classes, and a card."""
 
-import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ from torch import Tensor
 
 from depthda.errors import UserError, few
 from depthda.inference.trained_model import TrainedModel, build_network, complete
-from depthda.io.files import atomic_path, read_json, write_json
+from depthda.io.files import atomic_path, read_json, sha256, write_json
 from depthda.io.tuples import restored, stored
 from depthda.version import __version__
 
@@ -54,7 +53,7 @@ def save_bundle(model: TrainedModel, out: str | Path, card: Card) -> list[Path]:
     facts = {
         'format': _FORMAT,
         'depthda': __version__,
-        'weights_sha256': _sha256(out / WEIGHTS),
+        'weights_sha256': sha256(out / WEIGHTS),
         'model': stored(model.config.to_dict()['model']),
         'classes': list(model.classes),
         'palette': [list(colour) for colour in model.palette],
@@ -82,7 +81,7 @@ def load_bundle(folder: str | Path, device: str = 'cpu') -> TrainedModel:
         raise UserError(
             f'{folder} has format {facts.get("format")}, and depthda {__version__} reads {_FORMAT}.'
         )
-    if _sha256(folder / WEIGHTS) != facts['weights_sha256']:
+    if sha256(folder / WEIGHTS) != facts['weights_sha256']:
         raise UserError(
             f'{folder / WEIGHTS} is not the file that {FACTS} describes: fetch it again.'
         )
@@ -130,14 +129,6 @@ def push(folder: str | Path, repository: str) -> str:
         reason = str(error).splitlines()[0].rstrip('. ')
         raise UserError(f'the bundle cannot be uploaded to {repository} ({reason}).') from error
     return f'{repository}@{commit.oid}'
-
-
-def _sha256(path: Path) -> str:
-    digest = hashlib.sha256()
-    with open(path, 'rb') as file:
-        while part := file.read(2**20):
-            digest.update(part)
-    return digest.hexdigest()
 
 
 def is_hub_name(name: str) -> bool:

@@ -82,22 +82,29 @@ def seams(folder: Path, checkpoint: str, scene: str, depth: str) -> dict:
 
     model = load_model(checkpoint)
     side = min(model.window)
-    moved = [folder / 'scene.tif', folder / 'depth.tif']
-    for source, target in zip((scene, depth), moved, strict=True):
-        cut(Path(source), target, side // 2)
-    maps = []
-    for image, heights in ((scene, depth), moved):
-        options = MapOptions(Settings(side, side // 2), depth=Path(heights), heights=(0, 65535))
-        maps.append(predict_map(model, image, folder / f'map{len(maps)}.tif', options).files[0])
-    labels = [read(path) for path in maps]
-    rest = labels[0][side // 2 :, side // 2 :]
-    shares = np.bincount(labels[0].ravel(), minlength=len(model.classes)) / labels[0].size
+
+    def labels_without(first: int, overlap: int) -> np.ndarray:
+        moved = [folder / 'scene.tif', folder / 'depth.tif']
+        for source, target in zip((scene, depth), moved, strict=True):
+            cut(Path(source), target, first)
+        options = MapOptions(Settings(side, overlap), depth=moved[1], heights=(0, 65535))
+        with rasterio.open(predict_map(model, moved[0], folder / 'map.tif', options).files[0]) as m:
+            return m.read(1)
+
+    def changed(first: int, overlap: int) -> float:
+        whole, moved = labels_without(0, overlap), labels_without(first, overlap)
+        return round(float((whole[first:, first:] != moved).mean()), 4)
+
+    labels = labels_without(0, side // 2)
+    shares = np.bincount(labels.ravel(), minlength=len(model.classes)) / labels.size
+    overlaps = (0, side // 2, side * 3 // 4)
     estimator = DepthEstimator.load(str(save_tiny(folder / 'weights', size=70, image_size=70)))
     estimator._network = relative_brightness
     return dict(
-        changed=round(float((rest != labels[1]).mean()), 5),
+        changed_by_half_a_window=changed(side // 2, side // 2),
+        changed_by_half_a_step={f'overlap {o}': changed((side - o) // 2, o) for o in overlaps},
         shares={name: round(float(s), 3) for name, s in zip(model.classes, shares, strict=False)},
-        without_class=int((labels[0] == 255).sum()),
+        without_class=int((labels == 255).sum()),
         depth_steps=depth_steps(folder, estimator, Path(scene)),
     )
 
@@ -145,11 +152,6 @@ def cut(source: Path, target: Path, offset: int) -> None:
         profile = raster.profile | dict(height=height, width=width, driver='GTiff')
     with rasterio.open(target, 'w', **profile) as raster:
         raster.write(values)
-
-
-def read(path: Path) -> np.ndarray:
-    with rasterio.open(path) as raster:
-        return raster.read(1)
 
 
 def digest(path: Path) -> str:
