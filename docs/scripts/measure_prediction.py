@@ -1,6 +1,6 @@
 """Measure the prediction of scenes, as docs/predict.md reports it.
 
-    python tools/docs/measure_prediction.py memory|speed [--json FILE]
+    python docs/scripts/measure_prediction.py memory|speed [--json FILE]
 
 ``memory``: the most memory that the prediction of 10,000 × 10,000 pixels needs beyond that of
 2,000 × 2,000, with depth from a file and with depth made on the way. ``speed``: windows a second

@@ -1,6 +1,6 @@
 """Measure the training steps of configs, as docs/benchmarks.md reports them.
 
-    python tools/docs/measure_training_steps.py CONFIG … [--amp] [--batch 4] [--size 512]
+    python docs/scripts/measure_training_steps.py CONFIG … [--amp] [--batch 4] [--size 512]
 
 The networks have random weights and the configs' optimiser. The batches are random images that are
 in the memory of the device, so reading files is not measured. Each config gets 5 steps to warm up,

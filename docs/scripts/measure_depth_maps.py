@@ -1,6 +1,6 @@
 """Measure the memory of tools/estimate_depth.py, and whether its steps run in parallel.
 
-    python tools/docs/measure_depth_maps.py
+    python docs/scripts/measure_depth_maps.py
 
 The images are random and of seven sizes; the network is a Depth Anything of a few thousand weights,
 on the CPU. The first measurement runs the command on 100 and on 1,000 images: peak memory must not

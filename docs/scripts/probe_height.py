@@ -1,6 +1,6 @@
 """Probe how well the optical features of tested models predict height, by a linear regression.
 
-    python tools/docs/probe_height.py work_dirs/tables/synthetic \\
+    python docs/scripts/probe_height.py work_dirs/tables/synthetic \\
         docs/tables/height-probe.json rgb-u2r dual-u2r contrast-u2r
 
 For each run of each row, the feature maps of the optical encoder are resized to a quarter of the

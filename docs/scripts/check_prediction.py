@@ -1,7 +1,7 @@
 """Check the prediction of scenes, as docs/predict.md reports it.
 
-    python tools/docs/check_prediction.py kills [--json FILE]
-    python tools/docs/check_prediction.py seams CHECKPOINT SCENE DEPTH [--json FILE]
+    python docs/scripts/check_prediction.py kills [--json FILE]
+    python docs/scripts/check_prediction.py seams CHECKPOINT SCENE DEPTH [--json FILE]
 
 ``kills``: a map after ten kills against that of one run. ``seams``: what changes if the windows, or
 the tiles of depth, lie elsewhere.

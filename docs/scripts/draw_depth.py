@@ -1,4 +1,4 @@
-"""Draw the pictures of docs/depth.md from synthetic tiles: python tools/docs/draw_depth.py"""
+"""Draw the pictures of docs/depth.md from synthetic tiles: python docs/scripts/draw_depth.py"""
 
 from pathlib import Path
 
