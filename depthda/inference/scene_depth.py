@@ -1,7 +1,8 @@
 """Relative depth of a whole scene, made on the way to its map."""
 
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+import json
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
 from itertools import groupby
@@ -53,9 +54,12 @@ def scene_depth(
         side = estimator.preprocessing.height
         tiles = TileGrid(grid.height, grid.width, side, int(side * _OVERLAP))
         stored = DepthTiles(folder / _TILES, tiles)
-        _estimate(estimator, image, stored, folder, identity, batch)
         depth = SceneDepth(stored, _coarse(estimator, raster, bands))
-        depth.align(lambda box: _valid(raster, box))
+        valid = partial(_valid, raster)
+        note = partial(depth.add, valid=valid)
+        state = _DepthState(folder, identity | {'depth': estimator.fingerprint}, stored)
+        _estimate(estimator, image, state, note, batch)
+        depth.align(valid)
 
         def load(top: int, bottom: int) -> tuple[np.ndarray, np.ndarray]:
             rows = depth.rows(top, bottom)
@@ -64,32 +68,72 @@ def scene_depth(
         yield RowReader(load, grid.height, _ROWS)
 
 
+class _DepthState:
+    """Which tiles an earlier run has finished, in rows of tiles.
+
+    Args:
+        folder: Where the tiles are.
+        identity: Everything that decides them; those of another run do not count.
+        tiles: The tiles.
+    """
+
+    def __init__(self, folder: Path, identity: dict[str, Any], tiles: DepthTiles) -> None:
+        self.tiles, self._path = tiles, folder / _STATE
+        self._identity = json.loads(json.dumps(identity | {'tile': tiles.shape}))
+        folder.mkdir(parents=True, exist_ok=True)
+        state = read_json(self._path) or {}
+        ranges = state['ranges'] if state.get('identity') == self._identity else []
+        self.done = len(ranges)
+        tiles.ranges[: self.done] = np.reshape(ranges, (-1, 2))
+
+    def save(self, done: int) -> None:
+        ranges = self.tiles.ranges[:done].tolist()
+        write_json(self._path, {'identity': self._identity, 'ranges': ranges})
+
+
 def _estimate(
     estimator: DepthEstimator,
     image: RowReader,
-    stored: DepthTiles,
-    folder: Path,
-    identity: dict[str, Any],
+    state: _DepthState,
+    note: Callable[[int], None],
     batch: int,
 ) -> None:
-    """Run the network on the tiles that are not on disk yet."""
-    folder.mkdir(parents=True, exist_ok=True)
-    identity = identity | {'depth': estimator.fingerprint, 'tile': stored.shape}
-    state = read_json(folder / _STATE) or {}
-    ranges = state.get('ranges', []) if state.get('identity') == _plain(identity) else []
-    stored.ranges[: len(ranges)] = np.array(ranges or np.zeros((0, 2)))
-    boxes = list(enumerate(stored.grid.boxes))
-    rows = groupby(boxes[len(ranges) :], key=lambda item: item[1][0])
+    """Run the network on the tiles that are not on disk yet, and call ``note`` with each tile.
+
+    While the network computes, the next tiles are read, and the last ones written and noted.
+    """
+    tiles = state.tiles
+    boxes = list(enumerate(tiles.grid.boxes))
+    rows = groupby(boxes[state.done :], key=lambda item: item[1][0])
     parts = [[part] for _, row in rows for part in in_batches(list(row), batch)]
     read = partial(_inputs, estimator, image)
-    with show_progress('depth', len(boxes)) as show, ThreadPoolExecutor(1) as reader:
+
+    def keep(index: int, depth: np.ndarray) -> None:
+        tiles.write(index, depth)
+        note(index)
+
+    with (
+        show_progress('depth', len(boxes)) as show,
+        ThreadPoolExecutor(1) as reader,
+        ThreadPoolExecutor(1) as writer,
+    ):
+        writing = [writer.submit(note, index) for index in range(state.done)]
         for (part,), (inputs,) in read_ahead(parts, read, reader):
-            _tiles(estimator, part, inputs, stored)
+            found = _depths(estimator, part, inputs, tiles.shape)
+            _wait_for(writing)
+            writing = [writer.submit(keep, *item) for item in found.items()]
             last, (_, _, _, right) = part[-1]
-            if right == stored.grid.width:  # the row of tiles is complete
-                ranges = stored.ranges[: last + 1].tolist()
-                write_json(folder / _STATE, {'identity': _plain(identity), 'ranges': ranges})
+            if right == tiles.grid.width:  # the row of tiles is complete
+                _wait_for(writing)
+                state.save(last + 1)
             show(last + 1)
+        _wait_for(writing)
+
+
+def _wait_for(tasks: list[Future]) -> None:
+    """Wait for tasks, and raise the first error."""
+    for task in tasks:
+        task.result()
 
 
 def _inputs(
@@ -107,23 +151,22 @@ def _inputs(
     return inputs
 
 
-def _tiles(
+def _depths(
     estimator: DepthEstimator,
     part: list[tuple[int, Box]],
     inputs: dict[int, Tensor],
-    stored: DepthTiles,
-) -> None:
-    sizes = [stored.shape] * len(inputs)
-    depths = estimator.whole(list(inputs.values()), sizes) if inputs else []
-    found = dict(zip(inputs, depths, strict=True))
-    for index, _ in part:
-        depth = found.get(index, np.zeros(stored.shape, np.float32))
-        if not np.isfinite(depth).all():
-            raise UserError(
-                'the depth network has no finite depth for a part of the scene: use fp32, and if '
-                'that does not help, fetch the weights again.'
-            )
-        stored.write(index, depth)
+    shape: tuple[int, int],
+) -> dict[int, np.ndarray]:
+    """Return the depth of each tile of a batch; 0 for a tile without data."""
+    depths = estimator.whole(list(inputs.values()), [shape] * len(inputs)) if inputs else []
+    found = {index: np.zeros(shape, np.float32) for index, _ in part}
+    found |= dict(zip(inputs, depths, strict=True))
+    if not all(np.isfinite(depth).all() for depth in found.values()):
+        raise UserError(
+            'the depth network has no finite depth for a part of the scene: use fp32, and if that '
+            'does not help, fetch the weights again.'
+        )
+    return found
 
 
 def _coarse(
@@ -148,9 +191,3 @@ def _rgb(values: np.ndarray) -> np.ndarray:
     """Return bands (B, H, W), blue first, as H×W×3 with red first; a single band three times."""
     colours = values[:3][::-1] if len(values) >= 3 else values[:1].repeat(3, 0)
     return np.ascontiguousarray(colours.transpose(1, 2, 0))
-
-
-def _plain(identity: dict[str, Any]) -> dict[str, Any]:
-    return {
-        key: list(value) if isinstance(value, tuple) else value for key, value in identity.items()
-    }

@@ -35,7 +35,13 @@ def test_streamed_tiles_align_and_blend_as_those_in_memory(tmp_path):
     for index, tile in enumerate(tiles):
         stored.write(index, tile)
     depth = SceneDepth(stored, coarse)
-    depth.align(lambda box: known[box[0] : box[2], box[1] : box[3]])
+
+    def has_data(box):
+        return known[box[0] : box[2], box[1] : box[3]]
+
+    for index in range(len(tiles)):
+        depth.add(index, has_data)
+    depth.align(has_data)
     found = np.concatenate([depth.rows(top, min(top + 37, 130)) for top in range(0, 130, 37)])
     # 16 bits for each tile, and mean and deviation of the small coarse pass.
     np.testing.assert_allclose(found[known], ((expected - low) / (high - low))[known], atol=2e-3)

@@ -82,7 +82,7 @@ class Alignment:
         self, index: int, box: Box, tile: np.ndarray, known: np.ndarray, coarse: np.ndarray
     ) -> None:
         """Add a tile; ``known`` says where it has data, ``coarse`` is its part of the scene."""
-        self._own[index] = _standard(tile[known])
+        self._own[index] = _standard(tile if known.all() else tile[known])
         for other in [i for i, kept in self._open.items() if kept[0][2] <= box[0]]:
             del self._open[other]
         for other, kept in self._open.items():
@@ -93,9 +93,9 @@ class Alignment:
                     index: self._standardised(index, tile[_within(box, shared)][both]),
                 }
                 self._equations.add(1.0, values)
-        values, counts = _block_means(self._standardised(index, tile), known)
-        target, _ = _block_means((coarse - self._coarse[0]) / self._coarse[1], known)
-        self._equations.add(self._tie * counts, {index: values}, target)
+        values, counts = _block_means(tile, known)
+        target = (_block_means(coarse, known)[0] - self._coarse[0]) / self._coarse[1]
+        self._equations.add(self._tie * counts, {index: self._standardised(index, values)}, target)
         self._open[index] = box, tile, known
 
     def _standardised(self, index: int, values: np.ndarray) -> np.ndarray:
@@ -178,12 +178,14 @@ def _slices(box: Box) -> tuple[slice, slice]:
 
 def _block_means(values: np.ndarray, known: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the mean of the known pixels of each block that has any, and their number."""
-    starts = (np.unique(np.linspace(0, n, _BLOCKS, False, dtype=int)) for n in values.shape)
-    sums = np.stack([known, np.where(known, values, 0)]).astype(np.float64)
-    for axis, first in enumerate(starts, 1):
-        sums = np.add.reduceat(sums, first, axis)
-    counts, totals = sums[:, sums[0] > 0]
-    return totals / counts, counts
+    starts = [np.unique(np.linspace(0, n, _BLOCKS, False, dtype=int)) for n in values.shape]
+    counts, totals = known, values if known.all() else np.where(known, values, 0)
+    for axis, first in enumerate(starts):
+        counts, totals = (
+            np.add.reduceat(part, first, axis, dtype=np.float64) for part in (counts, totals)
+        )
+    some = counts > 0
+    return totals[some] / counts[some], counts[some]
 
 
 def _standard(values: np.ndarray) -> tuple[float, float]:

@@ -67,16 +67,19 @@ class SceneDepth:
     def __init__(self, tiles: DepthTiles, coarse: np.ndarray) -> None:
         self._tiles, self._grid, self._coarse = tiles, tiles.grid, coarse
         self._boxes = list(tiles.grid.weighted_boxes())
+        self._alignment = Alignment(len(self._boxes), coarse)
         self._scales = self._shifts = np.zeros(0)
         self._range = 0.0, 1.0
 
+    def add(self, index: int, valid: Callable[[Box], np.ndarray]) -> None:
+        """Take note of a tile that has been written; tiles come in their order."""
+        box, _ = self._boxes[index]
+        coarse = enlarged(self._coarse, box, (self._grid.height, self._grid.width))
+        self._alignment.add(index, box, self._tiles.read(index), valid(box), coarse)
+
     def align(self, valid: Callable[[Box], np.ndarray]) -> None:
         """Find scale and shift of each tile, and the range of the scene."""
-        alignment = Alignment(len(self._boxes), self._coarse)
-        for index, (box, _) in enumerate(self._boxes):
-            coarse = enlarged(self._coarse, box, (self._grid.height, self._grid.width))
-            alignment.add(index, box, self._tiles.read(index), valid(box), coarse)
-        self._scales, self._shifts = alignment.solve()
+        self._scales, self._shifts = self._alignment.solve()
         low, high = np.inf, -np.inf
         for top in range(0, self._grid.height, self._tiles.shape[0]):
             bottom = min(top + self._tiles.shape[0], self._grid.height)
