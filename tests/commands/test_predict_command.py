@@ -12,8 +12,13 @@ from mmengine.runner import save_checkpoint
 from rasterio.transform import from_origin
 from tiny_rasters import write_raster
 
+from depthda.inference.map_options import MapOptions
+from depthda.inference.model import load_model
+from depthda.inference.predict_scene import Settings
+from depthda.inference.scenes import predict_scenes
 from depthda.inference.trained_model import build_network
 from depthda.main import main
+from depthda.processes import Shard
 
 CONFIGS = Path(__file__).parents[2] / 'configs/sample'
 CLASSES = ['water', 'forest', 'field', 'roof', 'road', 'bare', 'low wood']
@@ -207,3 +212,16 @@ def test_depth_must_lie_on_the_grid_of_the_scene(predict, tmp_path, values, scen
         status, _, errors = predict('scenes/c.tif', '--out', 'c.tif', *given, model=model)
         assert status == 2 and message in errors
     assert not (tmp_path / 'c.tif').exists()
+
+
+def test_two_processes_share_the_scenes_and_write_the_same_maps(
+    predict, scenes, tmp_path, checkpoint
+):
+    (scenes / 'b.tif').unlink()
+    assert predict('scenes', '--out', 'one')[0] == 0
+    model, options = load_model(checkpoint), MapOptions(Settings(128, 64, batch=3))
+    for rank, name in enumerate(('a', 'c')):
+        results, _ = predict_scenes(model, ['scenes'], 'two', options, shard=Shard(rank, 2))
+        assert [result.files[0] for result in results] == [Path(f'two/{name}.tif')]
+        written = [(tmp_path / run / f'{name}.tif').read_bytes() for run in ('one', 'two')]
+        assert written[0] == written[1]
