@@ -1,6 +1,5 @@
 """Read a scene (GeoTIFF, COG, VRT or a picture) in rows, with the pixels that have data."""
 
-import math
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,13 +18,12 @@ from rasterio.windows import Window
 
 from depthda.datasets.transforms.load_multiband_image import swapped_bands
 from depthda.depth.maps import normalize_heights
+from depthda.depth.surface.spans import Range, height_span
 from depthda.errors import UserError, check_range, many
 from depthda.io.headers import check_upright
 from depthda.io.polygons import read_polygons
 from depthda.io.rasters import open_raster, refuse_indices
 
-Range = tuple[float, float]
-_ROWS = 1024  # read at a time where any number would do
 _FEW = 32  # rows that are normalised at a time
 
 
@@ -223,7 +221,7 @@ def open_depth(
                 window = Window(0, top, raster.width, bottom - top)
                 return raster.read(1, window=window, masked=True)
 
-        span = heights or (None if codes else _height_range(stored, raster.height, block))
+        span = heights or (None if codes else _height_range(path))
 
         def load(top: int, bottom: int) -> tuple[np.ndarray, np.ndarray]:
             found = stored(top, bottom)
@@ -263,14 +261,6 @@ def explained(raster: rasterio.DatasetReader) -> Iterator[None]:
         ) from error
 
 
-def _height_range(
-    stored: Callable[[int, int], np.ma.MaskedArray], height: int, block: int
-) -> Range:
-    low, high = math.inf, -math.inf
-    step = max(block, _ROWS - _ROWS % block)
-    for top in range(0, height, step):
-        known = stored(top, min(top + step, height)).compressed()
-        known = known[np.isfinite(known)]
-        if known.size:
-            low, high = min(low, float(known.min())), max(high, float(known.max()))
-    return (low, high) if low <= high else (0.0, 1.0)
+def _height_range(path: str | os.PathLike) -> Range:
+    span = height_span(path, '--depth-range')
+    return (span.low, span.high) if span else (0.0, 1.0)

@@ -11,6 +11,7 @@ import numpy as np
 
 from depthda.datasets.pairing import Source, pair_by_stem
 from depthda.depth.maps import clipping_warning, read_depth
+from depthda.depth.surface.spans import height_spans
 from depthda.errors import UserError
 from depthda.io.grids import Placed, check_aligned, place, warp
 from depthda.io.headers import MAX_BANDS, check_upright, file_format, is_whole, misnamed
@@ -18,7 +19,7 @@ from depthda.io.manifest import read_manifest
 from depthda.io.polygons import is_polygons
 from depthda.preparation.class_list import IGNORED
 from depthda.preparation.cut import BLENDED, DepthRows, ImageRows, LabelRows, Rows, cut_scene
-from depthda.preparation.heights import height_spans, with_range
+from depthda.preparation.heights import with_range
 from depthda.preparation.manifest import PreparedScenes
 from depthda.preparation.polygon_rows import PolygonRows
 from depthda.preparation.scene import (

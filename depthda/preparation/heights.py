@@ -2,38 +2,19 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
-from typing import NamedTuple
 
-import numpy as np
-
-from depthda.depth.maps import clipping_warning
-from depthda.depth.surface.no_data import suspect_height, typical_no_data
-from depthda.depth.surface.percentiles import count_coarse
+from depthda.depth.surface.spans import whole_range
 from depthda.errors import UserError, few
-from depthda.io.grids import check_heights
-from depthda.io.sources import File, open_source
-from depthda.preparation.scene import Cut, Progress, Range, Report
-from depthda.workers import each_done
+from depthda.preparation.scene import Cut, Report
 
 _FLAT = 0.01  # of the range
-_ROWS = 1024  # read at once
-
-
-class Span(NamedTuple):
-    """The lowest and highest height of a raster, its heights, and how many a range clips."""
-
-    low: float
-    high: float
-    known: int
-    clipped: int
 
 
 def with_range(cut: Cut, depths: Sequence[Path], read_spans: Callable, report: Report) -> Cut:
     """Give ``cut`` one range for all heights: with one per image, equal heights would differ.
 
-    A range that was given is checked against the heights. ``read_spans`` is :func:`height_spans`.
+    A range that was given is checked against the heights. ``read_spans`` is ``height_spans``.
     """
     maps = [path for path in depths if path.suffix.lower() == '.png']
     rasters = [path for path in depths if path.suffix.lower() != '.png']
@@ -62,64 +43,3 @@ def with_range(cut: Cut, depths: Sequence[Path], read_spans: Callable, report: R
             'unit'
         )
     return replace(cut, depth_range=cut.depth_range or (low, high))
-
-
-def whole_range(spans: dict[File, Span]) -> Range:
-    """Return the lowest and the highest height of all files."""
-    lows, highs, *_ = zip(*spans.values(), strict=True)
-    return min(lows), max(highs)
-
-
-def height_spans(
-    rasters: Sequence[File], given: Range | None, option: str, pool, progress: Progress, report
-) -> dict[File, Span]:
-    """Read the span of each raster that holds a height.
-
-    A range that the user has ``given`` with ``option`` is checked against all heights.
-    """
-    work = partial(height_span, option=option, given=given)
-    found = each_done(work, rasters, pool, partial(progress, 'heights'))
-    spans = {raster: span for raster, span in found if span}
-    if given and spans:
-        low, high = whole_range(spans)
-        if low >= given[1] or high <= given[0]:
-            raise UserError(
-                f'all heights are {low:g} to {high:g}, so {option} {given[0]:g} {given[1]:g} would '
-                'map all to one depth: give a range in the unit of the files'
-            )
-        _, _, known, clipped = map(sum, zip(*spans.values(), strict=True))
-        for line in clipping_warning(clipped, known, 'heights', option):
-            report(line)
-    return spans
-
-
-def height_span(path: File, option: str, given: Range | None = None) -> Span | None:
-    """Read the span of a raster, a strip at a time; None if it holds no height.
-
-    What looks like undeclared no-data is refused: it would squeeze all other heights. With a range
-    that the user has ``given``, heights inside it are heights, and outliers are clipped; but
-    typical no-data outside it is still refused, because it would become depth 0 or 1.
-    """
-    low, high, counts, clipped = np.inf, -np.inf, 0, 0
-    with open_source(path) as raster:
-        check_heights(raster)
-        for first in range(0, raster.height, _ROWS):
-            window = ((first, min(first + _ROWS, raster.height)), (0, raster.width))
-            known = raster.read(1, window=window, masked=True).compressed()
-            known = known[np.isfinite(known)]
-            if known.size:
-                low, high = min(low, float(known.min())), max(high, float(known.max()))
-                counts = counts + count_coarse(known)
-                if given:
-                    clipped += int(np.sum((known < given[0]) | (known > given[1])))
-    if low > high:
-        return None
-    outside = [end for end in (low, high) if given and not given[0] <= end <= given[1]]
-    suspect = typical_no_data(outside) if given else suspect_height(counts, low, high)
-    if suspect is not None:
-        raise UserError(
-            f'{path} has the height {suspect:g}, which looks like no-data that the file does not '
-            f'declare: declare it in every such file (rio edit-info --nodata={suspect!r} FILE), '
-            f'or give a {option} LOW HIGH that includes it if it is a height'
-        )
-    return Span(low, high, int(counts.sum()), clipped)

@@ -199,6 +199,8 @@ def test_depth_must_lie_on_the_grid_of_the_scene(predict, tmp_path, values, scen
     write_raster(tmp_path / 'narrow.tif', ramp[:, :-1], **PLACE)
     moved = PLACE | dict(transform=from_origin(500_001, 5_400_000, 0.5, 0.5))
     write_raster(tmp_path / 'moved.tif', ramp, **moved)
+    holes = np.where(ramp > 60000, -9999, ramp / 1000).astype(np.float32)
+    write_raster(tmp_path / 'undeclared.tif', holes, **PLACE)
     status, printed, _ = predict('scenes/a.tif', '--out', 'a.tif', '--depth', 'depth', model=model)
     assert status == 0 and 'a.tif.aux.xml' in printed
     cases = [
@@ -206,6 +208,7 @@ def test_depth_must_lie_on_the_grid_of_the_scene(predict, tmp_path, values, scen
         (('--depth', 'narrow.tif'), 'are 71×56 and 72×56'),
         (('--depth', 'moved.tif'), 'lie 2.0 columns and 0.0 rows apart'),
         (('--depth', 'none.tif'), 'there is no depth map none.tif'),
+        (('--depth', 'undeclared.tif'), 'the height -9999, which looks like no-data'),
         (('--depth', 'depth', '--depth-model', 'x/y'), 'give one of the two'),
     ]
     for given, message in cases:
