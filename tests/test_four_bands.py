@@ -10,6 +10,7 @@ from mmengine.config import Config
 from tiny_rasters import write_raster
 
 from depthda.datasets.checks.report import band_statistics, check_sets
+from depthda.datasets.class_list import numbered
 from depthda.datasets.prepared import PreparedDataset
 from depthda.datasets.synthetic import make_world, write_sample
 from depthda.engine.launch import test as run_test
@@ -17,7 +18,6 @@ from depthda.engine.launch import train
 from depthda.engine.prepare import load_config
 from depthda.errors import UserError
 from depthda.pictures.browse import deal, open_source
-from depthda.preparation.class_list import numbered
 from depthda.preparation.folder import FolderSettings, prepare_folder
 from depthda.preparation.scene import Cut
 from depthda.preparation.splits import Splits

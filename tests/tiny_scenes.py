@@ -42,7 +42,7 @@ class Scenes:
         (root / 'classes.txt').write_text(CLASSES)
 
     def settings(self, **more):
-        from depthda.preparation.class_list import read_classes
+        from depthda.datasets.class_list import read_classes
         from depthda.preparation.folder import FolderSettings
         from depthda.preparation.scene import Cut
 

@@ -162,15 +162,15 @@ def _add_split_options(parser: ArgumentParser) -> None:
 
 
 def _listed_classes(args: Namespace):
-    from depthda.preparation.class_list import read_classes
+    from depthda.datasets.class_list import read_classes
 
     # The list of the synthetic classes comes with the configs.
     return read_classes(find_config(args.classes)) if args.classes else None
 
 
 def _cut_liuzhou(args: Namespace) -> int:
+    from depthda.datasets.class_list import numbered
     from depthda.datasets.liuzhou import LiuZhou
-    from depthda.preparation.class_list import numbered
 
     names = LiuZhou.METAINFO['classes']
     return _cut(args, numbered(names, args.first_label) if args.labels else None)

@@ -10,12 +10,12 @@ from rasterio import DatasetReader
 from rasterio.enums import ColorInterp, MaskFlags
 from rasterio.errors import RasterioError
 
+from depthda.datasets.class_list import IGNORED, UNKNOWN, ClassList
 from depthda.depth.maps import normalize_heights, write_depth
 from depthda.errors import UserError, few, many
 from depthda.io.grids import Placed
 from depthda.io.rasters import tile_suffix, write_image
 from depthda.io.sources import File, open_source
-from depthda.preparation.class_list import IGNORED, UNKNOWN, ClassList
 from depthda.preparation.scene import Boxes, Cut, Range, Scene, tile_boxes
 
 _MANY_COLOURS = 1000

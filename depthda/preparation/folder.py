@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from depthda.datasets.class_list import IGNORED
 from depthda.datasets.pairing import Source, pair_by_stem
 from depthda.depth.maps import clipping_warning, read_depth
 from depthda.depth.surface.spans import height_spans
@@ -17,7 +18,6 @@ from depthda.io.grids import Placed, check_aligned, place, warp
 from depthda.io.headers import MAX_BANDS, check_upright, file_format, is_whole, misnamed
 from depthda.io.manifest import read_manifest
 from depthda.io.polygons import is_polygons
-from depthda.preparation.class_list import IGNORED
 from depthda.preparation.cut import BLENDED, DepthRows, ImageRows, LabelRows, Rows, cut_scene
 from depthda.preparation.heights import with_range
 from depthda.preparation.manifest import PreparedScenes

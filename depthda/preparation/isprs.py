@@ -11,12 +11,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from depthda.datasets.class_list import IGNORED, ClassList
 from depthda.datasets.isprs_areas import CLASSES, PALETTE, POTSDAM, VAIHINGEN
 from depthda.depth.surface.spans import height_spans, whole_range
 from depthda.errors import UserError, many
 from depthda.io.grids import check_aligned, place
 from depthda.io.sources import SourceFile, list_files
-from depthda.preparation.class_list import IGNORED, ClassList
 from depthda.preparation.cut import DepthRows, ImageRows, LabelRows, Rows, cut_scene
 from depthda.preparation.manifest import PreparedAreas, identity
 from depthda.preparation.scene import Cut, Piece, Progress, Range, Report, Scene, check_options

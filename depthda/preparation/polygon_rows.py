@@ -7,11 +7,11 @@ import rasterio
 from affine import Affine
 from rasterio.features import rasterize
 
+from depthda.datasets.class_list import IGNORED, ClassList
 from depthda.errors import UserError, few
 from depthda.io.grids import has_place
 from depthda.io.polygons import read_polygons
 from depthda.io.sources import File
-from depthda.preparation.class_list import IGNORED, ClassList
 from depthda.preparation.cut import Rows
 
 

@@ -4,9 +4,9 @@ import os
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from depthda.datasets.class_list import IGNORED
 from depthda.datasets.isprs_areas import CLASSES
 from depthda.errors import few, many
-from depthda.preparation.class_list import IGNORED
 from depthda.preparation.isprs import LAYOUTS
 
 

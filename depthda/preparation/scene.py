@@ -8,13 +8,13 @@ from typing import NamedTuple
 
 from rasterio import DatasetReader
 
+from depthda.datasets.class_list import ClassList
 from depthda.depth.surface.spans import Range
 from depthda.errors import UserError, check_count, check_range
 from depthda.io.grids import has_place
 from depthda.io.headers import IMAGE_SUFFIXES
 from depthda.io.rasters import open_raster, refuse_indices, tile_suffix
 from depthda.io.sources import File
-from depthda.preparation.class_list import ClassList
 
 Progress = Callable[[str, int, int], None]  # stage, steps done, steps in all
 Report = Callable[[str], None]

@@ -9,8 +9,8 @@ from PIL import Image
 from refusals import refusal
 from tiny_scenes import NO_HEIGHT, Scenes, write
 
+from depthda.datasets.class_list import numbered
 from depthda.errors import UserError
-from depthda.preparation.class_list import numbered
 from depthda.preparation.folder import prepare_folder
 from depthda.preparation.splits import Splits
 

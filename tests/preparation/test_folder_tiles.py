@@ -8,8 +8,8 @@ import pytest
 from prepared_files import read
 from tiny_scenes import NO_HEIGHT, Scenes, write
 
+from depthda.datasets.class_list import numbered
 from depthda.errors import UserError
-from depthda.preparation.class_list import numbered
 from depthda.preparation.folder import prepare_folder
 from depthda.preparation.report import describe_folder
 

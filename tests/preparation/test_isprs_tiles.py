@@ -21,8 +21,8 @@ from tiny_isprs import (
     write_tif,
 )
 
+from depthda.datasets.class_list import ClassList
 from depthda.errors import UserError
-from depthda.preparation.class_list import ClassList
 from depthda.preparation.cut import LabelRows
 from depthda.preparation.report import describe_isprs
 from depthda.preparation.scene import starts

@@ -10,9 +10,9 @@ from rasterio.transform import from_origin
 from rasterio.warp import transform_geom
 from tiny_rasters import write_raster
 
+from depthda.datasets.class_list import read_classes
 from depthda.errors import UserError
 from depthda.io.geopackage import write_geopackage
-from depthda.preparation.class_list import read_classes
 from depthda.preparation.folder import FolderSettings, prepare_folder
 from depthda.preparation.scene import Cut
 

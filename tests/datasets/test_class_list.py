@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from depthda.datasets.class_list import UNKNOWN, numbered, read_classes
 from depthda.errors import UserError
-from depthda.preparation.class_list import UNKNOWN, numbered, read_classes
 
 
 def read(tmp_path, text):
