@@ -39,7 +39,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     add('--vary', nargs='+', default=[], metavar='KEY=V,V', help=text)
     add('--gpus', nargs='+', default=[], metavar='ID', help='devices to use: 0 1 or 0,1')
     add('--jobs', type=int, help='number of runs at a time (default: one for each device)')
-    text = 'run one of N shares, so that N machines do a table: --shard 2/3'
+    text = 'run share I of N, to divide a table among N machines: --shard 2/3'
     add('--shard', metavar='I/N', help=text)
     text = 'begin no run that would end later, judged by finished runs; one of each row comes first'
     add('--hours', type=float, metavar='H', help=text)

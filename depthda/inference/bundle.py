@@ -1,4 +1,4 @@
-"""A model as a folder that one can hand on: weights, config, classes, and a card."""
+"""Bundles: folders with all that a model needs: weights, config, classes, and a card."""
 
 import re
 from collections.abc import Mapping
@@ -76,10 +76,10 @@ def load_bundle(folder: str | Path, device: str = 'cpu') -> TrainedModel:
         )
     facts = read_json(folder / FACTS)
     if facts is None or not (folder / WEIGHTS).is_file():
-        raise UserError(f'{folder} is no bundle: it lacks {FACTS} or {WEIGHTS}.')
+        raise UserError(f'{folder} is not a bundle: it lacks {FACTS} or {WEIGHTS}.')
     if facts.get('format') != _FORMAT:
         raise UserError(
-            f'{folder} has format {facts.get("format")}, and depthda {__version__} reads {_FORMAT}.'
+            f'{folder} has format {facts.get("format")}, and depthda {__version__} reads {_FORMAT}: install a version that reads it.'
         )
     if sha256(folder / WEIGHTS) != facts['weights_sha256']:
         raise UserError(

@@ -19,7 +19,7 @@ from depthda.io.sources import File, open_source
 from depthda.preparation.scene import Boxes, Cut, Range, Scene, tile_boxes
 
 _MANY_COLOURS = 1000
-BLENDED = 'is JPEG, which blends labels: save it as PNG or TIFF'
+BLENDED = 'is a JPEG, which changes the values of labels: export the labels again as PNG or TIFF'
 
 
 class Rows:

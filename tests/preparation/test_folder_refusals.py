@@ -87,7 +87,7 @@ def test_values_without_a_class_and_blended_labels_are_refused(tmp_path):
         prepare_folder(tmp_path / 'out', scenes.settings(cut=dict(classes=numbered(['a', 'b']))))
     (tmp_path / 'mask/town_0.png').unlink()
     write(tmp_path / 'mask/town_0.jpg', np.zeros((16, 16, 3), np.uint8))
-    with pytest.raises(UserError, match='town_0.jpg is JPEG, which blends labels'):
+    with pytest.raises(UserError, match='town_0.jpg is a JPEG, which changes the values of labels'):
         prepare_folder(tmp_path / 'out', scenes.settings())
 
 
@@ -151,7 +151,7 @@ def test_a_picture_of_another_format_than_its_name_is_named(tmp_path):
     path = tmp_path / 'mask/town_0.png'
     for driver, fault in (
         ('TIFF', 'is a TIFF named .png: rename it, or save it as PNG'),
-        ('JPEG', 'is JPEG, which blends labels: save it as PNG or TIFF'),
+        ('JPEG', 'is a JPEG, which changes the values of labels: export the labels again as PNG'),
         ('BMP', 'is a BMP named .png: save it as PNG'),
         ('PCX', 'is cut short, or not a picture: write it again'),
     ):

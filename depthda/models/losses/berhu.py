@@ -40,7 +40,7 @@ def berhu_loss(
     if len(set(shapes)) > 1:
         raise UserError(f'BerHu needs maps of the same shape, but these have {shapes}.')
     if not 0 < threshold <= 1:
-        raise UserError(f'threshold={threshold} of BerHu: use a value in (0, 1].')
+        raise UserError(f'threshold={threshold} of BerHu is out of range: use a value in (0, 1].')
     predicted = at_least_float32(predicted)
     target = target.to(predicted.dtype)
     count = predicted.numel()
