@@ -151,7 +151,10 @@ def test_a_picture_of_another_format_than_its_name_is_named(tmp_path):
     path = tmp_path / 'mask/town_0.png'
     for driver, fault in (
         ('TIFF', 'is a TIFF named .png: rename it, or save it as PNG'),
-        ('JPEG', 'is a JPEG, which changes the values of labels: export the labels again as PNG'),
+        (
+            'JPEG',
+            'is a JPEG, which changes the values of labels: export the labels again as PNG or TIFF',
+        ),
         ('BMP', 'is a BMP named .png: save it as PNG'),
         ('PCX', 'is cut short, or not a picture: write it again'),
     ):
