@@ -84,7 +84,7 @@ def methods() -> Iterator[Leaf]:
         for data, where in places:
             yield _method(
                 f'adaptation/{method}_{network}_{schedule}_{data}-512x512',
-                f'{TITLES[method]} around {source}: {where}.',
+                f'{TITLES[method]} with the model of {source}: {where}.',
                 f'../{folder}/{source}_{data}-512x512.py',
                 method,
             )
@@ -93,7 +93,8 @@ def methods() -> Iterator[Leaf]:
             where = f'{DIRECTIONS[direction]}, {mark[1:] or "local"} protocol'
             yield _method(
                 f'sample/{method}_{source}-tiny_{direction}{mark}',
-                f'{TITLES[method]} around {source}_tiny on the synthetic dataset, {where}.',
+                f'{TITLES[method]} with the model of {source}_tiny on the synthetic dataset, '
+                f'{where}.',
                 f'./{source}_tiny_{direction}{mark}.py',
                 method,
                 tiny=True,

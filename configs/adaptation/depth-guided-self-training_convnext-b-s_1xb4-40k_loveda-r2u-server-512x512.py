@@ -1,5 +1,5 @@
-# Depth-guided self-training around depthda_convnext-b-s_1xb4-40k: LoveDA Rural -> Urban, server
-# protocol.
+# Depth-guided self-training with the model of depthda_convnext-b-s_1xb4-40k: LoveDA Rural -> Urban,
+# server protocol.
 # Train the model with
 #   python tools/train.py \
 #   configs/adaptation/depth-guided-self-training_convnext-b-s_1xb4-40k_loveda-r2u-server-512x512.py

@@ -1,5 +1,5 @@
-# Depth-guided self-training around depthda_convnext-b-s_1xb4-40k: LoveDA Urban -> Rural, local
-# protocol.
+# Depth-guided self-training with the model of depthda_convnext-b-s_1xb4-40k: LoveDA Urban -> Rural,
+# local protocol.
 # Train the model with
 #   python tools/train.py \
 #     configs/adaptation/depth-guided-self-training_convnext-b-s_1xb4-40k_loveda-u2r-512x512.py

@@ -1,4 +1,4 @@
-# Depth-guided self-training around depthda_convnext-b-s_1xb4-40k: a custom dataset
+# Depth-guided self-training with the model of depthda_convnext-b-s_1xb4-40k: a custom dataset
 # (docs/adaptation.md).
 # Train the model with
 #   python tools/train.py \

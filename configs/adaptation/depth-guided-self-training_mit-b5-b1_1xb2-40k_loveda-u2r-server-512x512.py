@@ -1,5 +1,5 @@
-# Depth-guided self-training around daformer_mit-b5-b1_1xb2-40k: LoveDA Urban -> Rural, server
-# protocol.
+# Depth-guided self-training with the model of daformer_mit-b5-b1_1xb2-40k: LoveDA Urban -> Rural,
+# server protocol.
 # Train the model with
 #   python tools/train.py \
 #     configs/adaptation/depth-guided-self-training_mit-b5-b1_1xb2-40k_loveda-u2r-server-512x512.py

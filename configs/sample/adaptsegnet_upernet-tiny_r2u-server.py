@@ -1,4 +1,5 @@
-# AdaptSegNet around upernet_tiny on the synthetic dataset, Rural -> Urban, server protocol.
+# AdaptSegNet with the model of upernet_tiny on the synthetic dataset, Rural -> Urban, server
+# protocol.
 # Make the dataset first: python tools/make_sample.py data/sample
 # Train the model with
 #   python tools/train.py configs/sample/adaptsegnet_upernet-tiny_r2u-server.py

@@ -1,4 +1,4 @@
-# CBST around upernet_tiny on the synthetic dataset, Urban -> Rural, server protocol.
+# CBST with the model of upernet_tiny on the synthetic dataset, Urban -> Rural, server protocol.
 # Make the dataset first: python tools/make_sample.py data/sample
 # Train the model with
 #   python tools/train.py configs/sample/cbst_upernet-tiny_u2r-server.py

@@ -1,4 +1,4 @@
-# DAFormer around depthda_tiny on the synthetic dataset, Urban -> Rural, local protocol.
+# DAFormer with the model of depthda_tiny on the synthetic dataset, Urban -> Rural, local protocol.
 # Make the dataset first: python tools/make_sample.py data/sample
 # Train the model with
 #   python tools/train.py configs/sample/daformer_depthda-tiny_u2r.py

@@ -1,4 +1,4 @@
-# DAFormer around upernet_tiny on the synthetic dataset, Urban -> Rural, local protocol.
+# DAFormer with the model of upernet_tiny on the synthetic dataset, Urban -> Rural, local protocol.
 # Make the dataset first: python tools/make_sample.py data/sample
 # Train the model with
 #   python tools/train.py configs/sample/daformer_upernet-tiny_u2r.py

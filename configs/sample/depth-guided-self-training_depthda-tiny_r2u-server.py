@@ -1,5 +1,5 @@
-# Depth-guided self-training around depthda_tiny on the synthetic dataset, Rural -> Urban, server
-# protocol.
+# Depth-guided self-training with the model of depthda_tiny on the synthetic dataset, Rural ->
+# Urban, server protocol.
 # Make the dataset first: python tools/make_sample.py data/sample
 # Train the model with
 #   python tools/train.py configs/sample/depth-guided-self-training_depthda-tiny_r2u-server.py

@@ -1,4 +1,4 @@
-# MIC around depthda_tiny on the synthetic dataset, Urban -> Rural, server protocol.
+# MIC with the model of depthda_tiny on the synthetic dataset, Urban -> Rural, server protocol.
 # Make the dataset first: python tools/make_sample.py data/sample
 # Train the model with
 #   python tools/train.py configs/sample/mic_depthda-tiny_u2r-server.py

@@ -1,4 +1,4 @@
-# MIC around upernet_tiny on the synthetic dataset, Rural -> Urban, server protocol.
+# MIC with the model of upernet_tiny on the synthetic dataset, Rural -> Urban, server protocol.
 # Make the dataset first: python tools/make_sample.py data/sample
 # Train the model with
 #   python tools/train.py configs/sample/mic_upernet-tiny_r2u-server.py

@@ -1,4 +1,4 @@
-"""Train, test and compare with and without depth on synthetic images: minutes, no GPU, no data."""
+"""Compare tiny models with and without depth on synthetic images, in minutes and without a GPU."""
 
 from argparse import ArgumentParser, Namespace
 
@@ -10,7 +10,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     add('--out', default='work_dirs/demo', help='folder for data and results')
     add('--iterations', type=int, default=300, help='training steps of each model')
     add('--seed', type=int, default=0, help='seed of the training, not of the images')
-    add('--jobs', type=int, default=2, help='models trained at the same time')
+    add('--jobs', type=int, default=2, help='number of models to train at the same time')
 
 
 def run(args: Namespace) -> None:

@@ -79,7 +79,8 @@ def load_bundle(folder: str | Path, device: str = 'cpu') -> TrainedModel:
         raise UserError(f'{folder} is not a bundle: it lacks {FACTS} or {WEIGHTS}.')
     if facts.get('format') != _FORMAT:
         raise UserError(
-            f'{folder} has format {facts.get("format")}, and depthda {__version__} reads {_FORMAT}: install a version that reads it.'
+            f'{folder} has format {facts.get("format")}, and depthda {__version__} reads {_FORMAT}'
+            ': install a version that reads it.'
         )
     if sha256(folder / WEIGHTS) != facts['weights_sha256']:
         raise UserError(

@@ -18,7 +18,7 @@ from depthda.inference.scene import Grid
 from depthda.io.files import atomic_path
 from depthda.io.geopackage import Polygon, Ring, write_geopackage
 
-_AT_ONCE = 2000  # polygons that are brought to degrees together
+_AT_ONCE = 2000  # polygons that are converted to degrees at a time
 _FIELDS = {'class': str, 'value': int, 'hectares': float}
 
 
@@ -79,7 +79,7 @@ def _polygons(
 
 
 def simplified(ring: Ring, distance: float) -> Ring:
-    """Return a ring in pixels with fewer corners, none of which moves by more than ``distance``."""
+    """Return a ring in pixels with fewer corners; those left out are within ``distance`` of it."""
     points = np.array(ring[:-1], np.float32)[:, None]
     kept = cv2.approxPolyDP(points, distance, closed=True)[:, 0]
     if len(kept) < 3:

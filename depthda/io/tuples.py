@@ -7,7 +7,7 @@ _TUPLE = '(tuple)'
 
 
 def stored(value: Any) -> Any:
-    """Return a value as JSON can hold it; :func:`restored` gives its tuples back."""
+    """Return a value in a form that JSON can hold; :func:`restored` gives its tuples back."""
     if isinstance(value, tuple):
         return {_TUPLE: [stored(item) for item in value]}
     if isinstance(value, list):

@@ -8,9 +8,9 @@ from torch.nn import functional as F
 
 
 def fill_missing(depth: Tensor, channels: int = 1) -> Tensor:
-    """Replace missing values of depth (N, 1, H, W) by the mean, 0, and repeat the channel.
+    """Replace missing values of depth (N, 1, H, W) by 0 and repeat the channel.
 
-    An encoder pretrained on colour images needs three channels.
+    0 is the mean of normalised depth. An encoder pretrained on colour images needs three channels.
     """
     return torch.where(depth.isfinite(), depth, 0).expand(-1, channels, -1, -1)
 
@@ -18,7 +18,7 @@ def fill_missing(depth: Tensor, channels: int = 1) -> Tensor:
 def resize_depth(
     depth: Tensor, size: tuple[int, int], mode: Literal['bilinear', 'nearest']
 ) -> tuple[Tensor, Tensor]:
-    """Resize depth (N, 1, H, W) with NaN where it is missing; also return a mask of valid values.
+    """Resize depth (N, 1, H, W), in which NaN is missing; return it without NaN, and a valid mask.
 
     A resized value is valid if all values that contributed to it are valid.
     """
@@ -27,8 +27,8 @@ def resize_depth(
     if tuple(depth.shape[2:]) == tuple(size):
         return depth, valid
     corners = None if mode == 'nearest' else False
-    # Resize the mask of holes instead of that of valid pixels: any part of a hole gives a value
-    # above 0, but rounding may keep a sum of valid parts below 1.
+    # Resize the mask of missing pixels, not that of valid ones: any missing pixel that contributes
+    # gives a value above 0, but rounding may keep the weights of valid pixels alone below 1.
     both = torch.cat([depth, (~valid).to(depth.dtype)], dim=1)
     depth, holes = F.interpolate(both, size, mode=mode, align_corners=corners).split(1, dim=1)
     return depth, holes == 0

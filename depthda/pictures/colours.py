@@ -51,7 +51,7 @@ def of_labels(
 ) -> np.ndarray:
     """Colour class indices ``[H, W]`` by their RGB; larger values are ignored and striped.
 
-    An RGB image ``over [H, W, 3]`` shines through in grey.
+    An RGB image ``over [H, W, 3]`` is seen beneath the colours, in grey.
     """
     valid = labels < len(palette)
     colours = np.array(palette, float)[np.where(valid, labels, 0)]

@@ -1,4 +1,4 @@
-"""The configs that the steps of a run name, with the overrides of a row."""
+"""Read the configs of a run, with the overrides of its row, with the overrides of a row."""
 
 import copy
 import functools

@@ -1,4 +1,4 @@
-"""What the parts of an adaptation share in one iteration, computed when it is first needed."""
+"""What the parts of an adaptation share in one iteration, each computed when it is first needed."""
 
 from collections.abc import Sequence
 from functools import cached_property
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class AdaptationStep:
-    """One iteration, from 0: the batch of both domains, and what the parts compute from it.
+    """One iteration, counted from 0: the batch of both domains, and what the parts compute from it.
 
     Preprocessed images are (N, C, H, W), labels (N, H, W).
     """

@@ -1,4 +1,4 @@
-"""Augmentations of preprocessed images for the student: colour jitter and blur, or no depth."""
+"""Augment preprocessed images for the student: colour jitter and blur, or no depth."""
 
 import torch
 from mmseg.registry import MODELS
