@@ -39,7 +39,7 @@ def each_done(
     pool: Executor | None,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Iterator[tuple[Any, Any]]:
-    """Yield ``(item, function(item))`` of all items as they are finished.
+    """Yield ``(item, function(item))`` for each item as soon as it is finished.
 
     ``progress`` is called with the numbers of finished items and of all items.
     """

@@ -1,4 +1,4 @@
-"""Write what a test results in: scores, the pixel counts of each image, maps for a server."""
+"""Write the results of a test: scores, the pixel counts of each image, maps for a server."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -51,7 +51,7 @@ def describe_test(
 
 
 def describe_checkpoint(checkpoint: str | Path, dataset: Any, tta: bool) -> dict[str, Any]:
-    """Return what is recorded of a tested checkpoint."""
+    """Return what is recorded about a tested checkpoint."""
     meta = read_meta(checkpoint)
     return {
         'checkpoint': {'file': str(checkpoint), 'sha256': file_hash(checkpoint)},
@@ -70,7 +70,7 @@ def write_results(
     if metric is not None and metric.tiles is not None:
         save_tiles(tiles, metric.tiles)
     else:
-        # The file of an earlier test would seem to belong to this one.
+        # A file of an earlier test would seem to belong to this one, so it is removed.
         tiles.unlink(missing_ok=True)
     write_json(Path(log_dir) / 'metrics.json', results)
     write_json(Path(work_dir) / 'metrics.json', results)

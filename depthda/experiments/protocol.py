@@ -20,7 +20,7 @@ MEANINGS = {
 
 
 def judge(metrics: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the protocol of a result, from what its checkpoint and test set record of themselves.
+    """Return the protocol of a result, from what is recorded of its checkpoint and its test set.
 
     ``protocol`` is ``'server'`` if the test had no labels, and ``'local'`` otherwise.
     ``target_selected`` is true if the checkpoint was chosen by a score on labelled images of a
@@ -54,7 +54,7 @@ def judge(metrics: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def marks(verdicts: Collection[Mapping[str, Any]]) -> tuple[str, ...]:
-    """Return what has to stand beside the scores of a row, from what :func:`judge` returned."""
+    """Return the marks that belong beside the scores of a row, from what :func:`judge` returned."""
     found = [TARGET_SELECTED] if any(each['target_selected'] for each in verdicts) else []
     seen = filter(None, (each.get('target_images_seen') for each in verdicts))
     unlabelled = [each for each in seen if not each.get('labelled')]

@@ -172,7 +172,7 @@ def card_text(model: TrainedModel, card: Card) -> str:
 
 
 def dataset_text(described: Mapping[str, Any]) -> str:
-    """Return the type of a dataset, its domains and its splits in a line."""
+    """Return the type of a dataset, its domains and its splits in one line."""
     if source := described.get('source'):
         return f'{dataset_text(source)}; without labels: {dataset_text(described["target"])}'
     parts = [described.get('type')]

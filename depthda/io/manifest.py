@@ -17,7 +17,7 @@ from depthda.io.files import read_json, remove_strays, write_json
 
 NAME = 'manifest.json'
 UNFINISHED = 'manifest.unfinished.json'
-_INTERVAL_S = 5  # between writes of the manifest; a killed run loses this much work
+_INTERVAL_S = 5  # between writes of the manifest; a killed run loses at most this much work
 _LONGEST = 120  # characters of a setting in a message
 
 
@@ -30,7 +30,8 @@ def manifest_path(folder: Path) -> Path:
 def read_manifest(folder: Path) -> dict[str, Any] | None:
     """Read the manifest of ``folder``; return None if there is none."""
     content = read_json(manifest_path(folder))
-    # Other JSON is read as an empty manifest, in which callers find none of their keys.
+    # JSON that is not an object counts as an empty manifest, so that callers find none of their
+    # keys.
     return content if content is None or isinstance(content, dict) else {}
 
 
@@ -43,7 +44,7 @@ class ResumableFolder:
 
     Args:
         root: The folder. Hold ``own_folder(root)`` while writing to it.
-        content: The manifest of a new folder, in the order of its keys.
+        content: The manifest of a new folder; its keys are written in this order.
     """
 
     name = NAME  # of the file of the manifest

@@ -63,7 +63,7 @@ class ImageRows(Rows):
         self.suffix = tile_suffix(len(bands), 'uint8' if stretch else raster.dtypes[0])
         self.clipped = np.zeros(2, np.int64)  # values outside ``stretch``, and all values
         self.levels: set[int] = set()  # lowest and highest values written
-        self.nan_pixels, self._counted = 0, 0  # in the rows before ``_counted``
+        self.nan_pixels, self._counted = 0, 0  # so far; the first row not counted
 
     def read(self, first: int, rows: int) -> np.ndarray:
         pixels = self.read_bands(self.bands, first, rows)
@@ -94,7 +94,7 @@ class LabelRows(Rows):
     def __init__(self, file, raster, classes: ClassList, nearest: bool = False) -> None:
         super().__init__(file, raster)
         self.classes, self.nearest = classes, nearest
-        self.recoloured = 0  # pixels that got the nearest colour, in all rows read
+        self.recoloured = 0  # pixels that got the class of the nearest colour, in all rows read
         self.counts = np.zeros(IGNORED + 1, np.int64)  # pixels of tiles by class index
         if raster.driver == 'JPEG':
             raise UserError(f'{file} {BLENDED}')
@@ -134,7 +134,7 @@ class LabelRows(Rows):
             cure = (
                 'add a line for each to the list of classes, and ignore VALUE for what is no class'
             )
-            # A list of names alone counts from 0.
+            # A list that has only names numbers its classes from 0.
             if list(unknown) == [len(self.classes.names)] and not (values == 0).any():
                 cure = (
                     'if the labels count from 1, write each class as name VALUE; otherwise ' + cure

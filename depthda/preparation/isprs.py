@@ -28,7 +28,7 @@ LABELS = ClassList(CLASSES, _COLOURS, coloured=True)
 # All 8-bit maps are read as (value + 1) / 256: 0 is the ground, and not "no depth".
 _NDSM_RANGE = (-1.0, 255.0)
 _RGB = (1, 2, 3)
-# The bands of an orthophoto in one that has red, green, blue and infrared.
+# Which bands of an RGBIR orthophoto, counted from 1, make an IRRG or an RGB one.
 _IN_RGBIR = {'irrg': (4, 1, 2), 'rgb': _RGB}
 
 
@@ -148,12 +148,12 @@ class Download:
         self.title, self.layout = dataset.title(), LAYOUTS[dataset]
         self.files = list_files(sources)
         self.name = str(sources[0]) + (f' (and {len(sources) - 1} more)' if sources[1:] else '')
-        # What to do about zips compressed in zips, as the end of a sentence.
+        # Advice about zips in zips, which ends a message.
         zips = [file for file in self.files if file.suffix == '.zip']
         self.advice = f' ({zips[0]} is packed twice: unpack the outer zip)' if zips else ''
 
     def scenes(self, settings: IsprsSettings) -> list[Scene]:
-        """Find every area with all that was asked for; a missing file is an error."""
+        """Find all requested files of every area; a missing file is an error."""
         kinds = {f'images_{band}': band for band in settings.bands}
         kinds |= {'labels': settings.labels} if settings.labels else {}
         kinds |= {depth: depth for depth in settings.depth}

@@ -89,7 +89,7 @@ def _texture(layout: TilePlan, rng: Generator) -> np.ndarray:
 
 
 def _illumination(layout: TilePlan, surface: TileHeights, light: Light) -> np.ndarray:
-    """Return a light factor by Lambert's law with ambient light; lit level ground has 1."""
+    """Return a light factor by Lambert's law with ambient light; level ground in full sun has 1."""
     gsd, sun = layout.frame.gsd, light.sun
     smooth = cv2.GaussianBlur(surface.height, (0, 0), 0.6)
     scale = 1 / (8 * gsd)
@@ -115,7 +115,8 @@ def _sense(
     gamma, blur = between(rng, config.gamma), between(rng, config.blur_px)
     image = (colour * (1 - haze) + haze * _SKY) * gain
     image = cv2.GaussianBlur(image, (0, 0), blur)
-    # The noise of a sensor is similar in its bands, so they share one draw, slightly shifted.
+    # The noise of a sensor is similar in its bands, so they share one draw. Red and blue add half
+    # of a shifted copy.
     grain = rng.standard_normal((size, size), dtype=np.float32) * np.float32(config.noise)
     image += grain[..., None]
     image[..., 0] += np.roll(grain, 7, 0) * np.float32(0.5)
@@ -157,7 +158,7 @@ def estimate_depth(
 
 
 def _drift(size: int, gsd: float, rng: Generator) -> np.ndarray:
-    """Return smooth noise of unit scale: a slope, long waves, and bumps of the size of blocks."""
+    """Return smooth noise of unit scale: a slope, long waves, and bumps as large as city blocks."""
     axis = np.linspace(-1, 1, size, dtype=np.float32)
     slope = rng.standard_normal(2).astype(np.float32) * np.float32(0.7)
     drift = slope[0] * axis[None, :] + slope[1] * axis[:, None]

@@ -82,7 +82,7 @@ class Bands:
 
 
 def exact_noise(rng: Generator, size: int, length_px: float, octaves: int = 1) -> np.ndarray:
-    """Return smooth noise in about [-1, 1] whose bits do not depend on the processor."""
+    """Return smooth noise in about [-1, 1] that is the same, bit for bit, on every processor."""
     total = np.zeros((size, size), np.float32)
     weight, weights = 1.0, 0.0
     for _ in range(octaves):

@@ -13,7 +13,7 @@ from transformers.image_processing_utils import BaseImageProcessor
 from depthda.errors import UserError
 from depthda.hub import explained, quiet_transformers
 
-# Steps that an image processor of Depth Anything may switch on or off; others are not done here.
+# Steps that an image processor can switch on or off, with the only setting that this code has.
 _STEPS = {'do_resize': True, 'do_rescale': True, 'do_normalize': True, 'do_pad': False}
 
 
@@ -76,7 +76,7 @@ class Preprocessing:
 
 
 def load_preprocessing(weights: str, option: str = 'weights=') -> Preprocessing:
-    """Read ``preprocessor_config.json`` at a hub id or in a local folder."""
+    """Read ``preprocessor_config.json`` from a hub repository or a local folder."""
     folder = Path(weights).expanduser()
     if folder.is_dir() and not (folder / 'preprocessor_config.json').is_file():
         raise UserError(
@@ -86,7 +86,7 @@ def load_preprocessing(weights: str, option: str = 'weights=') -> Preprocessing:
     with explained(weights, option), quiet_transformers():
         settings, _ = BaseImageProcessor.get_image_processor_dict(weights)
     for key, expected in _STEPS.items():
-        # A missing value or null is the processor's default, which is the same.
+        # A missing value or null stands for the processor's default, which is the expected value.
         if settings.get(key) not in (expected, None):
             raise UserError(
                 f'{key}={settings[key]} in preprocessor_config.json of {weights!r} is not how '

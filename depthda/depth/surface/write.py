@@ -44,7 +44,7 @@ def write_map(
             png.write(codes)
         note = {'settings': recipe.key, 'input': dict(identity), **tally.counts()}
         png.note = json.dumps(note)
-    # The world file comes last: so that a failed map leaves no world file behind.
+    # The world file comes last, so that a failed map leaves none behind.
     world, content = world_path(path), world_file(grid)
     if content is None:
         world.unlink(missing_ok=True)

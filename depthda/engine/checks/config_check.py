@@ -1,4 +1,4 @@
-"""Refuse mistakes in a config that mmengine accepts silently, or answers with a traceback."""
+"""Refuse mistakes in a config that mmengine accepts silently, or reports with a traceback only."""
 
 import ast
 import math
@@ -50,7 +50,7 @@ def check_names(path: Path, read_by_children: frozenset[str] | None = None) -> N
         _check_uses(path, names, before, Config.fromfile(path).to_dict(), is_base)
     used = (read_by_children or frozenset()) | frozenset(re.findall(r'_base_\.(\w+)', text))
     for base, library in places:
-        if library is None:  # 'mmseg::…' is not for the user to correct
+        if library is None:  # 'mmseg::…' cannot be edited by the user
             check_names(Path(base), used)
 
 
@@ -125,7 +125,7 @@ def _is_size(value: Any) -> bool:
 
 
 def check_training(cfg: Config) -> None:
-    """Refuse a config that lacks a part which training needs, or half of a loop."""
+    """Refuse a config that lacks a part which training needs, or that defines a loop in part."""
     for key in ('train_dataloader', 'train_cfg', 'optim_wrapper'):
         if cfg.get(key) is None:
             raise UserError(f'the config has no {key}, so there is nothing to train: add it.')

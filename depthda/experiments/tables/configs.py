@@ -1,4 +1,4 @@
-"""Read the configs of a run, with the overrides of its row, with the overrides of a row."""
+"""Read the configs that a run uses, with the overrides of its row."""
 
 import copy
 import functools
@@ -39,7 +39,7 @@ def _read(path: str, changed: int) -> Config:
 def resolved_config(step: ChainStep) -> Config:
     """Return the config of a step with its overrides; placeholders stay as they are."""
     cfg = read_config(step.train or step.test)
-    # A placeholder is text where a number will stand.
+    # Placeholders stay text, but {seed} gets a number, because the config needs one.
     kept = {name: '{' + name + '}' for name in _PLACEHOLDERS}
     apply_overrides(cfg, resolve(step.options, kept | {'seed': 0}))
     return cfg

@@ -86,7 +86,7 @@ def jittered(
     colours = image[:3]
     luma = colours.new_tensor(_LUMA)
     grey = torch.einsum('c,chw->hw', luma, colours)
-    # A rotation around the grey axis that keeps the luma.
+    # Rotate around the grey axis, then remove the change of luma.
     chroma = (colours - grey) * saturation
     rotated = torch.einsum('cd,dhw->chw', _rotation(angle).to(chroma), chroma)
     rotated = rotated - torch.einsum('c,chw->hw', luma, rotated)
