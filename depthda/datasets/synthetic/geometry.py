@@ -83,7 +83,7 @@ def _crops(config: GeometryConfig, layout: TilePlan, rng: Generator) -> np.ndarr
 def _plants(
     where: np.ndarray, spacing_px: float, jitter: float, rng: Generator
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return distance (pixels) and number of the nearest plant, on a lattice with jitter."""
+    """Place plants on a jittered lattice; return distance (pixels) and number of the nearest."""
     size = where.shape[0]
     spacing_px = max(spacing_px, 2.0)
     count = int(size / spacing_px) + 2
