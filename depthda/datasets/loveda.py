@@ -18,7 +18,7 @@ class LoveDARGBD(RGBDSegDataset):
     """LoveDA: 5,987 images of 1024², RGB, 0.3 m, urban and rural scenes of three Chinese cities.
 
     Train has 1,156 urban and 1,366 rural images, Val 677 and 992, Test 820 and 976. Only the
-    challenge server has the labels of Test. Masks hold 0 (no-data) and 1…7 (land-cover classes).
+    challenge server has the labels of Test. Labels are 0 (no-data) and 1…7 (land-cover classes).
     Citation: J. Wang et al., "LoveDA: A Remote Sensing Land-Cover Dataset for Domain Adaptive
     Semantic Segmentation", NeurIPS Datasets and Benchmarks, 2021. Licence: CC BY-NC-SA 4.0.
 

@@ -52,7 +52,7 @@ class RGBDSegDataset(BaseSegDataset):
     """
 
     FOLDERS: Mapping[str, str] = dict(img_path='images', seg_map_path='labels')
-    # (arguments of depthda prepare-dataset that make the dataset, page of the docs about it)
+    # (arguments of depthda prepare-dataset that make the dataset, page that describes the dataset)
     PREPARED_BY: tuple[str, str] | None = None
 
     def __init__(

@@ -143,7 +143,7 @@ class Sun:
 
 
 def cast_shadow(height: np.ndarray, gsd: float, sun: Sun) -> np.ndarray:
-    """Return the shadow in [0, 1]; a pixel a metre or more below the light ray is fully in shadow.
+    """Return the shadow in [0, 1]. It is 1 for a pixel a metre or more below the light ray.
 
     A pixel is in shadow if, at a distance t towards the sun, an object is more than t·slope higher.
     Objects outside of the tile cast no shadow into it.

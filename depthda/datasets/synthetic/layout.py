@@ -74,7 +74,7 @@ def make_layout(config: LayoutConfig, frame: Frame, rng: Generator) -> TilePlan:
 def _countryside(
     config: LayoutConfig, frame: Frame, rng: Generator, warp: np.ndarray | None
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Draw field parcels in strips, and patches of forest with natural outlines."""
+    """Draw field parcels in strips, and patches of forest; return ``material, region, row``."""
     u, v = frame.rotated(math.pi * rng.random(), warp)
     strips = Bands(rng, frame, config.field_m, frame.gsd / 2)
     at = strips.index(u)

@@ -145,7 +145,7 @@ def _write_tile(root: Path, world: WorldConfig, bands: str, job: Job) -> None:
 
 
 def near_infrared(image: np.ndarray, mask: np.ndarray, rng: Generator) -> np.ndarray:
-    """Return a near-infrared band, uint8 H×W, of an RGB ``image``; ``mask`` has its raw codes.
+    """Return a near-infrared band, uint8 H×W, of an RGB ``image``; ``mask`` has LoveDA's codes.
 
     It is computed from finished tiles, because the generator of the other bands is frozen. As in
     real near infrared, vegetation is bright, water is dark, and buildings and bare ground look the

@@ -3,8 +3,8 @@
 The bits of a float32, read as an integer, are in the order of the values (once those of negative
 values are inverted). The first pass counts the upper 16 bits of every height, which shows the bins
 that hold the percentiles. The second pass counts the lower 16 bits of the heights in those bins
-alone, and then the values are known to the bit. So no outlier, however far away, makes the bins
-coarse, as it would if they divided the range from the lowest to the highest height.
+alone, which gives the exact values. If bins divided the range from the lowest to the highest height
+instead, a single distant outlier would make them coarse.
 """
 
 import math
