@@ -14,7 +14,7 @@ from depthda.randomness import SampleKey, derive_seed
 @DATASETS.register_module()
 @dataclass(eq=False, repr=False)
 class DomainPairDataset:
-    """Random pairs of tiles from two datasets. There are as many as tiles in the larger dataset.
+    """Random pairs of tiles from two datasets; as many pairs as the larger dataset has tiles.
 
     The index is that of a tile in the larger dataset (in the source, if both are equally large), so
     an epoch of ``RunSampler`` shows each tile of that dataset once. The tile of the smaller dataset

@@ -115,7 +115,7 @@ class RGBDSegDataset(BaseSegDataset):
 
     @property
     def pipeline(self) -> Compose:
-        """The transforms. Setting them checks them, because a hook may set them in training."""
+        """The transforms. They are checked whenever they are set; hooks may do so in training."""
         return self._pipeline
 
     @pipeline.setter

@@ -44,7 +44,7 @@ def count_codes(sample: Mapping[str, Any]) -> np.ndarray:
 def check_codes(dataset: RGBDSegDataset, samples: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     """Refuse converted masks, and yield a warning if the masks are probably shifted.
 
-    The masks of ``samples`` are read first. Only if they are suspicious, all masks are read.
+    The masks of ``samples`` are read first. All masks are read only if these are suspicious.
     """
     if not uses_original_codes(dataset):
         return

@@ -61,7 +61,7 @@ def check_sets(
 
 
 def copies_in(checked: Sequence[Checked]) -> list[Finding]:
-    """Find copies of images within and across splits; a split joins all of its datasets."""
+    """Find copies of images within and across splits; all datasets of a split count as one."""
     splits: dict[str, list[SampleFacts]] = {}
     for part in checked:
         splits.setdefault(part.name.split()[0], []).extend(part.samples or ())

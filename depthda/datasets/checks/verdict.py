@@ -39,8 +39,8 @@ def judge(samples: Sequence[SampleFacts], classes: Sequence[str]) -> list[Findin
 def find_copies(splits: Mapping[str, Sequence[SampleFacts]]) -> list[Finding]:
     """Find equal images in different files, within a split or in two splits.
 
-    A file that is in two splits is no copy; :func:`depthda.engine.checks.data_check.data_warnings`
-    reports it.
+    One file in two splits is not a copy. It is reported by
+    :func:`depthda.engine.checks.data_check.data_warnings`.
     """
     files: dict[str, dict[bytes, set[str]]] = {}
     found = []

@@ -148,10 +148,10 @@ class LoadControlDepth(LoadDepth):
     Args:
         by: Replacement of depth. ``'grey'``: the luminance of the image (the mean of one or two
             bands). ``'constant'``: 0.5 everywhere. ``'none'``: no depth anywhere. ``'other-tile'``:
-            the map that is half the list of maps further on, so that each map is used once and no
-            tile gets its own. ``'degraded'``: the mean of the map, blurred with σ = 8 pixels, and
-            of smooth noise that has the mean and standard deviation of the map. The noise of a tile
-            is the same in each test.
+            the map of another tile, half the sorted list of maps further on, so that each map is
+            used once. ``'degraded'``: the mean of the map, blurred with σ = 8 pixels, and of smooth
+            noise that has the mean and standard deviation of the map. The noise of a tile is the
+            same in each test.
     """
 
     by: str = field(kw_only=True)
