@@ -16,12 +16,13 @@ IGNORED, UNKNOWN = 255, 254
 _NO_CLASS = 'ignore'
 _FORMATS = 'name, name VALUE or name RED GREEN BLUE'
 _LINE = re.compile(r'(.*?)((?:[\s,;:=]+\d+)*)$')
-# What no name contains: a number, a second class, a colour in brackets or of HTML, marks of YAML.
+# Matches what no class name contains: a trailing number, a second class, a colour in brackets or in
+# HTML notation (#ff0000), or the syntax of YAML (quotes, list items).
 _NOT_A_NAME = re.compile(r'(?:^|\s)[-+.]?\d[\d.]*$|[=#]|[(\[,;:]\s*\d|^["\'-]')
-# How class lists of other programs begin: with a value, column titles, or JSON.
+# Class lists of other programs begin with a value, with column titles, or with JSON.
 _VALUE_FIRST = re.compile(r'\d+(?:\s|\s*[,;:=)])')
 _TITLES = {'id', 'index', 'value', 'code', 'label', 'class', 'name', 'colour', 'color', 'rgb'}
-# For classes without colours: easy to distinguish, and not grey.
+# Default colours for classes without one. They are easy to distinguish, and none is grey.
 _COLOURS = (
     '4477aa ee6677 228833 ccbb44 66ccee aa3377 ee8866 99ddff bbcc33 882255 44aa99 332288 ddcc77 '
     'cc6677 aaaa00 117733'
@@ -42,14 +43,14 @@ class ClassList:
 
     @property
     def palette(self) -> list[list[int]]:
-        """A colour for each class: the one in the list, if there is one."""
-        # Of several colours in the list, the first counts.
+        """A colour for each class: the one in the list, or else a default colour."""
+        # If the list has several colours for a class, the first one is used.
         listed = {index: key for key, index in reversed(self.values.items()) if self.coloured}
         return [[*listed.get(n, _colour(n))] for n in range(len(self.names))]
 
     @functools.cached_property
     def table(self) -> np.ndarray:
-        """The class index of each 8-bit value or of each colour 0xRRGGBB; ``UNKNOWN``: no class."""
+        """The class index of each 8-bit value or colour (0xRRGGBB); ``UNKNOWN`` if it has none."""
         table = np.full(1 << 24 if self.coloured else 256, UNKNOWN, np.uint8)
         for key, index in self.values.items():
             table[key[0] << 16 | key[1] << 8 | key[2] if self.coloured else key] = index
@@ -57,13 +58,16 @@ class ClassList:
 
 
 def _colour(index: int) -> list[int]:
-    """Return a colour; each further round is darker, so that no two classes are alike."""
+    """Return the default colour of a class. When all are used, they repeat in darker shades."""
     rounds, place = divmod(index, len(_COLOURS))
     return [round(0.7**rounds * part) for part in bytes.fromhex(_COLOURS[place])]
 
 
 def numbered(names: Sequence[str], first: int = 0) -> ClassList:
-    """Make classes with the labels ``first``, ``first`` + 1, …; 255, and 0 if free, is ignored."""
+    """Make classes with the labels ``first``, ``first`` + 1, …
+
+    The label 255 is ignored, and so is 0 if it is not the first label.
+    """
     values = {IGNORED: IGNORED} | ({0: IGNORED} if first else {})
     return ClassList(tuple(names), values | {first + n: n for n in range(len(names))})
 
@@ -72,8 +76,8 @@ def read_classes(path: str | os.PathLike) -> ClassList:
     """Read a class list with one class per line, as ``name``, ``name VALUE`` or ``name R G B``.
 
     Without values the classes are 0, 1, … in the order of the lines. A name on several lines has
-    several values. The name ``ignore`` marks values that do not count; 255 does not count either,
-    unless a line uses it. Lines that begin with # are comments.
+    several values. The name ``ignore`` marks values of ignored pixels; the value 255 is ignored as
+    well, unless a line uses it. Lines that begin with # are comments.
     """
     path = Path(path)
     if not path.is_file():
@@ -104,7 +108,7 @@ def read_classes(path: str | os.PathLike) -> ClassList:
         index = IGNORED if name == _NO_CLASS else names.index(name)
         if values.setdefault(key, index) != index:
             raise UserError(f'{path}: {" ".join(map(str, numbers))} stands for two classes')
-    # Masks of 0 and 255 are common, so a line may use 255.
+    # Label maps with the values 0 and 255 are common, so a line may use 255 for a class.
     unused = {IGNORED: IGNORED} if length == 1 else {}
     return ClassList(names, unused | values, coloured=length == 3)
 

@@ -1,4 +1,4 @@
-"""Find equal content in different files."""
+"""Find files with equal content."""
 
 import os
 from collections.abc import Hashable, Iterable

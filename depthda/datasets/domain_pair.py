@@ -14,24 +14,24 @@ from depthda.randomness import SampleKey, derive_seed
 @DATASETS.register_module()
 @dataclass(eq=False, repr=False)
 class DomainPairDataset:
-    """Random pairs of tiles from two datasets; as many as the larger dataset has tiles.
+    """Random pairs of tiles from two datasets; as many pairs as the larger dataset has tiles.
 
-    The index counts through the larger dataset (the source, if they are equal), so an epoch of
-    ``RunSampler`` shows each of its tiles once. The tile of the other dataset is drawn at random
-    with the seed of the index (``SampleKey``), and each pipeline runs with its own seed. So a pair
-    depends only on the seed of the run and on its position. If the index has no seed, the tiles of
-    the other dataset are used in turn.
+    The index is that of a tile in the larger dataset (in the source, if both are equally large), so
+    an epoch of ``RunSampler`` shows each tile of that dataset once. The tile of the smaller dataset
+    is drawn at random with the seed of the index (``SampleKey``), and each pipeline runs with its
+    own seed. So a pair depends only on the seed of the run and on its position in the run. If the
+    index has no seed, the tiles of the smaller dataset are used in turn.
 
     A sample is ``dict(inputs=dict(source=…, target=…), data_samples=dict(source=…, target=…))``.
     """
 
-    source: InitVar[Mapping | RGBDSegDataset]  # or its config
+    source: InitVar[Mapping | RGBDSegDataset]  # the dataset or its config
     target: InitVar[Mapping | RGBDSegDataset]
     # Draw the tiles of both datasets at random with replacement, as the released code of DRDG does.
-    # An epoch then shows about 63 % of the larger dataset.
+    # An epoch then shows about 63 % (1 - 1/e) of the tiles of the larger dataset.
     replacement: bool = False
-    # Count through the source with the seed of the index itself, whatever the sizes. So the source
-    # samples are those of a training on the source alone.
+    # Use each index, with its seed, for the source unchanged, even if the target is larger. So the
+    # source samples are the same as in a training on the source alone.
     source_first: bool = False
 
     def __post_init__(self, source: Any, target: Any) -> None:
@@ -77,7 +77,7 @@ class DomainPairDataset:
         }
 
     def _key(self, name: str, idx: int) -> int:
-        """Return the index of the tile in one dataset, with its own seed if ``idx`` has a seed."""
+        """Return the index of the tile in one dataset, with its own seed if ``idx`` has one."""
         if self.source_first and name == 'source':
             return idx
         size = len(self.sets[name])

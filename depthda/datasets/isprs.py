@@ -32,14 +32,16 @@ class ISPRSDataset(RGBDSegDataset):
         split: A key of ``SPLITS``.
         bands: Suffix of the image folder: ``'irrg'`` reads ``images_irrg``.
         depth: Folder of the depth maps next to the images (``'dsm'``, ``'ndsm'``); None: no depth.
-        areas: Areas of the split to use; None uses all, or all that a translated dataset has.
+        areas: Areas of the split to use. None uses all areas of the split, or those of them that a
+            translated dataset has.
         **kwargs: Passed to ``RGBDSegDataset``. With ``ann_file``, a list of stems, only the listed
             tiles of the split are used, and areas may be incomplete.
     """
 
     METAINFO = dict(classes=CLASSES, palette=PALETTE)
-    # The areas of each split, also of 'all', and the pattern of an area at the start of file names.
+    # The areas of each split, including the split 'all'.
     SPLITS: dict[str, tuple[str, ...]]
+    # The pattern of the area at the start of a file name.
     AREA: re.Pattern
 
     def __init__(
@@ -82,7 +84,7 @@ class ISPRSDataset(RGBDSegDataset):
         return tuple(area for area in in_split if area in areas)
 
     def _listed_stems(self) -> list[str]:
-        """Return the stems of the tiles in the chosen areas that ``ann_file``, if set, lists."""
+        """Return the stems of the tiles in the chosen areas; of those in ``ann_file``, if set."""
         listed = super()._listed_stems()
         folder = self.data_prefix['img_path']
         stems = Source('image', folder, self.img_suffix).files() if listed is None else listed

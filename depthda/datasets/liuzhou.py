@@ -66,5 +66,6 @@ class LiuZhou(RGBDSegDataset):
             split=split,
             **kwargs,
         )
-        # Without the folder of the split: checks compare the depth sources of all splits by it.
+        # The name must not include the folder of the split, because checks compare it between
+        # splits to find out whether their depth comes from the same source.
         self.depth = depth

@@ -18,7 +18,7 @@ class LoveDARGBD(RGBDSegDataset):
     """LoveDA: 5,987 images of 1024², RGB, 0.3 m, urban and rural scenes of three Chinese cities.
 
     Train has 1,156 urban and 1,366 rural images, Val 677 and 992, Test 820 and 976. Only the
-    challenge server has the labels of Test. Masks hold 0 (no-data) and 1…7 (land-cover classes).
+    challenge server has the labels of Test. Labels are 0 (no-data) and 1…7 (land-cover classes).
     Citation: J. Wang et al., "LoveDA: A Remote Sensing Land-Cover Dataset for Domain Adaptive
     Semantic Segmentation", NeurIPS Datasets and Benchmarks, 2021. Licence: CC BY-NC-SA 4.0.
 
@@ -32,11 +32,11 @@ class LoveDARGBD(RGBDSegDataset):
         depth: Folder of the depth maps next to ``images_png`` (``'rdepth/<model>'``, ``'dsm'``);
             None: no depth.
         holdout: ``dict(part='fit' | 'held-out', every=10, block=20)`` selects a part of Train.
-            Neighbouring file numbers are neighbouring tiles of a scene, so tiles are held out in
-            blocks of ``block`` numbers: the first block and every ``every``-th after it.
+            Files with successive numbers are neighbouring tiles of a scene. So tiles are held out
+            in blocks of ``block`` successive numbers: the first block, and then every ``every``-th.
         reduce_zero_label: Read the labels 1…7 as 0…6, and 0 as ignored.
-        **kwargs: Passed to ``RGBDSegDataset``; ``labels=False`` for a split without masks (the
-            public Test split has none).
+        **kwargs: Passed to ``RGBDSegDataset``. Set ``labels=False`` for a split without labels,
+            such as the public Test split.
     """
 
     FOLDERS = dict(img_path='images_png', seg_map_path='masks_png')
@@ -72,7 +72,7 @@ class LoveDARGBD(RGBDSegDataset):
         )
 
     def how_made(self) -> str:
-        # The data_root of the sample configs means the synthetic dataset.
+        # The sample configs use these names of folders for the synthetic dataset.
         samples = {'sample': '', 'sample-4band': ' --near-infrared'}
         samples['sample-two-dates'] = ' --two-dates --seed 1000 --train 160 --val 0 --test 0'
         option = samples.get(os.path.basename(os.path.normpath(self.data_root)))
@@ -81,7 +81,7 @@ class LoveDARGBD(RGBDSegDataset):
         return super().how_made()
 
     def _join_prefix(self) -> None:
-        """Keep folders relative, because each domain of each split has its own."""
+        """Keep folders relative; ``load_data_list`` joins them for each split and domain."""
 
     def load_data_list(self) -> list[dict]:
         samples = []

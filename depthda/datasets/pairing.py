@@ -1,4 +1,4 @@
-"""Pair image, label and depth files by their stem, and report files that do not fit."""
+"""Pair image, label and depth files by their stem; report missing, extra and mismatched files."""
 
 import os
 import unicodedata
@@ -25,7 +25,7 @@ _SUFFIX_OPTIONS = {
     'depth map': 'a tool: --depth-suffix; a config: depth_suffix',
 }
 
-# Many tools write depth maps as grey PNGs with three equal bands.
+# Accepted numbers of bands. Many tools write depth maps as grey PNGs with three equal bands.
 _BANDS = {'label': (1,), 'depth map': (1, 3)}
 
 
@@ -41,9 +41,10 @@ class Source:
     suffix: str | None = None
 
     def files(self, others: Iterable[str] = ()) -> dict[str, str]:
-        """Return the paths of the folder and its subfolders by stem (which has the subfolder).
+        """Return the paths of all files in the folder and its subfolders, by stem.
 
-        Files that end with a suffix in ``others`` are of another kind and are left out.
+        The stem includes the subfolder (``north/12``). Files that end with a suffix in ``others``
+        are of another kind and are left out.
         """
         if not os.path.isdir(self.folder):
             fix = f': {_FIXES[self.kind]}' if self.kind in _FIXES else ''
@@ -90,7 +91,8 @@ def pair_by_stem(
     Args:
         only: Stems to use; labels and depth maps of other images are ignored. None uses all.
         check: ``'full'`` also reads every header (size, bands); ``'names'`` only compares names.
-        image_fault: Function that returns what is wrong with an image, by its header, and the fix.
+        image_fault: Function that gets the header of an image and returns what is wrong with the
+            image and how to fix it, or None.
     """
     if check not in ('full', 'names'):
         raise UserError(f"check={check!r} of the dataset is unknown: use 'full' or 'names'")
@@ -129,7 +131,10 @@ def pair_by_stem(
 
 
 def _other_suffixes(source: Source, sources: Iterable[Source]) -> list[str]:
-    """Return longer suffixes of other kinds in this folder (``t0_mask.png`` is not an image)."""
+    """Return the longer suffixes of other kinds of file in the same folder.
+
+    Without them, ``t0_mask.png`` would be taken for an image if images end with ``.png``.
+    """
     folder, length = os.path.realpath(source.folder), len(source.suffix or '')
     return [
         other.suffix
@@ -211,7 +216,8 @@ def _compare_headers(
             fix = 'save class indices as 8-bit PNG (depthda prepare-dataset folder does it)'
             _refuse(source, wide, 'of more than 8 bits, which would be cut to 8', fix)
         else:
-            # Refuse colour-mapped depth. If one map is, so is its folder: decoding one is enough.
+            # read_depth refuses colour-mapped depth. All maps of a folder are written in the same
+            # way, so it is enough to decode one.
             read_depth(samples[0][source.kind])
 
 

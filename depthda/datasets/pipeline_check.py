@@ -1,4 +1,4 @@
-"""Refuse transforms that would alter depth, or separate it from its image, in a new dataset.
+"""Refuse pipelines whose transforms would alter depth, or separate it from its image.
 
 Depth is the last channel of ``img``. A transform is safe if it moves all channels alike and fills
 with 0 ("no depth"). It is not safe if it computes with channel values.
@@ -25,7 +25,7 @@ class _DatasetFacts(NamedTuple):
     has_depth: bool
     ignore_index: int
     optical_bands: int
-    channels: int  # the optical bands and depth
+    channels: int  # the optical bands, and one more with depth
 
 
 Rule = Callable[[Any, _DatasetFacts], str | None]
@@ -37,7 +37,7 @@ def check_pipeline(
     has_depth: bool = True,
     ignore_index: int = 255,
 ) -> None:
-    """Raise a ``UserError`` with the first transform that is not safe, and how to fix it.
+    """Raise a ``UserError`` that names the first unsafe transform and how to fix it.
 
     The rules also apply to a dataset without depth if its pipeline has ``LoadDepth``, so that a
     config stays valid when depth is turned on.
@@ -55,9 +55,9 @@ def check_pipeline(
 
 
 def is_random(step: dict) -> bool:
-    """Whether the config of a transform changes an image in another way each time.
+    """Return whether the transform with the config ``step`` changes an image at random.
 
-    A flip with probability 0 or 1 does not, and mmseg flips the prediction back.
+    A flip with probability 0 or 1 is not random, and mmseg flips the prediction back.
     """
     kind = str(step.get('type'))
     if kind == 'RandomFlip' and step.get('prob') in (0, 1):
@@ -129,7 +129,10 @@ def _fills(image_fill: Any, label_fill: Any, info: _DatasetFacts) -> str | None:
 
 
 def _fill_rule(image_fill: str) -> Rule:
-    """Return the rule of a transform whose attribute ``image_fill`` fills the image (else 0)."""
+    """Return the rule of a transform that fills the image with its attribute ``image_fill``.
+
+    A transform without this attribute fills the image with 0.
+    """
     return lambda transform, info: _fills(
         getattr(transform, image_fill, 0), transform.seg_pad_val, info
     )

@@ -21,16 +21,18 @@ class RareClassTiles:
     .. math:: P(c) = \frac{e^{(1 - f_c) / T}}{\sum_k e^{(1 - f_k) / T}}
 
     f_c is the share of class c in the labelled pixels of the dataset. All draws come from the seed
-    of the index (``SampleKey``), so a sample depends only on the seed and the position of the run.
-    Without a seed, tiles come in order. Citation: L. Hoyer et al., "DAFormer", CVPR 2022.
+    of the index (``SampleKey``), so a sample depends only on the seed of the run and its position
+    in the run. Without a seed, tiles come in order. Citation: L. Hoyer et al., "DAFormer", CVPR
+    2022.
     """
 
-    dataset: Mapping | RGBDSegDataset  # with labels, or its config
+    dataset: Mapping | RGBDSegDataset  # a dataset with labels, or its config
     temperature: float = 0.01  # T, as in the paper; with a large T all classes are equally likely
-    # Pixels of the class that a tile must show, and a crop should: the paper's, for crops of 512².
+    # Pixels of the class that a tile must show, and that a crop should show. The values are those
+    # of the paper, for crops of 512² pixels.
     min_pixels: int = 3000
     crop_pixels: int = 1500
-    tries: int = 10  # crops to draw before one with fewer pixels is taken
+    tries: int = 10  # crops to draw before a crop with fewer pixels is accepted
 
     def __post_init__(self) -> None:
         if self.temperature <= 0 or min(self.min_pixels, self.crop_pixels, self.tries) < 1:
@@ -44,13 +46,13 @@ class RareClassTiles:
             raise UserError('RareClassTiles draws by classes, and its dataset has no labels.')
 
     def __getattr__(self, name: str) -> Any:
-        # Everything else, such as metainfo and get_data_info, is that of the dataset.
-        if name == 'dataset':  # not set yet, while a worker unpickles it
+        # All other attributes, such as metainfo and get_data_info, are those of the dataset.
+        if name == 'dataset':  # not set yet while a worker unpickles this object
             raise AttributeError(name)
         return getattr(self.dataset, name)
 
     def full_init(self) -> None:
-        """Read the dataset and count its labels, once and not in each worker."""
+        """Read the dataset and count its labels, here once instead of in each worker."""
         self.dataset.full_init()
         self.probabilities  # noqa: B018
 
@@ -59,7 +61,7 @@ class RareClassTiles:
 
     @cached_property
     def counts(self) -> np.ndarray:
-        """Pixels of each class in each tile, ``[N, K]``."""
+        """The number of pixels of each of K classes in each of N tiles, ``[N, K]``."""
         classes = len(self.dataset.metainfo['classes'])
         return np.stack([self._count(index, classes) for index in range(len(self))])
 
@@ -69,7 +71,7 @@ class RareClassTiles:
 
     @cached_property
     def probabilities(self) -> np.ndarray:
-        """P(c); a class that no tile shows with ``min_pixels`` is never drawn."""
+        """P(c). It is 0 for a class that has ``min_pixels`` pixels in no tile."""
         shares = self.counts.sum(0) / max(self.counts.sum(), 1)
         shown = (self.counts >= self.min_pixels).any(0)
         exponents = np.where(shown, (1 - shares) / self.temperature, -np.inf)

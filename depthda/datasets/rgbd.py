@@ -1,4 +1,4 @@
-"""Folders of images, label masks and depth maps with equal stems."""
+"""Datasets of images, label maps and depth maps in folders, with equal stems."""
 
 from collections.abc import Mapping
 from contextlib import nullcontext
@@ -22,7 +22,7 @@ _KINDS = {'img_path': 'image', 'seg_map_path': 'label', 'depth_path': 'depth map
 
 @DATASETS.register_module()
 class RGBDSegDataset(BaseSegDataset):
-    """Images, label masks and depth maps, paired by stem and checked when the dataset is built.
+    """Images, label maps and depth maps, paired by stem and checked when the dataset is built.
 
     A dataset with folders named ``images`` and ``labels`` needs only a config::
 
@@ -40,19 +40,19 @@ class RGBDSegDataset(BaseSegDataset):
             relative to ``data_root`` or absolute. None uses ``FOLDERS``. If ``seg_map_path`` or
             ``depth_path`` is absent or None, the dataset has no labels or no depth.
         depth: Folder of the depth maps; it replaces ``depth_path``. None keeps ``depth_path``.
-        labels: Folder of the label masks; it replaces ``seg_map_path``. True keeps
+        labels: Folder of the label maps; it replaces ``seg_map_path``. True keeps
             ``seg_map_path``, False and None ignore labels.
         domain: Name stored in each sample, for scores per domain.
-        split: Name stored in each sample. ``ann_file`` selects the samples.
+        split: Name stored in each sample. It selects nothing; use ``ann_file`` for that.
         img_suffix, seg_map_suffix, depth_suffix: Ending of the file names (``'_RGBIR.tif'``); the
             part before it is the stem. None accepts all usual suffixes.
         check: ``'full'`` reads the header of every file, ``'names'`` only compares names.
-        **kwargs: Passed to ``BaseSegDataset`` (``data_root``, ``ann_file`` with one stem a line,
+        **kwargs: Passed to ``BaseSegDataset`` (``data_root``, ``ann_file`` with one stem per line,
             ``metainfo``, ``pipeline`` …).
     """
 
     FOLDERS: Mapping[str, str] = dict(img_path='images', seg_map_path='labels')
-    # Arguments of depthda prepare-dataset that make the dataset, and the page that describes it.
+    # (arguments of depthda prepare-dataset that make the dataset, page that describes the dataset)
     PREPARED_BY: tuple[str, str] | None = None
 
     def __init__(
@@ -104,7 +104,7 @@ class RGBDSegDataset(BaseSegDataset):
         return self.depth or ('a depth folder' if self.has_depth else None)
 
     def how_made(self) -> str:
-        """Return what to do when ``data_root`` does not exist."""
+        """Return the fix for a missing ``data_root``, for the error message."""
         if self.PREPARED_BY is None:
             return 'correct the path'
         command, page = self.PREPARED_BY
@@ -115,7 +115,7 @@ class RGBDSegDataset(BaseSegDataset):
 
     @property
     def pipeline(self) -> Compose:
-        """The transforms; they are checked when set, because a hook may set them in training."""
+        """The transforms. They are checked whenever they are set; hooks may do so in training."""
         return self._pipeline
 
     @pipeline.setter
@@ -154,7 +154,7 @@ class RGBDSegDataset(BaseSegDataset):
             sample = super().__getitem__(idx)
         self._check_sample(sample)
         if seed is not None and hasattr(sample.get('data_samples'), 'set_metainfo'):
-            # What is drawn later, on the device, shall depend on the sample alone, too.
+            # Random numbers drawn later, on the device, must also depend on the sample only.
             sample['data_samples'].set_metainfo(dict(sample_seed=seed))
         return sample
 
@@ -173,7 +173,7 @@ class RGBDSegDataset(BaseSegDataset):
         return labels[(labels >= len(self._metainfo['classes'])) & (labels != self.ignore_index)]
 
     def check_labels(self, labels: Any, path: str) -> None:
-        """Refuse unknown label values, with which the loss would be wrong or crash on a GPU."""
+        """Refuse unknown label values: they would make the loss wrong, or crash it on a GPU."""
         unknown = self.unknown_labels(labels)
         if len(unknown):
             shift, classes = int(self.reduce_zero_label), len(self._metainfo['classes'])
@@ -208,13 +208,14 @@ class RGBDSegDataset(BaseSegDataset):
     @classmethod
     def _load_metainfo(cls, metainfo: Mapping | None = None) -> dict:
         names = (metainfo or {}).get('classes')
-        # mmengine accepts a file of names; in other text, it would read each letter as a class.
+        # mmengine accepts the path of a file of names. It would take each letter of any other
+        # string for a class.
         if isinstance(names, str) and not Path(names).is_file():
             raise UserError(
                 f'classes={names!r} of {cls.__name__} is one string: write a tuple of names, '
                 f'({names!r},)'
             )
-        # Checkpoints store it, so it may only contain built-in types.
+        # Checkpoints store the metainfo, so it may only contain built-in types.
         plain = _plain(super()._load_metainfo(metainfo))
         classes = list(plain.get('classes') or ())
         if repeated := [name for name in classes if classes.count(name) > 1]:

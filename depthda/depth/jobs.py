@@ -1,4 +1,4 @@
-"""Which files get a depth map, and where each map goes."""
+"""List the files that get a depth map, and where each map goes."""
 
 import os
 from collections.abc import Callable, Iterable, Sequence
@@ -32,20 +32,26 @@ def list_jobs(
     kind: str,
     check: CheckFolder = lambda folder, folders, names: None,
 ) -> list[Job]:
-    """List a job for each file that is given, or lies below a given folder.
+    """List a job for each given file, and for each file below a given folder.
 
-    The map of ``FOLDER/a/12.tif`` is ``ROOT/a/12.png``; FOLDER of a given file is its own folder.
-    ``root_of`` returns ROOT for a given path and its FOLDER, and ``check`` is called with each
-    folder, its sub-folders and its files; both may refuse them. ``kind`` names a file in messages.
+    The map of ``FOLDER/a/12.tif`` is ``ROOT/a/12.png``. FOLDER is the given folder, or the folder
+    of the given file.
+
+    Args:
+        given: Paths of files and folders.
+        root_of: Function that returns ROOT for a given path and its FOLDER, or refuses them.
+        suffixes: Endings of the files to use, in lower case.
+        kind: Name of such a file in messages (``'image'``).
+        check: Function that gets each folder, its sub-folders and its files, and may refuse them.
     """
     jobs: dict[Path, Job] = {}
     for each in given:
-        # Links are kept: the maps of a linked folder lie next to the link, where datasets look.
+        # Links are not resolved: datasets look for the maps of a linked folder next to the link.
         path = Path(os.path.abspath(each))
         folder = path if path.is_dir() else path.parent
         root = root_of(path, folder)
         for source in _files(path, suffixes, kind, check):
-            # A second with_suffix would make 12.png of 12.5.tif.
+            # The new suffix is appended: a second with_suffix would turn 12.5.tif into 12.png.
             job = Job(source, root / f'{source.relative_to(folder).with_suffix("")}.png', root)
             other = jobs.setdefault(job.map, job)
             if other.source != source:
@@ -67,7 +73,7 @@ def _files(path: Path, suffixes: Sequence[str], kind: str, check: CheckFolder) -
     found = []
     for folder, folders, names in walk(path):
         check(Path(folder), folders, names)
-        # Hidden files belong to the operating system.
+        # Skip hidden files and folders, which belong to the operating system.
         folders[:], names = (sorted(n for n in part if n[0] != '.') for part in (folders, names))
         found += [Path(folder, name) for name in names if name.lower().endswith(tuple(suffixes))]
     if not found:
@@ -76,7 +82,7 @@ def _files(path: Path, suffixes: Sequence[str], kind: str, check: CheckFolder) -
 
 
 def check_is_folder(out: Path) -> None:
-    """Refuse a folder of maps that lies below a file, or is one."""
+    """Refuse a folder of maps that is a file or lies below a file."""
     existing = next(path for path in (out, *out.parents) if path.exists())
     if not existing.is_dir():
         raise UserError(f'{existing} is a file, and depth maps go below it: name another folder.')

@@ -1,4 +1,4 @@
-"""A folder of depth maps that all were made with the same settings."""
+"""A folder of depth maps that were all made with the same settings."""
 
 import hashlib
 import json
@@ -12,10 +12,10 @@ from depthda.io.png import read_note
 
 
 class DepthMapFolder(ResumableFolder):
-    """A folder whose maps carry their manifest entries as notes.
+    """A folder whose maps contain their manifest entries as notes.
 
-    So a map and its entry appear together or not at all, whichever process is killed at whatever
-    time. The table in the manifest is read from the notes when a run ends.
+    So a map and its entry appear together or not at all, even if a process is killed. When a run
+    ends, the list of maps in the manifest is made from the notes.
     """
 
     parts = 'maps'
@@ -23,21 +23,21 @@ class DepthMapFolder(ResumableFolder):
 
     @property
     def key(self) -> str:
-        """Return what stands for all settings in the note of each map."""
+        """A hash of all settings, for the note of each map."""
         decisive = json.dumps(self.decisive(), sort_keys=True)
         return hashlib.sha256(decisive.encode()).hexdigest()[:16]
 
     def decisive(self) -> object:
-        """Return everything that decides a map, except its input."""
+        """Return everything that determines the content of a map, except its input."""
         return self.content['settings']
 
     def files(self) -> Iterator[Path]:
-        """Yield the maps, and pictures that are taken for maps."""
+        """Yield all PNG files: the maps, and other files that would be taken for maps."""
         return (path for path in super().files() if path.suffix == '.png')
 
     def entry(self, name: str) -> dict[str, Any] | None:
-        """Read the entry of a whole map that was made with these settings; None for any other."""
-        # Appended, not with_suffix: 12.5.png is not 12.png.
+        """Read the entry of a map; None if it is absent, incomplete or made with other settings."""
+        # The suffix is appended: with_suffix would turn 12.5 into 12.png.
         path = self.root / f'{name}.png'
         header = read_header(path) if path.is_file() else None
         note = header and read_note(path)

@@ -10,7 +10,7 @@ map of heights       codes 1…65535 span the dataset    code 0             dept
 GeoTIFF of heights   physical units                    no-data, mask, NaN depth/maps (reads it)
 in memory, datasets  [1/65535, 1], float32             0                  depth/maps
 model input          (depth - mean) / std              NaN                models/preprocessor
-encoder input        the same                          0, the mean        models/missing_depth
+encoder input        (depth - mean) / std              0, the mean        models/missing_depth
 ==================== ================================= ================== ==========================
 """
 
@@ -26,11 +26,11 @@ from depthda.io.png import add_note
 from depthda.io.rasters import open_raster, read_png
 
 DEPTH_SUFFIXES = ('.png', '.tif', '.tiff')
-# The lowest valid depth is the lowest code of a 16-bit map that does not mean "no depth".
+# The lowest valid depth is that of code 1 in a 16-bit map, because code 0 means "no depth".
 LOWEST = 1 / 65535
 
 
-# The largest value of a map of 16 bits that holds only 8, mapped as read_depth does.
+# Depth of the code 255 in a 16-bit map: a map without larger values was probably stored in 8 bits.
 FAINT = np.float32(255 / 65535)
 
 
@@ -61,7 +61,7 @@ def read_depth(
 
 
 def write_depth(path: str | os.PathLike, depth: np.ndarray) -> None:
-    """Write H×W depth in [0, 1] (0 = no depth) as 16-bit PNG, whole or not at all."""
+    """Write H×W depth in [0, 1] (0 = no depth) as a 16-bit PNG, completely or not at all."""
     depth = np.asarray(depth, np.float64)
     if depth.ndim != 2 or not (depth >= 0).all() or not (depth <= 1).all():
         raise ValueError(f'depth for {path} must be H×W in [0, 1] without NaN, got {depth.shape}')
@@ -96,7 +96,11 @@ def normalize_heights(
 
 
 def clipping_warning(clipped: int, known: int, values: str, span: str) -> list[str]:
-    """Return a warning if most of the ``known`` values are clipped by ``span``, else nothing."""
+    """Return a list: a warning if more than half of the ``known`` values are clipped, or nothing.
+
+    ``clipped`` and ``known`` are counts. ``values`` and ``span`` are the words of the message for
+    the values and for the range that clips them.
+    """
     if 2 * clipped <= known:
         return []
     return [f'warning: most {values} are outside {span}, and clipped: choose another']

@@ -1,8 +1,8 @@
-"""Check by what estimated depth maps record that they belong to their images and to one another.
+"""Check that depth maps belong to their images, and that all were made in the same way.
 
-Maps of ``depthda depth`` have a note with the hash of their image in each file, and the settings in
-``depth_maps.json``. Maps of ``depthda normalize-dsm`` have their range of heights in the manifest.
-Other maps pass.
+The checks use what the maps record. Each map of ``depthda depth`` has a note with the hash of its
+image, and ``depth_maps.json`` has the settings. The manifest of ``depthda normalize-dsm`` has the
+range of heights. Maps without these records pass.
 """
 
 import glob
@@ -18,9 +18,9 @@ from depthda.errors import UserError
 from depthda.io.files import read_json
 from depthda.io.png import read_note
 
-# Settings that change depth from dataset to dataset. Bands and range follow from the images.
+# Settings that must be equal in all datasets. Bands and value range may differ with the images.
 _COMPARED = ('weights', 'mode', 'tile', 'overlap')
-_LEVELS = 3  # maps in sub-folders share the manifest of the whole run
+_LEVELS = 3  # folders above that may hold the manifest: maps in sub-folders share one
 
 
 def check_image(sample: Mapping[str, Any]) -> None:
@@ -35,7 +35,7 @@ def check_image(sample: Mapping[str, Any]) -> None:
     expected = note.get('image') if isinstance(note, dict) else None
     if not expected or expected == image_hash(image):
         return
-    # The tile in other bands (images_irrg, images_rgb) has the same depth.
+    # The same tile with other bands (images_irrg, images_rgb) may share the depth map.
     others = image.parent.parent.glob(f'images*/{glob.escape(image.stem)}.*')
     if expected not in map(image_hash, others):
         raise UserError(
@@ -45,9 +45,9 @@ def check_image(sample: Mapping[str, Any]) -> None:
 
 
 def differing_maps(folders: Mapping[str, str]) -> list[str]:
-    """Return a warning for each folder whose maps were made unlike those of the first one.
+    """Return a warning for each folder whose maps were made differently from the first folder's.
 
-    ``folders`` has the name of the loader (``'train'``) of each folder.
+    ``folders`` has the name of the data loader (``'train'``) that reads each folder.
     """
     lines = []
     for described, command in ((_estimation, 'depth'), (_heights, 'normalize-dsm')):
@@ -66,7 +66,7 @@ def differing_maps(folders: Mapping[str, str]) -> list[str]:
 
 
 def _estimation(folder: Path) -> dict[str, Any]:
-    """Return what decides the depth of the maps in a folder; {} if it has no such manifest."""
+    """Return the settings of the estimated maps in a folder; {} if no manifest has them."""
     manifest = _manifest(folder, MANIFEST)
     settings = manifest.get('settings')
     if not isinstance(settings, dict) or 'weights' not in settings:
@@ -78,7 +78,7 @@ def _estimation(folder: Path) -> dict[str, Any]:
 
 
 def _heights(folder: Path) -> dict[str, Any]:
-    """Return the range of heights of the maps in a folder; {} if it has no such manifest."""
+    """Return the range of heights of the maps in a folder; {} if no manifest has it."""
     heights = _manifest(folder, SURFACE_MANIFEST).get('range')
     if not isinstance(heights, dict) or not {'low', 'high'} <= heights.keys():
         return {}
@@ -86,7 +86,7 @@ def _heights(folder: Path) -> dict[str, Any]:
 
 
 def _manifest(folder: Path, name: str) -> dict[str, Any]:
-    """Read the nearest manifest of a name, in the folder or above it."""
+    """Read the manifest called ``name`` in the folder, or else the nearest one above it."""
     path = Path(os.path.abspath(folder))
     contents = (read_json(place / name) for place in (path, *path.parents[:_LEVELS]))
     content = next((content for content in contents if content is not None), None)

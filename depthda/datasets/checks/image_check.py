@@ -1,6 +1,6 @@
 """Find images that the loader of a pipeline would alter silently, and name damaged files.
 
-A loader that does not fit leaves out bands or cuts off bits.
+The wrong loader drops bands, or cuts values to 8 bits, without an error.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -17,7 +17,10 @@ Fault = tuple[str, str]  # (what is wrong, how to fix it)
 
 
 def image_check(transforms: Iterable[Callable]) -> Callable[[Header], Fault | None]:
-    """Return the check of image headers for a pipeline. An unknown loader accepts every image."""
+    """Return a function that checks image headers against the loader of a pipeline.
+
+    If the loader is unknown, every image passes.
+    """
     steps = list(transforms)
     loaders = (mmcv_transforms.LoadImageFromFile, LoadMultibandImage)
     loader = next((step for step in steps if isinstance(step, loaders)), None)
@@ -31,7 +34,7 @@ def image_check(transforms: Iterable[Callable]) -> Callable[[Header], Fault | No
 
 @contextmanager
 def named_if_damaged(sample: Mapping) -> Iterator[None]:
-    """Raise a ``UserError`` with the file that the loaders of mmcv and mmseg cannot decode."""
+    """Turn the error of a loader of mmcv or mmseg into a ``UserError`` with the damaged file."""
     try:
         yield
     except AssertionError as error:
@@ -39,7 +42,7 @@ def named_if_damaged(sample: Mapping) -> Iterator[None]:
             raise
         raise _damaged(sample['img_path']) from error
     except OSError as error:
-        # Pillow's own errors have no number, and only labels are read with Pillow.
+        # Pillow's own errors have no errno, and only labels are read with Pillow.
         if error.errno is not None or not sample.get('seg_map_path'):
             raise
         raise _damaged(sample['seg_map_path']) from error

@@ -18,18 +18,20 @@ from depthda.errors import UserError
 from depthda.randomness import SampleKey, derive_seed
 from depthda.workers import worker_pool
 
-# Classes that rise above the ground, by all names that datasets have for them.
+# Names that the datasets use for classes that rise above the ground.
 RAISED = ('building', 'buildings', 'tree', 'trees', 'forest')
-_FEW = 64  # fewer samples are read faster than processes start
+_FEW = 64  # reading fewer samples takes less time than starting processes
 _dataset: RGBDSegDataset | None = None  # the dataset of a worker process
 
 
 @dataclass(frozen=True)
 class DepthFacts:
-    """A depth map: the share of pixels with depth, and the range and polarity of their depth.
+    """Facts about a depth map.
 
-    ``raised`` is the mean depth of buildings and trees minus that of the rest, in standard
-    deviations of the map. It is None if either has less than a twentieth of the pixels.
+    ``valid`` is the share of pixels with depth. ``low``, ``high`` and ``spread`` are the minimum,
+    maximum and standard deviation of their depth. ``raised`` shows the polarity: it is the mean
+    depth of buildings and trees minus that of the other classes, in standard deviations of the map.
+    It is None if one of these groups has less than a twentieth of the pixels with depth.
     """
 
     valid: float
@@ -46,15 +48,15 @@ class SampleFacts:
     path: str  # file of the image
     domain: str  # name of the domain, or ''
     size: tuple[int, int]  # (height, width) of the image
-    label_path: str = ''  # file of the label mask, or ''
-    pixels: np.ndarray | None = None  # number of each class; None if the pipeline loads no labels
+    label_path: str = ''  # file of the label map, or ''
+    pixels: np.ndarray | None = None  # count of each class; None if the pipeline loads no labels
     ignored: int = 0  # number of ignored pixels
     bands: np.ndarray | None = None  # mean and mean square of each optical band, red first
     unknown: tuple[int, ...] = ()  # label values on disk that are neither a class nor ignored
-    codes: np.ndarray | None = None  # number of each code in a mask of LoveDA; else None
+    codes: np.ndarray | None = None  # pixels of each value in a LoveDA mask; else None
     depth: DepthFacts | None = None  # None for a dataset without depth
     digest: bytes | None = None  # hash of the optical bands, equal for equal images
-    fault: str | None = None  # error of reading the sample or of its pipeline
+    fault: str | None = None  # error in reading the sample or in its pipeline
 
 
 def inspect(
@@ -62,7 +64,7 @@ def inspect(
     workers: int = 1,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> list[SampleFacts]:
-    """Read every sample from disk, and once through its pipeline, in the order of the dataset."""
+    """Read every sample from disk and run it once through its pipeline; keep the order."""
     found, indices = [], range(len(dataset))
     with worker_pool(workers if len(dataset) >= _FEW else 1, _start, dataset) as pool:
         for facts in (
@@ -94,7 +96,7 @@ def inspect_sample(dataset: RGBDSegDataset, index: int) -> SampleFacts:
     try:
         check_image(info)
         loaded = _load(dataset, info)
-    # Any library may fail on a damaged file in its own way, and its error is the finding.
+    # Each library raises its own errors for damaged files. The error becomes the finding.
     except Exception as error:
         return SampleFacts(**identity, size=(0, 0), fault=_sentence(error))
     optical = loaded['img'][..., : loaded['optical_bands']]
@@ -116,7 +118,7 @@ def inspect_sample(dataset: RGBDSegDataset, index: int) -> SampleFacts:
 
 
 def _load(dataset: RGBDSegDataset, info: dict) -> dict:
-    """Load the whole sample, before the pipeline crops or rotates it."""
+    """Run only the loaders of the pipeline, so that the sample is not cropped or rotated."""
     steps = dataset.pipeline.transforms
     loaders = [step for step in steps if type(step).__name__.startswith('Load')]
     with named_if_damaged(info):
@@ -155,7 +157,7 @@ def _depth_facts(
 def _pipeline_fault(dataset: RGBDSegDataset, index: int) -> str | None:
     try:
         sample = dataset[SampleKey(index, derive_seed(0, 'inspection', index))]
-    # A pipeline may hold any transform, and its error is the finding.
+    # A pipeline may hold any transform, with any error. The error becomes the finding.
     except Exception as error:
         return _sentence(error)
     views = sample['inputs'] if isinstance(sample['inputs'], list) else [sample['inputs']]

@@ -1,8 +1,8 @@
-"""Recognise LoveDA masks whose values a converter has shifted by one.
+"""Recognise LoveDA masks (label maps) whose values a converter has shifted by one.
 
 The original masks hold 0 for no-data and 1 to 7 for the classes. If masks with the values 0 to 6
-are read in the same way, each class becomes the one before it and the first becomes no-data, and
-nothing raises an error.
+are read as if they were original, each class becomes the class before it, and the first class
+becomes no-data. Nothing raises an error.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -23,7 +23,7 @@ _FIX = 'use the original masks, or set reduce_zero_label=False in each dataset o
 
 
 def uses_original_codes(dataset: RGBDSegDataset) -> bool:
-    """Return whether the masks of a dataset hold 0 for no-data, as those of LoveDA do."""
+    """Return whether a dataset reads its masks as original LoveDA masks, with 0 for no-data."""
     return isinstance(dataset, LoveDARGBD) and dataset.reduce_zero_label and dataset.has_labels
 
 
@@ -42,9 +42,9 @@ def count_codes(sample: Mapping[str, Any]) -> np.ndarray:
 
 
 def check_codes(dataset: RGBDSegDataset, samples: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    """Refuse converted masks, and warn of masks that are probably shifted.
+    """Refuse converted masks, and yield a warning if the masks are probably shifted.
 
-    All masks of the dataset are read only if those of ``samples`` are suspicious.
+    The masks of ``samples`` are read first. All masks are read only if these are suspicious.
     """
     if not uses_original_codes(dataset):
         return
@@ -76,7 +76,7 @@ def describe_converted_mask(path: str, counts: np.ndarray) -> str | None:
 
 
 def describe_shifted_masks(counts: np.ndarray) -> str | None:
-    """Return a warning if no mask holds the last code but the first is common."""
+    """Return a warning if no mask holds 7 (the last class) but 0 (no-data) is common."""
     if counts[7] or counts[0] <= _MAX_NO_DATA_SHARE * counts.sum():
         return None
     share = 100 * counts[0] / counts.sum()

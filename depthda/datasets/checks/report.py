@@ -1,4 +1,4 @@
-"""Check the datasets of a config: findings, and a table and a picture of their classes."""
+"""Check the datasets of a config, and report the shares of their classes as a table and a chart."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -37,10 +37,10 @@ def check_sets(
     workers: int = 1,
     progress: Callable[[str, int, int], None] = lambda name, done, total: None,
 ) -> list[Checked]:
-    """Check the datasets of a config. One that cannot be built is a ``UserError``.
+    """Check the datasets of a config. A dataset that cannot be built raises a ``UserError``.
 
     A ``fast`` check pairs the files and reads their headers, but no samples. ``progress`` is called
-    with the name of the dataset, and the numbers of samples done and in all.
+    with the name of the dataset, the number of checked samples and the number of all samples.
     """
     check_count('--workers', workers)
     loaders = {name: cfg.get(f'{name}_dataloader') for name in splits}
@@ -61,7 +61,7 @@ def check_sets(
 
 
 def copies_in(checked: Sequence[Checked]) -> list[Finding]:
-    """Find copies of images within a split and across splits, in all datasets of a split."""
+    """Find copies of images within and across splits; all datasets of a split count as one."""
     splits: dict[str, list[SampleFacts]] = {}
     for part in checked:
         splits.setdefault(part.name.split()[0], []).extend(part.samples or ())
@@ -69,7 +69,7 @@ def copies_in(checked: Sequence[Checked]) -> list[Finding]:
 
 
 def _parts(name: str, dataset: Any) -> Iterator[tuple[str, RGBDSegDataset]]:
-    """Iterate over the datasets in pairs and wrappers, with a name for each."""
+    """Yield each dataset, also those inside pairs and wrappers, with a name."""
     if isinstance(dataset, RGBDSegDataset):
         yield name, dataset
     elif hasattr(dataset, 'sets') or hasattr(dataset, 'datasets'):
@@ -109,7 +109,7 @@ def band_statistics(checked: Checked) -> str | None:
     if not known or not checked.name.startswith('train'):
         return None
     if len({sample.bands.shape for sample in known}) > 1:
-        return None  # a separate finding
+        return None  # images with different numbers of bands are a separate finding
     weights = [sample.size[0] * sample.size[1] for sample in known]
     mean, square = np.average([sample.bands for sample in known], axis=0, weights=weights)
     std = np.sqrt(np.maximum(square - mean**2, 0))
@@ -141,7 +141,7 @@ def histogram_table(shares: dict[str, dict[str, float]]) -> Table:
 
 
 def draw_histogram(path: Path, shares: dict[str, dict[str, float]]) -> None:
-    """Draw the bars of all datasets next to each other for each class."""
+    """Draw a bar chart with a group per class and a bar per dataset and domain."""
     names = list(next(iter(shares.values())))
     figure, axes = plt.subplots(figsize=(max(6, 1.2 * len(names)), 3.6), layout='constrained')
     width = 0.8 / len(shares)

@@ -12,11 +12,11 @@ from depthda.datasets.copies import group_equal
 from depthda.depth.maps import FAINT
 from depthda.errors import few, many
 
-# A larger share than this of useless depth maps, or of copies, is serious. (A few tiles without
-# data are often equal.)
+# Useless depth maps, or copies, are serious if their share is larger than this. (A few tiles
+# without data are often equal.)
 _FEW = 0.1
-_ENOUGH = 5  # maps that show their polarity
-_INVERTED = -0.2  # standard deviations
+_ENOUGH = 5  # maps that are needed to judge the polarity
+_INVERTED = -0.2  # below this mean of DepthFacts.raised (standard deviations), depth is inverted
 
 
 @dataclass(frozen=True)
@@ -37,9 +37,10 @@ def judge(samples: Sequence[SampleFacts], classes: Sequence[str]) -> list[Findin
 
 
 def find_copies(splits: Mapping[str, Sequence[SampleFacts]]) -> list[Finding]:
-    """Find equal images in different files, within each split and in two splits.
+    """Find equal images in different files, within a split or in two splits.
 
-    :func:`depthda.engine.checks.data_check.data_warnings` reports one file in two splits.
+    One file in two splits is not a copy. It is reported by
+    :func:`depthda.engine.checks.data_check.data_warnings`.
     """
     files: dict[str, dict[bytes, set[str]]] = {}
     found = []

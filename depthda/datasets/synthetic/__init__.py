@@ -1,4 +1,4 @@
-"""The built-in synthetic world: two domains of images, masks, heights and relative depth."""
+"""The built-in synthetic world: two domains of images, labels, heights and relative depth."""
 
 from .config import PARTS, make_world
 from .world import generate_tile

@@ -1,4 +1,4 @@
-"""What sensors see: the image by colour, texture, light and sensor, and relative depth."""
+"""Render the image of a scene (colour, texture, light, sensor), and simulate relative depth."""
 
 import math
 from dataclasses import dataclass
@@ -46,10 +46,11 @@ def render(
 def _colours(
     config: AppearanceConfig, layout: TilePlan, surface: TileHeights, rng: Generator
 ) -> np.ndarray:
-    """Return the colours of the materials, varied from object to object."""
+    """Return the colour of the material of each pixel, varied from object to object."""
     autumn = np.float32(between(rng, config.autumn))
     palette = SUMMER + (AUTUMN - SUMMER) * autumn
-    # Parcels, blocks, buildings and crowns share one table of tints, indexed modulo its length.
+    # One table holds the tints of parcels and blocks (the first 1024), buildings (the next 1024)
+    # and tree crowns (the rest). Numbers of objects wrap around in their section.
     count = 4096
     tint = np.exp(config.variety * rng.standard_normal((count, 1), dtype=np.float32))
     tint = tint * np.exp(config.variety / 4 * rng.standard_normal((count, 3), dtype=np.float32))
@@ -69,7 +70,7 @@ def _colours(
 
 
 def _texture(layout: TilePlan, rng: Generator) -> np.ndarray:
-    """Return a brightness factor that varies over the ground, fields in rows and lanes."""
+    """Return a brightness factor for each pixel: uneven ground, rows in fields, lanes of roads."""
     size, gsd = layout.frame.size, layout.frame.gsd
     mottle = 0.05 * noise(rng, size, 14 / gsd) + 0.05 * noise(rng, size, 3.5 / gsd)
     mottle += 0.05 * noise(rng, size, max(1.0 / gsd, 1.3))
@@ -134,11 +135,12 @@ def estimate_depth(
 ) -> np.ndarray:
     """Return relative depth, H×W uint16 in 1…65535, larger = higher.
 
-    With the fidelity f, the standardised true height z, and a Gaussian blur g of width
-    (1 - f)·blur_m, depth is ``f·g(z + (1 - f)·appearance_error·e) + (1 - f)·drift·n``. Here n is
-    smooth noise and e are errors caused by appearance: shadows are too deep, water has bumps, some
-    flat roofs are missed. With f = 1 this is the true height, with f = 0 noise without information
-    about the scene. Each map is normalised by its own range, so scale and shift are lost.
+    f is the fidelity, z the standardised true height, and g a Gaussian blur with the standard
+    deviation (1 - f)·blur_m in metres. Depth is
+    ``f·g(z + (1 - f)·appearance_error·e) + (1 - f)·drift·n``. Here n is smooth noise and e are
+    errors caused by appearance: shadows are too deep, water has bumps, some flat roofs are missed.
+    With f = 1, depth is the true height. With f = 0, it is noise without information about the
+    scene. Each map is normalised by its own range, so scale and shift are lost.
     """
     size, gsd, f = layout.frame.size, layout.frame.gsd, config.fidelity
     spread = max(float(surface.height.std()), 0.5)

@@ -17,13 +17,13 @@ _ROOFS = (Material.ROOF_CONCRETE, Material.ROOF_BITUMEN, Material.ROOF_TILE, Mat
 class _Style(NamedTuple):
     """How buildings fill the blocks of one kind. Lengths are in metres."""
 
-    spacing: tuple[tuple[float, float], float]  # along u (drawn per block) and v
-    half_u: tuple[float, float]
-    half_v: tuple[float, float]
+    spacing: tuple[tuple[float, float], float]  # of buildings, along u (drawn per block) and v
+    half_u: tuple[float, float]  # half the length of a building along u
+    half_v: tuple[float, float]  # half the length of a building along v
     chance: float  # of a building at each lattice point
     roofs: tuple[float, float, float, float]  # weights of concrete, bitumen, tile, metal
-    storey: tuple[float, float]  # 0 is the lowest and 1 the tallest building of the geometry
-    gabled: float  # chance of a gabled roof if it is not of tile; tile roofs always are gabled
+    storey: tuple[float, float]  # 0 and 1 are the lowest and the tallest height of building_m
+    gabled: float  # chance of a gabled roof; roofs of tile are always gabled
 
 
 _STYLES = {
@@ -42,8 +42,9 @@ _STYLES = {
 
 @dataclass
 class Buildings:
-    """All buildings of a tile, as arrays. ``number`` is an H×W map of index + 1; 0 is no building.
+    """All buildings of a tile, as arrays.
 
+    ``number`` is an H×W map: the index of the building at a pixel, plus 1; 0 without a building.
     ``x, y`` is the centre and ``a >= b`` are the half sides in metres, ``angle`` is the direction
     of the long side, ``storey`` is in [0, 1]. ``gabled`` roofs have a ridge along the long side.
     """
@@ -97,7 +98,7 @@ def place_buildings(
     points = np.rint(corners[keep] * 16).astype(np.int32)
     for index, polygon in enumerate(points, 1):
         cv2.fillConvexPoly(number, polygon, index, shift=4)
-    # A bent street may still cut the corner of a building; it replaces the building there.
+    # A bent street may still cross the corner of a building. The street stays on top there.
     taken = CLASS_OF[material]
     number[(taken == ROAD) | (taken == WATER)] = 0
     roofs = np.array([0, *table[keep, 6]], np.uint8)
@@ -115,7 +116,7 @@ def _near_tile(bounds: list[float], frame: Frame) -> bool:
 
 
 def _corners(centre: np.ndarray, a: np.ndarray, b: np.ndarray, angle: np.ndarray) -> np.ndarray:
-    """Return the corners, N×4×2."""
+    """Return the corners of N buildings in metres, N×4×2."""
     along = np.stack([np.cos(angle), np.sin(angle)], 1)
     side = np.stack([-along[:, 1], along[:, 0]], 1)
     along, side = along * a[:, None], side * b[:, None]

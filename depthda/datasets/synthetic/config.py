@@ -50,14 +50,14 @@ _V1 = dict(
         ),
         field_m=((25.0, 50.0), (18.0, 55.0)),
         track=(0.15, 0.2),  # chance that a border between field strips is a dirt track
-        forest=((0.0, 0.3), (0.0, 0.5)),  # share of a tile under patches of forest (countryside)
+        forest=((0.0, 0.3), (0.0, 0.5)),  # share of a tile under forest, before blocks cover it
         river=(0.25, 0.3),  # chance of a river
         pond=(0.15, 0.3),  # chance of each of two ponds
         no_data=(0.05, 0.05),  # chance of a strip without annotation along one border
     ),
     # Heights of objects and terrain.
     geometry=dict(
-        building_m=((4.0, 45.0), (3.0, 11.0)),  # eaves of the lowest and the tallest building
+        building_m=((4.0, 45.0), (3.0, 11.0)),  # height of the lowest and the tallest eaves
         tree_m=((5.0, 12.0), (6.0, 15.0)),
         crown_m=((2.0, 3.0), (2.2, 3.6)),  # radius of tree crowns
         crop_m=((0.1, 1.2), (0.1, 1.2)),
@@ -70,7 +70,7 @@ _V1 = dict(
         autumn=((0.0, 0.35), (0.15, 0.55)),  # 0: summer colours, 1: autumn colours
         sun_azimuth_deg=((120.0, 165.0), (195.0, 240.0)),  # clockwise from north (up)
         sun_elevation_deg=((42.0, 58.0), (37.0, 50.0)),
-        gain=((1.0, 1.0, 1.0), (1.03, 1.0, 0.96)),  # of the sensor for each band, red first
+        gain=((1.0, 1.0, 1.0), (1.03, 1.0, 0.96)),  # sensor gain of each band, red first
         gain_jitter=(0.05, 0.05),
         gamma=((0.92, 1.1), (0.86, 1.02)),
         haze=((0.0, 0.12), (0.02, 0.14)),
@@ -83,14 +83,14 @@ _V1 = dict(
         fidelity=(0.7, 0.7),  # 1: the true height, normalised; 0: smooth noise
         blur_m=(5.0, 5.0),  # standard deviation of the blur at fidelity 0
         drift=(1.0, 1.0),  # strength of low-frequency drift at fidelity 0
-        appearance_error=(1.5, 1.5),  # of the errors tied to shadow, water and flat roofs
+        appearance_error=(1.5, 1.5),  # strength of errors at shadow, water and flat roofs
     ),
 )
 PARTS = tuple(_V1)
 
 
 def _settings(name: str, keys: Iterable[str]) -> type:
-    """Make a class of settings, one for each key of ``_V1``."""
+    """Make a dataclass whose fields are ``keys``, to hold the settings of one part."""
     return make_dataclass(name, keys, frozen=True, namespace={'__module__': __name__})
 
 
@@ -135,7 +135,7 @@ class WorldConfig:
 
 
 def check_choice(problem: str, name: str, known: Iterable[str]) -> None:
-    """Refuse a name that is not one of those known."""
+    """Refuse a name that is not in ``known``."""
     if name not in known:
         raise UserError(f'{problem} {name!r}: choose from {", ".join(known)}')
 
@@ -151,9 +151,9 @@ def make_world(
 ) -> WorldConfig:
     """Return the settings of a world.
 
-    The arguments are the options of ``depthda sample``, and ``version`` is a key of ``WORLDS``. In
-    parts outside of ``gap``, each domain has the settings of the first one, but still draws its
-    tiles from its own random streams.
+    The arguments are the options of ``depthda sample``, and ``version`` is a key of ``WORLDS``.
+    Domains differ in the parts in ``gap`` only. In all other parts, each domain has the settings of
+    the first domain, but still draws its tiles from its own random streams.
     """
     check_choice('no synthetic world', version, WORLDS)
     presets = WORLDS[version]
@@ -170,7 +170,7 @@ def make_world(
     if fidelity is not None and not 0 <= fidelity <= 1:
         raise UserError(f'the depth fidelity is {fidelity}: take a number from 0 to 1')
     shared = {part: getattr(presets[domains[0]], part) for part in PARTS if part not in gap}
-    if fidelity is not None:  # all domains of a version have the same depth
+    if fidelity is not None:  # all domains of a version share their depth settings
         shared['depth'] = replace(presets[domains[0]].depth, fidelity=float(fidelity))
     chosen = tuple((name, replace(presets[name], **shared)) for name in domains)
     return WorldConfig(version, seed, size, null, chosen)

@@ -1,6 +1,6 @@
 """Random streams, coordinates and noise for all parts of a synthetic world.
 
-Code that affects classes uses only element-wise arithmetic and integer drawing, so that masks are
+Code that affects classes uses only element-wise arithmetic and integer drawing, so that labels are
 the same on every processor. Noise that only affects colours or heights may use OpenCV.
 """
 
@@ -54,7 +54,12 @@ class Frame:
 
 
 class Bands:
-    """A line divided into bands of random width, with tables for fast look-up by pixel."""
+    """A line divided into bands of random width, with tables for fast look-up by pixel.
+
+    ``edges`` are the borders of the bands in metres. The tables have an entry per ``step`` of the
+    line: ``band`` is the index of its band, ``nearest`` that of the nearest edge, and ``offset``
+    the signed distance from that edge in metres.
+    """
 
     def __init__(
         self, rng: Generator, frame: Frame, width_m: tuple[float, float], step: float
@@ -76,7 +81,7 @@ class Bands:
         return len(self.edges) - 1
 
     def index(self, coordinate: np.ndarray) -> np.ndarray:
-        """Return the index into the tables ``band``, ``nearest`` and ``offset`` by coordinate."""
+        """Return the positions of coordinates in the tables ``band``, ``nearest``, ``offset``."""
         rows = ((coordinate + np.float32(self.reach)) * np.float32(1 / self.step)).astype(np.intp)
         return np.clip(rows, 0, len(self.band) - 1, out=rows)
 

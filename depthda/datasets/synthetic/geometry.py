@@ -83,7 +83,7 @@ def _crops(config: GeometryConfig, layout: TilePlan, rng: Generator) -> np.ndarr
 def _plants(
     where: np.ndarray, spacing_px: float, jitter: float, rng: Generator
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return distance (pixels) and number of the nearest plant, on a lattice with jitter."""
+    """Place plants on a jittered lattice; return distance (pixels) and number of the nearest."""
     size = where.shape[0]
     spacing_px = max(spacing_px, 2.0)
     count = int(size / spacing_px) + 2
@@ -143,7 +143,7 @@ class Sun:
 
 
 def cast_shadow(height: np.ndarray, gsd: float, sun: Sun) -> np.ndarray:
-    """Return the shadow in [0, 1]; a pixel a metre or more below the light ray is fully in shadow.
+    """Return the shadow in [0, 1]. It is 1 for a pixel a metre or more below the light ray.
 
     A pixel is in shadow if, at a distance t towards the sun, an object is more than t·slope higher.
     Objects outside of the tile cast no shadow into it.

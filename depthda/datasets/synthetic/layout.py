@@ -1,7 +1,7 @@
 """The plan of a tile: a map of materials, and the objects on it.
 
-It is painted in this order: countryside (field parcels, forest), built-up blocks of a street grid,
-water, streets, buildings, cars and street trees. The mask depends only on the plan.
+The map is painted in this order: countryside (field parcels, forest), built-up blocks of a street
+grid, water, streets, buildings, cars and street trees. The labels depend only on the plan.
 """
 
 import math
@@ -40,7 +40,7 @@ class TilePlan:
 
     @property
     def mask(self) -> np.ndarray:
-        """The mask in LoveDA's raw codes: 0 no-data, 1 background … 7 agriculture."""
+        """The label map in LoveDA's raw codes: 0 no-data, 1 background … 7 agriculture."""
         mask = CLASS_OF[self.material]
         if self.no_data is not None:
             mask[self.no_data] = 0
@@ -60,7 +60,7 @@ def make_layout(config: LayoutConfig, frame: Frame, rng: Generator) -> TilePlan:
     _paint_blocks(grid, frame, rng, material, region)
     _paint_water(config, frame, rng, grid, material)
     lane = grid.paint_streets(material)
-    # Water, forest and streets are one region each, across parcels and blocks.
+    # All water is one region, all forest is one, and all streets are one, whatever they cross.
     classes = CLASS_OF[material]
     for number, joined in enumerate((WATER, FOREST, ROAD), 1):
         region[classes == joined] = number
@@ -74,7 +74,7 @@ def make_layout(config: LayoutConfig, frame: Frame, rng: Generator) -> TilePlan:
 def _countryside(
     config: LayoutConfig, frame: Frame, rng: Generator, warp: np.ndarray | None
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Draw field parcels in strips, and patches of forest with natural outlines."""
+    """Draw field parcels in strips, and patches of forest; return ``material, region, row``."""
     u, v = frame.rotated(math.pi * rng.random(), warp)
     strips = Bands(rng, frame, config.field_m, frame.gsd / 2)
     at = strips.index(u)
@@ -215,7 +215,7 @@ def _paint_trees(kind: np.ndarray, frame: Frame, rng: Generator, material: np.nd
 
 
 def _paint_no_data(size: int, rng: Generator) -> np.ndarray:
-    """Return the mask of a slightly slanted strip along one border."""
+    """Return a slightly slanted strip along one border, H×W bool."""
     depth = size * (0.03 + 0.07 * rng.random())
     slant = 0.05 * (2 * rng.random() - 1)
     side = int(rng.integers(4))

@@ -69,7 +69,10 @@ class StreetGrid:
         return np.where(field >= np.quantile(field, 1 - share), codes[drawn], 0).astype(np.uint8)
 
     def street(self, axis: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Return distance, half width (0: none) and surface of the nearest street of an axis."""
+        """Return for each pixel the nearest street of an axis: distance, half width, surface.
+
+        The half width is 0 where there is no street.
+        """
         table = np.moveaxis(self.table, axis, 0) > 0
         empty = np.zeros((1, table.shape[1]), bool)
         adjacent = np.concatenate([empty, table]) | np.concatenate([table, empty])
@@ -81,7 +84,7 @@ class StreetGrid:
         return offset, half[nearest, self.cell[1 - axis]], self.surface[axis][nearest]
 
     def paint_streets(self, material: np.ndarray) -> np.ndarray:
-        """Paint streets, with pavements in built-up cells; return the distance from their axes."""
+        """Paint streets, with pavements in built-up cells; return distances from street axes."""
         lane = np.full(material.shape, 99.0, np.float32)
         streets = [self.street(axis) for axis in range(2)]
         for offset, half, _ in streets:

@@ -1,15 +1,16 @@
 """A tile of a synthetic world, which depends only on (world, domain, split, index).
 
-Each part of a world draws from its own random stream, so changing the settings of one part does not
-change arrays that do not depend on it: appearance changes the image (and the shadows that cause
-errors of relative depth), depth only the relative depth, geometry everything except the mask.
+Each part of a world draws from its own random stream. So other settings of one part change only the
+arrays that depend on it: those of ``appearance`` change the image (and the shadows that cause
+errors of relative depth), those of ``depth`` only relative depth, and those of ``geometry``
+everything except the labels.
 
-**The null world.** Image and mask are those of the normal world, bit for bit. Height and relative
+**The null world.** Image and labels are those of the normal world, bit for bit. Height and relative
 depth are those of a decoy: another tile of the same domain and split, drawn from other random
-streams. So depth has the same statistics, but within a domain it is independent of the image and
-of the classes, and a gain from depth does not come from information about the scene. The shadows in
-the image are those of the normal world: if the decoy cast them, depth would explain the shadows and
-could help without information about the classes.
+streams. So depth has the same statistics as in the normal world, but within a domain it is
+independent of the image and of the classes. A gain from such depth does not come from information
+about the scene. The shadows in the image are those of the normal world. If the decoy cast them,
+depth would explain the shadows and could help without information about the classes.
 """
 
 from collections.abc import Sequence
@@ -51,8 +52,8 @@ def generate_tile(world: WorldConfig, domain: str, split: str, index: int) -> Ti
 def second_date(world: WorldConfig, domain: str, split: str, index: int) -> np.ndarray:
     """Return the image of a tile's scene on a second date, for pretraining without labels.
 
-    It may have the season, the light and the sensor of any domain, so an encoder that predicts one
-    date from the other has to see what stands on the ground through either appearance.
+    Its season, light and sensor may be those of any domain. So an encoder that predicts one date
+    from the other has to recognise what stands on the ground in either appearance.
     """
     check_choice('no split', split, SPLITS)
     appearances = [world.domain(name).appearance for name in world.domain_names]
@@ -60,7 +61,7 @@ def second_date(world: WorldConfig, domain: str, split: str, index: int) -> np.n
 
 
 def any_appearance(domains: Sequence[AppearanceConfig], rng: Generator) -> AppearanceConfig:
-    """Return settings that span the domains: ranges are merged, single values are drawn."""
+    """Return settings that span the domains: merged ranges, and single values drawn in between."""
     values = {}
     for name in (part.name for part in fields(AppearanceConfig)):
         found = [getattr(domain, name) for domain in domains]

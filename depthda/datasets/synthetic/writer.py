@@ -26,16 +26,17 @@ from .world import generate_tile, second_date
 _PNG = [cv2.IMWRITE_PNG_COMPRESSION, 1]
 _PNG += [cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_RLE]
 _PNG += [cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_SUB]
-# What images hold, and what the description of the dataset says about it.
+# The bands of images, each with its entry in the description of the dataset (world.json).
 BANDS = {
     'rgb': {},
     'near-infrared': {'near_infrared': True},  # a fourth band
     'two-dates': {'two_dates': True},  # R, G, B of a second date of the same scene
 }
-# By LoveDA's codes: no data, background, building, road, water, barren, forest, agriculture.
+# Near-infrared reflectance of LoveDA's codes: no-data, background, building, road, water, barren,
+# forest, agriculture.
 _REFLECTANCE = np.array([0.35, 0.35, 0.35, 0.35, 0.06, 0.35, 0.75, 0.75], np.float32)
-_NOISE = 0.03
-Job = tuple[str, str, int, int]
+_NOISE = 0.03  # standard deviation of the reflectance
+Job = tuple[str, str, int, int]  # split, domain, index, file number
 
 
 def plan(world: WorldConfig, counts: dict[str, int]) -> list[Job]:
@@ -83,7 +84,7 @@ def write_sample(
         if read_json(out / 'world.json') == content:
             return 0
         raise UserError(f'{out} holds something else already: name another folder or remove it')
-    # Several machines may write it on a common disk.
+    # Several machines may write the same dataset to a shared disk, so the name has to be unique.
     temporary = out.with_name(f'.{out.name}-{platform.node()}-{os.getpid()}')
     try:
         temporary.mkdir(parents=True)
@@ -121,7 +122,7 @@ def _write_tile(root: Path, world: WorldConfig, bands: str, job: Job) -> None:
     split, domain, index, number = job
     folder = root / split / domain.capitalize()
     tile = generate_tile(world, domain, split, index)
-    # Metres: the pixel size, and tiles in a row, at no real place.
+    # Coordinates in metres. All tiles lie side by side in a row, at no real place.
     gsd, size = world.domain(domain).resolution.gsd_m, world.size
     transform = Affine(gsd, 0, number * size * gsd, 0, -gsd, size * gsd)
     pictures = {'masks_png': tile.mask, 'rdepth/synthetic': tile.depth}
@@ -144,7 +145,7 @@ def _write_tile(root: Path, world: WorldConfig, bands: str, job: Job) -> None:
 
 
 def near_infrared(image: np.ndarray, mask: np.ndarray, rng: Generator) -> np.ndarray:
-    """Return the band, uint8 H×W, for an RGB ``image`` H×W×3 and its ``mask`` of raw codes.
+    """Return a near-infrared band, uint8 H×W, of an RGB ``image``; ``mask`` has LoveDA's codes.
 
     It is computed from finished tiles, because the generator of the other bands is frozen. As in
     real near infrared, vegetation is bright, water is dark, and buildings and bare ground look the

@@ -13,9 +13,10 @@ class AlignedRotFlip(RandomRotFlip):
     """mmseg's ``RandomRotFlip`` with a corrected rotation and the same random numbers.
 
     The original rotates labels with bilinear interpolation (a border between classes 1 and 5 gets
-    labels 2, 3 and 4), and fills their corners with 0, which is a class. Here labels have the
-    nearest value, and ``seg_pad_val`` in corners. Depth is averaged over valid neighbours only, so
-    that it does not decrease towards 0 near corners and holes.
+    labels 2, 3 and 4), and fills their corners with 0, which is a class. Here labels are rotated
+    with nearest-neighbour interpolation, and their corners are filled with ``seg_pad_val``. Depth
+    is averaged over valid neighbours only, so that it does not decrease towards 0 near corners and
+    no-data.
 
     Args:
         rotate_prob: Probability of a rotation by an angle within ``degree``.

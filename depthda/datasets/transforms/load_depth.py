@@ -1,4 +1,4 @@
-"""Load depth as the last channel of the image, or another input in its place."""
+"""Load depth, or a replacement of it, as the last channel of the image."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,16 +23,16 @@ class LoadDepth(RGBDTransform):
     1. ``depth_path`` of the dataset. None means that the dataset has no depth; the image then keeps
        its bands, as float32.
     2. An array that already has depth as its last channel does not change.
-    3. The image path that ``inference_model`` gets: the depth of ``…/images/12.png`` is
+    3. The path of the image, as in mmseg's ``inference_model``: the depth of ``…/images/12.png`` is
        ``…/<folder>/12.png`` (or ``.tif``).
 
-    Do not resize the result: along holes, bilinear resizing would blend valid depth with 0.
+    Do not resize the result: next to no-data, bilinear resizing would blend valid depth with 0.
 
     Args:
         folder: Folder of the depth maps, next to the folder of the images. With None, rule 3 loads
             no depth, as RGB-only models expect.
-        image_folder: Folder of the images, if it has several levels; ``folder`` is next to it. None
-            means the folder of the image.
+        image_folder: Path of the image folder, if it has several levels (``'rgb/8bit'``);
+            ``folder`` is next to the first level. None means the folder that holds the image.
         optical_bands: Number of bands before depth, 1 to 32: 3 for RGB, 4 with near infrared.
         value_range: Heights (low, high) of a GeoTIFF that become 0 and 1; None uses the minimum and
             maximum of each map. PNG maps are relative depth and are never rescaled.
@@ -132,25 +132,26 @@ def _hint(bands: int, expected: int) -> str:
 
 CONTROLS = ('grey', 'constant', 'none', 'other-tile', 'degraded')
 _BLUR_PX, _NOISE_PX = 8, 16  # standard deviations of Gaussian filters
-# ITU-R BT.601, for mmcv's order of bands (BGR, or BGR and near infrared).
+# Weights of the luminance (ITU-R BT.601) for mmcv's order of bands (BGR, or BGR, near infrared).
 _LUMA = np.array([0.114, 0.587, 0.299], np.float32)
 
 
 @TRANSFORMS.register_module()
 @dataclass(eq=False)
 class LoadControlDepth(LoadDepth):
-    """Load another input instead of depth: the capacity controls.
+    """Load another input in place of depth, as a control for the capacity of the model.
 
-    A model that is trained and tested with it has all parameters of the depth-guided model but no
-    depth of the scene, so its gain over an RGB-only model is due to its size.
+    A model that is trained and tested with this input has all parameters of the depth-guided model,
+    but no depth of the scene (with ``'degraded'``, worse depth). So its gain over an RGB-only model
+    is due to its size.
 
     Args:
         by: Replacement of depth. ``'grey'``: the luminance of the image (the mean of one or two
             bands). ``'constant'``: 0.5 everywhere. ``'none'``: no depth anywhere. ``'other-tile'``:
-            the depth map that is half the folder further on in the list of maps, so that each map
-            is used once and no tile has its own. ``'degraded'``: half the map, blurred with σ = 8
-            pixels, and half smooth noise with the mean and deviation of the map, the same in each
-            test.
+            the map of another tile, half the sorted list of maps further on, so that each map is
+            used once. ``'degraded'``: the mean of the map, blurred with σ = 8 pixels, and of smooth
+            noise that has the mean and standard deviation of the map. The noise of a tile is the
+            same in each test.
     """
 
     by: str = field(kw_only=True)
@@ -185,13 +186,13 @@ class LoadControlDepth(LoadDepth):
 
 
 def _degraded(depth: np.ndarray, name: str) -> np.ndarray:
-    """Return a worse map; what is missing (0) stays so."""
+    """Return a blurred and noisy map; pixels without depth (0) stay without."""
     known = depth > 0
     if not known.any():
         return depth
     mean, spread = depth[known].mean(), depth[known].std()
     filled = np.where(known, depth, mean).astype(np.float32)
-    # From the name alone, so that each model meets the same noise.
+    # Seeded by the file name alone, so that every model gets the same noise.
     rng = np.random.default_rng(list(name.encode()))
     noise = cv2.GaussianBlur(rng.standard_normal(depth.shape, np.float32), (0, 0), _NOISE_PX)
     noise = mean + spread * (noise - noise.mean()) / noise.std()
@@ -200,7 +201,10 @@ def _degraded(depth: np.ndarray, name: str) -> np.ndarray:
 
 
 def _other(path: str) -> str:
-    """Return the map half the folder further on; list the folder each time, as it may grow."""
+    """Return the map that is half the list of maps further on in the folder.
+
+    The folder is listed each time, because maps may be added.
+    """
     depth_map = Path(path)
     folder = depth_map.parent
     maps = sorted(folder.glob(f'[!.]*{depth_map.suffix}'))

@@ -22,10 +22,10 @@ class OpticalDistortion(RGBDTransform):
     """
 
     brightness_delta: float = 32  # largest value that is added, on the scale of the image
-    contrast_range: tuple[float, float] = (0.5, 1.5)  # of the factor on all optical bands
-    saturation_range: tuple[float, float] = (0.5, 1.5)  # of the factor; saturation stays in [0, 1]
+    contrast_range: tuple[float, float] = (0.5, 1.5)  # range of the factor on all optical bands
+    saturation_range: tuple[float, float] = (0.5, 1.5)  # of the factor; the result is in [0, 1]
     hue_delta: float = 18  # largest shift of the hue in OpenCV's half degrees (18 = 36°)
-    value_max: float = 255  # of an image; larger values are an error, as they would be clipped
+    value_max: float = 255  # largest value of an image; an error if exceeded, instead of clipping
 
     def __post_init__(self) -> None:
         for name in ('contrast_range', 'saturation_range'):

@@ -18,10 +18,10 @@ _SUFFIXES = ('.png', '.tif', '.tiff', '.jpg', '.jpeg')
 
 @dataclass(eq=False)
 class TargetStyle(RGBDTransform):
-    """Restyle the optical bands after a random image of a folder; labels and depth do not change.
+    """Give the optical bands the style of a random image in a folder; keep labels and depth.
 
-    Use it for training, after the image is loaded and before it is cropped. No label of the target
-    is read.
+    Use this transform for training, after the image is loaded and before it is cropped. No label of
+    the target is read.
     """
 
     takes_style = True  # so that checkpoints and scores record the folder
@@ -76,7 +76,7 @@ def _images(folder: str) -> list[Path]:
 
 
 def resized(image: np.ndarray, height: int, width: int) -> np.ndarray:
-    """Return an image (H, W, B) in another size, averaged where it becomes smaller."""
+    """Resize an image (H, W, B). Pixels are averaged if no side becomes larger."""
     if image.shape[:2] == (height, width):
         return image
     smaller = image.shape[0] >= height and image.shape[1] >= width
@@ -86,12 +86,12 @@ def resized(image: np.ndarray, height: int, width: int) -> np.ndarray:
 
 @TRANSFORMS.register_module()
 class ColourTransfer(TargetStyle):
-    r"""Give each band the mean and standard deviation of that of a random target image.
+    r"""Give each band the mean and standard deviation of the same band of a random target image.
 
     .. math:: x' = (x - \mu_s) \frac{\sigma_t}{\sigma_s} + \mu_t
 
     After E. Reinhard et al., "Color Transfer between Images", IEEE CG&A 2001, who apply it in the
-    colour space lαβ; here it is applied to the bands, of which there may be any number.
+    colour space lαβ. Here it is applied to the bands, and there may be any number of bands.
     """
 
     def restyle(self, source: np.ndarray, target: np.ndarray) -> np.ndarray:
@@ -117,7 +117,8 @@ class FourierTransfer(TargetStyle):
     Adaptation for Semantic Segmentation", CVPR 2020. A target image of another size is resized.
     """
 
-    # Highest replaced frequency / image side, from 0 to .5. The paper trains with .01, .05 and .09.
+    # Highest replaced frequency, divided by the image side: from 0 to 0.5. The paper trains with
+    # 0.01, 0.05 and 0.09.
     beta: float = 0.01
 
     def __post_init__(self) -> None:

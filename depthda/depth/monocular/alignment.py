@@ -6,7 +6,7 @@ import numpy as np
 from scipy.sparse import coo_matrix
 from scipy.sparse.linalg import spsolve
 
-_BLOCKS = 8
+_BLOCKS = 8  # per side of a tile
 Box = tuple[int, int, int, int]  # top, left, bottom, right; the last two are exclusive
 Values = np.ndarray | float
 
@@ -25,23 +25,24 @@ def align_tiles(
         + tie \sum_i \sum_{x \in i} (a_i \bar p_i + b_i - \bar c)^2, \quad a_i \ge 0
 
     The overlaps make neighbours agree. Alone, they would let the scene drift from tile to tile (and
-    a = 0 would fit best). The coarse pass c, which sees the scene at once, prevents that. With
-    overlaps of a quarter of a tile and the default ``tie``, differences over more than one or two
-    tiles follow the coarse pass, and those over shorter distances follow the tiles. The bars are
-    means over blocks of an eighth of a tile: pixel by pixel, detail that the coarse pass cannot see
-    would count as noise and flatten the tile. A tile whose scale would be negative becomes flat.
+    a = 0 would fit best). The coarse pass c is the depth of the whole scene at once, and prevents
+    that. With overlaps of a quarter of a tile and the default ``tie``, differences over more than
+    one or two tiles follow the coarse pass, and differences over shorter distances follow the
+    tiles. The bars are means over blocks with an eighth of the tile's side. In a comparison pixel
+    by pixel, detail that the coarse pass cannot see would count as noise and flatten the tile. A
+    tile whose scale would be negative becomes flat.
 
     Args:
-        tiles: H_i×W_i each, on the grid of the scene.
-        boxes: Where each tile lies.
-        coarse: H×W, of the whole scene.
+        tiles: Depth of each tile, H_i×W_i, on the pixels of the scene.
+        boxes: Position of each tile in the scene.
+        coarse: Depth of the coarse pass, enlarged to the size H×W of the scene.
         tie: Weight of a pixel of the coarse pass relative to a pixel of an overlap.
-        valid: H×W, where the scene has data; other pixels are ignored.
+        valid: H×W bool, where the scene has data. Other pixels are ignored. None: everywhere.
     """
     known = np.ones(coarse.shape, bool) if valid is None else valid
     if not known.any():
         return np.zeros(len(tiles)), np.zeros(len(tiles))
-    # Numbers of order 1 keep the normal equations accurate.
+    # Depth is standardised, because numbers of order 1 keep the normal equations accurate.
     middle, spread = _standard(coarse[known])
     parts = [tile[known[_slices(box)]] for tile, box in zip(tiles, boxes, strict=True)]
     middles, spreads = np.array([_standard(part) for part in parts]).T
@@ -68,8 +69,8 @@ def align_tiles(
 class Alignment:
     """:func:`align_tiles` for tiles that come one after another, row by row.
 
-    It keeps only those that a later tile may overlap. The coarse pass is given as a small map of
-    the whole scene; its part of a tile may come from any enlargement.
+    It keeps only the tiles that a later tile may overlap. The coarse pass is given as a small map
+    of the whole scene. ``add`` gets the section of it that belongs to a tile, enlarged in any way.
     """
 
     def __init__(self, tiles: int, coarse: np.ndarray, tie: float = 0.1) -> None:
@@ -81,7 +82,7 @@ class Alignment:
     def add(
         self, index: int, box: Box, tile: np.ndarray, known: np.ndarray, coarse: np.ndarray
     ) -> None:
-        """Add a tile; ``known`` says where it has data, ``coarse`` is its part of the scene."""
+        """Add a tile. ``known`` is where it has data, ``coarse`` the coarse depth in its box."""
         self._own[index] = _standard(tile if known.all() else tile[known])
         for other in [i for i, kept in self._open.items() if kept[0][2] <= box[0]]:
             del self._open[other]
@@ -131,7 +132,7 @@ class _Equations:
     def add(self, weight: Values, tiles: dict[int, np.ndarray], target: Values = 0.0) -> None:
         """Add ``Σ weight · (scale · values + shift − target)²`` of one tile over its values.
 
-        With a second tile, its ``scale · values + shift`` is subtracted.
+        With a second tile, ``scale · values + shift`` of that tile is subtracted in the brackets.
         """
         design = []
         for sign, values in zip((1, -1), tiles.values(), strict=False):
@@ -143,11 +144,12 @@ class _Equations:
         self._right[place] += (weight * design * target).sum(1)
 
     def solve(self) -> tuple[np.ndarray, np.ndarray]:
-        """Return scales and shifts. Negative scales are held at 0, and the rest is solved again."""
+        """Return scales and shifts. Negative scales are set to 0, and the rest is solved again."""
         rows, columns, values = map(np.concatenate, zip(*self._terms, strict=True))
         size = len(self._right)
         normal = coo_matrix((values, (rows, columns)), (size, size)).tocsc()
-        # A tile without relief has no determined scale; one without data has no shift either.
+        # The scale of a tile without relief is undetermined, and so are scale and shift of a tile
+        # without data: they are held at 0.
         held = normal.diagonal() <= 1e-9 * normal.diagonal().max()
         solution = np.zeros(size)
         while not held.all():
@@ -161,7 +163,7 @@ class _Equations:
 
 
 def _overlaps(boxes: Sequence[Box]) -> Iterator[tuple[int, int, Box]]:
-    """Yield every two boxes that share pixels, and the box they share."""
+    """Yield the indices of every two boxes that share pixels, and the box that they share."""
     corners = np.array(boxes)
     for i in range(len(boxes) - 1):
         rest = corners[i + 1 :]
@@ -177,7 +179,7 @@ def _slices(box: Box) -> tuple[slice, slice]:
 
 
 def _block_means(values: np.ndarray, known: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the mean of the known pixels of each block that has any, and their number."""
+    """Return mean and number of the known pixels of each block that has known pixels."""
     starts = [np.unique(np.linspace(0, n, _BLOCKS, False, dtype=int)) for n in values.shape]
     counts, totals = known, values if known.all() else np.where(known, values, 0)
     for axis, first in enumerate(starts):
@@ -189,7 +191,7 @@ def _block_means(values: np.ndarray, known: np.ndarray) -> tuple[np.ndarray, np.
 
 
 def _standard(values: np.ndarray) -> tuple[float, float]:
-    """Return mean and standard deviation; the latter is 1 if it is only rounding."""
+    """Return mean and standard deviation; a deviation that is only rounding is replaced by 1."""
     if not values.size:
         return 0.0, 1.0
     middle, spread = float(values.mean(dtype=np.float64)), float(values.std(dtype=np.float64))

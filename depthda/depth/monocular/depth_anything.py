@@ -9,16 +9,16 @@ from torch import Tensor
 from depthda.errors import UserError
 from depthda.hub import explained, quiet_transformers
 
-if TYPE_CHECKING:  # importing its models takes a second, so only where one is read
+if TYPE_CHECKING:  # the import takes a second, so it is left to load_depth_anything
     from transformers import DepthAnythingForDepthEstimation
 
 
 def load_depth_anything(
     weights: str, option: str = 'weights='
 ) -> 'DepthAnythingForDepthEstimation':
-    """Read a Depth Anything model from a hub id or a local folder, whole or not at all.
+    """Read a Depth Anything model from a hub id or a local folder; refuse incomplete weights.
 
-    ``option`` is what error messages name as the setting to correct.
+    ``option`` names the setting to correct in error messages.
     """
     from transformers import AutoConfig, DepthAnythingForDepthEstimation
 
@@ -48,9 +48,10 @@ def load_depth_anything(
 
 
 def whole_patches(images: Tensor, patch: int) -> Tensor:
-    """Enlarge images (N, C, H, W) to the next whole patches on each side, bilinearly."""
+    """Enlarge images (N, C, H, W) bilinearly, so that each side is a multiple of ``patch``."""
     size = [-(-side // patch) * patch for side in images.shape[2:]]
-    # An exported program is for all sizes. It always resizes, to the same values.
+    # An exported program is for all sizes, so it always resizes. Resizing to the same size does not
+    # change the values.
     if not torch.compiler.is_exporting() and size == list(images.shape[2:]):
         return images
     return F.interpolate(images, size, mode='bilinear', align_corners=False)

@@ -1,4 +1,4 @@
-"""Estimate the depth maps of many images; a stopped run continues where it was."""
+"""Estimate the depth maps of many images; a stopped run continues where it stopped."""
 
 import time
 import warnings
@@ -28,13 +28,13 @@ MODES = ('whole', 'tiled')
 
 @dataclass(frozen=True)
 class DepthSettings:
-    """How maps are made."""
+    """The settings with which maps are made."""
 
-    mode: str = 'whole'  # each image at once; 'tiled': images larger than a tile in tiles
+    mode: str = 'whole'  # each image at once; 'tiled': cut images that are larger than a tile
     tile: int | None = None  # side of a tile in pixels; None: the network size
-    overlap: float | None = None  # least part of a side that neighbours share; None: a quarter
+    overlap: float | None = None  # least share of a side that neighbours share; None: 0.25
     batch_size: int = 8  # images or tiles that go through the network together
-    workers: int = 2  # threads that read, and as many that write
+    workers: int = 2  # number of reading threads, and of writing threads
     reader: OpticalReader = OpticalReader()
 
     def __post_init__(self) -> None:
@@ -52,7 +52,7 @@ class DepthSettings:
             raise UserError(f'an overlap of {part} of a tile is out of range: take 0.05…0.5.')
 
     def described(self, estimator: DepthEstimator) -> dict[str, Any]:
-        """Return what decides the values of a map."""
+        """Return everything that determines the values of a map, except its image."""
         tile, overlap = self.tiling(estimator.preprocessing.height) or (None, None)
         return {
             'weights': estimator.fingerprint,
@@ -74,7 +74,7 @@ class DepthSettings:
 
 @dataclass(frozen=True)
 class Summary:
-    """What one process has done."""
+    """The result of one process."""
 
     written: int  # maps
     kept: int  # maps that were there already
@@ -90,20 +90,21 @@ def estimate_depth(
     shard: Shard = _ALONE,
     progress: Progress = lambda done, total: None,
 ) -> Summary:
-    """Write the map of every job that has none yet, and the manifest of each folder of maps.
+    """Write each map that does not exist yet, and the manifest of each folder of maps.
 
     Reading, network and writing overlap. Memory holds one batch that is being read, one in the
-    network and one whose maps are being written, however many images there are. A map appears whole
-    or not at all; a run that was killed and started again ends with the bytes of an uninterrupted
-    one (see :class:`DepthEstimator` for what they depend on).
+    network and one whose maps are being written, however many images there are. A map appears
+    completely or not at all. A run that was killed and started again ends with the same bytes as an
+    uninterrupted run (:class:`DepthEstimator` says what the bytes depend on).
 
     Args:
-        model: What the manifest records of the model, in addition to the hash of its weights.
-        shard: Decides which of the jobs are of this process.
-        progress: Called with the number of maps written and to be written.
+        model: Record of the model for the manifest, in addition to the hash of its weights.
+        shard: Selects the jobs of this process.
+        progress: Called with the number of maps written so far and the number of maps to write.
     """
     with warnings.catch_warnings(), ExitStack() as stack:
-        # Images without coordinates are fine. Silenced here, because threads share their filters.
+        # Images without coordinates are fine. The warning is silenced here and not in the threads,
+        # because all threads share the filters.
         warnings.simplefilter('ignore', NotGeoreferencedWarning)
         sizes = dict(zip(jobs, settings.reader.sizes([job.source for job in jobs]), strict=True))
         tiling = settings.tiling(estimator.preprocessing.height)
@@ -117,7 +118,8 @@ def estimate_depth(
             for folder in folders.values():
                 stack.enter_context(own_folder(folder.root))
                 folder.open()
-                # Other processes may still be writing maps, and need the manifest.
+                # With several processes, others may still be writing maps after a failure here, and
+                # need the manifest.
                 if shard.size == 1:
                     stack.enter_context(folder.abandoned_on_failure())
         shard.wait()

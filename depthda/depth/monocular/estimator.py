@@ -25,14 +25,14 @@ class DepthEstimator:
 
     Depth is relative, as the network returns it: larger = nearer, without unit, scale or origin.
 
-    **What a map depends on.** On the CPU images go through the network one by one, so the bytes of
+    **What a map depends on.** On the CPU, images go through the network one by one. So the bytes of
     a map depend on the image, the weights, the settings, the library versions and the number of
-    torch's threads, but not on the other images of its batch. On a GPU images go through in
-    batches, whose shape decides the order of additions: the same batches return the same maps on
-    the same device, other batches the same within rounding.
+    torch's threads, but not on the other images of its batch. On a GPU, images go through in
+    batches, and the shape of a batch decides the order of additions. On one device, the same
+    batches return the same maps, and other batches return maps that differ by rounding only.
 
-    With ``bf16`` the network, in evaluation mode, runs in bfloat16, except its head, whose output
-    would have no more than 256 levels between two powers of two.
+    The network is in evaluation mode. With ``bf16`` it runs in bfloat16, except its head: there,
+    bfloat16 would leave no more than 256 levels between two powers of two.
     """
 
     def __init__(
@@ -59,7 +59,10 @@ class DepthEstimator:
         size: int | None = None,
         option: str = 'weights=',
     ) -> 'DepthEstimator':
-        """Read a hub id or a local folder; ``size`` None is the network size given there."""
+        """Load a model and its preprocessing from a hub id or a local folder.
+
+        ``size`` is the network size; None uses the size that is given there.
+        """
         model = load_depth_anything(weights, option)
         preprocessing = load_preprocessing(weights, option)
         patch = model.config.patch_size
@@ -84,9 +87,10 @@ class DepthEstimator:
         return 'cpu' if self.device.type == 'cpu' else torch.cuda.get_device_name(self.device)
 
     def whole(self, inputs: Sequence[Tensor], sizes: Sequence[Size]) -> list[np.ndarray]:
-        """Return depth of preprocessed images (3, h, w) of one size, each H×W as its own image.
+        """Return the depth of preprocessed images (3, h, w), which all have one size.
 
-        Depth is enlarged bicubically, as in the ``depth-estimation`` pipeline of ``transformers``.
+        Each depth is enlarged bicubically to the size (H, W) of its original image in ``sizes``, as
+        in the ``depth-estimation`` pipeline of ``transformers``.
         """
         depths = self._network(torch.stack(list(inputs)))[:, None, None]
         enlarged = (
@@ -103,9 +107,10 @@ class DepthEstimator:
         workers: Executor,
         valid: np.ndarray | None = None,
     ) -> np.ndarray:
-        """Return depth of one image by overlapping tiles, aligned by a coarse pass over the whole.
+        """Return the depth of one image from overlapping tiles.
 
-        Memory holds the image, the depth of the tiles, the current batch of tiles and the next.
+        A coarse pass over the whole image aligns the tiles. Memory holds the image, the depth of
+        the tiles, and the current and the next batch of tiles.
         """
         size = image.shape[:2]
         coarse_size = self.preprocessing.coarse_size(*size)
@@ -119,7 +124,7 @@ class DepthEstimator:
 
     @torch.inference_mode()
     def _network(self, inputs: Tensor) -> Tensor:
-        """Return depth (N, h, w), float32, of inputs (N, 3, h, w)."""
+        """Return the depth (N, h, w), float32, of inputs (N, 3, h, w)."""
         parts = [inputs] if self.batched else inputs.split(1)
         try:
             with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16):
@@ -140,7 +145,7 @@ def in_batches(items: Sequence, size: int) -> list[Sequence]:
 def read_ahead(
     batches: list[Sequence], read: Callable[[Any], Any], workers: Executor
 ) -> Iterator[tuple[Sequence, list[Any]]]:
-    """Yield each batch with ``read(item)`` of its items, while the next batch is read."""
+    """Yield each batch with ``read(item)`` of its items, while ``workers`` read the next batch."""
     ahead: list[Future] = []
     for batch, after in pairwise([[], *batches, []]):
         results = [future.result() for future in ahead]
@@ -150,7 +155,7 @@ def read_ahead(
 
 
 class _InFloat32(nn.Module):
-    """A module that runs outside of autocast."""
+    """A wrapper that runs a module in float32, outside of autocast."""
 
     def __init__(self, module: nn.Module) -> None:
         super().__init__()

@@ -12,16 +12,16 @@ from depthda.depth.map_folder import DepthMapFolder
 from depthda.depth.maps import write_codes
 from depthda.errors import UserError
 
-# No dataset reads a file of this name.
+# No dataset reads a file with this name, so it can lie among the maps.
 MANIFEST = 'depth_maps.json'
 _ENCODING = 'depth = shift + scale * code; larger = nearer; code 0 = no depth'
 
 
 class MapFolder(DepthMapFolder):
-    """A folder of estimated maps, which recognises those of its settings and refuses others.
+    """A folder of estimated maps, all made with the same settings; other maps are refused.
 
-    ``settings`` are what decides the values of a map, such as ``weights`` (their hash). ``about``
-    is what else is worth knowing: ``model``, ``versions`` (a list), …
+    ``settings`` has everything that determines the values of a map, such as ``weights`` (their
+    hash). ``about`` has other information: ``model``, ``versions`` (a list), …
     """
 
     name = unfinished = MANIFEST
@@ -29,24 +29,24 @@ class MapFolder(DepthMapFolder):
     advice = 'name another folder with --out or --name'
 
     def __init__(self, root: Path, settings: Mapping[str, Any], about: Mapping[str, Any]) -> None:
-        plain = json.loads(json.dumps(settings))  # they are compared with those of a manifest
+        plain = json.loads(json.dumps(settings))  # as in a manifest, to compare them
         content = {'encoding': _ENCODING, 'settings': plain, 'about': dict(about), 'maps': {}}
         super().__init__(root, content)
 
     def open(self) -> None:
-        """Check or begin the manifest, and remove what a killed run left half written."""
+        """Check or begin the manifest, and remove files that a killed run left half written."""
         before = super().open()
         if before is None:
             self.write()
         else:
-            # The first run records what the maps were made with; later ones add other versions.
+            # The first run records how the maps were made. Later runs only add other versions.
             now, known = (content['about']['versions'] for content in (self.content, before))
             known += [versions for versions in now if versions not in known]
             self.content['about'] = before['about']
         self.remove_strays()
 
     def check(self, before: Mapping[str, Any]) -> None:
-        """Refuse a manifest that has other settings; name the model of other weights."""
+        """Refuse a manifest with other settings. For other weights, the error names the model."""
         if before['settings']['weights'] != self.content['settings']['weights']:
             raise UserError(
                 f'{self.root} holds maps by other weights ({before["about"]["model"]}): '
@@ -57,9 +57,9 @@ class MapFolder(DepthMapFolder):
     def save(
         self, name: str, depth: np.ndarray, image: Path, valid: np.ndarray | None = None
     ) -> bool:
-        """Write H×W depth of ``image``: codes 1…65535 span its range; 0 where not ``valid``.
+        """Write the H×W depth of ``image``; return whether it has any relief.
 
-        Returns whether the map has any relief.
+        Codes 1…65535 span the range of the depth. The code is 0 where ``valid`` is False.
         """
         known = depth if valid is None else depth[valid]
         low, high = (float(known.min()), float(known.max())) if known.size else (0.0, 0.0)
@@ -67,7 +67,7 @@ class MapFolder(DepthMapFolder):
         shift = low - scale if scale else low
         codes = np.full(depth.shape, 32768, np.uint16)
         if scale:
-            # Row by row: a whole scene in float64 would be larger than all its tiles.
+            # Row by row, because a whole scene in float64 needs more memory than all its tiles.
             for row, values in zip(codes, depth, strict=True):
                 row[:] = np.rint((values.astype(np.float64) - shift) / scale).clip(1, 65535)
         if valid is not None:
@@ -77,10 +77,11 @@ class MapFolder(DepthMapFolder):
         return scale > 0
 
     def is_done(self, name: str, size: tuple[int, int], image: Path) -> bool:
-        """Return whether the map is there, whole, of this (height, width) and these settings.
+        """Return whether a complete map of ``image`` with these settings and this size exists.
 
-        The map of another image is refused: it would be taken for the map of this one. Maps of
-        earlier versions do not identify their image, and are kept.
+        ``size`` is (height, width).
+        A map of these settings but of another image is refused, because it would be taken for the
+        map of ``image``. Maps of earlier versions do not identify their image, and are kept.
         """
         entry = self.entry(name)
         if entry is None or tuple(entry['size'][::-1]) != size:

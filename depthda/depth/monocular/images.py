@@ -16,9 +16,10 @@ from depthda.io.rasters import open_raster, read_png, refuse_indices
 
 Size = tuple[int, int]  # height, width
 
-_SAMPLE = 8  # files of a folder in which label masks are recognised
-_WINDOW = 1024  # pixels of a side
-_LABELS = 32  # the most classes, and the largest index
+# How label maps are recognised among images:
+_SAMPLE = 8  # files that are read in each folder
+_WINDOW = 1024  # side of the window that is read in each file, in pixels
+_LABELS = 32  # a label map has at most so many values, and none above this except 255
 
 
 @dataclass(frozen=True)
@@ -26,9 +27,10 @@ class OpticalReader:
     """Reads PNG, JPEG and TIFF as H×W×3 uint8 RGB."""
 
     # The bands that are red, green and blue for the network, counted from 1. None: all three bands
-    # of an image, or its only one three times; other images are refused.
+    # of an image, or its only band three times; images with other numbers of bands are refused.
     bands: tuple[int, int, int] | None = None
-    value_range: tuple[float, float] | None = None  # become 0 and 255; None: only 8-bit images
+    # The values that become 0 and 255. None: images must have 8 bits.
+    value_range: tuple[float, float] | None = None
 
     def __post_init__(self) -> None:
         if self.bands is not None and min(self.bands) < 1:
@@ -42,7 +44,7 @@ class OpticalReader:
             if header is None:
                 raise _unreadable(path, 'empty, broken off or of another format')
             self._check_bands(path, header.bands)
-        # With a range it is known that the values are brightness.
+        # If there is a value range, the values are brightness and not classes.
         if self.value_range is None:
             _refuse_masks(dict(zip(map(Path, paths), headers, strict=True)))
         return [(header.height, header.width) for header in headers]
@@ -56,7 +58,8 @@ class OpticalReader:
         their EXIF tag, as OpenCV turns them for training. PNGs and TIFFs are read as stored; OpenCV
         would turn them too, so one with an orientation tag is refused.
 
-        The number of values outside the value range, and of all, is appended to ``clipped``.
+        A pair is appended to ``clipped``: the number of values outside the value range, and the
+        number of all values.
         """
         path = Path(path)
         valid, suffix = None, path.suffix.lower()
@@ -114,7 +117,7 @@ class OpticalReader:
 
 
 def _refuse_masks(headers: Mapping[Path, Header]) -> None:
-    """Refuse a folder of label masks; a sample of its files is read if they have one band."""
+    """Refuse folders of label maps, which are recognised by a sample of their files."""
     folders: dict[Path, list[Path]] = {}
     for path in headers:
         folders.setdefault(path.parent, []).append(path)
@@ -126,7 +129,7 @@ def _refuse_masks(headers: Mapping[Path, Header]) -> None:
                 break
             values |= found
         else:
-            # One value in all files is rather a place without data.
+            # If all files hold the same single value, they probably are images without data.
             if len(values) > 1:
                 raise UserError(
                     f'{folder} holds label masks (one band with the values '
@@ -136,7 +139,7 @@ def _refuse_masks(headers: Mapping[Path, Header]) -> None:
 
 
 def _label_values(path: Path, header: Header) -> set[int] | None:
-    """Return the values of a picture that looks like a label mask; None: it does not."""
+    """Return the values of a file if it looks like a label map; else None."""
     if (header.bands, header.dtype) != (1, 'uint8') or path.suffix.lower() in ('.jpg', '.jpeg'):
         return None
     with open_raster(path) as raster:

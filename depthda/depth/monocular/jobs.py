@@ -1,4 +1,4 @@
-"""Which images get a depth map, and where it goes."""
+"""List the images that get a depth map, and where each map goes."""
 
 import os
 import re
@@ -10,23 +10,23 @@ from depthda.depth.monocular.folder import MANIFEST
 from depthda.errors import UserError
 from depthda.io.headers import IMAGE_SUFFIXES
 
-# Folders of this project's datasets that hold pictures, but no images.
+# Folders in this project's datasets whose files look like images, but are labels or depth.
 _NOT_IMAGES = ('masks_png', 'labels', 'rdepth', 'dsm', 'ndsm')
 
 
 def map_name(model: str) -> str:
-    """Return the folder name of a model's maps, such as ``depth-anything-v2-small``.
+    """Return the name of the folder for the maps of a model.
 
-    That one belongs to ``…/Depth-Anything-V2-Small-hf``.
+    For ``…/Depth-Anything-V2-Small-hf`` it is ``depth-anything-v2-small``.
     """
     return re.sub(r'-hf$', '', Path(model).absolute().name.lower())
 
 
 def find_jobs(images: Sequence[str], out: str | None, name: str) -> list[Job]:
-    """List the given images, and those below given folders, sorted by path.
+    """List the given images, and all images below given folders, sorted by path.
 
-    The map of ``FOLDER/a/12.tif`` is ``out/a/12.png``. Without ``out`` it lies in ``rdepth/<name>``
-    next to FOLDER, where the datasets look for it.
+    The map of ``FOLDER/a/12.tif`` is ``out/a/12.png`` if FOLDER is given. Without ``out``, the map
+    is ``rdepth/<name>/a/12.png`` next to FOLDER, where the datasets look for it.
     """
     if name in ('', '.', '..') or Path(name).name != name:
         raise UserError(f'--name {name!r} is not the name of a folder: give one without slashes.')

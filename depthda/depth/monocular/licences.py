@@ -1,4 +1,4 @@
-"""Find the licence of the weights."""
+"""Find the licence of the weights of a depth model."""
 
 import re
 from pathlib import Path

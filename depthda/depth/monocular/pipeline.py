@@ -22,20 +22,20 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class Plan:
-    """What one process has to do."""
+    """The work of one process."""
 
     jobs: Sequence[Job]
-    todo: set[Job]  # those that have no map yet
+    todo: set[Job]  # the jobs whose map does not exist yet
     sizes: dict[Job, Size]
-    grids: dict[Job, TileGrid]  # the tiles of each image that is not taken whole
-    folders: dict[Path, MapFolder]  # by root
+    grids: dict[Job, TileGrid]  # the tiles of each image that is cut into tiles
+    folders: dict[Path, MapFolder]  # by Job.root
 
 
 @dataclass
 class Pipeline:
-    """A pipeline that reads one batch, while one is in the network and maps of one are written.
+    """A pipeline: one batch is read, one is in the network, and the maps of one are written.
 
-    An image in tiles is a batch of its own.
+    An image that is cut into tiles is a batch of its own.
     """
 
     estimator: DepthEstimator
@@ -43,13 +43,14 @@ class Pipeline:
     plan: Plan
     batch_size: int
     workers: int
-    # Of each image, values outside the range and all values; images of one colour; flat maps.
+    # For the warnings: counts of clipped and of all values for each image, names of images of one
+    # colour, and names of images with a flat map.
     _clipped: list[tuple[int, int]] = field(default_factory=list, init=False)
     _plain: list[str] = field(default_factory=list, init=False)
     _flat: list[str] = field(default_factory=list, init=False)
 
     def run(self, progress: Progress = lambda done, total: None) -> None:
-        """Write the maps; ``progress`` is called with the number of written maps and of all."""
+        """Write the maps; ``progress`` is called with the numbers of maps written and to write."""
         readers, writers = (ThreadPoolExecutor(self.workers) for _ in range(2))
         writing: deque[Future] = deque()
         written, total = 0, len(self.plan.todo)
@@ -75,7 +76,7 @@ class Pipeline:
                 pool.shutdown(cancel_futures=True)
 
     def warnings(self) -> list[str]:
-        """Return what is suspicious about the images and maps of the run."""
+        """Return a warning for each suspicious property of the images and maps of the run."""
         clipped, known = (sum(counts) for counts in zip((0, 0), *self._clipped, strict=True))
         found = clipping_warning(clipped, known, 'values', '--value-range')
         for names, noun, advice in (
@@ -88,10 +89,11 @@ class Pipeline:
         return found
 
     def batches(self) -> list[list[Job]]:
-        """Return jobs of one network size, ``batch_size`` at a time.
+        """Return batches of up to ``batch_size`` jobs of one network size.
 
-        Where a batch goes through the network together, all images are planned and a batch in
-        which a map is missing is run as it was planned: a run that was killed repeats its batches.
+        On a GPU, maps depend on the shape of their batch. So the batches are planned from all jobs,
+        and a batch in which any map is missing runs completely: a run that was killed repeats the
+        same batches.
         """
         todo, grids = self.plan.todo, self.plan.grids
         jobs = [job for job in self.plan.jobs if self.estimator.batched or job in todo]

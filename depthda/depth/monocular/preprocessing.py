@@ -13,7 +13,7 @@ from transformers.image_processing_utils import BaseImageProcessor
 from depthda.errors import UserError
 from depthda.hub import explained, quiet_transformers
 
-# Steps that an image processor can switch on or off, with the only setting that this code has.
+# Steps that an image processor can switch on or off, with the only setting that is supported here.
 _STEPS = {'do_resize': True, 'do_rescale': True, 'do_normalize': True, 'do_pad': False}
 
 
@@ -21,11 +21,12 @@ _STEPS = {'do_resize': True, 'do_rescale': True, 'do_normalize': True, 'do_pad':
 class Preprocessing:
     """The preprocessing of a checkpoint: resize, scale to 0…1, normalise.
 
-    This is not left to ``transformers``, whose result depends on whether torchvision is installed;
-    a test compares it with the Pillow processor of ``transformers``, value by value.
+    It is implemented here because the result of ``transformers`` depends on whether torchvision is
+    installed. A test compares it with the Pillow processor of ``transformers``, value by value.
 
-    A square image is resized to ``height`` and ``width``. With ``keep_aspect_ratio`` others keep
-    their shape: both sides are scaled by the factor that is nearer to 1.
+    A square image is resized to ``height`` and ``width``. With ``keep_aspect_ratio``, other images
+    keep their shape: both sides are scaled by the factor that is nearer to 1. Each side is rounded
+    to a multiple of ``multiple``.
     """
 
     height: int
@@ -45,16 +46,16 @@ class Preprocessing:
         return self._multiples(by_height * height, by_width * width)
 
     def coarse_size(self, height: int, width: int) -> tuple[int, int]:
-        """Return a size with about as many pixels as a square image has, whatever the shape.
+        """Return the size at which a whole image of this size goes through the coarse pass.
 
-        The coarse pass over a long strip has this size; its ``network_size`` could be many times
-        larger.
+        It has about ``self.height * self.width`` pixels, whatever the shape of the image. The
+        ``network_size`` of a long strip could be many times larger.
         """
         factor = math.sqrt(self.height * self.width / (height * width))
         return self._multiples(factor * height, factor * width)
 
     def __call__(self, image: np.ndarray, size: tuple[int, int] | None = None) -> Tensor:
-        """Return an H×W×3 uint8 RGB image as (3, h, w); ``size`` defaults to ``network_size``."""
+        """Convert an H×W×3 uint8 RGB image to (3, h, w); ``size`` defaults to ``network_size``."""
         height, width = size or self.network_size(*image.shape[:2])
         resized = Image.fromarray(image).resize((width, height), self.resample)
         values = np.asarray(resized).astype(np.float64) * self.rescale_factor

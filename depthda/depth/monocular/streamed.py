@@ -10,18 +10,18 @@ from depthda.depth.maps import LOWEST
 from depthda.depth.monocular.alignment import Alignment, Box
 from depthda.depth.monocular.tiling import TileGrid
 
-# Returns the pixels of a box, H×W×3 uint8 RGB, and where they have data.
+# A function that returns the pixels of a box, H×W×3 uint8 RGB, and where they have data.
 Crop = Callable[[Box], tuple[np.ndarray, np.ndarray]]
-_STEPS = 65535
+_STEPS = 65535  # between the lowest and the highest depth of a tile
 
 
 @dataclass
 class DepthTiles:
-    """The depth of the tiles of a scene in one file, each with 16 bits between its extremes.
+    """The depth of the tiles of a scene in one file. 16-bit codes span the range of each tile.
 
     Args:
-        path: The file, of 2 bytes for each pixel of each tile.
-        grid: The tiles.
+        path: The file. It has 2 bytes for each pixel of each tile.
+        grid: The positions of the tiles.
     """
 
     path: Path
@@ -59,9 +59,10 @@ class DepthTiles:
 
 
 class SceneDepth:
-    """Rows of the aligned depth of a scene, in (0, 1] over its whole range; 0 where no data is.
+    """The aligned depth of a scene, read by rows; the range of the whole scene becomes (0, 1].
 
-    Memory holds the tiles of two rows, whatever the length of the scene.
+    Pixels without data do not count for the range. Memory holds two rows of tiles, however long the
+    scene is. The functions ``valid`` return where the pixels of a box have data.
     """
 
     def __init__(self, tiles: DepthTiles, coarse: np.ndarray) -> None:
@@ -72,7 +73,7 @@ class SceneDepth:
         self._range = 0.0, 1.0
 
     def add(self, index: int, valid: Callable[[Box], np.ndarray]) -> None:
-        """Take note of a tile that has been written; tiles come in their order."""
+        """Add a tile of ``tiles`` that has been written; tiles must come in their order."""
         box, _ = self._boxes[index]
         coarse = enlarged(self._coarse, box, (self._grid.height, self._grid.width))
         self._alignment.add(index, box, self._tiles.read(index), valid(box), coarse)
@@ -89,7 +90,7 @@ class SceneDepth:
         self._range = (low, high) if low < high else (low - 1, low + 1)
 
     def rows(self, top: int, bottom: int) -> np.ndarray:
-        """Return rows of depth as float32 (rows, W)."""
+        """Return the depth of some rows, float32 (rows, W)."""
         low, high = self._range
         rows = self._blended(top, bottom)
         rows -= low
@@ -111,7 +112,7 @@ class SceneDepth:
 
 
 def enlarged(coarse: np.ndarray, box: Box, size: tuple[int, int]) -> np.ndarray:
-    """Return the part of a small map that lies in a box of the scene, bilinearly at its size."""
+    """Enlarge a small map of a scene to its ``size`` bilinearly, and return the pixels of a box."""
     places = []
     for start, stop, length, small in zip(box[:2], box[2:], size, coarse.shape, strict=True):
         place = (np.arange(start, stop) + 0.5) * (small / length) - 0.5

@@ -14,8 +14,8 @@ from depthda.depth.monocular.alignment import Box
 class TileGrid:
     """Evenly spread tiles of equal size that cover a scene.
 
-    A tile has ``tile`` pixels a side, or as many as the scene if that is smaller. Neighbours share
-    at least ``overlap`` pixels.
+    A side of a tile has ``tile`` pixels, or as many as the side of the scene if that is shorter.
+    Neighbours share at least ``overlap`` pixels.
     """
 
     height: int
@@ -25,20 +25,24 @@ class TileGrid:
 
     @property
     def boxes(self) -> list[Box]:
-        """The tiles, row by row."""
+        """The boxes of the tiles, row by row."""
         spans = product(self._spans(self.height), self._spans(self.width))
         return [(top, left, bottom, right) for (top, bottom), (left, right) in spans]
 
     def weighted_boxes(self) -> Iterator[tuple[Box, tuple[np.ndarray, np.ndarray]]]:
-        """Yield each tile with the weights of its rows and its columns, to be multiplied."""
+        """Yield the box of each tile, with the weights of its rows and of its columns.
+
+        The weight of a pixel is the product of the weights of its row and its column.
+        """
         weights = product(list(self._weights(self.height)), list(self._weights(self.width)))
         return zip(self.boxes, weights, strict=True)
 
     def blend(self, tiles: list[np.ndarray], scales: np.ndarray, shifts: np.ndarray) -> np.ndarray:
-        """Return the scene of the tiles ``scale · tile + shift``, H×W float32.
+        """Blend the tiles ``scale · tile + shift`` into the scene, H×W float32.
 
-        The weight of a tile rises from its edge over the overlap as sin², and the weights of a
-        pixel sum to 1: where tiles differ, one turns into the other without a step or a kink.
+        The weight of a tile rises as sin² from its edge across the overlap, and the weights of all
+        tiles at a pixel sum to 1. So where two tiles differ, one changes into the other without a
+        step or a kink.
         """
         scene = np.zeros((self.height, self.width), np.float32)
         parts = zip(self.weighted_boxes(), tiles, scales, shifts, strict=True)

@@ -14,9 +14,9 @@ _ENCODING = 'height = low + (high - low) * code / 65535; code 0 = no depth'
 
 
 class SurfaceFolder(DepthMapFolder):
-    """A folder of maps of surface models, which recognises those of its settings.
+    """A folder of maps of surface models, all made with the same settings.
 
-    The range of heights is taken from ``percentiles``; if they are None, it is given.
+    The range of heights is computed from ``percentiles``. If they are None, the user gives it.
     """
 
     name = unfinished = MANIFEST
@@ -33,31 +33,32 @@ class SurfaceFolder(DepthMapFolder):
 
     @property
     def range(self) -> dict[str, Any] | None:
-        """The range of heights: ``low``, ``high``, ``percentiles``, ``surfaces``."""
+        """The range of heights: ``low``, ``high``, ``percentiles``, ``surfaces``; None at first."""
         return self.content['range']
 
     def decisive(self) -> object:
-        """Return everything that decides a map, except its surface model."""
+        """Return everything that determines the content of a map, except its surface model."""
         return [self.content['settings'], self.range['low'], self.range['high']]
 
     def open(self) -> None:
-        """Take the range of the manifest that is there, and remove what was left half written."""
+        """Read the range of an existing manifest, and remove files that were left half written."""
         before = super().open()
         self.content['range'] = before and before['range']
         self.remove_strays()
 
     def check(self, before: Mapping[str, Any]) -> None:
-        """Refuse a manifest that has other settings, or whose range is of other percentiles."""
+        """Refuse a manifest with other settings, or with a range of other percentiles."""
         super().check(before)
         old, new = before['range']['percentiles'], self._percentiles
-        # A range that is given may be the one that percentiles once gave.
+        # A range that the user gives may equal one that was computed from percentiles.
         if old is not None and new is not None:
             self.compare({'percentiles': old}, {'percentiles': new})
 
     def set_range(self, low: float, high: float, surfaces: str | None = None) -> None:
-        """Take this range, and begin the manifest; maps of another range are refused.
+        """Set the range, and begin the manifest. A folder with another range is refused.
 
-        ``surfaces`` identifies the surface models of the percentiles; None: the range is given.
+        ``surfaces`` identifies the surface models from which the percentiles were computed; None if
+        the user gave the range.
         """
         before = self.range
         old_low, old_high = (before['low'], before['high']) if before else (low, high)
@@ -66,7 +67,7 @@ class SurfaceFolder(DepthMapFolder):
                 f'the maps in {self.root} go from {old_low!r} to {old_high!r}, and now it would be '
                 f'{low!r} to {high!r}: keep to --range {old_low!r} {old_high!r}, or {self.advice}.'
             )
-        # A range that is given again keeps what is known of where it came from.
+        # If the user gives the range that is there already, the record of its origin is kept.
         if before is None or surfaces is not None:
             percentiles = self._percentiles if surfaces else None
             source = {'percentiles': percentiles, 'surfaces': surfaces}
@@ -75,7 +76,10 @@ class SurfaceFolder(DepthMapFolder):
             self.write()
 
     def is_done(self, name: str, grid: SurfaceGrid, identity: Mapping[str, Any]) -> bool:
-        """Return whether the map is there, whole, of these settings and this surface model."""
+        """Return whether a complete map of this surface model with these settings exists.
+
+        Its world file must match ``grid`` as well.
+        """
         if not super().is_done(name, {'input': identity, 'size': [grid.width, grid.height]}):
             return False
         world = world_path(self.root / f'{name}.png')

@@ -1,8 +1,9 @@
 """The ground below buildings and trees, from a surface model alone.
 
-It is a morphological opening: the lowest height in a window around each pixel, then the highest of
-those in the same window. Objects narrower than the window vanish; a slope stays. The opening has
-steps as long as the window, so it is smoothed by a mean over the window.
+The ground is a morphological opening of the heights: first the lowest height in a window around
+each pixel, then the highest of these values in the same window. Objects narrower than the window
+vanish; a slope stays. The opening has steps as long as the window, so it is smoothed by a mean over
+the window.
 
 All steps process strips of rows, one after the other. A pixel is always combined with its
 neighbours in the same order, so strips give bit for bit the ground of the whole raster.
@@ -31,9 +32,10 @@ def ground_below(heights: np.ndarray, valid: np.ndarray, half: tuple[int, int]) 
 def ground_strips(strips: Iterable[Strip], half: tuple[int, int]) -> Iterator[Strip]:
     """Yield the ground of strips of full width; a window has ``2 * half + 1`` pixels a side.
 
-    ``half`` is (rows, columns). Pixels that are not valid count as little as those beyond the edge:
-    no window is centred there, and no window sees them. So a raster in a frame of no-data has the
-    same ground as without the frame. The ground of pixels that are not valid has no meaning.
+    ``half`` is (rows, columns). Pixels that are not valid are ignored, like those beyond the edge:
+    no window is centred on such a pixel, and no window uses its value. So a raster in a frame of
+    no-data has the same ground as without the frame. The ground of pixels that are not valid has no
+    meaning.
     """
     lowest = partial(_extreme, extreme=minimum_filter, beyond=np.inf)
     highest = partial(_extreme, extreme=maximum_filter, beyond=-np.inf)
@@ -43,8 +45,11 @@ def ground_strips(strips: Iterable[Strip], half: tuple[int, int]) -> Iterator[St
 
 
 def _with_halo(strips: Iterable[Strip], half: int) -> Iterator[Strip]:
-    """Yield each strip with ``half`` more rows above and below; none is valid beyond the edges."""
-    waiting: deque[int] = deque()  # numbers of rows of the strips that wait for rows below
+    """Yield each strip with ``half`` more rows above and below.
+
+    At the edges of the raster, these rows are not valid.
+    """
+    waiting: deque[int] = deque()  # row counts of the strips that wait for the rows below them
     held = None
     for strip in chain(strips, [None]):
         if strip is None:
@@ -99,9 +104,9 @@ def _window_sums(values: np.ndarray, half: tuple[int, int]) -> np.ndarray:
 def _run_sums(values: np.ndarray, length: int) -> np.ndarray:
     """Return the sum of every ``length`` successive rows, in about 2 log2(length) steps.
 
-    Sums of 2, 4, 8, … rows are each made of two sums of half as many. Those whose numbers of rows
-    are the binary digits of ``length`` add up to the result. The order of the additions depends
-    only on where a row lies in its run, not on where the strip begins.
+    Sums of 2, 4, 8, … rows are each made of two sums of half as many rows. ``length`` is a sum of
+    powers of two, and the sums of so many rows add up to the result. The order of the additions
+    depends only on where a row lies in its run, not on where the strip begins.
     """
     count = len(values) - length + 1
     result, taken, size = None, 0, 1

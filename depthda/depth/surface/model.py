@@ -17,12 +17,12 @@ from depthda.errors import UserError
 from depthda.io.files import sha256
 from depthda.io.rasters import open_raster
 
-# Pixels read at once: 8 MB of heights, of which some copies are needed.
+# Pixels read at once: 8 MB of heights. Memory holds several copies of them.
 _STRIP = 1 << 21
 
 
 class SurfaceGrid(NamedTuple):
-    """Where the pixels of a raster are; the transform is the identity if that is not known."""
+    """The size and place of a raster; without a georeference, the transform is the identity."""
 
     width: int
     height: int
@@ -47,11 +47,11 @@ class Surface:
     path: Path  # GeoTIFF of one band
     nodata: tuple[float, ...] = ()  # values that are not heights, added to those of the file
     terrain: Path | None = None  # a terrain model on the same grid, which is the ground
-    window: float | None = None  # of the opening that finds the ground: its side in metres, or …
-    window_pixels: int | None = None  # … in pixels
+    window: float | None = None  # side of the window of the opening that finds the ground, in m
+    window_pixels: int | None = None  # the same side in pixels; it replaces ``window``
 
     def identity(self) -> dict[str, object]:
-        """Return size and hash of the files: a copy has the same, a corrected file has not."""
+        """Return size and hash of the files. A copy has equal values, a changed file has others."""
         found = file_identity(self.path)
         return found if self.terrain is None else found | {'terrain': file_identity(self.terrain)}
 
@@ -64,10 +64,10 @@ class Surface:
         return grid
 
     def strips(self) -> Iterator[Relief]:
-        """Yield the heights from top to bottom; an opening needs two readers of the file."""
+        """Yield the heights from top to bottom; for an opening, two readers read the file."""
         grid = read_grid(self.path)
         half = self._half(grid)
-        # With fewer rows than half a window, most of the work would be done for the margins.
+        # With strips of fewer rows than half a window, most of the work would be for the margins.
         rows = max(_STRIP // grid.width, 1, half[0] if half else 0)
         surface = _read(self.path, grid, rows, self.nodata)
         if self.terrain is not None:
@@ -98,7 +98,7 @@ class Surface:
         return None
 
     def _half(self, grid: SurfaceGrid) -> tuple[int, int] | None:
-        """Return half the window, in rows and columns."""
+        """Return half the window in rows and columns, less the centre; None without an opening."""
         sides = self._window(grid)
         if sides is None:
             return None
@@ -107,7 +107,7 @@ class Surface:
                 f'the window that finds the ground is {min(sides):.2g} pixels wide in {self.path}, '
                 'and it has to be larger than the largest building: give a larger one.'
             )
-        # A window that is larger than the raster is cut at its edges anyway.
+        # Windows are cut at the edges of the raster. So a larger window than these has no effect.
         limits = 2 * grid.height + 1, 2 * grid.width + 1
         return tuple(round((min(pair) - 1) / 2) for pair in zip(sides, limits, strict=True))
 
@@ -131,7 +131,10 @@ def file_identity(path: Path) -> dict[str, object]:
 
 
 def world_file(grid: SurfaceGrid) -> str | None:
-    """Return the content of a world file: pixel size, rotation, centre of the first pixel."""
+    """Return the content of a world file: pixel size, rotation, centre of the first pixel.
+
+    It is None without a georeference.
+    """
     return None if grid.transform.is_identity else dumpsw(grid.transform)
 
 
@@ -153,7 +156,7 @@ def _read(path: Path, grid: SurfaceGrid, rows: int, nodata: Sequence[float]) -> 
 
 
 def _pixel_size(path: Path, grid: SurfaceGrid) -> tuple[float, float]:
-    """Return the metres from row to row and from column to column."""
+    """Return the distances from row to row and from column to column, in metres."""
     step = grid.transform
     if step.is_identity or (grid.crs is not None and grid.crs.is_geographic):
         fault = 'no georeference' if step.is_identity else 'pixels in degrees'
@@ -166,7 +169,7 @@ def _pixel_size(path: Path, grid: SurfaceGrid) -> tuple[float, float]:
 
 
 def _check_same(surface: Path, grid: SurfaceGrid, terrain: Path, other: SurfaceGrid) -> None:
-    """Refuse a terrain model of another place: it would be subtracted silently."""
+    """Refuse a terrain model on another grid: it would be subtracted without an error."""
     transforms = grid.transform, other.transform
     pixel = math.hypot(grid.transform.a, grid.transform.d)
     steps, other_steps = ((t.a, t.e, t.b, t.d) for t in transforms)

@@ -30,10 +30,10 @@ Progress = Callable[[str, int, int], None]
 
 @dataclass(frozen=True)
 class SurfaceSettings:
-    """How surface models become maps.
+    """The settings with which surface models become maps.
 
-    What is subtracted as ``ground`` is ``'none'``, ``'opening'`` (an opening of the surface model),
-    or a folder of terrain models with the same names.
+    ``ground`` is what is subtracted from the heights: ``'none'``, ``'opening'`` (an opening of the
+    surface model), or a folder of terrain models with the same names.
     """
 
     percentiles: Range = (0.5, 99.5)  # of all heights of the dataset; they become depth 0 and 1
@@ -75,29 +75,32 @@ class SurfaceSettings:
         return Surface(job.source, self.nodata, terrain, self.window, self.window_pixels)
 
     def described(self) -> dict[str, Any]:
-        """Return what decides heights; the terrain models are part of the input of each map."""
+        """Return the settings that determine the heights.
+
+        Terrain models are not included, because they belong to the input of each map.
+        """
         ground = self.ground if self.terrain is None else 'terrain models'
         described = {'nodata': sorted(set(self.nodata)), 'fill': self.fill, 'ground': ground}
         return described | {'window': self.window, 'window_pixels': self.window_pixels}
 
 
 class MappingResult(NamedTuple):
-    """What a run has made."""
+    """The result of a run."""
 
     maps: dict[str, dict[str, Any]]  # the entries of the manifest by name
     range: dict[str, Any]  # of heights
     written: int  # how many maps this run has written
-    smaller_than_window: list[str]  # names of the surface models that the window exceeds
+    smaller_than_window: list[str]  # names of surface models smaller than the window
 
 
 _SUFFIXES = ('.tif', '.tiff')
 
 
 def find_surfaces(heights: Sequence[str], out: Path, terrain: Path | None) -> list[Job]:
-    """List the given GeoTIFFs, and those below given folders, sorted by name.
+    """List the given GeoTIFFs, and all GeoTIFFs below given folders, sorted by name.
 
-    The map of ``FOLDER/a/12.tif`` is ``out/a/12.png``. The folder ``terrain`` of terrain models
-    must not lie among the surface models.
+    The map of ``FOLDER/a/12.tif`` is ``out/a/12.png`` if FOLDER is given. The folder ``terrain`` of
+    terrain models must not lie among the surface models.
     """
     if terrain is not None and not terrain.is_dir():
         advice = '--ground takes none, opening or a folder'
@@ -141,8 +144,8 @@ def map_surfaces(
 ) -> MappingResult:
     """Write a depth map of each surface model below ``out``.
 
-    Maps of the same files and settings that are already there are kept. So a run that was killed
-    can be started again, and the result has the bytes of an uninterrupted run. Each of the
+    Existing maps of the same files and settings are kept. So a run that was killed can be started
+    again, and the result has the same bytes as that of an uninterrupted run. Each of the
     ``workers`` (threads) holds a few strips of a raster in memory, or with ``fill`` a whole raster.
     """
     check_count('--workers', workers)
@@ -212,9 +215,10 @@ def _find_range(
 def _each(
     workers: int, progress: Progress, stage: str, function: Callable[[Any], Any], items: list
 ) -> Iterator[Any]:
-    """Yield ``function(item)`` in order, by threads: reading, NumPy and zlib release the GIL.
+    """Yield ``function(item)`` in the order of the items, computed in ``workers`` threads.
 
-    Only a few results wait at a time, however many items there are.
+    Threads work in parallel, because reading, NumPy and zlib release the GIL. Only a few results
+    wait at a time, however many items there are.
     """
     progress(stage, 0, len(items))
     pool = ThreadPoolExecutor(workers)
@@ -226,5 +230,5 @@ def _each(
             waiting.extend(islice(futures, 1))
             progress(stage, done, len(items))
     finally:
-        # If one file fails, the waiting ones are not started.
+        # If one item fails, the items that are still waiting are not started.
         pool.shutdown(cancel_futures=True)

@@ -3,8 +3,8 @@
 The bits of a float32, read as an integer, are in the order of the values (once those of negative
 values are inverted). The first pass counts the upper 16 bits of every height, which shows the bins
 that hold the percentiles. The second pass counts the lower 16 bits of the heights in those bins
-alone, and then the values are known to the bit. So no outlier, however far away, makes the bins
-coarse, as it would if they divided the range from the lowest to the highest height.
+alone, which gives the exact values. If bins divided the range from the lowest to the highest height
+instead, a single distant outlier would make them coarse.
 """
 
 import math
@@ -38,7 +38,7 @@ def count_fine(heights: np.ndarray, bins: Sequence[int]) -> np.ndarray:
 def percentiles_of(
     coarse: np.ndarray, fine: np.ndarray, bins: Sequence[int], percentiles: Sequence[float]
 ) -> list[float]:
-    """Return the percentiles as ``numpy.percentile``: linear between the two nearest heights."""
+    """Return the percentiles as ``numpy.percentile`` does: linear between two nearest heights."""
     values = []
     for position in (_position(coarse, percentile) for percentile in percentiles):
         ends = []
@@ -51,10 +51,10 @@ def percentiles_of(
 
 
 def rough_percentile(coarse: np.ndarray, percentile: float) -> float:
-    """Return a percentile by the first pass alone: the lower end of its bin, within 1 %."""
+    """Return a percentile from the first pass alone: the end of its bin nearer to 0, within 1 %."""
     upper, _ = _locate(coarse, math.floor(_position(coarse, percentile)))
     edge = upper << 16
-    # Below zero the bits are inverted, so the end nearer to zero has them all set.
+    # Below zero the bits are inverted, so the end nearer to zero has all lower bits set.
     return _height(edge if edge >> 31 else edge | _BINS - 1)
 
 
@@ -69,7 +69,8 @@ def _height(ordered: int) -> float:
 
 
 def _position(coarse: np.ndarray, percentile: float) -> float:
-    # In numpy's order of operations: between distant heights the last bit of the position matters.
+    # The order of operations is that of numpy, because between distant heights the last bit of the
+    # position matters.
     return percentile / 100 * (int(coarse.sum()) - 1)
 
 

@@ -1,4 +1,4 @@
-"""The report of a run over surface models: range, shares, and what needs a look."""
+"""The report of a run over surface models: the range, shares of pixels, and warnings."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
@@ -9,7 +9,7 @@ from depthda.depth.maps import clipping_warning
 from depthda.depth.surface.normalize import MappingResult
 from depthda.errors import first_names
 
-Entries = Mapping[str, Mapping[str, Any]]  # of the manifest, by name
+Entries = Mapping[str, Mapping[str, Any]]  # entries of the manifest by name
 
 _names = partial(first_names, limit=5)
 
@@ -46,7 +46,7 @@ def describe(done: MappingResult, out: str | Path, filled: bool = False) -> list
     lines += clipping_warning(clipped, known, 'heights', 'the range')
     lines += _suspects(maps)
     below_ground = _sum(maps, 'below_ground')
-    if 2 * below_ground > known:  # noise alone puts fewer there
+    if 2 * below_ground > known:  # noise alone puts at most half there
         lines.append(
             f'warning: {100 * below_ground / known:.0f} % of the heights are below the ground: are '
             'the surface models and the terrain models swapped?'

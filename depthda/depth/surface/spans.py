@@ -14,12 +14,12 @@ from depthda.io.grids import check_heights
 from depthda.io.sources import File, open_source
 from depthda.workers import each_done
 
-_ROWS = 1024  # read at once
+_ROWS = 1024  # rows read at once
 Range = tuple[float, float]
 
 
 class Span(NamedTuple):
-    """The lowest and highest height of a raster, its heights, and how many a range clips."""
+    """The lowest and highest height of a raster, and the counts of all and of clipped heights."""
 
     low: float
     high: float
@@ -59,9 +59,10 @@ def height_spans(
 def height_span(path: File, option: str, given: Range | None = None) -> Span | None:
     """Read the span of a raster, a strip at a time; None if it holds no height.
 
-    What looks like undeclared no-data is refused: it would squeeze all other heights. With a range
-    that the user has ``given``, heights inside it are heights, and outliers are clipped; but
-    typical no-data outside it is still refused, because it would become depth 0 or 1.
+    A height that looks like undeclared no-data is refused, because it would squeeze all other
+    heights into a small range of depth. With a range that the user has ``given``, values inside
+    this range are accepted as heights, and outliers are clipped. But typical no-data values outside
+    this range are still refused, because they would become depth 0 or 1.
     """
     low, high, counts, clipped = np.inf, -np.inf, 0, 0
     with open_source(path) as raster:

@@ -18,15 +18,15 @@ from depthda.io.png import png_strips
 
 Range = tuple[float, float]
 
-_ROWS = 64  # converted at once, because float64 takes four times the memory of uint16
-_FLAT_SPAN = 655  # codes, 1 % of the range: a map that spans no more is flat
+_ROWS = 64  # rows converted at once, because float64 takes four times the memory of uint16
+_FLAT_SPAN = 655  # a map whose codes span no more than this (1 % of the range) is flat
 
 
 @dataclass(frozen=True)
 class Recipe:
     """The settings that decide a map, apart from its surface model."""
 
-    value_range: Range  # become depth 0 and 1; heights outside this range are clipped
+    value_range: Range  # heights that become depth 0 and 1; heights outside are clipped
     fill: bool  # give pixels without height the nearest height; needs the whole map in memory
     key: str  # identifies all settings in the note of each map
 
@@ -74,7 +74,7 @@ class Tally:
         self.range = value_range
         self._sums: Counter[str] = Counter()
         self._raw = 0  # histogram of the heights on disk, which include suspicious values
-        # The lowest and the highest value of each strip.
+        # The lowest and the highest value of each strip: heights on disk, terrain, codes.
         self._heights, self._terrain, self._codes = [], [], []
 
     def add(self, strip: Relief, codes: np.ndarray) -> None:
