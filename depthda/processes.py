@@ -82,7 +82,7 @@ _TIMEOUT = datetime.timedelta(days=7)
 
 @dataclass(frozen=True)
 class Shard:
-    """The share of one process: every ``size``-th item, starting at ``rank``."""
+    """The share of the items of one process: every ``size``-th item, starting at ``rank``."""
 
     rank: int = 0
     size: int = 1
@@ -105,7 +105,10 @@ class Shard:
 
 @contextmanager
 def joined(launcher: str) -> Iterator[Shard]:
-    """Join the processes of ``torchrun`` (``launcher='pytorch'``), each with its own GPU."""
+    """Join the processes of ``torchrun`` (``launcher='pytorch'``), each with its own GPU.
+
+    Yield the :class:`Shard` of this process.
+    """
     if launcher == 'none':
         yield Shard()
         return
