@@ -119,7 +119,7 @@ def _precision(wrapper: OptimWrapper | OptimWrapperDict) -> str:
 
 
 def _origin(runner, start: Start) -> str:
-    """Describe the checkpoint, or the pretrained weights that the config names."""
+    """Describe what a run starts from: a checkpoint, pretrained weights or random weights."""
     if start.resumed:
         return f'{start.checkpoint}, resumed at iteration {runner.iter}'
     if start.checkpoint:
