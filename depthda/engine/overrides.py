@@ -81,7 +81,7 @@ def _lookup(cfg: Config, parts: list[str]) -> Any:
 
 
 def _nearest(cfg: Config, node: Any, parts: list[str], depth: int) -> str | None:
-    """Return a similar sibling; else a key with the same last name; else the most similar key."""
+    """Suggest a key: a similar sibling, the same last name elsewhere, or any similar key."""
     siblings = list(node) if isinstance(node, (dict, Config)) else []
     if near := difflib.get_close_matches(parts[depth], siblings, n=1, cutoff=0.75):
         return '.'.join([*parts[:depth], *near])
@@ -146,5 +146,5 @@ def segmentor_config(model: dict[str, Any]) -> dict[str, Any]:
 
 
 def as_list(value: Any) -> list[Any]:
-    """Return the value of a config, which may be a list, a single item or None, as a list."""
+    """Return a config value as a list; the value may be a list, a single item or None."""
     return list(value) if isinstance(value, (list, tuple)) else [value] if value else []

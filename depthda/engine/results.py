@@ -110,7 +110,7 @@ def foresee_zip(
 
 
 def other_maps(out: str | None, dataset: Any) -> Iterator[str]:
-    """Yield a warning if the folder of the maps holds maps of other images."""
+    """Yield a warning if the folder ``out`` holds maps of images that the test does not predict."""
     found = {path.name for path in Path(out).glob('*.png')} if out else set()
     if found and (others := sorted(found - set(_file_names(dataset)))):
         yield (

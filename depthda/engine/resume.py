@@ -20,7 +20,7 @@ Change = tuple[str, str, str]
 
 @dataclass(frozen=True)
 class Start:
-    """What a run begins with."""
+    """The checkpoint that a run starts from, and how the run uses it."""
 
     checkpoint: str | None = None  # file to start from; None for the model's own initialisation
     resumed: bool = False  # whether the checkpoint's optimiser and iteration are taken, too

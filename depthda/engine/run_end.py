@@ -18,7 +18,7 @@ from depthda.errors import UserError, interrupt_in
 
 
 class BegunHook(Hook):
-    """Record whether the first iteration is done, as ``begun``."""
+    """Record in ``begun`` whether the first iteration is done."""
 
     begun = False
 

@@ -13,7 +13,7 @@ from depthda.randomness import SampleKey, derive_seed
 
 @DATA_SAMPLERS.register_module()
 class RunSampler(Sampler):
-    """An endless stream of samples in which the position alone decides everything.
+    """An endless stream of samples; each depends only on its position and the seed.
 
     Position ``p`` of the run draws element ``p mod N`` of the permutation of epoch ``p div N``. The
     seed of its augmentation is derived from ``(seed, p)``. Rank ``r`` of ``W`` takes the positions

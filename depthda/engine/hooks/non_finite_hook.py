@@ -29,7 +29,7 @@ class Step:
     files: list[str]
 
     def describe(self) -> tuple[int, str, list[str]]:
-        """Return the iteration, its non-finite losses, and its samples."""
+        """Return the iteration, its non-finite losses, and the image files of its samples."""
         values = dict(zip(self.names, self.losses.tolist(), strict=True))
         bad = {name: value for name, value in values.items() if not abs(value) < float('inf')}
         if len(bad) > 1:

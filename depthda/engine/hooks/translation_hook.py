@@ -1,4 +1,4 @@
-"""Write pictures of a translation while it is trained, and stop it if they have only one colour."""
+"""Write pictures of a translation while it is trained, and stop if an image has only one colour."""
 
 from pathlib import Path
 
@@ -20,7 +20,9 @@ _COLUMNS = ('image', 'translated', 'reconstructed', 'depth', 'predicted depth')
 
 @HOOKS.register_module()
 class TranslationHook(Hook):
-    """Write a picture of both directions every ``interval`` iterations; stop if it has one colour.
+    """Write a picture of both directions every ``interval`` iterations.
+
+    The training stops if a translated image has only one colour.
 
     ``<log dir>/translation/iter_<n>.png`` has a row for each direction: an image, its translation,
     its reconstruction, and, with a depth decoder, its depth and the predicted depth.
