@@ -114,7 +114,7 @@ def joined(launcher: str) -> Iterator[Shard]:
         return
     if torch.cuda.is_available():
         torch.cuda.set_device(int(os.environ['LOCAL_RANK']) % torch.cuda.device_count())
-    # The group is only used for barriers, so gloo is enough even on GPUs.
+    # The group is used for barriers only, so gloo is sufficient even on GPUs.
     dist.init_process_group('gloo', timeout=_TIMEOUT)
     try:
         yield Shard(dist.get_rank(), dist.get_world_size())

@@ -66,7 +66,7 @@ class IterationSeedHook(Hook):
     no random state is saved.
     """
 
-    # Before every other hook, so that none of them draws from an unseeded generator.
+    # Run before every other hook, so that none of them draws from an unseeded generator.
     priority = 'HIGHEST'
 
     def before_train(self, runner) -> None:

@@ -183,7 +183,7 @@ class SegmentationMetric(BaseMetric):
         reports, shown = {}, set()
         for name in dict.fromkeys((headline, *groups)):
             members = frozenset(groups[name])
-            if members in shown:  # for example, the only domain has the same images as all
+            if members in shown:  # for example, a single domain is the same group as all images
                 continue
             shown.add(members)
             own = tiles.counts[[cell in members for cell in cells]]

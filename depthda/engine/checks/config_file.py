@@ -79,7 +79,7 @@ def _place(error: Exception) -> tuple[str | None, int | None]:
             own.append((name, line))
     existing = [name for name in read if os.path.exists(name)]
     file = existing[-1] if existing else None
-    if isinstance(error, SyntaxError):  # of a config, Python knows only the text
+    if isinstance(error, SyntaxError):  # a config is parsed as text, so Python names no file
         known = error.filename and os.path.exists(error.filename)
         return (error.filename if known else file), error.lineno
     return own[-1] if own else (file, None)
@@ -99,7 +99,7 @@ def _reason(error: Exception) -> str:
         text = f'{first.strerror}: {first.filename}'
     elif isinstance(first, SyntaxError):
         text = first.msg
-    elif 'import_modules_from_strings()' in str(first):  # it is a list, or has other keys
+    elif 'import_modules_from_strings()' in str(first):  # it has another form
         return "write custom_imports=dict(imports=['package.module'])"
     prefix = 'custom_imports, ' if first is not error else ''
     return f'{prefix}{type(first).__name__}: {" ".join(str(text).split()).rstrip(".")}'

@@ -8,7 +8,7 @@ from mmengine.config import Config
 from depthda.engine.overrides import read_dicts, read_nodes
 from depthda.errors import UserError
 
-# These end at their lowest value; other schedulers stay where they are, or go up.
+# Schedulers that end at their lowest rate; others keep the rate or raise it at their end.
 _DECAYS = ('PolyLR', 'PolyLRRatio', 'CosineAnnealingLR')
 _LOW = 0.01  # share of the learning rate below which weights hardly change
 

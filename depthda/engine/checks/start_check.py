@@ -74,7 +74,7 @@ class StartCheck(BegunHook):
     step, and ends the run before its first iteration.
     """
 
-    # After the other hooks, which may change the model.
+    # Run after the other hooks, because they may change the model.
     priority = 'VERY_LOW'
 
     def __init__(self, only: bool = False) -> None:
@@ -122,7 +122,7 @@ class StartCheck(BegunHook):
 def describe_failure(part: str, error: Exception, model: nn.Module | None, cfg: Config) -> str:
     """Return one sentence: the part of a run that fails, in which module, and what to change."""
     module, names = '', {id(part): name for name, part in model.named_modules()} if model else {}
-    for frame, _ in traceback.walk_tb(error.__traceback__):  # find the innermost module
+    for frame, _ in traceback.walk_tb(error.__traceback__):  # the innermost module is named
         module = names.get(id(frame.f_locals.get('self'))) or module
     where = f'{part} fails{f" in {module}" if module else ""}'
     text = reason(error)

@@ -31,7 +31,7 @@ _MODELS = {
     'open-mmlab': lambda: library.get_external_models() | library.get_deprecated_model_names(),
     'mmcls': library.get_mmcls_models,
 }
-# Backbones that wrap the one for the optical bands, and the key that holds it.
+# Backbones that contain the backbone for the optical bands, each with the key of that backbone.
 _INNER = {'DualBackbone': 'rgb', 'EarlyFusionBackbone': 'backbone', 'NeckedBackbone': 'backbone'}
 
 
@@ -220,7 +220,7 @@ def _model_bands(model: dict) -> Iterator[tuple[str, int]]:
         return
     default = 3 if str(encoder.get('type')).startswith(('ResNet', 'MixVision')) else None
     if (bands := encoder.get('in_channels', default)) is None:
-        return  # unknown: the first step fails if it does not fit
+        return  # unknown; a wrong number fails in the first step
     yield f'{key}.in_channels is', bands
     starts = [start for start in as_list(encoder.get('init_cfg')) if isinstance(start, dict)]
     named = [encoder.get('pretrained'), *(start.get('checkpoint') for start in starts)]

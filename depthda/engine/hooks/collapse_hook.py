@@ -26,7 +26,7 @@ class CollapseHook(Hook):
     such batches in a row.
     """
 
-    # After the line of the iteration is logged.
+    # Run after the line of the iteration is logged.
     priority = 'LOW'
 
     share: float = 0.99  # a batch has collapsed if one class has more than this share of its labels
@@ -69,7 +69,7 @@ class ClassThresholdHook(Hook):
     are in the checkpoint, so a resumed run continues with them.
     """
 
-    # Before the iteration, and after the hook that seeds it.
+    # Run before the iteration, and after the hook that seeds it.
     priority = 'NORMAL'
 
     def before_train(self, runner: Runner) -> None:

@@ -50,7 +50,7 @@ class NonFiniteHook(Hook):
     processes of a distributed run stop together.
     """
 
-    # After the line of the iteration is logged, before its checkpoint is written.
+    # Run after the line of the iteration is logged and before its checkpoint is written.
     priority = 'LOW'
 
     # Bad iterations in a row before the stop. A single one does no harm if a loss scaler (fp16)

@@ -23,7 +23,7 @@ class PlateauHook(Hook):
     The state is saved with the checkpoint. Several hooks must monitor different losses.
     """
 
-    # Before checkpoints are written, so that the state in them includes the last iteration.
+    # Run before checkpoints are written, so that the state in them includes the last iteration.
     priority = 'NORMAL'
 
     monitor: str = 'loss'  # key of a loss that the model logs
