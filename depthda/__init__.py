@@ -1,8 +1,8 @@
 """Depth-guided cross-domain semantic segmentation of satellite and aerial images.
 
-After the import, the registries of MMSegmentation know the datasets, models, metrics and hooks of
-the package, which are loaded on first use, and checkpoints are read as data, so that they cannot
-run code (see :mod:`depthda.startup`).
+Importing the package has two effects (see :mod:`depthda.startup`). The registries of MMSegmentation
+find the package's datasets, models, metrics and hooks, which are loaded on first use. Checkpoints
+are read as data, so that they cannot run code.
 """
 
 from depthda.startup import prepare

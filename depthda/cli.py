@@ -29,7 +29,7 @@ def user_errors() -> Iterator[None]:
     try:
         yield
     except UserError as error:
-        # The message of a data-loader worker is a traceback that ends with the sentence.
+        # The message of an error in a data-loader worker is a traceback; its end is the sentence.
         _fail(str(error).rsplit(_MISTAKE, 1)[-1].strip())
     except OSError as error:
         if (message := _disk_error(error)) is None:
@@ -70,7 +70,7 @@ def is_main_process() -> bool:
 
 
 class Stopped(KeyboardInterrupt):
-    """A signal that ends the process; the exit status is its number plus 128."""
+    """An interrupt by a signal; the exit status is 128 plus the number of the signal."""
 
     def __init__(self, number: int) -> None:
         super().__init__()
@@ -79,17 +79,17 @@ class Stopped(KeyboardInterrupt):
 
 @contextmanager
 def stopped_by_signals() -> Iterator[None]:
-    """Let Ctrl-C and SIGTERM (a cluster's time limit) end a run with :class:`Stopped`, once."""
+    """End a run with :class:`Stopped` at the first Ctrl-C or SIGTERM (a cluster's time limit)."""
     process, received = os.getpid(), -_REPEAT_S
 
     def stop(number: int, frame: object) -> None:
         nonlocal received
-        # Ignore the signal in data-loader workers, which inherit this handler but which the main
-        # process ends, and if a launcher repeats a signal that the terminal has sent to all.
+        # Ignore the signal in two cases. Data-loader workers inherit this handler, but the main
+        # process ends them. A launcher may repeat a signal that the terminal has sent to all.
         if os.getpid() != process or time.monotonic() - received < _REPEAT_S:
             return
         received = time.monotonic()
-        # The handler of torch would report an error for workers that the same signal has ended.
+        # torch's handler would report an error about workers that the same signal has ended.
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         raise Stopped(number)
 
@@ -97,7 +97,7 @@ def stopped_by_signals() -> Iterator[None]:
     before = {number: signal.signal(number, stop) for number in signals}
     try:
         yield
-    except BaseException as error:  # any error may hide an interrupt; others are raised again
+    except BaseException as error:  # a library may hide an interrupt in another error
         interrupt = interrupt_in(error)
         # Ignore further signals after an interrupt, so that the process can clean up.
         _restore(dict.fromkeys(before, signal.SIG_IGN) if interrupt else before)
@@ -113,7 +113,7 @@ def _restore(handlers: dict) -> None:
 
 
 def _print_last(line: str) -> None:
-    """Print a line as the last one: silence what libraries would print at exit."""
+    """Print the last line of the output, and silence what libraries would print at exit."""
     sys.stdout.flush()
     print(line, file=sys.stderr, flush=True)
     # Exit functions run in reverse order, so this one runs before those of libraries.
@@ -127,12 +127,12 @@ def _silence() -> None:
 
 
 class _Help(argparse.RawDescriptionHelpFormatter):
-    """Keep the line breaks of descriptions, and append its default to the help of each option."""
+    """Keep the line breaks of descriptions, and append the default to the help of each option."""
 
     def _get_help_string(self, action: argparse.Action) -> str:
         several = isinstance(action.default, list | tuple)
         shown = ' '.join(map(str, action.default)) if several else action.default
-        is_flag = action.nargs == 0  # as --help itself
+        is_flag = action.nargs == 0  # such as --help
         if is_flag or shown in (None, '') or '(default' in action.help:
             return action.help
         return f'{action.help} (default: {shown})'
@@ -144,14 +144,14 @@ def tool_parser(prog: str, description: str, *examples: str) -> argparse.Argumen
 
 
 def help_texts(description: str, *examples: str) -> dict[str, Any]:
-    """Return arguments for a parser whose ``--help`` shows a description and examples."""
+    """Return the keywords of a parser whose ``--help`` shows a description and examples."""
     description = '\n'.join(textwrap.fill(line, 100) for line in description.splitlines())
     epilog = '\n  '.join(('example:', *examples))
     return dict(description=description, epilog=epilog, formatter_class=_Help)
 
 
 def picked(args: argparse.Namespace, *names: str) -> dict[str, Any]:
-    """Return some of the arguments by name, to pass them on as keywords."""
+    """Return the named arguments as a dict, to pass them on as keywords."""
     return {name: getattr(args, name) for name in names}
 
 
@@ -163,7 +163,7 @@ class TupleAction(argparse.Action):
 
 
 class OptionsAction(argparse.Action):
-    """Parse mmengine's ``KEY=VALUE …``; mistakes are usage errors instead of tracebacks."""
+    """Parse ``KEY=VALUE …`` as mmengine does, but report mistakes as usage errors."""
 
     def __call__(self, parser, namespace, values, option_string=None) -> None:
         for value in values:
@@ -178,13 +178,13 @@ class OptionsAction(argparse.Action):
 
 
 def add_range(parser: Any, option: str, text: str, **more: Any) -> None:
-    """Add an option whose value is a range, as a tuple."""
+    """Add an option whose value is a tuple (low, high)."""
     settings = dict(nargs=2, type=float, action=TupleAction, metavar=('LOW', 'HIGH'))
     parser.add_argument(option, help=text, **settings, **more)
 
 
 def add_config(parser: argparse.ArgumentParser) -> None:
-    """Add the config of a command and ``--cfg-options``."""
+    """Add the arguments ``config`` and ``--cfg-options``."""
     parser.add_argument('config', help='config file, or the name of one that comes with depthda')
     add_cfg_options(parser)
 
@@ -221,6 +221,6 @@ def add_launcher(
 
 
 def set_local_rank(args: argparse.Namespace) -> None:
-    """Set the environment variable that mmengine reads to the rank given as an argument."""
+    """Copy the rank given as an argument to the environment variable that mmengine reads."""
     if 'local_rank' in args:
         os.environ.setdefault('LOCAL_RANK', str(args.local_rank))

@@ -37,7 +37,7 @@ def find_config(name: str | Path) -> Path:
 
 
 def described_configs() -> Iterator[tuple[str, str]]:
-    """Yield the name of each config and table, with the first sentence of its comment."""
+    """Yield the name of each config and table, with the first sentence of its leading comment."""
     folder = config_folder()
     for path in sorted(folder.rglob('*.py')):
         name = path.relative_to(folder)

@@ -16,7 +16,7 @@ from mmengine.config import Config
 from mmengine.logging import MMLogger, print_log
 from rich.console import Console
 
-if TYPE_CHECKING:  # imports torch, which the preparation of data does not need
+if TYPE_CHECKING:  # mmengine.runner imports torch, which the preparation of data does not need
     from mmengine.runner import Runner
 
 _PACKAGE = str(Path(__file__).parent) + os.sep
@@ -111,7 +111,10 @@ def wide_console(**settings: Any) -> Console:
 
 
 class _ForTheConsole(logging.Filter):
-    """Pass marked records (:func:`show`), errors, progress, and records of the user's code."""
+    """Pass records that :func:`show` or :func:`warn` has marked, errors, and progress.
+
+    Records of the user's code pass, too, and so do warnings of this package.
+    """
 
     def filter(self, record: logging.LogRecord) -> bool:
         marked = getattr(record, 'console', None)
@@ -132,7 +135,7 @@ class _ForTheConsole(logging.Filter):
 
 
 class _Line(logging.Formatter):
-    """Format a record as its text, with the time in lines about the progress of a run."""
+    """Format a record as its text; lines about the progress of a run begin with the time."""
 
     def format(self, record: logging.LogRecord) -> str:
         text = record.getMessage()

@@ -11,7 +11,7 @@ _ORIGINALS = {
     'onedl-mmengine': ('mmengine', 'mmengine-lite'),
     'onedl-mmsegmentation': ('mmsegmentation',),
 }
-# Distributions of OpenCV, each of which satisfies the requirement.
+# Builds of OpenCV; any of them satisfies the requirement.
 _BUILDS = {
     'opencv-python': (
         'opencv-python',
@@ -26,7 +26,8 @@ def check_dependencies() -> None:
     """Raise ``ImportError``, with the command that fixes it, if the environment is broken.
 
     Version bounds are read from the metadata of the installed package, so that they are written
-    only in ``pyproject.toml``. If the package is not installed, only clashes are checked.
+    only in ``pyproject.toml``. If the package is not installed, no version is checked, and only
+    distributions that overwrite each other are refused.
     """
     try:
         declared = requires('depthda') or []
@@ -62,7 +63,7 @@ def _fault(requirement: Requirement) -> str | None:
 
 
 def installed_version(name: str) -> str | None:
-    """Return the version of a distribution or of another build of it, or None."""
+    """Return the version of a distribution, or of another build of it; None without any."""
     found = (_installed(build) for build in _BUILDS.get(name, (name,)))
     return next(filter(None, found), None)
 

@@ -13,7 +13,10 @@ class UserError(ValueError):
 
 
 def interrupt_in(error: BaseException | None) -> KeyboardInterrupt | None:
-    """Return the interrupt behind an error; some libraries catch it and raise another error."""
+    """Return the interrupt that led to an error, or None.
+
+    Some libraries catch an interrupt and raise another error.
+    """
     while error is not None and not isinstance(error, KeyboardInterrupt):
         error = error.__context__
     return error

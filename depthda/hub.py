@@ -58,7 +58,7 @@ def explained(weights: str, option: str = 'weights=') -> Iterator[None]:
 
 
 def _is_pointer(path: Path) -> bool:
-    # A pointer has three short lines.
+    # A pointer of git-lfs has three short lines.
     if not path.is_file() or path.stat().st_size > 1024:
         return False
     return path.read_bytes().startswith(b'version https://git-lfs')
@@ -70,14 +70,14 @@ def fetch_model(weights: str) -> Path:
 
     with explained(weights):
         folder = Path(snapshot_download(weights, allow_patterns=['*.json', '*.safetensors']))
-        if not any(folder.glob('*.safetensors')):  # as in older repositories
+        if not any(folder.glob('*.safetensors')):  # older repositories have only .bin
             snapshot_download(weights, allow_patterns=['*.json', '*.bin'])
     return folder
 
 
 @contextmanager
 def quiet_transformers() -> Iterator[None]:
-    """Silence the reports and progress bars of ``transformers``, because callers report faults."""
+    """Silence reports and progress bars of ``transformers``; callers report faults themselves."""
     verbosity = transformers_logging.get_verbosity()
     progress_bar = transformers_logging.is_progress_bar_enabled()
     transformers_logging.set_verbosity(logging.ERROR)
@@ -91,7 +91,7 @@ def quiet_transformers() -> Iterator[None]:
 
 
 def fingerprint(model: nn.Module) -> bytes:
-    """Return the SHA-256 of all weights, which does not depend on their file or folder."""
+    """Return the SHA-256 of all weights, whichever file or folder they were read from."""
     digest = hashlib.sha256()
     for name, value in sorted(model.state_dict().items()):
         digest.update(name.encode())

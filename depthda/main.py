@@ -71,8 +71,8 @@ def run_console() -> None:
 def _exit(status: int) -> None:
     """End the process; if it is one of several, skip the shutdown of the interpreter.
 
-    In 2 of 24 runs of two processes, one of them ended in the shutdown with SIGABRT ("terminate
-    called without an active exception") although its work was done.
+    In 2 of 24 runs with two processes, one process had done its work, but ended with SIGABRT during
+    the shutdown ("terminate called without an active exception").
     """
     dist = sys.modules.get('torch.distributed')
     if dist is None or not dist.is_available() or not dist.is_initialized():

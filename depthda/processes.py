@@ -82,7 +82,7 @@ _TIMEOUT = datetime.timedelta(days=7)
 
 @dataclass(frozen=True)
 class Shard:
-    """The share of one process: every ``size``-th item, starting at ``rank``."""
+    """The share of the items of one process: every ``size``-th item, starting at ``rank``."""
 
     rank: int = 0
     size: int = 1
@@ -105,13 +105,16 @@ class Shard:
 
 @contextmanager
 def joined(launcher: str) -> Iterator[Shard]:
-    """Join the processes of ``torchrun`` (``launcher='pytorch'``), each with its own GPU."""
+    """Join the processes of ``torchrun`` (``launcher='pytorch'``), each with its own GPU.
+
+    Yield the :class:`Shard` of this process.
+    """
     if launcher == 'none':
         yield Shard()
         return
     if torch.cuda.is_available():
         torch.cuda.set_device(int(os.environ['LOCAL_RANK']) % torch.cuda.device_count())
-    # The group is only used for barriers, so gloo is enough even on GPUs.
+    # The group is used for barriers only, so gloo is sufficient even on GPUs.
     dist.init_process_group('gloo', timeout=_TIMEOUT)
     try:
         yield Shard(dist.get_rank(), dist.get_world_size())

@@ -27,7 +27,7 @@ _LOG_EVERY_S = 30.0
 class _Pace(ProgressColumn):
     """A column with the mean number of items per second, and the remaining time at that pace.
 
-    The estimate of rich would be misleading if items are finished in batches.
+    The estimate that rich makes is misleading if items are finished in batches.
     """
 
     def render(self, task: Task) -> str:
@@ -63,10 +63,10 @@ def tracked(what: str, items: Collection) -> Iterable:
 
 @contextmanager
 def show_progress(what: str, total: int) -> Iterator[Callable[[int], None]]:
-    """Yield a function to call with the number of finished items, of ``total``.
+    """Yield a function that takes the number of finished items and shows it with ``total``.
 
-    On a terminal it draws a bar; otherwise it logs a line every 30 s. It shows nothing for few
-    items, or in processes other than the first.
+    On a terminal the function draws a bar; otherwise it logs a line every 30 s. It shows nothing
+    for at most ``FEW`` items, or in processes other than the first.
     """
     if total <= FEW or not is_main_process():
         yield lambda done: None

@@ -9,7 +9,7 @@ from depthda.dependencies import installed_version
 from depthda.io.files import read_json
 from depthda.version import __version__
 
-if TYPE_CHECKING:  # imports torch, which the preparation of data does not need
+if TYPE_CHECKING:  # mmengine.runner imports torch, which the preparation of data does not need
     from mmengine.runner import Runner
 
 # File in a translated dataset that records its source and its model.
@@ -31,7 +31,7 @@ def describe_dataset(dataset: Any) -> dict[str, Any]:
     known = ('data_root', 'data_prefix', 'domains', 'splits', 'domain', 'split', 'holdout')
     values = {key: getattr(dataset, key, None) for key in known}
     described = {key: value for key, value in values.items() if value is not None}
-    # A transform may give images the style of others.
+    # A transform may give images the style of the images in other folders.
     steps = getattr(getattr(dataset, 'pipeline', None), 'transforms', ())
     if folders := [step.folder for step in steps if getattr(step, 'takes_style', False)]:
         described['styled_after'] = folders
@@ -68,7 +68,7 @@ def narrowed(described: dict[str, Any], group: str) -> dict[str, Any]:
 
 
 def samples_per_iteration(runner: 'Runner') -> int | None:
-    """Return the number of samples in one iteration of all processes, or None if it varies."""
+    """Return the number of samples per iteration over all processes, or None if it varies."""
     from mmengine.dist import get_world_size
 
     size = runner.train_dataloader.batch_size

@@ -27,7 +27,7 @@ def derive_seed(*parts: int | str) -> int:
 class SampleKey(int):
     """A dataset index with the seed of its sample.
 
-    It works like an ``int`` everywhere, also when it is sent to worker processes.
+    It works like an ``int``, and keeps its seed when it is sent to worker processes.
     """
 
     seed: int

@@ -30,7 +30,7 @@ def prepare() -> None:
 
 
 class _Watch:
-    """An import hook that passes the execution of modules in ``_AROUND`` to their function."""
+    """An import hook that executes each module in ``_AROUND`` through the function given there."""
 
     @classmethod
     def find_spec(cls, name: str, path=None, target=None) -> ModuleSpec | None:
@@ -53,7 +53,7 @@ def _register_on_first_use(load: Load) -> None:
 
     for registry in vars(sys.modules['mmseg.registry']).values():
         while isinstance(registry, Registry):
-            # It comes before mmseg's own locations, which it imports without their messages.
+            # depthda.register comes first: it imports mmseg's locations without their messages.
             registry._locations = ['depthda.register', *registry._locations]
             registry._imported = False
             registry = registry.parent

@@ -29,7 +29,7 @@ def worker_pool(
     try:
         yield pool
     finally:
-        # After an error in one item, drop those that have not started.
+        # After an error in one item, drop the items that have not started.
         pool.shutdown(cancel_futures=True)
 
 

@@ -1,4 +1,4 @@
-"""The one check between a checkpoint and a model: all of it fits, or a part does by request."""
+"""Check that a checkpoint fits a model completely or, if the config asks for it, in part."""
 
 from collections import Counter, OrderedDict
 from collections.abc import Mapping
@@ -67,22 +67,23 @@ def match_weights(model: nn.Module, checkpoint: Mapping) -> Fit:
 def complete_weights(
     model: nn.Module, checkpoint: Mapping, advice: str, name: str = 'the checkpoint'
 ) -> dict[str, Tensor]:
-    """Return the weights that fill ``model`` exactly, under its names, or explain why none do.
+    """Return the weights of a checkpoint under the names of ``model``, if they fill it exactly.
 
-    The model is not changed. The error message names the checkpoint and ends with ``advice``.
+    Otherwise raise a ``UserError`` that names the checkpoint by ``name``, says what does not fit,
+    and ends with ``advice``. The model is not changed.
     """
     fit = match_weights(model, checkpoint)
     if fault := fit.fault():
         raise UserError(f'{name} does not fit the model of this config: weights {fault}; {advice}.')
     _log_layouts(fit)
-    # With the versions of its modules, which some modules read while they load.
+    # Keep the versions of the model's modules, which some modules read while they load.
     weights = OrderedDict(fit.fitting)
     weights._metadata = getattr(checkpoint.get('state_dict', checkpoint), '_metadata', {})
     return weights
 
 
 def load_complete(model: nn.Module, path: str | Path, advice: str) -> None:
-    """Fill ``model`` exactly from a checkpoint file, or explain why that is not possible."""
+    """Fill ``model`` exactly from a checkpoint file, or raise an error that says what differs."""
     checkpoint = load_checkpoint_file(path, map_location='cpu')
     model.load_state_dict(complete_weights(model, checkpoint, advice, str(path)))
 
@@ -90,9 +91,9 @@ def load_complete(model: nn.Module, path: str | Path, advice: str) -> None:
 class FilledCompletely:
     """A mix-in for models that mmengine must fill completely or not at all.
 
-    mmengine's loader only logs what does not fit and leaves those weights random; it is behind
-    mmseg's ``init_model``. torch's ``load_state_dict`` reports every mismatch itself, unless the
-    caller asks it not to (``strict=False``), and is left alone.
+    mmengine's loader, which mmseg's ``init_model`` uses, only logs what does not fit and leaves
+    those weights random. torch's ``load_state_dict`` is not changed, because it reports every
+    mismatch itself, unless the caller passes ``strict=False``.
     """
 
     _torch_is_loading = False
@@ -116,10 +117,10 @@ class FilledCompletely:
 
 
 def partial_weights(model: nn.Module, checkpoint: Mapping, name: str) -> tuple[dict, dict]:
-    """Return the weights of ``model`` after those that fit are replaced, and what was skipped.
+    """Return the weights of ``model`` with those of the checkpoint that fit, and a record.
 
-    Both are listed in the log; the second is a summary in plain built-ins for the run's record. The
-    model is not changed. A checkpoint of which almost nothing fits is refused.
+    The record says in plain built-ins how many tensors were loaded, and which were skipped. The log
+    lists them, too. The model is not changed. A checkpoint of which almost nothing fits is refused.
     """
     fit, own = match_weights(model, checkpoint), model.state_dict()
     encoder = [key for key in own if key.startswith('backbone.')] or list(own)
@@ -147,7 +148,7 @@ def partial_weights(model: nn.Module, checkpoint: Mapping, name: str) -> tuple[d
 
 
 def check_finite(weights: Mapping[str, Tensor], name: str) -> None:
-    """Refuse weights with NaN or infinity, of which every prediction would be a constant map."""
+    """Refuse weights with NaN or infinity, with which every prediction would be a constant map."""
     for key, value in weights.items():
         if not torch.isfinite(value).all():
             raise UserError(

@@ -20,8 +20,8 @@ _BLOCK = rf'{_STAGE}layers.\3.'
 _CONTRAST = r'^decode_head\.contrast_losses\.(\d)\.'
 _MIX = re.compile(rf'{_CONTRAST}fusion_weight_logit$')
 
-# (layout, pattern, replacement), applied in this order. They translate every layout to one common
-# name, so two names of a tensor become the same, no matter which of them the model uses.
+# Rules (layout, pattern, replacement), applied in this order. They translate the names of all
+# layouts to common names. So all names of one tensor become equal, whichever the model uses.
 _RULES = [
     (RELEASE, r'^backbone2\.', 'backbone.depth.'),
     (RELEASE, r'^neck\.down_channel\.', 'neck.gates.'),
@@ -57,11 +57,12 @@ _RULES = [
 def translate_keys(
     weights: Mapping[str, Tensor], known: Collection[str]
 ) -> tuple[dict[str, Tensor], list[str]]:
-    """Give the tensors of a checkpoint the names that a model has for them; list their layouts.
+    """Return the tensors of a checkpoint under the names of a model, and the layouts found.
 
-    A key that the model knows keeps its name, and so does a key that no layout explains. The
-    ``module.`` of a distributed run is left out. Values stay as they are, except for the mixing
-    weights of the contrast: the release has one tensor per scale, which become a single one here.
+    ``known`` are the model's names. A key among them keeps its name, and so does a key that no
+    layout explains. The prefix ``module.`` of a distributed run is removed. Values stay as they
+    are, except for the mixing weights of the contrast: the released code has one tensor for each
+    scale, and these are stacked here.
     """
     weights = {key.removeprefix('module.'): value for key, value in weights.items()}
     adapted = [any(key.startswith(_ADAPTED) for key in keys) for keys in (weights, known)]

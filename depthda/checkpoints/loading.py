@@ -1,4 +1,4 @@
-"""Read checkpoints as data: one loader, only tensors and built-ins, only complete files."""
+"""Read checkpoints as data: one loader accepts only whole files of tensors and built-ins."""
 
 import errno
 import re
@@ -47,12 +47,14 @@ def load_checkpoint_file(
     """Read a checkpoint without ever executing code that is in it.
 
     The arguments are those of the mmengine function that this one replaces (see :func:`install`),
-    but ``weights_only`` cannot be switched off. With ``mmap`` weights are only read when used.
+    but ``weights_only`` cannot be switched off. With ``mmap``, weights are read only when they are
+    used.
     """
     if isinstance(file, (str, Path)):
         with open(file, 'rb') as stream:
             start = stream.read(2)
-        # A zip, a pickle (torch before 1.6), or an empty file (cut off).
+        # A checkpoint is a zip, or a pickle (torch before 1.6). An empty file was cut off, which is
+        # reported below.
         if not (start in (b'PK', b'') or start.startswith(b'\x80')):
             raise UserError(f'{file} is not a checkpoint: give a .pth file that a training wrote.')
     try:
@@ -61,7 +63,7 @@ def load_checkpoint_file(
         with torch.serialization.safe_globals(_INERT):
             return torch.load(file, map_location=map_location, mmap=mmap, weights_only=True)
     except UnpicklingError as error:
-        # torch's message without its advice to disable the check.
+        # torch's own message would advise to disable the check.
         found = re.search(r'GLOBAL ([\w.]+)', str(error))
         raise UserError(
             f'{_name(file)} holds more than tensors and plain values'
@@ -69,7 +71,7 @@ def load_checkpoint_file(
             "trust its source, save it again as {'state_dict': ...} with tensors only."
         ) from error
     except (EOFError, OSError, RuntimeError) as error:
-        # torch cannot map some files that lack their end, and calls that an invalid argument.
+        # torch cannot map some files that lack their end, and reports an invalid argument.
         cut_off = isinstance(error, EOFError) or getattr(error, 'errno', None) == errno.EINVAL
         if 'PytorchStreamReader' not in str(error) and not cut_off:
             raise
@@ -93,11 +95,12 @@ class AtomicLocalBackend(LocalBackend):
 def install() -> None:
     """Make every checkpoint that mmengine or mmseg opens or writes go through this module.
 
-    mmengine reads checkpoints in two places: from files, where it falls back to unsafe unpickling
-    by itself, and from downloads, where torch's default is unsafe. Both are replaced here, which
-    covers ``Runner``, ``init_model`` and backbones with a ``Pretrained`` initialisation.
+    mmengine reads checkpoints with two functions. The one for files falls back to unsafe
+    unpickling, and the one for downloads uses torch's default, which is unsafe. Both are replaced
+    here, which covers ``Runner``, ``init_model`` and backbones with a ``Pretrained``
+    initialisation.
     """
-    # Not above: :mod:`depthda.startup` calls this as soon as that module has been imported.
+    # Imported only here, because depthda.startup calls this function after that import.
     import mmengine.runner.checkpoint as mmengine_checkpoint
 
     mmengine_checkpoint._safe_torch_load = load_checkpoint_file
@@ -106,10 +109,13 @@ def install() -> None:
 
 
 def _download(url: str, *args, **kwargs) -> dict:
-    """Load a download, or its copy in torch's cache, as data; offline, advise where to put it."""
+    """Load a download, or its copy in torch's cache, as data.
+
+    Without a network, the error message says where to put the file.
+    """
     try:
         return torch.hub.load_state_dict_from_url(url, *args, weights_only=True, **kwargs)
-    except OSError as error:  # urllib's errors among them
+    except OSError as error:  # includes the errors of urllib
         cache = Path(torch.hub.get_dir()) / 'checkpoints'
         reason = getattr(error, 'reason', None) or error
         raise UserError(
@@ -155,9 +161,9 @@ def latest_checkpoint(work_dir: str | Path, without: str | Path | None = None) -
 
     ``without`` names a file that is treated as missing.
 
-    mmengine records the name in ``last_checkpoint``. A kill at the wrong moment leaves there the
-    name of a file that is gone; then the newest file counts, not the one with the highest number,
-    which an earlier and longer run in the same folder may have left.
+    mmengine records the name in ``last_checkpoint``. If a run is killed at the wrong moment, the
+    file of that name no longer exists. Then the newest file counts. The file with the highest
+    number may come from an earlier and longer run in the same folder.
     """
     work_dir = Path(work_dir)
     record = work_dir / 'last_checkpoint'
@@ -175,7 +181,7 @@ def latest_checkpoint(work_dir: str | Path, without: str | Path | None = None) -
 
 
 def check_is_checkpoint(path: str | Path) -> None:
-    """Raise a ``UserError`` that lists the checkpoints nearby, if ``path`` is not a file."""
+    """Raise a ``UserError`` that lists checkpoints of the folder, if ``path`` is not a file."""
     if '://' in str(path) or Path(path).is_file():
         return
     path = Path(path)

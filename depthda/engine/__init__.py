@@ -1,1 +1,1 @@
-"""How runs are driven: sampling, seeds, optimisers, checkpoints, the command line's work."""
+"""Train and test configs: checks, samplers, seeds, optimisers, hooks, results."""

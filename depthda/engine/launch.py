@@ -57,7 +57,7 @@ def train(
 ) -> Runner | None:
     """Train a config; return None if the run to resume is already at its last iteration.
 
-    :func:`depthda.engine.resume.find_start` decides where it starts.
+    :func:`depthda.engine.resume.find_start` decides where the training starts.
     """
     cfg, start = _load(config, work_dir, resume, amp, cfg_options, launcher)
     if start.finished:
@@ -65,7 +65,7 @@ def train(
         return None
     lock = nullcontext()
     if is_first_process(launcher):
-        # Another lock than that of a table's worker, which trains in the folder it has locked.
+        # The lock has a name of its own, because a table's worker has already locked the folder.
         advice = 'wait until it ends, or give this training a --work-dir of its own'
         lock = own_folder(Path(cfg.work_dir), '.training.lock', advice)
     with lock:
@@ -88,7 +88,7 @@ def check_training(*args: Any, **options: Any) -> list[str]:
 def _load(
     config, work_dir=None, resume=False, amp=False, cfg_options=None, launcher='none'
 ) -> tuple[Config, Start]:
-    """Return the config of a run and its start; the arguments are those of :func:`train`."""
+    """Return the config of a run and its ``Start``; the arguments are those of :func:`train`."""
     cfg = load_config(config, cfg_options)
     prepare(cfg, config, work_dir, launcher)
     if amp:
@@ -103,7 +103,7 @@ def _train(cfg: Config, start: Start, check: StartCheck) -> Runner:
     with quiet_console(), check.watch(cfg), logged_errors():
         runner = _build_runner(cfg, start)
         runner.register_hook(check)
-        if not check.only:  # a check alone writes to a temporary folder
+        if not check.only:  # the summary would name a check's temporary folder
             runner.register_hook(SummaryHook(start, check.notes))
         model = unwrapped(runner.model)
         add_needed_hooks(runner, model)
@@ -116,9 +116,9 @@ def _train(cfg: Config, start: Start, check: StartCheck) -> Runner:
 
 
 def add_needed_hooks(runner: Runner, model: nn.Module) -> None:
-    """Register hooks that a training needs whether or not its config lists them.
+    """Register the hooks that a training needs, unless its config already lists them.
 
-    ``model`` is without its wrapper.
+    ``model`` is the runner's model without a distributed wrapper.
     """
     pseudo = getattr(model, 'pseudo', None)
     needed = {
@@ -200,7 +200,7 @@ def _check_test(cfg: Config, config: str | Path, checkpoint: str) -> list[str]:
 
 
 def _is_of_a_training(cfg: Config) -> bool:
-    """Whether the work dir holds the config and checkpoints of a training."""
+    """Return whether the work dir holds the config and checkpoints of a training."""
     dumped = Path(cfg.work_dir, Path(cfg.filename).name).is_file()
     return dumped and latest_checkpoint(cfg.work_dir) is not None
 
@@ -223,7 +223,7 @@ def _build_runner(cfg: Config, start: Start, dump: bool = True) -> Runner:
         runner = kind.from_cfg(cfg)
         _last_name = runner.timestamp
     except Exception:
-        # A failed run has taken a name as well, which the next must not take: re-raised below.
+        # A failed run has used a name, too, and the next run must not use the same.
         _last_name = time.strftime('%Y%m%d_%H%M%S')
         raise
     _drop_unused_logits(runner, cfg)
@@ -245,8 +245,8 @@ def _drop_unused_logits(runner: Runner, cfg: Config) -> None:
 def _await_a_new_name() -> None:
     """Wait for the next second if the last run of this process began in the current one.
 
-    mmengine names a run by the second, and gives a run with a known name the log and the records
-    of the earlier one.
+    mmengine names a run by its time in seconds. A run with the name of an earlier one would get
+    the log and the records of that run.
     """
     while time.strftime('%Y%m%d_%H%M%S') == _last_name:
         time.sleep(0.05)

@@ -47,7 +47,10 @@ def apply_overrides(cfg: Config, options: dict[str, Any]) -> None:
 
 
 def describe_uses(uses: list[str], verb: str) -> str:
-    """Return what to change instead of a name whose value was copied to the keys ``uses``."""
+    """Return the end of a message about a name whose value was copied to the keys ``uses``.
+
+    It says which of these keys to change instead.
+    """
     if not uses:
         return f'; {verb} the key that uses it'
     uses = sorted(uses, key=lambda path: path.count('.'))  # parents before their children
@@ -78,7 +81,7 @@ def _lookup(cfg: Config, parts: list[str]) -> Any:
 
 
 def _nearest(cfg: Config, node: Any, parts: list[str], depth: int) -> str | None:
-    """Return a similar sibling; else a key with the same last name; else the most similar key."""
+    """Suggest a key: a similar sibling, the same last name elsewhere, or any similar key."""
     siblings = list(node) if isinstance(node, (dict, Config)) else []
     if near := difflib.get_close_matches(parts[depth], siblings, n=1, cutoff=0.75):
         return '.'.join([*parts[:depth], *near])
@@ -104,7 +107,7 @@ def _assign(node: Any, parts: list[str], value: Any) -> Any:
 
 
 def _converted(key: str, old: Any, new: Any) -> Any:
-    """Convert ``new`` to a type that the command line cannot spell: a tuple, or ``1e3`` as int."""
+    """Convert ``new`` to a type that the command line cannot express: tuple, or ``1e3`` as int."""
     if isinstance(new, str) and isinstance(old, (int, float, list, tuple, dict)):
         raise UserError(
             f"'{key}' has type {type(old).__name__} in the config (now {old!r}), so it cannot be "
@@ -138,10 +141,10 @@ def read_dicts(cfg: Config, section: str) -> Iterator[tuple[str, dict]]:
 
 
 def segmentor_config(model: dict[str, Any]) -> dict[str, Any]:
-    """Return the part of the config of a model that predicts, without what adapts it."""
+    """Return the config of the segmentor, without the parts of a model that only adapt it."""
     return model['segmentor'] if model.get('type') == 'DomainAdaptation' else model
 
 
 def as_list(value: Any) -> list[Any]:
-    """Return the items of a part of a config that may be a list, a single item or nothing."""
+    """Return a config value as a list; the value may be a list, a single item or None."""
     return list(value) if isinstance(value, (list, tuple)) else [value] if value else []

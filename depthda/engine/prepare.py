@@ -1,4 +1,4 @@
-"""Turn a config file into the config of one run, with what command line and machine add."""
+"""Turn a config file into the config of one run, adapted to the command line and the machine."""
 
 import re
 from difflib import get_close_matches
@@ -50,7 +50,7 @@ def load_config(path: str | Path, options: dict[str, Any] | None = None) -> Conf
 
 
 def load_test_config(path: str | Path, options: dict[str, Any] | None = None) -> Config:
-    """Read the config of a test: of a model that adapts, the checkpoint holds the segmentor too."""
+    """Read the config of a test; of a model that adapts to target images, keep the segmentor."""
     cfg = load_config(path, options)
     cfg.model = segmentor_config(cfg.model)
     return cfg
@@ -72,16 +72,16 @@ def prepare(cfg: Config, config: str | Path, work_dir: str | None, launcher: str
         # Each part has its own update, so its gradients are exchanged separately.
         cfg.setdefault('model_wrapper_cfg', dict(type='MMSeparateDistributedDataParallel'))
     elif launcher != 'none' and separate and cfg.model.get('warm_up'):
-        # Critics have no loss in the warm-up.
+        # Critics have no loss in the warm-up, so their parameters are unused there.
         cfg.setdefault('find_unused_parameters', True)
     if torch.cuda.is_available():
         return
-    # Pinned memory speeds up copies to a GPU; without one torch warns about it.
+    # Pinned memory speeds up copies to a GPU; without a GPU, torch warns about it.
     for name in _LOADERS:
         if cfg.get(name):
             cfg[name].pin_memory = False
     if launcher == 'pytorch':
-        # mmengine's launcher has no support for several processes that train on CPUs.
+        # mmengine cannot start a training with several processes on CPUs.
         start_processes(launcher)
         cfg.setdefault('model_wrapper_cfg', dict(type='MMDistributedDataParallel'))
         cfg.model_wrapper_cfg.device_ids = None
@@ -94,7 +94,7 @@ def _keep_config(config: Path, work_dir: Path) -> None:
     written = work_dir / config.name
     if not (written.is_file() and written.samefile(current_path(config))):
         return
-    # A config that a run wrote has neither, and may be run again where it lies.
+    # A config that a run wrote has no comment and no base, and may be run again in its folder.
     if re.search(r'^\s*#|^_base_\b', written.read_text(encoding='utf-8'), re.MULTILINE):
         raise UserError(
             f'--work-dir {work_dir} is the folder of {config}, which the complete config of the '
@@ -105,7 +105,7 @@ def _keep_config(config: Path, work_dir: Path) -> None:
 def use_amp(cfg: Config) -> None:
     """Train in mixed precision."""
     wrapper = cfg.optim_wrapper
-    # Parts without a type have the common type.
+    # Parts without a type get the type of optim_wrapper.
     parts = [part for part in wrapper.values() if isinstance(part, dict) and 'optimizer' in part]
     for part in (wrapper, *(part for part in parts if 'type' in part)):
         kind = part.get('type', 'OptimWrapper')
@@ -119,7 +119,7 @@ def use_amp(cfg: Config) -> None:
 
 
 def use_tta(cfg: Config) -> None:
-    """Test through the transforms of ``tta_pipeline``."""
+    """Test with the average of the predictions for the transforms in ``tta_pipeline``."""
     for key, base in (('tta_model', 'default_runtime.py'), ('tta_pipeline', 'datasets/')):
         if cfg.get(key) is None:
             raise UserError(

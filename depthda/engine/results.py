@@ -30,13 +30,13 @@ def describe_test(
 ) -> dict[str, Any]:
     """Return the content of ``metrics.json``: the scores and everything they depend on.
 
-    ``about`` describes what was tested, on which dataset.
+    ``about`` describes what was tested and on which dataset.
     """
     return {
         'config': str(config),
         'cfg_options': cfg_options or {},
         **about,
-        # mmseg's own metric returns numbers of numpy, which JSON does not take.
+        # mmseg's own metric returns NumPy scalars, which JSON cannot hold.
         'scores': {
             name: value.item() if isinstance(value, np.generic) else value
             for name, value in scores.items()
@@ -86,8 +86,8 @@ def foresee_zip(
 ) -> Callable[[], None]:
     """Refuse a submission that would be incomplete; return the function that packs it.
 
-    Both domains form the track ``seg``. A dataset without any test image of LoveDA is refused,
-    unless ``against`` names its images.
+    A test on both domains is for the track ``seg``. A dataset without any test image of LoveDA is
+    refused, unless ``against`` is the folder of its images.
     """
     names, official = _file_names(dataset), official_names('Rural') | official_names('Urban')
     if against is None and official.isdisjoint(names):
@@ -110,7 +110,7 @@ def foresee_zip(
 
 
 def other_maps(out: str | None, dataset: Any) -> Iterator[str]:
-    """Yield a warning if the folder of the maps holds maps of other images."""
+    """Yield a warning if the folder ``out`` holds maps of images that the test does not predict."""
     found = {path.name for path in Path(out).glob('*.png')} if out else set()
     if found and (others := sorted(found - set(_file_names(dataset)))):
         yield (

@@ -14,13 +14,13 @@ from depthda.checkpoints import loading
 from depthda.errors import UserError, many
 from depthda.provenance import samples_per_iteration
 
-# What the checkpoint's run had, what this run has, and what to resume with.
+# Three texts of a message: what the checkpoint's run had, what this run has, how to resume.
 Change = tuple[str, str, str]
 
 
 @dataclass(frozen=True)
 class Start:
-    """What a run begins with."""
+    """The checkpoint that a run starts from, and how the run uses it."""
 
     checkpoint: str | None = None  # file to start from; None for the model's own initialisation
     resumed: bool = False  # whether the checkpoint's optimiser and iteration are taken, too
@@ -29,12 +29,13 @@ class Start:
 
 
 def find_start(cfg: Config, resume: bool) -> Start:
-    """Decide from ``--resume``, the config's ``resume`` and ``load_from``, and the work dir.
+    """Decide where a run starts.
 
-    - ``--resume``: the last checkpoint of the work dir; without one, as without ``--resume``.
-    - ``resume=True`` in the config: the file that ``load_from`` names, as in mmengine; without
-      one, the last checkpoint of the work dir.
-    - otherwise the weights of ``load_from``, if it is given.
+    - With ``--resume``, it continues from the last checkpoint of the work dir. If there is none, it
+      starts as without ``--resume``.
+    - With ``resume=True`` in the config, it continues from the file that ``load_from`` names, as in
+      mmengine. Without ``load_from``, it continues from the last checkpoint of the work dir.
+    - Otherwise it starts from the weights of ``load_from``, if that is given.
     """
     given, own = cfg.get('load_from'), loading.latest_checkpoint(cfg.work_dir)
     if given is not None:
@@ -98,10 +99,10 @@ def _resumed(cfg: Config, path: str) -> Start:
 
 
 def check_resumed(runner: Runner, checkpoint: dict) -> None:
-    """Refuse an optimiser, a schedule or a batch other than the checkpoint's.
+    """Refuse to resume with an optimiser, a schedule or a batch size unlike the checkpoint's.
 
-    mmengine takes the first two from the checkpoint, so another value in the config would do
-    nothing. Another batch size would change what a learning rate and an iteration mean.
+    mmengine takes optimiser and schedule from the checkpoint, so other values in the config would
+    have no effect. Another batch size would change what a learning rate and an iteration mean.
     """
     path, searches = runner._load_from, (_batch_changes, _scheduler_changes, _optimiser_changes)
     changes = (change for search in searches for change in search(runner, checkpoint))
@@ -115,7 +116,7 @@ def check_resumed(runner: Runner, checkpoint: dict) -> None:
 
 
 def _batch_changes(runner: Runner, checkpoint: dict) -> Iterator[Change]:
-    """Find another number of samples per iteration, over all processes."""
+    """Find a changed number of samples per iteration over all processes."""
     new, old = samples_per_iteration(runner), checkpoint['meta'].get('samples_per_iteration')
     if None in (new, old) or new == old:
         return
@@ -132,7 +133,7 @@ def _batch_changes(runner: Runner, checkpoint: dict) -> Iterator[Change]:
 def _scheduler_changes(runner: Runner, checkpoint: dict) -> Iterator[Change]:
     """Find schedulers that have been added, removed or replaced, or that have other settings."""
     both = (runner.param_schedulers or [], checkpoint.get('param_schedulers') or [])
-    # By the name of their optimiser, '' if there is only one.
+    # Schedulers by the name of their optimiser, which is '' if there is only one.
     now, saved = (part if isinstance(part, dict) else {'': part} if part else {} for part in both)
     for name in dict.fromkeys((*saved, *now)):
         new, old = now.get(name, []), saved.get(name, [])
@@ -145,7 +146,7 @@ def _scheduler_changes(runner: Runner, checkpoint: dict) -> Iterator[Change]:
             cfg, path = cfg.get(name), key
         for number, (scheduler, before) in enumerate(zip(new, old, strict=False)):
             state = scheduler.state_dict()
-            # The type is not saved, but every type has other settings.
+            # The type is not saved, but each type has its own set of keys.
             if state.keys() != before.keys():
                 kind = type(scheduler).__name__
                 yield f'another scheduler in {key}.{number}', kind, f'the {key} of that run'
@@ -163,7 +164,8 @@ def _optimiser_changes(runner: Runner, checkpoint: dict) -> Iterator[Change]:
     now, saved, cfg = runner.optim_wrapper, checkpoint['optimizer'], runner.cfg.optim_wrapper
     if not isinstance(now, OptimWrapperDict):
         now, saved, cfg = {'': now}, {'': saved}, {'': cfg}
-    # Without a scheduler, the rate that a hook has changed is not recorded as the initial one.
+    # Without a scheduler, no initial rate is saved, so a rate that a hook has lowered would look
+    # like a changed setting.
     free = runner.cfg.get('custom_hooks') and not runner.cfg.get('param_scheduler')
     for name, part in now.items():
         key = f'optim_wrapper.{name}.optimizer' if name else 'optim_wrapper.optimizer'
@@ -175,7 +177,7 @@ def _optimiser_changes(runner: Runner, checkpoint: dict) -> Iterator[Change]:
                 for group, old in zip(groups, before, strict=False)
             ]
             changed = [pair for pair in pairs if not _same(*pair)]
-            # Prefer a group whose value is not a multiple of the config's.
+            # Report a group that has the config's value itself, rather than a multiple of it.
             changed.sort(key=lambda pair: not _same(pair[0], given[option]))
             yield from (_setting(f'{key}.{option}', *pair) for pair in changed[:1])
 

@@ -18,7 +18,7 @@ from depthda.errors import UserError, interrupt_in
 
 
 class BegunHook(Hook):
-    """Record whether the first iteration is done, as ``begun``."""
+    """Record in ``begun`` whether the first iteration is done."""
 
     begun = False
 
@@ -46,7 +46,7 @@ def left_as_it_was(cfg: Config, run: BegunHook) -> Iterator[None]:
             for path in {folder / name for name in names} & set(folder.glob('*')) - before:
                 shutil.rmtree(path) if path.is_dir() else path.unlink()
             if text is not None:
-                # The config of the run that was there before.
+                # Restore the config of the run that was in the folder before.
                 dump.write_bytes(text)
             for path in made:
                 if path.is_dir() and not any(path.iterdir()):
@@ -63,10 +63,10 @@ def last_good_checkpoint(runner) -> str | None:
 
 @contextmanager
 def logged_end(runner) -> Iterator[None]:
-    """Log why a training ends early; add to an interrupt what ``--resume`` would do."""
+    """Log an interrupt of a training, and add to its message what ``--resume`` would do."""
     try:
         yield
-    except BaseException as error:  # an interrupt may be hidden in any error; others are raised
+    except BaseException as error:  # a library may hide an interrupt in another error
         interrupt = interrupt_in(error)
         if interrupt is None:
             raise
@@ -77,13 +77,13 @@ def logged_end(runner) -> Iterator[None]:
 
 @contextmanager
 def lost_files(work_dir: str, run: BegunHook) -> Iterator[None]:
-    """Report a file or folder that disappears under a run that has begun, in one sentence."""
+    """Report in one sentence that a file or folder was removed after the run had begun."""
     try:
         yield
     except (FileNotFoundError, NotADirectoryError) as error:
         if not run.begun:
             raise  # the checks at the start explain what is wrong
-        # From a worker process, only the message arrives.
+        # An error in a worker process arrives as text only, without a file name.
         found = re.findall(r"\[Errno \d+\] .*: '(.+)'", str(error))
         path = Path(error.filename or (found or [work_dir])[-1])
         if path.exists():
@@ -112,7 +112,7 @@ def logged_errors() -> Iterator[None]:
 
 
 def _log(text: str) -> None:
-    # The command that catches the error prints it.
+    # Not on the console, because the command that catches the error prints it.
     MMLogger.get_current_instance().error(text, extra={'console': False})
 
 

@@ -1,4 +1,4 @@
-"""Make a run a function of its seed: each sample, and each draw on the device."""
+"""Make the samples of a run, and all random numbers on the device, depend on its seed alone."""
 
 from collections.abc import Iterator, Sized
 
@@ -13,12 +13,12 @@ from depthda.randomness import SampleKey, derive_seed
 
 @DATA_SAMPLERS.register_module()
 class RunSampler(Sampler):
-    """An endless stream of samples in which the position alone decides everything.
+    """An endless stream of samples; each depends only on its position and the seed.
 
-    Position ``p`` of the run draws element ``p mod N`` of the permutation of epoch ``p div N``,
-    augmented with the seed of ``(seed, p)``. Rank ``r`` of ``W`` takes the positions
+    Position ``p`` of the run draws element ``p mod N`` of the permutation of epoch ``p div N``. The
+    seed of its augmentation is derived from ``(seed, p)``. Rank ``r`` of ``W`` takes the positions
     ``r, r + W, r + 2W, …``, so one optimiser step sees the same samples however many ranks share
-    its batch. :meth:`skip` jumps to any position without drawing the ones before it.
+    its batch. :meth:`skip` jumps to any position without drawing the samples before it.
 
     Args:
         dataset: The dataset to sample from.
@@ -34,7 +34,7 @@ class RunSampler(Sampler):
         self.start = 0
 
     def skip(self, num_samples: int) -> None:
-        """Start at this rank's sample number ``num_samples``, as mmengine does on resume."""
+        """Start after ``num_samples`` samples of this rank; mmengine calls this on resume."""
         self.start = num_samples
 
     def __iter__(self) -> Iterator[SampleKey]:
@@ -66,7 +66,7 @@ class IterationSeedHook(Hook):
     no random state is saved.
     """
 
-    # Before every other hook, so that none of them draws from an unseeded generator.
+    # Run before every other hook, so that none of them draws from an unseeded generator.
     priority = 'HIGHEST'
 
     def before_train(self, runner) -> None:

@@ -1,4 +1,4 @@
-"""Score index maps that other code has predicted, as a model is scored by its test."""
+"""Score index maps that other code has predicted in the same way as the predictions of a model."""
 
 import time
 from functools import partial
@@ -25,7 +25,7 @@ from depthda.io.headers import read_header
 from depthda.progress import tracked
 from depthda.provenance import describe_dataset
 
-# What is not known of maps that other code made.
+# Entries of metrics.json that are not known for maps that other code made.
 _UNKNOWN = dict.fromkeys(
     ('checkpoint', 'selection', 'trained_on', 'initialised_from', 'tta', 'seed', 'device')
 )
@@ -85,7 +85,7 @@ def score_predictions(
 
 
 class _Samples:
-    """The samples that a metric processes; their maps are checked first, and read on access."""
+    """The samples that a metric processes. All maps are checked first, and read again on access."""
 
     def __init__(self, cfg: Config, dataset: Any, predictions: str | Path) -> None:
         self._infos = [dataset.get_data_info(i) for i in range(len(dataset))]
@@ -105,7 +105,7 @@ class _Samples:
         )
         self._dataset = dataset
         self._load = TRANSFORMS.build(steps['LoadAnnotations'])
-        # The samples of a tested model hold only what the pipeline packs.
+        # As in the test of a model, the samples hold only the keys that the pipeline packs.
         self._kept = {'img_path', *steps.get('PackSegInputs', {}).get('meta_keys', ())}
 
     def __len__(self) -> int:
@@ -140,7 +140,7 @@ def _unlabelled(config: str | Path) -> str:
 
 
 def _dump(cfg: Config) -> str:
-    """Make the folder of this test with the config in it, as mmengine's runner does."""
+    """Make the log folder of this test with the config in it, as mmengine does; return its path."""
     while (folder := Path(cfg.work_dir) / time.strftime('%Y%m%d_%H%M%S')).exists():
         time.sleep(0.05)
     (folder / 'vis_data').mkdir(parents=True)

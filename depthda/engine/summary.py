@@ -24,7 +24,7 @@ class SummaryHook(Hook):
     The list is read just before the first iteration, so a check that runs until then may add to it.
     """
 
-    # After every other hook, so that it shows what they have found and set.
+    # Run after every other hook, to show what the other hooks have found and set.
     priority = 'LOWEST'
 
     def __init__(self, start: Start, notes: list[str]) -> None:
@@ -119,7 +119,7 @@ def _precision(wrapper: OptimWrapper | OptimWrapperDict) -> str:
 
 
 def _origin(runner, start: Start) -> str:
-    """Describe the checkpoint, or the pretrained weights that the config names."""
+    """Describe what a run starts from: a checkpoint, pretrained weights or random weights."""
     if start.resumed:
         return f'{start.checkpoint}, resumed at iteration {runner.iter}'
     if start.checkpoint:

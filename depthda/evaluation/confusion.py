@@ -9,19 +9,19 @@ from torch import Tensor
 
 from depthda.errors import UserError, few
 
-# With more bins than this, the values are not labels (but a float map, or 32-bit identifiers).
-# Counting them would still be right, only wasteful.
+# Values that need more bins than this are not labels, but a float map or 32-bit identifiers.
+# Counting them would be correct, but wasteful.
 _MOST_BINS = 1 << 20
 PRINTED = ('OA', 'Kappa')  # scores with a formula printed in the DepthSeg paper
 
 
 def joint_counts(pred: Tensor, target: Tensor, num_classes: int, ignore_index: int = 255) -> Tensor:
-    """Count (truth, prediction) pairs: int64 ``[C + 1, C]`` on the device of ``pred``.
+    """Count (label, prediction) pairs: int64 ``[C + 1, C]`` on the device of ``pred``.
 
-    Rows are truth, columns are prediction. The last row counts the predictions where the label is
-    ``ignore_index``, which may be any integer. Nothing is masked, because a boolean mask costs more
-    than the counting. Every label value has a bin, so one ``bincount`` yields the matrix, the row
-    of the ignored, and any unexpected value.
+    Rows are labels, columns are predictions. The last row counts the predictions where the label is
+    ``ignore_index``, which may be any integer. Ignored pixels are not removed first, because a
+    boolean mask costs more than the counting. Instead, every label value has its bins, so one
+    ``bincount`` yields the matrix, the row of ignored pixels, and any unexpected value.
     """
     if pred.shape != target.shape:
         raise UserError(
@@ -75,9 +75,9 @@ def _bad_labels(values: list[int], num_classes: int, ignore_index: int) -> UserE
 class Scores:
     """Scores in per cent; None where a score is undefined.
 
-    A class is *absent* when it occurs neither in the truth nor in the prediction: its four scores
+    A class is *absent* when it occurs neither in the labels nor in the predictions: its four scores
     are None, and it does not count in the means. A class that occurs in only one of them is present
-    and scores 0. These are scikit-learn's macro averages with default labels and
+    and scores 0. The means are scikit-learn's macro averages with default labels and
     ``zero_division=0``. (mmseg's ``IoUMetric`` averages IoU in the same way, but leaves a class
     that is never predicted out of mPrecision and mFscore, which rewards not predicting it.)
     """
@@ -98,13 +98,14 @@ class Scores:
 
 
 def scores(matrix: Tensor | np.ndarray) -> Scores:
-    r"""Compute the scores of a confusion matrix ``[C, C]`` (rows truth, columns prediction).
+    r"""Compute the scores of a confusion matrix ``[C, C]`` (rows are labels, columns predictions).
 
-    With :math:`n` pixels, truth :math:`t_c`, prediction :math:`p_c` and hits :math:`h_c`:
+    Of :math:`n` pixels, :math:`t_c` have the label :math:`c`, :math:`p_c` are predicted as
+    :math:`c`, and :math:`h_c` are both (hits). The scores are
     IoU :math:`h/(t+p-h)`, F1 (Dice) :math:`2h/(t+p)`, precision :math:`h/p`, recall :math:`h/t`,
     OA :math:`\sum h/n`, frequency-weighted IoU :math:`\sum t/n \cdot h/(t+p-h)`, and Cohen's
-    :math:`\kappa = (n\sum h - \sum tp)/(n^2 - \sum tp)`, undefined where all of truth and
-    prediction is one class.
+    :math:`\kappa = (n\sum h - \sum tp)/(n^2 - \sum tp)`. Kappa is undefined if all labels and
+    predictions are of one class.
     """
     hits, truth, found = marginals(matrix)
     total, right = sum(truth), sum(hits)
@@ -129,9 +130,9 @@ def scores(matrix: Tensor | np.ndarray) -> Scores:
 
 
 def marginals(matrix: Tensor | np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return hits, truth and prediction of each class, as Python integers.
+    """Return the numbers of hits, labelled pixels and predicted pixels of each class.
 
-    n² of a large test set does not fit into 64 bits.
+    They are Python integers, because n² of a large test set does not fit into 64 bits.
     """
     table = np.asarray(torch.as_tensor(matrix).cpu()).astype(object)
     return table.diagonal(), table.sum(1), table.sum(0)
@@ -140,11 +141,12 @@ def marginals(matrix: Tensor | np.ndarray) -> tuple[np.ndarray, np.ndarray, np.n
 def per_batch_scores(counts: Tensor) -> tuple[list[float], list[float]]:
     """Return each class's mean IoU and F1 over batches in per cent, as DRDG's released code does.
 
-    Three differences to :func:`scores` raise or lower the result. Every batch has the same weight,
-    also a smaller last one. A class that is absent from a batch counts 1 there. Ignored pixels are
-    not masked, so a prediction there counts as wrong. (The released code gets the 1 by adding 1e-5
-    to numerator and denominator, which changes the score of a present class by less than 1e-5. This
-    is not repeated here.) ``counts`` holds :func:`joint_counts` by batch, ``[batches, C + 1, C]``.
+    Three differences from :func:`scores` raise or lower the result. Every batch has the same
+    weight, even a smaller last one. A class that is absent from a batch has the score 1 there.
+    Ignored pixels are not left out, so every prediction there counts as wrong. (The released code
+    gets the 1 by adding 1e-5 to numerator and denominator, which changes the score of a present
+    class by less than 1e-5. This change is not reproduced here.) ``counts`` holds the
+    :func:`joint_counts` of each batch, ``[batches, C + 1, C]``.
     """
     counts = counts.double().cpu()
     truth, found = counts[:, :-1].sum(2), counts.sum(1)
@@ -159,18 +161,18 @@ def per_batch_scores(counts: Tensor) -> tuple[list[float], list[float]]:
 def printed_scores(matrix: Tensor | np.ndarray) -> dict[str, float | None]:
     r"""Compute OA and kappa by the formulas printed in the DepthSeg paper, in per cent.
 
-    Both are means over all C classes, absent ones included, of a score of one class against the
-    rest:
+    Both are means over all C classes, including absent ones. The score of each class distinguishes
+    only this class and the rest:
 
     .. math:: OA = \frac 1 C \sum_c \frac {TP + TN} n, \qquad
         Kappa = \frac 1 C \sum_c \frac n {(TP + FP)(FP + TN) + (TP + FN)(FN + TN)}.
 
-    An error counts for two classes, so this OA is :math:`1 - 2 (1 - OA) / C` with the usual OA.
-    This kappa falls with the number of pixels n and is near 0 for any map. Its denominator is that
-    of a binary kappa, whose numerator would be :math:`2 (TP \cdot TN - FN \cdot FP)`. A class whose
-    denominator is 0 has no kappa and is left out of the mean. The tables of the paper do not follow
-    the formulas: OA and kappa of every row fit the usual definitions with a chance agreement of
-    .27.
+    A wrong pixel counts as an error of two classes, so this OA is :math:`1 - 2 (1 - OA) / C`, where
+    the inner OA is the usual one. This kappa falls with the number of pixels n and is near 0 for
+    any map. Its denominator is that of a binary kappa, whose numerator would be
+    :math:`2 (TP \cdot TN - FN \cdot FP)`. A class whose denominator is 0 has no kappa and is left
+    out of the mean. The tables of the paper do not follow these formulas: OA and kappa of every row
+    fit the usual definitions with a chance agreement of .27.
     """
     hits, truth, found = marginals(matrix)
     total = sum(truth)

@@ -56,10 +56,11 @@ def check_predictions(
     classes: Sequence[str],
     progress: Callable[[list], Iterable] = iter,
 ) -> tuple[int, str]:
-    """Read every map once, and refuse files that do not hold indices of the classes, from 0.
+    """Read every map once, and refuse files that hold other values than class indices from 0.
 
-    ``sizes`` are those of the images, (width, height). ``progress`` wraps the list of files. Return
-    the lowest class, and the first 12 digits of the SHA-256 of names and contents.
+    ``sizes`` are the (width, height) of the images. ``progress`` wraps the list of files, for a
+    progress bar. Return the lowest index in all maps, and the first 12 digits of the SHA-256 of
+    names and contents.
     """
     faults, outside = defaultdict(list), {}
     digest, lowest = hashlib.sha256(), len(classes)
@@ -92,7 +93,7 @@ def check_predictions(
 def read_prediction(path: Path) -> np.ndarray:
     """Read the indices ``[H, W]`` of a greyscale or palette PNG, or of a TIFF."""
     with open_raster(path) as file:
-        # GDAL reads by content: a JPEG of any name would be scored with altered values.
+        # GDAL ignores the suffix, so a JPEG named .png would be scored, with altered values.
         if file.driver not in ('PNG', 'GTiff'):
             fix = 'write class indices as PNG or TIFF'
             raise UserError(f'a {file.driver} named {path.suffix}; {fix}')

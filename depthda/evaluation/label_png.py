@@ -1,4 +1,4 @@
-"""Read a label map as strictly as a server: by the header of the file, not a lenient decoder."""
+"""Read a label map as strictly as a server does: check its header, then decode it."""
 
 import struct
 import zlib
@@ -13,7 +13,7 @@ _AS_INDICES = 'write the 2-D array of class indices, not a coloured picture of i
 
 
 class NotALabelMap(ValueError):
-    """Why a file is not a label map (``reason``), and how to fix it (``fix``)."""
+    """An error with the ``reason`` why a file is not a label map, and with a ``fix`` for it."""
 
     def __init__(self, reason: str, fix: str) -> None:
         super().__init__(f'{reason}; {fix}')
@@ -24,7 +24,7 @@ class NotALabelMap(ValueError):
 def read_label_png(data: bytes, size: tuple[int, int]) -> np.ndarray:
     """Decode an 8-bit greyscale PNG of exactly ``size`` (width, height) to uint8 ``[H, W]``.
 
-    Anything else is a :class:`NotALabelMap`, even a picture of another kind that can be decoded.
+    Anything else raises :class:`NotALabelMap`, even a picture of another kind that can be decoded.
     """
     if not data:
         raise NotALabelMap('empty file (0 bytes)', 'write the prediction again')

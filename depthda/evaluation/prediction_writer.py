@@ -31,7 +31,7 @@ class PredictionWriter(BaseMetric):
     """
 
     default_prefix = ''  # None would make mmengine warn
-    labels_suffice = True  # it reads the predicted map, not the logits
+    labels_suffice = True  # the writer reads the predicted label map, not the logits
 
     def __init__(
         self, out_dir: str | None = None, color_dir: str | None = None, depth_dir: str | None = None

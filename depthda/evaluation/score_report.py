@@ -13,7 +13,7 @@ from depthda.evaluation.confusion import mean, per_batch_scores, scores
 
 POOLED = 'all'
 WIDTH = 100
-UNPRINTED = ('fwIoU',)  # the lines would be too long for a terminal
+UNPRINTED = ('fwIoU',)  # with it, the lines would be too long for a terminal
 DomainSplit = tuple[str | None, str | None]
 
 
@@ -38,9 +38,9 @@ def group_report(
 ) -> dict[str, Any]:
     """Compute the scores of one group of ``images`` images, as plain built-ins.
 
-    ``counts`` are its pixel counts ``[C + 1, C]``, with the ignored pixels in the last row. With
-    ``batches``, those of each batch ``[batches, C + 1, C]``, the scores are averaged over batches,
-    and only IoU and F1 are defined.
+    ``counts`` are the pixel counts of the group ``[C + 1, C]``, with the ignored pixels in the last
+    row. ``batches`` are the counts of each batch ``[batches, C + 1, C]``. If they are given, the
+    scores are averaged over batches, and only IoU and F1 are defined.
     """
     matrix = counts[:-1]
     truth = matrix.sum(1).tolist()

@@ -25,24 +25,24 @@ class SegmentationMetric(BaseMetric):
 
     The pixel counts of each sample stay on the device; at the end they are gathered from the ranks
     and summed to one matrix for each (domain, split) of the samples. If there are several domains
-    or splits, each is scored as well as all samples together.
+    or splits, each of them is scored, and so are all samples together.
     :class:`depthda.evaluation.confusion.Scores` defines "absent" and "undefined". Undefined scores
     are None in :attr:`report` and are not logged.
 
     The log has the scores of the headline group (``mIoU, mF1, mPrecision, mRecall, OA, Kappa,
-    fwIoU``, ``IoU.<class>``, ``F1.<class>``) and those of the others (``Rural/mIoU``,
+    fwIoU``, ``IoU.<class>``, ``F1.<class>``) and those of the other groups (``Rural/mIoU``,
     ``Rural/IoU.<class>``). :attr:`report` is the complete result of the last evaluation as plain
-    built-ins, ready for ``metrics.json``.
-    :attr:`tiles` are its counts image by image, the same on every rank.
+    built-ins, ready for ``metrics.json``. :attr:`tiles` holds the counts of each image in the last
+    evaluation, the same on every rank.
 
     Every sample counts once. A sampler may repeat samples to fill up the last round of the ranks
     (``round_up=True``, mmengine's default), if it deals the samples to the ranks in turn. Any other
     wrong number of samples is an error.
 
     Args:
-        ignore_index: Label of pixels without truth.
+        ignore_index: Label of pixels that are not scored.
         headline: Group whose scores are logged without a prefix: a split (``'Val'``), a domain
-            (``'Rural'``) or both (``'Val/Rural'``). None is all samples together.
+            (``'Rural'``) or both (``'Val/Rural'``). None stands for all samples together.
         aggregate: ``'global'``, or ``'per_batch'`` for the scores of DRDG's released code: only IoU
             and F1, see :func:`depthda.evaluation.confusion.per_batch_scores`.
         batch_size: Samples per batch for ``'per_batch'``, in the order of the dataset, group by
@@ -53,7 +53,7 @@ class SegmentationMetric(BaseMetric):
     """
 
     default_prefix = ''  # None would make mmengine warn
-    labels_suffice = True  # it reads the predicted map, not the logits
+    labels_suffice = True  # the metric reads the predicted label map, not the logits
 
     def __init__(
         self,
@@ -137,7 +137,7 @@ class SegmentationMetric(BaseMetric):
         """Remove this rank's last sample if the sampler repeated it to fill the round.
 
         Samples are dealt in turn, so the k-th sample of rank r has place ``k * world_size + r``.
-        Repeated samples have places from ``size`` on: at most one per rank, its last.
+        Repeated samples have a place of at least ``size``: at most one per rank, which is its last.
         """
         paths = [path for path, _, _ in self._seen] or [None]
         ranks = all_gather_object((len(self._seen), paths[0], paths[-1]))
@@ -183,7 +183,7 @@ class SegmentationMetric(BaseMetric):
         reports, shown = {}, set()
         for name in dict.fromkeys((headline, *groups)):
             members = frozenset(groups[name])
-            if members in shown:  # for example, the only domain has the same images as all
+            if members in shown:  # for example, a single domain is the same group as all images
                 continue
             shown.add(members)
             own = tiles.counts[[cell in members for cell in cells]]

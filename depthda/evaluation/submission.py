@@ -16,8 +16,8 @@ from depthda.evaluation.submission_target import TestSet, find_test_set
 from depthda.io.files import atomic_path
 
 NUM_CLASSES = 7
-# A 1024² map takes about 0.1 MB, and 1.1 MB at worst. A larger file is something else, and is not
-# unpacked into memory to find out what.
+# A 1024² map takes about 0.1 MB, and 1.1 MB at worst. A file above this limit is something else,
+# and is not unpacked into memory.
 _MOST_BYTES = 64 << 20
 
 _SYSTEM_FILES = ('__macosx', 'thumbs.db', 'desktop.ini')
@@ -28,7 +28,7 @@ Progress = Callable[[list], Iterable]
 
 @dataclass(frozen=True)
 class Fault:
-    """One fault with all files that have it, and how to fix it. ``str()`` is one line."""
+    """One fault, the files that have it, and how to fix it. ``str()`` of a fault is one line."""
 
     names: tuple[str, ...]
     reason: str
@@ -62,7 +62,7 @@ def pack(
 ) -> TestSet:
     """Zip a folder of predictions and check the zip, which appears only if it has no fault.
 
-    A fault is a :class:`SubmissionError`. Equal predictions give equal bytes. See :func:`review`
+    Faults raise a :class:`SubmissionError`. Equal predictions give equal bytes. See :func:`review`
     for the arguments.
     """
     pred_dir, out = Path(pred_dir), Path(out)
@@ -73,7 +73,7 @@ def pack(
     if faults:
         raise SubmissionError(faults)
     with atomic_path(out) as temporary:
-        # Not compressed, because PNGs are.
+        # Not compressed, because PNGs are compressed already.
         with zipfile.ZipFile(temporary, 'w', zipfile.ZIP_STORED) as archive:
             for name in sorted(test_set.sizes):
                 info = zipfile.ZipInfo(name, date_time=(1980, 1, 1, 0, 0, 0))
@@ -86,10 +86,10 @@ def pack(
 
 
 def foresee(names: Iterable[str], pred_dir: str | Path, out: str | Path, **target: Any) -> None:
-    """Raise the faults of names that :func:`pack` would raise, before there are predictions.
+    """Raise the faults of file names that :func:`pack` would raise, before there are predictions.
 
-    ``names`` are those that the predictions will have; files that ``pred_dir`` already holds count
-    too. The other arguments are those of :func:`pack`.
+    ``names`` are the names that the predictions will have. The names of files that ``pred_dir``
+    already holds are checked, too. The other arguments are those of :func:`pack`.
     """
     pred_dir, out, names = Path(pred_dir), Path(out), list(names)
     _check_out(pred_dir, out)
@@ -153,7 +153,7 @@ def _folder_entries(folder: Path) -> list[_Entry]:
 
 def _zip_entries(archive: zipfile.ZipFile) -> list[_Entry]:
     def read(info: zipfile.ZipInfo) -> bytes:
-        # With a limit, because the size that the zip states need not be true.
+        # With a limit, because the size that the zip states may be too small.
         with archive.open(info) as file:
             return file.read(info.file_size)
 

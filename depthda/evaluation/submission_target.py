@@ -8,7 +8,7 @@ from depthda.errors import UserError
 from depthda.io.headers import IMAGE_SUFFIXES
 from depthda.io.rasters import open_raster
 
-# LoveDA's test images by their file numbers (first, last): 976 and 820.
+# First and last file number of LoveDA's test images: 976 rural and 820 urban images.
 _NUMBERS = {'Rural': (4191, 5166), 'Urban': (5167, 5986)}
 _SIZE = (1024, 1024)
 # CodaLab closed its LoveDA challenges on 2025-12-31.
@@ -58,9 +58,10 @@ def find_test_set(
     """Return the test images that files with these names belong to; None if nothing fits.
 
     The names decide the ``domain`` ('rural' or 'urban') if it is not given. The ``track`` is 'uda'
-    (one target domain) or 'seg' (both domains in one zip). ``against`` is a folder of test images,
-    instead of LoveDA's official list: with a domain the folder of that domain, or the root of a
-    tree like LoveDA's; for 'seg' the root of such a tree, whose two test folders count together.
+    (one target domain) or 'seg' (both domains in one zip). ``against`` is a folder of test images
+    that replaces LoveDA's official list. With a domain, it is the folder of that domain, or the
+    root of a tree like LoveDA's. For 'seg', it is the root of such a tree, and the images of both
+    its test folders are expected.
     """
     if track not in _SERVERS:
         raise UserError(f"track {track!r} does not exist: give 'uda' or 'seg'.")

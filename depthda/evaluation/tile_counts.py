@@ -19,13 +19,13 @@ FILE = 'tiles.npz'
 class TileCounts:
     """Pixel counts of N images, in the order of the dataset.
 
-    ``counts`` is int64 ``[N, C + 1, C]``: rows are truth, columns are prediction. The last row
-    counts the predictions where the truth is ignored.
+    ``counts`` is int64 ``[N, C + 1, C]``: rows are labels, columns are predictions. The last row
+    counts the predictions where the label is ignored.
     """
 
     names: np.ndarray  # image paths, str [N]
-    domains: np.ndarray  # str [N]; '' is none
-    splits: np.ndarray  # str [N]; '' is none
+    domains: np.ndarray  # str [N]; '' for an image without a domain
+    splits: np.ndarray  # str [N]; '' for an image without a split
     classes: np.ndarray  # names, str [C]
     counts: np.ndarray
 
@@ -66,7 +66,7 @@ class TileCounts:
 
 
 def save_tiles(path: str | PathLike, tiles: TileCounts) -> None:
-    """Write ``tiles`` to an ``.npz`` file, whole or not at all. Equal counts give equal bytes."""
+    """Write ``tiles`` atomically to an ``.npz`` file. Equal counts give equal bytes."""
     with atomic_path(path) as temporary:
         np.savez_compressed(temporary, **vars(tiles))
 

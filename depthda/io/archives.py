@@ -15,15 +15,15 @@ from typing import BinaryIO, NamedTuple
 
 from depthda.errors import UserError
 
-# A dataset may shrink to 1/250 of its size (label images of uniform colours), or be small. A zip
-# that is large and shrinks more is a zip bomb.
+# A zip bomb unpacks to more than _LARGEST_RATIO times its size and more than _HARMLESS_SIZE bytes.
+# A dataset unpacks to at most 250 times the size of its zip (label images of uniform colours).
 _LARGEST_RATIO = 500
 _HARMLESS_SIZE = 1 << 30
 _DRIVE = re.compile(r'[A-Za-z]:')
 
 
 class InnerZip(NamedTuple):
-    """A zip stored uncompressed in another zip: ``size`` bytes of ``outer`` from ``start``."""
+    """A zip stored uncompressed in the zip ``outer``: ``size`` bytes, beginning at ``start``."""
 
     outer: Path
     name: str
@@ -57,13 +57,13 @@ def open_archive(path: Zip) -> Iterator[tuple[zipfile.ZipFile, list[str]]]:
 def inner_zip(archive: zipfile.ZipFile, path: Path, name: str) -> InnerZip | None:
     """Locate the zip ``name`` inside the zip ``path``; return None if it is compressed there.
 
-    Each read from a compressed zip would unpack everything before that position.
+    From a compressed zip, each read would have to unpack everything before its position.
     """
     info = archive.getinfo(name)
     if info.compress_type != zipfile.ZIP_STORED:
         return None
     with open(path, 'rb') as file:
-        # The content follows a local header, whose length the directory of the zip does not have.
+        # The content follows a local header, whose length is not in the directory of the zip.
         file.seek(info.header_offset)
         header = file.read(30)
     if len(header) < 30 or not header.startswith(b'PK\x03\x04'):

@@ -60,7 +60,7 @@ def check_file(path: str | os.PathLike) -> None:
 
 
 def check_not_replaced(path: str | os.PathLike, part: str, kind: str) -> None:
-    """Refuse to replace a file of another kind, which does not contain ``part``."""
+    """Refuse to replace a file that does not contain ``part``, because it is not ``kind``."""
     check_file(path)
     if Path(path).is_file() and part.encode() not in Path(path).read_bytes():
         raise UserError(f'{path} exists and is not {kind}: give a new name, or remove that file.')
@@ -80,8 +80,8 @@ def _full(error: OSError, path: Path, written: int, size: int | None) -> UserErr
 def remove_strays(folder: str | os.PathLike) -> None:
     """Remove temporary files of killed runs from ``folder`` (not from its subfolders).
 
-    Use it only if no other run writes to the folder, because its temporary files have such names
-    too.
+    Use it only if no other run writes to the folder, because the temporary files of that run have
+    such names, too.
     """
     for entry in os.listdir(folder) if os.path.isdir(folder) else ():
         if _STRAY.fullmatch(entry):
@@ -89,7 +89,7 @@ def remove_strays(folder: str | os.PathLike) -> None:
 
 
 def walk(top: str | os.PathLike) -> Iterator[tuple[str, list[str], list[str]]]:
-    """Walk like ``os.walk``, and follow links, except to a parent folder.
+    """Walk like ``os.walk``, and follow links, except those to a folder above the link.
 
     A folder without read permission raises a ``UserError``; ``os.walk`` would skip it silently.
     """

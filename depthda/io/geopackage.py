@@ -11,7 +11,7 @@ from rasterio.crs import CRS
 from depthda.errors import UserError
 
 Ring = Sequence[tuple[float, float]]
-Polygon = Sequence[Ring]  # the outer ring and its holes, each closed
+Polygon = Sequence[Ring]  # the outer ring, then the inner rings, each closed
 _ID = 0x47504B47  # "GPKG"
 _VERSION = 10300
 # The tables that the standard requires (OGC 12-128r18, Annex C).
@@ -79,9 +79,9 @@ def write_geopackage(
 def read_geopackage(
     path: str | Path, field: str | None = None
 ) -> tuple[CRS | None, list[tuple[list[Polygon], Any]]]:
-    """Return the coordinate system, and the polygons of each feature with one of its attributes.
+    """Return the coordinate system, and the polygons of each feature with its value of ``field``.
 
-    Without ``field`` the attribute is None.
+    Without ``field``, the values are None.
     """
     file = sqlite3.connect(f'file:{path}?mode=ro', uri=True)
     try:
@@ -141,14 +141,14 @@ def _blob(polygon: Polygon, place: int) -> bytes:
 
 
 def _polygons(blob: bytes) -> Iterator[Polygon]:
-    """Yield the polygons of a geometry, which may be a multi-polygon and have further axes."""
+    """Yield the polygons of a geometry, which may be a multi-polygon and may have Z or M values."""
     flags = blob[3]
     envelope = {0: 0, 1: 32, 2: 48, 3: 48, 4: 64}[(flags >> 1) & 7]
     yield from _Wkb(blob, 8 + envelope).polygons()
 
 
 class _Wkb:
-    """A reader of well-known binary, from a position on."""
+    """Read well-known binary (WKB), beginning at a position."""
 
     def __init__(self, content: bytes, position: int) -> None:
         self._content, self._position, self._order = content, position, '<'

@@ -1,4 +1,4 @@
-"""Find a raster on the pixel grid of an image, or resample it to that grid."""
+"""Place a raster on the pixel grid of an image, or resample it to that grid."""
 
 import re
 from collections.abc import Iterator
@@ -13,7 +13,8 @@ from rasterio.warp import transform, transform_bounds
 
 from depthda.errors import UserError
 
-# A raster of heights may begin or end this many pixels off its image; more is another place.
+# The edges of a raster of heights may be this many pixels away from the edges of its image. At a
+# larger distance, the raster belongs to another place.
 _TOLERANCE = 8
 
 
@@ -37,10 +38,11 @@ class Placed(NamedTuple):
 
 
 def place(raster: DatasetReader, image: DatasetReader, also: str = '') -> Placed:
-    """Find ``raster`` on the grid of ``image`` by its georeference, or put first pixel on first.
+    """Place ``raster`` on the grid of ``image`` by their georeferences.
 
-    It may be larger, smaller or shifted by a few pixels (one DSM of Potsdam lacks a line). If it
-    lies elsewhere, the message ends with what ``also`` helps.
+    Without georeferences, the first pixels of both coincide. The raster may be larger or smaller
+    than the image, or shifted, by a few pixels (one DSM of Potsdam lacks a line). If it lies
+    elsewhere, the error message ends with ``also``, which is further advice.
     """
     check_heights(raster)
     cure = f'bring the heights to the grid of the image{also}'
@@ -57,9 +59,10 @@ def place(raster: DatasetReader, image: DatasetReader, also: str = '') -> Placed
 
 @contextmanager
 def warp(raster: DatasetReader, image: DatasetReader) -> Iterator[Placed]:
-    """Resample ``raster`` to the grid of ``image`` by their georeferences, bilinear, row by row.
+    """Resample ``raster`` bilinearly to the grid of ``image`` by their georeferences.
 
-    Where the raster has no value there is no depth; a raster of another place is an error.
+    The rows are resampled when they are read. Where the raster has no value, there is no depth. A
+    raster that does not overlap the image is an error.
     """
     check_heights(raster)
     for file in (raster, image):
@@ -69,12 +72,12 @@ def warp(raster: DatasetReader, image: DatasetReader) -> Iterator[Placed]:
                 'files, or give heights with the pixels of the image'
             )
     bounds = transform_bounds(raster.crs, image.crs, *raster.bounds)
-    # The lower ends first, also those of a raster that is stored bottom-up.
+    # Put the lower ends first, because a raster that is stored bottom-up has them last.
     own, other = (np.sort(np.reshape(ends, (2, 2)), axis=0) for ends in (bounds, image.bounds))
     if (own[0] > other[1]).any() or (own[1] < other[0]).any():
         where = f'{_title(raster)} has no height where {_title(image)} lies'
         raise UserError(f'{where}: check which files belong together')
-    # Without a no-data value that no height has, places outside would count as height 0.
+    # Set a no-data value that no height has: places outside the raster would else have height 0.
     is_float = np.dtype(raster.dtypes[0]).kind == 'f'
     nodata = {} if raster.nodata is not None else {'nodata': float('nan') if is_float else -1e9}
     grid = dict(crs=image.crs, transform=image.transform, width=image.width, height=image.height)
@@ -84,7 +87,7 @@ def warp(raster: DatasetReader, image: DatasetReader) -> Iterator[Placed]:
 
 
 def check_aligned(raster: DatasetReader, image: DatasetReader, by_size: bool = False) -> None:
-    """Refuse a raster whose pixels are not those of its image, as far as the files tell.
+    """Refuse a raster that is not on the pixel grid of its image, as far as the files tell.
 
     With ``by_size`` only the sizes are compared.
     """
@@ -103,9 +106,10 @@ def has_place(raster: DatasetReader) -> bool:
 
 
 def _first_pixel(raster: DatasetReader, image: DatasetReader, cure: str) -> tuple[float, float]:
-    """Return column and row of the image at which a raster of the same grid begins.
+    """Return the column and row of the image at which the raster begins.
 
-    Files without a georeference have their first pixels in one place; another grid is an error.
+    Without georeferences, this is the first pixel of the image. A raster on another grid is an
+    error.
     """
     if not (has_place(raster) and has_place(image)):
         return 0, 0
@@ -115,10 +119,11 @@ def _first_pixel(raster: DatasetReader, image: DatasetReader, cure: str) -> tupl
 
 
 def _other_grid(raster: DatasetReader, image: DatasetReader) -> str | None:
-    """Describe how the grids of two georeferenced files differ, apart from their first pixel.
+    """Describe how the grids of two files differ, apart from their origins; None if they agree.
 
-    One coordinate system is often written in two ways, and two systems may have the same places
-    (ETRS89 and WGS 84). So two systems differ only if they put the image in different places.
+    One coordinate system is often written in two ways, and two systems may give a place the same
+    coordinates (ETRS89 and WGS 84). So two systems differ only if they put the image in different
+    places.
     """
     own, other = raster.transform, image.transform
     if max(map(abs, (own.b, own.d, other.b, other.d))) > 1e-3 * abs(other.a):
@@ -133,7 +138,7 @@ def _other_grid(raster: DatasetReader, image: DatasetReader) -> str | None:
     codes = [file.crs and file.crs.to_epsg() for file in (raster, image)]
     if None in codes or codes[0] == codes[1]:
         return None
-    # Where the other system puts the middle of the image.
+    # Take the coordinates of the middle of the image as those of the raster's system.
     middle = (image.width / 2, image.height / 2)
     (x,), (y,) = transform(raster.crs, image.crs, *([end] for end in image.transform @ middle))
     if np.abs(np.subtract(~image.transform @ (x, y), middle)).max() < _TOLERANCE:
@@ -150,5 +155,5 @@ def check_heights(raster: DatasetReader) -> None:
 
 
 def _title(raster: DatasetReader) -> str:
-    """Return the path of a file as the user knows it: GDAL's own for one in a zip is cryptic."""
+    """Return the path of a file as the user knows it; GDAL's path of a file in a zip is cryptic."""
     return re.sub(r'^/vsizip/\{(?:/vsisubfile/[^,]*,)?(.*)\}/', r'\1/', raster.name)

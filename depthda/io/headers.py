@@ -18,7 +18,7 @@ from rasterio.errors import NotGeoreferencedWarning, RasterioError
 
 from depthda.errors import UserError
 
-MAX_BANDS = 32  # more than optical sensors of such resolutions have
+MAX_BANDS = 32  # optical sensors of such resolutions have fewer
 IMAGE_SUFFIXES = ('.png', '.jpg', '.jpeg', '.tif', '.tiff')
 _FORMATS = dict(zip(IMAGE_SUFFIXES, ('PNG', 'JPEG', 'JPEG', 'TIFF', 'TIFF'), strict=True))
 
@@ -27,13 +27,13 @@ _THREADS = 16
 _PNG_START = b'\x89PNG\r\n\x1a\n'
 _STARTS = {_PNG_START: 'PNG', b'\xff\xd8\xff': 'JPEG'}
 _STARTS |= dict.fromkeys((b'II*\0', b'MM\0*', b'II+\0', b'MM\0+'), 'TIFF')
-# Formats that are not supported, but are often found under a suffix that is.
+# Formats that are not supported, but whose files often have a supported suffix.
 _STARTS |= {b'BM': 'BMP', b'GIF8': 'GIF', b'RIFF': 'WebP', b'\0\0\0\x0cjP': 'JPEG 2000'}
 _ORIENTATION = 0x0112
 _PNG_END = b'IEND\xaeB`\x82'
 _PNG_TAIL = 1024  # some writers append a few bytes after the end
 _JPEG_TAIL = 4096
-_PNG_BANDS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # by colour type; a palette (3) is an index
+_PNG_BANDS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # by colour type; 3 has palette indices
 
 
 class Header(NamedTuple):
@@ -89,7 +89,7 @@ def orientation(path: str | os.PathLike) -> int:
     """Return the orientation tag of a JPEG, PNG or TIFF; 1: upright, 5 or more: sides swapped.
 
     OpenCV, which mmcv uses to read training images, follows the tag in all three formats; rasterio,
-    which prepares datasets, and most readers of masks ignore it.
+    which prepares datasets, and most readers of label maps ignore it.
     """
     kind = file_format(path)
     # Ignore damaged tags, for which Pillow warns or raises one of these errors.
@@ -120,7 +120,7 @@ def check_upright(path: str | os.PathLike) -> None:
 
 
 def _png_exif(file: BinaryIO) -> bytes:
-    """Return the EXIF chunk; if it follows the pixels, Pillow would decode them to find it."""
+    """Return the EXIF chunk; Pillow would decode the pixels to find a chunk that follows them."""
     file.seek(len(_PNG_START))
     while len(start := file.read(8)) == 8 and start[4:] != b'IEND':
         length = int.from_bytes(start[:4], 'big')
@@ -171,7 +171,7 @@ def _other(path: str | os.PathLike) -> Header | None:
     except SyntaxError:
         return None
     except OSError as error:
-        # An error of Pillow itself, for another format or a truncated file, has no number.
+        # Pillow's own errors, about another format or a truncated file, have no errno.
         if error.errno is not None:
             raise _closed(path, error) from error
         return None

@@ -20,7 +20,7 @@ def _close_all() -> None:
         file.close()
 
 
-# Data-loader workers outlive a killed run by some seconds; without this they would keep its lock.
+# Data-loader workers outlive a killed run by some seconds, and would keep its lock until then.
 os.register_at_fork(after_in_child=_close_all)
 
 

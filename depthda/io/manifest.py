@@ -47,10 +47,10 @@ class ResumableFolder:
         content: The manifest of a new folder; its keys are written in this order.
     """
 
-    name = NAME  # of the file of the manifest
-    unfinished = UNFINISHED  # its name until the run has finished; it may be the same
+    name = NAME  # file name of the manifest
+    unfinished = UNFINISHED  # its file name until the run has finished; may be equal to `name`
     parts = 'parts'  # key of the entries in the manifest
-    keys: tuple[str, ...] = ('settings', 'parts')  # by which the manifest is recognised
+    keys: tuple[str, ...] = ('settings', 'parts')  # keys that any manifest of this kind has
     kind = 'files'  # what the folder holds, for messages
     advice = 'name another folder'  # what to do if it holds other files, for messages
 
@@ -60,9 +60,10 @@ class ResumableFolder:
         self._written = 0.0
 
     def open(self) -> dict[str, Any] | None:
-        """Return the manifest to continue, or None; write nothing.
+        """Return the manifest of the run to continue; None if the folder has no files yet.
 
-        A manifest without files is ignored, so that another run may use other settings.
+        Nothing is written. A manifest without files is ignored, so that another run may use other
+        settings.
         """
         before = self._read()
         file = next(self.files(), None)
@@ -122,7 +123,7 @@ class ResumableFolder:
         self.write(complete=True)
 
     def write(self, complete: bool = False) -> None:
-        """Write the manifest, as complete or unfinished, and remove the other one."""
+        """Write the manifest under its complete or unfinished name, and remove the other file."""
         name = self.name if complete else self.unfinished
         write_json(self.root / name, self.content)
         for other in {self.name, self.unfinished} - {name}:

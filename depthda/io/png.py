@@ -17,7 +17,7 @@ from depthda.io.files import atomic_path
 _START = b'\x89PNG\r\n\x1a\n'
 _HEADER_END = 33  # signature 8, then the header: length 4, name 4, content 13, checksum 4 bytes
 _KEY = b'depthda\0'
-_LONGEST = 1 << 16
+_LONGEST = 1 << 16  # bytes of a note that are read at most
 # Bytes reserved for a note, because its length is known only after the last strip.
 _ROOM = 1024
 _UP = 2  # PNG filter that stores the difference from the row above
@@ -62,7 +62,7 @@ class StripWriter:
 
 @contextmanager
 def png_strips(path: str | os.PathLike, width: int, height: int) -> Iterator[StripWriter]:
-    """Write a picture in strips, atomically."""
+    """Yield a writer for a 16-bit PNG file, which appears only when it is complete."""
     with atomic_path(path) as temporary:
         with open(temporary, 'wb') as file:
             header = struct.pack('>IIBBBBB', width, height, 16, 0, 0, 0, 0)

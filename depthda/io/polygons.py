@@ -1,4 +1,4 @@
-"""Read polygons with an attribute from a GeoPackage or a GeoJSON file, on the map of a raster."""
+"""Read polygons with an attribute from a GeoPackage or GeoJSON file, in a raster's coordinates."""
 
 import json
 from pathlib import Path
@@ -17,17 +17,17 @@ _SUFFIXES = ('.gpkg', '.geojson', '.json')
 
 
 def is_polygons(path: str | Path) -> bool:
-    """Return whether a path is named as a file of polygons."""
+    """Return whether a path has the suffix of a file of polygons."""
     return Path(path).suffix.lower() in _SUFFIXES
 
 
 def read_polygons(
     path: str | Path, crs: CRS | None, field: str | None = None
 ) -> list[tuple[dict[str, Any], Any]]:
-    """Return geometries as GeoJSON has them, in ``crs``, each with one attribute.
+    """Return GeoJSON geometries in the coordinate system ``crs``, with their values of ``field``.
 
-    Without ``field`` the attribute is None. Polygons without a coordinate system, and those for a
-    raster without one, are taken as they are.
+    Without ``field``, the values are None. If the file or the raster (``crs``) has no coordinate
+    system, the coordinates stay as they are.
     """
     path = Path(path)
     if not path.is_file():
@@ -64,7 +64,7 @@ def _geojson(path: Path, field: str | None) -> tuple[CRS | None, list[tuple[dict
     except ValueError as error:
         raise UserError(f'{path} is not JSON ({error}): export it again.') from error
     kind = content.get('type') if isinstance(content, dict) else None
-    # Older files name another system; the standard knows longitude and latitude only.
+    # Older files may name another system; the standard allows only longitude and latitude.
     named = ((content.get('crs') or {}).get('properties') or {}).get('name') if kind else None
     if kind in _KINDS:
         content = {'type': 'Feature', 'properties': {}, 'geometry': content}

@@ -15,7 +15,7 @@ from rasterio.errors import NotGeoreferencedWarning, RasterioError
 from depthda.errors import UserError
 from depthda.io.files import atomic_path
 
-# Decoded blocks that GDAL may keep; its default is a share of the whole memory.
+# Bytes of decoded blocks that GDAL may keep; its default is a share of the whole memory.
 _CACHE = 64 * 2**20
 
 
@@ -45,13 +45,13 @@ def open_raster(path: str | os.PathLike) -> Iterator[rasterio.DatasetReader]:
 
 
 def read_png(path: str | os.PathLike) -> np.ndarray | None:
-    """Read a PNG with its own bands and bits (blue first); return None if it is not readable."""
+    """Read a PNG with the bands and bits it has (blue first); return None if it is not readable."""
     return decode_png(Path(path).read_bytes())
 
 
 def decode_png(content: bytes) -> np.ndarray | None:
     """Decode the content of a PNG as it is stored; return None if it is not readable."""
-    # OpenCV raises an error of its own for an empty file.
+    # For an empty file, OpenCV raises an error instead of returning None.
     data = np.frombuffer(content, np.uint8)
     return cv2.imdecode(data, cv2.IMREAD_UNCHANGED) if data.size else None
 

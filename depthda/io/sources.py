@@ -41,13 +41,13 @@ class SourceFile:
         place = os.path.abspath(self.zip if isinstance(self.zip, Path) else self.zip.outer)
         if isinstance(self.zip, InnerZip):
             place = f'/vsisubfile/{self.zip.start}_{self.zip.size},{place}'
-        # As GDAL does, in the zips of some tools.
+        # Some tools write backslashes into zips; GDAL replaces them in the same way.
         return f'/vsizip/{{{place}}}/' + self.member.replace('\\', '/')
 
     def check(self) -> None:
-        """Refuse broken content of its zip, which GDAL would read without an error.
+        """Refuse broken content of a file in a zip, which GDAL would read without an error.
 
-        Files of the same stem are checked too, because they may hold its georeference.
+        Other files with the same stem are checked, too, because they may hold the georeference.
         """
         if self.zip is None:
             return
@@ -64,8 +64,9 @@ File = Path | SourceFile
 def list_files(sources: Sequence[str | os.PathLike]) -> list[SourceFile]:
     """List every file of the zips and folders, except hidden ones (macOS zips are full of them).
 
-    Zips are opened wherever they are, below a folder or uncompressed in a zip; all of a zip is
-    checked before any file of it is listed. A zip in the list is one that could not be opened.
+    Zips are opened wherever they are: below a folder, or uncompressed in another zip. All entries
+    of a zip are checked before any of its files is listed. A zip that cannot be opened, because it
+    is compressed or too deep inside another zip, is listed as a file.
     """
     found: list[SourceFile] = []
     for source in map(Path, sources):

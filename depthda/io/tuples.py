@@ -7,7 +7,7 @@ _TUPLE = '(tuple)'
 
 
 def stored(value: Any) -> Any:
-    """Return a value in a form that JSON can hold; :func:`restored` gives its tuples back."""
+    """Return a value with its tuples marked for JSON; :func:`restored` turns them back."""
     if isinstance(value, tuple):
         return {_TUPLE: [stored(item) for item in value]}
     if isinstance(value, list):
@@ -18,7 +18,7 @@ def stored(value: Any) -> Any:
 
 
 def restored(value: Any) -> Any:
-    """Return what :func:`stored` was given."""
+    """Return the value that :func:`stored` was given."""
     if isinstance(value, list):
         return [restored(item) for item in value]
     if not isinstance(value, Mapping):

@@ -27,8 +27,8 @@ _Built = tuple[str, dict, str, Any, Registry]
 
 @contextmanager
 def build_mistakes(cfg: Config) -> Iterator[None]:
-    """Turn an error while a part of ``cfg`` is built into one sentence with the part's key."""
-    # Read before: building modifies some of these dicts.
+    """Report an error in building a part of ``cfg`` as one sentence with the key of that part."""
+    # Read the dicts now, because building modifies some of them.
     nodes = [(key, value) for key, value in read_nodes(cfg.to_dict()) if isinstance(value, dict)]
     try:
         yield
@@ -42,10 +42,10 @@ def build_mistakes(cfg: Config) -> Iterator[None]:
 
 
 def unknown(kind: str, registry: Registry) -> str:
-    """Return the message about a type that is in no registry of its kind."""
+    """Return the message about a type that is neither in a registry nor in its parents."""
     names: list[str] = []
     known: Registry | None = registry
-    while known is not None:  # the registry's own, then its parents'
+    while known is not None:  # names of the registry, then of its parents
         names += known.module_dict
         known = known.parent
     advice = nearest(kind, names) or '; import a custom class with custom_imports.'
@@ -55,7 +55,7 @@ def unknown(kind: str, registry: Registry) -> str:
 def nearest(name: str, names: list[str]) -> str:
     """Return ``; did you mean 'X'?`` for the most similar name; ``''`` if there is none."""
     lower = {known.lower(): known for known in names}
-    # The beginning of a name ('CrossEntropy') is closer to it than to any similar name.
+    # Prefer names that begin with this one ('CrossEntropy') to names that are only similar.
     longer = sorted((known for known in lower if known.startswith(name.lower())), key=len)
     found = longer or difflib.get_close_matches(name.lower(), lower, n=1, cutoff=0.6)
     return f"; did you mean '{lower[found[0]]}'?" if found else ''
@@ -75,7 +75,10 @@ def _innermost(trace: TracebackType | None, nodes: list[tuple[str, dict]]) -> _B
 
 
 def _find(config: dict, nodes: list[tuple[str, dict]]) -> tuple[str, dict] | None:
-    """Return the key of a part that mmengine may have completed, and the part in the config."""
+    """Return the key and the dict of the part of the config from which ``config`` was made.
+
+    mmengine may have added keys to ``config``. Without such a part, return None.
+    """
 
     def is_alike(node: dict) -> bool:
         if 'type' in config:
@@ -115,7 +118,7 @@ def _sentence(error: Exception, built: _Built) -> str:
 
 
 def reason(error: Exception) -> str:
-    """Return the text of an error, or the condition that failed, with the line of code."""
+    """Return the text of an error, or the condition of a failed assertion, with file and line."""
     last = traceback.extract_tb(error.__traceback__)[-1]
     text = str(error.args[0]) if error.args else ''
     if 'Original Traceback' in text:  # the whole traceback of a process that loads data

@@ -16,7 +16,7 @@ from depthda.engine.overrides import segmentor_config
 from depthda.errors import UserError
 from depthda.provenance import describe_dataset
 
-Difference = tuple[str, Any, Any]  # the key, the value of the checkpoint's config, and the new one
+Difference = tuple[str, Any, Any]  # key, value in the checkpoint's config, value in this config
 
 _UNKNOWN = object()  # a value that is known only when the config is run
 _SHOWN = 5
@@ -30,7 +30,7 @@ _NOT_PREDICTED = re.compile(
 
 
 def resume_warning(cfg: Config, checkpoint: str) -> str | None:
-    """Describe the differences between a resumed run and the run of the checkpoint."""
+    """Return a warning about settings of a resumed run that differ from the checkpoint."""
     keys = ('model', 'train_dataloader.dataset', 'optim_wrapper', 'data_preprocessor')
     differences = _compare(cfg, _meta(checkpoint), keys)
     found = [each for each in differences if not _NOT_TRAINED.search(each[0])]
@@ -43,9 +43,12 @@ def resume_warning(cfg: Config, checkpoint: str) -> str | None:
 
 
 def test_warnings(cfg: Config, checkpoint: str) -> Iterator[str]:
-    """Warn of a model that predicts unlike the trained one, and of a test on the source domain."""
+    """Warn of a model or depth maps unlike those that the checkpoint was trained with.
+
+    Also warn if the checkpoint was trained on the tested domain, and this config would not be.
+    """
     meta = _meta(checkpoint)
-    # What adapts a model to target images has no part in its predictions.
+    # Compare the segmentors only, because what adapts a model does not affect its predictions.
     configs = _stored(meta), cfg.to_dict()
     models = (config.get('model') or {} for config in configs)
     was, now = (segmentor_config(m) if isinstance(m, dict) else m for m in models)
@@ -73,7 +76,7 @@ def test_warnings(cfg: Config, checkpoint: str) -> Iterator[str]:
 
 
 def check_tested_classes(cfg: Config, checkpoint: str) -> None:
-    """Refuse a test dataset without the classes of the checkpoint in the same order."""
+    """Refuse a test dataset whose classes, or their order, differ from the checkpoint's."""
     trained = list((_meta(checkpoint).get('dataset_meta') or {}).get('classes') or ())
     for dataset in datasets_of(cfg, 'test'):
         tested = list(dataset.metainfo.get('classes') or ())
@@ -88,7 +91,7 @@ def check_tested_classes(cfg: Config, checkpoint: str) -> None:
 
 
 def check_translated_domain(dataset: Any, config: str, checkpoint: str) -> None:
-    """Refuse to translate a domain that is not the one that the checkpoint translates from."""
+    """Refuse to translate images of a domain other than the source domain of the checkpoint."""
     meta = _meta(checkpoint)
     trained = _domains((meta.get('trained_on') or {}).get('source') or {})
     chosen = _domains(describe_dataset(dataset))
@@ -176,7 +179,7 @@ def _config_domains(cfg: Config, name: str) -> set[str]:
 
 
 def _domains(described: dict) -> set[str]:
-    """Return all domains of a described dataset; for a pair or a concatenation, of its parts."""
+    """Return all domains of a described dataset, also those of the datasets inside it."""
     found: set[str] = set()
     for key, value in described.items():
         if key in ('domain', 'domains') and value:

@@ -16,7 +16,7 @@ from depthda.engine.overrides import READ_AFTER_PARSING, describe_uses, read_nod
 from depthda.errors import UserError
 
 _LEVELS = ('DEBUG', 'INFO', 'WARNING', 'ERROR', 'CRITICAL')
-# Imported by the backends of mmengine when the run begins; any one of the names is enough.
+# Packages that mmengine's backends import when the run begins; one from each tuple is enough.
 _PACKAGES = {
     f'{name}VisBackend': (name.lower(),)
     for name in ('Aim', 'ClearML', 'DVCLive', 'MLflow', 'Neptune', 'Wandb')
@@ -27,10 +27,10 @@ _PACKAGES['TensorboardVisBackend'] = ('tensorboard', 'tensorboardX')
 def check_names(path: Path, read_by_children: frozenset[str] | None = None) -> None:
     """Refuse a name that a config file sets again although only its base uses it.
 
-    A config file copies values where it is parsed: ``crop_size = (256, 256)`` in a child does not
-    reach the base's pipelines, which were made with the base's own. The bases are checked, too, but
-    not for names that files built on them read as ``{{_base_.name}}``, nor for names that nothing
-    uses yet, such as ``target_images``: they are meant for such files.
+    Values are copied when a file is parsed: ``crop_size = (256, 256)`` in a child does not reach
+    the base's pipelines, which were made with the base's own value. The bases are checked, too.
+    They may set names that a file built on them reads as ``{{_base_.name}}``. They may also set
+    names that nothing uses yet, such as ``target_images``, which are meant for such files.
     """
     if path.suffix != '.py' or not (bases := Config._get_base_files(str(path))):
         return
@@ -71,7 +71,7 @@ def _check_uses(
 
 
 def check_numbers(cfg: Config) -> None:
-    """Refuse counts that are not whole numbers, or too small to do anything."""
+    """Refuse counts and a seed that are not whole numbers, or that are too small."""
     smallest = {('train_cfg', key): 1 for key in ('max_iters', 'max_epochs', 'val_interval')}
     for loader in ('train_dataloader', 'val_dataloader', 'test_dataloader'):
         smallest |= {(loader, 'batch_size'): 1, (loader, 'num_workers'): 0}
@@ -125,7 +125,7 @@ def _is_size(value: Any) -> bool:
 
 
 def check_training(cfg: Config) -> None:
-    """Refuse a config that lacks a part which training needs, or that defines a loop in part."""
+    """Refuse a config that lacks what training needs, or has only part of a validation or test."""
     for key in ('train_dataloader', 'train_cfg', 'optim_wrapper'):
         if cfg.get(key) is None:
             raise UserError(f'the config has no {key}, so there is nothing to train: add it.')
@@ -144,10 +144,10 @@ def check_training(cfg: Config) -> None:
 
 
 def check_optimizers(cfg: Config) -> None:
-    """Refuse an unknown optimiser, and a learning rate that is not above 0."""
+    """Refuse an unknown optimiser, and a learning rate or gradient limit that is not above 0."""
     wrapper = cfg.get('optim_wrapper') or {}
-    # mmengine builds a constructor from a new dict, without the config's key, and reads the
-    # signature of an optimiser before it checks that there is one.
+    # Checked here, because mmengine's errors would not name the key: it builds a constructor from
+    # a new dict, and reads the signature of an optimiser before it checks that there is one.
     constructor = wrapper.get('constructor')
     if isinstance(constructor, str) and OPTIM_WRAPPER_CONSTRUCTORS.get(constructor) is None:
         problem = unknown(constructor, OPTIM_WRAPPER_CONSTRUCTORS)
@@ -177,7 +177,7 @@ def check_optimizers(cfg: Config) -> None:
 
 
 def check_backends(cfg: Config) -> None:
-    """Refuse a backend for curves whose package is not installed."""
+    """Refuse a visualisation backend whose package is not installed."""
     backends = (cfg.get('visualizer') or {}).get('vis_backends') or []
     for number, backend in enumerate(backends):
         packages = _PACKAGES.get(backend.get('type'), ())

@@ -30,14 +30,14 @@ def read_config(path: str | Path) -> Config:
 
 
 def is_table(path: str | Path) -> bool:
-    """Return whether a file sets rows, as tables do. Its text need not be valid Python."""
-    # A config may hold {{_base_.…}}.
+    """Return whether a file sets ``rows``, as tables do."""
+    # Search the text without parsing it, because {{_base_.…}} in a config is not valid Python.
     text = Path(path).read_text(encoding='utf-8')
     return str(path).endswith('.py') and re.search(r'^rows\s*=', text, re.MULTILINE) is not None
 
 
 def read_table(path: str | Path) -> dict[str, Any]:
-    """Run a table file and return what it sets; it may import from its own folder."""
+    """Run a table file and return its variables; it may import from its own folder."""
     folder, before = os.path.dirname(os.path.abspath(path)), set(sys.modules)
     sys.path.insert(0, folder)
     try:
@@ -45,7 +45,8 @@ def read_table(path: str | Path) -> dict[str, Any]:
             return runpy.run_path(str(path))
     finally:
         sys.path.remove(folder)
-        # Another folder may hold a table that imports files of the same names.
+        # Forget what was imported from this folder, because a table in another folder may import
+        # files of the same names.
         for name in set(sys.modules) - before:
             file = getattr(sys.modules[name], '__file__', None) or ''
             if name == '_base_' or file.startswith(folder + os.sep):
@@ -78,14 +79,14 @@ def _place(error: Exception) -> tuple[str | None, int | None]:
             own.append((name, line))
     existing = [name for name in read if os.path.exists(name)]
     file = existing[-1] if existing else None
-    if isinstance(error, SyntaxError):  # Python knows only the text of the config itself
+    if isinstance(error, SyntaxError):  # a config is parsed as text, so Python names no file
         known = error.filename and os.path.exists(error.filename)
         return (error.filename if known else file), error.lineno
     return own[-1] if own else (file, None)
 
 
 def _first(error: BaseException) -> BaseException:
-    """Return the first error of a failed custom import."""
+    """Return the error that made a custom import fail; any other error is returned unchanged."""
     while isinstance(error, ImportError) and (inner := error.__cause__ or error.__context__):
         error = inner
     return error
@@ -98,7 +99,7 @@ def _reason(error: Exception) -> str:
         text = f'{first.strerror}: {first.filename}'
     elif isinstance(first, SyntaxError):
         text = first.msg
-    elif 'import_modules_from_strings()' in str(first):  # a list, or a dict of other keys
+    elif 'import_modules_from_strings()' in str(first):  # it has another form
         return "write custom_imports=dict(imports=['package.module'])"
     prefix = 'custom_imports, ' if first is not error else ''
     return f'{prefix}{type(first).__name__}: {" ".join(str(text).split()).rstrip(".")}'

@@ -23,12 +23,13 @@ _SAMPLED = 32  # files of each dataset that are read before a run
 def data_warnings(cfg: Config) -> list[str]:
     """Return warnings about probable mistakes across the datasets of one config.
 
-    Only folders are listed, and datasets of other types are left out. A dataset that is not on this
-    machine (the training images where a model is only tested) is not a mistake.
+    Images are listed, but not read. Datasets of types other than ``RGBDSegDataset`` are left out. A
+    dataset may be missing on this machine, such as the training images where a model is only
+    tested.
     """
     datasets = {name: list(datasets_of(cfg, name)) for name in LOADERS}
     sources = {name: {dataset.depth_source for dataset in datasets[name]} for name in LOADERS}
-    # A model that predicts depth needs it in training only.
+    # A model that predicts depth needs depth maps in training only.
     ignored = {None} if (cfg.get('model') or {}).get('depth_decoder') else set()
     compared = {name: found for name, found in sources.items() if found and found != ignored}
     lines = []
@@ -73,7 +74,10 @@ def data_warnings(cfg: Config) -> list[str]:
 
 
 def _choosing_group(cfg: Config) -> str | None:
-    """Return the group of validation images that chooses the best checkpoint; POOLED for all."""
+    """Return the group whose score chooses the best checkpoint; POOLED is all validation images.
+
+    Return None if no best checkpoint is chosen.
+    """
     hook = (cfg.get('default_hooks') or {}).get('checkpoint') or {}
     # 'Rural/mIoU' is the score of a group, and 'mIoU' that of the headline.
     groups = {key.rpartition('/')[0] for key in as_list(hook.get('save_best'))}
@@ -115,7 +119,10 @@ def _classes(dataset: RGBDSegDataset) -> list[str]:
 
 
 def check_depth_images(cfg: Config, loaders: Iterable[str] = LOADERS) -> None:
-    """Refuse depth maps that were estimated from other images; some of each dataset are read."""
+    """Refuse depth maps that were estimated from other images than those of the dataset.
+
+    A sample of each dataset is read.
+    """
     for name in loaders:
         for dataset in datasets_of(cfg, name):
             samples = _list_if_here(dataset, 'depth_path') if dataset.has_depth else []
@@ -131,10 +138,10 @@ def spread(items: Sequence[Any], number: int) -> list[Any]:
 
 
 def check_classes(cfg: Config) -> None:
-    """Refuse a model whose number of classes is not that of a dataset.
+    """Refuse a model and a dataset with different numbers of classes.
 
-    A label beyond the model's classes would crash a GPU, and one class too many would never be
-    learned.
+    A label beyond the model's classes would crash a run on a GPU. A class of the model beyond those
+    of the dataset would never be learned.
     """
     parts = read_dicts(cfg, 'model')
     heads = [(key, part) for key, part in parts if part.get('num_classes') is not None]
@@ -164,7 +171,7 @@ def check_classes(cfg: Config) -> None:
 
 
 def class_warning(cfg: Config, checkpoint: str) -> str | None:
-    """Warn of weights to start from that were trained on as many classes, but on others."""
+    """Warn of initial weights that were trained on as many classes, but on different ones."""
     if '://' in checkpoint:
         return None
     trained = list((read_meta(checkpoint).get('dataset_meta') or {}).get('classes') or ())
@@ -180,7 +187,7 @@ def class_warning(cfg: Config, checkpoint: str) -> str | None:
 
 
 def listed_datasets(cfg: Config, loader: str = 'train') -> Iterator[tuple[dict, RGBDSegDataset]]:
-    """Yield the datasets of a loader with their configs; those that are absent are left out."""
+    """Yield the config of each dataset of a loader, and the dataset; leave out absent ones."""
     for config in _configs(cfg, loader):
         with suppress(UserError):
             dataset = _build(config)
@@ -189,7 +196,7 @@ def listed_datasets(cfg: Config, loader: str = 'train') -> Iterator[tuple[dict, 
 
 
 def check_test_set(cfg: Config) -> None:
-    """Refuse a test dataset that cannot be built; one that is not here yet may come later."""
+    """Refuse a test dataset that cannot be built, unless its folder does not exist yet."""
     scope = DefaultScope.overwrite_default_scope(cfg.get('default_scope') or 'mmseg')
     for config in _configs(cfg, 'test'):
         if not os.path.isdir(config.get('data_root') or '.'):
@@ -204,9 +211,9 @@ def check_test_set(cfg: Config) -> None:
 def check_headline(
     name: str, headlines: Iterable[str | None], samples: Iterable[Mapping[str, Any]]
 ) -> None:
-    """Refuse to score a group of images that the dataset of a loader (``'val'``) does not have.
+    """Refuse a headline group that the ``samples`` of a loader do not have.
 
-    A metric without a headline scores all images.
+    ``name`` is the name of the loader (``'val'``). A metric without a headline scores all images.
     """
     if not (chosen := set(filter(None, headlines))):
         return
@@ -241,7 +248,7 @@ def datasets_of(cfg: Config, loader: str) -> Iterator[RGBDSegDataset]:
 
 
 def _configs(cfg: Config, loader: str) -> Iterator[dict]:
-    """Yield the configs of a loader's datasets, also of those inside pairs and wrappers."""
+    """Yield the configs of a loader's datasets, including those inside pairs and wrappers."""
     for key, node in read_dicts(cfg, f'{loader}_dataloader'):
         if '.dataset' in key and '.pipeline' not in key:
             kind = node.get('type')
@@ -251,13 +258,13 @@ def _configs(cfg: Config, loader: str) -> Iterator[dict]:
 
 
 def _build(config: dict) -> RGBDSegDataset:
-    # Packing the records would collect all garbage first.
+    # serialize_data would first run the garbage collector, which takes time.
     light = dict(pipeline=[], lazy_init=True, serialize_data=False, check='names')
     return DATASETS.build({**config, **light})
 
 
 def _images(datasets: list[RGBDSegDataset], group: str = POOLED) -> set[str]:
-    """Return the paths of the images of a group, with links in the names of folders resolved."""
+    """Return the paths of the images of a group; links to folders are resolved."""
     names = set() if group == POOLED else set(group.split('/'))
     paths = {
         os.path.split(sample['img_path'])
@@ -277,7 +284,7 @@ def _list_if_here(dataset: RGBDSegDataset, *keys: str) -> list[dict]:
 
 
 def _list_files(dataset: RGBDSegDataset, *keys: str) -> list[dict]:
-    """List the images and the files of further ``keys``; the others may be absent."""
+    """List the images with their files of the kinds ``keys``; other files may be absent."""
     folders = dataset.data_prefix
     dataset.data_prefix = {k: v for k, v in folders.items() if k in ('img_path', *keys)}
     try:

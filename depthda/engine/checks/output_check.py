@@ -1,4 +1,4 @@
-"""Check where a run writes, and describe it: the end of ``depthda train CONFIG --check``."""
+"""Check where a run writes, and describe it for ``depthda train CONFIG --check``."""
 
 import os
 import shutil
@@ -21,15 +21,15 @@ _FILES = ('img_path', 'seg_map_path', 'depth_path')
 
 
 def check_outputs(cfg: Config, **folders: str | None) -> None:
-    """Refuse a folder of results that cannot be written, or is or lies in a folder of data.
+    """Refuse a folder of results that cannot be written, or that is or lies in a folder of data.
 
-    Each keyword is the name of an option: ``work_dir`` for ``--work-dir``. Of a dataset that is
-    missing on this machine, only the ``data_root`` is compared.
+    Each keyword is the name of an option: ``work_dir`` for ``--work-dir``. If a dataset is missing
+    on this machine, only its ``data_root`` is compared.
     """
     given = {f'--{name.replace("_", "-")}': path for name, path in folders.items() if path}
     for option, path in given.items():
         check_folder(option, path)
-    # Reports read class indices there.
+    # Reports read class indices from the folder `predictions` of the work dir.
     indices, colours = Path(cfg.get('work_dir') or '.', 'predictions'), folders.get('show_dir')
     if colours and Path(colours).resolve() == indices.resolve():
         raise UserError(
@@ -70,7 +70,7 @@ def check_folder(option: str, path: str) -> None:
 
 
 def _data_folders(cfg: Config) -> Iterator[tuple[Path, str]]:
-    """Yield the root of each dataset, and each folder of its files, with the config's key."""
+    """Yield the root of each dataset and each folder of its files, with the key in the config."""
     for name in LOADERS:
         loader = f'{name}_dataloader'
         for key, value in read_nodes({loader: cfg.get(loader)}):
@@ -86,7 +86,7 @@ def _data_folders(cfg: Config) -> Iterator[tuple[Path, str]]:
 
 
 def describe_outputs(runner: Runner, cfg: Config, work_dir: str) -> list[str]:
-    """Return lines on work dir, checkpoints, log and metrics of a run that has not begun."""
+    """Return lines about the files that a run would write: checkpoints, log, curves and metrics."""
     folder = Path(work_dir)
     state = 'exists already' if folder.exists() else 'will be made'
     lines = [f'results: {folder} ({state})']

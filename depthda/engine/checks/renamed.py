@@ -76,14 +76,17 @@ def current_row(table: str, row: str) -> str:
 
 
 def former_names(table: str, row: str) -> tuple[str, str]:
-    """Return the names that a table and its row had before, under which its runs may lie."""
+    """Return the names that a table and its row had before; folders of runs may have them."""
     before = next((Path(o).stem for o, n in FILES.items() if n == f'tables/{table}.py'), table)
     rows = {new: old for old, new in ROWS.get(table, {}).items()}
     return before, rows.get(row, row)
 
 
 def first_name(word: str) -> str:
-    """Return the first name of a config on a tool's command line, which identifies a run."""
+    """Return a word of a command line with the original name of the config that it names.
+
+    Runs are identified by original names, so that a run keeps its identity under a new name.
+    """
     return next(
         (word.removesuffix(new) + old for old, new in FILES.items() if word.endswith(f'/{new}')),
         word,
@@ -92,9 +95,9 @@ def first_name(word: str) -> str:
 
 @contextmanager
 def renamed_bases() -> Iterator[None]:
-    """Within it, mmengine finds bases by their old names, and those of the package by name.
+    """Let mmengine find bases by their old names, and those of the package without their folder.
 
-    A config outside the checkout can thus say ``_base_ = 'sample/depthda_tiny_u2r.py'``.
+    So a config outside the checkout can set ``_base_ = 'sample/depthda_tiny_u2r.py'``.
     """
     before = Config._get_cfg_path
 

@@ -1,4 +1,4 @@
-"""Find in a few training tiles: empty labels or depth, tiles below the crop, unexpected values."""
+"""Check a few training tiles: empty labels or depth, sizes below the crop, unexpected values."""
 
 import os
 import re
@@ -17,14 +17,14 @@ from depthda.engine.overrides import segmentor_config
 from depthda.errors import UserError, few
 from depthda.io.headers import read_header
 
-_FAR = 8  # standard deviations between the mean of a sample and the mean of a config
+_FAR = 8  # a mean or deviation of normalised values above this is a mistake in the config
 _TILES = 16  # of each dataset, evenly spread: most mistakes affect whole folders
 
 
 def tile_warnings(cfg: Config) -> list[str]:
-    """Return a line for each fault of some training tiles that would raise no error.
+    """Return a line for each fault in sampled training tiles that would raise no error.
 
-    Labels of which none holds a class are refused: every loss would be 0.
+    A dataset without any labelled pixel is refused, because every loss would be 0.
     """
     model = segmentor_config(cfg.get('model') or {})
     reads_depth = (model.get('data_preprocessor') or {}).get('depth') != 'drop'
@@ -44,7 +44,7 @@ def tile_warnings(cfg: Config) -> list[str]:
 
 
 def file_warnings(cfg: Config, loader: str) -> Iterator[str]:
-    """Refuse or report shifted masks of LoveDA, and report depth of 8 bits in maps of 16 bits."""
+    """Refuse or report shifted label maps of LoveDA, and report faults of depth maps in a test."""
     for _, dataset in listed_datasets(cfg, loader):
         samples = [dataset.get_data_info(n) for n in spread(range(len(dataset)), _TILES)]
         yield from check_codes(dataset, samples)
@@ -70,7 +70,7 @@ def _labels(samples: list[dict], steps: list[dict], dataset: RGBDSegDataset) -> 
     names = few(map(os.path.basename, empty))
     fault = f'hold no class ({names}): check the masks and reduce_zero_label of the dataset'
     every = map(dataset.get_data_info, range(len(dataset)))
-    # Sparse labels are not a mistake, so a dataset is refused only after all of it was read.
+    # Sparse labels are not a mistake, so a dataset is refused only after all its labels were read.
     if len(empty) == len(labelled) and all(map(is_empty, every)):
         folder = os.path.dirname(empty[0])
         raise UserError(f'all {len(dataset)} training labels in {folder} {fault}')
@@ -170,7 +170,7 @@ def _values(sample: dict, steps: list[dict], model: dict) -> Iterator[str]:
 
 
 def _crop(steps: list[dict]) -> tuple[int, int] | None:
-    """Return the (height, width) of the crop; None if there is none, or a resizing step first."""
+    """Return the (height, width) of the crop; None without a crop, or if a resize precedes it."""
     for step in steps:
         if 'Resize' in _kind(step):
             return None

@@ -1,4 +1,4 @@
-"""Check that a schedule fits the length of a run, and counts what the run counts."""
+"""Check that a schedule fits the length of a run, and counts in its unit: iterations or epochs."""
 
 from collections import defaultdict
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ from mmengine.config import Config
 from depthda.engine.overrides import read_dicts, read_nodes
 from depthda.errors import UserError
 
-# These end at their lowest value; other schedulers stay where they are, or go up.
+# Schedulers that end at their lowest rate; others keep the rate or raise it at their end.
 _DECAYS = ('PolyLR', 'PolyLRRatio', 'CosineAnnealingLR')
 _LOW = 0.01  # share of the learning rate below which weights hardly change
 
@@ -51,7 +51,7 @@ def check_validation(cfg: Config) -> None:
 
 
 def schedule_warnings(cfg: Config) -> list[str]:
-    """Warn of learning rates that end long before the run or never, and of missing checkpoints."""
+    """Warn of schedules that end before the run or long after it, and of missing checkpoints."""
     unit = 'max_epochs' if 'max_epochs' in cfg.train_cfg else 'max_iters'
     last, found = cfg.train_cfg.get(unit), []
     hooks = cfg.get('default_hooks') or {}
@@ -94,12 +94,12 @@ def schedule_warnings(cfg: Config) -> list[str]:
 
 def _saves(cfg: Config) -> bool:
     """Return whether one of the custom hooks writes checkpoints."""
-    # Known by its name only: it may be a custom class, given by name, class or instance.
+    # Recognised by name, because a hook may be a custom class, given by name, class or instance.
     return any('CheckpointHook' in str(hook) for hook in cfg.get('custom_hooks') or ())
 
 
 def _schedulers(cfg: Config) -> Iterator[tuple[str, dict]]:
-    """Yield every scheduler with its key: of one, of a list, or of a list for each optimiser."""
+    """Yield every scheduler with its key, from one dict, a list, or a list for each optimiser."""
     schedulers = read_dicts(cfg, 'param_scheduler')
     return ((key, scheduler) for key, scheduler in schedulers if 'type' in scheduler)
 

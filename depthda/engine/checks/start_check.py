@@ -1,8 +1,8 @@
 """Find mistakes before the first iteration that would stop a run hours later.
 
 A run validates one sample before it trains, because its first real validation comes after hours. A
-training step is not tried in advance: the first iteration follows at once, and its errors get the
-same sentence. ``depthda train CONFIG --check`` does both and stops.
+training step is not tried in advance: the first iteration follows at once, and its errors are
+described in the same way. ``depthda train CONFIG --check`` tries both and stops.
 """
 
 import copy
@@ -61,7 +61,8 @@ def check_config(cfg: Config, start: Start) -> list[str]:
     if start.checkpoint:
         compare = resume_warning if start.resumed else data_check.class_warning
         lines.append(compare(cfg, start.checkpoint))
-    # Last, where it is seen best: the note that a run begins anew although --resume was given.
+    # The note about the start is last, where it is seen best. It may say that a run begins anew
+    # although --resume was given.
     return [line for line in (*lines, start.note) if line]
 
 
@@ -73,7 +74,7 @@ class StartCheck(BegunHook):
     step, and ends the run before its first iteration.
     """
 
-    # After the other hooks, which may change the model.
+    # Run after the other hooks, because they may change the model.
     priority = 'VERY_LOW'
 
     def __init__(self, only: bool = False) -> None:
@@ -101,7 +102,10 @@ class StartCheck(BegunHook):
 
     @contextmanager
     def watch(self, cfg: Config) -> Iterator['StartCheck']:
-        """Describe an error before the end of the first iteration in one sentence, and tidy up."""
+        """Describe an error before the end of the first iteration in one sentence.
+
+        What the run has written until then is removed.
+        """
         with left_as_it_was(cfg, self):
             try:
                 with build_mistakes(cfg):
@@ -118,7 +122,7 @@ class StartCheck(BegunHook):
 def describe_failure(part: str, error: Exception, model: nn.Module | None, cfg: Config) -> str:
     """Return one sentence: the part of a run that fails, in which module, and what to change."""
     module, names = '', {id(part): name for name, part in model.named_modules()} if model else {}
-    for frame, _ in traceback.walk_tb(error.__traceback__):  # the innermost that was running
+    for frame, _ in traceback.walk_tb(error.__traceback__):  # the innermost module is named
         module = names.get(id(frame.f_locals.get('self'))) or module
     where = f'{part} fails{f" in {module}" if module else ""}'
     text = reason(error)
@@ -148,7 +152,7 @@ def _train_once(runner: Runner, model: nn.Module) -> str:
     started = time.time()
     batch = next(iter(runner.train_loop.dataloader))
     runner.model.train()
-    # Adversaries: take the iteration that trains all of them.
+    # In adversarial training, take the iteration that trains all networks.
     iteration = runner.message_hub.get_info('iter') + getattr(model, 'n_critic', 1) - 1
     runner.message_hub.update_info('iter', iteration)
     losses = runner.model.train_step(batch, optim_wrapper=runner.optim_wrapper)
@@ -175,7 +179,7 @@ def _validate_one(runner: Runner) -> str:
             batch = loop.dataloader.collate_fn([loop.dataloader.dataset[0]])
             samples = model.eval().val_step(batch)
             evaluator.process(data_samples=samples, data_batch=batch)
-            # One sample may have no label that counts, or not belong to the group to score.
+            # One sample may have only ignored labels, or may not belong to the headline group.
             with suppress(UserError):
                 scores = evaluator.evaluate(get_world_size())
     finally:
@@ -190,10 +194,10 @@ def _validate_one(runner: Runner) -> str:
 
 
 def _check_hook(runner: Runner, scores: Mapping[str, Any]) -> None:
-    """Refuse scores and arguments on which a hook fails later, or which it skips silently."""
+    """Refuse scores and arguments with which a hook would fail later, or which it would ignore."""
     hook = next((hook for hook in runner.hooks if isinstance(hook, CheckpointHook)), None)
     classes = (runner.val_loop.dataloader.dataset.metainfo or {}).get('classes') or ()
-    # Scores of a class that the sample does not show are undefined, and left out.
+    # Add the scores of all classes: those of a class that the sample does not show are left out.
     known = [*scores, *(f'{score}.{name}' for score in ('IoU', 'F1') for name in classes)]
     last = {name.rsplit('/')[-1] for name in known}
     stopping = [each for each in runner.hooks if isinstance(each, EarlyStoppingHook)]

@@ -31,7 +31,7 @@ _MODELS = {
     'open-mmlab': lambda: library.get_external_models() | library.get_deprecated_model_names(),
     'mmcls': library.get_mmcls_models,
 }
-# Backbones that wrap the one for the optical bands, and the key that holds it.
+# Backbones that contain the backbone for the optical bands, each with the key of that backbone.
 _INNER = {'DualBackbone': 'rgb', 'EarlyFusionBackbone': 'backbone', 'NeckedBackbone': 'backbone'}
 
 
@@ -39,7 +39,7 @@ def check_top_level(cfg: Config) -> None:
     """Refuse a top-level name that is close to a known key, and whose value is used nowhere."""
     for name in sorted(set(cfg) - READ_AFTER_PARSING):
         near = difflib.get_close_matches(name, READ_AFTER_PARSING, n=1, cutoff=0.85)
-        # Configs that build on this one read these.
+        # Names with these endings are read by configs that build on this one.
         known = name.endswith(('_pipeline', '_dataset'))
         if near and not known and all(value != cfg[name] for _, value in read_nodes(cfg)):
             raise UserError(
@@ -54,7 +54,7 @@ def check_top_level(cfg: Config) -> None:
 
 
 def check_evaluation(cfg: Config) -> None:
-    """Refuse a validation or a test that changes images at random, or leaves some out."""
+    """Refuse a validation or test that changes images at random, or omits images or classes."""
     for name in ('val_dataloader', 'test_dataloader'):
         if (cfg.get(name) or {}).get('drop_last'):
             raise UserError(
@@ -78,7 +78,7 @@ def check_evaluation(cfg: Config) -> None:
 
 
 def check_crops(cfg: Config) -> None:
-    """Refuse a percentage as the largest share of one class in a crop: it would not limit any."""
+    """Refuse a percentage as the largest share of one class, because no crop would exceed it."""
     for key, step in _steps(cfg, 'train_dataloader'):
         if (share := step.get('cat_max_ratio') or 0) > 1:
             raise UserError(
@@ -90,7 +90,7 @@ def check_crops(cfg: Config) -> None:
 
 
 def _check_domain_crops(cfg: Config) -> None:
-    """Refuse crops of two sizes: the smaller ones would be padded, and mostly padding."""
+    """Refuse source and target crops of two sizes: the smaller ones would be padded."""
     crops: dict[str, tuple[str, tuple[int, ...]]] = {}
     for key, step in _steps(cfg, 'train_dataloader'):
         if 'Resize' in str(step.get('type')):
@@ -122,7 +122,7 @@ def _classes(cfg: Config) -> list[str]:
 
 
 def check_model(cfg: Config) -> None:
-    """Refuse layers, losses and numbers of stages on which a library would fail obscurely."""
+    """Refuse layers, losses and numbers of stages for which a library's error would be unclear."""
     for key, part in read_dicts(cfg, 'model'):
         kind = part.get('type')
         is_layer = key.endswith(('.norm_cfg', '.act_cfg', '.conv_cfg'))
@@ -152,7 +152,7 @@ def check_model(cfg: Config) -> None:
 
 
 def check_loss_names(model: nn.Module) -> None:
-    """Refuse a loss that mmseg would log, but not train with."""
+    """Refuse a loss whose name makes mmseg log it without training with it."""
     for key, module in model.named_modules():
         name = getattr(module, 'loss_name', None)
         if isinstance(name, str) and 'loss' not in name:
@@ -185,8 +185,8 @@ def check_pretrained(cfg: Config) -> None:
 def check_bands(cfg: Config) -> None:
     """Refuse a model whose number of optical bands is not that of the loaded images.
 
-    Some of these configs would train without an error: if a four-band image is normalised as one of
-    three bands, its fourth band is taken for depth.
+    Some of these configs would train without an error: if a four-band image is normalised as an
+    image of three bands, its fourth band is taken for depth.
     """
     expected = dict(_model_bands(segmentor_config(cfg.get('model') or {})))
     for name in LOADERS:
@@ -203,7 +203,7 @@ def check_bands(cfg: Config) -> None:
 
 
 def _model_bands(model: dict) -> Iterator[tuple[str, int]]:
-    """Yield each key of a model that fixes the number of bands, with that number."""
+    """Yield each key of a model that sets a number of bands, with a verb, and that number."""
     preprocessor = model.get('data_preprocessor') or {}
     if preprocessor.get('mean') is not None:
         yield 'model.data_preprocessor.mean has', len(preprocessor['mean'])
@@ -220,7 +220,7 @@ def _model_bands(model: dict) -> Iterator[tuple[str, int]]:
         return
     default = 3 if str(encoder.get('type')).startswith(('ResNet', 'MixVision')) else None
     if (bands := encoder.get('in_channels', default)) is None:
-        return  # unknown: the first step fails if it does not fit
+        return  # unknown; a wrong number fails in the first step
     yield f'{key}.in_channels is', bands
     starts = [start for start in as_list(encoder.get('init_cfg')) if isinstance(start, dict)]
     named = [encoder.get('pretrained'), *(start.get('checkpoint') for start in starts)]
@@ -234,7 +234,7 @@ def _model_bands(model: dict) -> Iterator[tuple[str, int]]:
 
 
 def check_scores(cfg: Config) -> None:
-    """Refuse to select by a class that does not exist, or by the lowest of a known score."""
+    """Refuse to choose a checkpoint by an unknown class, or by the lowest value of a score."""
     hook = (cfg.get('default_hooks') or {}).get('checkpoint') or {}
     checked = [('default_hooks.checkpoint', 'save_best', hook)]
     for number, hook in enumerate(cfg.get('custom_hooks') or ()):

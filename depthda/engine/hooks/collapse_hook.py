@@ -22,14 +22,15 @@ class CollapseHook(Hook):
     """Watch the pseudo-labels of ``DomainAdaptation`` at each logging interval.
 
     A teacher that has collapsed labels nearly all pixels as one class, and training on these labels
-    confirms it. A single batch may show one class alone, so it takes several in a row.
+    reinforces that. A single batch may really show one class only, so the hook warns after several
+    such batches in a row.
     """
 
-    # After the line of the iteration is logged.
+    # Run after the line of the iteration is logged.
     priority = 'LOW'
 
-    share: float = 0.99  # of the labelled pixels, from which one class counts as everything
-    patience: int = 5  # batches in a row
+    share: float = 0.99  # a batch has collapsed if one class has more than this share of its labels
+    patience: int = 5  # collapsed batches in a row before the warning
 
     def __post_init__(self) -> None:
         self._in_a_row = 0
@@ -64,11 +65,11 @@ class CollapseHook(Hook):
 class ClassThresholdHook(Hook):
     """Refresh the thresholds of ``ClassPortion`` when the ``SnapshotTeacher`` copies the student.
 
-    One crop of each target tile is labelled, shared among the processes. The thresholds are in the
-    checkpoint, so a resumed run goes on with them.
+    The teacher predicts one crop of each target tile; the processes share the tiles. The thresholds
+    are in the checkpoint, so a resumed run continues with them.
     """
 
-    # Before the iteration, and after the hook that seeds it.
+    # Run before the iteration, and after the hook that seeds it.
     priority = 'NORMAL'
 
     def before_train(self, runner: Runner) -> None:
@@ -87,7 +88,7 @@ class ClassThresholdHook(Hook):
         model.teacher.update(model.segmentor, runner.iter)
         target = runner.train_dataloader.dataset.sets['target']
         rank, world = get_dist_info()
-        # A process may have no tile.
+        # Begin with empty counts, because a process may have no tile.
         none = model.pseudo.thresholds.new_zeros(0, model.num_classes, 1, 1)
         counts = model.pseudo.histogram(none)
         for index in range(rank, len(target), world):

@@ -21,7 +21,7 @@ _STATISTICS = ('running_mean', 'running_var')
 
 @dataclass
 class Step:
-    """What is kept of an iteration for a later message; the losses stay on the device."""
+    """An iteration, kept for a later message; the losses stay on the device."""
 
     iteration: int
     names: list[str]
@@ -29,11 +29,11 @@ class Step:
     files: list[str]
 
     def describe(self) -> tuple[int, str, list[str]]:
-        """Return the iteration, its non-finite losses, and its samples."""
+        """Return the iteration, its non-finite losses, and the image files of its samples."""
         values = dict(zip(self.names, self.losses.tolist(), strict=True))
         bad = {name: value for name, value in values.items() if not abs(value) < float('inf')}
         if len(bad) > 1:
-            bad.pop('loss', None)  # the sum of the others
+            bad.pop('loss', None)  # the sum of the other losses
         return self.iteration, ', '.join(f'{n} = {value}' for n, value in bad.items()), self.files
 
 
@@ -42,21 +42,21 @@ class Step:
 class NonFiniteHook(Hook):
     """Stop a training with non-finite losses or weights, and keep its last good checkpoint.
 
-    No iteration waits for the device: the number of bad iterations in a row is counted on it, and
-    read at each logging interval. Training stops when the count has reached ``patience``, or
-    earlier if the weights are not finite either, because no later iteration repairs them. The
-    weights are also checked before each checkpoint and each validation, so that bad weights are
-    never written, chosen as the best, or put in the place of good ones. All processes of a
-    distributed run stop together.
+    The number of bad iterations in a row is counted on the device and read at each logging
+    interval, so that no iteration waits for the device. Training stops when the count has reached
+    ``patience``. It stops earlier if the weights are not finite either, because no later iteration
+    can fix them. The weights are also checked before each checkpoint and each validation, so that
+    bad weights are never written, never chosen as the best, and never replace good ones. All
+    processes of a distributed run stop together.
     """
 
-    # After the line of the iteration is logged, before its checkpoint is written.
+    # Run after the line of the iteration is logged and before its checkpoint is written.
     priority = 'LOW'
 
-    # Bad iterations in a row. A single one is no reason to stop where a loss scaler (fp16) skips
-    # its update.
+    # Bad iterations in a row before the stop. A single one does no harm if a loss scaler (fp16)
+    # skips its update.
     patience: int = 10
-    interval: int | None = None  # iterations between two readings; None for that of LoggerHook
+    interval: int | None = None  # iterations between two readings; None: LoggerHook's interval
 
     def __post_init__(self) -> None:
         if min(self.patience, 1 if self.interval is None else self.interval) < 1:
@@ -91,7 +91,7 @@ class NonFiniteHook(Hook):
             self._check_weights(runner)
 
     def after_train(self, runner) -> None:
-        # A later validation of this runner may be of other weights.
+        # Forget the steps, because a later validation of this runner may be of other weights.
         self._steps.clear()
 
     def _check_losses(self, runner) -> None:
@@ -108,7 +108,7 @@ class NonFiniteHook(Hook):
             return
         self._checked = self._steps[-1].iteration
         name = _first_bad(runner.model)
-        # Statistics of batch norm differ from process to process.
+        # Compare all processes, because their statistics of batch norm differ.
         if any(all_gather_object(name)):
             self._stop(runner, name)
 
@@ -148,7 +148,7 @@ def _by_folder(files: list[str]) -> str:
 
 
 def _losses(outputs: Mapping[str, Any]) -> dict[str, Tensor]:
-    """Return the scalars named as losses, on one device; all scalars if none is named so."""
+    """Return the scalars with 'loss' in their name, on one device; without any, all scalars."""
     scalars = {n: value for n, value in outputs.items() if isinstance(value, (int, float, Tensor))}
     scalars = {n: value for n, value in scalars.items() if torch.as_tensor(value).numel() == 1}
     named = {name: value for name, value in scalars.items() if 'loss' in name} or scalars
@@ -170,7 +170,10 @@ def _files(node: Any) -> Iterator[str]:
 
 
 def _first_bad(model: nn.Module) -> str | None:
-    """Return the first weight or norm statistic that is not finite; wait for the device once."""
+    """Return the name of the first weight or norm statistic that is not finite, or None.
+
+    It waits for the device only once.
+    """
     model = unwrapped(model)
     tensors = dict(model.named_parameters())
     tensors |= {n: value for n, value in model.named_buffers() if n.endswith(_STATISTICS)}
@@ -181,7 +184,7 @@ def _first_bad(model: nn.Module) -> str | None:
 
 
 def _saves_now(hook: Hook, runner) -> bool:
-    """Whether a hook writes a checkpoint after this iteration."""
+    """Return whether a hook writes a checkpoint after this iteration."""
     if not isinstance(hook, CheckpointHook) or hook.by_epoch:
         return False
     last = hook.save_last and hook.is_last_train_iter(runner)

@@ -14,14 +14,14 @@ from depthda.provenance import describe_dataset, narrowed, samples_per_iteration
 
 @HOOKS.register_module()
 class PlainCheckpointHook(CheckpointHook):
-    """mmengine's ``CheckpointHook`` for checkpoints as data.
+    """A ``CheckpointHook`` whose checkpoints hold only data.
 
     Before saving, everything is converted to tensors and built-ins. ``meta`` records the split that
     chose the checkpoint and the weights that the training started from. On loading, a key that is
     missing, unexpected or of another shape is an error, because mmengine would only warn and
-    continue with random weights. A training whose config has ``load_partial=True`` starts from
-    what fits of ``load_from``; a test and a resumed run never do. A resumed run replaces the files
-    of its own folder only, whatever folder its checkpoint was written to.
+    continue with random weights. A training whose config has ``load_partial=True`` starts from the
+    weights of ``load_from`` that fit. A test and a resumed run always need all weights. A resumed
+    run replaces only files in its own folder, even if its checkpoint was written to another one.
     """
 
     def __init__(self, **kwargs) -> None:
@@ -31,8 +31,8 @@ class PlainCheckpointHook(CheckpointHook):
 
     def before_train(self, runner) -> None:
         super().before_train(runner)
-        # A checkpoint records whole paths. If its folder was copied or moved since then, the best
-        # checkpoint to replace is the one next to it, and that of the first folder must stay.
+        # A checkpoint records absolute paths. If its folder has been copied or moved since, the
+        # best checkpoint to replace is in the new folder, and the one in the old folder must stay.
         info = runner.message_hub.runtime_info
         for key in info:
             if key.startswith(('last_ckpt', 'best_ckpt')):
@@ -43,7 +43,7 @@ class PlainCheckpointHook(CheckpointHook):
             self.best_ckpt_path_dict[name] = self._here(path)
 
     def _here(self, recorded: str | None) -> str | None:
-        """Return the file of that name in the folder of this run; None if there is none."""
+        """Return the file with the recorded name in this run's folder; None if there is none."""
         path = self.file_backend.join_path(self.out_dir, os.path.basename(recorded or ''))
         return path if recorded and self.file_backend.exists(path) else None
 
@@ -76,7 +76,7 @@ class PlainCheckpointHook(CheckpointHook):
         self._saving_best = False
 
     def _save_checkpoint_with_step(self, runner, step, meta) -> None:
-        # mmengine writes the regular checkpoint once more after a new best one.
+        # After a new best checkpoint, mmengine writes the regular one again, which is not the best.
         saving_best, self._saving_best = self._saving_best, False
         super()._save_checkpoint_with_step(runner, step, meta)
         self._saving_best = saving_best
@@ -85,7 +85,7 @@ class PlainCheckpointHook(CheckpointHook):
         model = runner.model
         while is_model_wrapper(model) or isinstance(model, BaseTTAModel):
             model = model.module
-        # Only a training has built its loop by now; it starts anew or resumes.
+        # Only in a training has the runner built a train loop by now.
         starts = isinstance(runner._train_loop, BaseLoop) and not runner._resume
         name, record = runner._load_from, {}
         if starts and runner.cfg.get('load_partial'):

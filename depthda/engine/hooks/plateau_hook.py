@@ -18,20 +18,21 @@ from depthda.errors import UserError
 class PlateauHook(Hook):
     """torch's ``ReduceLROnPlateau`` for the training loss of each epoch.
 
-    mmengine's scheduler of that name steps only after a validation, and a translation has none.
+    mmengine's scheduler of that name steps only after a validation, and the training of a
+    translation has none.
     The state is saved with the checkpoint. Several hooks must monitor different losses.
     """
 
-    # Before checkpoints are written, so that they include the iteration that has just ended.
+    # Run before checkpoints are written, so that the state in them includes the last iteration.
     priority = 'NORMAL'
 
     monitor: str = 'loss'  # key of a loss that the model logs
-    factor: float = 0.5  # factor on the rates
+    factor: float = 0.5  # by which the rates are multiplied
     patience: int = 25  # epochs to wait without a new lowest loss
     epoch_length: int | None = None  # iterations of an epoch; None for one pass through the data
-    of_epoch: Literal['mean', 'last'] = 'mean'  # mean of the batches of an epoch, or the last one
+    of_epoch: Literal['mean', 'last'] = 'mean'  # loss of an epoch: mean or last batch
     min_lr: float = 0.0  # lower limit of the rates
-    part: str | None = None  # name of the optimiser whose rates fall; None lowers all together
+    part: str | None = None  # name of the optimiser whose rates fall; None for all optimisers
 
     def __post_init__(self) -> None:
         if not 0 < self.factor < 1 or self.patience < 0 or (self.epoch_length or 1) < 1:
@@ -67,7 +68,7 @@ class PlateauHook(Hook):
         if outputs and self.monitor in outputs:
             if self.of_epoch == 'last':
                 self._sum, self._count = 0.0, 0
-            # Summed on the device, because reading the value would wait for it.
+            # Summed on the device, because reading the value would wait for the device.
             self._sum = self._sum + outputs[self.monitor].detach().double()
             self._count += 1
         if self.every_n_train_iters(runner, self.epoch_length):
@@ -99,7 +100,8 @@ class PlateauHook(Hook):
         all_reduce(mean, 'mean')
         mean = float(mean)
         self._sum, self._count = 0.0, 0
-        # Lower by at least a ten-thousandth, as in torch; here for negative losses, too.
+        # A new lowest loss is lower by at least a ten-thousandth, as in torch. Here the rule also
+        # works for negative losses.
         if self._lowest is None or mean < self._lowest - 1e-4 * abs(self._lowest):
             self._lowest, self._waited = mean, 0
             return

@@ -1,4 +1,4 @@
-"""Show a translation while it is trained, and stop one whose images are flat."""
+"""Write pictures of a translation while it is trained, and stop if an image has only one colour."""
 
 from pathlib import Path
 
@@ -20,7 +20,9 @@ _COLUMNS = ('image', 'translated', 'reconstructed', 'depth', 'predicted depth')
 
 @HOOKS.register_module()
 class TranslationHook(Hook):
-    """Write a picture of both directions every ``interval`` iterations; stop when images are flat.
+    """Write a picture of both directions every ``interval`` iterations.
+
+    The training stops if a translated image has only one colour.
 
     ``<log dir>/translation/iter_<n>.png`` has a row for each direction: an image, its translation,
     its reconstruction, and, with a depth decoder, its depth and the predicted depth.
@@ -64,7 +66,7 @@ def check_images(images: list[np.ndarray], iteration: int) -> None:
 def _row(
     model: DRDG, forward: nn.Module, backward: nn.Module, batch: DomainBatch, size: tuple[int, int]
 ) -> list[np.ndarray]:
-    """Return the first image of a batch and its translations, each H×W×3 uint8, BGR."""
+    """Return the pictures of one row for the first image of a batch, each H×W×3 uint8, BGR."""
     predicts = batch.depth is not None
     translated = forward(batch.image[:1], size, depth=predicts)
     restored = backward(translated.image, batch.size).image
@@ -86,7 +88,7 @@ def _depth_picture(depth: Tensor) -> np.ndarray:
 
 
 def _grid(rows: list[list[np.ndarray]], gap: int = 6, head: int = 20) -> np.ndarray:
-    """Arrange pictures of several sizes on white, with the name of each column above it."""
+    """Arrange pictures of several sizes on a white sheet, with a title above each column."""
     widths = [max(picture.shape[1] for picture in column) for column in zip(*rows, strict=True)]
     heights = [max(picture.shape[0] for picture in row) for row in rows]
     shape = (head + sum(heights) + gap * (len(rows) + 1), sum(widths) + gap * (len(widths) + 1), 3)

@@ -13,8 +13,8 @@ from mmengine.registry import OPTIM_WRAPPERS
 class AutocastOptimWrapper(OptimWrapper):
     """Run the forward pass in bfloat16 where that is safe; keep weights and optimiser in fp32.
 
-    bfloat16 has the range of fp32, so no loss is scaled. For a GPU without it (before Ampere),
-    name mmengine's ``AmpOptimWrapper`` with ``dtype='float16'`` in the config.
+    bfloat16 has the range of fp32, so no loss is scaled. For a GPU without bfloat16 (before
+    Ampere), name mmengine's ``AmpOptimWrapper`` with ``dtype='float16'`` in the config.
 
     Args:
         devices: Device types with mixed precision. ``'cpu'`` is not among them by default, because

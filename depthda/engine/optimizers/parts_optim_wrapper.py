@@ -14,7 +14,7 @@ from depthda.models.tensors import unwrapped
 class JointOptimWrapper(OptimWrapperDict):
     """The optimisers of the parts of a model whose losses are summed.
 
-    It works in mmengine's own training step, also when the model is distributed.
+    The wrapper works in mmengine's own training step, even if the model is distributed.
     """
 
     def __init__(self, **wrappers) -> None:
@@ -27,7 +27,7 @@ class JointOptimWrapper(OptimWrapperDict):
 
     @contextmanager
     def optim_context(self, model: nn.Module) -> Iterator[None]:
-        """Enter the context of the first optimiser: precision, and gradients of other processes."""
+        """Enter the context of the first optimiser: precision, and exchange of gradients."""
         with next(iter(self.optim_wrappers.values())).optim_context(model):
             yield
 
@@ -49,7 +49,7 @@ class PartsOptimWrapperConstructor:
 
     ``model.parts`` maps the name of each part to the names of its modules. The config gives one
     optimiser under each of these names. Its other keys (``type``, ``clip_grad``, …) are defaults of
-    all parts, so that ``--amp`` changes all of them:
+    all parts, so that ``--amp`` changes every part:
 
     .. code-block:: python
 
@@ -60,9 +60,9 @@ class PartsOptimWrapperConstructor:
             critics=dict(optimizer=dict(type='RMSprop', lr=5e-4)),
         )
 
-    If the model has ``sums_losses``, all of them step after one backward pass.
+    If ``sums_losses`` of the model is True, all optimisers step after one backward pass.
 
-    A part is a complete ``optim_wrapper`` config, which may have its own ``paramwise_cfg``.
+    The config of a part is a complete ``optim_wrapper``, which may have its own ``paramwise_cfg``.
     """
 
     def __init__(self, optim_wrapper_cfg: dict, paramwise_cfg: dict | None = None) -> None:

@@ -15,7 +15,7 @@ _PREFIX = re.compile(r'^(model\.)*(swin\.|beit\.)?')
 _STEM = re.compile(
     r'embeddings\.|embedder\.|patch_embed\.|(absolute_)?pos_embed$|cls_token$|mask_token$'
     r'|stem\.|(conv|bn|gn)1\.|downsample_layers\.'
-    # downsamplers between stages; of MiT, the patch embedding that opens a stage
+    # downsamplers between stages; in MiT, the patch embedding that opens a stage
     r'|(encoder\.)?(stages|layers)\.\d+\.(downsampling_layer|downsample(_layers)?)\.'
     r'|layers\.\d+\.0\.'
 )
@@ -42,19 +42,19 @@ _SCALARS = re.compile(r'(^|\.)(mix|step)$')
 
 @OPTIM_WRAPPER_CONSTRUCTORS.register_module()
 class StageDecayOptimWrapperConstructor(DefaultOptimWrapperConstructor):
-    """Stage-wise decay of the learning rate, in as few parameter groups as there are rates.
+    """Decay the learning rate by stages, with as few parameter groups as possible.
 
     A parameter of stage i (1 for the first) learns at lr * decay_rate^(num_layers + 1 - i). The
     stem and all downsamplers count as i = 0. Everything outside the stages (heads, necks, the norms
-    of the returned features) learns at lr. With 12 layers and .9 the stages of a ConvNeXt get
-    .9^12, .9^11, .9^10, .9^9 and its stem .9^13; with ``num_layers`` equal to its depth, a plain
-    ViT decays block by block. Biases, norms, embeddings and scalars have no weight decay. Frozen
-    parameters are left out.
+    of the returned features) learns at lr. With 12 layers and a rate of .9, the stages of a
+    ConvNeXt get .9^12, .9^11, .9^10, .9^9 and its stem gets .9^13. If ``num_layers`` is the number
+    of its blocks, a plain ViT decays block by block. Biases, norms, embeddings and scalars have no
+    weight decay. Frozen parameters are left out.
 
     ``paramwise_cfg`` may set:
 
     - ``decay_rate`` (.9): 1 gives equal rates, and then any backbone is accepted.
-    - ``num_layers`` (12).
+    - ``num_layers`` (12): the exponent of the first stage.
     - ``depth_decay`` (True): whether the depth encoder of a ``DualBackbone`` decays as well.
     - ``scalar_decay`` (False): whether learned scalars have weight decay, as in the released code.
     """
