@@ -23,8 +23,8 @@ class FeatureDistance(nn.Module):
 
     .. math:: L = \lambda \frac{\sum_x m(x) \lVert f(x) - f_0(x) \rVert_2}{\sum_x m(x)}
 
-    f is the coarsest feature map of the optical encoder, and f₀ that of a frozen copy of the encoder
-    taken at the first iteration. m(x) is 1 where one of ``classes`` covers at least the share
+    f is the coarsest feature map of the optical encoder. f₀ is the same map of a frozen copy of the
+    encoder from the first iteration. m(x) is 1 where one of ``classes`` covers at least the share
     ``majority`` of position x, else 0. If m is 0 everywhere, the loss is 0. Citation: L. Hoyer et
     al., "DAFormer", CVPR 2022, which restricts the loss to thing classes of street scenes.
 
