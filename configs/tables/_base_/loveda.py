@@ -79,7 +79,7 @@ NOT_IN_THE_PAPER = [
     ('depthseg-s', 'DepthSeg ViT-S, no depth at test', 'depthseg/depthseg_dinov2-s', 8),
 ]
 # Methods that adapt: name, title, config, batch size, length. SOURCE_ONLY has the models that they
-# are built on, without adaptation.
+# are built on, without adaptation, unless another list has them.
 _OURS = 'adaptation/depth-guided-self-training'
 ADAPTED = [
     ('adaptsegnet', 'AdaptSegNet (AT)', 'adaptation/adaptsegnet_r50', 8, '10k'),

@@ -20,7 +20,7 @@ class LabelledImages(NamedTuple):
 
 @MODELS.register_module()
 class ClassMix(nn.Module):
-    """Mix pairs of images: pixels of half of the source's classes, rounded up, over the target.
+    """Paste the pixels of half of the classes (rounded up) of a source image over a target image.
 
     A pasted pixel brings all its channels, its label and its weight; if its depth is missing, the
     NaN is pasted too. Ignored pixels of the source are never pasted. Citation: V. Olsson et al.,

@@ -1,4 +1,4 @@
-"""Pretrain an encoder without labels: predict how a scene looks on another date."""
+"""Pretrain an encoder without labels: predict the image of a scene on another date."""
 
 import torch
 from mmengine.model import BaseModel
