@@ -20,14 +20,14 @@ default_hooks = dict(
         by_epoch=False,
         interval=4000,
         max_keep_ckpts=2,
-        save_best='mIoU',  # on the validation split; a config without one keeps the last iteration
+        save_best='mIoU',  # on the validation split; without validation, the last one is kept
     ),
     sampler_seed=dict(type='DistSamplerSeedHook'),
     iteration_seed=dict(type='IterationSeedHook'),
-    # Stops training when the loss was nan or inf in this many iterations in a row.
+    # Stops training if the loss is nan or inf in ``patience`` iterations in a row.
     non_finite=dict(type='NonFiniteHook', patience=10),
 )
-# Curves in TensorBoard or W&B: docs/logging.md has the line to add.
+# To draw curves in TensorBoard or W&B, add the line that docs/logging.md shows.
 vis_backends = [dict(type='LocalVisBackend')]
 # Set no name here: mmengine then names the visualizer after the run. With one fixed name, a second
 # run in the same process would log into the folder of the first.

@@ -1,7 +1,7 @@
-# Train on one season and test on another, like the depth-guided framework on Arctic scenes. Those
-# are not public: their rows need the scenes in data/arctic. The other rows run on any computer, on
-# two seasons of the synthetic dataset, which differ in colours, light, air and sensor. They use
-# the same preparation and dataset class.
+# Train on one season and test on another, like the depth-guided framework on Arctic scenes. These
+# scenes are not public: to run their rows, put the scenes into data/arctic. The other rows run on
+# any computer. They use two seasons of the synthetic dataset, which differ in colours, light, air
+# and sensor, with the same preparation and dataset class.
 title = 'From season to season'
 caption = (
     'All figures in %, mean ± standard deviation; gain: over the RGB-only model of the same data '

@@ -61,7 +61,7 @@ SOURCES = {
     'v2-large': 'V2 Large',
 }
 PARTS, MORE, CONTROL = 'contributions', 'choices', 'is it depth?'
-# The released configs of Swin and MiT have other learning rates and a smaller batch.
+# The released configs of Swin and MiT have these settings, unlike those of ConvNeXt.
 RELEASED_RATES = {
     'optim_wrapper.optimizer.lr': 6e-5,
     'optim_wrapper.paramwise_cfg.decay_rate': 1.0,

@@ -11,7 +11,7 @@ MODULES = {
     'prompter': 'depth prompter alone',
     'both': 'adapter and depth prompter',
 }
-# As printed: four scores, then their gains, which the paper prints in brackets.
+# As printed in the paper: four scores, then their gains, which the paper prints in brackets.
 PAPER = {
     's': dict(
         neither='78.69 67.07 89.47 85.52',

@@ -37,7 +37,7 @@ NETWORK = 'configs/sample/upernet_tiny_u2r.py'
 
 
 def figures(classes, means):
-    """Return the printed IoU and F1 of each class, then the means, which are over batches."""
+    """Return the printed scores for all columns; both pairs of mean columns get the same means."""
     printed = tuple(map(float, classes.split())) if classes else (None,) * 12
     mean_iou, mean_f1 = map(float, means.split())
     return (*printed, mean_iou, mean_f1, mean_iou, mean_f1)

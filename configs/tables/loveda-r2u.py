@@ -84,7 +84,7 @@ rows = [
         note='no released config has this pair of encoders: it is the recipe of ConvNeXt-B + S',
     ),
     *in_the_local_protocol('b-b', 'ConvNeXt-B + B'),
-    # What depth-guided self-training is built on; the paper has other encoders in this direction.
+    # The model of depth-guided self-training; the paper has other encoders in this direction.
     server(
         'convnext-b-s',
         'ConvNeXt-B + S',

@@ -22,7 +22,7 @@ sample = SAMPLE
 columns = ON_BOTH_DOMAINS
 
 OURS = 'depth-guided-self-training'
-# Batch norm sees the target, and no loss does: the critic's weight is 0.
+# With weight 0 for the adversarial loss, target images only reach the statistics of batch norm.
 SEEN = {'model.terms.0.weight': 0.0}
 
 
@@ -41,7 +41,7 @@ def without(name, title, options):
 
 
 def replaced(by):
-    """Return overrides that give both domains something else than depth."""
+    """Return overrides that replace depth by something else in both domains."""
     options = instead_of_depth(by)
     step = {key: value for key, value in options.items() if 'train_dataloader' not in key}
     for side in ('source.dataset', 'target'):

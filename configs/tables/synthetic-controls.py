@@ -22,7 +22,7 @@ seeds = SEEDS
 sample = SAMPLE
 columns = ON_BOTH_DOMAINS
 
-DEFAULT = 0.7  # fidelity of the depth of the default world
+DEFAULT = 0.7  # fidelity of depth in the default worlds
 FIDELITIES = (0.0, 1.0)
 
 
@@ -35,7 +35,7 @@ def dual(name, title, direction='u2r', model='depthda', baseline='rgb-u2r', **re
 
 
 def target_trained(name, title, **rest):
-    """Return a row that shows the runs of the other direction, which trained on this target."""
+    """Return a row with the runs of the opposite direction, which train on this target domain."""
     return dict(
         name=f'{name}-target-trained-u2r',
         title=f'{title}, trained on the target',
@@ -54,7 +54,7 @@ rows = [
     dual('grey', 'RGB + grey image', options=GREY),
     dual('constant', 'RGB + constant', options=CONSTANT),
     dual('other-tile', "RGB + another tile's depth", options=OTHER),
-    # The null world has the same images and masks, so its RGB-only scores are the same.
+    # The null world has the same images and labels, so its RGB-only scores are the same.
     dual('null', 'RGB + depth, null world', sample=dict(null=True)),
     target_trained('rgb', 'RGB only'),
     target_trained('dual', 'RGB + depth', baseline='rgb-target-trained-u2r'),
@@ -70,7 +70,7 @@ rows += [
     )
     for fidelity in FIDELITIES
 ]
-# Does refinement gain from depth, or only from the second loss on a second set of logits?
+# Does refinement gain from depth, or only from a second loss on the refined logits?
 PART = dict(part=', refinement')
 rows += [
     dual('refinement', 'RGB + depth, refinement', model='refinement', **PART),
@@ -82,7 +82,7 @@ rows += [
         **PART,
     ),
 ]
-# What do the pretrained weights gain?
+# How much do the pretrained weights gain?
 RANDOM = dict(
     part=', random weights',
     pretrained=False,

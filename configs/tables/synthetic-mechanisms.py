@@ -27,14 +27,14 @@ sample = SAMPLE
 columns = ON_BOTH_DOMAINS
 
 GAPS = ('appearance', 'resolution')
-# The rows of a translation with the weights of its depth losses.
+# Translation models: title, and overrides of the weights of the depth losses.
 SYSTEMS = {
     'rdg': ('RDG', dict(dsl_weight=0.0, dccl_weight=0.0)),
     'wo-dsl': ('DRDG without DSL', dict(dsl_weight=0.0)),
     'wo-dccl': ('DRDG without DCCL', dict(dccl_weight=0.0)),
     'drdg': ('DRDG', {}),
 }
-# Where pixels have one size in both domains, nothing is resized.
+# If pixels have the same ground size in both domains, the translation does not resize images.
 SAME_SIZE = {
     'model.target_size': (256, 256),
     'train_dataloader.dataset.source.pipeline.2.crop_size': (128, 128),

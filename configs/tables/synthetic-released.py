@@ -59,7 +59,8 @@ THROUGH = {
     '+model.depth_loss.through_threshold': True,
     '+model.depth_loss.eps': 1e-4,
 }
-# 101 epochs of 10 batches. As released, the lowest learning rate is a tenth of the initial 3e-3.
+# 101 epochs of 10 batches. As in the released code, the learning rate falls at most to a tenth of
+# the initial 3e-3.
 CONSTANT = {
     'param_scheduler': [],
     'train_cfg.max_iters': 1010,
@@ -67,7 +68,7 @@ CONSTANT = {
     'default_hooks.checkpoint.interval': 1010,
 }
 HALVED = dict(type='PlateauHook', monitor='loss', factor=0.5, patience=20, min_lr=3e-4)
-# The crop has a quarter of the usual size, and so have the dilations.
+# Crops have a quarter of the usual side, so the dilations are divided by four too.
 BN = dict(type='BN', requires_grad=True)
 DEEPLAB = {
     '+model.backbone.strides': (1, 2, 1, 1),
@@ -97,7 +98,8 @@ SWIN = {
     'param_scheduler.1.begin': 45,
     'param_scheduler.1.end': 450,
 }
-# The released rate is 6e-5 instead of 1e-4, and the batch 3 instead of 4: the same ratios here.
+# The released code has the rate 6e-5 instead of 1e-4 and the batch size 3 instead of 4. Here both
+# change by the same ratios.
 SWIN_RELEASED = SWIN | {
     'optim_wrapper.optimizer.lr': 1.8e-3,
     'optim_wrapper.paramwise_cfg.decay_rate': 1.0,

@@ -18,7 +18,7 @@ def fill_missing(depth: Tensor, channels: int = 1) -> Tensor:
 def resize_depth(
     depth: Tensor, size: tuple[int, int], mode: Literal['bilinear', 'nearest']
 ) -> tuple[Tensor, Tensor]:
-    """Resize depth (N, 1, H, W), in which NaN is missing; return it without NaN, and a valid mask.
+    """Resize depth (N, 1, H, W); return it with 0 instead of NaN, and a mask of valid values.
 
     A resized value is valid if all values that contributed to it are valid.
     """
@@ -27,8 +27,9 @@ def resize_depth(
     if tuple(depth.shape[2:]) == tuple(size):
         return depth, valid
     corners = None if mode == 'nearest' else False
-    # Resize the mask of missing pixels, not that of valid ones: any missing pixel that contributes
-    # gives a value above 0, but rounding may keep the weights of valid pixels alone below 1.
+    # Resize the mask of missing pixels rather than that of valid ones. A missing pixel that
+    # contributes always gives a value above 0. In a mask of valid pixels, rounding may give a value
+    # below 1 even if all contributing pixels are valid.
     both = torch.cat([depth, (~valid).to(depth.dtype)], dim=1)
     depth, holes = F.interpolate(both, size, mode=mode, align_corners=corners).split(1, dim=1)
     return depth, holes == 0

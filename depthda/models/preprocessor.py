@@ -32,7 +32,8 @@ class RGBDDataPreprocessor(SegDataPreProcessor):
         depth_mean, depth_std: Mean and standard deviation of depth.
         depth: ``'drop'`` removes the depth channel, for models that read optical bands only.
         size: Pad training images to this (height, width).
-        size_divisor: Pad training images to the largest of the batch, rounded up to a multiple.
+        size_divisor: Pad training images to the largest of the batch, rounded up to a multiple of
+            this number.
         non_blocking: Do not wait for the transfer to the device.
         **kwargs: Passed to ``SegDataPreProcessor``. ``bgr_to_rgb`` reverses the first three
             channels and leaves the others in order. ``pad_val`` is a normalised value. Without

@@ -21,7 +21,8 @@ _MOVED = {
         'num_negatives': ('contrast_loss', 'num_negatives'),
     },
 }
-# For arguments that are configs now: their former value for each type (None: had no argument).
+# Arguments that are configs now: for each type, the former value of the argument, or None if the
+# class did not have the argument.
 _TYPES = {
     'adversarial': {'WassersteinGANLoss': 'wasserstein', 'LeastSquaresGANLoss': 'least-squares'},
     'contrast_loss': {'InfoNCELoss': None},
@@ -31,8 +32,8 @@ _TYPES = {
 def accept_moved(init: Callable) -> Callable:
     """Decorate an ``__init__`` so that it still accepts its former arguments, with a warning.
 
-    If both are given, the former argument wins: a config that sets it may inherit the new one from
-    its base.
+    If both are given, the former argument wins, because a config that sets the former argument may
+    inherit the new one from its base.
     """
     parameters = inspect.signature(init).parameters
 
@@ -69,7 +70,7 @@ def current_key(node: Any, key: str) -> str:
 
 
 def first_form(node: Any) -> Any:
-    """Return a config in its first form, with former arguments, which identifies finished runs."""
+    """Return a config with its former arguments: finished runs are identified by this form."""
     if isinstance(node, (list, tuple)):
         return type(node)(first_form(item) for item in node)
     if not isinstance(node, Mapping):

@@ -1,4 +1,4 @@
-"""Operations on tensors and modules that several models share, and a norm."""
+"""Operations on tensors and modules that several models share, and their default norm."""
 
 import torch
 from mmengine.model import is_model_wrapper
@@ -14,7 +14,7 @@ def unwrapped(model: nn.Module) -> nn.Module:
 
 
 def at_least_float32(tensor: Tensor) -> Tensor:
-    """Convert a half-precision tensor to float32; return others unchanged."""
+    """Convert a half-precision tensor to float32; return any other tensor unchanged."""
     return tensor.to(torch.promote_types(tensor.dtype, torch.float32))
 
 

@@ -1,5 +1,5 @@
-# AdaptSegNet (CVPR 2018): critics of the outputs of both heads. mmseg's auxiliary head is the first
-# output of the paper.
+# AdaptSegNet (CVPR 2018): one critic for the outputs of each head. mmseg's auxiliary head
+# corresponds to the first output in the paper.
 critic = dict(type='OutputCritic')
 adaptation = dict(
     type='DomainAdaptation',
@@ -8,7 +8,7 @@ adaptation = dict(
         dict(type='OutputAdversary', critic=critic, weight=0.0002, head='auxiliary_head'),
     ],
 )
-# As in LoveDA's baselines: half of the rate of the other methods.
+# As in LoveDA's baselines, where AdaptSegNet has half the learning rate of the other methods.
 optimisers = dict(
     constructor='PartsOptimWrapperConstructor',
     type='AutocastOptimWrapper',

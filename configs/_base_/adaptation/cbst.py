@@ -1,5 +1,5 @@
-# CBST (ECCV 2018) as in LoveDA's baselines: pseudo-labels of a copy of the student, made anew every
-# 1,000 iterations, with the same portion of each class.
+# CBST (ECCV 2018) as in LoveDA's baselines: a copy of the student, renewed every 1,000 iterations,
+# makes pseudo-labels for the same portion of each class.
 adaptation = dict(
     type='DomainAdaptation',
     teacher=dict(type='SnapshotTeacher', every=1000),

@@ -1,5 +1,5 @@
 # DAFormer (CVPR 2022): the student learns pseudo-labels of an averaged teacher on mixed images.
-# Rare classes of the source are a part of the dataset: see RareClassTiles in the configs.
+# The dataset draws rare classes of the source more often: see RareClassTiles in configs/adaptation.
 adaptation = dict(
     type='DomainAdaptation',
     teacher=dict(type='EMATeacher', momentum=0.999),

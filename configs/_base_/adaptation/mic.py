@@ -1,4 +1,4 @@
-# MIC (CVPR 2023): DAFormer that also predicts target images from a part of their blocks.
+# MIC (CVPR 2023): DAFormer that also predicts target images from their visible blocks.
 _base_ = './daformer.py'
 adaptation = dict(
     terms=[*_base_.adaptation.terms, dict(type='MaskedConsistency', block=64, ratio=0.7)]

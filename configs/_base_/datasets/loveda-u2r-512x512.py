@@ -22,8 +22,8 @@ tta_pipeline = [_base_.load_image, load_depth, _base_.average_flips]
 # For test images whose labels only the challenge server has.
 unlabelled_pipeline = [_base_.load_image, load_depth, _base_.pack]
 unlabelled_tta_pipeline = [_base_.load_image, load_depth, _base_.average_flips_unlabelled]
-# For target images that train without their labels, where the corners of a rotation would be
-# labelled as something.
+# For target images that are used in training without labels. No rotation by arbitrary angles: its
+# empty corners would get pseudo-labels.
 unlabelled_train_pipeline = [
     _base_.load_image,
     load_depth,
@@ -71,7 +71,7 @@ test_dataloader = dict(
         test_mode=True,
     ),
 )
-# What a model may adapt to (configs/adaptation).
+# The unlabelled target images of models that adapt (configs/adaptation).
 target_images = dict(
     type='LoveDARGBD',
     data_root=data_root,

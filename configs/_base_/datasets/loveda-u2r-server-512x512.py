@@ -6,7 +6,7 @@ train_dataloader = dict(dataset=dict(split=['Train', 'Val'], holdout=None))
 val_dataloader = None
 val_cfg = None
 val_evaluator = None
-target_images = dict(split='Val')  # the rule of LoveDA's own baselines
+target_images = dict(split='Val')  # as in LoveDA's own baselines
 test_pipeline = {{_base_.unlabelled_pipeline}}
 tta_pipeline = {{_base_.unlabelled_tta_pipeline}}
 test_dataloader = dict(

@@ -51,7 +51,7 @@ test_dataloader = dict(
         test_mode=True,
     ),
 )
-# What a model may adapt to: DRDG's rule, all areas without their labels.
+# The target images of models that adapt: all areas without their labels, as in DRDG.
 target_images = dict(
     type='Vaihingen',
     data_root=target_root,

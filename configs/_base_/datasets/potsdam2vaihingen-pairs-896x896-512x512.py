@@ -1,6 +1,6 @@
 # Random pairs of a Potsdam and a Vaihingen tile with their DSMs, to train a translation between
-# their styles. No labels are read. Target tiles come from all areas, because DRDG mentions no
-# exception; train_dataloader.dataset.target.split='val' uses the validation areas only.
+# their styles. No labels are read. Target tiles come from all areas, because DRDG does not
+# exclude any; train_dataloader.dataset.target.split='val' uses the validation areas only.
 source_root = 'data/potsdam'  # tiles of 896² with pixels of 5 cm: 45 m
 target_root = 'data/vaihingen'  # tiles of 512² with pixels of 9 cm: 46 m
 depth = 'dsm'  # None for RGB only (ResiDualGAN)

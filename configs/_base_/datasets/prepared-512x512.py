@@ -25,8 +25,8 @@ tta_pipeline = [_base_.load_image, load_depth, _base_.average_flips]
 # For images without labels.
 unlabelled_pipeline = [_base_.load_image, load_depth, _base_.pack]
 unlabelled_tta_pipeline = [_base_.load_image, load_depth, _base_.average_flips_unlabelled]
-# For target images that train without their labels, where the corners of a rotation would be
-# labelled as something.
+# For target images that are used in training without labels. No rotation by arbitrary angles: its
+# empty corners would get pseudo-labels.
 unlabelled_train_pipeline = [
     _base_.load_image,
     load_depth,
@@ -67,7 +67,7 @@ test_dataloader = dict(
         test_mode=True,
     ),
 )
-# What a model may adapt to; any prepared folder, with or without labels.
+# The target images of models that adapt: any prepared folder, with or without labels.
 target_images = dict(
     type='PreparedDataset',
     data_root=target_root,

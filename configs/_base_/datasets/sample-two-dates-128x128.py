@@ -1,5 +1,5 @@
-# Synthetic scenes on two dates, both domains, for pretraining without labels. No table is tested on
-# this world.
+# Synthetic scenes of both domains, each on two dates, for pretraining without labels. No table
+# tests on this world.
 # Make the dataset first:
 #   depthda sample data/sample-two-dates --two-dates --seed 1000 --train 160 --val 0 --test 0
 _base_ = '../pipelines/steps.py'

@@ -1,5 +1,5 @@
 # The built-in synthetic dataset (tools/make_sample.py), Urban -> Rural, in the local protocol:
-# train on source Train, select the checkpoint on held-out blocks of it, test on target Test.
+# train on source Train, select the checkpoint on its held-out blocks, test on target Test.
 _base_ = '../pipelines/steps.py'
 data_root = 'data/sample'
 depth = 'rdepth/synthetic'
@@ -19,7 +19,7 @@ tta_pipeline = [_base_.load_image, load_depth, _base_.average_flips]
 # For the server protocol, which treats the test images as if they had no labels.
 unlabelled_pipeline = [_base_.load_image, load_depth, _base_.pack]
 unlabelled_tta_pipeline = [_base_.load_image, load_depth, _base_.average_flips_unlabelled]
-# For target images that train without their labels.
+# For target images that are used in training without labels.
 unlabelled_train_pipeline = [
     _base_.load_image,
     load_depth,
@@ -74,7 +74,7 @@ test_dataloader = dict(
         test_mode=True,
     ),
 )
-# What a model may adapt to.
+# The unlabelled target images of models that adapt.
 target_images = dict(
     type='LoveDARGBD',
     data_root=data_root,

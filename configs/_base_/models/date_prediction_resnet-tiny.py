@@ -8,7 +8,7 @@ model = dict(
         type='RGBDDataPreprocessor',
         mean=mean * 2,
         std=std * 2,
-        bgr_to_rgb=True,  # of the first date; files hold R, G, B of the second
+        bgr_to_rgb=True,  # reverses the first date only; the second is stored as RGB
         depth='drop',
     ),
     backbone=_base_.model.backbone,

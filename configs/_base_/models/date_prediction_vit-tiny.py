@@ -16,5 +16,5 @@ model = dict(
         weights=None,
     ),
     in_channels=[64] * 4,
-    upscale=2,  # to the quarter resolution of the other encoders
+    upscale=2,  # from patches of 8 to 1/4 of the image size, like the other encoders
 )

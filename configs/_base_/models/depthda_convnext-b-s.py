@@ -8,7 +8,7 @@ model = dict(
         mean=[123.675, 116.28, 103.53],  # ImageNet, red first
         std=[58.395, 57.12, 57.375],
         bgr_to_rgb=True,  # images are read blue first; the depth band stays last
-        # ImageNet's mean and deviation for values from 0 to 1, averaged over the colours.
+        # ImageNet's mean and standard deviation for values from 0 to 1, averaged over colours.
         depth_mean=0.449,
         depth_std=0.226,
         size=(512, 512),  # training crops smaller than this are padded

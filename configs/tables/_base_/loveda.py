@@ -78,7 +78,8 @@ NOT_IN_THE_PAPER = [
     ),
     ('depthseg-s', 'DepthSeg ViT-S, no depth at test', 'depthseg/depthseg_dinov2-s', 8),
 ]
-# Methods that adapt: name, title, config, batch size, length; then what they are built on.
+# Methods that adapt: name, title, config, batch size, length. SOURCE_ONLY has the models that they
+# are built on, without adaptation, unless another list has them.
 _OURS = 'adaptation/depth-guided-self-training'
 ADAPTED = [
     ('adaptsegnet', 'AdaptSegNet (AT)', 'adaptation/adaptsegnet_r50', 8, '10k'),
@@ -103,7 +104,7 @@ def adapted(name, paper, note=''):
 
 
 def not_in_the_paper(in_the_paper):
-    """Return the other rows of the server protocol; ``in_the_paper`` names methods that adapt."""
+    """Return further rows of the server protocol, except the methods named ``in_the_paper``."""
     rows = [(*row, '40k') for row in NOT_IN_THE_PAPER]
     rows += [row for row in ADAPTED if row[0] not in in_the_paper] + SOURCE_ONLY
     return [

@@ -6,16 +6,16 @@ docs/synthetic-benchmark.md lists what was tried.
 
 from _base_.classes import class_columns
 
-# Neither a pretraining nor a choice of settings has seen these worlds.
+# These worlds were used neither for pretraining nor to choose settings.
 WORLDS = (11, 12, 13, 14, 15, 16)
 SEEDS = (0,)  # seeds of one world share its images, so a world counts once
 SAMPLE = dict(train=100, test=20, size=256)
-# RGB-only on its own domain: half as many lose 3 to 5 points (worlds 900, 901), twice as many gain
-# 1 (901 only).
+# For an RGB-only model tested on its own domain, half as many iterations lose 3 to 5 points (worlds
+# 900 and 901), and twice as many gain 1 point (tried on world 901 only).
 ITERATIONS = 2400
 DIRECTIONS = {'u2r': ('Urban', 'Rural'), 'r2u': ('Rural', 'Urban')}
 # The gains over a row's baseline have their own columns. mIoU depends on rare classes, which a run
-# finds or misses; the other three depend less.
+# finds or misses; the other three measures depend less on them.
 GAINS = [
     dict(key='{target}/mIoU', title='gain', gain=True),
     dict(key='{target}/mIoU', title='gain in found classes', gain=True, found=True),
@@ -28,7 +28,7 @@ ON_BOTH_DOMAINS = [
     *GAINS,
     dict(key='{source}/mIoU', title='source'),
 ]
-# What stands in for ImageNet and DINOv2: encoders that have seen other worlds, without labels.
+# Pretraining that stands in for ImageNet and DINOv2: encoders see another world, without labels.
 TWO_DATES = dict(train=160, val=0, test=0, size=256, bands='two-dates')
 ENCODERS = {
     'upernet_tiny': ['backbone'],
@@ -51,7 +51,7 @@ def from_pretrained(*encoders):
 
 
 def trained_for(iterations):
-    """Return overrides for the length of a training, which only saves its last checkpoint."""
+    """Return overrides for the length of a training that only saves its last checkpoint."""
     return {
         'train_cfg.max_iters': iterations,
         'train_cfg.val_interval': iterations,

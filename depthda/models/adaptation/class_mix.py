@@ -20,15 +20,16 @@ class LabelledImages(NamedTuple):
 
 @MODELS.register_module()
 class ClassMix(nn.Module):
-    """Mix pairs of images: pixels of half of the source's classes, rounded up, over the target.
+    """Paste the pixels of half of the classes (rounded up) of a source image over a target image.
 
-    All channels of a pixel go together, and so do its label and weight; missing depth (NaN) stays
-    where it is. Ignored pixels of the source are never pasted. Citation: V. Olsson et al.,
+    A pasted pixel brings all its channels, its label and its weight; if its depth is missing, the
+    NaN is pasted too. Ignored pixels of the source are never pasted. Citation: V. Olsson et al.,
     "ClassMix", WACV 2021; W. Tranheden et al., "DACS", WACV 2021.
 
     Args:
-        match_depth: Give pasted depth the median and the spread of the target's. Relative depth
-            has no scale of its own, so the seam would show otherwise; leave it out for metres.
+        match_depth: Give source depth the median and the interquartile range of the target's depth
+            before pasting. Relative depth has no common scale, so the pasted pixels would stand
+            out otherwise. Use False for depth in metres.
     """
 
     def __init__(self, match_depth: bool = False) -> None:
@@ -43,7 +44,7 @@ class ClassMix(nn.Module):
         num_classes: int,
         draw: Draw | None = None,
     ) -> LabelledImages:
-        """Return the mixed images; ``bands`` of their channels are optical, the next is depth."""
+        """Return the mixed images; the first ``bands`` channels are optical, the next is depth."""
         keys = or_any(draw, len(source.labels))(num_classes)
         pasted = chosen_classes(source.labels, keys)
         images = source.images
@@ -58,7 +59,7 @@ class ClassMix(nn.Module):
 
 
 def chosen_classes(labels: Tensor, keys: Tensor) -> Tensor:
-    """Return the mask (N, H, W) of half of the classes in each of ``labels``, rounded up.
+    """Mark the pixels (N, H, W) of half of the classes of each label map, rounded up.
 
     Of the classes that an image shows, those with the smallest ``keys`` (N, K) are chosen.
     """
@@ -71,13 +72,16 @@ def chosen_classes(labels: Tensor, keys: Tensor) -> Tensor:
     return chosen.gather(1, pixels).view_as(labels)
 
 
-_MOST = 10.0  # by which a spread is multiplied or divided; mostly flat ground has hardly any
+# The largest factor between two interquartile ranges. Without a limit, mostly flat ground, whose
+# range is near 0, would give huge factors.
+_MOST = 10.0
 
 
 def match_depth(depth: Tensor, other: Tensor) -> Tensor:
-    """Give each map of ``depth`` (N, H, W) the median and quartile range of its partner.
+    """Give maps of ``depth`` (N, H, W) the median and interquartile range of those in ``other``.
 
-    Missing values (NaN) stay missing. A map whose partner has no value keeps its own.
+    Missing values (NaN) stay missing. If the map in ``other`` has no values, the depth map does not
+    change.
     """
     return torch.stack([_match(*pair) for pair in zip(depth, other, strict=True)])
 

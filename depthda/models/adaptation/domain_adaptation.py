@@ -21,26 +21,27 @@ class DomainAdaptation(FilledCompletely, BaseModel):
 
     .. math:: L = w_s L_{seg}(x_s, y_s) + w_p L_{seg}(\tilde x, \tilde y, \tilde w) + \sum_k L_k
 
-    The second term is that of self-training: pseudo-labels of the target, mixed with the source if
-    there is a ``mix``. Each L_k is a term. Without any part this is training on the source, bit for
-    bit. Tests use the segmentor alone.
+    The second term is self-training on target images with pseudo-labels and their weights, mixed
+    with the source if there is a ``mix``. Each L_k is one of ``terms``. Without self-training and
+    terms, training is bit for bit that on the source alone. Tests use the segmentor alone.
 
-    A batch of training is that of ``DomainPairDataset``, whose target has no labels.
+    Training needs batches of ``DomainPairDataset``, whose target samples have no labels.
 
     Args:
         segmentor: Config of any segmentor of the project.
-        teacher: Config of what labels the target (``EMATeacher``); None means the student itself,
-            in eval mode.
-        pseudo: Config of the rule that makes pseudo-labels from probabilities; None: no
+        teacher: Config of the model that labels the target (``EMATeacher``); None means the student
+            itself, in eval mode.
+        pseudo: Config of the rule that turns probabilities into pseudo-labels; None means no
             self-training.
-        mix: Config of the mixing of source and target; None trains on the target as it is.
-        augmentation: Configs of what is done to target and mixed images for the student.
-        terms: Configs of further losses. Those with a critic (``OutputAdversary``) are the part
-            ``critics`` of ``optim_wrapper``, which then has an optimiser for it and one for the
-            ``segmentor`` (``PartsOptimWrapperConstructor``).
-        warm_up: Iterations on the source alone.
+        mix: Config of the module that mixes source and target (``ClassMix``); None means training
+            on the target images themselves.
+        augmentation: Configs of the augmentations of the student's target and mixed images.
+        terms: Configs of further losses. If any has a critic (``OutputAdversary``),
+            ``optim_wrapper`` needs one optimiser for ``segmentor`` and one for ``critics``, see
+            ``PartsOptimWrapperConstructor``.
+        warm_up: Number of iterations at the start that train on the source alone.
         source_weight, pseudo_weight: w_s and w_p.
-        data_preprocessor: Config; None means that of the segmentor for both domains.
+        data_preprocessor: Config; None means the segmentor's preprocessor for both domains.
     """
 
     def __init__(
@@ -82,7 +83,7 @@ class DomainAdaptation(FilledCompletely, BaseModel):
         self.warm_up = warm_up
         self.source_weight = source_weight
         self.pseudo_weight = pseudo_weight
-        self.last_labels: Tensor | None = None  # of the last iteration, for CollapseHook
+        self.last_labels: Tensor | None = None  # pseudo-labels, read by CollapseHook
 
     sums_losses = True  # one backward pass for segmentor and critics
 
@@ -91,7 +92,7 @@ class DomainAdaptation(FilledCompletely, BaseModel):
         return self.segmentor.num_classes
 
     def init_weights(self) -> None:
-        """Initialise the segmentor once; its copies are filled by the first iteration."""
+        """Initialise the segmentor once; its copies get their weights in the first iteration."""
         if not self.is_init:
             self.segmentor.init_weights()
 

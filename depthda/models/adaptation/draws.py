@@ -1,4 +1,4 @@
-"""Random numbers of an iteration, by sample: the same on any number of processes and any device."""
+"""Random numbers for each sample, the same on any number of processes and on any device."""
 
 from collections.abc import Callable
 from functools import cached_property, partial
@@ -9,13 +9,13 @@ from torch import Tensor
 
 from depthda.randomness import derive_seed
 
-# Returns numbers from [0, 1), (N, *size) for N samples, on the CPU: so that a value can be read
-# without waiting for the device.
+# A function that takes ``*size`` and returns random numbers (N, *size) in [0, 1) for N samples. The
+# numbers are on the CPU, so that reading a value does not wait for the device.
 Draw = Callable[..., Tensor]
 
 
 class SampleDraws:
-    """Draw numbers for each sample of a batch from its seed and the name of what they are for.
+    """Draw random numbers for each sample of a batch from its seed and a name for their purpose.
 
     Samples have a ``sample_seed`` when ``RunSampler`` is used. Otherwise the seeds come from
     torch's generator, which is seeded by iteration and process.
@@ -26,12 +26,12 @@ class SampleDraws:
 
     @cached_property
     def seeds(self) -> list[int]:
-        """The seeds of the samples, found when they are first needed."""
+        """The seeds of the samples, determined when they are first needed."""
         seeds = [sample.metainfo.get('sample_seed') for sample in self.samples]
         return torch.randint(2**31, (len(seeds),)).tolist() if None in seeds else seeds
 
     def named(self, name: str) -> Draw:
-        """Return the function that draws for one purpose; each call starts anew."""
+        """Return the function that draws for one purpose; equal calls return equal numbers."""
         return partial(self._draw, name)
 
     def _draw(self, name: str, *size: int) -> Tensor:
@@ -44,5 +44,5 @@ class SampleDraws:
 
 
 def or_any(draw: Draw | None, count: int) -> Draw:
-    """Return ``draw``, or without one numbers for ``count`` samples from torch's generator."""
+    """Return ``draw``; if it is None, draw for ``count`` samples from torch's generator."""
     return draw or partial(torch.rand, count)

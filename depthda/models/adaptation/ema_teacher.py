@@ -1,4 +1,4 @@
-"""Teachers: copies of the student that follow it slowly, or at times."""
+"""Teachers: copies of the student that are updated slowly or at intervals."""
 
 import copy
 
@@ -11,16 +11,17 @@ from depthda.errors import UserError
 
 @MODELS.register_module()
 class EMATeacher(nn.Module):
-    r"""Follow the student: before iteration i (from 0), parameters θ' become
+    r"""Average the student: before iteration i (counted from 0), the teacher's parameters θ' become
 
     .. math:: \theta' \leftarrow m_i \theta' + (1 - m_i) \theta, \qquad
         m_i = \min(1 - 1 / (i + 1), m)
 
-    So the first update copies the student. The teacher is in eval mode and gets no gradient; its
-    buffers, such as the statistics of batch norm, are those of the student.
+    where θ are the student's parameters. So the first update copies the student. The teacher stays
+    in eval mode and gets no gradient. Its buffers, such as the statistics of batch norm, are copied
+    from the student.
 
     Args:
-        momentum: m.
+        momentum: m, the largest m_i.
     """
 
     def __init__(self, momentum: float = 0.999) -> None:
@@ -58,10 +59,10 @@ class EMATeacher(nn.Module):
 
 @MODELS.register_module()
 class SnapshotTeacher(EMATeacher):
-    """Copy the student at iterations 0, ``every``, 2 × ``every`` …, and stay as it is between.
+    """Copy the student at iterations 0, ``every``, 2 × ``every`` …, and do not change in between.
 
-    Methods that write files of pseudo-labels every n iterations (CBST, IAST) label with the weights
-    of that moment; so does this teacher, on the crops of the training.
+    CBST and IAST write pseudo-labels to files every n iterations. This teacher has the weights that
+    they would label with, but labels the training crops instead.
 
     Args:
         every: Iterations between two copies.
@@ -75,6 +76,6 @@ class SnapshotTeacher(EMATeacher):
 
     @torch.no_grad()
     def update(self, segmentor: nn.Module, iteration: int) -> None:
-        """Copy the student if it is time."""
+        """Copy the student if ``iteration`` is a multiple of ``every``."""
         if iteration % self.every == 0:
             self.model.load_state_dict(segmentor.state_dict())

@@ -23,15 +23,15 @@ class FeatureDistance(nn.Module):
 
     .. math:: L = \lambda \frac{\sum_x m(x) \lVert f(x) - f_0(x) \rVert_2}{\sum_x m(x)}
 
-    f is the coarsest map of the encoder of the optical bands, f₀ that of a frozen copy of it as it
-    was at the first iteration. m(x) is 1 where one of ``classes`` covers at least ``majority`` of
-    the position. With no such position the loss is 0. Citation: L. Hoyer et al., "DAFormer", CVPR
-    2022, who use the things of street scenes.
+    f is the coarsest feature map of the optical encoder. f₀ is the same map of a frozen copy of the
+    encoder from the first iteration. m(x) is 1 where one of ``classes`` covers at least the share
+    ``majority`` of position x, else 0. If m is 0 everywhere, the loss is 0. Citation: L. Hoyer et
+    al., "DAFormer", CVPR 2022, which restricts the loss to thing classes of street scenes.
 
     Args:
         weight: λ.
         classes: Indices of the classes; None means all.
-        majority: Lowest share of a position.
+        majority: Smallest share of a position that one class must cover.
     """
 
     def __init__(
@@ -51,11 +51,11 @@ class FeatureDistance(nn.Module):
                 'leave the term out.'
             )
         self.initial = copy.deepcopy(encoder).requires_grad_(False)
-        self.initial.eval()  # returns nothing in mmseg's ResNet
+        self.initial.eval()  # not chained, because eval() of mmseg's ResNet returns None
 
     @torch.no_grad()
     def update(self, segmentor: nn.Module, iteration: int) -> None:
-        """Copy the encoder at the first iteration, also if that is one of a warm-up."""
+        """Copy the encoder at the first iteration, even if that is part of a warm-up."""
         if iteration == 0:
             encoder = getattr(segmentor.backbone, 'rgb', segmentor.backbone)
             self.initial.load_state_dict(encoder.state_dict())

@@ -1,4 +1,4 @@
-"""Reach into the heads of a segmentor: weigh their pixels, and keep the logits of their losses."""
+"""Access the heads of a segmentor: weight their pixel losses and record their logits."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 
 def heads(segmentor: nn.Module) -> dict[str, nn.Module]:
-    """Return the decode head and the auxiliary heads, which are numbered if there are several."""
+    """Return the heads by name; auxiliary heads are numbered if there are several."""
     found = {'decode_head': segmentor.decode_head}
     if segmentor.with_auxiliary_head:
         auxiliary = segmentor.auxiliary_head
@@ -19,10 +19,10 @@ def heads(segmentor: nn.Module) -> dict[str, nn.Module]:
 
 
 class _Weights(NamedTuple):
-    """A pixel sampler as mmseg's heads call it: it returns the weight of each pixel."""
+    """A pixel sampler in the interface of mmseg's heads: it returns the weight of each pixel."""
 
     weights: Tensor  # (N, H, W)
-    other: Any = None  # the sampler of the head, if it has one
+    other: Any = None  # the head's own sampler, if it has one
 
     def sample(self, logits: Tensor, labels: Tensor) -> Tensor:
         if self.other is None:
@@ -46,7 +46,10 @@ def pixel_weights(segmentor: nn.Module, weights: Tensor) -> Iterator[None]:
 
 @contextmanager
 def recorded_logits(segmentor: nn.Module) -> Iterator[dict[str, Tensor]]:
-    """Keep what each head computes in its loss, where mmseg calls ``forward`` without hooks."""
+    """Record the logits that each head computes in its loss, by the name of the head.
+
+    Forward hooks would not run, because mmseg's losses call ``forward`` directly.
+    """
     kept: dict[str, Tensor] = {}
     patched = []
     for name, head in heads(segmentor).items():

@@ -17,18 +17,18 @@ if TYPE_CHECKING:
 
 @MODELS.register_module()
 class MaskedConsistency(nn.Module):
-    """Train on target images with hidden blocks and the pseudo-labels of the whole images.
+    """Hide blocks of target images, and train on the pseudo-labels of the complete images.
 
-    Hidden blocks get the mean colour, 0 after preprocessing. Citation: L. Hoyer et al., "MIC",
-    CVPR 2023.
+    Hidden blocks get the mean colour, which is 0 after preprocessing. Citation: L. Hoyer et al.,
+    "MIC", CVPR 2023.
 
     Args:
-        block: Side of a block in pixels; 64 for crops of 512 in the paper.
-        ratio: Share of the blocks that are hidden.
+        block: Side of a block in pixels; the paper uses 64 for crops of 512².
+        ratio: Probability that a block is hidden.
         weight: Weight of the loss.
-        depth: What happens to depth in a hidden block: ``'hide'`` makes it missing, ``'keep'``
-            leaves it, ``'complement'`` makes it missing everywhere else, so that each place shows
-            either colour or depth.
+        depth: How depth is hidden. ``'hide'``: depth is missing in hidden blocks; ``'keep'``: depth
+            does not change; ``'complement'``: depth is missing in all other blocks, so that each
+            pixel has either colour or depth.
     """
 
     def __init__(
@@ -62,7 +62,7 @@ class MaskedConsistency(nn.Module):
         return add_prefix(step.losses(masked, *step.pseudo_labels, self.weight), 'masked')
 
     def hide(self, images: Tensor, bands: int, draw: Draw | None = None) -> Tensor:
-        """Return the images (N, C, H, W) with hidden blocks."""
+        """Hide random blocks of images (N, C, H, W)."""
         size = [-(-side // self.block) for side in images.shape[2:]]
         coarse = or_any(draw, len(images))(1, *size) < self.ratio
         large = F.interpolate(coarse.float().to(images.device), scale_factor=self.block) > 0.5

@@ -21,19 +21,20 @@ _SOURCE, _TARGET = 0.0, 1.0
 
 @MODELS.register_module()
 class OutputAdversary(nn.Module):
-    r"""A critic D of the probabilities p = σ(z) of one head, resized to the images.
+    r"""Train a critic D on the class probabilities p of one head, resized to the images.
 
     .. math:: L_{adv} = \lambda \, BCE(D(p_t), 0), \qquad
         L_D = \tfrac 1 2 BCE(D(p_s), 0) + \tfrac 1 2 BCE(D(p_t), 1)
 
-    The first changes the segmentor and not the critic, the second the critic and not the segmentor,
-    so one backward pass of their sum gives both the gradients of two separate passes.
+    p_s and p_t are predictions for source and target images; BCE has the label 0 for source, 1 for
+    target. L_adv gives gradients to the segmentor only, L_D to the critic only. So one backward
+    pass of their sum gives the same gradients as two separate passes.
 
     Args:
         critic: Config of D, which gets the number of classes as ``in_channels``.
         weight: λ; AdaptSegNet uses 0.001 for the decode head and 0.0002 for the auxiliary head.
-        head: The head whose outputs are judged: ``'decode_head'``, ``'auxiliary_head'``, or if
-            there are several of these ``'auxiliary_head0'`` and so on.
+        head: The head whose outputs the critic sees: ``'decode_head'``, ``'auxiliary_head'`` or,
+            with several auxiliary heads, ``'auxiliary_head0'`` and so on.
     """
 
     def __init__(
@@ -48,7 +49,7 @@ class OutputAdversary(nn.Module):
         self.head = head
 
     def follow(self, segmentor: nn.Module) -> None:
-        """Build the critic for the classes of the segmentor; refuse a head that it lacks."""
+        """Build the critic for the segmentor's classes; refuse a head that the segmentor lacks."""
         if self.head not in (found := heads(segmentor)):
             raise UserError(
                 f'OutputAdversary: head={self.head!r}: the segmentor has {few(list(found))}.'
@@ -56,7 +57,7 @@ class OutputAdversary(nn.Module):
         self.critic = MODELS.build(dict(in_channels=segmentor.num_classes, **self._config))
 
     def forward(self, step: 'AdaptationStep') -> dict[str, Tensor]:
-        """Return ``loss_adversarial`` and ``loss_critic``, named after the head."""
+        """Return ``loss_adversarial`` and ``loss_critic``, with a prefix such as ``decode.``."""
         source, target = (
             resized(logits[self.head], step.source_images.shape[2:]).softmax(1)
             for logits in (step.source_logits, step.target_logits)
@@ -73,25 +74,25 @@ class OutputAdversary(nn.Module):
 
 
 def resized(logits: Tensor, size: torch.Size) -> Tensor:
-    """Return logits (N, K, h, w) at the size of the images."""
+    """Resize logits (N, K, h, w) to the size of the images."""
     return F.interpolate(logits, size=size, mode='bilinear', align_corners=False)
 
 
 def bce(logits: Tensor, label: float) -> Tensor:
-    """Return the binary cross-entropy of logits with one label everywhere."""
+    """Return the binary cross-entropy of logits, all with the same label."""
     return F.binary_cross_entropy_with_logits(logits, torch.full_like(logits, label))
 
 
 @MODELS.register_module()
 class OutputCritic(nn.Sequential):
-    """Strided 4 × 4 convolutions without norm, to one logit for each 32² pixels.
+    """Apply strided 4 × 4 convolutions without norm; by default, one logit covers 32² pixels.
 
     Citation: Y.-H. Tsai et al., "Learning to Adapt Structured Output Space for Semantic
     Segmentation" (AdaptSegNet), CVPR 2018.
 
     Args:
         in_channels: Number of classes.
-        channels: Channels after each convolution but the last.
+        channels: Output channels of each convolution except the last, which has one.
     """
 
     def __init__(self, in_channels: int, channels: Sequence[int] = (64, 128, 256, 512)) -> None:

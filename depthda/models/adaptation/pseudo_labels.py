@@ -1,6 +1,7 @@
-"""Rules that make pseudo-labels of class probabilities, and weights of their pixels.
+"""Rules that turn class probabilities into pseudo-labels and pixel weights.
 
-A rule returns labels (N, H, W), in which ``IGNORED`` counts nowhere, and weights of the same shape.
+A rule returns labels (N, H, W) and weights of the same shape. Losses skip pixels with the label
+``IGNORED``.
 """
 
 import torch
@@ -15,12 +16,12 @@ IGNORED = 255
 def confident_share(
     probabilities: Tensor, threshold: float, per_image: bool = False
 ) -> tuple[Tensor, Tensor]:
-    r"""Label all pixels; their weight is the share q of pixels with a confident prediction.
+    r"""Label all pixels; the weight of each is the share q of pixels with a confident prediction.
 
     .. math:: \hat y = \arg\max_c p_c, \qquad q = \frac 1 {|\Omega|} \sum_{\Omega}
         [\max_c p_c \ge \tau]
 
-    Ω is the batch, as in DACS and DAFormer, or with ``per_image`` each image.
+    Ω are the pixels of the batch, as in DACS and DAFormer, or of each image with ``per_image``.
     """
     highest, labels = probabilities.max(1)
     confident = (highest >= threshold).float()
@@ -29,10 +30,12 @@ def confident_share(
 
 
 def class_portion(probabilities: Tensor, thresholds: Tensor) -> tuple[Tensor, Tensor]:
-    r"""Label by the probability over the threshold of its class, where that is 1 or more (CBST).
+    r"""Choose the class with the largest ratio of probability to threshold (CBST).
 
     .. math:: \hat y = \arg\max_c p_c / \theta_c \quad \text{where}
         \quad \max_c p_c / \theta_c \ge 1
+
+    Pixels whose largest ratio is below 1 are ignored. All weights are 1.
     """
     highest, labels = (probabilities / thresholds.view(1, -1, 1, 1)).max(1)
     return labels.masked_fill(highest < 1, IGNORED), torch.ones_like(highest)
@@ -40,10 +43,10 @@ def class_portion(probabilities: Tensor, thresholds: Tensor) -> tuple[Tensor, Te
 
 @MODELS.register_module()
 class ConfidentShare(nn.Module):
-    """Label every pixel, and weigh all by the share of confident ones.
+    """Label every pixel; the weight of all pixels is the share of confident pixels.
 
     Args:
-        threshold: Lowest probability of a confident pixel; the papers use 0.968.
+        threshold: Lowest probability of a confident prediction; the papers use 0.968.
         per_image: Compute the share for each image instead of for the batch of a process, so that
             it does not depend on the number of processes.
     """
@@ -61,12 +64,13 @@ class ConfidentShare(nn.Module):
 
 @MODELS.register_module()
 class DepthAgreement(ConfidentShare):
-    r"""Weigh the pixels of ``ConfidentShare`` by how well two predictions of the teacher agree.
+    r"""Multiply the weights of ``ConfidentShare`` by the agreement of two teacher predictions.
 
     .. math:: w = q \, \Bigl(1 - \tfrac 1 2 \sum_c |p_c - p'_c|\Bigr)
 
-    p is predicted with depth and p' without. The labels are those of p. Where depth is good, both
-    see the same; where it is wrong, or taken for something that it does not show, they differ.
+    q is the weight of ``ConfidentShare``. The teacher predicts p with depth and p' without. The
+    labels come from p. Where depth is reliable, the two predictions agree; where depth is wrong or
+    misleads the teacher, they differ.
     """
 
     needs_both = True
@@ -76,7 +80,7 @@ class DepthAgreement(ConfidentShare):
         return labels, share * (1 - (probabilities - without_depth).abs().sum(1) / 2)
 
 
-_BINS = 4096
+_BINS = 4096  # of the histograms of probabilities from 0 to 1
 
 
 @MODELS.register_module()
@@ -87,13 +91,13 @@ class ClassPortion(nn.Module):
         \theta_c = \text{the } \lfloor p \, n_c \rfloor\text{-th largest } \max_k p_k
         \text{ among them}
 
-    ``ClassThresholdHook`` computes the thresholds from the whole target set each time that the
+    ``ClassThresholdHook`` computes the thresholds from the whole target dataset each time the
     teacher is refreshed. A class that is never predicted has the threshold 1. Citation: Y. Zou et
     al., "Unsupervised Domain Adaptation for Semantic Segmentation via Class-Balanced
     Self-Training" (CBST), ECCV 2018.
 
     Args:
-        portion: p.
+        portion: p, the share of each predicted class whose pixels keep their label.
     """
 
     def __init__(self, portion: float = 0.5) -> None:
@@ -103,14 +107,14 @@ class ClassPortion(nn.Module):
         self.portion = portion
 
     def follow(self, segmentor: nn.Module) -> None:
-        """Make room for the threshold of each class."""
+        """Register one threshold per class; all start at 1."""
         self.register_buffer('thresholds', torch.ones(segmentor.num_classes))
 
     def forward(self, probabilities: Tensor) -> tuple[Tensor, Tensor]:
         return class_portion(probabilities, self.thresholds)
 
     def histogram(self, probabilities: Tensor) -> Tensor:
-        """Count the highest probabilities of pixels (N, K, H, W) by class: ``[K, bins]``."""
+        """Return a histogram ``[K, bins]`` of the highest probabilities, by predicted class."""
         highest, labels = probabilities.max(1)
         bins = (highest * _BINS).long().clamp(max=_BINS - 1)
         classes = len(self.thresholds)
@@ -119,7 +123,7 @@ class ClassPortion(nn.Module):
         )
 
     def set_thresholds(self, counts: Tensor) -> None:
-        """Set θ from counts ``[K, bins]``: the lower edge of the bin that holds the value."""
+        """Set each θ to the lower edge of the bin that holds it, from counts ``[K, bins]``."""
         kept = (self.portion * counts.sum(1)).floor().clamp(min=1)
         from_above = counts.flip(1).cumsum(1)
         place = (from_above < kept[:, None]).sum(1)

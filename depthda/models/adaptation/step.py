@@ -1,4 +1,4 @@
-"""What the parts of an adaptation share in one iteration, each computed when it is first needed."""
+"""Values that the parts of an adaptation share in one iteration, computed when first needed."""
 
 from collections.abc import Sequence
 from functools import cached_property
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 
 
 class AdaptationStep:
-    """One iteration, counted from 0: the batch of both domains, and what the parts compute from it.
+    """The batch of both domains in one iteration, and the values computed from it.
 
-    Preprocessed images are (N, C, H, W), labels (N, H, W).
+    Iterations are counted from 0. Preprocessed images are (N, C, H, W), labels (N, H, W).
     """
 
     def __init__(
@@ -76,7 +76,7 @@ class AdaptationStep:
 
     @property
     def source_features(self) -> Any:
-        """What the encoder returns for the source images; gradients flow into it."""
+        """The features of the source images, as the encoder returns them, with gradients."""
         return self._source_pass[1]
 
     @property
@@ -86,13 +86,13 @@ class AdaptationStep:
 
     @cached_property
     def target_logits(self) -> dict[str, Tensor]:
-        """The logits of each head on the target; gradients flow into them."""
+        """The logits of each head on the target, by the name of the head, with gradients."""
         features = self.segmentor.extract_feat(self.target_images)
         return {name: head(features) for name, head in heads(self.segmentor).items()}
 
     @cached_property
     def pseudo_labels(self) -> tuple[Tensor, Tensor]:
-        """Labels and weights of the target images, (N, H, W) each, without gradient."""
+        """Pseudo-labels and weights of the target images, (N, H, W) each, without gradients."""
         images = self.target_images
         with torch.no_grad():
             found = [self.model.probabilities(images)]
@@ -104,7 +104,7 @@ class AdaptationStep:
         return self._without_padding(labels), weights
 
     def _without_padding(self, labels: Tensor) -> Tensor:
-        """Ignore what the preprocessor added to target images that are smaller than a crop."""
+        """Ignore the padding of target images that are smaller than a crop."""
         labels = labels.clone()
         for label, sample in zip(labels, self.target_samples, strict=True):
             height, width = unpadded(sample, label.shape)
@@ -114,7 +114,7 @@ class AdaptationStep:
 
     @cached_property
     def mixed(self) -> LabelledImages:
-        """Source classes pasted on target images, augmented."""
+        """The augmented target images, with pasted source classes if there is a ``mix``."""
         weights = torch.ones_like(self.source_labels, dtype=torch.float32)
         source = LabelledImages(self.source_images, self.source_labels, weights)
         target = LabelledImages(self.target_images, *self.pseudo_labels)
@@ -125,7 +125,7 @@ class AdaptationStep:
         return mixed._replace(images=self.augmented(mixed.images, 'mixed'))
 
     def augmented(self, images: Tensor, name: str) -> Tensor:
-        """Return the images as the student sees them; ``name`` tells one view from another."""
+        """Augment images for the student; another ``name`` gives other random numbers."""
         given = self.segmentor.data_preprocessor
         for part in self.model.augmentation:
             draw = self.draws.named(f'{name}/{type(part).__name__}')
@@ -146,13 +146,13 @@ class AdaptationStep:
 
 
 def unpadded(sample: SegDataSample, size: Sequence[int]) -> tuple[int, int]:
-    """Return the height and width of an image before the preprocessor added to it."""
+    """Return the height and width that an image of ``size`` had before padding."""
     _, right, _, bottom = sample.metainfo.get('padding_size', [0] * 4)
     return size[0] - bottom, size[1] - right
 
 
 def weighted(losses: dict[str, Tensor], weight: float) -> dict[str, Tensor]:
-    """Multiply the losses, not the values that are only logged."""
+    """Multiply the losses by ``weight``, but not the values that are only logged."""
     if weight == 1:
         return losses
 

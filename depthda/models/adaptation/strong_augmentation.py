@@ -1,4 +1,4 @@
-"""Augment preprocessed images for the student: colour jitter and blur, or no depth."""
+"""Augment the preprocessed images of the student: jitter colours, blur, or remove depth."""
 
 import torch
 from mmseg.registry import MODELS
@@ -13,17 +13,17 @@ _LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601, of red, green and blue
 
 @MODELS.register_module()
 class StrongAugmentation(nn.Module):
-    """Jitter colours and blur each image with a probability of its own; depth does not change.
+    """Jitter the colours and blur, each with its own probability; depth does not change.
 
     Jitter multiplies brightness, contrast and saturation by a factor in [1 − strength, 1 +
     strength] each, and rotates the hue by up to ± strength × 360°. Saturation and hue need three
-    bands. Blur is Gaussian with σ from ``blur_px``. Values are those of the preprocessor: the
-    images are brought back to the scale of the bands first.
+    bands. Blur is Gaussian with σ from ``blur_px``. The images are normalised: they are augmented
+    at the original scale of the bands, and then normalised again.
 
     Args:
-        jitter, blur: Probabilities, as in the released code of DAFormer, which jitters where a
-            random number is above its 0.2.
-        strength: Of the jitter.
+        jitter, blur: Probabilities of each. The defaults are those of DAFormer's released code: it
+            jitters if a random number exceeds 0.2, which has a probability of 0.8.
+        strength: Strength of the jitter, from 0 to 1.
         blur_px: Range of σ in pixels.
     """
 
@@ -53,7 +53,7 @@ class StrongAugmentation(nn.Module):
     def forward(
         self, images: Tensor, mean: Tensor, std: Tensor, draw: Draw | None = None
     ) -> Tensor:
-        """Return the images (N, C, H, W), of which the first ``len(mean)`` bands are optical."""
+        """Augment images (N, C, H, W), whose first ``len(mean)`` channels are optical."""
         bands = len(mean)
         drawn = or_any(draw, len(images))(7)
         optical = [
@@ -94,7 +94,7 @@ def jittered(
 
 
 def _rotation(angle: float) -> Tensor:
-    """Return the rotation of R, G, B by an angle around the axis of grey."""
+    """Return the 3 × 3 rotation of R, G, B by ``angle`` radians around the grey axis."""
     turn = torch.tensor(angle)
     cross = torch.tensor([[0.0, -1, 1], [1, 0, -1], [-1, 1, 0]]) / 3**0.5
     along = torch.full((3, 3), 1 / 3)
@@ -102,7 +102,10 @@ def _rotation(angle: float) -> Tensor:
 
 
 def blurred(image: Tensor, sigma: float) -> Tensor:
-    """Blur an image (B, H, W) with a Gaussian of ``sigma`` pixels, cut off at 3 σ."""
+    """Blur an image (B, H, W) with a Gaussian of ``sigma`` pixels, cut off at 3 σ.
+
+    Images not larger than 3 σ do not change, because they are too small for reflect padding.
+    """
     reach = max(1, round(3 * sigma))
     if min(image.shape[1:]) <= reach:
         return image
@@ -116,10 +119,10 @@ def blurred(image: Tensor, sigma: float) -> Tensor:
 
 @MODELS.register_module()
 class DepthDropout(nn.Module):
-    """Make the depth of whole images missing (NaN) with a probability; colours do not change.
+    """Set the depth of whole images to NaN (missing) at random; colours do not change.
 
-    As an ``augmentation`` it reaches the student alone: the teacher labels with depth, and the
-    student must not lean on it.
+    An ``augmentation`` only applies to the student. So the teacher labels with depth, while the
+    student learns not to depend on it.
 
     Args:
         prob: Probability for each image.
@@ -134,7 +137,7 @@ class DepthDropout(nn.Module):
     def forward(
         self, images: Tensor, mean: Tensor, std: Tensor, draw: Draw | None = None
     ) -> Tensor:
-        """Return the images (N, C, H, W), whose channels after ``len(mean)`` bands are depth."""
+        """Augment images (N, C, H, W), whose channels after the first ``len(mean)`` are depth."""
         bands = len(mean)
         hidden = or_any(draw, len(images))(1, 1, 1) < self.prob
         depth = images[:, bands:].masked_fill(hidden.to(images.device), torch.nan)

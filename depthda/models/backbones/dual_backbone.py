@@ -1,4 +1,4 @@
-"""Backbones around other backbones: with an encoder for depth, or with a neck."""
+"""Backbones that wrap other backbones, to read depth or to add a neck."""
 
 from mmengine.model import BaseModule
 from mmseg.registry import MODELS
@@ -21,8 +21,8 @@ class DualBackbone(BaseModule):
         rgb: Config of the backbone for the optical bands.
         depth: Config of the backbone for depth.
         optical_bands: Number of optical bands; depth is the channel after them.
-        depth_in_channels: Input channels of the depth backbone, to which depth is replicated; three
-            for a backbone pretrained on colour images.
+        depth_in_channels: Input channels of the depth backbone; depth is repeated to fill them. A
+            backbone pretrained on colour images has three.
     """
 
     def __init__(
@@ -54,11 +54,11 @@ class DualBackbone(BaseModule):
 
 @MODELS.register_module()
 class DepthBackbone(BaseModule):
-    """Feed any backbone with depth (the last channel of an image) and no optical bands.
+    """Feed any backbone only with depth, the last channel of an image.
 
     Args:
         backbone: Config of the backbone.
-        in_channels: Input channels of the backbone, to which depth is replicated.
+        in_channels: Input channels of the backbone; depth is repeated to fill them.
     """
 
     def __init__(

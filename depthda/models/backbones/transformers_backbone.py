@@ -29,9 +29,9 @@ _UNUSED = ('mask_token', 'swin.layernorm.weight', 'swin.layernorm.bias')
 class TransformersBackbone(BaseModule):
     """ConvNeXt, Swin, DINOv2, DINOv3 or any other family that ``AutoBackbone`` supports.
 
-    The config spells out the architecture, so building the backbone needs neither network nor
-    files. Weights are read in ``init_weights()`` and must fit strictly. The output is a tuple of
-    feature maps (N, C_i, H_i, W_i).
+    The config spells out the architecture, so building the backbone needs neither internet access
+    nor files. Weights are read in ``init_weights()`` and must match the architecture. The output is
+    a tuple of feature maps (N, C_i, H_i, W_i).
 
     Args:
         arch: The family as ``model_type``, and the fields of its configuration, such as
@@ -49,8 +49,8 @@ class TransformersBackbone(BaseModule):
             weights with another fingerprint.
         in_checkpoint: Include a frozen encoder in checkpoints anyway.
         gradient_checkpointing: Recompute each block in the backward pass: less memory, more time.
-        init_cfg: ``dict(type='Pretrained', …)`` then loads a checkpoint of mmengine; the log lists
-            weights that do not fit.
+        init_cfg: ``dict(type='Pretrained', …)`` loads a checkpoint of mmengine after ``weights``;
+            the log lists weights that do not fit.
     """
 
     def __init__(
@@ -190,7 +190,7 @@ class _Checkpointed:
 
 
 def _checkpoint_blocks(model: nn.Module) -> None:
-    """Checkpoint every residual block, even if ``transformers`` does not support it.
+    """Checkpoint every residual block, even of families for which ``transformers`` cannot.
 
     Only the class of each block changes, so parameter names and hooks stay the same, and copies of
     the block work (in a copy, a ``forward`` set on the instance would still run the original).

@@ -17,7 +17,7 @@ if TYPE_CHECKING:  # transformers takes a second to import, so only the function
     from transformers import PreTrainedConfig, PreTrainedModel
 
 # Norms of the returned features. Classification checkpoints, such as ConvNeXt and Swin on the hub,
-# do not contain them; they start as identity.
+# do not contain these norms, which then start as identity.
 ALLOWED_MISSING = (r'^hidden_states_norms\.',)
 # Parts of a checkpoint that follow the last stage and that a backbone does not have.
 ALLOWED_UNEXPECTED = (r'^(\w+\.)?(classifier|pooler|layernorm|layer_norm)\.',)
@@ -53,7 +53,7 @@ def load_weights(
     """
     config = _check_config(model.config, weights, extra_bands)
     with explained(weights), quiet_transformers():
-        # The concrete class, because AutoBackbone would ask the hub even for a local folder.
+        # Use the concrete class, because AutoBackbone would ask the hub even for a local folder.
         loaded, report = type(model).from_pretrained(
             weights,
             config=config,

@@ -12,12 +12,12 @@ from torch import Tensor, nn
 
 @MODELS.register_module()
 class DAFormerHead(BaseDecodeHead):
-    """Embed each stage, fuse them at the finest resolution with parallel dilated convolutions.
+    """Embed each stage, and fuse all at the finest resolution by parallel dilated convolutions.
 
-    Each stage goes through a linear layer to ``embed_channels`` and is resized to the finest. Their
-    concatenation goes through one branch per dilation (1 × 1 for a dilation of 1, else a
-    depthwise-separable 3 × 3) and a 3 × 3 convolution that joins the branches. Citation: L. Hoyer
-    et al., "DAFormer", CVPR 2022.
+    A 1 × 1 convolution projects each stage to ``embed_channels``, and the result is resized to the
+    finest stage. The concatenated stages go through one branch per dilation (a 1 × 1 convolution
+    for a dilation of 1, else a depthwise-separable 3 × 3 one). A 3 × 3 convolution joins the
+    branches. Citation: L. Hoyer et al., "DAFormer", CVPR 2022.
 
     Args:
         embed_channels: Channels of each embedded stage.

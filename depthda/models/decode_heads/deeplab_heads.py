@@ -21,7 +21,7 @@ class DeepLabV2Head(BaseDecodeHead):
     """
 
     def __init__(self, dilations: Sequence[int] = (6, 12, 18, 24), **kwargs) -> None:
-        # The head has no hidden channels, and no dropout after them.
+        # The convolutions return logits, so there are no hidden channels and no dropout after them.
         kwargs = dict(channels=1, dropout_ratio=0.0) | kwargs
         kwargs.setdefault('init_cfg', dict(type='Normal', layer='Conv2d', std=0.01))
         super().__init__(**kwargs)
@@ -42,7 +42,7 @@ class ProjectedASPPHead(ASPPHead):
     """``ASPPHead`` with a 1 × 1 convolution and dropout before its 3 × 3 convolution.
 
     Args:
-        dropout_ratio: Rate of the dropout (of single values) after the 1 × 1 convolution.
+        dropout_ratio: Rate of the element-wise dropout after the 1 × 1 convolution.
     """
 
     def __init__(self, dropout_ratio: float = 0.5, **kwargs) -> None:

@@ -30,8 +30,9 @@ class DepthRefinedHead(BaseModule):
         step: Initial value of p.
         raw_weight, refined_weight: Weights of the losses on z and on z'.
         norm_cfg: Norm in φ, ψ and C₃.
-        init_cfg: Initialisation. The released code starts C₁ about seven times larger than PyTorch
-            does: ``dict(type='Kaiming', override=dict(name='residual'))``.
+        init_cfg: Initialisation. The released code uses
+            ``dict(type='Kaiming', override=dict(name='residual'))``, with which the weights of C₁
+            start about seven times larger than with PyTorch's default.
     """
 
     def __init__(
@@ -82,7 +83,7 @@ class DepthRefinedHead(BaseModule):
     def loss(
         self, inputs: GuidedFeatures, batch_data_samples: SampleList, train_cfg: ConfigType
     ) -> dict[str, Tensor]:
-        """Compute the head's losses on its logits and, under ``refined.``, on the refined ones."""
+        """Compute the head's losses on raw logits and, prefixed ``refined.``, on refined logits."""
         raw = self._raw(inputs)
         refined = self.refine(raw, inputs)
         losses = _weighted(self.head.loss_by_feat(raw, batch_data_samples), self.raw_weight)

@@ -13,7 +13,7 @@ from depthda.errors import UserError
 
 
 class DepthPrediction(NamedTuple):
-    """A depth map (N, 1, H, W), and its features from coarse to fine, each twice as large."""
+    """A depth map (N, 1, H, W), and three feature maps, each twice the size of the previous one."""
 
     depth: Tensor
     features: tuple[Tensor, Tensor, Tensor]
@@ -31,12 +31,13 @@ class DepthDecoder(BaseModule):
 
     Args:
         in_channels: Channels of the encoder.
-        patch_size: Side of a patch of the encoder, and of its part of the depth map, in pixels.
+        patch_size: Side in pixels of an encoder's patch, and of the area of the depth map that is
+            predicted for it.
         channels: Channels of the fused maps (64, 128, 256 in Depth Anything S, B, L).
         reassemble_channels: Channels of the four resampled maps.
         head_channels: Channels of the last convolution before depth.
-        scale: Factor for predicted depth: the teacher's maps end at 1, but pretrained ``weights``
-            predict far larger values.
+        scale: Factor for predicted depth. The teacher's maps lie in [0, 1], but pretrained
+            ``weights`` predict far larger values.
         weights: Hub id or local folder of a Depth Anything checkpoint for the initial weights; its
             encoder is not used.
     """
@@ -74,7 +75,7 @@ class DepthDecoder(BaseModule):
         )
         self.neck = DepthAnythingNeck(config)
         self.head = DepthAnythingDepthEstimationHead(config)
-        # The first fusion layer has only one input, so this part would never get a gradient.
+        # The first fusion layer has only one input, so this layer would never get a gradient.
         self.neck.fusion_stage.layers[0].residual_layer1.requires_grad_(False)
         self.scale = scale
         self.weights = weights
@@ -96,7 +97,7 @@ class DepthDecoder(BaseModule):
         return DepthPrediction(self.scale * depth.unsqueeze(1), tuple(fused[1:]))
 
     def prompt_features(self, features: Sequence[Tensor]) -> tuple[Tensor, Tensor, Tensor]:
-        """Return the features of the prediction only, without the cost of the depth map."""
+        """Return only the features of the prediction, without computing the depth map."""
         return tuple(self._fuse(features)[1:])
 
     def _fuse(self, features: Sequence[Tensor]) -> list[Tensor]:

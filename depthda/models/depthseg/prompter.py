@@ -36,12 +36,12 @@ class LightweightAdapter(BaseModule):
 
 @MODELS.register_module()
 class DepthPrompter(BaseModule):
-    """Compute four prompts: a shallow block is followed by four deep blocks with one prompt each.
+    """Compute four prompts by a shallow block and four deep blocks, which return one prompt each.
 
     The depth features have 2, 4 and 8 times the size of the patch grid. The shallow block halves
-    the finest one. Each deep block adds the result of two convolutions to its input; the sum is a
-    prompt and the input of the next block. Blocks whose size equals that of one of the other two
-    depth features also add it. The prompts have 4, 2, 1 and ½ times the size of the grid.
+    the finest feature. Each deep block adds the result of two convolutions to its input; the sum is
+    a prompt and the input of the next block. The first two deep blocks also read the depth feature
+    of their output's size. The prompts have 4, 2, 1 and ½ times the size of the grid.
 
     Args:
         in_channels: Channels of the depth features.
@@ -99,8 +99,8 @@ def _halved(maps: Tensor) -> Tensor:
     """Halve maps (N, C, H, W) by averages; sizes round up, as in a convolution of stride 2."""
     if not torch.compiler.is_exporting():
         return nn.functional.avg_pool2d(maps, 2, ceil_mode=True)
-    # For ceil_mode torch compares sizes. An exported program for all sizes cannot, so here an odd
-    # last row or column is repeated, which gives the same averages.
+    # With ceil_mode torch compares sizes, which a program exported for all sizes cannot do.
+    # Repeating the last row or column of an odd side gives the same averages.
     for dim in (2, 3):
         side = maps.shape[dim]
         indices = torch.arange(2 * ((side - 1) // 2 + 1), device=maps.device)

@@ -42,8 +42,8 @@ class WassersteinGANLoss(GANLoss):
     .. math:: L_{adv}(S, T) = E[D_T(x_T)] - E[D_T(G(x_S))]
 
     The critic D maximises L_adv, which then estimates the distance between real and translated
-    images; it needs the gradient penalty. The generator G minimises L_adv, of which E[D(real)] does
-    not depend on it and is left out.
+    images; the critic needs the gradient penalty. The generator G minimises L_adv without
+    E[D_T(x_T)], which does not depend on G.
     """
 
     def __init__(self, loss_weight: float = 1.0, gp_weight: float = 1.0) -> None:
@@ -82,10 +82,10 @@ def gradient_penalty(critic: Callable[[Tensor], Tensor], real: Tensor, fake: Ten
         \hat x = \epsilon x + (1 - \epsilon) \tilde x
 
     with one :math:`\epsilon \sim U(0, 1)` per image; the caller applies the paper's weight. If
-    the critic returns a map of scores, D is their sum, as in DRDG's released code; D as their mean
-    over a map of 14² would allow gradients of the sum 196 times as large. The penalty is computed
-    at least in single precision, even with autocast, because half precision is too coarse for the
-    gradient of a gradient.
+    the critic returns a map of scores, D is their sum, as in DRDG's released code. If D were their
+    mean, gradients of the sum could be 196 times as large for a map of 14² scores. The penalty is
+    computed at least in single precision, even with autocast, because half precision is too coarse
+    for the gradient of a gradient.
 
     Args:
         critic: A critic whose score of an image does not depend on other images.

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from depthda.errors import UserError
 from depthda.models.tensors import at_least_float32
 
-# Elements of the similarity matrix to compute at a time: 8 MiB in float32, which fit into caches.
+# Elements of the similarity matrix to compute at a time: 8 MiB in float32, which fits into caches.
 _BLOCK_SIZE = 1 << 21
 
 
@@ -126,9 +126,9 @@ class _InfoNCE(torch.autograd.Function):
 def _similarity_grads(
     drawn: Tensor, positive: Tensor, share: Tensor
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Return the gradients with respect to s / T of positives and negatives, and denominators.
+    """Return the gradients of L with respect to s / T of positives and negatives, and denominators.
 
-    ``drawn`` (N, rows, draws) and ``positive`` (N, rows) hold their exp(s / T); ``share`` is the
+    ``drawn`` (N, rows, draws) and ``positive`` (N, rows) hold exp(s / T); ``share`` is the
     weight of each anchor in the mean.
     """
     total = positive + drawn.sum(2)

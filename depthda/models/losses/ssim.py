@@ -91,7 +91,7 @@ class SSIMLoss(nn.Module):
 
 
 def _centred(maps: Tensor, valid: Tensor | None) -> tuple[Tensor, Tensor]:
-    """Subtract from each map its mean over valid pixels, set others to 0; also return the means."""
+    """Centre maps on the mean of their valid pixels, set the others to 0; also return means."""
     if valid is None:
         level = maps.detach().mean((1, 2), keepdim=True)
         return maps - level, level

@@ -15,7 +15,7 @@ from depthda.models.features import GuidedFeatures, PairedFeatures
 class PairedFusion(BaseModule, metaclass=ABCMeta):
     """Base class that fuses the paired features of ``DualBackbone`` into one tuple for mmseg heads.
 
-    All fusions have the same arguments, so changing ``type`` replaces one by another.
+    All fusions have the same arguments, so a config only changes ``type`` to use another fusion.
 
     Args:
         rgb_channels: Channels of the optical features, one value per stage.

@@ -33,9 +33,9 @@ class MultiScaleContrastiveNeck(BaseModule):
       w = sigmoid(v_s) and v_s is learned;
     - ``pair='depth-rgb'``: L_s is the mean of the contrasts of d with r and of r with d.
 
-    A cell is valid if at least half of its pixels have both a label and depth. Positions without
-    them are left out of the average, and invalid cells are left out of the statistics of the norm.
-    At test the neck only fuses, so it costs nothing.
+    A cell or a position is valid if at least half of its pixels have both a label and depth. Only
+    valid positions enter the average of a cell, and only valid cells enter the statistics of the
+    norm. At test the neck only fuses, so the contrast costs nothing.
 
     Args:
         fusion: Config of the fusion.

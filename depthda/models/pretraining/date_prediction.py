@@ -1,4 +1,4 @@
-"""Pretrain an encoder without labels: predict how a scene looks on another date."""
+"""Pretrain an encoder without labels: predict the image of a scene on another date."""
 
 import torch
 from mmengine.model import BaseModel
@@ -14,19 +14,19 @@ from depthda.errors import UserError
 class DatePrediction(BaseModel):
     """Encode a scene on one date and predict its image on the other, pixel by pixel.
 
-    Images hold two dates of one scene, ``bands`` each. In each sample, one of them at random is the
-    input x, and the other the target y. The loss is the mean of |f(x) − y| over normalised bands,
-    at ``upscale`` times the resolution of the finest feature map. Season, light and sensor of y
-    cannot be seen in x, so f has to know what covers the ground; no label is read.
+    An image holds one scene on two dates, with ``bands`` channels each. At random, one date is the
+    input x and the other the target y. The loss is the mean of |f(x) − y| over normalised bands, at
+    ``upscale`` times the resolution of the finest feature map. x does not show the season, light
+    and sensor of y, so f has to recognise what covers the ground. No labels are read.
 
     Afterwards the encoder is loaded from a checkpoint with
     ``init_cfg=dict(type='Pretrained', checkpoint=…, prefix='backbone.')``.
 
     Args:
         backbone: Config of the encoder.
-        in_channels: Channels of each of its feature maps, the finest first.
+        in_channels: Channels of the encoder's feature maps, finest first.
         channels: Channels of the decoder, which sums the maps from coarse to fine.
-        upscale: Pixels that are predicted along each side of a position of the finest map.
+        upscale: Side in pixels of the block that is predicted for each position of the finest map.
         bands: Number of bands of a date.
     """
 
@@ -57,7 +57,8 @@ class DatePrediction(BaseModel):
     ) -> Tensor | dict[str, Tensor]:
         """Predict the other date of ``inputs`` (N, 2 × bands, H, W).
 
-        Mode ``'loss'`` returns ``loss_date``, mode ``'tensor'`` the prediction from the first date.
+        Mode ``'loss'`` returns ``loss_date``. Mode ``'tensor'`` predicts the second date from the
+        first.
         """
         if mode == 'tensor':
             return self._other_date(inputs[:, : self.bands])

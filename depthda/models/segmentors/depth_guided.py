@@ -55,7 +55,7 @@ class DepthGuidedEncoderDecoder(FilledCompletely, EncoderDecoder):
             super().init_weights()
 
     def loss(self, inputs: Tensor, data_samples: SampleList) -> dict[str, Tensor]:
-        """Compute the losses of the heads and, if it has any, of the neck."""
+        """Compute the losses of the heads and, if the neck has any, those of the neck."""
         encoded = self.backbone(inputs)
         features = self.neck(encoded) if self.with_neck else encoded
         losses = self._decode_head_forward_train(features, data_samples)

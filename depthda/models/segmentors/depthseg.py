@@ -27,7 +27,7 @@ class DepthSeg(DepthGuidedEncoderDecoder):
         backbone: Config of a plain ViT, frozen.
         decode_head: Config of the semantic decoder.
         adapter: Config of the adapter; with None the head reads the encoder's features.
-        depth_decoder, prompter: Configs, or None for both for a model without depth.
+        depth_decoder, prompter: Configs; both are None in a model without depth.
         loss_depth: Config of the loss between predicted depth and the teacher's depth.
         teacher: Config of a model that predicts the teacher's depth during training; None means
             that this depth is the last channel of the images.

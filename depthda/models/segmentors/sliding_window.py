@@ -11,7 +11,7 @@ from torch.nn.functional import pad
 from depthda.errors import UserError
 from depthda.progress import show_progress
 
-_BAND = 2**22  # values of a band
+_BAND = 2**22  # the most values of a band, unless a single row has more
 Window = tuple[int, int, int]  # index of the image, first row, first column
 
 
@@ -33,9 +33,9 @@ class WindowGrid:
         height, width: Size of the image.
         crop: Size (height, width) of a window.
         stride: Step (height, width) between windows, not larger than ``crop``.
-        blended: Let the weights fall towards the edges of a window, linearly over what two windows
-            share. They are nowhere 0, so that the border of the image is covered as well. Otherwise
-            all pixels have the same weight, as in mmseg.
+        blended: Let the weights fall towards the edges of a window, linearly over the overlap of
+            two windows. They never reach 0, so that the border of the image is covered as well. If
+            False, all pixels have the same weight, as in mmseg.
     """
 
     height: int
@@ -67,7 +67,7 @@ class WindowGrid:
 
     @property
     def weights(self) -> tuple[Tensor, Tensor]:
-        """The weights of the rows and of the columns of a window; a pixel has their product."""
+        """Weights of the rows and columns of a window; the weight of a pixel is their product."""
         return tuple(
             _ramp(side, crop - stride) if self.blended else torch.ones(side)
             for side, crop, stride in zip(self.size, self.crop, self.stride, strict=True)
@@ -94,13 +94,13 @@ class WindowGrid:
     ) -> Iterator[tuple[int, Tensor]]:
         """Yield bands of rows from top to bottom: (first row, averaged logits (N, K, rows, W)).
 
-        Memory holds the sums of one row of windows. A band is small, and never goes on from the
-        rows above the next row of windows to those below.
+        Only the sums of one row of windows are in memory. Bands are small (see ``_BAND``), and
+        none crosses the start of a row of windows.
 
         Args:
             batches: Windows, ordered by rows, with their logits (n, K, h, w). Windows without any
                 data may be left out; their pixels are 0 where no other window lies.
-            images: N.
+            images: Number of images N.
             top: First row of the first window.
         """
         sums = scales = None
@@ -160,7 +160,7 @@ def slide_labels(*args, **kwargs) -> Tensor:
     never in memory: for a scene of 6000 × 5600 pixels and 7 classes they would need 0.9 GB.
     """
     bands = [
-        # ``argmax`` needs five times as long on a CPU.
+        # On a CPU, ``argmax`` takes five times as long as ``max``.
         band.max(1, keepdim=True).indices.to(torch.uint8 if band.shape[1] <= 256 else torch.int64)
         for _, band in slide_bands(*args, **kwargs)
     ]
@@ -207,7 +207,7 @@ def slide_bands(
 
 
 def _move_up(sums: Tensor, rows: int) -> None:
-    """Drop the first rows, and add as many of zeros at the end, without a copy of the whole."""
+    """Drop the first ``rows`` rows and append as many zeros, without a copy of the whole tensor."""
     kept = sums.shape[2] - rows
     for index in product(range(sums.shape[0]), range(sums.shape[1])):
         sums[index][:kept] = sums[index][rows:].clone()

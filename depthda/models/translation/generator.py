@@ -41,7 +41,7 @@ class ResiGenerator(BaseModule):
         channels: Output channels of each downsampling convolution.
         optical_bands: Number of optical bands of the images.
         k: Weight of the image in the sum; 0 for a translation without residual.
-        resize: ``'post'``: resize the translation; ``'pre'``: resize the image before it.
+        resize: ``'post'``: resize the translated image; ``'pre'``: resize before translating.
         depth_decoder: ``'separate'``: a second decoder for depth; ``'shared'``: the decoder of the
             image with a second output layer; None: no depth.
         dropout: Dropout rate.
@@ -131,7 +131,7 @@ class _Decoder(nn.Module):
         super().__init__()
         widths = list(reversed(channels))
         self.ups = nn.ModuleList(
-            # All but the first also read the features of a skip connection.
+            # All layers except the first also read the features of a skip connection.
             _up(width * (2 if i else 1), widths[i + 1], dropout=dropout if i < 3 else 0)
             for i, width in enumerate(widths[:-1])
         )
@@ -174,7 +174,7 @@ _NORMS = {
 
 @MODELS.register_module()
 class PatchCritic(BaseModule):
-    """Compute a map of scores by convolutions of stride 2 and a last one of stride 1.
+    """Compute a map of scores by convolutions of stride 2, followed by one of stride 1.
 
     Five convolutions of stride 2 turn an image of 512² into scores of 14². With batch norm (as in
     the released code, with its eps of .8), the score of an image and its gradient penalty depend on
@@ -184,7 +184,8 @@ class PatchCritic(BaseModule):
     Args:
         channels: Output channels of the convolutions of stride 2.
         optical_bands: Number of optical bands of the images.
-        norm: Norm after these, except the first: ``'batch'``, ``'instance'`` or ``'none'``.
+        norm: Norm after each of these convolutions except the first: ``'batch'``, ``'instance'`` or
+            ``'none'``.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Normalise the images of a translation, and undo it for translated images."""
+"""Normalise images for a translation, and convert translated images back."""
 
 import torch
 from mmengine.model import BaseDataPreprocessor
