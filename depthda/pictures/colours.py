@@ -64,7 +64,7 @@ def of_labels(
 def class_patches(
     classes: Sequence[str], palette: Sequence[Sequence[int]], striped_label: str = ''
 ) -> list[Patch]:
-    """Return the legend entries of the classes, and of the stripes if ``striped_label`` is given."""
+    """Return legend entries for the classes, and for the stripes if they have a label."""
     patches = [
         Patch(facecolor=np.divide(colour, 255), edgecolor='grey', label=name)
         for name, colour in zip(classes, palette, strict=True)

@@ -107,7 +107,7 @@ class PreparedScenes(PreparedFolder):
     Args:
         root: The folder.
         about: ``classes``, ``palette``, ``domain``, ``labels`` (whether there are any), ``depth``
-            (its folder), ``image_suffix`` and ``settings``, which decide what is in a tile.
+            (its folder), ``image_suffix``, and ``settings``, which affect the content of tiles.
     """
 
     parts = 'scenes'

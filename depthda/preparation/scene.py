@@ -52,7 +52,7 @@ class Cut:
 
 
 class Piece(NamedTuple):
-    """The file that one product of a scene is cut from, its bands, and what kind of file it is."""
+    """The file from which one product of a scene is cut, the bands to read, and its kind."""
 
     file: File
     bands: tuple[int, ...] = ()
@@ -124,7 +124,7 @@ def find_tiles(scene: Scene, cut: Cut) -> Scene:
 def image_suffix(scenes: Sequence[Scene], cut: Cut) -> str:
     """Return ``'.png'`` for grey and colour images of 8 bits, ``'.tif'`` for all others.
 
-    Grey and colour may be mixed, since both are read as three bands; nothing else may.
+    Grey and colour images may be mixed, because both are read as three bands. Other kinds may not.
     """
     kinds: dict[tuple[int, str], str] = {}
     for scene in scenes:

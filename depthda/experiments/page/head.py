@@ -1,4 +1,4 @@
-"""The head of the page, and the sections on the basis and the selection of its scores."""
+"""The head of the page, the section on what its scores depend on, and that on selection rules."""
 
 from collections.abc import Callable, Sequence
 from typing import Any

@@ -1,4 +1,4 @@
-"""The images behind a run, read through the dataset of its dumped config."""
+"""The images of a run's test or training dataset, as the run's dumped config defines it."""
 
 import copy
 import os

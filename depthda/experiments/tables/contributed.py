@@ -1,7 +1,7 @@
-"""Results that others have computed: one file per row and person, checked, and shown in tables.
+"""Contributed results: read, check and write the scores that other people computed for a row.
 
-``results/TABLE/ROW_NAME.json`` has the figures of every seed and world of the row, with the
-confusion matrices that they come from. Figures of the challenge server have no matrices.
+``results/TABLE/ROW_NAME.json`` has the scores of every seed and world of a row by one person, with
+the confusion matrices behind them. Scores of the challenge server have no matrices.
 """
 
 import json

@@ -36,8 +36,8 @@ def execute(
     """Run ``runs`` and return those that failed, with their errors; a failure stops no other run.
 
     The data of the runs must exist. ``jobs`` processes run at a time and use the devices ``gpus``
-    in turn; without ``gpus``, the environment decides. A process does ``together`` runs one after
-    another, which saves the time of imports. ``follow`` is called with the progress of a run,
+    in turn; without ``gpus``, the environment selects them. A process does ``together`` runs one
+    after another, which saves the time of imports. ``follow`` is called with the progress of a run,
     ``ended`` with each run that has ended. A run is left out if ``fits`` returns False when its
     turn comes.
     """

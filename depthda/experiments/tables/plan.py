@@ -234,7 +234,7 @@ def _identity(step: ChainStep) -> Any:
     content = first_form({key: cfg[key] for key in DECIDING if key in cfg})
     if cfg.get('load_partial'):
         content['load_partial'] = True
-    # This decides which checkpoints are kept, and which of them is the best.
+    # The checkpoint hook decides which checkpoints are kept, and which one is the best.
     content['checkpoint'] = cfg.get('default_hooks', {}).get('checkpoint')
     rest = [step.name, step.of, step.checkpoint, step.against]
     rest += ['tta'] if step.tta else []

@@ -49,7 +49,7 @@ def collect(
     results: dict[str, dict[tuple, dict]] = {}
     for run in runs:
         result = run.result
-        # The protocol of a row may have been corrected since; scores of the other do not count.
+        # Scores of two protocols must not mix, so a result with another protocol is left out.
         if result is not None and result['protocol'] == run.row.protocol:
             results.setdefault(run.row.name, {})[run.world, run.seed] = result
     lines = []

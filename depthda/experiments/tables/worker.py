@@ -1,8 +1,8 @@
 """Do runs: ``python -m depthda.experiments.tables.worker RUN_FOLDER…``, started by the runner.
 
-Each folder holds ``run.json``; the output of its steps goes to ``output.log``. After the last step
-``result.json`` appears, or ``failed.json`` as soon as a step fails. A run that was stopped
-continues: a finished step is not repeated, a training resumes.
+Each folder holds ``run.json``; the output of its steps goes to ``output.log``. The worker writes
+``result.json`` after the last step, or ``failed.json`` as soon as a step fails. A stopped run is
+continued: finished steps are not repeated, and an unfinished training resumes.
 """
 
 import json
