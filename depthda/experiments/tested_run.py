@@ -28,7 +28,7 @@ class TestedRun:
     folder: Path  # holds metrics.json
     name: str  # what a page calls the run
     world: int | None  # seed of the synthetic world; None for a run on other data
-    seed: int | None  # of the training
+    seed: int | None  # seed of the training
     metrics: Mapping[str, Any]  # the content of metrics.json
     tiles: TileCounts | None  # None if the test did not write any
 

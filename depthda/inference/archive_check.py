@@ -139,7 +139,7 @@ def _fault(key: str, value: Any) -> str | None:
 def _is_operator(name: str) -> bool:
     if name in _OPERATORS:
         return True
-    # Operators whose name begins with an underscore may trust their arguments.
+    # Operators whose name begins with an underscore may not check their arguments.
     parts = re.fullmatch(r'torch\.ops\.aten\.([a-z]\w*|__[a-z]+__)\.(\w+)', name)
     found = parts and getattr(getattr(torch.ops.aten, parts[1], None), parts[2], None)
     return isinstance(found, torch._ops.OpOverload)

@@ -67,6 +67,6 @@ def _moments(text: str) -> Span | None:
         ]
     try:
         first, last = (datetime.fromisoformat(end).astimezone(timezone.utc) for end in ends)
-    except (ValueError, OverflowError):  # a 13th month, an offset of a day
+    except (ValueError, OverflowError):  # such as a 13th month or an offset of a day
         return None
     return first, last

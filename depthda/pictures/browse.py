@@ -120,7 +120,7 @@ def _unpack(source: SampleSource, packed: Tensor, sample: SegDataSample, info: d
 def _to_bytes(bands: np.ndarray) -> np.ndarray:
     """Return bands ``[3, H, W]`` as an 8-bit picture; values far above 255 are stretched to it."""
     image = bands.transpose(1, 2, 0).astype(np.float32)
-    # Bicubic resizing may exceed 255 slightly; a sensor of more than eight bits exceeds it by far.
+    # Bicubic resizing may make 8-bit values exceed 255 slightly; 16-bit values exceed it by far.
     if image.max() > 2 * 255:
         low, high = np.percentile(image, [1, 99])
         image = (image - low) * (255 / max(high - low, 1))

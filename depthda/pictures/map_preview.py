@@ -12,7 +12,7 @@ from rasterio.enums import Resampling
 from depthda.io.plotting import plt, save_figure
 from depthda.pictures.colours import class_patches, of_labels
 
-_SIDE = 1400  # pixels of the longer side
+_SIDE = 1400  # longest side of the drawn map, in pixels
 
 
 def draw_map(

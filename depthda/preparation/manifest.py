@@ -27,8 +27,8 @@ class PreparedFolder(ResumableFolder):
 
     kind = 'tiles'
     products: Sequence[str]  # the folders of tiles
-    obsolete: Sequence[Path]  # what must be removed before anything is written
-    removal: str  # counts of what must be removed, for messages
+    obsolete: Sequence[Path]  # files that must be removed before anything is written
+    removal: str  # a description of these files for messages; '' if there are none
     before: Mapping[str, Any] = {}  # the manifest of an earlier run that this one does not continue
 
     @contextmanager
@@ -46,7 +46,7 @@ class PreparedFolder(ResumableFolder):
                     path.unlink(missing_ok=True)
                 report(f'removed from {self.root}: {self.removal}')
             remove_strays(self.root)
-            for product in self.products:  # but not where depth maps are being made
+            for product in self.products:  # not other folders, where depth maps may be in progress
                 for folder, _, _ in os.walk(self.root / product):
                     remove_strays(folder)
             self.write()
@@ -57,7 +57,7 @@ class PreparedFolder(ResumableFolder):
         """Keep the finished entries of a failed run; leave no files if there are none."""
         remove_empty(self.root)
         if self.content[self.parts]:
-            with suppress(OSError, UserError):  # a full disk: some images will be cut again
+            with suppress(OSError, UserError):  # if the disk is full, some images are cut again
                 self.write()
         super().abandon()
 

@@ -41,8 +41,8 @@ class Cut:
     # Bands to keep, counted from 1, in this order; three bands must be red, green and blue. None:
     # all bands of an image with one or three.
     bands: tuple[int, ...] | None = None
-    stretch: Range | None = None  # input values mapped to 0 and 255; None: images have 8 bits
-    keep_values: bool = False  # keep 16 bits as they are
+    stretch: Range | None = None  # input values that become 0 and 255; None: no stretch
+    keep_values: bool = False  # write 16-bit values unchanged
     classes: ClassList | None = None  # what the labels mean; None: there are no labels
     class_field: str | None = None  # attribute with the class, if labels are polygons
     nearest_colour: bool = False  # a colour that is no class gets the class of the nearest colour

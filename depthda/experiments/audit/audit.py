@@ -72,7 +72,7 @@ def audit(
         check_predictions(predictions)
     else:
         check_test(cfg, config, test_options.get('tta', False))
-    # The processes of a launcher do not know each other before the first test.
+    # torch.distributed is not initialised before the first test, so it cannot tell the rank here.
     if is_first_process(test_options.get('launcher', 'none')):
         remove_earlier(root)
     if predictions:

@@ -45,7 +45,7 @@ def compare(
     pairs = _pair(*sides, group, notes)
     _warn(pairs, notes)
     worlds = _worlds(pairs, block)
-    # [side, pair, mIoU and classes]
+    # The axes are first [pair, side, score] and then [side, pair, score]; scores: mIoU, classes.
     scored = np.array([[intervals.iou(run.tiles.counts.sum(0)) for run in pair] for pair in pairs])
     scored = scored.swapaxes(0, 1)
     gain, drawn = intervals.difference(worlds), intervals.bootstrap(worlds, resamples, seed)

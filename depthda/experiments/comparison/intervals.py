@@ -37,7 +37,7 @@ def _parts(counts: np.ndarray) -> np.ndarray:
     """Reduce counts to hits and union, ``[..., 2, C]``, which can be summed before taking IoU."""
     matrix = counts[..., :-1, :]
     hits = np.diagonal(matrix, axis1=-2, axis2=-1)
-    # Below 2**53 these sums are exact in floating point as well.
+    # Counts below 2**53 stay exact in floating point.
     return np.stack([hits, matrix.sum(-1) + matrix.sum(-2) - hits], -2).astype(float)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from html import escape
 
 DASH = '–'
-# Pictures are data URIs, which contain slashes as well: they are matched first and kept.
+# An absolute path. Data URIs of pictures contain slashes too, so they are matched first and kept.
 _ABSOLUTE = re.compile(r"""data:[^"\s]*|(?<![\w/.<])/(?:[^\s/<>"'&;:,()=]+/)+[^\s<>"'&;,()]*""")
 
 

@@ -120,7 +120,7 @@ def _parse(scores: Sequence[str], names: tuple[str, ...]) -> dict[str, float]:
         except ValueError as error:
             advice = 'write a number such as 36.79'
             raise UserError(f'--scores: {text!r} for {name} is not a number: {advice}.') from error
-        # In this form the comparison refuses NaN as well.
+        # Written in this form, the comparison refuses NaN too.
         if not 0 <= values[name] <= 100:
             raise UserError(f'--scores: {text} for {name} is not between 0 and 100 per cent.')
     if missing := [name for name in names if name not in values]:

@@ -246,7 +246,7 @@ def check_arguments(
 
 def split_gpus(words: Sequence[str]) -> list[str]:
     """Return the devices of ``--gpus 0 1`` or ``--gpus 0,1``; each run gets one of them."""
-    # '0, 1' arrives as two words.
+    # '--gpus 0, 1' arrives as the two words '0,' and '1'.
     ids = ','.join(words).replace(',,', ',').split(',') if words else []
     others = [name for name in ids if not (name.isdigit() or name.startswith(('GPU-', 'MIG-')))]
     if others:

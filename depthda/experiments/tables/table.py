@@ -52,17 +52,18 @@ class Row:
     same_as: str | None = None  # the row whose runs hold the scores of this row under other keys
     options: Mapping[str, Any] = field(default_factory=dict)  # overrides for every config
     test_options: Mapping[str, Any] = field(default_factory=dict)  # overrides for the test only
-    # 'best' on the validation set, or 'last'; by default the best if the config selects one.
+    # The checkpoint to test: 'best' on the validation data, or 'last'. None: the best if the
+    # training saves one, or else the last.
     checkpoint: str | None = None
     against: str | None = None  # test images that a submission must match, except for LoveDA
     section: str = ''  # heading above the row
-    source: str = ''  # domain, for the keys of columns
-    target: str = ''  # domain, for the keys of columns
+    source: str = ''  # the source domain, for {source} in the keys of columns
+    target: str = ''  # the target domain, for {target} in the keys of columns
     protocol: str = 'local'  # or 'server'; scores of the two never share a table
-    baseline: str = ''  # row that gains are measured against
+    baseline: str = ''  # name of the row that gains are measured against
     sample: Mapping[str, Any] | None = None  # synthetic dataset: overrides the table's settings
     tta: bool = False  # test with the tta_pipeline of the config
-    paper: tuple[float | None, ...] = ()  # scores in the order of the columns, None if absent
+    paper: tuple[float | None, ...] = ()  # printed scores by column; None if the paper has none
     note: str = ''  # footnote, for example about a misprint or an assumption
     pretrained: 'Pretraining | None' = None  # trained first; {pretrained} in options: its weights
     smoke: Mapping[str, Any] | None = None
