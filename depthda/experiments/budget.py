@@ -11,14 +11,14 @@ Budget = dict[str, str]
 
 
 def read_budget(cfg: Config | None) -> Budget:
-    """Read the budget of a training from its config; every quantity is text."""
+    """Return the budget of a training as text, read from its config; None: not recorded."""
     cfg, absent = (Config(), NOT_RECORDED) if cfg is None else (cfg, 'none')
     loader, wrapper = cfg.get('train_dataloader') or {}, cfg.get('optim_wrapper') or {}
     length = cfg.get('train_cfg') or {}
     steps = [f'{length[key]:,}' for key in ('max_iters', 'max_epochs') if length.get(key)]
     unit = ' epochs' if length.get('max_epochs') else ''
     batch = loader.get('batch_size')
-    # With several optimisers, each rate has the name of its part.
+    # With several optimisers, each learning rate follows the name of its optimiser.
     parts = {f'{name} ': part for name, part in wrapper.items() if isinstance(part, Mapping)}
     parts = {name: part for name, part in ({'': wrapper} | parts).items() if 'optimizer' in part}
     nodes = read_nodes({'train_dataloader': loader})
@@ -34,7 +34,7 @@ def read_budget(cfg: Config | None) -> Budget:
 
 
 def differing_budgets(sides: Mapping[str, Sequence[Budget]]) -> list[str]:
-    """Return a phrase for each quantity that differs between sides: ``crop: A 512; B 1024``."""
+    """Return a phrase for each quantity that differs: ``batch size: A 2; B 4``."""
     phrases = []
     for key in read_budget(None):
         values = [sorted({budget[key] for budget in budgets}) for budgets in sides.values()]

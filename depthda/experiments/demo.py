@@ -32,7 +32,10 @@ DIRECTIONS = {'u2r': ('Urban', 'Rural'), 'r2u': ('Rural', 'Urban')}
 
 
 def run_demo(out: str | Path, iterations: int = 300, seed: int = 0, jobs: int = 2) -> None:
-    """Write the data, train and test four models, and show table, picture, zips and report."""
+    """Make the data, train and test four models, print a table, and write the other results.
+
+    These are a picture of predictions, and a submission and a report page for each direction.
+    """
     started = time.time()
     # Users copy the printed paths: only the terminal may wrap them.
     console = Console(soft_wrap=True)
@@ -90,7 +93,7 @@ def _images(run: Run) -> Path:
 
 
 def _table(runs: Sequence[Run], seed: int) -> RichTable:
-    """Return a table with a row per class and a column per run, which fits into 80 columns."""
+    """Return a table with a row per class and a column per run, for 80 characters a line."""
     classes = LoveDARGBD.METAINFO['classes']
     title = f'IoU in % on the domain that was not trained on (training seed {seed})'
     table = RichTable('', title=title, title_style='bold')
@@ -105,7 +108,7 @@ def _table(runs: Sequence[Run], seed: int) -> RichTable:
 
 
 def _draw(path: Path, directions: dict[str, list[Run]], tiles: int = 2) -> None:
-    """Draw the first tiles of each target test set; they are not chosen."""
+    """Draw the first tiles of each target test set; tiles are not picked by their scores."""
     rows = []
     for pair in directions.values():
         images = _images(pair[0])
@@ -113,7 +116,7 @@ def _draw(path: Path, directions: dict[str, list[Run]], tiles: int = 2) -> None:
         for name in names[:tiles]:
             image = read_png(images / name)[..., ::-1]
             depth = read_png(images.parent / 'rdepth/synthetic' / name)
-            # On disk 0 is no-data and classes start at 1; minus one, no-data becomes 255.
+            # On disk, 0 is no-data and classes start at 1. In uint8, 0 - 1 is 255 (ignored).
             truth = read_png(images.parent / 'masks_png' / name) - 1
             predictions = {r.row.title: read_png(r.folder / 'predictions' / name) for r in pair}
             label = f'{pair[0].row.section}\ntile {name[:-4]}'
@@ -125,13 +128,13 @@ def _draw(path: Path, directions: dict[str, list[Run]], tiles: int = 2) -> None:
 
 @dataclass
 class PanelRow:
-    """A tile."""
+    """One row of the picture: a tile with its depth, labels and predictions."""
 
-    label: str  # to the left of the row
+    label: str  # text to the left of the row
     image: np.ndarray  # RGB [H, W, 3]
-    depth: np.ndarray  # [H, W], 0 where there is none
-    truth: np.ndarray  # class indices [H, W]; 255 is ignored
-    predictions: dict[str, np.ndarray]  # by the name of the model
+    depth: np.ndarray  # [H, W], 0 is no-data
+    truth: np.ndarray  # labels: class indices [H, W]; 255 is ignored
+    predictions: dict[str, np.ndarray]  # class indices [H, W] by the name of the model
 
 
 def draw_panel(
@@ -141,7 +144,7 @@ def draw_panel(
     palette: Sequence[Sequence[int]],
     title: str,
 ) -> None:
-    """Write the picture. Pixels that are ignored or have no depth are striped."""
+    """Write a picture with a line for each row. Stripes mark ignored pixels and missing depth."""
     models = list(rows[0].predictions)
     columns = ['image', 'relative depth', 'truth', *models]
     size = 2.3 * len(columns), 2.4 * len(rows) + 1.1

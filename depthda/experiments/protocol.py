@@ -6,7 +6,7 @@ from typing import Any
 
 from depthda.provenance import narrowed
 
-# Marks of scores: what the training or the choice of the checkpoint has seen of the target.
+# Marks beside scores: what the training, or the choice of the checkpoint, saw of the target.
 TARGET_SELECTED = 'target-selected'
 UNLABELLED = 'unlabelled target:'
 TRANSDUCTIVE = 'transductive'
@@ -20,15 +20,16 @@ MEANINGS = {
 
 
 def judge(metrics: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the protocol of a result, from what is recorded of its checkpoint and its test set.
+    """Return the protocol of a result, from the records of its checkpoint and its test set.
 
     ``protocol`` is ``'server'`` if the test had no labels, and ``'local'`` otherwise.
     ``target_selected`` is true if the checkpoint was chosen by a score on labelled images of a
-    tested domain; every table and page marks such a score. ``target_images_seen`` describes the
-    training images of a tested domain, labelled or not; images that a translation learned from
-    or whose style was transferred count too. ``transductive`` is true if the scored images were
-    among the unlabelled ones. A dataset that does not name its domains is recognised by its folder.
-    If several domains were tested, the domain of the headline counts.
+    tested domain; every table and page marks such a score. ``target_images_seen`` describes a
+    training dataset with images of a tested domain, labelled or not, or is None. Datasets that a
+    translation learned from, or whose style was transferred, count as training data too.
+    ``transductive`` is true if the scored images were among the unlabelled training images.
+    A dataset that does not name its domains is recognised by its folder. If several domains were
+    tested, only the domain of the headline counts.
     """
     headline = (metrics.get('report') or {}).get('headline', '')
     tested = [narrowed(part, headline) for part in _parts(metrics['tested_on'])]
@@ -54,7 +55,7 @@ def judge(metrics: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def marks(verdicts: Collection[Mapping[str, Any]]) -> tuple[str, ...]:
-    """Return the marks that belong beside the scores of a row, from what :func:`judge` returned."""
+    """Return the marks beside the scores of a row; ``verdicts`` come from :func:`judge`."""
     found = [TARGET_SELECTED] if any(each['target_selected'] for each in verdicts) else []
     seen = filter(None, (each.get('target_images_seen') for each in verdicts))
     unlabelled = [each for each in seen if not each.get('labelled')]
@@ -67,9 +68,9 @@ def marks(verdicts: Collection[Mapping[str, Any]]) -> tuple[str, ...]:
 def _learned_from(
     trained_on: Mapping[str, Any] | None, labelled: bool = True
 ) -> Iterator[Mapping[str, Any]]:
-    """Yield a training set, its parts, and the datasets that its translation learned from.
+    """Yield the datasets whose images a training learned from, also through a translation.
 
-    Those whose labels were learned from have ``labelled``.
+    A dataset has ``labelled=True`` if the training used its labels as well.
     """
     if not trained_on:
         return
@@ -83,7 +84,7 @@ def _learned_from(
 
 
 def tested_domains(metrics: Mapping[str, Any]) -> set[str]:
-    """Return the domains that the headline scores of a test belong to."""
+    """Return the domains on which the headline scores of a test were computed."""
     headline = (metrics.get('report') or {}).get('headline', '')
     return _domains(narrowed(metrics['tested_on'], headline))
 
@@ -95,12 +96,15 @@ def source_domains(metrics: Mapping[str, Any]) -> set[str]:
 
 
 def _parts(described: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """Return the datasets of a concatenation; any other dataset is its own only part."""
+    """Return the datasets of a concatenation; for any other dataset, a list of it alone."""
     return described.get('parts') or [described]
 
 
 def _share(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
-    """Return whether two datasets hold images of a common domain; one may be a plain folder."""
+    """Return whether two datasets hold images of a common domain.
+
+    ``one`` may be known only by its folder.
+    """
     if folder := one.get('folder'):
         path, root, names = Path(folder), other.get('data_root'), _domains(other)
         return (
@@ -115,7 +119,7 @@ def _share(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
 
 
 def _share_splits(seen: Mapping[str, Any], tested: Mapping[str, Any]) -> bool:
-    """Return whether images of a common split are in both; a dataset may have no splits."""
+    """Return whether two datasets may share a split; one without splits may hold any image."""
     names = set(_splits(tested))
     if folder := seen.get('folder'):
         return not names or not names.isdisjoint(Path(folder).parts)

@@ -13,10 +13,10 @@ class Choice:
     """Target mIoU of the checkpoints that three rules choose; None if a rule cannot be applied."""
 
     source: str  # where the scores come from, in words
-    best_on_target: float | None  # needs target labels to be found
-    last: float | None  # at the end of the training
-    chosen_on_source: float | None  # of the checkpoint that is best on labelled source images
-    steps: tuple[int | None, ...] = (None, None, None)  # the iteration of each checkpoint
+    best_on_target: float | None  # rule: best on labelled target images
+    last: float | None  # rule: the last of the training
+    chosen_on_source: float | None  # rule: best on labelled source images
+    steps: tuple[int | None, ...] = (None, None, None)  # iterations, in the order of the rules
 
     @property
     def optimism(self) -> float | None:
@@ -28,12 +28,12 @@ class Choice:
 
 
 def choices(run: TestedRun) -> list[Choice]:
-    """Return the choice by the validation history and the choice by the tests of a run, if any."""
+    """Return the choices that a run allows: from its validation curves, and from its tests."""
     return [choice for choice in (_by_history(run), _by_tests(run)) if choice]
 
 
 def _by_history(run: TestedRun) -> Choice | None:
-    """Return the choice by validations that scored source and target images separately."""
+    """Return the choice from validations that scored source and target images separately."""
     tested, trained = tested_domains(run.metrics), source_domains(run.metrics)
     curves = dict(run.curves)
     if 'mIoU' in curves and (name := _headline(run)):
@@ -65,7 +65,10 @@ def _headline(run: TestedRun) -> str | None:
 
 
 def _by_tests(run: TestedRun) -> Choice | None:
-    """Return the choice by several tests of one training; each keeps its ``metrics.json``."""
+    """Return the choice from several tests of one training, which differ in their checkpoint.
+
+    Each test leaves its ``metrics.json`` in a sub-folder of the run.
+    """
     scores: dict[str, float] = {}
     for path in sorted(run.folder.glob('*/metrics.json')):
         found = read_json(path)

@@ -28,7 +28,7 @@ class TestedRun:
     folder: Path  # holds metrics.json
     name: str  # what a page calls the run
     world: int | None  # seed of the synthetic world; None for a run on other data
-    seed: int | None  # of the training
+    seed: int | None  # seed of the training
     metrics: Mapping[str, Any]  # the content of metrics.json
     tiles: TileCounts | None  # None if the test did not write any
 
@@ -46,7 +46,7 @@ class TestedRun:
 
     @property
     def tested(self) -> datetime:
-        """When the test ended, in local time. Old results lack it; their file's time stands in."""
+        """When the test ended, in local time; for old results, the time of ``metrics.json``."""
         if finished := self.metrics.get('finished'):
             return datetime.fromisoformat(finished).astimezone()
         return datetime.fromtimestamp((self.folder / 'metrics.json').stat().st_mtime)
@@ -61,19 +61,19 @@ class TestedRun:
 
     @cached_property
     def is_outdated(self) -> bool:
-        """Whether another checkpoint was written over the tested one after the test."""
+        """Whether other weights were written to the file of the checkpoint after the test."""
         path = next((path for path in self._checkpoints() if path.is_file()), None)
         if path is None or path.stat().st_mtime <= self.tested.timestamp():
             return False
-        # A copy is new, too, but it has the same content.
+        # A newer file may be a copy of the same weights, so the content decides.
         recorded = self.metrics['checkpoint'].get('sha256')
         return recorded is not None and file_hash(path) != recorded
 
     def _checkpoints(self) -> Iterator[Path]:
-        """Yield where the file of the tested checkpoint may be."""
+        """Yield the paths where the file of the tested checkpoint may be."""
         checkpoint = (self.metrics.get('checkpoint') or {}).get('file')
-        # A relative path starts where the test was started, which is one of the folders above the
-        # run. They come first: seen from here, the path may name another run.
+        # A relative path starts at the folder where the test was started, usually one of those
+        # above the run. The current folder comes last: from there, the path may name another run.
         for start in (*self.folder.absolute().parents, Path()) if checkpoint else ():
             yield start / checkpoint
 
@@ -103,7 +103,10 @@ class TestedRun:
 
     @cached_property
     def keys(self) -> list[str]:
-        """The tested images by the part of their paths that does not depend on the machine."""
+        """A key for each tested image: its path below the folder that all of them share.
+
+        So the keys do not depend on where a machine keeps the dataset.
+        """
         names = [str(name) for name in self.tiles.names]
         if len(names) == 1:
             return [os.path.basename(names[0])]
@@ -112,7 +115,10 @@ class TestedRun:
 
     @cached_property
     def tile_scores(self) -> dict[str, float]:
-        """mIoU of each headline tile over the classes in its truth or prediction; else NaN."""
+        """The mIoU of each tile by its key, over the classes in its labels or prediction.
+
+        It is NaN for tiles outside the headline group and for tiles without any such class.
+        """
         headline = {str(name) for name in self.tiles.group(self.report['headline']).names}
         found = (scores(counts[:-1]).means()['mIoU'] for counts in self.tiles.counts)
         return {
@@ -121,7 +127,7 @@ class TestedRun:
         }
 
     def on(self, group: str) -> 'TestedRun':
-        """Return the run with the images of one group, sorted by domain, split and name."""
+        """Return the run with only the images of one group, sorted by domain, split and name."""
         try:
             tiles = self.tiles.group(group)
         except UserError as error:
@@ -132,7 +138,10 @@ class TestedRun:
 
 
 def find_runs(folder: Path) -> list[Path]:
-    """Return the run folders: ``folder`` itself, or up to two levels below, outside runs."""
+    """Return the folders of tested runs: ``folder`` itself, or those up to two levels below it.
+
+    The sub-folders of a run are not searched.
+    """
     if not folder.is_dir():
         raise UserError(f'there is no folder {folder}: give a tested run, or a folder of runs.')
     level, found = [folder], []
@@ -180,8 +189,8 @@ def check_same_images(one: TestedRun, other: TestedRun) -> None:
             f'{where} were not tested on the same images ({len(first)} and {len(second)}; not in '
             f'both: {shown}): test both on the same dataset.'
         )
-    # The truth does not depend on the model. Datasets made alike (two synthetic worlds) have the
-    # same names, but not the same labels.
+    # Labels do not depend on the model, so both runs must have counted the same ones. Images of
+    # two synthetic worlds have the same names, but different labels.
     unlike = (one.tiles.counts.sum(2) != other.tiles.counts.sum(2)).any(1)
     if unlike.any():
         raise UserError(

@@ -1,9 +1,10 @@
 """Refuse a program (.pt2) that could run code when it is loaded.
 
-``torch.export.load`` unpickles what a file declares as a pickle, evaluates the expressions of sizes
-as Python, and resolves the name of a function to any attribute of torch. A program of
-:mod:`.export_program` needs none of that: it has tensors as raw numbers, sizes made of a few
-functions, and operators on tensors. Everything else is refused before torch reads the file.
+``torch.export.load`` unpickles the records that a file declares as pickles, evaluates expressions
+for sizes as Python code, and resolves the name of a function to any attribute of torch. A program
+that :mod:`.export_program` wrote needs none of that: its tensors are raw numbers, its sizes use a
+few known functions, and it calls only operators on tensors. Everything else is refused before
+torch reads the file.
 """
 
 import json
@@ -32,7 +33,7 @@ _ARGUMENTS = {
     *('as_tensor', 'as_tensors', 'as_optional_tensor', 'as_optional_tensors'),
     *('as_device', 'as_layout', 'as_memory_format', 'as_scalar_type'),
 }
-_TEXTS = {'none', 'tanh', 'floor', 'trunc'}  # how to approximate or round
+_TEXTS = {'none', 'tanh', 'floor', 'trunc'}  # modes of approximation and rounding
 _OPERATORS = {
     *('_operator.add', '_operator.sub', '_operator.mul', '_operator.neg', '_operator.pow'),
     *('_operator.floordiv', '_operator.truediv', '_operator.mod', '_operator.getitem'),
@@ -54,7 +55,7 @@ _SHAPES = {
 
 
 def read_facts(path: str | Path) -> dict[str, Any]:
-    """Check a program and return what it records of its model."""
+    """Check a program, and return the facts about its model that the file records."""
     _check_complete(path)
     try:
         with PT2ArchiveReader(str(path)) as archive:
@@ -72,7 +73,7 @@ def read_facts(path: str | Path) -> dict[str, Any]:
 
 
 def _check_complete(path: str | Path) -> None:
-    """Refuse other files, and those whose content has changed, which torch does not notice."""
+    """Refuse files that are not programs or whose content has changed; torch does not check."""
     try:
         with zipfile.ZipFile(path) as archive:
             names, changed = archive.namelist(), archive.testzip()
@@ -88,7 +89,7 @@ def _check_complete(path: str | Path) -> None:
 
 
 def _unsafe(archive: PT2ArchiveReader) -> str | None:
-    """Describe what could run code, if there is anything."""
+    """Describe the first content that could run code; None if there is none."""
     known = {_GRAPH, _EXAMPLE, f'extra/{FACTS}', *_CONFIGS}
     for name in archive.get_file_names():
         if name not in known and not _RECORDS.fullmatch(name):
@@ -108,7 +109,7 @@ def _folder(name: str) -> str:
 
 
 def _fields(value: Any) -> Iterator[tuple[str, Any]]:
-    """Yield each key with its value, at all depths."""
+    """Yield each key with its value, at all levels of nesting."""
     if isinstance(value, dict):
         for key, inner in value.items():
             yield key, inner
@@ -119,7 +120,7 @@ def _fields(value: Any) -> Iterator[tuple[str, Any]]:
 
 
 def _fault(key: str, value: Any) -> str | None:
-    """Describe what is wrong with a field of the graph, if anything is."""
+    """Describe why a field of the graph is refused; None if it is allowed."""
     if key.startswith('as_') and key not in _ARGUMENTS:
         return f'an argument of the kind {key}'
     if key == 'as_string' and value not in _TEXTS:
@@ -138,13 +139,13 @@ def _fault(key: str, value: Any) -> str | None:
 def _is_operator(name: str) -> bool:
     if name in _OPERATORS:
         return True
-    # Operators whose name begins with an underscore may trust their arguments.
+    # Operators whose name begins with an underscore may not check their arguments.
     parts = re.fullmatch(r'torch\.ops\.aten\.([a-z]\w*|__[a-z]+__)\.(\w+)', name)
     found = parts and getattr(getattr(torch.ops.aten, parts[1], None), parts[2], None)
     return isinstance(found, torch._ops.OpOverload)
 
 
 def _is_expression(text: str) -> bool:
-    """Return whether a size is made of numbers, symbols and known functions."""
+    """Return whether the expression of a size has only numbers, symbols and known functions."""
     rest = _SYMBOL.sub('', text)
     return not _FOREIGN.search(rest) and not set(re.findall(r'[A-Za-z_]\w*', rest)) - _FUNCTIONS

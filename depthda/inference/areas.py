@@ -1,4 +1,4 @@
-"""Areas of pixels on the ground."""
+"""Ground areas of pixels and polygons."""
 
 import math
 from collections.abc import Sequence
@@ -19,10 +19,10 @@ def pixel_size(grid: Grid) -> float | None:
 
 
 def row_areas(grid: Grid) -> np.ndarray | None:
-    """Return the area of a pixel of each row in square metres; None without a georeference.
+    """Return the area of one pixel in each row, in square metres; None without a CRS.
 
-    A projected scene has pixels of one area, in the unit of its projection. Where the CRS is
-    geographic, they are areas on the ellipsoid, which shrink towards the poles.
+    In a projected CRS all pixels have the same area on the map. In a geographic CRS the areas are
+    those on the ellipsoid, which shrink towards the poles.
     """
     if grid.crs is None:
         return None

@@ -1,4 +1,4 @@
-"""Bundles: folders with all that a model needs: weights, config, classes, and a card."""
+"""Bundles: folders with everything that a model needs: weights, config, classes and a card."""
 
 import re
 from collections.abc import Mapping
@@ -19,20 +19,20 @@ from depthda.version import __version__
 
 WEIGHTS, FACTS, CARD = 'model.safetensors', 'bundle.json', 'README.md'
 _FORMAT = 1
-# Files that may run code when they are read; a bundle needs none of them.
+# Suffixes of files that may run code when they are read; a bundle needs no such file.
 _PICKLES = ('.pth', '.pt', '.pkl', '.pickle', '.bin', '.ckpt', '.joblib')
 
 
 @dataclass(frozen=True)
 class Card:
-    """What the author of a bundle adds to what the checkpoint records.
+    """Facts about a model that its author adds to those that the checkpoint records.
 
     Attributes:
         name: Name of the model.
         gsd: Ground sampling distance of the training images, in metres.
         licence: Licence of the weights, such as ``cc-by-nc-sa-4.0``.
         data: Licence and source of the training data.
-        scores: Scores by name, with the file that they were read from.
+        scores: Scores by name, and the file that they were read from.
     """
 
     name: str
@@ -43,7 +43,10 @@ class Card:
 
 
 def save_bundle(model: TrainedModel, out: str | Path, card: Card) -> list[Path]:
-    """Write a bundle; its weights are complete, also where a checkpoint only names an encoder."""
+    """Write a bundle and return its files.
+
+    The weights are complete: they include an encoder that the checkpoint only names.
+    """
     out = Path(out)
     if out.is_dir() and any(out.iterdir()) and not (out / FACTS).is_file():
         raise UserError(f'{out} holds other files: name a new folder.')
@@ -137,7 +140,7 @@ def is_hub_name(name: str) -> bool:
 
 
 def _weights(model: TrainedModel) -> dict[str, Tensor]:
-    """Return all tensors of the network, those of a frozen encoder included, without sharing."""
+    """Return copies of all tensors of the network, including those of a frozen encoder."""
     tensors = dict(model.network.named_parameters()) | model.network.state_dict()
     kept = {name: value for name, value in tensors.items() if not name.endswith('fingerprint')}
     return {name: value.detach().cpu().contiguous().clone() for name, value in kept.items()}

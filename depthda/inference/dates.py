@@ -1,4 +1,4 @@
-"""When a scene was taken: an instant, or a range if only a day, a month or a year is known."""
+"""Find when a scene was taken: an instant, or the span of a day, a month or a year."""
 
 import re
 from calendar import monthrange
@@ -9,7 +9,7 @@ from depthda.errors import UserError
 from depthda.io.rasters import open_raster
 
 Span = tuple[datetime, datetime]
-# Tags of the acquisition, and one that says when a file was written.
+# Tags with the time of acquisition, and one that may hold the time when the file was written.
 _TAGS = ('ACQUISITIONDATETIME', 'ACQUISITION_DATETIME', 'ACQUISITION_DATE', 'EXIF_DateTimeOriginal')
 _WRITTEN = 'TIFFTAG_DATETIME'
 _FORM = re.compile(
@@ -19,10 +19,10 @@ _FORM = re.compile(
 
 
 def read_span(text: str) -> Span:
-    """Return the first and the last moment that a text names, in UTC unless it has an offset.
+    """Return the first and the last moment that a text names.
 
-    The text is an instant (``2021-06-03T10:15:00Z``), a day, a month, a year, or two of them with
-    a slash between.
+    The text is an instant (``2021-06-03T10:15:00Z``), a day, a month or a year, or two of these
+    separated by a slash. Times without an offset are in UTC.
     """
     parts = [_moments(part.strip()) for part in text.split('/')]
     if len(parts) > 2 or None in parts or parts[0][0] > parts[-1][1]:
@@ -34,7 +34,10 @@ def read_span(text: str) -> Span:
 
 
 def scene_span(source: str | Path) -> tuple[Span, str | None] | None:
-    """Return when a scene was taken according to its tags, with a doubt; None if no tag says so."""
+    """Return when a scene was taken according to its tags; None if no tag says so.
+
+    The second value is a warning if the date may be wrong, or else None.
+    """
     with open_raster(source) as raster:
         tags = raster.tags() | raster.tags(ns='IMAGERY')
     for name in (*_TAGS, _WRITTEN):
@@ -64,6 +67,6 @@ def _moments(text: str) -> Span | None:
         ]
     try:
         first, last = (datetime.fromisoformat(end).astimezone(timezone.utc) for end in ends)
-    except (ValueError, OverflowError):  # a 13th month, an offset of a day
+    except (ValueError, OverflowError):  # such as a 13th month or an offset of a day
         return None
     return first, last

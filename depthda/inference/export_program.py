@@ -24,12 +24,14 @@ from depthda.inference.trained_model import TrainedModel, whole_strides
 from depthda.io.files import atomic_path
 from depthda.version import __version__
 
-_EXAMPLE = (2, 70, 100)  # images, height and width; none of them 1, and no whole strides
+# Numbers of images, heights and widths. In the example none is 1, which the exporter would take
+# for a constant, and no side is a multiple of the stride, so that the images are padded.
+_EXAMPLE = (2, 70, 100)
 _CHECKED = ((1, 1, 1), (3, 130, 33))
 
 
 class Program(nn.Module):
-    """From the values of images (N, C, H, W) to logits (N, K, H, W), float32, for any size.
+    """The module to export: from images (N, C, H, W) of any size to float32 logits (N, K, H, W).
 
     Channels are the optical bands in the order of the training, then depth if the model reads it.
     """
@@ -44,19 +46,19 @@ class Program(nn.Module):
         batch = whole_strides(self.network.data_preprocessor.normalize(images), self.bands)
         logits = self.network.encode_decode(batch, [dict(img_shape=batch.shape[2:])])
         rows, columns = (torch.arange(side, device=images.device) for side in (height, width))
-        # A slice would compare sizes, which a program for all sizes cannot.
+        # A slice would compare sizes, which a program for images of any size cannot do.
         return logits[:, : self.classes].index_select(2, rows).index_select(3, columns).float()
 
 
 def save_program(model: TrainedModel, out: str | Path, card: Card) -> Path:
-    """Write the program of a model with what :class:`.exported.ExportedModel` needs to know."""
+    """Write a model as a program, with the facts that :class:`.exported.ExportedModel` needs."""
     out = Path(out)
     if out.suffix.lower() != '.pt2':
         raise UserError(f'--out {out}: a program is one file: give a name that ends in .pt2.')
     program = export(model)
     with atomic_path(out) as temporary:
         facts = json.dumps(facts_of(model, card), indent=1, ensure_ascii=False)
-        # Not its path, because the archive would begin with the temporary name.
+        # Given a path, torch would name the folder in the archive after the temporary file.
         with open(temporary, 'wb+') as file:
             torch.export.save(program, file, extra_files={FACTS: facts})
         read_facts(temporary)
@@ -64,7 +66,7 @@ def save_program(model: TrainedModel, out: str | Path, card: Card) -> Path:
 
 
 def facts_of(model: TrainedModel, card: Card) -> dict[str, Any]:
-    """Return what a program does not say itself."""
+    """Return the facts about a model that its graph does not contain."""
     return {
         'format': FORMAT,
         'depthda': __version__,
@@ -86,20 +88,20 @@ def facts_of(model: TrainedModel, card: Card) -> dict[str, Any]:
 
 
 def export(model: TrainedModel) -> ExportedProgram:
-    """Return the program of a model, for any number of images of any size."""
+    """Convert a model to a program that takes any number of images of any size."""
     count, height, width = _EXAMPLE
     example = torch.rand(count, model.bands + model.needs_depth, height, width)
-    # The choice of a kernel depends on whether a size is 1, and the exporter takes note of it as a
-    # limit. But kernels are chosen anew in each run, so the limits are widened below.
+    # torch chooses some kernels by whether a size is 1, so the exporter records limits of sizes.
+    # But a program chooses its kernels anew in each run, so the limits are widened below.
     sizes = {0: Dim('images', min=2), 2: Dim('height', min=33), 3: Dim('width', min=33)}
     module, images = Program(model).eval(), (example.to(model.device),)
     try:
         with _for_all_sizes(model.network), torch.no_grad():
             program = torch.export.export(module, images, dynamic_shapes=(sizes,), strict=False)
-    # What torch raises for a network whose computation depends on the size of the images.
+    # torch raises these for a network whose computation depends on the size of the images.
     except (AssertionError, RuntimeError) as error:
         raise _fault(model, str(error).splitlines()[0].split('! For')[0]) from error
-    if program._guards_code:  # conditions that hold for the sizes of the example
+    if program._guards_code:  # conditions on sizes, which the example fulfils
         raise _fault(model, program._guards_code[0])
     for symbol in program.range_constraints:
         program.range_constraints[symbol] = ValueRanges(1, int_oo)
@@ -117,7 +119,7 @@ def _fault(model: TrainedModel, reason: str) -> UserError:
 
 
 def _check_equal(program: ExportedProgram, model: TrainedModel) -> None:
-    """Compare the logits of program and model at other sizes than that of the example."""
+    """Refuse a program whose logits differ from the model's at sizes unlike the example's."""
     run = program.module()
     for count, height, width in _CHECKED:
         images = torch.rand(count, model.bands + model.needs_depth, height, width)
@@ -134,12 +136,12 @@ def _check_equal(program: ExportedProgram, model: TrainedModel) -> None:
 
 @contextmanager
 def _for_all_sizes(network: nn.Module) -> Iterator[None]:
-    """Let no part of a network take a short cut for some sizes, nor compute depth as an output."""
+    """Keep a network from branching on the size of images and from computing a depth output."""
     kept = getattr(network, 'keep_depth', None)
     if kept:
         network.keep_depth = False
     try:
-        # transformers interpolates the embeddings of positions always if it is being traced.
+        # While it is traced, transformers interpolates position embeddings for every size.
         tracing = patch.object(torch.jit, 'is_tracing', lambda: True)
         with symbolic_config.patch(backed_size_oblivious=True), tracing:
             yield
@@ -149,10 +151,10 @@ def _for_all_sizes(network: nn.Module) -> Iterator[None]:
 
 
 def _forget_origin(program: ExportedProgram) -> None:
-    """Remove what only belongs to the export.
+    """Remove content that only the export needed.
 
-    That is the example, which would be a pickle, stack traces with paths of this machine, and
-    assertions about types, which do not hold in mixed precision.
+    The example would be written as a pickle. Stack traces contain paths of this machine. Assertions
+    about types do not hold in mixed precision.
     """
     program.example_inputs = None
     for node in list(program.graph.nodes):
@@ -162,7 +164,7 @@ def _forget_origin(program: ExportedProgram) -> None:
 
 
 def _drop_unused(program: ExportedProgram) -> None:
-    """Remove weights that are only for training: a teacher, auxiliary heads, a depth map."""
+    """Remove weights that only training needs: of a teacher, auxiliary heads, a depth output."""
     nodes = {node.name: node for node in program.graph.nodes if not node.users}
     specs = program.graph_signature.input_specs
     for spec in [spec for spec in specs if spec.target and spec.arg.name in nodes]:

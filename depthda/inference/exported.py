@@ -18,7 +18,7 @@ FORMAT = 1
 
 @dataclass
 class ExportedModel:
-    """A program with what its file records; see :class:`.model.LandCoverModel`."""
+    """A program and the facts in its file; its attributes are those of ``LandCoverModel``."""
 
     program: nn.Module
     classes: tuple[str, ...]
@@ -35,7 +35,7 @@ class ExportedModel:
 
     @torch.inference_mode()
     def logits(self, images: list[Tensor], amp: bool = False) -> Tensor:
-        """Return logits (N, K, H, W) of images of one size, as :class:`.model.LandCoverModel`."""
+        """Return logits (N, K, H, W); see :meth:`.model.LandCoverModel.logits`."""
         channels = self.bands + self.needs_depth
         batch = torch.stack([image[:channels] for image in images])
         batch = batch.to(self.device, torch.float32, non_blocking=True)
@@ -44,7 +44,7 @@ class ExportedModel:
 
 
 def load_program(path: str | Path, device: str = 'cpu') -> ExportedModel:
-    """Load a program that :func:`.export_program.save_program` wrote, and no other."""
+    """Load a program; refuse files that :func:`.export_program.save_program` did not write."""
     path = Path(path)
     facts = read_facts(path)
     if facts.get('format') != FORMAT:

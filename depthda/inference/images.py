@@ -23,8 +23,8 @@ _mmseg: dict[str, Any] = {}  # the functions of mmseg, by name
 def install() -> None:
     """Make ``inference_model`` prepare its images with this module.
 
-    mmseg adapts the model's config to the first image, so after an array it cannot read a path, and
-    a list must not mix both.
+    mmseg changes the model's config to suit the first image. So it cannot read a path after an
+    array, and a list must not mix paths and arrays.
     """
     # Imported here because :mod:`depthda.startup` calls this as soon as the module is imported.
     import mmseg.apis.inference as mmseg_inference
@@ -49,8 +49,8 @@ def init_model(
 ) -> nn.Module:
     """Build a model as mmseg's ``init_model`` does.
 
-    If the checkpoint is a plain state dict, which has no classes, they are read from the test
-    dataset of the config; mmseg would guess them from their number.
+    A plain state dict as checkpoint names no classes. They are then read from the test dataset of
+    the config; mmseg would guess them from their number.
     """
     if str(device).startswith('cuda') and not torch.cuda.is_available():
         raise UserError(f"init_model: device={device!r}, and torch finds no GPU: use device='cpu'.")
@@ -83,7 +83,7 @@ def _load_any(model: nn.Module, *args, **kwargs) -> dict:
 
 
 def _check_range(image: np.ndarray, model: nn.Module) -> None:
-    """Refuse images scaled to 0…1 for a model that expects the values of the files."""
+    """Refuse images scaled to 0…1 if the model expects the values of the files."""
     mean = model.cfg.get('model', {}).get('data_preprocessor', {}).get('mean')
     bands = image[..., : len(mean or ())]
     if mean and min(mean) > 1 and bands.size and 0 < bands.max() <= 1 and (bands % 1).any():
@@ -97,8 +97,9 @@ def prepare_images(images: Image | Sequence[Image], model: nn.Module) -> tuple[d
     """Run the test pipeline of ``model.cfg`` on images without changing the config.
 
     Args:
-        images: One image or a list of images. An image is a path, or an array H×W×B or H×W×(B+1)
-            with depth last, whose colours are in the order of ``cv2.imread`` (blue first).
+        images: One image or a list of images. An image is a path or an array. An array has B bands,
+            blue first as from ``cv2.imread`` (H×W×B), and may have depth as its last channel
+            (H×W×(B+1)).
         model: Model that ``init_model`` returned.
 
     Returns:

@@ -30,16 +30,16 @@ def write_cog(
     finish: Callable[[rasterio.io.DatasetWriter], None],
     resampling: str,
 ) -> None:
-    """Write a COG of uint8 whole or not at all.
+    """Write a COG of type uint8, either completely or not at all.
 
     Args:
-        path: The file.
-        folder: Where it is made, on the same disk.
-        grid: Size and place.
+        path: The file to write.
+        folder: Folder for temporary files, on the same disk.
+        grid: Size and place of the file.
         bands: Number of bands.
-        rows: Returns rows from … to … as (bands, n, W).
-        finish: Sets colours, names and tags.
-        resampling: Of the overviews: ``'mode'`` for classes, ``'average'`` for values.
+        rows: Function of a first and an end row that returns these rows as (bands, n, W).
+        finish: Function that sets colours, names and tags of the open file.
+        resampling: Method for overviews: ``'mode'`` for classes, ``'average'`` for values.
     """
     profile = dict(
         driver='GTiff', height=grid.height, width=grid.width, count=bands, dtype='uint8',
@@ -72,7 +72,7 @@ def check_cog(path: str | Path) -> None:
 def coloured(
     palette: Sequence[Colour], tags: Mapping[str, str]
 ) -> Callable[[rasterio.io.DatasetWriter], None]:
-    """Return a function that gives a map its colours; no data is transparent."""
+    """Return a function that sets colours and tags of a map; no-data is transparent."""
 
     def finish(raster: rasterio.io.DatasetWriter) -> None:
         colours = {index: (*colour, 255) for index, colour in enumerate(palette)}
@@ -87,7 +87,7 @@ def coloured(
 def described(
     names: Sequence[str], tags: Mapping[str, str], scale: float
 ) -> Callable[[rasterio.io.DatasetWriter], None]:
-    """Return a function that names the bands; a stored value times ``scale`` is what it means."""
+    """Return a function that sets names, tags and scale; stored value × ``scale`` = value."""
 
     def finish(raster: rasterio.io.DatasetWriter) -> None:
         for index, name in enumerate(names, 1):
@@ -106,9 +106,10 @@ def write_class_table(
     counts: Sequence[int],
     hectares: Sequence[float] | None,
 ) -> None:
-    """Write the ``.aux.xml`` that GDAL and QGIS read next to a map: names, and a table of classes.
+    """Write the ``.aux.xml`` next to a map, in which GDAL and QGIS find its classes.
 
-    The table has value, number of pixels, name, colour, and with a georeference the area.
+    Its table has the value, number of pixels, name and colour of each class, and with a
+    georeference its area.
     """
     root = ElementTree.Element('PAMDataset')
     band = ElementTree.SubElement(root, 'PAMRasterBand', band='1')
@@ -136,7 +137,7 @@ def write_class_table(
 
 
 def class_table(path: str | os.PathLike) -> Path:
-    """Return the name of the file that GDAL reads beside a map."""
+    """Return the path of the ``.aux.xml`` file that GDAL reads beside a map."""
     path = Path(path)
     return path.with_name(f'{path.name}.aux.xml')
 

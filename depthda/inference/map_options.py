@@ -1,4 +1,4 @@
-"""What decides a map: the options of a run, what it is recognised by, and what its tags say."""
+"""The options of a map, the identity by which an unfinished map is recognised, and its tags."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,18 +13,18 @@ from depthda.version import __version__
 
 @dataclass(frozen=True)
 class MapOptions:
-    """What is read of a scene and what is written beside the map.
+    """Options of a map: how a scene is read and predicted, and which layers are written.
 
     Attributes:
-        settings: Windows and batches.
-        bands: Bands of the image, counted from 1.
-        stretch: Values of the image that become 0 and 255.
-        depth: Depth map or heights of the scene, on its grid.
-        heights: Heights that become 0 and 1; None: the lowest and the highest.
+        settings: Windows, batches and augmentation.
+        bands: Bands of the image to read, counted from 1.
+        stretch: Two values of the image that become 0 and 255.
+        depth: File with the depth map or the heights of the scene, on its grid.
+        heights: Two heights that become 0 and 1; None: the lowest and the highest.
         area: Polygons; windows outside them are not computed.
         gsd: Ground sampling distance to predict at, in metres; the map has the grid of the scene.
-        confidence: Write the highest probability of each pixel, too.
-        probabilities: Write the probability of each class, too.
+        confidence: Also write the highest probability of each pixel.
+        probabilities: Also write the probability of each class.
     """
 
     settings: Settings
@@ -38,7 +38,7 @@ class MapOptions:
     probabilities: bool = False
 
     def layers(self, classes: int) -> dict[str, int]:
-        """Return the number of bands of each layer that is computed."""
+        """Return the number of bands of each layer that is computed, by its name."""
         extra = {'confidence': self.confidence, 'probabilities': self.probabilities}
         bands = {'confidence': 1, 'probabilities': classes}
         return {'labels': 1} | {name: bands[name] for name, written in extra.items() if written}
@@ -47,7 +47,10 @@ class MapOptions:
 def identity_of(
     model: LandCoverModel, source: Path, options: MapOptions, estimator: DepthEstimator | None
 ) -> dict[str, Any]:
-    """Return everything that decides the rows of a map; the size of a batch does not."""
+    """Return everything that affects the pixels of a map, which the batch size does not.
+
+    A stopped run is continued only if this is unchanged.
+    """
     settings = options.settings
     files = {'image': source, 'depth': options.depth, 'area': options.area}
     stats = {name: path and path.stat() for name, path in files.items()}
@@ -65,7 +68,10 @@ def identity_of(
 
 
 def tags_of(model: LandCoverModel, source: Path, options: MapOptions) -> dict[str, str]:
-    """Return what a map says of its origin; no time and no machine, so that runs are comparable."""
+    """Return the tags about the origin of a map.
+
+    They name no time and no machine, so that equal runs write equal files.
+    """
     settings = options.settings
     tags = {
         'SOFTWARE': f'depthda {__version__}',

@@ -1,4 +1,4 @@
-"""What prediction asks of a model, and how a model is found by its name."""
+"""The interface that prediction needs of a model, and the loading of a model by its name."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,27 +9,27 @@ from torch import Tensor
 
 from depthda.errors import UserError
 
-if TYPE_CHECKING:  # a model that brings its own program needs no mmengine
+if TYPE_CHECKING:  # mmengine is not imported here, because exported programs do not need it
     from mmengine.config import Config
 
 
 class LandCoverModel(Protocol):
-    """A model that predicts land cover, wherever it comes from.
+    """A model that predicts land cover: from a checkpoint, a bundle or an exported program.
 
     Attributes:
         classes: Names of the classes, in the order of their indices.
         palette: A colour (red, green, blue) for each class.
-        about: What is recorded of its checkpoint: ``file``, ``sha256``, ``selection``,
-            ``trained_on``, ``experiment``, ``gsd`` (pixel size in metres).
+        about: Records of its checkpoint: ``file``, ``sha256``, ``selection``, ``trained_on``,
+            ``experiment``, ``gsd`` (pixel size in metres).
         bands: Number of optical bands.
-        dtype: Type of the values that it was trained on.
-        statistics: Mean and standard deviation of each band that it expects, red, green and blue
+        dtype: Type of the image values that it was trained on.
+        statistics: Mean and standard deviation that it expects of each band: red, green and blue
             first, depth last.
-        architecture: Names of its parts.
+        architecture: Names of its components.
         needs_depth: Whether it reads depth at test time.
         depth_source: Name of the depth maps that it was trained with; None if it reads no depth.
         window: Height and width of the windows that it was tested with.
-        device: Where it computes.
+        device: The device on which it computes.
     """
 
     classes: tuple[str, ...]
@@ -55,13 +55,16 @@ class LandCoverModel(Protocol):
 def load_model(
     name: str | Path, config: 'str | Path | Config | None' = None, device: str = 'cpu'
 ) -> LandCoverModel:
-    """Load a checkpoint (``.pth``), a program (``.pt2``), or a bundle: its folder or hub id."""
+    """Load a model from a checkpoint (``.pth``), a program (``.pt2``), or a bundle.
+
+    The name of a bundle is its folder or its id on the hub.
+    """
     path = Path(name).expanduser()
     if path.is_file() and path.suffix.lower() == '.pt2':
         from depthda.inference.exported import load_program
 
         return load_program(path, device)
-    # Not above: these import the networks.
+    # Imported here and not above, because these modules import the networks.
     from depthda.inference import bundle, trained_model
 
     if path.is_dir():

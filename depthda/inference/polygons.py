@@ -33,13 +33,13 @@ def vectorise(
 
     Args:
         source: The map.
-        out: A ``.gpkg``, in the coordinate system of the map, or a ``.geojson``, in longitude and
-            latitude as its standard demands.
+        out: The file to write: a ``.gpkg`` in the coordinate system of the map, or a ``.geojson``
+            in longitude and latitude, as its standard requires.
         classes: Names of the classes.
-        min_area: Smallest area in square metres (in pixels without a georeference); smaller
-            polygons are left out.
-        simplify: Largest distance in pixels by which an edge may move. Neighbours are simplified
-            one by one, so gaps and overlaps of that width may appear.
+        min_area: Smallest area of a polygon in square metres, or in pixels if the map has no
+            georeference. Smaller polygons are left out.
+        simplify: Largest distance in pixels by which an edge may move. Each polygon is simplified
+            alone, so gaps and overlaps of that width may appear between neighbours.
     """
     out = Path(out)
     if out.suffix.lower() not in ('.gpkg', '.geojson', '.json'):
@@ -59,10 +59,10 @@ def vectorise(
 def _polygons(
     raster: rasterio.DatasetReader, grid: Grid, min_area: float, simplify: float
 ) -> Iterator[tuple[Polygon, int, float]]:
-    """Yield the regions of a map: rings in its coordinates, class, and area in square metres."""
+    """Yield the regions of a map: rings in map coordinates, class index, area in square metres."""
     band = rasterio.band(raster, 1)
     to_pixels = ~grid.transform
-    # GDAL returns a band's polygons on the map; in pixels, their corners are whole numbers.
+    # GDAL returns polygons in map coordinates. In pixels, their corners are whole numbers.
     for shape, value in shapes(band, connectivity=4):
         if int(value) == NO_DATA:
             continue
@@ -79,7 +79,7 @@ def _polygons(
 
 
 def simplified(ring: Ring, distance: float) -> Ring:
-    """Return a ring in pixels with fewer corners; those left out are within ``distance`` of it."""
+    """Return a ring (in pixels) with fewer corners; removed ones are within ``distance`` of it."""
     points = np.array(ring[:-1], np.float32)[:, None]
     kept = cv2.approxPolyDP(points, distance, closed=True)[:, 0]
     if len(kept) < 3:
@@ -109,7 +109,7 @@ def _write_geojson(
 
 
 def _in_degrees(part: list[tuple[Polygon, int, float]], grid: Grid) -> Iterator[Polygon]:
-    """Yield polygons in longitude and latitude; a scene without a place keeps its pixels."""
+    """Yield polygons in longitude and latitude, or unchanged if the map has no CRS."""
     points = [point for polygon, _, _ in part for ring in polygon for point in ring]
     if grid.crs is not None:
         placed = transform(grid.crs, 'OGC:CRS84', *zip(*points, strict=True))

@@ -1,4 +1,4 @@
-"""Turn a scene into a land-cover map: a Cloud-Optimized GeoTIFF with what belongs to it."""
+"""Turn a scene into a land-cover map: a Cloud-Optimized GeoTIFF and the files beside it."""
 
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -33,9 +33,9 @@ from depthda.io.grids import check_aligned
 from depthda.io.lock import own_folder
 from depthda.io.rasters import limited_cache, open_raster
 
-_MOST = 16  # times by which the pixel size may change
-STEPS = 250  # a probability of 1 in the files of confidence and probabilities
-_ROWS = 64  # counted at a time
+_MOST = 16  # largest factor by which --gsd may change the pixel size
+STEPS = 250  # the stored value of probability 1 in the confidence and probabilities files
+_ROWS = 64  # rows that are counted at a time
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class MapResult:
 
     Attributes:
         source: The scene.
-        files: What was written, the map first.
+        files: Paths of the written files, the map first.
         pixels: Number of pixels of each class.
         hectares: Area of each class; None without a georeference.
     """
@@ -62,16 +62,17 @@ def predict_map(
     options: MapOptions,
     estimator: DepthEstimator | None = None,
 ) -> MapResult:
-    """Predict a scene and write its map, whole or not at all; a stopped run goes on.
+    """Predict a scene and write its map, either completely or not at all.
 
-    Until the map is complete, finished rows are in the folder ``.<name>.part`` next to it.
+    Until the map is complete, finished rows are in the folder ``.<name>.part`` next to it. The next
+    run continues from there.
 
     Args:
         model: The model.
         source: The scene.
-        out: The map, a ``.tif``.
-        options: What is read and written.
-        estimator: Makes the depth that the model reads, if ``options`` has no file of it.
+        out: The path of the map, a ``.tif``.
+        options: How the scene is read and predicted, and which layers are written.
+        estimator: Estimates the depth that the model reads, if ``options`` names no depth file.
     """
     source, out = Path(source), Path(out)
     check_range('--depth-range', options.heights)
@@ -115,7 +116,7 @@ def _fill(
     settings: Settings,
     scratch: ScratchMap,
 ) -> None:
-    """Write the rows that are missing, each band while the next one is computed."""
+    """Compute and write the missing rows; one band is written while the next is computed."""
     writing: Future | None = None
     with ThreadPoolExecutor(1) as writer:
         for top, logits, valid in scene_bands(model, grid, sources, settings, scratch.rows):
@@ -136,10 +137,10 @@ def _write_rows(
 
 def _layers(logits: Tensor, names: dict[str, int]) -> dict[str, Tensor]:
     """Return the rows of each layer from logits (K, n, W)."""
-    # ``argmax`` needs five times as long on a CPU.
+    # ``argmax`` takes five times as long on a CPU.
     found = {'labels': logits.max(0).indices.to(torch.uint8)}
     if 'confidence' in names:
-        # The largest probability: 1 over the sum of the others' ratios to it.
+        # The largest softmax probability is 1 / sum(exp(logits - highest)).
         highest = logits.amax(0, keepdim=True)
         found['confidence'] = _coded(1 / (logits - highest).exp().sum(0))
     if 'probabilities' in names:
@@ -186,7 +187,7 @@ def _write(
 
 
 def _factor(source: Path, gsd: float | None) -> float:
-    """Return how many pixels the network sees for one of the scene, along a side."""
+    """Return by how much each side of the scene is scaled for the network: own / ``gsd``."""
     if gsd is None:
         return 1.0
     with open_raster(source) as raster:
@@ -202,7 +203,7 @@ def _factor(source: Path, gsd: float | None) -> float:
 
 
 def _reader(scratch: ScratchMap, name: str, grid: Grid) -> Callable[[int, int], np.ndarray]:
-    """Return a function that reads rows of a layer on the grid of the scene, the nearest pixels."""
+    """Return a function that reads rows of a layer, resampled to ``grid`` by nearest pixel."""
     rows = ((np.arange(grid.height) + 0.5) * scratch.height / grid.height).astype(int)
     columns = ((np.arange(grid.width) + 0.5) * scratch.width / grid.width).astype(int)
 
@@ -217,7 +218,7 @@ def _reader(scratch: ScratchMap, name: str, grid: Grid) -> Callable[[int, int], 
 
 
 def _count(scratch: ScratchMap, grid: Grid, classes: int) -> tuple[np.ndarray, np.ndarray | None]:
-    """Return the pixels of each class and their area in square metres."""
+    """Return the number of pixels of each class, and its area in square metres."""
     areas = row_areas(grid)
     pixels, metres = np.zeros(classes, np.int64), np.zeros(classes)
     read = _reader(scratch, 'labels', grid)

@@ -1,4 +1,4 @@
-"""Predict a scene in bands of rows, with memory for a band and not for the scene."""
+"""Predict a scene in bands of rows, so that memory holds one band and not the whole scene."""
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -16,7 +16,7 @@ from depthda.inference.scene import Grid, RowReader
 from depthda.models.segmentors.sliding_window import Window, WindowGrid
 from depthda.progress import show_progress
 
-Area = Callable[[int, int], np.ndarray]  # which pixels of rows from … to … to predict
+Area = Callable[[int, int], np.ndarray]  # (first row, end row) -> which of their pixels to predict
 Sources = tuple[RowReader, RowReader | None, Area | None]  # image, depth, area
 
 
@@ -26,7 +26,7 @@ class Settings:
 
     Attributes:
         window: Side of a window in pixels.
-        overlap: Pixels that neighbouring windows share at least.
+        overlap: Smallest number of pixels that neighbouring windows share.
         batch: Number of windows in each forward pass.
         amp: Compute in bfloat16 where it is safe.
         tta: Average over the image and its mirror images (``'flips'``), or over all eight flips and
@@ -53,7 +53,7 @@ class Settings:
         return WindowGrid(scene.height, scene.width, size, (step, step), blended=True)
 
 
-# Quarter turns and whether the image is mirrored first.
+# For each view: the number of quarter turns, and whether the image is mirrored first.
 VIEWS = {
     'flips': [(0, False), (0, True), (2, False), (2, True)],
     'd4': [(turns, mirrored) for turns in range(4) for mirrored in (False, True)],
@@ -70,7 +70,7 @@ def scene_bands(
     """Yield bands of rows: (first row, logits (K, rows, W), where the scene has data (rows, W)).
 
     Windows without data are not computed; their logits are 0. The next rows are read while the
-    network computes. With ``first``, bands begin there, and equal those of a run from the top.
+    network computes. Bands begin at row ``first``, with the same values as in a run from the top.
     """
     grid = settings.grid(scene)
     validity: dict[int, np.ndarray] = {}
@@ -79,7 +79,7 @@ def scene_bands(
     for top, logits in grid.bands(batches, top=rows[0]):
         if top in validity:
             start, strip = top, validity.pop(top)
-        # A band ends where the next row of windows begins, so the strip of its own row holds it.
+        # A band ends where the next row of windows begins, so one strip covers all of the band.
         valid = strip[top - start :][: logits.shape[2]]
         skip = min(max(first - top, 0), len(valid))
         if skip < len(valid):
@@ -106,7 +106,7 @@ def _batches(
                 coming = reader.submit(_Strip.read, *sources, following, following + h)
             validity[y] = strip.asked
             columns = [x for x in grid.columns if strip.asked[:, x : x + w].any()]
-            # A batch never goes on to the next row of windows, so that a run can begin at any row.
+            # A batch stays within one row of windows, so that a run can begin at any such row.
             while columns:
                 part = columns[:batch]
                 crops = [strip.crop(x, x + w) for x in part]
@@ -125,7 +125,7 @@ def _batches(
 
 
 def _smaller(batch: int, settings: Settings, error: Exception) -> int:
-    """Return the size of a batch to try after one that did not fit into memory."""
+    """Return the batch size to try after one that did not fit into GPU memory."""
     torch.cuda.empty_cache()
     if batch == 1:
         raise UserError(
@@ -137,8 +137,11 @@ def _smaller(batch: int, settings: Settings, error: Exception) -> int:
 
 
 class _Strip(NamedTuple):
-    """Rows of the image (B, h, W) and of depth (1, h, W), where they have data, and where a map is
-    asked for: the network sees the image outside of the area as well, as it would without one."""
+    """The rows of one row of windows: image (B, h, W), depth (1, h, W) and where they have data.
+
+    ``asked`` is where a map is wanted. Windows still show the image outside of that area, so that
+    their predictions do not depend on it.
+    """
 
     values: np.ndarray
     depth: np.ndarray | None
@@ -155,7 +158,7 @@ class _Strip(NamedTuple):
         return cls(values, heights, valid, asked)
 
     def crop(self, left: int, right: int) -> Tensor:
-        """Return a window, with depth as the last channel, and 0 where no data is."""
+        """Return a window with depth as the last channel, and 0 where there is no data."""
         parts = [self.values] if self.depth is None else [self.values, self.depth]
         window = np.concatenate([part[:, :, left:right] for part in parts])
         return torch.from_numpy(np.where(self.valid[:, left:right], window, 0))

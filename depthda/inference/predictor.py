@@ -1,4 +1,4 @@
-"""Predict images in Python: arrays, files and folders, with depth from wherever it comes."""
+"""Predict images in Python: arrays, files and folders, with given or estimated depth."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -21,10 +21,10 @@ Image = str | Path | np.ndarray
 
 @dataclass(frozen=True)
 class Prediction:
-    """What a model predicts for an image.
+    """The prediction of a model for an image.
 
     Attributes:
-        labels: Index of the class of each pixel (H, W), uint8; 255 where the file has no data.
+        labels: Class index of each pixel (H, W), uint8; 255 where the file has no data.
         probabilities: Probability of each class (K, H, W), float32.
         classes: Names of the classes.
     """
@@ -46,9 +46,9 @@ class Predictor:
 
     Args:
         model: The model.
-        settings: Windows and batches; None: the model's window, half of it shared by neighbours.
-        estimator: Makes relative depth for a model that reads depth and gets none.
-        bands, stretch: As in ``depthda predict``, for files.
+        settings: Windows and batches; None: the model's window size, with an overlap of half.
+        estimator: Estimates relative depth if the model reads depth and none is given.
+        bands, stretch: How files are read, as in ``depthda predict``.
     """
 
     def __init__(
@@ -74,7 +74,7 @@ class Predictor:
         config: str | Path | None = None,
         **options,
     ) -> 'Predictor':
-        """Load a checkpoint, a bundle or a hub id; ``options`` are those of the class."""
+        """Load a model by its file, folder or hub id; ``options`` are arguments of the class."""
         device = device or ('cuda' if torch.cuda.is_available() else 'cpu')
         loaded = load_model(model, config, device)
         estimator = depth_model and DepthEstimator.load(depth_model, device, option='depth_model=')
@@ -84,9 +84,10 @@ class Predictor:
         """Predict one image.
 
         Args:
-            image: A file, or an array (H, W, B) with the values of the training files, red, green
-                and blue first.
-            depth: A depth map, or an array (H, W) in (0, 1], larger means higher, 0 means no depth.
+            image: A file, or an array (H, W, B) with red, green and blue first. Values must be on
+                the scale of the training files.
+            depth: The file of a depth map, or an array (H, W). Values are in (0, 1], larger means
+                higher, and 0 means no depth.
         """
         if isinstance(image, np.ndarray):
             values, valid, name = self._array(image), np.ones(image.shape[:2], bool), 'the array'

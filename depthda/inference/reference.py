@@ -19,10 +19,10 @@ _ROWS = 1024
 
 
 def score_map(path: str | Path, reference: str | Path, classes: list[str]) -> dict[str, Any]:
-    """Return the report of a map, as ``depthda test`` writes it.
+    """Return the scores of a map as a report like that of ``depthda test``.
 
-    ``reference`` has one band with the index of the class of each pixel; 255, its own no-data value
-    and pixels outside the map do not count.
+    ``reference`` is a label map: one band of class indices. Pixels with 255 or its no-data value,
+    and pixels where the map has no class, do not count.
     """
     total = torch.zeros(len(classes) + 1, len(classes), dtype=torch.int64)
     with rasterio.open(path) as found, open_raster(reference) as truth:

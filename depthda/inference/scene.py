@@ -1,4 +1,4 @@
-"""Read a scene (GeoTIFF, COG, VRT or a picture) in rows, with the pixels that have data."""
+"""Read a scene (GeoTIFF, COG, VRT or a picture) row by row, and which of its pixels have data."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -29,7 +29,7 @@ _FEW = 32  # rows that are normalised at a time
 
 @dataclass(frozen=True)
 class Grid:
-    """Size and place of a scene; without georeference, ``crs`` is None."""
+    """Size and place of a scene; ``crs`` is None if it has no georeference."""
 
     height: int
     width: int
@@ -49,14 +49,14 @@ class Grid:
 
 @dataclass(frozen=True)
 class ModelBands:
-    """Which bands of the files a model reads, and how their values become those of its training.
+    """Which bands of a file a model reads, and how their values are mapped to those of training.
 
     Attributes:
         count: Number of bands that the model reads.
-        chosen: Bands of the file, counted from 1, red, green and blue first; None: all, of which
-            there must be ``count``.
-        stretch: Values of the file that become 0 and 255; None: the values stay.
-        dtype: Type of the values in training.
+        chosen: Bands of the file, counted from 1, with red, green and blue first. None: all bands;
+            the file must have ``count``.
+        stretch: Two values of the file that become 0 and 255; None: values are not changed.
+        dtype: Type of the image values in training.
     """
 
     count: int
@@ -91,7 +91,7 @@ class ModelBands:
         return chosen
 
     def check_type(self, raster: rasterio.DatasetReader, chosen: tuple[int, ...]) -> None:
-        """Refuse values that the model has not seen, unless a stretch maps them to 8 bits."""
+        """Refuse a type that the model was not trained on, unless a stretch maps it to 8 bits."""
         found = {raster.dtypes[band - 1] for band in chosen}
         if self.stretch is None and found != {self.dtype}:
             raise UserError(
@@ -100,7 +100,7 @@ class ModelBands:
             )
 
     def scaled(self, values: np.ndarray) -> np.ndarray:
-        """Return values as the model reads them."""
+        """Return values on the scale that the model expects."""
         if self.stretch is None:
             return values
         low, high = self.stretch
@@ -109,12 +109,13 @@ class ModelBands:
 
 
 class RowReader:
-    """Rows of a raster, read from top to bottom, each once, and kept while a window needs them.
+    """Rows of a raster. Each is read once, from top to bottom, and kept while a window needs it.
 
-    Reading begins and ends with the blocks of the file, so that no block is decoded twice.
+    Rows are read in whole blocks of the file, so that no block is decoded twice.
 
     Args:
-        load: Returns values (B, n, W) and where they are valid (n, W) for rows from … to ….
+        load: Function of a first and an end row that returns values (B, n, W) and where they are
+            valid (n, W).
         height: Number of rows.
         block: Number of rows that the file stores together.
     """
@@ -129,13 +130,13 @@ class RowReader:
         self._top, self._kept = 0, None
 
     def read(self, top: int, bottom: int) -> tuple[np.ndarray, np.ndarray]:
-        """Return values and validity of some rows; ``top`` never decreases.
+        """Return values and validity of some rows; ``top`` must not decrease between calls.
 
-        A later call does not change the returned arrays.
+        Later calls do not change the returned arrays.
         """
         end = min(-(-bottom // self._block) * self._block, self._height)
         known = self._top + self._kept[1].shape[0] if self._kept else 0
-        if top >= known:  # no row in memory is of use
+        if top >= known:  # no row in memory is needed any longer
             self._top = top - top % self._block
             self._kept = self._load(self._top, end)
         else:
@@ -152,9 +153,9 @@ class RowReader:
 def opened(
     path: str | os.PathLike, factor: float = 1.0, nodata: float | None = None
 ) -> Iterator[rasterio.DatasetReader]:
-    """Open a raster, with ``factor`` times as many pixels along each side.
+    """Open a raster, resampled to ``factor`` times as many pixels along each side.
 
-    ``nodata`` is a value without meaning that the file does not declare.
+    ``nodata`` is the no-data value if the file does not declare it.
     """
     with open_raster(path) as raster:
         if factor == 1:
@@ -164,7 +165,7 @@ def opened(
         scale = Affine.scale(raster.width / width, raster.height / height)
         how = Resampling.average if factor < 1 else Resampling.bilinear
         place = dict(height=height, width=width, transform=raster.transform @ scale)
-        # GDAL asks for a coordinate system, and any does if both are the same.
+        # GDAL needs a coordinate system for both rasters; any will do if it is the same one.
         crs = raster.crs or CRS.from_epsg(3857)
         empty = raster.nodata if nodata is None else nodata
         place |= dict(crs=crs, src_crs=crs, nodata=empty, src_nodata=empty)
@@ -176,9 +177,9 @@ def opened(
 def open_image(
     path: str | os.PathLike, bands: ModelBands, factor: float = 1.0
 ) -> Iterator[tuple[Grid, RowReader]]:
-    """Yield the grid of an image and its rows, with colours in the order of training (blue first).
+    """Yield the grid of an image and its rows, with bands in the order of training (blue first).
 
-    A pixel has data unless the file marks it (no-data value, mask, opacity) or it is not finite.
+    A pixel has no data if the file says so (no-data value, mask, opacity) or it is not finite.
     """
     check_upright(path)
     with opened(path, factor) as raster:
@@ -205,8 +206,8 @@ def open_depth(
 ) -> Iterator[RowReader]:
     """Yield the rows of a depth map (16-bit PNG) or of heights (TIFF).
 
-    Values are in (0, 1], and 0 where there is no depth. Heights from … to … become 0 and 1; None
-    means the lowest and the highest of the whole file, which are read beforehand.
+    Values are in (0, 1], and 0 where there is no depth. The two ``heights`` become 0 and 1. None
+    takes the lowest and the highest of the whole file, which is then read twice.
     """
     codes = str(path).lower().endswith('.png')
     with opened(path, factor, nodata=0 if codes else None) as raster:
@@ -239,7 +240,7 @@ def open_depth(
 
 
 def area_mask(grid: Grid, area: str | Path) -> Callable[[int, int], np.ndarray]:
-    """Return a function that tells for rows from … to … which pixels lie inside polygons."""
+    """Return a function of a first and an end row: which of their pixels lie in the polygons."""
     shapes = [geometry for geometry, _ in read_polygons(area, grid.crs)]
 
     def inside(top: int, bottom: int) -> np.ndarray:
@@ -251,7 +252,7 @@ def area_mask(grid: Grid, area: str | Path) -> Callable[[int, int], np.ndarray]:
 
 @contextmanager
 def explained(raster: rasterio.DatasetReader) -> Iterator[None]:
-    """Raise a ``UserError`` if a part of the file cannot be read."""
+    """Turn errors of rasterio while a file is read into a ``UserError``."""
     try:
         yield
     except RasterioError as error:

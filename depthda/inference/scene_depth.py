@@ -1,4 +1,4 @@
-"""Relative depth of a whole scene, made on the way to its map."""
+"""Estimate the relative depth of a whole scene before it is predicted."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -24,8 +24,8 @@ from depthda.inference.scene import ModelBands, RowReader, explained, open_image
 from depthda.io.files import read_json, write_json
 from depthda.progress import show_progress
 
-_OVERLAP = 0.25  # part of a tile that its neighbour also covers
-_ROWS = 64  # that are blended at a time
+_OVERLAP = 0.25  # share of a tile that its neighbour also covers
+_ROWS = 64  # rows that are blended at a time
 _STATE, _TILES = 'depth.json', 'depth.raw'
 
 
@@ -41,9 +41,9 @@ def scene_depth(
 ) -> Iterator[RowReader]:
     """Yield the rows of the depth of an image, as :func:`.scene.open_depth` does.
 
-    Tiles of the size of the network overlap by a quarter. Their depth is written to ``folder``, 3.6
-    bytes for each pixel of the scene, so that a stopped run goes on. One scale and one shift for
-    each tile make them agree with each other and with a coarse pass over the scene.
+    The network predicts tiles of its input size, which overlap by a quarter. Their depth is written
+    to ``folder`` (3.6 bytes per pixel of the scene), so that a stopped run can continue. One scale
+    and one shift per tile align the tiles with each other and with a coarse map of the scene.
     """
     if bands.dtype != 'uint8' and bands.stretch is None:
         raise UserError(
@@ -69,11 +69,11 @@ def scene_depth(
 
 
 class _DepthState:
-    """Which tiles an earlier run has finished, in rows of tiles.
+    """A record on disk of the finished tiles, updated after each row of tiles.
 
     Args:
-        folder: Where the tiles are.
-        identity: Everything that decides them; those of another run do not count.
+        folder: Folder of the tiles.
+        identity: Everything that affects the tiles. A record with another identity is ignored.
         tiles: The tiles.
     """
 
@@ -98,9 +98,9 @@ def _estimate(
     note: Callable[[int], None],
     batch: int,
 ) -> None:
-    """Run the network on the tiles that are not on disk yet, and call ``note`` with each tile.
+    """Run the network on the tiles that are not on disk yet, and call ``note`` for every tile.
 
-    While the network computes, the next tiles are read, and the last ones written and noted.
+    While the network computes, the next tiles are read, and the previous ones written and noted.
     """
     tiles = state.tiles
     boxes = list(enumerate(tiles.grid.boxes))
@@ -139,7 +139,7 @@ def _wait_for(tasks: list[Future]) -> None:
 def _inputs(
     estimator: DepthEstimator, image: RowReader, part: list[tuple[int, Box]]
 ) -> dict[int, Tensor]:
-    """Return what the network gets for those tiles of one row that have data."""
+    """Return the network's inputs by tile index, for tiles of one row; without data, none."""
     top, _, bottom, _ = part[0][1]
     values, valid = image.read(top, bottom)
     inputs = {}
@@ -172,7 +172,7 @@ def _depths(
 def _coarse(
     estimator: DepthEstimator, raster: rasterio.DatasetReader, bands: ModelBands
 ) -> np.ndarray:
-    """Return the depth of the scene seen at once, at the size of the network."""
+    """Return the depth of the whole scene, shrunk to about the input size of the network."""
     size = estimator.preprocessing.coarse_size(raster.height, raster.width)
     shape = tuple(min(2 * small, large) for small, large in zip(size, raster.shape, strict=True))
     chosen = bands.of(raster)[:3]
@@ -188,6 +188,6 @@ def _valid(raster: rasterio.DatasetReader, box: Box) -> np.ndarray:
 
 
 def _rgb(values: np.ndarray) -> np.ndarray:
-    """Return bands (B, H, W), blue first, as H×W×3 with red first; a single band three times."""
+    """Return bands (B, H, W) with blue first as RGB (H, W, 3); a single band is repeated."""
     colours = values[:3][::-1] if len(values) >= 3 else values[:1].repeat(3, 0)
     return np.ascontiguousarray(colours.transpose(1, 2, 0))

@@ -36,15 +36,15 @@ def predict_scenes(
 
     Args:
         model: The model.
-        scenes: Files, or folders whose images are taken.
-        out: The map, or with several scenes or a folder the folder of the maps.
+        scenes: Image files, or folders of image files.
+        out: The path of the map; for several scenes, the folder of the maps.
         options: How each scene is predicted.
-        depth: Depth of the scene; a folder holds depth under the names of the scenes.
-        depth_model: Hub id or folder of a model that makes relative depth instead.
-        on_error: ``'skip'`` goes on with the next scene after an error.
-        shard: Decides which of the scenes are of this process.
+        depth: Depth file of the scene, or a folder of depth files with the names of the scenes.
+        depth_model: Hub id or folder of a model that estimates relative depth instead.
+        on_error: ``'skip'`` continues with the next scene after an error.
+        shard: Selects the scenes that this process predicts.
         report: Called with each finished map.
-        beside: Ends of the names of files that ``report`` makes of a map, such as ``.png``.
+        beside: Endings of the files that ``report`` writes beside a map, such as ``.png``.
         inputs: Files that must not be overwritten, besides the scenes and their depth.
     """
     jobs = _jobs(scenes, Path(out))
@@ -88,7 +88,7 @@ def _check_names(
 
 
 def _jobs(scenes: Sequence[str | Path], out: Path) -> list[tuple[Path, Path]]:
-    """Return each scene with the file of its map."""
+    """Return each scene with the path of its map."""
     found: list[tuple[Path, Path]] = []  # a scene, and its name within the folder of the maps
     for path in map(Path, scenes):
         if path.is_dir():

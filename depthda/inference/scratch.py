@@ -1,4 +1,4 @@
-"""The rows of a map that are finished, on disk, so that a killed run goes on where it stopped."""
+"""Keep the finished rows of a map on disk, so that a killed run can continue where it stopped."""
 
 import json
 import shutil
@@ -17,14 +17,14 @@ class ScratchMap:
     """Layers of uint8 rows in plain files: labels, and on request confidence and probabilities.
 
     Rows are appended from the top. The number of finished rows is written after the rows
-    themselves, so after a kill it is never too high. A folder that belongs to other settings or
-    another input is begun anew.
+    themselves, so it is never too high after a kill. A folder from other settings or another input
+    is emptied first.
 
     Args:
-        folder: Where the files lie until the map is written.
+        folder: Folder of the files until the map is written.
         layers: Number of bands of each layer by its name.
         shape: Height and width.
-        identity: Everything that decides the rows, as JSON can hold it.
+        identity: Everything that affects the rows, in types that JSON keeps.
     """
 
     def __init__(
@@ -40,23 +40,23 @@ class ScratchMap:
         self.rows = 0
 
     def open(self) -> None:
-        """Go on with what is there, if it belongs to the same run, or begin anew."""
+        """Continue with the rows in the folder if their identity is the same, or start anew."""
         state = read_json(self.folder / _STATE) or {}
         if state.get('identity') == self._identity:
             self.rows = state['rows']
             return
         self.folder.mkdir(parents=True, exist_ok=True)
         for path in self.folder.iterdir():
-            if not path.name.endswith('.lock'):  # held by this run
+            if not path.name.endswith('.lock'):  # the lock is held by this run
                 path.unlink()
         for name in self.layers:
             with open(self._file(name), 'wb') as file:
-                # Sparse where the file system allows it; a full disk is noticed when rows come.
+                # The file may be sparse, so a full disk is noticed only when rows are written.
                 file.truncate(self._row_bytes(name) * self.height)
         self._save()
 
     def write(self, top: int, layers: dict[str, np.ndarray]) -> None:
-        """Append rows to all layers: (n, W), or (bands, n, W) for a layer of several bands."""
+        """Append rows to every layer; each is (n, W), or (bands, n, W) if it has several bands."""
         if top != self.rows:
             raise ValueError(f'rows from {top} on do not follow the {self.rows} finished ones')
         for name, values in layers.items():

@@ -1,7 +1,7 @@
-"""Describe a map as a STAC item, which catalogues search by place and date, and its model as one.
+"""Describe a map and its model as STAC items, which catalogues search by place and date.
 
 Fields: STAC 1.1 (common metadata) and its extensions projection 2.0, classification 2.0, raster 2.0
-and processing 1.2. The model has an item of its own (``stac_model``), to which the map is linked.
+and processing 1.2. The item of the map links to that of the model (see ``stac_model``).
 """
 
 import math
@@ -33,9 +33,9 @@ from depthda.version import __version__
 
 _EXTENSIONS = ('projection/v2.0.0', 'classification/v2.0.0', 'raster/v2.0.0', 'processing/v1.2.0')
 _LON_LAT = 'OGC:CRS84'
-_PARTS = 4  # straight parts of an edge of the scene in longitude and latitude
-_DIGITS = 7  # of degrees: a centimetre
-# What a file beside the map is, by the end of its name: key, title, media type, role.
+_PARTS = 4  # line segments per side of the outline, which is curved in longitude and latitude
+_DIGITS = 7  # decimals of degrees; the last is about a centimetre
+# The files of a map by the end of their names: key, title, media type, role.
 _COG = 'image/tiff; application=geotiff; profile=cloud-optimized'
 _FILES = {
     '.tif.aux.xml': ('class_table', 'Class names and areas', 'application/xml', 'metadata'),
@@ -55,11 +55,11 @@ def write_items(
     span: Span,
     options: MapOptions,
 ) -> list[Path]:
-    """Write the items of a map and of its model next to it, and return their files.
+    """Write the items of a map and of its model next to the map, and return their paths.
 
     Args:
         model: The model.
-        where: The checkpoint, the folder of the bundle or its name on the hub.
+        where: The model's checkpoint, bundle folder or name on the hub.
         result: The map.
         files: All files of the map, the map itself first.
         span: When the scene was taken.
@@ -78,7 +78,7 @@ def write_items(
 def map_item(
     model: LandCoverModel, result: MapResult, files: Sequence[Path], span: Span, described: Path
 ) -> dict[str, Any]:
-    """Return the item of a map whose model is ``described`` by a file beside it."""
+    """Return the item of a map; ``described`` is the path of its model's item."""
     path = files[0]
     with open_raster(path) as raster:
         grid = Grid.of(raster)
@@ -104,10 +104,10 @@ def map_item(
 def footprint(grid: Grid) -> dict[str, Any]:
     """Return ``geometry`` and ``bbox`` (west, south, east, north) of a scene in degrees.
 
-    Where it crosses the date line, west is larger than east, and the outline is two rectangles.
+    If it crosses the date line, west is larger than east, and the outline is two rectangles.
     """
     left, bottom, right, top = array_bounds(grid.height, grid.width, grid.transform)
-    # Rows may go north, and columns west.
+    # Rows may run north and columns west, so the ends may be swapped.
     bounds = min(left, right), min(bottom, top), max(left, right), max(bottom, top)
     box = [round(side, _DIGITS) for side in transform_bounds(grid.crs, _LON_LAT, *bounds)]
     if not all(map(math.isfinite, box)):
@@ -118,15 +118,15 @@ def footprint(grid: Grid) -> dict[str, Any]:
         rings = [[_rectangle(half)] for half in halves]
         return {'geometry': {'type': 'MultiPolygon', 'coordinates': rings}, 'bbox': box}
     steps = [i / _PARTS for i in range(_PARTS)]
-    # Around the scene from its first pixel: down, right, up, left.
+    # Go around the scene from its first pixel: down, right, up, left.
     corners = [(0, t) for t in steps] + [(t, 1) for t in steps]
     corners += [(1, 1 - t) for t in steps] + [(1 - t, 0) for t in steps]
     points = [grid.transform @ (x * grid.width, y * grid.height) for x, y in corners]
-    if grid.transform.determinant > 0:  # rows go north, so this way around is clockwise
+    if grid.transform.determinant > 0:  # rows run north, so this order is clockwise
         points.reverse()
     placed = zip(*transform(grid.crs, _LON_LAT, *zip(*points, strict=True)), strict=True)
     ring = [[round(x, _DIGITS), round(y, _DIGITS)] for x, y in placed]
-    # Edges of a picture of the whole Earth may lie beside it.
+    # The edges of an image of the whole Earth may have no longitude and latitude.
     known = all(math.isfinite(value) for point in ring for value in point)
     ring = [*ring, ring[0]] if known else _rectangle(box)
     return {'geometry': {'type': 'Polygon', 'coordinates': [ring]}, 'bbox': box}
@@ -169,7 +169,7 @@ def _assets(
         if end == '.geojson' and grid.crs is not None:
             asset['proj:code'] = _LON_LAT
         if end == '.png':
-            asset['proj:code'] = None  # it has a frame
+            asset['proj:code'] = None  # the picture has margins, so it is not on the map's grid
         yield name, asset
 
 

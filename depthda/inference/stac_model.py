@@ -22,13 +22,13 @@ def model_item(
 ) -> dict[str, Any]:
     """Return the item of a model, without its dates.
 
-    It has no place, because the place of the training images is not recorded.
+    The item has no geometry, because the place of the training images is not recorded.
 
     Args:
         model: The model.
-        where: The checkpoint, the folder of the bundle or its name on the hub.
-        path: The file of the item, from which a local model is named.
-        settings: Windows of the map.
+        where: The model's checkpoint, bundle folder or name on the hub.
+        path: The path of the item; the link to a local model is relative to it.
+        settings: Settings of the prediction, such as windows.
         note: A sentence for the description.
     """
     trained_on = model.about.get('trained_on') or {}
@@ -66,20 +66,21 @@ def model_item(
 
 
 def extension(name: str) -> str:
-    """Return the address that names an extension of STAC."""
+    """Return the URL that identifies a STAC extension."""
     return f'https://stac-extensions.github.io/{name}/schema.json'
 
 
 def model_name(model: LandCoverModel) -> str:
-    """Return the name of a model in letters, digits, ``-``, ``_`` and ``.``."""
+    """Return the name of a model, with only letters, digits, ``-``, ``_`` and ``.``."""
     found = model.about.get('experiment') or Path(model.about.get('file') or 'model').stem
     return re.sub('[^0-9A-Za-z_.-]+', '_', found).strip('_.-') or 'model'
 
 
 def band_names(model: LandCoverModel) -> list[str]:
-    """Return the bands of the input, numbered as in a file, and depth, in the order of the network.
+    """Return the names of the input channels in the order in which the network takes them.
 
-    Files have red, green and blue first, or what the training images had in their place.
+    Bands are numbered as in an image file, which has red, green and blue first, or the bands that
+    the training images had in their place. Depth comes last.
     """
     order = range(model.bands)
     if not model.network.data_preprocessor._channel_conversion:
@@ -90,9 +91,9 @@ def band_names(model: LandCoverModel) -> list[str]:
 def class_objects(
     names: Sequence[str], palette: Sequence[Sequence[int]], key: str = 'title'
 ) -> list[dict[str, Any]]:
-    """Return classes as the classification extension has them.
+    """Return the classes as objects of the classification extension.
 
-    A ``name`` has letters, digits, ``-`` and ``_`` only; ``key`` holds it as it is.
+    A ``name`` may have only letters, digits, ``-`` and ``_``; ``key`` holds the original name.
     """
     objects = []
     for value, (text, colour) in enumerate(zip(names, palette, strict=True)):
@@ -130,7 +131,7 @@ def _output(model: LandCoverModel, window: int) -> dict[str, Any]:
             'dim_order': ['batch', 'class', 'height', 'width'],
             'data_type': 'float32',
         },
-        # The package that reads these items, stac-model, knows no title.
+        # The package stac-model, which reads these items, does not know the field ``title``.
         'classification:classes': class_objects(model.classes, model.palette, 'description'),
         'post_processing_function': None,
     }

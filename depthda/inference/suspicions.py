@@ -1,4 +1,4 @@
-"""What is suspicious about a scene or its map, in one sentence each."""
+"""Find suspicious properties of a scene or its map; each is reported in one sentence."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,15 +9,17 @@ from depthda.inference.areas import pixel_size
 from depthda.inference.model import LandCoverModel
 from depthda.inference.scene import Grid, ModelBands, explained, opened
 
-_SIDE = 512  # of the reduced scene whose values are compared with those of the training
-_FAR_MEAN, _FAR_SPREAD = 2.0, 5.0  # in deviations that the model expects; as a ratio to them
-_FAR_SIZE = 1.5  # ratio of pixel sizes
+_SIDE = 512  # side of the reduced scene whose values are compared with those of training
+# Suspicious are a mean that is off by more than 2 expected deviations, a deviation that is 5 times
+# smaller than expected, and a pixel size that differs from that of training by a factor above 1.5.
+_FAR_MEAN, _FAR_SPREAD = 2.0, 5.0
+_FAR_SIZE = 1.5
 
 
 def suspicious_scene(
     model: LandCoverModel, source: Path, bands: ModelBands, gsd: float | None
 ) -> list[str]:
-    """Return how a scene differs from what the model was trained on."""
+    """Return a sentence for each way in which a scene differs from the training images."""
     with opened(source) as raster:
         grid = Grid.of(raster)
         chosen = bands.of(raster)
@@ -48,7 +50,8 @@ def _far_values(
     values = values[:, np.isfinite(values).all(0)]
     if values.shape[1] < 2:
         return []
-    expected = zip(*model.statistics, strict=True)  # of the bands, and of depth
+    # The statistics of depth come last and are not compared.
+    expected = zip(*model.statistics, strict=True)
     for number, own, (mean, deviation) in zip(chosen, values, expected, strict=False):
         far = abs(own.mean() - mean) > _FAR_MEAN * deviation
         if far or own.std() * _FAR_SPREAD < deviation:

@@ -19,20 +19,20 @@ from depthda.errors import UserError
 from depthda.models.segmentors.depthseg import DepthSeg
 
 _DEFAULT_WINDOW = 512
-_STRIDE = 32  # of the coarsest features of an encoder
+_STRIDE = 32  # stride of the coarsest features of an encoder, in pixels
 
 
 @dataclass
 class TrainedModel:
-    """A network in eval mode, with what its checkpoint records.
+    """A network in eval mode, with the records of its checkpoint.
 
     Attributes:
         network: The segmentor, with its preprocessor.
         classes: Names of the classes, in the order of their indices.
         palette: A colour (red, green, blue) for each class.
         window: Height and width of the windows that it was tested with.
-        about: What is recorded of the checkpoint: ``file``, ``sha256``, ``selection``,
-            ``trained_on``, ``experiment``, ``gsd`` (pixel size in metres).
+        about: Records of the checkpoint: ``file``, ``sha256``, ``selection``, ``trained_on``,
+            ``experiment``, ``gsd`` (pixel size in metres).
     """
 
     network: nn.Module
@@ -110,10 +110,10 @@ class TrainedModel:
 
 
 def whole_strides(batch: Tensor, bands: int) -> Tensor:
-    """Pad normalised images (N, C, H, W) at the bottom and right to whole strides of the encoder.
+    """Pad normalised images (N, C, H, W) at the bottom and right to multiples of the stride.
 
-    Optical bands are 0 there, the mean, and depth is missing. No size is compared with another, so
-    an exported program takes images of any size.
+    In the padding, optical bands are 0, which is their mean, and depth is missing. The code
+    compares no sizes, so an exported program takes images of any size.
     """
     height, width = batch.shape[2:]
     rows, columns = (
@@ -129,7 +129,7 @@ def whole_strides(batch: Tensor, bands: int) -> Tensor:
 def load_checkpoint_model(
     path: str | Path, config: str | Path | Config | None = None, device: str = 'cpu'
 ) -> TrainedModel:
-    """Build the network of a checkpoint, whose own config is used unless one is given."""
+    """Load the model of a checkpoint; ``config`` replaces the config in the checkpoint."""
     path = Path(path)
     checkpoint = load_checkpoint_file(path, map_location='cpu')
     meta = checkpoint.get('meta') or {}
@@ -151,7 +151,7 @@ def load_checkpoint_model(
 
 
 def complete(network: nn.Module, checkpoint: Mapping[str, Any], name: str) -> None:
-    """Fill a network with weights that must fit it exactly."""
+    """Load weights into a network; refuse weights that do not fit it exactly."""
     advice = 'give the config that it was trained with'
     weights = complete_weights(network, checkpoint, advice, name)
     check_finite(weights, name)
@@ -161,8 +161,8 @@ def complete(network: nn.Module, checkpoint: Mapping[str, Any], name: str) -> No
 def build_network(cfg: Config, whole: bool = False) -> nn.Module:
     """Build the segmentor of a config without reading pretrained weights.
 
-    A frozen encoder that a checkpoint only names is read when the checkpoint is loaded; with
-    ``whole`` the weights of the encoder come with the others.
+    A frozen encoder whose weights a checkpoint only names reads them from their own file. With
+    ``whole``, the weights of the encoder come with the others, so that file is not read.
     """
     model = segmentor_config(cfg.model)
     for _, part in read_dicts(Config(dict(model=model)), 'model'):

@@ -1,4 +1,4 @@
-"""Translate a labelled dataset of one domain to the style and size of another."""
+"""Translate a labelled dataset of one domain to the style and image size of another."""
 
 import os
 from collections.abc import Callable, Sequence
@@ -33,7 +33,7 @@ from depthda.models.missing_depth import resize_depth
 from depthda.processes import start_processes
 from depthda.provenance import TRANSLATION, git_commit
 
-_NEAREST = dict(mode='nearest-exact')  # aligned with bilinear resizing
+_NEAREST = dict(mode='nearest-exact')  # has the same pixel centres as bilinear resizing
 
 
 def translate(
@@ -47,19 +47,20 @@ def translate(
 ) -> dict[str, Any]:
     """Translate ``translate_dataset`` of a config to the target's style and size.
 
-    The result has the folders of ``data_root``, so it is a dataset of the same class. Images are
-    written without loss. Labels are resized by nearest neighbour, depth bilinearly; a pixel has no
-    depth if one without depth contributes to it. Finished tiles are skipped. Several processes
-    share the tiles.
+    The result has the same folders as ``data_root``, so the same dataset class reads it. Images are
+    written without loss. Labels are resized by nearest neighbour. Depth is resized bilinearly, and
+    a pixel has no depth if any pixel without depth contributes to it. Finished tiles are skipped.
+    Several processes share the tiles.
 
     Args:
         config: Config file of the translation.
-        checkpoint: A ``.pth`` file of its training, or its work dir (the last checkpoint).
+        checkpoint: A ``.pth`` file of its training, or the work dir, whose last checkpoint is used.
         out: Folder of the new dataset.
         batch_size: Number of tiles to translate at once.
         cfg_options: Config overrides by dotted key.
         launcher: As in mmengine: ``none``, ``pytorch``, ``slurm``, ``mpi``.
-        progress: Called with the numbers of finished tiles and of all tiles of this process.
+        progress: Called with the number of finished tiles and the number of all tiles; both count
+            only those of this process.
 
     Returns:
         The content of ``<out>/translation.json``.
@@ -121,9 +122,10 @@ class TranslationFolder(ResumableFolder):
 
 
 def _source_config(cfg: Config) -> dict[str, Any]:
-    """Return the config of the dataset: the source of the pairs, updated by ``translate_dataset``.
+    """Return the config of the dataset to translate.
 
-    So a selection in the source, such as ``areas``, also holds for the translation.
+    It is the source dataset of training, updated by ``translate_dataset``. So a selection in the
+    source, such as ``areas``, also holds for the translation.
     """
     source = cfg.get('train_dataloader', {}).get('dataset', {}).get('source') or {}
     shared = {key: value for key, value in source.items() if key not in ('labels', 'pipeline')}
@@ -175,7 +177,7 @@ def _translate_tiles(
 
 
 def _write(tile: _Tile, image: np.ndarray) -> None:
-    """Write labels and depth first, so that an image only exists together with them."""
+    """Write a tile: labels and depth before the image, so no image exists without them."""
     size = image.shape[:2]
     if 'seg_map_path' in tile.source:
         labels = _read_labels(tile.source['seg_map_path'])

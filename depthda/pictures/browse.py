@@ -19,7 +19,7 @@ from depthda.io.plotting import plt, save_figure
 from depthda.pictures import colours
 from depthda.randomness import SampleKey, derive_seed
 
-_ROWS, _COLUMNS = 4, 2  # samples of a sheet
+_ROWS, _COLUMNS = 4, 2  # samples on a sheet
 
 
 @dataclass(frozen=True)
@@ -29,13 +29,13 @@ class ShownSample:
     title: str  # file, split, domain and size
     image: np.ndarray  # RGB [H, W, 3], uint8
     fourth: np.ndarray | None  # band 4 as [H, W, 3] uint8; later bands are not shown
-    depth: np.ndarray | None  # [H, W], 0 where there is none; None if the model gets no depth
-    label: np.ndarray | None  # [H, W] class indices, also the ignored one; None without labels
+    depth: np.ndarray | None  # [H, W], 0 is no-data; None if the model gets no depth
+    label: np.ndarray | None  # [H, W] class indices and the ignored index; None without labels
 
 
 @dataclass(frozen=True)
 class SampleSource:
-    """The dataset of a config, and how its model reads a sample."""
+    """The dataset of a config, and what the model of the config reads of a sample."""
 
     dataset: object
     bands: int
@@ -44,7 +44,7 @@ class SampleSource:
 
 
 def open_source(cfg: Config, name: str, split: str) -> SampleSource:
-    """Build the dataset of the config's train, val or test loader; titles name the config."""
+    """Build the dataset of the config's train, val or test loader; ``name`` appears in titles."""
     loader = cfg.get(f'{split}_dataloader')
     if not loader or 'dataset' not in loader:
         raise UserError(f'{name} has no {split}_dataloader with a dataset: choose another --split.')
@@ -64,8 +64,8 @@ def open_source(cfg: Config, name: str, split: str) -> SampleSource:
 def deal(source: SampleSource, number: int, repeat: int, seed: int) -> Iterator[ShownSample]:
     """Yield the first ``number`` samples of a run with this seed, each ``repeat`` times.
 
-    A pair yields the source sample and then the target sample. A repetition augments the sample as
-    if it stood at another position of the run.
+    A pair yields the source sample and then the target sample. A repeated sample is augmented as if
+    it had another position in the run, so its augmentations differ.
     """
     sampler = RunSampler(source.dataset, seed=seed)
     for place, key in enumerate(islice(iter(sampler), min(number, sampler.size))):
@@ -89,7 +89,7 @@ def draw_sheets(
 
 def _load(source: SampleSource, key: SampleKey) -> Iterator[ShownSample]:
     packed = source.dataset[key]
-    # The path comes from the dataset: a pipeline need not pack what it does not use.
+    # The path comes from the dataset, because a pipeline need not pack the paths of all files.
     parts = packed['inputs'], packed['data_samples'], source.dataset.get_data_info(key)
     if not hasattr(source.dataset, 'sets'):
         yield _unpack(source, *parts)
@@ -118,9 +118,9 @@ def _unpack(source: SampleSource, packed: Tensor, sample: SegDataSample, info: d
 
 
 def _to_bytes(bands: np.ndarray) -> np.ndarray:
-    """Return ``[3, H, W]`` as a picture; values far beyond 0…255 are stretched to that range."""
+    """Return bands ``[3, H, W]`` as an 8-bit picture; values far above 255 are stretched to it."""
     image = bands.transpose(1, 2, 0).astype(np.float32)
-    # Bicubic resizing may exceed 255 slightly; a sensor of more than eight bits exceeds it by far.
+    # Bicubic resizing may make 8-bit values exceed 255 slightly; 16-bit values exceed it by far.
     if image.max() > 2 * 255:
         low, high = np.percentile(image, [1, 99])
         image = (image - low) * (255 / max(high - low, 1))
@@ -128,7 +128,7 @@ def _to_bytes(bands: np.ndarray) -> np.ndarray:
 
 
 def _pictures(sample: ShownSample, palette: list[list[int]]) -> dict[str, tuple[np.ndarray, str]]:
-    """Return the columns of a sample: the picture, and the text below it."""
+    """Return the columns of a sample by title: a picture, and the text below it."""
     columns = {'image': (sample.image, '')}
     columns |= {} if sample.fourth is None else {'band 4': (sample.fourth, '')}
     if sample.depth is not None:
@@ -136,7 +136,7 @@ def _pictures(sample: ShownSample, palette: list[list[int]]) -> dict[str, tuple[
         texts = [f'{valid.min():.2f} to {valid.max():.2f}'] if valid.size else []
         if valid.size < sample.depth.size:
             texts.append(f'{100 * (1 - valid.size / sample.depth.size):.0f} % none')
-        # One scale for all samples: what the model gets lies between 0 and 1.
+        # All samples share the colour scale 0 to 1, the range of the depth that the model gets.
         columns['depth'] = (colours.of_depth(sample.depth, (0, 1)), ', '.join(texts))
     if sample.label is not None:
         ignored = np.mean(sample.label >= len(palette))

@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.patches import Patch
 
 IGNORED = 255
-# Two greys make the stripes over pixels without a value; no class and no depth has this pattern.
+# Stripes of two greys mark pixels without a value; no class and no depth looks like them.
 LIGHT, DARK = (226, 230, 233), (150, 156, 162)
 
 
@@ -21,7 +21,7 @@ def palette_of(metainfo: Mapping[str, Any]) -> list[list[int]]:
 
 
 def stripes(shape: Sequence[int]) -> np.ndarray:
-    """Return diagonal stripes ``[H, W]``: 1 on the dark third of them, else 0."""
+    """Return diagonal stripes ``[H, W]``: 1 on dark stripes (a third of the pixels), else 0."""
     rows, columns = np.ogrid[: shape[0], : shape[1]]
     period = max(6, max(shape[:2]) // 40)
     return ((rows + columns) % period < period // 3).astype(int)
@@ -34,9 +34,10 @@ def striped(colours: np.ndarray, valid: np.ndarray) -> np.ndarray:
 
 
 def of_depth(depth: np.ndarray, scale: tuple[float, float] | None = None) -> np.ndarray:
-    """Colour depth ``[H, W]`` from dark (far, low) to bright (near, high); 0, no depth, is striped.
+    """Colour depth ``[H, W]`` from dark (far, low) to bright (near, high); no-data is striped.
 
-    ``scale`` holds the depths of the darkest and the brightest colour, by default those of the map.
+    No-data is 0. ``scale`` holds the depths of the darkest and the brightest colour; by default,
+    the lowest and the highest depth of the map.
     """
     valid = depth > 0
     if scale is None:
@@ -49,9 +50,9 @@ def of_depth(depth: np.ndarray, scale: tuple[float, float] | None = None) -> np.
 def of_labels(
     labels: np.ndarray, palette: Sequence[Sequence[int]], over: np.ndarray | None = None
 ) -> np.ndarray:
-    """Colour class indices ``[H, W]`` by their RGB; larger values are ignored and striped.
+    """Colour class indices ``[H, W]`` with ``palette`` (RGB); pixels of other values are striped.
 
-    An RGB image ``over [H, W, 3]`` is seen beneath the colours, in grey.
+    An RGB image ``over [H, W, 3]`` shows through the colours in grey.
     """
     valid = labels < len(palette)
     colours = np.array(palette, float)[np.where(valid, labels, 0)]
@@ -63,7 +64,7 @@ def of_labels(
 def class_patches(
     classes: Sequence[str], palette: Sequence[Sequence[int]], striped_label: str = ''
 ) -> list[Patch]:
-    """Return the entries of a legend: a patch for each class, and one for the stripes if named."""
+    """Return legend entries for the classes, and for the stripes if they have a label."""
     patches = [
         Patch(facecolor=np.divide(colour, 255), edgecolor='grey', label=name)
         for name, colour in zip(classes, palette, strict=True)

@@ -1,4 +1,4 @@
-"""Draw in one picture what several runs logged during training."""
+"""Draw the logged training curves of several runs in one picture."""
 
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
@@ -18,7 +18,7 @@ _FEW = 40  # up to this number of points, each gets a marker
 
 
 def short_names(runs: Sequence[str | PathLike]) -> list[str]:
-    """Return names that distinguish the runs: the parts of each path that not all paths share."""
+    """Return short names of the runs: each path without the folder names that all paths share."""
     parts = [Path(run).resolve().parts for run in runs]
     if len(set(parts)) < len(parts):
         twice = next(run for run, path in zip(runs, parts, strict=True) if parts.count(path) > 1)
@@ -26,7 +26,7 @@ def short_names(runs: Sequence[str | PathLike]) -> list[str]:
     common = set(parts[0]).intersection(*parts[1:])
     kept = [[part for part in path if part not in common] or [path[-1]] for path in parts]
     names = ['/'.join(path) for path in kept]
-    # Paths with the same parts in a different order need the whole path.
+    # Paths that differ only in the order of their folders keep the whole path.
     return names if len(set(names)) == len(names) else [str(run) for run in runs]
 
 
@@ -46,7 +46,7 @@ def read_runs(runs: Sequence[str | PathLike]) -> dict[str, Curves]:
 
 
 def describe_missing_keys(runs: Mapping[str, Curves], keys: Sequence[str]) -> list[str]:
-    """Return a sentence for each run that lacks some of the keys; raise if no run logged any."""
+    """Return a sentence for each run that lacks a key; raise an error if no run has any key."""
     sentences = []
     for name, curves in runs.items():
         hints = []
@@ -87,10 +87,10 @@ def draw_curves(
     factor: float = 0.0,
     log_axes: str = '',
 ) -> None:
-    """Write the picture: a panel for each key, a colour for each run.
+    """Write a picture with a panel for each key and a colour for each run.
 
-    With ``factor`` the lines are smoothed (see :func:`smooth`), and the raw curve is drawn faintly
-    behind. ``log_axes`` names the logarithmic axes: '', 'x', 'y' or 'xy'.
+    A ``factor`` above 0 smooths the lines (see :func:`smooth`); the raw curves are then drawn
+    faintly behind them. ``log_axes`` names the logarithmic axes: '', 'x', 'y' or 'xy'.
     """
     grid = dict(nrows=len(keys), figsize=(9, 2.9 * len(keys) + 0.4))
     figure, axes = plt.subplots(**grid, sharex=True, squeeze=False, layout='constrained')
@@ -110,7 +110,7 @@ def draw_curves(
         if 'y' in log_axes:
             axis.set_yscale('log', nonpositive='mask')
     axes[-1, 0].set_xlabel('iteration')
-    # Not every run is in every panel: the legend shows the first line of each name.
+    # Not every run is in every panel, so the legend takes the first line of each run.
     handles = {}
     for axis in reversed(axes[:, 0]):
         lines, labels = axis.get_legend_handles_labels()

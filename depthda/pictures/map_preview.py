@@ -12,7 +12,7 @@ from rasterio.enums import Resampling
 from depthda.io.plotting import plt, save_figure
 from depthda.pictures.colours import class_patches, of_labels
 
-_SIDE = 1400  # pixels of the longer side
+_SIDE = 1400  # longest side of the drawn map, in pixels
 
 
 def draw_map(
@@ -22,7 +22,7 @@ def draw_map(
     palette: Sequence[Sequence[int]],
     shares: Mapping[str, float],
 ) -> None:
-    """Draw a map (a GeoTIFF of class indices); its overviews keep memory small.
+    """Draw a map (a GeoTIFF of class indices), read from its overviews to save memory.
 
     The legend has the classes that the map shows, with their ``shares`` in per cent.
     """
@@ -58,7 +58,7 @@ def _metres(raster: rasterio.DatasetReader) -> float:
 
 
 def _scale_bar(axis, shape: tuple[int, int], metres: float) -> None:
-    """Draw a bar of a round length, about a fifth of the width."""
+    """Draw a scale bar of a round length, at most a fifth of the width of the map."""
     aim = shape[1] * metres / 5
     power = 10 ** math.floor(math.log10(aim))
     length = max(step * power for step in (1, 2, 5) if step * power <= aim)

@@ -1,1 +1,1 @@
-"""Data sets as downloaded made into the tiles that are trained on; one module a data set."""
+"""Cut datasets as downloaded into tiles for training; each dataset has its own module."""

@@ -26,7 +26,7 @@ class Rows:
     """The rows of one product of a scene. Call it with the first row and the number of rows.
 
     ``file`` names the open ``raster`` in messages. Subclasses define ``read``, which returns rows
-    as they are written, and ``facts``: what the manifest has about the product.
+    as they are written to tiles, and ``facts``, which returns the product's manifest entries.
     """
 
     suffix = '.png'
@@ -41,17 +41,17 @@ class Rows:
         try:
             return self.read(first, rows)
         except RasterioError as error:
-            # Here it is known which of the open files it was.
+            # The error is caught here, where the file that caused it is known.
             raise UserError(
                 f'{self.file} cannot be read ({error}): write or unpack it again'
             ) from error
 
     def read_bands(self, bands: int | list[int], first: int, rows: int) -> np.ndarray:
-        """Read rows of some bands as they are stored."""
+        """Read rows of some bands, with values as stored."""
         return self.raster.read(bands, window=((first, first + rows), (0, self.raster.width)))
 
     def count(self, tile: np.ndarray) -> None:
-        """Count the pixels of a tile that is written."""
+        """Add a tile that is written to the pixel counts; by default, nothing is counted."""
 
 
 class ImageRows(Rows):
@@ -61,16 +61,16 @@ class ImageRows(Rows):
         super().__init__(file, raster)
         self.bands, self.stretch = list(bands), stretch
         self.suffix = tile_suffix(len(bands), 'uint8' if stretch else raster.dtypes[0])
-        self.clipped = np.zeros(2, np.int64)  # values outside ``stretch``, and all values
+        self.clipped = np.zeros(2, np.int64)  # number of values outside ``stretch``, and of all
         self.levels: set[int] = set()  # lowest and highest values written
-        self.nan_pixels, self._counted = 0, 0  # so far; the first row not counted
+        self.nan_pixels, self._counted = 0, 0  # number so far; first row that is not yet counted
 
     def read(self, first: int, rows: int) -> np.ndarray:
         pixels = self.read_bands(self.bands, first, rows)
         if self.stretch is not None:
             low, high = self.stretch
             self.clipped += (np.sum(pixels < low) + np.sum(pixels > high), pixels.size)
-            # Rows of tiles may overlap.
+            # Rows of tiles may overlap, so rows that were counted before are skipped.
             new = pixels[:, max(0, self._counted - first) :]
             self.nan_pixels += int(np.isnan(new).any(0).sum())
             self._counted = first + rows
@@ -86,16 +86,16 @@ class ImageRows(Rows):
 
 
 class LabelRows(Rows):
-    """A label file as class indices.
+    """Rows of a label file, converted to class indices.
 
-    With ``nearest``, a colour without a class gets the class of the nearest colour.
+    With ``nearest``, a colour that is no class gets the class of the nearest colour.
     """
 
     def __init__(self, file, raster, classes: ClassList, nearest: bool = False) -> None:
         super().__init__(file, raster)
         self.classes, self.nearest = classes, nearest
-        self.recoloured = 0  # pixels that got the class of the nearest colour, in all rows read
-        self.counts = np.zeros(IGNORED + 1, np.int64)  # pixels of tiles by class index
+        self.recoloured = 0  # pixels, in all rows read, that got the class of the nearest colour
+        self.counts = np.zeros(IGNORED + 1, np.int64)  # pixels in tiles by class index
         if raster.driver == 'JPEG':
             raise UserError(f'{file} {BLENDED}')
         kind = np.dtype(raster.dtypes[0])
@@ -134,7 +134,7 @@ class LabelRows(Rows):
             cure = (
                 'add a line for each to the list of classes, and ignore VALUE for what is no class'
             )
-            # A list that has only names numbers its classes from 0.
+            # A class list with only names numbers the classes from 0.
             if list(unknown) == [len(self.classes.names)] and not (values == 0).any():
                 cure = (
                     'if the labels count from 1, write each class as name VALUE; otherwise ' + cure
@@ -177,12 +177,12 @@ class LabelRows(Rows):
 
 
 class DepthRows(Rows):
-    """Heights, ``placed`` on the grid of the image, as depth; ``span`` becomes 0 and 1."""
+    """Rows of heights as depth, ``placed`` on the image's grid; ``span`` becomes 0 and 1."""
 
     def __init__(self, file, placed: Placed, width: int, span: Range | None) -> None:
         super().__init__(file, placed.raster)
         self.placed, self.width, self.span = placed, width, span
-        self.counts = np.zeros(2, np.int64)  # pixels of tiles with depth, and all
+        self.counts = np.zeros(2, np.int64)  # pixels in tiles: those with depth, and all
 
     def read(self, first: int, rows: int) -> np.ndarray:
         return normalize_heights(*self.placed.read_rows(first, rows, self.width), self.span)
@@ -195,10 +195,10 @@ class DepthRows(Rows):
 
 
 def cut_scene(scene: Scene, out: Path, cut: Cut, open_rows: Callable[..., Rows]) -> dict[str, Any]:
-    """Write the tiles of a scene; return their names and what else its manifest entry has.
+    """Write the tiles of a scene; return their names and the other facts for the manifest.
 
-    ``open_rows`` is called with the name and the piece of a product, the open file of that piece,
-    the open image, ``cut``, and an ``ExitStack`` for what it opens itself.
+    ``open_rows`` is called with a product's name, its :class:`~.scene.Piece` and the open file, and
+    then with the open image, ``cut``, and an ``ExitStack`` for files that it opens itself.
     """
     with open_source(scene.reference) as image, ExitStack() as opened:
         size = [image.width, image.height]
@@ -224,8 +224,8 @@ def _write_tiles(
 ) -> list[str]:
     """Write the tiles in ``boxes`` of each product, and return the names of those written.
 
-    Tiles for which ``image`` has no pixel (the black corners of a mosaic) are left out. If
-    anything fails, no tile of the scene is left: no manifest describes it yet.
+    Tiles in which ``image`` has no pixel (such as the black corners of a mosaic) are left out. If
+    anything fails, all tiles of the scene are removed, because no manifest describes them yet.
     """
     written: list[str] = []
     masks = image.mask_flag_enums if image else ()
@@ -245,7 +245,7 @@ def _write_tiles(
                     write(out / product / f'{name}{rows.suffix}', tile)
                     rows.count(tile)
             written += row
-    except BaseException:  # an interrupt as well: a scene has all of its tiles, or none
+    except BaseException:  # also on an interrupt, so that a scene has all of its tiles or none
         for product, rows in products.items():
             for name in boxes:
                 (out / product / f'{name}{rows.suffix}').unlink(missing_ok=True)

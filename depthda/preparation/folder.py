@@ -37,24 +37,24 @@ from depthda.preparation.splits import Splits, check_shares, split_counts, split
 from depthda.workers import each_done, worker_pool
 
 _KINDS = {'image': 'images', 'label': 'labels', 'depth map': 'depth'}
-_FEW_LEVELS = 16  # of 256: images of so few show hardly anything
+_FEW_LEVELS = 16  # of 256; an image with fewer levels than this shows hardly anything
 
 
 @dataclass(frozen=True)
 class FolderSettings:
-    """What to make of a folder."""
+    """The files of a dataset and how they are prepared."""
 
-    images: Path  # sub-folders are part of the names
-    # Folders of the files that go with the images; None: there are none.
-    labels: Path | None = None  # or a file of polygons
-    depth: Path | None = None
-    # Ends of the file names (``_RGB.tif``), whose rest pairs the files; None: those of any picture.
+    images: Path  # folder of the images; sub-folders become part of their names
+    labels: Path | None = None  # folder of label maps, or a file of polygons; None: no labels
+    depth: Path | None = None  # folder of depth maps or heights; None: no depth
+    # Endings of file names, such as ``_RGB.tif``. Files pair up if the rest of their names is the
+    # same. None: the suffix of any picture.
     image_suffix: str | None = None
     label_suffix: str | None = None
     depth_suffix: str | None = None
     cut: Cut = field(default_factory=Cut)
     splits: Splits | None = None  # None: the dataset is not split
-    domain: str | None = None  # written into the manifest, for separate figures of each domain
+    domain: str | None = None  # recorded in the manifest, so that scores are given per domain
 
 
 def prepare_folder(
@@ -67,16 +67,17 @@ def prepare_folder(
 ) -> dict[str, Any]:
     """Write ``images``, ``labels`` and depth of a dataset to ``out``, and return its manifest.
 
-    Tiles of one place have one name, ``<image>_<left>_<top>_<right>_<bottom>``, in all folders;
-    ``<split>.txt`` lists those of a split. An image is entered into the manifest when its last tile
-    is written, and is not cut again while its files stay the same. So the next run finishes an
-    interrupted one.
+    Tiles of the same place have the same name in all folders:
+    ``<image>_<left>_<top>_<right>_<bottom>``. ``<split>.txt`` lists the tiles of a split. An image
+    is entered into the manifest when its last tile is written, and is not cut again while its files
+    stay the same. So the next run finishes an interrupted one.
 
     Args:
-        progress: Called with the stage, the number of steps done, and that of all steps.
-        replace: Remove what an earlier run left and this one would not write: tiles of other images
-            or settings, and depth maps made from them. Without it such a folder is refused.
-        report: Called with a sentence on what was removed, or a warning about the heights.
+        progress: Called with the stage, the number of steps done, and the number of all steps.
+        replace: Remove files of an earlier run that this run would not write: tiles of other images
+            or settings, and depth maps made from them. Without it, a folder with such files is
+            refused.
+        report: Called with a sentence about removed files, or a warning about values or heights.
     """
     out = Path(out)
     _check(out, settings, workers)
@@ -116,7 +117,7 @@ def prepare_folder(
 
 
 def _stretch_warnings(cut: Cut, clipped: np.ndarray, levels: set[int]) -> list[str]:
-    """Return a warning if a stretch clips most values, or leaves few of the 256 levels."""
+    """Return a warning if a stretch clips most values or uses few of the 256 levels."""
     low, high = min(levels, default=0), max(levels, default=255)
     if clipped[0] or high - low >= _FEW_LEVELS:
         return clipping_warning(*clipped, 'values of the images', '--stretch')
@@ -149,7 +150,7 @@ def _open_rows(product, piece: Piece, raster, image, cut: Cut, opened) -> Rows:
 
 
 def _check(out: Path, settings: FolderSettings, workers: int) -> None:
-    """Refuse settings that contradict each other, whatever the folder holds."""
+    """Refuse settings that contradict each other, before any file is read."""
     cut, labels, depth = settings.cut, settings.labels, settings.depth
     ranges = {'--depth-range': cut.depth_range, '--stretch': cut.stretch}
     has_colours = labels and cut.classes and cut.classes.coloured
@@ -185,7 +186,7 @@ def _check(out: Path, settings: FolderSettings, workers: int) -> None:
 
 
 def _find_scenes(settings: FolderSettings) -> list[Scene]:
-    """Find every image with all that was asked for; a missing file is an error."""
+    """Find every image and the files that belong to it; a missing file is an error."""
     image = Source('image', str(settings.images), settings.image_suffix)
     polygons = settings.labels if settings.labels and is_polygons(settings.labels) else None
     folder = None if polygons else settings.labels
@@ -205,7 +206,7 @@ def _find_scenes(settings: FolderSettings) -> list[Scene]:
 
 
 def _check_files(scene: Scene) -> None:
-    """Refuse files that are not what their name says, or that an orientation tag turns."""
+    """Refuse files with a wrong suffix, incomplete files, and files with an orientation tag."""
     for path, _, kind in scene.pieces.values():
         if kind == 'polygons':
             continue
@@ -217,7 +218,7 @@ def _check_files(scene: Scene) -> None:
 
 
 def _refuse_bytes(scenes: list[Scene]) -> None:
-    """Refuse images of 8 bits, which a stretch of more bits would make nearly black."""
+    """Refuse 8-bit images, which a stretch meant for more bits would make nearly black."""
     bytes_ = [scene.reference for scene in scenes if scene.dtype == 'uint8']
     others = [scene for scene in scenes if scene.dtype != 'uint8']
     if bytes_:
@@ -230,7 +231,7 @@ def _refuse_bytes(scenes: list[Scene]) -> None:
 
 
 def _describe_dataset(settings: FolderSettings, cut: Cut, suffix: str) -> dict[str, Any]:
-    """Describe the whole dataset for the manifest, without folders, since datasets are moved."""
+    """Describe the dataset for the manifest, without paths, because datasets are moved."""
     classes = cut.classes
     plain = asdict(cut) | dict(splits=settings.splits and asdict(settings.splits))
     plain['classes'] = classes and [
@@ -244,12 +245,12 @@ def _describe_dataset(settings: FolderSettings, cut: Cut, suffix: str) -> dict[s
         labels=settings.labels is not None,
         depth=cut.depth_name if settings.depth else None,
         image_suffix=suffix,
-        settings=json.loads(json.dumps(plain)),  # lists for tuples
+        settings=json.loads(json.dumps(plain)),  # turns tuples into lists, as in a read manifest
     )
 
 
 def _check_domains(out: Path, domain: str | None, classes: list[str] | None) -> None:
-    """Refuse a domain whose classes are not those of the domains in the same parent folder."""
+    """Refuse a domain whose classes differ from those of other domains in the parent folder."""
     manifests = out.absolute().parent.glob('*/manifest*.json') if domain and classes else ()
     for folder in sorted({path.parent for path in manifests} - {out.absolute()}):
         other = read_manifest(folder) or {}

@@ -1,4 +1,4 @@
-"""Inspect the heights of a dataset before they are cut: one range for all, and faults."""
+"""Inspect the heights of a dataset before they are cut: find their range and their faults."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -8,13 +8,14 @@ from depthda.depth.surface.spans import whole_range
 from depthda.errors import UserError, few
 from depthda.preparation.scene import Cut, Report
 
-_FLAT = 0.01  # of the range
+_FLAT = 0.01  # a file is flat if its heights span less than this share of the whole range
 
 
 def with_range(cut: Cut, depths: Sequence[Path], read_spans: Callable, report: Report) -> Cut:
-    """Give ``cut`` one range for all heights: with one per image, equal heights would differ.
+    """Return ``cut`` with one height range for all images.
 
-    A range that was given is checked against the heights. ``read_spans`` is ``height_spans``.
+    With a range per image, equal heights would get different depths. A range that was given is
+    checked against the heights. ``read_spans`` is ``height_spans``.
     """
     maps = [path for path in depths if path.suffix.lower() == '.png']
     rasters = [path for path in depths if path.suffix.lower() != '.png']

@@ -22,30 +22,30 @@ from depthda.preparation.manifest import PreparedAreas, identity
 from depthda.preparation.scene import Cut, Piece, Progress, Range, Report, Scene, check_options
 from depthda.workers import each_done, worker_pool
 
-# Black is the boundary between objects, where the benchmark does not count.
+# Black marks the boundaries between objects, whose pixels the benchmark does not count.
 _COLOURS = {tuple(colour): index for index, colour in enumerate(PALETTE)} | {(0, 0, 0): IGNORED}
 LABELS = ClassList(CLASSES, _COLOURS, coloured=True)
-# All 8-bit maps are read as (value + 1) / 256: 0 is the ground, and not "no depth".
+# 8-bit nDSMs are read as (value + 1) / 256, because 0 means the ground and not no-data.
 _NDSM_RANGE = (-1.0, 255.0)
 _RGB = (1, 2, 3)
-# Which bands of an RGBIR orthophoto, counted from 1, make an IRRG or an RGB one.
+# The bands of an RGBIR orthophoto (counted from 1) that make up an IRRG or an RGB orthophoto.
 _IN_RGBIR = {'irrg': (4, 1, 2), 'rgb': _RGB}
 
 
 class Kind(NamedTuple):
-    """A kind of file: its title, its name with ``*`` for the numbers of the area, its folder."""
+    """A kind of file, and how its files are named."""
 
-    title: str
-    name: str
-    in_top: bool | None = None  # True: its folder is called top; False: it is not; None: any
+    title: str  # for messages
+    name: str  # file name, with ``*`` for the numbers of the area
+    in_top: bool | None = None  # whether its folder must be called ``top``; None: any folder
 
 
 class Layout(NamedTuple):
-    """What a download of one dataset holds."""
+    """The areas and files in a download of one dataset."""
 
     areas: tuple[str, ...]
-    tile: int
-    prefix: str  # of the area, before its numbers
+    tile: int  # default side of a tile
+    prefix: str  # text before the numbers in the name of an area
     kinds: dict[str, Kind]
 
     @property
@@ -63,14 +63,14 @@ _POTSDAM = {
     'ndsm': Kind('nDSM', 'dsm_potsdam_*_*_normalized_lastools.jpg'),
 }
 _VAIHINGEN = {
-    # Labels have the same names as the orthophotos, in other folders.
+    # Labels and orthophotos have the same file names, in different folders.
     'irrg': Kind('orthophoto', 'top_mosaic_09cm_area*.tif', in_top=True),
     'full': Kind('label', 'top_mosaic_09cm_area*.tif', in_top=False),
     'no-boundary': Kind('label', 'top_mosaic_09cm_area*_noBoundary.tif'),
     'dsm': Kind('DSM', 'dsm_09cm_matching_area*.tif'),
     'ndsm': Kind('nDSM', 'dsm_09cm_matching_area*_normalized.jpg'),
 }
-# Tiles of 896² and 512² are about as large on the ground: 44.8 m and 46.1 m.
+# Tiles of 896² and 512² have about the same side on the ground: 44.8 m and 46.1 m.
 LAYOUTS = {
     'potsdam': Layout(POTSDAM['all'], 896, '', _POTSDAM),
     'vaihingen': Layout(VAIHINGEN['all'], 512, 'area', _VAIHINGEN),
@@ -79,7 +79,7 @@ LAYOUTS = {
 
 @dataclass(frozen=True)
 class IsprsSettings:
-    """What to make of a download."""
+    """How a download is prepared."""
 
     dataset: str  # 'potsdam' or 'vaihingen'
     tile: int | None = None  # side of a tile; None: 896 for Potsdam, 512 for Vaihingen
@@ -90,7 +90,7 @@ class IsprsSettings:
     areas: tuple[str, ...] | None = None  # the areas to cut; None: all that have an orthophoto
     # Heights in metres that become 0 and 1; None: the lowest and highest of the whole download.
     dsm_range: Range | None = None
-    nearest_colour: bool = False  # give a colour without a class that of the nearest colour
+    nearest_colour: bool = False  # a colour that is no class gets the class of the nearest colour
 
 
 def prepare_isprs(
@@ -102,12 +102,12 @@ def prepare_isprs(
     replace: bool = False,
     report: Report = lambda line: None,
 ) -> dict[str, Any]:
-    """Cut what the zips and folders hold into tiles in ``out``, and return the manifest.
+    """Cut the scenes in zips and folders into tiles in ``out``, and return the manifest.
 
-    Tiles of one place have one name, ``<area>_<left>_<top>_<right>_<bottom>``, in the folders
-    ``images_<bands>``, ``labels``, ``dsm`` and ``ndsm``. As with ``prepare_folder``, which has the
-    other arguments, the next run finishes an interrupted one; here it may also add bands or a
-    surface model. Tiles that were cut from other files are replaced only with ``replace``.
+    Tiles of the same place have the same name, ``<area>_<left>_<top>_<right>_<bottom>``, in the
+    folders ``images_<bands>``, ``labels``, ``dsm`` and ``ndsm``. The next run finishes an
+    interrupted one, and may also add bands or a surface model. Tiles that were cut from other files
+    are replaced only with ``replace``. For the other arguments, see ``prepare_folder``.
     """
     layout = LAYOUTS[settings.dataset]
     tile = layout.tile if settings.tile is None else settings.tile
@@ -142,13 +142,13 @@ def prepare_isprs(
 
 
 class Download:
-    """The files of one dataset, in zips or however they were unpacked, by area."""
+    """The files of one dataset by area, in zips or unpacked in any folders."""
 
     def __init__(self, dataset: str, sources: Sequence[str | os.PathLike]) -> None:
         self.title, self.layout = dataset.title(), LAYOUTS[dataset]
         self.files = list_files(sources)
         self.name = str(sources[0]) + (f' (and {len(sources) - 1} more)' if sources[1:] else '')
-        # Advice about zips in zips, which ends a message.
+        # The end of a message about missing files if there are zips within zips.
         zips = [file for file in self.files if file.suffix == '.zip']
         self.advice = f' ({zips[0]} is packed twice: unpack the outer zip)' if zips else ''
 
@@ -174,20 +174,20 @@ class Download:
     def find(self, kind: str) -> dict[str, Piece]:
         """Find the files of one kind by area, in the dataset's order.
 
-        If an area has several, an unpacked file is preferred to one in a zip, and then (the labels
-        "for participants" and the complete ones) the folder that holds more areas; an orthophoto of
-        the requested bands is preferred to one of more bands. Files of areas without an orthophoto
-        (Vaihingen has labels of an area 9) are left out.
+        If an area has several files of the kind, an unpacked file is preferred to one in a zip.
+        After that, the folder with more areas is preferred: the complete labels, not those "for
+        participants". An orthophoto of the requested bands is preferred to one of more bands. Files
+        of areas without an orthophoto (Vaihingen has labels of an area 9) are left out.
         """
         layout = self.layout
         places = {kind: _RGB}
         if 'rgbir' in layout.kinds and kind in layout.bands:
-            # The first holds the bands too, and the second is preferred.
+            # RGBIR files hold the bands too, but files of these bands replace them below.
             places = {'rgbir': _IN_RGBIR[kind], kind: _RGB}
         found: dict[str, Piece] = {}
         for held_in, bands in places.items():
             for area, file in self._by_area(layout.kinds[held_in]).items():
-                # An orthophoto of an area that the dataset does not have would be left out.
+                # Otherwise an orthophoto of an unknown area would be left out without a message.
                 if kind in layout.bands and area not in layout.areas:
                     raise UserError(
                         f'{file} belongs to the unknown area {area}: {self.title} has '
@@ -209,7 +209,7 @@ class Download:
         return areas
 
     def _by_area(self, kind: Kind) -> dict[str, SourceFile]:
-        """Return the files of a kind by the area in their name, which may be unknown."""
+        """Return the files of a kind by the area in their name, which the dataset may not have."""
         pattern = re.escape(kind.name).replace(r'\*', r'(\d+)')
         folders: dict[tuple[bool, Path], dict[str, SourceFile]] = {}
         for file in self.files:
@@ -244,7 +244,7 @@ def _open_rows(product: str, piece: Piece, raster, image, cut: Cut, opened) -> R
 
 
 class _Labels(LabelRows):
-    """Labels that are read at once: the manifest counts each pixel once, not those of tiles."""
+    """Labels that are read at once, so that pixels in several tiles are counted only once."""
 
     def __init__(self, *args) -> None:
         super().__init__(*args)
@@ -263,7 +263,7 @@ class _Heights(DepthRows):
 
 
 def _check(layout: Layout, settings: IsprsSettings) -> None:
-    """Refuse settings that contradict each other, whatever the download holds."""
+    """Refuse settings that contradict the layout of the dataset, before any file is read."""
     absent = [band for band in settings.bands if band not in layout.bands]
     if absent or not settings.bands:
         raise UserError(
@@ -279,7 +279,7 @@ def _check(layout: Layout, settings: IsprsSettings) -> None:
 def _dsm_range(
     given: Range | None, dsms: Sequence[SourceFile], manifest: dict[str, Any], read_spans: Callable
 ) -> dict[str, Any]:
-    """Return the one range of all heights: with one per area, equal heights would differ."""
+    """Return one height range for all areas; with one per area, equal heights would differ."""
     before = manifest['dsm_range']
     files = None if given else [identity(file) for file in dsms]
     if before and before['of'] == files and given in (None, tuple(before['metres'])):

@@ -1,4 +1,4 @@
-"""Turn LoveDA as downloaded into the folder tree that models are trained on; check every file."""
+"""Turn LoveDA as downloaded into the folder tree that training reads, and check every file."""
 
 import os
 import re
@@ -21,9 +21,9 @@ from depthda.io.sources import SourceFile, list_files
 from depthda.provenance import TRANSLATION
 
 Part = tuple[str, str]  # split, domain
-Files = dict[Path, SourceFile]  # by their place in the tree, Train/Urban/images_png/1366.png
+Files = dict[Path, SourceFile]  # by place in the tree, such as Train/Urban/images_png/1366.png
 
-# First and last file number of each part, as the dataset's authors number them.
+# First and last file number of each split and domain, in the numbering of the dataset's authors.
 NUMBERS: dict[Part, tuple[int, int]] = {
     ('Train', 'Rural'): (0, 1365),
     ('Train', 'Urban'): (1366, 2521),
@@ -33,10 +33,10 @@ NUMBERS: dict[Part, tuple[int, int]] = {
     ('Test', 'Urban'): (5167, 5986),
 }
 SIDE = 1024
-CODES = 8  # 0: no data; 1 to 7: the classes
+CODES = 8  # number of label codes: 0 is no-data, 1 to 7 are the classes
 _IMAGES, _MASKS = 'images_png', 'masks_png'
 _OFFICIAL = re.compile(rf'(?:^|/)(Train|Val|Test)/(Urban|Rural)/({_IMAGES}|{_MASKS})/([^/]+\.png)$')
-# The tree of mmseg's converter: the domains are merged, the numbers are kept.
+# The tree of mmseg's converter, which merges the domains but keeps the file numbers.
 _MERGED = re.compile(r'(?:^|/)(img|ann)_dir/(?:train/|val/|test/)?((\d+)\.png)$')
 # Files that the other preparations, the synthetic world and translations write next to their tiles.
 _MARKERS_OF_OTHERS = (NAME, UNFINISHED, 'world.json', TRANSLATION)
@@ -49,20 +49,20 @@ def prepare_loveda(
     workers: int = 4,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> list[str]:
-    """Write the LoveDA files of zips and folders below ``out``; return what is missing there.
+    """Write the LoveDA files of zips and folders below ``out``; describe the files still missing.
 
-    Every file is checked before it is written: images have 1024² pixels and three bands, masks the
-    same size and the codes 0 to 7. A file that exists with the right size is kept, so an
-    interrupted run continues where it was. Domains that a converter has merged are separated again
-    by the file numbers.
+    Every file is checked before it is written. Images must have 1024² pixels and three bands; label
+    maps must have the same size and the codes 0 to 7. A file that exists with the right size is
+    kept, so an interrupted run continues where it stopped. Domains that a converter has merged are
+    separated again by the file numbers.
 
     Args:
         sources: Zips, folders of zips, or folders that contain the unpacked tree (or mmseg's) at
             any depth.
-        out: The folder that ``data_root`` will name.
-        partial: Accept files of other sizes, and any number of them.
-        workers: Threads that decode and write.
-        progress: Called with the number of files that are done, and of all files.
+        out: The folder to write, for ``data_root`` of a config.
+        partial: Accept files of other sizes, and a dataset that is not complete.
+        workers: Number of threads that decode and write.
+        progress: Called with the number of files that are done, and the number of all files.
     """
     out = Path(out)
     check_count('--workers', workers)
@@ -96,7 +96,7 @@ def prepare_loveda(
 
 
 def missing(out: Path) -> list[str]:
-    """Describe the images of LoveDA that ``out`` lacks, and images without a mask, by part."""
+    """Describe, per split and domain, images that ``out`` lacks and images without a label map."""
     numbers = {part: set(map(str, range(low, high + 1))) for part, (low, high) in NUMBERS.items()}
 
     def faults(part: Part) -> Iterator[str]:
@@ -115,7 +115,7 @@ def missing(out: Path) -> list[str]:
 
 
 def counts(out: str | os.PathLike) -> dict[Part, tuple[int, int, int]]:
-    """Count the images and masks of each part, and the images that LoveDA has there."""
+    """Count per split and domain the images in ``out``, its label maps, and LoveDA's images."""
     return {
         part: (*map(len, _stems(out, part)), last - first + 1)
         for part, (first, last) in NUMBERS.items()
@@ -123,7 +123,7 @@ def counts(out: str | os.PathLike) -> dict[Part, tuple[int, int, int]]:
 
 
 def _find_files(sources: Sequence[str | os.PathLike]) -> Files:
-    """Find the files of LoveDA; in each folder, unpacked ones are preferred to those in zips."""
+    """Find the files of LoveDA; in each source, unpacked files are preferred to those in zips."""
     files: Files = {}
     for source in sources:
         found = [(path, file) for file in list_files([source]) if (path := _place(file))]
@@ -141,7 +141,7 @@ def _find_files(sources: Sequence[str | os.PathLike]) -> Files:
 
 def _place(file: SourceFile) -> Path | None:
     """Return the place of a file in the tree; None for a file that is not of LoveDA."""
-    # The whole path counts: the given folder may itself be Train, or images_png.
+    # The whole path is searched, because the given folder may itself be Train or images_png.
     path = file.member.replace('\\', '/') if file.zip else Path(file).resolve().as_posix()
     if found := _OFFICIAL.search(path):
         return Path(*found.groups())
@@ -158,9 +158,9 @@ def _is_written(path: Path, file: SourceFile) -> bool:
 
 
 def _check_target(files: Files, out: Path) -> None:
-    """Refuse to write into another dataset, over complete files of other sizes, or a full disk.
+    """Refuse to write into another dataset, over complete other files, or onto a full disk.
 
-    A file that is cut short is written again.
+    An incomplete file is not refused: it is written again.
     """
     if markers := [name for name in _MARKERS_OF_OTHERS if (out / name).exists()]:
         raise UserError(f'{out} holds another dataset already ({markers[0]}): name another folder')
@@ -180,7 +180,7 @@ def _check_target(files: Files, out: Path) -> None:
 
 
 def _write(path: Path, files: Files, out: Path, partial: bool, read: Callable) -> None:
-    """Check a file and write it, unless it is written."""
+    """Check a file and write it, unless it has been written before."""
     file, image = files[path], files.get(path.parents[1] / _IMAGES / path.name)
     if _is_written(out / path, file):
         return
@@ -198,7 +198,7 @@ def _write(path: Path, files: Files, out: Path, partial: bool, read: Callable) -
         )
     if is_mask and pixels.max() >= CODES:
         raise UserError(f'{file} has the code {pixels.max()}: LoveDA has 0 for no data and 1 to 7.')
-    # Otherwise all files have one size. The header of a PNG stores it in these bytes.
+    # Bytes 16 to 23 of a PNG are its size. Without ``partial``, all files have the same size.
     if partial and image not in (None, file) and content[16:24] != read(image)[16:24]:
         raise UserError(
             f'{file} has another size than its image, {image}: check which belong together.'
@@ -208,11 +208,11 @@ def _write(path: Path, files: Files, out: Path, partial: bool, read: Callable) -
 
 
 def _stems(out: str | os.PathLike, part: Part) -> list[set[str]]:
-    """Return the stems of the images and of the masks of a part."""
+    """Return the stems of the images and of the label maps of a split and domain."""
     folders = (Path(out, *part, folder) for folder in (_IMAGES, _MASKS))
     return [{path.stem for path in folder.glob('[!.]*.png')} for folder in folders]
 
 
 def _some(names: set[str]) -> str:
-    """Return the number of names, and the first of them in brackets."""
+    """Return the number of names as text, with the first of them in brackets."""
     return f'{len(names):,} ({few(sorted(names, key=lambda name: (len(name), name)))})'

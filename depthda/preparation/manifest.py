@@ -1,4 +1,4 @@
-"""The folders that preparation writes and continues, their manifests, and what they must lose."""
+"""The folders that preparation writes and continues, their manifests, and their obsolete files."""
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,26 +18,26 @@ from depthda.version import __version__
 Files = Mapping[str, list[Path]]  # by folder
 
 _SUFFIXES = ('.png', '.tif')  # of tiles
-# Settings that decide the pixels of an image tile; its name has its place.
+# Settings that affect the pixels of an image tile. Its place is in its name.
 _PIXELS = {'bands', 'stretch', 'keep_values'}
 
 
 class PreparedFolder(ResumableFolder):
-    """A folder of tiles in one folder for each product."""
+    """A folder of tiles, with one sub-folder for each product."""
 
     kind = 'tiles'
     products: Sequence[str]  # the folders of tiles
-    obsolete: Sequence[Path]  # what must be removed before anything is written
-    removal: str  # counts of what must be removed, for messages
+    obsolete: Sequence[Path]  # files that must be removed before anything is written
+    removal: str  # a description of these files for messages; '' if there are none
     before: Mapping[str, Any] = {}  # the manifest of an earlier run that this one does not continue
 
     @contextmanager
     def writing(self, report: Report) -> Iterator[None]:
-        """Own the folder and remove what is obsolete; keep what is done if the work fails."""
+        """Lock the folder and remove obsolete files; if the work fails, keep what is finished."""
         with own_folder(self.root):
             if self.removal:
-                # First the manifest gets the name of an unfinished one, with its old content: a
-                # run that is killed while it removes is repeated, not continued.
+                # First the old manifest is written as an unfinished one. So a run that is killed
+                # while it removes files is repeated, and not continued.
                 new = self.content
                 self.content = {**self.before, 'complete': False} if self.before else new
                 self.write()
@@ -46,7 +46,7 @@ class PreparedFolder(ResumableFolder):
                     path.unlink(missing_ok=True)
                 report(f'removed from {self.root}: {self.removal}')
             remove_strays(self.root)
-            for product in self.products:  # but not where depth maps are being made
+            for product in self.products:  # not other folders, where depth maps may be in progress
                 for folder, _, _ in os.walk(self.root / product):
                     remove_strays(folder)
             self.write()
@@ -54,21 +54,28 @@ class PreparedFolder(ResumableFolder):
                 yield
 
     def abandon(self) -> None:
-        """Keep what a failed run has done; leave nothing if it has done nothing."""
+        """Keep the finished entries of a failed run; leave no files if there are none."""
         remove_empty(self.root)
         if self.content[self.parts]:
-            with suppress(OSError, UserError):  # a full disk: some images will be cut again
+            with suppress(OSError, UserError):  # if the disk is full, some images are cut again
                 self.write()
         super().abandon()
 
     def find_obsolete(
         self, tiles: Files, stale: set[str], lists: Sequence[Path], replaces: bool, reason: str
     ) -> None:
-        """Keep for ``writing`` what must be removed; it is an error unless the run ``replaces`` it.
+        """Find the files that ``writing`` must remove; refuse them unless the run ``replaces``.
 
-        These are ``tiles`` of no image, or of one that has changed, ``lists`` of splits that no
-        longer exist, and the depth maps of ``stale`` tiles in any folder without tiles
-        (``rdepth/<model>``): a wrong depth map is worse than none.
+        They are the ``tiles`` and ``lists`` given here, and depth maps of ``stale`` tiles. These
+        maps are found in all folders without tiles, such as ``rdepth/<model>``. They are removed
+        because a wrong depth map is worse than none.
+
+        Args:
+            tiles: Tiles whose image is gone or has changed.
+            stale: Names of tiles whose pixels change.
+            lists: Lists of splits that no longer exist.
+            replaces: Whether files may be removed.
+            reason: Why files must be removed, for the message.
         """
         own = tuple(f'{folder}/' for folder in {*self.products, *tiles})
         maps: dict[str, list[Path]] = {}
@@ -100,7 +107,7 @@ class PreparedScenes(PreparedFolder):
     Args:
         root: The folder.
         about: ``classes``, ``palette``, ``domain``, ``labels`` (whether there are any), ``depth``
-            (its folder), ``image_suffix`` and ``settings``, which decide what is in a tile.
+            (its folder), ``image_suffix``, and ``settings``, which affect the content of tiles.
     """
 
     parts = 'scenes'
@@ -114,12 +121,12 @@ class PreparedScenes(PreparedFolder):
         self.before = self.open() or {}
 
     def check(self, before: Mapping[str, Any]) -> None:
-        """Accept other settings: ``plan`` finds what they make obsolete."""
+        """Accept other settings, because ``plan`` finds the files that they make obsolete."""
 
     def plan(self, scenes: Sequence[Scene], splits: Sequence[str], replaces: bool) -> list[Scene]:
-        """Find the images that are left to do, and what must be removed before.
+        """Return the images that are left to cut, and find the files to remove before.
 
-        Anything to remove is an error unless the run ``replaces`` it.
+        Files to remove are an error unless the run ``replaces`` them.
         """
         planned = {scene.name: scene for scene in scenes}
         kept, stale = {tile for scene in scenes for tile in scene.boxes}, set()
@@ -130,7 +137,7 @@ class PreparedScenes(PreparedFolder):
             scene = planned.get(name, Scene(name, {}, Path(), {}))
             files, every = _identities(scene), set(entry['tiles'])
             gone = every - scene.boxes.keys()
-            # With other images, all tiles of this one may lie on a cut.
+            # Other images may move the cuts between splits, so that all tiles here are left out.
             is_same = scene.boxes and not changed and entry['files'] == files
             if is_same:
                 self.content['scenes'][name] = entry
@@ -154,7 +161,7 @@ class PreparedScenes(PreparedFolder):
         there = set.intersection(*({*stems[folder].values()} for folder in self.products))
 
         def is_cut(scene: Scene) -> bool:
-            """Return whether the tiles of an image, as the manifest lists them, are all there."""
+            """Return whether all tiles that the manifest lists for an image exist."""
             entry = self.entry(scene.name) or {'tiles': [], 'empty': 0}
             is_whole = len(entry['tiles']) + entry['empty'] == len(scene.boxes)
             return is_whole and {*entry['tiles']} <= scene.boxes.keys() & there
@@ -162,7 +169,7 @@ class PreparedScenes(PreparedFolder):
         return [scene for scene in scenes if scene.boxes and not is_cut(scene)]
 
     def enter_scene(self, scene: Scene, facts: dict[str, Any]) -> None:
-        """Record that the tiles of an image are written."""
+        """Enter an image into the manifest after its tiles are written."""
         image, *others = facts.pop('products').values()
         for more in (*others, image):
             facts |= more
@@ -185,14 +192,14 @@ class PreparedScenes(PreparedFolder):
 
 
 class PreparedAreas(PreparedFolder):
-    """The tiles of an ISPRS dataset, with one entry for each product of an area.
+    """The tiles of an ISPRS dataset, with a manifest entry for each product of an area.
 
     So a later run can add bands or a surface model.
 
     Args:
         root: The folder.
-        about: ``dataset``, ``tile`` and ``stride``, which all tiles share, ``labels`` (their kind;
-            None: none are asked for), ``classes`` and ``dsm_range``.
+        about: ``dataset``, ``tile`` and ``stride`` of all tiles, ``labels`` (their kind; None if no
+            labels are requested), ``classes`` and ``dsm_range``.
         order: All areas of the dataset.
     """
 
@@ -215,9 +222,10 @@ class PreparedAreas(PreparedFolder):
                 self.compare({key: before[key]}, {key: self.content[key]})
 
     def plan(self, areas: Sequence[Scene], replaces: bool) -> list[Scene]:
-        """Find what is missing, was removed or was cut from other files, and the tiles of those.
+        """Return the areas with the products left to cut, and find the tiles to remove before.
 
-        Tiles of other files are an error unless the run ``replaces`` them.
+        A product is left to cut if its tiles are missing or were cut from other files. Tiles of
+        other files are an error unless the run ``replaces`` them.
         """
         remaining, changed, stale = [], [], set()
         tiles: dict[str, list[Path]] = {}
@@ -240,27 +248,27 @@ class PreparedAreas(PreparedFolder):
         return remaining
 
     def enter_scene(self, scene: Scene, facts: Mapping[str, Any]) -> None:
-        """Record what was cut of an area, besides what the manifest has of it already."""
+        """Add the products that were cut to the manifest entry of their area."""
         products = (self.entry(scene.name) or {'products': {}})['products']
         for product, found in facts['products'].items():
             products[product] = identity(scene.pieces[product].file) | found
-        # In one order, whichever run was first.
+        # The order of products does not depend on which run cut them.
         ordered = {product: products[product] for product in self.products if product in products}
         entry = dict(products=ordered, size=facts['size'], tiles=len(facts['tiles']))
         self.enter(scene.name, entry)
 
     def all_entries(self) -> dict[str, Any]:
-        """Return the entries in the order of the dataset, whichever worker or run was first."""
+        """Return the entries in the order of the dataset, not in that of their completion."""
         return {name: entry for name in self.order if (entry := self.entry(name)) is not None}
 
 
 def identity(file: Any) -> dict[str, Any]:
-    """Return what tells a file of a download from another version, wherever the download is."""
+    """Return name and size of a file, which identify its version wherever the download is."""
     return dict(file=file.name, bytes=file.size)
 
 
 def _identities(scene: Scene) -> dict[str, Any]:
-    """Return what shows that the files of an image are those that were cut."""
+    """Return name, size and time of each file of an image, which show if it has changed."""
     return {
         kind: [path.name, (stat := path.stat()).st_size, stat.st_mtime_ns]
         for path, _, kind in scene.pieces.values()
@@ -268,7 +276,7 @@ def _identities(scene: Scene) -> dict[str, Any]:
 
 
 def _files_below(folder: Path, suffixes: Sequence[str]) -> dict[Path, str]:
-    """Return the stem, with its sub-folder, of each file that is not hidden, in their order."""
+    """Return each visible file with its stem, including sub-folders; files are sorted."""
     paths = (Path(parent, name) for parent, _, names in os.walk(folder) for name in names)
     return {
         path: path.relative_to(folder).with_suffix('').as_posix()

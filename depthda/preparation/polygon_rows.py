@@ -16,14 +16,14 @@ from depthda.preparation.cut import Rows
 
 
 class PolygonRows(Rows):
-    """Rows of class indices; what lies in no polygon is ignored.
+    """Rows of class indices, burnt from polygons; pixels in no polygon are ignored.
 
-    A pixel belongs to a polygon if its centre does. Where polygons overlap, the later one counts.
+    A pixel is in a polygon if its centre is. Where polygons overlap, the later one counts.
 
     Args:
         file: The polygons.
         image: The open image, whose grid is used.
-        classes: What the values of ``field`` mean: a name of a class, or its value in the list.
+        classes: The class list. A value of ``field`` is the name of a class or its listed value.
         field: The attribute that holds the class.
     """
 

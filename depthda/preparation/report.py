@@ -1,4 +1,4 @@
-"""Describe what a prepared folder holds, in lines of text."""
+"""Describe the content of a prepared folder in lines of text."""
 
 import os
 from collections.abc import Callable, Mapping
@@ -114,6 +114,6 @@ def _pixel_lines(counts: Mapping[str, int]) -> list[str]:
 
 
 def _images(scenes: Mapping[str, Mapping], is_chosen: Callable[[Mapping], Any]) -> str:
-    """Count and name the images with a chosen entry; '' if there are none."""
+    """Return the number and names of images whose entry is chosen; '' if there are none."""
     names = [name for name, entry in scenes.items() if is_chosen(entry)]
     return f'{many(len(names), "image")} ({few(names)})' if names else ''

@@ -16,12 +16,12 @@ from depthda.io.headers import IMAGE_SUFFIXES
 from depthda.io.rasters import open_raster, refuse_indices, tile_suffix
 from depthda.io.sources import File
 
-Progress = Callable[[str, int, int], None]  # stage, steps done, steps in all
-Report = Callable[[str], None]
+Progress = Callable[[str, int, int], None]  # stage, number of steps done, number of all steps
+Report = Callable[[str], None]  # called with a sentence for the user
 
 
 class Box(NamedTuple):
-    """The place of a tile: in pixels of its image, or on the map."""
+    """The place of a tile: in pixels of its image, or in map coordinates."""
 
     left: float
     top: float
@@ -38,21 +38,21 @@ class Cut:
 
     tile: int | None = None  # side of a tile; None: images stay whole
     stride: int | None = None  # distance from one tile to the next
-    # Bands to keep, counted from 1, in this order (of three: red, green, blue); None: the only
-    # band, or all three.
+    # Bands to keep, counted from 1, in this order; three bands must be red, green and blue. None:
+    # all bands of an image with one or three.
     bands: tuple[int, ...] | None = None
-    stretch: Range | None = None  # input values mapped to 0 and 255; None: images have 8 bits
-    keep_values: bool = False  # keep 16 bits as they are
+    stretch: Range | None = None  # input values that become 0 and 255; None: no stretch
+    keep_values: bool = False  # write 16-bit values unchanged
     classes: ClassList | None = None  # what the labels mean; None: there are no labels
     class_field: str | None = None  # attribute with the class, if labels are polygons
-    nearest_colour: bool = False  # give a colour without a class that of the nearest colour
+    nearest_colour: bool = False  # a colour that is no class gets the class of the nearest colour
     depth_range: Range | None = None  # heights that become 0 and 1; heights outside are clipped
     warp: bool = False  # resample heights to the grid of their image
     depth_name: str = 'depth'  # folder of the depth maps
 
 
 class Piece(NamedTuple):
-    """The file that one product of a scene is cut from, its bands, and what kind of file it is."""
+    """The file from which one product of a scene is cut, the bands to read, and its kind."""
 
     file: File
     bands: tuple[int, ...] = ()
@@ -60,36 +60,39 @@ class Piece(NamedTuple):
 
 
 class Scene(NamedTuple):
-    """One image with the files that go with it: the ``pieces`` by product.
+    """One image and the files that belong to it, as ``pieces`` by product.
 
-    All of them lie on the grid of the image ``reference``. They are cut into the tiles ``boxes``,
-    except for tiles without a pixel of the image; None: into all tiles.
+    All files are on the grid of the image ``reference``. They are cut into the tiles ``boxes``, or
+    into all tiles if it is None. Tiles in which the image has no pixel are left out.
     """
 
     name: str
     pieces: dict[str, Piece]
     reference: File
     boxes: Boxes | None = None
-    # What ``find_tiles`` adds: the tiles on the map of a coordinate system, and the type of values.
+    # ``find_tiles`` adds these: the tiles in map coordinates, their CRS, and the type of values.
     map_boxes: Boxes = {}
     crs: str = ''
     dtype: str = ''
 
 
 def scene_name(path: str, suffix: str | None = None) -> str:
-    """Name the tiles of an image: its path without ``suffix``, or without that of any image."""
+    """Return the name of an image: its path without ``suffix`` or the suffix of any image.
+
+    The names of its tiles begin with it.
+    """
     stem, end = os.path.splitext(path)
     if suffix:
         stem = path[: -len(suffix)]
     elif end.lower() not in IMAGE_SUFFIXES:
-        stem = path  # the name has a dot in it, and no suffix
-    # With one folder per scene (a/rgb.tif, a/dsm.tif) the name of the folder is left.
+        stem = path  # the dot is part of the name and does not begin a suffix
+    # With one folder per scene (a/rgb.tif, a/dsm.tif), only the name of the folder remains.
     name = stem.replace(os.sep, '/').rstrip('/_-. ') or 'image'
     return unicodedata.normalize('NFC', name)
 
 
 def starts(length: int, tile: int, stride: int) -> list[int]:
-    """Return where tiles begin along one side; the last is moved back to end with the side."""
+    """Return where tiles begin along one side; the last tile is moved back to end at the edge."""
     return [*range(0, length - tile, stride), length - tile] if length >= tile else []
 
 
@@ -121,7 +124,7 @@ def find_tiles(scene: Scene, cut: Cut) -> Scene:
 def image_suffix(scenes: Sequence[Scene], cut: Cut) -> str:
     """Return ``'.png'`` for grey and colour images of 8 bits, ``'.tif'`` for all others.
 
-    Grey and colour may be mixed, since both are read as three bands; nothing else may.
+    Grey and colour images may be mixed, because both are read as three bands. Other kinds may not.
     """
     kinds: dict[tuple[int, str], str] = {}
     for scene in scenes:
@@ -139,9 +142,10 @@ def image_suffix(scenes: Sequence[Scene], cut: Cut) -> str:
 
 
 def _bands(image: DatasetReader, cut: Cut) -> tuple[int, ...]:
-    """Return the bands of an image that are kept; their values must be of a type that is."""
+    """Return the bands of an image to keep; refuse types of values that cannot be kept."""
     bands = cut.bands or tuple(range(1, image.count + 1))
-    # A fourth band may be near infrared or opacity, and its tag does not help: GDAL tags any.
+    # A fourth band may be near infrared or opacity. Its tag does not tell which, because GDAL tags
+    # any fourth band as opacity by default.
     if cut.bands is None and len(bands) not in (1, 3):
         every = ' '.join(map(str, bands[:4])) + (' …' if len(bands) > 4 else '')
         raise UserError(
@@ -165,8 +169,8 @@ def _bands(image: DatasetReader, cut: Cut) -> tuple[int, ...]:
 def check_options(tile: int | None, stride: int | None, workers: int, ranges, needs) -> None:
     """Refuse options with impossible values, or without the options that they need.
 
-    ``ranges`` has ranges by their options. ``needs`` has options with their values, each with the
-    option that it needs and the value of that one.
+    ``ranges`` holds the ranges by option. Each item of ``needs`` is an option, its value, the
+    option that it needs, and the value of that option.
     """
     for option, value, needed, given in needs:
         if value and not given:

@@ -1,4 +1,4 @@
-"""Assign tiles to train, val and test so that no split shows the ground of another."""
+"""Assign tiles to train, val and test so that no two splits show the same ground."""
 
 import hashlib
 import re
@@ -18,17 +18,17 @@ from depthda.io.rasters import open_raster
 from depthda.preparation.scene import Boxes, Scene, scene_name
 
 Shares = Mapping[str, float]
-TileSplits = dict[str, str | None]  # by the names of the tiles; None: it is left out
+TileSplits = dict[str, str | None]  # the split of each tile by its name; None: it is left out
 
 
 @dataclass(frozen=True)
 class Splits:
     """How tiles are divided into splits."""
 
-    shares: Shares | None = None  # of each split; None: use ``lists``
-    lists: Mapping[str, Sequence[str]] | None = None  # images of each split; others are left out
-    by: str = 'image'  # which keeps the tiles of an image together; 'block' cuts the ground
-    seed: int = 0  # of the random order of the images
+    shares: Shares | None = None  # share of each split; None: use ``lists``
+    lists: Mapping[str, Sequence[str]] | None = None  # images by split; unlisted ones are left out
+    by: str = 'image'  # 'image' keeps the tiles of an image together; 'block' cuts the ground
+    seed: int = 0  # seed of the random order of the images
 
     @property
     def names(self) -> list[str]:
@@ -36,7 +36,7 @@ class Splits:
 
 
 def read_splits(parts: Sequence[str] | None, by: str, seed: int | None) -> Splits | None:
-    """Read ``NAME=SHARE`` or ``NAME=FILE`` for each split."""
+    """Read the splits from ``NAME=SHARE`` or ``NAME=FILE`` arguments; None without any."""
     if not parts:
         for option, given in (('--seed', seed is not None), ('--split-by block', by == 'block')):
             if given:
@@ -49,11 +49,11 @@ def read_splits(parts: Sequence[str] | None, by: str, seed: int | None) -> Split
         if not sign or not re.fullmatch(r'[\w-]+', name) or name in named:
             raise UserError(f'--split {part}: write NAME=SHARE or NAME=FILE, each name once')
         for usual in ('train', 'val', 'test'):
-            # The same letters in another order, or one of them missing.
+            # ``name`` has the same letters in another order, or lacks one of them.
             if not Counter(name) - Counter(usual) and name != usual and len(name) >= len(usual) - 1:
                 raise UserError(f'--split {part}: {name} looks misspelt; write {usual}=… instead')
         named[name] = value
-        with suppress(ValueError):  # otherwise it is a file
+        with suppress(ValueError):  # if it is not a number, it is a file
             shares[name] = float(value)
     if len(shares) == len(named):
         return Splits(shares, by=by, seed=seed or 0)
@@ -76,11 +76,11 @@ def read_splits(parts: Sequence[str] | None, by: str, seed: int | None) -> Split
 
 
 def split_tiles(scenes: Sequence[Scene], splits: Splits | None) -> TileSplits:
-    """Return the split of each tile that is written; '' if the dataset is not split."""
+    """Return the split of each tile: '' if the dataset is not split, None if it is left out."""
     if splits and splits.lists is None and splits.by == 'block':
         regions = [*_on_map(scenes).values()]
         if len(regions) > 1 or not all(scene.map_boxes for scene in scenes):
-            # Not all on one map: each image is a region by itself.
+            # The images are not all on one map, so each is a region by itself.
             regions = [scene.boxes for scene in scenes]
         found = by_block(regions, splits.shares)
     else:
@@ -96,7 +96,7 @@ def split_tiles(scenes: Sequence[Scene], splits: Splits | None) -> TileSplits:
 
 
 def _on_map(scenes: Iterable[Scene]) -> dict[str, Boxes]:
-    """Group the tiles that have a place on a map by its coordinate system."""
+    """Return the tiles with map coordinates, grouped by their coordinate system."""
     found: dict[str, dict] = {}
     for scene in scenes:
         if scene.map_boxes:
@@ -105,9 +105,9 @@ def _on_map(scenes: Iterable[Scene]) -> dict[str, Boxes]:
 
 
 def split_counts(scenes: Iterable[Scene], splits: TileSplits) -> dict[str, int]:
-    """Count tiles that a cut crosses, images in no list, and tiles that share ground.
+    """Count tiles that a cut crosses, images in no list, and pairs of tiles that share ground.
 
-    The last are pairs of tiles of different splits.
+    The two tiles of such a pair are in different splits.
     """
     return dict(
         crossing=sum(split is None for split in splits.values()),
@@ -117,15 +117,15 @@ def split_counts(scenes: Iterable[Scene], splits: TileSplits) -> dict[str, int]:
 
 
 def _refuse_copies(scenes: Iterable[Scene], splits: TileSplits) -> None:
-    """Refuse files of the same bytes in different splits: scores on them would be too good.
+    """Refuse files with the same bytes in different splits: scores on them would be too good.
 
-    Images of one colour may be in several: most are places without data, and nothing is learned
-    from them.
+    Images of a single colour are allowed in several splits. Most of them are places without data,
+    and nothing is learned from them.
     """
     boxes = {str(scene.reference): scene.boxes for scene in scenes}
     pairs: list[str] = []
     for paths in equal_files(path for path in boxes if any(map(splits.get, boxes[path]))):
-        # The file and split of each place in the image, whichever copy comes first.
+        # The file and split of each place in the image, from the first copy that has the place.
         places: dict[tuple, tuple[str, str]] = {}
         apart = {}
         for path in paths:
@@ -147,7 +147,7 @@ def _refuse_copies(scenes: Iterable[Scene], splits: TileSplits) -> None:
 
 
 def check_shares(shares: Shares) -> None:
-    """Refuse shares that do not add up to the whole."""
+    """Refuse shares that are not positive or do not add up to 1."""
     if min(shares.values()) <= 0 or not abs(sum(shares.values()) - 1) <= 1e-6:
         given = ' '.join(f'{name}={share:g}' for name, share in shares.items())
         raise UserError(f'the shares {given} are not positive numbers that add up to 1')
@@ -156,8 +156,8 @@ def check_shares(shares: Shares) -> None:
 def by_image(names: Iterable[str], shares: Shares, seed: int) -> dict[str, str]:
     """Return the split of each image, drawn at random.
 
-    The order depends only on the seed and each name, so two machines split a dataset alike, and
-    another image changes little.
+    The random order depends only on the seed and the names. So every machine splits a dataset
+    alike, and an additional image changes little.
     """
     drawn = sorted(names, key=lambda name: hashlib.sha256(f'{seed}/{name}'.encode()).digest())
     splits = dict(zip(drawn, _deal(len(drawn), shares), strict=True))
@@ -170,7 +170,7 @@ def by_image(names: Iterable[str], shares: Shares, seed: int) -> dict[str, str]:
 
 
 def by_list(names: Sequence[str], lists: Mapping[str, Sequence[str]]) -> dict[str, str]:
-    """Return the split of each image that a list names."""
+    """Return the split of each listed image."""
     known = set(names)
     for split, members in lists.items():
         if not members:
@@ -195,7 +195,7 @@ def shared_ground(maps: Mapping[str, Boxes], splits: TileSplits) -> int:
             continue
         split = np.array([splits[name] for name in kept])
         left, top, right, bottom = np.array([boxes[name] for name in kept]).T
-        # Neighbours share an edge, up to the rounding of coordinates.
+        # Neighbours share an edge, so overlaps up to rounding errors of coordinates do not count.
         slack = 1e-3 * (right - left).min()
         ends = np.searchsorted(left, right - slack)
         for n, end in enumerate(ends):
@@ -206,9 +206,9 @@ def shared_ground(maps: Mapping[str, Boxes], splits: TileSplits) -> int:
 
 
 def by_block(regions: Iterable[Boxes], shares: Shares) -> TileSplits:
-    """Return the split of each tile, by its name; each region is cut across its longer side.
+    """Return the split of each tile by its name; each region is cut across its longer side.
 
-    Tiles that a cut crosses get None, because they show the ground of both.
+    Tiles that a cut crosses get None, because they show the ground of two splits.
     """
     splits: TileSplits = {}
     for boxes in regions:
@@ -216,7 +216,7 @@ def by_block(regions: Iterable[Boxes], shares: Shares) -> TileSplits:
         across = right.max() - left.min() >= bottom.max() - top.min()
         begins, ends = (left, right) if across else (top, bottom)
         order = sorted(zip(begins, ends, boxes, strict=True))
-        # A cut is where the first tile of the next split begins: whole columns stay whole.
+        # A cut is where the first tile of the next split begins, so it divides no column of tiles.
         cuts: dict[str, float] = {}
         for (begin, *_), split in zip(order, _deal(len(order), shares), strict=True):
             cuts.setdefault(split, begin)
@@ -235,7 +235,7 @@ def by_block(regions: Iterable[Boxes], shares: Shares) -> TileSplits:
 
 
 def _deal(count: int, shares: Shares) -> list[str]:
-    """Return ``count`` names of splits, in the order of the shares and as many as each is due."""
+    """Return ``count`` names of splits in the order of ``shares``, each as often as its share."""
     ends = [round(reached * count) for reached in accumulate(shares.values())]
     sizes = np.diff([0, *ends])
     return [name for name, size in zip(shares, sizes, strict=True) for _ in range(size)]

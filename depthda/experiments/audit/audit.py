@@ -1,4 +1,4 @@
-"""Audit a model: how far do its scores lean on depth, and on the choice of its checkpoint?"""
+"""Audit a model: how much do its scores depend on depth, and on the choice of its checkpoint?"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -35,13 +35,13 @@ _FEW_TILES = 20
 
 
 class Findings(NamedTuple):
-    """What an audit has found; the keys of the dicts are names of variants."""
+    """What an audit has found."""
 
-    run: TestedRun  # the test with the map as it is
-    differences: Mapping[str, Mapping[str, Any]]  # comparisons with it, B − A
-    unused: bool  # no replacement changes any pixel count
-    choices: Sequence[Choice]
-    sentences: Sequence[str]
+    run: TestedRun  # the test with the depth map as it is
+    differences: Mapping[str, Mapping[str, Any]]  # by variant: it (B) compared with ``run`` (A)
+    unused: bool  # whether no replacement changes any pixel count
+    choices: Sequence[Choice]  # checkpoints that different rules choose
+    sentences: Sequence[str]  # the findings in words
 
 
 def audit(
@@ -56,7 +56,7 @@ def audit(
 ) -> Findings | None:
     """Test with each variant of depth, and write ``audit.html`` and ``audit.json``.
 
-    They go to ``<work_dir>/audit``, next to a folder for each test. The arguments are the options
+    Both go to ``<work_dir>/audit``, next to a folder for each test. The arguments are the options
     of ``depthda audit``; ``test_options`` are passed to :func:`~.variants.test_variants`. The page
     shows ``command``. Only the main process of several returns the findings.
     """
@@ -72,7 +72,7 @@ def audit(
         check_predictions(predictions)
     else:
         check_test(cfg, config, test_options.get('tta', False))
-    # The processes of a launcher do not know each other before the first test.
+    # torch.distributed is not initialised before the first test, so it cannot tell the rank here.
     if is_first_process(test_options.get('launcher', 'none')):
         remove_earlier(root)
     if predictions:
@@ -94,7 +94,10 @@ def audit(
 
 
 def find(root: Path, kinds: Sequence[str], block: int = 1, reads: bool = True) -> Findings:
-    """Compare the tests below ``root`` with that of the map as it is."""
+    """Compare each test below ``root`` with the test that keeps the depth map.
+
+    ``reads`` is whether the model takes depth at the test.
+    """
     run = load_run(root / AS_IS, AS_IS)
     found = {kind: compare(root / AS_IS, root / kind, block=block) for kind in kinds[1:]}
     others = [load_run(root / kind) for kind in found]
@@ -162,7 +165,7 @@ def _choice_sentence(run: TestedRun, chosen: Sequence[Choice]) -> str:
 
 
 def interval(row: Mapping[str, Any]) -> str:
-    """Return a difference with its interval over tiles."""
+    """Return a difference and its interval over tiles as text."""
     shown = number(row['difference'], sign=True)
     return shown if row['over_tiles']['low'] is None else f'{shown} {limits(row)}'
 

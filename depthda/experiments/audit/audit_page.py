@@ -88,7 +88,7 @@ def certain(row: Mapping[str, Any]) -> bool:
 
 
 def limits(row: Mapping[str, Any] | None) -> str:
-    """Return the interval over tiles, or a dash if it is not defined."""
+    """Return the interval over tiles as text, or a dash if it is not defined."""
     if row is None or row['over_tiles']['low'] is None:
         return html.DASH
     low, high = (number(row['over_tiles'][end]) for end in ('low', 'high'))

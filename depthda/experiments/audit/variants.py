@@ -1,4 +1,4 @@
-"""Test a model once with its depth map and once with each of several things in its place."""
+"""Test a model with its depth map, and again with each of several replacements of the map."""
 
 import copy
 import functools
@@ -19,10 +19,10 @@ AS_IS = 'as-is'
 
 
 class Variant(NamedTuple):
-    """What stands in place of the depth map."""
+    """What replaces the depth map."""
 
-    by: str | None  # of LoadControlDepth; None keeps the map
-    words: str
+    by: str | None  # the argument ``by`` of LoadControlDepth; None keeps the map
+    words: str  # the replacement in words
 
 
 VARIANTS = {
@@ -44,7 +44,7 @@ def test_variants(
     cfg_options: dict[str, Any] | None = None,
     launcher: str = 'none',
 ) -> None:
-    """Run the same test with each of ``kinds``; each writes to ``<folder>/<kind>``."""
+    """Run the same test with each variant in ``kinds``; results go to ``<folder>/<kind>``."""
     options = cfg_options or {}
     cfg = load_config(config, options)
     for kind in kinds:
@@ -54,7 +54,7 @@ def test_variants(
 
 
 def check_predictions(predictions: Mapping[str, str]) -> None:
-    """Refuse folders of maps that are missing, empty or given twice."""
+    """Refuse folders of predicted maps that are missing, empty or given twice."""
     if AS_IS not in predictions:
         raise UserError('--predictions: give the maps of the usual test too, as-is=DIR.')
     places = {kind: Path(folder).resolve() for kind, folder in predictions.items()}
@@ -72,7 +72,7 @@ def check_test(cfg: Config, config: str | Path, tta: bool) -> None:
     if cfg.get('test_dataloader') is None or not cfg.get('test_evaluator'):
         raise UserError(f'{config} has no labelled test images, which an audit needs.')
     if tta:
-        use_tta(copy.deepcopy(cfg))  # refuses a config without it
+        use_tta(copy.deepcopy(cfg))  # raises an error if the config has no TTA
     _place(cfg, tta)
 
 

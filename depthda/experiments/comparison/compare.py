@@ -1,4 +1,4 @@
-"""Compare two models: pair their runs, and give an interval for each source of chance."""
+"""Compare two models: pair their runs, and give an interval for each source of randomness."""
 
 import re
 from collections.abc import Sequence
@@ -29,10 +29,10 @@ def compare(
     block: int = 1,
     seed: int = 0,
 ) -> dict[str, Any]:
-    """Compare ``second`` (B) with ``first`` (A); return built-in types only, ready for JSON.
+    """Compare ``second`` (B) with ``first`` (A); return a dict that can be written as JSON.
 
-    The arguments are the options of ``depthda compare``. Each side is the folder of a run, or one
-    that holds several runs (seeds, worlds).
+    The arguments are the options of ``depthda compare``. Each side is the folder of a run, or a
+    folder that holds several runs (seeds, worlds).
     """
     if resamples < 1 or block < 1:
         raise UserError(f'{resamples} resamples of blocks of {block}: both must be at least 1.')
@@ -45,7 +45,7 @@ def compare(
     pairs = _pair(*sides, group, notes)
     _warn(pairs, notes)
     worlds = _worlds(pairs, block)
-    # [side, pair, mIoU and classes]
+    # The axes are first [pair, side, score] and then [side, pair, score]; scores: mIoU, classes.
     scored = np.array([[intervals.iou(run.tiles.counts.sum(0)) for run in pair] for pair in pairs])
     scored = scored.swapaxes(0, 1)
     gain, drawn = intervals.difference(worlds), intervals.bootstrap(worlds, resamples, seed)
@@ -187,9 +187,10 @@ def _worlds(pairs: Sequence[Pair], block: int) -> list[intervals.World]:
 
 
 def block_ids(tiles: TileCounts, block: int) -> np.ndarray:
-    """Number blocks of ``block`` images that are neighbours by name, within a domain and split.
+    """Return the number of the block of each image.
 
-    9 comes before 10: in LoveDA, neighbouring numbers are neighbouring tiles of one scene.
+    A block has ``block`` images of one domain and split that follow one another in the order of
+    names. 9 comes before 10: in LoveDA, neighbouring numbers are neighbouring tiles of one scene.
     """
     keys = []
     for *cell, stem in tiles.identities():
@@ -207,7 +208,10 @@ def block_ids(tiles: TileCounts, block: int) -> np.ndarray:
 def _row(
     scored: np.ndarray, gain: float, drawn: np.ndarray, units: Sequence[Sequence[int]]
 ) -> dict[str, Any] | None:
-    """Return one score ``[side, pair]`` with difference and intervals; None if never defined."""
+    """Return both sides' means of a score, their difference and its intervals.
+
+    ``scored`` is the score as ``[side, pair]``. The result is None if the difference is undefined.
+    """
     if not np.isfinite(gain):
         return None
     scored = np.stack([*scored, scored[1] - scored[0]])

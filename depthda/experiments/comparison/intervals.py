@@ -24,19 +24,20 @@ def t_interval(
 
 
 def iou(counts: np.ndarray) -> np.ndarray:
-    """Return mIoU and the IoU of each class in per cent: ``[..., C + 1, C]`` to ``[..., 1 + C]``.
+    """Return mIoU and the IoU of each class in per cent, ``[..., 1 + C]``.
 
-    As in :func:`depthda.evaluation.confusion.scores`, a class that is neither in the truth nor in
-    the prediction has no IoU (NaN) and is left out of the mean.
+    ``counts`` are confusion matrices ``[..., C + 1, C]``; the last row counts ignored pixels. As in
+    :func:`depthda.evaluation.confusion.scores`, a class that is neither in the labels nor in the
+    prediction has no IoU (NaN) and is left out of the mean.
     """
     return _iou(_parts(counts))
 
 
 def _parts(counts: np.ndarray) -> np.ndarray:
-    """Reduce counts to what IoU needs and can still be added: hits and union, ``[..., 2, C]``."""
+    """Reduce counts to hits and union, ``[..., 2, C]``, which can be summed before taking IoU."""
     matrix = counts[..., :-1, :]
     hits = np.diagonal(matrix, axis1=-2, axis2=-1)
-    # Below 2**53 these sums are exact in floating point as well.
+    # Counts below 2**53 stay exact in floating point.
     return np.stack([hits, matrix.sum(-1) + matrix.sum(-2) - hits], -2).astype(float)
 
 
@@ -52,7 +53,7 @@ def mean_of_defined(values: np.ndarray, axis: int) -> np.ndarray:
 
 
 def independent_units(worlds: Sequence[Hashable]) -> list[list[int]]:
-    """Group pairs of runs by their world; if there is only one world, each pair is a group.
+    """Return groups of indices of pairs, one per world; with a single world, one per pair.
 
     Seeds of one world share its test images, so only worlds are independent of each other.
     """
@@ -66,17 +67,17 @@ class World:
     """The pixel counts of paired runs (seeds) of two sides on the same test images."""
 
     first: np.ndarray  # [S, N, C + 1, C]: S runs on N images
-    second: np.ndarray  # run by run the partner of first
+    second: np.ndarray  # the same for the other side; its run i is paired with run i of ``first``
     blocks: np.ndarray  # [N], block number of each image; a block is always drawn as a whole
 
     @property
     def block_count(self) -> int:
-        """The number of blocks with labels, which are those that are drawn."""
+        """The number of blocks with labels; the bootstrap draws only these."""
         return labelled_blocks(self.first, self.blocks).shape[1]
 
 
 def difference(worlds: Sequence[World]) -> np.ndarray:
-    """Return ``second`` minus ``first``, mIoU and per class ``[1 + C]``; worlds weigh the same."""
+    """Return ``second`` minus ``first`` for mIoU and each IoU, ``[1 + C]``; the mean of worlds."""
     gains = [mean_of_defined(iou(w.second.sum(1)) - iou(w.first.sum(1)), 0) for w in worlds]
     return mean_of_defined(np.stack(gains), 0)
 
@@ -104,7 +105,7 @@ def _world_draws(world: World, resamples: int, rng: np.random.Generator) -> Iter
 
 def labelled_blocks(counts: np.ndarray, blocks: np.ndarray) -> np.ndarray:
     """Sum ``[S, N, C + 1, C]`` over the images of each block; leave out blocks without a label."""
-    # The truth is the same for all runs.
+    # Labels are the same for all runs, so the first run is enough.
     labelled = counts[0, :, :-1].any((1, 2))
     names, place = np.unique(blocks[labelled], return_inverse=True)
     summed = np.zeros((len(counts), len(names), *counts.shape[2:]), counts.dtype)
@@ -113,9 +114,9 @@ def labelled_blocks(counts: np.ndarray, blocks: np.ndarray) -> np.ndarray:
 
 
 def resample_weights(blocks: int, resamples: int, rng: np.random.Generator) -> Iterator[np.ndarray]:
-    """Yield how often each block is drawn, ``[at most 256, blocks]`` at a time.
+    """Yield how often each resample draws each block, ``[resamples, blocks]``, 256 rows at a time.
 
-    Each row is a resample and sums to the number of blocks.
+    Each row sums to the number of blocks.
     """
     for start in range(0, resamples, _CHUNK):
         rows = min(_CHUNK, resamples - start)
@@ -125,7 +126,7 @@ def resample_weights(blocks: int, resamples: int, rng: np.random.Generator) -> I
 
 
 def percentile_interval(values: np.ndarray) -> tuple[float, float] | tuple[None, None]:
-    """Return the limits of the middle 95 % of the values that are not NaN, if any."""
+    """Return the limits of the middle 95 % of the finite values; None, None if there are none."""
     defined = values[np.isfinite(values)]
     if not len(defined):
         return None, None

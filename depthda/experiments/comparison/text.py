@@ -89,7 +89,7 @@ def explain(result: dict[str, Any], per_class: bool) -> list[str]:
 
 
 def _selection(choice: dict[str, Any]) -> str:
-    """Return the scores on the tested domain of three rules that choose the checkpoint."""
+    """Return a sentence with the scores of the checkpoints that three rules choose."""
     rules = ('best_on_target', 'last', 'chosen_on_source')
     known = [rule for rule in rules if choice[rule] is not None]
     scores = [f'{rule.replace("_", " ")} {choice[rule]:.2f}' for rule in known]

@@ -1,4 +1,4 @@
-"""Training curves as inline SVG: readable as they are; the script adds values on hover."""
+"""Training curves as inline SVG; the script of the page shows values on hover."""
 
 import json
 import math
@@ -17,7 +17,7 @@ Curve = list[tuple[int, float]]
 
 
 def curve_section(runs: Sequence[TestedRun]) -> Section:
-    """Return charts of loss and validation mIoU over the training steps, with all runs in each."""
+    """Return charts of loss and of validation mIoU over the training steps, each with all runs."""
     charts, sentences = [], []
     for name, title in (('loss', 'Training loss'), ('mIoU', _validation_title(runs))):
         curves = [run.curves.get(name, []) for run in runs]
@@ -75,7 +75,10 @@ def _figure(title: str, names: Sequence[str], curves: Sequence[Curve]) -> Markup
 
 
 def _series(index: int, curve: Curve, x_range: Sequence, y_range: Sequence) -> Markup:
-    """Draw the line of a run: broken where a value is not finite, with a dot for a lone point."""
+    """Draw the line of a run, with gaps where values are not finite.
+
+    Dots mark the points of a short curve, and a point that stands alone between two gaps.
+    """
     lines, dots = [], []
     few = sum(math.isfinite(value) for _, value in curve) <= 12
     for finite, part in groupby(curve, lambda point: math.isfinite(point[1])):

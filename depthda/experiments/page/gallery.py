@@ -1,4 +1,4 @@
-"""The gallery of tiles: image, depth, truth, and the prediction and errors of each run."""
+"""The gallery of tiles: image, depth, labels, and the prediction and errors of each run."""
 
 import math
 from collections.abc import Sequence
@@ -20,17 +20,17 @@ Panel = tuple[str, str, str]  # kind, caption, data URI
 
 
 class Pick(NamedTuple):
-    """The tiles under one heading: their indices in the order in which they are shown."""
+    """The tiles under one heading."""
 
     title: str
-    why: str
-    places: list[int]
+    why: str  # why these tiles were chosen
+    places: list[int]  # indices of the tiles in the order shown
 
 
 def gallery_section(
     runs: Sequence[TestedRun], images: RunImages, count: int
 ) -> tuple[Section, list[str]]:
-    """Return the gallery, and a sentence about everything that it cannot show."""
+    """Return the gallery, and a sentence for each thing that it cannot show."""
     body, missing = None, []
     for run in runs:
         absent = None if (run.folder / 'predictions').is_dir() else 'saved predictions'
@@ -38,7 +38,7 @@ def gallery_section(
             absent = 'tiles.npz, so its tiles have no scores'
         missing += [f'{run.name} has no {absent}: {rerun_command(run)}'] if absent else []
     if all(run.tiles is not None for run in runs):
-        # The depth of the first run whose test set has some is shown for an RGB run as well.
+        # Depth comes from the first run whose test set has it, and is shown for RGB runs too.
         sources = (images if run is images.run else RunImages(run) for run in runs)
         with_depth = (s for s in sources if any(i.get('depth_path') for i in s.by_key.values()))
         try:
@@ -75,9 +75,10 @@ def _cards(
 def pick_tiles(table: np.ndarray, count: int, compared: tuple[str, str] | None) -> list[Pick]:
     """Choose tiles by their scores.
 
-    A tile without a labelled pixel has NaN in ``table`` (``[runs, tiles]``) and is left out. A
-    heading has ``count`` tiles, fewer in a small set, so that no tile is best and worst. With
-    ``compared``, the names of the first and the last run, two more headings show their differences.
+    ``table`` holds the scores ``[runs, tiles]``. A tile without a labelled pixel has NaN there and
+    is left out. A heading shows ``count`` tiles, but at most a third of all, so that no tile is
+    among both the best and the worst. ``compared`` names the first and the last run; two more
+    headings then show where the last gains and loses most.
     """
     mean = table.mean(0)
     order = np.argsort(-mean, kind='stable')
@@ -147,7 +148,7 @@ def _card(
 
 
 def _group(pick: Pick, keys: Sequence[str], cards: dict[int, Markup]) -> Markup:
-    """Return the cards under a heading; a tile that an earlier heading shows is only linked."""
+    """Return the cards under a heading, and links to tiles that an earlier heading shows."""
     above = [place for place in pick.places if place not in cards]
     links = [tag('li', tag('a', keys[place], href=f'#tile-{place}')) for place in above]
     here = [cards.pop(place) for place in pick.places if place in cards]
@@ -157,7 +158,7 @@ def _group(pick: Pick, keys: Sequence[str], cards: dict[int, Markup]) -> Markup:
 
 
 def _legend(runs: Sequence[TestedRun], images: RunImages) -> Markup:
-    """Return what the colours of label, error and change maps mean."""
+    """Return the legend of the colours in label, error and change maps."""
     classes = [
         tag('li', html.swatch(colour), name, data_rgb=','.join(map(str, colour)))
         for name, colour in zip(runs[0].classes, images.palette, strict=False)

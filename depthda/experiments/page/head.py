@@ -1,4 +1,4 @@
-"""The head of the page, and the sections on the basis and the selection of its scores."""
+"""The head of the page, the section on what its scores depend on, and that on selection rules."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -15,7 +15,7 @@ KEY_SCORES = ('mIoU', 'mF1', 'OA', 'Kappa')
 
 
 def head(title: str, runs: Sequence[TestedRun]) -> Markup:
-    """Return the title and the main scores, the runs side by side."""
+    """Return the title and the main scores of the runs, side by side."""
     main_group = runs[0].report['headline']
     tested = f'Tested on {name_dataset(runs[0].metrics["tested_on"])}.'
     if main_group != 'all':
@@ -50,7 +50,7 @@ def basis_section(runs: Sequence[TestedRun]) -> Section:
         cells = [DASH if (cell := read(run)) is None else cell for run in runs]
         content = [tag('td', cell) for cell in cells]
         if several and len(set(map(str, cells))) == 1:
-            # What is the same for all runs is written once, so differences stand out.
+            # A value that all runs share is written once, so that differences stand out.
             content = [tag('td', cells[0], colspan=len(runs), class_='same')]
         body.append(tag('tr', tag('th', label, scope='row'), content))
     heads = html.column_heads(None, *(run.name for run in runs)) if several else []
@@ -131,7 +131,7 @@ _HOW = (
 
 
 def selection_section(runs: Sequence[TestedRun]) -> Section:
-    """Return a table with the best score on the target, the last, and the one chosen on source."""
+    """Return a table with the scores of the checkpoints that three selection rules choose."""
     found = [choices(run) for run in runs]
     rows = [_row(i, runs[i], choice) for i, some in enumerate(found) for choice in some]
     missing = [run.name for run, some in zip(runs, found, strict=True) if not some]

@@ -1,4 +1,4 @@
-"""Build HTML with functions; everything that is not markup already is escaped."""
+"""Build HTML with functions; text is escaped unless it is :class:`Markup`."""
 
 import math
 import os
@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from html import escape
 
 DASH = '–'
-# Pictures are data URIs, which contain slashes as well: they are matched first and kept.
+# An absolute path. Data URIs of pictures contain slashes too, so they are matched first and kept.
 _ABSOLUTE = re.compile(r"""data:[^"\s]*|(?<![\w/.<])/(?:[^\s/<>"'&;:,()=]+/)+[^\s<>"'&;,()]*""")
 
 
@@ -18,10 +18,11 @@ class Markup(str):
 
 
 def tag(name: str, *children: object, **attributes: object) -> Markup:
-    """Return ``<name attributes>children</name>`` without children and attributes that are None.
+    """Return ``<name attributes>children</name>``.
 
-    A trailing underscore is for Python's own words (``class_``); other underscores become hyphens.
-    True writes an attribute without a value.
+    Children that are None and attributes that are None or False are left out; True writes an
+    attribute without a value. Names of attributes lose a trailing underscore (``class_``), and
+    their other underscores become hyphens.
     """
     parts = [name]
     for key, value in attributes.items():
@@ -57,7 +58,7 @@ def section(title: str, anchor: str, *children: object) -> Section:
 
 
 def switch(label: str, panels: list[tuple[str, Markup]]) -> Markup:
-    """Return panels of which the script shows one at a time; without it they follow one another."""
+    """Return panels; the script shows one at a time. Without it, they follow one another."""
     if len(panels) == 1:
         return panels[0][1]
     shown = [tag('div', body, class_='panel', data_name=name) for name, body in panels]
@@ -67,9 +68,9 @@ def switch(label: str, panels: list[tuple[str, Markup]]) -> Markup:
 def table(
     label: str, heads: list, rows: list, foot: object = None, class_: str = 'numbers'
 ) -> Markup:
-    """Return a table of heading cells, rows, and the rows of its foot.
+    """Return a table from its heading cells, its rows, and the rows of its foot.
 
-    It is in a box that scrolls sideways, also by keyboard, if the table is wider than the page.
+    A table wider than the page scrolls sideways in its box, also by keyboard.
     """
     head = tag('thead', tag('tr', heads)) if heads else None
     body = head, tag('tbody', rows), tag('tfoot', foot) if foot else None
@@ -78,7 +79,7 @@ def table(
 
 
 def column_heads(*names: object) -> list[Markup]:
-    """Return the heading cells of columns; a column named None has an empty one."""
+    """Return the heading cells of columns; None gives an empty cell."""
     return [tag('td') if name is None else tag('th', name, scope='col') for name in names]
 
 
@@ -90,7 +91,7 @@ def bars(widths: Iterable[tuple[int, float]]) -> Markup:
 
 
 def colour(place: int) -> str:
-    """Return the style of the run at this place, whose colour is the same in the whole page."""
+    """Return the CSS class of the run at this place; its colour is the same in the whole page."""
     return f's{place % 6 + 1}'
 
 
@@ -121,7 +122,7 @@ def swatch(rgb: Sequence[int]) -> Markup:
 
 
 def with_relative_paths(markup: str, folder: str | os.PathLike) -> Markup:
-    """Make absolute paths relative to ``folder``, in which the commands on the page then work."""
+    """Make absolute paths relative to ``folder``; commands on the page then work from there."""
 
     def rewrite(found: re.Match) -> str:
         path = found[0]

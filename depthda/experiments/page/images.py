@@ -1,4 +1,4 @@
-"""The images behind a run, read through the dataset of its dumped config."""
+"""The images of a run's test or training dataset, as the run's dumped config defines it."""
 
 import copy
 import os
@@ -22,7 +22,7 @@ from depthda.pictures.colours import IGNORED, palette_of
 
 
 class RunImages:
-    """Images, depth maps and labels of a dataset of a run, paired as the dataset pairs them."""
+    """The images of a run's dataset, with the depth maps and labels that the dataset gives them."""
 
     def __init__(self, run: TestedRun, loader: str = 'test_dataloader') -> None:
         self.run = run
@@ -42,7 +42,7 @@ class RunImages:
 
     @cached_property
     def dataset(self) -> Any:
-        """The dataset without its pipeline; a ``UserError`` if its files cannot be found."""
+        """The dataset without its pipeline; raises ``UserError`` if its files cannot be found."""
         init_default_scope('mmseg')
         dataset_cfg = copy.deepcopy(self.dataset_cfg)
         for part in _parts(dataset_cfg):
@@ -53,7 +53,7 @@ class RunImages:
         return DATASETS.build(dataset_cfg)
 
     def _locate(self, root: str) -> Path:
-        """Find a folder whose path is relative to the folder where the run was started."""
+        """Find ``root``, a path relative to the folder where the run was started."""
         here, work_dir = self.run.folder.absolute(), Path(self.run.config.get('work_dir') or '.')
         starts = [Path.cwd(), *here.parents]
         levels = len(work_dir.parts)
@@ -71,12 +71,12 @@ class RunImages:
 
     @cached_property
     def infos(self) -> list[dict[str, Any]]:
-        """What the dataset knows about each sample."""
+        """The data info (paths, domain, …) of each sample."""
         return [self.dataset.get_data_info(i) for i in range(len(self.dataset))]
 
     @cached_property
     def by_key(self) -> dict[str, dict[str, Any]]:
-        """The tested samples by :attr:`TestedRun.keys`, which the test visited in this order."""
+        """The data info of each tested sample by :attr:`TestedRun.keys`, in the test's order."""
         names = [os.path.basename(info['img_path']) for info in self.infos]
         tested = [os.path.basename(str(name)) for name in self.run.tiles.names]
         if names != tested:
@@ -92,7 +92,10 @@ class RunImages:
         return palette_of(dict(self.dataset.metainfo) | {'classes': self.run.classes})
 
     def image(self, info: dict[str, Any]) -> np.ndarray:
-        """Return the optical bands as 8-bit RGB ``[H, W, 3]``; stretch other values (2–98 %)."""
+        """Return the optical bands as 8-bit RGB ``[H, W, 3]``.
+
+        Values that are not on an 8-bit scale are stretched from their 2nd to 98th percentile.
+        """
         later = ('LoadDepth', 'LoadAnnotations', 'PackSegInputs', 'TestTimeAug')
         loaders = [dict(t) for t in self.transforms if t['type'] not in later]
         load = TRANSFORMS.build([*loaders, dict(type='LoadImageFromFile')][0])
@@ -104,7 +107,7 @@ class RunImages:
         return rgb.clip(0, 255).astype(np.uint8)
 
     def depth(self, info: dict[str, Any]) -> np.ndarray | None:
-        """Return depth ``[H, W]``, 0 = none; None if the dataset has no depth."""
+        """Return the depth map ``[H, W]``, where 0 is no-data; None if there is no depth map."""
         if not info.get('depth_path'):
             return None
         loader = next((t for t in self.transforms if t['type'] == 'LoadDepth'), {})
@@ -121,7 +124,10 @@ class RunImages:
 def read_prediction(
     run: TestedRun, key: str, info: dict[str, Any], truth: np.ndarray
 ) -> np.ndarray | None:
-    """Read the saved prediction of a run and check it against its scores; None if there is none."""
+    """Return the saved prediction of a tile, after checking that the run was scored on it.
+
+    Return None if no prediction was saved.
+    """
     path = run.folder / 'predictions' / f'{Path(info["img_path"]).stem}.png'
     if not path.is_file():
         return None

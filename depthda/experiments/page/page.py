@@ -26,11 +26,11 @@ HEAVY = 30_000_000  # bytes; most mail servers refuse more
 
 
 class Page(NamedTuple):
-    """The written page, its size, and a sentence about everything that it could not show."""
+    """The page that was written."""
 
     path: Path
-    size: int
-    missing: list[str]
+    size: int  # in bytes
+    missing: list[str]  # a sentence for each thing that the page could not show
 
 
 def make_page(
@@ -54,7 +54,7 @@ def make_page(
     runs = open_runs(folders, names)
     images = RunImages(runs[0])
     palette = None
-    # If the data has moved, the gallery reports it; tables do without swatches.
+    # If the data has moved, the gallery reports it, and the tables have no swatches.
     with suppress(UserError):
         palette = images.palette
     title = title or ' · '.join(run.name for run in runs)
@@ -85,7 +85,7 @@ def fill(title: str, top: Markup, sections: Sequence[Section], end: Markup) -> s
 
 
 def foot(command: Sequence[str] | None, runs: Sequence[TestedRun]) -> Markup:
-    """Return when, how and from which folders the page was made."""
+    """Return the foot, which says when, how and from which folders the page was made."""
     made = f'Made by depthda {__version__} on {datetime.now():%Y-%m-%d %H:%M}'
     how = join(' with ', tag('code', shlex.join(command))) if command else None
     static = (

@@ -12,7 +12,8 @@ from depthda.pictures.colours import DARK, IGNORED, LIGHT, stripes
 LARGEST = 1024  # longer sides are reduced, so that the page can be sent by mail
 # Colours of an error map: right is muted, wrong is strong, ignored is striped.
 RIGHT, WRONG = LIGHT, (196, 30, 58)
-# Colours of a map of changes between two runs: better, worse, wrong in both.
+# Colours of a map of changes between two runs, for pixels that the last run corrects, for those
+# that it makes wrong, and for those that are wrong in both runs.
 FIXED, BROKEN, BOTH = (0, 105, 180), (196, 30, 58), (96, 100, 104)
 _WHITE = (255, 255, 255)
 

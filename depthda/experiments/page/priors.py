@@ -13,7 +13,7 @@ from depthda.experiments.tested_run import TestedRun
 from depthda.pictures.colours import IGNORED
 from depthda.progress import tracked
 
-# Datasets have the colours of runs in another order.
+# The columns are datasets: they use the colours of runs, but in another order.
 _COLOURS = (5, 2, 3, 4, 0, 1)
 Distribution = tuple[str, np.ndarray]  # name, number of labelled pixels of each class
 
@@ -73,7 +73,10 @@ def _test_counts(run: TestedRun) -> list[Distribution]:
 
 
 def _count_training(run: TestedRun, known: dict[tuple, Distribution]) -> None:
-    """Add the label counts of a run's training images to ``known``, by domain."""
+    """Add the pixels of each class in a run's training labels to ``known``, for each domain.
+
+    The keys are the label files, so runs with the same training images share an entry.
+    """
     images = RunImages(run, 'train_dataloader')
     infos = [info for info in images.infos if info.get('seg_map_path')]
     if not infos:

@@ -12,7 +12,7 @@ from depthda.experiments.tested_run import TestedRun, check_same_images, find_ru
 
 
 def open_runs(paths: Sequence[str | Path], names: Sequence[str] | None = None) -> list[TestedRun]:
-    """Read the runs in these folders; all must have been tested on the same images."""
+    """Read the runs in these folders; refuse runs that were tested on different images."""
     folders = list(dict.fromkeys(folder for path in paths for folder in find_runs(Path(path))))
     if names and len(names) != len(folders):
         raise UserError(

@@ -90,14 +90,14 @@ def _summary(runs: Sequence[TestedRun], groups: Sequence[str]) -> Markup:
 
 
 def _columns(runs: Sequence[TestedRun]) -> list[Markup]:
-    """Return a column for each run, and after each but the first a column of differences."""
+    """Return the heads of the run columns; each but the first is followed by a Δ column."""
     first, *others = (join(html.key_mark(i), run.name) for i, run in enumerate(runs))
     return [first, *(part for name in others for part in (name, join('Δ')))]
 
 
 def _compared(values: Sequence[float | None]) -> list[Markup]:
     known = [value for value in values if value is not None]
-    # Equal to the second decimal is equal: bold must not claim what the table does not show.
+    # Scores that are printed alike are equally good, so all of them are bold.
     best = {number(max(known))} if known else set()
     cells = []
     for i, value in enumerate(values):

@@ -21,7 +21,7 @@ LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
 
 
 def read_config(path: str) -> Config:
-    """Return a copy of a config file, which is read only once."""
+    """Return a copy of the config in a file; an unchanged file is read only once."""
     found = current_path(path)
     if not found.is_file():
         raise UserError(
@@ -37,9 +37,9 @@ def _read(path: str, changed: int) -> Config:
 
 
 def resolved_config(step: ChainStep) -> Config:
-    """Return the config of a step with its overrides; placeholders stay as they are."""
+    """Return the config of a step with its overrides; only ``{seed}`` is filled, with 0."""
     cfg = read_config(step.train or step.test)
-    # Placeholders stay text, but {seed} gets a number, because the config needs one.
+    # The other placeholders stay as text; the config needs a number for the seed.
     kept = {name: '{' + name + '}' for name in _PLACEHOLDERS}
     apply_overrides(cfg, resolve(step.options, kept | {'seed': 0}))
     return cfg
@@ -64,7 +64,7 @@ def resolve(options: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, 
 
 
 def test_classes(cfg: Config) -> tuple[str, ...]:
-    """Return the classes of the tested dataset; none if only the dataset itself knows them."""
+    """Return the classes of the tested dataset; an empty tuple if only its files name them."""
     dataset = cfg.test_dataloader.dataset
     if given := dataset.get('metainfo'):
         return tuple(given['classes'])
@@ -74,7 +74,7 @@ def test_classes(cfg: Config) -> tuple[str, ...]:
 
 
 def data_roots(cfg: Config) -> dict[str, str]:
-    """Return the folders of datasets by dotted key, also those inside pairs and wrappers."""
+    """Return each ``data_root`` by its dotted key, also of datasets in pairs and wrappers."""
     loaders = {name: cfg[name] for name in LOADERS if cfg.get(name)}
     nodes = read_nodes(loaders)
     return {key: value for key, value in nodes if key.endswith('.data_root') and value}

@@ -1,7 +1,7 @@
-"""Results that others have computed: one file per row and person, checked, and shown in tables.
+"""Contributed results: read, check and write the scores that other people computed for a row.
 
-``results/TABLE/ROW_NAME.json`` has the figures of every seed and world of the row, with the
-confusion matrices that they come from. Figures of the challenge server have no matrices.
+``results/TABLE/ROW_NAME.json`` has the scores of every seed and world of a row by one person, with
+the confusion matrices behind them. Scores of the challenge server have no matrices.
 """
 
 import json
@@ -33,7 +33,7 @@ def results_folder() -> Path:
 
 
 def contribute(table: Table, runs: Sequence[Run], by: str, out: Path) -> Iterator[Path]:
-    """Write the file of each row of which all runs have finished, and yield its path."""
+    """Write a file for each row whose runs have all finished, and yield its path."""
     if not _NAME.fullmatch(by):
         raise UserError(f'--contribute {by}: take lower-case letters, digits and hyphens.')
     complete = False
@@ -74,7 +74,7 @@ def _describe(run: Run) -> dict[str, Any]:
 
 
 def check_results(path: str | Path) -> dict[str, Any]:
-    """Return the content of a file of results; refuse one that does not prove its figures."""
+    """Return the content of a file of results; refuse scores that its matrices do not give."""
     path = Path(path)
     tables = config_folder() / 'tables'
     if not (tables / f'{path.parent.name}.py').is_file():
@@ -137,7 +137,7 @@ def _check_run(label: str, run: Mapping[str, Any], row: Row) -> None:
 
 
 def _recomputed(label: str, run: Mapping[str, Any]) -> dict[str, float]:
-    """Return all scores that the matrices of a run give, under their logged names."""
+    """Return the scores computed from the matrices of a run, under their logged names."""
     classes, found = run['classes'] or [], {}
     for group, matrix in run['matrices'].items():
         if len(matrix) != len(classes) or any(len(line) != len(classes) for line in matrix):

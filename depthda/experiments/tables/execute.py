@@ -14,10 +14,11 @@ from depthda.experiments.tables.plan import Run
 from depthda.io.files import last_lines, write_json
 
 _POLL_S = 0.5
-# A line that mmengine logs: iteration, number of iterations, and the loss.
+# A line that mmengine logs: phase, iteration, number of iterations, and the loss if it has one.
 _STEP = re.compile(r'Iter\((\w+)\) \[\s*(\d+)/(\d+)\](?:.*? loss: ([\d.]+))?')
 
-# Called with the run, 'train', 'val' or 'test', the iteration, the last iteration, and the loss.
+# Called with the run, its phase ('train', 'val' or 'test'), the iteration, the number of
+# iterations, and the loss.
 Follow = Callable[[Run, str, int, int, float | None], None]
 # Called with a run that has ended, and its error if it failed.
 Ended = Callable[[Run, str | None], None]
@@ -34,10 +35,11 @@ def execute(
 ) -> list[tuple[Run, str]]:
     """Run ``runs`` and return those that failed, with their errors; a failure stops no other run.
 
-    The data of the runs must exist. ``jobs`` runs go at a time and take the devices ``gpus`` in
-    turn; by default the environment decides. A process does ``together`` runs, which saves imports.
-    ``follow`` is called with the progress of a run, ``ended`` with each run that has ended. A run
-    that ``fits`` refuses when its turn comes is left out.
+    The data of the runs must exist. ``jobs`` processes run at a time and use the devices ``gpus``
+    in turn; without ``gpus``, the environment selects them. A process does ``together`` runs one
+    after another, which saves the time of imports. ``follow`` is called with the progress of a run,
+    ``ended`` with each run that has ended. A run is left out if ``fits`` returns False when its
+    turn comes.
     """
     failed: list[tuple[Run, str]] = []
     # All slots share this iterator: each takes the next batch.
@@ -82,7 +84,7 @@ def _do(
     waiting = list(batch)
     while waiting:
         command = [sys.executable, '-m', 'depthda.experiments.tables.worker']
-        # The worker stops when this pipe closes, and that happens however this process ends.
+        # The worker stops when this pipe closes, which happens even if this process is killed.
         process = subprocess.Popen(
             [*command, *(str(run.folder) for run in waiting)],
             env=environment,

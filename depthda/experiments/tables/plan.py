@@ -19,7 +19,7 @@ from depthda.io.files import read_json
 from depthda.io.tuples import stored
 from depthda.models.renamed import first_form
 
-# The keys of a config that decide the result; logging and the work dir do not.
+# The keys of a config that affect the result. Logging and the work dir do not.
 DECIDING = (
     *configs.LOADERS,
     *('model', 'data_preprocessor', 'custom_hooks', 'randomness', 'load_from', 'runner_type'),
@@ -32,8 +32,8 @@ DECIDING = (
 class Run:
     """The training (or chain) and test of one row, world and seed.
 
-    The folder's name ends with a hash of everything that decides the result. So a finished run is
-    recognised by its content, and a changed one gets a new folder next to the old one.
+    The folder's name ends with a hash of everything that affects the result. So a finished run is
+    found again, and a run with other settings gets a new folder next to the old one.
     """
 
     table: str
@@ -44,8 +44,8 @@ class Run:
     hash: str
     folder: Path
     data: Path | None  # the synthetic dataset, which is made before the run
-    missing: str | None  # a folder of data that does not exist
-    pretraining: 'Run | None' = None  # is done before this run
+    missing: str | None  # a data folder that the run needs and that does not exist
+    pretraining: 'Run | None' = None  # the run that gives this one its initial weights
 
     @property
     def title(self) -> str:
@@ -234,7 +234,7 @@ def _identity(step: ChainStep) -> Any:
     content = first_form({key: cfg[key] for key in DECIDING if key in cfg})
     if cfg.get('load_partial'):
         content['load_partial'] = True
-    # This decides which checkpoints are kept, and which of them is the best.
+    # The checkpoint hook decides which checkpoints are kept, and which one is the best.
     content['checkpoint'] = cfg.get('default_hooks', {}).get('checkpoint')
     rest = [step.name, step.of, step.checkpoint, step.against]
     rest += ['tta'] if step.tta else []
@@ -242,7 +242,7 @@ def _identity(step: ChainStep) -> Any:
 
 
 def find_run(runs: Sequence[Run], row: str, seed: int, world: int | None = None) -> Run:
-    """Return the only run of a row and seed."""
+    """Return the run of a row and seed; ``world`` is needed if the row has several."""
     if row not in (names := sorted({run.row.name for run in runs})):
         raise unknown_name_error('row', row, names)
     found = [r for r in runs if (r.row.name, r.seed) == (row, seed) and world in (None, r.world)]

@@ -29,7 +29,7 @@ def record_score(
     replace: bool = False,
     smoke: bool = False,
 ) -> Path:
-    """Write the server's scores next to their result, print the row, and return the new file.
+    """Write the server's scores into the folder of the run, print its row, return the file.
 
     The arguments are the options of ``depthda record-score``. ``scores`` are IoU in per cent, one
     per class in the order of the classes, or as ``NAME=VALUE``.
@@ -46,7 +46,7 @@ def record_score(
     recorded |= {'submission': result['submission'], 'sha256': result['submission_sha256']}
     recorded |= {'checkpoint': result['checkpoint']['sha256']}
     mean = math.fsum(values.values()) / len(values)
-    # The server prints two decimals: the mean of rounded scores is this close to the rounded mean.
+    # The server rounds to two decimals, so the two means may differ by 0.01; 0.02 leaves a margin.
     if miou is not None and not abs(mean - miou) <= 0.02:
         raise UserError(
             f'--miou {miou:g} is not the mean of --scores, {mean:.2f}: correct the value that is '
@@ -67,7 +67,7 @@ def record_score(
 
 
 def _submitted(run: Run, table: str | Path, replace: bool) -> dict[str, Any]:
-    """Return the result if the server scores it, and its zip has not changed since."""
+    """Return the result of a run; refuse one that was scored here or whose zip has changed."""
     result = read_json(run.folder / 'result.json')
     if result is None:
         state = f'failed ({run.error})' if run.error else f'has no result in {run.folder}'
@@ -98,7 +98,7 @@ def _submitted(run: Run, table: str | Path, replace: bool) -> dict[str, Any]:
 
 
 def _parse(scores: Sequence[str], names: tuple[str, ...]) -> dict[str, float]:
-    """Return the scores by class."""
+    """Return the IoU of each class by its name."""
     named = [item for item in scores if '=' in item]
     if named and len(named) != len(scores):
         raise UserError('--scores takes numbers only, or NAME=VALUE only: do not mix them.')
@@ -120,7 +120,7 @@ def _parse(scores: Sequence[str], names: tuple[str, ...]) -> dict[str, float]:
         except ValueError as error:
             advice = 'write a number such as 36.79'
             raise UserError(f'--scores: {text!r} for {name} is not a number: {advice}.') from error
-        # In this form the comparison refuses NaN as well.
+        # Written in this form, the comparison refuses NaN too.
         if not 0 <= values[name] <= 100:
             raise UserError(f'--scores: {text} for {name} is not between 0 and 100 per cent.')
     if missing := [name for name in names if name not in values]:

@@ -12,7 +12,7 @@ from depthda.experiments.protocol import marks
 from depthda.experiments.tables.plan import Run
 from depthda.experiments.tables.table import Column, Row, Table
 
-_FOUND = 10  # a model finds a class if its IoU on the source is this or more
+_FOUND = 10  # per cent; a model finds a class if its IoU on the source is at least this
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Line:
     state: str
     marks: tuple[str, ...]
     commits: tuple[str, ...]
-    origin: str = 'here'  # or who has computed it
+    origin: str = 'here'  # or 'by NAME' for contributed results
 
 
 def collect(
@@ -43,12 +43,13 @@ def collect(
 ) -> list[Line]:
     """Return a line for every row of the table, whether or not it has been run.
 
-    After it come the lines of others, whose results :func:`~.contributed.read_contributed` returns.
+    The lines of contributed results follow the line of their row. ``contributed`` comes from
+    :func:`~.contributed.read_contributed`.
     """
     results: dict[str, dict[tuple, dict]] = {}
     for run in runs:
         result = run.result
-        # A row declared with the wrong protocol must not show scores of the other one.
+        # Scores of two protocols must not mix, so a result with another protocol is left out.
         if result is not None and result['protocol'] == run.row.protocol:
             results.setdefault(run.row.name, {})[run.world, run.seed] = result
     lines = []
@@ -131,7 +132,7 @@ def _values(table: Table, row: Row, column: Column, results: Mapping[str, dict])
 def _mean_of_found(
     result: Mapping[str, Any], key: str, judge: Mapping[str, Any], source: str
 ) -> float | None:
-    """Return the mean of ``result`` over the classes that ``judge`` finds on its own domain."""
+    """Return the mean IoU of ``result`` over the classes that ``judge`` finds on ``source``."""
     names = {name.rpartition('IoU.')[2] for name in judge['scores'] if 'IoU.' in name}
     found = [name for name in names if (figure(judge, f'{source}/IoU.{name}') or 0) >= _FOUND]
     values = [figure(result, key.replace('mIoU', f'IoU.{name}')) for name in sorted(found)]
@@ -139,7 +140,7 @@ def _mean_of_found(
 
 
 def _state(runs: Sequence[Run], results: Mapping[tuple, dict]) -> str:
-    """Say which runs of a row are missing; empty if it is finished."""
+    """Return in words how many runs of a row are missing; '' if the row is finished."""
     if not runs:
         return 'not chosen'
     missing = next((run.missing for run in runs if run.missing), None)

@@ -61,7 +61,7 @@ def run_table(
         raise UserError('--contribute is for the figures of real runs: leave out --smoke.')
     if smoke:
         seeds, worlds = seeds or table.seeds[:1], worlds or [0]
-    # Read before hours of runs: a faulty file would keep the table from being written.
+    # Read first: a faulty file would otherwise be noticed only after hours of runs.
     others = {} if smoke else contributed.read_contributed(table)
     runs = plan_runs(table, out, seeds, worlds, only, smoke)
     chosen = shard_of(each_once(runs), shard) if shard else each_once(runs)
@@ -143,7 +143,7 @@ def check_real_configs(table: Table, only: Sequence[str] | None, console: Consol
             cfg = resolved_config(step)
             if (key := repr(cfg.model.to_dict())) in built:
                 continue
-            # The first look into the registry may import modules: not under another default device.
+            # The first look-up may import modules, which must not see another default device.
             MODELS.get(cfg.model.type)
             try:
                 # mmseg's MiT reads a value from a tensor while it is built.
@@ -172,7 +172,7 @@ def make_data(console: Console, runs: Sequence[Run], jobs: int) -> None:
 
 
 def _ready(console: Console, runs: Sequence[Run]) -> list[Run]:
-    """Return the runs whose pretraining, if any, is done; say how many others there are."""
+    """Return the runs whose pretraining is done or not needed; print how many are left out."""
     ready = [run for run in runs if run.pretraining is None or run.pretraining.result is not None]
     if absent := len(runs) - len(ready):
         console.print(f'{many(absent, "run")} cannot begin without their pretraining')
@@ -189,7 +189,7 @@ def do_runs(
 ) -> list[tuple[Run, str]]:
     """Do these runs, each with a progress bar; return those that failed, with their errors.
 
-    Runs that would not end within the ``limit`` are not begun, and are counted on the console.
+    Runs that would not end within the ``limit`` are not begun; the console shows their number.
     """
     if not runs:
         return []
@@ -246,7 +246,7 @@ def check_arguments(
 
 def split_gpus(words: Sequence[str]) -> list[str]:
     """Return the devices of ``--gpus 0 1`` or ``--gpus 0,1``; each run gets one of them."""
-    # '0, 1' arrives as two words.
+    # '--gpus 0, 1' arrives as the two words '0,' and '1'.
     ids = ','.join(words).replace(',,', ',').split(',') if words else []
     others = [name for name in ids if not (name.isdigit() or name.startswith(('GPU-', 'MIG-')))]
     if others:

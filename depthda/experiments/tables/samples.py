@@ -18,7 +18,7 @@ _DEFAULTS |= dict(train=100, val=0, test=20, bands='rgb')
 
 
 def sample_folder(out: Path, world: int, sample: Mapping[str, Any]) -> Path:
-    """Return the folder of a dataset: a readable name, and a hash of its settings."""
+    """Return the folder of a dataset; its name has the main settings and a hash of all."""
     settings = _settings(sample)
     bands = settings['bands']
     if bands == 'rgb':  # keep the hashes of existing datasets
@@ -57,7 +57,7 @@ def make_samples(
 
 
 def describe_generator(samples: Iterable[Mapping[str, Any]]) -> str:
-    """Return a sentence about the generator of the images, which is frozen, and its commit."""
+    """Return a sentence with the version of the generator and, in a checkout, its commit."""
     versions = ', '.join(sorted({_settings(sample)['version'] for sample in samples}))
     root, commit = Path(__file__).parents[3], ''
     if (root / '.git').exists():  # an installed package has none

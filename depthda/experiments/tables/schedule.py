@@ -1,4 +1,4 @@
-"""Choose which runs of a table this call does: the share of one machine, or what fits in time."""
+"""Choose which runs of a table a call does: the share of one machine, or what fits in time."""
 
 import re
 import time
@@ -11,15 +11,15 @@ from depthda.experiments.tables.plan import Run
 
 
 def each_once(runs: Sequence[Run]) -> list[Run]:
-    """Return the runs without those that an earlier row has too: their folder is the same."""
+    """Return the runs without repeats: of runs with the same folder, the first row's is kept."""
     return list({run.folder.name: run for run in reversed(runs)}.values())[::-1]
 
 
 def shard_of(runs: Sequence[Run], text: str) -> list[Run]:
     """Return the share of one machine; ``'2/3'`` is the second of three.
 
-    It depends on all runs of the table, finished ones too, so a machine that starts again has the
-    same share. The runs of a row take equally long, and go to different machines.
+    ``runs`` must hold the finished runs too, so that a restarted machine gets the same share. The
+    runs of a row take equally long, so they go to different machines.
     """
     found = re.fullmatch(r'(\d+)/(\d+)', text)
     if not found or not 1 <= int(found[1]) <= int(found[2]):
@@ -28,10 +28,10 @@ def shard_of(runs: Sequence[Run], text: str) -> list[Run]:
 
 
 def by_worth(runs: Sequence[Run]) -> list[Run]:
-    """Put first what decides most: one run of each row, baselines before the rows on them.
+    """Sort runs so that a table which is stopped early is as useful as possible.
 
-    Then come the second run of each row, the third, and so on, so that all rows of a table which
-    is stopped early have figures of the same worlds and seeds.
+    The first run of each row comes first, with baselines before the rows compared with them. The
+    second runs follow, and so on, so that all rows have figures of the same worlds and seeds.
     """
     bases = {run.row.baseline for run in runs}
     places: dict[str, int] = defaultdict(int)
@@ -43,7 +43,7 @@ def by_worth(runs: Sequence[Run]) -> list[Run]:
 
 
 class TimeLimit:
-    """Decide whether a run would end within ``hours`` from now, as long as finished ones took."""
+    """Decide whether a run would end within ``hours``, judged by the times of finished runs."""
 
     def __init__(self, hours: float, runs: Sequence[Run]) -> None:
         self.end = time.monotonic() + 3600 * hours
@@ -58,7 +58,10 @@ class TimeLimit:
         return False
 
     def expected_seconds(self, run: Run) -> float | None:
-        """Return the mean of the row's finished runs, or else of all; None if none has finished."""
+        """Return the mean time of the row's finished runs, or else of all finished runs.
+
+        Return None if no run has finished.
+        """
         results = [(other.row.name, other.result) for other in self.runs]
         took = [(name, found['seconds']) for name, found in results if found]
         own = [seconds for name, seconds in took if name == run.row.name]

@@ -11,7 +11,7 @@ from depthda.experiments.tables.samples import SMOKE_SAMPLE
 from depthda.experiments.tables.table import ChainStep, Row
 
 _TRANSLATE = 'tools/translate.py'
-# A stand-in whose test has no labels, in the place of a model that is selected on the target.
+# Overrides for the stand-in of a row that is selected on the target and tested without labels.
 _UNLABELLED = [dict(type='LoadImageFromFile'), dict(type='LoadDepth'), dict(type='PackSegInputs')]
 _SELECTED = {
     'train_dataloader.dataset.holdout': None,
@@ -25,8 +25,9 @@ _SELECTED = {
 def smoke_row(row: Row) -> Row:
     """Return the tiny stand-in of a row, on a tiny synthetic dataset.
 
-    Parts that the row names in ``smoke`` come from there, the rest is the default: the row itself
-    if it is on the synthetic dataset, or else the tiny model of its kind in ``configs/sample``.
+    By default this is the row itself, if it uses a synthetic dataset, or else the tiny model of
+    its kind in ``configs/sample``. Fields in the row's ``smoke`` override this default; a
+    ``config`` or ``steps`` there replaces all of it.
     """
     given = dict(row.smoke or {})
     if not given.keys() & {'config', 'steps'}:
@@ -44,7 +45,10 @@ def smoke_row(row: Row) -> Row:
 
 
 def short_run(config: str, options: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """Return what ends the training of a config with these overrides after two iterations."""
+    """Return the overrides that end a training after two iterations.
+
+    ``options`` are the other overrides of the config.
+    """
     cfg = resolved_config(ChainStep(train=config, options=options or {}))
     short: dict[str, Any] = {'train_cfg.max_iters': 2, 'default_hooks.checkpoint.interval': 2}
     if 'translate_dataset' in cfg:
@@ -95,7 +99,7 @@ def _tiny(row: Row) -> dict[str, Any]:
 
 
 def _source(dataset: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return the config of the images with labels, inside pairs and wrappers."""
+    """Return the config of the labelled dataset, taken out of pairs and wrappers."""
     inner = dataset.get('source') or dataset.get('dataset')
     return _source(inner) if inner else dataset
 

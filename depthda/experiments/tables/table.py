@@ -23,10 +23,10 @@ from depthda.experiments.tables.table_check import check_distinct, check_no_seed
 class Column:
     """A column: the key of a score, and a title.
 
-    The key may hold ``{source}`` and ``{target}``, which are those of the row. With ``gain`` the
-    column shows the difference to the row's ``baseline``, paired by world and seed. With ``found``,
-    an mIoU leaves out the classes that the baseline (or the row, if it has none) hardly finds on
-    its own domain (IoU below 10).
+    The ``source`` and ``target`` of each row replace ``{source}`` and ``{target}`` in the key. With
+    ``gain`` the column shows the difference to the row's ``baseline``, paired by world and seed.
+    With ``found``, an mIoU leaves out the classes that the baseline hardly finds on its source
+    domain (IoU below 10 %). A row without a baseline is its own baseline.
     """
 
     key: str
@@ -39,32 +39,33 @@ class Column:
 class Row:
     """One line of a table.
 
-    Exactly one of ``config``, ``steps``, ``absent`` and ``same_as`` must be given. ``smoke`` holds
-    parts of the stand-in for a smoke run (``config``, ``options``, ``steps``), which is made short.
-    By default it is the row itself if that uses the synthetic dataset, or a tiny model of its kind.
+    Exactly one of ``config``, ``steps``, ``absent`` and ``same_as`` must be given. ``smoke`` sets
+    fields (``config``, ``options``, ``steps``) of the row's stand-in in a smoke run, which is
+    described in :func:`~.stand_in.smoke_row`.
     """
 
-    name: str  # for --only, and of the row's folder
+    name: str  # used by --only and as the name of the row's folder
     title: str  # in the printed table
-    config: str | None = None  # is trained and then tested
-    steps: tuple['ChainStep', ...] = ()  # a chain instead
+    config: str | None = None  # the config to train and then test
+    steps: tuple['ChainStep', ...] = ()  # a chain of steps in place of ``config``
     absent: str | None = None  # why the row cannot be run: its method or data is not available here
     same_as: str | None = None  # the row whose runs hold the scores of this row under other keys
     options: Mapping[str, Any] = field(default_factory=dict)  # overrides for every config
     test_options: Mapping[str, Any] = field(default_factory=dict)  # overrides for the test only
-    # 'best' on the validation set, or 'last'; by default the best if the config selects one.
+    # The checkpoint to test: 'best' on the validation data, or 'last'. None: the best if the
+    # training saves one, or else the last.
     checkpoint: str | None = None
     against: str | None = None  # test images that a submission must match, except for LoveDA
     section: str = ''  # heading above the row
-    source: str = ''  # domain, for the keys of columns
-    target: str = ''  # domain, for the keys of columns
+    source: str = ''  # the source domain, for {source} in the keys of columns
+    target: str = ''  # the target domain, for {target} in the keys of columns
     protocol: str = 'local'  # or 'server'; scores of the two never share a table
-    baseline: str = ''  # row that gains are measured against
-    sample: Mapping[str, Any] | None = None  # settings of the synthetic dataset, over the table's
+    baseline: str = ''  # name of the row that gains are measured against
+    sample: Mapping[str, Any] | None = None  # synthetic dataset: overrides the table's settings
     tta: bool = False  # test with the tta_pipeline of the config
-    paper: tuple[float | None, ...] = ()  # scores in the order of the columns, None if absent
+    paper: tuple[float | None, ...] = ()  # printed scores by column; None if the paper has none
     note: str = ''  # footnote, for example about a misprint or an assumption
-    pretrained: 'Pretraining | None' = None  # trained first; options hold {pretrained}, its weights
+    pretrained: 'Pretraining | None' = None  # trained first; {pretrained} in options: its weights
     smoke: Mapping[str, Any] | None = None
 
 
@@ -72,7 +73,8 @@ class Row:
 class Pretraining:
     """A training on a synthetic dataset, with seed 0.
 
-    Rows start from its last checkpoint; those of all tables with equal settings share it.
+    Rows start from its last checkpoint. Pretrainings with equal settings are run only once, also
+    if they belong to different tables.
     """
 
     config: str
@@ -86,8 +88,8 @@ class ChainStep:
 
     ``train`` and ``test`` name a config, ``tool`` is a command line without ``python``. Text may
     hold ``{run}`` (the folder of the run), ``{data}`` (its synthetic dataset), ``{seed}`` and
-    ``{pretrained}`` (a checkpoint). A
-    training writes to ``{run}/<name>``; a test takes the weights of the training named ``of``.
+    ``{pretrained}`` (a checkpoint). A training writes to ``{run}/<name>``; a test takes the weights
+    of the training named ``of``.
     """
 
     train: str | None = None
@@ -107,7 +109,7 @@ class Curve:
 
     x: str  # name of the quantity
     column: str  # title of the column to draw
-    lines: Mapping[str, Mapping[float, str]]  # by name: the row of each value of the quantity
+    lines: Mapping[str, Mapping[float, str]]  # line name -> value of the quantity -> row name
 
 
 @dataclass(frozen=True)
@@ -131,12 +133,12 @@ class Table:
         return rows[name]
 
     def figures_of(self, row: Row) -> Row:
-        """Return the row whose runs hold the scores of ``row``, which is usually itself."""
+        """Return the row whose runs hold the scores of ``row``: usually ``row`` itself."""
         return self.row(row.same_as) if row.same_as else row
 
 
 def load_table(path: str | Path, vary: Sequence[str] = ()) -> Table:
-    """Read a table file, or make a table of a config file, with ``vary`` as its rows."""
+    """Read a table file, or make a table from a config file with a row per setting of ``vary``."""
     path = current_path(path)
     if path.suffix != '.py' or not path.is_file():
         # A name without its folder is looked up among the tables that come with depthda.

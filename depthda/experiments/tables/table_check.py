@@ -19,9 +19,9 @@ _OF_A_CLASS = re.compile(r'(?:^|/)(?:IoU|F1|Precision|Recall)\..+')
 
 
 def check_table(path: str | Path, found: Mapping[str, Any]) -> None:
-    """Refuse misspelt names, a table without rows, and options that a row must not set."""
+    """Refuse misspelt names, a table without rows, wrong seeds or worlds, and repeated rows."""
     for name in found.keys() - _KEYS:
-        # One number may be the variable of a loop over the seeds; several are meant as seeds.
+        # ``seed = 0`` may be the variable of a loop, but a tuple is surely meant as ``seeds``.
         several = {'seeds', 'worlds'} if isinstance(found[name], (list, tuple)) else set()
         near = difflib.get_close_matches(name, _KEYS - found.keys() | several, n=1, cutoff=0.8)
         if near and not callable(found[name]):
@@ -57,7 +57,7 @@ def check_choices(label: str, part: Any) -> None:
 
 
 def check_score(label: str, column: Any) -> None:
-    """Refuse a column whose key is not the name of a score, and ``found=True`` for any but mIoU."""
+    """Refuse a column whose key is not a score, and ``found=True`` for a score other than mIoU."""
     name = column.key.rpartition('/')[2]
     if name not in _MEANS and not _OF_A_CLASS.search(column.key):
         mistake = unknown_name_error('score', name, _MEANS)

@@ -124,7 +124,7 @@ FORMATS = {'md': markdown, 'csv': comma_separated, 'tex': latex}
 
 
 def _rows(line: Line) -> Iterator[list[str]]:
-    """Yield the rows of a line: the paper's scores if it has some, then ours if it can be run."""
+    """Yield the printed rows of a line: the paper's scores, if any, and then those of our runs."""
     title = line.row.title + ('*' if line.row.note else '')
     remark = '; '.join(filter(None, [*line.marks, line.state]))
     follows = line.row.paper or line.origin != 'here'
@@ -151,7 +151,7 @@ def _tex(text: str) -> str:
 
 
 def draw_curve(table: Table, lines: Sequence[Line], path: Path) -> bool:
-    """Draw ``table.curve``, with intervals or deviations, if any of its scores are known."""
+    """Draw ``table.curve`` with its intervals or deviations; return False without any score."""
     place = [column.title for column in table.columns].index(table.curve.column)
     cells = {line.row.name: line.cells[place] for line in lines}
     drawn = {}
@@ -162,7 +162,7 @@ def draw_curve(table: Table, lines: Sequence[Line], path: Path) -> bool:
         return False
     figure, axis = plt.subplots(figsize=(6.4, 4), layout='constrained')
     xs = [x for known in drawn.values() for x in known]
-    # Lines are shifted a little, because intervals at the same place would hide each other.
+    # Lines are shifted a little, because error bars at the same x would hide each other.
     step = 0.012 * (max(xs) - min(xs) or 1)
     for i, (name, known) in enumerate(drawn.items()):
         shift = step * (i - (len(drawn) - 1) / 2)

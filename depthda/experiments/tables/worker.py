@@ -1,8 +1,8 @@
 """Do runs: ``python -m depthda.experiments.tables.worker RUN_FOLDER…``, started by the runner.
 
-Each folder holds ``run.json``; the output of its steps goes to ``output.log``. After the last step
-``result.json`` appears, or ``failed.json`` as soon as a step fails. A run that was stopped
-continues: a finished step is not repeated, a training resumes.
+Each folder holds ``run.json``; the output of its steps goes to ``output.log``. The worker writes
+``result.json`` after the last step, or ``failed.json`` as soon as a step fails. A stopped run is
+continued: finished steps are not repeated, and an unfinished training resumes.
 """
 
 import json
@@ -32,7 +32,7 @@ def main(folders: list[str]) -> None:
 
 
 def _stop_with_the_runner() -> None:
-    # The runner holds the other end of this pipe, which closes however the runner ends.
+    # The runner holds the other end of this pipe, which closes even if the runner is killed.
     while os.read(0, 4096):
         pass
     os._exit(3)
@@ -49,9 +49,9 @@ def _do(folder: Path) -> None:
             os.dup2(log.fileno(), 2)
         try:
             _run(folder)
-        # The only place that catches every error: it ends this run and must not end the others.
+        # The only place that catches every error: a failure must not stop the runs after it.
         except Exception as error:
-            # The sentence of a user's mistake is enough; the place in the code does not matter.
+            # For a mistake of the user, the message is enough; a traceback would not help.
             trace = None if isinstance(error, UserError) else traceback.format_exc()
             kind = '' if trace is None else f'{type(error).__name__}: '
             sentence = ' '.join(f'{kind}{error}'.split())
@@ -91,7 +91,7 @@ def _run(folder: Path) -> None:
 
 
 def _scores(folder: Path, plan: dict[str, Any]) -> dict[str, Any]:
-    """Return what the test of a run found, and how its figures may be used."""
+    """Return the scores of a run, and the protocol that decides what they may be compared with."""
     from depthda.checkpoints.loading import file_hash
 
     metrics = read_json(folder / 'metrics.json')
@@ -148,7 +148,7 @@ def _step(folder: Path, plan: dict[str, Any], step: dict[str, Any]) -> None:
 
 
 def _pretrained(folder: Path) -> Path:
-    """Return the weights of a pretraining, which another process may run."""
+    """Return the checkpoint of a pretraining, after waiting for the process that trains it."""
     from depthda.checkpoints.loading import latest_checkpoint
 
     while not (folder / 'result.json').is_file():
