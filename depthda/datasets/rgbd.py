@@ -1,5 +1,6 @@
 """Datasets of images, label maps and depth maps in folders, with equal stems."""
 
+import copy
 from collections.abc import Mapping
 from contextlib import nullcontext
 from pathlib import Path
@@ -47,6 +48,9 @@ class RGBDSegDataset(BaseSegDataset):
         img_suffix, seg_map_suffix, depth_suffix: Ending of the file names (``'_RGBIR.tif'``); the
             part before it is the stem. None accepts all usual suffixes.
         check: ``'full'`` reads the header of every file, ``'names'`` only compares names.
+        keep_in_memory: Read each file once, and keep what it contains. It must fit into the memory
+            of each worker. Samples are the same as without, as long as no loading transform at the
+            beginning of the pipeline draws random numbers.
         **kwargs: Passed to ``BaseSegDataset`` (``data_root``, ``ann_file`` with one stem per line,
             ``metainfo``, ``pipeline`` …).
     """
@@ -66,6 +70,7 @@ class RGBDSegDataset(BaseSegDataset):
         seg_map_suffix: str | None = None,
         depth_suffix: str | None = None,
         check: str = 'full',
+        keep_in_memory: bool = False,
         **kwargs,
     ) -> None:
         folders = dict(self.FOLDERS if data_prefix is None else data_prefix)
@@ -85,6 +90,7 @@ class RGBDSegDataset(BaseSegDataset):
         self.split = split
         self.depth_suffix = depth_suffix
         self.check = check
+        self.keep_in_memory = keep_in_memory
         super().__init__(
             data_prefix=folders, img_suffix=img_suffix, seg_map_suffix=seg_map_suffix, **kwargs
         )
@@ -123,6 +129,10 @@ class RGBDSegDataset(BaseSegDataset):
         steps = pipeline.transforms
         check_pipeline(steps, self.has_labels, self.has_depth, self.ignore_index)
         self._pipeline = pipeline
+        # Transforms at the beginning that only load; their results can be kept.
+        loads = [type(step).__name__.startswith('Load') for step in steps]
+        self._loading = [*loads, False].index(False)
+        self._kept: dict[str, dict] = {}
 
     def load_data_list(self) -> list[dict]:
         return self.load_folder(self.data_prefix, self.domain, self.split)
@@ -161,7 +171,13 @@ class RGBDSegDataset(BaseSegDataset):
     def prepare_data(self, idx: int) -> dict:
         info = self.get_data_info(idx)
         with named_if_damaged(info):
-            return self.pipeline(info)
+            if not self.keep_in_memory:
+                return self.pipeline(info)
+            steps, name = self.pipeline.transforms, info['img_path']
+            if name not in self._kept:
+                self._kept[name] = Compose(steps[: self._loading])(info)
+            # A transform may change arrays in place.
+            return Compose(steps[self._loading :])(copy.deepcopy(self._kept[name]))
 
     def read_labels(self, idx: int) -> np.ndarray:
         """Return the label map of a sample, H×W, as the pipeline loads it."""

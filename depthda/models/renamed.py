@@ -75,7 +75,8 @@ def first_form(node: Any) -> Any:
         return type(node)(first_form(item) for item in node)
     if not isinstance(node, Mapping):
         return node
-    node = {key: first_form(value) for key, value in node.items()}
+    # Samples are the same whether or not they are kept in memory.
+    node = {key: first_form(value) for key, value in node.items() if key != 'keep_in_memory'}
     for old, (argument, key) in _MOVED.get(node.get('type'), {}).items():
         part = node.get(argument)
         if isinstance(part, dict) and key in part:

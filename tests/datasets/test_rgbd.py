@@ -1,4 +1,5 @@
 import pickle
+import shutil
 
 import numpy as np
 import pytest
@@ -219,6 +220,21 @@ def test_a_seeded_sample_does_not_depend_on_what_ran_before(make_tree):
     bare = build(make_tree(), RANDOM, folders={'depth_path': None})
     without = bare[SampleKey(1, seed=5)]['inputs']
     assert with_depth.shape[0] == 4 and torch.equal(with_depth[:3], without)
+
+
+@pytest.mark.parametrize('pipeline', [PLAIN, RANDOM])
+def test_samples_kept_in_memory_are_the_same_without_reading_a_file_again(make_tree, pipeline):
+    root = make_tree()
+    kept = build(root, pipeline, keep_in_memory=True)
+    keys = [SampleKey(index, seed) for seed in (0, 1) for index in range(2)]
+    samples = [build(root, pipeline)[key] for key in keys]
+    for key in keys[:2]:
+        kept[key]
+    shutil.rmtree(root)
+    assert all(equal(kept[key], sample) for key, sample in zip(keys, samples, strict=True))
+    assert equal(kept.get_subset([1])[SampleKey(0, 0)], samples[1])
+    with pytest.raises(FileNotFoundError, match='2.png'):
+        kept[SampleKey(2, 0)]  # was not read before
 
 
 def test_an_unknown_label_value_is_reported_with_its_file(make_tree, write_png, pattern):

@@ -33,6 +33,7 @@ train_dataloader = dict(
             split='Train',
             depth=depth,
             pipeline=source_pipeline,
+            keep_in_memory=True,
         ),
         target=dict(
             type='LoveDARGBD',
@@ -41,6 +42,7 @@ train_dataloader = dict(
             split='Train',
             depth=depth,
             pipeline=target_pipeline,
+            keep_in_memory=True,
         ),
     ),
 )
