@@ -156,7 +156,8 @@ def _bands(image: DatasetReader, cut: Cut) -> tuple[int, ...]:
         )
     if max(bands) > image.count:
         raise UserError(
-            f'{image.name} has no band {max(bands)}, only {image.count}: correct --bands'
+            f'{image.name} has {many(image.count, "band")}, so there is no band {max(bands)}: '
+            'correct --bands'
         )
     refuse_indices(image)
     kept = ('uint8', 'uint16') if cut.keep_values else ('uint8',)
