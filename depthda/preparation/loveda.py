@@ -104,7 +104,7 @@ def missing(out: Path) -> list[str]:
     def faults(subset: Subset) -> Iterator[str]:
         images, masks = _stems(out, subset)
         if not images:
-            yield f'all {many(len(numbers[subset]), "image")} missing'
+            yield f'all images missing ({len(numbers[subset]):,})'
         elif absent := numbers[subset] - images:
             yield f'{len(absent):,} of {len(numbers[subset]):,} images missing ({_few(absent)})'
         for other in numbers:
