@@ -32,10 +32,10 @@ def list_jobs(
     kind: str,
     check: CheckFolder = lambda folder, folders, names: None,
 ) -> list[Job]:
-    """List a job for each given file, and for each file below a given folder.
+    """List a job for each file in ``paths``, and for each file below a folder in ``paths``.
 
-    The map of ``FOLDER/a/12.tif`` is ``ROOT/a/12.png``. FOLDER is the given folder, or the folder
-    of the given file.
+    The map of ``FOLDER/a/12.tif`` is ``ROOT/a/12.png``. FOLDER is the listed folder, or the folder
+    of the listed file.
 
     Args:
         paths: Paths of files and folders.

@@ -51,8 +51,8 @@ class ResumableFolder:
     unfinished = UNFINISHED  # its file name until the run has finished; may be equal to `name`
     parts = 'parts'  # key of the entries in the manifest
     keys: tuple[str, ...] = ('settings', 'parts')  # keys that any manifest of this kind has
-    kind = 'files'  # what the folder holds, for messages
-    advice = 'choose another folder'  # what to do if it holds other files, for messages
+    kind = 'files'  # what the folder contains, for messages
+    advice = 'choose another folder'  # what to do if it contains other files, for messages
 
     def __init__(self, root: Path, content: Mapping[str, Any]) -> None:
         self.root = root

@@ -88,7 +88,7 @@ class IsprsSettings:
     labels: str | None = 'full'  # or 'no-boundary', where the borders of objects are ignored
     depth: tuple[str, ...] = ('dsm',)  # surface models to cut: 'dsm', 'ndsm'
     areas: tuple[str, ...] | None = None  # the areas to cut; None: all that have an orthophoto
-    # Heights in metres that become 0 and 1; None: the lowest and highest of the whole download.
+    # Heights in metres that become 0 and 1; None: the lowest and highest of the complete download.
     dsm_range: Range | None = None
     nearest_colour: bool = False  # an unlisted colour gets the class of the nearest colour
 
@@ -183,7 +183,7 @@ class Download:
         if 'rgbir' in layout.kinds and kind in layout.bands:
             # RGBIR files hold the bands too, but files of these bands replace them below.
             bands_in = {'rgbir': _IN_RGBIR[kind], kind: _RGB}
-        found: dict[str, ProductFile] = {}
+        by_area: dict[str, ProductFile] = {}
         for file_kind, bands in bands_in.items():
             for area, file in self._by_area(layout.kinds[file_kind]).items():
                 # Otherwise an orthophoto of an unknown area would be left out without a message.
@@ -192,8 +192,8 @@ class Download:
                         f'{file} belongs to the unknown area {area}: rename or remove the file '
                         f'({self.title} has the areas {", ".join(layout.areas)})'
                     )
-                found[area] = ProductFile(file, bands, file_kind)
-        areas = {area: found[area] for area in layout.areas if area in found}
+                by_area[area] = ProductFile(file, bands, file_kind)
+        areas = {area: by_area[area] for area in layout.areas if area in by_area}
         if not areas:
             title, _, in_top = layout.kinds[kind]
             where = f'{"in a folder" if in_top else "outside folders"} named top'
@@ -217,10 +217,10 @@ class Download:
                 # Potsdam numbers its DSMs 02_10 and its orthophotos 2_10.
                 area = self.layout.prefix + '_'.join(str(int(number)) for number in match.groups())
                 folders.setdefault((file.zip is None, file.folder), {})[area] = file
-        found: dict[str, SourceFile] = {}
+        files: dict[str, SourceFile] = {}
         for key in sorted(folders, key=lambda key: (key[0], len(folders[key]), key[1])):
-            found |= folders[key]
-        return found
+            files |= folders[key]
+        return files
 
 
 def _open_rows(product: str, source: ProductFile, raster, image, cut: Cut, opened) -> Rows:

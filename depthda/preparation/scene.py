@@ -97,7 +97,7 @@ def starts(length: int, tile: int, stride: int) -> list[int]:
 
 
 def tile_boxes(name: str, width: int, height: int, cut: Cut) -> Boxes:
-    """Return the boxes of all tiles of an image; a side shorter than a tile is kept whole."""
+    """Return the boxes of all tiles of an image; a side shorter than a tile is not cut."""
     if cut.tile is None:
         return {name: Box(0, 0, width, height)}
     boxes = [

@@ -69,8 +69,8 @@ def align_tiles(
 class Alignment:
     """:func:`align_tiles` for tiles that come one after another, row by row.
 
-    It keeps only the tiles that a later tile may overlap. The coarse pass is given as a small map
-    of the whole scene. ``add`` gets the section of it that belongs to a tile, enlarged in any way.
+    It keeps only the tiles that a later tile may overlap. The coarse pass is a small map of the
+    whole scene. ``add`` needs the section of it that belongs to a tile, enlarged in any way.
     """
 
     def __init__(self, tiles: int, coarse: np.ndarray, tie: float = 0.1) -> None:

@@ -35,7 +35,7 @@ class Plan:
 class Pipeline:
     """A pipeline: one batch is read, one is in the network, and the maps of one are written.
 
-    An image that is cut into tiles is a batch of its own.
+    An image that is cut into tiles is a separate batch.
     """
 
     estimator: DepthEstimator

@@ -61,14 +61,14 @@ class Surface:
         """Return the grid; raise a ``UserError`` if no heights could be read."""
         grid = read_grid(self.path)
         if self.terrain is not None:
-            _check_same(self.path, grid, self.terrain, read_grid(self.terrain))
-        self._half(grid)
+            _check_same_grid(self.path, grid, self.terrain, read_grid(self.terrain))
+        self._half_window(grid)
         return grid
 
     def strips(self) -> Iterator[Relief]:
         """Yield the heights from top to bottom; for an opening, two readers read the file."""
         grid = read_grid(self.path)
-        half = self._half(grid)
+        half = self._half_window(grid)
         # With strips of fewer rows than half a window, most of the work would be for the margins.
         rows = max(_STRIP // grid.width, 1, half[0] if half else 0)
         surface = _read(self.path, grid, rows, self.nodata)
@@ -99,7 +99,7 @@ class Surface:
             return tuple(self.window / metres for metres in _pixel_size(self.path, grid))
         return None
 
-    def _half(self, grid: SurfaceGrid) -> tuple[int, int] | None:
+    def _half_window(self, grid: SurfaceGrid) -> tuple[int, int] | None:
         """Return half the window in rows and columns, less the centre; None without an opening."""
         sides = self._window(grid)
         if sides is None:
@@ -170,7 +170,7 @@ def _pixel_size(path: Path, grid: SurfaceGrid) -> tuple[float, float]:
     return math.hypot(step.b, step.e) * unit, math.hypot(step.a, step.d) * unit
 
 
-def _check_same(surface: Path, grid: SurfaceGrid, terrain: Path, other: SurfaceGrid) -> None:
+def _check_same_grid(surface: Path, grid: SurfaceGrid, terrain: Path, other: SurfaceGrid) -> None:
     """Refuse a terrain model on another grid: it would be subtracted without an error."""
     transforms = grid.transform, other.transform
     pixel = math.hypot(grid.transform.a, grid.transform.d)

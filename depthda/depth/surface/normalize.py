@@ -1,4 +1,4 @@
-"""Make depth maps of a whole dataset of surface models, all with one range of heights."""
+"""Make depth maps of a dataset of surface models, all with one range of heights."""
 
 import hashlib
 import json
@@ -39,7 +39,7 @@ class SurfaceSettings:
     percentiles: Range = (0.5, 99.5)  # of all heights of the dataset; they become depth 0 and 1
     value_range: Range | None = None  # heights that become depth 0 and 1, instead of percentiles
     nodata: tuple[float, ...] = ()  # values that are not heights, added to those of the files
-    fill: bool = False  # give pixels without height the nearest height
+    fill: bool = False  # fill pixels without height with the nearest height
     ground: str = 'none'
     window: float | None = None  # side of the opening's window in metres
     window_pixels: int | None = None  # the same in pixels

@@ -15,7 +15,7 @@ _names = partial(first_names, limit=5)
 
 
 def describe(result: MappingResult, out: str | Path, filled: bool = False) -> list[str]:
-    """Return the lines of the report; each warning is a line."""
+    """Return the lines of the report; each warning is one line."""
     maps, low, high = result.maps, result.range['low'], result.range['high']
     origin = ''
     if percentiles := result.range['percentiles']:
