@@ -1,4 +1,4 @@
-"""Configs of methods that see target images: a config of the source, and the method's parts."""
+"""Configs of methods that are trained with target images: a source config and a method's parts."""
 
 import itertools
 from collections.abc import Iterator
@@ -30,7 +30,7 @@ TITLES = {
     'cbst': 'CBST',
     OWN: 'Depth-guided self-training',
 }
-# Method, its network, the folder of the config of the source, and the name of that config.
+# Method, network, and folder and name of the source config.
 LOVEDA = [
     ('daformer', 'mit-b5', 'baselines', 'daformer_mit-b5_1xb2-40k'),
     ('mic', 'mit-b5', 'baselines', 'daformer_mit-b5_1xb2-40k'),
@@ -52,7 +52,7 @@ SAMPLE = [
 
 
 def baselines() -> Iterator[Leaf]:
-    """Yield what the adaptations to Vaihingen are built on and compared with."""
+    """Yield the source-only configs that the adaptations to Vaihingen are built on."""
     body = 'model = dict({})\ntrain_dataloader = dict(batch_size={})\n'
     for network, title, schedule, size, heads in (
         ('daformer_mit-b5', "DAFormer's network with MiT-B5", 'adamw-segformer_40k', 2, 1),
@@ -62,7 +62,7 @@ def baselines() -> Iterator[Leaf]:
         classes = ', '.join(f'{name}=dict(num_classes=6)' for name in names)
         yield leaf(
             f'baselines/{network}_1xb{size}-{schedule[-3:]}_potsdam2vaihingen-512x512',
-            f'{title}: untranslated Potsdam, tested on Vaihingen.',
+            f'{title}: trained on untranslated Potsdam, tested on Vaihingen.',
             parts(network, 'potsdam2vaihingen-512x512', schedule),
             body.format(classes, size),
         )
