@@ -4,7 +4,7 @@ import pytest
 from small_submissions import NAMES, check, good, labels, png, replaced, write_zip
 
 from depthda.errors import UserError
-from depthda.evaluation.submission import SubmissionError, foresee, pack
+from depthda.evaluation.submission import SubmissionError, check_names, pack
 
 
 def write_folder(folder, files):
@@ -69,21 +69,21 @@ def test_mistakes_in_packing_are_explained(small_loveda, tmp_path):
 
 def test_names_are_checked_before_there_are_predictions(tmp_path, small_loveda):
     folder, out = tmp_path / 'predictions', tmp_path / 'u2r.zip'
-    foresee(NAMES, folder, out, domain='Rural')
+    check_names(NAMES, folder, out, domain='Rural')
     with pytest.raises(SubmissionError, match=r'4194\.png: missing \(1 of the 4'):
-        foresee(NAMES[:3], folder, out, domain='Rural')
+        check_names(NAMES[:3], folder, out, domain='Rural')
     with pytest.raises(UserError, match='ends with .zip'):
-        foresee(NAMES, folder, tmp_path / 'u2r.tar', domain='Rural')
+        check_names(NAMES, folder, tmp_path / 'u2r.tar', domain='Rural')
     with pytest.raises(UserError, match='among the predictions'):
-        foresee(NAMES, folder, folder / 'u2r.zip', domain='Rural')
+        check_names(NAMES, folder, folder / 'u2r.zip', domain='Rural')
     # Files of an earlier test would go into the zip as well.
     folder.mkdir()
     (folder / '4191.png').touch()
-    foresee(NAMES, folder, out, domain='Rural')
+    check_names(NAMES, folder, out, domain='Rural')
     (folder / '5167.png').touch()
     sentence = (
         rf'5167\.png: in {folder} before this test, and not a test image of LoveDA Test Rural; '
         'remove it, or give another folder with --out'
     )
     with pytest.raises(SubmissionError, match=sentence):
-        foresee(NAMES, folder, out, domain='Rural')
+        check_names(NAMES, folder, out, domain='Rural')
