@@ -63,9 +63,7 @@ class DatePrediction(BaseModel):
         if mode == 'tensor':
             return self._other_date(inputs[:, : self.bands])
         if mode != 'loss':
-            raise NotImplementedError(
-                f'DatePrediction only supports training, not mode={mode!r}'
-            )
+            raise NotImplementedError(f'DatePrediction only supports training, not mode={mode!r}')
         if inputs.shape[1] != 2 * self.bands:
             raise UserError(
                 f'DatePrediction needs two dates with {self.bands} bands each, but the images have '
