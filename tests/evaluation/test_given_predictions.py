@@ -146,7 +146,10 @@ def twice(first, *others):
             '{maps}: the value 255 in 1.png is not a class (0…6); give every pixel a class (255 is '
             'no-data in labels, or white in an image).',
         ),
-        (twice, '{maps}/1.png and {maps}/1.tif are predictions of the same image: keep one of them.'),
+        (
+            twice,
+            '{maps}/1.png and {maps}/1.tif are predictions of the same image: keep one of them.',
+        ),
     ],
 )
 def test_maps_that_cannot_be_scored_are_refused(spoil, message, maps):

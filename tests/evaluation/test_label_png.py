@@ -72,4 +72,4 @@ def test_complete_chunks_with_too_few_pixels_are_corrupt():
     end = chunk(b'IEND', b'')
     signature = png(LABELS)[:8]
     assert reason(signature + header + pixels + end) == 'corrupt PNG (cannot be decoded)'
-    assert reason(signature + header + end) == 'corrupt PNG (parts missing)'
+    assert reason(signature + header + end) == 'corrupt PNG (missing chunks)'
