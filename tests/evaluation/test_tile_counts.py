@@ -47,17 +47,15 @@ def test_groups_are_those_of_the_report():
 
 
 def test_arrays_that_do_not_fit_are_refused():
-    original = tiles()
-    with pytest.raises(ValueError, match='5 images of 3 classes'):
-        TileCounts(
-            original.names, original.domains, original.splits, np.array(list('abc')), original.counts
-        )
-    with pytest.raises(ValueError, match='4 domains'):
-        TileCounts(original.names, original.domains[1:], original.splits, original.classes, original.counts)
-    with pytest.raises(ValueError, match='float64'):
-        TileCounts(
-            original.names, original.domains, original.splits, original.classes, original.counts.astype(float)
-        )
+    arrays = vars(tiles())
+    counts, domains = arrays['counts'], arrays['domains']
+    for change, message in (
+        (dict(classes=np.array(list('abc'))), '5 images of 3 classes'),
+        (dict(domains=domains[1:]), '4 domains'),
+        (dict(counts=counts.astype(float)), 'float64'),
+    ):
+        with pytest.raises(ValueError, match=message):
+            TileCounts(**arrays | change)
 
 
 def test_a_file_that_cannot_be_read_is_refused(tmp_path):
