@@ -139,5 +139,5 @@ model = dict(
     found = runs(config, tmp_path / 'run', SHORT | options)
     assert found['tested_on']['images'] == 8
     three = Config.fromfile(CONFIGS / '_base_/datasets/prepared-512x512.py')
-    with pytest.raises(UserError, match='8 images of 4 bands, and LoadImageFromFile would make'):
+    with pytest.raises(UserError, match='8 images with 4 bands, which LoadImageFromFile would'):
         PreparedDataset(root, depth=None, pipeline=three.test_pipeline)

@@ -168,16 +168,16 @@ def _compare_names(
 
 def _other_format(source: Source, stem: str) -> str:
     """Return a clause for the message if the file of ``stem`` exists with another suffix."""
-    found = sorted(glob(f'{escape(os.path.join(source.folder, stem))}.*'))
-    if not found:
+    candidates = sorted(glob(f'{escape(os.path.join(source.folder, stem))}.*'))
+    if not candidates:
         return ''
     if source.suffix is not None:
         return (
-            f'; that folder contains {os.path.basename(found[0])}, but only names that end with '
+            f'; that folder contains {os.path.basename(candidates[0])}, but only names that end with '
             f'{source.suffix} are used ({_SUFFIX_OPTIONS[source.kind]})'
         )
     formats = 'PNG and TIFF' if source.kind == 'depth map' else 'PNG, JPEG and TIFF'
-    return f'; that folder contains {os.path.basename(found[0])}, but only {formats} are read'
+    return f'; that folder contains {os.path.basename(candidates[0])}, but only {formats} are read'
 
 
 def _compare_headers(
@@ -189,12 +189,12 @@ def _compare_headers(
     headers: dict[str, Mapping[str, Header]] = {}
     for source in (image, *others):
         paths = [sample[source.kind] for sample in samples]
-        found = headers[source.kind] = dict(zip(paths, read_headers(paths), strict=True))
-        unreadable = [path for path, header in found.items() if header is None]
+        by_path = headers[source.kind] = dict(zip(paths, read_headers(paths), strict=True))
+        unreadable = [path for path, header in by_path.items() if header is None]
         fault = 'that cannot be read (empty, truncated or in another format)'
         _refuse(source, map(_with_format, unreadable), fault, 'create or download them again')
         bands = _BANDS.get(source.kind)
-        multiband = [path for path, header in found.items() if bands and header.bands not in bands]
+        multiband = [p for p, header in by_path.items() if bands and header.bands not in bands]
         fix = 'save them as single-band files (labels as class indices)'
         _refuse(source, multiband, 'with several bands', fix)
     faults: dict[tuple[str, str], list[str]] = {}
@@ -204,15 +204,15 @@ def _compare_headers(
     for (fault, fix), paths in faults.items():
         _refuse(image, paths, fault, fix)
     for source in others:
-        found = headers[source.kind]
+        by_path = headers[source.kind]
         unequal = [
             f'{path}: {header.width}×{header.height}, image {size.width}×{size.height}'
-            for (path, header), size in zip(found.items(), headers['image'].values(), strict=True)
+            for (path, header), size in zip(by_path.items(), headers['image'].values(), strict=True)
             if header[:2] != size[:2]
         ]
         _refuse(source, unequal, 'of another size than the image', 'resample them to its grid')
         if source.kind == 'label':
-            wide = [path for path, header in found.items() if header.dtype != 'uint8']
+            wide = [path for path, header in by_path.items() if header.dtype != 'uint8']
             fix = 'save class indices as 8-bit PNG (depthda prepare-dataset folder does this)'
             _refuse(source, wide, 'with more than 8 bits, which would be reduced to 8', fix)
         else:

@@ -226,8 +226,8 @@ class RGBDSegDataset(BaseSegDataset):
     @classmethod
     def _load_metainfo(cls, metainfo: Mapping | None = None) -> dict:
         names = (metainfo or {}).get('classes')
-        # mmengine accepts the path of a file of names. It would take each letter of any other
-        # string for a class.
+        # mmengine accepts the path of a file of names. It would treat each letter of any other
+        # string as a class.
         if isinstance(names, str) and not Path(names).is_file():
             raise UserError(
                 f'classes={names!r} of {cls.__name__} is a single string: write a tuple of names, '

@@ -39,7 +39,7 @@ def group_report(
     """Compute the scores of one group of ``images`` images, as plain built-ins.
 
     ``counts`` are the pixel counts of the group ``[C + 1, C]``, with the ignored pixels in the last
-    row. ``batches`` are the counts of each batch ``[batches, C + 1, C]``. If they are given, the
+    row. ``batches`` are the counts of each batch ``[batches, C + 1, C]``. If they are set, the
     scores are averaged over batches, and only IoU and F1 are defined.
     """
     matrix = counts[:-1]

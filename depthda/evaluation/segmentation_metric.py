@@ -1,4 +1,4 @@
-"""One confusion matrix for the whole test set, and all scores that follow from it."""
+"""One confusion matrix for all test images, and the scores that follow from it."""
 
 from collections.abc import Sequence
 from typing import Any

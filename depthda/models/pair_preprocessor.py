@@ -1,4 +1,4 @@
-"""Preprocessing of batches that hold source and target images."""
+"""Preprocessing of batches with source and target images."""
 
 from mmengine.model import BaseDataPreprocessor
 from mmseg.registry import MODELS

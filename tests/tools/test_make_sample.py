@@ -85,7 +85,7 @@ def test_another_seed_is_another_dataset_and_an_existing_one_is_not_touched(samp
     assert before.keys() == other.keys() and not before.items() & other.items()
     assert write_sample(root, world, COUNTS) == 0
     for settings, counts in (({'seed': 8}, COUNTS), ({'seed': 7}, {**COUNTS, 'Val': 2})):
-        with pytest.raises(UserError, match='holds something else already: name another folder'):
+        with pytest.raises(UserError, match='already has other contents: choose another folder'):
             write_sample(root, make_world(size=64, **settings), counts)
     assert _digests(root) == before
 

@@ -157,7 +157,7 @@ def _depth_facts(
 def _pipeline_fault(dataset: RGBDSegDataset, index: int) -> str | None:
     try:
         sample = dataset[SampleKey(index, derive_seed(0, 'inspection', index))]
-    # A pipeline may hold any transform, with any error. The error becomes the finding.
+    # A pipeline may have any transform, with any error. The error becomes the finding.
     except Exception as error:
         return _sentence(error)
     views = sample['inputs'] if isinstance(sample['inputs'], list) else [sample['inputs']]

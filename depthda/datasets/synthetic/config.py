@@ -134,10 +134,10 @@ class WorldConfig:
         return content
 
 
-def check_choice(problem: str, name: str, known: Iterable[str]) -> None:
-    """Refuse a name that is not in ``known``."""
-    if name not in known:
-        raise UserError(f'{problem} {name!r}: choose from {", ".join(known)}')
+def check_choice(problem: str, name: str, choices: Iterable[str]) -> None:
+    """Refuse a name that is not in ``choices``; the message begins with ``problem``."""
+    if name not in choices:
+        raise UserError(f'{problem} {name!r}: choose from {", ".join(choices)}')
 
 
 def make_world(

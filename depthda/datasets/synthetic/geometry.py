@@ -62,7 +62,7 @@ def _terrain(config: GeometryConfig, layout: TilePlan, rng: Generator) -> np.nda
     terrain = np.float32(relief / 4) * rolling + np.float32(base)
     water = layout.material == Material.WATER
     if water.any():
-        # Water is level and lies below its banks.
+        # Water is level and below its banks.
         level = terrain[water].min() - 0.8
         bank = cv2.GaussianBlur(water.astype(np.float32), (0, 0), 3.0 / gsd)
         terrain = terrain + (level - terrain) * np.minimum(bank * 1.4, 1)

@@ -1,7 +1,7 @@
 """A tile of a synthetic world, which depends only on (world, domain, split, index).
 
-Each part of a world draws from its own random stream. So other settings of one part change only the
-arrays that depend on it: those of ``appearance`` change the image (and the shadows that cause
+Each part of a world draws from its own random stream. So new settings of a part only change the
+arrays that depend on this part: those of ``appearance`` change the image (and the shadows that cause
 errors of relative depth), those of ``depth`` only relative depth, and those of ``geometry``
 everything except the labels.
 

@@ -14,7 +14,7 @@ from depthda.errors import UserError
 class DatePrediction(BaseModel):
     """Encode a scene on one date and predict its image on the other, pixel by pixel.
 
-    An image holds one scene on two dates, with ``bands`` channels each. At random, one date is the
+    An image shows one scene on two dates, with ``bands`` channels each. At random, one date is the
     input x and the other the target y. The loss is the mean of |f(x) − y| over normalised bands, at
     ``upscale`` times the resolution of the finest feature map. x does not show the season, light
     and sensor of y, so f has to recognise what covers the ground. No labels are read.
