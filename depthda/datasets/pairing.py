@@ -171,13 +171,14 @@ def _other_format(source: Source, stem: str) -> str:
     candidates = sorted(glob(f'{escape(os.path.join(source.folder, stem))}.*'))
     if not candidates:
         return ''
+    name = os.path.basename(candidates[0])
     if source.suffix is not None:
         return (
-            f'; that folder contains {os.path.basename(candidates[0])}, but only names that end with '
+            f'; that folder contains {name}, but only names that end with '
             f'{source.suffix} are used ({_SUFFIX_OPTIONS[source.kind]})'
         )
     formats = 'PNG and TIFF' if source.kind == 'depth map' else 'PNG, JPEG and TIFF'
-    return f'; that folder contains {os.path.basename(candidates[0])}, but only {formats} are read'
+    return f'; that folder contains {name}, but only {formats} are read'
 
 
 def _compare_headers(

@@ -140,7 +140,7 @@ def test_missing_and_interrupted_areas_are_named(write_tiles):
         (
             Potsdam,
             dict(data_root='a/none'),
-            r'data_root\): make it with depthda prepare-dataset isprs potsdam … --out \S*/none,',
+            r'does not exist: make it with depthda prepare-dataset isprs potsdam … --out \S*/none,',
         ),
     ],
 )

@@ -1,8 +1,8 @@
 """A tile of a synthetic world, which depends only on (world, domain, split, index).
 
 Each part of a world draws from its own random stream. So new settings of a part only change the
-arrays that depend on this part: those of ``appearance`` change the image (and the shadows that cause
-errors of relative depth), those of ``depth`` only relative depth, and those of ``geometry``
+arrays that depend on this part: those of ``appearance`` change the image (and the shadows that
+cause errors of relative depth), those of ``depth`` only relative depth, and those of ``geometry``
 everything except the labels.
 
 **The null world.** Image and labels are those of the normal world, bit for bit. Height and relative
