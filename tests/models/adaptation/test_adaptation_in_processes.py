@@ -61,12 +61,12 @@ def with_group_norm(config):
 
 def gradients(model, chosen, seed):
     """Return the gradients of some pairs; torch is seeded as a process seeds it."""
-    model = getattr(model, 'module', model)
+    unwrapped = getattr(model, 'module', model)
     torch.manual_seed(seed)
-    data = model.data_preprocessor(batch(chosen), training=True)
+    data = unwrapped.data_preprocessor(batch(chosen), training=True)
     data['inputs'] = {domain: images.double() for domain, images in data['inputs'].items()}
     total(model(**data, mode='loss')).backward()
-    return {name: p.grad for name, p in model.named_parameters() if p.requires_grad}
+    return {name: p.grad for name, p in unwrapped.named_parameters() if p.requires_grad}
 
 
 def _rank(rank, store, parts, same):
