@@ -116,9 +116,9 @@ def test_impossible_counts_are_refused(tmp_path, counts, jobs, message):
 def test_a_file_in_place_of_the_dataset_is_refused(tmp_path):
     (tmp_path / 'dataset').write_text('text')
     for path, fault in (
-        (tmp_path / 'dataset', 'is a file: name a folder'),
-        (tmp_path / 'dataset/a/b', 'cannot be made (Not a directory): name another folder'),
-        ('/proc/nope', 'cannot be made (No such file or directory): name another folder'),
+        (tmp_path / 'dataset', 'is a file: choose a folder'),
+        (tmp_path / 'dataset/a/b', 'cannot be created (Not a directory): choose another folder'),
+        ('/proc/nope', 'cannot be created (No such file or directory): choose another folder'),
     ):
         assert refusal(write_sample, path, make_world(size=64), COUNTS) == f'{path} {fault}'
     assert (tmp_path / 'dataset').read_text() == 'text' and len(list(tmp_path.iterdir())) == 1
