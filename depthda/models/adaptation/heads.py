@@ -9,13 +9,13 @@ from torch import Tensor, nn
 
 def heads(segmentor: nn.Module) -> dict[str, nn.Module]:
     """Return the heads by name; auxiliary heads are numbered if there are several."""
-    found = {'decode_head': segmentor.decode_head}
+    heads_by_name = {'decode_head': segmentor.decode_head}
     if segmentor.with_auxiliary_head:
         auxiliary = segmentor.auxiliary_head
         several = isinstance(auxiliary, nn.ModuleList)
         named = enumerate(auxiliary) if several else [('', auxiliary)]
-        found |= {f'auxiliary_head{number}': head for number, head in named}
-    return found
+        heads_by_name |= {f'auxiliary_head{number}': head for number, head in named}
+    return heads_by_name
 
 
 class _Weights(NamedTuple):
@@ -50,21 +50,21 @@ def recorded_logits(segmentor: nn.Module) -> Iterator[dict[str, Tensor]]:
 
     Forward hooks would not run, because mmseg's losses call ``forward`` directly.
     """
-    kept: dict[str, Tensor] = {}
+    logits: dict[str, Tensor] = {}
     patched = []
     for name, head in heads(segmentor).items():
         # A refined head returns its final logits from refine().
         method = 'refine' if hasattr(head, 'refine') else 'forward'
         original = getattr(head, method)
 
-        def keep(*args, _name=name, _original=original, **kwargs):
-            kept[_name] = _original(*args, **kwargs)
-            return kept[_name]
+        def record(*args, _name=name, _original=original, **kwargs):
+            logits[_name] = _original(*args, **kwargs)
+            return logits[_name]
 
-        setattr(head, method, keep)
+        setattr(head, method, record)
         patched.append((head, method))
     try:
-        yield kept
+        yield logits
     finally:
         for head, method in patched:
             delattr(head, method)

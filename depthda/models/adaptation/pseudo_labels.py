@@ -54,7 +54,7 @@ class ConfidentShare(nn.Module):
     def __init__(self, threshold: float = 0.968, per_image: bool = False) -> None:
         super().__init__()
         if not 0 <= threshold <= 1:
-            raise UserError(f'ConfidentShare: threshold={threshold}: take a number from 0 to 1.')
+            raise UserError(f'threshold={threshold} of ConfidentShare must be from 0 to 1.')
         self.threshold = threshold
         self.per_image = per_image
 
@@ -91,7 +91,7 @@ class ClassPortion(nn.Module):
         \theta_c = \text{the } \lfloor p \, n_c \rfloor\text{-th largest } \max_k p_k
         \text{ among them}
 
-    ``ClassThresholdHook`` computes the thresholds from the whole target dataset each time the
+    ``ClassThresholdHook`` computes the thresholds from the complete target dataset each time the
     teacher is refreshed. A class that is never predicted has the threshold 1. Citation: Y. Zou et
     al., "Unsupervised Domain Adaptation for Semantic Segmentation via Class-Balanced
     Self-Training" (CBST), ECCV 2018.
@@ -103,7 +103,7 @@ class ClassPortion(nn.Module):
     def __init__(self, portion: float = 0.5) -> None:
         super().__init__()
         if not 0 < portion <= 1:
-            raise UserError(f'ClassPortion: portion={portion}: take a number above 0, at most 1.')
+            raise UserError(f'portion={portion} of ClassPortion must be above 0 and at most 1.')
         self.portion = portion
 
     def follow(self, segmentor: nn.Module) -> None:
@@ -123,9 +123,9 @@ class ClassPortion(nn.Module):
         )
 
     def set_thresholds(self, counts: Tensor) -> None:
-        """Set each θ to the lower edge of the bin that holds it, from counts ``[K, bins]``."""
+        """Set each θ to the lower edge of its bin, from counts ``[K, bins]``."""
         kept = (self.portion * counts.sum(1)).floor().clamp(min=1)
         from_above = counts.flip(1).cumsum(1)
-        place = (from_above < kept[:, None]).sum(1)
-        edges = (_BINS - 1 - place).to(self.thresholds) / _BINS
+        bins_above = (from_above < kept[:, None]).sum(1)
+        edges = (_BINS - 1 - bins_above).to(self.thresholds) / _BINS
         self.thresholds.copy_(torch.where(counts.sum(1) > 0, edges, torch.ones_like(edges)))
