@@ -1,8 +1,8 @@
-# CycleGAN's losses with RDG's networks, after Benjdira et al.: Potsdam IRRG -> Vaihingen IRRG.
+# CycleGAN's losses with RDG's networks: Potsdam IRRG -> Vaihingen IRRG. It is not in the paper.
 # Train the model with
-#   python tools/train.py configs/drdg/cyclegan_potsdam2vaihingen.py --amp
+#   python tools/train.py configs/drdg/rdg_cyclegan-losses_potsdam2vaihingen.py --amp
 _base_ = [
-    '../_base_/models/cyclegan_unet.py',
+    '../_base_/models/rdg_cyclegan-losses.py',
     '../_base_/datasets/potsdam2vaihingen-pairs-896x896-512x512.py',
     '../_base_/schedules/adam-rmsprop-drdg_101e-potsdam.py',
     '../_base_/default_runtime.py',

@@ -1,20 +1,18 @@
-# Translation by CycleGAN's losses on the synthetic dataset, Urban -> Rural. tools/translate.py then
+# Translation by CycleGAN on the synthetic dataset, Urban -> Rural. tools/translate.py then
 # translates Urban, and upernet_tiny_u2r.py is trained on the result (README.md).
 # Make the dataset first: python tools/make_sample.py data/sample
 # Train the model with
-#   python tools/train.py configs/sample/cyclegan_tiny_u2r.py
+#   python tools/train.py configs/sample/cyclegan_resnet-tiny_u2r.py
 _base_ = [
-    '../_base_/models/cyclegan_tiny.py',
+    '../_base_/models/cyclegan_resnet-tiny.py',
     '../_base_/datasets/sample-pairs-u2r-160x160-128x128.py',
-    '../_base_/schedules/adam-rmsprop-drdg.py',
+    '../_base_/schedules/adam-cyclegan.py',
     '../_base_/default_runtime.py',
 ]
 model = dict(target_size=(208, 208))  # of a translated tile of 256²
 train_cfg = dict(type='IterBasedTrainLoop', max_iters=800)
+param_scheduler = [
+    dict(type='PolyLR', power=1.0, eta_min=0.0, by_epoch=False, begin=400, end=800),
+]
 default_hooks = dict(checkpoint=dict(interval=400, save_best=None), logger=dict(interval=50))
 custom_hooks = [dict(type='TranslationHook', interval=400)]
-# CycleGAN trains generators and critics with Adam at this learning rate.
-optim_wrapper = dict(
-    generators=dict(optimizer=dict(lr=2e-4)),
-    critics=dict(optimizer=dict(_delete_=True, type='Adam', lr=2e-4, betas=(0.5, 0.999))),
-)
