@@ -67,6 +67,7 @@ def test_images_of_a_batch_are_pooled_one_by_one_and_lose_their_gradient():
     assert shown.shape == batch.shape and shown.dtype == pool.images.dtype == torch.float32
     assert not shown.requires_grad and not pool.images.requires_grad
     assert [int(v) for v in shown[:2, 0, 0, 0]] == [0, 1]
+    assert ImagePool(1)(image(5).bfloat16()).dtype == torch.float32
     # A stored image is a copy.
     before = pool.images.clone()
     shown.zero_()
