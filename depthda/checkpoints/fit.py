@@ -53,7 +53,17 @@ def match_weights(model: nn.Module, checkpoint: Mapping) -> Fit:
         )
     weights, layouts = translate_keys(stored, own.keys())
     both = {key: (weights[key], value) for key, value in own.items() if key in weights}
-    fitting = {key: weight for key, (weight, value) in both.items() if weight.shape == value.shape}
+    # Buffers that grow during training may have any size.
+    growing = {
+        f'{prefix}.{name}'
+        for prefix, module in model.named_modules()
+        for name in getattr(module, 'growing', ())
+    }
+    fitting = {
+        key: weight
+        for key, (weight, value) in both.items()
+        if weight.shape == value.shape or key in growing
+    }
     return Fit(
         fitting=fitting,
         missing=[key for key in own if key not in weights],

@@ -51,7 +51,7 @@ def accept_moved(init: Callable) -> Callable:
                 del kwargs[argument]
                 kind = next(new for new, before in names.items() if before == old)
                 move(argument, 'type', kind, f'{argument}={old!r}')
-        for old, new in _MOVED[name].items():
+        for old, new in _MOVED.get(name, {}).items():
             if old in kwargs:
                 move(*new, kwargs.pop(old), old)
         init(self, *args, **kwargs)

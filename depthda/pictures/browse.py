@@ -53,6 +53,7 @@ def open_source(cfg: Config, name: str, split: str) -> SampleSource:
     preprocessor = cfg.model.get('data_preprocessor') or {}
     # A translation learns from depth only if one of its depth losses has a weight.
     learns = any(cfg.model.get(key, 1) for key in ('dsl_weight', 'dccl_weight'))
+    learns = learns and cfg.model.type != 'CycleGAN'
     return SampleSource(
         dataset,
         preprocessor.get('optical_bands') or len(preprocessor.get('mean') or (0, 0, 0)),

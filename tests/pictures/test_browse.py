@@ -75,6 +75,13 @@ def test_a_dataset_or_a_model_without_depth_has_no_depth_column(sample):
     cfg.model.data_preprocessor.depth = 'drop'
     (view,) = deal(open_source(cfg, 'x', 'test'), 1, 1, seed=0)
     assert view.depth is None
+    # Of the translations, only those with a depth loss read depth.
+    for name, reads in (('drdg_tiny', True), ('cyclegan_resnet-tiny', False)):
+        cfg = Config.fromfile(ROOT / f'configs/sample/{name}_u2r.py')
+        for half in ('source', 'target'):
+            cfg.train_dataloader.dataset[half].data_root = str(sample)
+        views = list(deal(open_source(cfg, 'x', 'train'), 1, 1, seed=0))
+        assert [view.depth is not None for view in views] == [reads, reads]
 
 
 class FourBands:

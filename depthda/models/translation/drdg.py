@@ -127,9 +127,7 @@ class DRDG(BaseModel):
         ``distance_s`` and ``distance_t`` are E[D(real)] − E[D(translated)] in the two domains;
         ``gradient_penalty`` is the unweighted sum over the domains.
         """
-        with torch.no_grad():
-            fake_target = self.generator_s2t(source.image, target.size).image
-            fake_source = self.generator_t2s(target.image, source.size).image
+        fake_source, fake_target = self.fakes(source, target)
         pairs = dict(
             s=(self.critic_s, source.image, fake_source),
             t=(self.critic_t, target.image, fake_target),
@@ -143,6 +141,12 @@ class DRDG(BaseModel):
             logs['gradient_penalty'] = sum(gradient_penalty(*pair) for pair in pairs.values())
             total = total + self.adversarial.gp_weight * logs['gradient_penalty']
         return dict(loss_critic=total, **logs)
+
+    @torch.no_grad()
+    def fakes(self, source: DomainBatch, target: DomainBatch) -> tuple[Tensor, Tensor]:
+        """Return translations in the styles of the source and of the target, for the critics."""
+        fake_target = self.generator_s2t(source.image, target.size).image
+        return self.generator_t2s(target.image, source.size).image, fake_target
 
     def generator_losses(self, source: DomainBatch, target: DomainBatch) -> dict[str, Tensor]:
         """Compute ``loss``, eq. (7), and its unweighted parts.
