@@ -17,7 +17,7 @@ param_scheduler = [
 ]
 """
 SAMPLE = """\
-model = dict(target_size=({size}, {size}))  # of a translated tile of 256²
+model = dict(target_size=({size}, {size}))  # size of a translated tile of 256²
 train_cfg = dict(type='IterBasedTrainLoop', max_iters=800)
 default_hooks = dict(checkpoint=dict(interval=400, save_best=None), logger=dict(interval=50))
 custom_hooks = [dict(type='TranslationHook', interval=400)]
