@@ -11,8 +11,7 @@ columns = [
     dict(key='Kappa', title='Kappa'),
 ]
 
-# What the note of a row says that the paper obtained with the authors' code.
-AUTHORS = 'the paper ran the authors’ code, which differs (docs/differences.md)'
+AUTHORS = 'the paper used the authors’ code; docs/differences.md has what differs here'
 
 
 def figures(text):

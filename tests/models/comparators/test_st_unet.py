@@ -9,6 +9,7 @@ from depthda.errors import UserError
 from depthda.models.comparators.st_unet import (
     InteractingSwinStage,
     StandardizedBottleneck,
+    StandardizedConv,
     STUNet,
 )
 
@@ -53,6 +54,14 @@ def test_it_has_the_published_size_without_what_the_release_does_not_use():
     unused = unused_of_the_release()
     assert round(unused / 1e6, 1) == 87.4
     assert round((size + unused + biases - shared) / 1e6, 1) == 168.8
+
+
+def test_the_weights_of_a_standardised_convolution_have_mean_0_and_variance_1():
+    conv = StandardizedConv(8, 3, 1, bias=False)
+    used = conv(torch.eye(8).view(8, 8, 1, 1))[..., 0, 0].T  # one channel at a time
+    raw = conv.weight[..., 0, 0]
+    expected = (raw - raw.mean(1, keepdim=True)) / raw.std(1, correction=0, keepdim=True)
+    torch.testing.assert_close(used, expected, rtol=1e-3, atol=1e-3)
 
 
 def test_a_bottleneck_standardises_its_weights_and_groups_its_channels():
